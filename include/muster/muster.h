@@ -1,0 +1,366 @@
+/*
+ * muster: process groups on one machine, through shared memory.
+ *
+ * Ranks attach to one arena and do collectives through it. A program is usually
+ *
+ *     muster_group *world;
+ *     muster_init(false, NULL, &world);
+ *     muster_all_sum(x, x, count, MUSTER_FLOAT32, world);
+ *     muster_group_free(world);
+ *
+ * started as `muster run -n 4 -- ./program`. Without the launcher it is a group of one.
+ *
+ * Rules that hold for every function below
+ * ----------------------------------------
+ * Status     Every function that can fail returns a muster_status; MUSTER_OK is 0. Outputs are
+ *            written only on success. muster_error_detail() has one sentence about this thread's
+ *            last error: what was wrong, what was expected, what to do.
+ * Counts     are elements, never bytes. A count of 0 moves nothing, synchronises all the same, and
+ *            lets buffers be NULL. Any alignment will do.
+ * Order      All ranks of a group call the same collectives on it in the same order. Where they do
+ *            not, every rank gets MUSTER_ERR_MISMATCH before any data has moved.
+ * Blocking   A collective returns when this rank's part is done; it waits for the other ranks to
+ *            enter. A buffer may be overwritten or freed as soon as the call returns, on every rank.
+ * In place   Reductions and broadcast: `in == out`. Gathers and scatters: this rank's own part may
+ *            lie where it belongs in the large buffer, `base + rank * count` (NCCL's rule). Any
+ *            other overlap of `in` and `out` is MUSTER_ERR_INVALID.
+ * Bits       A reduction folds in rank order 0 ... n-1, element by element. Every rank gets the
+ *            same bits, whatever the message size, the path or the instruction set.
+ * Threads    One thread at a time per group: a second one gets MUSTER_ERR_BUSY. Different groups,
+ *            and split beside a collective of the same group, may run at the same time.
+ * Faults     A rank that dies or leaves while others need it: MUSTER_ERR_PEER_DIED on all of them.
+ *            After PEER_DIED, TIMED_OUT, MISMATCH, DEADLOCK or ABORTED the group is broken for good
+ *            (poisoned) and every later call on it returns the same status; other groups live on.
+ *            After an error the contents of output buffers are undefined.
+ * Fork       A child forked by a rank may not use the rank's groups: MUSTER_ERR_FORKED.
+ */
+#ifndef MUSTER_MUSTER_H
+#define MUSTER_MUSTER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define MUSTER_VERSION_MAJOR 0
+#define MUSTER_VERSION_MINOR 1
+#define MUSTER_VERSION_PATCH 0
+
+#if defined(__GNUC__)
+#define MUSTER_API __attribute__((visibility("default")))
+#else
+#define MUSTER_API
+#endif
+
+/* ---- status ------------------------------------------------------------------------------- */
+
+typedef enum muster_status {
+    MUSTER_OK = 0,
+    /* the call is lost; the group is as it was */
+    MUSTER_ERR_INVALID,     /* an argument, or a MUSTER_* variable, makes no sense */
+    MUSTER_ERR_UNSUPPORTED, /* understood, but not offered (no dtype x op pair at present) */
+    MUSTER_ERR_NO_SPACE,    /* the arena cannot get the memory; the detail has numbers and a remedy */
+    MUSTER_ERR_BUSY,        /* another thread is inside this group */
+    MUSTER_ERR_FORKED,      /* called in a forked child of the rank */
+    /* the group is lost, for good */
+    MUSTER_ERR_PEER_DIED, /* a rank died or left while others needed it */
+    MUSTER_ERR_TIMED_OUT, /* the deadline that the user set has passed; the detail names who is missing */
+    MUSTER_ERR_MISMATCH,  /* ranks asked for different things; the detail shows both sides */
+    MUSTER_ERR_DEADLOCK,  /* ranks wait for each other in a cycle */
+    MUSTER_ERR_ABORTED,   /* a rank called muster_group_abort */
+    /* the arena is lost */
+    MUSTER_ERR_BAD_ARENA,  /* not an arena, another version or layout, or damaged */
+    MUSTER_ERR_PERMISSION, /* another user's, or open to other users */
+    /* the process has a problem */
+    MUSTER_ERR_NO_MEMORY,
+    MUSTER_ERR_SYSTEM,     /* a system call failed; the detail says which and why */
+    MUSTER_ERR_UNAVAILABLE /* no such backend, or not launched and strict */
+} muster_status;
+
+/* The name of a status, "peer died" and the like; never NULL. */
+MUSTER_API const char *muster_status_string(muster_status status);
+
+/* One sentence about this thread's last error, "" if there was none. Valid until the thread's next
+ * muster call. */
+MUSTER_API const char *muster_error_detail(void);
+
+/* "0.1.0" */
+MUSTER_API const char *muster_version(void);
+
+/* ---- element types ------------------------------------------------------------------------ */
+
+typedef enum muster_dtype {
+    MUSTER_BOOL, /* one byte; 0 is false, anything else true; results are 0 or 1 */
+    MUSTER_INT8,
+    MUSTER_INT16,
+    MUSTER_INT32,
+    MUSTER_INT64,
+    MUSTER_UINT8,
+    MUSTER_UINT16,
+    MUSTER_UINT32,
+    MUSTER_UINT64,
+    MUSTER_FLOAT16,
+    MUSTER_BFLOAT16,
+    MUSTER_FLOAT32,
+    MUSTER_FLOAT64,
+    MUSTER_COMPLEX64 /* two float32: real, imaginary */
+} muster_dtype;
+
+#define MUSTER_DTYPE_COUNT 14
+
+/* Bytes of one element; 0 for a value that is no dtype. */
+MUSTER_API size_t muster_dtype_size(muster_dtype dtype);
+
+/* "float32" and the like; NULL for a value that is no dtype. */
+MUSTER_API const char *muster_dtype_name(muster_dtype dtype);
+
+/*
+ * What each operation means for each kind of element. Every pair is supported.
+ *
+ *               SUM                 PROD                MAX, MIN
+ *   bool        or                  and                 or, and
+ *   integers    wraps               wraps               numeric
+ *   float16,    folds in float32, rounds once           NaN propagates, -0 < +0
+ *   bfloat16    to nearest even
+ *   float32/64  in the type         in the type         NaN propagates, -0 < +0
+ *   complex64   per part            (ac-bd, ad+bc)      by real, then imaginary part; NaN propagates
+ *
+ * Where several elements are NaN, the one of the lowest rank wins, made quiet.
+ */
+typedef enum muster_op { MUSTER_SUM, MUSTER_PROD, MUSTER_MAX, MUSTER_MIN } muster_op;
+
+#define MUSTER_OP_COUNT 4
+
+/* ---- worlds and groups -------------------------------------------------------------------- */
+
+/* An ordered set of ranks that operate together (MPI: a communicator). */
+typedef struct muster_group muster_group;
+
+/* Whether `backend` can serve: NULL, "any" and "shm" are known here; another name is false. */
+MUSTER_API bool muster_is_available(const char *backend);
+
+/*
+ * The world that the environment describes; what `muster run` and muster_launch set, or the user:
+ *
+ *   MUSTER_ARENA            fd:N, inherited from the launcher, or /name: ranks that start on their
+ *                           own meet under that name, in any order
+ *   MUSTER_RANK, MUSTER_SIZE  who this process is
+ *   MUSTER_ATTACH_TIMEOUT   seconds to wait for all ranks (named: 30; inherited: no limit, since
+ *                           the launcher reports the dead)
+ *   MUSTER_TIMEOUT          seconds that any one operation may wait; no limit when unset
+ *
+ * The answer is kept: later calls return the same group, and each is paired with one
+ * muster_group_free. Blocks until all ranks have come. Without MUSTER_ARENA the world is a group of
+ * one, or, when `strict`, MUSTER_ERR_UNAVAILABLE. An environment that asks for a world and cannot
+ * give it is an error even when not strict. (MLX: mx.distributed.init)
+ */
+MUSTER_API muster_status muster_init(bool strict, const char *backend, muster_group **world);
+
+/* Everything that muster_init reads from the environment, explicit. Zero means the default. */
+typedef struct muster_config {
+    size_t struct_size; /* sizeof(muster_config), set by MUSTER_CONFIG_INIT */
+    const char *arena;  /* "/name" or "fd:N"; NULL: a private arena for a group of one */
+    int rank;
+    int size;
+    int64_t attach_timeout_ns; /* 0: 30 s for a name, no limit for fd:N; -1: no limit */
+    int64_t timeout_ns;        /* of one operation; 0: no limit */
+    size_t arena_bytes;        /* address space for all ranks, for whoever creates it; 0: 256 GiB */
+    size_t staging_bytes;      /* of one rank in one group, likewise; 0: by the number of ranks */
+} muster_config;
+
+#define MUSTER_CONFIG_INIT                                                                         \
+    { sizeof(muster_config), NULL, 0, 1, 0, 0, 0, 0 }
+
+/*
+ * Attaches to an arena as one rank; blocks until all have come or the deadline passes, and then
+ * names those who did not. No state outside the group that it returns. Errors: INVALID, BAD_ARENA,
+ * PERMISSION, NO_SPACE, TIMED_OUT, PEER_DIED, SYSTEM.
+ */
+MUSTER_API muster_status muster_attach(const muster_config *config, muster_group **world);
+
+MUSTER_API int muster_group_rank(const muster_group *group); /* -1 for NULL */
+MUSTER_API int muster_group_size(const muster_group *group); /* 0 for NULL */
+
+#define MUSTER_COLOR_NONE (-1)
+
+/*
+ * Ranks that give the same color form a group, in the order of their keys; equal keys keep the
+ * order of the parent. `key` < 0: the rank in the parent. `color` >= 0, or MUSTER_COLOR_NONE for
+ * ranks that join nothing (*child is NULL then). A collective over the parent. Errors: INVALID,
+ * NO_SPACE (on all ranks of the color; the parent is as before), and those of any wait.
+ * (MPI_Comm_split; MLX: Group.split)
+ */
+MUSTER_API muster_status muster_group_split(muster_group *group, int color, int key, muster_group **child);
+
+/* Gives the group back: local, never blocks, NULL is fine. Peers that still wait for this rank in
+ * the group get PEER_DIED, "left the group". Arena buffers of the group go with it. Errors: FORKED;
+ * BUSY when another thread is inside. */
+MUSTER_API muster_status muster_group_free(muster_group *group);
+
+/* MUSTER_OK, or what broke the group; muster_error_detail() then has the sentence. Never blocks. */
+MUSTER_API muster_status muster_group_status(const muster_group *group);
+
+/* Breaks the group: every rank that is in a call of it, or makes one later, gets ABORTED with
+ * `reason` (may be NULL; the first 250 bytes count). Any rank, any thread; never blocks. */
+MUSTER_API muster_status muster_group_abort(muster_group *group, const char *reason);
+
+/* ---- collectives -------------------------------------------------------------------------- */
+
+/* out[i] = in_0[i] op in_1[i] op ... op in_n-1[i], on every rank. `in`, `out`: count elements.
+ * (MPI_Allreduce; MLX: all_sum, all_max, all_min) */
+MUSTER_API muster_status muster_all_reduce(const void *in, void *out, size_t count,
+                                           muster_dtype dtype, muster_op op, muster_group *group);
+MUSTER_API muster_status muster_all_sum(const void *in, void *out, size_t count, muster_dtype dtype,
+                                        muster_group *group);
+MUSTER_API muster_status muster_all_max(const void *in, void *out, size_t count, muster_dtype dtype,
+                                        muster_group *group);
+MUSTER_API muster_status muster_all_min(const void *in, void *out, size_t count, muster_dtype dtype,
+                                        muster_group *group);
+
+/* Every rank gets every rank's `in` (count_per_rank elements) in rank order in `out` (size x
+ * count_per_rank). In place: in == out + rank x count_per_rank. (MPI_Allgather, MLX: all_gather) */
+MUSTER_API muster_status muster_all_gather(const void *in, void *out, size_t count_per_rank,
+                                           muster_dtype dtype, muster_group *group);
+
+/* Rank r gets block r of the reduction of all `in` (size x count_per_rank elements) in `out`
+ * (count_per_rank). In place: out == in + rank x count_per_rank.
+ * (MPI_Reduce_scatter_block; MLX: sum_scatter) */
+MUSTER_API muster_status muster_reduce_scatter(const void *in, void *out, size_t count_per_rank,
+                                               muster_dtype dtype, muster_op op, muster_group *group);
+MUSTER_API muster_status muster_sum_scatter(const void *in, void *out, size_t count_per_rank,
+                                            muster_dtype dtype, muster_group *group);
+
+/* Every rank gets the root's `in` in `out`; `in` counts on the root only, elsewhere it may be NULL.
+ * In place on the root: in == out. (ncclBroadcast) */
+MUSTER_API muster_status muster_broadcast(const void *in, void *out, size_t count,
+                                          muster_dtype dtype, int root, muster_group *group);
+
+/* all_reduce whose result only the root gets; elsewhere `out` may be NULL. (MPI_Reduce) */
+MUSTER_API muster_status muster_reduce(const void *in, void *out, size_t count, muster_dtype dtype,
+                                       muster_op op, int root, muster_group *group);
+
+/* all_gather whose result only the root gets; elsewhere `out` may be NULL. (MPI_Gather) */
+MUSTER_API muster_status muster_gather(const void *in, void *out, size_t count_per_rank,
+                                       muster_dtype dtype, int root, muster_group *group);
+
+/* Rank r gets block r of the root's `in` (size x count_per_rank) in `out`; elsewhere `in` may be
+ * NULL. In place on the root: out == in + root x count_per_rank. (MPI_Scatter) */
+MUSTER_API muster_status muster_scatter(const void *in, void *out, size_t count_per_rank,
+                                        muster_dtype dtype, int root, muster_group *group);
+
+/* Block r of this rank's `in` goes to rank r, as block `rank` of its `out`; both have size x
+ * count_per_rank elements. No in-place form. (MPI_Alltoall) */
+MUSTER_API muster_status muster_all_to_all(const void *in, void *out, size_t count_per_rank,
+                                           muster_dtype dtype, muster_group *group);
+
+/* Returns when every rank has entered. What a rank wrote to memory before is seen after. */
+MUSTER_API muster_status muster_barrier(muster_group *group);
+
+/* ---- point to point ----------------------------------------------------------------------- */
+
+/*
+ * Messages of a pair arrive in the order sent. At least 64 KiB of messages per pair are buffered: a
+ * send that fits returns at once, a longer one when the receiver has taken enough. count and dtype
+ * of the receive equal those of the send, or both ranks' group is poisoned with MISMATCH. A message
+ * to oneself must fit the buffer. A send may run beside a receive of the same group, from another
+ * thread. In a group of one, INVALID. (MPI_Send, MPI_Recv with one tag; MLX: send, recv)
+ */
+MUSTER_API muster_status muster_send(const void *buf, size_t count, muster_dtype dtype, int dst,
+                                     muster_group *group);
+MUSTER_API muster_status muster_recv(void *buf, size_t count, muster_dtype dtype, int src,
+                                     muster_group *group);
+
+/* Both at once; never deadlocks, whatever the pattern. The buffers must not overlap.
+ * (MPI_Sendrecv) */
+MUSTER_API muster_status muster_sendrecv(const void *sendbuf, size_t sendcount, int dst,
+                                         void *recvbuf, size_t recvcount, int src,
+                                         muster_dtype dtype, muster_group *group);
+
+/* ---- arena buffers ------------------------------------------------------------------------ */
+
+/*
+ * Memory inside the arena: collectives of `group` and of every other group of this rank read it
+ * where it lies, without copying it first. Local, not a collective: each rank allocates what it
+ * needs. Aligned to a page; contents undefined; bytes 0 gives NULL. A buffer lives until
+ * muster_free or until its group is freed. Errors: NO_SPACE with numbers, INVALID for a buffer
+ * that is not of this rank and group. muster_free(group, NULL) is fine.
+ */
+MUSTER_API muster_status muster_alloc(muster_group *group, size_t bytes, void **buffer);
+MUSTER_API muster_status muster_free(muster_group *group, void *buffer);
+
+/* ---- launching ---------------------------------------------------------------------------- */
+
+/* The body of one rank; 0 is success, other values 1 ... 255 are the rank's exit status. */
+typedef int (*muster_rank_fn)(muster_group *world, void *arg);
+
+typedef enum muster_on_failure {
+    MUSTER_ON_FAILURE_KILL,    /* the first failure ends the others: TERM, then KILL */
+    MUSTER_ON_FAILURE_CONTINUE /* the others go on; their calls return PEER_DIED where they need it */
+} muster_on_failure;
+
+typedef struct muster_launch_config {
+    size_t struct_size;         /* sizeof(muster_launch_config), set by MUSTER_LAUNCH_CONFIG_INIT */
+    int size;                   /* ranks to start */
+    const char *const *command; /* with fn NULL: argv to execute in every rank, NULL-terminated */
+    bool threads;               /* ranks as threads of this process, for tests; not with command */
+    bool prefix_output;         /* begin each line of a rank's output with "[rank] "; not with threads */
+    muster_on_failure on_failure;
+    int64_t timeout_ns;         /* of the whole run; 0: none. Not with threads. */
+    int64_t grace_ns;           /* between TERM and KILL; 0: 2 s */
+    int64_t op_timeout_ns;      /* of one operation, as MUSTER_TIMEOUT; 0: as the environment says */
+    int signal_fd;              /* each byte read from it is a signal to pass on to all ranks; 0: none */
+    size_t arena_bytes;         /* as in muster_config */
+    size_t staging_bytes;
+} muster_launch_config;
+
+#define MUSTER_LAUNCH_CONFIG_INIT                                                                  \
+    { sizeof(muster_launch_config), 1, NULL, false, false, MUSTER_ON_FAILURE_KILL, 0, 0, 0, 0, 0, 0 }
+
+typedef enum muster_ending_kind {
+    MUSTER_ENDED_NOT,       /* alive, or unknown */
+    MUSTER_ENDED_EXITED,    /* code: the exit status */
+    MUSTER_ENDED_SIGNALED,  /* code: the signal */
+    MUSTER_ENDED_VANISHED   /* gone, and nobody could say how */
+} muster_ending_kind;
+
+typedef struct muster_ending {
+    muster_ending_kind kind;
+    int code;
+} muster_ending;
+
+typedef struct muster_report {
+    size_t struct_size;     /* sizeof(muster_report), set by MUSTER_REPORT_INIT */
+    muster_ending *endings; /* in: NULL, or room for one ending per rank, filled by rank */
+    int first_failed;       /* the rank that failed first; -1: none */
+    muster_ending first;    /* how it ended */
+    bool timed_out;
+    int exit_status;        /* what a command should exit with: 0, the status of the rank that failed
+                               first, 128 + its signal, or 124 after a timeout */
+    char summary[256];      /* one line that names rank and cause; "" when all went well */
+} muster_report;
+
+#define MUSTER_REPORT_INIT                                                                         \
+    { sizeof(muster_report), NULL, -1, { MUSTER_ENDED_NOT, 0 }, false, 0, "" }
+
+/*
+ * Starts `size` ranks and waits for all of them. With `fn`, each is a fork of this process that
+ * runs fn(world, arg), flushes stdio and _exit()s with its value; muster_init inside fn gives the
+ * same world. With config->command, each executes that instead, with the environment that
+ * muster_init reads; rank 0 keeps standard input unless it is a terminal, the others get none.
+ * Ranks die with the launching process (not so for threads). `report` may be NULL.
+ *
+ * Returns MUSTER_OK when every rank ended with 0; PEER_DIED when one did not, TIMED_OUT after the
+ * timeout, with the report filled in; else no rank was started: INVALID, NO_SPACE, SYSTEM. Call it
+ * before starting threads of your own: it forks.
+ */
+MUSTER_API muster_status muster_launch(const muster_launch_config *config, muster_rank_fn fn,
+                                       void *arg, muster_report *report);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,228 @@
+/* Creating, checking and mapping of arena.h. */
+#include "shm/arena.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shm/atomic.h"
+#include "shm/error.h"
+#include "shm/heap.h"
+#include "shm/os.h"
+
+#define SLOT_BYTES_ALL (1024 * 1024) /* one slot of every rank of the world together, about */
+#define SLOT_BYTES_MIN (32 * 1024)
+#define SLOT_BYTES_MAX (256 * 1024)
+#define STAGING_BYTES_MIN 8192 /* two slots that hold one element of every rank, at least */
+#define STAGING_BYTES_MAX (256ULL << 20)
+
+static uint64_t default_staging_bytes(int size)
+{
+    uint64_t slot = SLOT_BYTES_ALL / (uint64_t)size;
+
+    if (slot < SLOT_BYTES_MIN)
+        slot = SLOT_BYTES_MIN;
+    return 2 * (slot < SLOT_BYTES_MAX ? slot : SLOT_BYTES_MAX);
+}
+
+/* ---- creating ---- */
+
+static muster_status plan_header(const mst_arena_plan *plan, mst_header *header)
+{
+    uint32_t size = (uint32_t)plan->size;
+    uint64_t wanted = plan->arena_bytes ? plan->arena_bytes : MST_ARENA_BYTES_DEFAULT;
+    uint64_t limit = mst_os_object_bytes_max();
+    uint64_t least = mst_layout_arena_bytes(size, MST_REGION_BYTES_MIN);
+    uint64_t staging = plan->staging_bytes ? plan->staging_bytes : default_staging_bytes(plan->size);
+
+    if (plan->arena_bytes == 0 && wanted > limit)
+        wanted = limit;
+    if (wanted < least || wanted > limit)
+        return mst_fail(MUSTER_ERR_NO_SPACE,
+                        "an arena for %d ranks needs %llu to %llu MiB of address space, not %llu; change "
+                        "MUSTER_ARENA_BYTES, or raise the limits that ulimit -v and ulimit -f show",
+                        plan->size, (unsigned long long)(least >> 20), (unsigned long long)(limit >> 20),
+                        (unsigned long long)(wanted >> 20));
+    staging = (staging + 2 * MST_EXTENT_UNIT - 1) / (2 * MST_EXTENT_UNIT) * (2 * MST_EXTENT_UNIT);
+    if (staging < STAGING_BYTES_MIN || staging < 2 * 8 * (uint64_t)size || staging > STAGING_BYTES_MAX)
+        return mst_fail(MUSTER_ERR_INVALID, "staging of %llu bytes per rank is not between %d and %llu",
+                        (unsigned long long)staging, STAGING_BYTES_MIN,
+                        (unsigned long long)STAGING_BYTES_MAX);
+    uint64_t entries = mst_layout_arena_bytes(size, 0);
+    header->region_bytes = (wanted - entries) / size / MST_PAGE * MST_PAGE;
+    header->arena_bytes = mst_layout_arena_bytes(size, header->region_bytes);
+    header->staging_bytes = staging;
+    return MUSTER_OK;
+}
+
+muster_status mst_arena_format(int fd, const mst_arena_plan *plan, bool named)
+{
+    mst_header planned = { .fingerprint = mst_layout_fingerprint(),
+                           .version = MST_LAYOUT_VERSION,
+                           .size = (uint32_t)plan->size,
+                           .named = named };
+    void *base;
+
+    if (plan->size < 1 || plan->size > MST_RANKS_MAX)
+        return mst_fail(MUSTER_ERR_INVALID, "a world of %d ranks is not between 1 and %d", plan->size,
+                        MST_RANKS_MAX);
+    muster_status status = plan_header(plan, &planned);
+    if (status != MUSTER_OK)
+        return status;
+    if (plan->launched) {
+        planned.launcher_pid = mst_os_process_id();
+        planned.launcher_start = mst_os_process_start(planned.launcher_pid);
+    }
+    mst_os_random(planned.nonce, sizeof planned.nonce);
+    uint64_t control_bytes = mst_layout_region_offset(planned.size, planned.region_bytes, 0);
+
+    int error = mst_os_object_resize(fd, planned.arena_bytes);
+    if (error == 0 && !named)
+        error = mst_os_object_seal(fd);
+    if (error)
+        return mst_fail_system(error, "cannot size the arena");
+    status = mst_heap_commit(fd, 0, control_bytes, "the arena's control lines");
+    if (status != MUSTER_OK)
+        return status;
+    error = mst_os_object_map(fd, control_bytes, &base);
+    if (error)
+        return mst_fail_system(error, "cannot map the arena");
+    mst_header *header = base;
+    memcpy(header, &planned, sizeof planned);
+    mst_store64_rel(&header->ready, MST_READY_MAGIC); /* E0: publishes the identity */
+    mst_os_unmap(base, control_bytes);
+    return MUSTER_OK;
+}
+
+muster_status mst_arena_create(const mst_arena_plan *plan, mst_arena **arena)
+{
+    int fd = mst_os_object_create_anonymous();
+
+    if (fd < 0)
+        return mst_fail_system(fd, "cannot create an anonymous arena (memfd)");
+    muster_status status = mst_arena_format(fd, plan, false);
+    if (status == MUSTER_OK)
+        status = mst_arena_map(fd, plan->size, arena);
+    if (status != MUSTER_OK)
+        mst_os_close(fd);
+    return status;
+}
+
+/* ---- checking ---- */
+
+static muster_status check_object(int fd, mst_os_object_info *info)
+{
+    int error = mst_os_object_info_get(fd, info);
+
+    if (error)
+        return mst_fail(MUSTER_ERR_BAD_ARENA,
+                        "descriptor %d is not open here; ranks must inherit it from muster run or "
+                        "muster_launch (does a wrapper close descriptors?)",
+                        fd);
+    if (!info->regular)
+        return mst_fail(MUSTER_ERR_BAD_ARENA, "descriptor %d is no shared memory object", fd);
+    if (!info->mine)
+        return mst_fail(MUSTER_ERR_PERMISSION, "the arena belongs to user %u, not to this one",
+                        info->owner_uid);
+    if (!info->private_mode)
+        return mst_fail(MUSTER_ERR_PERMISSION,
+                        "the arena has mode %04o; only 0600 keeps other users out of it", info->mode);
+    return MUSTER_OK;
+}
+
+static muster_status check_header(const mst_header *header, const mst_os_object_info *info, int size)
+{
+    if (header->ready != MST_READY_MAGIC)
+        return mst_fail(MUSTER_ERR_BAD_ARENA, "this is no muster arena, or an unfinished one");
+    if (header->version != MST_LAYOUT_VERSION || header->fingerprint != mst_layout_fingerprint())
+        return mst_fail(MUSTER_ERR_BAD_ARENA,
+                        "the arena has layout version %u (fingerprint %016llx) and this library has %u "
+                        "(%016llx); all ranks and the launcher must use the same muster",
+                        header->version, (unsigned long long)header->fingerprint, MST_LAYOUT_VERSION,
+                        (unsigned long long)mst_layout_fingerprint());
+    if (header->size != (uint32_t)size)
+        return mst_fail(MUSTER_ERR_INVALID, "the arena is for %u ranks and this one says %d",
+                        header->size, size);
+    if (!info->sealed && !header->named)
+        return mst_fail(MUSTER_ERR_BAD_ARENA, "the arena is not sealed: it could shrink under its ranks");
+    if (header->arena_bytes != info->bytes || header->region_bytes < MST_REGION_BYTES_MIN ||
+        header->region_bytes > info->bytes || header->region_bytes % MST_PAGE ||
+        mst_layout_arena_bytes(header->size, header->region_bytes) != info->bytes ||
+        header->staging_bytes < STAGING_BYTES_MIN || header->staging_bytes > STAGING_BYTES_MAX ||
+        header->staging_bytes % (2 * MST_EXTENT_UNIT) || header->staging_bytes > header->region_bytes / 2)
+        return mst_fail(MUSTER_ERR_BAD_ARENA,
+                        "the arena's size does not fit its header (%llu bytes, %llu claimed): it is damaged",
+                        (unsigned long long)info->bytes, (unsigned long long)header->arena_bytes);
+    return MUSTER_OK;
+}
+
+muster_status mst_arena_map(int fd, int size, mst_arena **arena)
+{
+    mst_os_object_info info;
+    mst_header header; /* a private copy: checked once, never read again */
+    void *base;
+
+    muster_status status = check_object(fd, &info);
+    if (status != MUSTER_OK)
+        return status;
+    int error = mst_os_object_read(fd, 0, &header, sizeof header);
+    if (error)
+        return mst_fail(MUSTER_ERR_BAD_ARENA, "descriptor %d has %llu bytes: no muster arena", fd,
+                        (unsigned long long)info.bytes);
+    status = check_header(&header, &info, size);
+    if (status != MUSTER_OK)
+        return status;
+    mst_arena *mapped = calloc(1, sizeof *mapped);
+    if (!mapped)
+        return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for an arena handle");
+    error = mst_os_object_map(fd, info.bytes, &base);
+    if (error) {
+        free(mapped);
+        return mst_fail(MUSTER_ERR_NO_MEMORY,
+                        "cannot map the arena's %llu MiB of address space: %s; lower MUSTER_ARENA_BYTES "
+                        "or raise ulimit -v",
+                        (unsigned long long)(info.bytes >> 20), strerror(-error));
+    }
+    mapped->geometry = (mst_geometry){ base, header.arena_bytes, header.region_bytes,
+                                       header.staging_bytes, header.size };
+    mapped->fd = fd;
+    mapped->launcher_pid = header.launcher_pid;
+    mapped->launcher_start = header.launcher_start;
+    mst_store32_rlx(&mapped->users, 1);
+    *arena = mapped;
+    return MUSTER_OK;
+}
+
+muster_status mst_arena_open(int fd, int size, mst_arena **arena)
+{
+    mst_os_object_info info;
+
+    muster_status status = check_object(fd, &info);
+    if (status != MUSTER_OK)
+        return status;
+    int own = mst_os_dup_above(fd, 3);
+    if (own < 0)
+        return mst_fail_system(own, "cannot duplicate the arena's descriptor");
+    mst_os_close_on_exec(own);
+    status = mst_arena_map(own, size, arena);
+    if (status != MUSTER_OK)
+        mst_os_close(own);
+    return status;
+}
+
+/* ---- sharing ---- */
+
+mst_arena *mst_arena_share(mst_arena *arena)
+{
+    mst_add32_sc(&arena->users, 1);
+    return arena;
+}
+
+void mst_arena_close(mst_arena *arena)
+{
+    if (!arena || mst_add32_sc(&arena->users, (uint32_t)-1) != 1)
+        return;
+    mst_os_unmap(arena->geometry.base, arena->geometry.arena_bytes);
+    mst_os_close(arena->fd);
+    free(arena);
+}

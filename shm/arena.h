@@ -1,0 +1,54 @@
+/*
+ * The arena as an object: created and sealed by a launcher, or created under a name by whichever
+ * rank comes first; opened, checked and mapped by everyone else.
+ *
+ * Nothing in it is believed before it is checked: the descriptor (a regular object of ours, closed
+ * to other users, of the size that its header claims, sealed unless it has a name), then the header
+ * (finished, same version, same layout, same number of ranks). The checks read through the
+ * descriptor; memory is mapped only afterwards, so that a bad object cannot fault.
+ */
+#ifndef MST_ARENA_H
+#define MST_ARENA_H
+
+#include "muster/muster.h"
+#include "shm/layout.h"
+
+#define MST_ARENA_BYTES_DEFAULT (256ULL << 30) /* address space, not memory */
+
+/* What the creator decides, for all ranks. */
+typedef struct mst_arena_plan {
+    int size;
+    uint64_t arena_bytes;   /* 0: MST_ARENA_BYTES_DEFAULT, less where limits demand it */
+    uint64_t staging_bytes; /* 0: by the number of ranks */
+    bool launched;          /* this process launches the ranks, and will tell how they end */
+} mst_arena_plan;
+
+/* A mapped arena; threads that are ranks of one process share it. */
+typedef struct mst_arena {
+    mst_geometry geometry;
+    int fd;
+    int32_t launcher_pid;
+    uint64_t launcher_start;
+    char name[256]; /* "" when it has none */
+    _Atomic uint32_t users;
+} mst_arena;
+
+/* An anonymous, sealed arena. */
+muster_status mst_arena_create(const mst_arena_plan *plan, mst_arena **arena);
+
+/* The arena behind an inherited descriptor, which stays the caller's. */
+muster_status mst_arena_open(int fd, int size, mst_arena **arena);
+
+/* The arena called `name`, created by the first to come; deadline_ns is absolute, 0: none. A name
+ * left behind by ranks that are all dead is swept and taken over. */
+muster_status mst_arena_meet(const char *name, const mst_arena_plan *plan, int64_t deadline_ns,
+                             mst_arena **arena);
+
+mst_arena *mst_arena_share(mst_arena *arena); /* one more user of the mapping */
+void mst_arena_close(mst_arena *arena);       /* unmaps after the last; NULL is fine */
+
+/* The steps of creating and opening, for mst_arena_meet. */
+muster_status mst_arena_format(int fd, const mst_arena_plan *plan, bool named);
+muster_status mst_arena_map(int fd, int size, mst_arena **arena); /* checks first; takes fd over on success */
+
+#endif

@@ -1,0 +1,96 @@
+/*
+ * Atomic access with the ordering in the name: _rlx relaxed, _acq acquire, _rel release, _sc
+ * sequentially consistent. Every synchronising call site names its edge (E1, E2, ...), and
+ * docs/MEMORY_MODEL.md pairs the two ends.
+ *
+ * There are no fences here on purpose: ThreadSanitizer does not see them. Where store-then-load
+ * must not be reordered (a waker looks for sleepers, a sleeper looks again), both sides use _sc
+ * read-modify-writes and loads, which on x86-64 cost what a fence costs.
+ */
+#ifndef MST_ATOMIC_H
+#define MST_ATOMIC_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+static inline uint32_t mst_load32_rlx(const _Atomic uint32_t *at)
+{
+    return atomic_load_explicit(at, memory_order_relaxed);
+}
+
+static inline uint32_t mst_load32_acq(const _Atomic uint32_t *at)
+{
+    return atomic_load_explicit(at, memory_order_acquire);
+}
+
+static inline uint32_t mst_load32_sc(const _Atomic uint32_t *at)
+{
+    return atomic_load_explicit(at, memory_order_seq_cst);
+}
+
+static inline void mst_store32_rlx(_Atomic uint32_t *at, uint32_t value)
+{
+    atomic_store_explicit(at, value, memory_order_relaxed);
+}
+
+static inline void mst_store32_rel(_Atomic uint32_t *at, uint32_t value)
+{
+    atomic_store_explicit(at, value, memory_order_release);
+}
+
+static inline uint32_t mst_add32_sc(_Atomic uint32_t *at, uint32_t value)
+{
+    return atomic_fetch_add_explicit(at, value, memory_order_seq_cst);
+}
+
+static inline uint32_t mst_or32_sc(_Atomic uint32_t *at, uint32_t bits)
+{
+    return atomic_fetch_or_explicit(at, bits, memory_order_seq_cst);
+}
+
+static inline bool mst_cas32_sc(_Atomic uint32_t *at, uint32_t expected, uint32_t value)
+{
+    return atomic_compare_exchange_strong_explicit(at, &expected, value, memory_order_seq_cst,
+                                                   memory_order_seq_cst);
+}
+
+static inline uint64_t mst_load64_rlx(const _Atomic uint64_t *at)
+{
+    return atomic_load_explicit(at, memory_order_relaxed);
+}
+
+static inline uint64_t mst_load64_acq(const _Atomic uint64_t *at)
+{
+    return atomic_load_explicit(at, memory_order_acquire);
+}
+
+static inline uint64_t mst_load64_sc(const _Atomic uint64_t *at)
+{
+    return atomic_load_explicit(at, memory_order_seq_cst);
+}
+
+static inline void mst_store64_rlx(_Atomic uint64_t *at, uint64_t value)
+{
+    atomic_store_explicit(at, value, memory_order_relaxed);
+}
+
+static inline void mst_store64_rel(_Atomic uint64_t *at, uint64_t value)
+{
+    atomic_store_explicit(at, value, memory_order_release);
+}
+
+static inline uint64_t mst_exchange64_sc(_Atomic uint64_t *at, uint64_t value)
+{
+    return atomic_exchange_explicit(at, value, memory_order_seq_cst);
+}
+
+/* Returns what was there: `expected` if the value was stored. */
+static inline uint64_t mst_cas64_sc(_Atomic uint64_t *at, uint64_t expected, uint64_t value)
+{
+    atomic_compare_exchange_strong_explicit(at, &expected, value, memory_order_seq_cst,
+                                            memory_order_seq_cst);
+    return expected;
+}
+
+#endif

@@ -1,0 +1,73 @@
+/* Making, holding and leaving of attachment.h. */
+#include "shm/attachment.h"
+
+#include <stdlib.h>
+
+#include "shm/atomic.h"
+#include "shm/os.h"
+
+mst_attachment *mst_attachment_create(mst_arena *arena, uint32_t rank)
+{
+    mst_attachment *attachment = calloc(1, sizeof *attachment);
+
+    if (!attachment)
+        return NULL;
+    attachment->arena = arena;
+    attachment->geometry = arena->geometry;
+    attachment->rank = rank;
+    mst_store32_rlx(&attachment->users, 1);
+    pthread_mutex_init(&attachment->lock, NULL);
+    attachment->fork_mark = mst_os_fork_mark_create();
+    bool heap = attachment->fork_mark && mst_heap_init(&attachment->heap, &arena->geometry, arena->fd, rank);
+    if (heap && mst_liveness_init(&attachment->liveness, &arena->geometry, rank, arena->launcher_pid,
+                                  arena->launcher_start))
+        return attachment;
+    if (heap)
+        mst_heap_destroy(&attachment->heap);
+    mst_os_fork_mark_destroy(attachment->fork_mark);
+    free(attachment);
+    return NULL;
+}
+
+void mst_attachment_hold(mst_attachment *attachment)
+{
+    mst_add32_sc(&attachment->users, 1);
+}
+
+bool mst_attachment_drop(mst_attachment *attachment)
+{
+    if (mst_add32_sc(&attachment->users, (uint32_t)-1) != 1)
+        return false;
+    if (attachment->joined)
+        mst_store32_rel(&mst_layout_entry(&attachment->geometry, attachment->rank)->state,
+                        MST_RANK_LEFT); /* E11 */
+    return true;
+}
+
+void mst_attachment_destroy(mst_attachment *attachment)
+{
+    mst_heap_destroy(&attachment->heap);
+    mst_liveness_destroy(&attachment->liveness);
+    mst_os_fork_mark_destroy(attachment->fork_mark);
+    pthread_mutex_destroy(&attachment->lock);
+    mst_arena_close(attachment->arena);
+    free(attachment);
+}
+
+void mst_attachment_leave(mst_attachment *attachment)
+{
+    pthread_mutex_lock(&attachment->lock);
+    for (uint32_t index = 0; index < MST_CELLS_MAX; index++) {
+        if (!attachment->in_use[index])
+            continue;
+        mst_cell *cell = mst_layout_cell(&attachment->geometry, attachment->rank, index);
+        mst_store64_rel(&cell->membership, 2 * (uint64_t)attachment->generations[index]); /* E11 */
+    }
+    pthread_mutex_unlock(&attachment->lock);
+    mst_store32_rel(&mst_layout_entry(&attachment->geometry, attachment->rank)->state, MST_RANK_LEFT); /* E11 */
+}
+
+bool mst_attachment_forked(const mst_attachment *attachment)
+{
+    return *attachment->fork_mark == 0;
+}

@@ -1,0 +1,48 @@
+/*
+ * One rank's presence in an arena: its place among the rank entries, its region, its knowledge of
+ * who is alive, and how it waits. Every group of the rank holds the attachment; the last one to go
+ * detaches. Several threads of a process can be ranks, each with an attachment of its own on one
+ * shared mapping.
+ */
+#ifndef MST_ATTACHMENT_H
+#define MST_ATTACHMENT_H
+
+#include "shm/arena.h"
+#include "shm/heap.h"
+#include "shm/liveness.h"
+#include "shm/wait.h"
+
+typedef struct mst_attachment {
+    mst_arena *arena;
+    mst_geometry geometry;
+    uint32_t rank; /* of the world */
+    bool joined;   /* the rank's entry is ours */
+    const unsigned char *fork_mark; /* 1 here, 0 in a forked child */
+    mst_heap heap;
+    mst_liveness liveness;
+    mst_wait_policy policy;
+    _Atomic uint32_t users; /* groups */
+
+    pthread_mutex_t lock; /* of what follows */
+    uint32_t generations[MST_CELLS_MAX]; /* of our cells; never read from the arena */
+    bool in_use[MST_CELLS_MAX];
+    uint32_t cells_committed;
+    struct mst_subarena *retired; /* given back, but peers may still read them */
+} mst_attachment;
+
+/* Prepares to be `rank` of the arena, and takes the arena over; NULL: no memory. Held once. */
+mst_attachment *mst_attachment_create(mst_arena *arena, uint32_t rank);
+void mst_attachment_destroy(mst_attachment *attachment);
+
+void mst_attachment_hold(mst_attachment *attachment);
+/* Whether that was the last: the rank has then left, and the caller destroys the attachment. */
+bool mst_attachment_drop(mst_attachment *attachment);
+
+/* Says that this rank is done with every group, as an ordinary end of the program; for use at exit,
+ * when nobody gave the groups back. Peers that need it see "left", not "died". */
+void mst_attachment_leave(mst_attachment *attachment);
+
+/* Whether this is a forked child of the rank, which has no arena mapped. */
+bool mst_attachment_forked(const mst_attachment *attachment);
+
+#endif

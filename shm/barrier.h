@@ -1,0 +1,41 @@
+/*
+ * Steps: the one synchronisation that collectives are made of.
+ *
+ * Every member raises its own signal once per step and waits until every other member's has come as
+ * far. No counter is ever reset and no word has two writers, so a fast rank may be a step ahead
+ * without harm. A step costs one line transfer per peer and no system call unless someone sleeps.
+ *
+ * What makes it enough for double-buffered memory: whatever a member wrote before it arrived at step
+ * s is seen by all after they have waited for s (E2), and whoever has waited for step s + 1 knows
+ * that all have finished what they did after step s. Memory used at step s may be written again
+ * for step s + 2.
+ *
+ * A group has two lanes, so that one thread can split while another is in a collective.
+ */
+#ifndef MST_BARRIER_H
+#define MST_BARRIER_H
+
+#include "shm/subarena.h"
+
+typedef enum mst_lane_kind { MST_LANE_STEPS, MST_LANE_SPLITS } mst_lane_kind;
+
+typedef struct mst_lane {
+    mst_subarena *subarena;
+    mst_lane_kind kind;
+    uint32_t step; /* the last one we arrived at */
+    mst_waiter waiter;
+} mst_lane;
+
+void mst_lane_init(mst_lane *lane, mst_subarena *subarena, mst_lane_kind kind, int64_t timeout_ns,
+                   void (*tick)(void *arg, int peer), void *tick_arg);
+
+/* A new operation begins: its deadline counts from its first slow wait. */
+void mst_lane_begin(mst_lane *lane);
+
+/* Arrives at the next step and waits for all. On failure *missing is a rank that has not come. */
+mst_wait_result mst_lane_step(mst_lane *lane, int *missing);
+
+/* Whether a member has arrived at the step that this one is at. */
+bool mst_lane_has_arrived(const mst_lane *lane, int rank);
+
+#endif

@@ -1,0 +1,32 @@
+/* The per-thread sentence of error.h: a fixed buffer, so that failing needs no memory. */
+#include "shm/error.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static _Thread_local char sentence[512];
+
+muster_status mst_fail(muster_status status, const char *format, ...)
+{
+    char text[sizeof sentence];
+    va_list args;
+
+    /* By way of a copy: an argument may be the previous sentence. */
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    memcpy(sentence, text, sizeof sentence);
+    return status;
+}
+
+muster_status mst_fail_system(int error, const char *what)
+{
+    return mst_fail(MUSTER_ERR_SYSTEM, "%s: %s", what, strerror(abs(error)));
+}
+
+const char *mst_error_sentence(void)
+{
+    return sentence;
+}

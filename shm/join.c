@@ -1,0 +1,244 @@
+/* Joining an arena, and waiting for the others, of join.h. */
+#include "shm/join.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shm/atomic.h"
+#include "shm/error.h"
+#include "shm/os.h"
+
+/* ---- how all ranks together may use the machine ---- */
+
+static int cpus_of_all(const mst_geometry *geometry)
+{
+    uint64_t all[MST_CPUS_MAX / 64] = { 0 };
+    int count = 0;
+
+    for (uint32_t rank = 0; rank < geometry->size; rank++)
+        for (int i = 0; i < MST_CPUS_MAX / 64; i++)
+            all[i] |= mst_layout_entry(geometry, rank)->cpus[i];
+    for (int i = 0; i < MST_CPUS_MAX / 64; i++)
+        count += __builtin_popcountll(all[i]);
+    int quota = mst_os_cpu_quota();
+    return count < quota ? count : quota;
+}
+
+/* ---- joining ---- */
+
+static muster_status claim_entry(const mst_geometry *geometry, uint32_t rank)
+{
+    mst_rank_entry *entry = mst_layout_entry(geometry, rank);
+
+    if (!mst_cas32_sc(&entry->state, MST_RANK_VACANT, MST_RANK_JOINING))
+        return mst_fail(MUSTER_ERR_INVALID,
+                        "rank %u of this arena is or was taken by process %d; each rank attaches once, and "
+                        "a name serves one job at a time",
+                        rank, entry->pid);
+    entry->pid = mst_os_process_id();
+    entry->process_start = mst_os_process_start(entry->pid);
+    mst_os_cpus_allowed(entry->cpus);
+    return MUSTER_OK;
+}
+
+/* ATTACHED is the last store of joining: whoever sees it may use the rank's cell 0 and staging. */
+static void publish_entry(const mst_geometry *geometry, uint32_t rank)
+{
+    mst_store32_rel(&mst_layout_entry(geometry, rank)->state, MST_RANK_ATTACHED); /* E1 */
+    mst_signal_raise(&mst_layout_header(geometry)->arrivals);                     /* E1 */
+}
+
+/* ---- waiting for the others ---- */
+
+typedef enum gathering { GATHERING, GATHERED, BROKEN } gathering;
+
+static bool never_comes(const mst_geometry *geometry, uint32_t rank, uint32_t state)
+{
+    return state == MST_RANK_LEFT || mst_liveness_ending(geometry, rank).kind != MUSTER_ENDED_NOT;
+}
+
+/* *missing: a rank that has not come, by preference one that never will. */
+static gathering look_around(const mst_geometry *geometry, uint32_t *missing)
+{
+    const mst_header *header = mst_layout_header(geometry);
+    gathering found = GATHERED;
+
+    if (mst_load32_acq(&header->rendezvous) == MST_RENDEZVOUS_COMPLETE) /* some may have left already */
+        return GATHERED;
+    for (uint32_t rank = 0; rank < geometry->size; rank++) {
+        uint32_t state = mst_load32_acq(&mst_layout_entry(geometry, rank)->state); /* E1 */
+
+        if (state == MST_RANK_ATTACHED)
+            continue;
+        if (found == GATHERED)
+            *missing = rank;
+        found = GATHERING;
+        if (never_comes(geometry, rank, state)) {
+            *missing = rank;
+            return BROKEN;
+        }
+    }
+    if (found == GATHERING && mst_load32_acq(&header->rendezvous) == MST_RENDEZVOUS_FAILED)
+        return BROKEN;
+    return found;
+}
+
+static bool no_longer_gathering(const void *arg)
+{
+    uint32_t missing;
+
+    return look_around(arg, &missing) != GATHERING;
+}
+
+static void scan_while_gathering(void *arg, int peer)
+{
+    mst_attachment *attachment = arg;
+
+    (void)peer;
+    mst_liveness_scan(&attachment->liveness);
+}
+
+/* The ranks that have not come, as text: "1, 3 and 7". */
+static void list_missing(const mst_geometry *geometry, char *text, size_t bytes)
+{
+    size_t used = 0;
+    int listed = 0;
+
+    text[0] = '\0';
+    for (uint32_t rank = 0; rank < geometry->size && used + 24 < bytes; rank++) {
+        if (mst_load32_acq(&mst_layout_entry(geometry, rank)->state) == MST_RANK_ATTACHED)
+            continue;
+        if (++listed > 16) {
+            snprintf(text + used, bytes - used, ", ...");
+            return;
+        }
+        used += (size_t)snprintf(text + used, bytes - used, "%s%u", listed > 1 ? ", " : "", rank);
+    }
+}
+
+static muster_status explain_broken(const mst_attachment *attachment, uint32_t missing)
+{
+    muster_ending ending = mst_liveness_ending(&attachment->geometry, missing);
+
+    if (ending.kind == MUSTER_ENDED_SIGNALED)
+        return mst_fail(MUSTER_ERR_PEER_DIED, "rank %u was killed by signal %d (%s) before it attached",
+                        missing, ending.code, strsignal(ending.code));
+    if (ending.kind == MUSTER_ENDED_EXITED)
+        return mst_fail(MUSTER_ERR_PEER_DIED, "rank %u exited with status %d before it attached", missing,
+                        ending.code);
+    if (ending.kind == MUSTER_ENDED_VANISHED)
+        return mst_fail(MUSTER_ERR_PEER_DIED, "rank %u ended before it attached", missing);
+    return mst_fail(MUSTER_ERR_PEER_DIED, "attaching failed: rank %u did not come, or gave up", missing);
+}
+
+/* The one rank that settles the rendezvous, either way, also removes the arena's name. */
+static void settle_rendezvous(const mst_attachment *attachment, uint32_t outcome, uint32_t missing)
+{
+    mst_header *header = mst_layout_header(&attachment->geometry);
+
+    mst_store32_rlx(&header->missing_rank, missing);
+    if (!mst_cas32_sc(&header->rendezvous, MST_RENDEZVOUS_OPEN, outcome))
+        return;
+    if (attachment->arena->name[0] && mst_os_object_has_name(attachment->arena->fd, attachment->arena->name))
+        mst_os_object_unlink(attachment->arena->name);
+    mst_signal_raise(&header->arrivals);
+}
+
+static muster_status gather(mst_attachment *attachment, int64_t deadline_ns)
+{
+    const mst_geometry *geometry = &attachment->geometry;
+    int64_t began_ns = mst_os_now_ns();
+    mst_waiter waiter = {
+        .policy = { .spin_ns = 0, .yield_ns = 1 * MST_NS_PER_MS },
+        .deadline_ns = deadline_ns,
+        .tick = scan_while_gathering,
+        .tick_arg = attachment,
+    };
+    uint32_t missing = 0;
+
+    mst_wait_result result = mst_wait_until(&waiter, &mst_layout_header(geometry)->arrivals,
+                                            no_longer_gathering, geometry, -1);
+    gathering found = look_around(geometry, &missing);
+    if (found == GATHERED) {
+        settle_rendezvous(attachment, MST_RENDEZVOUS_COMPLETE, 0);
+        return MUSTER_OK;
+    }
+    settle_rendezvous(attachment, MST_RENDEZVOUS_FAILED, missing);
+    if (found == BROKEN || result != MST_WAIT_TIMED_OUT)
+        return explain_broken(attachment, missing);
+    char text[200];
+    list_missing(geometry, text, sizeof text);
+    return mst_fail(MUSTER_ERR_TIMED_OUT,
+                    "rank %u waited %.1f s for all %u ranks to attach and rank(s) %s did not come; start "
+                    "them, or give them longer with MUSTER_ATTACH_TIMEOUT",
+                    attachment->rank, (double)(mst_os_now_ns() - began_ns) / MST_NS_PER_S, geometry->size,
+                    text);
+}
+
+/* ---- all of it ---- */
+
+/* The first share a rank claims is its share of the world, where everyone can find it. */
+static muster_status take_place(mst_attachment *attachment)
+{
+    mst_share share;
+
+    muster_status status = claim_entry(&attachment->geometry, attachment->rank);
+    if (status != MUSTER_OK)
+        return status;
+    attachment->joined = true;
+    status = mst_share_claim(attachment, &share);
+    if (status == MUSTER_OK)
+        publish_entry(&attachment->geometry, attachment->rank);
+    return status;
+}
+
+static muster_status open_world(mst_attachment *attachment, mst_subarena **world)
+{
+    uint32_t size = attachment->geometry.size;
+    mst_share *shares = calloc(size, sizeof *shares);
+
+    if (!shares)
+        return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a world of %u", size);
+    for (uint32_t rank = 0; rank < size; rank++) {
+        const mst_cell *cell = mst_layout_cell(&attachment->geometry, rank, MST_WORLD_CELL);
+
+        shares[rank] = (mst_share){ rank, MST_WORLD_CELL, MST_WORLD_MEMBERSHIP, cell->staging_offset };
+    }
+    muster_status status = mst_subarena_open(attachment, shares, (int)attachment->rank, (int)size, world);
+    free(shares);
+    return status;
+}
+
+static muster_status join_as(mst_attachment *attachment, int64_t deadline_ns, mst_subarena **world)
+{
+    muster_status status = take_place(attachment);
+
+    if (status == MUSTER_OK)
+        status = gather(attachment, deadline_ns);
+    else if (attachment->joined) /* a second claimant must not break the first one's job */
+        settle_rendezvous(attachment, MST_RENDEZVOUS_FAILED, attachment->rank);
+    if (status != MUSTER_OK)
+        return status;
+    attachment->policy =
+        mst_wait_policy_for((int)attachment->geometry.size, cpus_of_all(&attachment->geometry));
+    return open_world(attachment, world);
+}
+
+muster_status mst_join(mst_arena *arena, int rank, int64_t deadline_ns, mst_subarena **world)
+{
+    if (rank < 0 || (uint32_t)rank >= arena->geometry.size) {
+        muster_status status = mst_fail(MUSTER_ERR_INVALID, "rank %d is not between 0 and %u", rank,
+                                        arena->geometry.size - 1);
+        mst_arena_close(arena);
+        return status;
+    }
+    mst_attachment *attachment = mst_attachment_create(arena, (uint32_t)rank);
+    if (!attachment) {
+        mst_arena_close(arena);
+        return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory to attach");
+    }
+    muster_status status = join_as(attachment, deadline_ns, world);
+    mst_subarena_drop_attachment(attachment); /* the world holds it from here on, or nobody does */
+    return status;
+}

@@ -1,0 +1,21 @@
+/*
+ * Joining: a rank takes its place in an arena and waits until every other rank has taken its own.
+ *
+ * The rank claims its entry, prepares its share of the world (cell 0 and the first block of its
+ * heap, so that everyone can find them without being told), publishes that it is attached, and
+ * waits. The last to come, or the first to give up, settles the rendezvous for all and removes the
+ * arena's name, so that it is removed exactly once.
+ */
+#ifndef MST_JOIN_H
+#define MST_JOIN_H
+
+#include "shm/subarena.h"
+
+/*
+ * Joins the arena as `rank`; a deadline (absolute, 0: none) names those who did not come. `arena` is
+ * taken over: closed when the last group of the rank goes, or on failure. `world` is the sub-arena
+ * of the world.
+ */
+muster_status mst_join(mst_arena *arena, int rank, int64_t deadline_ns, mst_subarena **world);
+
+#endif

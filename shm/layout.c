@@ -1,0 +1,87 @@
+/* Offsets of layout.h, computed here and nowhere else. */
+#include "shm/layout.h"
+
+static uint64_t round_up(uint64_t value, uint64_t unit)
+{
+    return (value + unit - 1) / unit * unit;
+}
+
+static uint64_t mix(uint64_t hash, uint64_t value)
+{
+    for (int byte = 0; byte < 8; byte++) { /* FNV-1a */
+        hash ^= (value >> (8 * byte)) & 0xff;
+        hash *= 0x100000001b3ULL;
+    }
+    return hash;
+}
+
+/* Two builds that disagree on any of these must not share an arena. */
+uint64_t mst_layout_fingerprint(void)
+{
+    const uint64_t facts[] = {
+        MST_LAYOUT_VERSION, sizeof(void *), MST_LINE, MST_PAGE, MST_RANKS_MAX, MST_CELLS_MAX,
+        sizeof(mst_header), sizeof(mst_rank_entry), sizeof(mst_cell), sizeof(mst_channel),
+        offsetof(mst_cell, steps), offsetof(mst_cell, calls), offsetof(mst_cell, splits),
+        offsetof(mst_cell, split_records), offsetof(mst_cell, bell), offsetof(mst_cell, reason),
+        offsetof(mst_rank_entry, ending), offsetof(mst_call_record, root),
+        offsetof(mst_split_record, staging_offset), sizeof(mst_message_header), MST_HEAP_OFFSET,
+    };
+    uint64_t hash = 0xcbf29ce484222325ULL;
+
+    for (size_t i = 0; i < sizeof facts / sizeof facts[0]; i++)
+        hash = mix(hash, facts[i]);
+    return hash;
+}
+
+uint64_t mst_layout_region_offset(uint32_t size, uint64_t region_bytes, uint32_t rank)
+{
+    uint64_t entries_end = MST_ENTRIES_OFFSET + (uint64_t)size * sizeof(mst_rank_entry);
+
+    return round_up(entries_end, MST_PAGE) + (uint64_t)rank * region_bytes;
+}
+
+uint64_t mst_layout_arena_bytes(uint32_t size, uint64_t region_bytes)
+{
+    return mst_layout_region_offset(size, region_bytes, size);
+}
+
+mst_header *mst_layout_header(const mst_geometry *geometry)
+{
+    return (mst_header *)(void *)geometry->base;
+}
+
+mst_rank_entry *mst_layout_entry(const mst_geometry *geometry, uint32_t rank)
+{
+    return (mst_rank_entry *)(void *)(geometry->base + MST_ENTRIES_OFFSET) + rank;
+}
+
+uint64_t mst_layout_cell_offset(const mst_geometry *geometry, uint32_t rank, uint32_t index)
+{
+    return mst_layout_region_offset(geometry->size, geometry->region_bytes, rank) +
+           (uint64_t)index * sizeof(mst_cell);
+}
+
+mst_cell *mst_layout_cell(const mst_geometry *geometry, uint32_t rank, uint32_t index)
+{
+    return (mst_cell *)(void *)(geometry->base + mst_layout_cell_offset(geometry, rank, index));
+}
+
+uint64_t mst_layout_heap_begin(const mst_geometry *geometry, uint32_t rank)
+{
+    return mst_layout_region_offset(geometry->size, geometry->region_bytes, rank) + MST_HEAP_OFFSET;
+}
+
+uint64_t mst_layout_heap_end(const mst_geometry *geometry, uint32_t rank)
+{
+    return mst_layout_region_offset(geometry->size, geometry->region_bytes, rank + 1);
+}
+
+void *mst_layout_heap_at(const mst_geometry *geometry, uint32_t rank, uint64_t offset, uint64_t bytes)
+{
+    uint64_t begin = mst_layout_heap_begin(geometry, rank);
+    uint64_t end = mst_layout_heap_end(geometry, rank);
+
+    if (rank >= geometry->size || offset < begin || offset > end || bytes > end - offset)
+        return NULL;
+    return geometry->base + offset;
+}

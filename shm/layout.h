@@ -1,0 +1,188 @@
+/*
+ * The specification of the arena's bytes: the only place that says what lies where.
+ *
+ *   0                      header          one page: identity (written once), attach state
+ *   MST_ENTRIES_OFFSET     rank entries    who each rank is, and how it ended
+ *   mst_region_offset(r)   region of r     everything that rank r allocates, by rank r alone:
+ *       + 0                    cells       one per group that r is a member of
+ *       + MST_HEAP_OFFSET      heap        staging, channels, arena buffers
+ *
+ * Rank r is the only allocator of its region, so carving needs no lock and a dead rank takes
+ * nothing with it but its own region. A group's sub-arena is one cell and one staging block in the
+ * region of each member; members learn each other's at split. Control lines (header, entries,
+ * cells) stay committed once used; the heap is committed piece by piece.
+ *
+ * Rules: offsets, never pointers; fixed-width types; every field names who writes it, who reads it
+ * and, where it is shared, which edge of docs/MEMORY_MODEL.md publishes it. docs/LAYOUT.md is the
+ * same as a table, and a test compares the two. Changing anything here changes the fingerprint.
+ */
+#ifndef MST_LAYOUT_H
+#define MST_LAYOUT_H
+
+#include <assert.h>
+#include <stdalign.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define MST_LAYOUT_VERSION 1
+#define MST_LINE 128          /* two cache lines: neighbours are prefetched in pairs */
+#define MST_PAGE 65536        /* largest page size in use; all big offsets are multiples of it */
+#define MST_RANKS_MAX 1024
+#define MST_CELLS_MAX 4096    /* groups that one rank may be a member of at the same time */
+#define MST_REASON_BYTES 252  /* of a sentence that explains poison */
+#define MST_CHANNEL_BYTES 131072 /* buffered per pair and direction; a power of two */
+
+#define MST_WORLD_CELL 0       /* every rank's cell in the world, of its first generation */
+#define MST_WORLD_MEMBERSHIP 3
+#define MST_READY_MAGIC 0x4d55535445523031ULL /* "MUSTER01" */
+
+/*
+ * A growing count that others wait for. `word` is 2 x count + a poison bit: the owner adds 2, a
+ * poisoner sets bit 0, so that both change the word a sleeper is parked on. Counts are compared by
+ * difference. Waiters announce themselves in `sleepers` before parking, so that a waker makes a
+ * system call only when someone sleeps.
+ */
+typedef struct mst_signal {
+    alignas(MST_LINE) _Atomic uint32_t word; /* owner: E2, E4, E6; poisoner: E8; read by waiters */
+    _Atomic uint32_t sleepers;               /* waiters, E10; read by whoever raises the word */
+} mst_signal;
+
+/* What a rank was asked to do, published beside its arrival (E2) so that all can compare. */
+typedef struct mst_call_record {
+    uint64_t operation; /* number of the operation in the group */
+    uint64_t count;
+    uint64_t in_offset;  /* arena offset of the input, 0: private memory, it travels by staging */
+    uint64_t out_offset; /* the same for the output */
+    uint32_t collective; /* enum mst_collective of src/ */
+    uint32_t dtype;
+    uint32_t op;
+    int32_t root;
+    uint64_t reserved[2];
+} mst_call_record;
+
+/* What a rank brings to a split, published by E4. */
+typedef struct mst_split_record {
+    int32_t color;
+    int32_t key;
+    uint32_t status;     /* a muster_status: whether the rank could get its share of the child */
+    uint32_t cell;       /* index of its cell for the child */
+    uint64_t membership; /* what that cell's membership reads while the rank is in the child */
+    uint64_t staging_offset;
+    uint64_t operation; /* number of the split in the parent */
+    uint64_t reserved[3];
+} mst_split_record;
+
+/* One rank's control lines in one group. Written by that rank unless said otherwise. */
+typedef struct mst_cell {
+    /* 2 x generation + 1 while the rank is in the group, + 0 once it has left (E11). Never comes
+     * back to an earlier value, so that a peer's stale look reads as "left". */
+    alignas(MST_LINE) _Atomic uint64_t membership;
+    _Atomic uint64_t poison;   /* any member; 0 or the packed reason (poison.h), E8 */
+    _Atomic uint64_t channels; /* offset of this rank's channel table, 0: has sent nothing, E5 */
+    uint64_t staging_offset;   /* before the rank attaches or splits: E1, E4 */
+    mst_signal steps;          /* collectives: arrivals at each step, E2 */
+    mst_call_record calls[2];  /* by parity of the operation, E2 */
+    mst_signal splits;         /* the split lane: arrivals, E4 */
+    mst_split_record split_records[2]; /* by parity of the split, E4 */
+    mst_signal bell;           /* point to point: senders and receivers wake this rank, E6, E7 */
+    alignas(MST_LINE) uint32_t reason_bytes; /* why this rank poisoned the group: once, before E8 */
+    char reason[MST_REASON_BYTES];
+} mst_cell;
+
+enum { MST_RANK_VACANT, MST_RANK_JOINING, MST_RANK_ATTACHED, MST_RANK_LEFT };
+
+/* One per rank of the world. */
+typedef struct mst_rank_entry {
+    alignas(MST_LINE) _Atomic uint32_t state; /* the rank (claims by CAS), E1, E11 */
+    int32_t pid;                              /* the rank, before ATTACHED, E1 */
+    uint64_t process_start;                   /* tells a reused pid apart */
+    _Atomic uint64_t ending; /* launcher or any peer, once: 0 or the packed ending, E9 */
+    alignas(MST_LINE) uint64_t cpus[16]; /* the rank, before ATTACHED: CPUs that it may use, E1 */
+} mst_rank_entry;
+
+enum { MST_RENDEZVOUS_OPEN, MST_RENDEZVOUS_COMPLETE, MST_RENDEZVOUS_FAILED };
+
+typedef struct mst_header {
+    /* Identity: written by the creator, published by `ready` (E0), copied once by attachers. */
+    _Atomic uint64_t ready; /* MST_READY_MAGIC, stored last */
+    uint64_t fingerprint;   /* mst_layout_fingerprint() of the creator's build */
+    uint32_t version;
+    uint32_t size; /* ranks of the world */
+    uint64_t arena_bytes;
+    uint64_t region_bytes;
+    uint64_t staging_bytes; /* per rank and group: two slots */
+    uint64_t nonce[2];
+    int32_t launcher_pid; /* 0: ranks started on their own */
+    uint32_t named;       /* 1: has, or had, a name in the file system */
+    uint64_t launcher_start;
+    /* Attach state. */
+    mst_signal arrivals;           /* ranks attached, E1; any change makes attachers look again */
+    alignas(MST_LINE) _Atomic uint32_t rendezvous; /* once, by CAS: COMPLETE by the last rank, FAILED by the first to give up */
+    _Atomic uint32_t missing_rank; /* FAILED: one rank that did not come */
+    _Atomic uint32_t endings;      /* counts changes of any entry's ending, E9 */
+} mst_header;
+
+static_assert(sizeof(mst_signal) == 128, "a signal has its line to itself");
+static_assert(sizeof(mst_call_record) == 64 && sizeof(mst_split_record) == 64, "two records, one line");
+static_assert(sizeof(mst_cell) == 1024, "cells are a power of two, so that they divide a page");
+static_assert(offsetof(mst_cell, steps) == 128 && offsetof(mst_cell, calls) == 256 &&
+                  offsetof(mst_cell, splits) == 384 && offsetof(mst_cell, split_records) == 512 &&
+                  offsetof(mst_cell, bell) == 640 && offsetof(mst_cell, reason_bytes) == 768,
+              "see docs/LAYOUT.md");
+static_assert(sizeof(mst_rank_entry) == 256 && offsetof(mst_rank_entry, cpus) == 128, "see docs/LAYOUT.md");
+static_assert(sizeof(mst_header) == 384 && offsetof(mst_header, arrivals) == 128 &&
+                  offsetof(mst_header, rendezvous) == 256,
+              "see docs/LAYOUT.md");
+
+#define MST_ENTRIES_OFFSET 65536ULL
+#define MST_HEAP_OFFSET ((uint64_t)MST_CELLS_MAX * sizeof(mst_cell)) /* within a region */
+#define MST_REGION_BYTES_MIN (MST_HEAP_OFFSET + 16ULL * 1024 * 1024)
+
+/* One direction between two ranks, in the sender's heap: a ring of bytes. */
+typedef struct mst_channel {
+    alignas(MST_LINE) _Atomic uint64_t tail; /* sender: bytes ever written, E6 */
+    alignas(MST_LINE) _Atomic uint64_t head; /* receiver: bytes ever read, E7 */
+    alignas(MST_LINE) unsigned char bytes[MST_CHANNEL_BYTES];
+} mst_channel;
+
+static_assert(sizeof(mst_channel) == 2 * MST_LINE + MST_CHANNEL_BYTES, "see docs/LAYOUT.md");
+
+/* Before the bytes of each message in a channel. */
+typedef struct mst_message_header {
+    uint64_t count;
+    uint64_t bytes;
+    uint32_t dtype;
+    uint32_t check; /* MST_MESSAGE_CHECK: the reader is where a message begins */
+} mst_message_header;
+
+#define MST_MESSAGE_CHECK 0x6d736721U /* "msg!" */
+
+static_assert(sizeof(mst_message_header) == 24, "see docs/LAYOUT.md");
+
+/* Where things are in an arena: private to each process, made from checked copies. */
+typedef struct mst_geometry {
+    unsigned char *base;
+    uint64_t arena_bytes;
+    uint64_t region_bytes;
+    uint64_t staging_bytes;
+    uint32_t size;
+} mst_geometry;
+
+uint64_t mst_layout_fingerprint(void);
+
+/* Bytes of an arena for `size` ranks whose regions have `region_bytes` each. */
+uint64_t mst_layout_arena_bytes(uint32_t size, uint64_t region_bytes);
+uint64_t mst_layout_region_offset(uint32_t size, uint64_t region_bytes, uint32_t rank);
+
+mst_header *mst_layout_header(const mst_geometry *geometry);
+mst_rank_entry *mst_layout_entry(const mst_geometry *geometry, uint32_t rank);
+mst_cell *mst_layout_cell(const mst_geometry *geometry, uint32_t rank, uint32_t index);
+uint64_t mst_layout_cell_offset(const mst_geometry *geometry, uint32_t rank, uint32_t index);
+uint64_t mst_layout_heap_begin(const mst_geometry *geometry, uint32_t rank);
+uint64_t mst_layout_heap_end(const mst_geometry *geometry, uint32_t rank);
+
+/* The bytes at an offset that a peer gave, or NULL unless all of them lie in that peer's heap. */
+void *mst_layout_heap_at(const mst_geometry *geometry, uint32_t rank, uint64_t offset, uint64_t bytes);
+
+#endif

@@ -1,0 +1,151 @@
+/*
+ * Meeting under a name: how ranks that start on their own, in any order, come to share one arena.
+ *
+ * Whoever finds no object of that name creates it (O_EXCL decides) and formats it; the others wait
+ * until its header is published. Everyone holds a shared lock on the object while using it, so an
+ * object that can be locked exclusively is in nobody's use: ranks that died before they were
+ * complete left it behind, and it is swept. A creator that is swept between creating and locking
+ * notices that its object has lost its name, and begins again. Once all ranks have attached the
+ * name is removed (attach.c), so that nothing is left behind whatever happens later.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "shm/arena.h"
+#include "shm/error.h"
+#include "shm/os.h"
+#include "shm/wait.h"
+
+#define LOOK_AGAIN_NS (2 * MST_NS_PER_MS)
+
+typedef enum meeting { MEETING_AGAIN, MEETING_FOUND, MEETING_FAILED } meeting;
+
+static bool is_linked(int fd)
+{
+    mst_os_object_info info;
+
+    return mst_os_object_info_get(fd, &info) == 0 && info.linked;
+}
+
+/* Removes an object that nobody uses. The exclusive lock keeps other sweepers away until closed. */
+static void sweep(int fd, const char *name)
+{
+    if (mst_os_object_has_name(fd, name))
+        mst_os_object_unlink(name);
+}
+
+static meeting create(const char *name, const mst_arena_plan *plan, int *found, muster_status *status)
+{
+    int fd = mst_os_object_create_named(name);
+
+    if (fd == -EEXIST)
+        return MEETING_AGAIN;
+    if (fd < 0) {
+        *status = mst_fail_system(fd, "cannot create the named arena");
+        return MEETING_FAILED;
+    }
+    if (mst_os_object_use(fd, false) < 0 || !is_linked(fd)) { /* swept before it was in use */
+        mst_os_close(fd);
+        return MEETING_AGAIN;
+    }
+    *status = mst_arena_format(fd, plan, true);
+    if (*status != MUSTER_OK) {
+        mst_os_object_unlink(name);
+        mst_os_close(fd);
+        return MEETING_FAILED;
+    }
+    *found = fd;
+    return MEETING_FOUND;
+}
+
+static meeting check_owner(const char *name, int fd, muster_status *status)
+{
+    mst_os_object_info info;
+
+    if (mst_os_object_info_get(fd, &info) != 0 || !info.mine || !info.private_mode) {
+        *status = mst_fail(MUSTER_ERR_PERMISSION,
+                           "the arena %s belongs to user %u with mode %04o; it must be this user's, mode "
+                           "0600: choose another name",
+                           name, info.owner_uid, info.mode);
+        return MEETING_FAILED;
+    }
+    return MEETING_FOUND;
+}
+
+static bool is_formatted(int fd)
+{
+    uint64_t ready = 0;
+
+    return mst_os_object_read(fd, 0, &ready, sizeof ready) == 0 && ready == MST_READY_MAGIC;
+}
+
+static meeting join(const char *name, int *found, muster_status *status)
+{
+    int fd = mst_os_object_open_named(name);
+
+    if (fd == -ENOENT)
+        return MEETING_AGAIN;
+    if (fd == -EACCES || fd == -ELOOP) {
+        *status = mst_fail(MUSTER_ERR_PERMISSION, "the arena %s is not this user's to open: %s", name,
+                           strerror(-fd));
+        return MEETING_FAILED;
+    }
+    if (fd < 0) {
+        *status = mst_fail_system(fd, "cannot open the named arena");
+        return MEETING_FAILED;
+    }
+    meeting outcome = check_owner(name, fd, status);
+    if (outcome == MEETING_FOUND && mst_os_object_use(fd, true) == 0) {
+        sweep(fd, name);
+        outcome = MEETING_AGAIN;
+    }
+    if (outcome == MEETING_FOUND &&
+        (mst_os_object_use(fd, false) < 0 || !is_linked(fd) || !is_formatted(fd)))
+        outcome = MEETING_AGAIN;
+    if (outcome != MEETING_FOUND)
+        mst_os_close(fd);
+    else
+        *found = fd;
+    return outcome;
+}
+
+static muster_status check_name(const char *name)
+{
+    if (name[0] == '/' && name[1] != '\0' && !strchr(name + 1, '/') && strlen(name) < 250)
+        return MUSTER_OK;
+    return mst_fail(MUSTER_ERR_INVALID,
+                    "\"%s\" is no name for an arena: expected /NAME with one slash, at the front, and at "
+                    "most 250 characters",
+                    name);
+}
+
+muster_status mst_arena_meet(const char *name, const mst_arena_plan *plan, int64_t deadline_ns,
+                             mst_arena **arena)
+{
+    muster_status status = check_name(name);
+    int fd = -1;
+
+    if (status != MUSTER_OK)
+        return status;
+    for (;;) {
+        meeting outcome = join(name, &fd, &status);
+        if (outcome == MEETING_AGAIN)
+            outcome = create(name, plan, &fd, &status);
+        if (outcome == MEETING_FAILED)
+            return status;
+        if (outcome == MEETING_FOUND)
+            break;
+        if (deadline_ns && mst_os_now_ns() >= deadline_ns)
+            return mst_fail(MUSTER_ERR_TIMED_OUT,
+                            "the arena %s exists but its creator did not finish it in time", name);
+        mst_wait_nap(LOOK_AGAIN_NS);
+    }
+    status = mst_arena_map(fd, plan->size, arena);
+    if (status != MUSTER_OK) {
+        mst_os_close(fd);
+        return status;
+    }
+    snprintf((*arena)->name, sizeof (*arena)->name, "%s", name);
+    return MUSTER_OK;
+}

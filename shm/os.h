@@ -1,0 +1,123 @@
+/*
+ * The port contract: everything muster asks of the operating system.
+ *
+ * One file per system implements it (os_linux.c), and these are the only files that may look at
+ * the system with #ifdef. Parking, the one primitive that systems differ in most, has files of its
+ * own: os_park_futex.c, and os_park_portable.c which needs nothing but nanosleep.
+ *
+ * Functions return 0 or a descriptor on success and -errno on failure, unless said otherwise. None
+ * of them prints, allocates memory that it does not return, or keeps state.
+ */
+#ifndef MST_OS_H
+#define MST_OS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define MST_NS_PER_S 1000000000LL
+#define MST_NS_PER_MS 1000000LL
+#define MST_CPUS_MAX 1024
+
+/* ---- time: monotonic, never the wall clock ---- */
+
+int64_t mst_os_now_ns(void);
+void mst_os_relax(void); /* tells the core that this is a spin loop */
+void mst_os_yield(void); /* lets another runnable thread have this CPU */
+
+/* ---- parking: sleep until a word in shared memory changes ---- */
+
+/*
+ * Sleeps while *word == seen, at most timeout_ns; may return early for no reason. A thread that has
+ * read `seen`, announced itself, and read `seen` again misses no unpark that follows the change.
+ * Works across processes and across mappings.
+ */
+void mst_os_park(const _Atomic uint32_t *word, uint32_t seen, int64_t timeout_ns);
+
+/* Wakes everyone parked on the word. Call it after changing the word. */
+void mst_os_unpark_all(const _Atomic uint32_t *word);
+
+/* "futex" or "portable" */
+const char *mst_os_park_name(void);
+
+/* ---- shared memory objects ---- */
+
+/* An anonymous object that no other process can name. Sealed by mst_os_object_seal once sized. */
+int mst_os_object_create_anonymous(void);
+
+/* A named one, only if none of that name exists (-EEXIST), mode 0600. */
+int mst_os_object_create_named(const char *name);
+int mst_os_object_open_named(const char *name); /* -ENOENT when there is none; follows no links */
+int mst_os_object_unlink(const char *name);
+
+/* Whether `name` still leads to the object behind fd. */
+bool mst_os_object_has_name(int fd, const char *name);
+
+typedef struct mst_os_object_info {
+    uint64_t bytes;
+    bool regular, mine, private_mode, sealed, linked;
+    uint32_t owner_uid, mode;
+} mst_os_object_info;
+
+int mst_os_object_info_get(int fd, mst_os_object_info *info);
+int mst_os_object_resize(int fd, uint64_t bytes);
+int mst_os_object_seal(int fd); /* no growing, shrinking or unsealing; -EINVAL where not possible */
+
+/* Gives a range memory of its own now, -ENOSPC when there is none, so that touching it later can
+ * never fault. Keeps what is there. */
+int mst_os_object_commit(int fd, uint64_t offset, uint64_t bytes);
+int mst_os_object_release(int fd, uint64_t offset, uint64_t bytes); /* back to the system */
+
+/* Bytes that the file system behind fd can still give; UINT64_MAX where it cannot say. */
+uint64_t mst_os_object_free_bytes(int fd);
+int mst_os_object_read(int fd, uint64_t offset, void *to, size_t bytes); /* exactly `bytes` */
+
+/* Attaches as a user of the object until the descriptor is closed in all processes that have it;
+ * `alone`: only if nobody else is one (-EWOULDBLOCK, and then this caller is none either). */
+int mst_os_object_use(int fd, bool alone);
+
+int mst_os_object_map(int fd, size_t bytes, void **base); /* not dumped, not inherited by forks */
+void mst_os_unmap(void *base, size_t bytes);
+void mst_os_populate(void *at, size_t bytes); /* maps committed pages now; a hint */
+int mst_os_dup_above(int fd, int lowest);     /* a copy of fd numbered >= lowest, inheritable */
+int mst_os_close_on_exec(int fd);
+void mst_os_close(int fd); /* negative ones are fine */
+
+/* Largest object that RLIMIT_FSIZE and RLIMIT_AS leave room for. */
+uint64_t mst_os_object_bytes_max(void);
+
+/* ---- processes ---- */
+
+int32_t mst_os_process_id(void);
+uint64_t mst_os_process_start(int32_t pid); /* tells reuses of a pid apart; 0: unknown */
+
+/* A descriptor that becomes readable when the process has ended. -ESRCH: it has. */
+int mst_os_process_watch(int32_t pid);
+
+/* Which of the watches have fired, without waiting: fired[i] for fds[i] (negative ones are skipped). */
+void mst_os_process_poll(const int *fds, size_t count, bool *fired);
+
+typedef enum mst_os_ending { MST_OS_RUNNING, MST_OS_EXITED, MST_OS_SIGNALED, MST_OS_UNKNOWN } mst_os_ending;
+
+/* How a process that its watch says has ended came to it, if the system still knows. */
+mst_os_ending mst_os_process_ending(int32_t pid, int watch, int *code);
+
+/* Has this process killed when `parent` ends, however it ends; -ESRCH: it has already. */
+int mst_os_die_with_parent(int32_t parent);
+
+/* A byte that reads 1 in this process and 0 in any child forked from it; NULL: no memory. */
+const unsigned char *mst_os_fork_mark_create(void);
+void mst_os_fork_mark_destroy(const unsigned char *mark);
+
+/* Random bytes that tell two jobs apart. */
+void mst_os_random(void *to, size_t bytes);
+
+/* ---- CPUs ---- */
+
+/* The CPUs that this process may use, one bit each. */
+void mst_os_cpus_allowed(uint64_t mask[MST_CPUS_MAX / 64]);
+
+/* CPU time per second that a control group allows, in CPUs rounded up; INT32_MAX: no limit. */
+int mst_os_cpu_quota(void);
+
+#endif

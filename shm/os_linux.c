@@ -1,0 +1,426 @@
+/* The port contract of os.h on Linux 5.10 and later, but for parking. */
+#define _GNU_SOURCE
+#include "shm/os.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifndef SYS_pidfd_open
+#define SYS_pidfd_open 434
+#endif
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x0008U
+#endif
+
+/* ---- time ---- */
+
+int64_t mst_os_now_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * MST_NS_PER_S + now.tv_nsec;
+}
+
+void mst_os_relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ __volatile__("isb" ::: "memory");
+#endif
+}
+
+void mst_os_yield(void)
+{
+    sched_yield();
+}
+
+/* ---- shared memory objects ---- */
+
+int mst_os_object_create_anonymous(void)
+{
+    int fd = memfd_create("muster", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
+
+    if (fd < 0 && errno == EINVAL) /* before Linux 6.3 */
+        fd = memfd_create("muster", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    return fd < 0 ? -errno : fd;
+}
+
+int mst_os_object_create_named(const char *name)
+{
+    int fd = shm_open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+    return fd < 0 ? -errno : fd;
+}
+
+int mst_os_object_open_named(const char *name)
+{
+    int fd = shm_open(name, O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0);
+
+    return fd < 0 ? -errno : fd;
+}
+
+int mst_os_object_unlink(const char *name)
+{
+    return shm_unlink(name) < 0 ? -errno : 0;
+}
+
+bool mst_os_object_has_name(int fd, const char *name)
+{
+    struct stat held, named;
+    int other = shm_open(name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW, 0);
+
+    if (other < 0)
+        return false;
+    bool same = fstat(fd, &held) == 0 && fstat(other, &named) == 0 && held.st_dev == named.st_dev &&
+                held.st_ino == named.st_ino;
+    close(other);
+    return same;
+}
+
+int mst_os_object_info_get(int fd, mst_os_object_info *info)
+{
+    const int wanted = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
+    struct stat st;
+
+    if (fstat(fd, &st) < 0)
+        return -errno;
+    int seals = fcntl(fd, F_GET_SEALS);
+    *info = (mst_os_object_info){
+        .bytes = (uint64_t)st.st_size,
+        .regular = S_ISREG(st.st_mode),
+        .mine = st.st_uid == geteuid(),
+        .private_mode = (st.st_mode & 077) == 0,
+        .sealed = seals >= 0 && (seals & wanted) == wanted,
+        .linked = st.st_nlink > 0,
+        .owner_uid = st.st_uid,
+        .mode = st.st_mode & 07777,
+    };
+    return 0;
+}
+
+int mst_os_object_resize(int fd, uint64_t bytes)
+{
+    /* memfd_create gives mode 0777; attach checks that others have no access. */
+    if (fchmod(fd, 0600) < 0)
+        return -errno;
+    return ftruncate(fd, (off_t)bytes) < 0 ? -errno : 0;
+}
+
+int mst_os_object_seal(int fd)
+{
+    return fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0 ? -errno : 0;
+}
+
+int mst_os_object_commit(int fd, uint64_t offset, uint64_t bytes)
+{
+    int error;
+
+    do
+        error = posix_fallocate(fd, (off_t)offset, (off_t)bytes);
+    while (error == EINTR);
+    return -error;
+}
+
+int mst_os_object_release(int fd, uint64_t offset, uint64_t bytes)
+{
+    int rc = fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)bytes);
+
+    return rc < 0 ? -errno : 0;
+}
+
+uint64_t mst_os_object_free_bytes(int fd)
+{
+    struct statvfs vfs;
+
+    if (fstatvfs(fd, &vfs) < 0 || vfs.f_blocks == 0) /* memfds live on a mount without a limit */
+        return UINT64_MAX;
+    return (uint64_t)vfs.f_bavail * vfs.f_frsize;
+}
+
+int mst_os_object_read(int fd, uint64_t offset, void *to, size_t bytes)
+{
+    ssize_t got = pread(fd, to, bytes, (off_t)offset);
+
+    if (got < 0)
+        return -errno;
+    return (size_t)got == bytes ? 0 : -ENODATA;
+}
+
+int mst_os_object_use(int fd, bool alone)
+{
+    return flock(fd, (alone ? LOCK_EX : LOCK_SH) | LOCK_NB) < 0 ? -errno : 0;
+}
+
+int mst_os_object_map(int fd, size_t bytes, void **base)
+{
+    void *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+
+    if (at == MAP_FAILED)
+        return -errno;
+    /* A core file must not carry the arena, nor a forked child write to it. */
+    if (madvise(at, bytes, MADV_DONTDUMP) < 0 || madvise(at, bytes, MADV_DONTFORK) < 0) {
+        int error = errno;
+
+        munmap(at, bytes);
+        return -error;
+    }
+    *base = at;
+    return 0;
+}
+
+void mst_os_unmap(void *base, size_t bytes)
+{
+    munmap(base, bytes);
+}
+
+void mst_os_populate(void *at, size_t bytes)
+{
+    madvise(at, bytes, MADV_POPULATE_WRITE); /* EINVAL before Linux 5.14: faults come later then */
+}
+
+int mst_os_dup_above(int fd, int lowest)
+{
+    int copy = fcntl(fd, F_DUPFD, lowest);
+
+    if (copy < 0 && errno == EINVAL) /* RLIMIT_NOFILE is below `lowest` */
+        copy = fcntl(fd, F_DUPFD, 3);
+    return copy < 0 ? -errno : copy;
+}
+
+int mst_os_close_on_exec(int fd)
+{
+    return fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ? -errno : 0;
+}
+
+void mst_os_close(int fd)
+{
+    if (fd >= 0)
+        close(fd);
+}
+
+uint64_t mst_os_object_bytes_max(void)
+{
+    struct rlimit file, space;
+    uint64_t max = UINT64_MAX;
+
+    if (getrlimit(RLIMIT_FSIZE, &file) == 0 && file.rlim_cur != RLIM_INFINITY)
+        max = file.rlim_cur;
+    /* Half of the address space is left to the program itself. */
+    if (getrlimit(RLIMIT_AS, &space) == 0 && space.rlim_cur != RLIM_INFINITY && space.rlim_cur / 2 < max)
+        max = space.rlim_cur / 2;
+    return max;
+}
+
+/* ---- processes ---- */
+
+int32_t mst_os_process_id(void)
+{
+    return getpid();
+}
+
+/* The fields of /proc/PID/stat after the command's name, which may itself hold blanks and ')'. */
+static bool read_stat(int32_t pid, char *text, size_t bytes, const char **fields)
+{
+    char path[64];
+
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    ssize_t got = read(fd, text, bytes - 1);
+    close(fd);
+    if (got <= 0)
+        return false;
+    text[got] = '\0';
+    const char *end = strrchr(text, ')');
+    *fields = end ? end + 2 : NULL; /* field 3, the state */
+    return end != NULL;
+}
+
+static bool stat_field(const char *fields, int number, uint64_t *value)
+{
+    for (int at = 3; at < number; at++) {
+        fields = strchr(fields, ' ');
+        if (!fields)
+            return false;
+        fields++;
+    }
+    *value = strtoull(fields, NULL, 10);
+    return true;
+}
+
+uint64_t mst_os_process_start(int32_t pid)
+{
+    char text[1024];
+    const char *fields;
+    uint64_t start;
+
+    return read_stat(pid, text, sizeof text, &fields) && stat_field(fields, 22, &start) ? start : 0;
+}
+
+int mst_os_process_watch(int32_t pid)
+{
+    int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+
+    return fd < 0 ? -errno : fd;
+}
+
+void mst_os_process_poll(const int *fds, size_t count, bool *fired)
+{
+    enum { BATCH = 64 };
+    struct pollfd polled[BATCH];
+
+    for (size_t base = 0; base < count; base += BATCH) {
+        size_t n = count - base < BATCH ? count - base : BATCH;
+
+        for (size_t i = 0; i < n; i++)
+            polled[i] = (struct pollfd){ .fd = fds[base + i], .events = POLLIN };
+        int ready = poll(polled, n, 0);
+        for (size_t i = 0; i < n; i++)
+            fired[base + i] = ready > 0 && (polled[i].revents & POLLIN) != 0;
+    }
+}
+
+/* struct pidfd_info of Linux 6.13, which Debian 12's headers do not have yet. */
+struct pidfd_info {
+    uint64_t mask, cgroup_id;
+    uint32_t pid, tgid, ppid, ruid, rgid, euid, egid, suid, sgid, fsuid, fsgid;
+    int32_t exit_code;
+};
+#define PIDFD_INFO_EXIT (1ULL << 3)
+#define PIDFD_GET_INFO _IOWR(0xFF, 11, struct pidfd_info)
+
+static mst_os_ending decode_wait_status(int status, int *code)
+{
+    if (WIFSIGNALED(status)) {
+        *code = WTERMSIG(status);
+        return MST_OS_SIGNALED;
+    }
+    *code = WEXITSTATUS(status);
+    return MST_OS_EXITED;
+}
+
+mst_os_ending mst_os_process_ending(int32_t pid, int watch, int *code)
+{
+    struct pidfd_info info = { .mask = PIDFD_INFO_EXIT };
+    char text[1024];
+    const char *fields;
+    uint64_t status;
+
+    /* Reaped, and the kernel (6.15 or later) remembers. */
+    if (watch >= 0 && ioctl(watch, PIDFD_GET_INFO, &info) == 0 && (info.mask & PIDFD_INFO_EXIT))
+        return decode_wait_status(info.exit_code, code);
+    /* Not reaped yet: the zombie's own record, shown to the same user only. */
+    if (read_stat(pid, text, sizeof text, &fields) && (*fields == 'Z' || *fields == 'X') &&
+        stat_field(fields, 52, &status))
+        return decode_wait_status((int)status, code);
+    return MST_OS_UNKNOWN;
+}
+
+int mst_os_die_with_parent(int32_t parent)
+{
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+        return -errno;
+    return getppid() == parent ? 0 : -ESRCH; /* it may have ended before the prctl */
+}
+
+const unsigned char *mst_os_fork_mark_create(void)
+{
+    unsigned char *mark = mmap(NULL, 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (mark == MAP_FAILED)
+        return NULL;
+    madvise(mark, 1, MADV_WIPEONFORK);
+    *mark = 1;
+    return mark;
+}
+
+void mst_os_fork_mark_destroy(const unsigned char *mark)
+{
+    if (mark)
+        munmap((void *)(uintptr_t)mark, 1);
+}
+
+void mst_os_random(void *to, size_t bytes)
+{
+    if (getrandom(to, bytes, 0) != (ssize_t)bytes) {
+        int64_t seed[2] = { mst_os_now_ns(), getpid() };
+
+        memset(to, 0, bytes);
+        memcpy(to, seed, bytes < sizeof seed ? bytes : sizeof seed);
+    }
+}
+
+/* ---- CPUs ---- */
+
+void mst_os_cpus_allowed(uint64_t mask[MST_CPUS_MAX / 64])
+{
+    cpu_set_t set;
+
+    memset(mask, 0, MST_CPUS_MAX / 8);
+    if (sched_getaffinity(0, sizeof set, &set) < 0) {
+        mask[0] = 1;
+        return;
+    }
+    for (int cpu = 0; cpu < MST_CPUS_MAX && cpu < CPU_SETSIZE; cpu++)
+        if (CPU_ISSET(cpu, &set))
+            mask[cpu / 64] |= 1ULL << (cpu % 64);
+}
+
+static bool read_two(const char *path, char *first, size_t bytes, long long *second)
+{
+    char text[128];
+    FILE *file = fopen(path, "re");
+
+    if (!file)
+        return false;
+    bool got = fgets(text, sizeof text, file) != NULL;
+    fclose(file);
+    if (!got)
+        return false;
+    char *blank = strchr(text, ' ');
+    *second = blank ? strtoll(blank, NULL, 10) : 0;
+    snprintf(first, bytes, "%.*s", blank ? (int)(blank - text) : (int)strcspn(text, "\n"), text);
+    return true;
+}
+
+int mst_os_cpu_quota(void)
+{
+    char quota[64], period_text[64];
+    long long period = 0, unused;
+
+    if (!read_two("/sys/fs/cgroup/cpu.max", quota, sizeof quota, &period)) {
+        if (!read_two("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", quota, sizeof quota, &unused) ||
+            !read_two("/sys/fs/cgroup/cpu/cpu.cfs_period_us", period_text, sizeof period_text, &unused))
+            return INT32_MAX;
+        period = strtoll(period_text, NULL, 10);
+    }
+    long long allowed = strtoll(quota, NULL, 10); /* "max" and -1 mean no limit */
+    if (allowed <= 0 || period <= 0)
+        return INT32_MAX;
+    return (int)((allowed + period - 1) / period);
+}

@@ -1,0 +1,37 @@
+/*
+ * Parking with nothing but nanosleep: look, sleep, look again, with sleeps that grow from 50 us to
+ * 1 ms. A wake needs no call at all, since the sleeper looks by itself; the price is up to 1 ms of
+ * latency and a thousand looks per second and waiter. It is the seed of systems without a futex.
+ */
+#define _POSIX_C_SOURCE 200809L
+#include "shm/os.h"
+
+#include <stdatomic.h>
+#include <time.h>
+
+#define NAP_FIRST_NS 50000LL
+#define NAP_LAST_NS 1000000LL
+
+void mst_os_park(const _Atomic uint32_t *word, uint32_t seen, int64_t timeout_ns)
+{
+    int64_t nap_ns = NAP_FIRST_NS;
+
+    while (timeout_ns > 0 && atomic_load_explicit(word, memory_order_acquire) == seen) {
+        int64_t slept_ns = nap_ns < timeout_ns ? nap_ns : timeout_ns;
+        struct timespec nap = { slept_ns / MST_NS_PER_S, slept_ns % MST_NS_PER_S };
+
+        nanosleep(&nap, NULL);
+        timeout_ns -= slept_ns;
+        nap_ns = nap_ns < NAP_LAST_NS ? nap_ns * 2 : NAP_LAST_NS;
+    }
+}
+
+void mst_os_unpark_all(const _Atomic uint32_t *word)
+{
+    (void)word;
+}
+
+const char *mst_os_park_name(void)
+{
+    return "portable";
+}

@@ -1,0 +1,64 @@
+/* Packing and spreading of poison.h. */
+#include "shm/poison.h"
+
+#include "shm/atomic.h"
+#include "shm/wait.h"
+
+/* bits 0-7 kind, 8-31 rank, 32-63 code */
+uint64_t mst_poison_pack(const mst_poison *poison)
+{
+    return (uint64_t)poison->kind | ((uint64_t)poison->rank & 0xffffff) << 8 |
+           (uint64_t)(uint32_t)poison->code << 32;
+}
+
+mst_poison mst_poison_unpack(uint64_t word)
+{
+    return (mst_poison){
+        .kind = (mst_poison_kind)(word & 0xff),
+        .rank = (int)(word >> 8 & 0xffffff),
+        .code = (int)(int32_t)(uint32_t)(word >> 32),
+    };
+}
+
+muster_status mst_poison_status(const mst_poison *poison)
+{
+    switch (poison->kind) {
+    case MST_POISON_NONE:
+        return MUSTER_OK;
+    case MST_POISON_EXITED:
+    case MST_POISON_SIGNALED:
+    case MST_POISON_VANISHED:
+    case MST_POISON_LEFT:
+    case MST_POISON_LAUNCHER:
+        return MUSTER_ERR_PEER_DIED;
+    case MST_POISON_LATE:
+        return MUSTER_ERR_TIMED_OUT;
+    case MST_POISON_MISMATCH:
+        return MUSTER_ERR_MISMATCH;
+    case MST_POISON_ABORT:
+        return MUSTER_ERR_ABORTED;
+    case MST_POISON_DAMAGE:
+        break;
+    }
+    return MUSTER_ERR_BAD_ARENA; /* also for a word that no version of muster writes */
+}
+
+static void alarm_cell(mst_cell *cell)
+{
+    mst_signal_alarm(&cell->steps);
+    mst_signal_alarm(&cell->splits);
+    mst_signal_alarm(&cell->bell);
+}
+
+void mst_poison_spread(mst_cell *const *cells, int size, const mst_poison *poison)
+{
+    uint64_t word = mst_poison_pack(poison);
+    uint64_t earlier = mst_cas64_sc(&cells[0]->poison, 0, word); /* E8: the first reason wins */
+
+    if (earlier)
+        word = earlier;
+    for (int rank = 0; rank < size; rank++) {
+        mst_cas64_sc(&cells[rank]->poison, 0, word); /* E8 */
+        alarm_cell(cells[rank]);
+    }
+}

@@ -1,0 +1,43 @@
+/*
+ * Poison: the sticky reason why a group is broken.
+ *
+ * One 64-bit word per cell. The first rank's cell decides who was first: the winner of the
+ * compare-and-swap there is the reason that every member gets, so that all ranks tell the same
+ * story. It is then copied to every cell and every sleeper is woken. A death says all in numbers;
+ * for everything else the reporting rank has written a sentence into its own cell before.
+ */
+#ifndef MST_POISON_H
+#define MST_POISON_H
+
+#include "muster/muster.h"
+#include "shm/layout.h"
+
+typedef enum mst_poison_kind {
+    MST_POISON_NONE,
+    /* PEER_DIED: what became of `rank` */
+    MST_POISON_EXITED,   /* exited with status `code` */
+    MST_POISON_SIGNALED, /* was killed by signal `code` */
+    MST_POISON_VANISHED, /* is gone, nobody knows how */
+    MST_POISON_LEFT,     /* gave the group back */
+    MST_POISON_LAUNCHER, /* not a rank: the launcher is gone */
+    /* reported by `rank`, whose cell has the sentence */
+    MST_POISON_LATE,     /* TIMED_OUT */
+    MST_POISON_MISMATCH, /* MISMATCH */
+    MST_POISON_ABORT,    /* ABORTED */
+    MST_POISON_DAMAGE    /* BAD_ARENA */
+} mst_poison_kind;
+
+typedef struct mst_poison {
+    mst_poison_kind kind;
+    int rank; /* of the group */
+    int code;
+} mst_poison;
+
+muster_status mst_poison_status(const mst_poison *poison);
+uint64_t mst_poison_pack(const mst_poison *poison);
+mst_poison mst_poison_unpack(uint64_t word);
+
+/* Poisons the group of these cells unless it is already; never blocks. */
+void mst_poison_spread(mst_cell *const *cells, int size, const mst_poison *poison);
+
+#endif

@@ -1,0 +1,318 @@
+/* Claiming, opening and retiring of subarena.h. */
+#include "shm/subarena.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "shm/atomic.h"
+#include "shm/error.h"
+#include "shm/os.h"
+
+#define CELLS_PER_COMMIT (MST_EXTENT_UNIT / sizeof(mst_cell))
+
+/* ---- our own share ---- */
+
+static void init_cell(mst_cell *cell, uint64_t membership, uint64_t staging_offset)
+{
+    mst_store64_rlx(&cell->poison, 0);
+    mst_store64_rlx(&cell->channels, 0);
+    cell->staging_offset = staging_offset;
+    mst_signal *signals[] = { &cell->steps, &cell->splits, &cell->bell };
+    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) {
+        mst_store32_rlx(&signals[i]->word, 0);
+        mst_store32_rlx(&signals[i]->sleepers, 0);
+    }
+    cell->reason_bytes = 0;
+    mst_store64_rel(&cell->membership, membership); /* E11; peers come here after E1 or E4 */
+}
+
+static void free_cell(mst_attachment *attachment, uint32_t index)
+{
+    pthread_mutex_lock(&attachment->lock);
+    attachment->in_use[index] = false;
+    pthread_mutex_unlock(&attachment->lock);
+}
+
+/* Cells are committed a page at a time, in order, and never given back: at most 4 MiB per rank. */
+static muster_status commit_cells(mst_attachment *attachment, uint32_t index)
+{
+    const mst_geometry *geometry = &attachment->geometry;
+
+    if (index < attachment->cells_committed)
+        return MUSTER_OK;
+    muster_status status =
+        mst_heap_commit(attachment->arena->fd,
+                        mst_layout_cell_offset(geometry, attachment->rank, attachment->cells_committed),
+                        MST_EXTENT_UNIT, "a group's control lines");
+    if (status == MUSTER_OK)
+        attachment->cells_committed += CELLS_PER_COMMIT;
+    return status;
+}
+
+static muster_status claim_cell(mst_attachment *attachment, uint32_t *index, uint64_t *membership)
+{
+    muster_status status = MUSTER_OK;
+    uint32_t at = 0;
+
+    pthread_mutex_lock(&attachment->lock);
+    while (at < MST_CELLS_MAX && attachment->in_use[at])
+        at++;
+    if (at == MST_CELLS_MAX)
+        status = mst_fail(MUSTER_ERR_NO_SPACE,
+                          "rank %u is in %d groups, the most there can be; free groups that are done",
+                          attachment->rank, MST_CELLS_MAX);
+    else
+        status = commit_cells(attachment, at);
+    if (status == MUSTER_OK) {
+        attachment->in_use[at] = true;
+        attachment->generations[at]++;
+        *index = at;
+        *membership = 2 * (uint64_t)attachment->generations[at] + 1;
+    }
+    pthread_mutex_unlock(&attachment->lock);
+    return status;
+}
+
+static void reclaim(mst_attachment *attachment);
+
+muster_status mst_share_claim(mst_attachment *attachment, mst_share *share)
+{
+    mst_share claimed = { .world_rank = attachment->rank };
+
+    reclaim(attachment);
+    muster_status status = claim_cell(attachment, &claimed.cell, &claimed.membership);
+    if (status != MUSTER_OK)
+        return status;
+    status = mst_heap_claim(&attachment->heap, attachment->geometry.staging_bytes, &claimed.staging_offset);
+    if (status != MUSTER_OK) {
+        free_cell(attachment, claimed.cell);
+        return status;
+    }
+    init_cell(mst_layout_cell(&attachment->geometry, attachment->rank, claimed.cell), claimed.membership,
+              claimed.staging_offset);
+    *share = claimed;
+    return MUSTER_OK;
+}
+
+static void leave(mst_attachment *attachment, const mst_share *share)
+{
+    mst_cell *cell = mst_layout_cell(&attachment->geometry, attachment->rank, share->cell);
+
+    mst_store64_rel(&cell->membership, share->membership - 1); /* E11: our last touch of peers' memory is before */
+}
+
+void mst_share_release(mst_attachment *attachment, const mst_share *share)
+{
+    leave(attachment, share);
+    mst_heap_release(&attachment->heap, share->staging_offset, attachment->geometry.staging_bytes);
+    free_cell(attachment, share->cell);
+}
+
+/* The memory stays claimed: a peer whose split succeeded may read it at any time. The parent is
+ * poisoned then, so this happens at most once per group. */
+void mst_share_abandon(mst_attachment *attachment, const mst_share *share)
+{
+    leave(attachment, share);
+}
+
+/* ---- all shares ---- */
+
+static void destroy(mst_subarena *subarena)
+{
+    free(subarena->shares);
+    free(subarena->cells);
+    free(subarena->staging);
+    free(subarena->blocks);
+    free(subarena);
+}
+
+static mst_subarena *allocate(int size)
+{
+    mst_subarena *subarena = calloc(1, sizeof *subarena);
+
+    if (!subarena)
+        return NULL;
+    subarena->shares = calloc((size_t)size, sizeof *subarena->shares);
+    subarena->cells = calloc((size_t)size, sizeof *subarena->cells);
+    subarena->staging = calloc((size_t)size, sizeof *subarena->staging);
+    if (subarena->shares && subarena->cells && subarena->staging)
+        return subarena;
+    destroy(subarena);
+    return NULL;
+}
+
+static muster_status check_share(const mst_geometry *geometry, const mst_share *share)
+{
+    if (share->world_rank < geometry->size && share->cell < MST_CELLS_MAX && (share->membership & 1) &&
+        share->staging_offset % MST_EXTENT_UNIT == 0 &&
+        mst_layout_heap_at(geometry, share->world_rank, share->staging_offset, geometry->staging_bytes))
+        return MUSTER_OK;
+    return mst_fail(MUSTER_ERR_BAD_ARENA,
+                    "rank %u of the world claims cell %u and staging at %llu, which are not in its region: "
+                    "the arena is damaged",
+                    share->world_rank, share->cell, (unsigned long long)share->staging_offset);
+}
+
+muster_status mst_subarena_open(mst_attachment *attachment, const mst_share *shares, int rank, int size,
+                                mst_subarena **opened)
+{
+    const mst_geometry *geometry = &attachment->geometry;
+
+    for (int r = 0; r < size; r++) {
+        muster_status status = check_share(geometry, &shares[r]);
+        if (status != MUSTER_OK)
+            return status;
+    }
+    mst_subarena *subarena = allocate(size);
+    if (!subarena)
+        return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a group of %d", size);
+    subarena->attachment = attachment;
+    subarena->rank = rank;
+    subarena->size = size;
+    subarena->own = shares[rank];
+    for (int r = 0; r < size; r++) {
+        subarena->shares[r] = shares[r];
+        subarena->cells[r] = mst_layout_cell(geometry, shares[r].world_rank, shares[r].cell);
+        subarena->staging[r] = geometry->base + shares[r].staging_offset;
+    }
+    mst_attachment_hold(attachment);
+    *opened = subarena;
+    return MUSTER_OK;
+}
+
+bool mst_subarena_has_member(const mst_subarena *subarena, int rank)
+{
+    /* E11: any other value means left, also that of a later group in the same cell */
+    return mst_load64_acq(&subarena->cells[rank]->membership) == subarena->shares[rank].membership;
+}
+
+/* ---- giving back ---- */
+
+static bool all_peers_gone(const mst_subarena *subarena)
+{
+    const mst_geometry *geometry = &subarena->attachment->geometry;
+
+    for (int r = 0; r < subarena->size; r++) {
+        if (r == subarena->rank || !mst_subarena_has_member(subarena, r))
+            continue;
+        /* An ending is recorded only once the process is gone, so the dead write no more. */
+        if (mst_liveness_ending(geometry, subarena->shares[r].world_rank).kind == MUSTER_ENDED_NOT)
+            return false;
+    }
+    return true;
+}
+
+static void reclaim_one(mst_subarena *subarena)
+{
+    mst_attachment *attachment = subarena->attachment;
+
+    for (size_t i = 0; i < subarena->block_count; i++)
+        mst_heap_release(&attachment->heap, subarena->blocks[i].offset, subarena->blocks[i].bytes);
+    mst_heap_release(&attachment->heap, subarena->own.staging_offset, attachment->geometry.staging_bytes);
+    free_cell(attachment, subarena->own.cell);
+    destroy(subarena);
+}
+
+/* Takes back what the peers of retired groups have let go of. */
+static void reclaim(mst_attachment *attachment)
+{
+    mst_subarena *ready = NULL;
+
+    pthread_mutex_lock(&attachment->lock);
+    for (mst_subarena **link = &attachment->retired; *link;) {
+        mst_subarena *subarena = *link;
+
+        if (!all_peers_gone(subarena)) {
+            link = &subarena->next;
+            continue;
+        }
+        *link = subarena->next;
+        subarena->next = ready;
+        ready = subarena;
+    }
+    pthread_mutex_unlock(&attachment->lock);
+    while (ready) {
+        mst_subarena *next = ready->next;
+
+        reclaim_one(ready);
+        ready = next;
+    }
+}
+
+void mst_subarena_retire(mst_subarena *subarena)
+{
+    mst_attachment *attachment = subarena->attachment;
+
+    leave(attachment, &subarena->own);
+    pthread_mutex_lock(&attachment->lock);
+    subarena->next = attachment->retired;
+    attachment->retired = subarena;
+    pthread_mutex_unlock(&attachment->lock);
+    reclaim(attachment);
+    mst_subarena_drop_attachment(attachment);
+}
+
+void mst_subarena_drop_attachment(mst_attachment *attachment)
+{
+    if (!mst_attachment_drop(attachment))
+        return;
+    while (attachment->retired) { /* peers may read them still: the memory goes with the arena */
+        mst_subarena *next = attachment->retired->next;
+
+        destroy(attachment->retired);
+        attachment->retired = next;
+    }
+    mst_attachment_destroy(attachment);
+}
+
+/* ---- blocks ---- */
+
+static bool reserve_block(mst_subarena *subarena)
+{
+    if (subarena->block_count < subarena->block_capacity)
+        return true;
+    size_t capacity = subarena->block_capacity ? 2 * subarena->block_capacity : 8;
+    mst_extent *room = realloc(subarena->blocks, capacity * sizeof *room);
+    if (!room)
+        return false;
+    subarena->blocks = room;
+    subarena->block_capacity = capacity;
+    return true;
+}
+
+muster_status mst_subarena_claim_block(mst_subarena *subarena, uint64_t bytes, uint64_t *offset)
+{
+    mst_attachment *attachment = subarena->attachment;
+    muster_status status = MUSTER_OK;
+
+    reclaim(attachment);
+    pthread_mutex_lock(&attachment->lock);
+    if (!reserve_block(subarena))
+        status = mst_fail(MUSTER_ERR_NO_MEMORY, "no memory to note a block of the arena");
+    if (status == MUSTER_OK)
+        status = mst_heap_claim(&attachment->heap, bytes, offset);
+    if (status == MUSTER_OK)
+        subarena->blocks[subarena->block_count++] = (mst_extent){ *offset, bytes };
+    pthread_mutex_unlock(&attachment->lock);
+    return status;
+}
+
+bool mst_subarena_release_block(mst_subarena *subarena, uint64_t offset)
+{
+    mst_attachment *attachment = subarena->attachment;
+    bool found = false;
+
+    pthread_mutex_lock(&attachment->lock);
+    for (size_t i = 0; i < subarena->block_count && !found; i++) {
+        if (subarena->blocks[i].offset != offset)
+            continue;
+        found = true;
+        /* In a broken group peers may still be reading: the block then goes when they have left. */
+        if (mst_load64_rlx(&subarena->cells[subarena->rank]->poison) == 0) {
+            mst_heap_release(&attachment->heap, offset, subarena->blocks[i].bytes);
+            subarena->blocks[i] = subarena->blocks[--subarena->block_count];
+        }
+    }
+    pthread_mutex_unlock(&attachment->lock);
+    return found;
+}

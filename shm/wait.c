@@ -1,0 +1,147 @@
+/* The waiting function of wait.h: spin, yield, park, in one story. */
+#include "shm/wait.h"
+
+#include "shm/atomic.h"
+#include "shm/os.h"
+
+#define SPIN_NS (50 * 1000LL)
+#define YIELD_NS (1 * MST_NS_PER_MS)
+#define TICK_FIRST_NS (5 * MST_NS_PER_MS)
+#define TICK_LAST_NS (20 * MST_NS_PER_MS)
+#define SPINS_PER_LOOK_AT_CLOCK 32
+
+mst_wait_policy mst_wait_policy_for(int ranks, int cpus)
+{
+    return (mst_wait_policy){ .spin_ns = ranks > cpus ? 0 : SPIN_NS, .yield_ns = YIELD_NS };
+}
+
+uint32_t mst_signal_raise(mst_signal *signal)
+{
+    uint32_t before = mst_add32_sc(&signal->word, 2); /* E2, E4: publishes what came before */
+
+    if (mst_load32_sc(&signal->sleepers) != 0) /* E10: after the word, so no sleeper is missed */
+        mst_os_unpark_all(&signal->word);
+    return before;
+}
+
+void mst_signal_ring(mst_signal *signal)
+{
+    if (mst_load32_sc(&signal->sleepers) != 0) /* E10: the caller's _sc store came before */
+        mst_signal_raise(signal);
+}
+
+void mst_signal_alarm(mst_signal *signal)
+{
+    mst_or32_sc(&signal->word, 1); /* E8: the sleeper's word changes, so it cannot fall asleep now */
+    mst_os_unpark_all(&signal->word);
+}
+
+bool mst_signal_reached(const mst_signal *signal, uint32_t count)
+{
+    uint32_t word = mst_load32_acq(&signal->word); /* E2, E4: acquires what the owner published */
+
+    return (int32_t)((word & ~1U) - (count << 1)) >= 0;
+}
+
+static bool poisoned(const mst_waiter *waiter)
+{
+    return waiter->poison && mst_load64_acq(waiter->poison) != 0; /* E8 */
+}
+
+typedef struct attempt {
+    mst_waiter *waiter;
+    bool (*ready)(const void *arg);
+    const void *arg;
+    mst_wait_result result;
+} attempt;
+
+/* Ready comes first: an operation that all ranks entered succeeds even if one died right after. */
+static bool settled(attempt *attempt)
+{
+    if (attempt->ready(attempt->arg))
+        attempt->result = MST_WAIT_READY;
+    else if (poisoned(attempt->waiter))
+        attempt->result = MST_WAIT_POISONED;
+    else
+        return false;
+    return true;
+}
+
+static bool spin(attempt *attempt, int64_t until_ns)
+{
+    do {
+        for (int i = 0; i < SPINS_PER_LOOK_AT_CLOCK; i++) {
+            if (settled(attempt))
+                return true;
+            mst_os_relax();
+        }
+    } while (mst_os_now_ns() < until_ns);
+    return false;
+}
+
+static bool yield(attempt *attempt, int64_t until_ns)
+{
+    do {
+        if (settled(attempt))
+            return true;
+        mst_os_yield();
+    } while (mst_os_now_ns() < until_ns);
+    return false;
+}
+
+/* Sleeps on the signal, with a look for the dead at every tick. */
+static void sleep_on(attempt *attempt, mst_signal *signal, int peer)
+{
+    mst_waiter *waiter = attempt->waiter;
+    int64_t tick_ns = TICK_FIRST_NS;
+    int64_t next_tick_ns = mst_os_now_ns() + tick_ns;
+
+    mst_add32_sc(&signal->sleepers, 1); /* E10: announced before the last look */
+    for (;;) {
+        uint32_t seen = mst_load32_sc(&signal->word); /* E10: parking fails if it changes after this */
+        if (settled(attempt))
+            break;
+        int64_t now_ns = mst_os_now_ns();
+        if (waiter->deadline_ns && now_ns >= waiter->deadline_ns) {
+            attempt->result = MST_WAIT_TIMED_OUT;
+            break;
+        }
+        if (now_ns >= next_tick_ns) {
+            if (waiter->tick)
+                waiter->tick(waiter->tick_arg, peer);
+            tick_ns = tick_ns * 2 < TICK_LAST_NS ? tick_ns * 2 : TICK_LAST_NS;
+            next_tick_ns = now_ns + tick_ns;
+            continue;
+        }
+        int64_t until_ns = next_tick_ns;
+        if (waiter->deadline_ns && waiter->deadline_ns < until_ns)
+            until_ns = waiter->deadline_ns;
+        mst_os_park(&signal->word, seen, until_ns - now_ns);
+    }
+    mst_add32_sc(&signal->sleepers, (uint32_t)-1);
+}
+
+mst_wait_result mst_wait_until(mst_waiter *waiter, mst_signal *signal, bool (*ready)(const void *arg),
+                               const void *arg, int peer)
+{
+    attempt attempt = { waiter, ready, arg, MST_WAIT_READY };
+
+    if (settled(&attempt))
+        return attempt.result;
+    int64_t began_ns = mst_os_now_ns();
+    if (waiter->timeout_ns && !waiter->deadline_ns)
+        waiter->deadline_ns = began_ns + waiter->timeout_ns;
+    int64_t spun_ns = began_ns + waiter->policy.spin_ns;
+    if (waiter->policy.spin_ns && spin(&attempt, spun_ns))
+        return attempt.result;
+    if (!yield(&attempt, spun_ns + waiter->policy.yield_ns))
+        sleep_on(&attempt, signal, peer);
+    return attempt.result;
+}
+
+void mst_wait_nap(int64_t ns)
+{
+    _Atomic uint32_t nobody = 0;
+
+    mst_os_park(&nobody, 0, ns);
+}

@@ -1,0 +1,102 @@
+/*
+ * Attaching: from a config to a world. Opens the arena that the config names (inherited, named, or
+ * a private one), joins it, and makes the world's group on top. Keeps no state.
+ */
+#include "shm/error.h"
+#include "shm/join.h"
+#include "shm/os.h"
+#include "src/config.h"
+#include "src/group.h"
+
+#define ATTACH_TIMEOUT_NS (30 * MST_NS_PER_S) /* for a name: nothing else tells that a rank never comes */
+
+static muster_status check(const muster_config *config)
+{
+    if (config->size < 1 || config->size > MST_RANKS_MAX)
+        return mst_fail(MUSTER_ERR_INVALID, "a world of %d ranks is not between 1 and %d", config->size,
+                        MST_RANKS_MAX);
+    if (config->rank < 0 || config->rank >= config->size)
+        return mst_fail(MUSTER_ERR_INVALID, "rank %d is not between 0 and %d", config->rank,
+                        config->size - 1);
+    if (!config->arena && config->size != 1)
+        return mst_fail(MUSTER_ERR_INVALID,
+                        "a world of %d ranks needs an arena to meet in: /NAME, the same on all ranks, or fd:N "
+                        "from a launcher",
+                        config->size);
+    if (config->timeout_ns < 0 || config->attach_timeout_ns < -1)
+        return mst_fail(MUSTER_ERR_INVALID, "a timeout is negative");
+    return MUSTER_OK;
+}
+
+static int64_t deadline_of(const muster_config *config, bool named)
+{
+    int64_t timeout_ns = config->attach_timeout_ns;
+
+    if (timeout_ns == 0 && named)
+        timeout_ns = ATTACH_TIMEOUT_NS;
+    return timeout_ns > 0 ? mst_os_now_ns() + timeout_ns : 0;
+}
+
+static muster_status open_arena(const muster_config *config, int64_t *deadline_ns, mst_arena **arena)
+{
+    mst_arena_plan plan = { .size = config->size,
+                            .arena_bytes = config->arena_bytes,
+                            .staging_bytes = config->staging_bytes };
+    int fd;
+
+    if (!config->arena)
+        return mst_arena_create(&plan, arena);
+    if (mst_config_descriptor(config->arena, &fd)) {
+        *deadline_ns = deadline_of(config, false);
+        return mst_arena_open(fd, config->size, arena);
+    }
+    if (config->arena[0] != '/')
+        return mst_fail(MUSTER_ERR_INVALID,
+                        "\"%.60s\" is no arena: expected /NAME, or fd:N from a launcher", config->arena);
+    *deadline_ns = deadline_of(config, true);
+    return mst_arena_meet(config->arena, &plan, *deadline_ns, arena);
+}
+
+static muster_status find_kernels(const mst_kernels **kernels)
+{
+    const char *isa = mst_config_isa();
+
+    *kernels = mst_kernels_find(isa);
+    if (*kernels)
+        return MUSTER_OK;
+    return mst_fail(MUSTER_ERR_INVALID, "MUSTER_ISA is \"%.20s\", which this build or CPU does not have; "
+                                        "expected scalar, base, v3 or v4, or leave it unset",
+                    isa ? isa : "");
+}
+
+muster_status mst_group_attach(const muster_config *config, mst_arena *share, muster_group **world)
+{
+    const mst_kernels *kernels;
+    mst_arena *arena = share;
+    mst_subarena *subarena;
+    int64_t deadline_ns = 0;
+
+    muster_status status = find_kernels(&kernels);
+    if (status == MUSTER_OK && !share)
+        status = open_arena(config, &deadline_ns, &arena);
+    if (status != MUSTER_OK)
+        return status;
+    if (share)
+        mst_arena_share(share);
+    status = mst_join(arena, config->rank, deadline_ns, &subarena);
+    if (status != MUSTER_OK)
+        return status;
+    return mst_group_create(subarena, kernels, config->timeout_ns, world);
+}
+
+muster_status muster_attach(const muster_config *given, muster_group **world)
+{
+    muster_config config;
+
+    muster_status status = mst_config_accept(given, &config);
+    if (status == MUSTER_OK && !world)
+        return mst_fail(MUSTER_ERR_INVALID, "there is no place for the world: the last argument is NULL");
+    if (status == MUSTER_OK)
+        status = check(&config);
+    return status == MUSTER_OK ? mst_group_attach(&config, NULL, world) : status;
+}

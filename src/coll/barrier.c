@@ -1,0 +1,12 @@
+/* barrier: one step that carries nothing. Cost: one synchronisation. */
+#include "src/coll/coll.h"
+
+muster_status mst_coll_barrier(mst_call *call)
+{
+    return mst_step(call);
+}
+
+muster_status muster_barrier(muster_group *group)
+{
+    return mst_collective_run((mst_call){ .collective = MST_BARRIER, .group = group });
+}

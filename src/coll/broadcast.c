@@ -1,0 +1,46 @@
+/*
+ * broadcast: the root stages a piece, one step, everyone copies it; in rounds that fit a slot, so that
+ * the root fills one slot while the others read the other. A root whose input lies in the arena has it
+ * read there, in one round with one more step at the end. N bytes: one synchronisation per round, 2 N
+ * of traffic per rank.
+ */
+#include "src/coll/coll.h"
+
+muster_status mst_coll_broadcast(mst_call *call)
+{
+    size_t all = call->count * call->element_bytes;
+    size_t round = mst_slot_bytes(call) / call->element_bytes * call->element_bytes;
+    bool is_root = call->group->rank == call->root;
+    unsigned char *out = call->out;
+    size_t base = 0;
+
+    do {
+        size_t bytes = all - base < round ? all - base : round;
+
+        if (is_root && !call->in_offset)
+            mst_copy(mst_slot(call), (const unsigned char *)call->in + base, bytes);
+        muster_status status = mst_step(call);
+        if (status != MUSTER_OK)
+            return status;
+        if (mst_all_inputs_in_arena(call))
+            bytes = all;
+        if (!is_root)
+            mst_copy(out + base, mst_view(call, call->root, base, 0), bytes);
+        base += bytes;
+    } while (base < all);
+    if (is_root)
+        mst_copy(out, call->in, all);
+    return mst_step_if_arena(call);
+}
+
+muster_status muster_broadcast(const void *in, void *out, size_t count, muster_dtype dtype, int root,
+                               muster_group *group)
+{
+    return mst_collective_run((mst_call){ .collective = MST_BROADCAST,
+                                          .in = in,
+                                          .out = out,
+                                          .count = count,
+                                          .dtype = dtype,
+                                          .root = root,
+                                          .group = group });
+}

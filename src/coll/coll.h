@@ -1,0 +1,106 @@
+/*
+ * Collectives: what they have in common.
+ *
+ * A public function describes its call and hands it to mst_collective_run(), which checks it, enters
+ * the group, and goes through the group's transport to the function that does the work. On shared
+ * memory that function is a sequence of steps: write into your slot, mst_step(), read the others'.
+ * The first step carries what each rank was asked to do; all compare before any result is touched.
+ *
+ * A new collective is one file in this folder, with its public function and its mst_coll_<name>, and
+ * one row below.
+ */
+#ifndef MST_COLL_H
+#define MST_COLL_H
+
+#include "src/group.h"
+
+/* How many blocks of `count` elements a buffer has: none, one, one per rank; or so on the root only. */
+typedef enum mst_span { SPAN_NONE, SPAN_ONE, SPAN_ALL, SPAN_ROOT_ONE, SPAN_ROOT_ALL } mst_span;
+
+/*  X(NAME,          name,          in,            out,           rooted, reduces, in place) */
+#define MST_COLLECTIVES(X)                                                                         \
+    X(BARRIER,        barrier,        SPAN_NONE,     SPAN_NONE,     false, false, true)            \
+    X(ALL_REDUCE,     all_reduce,     SPAN_ONE,      SPAN_ONE,      false, true,  true)            \
+    X(ALL_GATHER,     all_gather,     SPAN_ONE,      SPAN_ALL,      false, false, true)            \
+    X(REDUCE_SCATTER, reduce_scatter, SPAN_ALL,      SPAN_ONE,      false, true,  true)            \
+    X(BROADCAST,      broadcast,      SPAN_ROOT_ONE, SPAN_ONE,      true,  false, true)            \
+    X(REDUCE,         reduce,         SPAN_ONE,      SPAN_ROOT_ONE, true,  true,  true)            \
+    X(GATHER,         gather,         SPAN_ONE,      SPAN_ROOT_ALL, true,  false, true)            \
+    X(SCATTER,        scatter,        SPAN_ROOT_ALL, SPAN_ONE,      true,  false, true)            \
+    X(ALL_TO_ALL,     all_to_all,     SPAN_ALL,      SPAN_ALL,      false, false, false)
+
+typedef enum mst_collective {
+#define ENUMERATOR(NAME, ...) MST_##NAME,
+    MST_COLLECTIVES(ENUMERATOR)
+#undef ENUMERATOR
+    MST_COLLECTIVE_COUNT
+} mst_collective;
+
+/* One rank's call of one collective. */
+typedef struct mst_call {
+    mst_collective collective;
+    const void *in;
+    void *out;
+    size_t count;
+    muster_dtype dtype;
+    muster_op op;
+    int root;
+    muster_group *group;
+    /* filled in by mst_collective_run */
+    size_t element_bytes;
+    uint64_t in_offset;  /* non-zero: `in` lies in the arena and peers read it there */
+    uint64_t out_offset; /* the same for `out` */
+    bool stepped;        /* the first step is done: the group's records are this operation's */
+} mst_call;
+
+typedef muster_status (*mst_collective_fn)(mst_call *call);
+
+/* How collectives reach the other ranks. Shared memory is the only one so far; one that spans hosts
+ * would be another table. */
+typedef struct mst_transport {
+    const char *name;
+    mst_collective_fn collectives[MST_COLLECTIVE_COUNT];
+} mst_transport;
+
+extern const mst_transport mst_transport_shm;
+
+#define DECLARATION(NAME, name, ...) muster_status mst_coll_##name(mst_call *call);
+MST_COLLECTIVES(DECLARATION)
+#undef DECLARATION
+
+/* Checks, enters, runs, leaves. */
+muster_status mst_collective_run(mst_call call);
+
+/* "all_sum #12 (float32 x 4096)": what a record says, for sentences. */
+void mst_record_describe(const mst_call_record *record, char *text, size_t bytes);
+
+/* ---- what the collectives on shared memory are written with ---- */
+
+/* Where this rank puts the bytes of the next step, and how many fit. */
+unsigned char *mst_slot(const mst_call *call);
+size_t mst_slot_bytes(const mst_call *call);
+
+/* Arrives, waits for all; the first one of a call also compares what all were asked to do. */
+muster_status mst_step(mst_call *call);
+
+/* What `rank` put into its slot for the last step. */
+const unsigned char *mst_peer_slot(const mst_call *call, int rank);
+
+/*
+ * The view of a rank's input: where its bytes can be read after the step, whether they lie in the
+ * arena (at byte `in_at` of its `in`) or travelled by its slot (at byte `slot_at`).
+ */
+const unsigned char *mst_view(const mst_call *call, int rank, size_t in_at, size_t slot_at);
+unsigned char *mst_view_out(const mst_call *call, int rank, size_t out_at); /* only if it is in the arena */
+
+/* Known after the first step, and the same on all ranks. */
+bool mst_all_inputs_in_arena(const mst_call *call);
+bool mst_all_outputs_in_arena(const mst_call *call);
+
+/* The last step of a call that read inputs in the arena: nobody may still be reading when it returns. */
+muster_status mst_step_if_arena(mst_call *call);
+
+/* memcpy that allows NULL for nothing, and source == destination. */
+void mst_copy(void *to, const void *from, size_t bytes);
+
+#endif

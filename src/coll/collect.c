@@ -1,0 +1,44 @@
+/*
+ * Every rank's block in rank order, for all_gather and gather: each stages a piece of its block, one
+ * step, receivers copy all pieces; in rounds that fit a slot. Where all inputs lie in the arena there
+ * is one round, read in place, and one more step at the end. Blocks of N bytes, p ranks: one
+ * synchronisation per round, 2 N to stage and 2 (p - 1) N to copy.
+ */
+#include "src/coll/patterns.h"
+
+static void copy_blocks(const mst_call *call, size_t base, size_t bytes)
+{
+    size_t block = call->count * call->element_bytes;
+    unsigned char *out = call->out;
+
+    for (int i = 1; i < call->group->size; i++) {
+        int rank = (call->group->rank + i) % call->group->size;
+
+        mst_copy(out + (size_t)rank * block + base, mst_view(call, rank, base, 0), bytes);
+    }
+}
+
+muster_status mst_collect_blocks(mst_call *call, bool receives)
+{
+    size_t block = call->count * call->element_bytes;
+    size_t round = mst_slot_bytes(call) / call->element_bytes * call->element_bytes;
+    size_t base = 0;
+
+    if (receives)
+        mst_copy((unsigned char *)call->out + (size_t)call->group->rank * block, call->in, block);
+    do {
+        size_t bytes = block - base < round ? block - base : round;
+
+        if (!call->in_offset)
+            mst_copy(mst_slot(call), (const unsigned char *)call->in + base, bytes);
+        muster_status status = mst_step(call);
+        if (status != MUSTER_OK)
+            return status;
+        if (mst_all_inputs_in_arena(call))
+            bytes = block;
+        if (receives)
+            copy_blocks(call, base, bytes);
+        base += bytes;
+    } while (base < block);
+    return mst_step_if_arena(call);
+}

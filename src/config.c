@@ -1,0 +1,172 @@
+/* Reading and checking for config.h. */
+#include "src/config.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shm/error.h"
+
+static void accept(void *to, size_t to_bytes, const void *given, size_t given_bytes)
+{
+    memset(to, 0, to_bytes);
+    memcpy(to, given, given_bytes < to_bytes ? given_bytes : to_bytes);
+}
+
+muster_status mst_config_accept(const muster_config *given, muster_config *config)
+{
+    if (!given || given->struct_size < offsetof(muster_config, attach_timeout_ns))
+        return mst_fail(MUSTER_ERR_INVALID, "the config is NULL or its struct_size is not set; begin with "
+                                            "MUSTER_CONFIG_INIT");
+    accept(config, sizeof *config, given, given->struct_size);
+    return MUSTER_OK;
+}
+
+muster_status mst_launch_config_accept(const muster_launch_config *given, muster_launch_config *config)
+{
+    if (!given || given->struct_size < offsetof(muster_launch_config, threads))
+        return mst_fail(MUSTER_ERR_INVALID, "the launch config is NULL or its struct_size is not set; begin "
+                                            "with MUSTER_LAUNCH_CONFIG_INIT");
+    accept(config, sizeof *config, given, given->struct_size);
+    return MUSTER_OK;
+}
+
+/* ---- texts ---- */
+
+bool mst_config_seconds(const char *text, int64_t *ns)
+{
+    char *end;
+
+    if (!isdigit((unsigned char)text[0]) && text[0] != '.')
+        return false;
+    double seconds = strtod(text, &end);
+    if (end == text || *end != '\0' || !(seconds > 0) || seconds > 3e9)
+        return false;
+    *ns = (int64_t)(seconds * 1e9);
+    return *ns > 0;
+}
+
+bool mst_config_bytes(const char *text, size_t *bytes)
+{
+    const char *units = "kKmMgG", *unit;
+    unsigned long long value;
+    char *end;
+    int shift = 0;
+
+    if (!isdigit((unsigned char)text[0]))
+        return false;
+    errno = 0;
+    value = strtoull(text, &end, 10);
+    if (*end != '\0' && (unit = strchr(units, *end)) != NULL) {
+        shift = 10 * (int)((unit - units) / 2 + 1);
+        end++;
+    }
+    if (errno || *end != '\0' || value > (SIZE_MAX >> shift))
+        return false;
+    *bytes = (size_t)value << shift;
+    return true;
+}
+
+bool mst_config_descriptor(const char *arena, int *fd)
+{
+    char *end;
+
+    if (strncmp(arena, "fd:", 3) != 0 || !isdigit((unsigned char)arena[3]))
+        return false;
+    errno = 0;
+    long value = strtol(arena + 3, &end, 10);
+    *fd = (int)value;
+    return errno == 0 && *end == '\0' && value <= 1 << 30;
+}
+
+/* ---- the environment ---- */
+
+static const char *variable(const char *name)
+{
+    const char *value = getenv(name);
+
+    return value && value[0] ? value : NULL;
+}
+
+const char *mst_config_isa(void)
+{
+    return variable("MUSTER_ISA");
+}
+
+bool mst_config_launched(void)
+{
+    return variable("MUSTER_ARENA") || variable("MUSTER_RANK") || variable("MUSTER_SIZE");
+}
+
+static muster_status read_number(const char *name, int *number)
+{
+    const char *text = variable(name);
+    char *end;
+
+    if (!text)
+        return mst_fail(MUSTER_ERR_INVALID,
+                        "%s is not set; a rank needs MUSTER_ARENA, MUSTER_RANK and MUSTER_SIZE, which muster "
+                        "run sets",
+                        name);
+    errno = 0;
+    long value = strtol(text, &end, 10);
+    if (errno || *end != '\0' || !isdigit((unsigned char)text[0]) || value > 1 << 30)
+        return mst_fail(MUSTER_ERR_INVALID, "%s is \"%.40s\"; expected a whole number", name, text);
+    *number = (int)value;
+    return MUSTER_OK;
+}
+
+static muster_status read_seconds(const char *name, int64_t *ns)
+{
+    const char *text = variable(name);
+
+    if (!text || mst_config_seconds(text, ns))
+        return MUSTER_OK;
+    return mst_fail(MUSTER_ERR_INVALID, "%s is \"%.40s\"; expected seconds, such as 30 or 2.5", name, text);
+}
+
+static muster_status read_bytes(const char *name, size_t *bytes)
+{
+    const char *text = variable(name);
+
+    if (!text || mst_config_bytes(text, bytes))
+        return MUSTER_OK;
+    return mst_fail(MUSTER_ERR_INVALID, "%s is \"%.40s\"; expected bytes, such as 4096, 64k or 2G", name,
+                    text);
+}
+
+muster_status mst_config_sizes_from_environment(size_t *arena_bytes, size_t *staging_bytes)
+{
+    muster_status status = MUSTER_OK;
+
+    if (*arena_bytes == 0)
+        status = read_bytes("MUSTER_ARENA_BYTES", arena_bytes);
+    if (status == MUSTER_OK && *staging_bytes == 0)
+        status = read_bytes("MUSTER_STAGING_BYTES", staging_bytes);
+    return status;
+}
+
+muster_status mst_config_from_environment(muster_config *config)
+{
+    muster_config read = MUSTER_CONFIG_INIT;
+
+    muster_status status = read_seconds("MUSTER_TIMEOUT", &read.timeout_ns);
+    if (status == MUSTER_OK)
+        status = read_seconds("MUSTER_ATTACH_TIMEOUT", &read.attach_timeout_ns);
+    if (status == MUSTER_OK)
+        status = mst_config_sizes_from_environment(&read.arena_bytes, &read.staging_bytes);
+    if (status == MUSTER_OK && mst_config_launched()) {
+        read.arena = variable("MUSTER_ARENA");
+        if (!read.arena)
+            return mst_fail(MUSTER_ERR_INVALID,
+                            "MUSTER_RANK or MUSTER_SIZE is set and MUSTER_ARENA is not; expected /NAME, the "
+                            "same on all ranks, or start them with muster run");
+        status = read_number("MUSTER_RANK", &read.rank);
+        if (status == MUSTER_OK)
+            status = read_number("MUSTER_SIZE", &read.size);
+    }
+    if (status == MUSTER_OK)
+        *config = read;
+    return status;
+}

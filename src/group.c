@@ -1,0 +1,291 @@
+/* Making, entering, breaking and freeing of group.h. */
+#include "src/group.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shm/atomic.h"
+#include "shm/error.h"
+#include "shm/os.h"
+#include "src/coll/coll.h"
+
+/* ---- making and freeing ---- */
+
+static void destroy(muster_group *group)
+{
+    mst_channels_destroy(&group->channels);
+    free(group->records);
+    free(group->sources);
+    free(group->split_records);
+    free(group);
+}
+
+static mst_waiter waiter_of(muster_group *group)
+{
+    return (mst_waiter){ .policy = group->subarena->attachment->policy,
+                         .poison = &group->subarena->cells[group->rank]->poison,
+                         .timeout_ns = group->timeout_ns,
+                         .tick = mst_group_look_for_dead,
+                         .tick_arg = group };
+}
+
+muster_status mst_group_create(mst_subarena *subarena, const mst_kernels *kernels, int64_t timeout_ns,
+                               muster_group **created)
+{
+    size_t size = (size_t)subarena->size;
+    muster_group *group = calloc(1, sizeof *group);
+
+    if (group) {
+        group->records = calloc(size, sizeof *group->records);
+        group->sources = calloc(size, sizeof *group->sources);
+        group->split_records = calloc(size, sizeof *group->split_records);
+    }
+    if (!group || !group->records || !group->sources || !group->split_records ||
+        !mst_channels_init(&group->channels, subarena)) {
+        if (group)
+            destroy(group);
+        mst_subarena_retire(subarena);
+        return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a group of %zu", size);
+    }
+    group->subarena = subarena;
+    group->transport = &mst_transport_shm;
+    group->kernels = kernels;
+    group->rank = subarena->rank;
+    group->size = subarena->size;
+    group->timeout_ns = timeout_ns;
+    group->send_waiter = group->receive_waiter = waiter_of(group);
+    mst_lane_init(&group->steps, subarena, MST_LANE_STEPS, timeout_ns, mst_group_look_for_dead, group);
+    mst_lane_init(&group->splits, subarena, MST_LANE_SPLITS, timeout_ns, mst_group_look_for_dead, group);
+    *created = group;
+    return MUSTER_OK;
+}
+
+muster_status muster_group_free(muster_group *group)
+{
+    if (!group)
+        return MUSTER_OK;
+    if (mst_attachment_forked(group->subarena->attachment))
+        return mst_fail(MUSTER_ERR_FORKED, "a group belongs to the process that made it, not to its forks");
+    for (int entrance = 0; entrance < MST_ENTRANCES; entrance++)
+        if (mst_load32_acq(&group->occupied[entrance]))
+            return mst_fail(MUSTER_ERR_BUSY, "another thread is inside the group; free it when that is done");
+    if (group->released && !group->released(group))
+        return MUSTER_OK;
+    mst_subarena_retire(group->subarena);
+    destroy(group);
+    return MUSTER_OK;
+}
+
+int muster_group_rank(const muster_group *group)
+{
+    return group ? group->rank : -1;
+}
+
+int muster_group_size(const muster_group *group)
+{
+    return group ? group->size : 0;
+}
+
+/* ---- entering ---- */
+
+static muster_status refuse_second_thread(void)
+{
+    return mst_fail(MUSTER_ERR_BUSY, "another thread is in a call of this group; a group serves one thread "
+                                     "at a time: wait for it, or split a group for each thread");
+}
+
+static void look_at_endings(muster_group *group);
+
+muster_status mst_group_enter(muster_group *group, mst_entrance entrance)
+{
+    if (!group)
+        return mst_fail(MUSTER_ERR_INVALID, "the group is NULL; expected one from muster_init, muster_attach "
+                                            "or muster_group_split");
+    if (mst_attachment_forked(group->subarena->attachment))
+        return mst_fail(MUSTER_ERR_FORKED, "this process was forked by a rank and is none itself; only the "
+                                           "rank may use its groups");
+    if (!mst_cas32_sc(&group->occupied[entrance], 0, 1))
+        return refuse_second_thread();
+    uint32_t endings = mst_liveness_count(&group->subarena->attachment->geometry);
+    if (endings != group->endings_seen[entrance]) {
+        group->endings_seen[entrance] = endings;
+        look_at_endings(group);
+    }
+    muster_status status = mst_group_broken(group);
+    if (status != MUSTER_OK)
+        mst_group_leave(group, entrance);
+    return status;
+}
+
+void mst_group_leave(muster_group *group, mst_entrance entrance)
+{
+    mst_store32_rel(&group->occupied[entrance], 0);
+}
+
+/* ---- poison into sentences ---- */
+
+static muster_status explain_death(const mst_poison *poison)
+{
+    switch (poison->kind) {
+    case MST_POISON_SIGNALED:
+        return mst_fail(MUSTER_ERR_PEER_DIED, "rank %d was killed by signal %d (%s); the group is broken",
+                        poison->rank, poison->code, strsignal(poison->code));
+    case MST_POISON_EXITED:
+        return mst_fail(MUSTER_ERR_PEER_DIED,
+                        "rank %d exited with status %d without leaving the group, which is broken now",
+                        poison->rank, poison->code);
+    case MST_POISON_LEFT:
+        return mst_fail(MUSTER_ERR_PEER_DIED,
+                        "rank %d left the group (freed it) while another rank still needed it", poison->rank);
+    case MST_POISON_LAUNCHER:
+        return mst_fail(MUSTER_ERR_PEER_DIED, "the launcher of these ranks is gone, and the job with it");
+    default:
+        return mst_fail(MUSTER_ERR_PEER_DIED, "rank %d is gone (how it ended is not known); the group is broken",
+                        poison->rank);
+    }
+}
+
+/* A peer's sentence: its length is read once and bounded, and nothing in it is trusted as a format. */
+static muster_status explain_report(const muster_group *group, const mst_poison *poison)
+{
+    muster_status status = mst_poison_status(poison);
+    char text[MST_REASON_BYTES + 1] = "";
+
+    if (poison->rank < group->size) {
+        const mst_cell *cell = group->subarena->cells[poison->rank];
+        uint32_t bytes = cell->reason_bytes;
+
+        memcpy(text, cell->reason, bytes < MST_REASON_BYTES ? bytes : MST_REASON_BYTES);
+    }
+    return mst_fail(status, "%s", text[0] ? text : muster_status_string(status));
+}
+
+muster_status mst_group_broken(const muster_group *group)
+{
+    uint64_t word = mst_load64_acq(&group->subarena->cells[group->rank]->poison); /* E8 */
+
+    if (word == 0)
+        return MUSTER_OK;
+    mst_poison poison = mst_poison_unpack(word);
+    if (mst_poison_status(&poison) == MUSTER_ERR_PEER_DIED)
+        return explain_death(&poison);
+    return explain_report(group, &poison);
+}
+
+muster_status muster_group_status(const muster_group *group)
+{
+    if (!group)
+        return mst_fail(MUSTER_ERR_INVALID, "the group is NULL");
+    if (mst_attachment_forked(group->subarena->attachment))
+        return mst_fail(MUSTER_ERR_FORKED, "this process was forked by a rank and is none itself");
+    return mst_group_broken(group);
+}
+
+/* ---- breaking ---- */
+
+static void spread(muster_group *group, mst_poison_kind kind, int rank, int code)
+{
+    mst_poison poison = { kind, rank, code };
+
+    mst_poison_spread(group->subarena->cells, group->size, &poison);
+}
+
+muster_status mst_group_poison(muster_group *group, mst_poison_kind kind, const char *format, ...)
+{
+    mst_cell *cell = group->subarena->cells[group->rank];
+    mst_poison poison = { kind, group->rank, 0 };
+    char text[MST_REASON_BYTES];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    if (mst_cas32_sc(&group->reason_taken, 0, 1)) {
+        memcpy(cell->reason, text, sizeof text);
+        cell->reason_bytes = (uint32_t)strlen(text); /* published by E8 */
+        spread(group, kind, group->rank, 0);
+    }
+    muster_status status = mst_group_broken(group);
+    /* Another thread of this rank is just about to poison: its sentence is not out yet. */
+    return status == MUSTER_OK ? mst_fail(mst_poison_status(&poison), "%s", text) : status;
+}
+
+muster_status muster_group_abort(muster_group *group, const char *reason)
+{
+    if (!group)
+        return mst_fail(MUSTER_ERR_INVALID, "the group is NULL");
+    if (mst_attachment_forked(group->subarena->attachment))
+        return mst_fail(MUSTER_ERR_FORKED, "this process was forked by a rank and is none itself");
+    mst_group_poison(group, MST_POISON_ABORT, "rank %d aborted the group%s%s", group->rank,
+                     reason ? ": " : "", reason ? reason : "");
+    return MUSTER_OK;
+}
+
+muster_status mst_group_wait_failed(muster_group *group, mst_wait_result result, const char *doing,
+                                    const char *missing)
+{
+    if (result == MST_WAIT_TIMED_OUT)
+        return mst_group_poison(group, MST_POISON_LATE, "rank %d waited %.3g s in %s for %s", group->rank,
+                                (double)group->timeout_ns / MST_NS_PER_S, doing, missing);
+    return mst_group_broken(group);
+}
+
+/* ---- the dead ---- */
+
+static mst_poison_kind kind_of(muster_ending ending)
+{
+    switch (ending.kind) {
+    case MUSTER_ENDED_EXITED:
+        return MST_POISON_EXITED;
+    case MUSTER_ENDED_SIGNALED:
+        return MST_POISON_SIGNALED;
+    default:
+        return MST_POISON_VANISHED;
+    }
+}
+
+/* A member that ended without leaving breaks the group, whoever it was that others wait for. */
+static void look_at_endings(muster_group *group)
+{
+    const mst_subarena *subarena = group->subarena;
+
+    for (int rank = 0; rank < group->size; rank++) {
+        muster_ending ending =
+            mst_liveness_ending(&subarena->attachment->geometry, subarena->shares[rank].world_rank);
+
+        if (rank == group->rank || ending.kind == MUSTER_ENDED_NOT || !mst_subarena_has_member(subarena, rank))
+            continue;
+        spread(group, kind_of(ending), rank, ending.code);
+        return;
+    }
+}
+
+/* A member that left is missed only by those who wait for it. If it also died, say how. */
+static void look_at_peer(muster_group *group, int peer)
+{
+    const mst_subarena *subarena = group->subarena;
+
+    if (mst_subarena_has_member(subarena, peer))
+        return;
+    muster_ending ending =
+        mst_liveness_ending(&subarena->attachment->geometry, subarena->shares[peer].world_rank);
+    if (ending.kind == MUSTER_ENDED_NOT || (ending.kind == MUSTER_ENDED_EXITED && ending.code == 0))
+        spread(group, MST_POISON_LEFT, peer, 0);
+    else
+        spread(group, kind_of(ending), peer, ending.code);
+}
+
+void mst_group_look_for_dead(void *arg, int peer)
+{
+    muster_group *group = arg;
+    mst_liveness *liveness = &group->subarena->attachment->liveness;
+
+    mst_liveness_scan(liveness);
+    look_at_endings(group);
+    if (peer >= 0)
+        look_at_peer(group, peer);
+    if (mst_liveness_launcher_gone(liveness))
+        spread(group, MST_POISON_LAUNCHER, 0, 0);
+}

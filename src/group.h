@@ -1,0 +1,74 @@
+/*
+ * A group as its ranks hold it: who belongs to it, how they wait for each other, and which transport
+ * carries its collectives.
+ *
+ * Every public call on a group enters one of its lanes, works, and leaves it. Entering refuses a
+ * second thread (BUSY), a forked child (FORKED) and a broken group. When a wait fails, the reason is
+ * turned into poison for all members, and the poison into a sentence.
+ */
+#ifndef MST_GROUP_H
+#define MST_GROUP_H
+
+#include "shm/barrier.h"
+#include "shm/channel.h"
+#include "src/reduce/reduce.h"
+
+struct mst_call;
+struct mst_transport;
+
+/* What may run beside what: one thread in each. sendrecv enters both of its lanes. */
+typedef enum mst_entrance { MST_ENTER_COLLECTIVE, MST_ENTER_SPLIT, MST_ENTER_SEND, MST_ENTER_RECEIVE } mst_entrance;
+
+#define MST_ENTRANCES 4
+
+struct muster_group {
+    mst_subarena *subarena;
+    const struct mst_transport *transport; /* the only way to the group's collectives */
+    const mst_kernels *kernels;
+    int rank;
+    int size;
+    int64_t timeout_ns;
+    _Atomic uint32_t occupied[MST_ENTRANCES];
+    uint32_t endings_seen[MST_ENTRANCES];
+    mst_lane steps;
+    mst_lane splits;
+    mst_channels channels;
+    mst_waiter send_waiter, receive_waiter;
+    uint64_t operation; /* collectives entered */
+    uint64_t split;     /* splits entered */
+    mst_call_record *records; /* of the operation under way, by rank: private copies */
+    const void **sources;     /* by rank, for kernels */
+    mst_split_record *split_records;
+    _Atomic uint32_t reason_taken; /* our cell's sentence has an author */
+    bool (*released)(muster_group *group); /* muster_init's: false while others still use the world */
+};
+
+/* Makes a group on a sub-arena, and takes that over (also on failure). */
+muster_status mst_group_create(mst_subarena *subarena, const mst_kernels *kernels, int64_t timeout_ns,
+                               muster_group **group);
+
+/* Attaches as config says; muster_attach without the checks of its struct. `share`: an arena that
+ * this process has mapped already, or NULL. */
+muster_status mst_group_attach(const muster_config *config, mst_arena *share, muster_group **world);
+
+/* Enters, or says why not: INVALID for NULL, FORKED, BUSY, or what the group is broken by. */
+muster_status mst_group_enter(muster_group *group, mst_entrance entrance);
+void mst_group_leave(muster_group *group, mst_entrance entrance);
+
+/* The status that the group is broken by, with its sentence; MUSTER_OK when it is not. */
+muster_status mst_group_broken(const muster_group *group);
+
+/* What a wait that did not succeed means: the poison, or, past the deadline, poisons the group.
+ * `doing` names the operation, `missing` says who has not come. */
+muster_status mst_group_wait_failed(muster_group *group, mst_wait_result result, const char *doing,
+                                    const char *missing);
+
+/* Breaks the group, with a sentence that all members will see, and returns what it is now broken by:
+ * another rank may have been first. */
+muster_status mst_group_poison(muster_group *group, mst_poison_kind kind, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Looks for members that are dead or, when peer >= 0, a peer that left; poisons. A wait's tick. */
+void mst_group_look_for_dead(void *group, int peer);
+
+#endif

@@ -1,0 +1,108 @@
+/*
+ * muster_init: the world that the environment describes, kept for the process.
+ *
+ * This is the only file of the library with process-wide state: which world muster_init has given
+ * out, and to how many callers. The world is left when the last of them frees it, or, since programs
+ * forget, when the process exits in the ordinary way.
+ */
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shm/error.h"
+#include "src/config.h"
+#include "src/group.h"
+#include "src/init.h"
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static muster_group *memoised;
+static int callers;
+static bool left;   /* a rank attaches once */
+static bool pinned; /* the launcher's: nobody frees it */
+
+static bool known(const char *backend)
+{
+    return !backend || strcmp(backend, "any") == 0 || strcmp(backend, "shm") == 0;
+}
+
+bool muster_is_available(const char *backend)
+{
+    return known(backend);
+}
+
+/* The world's `released` hook: whether this was the last caller's. */
+static bool release(muster_group *group)
+{
+    bool last;
+
+    pthread_mutex_lock(&lock);
+    last = !pinned && memoised == group && --callers == 0;
+    if (last) {
+        memoised = NULL;
+        left = mst_config_launched();
+    }
+    pthread_mutex_unlock(&lock);
+    return last;
+}
+
+static void leave_at_exit(void) __attribute__((destructor));
+
+/* exit() and return from main are an orderly leave. A forked child must not leave for its parent. */
+static void leave_at_exit(void)
+{
+    if (memoised && !mst_attachment_forked(memoised->subarena->attachment))
+        mst_attachment_leave(memoised->subarena->attachment);
+}
+
+void mst_init_memoise(muster_group *world)
+{
+    pthread_mutex_lock(&lock);
+    memoised = world;
+    pinned = true;
+    world->released = release;
+    pthread_mutex_unlock(&lock);
+}
+
+/* Called with the lock held. */
+static muster_status attach(bool strict)
+{
+    muster_config config;
+
+    if (left)
+        return mst_fail(MUSTER_ERR_UNAVAILABLE, "this process has left its world; a rank attaches once");
+    muster_status status = mst_config_from_environment(&config);
+    if (status != MUSTER_OK)
+        return status;
+    if (strict && !config.arena)
+        return mst_fail(MUSTER_ERR_UNAVAILABLE,
+                        "this process was not launched as a rank (MUSTER_ARENA is not set) and init is "
+                        "strict; start it with muster run -n N -- COMMAND");
+    status = muster_attach(&config, &memoised);
+    if (status == MUSTER_OK)
+        memoised->released = release;
+    return status;
+}
+
+muster_status muster_init(bool strict, const char *backend, muster_group **world)
+{
+    muster_status status = MUSTER_OK;
+
+    if (!world)
+        return mst_fail(MUSTER_ERR_INVALID, "there is no place for the world: the last argument is NULL");
+    if (!known(backend))
+        return mst_fail(MUSTER_ERR_UNAVAILABLE, "there is no backend \"%.40s\"; expected \"any\" or \"shm\"",
+                        backend);
+    pthread_mutex_lock(&lock);
+    if (memoised && mst_attachment_forked(memoised->subarena->attachment))
+        status = mst_fail(MUSTER_ERR_FORKED, "this process was forked by a rank and is none itself");
+    else if (!memoised)
+        status = attach(strict);
+    else if (strict && memoised->size == 1 && !mst_config_launched())
+        status = mst_fail(MUSTER_ERR_UNAVAILABLE, "this process was not launched as a rank and init is strict");
+    if (status == MUSTER_OK) {
+        callers++;
+        *world = memoised;
+    }
+    pthread_mutex_unlock(&lock);
+    return status;
+}

@@ -1,0 +1,181 @@
+/*
+ * muster_launch: makes an arena, starts the ranks in it as processes or threads, watches them, and
+ * reports. The arena is this process's until the last rank has ended, so that its word on how a rank
+ * ended always has a place to go.
+ */
+#define _GNU_SOURCE /* pipe2 */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "shm/error.h"
+#include "shm/os.h"
+#include "src/config.h"
+#include "src/launch/supervise.h"
+#include "src/launch/threads.h"
+
+#define STATUS_TIMED_OUT 124
+
+static muster_status check(const muster_launch_config *config, muster_rank_fn fn)
+{
+    bool command = config->command && config->command[0];
+
+    if (config->size < 1 || config->size > MST_RANKS_MAX)
+        return mst_fail(MUSTER_ERR_INVALID, "%d ranks are not between 1 and %d", config->size, MST_RANKS_MAX);
+    if ((fn != NULL) == command)
+        return mst_fail(MUSTER_ERR_INVALID, "expected either a function or a command for the ranks to run");
+    if (config->threads && (command || config->prefix_output || config->timeout_ns))
+        return mst_fail(MUSTER_ERR_INVALID, "ranks that are threads run a function, without prefix_output "
+                                            "and timeout_ns");
+    if (config->timeout_ns < 0 || config->grace_ns < 0 || config->op_timeout_ns < 0)
+        return mst_fail(MUSTER_ERR_INVALID, "a timeout is negative");
+    return MUSTER_OK;
+}
+
+/* ---- the report ---- */
+
+static void describe_ending(const mst_rank_process *process, char *text, size_t bytes)
+{
+    muster_ending ending = process->ending;
+
+    if (ending.kind == MUSTER_ENDED_SIGNALED)
+        snprintf(text, bytes, "rank %d was killed by signal %d (%s)%s", process->rank, ending.code,
+                 strsignal(ending.code), process->dumped_core ? ", core dumped" : "");
+    else if (ending.kind == MUSTER_ENDED_EXITED)
+        snprintf(text, bytes, "rank %d exited with status %d", process->rank, ending.code);
+    else
+        snprintf(text, bytes, "rank %d ended, and its status went to somebody else", process->rank);
+}
+
+static int exit_status_of(muster_ending ending)
+{
+    if (ending.kind == MUSTER_ENDED_SIGNALED)
+        return 128 + ending.code;
+    return ending.kind == MUSTER_ENDED_EXITED ? ending.code : 1;
+}
+
+static void fill_in(const mst_supervision *all, const mst_spawn_plan *plan, muster_report *report)
+{
+    char complaint[256];
+
+    for (int i = 0; report->endings && i < all->started; i++)
+        report->endings[i] = all->processes[i].ending;
+    report->timed_out = all->timed_out;
+    report->first_failed = all->first_failed;
+    if (all->timed_out) {
+        report->exit_status = STATUS_TIMED_OUT;
+        snprintf(report->summary, sizeof report->summary, "timed out after %.3g s; the ranks were stopped",
+                 (double)all->config->timeout_ns / MST_NS_PER_S);
+    } else if (all->first_failed >= 0) {
+        const mst_rank_process *first = &all->processes[all->first_failed];
+
+        report->first = first->ending;
+        report->exit_status = exit_status_of(first->ending);
+        if (mst_spawn_complaint(plan, complaint, sizeof complaint))
+            snprintf(report->summary, sizeof report->summary, "%s", complaint);
+        else
+            describe_ending(first, report->summary, sizeof report->summary);
+    }
+}
+
+static muster_status conclude(const muster_report *report)
+{
+    if (report->timed_out)
+        return mst_fail(MUSTER_ERR_TIMED_OUT, "%s", report->summary);
+    if (report->first_failed >= 0)
+        return mst_fail(MUSTER_ERR_PEER_DIED, "%s", report->summary);
+    return MUSTER_OK;
+}
+
+/* ---- processes ---- */
+
+/* Starts all ranks; when one cannot be started, none stays. */
+static muster_status start_all(const mst_spawn_plan *plan, mst_supervision *all)
+{
+    for (int rank = 0; rank < plan->config->size; rank++) {
+        int error = mst_spawn(plan, rank, &all->processes[rank]);
+
+        if (error) {
+            for (int i = 0; i < all->started; i++)
+                mst_rank_signal(&all->processes[i], SIGKILL);
+            mst_supervise(all);
+            return mst_fail(MUSTER_ERR_SYSTEM, "cannot start rank %d of %d: %s; raise ulimit -u, or use "
+                                               "fewer ranks", rank, plan->config->size, strerror(-error));
+        }
+        all->started++;
+        all->running++;
+    }
+    return MUSTER_OK;
+}
+
+static muster_status launch_processes(mst_spawn_plan *plan, muster_report *report)
+{
+    const muster_launch_config *config = plan->config;
+    mst_supervision all = { .config = config, .arena = plan->arena, .first_failed = -1 };
+
+    all.processes = calloc((size_t)config->size, sizeof *all.processes);
+    if (!all.processes)
+        return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory to watch %d ranks", config->size);
+    fflush(NULL); /* or every rank would print what is still buffered */
+    muster_status status = start_all(plan, &all);
+    if (status == MUSTER_OK) {
+        if (config->timeout_ns)
+            all.timeout_at_ns = mst_os_now_ns() + config->timeout_ns;
+        mst_supervise(&all);
+        fill_in(&all, plan, report);
+        status = conclude(report);
+    }
+    free(all.processes);
+    return status;
+}
+
+static muster_status launch_in(mst_arena *arena, const muster_launch_config *config, muster_rank_fn fn,
+                               void *arg, muster_report *report)
+{
+    mst_spawn_plan plan = { .config = config, .fn = fn, .arg = arg, .arena = arena };
+
+    if (config->threads)
+        return mst_launch_threads(config, arena, fn, arg, report);
+    if (pipe2(plan.complaints, O_CLOEXEC) < 0)
+        return mst_fail(MUSTER_ERR_SYSTEM, "cannot open a pipe; raise ulimit -n");
+    muster_status status = launch_processes(&plan, report);
+    close(plan.complaints[0]);
+    close(plan.complaints[1]);
+    return status;
+}
+
+muster_status muster_launch(const muster_launch_config *given, muster_rank_fn fn, void *arg,
+                            muster_report *given_report)
+{
+    muster_report report = MUSTER_REPORT_INIT;
+    muster_launch_config config;
+    mst_arena *arena;
+
+    muster_status status = mst_launch_config_accept(given, &config);
+    if (status == MUSTER_OK)
+        status = check(&config, fn);
+    if (status == MUSTER_OK)
+        status = mst_config_sizes_from_environment(&config.arena_bytes, &config.staging_bytes);
+    if (status == MUSTER_OK && given_report && given_report->struct_size < sizeof report)
+        status = mst_fail(MUSTER_ERR_INVALID, "the report's struct_size is not set; begin with "
+                                              "MUSTER_REPORT_INIT");
+    if (status != MUSTER_OK)
+        return status;
+    mst_arena_plan plan = { .size = config.size,
+                            .arena_bytes = config.arena_bytes,
+                            .staging_bytes = config.staging_bytes,
+                            .launched = true };
+    status = mst_arena_create(&plan, &arena);
+    if (status != MUSTER_OK)
+        return status;
+    if (given_report)
+        report.endings = given_report->endings;
+    status = launch_in(arena, &config, fn, arg, &report);
+    mst_arena_close(arena);
+    if (given_report)
+        *given_report = report;
+    return status;
+}

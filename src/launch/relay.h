@@ -1,0 +1,24 @@
+/* Relays what a rank prints, whole lines only, each with "[rank] " before it. */
+#ifndef MST_RELAY_H
+#define MST_RELAY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+typedef struct mst_relay {
+    int from; /* our end of the pipe; -1: closed */
+    int to;
+    int rank;
+    char *line; /* what has come since the last newline */
+    size_t bytes, capacity;
+} mst_relay;
+
+void mst_relay_init(mst_relay *relay, int from, int to, int rank);
+
+/* Passes on what can be read now; false once the other end is closed. Never blocks on reading. */
+bool mst_relay_pump(mst_relay *relay);
+
+/* Passes on an unfinished last line, and closes. */
+void mst_relay_close(mst_relay *relay);
+
+#endif

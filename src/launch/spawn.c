@@ -1,0 +1,183 @@
+/* The two sides of the fork of spawn.h. */
+#define _GNU_SOURCE /* pipe2 */
+#include "src/launch/spawn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "shm/os.h"
+#include "src/config.h"
+#include "src/group.h"
+#include "src/init.h"
+
+#define STATUS_NOT_STARTED 125
+#define STATUS_NOT_EXECUTABLE 126
+#define STATUS_NOT_FOUND 127
+#define ARENA_DESCRIPTOR_MIN 100 /* above what shells and daemons use, and close */
+
+/* ---- in the child ---- */
+
+/* One write of less than PIPE_BUF bytes: complaints of several ranks do not mix. */
+static _Noreturn void complain(const mst_spawn_plan *plan, int rank, int status, const char *what,
+                               const char *why)
+{
+    char text[300];
+    int bytes = snprintf(text, sizeof text, "rank %d could not start: %s%s", rank, what, why);
+    size_t all = bytes < (int)sizeof text ? (size_t)bytes + 1 : sizeof text;
+
+    if (write(plan->complaints[1], text, all) < 0)
+        status = STATUS_NOT_STARTED; /* nothing more can be done about it here */
+    _exit(status);
+}
+
+static void set_number(const char *name, long long value)
+{
+    char text[24];
+
+    snprintf(text, sizeof text, "%lld", value);
+    setenv(name, text, 1);
+}
+
+static void set_environment(const mst_spawn_plan *plan, int rank, int arena_fd)
+{
+    char text[32];
+
+    snprintf(text, sizeof text, "fd:%d", arena_fd);
+    setenv("MUSTER_ARENA", text, 1);
+    set_number("MUSTER_RANK", rank);
+    set_number("MUSTER_SIZE", plan->config->size);
+    if (plan->config->op_timeout_ns > 0) {
+        snprintf(text, sizeof text, "%.9f", (double)plan->config->op_timeout_ns / 1e9);
+        setenv("MUSTER_TIMEOUT", text, 1);
+    }
+}
+
+/* Standard input belongs to rank 0, and a terminal to nobody: ranks are background processes. */
+static void redirect_input(int rank)
+{
+    if (rank == 0 && !isatty(STDIN_FILENO))
+        return;
+    int null = open("/dev/null", O_RDONLY);
+    if (null >= 0) {
+        dup2(null, STDIN_FILENO);
+        close(null);
+    }
+}
+
+static _Noreturn void run_command(const mst_spawn_plan *plan, int rank)
+{
+    const char *const *command = plan->config->command;
+    int inherited = mst_os_dup_above(plan->arena->fd, ARENA_DESCRIPTOR_MIN);
+
+    if (inherited < 0)
+        complain(plan, rank, STATUS_NOT_STARTED, "no descriptor for the arena: ", strerror(-inherited));
+    set_environment(plan, rank, inherited);
+    redirect_input(rank);
+    execvp(command[0], (char *const *)(uintptr_t)command);
+    int status = errno == ENOENT ? STATUS_NOT_FOUND : STATUS_NOT_EXECUTABLE;
+    char what[200];
+    snprintf(what, sizeof what, "cannot execute \"%.150s\": ", command[0]);
+    complain(plan, rank, status, what, strerror(errno));
+}
+
+static _Noreturn void run_function(const mst_spawn_plan *plan, int rank)
+{
+    muster_config config = MUSTER_CONFIG_INIT;
+    muster_group *world;
+    char arena[24];
+
+    set_environment(plan, rank, plan->arena->fd);
+    muster_status status = mst_config_from_environment(&config);
+    snprintf(arena, sizeof arena, "fd:%d", plan->arena->fd);
+    config.arena = arena;
+    if (status == MUSTER_OK)
+        status = mst_group_attach(&config, NULL, &world);
+    if (status != MUSTER_OK)
+        complain(plan, rank, STATUS_NOT_STARTED, "", muster_error_detail());
+    mst_init_memoise(world);
+    int code = plan->fn(world, plan->arg) & 0xff;
+    if (code == 0)
+        mst_attachment_leave(world->subarena->attachment);
+    fflush(NULL);
+    _exit(code);
+}
+
+static _Noreturn void child(const mst_spawn_plan *plan, int rank, pid_t parent, int pipes[2][2])
+{
+    if (mst_os_die_with_parent(parent) != 0)
+        _exit(STATUS_NOT_STARTED);
+    signal(SIGPIPE, SIG_DFL);
+    for (int i = 0; i < 2; i++)
+        if (pipes[i][1] >= 0)
+            dup2(pipes[i][1], i == 0 ? STDOUT_FILENO : STDERR_FILENO);
+    if (plan->fn)
+        run_function(plan, rank);
+    setpgid(0, 0);
+    run_command(plan, rank);
+}
+
+/* ---- in the launcher ---- */
+
+static int open_pipes(const mst_spawn_plan *plan, int pipes[2][2])
+{
+    for (int i = 0; i < 2; i++)
+        pipes[i][0] = pipes[i][1] = -1;
+    if (!plan->config->prefix_output)
+        return 0;
+    for (int i = 0; i < 2; i++)
+        if (pipe2(pipes[i], O_CLOEXEC) < 0)
+            return -errno;
+    return 0;
+}
+
+int mst_spawn(const mst_spawn_plan *plan, int rank, mst_rank_process *process)
+{
+    int pipes[2][2];
+    pid_t parent = getpid(), pid = -1;
+
+    int error = open_pipes(plan, pipes);
+    if (error == 0) {
+        pid = fork();
+        error = pid < 0 ? -errno : 0;
+    }
+    if (pid == 0)
+        child(plan, rank, parent, pipes);
+    for (int i = 0; i < 2; i++) {
+        mst_os_close(pipes[i][1]);
+        if (error)
+            mst_os_close(pipes[i][0]);
+    }
+    if (error)
+        return error;
+    *process = (mst_rank_process){ .rank = rank, .pid = pid, .running = true, .own_group = !plan->fn };
+    if (process->own_group)
+        setpgid(pid, pid); /* on both sides: whoever comes first */
+    process->watch = mst_os_process_watch(pid);
+    mst_relay_init(&process->relays[0], pipes[0][0], STDOUT_FILENO, rank);
+    mst_relay_init(&process->relays[1], pipes[1][0], STDERR_FILENO, rank);
+    return 0;
+}
+
+void mst_rank_signal(const mst_rank_process *process, int signal)
+{
+    if (!process->running)
+        return;
+    if (process->own_group)
+        kill(-process->pid, signal);
+    kill(process->pid, signal);
+}
+
+bool mst_spawn_complaint(const mst_spawn_plan *plan, char *text, size_t bytes)
+{
+    fcntl(plan->complaints[0], F_SETFL, O_NONBLOCK);
+    ssize_t got = read(plan->complaints[0], text, bytes - 1);
+    if (got <= 0)
+        return false;
+    text[got] = '\0'; /* the first complaint ends with its own NUL */
+    return true;
+}

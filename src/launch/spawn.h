@@ -1,0 +1,41 @@
+/*
+ * Starting one rank as a process: a fork of ours that runs a function, or that executes a command.
+ * Either way it dies with the launcher and finds its place in the world in its environment.
+ */
+#ifndef MST_SPAWN_H
+#define MST_SPAWN_H
+
+#include <sys/types.h>
+
+#include "shm/arena.h"
+#include "src/launch/relay.h"
+
+typedef struct mst_rank_process {
+    int rank;
+    pid_t pid;
+    int watch; /* readable when it has ended; -1: not to be had, or ended */
+    bool running;
+    bool own_group; /* leads a process group, which is killed with it */
+    muster_ending ending;
+    bool dumped_core;
+    mst_relay relays[2]; /* stdout, stderr; closed when its output is not relayed */
+} mst_rank_process;
+
+typedef struct mst_spawn_plan {
+    const muster_launch_config *config;
+    muster_rank_fn fn; /* NULL: config->command */
+    void *arg;
+    mst_arena *arena;
+    int complaints[2]; /* a pipe: why a rank could not even start */
+} mst_spawn_plan;
+
+/* Starts a rank; -errno when it cannot be forked. */
+int mst_spawn(const mst_spawn_plan *plan, int rank, mst_rank_process *process);
+
+/* Sends a signal to the rank, and to all it has started. */
+void mst_rank_signal(const mst_rank_process *process, int signal);
+
+/* "rank 2 could not start: ..." of the first that complained; false: none did. */
+bool mst_spawn_complaint(const mst_spawn_plan *plan, char *text, size_t bytes);
+
+#endif

@@ -1,0 +1,228 @@
+/* The event loop of supervise.h. */
+#include "src/launch/supervise.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "shm/liveness.h"
+#include "shm/os.h"
+
+#define GRACE_NS (2 * MST_NS_PER_S)
+#define LAST_OUTPUT_NS (MST_NS_PER_S) /* for descendants that keep a rank's output open */
+#define LOOK_MS 20 /* between looks where the system gives no watches */
+
+static void signal_all(const mst_supervision *all, int signal)
+{
+    for (int i = 0; i < all->started; i++)
+        mst_rank_signal(&all->processes[i], signal);
+}
+
+/* ---- endings ---- */
+
+/* Whether the rank has ended; it is a zombie then, and stays one until reap(). */
+static bool has_ended(mst_rank_process *process)
+{
+    siginfo_t info = { 0 };
+
+    if (waitid(P_PID, (id_t)process->pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0) {
+        if (errno != ECHILD)
+            return false;
+        /* Somebody else reaped it (the program waits for any child): how it ended is lost. */
+        process->ending = (muster_ending){ MUSTER_ENDED_VANISHED, 0 };
+        return true;
+    }
+    if (info.si_pid == 0)
+        return false;
+    if (info.si_code == CLD_EXITED)
+        process->ending = (muster_ending){ MUSTER_ENDED_EXITED, info.si_status };
+    else
+        process->ending = (muster_ending){ MUSTER_ENDED_SIGNALED, info.si_status };
+    process->dumped_core = info.si_code == CLD_DUMPED;
+    return true;
+}
+
+static void reap(mst_supervision *all, mst_rank_process *process)
+{
+    mst_liveness_record(&all->arena->geometry, (uint32_t)process->rank, process->ending);
+    if (process->own_group)
+        kill(-process->pid, SIGKILL); /* what it left behind; the zombie still holds the number */
+    waitpid(process->pid, NULL, 0);
+    mst_os_close(process->watch);
+    process->watch = -1;
+    process->running = false;
+    all->running--;
+}
+
+static bool failed(const mst_rank_process *process)
+{
+    return process->ending.kind != MUSTER_ENDED_EXITED || process->ending.code != 0;
+}
+
+/* When several are found at once, the killed one is the cause and the others' exits the effect. */
+static bool is_likelier_cause(const mst_rank_process *process, const mst_rank_process *other)
+{
+    return !other || (process->ending.kind == MUSTER_ENDED_SIGNALED &&
+                      other->ending.kind != MUSTER_ENDED_SIGNALED);
+}
+
+static void collect_endings(mst_supervision *all)
+{
+    const mst_rank_process *cause = NULL;
+
+    for (int i = 0; i < all->started; i++) {
+        mst_rank_process *process = &all->processes[i];
+
+        if (!process->running || !has_ended(process))
+            continue;
+        reap(all, process);
+        if (failed(process) && is_likelier_cause(process, cause))
+            cause = process;
+    }
+    if (cause && all->first_failed < 0 && !all->stopping)
+        all->first_failed = cause->rank;
+}
+
+/* ---- stopping ---- */
+
+static void stop_all(mst_supervision *all)
+{
+    int64_t grace_ns = all->config->grace_ns > 0 ? all->config->grace_ns : GRACE_NS;
+
+    if (all->stopping)
+        return;
+    all->stopping = true;
+    all->kill_at_ns = mst_os_now_ns() + grace_ns;
+    signal_all(all, SIGTERM);
+    signal_all(all, SIGCONT); /* a stopped rank cannot act on TERM */
+}
+
+static void act_on_time(mst_supervision *all)
+{
+    int64_t now_ns = mst_os_now_ns();
+
+    if (all->timeout_at_ns && now_ns >= all->timeout_at_ns && !all->stopping) {
+        all->timed_out = true;
+        stop_all(all);
+    }
+    if (all->first_failed >= 0 && all->config->on_failure == MUSTER_ON_FAILURE_KILL)
+        stop_all(all);
+    if (all->kill_at_ns && now_ns >= all->kill_at_ns)
+        signal_all(all, SIGKILL);
+}
+
+/* A signal that asks to end is passed on, and starts the grace after which nothing is asked. */
+static void pass_on_signals(mst_supervision *all)
+{
+    unsigned char signals[64];
+    ssize_t got = read(all->config->signal_fd, signals, sizeof signals);
+
+    for (ssize_t i = 0; i < got; i++) {
+        int signal = signals[i];
+
+        signal_all(all, signal);
+        if ((signal == SIGTERM || signal == SIGHUP || signal == SIGQUIT) && all->kill_at_ns == 0) {
+            int64_t grace_ns = all->config->grace_ns > 0 ? all->config->grace_ns : GRACE_NS;
+
+            all->kill_at_ns = mst_os_now_ns() + grace_ns;
+        }
+    }
+}
+
+/* ---- the loop ---- */
+
+static int poll_timeout_ms(const mst_supervision *all, bool watched)
+{
+    int64_t until_ns = all->kill_at_ns;
+
+    if (all->timeout_at_ns && !all->stopping && (!until_ns || all->timeout_at_ns < until_ns))
+        until_ns = all->timeout_at_ns;
+    if (!watched)
+        return LOOK_MS;
+    if (!until_ns)
+        return -1;
+    int64_t left_ns = until_ns - mst_os_now_ns();
+    /* After KILL the zombies come without further deadlines; look again soon in any case. */
+    return left_ns <= 0 ? LOOK_MS : (int)(left_ns / MST_NS_PER_MS) + 1;
+}
+
+/* Fills in what to poll: watches, relays, the signals; returns how many. */
+static nfds_t list_polled(const mst_supervision *all, struct pollfd *polled, bool *watched)
+{
+    nfds_t count = 0;
+
+    *watched = true;
+    for (int i = 0; i < all->started; i++) {
+        const mst_rank_process *process = &all->processes[i];
+
+        if (process->running && process->watch >= 0)
+            polled[count++] = (struct pollfd){ .fd = process->watch, .events = POLLIN };
+        else if (process->running)
+            *watched = false;
+        for (int r = 0; r < 2; r++)
+            if (process->relays[r].from >= 0)
+                polled[count++] = (struct pollfd){ .fd = process->relays[r].from, .events = POLLIN };
+    }
+    if (all->config->signal_fd > 0)
+        polled[count++] = (struct pollfd){ .fd = all->config->signal_fd, .events = POLLIN };
+    return count;
+}
+
+/* Relays what has come; returns how many relays are still open. */
+static int pump_relays(mst_supervision *all)
+{
+    int open = 0;
+
+    for (int i = 0; i < all->started; i++) {
+        for (int r = 0; r < 2; r++) {
+            mst_relay *relay = &all->processes[i].relays[r];
+
+            if (relay->from >= 0 && !mst_relay_pump(relay))
+                mst_relay_close(relay);
+            open += relay->from >= 0;
+        }
+    }
+    return open;
+}
+
+static void close_relays(mst_supervision *all)
+{
+    for (int i = 0; i < all->started; i++)
+        for (int r = 0; r < 2; r++)
+            mst_relay_close(&all->processes[i].relays[r]);
+}
+
+/* The last output of ranks that have ended is in the pipes, or will be as descendants end. */
+static void drain_relays(mst_supervision *all, struct pollfd *polled)
+{
+    int64_t until_ns = mst_os_now_ns() + LAST_OUTPUT_NS;
+    bool watched;
+
+    while (pump_relays(all) > 0 && mst_os_now_ns() < until_ns)
+        poll(polled, list_polled(all, polled, &watched), LOOK_MS);
+    close_relays(all);
+}
+
+void mst_supervise(mst_supervision *all)
+{
+    struct pollfd *polled = calloc((size_t)all->started * 3 + 1, sizeof *polled);
+    bool watched = false;
+
+    while (all->running > 0) {
+        nfds_t count = polled ? list_polled(all, polled, &watched) : 0;
+
+        poll(polled, count, poll_timeout_ms(all, watched));
+        if (all->config->signal_fd > 0 && polled && polled[count - 1].revents)
+            pass_on_signals(all);
+        pump_relays(all);
+        collect_endings(all);
+        act_on_time(all);
+    }
+    if (polled)
+        drain_relays(all, polled);
+    close_relays(all);
+    free(polled);
+}

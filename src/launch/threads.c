@@ -1,0 +1,123 @@
+/* One thread per rank, of threads.h. A body that returns a failure counts as a rank that exited. */
+#include "src/launch/threads.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shm/atomic.h"
+#include "shm/error.h"
+#include "shm/liveness.h"
+#include "src/config.h"
+#include "src/group.h"
+
+typedef struct crew {
+    const muster_launch_config *config;
+    mst_arena *arena;
+    muster_rank_fn fn;
+    void *arg;
+    _Atomic uint32_t first_failed; /* rank + 1 */
+} crew;
+
+typedef struct rank_thread {
+    crew *crew;
+    int rank;
+    int code;
+    pthread_t thread;
+    char detail[200]; /* why it could not attach */
+} rank_thread;
+
+static bool keep(muster_group *group)
+{
+    (void)group;
+    return false;
+}
+
+/* The world is the launcher's, as with processes: a body that frees it frees nothing. */
+static int run_body(rank_thread *self, muster_group *world)
+{
+    world->released = keep;
+    int code = self->crew->fn(world, self->crew->arg) & 0xff;
+    world->released = NULL;
+    return code;
+}
+
+static void fail(rank_thread *self, int code)
+{
+    muster_ending ending = { MUSTER_ENDED_EXITED, code };
+
+    self->code = code;
+    mst_cas32_sc(&self->crew->first_failed, 0, (uint32_t)self->rank + 1);
+    mst_liveness_record(&self->crew->arena->geometry, (uint32_t)self->rank, ending);
+}
+
+static void *rank_main(void *arg)
+{
+    rank_thread *self = arg;
+    muster_config config = MUSTER_CONFIG_INIT;
+    muster_group *world;
+
+    mst_config_from_environment(&config); /* for the timeouts; who we are is not in it */
+    config.rank = self->rank;
+    config.size = self->crew->config->size;
+    if (self->crew->config->op_timeout_ns)
+        config.timeout_ns = self->crew->config->op_timeout_ns;
+    if (mst_group_attach(&config, self->crew->arena, &world) != MUSTER_OK) {
+        snprintf(self->detail, sizeof self->detail, "%s", muster_error_detail());
+        fail(self, 125);
+        return NULL;
+    }
+    int code = run_body(self, world);
+    if (code != 0)
+        fail(self, code);
+    muster_group_free(world);
+    return NULL;
+}
+
+static void fill_in(const crew *crew, const rank_thread *threads, muster_report *report)
+{
+    for (int rank = 0; report->endings && rank < crew->config->size; rank++)
+        report->endings[rank] = (muster_ending){ MUSTER_ENDED_EXITED, threads[rank].code };
+    report->first_failed = (int)mst_load32_acq(&crew->first_failed) - 1;
+    if (report->first_failed < 0)
+        return;
+    const rank_thread *first = &threads[report->first_failed];
+    report->exit_status = first->code;
+    report->first = (muster_ending){ MUSTER_ENDED_EXITED, first->code };
+    if (first->detail[0])
+        snprintf(report->summary, sizeof report->summary, "rank %d could not start: %s", first->rank,
+                 first->detail);
+    else
+        snprintf(report->summary, sizeof report->summary, "rank %d exited with status %d", first->rank,
+                 first->code);
+}
+
+muster_status mst_launch_threads(const muster_launch_config *config, mst_arena *arena, muster_rank_fn fn,
+                                 void *arg, muster_report *report)
+{
+    crew crew = { config, arena, fn, arg, 0 };
+    rank_thread *threads = calloc((size_t)config->size, sizeof *threads);
+    int started = 0;
+
+    if (!threads)
+        return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for %d threads", config->size);
+    for (; started < config->size; started++) {
+        rank_thread *thread = &threads[started];
+
+        thread->crew = &crew;
+        thread->rank = started;
+        if (pthread_create(&thread->thread, NULL, rank_main, thread) != 0) {
+            fail(thread, 125); /* the others learn that this one never comes */
+            snprintf(thread->detail, sizeof thread->detail, "no thread to be had");
+            break;
+        }
+    }
+    for (int rank = 0; rank < started; rank++)
+        pthread_join(threads[rank].thread, NULL);
+    fill_in(&crew, threads, report);
+    free(threads);
+    if (report->first_failed >= 0)
+        return mst_fail(MUSTER_ERR_PEER_DIED, "%s", report->summary);
+    return MUSTER_OK;
+}

@@ -1,0 +1,187 @@
+/*
+ * split: from one group, a group per color.
+ *
+ * Each rank that gives a color claims its share of the child (a cell and staging in its own region),
+ * then all exchange records in one step of the parent's split lane. From the same records every rank
+ * computes the same members in the same order; nothing else needs agreement. A child is visible only
+ * to ranks that have seen all records, so a rank that dies before it published leaves none behind.
+ * Cost: one synchronisation and one pass over the parent's records.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "shm/error.h"
+#include "src/group.h"
+
+/* Where this rank stands among those of its color, and the color's members in the child's order. */
+typedef struct membership {
+    mst_share *shares;
+    int rank;
+    int size;
+} membership;
+
+static void describe(const muster_group *group, char *text, size_t bytes)
+{
+    snprintf(text, bytes, "split #%llu of a group of %d", (unsigned long long)group->split, group->size);
+}
+
+static mst_split_record *record_of(const muster_group *group, int rank)
+{
+    return &group->subarena->cells[rank]->split_records[group->split & 1];
+}
+
+/* Ranks that have not come, as text for a deadline's sentence. */
+static void list_missing(const muster_group *group, char *text, size_t bytes)
+{
+    size_t used = (size_t)snprintf(text, bytes, "rank(s)");
+
+    for (int rank = 0; rank < group->size && used + 8 < bytes; rank++)
+        if (!mst_lane_has_arrived(&group->splits, rank))
+            used += (size_t)snprintf(text + used, bytes - used, " %d", rank);
+}
+
+/* Publishes this rank's record and copies everyone's: one step. */
+static muster_status exchange(muster_group *group, const mst_split_record *own)
+{
+    int missing;
+
+    *record_of(group, group->rank) = *own; /* published by E4 */
+    mst_wait_result result = mst_lane_step(&group->splits, &missing);
+    if (result != MST_WAIT_READY) {
+        char doing[64], late[120];
+
+        describe(group, doing, sizeof doing);
+        list_missing(group, late, sizeof late);
+        return mst_group_wait_failed(group, result, doing, late);
+    }
+    for (int rank = 0; rank < group->size; rank++)
+        group->split_records[rank] = *record_of(group, rank); /* E4: read once */
+    return MUSTER_OK;
+}
+
+/* ---- who belongs together ---- */
+
+typedef struct candidate {
+    int key;
+    int parent_rank;
+} candidate;
+
+static int by_key_then_rank(const void *a, const void *b)
+{
+    const candidate *x = a, *y = b;
+
+    if (x->key != y->key)
+        return x->key < y->key ? -1 : 1;
+    return x->parent_rank < y->parent_rank ? -1 : 1;
+}
+
+static muster_status check_members(const muster_group *group, const candidate *members, int size)
+{
+    for (int i = 0; i < size; i++) {
+        const mst_split_record *record = &group->split_records[members[i].parent_rank];
+
+        if (record->status != MUSTER_OK)
+            return mst_fail(MUSTER_ERR_NO_SPACE,
+                            "rank %d could not get its share of the new group (%s); the parent is as before",
+                            members[i].parent_rank, muster_status_string((muster_status)record->status));
+    }
+    return MUSTER_OK;
+}
+
+static muster_status gather_members(muster_group *group, int color, membership *child)
+{
+    candidate *members = calloc((size_t)group->size, sizeof *members);
+    muster_status status;
+    int size = 0;
+
+    child->shares = calloc((size_t)group->size, sizeof *child->shares);
+    if (!members || !child->shares) {
+        free(members);
+        return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a group of up to %d", group->size);
+    }
+    for (int rank = 0; rank < group->size; rank++)
+        if (group->split_records[rank].color == color)
+            members[size++] = (candidate){ group->split_records[rank].key, rank };
+    qsort(members, (size_t)size, sizeof *members, by_key_then_rank);
+    status = check_members(group, members, size);
+    child->size = size;
+    for (int i = 0; i < size; i++) {
+        int parent_rank = members[i].parent_rank;
+        const mst_split_record *record = &group->split_records[parent_rank];
+
+        child->shares[i] = (mst_share){ group->subarena->shares[parent_rank].world_rank, record->cell,
+                                        record->membership, record->staging_offset };
+        if (parent_rank == group->rank)
+            child->rank = i;
+    }
+    free(members);
+    return status;
+}
+
+/* ---- the split itself ---- */
+
+static muster_status make_child(muster_group *group, int color, const mst_share *own, muster_group **child)
+{
+    mst_attachment *attachment = group->subarena->attachment;
+    membership members = { NULL, 0, 0 };
+    mst_subarena *subarena;
+
+    muster_status status = gather_members(group, color, &members);
+    if (status == MUSTER_ERR_NO_SPACE) {
+        mst_share_release(attachment, own);
+    } else {
+        if (status == MUSTER_OK)
+            status = mst_subarena_open(attachment, members.shares, members.rank, members.size, &subarena);
+        if (status != MUSTER_OK)
+            mst_share_abandon(attachment, own);
+        else
+            status = mst_group_create(subarena, group->kernels, group->timeout_ns, child);
+    }
+    free(members.shares);
+    return status;
+}
+
+static muster_status split(muster_group *group, int color, int key, muster_group **child)
+{
+    mst_attachment *attachment = group->subarena->attachment;
+    mst_split_record record = { .color = color, .key = key < 0 ? group->rank : key };
+    mst_share own = { 0 };
+    bool joins = color != MUSTER_COLOR_NONE;
+
+    group->split++;
+    mst_lane_begin(&group->splits);
+    muster_status claimed = joins ? mst_share_claim(attachment, &own) : MUSTER_OK;
+    record.status = (uint32_t)claimed;
+    record.cell = own.cell;
+    record.membership = own.membership;
+    record.staging_offset = own.staging_offset;
+    record.operation = group->split;
+    muster_status status = exchange(group, &record); /* also when claiming failed: the others must know */
+    if (status != MUSTER_OK) {
+        if (joins && claimed == MUSTER_OK)
+            mst_share_abandon(attachment, &own);
+        return status;
+    }
+    if (claimed != MUSTER_OK)
+        return claimed;
+    if (joins)
+        return make_child(group, color, &own, child);
+    *child = NULL;
+    return MUSTER_OK;
+}
+
+muster_status muster_group_split(muster_group *group, int color, int key, muster_group **child)
+{
+    if (!child)
+        return mst_fail(MUSTER_ERR_INVALID, "there is no place for the child: the last argument is NULL");
+    if (color < 0 && color != MUSTER_COLOR_NONE)
+        return mst_fail(MUSTER_ERR_INVALID,
+                        "color %d is negative; expected 0 or more, or MUSTER_COLOR_NONE to join no group",
+                        color);
+    muster_status status = mst_group_enter(group, MST_ENTER_SPLIT);
+    if (status != MUSTER_OK)
+        return status;
+    status = split(group, color, key, child);
+    mst_group_leave(group, MST_ENTER_SPLIT);
+    return status;
+}
