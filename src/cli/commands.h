@@ -1,0 +1,12 @@
+/* The subcommands of `muster`. Each takes the arguments after its name and returns the exit status. */
+#ifndef MUSTER_COMMANDS_H
+#define MUSTER_COMMANDS_H
+
+#define EXIT_USAGE 2
+
+int command_run(int argc, char **argv);
+
+/* Says on stderr what was wrong and where help is; returns EXIT_USAGE. */
+int usage_error(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#endif

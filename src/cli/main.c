@@ -1,0 +1,46 @@
+/* The `muster` command: finds the subcommand and hands over to it. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "muster/muster.h"
+#include "src/cli/commands.h"
+
+static const char help[] =
+    "muster: process groups on one machine, through shared memory\n"
+    "\n"
+    "usage:\n"
+    "  muster run -n N [options] [--] COMMAND [ARGS...]   start N ranks of a command\n"
+    "  muster run --help                                  its options\n"
+    "  muster --version\n"
+    "  muster --help\n"
+    "\n"
+    "A rank finds the others with muster_init(); see muster(1) and muster/muster.h.\n";
+
+int usage_error(const char *command, const char *format, ...)
+{
+    va_list args;
+
+    fprintf(stderr, "muster%s%s: ", command ? " " : "", command ? command : "");
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fprintf(stderr, "\nTry: muster %s%s--help\n", command ? command : "", command ? " " : "");
+    return EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : "--help";
+
+    if (argc < 2)
+        return usage_error(NULL, "no subcommand; expected run");
+    if (strcmp(name, "run") == 0)
+        return command_run(argc - 1, argv + 1);
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0)
+        return fputs(help, stdout) < 0 || fflush(stdout) ? EXIT_FAILURE : EXIT_SUCCESS;
+    if (strcmp(name, "--version") == 0 || strcmp(name, "version") == 0)
+        return printf("muster %s\n", muster_version()) < 0 || fflush(stdout) ? EXIT_FAILURE : EXIT_SUCCESS;
+    return usage_error(NULL, "\"%s\" is no subcommand; expected run", name);
+}

@@ -1,0 +1,186 @@
+/*
+ * `muster run`: starts N ranks of a command, shows their output line by line, passes signals on, and
+ * exits with the status of the rank that failed first.
+ */
+#define _GNU_SOURCE /* pipe2 */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "muster/muster.h"
+#include "src/cli/commands.h"
+
+#define EXIT_NOT_LAUNCHED 125
+
+static const char help[] =
+    "usage: muster run -n N [options] [--] COMMAND [ARGS...]\n"
+    "\n"
+    "Starts N ranks of COMMAND on this machine and waits for them. Each finds the others with\n"
+    "muster_init(). When one fails the others are stopped, unless told otherwise.\n"
+    "\n"
+    "  -n, --ranks N            how many ranks, 1 to 1024\n"
+    "      --timeout SECONDS    stop everything after this time; exit status 124\n"
+    "      --op-timeout SECONDS let no single operation wait longer (sets MUSTER_TIMEOUT)\n"
+    "      --grace SECONDS      between TERM and KILL, when ranks are stopped (2)\n"
+    "      --on-failure WHAT    kill: stop the others (default); continue: let them go on\n"
+    "      --prefix WHAT        rank: begin each line with \"[rank] \" (default); none\n"
+    "  -h, --help               this text\n"
+    "\n"
+    "Exit status: 0 when all ranks exit with 0; else that of the rank that failed first, or 128 + the\n"
+    "signal that killed it; 124 after --timeout; 125 when ranks cannot be started; 126 and 127 when\n"
+    "COMMAND cannot be executed or found; 2 for a usage error. One line on stderr names rank and cause.\n"
+    "\n"
+    "example: muster run -n 4 -- ./hello\n";
+
+static int signal_pipe[2];
+
+static void note_signal(int signal)
+{
+    unsigned char byte = (unsigned char)signal;
+    int saved = errno;
+
+    if (write(signal_pipe[1], &byte, 1) < 0)
+        errno = saved; /* the pipe is full: signals enough are on their way */
+    errno = saved;
+}
+
+/* Signals that a user sends to the job reach its ranks; SIGPIPE must not end the launcher. */
+static int pass_signals_on(void)
+{
+    static const int passed[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH };
+    struct sigaction action = { .sa_handler = note_signal, .sa_flags = SA_RESTART };
+
+    if (pipe2(signal_pipe, O_CLOEXEC | O_NONBLOCK) < 0)
+        return -1;
+    for (size_t i = 0; i < sizeof passed / sizeof passed[0]; i++) {
+        struct sigaction before;
+
+        /* nohup and shells without job control ignore some on purpose: leave those. */
+        if (sigaction(passed[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+            sigaction(passed[i], &action, NULL);
+    }
+    signal(SIGPIPE, SIG_IGN);
+    return 0;
+}
+
+static bool parse_ranks(const char *text, int *ranks)
+{
+    char *end;
+
+    errno = 0;
+    long value = strtol(text, &end, 10);
+    if (errno || end == text || *end != '\0' || value < 1 || value > 1024)
+        return false;
+    *ranks = (int)value;
+    return true;
+}
+
+static bool parse_seconds(const char *text, int64_t *ns)
+{
+    char *end;
+    double seconds = strtod(text, &end);
+
+    if (end == text || *end != '\0' || !(seconds > 0) || seconds > 3e9)
+        return false;
+    *ns = (int64_t)(seconds * 1e9);
+    return true;
+}
+
+enum { OPTION_TIMEOUT = 256, OPTION_OP_TIMEOUT, OPTION_GRACE, OPTION_ON_FAILURE, OPTION_PREFIX };
+
+static const struct option options[] = {
+    { "ranks", required_argument, NULL, 'n' },
+    { "timeout", required_argument, NULL, OPTION_TIMEOUT },
+    { "op-timeout", required_argument, NULL, OPTION_OP_TIMEOUT },
+    { "grace", required_argument, NULL, OPTION_GRACE },
+    { "on-failure", required_argument, NULL, OPTION_ON_FAILURE },
+    { "prefix", required_argument, NULL, OPTION_PREFIX },
+    { "help", no_argument, NULL, 'h' },
+    { NULL, 0, NULL, 0 },
+};
+
+/* Whether `text` is one of two words; *second says which. */
+static bool parse_choice(const char *text, const char *first_word, const char *second_word, bool *second)
+{
+    *second = strcmp(text, second_word) == 0;
+    return *second || strcmp(text, first_word) == 0;
+}
+
+/* Takes one option in; 0, or an exit status. */
+static int take_option(int option, muster_launch_config *config)
+{
+    bool second;
+
+    switch (option) {
+    case 'n':
+        if (!parse_ranks(optarg, &config->size))
+            return usage_error("run", "-n %s: expected a number of ranks from 1 to 1024", optarg);
+        return 0;
+    case OPTION_TIMEOUT:
+    case OPTION_OP_TIMEOUT:
+    case OPTION_GRACE:
+        if (!parse_seconds(optarg, option == OPTION_TIMEOUT      ? &config->timeout_ns
+                                   : option == OPTION_OP_TIMEOUT ? &config->op_timeout_ns
+                                                                 : &config->grace_ns))
+            return usage_error("run", "\"%s\" is no time; expected seconds, such as 30 or 2.5", optarg);
+        return 0;
+    case OPTION_ON_FAILURE:
+        if (!parse_choice(optarg, "kill", "continue", &second))
+            return usage_error("run", "--on-failure %s: expected kill or continue", optarg);
+        config->on_failure = second ? MUSTER_ON_FAILURE_CONTINUE : MUSTER_ON_FAILURE_KILL;
+        return 0;
+    case OPTION_PREFIX:
+        if (!parse_choice(optarg, "rank", "none", &second))
+            return usage_error("run", "--prefix %s: expected rank or none", optarg);
+        config->prefix_output = !second;
+        return 0;
+    default:
+        return usage_error("run", "that option is not known, or lacks its value");
+    }
+}
+
+static int launch(const muster_launch_config *config)
+{
+    muster_report report = MUSTER_REPORT_INIT;
+
+    muster_status status = muster_launch(config, NULL, NULL, &report);
+    if (status == MUSTER_OK)
+        return EXIT_SUCCESS;
+    fprintf(stderr, "muster run: %s\n", report.summary[0] ? report.summary : muster_error_detail());
+    return report.exit_status ? report.exit_status : EXIT_NOT_LAUNCHED;
+}
+
+int command_run(int argc, char **argv)
+{
+    muster_launch_config config = MUSTER_LAUNCH_CONFIG_INIT;
+    int option;
+
+    config.size = 0;
+    config.prefix_output = true;
+    opterr = 0;
+    while ((option = getopt_long(argc, argv, "+n:h", options, NULL)) != -1) {
+        if (option == 'h')
+            return fputs(help, stdout) < 0 || fflush(stdout) ? EXIT_FAILURE : EXIT_SUCCESS;
+        int status = option == '?' ? usage_error("run", "option \"%s\" is not known, or lacks its value",
+                                                 argv[optind - 1])
+                                   : take_option(option, &config);
+        if (status)
+            return status;
+    }
+    if (config.size == 0)
+        return usage_error("run", "how many ranks? expected -n N");
+    if (optind == argc)
+        return usage_error("run", "there is no command to run");
+    if (pass_signals_on() < 0) {
+        perror("muster run: pipe");
+        return EXIT_NOT_LAUNCHED;
+    }
+    config.signal_fd = signal_pipe[0];
+    config.command = (const char *const *)&argv[optind];
+    return launch(&config);
+}
