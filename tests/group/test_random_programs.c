@@ -1,0 +1,343 @@
+/*
+ * Random programs against the serial reference: collectives x dtypes x ops x counts x in place or
+ * not x arena or private buffers x splits, for 1 ... 8 ranks, as processes and as threads.
+ *
+ * All ranks draw the same program from one seed; inputs are drawn from (seed, operation, rank), so
+ * that every rank can compute everyone's inputs and with them the expected output. The seed of each
+ * run is printed when it fails; MUSTER_TEST_SEED repeats it, MUSTER_TEST_PROGRAMS sets how many.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/harness/oracle.h"
+#include "tests/harness/ranks.h"
+
+#define CALLS_PER_PROGRAM 12
+#define GROUPS_MAX 6
+
+typedef enum kind {
+    ALL_REDUCE, ALL_GATHER, REDUCE_SCATTER, BROADCAST, REDUCE, GATHER, SCATTER, ALL_TO_ALL, SENDRECV, KINDS
+} kind;
+
+typedef struct call {
+    kind kind;
+    muster_dtype dtype;
+    muster_op op;
+    size_t count;
+    int root;
+    bool in_place;
+    uint64_t seed;
+} call;
+
+/* A group, and who its members are in the world: the reference needs no group. */
+typedef struct known_group {
+    muster_group *group;
+    int members[8];
+    int size;
+    int rank;
+} known_group;
+
+static size_t draw_count(uint64_t *state)
+{
+    static const size_t edges[] = { 0, 1, 2, 3, 7, 64, 255, 1000, 4095, 4097, 9001, 40000 };
+
+    return random_next(state) % 3 ? edges[random_next(state) % (sizeof edges / sizeof edges[0])]
+                                  : random_next(state) % 3000;
+}
+
+static call draw_call(uint64_t *state, int size)
+{
+    call drawn = {
+        .kind = (kind)(random_next(state) % KINDS),
+        .dtype = (muster_dtype)(random_next(state) % MUSTER_DTYPE_COUNT),
+        .op = (muster_op)(random_next(state) % MUSTER_OP_COUNT),
+        .count = draw_count(state),
+        .root = (int)(random_next(state) % (uint64_t)size),
+        .in_place = random_next(state) % 2,
+        .seed = random_next(state),
+    };
+
+    if (drawn.kind == ALL_TO_ALL || drawn.kind == SENDRECV)
+        drawn.in_place = false;
+    return drawn;
+}
+
+static bool in_has_all(const call *c)
+{
+    return c->kind == REDUCE_SCATTER || c->kind == SCATTER || c->kind == ALL_TO_ALL;
+}
+
+static bool out_has_all(const call *c)
+{
+    return c->kind == ALL_GATHER || c->kind == GATHER || c->kind == ALL_TO_ALL;
+}
+
+static bool receives(const call *c, int rank)
+{
+    return (c->kind != REDUCE && c->kind != GATHER) || rank == c->root;
+}
+
+/* ---- the reference ---- */
+
+/* Element `index` of what `rank` should have in its output. */
+static void expect(const call *c, void *const *inputs, int size, int rank, size_t index, void *element)
+{
+    size_t bytes = muster_dtype_size(c->dtype), block = index / (c->count ? c->count : 1);
+    size_t within = c->count ? index % c->count : 0, own = (size_t)rank * c->count + index;
+    int from = (rank + size - 1) % size;
+
+    switch (c->kind) {
+    case ALL_REDUCE:
+    case REDUCE:
+        oracle_fold(element, (const void *const *)inputs, size, index, c->dtype, c->op);
+        return;
+    case REDUCE_SCATTER:
+        oracle_fold(element, (const void *const *)inputs, size, own, c->dtype, c->op);
+        return;
+    case ALL_GATHER:
+    case GATHER:
+        memcpy(element, (char *)inputs[block] + within * bytes, bytes);
+        return;
+    case BROADCAST:
+        memcpy(element, (char *)inputs[c->root] + index * bytes, bytes);
+        return;
+    case SCATTER:
+        memcpy(element, (char *)inputs[c->root] + own * bytes, bytes);
+        return;
+    case ALL_TO_ALL:
+        memcpy(element, (char *)inputs[block] + ((size_t)rank * c->count + within) * bytes, bytes);
+        return;
+    default:
+        memcpy(element, (char *)inputs[from] + index * bytes, bytes);
+    }
+}
+
+/* ---- the call itself ---- */
+
+static muster_status perform(const call *c, const void *in, void *out, muster_group *group)
+{
+    int rank = muster_group_rank(group), size = muster_group_size(group);
+
+    switch (c->kind) {
+    case ALL_REDUCE:
+        return muster_all_reduce(in, out, c->count, c->dtype, c->op, group);
+    case ALL_GATHER:
+        return muster_all_gather(in, out, c->count, c->dtype, group);
+    case REDUCE_SCATTER:
+        return muster_reduce_scatter(in, out, c->count, c->dtype, c->op, group);
+    case BROADCAST:
+        return muster_broadcast(in, out, c->count, c->dtype, c->root, group);
+    case REDUCE:
+        return muster_reduce(in, out, c->count, c->dtype, c->op, c->root, group);
+    case GATHER:
+        return muster_gather(in, out, c->count, c->dtype, c->root, group);
+    case SCATTER:
+        return muster_scatter(in, out, c->count, c->dtype, c->root, group);
+    case ALL_TO_ALL:
+        return muster_all_to_all(in, out, c->count, c->dtype, group);
+    default:
+        return muster_sendrecv(in, c->count, (rank + 1) % size, out, c->count, (rank + size - 1) % size,
+                               c->dtype, group);
+    }
+}
+
+/* A buffer of this rank's for one call: private or in the arena, at any alignment. */
+typedef struct buffer {
+    unsigned char *whole, *bytes;
+    bool arena;
+} buffer;
+
+static bool make_buffer(buffer *buffer, size_t bytes, uint64_t *local, muster_group *group)
+{
+    size_t shift = random_next(local) % 65;
+
+    buffer->arena = random_next(local) % 2;
+    if (!buffer->arena)
+        buffer->whole = malloc(bytes + 65);
+    else if (muster_alloc(group, bytes + 65, (void **)&buffer->whole) != MUSTER_OK)
+        return false;
+    buffer->bytes = buffer->whole + shift;
+    return buffer->whole != NULL;
+}
+
+static void free_buffer(buffer *buffer, muster_group *group)
+{
+    if (buffer->arena)
+        muster_free(group, buffer->whole);
+    else
+        free(buffer->whole);
+}
+
+static int compare(const call *c, void *const *inputs, const known_group *known, const unsigned char *out)
+{
+    size_t bytes = muster_dtype_size(c->dtype);
+    size_t count = c->count * (out_has_all(c) ? (size_t)known->size : 1);
+    unsigned char expected[8];
+
+    if (!receives(c, known->rank))
+        return 0;
+    for (size_t i = 0; i < count; i++) {
+        expect(c, inputs, known->size, known->rank, i, expected);
+        if (oracle_same(expected, out + i * bytes, c->dtype))
+            continue;
+        fprintf(stderr, "kind %d, %s, op %d, count %zu, in place %d, root %d, %d ranks: element %zu is wrong\n",
+                c->kind, muster_dtype_name(c->dtype), c->op, c->count, c->in_place, c->root, known->size, i);
+        return 1;
+    }
+    return 0;
+}
+
+static int run_call(const call *c, const known_group *known, uint64_t *local)
+{
+    size_t bytes = muster_dtype_size(c->dtype);
+    size_t in_count = c->count * (in_has_all(c) ? (size_t)known->size : 1);
+    size_t out_count = c->count * (out_has_all(c) ? (size_t)known->size : 1);
+    size_t part = (size_t)known->rank * c->count * bytes;
+    muster_group *group = known->group;
+    void *inputs[8] = { 0 };
+    buffer in, out;
+
+    for (int r = 0; r < known->size; r++) {
+        inputs[r] = malloc(in_count * bytes + 1);
+        fill_elements(inputs[r], in_count, c->dtype, c->seed + (uint64_t)r);
+    }
+    RANK_CHECK(group, make_buffer(&in, in_count * bytes, local, group));
+    RANK_CHECK(group, make_buffer(&out, out_count * bytes, local, group));
+    /* In place: the smaller buffer is a part of the larger one. */
+    unsigned char *in_at = c->in_place && out_count > in_count ? out.bytes + part : in.bytes;
+    unsigned char *out_at = !c->in_place             ? out.bytes
+                            : in_count > out_count   ? in.bytes + part
+                            : out_count == in_count ? in.bytes
+                                                     : out.bytes;
+    if (in_count)
+        memcpy(in_at, inputs[known->rank], in_count * bytes);
+    RANK_OK(group, perform(c, in_at, out_at, group));
+    int wrong = compare(c, inputs, known, out_at);
+    free_buffer(&in, group);
+    free_buffer(&out, group);
+    for (int r = 0; r < known->size; r++)
+        free(inputs[r]);
+    return wrong;
+}
+
+/* ---- splits ---- */
+
+static int split_group(known_group *parent, known_group *child, uint64_t *state)
+{
+    int colors[8], keys[8];
+    int count = 1 + (int)(random_next(state) % 3);
+
+    for (int r = 0; r < parent->size; r++) {
+        colors[r] = (int)(random_next(state) % (uint64_t)(count + 1)) - 1;
+        keys[r] = (int)(random_next(state) % 4) - 1;
+    }
+    int color = colors[parent->rank];
+    RANK_OK(parent->group, muster_group_split(parent->group, color, keys[parent->rank], &child->group));
+    child->size = 0;
+    if (color < 0) {
+        RANK_CHECK(parent->group, child->group == NULL);
+        return 0;
+    }
+    for (int pass = 0; pass < parent->size + 4; pass++) /* by key; ties by rank in the parent */
+        for (int r = 0; r < parent->size; r++) {
+            int key = keys[r] < 0 ? r : keys[r];
+
+            if (colors[r] != color || key != pass)
+                continue;
+            if (r == parent->rank)
+                child->rank = child->size;
+            child->members[child->size++] = parent->members[r];
+        }
+    RANK_CHECK(child->group, muster_group_size(child->group) == child->size);
+    RANK_CHECK(child->group, muster_group_rank(child->group) == child->rank);
+    return 0;
+}
+
+/* ---- programs ---- */
+
+typedef struct plan {
+    uint64_t seed;
+    int programs;
+} plan;
+
+/* All ranks draw alike, whatever groups they are in: a group's calls come from a state of its own. */
+static int run_program(muster_group *world, uint64_t seed)
+{
+    known_group known[GROUPS_MAX] = { { .group = world, .size = muster_group_size(world),
+                                        .rank = muster_group_rank(world) } };
+    uint64_t state = seed, local = seed * 31 + (uint64_t)muster_group_rank(world);
+    int groups = 1;
+
+    for (int r = 0; r < known[0].size; r++)
+        known[0].members[r] = r;
+    for (int i = 0; i < CALLS_PER_PROGRAM; i++) {
+        int at = (int)(random_next(&state) % (uint64_t)groups);
+        uint64_t drawn = random_next(&state);
+        known_group *group = &known[at];
+        bool splits = drawn % 5 == 0 && groups < GROUPS_MAX;
+
+        /* Members of different colors draw differently from here on, but alike within a group. */
+        uint64_t own = group->group ? drawn + (uint64_t)group->members[0] * 977 : 0;
+        if (splits)
+            known[groups].group = NULL;
+        if (splits && group->group && split_group(group, &known[groups], &own))
+            return 1;
+        if (!splits && group->group) {
+            call c = draw_call(&own, group->size);
+
+            if (c.kind == SENDRECV && group->size == 1)
+                continue;
+            if (run_call(&c, group, &local))
+                return 1;
+        }
+        groups += splits;
+    }
+    for (int g = 1; g < groups; g++)
+        RANK_OK(world, muster_group_free(known[g].group));
+    return 0;
+}
+
+static int run_programs(muster_group *world, void *arg)
+{
+    const plan *plan = arg;
+
+    for (int i = 0; i < plan->programs; i++)
+        if (run_program(world, plan->seed + (uint64_t)i * 1000003)) {
+            fprintf(stderr, "program %d of seed %llu failed\n", i, (unsigned long long)plan->seed);
+            return 1;
+        }
+    return 0;
+}
+
+static int from_environment(const char *name, int otherwise)
+{
+    const char *text = getenv(name);
+
+    return text && *text ? atoi(text) : otherwise;
+}
+
+START_TEST(test_random_programs)
+{
+    plan plan = { .seed = (uint64_t)from_environment("MUSTER_TEST_SEED", 1) * 7919 + (uint64_t)_i,
+                  .programs = from_environment("MUSTER_TEST_PROGRAMS", 30) };
+    rank_options options = { .size = _i % 8 + 1,
+                             .mode = _i % 16 < 8 ? RANKS_AS_PROCESSES : RANKS_AS_THREADS,
+                             .staging_bytes = _i % 32 < 16 ? 8192 : 0 };
+
+    if (options.mode == RANKS_AS_PROCESSES && under_thread_sanitizer())
+        return;
+    run_ranks_with(options, run_programs, &plan);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("random programs");
+    TCase *tests = tcase_create("against the serial reference");
+
+    tcase_set_timeout(tests, TEST_TIMEOUT_S);
+    tcase_add_loop_test(tests, test_random_programs, 0, 32);
+    suite_add_tcase(suite, tests);
+    return run_suite(suite);
+}

@@ -1,0 +1,160 @@
+/* Runs, leak checks and messages of ranks.h. */
+#define _GNU_SOURCE
+#include "tests/harness/ranks.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+bool under_thread_sanitizer(void)
+{
+#ifdef __SANITIZE_THREAD__
+    return true;
+#else
+    return false;
+#endif
+}
+
+int rank_failed(const char *file, int line, const muster_group *group, const char *what)
+{
+    fprintf(stderr, "%s:%d: rank %d of %d: %s (last error: %s)\n", file, line, muster_group_rank(group),
+            muster_group_size(group), what, muster_error_detail());
+    return 1;
+}
+
+void *shared_page(size_t bytes)
+{
+    void *page = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+    ck_assert_ptr_ne(page, MAP_FAILED);
+    return page;
+}
+
+void shared_page_free(void *page, size_t bytes)
+{
+    munmap(page, bytes);
+}
+
+/* ---- what a run may leave behind ---- */
+
+typedef struct inventory {
+    int descriptors, threads, arenas, names;
+} inventory;
+
+static int count_entries(const char *path, const char *containing)
+{
+    DIR *directory = opendir(path);
+    int count = 0;
+
+    ck_assert_ptr_nonnull(directory);
+    for (struct dirent *entry; (entry = readdir(directory)) != NULL;)
+        count += entry->d_name[0] != '.' && strstr(entry->d_name, containing) != NULL;
+    closedir(directory);
+    return count;
+}
+
+static int count_arena_mappings(void)
+{
+    FILE *maps = fopen("/proc/self/maps", "re");
+    char line[512];
+    int count = 0;
+
+    ck_assert_ptr_nonnull(maps);
+    while (fgets(line, sizeof line, maps))
+        count += strstr(line, "memfd:muster") != NULL || strstr(line, "/dev/shm/muster") != NULL;
+    fclose(maps);
+    return count;
+}
+
+static inventory take_inventory(void)
+{
+    return (inventory){ count_entries("/proc/self/fd", ""), count_entries("/proc/self/task", ""),
+                        count_arena_mappings(), count_entries("/dev/shm", "muster") };
+}
+
+static void check_nothing_left(inventory before)
+{
+    inventory after = take_inventory();
+
+    ck_assert_msg(waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD, "a child process was left behind");
+    ck_assert_msg(after.descriptors == before.descriptors, "%d descriptors were left behind",
+                  after.descriptors - before.descriptors);
+    ck_assert_msg(after.threads == before.threads, "%d threads were left behind",
+                  after.threads - before.threads);
+    ck_assert_msg(after.arenas == before.arenas, "an arena was left mapped");
+    ck_assert_msg(after.names <= before.names, "a name was left in /dev/shm");
+}
+
+/* ---- runs ---- */
+
+static muster_launch_config config_of(rank_options options)
+{
+    muster_launch_config config = MUSTER_LAUNCH_CONFIG_INIT;
+
+    config.size = options.size;
+    config.threads = options.mode == RANKS_AS_THREADS;
+    config.staging_bytes = options.staging_bytes;
+    config.arena_bytes = options.arena_bytes;
+    config.op_timeout_ns = (int64_t)(options.op_timeout_s * 1e9);
+    config.on_failure = MUSTER_ON_FAILURE_CONTINUE;
+    return config;
+}
+
+void run_ranks_with(rank_options options, muster_rank_fn body, void *arg)
+{
+    muster_launch_config config = config_of(options);
+    muster_report report = MUSTER_REPORT_INIT;
+    inventory before = take_inventory();
+
+    muster_status status = muster_launch(&config, body, arg, &report);
+    ck_assert_msg(status == MUSTER_OK, "%d ranks as %s: %s", options.size,
+                  config.threads ? "threads" : "processes", muster_error_detail());
+    check_nothing_left(before);
+}
+
+void run_ranks(int size, rank_mode mode, muster_rank_fn body, void *arg)
+{
+    run_ranks_with((rank_options){ .size = size, .mode = mode }, body, arg);
+}
+
+void run_all_sizes(muster_rank_fn body, void *arg)
+{
+    static const int sizes[] = { 1, 2, 3, 4, 5, 7, 8 };
+    static const size_t stagings[] = { 0, 8192 };
+
+    for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++) {
+        for (size_t b = 0; b < 2; b++) {
+            rank_options options = { .size = sizes[s], .staging_bytes = stagings[b] };
+
+            options.mode = RANKS_AS_THREADS;
+            run_ranks_with(options, body, arg);
+            options.mode = RANKS_AS_PROCESSES;
+            if (!under_thread_sanitizer())
+                run_ranks_with(options, body, arg);
+        }
+    }
+}
+
+void run_failing_ranks(rank_options options, muster_rank_fn body, void *arg, muster_report *report)
+{
+    muster_launch_config config = config_of(options);
+    inventory before = take_inventory();
+
+    muster_launch(&config, body, arg, report);
+    check_nothing_left(before);
+}
+
+int run_suite(Suite *suite)
+{
+    SRunner *runner = srunner_create(suite);
+
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

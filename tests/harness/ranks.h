@@ -1,0 +1,61 @@
+/*
+ * Runs one test body in n ranks, as processes and as threads on one mapping, and fails the test when
+ * any rank fails, hangs (Check's timeout) or leaves something behind: a name in /dev/shm, a
+ * descriptor, a thread, a child process, a mapping of an arena.
+ *
+ * A body returns 0 when all is well. It checks with RANK_CHECK and RANK_OK, which print what failed,
+ * in which rank, and return 1: an assertion of Check's would be lost in a forked rank.
+ */
+#ifndef TEST_RANKS_H
+#define TEST_RANKS_H
+
+#include <check.h>
+#include <stdint.h>
+
+#include "muster/muster.h"
+
+typedef enum rank_mode { RANKS_AS_PROCESSES, RANKS_AS_THREADS } rank_mode;
+
+/* Defaults: no timeouts, default sizes. */
+typedef struct rank_options {
+    int size;
+    rank_mode mode;
+    size_t staging_bytes;
+    size_t arena_bytes;
+    double op_timeout_s;
+} rank_options;
+
+/* Runs and expects success. */
+void run_ranks(int size, rank_mode mode, muster_rank_fn body, void *arg);
+void run_ranks_with(rank_options options, muster_rank_fn body, void *arg);
+
+/* Runs for 1, 2, 3, 4, 5, 7, 8 ranks in both modes, with default staging and with tiny staging, so
+ * that small messages already take many rounds. */
+void run_all_sizes(muster_rank_fn body, void *arg);
+
+/* Runs processes of which some are meant to fail; the caller looks at the endings. */
+void run_failing_ranks(rank_options options, muster_rank_fn body, void *arg, muster_report *report);
+
+/* Memory that all ranks of a run share, zeroed; for what ranks want to tell the test. */
+void *shared_page(size_t bytes);
+void shared_page_free(void *page, size_t bytes);
+
+/* Whether this build runs under ThreadSanitizer: processes show it nothing, so tests may do less. */
+bool under_thread_sanitizer(void);
+
+int rank_failed(const char *file, int line, const muster_group *group, const char *what);
+
+#define RANK_CHECK(group, condition)                                                               \
+    do {                                                                                           \
+        if (!(condition))                                                                          \
+            return rank_failed(__FILE__, __LINE__, group, #condition);                             \
+    } while (0)
+
+#define RANK_OK(group, call) RANK_CHECK(group, (call) == MUSTER_OK)
+
+/* A main() for a test program: runs the suite, each test in a fork with a deadline. */
+int run_suite(Suite *suite);
+
+#define TEST_TIMEOUT_S 240
+
+#endif

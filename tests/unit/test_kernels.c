@@ -1,0 +1,209 @@
+/*
+ * Every table of kernels that this CPU can run, against the serial reference and against the scalar
+ * table to the bit: all 65 536 values of the 16-bit floats, specials in every position of the wider
+ * ones, counts around the block size, every alignment, in place.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/reduce/half.h"
+#include "src/reduce/reduce.h"
+#include "tests/harness/oracle.h"
+#include "tests/harness/ranks.h"
+
+#define SOURCES 5
+
+START_TEST(test_half_conversions_match_the_reference)
+{
+    for (uint32_t half = 0; half < 65536; half++) {
+        float f16 = mst_float_of_float16((uint16_t)half), bf16 = mst_float_of_bfloat16((uint16_t)half);
+        double wanted = oracle_of_half((uint16_t)half, MUSTER_FLOAT16);
+
+        ck_assert_msg(isnan(wanted) ? isnan(f16) : (double)f16 == wanted && !signbit(f16) == !signbit(wanted),
+                      "float16 %04x widens to %g, not %g", half, (double)f16, wanted);
+        wanted = oracle_of_half((uint16_t)half, MUSTER_BFLOAT16);
+        ck_assert_msg(isnan(wanted) ? isnan(bf16) : (double)bf16 == wanted && !signbit(bf16) == !signbit(wanted),
+                      "bfloat16 %04x widens to %g, not %g", half, (double)bf16, wanted);
+        if (!isnan(f16))
+            ck_assert_uint_eq(mst_float16_of_float(f16), half);
+        if (!isnan(bf16))
+            ck_assert_uint_eq(mst_bfloat16_of_float(bf16), half);
+    }
+}
+END_TEST
+
+/* Around every value of 16 bits: the value, its neighbours in float32, and the ties between two. */
+static void check_rounding(muster_dtype dtype, uint16_t (*narrow)(float))
+{
+    for (uint32_t half = 0; half < 65535; half++) {
+        double a = oracle_of_half((uint16_t)half, dtype), b = oracle_of_half((uint16_t)(half + 1), dtype);
+        float tie = (float)((a + b) / 2);
+
+        if (isnan(a) || isnan(b))
+            continue;
+        float around[] = { nextafterf(tie, -INFINITY), tie, nextafterf(tie, INFINITY), nextafterf((float)a, INFINITY) };
+        for (int i = 0; i < 4; i++)
+            ck_assert_msg(narrow(around[i]) == oracle_to_half(around[i], dtype),
+                          "%s: %a rounds to %04x, not %04x", muster_dtype_name(dtype), (double)around[i],
+                          narrow(around[i]), oracle_to_half(around[i], dtype));
+    }
+}
+
+START_TEST(test_rounding_is_to_nearest_even)
+{
+    check_rounding(MUSTER_FLOAT16, mst_float16_of_float);
+    check_rounding(MUSTER_BFLOAT16, mst_bfloat16_of_float);
+}
+END_TEST
+
+/* ---- folds ---- */
+
+typedef struct fold_case {
+    const mst_kernels *kernels;
+    muster_dtype dtype;
+    muster_op op;
+} fold_case;
+
+static void check_fold(fold_case c, const void *const *sources, int n, size_t count, unsigned char *out,
+                       unsigned char *scalar)
+{
+    size_t bytes = muster_dtype_size(c.dtype);
+    unsigned char expected[8];
+
+    c.kernels->fold[c.dtype][c.op](out, sources, n, count);
+    mst_kernels_find("scalar")->fold[c.dtype][c.op](scalar, sources, n, count);
+    for (size_t i = 0; i < count && n > 1; i++) {
+        oracle_fold(expected, sources, n, i, c.dtype, c.op);
+        ck_assert_msg(oracle_same(expected, out + i * bytes, c.dtype),
+                      "%s: %s op %d of %d sources: element %zu of %zu differs from the reference",
+                      c.kernels->isa, muster_dtype_name(c.dtype), c.op, n, i, count);
+    }
+    ck_assert_msg(memcmp(out, scalar, count * bytes) == 0, "%s: %s op %d of %d sources differs from scalar",
+                  c.kernels->isa, muster_dtype_name(c.dtype), c.op, n);
+}
+
+static void check_case(fold_case c)
+{
+    static const size_t counts[] = { 1, 3, 31, 511, 512, 513, 2100 };
+    size_t bytes = muster_dtype_size(c.dtype);
+    unsigned char *memory[SOURCES + 2];
+
+    for (int s = 0; s < SOURCES + 2; s++)
+        memory[s] = malloc(2100 * bytes + 64);
+    for (int n = 1; n <= SOURCES; n += n < 3 ? 1 : 2)
+        for (size_t k = 0; k < sizeof counts / sizeof counts[0]; k++) {
+            const void *sources[SOURCES];
+
+            for (int s = 0; s < n; s++) {
+                sources[s] = memory[s] + (k * 13 + (size_t)s * 7) % 64; /* any alignment */
+                fill_elements(memory[s] + (k * 13 + (size_t)s * 7) % 64, counts[k], c.dtype, k * 100 + (size_t)s);
+            }
+            check_fold(c, sources, n, counts[k], memory[SOURCES] + k % 64, memory[SOURCES + 1]);
+        }
+    for (int s = 0; s < SOURCES + 2; s++)
+        free(memory[s]);
+}
+
+START_TEST(test_folds_match_the_reference)
+{
+    const mst_kernels *kernels = mst_kernels_name(_i) ? mst_kernels_find(mst_kernels_name(_i)) : NULL;
+
+    if (!kernels)
+        return; /* not in this build, or not on this CPU */
+    for (int dtype = 0; dtype < MUSTER_DTYPE_COUNT; dtype++)
+        for (int op = 0; op < MUSTER_OP_COUNT; op++)
+            check_case((fold_case){ kernels, (muster_dtype)dtype, (muster_op)op });
+}
+END_TEST
+
+/* All pairs of one value with all 65 536 of the other operand, for a spread of first values. */
+static void check_all_halves(const mst_kernels *kernels, muster_dtype dtype, muster_op op)
+{
+    static uint16_t first[65536], second[65536], out[65536], scalar[65536];
+    const void *sources[] = { first, second };
+
+    for (uint32_t step = 0; step < 65536; step += 1021) {
+        for (uint32_t i = 0; i < 65536; i++) {
+            first[i] = (uint16_t)(step + (i % 7 == 0 ? i : 0));
+            second[i] = (uint16_t)i;
+        }
+        kernels->fold[dtype][op](out, sources, 2, 65536);
+        mst_kernels_find("scalar")->fold[dtype][op](scalar, sources, 2, 65536);
+        ck_assert_msg(memcmp(out, scalar, sizeof out) == 0, "%s: %s op %d differs from scalar", kernels->isa,
+                      muster_dtype_name(dtype), op);
+    }
+}
+
+START_TEST(test_all_halves_are_the_same_on_every_level)
+{
+    const mst_kernels *kernels = mst_kernels_name(_i) ? mst_kernels_find(mst_kernels_name(_i)) : NULL;
+
+    if (!kernels)
+        return;
+    for (int op = 0; op < MUSTER_OP_COUNT; op++) {
+        check_all_halves(kernels, MUSTER_FLOAT16, (muster_op)op);
+        check_all_halves(kernels, MUSTER_BFLOAT16, (muster_op)op);
+    }
+}
+END_TEST
+
+static const uint32_t special_bits[] = {
+    0x00000000, 0x80000000, 0x00000001, 0x80000001, 0x007fffff, 0x00800000, 0x3f800000, 0xbf800000,
+    0x7f7fffff, 0xff7fffff, 0x7f800000, 0xff800000, 0x7fc00000, 0xffc00000, 0x7f800001, 0x7fc12345,
+};
+#define SPECIALS (sizeof special_bits / sizeof special_bits[0])
+
+/* Every pair of specials in every position of a vector; signalling NaNs and payloads included. */
+static void check_specials(const mst_kernels *kernels, muster_op op)
+{
+    uint32_t first[64], second[64], out[64], scalar[64];
+    const void *sources[] = { first, second };
+
+    for (size_t pair = 0; pair < SPECIALS * SPECIALS; pair++)
+        for (size_t at = 0; at < 37; at++) {
+            for (size_t i = 0; i < 37; i++)
+                first[i] = second[i] = 0x40490fdb;
+            first[at] = special_bits[pair / SPECIALS];
+            second[at] = special_bits[pair % SPECIALS];
+            kernels->fold[MUSTER_FLOAT32][op](out, sources, 2, 37);
+            mst_kernels_find("scalar")->fold[MUSTER_FLOAT32][op](scalar, sources, 2, 37);
+            ck_assert_msg(memcmp(out, scalar, 37 * 4) == 0, "%s: op %d of %08x and %08x at %zu: %08x, scalar %08x",
+                          kernels->isa, op, first[at], second[at], at, out[at], scalar[at]);
+        }
+}
+
+START_TEST(test_specials_are_the_same_in_every_position)
+{
+    const mst_kernels *kernels = mst_kernels_name(_i) ? mst_kernels_find(mst_kernels_name(_i)) : NULL;
+
+    if (kernels)
+        for (int op = 0; op < MUSTER_OP_COUNT; op++)
+            check_specials(kernels, (muster_op)op);
+}
+END_TEST
+
+START_TEST(test_unknown_level_is_not_found)
+{
+    ck_assert_ptr_null(mst_kernels_find("v9"));
+    ck_assert_ptr_nonnull(mst_kernels_find(NULL));
+    ck_assert_str_eq(mst_kernels_name(0), "scalar");
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("kernels");
+    TCase *tests = tcase_create("every level");
+
+    tcase_set_timeout(tests, TEST_TIMEOUT_S);
+    tcase_add_test(tests, test_half_conversions_match_the_reference);
+    tcase_add_test(tests, test_rounding_is_to_nearest_even);
+    tcase_add_loop_test(tests, test_folds_match_the_reference, 0, 4);
+    tcase_add_loop_test(tests, test_all_halves_are_the_same_on_every_level, 0, 4);
+    tcase_add_loop_test(tests, test_specials_are_the_same_in_every_position, 0, 4);
+    tcase_add_test(tests, test_unknown_level_is_not_found);
+    suite_add_tcase(suite, tests);
+    return run_suite(suite);
+}
