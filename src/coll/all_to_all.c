@@ -27,7 +27,6 @@ muster_status mst_coll_all_to_all(mst_call *call)
     size_t own = (size_t)call->group->rank * block;
     size_t base = 0;
 
-    mst_copy((unsigned char *)call->out + own, (const unsigned char *)call->in + own, block);
     do {
         size_t bytes = block - base < round ? block - base : round;
         size_t staged = bytes;
@@ -41,6 +40,7 @@ muster_status mst_coll_all_to_all(mst_call *call)
         copy_own_blocks(call, base, bytes, staged);
         base += bytes;
     } while (base < block);
+    mst_copy((unsigned char *)call->out + own, (const unsigned char *)call->in + own, block);
     return mst_step_if_arena(call);
 }
 

@@ -24,8 +24,6 @@ muster_status mst_collect_blocks(mst_call *call, bool receives)
     size_t round = mst_slot_bytes(call) / call->element_bytes * call->element_bytes;
     size_t base = 0;
 
-    if (receives)
-        mst_copy((unsigned char *)call->out + (size_t)call->group->rank * block, call->in, block);
     do {
         size_t bytes = block - base < round ? block - base : round;
 
@@ -40,5 +38,7 @@ muster_status mst_collect_blocks(mst_call *call, bool receives)
             copy_blocks(call, base, bytes);
         base += bytes;
     } while (base < block);
+    if (receives)
+        mst_copy((unsigned char *)call->out + (size_t)call->group->rank * block, call->in, block);
     return mst_step_if_arena(call);
 }

@@ -1,0 +1,295 @@
+/* Collectives by known answers: what the header promises, call by call. Random programs do the rest. */
+#define _GNU_SOURCE /* MAP_NORESERVE */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "tests/harness/ranks.h"
+
+/* ---- known answers ---- */
+
+static int every_collective(muster_group *world, void *arg)
+{
+    enum { COUNT = 3000 }; /* several rounds with tiny staging */
+    int n = muster_group_size(world), rank = muster_group_rank(world), root = n / 2;
+    static _Thread_local int32_t in[8 * COUNT], out[8 * COUNT];
+
+    (void)arg;
+    for (int i = 0; i < n * COUNT; i++)
+        in[i] = rank * 1000000 + i;
+    RANK_OK(world, muster_all_sum(in, out, COUNT, MUSTER_INT32, world));
+    for (int i = 0; i < COUNT; i++)
+        RANK_CHECK(world, out[i] == n * (n - 1) / 2 * 1000000 + n * i);
+    RANK_OK(world, muster_all_max(in, out, COUNT, MUSTER_INT32, world));
+    RANK_CHECK(world, out[7] == (n - 1) * 1000000 + 7);
+    RANK_OK(world, muster_all_min(in, out, COUNT, MUSTER_INT32, world));
+    RANK_CHECK(world, out[7] == 7);
+    RANK_OK(world, muster_all_gather(in, out, COUNT, MUSTER_INT32, world));
+    for (int r = 0; r < n; r++)
+        RANK_CHECK(world, out[r * COUNT] == r * 1000000 && out[r * COUNT + COUNT - 1] == r * 1000000 + COUNT - 1);
+    RANK_OK(world, muster_sum_scatter(in, out, COUNT, MUSTER_INT32, world));
+    RANK_CHECK(world, out[5] == n * (n - 1) / 2 * 1000000 + n * (rank * COUNT + 5));
+    RANK_OK(world, muster_broadcast(rank == root ? in : NULL, out, COUNT, MUSTER_INT32, root, world));
+    RANK_CHECK(world, out[COUNT - 1] == root * 1000000 + COUNT - 1);
+    RANK_OK(world, muster_reduce(in, rank == root ? out : NULL, COUNT, MUSTER_INT32, MUSTER_MAX, root, world));
+    RANK_CHECK(world, rank != root || out[9] == (n - 1) * 1000000 + 9);
+    RANK_OK(world, muster_gather(in, rank == root ? out : NULL, COUNT, MUSTER_INT32, root, world));
+    for (int r = 0; r < n && rank == root; r++)
+        RANK_CHECK(world, out[r * COUNT + 1] == r * 1000000 + 1);
+    RANK_OK(world, muster_scatter(rank == root ? in : NULL, out, COUNT, MUSTER_INT32, root, world));
+    RANK_CHECK(world, out[2] == root * 1000000 + rank * COUNT + 2);
+    RANK_OK(world, muster_all_to_all(in, out, COUNT, MUSTER_INT32, world));
+    for (int r = 0; r < n; r++)
+        RANK_CHECK(world, out[r * COUNT + 3] == r * 1000000 + rank * COUNT + 3);
+    RANK_OK(world, muster_barrier(world));
+    return 0;
+}
+
+START_TEST(test_every_collective)
+{
+    run_all_sizes(every_collective, NULL);
+}
+END_TEST
+
+/* ---- the edges of arguments ---- */
+
+static int nothing_to_move(muster_group *world, void *arg)
+{
+    (void)arg;
+    for (int i = 0; i < 50; i++) {
+        RANK_OK(world, muster_all_sum(NULL, NULL, 0, MUSTER_FLOAT32, world));
+        RANK_OK(world, muster_all_gather(NULL, NULL, 0, MUSTER_FLOAT32, world));
+        RANK_OK(world, muster_sum_scatter(NULL, NULL, 0, MUSTER_BOOL, world));
+        RANK_OK(world, muster_broadcast(NULL, NULL, 0, MUSTER_INT8, 0, world));
+        RANK_OK(world, muster_scatter(NULL, NULL, 0, MUSTER_INT8, 0, world));
+        RANK_OK(world, muster_all_to_all(NULL, NULL, 0, MUSTER_INT8, world));
+    }
+    return 0;
+}
+
+START_TEST(test_counts_of_zero)
+{
+    run_all_sizes(nothing_to_move, NULL);
+}
+END_TEST
+
+#define REFUSED(call) RANK_CHECK(world, (call) == MUSTER_ERR_INVALID && muster_error_detail()[0])
+
+static int bad_arguments(muster_group *world, void *arg)
+{
+    int n = muster_group_size(world);
+    float x[64] = { 0 }, y[64];
+    muster_group *child;
+    void *buffer;
+
+    (void)arg;
+    REFUSED(muster_all_sum(x, y, 4, MUSTER_FLOAT32, NULL));
+    REFUSED(muster_all_sum(NULL, y, 4, MUSTER_FLOAT32, world));
+    REFUSED(muster_all_sum(x, NULL, 4, MUSTER_FLOAT32, world));
+    REFUSED(muster_all_sum(x, y, 4, (muster_dtype)14, world));
+    REFUSED(muster_all_sum(x, y, 4, (muster_dtype)-1, world));
+    REFUSED(muster_all_reduce(x, y, 4, MUSTER_FLOAT32, (muster_op)4, world));
+    REFUSED(muster_all_sum(x, x + 1, 4, MUSTER_FLOAT32, world));
+    REFUSED(muster_all_sum(x, y, SIZE_MAX / 2, MUSTER_FLOAT32, world));
+    REFUSED(muster_all_to_all(x, x, 1, MUSTER_FLOAT32, world));
+    REFUSED(muster_broadcast(x, y, 4, MUSTER_FLOAT32, n, world));
+    REFUSED(muster_broadcast(x, y, 4, MUSTER_FLOAT32, -1, world));
+    REFUSED(muster_group_split(world, -2, 0, &child));
+    REFUSED(muster_group_split(world, 0, 0, NULL));
+    REFUSED(muster_send(x, 1, MUSTER_FLOAT32, n, world));
+    REFUSED(muster_recv(x, 1, MUSTER_FLOAT32, -1, world));
+    REFUSED(muster_alloc(world, 8, NULL));
+    REFUSED(muster_free(world, x));
+    if (n == 1)
+        REFUSED(muster_send(x, 1, MUSTER_FLOAT32, 0, world));
+    if (n > 1) { /* the rank's own part, and nowhere else */
+        int other = (muster_group_rank(world) + 1) % n;
+        REFUSED(muster_all_gather(x + other, x, 1, MUSTER_FLOAT32, world));
+    }
+    /* None of it has harmed the group. */
+    RANK_OK(world, muster_alloc(world, 0, &buffer));
+    RANK_CHECK(world, buffer == NULL);
+    RANK_OK(world, muster_free(world, NULL));
+    RANK_OK(world, muster_group_status(world));
+    x[0] = 1;
+    RANK_OK(world, muster_all_sum(x, x, 1, MUSTER_FLOAT32, world));
+    RANK_CHECK(world, x[0] == (float)n);
+    return 0;
+}
+
+START_TEST(test_bad_arguments_are_refused_in_words)
+{
+    run_all_sizes(bad_arguments, NULL);
+}
+END_TEST
+
+START_TEST(test_questions_about_nothing)
+{
+    ck_assert_int_eq(muster_group_rank(NULL), -1);
+    ck_assert_int_eq(muster_group_size(NULL), 0);
+    ck_assert_int_eq(muster_group_free(NULL), MUSTER_OK);
+    ck_assert_int_eq(muster_group_status(NULL), MUSTER_ERR_INVALID);
+    ck_assert_uint_eq(muster_dtype_size((muster_dtype)99), 0);
+    ck_assert_ptr_null(muster_dtype_name((muster_dtype)-1));
+    ck_assert_str_eq(muster_dtype_name(MUSTER_BFLOAT16), "bfloat16");
+    ck_assert_str_eq(muster_status_string(MUSTER_ERR_PEER_DIED), "peer died");
+    ck_assert_str_eq(muster_status_string((muster_status)1234), "unknown status");
+    ck_assert_str_eq(muster_version(), "0.1.0");
+    for (int dtype = 0; dtype < MUSTER_DTYPE_COUNT; dtype++)
+        ck_assert(muster_dtype_size((muster_dtype)dtype) > 0 && muster_dtype_name((muster_dtype)dtype));
+}
+END_TEST
+
+/* ---- the same bits, whatever the path ---- */
+
+static int same_bits(muster_group *world, void *arg)
+{
+    enum { COUNT = 20000 };
+    size_t bytes = COUNT * sizeof(float);
+    float *private_in = malloc(bytes), *whole = malloc(bytes), *pieces = malloc(bytes), *arena_in, *arena_out;
+
+    (void)arg;
+    RANK_CHECK(world, private_in && whole && pieces);
+    RANK_OK(world, muster_alloc(world, bytes, (void **)&arena_in));
+    RANK_OK(world, muster_alloc(world, bytes, (void **)&arena_out));
+    for (int i = 0; i < COUNT; i++)
+        private_in[i] = arena_in[i] = sinf((float)(i + 1) * (float)(muster_group_rank(world) + 3)) * expf((float)(i % 40));
+    RANK_OK(world, muster_all_sum(private_in, whole, COUNT, MUSTER_FLOAT32, world));
+    for (int i = 0; i < COUNT; i += 501) {
+        int count = COUNT - i < 501 ? COUNT - i : 501;
+        RANK_OK(world, muster_all_sum(private_in + i, pieces + i, (size_t)count, MUSTER_FLOAT32, world));
+    }
+    RANK_CHECK(world, memcmp(whole, pieces, bytes) == 0);
+    RANK_OK(world, muster_all_sum(arena_in, arena_out, COUNT, MUSTER_FLOAT32, world));
+    RANK_CHECK(world, memcmp(whole, arena_out, bytes) == 0);
+    RANK_OK(world, muster_all_sum(arena_in, arena_in, COUNT, MUSTER_FLOAT32, world));
+    RANK_CHECK(world, memcmp(whole, arena_in, bytes) == 0);
+    /* and the same on every rank */
+    RANK_OK(world, muster_broadcast(whole, pieces, COUNT, MUSTER_FLOAT32, 0, world));
+    RANK_CHECK(world, memcmp(whole, pieces, bytes) == 0);
+    RANK_OK(world, muster_free(world, arena_in));
+    RANK_OK(world, muster_free(world, arena_out));
+    free(private_in);
+    free(whole);
+    free(pieces);
+    return 0;
+}
+
+START_TEST(test_same_bits_on_every_path_and_rank)
+{
+    run_all_sizes(same_bits, NULL);
+}
+END_TEST
+
+/* ---- a buffer may be overwritten as soon as the call returns ---- */
+
+static int overwrite_at_once(muster_group *world, void *arg)
+{
+    enum { COUNT = 30000, ROUNDS = 40 };
+    int n = muster_group_size(world);
+    int32_t *buffers[2];
+
+    (void)arg;
+    buffers[0] = malloc(COUNT * sizeof(int32_t));
+    RANK_CHECK(world, buffers[0]);
+    RANK_OK(world, muster_alloc(world, COUNT * sizeof(int32_t), (void **)&buffers[1]));
+    for (int round = 0; round < ROUNDS; round++) {
+        int32_t *x = buffers[round % 2];
+
+        for (int i = 0; i < COUNT; i++)
+            x[i] = round + i;
+        RANK_OK(world, muster_all_sum(x, x, COUNT, MUSTER_INT32, world));
+        for (int i = 0; i < COUNT; i++) {
+            RANK_CHECK(world, x[i] == n * (round + i));
+            x[i] = -1; /* while others may still be busy with the same operation */
+        }
+        RANK_OK(world, muster_broadcast(x, x, COUNT, MUSTER_INT32, round % n, world));
+        memset(x, 0x55, COUNT * sizeof(int32_t));
+    }
+    free(buffers[0]);
+    return 0;
+}
+
+START_TEST(test_buffers_are_free_on_return)
+{
+    run_all_sizes(overwrite_at_once, NULL);
+}
+END_TEST
+
+/* ---- more than 2^31 elements ---- */
+
+/* Reads come from the kernel's zero page and the interesting part is at the end; the output is one
+ * byte per element, and given back as it goes. */
+static int two_to_the_31(muster_group *world, void *arg)
+{
+    const size_t count = (1ULL << 31) + 12345;
+    int rank = muster_group_rank(world);
+    uint8_t *in = mmap(NULL, count, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    uint8_t *out = in;
+
+    (void)arg;
+    RANK_CHECK(world, in != MAP_FAILED);
+    in[count - 1] = (uint8_t)(rank + 1);
+    in[count / 2] = 100;
+    /* out == in: one mapping per rank, and the whole length is folded */
+    RANK_OK(world, muster_all_sum(in, out, count, MUSTER_UINT8, world));
+    RANK_CHECK(world, out[count - 1] == 3 && out[count / 2] == 200 && out[count - 2] == 0);
+    munmap(in, count);
+    return 0;
+}
+
+START_TEST(test_more_than_2_to_the_31_elements)
+{
+    if (under_thread_sanitizer())
+        return; /* its shadow of 8 GiB of data does not fit a small machine */
+    run_ranks(2, RANKS_AS_PROCESSES, two_to_the_31, NULL);
+}
+END_TEST
+
+/* ---- many ranks ---- */
+
+static int many_ranks(muster_group *world, void *arg)
+{
+    int n = muster_group_size(world), rank = muster_group_rank(world);
+    int32_t x[3] = { rank, 1, -rank }, all[64];
+
+    (void)arg;
+    for (int i = 0; i < 20; i++) {
+        int32_t y[3];
+
+        RANK_OK(world, muster_all_sum(x, y, 3, MUSTER_INT32, world));
+        RANK_CHECK(world, y[0] == n * (n - 1) / 2 && y[1] == n && y[2] == -y[0]);
+        RANK_OK(world, muster_all_gather(&rank, all, 1, MUSTER_INT32, world));
+        for (int r = 0; r < n; r++)
+            RANK_CHECK(world, all[r] == r);
+    }
+    return 0;
+}
+
+START_TEST(test_64_ranks)
+{
+    run_ranks(64, RANKS_AS_PROCESSES, many_ranks, NULL);
+    run_ranks(64, RANKS_AS_THREADS, many_ranks, NULL);
+    run_ranks(64, RANKS_AS_PROCESSES, nothing_to_move, NULL);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("collectives");
+    TCase *tests = tcase_create("known answers");
+
+    tcase_set_timeout(tests, TEST_TIMEOUT_S);
+    tcase_add_test(tests, test_every_collective);
+    tcase_add_test(tests, test_counts_of_zero);
+    tcase_add_test(tests, test_bad_arguments_are_refused_in_words);
+    tcase_add_test(tests, test_questions_about_nothing);
+    tcase_add_test(tests, test_same_bits_on_every_path_and_rank);
+    tcase_add_test(tests, test_buffers_are_free_on_return);
+    tcase_add_test(tests, test_more_than_2_to_the_31_elements);
+    tcase_add_test(tests, test_64_ranks);
+    suite_add_tcase(suite, tests);
+    return run_suite(suite);
+}

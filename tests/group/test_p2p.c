@@ -1,0 +1,156 @@
+/* Messages: order, buffering, any pair, any pattern of sendrecv. */
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/harness/ranks.h"
+
+/* Every pair, FIFO, sizes from nothing to several rings. */
+static int every_pair(muster_group *world, void *arg)
+{
+    static const size_t counts[] = { 0, 1, 3, 1000, 40000, 100003 };
+    int n = muster_group_size(world), rank = muster_group_rank(world);
+    int32_t *buffer = malloc(100003 * sizeof *buffer);
+
+    (void)arg;
+    RANK_CHECK(world, buffer);
+    for (int src = 0; src < n && n > 1; src++)
+        for (int dst = 0; dst < n; dst++)
+            for (size_t k = 0; k < sizeof counts / sizeof counts[0] && src != dst; k++) {
+                if (rank == src) {
+                    for (size_t i = 0; i < counts[k]; i++)
+                        buffer[i] = (int32_t)(i * 31 + k) + src;
+                    RANK_OK(world, muster_send(buffer, counts[k], MUSTER_INT32, dst, world));
+                } else if (rank == dst) {
+                    RANK_OK(world, muster_recv(buffer, counts[k], MUSTER_INT32, src, world));
+                    for (size_t i = 0; i < counts[k]; i++)
+                        RANK_CHECK(world, buffer[i] == (int32_t)(i * 31 + k) + src);
+                }
+            }
+    free(buffer);
+    return 0;
+}
+
+START_TEST(test_every_pair_in_order)
+{
+    run_all_sizes(every_pair, NULL);
+}
+END_TEST
+
+/* Everyone sends 64 KiB to everyone, itself included, before anyone receives. */
+static int buffered(muster_group *world, void *arg)
+{
+    enum { BYTES = 65536 };
+    int n = muster_group_size(world), rank = muster_group_rank(world);
+    unsigned char *buffer = malloc(BYTES);
+
+    (void)arg;
+    RANK_CHECK(world, buffer);
+    for (int dst = 0; dst < n && n > 1; dst++) {
+        memset(buffer, rank * 16 + dst, BYTES);
+        RANK_OK(world, muster_send(buffer, BYTES, MUSTER_UINT8, dst, world));
+    }
+    for (int src = 0; src < n && n > 1; src++) {
+        RANK_OK(world, muster_recv(buffer, BYTES, MUSTER_UINT8, src, world));
+        RANK_CHECK(world, buffer[0] == src * 16 + rank && buffer[BYTES - 1] == src * 16 + rank);
+    }
+    if (n > 1) {
+        unsigned char *large = calloc(200000, 1);
+
+        RANK_CHECK(world, large && muster_send(large, 200000, MUSTER_UINT8, rank, world) == MUSTER_ERR_INVALID);
+        free(large);
+    }
+    free(buffer);
+    return 0;
+}
+
+START_TEST(test_64_kib_per_pair_are_buffered)
+{
+    run_all_sizes(buffered, NULL);
+}
+END_TEST
+
+/* Rings both ways, exchanges, and with oneself, far beyond what a channel buffers. */
+static int patterns(muster_group *world, void *arg)
+{
+    enum { COUNT = 150000 };
+    int n = muster_group_size(world), rank = muster_group_rank(world);
+    int32_t *out = malloc(COUNT * 4), *in = malloc(COUNT * 4);
+
+    (void)arg;
+    RANK_CHECK(world, out && in);
+    for (int shift = 0; shift < n && n > 1; shift++) {
+        int dst = (rank + shift) % n, src = (rank + n - shift) % n;
+
+        for (int i = 0; i < COUNT; i++)
+            out[i] = rank * 7 + i + shift;
+        RANK_OK(world, muster_sendrecv(out, COUNT, dst, in, COUNT, src, MUSTER_INT32, world));
+        for (int i = 0; i < COUNT; i++)
+            RANK_CHECK(world, in[i] == src * 7 + i + shift);
+    }
+    if (n > 1) /* sizes that differ */
+        RANK_OK(world, muster_sendrecv(out, (size_t)rank, (rank + 1) % n, in, (size_t)((rank + n - 1) % n),
+                                       (rank + n - 1) % n, MUSTER_INT32, world));
+    free(out);
+    free(in);
+    return 0;
+}
+
+START_TEST(test_sendrecv_patterns)
+{
+    run_all_sizes(patterns, NULL);
+}
+END_TEST
+
+/* A send from one thread beside a receive from another, on the same group. */
+static void *send_many(void *arg)
+{
+    muster_group *world = arg;
+    int next = (muster_group_rank(world) + 1) % muster_group_size(world);
+    intptr_t failures = 0;
+
+    for (int32_t i = 0; i < 3000; i++)
+        failures += muster_send(&i, 1, MUSTER_INT32, next, world) != MUSTER_OK;
+    return (void *)failures;
+}
+
+static int send_beside_receive(muster_group *world, void *arg)
+{
+    int n = muster_group_size(world), previous = (muster_group_rank(world) + n - 1) % n;
+    pthread_t thread;
+    void *failures;
+
+    (void)arg;
+    if (n == 1)
+        return 0;
+    RANK_CHECK(world, pthread_create(&thread, NULL, send_many, world) == 0);
+    for (int32_t i = 0; i < 3000; i++) {
+        int32_t got;
+
+        RANK_OK(world, muster_recv(&got, 1, MUSTER_INT32, previous, world));
+        RANK_CHECK(world, got == i);
+    }
+    pthread_join(thread, &failures);
+    RANK_CHECK(world, failures == NULL);
+    return 0;
+}
+
+START_TEST(test_send_beside_receive)
+{
+    run_all_sizes(send_beside_receive, NULL);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("p2p");
+    TCase *tests = tcase_create("messages");
+
+    tcase_set_timeout(tests, TEST_TIMEOUT_S);
+    tcase_add_test(tests, test_every_pair_in_order);
+    tcase_add_test(tests, test_64_kib_per_pair_are_buffered);
+    tcase_add_test(tests, test_sendrecv_patterns);
+    tcase_add_test(tests, test_send_beside_receive);
+    suite_add_tcase(suite, tests);
+    return run_suite(suite);
+}

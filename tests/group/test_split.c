@@ -1,0 +1,232 @@
+/* split: who ends up where, several groups at once, and a very long run that leaks nothing. */
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tests/harness/ranks.h"
+
+static int colors_and_keys(muster_group *world, void *arg)
+{
+    int n = muster_group_size(world), rank = muster_group_rank(world);
+    muster_group *all, *reversed, *parity, *mine, *nested;
+
+    (void)arg;
+    RANK_OK(world, muster_group_split(world, 3, -1, &all)); /* key < 0: the parent's order */
+    RANK_CHECK(world, muster_group_rank(all) == rank && muster_group_size(all) == n);
+    RANK_OK(world, muster_group_split(world, 0, n - rank, &reversed));
+    RANK_CHECK(world, muster_group_rank(reversed) == n - 1 - rank);
+    RANK_OK(world, muster_group_split(world, rank % 2, 7, &parity)); /* ties keep the order */
+    RANK_CHECK(world, muster_group_rank(parity) == rank / 2 && muster_group_size(parity) == (n + 1 - rank % 2) / 2);
+    RANK_OK(world, muster_group_split(world, rank == 0 ? MUSTER_COLOR_NONE : 2147483647, 0, &mine));
+    RANK_CHECK(world, (mine == NULL) == (rank == 0));
+    RANK_OK(world, muster_group_split(parity, muster_group_rank(parity) / 2, -1, &nested));
+    RANK_CHECK(world, muster_group_rank(nested) == rank / 2 % 2);
+
+    int32_t x = 1, y;
+    for (int i = 0; i < 10; i++) { /* several groups in turn */
+        RANK_OK(world, muster_all_sum(&x, &y, 1, MUSTER_INT32, parity));
+        RANK_CHECK(world, y == muster_group_size(parity));
+        RANK_OK(world, muster_all_sum(&rank, &y, 1, MUSTER_INT32, reversed));
+        RANK_CHECK(world, y == n * (n - 1) / 2);
+        RANK_OK(world, muster_all_sum(&x, &y, 1, MUSTER_INT32, nested));
+        RANK_CHECK(world, y == muster_group_size(nested));
+    }
+    RANK_OK(world, muster_group_free(all)); /* freed in an order of their own; children outlive parents */
+    RANK_OK(world, muster_group_free(parity));
+    RANK_OK(world, muster_all_sum(&x, &y, 1, MUSTER_INT32, nested));
+    RANK_OK(world, muster_group_free(reversed));
+    RANK_OK(world, muster_group_free(nested));
+    RANK_OK(world, muster_group_free(mine));
+    return 0;
+}
+
+START_TEST(test_colors_and_keys)
+{
+    run_all_sizes(colors_and_keys, NULL);
+}
+END_TEST
+
+/* Disjoint groups split at the same time, at paces of their own. */
+static int disjoint_splits(muster_group *world, void *arg)
+{
+    int rank = muster_group_rank(world);
+    muster_group *half, *child;
+
+    (void)arg;
+    RANK_OK(world, muster_group_split(world, rank % 2, -1, &half));
+    int rounds = rank % 2 ? 300 : 500;
+    for (int i = 0; i < rounds; i++) {
+        int32_t x = 1, y = 0;
+
+        RANK_OK(world, muster_group_split(half, i % 2 ? muster_group_rank(half) % 2 : 0, -1, &child));
+        RANK_OK(world, muster_all_sum(&x, &y, 1, MUSTER_INT32, child));
+        RANK_CHECK(world, y == muster_group_size(child));
+        RANK_OK(world, muster_group_free(child));
+    }
+    RANK_OK(world, muster_group_free(half));
+    return 0;
+}
+
+START_TEST(test_disjoint_groups_split_at_once)
+{
+    run_all_sizes(disjoint_splits, NULL);
+}
+END_TEST
+
+/* ---- one thread splits while another is in a collective of the same group ---- */
+
+typedef struct beside {
+    muster_group *group;
+    int failures;
+} beside;
+
+static void *many_sums(void *arg)
+{
+    beside *work = arg;
+
+    for (int i = 0; i < 400; i++) {
+        int32_t x[600], n = muster_group_size(work->group);
+
+        for (int k = 0; k < 600; k++)
+            x[k] = i + k;
+        work->failures += muster_all_sum(x, x, 600, MUSTER_INT32, work->group) != MUSTER_OK;
+        work->failures += x[599] != n * (i + 599);
+    }
+    return NULL;
+}
+
+static int split_beside_collectives(muster_group *world, void *arg)
+{
+    beside work = { world, 0 };
+    pthread_t thread;
+
+    (void)arg;
+    RANK_CHECK(world, pthread_create(&thread, NULL, many_sums, &work) == 0);
+    for (int i = 0; i < 200; i++) {
+        muster_group *child;
+        int32_t x = 1;
+
+        RANK_OK(world, muster_group_split(world, muster_group_rank(world) % 2, -1, &child));
+        RANK_OK(world, muster_all_sum(&x, &x, 1, MUSTER_INT32, child));
+        RANK_CHECK(world, x == muster_group_size(child));
+        RANK_OK(world, muster_group_free(child));
+    }
+    pthread_join(thread, NULL);
+    RANK_CHECK(world, work.failures == 0);
+    return 0;
+}
+
+START_TEST(test_split_beside_collectives)
+{
+    run_all_sizes(split_beside_collectives, NULL);
+}
+END_TEST
+
+/* ---- nothing leaks ---- */
+
+static long resident_kib(void)
+{
+    FILE *status = fopen("/proc/self/status", "re");
+    char line[128];
+    long kib = -1;
+
+    while (status && fgets(line, sizeof line, status))
+        if (sscanf(line, "VmRSS: %ld", &kib) == 1)
+            break;
+    if (status)
+        fclose(status);
+    return kib;
+}
+
+static int open_descriptors(void)
+{
+    int count = 0;
+
+    for (int fd = 0; fd < 256; fd++)
+        count += lseek(fd, 0, SEEK_CUR) >= 0;
+    return count;
+}
+
+static int split_and_free(muster_group *world, int rounds)
+{
+    for (int i = 0; i < rounds; i++) {
+        muster_group *child;
+
+        RANK_OK(world, muster_group_split(world, muster_group_rank(world) & i & 1, -1, &child));
+        if (i % 7 == 0) /* most are never used, some are */
+            RANK_OK(world, muster_barrier(child));
+        RANK_OK(world, muster_group_free(child));
+    }
+    return 0;
+}
+
+static int many_rounds(muster_group *world, void *arg)
+{
+    if (split_and_free(world, 2000)) /* what is kept in caches is there now */
+        return 1;
+    long before_kib = resident_kib();
+    int before_fds = open_descriptors();
+    if (split_and_free(world, *(int *)arg))
+        return 1;
+    if (under_thread_sanitizer()) /* it has memory and descriptors of its own */
+        return 0;
+    RANK_CHECK(world, open_descriptors() == before_fds);
+    RANK_CHECK(world, resident_kib() - before_kib < 4096);
+    return 0;
+}
+
+START_TEST(test_many_rounds_leak_nothing)
+{
+    const char *text = getenv("MUSTER_TEST_SPLITS"); /* scripts/soak makes it a million */
+    int rounds = text ? atoi(text) : 20000;
+
+    run_ranks(3, RANKS_AS_THREADS, many_rounds, &rounds);
+    run_ranks(2, RANKS_AS_PROCESSES, many_rounds, &rounds);
+}
+END_TEST
+
+/* At the limit of cells, a clear NO_SPACE on all ranks, and the parent goes on. */
+static int as_many_groups_as_there_can_be(muster_group *world, void *arg)
+{
+    enum { LIMIT = 4200 };
+    muster_group **children = calloc(LIMIT, sizeof *children);
+    muster_status status = MUSTER_OK;
+    int made = 0;
+
+    (void)arg;
+    RANK_CHECK(world, children);
+    while (made < LIMIT && (status = muster_group_split(world, 0, -1, &children[made])) == MUSTER_OK)
+        made++;
+    RANK_CHECK(world, status == MUSTER_ERR_NO_SPACE && made == 4095);
+    for (int i = 0; i < made; i++)
+        RANK_OK(world, muster_group_free(children[i]));
+    RANK_OK(world, muster_barrier(world));
+    RANK_OK(world, muster_group_split(world, 0, -1, &children[0]));
+    RANK_OK(world, muster_group_free(children[0]));
+    free(children);
+    return 0;
+}
+
+START_TEST(test_too_many_groups_is_no_space)
+{
+    run_ranks_with((rank_options){ .size = 2, .mode = RANKS_AS_PROCESSES, .staging_bytes = 8192 },
+                   as_many_groups_as_there_can_be, NULL);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("split");
+    TCase *tests = tcase_create("split");
+
+    tcase_set_timeout(tests, TEST_TIMEOUT_S * 4);
+    tcase_add_test(tests, test_colors_and_keys);
+    tcase_add_test(tests, test_disjoint_groups_split_at_once);
+    tcase_add_test(tests, test_split_beside_collectives);
+    tcase_add_test(tests, test_many_rounds_leak_nothing);
+    tcase_add_test(tests, test_too_many_groups_is_no_space);
+    suite_add_tcase(suite, tests);
+    return run_suite(suite);
+}
