@@ -29,9 +29,9 @@ typedef int32_t s32 ANYWHERE;
 typedef int64_t s64 ANYWHERE;
 typedef float f32 ANYWHERE;
 typedef double f64 ANYWHERE;
-typedef struct {
+typedef struct __attribute__((packed, may_alias)) {
     float re, im;
-} ANYWHERE c64;
+} c64;
 
 /* ---- integers: unsigned arithmetic wraps ---- */
 

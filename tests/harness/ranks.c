@@ -21,6 +21,15 @@ bool under_thread_sanitizer(void)
 #endif
 }
 
+bool under_address_sanitizer(void)
+{
+#ifdef __SANITIZE_ADDRESS__
+    return true;
+#else
+    return false;
+#endif
+}
+
 int rank_failed(const char *file, int line, const muster_group *group, const char *what)
 {
     fprintf(stderr, "%s:%d: rank %d of %d: %s (last error: %s)\n", file, line, muster_group_rank(group),

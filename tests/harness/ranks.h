@@ -42,6 +42,7 @@ void shared_page_free(void *page, size_t bytes);
 
 /* Whether this build runs under ThreadSanitizer: processes show it nothing, so tests may do less. */
 bool under_thread_sanitizer(void);
+bool under_address_sanitizer(void);
 
 int rank_failed(const char *file, int line, const muster_group *group, const char *what);
 

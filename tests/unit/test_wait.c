@@ -1,0 +1,152 @@
+/*
+ * The waiting function alone: ready wins over poison, poison ends a sleep at once, a deadline ends it,
+ * the tick comes while asleep, a raise wakes a sleeper; whichever way of parking was built in.
+ */
+#include "shm/wait.h"
+
+#include <pthread.h>
+#include <string.h>
+
+#include "shm/atomic.h"
+#include "shm/os.h"
+#include "tests/harness/ranks.h"
+
+typedef struct bench {
+    mst_signal signal;
+    _Atomic uint64_t poison;
+    _Atomic uint32_t ticks;
+    mst_wait_result result;
+    mst_waiter waiter;
+} bench;
+
+static bool one_has_come(const void *arg)
+{
+    return mst_signal_reached(&((const bench *)arg)->signal, 1);
+}
+
+static void count_tick(void *arg, int peer)
+{
+    bench *bench = arg;
+
+    ck_assert_int_eq(peer, 3);
+    mst_add32_sc(&bench->ticks, 1);
+}
+
+static void set_up(bench *bench)
+{
+    memset(bench, 0, sizeof *bench);
+    bench->waiter = (mst_waiter){ .policy = { 0, 100000 }, .poison = &bench->poison, .tick = count_tick,
+                                  .tick_arg = bench };
+}
+
+static void *wait_for_one(void *arg)
+{
+    bench *bench = arg;
+
+    bench->result = mst_wait_until(&bench->waiter, &bench->signal, one_has_come, bench, 3);
+    return NULL;
+}
+
+/* Starts a waiter and returns once it has announced that it sleeps. */
+static pthread_t start_sleeper(bench *bench)
+{
+    pthread_t thread;
+
+    ck_assert_int_eq(pthread_create(&thread, NULL, wait_for_one, bench), 0);
+    while (mst_load32_acq(&bench->signal.sleepers) == 0)
+        mst_os_yield();
+    return thread;
+}
+
+START_TEST(test_ready_wins_over_poison)
+{
+    bench bench;
+
+    set_up(&bench);
+    mst_signal_raise(&bench.signal);
+    mst_store64_rel(&bench.poison, 1);
+    wait_for_one(&bench);
+    ck_assert_int_eq(bench.result, MST_WAIT_READY);
+}
+END_TEST
+
+START_TEST(test_a_raise_wakes)
+{
+    for (int i = 0; i < 300; i++) {
+        bench bench;
+
+        set_up(&bench);
+        pthread_t thread = start_sleeper(&bench);
+        mst_signal_raise(&bench.signal);
+        pthread_join(thread, NULL);
+        ck_assert_int_eq(bench.result, MST_WAIT_READY);
+        ck_assert_uint_eq(mst_load32_acq(&bench.signal.sleepers), 0);
+    }
+}
+END_TEST
+
+START_TEST(test_an_alarm_wakes_into_poison)
+{
+    for (int i = 0; i < 300; i++) {
+        bench bench;
+
+        set_up(&bench);
+        pthread_t thread = start_sleeper(&bench);
+        mst_store64_rel(&bench.poison, 1);
+        mst_signal_alarm(&bench.signal);
+        pthread_join(thread, NULL);
+        ck_assert_int_eq(bench.result, MST_WAIT_POISONED);
+    }
+}
+END_TEST
+
+START_TEST(test_a_deadline_ends_and_ticks_come)
+{
+    bench bench;
+
+    set_up(&bench);
+    bench.waiter.timeout_ns = 100 * MST_NS_PER_MS;
+    int64_t began_ns = mst_os_now_ns();
+    wait_for_one(&bench);
+    ck_assert_int_eq(bench.result, MST_WAIT_TIMED_OUT);
+    ck_assert_int_ge(mst_os_now_ns() - began_ns, 100 * MST_NS_PER_MS); /* never early */
+    ck_assert_uint_ge(mst_load32_acq(&bench.ticks), 1);
+}
+END_TEST
+
+START_TEST(test_counts_wrap)
+{
+    mst_signal signal = { 0 };
+
+    mst_store32_rel(&signal.word, 0xfffffffe); /* count 2^31 - 1 */
+    ck_assert(mst_signal_reached(&signal, 0x7fffffff));
+    ck_assert(!mst_signal_reached(&signal, 0x80000000));
+    mst_signal_raise(&signal); /* to 2^31, which is 0 in 31 bits */
+    ck_assert(mst_signal_reached(&signal, 0x80000000));
+    ck_assert(!mst_signal_reached(&signal, 0x80000001));
+}
+END_TEST
+
+START_TEST(test_no_spinning_where_ranks_outnumber_cpus)
+{
+    ck_assert_int_eq(mst_wait_policy_for(8, 2).spin_ns, 0);
+    ck_assert_int_gt(mst_wait_policy_for(2, 2).spin_ns, 0);
+    ck_assert_int_gt(mst_wait_policy_for(8, 2).yield_ns, 0);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("wait");
+    TCase *tests = tcase_create(mst_os_park_name());
+
+    tcase_set_timeout(tests, TEST_TIMEOUT_S);
+    tcase_add_test(tests, test_ready_wins_over_poison);
+    tcase_add_test(tests, test_a_raise_wakes);
+    tcase_add_test(tests, test_an_alarm_wakes_into_poison);
+    tcase_add_test(tests, test_a_deadline_ends_and_ticks_come);
+    tcase_add_test(tests, test_counts_wrap);
+    tcase_add_test(tests, test_no_spinning_where_ranks_outnumber_cpus);
+    suite_add_tcase(suite, tests);
+    return run_suite(suite);
+}
