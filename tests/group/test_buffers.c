@@ -42,7 +42,7 @@ static int buffers_go_with_their_group(muster_group *world, void *arg)
     void *buffer, *same;
 
     (void)arg;
-    for (int i = 0; i < 50; i++) { /* 50 x 8 MiB do not fit the arena together */
+    for (int i = 0; i < 20; i++) { /* 20 x 8 MiB do not fit the arena together */
         RANK_OK(world, muster_group_split(world, 0, -1, &group));
         RANK_OK(world, muster_alloc(group, 8 << 20, &buffer));
         memset(buffer, i, 8 << 20);

@@ -155,7 +155,8 @@ static int same_bits(muster_group *world, void *arg)
     RANK_OK(world, muster_alloc(world, bytes, (void **)&arena_in));
     RANK_OK(world, muster_alloc(world, bytes, (void **)&arena_out));
     for (int i = 0; i < COUNT; i++)
-        private_in[i] = arena_in[i] = sinf((float)(i + 1) * (float)(muster_group_rank(world) + 3)) * expf((float)(i % 40));
+        private_in[i] = arena_in[i] =
+            sinf((float)(i + 1) * (float)(muster_group_rank(world) + 3)) * expf((float)(i % 40));
     RANK_OK(world, muster_all_sum(private_in, whole, COUNT, MUSTER_FLOAT32, world));
     for (int i = 0; i < COUNT; i += 501) {
         int count = COUNT - i < 501 ? COUNT - i : 501;
