@@ -40,7 +40,7 @@ bool mst_attachment_drop(mst_attachment *attachment)
         return false;
     if (attachment->joined)
         mst_store32_rel(&mst_layout_entry(&attachment->geometry, attachment->rank)->state,
-                        MST_RANK_LEFT); /* E11 */
+                        MST_RANK_LEFT); /* E10 */
     return true;
 }
 
@@ -61,10 +61,10 @@ void mst_attachment_leave(mst_attachment *attachment)
         if (!attachment->in_use[index])
             continue;
         mst_cell *cell = mst_layout_cell(&attachment->geometry, attachment->rank, index);
-        mst_store64_rel(&cell->membership, 2 * (uint64_t)attachment->generations[index]); /* E11 */
+        mst_store64_rel(&cell->membership, 2 * (uint64_t)attachment->generations[index]); /* E10 */
     }
     pthread_mutex_unlock(&attachment->lock);
-    mst_store32_rel(&mst_layout_entry(&attachment->geometry, attachment->rank)->state, MST_RANK_LEFT); /* E11 */
+    mst_store32_rel(&mst_layout_entry(&attachment->geometry, attachment->rank)->state, MST_RANK_LEFT); /* E10 */
 }
 
 bool mst_attachment_forked(const mst_attachment *attachment)

@@ -31,7 +31,7 @@ static mst_signal *signal_of(const mst_lane *lane, int rank)
 
 bool mst_lane_has_arrived(const mst_lane *lane, int rank)
 {
-    return mst_signal_reached(signal_of(lane, rank), lane->step); /* E2, E4 */
+    return mst_signal_reached(signal_of(lane, rank), lane->step); /* E2, E3 */
 }
 
 typedef struct arrival {
@@ -43,7 +43,7 @@ static bool has_come(const void *arg)
 {
     const arrival *awaited = arg;
 
-    return mst_signal_reached(awaited->signal, awaited->step); /* E2, E4 */
+    return mst_signal_reached(awaited->signal, awaited->step); /* E2, E3 */
 }
 
 mst_wait_result mst_lane_step(mst_lane *lane, int *missing)
@@ -52,7 +52,7 @@ mst_wait_result mst_lane_step(mst_lane *lane, int *missing)
     int self = lane->subarena->rank;
 
     lane->step++;
-    mst_signal_raise(signal_of(lane, self)); /* E2, E4 */
+    mst_signal_raise(signal_of(lane, self)); /* E2, E3 */
     /* Each rank begins with its neighbour, so that not all look at rank 0's line first. */
     for (int i = 1; i < size; i++) {
         int rank = self + i < size ? self + i : self + i - size;

@@ -33,7 +33,7 @@ void mst_channels_destroy(mst_channels *channels)
 }
 
 /*
- * Loads here are _sc, not acquire: a receiver that has announced its sleep (E10) must not read a
+ * Loads here are _sc, not acquire: a receiver that has announced its sleep (E9) must not read a
  * word from before the sender's _sc store, or both could miss each other.
  */
 
@@ -60,7 +60,7 @@ static muster_status open_table(mst_channels *channels)
     _Atomic uint64_t *table = table_of(subarena, subarena->rank, channels->table_offset);
     for (int rank = 0; rank < subarena->size; rank++)
         mst_store64_rlx(&table[rank], 0);
-    mst_exchange64_sc(&subarena->cells[subarena->rank]->channels, channels->table_offset); /* E5 */
+    mst_exchange64_sc(&subarena->cells[subarena->rank]->channels, channels->table_offset); /* E4 */
     return MUSTER_OK;
 }
 
@@ -83,7 +83,7 @@ muster_status mst_channel_open(mst_channels *channels, int receiver)
     mst_store64_rlx(&channel->head, 0);
     channels->outgoing[receiver].channel = channel;
     _Atomic uint64_t *table = table_of(subarena, subarena->rank, channels->table_offset);
-    mst_exchange64_sc(&table[receiver], offset); /* E5: publishes the empty ring */
+    mst_exchange64_sc(&table[receiver], offset); /* E4: publishes the empty ring */
     return MUSTER_OK;
 }
 
@@ -96,13 +96,13 @@ static mst_flow find(mst_channels *channels, int sender)
 
     if (channels->incoming[sender].channel)
         return MST_FLOW_OK;
-    uint64_t table_offset = mst_load64_sc(&subarena->cells[sender]->channels); /* E5 */
+    uint64_t table_offset = mst_load64_sc(&subarena->cells[sender]->channels); /* E4 */
     if (table_offset == 0)
         return MST_FLOW_OK;
     const _Atomic uint64_t *table = table_of(subarena, sender, table_offset);
     if (!table || table_offset % MST_EXTENT_UNIT)
         return MST_FLOW_DAMAGED;
-    uint64_t offset = mst_load64_sc(&table[subarena->rank]); /* E5 */
+    uint64_t offset = mst_load64_sc(&table[subarena->rank]); /* E4 */
     if (offset == 0)
         return MST_FLOW_OK;
     mst_channel *channel = mst_layout_heap_at(geometry, world_rank, offset, sizeof(mst_channel));
@@ -121,7 +121,7 @@ static size_t least(size_t a, size_t b)
 
 static size_t room_of(const mst_channel_end *end, mst_flow *flow)
 {
-    uint64_t used = end->position - mst_load64_sc(&end->channel->head); /* E7: the bytes are free */
+    uint64_t used = end->position - mst_load64_sc(&end->channel->head); /* E6: the bytes are free */
 
     *flow = used <= MST_CHANNEL_BYTES ? MST_FLOW_OK : MST_FLOW_DAMAGED;
     return *flow == MST_FLOW_OK ? (size_t)(MST_CHANNEL_BYTES - used) : 0;
@@ -129,7 +129,7 @@ static size_t room_of(const mst_channel_end *end, mst_flow *flow)
 
 static size_t bytes_of(const mst_channel_end *end, mst_flow *flow)
 {
-    uint64_t there = mst_load64_sc(&end->channel->tail) - end->position; /* E6: the bytes are written */
+    uint64_t there = mst_load64_sc(&end->channel->tail) - end->position; /* E5: the bytes are written */
 
     *flow = there <= MST_CHANNEL_BYTES ? MST_FLOW_OK : MST_FLOW_DAMAGED;
     return *flow == MST_FLOW_OK ? (size_t)there : 0;
@@ -167,7 +167,7 @@ mst_flow mst_channel_push(mst_channels *channels, int receiver, const void *from
         copy_in(end->channel, end->position, (const unsigned char *)from + *moved, part);
         end->position += part;
         *moved += part;
-        mst_exchange64_sc(&end->channel->tail, end->position); /* E6: publishes the bytes */
+        mst_exchange64_sc(&end->channel->tail, end->position); /* E5: publishes the bytes */
         mst_signal_ring(&channels->subarena->cells[receiver]->bell);
     }
     return MST_FLOW_OK;
@@ -188,7 +188,7 @@ mst_flow mst_channel_pull(mst_channels *channels, int sender, void *to, size_t b
         copy_out(end->channel, end->position, (unsigned char *)to + *moved, part);
         end->position += part;
         *moved += part;
-        mst_exchange64_sc(&end->channel->head, end->position); /* E7: the bytes may be overwritten */
+        mst_exchange64_sc(&end->channel->head, end->position); /* E6: the bytes may be overwritten */
         mst_signal_ring(&channels->subarena->cells[sender]->bell);
     }
     return MST_FLOW_OK;

@@ -2,7 +2,7 @@
  * Channels: bytes from one member to another, in order, through a ring in the sender's region.
  *
  * A ring is made when a pair first speaks and lives as long as the group; its place is published in
- * a table of one offset per receiver (E5). The sender owns `tail`, the receiver owns `head`; both
+ * a table of one offset per receiver (E4). The sender owns `tail`, the receiver owns `head`; both
  * only grow. Each end keeps its own position in private memory and uses the other's word after
  * checking it: a ring never holds more than it can. Nothing here waits: both ends do what can be
  * done now and say how much that was; whoever must wait sleeps on its own bell.

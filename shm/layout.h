@@ -44,8 +44,8 @@
  * system call only when someone sleeps.
  */
 typedef struct mst_signal {
-    alignas(MST_LINE) _Atomic uint32_t word; /* owner: E2, E4, E6; poisoner: E8; read by waiters */
-    _Atomic uint32_t sleepers;               /* waiters, E10; read by whoever raises the word */
+    alignas(MST_LINE) _Atomic uint32_t word; /* owner: E2, E3, E5; poisoner: E7; read by waiters */
+    _Atomic uint32_t sleepers;               /* waiters, E9; read by whoever raises the word */
 } mst_signal;
 
 /* What a rank was asked to do, published beside its arrival (E2) so that all can compare. */
@@ -61,7 +61,7 @@ typedef struct mst_call_record {
     uint64_t reserved[2];
 } mst_call_record;
 
-/* What a rank brings to a split, published by E4. */
+/* What a rank brings to a split, published by E3. */
 typedef struct mst_split_record {
     int32_t color;
     int32_t key;
@@ -75,18 +75,18 @@ typedef struct mst_split_record {
 
 /* One rank's control lines in one group. Written by that rank unless said otherwise. */
 typedef struct mst_cell {
-    /* 2 x generation + 1 while the rank is in the group, + 0 once it has left (E11). Never comes
+    /* 2 x generation + 1 while the rank is in the group, + 0 once it has left (E10). Never comes
      * back to an earlier value, so that a peer's stale look reads as "left". */
     alignas(MST_LINE) _Atomic uint64_t membership;
-    _Atomic uint64_t poison;   /* any member; 0 or the packed reason (poison.h), E8 */
-    _Atomic uint64_t channels; /* offset of this rank's channel table, 0: has sent nothing, E5 */
-    uint64_t staging_offset;   /* before the rank attaches or splits: E1, E4 */
+    _Atomic uint64_t poison;   /* any member; 0 or the packed reason (poison.h), E7 */
+    _Atomic uint64_t channels; /* offset of this rank's channel table, 0: has sent nothing, E4 */
+    uint64_t staging_offset;   /* before the rank attaches or splits: E1, E3 */
     mst_signal steps;          /* collectives: arrivals at each step, E2 */
     mst_call_record calls[2];  /* by parity of the operation, E2 */
-    mst_signal splits;         /* the split lane: arrivals, E4 */
-    mst_split_record split_records[2]; /* by parity of the split, E4 */
-    mst_signal bell;           /* point to point: senders and receivers wake this rank, E6, E7 */
-    alignas(MST_LINE) uint32_t reason_bytes; /* why this rank poisoned the group: once, before E8 */
+    mst_signal splits;         /* the split lane: arrivals, E3 */
+    mst_split_record split_records[2]; /* by parity of the split, E3 */
+    mst_signal bell;           /* point to point: senders and receivers wake this rank, E5, E6 */
+    alignas(MST_LINE) uint32_t reason_bytes; /* why this rank poisoned the group: once, before E7 */
     char reason[MST_REASON_BYTES];
 } mst_cell;
 
@@ -94,10 +94,10 @@ enum { MST_RANK_VACANT, MST_RANK_JOINING, MST_RANK_ATTACHED, MST_RANK_LEFT };
 
 /* One per rank of the world. */
 typedef struct mst_rank_entry {
-    alignas(MST_LINE) _Atomic uint32_t state; /* the rank (claims by CAS), E1, E11 */
+    alignas(MST_LINE) _Atomic uint32_t state; /* the rank (claims by CAS), E1, E10 */
     int32_t pid;                              /* the rank, before ATTACHED, E1 */
     uint64_t process_start;                   /* tells a reused pid apart */
-    _Atomic uint64_t ending; /* launcher or any peer, once: 0 or the packed ending, E9 */
+    _Atomic uint64_t ending; /* launcher or any peer, once: 0 or the packed ending, E8 */
     alignas(MST_LINE) uint64_t cpus[16]; /* the rank, before ATTACHED: CPUs that it may use, E1 */
 } mst_rank_entry;
 
@@ -118,9 +118,10 @@ typedef struct mst_header {
     uint64_t launcher_start;
     /* Attach state. */
     mst_signal arrivals;           /* ranks attached, E1; any change makes attachers look again */
-    alignas(MST_LINE) _Atomic uint32_t rendezvous; /* once, by CAS: COMPLETE by the last rank, FAILED by the first to give up */
+    /* Settled once, by CAS: COMPLETE by a rank that saw all, FAILED by the first to give up. */
+    alignas(MST_LINE) _Atomic uint32_t rendezvous;
     _Atomic uint32_t missing_rank; /* FAILED: one rank that did not come */
-    _Atomic uint32_t endings;      /* counts changes of any entry's ending, E9 */
+    _Atomic uint32_t endings;      /* counts changes of any entry's ending, E8 */
 } mst_header;
 
 static_assert(sizeof(mst_signal) == 128, "a signal has its line to itself");
@@ -141,8 +142,8 @@ static_assert(sizeof(mst_header) == 384 && offsetof(mst_header, arrivals) == 128
 
 /* One direction between two ranks, in the sender's heap: a ring of bytes. */
 typedef struct mst_channel {
-    alignas(MST_LINE) _Atomic uint64_t tail; /* sender: bytes ever written, E6 */
-    alignas(MST_LINE) _Atomic uint64_t head; /* receiver: bytes ever read, E7 */
+    alignas(MST_LINE) _Atomic uint64_t tail; /* sender: bytes ever written, E5 */
+    alignas(MST_LINE) _Atomic uint64_t head; /* receiver: bytes ever read, E6 */
     alignas(MST_LINE) unsigned char bytes[MST_CHANNEL_BYTES];
 } mst_channel;
 

@@ -48,7 +48,7 @@ void mst_liveness_destroy(mst_liveness *liveness)
 
 muster_ending mst_liveness_ending(const mst_geometry *geometry, uint32_t rank)
 {
-    uint64_t word = mst_load64_acq(&mst_layout_entry(geometry, rank)->ending); /* E9 */
+    uint64_t word = mst_load64_acq(&mst_layout_entry(geometry, rank)->ending); /* E8 */
     uint64_t kind = word & 0xff;
 
     if (kind > MUSTER_ENDED_VANISHED)
@@ -61,15 +61,15 @@ void mst_liveness_record(const mst_geometry *geometry, uint32_t rank, muster_end
     mst_header *header = mst_layout_header(geometry);
     uint64_t word = (uint64_t)ending.kind | ((uint64_t)ending.code & 0xffff) << 8;
 
-    if (mst_cas64_sc(&mst_layout_entry(geometry, rank)->ending, 0, word) != 0) /* E9 */
+    if (mst_cas64_sc(&mst_layout_entry(geometry, rank)->ending, 0, word) != 0) /* E8 */
         return;
-    mst_add32_sc(&header->endings, 1); /* E9 */
+    mst_add32_sc(&header->endings, 1); /* E8 */
     mst_signal_raise(&header->arrivals);
 }
 
 uint32_t mst_liveness_count(const mst_geometry *geometry)
 {
-    return mst_load32_acq(&mst_layout_header(geometry)->endings); /* E9 */
+    return mst_load32_acq(&mst_layout_header(geometry)->endings); /* E8 */
 }
 
 bool mst_liveness_launcher_gone(mst_liveness *liveness)
@@ -116,7 +116,7 @@ static void record_gone(mst_liveness *liveness, uint32_t rank)
     mst_rank_entry *entry = mst_layout_entry(&liveness->geometry, rank);
     int *watch = &liveness->watches[rank];
 
-    if (mst_load64_acq(&entry->ending) == 0) /* E9 */
+    if (mst_load64_acq(&entry->ending) == 0) /* E8 */
         mst_liveness_record(&liveness->geometry, rank, ending_of(entry->pid, *watch));
     mst_os_close(*watch);
     *watch = WATCH_NONE;

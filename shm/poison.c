@@ -53,12 +53,12 @@ static void alarm_cell(mst_cell *cell)
 void mst_poison_spread(mst_cell *const *cells, int size, const mst_poison *poison)
 {
     uint64_t word = mst_poison_pack(poison);
-    uint64_t earlier = mst_cas64_sc(&cells[0]->poison, 0, word); /* E8: the first reason wins */
+    uint64_t earlier = mst_cas64_sc(&cells[0]->poison, 0, word); /* E7: the first reason wins */
 
     if (earlier)
         word = earlier;
     for (int rank = 0; rank < size; rank++) {
-        mst_cas64_sc(&cells[rank]->poison, 0, word); /* E8 */
+        mst_cas64_sc(&cells[rank]->poison, 0, word); /* E7 */
         alarm_cell(cells[rank]);
     }
 }

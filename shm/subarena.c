@@ -23,7 +23,7 @@ static void init_cell(mst_cell *cell, uint64_t membership, uint64_t staging_offs
         mst_store32_rlx(&signals[i]->sleepers, 0);
     }
     cell->reason_bytes = 0;
-    mst_store64_rel(&cell->membership, membership); /* E11; peers come here after E1 or E4 */
+    mst_store64_rel(&cell->membership, membership); /* E10; peers come here after E1 or E3 */
 }
 
 static void free_cell(mst_attachment *attachment, uint32_t index)
@@ -98,7 +98,7 @@ static void leave(mst_attachment *attachment, const mst_share *share)
 {
     mst_cell *cell = mst_layout_cell(&attachment->geometry, attachment->rank, share->cell);
 
-    mst_store64_rel(&cell->membership, share->membership - 1); /* E11: our last touch of peers' memory is before */
+    mst_store64_rel(&cell->membership, share->membership - 1); /* E10: our last touch of peers' memory is before */
 }
 
 void mst_share_release(mst_attachment *attachment, const mst_share *share)
@@ -182,7 +182,7 @@ muster_status mst_subarena_open(mst_attachment *attachment, const mst_share *sha
 
 bool mst_subarena_has_member(const mst_subarena *subarena, int rank)
 {
-    /* E11: any other value means left, also that of a later group in the same cell */
+    /* E10: any other value means left, also that of a later group in the same cell */
     return mst_load64_acq(&subarena->cells[rank]->membership) == subarena->shares[rank].membership;
 }
 

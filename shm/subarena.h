@@ -4,7 +4,7 @@
  * Each member brings a cell (control lines) and a staging block from its own region. A member
  * claims its share before the split, tells the others where it is by its split record, and learns
  * theirs in turn: no lock, and nothing half-made is ever visible, because what a member has not
- * published nobody can reach. Giving back is as local: the member says that it has left (E11), and
+ * published nobody can reach. Giving back is as local: the member says that it has left (E10), and
  * its memory is used again only when every other member has left or is dead, since until then they
  * may read it.
  */

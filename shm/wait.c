@@ -17,35 +17,35 @@ mst_wait_policy mst_wait_policy_for(int ranks, int cpus)
 
 uint32_t mst_signal_raise(mst_signal *signal)
 {
-    uint32_t before = mst_add32_sc(&signal->word, 2); /* E2, E4: publishes what came before */
+    uint32_t before = mst_add32_sc(&signal->word, 2); /* E2, E3: publishes what came before */
 
-    if (mst_load32_sc(&signal->sleepers) != 0) /* E10: after the word, so no sleeper is missed */
+    if (mst_load32_sc(&signal->sleepers) != 0) /* E9: after the word, so no sleeper is missed */
         mst_os_unpark_all(&signal->word);
     return before;
 }
 
 void mst_signal_ring(mst_signal *signal)
 {
-    if (mst_load32_sc(&signal->sleepers) != 0) /* E10: the caller's _sc store came before */
+    if (mst_load32_sc(&signal->sleepers) != 0) /* E9: the caller's _sc store came before */
         mst_signal_raise(signal);
 }
 
 void mst_signal_alarm(mst_signal *signal)
 {
-    mst_or32_sc(&signal->word, 1); /* E8: the sleeper's word changes, so it cannot fall asleep now */
+    mst_or32_sc(&signal->word, 1); /* E7: the sleeper's word changes, so it cannot fall asleep now */
     mst_os_unpark_all(&signal->word);
 }
 
 bool mst_signal_reached(const mst_signal *signal, uint32_t count)
 {
-    uint32_t word = mst_load32_acq(&signal->word); /* E2, E4: acquires what the owner published */
+    uint32_t word = mst_load32_acq(&signal->word); /* E2, E3: acquires what the owner published */
 
     return (int32_t)((word & ~1U) - (count << 1)) >= 0;
 }
 
 static bool poisoned(const mst_waiter *waiter)
 {
-    return waiter->poison && mst_load64_acq(waiter->poison) != 0; /* E8 */
+    return waiter->poison && mst_load64_acq(waiter->poison) != 0; /* E7 */
 }
 
 typedef struct attempt {
@@ -96,9 +96,9 @@ static void sleep_on(attempt *attempt, mst_signal *signal, int peer)
     int64_t tick_ns = TICK_FIRST_NS;
     int64_t next_tick_ns = mst_os_now_ns() + tick_ns;
 
-    mst_add32_sc(&signal->sleepers, 1); /* E10: announced before the last look */
+    mst_add32_sc(&signal->sleepers, 1); /* E9: announced before the last look */
     for (;;) {
-        uint32_t seen = mst_load32_sc(&signal->word); /* E10: parking fails if it changes after this */
+        uint32_t seen = mst_load32_sc(&signal->word); /* E9: parking fails if it changes after this */
         if (settled(attempt))
             break;
         int64_t now_ns = mst_os_now_ns();

@@ -5,8 +5,9 @@
 #include "shm/error.h"
 #include "shm/join.h"
 #include "shm/os.h"
+#include "src/attach.h"
+#include "src/coll/coll.h"
 #include "src/config.h"
-#include "src/group.h"
 
 #define ATTACH_TIMEOUT_NS (30 * MST_NS_PER_S) /* for a name: nothing else tells that a rank never comes */
 
@@ -86,7 +87,7 @@ muster_status mst_group_attach(const muster_config *config, mst_arena *share, mu
     status = mst_join(arena, config->rank, deadline_ns, &subarena);
     if (status != MUSTER_OK)
         return status;
-    return mst_group_create(subarena, kernels, config->timeout_ns, world);
+    return mst_group_create(subarena, &mst_transport_shm, kernels, config->timeout_ns, world);
 }
 
 muster_status muster_attach(const muster_config *given, muster_group **world)

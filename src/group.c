@@ -9,7 +9,6 @@
 #include "shm/atomic.h"
 #include "shm/error.h"
 #include "shm/os.h"
-#include "src/coll/coll.h"
 
 /* ---- making and freeing ---- */
 
@@ -31,8 +30,8 @@ static mst_waiter waiter_of(muster_group *group)
                          .tick_arg = group };
 }
 
-muster_status mst_group_create(mst_subarena *subarena, const mst_kernels *kernels, int64_t timeout_ns,
-                               muster_group **created)
+muster_status mst_group_create(mst_subarena *subarena, const struct mst_transport *transport,
+                               const mst_kernels *kernels, int64_t timeout_ns, muster_group **created)
 {
     size_t size = (size_t)subarena->size;
     muster_group *group = calloc(1, sizeof *group);
@@ -50,7 +49,7 @@ muster_status mst_group_create(mst_subarena *subarena, const mst_kernels *kernel
         return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a group of %zu", size);
     }
     group->subarena = subarena;
-    group->transport = &mst_transport_shm;
+    group->transport = transport;
     group->kernels = kernels;
     group->rank = subarena->rank;
     group->size = subarena->size;
@@ -164,7 +163,7 @@ static muster_status explain_report(const muster_group *group, const mst_poison 
 
 muster_status mst_group_broken(const muster_group *group)
 {
-    uint64_t word = mst_load64_acq(&group->subarena->cells[group->rank]->poison); /* E8 */
+    uint64_t word = mst_load64_acq(&group->subarena->cells[group->rank]->poison); /* E7 */
 
     if (word == 0)
         return MUSTER_OK;
@@ -204,7 +203,7 @@ muster_status mst_group_poison(muster_group *group, mst_poison_kind kind, const 
     va_end(args);
     if (mst_cas32_sc(&group->reason_taken, 0, 1)) {
         memcpy(cell->reason, text, sizeof text);
-        cell->reason_bytes = (uint32_t)strlen(text); /* published by E8 */
+        cell->reason_bytes = (uint32_t)strlen(text); /* published by E7 */
         spread(group, kind, group->rank, 0);
     }
     muster_status status = mst_group_broken(group);

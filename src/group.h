@@ -13,7 +13,6 @@
 #include "shm/channel.h"
 #include "src/reduce/reduce.h"
 
-struct mst_call;
 struct mst_transport;
 
 /* What may run beside what: one thread in each. sendrecv enters both of its lanes. */
@@ -44,12 +43,8 @@ struct muster_group {
 };
 
 /* Makes a group on a sub-arena, and takes that over (also on failure). */
-muster_status mst_group_create(mst_subarena *subarena, const mst_kernels *kernels, int64_t timeout_ns,
-                               muster_group **group);
-
-/* Attaches as config says; muster_attach without the checks of its struct. `share`: an arena that
- * this process has mapped already, or NULL. */
-muster_status mst_group_attach(const muster_config *config, mst_arena *share, muster_group **world);
+muster_status mst_group_create(mst_subarena *subarena, const struct mst_transport *transport,
+                               const mst_kernels *kernels, int64_t timeout_ns, muster_group **group);
 
 /* Enters, or says why not: INVALID for NULL, FORKED, BUSY, or what the group is broken by. */
 muster_status mst_group_enter(muster_group *group, mst_entrance entrance);

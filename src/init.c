@@ -47,7 +47,7 @@ static bool release(muster_group *group)
 
 static void leave_at_exit(void) __attribute__((destructor));
 
-/* exit() and return from main are an orderly leave. A forked child must not leave for its parent. */
+/* An ordinary end of the program is an orderly leave. A forked child must not leave for its parent. */
 static void leave_at_exit(void)
 {
     if (memoised && !mst_attachment_forked(memoised->subarena->attachment))

@@ -45,7 +45,7 @@ static muster_status exchange(muster_group *group, const mst_split_record *own)
 {
     int missing;
 
-    *record_of(group, group->rank) = *own; /* published by E4 */
+    *record_of(group, group->rank) = *own; /* published by E3 */
     mst_wait_result result = mst_lane_step(&group->splits, &missing);
     if (result != MST_WAIT_READY) {
         char doing[64], late[120];
@@ -55,7 +55,7 @@ static muster_status exchange(muster_group *group, const mst_split_record *own)
         return mst_group_wait_failed(group, result, doing, late);
     }
     for (int rank = 0; rank < group->size; rank++)
-        group->split_records[rank] = *record_of(group, rank); /* E4: read once */
+        group->split_records[rank] = *record_of(group, rank); /* E3: read once */
     return MUSTER_OK;
 }
 
@@ -135,7 +135,7 @@ static muster_status make_child(muster_group *group, int color, const mst_share 
         if (status != MUSTER_OK)
             mst_share_abandon(attachment, own);
         else
-            status = mst_group_create(subarena, group->kernels, group->timeout_ns, child);
+            status = mst_group_create(subarena, group->transport, group->kernels, group->timeout_ns, child);
     }
     free(members.shares);
     return status;

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "shm/os.h"
+#include "src/attach.h"
 #include "src/config.h"
 #include "src/group.h"
 #include "src/init.h"

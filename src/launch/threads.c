@@ -9,6 +9,7 @@
 #include "shm/atomic.h"
 #include "shm/error.h"
 #include "shm/liveness.h"
+#include "src/attach.h"
 #include "src/config.h"
 #include "src/group.h"
 
