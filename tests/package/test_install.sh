@@ -1,0 +1,56 @@
+#!/bin/sh
+# Installs into an empty prefix and builds outside programs as users do: find_package, pkg-config
+# shared and static, add_subdirectory, and the header alone in C and C++.
+set -eu
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+here=$MUSTER_SOURCE/tests/package
+
+cmake --install "$MUSTER_BUILD" --prefix "$work/prefix" >/dev/null
+if grep -q "MUSTER_SANITIZE:STRING=..*" "$MUSTER_BUILD/CMakeCache.txt"; then
+    echo "skipped: a sanitized library needs a sanitized program"
+    exit 77
+fi
+for file in bin/muster include/muster/muster.h share/man/man1/muster.1; do
+    [ -f "$work/prefix/$file" ] || { echo "$file was not installed"; exit 1; }
+done
+
+echo "== find_package"
+cmake -S "$here/consumer" -B "$work/consumer" -DCMAKE_PREFIX_PATH="$work/prefix" >/dev/null
+cmake --build "$work/consumer" >/dev/null
+"$work/prefix/bin/muster" run -n 2 -- "$work/consumer/consumer_shared"
+"$work/prefix/bin/muster" run -n 2 -- "$work/consumer/consumer_static"
+
+echo "== add_subdirectory, without side effects"
+cmake -S "$here/subdirectory" -B "$work/subdirectory" -DMUSTER_DIR="$MUSTER_SOURCE" >/dev/null
+cmake --build "$work/subdirectory" >/dev/null
+"$work/prefix/bin/muster" run -n 2 -- "$work/subdirectory/consumer"
+
+echo "== pkg-config, shared and static"
+PKG_CONFIG_PATH=$(dirname "$(find "$work/prefix" -name muster.pc)")
+export PKG_CONFIG_PATH
+# shellcheck disable=SC2046
+cc "$here/consumer/consumer.c" $(pkg-config --cflags --libs muster) -o "$work/shared"
+LD_LIBRARY_PATH=$(dirname "$PKG_CONFIG_PATH") "$work/prefix/bin/muster" run -n 2 -- "$work/shared"
+# shellcheck disable=SC2046
+cc -static "$here/consumer/consumer.c" $(pkg-config --static --cflags --libs muster) -o "$work/static"
+"$work/prefix/bin/muster" run -n 2 -- "$work/static"
+
+echo "== the header alone"
+echo '#include <muster/muster.h>' >"$work/header.c"
+cp "$work/header.c" "$work/header.cc"
+for standard in c11 c17; do
+    cc -std=$standard -Wall -Wextra -Wpedantic -Werror -I"$work/prefix/include" -c "$work/header.c" -o /dev/null
+done
+c++ -std=c++17 -Wall -Wextra -Wpedantic -Werror -I"$work/prefix/include" -c "$work/header.cc" -o /dev/null
+
+echo "== what the library exports and needs"
+library=$(find "$work/prefix" -name 'libmuster.so.0.1.0')
+if nm -D --defined-only "$library" | grep -vE ' (T muster_|A MUSTER_0)'; then
+    echo "exported, and not in the public header"
+    exit 1
+fi
+objdump -p "$library" | sed -n 's/^ *NEEDED *//p' | grep -vE '^(libc|ld-linux.*)\.so' && { echo "more than libc"; exit 1; }
+sed -n 's/.*MUSTER_API.*\(muster_[a-z0-9_]*\)(.*/\1/p' "$work/prefix/include/muster/muster.h" | sort -u >"$work/declared"
+nm -D --defined-only "$library" | sed -n 's/.* T \(muster_[a-z0-9_]*\)@.*/\1/p' | sort -u >"$work/exported"
+diff "$work/declared" "$work/exported"
