@@ -1,0 +1,120 @@
+#!/bin/sh
+# `muster run` from outside: exit statuses, prefixes, signals, timeouts, and that nothing is left
+# behind whatever dies. Uses MUSTER_COMMAND and MUSTER_EXAMPLES; ends with the number of failures.
+set -u
+run="$MUSTER_COMMAND run"
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+failures=0
+
+fail() {
+    echo "FAILED: $*"
+    sed 's/^/    /' "$work/out" "$work/err" 2>/dev/null
+    failures=$((failures + 1))
+}
+
+# expect STATUS WORDS-ON-STDERR COMMAND...: runs it and looks at both.
+expect() {
+    wanted=$1 words=$2
+    shift 2
+    timeout 60 "$@" >"$work/out" 2>"$work/err" </dev/null
+    status=$?
+    [ "$status" -eq "$wanted" ] || fail "$*: status $status, not $wanted"
+    grep -q -- "$words" "$work/err" || [ -z "$words" ] || fail "$*: no \"$words\" on stderr"
+}
+
+# gone PATTERN: no process whose command line has it, a moment from now.
+gone() {
+    for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+        pgrep -f -- "$1" >/dev/null || return 0
+        sleep 0.1
+    done
+    pgrep -af -- "$1"
+    fail "still running: $1"
+}
+
+# ---- what users type ----
+expect 0 "" "$MUSTER_COMMAND" --version
+grep -q "^muster 0.1.0$" "$work/out" || fail "--version"
+expect 0 "" $run --help
+grep -q "usage: muster run -n N" "$work/out" || fail "run --help"
+expect 2 "no subcommand" "$MUSTER_COMMAND"
+expect 2 "\"walk\" is no subcommand" "$MUSTER_COMMAND" walk
+expect 2 "how many ranks" $run -- true
+expect 2 "no command" $run -n 2
+expect 2 "from 1 to 1024" $run -n 0 -- true
+expect 2 "from 1 to 1024" $run -n 2000 -- true
+expect 2 "from 1 to 1024" $run -n two -- true
+expect 2 "no time" $run -n 2 --timeout soon -- true
+expect 2 "kill or continue" $run -n 2 --on-failure panic -- true
+expect 2 "rank or none" $run -n 2 --prefix all -- true
+expect 2 "not known" $run -n 2 --frobnicate -- true
+
+# ---- exit statuses, with one line that names rank and cause ----
+expect 0 "" $run -n 4 -- true
+expect 3 "rank 1 exited with status 3" $run -n 3 -- sh -c '[ $MUSTER_RANK != 1 ] || exit 3; sleep 30'
+expect 137 "rank 2 was killed by signal 9" $run -n 3 -- sh -c '[ $MUSTER_RANK != 2 ] || kill -9 $$; sleep 30'
+expect 127 "cannot execute" $run -n 2 -- /no/such/program
+expect 126 "cannot execute" $run -n 2 -- /etc/passwd
+expect 124 "timed out after 0.5 s" $run -n 2 --timeout 0.5 -- sleep 30
+expect 124 "timed out" $run -n 2 --timeout 0.3 --grace 0.3 -- sh -c 'trap "" TERM; sleep 30 & wait; sleep 30'
+expect 5 "rank 0 exited" $run -n 2 --on-failure continue -- sh -c '[ $MUSTER_RANK = 0 ] && exit 5; sleep 0.3; echo went on'
+grep -q "\[1\] went on" "$work/out" || fail "--on-failure continue"
+[ "$(wc -l <"$work/err")" -eq 1 ] || fail "one summary line"
+
+# ---- output: whole lines, prefixed, the last one too ----
+expect 0 "" $run -n 2 -- sh -c 'echo out $MUSTER_RANK of $MUSTER_SIZE; echo err >&2; printf last'
+grep -q "^\[1\] out 1 of 2$" "$work/out" || fail "prefixed stdout"
+grep -q "^\[0\] err$" "$work/err" || fail "prefixed stderr"
+[ "$(grep -c "^\[[01]\] last$" "$work/out")" -eq 2 ] || fail "an unfinished last line"
+expect 0 "" $run -n 2 --prefix none -- echo bare
+[ "$(grep -c '^bare$' "$work/out")" -eq 2 ] || fail "--prefix none"
+expect 0 "" $run -n 3 -- sh -c 'i=0; while [ $i -lt 2000 ]; do echo "$MUSTER_RANK $i and then some more"; i=$((i + 1)); done'
+[ "$(grep -cE '^\[([0-2])\] \1 [0-9]+ and then some more$' "$work/out")" -eq 6000 ] || fail "lines mixed or lost"
+echo "to rank 0" >"$work/in"
+timeout 20 $run -n 2 -- cat <"$work/in" >"$work/out" 2>"$work/err"
+grep -q "^\[0\] to rank 0$" "$work/out" && [ "$(wc -l <"$work/out")" -eq 1 ] || fail "standard input"
+
+# ---- signals ----
+$run -n 2 -- sh -c 'trap "echo got it; exit 9" USR1; echo ready; while :; do sleep 0.05; done' >"$work/out" 2>"$work/err" &
+pid=$!
+until [ "$(grep -c ready "$work/out")" -eq 2 ]; do sleep 0.05; done
+kill -USR1 $pid
+wait $pid
+[ $? -eq 9 ] || fail "a signal passed on"
+grep -q "got it" "$work/out" || fail "a signal passed on: output"
+$run -n 2 --grace 0.3 -- sh -c 'trap "" TERM INT; echo ready; sleep 77.125; sleep 77.125' >"$work/out" 2>"$work/err" &
+pid=$!
+until [ "$(grep -c ready "$work/out")" -eq 2 ]; do sleep 0.05; done
+kill -TERM $pid
+wait $pid
+[ $? -eq 137 ] || fail "TERM, then KILL after the grace"
+gone "sleep 77.125"
+
+# ---- ranks, and what they started, die with the launcher and with each other ----
+$run -n 3 -- sleep 77.25 >"$work/out" 2>"$work/err" &
+pid=$!
+until [ "$(pgrep -fc '^sleep 77.25')" -eq 3 ]; do sleep 0.05; done
+kill -KILL $pid
+wait $pid 2>/dev/null
+gone "^sleep 77.25"
+expect 7 "rank 0 exited with status 7" $run -n 2 --grace 0.5 -- sh -c 'sleep 77.5 & [ $MUSTER_RANK = 0 ] && exit 7; wait'
+gone "^sleep 77.5"
+
+# ---- real ranks ----
+expect 0 "" $run -n 4 -- "$MUSTER_EXAMPLES/hello"
+[ "$(grep -c "of 4: the ranks add up to 6$" "$work/out")" -eq 4 ] || fail "hello"
+expect 0 "" $run -n 6 -- "$MUSTER_EXAMPLES/grid"
+[ "$(grep -c "total 21$" "$work/out")" -eq 6 ] || fail "grid"
+expect 0 "" "$MUSTER_EXAMPLES/hello"
+grep -q "rank 0 of 1" "$work/out" || fail "hello alone"
+for rank in 1 0 2; do
+    MUSTER_ARENA=/muster-test-run-$$ MUSTER_SIZE=3 MUSTER_RANK=$rank "$MUSTER_EXAMPLES/hello" >"$work/out.$rank" 2>&1 &
+done
+wait
+[ "$(cat "$work"/out.? | grep -c "of 3: the ranks add up to 3$")" -eq 3 ] || fail "ranks that start on their own"
+expect 1 "MUSTER_ARENA is not" env MUSTER_RANK=0 "$MUSTER_EXAMPLES/hello"
+[ -z "$(ls /dev/shm | grep muster-test-run)" ] || fail "a name was left in /dev/shm"
+
+echo "$failures failures"
+[ "$failures" -eq 0 ]

@@ -1,0 +1,68 @@
+#!/bin/sh
+# Includes go down only: every #include "..." of shm/, src/, bench/ and examples/ against layers.txt.
+# Also: shm/ never sees a dtype or an op, and system #ifdefs stay in shm/os_*.
+set -eu
+cd "$MUSTER_SOURCE"
+
+check() { # check FILES...: prints what breaks a layer
+    grep -HnoE '^#include ["<](shm|src|muster|tests|bench|examples)/[^">]*[">]|^#include "[^"/]*"' "$@" |
+        awk -F: -v table=tests/tree/layers.txt '
+    BEGIN {
+        while ((getline line < table) > 0) {
+            n = split(line, w, /[ \t]+/)
+            if (w[1] !~ /^[0-9]+$/) continue
+            modules++
+            for (i = 2; i <= n; i++) {
+                if (w[i] == "pure" || w[i] == "public") kind[modules] = w[i]
+                else if (w[i] != "") { layer[w[i]] = w[1] + 0; module[w[i]] = modules }
+            }
+        }
+    }
+    function place(path,   stem) { # the longest entry of the table that names the file or its folder
+        stem = path; sub(/\.[ch]$/, "", stem)
+        while (stem != "" && !(stem in layer)) if (!sub(/\/[^\/]*$/, "", stem)) stem = ""
+        return stem
+    }
+    {
+        file = $1; included = $3
+        sub(/^#include ["<]/, "", included); sub(/[">]$/, "", included)
+        if (included ~ /^muster\//) included = "include/" included
+        if (included !~ /\//) { dir = file; sub(/[^\/]*$/, "", dir); included = dir included }
+        from = place(file); to = place(included)
+        if (from == "") { print file ": is not in layers.txt"; bad = 1; next }
+        if (to == "") { print file ":" $2 ": includes " included ", which is not in layers.txt"; bad = 1; next }
+        if (module[from] == module[to]) next
+        allowed = layer[to] < layer[from]
+        if (kind[module[from]] == "pure") allowed = layer[to] <= 1
+        if (kind[module[from]] == "public") allowed = layer[to] == 0
+        if (!allowed) { print file ":" $2 ": " from " (layer " layer[from] ") includes " included " (layer " layer[to] ")"; bad = 1 }
+    }
+    END { exit bad }'
+}
+
+# The check itself must be able to fail.
+canary=$(mktemp -d)
+trap 'rm -rf "$canary"' EXIT
+mkdir -p "$canary/shm" "$canary/tests/tree"
+cp tests/tree/layers.txt "$canary/tests/tree/"
+printf '#include "src/group.h"\n' >"$canary/shm/wait.c"
+if (cd "$canary" && check shm/wait.c /dev/null) >/dev/null; then
+    echo "the check does not see an include that goes up"
+    exit 1
+fi
+
+# shellcheck disable=SC2046
+files=$(find $(ls -d shm src include bench examples bindings 2>/dev/null) -name "*.[ch]")
+# shellcheck disable=SC2086
+check $files /dev/null
+# shellcheck disable=SC2046
+if grep -nE '\b(muster_dtype|muster_op|MUSTER_(SUM|PROD|MAX|MIN|FLOAT32|INT8))\b' $(find shm -name '*.[ch]'); then
+    echo "shm/ is mechanism: it never sees a dtype or an op"
+    exit 1
+fi
+# shellcheck disable=SC2046
+if grep -nE '^ *# *(if|ifdef|ifndef|elif).*(__linux__|__APPLE__|_WIN32|__unix__|__FreeBSD__)' $(find shm src -name '*.[ch]' ! -name 'os_*'); then
+    echo "system #ifdefs belong into shm/os_*"
+    exit 1
+fi
+echo "layers hold in $(echo "$files" | wc -w) files"

@@ -1,0 +1,50 @@
+#!/bin/sh
+# The rules of CONTRIBUTING.md that a machine can check: lengths, banned words, and that every edge of
+# the memory model that the code names is in docs/MEMORY_MODEL.md, with both of its ends in the code.
+set -eu
+cd "$MUSTER_SOURCE"
+library=$(find shm src include -name '*.[ch]')
+everything=$(find shm src include tests examples -name '*.[ch]')
+bad=0
+
+complain() {
+    echo "$*"
+    bad=1
+}
+
+# Functions under 60 lines, files under 500, lines up to 120 columns.
+# shellcheck disable=SC2086
+awk '
+    FNR == 1 { inside = 0 }
+    length($0) > 120 { print FILENAME ":" FNR ": a line of " length($0) " columns"; bad = 1 }
+    /^[a-zA-Z_].*\)$/ || /^    __attribute__/ { name = $0 }
+    /^\{$/ { inside = 1; start = FNR }
+    /^\}$/ && inside { inside = 0; if (FNR - start > 60) { print FILENAME ":" start ": " FNR - start " lines: " name; bad = 1 } }
+    FNR > 500 && FNR != seen[FILENAME] && !long[FILENAME]++ && FILENAME !~ /muster\.h$/ { print FILENAME ": over 500 lines"; bad = 1 }
+    END { exit bad }' $everything || bad=1
+
+# shellcheck disable=SC2086
+{
+    grep -nE '\bkill\([^,]*, *0\)' $library && complain "kill(pid, 0) takes a zombie for alive"
+    grep -nE 'CLOCK_REALTIME|gettimeofday|pthread_mutex_timedlock|sem_timedwait' $library && complain "deadlines are monotonic"
+    grep -nE '\bsched_yield\(|\bnanosleep\(|\busleep\(|SYS_futex' $(echo "$library" | tr ' ' '\n' | grep -v 'shm/os_') && complain "waiting goes by shm/wait"
+    grep -nE 'mst_os_(park|yield|unpark_all)\(' $(echo "$library" | tr ' ' '\n' | grep -vE 'shm/(os|wait)') && complain "one file waits: shm/wait.c"
+    grep -nE '\bvolatile\b' $(echo "$library" | tr ' ' '\n' | grep -v 'src/reduce/kernels.c') && complain "volatile is no synchronisation"
+    grep -nE 'PRIVATE_FLAG|FUTEX_PRIVATE' $library && complain "futexes here are shared between processes"
+    grep -nE '\b(printf|puts|perror|exit|abort|signal|sigaction|sched_setaffinity)\(' $(find shm src -name '*.c' ! -path 'src/cli/*' ! -path 'src/launch/spawn.c') && complain "the library never prints, exits, or installs handlers"
+    grep -nE 'atomic_(load|store|fetch_[a-z]+|exchange|compare_exchange_(strong|weak))\(' $library && complain "orders are written out: shm/atomic.h"
+    true
+}
+
+# Every synchronising access names its edge, and every edge is in the document, with two ends.
+for edge in $(cat $library | grep -oE '\bE[0-9]+\b' | sort -u); do
+    grep -q "^| $edge |" docs/MEMORY_MODEL.md || complain "edge $edge is not in docs/MEMORY_MODEL.md"
+    # shellcheck disable=SC2086
+    [ "$(cat $library | grep -cE "\\b$edge\\b")" -ge 2 ] || complain "edge $edge has only one end"
+done
+for edge in $(grep -oE '^\| E[0-9]+ \|' docs/MEMORY_MODEL.md | tr -d '| '); do
+    # shellcheck disable=SC2086
+    grep -qE "\\b$edge\\b" $library || complain "docs/MEMORY_MODEL.md has edge $edge, and the code does not"
+done
+[ "$bad" -eq 0 ] && echo "style holds in $(echo "$everything" | wc -w) files"
+exit $bad
