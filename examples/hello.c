@@ -15,7 +15,8 @@ int main(void)
         fprintf(stderr, "hello: %s\n", muster_error_detail());
         return 1;
     }
-    printf("rank %d of %d: the ranks add up to %g\n", muster_group_rank(world), muster_group_size(world), sum);
+    printf("rank %d of %d: the ranks add up to %g\n", muster_group_rank(world), muster_group_size(world),
+           sum);
     muster_group_free(world);
     return 0;
 }

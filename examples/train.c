@@ -30,7 +30,8 @@ enum { BUCKET = 32 * 1024, HELD_OUT_SAMPLES = 2048, SAMPLE_BYTES = 400 };
 
 enum parameter { EMBEDDING, WEIGHTS_1, BIAS_1, WEIGHTS_2, BIAS_2, PARAMETERS };
 
-static const size_t parameter_sizes[PARAMETERS] = { VALUES * WIDTH, INPUT *HIDDEN, HIDDEN, HIDDEN *VALUES, VALUES };
+static const size_t parameter_sizes[PARAMETERS] = { VALUES * WIDTH, INPUT *HIDDEN, HIDDEN, HIDDEN *VALUES,
+                                                    VALUES };
 
 static size_t offset_of(enum parameter which)
 {
@@ -49,7 +50,7 @@ typedef struct trainer {
     const unsigned char *text;
     size_t train_bytes, held_out_bytes; /* held out: behind the part to train on */
     float *weights, *first_moment, *second_moment;
-    float *gradients; /* in the arena: peers read it where it lies */
+    float *gradients;               /* in the arena: peers read it where it lies */
     float *input, *hidden, *output; /* of this rank's samples */
     float *d_hidden, *d_input;
     int batch, steps;
@@ -116,7 +117,8 @@ static void multiply_transposed(float *out, const float *a, const float *b, int 
 }
 
 /* out = b * transposed(a); eight partial sums, so that the compiler can use vectors */
-static void multiply_by_transposed(float *out, const float *b, const float *a, int rows, int inner, int columns)
+static void multiply_by_transposed(float *out, const float *b, const float *a, int rows, int inner,
+                                   int columns)
 {
     for (int i = 0; i < rows; i++)
         for (int k = 0; k < inner; k++) {
@@ -125,8 +127,8 @@ static void multiply_by_transposed(float *out, const float *b, const float *a, i
             for (int j = 0; j < columns; j += 8)
                 for (int s = 0; s < 8; s++)
                     sums[s] += b[i * columns + j + s] * a[k * columns + j + s];
-            out[i * inner + k] = ((sums[0] + sums[1]) + (sums[2] + sums[3])) +
-                                 ((sums[4] + sums[5]) + (sums[6] + sums[7]));
+            out[i * inner + k] =
+                ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]));
         }
 }
 
@@ -217,14 +219,15 @@ static void adam(trainer *t, int step)
 
         t->first_moment[i] = beta_1 * t->first_moment[i] + (1 - beta_1) * gradient;
         t->second_moment[i] = beta_2 * t->second_moment[i] + (1 - beta_2) * gradient * gradient;
-        t->weights[i] -= rate * (t->first_moment[i] / correct_1) /
-                         (sqrtf(t->second_moment[i] / correct_2) + 1e-8f);
+        t->weights[i] -=
+            rate * (t->first_moment[i] / correct_1) / (sqrtf(t->second_moment[i] / correct_2) + 1e-8f);
     }
 }
 
 /* The mean loss of samples that all ranks draw alike from `state`; each works on its share. With
  * `learn` their gradients are left in t->gradients, summed over the ranks. */
-static double run_batch(trainer *t, const unsigned char *text, size_t bytes, int count, uint64_t state, bool learn)
+static double run_batch(trainer *t, const unsigned char *text, size_t bytes, int count, uint64_t state,
+                        bool learn)
 {
     const unsigned char *samples[HELD_OUT_SAMPLES];
     double loss = 0;
@@ -274,13 +277,15 @@ static void train(trainer *t)
     int every = t->steps / 10 > 0 ? t->steps / 10 : 1;
 
     for (int step = 1; step <= t->steps; step++) {
-        double loss = run_batch(t, t->text, t->train_bytes, t->batch, t->seed * 1000003 + (uint64_t)step, true);
+        double loss =
+            run_batch(t, t->text, t->train_bytes, t->batch, t->seed * 1000003 + (uint64_t)step, true);
 
         adam(t, step);
         smoothed = step == 1 ? loss : 0.95 * smoothed + 0.05 * loss;
         if (step % every == 0 || step == t->steps)
             report(t, step, smoothed,
-                   run_batch(t, t->text + t->train_bytes, t->held_out_bytes, HELD_OUT_SAMPLES, 42, false), began_s);
+                   run_batch(t, t->text + t->train_bytes, t->held_out_bytes, HELD_OUT_SAMPLES, 42, false),
+                   began_s);
     }
 }
 
@@ -426,7 +431,8 @@ int main(int argc, char **argv)
     t.train_bytes = bytes - t.held_out_bytes;
     set_up(&t);
     if (t.rank == 0)
-        printf("%zu parameters, %zu bytes of text, %d ranks, batch %d\n", PARAMETER_COUNT, bytes, t.size, t.batch);
+        printf("%zu parameters, %zu bytes of text, %d ranks, batch %d\n", PARAMETER_COUNT, bytes, t.size,
+               t.batch);
     train(&t);
     if (t.rank == 0) {
         save(&t, save_to);

@@ -141,8 +141,8 @@ static muster_status check_header(const mst_header *header, const mst_os_object_
                         header->version, (unsigned long long)header->fingerprint, MST_LAYOUT_VERSION,
                         (unsigned long long)mst_layout_fingerprint());
     if (header->size != (uint32_t)size)
-        return mst_fail(MUSTER_ERR_INVALID, "the arena is for %u ranks and this one says %d",
-                        header->size, size);
+        return mst_fail(MUSTER_ERR_INVALID, "the arena is for %u ranks and this one says %d", header->size,
+                        size);
     if (!info->sealed && !header->named)
         return mst_fail(MUSTER_ERR_BAD_ARENA, "the arena is not sealed: it could shrink under its ranks");
     if (header->arena_bytes != info->bytes || header->region_bytes < MST_REGION_BYTES_MIN ||
@@ -183,8 +183,8 @@ muster_status mst_arena_map(int fd, int size, mst_arena **arena)
                         "or raise ulimit -v",
                         (unsigned long long)(info.bytes >> 20), strerror(-error));
     }
-    mapped->geometry = (mst_geometry){ base, header.arena_bytes, header.region_bytes,
-                                       header.staging_bytes, header.size };
+    mapped->geometry =
+        (mst_geometry){ base, header.arena_bytes, header.region_bytes, header.staging_bytes, header.size };
     mapped->fd = fd;
     mapped->launcher_pid = header.launcher_pid;
     mapped->launcher_start = header.launcher_start;

@@ -88,8 +88,7 @@ static inline uint64_t mst_exchange64_sc(_Atomic uint64_t *at, uint64_t value)
 /* Returns what was there: `expected` if the value was stored. */
 static inline uint64_t mst_cas64_sc(_Atomic uint64_t *at, uint64_t expected, uint64_t value)
 {
-    atomic_compare_exchange_strong_explicit(at, &expected, value, memory_order_seq_cst,
-                                            memory_order_seq_cst);
+    atomic_compare_exchange_strong_explicit(at, &expected, value, memory_order_seq_cst, memory_order_seq_cst);
     return expected;
 }
 

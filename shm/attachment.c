@@ -64,7 +64,8 @@ void mst_attachment_leave(mst_attachment *attachment)
         mst_store64_rel(&cell->membership, 2 * (uint64_t)attachment->generations[index]); /* E10 */
     }
     pthread_mutex_unlock(&attachment->lock);
-    mst_store32_rel(&mst_layout_entry(&attachment->geometry, attachment->rank)->state, MST_RANK_LEFT); /* E10 */
+    mst_store32_rel(&mst_layout_entry(&attachment->geometry, attachment->rank)->state,
+                    MST_RANK_LEFT); /* E10 */
 }
 
 bool mst_attachment_forked(const mst_attachment *attachment)

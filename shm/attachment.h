@@ -15,15 +15,15 @@
 typedef struct mst_attachment {
     mst_arena *arena;
     mst_geometry geometry;
-    uint32_t rank; /* of the world */
-    bool joined;   /* the rank's entry is ours */
+    uint32_t rank;                  /* of the world */
+    bool joined;                    /* the rank's entry is ours */
     const unsigned char *fork_mark; /* 1 here, 0 in a forked child */
     mst_heap heap;
     mst_liveness liveness;
     mst_wait_policy policy;
     _Atomic uint32_t users; /* groups */
 
-    pthread_mutex_t lock; /* of what follows */
+    pthread_mutex_t lock;                /* of what follows */
     uint32_t generations[MST_CELLS_MAX]; /* of our cells; never read from the arena */
     bool in_use[MST_CELLS_MAX];
     uint32_t cells_committed;

@@ -153,8 +153,7 @@ static void copy_out(const mst_channel *channel, uint64_t position, unsigned cha
     memcpy(to + first, channel->bytes, bytes - first);
 }
 
-mst_flow mst_channel_push(mst_channels *channels, int receiver, const void *from, size_t bytes,
-                          size_t *moved)
+mst_flow mst_channel_push(mst_channels *channels, int receiver, const void *from, size_t bytes, size_t *moved)
 {
     mst_channel_end *end = &channels->outgoing[receiver];
     mst_flow flow;

@@ -39,8 +39,7 @@ static bool reserve(mst_extents *extents)
 
 static void erase(mst_extents *extents, size_t at)
 {
-    memmove(&extents->free[at], &extents->free[at + 1],
-            (extents->count - at - 1) * sizeof extents->free[0]);
+    memmove(&extents->free[at], &extents->free[at + 1], (extents->count - at - 1) * sizeof extents->free[0]);
     extents->count--;
 }
 

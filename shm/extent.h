@@ -19,7 +19,7 @@ typedef struct mst_extent {
 typedef struct mst_extents {
     mst_extent *free; /* sorted by offset, no two touch */
     size_t count;
-    size_t capacity;  /* > claims, so that giving back never needs memory */
+    size_t capacity; /* > claims, so that giving back never needs memory */
     size_t claims;
 } mst_extents;
 

@@ -157,8 +157,8 @@ static muster_status gather(mst_attachment *attachment, int64_t deadline_ns)
     };
     uint32_t missing = 0;
 
-    mst_wait_result result = mst_wait_until(&waiter, &mst_layout_header(geometry)->arrivals,
-                                            no_longer_gathering, geometry, -1);
+    mst_wait_result result =
+        mst_wait_until(&waiter, &mst_layout_header(geometry)->arrivals, no_longer_gathering, geometry, -1);
     gathering found = look_around(geometry, &missing);
     if (found == GATHERED) {
         settle_rendezvous(attachment, MST_RENDEZVOUS_COMPLETE, 0);
@@ -228,8 +228,8 @@ static muster_status join_as(mst_attachment *attachment, int64_t deadline_ns, ms
 muster_status mst_join(mst_arena *arena, int rank, int64_t deadline_ns, mst_subarena **world)
 {
     if (rank < 0 || (uint32_t)rank >= arena->geometry.size) {
-        muster_status status = mst_fail(MUSTER_ERR_INVALID, "rank %d is not between 0 and %u", rank,
-                                        arena->geometry.size - 1);
+        muster_status status =
+            mst_fail(MUSTER_ERR_INVALID, "rank %d is not between 0 and %u", rank, arena->geometry.size - 1);
         mst_arena_close(arena);
         return status;
     }

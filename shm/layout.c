@@ -19,12 +19,27 @@ static uint64_t mix(uint64_t hash, uint64_t value)
 uint64_t mst_layout_fingerprint(void)
 {
     const uint64_t facts[] = {
-        MST_LAYOUT_VERSION, sizeof(void *), MST_LINE, MST_PAGE, MST_RANKS_MAX, MST_CELLS_MAX,
-        sizeof(mst_header), sizeof(mst_rank_entry), sizeof(mst_cell), sizeof(mst_channel),
-        offsetof(mst_cell, steps), offsetof(mst_cell, calls), offsetof(mst_cell, splits),
-        offsetof(mst_cell, split_records), offsetof(mst_cell, bell), offsetof(mst_cell, reason),
-        offsetof(mst_rank_entry, ending), offsetof(mst_call_record, root),
-        offsetof(mst_split_record, staging_offset), sizeof(mst_message_header), MST_HEAP_OFFSET,
+        MST_LAYOUT_VERSION,
+        sizeof(void *),
+        MST_LINE,
+        MST_PAGE,
+        MST_RANKS_MAX,
+        MST_CELLS_MAX,
+        sizeof(mst_header),
+        sizeof(mst_rank_entry),
+        sizeof(mst_cell),
+        sizeof(mst_channel),
+        offsetof(mst_cell, steps),
+        offsetof(mst_cell, calls),
+        offsetof(mst_cell, splits),
+        offsetof(mst_cell, split_records),
+        offsetof(mst_cell, bell),
+        offsetof(mst_cell, reason),
+        offsetof(mst_rank_entry, ending),
+        offsetof(mst_call_record, root),
+        offsetof(mst_split_record, staging_offset),
+        sizeof(mst_message_header),
+        MST_HEAP_OFFSET,
     };
     uint64_t hash = 0xcbf29ce484222325ULL;
 

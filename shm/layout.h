@@ -26,14 +26,14 @@
 #include <stdint.h>
 
 #define MST_LAYOUT_VERSION 1
-#define MST_LINE 128          /* two cache lines: neighbours are prefetched in pairs */
-#define MST_PAGE 65536        /* largest page size in use; all big offsets are multiples of it */
+#define MST_LINE 128   /* two cache lines: neighbours are prefetched in pairs */
+#define MST_PAGE 65536 /* largest page size in use; all big offsets are multiples of it */
 #define MST_RANKS_MAX 1024
-#define MST_CELLS_MAX 4096    /* groups that one rank may be a member of at the same time */
-#define MST_REASON_BYTES 252  /* of a sentence that explains poison */
+#define MST_CELLS_MAX 4096       /* groups that one rank may be a member of at the same time */
+#define MST_REASON_BYTES 252     /* of a sentence that explains poison */
 #define MST_CHANNEL_BYTES 131072 /* buffered per pair and direction; a power of two */
 
-#define MST_WORLD_CELL 0       /* every rank's cell in the world, of its first generation */
+#define MST_WORLD_CELL 0 /* every rank's cell in the world, of its first generation */
 #define MST_WORLD_MEMBERSHIP 3
 #define MST_READY_MAGIC 0x4d55535445523031ULL /* "MUSTER01" */
 
@@ -78,14 +78,14 @@ typedef struct mst_cell {
     /* 2 x generation + 1 while the rank is in the group, + 0 once it has left (E10). Never comes
      * back to an earlier value, so that a peer's stale look reads as "left". */
     alignas(MST_LINE) _Atomic uint64_t membership;
-    _Atomic uint64_t poison;   /* any member; 0 or the packed reason (poison.h), E7 */
-    _Atomic uint64_t channels; /* offset of this rank's channel table, 0: has sent nothing, E4 */
-    uint64_t staging_offset;   /* before the rank attaches or splits: E1, E3 */
-    mst_signal steps;          /* collectives: arrivals at each step, E2 */
-    mst_call_record calls[2];  /* by parity of the operation, E2 */
-    mst_signal splits;         /* the split lane: arrivals, E3 */
+    _Atomic uint64_t poison;           /* any member; 0 or the packed reason (poison.h), E7 */
+    _Atomic uint64_t channels;         /* offset of this rank's channel table, 0: has sent nothing, E4 */
+    uint64_t staging_offset;           /* before the rank attaches or splits: E1, E3 */
+    mst_signal steps;                  /* collectives: arrivals at each step, E2 */
+    mst_call_record calls[2];          /* by parity of the operation, E2 */
+    mst_signal splits;                 /* the split lane: arrivals, E3 */
     mst_split_record split_records[2]; /* by parity of the split, E3 */
-    mst_signal bell;           /* point to point: senders and receivers wake this rank, E5, E6 */
+    mst_signal bell;                   /* point to point: senders and receivers wake this rank, E5, E6 */
     alignas(MST_LINE) uint32_t reason_bytes; /* why this rank poisoned the group: once, before E7 */
     char reason[MST_REASON_BYTES];
 } mst_cell;
@@ -97,8 +97,8 @@ typedef struct mst_rank_entry {
     alignas(MST_LINE) _Atomic uint32_t state; /* the rank (claims by CAS), E1, E10 */
     int32_t pid;                              /* the rank, before ATTACHED, E1 */
     uint64_t process_start;                   /* tells a reused pid apart */
-    _Atomic uint64_t ending; /* launcher or any peer, once: 0 or the packed ending, E8 */
-    alignas(MST_LINE) uint64_t cpus[16]; /* the rank, before ATTACHED: CPUs that it may use, E1 */
+    _Atomic uint64_t ending;                  /* launcher or any peer, once: 0 or the packed ending, E8 */
+    alignas(MST_LINE) uint64_t cpus[16];      /* the rank, before ATTACHED: CPUs that it may use, E1 */
 } mst_rank_entry;
 
 enum { MST_RENDEZVOUS_OPEN, MST_RENDEZVOUS_COMPLETE, MST_RENDEZVOUS_FAILED };
@@ -117,7 +117,7 @@ typedef struct mst_header {
     uint32_t named;       /* 1: has, or had, a name in the file system */
     uint64_t launcher_start;
     /* Attach state. */
-    mst_signal arrivals;           /* ranks attached, E1; any change makes attachers look again */
+    mst_signal arrivals; /* ranks attached, E1; any change makes attachers look again */
     /* Settled once, by CAS: COMPLETE by a rank that saw all, FAILED by the first to give up. */
     alignas(MST_LINE) _Atomic uint32_t rendezvous;
     _Atomic uint32_t missing_rank; /* FAILED: one rank that did not come */

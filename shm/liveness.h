@@ -17,11 +17,11 @@
 
 typedef struct mst_liveness {
     mst_geometry geometry;
-    uint32_t self;        /* our rank, or MST_RANKS_MAX: none */
+    uint32_t self; /* our rank, or MST_RANKS_MAX: none */
     int32_t self_pid;
     int32_t launcher_pid; /* 0: none */
     uint64_t launcher_start;
-    int *watches;         /* one per rank, then the launcher's; -1: not open, -2: not needed */
+    int *watches; /* one per rank, then the launcher's; -1: not open, -2: not needed */
     bool *fired;
     bool launcher_gone;
     pthread_mutex_t lock; /* threads of one rank may wait in several groups */

@@ -100,8 +100,7 @@ static meeting join(const char *name, int *found, muster_status *status)
         sweep(fd, name);
         outcome = MEETING_AGAIN;
     }
-    if (outcome == MEETING_FOUND &&
-        (mst_os_object_use(fd, false) < 0 || !is_linked(fd) || !is_formatted(fd)))
+    if (outcome == MEETING_FOUND && (mst_os_object_use(fd, false) < 0 || !is_linked(fd) || !is_formatted(fd)))
         outcome = MEETING_AGAIN;
     if (outcome != MEETING_FOUND)
         mst_os_close(fd);
@@ -146,6 +145,6 @@ muster_status mst_arena_meet(const char *name, const mst_arena_plan *plan, int64
         mst_os_close(fd);
         return status;
     }
-    snprintf((*arena)->name, sizeof (*arena)->name, "%s", name);
+    snprintf((*arena)->name, sizeof(*arena)->name, "%s", name);
     return MUSTER_OK;
 }

@@ -98,7 +98,8 @@ static void leave(mst_attachment *attachment, const mst_share *share)
 {
     mst_cell *cell = mst_layout_cell(&attachment->geometry, attachment->rank, share->cell);
 
-    mst_store64_rel(&cell->membership, share->membership - 1); /* E10: our last touch of peers' memory is before */
+    mst_store64_rel(&cell->membership,
+                    share->membership - 1); /* E10: our last touch of peers' memory is before */
 }
 
 void mst_share_release(mst_attachment *attachment, const mst_share *share)

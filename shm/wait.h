@@ -28,9 +28,9 @@ typedef enum mst_wait_result { MST_WAIT_READY, MST_WAIT_POISONED, MST_WAIT_TIMED
 
 typedef struct mst_waiter {
     mst_wait_policy policy;
-    const _Atomic uint64_t *poison; /* non-zero ends the wait; NULL: nothing can poison it */
-    int64_t timeout_ns;             /* from the first slow wait of an operation; 0: no limit */
-    int64_t deadline_ns;            /* absolute, set by that first wait; the operation's begin clears it */
+    const _Atomic uint64_t *poison;    /* non-zero ends the wait; NULL: nothing can poison it */
+    int64_t timeout_ns;                /* from the first slow wait of an operation; 0: no limit */
+    int64_t deadline_ns;               /* absolute, set by that first wait; the operation's begin clears it */
     void (*tick)(void *arg, int peer); /* looks for the dead, may poison; every 5 to 20 ms of sleep */
     void *tick_arg;
 } mst_waiter;

@@ -2,10 +2,10 @@
  * Attaching: from a config to a world. Opens the arena that the config names (inherited, named, or
  * a private one), joins it, and makes the world's group on top. Keeps no state.
  */
+#include "src/attach.h"
 #include "shm/error.h"
 #include "shm/join.h"
 #include "shm/os.h"
-#include "src/attach.h"
 #include "src/coll/coll.h"
 #include "src/config.h"
 
@@ -20,10 +20,11 @@ static muster_status check(const muster_config *config)
         return mst_fail(MUSTER_ERR_INVALID, "rank %d is not between 0 and %d", config->rank,
                         config->size - 1);
     if (!config->arena && config->size != 1)
-        return mst_fail(MUSTER_ERR_INVALID,
-                        "a world of %d ranks needs an arena to meet in: /NAME, the same on all ranks, or fd:N "
-                        "from a launcher",
-                        config->size);
+        return mst_fail(
+            MUSTER_ERR_INVALID,
+            "a world of %d ranks needs an arena to meet in: /NAME, the same on all ranks, or fd:N "
+            "from a launcher",
+            config->size);
     if (config->timeout_ns < 0 || config->attach_timeout_ns < -1)
         return mst_fail(MUSTER_ERR_INVALID, "a timeout is negative");
     return MUSTER_OK;
@@ -52,8 +53,8 @@ static muster_status open_arena(const muster_config *config, int64_t *deadline_n
         return mst_arena_open(fd, config->size, arena);
     }
     if (config->arena[0] != '/')
-        return mst_fail(MUSTER_ERR_INVALID,
-                        "\"%.60s\" is no arena: expected /NAME, or fd:N from a launcher", config->arena);
+        return mst_fail(MUSTER_ERR_INVALID, "\"%.60s\" is no arena: expected /NAME, or fd:N from a launcher",
+                        config->arena);
     *deadline_ns = deadline_of(config, true);
     return mst_arena_meet(config->arena, &plan, *deadline_ns, arena);
 }
@@ -65,8 +66,9 @@ static muster_status find_kernels(const mst_kernels **kernels)
     *kernels = mst_kernels_find(isa);
     if (*kernels)
         return MUSTER_OK;
-    return mst_fail(MUSTER_ERR_INVALID, "MUSTER_ISA is \"%.20s\", which this build or CPU does not have; "
-                                        "expected scalar, base, v3 or v4, or leave it unset",
+    return mst_fail(MUSTER_ERR_INVALID,
+                    "MUSTER_ISA is \"%.20s\", which this build or CPU does not have; "
+                    "expected scalar, base, v3 or v4, or leave it unset",
                     isa ? isa : "");
 }
 

@@ -40,6 +40,8 @@ muster_status muster_free(muster_group *group, void *buffer)
 
     if (offset < geometry->arena_bytes && mst_subarena_release_block(group->subarena, offset))
         return MUSTER_OK;
-    return mst_fail(MUSTER_ERR_INVALID, "%p is no buffer that this rank got from muster_alloc for this group "
-                                        "and still has", buffer);
+    return mst_fail(MUSTER_ERR_INVALID,
+                    "%p is no buffer that this rank got from muster_alloc for this group "
+                    "and still has",
+                    buffer);
 }

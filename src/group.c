@@ -141,8 +141,8 @@ static muster_status explain_death(const mst_poison *poison)
     case MST_POISON_LAUNCHER:
         return mst_fail(MUSTER_ERR_PEER_DIED, "the launcher of these ranks is gone, and the job with it");
     default:
-        return mst_fail(MUSTER_ERR_PEER_DIED, "rank %d is gone (how it ended is not known); the group is broken",
-                        poison->rank);
+        return mst_fail(MUSTER_ERR_PEER_DIED,
+                        "rank %d is gone (how it ended is not known); the group is broken", poison->rank);
     }
 }
 
@@ -254,7 +254,8 @@ static void look_at_endings(muster_group *group)
         muster_ending ending =
             mst_liveness_ending(&subarena->attachment->geometry, subarena->shares[rank].world_rank);
 
-        if (rank == group->rank || ending.kind == MUSTER_ENDED_NOT || !mst_subarena_has_member(subarena, rank))
+        if (rank == group->rank || ending.kind == MUSTER_ENDED_NOT ||
+            !mst_subarena_has_member(subarena, rank))
             continue;
         spread(group, kind_of(ending), rank, ending.code);
         return;

@@ -16,7 +16,12 @@
 struct mst_transport;
 
 /* What may run beside what: one thread in each. sendrecv enters both of its lanes. */
-typedef enum mst_entrance { MST_ENTER_COLLECTIVE, MST_ENTER_SPLIT, MST_ENTER_SEND, MST_ENTER_RECEIVE } mst_entrance;
+typedef enum mst_entrance {
+    MST_ENTER_COLLECTIVE,
+    MST_ENTER_SPLIT,
+    MST_ENTER_SEND,
+    MST_ENTER_RECEIVE
+} mst_entrance;
 
 #define MST_ENTRANCES 4
 
@@ -33,12 +38,12 @@ struct muster_group {
     mst_lane splits;
     mst_channels channels;
     mst_waiter send_waiter, receive_waiter;
-    uint64_t operation; /* collectives entered */
-    uint64_t split;     /* splits entered */
+    uint64_t operation;       /* collectives entered */
+    uint64_t split;           /* splits entered */
     mst_call_record *records; /* of the operation under way, by rank: private copies */
     const void **sources;     /* by rank, for kernels */
     mst_split_record *split_records;
-    _Atomic uint32_t reason_taken; /* our cell's sentence has an author */
+    _Atomic uint32_t reason_taken;         /* our cell's sentence has an author */
     bool (*released)(muster_group *group); /* muster_init's: false while others still use the world */
 };
 

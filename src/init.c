@@ -98,7 +98,8 @@ muster_status muster_init(bool strict, const char *backend, muster_group **world
     else if (!memoised)
         status = attach(strict);
     else if (strict && memoised->size == 1 && !mst_config_launched())
-        status = mst_fail(MUSTER_ERR_UNAVAILABLE, "this process was not launched as a rank and init is strict");
+        status =
+            mst_fail(MUSTER_ERR_UNAVAILABLE, "this process was not launched as a rank and init is strict");
     if (status == MUSTER_OK) {
         callers++;
         *world = memoised;

@@ -225,10 +225,11 @@ static muster_status check_send_to_self(const exchange *exchange)
     if (exchange->out.peer != group->rank ||
         mst_channel_room(&group->channels, group->rank) >= HEADER_BYTES + exchange->out.total)
         return MUSTER_OK;
-    return mst_fail(MUSTER_ERR_INVALID,
-                    "send: %zu bytes to oneself do not fit into what the channel still buffers (%zu); receive "
-                    "first, or use sendrecv",
-                    exchange->out.total, mst_channel_room(&group->channels, group->rank));
+    return mst_fail(
+        MUSTER_ERR_INVALID,
+        "send: %zu bytes to oneself do not fit into what the channel still buffers (%zu); receive "
+        "first, or use sendrecv",
+        exchange->out.total, mst_channel_room(&group->channels, group->rank));
 }
 
 /* ---- the public functions ---- */

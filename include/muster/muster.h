@@ -171,8 +171,10 @@ typedef struct muster_config {
     size_t staging_bytes;      /* of one rank in one group, likewise; 0: by the number of ranks */
 } muster_config;
 
-#define MUSTER_CONFIG_INIT                                                                         \
-    { sizeof(muster_config), NULL, 0, 1, 0, 0, 0, 0 }
+#define MUSTER_CONFIG_INIT                                                                                   \
+    {                                                                                                        \
+        sizeof(muster_config), NULL, 0, 1, 0, 0, 0, 0                                                        \
+    }
 
 /*
  * Attaches to an arena as one rank; blocks until all have come or the deadline passes, and then
@@ -211,8 +213,8 @@ MUSTER_API muster_status muster_group_abort(muster_group *group, const char *rea
 
 /* out[i] = in_0[i] op in_1[i] op ... op in_n-1[i], on every rank. `in`, `out`: count elements.
  * (MPI_Allreduce; MLX: all_sum, all_max, all_min) */
-MUSTER_API muster_status muster_all_reduce(const void *in, void *out, size_t count,
-                                           muster_dtype dtype, muster_op op, muster_group *group);
+MUSTER_API muster_status muster_all_reduce(const void *in, void *out, size_t count, muster_dtype dtype,
+                                           muster_op op, muster_group *group);
 MUSTER_API muster_status muster_all_sum(const void *in, void *out, size_t count, muster_dtype dtype,
                                         muster_group *group);
 MUSTER_API muster_status muster_all_max(const void *in, void *out, size_t count, muster_dtype dtype,
@@ -235,21 +237,21 @@ MUSTER_API muster_status muster_sum_scatter(const void *in, void *out, size_t co
 
 /* Every rank gets the root's `in` in `out`; `in` counts on the root only, elsewhere it may be NULL.
  * In place on the root: in == out. (ncclBroadcast) */
-MUSTER_API muster_status muster_broadcast(const void *in, void *out, size_t count,
-                                          muster_dtype dtype, int root, muster_group *group);
+MUSTER_API muster_status muster_broadcast(const void *in, void *out, size_t count, muster_dtype dtype,
+                                          int root, muster_group *group);
 
 /* all_reduce whose result only the root gets; elsewhere `out` may be NULL. (MPI_Reduce) */
 MUSTER_API muster_status muster_reduce(const void *in, void *out, size_t count, muster_dtype dtype,
                                        muster_op op, int root, muster_group *group);
 
 /* all_gather whose result only the root gets; elsewhere `out` may be NULL. (MPI_Gather) */
-MUSTER_API muster_status muster_gather(const void *in, void *out, size_t count_per_rank,
-                                       muster_dtype dtype, int root, muster_group *group);
+MUSTER_API muster_status muster_gather(const void *in, void *out, size_t count_per_rank, muster_dtype dtype,
+                                       int root, muster_group *group);
 
 /* Rank r gets block r of the root's `in` (size x count_per_rank) in `out`; elsewhere `in` may be
  * NULL. In place on the root: out == in + root x count_per_rank. (MPI_Scatter) */
-MUSTER_API muster_status muster_scatter(const void *in, void *out, size_t count_per_rank,
-                                        muster_dtype dtype, int root, muster_group *group);
+MUSTER_API muster_status muster_scatter(const void *in, void *out, size_t count_per_rank, muster_dtype dtype,
+                                        int root, muster_group *group);
 
 /* Block r of this rank's `in` goes to rank r, as block `rank` of its `out`; both have size x
  * count_per_rank elements. No in-place form. (MPI_Alltoall) */
@@ -275,9 +277,8 @@ MUSTER_API muster_status muster_recv(void *buf, size_t count, muster_dtype dtype
 
 /* Both at once; never deadlocks, whatever the pattern. The buffers must not overlap.
  * (MPI_Sendrecv) */
-MUSTER_API muster_status muster_sendrecv(const void *sendbuf, size_t sendcount, int dst,
-                                         void *recvbuf, size_t recvcount, int src,
-                                         muster_dtype dtype, muster_group *group);
+MUSTER_API muster_status muster_sendrecv(const void *sendbuf, size_t sendcount, int dst, void *recvbuf,
+                                         size_t recvcount, int src, muster_dtype dtype, muster_group *group);
 
 /* ---- arena buffers ------------------------------------------------------------------------ */
 
@@ -308,22 +309,24 @@ typedef struct muster_launch_config {
     bool threads;               /* ranks as threads of this process, for tests; not with command */
     bool prefix_output;         /* begin each line of a rank's output with "[rank] "; not with threads */
     muster_on_failure on_failure;
-    int64_t timeout_ns;         /* of the whole run; 0: none. Not with threads. */
-    int64_t grace_ns;           /* between TERM and KILL; 0: 2 s */
-    int64_t op_timeout_ns;      /* of one operation, as MUSTER_TIMEOUT; 0: as the environment says */
-    int signal_fd;              /* each byte read from it is a signal to pass on to all ranks; 0: none */
-    size_t arena_bytes;         /* as in muster_config */
+    int64_t timeout_ns;    /* of the whole run; 0: none. Not with threads. */
+    int64_t grace_ns;      /* between TERM and KILL; 0: 2 s */
+    int64_t op_timeout_ns; /* of one operation, as MUSTER_TIMEOUT; 0: as the environment says */
+    int signal_fd;         /* each byte read from it is a signal to pass on to all ranks; 0: none */
+    size_t arena_bytes;    /* as in muster_config */
     size_t staging_bytes;
 } muster_launch_config;
 
-#define MUSTER_LAUNCH_CONFIG_INIT                                                                  \
-    { sizeof(muster_launch_config), 1, NULL, false, false, MUSTER_ON_FAILURE_KILL, 0, 0, 0, 0, 0, 0 }
+#define MUSTER_LAUNCH_CONFIG_INIT                                                                            \
+    {                                                                                                        \
+        sizeof(muster_launch_config), 1, NULL, false, false, MUSTER_ON_FAILURE_KILL, 0, 0, 0, 0, 0, 0        \
+    }
 
 typedef enum muster_ending_kind {
-    MUSTER_ENDED_NOT,       /* alive, or unknown */
-    MUSTER_ENDED_EXITED,    /* code: the exit status */
-    MUSTER_ENDED_SIGNALED,  /* code: the signal */
-    MUSTER_ENDED_VANISHED   /* gone, and nobody could say how */
+    MUSTER_ENDED_NOT,      /* alive, or unknown */
+    MUSTER_ENDED_EXITED,   /* code: the exit status */
+    MUSTER_ENDED_SIGNALED, /* code: the signal */
+    MUSTER_ENDED_VANISHED  /* gone, and nobody could say how */
 } muster_ending_kind;
 
 typedef struct muster_ending {
@@ -337,13 +340,15 @@ typedef struct muster_report {
     int first_failed;       /* the rank that failed first; -1: none */
     muster_ending first;    /* how it ended */
     bool timed_out;
-    int exit_status;        /* what a command should exit with: 0, the status of the rank that failed
-                               first, 128 + its signal, or 124 after a timeout */
-    char summary[256];      /* one line that names rank and cause; "" when all went well */
+    int exit_status;   /* what a command should exit with: 0, the status of the rank that failed
+                          first, 128 + its signal, or 124 after a timeout */
+    char summary[256]; /* one line that names rank and cause; "" when all went well */
 } muster_report;
 
-#define MUSTER_REPORT_INIT                                                                         \
-    { sizeof(muster_report), NULL, -1, { MUSTER_ENDED_NOT, 0 }, false, 0, "" }
+#define MUSTER_REPORT_INIT                                                                                   \
+    {                                                                                                        \
+        sizeof(muster_report), NULL, -1, { MUSTER_ENDED_NOT, 0 }, false, 0, ""                               \
+    }
 
 /*
  * Starts `size` ranks and waits for all of them. With `fn`, each is a fork of this process that
@@ -356,8 +361,8 @@ typedef struct muster_report {
  * timeout, with the report filled in; else no rank was started: INVALID, NO_SPACE, SYSTEM. Call it
  * before starting threads of your own: it forks.
  */
-MUSTER_API muster_status muster_launch(const muster_launch_config *config, muster_rank_fn fn,
-                                       void *arg, muster_report *report);
+MUSTER_API muster_status muster_launch(const muster_launch_config *config, muster_rank_fn fn, void *arg,
+                                       muster_report *report);
 
 #ifdef __cplusplus
 }

@@ -7,6 +7,7 @@
 #include "muster/muster.h"
 #include "src/cli/commands.h"
 
+/* clang-format off */
 static const char help[] =
     "muster: process groups on one machine, through shared memory\n"
     "\n"
@@ -17,6 +18,7 @@ static const char help[] =
     "  muster --help\n"
     "\n"
     "A rank finds the others with muster_init(); see muster(1) and muster/muster.h.\n";
+/* clang-format on */
 
 int usage_error(const char *command, const char *format, ...)
 {

@@ -20,7 +20,7 @@ typedef struct shape {
 } shape;
 
 static const shape shapes[MST_COLLECTIVE_COUNT] = {
-#define ROW(NAME, name, in, out, rooted, reduces, in_place)                                        \
+#define ROW(NAME, name, in, out, rooted, reduces, in_place)                                                  \
     [MST_##NAME] = { #name, in, out, rooted, reduces, in_place },
     MST_COLLECTIVES(ROW)
 #undef ROW
@@ -135,9 +135,10 @@ static muster_status check_values(const mst_call *call)
                         call->root, call->group->size);
     if (!mst_multiply(call->count, call->element_bytes, (size_t)call->group->size, &unused) ||
         unused > PTRDIFF_MAX)
-        return mst_fail(MUSTER_ERR_INVALID, "%s: %zu elements of %s for %d ranks are more bytes than memory "
-                                            "can have", shape->name, call->count,
-                        muster_dtype_name(call->dtype), call->group->size);
+        return mst_fail(MUSTER_ERR_INVALID,
+                        "%s: %zu elements of %s for %d ranks are more bytes than memory "
+                        "can have",
+                        shape->name, call->count, muster_dtype_name(call->dtype), call->group->size);
     return MUSTER_OK;
 }
 
@@ -163,12 +164,13 @@ static muster_status check_buffers(const mst_call *call)
     size_t in_bytes = bytes_of(call, shape->in, rank), out_bytes = bytes_of(call, shape->out, rank);
 
     if ((in_bytes && !call->in) || (out_bytes && !call->out))
-        return mst_fail(MUSTER_ERR_INVALID, "%s: the %s buffer is NULL and should hold %zu bytes", shape->name,
-                        in_bytes && !call->in ? "in" : "out", in_bytes && !call->in ? in_bytes : out_bytes);
+        return mst_fail(MUSTER_ERR_INVALID, "%s: the %s buffer is NULL and should hold %zu bytes",
+                        shape->name, in_bytes && !call->in ? "in" : "out",
+                        in_bytes && !call->in ? in_bytes : out_bytes);
     if (mst_overlap(call->in, in_bytes, call->out, out_bytes) &&
         !is_in_place(call, blocks_of(call, shape->in, rank), blocks_of(call, shape->out, rank)))
-        return mst_fail(MUSTER_ERR_INVALID,
-                        "%s: the in and out buffers overlap; expected separate buffers%s", shape->name,
+        return mst_fail(MUSTER_ERR_INVALID, "%s: the in and out buffers overlap; expected separate buffers%s",
+                        shape->name,
                         !shape->in_place ? ""
                         : shape->in == shape->out || shape->in == SPAN_ROOT_ONE || shape->out == SPAN_ROOT_ONE
                             ? ", or in == out"
@@ -267,10 +269,10 @@ static bool plausible(const mst_call *call, int rank, const mst_call_record *rec
     uint32_t world_rank = subarena->shares[rank].world_rank;
     const shape *shape = &shapes[call->collective];
 
-    return (record->in_offset == 0 || mst_layout_heap_at(geometry, world_rank, record->in_offset,
-                                                         bytes_of(call, shape->in, rank))) &&
-           (record->out_offset == 0 || mst_layout_heap_at(geometry, world_rank, record->out_offset,
-                                                          bytes_of(call, shape->out, rank)));
+    return (record->in_offset == 0 ||
+            mst_layout_heap_at(geometry, world_rank, record->in_offset, bytes_of(call, shape->in, rank))) &&
+           (record->out_offset == 0 ||
+            mst_layout_heap_at(geometry, world_rank, record->out_offset, bytes_of(call, shape->out, rank)));
 }
 
 /* Every rank compares all with rank 0's, so that every rank finds the same two sides. */
@@ -286,9 +288,9 @@ static muster_status compare_records(mst_call *call)
             return mismatch(call, rank);
     for (int rank = 0; rank < group->size; rank++)
         if (!plausible(call, rank, &records[rank]))
-            return mst_group_poison(group, MST_POISON_DAMAGE,
-                                    "rank %d says that its buffer is outside its region: the arena is damaged",
-                                    rank);
+            return mst_group_poison(
+                group, MST_POISON_DAMAGE,
+                "rank %d says that its buffer is outside its region: the arena is damaged", rank);
     return MUSTER_OK;
 }
 
@@ -298,7 +300,8 @@ muster_status mst_step(mst_call *call)
     int missing;
 
     if (!call->stepped)
-        group->subarena->cells[group->rank]->calls[group->operation & 1] = record_of(call); /* published by E2 */
+        group->subarena->cells[group->rank]->calls[group->operation & 1] =
+            record_of(call); /* published by E2 */
     mst_wait_result result = mst_lane_step(&group->steps, &missing);
     if (result != MST_WAIT_READY)
         return step_failed(call, result);

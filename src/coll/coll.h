@@ -17,6 +17,7 @@
 /* How many blocks of `count` elements a buffer has: none, one, one per rank; or so on the root only. */
 typedef enum mst_span { SPAN_NONE, SPAN_ONE, SPAN_ALL, SPAN_ROOT_ONE, SPAN_ROOT_ALL } mst_span;
 
+/* clang-format off */
 /*  X(NAME,          name,          in,            out,           rooted, reduces, in place) */
 #define MST_COLLECTIVES(X)                                                                         \
     X(BARRIER,        barrier,        SPAN_NONE,     SPAN_NONE,     false, false, true)            \
@@ -28,12 +29,13 @@ typedef enum mst_span { SPAN_NONE, SPAN_ONE, SPAN_ALL, SPAN_ROOT_ONE, SPAN_ROOT_
     X(GATHER,         gather,         SPAN_ONE,      SPAN_ROOT_ALL, true,  false, true)            \
     X(SCATTER,        scatter,        SPAN_ROOT_ALL, SPAN_ONE,      true,  false, true)            \
     X(ALL_TO_ALL,     all_to_all,     SPAN_ALL,      SPAN_ALL,      false, false, false)
+/* clang-format on */
 
 typedef enum mst_collective {
 #define ENUMERATOR(NAME, ...) MST_##NAME,
     MST_COLLECTIVES(ENUMERATOR)
 #undef ENUMERATOR
-    MST_COLLECTIVE_COUNT
+        MST_COLLECTIVE_COUNT
 } mst_collective;
 
 /* One rank's call of one collective. */

@@ -24,7 +24,10 @@ static const struct {
     int ranks_max;
     size_t bytes_max;
 } one_step_limits[] = {
-    { 2, 64 * 1024 }, { 4, 16 * 1024 }, { 16, 8 * 1024 }, { MST_RANKS_MAX, 2 * 1024 },
+    { 2, 64 * 1024 },
+    { 4, 16 * 1024 },
+    { 16, 8 * 1024 },
+    { MST_RANKS_MAX, 2 * 1024 },
 };
 
 static size_t one_step_bytes_max(const mst_call *call)
@@ -128,7 +131,8 @@ static muster_status fold_by_slices(mst_call *call, bool receives)
         bool first = !call->stepped;
 
         if (!call->in_offset)
-            stage_others_slices(call, (const unsigned char *)call->in + base, count * call->element_bytes, own);
+            stage_others_slices(call, (const unsigned char *)call->in + base, count * call->element_bytes,
+                                own);
         status = mst_step(call);
         if (status != MUSTER_OK)
             return status;

@@ -102,8 +102,10 @@ static muster_status start_all(const mst_spawn_plan *plan, mst_supervision *all)
             for (int i = 0; i < all->started; i++)
                 mst_rank_signal(&all->processes[i], SIGKILL);
             mst_supervise(all);
-            return mst_fail(MUSTER_ERR_SYSTEM, "cannot start rank %d of %d: %s; raise ulimit -u, or use "
-                                               "fewer ranks", rank, plan->config->size, strerror(-error));
+            return mst_fail(MUSTER_ERR_SYSTEM,
+                            "cannot start rank %d of %d: %s; raise ulimit -u, or use "
+                            "fewer ranks",
+                            rank, plan->config->size, strerror(-error));
         }
         all->started++;
         all->running++;

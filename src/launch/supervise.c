@@ -13,7 +13,7 @@
 
 #define GRACE_NS (2 * MST_NS_PER_S)
 #define LAST_OUTPUT_NS (MST_NS_PER_S) /* for descendants that keep a rank's output open */
-#define LOOK_MS 20 /* between looks where the system gives no watches */
+#define LOOK_MS 20                    /* between looks where the system gives no watches */
 
 static void signal_all(const mst_supervision *all, int signal)
 {
@@ -65,8 +65,8 @@ static bool failed(const mst_rank_process *process)
 /* When several are found at once, the killed one is the cause and the others' exits the effect. */
 static bool is_likelier_cause(const mst_rank_process *process, const mst_rank_process *other)
 {
-    return !other || (process->ending.kind == MUSTER_ENDED_SIGNALED &&
-                      other->ending.kind != MUSTER_ENDED_SIGNALED);
+    return !other ||
+           (process->ending.kind == MUSTER_ENDED_SIGNALED && other->ending.kind != MUSTER_ENDED_SIGNALED);
 }
 
 static void collect_endings(mst_supervision *all)

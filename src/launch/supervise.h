@@ -13,7 +13,7 @@ typedef struct mst_supervision {
     const muster_launch_config *config;
     mst_arena *arena;
     mst_rank_process *processes;
-    int started;     /* how many of them */
+    int started; /* how many of them */
     int running;
     int first_failed; /* -1: none yet */
     bool timed_out;

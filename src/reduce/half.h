@@ -64,7 +64,7 @@ static inline uint16_t mst_float16_of_float(float value)
     /* Below 2^-14 the sum with 0.5 has the subnormal's bits at its end, rounded by the addition. */
     uint32_t tiny = mst_bits_of_float(mst_float_of_bits(magnitude) + 0.5f) - 0x3f000000;
     uint32_t normal = (magnitude + 0xfff + ((magnitude >> 13) & 1) - (112U << 23)) >> 13;
-    uint32_t half = magnitude > 0x7f800000  ? nan
+    uint32_t half = magnitude > 0x7f800000    ? nan
                     : magnitude >= 0x477ff000 ? 0x7c00
                     : magnitude < 0x38800000  ? tiny
                                               : normal;

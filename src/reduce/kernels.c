@@ -176,42 +176,42 @@ static inline complex64 min_c64(complex64 a, complex64 b)
 
 /* ---- the fold ---- */
 
-#define FOLD(NAME, ELEMENT, ACCUMULATOR, WIDEN, NARROW, COMBINE)                                   \
-    static void NAME(void *destination, const void *const *sources, int source_count, size_t count) \
-    {                                                                                              \
-        ACCUMULATOR acc[BLOCK];                                                                    \
-                                                                                                   \
-        for (size_t base = 0; base < count; base += BLOCK) {                                       \
-            size_t n = count - base < BLOCK ? count - base : BLOCK;                                \
-            const ELEMENT *first = (const ELEMENT *)sources[0] + base;                             \
-            ELEMENT *out = (ELEMENT *)destination + base;                                          \
-                                                                                                   \
-            for (size_t i = 0; i < n; i++)                                                         \
-                acc[i] = (ACCUMULATOR)WIDEN(first[i]);                                             \
-            for (int s = 1; s < source_count; s++) {                                               \
-                const ELEMENT *next = (const ELEMENT *)sources[s] + base;                          \
-                                                                                                   \
-                for (size_t i = 0; i < n; i++)                                                     \
-                    acc[i] = (ACCUMULATOR)COMBINE(acc[i], (ACCUMULATOR)WIDEN(next[i]));            \
-            }                                                                                      \
-            for (size_t i = 0; i < n; i++)                                                         \
-                out[i] = NARROW(acc[i]);                                                           \
-        }                                                                                          \
+#define FOLD(NAME, ELEMENT, ACCUMULATOR, WIDEN, NARROW, COMBINE)                                             \
+    static void NAME(void *destination, const void *const *sources, int source_count, size_t count)          \
+    {                                                                                                        \
+        ACCUMULATOR acc[BLOCK];                                                                              \
+                                                                                                             \
+        for (size_t base = 0; base < count; base += BLOCK) {                                                 \
+            size_t n = count - base < BLOCK ? count - base : BLOCK;                                          \
+            const ELEMENT *first = (const ELEMENT *)sources[0] + base;                                       \
+            ELEMENT *out = (ELEMENT *)destination + base;                                                    \
+                                                                                                             \
+            for (size_t i = 0; i < n; i++)                                                                   \
+                acc[i] = (ACCUMULATOR)WIDEN(first[i]);                                                       \
+            for (int s = 1; s < source_count; s++) {                                                         \
+                const ELEMENT *next = (const ELEMENT *)sources[s] + base;                                    \
+                                                                                                             \
+                for (size_t i = 0; i < n; i++)                                                               \
+                    acc[i] = (ACCUMULATOR)COMBINE(acc[i], (ACCUMULATOR)WIDEN(next[i]));                      \
+            }                                                                                                \
+            for (size_t i = 0; i < n; i++)                                                                   \
+                out[i] = NARROW(acc[i]);                                                                     \
+        }                                                                                                    \
     }
 
-#define FOLD_ORDER(T, ACCUMULATOR)                                                                 \
-    FOLD(max_##T, T, ACCUMULATOR, SAME, SAME, INTEGER_MAX)                                         \
+#define FOLD_ORDER(T, ACCUMULATOR)                                                                           \
+    FOLD(max_##T, T, ACCUMULATOR, SAME, SAME, INTEGER_MAX)                                                   \
     FOLD(min_##T, T, ACCUMULATOR, SAME, SAME, INTEGER_MIN)
 
 /* Sums and products have the same bits for signed and unsigned. */
-#define FOLD_WRAP(T, ACCUMULATOR)                                                                  \
-    FOLD(sum_##T, T, ACCUMULATOR, SAME, SAME, INTEGER_SUM)                                         \
+#define FOLD_WRAP(T, ACCUMULATOR)                                                                            \
+    FOLD(sum_##T, T, ACCUMULATOR, SAME, SAME, INTEGER_SUM)                                                   \
     FOLD(prod_##T, T, ACCUMULATOR, SAME, SAME, INTEGER_PROD)
 
-#define FOLD_FLOAT(NAME, ELEMENT, ACCUMULATOR, WIDEN, NARROW, KIND)                                \
-    FOLD(fold_sum_##NAME, ELEMENT, ACCUMULATOR, WIDEN, NARROW, sum_##KIND)                         \
-    FOLD(fold_prod_##NAME, ELEMENT, ACCUMULATOR, WIDEN, NARROW, prod_##KIND)                       \
-    FOLD(fold_max_##NAME, ELEMENT, ACCUMULATOR, WIDEN, NARROW, max_##KIND)                         \
+#define FOLD_FLOAT(NAME, ELEMENT, ACCUMULATOR, WIDEN, NARROW, KIND)                                          \
+    FOLD(fold_sum_##NAME, ELEMENT, ACCUMULATOR, WIDEN, NARROW, sum_##KIND)                                   \
+    FOLD(fold_prod_##NAME, ELEMENT, ACCUMULATOR, WIDEN, NARROW, prod_##KIND)                                 \
+    FOLD(fold_max_##NAME, ELEMENT, ACCUMULATOR, WIDEN, NARROW, max_##KIND)                                   \
     FOLD(fold_min_##NAME, ELEMENT, ACCUMULATOR, WIDEN, NARROW, min_##KIND)
 
 FOLD(either, u8, uint8_t, TRUTH, SAME, EITHER)
@@ -234,9 +234,9 @@ FOLD_FLOAT(f32, f32, float, SAME, SAME, f32)
 FOLD_FLOAT(f64, f64, double, SAME, SAME, f64)
 FOLD_FLOAT(c64, c64, complex64, load_c64, store_c64, c64)
 
-#define FLOAT_ROW(NAME)                                                                            \
-    {                                                                                              \
-        fold_sum_##NAME, fold_prod_##NAME, fold_max_##NAME, fold_min_##NAME                        \
+#define FLOAT_ROW(NAME)                                                                                      \
+    {                                                                                                        \
+        fold_sum_##NAME, fold_prod_##NAME, fold_max_##NAME, fold_min_##NAME                                  \
     }
 
 /* Rows in the order of muster_dtype, columns in that of muster_op. */

@@ -299,7 +299,8 @@ START_TEST(test_random_kills)
 
     for (int i = 0; i < kills; i++) {
         int size = sizes[i % 4];
-        scene scene = { shared_page(bytes), 1 + i % (size - 1), SIGKILL, i % 5 ? 1000000 : i, (uint64_t)i + 99 };
+        scene scene = { shared_page(bytes), 1 + i % (size - 1), SIGKILL, i % 5 ? 1000000 : i,
+                        (uint64_t)i + 99 };
 
         run_failing_ranks((rank_options){ .size = size, .staging_bytes = i % 2 ? 8192 : 0 },
                           publish_pid_and_work, &scene, &report);

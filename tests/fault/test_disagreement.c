@@ -19,6 +19,7 @@ typedef struct request {
     int which;
 } request;
 
+/* clang-format off */
 static const request requests[] = {
     { "all_sum (float32 x 100)", 0 },     { "all_sum (float32 x 101)", 1 },
     { "all_sum (int32 x 100)", 2 },       { "all_max (float32 x 100)", 3 },
@@ -28,6 +29,7 @@ static const request requests[] = {
     { "gather (float32 x 100, root 0)", 10 }, { "scatter (float32 x 100, root 0)", 11 },
     { "all_to_all (float32 x 100)", 12 }, { "barrier", 13 },
 };
+/* clang-format on */
 #define REQUESTS (int)(sizeof requests / sizeof requests[0])
 
 static muster_status make(int which, muster_group *group, float *in, float *out)
@@ -111,7 +113,8 @@ static int message_mismatch(muster_group *world, void *arg)
     } else {
         RANK_CHECK(world, muster_recv(x, 4, MUSTER_FLOAT32, 0, world) == MUSTER_ERR_MISMATCH);
     }
-    RANK_CHECK(world, strstr(muster_error_detail(), "float32 x 4") && strstr(muster_error_detail(), "int32 x 8"));
+    RANK_CHECK(world,
+               strstr(muster_error_detail(), "float32 x 4") && strstr(muster_error_detail(), "int32 x 8"));
     return 0;
 }
 

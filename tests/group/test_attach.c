@@ -319,8 +319,8 @@ START_TEST(test_a_full_tmpfs_is_no_space_with_numbers)
     ck_assert_msg(muster_attach(&config, &world) == MUSTER_OK, "%s", muster_error_detail());
     ck_assert_int_eq(muster_alloc(world, 4 << 20, &small), MUSTER_OK);
     ck_assert_int_eq(muster_alloc(world, 64 << 20, &buffer), MUSTER_ERR_NO_SPACE);
-    ck_assert_msg(strstr(muster_error_detail(), "64.0 MiB") && strstr(muster_error_detail(), "/dev/shm"), "%s",
-                  muster_error_detail());
+    ck_assert_msg(strstr(muster_error_detail(), "64.0 MiB") && strstr(muster_error_detail(), "/dev/shm"),
+                  "%s", muster_error_detail());
     memset(small, 1, 4 << 20);
     ck_assert_int_eq(muster_free(world, small), MUSTER_OK);
     ck_assert_msg(muster_alloc(world, 16 << 20, &buffer) == MUSTER_OK, "what was freed is not back: %s",

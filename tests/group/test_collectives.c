@@ -28,12 +28,14 @@ static int every_collective(muster_group *world, void *arg)
     RANK_CHECK(world, out[7] == 7);
     RANK_OK(world, muster_all_gather(in, out, COUNT, MUSTER_INT32, world));
     for (int r = 0; r < n; r++)
-        RANK_CHECK(world, out[r * COUNT] == r * 1000000 && out[r * COUNT + COUNT - 1] == r * 1000000 + COUNT - 1);
+        RANK_CHECK(world,
+                   out[r * COUNT] == r * 1000000 && out[r * COUNT + COUNT - 1] == r * 1000000 + COUNT - 1);
     RANK_OK(world, muster_sum_scatter(in, out, COUNT, MUSTER_INT32, world));
     RANK_CHECK(world, out[5] == n * (n - 1) / 2 * 1000000 + n * (rank * COUNT + 5));
     RANK_OK(world, muster_broadcast(rank == root ? in : NULL, out, COUNT, MUSTER_INT32, root, world));
     RANK_CHECK(world, out[COUNT - 1] == root * 1000000 + COUNT - 1);
-    RANK_OK(world, muster_reduce(in, rank == root ? out : NULL, COUNT, MUSTER_INT32, MUSTER_MAX, root, world));
+    RANK_OK(world,
+            muster_reduce(in, rank == root ? out : NULL, COUNT, MUSTER_INT32, MUSTER_MAX, root, world));
     RANK_CHECK(world, rank != root || out[9] == (n - 1) * 1000000 + 9);
     RANK_OK(world, muster_gather(in, rank == root ? out : NULL, COUNT, MUSTER_INT32, root, world));
     for (int r = 0; r < n && rank == root; r++)
@@ -227,7 +229,8 @@ static int two_to_the_31(muster_group *world, void *arg)
 {
     const size_t count = (1ULL << 31) + 12345;
     int rank = muster_group_rank(world);
-    uint8_t *in = mmap(NULL, count, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    uint8_t *in =
+        mmap(NULL, count, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     uint8_t *out = in;
 
     (void)arg;

@@ -57,7 +57,8 @@ static int buffered(muster_group *world, void *arg)
     if (n > 1) {
         unsigned char *large = calloc(200000, 1);
 
-        RANK_CHECK(world, large && muster_send(large, 200000, MUSTER_UINT8, rank, world) == MUSTER_ERR_INVALID);
+        RANK_CHECK(world,
+                   large && muster_send(large, 200000, MUSTER_UINT8, rank, world) == MUSTER_ERR_INVALID);
         free(large);
     }
     free(buffer);

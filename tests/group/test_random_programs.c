@@ -17,7 +17,9 @@
 #define GROUPS_MAX 6
 
 typedef enum kind {
+    /* clang-format off */
     ALL_REDUCE, ALL_GATHER, REDUCE_SCATTER, BROADCAST, REDUCE, GATHER, SCATTER, ALL_TO_ALL, SENDRECV, KINDS
+    /* clang-format on */
 } kind;
 
 typedef struct call {
@@ -181,7 +183,8 @@ static int compare(const call *c, void *const *inputs, const known_group *known,
         expect(c, inputs, known->size, known->rank, i, expected);
         if (oracle_same(expected, out + i * bytes, c->dtype))
             continue;
-        fprintf(stderr, "kind %d, %s, op %d, count %zu, in place %d, root %d, %d ranks: element %zu is wrong\n",
+        fprintf(stderr,
+                "kind %d, %s, op %d, count %zu, in place %d, root %d, %d ranks: element %zu is wrong\n",
                 c->kind, muster_dtype_name(c->dtype), c->op, c->count, c->in_place, c->root, known->size, i);
         return 1;
     }
@@ -206,10 +209,10 @@ static int run_call(const call *c, const known_group *known, uint64_t *local)
     RANK_CHECK(group, make_buffer(&out, out_count * bytes, local, group));
     /* In place: the smaller buffer is a part of the larger one. */
     unsigned char *in_at = c->in_place && out_count > in_count ? out.bytes + part : in.bytes;
-    unsigned char *out_at = !c->in_place             ? out.bytes
-                            : in_count > out_count   ? in.bytes + part
+    unsigned char *out_at = !c->in_place            ? out.bytes
+                            : in_count > out_count  ? in.bytes + part
                             : out_count == in_count ? in.bytes
-                                                     : out.bytes;
+                                                    : out.bytes;
     if (in_count)
         memcpy(in_at, inputs[known->rank], in_count * bytes);
     RANK_OK(group, perform(c, in_at, out_at, group));
@@ -264,8 +267,9 @@ typedef struct plan {
 /* All ranks draw alike, whatever groups they are in: a group's calls come from a state of its own. */
 static int run_program(muster_group *world, uint64_t seed)
 {
-    known_group known[GROUPS_MAX] = { { .group = world, .size = muster_group_size(world),
-                                        .rank = muster_group_rank(world) } };
+    known_group known[GROUPS_MAX] = {
+        { .group = world, .size = muster_group_size(world), .rank = muster_group_rank(world) }
+    };
     uint64_t state = seed, local = seed * 31 + (uint64_t)muster_group_rank(world);
     int groups = 1;
 

@@ -18,7 +18,8 @@ static int colors_and_keys(muster_group *world, void *arg)
     RANK_OK(world, muster_group_split(world, 0, n - rank, &reversed));
     RANK_CHECK(world, muster_group_rank(reversed) == n - 1 - rank);
     RANK_OK(world, muster_group_split(world, rank % 2, 7, &parity)); /* ties keep the order */
-    RANK_CHECK(world, muster_group_rank(parity) == rank / 2 && muster_group_size(parity) == (n + 1 - rank % 2) / 2);
+    RANK_CHECK(world,
+               muster_group_rank(parity) == rank / 2 && muster_group_size(parity) == (n + 1 - rank % 2) / 2);
     RANK_OK(world, muster_group_split(world, rank == 0 ? MUSTER_COLOR_NONE : 2147483647, 0, &mine));
     RANK_CHECK(world, (mine == NULL) == (rank == 0));
     RANK_OK(world, muster_group_split(parity, muster_group_rank(parity) / 2, -1, &nested));

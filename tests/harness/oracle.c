@@ -184,7 +184,8 @@ static uint64_t load_integer(const void *from, muster_dtype dtype)
     return value;
 }
 
-static void fold_integers(void *to, const void *const *inputs, int n, size_t at, muster_dtype dtype, muster_op op)
+static void fold_integers(void *to, const void *const *inputs, int n, size_t at, muster_dtype dtype,
+                          muster_op op)
 {
     size_t size = muster_dtype_size(dtype);
     uint64_t acc = load_integer((const char *)inputs[0] + at, dtype);
@@ -213,7 +214,8 @@ static void fold_bools(unsigned char *to, const void *const *inputs, int n, size
     *to = op == MUSTER_SUM || op == MUSTER_MAX ? any : all;
 }
 
-static void fold_halves(uint16_t *to, const void *const *inputs, int n, size_t at, muster_dtype dtype, muster_op op)
+static void fold_halves(uint16_t *to, const void *const *inputs, int n, size_t at, muster_dtype dtype,
+                        muster_op op)
 {
     float acc = 0;
 
@@ -316,8 +318,8 @@ bool oracle_same(const void *a, const void *b, muster_dtype dtype)
 
 static double random_real(uint64_t *state)
 {
-    static const double specials[] = { 0.0, -0.0, 1.0, -1.0, INFINITY, -INFINITY, NAN, 65504, 6e-8, -3e-5,
-                                       1e38, FLT_MIN, FLT_TRUE_MIN, FLT_MAX };
+    static const double specials[] = { 0.0,   -0.0, 1.0,   -1.0, INFINITY, -INFINITY,    NAN,
+                                       65504, 6e-8, -3e-5, 1e38, FLT_MIN,  FLT_TRUE_MIN, FLT_MAX };
     uint64_t r = random_next(state);
 
     if (r % 16 == 0)

@@ -46,10 +46,10 @@ bool under_address_sanitizer(void);
 
 int rank_failed(const char *file, int line, const muster_group *group, const char *what);
 
-#define RANK_CHECK(group, condition)                                                               \
-    do {                                                                                           \
-        if (!(condition))                                                                          \
-            return rank_failed(__FILE__, __LINE__, group, #condition);                             \
+#define RANK_CHECK(group, condition)                                                                         \
+    do {                                                                                                     \
+        if (!(condition))                                                                                    \
+            return rank_failed(__FILE__, __LINE__, group, #condition);                                       \
     } while (0)
 
 #define RANK_OK(group, call) RANK_CHECK(group, (call) == MUSTER_OK)

@@ -17,7 +17,8 @@ END_TEST
 
 START_TEST(test_bytes)
 {
-    static const char *const bad[] = { "", "k", "1q", "-1", "1kk", "18446744073709551616", "99999999999G", " 1" };
+    static const char *const bad[] = { "",  "k", "1q", "-1", "1kk", "18446744073709551616", "99999999999G",
+                                       " 1" };
     size_t bytes = 0;
 
     ck_assert(mst_config_bytes("4096", &bytes) && bytes == 4096);

@@ -24,7 +24,8 @@ START_TEST(test_half_conversions_match_the_reference)
         ck_assert_msg(isnan(wanted) ? isnan(f16) : (double)f16 == wanted && !signbit(f16) == !signbit(wanted),
                       "float16 %04x widens to %g, not %g", half, (double)f16, wanted);
         wanted = oracle_of_half((uint16_t)half, MUSTER_BFLOAT16);
-        ck_assert_msg(isnan(wanted) ? isnan(bf16) : (double)bf16 == wanted && !signbit(bf16) == !signbit(wanted),
+        ck_assert_msg(isnan(wanted) ? isnan(bf16)
+                                    : (double)bf16 == wanted && !signbit(bf16) == !signbit(wanted),
                       "bfloat16 %04x widens to %g, not %g", half, (double)bf16, wanted);
         if (!isnan(f16))
             ck_assert_uint_eq(mst_float16_of_float(f16), half);
@@ -43,7 +44,8 @@ static void check_rounding(muster_dtype dtype, uint16_t (*narrow)(float))
 
         if (isnan(a) || isnan(b))
             continue;
-        float around[] = { nextafterf(tie, -INFINITY), tie, nextafterf(tie, INFINITY), nextafterf((float)a, INFINITY) };
+        float around[] = { nextafterf(tie, -INFINITY), tie, nextafterf(tie, INFINITY),
+                           nextafterf((float)a, INFINITY) };
         for (int i = 0; i < 4; i++)
             ck_assert_msg(narrow(around[i]) == oracle_to_half(around[i], dtype),
                           "%s: %a rounds to %04x, not %04x", muster_dtype_name(dtype), (double)around[i],
@@ -98,7 +100,8 @@ static void check_case(fold_case c)
 
             for (int s = 0; s < n; s++) {
                 sources[s] = memory[s] + (k * 13 + (size_t)s * 7) % 64; /* any alignment */
-                fill_elements(memory[s] + (k * 13 + (size_t)s * 7) % 64, counts[k], c.dtype, k * 100 + (size_t)s);
+                fill_elements(memory[s] + (k * 13 + (size_t)s * 7) % 64, counts[k], c.dtype,
+                              k * 100 + (size_t)s);
             }
             check_fold(c, sources, n, counts[k], memory[SOURCES] + k % 64, memory[SOURCES + 1]);
         }
@@ -169,8 +172,9 @@ static void check_specials(const mst_kernels *kernels, muster_op op)
             second[at] = special_bits[pair % SPECIALS];
             kernels->fold[MUSTER_FLOAT32][op](out, sources, 2, 37);
             mst_kernels_find("scalar")->fold[MUSTER_FLOAT32][op](scalar, sources, 2, 37);
-            ck_assert_msg(memcmp(out, scalar, 37 * 4) == 0, "%s: op %d of %08x and %08x at %zu: %08x, scalar %08x",
-                          kernels->isa, op, first[at], second[at], at, out[at], scalar[at]);
+            ck_assert_msg(memcmp(out, scalar, 37 * 4) == 0,
+                          "%s: op %d of %08x and %08x at %zu: %08x, scalar %08x", kernels->isa, op, first[at],
+                          second[at], at, out[at], scalar[at]);
         }
 }
 

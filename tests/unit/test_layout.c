@@ -11,11 +11,13 @@
 
 #include "tests/harness/ranks.h"
 
+/* clang-format off */
 #define FIELD(type, field)                                                                         \
     {                                                                                              \
         #type, #field, offsetof(type, field), sizeof(((type *)0)->field)                           \
     }
 
+/* clang-format on */
 static const struct row {
     const char *type, *field;
     size_t offset, bytes;
@@ -126,7 +128,8 @@ START_TEST(test_every_field_has_a_row)
             continue;
         if (line[0] == '}')
             type[0] = '\0';
-        if (type[0] && strcmp(type, "mst_geometry") != 0 && strstr(line, ";") && line[4] != '/' && line[5] != '*')
+        if (type[0] && strcmp(type, "mst_geometry") != 0 && strstr(line, ";") && line[4] != '/' &&
+            line[5] != '*')
             fields++;
     }
     ck_assert_uint_eq(fields, ROWS);
@@ -137,13 +140,14 @@ END_TEST
 START_TEST(test_regions_do_not_overlap)
 {
     for (uint32_t size = 1; size <= MST_RANKS_MAX; size = size * 2 + 1) {
-        mst_geometry geometry = { NULL, mst_layout_arena_bytes(size, MST_REGION_BYTES_MIN), MST_REGION_BYTES_MIN,
-                                  65536, size };
+        mst_geometry geometry = { NULL, mst_layout_arena_bytes(size, MST_REGION_BYTES_MIN),
+                                  MST_REGION_BYTES_MIN, 65536, size };
 
         ck_assert_uint_ge(mst_layout_cell_offset(&geometry, 0, 0),
                           MST_ENTRIES_OFFSET + size * sizeof(mst_rank_entry));
         for (uint32_t rank = 0; rank < size; rank++) {
-            uint64_t begin = mst_layout_heap_begin(&geometry, rank), end = mst_layout_heap_end(&geometry, rank);
+            uint64_t begin = mst_layout_heap_begin(&geometry, rank),
+                     end = mst_layout_heap_end(&geometry, rank);
 
             ck_assert_uint_eq(mst_layout_cell_offset(&geometry, rank, MST_CELLS_MAX), begin);
             ck_assert_uint_eq(end, rank + 1 < size ? mst_layout_cell_offset(&geometry, rank + 1, 0)

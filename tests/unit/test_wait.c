@@ -35,8 +35,9 @@ static void count_tick(void *arg, int peer)
 static void set_up(bench *bench)
 {
     memset(bench, 0, sizeof *bench);
-    bench->waiter = (mst_waiter){ .policy = { 0, 100000 }, .poison = &bench->poison, .tick = count_tick,
-                                  .tick_arg = bench };
+    bench->waiter = (mst_waiter){
+        .policy = { 0, 100000 }, .poison = &bench->poison, .tick = count_tick, .tick_arg = bench
+    };
 }
 
 static void *wait_for_one(void *arg)
