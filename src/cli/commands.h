@@ -5,6 +5,7 @@
 #define EXIT_USAGE 2
 
 int command_run(int argc, char **argv);
+int command_bench(int argc, char **argv);
 
 /* Says on stderr what was wrong and where help is; returns EXIT_USAGE. */
 int usage_error(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -13,7 +13,8 @@ static const char help[] =
     "\n"
     "usage:\n"
     "  muster run -n N [options] [--] COMMAND [ARGS...]   start N ranks of a command\n"
-    "  muster run --help                                  its options\n"
+    "  muster bench [options] [OPERATION...]              measure operations on this machine\n"
+    "  muster run --help, muster bench --help             their options\n"
     "  muster --version\n"
     "  muster --help\n"
     "\n"
@@ -37,12 +38,14 @@ int main(int argc, char **argv)
     const char *name = argc > 1 ? argv[1] : "--help";
 
     if (argc < 2)
-        return usage_error(NULL, "no subcommand; expected run");
+        return usage_error(NULL, "no subcommand; expected run or bench");
     if (strcmp(name, "run") == 0)
         return command_run(argc - 1, argv + 1);
+    if (strcmp(name, "bench") == 0)
+        return command_bench(argc - 1, argv + 1);
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0)
         return fputs(help, stdout) < 0 || fflush(stdout) ? EXIT_FAILURE : EXIT_SUCCESS;
     if (strcmp(name, "--version") == 0 || strcmp(name, "version") == 0)
         return printf("muster %s\n", muster_version()) < 0 || fflush(stdout) ? EXIT_FAILURE : EXIT_SUCCESS;
-    return usage_error(NULL, "\"%s\" is no subcommand; expected run", name);
+    return usage_error(NULL, "\"%s\" is no subcommand; expected run or bench", name);
 }

@@ -1,0 +1,47 @@
+#!/bin/sh
+# `muster bench`: every operation gives right results on private and arena buffers, bad options are
+# refused in words, and the JSON is JSON. No time is looked at.
+set -u
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+failures=0 checks=0
+
+expect() { # expect STATUS WORDS COMMAND...: WORDS on stdout or stderr
+    wanted=$1 words=$2
+    shift 2
+    checks=$((checks + 1))
+    timeout 120 "$@" >"$work/out" 2>&1
+    status=$?
+    if [ $status -ne "$wanted" ] || ! grep -q -- "$words" "$work/out"; then
+        echo "FAILED: $*: status $status; expected $wanted and \"$words\""
+        sed 's/^/    /' "$work/out"
+        failures=$((failures + 1))
+    fi
+}
+
+all="all_sum all_gather sum_scatter broadcast reduce gather scatter all_to_all sendrecv ping_pong barrier"
+bench="$MUSTER_COMMAND bench"
+expect 0 "usage: muster bench" $bench --help
+expect 2 "no operation" $bench all_the_things
+expect 2 "no size" $bench -e lots
+expect 2 "above the last" $bench -b 1M -e 4
+expect 2 "expected bool, int8" $bench -d float24
+expect 2 "expected sum" $bench -o average
+expect 2 "needs 2 ranks" $bench -n 1 sendrecv
+expect 2 "2 or more" $bench -f 1
+for n in 2 3 8; do
+    for buffers in "" --arena "--in-place" "--arena --in-place"; do
+        expect 0 "every result was right" $bench --check -n $n -e 1M $buffers $all
+    done
+done
+expect 0 "every result was right" $bench --check -n 1 -e 64K all_sum all_gather barrier
+for dtype in bool int8 int64 float16 bfloat16 float64 complex64; do
+    expect 0 "every result was right" $bench --check -n 4 -b 64 -e 64K -d $dtype -o prod all_reduce sum_scatter
+done
+expect 0 '"wrong": 0' $bench --check --json -e 4K all_sum barrier
+cp "$work/out" "$work/json"
+if command -v python3 >/dev/null; then
+    expect 0 right python3 -c 'import json, sys; json.load(open(sys.argv[1])); print("right")' "$work/json"
+fi
+echo "muster bench: checks: $checks, failures: $failures"
+[ "$failures" -eq 0 ]
