@@ -1,11 +1,12 @@
 #!/bin/sh
 # `muster run` from outside: exit statuses, prefixes, signals, timeouts, and that nothing is left
-# behind whatever dies. Uses MUSTER_COMMAND and MUSTER_EXAMPLES; ends with the number of failures.
+# behind whatever dies. Uses MUSTER_COMMAND and MUSTER_EXAMPLES; ends with its counts.
 set -u
 run="$MUSTER_COMMAND run"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 failures=0
+checks=0
 
 fail() {
     echo "FAILED: $*"
@@ -17,6 +18,7 @@ fail() {
 expect() {
     wanted=$1 words=$2
     shift 2
+    checks=$((checks + 1))
     timeout 60 "$@" >"$work/out" 2>"$work/err" </dev/null
     status=$?
     [ "$status" -eq "$wanted" ] || fail "$*: status $status, not $wanted"
@@ -116,5 +118,5 @@ wait
 expect 1 "MUSTER_ARENA is not" env MUSTER_RANK=0 "$MUSTER_EXAMPLES/hello"
 [ -z "$(ls /dev/shm | grep muster-test-run)" ] || fail "a name was left in /dev/shm"
 
-echo "$failures failures"
+echo "muster run: checks: $checks, failures: $failures"
 [ "$failures" -eq 0 ]
