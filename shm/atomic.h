@@ -4,8 +4,8 @@
  * docs/MEMORY_MODEL.md pairs the two ends.
  *
  * There are no fences here on purpose: ThreadSanitizer does not see them. Where store-then-load
- * must not be reordered (a waker looks for sleepers, a sleeper looks again), both sides use _sc
- * read-modify-writes and loads, which on x86-64 cost what a fence costs.
+ * must not be reordered (a waker looks for sleepers, a sleeper looks again), read-modify-writes do
+ * it; docs/MEMORY_MODEL.md says how.
  */
 #ifndef MST_ATOMIC_H
 #define MST_ATOMIC_H

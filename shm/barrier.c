@@ -2,6 +2,10 @@
 #include "shm/barrier.h"
 
 #include "shm/atomic.h"
+#include "shm/os.h"
+
+#define QUICK_LOOKS 96   /* before sleepers are looked for: some 2 us */
+#define RELAXED_LOOKS 64 /* of these, the ones with a pause, of some 30 ns */
 
 void mst_lane_init(mst_lane *lane, mst_subarena *subarena, mst_lane_kind kind, int64_t timeout_ns,
                    void (*tick)(void *arg, int peer), void *tick_arg)
@@ -22,48 +26,94 @@ void mst_lane_begin(mst_lane *lane)
     lane->waiter.deadline_ns = 0;
 }
 
-static mst_signal *signal_of(const mst_lane *lane, int rank)
+static mst_lane_lines *lines_of(const mst_lane *lane, int rank)
 {
     mst_cell *cell = lane->subarena->cells[rank];
 
     return lane->kind == MST_LANE_STEPS ? &cell->steps : &cell->splits;
 }
 
+mst_arrival *mst_lane_next(const mst_lane *lane)
+{
+    return &lines_of(lane, lane->subarena->rank)->arrivals[(lane->step + 1) & 1];
+}
+
+const mst_arrival *mst_lane_arrival(const mst_lane *lane, int rank)
+{
+    return &lines_of(lane, rank)->arrivals[lane->step & 1];
+}
+
 bool mst_lane_has_arrived(const mst_lane *lane, int rank)
 {
-    return mst_signal_reached(signal_of(lane, rank), lane->step); /* E2, E3 */
+    return mst_count_reached(&mst_lane_arrival(lane, rank)->word, lane->step); /* E2, E3 */
+}
+
+/* Each rank begins with its neighbour, so that not all look at rank 0's line first. */
+static int neighbour(const mst_lane *lane, int distance)
+{
+    int rank = lane->subarena->rank + distance;
+
+    return rank < lane->subarena->size ? rank : rank - lane->subarena->size;
+}
+
+/* Whether all have come within the time of a few line transfers. */
+static bool all_come_at_once(const mst_lane *lane)
+{
+    int size = lane->subarena->size;
+    int looks = QUICK_LOOKS;
+
+    for (int i = 1; i < size; i++) {
+        const mst_arrival *line = mst_lane_arrival(lane, neighbour(lane, i));
+
+        while (!mst_count_reached(&line->word, lane->step)) { /* E2, E3 */
+            if (--looks < 0)
+                return false;
+            if (looks < RELAXED_LOOKS)
+                mst_os_relax();
+        }
+    }
+    return true;
 }
 
 typedef struct arrival {
-    const mst_signal *signal;
-    uint32_t step;
+    const mst_lane *lane;
+    int rank;
 } arrival;
 
 static bool has_come(const void *arg)
 {
     const arrival *awaited = arg;
 
-    return mst_signal_reached(awaited->signal, awaited->step); /* E2, E3 */
+    return mst_lane_has_arrived(awaited->lane, awaited->rank); /* E2, E3 */
 }
 
-mst_wait_result mst_lane_step(mst_lane *lane, int *missing)
+static mst_wait_result wait_for_all(mst_lane *lane, int *missing)
 {
-    int size = lane->subarena->size;
-    int self = lane->subarena->rank;
+    for (int i = 1; i < lane->subarena->size; i++) {
+        int rank = neighbour(lane, i);
+        mst_lane_lines *lines = lines_of(lane, rank);
+        mst_parking parking = { &lines->arrivals[lane->step & 1].word, &lines->sleepers };
+        arrival awaited = { lane, rank };
 
-    lane->step++;
-    mst_signal_raise(signal_of(lane, self)); /* E2, E3 */
-    /* Each rank begins with its neighbour, so that not all look at rank 0's line first. */
-    for (int i = 1; i < size; i++) {
-        int rank = self + i < size ? self + i : self + i - size;
-        mst_signal *signal = signal_of(lane, rank);
-        arrival awaited = { signal, lane->step };
-
-        mst_wait_result result = mst_wait_until(&lane->waiter, signal, has_come, &awaited, rank);
+        mst_wait_result result = mst_wait_until(&lane->waiter, parking, has_come, &awaited, rank);
         if (result != MST_WAIT_READY) {
             *missing = rank;
             return result;
         }
     }
     return MST_WAIT_READY;
+}
+
+mst_wait_result mst_lane_step(mst_lane *lane, int *missing)
+{
+    mst_lane_lines *own = lines_of(lane, lane->subarena->rank);
+    mst_arrival *arrival = mst_lane_next(lane);
+
+    lane->step++;
+    mst_store32_rel(&arrival->word, 2 * lane->step); /* E2, E3: publishes what came before */
+    /* Sleepers are looked for when the peers' lines have been, unless the peers need this CPU: the
+     * look waits until the store above is out, which is time to spend on the peers' lines. */
+    bool complete = lane->waiter.policy.spin_ns > 0 && all_come_at_once(lane);
+    mst_wake((mst_parking){ &arrival->word, &own->sleepers });
+    return complete ? MST_WAIT_READY : wait_for_all(lane, missing);
 }

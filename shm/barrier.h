@@ -1,14 +1,16 @@
 /*
  * Steps: the one synchronisation that collectives are made of.
  *
- * Every member raises its own signal once per step and waits until every other member's has come as
- * far. No counter is ever reset and no word has two writers, so a fast rank may be a step ahead
- * without harm. A step costs one line transfer per peer and no system call unless someone sleeps.
+ * Every member has two arrival lines per lane and uses them in turn. It writes what the others should
+ * read (a request and a small payload in the line itself, larger things elsewhere), then the number of
+ * the step, and waits until every other member's line has that number. No counter is ever reset and
+ * no line has two writers (but for the poison bit), so a fast rank may be a step ahead without harm. A
+ * step costs one line transfer per peer and no system call unless someone sleeps.
  *
- * What makes it enough for double-buffered memory: whatever a member wrote before it arrived at step
- * s is seen by all after they have waited for s (E2), and whoever has waited for step s + 1 knows
- * that all have finished what they did after step s. Memory used at step s may be written again
- * for step s + 2.
+ * What makes two lines, and double-buffered memory in general, enough: whatever a member wrote before
+ * it arrived at step s is seen by all after they have waited for s (E2), and whoever has waited for
+ * step s + 1 knows that all have finished what they did after step s. Memory used at step s may be
+ * written again for step s + 2.
  *
  * A group has two lanes, so that one thread can split while another is in a collective.
  */
@@ -31,6 +33,12 @@ void mst_lane_init(mst_lane *lane, mst_subarena *subarena, mst_lane_kind kind, i
 
 /* A new operation begins: its deadline counts from its first slow wait. */
 void mst_lane_begin(mst_lane *lane);
+
+/* Our line of the next step, to be filled in before arriving. */
+mst_arrival *mst_lane_next(const mst_lane *lane);
+
+/* The line of `rank` at the step that we are at; to be read once all have come. */
+const mst_arrival *mst_lane_arrival(const mst_lane *lane, int rank);
 
 /* Arrives at the next step and waits for all. On failure *missing is a rank that has not come. */
 mst_wait_result mst_lane_step(mst_lane *lane, int *missing);

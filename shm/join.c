@@ -158,7 +158,8 @@ static muster_status gather(mst_attachment *attachment, int64_t deadline_ns)
     uint32_t missing = 0;
 
     mst_wait_result result =
-        mst_wait_until(&waiter, &mst_layout_header(geometry)->arrivals, no_longer_gathering, geometry, -1);
+        mst_wait_until(&waiter, mst_signal_parking(&mst_layout_header(geometry)->arrivals),
+                       no_longer_gathering, geometry, -1);
     gathering found = look_around(geometry, &missing);
     if (found == GATHERED) {
         settle_rendezvous(attachment, MST_RENDEZVOUS_COMPLETE, 0);

@@ -25,12 +25,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MST_LAYOUT_VERSION 1
+#define MST_LAYOUT_VERSION 2
 #define MST_LINE 128   /* two cache lines: neighbours are prefetched in pairs */
 #define MST_PAGE 65536 /* largest page size in use; all big offsets are multiples of it */
 #define MST_RANKS_MAX 1024
 #define MST_CELLS_MAX 4096       /* groups that one rank may be a member of at the same time */
 #define MST_REASON_BYTES 252     /* of a sentence that explains poison */
+#define MST_PAYLOAD_BYTES 112    /* beside an arrival's flag */
 #define MST_CHANNEL_BYTES 131072 /* buffered per pair and direction; a power of two */
 
 #define MST_WORLD_CELL 0 /* every rank's cell in the world, of its first generation */
@@ -48,7 +49,27 @@ typedef struct mst_signal {
     _Atomic uint32_t sleepers;               /* waiters, E9; read by whoever raises the word */
 } mst_signal;
 
-/* What a rank was asked to do, published beside its arrival (E2) so that all can compare. */
+/*
+ * One rank's arrival at a step: a flag, and beside it, so that it comes with the same line, what the
+ * others read first. `word` is 2 x step + a poison bit. Only the owner stores to it; a poisoner sets
+ * the bit to change the word that a sleeper is parked on.
+ */
+typedef struct mst_arrival {
+    alignas(MST_LINE) _Atomic uint32_t word; /* owner: E2, E3; poisoner: E7 */
+    uint32_t reserved;
+    uint64_t request;                         /* owner, before the word: what it was asked to do, in short */
+    unsigned char payload[MST_PAYLOAD_BYTES]; /* owner, before the word: what there is to read, if it fits */
+} mst_arrival;
+
+/* One rank's side of a lane: arrivals at even and odd steps, and who sleeps on them. `sleepers` has a
+ * line of its own, since the owner looks at it after every step and the others read the arrivals. */
+typedef struct mst_lane_lines {
+    mst_arrival arrivals[2];
+    alignas(MST_LINE) _Atomic uint32_t sleepers; /* waiters, E9; read by the owner */
+} mst_lane_lines;
+
+/* All that a rank was asked to do, published by its arrival (E2): for sentences, and for buffers that
+ * are read where they lie. */
 typedef struct mst_call_record {
     uint64_t operation; /* number of the operation in the group */
     uint64_t count;
@@ -78,16 +99,16 @@ typedef struct mst_cell {
     /* 2 x generation + 1 while the rank is in the group, + 0 once it has left (E10). Never comes
      * back to an earlier value, so that a peer's stale look reads as "left". */
     alignas(MST_LINE) _Atomic uint64_t membership;
-    _Atomic uint64_t poison;           /* any member; 0 or the packed reason (poison.h), E7 */
-    _Atomic uint64_t channels;         /* offset of this rank's channel table, 0: has sent nothing, E4 */
-    uint64_t staging_offset;           /* before the rank attaches or splits: E1, E3 */
-    mst_signal steps;                  /* collectives: arrivals at each step, E2 */
-    mst_call_record calls[2];          /* by parity of the operation, E2 */
-    mst_signal splits;                 /* the split lane: arrivals, E3 */
-    mst_split_record split_records[2]; /* by parity of the split, E3 */
-    mst_signal bell;                   /* point to point: senders and receivers wake this rank, E5, E6 */
+    _Atomic uint64_t poison;   /* any member; 0 or the packed reason (poison.h), E7 */
+    _Atomic uint64_t channels; /* offset of this rank's channel table, 0: has sent nothing, E4 */
+    uint64_t staging_offset;   /* before the rank attaches or splits: E1, E3 */
+    mst_lane_lines steps;      /* collectives, E2 */
+    mst_lane_lines splits;     /* splits, E3: the payload is a split record */
+    mst_call_record calls[2];  /* by parity of the operation, E2 */
+    mst_signal bell;           /* point to point: senders and receivers wake this rank, E5, E6 */
     alignas(MST_LINE) uint32_t reason_bytes; /* why this rank poisoned the group: once, before E7 */
     char reason[MST_REASON_BYTES];
+    alignas(MST_LINE) unsigned char reserved[640];
 } mst_cell;
 
 enum { MST_RANK_VACANT, MST_RANK_JOINING, MST_RANK_ATTACHED, MST_RANK_LEFT };
@@ -125,11 +146,13 @@ typedef struct mst_header {
 } mst_header;
 
 static_assert(sizeof(mst_signal) == 128, "a signal has its line to itself");
-static_assert(sizeof(mst_call_record) == 64 && sizeof(mst_split_record) == 64, "two records, one line");
-static_assert(sizeof(mst_cell) == 1024, "cells are a power of two, so that they divide a page");
-static_assert(offsetof(mst_cell, steps) == 128 && offsetof(mst_cell, calls) == 256 &&
-                  offsetof(mst_cell, splits) == 384 && offsetof(mst_cell, split_records) == 512 &&
-                  offsetof(mst_cell, bell) == 640 && offsetof(mst_cell, reason_bytes) == 768,
+static_assert(sizeof(mst_arrival) == MST_LINE && sizeof(mst_lane_lines) == 3 * MST_LINE, "so has an arrival");
+static_assert(sizeof(mst_call_record) == 64 && sizeof(mst_split_record) <= MST_PAYLOAD_BYTES,
+              "one line each");
+static_assert(sizeof(mst_cell) == 2048, "cells are a power of two, so that they divide a page");
+static_assert(offsetof(mst_cell, steps) == 128 && offsetof(mst_cell, splits) == 512 &&
+                  offsetof(mst_cell, calls) == 896 && offsetof(mst_cell, bell) == 1024 &&
+                  offsetof(mst_cell, reason_bytes) == 1152,
               "see docs/LAYOUT.md");
 static_assert(sizeof(mst_rank_entry) == 256 && offsetof(mst_rank_entry, cpus) == 128, "see docs/LAYOUT.md");
 static_assert(sizeof(mst_header) == 384 && offsetof(mst_header, arrivals) == 128 &&

@@ -45,9 +45,11 @@ muster_status mst_poison_status(const mst_poison *poison)
 
 static void alarm_cell(mst_cell *cell)
 {
-    mst_signal_alarm(&cell->steps);
-    mst_signal_alarm(&cell->splits);
-    mst_signal_alarm(&cell->bell);
+    for (int parity = 0; parity < 2; parity++) {
+        mst_alarm(&cell->steps.arrivals[parity].word);
+        mst_alarm(&cell->splits.arrivals[parity].word);
+    }
+    mst_alarm(&cell->bell.word);
 }
 
 void mst_poison_spread(mst_cell *const *cells, int size, const mst_poison *poison)

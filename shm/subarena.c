@@ -17,11 +17,14 @@ static void init_cell(mst_cell *cell, uint64_t membership, uint64_t staging_offs
     mst_store64_rlx(&cell->poison, 0);
     mst_store64_rlx(&cell->channels, 0);
     cell->staging_offset = staging_offset;
-    mst_signal *signals[] = { &cell->steps, &cell->splits, &cell->bell };
-    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) {
-        mst_store32_rlx(&signals[i]->word, 0);
-        mst_store32_rlx(&signals[i]->sleepers, 0);
+    mst_lane_lines *lanes[] = { &cell->steps, &cell->splits };
+    for (size_t i = 0; i < sizeof lanes / sizeof lanes[0]; i++) {
+        mst_store32_rlx(&lanes[i]->arrivals[0].word, 0);
+        mst_store32_rlx(&lanes[i]->arrivals[1].word, 0);
+        mst_store32_rlx(&lanes[i]->sleepers, 0);
     }
+    mst_store32_rlx(&cell->bell.word, 0);
+    mst_store32_rlx(&cell->bell.sleepers, 0);
     cell->reason_bytes = 0;
     mst_store64_rel(&cell->membership, membership); /* E10; peers come here after E1 or E3 */
 }
@@ -33,7 +36,7 @@ static void free_cell(mst_attachment *attachment, uint32_t index)
     pthread_mutex_unlock(&attachment->lock);
 }
 
-/* Cells are committed a page at a time, in order, and never given back: at most 4 MiB per rank. */
+/* Cells are committed a page at a time, in order, and never given back: at most 8 MiB per rank. */
 static muster_status commit_cells(mst_attachment *attachment, uint32_t index)
 {
     const mst_geometry *geometry = &attachment->geometry;

@@ -8,7 +8,9 @@
 #define YIELD_NS (1 * MST_NS_PER_MS)
 #define TICK_FIRST_NS (5 * MST_NS_PER_MS)
 #define TICK_LAST_NS (20 * MST_NS_PER_MS)
-#define SPINS_PER_LOOK_AT_CLOCK 32
+#define SPINS_PER_LOOK_AT_CLOCK 8
+#define SHARED_CPU_YIELDS 2 /* a partner that comes after so few was waiting for our CPU */
+#define SPIN_CUT_MAX 7      /* the spin is halved so many times at most */
 
 mst_wait_policy mst_wait_policy_for(int ranks, int cpus)
 {
@@ -17,7 +19,7 @@ mst_wait_policy mst_wait_policy_for(int ranks, int cpus)
 
 uint32_t mst_signal_raise(mst_signal *signal)
 {
-    uint32_t before = mst_add32_sc(&signal->word, 2); /* E2, E3: publishes what came before */
+    uint32_t before = mst_add32_sc(&signal->word, 2); /* E1: publishes what came before */
 
     if (mst_load32_sc(&signal->sleepers) != 0) /* E9: after the word, so no sleeper is missed */
         mst_os_unpark_all(&signal->word);
@@ -30,17 +32,18 @@ void mst_signal_ring(mst_signal *signal)
         mst_signal_raise(signal);
 }
 
-void mst_signal_alarm(mst_signal *signal)
+void mst_alarm(_Atomic uint32_t *word)
 {
-    mst_or32_sc(&signal->word, 1); /* E7: the sleeper's word changes, so it cannot fall asleep now */
-    mst_os_unpark_all(&signal->word);
+    mst_or32_sc(word, 1); /* E7: the sleeper's word changes, so it cannot fall asleep now */
+    mst_os_unpark_all(word);
 }
 
-bool mst_signal_reached(const mst_signal *signal, uint32_t count)
+void mst_wake(mst_parking parking)
 {
-    uint32_t word = mst_load32_acq(&signal->word); /* E2, E3: acquires what the owner published */
-
-    return (int32_t)((word & ~1U) - (count << 1)) >= 0;
+    /* E9: adds nothing, but comes before or after each sleeper's own add. If after, it sees the sleeper;
+     * if before, the sleeper's add acquires the word that was stored before this. */
+    if (mst_add32_sc(parking.sleepers, 0) != 0)
+        mst_os_unpark_all(parking.word);
 }
 
 static bool poisoned(const mst_waiter *waiter)
@@ -67,38 +70,53 @@ static bool settled(attempt *attempt)
     return true;
 }
 
-static bool spin(attempt *attempt, int64_t until_ns)
+static bool spin_some(attempt *attempt, int64_t began_ns)
 {
+    mst_waiter *waiter = attempt->waiter;
+    int64_t spin_ns = waiter->policy.spin_ns >> waiter->spin_cut;
+
+    if (!waiter->policy.spin_ns)
+        return false;
     do {
         for (int i = 0; i < SPINS_PER_LOOK_AT_CLOCK; i++) {
-            if (settled(attempt))
+            if (settled(attempt)) {
+                waiter->spin_cut -= waiter->spin_cut > 0;
                 return true;
+            }
             mst_os_relax();
         }
-    } while (mst_os_now_ns() < until_ns);
+    } while (mst_os_now_ns() - began_ns < spin_ns);
     return false;
 }
 
-static bool yield(attempt *attempt, int64_t until_ns)
+static bool yield_some(attempt *attempt)
 {
-    do {
-        if (settled(attempt))
+    mst_waiter *waiter = attempt->waiter;
+    int64_t until_ns = mst_os_now_ns() + waiter->policy.yield_ns;
+
+    for (int yields = 0;; yields++) {
+        if (settled(attempt)) {
+            /* The partner came as soon as it got our CPU: spinning had only kept it away. */
+            if (yields > 0 && yields <= SHARED_CPU_YIELDS && waiter->spin_cut < SPIN_CUT_MAX)
+                waiter->spin_cut++;
             return true;
+        }
+        if (mst_os_now_ns() >= until_ns)
+            return false;
         mst_os_yield();
-    } while (mst_os_now_ns() < until_ns);
-    return false;
+    }
 }
 
 /* Sleeps on the signal, with a look for the dead at every tick. */
-static void sleep_on(attempt *attempt, mst_signal *signal, int peer)
+static void sleep_on(attempt *attempt, mst_parking parking, int peer)
 {
     mst_waiter *waiter = attempt->waiter;
     int64_t tick_ns = TICK_FIRST_NS;
     int64_t next_tick_ns = mst_os_now_ns() + tick_ns;
 
-    mst_add32_sc(&signal->sleepers, 1); /* E9: announced before the last look */
+    mst_add32_sc(parking.sleepers, 1); /* E9: announced before the last look */
     for (;;) {
-        uint32_t seen = mst_load32_sc(&signal->word); /* E9: parking fails if it changes after this */
+        uint32_t seen = mst_load32_sc(parking.word); /* E9: parking fails if it changes after this */
         if (settled(attempt))
             break;
         int64_t now_ns = mst_os_now_ns();
@@ -116,12 +134,12 @@ static void sleep_on(attempt *attempt, mst_signal *signal, int peer)
         int64_t until_ns = next_tick_ns;
         if (waiter->deadline_ns && waiter->deadline_ns < until_ns)
             until_ns = waiter->deadline_ns;
-        mst_os_park(&signal->word, seen, until_ns - now_ns);
+        mst_os_park(parking.word, seen, until_ns - now_ns);
     }
-    mst_add32_sc(&signal->sleepers, (uint32_t)-1);
+    mst_add32_sc(parking.sleepers, (uint32_t)-1);
 }
 
-mst_wait_result mst_wait_until(mst_waiter *waiter, mst_signal *signal, bool (*ready)(const void *arg),
+mst_wait_result mst_wait_until(mst_waiter *waiter, mst_parking parking, bool (*ready)(const void *arg),
                                const void *arg, int peer)
 {
     attempt attempt = { waiter, ready, arg, MST_WAIT_READY };
@@ -131,11 +149,11 @@ mst_wait_result mst_wait_until(mst_waiter *waiter, mst_signal *signal, bool (*re
     int64_t began_ns = mst_os_now_ns();
     if (waiter->timeout_ns && !waiter->deadline_ns)
         waiter->deadline_ns = began_ns + waiter->timeout_ns;
-    int64_t spun_ns = began_ns + waiter->policy.spin_ns;
-    if (waiter->policy.spin_ns && spin(&attempt, spun_ns))
+    if (spin_some(&attempt, began_ns))
         return attempt.result;
-    if (!yield(&attempt, spun_ns + waiter->policy.yield_ns))
-        sleep_on(&attempt, signal, peer);
+    if (yield_some(&attempt))
+        return attempt.result;
+    sleep_on(&attempt, parking, peer);
     return attempt.result;
 }
 

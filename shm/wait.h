@@ -9,11 +9,13 @@
  * How it waits is a policy: spin with pause while the partner is likely to answer at once, then
  * yield the CPU a bounded time, then park in the kernel. Where ranks outnumber CPUs there is no
  * spin at all, since a spinning waiter holds the very CPU that its partner needs (4 ms per
- * hand-off, against 1.5 us by yielding).
+ * hand-off, against 1.5 us by yielding). Where there are CPUs enough the kernel may still put two
+ * ranks on one: a waiter whose partner comes as soon as it yields spins less the next time.
  */
 #ifndef MST_WAIT_H
 #define MST_WAIT_H
 
+#include "shm/atomic.h"
 #include "shm/layout.h"
 
 typedef struct mst_wait_policy {
@@ -33,14 +35,42 @@ typedef struct mst_waiter {
     int64_t deadline_ns;               /* absolute, set by that first wait; the operation's begin clears it */
     void (*tick)(void *arg, int peer); /* looks for the dead, may poison; every 5 to 20 ms of sleep */
     void *tick_arg;
+    int spin_cut; /* how often the spin has been halved, since the partner seems to share our CPU */
 } mst_waiter;
 
+/* Where a waiter sleeps: on a word that changes, having said so in `sleepers`. */
+typedef struct mst_parking {
+    _Atomic uint32_t *word;
+    _Atomic uint32_t *sleepers;
+} mst_parking;
+
+static inline mst_parking mst_signal_parking(mst_signal *signal)
+{
+    return (mst_parking){ &signal->word, &signal->sleepers };
+}
+
 /*
- * Waits until ready(arg). Whatever makes it true must also change signal->word, or be followed by
- * mst_signal_ring(signal). `peer` is handed to the tick: the rank waited for, or -1.
+ * Waits until ready(arg). Whatever makes it true must also change the word, or be followed by
+ * mst_signal_ring. `peer` is handed to the tick: the rank waited for, or -1.
  */
-mst_wait_result mst_wait_until(mst_waiter *waiter, mst_signal *signal, bool (*ready)(const void *arg),
+mst_wait_result mst_wait_until(mst_waiter *waiter, mst_parking parking, bool (*ready)(const void *arg),
                                const void *arg, int peer);
+
+/* Wakes those who sleep on the word, if any. The caller has changed it; with a plain release store,
+ * since sleepers are counted by read-modify-writes on both sides (E9). */
+void mst_wake(mst_parking parking);
+
+/* Sets the poison bit and wakes everyone. */
+void mst_alarm(_Atomic uint32_t *word);
+
+/* Whether a word of the form 2 x count + poison has come to `count` or beyond. Acquires what its
+ * owner published with it. */
+static inline bool mst_count_reached(const _Atomic uint32_t *word, uint32_t count)
+{
+    uint32_t now = mst_load32_acq(word); /* E2, E3: acquires what the owner published */
+
+    return (int32_t)((now & ~1U) - (count << 1)) >= 0;
+}
 
 /* Sleeps a moment, for states that nobody can signal, such as a name that does not exist yet. The
  * caller has a deadline of its own. */
@@ -51,11 +81,5 @@ uint32_t mst_signal_raise(mst_signal *signal);
 
 /* Wakes whoever sleeps on the signal to look again; free when nobody does. */
 void mst_signal_ring(mst_signal *signal);
-
-/* Sets the poison bit and wakes everyone. */
-void mst_signal_alarm(mst_signal *signal);
-
-/* Whether the count has come to `count` or beyond. Acquires what its owner published with it. */
-bool mst_signal_reached(const mst_signal *signal, uint32_t count);
 
 #endif

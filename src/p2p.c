@@ -170,7 +170,7 @@ static muster_status run(exchange *exchange)
         muster_status status = progress(exchange);
         if (status != MUSTER_OK || (is_done(&exchange->out) && is_done(&exchange->in)))
             return status;
-        mst_wait_result result = mst_wait_until(waiter, bell, can_go_on, exchange, -1);
+        mst_wait_result result = mst_wait_until(waiter, mst_signal_parking(bell), can_go_on, exchange, -1);
         if (result != MST_WAIT_READY)
             return wait_failed(exchange, result);
     }

@@ -9,6 +9,7 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "shm/error.h"
 #include "src/group.h"
@@ -23,11 +24,6 @@ typedef struct membership {
 static void describe(const muster_group *group, char *text, size_t bytes)
 {
     snprintf(text, bytes, "split #%llu of a group of %d", (unsigned long long)group->split, group->size);
-}
-
-static mst_split_record *record_of(const muster_group *group, int rank)
-{
-    return &group->subarena->cells[rank]->split_records[group->split & 1];
 }
 
 /* Ranks that have not come, as text for a deadline's sentence. */
@@ -45,7 +41,7 @@ static muster_status exchange(muster_group *group, const mst_split_record *own)
 {
     int missing;
 
-    *record_of(group, group->rank) = *own; /* published by E3 */
+    memcpy(mst_lane_next(&group->splits)->payload, own, sizeof *own); /* published by E3 */
     mst_wait_result result = mst_lane_step(&group->splits, &missing);
     if (result != MST_WAIT_READY) {
         char doing[64], late[120];
@@ -55,7 +51,8 @@ static muster_status exchange(muster_group *group, const mst_split_record *own)
         return mst_group_wait_failed(group, result, doing, late);
     }
     for (int rank = 0; rank < group->size; rank++)
-        group->split_records[rank] = *record_of(group, rank); /* E3: read once */
+        memcpy(&group->split_records[rank], mst_lane_arrival(&group->splits, rank)->payload,
+               sizeof(mst_split_record)); /* E3: read once */
     return MUSTER_OK;
 }
 

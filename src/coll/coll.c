@@ -79,21 +79,35 @@ void mst_record_describe(const mst_call_record *record, char *text, size_t bytes
     snprintf(text, bytes, "%s, operation %llu", request, (unsigned long long)record->operation);
 }
 
-static mst_call_record record_of(const mst_call *call)
+/* Field by field, straight into the arena: assembling it elsewhere and copying it in wider pieces would
+ * wait until the stores before it are out, and those go to a line that the peers have. */
+static void fill_record(mst_call_record *record, const mst_call *call)
 {
-    return (mst_call_record){
-        .operation = call->group->operation,
-        .count = call->count,
-        .in_offset = call->in_offset,
-        .out_offset = call->out_offset,
-        .collective = call->collective,
-        .dtype = (uint32_t)call->dtype,
-        .op = shapes[call->collective].reduces ? (uint32_t)call->op : 0,
-        .root = shapes[call->collective].rooted ? call->root : -1,
-    };
+    const shape *shape = &shapes[call->collective];
+
+    record->operation = call->group->operation;
+    record->count = call->count;
+    record->in_offset = call->in_offset;
+    record->out_offset = call->out_offset;
+    record->collective = call->collective;
+    record->dtype = (uint32_t)call->dtype;
+    record->op = shape->reduces ? (uint32_t)call->op : 0;
+    record->root = shape->rooted ? call->root : -1;
 }
 
 /* ---- checking ---- */
+
+/* Everything but the offsets, in one word; a count beyond it is looked up in the record. */
+#define COUNT_PACKED_MAX ((1ULL << 44) - 1)
+
+static uint64_t pack_request(const mst_call *call)
+{
+    const shape *shape = &shapes[call->collective];
+    uint64_t count = call->count < COUNT_PACKED_MAX ? call->count : COUNT_PACKED_MAX;
+    uint64_t root = shape->rooted ? (uint64_t)call->root : 0, op = shape->reduces ? (uint64_t)call->op : 0;
+
+    return (uint64_t)call->collective | (uint64_t)call->dtype << 4 | op << 8 | root << 10 | count << 20;
+}
 
 static size_t blocks_of(const mst_call *call, mst_span span, int rank)
 {
@@ -190,23 +204,40 @@ static uint64_t arena_offset(const mst_call *call, const void *buffer, size_t by
     return mst_layout_heap_at(geometry, attachment->rank, offset, bytes) ? offset : 0;
 }
 
+/* The most that any rank has in such a buffer. */
+static size_t most_bytes_of(const mst_call *call, mst_span span)
+{
+    return bytes_of(call, span, call->root);
+}
+
+/* Decides, alike on every rank, whether data travels beside the flags, by the slots, or not at all. */
+static void choose_places(mst_call *call)
+{
+    const shape *shape = &shapes[call->collective];
+    size_t in_bytes = most_bytes_of(call, shape->in);
+
+    call->in_line = in_bytes <= MST_PAYLOAD_BYTES;
+    call->viewable = in_bytes >= VIEW_BYTES_MIN || most_bytes_of(call, shape->out) >= VIEW_BYTES_MIN;
+    if (call->viewable) {
+        call->in_offset = arena_offset(call, call->in, bytes_of(call, shape->in, call->group->rank));
+        call->out_offset = arena_offset(call, call->out, bytes_of(call, shape->out, call->group->rank));
+    }
+}
+
 /* ---- running ---- */
 
 static muster_status run(mst_call *call)
 {
     const shape *shape = &shapes[call->collective];
     muster_group *group = call->group;
-    size_t in_bytes = bytes_of(call, shape->in, group->rank);
-    size_t out_bytes = bytes_of(call, shape->out, group->rank);
 
     if (group->size == 1) {
-        mst_copy(call->out, call->in, out_bytes);
+        mst_copy(call->out, call->in, bytes_of(call, shape->out, group->rank));
         return MUSTER_OK;
     }
     group->operation++;
     mst_lane_begin(&group->steps);
-    call->in_offset = arena_offset(call, call->in, in_bytes);
-    call->out_offset = arena_offset(call, call->out, out_bytes);
+    choose_places(call);
     /* Nothing to move: what remains is to arrive, wait and compare. */
     return group->transport->collectives[call->count ? call->collective : MST_BARRIER](call);
 }
@@ -232,10 +263,11 @@ muster_status mst_collective_run(mst_call call)
 static muster_status step_failed(mst_call *call, mst_wait_result result)
 {
     muster_group *group = call->group;
-    mst_call_record record = record_of(call);
+    mst_call_record record;
     char doing[120], late[120];
     size_t used = (size_t)snprintf(late, sizeof late, "rank(s)");
 
+    fill_record(&record, call);
     mst_record_describe(&record, doing, sizeof doing);
     for (int rank = 0; rank < group->size && used + 8 < sizeof late; rank++)
         if (!mst_lane_has_arrived(&group->steps, rank))
@@ -275,40 +307,61 @@ static bool plausible(const mst_call *call, int rank, const mst_call_record *rec
             mst_layout_heap_at(geometry, world_rank, record->out_offset, bytes_of(call, shape->out, rank)));
 }
 
+static void copy_records(mst_call *call)
+{
+    muster_group *group = call->group;
+
+    for (int rank = 0; rank < group->size; rank++)
+        group->records[rank] = group->subarena->cells[rank]->calls[group->operation & 1]; /* E2: read once */
+}
+
 /* Every rank compares all with rank 0's, so that every rank finds the same two sides. */
 static muster_status compare_records(mst_call *call)
 {
     muster_group *group = call->group;
-    mst_call_record *records = group->records;
 
-    for (int rank = 0; rank < group->size; rank++)
-        records[rank] = group->subarena->cells[rank]->calls[group->operation & 1]; /* E2: read once */
+    copy_records(call);
     for (int rank = 1; rank < group->size; rank++)
-        if (!same_request(&records[0], &records[rank]))
+        if (!same_request(&group->records[0], &group->records[rank]))
             return mismatch(call, rank);
     for (int rank = 0; rank < group->size; rank++)
-        if (!plausible(call, rank, &records[rank]))
+        if (!plausible(call, rank, &group->records[rank]))
             return mst_group_poison(
                 group, MST_POISON_DAMAGE,
                 "rank %d says that its buffer is outside its region: the arena is damaged", rank);
     return MUSTER_OK;
 }
 
+/* Compares what all were asked to do. In short, from the lines that are here anyway, where that says
+ * everything; else from the records. */
+static muster_status compare_requests(mst_call *call, uint64_t request)
+{
+    bool same = !call->viewable && call->count < COUNT_PACKED_MAX;
+
+    for (int rank = 0; rank < call->group->size && same; rank++)
+        if (rank != call->group->rank) /* our own line is with the peers now */
+            same = mst_lane_arrival(&call->group->steps, rank)->request == request; /* E2: read once */
+    return same ? MUSTER_OK : compare_records(call);
+}
+
 muster_status mst_step(mst_call *call)
 {
     muster_group *group = call->group;
+    uint64_t request = 0;
     int missing;
 
-    if (!call->stepped)
-        group->subarena->cells[group->rank]->calls[group->operation & 1] =
-            record_of(call); /* published by E2 */
+    if (!call->stepped) {
+        request = pack_request(call);
+        mst_lane_next(&group->steps)->request = request; /* both are published by E2 */
+        fill_record(&group->subarena->cells[group->rank]->calls[group->operation & 1], call);
+    }
     mst_wait_result result = mst_lane_step(&group->steps, &missing);
     if (result != MST_WAIT_READY)
         return step_failed(call, result);
     if (call->stepped)
         return MUSTER_OK;
     call->stepped = true;
-    return compare_records(call);
+    return compare_requests(call, request);
 }
 
 /* ---- slots and views ---- */
@@ -320,17 +373,21 @@ size_t mst_slot_bytes(const mst_call *call)
 
 unsigned char *mst_slot(const mst_call *call)
 {
+    if (call->in_line)
+        return mst_lane_next(&call->group->steps)->payload;
     return mst_staging_slot(call->group->subarena, call->group->rank, call->group->steps.step + 1);
 }
 
 const unsigned char *mst_peer_slot(const mst_call *call, int rank)
 {
+    if (call->in_line)
+        return mst_lane_arrival(&call->group->steps, rank)->payload;
     return mst_staging_slot(call->group->subarena, rank, call->group->steps.step);
 }
 
 const unsigned char *mst_view(const mst_call *call, int rank, size_t in_at, size_t slot_at)
 {
-    uint64_t offset = call->group->records[rank].in_offset;
+    uint64_t offset = call->viewable ? call->group->records[rank].in_offset : 0;
 
     if (offset)
         return call->group->subarena->attachment->geometry.base + offset + in_at;
@@ -346,6 +403,8 @@ bool mst_all_inputs_in_arena(const mst_call *call)
 {
     const shape *shape = &shapes[call->collective];
 
+    if (!call->viewable)
+        return false;
     for (int rank = 0; rank < call->group->size; rank++)
         if (blocks_of(call, shape->in, rank) && call->group->records[rank].in_offset == 0)
             return false;
@@ -356,6 +415,8 @@ bool mst_all_outputs_in_arena(const mst_call *call)
 {
     const shape *shape = &shapes[call->collective];
 
+    if (!call->viewable)
+        return false;
     for (int rank = 0; rank < call->group->size; rank++)
         if (blocks_of(call, shape->out, rank) && call->group->records[rank].out_offset == 0)
             return false;
@@ -364,7 +425,7 @@ bool mst_all_outputs_in_arena(const mst_call *call)
 
 muster_status mst_step_if_arena(mst_call *call)
 {
-    for (int rank = 0; rank < call->group->size; rank++)
+    for (int rank = 0; rank < call->group->size && call->viewable; rank++)
         if (call->group->records[rank].in_offset)
             return mst_step(call);
     return MUSTER_OK;

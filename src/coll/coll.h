@@ -52,7 +52,9 @@ typedef struct mst_call {
     size_t element_bytes;
     uint64_t in_offset;  /* non-zero: `in` lies in the arena and peers read it there */
     uint64_t out_offset; /* the same for `out` */
-    bool stepped;        /* the first step is done: the group's records are this operation's */
+    bool in_line;        /* what a rank stages fits beside its arrival's flag */
+    bool viewable;       /* large enough for buffers to be read where they lie: see the records */
+    bool stepped;        /* the first step is done */
 } mst_call;
 
 typedef muster_status (*mst_collective_fn)(mst_call *call);
@@ -78,7 +80,7 @@ void mst_record_describe(const mst_call_record *record, char *text, size_t bytes
 
 /* ---- what the collectives on shared memory are written with ---- */
 
-/* Where this rank puts the bytes of the next step, and how many fit. */
+/* Where this rank puts the bytes of the next step, and how many fit. Tiny ones lie beside the flag. */
 unsigned char *mst_slot(const mst_call *call);
 size_t mst_slot_bytes(const mst_call *call);
 

@@ -21,7 +21,7 @@ typedef struct bench {
 
 static bool one_has_come(const void *arg)
 {
-    return mst_signal_reached(&((const bench *)arg)->signal, 1);
+    return mst_count_reached(&((const bench *)arg)->signal.word, 1);
 }
 
 static void count_tick(void *arg, int peer)
@@ -44,7 +44,8 @@ static void *wait_for_one(void *arg)
 {
     bench *bench = arg;
 
-    bench->result = mst_wait_until(&bench->waiter, &bench->signal, one_has_come, bench, 3);
+    bench->result =
+        mst_wait_until(&bench->waiter, mst_signal_parking(&bench->signal), one_has_come, bench, 3);
     return NULL;
 }
 
@@ -94,7 +95,7 @@ START_TEST(test_an_alarm_wakes_into_poison)
         set_up(&bench);
         pthread_t thread = start_sleeper(&bench);
         mst_store64_rel(&bench.poison, 1);
-        mst_signal_alarm(&bench.signal);
+        mst_alarm(&bench.signal.word);
         pthread_join(thread, NULL);
         ck_assert_int_eq(bench.result, MST_WAIT_POISONED);
     }
@@ -120,11 +121,11 @@ START_TEST(test_counts_wrap)
     mst_signal signal = { 0 };
 
     mst_store32_rel(&signal.word, 0xfffffffe); /* count 2^31 - 1 */
-    ck_assert(mst_signal_reached(&signal, 0x7fffffff));
-    ck_assert(!mst_signal_reached(&signal, 0x80000000));
+    ck_assert(mst_count_reached(&signal.word, 0x7fffffff));
+    ck_assert(!mst_count_reached(&signal.word, 0x80000000));
     mst_signal_raise(&signal); /* to 2^31, which is 0 in 31 bits */
-    ck_assert(mst_signal_reached(&signal, 0x80000000));
-    ck_assert(!mst_signal_reached(&signal, 0x80000001));
+    ck_assert(mst_count_reached(&signal.word, 0x80000000));
+    ck_assert(!mst_count_reached(&signal.word, 0x80000001));
 }
 END_TEST
 
