@@ -196,6 +196,48 @@ START_TEST(test_many_rounds_leak_nothing)
 }
 END_TEST
 
+/* What a group's staging was made of is written to as soon as its peers have left: were they still
+ * reading it, or did the leaving publish nothing, ThreadSanitizer would see a race. */
+static int reuse_staging(muster_group *world, void *arg)
+{
+    enum { BYTES = 16384 };
+    static _Thread_local unsigned char in[BYTES], out[8 * BYTES];
+    int rank = muster_group_rank(world), n = muster_group_size(world);
+    muster_group *solo, *child;
+    void *block;
+
+    (void)arg;
+    RANK_OK(world, muster_group_split(world, rank, -1, &solo));
+    for (int i = 0; i < 300; i++) {
+        memset(in, rank + i, sizeof in);
+        RANK_OK(world, muster_group_split(world, 0, -1, &child));
+        RANK_OK(world, muster_all_gather(in, out, BYTES, MUSTER_UINT8, child));
+        for (int r = 0; r < n; r++)
+            RANK_CHECK(world, out[r * BYTES] == (unsigned char)(r + i) &&
+                                  out[(r + 1) * BYTES - 1] == (unsigned char)(r + i));
+        RANK_OK(world, muster_group_free(child));
+        for (int k = 0; k < 4; k++) {
+            RANK_OK(world, muster_alloc(solo, 65536, &block));
+            memset(block, 0xff, 65536);
+            RANK_OK(world, muster_free(solo, block));
+        }
+    }
+    RANK_OK(world, muster_group_free(solo));
+    return 0;
+}
+
+START_TEST(test_memory_is_reused_only_when_peers_have_left)
+{
+    rank_options options = { .size = 2, .mode = RANKS_AS_THREADS, .staging_bytes = 65536 };
+
+    run_ranks_with(options, reuse_staging, NULL);
+    options.size = 4;
+    run_ranks_with(options, reuse_staging, NULL);
+    options.mode = RANKS_AS_PROCESSES;
+    run_ranks_with(options, reuse_staging, NULL);
+}
+END_TEST
+
 /* At the limit of cells, a clear NO_SPACE on all ranks, and the parent goes on. */
 static int as_many_groups_as_there_can_be(muster_group *world, void *arg)
 {
@@ -235,6 +277,7 @@ int main(void)
     tcase_add_test(tests, test_disjoint_groups_split_at_once);
     tcase_add_test(tests, test_split_beside_collectives);
     tcase_add_test(tests, test_many_rounds_leak_nothing);
+    tcase_add_test(tests, test_memory_is_reused_only_when_peers_have_left);
     tcase_add_test(tests, test_too_many_groups_is_no_space);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
