@@ -77,6 +77,7 @@ muster_status mst_group_attach(const muster_config *config, mst_arena *share, mu
     const mst_kernels *kernels;
     mst_arena *arena = share;
     mst_subarena *subarena;
+    muster_group *group = NULL;
     int64_t deadline_ns = 0;
 
     muster_status status = find_kernels(&kernels);
@@ -89,7 +90,16 @@ muster_status mst_group_attach(const muster_config *config, mst_arena *share, mu
     status = mst_join(arena, config->rank, deadline_ns, &subarena);
     if (status != MUSTER_OK)
         return status;
-    return mst_group_create(subarena, &mst_transport_shm, kernels, config->timeout_ns, world);
+    status = mst_group_create(subarena, &mst_transport_shm, kernels, config->timeout_ns, &group);
+    if (status == MUSTER_OK)
+        status = mst_calibrate(group);
+    if (status == MUSTER_OK)
+        status = mst_config_stream_bytes(&group->tuning.stream_in_bytes);
+    if (status == MUSTER_OK)
+        *world = group;
+    else
+        muster_group_free(group);
+    return status;
 }
 
 muster_status muster_attach(const muster_config *given, muster_group **world)

@@ -136,6 +136,11 @@ static muster_status read_bytes(const char *name, size_t *bytes)
                     text);
 }
 
+muster_status mst_config_stream_bytes(size_t *bytes)
+{
+    return read_bytes("MUSTER_STREAM_BYTES", bytes);
+}
+
 muster_status mst_config_sizes_from_environment(size_t *arena_bytes, size_t *staging_bytes)
 {
     muster_status status = MUSTER_OK;

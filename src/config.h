@@ -26,6 +26,9 @@ bool mst_config_descriptor(const char *arena, int *fd);
 /* MUSTER_ISA, NULL when unset. */
 const char *mst_config_isa(void);
 
+/* MUSTER_STREAM_BYTES, in place of what would be measured; *bytes stays when unset. */
+muster_status mst_config_stream_bytes(size_t *bytes);
+
 /* "2.5" seconds as nanoseconds; false unless the text is a number > 0 and below a century. */
 bool mst_config_seconds(const char *text, int64_t *ns);
 

@@ -17,6 +17,7 @@ static void destroy(muster_group *group)
     mst_channels_destroy(&group->channels);
     free(group->records);
     free(group->sources);
+    free(group->targets);
     free(group->split_records);
     free(group);
 }
@@ -39,9 +40,10 @@ muster_status mst_group_create(mst_subarena *subarena, const struct mst_transpor
     if (group) {
         group->records = calloc(size, sizeof *group->records);
         group->sources = calloc(size, sizeof *group->sources);
+        group->targets = calloc(size + 1, sizeof *group->targets);
         group->split_records = calloc(size, sizeof *group->split_records);
     }
-    if (!group || !group->records || !group->sources || !group->split_records ||
+    if (!group || !group->records || !group->sources || !group->targets || !group->split_records ||
         !mst_channels_init(&group->channels, subarena)) {
         if (group)
             destroy(group);
@@ -51,6 +53,7 @@ muster_status mst_group_create(mst_subarena *subarena, const struct mst_transpor
     group->subarena = subarena;
     group->transport = transport;
     group->kernels = kernels;
+    group->tuning = mst_tuning_for(subarena->size, subarena->attachment->policy.spin_ns == 0);
     group->rank = subarena->rank;
     group->size = subarena->size;
     group->timeout_ns = timeout_ns;

@@ -12,6 +12,7 @@
 #include "shm/barrier.h"
 #include "shm/channel.h"
 #include "src/reduce/reduce.h"
+#include "src/tuning.h"
 
 struct mst_transport;
 
@@ -25,10 +26,17 @@ typedef enum mst_entrance {
 
 #define MST_ENTRANCES 4
 
+/* Where the result of a fold goes, and whether around the cache. */
+typedef struct mst_target {
+    unsigned char *at;
+    bool stream;
+} mst_target;
+
 struct muster_group {
     mst_subarena *subarena;
     const struct mst_transport *transport; /* the only way to the group's collectives */
     const mst_kernels *kernels;
+    mst_tuning tuning;
     int rank;
     int size;
     int64_t timeout_ns;
@@ -42,6 +50,7 @@ struct muster_group {
     uint64_t split;           /* splits entered */
     mst_call_record *records; /* of the operation under way, by rank: private copies */
     const void **sources;     /* by rank, for kernels */
+    mst_target *targets;      /* one more than there are ranks */
     mst_split_record *split_records;
     _Atomic uint32_t reason_taken;         /* our cell's sentence has an author */
     bool (*released)(muster_group *group); /* muster_init's: false while others still use the world */

@@ -133,6 +133,9 @@ static muster_status make_child(muster_group *group, int color, const mst_share 
             mst_share_abandon(attachment, own);
         else
             status = mst_group_create(subarena, group->transport, group->kernels, group->timeout_ns, child);
+        if (status == MUSTER_OK)
+            (*child)->tuning.stream_in_bytes =
+                group->tuning.stream_in_bytes; /* calibrated once, in the world */
     }
     free(members.shares);
     return status;

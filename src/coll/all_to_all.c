@@ -10,13 +10,12 @@ static void copy_own_blocks(const mst_call *call, size_t base, size_t bytes, siz
 {
     size_t block = call->count * call->element_bytes;
     size_t own = (size_t)call->group->rank;
-    unsigned char *out = call->out;
 
     for (int i = 1; i < call->group->size; i++) {
         int rank = (call->group->rank + i) % call->group->size;
 
-        mst_copy(out + (size_t)rank * block + base, mst_view(call, rank, own * block + base, own * staged),
-                 bytes);
+        mst_deliver(call, (size_t)rank * block + base, mst_view(call, rank, own * block + base, own * staged),
+                    bytes);
     }
 }
 
@@ -40,7 +39,7 @@ muster_status mst_coll_all_to_all(mst_call *call)
         copy_own_blocks(call, base, bytes, staged);
         base += bytes;
     } while (base < block);
-    mst_copy((unsigned char *)call->out + own, (const unsigned char *)call->in + own, block);
+    mst_deliver(call, own, (const unsigned char *)call->in + own, block);
     return mst_step_if_arena(call);
 }
 

@@ -11,25 +11,24 @@ muster_status mst_coll_broadcast(mst_call *call)
     size_t all = call->count * call->element_bytes;
     size_t round = mst_slot_bytes(call) / call->element_bytes * call->element_bytes;
     bool is_root = call->group->rank == call->root;
-    unsigned char *out = call->out;
     size_t base = 0;
 
     do {
         size_t bytes = all - base < round ? all - base : round;
 
         if (is_root && !call->in_offset)
-            mst_copy(mst_slot(call), (const unsigned char *)call->in + base, bytes);
+            mst_stage(call, 0, (const unsigned char *)call->in + base, bytes);
         muster_status status = mst_step(call);
         if (status != MUSTER_OK)
             return status;
         if (mst_all_inputs_in_arena(call))
             bytes = all;
         if (!is_root)
-            mst_copy(out + base, mst_view(call, call->root, base, 0), bytes);
+            mst_deliver(call, base, mst_view(call, call->root, base, 0), bytes);
         base += bytes;
     } while (base < all);
     if (is_root)
-        mst_copy(out, call->in, all);
+        mst_deliver(call, 0, call->in, all);
     return mst_step_if_arena(call);
 }
 

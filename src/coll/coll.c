@@ -10,9 +10,6 @@
 #include "src/dtype.h"
 #include "src/partition.h"
 
-/* Below this a copy into the slot is cheaper than the step that reading in place would add. */
-#define VIEW_BYTES_MIN (32 * 1024)
-
 typedef struct shape {
     const char *name;
     mst_span in, out;
@@ -34,6 +31,13 @@ const mst_transport mst_transport_shm = {
 #undef ROW
     },
 };
+
+/* memcpy that allows NULL for nothing, and source == destination. */
+static void copy(void *to, const void *from, size_t bytes)
+{
+    if (bytes && to != from)
+        memcpy(to, from, bytes);
+}
 
 /* ---- what was asked ---- */
 
@@ -199,7 +203,7 @@ static uint64_t arena_offset(const mst_call *call, const void *buffer, size_t by
     const mst_geometry *geometry = &attachment->geometry;
     uint64_t offset = (uint64_t)((uintptr_t)buffer - (uintptr_t)geometry->base);
 
-    if (bytes < VIEW_BYTES_MIN || offset >= geometry->arena_bytes)
+    if (bytes < call->group->tuning.view_bytes_min || offset >= geometry->arena_bytes)
         return 0;
     return mst_layout_heap_at(geometry, attachment->rank, offset, bytes) ? offset : 0;
 }
@@ -214,10 +218,12 @@ static size_t most_bytes_of(const mst_call *call, mst_span span)
 static void choose_places(mst_call *call)
 {
     const shape *shape = &shapes[call->collective];
-    size_t in_bytes = most_bytes_of(call, shape->in);
+    size_t in_bytes = most_bytes_of(call, shape->in), out_bytes = most_bytes_of(call, shape->out);
+    size_t view_bytes_min = call->group->tuning.view_bytes_min;
 
+    call->out_bytes = bytes_of(call, shape->out, call->group->rank);
     call->in_line = in_bytes <= MST_PAYLOAD_BYTES;
-    call->viewable = in_bytes >= VIEW_BYTES_MIN || most_bytes_of(call, shape->out) >= VIEW_BYTES_MIN;
+    call->viewable = in_bytes >= view_bytes_min || out_bytes >= view_bytes_min;
     if (call->viewable) {
         call->in_offset = arena_offset(call, call->in, bytes_of(call, shape->in, call->group->rank));
         call->out_offset = arena_offset(call, call->out, bytes_of(call, shape->out, call->group->rank));
@@ -232,7 +238,7 @@ static muster_status run(mst_call *call)
     muster_group *group = call->group;
 
     if (group->size == 1) {
-        mst_copy(call->out, call->in, bytes_of(call, shape->out, group->rank));
+        copy(call->out, call->in, bytes_of(call, shape->out, group->rank));
         return MUSTER_OK;
     }
     group->operation++;
@@ -423,16 +429,40 @@ bool mst_all_outputs_in_arena(const mst_call *call)
     return true;
 }
 
-muster_status mst_step_if_arena(mst_call *call)
+bool mst_any_input_in_arena(const mst_call *call)
 {
     for (int rank = 0; rank < call->group->size && call->viewable; rank++)
         if (call->group->records[rank].in_offset)
-            return mst_step(call);
-    return MUSTER_OK;
+            return true;
+    return false;
 }
 
-void mst_copy(void *to, const void *from, size_t bytes)
+muster_status mst_step_if_arena(mst_call *call)
 {
-    if (bytes && to != from)
-        memcpy(to, from, bytes);
+    return mst_any_input_in_arena(call) ? mst_step(call) : MUSTER_OK;
+}
+
+void mst_stage(const mst_call *call, size_t at, const void *from, size_t bytes)
+{
+    unsigned char *to = mst_slot(call) + at;
+
+    if (bytes >= call->group->tuning.stream_in_bytes)
+        call->group->kernels->stream(to, from, bytes);
+    else
+        copy(to, from, bytes);
+}
+
+bool mst_streams_out(const mst_call *call)
+{
+    return call->out_bytes >= call->group->tuning.stream_out_bytes && call->in != call->out;
+}
+
+void mst_deliver(const mst_call *call, size_t at, const void *from, size_t bytes)
+{
+    unsigned char *to = (unsigned char *)call->out + at;
+
+    if (mst_streams_out(call) && to != from)
+        call->group->kernels->stream(to, from, bytes);
+    else
+        copy(to, from, bytes);
 }

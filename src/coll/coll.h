@@ -50,6 +50,7 @@ typedef struct mst_call {
     muster_group *group;
     /* filled in by mst_collective_run */
     size_t element_bytes;
+    size_t out_bytes;    /* of this rank's `out` */
     uint64_t in_offset;  /* non-zero: `in` lies in the arena and peers read it there */
     uint64_t out_offset; /* the same for `out` */
     bool in_line;        /* what a rank stages fits beside its arrival's flag */
@@ -71,6 +72,9 @@ extern const mst_transport mst_transport_shm;
 #define DECLARATION(NAME, name, ...) muster_status mst_coll_##name(mst_call *call);
 MST_COLLECTIVES(DECLARATION)
 #undef DECLARATION
+
+/* Measures what the tuning of a new world leaves open (calibrate.c); all ranks do. */
+muster_status mst_calibrate(muster_group *world);
 
 /* Checks, enters, runs, leaves. */
 muster_status mst_collective_run(mst_call call);
@@ -98,13 +102,17 @@ const unsigned char *mst_view(const mst_call *call, int rank, size_t in_at, size
 unsigned char *mst_view_out(const mst_call *call, int rank, size_t out_at); /* only if it is in the arena */
 
 /* Known after the first step, and the same on all ranks. */
+bool mst_any_input_in_arena(const mst_call *call);
 bool mst_all_inputs_in_arena(const mst_call *call);
 bool mst_all_outputs_in_arena(const mst_call *call);
 
 /* The last step of a call that read inputs in the arena: nobody may still be reading when it returns. */
 muster_status mst_step_if_arena(mst_call *call);
 
-/* memcpy that allows NULL for nothing, and source == destination. */
-void mst_copy(void *to, const void *from, size_t bytes);
+/* Copies into our slot at byte `at`, or into `out`: around the cache where that is faster for whoever
+ * reads it next. */
+void mst_stage(const mst_call *call, size_t at, const void *from, size_t bytes);
+void mst_deliver(const mst_call *call, size_t at, const void *from, size_t bytes);
+bool mst_streams_out(const mst_call *call); /* whether mst_deliver goes around the cache */
 
 #endif

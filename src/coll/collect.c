@@ -9,12 +9,11 @@
 static void copy_blocks(const mst_call *call, size_t base, size_t bytes)
 {
     size_t block = call->count * call->element_bytes;
-    unsigned char *out = call->out;
 
     for (int i = 1; i < call->group->size; i++) {
         int rank = (call->group->rank + i) % call->group->size;
 
-        mst_copy(out + (size_t)rank * block + base, mst_view(call, rank, base, 0), bytes);
+        mst_deliver(call, (size_t)rank * block + base, mst_view(call, rank, base, 0), bytes);
     }
 }
 
@@ -28,7 +27,7 @@ muster_status mst_collect_blocks(mst_call *call, bool receives)
         size_t bytes = block - base < round ? block - base : round;
 
         if (!call->in_offset)
-            mst_copy(mst_slot(call), (const unsigned char *)call->in + base, bytes);
+            mst_stage(call, 0, (const unsigned char *)call->in + base, bytes);
         muster_status status = mst_step(call);
         if (status != MUSTER_OK)
             return status;
@@ -39,6 +38,6 @@ muster_status mst_collect_blocks(mst_call *call, bool receives)
         base += bytes;
     } while (base < block);
     if (receives)
-        mst_copy((unsigned char *)call->out + (size_t)call->group->rank * block, call->in, block);
+        mst_deliver(call, (size_t)call->group->rank * block, call->in, block);
     return mst_step_if_arena(call);
 }

@@ -15,5 +15,5 @@ void mst_deal_stage(const mst_call *call, size_t base, size_t bytes)
         return;
     for (int rank = 0; rank < call->group->size; rank++)
         if (rank != call->group->rank)
-            mst_copy(mst_slot(call) + (size_t)rank * bytes, in + (size_t)rank * block + base, bytes);
+            mst_stage(call, (size_t)rank * bytes, in + (size_t)rank * block + base, bytes);
 }

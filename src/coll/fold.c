@@ -1,63 +1,29 @@
 /*
- * The reduction of all inputs, for all_reduce and reduce. N bytes, p ranks; three ways, the same bits:
+ * The reduction of all inputs, for all_reduce and reduce. N bytes, p ranks; in rounds that fit a slot,
+ * three ways, the same bits:
  *
- *   one step      Everyone stages its input; after one step every receiver folds all of them, with
- *                 its own operand straight from the user's memory. One synchronisation,
- *                 (p + 3) N bytes of traffic per rank: best while a synchronisation costs more than
- *                 the copying.
- *   slices        Reduce-scatter, then all-gather, over staging in rounds that fit a slot: each rank
- *                 folds its slice of the round and stages the result, receivers copy all slices.
- *                 Two synchronisations per round, about (5 + 1/p) N bytes.
+ *   whole         Everyone stages its piece; after one step every receiver folds all of them, with its
+ *                 own operand straight from the user's memory. One synchronisation per round, (p + 3) N
+ *                 bytes of traffic per rank: best while a synchronisation costs more than the copying,
+ *                 and for two ranks always.
+ *   slices        Reduce-scatter, then all-gather: each rank folds its slice of the round and stages
+ *                 the result, receivers copy the other slices. Two synchronisations per round,
+ *                 (5 - 2/p) N bytes.
  *   in the arena  Inputs and outputs of all ranks lie in the arena: each rank folds its slice of the
- *                 whole from where the inputs lie into its own output, then copies the other slices
- *                 from where they were written. Three synchronisations, no staging. In place is
- *                 safe: nobody but rank r reads or writes slice r before the second step, and after
- *                 it nobody reads inputs.
+ *                 whole from where the inputs lie, and writes it into every output. Two
+ *                 synchronisations in all, 2 N bytes, the least there can be. In place is safe: nobody
+ *                 but rank r reads or writes slice r.
+ *
+ * Where some inputs lie in the arena they are read there, by slices: the second step of a round then
+ * says that nobody reads them any more.
  */
+#include <string.h>
+
 #include "src/coll/patterns.h"
 #include "src/partition.h"
 
 #define LINE_BYTES 64
-
-/* Largest input, in bytes, that goes in one step. Data, measured; it changes speed, never bits. */
-static const struct {
-    int ranks_max;
-    size_t bytes_max;
-} one_step_limits[] = {
-    { 2, 64 * 1024 },
-    { 4, 16 * 1024 },
-    { 16, 8 * 1024 },
-    { MST_RANKS_MAX, 2 * 1024 },
-};
-
-static size_t one_step_bytes_max(const mst_call *call)
-{
-    size_t slot = mst_slot_bytes(call);
-    int i = 0;
-
-    while (call->group->size > one_step_limits[i].ranks_max)
-        i++;
-    return one_step_limits[i].bytes_max < slot ? one_step_limits[i].bytes_max : slot;
-}
-
-static void fold(const mst_call *call, void *to, size_t count)
-{
-    call->group->kernels->fold[call->dtype][call->op](to, call->group->sources, call->group->size, count);
-}
-
-static muster_status fold_in_one_step(mst_call *call, bool receives)
-{
-    muster_group *group = call->group;
-
-    mst_copy(mst_slot(call), call->in, call->count * call->element_bytes);
-    muster_status status = mst_step(call);
-    if (status != MUSTER_OK || !receives)
-        return status;
-    for (int rank = 0; rank < group->size; rank++)
-        group->sources[rank] = rank == group->rank ? call->in : mst_peer_slot(call, rank);
-    fold(call, call->out, call->count);
-    return MUSTER_OK;
-}
+#define BLOCK_BYTES 4096 /* what is folded at a time into a block of our cache */
 
 static mst_slice slice_of(const mst_call *call, size_t count, int rank)
 {
@@ -66,90 +32,140 @@ static mst_slice slice_of(const mst_call *call, size_t count, int rank)
     return (mst_slice){ slice.begin * call->element_bytes, slice.count * call->element_bytes };
 }
 
-static muster_status fold_in_arena(mst_call *call)
+/* Folds the group's `sources` straight into one place. */
+static void fold_into(const mst_call *call, void *to, size_t bytes)
+{
+    call->group->kernels->fold[call->dtype][call->op](to, call->group->sources, call->group->size,
+                                                      bytes / call->element_bytes);
+}
+
+/* Folds the group's `sources` into its first `target_count` targets, by way of a block in the cache:
+ * each source is read once, and a target may be written around the cache. Moves the pointers on. */
+static void fold_into_targets(const mst_call *call, int target_count, size_t bytes)
 {
     muster_group *group = call->group;
-    mst_slice own = slice_of(call, call->count, group->rank);
-    unsigned char *out = call->out;
+    _Alignas(LINE_BYTES) unsigned char block[BLOCK_BYTES];
+
+    while (bytes > 0) {
+        size_t now = bytes < BLOCK_BYTES ? bytes : BLOCK_BYTES;
+
+        fold_into(call, block, now);
+        for (int t = 0; t < target_count; t++) {
+            if (group->targets[t].stream)
+                group->kernels->stream(group->targets[t].at, block, now);
+            else
+                memcpy(group->targets[t].at, block, now);
+            group->targets[t].at += now;
+        }
+        for (int s = 0; s < group->size; s++)
+            group->sources[s] = (const unsigned char *)group->sources[s] + now;
+        bytes -= now;
+    }
+}
+
+/* ---- whole ---- */
+
+static void fold_whole(const mst_call *call, size_t base, size_t bytes)
+{
+    muster_group *group = call->group;
+    unsigned char *out = (unsigned char *)call->out + base;
 
     for (int rank = 0; rank < group->size; rank++)
-        group->sources[rank] = mst_view(call, rank, own.begin, 0);
-    fold(call, out + own.begin, own.count / call->element_bytes);
-    muster_status status = mst_step(call);
-    if (status != MUSTER_OK)
-        return status;
-    for (int i = 1; i < group->size; i++) {
-        int rank = (group->rank + i) % group->size;
-        mst_slice slice = slice_of(call, call->count, rank);
-
-        mst_copy(out + slice.begin, mst_view_out(call, rank, slice.begin), slice.count);
-    }
-    return mst_step(call);
+        group->sources[rank] =
+            rank == group->rank ? (const unsigned char *)call->in + base : mst_peer_slot(call, rank);
+    fold_into(call, out, bytes);
 }
+
+/* ---- slices ---- */
 
 /* Everything of the round but our own slice, which nobody else reads. */
-static void stage_others_slices(const mst_call *call, const unsigned char *in, size_t bytes, mst_slice own)
+static void stage_others_slices(const mst_call *call, size_t base, size_t bytes, mst_slice own)
 {
-    unsigned char *slot = mst_slot(call);
+    const unsigned char *in = (const unsigned char *)call->in + base;
     size_t end = own.begin + own.count;
 
-    mst_copy(slot, in, own.begin);
-    mst_copy(slot + end, in + end, bytes - end);
+    mst_stage(call, 0, in, own.begin);
+    mst_stage(call, end, in + end, bytes - end);
 }
 
-/* Folds our slice of the round that begins at byte `base` into the slot of the next step. */
-static void fold_own_slice(const mst_call *call, size_t base, mst_slice own)
+/* Folds our slice of the round into the slot of the next step and, where it is wanted, the result. */
+static void fold_own_slice(const mst_call *call, size_t base, mst_slice own, bool receives)
 {
     muster_group *group = call->group;
 
     for (int rank = 0; rank < group->size; rank++)
         group->sources[rank] = rank == group->rank ? (const unsigned char *)call->in + base + own.begin
                                                    : mst_view(call, rank, base + own.begin, own.begin);
-    fold(call, mst_slot(call) + own.begin, own.count / call->element_bytes);
+    group->targets[0] =
+        (mst_target){ mst_slot(call) + own.begin, own.count >= group->tuning.stream_in_bytes };
+    if (receives)
+        group->targets[1] =
+            (mst_target){ (unsigned char *)call->out + base + own.begin, mst_streams_out(call) };
+    fold_into_targets(call, receives ? 2 : 1, own.count);
 }
 
-static void copy_all_slices(const mst_call *call, size_t base, size_t count)
+static void copy_others_slices(const mst_call *call, size_t base, size_t count)
 {
-    for (int i = 0; i < call->group->size; i++) {
+    for (int i = 1; i < call->group->size; i++) {
         int rank = (call->group->rank + i) % call->group->size;
         mst_slice slice = slice_of(call, count, rank);
 
-        mst_copy((unsigned char *)call->out + base + slice.begin, mst_peer_slot(call, rank) + slice.begin,
-                 slice.count);
+        mst_deliver(call, base + slice.begin, mst_peer_slot(call, rank) + slice.begin, slice.count);
     }
 }
 
-static muster_status fold_by_slices(mst_call *call, bool receives)
+/* ---- in the arena ---- */
+
+static muster_status fold_in_arena(mst_call *call)
 {
-    size_t round = mst_slot_bytes(call) / call->element_bytes;
-    muster_status status = MUSTER_OK;
+    muster_group *group = call->group;
+    mst_slice own = slice_of(call, call->count, group->rank);
 
-    for (size_t done = 0; done < call->count && status == MUSTER_OK; done += round) {
-        size_t count = call->count - done < round ? call->count - done : round;
-        size_t base = done * call->element_bytes;
-        mst_slice own = slice_of(call, count, call->group->rank);
-        bool first = !call->stepped;
+    for (int i = 0; i < group->size; i++) {
+        int rank = (group->rank + i) % group->size; /* so that not all write to the same output at once */
+        bool stream = own.count >= group->tuning.stream_in_bytes || mst_streams_out(call);
 
-        if (!call->in_offset)
-            stage_others_slices(call, (const unsigned char *)call->in + base, count * call->element_bytes,
-                                own);
-        status = mst_step(call);
-        if (status != MUSTER_OK)
-            return status;
-        if (first && call->collective == MST_ALL_REDUCE && mst_all_inputs_in_arena(call) &&
-            mst_all_outputs_in_arena(call))
-            return fold_in_arena(call);
-        fold_own_slice(call, base, own);
-        status = mst_step(call);
-        if (status == MUSTER_OK && receives)
-            copy_all_slices(call, base, count);
+        group->sources[i] = mst_view(call, i, own.begin, 0);
+        group->targets[i] = (mst_target){ mst_view_out(call, rank, own.begin), stream };
     }
-    return status;
+    fold_into_targets(call, group->size, own.count);
+    return mst_step(call);
 }
+
+/* ---- all ---- */
 
 muster_status mst_fold_all(mst_call *call, bool receives)
 {
-    if (call->count * call->element_bytes <= one_step_bytes_max(call))
-        return fold_in_one_step(call, receives);
-    return fold_by_slices(call, receives);
+    size_t all = call->count * call->element_bytes;
+    size_t round = mst_slot_bytes(call) / call->element_bytes * call->element_bytes;
+    bool whole = all <= call->group->tuning.whole_bytes_max;
+    muster_status status = MUSTER_OK;
+
+    for (size_t base = 0; base < all && status == MUSTER_OK; base += round) {
+        size_t bytes = all - base < round ? all - base : round;
+        mst_slice own = slice_of(call, bytes / call->element_bytes, call->group->rank);
+
+        if (!call->in_offset && whole)
+            mst_stage(call, 0, (const unsigned char *)call->in + base, bytes);
+        else if (!call->in_offset)
+            stage_others_slices(call, base, bytes, own);
+        status = mst_step(call);
+        if (status != MUSTER_OK)
+            return status;
+        if (base == 0 && mst_any_input_in_arena(call)) {
+            whole = false;
+            if (call->collective == MST_ALL_REDUCE && mst_all_inputs_in_arena(call) &&
+                mst_all_outputs_in_arena(call))
+                return fold_in_arena(call);
+        }
+        if (whole && receives)
+            fold_whole(call, base, bytes);
+        if (whole)
+            continue;
+        fold_own_slice(call, base, own, receives);
+        status = mst_step(call);
+        if (status == MUSTER_OK && receives)
+            copy_others_slices(call, base, bytes / call->element_bytes);
+    }
+    return status;
 }

@@ -26,12 +26,11 @@ muster_status mst_coll_scatter(mst_call *call)
         if (mst_all_inputs_in_arena(call))
             bytes = block;
         if (!is_root)
-            mst_copy((unsigned char *)call->out + base,
-                     mst_view(call, call->root, own * block + base, own * staged), bytes);
+            mst_deliver(call, base, mst_view(call, call->root, own * block + base, own * staged), bytes);
         base += bytes;
     } while (base < block);
     if (is_root)
-        mst_copy(call->out, (const unsigned char *)call->in + own * block, block);
+        mst_deliver(call, 0, (const unsigned char *)call->in + own * block, block);
     return mst_step_if_arena(call);
 }
 

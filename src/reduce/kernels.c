@@ -239,6 +239,51 @@ FOLD_FLOAT(c64, c64, complex64, load_c64, store_c64, c64)
         fold_sum_##NAME, fold_prod_##NAME, fold_max_##NAME, fold_min_##NAME                                  \
     }
 
+/* ---- copying around the cache ---- */
+
+/* ThreadSanitizer does not see what intrinsics store. */
+#if defined(__SANITIZE_THREAD__) || !defined(__x86_64__)
+static void stream(void *destination, const void *source, size_t bytes)
+{
+    memcpy(destination, source, bytes);
+}
+#else
+#include <immintrin.h>
+
+static inline void stream_line(unsigned char *to, const unsigned char *from)
+{
+#if defined(__AVX512F__)
+    _mm512_stream_si512((void *)to, _mm512_loadu_si512(from));
+#elif defined(__AVX__)
+    __m256i low = _mm256_loadu_si256((const void *)from),
+            high = _mm256_loadu_si256((const void *)(from + 32));
+    _mm256_stream_si256((void *)to, low);
+    _mm256_stream_si256((void *)(to + 32), high);
+#else
+    for (int i = 0; i < 64; i += 16)
+        _mm_stream_si128((void *)(to + i), _mm_loadu_si128((const void *)(from + i)));
+#endif
+}
+
+static void stream(void *destination, const void *source, size_t bytes)
+{
+    unsigned char *to = destination;
+    const unsigned char *from = source;
+    size_t head = -(uintptr_t)to & 63;
+
+    if (bytes < head + 64) {
+        memcpy(to, from, bytes);
+        return;
+    }
+    memcpy(to, from, head);
+    size_t end = head + (bytes - head) / 64 * 64;
+    for (size_t i = head; i < end; i += 64)
+        stream_line(to + i, from + i);
+    memcpy(to + end, from + end, bytes - end);
+    _mm_sfence(); /* these stores are ordered by nothing else */
+}
+#endif
+
 /* Rows in the order of muster_dtype, columns in that of muster_op. */
 const mst_kernels JOIN(mst_kernels_, MST_ISA) = {
     STRING(MST_ISA),
@@ -258,4 +303,5 @@ const mst_kernels JOIN(mst_kernels_, MST_ISA) = {
         FLOAT_ROW(f64),
         FLOAT_ROW(c64),
     },
+    stream,
 };

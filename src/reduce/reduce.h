@@ -16,6 +16,9 @@ typedef void (*mst_fold_fn)(void *destination, const void *const *sources, int s
 typedef struct mst_kernels {
     const char *isa;
     mst_fold_fn fold[MUSTER_DTYPE_COUNT][MUSTER_OP_COUNT];
+    /* memcpy around the cache, where the CPU can: for bytes that are next read by another CPU, or not
+     * soon. Ordered before whatever is stored next. */
+    void (*stream)(void *destination, const void *source, size_t bytes);
 } mst_kernels;
 
 /* The table called `isa`, or for NULL the fastest that this CPU can run; NULL: no such table here,

@@ -116,7 +116,7 @@ done
 wait
 [ "$(cat "$work"/out.? | grep -c "of 3: the ranks add up to 3$")" -eq 3 ] || fail "ranks that start on their own"
 expect 1 "MUSTER_ARENA is not" env MUSTER_RANK=0 "$MUSTER_EXAMPLES/hello"
-[ -z "$(ls /dev/shm | grep muster-test-run)" ] || fail "a name was left in /dev/shm"
+[ -z "$(ls /dev/shm | grep "muster-test-run-$$\$")" ] || fail "a name was left in /dev/shm"
 
 echo "muster run: checks: $checks, failures: $failures"
 [ "$failures" -eq 0 ]

@@ -17,11 +17,6 @@
 #include "shm/layout.h"
 #include "tests/harness/ranks.h"
 
-static void name_of_test(char *name, size_t bytes, const char *what)
-{
-    snprintf(name, bytes, "/muster-test-%d-%s", (int)getpid(), what);
-}
-
 static muster_config config_for(const char *name, int rank, int size)
 {
     muster_config config = MUSTER_CONFIG_INIT;
@@ -312,10 +307,12 @@ START_TEST(test_a_full_tmpfs_is_no_space_with_numbers)
 {
     muster_group *world;
     void *buffer, *small;
+    char name[64];
 
     if (!small_shm())
         return; /* needs root and mount namespaces */
-    muster_config config = config_for("/muster-test-full", 0, 1);
+    name_of_test(name, sizeof name, "full");
+    muster_config config = config_for(name, 0, 1);
     ck_assert_msg(muster_attach(&config, &world) == MUSTER_OK, "%s", muster_error_detail());
     ck_assert_int_eq(muster_alloc(world, 4 << 20, &small), MUSTER_OK);
     ck_assert_int_eq(muster_alloc(world, 64 << 20, &buffer), MUSTER_ERR_NO_SPACE);
@@ -327,10 +324,10 @@ START_TEST(test_a_full_tmpfs_is_no_space_with_numbers)
                   muster_error_detail());
     memset(buffer, 1, 16 << 20); /* committed: no SIGBUS */
     ck_assert_int_eq(muster_group_free(world), MUSTER_OK);
-    config = config_for("/muster-test-full", 0, 2);
+    config = config_for(name, 0, 2);
     config.staging_bytes = 64 << 20;
     expect_refusal(&config, MUSTER_ERR_NO_SPACE, "64.0 MiB");
-    ck_assert(!name_exists("/muster-test-full"));
+    ck_assert(!name_exists(name));
 }
 END_TEST
 
@@ -374,9 +371,12 @@ END_TEST
 
 START_TEST(test_an_environment_that_cannot_be_met)
 {
+    char name[64];
+
+    name_of_test(name, sizeof name, "environment");
     setenv("MUSTER_RANK", "0", 1);
     expect_init_refused(MUSTER_ERR_INVALID, "MUSTER_ARENA is not");
-    setenv("MUSTER_ARENA", "/muster-test-env", 1);
+    setenv("MUSTER_ARENA", name, 1);
     expect_init_refused(MUSTER_ERR_INVALID, "MUSTER_SIZE is not set");
     setenv("MUSTER_SIZE", "two", 1);
     expect_init_refused(MUSTER_ERR_INVALID, "\"two\"");
@@ -395,7 +395,7 @@ START_TEST(test_an_environment_that_cannot_be_met)
     unsetenv("MUSTER_ISA");
     setenv("MUSTER_ARENA", "fd:77", 1);
     expect_init_refused(MUSTER_ERR_BAD_ARENA, "77");
-    setenv("MUSTER_ARENA", "/muster-test-env", 1);
+    setenv("MUSTER_ARENA", name, 1);
     muster_group *world;
     ck_assert_int_eq(muster_init(true, NULL, &world), MUSTER_OK);
     ck_assert_int_eq(muster_group_free(world), MUSTER_OK);

@@ -49,6 +49,11 @@ void shared_page_free(void *page, size_t bytes)
     munmap(page, bytes);
 }
 
+void name_of_test(char *name, size_t bytes, const char *what)
+{
+    snprintf(name, bytes, "/muster-test-%d-%s", (int)getpid(), what);
+}
+
 /* ---- what a run may leave behind ---- */
 
 typedef struct inventory {
@@ -75,15 +80,18 @@ static int count_arena_mappings(void)
 
     ck_assert_ptr_nonnull(maps);
     while (fgets(line, sizeof line, maps))
-        count += strstr(line, "memfd:muster") != NULL || strstr(line, "/dev/shm/muster") != NULL;
+        count += strstr(line, "memfd:muster") != NULL || strstr(line, "/dev/shm/muster-test") != NULL;
     fclose(maps);
     return count;
 }
 
 static inventory take_inventory(void)
 {
+    char names[64];
+
+    name_of_test(names, sizeof names, "");
     return (inventory){ count_entries("/proc/self/fd", ""), count_arena_mappings(),
-                        count_entries("/dev/shm", "muster") };
+                        count_entries("/dev/shm", names + 1) };
 }
 
 /* Tests have one thread. A joined one may still be on the kernel's list: pthread_join returns when its

@@ -40,6 +40,9 @@ void run_failing_ranks(rank_options options, muster_rank_fn body, void *arg, mus
 void *shared_page(size_t bytes);
 void shared_page_free(void *page, size_t bytes);
 
+/* A name for an arena that no other test, now or elsewhere, uses. */
+void name_of_test(char *name, size_t bytes, const char *what);
+
 /* Whether this build runs under ThreadSanitizer: processes show it nothing, so tests may do less. */
 bool under_thread_sanitizer(void);
 bool under_address_sanitizer(void);

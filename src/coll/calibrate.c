@@ -1,0 +1,99 @@
+/*
+ * Finds out, when a world is made, from which size on this rank should copy into staging around its
+ * cache. A peer fetches a line faster from memory than out of our cache when the two CPUs are far
+ * apart, and storing to a line that a peer has just read is slow; by how much depends on the pair of
+ * CPUs, which the host may change and which the reported topology gets wrong. So it is measured: all
+ * ranks stage, step and read their neighbour's slot, in turn by either kind of store, at four sizes.
+ * About a millisecond, once per world; every rank takes the same steps whatever it finds. Where ranks
+ * outnumber CPUs nothing can be measured, and the table's value stays.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shm/os.h"
+#include "shm/staging.h"
+#include "src/coll/coll.h"
+
+#define REPETITIONS 9
+#define BLOCK_BYTES 4096
+
+static const size_t sizes[] = { 4 * 1024, 16 * 1024, 64 * 1024, 256 * 1024 };
+#define SIZES (sizeof sizes / sizeof sizes[0])
+
+static void stage(const muster_group *world, unsigned char *slot, size_t size, bool stream)
+{
+    static const unsigned char block[BLOCK_BYTES];
+
+    for (size_t at = 0; at < size; at += BLOCK_BYTES)
+        if (stream)
+            world->kernels->stream(slot + at, block, BLOCK_BYTES);
+        else
+            memcpy(slot + at, block, BLOCK_BYTES);
+}
+
+static muster_status failed(muster_group *world, mst_wait_result result, int missing)
+{
+    char late[40];
+
+    snprintf(late, sizeof late, "rank %d", missing);
+    return mst_group_wait_failed(world, result, "making the world", late);
+}
+
+static muster_status exchange(muster_group *world, size_t size, bool stream, int64_t *ns)
+{
+    const mst_subarena *subarena = world->subarena;
+    int neighbour = (world->rank + 1) % world->size, missing;
+    int64_t began_ns = mst_os_now_ns();
+
+    stage(world, mst_staging_slot(subarena, world->rank, world->steps.step + 1), size, stream);
+    mst_wait_result result = mst_lane_step(&world->steps, &missing);
+    if (result != MST_WAIT_READY)
+        return failed(world, result, missing);
+    /* Looking for a byte that is not there reads everything, and the compiler cannot leave it out. */
+    const unsigned char *theirs = mst_staging_slot(subarena, neighbour, world->steps.step);
+    int64_t found = memchr(theirs, 1, size) != NULL;
+    *ns = mst_os_now_ns() - began_ns + found;
+    return MUSTER_OK;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+static muster_status compare_stores(muster_group *world, size_t size, bool *stream_wins)
+{
+    int64_t ns[2][REPETITIONS];
+
+    for (int i = 0; i < 2 * REPETITIONS; i++) {
+        muster_status status = exchange(world, size, i & 1, &ns[i & 1][i / 2]);
+        if (status != MUSTER_OK)
+            return status;
+    }
+    qsort(ns[0], REPETITIONS, sizeof ns[0][0], by_value);
+    qsort(ns[1], REPETITIONS, sizeof ns[1][0], by_value);
+    *stream_wins = ns[1][REPETITIONS / 2] < ns[0][REPETITIONS / 2];
+    return MUSTER_OK;
+}
+
+muster_status mst_calibrate(muster_group *world)
+{
+    size_t slot_bytes = mst_staging_slot_bytes(world->subarena), from = SIZE_MAX;
+
+    if (world->size == 1 || world->subarena->attachment->policy.spin_ns == 0)
+        return MUSTER_OK;
+    mst_lane_begin(&world->steps);
+    for (size_t i = 0; i < SIZES && sizes[i] <= slot_bytes; i++) {
+        bool stream_wins;
+
+        muster_status status = compare_stores(world, sizes[i], &stream_wins);
+        if (status != MUSTER_OK)
+            return status;
+        from = !stream_wins ? SIZE_MAX : from == SIZE_MAX ? sizes[i] : from;
+    }
+    world->tuning.stream_in_bytes = from;
+    return MUSTER_OK;
+}

@@ -1,0 +1,30 @@
+/* The table of tuning.h. Where the figures come from is in docs/PERFORMANCE.md. */
+#include "src/tuning.h"
+
+#include <stdint.h>
+
+#define KIB 1024UL
+#define MIB (1024 * KIB)
+
+static const struct row {
+    int ranks_max;
+    size_t whole_bytes_max;         /* CPUs for all: while a synchronisation costs more than the copying */
+    size_t whole_bytes_max_crowded; /* a synchronisation costs several switches of a CPU */
+} rows[] = {
+    { 2, 64 * KIB, 64 * KIB }, { 3, 8 * KIB, 16 * KIB }, { 4, 4 * KIB, 2 * KIB },
+    { 8, 2 * KIB, 4 * KIB },   { 16, 2 * KIB, 2 * KIB }, { INT32_MAX, 1 * KIB, 2 * KIB },
+};
+
+mst_tuning mst_tuning_for(int ranks, bool crowded)
+{
+    const struct row *row = rows;
+
+    while (ranks > row->ranks_max)
+        row++;
+    return (mst_tuning){
+        .whole_bytes_max = crowded ? row->whole_bytes_max_crowded : row->whole_bytes_max,
+        .view_bytes_min = 8 * KIB,
+        .stream_in_bytes = crowded ? 1 * MIB : 32 * KIB,
+        .stream_out_bytes = 32 * MIB,
+    };
+}

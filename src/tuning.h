@@ -1,0 +1,26 @@
+/*
+ * Where one way of moving data gives over to the next: thresholds as data, measured, in one table.
+ * They change speed, never bits. Those that decide how many steps an operation has are the same on
+ * every rank of a group; those about stores concern a rank alone, and are calibrated.
+ */
+#ifndef MST_TUNING_H
+#define MST_TUNING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+typedef struct mst_tuning {
+    /* alike on every rank */
+    size_t whole_bytes_max; /* reductions up to here: one step, every rank folds everything */
+    size_t view_bytes_min;  /* arena buffers from here on are read where they lie */
+    /* for a rank alone */
+    size_t stream_in_bytes;  /* copies into staging from here on go around the cache: the peer that reads
+                                them gets them faster than out of ours */
+    size_t stream_out_bytes; /* results from here on go around the cache, which they would not fit, unless
+                                they overwrite inputs, which are in the cache already */
+} mst_tuning;
+
+/* For a group of so many ranks; `crowded`: they outnumber their CPUs. */
+mst_tuning mst_tuning_for(int ranks, bool crowded);
+
+#endif
