@@ -30,6 +30,8 @@ static mst_lane_lines *lines_of(const mst_lane *lane, int rank)
 {
     mst_cell *cell = lane->subarena->cells[rank];
 
+    if (lane->kind >= MST_LANE_STARTED)
+        return &cell->started[lane->kind - MST_LANE_STARTED].lane;
     return lane->kind == MST_LANE_STEPS ? &cell->steps : &cell->splits;
 }
 
@@ -87,7 +89,7 @@ static bool has_come(const void *arg)
     return mst_lane_has_arrived(awaited->lane, awaited->rank); /* E2, E3 */
 }
 
-static mst_wait_result wait_for_all(mst_lane *lane, int *missing)
+mst_wait_result mst_lane_wait(mst_lane *lane, int *missing)
 {
     for (int i = 1; i < lane->subarena->size; i++) {
         int rank = neighbour(lane, i);
@@ -104,16 +106,28 @@ static mst_wait_result wait_for_all(mst_lane *lane, int *missing)
     return MST_WAIT_READY;
 }
 
-mst_wait_result mst_lane_step(mst_lane *lane, int *missing)
+/* Publishes the arrival; who sleeps on it is still to be woken. */
+static mst_parking publish(mst_lane *lane)
 {
-    mst_lane_lines *own = lines_of(lane, lane->subarena->rank);
     mst_arrival *arrival = mst_lane_next(lane);
 
     lane->step++;
     mst_store32_rel(&arrival->word, 2 * lane->step); /* E2, E3: publishes what came before */
+    return (mst_parking){ &arrival->word, &lines_of(lane, lane->subarena->rank)->sleepers };
+}
+
+void mst_lane_arrive(mst_lane *lane)
+{
+    mst_wake(publish(lane));
+}
+
+mst_wait_result mst_lane_step(mst_lane *lane, int *missing)
+{
+    mst_parking parking = publish(lane);
     /* Sleepers are looked for when the peers' lines have been, unless the peers need this CPU: the
      * look waits until the store above is out, which is time to spend on the peers' lines. */
     bool complete = lane->waiter.policy.spin_ns > 0 && all_come_at_once(lane);
-    mst_wake((mst_parking){ &arrival->word, &own->sleepers });
-    return complete ? MST_WAIT_READY : wait_for_all(lane, missing);
+
+    mst_wake(parking);
+    return complete ? MST_WAIT_READY : mst_lane_wait(lane, missing);
 }

@@ -12,14 +12,16 @@
  * step s + 1 knows that all have finished what they did after step s. Memory used at step s may be
  * written again for step s + 2.
  *
- * A group has two lanes, so that one thread can split while another is in a collective.
+ * A group has several lanes: one for collectives, one for splits, so that one thread can split while
+ * another is in a collective, and some for operations that are started now and finished later.
  */
 #ifndef MST_BARRIER_H
 #define MST_BARRIER_H
 
 #include "shm/subarena.h"
 
-typedef enum mst_lane_kind { MST_LANE_STEPS, MST_LANE_SPLITS } mst_lane_kind;
+/* MST_LANE_STARTED + i is the lane of started operations number i. */
+typedef enum mst_lane_kind { MST_LANE_STEPS, MST_LANE_SPLITS, MST_LANE_STARTED } mst_lane_kind;
 
 typedef struct mst_lane {
     mst_subarena *subarena;
@@ -42,6 +44,10 @@ const mst_arrival *mst_lane_arrival(const mst_lane *lane, int rank);
 
 /* Arrives at the next step and waits for all. On failure *missing is a rank that has not come. */
 mst_wait_result mst_lane_step(mst_lane *lane, int *missing);
+
+/* The two halves of a step, for those who have other things to do in between. */
+void mst_lane_arrive(mst_lane *lane);
+mst_wait_result mst_lane_wait(mst_lane *lane, int *missing);
 
 /* Whether a member has arrived at the step that this one is at. */
 bool mst_lane_has_arrived(const mst_lane *lane, int rank);

@@ -25,11 +25,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MST_LAYOUT_VERSION 2
+#define MST_LAYOUT_VERSION 3
 #define MST_LINE 128   /* two cache lines: neighbours are prefetched in pairs */
 #define MST_PAGE 65536 /* largest page size in use; all big offsets are multiples of it */
 #define MST_RANKS_MAX 1024
 #define MST_CELLS_MAX 4096       /* groups that one rank may be a member of at the same time */
+#define MST_STARTED_MAX 4        /* operations of a group that may be started and not finished */
 #define MST_REASON_BYTES 252     /* of a sentence that explains poison */
 #define MST_PAYLOAD_BYTES 112    /* beside an arrival's flag */
 #define MST_CHANNEL_BYTES 131072 /* buffered per pair and direction; a power of two */
@@ -82,6 +83,12 @@ typedef struct mst_call_record {
     uint64_t reserved[2];
 } mst_call_record;
 
+/* A lane for operations that are started now and finished later: each goes to the next of these. */
+typedef struct mst_started_lines {
+    mst_lane_lines lane;      /* E2 */
+    mst_call_record calls[2]; /* by parity of the lane's operations, E2 */
+} mst_started_lines;
+
 /* What a rank brings to a split, published by E3. */
 typedef struct mst_split_record {
     int32_t color;
@@ -108,6 +115,7 @@ typedef struct mst_cell {
     mst_signal bell;           /* point to point: senders and receivers wake this rank, E5, E6 */
     alignas(MST_LINE) uint32_t reason_bytes; /* why this rank poisoned the group: once, before E7 */
     char reason[MST_REASON_BYTES];
+    mst_started_lines started[MST_STARTED_MAX];
     alignas(MST_LINE) unsigned char reserved[640];
 } mst_cell;
 
@@ -149,10 +157,10 @@ static_assert(sizeof(mst_signal) == 128, "a signal has its line to itself");
 static_assert(sizeof(mst_arrival) == MST_LINE && sizeof(mst_lane_lines) == 3 * MST_LINE, "so has an arrival");
 static_assert(sizeof(mst_call_record) == 64 && sizeof(mst_split_record) <= MST_PAYLOAD_BYTES,
               "one line each");
-static_assert(sizeof(mst_cell) == 2048, "cells are a power of two, so that they divide a page");
+static_assert(sizeof(mst_cell) == 4096, "cells are a power of two, so that they divide a page");
 static_assert(offsetof(mst_cell, steps) == 128 && offsetof(mst_cell, splits) == 512 &&
                   offsetof(mst_cell, calls) == 896 && offsetof(mst_cell, bell) == 1024 &&
-                  offsetof(mst_cell, reason_bytes) == 1152,
+                  offsetof(mst_cell, reason_bytes) == 1152 && offsetof(mst_cell, started) == 1408,
               "see docs/LAYOUT.md");
 static_assert(sizeof(mst_rank_entry) == 256 && offsetof(mst_rank_entry, cpus) == 128, "see docs/LAYOUT.md");
 static_assert(sizeof(mst_header) == 384 && offsetof(mst_header, arrivals) == 128 &&

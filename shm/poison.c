@@ -43,12 +43,18 @@ muster_status mst_poison_status(const mst_poison *poison)
     return MUSTER_ERR_BAD_ARENA; /* also for a word that no version of muster writes */
 }
 
+static void alarm_lane(mst_lane_lines *lane)
+{
+    mst_alarm(&lane->arrivals[0].word);
+    mst_alarm(&lane->arrivals[1].word);
+}
+
 static void alarm_cell(mst_cell *cell)
 {
-    for (int parity = 0; parity < 2; parity++) {
-        mst_alarm(&cell->steps.arrivals[parity].word);
-        mst_alarm(&cell->splits.arrivals[parity].word);
-    }
+    alarm_lane(&cell->steps);
+    alarm_lane(&cell->splits);
+    for (int i = 0; i < MST_STARTED_MAX; i++)
+        alarm_lane(&cell->started[i].lane);
     mst_alarm(&cell->bell.word);
 }
 

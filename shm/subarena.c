@@ -12,17 +12,22 @@
 
 /* ---- our own share ---- */
 
+static void init_lane(mst_lane_lines *lane)
+{
+    mst_store32_rlx(&lane->arrivals[0].word, 0);
+    mst_store32_rlx(&lane->arrivals[1].word, 0);
+    mst_store32_rlx(&lane->sleepers, 0);
+}
+
 static void init_cell(mst_cell *cell, uint64_t membership, uint64_t staging_offset)
 {
     mst_store64_rlx(&cell->poison, 0);
     mst_store64_rlx(&cell->channels, 0);
     cell->staging_offset = staging_offset;
-    mst_lane_lines *lanes[] = { &cell->steps, &cell->splits };
-    for (size_t i = 0; i < sizeof lanes / sizeof lanes[0]; i++) {
-        mst_store32_rlx(&lanes[i]->arrivals[0].word, 0);
-        mst_store32_rlx(&lanes[i]->arrivals[1].word, 0);
-        mst_store32_rlx(&lanes[i]->sleepers, 0);
-    }
+    init_lane(&cell->steps);
+    init_lane(&cell->splits);
+    for (int i = 0; i < MST_STARTED_MAX; i++)
+        init_lane(&cell->started[i].lane);
     mst_store32_rlx(&cell->bell.word, 0);
     mst_store32_rlx(&cell->bell.sleepers, 0);
     cell->reason_bytes = 0;
@@ -36,7 +41,7 @@ static void free_cell(mst_attachment *attachment, uint32_t index)
     pthread_mutex_unlock(&attachment->lock);
 }
 
-/* Cells are committed a page at a time, in order, and never given back: at most 8 MiB per rank. */
+/* Cells are committed a page at a time, in order, and never given back: at most 16 MiB per rank. */
 static muster_status commit_cells(mst_attachment *attachment, uint32_t index)
 {
     const mst_geometry *geometry = &attachment->geometry;

@@ -19,6 +19,7 @@ static void destroy(muster_group *group)
     free(group->sources);
     free(group->targets);
     free(group->split_records);
+    free(group->started);
     free(group);
 }
 
@@ -73,6 +74,11 @@ muster_status muster_group_free(muster_group *group)
     for (int entrance = 0; entrance < MST_ENTRANCES; entrance++)
         if (mst_load32_acq(&group->occupied[entrance]))
             return mst_fail(MUSTER_ERR_BUSY, "another thread is inside the group; free it when that is done");
+    if (group->started_count)
+        return mst_fail(MUSTER_ERR_BUSY,
+                        "%d operations of the group are started and not finished; call "
+                        "muster_finish on each, then free it",
+                        group->started_count);
     if (group->released && !group->released(group))
         return MUSTER_OK;
     mst_subarena_retire(group->subarena);

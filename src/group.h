@@ -15,6 +15,7 @@
 #include "src/tuning.h"
 
 struct mst_transport;
+struct mst_started;
 
 /* What may run beside what: one thread in each. sendrecv enters both of its lanes. */
 typedef enum mst_entrance {
@@ -52,7 +53,10 @@ struct muster_group {
     const void **sources;     /* by rank, for kernels */
     mst_target *targets;      /* one more than there are ranks */
     mst_split_record *split_records;
-    _Atomic uint32_t reason_taken;         /* our cell's sentence has an author */
+    struct mst_started *started;   /* operations in two halves, by place (coll/started.c); NULL: never any */
+    int started_count;             /* of them, not finished yet */
+    uint64_t start_number;         /* of the latest */
+    _Atomic uint32_t reason_taken; /* our cell's sentence has an author */
     bool (*released)(muster_group *group); /* muster_init's: false while others still use the world */
 };
 

@@ -261,6 +261,48 @@ MUSTER_API muster_status muster_all_to_all(const void *in, void *out, size_t cou
 /* Returns when every rank has entered. What a rank wrote to memory before is seen after. */
 MUSTER_API muster_status muster_barrier(muster_group *group);
 
+/* ---- collectives in two halves ------------------------------------------------------------ */
+
+/*
+ * Start publishes this rank's part and returns without waiting; finish waits for the others and
+ * completes the operation. In between the program does other work while the other ranks arrive.
+ *
+ * `in` is the program's again when start returns, since what peers read has been copied; `out`
+ * holds the result, and may be touched, when finish returns MUSTER_OK. In place as in the ordinary
+ * forms. Ranks start operations of a group in the same order, and may finish them in any; ordinary
+ * collectives of the group may come in between. Up to MUSTER_STARTED_MAX operations of a group may
+ * be started and not finished: one more is MUSTER_ERR_BUSY, as is freeing the group before that.
+ * Starting needs arena memory for the copy: MUSTER_ERR_NO_SPACE concerns this rank alone, and the
+ * others wait until it has started the operation after all. (MPI_Iallreduce and MPI_Wait)
+ */
+typedef struct muster_request {
+    muster_group *group;
+    uint64_t number;
+} muster_request;
+
+#define MUSTER_REQUEST_INIT                                                                                  \
+    {                                                                                                        \
+        NULL, 0                                                                                              \
+    }
+#define MUSTER_STARTED_MAX 4
+
+MUSTER_API muster_status muster_all_reduce_start(const void *in, void *out, size_t count, muster_dtype dtype,
+                                                 muster_op op, muster_group *group, muster_request *request);
+MUSTER_API muster_status muster_all_gather_start(const void *in, void *out, size_t count_per_rank,
+                                                 muster_dtype dtype, muster_group *group,
+                                                 muster_request *request);
+MUSTER_API muster_status muster_reduce_scatter_start(const void *in, void *out, size_t count_per_rank,
+                                                     muster_dtype dtype, muster_op op, muster_group *group,
+                                                     muster_request *request);
+MUSTER_API muster_status muster_broadcast_start(const void *in, void *out, size_t count, muster_dtype dtype,
+                                                int root, muster_group *group, muster_request *request);
+
+/* Completes the operation and resets *request. A request that is not under way, because it was never
+ * started, or has been finished before (also through a copy), is MUSTER_ERR_INVALID. After BUSY and
+ * FORKED the request is as it was; after any other error the operation is over, and with PEER_DIED,
+ * TIMED_OUT, MISMATCH, DEADLOCK and ABORTED the group is broken. */
+MUSTER_API muster_status muster_finish(muster_request *request);
+
 /* ---- point to point ----------------------------------------------------------------------- */
 
 /*

@@ -32,3 +32,16 @@ muster_status muster_all_min(const void *in, void *out, size_t count, muster_dty
 {
     return muster_all_reduce(in, out, count, dtype, MUSTER_MIN, group);
 }
+
+muster_status muster_all_reduce_start(const void *in, void *out, size_t count, muster_dtype dtype,
+                                      muster_op op, muster_group *group, muster_request *request)
+{
+    return mst_collective_start((mst_call){ .collective = MST_ALL_REDUCE,
+                                            .in = in,
+                                            .out = out,
+                                            .count = count,
+                                            .dtype = dtype,
+                                            .op = op,
+                                            .group = group },
+                                request);
+}

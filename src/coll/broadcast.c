@@ -43,3 +43,16 @@ muster_status muster_broadcast(const void *in, void *out, size_t count, muster_d
                                           .root = root,
                                           .group = group });
 }
+
+muster_status muster_broadcast_start(const void *in, void *out, size_t count, muster_dtype dtype, int root,
+                                     muster_group *group, muster_request *request)
+{
+    return mst_collective_start((mst_call){ .collective = MST_BROADCAST,
+                                            .in = in,
+                                            .out = out,
+                                            .count = count,
+                                            .dtype = dtype,
+                                            .root = root,
+                                            .group = group },
+                                request);
+}

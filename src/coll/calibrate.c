@@ -4,8 +4,9 @@
  * apart, and storing to a line that a peer has just read is slow; by how much depends on the pair of
  * CPUs, which the host may change and which the reported topology gets wrong. So it is measured: all
  * ranks stage, step and read their neighbour's slot, in turn by either kind of store, at four sizes.
- * About a millisecond, once per world; every rank takes the same steps whatever it finds. Where ranks
- * outnumber CPUs nothing can be measured, and the table's value stays.
+ * About a millisecond, once per world. Every rank takes the same steps whatever it finds; when one is
+ * out of time, because the machine is busy, all stop at the same step. Then, and where ranks outnumber
+ * CPUs, the table's value stays.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@
 
 #define REPETITIONS 9
 #define BLOCK_BYTES 4096
+#define BUDGET_NS (4 * MST_NS_PER_MS)
 
 static const size_t sizes[] = { 4 * 1024, 16 * 1024, 64 * 1024, 256 * 1024 };
 #define SIZES (sizeof sizes / sizeof sizes[0])
@@ -40,16 +42,30 @@ static muster_status failed(muster_group *world, mst_wait_result result, int mis
     return mst_group_wait_failed(world, result, "making the world", late);
 }
 
-static muster_status exchange(muster_group *world, size_t size, bool stream, int64_t *ns)
+/* Whether some rank was out of time when it arrived: all see the same, since it came with the arrival. */
+static bool anyone_out_of_time(const muster_group *world)
+{
+    for (int rank = 0; rank < world->size; rank++)
+        if (mst_lane_arrival(&world->steps, rank)->request) /* E2: read once */
+            return true;
+    return false;
+}
+
+/* One exchange, and how long it took; *go_on: all ranks have time for more. */
+static muster_status exchange(muster_group *world, size_t size, bool stream, int64_t until_ns, int64_t *ns,
+                              bool *go_on)
 {
     const mst_subarena *subarena = world->subarena;
     int neighbour = (world->rank + 1) % world->size, missing;
     int64_t began_ns = mst_os_now_ns();
 
     stage(world, mst_staging_slot(subarena, world->rank, world->steps.step + 1), size, stream);
+    mst_lane_next(&world->steps)->request = began_ns > until_ns; /* published by E2 */
+    mst_lane_begin(&world->steps);
     mst_wait_result result = mst_lane_step(&world->steps, &missing);
     if (result != MST_WAIT_READY)
         return failed(world, result, missing);
+    *go_on = !anyone_out_of_time(world);
     /* Looking for a byte that is not there reads everything, and the compiler cannot leave it out. */
     const unsigned char *theirs = mst_staging_slot(subarena, neighbour, world->steps.step);
     int64_t found = memchr(theirs, 1, size) != NULL;
@@ -64,15 +80,18 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static muster_status compare_stores(muster_group *world, size_t size, bool *stream_wins)
+static muster_status compare_stores(muster_group *world, size_t size, int64_t until_ns, bool *stream_wins,
+                                    bool *go_on)
 {
     int64_t ns[2][REPETITIONS];
 
-    for (int i = 0; i < 2 * REPETITIONS; i++) {
-        muster_status status = exchange(world, size, i & 1, &ns[i & 1][i / 2]);
+    for (int i = 0; i < 2 * REPETITIONS && *go_on; i++) {
+        muster_status status = exchange(world, size, i & 1, until_ns, &ns[i & 1][i / 2], go_on);
         if (status != MUSTER_OK)
             return status;
     }
+    if (!*go_on)
+        return MUSTER_OK;
     qsort(ns[0], REPETITIONS, sizeof ns[0][0], by_value);
     qsort(ns[1], REPETITIONS, sizeof ns[1][0], by_value);
     *stream_wins = ns[1][REPETITIONS / 2] < ns[0][REPETITIONS / 2];
@@ -82,15 +101,16 @@ static muster_status compare_stores(muster_group *world, size_t size, bool *stre
 muster_status mst_calibrate(muster_group *world)
 {
     size_t slot_bytes = mst_staging_slot_bytes(world->subarena), from = SIZE_MAX;
+    int64_t until_ns = mst_os_now_ns() + BUDGET_NS;
+    bool go_on = true;
 
     if (world->size == 1 || world->subarena->attachment->policy.spin_ns == 0)
         return MUSTER_OK;
-    mst_lane_begin(&world->steps);
     for (size_t i = 0; i < SIZES && sizes[i] <= slot_bytes; i++) {
-        bool stream_wins;
+        bool stream_wins = false;
 
-        muster_status status = compare_stores(world, sizes[i], &stream_wins);
-        if (status != MUSTER_OK)
+        muster_status status = compare_stores(world, sizes[i], until_ns, &stream_wins, &go_on);
+        if (status != MUSTER_OK || !go_on)
             return status;
         from = !stream_wins ? SIZE_MAX : from == SIZE_MAX ? sizes[i] : from;
     }

@@ -38,6 +38,14 @@ typedef enum mst_collective {
         MST_COLLECTIVE_COUNT
 } mst_collective;
 
+typedef struct mst_shape {
+    const char *name;
+    mst_span in, out;
+    bool rooted, reduces, in_place;
+} mst_shape;
+
+extern const mst_shape mst_shapes[MST_COLLECTIVE_COUNT];
+
 /* One rank's call of one collective. */
 typedef struct mst_call {
     mst_collective collective;
@@ -48,13 +56,18 @@ typedef struct mst_call {
     muster_op op;
     int root;
     muster_group *group;
-    /* filled in by mst_collective_run */
+    /* filled in by mst_collective_run or mst_collective_start */
+    mst_lane *lane;     /* that it steps on */
+    uint64_t operation; /* its number in the group */
+    unsigned parity;    /* which of the two records beside the lane is this operation's */
+    bool started;       /* in two halves: inputs are in blocks that the library keeps */
     size_t element_bytes;
     size_t out_bytes;    /* of this rank's `out` */
     uint64_t in_offset;  /* non-zero: `in` lies in the arena and peers read it there */
     uint64_t out_offset; /* the same for `out` */
     bool in_line;        /* what a rank stages fits beside its arrival's flag */
     bool viewable;       /* large enough for buffers to be read where they lie: see the records */
+    bool arrived;        /* at the first step */
     bool stepped;        /* the first step is done */
 } mst_call;
 
@@ -78,6 +91,19 @@ muster_status mst_calibrate(muster_group *world);
 
 /* Checks, enters, runs, leaves. */
 muster_status mst_collective_run(mst_call call);
+
+/* The same in two halves (started.c): up to this rank's arrival; and, by muster_finish, the rest. */
+muster_status mst_collective_start(mst_call call, muster_request *request);
+
+/* Their parts. Is this a call that can be made? The announcement and arrival, after which the first
+ * mst_step() only waits. The rest, through the group's transport. */
+muster_status mst_call_check(mst_call *call);
+void mst_call_arrive(mst_call *call);
+muster_status mst_call_move(mst_call *call);
+
+/* Blocks, or bytes, that `rank` has in such a buffer. */
+size_t mst_call_blocks(const mst_call *call, mst_span span, int rank);
+size_t mst_call_bytes(const mst_call *call, mst_span span, int rank);
 
 /* "all_sum #12 (float32 x 4096)": what a record says, for sentences. */
 void mst_record_describe(const mst_call_record *record, char *text, size_t bytes);
@@ -114,5 +140,8 @@ muster_status mst_step_if_arena(mst_call *call);
 void mst_stage(const mst_call *call, size_t at, const void *from, size_t bytes);
 void mst_deliver(const mst_call *call, size_t at, const void *from, size_t bytes);
 bool mst_streams_out(const mst_call *call); /* whether mst_deliver goes around the cache */
+
+/* memcpy that allows NULL for nothing, and source == destination. */
+void mst_copy(void *to, const void *from, size_t bytes);
 
 #endif

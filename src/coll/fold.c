@@ -132,6 +132,36 @@ static muster_status fold_in_arena(mst_call *call)
     return mst_step(call);
 }
 
+/* ---- started earlier ---- */
+
+/* Inputs are copies in the arena. Small ones everybody folds whole; of large ones everybody folds its
+ * slice, leaves it in its own copy, where nobody but itself reads that slice, and reads the others'. */
+static muster_status fold_started(mst_call *call)
+{
+    muster_group *group = call->group;
+    size_t all = call->count * call->element_bytes;
+    bool whole = all <= group->tuning.whole_bytes_max;
+    mst_slice own = whole ? (mst_slice){ 0, all } : slice_of(call, call->count, group->rank);
+
+    for (int rank = 0; rank < group->size; rank++)
+        group->sources[rank] = mst_view(call, rank, own.begin, 0);
+    group->targets[0] = (mst_target){ (unsigned char *)call->out + own.begin, mst_streams_out(call) };
+    group->targets[1] =
+        (mst_target){ group->subarena->attachment->geometry.base + call->in_offset + own.begin,
+                      own.count >= group->tuning.stream_in_bytes };
+    fold_into_targets(call, whole ? 1 : 2, own.count);
+    if (whole)
+        return MUSTER_OK;
+    muster_status status = mst_step(call);
+    for (int i = 1; i < group->size && status == MUSTER_OK; i++) {
+        int rank = (group->rank + i) % group->size;
+        mst_slice slice = slice_of(call, call->count, rank);
+
+        mst_deliver(call, slice.begin, mst_view(call, rank, slice.begin, 0), slice.count);
+    }
+    return status;
+}
+
 /* ---- all ---- */
 
 muster_status mst_fold_all(mst_call *call, bool receives)
@@ -152,6 +182,8 @@ muster_status mst_fold_all(mst_call *call, bool receives)
         status = mst_step(call);
         if (status != MUSTER_OK)
             return status;
+        if (call->started)
+            return fold_started(call);
         if (base == 0 && mst_any_input_in_arena(call)) {
             whole = false;
             if (call->collective == MST_ALL_REDUCE && mst_all_inputs_in_arena(call) &&

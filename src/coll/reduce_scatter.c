@@ -58,3 +58,17 @@ muster_status muster_sum_scatter(const void *in, void *out, size_t count_per_ran
 {
     return muster_reduce_scatter(in, out, count_per_rank, dtype, MUSTER_SUM, group);
 }
+
+muster_status muster_reduce_scatter_start(const void *in, void *out, size_t count_per_rank,
+                                          muster_dtype dtype, muster_op op, muster_group *group,
+                                          muster_request *request)
+{
+    return mst_collective_start((mst_call){ .collective = MST_REDUCE_SCATTER,
+                                            .in = in,
+                                            .out = out,
+                                            .count = count_per_rank,
+                                            .dtype = dtype,
+                                            .op = op,
+                                            .group = group },
+                                request);
+}

@@ -29,6 +29,7 @@ typedef struct call {
     size_t count;
     int root;
     bool in_place;
+    bool in_halves; /* started, then finished */
     uint64_t seed;
 } call;
 
@@ -57,6 +58,7 @@ static call draw_call(uint64_t *state, int size)
         .count = draw_count(state),
         .root = (int)(random_next(state) % (uint64_t)size),
         .in_place = random_next(state) % 2,
+        .in_halves = random_next(state) % 3 == 0,
         .seed = random_next(state),
     };
 
@@ -144,6 +146,33 @@ static muster_status perform(const call *c, const void *in, void *out, muster_gr
     }
 }
 
+static bool has_halves(const call *c)
+{
+    return c->kind == ALL_REDUCE || c->kind == ALL_GATHER || c->kind == REDUCE_SCATTER ||
+           c->kind == BROADCAST;
+}
+
+static muster_status perform_in_halves(const call *c, const void *in, void *out, muster_group *group)
+{
+    muster_request request;
+    muster_status status;
+
+    switch (c->kind) {
+    case ALL_REDUCE:
+        status = muster_all_reduce_start(in, out, c->count, c->dtype, c->op, group, &request);
+        break;
+    case ALL_GATHER:
+        status = muster_all_gather_start(in, out, c->count, c->dtype, group, &request);
+        break;
+    case REDUCE_SCATTER:
+        status = muster_reduce_scatter_start(in, out, c->count, c->dtype, c->op, group, &request);
+        break;
+    default:
+        status = muster_broadcast_start(in, out, c->count, c->dtype, c->root, group, &request);
+    }
+    return status == MUSTER_OK ? muster_finish(&request) : status;
+}
+
 /* A buffer of this rank's for one call: private or in the arena, at any alignment. */
 typedef struct buffer {
     unsigned char *whole, *bytes;
@@ -215,7 +244,7 @@ static int run_call(const call *c, const known_group *known, uint64_t *local)
                                                     : out.bytes;
     if (in_count)
         memcpy(in_at, inputs[known->rank], in_count * bytes);
-    RANK_OK(group, perform(c, in_at, out_at, group));
+    RANK_OK(group, (c->in_halves && has_halves(c) ? perform_in_halves : perform)(c, in_at, out_at, group));
     int wrong = compare(c, inputs, known, out_at);
     free_buffer(&in, group);
     free_buffer(&out, group);

@@ -1,0 +1,314 @@
+/*
+ * Steps, and what is reached through them: the announcement of what a rank was asked to do, the
+ * comparison with what the others were, slots and views.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "shm/error.h"
+#include "shm/staging.h"
+#include "src/coll/coll.h"
+#include "src/dtype.h"
+
+void mst_copy(void *to, const void *from, size_t bytes)
+{
+    if (bytes && to != from)
+        memcpy(to, from, bytes);
+}
+
+/* ---- what was asked ---- */
+
+/* MLX's names where MLX has one. */
+static void name_of(const mst_call_record *record, char *text, size_t bytes)
+{
+    uint32_t collective = record->collective;
+    const char *name = collective < MST_COLLECTIVE_COUNT ? mst_shapes[collective].name : "?";
+    const char *op = mst_op_name((muster_op)record->op);
+
+    if (collective == MST_ALL_REDUCE && record->op != MUSTER_PROD)
+        snprintf(text, bytes, "all_%s", op);
+    else if (collective == MST_REDUCE_SCATTER && record->op == MUSTER_SUM)
+        snprintf(text, bytes, "sum_scatter");
+    else if (collective < MST_COLLECTIVE_COUNT && mst_shapes[collective].reduces)
+        snprintf(text, bytes, "%s(%s)", name, op);
+    else
+        snprintf(text, bytes, "%s", name);
+}
+
+/* "all_sum (float32 x 4096)" */
+static void describe_request(const mst_call_record *record, char *text, size_t bytes)
+{
+    const char *dtype = muster_dtype_name((muster_dtype)record->dtype);
+    char name[40], root[24] = "";
+
+    name_of(record, name, sizeof name);
+    if (record->collective == MST_BARRIER) {
+        snprintf(text, bytes, "%s", name);
+        return;
+    }
+    if (record->root >= 0)
+        snprintf(root, sizeof root, ", root %d", record->root);
+    snprintf(text, bytes, "%s (%s x %llu%s)", name, dtype ? dtype : "?", (unsigned long long)record->count,
+             root);
+}
+
+void mst_record_describe(const mst_call_record *record, char *text, size_t bytes)
+{
+    char request[100];
+
+    describe_request(record, request, sizeof request);
+    snprintf(text, bytes, "%s, operation %llu", request, (unsigned long long)record->operation);
+}
+
+/* Field by field, straight into the arena: assembling it elsewhere and copying it in wider pieces would
+ * wait until the stores before it are out, and those go to a line that the peers have. */
+static void fill_record(mst_call_record *record, const mst_call *call)
+{
+    const mst_shape *shape = &mst_shapes[call->collective];
+
+    record->operation = call->operation;
+    record->count = call->count;
+    record->in_offset = call->in_offset;
+    record->out_offset = call->out_offset;
+    record->collective = call->collective;
+    record->dtype = (uint32_t)call->dtype;
+    record->op = shape->reduces ? (uint32_t)call->op : 0;
+    record->root = shape->rooted ? call->root : -1;
+}
+
+/* Everything but the offsets, in one word; a count beyond it is looked up in the record. */
+#define COUNT_PACKED_MAX ((1ULL << 44) - 1)
+
+static uint64_t pack_request(const mst_call *call)
+{
+    const mst_shape *shape = &mst_shapes[call->collective];
+    uint64_t count = call->count < COUNT_PACKED_MAX ? call->count : COUNT_PACKED_MAX;
+    uint64_t root = shape->rooted ? (uint64_t)call->root : 0, op = shape->reduces ? (uint64_t)call->op : 0;
+
+    return (uint64_t)call->collective | (uint64_t)call->dtype << 4 | op << 8 | root << 10 | count << 20;
+}
+
+/* ---- steps ---- */
+
+static muster_status step_failed(mst_call *call, mst_wait_result result)
+{
+    muster_group *group = call->group;
+    mst_call_record record;
+    char doing[120], late[120];
+    size_t used = (size_t)snprintf(late, sizeof late, "rank(s)");
+
+    fill_record(&record, call);
+    mst_record_describe(&record, doing, sizeof doing);
+    for (int rank = 0; rank < group->size && used + 8 < sizeof late; rank++)
+        if (!mst_lane_has_arrived(call->lane, rank))
+            used += (size_t)snprintf(late + used, sizeof late - used, " %d", rank);
+    return mst_group_wait_failed(group, result, doing, late);
+}
+
+static bool same_request(const mst_call_record *a, const mst_call_record *b)
+{
+    return a->operation == b->operation && a->collective == b->collective && a->count == b->count &&
+           a->dtype == b->dtype && a->op == b->op && a->root == b->root;
+}
+
+static muster_status mismatch(mst_call *call, int rank)
+{
+    const mst_call_record *records = call->group->records;
+    char first[100], other[100];
+
+    describe_request(&records[0], first, sizeof first);
+    describe_request(&records[rank], other, sizeof other);
+    return mst_group_poison(call->group, MST_POISON_MISMATCH,
+                            "rank 0 called %s and rank %d called %s, as operation %llu of the group", first,
+                            rank, other, (unsigned long long)call->operation);
+}
+
+/* Offsets are a peer's words: they must lie in that peer's own heap. */
+static bool plausible(const mst_call *call, int rank, const mst_call_record *record)
+{
+    const mst_subarena *subarena = call->group->subarena;
+    const mst_geometry *geometry = &subarena->attachment->geometry;
+    uint32_t world_rank = subarena->shares[rank].world_rank;
+    const mst_shape *shape = &mst_shapes[call->collective];
+
+    return (record->in_offset == 0 || mst_layout_heap_at(geometry, world_rank, record->in_offset,
+                                                         mst_call_bytes(call, shape->in, rank))) &&
+           (record->out_offset == 0 || mst_layout_heap_at(geometry, world_rank, record->out_offset,
+                                                          mst_call_bytes(call, shape->out, rank)));
+}
+
+/* The record of this operation in a rank's cell: beside the lane that it steps on. */
+static mst_call_record *record_at(const mst_call *call, int rank)
+{
+    mst_cell *cell = call->group->subarena->cells[rank];
+
+    if (call->lane->kind >= MST_LANE_STARTED)
+        return &cell->started[call->lane->kind - MST_LANE_STARTED].calls[call->parity];
+    return &cell->calls[call->parity];
+}
+
+static void copy_records(mst_call *call)
+{
+    for (int rank = 0; rank < call->group->size; rank++)
+        call->group->records[rank] = *record_at(call, rank); /* E2: read once */
+}
+
+/* Every rank compares all with rank 0's, so that every rank finds the same two sides. */
+static muster_status compare_records(mst_call *call)
+{
+    muster_group *group = call->group;
+
+    copy_records(call);
+    for (int rank = 1; rank < group->size; rank++)
+        if (!same_request(&group->records[0], &group->records[rank]))
+            return mismatch(call, rank);
+    for (int rank = 0; rank < group->size; rank++)
+        if (!plausible(call, rank, &group->records[rank]))
+            return mst_group_poison(
+                group, MST_POISON_DAMAGE,
+                "rank %d says that its buffer is outside its region: the arena is damaged", rank);
+    return MUSTER_OK;
+}
+
+/* Compares what all were asked to do. In short, from the lines that are here anyway, where that says
+ * everything; else from the records. */
+static muster_status compare_requests(mst_call *call, uint64_t request)
+{
+    bool same = !call->viewable && call->count < COUNT_PACKED_MAX;
+
+    for (int rank = 0; rank < call->group->size && same; rank++)
+        if (rank != call->group->rank) /* our own line is with the peers now */
+            same = mst_lane_arrival(call->lane, rank)->request == request; /* E2: read once */
+    return same ? MUSTER_OK : compare_records(call);
+}
+
+/* Says what this rank was asked to do; both are published by E2. */
+static uint64_t announce(mst_call *call)
+{
+    uint64_t request = pack_request(call);
+
+    mst_lane_next(call->lane)->request = request;
+    fill_record(record_at(call, call->group->rank), call);
+    return request;
+}
+
+void mst_call_arrive(mst_call *call)
+{
+    announce(call);
+    mst_lane_arrive(call->lane);
+    call->arrived = true;
+}
+
+muster_status mst_step(mst_call *call)
+{
+    bool first = !call->stepped;
+    uint64_t request = 0;
+    int missing;
+
+    if (first)
+        request = call->arrived ? pack_request(call) : announce(call);
+    mst_wait_result result =
+        first && call->arrived ? mst_lane_wait(call->lane, &missing) : mst_lane_step(call->lane, &missing);
+    if (result != MST_WAIT_READY)
+        return step_failed(call, result);
+    call->stepped = true;
+    return first ? compare_requests(call, request) : MUSTER_OK;
+}
+
+/* ---- slots and views ---- */
+
+size_t mst_slot_bytes(const mst_call *call)
+{
+    return mst_staging_slot_bytes(call->group->subarena);
+}
+
+unsigned char *mst_slot(const mst_call *call)
+{
+    if (call->in_line)
+        return mst_lane_next(call->lane)->payload;
+    return mst_staging_slot(call->group->subarena, call->group->rank, call->lane->step + 1);
+}
+
+const unsigned char *mst_peer_slot(const mst_call *call, int rank)
+{
+    if (call->in_line)
+        return mst_lane_arrival(call->lane, rank)->payload;
+    return mst_staging_slot(call->group->subarena, rank, call->lane->step);
+}
+
+const unsigned char *mst_view(const mst_call *call, int rank, size_t in_at, size_t slot_at)
+{
+    uint64_t offset = call->viewable ? call->group->records[rank].in_offset : 0;
+
+    if (offset)
+        return call->group->subarena->attachment->geometry.base + offset + in_at;
+    return mst_peer_slot(call, rank) + slot_at;
+}
+
+unsigned char *mst_view_out(const mst_call *call, int rank, size_t out_at)
+{
+    return call->group->subarena->attachment->geometry.base + call->group->records[rank].out_offset + out_at;
+}
+
+bool mst_all_inputs_in_arena(const mst_call *call)
+{
+    const mst_shape *shape = &mst_shapes[call->collective];
+
+    if (!call->viewable)
+        return false;
+    for (int rank = 0; rank < call->group->size; rank++)
+        if (mst_call_blocks(call, shape->in, rank) && call->group->records[rank].in_offset == 0)
+            return false;
+    return true;
+}
+
+bool mst_all_outputs_in_arena(const mst_call *call)
+{
+    const mst_shape *shape = &mst_shapes[call->collective];
+
+    if (!call->viewable)
+        return false;
+    for (int rank = 0; rank < call->group->size; rank++)
+        if (mst_call_blocks(call, shape->out, rank) && call->group->records[rank].out_offset == 0)
+            return false;
+    return true;
+}
+
+bool mst_any_input_in_arena(const mst_call *call)
+{
+    for (int rank = 0; rank < call->group->size && call->viewable; rank++)
+        if (call->group->records[rank].in_offset)
+            return true;
+    return false;
+}
+
+muster_status mst_step_if_arena(mst_call *call)
+{
+    /* What a started operation is read from belongs to the library, and stays as it is. */
+    return mst_any_input_in_arena(call) && !call->started ? mst_step(call) : MUSTER_OK;
+}
+
+void mst_stage(const mst_call *call, size_t at, const void *from, size_t bytes)
+{
+    unsigned char *to = mst_slot(call) + at;
+
+    if (bytes >= call->group->tuning.stream_in_bytes)
+        call->group->kernels->stream(to, from, bytes);
+    else
+        mst_copy(to, from, bytes);
+}
+
+bool mst_streams_out(const mst_call *call)
+{
+    return call->out_bytes >= call->group->tuning.stream_out_bytes && call->in != call->out;
+}
+
+void mst_deliver(const mst_call *call, size_t at, const void *from, size_t bytes)
+{
+    unsigned char *to = (unsigned char *)call->out + at;
+
+    if (mst_streams_out(call) && to != from)
+        call->group->kernels->stream(to, from, bytes);
+    else
+        mst_copy(to, from, bytes);
+}

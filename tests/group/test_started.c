@@ -1,0 +1,255 @@
+/*
+ * Collectives in two halves: right results whatever the order of finishing, with other operations in
+ * between, inputs overwritten as soon as start returns, and every mistake an error in words.
+ */
+#define _DEFAULT_SOURCE
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tests/harness/ranks.h"
+
+enum { COUNT_MAX = 50000 };
+
+static int32_t value(int rank, int round, size_t i)
+{
+    return (int32_t)(rank * 1000003 + round * 7919 + (int)i);
+}
+
+static int32_t sum(int n, int round, size_t i)
+{
+    uint32_t total = 0;
+
+    for (int r = 0; r < n; r++)
+        total += (uint32_t)value(r, round, i);
+    return (int32_t)total;
+}
+
+typedef struct round_buffers {
+    int32_t *in, *reduced, *gathered, *scattered, *sent;
+} round_buffers;
+
+static int check_round(muster_group *world, const round_buffers *b, int round, size_t count, int root)
+{
+    int rank = muster_group_rank(world), n = muster_group_size(world);
+    size_t at[] = { 0, count / 3, count / 2, count - 1 };
+
+    for (int k = 0; k < 4 && count > 0; k++) {
+        size_t i = at[k];
+
+        RANK_CHECK(world, b->reduced[i] == sum(n, round, i));
+        RANK_CHECK(world, b->scattered[i] == sum(n, round, (size_t)rank * count + i));
+        RANK_CHECK(world, b->sent[i] == value(root, round, i));
+        for (int r = 0; r < n; r++)
+            RANK_CHECK(world, b->gathered[(size_t)r * count + i] == value(r, round, i));
+    }
+    return 0;
+}
+
+/* All four at once, finished in an order that depends on the rank. */
+static int one_round(muster_group *world, const round_buffers *b, int round, size_t count)
+{
+    int rank = muster_group_rank(world), n = muster_group_size(world), root = round % n;
+    muster_request requests[4];
+
+    for (size_t i = 0; i < count * (size_t)n; i++)
+        b->in[i] = value(rank, round, i);
+    RANK_OK(world,
+            muster_all_reduce_start(b->in, b->reduced, count, MUSTER_INT32, MUSTER_SUM, world, &requests[0]));
+    RANK_OK(world, muster_all_gather_start(b->in, b->gathered, count, MUSTER_INT32, world, &requests[1]));
+    RANK_OK(world, muster_reduce_scatter_start(b->in, b->scattered, count, MUSTER_INT32, MUSTER_SUM, world,
+                                               &requests[2]));
+    RANK_OK(world, muster_broadcast_start(b->in, b->sent, count, MUSTER_INT32, root, world, &requests[3]));
+    memset(b->in, 0xee, count * (size_t)n * sizeof *b->in);
+    if (round % 3 == 0) {
+        int32_t x = 1;
+        RANK_OK(world, muster_all_sum(&x, &x, 1, MUSTER_INT32, world));
+        RANK_CHECK(world, x == n);
+    }
+    for (int i = 0; i < 4; i++)
+        RANK_OK(world, muster_finish(&requests[(i + rank + round) % 4]));
+    return check_round(world, b, round, count, root);
+}
+
+static int many_rounds(muster_group *world, void *arg)
+{
+    static const size_t counts[] = { 0, 1, 3, 20, 500, 5000, COUNT_MAX };
+    size_t n = (size_t)muster_group_size(world);
+    round_buffers b = { malloc(COUNT_MAX * n * 4), malloc(COUNT_MAX * 4), malloc(COUNT_MAX * n * 4),
+                        malloc(COUNT_MAX * 4), malloc(COUNT_MAX * 4) };
+    int failed = 0;
+
+    (void)arg;
+    RANK_CHECK(world, b.in && b.reduced && b.gathered && b.scattered && b.sent);
+    for (int round = 0; round < 40 && !failed; round++)
+        failed = one_round(world, &b, round, counts[round % 7]);
+    free(b.in), free(b.reduced), free(b.gathered), free(b.scattered), free(b.sent);
+    return failed;
+}
+
+START_TEST(test_results_in_any_order)
+{
+    run_all_sizes(many_rounds, NULL);
+}
+END_TEST
+
+/* A started operation gives the bits of the ordinary one, also in place. */
+static int same_bits(muster_group *world, void *arg)
+{
+    enum { COUNT = 30000 };
+    float *in = malloc(COUNT * sizeof *in), *ordinary = malloc(COUNT * sizeof *in);
+    muster_request request;
+
+    (void)arg;
+    RANK_CHECK(world, in && ordinary);
+    for (int i = 0; i < COUNT; i++)
+        in[i] = (float)(i % 977) * 1e-3f * (float)(muster_group_rank(world) * 31 + 1);
+    RANK_OK(world, muster_all_sum(in, ordinary, COUNT, MUSTER_FLOAT32, world));
+    RANK_OK(world, muster_all_reduce_start(in, in, COUNT, MUSTER_FLOAT32, MUSTER_SUM, world, &request));
+    RANK_OK(world, muster_finish(&request));
+    RANK_CHECK(world, memcmp(in, ordinary, COUNT * sizeof *in) == 0);
+    free(in), free(ordinary);
+    return 0;
+}
+
+START_TEST(test_bits_are_those_of_the_ordinary_form)
+{
+    run_all_sizes(same_bits, NULL);
+}
+END_TEST
+
+/* ---- mistakes ---- */
+
+static int make_mistakes(muster_group *world, void *arg)
+{
+    muster_request requests[MUSTER_STARTED_MAX + 1], copy, none = MUSTER_REQUEST_INIT;
+    int32_t x[MUSTER_STARTED_MAX + 1] = { 1, 1, 1, 1, 1 };
+    muster_group *group;
+
+    (void)arg;
+    RANK_OK(world, muster_group_split(world, 0, -1, &group));
+    RANK_CHECK(world,
+               muster_finish(NULL) == MUSTER_ERR_INVALID && muster_finish(&none) == MUSTER_ERR_INVALID);
+    RANK_CHECK(world, strstr(muster_error_detail(), "never started"));
+    RANK_CHECK(world,
+               muster_all_reduce_start(x, x, 1, MUSTER_INT32, MUSTER_SUM, group, NULL) == MUSTER_ERR_INVALID);
+    RANK_CHECK(world, muster_all_reduce_start(x, x, 1, (muster_dtype)77, MUSTER_SUM, group, &requests[0]) ==
+                          MUSTER_ERR_INVALID);
+    for (int i = 0; i < MUSTER_STARTED_MAX; i++)
+        RANK_OK(world,
+                muster_all_reduce_start(&x[i], &x[i], 1, MUSTER_INT32, MUSTER_SUM, group, &requests[i]));
+    RANK_CHECK(world, muster_all_reduce_start(&x[4], &x[4], 1, MUSTER_INT32, MUSTER_SUM, group,
+                                              &requests[4]) == MUSTER_ERR_BUSY);
+    RANK_CHECK(world, strstr(muster_error_detail(), "finish it first"));
+    RANK_CHECK(world, muster_group_free(group) == MUSTER_ERR_BUSY);
+    RANK_CHECK(world, strstr(muster_error_detail(), "4 operations"));
+    copy = requests[0];
+    for (int i = 0; i < MUSTER_STARTED_MAX; i++)
+        RANK_OK(world, muster_finish(&requests[i]));
+    RANK_CHECK(world, muster_finish(&requests[0]) == MUSTER_ERR_INVALID);
+    RANK_CHECK(world, muster_finish(&copy) == MUSTER_ERR_INVALID);
+    RANK_CHECK(world, strstr(muster_error_detail(), "finished already"));
+    for (int i = 0; i < MUSTER_STARTED_MAX; i++)
+        RANK_CHECK(world, x[i] == muster_group_size(world));
+    RANK_OK(world, muster_barrier(group)); /* the group is as it was */
+    RANK_OK(world, muster_group_free(group));
+    return 0;
+}
+
+START_TEST(test_mistakes_are_errors)
+{
+    run_all_sizes(make_mistakes, NULL);
+}
+END_TEST
+
+static int disagree(muster_group *world, void *arg)
+{
+    muster_request request;
+    float x[8] = { 0 };
+
+    (void)arg;
+    if (muster_group_rank(world) == 1)
+        RANK_OK(world, muster_all_reduce_start(x, x, 8, MUSTER_FLOAT32, MUSTER_MAX, world, &request));
+    else
+        RANK_OK(world, muster_all_reduce_start(x, x, 8, MUSTER_FLOAT32, MUSTER_SUM, world, &request));
+    RANK_CHECK(world, muster_finish(&request) == MUSTER_ERR_MISMATCH);
+    RANK_CHECK(world, strstr(muster_error_detail(), "all_sum (float32 x 8)") &&
+                          strstr(muster_error_detail(), "all_max (float32 x 8)"));
+    RANK_CHECK(world, muster_finish(&request) == MUSTER_ERR_INVALID); /* it is over */
+    return 0;
+}
+
+static int be_late(muster_group *world, void *arg)
+{
+    muster_request request;
+    float x = 0;
+
+    (void)arg;
+    if (muster_group_rank(world) == 0) {
+        RANK_OK(world, muster_all_reduce_start(&x, &x, 1, MUSTER_FLOAT32, MUSTER_SUM, world, &request));
+        RANK_CHECK(world, muster_finish(&request) == MUSTER_ERR_TIMED_OUT);
+        RANK_CHECK(world, strstr(muster_error_detail(), "all_sum (float32 x 1)") &&
+                              strstr(muster_error_detail(), "rank(s) 1"));
+        return 0;
+    }
+    while (muster_group_status(world) == MUSTER_OK)
+        usleep(1000); /* stays in the group until the other has given up */
+    return 0;
+}
+
+START_TEST(test_faults_come_out_of_finish)
+{
+    rank_options options = { .size = 2, .mode = RANKS_AS_THREADS, .op_timeout_s = 0.2 };
+
+    run_ranks(3, RANKS_AS_THREADS, disagree, NULL);
+    run_ranks(3, RANKS_AS_PROCESSES, disagree, NULL);
+    run_ranks_with(options, be_late, NULL);
+}
+END_TEST
+
+static int die_in_between(muster_group *world, void *arg)
+{
+    int rank = muster_group_rank(world);
+    muster_request request;
+    float x = 0;
+
+    (void)arg;
+    if (rank == 1)
+        raise(SIGKILL); /* before it starts anything */
+    muster_status status = muster_all_reduce_start(&x, &x, 1, MUSTER_FLOAT32, MUSTER_SUM, world, &request);
+    if (status == MUSTER_OK) /* rank 1 is not gone yet, or nobody has told */
+        status = muster_finish(&request);
+    RANK_CHECK(world, status == MUSTER_ERR_PEER_DIED);
+    RANK_CHECK(world, strstr(muster_error_detail(), "rank 1 was killed by signal 9"));
+    return 0;
+}
+
+START_TEST(test_a_death_comes_out_of_finish)
+{
+    muster_ending endings[3];
+    muster_report report = MUSTER_REPORT_INIT;
+
+    report.endings = endings;
+    run_failing_ranks((rank_options){ .size = 3, .mode = RANKS_AS_PROCESSES }, die_in_between, NULL, &report);
+    ck_assert_int_eq(report.first_failed, 1);
+    for (int rank = 0; rank < 3; rank += 2)
+        ck_assert_msg(endings[rank].kind == MUSTER_ENDED_EXITED && endings[rank].code == 0, "rank %d", rank);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("started");
+    TCase *tests = tcase_create("started");
+
+    tcase_set_timeout(tests, TEST_TIMEOUT_S);
+    tcase_add_test(tests, test_results_in_any_order);
+    tcase_add_test(tests, test_bits_are_those_of_the_ordinary_form);
+    tcase_add_test(tests, test_mistakes_are_errors);
+    tcase_add_test(tests, test_faults_come_out_of_finish);
+    if (!under_thread_sanitizer())
+        tcase_add_test(tests, test_a_death_comes_out_of_finish);
+    suite_add_tcase(suite, tests);
+    return run_suite(suite);
+}
