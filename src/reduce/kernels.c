@@ -3,14 +3,16 @@
  *
  * CMake compiles this file once per level with -DMST_ISA=<name> and the level's flags. Each fold
  * works in blocks that stay in the first-level cache: widen source 0 into accumulators, combine
- * sources 1 ... n-1 in order, narrow and store. The loops are plain so that the compiler vectorises
- * them; what fixes the bits is written out in the combine functions: which NaN wins, that -0 < +0,
- * and (by -ffp-contract=off) that nothing is fused. Costs one read of each source and one write.
+ * sources 1 ... n-1 in order, narrow and store; two sources need no accumulators. The loops are plain so that
+ * the compiler vectorises them; what fixes the bits is written out in the combine functions: which NaN wins,
+ * that -0 < +0, and (by -ffp-contract=off) that nothing is fused. Costs one read of each source and one
+ * write.
  */
 #include "src/reduce/half.h"
 #include "src/reduce/reduce.h"
 
-#define BLOCK 512 /* accumulators: 2 to 4 KiB, with a source block well inside 32 KiB */
+#define BLOCK_BYTES 4096 /* of accumulators: with a source's block well inside 32 KiB */
+#define HALF_BLOCK (BLOCK_BYTES / sizeof(float))
 
 #define JOIN_(a, b) a##b
 #define JOIN(a, b) JOIN_(a, b)
@@ -176,13 +178,33 @@ static inline complex64 min_c64(complex64 a, complex64 b)
 
 /* ---- the fold ---- */
 
+/* Nothing one iteration stores is what another loads, though destination and a source may be the same.
+ * (clang finds out as it runs; told so, it complains of every loop that it cannot vectorise.) */
+#if defined(__clang__)
+#define INDEPENDENT
+#else
+#define INDEPENDENT _Pragma("GCC ivdep")
+#endif
+
 #define FOLD(NAME, ELEMENT, ACCUMULATOR, WIDEN, NARROW, COMBINE)                                             \
+    static void NAME##_2(ELEMENT *out, const ELEMENT *a, const ELEMENT *b, size_t count)                     \
+    {                                                                                                        \
+        INDEPENDENT                                                                                          \
+        for (size_t i = 0; i < count; i++)                                                                   \
+            out[i] = NARROW((ACCUMULATOR)COMBINE((ACCUMULATOR)WIDEN(a[i]), (ACCUMULATOR)WIDEN(b[i])));       \
+    }                                                                                                        \
+                                                                                                             \
     static void NAME(void *destination, const void *const *sources, int source_count, size_t count)          \
     {                                                                                                        \
-        ACCUMULATOR acc[BLOCK];                                                                              \
+        ACCUMULATOR acc[BLOCK_BYTES / sizeof(ACCUMULATOR)];                                                  \
+        const size_t block = sizeof acc / sizeof acc[0];                                                     \
                                                                                                              \
-        for (size_t base = 0; base < count; base += BLOCK) {                                                 \
-            size_t n = count - base < BLOCK ? count - base : BLOCK;                                          \
+        if (source_count == 2) {                                                                             \
+            NAME##_2(destination, sources[0], sources[1], count);                                            \
+            return;                                                                                          \
+        }                                                                                                    \
+        for (size_t base = 0; base < count; base += block) {                                                 \
+            size_t n = count - base < block ? count - base : block;                                          \
             const ELEMENT *first = (const ELEMENT *)sources[0] + base;                                       \
             ELEMENT *out = (ELEMENT *)destination + base;                                                    \
                                                                                                              \
@@ -198,6 +220,94 @@ static inline complex64 min_c64(complex64 a, complex64 b)
                 out[i] = NARROW(acc[i]);                                                                     \
         }                                                                                                    \
     }
+
+/* ---- the fold of 16-bit floats: blocks are widened to float32 and narrowed at the end, by the CPU's
+ * conversions where it has them, which give the bits of half.h ---- */
+
+#if defined(__AVX512F__) || defined(__F16C__)
+#include <immintrin.h>
+#endif
+
+static void widen_f16(float *to, const u16 *from, size_t n)
+{
+    size_t i = 0;
+#if defined(__AVX512F__)
+    for (; i + 16 <= n; i += 16)
+        _mm512_storeu_ps(to + i, _mm512_cvtph_ps(_mm256_loadu_si256((const void *)(from + i))));
+#elif defined(__F16C__)
+    for (; i + 8 <= n; i += 8)
+        _mm256_storeu_ps(to + i, _mm256_cvtph_ps(_mm_loadu_si128((const void *)(from + i))));
+#endif
+    for (; i < n; i++)
+        to[i] = mst_float_of_float16(from[i]);
+}
+
+static void narrow_f16(u16 *to, const float *from, size_t n)
+{
+    size_t i = 0;
+#if defined(__AVX512F__)
+    for (; i + 16 <= n; i += 16)
+        _mm256_storeu_si256((void *)(to + i),
+                            _mm512_cvtps_ph(_mm512_loadu_ps(from + i), _MM_FROUND_TO_NEAREST_INT));
+#elif defined(__F16C__)
+    for (; i + 8 <= n; i += 8)
+        _mm_storeu_si128((void *)(to + i),
+                         _mm256_cvtps_ph(_mm256_loadu_ps(from + i), _MM_FROUND_TO_NEAREST_INT));
+#endif
+    for (; i < n; i++)
+        to[i] = mst_float16_of_float(from[i]);
+}
+
+/* A NaN may stay signalling here: adding, or narrowing, makes it quiet. */
+static void widen_bf16(float *to, const u16 *from, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        to[i] = mst_float_of_bits((uint32_t)from[i] << 16);
+}
+
+/* Not by AVX512_BF16's conversion: that takes subnormals for zero. */
+static void narrow_bf16(u16 *to, const float *from, size_t n)
+{
+    size_t i = 0;
+#if defined(__AVX512F__)
+    for (; i + 16 <= n; i += 16) {
+        __m512 value = _mm512_loadu_ps(from + i);
+        __m512i bits = _mm512_castps_si512(value), high = _mm512_srli_epi32(bits, 16);
+        __m512i odd = _mm512_and_si512(high, _mm512_set1_epi32(1));
+        __m512i sum = _mm512_add_epi32(_mm512_add_epi32(bits, _mm512_set1_epi32(0x7fff)), odd);
+        __mmask16 is_nan = _mm512_cmp_ps_mask(value, value, _CMP_UNORD_Q);
+        __m512i rounded =
+            _mm512_mask_or_epi32(_mm512_srli_epi32(sum, 16), is_nan, high, _mm512_set1_epi32(0x40));
+        _mm256_storeu_si256((void *)(to + i), _mm512_cvtepi32_epi16(rounded));
+    }
+#endif
+    for (; i < n; i++)
+        to[i] = mst_bfloat16_of_float(from[i]);
+}
+
+#define FOLD_HALF(NAME, HALF, COMBINE)                                                                       \
+    static void NAME(void *destination, const void *const *sources, int source_count, size_t count)          \
+    {                                                                                                        \
+        float acc[HALF_BLOCK], next[HALF_BLOCK];                                                             \
+                                                                                                             \
+        for (size_t base = 0; base < count; base += HALF_BLOCK) {                                            \
+            size_t n = count - base < HALF_BLOCK ? count - base : HALF_BLOCK;                                \
+                                                                                                             \
+            widen_##HALF(acc, (const u16 *)sources[0] + base, n);                                            \
+            for (int s = 1; s < source_count; s++) {                                                         \
+                widen_##HALF(next, (const u16 *)sources[s] + base, n);                                       \
+                for (size_t i = 0; i < n; i++)                                                               \
+                    acc[i] = COMBINE(acc[i], next[i]);                                                       \
+            }                                                                                                \
+            narrow_##HALF((u16 *)destination + base, acc, n);                                                \
+        }                                                                                                    \
+    }
+
+#define FOLD_HALVES(HALF)                                                                                    \
+    FOLD_HALF(fold_sum_##HALF, HALF, sum_f32)                                                                \
+    FOLD_HALF(fold_prod_##HALF, HALF, prod_f32)                                                              \
+    FOLD_HALF(fold_max_##HALF, HALF, max_f32)                                                                \
+    FOLD_HALF(fold_min_##HALF, HALF, min_f32)
 
 #define FOLD_ORDER(T, ACCUMULATOR)                                                                           \
     FOLD(max_##T, T, ACCUMULATOR, SAME, SAME, INTEGER_MAX)                                                   \
@@ -228,8 +338,8 @@ FOLD_ORDER(s8, int8_t)
 FOLD_ORDER(s16, int16_t)
 FOLD_ORDER(s32, int32_t)
 FOLD_ORDER(s64, int64_t)
-FOLD_FLOAT(f16, u16, float, mst_float_of_float16, mst_float16_of_float, f32)
-FOLD_FLOAT(bf16, u16, float, mst_float_of_bfloat16, mst_bfloat16_of_float, f32)
+FOLD_HALVES(f16)
+FOLD_HALVES(bf16)
 FOLD_FLOAT(f32, f32, float, SAME, SAME, f32)
 FOLD_FLOAT(f64, f64, double, SAME, SAME, f64)
 FOLD_FLOAT(c64, c64, complex64, load_c64, store_c64, c64)
