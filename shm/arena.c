@@ -10,10 +10,10 @@
 #include "shm/heap.h"
 #include "shm/os.h"
 
-#define SLOT_BYTES_ALL (1024 * 1024) /* one slot of every rank of the world together, about */
+#define SLOT_BYTES_ALL (1024 * 1024) /* what all ranks of the world stage for one step, about */
 #define SLOT_BYTES_MIN (32 * 1024)
-#define SLOT_BYTES_MAX (256 * 1024)
-#define STAGING_BYTES_MIN 8192 /* two slots that hold one element of every rank, at least */
+#define SLOT_BYTES_MAX (512 * 1024)
+#define STAGING_BYTES_MIN 8192 /* a quarter holds one element of every rank, at least */
 #define STAGING_BYTES_MAX (256ULL << 20)
 
 static uint64_t default_staging_bytes(int size)
@@ -22,7 +22,7 @@ static uint64_t default_staging_bytes(int size)
 
     if (slot < SLOT_BYTES_MIN)
         slot = SLOT_BYTES_MIN;
-    return 2 * (slot < SLOT_BYTES_MAX ? slot : SLOT_BYTES_MAX);
+    return 4 * (slot < SLOT_BYTES_MAX ? slot : SLOT_BYTES_MAX);
 }
 
 /* ---- creating ---- */
@@ -44,7 +44,7 @@ static muster_status plan_header(const mst_arena_plan *plan, mst_header *header)
                         plan->size, (unsigned long long)(least >> 20), (unsigned long long)(limit >> 20),
                         (unsigned long long)(wanted >> 20));
     staging = (staging + 2 * MST_EXTENT_UNIT - 1) / (2 * MST_EXTENT_UNIT) * (2 * MST_EXTENT_UNIT);
-    if (staging < STAGING_BYTES_MIN || staging < 2 * 8 * (uint64_t)size || staging > STAGING_BYTES_MAX)
+    if (staging < STAGING_BYTES_MIN || staging < 4 * 8 * (uint64_t)size || staging > STAGING_BYTES_MAX)
         return mst_fail(MUSTER_ERR_INVALID, "staging of %llu bytes per rank is not between %d and %llu",
                         (unsigned long long)staging, STAGING_BYTES_MIN,
                         (unsigned long long)STAGING_BYTES_MAX);

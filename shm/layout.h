@@ -140,7 +140,7 @@ typedef struct mst_header {
     uint32_t size; /* ranks of the world */
     uint64_t arena_bytes;
     uint64_t region_bytes;
-    uint64_t staging_bytes; /* per rank and group: two slots */
+    uint64_t staging_bytes; /* per rank and group: a ring */
     uint64_t nonce[2];
     int32_t launcher_pid; /* 0: ranks started on their own */
     uint32_t named;       /* 1: has, or had, a name in the file system */

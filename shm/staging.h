@@ -1,21 +1,53 @@
 /*
- * Staging: the bytes through which private buffers travel. Each member has two slots and uses them
- * in turn, one per step; barrier.h says why two are enough. Only the owner writes its slots.
+ * Staging: the bytes through which private buffers travel. Each member has a ring of them and writes
+ * at every step behind what it wrote at the last one; all move on by the same number of bytes, so each
+ * knows where the others' are. Only the owner writes its ring.
+ *
+ * What is written for step s must stay until all have read it, which they have when they arrive at
+ * step s + 1 (barrier.h): so the pieces of two steps that follow each other must not overlap. A piece
+ * is at most a quarter of the ring, and the ring is begun anew when less than a quarter is left, at
+ * which time the last piece lies in its second half.
+ *
+ * Why a ring and not two slots: storing to a line that a peer has read lately takes its cache's
+ * answer. In a ring larger than that cache the line has left it.
  */
 #ifndef MST_STAGING_H
 #define MST_STAGING_H
 
 #include "shm/subarena.h"
 
-static inline size_t mst_staging_slot_bytes(const mst_subarena *subarena)
+typedef struct mst_staging {
+    const mst_subarena *subarena;
+    size_t last; /* where the pieces of the last step begin */
+    size_t next; /* and those of the next one */
+} mst_staging;
+
+/* The most that can be staged for one step. */
+static inline size_t mst_staging_piece_max(const mst_staging *staging)
 {
-    return (size_t)(subarena->attachment->geometry.staging_bytes / 2);
+    return (size_t)(staging->subarena->attachment->geometry.staging_bytes / 4);
 }
 
-/* The slot that `rank` uses at `step`. */
-static inline unsigned char *mst_staging_slot(const mst_subarena *subarena, int rank, uint32_t step)
+/* Where we write for the next step. */
+static inline unsigned char *mst_staging_next(const mst_staging *staging)
 {
-    return subarena->staging[rank] + (step & 1) * mst_staging_slot_bytes(subarena);
+    return staging->subarena->staging[staging->subarena->rank] + staging->next;
+}
+
+/* Where `rank` has written for the last one. */
+static inline const unsigned char *mst_staging_last(const mst_staging *staging, int rank)
+{
+    return staging->subarena->staging[rank] + staging->last;
+}
+
+/* A step is made, for which the member that staged most staged `bytes`. */
+static inline void mst_staging_turn(mst_staging *staging, size_t bytes)
+{
+    size_t ring = (size_t)staging->subarena->attachment->geometry.staging_bytes;
+    size_t behind = (staging->next + bytes + MST_LINE - 1) / MST_LINE * MST_LINE;
+
+    staging->last = staging->next;
+    staging->next = behind + ring / 4 <= ring ? behind : 0;
 }
 
 #endif

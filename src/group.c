@@ -52,6 +52,7 @@ muster_status mst_group_create(mst_subarena *subarena, const struct mst_transpor
         return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a group of %zu", size);
     }
     group->subarena = subarena;
+    group->staging.subarena = subarena;
     group->transport = transport;
     group->kernels = kernels;
     group->tuning = mst_tuning_for(subarena->size, subarena->attachment->policy.spin_ns == 0);

@@ -11,6 +11,7 @@
 
 #include "shm/barrier.h"
 #include "shm/channel.h"
+#include "shm/staging.h"
 #include "src/reduce/reduce.h"
 #include "src/tuning.h"
 
@@ -45,6 +46,7 @@ struct muster_group {
     uint32_t endings_seen[MST_ENTRANCES];
     mst_lane steps;
     mst_lane splits;
+    mst_staging staging; /* of the lane `steps` */
     mst_channels channels;
     mst_waiter send_waiter, receive_waiter;
     uint64_t operation;       /* collectives entered */

@@ -31,7 +31,7 @@ muster_status mst_coll_all_to_all(mst_call *call)
         size_t staged = bytes;
 
         mst_deal_stage(call, base, bytes);
-        muster_status status = mst_step(call);
+        muster_status status = mst_step(call, staged * (size_t)call->group->size);
         if (status != MUSTER_OK)
             return status;
         if (mst_all_inputs_in_arena(call))

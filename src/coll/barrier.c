@@ -3,7 +3,7 @@
 
 muster_status mst_coll_barrier(mst_call *call)
 {
-    return mst_step(call);
+    return mst_step(call, 0);
 }
 
 muster_status muster_barrier(muster_group *group)

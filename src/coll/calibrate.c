@@ -59,7 +59,11 @@ static muster_status exchange(muster_group *world, size_t size, bool stream, int
     int neighbour = (world->rank + 1) % world->size, missing;
     int64_t began_ns = mst_os_now_ns();
 
-    stage(world, mst_staging_slot(subarena, world->rank, world->steps.step + 1), size, stream);
+    /* In the second half of the ring: the first operation begins at its beginning, while others may
+     * still read what is exchanged last. */
+    size_t at = (2 + (world->steps.step & 1)) * mst_staging_piece_max(&world->staging);
+
+    stage(world, subarena->staging[world->rank] + at, size, stream);
     mst_lane_next(&world->steps)->request = began_ns > until_ns; /* published by E2 */
     mst_lane_begin(&world->steps);
     mst_wait_result result = mst_lane_step(&world->steps, &missing);
@@ -67,8 +71,7 @@ static muster_status exchange(muster_group *world, size_t size, bool stream, int
         return failed(world, result, missing);
     *go_on = !anyone_out_of_time(world);
     /* Looking for a byte that is not there reads everything, and the compiler cannot leave it out. */
-    const unsigned char *theirs = mst_staging_slot(subarena, neighbour, world->steps.step);
-    int64_t found = memchr(theirs, 1, size) != NULL;
+    int64_t found = memchr(subarena->staging[neighbour] + at, 1, size) != NULL;
     *ns = mst_os_now_ns() - began_ns + found;
     return MUSTER_OK;
 }
@@ -100,7 +103,7 @@ static muster_status compare_stores(muster_group *world, size_t size, int64_t un
 
 muster_status mst_calibrate(muster_group *world)
 {
-    size_t slot_bytes = mst_staging_slot_bytes(world->subarena), from = SIZE_MAX;
+    size_t slot_bytes = mst_staging_piece_max(&world->staging), from = SIZE_MAX;
     int64_t until_ns = mst_os_now_ns() + BUDGET_NS;
     bool go_on = true;
 

@@ -114,8 +114,10 @@ void mst_record_describe(const mst_call_record *record, char *text, size_t bytes
 unsigned char *mst_slot(const mst_call *call);
 size_t mst_slot_bytes(const mst_call *call);
 
-/* Arrives, waits for all; the first one of a call also compares what all were asked to do. */
-muster_status mst_step(mst_call *call);
+/* Arrives, waits for all; the first one of a call also compares what all were asked to do. `staged`:
+ * how many bytes of its slot the rank that used most has used, so that all know where the next one is;
+ * the same on every rank, those that staged nothing included. */
+muster_status mst_step(mst_call *call, size_t staged);
 
 /* What `rank` put into its slot for the last step. */
 const unsigned char *mst_peer_slot(const mst_call *call, int rank);

@@ -28,7 +28,7 @@ muster_status mst_collect_blocks(mst_call *call, bool receives)
 
         if (!call->in_offset)
             mst_stage(call, 0, (const unsigned char *)call->in + base, bytes);
-        muster_status status = mst_step(call);
+        muster_status status = mst_step(call, bytes);
         if (status != MUSTER_OK)
             return status;
         if (mst_all_inputs_in_arena(call))

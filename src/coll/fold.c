@@ -129,7 +129,7 @@ static muster_status fold_in_arena(mst_call *call)
         group->targets[i] = (mst_target){ mst_view_out(call, rank, own.begin), stream };
     }
     fold_into_targets(call, group->size, own.count);
-    return mst_step(call);
+    return mst_step(call, 0);
 }
 
 /* ---- started earlier ---- */
@@ -152,7 +152,7 @@ static muster_status fold_started(mst_call *call)
     fold_into_targets(call, whole ? 1 : 2, own.count);
     if (whole)
         return MUSTER_OK;
-    muster_status status = mst_step(call);
+    muster_status status = mst_step(call, 0);
     for (int i = 1; i < group->size && status == MUSTER_OK; i++) {
         int rank = (group->rank + i) % group->size;
         mst_slice slice = slice_of(call, call->count, rank);
@@ -179,7 +179,7 @@ muster_status mst_fold_all(mst_call *call, bool receives)
             mst_stage(call, 0, (const unsigned char *)call->in + base, bytes);
         else if (!call->in_offset)
             stage_others_slices(call, base, bytes, own);
-        status = mst_step(call);
+        status = mst_step(call, bytes);
         if (status != MUSTER_OK)
             return status;
         if (call->started)
@@ -195,7 +195,7 @@ muster_status mst_fold_all(mst_call *call, bool receives)
         if (whole)
             continue;
         fold_own_slice(call, base, own, receives);
-        status = mst_step(call);
+        status = mst_step(call, bytes);
         if (status == MUSTER_OK && receives)
             copy_others_slices(call, base, bytes / call->element_bytes);
     }

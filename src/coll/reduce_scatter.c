@@ -30,7 +30,7 @@ muster_status mst_coll_reduce_scatter(mst_call *call)
         size_t staged = bytes;
 
         mst_deal_stage(call, base, bytes);
-        muster_status status = mst_step(call);
+        muster_status status = mst_step(call, staged * (size_t)call->group->size);
         if (status != MUSTER_OK)
             return status;
         if (mst_all_inputs_in_arena(call))

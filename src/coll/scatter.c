@@ -20,7 +20,7 @@ muster_status mst_coll_scatter(mst_call *call)
 
         if (is_root)
             mst_deal_stage(call, base, bytes);
-        muster_status status = mst_step(call);
+        muster_status status = mst_step(call, staged * (size_t)call->group->size);
         if (status != MUSTER_OK)
             return status;
         if (mst_all_inputs_in_arena(call))

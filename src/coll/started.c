@@ -5,7 +5,7 @@
  * tells the others where it is, and arrives, on a lane of its own: the operations of a group go to its
  * MST_STARTED_MAX places in turn, each with arrival lines and records in the cell. Finishing waits on
  * that lane and then does what the ordinary collective does with inputs that lie in the arena. A
- * place has two blocks and uses them alternately, as slots are: what was published in one is read no
+ * place has two blocks and uses them alternately: what was published in one is read no
  * more once all ranks have arrived in the same place with the other.
  *
  * Cost: the copy, one synchronisation, and reading each peer's input once; large reductions take one

@@ -1,12 +1,11 @@
 /*
  * Steps, and what is reached through them: the announcement of what a rank was asked to do, the
- * comparison with what the others were, slots and views.
+ * comparison with what the others were, slots (our piece of the staging ring for a step) and views.
  */
 #include <stdio.h>
 #include <string.h>
 
 #include "shm/error.h"
-#include "shm/staging.h"
 #include "src/coll/coll.h"
 #include "src/dtype.h"
 
@@ -199,7 +198,7 @@ void mst_call_arrive(mst_call *call)
     call->arrived = true;
 }
 
-muster_status mst_step(mst_call *call)
+muster_status mst_step(mst_call *call, size_t staged)
 {
     bool first = !call->stepped;
     uint64_t request = 0;
@@ -212,6 +211,8 @@ muster_status mst_step(mst_call *call)
     if (result != MST_WAIT_READY)
         return step_failed(call, result);
     call->stepped = true;
+    if (!call->started)
+        mst_staging_turn(&call->group->staging, call->in_line ? 0 : staged);
     return first ? compare_requests(call, request) : MUSTER_OK;
 }
 
@@ -219,21 +220,21 @@ muster_status mst_step(mst_call *call)
 
 size_t mst_slot_bytes(const mst_call *call)
 {
-    return mst_staging_slot_bytes(call->group->subarena);
+    return mst_staging_piece_max(&call->group->staging);
 }
 
 unsigned char *mst_slot(const mst_call *call)
 {
     if (call->in_line)
         return mst_lane_next(call->lane)->payload;
-    return mst_staging_slot(call->group->subarena, call->group->rank, call->lane->step + 1);
+    return mst_staging_next(&call->group->staging);
 }
 
 const unsigned char *mst_peer_slot(const mst_call *call, int rank)
 {
     if (call->in_line)
         return mst_lane_arrival(call->lane, rank)->payload;
-    return mst_staging_slot(call->group->subarena, rank, call->lane->step);
+    return mst_staging_last(&call->group->staging, rank);
 }
 
 const unsigned char *mst_view(const mst_call *call, int rank, size_t in_at, size_t slot_at)
@@ -285,7 +286,7 @@ bool mst_any_input_in_arena(const mst_call *call)
 muster_status mst_step_if_arena(mst_call *call)
 {
     /* What a started operation is read from belongs to the library, and stays as it is. */
-    return mst_any_input_in_arena(call) && !call->started ? mst_step(call) : MUSTER_OK;
+    return mst_any_input_in_arena(call) && !call->started ? mst_step(call, 0) : MUSTER_OK;
 }
 
 void mst_stage(const mst_call *call, size_t at, const void *from, size_t bytes)
