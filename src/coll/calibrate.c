@@ -4,7 +4,7 @@
  * apart, and storing to a line that a peer has just read is slow; by how much depends on the pair of
  * CPUs, which the host may change and which the reported topology gets wrong. So it is measured: all
  * ranks stage, step and read their neighbour's slot, in turn by either kind of store, at four sizes.
- * About a millisecond, once per world. Every rank takes the same steps whatever it finds; when one is
+ * Once per world. Every rank takes the same steps whatever it finds; when one is
  * out of time, because the machine is busy, all stop at the same step. Then, and where ranks outnumber
  * CPUs, the table's value stays.
  */
@@ -13,7 +13,6 @@
 #include <string.h>
 
 #include "shm/os.h"
-#include "shm/staging.h"
 #include "src/coll/coll.h"
 
 #define REPETITIONS 9

@@ -4,9 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "shm/atomic.h"
 #include "shm/error.h"
-#include "shm/staging.h"
 #include "src/dtype.h"
 #include "src/partition.h"
 

@@ -1,11 +1,11 @@
 /*
  * The reduction of all inputs, for all_reduce and reduce. N bytes, p ranks; in rounds that fit a slot,
+ * in one of
  * three ways, the same bits:
  *
  *   whole         Everyone stages its piece; after one step every receiver folds all of them, with its
  *                 own operand straight from the user's memory. One synchronisation per round, (p + 3) N
- *                 bytes of traffic per rank: best while a synchronisation costs more than the copying,
- *                 and for two ranks always.
+ *                 bytes of traffic per rank: best while a synchronisation costs more than the copying.
  *   slices        Reduce-scatter, then all-gather: each rank folds its slice of the round and stages
  *                 the result, receivers copy the other slices. Two synchronisations per round,
  *                 (5 - 2/p) N bytes.
