@@ -2,10 +2,6 @@
 #include "shm/barrier.h"
 
 #include "shm/atomic.h"
-#include "shm/os.h"
-
-#define QUICK_LOOKS 96   /* before sleepers are looked for: some 2 us */
-#define RELAXED_LOOKS 64 /* of these, the ones with a pause, of some 30 ns */
 
 void mst_lane_init(mst_lane *lane, mst_subarena *subarena, mst_lane_kind kind, int64_t timeout_ns,
                    void (*tick)(void *arg, int peer), void *tick_arg)
@@ -58,25 +54,6 @@ static int neighbour(const mst_lane *lane, int distance)
     return rank < lane->subarena->size ? rank : rank - lane->subarena->size;
 }
 
-/* Whether all have come within the time of a few line transfers. */
-static bool all_come_at_once(const mst_lane *lane)
-{
-    int size = lane->subarena->size;
-    int looks = QUICK_LOOKS;
-
-    for (int i = 1; i < size; i++) {
-        const mst_arrival *line = mst_lane_arrival(lane, neighbour(lane, i));
-
-        while (!mst_count_reached(&line->word, lane->step)) { /* E2, E3 */
-            if (--looks < 0)
-                return false;
-            if (looks < RELAXED_LOOKS)
-                mst_os_relax();
-        }
-    }
-    return true;
-}
-
 typedef struct arrival {
     const mst_lane *lane;
     int rank;
@@ -123,11 +100,9 @@ void mst_lane_arrive(mst_lane *lane)
 
 mst_wait_result mst_lane_step(mst_lane *lane, int *missing)
 {
-    mst_parking parking = publish(lane);
-    /* Sleepers are looked for when the peers' lines have been, unless the peers need this CPU: the
-     * look waits until the store above is out, which is time to spend on the peers' lines. */
-    bool complete = lane->waiter.policy.spin_ns > 0 && all_come_at_once(lane);
+    lane->waiter.owed = publish(lane); /* its sleepers are woken while we wait */
+    mst_wait_result result = mst_lane_wait(lane, missing);
 
-    mst_wake(parking);
-    return complete ? MST_WAIT_READY : mst_lane_wait(lane, missing);
+    mst_wait_settle(&lane->waiter);
+    return result;
 }

@@ -8,6 +8,8 @@
 #define YIELD_NS (1 * MST_NS_PER_MS)
 #define TICK_FIRST_NS (5 * MST_NS_PER_MS)
 #define TICK_LAST_NS (20 * MST_NS_PER_MS)
+#define FIRST_LOOKS 96      /* some 2 us */
+#define FIRST_LOOKS_BARE 32 /* of these, without a pause, which takes some 30 ns */
 #define SPINS_PER_LOOK_AT_CLOCK 8
 #define SHARED_CPU_YIELDS 2 /* a partner that comes after so few was waiting for our CPU */
 #define SPIN_CUT_MAX 7      /* the spin is halved so many times at most */
@@ -68,6 +70,28 @@ static bool settled(attempt *attempt)
     else
         return false;
     return true;
+}
+
+void mst_wait_settle(mst_waiter *waiter)
+{
+    if (waiter->owed.word)
+        mst_wake(waiter->owed);
+    waiter->owed = (mst_parking){ NULL, NULL };
+}
+
+/* A first look, as long as a few line transfers take, before anyone is woken: waking waits until our
+ * own store is out, and that is time to spend on the partner's line. */
+static bool look_first(attempt *attempt)
+{
+    if (!attempt->waiter->policy.spin_ns)
+        return false;
+    for (int looks = 0; looks < FIRST_LOOKS; looks++) {
+        if (settled(attempt))
+            return true;
+        if (looks >= FIRST_LOOKS_BARE)
+            mst_os_relax();
+    }
+    return false;
 }
 
 static bool spin_some(attempt *attempt, int64_t began_ns)
@@ -144,6 +168,9 @@ mst_wait_result mst_wait_until(mst_waiter *waiter, mst_parking parking, bool (*r
 {
     attempt attempt = { waiter, ready, arg, MST_WAIT_READY };
 
+    if (waiter->owed.word && look_first(&attempt))
+        return attempt.result;
+    mst_wait_settle(waiter);
     if (settled(&attempt))
         return attempt.result;
     int64_t began_ns = mst_os_now_ns();

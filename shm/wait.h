@@ -28,6 +28,12 @@ mst_wait_policy mst_wait_policy_for(int ranks, int cpus);
 
 typedef enum mst_wait_result { MST_WAIT_READY, MST_WAIT_POISONED, MST_WAIT_TIMED_OUT } mst_wait_result;
 
+/* Where a waiter sleeps: on a word that changes, having said so in `sleepers`. */
+typedef struct mst_parking {
+    _Atomic uint32_t *word;
+    _Atomic uint32_t *sleepers;
+} mst_parking;
+
 typedef struct mst_waiter {
     mst_wait_policy policy;
     const _Atomic uint64_t *poison;    /* non-zero ends the wait; NULL: nothing can poison it */
@@ -35,14 +41,9 @@ typedef struct mst_waiter {
     int64_t deadline_ns;               /* absolute, set by that first wait; the operation's begin clears it */
     void (*tick)(void *arg, int peer); /* looks for the dead, may poison; every 5 to 20 ms of sleep */
     void *tick_arg;
-    int spin_cut; /* how often the spin has been halved, since the partner seems to share our CPU */
+    mst_parking owed; /* whose sleepers are still to be woken, since we changed its word; NULL: none */
+    int spin_cut;     /* how often the spin has been halved, since the partner seems to share our CPU */
 } mst_waiter;
-
-/* Where a waiter sleeps: on a word that changes, having said so in `sleepers`. */
-typedef struct mst_parking {
-    _Atomic uint32_t *word;
-    _Atomic uint32_t *sleepers;
-} mst_parking;
 
 static inline mst_parking mst_signal_parking(mst_signal *signal)
 {
@@ -55,6 +56,10 @@ static inline mst_parking mst_signal_parking(mst_signal *signal)
  */
 mst_wait_result mst_wait_until(mst_waiter *waiter, mst_parking parking, bool (*ready)(const void *arg),
                                const void *arg, int peer);
+
+/* Wakes those whom the waiter owes it. Waiting does so after its first looks, or at once where ranks
+ * outnumber CPUs; whoever owes calls this when it is done waiting. */
+void mst_wait_settle(mst_waiter *waiter);
 
 /* Wakes those who sleep on the word, if any. The caller has changed it; with a plain release store,
  * since sleepers are counted by read-modify-writes on both sides (E9). */

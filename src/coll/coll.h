@@ -60,14 +60,13 @@ typedef struct mst_call {
     mst_lane *lane;     /* that it steps on */
     uint64_t operation; /* its number in the group */
     unsigned parity;    /* which of the two records beside the lane is this operation's */
-    bool started;       /* in two halves: inputs are in blocks that the library keeps */
+    bool started;       /* in two halves: has arrived already, and inputs are in blocks of the library's */
     size_t element_bytes;
     size_t out_bytes;    /* of this rank's `out` */
     uint64_t in_offset;  /* non-zero: `in` lies in the arena and peers read it there */
     uint64_t out_offset; /* the same for `out` */
     bool in_line;        /* what a rank stages fits beside its arrival's flag */
     bool viewable;       /* large enough for buffers to be read where they lie: see the records */
-    bool arrived;        /* at the first step */
     bool stepped;        /* the first step is done */
 } mst_call;
 

@@ -1,7 +1,6 @@
 /*
  * The reduction of all inputs, for all_reduce and reduce. N bytes, p ranks; in rounds that fit a slot,
- * in one of
- * three ways, the same bits:
+ * in one of three ways, the same bits:
  *
  *   whole         Everyone stages its piece; after one step every receiver folds all of them, with its
  *                 own operand straight from the user's memory. One synchronisation per round, (p + 3) N

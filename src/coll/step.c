@@ -195,7 +195,6 @@ void mst_call_arrive(mst_call *call)
 {
     announce(call);
     mst_lane_arrive(call->lane);
-    call->arrived = true;
 }
 
 muster_status mst_step(mst_call *call, size_t staged)
@@ -205,9 +204,9 @@ muster_status mst_step(mst_call *call, size_t staged)
     int missing;
 
     if (first)
-        request = call->arrived ? pack_request(call) : announce(call);
+        request = call->started ? pack_request(call) : announce(call);
     mst_wait_result result =
-        first && call->arrived ? mst_lane_wait(call->lane, &missing) : mst_lane_step(call->lane, &missing);
+        first && call->started ? mst_lane_wait(call->lane, &missing) : mst_lane_step(call->lane, &missing);
     if (result != MST_WAIT_READY)
         return step_failed(call, result);
     call->stepped = true;
