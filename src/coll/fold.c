@@ -6,15 +6,16 @@
  *                 own operand straight from the user's memory. One synchronisation per round, (p + 3) N
  *                 bytes of traffic per rank: best while a synchronisation costs more than the copying.
  *   slices        Reduce-scatter, then all-gather: each rank folds its slice of the round and stages
- *                 the result, receivers copy the other slices. Two synchronisations per round,
+ *                 the result, receivers copy the other slices. Rounds overlap: with the result of one
+ *                 goes the input of the next, so that R rounds take R + 1 synchronisations, and
  *                 (5 - 2/p) N bytes.
  *   in the arena  Inputs and outputs of all ranks lie in the arena: each rank folds its slice of the
  *                 whole from where the inputs lie, and writes it into every output. Two
  *                 synchronisations in all, 2 N bytes, the least there can be. In place is safe: nobody
  *                 but rank r reads or writes slice r.
  *
- * Where some inputs lie in the arena they are read there, by slices: the second step of a round then
- * says that nobody reads them any more.
+ * Where some inputs lie in the arena they are read there, by slices: the last step then says that
+ * nobody reads them any more.
  */
 #include <string.h>
 
@@ -87,8 +88,9 @@ static void stage_others_slices(const mst_call *call, size_t base, size_t bytes,
     mst_stage(call, end, in + end, bytes - end);
 }
 
-/* Folds our slice of the round into the slot of the next step and, where it is wanted, the result. */
-static void fold_own_slice(const mst_call *call, size_t base, mst_slice own, bool receives)
+/* Folds our slice of the round into the slot of the next step, at `result_at`, and, where it is wanted,
+ * the result. */
+static void fold_own_slice(const mst_call *call, size_t base, mst_slice own, size_t result_at, bool receives)
 {
     muster_group *group = call->group;
 
@@ -96,21 +98,46 @@ static void fold_own_slice(const mst_call *call, size_t base, mst_slice own, boo
         group->sources[rank] = rank == group->rank ? (const unsigned char *)call->in + base + own.begin
                                                    : mst_view(call, rank, base + own.begin, own.begin);
     group->targets[0] =
-        (mst_target){ mst_slot(call) + own.begin, own.count >= group->tuning.stream_in_bytes };
+        (mst_target){ mst_slot(call) + result_at, own.count >= group->tuning.stream_in_bytes };
     if (receives)
         group->targets[1] =
             (mst_target){ (unsigned char *)call->out + base + own.begin, mst_streams_out(call) };
     fold_into_targets(call, receives ? 2 : 1, own.count);
 }
 
-static void copy_others_slices(const mst_call *call, size_t base, size_t count)
+static void copy_others_slices(const mst_call *call, size_t base, size_t count, size_t result_at)
 {
     for (int i = 1; i < call->group->size; i++) {
         int rank = (call->group->rank + i) % call->group->size;
         mst_slice slice = slice_of(call, count, rank);
 
-        mst_deliver(call, base + slice.begin, mst_peer_slot(call, rank) + slice.begin, slice.count);
+        mst_deliver(call, base + slice.begin, mst_peer_slot(call, rank) + result_at, slice.count);
     }
+}
+
+static mst_slice own_slice(const mst_call *call, size_t bytes)
+{
+    return slice_of(call, bytes / call->element_bytes, call->group->rank);
+}
+
+/* All rounds, the first of which has been staged and stepped. A slot holds the inputs of one round and,
+ * behind them, the result of our slice of the round before. */
+static muster_status fold_slices(mst_call *call, size_t all, size_t round, bool receives)
+{
+    muster_status status = MUSTER_OK;
+
+    for (size_t base = 0; base < all && status == MUSTER_OK; base += round) {
+        size_t bytes = all - base < round ? all - base : round, left = all - base - bytes;
+        size_t next = left < round ? left : round;
+
+        fold_own_slice(call, base, own_slice(call, bytes), next, receives);
+        if (next && !call->in_offset)
+            stage_others_slices(call, base + bytes, next, own_slice(call, next));
+        status = mst_step(call, next + slice_of(call, bytes / call->element_bytes, 0).count);
+        if (status == MUSTER_OK && receives)
+            copy_others_slices(call, base, bytes / call->element_bytes, next);
+    }
+    return status;
 }
 
 /* ---- in the arena ---- */
@@ -163,40 +190,52 @@ static muster_status fold_started(mst_call *call)
 
 /* ---- all ---- */
 
-muster_status mst_fold_all(mst_call *call, bool receives)
+/* Bytes of a round: with a slice of the round before they fit a slot. The same for both ways, since an
+ * input found in the arena turns one into the other after the first step. */
+static size_t round_bytes(const mst_call *call)
 {
-    size_t all = call->count * call->element_bytes;
-    size_t round = mst_slot_bytes(call) / call->element_bytes * call->element_bytes;
-    bool whole = all <= call->group->tuning.whole_bytes_max;
+    size_t parts = (size_t)call->group->size;
+
+    return mst_slot_bytes(call) / (parts + 1) / LINE_BYTES * LINE_BYTES * parts;
+}
+
+/* All rounds, the first of which has been staged and stepped. */
+static muster_status fold_wholes(mst_call *call, size_t all, size_t round, bool receives)
+{
     muster_status status = MUSTER_OK;
 
     for (size_t base = 0; base < all && status == MUSTER_OK; base += round) {
-        size_t bytes = all - base < round ? all - base : round;
-        mst_slice own = slice_of(call, bytes / call->element_bytes, call->group->rank);
+        size_t bytes = all - base < round ? all - base : round, left = all - base - bytes;
+        size_t next = left < round ? left : round;
 
-        if (!call->in_offset && whole)
-            mst_stage(call, 0, (const unsigned char *)call->in + base, bytes);
-        else if (!call->in_offset)
-            stage_others_slices(call, base, bytes, own);
-        status = mst_step(call, bytes);
-        if (status != MUSTER_OK)
-            return status;
-        if (call->started)
-            return fold_started(call);
-        if (base == 0 && mst_any_input_in_arena(call)) {
-            whole = false;
-            if (call->collective == MST_ALL_REDUCE && mst_all_inputs_in_arena(call) &&
-                mst_all_outputs_in_arena(call))
-                return fold_in_arena(call);
-        }
-        if (whole && receives)
+        if (receives)
             fold_whole(call, base, bytes);
-        if (whole)
-            continue;
-        fold_own_slice(call, base, own, receives);
-        status = mst_step(call, bytes);
-        if (status == MUSTER_OK && receives)
-            copy_others_slices(call, base, bytes / call->element_bytes);
+        if (next == 0)
+            break;
+        mst_stage(call, 0, (const unsigned char *)call->in + base + bytes, next);
+        status = mst_step(call, next);
     }
     return status;
+}
+
+muster_status mst_fold_all(mst_call *call, bool receives)
+{
+    size_t all = call->count * call->element_bytes;
+    bool whole = all <= call->group->tuning.whole_bytes_max;
+    size_t round = round_bytes(call), bytes = all < round ? all : round;
+
+    if (!call->in_offset && whole)
+        mst_stage(call, 0, call->in, bytes);
+    else if (!call->in_offset)
+        stage_others_slices(call, 0, bytes, own_slice(call, bytes));
+    muster_status status = mst_step(call, bytes);
+    if (status != MUSTER_OK)
+        return status;
+    if (call->started)
+        return fold_started(call);
+    if (call->collective == MST_ALL_REDUCE && mst_all_inputs_in_arena(call) && mst_all_outputs_in_arena(call))
+        return fold_in_arena(call);
+    if (whole && !mst_any_input_in_arena(call))
+        return fold_wholes(call, all, round, receives);
+    return fold_slices(call, all, round, receives);
 }
