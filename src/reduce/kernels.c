@@ -1,36 +1,26 @@
 /*
  * All folds, for one instruction-set level.
  *
- * CMake compiles this file once per level with -DMST_ISA=<name> and the level's flags. Each fold
- * works in blocks that stay in the first-level cache: widen source 0 into accumulators, combine
- * sources 1 ... n-1 in order, narrow and store; two sources need no accumulators. The loops are plain so that
- * the compiler vectorises them; what fixes the bits is written out in the combine functions: which NaN wins,
- * that -0 < +0, and (by -ffp-contract=off) that nothing is fused. Costs one read of each source and one
- * write.
+ * CMake compiles this file once per level with -DMST_ISA=<name> and the level's flags. A pass folds up
+ * to four sources into one place, a loop for each number of them, so plain that the compiler vectorises
+ * it; more than four go in several passes over a block that stays in the first-level cache. Floats are
+ * folded vector by vector, written with the compiler's vector types, since selecting among NaNs and zeros
+ * is too much for it to vectorise; those of 16 bits are widened, folded in float32 and narrowed in
+ * registers, in one pass whatever the number of sources, since they round once. What fixes the bits is
+ * written out in the combine functions: which NaN wins, that -0 < +0, and (by -ffp-contract=off) that nothing
+ * is fused. Costs one read of each source and one write.
  */
-#include "src/reduce/half.h"
+#include "src/reduce/floats.h"
 #include "src/reduce/reduce.h"
 
-#define BLOCK_BYTES 4096 /* of accumulators: with a source's block well inside 32 KiB */
-#define HALF_BLOCK (BLOCK_BYTES / sizeof(float))
+#define PASS_SOURCES 4
+#define BLOCK_BYTES 4096 /* between passes: with the sources' blocks well inside 32 KiB */
 
 #define JOIN_(a, b) a##b
 #define JOIN(a, b) JOIN_(a, b)
 #define STRING_(x) #x
 #define STRING(x) STRING_(x)
 
-/* Elements at any address, aliasing anything. */
-#define ANYWHERE __attribute__((aligned(1), may_alias))
-typedef uint8_t u8;
-typedef uint16_t u16 ANYWHERE;
-typedef uint32_t u32 ANYWHERE;
-typedef uint64_t u64 ANYWHERE;
-typedef int8_t s8;
-typedef int16_t s16 ANYWHERE;
-typedef int32_t s32 ANYWHERE;
-typedef int64_t s64 ANYWHERE;
-typedef float f32 ANYWHERE;
-typedef double f64 ANYWHERE;
 typedef struct __attribute__((packed, may_alias)) {
     float re, im;
 } c64;
@@ -46,85 +36,6 @@ typedef struct __attribute__((packed, may_alias)) {
 #define TRUTH(a) ((a) != 0)
 #define EITHER(a, b) ((a) | (b))
 #define BOTH(a, b) ((a) & (b))
-
-/* ---- floats: the first NaN wins, made quiet by adding it to itself; -0 < +0 ---- */
-
-static inline float sum_f32(float a, float b)
-{
-    return a + (a != a ? a : b);
-}
-
-static inline double sum_f64(double a, double b)
-{
-    return a + (a != a ? a : b);
-}
-
-static inline float prod_f32(float a, float b)
-{
-    return a * (a != a ? a : b);
-}
-
-static inline double prod_f64(double a, double b)
-{
-    return a * (a != a ? a : b);
-}
-
-static inline uint64_t bits_of_double(double value)
-{
-    uint64_t bits;
-
-    memcpy(&bits, &value, sizeof bits);
-    return bits;
-}
-
-static inline double double_of_bits(uint64_t bits)
-{
-    double value;
-
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
-/* Equal values have equal bits unless they are zeros: AND gives +0 unless both are -0. */
-static inline float max_f32(float a, float b)
-{
-    float equal = mst_float_of_bits(mst_bits_of_float(a) & mst_bits_of_float(b));
-    float larger = a > b ? a : b;
-    float number = a == b ? equal : larger;
-    float nan = a != a ? a + a : b + b;
-
-    return a != a || b != b ? nan : number;
-}
-
-static inline float min_f32(float a, float b)
-{
-    float equal = mst_float_of_bits(mst_bits_of_float(a) | mst_bits_of_float(b));
-    float smaller = a < b ? a : b;
-    float number = a == b ? equal : smaller;
-    float nan = a != a ? a + a : b + b;
-
-    return a != a || b != b ? nan : number;
-}
-
-static inline double max_f64(double a, double b)
-{
-    double equal = double_of_bits(bits_of_double(a) & bits_of_double(b));
-    double larger = a > b ? a : b;
-    double number = a == b ? equal : larger;
-    double nan = a != a ? a + a : b + b;
-
-    return a != a || b != b ? nan : number;
-}
-
-static inline double min_f64(double a, double b)
-{
-    double equal = double_of_bits(bits_of_double(a) | bits_of_double(b));
-    double smaller = a < b ? a : b;
-    double number = a == b ? equal : smaller;
-    double nan = a != a ? a + a : b + b;
-
-    return a != a || b != b ? nan : number;
-}
 
 /* ---- complex: by parts; order is lexicographic ---- */
 
@@ -147,9 +58,14 @@ static inline int is_nan_c64(complex64 a)
     return a.re != a.re || a.im != a.im;
 }
 
+static inline float sum_part(float a, float b)
+{
+    return a + (a != a ? a : b);
+}
+
 static inline complex64 sum_c64(complex64 a, complex64 b)
 {
-    return (complex64){ sum_f32(a.re, b.re), sum_f32(a.im, b.im) };
+    return (complex64){ sum_part(a.re, b.re), sum_part(a.im, b.im) };
 }
 
 static inline complex64 prod_c64(complex64 a, complex64 b)
@@ -186,128 +102,144 @@ static inline complex64 min_c64(complex64 a, complex64 b)
 #define INDEPENDENT _Pragma("GCC ivdep")
 #endif
 
+typedef void (*pass_fn)(void *out, const void *const *in, int in_count, size_t count);
+
+/* Block by block: the first sources into the block, then it and the next ones, and at the end out. */
+static void fold_in_passes(pass_fn pass, size_t element, void *out, const void *const *sources,
+                           int source_count, size_t count)
+{
+    _Alignas(64) unsigned char block[BLOCK_BYTES];
+
+    for (size_t base = 0; base < count; base += BLOCK_BYTES / element) {
+        size_t n = count - base < BLOCK_BYTES / element ? count - base : BLOCK_BYTES / element;
+        const void *in[PASS_SOURCES];
+        int in_count = 0;
+
+        for (int s = 0; s < source_count; s++) {
+            in[in_count++] = (const unsigned char *)sources[s] + base * element;
+            if (in_count < PASS_SOURCES || s + 1 == source_count)
+                continue;
+            pass(block, in, in_count, n);
+            in[0] = block;
+            in_count = 1;
+        }
+        pass((unsigned char *)out + base * element, in, in_count, n);
+    }
+}
+
+/* What has been combined already is widened again in the next pass, to the same. */
 #define FOLD(NAME, ELEMENT, ACCUMULATOR, WIDEN, NARROW, COMBINE)                                             \
-    static void NAME##_2(ELEMENT *out, const ELEMENT *a, const ELEMENT *b, size_t count)                     \
+    static inline ACCUMULATOR NAME##_both(ACCUMULATOR a, ELEMENT b)                                          \
     {                                                                                                        \
-        INDEPENDENT                                                                                          \
-        for (size_t i = 0; i < count; i++)                                                                   \
-            out[i] = NARROW((ACCUMULATOR)COMBINE((ACCUMULATOR)WIDEN(a[i]), (ACCUMULATOR)WIDEN(b[i])));       \
+        ACCUMULATOR wide = (ACCUMULATOR)WIDEN(b);                                                            \
+        return (ACCUMULATOR)COMBINE(a, wide);                                                                \
+    }                                                                                                        \
+                                                                                                             \
+    static void NAME##_pass(void *to, const void *const *in, int in_count, size_t count)                     \
+    {                                                                                                        \
+        ELEMENT *out = to;                                                                                   \
+        const ELEMENT *a = in[0], *b = in_count > 1 ? in[1] : a, *c = in_count > 2 ? in[2] : a,              \
+                      *d = in_count > 3 ? in[3] : a;                                                         \
+                                                                                                             \
+        if (in_count == 1)                                                                                   \
+            INDEPENDENT for (size_t i = 0; i < count; i++) out[i] = NARROW((ACCUMULATOR)WIDEN(a[i]));        \
+        if (in_count == 2)                                                                                   \
+            INDEPENDENT for (size_t i = 0; i < count; i++) out[i] =                                          \
+                NARROW(NAME##_both((ACCUMULATOR)WIDEN(a[i]), b[i]));                                         \
+        if (in_count == 3)                                                                                   \
+            INDEPENDENT for (size_t i = 0; i < count; i++) out[i] =                                          \
+                NARROW(NAME##_both(NAME##_both((ACCUMULATOR)WIDEN(a[i]), b[i]), c[i]));                      \
+        if (in_count == 4)                                                                                   \
+            INDEPENDENT for (size_t i = 0; i < count; i++) out[i] =                                          \
+                NARROW(NAME##_both(NAME##_both(NAME##_both((ACCUMULATOR)WIDEN(a[i]), b[i]), c[i]), d[i]));   \
     }                                                                                                        \
                                                                                                              \
     static void NAME(void *destination, const void *const *sources, int source_count, size_t count)          \
     {                                                                                                        \
-        ACCUMULATOR acc[BLOCK_BYTES / sizeof(ACCUMULATOR)];                                                  \
-        const size_t block = sizeof acc / sizeof acc[0];                                                     \
-                                                                                                             \
-        if (source_count == 2) {                                                                             \
-            NAME##_2(destination, sources[0], sources[1], count);                                            \
-            return;                                                                                          \
-        }                                                                                                    \
-        for (size_t base = 0; base < count; base += block) {                                                 \
-            size_t n = count - base < block ? count - base : block;                                          \
-            const ELEMENT *first = (const ELEMENT *)sources[0] + base;                                       \
-            ELEMENT *out = (ELEMENT *)destination + base;                                                    \
-                                                                                                             \
-            for (size_t i = 0; i < n; i++)                                                                   \
-                acc[i] = (ACCUMULATOR)WIDEN(first[i]);                                                       \
-            for (int s = 1; s < source_count; s++) {                                                         \
-                const ELEMENT *next = (const ELEMENT *)sources[s] + base;                                    \
-                                                                                                             \
-                for (size_t i = 0; i < n; i++)                                                               \
-                    acc[i] = (ACCUMULATOR)COMBINE(acc[i], (ACCUMULATOR)WIDEN(next[i]));                      \
-            }                                                                                                \
-            for (size_t i = 0; i < n; i++)                                                                   \
-                out[i] = NARROW(acc[i]);                                                                     \
-        }                                                                                                    \
+        if (source_count <= PASS_SOURCES)                                                                    \
+            NAME##_pass(destination, sources, source_count, count);                                          \
+        else                                                                                                 \
+            fold_in_passes(NAME##_pass, sizeof(ELEMENT), destination, sources, source_count, count);         \
     }
 
-/* ---- the fold of 16-bit floats: blocks are widened to float32 and narrowed at the end, by the CPU's
- * conversions where it has them, which give the bits of half.h ---- */
+/* ---- the fold of floats, a vector at a time ---- */
 
-#if defined(__AVX512F__) || defined(__F16C__)
-#include <immintrin.h>
-#endif
+#define ALWAYS_INLINE inline __attribute__((always_inline))
 
-static void widen_f16(float *to, const u16 *from, size_t n)
-{
-    size_t i = 0;
-#if defined(__AVX512F__)
-    for (; i + 16 <= n; i += 16)
-        _mm512_storeu_ps(to + i, _mm512_cvtph_ps(_mm256_loadu_si256((const void *)(from + i))));
-#elif defined(__F16C__)
-    for (; i + 8 <= n; i += 8)
-        _mm256_storeu_ps(to + i, _mm256_cvtph_ps(_mm_loadu_si128((const void *)(from + i))));
-#endif
-    for (; i < n; i++)
-        to[i] = mst_float_of_float16(from[i]);
-}
-
-static void narrow_f16(u16 *to, const float *from, size_t n)
-{
-    size_t i = 0;
-#if defined(__AVX512F__)
-    for (; i + 16 <= n; i += 16)
-        _mm256_storeu_si256((void *)(to + i),
-                            _mm512_cvtps_ph(_mm512_loadu_ps(from + i), _MM_FROUND_TO_NEAREST_INT));
-#elif defined(__F16C__)
-    for (; i + 8 <= n; i += 8)
-        _mm_storeu_si128((void *)(to + i),
-                         _mm256_cvtps_ph(_mm256_loadu_ps(from + i), _MM_FROUND_TO_NEAREST_INT));
-#endif
-    for (; i < n; i++)
-        to[i] = mst_float16_of_float(from[i]);
-}
-
-/* A NaN may stay signalling here: adding, or narrowing, makes it quiet. */
-static void widen_bf16(float *to, const u16 *from, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        to[i] = mst_float_of_bits((uint32_t)from[i] << 16);
-}
-
-/* Not by AVX512_BF16's conversion: that takes subnormals for zero. */
-static void narrow_bf16(u16 *to, const float *from, size_t n)
-{
-    size_t i = 0;
-#if defined(__AVX512F__)
-    for (; i + 16 <= n; i += 16) {
-        __m512 value = _mm512_loadu_ps(from + i);
-        __m512i bits = _mm512_castps_si512(value), high = _mm512_srli_epi32(bits, 16);
-        __m512i odd = _mm512_and_si512(high, _mm512_set1_epi32(1));
-        __m512i sum = _mm512_add_epi32(_mm512_add_epi32(bits, _mm512_set1_epi32(0x7fff)), odd);
-        __mmask16 is_nan = _mm512_cmp_ps_mask(value, value, _CMP_UNORD_Q);
-        __m512i rounded =
-            _mm512_mask_or_epi32(_mm512_srli_epi32(sum, 16), is_nan, high, _mm512_set1_epi32(0x40));
-        _mm256_storeu_si256((void *)(to + i), _mm512_cvtepi32_epi16(rounded));
+/* `in_count` is a constant where this is called, so that the loop over sources is none. What is left of
+ * a vector is folded as a whole one, beside the buffers. */
+#define FOLD_VECTORS(NAME, ELEMENT, VECTOR, LANES, FORM, COMBINE)                                            \
+    static ALWAYS_INLINE void NAME##_vector(ELEMENT *out, const ELEMENT *const *in, int in_count, size_t at) \
+    {                                                                                                        \
+        VECTOR acc = load_##FORM(in[0] + at);                                                                \
+                                                                                                             \
+        for (int s = 1; s < in_count; s++)                                                                   \
+            acc = COMBINE(acc, load_##FORM(in[s] + at));                                                     \
+        store_##FORM(out + at, acc);                                                                         \
+    }                                                                                                        \
+                                                                                                             \
+    static ALWAYS_INLINE void NAME##_vectors(ELEMENT *out, const ELEMENT *const *in, int in_count,           \
+                                             size_t count)                                                   \
+    {                                                                                                        \
+        for (size_t i = 0; i + (LANES) <= count; i += (LANES))                                               \
+            NAME##_vector(out, in, in_count, i);                                                             \
+    }                                                                                                        \
+                                                                                                             \
+    static void NAME##_rest(ELEMENT *out, const void *const *in, int in_count, size_t at, size_t rest)       \
+    {                                                                                                        \
+        ELEMENT line[LANES] = { 0 };                                                                         \
+        const ELEMENT *one = line;                                                                           \
+        VECTOR acc = { 0 };                                                                                  \
+                                                                                                             \
+        for (int s = 0; s < in_count; s++) {                                                                 \
+            memcpy(line, (const ELEMENT *)in[s] + at, rest * sizeof(ELEMENT));                               \
+            acc = s ? COMBINE(acc, load_##FORM(one)) : load_##FORM(one);                                     \
+        }                                                                                                    \
+        store_##FORM(line, acc);                                                                             \
+        memcpy(out + at, line, rest * sizeof(ELEMENT));                                                      \
+    }                                                                                                        \
+                                                                                                             \
+    static void NAME##_pass(void *to, const void *const *in, int in_count, size_t count)                     \
+    {                                                                                                        \
+        ELEMENT *out = to;                                                                                   \
+        const ELEMENT *a = in[0], *b = in_count > 1 ? in[1] : a, *c = in_count > 2 ? in[2] : a,              \
+                      *d = in_count > 3 ? in[3] : a;                                                         \
+        const ELEMENT *const few[] = { a, b, c, d };                                                         \
+        size_t rest = count % (LANES);                                                                       \
+                                                                                                             \
+        if (in_count == 2)                                                                                   \
+            NAME##_vectors(out, few, 2, count);                                                              \
+        else if (in_count == 3)                                                                              \
+            NAME##_vectors(out, few, 3, count);                                                              \
+        else if (in_count == 4)                                                                              \
+            NAME##_vectors(out, few, 4, count);                                                              \
+        else                                                                                                 \
+            NAME##_vectors(out, (const ELEMENT *const *)(const void *)in, in_count, count);                  \
+        if (rest)                                                                                            \
+            NAME##_rest(out, in, in_count, count - rest, rest);                                              \
     }
-#endif
-    for (; i < n; i++)
-        to[i] = mst_bfloat16_of_float(from[i]);
-}
 
-#define FOLD_HALF(NAME, HALF, COMBINE)                                                                       \
+#define FOLD_WIDE(NAME, ELEMENT, VECTOR, LANES, FORM, COMBINE)                                               \
+    FOLD_VECTORS(NAME, ELEMENT, VECTOR, LANES, FORM, COMBINE)                                                \
     static void NAME(void *destination, const void *const *sources, int source_count, size_t count)          \
     {                                                                                                        \
-        float acc[HALF_BLOCK], next[HALF_BLOCK];                                                             \
-                                                                                                             \
-        for (size_t base = 0; base < count; base += HALF_BLOCK) {                                            \
-            size_t n = count - base < HALF_BLOCK ? count - base : HALF_BLOCK;                                \
-                                                                                                             \
-            widen_##HALF(acc, (const u16 *)sources[0] + base, n);                                            \
-            for (int s = 1; s < source_count; s++) {                                                         \
-                widen_##HALF(next, (const u16 *)sources[s] + base, n);                                       \
-                for (size_t i = 0; i < n; i++)                                                               \
-                    acc[i] = COMBINE(acc[i], next[i]);                                                       \
-            }                                                                                                \
-            narrow_##HALF((u16 *)destination + base, acc, n);                                                \
-        }                                                                                                    \
+        if (source_count <= PASS_SOURCES)                                                                    \
+            NAME##_pass(destination, sources, source_count, count);                                          \
+        else                                                                                                 \
+            fold_in_passes(NAME##_pass, sizeof(ELEMENT), destination, sources, source_count, count);         \
     }
 
-#define FOLD_HALVES(HALF)                                                                                    \
-    FOLD_HALF(fold_sum_##HALF, HALF, sum_f32)                                                                \
-    FOLD_HALF(fold_prod_##HALF, HALF, prod_f32)                                                              \
-    FOLD_HALF(fold_max_##HALF, HALF, max_f32)                                                                \
-    FOLD_HALF(fold_min_##HALF, HALF, min_f32)
+#define FOLD_WIDES(FORM, LANES)                                                                              \
+    FOLD_WIDE(fold_sum_##FORM, FORM, vector_##FORM, LANES, FORM, sum_##FORM)                                 \
+    FOLD_WIDE(fold_prod_##FORM, FORM, vector_##FORM, LANES, FORM, prod_##FORM)                               \
+    FOLD_WIDE(fold_max_##FORM, FORM, vector_##FORM, LANES, FORM, max_##FORM)                                 \
+    FOLD_WIDE(fold_min_##FORM, FORM, vector_##FORM, LANES, FORM, min_##FORM)
+
+#define FOLD_HALVES(FORM)                                                                                    \
+    FOLD_VECTORS(fold_sum_##FORM, u16, vector_f32, LANES_32, FORM, sum_f32)                                  \
+    FOLD_VECTORS(fold_prod_##FORM, u16, vector_f32, LANES_32, FORM, prod_f32)                                \
+    FOLD_VECTORS(fold_max_##FORM, u16, vector_f32, LANES_32, FORM, max_f32)                                  \
+    FOLD_VECTORS(fold_min_##FORM, u16, vector_f32, LANES_32, FORM, min_f32)
 
 #define FOLD_ORDER(T, ACCUMULATOR)                                                                           \
     FOLD(max_##T, T, ACCUMULATOR, SAME, SAME, INTEGER_MAX)                                                   \
@@ -317,12 +249,6 @@ static void narrow_bf16(u16 *to, const float *from, size_t n)
 #define FOLD_WRAP(T, ACCUMULATOR)                                                                            \
     FOLD(sum_##T, T, ACCUMULATOR, SAME, SAME, INTEGER_SUM)                                                   \
     FOLD(prod_##T, T, ACCUMULATOR, SAME, SAME, INTEGER_PROD)
-
-#define FOLD_FLOAT(NAME, ELEMENT, ACCUMULATOR, WIDEN, NARROW, KIND)                                          \
-    FOLD(fold_sum_##NAME, ELEMENT, ACCUMULATOR, WIDEN, NARROW, sum_##KIND)                                   \
-    FOLD(fold_prod_##NAME, ELEMENT, ACCUMULATOR, WIDEN, NARROW, prod_##KIND)                                 \
-    FOLD(fold_max_##NAME, ELEMENT, ACCUMULATOR, WIDEN, NARROW, max_##KIND)                                   \
-    FOLD(fold_min_##NAME, ELEMENT, ACCUMULATOR, WIDEN, NARROW, min_##KIND)
 
 FOLD(either, u8, uint8_t, TRUTH, SAME, EITHER)
 FOLD(both, u8, uint8_t, TRUTH, SAME, BOTH)
@@ -340,9 +266,17 @@ FOLD_ORDER(s32, int32_t)
 FOLD_ORDER(s64, int64_t)
 FOLD_HALVES(f16)
 FOLD_HALVES(bf16)
-FOLD_FLOAT(f32, f32, float, SAME, SAME, f32)
-FOLD_FLOAT(f64, f64, double, SAME, SAME, f64)
-FOLD_FLOAT(c64, c64, complex64, load_c64, store_c64, c64)
+FOLD_WIDES(f32, LANES_32)
+FOLD_WIDES(f64, LANES_64)
+FOLD(fold_sum_c64, c64, complex64, load_c64, store_c64, sum_c64)
+FOLD(fold_prod_c64, c64, complex64, load_c64, store_c64, prod_c64)
+FOLD(fold_max_c64, c64, complex64, load_c64, store_c64, max_c64)
+FOLD(fold_min_c64, c64, complex64, load_c64, store_c64, min_c64)
+
+#define HALF_ROW(NAME)                                                                                       \
+    {                                                                                                        \
+        fold_sum_##NAME##_pass, fold_prod_##NAME##_pass, fold_max_##NAME##_pass, fold_min_##NAME##_pass      \
+    }
 
 #define FLOAT_ROW(NAME)                                                                                      \
     {                                                                                                        \
@@ -407,8 +341,8 @@ const mst_kernels JOIN(mst_kernels_, MST_ISA) = {
         { sum_u16, prod_u16, max_u16, min_u16 },
         { sum_u32, prod_u32, max_u32, min_u32 },
         { sum_u64, prod_u64, max_u64, min_u64 },
-        FLOAT_ROW(f16),
-        FLOAT_ROW(bf16),
+        HALF_ROW(f16),
+        HALF_ROW(bf16),
         FLOAT_ROW(f32),
         FLOAT_ROW(f64),
         FLOAT_ROW(c64),

@@ -1,0 +1,190 @@
+/*
+ * Floats in vectors as wide as the instruction-set level has them, for kernels.c: how they are loaded,
+ * combined and stored. Written with the compiler's vector types, and with intrinsics where the compiler
+ * makes poor code of a conversion.
+ */
+#ifndef MST_FLOATS_H
+#define MST_FLOATS_H
+
+#if defined(__AVX2__)
+#include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#endif
+
+#include "src/reduce/half.h"
+
+/* Elements at any address, aliasing anything. */
+#define ANYWHERE __attribute__((aligned(1), may_alias))
+typedef uint8_t u8;
+typedef uint16_t u16 ANYWHERE;
+typedef uint32_t u32 ANYWHERE;
+typedef uint64_t u64 ANYWHERE;
+typedef int8_t s8;
+typedef int16_t s16 ANYWHERE;
+typedef int32_t s32 ANYWHERE;
+typedef int64_t s64 ANYWHERE;
+typedef float f32 ANYWHERE;
+typedef double f64 ANYWHERE;
+
+/* ---- combining: the first NaN wins, made quiet by adding it to itself; -0 < +0 ---- */
+
+#if defined(__AVX512F__)
+#define VECTOR_BYTES 64
+#elif defined(__AVX2__)
+#define VECTOR_BYTES 32
+#else
+#define VECTOR_BYTES 16
+#endif
+#define LANES_32 (VECTOR_BYTES / 4)
+#define LANES_64 (VECTOR_BYTES / 8)
+
+typedef float vector_f32 __attribute__((vector_size(VECTOR_BYTES)));
+typedef uint32_t bits_f32 __attribute__((vector_size(VECTOR_BYTES)));
+typedef double vector_f64 __attribute__((vector_size(VECTOR_BYTES)));
+typedef uint64_t bits_f64 __attribute__((vector_size(VECTOR_BYTES)));
+typedef uint16_t halves __attribute__((vector_size(VECTOR_BYTES / 2)));
+
+/* Comparing vectors gives all ones or none in each lane. For max, equal values have equal bits unless
+ * they are zeros: AND gives +0 unless both are -0; for min OR, alike. */
+#define FLOAT_COMBINES(KIND, VECTOR, BITS)                                                                   \
+    static inline VECTOR choose_##KIND(BITS which, VECTOR a, VECTOR b)                                       \
+    {                                                                                                        \
+        return (VECTOR)((which & (BITS)a) | (~which & (BITS)b));                                             \
+    }                                                                                                        \
+                                                                                                             \
+    static inline VECTOR sum_##KIND(VECTOR a, VECTOR b)                                                      \
+    {                                                                                                        \
+        return a + choose_##KIND((BITS)(a != a), a, b);                                                      \
+    }                                                                                                        \
+                                                                                                             \
+    static inline VECTOR prod_##KIND(VECTOR a, VECTOR b)                                                     \
+    {                                                                                                        \
+        return a * choose_##KIND((BITS)(a != a), a, b);                                                      \
+    }                                                                                                        \
+                                                                                                             \
+    static inline VECTOR or_nan_##KIND(VECTOR a, VECTOR b, VECTOR number)                                    \
+    {                                                                                                        \
+        BITS a_is_nan = (BITS)(a != a), b_is_nan = (BITS)(b != b);                                           \
+        VECTOR nan = choose_##KIND(a_is_nan, a, b);                                                          \
+                                                                                                             \
+        return choose_##KIND(a_is_nan | b_is_nan, nan + nan, number);                                        \
+    }                                                                                                        \
+                                                                                                             \
+    static inline VECTOR max_##KIND(VECTOR a, VECTOR b)                                                      \
+    {                                                                                                        \
+        VECTOR larger = choose_##KIND((BITS)(a > b), a, b), equal = (VECTOR)((BITS)a & (BITS)b);             \
+                                                                                                             \
+        return or_nan_##KIND(a, b, choose_##KIND((BITS)(a == b), equal, larger));                            \
+    }                                                                                                        \
+                                                                                                             \
+    static inline VECTOR min_##KIND(VECTOR a, VECTOR b)                                                      \
+    {                                                                                                        \
+        VECTOR smaller = choose_##KIND((BITS)(a < b), a, b), equal = (VECTOR)((BITS)a | (BITS)b);            \
+                                                                                                             \
+        return or_nan_##KIND(a, b, choose_##KIND((BITS)(a == b), equal, smaller));                           \
+    }
+
+FLOAT_COMBINES(f32, vector_f32, bits_f32)
+FLOAT_COMBINES(f64, vector_f64, bits_f64)
+
+/* ---- loading and storing ---- */
+
+static inline vector_f32 load_f32(const f32 *from)
+{
+    vector_f32 value;
+
+    memcpy(&value, from, sizeof value);
+    return value;
+}
+
+static inline void store_f32(f32 *to, vector_f32 value)
+{
+    memcpy(to, &value, sizeof value);
+}
+
+static inline vector_f64 load_f64(const f64 *from)
+{
+    vector_f64 value;
+
+    memcpy(&value, from, sizeof value);
+    return value;
+}
+
+static inline void store_f64(f64 *to, vector_f64 value)
+{
+    memcpy(to, &value, sizeof value);
+}
+
+/* With the CPU's conversions where it has them, which give the bits of half.h. */
+static inline vector_f32 load_f16(const u16 *from)
+{
+#if defined(__AVX512F__)
+    return (vector_f32)_mm512_cvtph_ps(_mm256_loadu_si256((const void *)from));
+#elif defined(__AVX2__) && defined(__F16C__)
+    return (vector_f32)_mm256_cvtph_ps(_mm_loadu_si128((const void *)from));
+#elif defined(__aarch64__)
+    return (vector_f32)vcvt_f32_f16(vreinterpret_f16_u8(vld1_u8((const void *)from)));
+#else
+    vector_f32 value;
+
+    for (int i = 0; i < LANES_32; i++)
+        value[i] = mst_float_of_float16(from[i]);
+    return value;
+#endif
+}
+
+static inline void store_f16(u16 *to, vector_f32 value)
+{
+#if defined(__AVX512F__)
+    _mm256_storeu_si256((void *)to, _mm512_cvtps_ph((__m512)value, _MM_FROUND_TO_NEAREST_INT));
+#elif defined(__AVX2__) && defined(__F16C__)
+    _mm_storeu_si128((void *)to, _mm256_cvtps_ph((__m256)value, _MM_FROUND_TO_NEAREST_INT));
+#elif defined(__aarch64__)
+    vst1_u8((void *)to, vreinterpret_u8_f16(vcvt_f16_f32((float32x4_t)value)));
+#else
+    for (int i = 0; i < LANES_32; i++)
+        to[i] = mst_float16_of_float(value[i]);
+#endif
+}
+
+/* A NaN may stay signalling here: adding, or storing, makes it quiet. */
+static inline vector_f32 load_bf16(const u16 *from)
+{
+#if defined(__AVX512F__)
+    return (vector_f32)_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const void *)from)), 16);
+#elif defined(__AVX2__)
+    return (vector_f32)_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128((const void *)from)), 16);
+#else
+    halves value;
+
+    memcpy(&value, from, sizeof value);
+    return (vector_f32)(__builtin_convertvector(value, bits_f32) << 16);
+#endif
+}
+
+/* mst_bfloat16_of_float, by lanes. Not by AVX512_BF16's conversion: that takes subnormals for zero. */
+static inline void store_bf16(u16 *to, vector_f32 value)
+{
+    bits_f32 bits = (bits_f32)value, high = bits >> 16;
+    bits_f32 rounded = (bits + 0x7fff + (high & 1)) >> 16;
+#if defined(__AVX512F__)
+    __mmask16 is_nan = _mm512_cmp_ps_mask((__m512)value, (__m512)value, _CMP_UNORD_Q);
+    __m512i narrow = _mm512_mask_or_epi32((__m512i)rounded, is_nan, (__m512i)high, _mm512_set1_epi32(0x40));
+
+    _mm256_storeu_si256((void *)to, _mm512_cvtepi32_epi16(narrow));
+#elif defined(__AVX2__)
+    bits_f32 is_nan = (bits_f32)(value != value);
+    __m256i both = (__m256i)((is_nan & (high | 0x40)) | (~is_nan & rounded));
+    __m128i narrow = _mm_packus_epi32(_mm256_castsi256_si128(both), _mm256_extracti128_si256(both, 1));
+
+    _mm_storeu_si128((void *)to, narrow);
+#else
+    bits_f32 is_nan = (bits_f32)(value != value);
+    halves narrow = __builtin_convertvector((is_nan & (high | 0x40)) | (~is_nan & rounded), halves);
+
+    memcpy(to, &narrow, sizeof narrow);
+#endif
+}
+
+#endif
