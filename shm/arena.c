@@ -49,7 +49,8 @@ static muster_status plan_header(const mst_arena_plan *plan, mst_header *header)
                         (unsigned long long)staging, STAGING_BYTES_MIN,
                         (unsigned long long)STAGING_BYTES_MAX);
     uint64_t entries = mst_layout_arena_bytes(size, 0);
-    header->region_bytes = (wanted - entries) / size / MST_PAGE * MST_PAGE;
+    /* An odd multiple: equal offsets of many heaps would otherwise share a set of the TLB. */
+    header->region_bytes = ((wanted - entries) / size / MST_PAGE - 1) / 2 * 2 * MST_PAGE + MST_PAGE;
     header->arena_bytes = mst_layout_arena_bytes(size, header->region_bytes);
     header->staging_bytes = staging;
     return MUSTER_OK;
@@ -74,7 +75,7 @@ muster_status mst_arena_format(int fd, const mst_arena_plan *plan, bool named)
         planned.launcher_start = mst_os_process_start(planned.launcher_pid);
     }
     mst_os_random(planned.nonce, sizeof planned.nonce);
-    uint64_t control_bytes = mst_layout_region_offset(planned.size, planned.region_bytes, 0);
+    uint64_t control_bytes = mst_layout_cells_offset(planned.size);
 
     int error = mst_os_object_resize(fd, planned.arena_bytes);
     if (error == 0 && !named)

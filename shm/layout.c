@@ -41,7 +41,6 @@ uint64_t mst_layout_fingerprint(void)
         offsetof(mst_call_record, root),
         offsetof(mst_split_record, staging_offset),
         sizeof(mst_message_header),
-        MST_HEAP_OFFSET,
     };
     uint64_t hash = 0xcbf29ce484222325ULL;
 
@@ -50,11 +49,16 @@ uint64_t mst_layout_fingerprint(void)
     return hash;
 }
 
+uint64_t mst_layout_cells_offset(uint32_t size)
+{
+    return round_up(MST_ENTRIES_OFFSET + (uint64_t)size * sizeof(mst_rank_entry), MST_PAGE);
+}
+
 uint64_t mst_layout_region_offset(uint32_t size, uint64_t region_bytes, uint32_t rank)
 {
-    uint64_t entries_end = MST_ENTRIES_OFFSET + (uint64_t)size * sizeof(mst_rank_entry);
+    uint64_t cells_bytes = (uint64_t)size * MST_CELLS_MAX * sizeof(mst_cell);
 
-    return round_up(entries_end, MST_PAGE) + (uint64_t)rank * region_bytes;
+    return mst_layout_cells_offset(size) + cells_bytes + (uint64_t)rank * region_bytes;
 }
 
 uint64_t mst_layout_arena_bytes(uint32_t size, uint64_t region_bytes)
@@ -74,8 +78,8 @@ mst_rank_entry *mst_layout_entry(const mst_geometry *geometry, uint32_t rank)
 
 uint64_t mst_layout_cell_offset(const mst_geometry *geometry, uint32_t rank, uint32_t index)
 {
-    return mst_layout_region_offset(geometry->size, geometry->region_bytes, rank) +
-           (uint64_t)index * sizeof(mst_cell);
+    return mst_layout_cells_offset(geometry->size) +
+           ((uint64_t)index * geometry->size + rank) * sizeof(mst_cell);
 }
 
 mst_cell *mst_layout_cell(const mst_geometry *geometry, uint32_t rank, uint32_t index)
@@ -85,7 +89,7 @@ mst_cell *mst_layout_cell(const mst_geometry *geometry, uint32_t rank, uint32_t 
 
 uint64_t mst_layout_heap_begin(const mst_geometry *geometry, uint32_t rank)
 {
-    return mst_layout_region_offset(geometry->size, geometry->region_bytes, rank) + MST_HEAP_OFFSET;
+    return mst_layout_region_offset(geometry->size, geometry->region_bytes, rank);
 }
 
 uint64_t mst_layout_heap_end(const mst_geometry *geometry, uint32_t rank)

@@ -3,13 +3,15 @@
  *
  *   0                      header          one page: identity (written once), attach state
  *   MST_ENTRIES_OFFSET     rank entries    who each rank is, and how it ended
- *   mst_region_offset(r)   region of r     everything that rank r allocates, by rank r alone:
- *       + 0                    cells       one per group that r is a member of
- *       + MST_HEAP_OFFSET      heap        staging, channels, arena buffers
+ *   mst_layout_cells_offset()    cells     MST_CELLS_MAX rows of one cell per rank: a cell for each
+ *                                        group that the rank is a member of
+ *   mst_layout_region_offset(r)  heap of r  staging, channels, arena buffers of rank r
  *
- * Rank r is the only allocator of its region, so carving needs no lock and a dead rank takes
- * nothing with it but its own region. A group's sub-arena is one cell and one staging block in the
- * region of each member; members learn each other's at split. Control lines (header, entries,
+ * Rank r is the only allocator of its cells and its heap, which together are its region, so carving
+ * needs no lock and a dead rank takes nothing with it but its own region. Cells of one row lie side by
+ * side, since all members of a group read each other's at every step: far apart they would each take
+ * an entry of the TLB and lines of the page tables. A group's sub-arena is one cell and one staging
+ * block of each member; members learn each other's at split. Control lines (header, entries,
  * cells) stay committed once used; the heap is committed piece by piece.
  *
  * Rules: offsets, never pointers; fixed-width types; every field names who writes it, who reads it
@@ -25,7 +27,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MST_LAYOUT_VERSION 3
+#define MST_LAYOUT_VERSION 4
 #define MST_LINE 128   /* two cache lines: neighbours are prefetched in pairs */
 #define MST_PAGE 65536 /* largest page size in use; all big offsets are multiples of it */
 #define MST_RANKS_MAX 1024
@@ -168,8 +170,7 @@ static_assert(sizeof(mst_header) == 384 && offsetof(mst_header, arrivals) == 128
               "see docs/LAYOUT.md");
 
 #define MST_ENTRIES_OFFSET 65536ULL
-#define MST_HEAP_OFFSET ((uint64_t)MST_CELLS_MAX * sizeof(mst_cell)) /* within a region */
-#define MST_REGION_BYTES_MIN (MST_HEAP_OFFSET + 16ULL * 1024 * 1024)
+#define MST_REGION_BYTES_MIN (16ULL * 1024 * 1024)
 
 /* One direction between two ranks, in the sender's heap: a ring of bytes. */
 typedef struct mst_channel {
@@ -203,8 +204,9 @@ typedef struct mst_geometry {
 
 uint64_t mst_layout_fingerprint(void);
 
-/* Bytes of an arena for `size` ranks whose regions have `region_bytes` each. */
+/* Bytes of an arena for `size` ranks whose heaps have `region_bytes` each. */
 uint64_t mst_layout_arena_bytes(uint32_t size, uint64_t region_bytes);
+uint64_t mst_layout_cells_offset(uint32_t size);
 uint64_t mst_layout_region_offset(uint32_t size, uint64_t region_bytes, uint32_t rank);
 
 mst_header *mst_layout_header(const mst_geometry *geometry);

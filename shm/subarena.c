@@ -8,7 +8,7 @@
 #include "shm/error.h"
 #include "shm/os.h"
 
-#define CELLS_PER_COMMIT (MST_EXTENT_UNIT / sizeof(mst_cell))
+static_assert(sizeof(mst_cell) == MST_EXTENT_UNIT, "cells are committed one by one");
 
 /* ---- our own share ---- */
 
@@ -41,7 +41,7 @@ static void free_cell(mst_attachment *attachment, uint32_t index)
     pthread_mutex_unlock(&attachment->lock);
 }
 
-/* Cells are committed a page at a time, in order, and never given back: at most 16 MiB per rank. */
+/* Cells are committed in order, and never given back: at most 16 MiB per rank. */
 static muster_status commit_cells(mst_attachment *attachment, uint32_t index)
 {
     const mst_geometry *geometry = &attachment->geometry;
@@ -51,9 +51,9 @@ static muster_status commit_cells(mst_attachment *attachment, uint32_t index)
     muster_status status =
         mst_heap_commit(attachment->arena->fd,
                         mst_layout_cell_offset(geometry, attachment->rank, attachment->cells_committed),
-                        MST_EXTENT_UNIT, "a group's control lines");
+                        sizeof(mst_cell), "a group's control lines");
     if (status == MUSTER_OK)
-        attachment->cells_committed += CELLS_PER_COMMIT;
+        attachment->cells_committed++;
     return status;
 }
 
