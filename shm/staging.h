@@ -9,7 +9,9 @@
  * which time the last piece lies in its second half.
  *
  * Why a ring and not two slots: storing to a line that a peer has read lately takes its cache's
- * answer. In a ring larger than that cache the line has left it.
+ * answer. In a ring larger than that cache the line has left it. Where ranks share CPUs they share
+ * caches too, and each step costs several switches of a CPU: there the two halves are used in turn,
+ * for half as many steps.
  */
 #ifndef MST_STAGING_H
 #define MST_STAGING_H
@@ -18,6 +20,7 @@
 
 typedef struct mst_staging {
     const mst_subarena *subarena;
+    bool halves; /* two large pieces in turn */
     size_t last; /* where the pieces of the last step begin */
     size_t next; /* and those of the next one */
 } mst_staging;
@@ -25,7 +28,7 @@ typedef struct mst_staging {
 /* The most that can be staged for one step. */
 static inline size_t mst_staging_piece_max(const mst_staging *staging)
 {
-    return (size_t)(staging->subarena->attachment->geometry.staging_bytes / 4);
+    return (size_t)staging->subarena->attachment->geometry.staging_bytes / (staging->halves ? 2 : 4);
 }
 
 /* Where we write for the next step. */
@@ -47,7 +50,10 @@ static inline void mst_staging_turn(mst_staging *staging, size_t bytes)
     size_t behind = (staging->next + bytes + MST_LINE - 1) / MST_LINE * MST_LINE;
 
     staging->last = staging->next;
-    staging->next = behind + ring / 4 <= ring ? behind : 0;
+    if (staging->halves)
+        staging->next = staging->next ? 0 : ring / 2;
+    else
+        staging->next = behind + ring / 4 <= ring ? behind : 0;
 }
 
 #endif

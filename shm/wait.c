@@ -6,6 +6,7 @@
 
 #define SPIN_NS (50 * 1000LL)
 #define YIELD_NS (1 * MST_NS_PER_MS)
+#define YIELD_NS_PER_TURN (125 * 1000LL) /* where many share a CPU: each is to have a few turns */
 #define TICK_FIRST_NS (5 * MST_NS_PER_MS)
 #define TICK_LAST_NS (20 * MST_NS_PER_MS)
 #define FIRST_LOOKS 96      /* some 2 us */
@@ -16,7 +17,10 @@
 
 mst_wait_policy mst_wait_policy_for(int ranks, int cpus)
 {
-    return (mst_wait_policy){ .spin_ns = ranks > cpus ? 0 : SPIN_NS, .yield_ns = YIELD_NS };
+    int64_t turns_ns = (int64_t)(ranks / (cpus > 0 ? cpus : 1)) * YIELD_NS_PER_TURN;
+
+    return (mst_wait_policy){ .spin_ns = ranks > cpus ? 0 : SPIN_NS,
+                              .yield_ns = turns_ns > YIELD_NS ? turns_ns : YIELD_NS };
 }
 
 uint32_t mst_signal_raise(mst_signal *signal)

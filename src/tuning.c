@@ -11,8 +11,8 @@ static const struct row {
     size_t whole_bytes_max;         /* CPUs for all: while a synchronisation costs more than the copying */
     size_t whole_bytes_max_crowded; /* a synchronisation costs several switches of a CPU */
 } rows[] = {
-    { 2, SIZE_MAX, SIZE_MAX }, { 3, 8 * KIB, 16 * KIB }, { 4, 4 * KIB, 2 * KIB },
-    { 8, 2 * KIB, 4 * KIB },   { 16, 2 * KIB, 2 * KIB }, { INT32_MAX, 1 * KIB, 2 * KIB },
+    { 2, SIZE_MAX, SIZE_MAX }, { 3, 8 * KIB, 128 * KIB }, { 4, 4 * KIB, 256 * KIB },
+    { 8, 2 * KIB, 128 * KIB }, { 16, 2 * KIB, 32 * KIB }, { INT32_MAX, 1 * KIB, 16 * KIB },
 };
 
 mst_tuning mst_tuning_for(int ranks, bool crowded)

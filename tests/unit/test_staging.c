@@ -7,17 +7,17 @@
 #include "tests/harness/oracle.h"
 #include "tests/harness/ranks.h"
 
-static void run_ring(size_t ring, uint64_t seed)
+static void run_ring(size_t ring, bool halves, uint64_t seed)
 {
     mst_attachment *attachment = calloc(1, sizeof *attachment);
     mst_subarena subarena = { .attachment = attachment };
-    mst_staging staging = { .subarena = &subarena };
+    mst_staging staging = { .subarena = &subarena, .halves = halves };
     size_t last_bytes = 0;
 
     ck_assert_ptr_nonnull(attachment);
     attachment->geometry.staging_bytes = ring;
     size_t piece_max = mst_staging_piece_max(&staging);
-    for (int step = 0; step < 20000; step++) {
+    for (int step = 0; step < 4000; step++) {
         uint64_t drawn = random_next(&seed);
         size_t bytes = drawn % 5 == 0 ? piece_max : drawn % 5 == 1 ? 0 : (drawn >> 8) % (piece_max + 1);
         size_t begin = staging.next, end = begin + bytes;
@@ -38,8 +38,10 @@ START_TEST(test_pieces_of_two_steps_never_touch)
     static const size_t rings[] = { 8192, 65536, 2 << 20 };
 
     for (uint64_t seed = 1; seed < 20; seed++)
-        for (size_t i = 0; i < sizeof rings / sizeof rings[0]; i++)
-            run_ring(rings[i], seed);
+        for (size_t i = 0; i < sizeof rings / sizeof rings[0]; i++) {
+            run_ring(rings[i], false, seed);
+            run_ring(rings[i], true, seed);
+        }
 }
 END_TEST
 
