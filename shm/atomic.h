@@ -44,6 +44,11 @@ static inline uint32_t mst_add32_sc(_Atomic uint32_t *at, uint32_t value)
     return atomic_fetch_add_explicit(at, value, memory_order_seq_cst);
 }
 
+static inline uint32_t mst_exchange32_sc(_Atomic uint32_t *at, uint32_t value)
+{
+    return atomic_exchange_explicit(at, value, memory_order_seq_cst);
+}
+
 static inline uint32_t mst_or32_sc(_Atomic uint32_t *at, uint32_t bits)
 {
     return atomic_fetch_or_explicit(at, bits, memory_order_seq_cst);

@@ -7,9 +7,6 @@
 #include "shm/atomic.h"
 #include "shm/error.h"
 
-/* A long message is published in parts, so that the receiver copies while the sender does. */
-#define PUBLISH_BYTES (32 * 1024)
-
 bool mst_channels_init(mst_channels *channels, mst_subarena *subarena)
 {
     size_t size = (size_t)subarena->size;
@@ -30,6 +27,51 @@ void mst_channels_destroy(mst_channels *channels)
     free(channels->outgoing);
     free(channels->incoming);
     *channels = (mst_channels){ 0 };
+}
+
+/* ---- entries ---- */
+
+static uint64_t entry_bytes(size_t count)
+{
+    return (sizeof(mst_entry) + count + MST_ENTRY_UNIT - 1) / MST_ENTRY_UNIT * MST_ENTRY_UNIT;
+}
+
+static mst_entry *entry_at(mst_channel *channel, uint64_t position)
+{
+    return (mst_entry *)(void *)(channel->bytes + position % MST_CHANNEL_BYTES);
+}
+
+/* Never 0, and another one when the ring comes round again. */
+static uint32_t number_at(uint64_t position)
+{
+    return (uint32_t)(position / MST_ENTRY_UNIT) << 1 | 1;
+}
+
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+static void copy_in(mst_channel *channel, uint64_t position, const void *from, size_t bytes)
+{
+    size_t at = (size_t)(position % MST_CHANNEL_BYTES);
+    size_t first = least(bytes, MST_CHANNEL_BYTES - at);
+
+    if (first)
+        memcpy(channel->bytes + at, from, first);
+    if (first < bytes)
+        memcpy(channel->bytes, (const unsigned char *)from + first, bytes - first);
+}
+
+static void copy_out(const mst_channel *channel, uint64_t position, void *to, size_t bytes)
+{
+    size_t at = (size_t)(position % MST_CHANNEL_BYTES);
+    size_t first = least(bytes, MST_CHANNEL_BYTES - at);
+
+    if (first)
+        memcpy(to, channel->bytes + at, first);
+    if (first < bytes)
+        memcpy((unsigned char *)to + first, channel->bytes, bytes - first);
 }
 
 /*
@@ -79,8 +121,9 @@ muster_status mst_channel_open(mst_channels *channels, int receiver)
         return status;
     mst_channel *channel =
         mst_layout_heap_at(geometry, subarena->own.world_rank, offset, sizeof(mst_channel));
-    mst_store64_rlx(&channel->tail, 0);
     mst_store64_rlx(&channel->head, 0);
+    mst_store64_rlx(&channel->posted, 0);
+    mst_store32_rlx(&entry_at(channel, 0)->flag, 0);
     channels->outgoing[receiver].channel = channel;
     _Atomic uint64_t *table = table_of(subarena, subarena->rank, channels->table_offset);
     mst_exchange64_sc(&table[receiver], offset); /* E4: publishes the empty ring */
@@ -112,107 +155,139 @@ static mst_flow find(mst_channels *channels, int sender)
     return MST_FLOW_OK;
 }
 
-/* ---- moving bytes ---- */
+/* ---- the sender's end ---- */
 
-static size_t least(size_t a, size_t b)
+/* Learns how far the receiver has come. */
+static mst_flow learn_head(mst_channel_end *end)
 {
-    return a < b ? a : b;
-}
+    uint64_t head = mst_load64_sc(&end->channel->head); /* E6: the room is ours again */
 
-static size_t room_of(const mst_channel_end *end, mst_flow *flow)
-{
-    uint64_t used = end->position - mst_load64_sc(&end->channel->head); /* E6: the bytes are free */
-
-    *flow = used <= MST_CHANNEL_BYTES ? MST_FLOW_OK : MST_FLOW_DAMAGED;
-    return *flow == MST_FLOW_OK ? (size_t)(MST_CHANNEL_BYTES - used) : 0;
-}
-
-static size_t bytes_of(const mst_channel_end *end, mst_flow *flow)
-{
-    uint64_t there = mst_load64_sc(&end->channel->tail) - end->position; /* E5: the bytes are written */
-
-    *flow = there <= MST_CHANNEL_BYTES ? MST_FLOW_OK : MST_FLOW_DAMAGED;
-    return *flow == MST_FLOW_OK ? (size_t)there : 0;
-}
-
-static void copy_in(mst_channel *channel, uint64_t position, const unsigned char *from, size_t bytes)
-{
-    size_t at = (size_t)(position % MST_CHANNEL_BYTES);
-    size_t first = least(bytes, MST_CHANNEL_BYTES - at);
-
-    memcpy(channel->bytes + at, from, first);
-    memcpy(channel->bytes, from + first, bytes - first);
-}
-
-static void copy_out(const mst_channel *channel, uint64_t position, unsigned char *to, size_t bytes)
-{
-    size_t at = (size_t)(position % MST_CHANNEL_BYTES);
-    size_t first = least(bytes, MST_CHANNEL_BYTES - at);
-
-    memcpy(to, channel->bytes + at, first);
-    memcpy(to + first, channel->bytes, bytes - first);
-}
-
-mst_flow mst_channel_push(mst_channels *channels, int receiver, const void *from, size_t bytes, size_t *moved)
-{
-    mst_channel_end *end = &channels->outgoing[receiver];
-    mst_flow flow;
-
-    *moved = 0;
-    while (*moved < bytes) {
-        size_t part = least(least(bytes - *moved, room_of(end, &flow)), PUBLISH_BYTES);
-        if (part == 0)
-            return flow;
-        copy_in(end->channel, end->position, (const unsigned char *)from + *moved, part);
-        end->position += part;
-        *moved += part;
-        mst_exchange64_sc(&end->channel->tail, end->position); /* E5: publishes the bytes */
-        mst_signal_ring(&channels->subarena->cells[receiver]->bell);
-    }
+    if (end->position - head > MST_CHANNEL_BYTES || head % MST_ENTRY_UNIT)
+        return MST_FLOW_DAMAGED;
+    end->head = head;
     return MST_FLOW_OK;
 }
 
-mst_flow mst_channel_pull(mst_channels *channels, int sender, void *to, size_t bytes, size_t *moved)
+static bool has_room(const mst_channel_end *end, uint64_t bytes)
+{
+    return end->position - end->head + bytes <= MST_CHANNEL_BYTES;
+}
+
+/* For the entry, and the flag behind it. */
+static mst_flow make_room(mst_channel_end *end, size_t count)
+{
+    uint64_t bytes = entry_bytes(count) + MST_ENTRY_UNIT;
+
+    if (has_room(end, bytes))
+        return MST_FLOW_OK;
+    mst_flow flow = learn_head(end);
+    return flow != MST_FLOW_OK || has_room(end, bytes) ? flow : MST_FLOW_NOT_NOW;
+}
+
+mst_flow mst_channel_has_room(mst_channels *channels, int receiver, size_t count)
+{
+    return make_room(&channels->outgoing[receiver], count);
+}
+
+bool mst_channel_fits(mst_channels *channels, int receiver, size_t bytes)
+{
+    mst_channel_end *end = &channels->outgoing[receiver];
+    uint64_t parts = bytes / MST_PART_BYTES;
+    uint64_t all = parts * entry_bytes(MST_PART_BYTES) + entry_bytes(bytes % MST_PART_BYTES) + MST_ENTRY_UNIT;
+
+    return bytes < MST_CHANNEL_BYTES && learn_head(end) == MST_FLOW_OK && has_room(end, all);
+}
+
+mst_flow mst_channel_put(mst_channels *channels, int receiver, const mst_envelope *envelope,
+                         const void *bytes, size_t count)
+{
+    mst_channel_end *end = &channels->outgoing[receiver];
+    uint64_t position = end->position, next = position + entry_bytes(count);
+
+    mst_flow flow = make_room(end, count);
+    if (flow != MST_FLOW_OK)
+        return flow;
+    mst_entry *entry = entry_at(end->channel, position);
+    mst_store32_rlx(&entry_at(end->channel, next)->flag, 0); /* published with the entry, by E5 */
+    entry->kind = (uint16_t)envelope->kind;
+    entry->tag = envelope->tag;
+    entry->count = envelope->count;
+    copy_in(end->channel, position + sizeof *entry, bytes, count);
+    mst_exchange32_sc(&entry->flag, number_at(position)); /* E5: publishes the entry */
+    end->position = next;
+    mst_signal_ring(&channels->subarena->cells[receiver]->bell);
+    return MST_FLOW_OK;
+}
+
+bool mst_channel_is_awaited(const mst_channels *channels, int receiver)
+{
+    const mst_channel_end *end = &channels->outgoing[receiver];
+
+    return mst_load64_sc(&end->channel->posted) == end->position + 1; /* E6: a hint, nothing is read by it */
+}
+
+mst_flow mst_channel_is_taken(mst_channels *channels, int receiver)
+{
+    mst_channel_end *end = &channels->outgoing[receiver];
+
+    mst_flow flow = learn_head(end);
+    return flow != MST_FLOW_OK || end->head == end->position ? flow : MST_FLOW_NOT_NOW;
+}
+
+/* ---- the receiver's end ---- */
+
+mst_flow mst_channel_look(mst_channels *channels, int sender, mst_envelope *envelope)
 {
     mst_channel_end *end = &channels->incoming[sender];
     mst_flow flow = find(channels, sender);
 
-    *moved = 0;
     if (flow != MST_FLOW_OK || !end->channel)
-        return flow;
-    while (*moved < bytes) {
-        size_t part = least(bytes - *moved, bytes_of(end, &flow));
-        if (part == 0)
-            return flow;
-        copy_out(end->channel, end->position, (unsigned char *)to + *moved, part);
-        end->position += part;
-        *moved += part;
-        mst_exchange64_sc(&end->channel->head, end->position); /* E6: the bytes may be overwritten */
-        mst_signal_ring(&channels->subarena->cells[sender]->bell);
-    }
+        return flow == MST_FLOW_OK ? MST_FLOW_NOT_NOW : flow;
+    const mst_entry *entry = entry_at(end->channel, end->position);
+    uint32_t flag = mst_load32_sc(&entry->flag); /* E5: the entry is written */
+    if (flag == 0)
+        return MST_FLOW_NOT_NOW;
+    if (flag != number_at(end->position))
+        return MST_FLOW_DAMAGED;
+    *envelope = (mst_envelope){ (mst_entry_kind)entry->kind, entry->tag, entry->count };
     return MST_FLOW_OK;
 }
 
-size_t mst_channel_room(const mst_channels *channels, int receiver)
+static void go_on(mst_channels *channels, int sender, size_t count, bool at_once)
 {
-    mst_flow flow;
+    mst_channel_end *end = &channels->incoming[sender];
 
-    return room_of(&channels->outgoing[receiver], &flow);
+    end->position += entry_bytes(count);
+    if (!at_once && end->position - end->head < MST_CHANNEL_BYTES / 4)
+        return;
+    end->head = end->position;
+    mst_exchange64_sc(&end->channel->head, end->head); /* E6: all before may be written again */
+    mst_signal_ring(&channels->subarena->cells[sender]->bell);
 }
 
-bool mst_channel_has_room(const mst_channels *channels, int receiver)
+void mst_channel_take(mst_channels *channels, int sender, void *to, size_t count, bool at_once)
 {
-    mst_flow flow;
+    mst_channel_end *end = &channels->incoming[sender];
 
-    return room_of(&channels->outgoing[receiver], &flow) > 0 || flow == MST_FLOW_DAMAGED;
+    copy_out(end->channel, end->position + sizeof(mst_entry), to, count);
+    go_on(channels, sender, count, at_once);
 }
 
-bool mst_channel_has_bytes(mst_channels *channels, int sender)
+const void *mst_channel_view(const mst_channels *channels, int sender, size_t count)
 {
-    mst_flow flow = find(channels, sender);
+    const mst_subarena *subarena = channels->subarena;
+    const mst_channel_end *end = &channels->incoming[sender];
+    uint64_t offset;
 
-    if (flow == MST_FLOW_OK && !channels->incoming[sender].channel)
-        return false;
-    return flow == MST_FLOW_DAMAGED || bytes_of(&channels->incoming[sender], &flow) > 0 ||
-           flow == MST_FLOW_DAMAGED;
+    copy_out(end->channel, end->position + sizeof(mst_entry), &offset, sizeof offset);
+    return mst_layout_heap_at(&subarena->attachment->geometry, subarena->shares[sender].world_rank, offset,
+                              count);
+}
+
+void mst_channel_post(mst_channels *channels, int sender)
+{
+    mst_channel_end *end = &channels->incoming[sender];
+
+    if (end->channel)
+        mst_exchange64_sc(&end->channel->posted, end->position + 1); /* E6 */
 }

@@ -1,20 +1,35 @@
 /*
- * Channels: bytes from one member to another, in order, through a ring in the sender's region.
+ * Channels: entries from one member to another, in order, through a ring in the sender's region.
  *
  * A ring is made when a pair first speaks and lives as long as the group; its place is published in
- * a table of one offset per receiver (E4). The sender owns `tail`, the receiver owns `head`; both
- * only grow. Each end keeps its own position in private memory and uses the other's word after
- * checking it: a ring never holds more than it can. Nothing here waits: both ends do what can be
- * done now and say how much that was; whoever must wait sleeps on its own bell.
+ * a table of one offset per receiver (E4). An entry is a flag, what the message says of itself, and
+ * bytes, in whole cache lines: the receiver looks at the flag of the next entry, and a small message has
+ * come with it (E5). The sender clears the flag behind an entry before it publishes the entry, so that
+ * old bytes are never taken for a flag. The receiver gives room back (E6) a quarter of the ring at a
+ * time; the sender looks there only when it believes the ring full. Each end keeps its own position in
+ * private memory and uses the other's words after checking them.
+ *
+ * Bytes that lie in the sender's heap need not travel: an entry can say where they are, and the sender
+ * waits until the receiver is done with the entry. A receiver that waits for a large message posts that
+ * it does, so that the sender knows it would not wait long.
+ *
+ * Nothing here waits: both ends do what can be done now and say whether it was; whoever must wait sleeps
+ * on its own bell.
  */
 #ifndef MST_CHANNEL_H
 #define MST_CHANNEL_H
 
 #include "shm/subarena.h"
 
+#define MST_PART_BYTES                                                                                       \
+    32768 /* the most of one entry: the receiver copies one while the sender fills the next */
+
+typedef enum mst_entry_kind { MST_ENTRY_MESSAGE, MST_ENTRY_PART, MST_ENTRY_VIEW } mst_entry_kind;
+
 typedef struct mst_channel_end {
     mst_channel *channel; /* NULL: not made, or not found yet */
-    uint64_t position;    /* bytes that this end has ever moved */
+    uint64_t position;    /* where this end's next entry begins; only grows */
+    uint64_t head;        /* as this end last knew, or published, it */
 } mst_channel_end;
 
 typedef struct mst_channels {
@@ -30,18 +45,45 @@ void mst_channels_destroy(mst_channels *channels);
 /* Makes the ring to `receiver` if there is none. NO_SPACE and the like; nothing is half made. */
 muster_status mst_channel_open(mst_channels *channels, int receiver);
 
-typedef enum mst_flow { MST_FLOW_OK, MST_FLOW_DAMAGED } mst_flow;
+typedef enum mst_flow { MST_FLOW_OK, MST_FLOW_NOT_NOW, MST_FLOW_DAMAGED } mst_flow;
 
-/* Moves as many of `bytes` as fit, or are there, now; *moved says how many. */
-mst_flow mst_channel_push(mst_channels *channels, int receiver, const void *from, size_t bytes,
-                          size_t *moved);
-mst_flow mst_channel_pull(mst_channels *channels, int sender, void *to, size_t bytes, size_t *moved);
+/* What an entry says; private to an end. */
+typedef struct mst_envelope {
+    mst_entry_kind kind;
+    uint16_t tag;
+    uint64_t count;
+} mst_envelope;
 
-/* Bytes that would fit into the ring to `receiver` now. */
-size_t mst_channel_room(const mst_channels *channels, int receiver);
+/* ---- the sender's end ---- */
 
-/* Whether a push or a pull would move something, or find damage. */
-bool mst_channel_has_room(const mst_channels *channels, int receiver);
-bool mst_channel_has_bytes(mst_channels *channels, int sender);
+/* Puts an entry with up to MST_PART_BYTES bytes, if there is room for all of them. */
+mst_flow mst_channel_put(mst_channels *channels, int receiver, const mst_envelope *envelope,
+                         const void *bytes, size_t count);
+
+/* Whether there is room for such an entry. */
+mst_flow mst_channel_has_room(mst_channels *channels, int receiver, size_t bytes);
+
+/* Whether a message of so many bytes would fit into the ring as it is. */
+bool mst_channel_fits(mst_channels *channels, int receiver, size_t bytes);
+
+/* Whether the receiver waits for the entry that is put next. */
+bool mst_channel_is_awaited(const mst_channels *channels, int receiver);
+
+/* Whether the receiver is done with all that was put. */
+mst_flow mst_channel_is_taken(mst_channels *channels, int receiver);
+
+/* ---- the receiver's end ---- */
+
+/* Whether the next entry is there, and what it says. */
+mst_flow mst_channel_look(mst_channels *channels, int sender, mst_envelope *envelope);
+
+/* Takes the bytes of the next entry, which is there; `at_once`: the sender waits for its room. */
+void mst_channel_take(mst_channels *channels, int sender, void *to, size_t count, bool at_once);
+
+/* Where the bytes of a view lie, which is the next entry and is there; NULL: not in the sender's heap. */
+const void *mst_channel_view(const mst_channels *channels, int sender, size_t count);
+
+/* Says that this end waits for the next entry, if the ring is there yet. */
+void mst_channel_post(mst_channels *channels, int sender);
 
 #endif

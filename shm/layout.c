@@ -40,7 +40,7 @@ uint64_t mst_layout_fingerprint(void)
         offsetof(mst_rank_entry, ending),
         offsetof(mst_call_record, root),
         offsetof(mst_split_record, staging_offset),
-        sizeof(mst_message_header),
+        sizeof(mst_entry),
     };
     uint64_t hash = 0xcbf29ce484222325ULL;
 

@@ -27,7 +27,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MST_LAYOUT_VERSION 4
+#define MST_LAYOUT_VERSION 5
 #define MST_LINE 128   /* two cache lines: neighbours are prefetched in pairs */
 #define MST_PAGE 65536 /* largest page size in use; all big offsets are multiples of it */
 #define MST_RANKS_MAX 1024
@@ -35,7 +35,7 @@
 #define MST_STARTED_MAX 4        /* operations of a group that may be started and not finished */
 #define MST_REASON_BYTES 252     /* of a sentence that explains poison */
 #define MST_PAYLOAD_BYTES 112    /* beside an arrival's flag */
-#define MST_CHANNEL_BYTES 131072 /* buffered per pair and direction; a power of two */
+#define MST_CHANNEL_BYTES 262144 /* of entries, per pair and direction; a power of two */
 
 #define MST_WORLD_CELL 0 /* every rank's cell in the world, of its first generation */
 #define MST_WORLD_MEMBERSHIP 3
@@ -172,26 +172,30 @@ static_assert(sizeof(mst_header) == 384 && offsetof(mst_header, arrivals) == 128
 #define MST_ENTRIES_OFFSET 65536ULL
 #define MST_REGION_BYTES_MIN (16ULL * 1024 * 1024)
 
-/* One direction between two ranks, in the sender's heap: a ring of bytes. */
+/* One direction between two ranks, in the sender's heap: a ring of entries. */
 typedef struct mst_channel {
-    alignas(MST_LINE) _Atomic uint64_t tail; /* sender: bytes ever written, E5 */
-    alignas(MST_LINE) _Atomic uint64_t head; /* receiver: bytes ever read, E6 */
+    alignas(MST_LINE) _Atomic uint64_t head; /* receiver: bytes of the ring that it is done with, E6 */
+    _Atomic uint64_t posted;                 /* receiver: 1 + where the entry begins that it waits for, E6 */
     alignas(MST_LINE) unsigned char bytes[MST_CHANNEL_BYTES];
 } mst_channel;
 
-static_assert(sizeof(mst_channel) == 2 * MST_LINE + MST_CHANNEL_BYTES, "see docs/LAYOUT.md");
+static_assert(sizeof(mst_channel) == MST_LINE + MST_CHANNEL_BYTES, "see docs/LAYOUT.md");
 
-/* Before the bytes of each message in a channel. */
-typedef struct mst_message_header {
+/*
+ * The beginning of an entry, at a multiple of MST_ENTRY_UNIT, with its bytes right behind, so that a
+ * small message is one cache line. The flag says that the entry is there; that of the next one is
+ * cleared before. What `count` and `tag` mean is the messages' affair.
+ */
+typedef struct mst_entry {
+    _Atomic uint32_t flag; /* sender: 0, or the entry's number, E5 */
+    uint16_t kind;         /* enum mst_entry_kind */
+    uint16_t tag;
     uint64_t count;
-    uint64_t bytes;
-    uint32_t dtype;
-    uint32_t check; /* MST_MESSAGE_CHECK: the reader is where a message begins */
-} mst_message_header;
+} mst_entry;
 
-#define MST_MESSAGE_CHECK 0x6d736721U /* "msg!" */
+#define MST_ENTRY_UNIT 64
 
-static_assert(sizeof(mst_message_header) == 24, "see docs/LAYOUT.md");
+static_assert(sizeof(mst_entry) == 16, "see docs/LAYOUT.md");
 
 /* Where things are in an arena: private to each process, made from checked copies. */
 typedef struct mst_geometry {

@@ -1,26 +1,32 @@
 /*
  * send, recv, sendrecv: messages through the channel of a pair.
  *
- * A message is a header and its bytes. Each call moves what can be moved now in its one or two
- * directions, then sleeps on this rank's bell until one of them can go on; as sendrecv always serves
- * both, no pattern of it deadlocks. Long messages stream through the ring in parts while the other
- * end takes them out. Cost: two copies, and a line transfer each way per part.
+ * A message is one entry of the channel, or as many parts as it takes; the first one says what was sent.
+ * Each call moves what can be moved now in its one or two directions, then sleeps on this rank's bell
+ * until one of them can go on; as sendrecv always serves both, no pattern of it deadlocks. A large
+ * message in an arena buffer is read where it lies, if the receiver waits for it already or the channel
+ * could not buffer it anyway. Cost: small messages (48 bytes) one line, others two copies, which overlap
+ * from part to part; from an arena buffer one copy and a line back.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include "shm/error.h"
 #include "src/dtype.h"
 #include "src/group.h"
 #include "src/partition.h"
 
+#define BUFFERED_BYTES (64 * 1024) /* the least that a channel buffers, as the header promises */
+
 /* One direction of a call. */
 typedef struct transfer {
     bool active;
+    bool begun;  /* the first entry is put, or taken */
+    bool viewed; /* put as a view: the receiver is to say when it is done */
     int peer;
     unsigned char *bytes; /* the user's; only read when sending */
     size_t total;
-    size_t done; /* of header and bytes together */
-    mst_message_header header;
+    size_t done;
 } transfer;
 
 typedef struct exchange {
@@ -31,54 +37,117 @@ typedef struct exchange {
     size_t out_count, in_count;
 } exchange;
 
-#define HEADER_BYTES sizeof(mst_message_header)
-
 static bool is_done(const transfer *transfer)
 {
-    return !transfer->active || transfer->done == HEADER_BYTES + transfer->total;
+    return !transfer->active || (transfer->begun && transfer->done == transfer->total);
 }
 
-/* ---- one direction ---- */
+static size_t next_part(const transfer *transfer)
+{
+    size_t left = transfer->total - transfer->done;
+
+    return left < MST_PART_BYTES ? left : MST_PART_BYTES;
+}
+
+/* ---- sending ---- */
+
+/* The arena offset of what is sent, if it should be read where it lies; 0: it travels. */
+static uint64_t view_offset(const exchange *exchange)
+{
+    const transfer *out = &exchange->out;
+    const mst_attachment *attachment = exchange->group->subarena->attachment;
+    const mst_geometry *geometry = &attachment->geometry;
+    uint64_t offset = (uint64_t)((uintptr_t)out->bytes - (uintptr_t)geometry->base);
+
+    if (out->total < exchange->group->tuning.view_bytes_min || out->peer == exchange->group->rank ||
+        offset >= geometry->arena_bytes ||
+        !mst_layout_heap_at(geometry, attachment->rank, offset, out->total))
+        return 0;
+    return out->total > BUFFERED_BYTES || mst_channel_is_awaited(&exchange->group->channels, out->peer)
+               ? offset
+               : 0;
+}
+
+static mst_flow put_first(exchange *exchange)
+{
+    transfer *out = &exchange->out;
+    mst_channels *channels = &exchange->group->channels;
+    uint64_t offset = view_offset(exchange);
+    mst_envelope envelope = { offset ? MST_ENTRY_VIEW : MST_ENTRY_MESSAGE, (uint16_t)exchange->dtype,
+                              exchange->out_count };
+    size_t part = next_part(out);
+
+    mst_flow flow = offset ? mst_channel_put(channels, out->peer, &envelope, &offset, sizeof offset)
+                           : mst_channel_put(channels, out->peer, &envelope, out->bytes, part);
+    if (flow != MST_FLOW_OK)
+        return flow;
+    out->begun = true;
+    out->viewed = offset != 0;
+    out->done = offset ? 0 : part;
+    return MST_FLOW_OK;
+}
+
+static mst_flow put_part(exchange *exchange)
+{
+    transfer *out = &exchange->out;
+    mst_envelope envelope = { MST_ENTRY_PART, (uint16_t)exchange->dtype, out->done };
+    size_t part = next_part(out);
+
+    mst_flow flow =
+        mst_channel_put(&exchange->group->channels, out->peer, &envelope, out->bytes + out->done, part);
+    if (flow == MST_FLOW_OK)
+        out->done += part;
+    return flow;
+}
 
 static mst_flow push(exchange *exchange)
 {
     transfer *out = &exchange->out;
-    mst_channels *channels = &exchange->group->channels;
     mst_flow flow = MST_FLOW_OK;
-    size_t moved;
 
-    if (out->done < HEADER_BYTES) {
-        flow = mst_channel_push(channels, out->peer, (unsigned char *)&out->header + out->done,
-                                HEADER_BYTES - out->done, &moved);
-        out->done += moved;
-    }
-    if (flow == MST_FLOW_OK && out->done >= HEADER_BYTES && !is_done(out)) {
-        size_t at = out->done - HEADER_BYTES;
-
-        flow = mst_channel_push(channels, out->peer, out->bytes + at, out->total - at, &moved);
-        out->done += moved;
+    while (flow == MST_FLOW_OK && !is_done(out)) {
+        if (!out->begun) {
+            flow = put_first(exchange);
+        } else if (out->viewed) {
+            flow = mst_channel_is_taken(&exchange->group->channels, out->peer);
+            if (flow == MST_FLOW_OK)
+                out->done = out->total;
+        } else {
+            flow = put_part(exchange);
+        }
     }
     return flow;
 }
 
-static muster_status check_header(exchange *exchange)
+static mst_flow can_push(const exchange *exchange)
+{
+    const transfer *out = &exchange->out;
+    mst_channels *channels = &exchange->group->channels;
+
+    if (out->viewed)
+        return mst_channel_is_taken(channels, out->peer);
+    return mst_channel_has_room(channels, out->peer, next_part(out));
+}
+
+/* ---- receiving ---- */
+
+static muster_status check_envelope(exchange *exchange, const mst_envelope *envelope)
 {
     const transfer *in = &exchange->in;
-    const mst_message_header *header = &in->header;
 
-    if (header->check != MST_MESSAGE_CHECK)
+    if (in->begun ? envelope->kind != MST_ENTRY_PART || envelope->count != in->done
+                  : envelope->kind != MST_ENTRY_MESSAGE && envelope->kind != MST_ENTRY_VIEW)
         return mst_group_poison(exchange->group, MST_POISON_DAMAGE,
-                                "rank %d found no message where one from rank %d should begin: the arena is "
-                                "damaged",
+                                "rank %d found no message where one from rank %d should begin or go on: the "
+                                "arena is damaged",
                                 exchange->group->rank, in->peer);
-    if (header->count == exchange->in_count && header->dtype == (uint32_t)exchange->dtype &&
-        header->bytes == in->total)
+    if (in->begun || (envelope->count == exchange->in_count && envelope->tag == (uint16_t)exchange->dtype))
         return MUSTER_OK;
-    const char *sent = muster_dtype_name((muster_dtype)header->dtype);
+    const char *sent = muster_dtype_name((muster_dtype)envelope->tag);
     return mst_group_poison(exchange->group, MST_POISON_MISMATCH,
                             "rank %d expected a message of %s x %zu from rank %d, which sent %s x %llu",
                             exchange->group->rank, muster_dtype_name(exchange->dtype), exchange->in_count,
-                            in->peer, sent ? sent : "?", (unsigned long long)header->count);
+                            in->peer, sent ? sent : "?", (unsigned long long)envelope->count);
 }
 
 static muster_status damaged(exchange *exchange, int peer)
@@ -89,39 +158,74 @@ static muster_status damaged(exchange *exchange, int peer)
                             exchange->group->rank, peer);
 }
 
-static muster_status pull(exchange *exchange)
+/* Into an arena buffer, which a peer may read next, or may have read: as for staging, where it is better
+ * around the cache. */
+static void copy_view(const exchange *exchange, void *to, const void *from, size_t bytes)
+{
+    const muster_group *group = exchange->group;
+    const mst_geometry *geometry = &group->subarena->attachment->geometry;
+    bool in_arena = (uintptr_t)to - (uintptr_t)geometry->base < geometry->arena_bytes;
+
+    if (in_arena && bytes >= group->tuning.stream_in_bytes)
+        group->kernels->stream(to, from, bytes);
+    else
+        memcpy(to, from, bytes);
+}
+
+static muster_status take(exchange *exchange, const mst_envelope *envelope)
 {
     transfer *in = &exchange->in;
     mst_channels *channels = &exchange->group->channels;
-    mst_flow flow = MST_FLOW_OK;
-    size_t moved;
+    bool view = envelope->kind == MST_ENTRY_VIEW;
+    size_t part = view ? in->total : next_part(in);
+    uint64_t place;
 
-    if (in->done < HEADER_BYTES) {
-        flow = mst_channel_pull(channels, in->peer, (unsigned char *)&in->header + in->done,
-                                HEADER_BYTES - in->done, &moved);
-        in->done += moved;
-        if (flow == MST_FLOW_OK && in->done == HEADER_BYTES) {
-            muster_status status = check_header(exchange);
-            if (status != MUSTER_OK)
-                return status;
-        }
+    if (view) {
+        const void *from = mst_channel_view(channels, in->peer, part);
+        if (!from)
+            return damaged(exchange, in->peer);
+        copy_view(exchange, in->bytes, from, part);
+        mst_channel_take(channels, in->peer, &place, sizeof place, true);
+    } else {
+        mst_channel_take(channels, in->peer, in->bytes + in->done, part, in->peer == exchange->group->rank);
     }
-    if (flow == MST_FLOW_OK && in->done >= HEADER_BYTES && !is_done(in)) {
-        size_t at = in->done - HEADER_BYTES;
+    in->begun = true;
+    in->done += part;
+    return MUSTER_OK;
+}
 
-        flow = mst_channel_pull(channels, in->peer, in->bytes + at, in->total - at, &moved);
-        in->done += moved;
+static muster_status pull(exchange *exchange)
+{
+    transfer *in = &exchange->in;
+    muster_status status = MUSTER_OK;
+
+    while (status == MUSTER_OK && !is_done(in)) {
+        mst_envelope envelope;
+        mst_flow flow = mst_channel_look(&exchange->group->channels, in->peer, &envelope);
+
+        if (flow == MST_FLOW_DAMAGED)
+            return damaged(exchange, in->peer);
+        if (flow == MST_FLOW_NOT_NOW)
+            return MUSTER_OK;
+        status = check_envelope(exchange, &envelope);
+        if (status == MUSTER_OK)
+            status = take(exchange, &envelope);
     }
-    return flow == MST_FLOW_OK ? MUSTER_OK : damaged(exchange, in->peer);
+    return status;
+}
+
+static mst_flow can_pull(const exchange *exchange)
+{
+    mst_envelope envelope;
+
+    return mst_channel_look(&exchange->group->channels, exchange->in.peer, &envelope);
 }
 
 static muster_status progress(exchange *exchange)
 {
-    if (!is_done(&exchange->out) && push(exchange) != MST_FLOW_OK)
+    if (push(exchange) == MST_FLOW_DAMAGED)
         return damaged(exchange, exchange->out.peer);
-    if (!is_done(&exchange->in))
-        return pull(exchange);
-    return MUSTER_OK;
+    return pull(exchange);
 }
 
 /* ---- waiting ---- */
@@ -129,10 +233,9 @@ static muster_status progress(exchange *exchange)
 static bool can_go_on(const void *arg)
 {
     const exchange *waiting = arg;
-    mst_channels *channels = &waiting->group->channels;
 
-    return (!is_done(&waiting->out) && mst_channel_has_room(channels, waiting->out.peer)) ||
-           (!is_done(&waiting->in) && mst_channel_has_bytes(channels, waiting->in.peer));
+    return (!is_done(&waiting->out) && can_push(waiting) != MST_FLOW_NOT_NOW) ||
+           (!is_done(&waiting->in) && can_pull(waiting) != MST_FLOW_NOT_NOW);
 }
 
 static void look_for_dead(void *arg, int peer)
@@ -170,6 +273,8 @@ static muster_status run(exchange *exchange)
         muster_status status = progress(exchange);
         if (status != MUSTER_OK || (is_done(&exchange->out) && is_done(&exchange->in)))
             return status;
+        if (!exchange->in.begun && exchange->in.total >= group->tuning.view_bytes_min)
+            mst_channel_post(&group->channels, exchange->in.peer);
         mst_wait_result result = mst_wait_until(waiter, mst_signal_parking(bell), can_go_on, exchange, -1);
         if (result != MST_WAIT_READY)
             return wait_failed(exchange, result);
@@ -209,27 +314,23 @@ static muster_status prepare(exchange *exchange)
         status = check_direction(exchange, in, exchange->in_count, "source");
     if (status == MUSTER_OK && mst_overlap(out->bytes, out->total, in->bytes, in->total))
         status = mst_fail(MUSTER_ERR_INVALID, "%s: the send and receive buffers overlap", exchange->name);
-    if (status == MUSTER_OK && out->active) {
-        out->header = (mst_message_header){ exchange->out_count, out->total, (uint32_t)exchange->dtype,
-                                            MST_MESSAGE_CHECK };
+    if (status == MUSTER_OK && out->active)
         status = mst_channel_open(&exchange->group->channels, out->peer);
-    }
     return status;
 }
 
 /* Nobody but the caller could make room for what it sends to itself. */
 static muster_status check_send_to_self(const exchange *exchange)
 {
-    const muster_group *group = exchange->group;
+    muster_group *group = exchange->group;
 
     if (exchange->out.peer != group->rank ||
-        mst_channel_room(&group->channels, group->rank) >= HEADER_BYTES + exchange->out.total)
+        mst_channel_fits(&group->channels, group->rank, exchange->out.total))
         return MUSTER_OK;
-    return mst_fail(
-        MUSTER_ERR_INVALID,
-        "send: %zu bytes to oneself do not fit into what the channel still buffers (%zu); receive "
-        "first, or use sendrecv",
-        exchange->out.total, mst_channel_room(&group->channels, group->rank));
+    return mst_fail(MUSTER_ERR_INVALID,
+                    "send: %zu bytes to oneself do not fit into what the channel still buffers (of %d KiB in "
+                    "all); receive first, or use sendrecv",
+                    exchange->out.total, MST_CHANNEL_BYTES / 1024);
 }
 
 /* ---- the public functions ---- */

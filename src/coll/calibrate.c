@@ -50,25 +50,40 @@ static bool anyone_out_of_time(const muster_group *world)
     return false;
 }
 
-/* One exchange, and how long it took; *go_on: all ranks have time for more. */
-static muster_status exchange(muster_group *world, size_t size, bool stream, int64_t until_ns, int64_t *ns,
-                              bool *go_on)
+/* One step of all, with word whether this rank is out of time; *go_on: all ranks have time for more. */
+static muster_status step(muster_group *world, int64_t until_ns, bool *go_on)
 {
-    const mst_subarena *subarena = world->subarena;
-    int neighbour = (world->rank + 1) % world->size, missing;
-    int64_t began_ns = mst_os_now_ns();
+    int missing;
 
-    /* In the second half of the ring: the first operation begins at its beginning, while others may
-     * still read what is exchanged last. */
-    size_t at = (2 + (world->steps.step & 1)) * mst_staging_piece_max(&world->staging);
-
-    stage(world, subarena->staging[world->rank] + at, size, stream);
-    mst_lane_next(&world->steps)->request = began_ns > until_ns; /* published by E2 */
+    mst_lane_next(&world->steps)->request = mst_os_now_ns() > until_ns; /* published by E2 */
     mst_lane_begin(&world->steps);
     mst_wait_result result = mst_lane_step(&world->steps, &missing);
     if (result != MST_WAIT_READY)
         return failed(world, result, missing);
     *go_on = !anyone_out_of_time(world);
+    return MUSTER_OK;
+}
+
+/* One exchange, and how long it took. All begin together: who still reads what was exchanged last would
+ * make the others wait, and its time would be counted in theirs. */
+static muster_status exchange(muster_group *world, size_t size, bool stream, int64_t until_ns, int64_t *ns,
+                              bool *go_on)
+{
+    const mst_subarena *subarena = world->subarena;
+    int neighbour = (world->rank + 1) % world->size;
+
+    muster_status status = step(world, until_ns, go_on);
+    if (status != MUSTER_OK || !*go_on)
+        return status;
+    int64_t began_ns = mst_os_now_ns();
+    /* In the second half of the ring: the first operation begins at its beginning, while others may
+     * still read what is exchanged last. */
+    size_t at = (2 + (world->steps.step >> 1 & 1)) * mst_staging_piece_max(&world->staging);
+
+    stage(world, subarena->staging[world->rank] + at, size, stream);
+    status = step(world, until_ns, go_on);
+    if (status != MUSTER_OK)
+        return status;
     /* Looking for a byte that is not there reads everything, and the compiler cannot leave it out. */
     int64_t found = memchr(subarena->staging[neighbour] + at, 1, size) != NULL;
     *ns = mst_os_now_ns() - began_ns + found;

@@ -81,13 +81,13 @@ static const struct row {
     FIELD(mst_header, rendezvous),
     FIELD(mst_header, missing_rank),
     FIELD(mst_header, endings),
-    FIELD(mst_channel, tail),
     FIELD(mst_channel, head),
+    FIELD(mst_channel, posted),
     FIELD(mst_channel, bytes),
-    FIELD(mst_message_header, count),
-    FIELD(mst_message_header, bytes),
-    FIELD(mst_message_header, dtype),
-    FIELD(mst_message_header, check),
+    FIELD(mst_entry, flag),
+    FIELD(mst_entry, kind),
+    FIELD(mst_entry, tag),
+    FIELD(mst_entry, count),
 };
 #define ROWS (sizeof rows / sizeof rows[0])
 
