@@ -214,6 +214,7 @@ mst_flow mst_channel_put(mst_channels *channels, int receiver, const mst_envelop
     entry->count = envelope->count;
     copy_in(end->channel, position + sizeof *entry, bytes, count);
     mst_exchange32_sc(&entry->flag, number_at(position)); /* E5: publishes the entry */
+    end->last = position;
     end->position = next;
     mst_signal_ring(&channels->subarena->cells[receiver]->bell);
     return MST_FLOW_OK;
@@ -223,7 +224,22 @@ bool mst_channel_is_awaited(const mst_channels *channels, int receiver)
 {
     const mst_channel_end *end = &channels->outgoing[receiver];
 
-    return mst_load64_sc(&end->channel->posted) == end->position + 1; /* E6: a hint, nothing is read by it */
+    return mst_load64_sc(&end->channel->posted) == end->position + 1; /* E6: a hint */
+}
+
+mst_flow mst_channel_wants(const mst_channels *channels, int receiver, size_t bytes, void **buffer)
+{
+    const mst_subarena *subarena = channels->subarena;
+    const mst_channel_end *end = &channels->outgoing[receiver];
+
+    if (mst_load64_sc(&end->channel->posted) != end->last + 1) /* E6: where it wants them */
+        return MST_FLOW_NOT_NOW;
+    uint64_t wanted_at = end->channel->wanted_at; /* read once */
+    if (wanted_at == 0)
+        return MST_FLOW_NOT_NOW;
+    *buffer = mst_layout_heap_at(&subarena->attachment->geometry, subarena->shares[receiver].world_rank,
+                                 wanted_at, bytes);
+    return *buffer ? MST_FLOW_OK : MST_FLOW_DAMAGED;
 }
 
 mst_flow mst_channel_is_taken(mst_channels *channels, int receiver)
@@ -269,11 +285,12 @@ void mst_channel_take(mst_channels *channels, int sender, void *to, size_t count
 {
     mst_channel_end *end = &channels->incoming[sender];
 
-    copy_out(end->channel, end->position + sizeof(mst_entry), to, count);
+    if (to)
+        copy_out(end->channel, end->position + sizeof(mst_entry), to, count);
     go_on(channels, sender, count, at_once);
 }
 
-const void *mst_channel_view(const mst_channels *channels, int sender, size_t count)
+const void *mst_channel_view(const mst_channels *channels, int sender, size_t bytes)
 {
     const mst_subarena *subarena = channels->subarena;
     const mst_channel_end *end = &channels->incoming[sender];
@@ -281,13 +298,17 @@ const void *mst_channel_view(const mst_channels *channels, int sender, size_t co
 
     copy_out(end->channel, end->position + sizeof(mst_entry), &offset, sizeof offset);
     return mst_layout_heap_at(&subarena->attachment->geometry, subarena->shares[sender].world_rank, offset,
-                              count);
+                              bytes);
 }
 
-void mst_channel_post(mst_channels *channels, int sender)
+bool mst_channel_post(mst_channels *channels, int sender, uint64_t wanted_at)
 {
     mst_channel_end *end = &channels->incoming[sender];
 
-    if (end->channel)
-        mst_exchange64_sc(&end->channel->posted, end->position + 1); /* E6 */
+    if (!end->channel)
+        return false;
+    end->channel->wanted_at = wanted_at;
+    mst_exchange64_sc(&end->channel->posted, end->position + 1); /* E6: publishes the place */
+    mst_signal_ring(&channels->subarena->cells[sender]->bell);
+    return true;
 }

@@ -11,7 +11,8 @@
  *
  * Bytes that lie in the sender's heap need not travel: an entry can say where they are, and the sender
  * waits until the receiver is done with the entry. A receiver that waits for a large message posts that
- * it does, so that the sender knows it would not wait long.
+ * it does, so that the sender knows it would not wait long, and where its buffer lies in its heap, if it
+ * does, so that the sender can write there.
  *
  * Nothing here waits: both ends do what can be done now and say whether it was; whoever must wait sleeps
  * on its own bell.
@@ -24,12 +25,18 @@
 #define MST_PART_BYTES                                                                                       \
     32768 /* the most of one entry: the receiver copies one while the sender fills the next */
 
-typedef enum mst_entry_kind { MST_ENTRY_MESSAGE, MST_ENTRY_PART, MST_ENTRY_VIEW } mst_entry_kind;
+typedef enum mst_entry_kind {
+    MST_ENTRY_MESSAGE, /* the first bytes, or all */
+    MST_ENTRY_PART,    /* the next ones */
+    MST_ENTRY_VIEW,    /* instead of bytes, the offset where they lie */
+    MST_ENTRY_WRITTEN  /* no bytes: the sender has written into the receiver's buffer what was its share */
+} mst_entry_kind;
 
 typedef struct mst_channel_end {
     mst_channel *channel; /* NULL: not made, or not found yet */
     uint64_t position;    /* where this end's next entry begins; only grows */
     uint64_t head;        /* as this end last knew, or published, it */
+    uint64_t last;        /* where the sender's last entry began */
 } mst_channel_end;
 
 typedef struct mst_channels {
@@ -69,6 +76,10 @@ bool mst_channel_fits(mst_channels *channels, int receiver, size_t bytes);
 /* Whether the receiver waits for the entry that is put next. */
 bool mst_channel_is_awaited(const mst_channels *channels, int receiver);
 
+/* Whether the receiver has said where it wants the bytes of the view that was put last, so that the
+ * sender can write some of them; *buffer: there, in the receiver's heap. */
+mst_flow mst_channel_wants(const mst_channels *channels, int receiver, size_t bytes, void **buffer);
+
 /* Whether the receiver is done with all that was put. */
 mst_flow mst_channel_is_taken(mst_channels *channels, int receiver);
 
@@ -77,13 +88,15 @@ mst_flow mst_channel_is_taken(mst_channels *channels, int receiver);
 /* Whether the next entry is there, and what it says. */
 mst_flow mst_channel_look(mst_channels *channels, int sender, mst_envelope *envelope);
 
-/* Takes the bytes of the next entry, which is there; `at_once`: the sender waits for its room. */
+/* Takes the bytes of the next entry, which is there, NULL: leaves them; `at_once`: the sender waits for it.
+ */
 void mst_channel_take(mst_channels *channels, int sender, void *to, size_t count, bool at_once);
 
-/* Where the bytes of a view lie, which is the next entry and is there; NULL: not in the sender's heap. */
-const void *mst_channel_view(const mst_channels *channels, int sender, size_t count);
+/* Where the `bytes` of a view lie, which is the next entry and is there; NULL: not in the sender's heap. */
+const void *mst_channel_view(const mst_channels *channels, int sender, size_t bytes);
 
-/* Says that this end waits for the next entry, if the ring is there yet. */
-void mst_channel_post(mst_channels *channels, int sender);
+/* Says that this end waits for the next entry, or for its bytes if it is a view, and where in its heap it
+ * wants them, 0: not there; false: the ring is not there yet. Once per entry. */
+bool mst_channel_post(mst_channels *channels, int sender, uint64_t wanted_at);
 
 #endif

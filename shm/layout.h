@@ -27,7 +27,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MST_LAYOUT_VERSION 5
+#define MST_LAYOUT_VERSION 6
 #define MST_LINE 128   /* two cache lines: neighbours are prefetched in pairs */
 #define MST_PAGE 65536 /* largest page size in use; all big offsets are multiples of it */
 #define MST_RANKS_MAX 1024
@@ -176,6 +176,7 @@ static_assert(sizeof(mst_header) == 384 && offsetof(mst_header, arrivals) == 128
 typedef struct mst_channel {
     alignas(MST_LINE) _Atomic uint64_t head; /* receiver: bytes of the ring that it is done with, E6 */
     _Atomic uint64_t posted;                 /* receiver: 1 + where the entry begins that it waits for, E6 */
+    uint64_t wanted_at; /* receiver, before `posted`: arena offset of the buffer to be filled, 0: private */
     alignas(MST_LINE) unsigned char bytes[MST_CHANNEL_BYTES];
 } mst_channel;
 

@@ -5,8 +5,9 @@
  * Each call moves what can be moved now in its one or two directions, then sleeps on this rank's bell
  * until one of them can go on; as sendrecv always serves both, no pattern of it deadlocks. A large
  * message in an arena buffer is read where it lies, if the receiver waits for it already or the channel
- * could not buffer it anyway. Cost: small messages (48 bytes) one line, others two copies, which overlap
- * from part to part; from an arena buffer one copy and a line back.
+ * could not buffer it anyway; and if the receiver's buffer is one too, the sender writes half of it. Cost:
+ * small messages (48 bytes) one line, others two copies, which overlap from part to part; from an arena
+ * buffer one copy and a line back.
  */
 #include <stdio.h>
 #include <string.h>
@@ -22,7 +23,8 @@
 typedef struct transfer {
     bool active;
     bool begun;  /* the first entry is put, or taken */
-    bool viewed; /* put as a view: the receiver is to say when it is done */
+    bool viewed; /* which was a view */
+    bool posted; /* that we wait */
     int peer;
     unsigned char *bytes; /* the user's; only read when sending */
     size_t total;
@@ -49,23 +51,42 @@ static size_t next_part(const transfer *transfer)
     return left < MST_PART_BYTES ? left : MST_PART_BYTES;
 }
 
+/* Into an arena buffer, which a peer may read next, or may have read: as for staging, where it is better
+ * around the cache. */
+static void copy_within_arena(const muster_group *group, void *to, const void *from, size_t bytes)
+{
+    if (bytes >= group->tuning.stream_in_bytes)
+        group->kernels->stream(to, from, bytes);
+    else
+        memcpy(to, from, bytes);
+}
+
 /* ---- sending ---- */
+
+/* The offset of a buffer in our heap; 0: it lies elsewhere. */
+static uint64_t heap_offset(const muster_group *group, const void *buffer, size_t bytes)
+{
+    const mst_attachment *attachment = group->subarena->attachment;
+    uint64_t offset = (uint64_t)((uintptr_t)buffer - (uintptr_t)attachment->geometry.base);
+
+    if (offset >= attachment->geometry.arena_bytes ||
+        !mst_layout_heap_at(&attachment->geometry, attachment->rank, offset, bytes))
+        return 0;
+    return offset;
+}
 
 /* The arena offset of what is sent, if it should be read where it lies; 0: it travels. */
 static uint64_t view_offset(const exchange *exchange)
 {
     const transfer *out = &exchange->out;
-    const mst_attachment *attachment = exchange->group->subarena->attachment;
-    const mst_geometry *geometry = &attachment->geometry;
-    uint64_t offset = (uint64_t)((uintptr_t)out->bytes - (uintptr_t)geometry->base);
+    const muster_group *group = exchange->group;
 
-    if (out->total < exchange->group->tuning.view_bytes_min || out->peer == exchange->group->rank ||
-        offset >= geometry->arena_bytes ||
-        !mst_layout_heap_at(geometry, attachment->rank, offset, out->total))
+    if (out->total < group->tuning.view_bytes_min || out->peer == group->rank)
         return 0;
-    return out->total > BUFFERED_BYTES || mst_channel_is_awaited(&exchange->group->channels, out->peer)
-               ? offset
-               : 0;
+    uint64_t offset = heap_offset(group, out->bytes, out->total);
+    if (offset && (out->total > BUFFERED_BYTES || mst_channel_is_awaited(&group->channels, out->peer)))
+        return offset;
+    return 0;
 }
 
 static mst_flow put_first(exchange *exchange)
@@ -85,6 +106,35 @@ static mst_flow put_first(exchange *exchange)
     out->viewed = offset != 0;
     out->done = offset ? 0 : part;
     return MST_FLOW_OK;
+}
+
+/* Of a view between two arena buffers the receiver reads so much, and the sender writes the rest. */
+static size_t readers_share(const transfer *transfer)
+{
+    return transfer->total / 2 / MST_ENTRY_UNIT * MST_ENTRY_UNIT;
+}
+
+/* A view is being read: writes our share of it where that is wanted, and learns whether all is done. Who
+ * wants a share says so before it is done with the view, so the look at the latter comes first. */
+static mst_flow help_reader(exchange *exchange)
+{
+    transfer *out = &exchange->out;
+    mst_channels *channels = &exchange->group->channels;
+    mst_envelope envelope = { MST_ENTRY_WRITTEN, (uint16_t)exchange->dtype, exchange->out_count };
+    size_t share = readers_share(out);
+    void *buffer;
+
+    mst_flow taken = mst_channel_is_taken(channels, out->peer);
+    mst_flow wanted = mst_channel_wants(channels, out->peer, out->total, &buffer);
+    if (wanted == MST_FLOW_OK) {
+        copy_within_arena(exchange->group, (unsigned char *)buffer + share, out->bytes + share,
+                          out->total - share);
+        /* There is room: the receiver has come as far as the view. */
+        return mst_channel_put(channels, out->peer, &envelope, NULL, 0);
+    }
+    if (wanted == MST_FLOW_NOT_NOW && taken == MST_FLOW_OK)
+        out->done = out->total;
+    return wanted == MST_FLOW_DAMAGED ? wanted : taken;
 }
 
 static mst_flow put_part(exchange *exchange)
@@ -109,9 +159,7 @@ static mst_flow push(exchange *exchange)
         if (!out->begun) {
             flow = put_first(exchange);
         } else if (out->viewed) {
-            flow = mst_channel_is_taken(&exchange->group->channels, out->peer);
-            if (flow == MST_FLOW_OK)
-                out->done = out->total;
+            flow = help_reader(exchange);
         } else {
             flow = put_part(exchange);
         }
@@ -123,7 +171,10 @@ static mst_flow can_push(const exchange *exchange)
 {
     const transfer *out = &exchange->out;
     mst_channels *channels = &exchange->group->channels;
+    void *buffer;
 
+    if (out->viewed && mst_channel_wants(channels, out->peer, out->total, &buffer) != MST_FLOW_NOT_NOW)
+        return MST_FLOW_OK;
     if (out->viewed)
         return mst_channel_is_taken(channels, out->peer);
     return mst_channel_has_room(channels, out->peer, next_part(out));
@@ -135,8 +186,11 @@ static muster_status check_envelope(exchange *exchange, const mst_envelope *enve
 {
     const transfer *in = &exchange->in;
 
-    if (in->begun ? envelope->kind != MST_ENTRY_PART || envelope->count != in->done
-                  : envelope->kind != MST_ENTRY_MESSAGE && envelope->kind != MST_ENTRY_VIEW)
+    bool goes_on = in->viewed ? envelope->kind == MST_ENTRY_WRITTEN
+                              : envelope->kind == MST_ENTRY_PART && envelope->count == in->done;
+    bool begins = envelope->kind == MST_ENTRY_MESSAGE || envelope->kind == MST_ENTRY_VIEW;
+
+    if (in->begun ? !goes_on : !begins)
         return mst_group_poison(exchange->group, MST_POISON_DAMAGE,
                                 "rank %d found no message where one from rank %d should begin or go on: the "
                                 "arena is damaged",
@@ -158,37 +212,52 @@ static muster_status damaged(exchange *exchange, int peer)
                             exchange->group->rank, peer);
 }
 
-/* Into an arena buffer, which a peer may read next, or may have read: as for staging, where it is better
- * around the cache. */
-static void copy_view(const exchange *exchange, void *to, const void *from, size_t bytes)
+/* Says that we wait, and where for. Once per message: the sender may be looking. */
+static void post(exchange *exchange)
 {
+    transfer *in = &exchange->in;
     const muster_group *group = exchange->group;
-    const mst_geometry *geometry = &group->subarena->attachment->geometry;
-    bool in_arena = (uintptr_t)to - (uintptr_t)geometry->base < geometry->arena_bytes;
 
-    if (in_arena && bytes >= group->tuning.stream_in_bytes)
-        group->kernels->stream(to, from, bytes);
+    if (!in->posted && in->total >= group->tuning.view_bytes_min)
+        in->posted =
+            mst_channel_post(&exchange->group->channels, in->peer, heap_offset(group, in->bytes, in->total));
+}
+
+static muster_status take_view(exchange *exchange)
+{
+    transfer *in = &exchange->in;
+    muster_group *group = exchange->group;
+    bool shared = heap_offset(group, in->bytes, in->total) != 0;
+
+    const void *from = mst_channel_view(&group->channels, in->peer, in->total);
+    if (!from)
+        return damaged(exchange, in->peer);
+    in->begun = in->viewed = true;
+    in->done = shared ? readers_share(in) : in->total;
+    if (shared)
+        post(exchange); /* if the sender does not know yet */
+    if (shared)
+        copy_within_arena(group, in->bytes, from, in->done);
     else
-        memcpy(to, from, bytes);
+        memcpy(in->bytes, from, in->done);
+    mst_channel_take(&group->channels, in->peer, NULL, sizeof(uint64_t), true);
+    return MUSTER_OK;
 }
 
 static muster_status take(exchange *exchange, const mst_envelope *envelope)
 {
     transfer *in = &exchange->in;
     mst_channels *channels = &exchange->group->channels;
-    bool view = envelope->kind == MST_ENTRY_VIEW;
-    size_t part = view ? in->total : next_part(in);
-    uint64_t place;
+    size_t part = next_part(in);
 
-    if (view) {
-        const void *from = mst_channel_view(channels, in->peer, part);
-        if (!from)
-            return damaged(exchange, in->peer);
-        copy_view(exchange, in->bytes, from, part);
-        mst_channel_take(channels, in->peer, &place, sizeof place, true);
-    } else {
-        mst_channel_take(channels, in->peer, in->bytes + in->done, part, in->peer == exchange->group->rank);
+    if (envelope->kind == MST_ENTRY_VIEW)
+        return take_view(exchange);
+    if (envelope->kind == MST_ENTRY_WRITTEN) {
+        mst_channel_take(channels, in->peer, NULL, 0, true);
+        in->done = in->total;
+        return MUSTER_OK;
     }
+    mst_channel_take(channels, in->peer, in->bytes + in->done, part, in->peer == exchange->group->rank);
     in->begun = true;
     in->done += part;
     return MUSTER_OK;
@@ -273,8 +342,8 @@ static muster_status run(exchange *exchange)
         muster_status status = progress(exchange);
         if (status != MUSTER_OK || (is_done(&exchange->out) && is_done(&exchange->in)))
             return status;
-        if (!exchange->in.begun && exchange->in.total >= group->tuning.view_bytes_min)
-            mst_channel_post(&group->channels, exchange->in.peer);
+        if (!exchange->in.begun)
+            post(exchange);
         mst_wait_result result = mst_wait_until(waiter, mst_signal_parking(bell), can_go_on, exchange, -1);
         if (result != MST_WAIT_READY)
             return wait_failed(exchange, result);

@@ -23,7 +23,7 @@ mst_tuning mst_tuning_for(int ranks, bool crowded)
         row++;
     return (mst_tuning){
         .whole_bytes_max = crowded ? row->whole_bytes_max_crowded : row->whole_bytes_max,
-        .view_bytes_min = 8 * KIB,
+        .view_bytes_min = crowded ? 64 * KIB : 8 * KIB,
         .stream_in_bytes = crowded ? 1 * MIB : 32 * KIB,
         .stream_out_bytes = 32 * MIB,
     };

@@ -12,7 +12,7 @@
 typedef struct mst_tuning {
     /* alike on every rank */
     size_t whole_bytes_max; /* reductions up to here: one step, every rank folds everything */
-    size_t view_bytes_min;  /* arena buffers from here on are read where they lie */
+    size_t view_bytes_min;  /* arena buffers from here on are read where they lie; takes a step more */
     /* for a rank alone */
     size_t stream_in_bytes;  /* copies into staging from here on go around the cache: the peer that reads
                                 them gets them faster than out of ours */

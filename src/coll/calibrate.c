@@ -111,7 +111,9 @@ static muster_status compare_stores(muster_group *world, size_t size, int64_t un
         return MUSTER_OK;
     qsort(ns[0], REPETITIONS, sizeof ns[0][0], by_value);
     qsort(ns[1], REPETITIONS, sizeof ns[1][0], by_value);
-    *stream_wins = ns[1][REPETITIONS / 2] < ns[0][REPETITIONS / 2];
+    /* Between equals, around the cache: memcpy does so by itself at some sizes (rep movsb), and loses at
+     * others. Where CPUs are near it wins by a factor. */
+    *stream_wins = ns[1][REPETITIONS / 2] < ns[0][REPETITIONS / 2] + ns[0][REPETITIONS / 2] / 8;
     return MUSTER_OK;
 }
 
