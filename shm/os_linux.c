@@ -242,13 +242,25 @@ int32_t mst_os_process_id(void)
     return getpid();
 }
 
-/* The fields of /proc/PID/stat after the command's name, which may itself hold blanks and ')'. */
+/* Opens /proc/PID/stat by way of its directory: an emulator (qemu-user) answers by itself when a process opens
+ * its own by name, with another start time than the one its peers read. */
+static int open_stat(int32_t pid)
+{
+    char path[32];
+
+    snprintf(path, sizeof path, "/proc/%d", (int)pid);
+    int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (directory < 0)
+        return -1;
+    int fd = openat(directory, "stat", O_RDONLY | O_CLOEXEC);
+    close(directory);
+    return fd;
+}
+
+/* Its fields after the command's name, which may itself hold blanks and ')'. */
 static bool read_stat(int32_t pid, char *text, size_t bytes, const char **fields)
 {
-    char path[64];
-
-    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open_stat(pid);
     if (fd < 0)
         return false;
     ssize_t got = read(fd, text, bytes - 1);
