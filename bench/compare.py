@@ -1,6 +1,7 @@
 """Runs the contenders of bench/compare in rounds, and writes the table, the CSV and the plots."""
 import argparse
 import csv
+import json
 import os
 import pathlib
 import shutil
@@ -14,6 +15,7 @@ BUILD = ROOT / "build" / "compare"
 PEERS = ROOT / "bench" / "peers"
 FAR_NS = 130  # a line that takes longer comes from another die or socket
 LIMIT_S = 600
+SCALING = (4, 8, 16, 32, 64)
 
 
 def fail(text):
@@ -97,6 +99,20 @@ def ping_ns():
     return float(run([BUILD / "ping"]))
 
 
+def idle_us():
+    """How long an idle rank waited each time, the CPU time it took, and how long its wake-up: median, worst."""
+    library = BUILD / "muster"
+    compile_peer("cc", [PEERS / "idle.c"], BUILD / "idle", f"-I{ROOT}/include", f"{library}/libmuster.a", "-pthread")
+    return [float(n) for n in run([library / "bin" / "muster", "run", "-n", 2, "--prefix", "none", "--",
+                                   BUILD / "idle"]).split()]
+
+
+def copy_gbps():
+    """What two processes can copy together, read + written, as `muster bench` measures it."""
+    out = run([BUILD / "muster" / "bin" / "muster", "bench", "--json", "--seconds", 0.001, "barrier"])
+    return json.loads(out)["limits"]["copy_2_gbps"]
+
+
 # ---- rounds ----
 
 def plan(options):
@@ -108,13 +124,18 @@ def plan(options):
              (2, "ping_pong", 4, 16 << 20, 4)]
     for ranks in (4, 8):
         whole += [(ranks, "barrier", 4, 4, 4), (ranks, "all_reduce", 64, 1 << 20, 4)]
+    for ranks in SCALING[2:]:
+        whole += [(ranks, "barrier", 4, 4, 4), (ranks, "all_reduce", 4096, 4096, 4)]
     return [p for p in whole if not options.only or p[1] in options.only]
 
 
-# Those who spin while another rank needs their CPU take milliseconds for each operation.
+def spins(name, ranks):
+    """Whether it spins, or sleeps at once, while another rank needs its CPU: milliseconds for each operation."""
+    return name in ("MPICH", "Gloo") and ranks > (os.cpu_count() or 1)
+
+
 def largest_for(name, ranks, largest):
-    spins = name in ("MPICH", "Gloo") and ranks > (os.cpu_count() or 1)
-    return min(largest, 65536) if spins else largest
+    return min(largest, 65536) if spins(name, ranks) else largest
 
 
 def run_rounds(options, found):
@@ -122,6 +143,8 @@ def run_rounds(options, found):
     for number in range(options.rounds):
         for ranks, collective, smallest, largest, factor in plan(options):
             for contender in found:
+                if ranks > 8 and spins(contender.name, ranks):
+                    continue
                 before = ping_ns()
                 last = largest_for(contender.name, ranks, largest)
                 measured = contender.measure(ranks, collective, (smallest, last, factor), options.seconds)
@@ -181,25 +204,44 @@ def write_tables(cells, names, path):
                 out.write(f"| {human(size)} | " + " | ".join(cell) + f" | {ratios[0]} | {ratios[1]} |\n")
 
 
-def plot(cells, names, folder):
+def draw(folder, stem, title, xlabel, ylabel, names, rows, scale, more="", limit=None):
+    """One plot from rows of (x, {name: y}); scale: gnuplot's expression for column {c}."""
+    data = folder / f"{stem}.dat"
+    with open(data, "w") as out:
+        for x, values in rows:
+            out.write(f"{x} " + " ".join(f"{values.get(n, 'nan')}" for n in names) + "\n")
+    lines = [f"'{data}' using 1:({scale.format(c=i + 2)}) with linespoints title '{n}'" for i, n in enumerate(names)]
+    if limit:
+        lines.append(limit)
+    script = (f"set terminal svg size 800,500; set output '{folder}/{stem}.svg'\n"
+              f"set title '{title}'; set logscale xy; {more}\nset xlabel '{xlabel}'; set ylabel '{ylabel}'\n"
+              f"set key left top; set grid\nplot {', '.join(lines)}\n")
+    subprocess.run(["gnuplot"], input=script, text=True, check=True)
+
+
+def plot(cells, names, folder, copy):
     if not shutil.which("gnuplot"):
         return
-    for (ranks, collective, place), sizes in cells.items():
-        if len(sizes) < 3:
+    medians = {key: {size: {n: statistics.median(t) for n, t in times.items()} for size, times in sizes.items()}
+               for key, sizes in cells.items()}
+    for (ranks, collective, place), sizes in medians.items():
+        rows = sorted(sizes.items())
+        if len(rows) < 3:
             continue
-        stem = f"{collective}-{ranks}-{place}"
-        data = folder / f"{stem}.dat"
-        with open(data, "w") as out:
-            for size, times in sorted(sizes.items()):
-                out.write(f"{size} " + " ".join(f"{statistics.median(times[n])}" if n in times else "nan"
-                                                for n in names) + "\n")
-        for kind, label, scale in (("latency", "µs", "{c}"), ("bandwidth", "GB/s", "($1/1000/{c})")):
-            using = ", ".join(f"'{data}' using 1:{scale.format(c=(f'${i + 2}' if kind == 'bandwidth' else i + 2))} "
-                              f"with linespoints title '{n}'" for i, n in enumerate(names))
-            script = (f"set terminal svg size 800,500; set output '{folder}/{stem}-{kind}.svg'\n"
-                      f"set title '{collective}, {ranks} ranks, {place}'; set logscale xy; set format x '%.0b%B'\n"
-                      f"set xlabel 'bytes'; set ylabel '{label}'; set key left top; set grid\nplot {using}\n")
-            subprocess.run(["gnuplot"], input=script, text=True, check=True)
+        stem, title = f"{collective}-{ranks}-{place}", f"{collective}, {ranks} ranks, {place}"
+        draw(folder, f"{stem}-latency", title, "bytes", "µs", names, rows, "${c}", "set format x '%.0b%B'")
+        # Each rank reads its input and writes its output once: 4 bytes move for one of the vector.
+        bound = f"{copy / 4} title 'limit: read in and written out once, {copy / 4:.1f} GB/s' with lines dashtype 2"
+        draw(folder, f"{stem}-bandwidth", title, "bytes", "GB/s", names, rows, "$1/1000/${c}",
+             "set format x '%.0b%B'", bound if (ranks, collective) == (2, "all_reduce") else None)
+    for collective, size in (("barrier", 0), ("all_reduce", 4096)):
+        for place in ("near", "far"):
+            rows = [(r, medians[r, collective, place][size]) for r in (2, *SCALING)
+                    if size in medians.get((r, collective, place), {})]
+            if len(rows) > 2:
+                what = collective if size == 0 else f"{collective} of 4 KiB"
+                draw(folder, f"{collective}-scaling-{place}", f"{what} by ranks on {os.cpu_count()} CPUs, {place}",
+                     "ranks", "µs", names, rows, "${c}")
 
 
 def main():
@@ -214,15 +256,21 @@ def main():
     found = contenders()
     names = [c.name for c in found]
     rows = run_rounds(options, found)
-    with open(BUILD / "compare.csv", "w", newline="") as out:
+    results = BUILD / "smoke" if options.smoke else BUILD
+    results.mkdir(exist_ok=True)
+    with open(results / "compare.csv", "w", newline="") as out:
         writer = csv.DictWriter(out, fieldnames=list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
     cells = summarise(rows)
-    write_tables(cells, names, BUILD / "compare.md")
+    write_tables(cells, names, results / "compare.md")
     if not options.smoke:
-        plot(cells, names, BUILD)
-    print(f"{len(rows)} rows, every result right: {', '.join(names)}; see {BUILD.relative_to(ROOT)}/compare.md")
+        waited, used, median, worst = idle_us()
+        with open(BUILD / "compare.md", "a") as out:
+            out.write(f"\nAn idle rank that waited {waited / 1000:.0f} ms took {used:.0f} µs of CPU time, and went on "
+                      f"{median:.0f} µs (worst {worst:.0f}) after the last one came.\n")
+        plot(cells, names, BUILD, copy_gbps())
+    print(f"{len(rows)} rows, every result right: {', '.join(names)}; see {results.relative_to(ROOT)}/compare.md")
 
 
 main()
