@@ -235,8 +235,8 @@ mst_flow mst_channel_wants(const mst_channels *channels, int receiver, size_t by
     if (mst_load64_sc(&end->channel->posted) != end->last + 1) /* E6: where it wants them */
         return MST_FLOW_NOT_NOW;
     uint64_t wanted_at = end->channel->wanted_at; /* read once */
-    if (wanted_at == 0)
-        return MST_FLOW_NOT_NOW;
+    if (wanted_at == 0 || end->channel->wanted_bytes != bytes)
+        return MST_FLOW_NOT_NOW; /* private, or of another size, of which the receiver will complain */
     *buffer = mst_layout_heap_at(&subarena->attachment->geometry, subarena->shares[receiver].world_rank,
                                  wanted_at, bytes);
     return *buffer ? MST_FLOW_OK : MST_FLOW_DAMAGED;
@@ -301,13 +301,14 @@ const void *mst_channel_view(const mst_channels *channels, int sender, size_t by
                               bytes);
 }
 
-bool mst_channel_post(mst_channels *channels, int sender, uint64_t wanted_at)
+bool mst_channel_post(mst_channels *channels, int sender, uint64_t wanted_at, size_t bytes)
 {
     mst_channel_end *end = &channels->incoming[sender];
 
     if (!end->channel)
         return false;
     end->channel->wanted_at = wanted_at;
+    end->channel->wanted_bytes = bytes;
     mst_exchange64_sc(&end->channel->posted, end->position + 1); /* E6: publishes the place */
     mst_signal_ring(&channels->subarena->cells[sender]->bell);
     return true;

@@ -96,7 +96,7 @@ void mst_channel_take(mst_channels *channels, int sender, void *to, size_t count
 const void *mst_channel_view(const mst_channels *channels, int sender, size_t bytes);
 
 /* Says that this end waits for the next entry, or for its bytes if it is a view, and where in its heap it
- * wants them, 0: not there; false: the ring is not there yet. Once per entry. */
-bool mst_channel_post(mst_channels *channels, int sender, uint64_t wanted_at);
+ * wants so many, 0: not there; false: the ring is not there yet. Once per entry. */
+bool mst_channel_post(mst_channels *channels, int sender, uint64_t wanted_at, size_t bytes);
 
 #endif

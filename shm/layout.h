@@ -177,6 +177,7 @@ typedef struct mst_channel {
     alignas(MST_LINE) _Atomic uint64_t head; /* receiver: bytes of the ring that it is done with, E6 */
     _Atomic uint64_t posted;                 /* receiver: 1 + where the entry begins that it waits for, E6 */
     uint64_t wanted_at; /* receiver, before `posted`: arena offset of the buffer to be filled, 0: private */
+    uint64_t wanted_bytes; /* likewise: its bytes */
     alignas(MST_LINE) unsigned char bytes[MST_CHANNEL_BYTES];
 } mst_channel;
 

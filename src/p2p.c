@@ -61,8 +61,6 @@ static void copy_within_arena(const muster_group *group, void *to, const void *f
         memcpy(to, from, bytes);
 }
 
-/* ---- sending ---- */
-
 /* The offset of a buffer in our heap; 0: it lies elsewhere. */
 static uint64_t heap_offset(const muster_group *group, const void *buffer, size_t bytes)
 {
@@ -74,6 +72,8 @@ static uint64_t heap_offset(const muster_group *group, const void *buffer, size_
         return 0;
     return offset;
 }
+
+/* ---- sending ---- */
 
 /* The arena offset of what is sent, if it should be read where it lies; 0: it travels. */
 static uint64_t view_offset(const exchange *exchange)
@@ -219,8 +219,8 @@ static void post(exchange *exchange)
     const muster_group *group = exchange->group;
 
     if (!in->posted && in->total >= group->tuning.view_bytes_min)
-        in->posted =
-            mst_channel_post(&exchange->group->channels, in->peer, heap_offset(group, in->bytes, in->total));
+        in->posted = mst_channel_post(&exchange->group->channels, in->peer,
+                                      heap_offset(group, in->bytes, in->total), in->total);
 }
 
 static muster_status take_view(exchange *exchange)

@@ -148,6 +148,45 @@ START_TEST(test_arena_buffers)
 }
 END_TEST
 
+/* A receiver whose arena buffer is smaller than the message learns so, and the sender, which writes half of
+ * such messages, has not written beyond it. */
+static int too_large(muster_group *world, void *arg)
+{
+    enum { SMALL = 100000, LARGE = 300000 };
+    int rank = muster_group_rank(world);
+    muster_group *group;
+    unsigned char *buffer;
+
+    (void)arg;
+    RANK_OK(world, muster_group_split(world, 0, -1, &group));
+    RANK_OK(world, muster_alloc(world, LARGE, (void **)&buffer));
+    memset(buffer, rank, LARGE);
+    if (rank == 0) {
+        RANK_OK(world, muster_send(buffer, 1, MUSTER_UINT8, 1, group)); /* which makes the ring */
+        for (int i = 0; i < 30; i++)
+            memset(buffer, 0, LARGE); /* meanwhile the other one begins to wait */
+        RANK_CHECK(world, muster_send(buffer, LARGE, MUSTER_UINT8, 1, group) == MUSTER_ERR_MISMATCH);
+    } else {
+        RANK_OK(world, muster_recv(buffer, 1, MUSTER_UINT8, 0, group));
+        RANK_CHECK(world, muster_recv(buffer, SMALL, MUSTER_UINT8, 0, group) == MUSTER_ERR_MISMATCH);
+    }
+    RANK_OK(world, muster_barrier(world)); /* the sender is done: its group is broken, the world is not */
+    for (int i = SMALL; i < LARGE; i++)
+        RANK_CHECK(world, buffer[i] == rank);
+    RANK_OK(world, muster_free(world, buffer));
+    RANK_OK(world, muster_group_free(group));
+    return 0;
+}
+
+START_TEST(test_nothing_is_written_beyond_a_buffer)
+{
+    for (int i = 0; i < 20; i++) {
+        run_ranks(2, RANKS_AS_PROCESSES, too_large, NULL);
+        run_ranks(2, RANKS_AS_THREADS, too_large, NULL);
+    }
+}
+END_TEST
+
 /* A send from one thread beside a receive from another, on the same group. */
 static void *send_many(void *arg)
 {
@@ -197,6 +236,7 @@ int main(void)
     tcase_add_test(tests, test_64_kib_per_pair_are_buffered);
     tcase_add_test(tests, test_sendrecv_patterns);
     tcase_add_test(tests, test_arena_buffers);
+    tcase_add_test(tests, test_nothing_is_written_beyond_a_buffer);
     tcase_add_test(tests, test_send_beside_receive);
     suite_add_tcase(suite, tests);
     return run_suite(suite);

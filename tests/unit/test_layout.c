@@ -84,6 +84,7 @@ static const struct row {
     FIELD(mst_channel, head),
     FIELD(mst_channel, posted),
     FIELD(mst_channel, wanted_at),
+    FIELD(mst_channel, wanted_bytes),
     FIELD(mst_channel, bytes),
     FIELD(mst_entry, flag),
     FIELD(mst_entry, kind),
