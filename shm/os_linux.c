@@ -242,8 +242,8 @@ int32_t mst_os_process_id(void)
     return getpid();
 }
 
-/* Opens /proc/PID/stat by way of its directory: an emulator (qemu-user) answers by itself when a process opens
- * its own by name, with another start time than the one its peers read. */
+/* Opens /proc/PID/stat by way of its directory: an emulator (qemu-user) answers by itself when a process
+ * opens its own by name, with another start time than the one its peers read. */
 static int open_stat(int32_t pid)
 {
     char path[32];

@@ -88,6 +88,16 @@ muster_status muster_group_free(muster_group *group)
     return MUSTER_OK;
 }
 
+uint64_t mst_group_heap_offset(const muster_group *group, const void *buffer, size_t bytes)
+{
+    const mst_attachment *attachment = group->subarena->attachment;
+    uint64_t offset = (uint64_t)((uintptr_t)buffer - (uintptr_t)attachment->geometry.base);
+
+    if (offset >= attachment->geometry.arena_bytes)
+        return 0;
+    return mst_layout_heap_at(&attachment->geometry, attachment->rank, offset, bytes) ? offset : 0;
+}
+
 int muster_group_rank(const muster_group *group)
 {
     return group ? group->rank : -1;

@@ -66,6 +66,9 @@ struct muster_group {
 muster_status mst_group_create(mst_subarena *subarena, const struct mst_transport *transport,
                                const mst_kernels *kernels, int64_t timeout_ns, muster_group **group);
 
+/* The arena offset of a buffer that lies in this rank's heap; 0: it does not. */
+uint64_t mst_group_heap_offset(const muster_group *group, const void *buffer, size_t bytes);
+
 /* Enters, or says why not: INVALID for NULL, FORKED, BUSY, or what the group is broken by. */
 muster_status mst_group_enter(muster_group *group, mst_entrance entrance);
 void mst_group_leave(muster_group *group, mst_entrance entrance);

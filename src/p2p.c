@@ -61,18 +61,6 @@ static void copy_within_arena(const muster_group *group, void *to, const void *f
         memcpy(to, from, bytes);
 }
 
-/* The offset of a buffer in our heap; 0: it lies elsewhere. */
-static uint64_t heap_offset(const muster_group *group, const void *buffer, size_t bytes)
-{
-    const mst_attachment *attachment = group->subarena->attachment;
-    uint64_t offset = (uint64_t)((uintptr_t)buffer - (uintptr_t)attachment->geometry.base);
-
-    if (offset >= attachment->geometry.arena_bytes ||
-        !mst_layout_heap_at(&attachment->geometry, attachment->rank, offset, bytes))
-        return 0;
-    return offset;
-}
-
 /* ---- sending ---- */
 
 /* The arena offset of what is sent, if it should be read where it lies; 0: it travels. */
@@ -83,7 +71,7 @@ static uint64_t view_offset(const exchange *exchange)
 
     if (out->total < group->tuning.view_bytes_min || out->peer == group->rank)
         return 0;
-    uint64_t offset = heap_offset(group, out->bytes, out->total);
+    uint64_t offset = mst_group_heap_offset(group, out->bytes, out->total);
     if (offset && (out->total > BUFFERED_BYTES || mst_channel_is_awaited(&group->channels, out->peer)))
         return offset;
     return 0;
@@ -220,14 +208,14 @@ static void post(exchange *exchange)
 
     if (!in->posted && in->total >= group->tuning.view_bytes_min)
         in->posted = mst_channel_post(&exchange->group->channels, in->peer,
-                                      heap_offset(group, in->bytes, in->total), in->total);
+                                      mst_group_heap_offset(group, in->bytes, in->total), in->total);
 }
 
 static muster_status take_view(exchange *exchange)
 {
     transfer *in = &exchange->in;
     muster_group *group = exchange->group;
-    bool shared = heap_offset(group, in->bytes, in->total) != 0;
+    bool shared = mst_group_heap_offset(group, in->bytes, in->total) != 0;
 
     const void *from = mst_channel_view(&group->channels, in->peer, in->total);
     if (!from)

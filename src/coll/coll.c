@@ -110,16 +110,12 @@ static muster_status check_buffers(const mst_call *call)
     return MUSTER_OK;
 }
 
-/* The arena offset of a buffer in our heap that peers should read in place; 0: let it be staged. */
+/* The arena offset of a buffer that peers should read in place; 0: let it be staged. */
 static uint64_t arena_offset(const mst_call *call, const void *buffer, size_t bytes)
 {
-    const mst_attachment *attachment = call->group->subarena->attachment;
-    const mst_geometry *geometry = &attachment->geometry;
-    uint64_t offset = (uint64_t)((uintptr_t)buffer - (uintptr_t)geometry->base);
-
-    if (bytes < call->group->tuning.view_bytes_min || offset >= geometry->arena_bytes)
+    if (bytes < call->group->tuning.view_bytes_min)
         return 0;
-    return mst_layout_heap_at(geometry, attachment->rank, offset, bytes) ? offset : 0;
+    return mst_group_heap_offset(call->group, buffer, bytes);
 }
 
 /* The most that any rank has in such a buffer. */

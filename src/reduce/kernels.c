@@ -127,6 +127,16 @@ static void fold_in_passes(pass_fn pass, size_t element, void *out, const void *
     }
 }
 
+/* In as many passes as it takes. */
+#define FOLD_ANY_NUMBER(NAME, ELEMENT)                                                                       \
+    static void NAME(void *destination, const void *const *sources, int source_count, size_t count)          \
+    {                                                                                                        \
+        if (source_count <= PASS_SOURCES)                                                                    \
+            NAME##_pass(destination, sources, source_count, count);                                          \
+        else                                                                                                 \
+            fold_in_passes(NAME##_pass, sizeof(ELEMENT), destination, sources, source_count, count);         \
+    }
+
 /* What has been combined already is widened again in the next pass, to the same. */
 #define FOLD(NAME, ELEMENT, ACCUMULATOR, WIDEN, NARROW, COMBINE)                                             \
     static inline ACCUMULATOR NAME##_both(ACCUMULATOR a, ELEMENT b)                                          \
@@ -153,14 +163,7 @@ static void fold_in_passes(pass_fn pass, size_t element, void *out, const void *
             INDEPENDENT for (size_t i = 0; i < count; i++) out[i] =                                          \
                 NARROW(NAME##_both(NAME##_both(NAME##_both((ACCUMULATOR)WIDEN(a[i]), b[i]), c[i]), d[i]));   \
     }                                                                                                        \
-                                                                                                             \
-    static void NAME(void *destination, const void *const *sources, int source_count, size_t count)          \
-    {                                                                                                        \
-        if (source_count <= PASS_SOURCES)                                                                    \
-            NAME##_pass(destination, sources, source_count, count);                                          \
-        else                                                                                                 \
-            fold_in_passes(NAME##_pass, sizeof(ELEMENT), destination, sources, source_count, count);         \
-    }
+    FOLD_ANY_NUMBER(NAME, ELEMENT)
 
 /* ---- the fold of floats, a vector at a time ---- */
 
@@ -221,13 +224,7 @@ static void fold_in_passes(pass_fn pass, size_t element, void *out, const void *
 
 #define FOLD_WIDE(NAME, ELEMENT, VECTOR, LANES, FORM, COMBINE)                                               \
     FOLD_VECTORS(NAME, ELEMENT, VECTOR, LANES, FORM, COMBINE)                                                \
-    static void NAME(void *destination, const void *const *sources, int source_count, size_t count)          \
-    {                                                                                                        \
-        if (source_count <= PASS_SOURCES)                                                                    \
-            NAME##_pass(destination, sources, source_count, count);                                          \
-        else                                                                                                 \
-            fold_in_passes(NAME##_pass, sizeof(ELEMENT), destination, sources, source_count, count);         \
-    }
+    FOLD_ANY_NUMBER(NAME, ELEMENT)
 
 #define FOLD_WIDES(FORM, LANES)                                                                              \
     FOLD_WIDE(fold_sum_##FORM, FORM, vector_##FORM, LANES, FORM, sum_##FORM)                                 \
