@@ -11,7 +11,13 @@ static bool always(void)
 }
 
 #ifdef MST_KERNELS_X86 /* set by CMake where it builds these levels */
-extern const mst_kernels mst_kernels_v3, mst_kernels_v4;
+extern const mst_kernels mst_kernels_v2, mst_kernels_v3, mst_kernels_v4;
+
+static bool has_v2(void)
+{
+    return __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("ssse3") &&
+           __builtin_cpu_supports("popcnt");
+}
 
 static bool has_v3(void)
 {
@@ -30,11 +36,9 @@ static const struct {
     const mst_kernels *kernels;
     bool (*runs_here)(void);
 } levels[] = {
-    { &mst_kernels_scalar, always },
-    { &mst_kernels_base, always },
+    { &mst_kernels_scalar, always }, { &mst_kernels_base, always },
 #ifdef MST_KERNELS_X86
-    { &mst_kernels_v3, has_v3 },
-    { &mst_kernels_v4, has_v4 },
+    { &mst_kernels_v2, has_v2 },     { &mst_kernels_v3, has_v3 },   { &mst_kernels_v4, has_v4 },
 #endif
 };
 

@@ -14,6 +14,7 @@
 #include "tests/harness/ranks.h"
 
 #define SOURCES 5
+#define LEVELS 5 /* the most that a build has; the loops below go over them */
 
 START_TEST(test_half_conversions_match_the_reference)
 {
@@ -61,6 +62,12 @@ START_TEST(test_rounding_is_to_nearest_even)
 END_TEST
 
 /* ---- folds ---- */
+
+START_TEST(test_no_level_is_left_out)
+{
+    ck_assert_ptr_null(mst_kernels_name(LEVELS));
+}
+END_TEST
 
 typedef struct fold_case {
     const mst_kernels *kernels;
@@ -225,10 +232,11 @@ int main(void)
     tcase_set_timeout(tests, TEST_TIMEOUT_S);
     tcase_add_test(tests, test_half_conversions_match_the_reference);
     tcase_add_test(tests, test_rounding_is_to_nearest_even);
-    tcase_add_loop_test(tests, test_folds_match_the_reference, 0, 4);
-    tcase_add_loop_test(tests, test_all_halves_are_the_same_on_every_level, 0, 4);
-    tcase_add_loop_test(tests, test_specials_are_the_same_in_every_position, 0, 4);
-    tcase_add_loop_test(tests, test_streaming_copies_what_memcpy_copies, 0, 4);
+    tcase_add_test(tests, test_no_level_is_left_out);
+    tcase_add_loop_test(tests, test_folds_match_the_reference, 0, LEVELS);
+    tcase_add_loop_test(tests, test_all_halves_are_the_same_on_every_level, 0, LEVELS);
+    tcase_add_loop_test(tests, test_specials_are_the_same_in_every_position, 0, LEVELS);
+    tcase_add_loop_test(tests, test_streaming_copies_what_memcpy_copies, 0, LEVELS);
     tcase_add_test(tests, test_unknown_level_is_not_found);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
