@@ -6,7 +6,7 @@
 #include "shm/atomic.h"
 #include "shm/os.h"
 
-mst_attachment *mst_attachment_create(mst_arena *arena, uint32_t rank)
+mst_attachment *mst_attachment_create(mst_arena *arena, uint32_t rank, mst_rung rung)
 {
     mst_attachment *attachment = calloc(1, sizeof *attachment);
 
@@ -20,8 +20,10 @@ mst_attachment *mst_attachment_create(mst_arena *arena, uint32_t rank)
     attachment->fork_mark = mst_os_fork_mark_create();
     bool heap = attachment->fork_mark && mst_heap_init(&attachment->heap, &arena->geometry, arena->fd, rank);
     if (heap && mst_liveness_init(&attachment->liveness, &arena->geometry, rank, arena->launcher_pid,
-                                  arena->launcher_start))
+                                  arena->launcher_start)) {
+        mst_store32_rlx(&attachment->liveness.rung, rung);
         return attachment;
+    }
     if (heap)
         mst_heap_destroy(&attachment->heap);
     mst_os_fork_mark_destroy(attachment->fork_mark);
@@ -46,6 +48,9 @@ bool mst_attachment_drop(mst_attachment *attachment)
 
 void mst_attachment_destroy(mst_attachment *attachment)
 {
+    if (attachment->forget)
+        attachment->forget(attachment);
+    mst_beacon_stop(&attachment->beacon);
     mst_heap_destroy(&attachment->heap);
     mst_liveness_destroy(&attachment->liveness);
     mst_os_fork_mark_destroy(attachment->fork_mark);

@@ -8,6 +8,7 @@
 #define MST_ATTACHMENT_H
 
 #include "shm/arena.h"
+#include "shm/beacon.h"
 #include "shm/heap.h"
 #include "shm/liveness.h"
 #include "shm/wait.h"
@@ -20,18 +21,21 @@ typedef struct mst_attachment {
     const unsigned char *fork_mark; /* 1 here, 0 in a forked child */
     mst_heap heap;
     mst_liveness liveness;
+    mst_beacon beacon;
     mst_wait_policy policy;
-    _Atomic uint32_t users; /* groups */
+    _Atomic uint32_t users;                                  /* groups */
+    void (*forget)(const struct mst_attachment *attachment); /* called at the end; NULL: nobody to tell */
 
     pthread_mutex_t lock;                /* of what follows */
     uint32_t generations[MST_CELLS_MAX]; /* of our cells; never read from the arena */
     bool in_use[MST_CELLS_MAX];
     uint32_t cells_committed;
+    struct mst_subarena *open;    /* the rank's groups */
     struct mst_subarena *retired; /* given back, but peers may still read them */
 } mst_attachment;
 
 /* Prepares to be `rank` of the arena, and takes the arena over; NULL: no memory. Held once. */
-mst_attachment *mst_attachment_create(mst_arena *arena, uint32_t rank);
+mst_attachment *mst_attachment_create(mst_arena *arena, uint32_t rank, mst_rung rung);
 void mst_attachment_destroy(mst_attachment *attachment);
 
 void mst_attachment_hold(mst_attachment *attachment);

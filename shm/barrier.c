@@ -4,7 +4,7 @@
 #include "shm/atomic.h"
 
 void mst_lane_init(mst_lane *lane, mst_subarena *subarena, mst_lane_kind kind, int64_t timeout_ns,
-                   void (*tick)(void *arg, int peer), void *tick_arg)
+                   void (*tick)(void *arg, int peer, int64_t slept_ns), void *tick_arg)
 {
     *lane = (mst_lane){
         .subarena = subarena,

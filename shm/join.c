@@ -27,17 +27,17 @@ static int cpus_of_all(const mst_geometry *geometry)
 
 /* ---- joining ---- */
 
-static muster_status claim_entry(const mst_geometry *geometry, uint32_t rank)
+static muster_status claim_entry(mst_attachment *attachment)
 {
-    mst_rank_entry *entry = mst_layout_entry(geometry, rank);
+    uint32_t rank = attachment->rank;
+    mst_rank_entry *entry = mst_layout_entry(&attachment->geometry, rank);
 
     if (!mst_cas32_sc(&entry->state, MST_RANK_VACANT, MST_RANK_JOINING))
         return mst_fail(MUSTER_ERR_INVALID,
                         "rank %u of this arena is or was taken by process %d; each rank attaches once, and "
                         "a name serves one job at a time",
                         rank, entry->pid);
-    entry->pid = mst_os_process_id();
-    entry->process_start = mst_os_process_start(entry->pid);
+    mst_liveness_introduce(&attachment->liveness);
     mst_os_cpus_allowed(entry->cpus);
     return MUSTER_OK;
 }
@@ -91,11 +91,11 @@ static bool no_longer_gathering(const void *arg)
     return look_around(arg, &missing) != GATHERING;
 }
 
-static void scan_while_gathering(void *arg, int peer)
+static void scan_while_gathering(void *arg, int peer, int64_t slept_ns)
 {
     mst_attachment *attachment = arg;
 
-    (void)peer;
+    (void)peer, (void)slept_ns;
     mst_liveness_scan(&attachment->liveness);
 }
 
@@ -179,15 +179,22 @@ static muster_status gather(mst_attachment *attachment, int64_t deadline_ns)
 
 /* ---- all of it ---- */
 
+static void look_at_endings(void *arg)
+{
+    mst_subarenas_look_at_endings(arg);
+}
+
 /* The first share a rank claims is its share of the world, where everyone can find it. */
 static muster_status take_place(mst_attachment *attachment)
 {
     mst_share share;
 
-    muster_status status = claim_entry(&attachment->geometry, attachment->rank);
+    muster_status status = claim_entry(attachment);
     if (status != MUSTER_OK)
         return status;
     attachment->joined = true;
+    if (attachment->geometry.size > 1)
+        mst_beacon_start(&attachment->beacon, &attachment->liveness, look_at_endings, attachment);
     status = mst_share_claim(attachment, &share);
     if (status == MUSTER_OK)
         publish_entry(&attachment->geometry, attachment->rank);
@@ -223,10 +230,13 @@ static muster_status join_as(mst_attachment *attachment, int64_t deadline_ns, ms
         return status;
     attachment->policy =
         mst_wait_policy_for((int)attachment->geometry.size, cpus_of_all(&attachment->geometry));
-    return open_world(attachment, world);
+    status = open_world(attachment, world);
+    if (status == MUSTER_OK)
+        mst_beacon_watch(&attachment->beacon);
+    return status;
 }
 
-muster_status mst_join(mst_arena *arena, int rank, int64_t deadline_ns, mst_subarena **world)
+muster_status mst_join(mst_arena *arena, int rank, mst_rung rung, int64_t deadline_ns, mst_subarena **world)
 {
     if (rank < 0 || (uint32_t)rank >= arena->geometry.size) {
         muster_status status =
@@ -234,7 +244,7 @@ muster_status mst_join(mst_arena *arena, int rank, int64_t deadline_ns, mst_suba
         mst_arena_close(arena);
         return status;
     }
-    mst_attachment *attachment = mst_attachment_create(arena, (uint32_t)rank);
+    mst_attachment *attachment = mst_attachment_create(arena, (uint32_t)rank, rung);
     if (!attachment) {
         mst_arena_close(arena);
         return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory to attach");

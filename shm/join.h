@@ -13,9 +13,9 @@
 
 /*
  * Joins the arena as `rank`; a deadline (absolute, 0: none) names those who did not come. `arena` is
- * taken over: closed when the last group of the rank goes, or on failure. `world` is the sub-arena
- * of the world.
+ * taken over: closed when the last group of the rank goes, or on failure. `rung`: the best way of
+ * learning of deaths that may be tried. `world` is the sub-arena of the world.
  */
-muster_status mst_join(mst_arena *arena, int rank, int64_t deadline_ns, mst_subarena **world);
+muster_status mst_join(mst_arena *arena, int rank, mst_rung rung, int64_t deadline_ns, mst_subarena **world);
 
 #endif

@@ -27,7 +27,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MST_LAYOUT_VERSION 6
+#define MST_LAYOUT_VERSION 7
 #define MST_LINE 128   /* two cache lines: neighbours are prefetched in pairs */
 #define MST_PAGE 65536 /* largest page size in use; all big offsets are multiples of it */
 #define MST_RANKS_MAX 1024
@@ -129,7 +129,12 @@ typedef struct mst_rank_entry {
     int32_t pid;                              /* the rank, before ATTACHED, E1 */
     uint64_t process_start;                   /* tells a reused pid apart */
     _Atomic uint64_t ending;                  /* launcher or any peer, once: 0 or the packed ending, E8 */
-    alignas(MST_LINE) uint64_t cpus[16];      /* the rank, before ATTACHED: CPUs that it may use, E1 */
+    _Atomic uint32_t beacon;             /* its beacon's word; 0: it has none. When it falls, the kernel */
+    _Atomic uint32_t gone;               /* launcher or any peer: 1 when the dead can write no more, E8 */
+    uint64_t process_identity;           /* the same, where the system has such numbers; 0: it has not */
+    uint64_t process_namespace;          /* what the pid is a number of; 0: unknown */
+    uint64_t process_image;              /* the program that the process runs; 0: unknown */
+    alignas(MST_LINE) uint64_t cpus[16]; /* the rank, before ATTACHED: CPUs that it may use, E1 */
 } mst_rank_entry;
 
 enum { MST_RENDEZVOUS_OPEN, MST_RENDEZVOUS_COMPLETE, MST_RENDEZVOUS_FAILED };

@@ -10,6 +10,10 @@
 
 enum { WATCH_CLOSED = -1, WATCH_NONE = -2 };
 
+/* How long a beacon may have fallen before "nobody could say how" is the answer. Only a process that gets
+ * no CPU to die on takes longer than a moment. */
+#define UNKNOWN_AFTER_NS (250 * MST_NS_PER_MS)
+
 bool mst_liveness_init(mst_liveness *liveness, const mst_geometry *geometry, uint32_t self,
                        int32_t launcher_pid, uint64_t launcher_start)
 {
@@ -19,14 +23,17 @@ bool mst_liveness_init(mst_liveness *liveness, const mst_geometry *geometry, uin
         .geometry = *geometry,
         .self = self,
         .self_pid = mst_os_process_id(),
+        .self_namespace = mst_os_process_namespace(),
         .launcher_pid = launcher_pid,
         .launcher_start = launcher_start,
         .watches = malloc(count * sizeof(int)),
         .fired = calloc(count, sizeof(bool)),
+        .fell_ns = calloc(count, sizeof(int64_t)),
     };
-    if (!liveness->watches || !liveness->fired) {
+    if (!liveness->watches || !liveness->fired || !liveness->fell_ns) {
         free(liveness->watches);
         free(liveness->fired);
+        free(liveness->fell_ns);
         return false;
     }
     for (size_t i = 0; i < count; i++)
@@ -43,6 +50,7 @@ void mst_liveness_destroy(mst_liveness *liveness)
         mst_os_close(liveness->watches[i]);
     free(liveness->watches);
     free(liveness->fired);
+    free(liveness->fell_ns);
     pthread_mutex_destroy(&liveness->lock);
 }
 
@@ -51,7 +59,7 @@ muster_ending mst_liveness_ending(const mst_geometry *geometry, uint32_t rank)
     uint64_t word = mst_load64_acq(&mst_layout_entry(geometry, rank)->ending); /* E8 */
     uint64_t kind = word & 0xff;
 
-    if (kind > MUSTER_ENDED_VANISHED)
+    if (kind > MUSTER_ENDED_CRASHED)
         kind = MUSTER_ENDED_VANISHED;
     return (muster_ending){ (muster_ending_kind)kind, (int)(word >> 8 & 0xffff) };
 }
@@ -64,7 +72,26 @@ void mst_liveness_record(const mst_geometry *geometry, uint32_t rank, muster_end
     if (mst_cas64_sc(&mst_layout_entry(geometry, rank)->ending, 0, word) != 0) /* E8 */
         return;
     mst_add32_sc(&header->endings, 1); /* E8 */
+    mst_wake_watchers(&header->endings);
     mst_signal_raise(&header->arrivals);
+}
+
+void mst_liveness_record_gone(const mst_geometry *geometry, uint32_t rank)
+{
+    mst_store32_rel(&mst_layout_entry(geometry, rank)->gone, 1); /* E8: its last stores came before */
+}
+
+void mst_liveness_introduce(mst_liveness *liveness)
+{
+    mst_rank_entry *entry = mst_layout_entry(&liveness->geometry, liveness->self);
+    int watch = mst_os_process_watch(liveness->self_pid);
+
+    entry->pid = liveness->self_pid;
+    entry->process_start = mst_os_process_start(entry->pid);
+    entry->process_identity = watch >= 0 ? mst_os_watch_identity(watch) : 0;
+    entry->process_namespace = liveness->self_namespace;
+    entry->process_image = mst_os_process_image(entry->pid);
+    mst_os_close(watch);
 }
 
 uint32_t mst_liveness_count(const mst_geometry *geometry)
@@ -80,85 +107,222 @@ bool mst_liveness_launcher_gone(mst_liveness *liveness)
     return gone;
 }
 
-/* A watch on the process that had this pid and start time; *gone if that one has ended. */
-static int open_watch(int32_t pid, uint64_t start, bool *gone)
+/* ---- one peer's process ---- */
+
+/* Whether pids of another rank mean to us what they mean to it. */
+static bool same_namespace(const mst_liveness *liveness, const mst_rank_entry *entry)
+{
+    return entry->process_namespace == liveness->self_namespace;
+}
+
+/* A watch on the process that had this pid, start time and, where there are such, identity; *gone if
+ * that one has ended. */
+static int open_watch(int32_t pid, uint64_t start, uint64_t identity, bool *gone)
 {
     int watch = mst_os_process_watch(pid);
 
     *gone = watch == -ESRCH;
     if (watch < 0)
-        return WATCH_NONE; /* this rung is not to be had here: the launcher's word remains */
-    uint64_t found = mst_os_process_start(pid); /* 0: cannot tell, or already gone: the poll will say */
-    if (start && found && found != start) {
-        mst_os_close(watch);
-        *gone = true;
-        return WATCH_NONE;
+        return WATCH_NONE; /* this rung is not to be had here: the others remain */
+    uint64_t found = identity ? mst_os_watch_identity(watch) : 0;
+    bool other = found && found != identity;
+    if (!found) {
+        found = mst_os_process_start(pid); /* 0: cannot tell, or already gone: the poll will say */
+        other = start && found && found != start;
     }
-    return watch;
+    if (!other)
+        return watch;
+    mst_os_close(watch);
+    *gone = true;
+    return WATCH_NONE;
 }
 
-static muster_ending ending_of(int32_t pid, int watch)
+/* Sees to it that a peer is watched if it can be; the lock is held. */
+static void watch_peer(mst_liveness *liveness, uint32_t rank)
 {
-    int code = 0;
+    const mst_rank_entry *entry = mst_layout_entry(&liveness->geometry, rank);
+    bool gone;
 
-    switch (mst_os_process_ending(pid, watch, &code)) {
+    if (liveness->watches[rank] != WATCH_CLOSED)
+        return;
+    /* A thread of this process cannot die alone; and another namespace's pids are other processes here. */
+    if (entry->pid == liveness->self_pid || !same_namespace(liveness, entry)) {
+        liveness->watches[rank] = WATCH_NONE;
+        return;
+    }
+    liveness->watches[rank] = open_watch(entry->pid, entry->process_start, entry->process_identity, &gone);
+    if (!gone)
+        return;
+    if (mst_load64_acq(&mst_layout_entry(&liveness->geometry, rank)->ending) == 0) /* E8 */
+        mst_liveness_record(&liveness->geometry, rank, (muster_ending){ MUSTER_ENDED_VANISHED, 0 });
+    mst_liveness_record_gone(&liveness->geometry, rank);
+}
+
+static muster_ending ending_of(mst_os_ending found, int code)
+{
+    switch (found) {
     case MST_OS_EXITED:
         return (muster_ending){ MUSTER_ENDED_EXITED, code };
     case MST_OS_SIGNALED:
         return (muster_ending){ MUSTER_ENDED_SIGNALED, code };
+    case MST_OS_DUMPING:
+        return (muster_ending){ MUSTER_ENDED_CRASHED, 0 };
     default:
         return (muster_ending){ MUSTER_ENDED_VANISHED, 0 };
     }
 }
 
-static void record_gone(mst_liveness *liveness, uint32_t rank)
+/* What a watch that fired means: all of the process has ended. */
+static void record_fired(mst_liveness *liveness, uint32_t rank)
 {
     mst_rank_entry *entry = mst_layout_entry(&liveness->geometry, rank);
     int *watch = &liveness->watches[rank];
+    int code = 0;
 
-    if (mst_load64_acq(&entry->ending) == 0) /* E8 */
-        mst_liveness_record(&liveness->geometry, rank, ending_of(entry->pid, *watch));
+    if (mst_load64_acq(&entry->ending) == 0) { /* E8 */
+        mst_os_ending found = mst_os_process_ending(entry->pid, entry->process_start, *watch, &code);
+        mst_liveness_record(&liveness->geometry, rank, ending_of(found, code));
+    }
+    mst_liveness_record_gone(&liveness->geometry, rank);
     mst_os_close(*watch);
     *watch = WATCH_NONE;
 }
+
+/* ---- beacons ---- */
+
+/* What became of a rank whose beacon fell: false while that is not to be seen yet. A process that goes on
+ * as another program has no other sign than that. */
+static bool explain_fall(mst_liveness *liveness, uint32_t rank, muster_ending *ending, bool *gone)
+{
+    const mst_rank_entry *entry = mst_layout_entry(&liveness->geometry, rank);
+    int64_t fallen_ns = mst_os_now_ns() - liveness->fell_ns[rank];
+    bool late = fallen_ns >= UNKNOWN_AFTER_NS;
+    int code = 0;
+
+    *gone = false;
+    watch_peer(liveness, rank);
+    if (!same_namespace(liveness, entry) || mst_load64_acq(&entry->ending) != 0) { /* E8 */
+        *ending = (muster_ending){ MUSTER_ENDED_VANISHED, 0 };
+        return true;
+    }
+    mst_os_ending found =
+        mst_os_process_ending(entry->pid, entry->process_start, liveness->watches[rank], &code);
+    *ending = ending_of(found, code);
+    if (found == MST_OS_RUNNING) {
+        uint64_t image = mst_os_process_image(entry->pid);
+
+        *gone = image && entry->process_image && image != entry->process_image;
+        *ending = (muster_ending){ MUSTER_ENDED_EXECED, 0 };
+        return *gone || late;
+    }
+    if (found == MST_OS_ENDING && code == 0)
+        *ending = (muster_ending){ MUSTER_ENDED_EXITED, 0 };
+    return found != MST_OS_ENDING || late;
+}
+
+/* True: look again soon. */
+static bool look_at_beacon(mst_liveness *liveness, uint32_t rank)
+{
+    mst_rank_entry *entry = mst_layout_entry(&liveness->geometry, rank);
+    muster_ending ending;
+    bool gone;
+
+    if (!mst_os_beacon_fell(mst_load32_acq(&entry->beacon)) || mst_load64_acq(&entry->ending) != 0 || /* E8 */
+        mst_load32_acq(&entry->state) == MST_RANK_LEFT) /* E10 */
+        return false;
+    if (liveness->fell_ns[rank] == 0)
+        liveness->fell_ns[rank] = mst_os_now_ns();
+    if (!explain_fall(liveness, rank, &ending, &gone))
+        return true;
+    mst_liveness_record(&liveness->geometry, rank, ending);
+    if (gone)
+        mst_liveness_record_gone(&liveness->geometry, rank);
+    return false;
+}
+
+/* The lock is held. */
+static bool look_at_beacons(mst_liveness *liveness)
+{
+    bool again = false;
+
+    if (mst_load32_rlx(&liveness->rung) > MST_RUNG_TICK)
+        return false;
+    for (uint32_t rank = 0; rank < liveness->geometry.size; rank++)
+        if (rank != liveness->self && look_at_beacon(liveness, rank))
+            again = true;
+    return again;
+}
+
+bool mst_liveness_scan_beacons(mst_liveness *liveness)
+{
+    pthread_mutex_lock(&liveness->lock);
+    bool again = look_at_beacons(liveness);
+    pthread_mutex_unlock(&liveness->lock);
+    return again;
+}
+
+/* ---- watches ---- */
 
 /* Opens what is not open yet: a rank can be watched once it has said who it is. */
 static void open_watches(mst_liveness *liveness)
 {
     bool gone;
 
-    for (uint32_t rank = 0; rank < liveness->geometry.size; rank++) {
-        mst_rank_entry *entry = mst_layout_entry(&liveness->geometry, rank);
-
-        if (liveness->watches[rank] != WATCH_CLOSED || rank == liveness->self ||
-            mst_load32_acq(&entry->state) != MST_RANK_ATTACHED) /* E1 */
-            continue;
-        if (entry->pid == liveness->self_pid) { /* a thread of this process cannot die alone */
-            liveness->watches[rank] = WATCH_NONE;
-            continue;
-        }
-        liveness->watches[rank] = open_watch(entry->pid, entry->process_start, &gone);
-        if (gone)
-            record_gone(liveness, rank);
-    }
+    for (uint32_t rank = 0; rank < liveness->geometry.size; rank++)
+        if (rank != liveness->self &&
+            mst_load32_acq(&mst_layout_entry(&liveness->geometry, rank)->state) == MST_RANK_ATTACHED) /* E1 */
+            watch_peer(liveness, rank);
     int *launcher = &liveness->watches[liveness->geometry.size];
     if (*launcher == WATCH_CLOSED) {
-        *launcher = open_watch(liveness->launcher_pid, liveness->launcher_start, &gone);
+        *launcher = open_watch(liveness->launcher_pid, liveness->launcher_start, 0, &gone);
         liveness->launcher_gone = liveness->launcher_gone || gone;
     }
 }
 
-void mst_liveness_scan(mst_liveness *liveness)
+/* The lock is held. */
+static void look_at_watches(mst_liveness *liveness)
 {
     uint32_t size = liveness->geometry.size;
 
-    pthread_mutex_lock(&liveness->lock);
     open_watches(liveness);
     mst_os_process_poll(liveness->watches, (size_t)size + 1, liveness->fired);
     for (uint32_t rank = 0; rank < size; rank++)
         if (liveness->fired[rank])
-            record_gone(liveness, rank);
+            record_fired(liveness, rank);
     if (liveness->fired[size])
         liveness->launcher_gone = true;
+}
+
+void mst_liveness_scan(mst_liveness *liveness)
+{
+    if (mst_load32_rlx(&liveness->rung) == MST_RUNG_LAUNCHER)
+        return;
+    pthread_mutex_lock(&liveness->lock);
+    look_at_beacons(liveness);
+    look_at_watches(liveness);
     pthread_mutex_unlock(&liveness->lock);
+}
+
+bool mst_liveness_is_gone(mst_liveness *liveness, uint32_t rank)
+{
+    const mst_rank_entry *entry = mst_layout_entry(&liveness->geometry, rank);
+
+    if (mst_load32_acq(&entry->gone)) /* E8 */
+        return true;
+    if (mst_liveness_ending(&liveness->geometry, rank).kind == MUSTER_ENDED_NOT)
+        return false;
+    mst_liveness_scan(liveness);
+    return mst_load32_acq(&entry->gone) != 0; /* E8 */
+}
+
+void mst_liveness_look_for_dump(mst_liveness *liveness, uint32_t rank)
+{
+    const mst_rank_entry *entry = mst_layout_entry(&liveness->geometry, rank);
+    int code;
+
+    if (mst_load32_rlx(&liveness->rung) == MST_RUNG_LAUNCHER || entry->pid == liveness->self_pid ||
+        !same_namespace(liveness, entry) || mst_load64_acq(&entry->ending) != 0) /* E8 */
+        return;
+    if (mst_os_process_ending(entry->pid, entry->process_start, -1, &code) == MST_OS_DUMPING)
+        mst_liveness_record(&liveness->geometry, rank, (muster_ending){ MUSTER_ENDED_CRASHED, 0 });
 }

@@ -1,11 +1,20 @@
 /*
  * Who has died, and how.
  *
- * Two sources, either enough: a watch (pidfd) per peer process, looked at on every tick of a wait;
- * and the launcher, which writes a rank's ending into its entry before it reaps the process. The
- * first to know records the ending; it never changes afterwards. Time alone declares nobody dead:
- * a stopped or debugged rank has no ending. Watches are opened when a wait first becomes slow, and
- * the process's start time guards against a pid that was given to someone else meanwhile.
+ * Several sources, each enough, best first; a rank uses the first rung that it and the system can, or
+ * the one that it is told to:
+ *
+ *   R0 beacon    a word per rank that the kernel changes within 0.1 ms of its holder's end, whatever
+ *                memory it has; a thread of the library sleeps on all of them (beacon.h)
+ *   R1 tick      the same words, looked at on every tick of a wait
+ *   R2 pidfd     a watch per peer process, looked at on every tick; it fires when the memory is gone
+ *   R3 launcher  the launcher's word alone
+ *
+ * A higher rung includes the lower ones. The first to know records the ending; it never changes
+ * afterwards. That a rank has ended and that it can write no more are two facts: its other threads may
+ * run a moment longer than its beacon, so its memory is used again only when it is *gone*. A crash that
+ * writes a core file keeps both beacon and watch waiting; the file system of processes tells of it.
+ * Time alone declares nobody dead: a stopped or debugged rank has no ending.
  */
 #ifndef MST_LIVENESS_H
 #define MST_LIVENESS_H
@@ -15,14 +24,19 @@
 #include "muster/muster.h"
 #include "shm/layout.h"
 
+typedef enum mst_rung { MST_RUNG_BEACON, MST_RUNG_TICK, MST_RUNG_PIDFD, MST_RUNG_LAUNCHER } mst_rung;
+
 typedef struct mst_liveness {
     mst_geometry geometry;
-    uint32_t self; /* our rank, or MST_RANKS_MAX: none */
+    _Atomic uint32_t rung; /* an mst_rung; goes down when the system turns out not to offer it */
+    uint32_t self;         /* our rank, or MST_RANKS_MAX: none */
     int32_t self_pid;
+    uint64_t self_namespace;
     int32_t launcher_pid; /* 0: none */
     uint64_t launcher_start;
     int *watches; /* one per rank, then the launcher's; -1: not open, -2: not needed */
     bool *fired;
+    int64_t *fell_ns; /* since when a rank's beacon has been seen fallen and its ending not known; 0: not */
     bool launcher_gone;
     pthread_mutex_t lock; /* threads of one rank may wait in several groups */
 } mst_liveness;
@@ -31,16 +45,29 @@ bool mst_liveness_init(mst_liveness *liveness, const mst_geometry *geometry, uin
                        int32_t launcher_pid, uint64_t launcher_start); /* false: no memory */
 void mst_liveness_destroy(mst_liveness *liveness);
 
-/* Looks at all watches and records what they tell. Never blocks. */
+/* Says in our entry who we are. */
+void mst_liveness_introduce(mst_liveness *liveness);
+
+/* Looks at all beacons and watches and records what they tell. Never blocks. */
 void mst_liveness_scan(mst_liveness *liveness);
+
+/* Looks at the beacons only. True: one has fallen and it is not known yet how; look again soon. */
+bool mst_liveness_scan_beacons(mst_liveness *liveness);
+
+/* Whether a rank that keeps others waiting is writing its core file: records that. */
+void mst_liveness_look_for_dump(mst_liveness *liveness, uint32_t rank);
 
 bool mst_liveness_launcher_gone(mst_liveness *liveness);
 
 /* How a rank ended; MUSTER_ENDED_NOT while it has not. */
 muster_ending mst_liveness_ending(const mst_geometry *geometry, uint32_t rank);
 
-/* Records an ending, once, and wakes those who wait for ranks to attach. */
+/* Whether a rank that has ended can write no more. */
+bool mst_liveness_is_gone(mst_liveness *liveness, uint32_t rank);
+
+/* Records an ending, once, and wakes those who wait for ranks to attach or for endings. */
 void mst_liveness_record(const mst_geometry *geometry, uint32_t rank, muster_ending ending);
+void mst_liveness_record_gone(const mst_geometry *geometry, uint32_t rank);
 
 /* Grows with every recorded ending: a cheap "has anything changed?". */
 uint32_t mst_liveness_count(const mst_geometry *geometry);

@@ -2,7 +2,7 @@
  * The port contract: everything muster asks of the operating system.
  *
  * One file per system implements it (os_linux.c), and these are the only files that may look at
- * the system with #ifdef. Parking, the one primitive that systems differ in most, has files of its
+ * the system with #ifdef. Parking and beacons, which systems differ in most, have files of their
  * own: os_park_futex.c, and os_park_portable.c which needs nothing but nanosleep.
  *
  * Functions return 0 or a descriptor on success and -errno on failure, unless said otherwise. None
@@ -11,6 +11,7 @@
 #ifndef MST_OS_H
 #define MST_OS_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -39,6 +40,35 @@ void mst_os_unpark_all(const _Atomic uint32_t *word);
 
 /* "futex" or "portable" */
 const char *mst_os_park_name(void);
+
+/* A word, and what it was when last looked at. */
+typedef struct mst_os_watched_word {
+    const _Atomic uint32_t *word;
+    uint32_t seen;
+} mst_os_watched_word;
+
+#define MST_OS_WATCHED_MAX 128
+
+/* Sleeps while each of up to MST_OS_WATCHED_MAX words is what it was, at most timeout_ns (0: no limit);
+ * may return early. -ENOSYS where the system cannot. */
+int mst_os_park_on_any(const mst_os_watched_word *words, size_t count, int64_t timeout_ns);
+
+/* ---- beacons: words that the system itself changes when their holder ends ---- */
+
+/* What the holder's thread keeps in private memory while it holds one. */
+typedef struct mst_os_beacon {
+    void *list[4];
+} mst_os_beacon;
+
+/*
+ * The calling thread holds *word from here on: when the thread ends, however it ends, or its process
+ * executes another program, the system sets a bit of the word and wakes one of those parked on it; 0.1 ms
+ * after a kill, whatever memory the process has. A thread holds one beacon at most. -ENOSYS where the
+ * system cannot.
+ */
+int mst_os_beacon_raise(mst_os_beacon *beacon, _Atomic uint32_t *word);
+void mst_os_beacon_lower(mst_os_beacon *beacon, _Atomic uint32_t *word); /* the word is 0 again */
+bool mst_os_beacon_fell(uint32_t value); /* whether a word says that its holder has ended */
 
 /* ---- shared memory objects ---- */
 
@@ -91,16 +121,35 @@ uint64_t mst_os_object_bytes_max(void);
 int32_t mst_os_process_id(void);
 uint64_t mst_os_process_start(int32_t pid); /* tells reuses of a pid apart; 0: unknown */
 
+uint64_t mst_os_process_namespace(void); /* what pids here are numbers of; 0: unknown */
+
+/* Tells apart the programs that a process executes one after the other; 0: unknown, or not ours to see. */
+uint64_t mst_os_process_image(int32_t pid);
+
 /* A descriptor that becomes readable when the process has ended. -ESRCH: it has. */
 int mst_os_process_watch(int32_t pid);
+
+/* A number that no other process has or will have until the next boot; 0: the system has none. */
+uint64_t mst_os_watch_identity(int watch);
 
 /* Which of the watches have fired, without waiting: fired[i] for fds[i] (negative ones are skipped). */
 void mst_os_process_poll(const int *fds, size_t count, bool *fired);
 
-typedef enum mst_os_ending { MST_OS_RUNNING, MST_OS_EXITED, MST_OS_SIGNALED, MST_OS_UNKNOWN } mst_os_ending;
+typedef enum mst_os_ending {
+    MST_OS_RUNNING,  /* and nothing says that it will end */
+    MST_OS_ENDING,   /* it has been told to, or is about to be another program */
+    MST_OS_DUMPING,  /* it crashed, and writes its core file */
+    MST_OS_EXITED,   /* *code: the status */
+    MST_OS_SIGNALED, /* *code: the signal */
+    MST_OS_UNKNOWN   /* it is gone, and the system does not say how */
+} mst_os_ending;
 
-/* How a process that its watch says has ended came to it, if the system still knows. */
-mst_os_ending mst_os_process_ending(int32_t pid, int watch, int *code);
+/* How a process ended, or is ending, as far as the system says; `start` as above, 0: any. ENDING with
+ * *code 0: its status is 0, unless it is about to be another program; -1: not to be seen yet. */
+mst_os_ending mst_os_process_ending(int32_t pid, uint64_t start, int watch, int *code);
+
+/* Starts a thread of the library's own: all signals blocked, a small stack. */
+int mst_os_thread_start(pthread_t *thread, void *(*run)(void *arg), void *arg);
 
 /* Has this process killed when `parent` ends, however it ends; -ESRCH: it has already. */
 int mst_os_die_with_parent(int32_t parent);

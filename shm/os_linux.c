@@ -1,4 +1,4 @@
-/* The port contract of os.h on Linux 5.10 and later, but for parking. */
+/* The port contract of os.h on Linux 5.10 and later, but for parking and for other processes. */
 #define _GNU_SOURCE
 #include "shm/os.h"
 
@@ -24,9 +24,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#ifndef SYS_pidfd_open
-#define SYS_pidfd_open 434
-#endif
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
 #endif
@@ -235,129 +232,11 @@ uint64_t mst_os_object_bytes_max(void)
     return max;
 }
 
-/* ---- processes ---- */
+/* ---- what a process is ---- */
 
 int32_t mst_os_process_id(void)
 {
     return getpid();
-}
-
-/* Opens /proc/PID/stat by way of its directory: an emulator (qemu-user) answers by itself when a process
- * opens its own by name, with another start time than the one its peers read. */
-static int open_stat(int32_t pid)
-{
-    char path[32];
-
-    snprintf(path, sizeof path, "/proc/%d", (int)pid);
-    int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (directory < 0)
-        return -1;
-    int fd = openat(directory, "stat", O_RDONLY | O_CLOEXEC);
-    close(directory);
-    return fd;
-}
-
-/* Its fields after the command's name, which may itself hold blanks and ')'. */
-static bool read_stat(int32_t pid, char *text, size_t bytes, const char **fields)
-{
-    int fd = open_stat(pid);
-    if (fd < 0)
-        return false;
-    ssize_t got = read(fd, text, bytes - 1);
-    close(fd);
-    if (got <= 0)
-        return false;
-    text[got] = '\0';
-    const char *end = strrchr(text, ')');
-    *fields = end ? end + 2 : NULL; /* field 3, the state */
-    return end != NULL;
-}
-
-static bool stat_field(const char *fields, int number, uint64_t *value)
-{
-    for (int at = 3; at < number; at++) {
-        fields = strchr(fields, ' ');
-        if (!fields)
-            return false;
-        fields++;
-    }
-    *value = strtoull(fields, NULL, 10);
-    return true;
-}
-
-uint64_t mst_os_process_start(int32_t pid)
-{
-    char text[1024];
-    const char *fields;
-    uint64_t start;
-
-    return read_stat(pid, text, sizeof text, &fields) && stat_field(fields, 22, &start) ? start : 0;
-}
-
-int mst_os_process_watch(int32_t pid)
-{
-    int fd = (int)syscall(SYS_pidfd_open, pid, 0);
-
-    return fd < 0 ? -errno : fd;
-}
-
-void mst_os_process_poll(const int *fds, size_t count, bool *fired)
-{
-    enum { BATCH = 64 };
-    struct pollfd polled[BATCH];
-
-    for (size_t base = 0; base < count; base += BATCH) {
-        size_t n = count - base < BATCH ? count - base : BATCH;
-
-        for (size_t i = 0; i < n; i++)
-            polled[i] = (struct pollfd){ .fd = fds[base + i], .events = POLLIN };
-        int ready = poll(polled, n, 0);
-        for (size_t i = 0; i < n; i++)
-            fired[base + i] = ready > 0 && (polled[i].revents & POLLIN) != 0;
-    }
-}
-
-/* struct pidfd_info of Linux 6.13, which Debian 12's headers do not have yet. */
-struct pidfd_info {
-    uint64_t mask, cgroup_id;
-    uint32_t pid, tgid, ppid, ruid, rgid, euid, egid, suid, sgid, fsuid, fsgid;
-    int32_t exit_code;
-};
-#define PIDFD_INFO_EXIT (1ULL << 3)
-#define PIDFD_GET_INFO _IOWR(0xFF, 11, struct pidfd_info)
-
-static mst_os_ending decode_wait_status(int status, int *code)
-{
-    if (WIFSIGNALED(status)) {
-        *code = WTERMSIG(status);
-        return MST_OS_SIGNALED;
-    }
-    *code = WEXITSTATUS(status);
-    return MST_OS_EXITED;
-}
-
-mst_os_ending mst_os_process_ending(int32_t pid, int watch, int *code)
-{
-    struct pidfd_info info = { .mask = PIDFD_INFO_EXIT };
-    char text[1024];
-    const char *fields;
-    uint64_t status;
-
-    /* Reaped, and the kernel (6.15 or later) remembers. */
-    if (watch >= 0 && ioctl(watch, PIDFD_GET_INFO, &info) == 0 && (info.mask & PIDFD_INFO_EXIT))
-        return decode_wait_status(info.exit_code, code);
-    /* Not reaped yet: the zombie's own record, shown to the same user only. */
-    if (read_stat(pid, text, sizeof text, &fields) && (*fields == 'Z' || *fields == 'X') &&
-        stat_field(fields, 52, &status))
-        return decode_wait_status((int)status, code);
-    return MST_OS_UNKNOWN;
-}
-
-int mst_os_die_with_parent(int32_t parent)
-{
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
-        return -errno;
-    return getppid() == parent ? 0 : -ESRCH; /* it may have ended before the prctl */
 }
 
 const unsigned char *mst_os_fork_mark_create(void)

@@ -20,6 +20,22 @@ mst_poison mst_poison_unpack(uint64_t word)
     };
 }
 
+mst_poison_kind mst_poison_of_ending(muster_ending ending)
+{
+    switch (ending.kind) {
+    case MUSTER_ENDED_EXITED:
+        return MST_POISON_EXITED;
+    case MUSTER_ENDED_SIGNALED:
+        return MST_POISON_SIGNALED;
+    case MUSTER_ENDED_EXECED:
+        return MST_POISON_EXECED;
+    case MUSTER_ENDED_CRASHED:
+        return MST_POISON_CRASHED;
+    default:
+        return MST_POISON_VANISHED;
+    }
+}
+
 muster_status mst_poison_status(const mst_poison *poison)
 {
     switch (poison->kind) {
@@ -28,6 +44,8 @@ muster_status mst_poison_status(const mst_poison *poison)
     case MST_POISON_EXITED:
     case MST_POISON_SIGNALED:
     case MST_POISON_VANISHED:
+    case MST_POISON_EXECED:
+    case MST_POISON_CRASHED:
     case MST_POISON_LEFT:
     case MST_POISON_LAUNCHER:
         return MUSTER_ERR_PEER_DIED;
@@ -45,8 +63,8 @@ muster_status mst_poison_status(const mst_poison *poison)
 
 static void alarm_lane(mst_lane_lines *lane)
 {
-    mst_alarm(&lane->arrivals[0].word);
-    mst_alarm(&lane->arrivals[1].word);
+    for (int i = 0; i < 2; i++)
+        mst_alarm((mst_parking){ &lane->arrivals[i].word, &lane->sleepers });
 }
 
 static void alarm_cell(mst_cell *cell)
@@ -55,7 +73,7 @@ static void alarm_cell(mst_cell *cell)
     alarm_lane(&cell->splits);
     for (int i = 0; i < MST_STARTED_MAX; i++)
         alarm_lane(&cell->started[i].lane);
-    mst_alarm(&cell->bell.word);
+    mst_alarm(mst_signal_parking(&cell->bell));
 }
 
 void mst_poison_spread(mst_cell *const *cells, int size, const mst_poison *poison)

@@ -18,6 +18,8 @@ typedef enum mst_poison_kind {
     MST_POISON_EXITED,   /* exited with status `code` */
     MST_POISON_SIGNALED, /* was killed by signal `code` */
     MST_POISON_VANISHED, /* is gone, nobody knows how */
+    MST_POISON_EXECED,   /* is another program now */
+    MST_POISON_CRASHED,  /* is writing its core file */
     MST_POISON_LEFT,     /* gave the group back */
     MST_POISON_LAUNCHER, /* not a rank: the launcher is gone */
     /* reported by `rank`, whose cell has the sentence */
@@ -33,6 +35,7 @@ typedef struct mst_poison {
     int code;
 } mst_poison;
 
+mst_poison_kind mst_poison_of_ending(muster_ending ending);
 muster_status mst_poison_status(const mst_poison *poison);
 uint64_t mst_poison_pack(const mst_poison *poison);
 mst_poison mst_poison_unpack(uint64_t word);

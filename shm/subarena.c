@@ -185,6 +185,10 @@ muster_status mst_subarena_open(mst_attachment *attachment, const mst_share *sha
         subarena->staging[r] = geometry->base + shares[r].staging_offset;
     }
     mst_attachment_hold(attachment);
+    pthread_mutex_lock(&attachment->lock);
+    subarena->next = attachment->open;
+    attachment->open = subarena;
+    pthread_mutex_unlock(&attachment->lock);
     *opened = subarena;
     return MUSTER_OK;
 }
@@ -195,17 +199,40 @@ bool mst_subarena_has_member(const mst_subarena *subarena, int rank)
     return mst_load64_acq(&subarena->cells[rank]->membership) == subarena->shares[rank].membership;
 }
 
+/* ---- the dead ---- */
+
+void mst_subarena_look_at_endings(const mst_subarena *subarena)
+{
+    const mst_geometry *geometry = &subarena->attachment->geometry;
+
+    for (int rank = 0; rank < subarena->size; rank++) {
+        muster_ending ending = mst_liveness_ending(geometry, subarena->shares[rank].world_rank);
+
+        if (rank == subarena->rank || ending.kind == MUSTER_ENDED_NOT ||
+            !mst_subarena_has_member(subarena, rank))
+            continue;
+        mst_poison poison = { mst_poison_of_ending(ending), rank, ending.code };
+        mst_poison_spread(subarena->cells, subarena->size, &poison);
+        return;
+    }
+}
+
+void mst_subarenas_look_at_endings(mst_attachment *attachment)
+{
+    pthread_mutex_lock(&attachment->lock);
+    for (const mst_subarena *subarena = attachment->open; subarena; subarena = subarena->next)
+        mst_subarena_look_at_endings(subarena);
+    pthread_mutex_unlock(&attachment->lock);
+}
+
 /* ---- giving back ---- */
 
 static bool all_peers_gone(const mst_subarena *subarena)
 {
-    const mst_geometry *geometry = &subarena->attachment->geometry;
-
     for (int r = 0; r < subarena->size; r++) {
         if (r == subarena->rank || !mst_subarena_has_member(subarena, r))
             continue;
-        /* An ending is recorded only once the process is gone, so the dead write no more. */
-        if (mst_liveness_ending(geometry, subarena->shares[r].world_rank).kind == MUSTER_ENDED_NOT)
+        if (!mst_liveness_is_gone(&subarena->attachment->liveness, subarena->shares[r].world_rank))
             return false;
     }
     return true;
@@ -248,12 +275,20 @@ static void reclaim(mst_attachment *attachment)
     }
 }
 
+static void take_off_list(mst_subarena **link, const mst_subarena *subarena)
+{
+    while (*link != subarena)
+        link = &(*link)->next;
+    *link = subarena->next;
+}
+
 void mst_subarena_retire(mst_subarena *subarena)
 {
     mst_attachment *attachment = subarena->attachment;
 
     leave(attachment, &subarena->own);
     pthread_mutex_lock(&attachment->lock);
+    take_off_list(&attachment->open, subarena);
     subarena->next = attachment->retired;
     attachment->retired = subarena;
     pthread_mutex_unlock(&attachment->lock);

@@ -32,7 +32,7 @@ typedef struct mst_subarena {
     unsigned char **staging; /* by rank of the group */
     mst_extent *blocks;      /* heap blocks of ours that live and die with the group */
     size_t block_count, block_capacity;
-    struct mst_subarena *next; /* in the list of retired ones */
+    struct mst_subarena *next; /* in the list of open or of retired ones */
 } mst_subarena;
 
 /* Claims this rank's share of a group to be: an initialised cell and committed staging. */
@@ -55,6 +55,12 @@ void mst_subarena_drop_attachment(mst_attachment *attachment);
 
 /* Whether a member is in the group still. */
 bool mst_subarena_has_member(const mst_subarena *subarena, int rank);
+
+/* A member that ended without leaving breaks the group, whoever it was that others wait for. */
+void mst_subarena_look_at_endings(const mst_subarena *subarena);
+
+/* The same for every group of the rank. */
+void mst_subarenas_look_at_endings(mst_attachment *attachment);
 
 /* Heap blocks that go back with the group, if not before. */
 muster_status mst_subarena_claim_block(mst_subarena *subarena, uint64_t bytes, uint64_t *offset);

@@ -1,6 +1,8 @@
 /* The waiting function of wait.h: spin, yield, park, in one story. */
 #include "shm/wait.h"
 
+#include <errno.h>
+
 #include "shm/atomic.h"
 #include "shm/os.h"
 
@@ -38,9 +40,25 @@ void mst_signal_ring(mst_signal *signal)
         mst_signal_raise(signal);
 }
 
-void mst_alarm(_Atomic uint32_t *word)
+void mst_alarm(mst_parking parking)
 {
-    mst_or32_sc(word, 1); /* E7: the sleeper's word changes, so it cannot fall asleep now */
+    /* E7: the sleeper's word changes, so it cannot fall asleep now; unless the bit was set before, and then
+     * it looks again at its next tick. E9: comes before or after the sleeper's own add. */
+    mst_or32_sc(parking.word, 1);
+    mst_wake(parking);
+}
+
+int mst_wait_watch(const mst_os_watched_word *words, size_t count, int64_t timeout_ns)
+{
+    int error = mst_os_park_on_any(words, count, timeout_ns);
+
+    if (error == -ENOSYS)
+        mst_os_park(words[0].word, words[0].seen, timeout_ns ? timeout_ns : MST_NS_PER_S);
+    return error;
+}
+
+void mst_wake_watchers(const _Atomic uint32_t *word)
+{
     mst_os_unpark_all(word);
 }
 
@@ -140,7 +158,7 @@ static void sleep_on(attempt *attempt, mst_parking parking, int peer)
 {
     mst_waiter *waiter = attempt->waiter;
     int64_t tick_ns = TICK_FIRST_NS;
-    int64_t next_tick_ns = mst_os_now_ns() + tick_ns;
+    int64_t began_ns = mst_os_now_ns(), next_tick_ns = began_ns + tick_ns;
 
     mst_add32_sc(parking.sleepers, 1); /* E9: announced before the last look */
     for (;;) {
@@ -154,7 +172,7 @@ static void sleep_on(attempt *attempt, mst_parking parking, int peer)
         }
         if (now_ns >= next_tick_ns) {
             if (waiter->tick)
-                waiter->tick(waiter->tick_arg, peer);
+                waiter->tick(waiter->tick_arg, peer, now_ns - began_ns);
             tick_ns = tick_ns * 2 < TICK_LAST_NS ? tick_ns * 2 : TICK_LAST_NS;
             next_tick_ns = now_ns + tick_ns;
             continue;

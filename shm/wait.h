@@ -17,6 +17,7 @@
 
 #include "shm/atomic.h"
 #include "shm/layout.h"
+#include "shm/os.h"
 
 typedef struct mst_wait_policy {
     int64_t spin_ns;  /* with pause */
@@ -36,10 +37,11 @@ typedef struct mst_parking {
 
 typedef struct mst_waiter {
     mst_wait_policy policy;
-    const _Atomic uint64_t *poison;    /* non-zero ends the wait; NULL: nothing can poison it */
-    int64_t timeout_ns;                /* from the first slow wait of an operation; 0: no limit */
-    int64_t deadline_ns;               /* absolute, set by that first wait; the operation's begin clears it */
-    void (*tick)(void *arg, int peer); /* looks for the dead, may poison; every 5 to 20 ms of sleep */
+    const _Atomic uint64_t *poison; /* non-zero ends the wait; NULL: nothing can poison it */
+    int64_t timeout_ns;             /* from the first slow wait of an operation; 0: no limit */
+    int64_t deadline_ns;            /* absolute, set by that first wait; the operation's begin clears it */
+    /* Looks for the dead, may poison; every 5 to 20 ms of sleep, of which there have been so many. */
+    void (*tick)(void *arg, int peer, int64_t slept_ns);
     void *tick_arg;
     mst_parking owed; /* whose sleepers are still to be woken, since we changed its word; NULL: none */
     int spin_cut;     /* how often the spin has been halved, since the partner seems to share our CPU */
@@ -66,7 +68,7 @@ void mst_wait_settle(mst_waiter *waiter);
 void mst_wake(mst_parking parking);
 
 /* Sets the poison bit and wakes everyone. */
-void mst_alarm(_Atomic uint32_t *word);
+void mst_alarm(mst_parking parking);
 
 /* Whether a word of the form 2 x count + poison has come to `count` or beyond. Acquires what its
  * owner published with it. */
@@ -80,6 +82,14 @@ static inline bool mst_count_reached(const _Atomic uint32_t *word, uint32_t coun
 /* Sleeps a moment, for states that nobody can signal, such as a name that does not exist yet. The
  * caller has a deadline of its own. */
 void mst_wait_nap(int64_t ns);
+
+/*
+ * Sleeps while all of the words are what they were, at most timeout_ns (0: no limit); for threads of the
+ * library that watch over ranks, never for a rank. Those who change a word wake the watchers without
+ * asking whether there are any. Where the system can park on one word only (-ENOSYS), on the first.
+ */
+int mst_wait_watch(const mst_os_watched_word *words, size_t count, int64_t timeout_ns);
+void mst_wake_watchers(const _Atomic uint32_t *word);
 
 /* Adds 1 to the count and wakes the sleepers, if any. Returns the word as it was. */
 uint32_t mst_signal_raise(mst_signal *signal);

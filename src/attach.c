@@ -3,6 +3,9 @@
  * a private one), joins it, and makes the world's group on top. Keeps no state.
  */
 #include "src/attach.h"
+
+#include <string.h>
+
 #include "shm/error.h"
 #include "shm/join.h"
 #include "shm/os.h"
@@ -72,6 +75,22 @@ static muster_status find_kernels(const mst_kernels **kernels)
                     isa ? isa : "");
 }
 
+/* MUSTER_LIVENESS, or the config's word. */
+static muster_status find_rung(const char *name, mst_rung *rung)
+{
+    static const char *const names[] = { "beacon", "tick", "pidfd", "launcher" };
+
+    for (int i = 0; i < 4; i++) {
+        *rung = (mst_rung)i;
+        if (!name || strcmp(name, names[i]) == 0)
+            return MUSTER_OK;
+    }
+    return mst_fail(MUSTER_ERR_INVALID,
+                    "MUSTER_LIVENESS is \"%.20s\"; expected beacon, tick, pidfd or launcher, or leave it "
+                    "unset",
+                    name);
+}
+
 muster_status mst_group_attach(const muster_config *config, mst_arena *share, muster_group **world)
 {
     const mst_kernels *kernels;
@@ -79,6 +98,7 @@ muster_status mst_group_attach(const muster_config *config, mst_arena *share, mu
     mst_subarena *subarena;
     muster_group *group = NULL;
     int64_t deadline_ns = 0;
+    mst_rung rung;
 
     muster_status status = find_kernels(&kernels);
     if (status == MUSTER_OK && !share)
@@ -87,7 +107,11 @@ muster_status mst_group_attach(const muster_config *config, mst_arena *share, mu
         return status;
     if (share)
         mst_arena_share(share);
-    status = mst_join(arena, config->rank, deadline_ns, &subarena);
+    status = find_rung(config->liveness, &rung);
+    if (status == MUSTER_OK)
+        status = mst_join(arena, config->rank, rung, deadline_ns, &subarena);
+    else
+        mst_arena_close(arena);
     if (status != MUSTER_OK)
         return status;
     status = mst_group_create(subarena, &mst_transport_shm, kernels, config->timeout_ns, &group);
@@ -95,6 +119,8 @@ muster_status mst_group_attach(const muster_config *config, mst_arena *share, mu
         status = mst_calibrate(group);
     if (status == MUSTER_OK)
         status = mst_config_stream_bytes(&group->tuning.stream_in_bytes);
+    if (status == MUSTER_OK && config->report_crashes)
+        status = muster_report_crashes(group);
     if (status == MUSTER_OK)
         *world = group;
     else

@@ -136,6 +136,16 @@ static muster_status read_bytes(const char *name, size_t *bytes)
                     text);
 }
 
+static muster_status read_switch(const char *name, bool *on)
+{
+    const char *text = variable(name);
+
+    *on = text && strcmp(text, "1") == 0;
+    if (!text || *on || strcmp(text, "0") == 0)
+        return MUSTER_OK;
+    return mst_fail(MUSTER_ERR_INVALID, "%s is \"%.40s\"; expected 1 or 0", name, text);
+}
+
 muster_status mst_config_stream_bytes(size_t *bytes)
 {
     return read_bytes("MUSTER_STREAM_BYTES", bytes);
@@ -161,6 +171,9 @@ muster_status mst_config_from_environment(muster_config *config)
         status = read_seconds("MUSTER_ATTACH_TIMEOUT", &read.attach_timeout_ns);
     if (status == MUSTER_OK)
         status = mst_config_sizes_from_environment(&read.arena_bytes, &read.staging_bytes);
+    if (status == MUSTER_OK)
+        status = read_switch("MUSTER_REPORT_CRASHES", &read.report_crashes);
+    read.liveness = variable("MUSTER_LIVENESS");
     if (status == MUSTER_OK && mst_config_launched()) {
         read.arena = variable("MUSTER_ARENA");
         if (!read.arena)

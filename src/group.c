@@ -9,6 +9,9 @@
 #include "shm/atomic.h"
 #include "shm/error.h"
 #include "shm/os.h"
+#include "src/crash.h"
+
+#define LOOK_FOR_DUMP_AFTER_NS (100 * MST_NS_PER_MS)
 
 /* ---- making and freeing ---- */
 
@@ -116,8 +119,6 @@ static muster_status refuse_second_thread(void)
                                      "at a time: wait for it, or split a group for each thread");
 }
 
-static void look_at_endings(muster_group *group);
-
 muster_status mst_group_enter(muster_group *group, mst_entrance entrance)
 {
     if (!group)
@@ -131,7 +132,7 @@ muster_status mst_group_enter(muster_group *group, mst_entrance entrance)
     uint32_t endings = mst_liveness_count(&group->subarena->attachment->geometry);
     if (endings != group->endings_seen[entrance]) {
         group->endings_seen[entrance] = endings;
-        look_at_endings(group);
+        mst_subarena_look_at_endings(group->subarena);
     }
     muster_status status = mst_group_broken(group);
     if (status != MUSTER_OK)
@@ -156,6 +157,14 @@ static muster_status explain_death(const mst_poison *poison)
         return mst_fail(MUSTER_ERR_PEER_DIED,
                         "rank %d exited with status %d without leaving the group, which is broken now",
                         poison->rank, poison->code);
+    case MST_POISON_EXECED:
+        return mst_fail(MUSTER_ERR_PEER_DIED,
+                        "rank %d executed another program (exec) without leaving the group, which is broken "
+                        "now",
+                        poison->rank);
+    case MST_POISON_CRASHED:
+        return mst_fail(MUSTER_ERR_PEER_DIED,
+                        "rank %d crashed and is writing its core file; the group is broken", poison->rank);
     case MST_POISON_LEFT:
         return mst_fail(MUSTER_ERR_PEER_DIED,
                         "rank %d left the group (freed it) while another rank still needed it", poison->rank);
@@ -243,6 +252,15 @@ muster_status muster_group_abort(muster_group *group, const char *reason)
     return MUSTER_OK;
 }
 
+muster_status muster_report_crashes(muster_group *group)
+{
+    if (!group)
+        return mst_fail(MUSTER_ERR_INVALID, "the group is NULL");
+    if (mst_attachment_forked(group->subarena->attachment))
+        return mst_fail(MUSTER_ERR_FORKED, "this process was forked by a rank and is none itself");
+    return mst_crash_report(group->subarena->attachment);
+}
+
 muster_status mst_group_wait_failed(muster_group *group, mst_wait_result result, const char *doing,
                                     const char *missing)
 {
@@ -253,35 +271,6 @@ muster_status mst_group_wait_failed(muster_group *group, mst_wait_result result,
 }
 
 /* ---- the dead ---- */
-
-static mst_poison_kind kind_of(muster_ending ending)
-{
-    switch (ending.kind) {
-    case MUSTER_ENDED_EXITED:
-        return MST_POISON_EXITED;
-    case MUSTER_ENDED_SIGNALED:
-        return MST_POISON_SIGNALED;
-    default:
-        return MST_POISON_VANISHED;
-    }
-}
-
-/* A member that ended without leaving breaks the group, whoever it was that others wait for. */
-static void look_at_endings(muster_group *group)
-{
-    const mst_subarena *subarena = group->subarena;
-
-    for (int rank = 0; rank < group->size; rank++) {
-        muster_ending ending =
-            mst_liveness_ending(&subarena->attachment->geometry, subarena->shares[rank].world_rank);
-
-        if (rank == group->rank || ending.kind == MUSTER_ENDED_NOT ||
-            !mst_subarena_has_member(subarena, rank))
-            continue;
-        spread(group, kind_of(ending), rank, ending.code);
-        return;
-    }
-}
 
 /* A member that left is missed only by those who wait for it. If it also died, say how. */
 static void look_at_peer(muster_group *group, int peer)
@@ -295,16 +284,18 @@ static void look_at_peer(muster_group *group, int peer)
     if (ending.kind == MUSTER_ENDED_NOT || (ending.kind == MUSTER_ENDED_EXITED && ending.code == 0))
         spread(group, MST_POISON_LEFT, peer, 0);
     else
-        spread(group, kind_of(ending), peer, ending.code);
+        spread(group, mst_poison_of_ending(ending), peer, ending.code);
 }
 
-void mst_group_look_for_dead(void *arg, int peer)
+void mst_group_look_for_dead(void *arg, int peer, int64_t slept_ns)
 {
     muster_group *group = arg;
     mst_liveness *liveness = &group->subarena->attachment->liveness;
 
     mst_liveness_scan(liveness);
-    look_at_endings(group);
+    if (peer >= 0 && slept_ns >= LOOK_FOR_DUMP_AFTER_NS)
+        mst_liveness_look_for_dump(liveness, group->subarena->shares[peer].world_rank);
+    mst_subarena_look_at_endings(group->subarena);
     if (peer >= 0)
         look_at_peer(group, peer);
     if (mst_liveness_launcher_gone(liveness))

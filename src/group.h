@@ -87,6 +87,6 @@ muster_status mst_group_poison(muster_group *group, mst_poison_kind kind, const 
     __attribute__((format(printf, 3, 4)));
 
 /* Looks for members that are dead or, when peer >= 0, a peer that left; poisons. A wait's tick. */
-void mst_group_look_for_dead(void *group, int peer);
+void mst_group_look_for_dead(void *group, int peer, int64_t slept_ns);
 
 #endif

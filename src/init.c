@@ -1,7 +1,7 @@
 /*
  * muster_init: the world that the environment describes, kept for the process.
  *
- * This is the only file of the library with process-wide state: which world muster_init has given
+ * This file has process-wide state (src/crash.c is the only other one): which world muster_init has given
  * out, and to how many callers. The world is left when the last of them frees it, or, since programs
  * forget, when the process exits in the ordinary way.
  */

@@ -295,14 +295,14 @@ static bool can_go_on(const void *arg)
            (!is_done(&waiting->in) && can_pull(waiting) != MST_FLOW_NOT_NOW);
 }
 
-static void look_for_dead(void *arg, int peer)
+static void look_for_dead(void *arg, int peer, int64_t slept_ns)
 {
     const exchange *waiting = arg;
 
     (void)peer;
-    mst_group_look_for_dead(waiting->group, is_done(&waiting->out) ? -1 : waiting->out.peer);
+    mst_group_look_for_dead(waiting->group, is_done(&waiting->out) ? -1 : waiting->out.peer, slept_ns);
     if (!is_done(&waiting->in))
-        mst_group_look_for_dead(waiting->group, waiting->in.peer);
+        mst_group_look_for_dead(waiting->group, waiting->in.peer, slept_ns);
 }
 
 static muster_status wait_failed(exchange *exchange, mst_wait_result result)

@@ -151,6 +151,11 @@ MUSTER_API bool muster_is_available(const char *backend);
  *   MUSTER_ATTACH_TIMEOUT   seconds to wait for all ranks (named: 30; inherited: no limit, since
  *                           the launcher reports the dead)
  *   MUSTER_TIMEOUT          seconds that any one operation may wait; no limit when unset
+ *   MUSTER_LIVENESS         how to learn that a peer died, best first: beacon (a word that the kernel
+ *                           changes, watched by a thread of the library; needs Linux 5.16), tick (the
+ *                           same word, looked at every 5 to 20 ms of waiting), pidfd, launcher (only
+ *                           when the launcher says so). The best that the system has when unset
+ *   MUSTER_REPORT_CRASHES   1: as if muster_report_crashes were called
  *
  * The answer is kept: later calls return the same group, and each is paired with one
  * muster_group_free. Blocks until all ranks have come. Without MUSTER_ARENA the world is a group of
@@ -169,11 +174,13 @@ typedef struct muster_config {
     int64_t timeout_ns;        /* of one operation; 0: no limit */
     size_t arena_bytes;        /* address space for all ranks, for whoever creates it; 0: 256 GiB */
     size_t staging_bytes;      /* of one rank in one group, likewise; 0: by the number of ranks */
+    const char *liveness;      /* how to learn of deaths, as MUSTER_LIVENESS; NULL: the best there is */
+    bool report_crashes;       /* calls muster_report_crashes */
 } muster_config;
 
 #define MUSTER_CONFIG_INIT                                                                                   \
     {                                                                                                        \
-        sizeof(muster_config), NULL, 0, 1, 0, 0, 0, 0                                                        \
+        sizeof(muster_config), NULL, 0, 1, 0, 0, 0, 0, NULL, false                                           \
     }
 
 /*
@@ -208,6 +215,16 @@ MUSTER_API muster_status muster_group_status(const muster_group *group);
 /* Breaks the group: every rank that is in a call of it, or makes one later, gets ABORTED with
  * `reason` (may be NULL; the first 250 bytes count). Any rank, any thread; never blocks. */
 MUSTER_API muster_status muster_group_abort(muster_group *group, const char *reason);
+
+/*
+ * Asks that this rank's peers be told of a crash at once. A crash is otherwise found when the core file is
+ * written, or, while that takes, after 100 ms of waiting. Installs handlers of SIGSEGV, SIGBUS, SIGILL,
+ * SIGFPE and SIGABRT for the process, which tell the peers and then let happen what would have happened
+ * without them; so it is not for programs that go on after such a signal. For the rank, whatever group
+ * of it is given, until it has left all groups. Errors: INVALID, FORKED, NO_SPACE (64 ranks of this process
+ * have asked).
+ */
+MUSTER_API muster_status muster_report_crashes(muster_group *group);
 
 /* ---- collectives -------------------------------------------------------------------------- */
 
@@ -370,7 +387,9 @@ typedef enum muster_ending_kind {
     MUSTER_ENDED_NOT,      /* alive, or unknown */
     MUSTER_ENDED_EXITED,   /* code: the exit status */
     MUSTER_ENDED_SIGNALED, /* code: the signal */
-    MUSTER_ENDED_VANISHED  /* gone, and nobody could say how */
+    MUSTER_ENDED_VANISHED, /* gone, and nobody could say how */
+    MUSTER_ENDED_EXECED,   /* its process goes on as another program */
+    MUSTER_ENDED_CRASHED   /* is writing its core file; nobody could say yet of what */
 } muster_ending_kind;
 
 typedef struct muster_ending {

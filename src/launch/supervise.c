@@ -48,6 +48,7 @@ static bool has_ended(mst_rank_process *process)
 static void reap(mst_supervision *all, mst_rank_process *process)
 {
     mst_liveness_record(&all->arena->geometry, (uint32_t)process->rank, process->ending);
+    mst_liveness_record_gone(&all->arena->geometry, (uint32_t)process->rank);
     if (process->own_group)
         kill(-process->pid, SIGKILL); /* what it left behind; the zombie still holds the number */
     waitpid(process->pid, NULL, 0);

@@ -24,10 +24,11 @@ static bool one_has_come(const void *arg)
     return mst_count_reached(&((const bench *)arg)->signal.word, 1);
 }
 
-static void count_tick(void *arg, int peer)
+static void count_tick(void *arg, int peer, int64_t slept_ns)
 {
     bench *bench = arg;
 
+    ck_assert_int_gt(slept_ns, 0);
     ck_assert_int_eq(peer, 3);
     mst_add32_sc(&bench->ticks, 1);
 }
@@ -95,7 +96,7 @@ START_TEST(test_an_alarm_wakes_into_poison)
         set_up(&bench);
         pthread_t thread = start_sleeper(&bench);
         mst_store64_rel(&bench.poison, 1);
-        mst_alarm(&bench.signal.word);
+        mst_alarm(mst_signal_parking(&bench.signal));
         pthread_join(thread, NULL);
         ck_assert_int_eq(bench.result, MST_WAIT_POISONED);
     }

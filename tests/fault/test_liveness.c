@@ -1,0 +1,248 @@
+/*
+ * Every way of learning of a death, and every way to end, told apart: each rung of the ladder (forced by
+ * MUSTER_LIVENESS) against a kill, an exit, another program in the process's place, and a crash.
+ */
+#define _GNU_SOURCE /* prlimit */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "shm/attachment.h"
+#include "src/group.h"
+#include "tests/harness/ranks.h"
+
+static const char *const rungs[] = { "beacon", "tick", "pidfd", "launcher" };
+#define RUNGS 4
+
+static bool has_beacons(void)
+{
+    return strcmp(mst_os_park_name(), "futex") == 0;
+}
+
+typedef struct scene {
+    const char *how; /* what the survivors' sentence must say */
+    int way;
+    bool report; /* the victim's crash is reported by its handler */
+    _Atomic int victim_pid;
+    char said[8][200];
+} scene;
+
+enum { BY_SIGNAL = 0, BY_EXIT = 1000, BY_EXIT_0, BY_EXEC, BY_CRASH };
+
+static void end_oneself(scene *scene)
+{
+    struct rlimit none = { 0, 0 };
+    int *forbidden;
+
+    scene->victim_pid = getpid();
+    switch (scene->way) {
+    case BY_EXIT:
+        _exit(7);
+    case BY_EXIT_0:
+        _exit(0);
+    case BY_EXEC:
+        execlp("sleep", "sleep", "100", (char *)NULL);
+        _exit(127);
+    case BY_CRASH:
+        setrlimit(RLIMIT_CORE, &none);
+        forbidden = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        *forbidden = 1;
+        _exit(0);
+    default:
+        raise(scene->way);
+    }
+}
+
+static int one_ends(muster_group *world, void *arg)
+{
+    scene *scene = arg;
+    int rank = muster_group_rank(world), victim = muster_group_size(world) - 1;
+
+    signal(SIGSEGV, SIG_DFL); /* AddressSanitizer's would exit */
+    signal(SIGABRT, SIG_DFL);
+    if (scene->report)
+        RANK_OK(world, muster_report_crashes(world));
+    RANK_OK(world, muster_barrier(world));
+    if (rank == victim)
+        end_oneself(scene);
+    muster_status status = muster_barrier(world);
+    snprintf(scene->said[rank], sizeof scene->said[rank], "%s", muster_error_detail());
+    if (scene->way == BY_EXEC && rank == 0)
+        kill(scene->victim_pid, SIGKILL);
+    RANK_CHECK(world, status == MUSTER_ERR_PEER_DIED);
+    return 0;
+}
+
+static void play(int way, const char *how, bool report)
+{
+    scene *scene = shared_page(sizeof *scene);
+    muster_report result = MUSTER_REPORT_INIT;
+
+    for (int size = 2; size <= 5; size += 3) {
+        char name[16];
+
+        *scene = (struct scene){ .how = how, .way = way, .report = report };
+        run_failing_ranks((rank_options){ .size = size }, one_ends, scene, &result);
+        snprintf(name, sizeof name, "rank %d ", size - 1);
+        for (int rank = 0; rank < size - 1; rank++)
+            ck_assert_msg(strstr(scene->said[rank], how) && strstr(scene->said[rank], name),
+                          "%s: rank %d of %d was told: %s", getenv("MUSTER_LIVENESS"), rank, size,
+                          scene->said[rank]);
+    }
+    shared_page_free(scene, sizeof *scene);
+}
+
+START_TEST(test_each_rung_finds_each_end)
+{
+    setenv("MUSTER_LIVENESS", rungs[_i], 1);
+    play(SIGKILL, "was killed by signal 9", false);
+    play(SIGUSR1, "was killed by signal 10", false);
+    play(BY_EXIT, "exited with status 7", false);
+    play(BY_EXIT_0, "exited with status 0 without leaving", false);
+    play(BY_CRASH, "was killed by signal 11", false);
+}
+END_TEST
+
+START_TEST(test_another_program_in_the_rank_s_place)
+{
+    if (!has_beacons())
+        return;
+    setenv("MUSTER_LIVENESS", rungs[_i], 1); /* a process watch sees nothing: the process lives on */
+    play(BY_EXEC, "executed another program", false);
+}
+END_TEST
+
+START_TEST(test_a_crash_is_reported_by_its_handler)
+{
+    setenv("MUSTER_LIVENESS", "launcher", 1);
+    play(BY_CRASH, "was killed by signal 11", true);
+    play(SIGABRT, "was killed by signal 6", true);
+}
+END_TEST
+
+/* ---- crashes that take long ---- */
+
+static int crash_with_a_large_core(muster_group *world, void *arg)
+{
+    scene *scene = arg;
+    size_t bytes = (size_t)256 << 20;
+    struct rlimit all = { RLIM_INFINITY, RLIM_INFINITY };
+    int rank = muster_group_rank(world);
+
+    if (rank == 1) {
+        char *memory = malloc(bytes);
+
+        RANK_CHECK(world, memory != NULL);
+        memset(memory, 1, bytes);
+        RANK_CHECK(world, setrlimit(RLIMIT_CORE, &all) == 0);
+    }
+    signal(SIGSEGV, SIG_DFL);
+    RANK_OK(world, muster_barrier(world));
+    if (rank == 1)
+        raise(SIGSEGV);
+    muster_status status = muster_barrier(world);
+    snprintf(scene->said[rank], sizeof scene->said[rank], "%s", muster_error_detail());
+    RANK_CHECK(world, status == MUSTER_ERR_PEER_DIED);
+    return 0;
+}
+
+START_TEST(test_a_core_file_is_not_waited_for)
+{
+    scene *scene = shared_page(sizeof *scene);
+    muster_report result = MUSTER_REPORT_INIT;
+    char folder[] = "/tmp/muster-test-core-XXXXXX", command[80];
+
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    ck_assert_int_eq(chdir(folder), 0);
+    run_failing_ranks((rank_options){ .size = 2 }, crash_with_a_large_core, scene, &result);
+    /* Which of the two depends on how fast the file is written. */
+    ck_assert_msg(strstr(scene->said[0], "writing its core file") || strstr(scene->said[0], "signal 11"),
+                  "rank 0 was told: %s", scene->said[0]);
+    ck_assert_int_eq(chdir("/"), 0);
+    snprintf(command, sizeof command, "rm -r %s", folder);
+    ck_assert_int_eq(system(command), 0);
+    shared_page_free(scene, sizeof *scene);
+}
+END_TEST
+
+/* ---- what the system does not offer ---- */
+
+static int has_rung(muster_group *world, void *arg)
+{
+    mst_rung expected = *(const mst_rung *)arg;
+
+    RANK_OK(world, muster_barrier(world));
+    RANK_CHECK(world, world->subarena->attachment->liveness.rung == expected);
+    return 0;
+}
+
+START_TEST(test_the_best_rung_is_taken)
+{
+    mst_rung expected = has_beacons() ? MST_RUNG_BEACON : MST_RUNG_TICK;
+
+    run_ranks(3, RANKS_AS_PROCESSES, has_rung, &expected);
+    run_ranks(3, RANKS_AS_THREADS, has_rung, &expected);
+}
+END_TEST
+
+static int killed_in_a_world_without_threads(muster_group *world, void *arg)
+{
+    RANK_CHECK(world, world->subarena->attachment->liveness.rung == MST_RUNG_TICK);
+    return one_ends(world, arg);
+}
+
+/* RLIMIT_NPROC does not bind root, so the ranks are somebody else, with as many processes as they are. */
+START_TEST(test_without_threads_the_dead_are_found_all_the_same)
+{
+    scene *scene = shared_page(sizeof *scene);
+    muster_report result = MUSTER_REPORT_INIT;
+    struct rlimit few = { 3, 3 };
+
+    if (geteuid() == 0) {
+        ck_assert_int_eq(setgid(54321), 0);
+        ck_assert_int_eq(setuid(54321), 0);
+        ck_assert_int_eq(prctl(PR_SET_DUMPABLE, 1), 0); /* or /proc/self belongs to root */
+    }
+    if (under_thread_sanitizer() || setrlimit(RLIMIT_NPROC, &few) < 0)
+        return;
+    scene->way = SIGKILL;
+    run_failing_ranks((rank_options){ .size = 2 }, killed_in_a_world_without_threads, scene, &result);
+    ck_assert_msg(strstr(scene->said[0], "rank 1 was killed by signal 9"), "rank 0 was told: %s",
+                  scene->said[0]);
+    shared_page_free(scene, sizeof *scene);
+}
+END_TEST
+
+START_TEST(test_an_unknown_rung_is_refused)
+{
+    muster_config config = MUSTER_CONFIG_INIT;
+    muster_group *world;
+
+    config.liveness = "telepathy";
+    ck_assert_int_eq(muster_attach(&config, &world), MUSTER_ERR_INVALID);
+    ck_assert_ptr_nonnull(strstr(muster_error_detail(), "expected beacon, tick, pidfd or launcher"));
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("liveness");
+    TCase *tests = tcase_create("liveness");
+
+    tcase_set_timeout(tests, TEST_TIMEOUT_S);
+    tcase_add_loop_test(tests, test_each_rung_finds_each_end, 0, RUNGS);
+    tcase_add_loop_test(tests, test_another_program_in_the_rank_s_place, 0, 2);
+    tcase_add_test(tests, test_a_crash_is_reported_by_its_handler);
+    tcase_add_test(tests, test_a_core_file_is_not_waited_for);
+    tcase_add_test(tests, test_the_best_rung_is_taken);
+    tcase_add_test(tests, test_without_threads_the_dead_are_found_all_the_same);
+    tcase_add_test(tests, test_an_unknown_rung_is_refused);
+    suite_add_tcase(suite, tests);
+    return run_suite(suite);
+}
