@@ -34,6 +34,7 @@ uint64_t mst_layout_fingerprint(void)
         offsetof(mst_cell, splits),
         sizeof(mst_arrival),
         offsetof(mst_cell, started),
+        offsetof(mst_cell, shrink_records),
         offsetof(mst_arrival, payload),
         offsetof(mst_cell, bell),
         offsetof(mst_cell, reason),

@@ -103,6 +103,12 @@ typedef struct mst_split_record {
     uint64_t reserved[3];
 } mst_split_record;
 
+/* What a rank brings to a shrink, and whom it has seen alive. */
+typedef struct mst_shrink_record {
+    mst_split_record share;               /* color, key, operation: unused; E11 */
+    uint64_t members[MST_RANKS_MAX / 64]; /* of the old group, one bit each: E12 */
+} mst_shrink_record;
+
 /* One rank's control lines in one group. Written by that rank unless said otherwise. */
 typedef struct mst_cell {
     /* 2 x generation + 1 while the rank is in the group, + 0 once it has left (E10). Never comes
@@ -111,6 +117,8 @@ typedef struct mst_cell {
     _Atomic uint64_t poison;   /* any member; 0 or the packed reason (poison.h), E7 */
     _Atomic uint64_t channels; /* offset of this rank's channel table, 0: has sent nothing, E4 */
     uint64_t staging_offset;   /* before the rank attaches or splits: E1, E3 */
+    _Atomic uint64_t shrinks;  /* how many this rank has arrived at, E11 */
+    _Atomic uint64_t decided;  /* rank 0's cell: the latest shrink's number and winner, by any member, E12 */
     mst_lane_lines steps;      /* collectives, E2 */
     mst_lane_lines splits;     /* splits, E3: the payload is a split record */
     mst_call_record calls[2];  /* by parity of the operation, E2 */
@@ -118,7 +126,8 @@ typedef struct mst_cell {
     alignas(MST_LINE) uint32_t reason_bytes; /* why this rank poisoned the group: once, before E7 */
     char reason[MST_REASON_BYTES];
     mst_started_lines started[MST_STARTED_MAX];
-    alignas(MST_LINE) unsigned char reserved[640];
+    alignas(MST_LINE) mst_shrink_record shrink_records[2]; /* by parity of the shrink */
+    unsigned char reserved[256];
 } mst_cell;
 
 enum { MST_RANK_VACANT, MST_RANK_JOINING, MST_RANK_ATTACHED, MST_RANK_LEFT };
@@ -167,7 +176,8 @@ static_assert(sizeof(mst_call_record) == 64 && sizeof(mst_split_record) <= MST_P
 static_assert(sizeof(mst_cell) == 4096, "cells are a power of two, so that they divide a page");
 static_assert(offsetof(mst_cell, steps) == 128 && offsetof(mst_cell, splits) == 512 &&
                   offsetof(mst_cell, calls) == 896 && offsetof(mst_cell, bell) == 1024 &&
-                  offsetof(mst_cell, reason_bytes) == 1152 && offsetof(mst_cell, started) == 1408,
+                  offsetof(mst_cell, reason_bytes) == 1152 && offsetof(mst_cell, started) == 1408 &&
+                  offsetof(mst_cell, shrink_records) == 3456,
               "see docs/LAYOUT.md");
 static_assert(sizeof(mst_rank_entry) == 256 && offsetof(mst_rank_entry, cpus) == 128, "see docs/LAYOUT.md");
 static_assert(sizeof(mst_header) == 384 && offsetof(mst_header, arrivals) == 128 &&

@@ -23,6 +23,8 @@ static void init_cell(mst_cell *cell, uint64_t membership, uint64_t staging_offs
 {
     mst_store64_rlx(&cell->poison, 0);
     mst_store64_rlx(&cell->channels, 0);
+    mst_store64_rlx(&cell->shrinks, 0);
+    mst_store64_rlx(&cell->decided, 0);
     cell->staging_offset = staging_offset;
     init_lane(&cell->steps);
     init_lane(&cell->splits);
@@ -201,7 +203,7 @@ bool mst_subarena_has_member(const mst_subarena *subarena, int rank)
 
 /* ---- the dead ---- */
 
-void mst_subarena_look_at_endings(const mst_subarena *subarena)
+bool mst_subarena_look_at_endings(const mst_subarena *subarena)
 {
     const mst_geometry *geometry = &subarena->attachment->geometry;
 
@@ -213,15 +215,17 @@ void mst_subarena_look_at_endings(const mst_subarena *subarena)
             continue;
         mst_poison poison = { mst_poison_of_ending(ending), rank, ending.code };
         mst_poison_spread(subarena->cells, subarena->size, &poison);
-        return;
+        return true;
     }
+    return false;
 }
 
 void mst_subarenas_look_at_endings(mst_attachment *attachment)
 {
     pthread_mutex_lock(&attachment->lock);
     for (const mst_subarena *subarena = attachment->open; subarena; subarena = subarena->next)
-        mst_subarena_look_at_endings(subarena);
+        if (mst_subarena_look_at_endings(subarena)) /* those who shrink a group wait in a broken one */
+            mst_signal_raise(&subarena->cells[subarena->rank]->bell);
     pthread_mutex_unlock(&attachment->lock);
 }
 

@@ -56,8 +56,9 @@ void mst_subarena_drop_attachment(mst_attachment *attachment);
 /* Whether a member is in the group still. */
 bool mst_subarena_has_member(const mst_subarena *subarena, int rank);
 
-/* A member that ended without leaving breaks the group, whoever it was that others wait for. */
-void mst_subarena_look_at_endings(const mst_subarena *subarena);
+/* A member that ended without leaving breaks the group, whoever it was that others wait for. Whether there
+ * is one. */
+bool mst_subarena_look_at_endings(const mst_subarena *subarena);
 
 /* The same for every group of the rank. */
 void mst_subarenas_look_at_endings(mst_attachment *attachment);

@@ -111,6 +111,19 @@ int muster_group_size(const muster_group *group)
     return group ? group->size : 0;
 }
 
+int muster_group_translate(const muster_group *group, int rank, const muster_group *other)
+{
+    if (!group || !other || rank < 0 || rank >= group->size)
+        return -1;
+    const mst_subarena *here = group->subarena, *there = other->subarena;
+    if (here->attachment != there->attachment)
+        return -1;
+    for (int at = 0; at < other->size; at++)
+        if (there->shares[at].world_rank == here->shares[rank].world_rank)
+            return at;
+    return -1;
+}
+
 /* ---- entering ---- */
 
 static muster_status refuse_second_thread(void)
@@ -119,7 +132,7 @@ static muster_status refuse_second_thread(void)
                                      "at a time: wait for it, or split a group for each thread");
 }
 
-muster_status mst_group_enter(muster_group *group, mst_entrance entrance)
+muster_status mst_group_occupy(muster_group *group, mst_entrance entrance)
 {
     if (!group)
         return mst_fail(MUSTER_ERR_INVALID, "the group is NULL; expected one from muster_init, muster_attach "
@@ -127,14 +140,21 @@ muster_status mst_group_enter(muster_group *group, mst_entrance entrance)
     if (mst_attachment_forked(group->subarena->attachment))
         return mst_fail(MUSTER_ERR_FORKED, "this process was forked by a rank and is none itself; only the "
                                            "rank may use its groups");
-    if (!mst_cas32_sc(&group->occupied[entrance], 0, 1))
-        return refuse_second_thread();
+    return mst_cas32_sc(&group->occupied[entrance], 0, 1) ? MUSTER_OK : refuse_second_thread();
+}
+
+muster_status mst_group_enter(muster_group *group, mst_entrance entrance)
+{
+    muster_status status = mst_group_occupy(group, entrance);
+
+    if (status != MUSTER_OK)
+        return status;
     uint32_t endings = mst_liveness_count(&group->subarena->attachment->geometry);
     if (endings != group->endings_seen[entrance]) {
         group->endings_seen[entrance] = endings;
         mst_subarena_look_at_endings(group->subarena);
     }
-    muster_status status = mst_group_broken(group);
+    status = mst_group_broken(group);
     if (status != MUSTER_OK)
         mst_group_leave(group, entrance);
     return status;

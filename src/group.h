@@ -51,6 +51,7 @@ struct muster_group {
     mst_waiter send_waiter, receive_waiter;
     uint64_t operation;       /* collectives entered */
     uint64_t split;           /* splits entered */
+    uint64_t shrinks;         /* entered */
     mst_call_record *records; /* of the operation under way, by rank: private copies */
     const void **sources;     /* by rank, for kernels */
     mst_target *targets;      /* one more than there are ranks */
@@ -68,6 +69,9 @@ muster_status mst_group_create(mst_subarena *subarena, const struct mst_transpor
 
 /* The arena offset of a buffer that lies in this rank's heap; 0: it does not. */
 uint64_t mst_group_heap_offset(const muster_group *group, const void *buffer, size_t bytes);
+
+/* Takes an entrance, also of a broken group: INVALID for NULL, FORKED or BUSY. */
+muster_status mst_group_occupy(muster_group *group, mst_entrance entrance);
 
 /* Enters, or says why not: INVALID for NULL, FORKED, BUSY, or what the group is broken by. */
 muster_status mst_group_enter(muster_group *group, mst_entrance entrance);

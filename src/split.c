@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "shm/error.h"
-#include "src/group.h"
+#include "src/child.h"
 
 /* Where this rank stands among those of its color, and the color's members in the child's order. */
 typedef struct membership {
@@ -106,8 +106,7 @@ static muster_status gather_members(muster_group *group, int color, membership *
         int parent_rank = members[i].parent_rank;
         const mst_split_record *record = &group->split_records[parent_rank];
 
-        child->shares[i] = (mst_share){ group->subarena->shares[parent_rank].world_rank, record->cell,
-                                        record->membership, record->staging_offset };
+        child->shares[i] = mst_child_share(group, parent_rank, record);
         if (parent_rank == group->rank)
             child->rank = i;
     }
@@ -121,21 +120,14 @@ static muster_status make_child(muster_group *group, int color, const mst_share 
 {
     mst_attachment *attachment = group->subarena->attachment;
     membership members = { NULL, 0, 0 };
-    mst_subarena *subarena;
 
     muster_status status = gather_members(group, color, &members);
     if (status == MUSTER_ERR_NO_SPACE) {
         mst_share_release(attachment, own);
+    } else if (status != MUSTER_OK) {
+        mst_share_abandon(attachment, own);
     } else {
-        if (status == MUSTER_OK)
-            status = mst_subarena_open(attachment, members.shares, members.rank, members.size, &subarena);
-        if (status != MUSTER_OK)
-            mst_share_abandon(attachment, own);
-        else
-            status = mst_group_create(subarena, group->transport, group->kernels, group->timeout_ns, child);
-        if (status == MUSTER_OK)
-            (*child)->tuning.stream_in_bytes =
-                group->tuning.stream_in_bytes; /* calibrated once, in the world */
+        status = mst_child_create(group, members.shares, members.rank, members.size, own, child);
     }
     free(members.shares);
     return status;
@@ -144,17 +136,15 @@ static muster_status make_child(muster_group *group, int color, const mst_share 
 static muster_status split(muster_group *group, int color, int key, muster_group **child)
 {
     mst_attachment *attachment = group->subarena->attachment;
-    mst_split_record record = { .color = color, .key = key < 0 ? group->rank : key };
     mst_share own = { 0 };
     bool joins = color != MUSTER_COLOR_NONE;
 
     group->split++;
     mst_lane_begin(&group->splits);
     muster_status claimed = joins ? mst_share_claim(attachment, &own) : MUSTER_OK;
-    record.status = (uint32_t)claimed;
-    record.cell = own.cell;
-    record.membership = own.membership;
-    record.staging_offset = own.staging_offset;
+    mst_split_record record = mst_child_record(&own, claimed);
+    record.color = color;
+    record.key = key < 0 ? group->rank : key;
     record.operation = group->split;
     muster_status status = exchange(group, &record); /* also when claiming failed: the others must know */
     if (status != MUSTER_OK) {

@@ -31,7 +31,8 @@
  * Faults     A rank that dies or leaves while others need it: MUSTER_ERR_PEER_DIED on all of them.
  *            After PEER_DIED, TIMED_OUT, MISMATCH, DEADLOCK or ABORTED the group is broken for good
  *            (poisoned) and every later call on it returns the same status; other groups live on.
- *            After an error the contents of output buffers are undefined.
+ *            After an error the contents of output buffers are undefined. Those who are left may make
+ *            a new group: muster_group_shrink.
  * Fork       A child forked by a rank may not use the rank's groups: MUSTER_ERR_FORKED.
  */
 #ifndef MUSTER_MUSTER_H
@@ -203,6 +204,22 @@ MUSTER_API int muster_group_size(const muster_group *group); /* 0 for NULL */
  * (MPI_Comm_split; MLX: Group.split)
  */
 MUSTER_API muster_status muster_group_split(muster_group *group, int color, int key, muster_group **child);
+
+/*
+ * The members of a broken group that are left form a new one, in the old order, in fresh memory: every
+ * living member calls it, or has given the group back. A collective over the living: it waits for each of
+ * them, and however many die meanwhile, those who return MUSTER_OK agree on who is in *survivors. One of
+ * those may have died since; then the new group is broken in its turn, and is shrunk again. k - 1 deaths
+ * leave a working group of one. The old group is as it was, and should be given back. Not only after
+ * deaths: after any error, or none, it makes a new group of the living. Errors: INVALID, BUSY, FORKED,
+ * NO_SPACE (on all, who may try again), TIMED_OUT (a member that lives did not call it in
+ * MUSTER_TIMEOUT), BAD_ARENA. (MPIX_Comm_shrink of ULFM)
+ */
+MUSTER_API muster_status muster_group_shrink(muster_group *group, muster_group **survivors);
+
+/* The rank that member `rank` of `group` has in `other`, another group of this process's rank; -1: it is
+ * not in it, or there is no such rank or group. Never blocks. (MPI_Group_translate_ranks) */
+MUSTER_API int muster_group_translate(const muster_group *group, int rank, const muster_group *other);
 
 /* Gives the group back: local, never blocks, NULL is fine. Peers that still wait for this rank in
  * the group get PEER_DIED, "left the group". Arena buffers of the group go with it. Errors: FORKED;

@@ -1,0 +1,38 @@
+/* Records, and making of child.h. */
+#include "src/child.h"
+
+mst_split_record mst_child_record(const mst_share *share, muster_status claimed)
+{
+    return (mst_split_record){
+        .status = (uint32_t)claimed,
+        .cell = share->cell,
+        .membership = share->membership,
+        .staging_offset = share->staging_offset,
+    };
+}
+
+mst_share mst_child_share(const muster_group *group, int rank, const mst_split_record *record)
+{
+    return (mst_share){ group->subarena->shares[rank].world_rank, record->cell, record->membership,
+                        record->staging_offset };
+}
+
+muster_status mst_child_create(muster_group *group, const mst_share *shares, int rank, int size,
+                               const mst_share *own, muster_group **child)
+{
+    mst_attachment *attachment = group->subarena->attachment;
+    mst_subarena *subarena;
+    muster_group *created;
+
+    muster_status status = mst_subarena_open(attachment, shares, rank, size, &subarena);
+    if (status != MUSTER_OK) {
+        mst_share_abandon(attachment, own);
+        return status;
+    }
+    status = mst_group_create(subarena, group->transport, group->kernels, group->timeout_ns, &created);
+    if (status != MUSTER_OK)
+        return status;
+    created->tuning.stream_in_bytes = group->tuning.stream_in_bytes; /* calibrated once, in the world */
+    *child = created;
+    return MUSTER_OK;
+}

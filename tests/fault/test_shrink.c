@@ -1,0 +1,306 @@
+/*
+ * Survivors go on: whoever is left of a group, for whatever reason it broke, agrees on a new one that
+ * works, under further deaths, down to a group of one.
+ */
+#define _DEFAULT_SOURCE /* usleep */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "tests/harness/oracle.h"
+#include "tests/harness/ranks.h"
+
+/* That a group works, and is of those who are meant: the sum of 2^(rank in the world). */
+static int check_works(muster_group *group, muster_group *world, uint64_t members)
+{
+    uint64_t mine = 1ULL << muster_group_rank(world), sum = 0, large[3000];
+
+    RANK_OK(group, muster_all_sum(&mine, &sum, 1, MUSTER_UINT64, group));
+    RANK_CHECK(group, sum == members);
+    for (int i = 0; i < 3000; i++)
+        large[i] = mine;
+    RANK_OK(group, muster_all_sum(large, large, 3000, MUSTER_UINT64, group));
+    RANK_CHECK(group, large[0] == members && large[2999] == members);
+    for (int rank = 0, at = 0; rank < muster_group_size(world); rank++) {
+        int expected = members >> rank & 1 ? at++ : -1;
+
+        RANK_CHECK(group, muster_group_translate(world, rank, group) == expected);
+        RANK_CHECK(group, expected < 0 || muster_group_translate(group, expected, world) == rank);
+    }
+    return 0;
+}
+
+static uint64_t all_of(const muster_group *group)
+{
+    return (1ULL << muster_group_size(group)) - 1;
+}
+
+/* ---- one after another ---- */
+
+static int die_one_after_another(muster_group *world, void *arg)
+{
+    const int *order = arg;
+    muster_group *group = world, *smaller;
+    uint64_t living = all_of(world);
+
+    for (int deaths = 0; deaths < muster_group_size(world) - 1; deaths++) {
+        int victim = order[deaths] % muster_group_size(group);
+        int in_world = muster_group_translate(group, victim, world);
+
+        if (muster_group_rank(group) == victim)
+            raise(SIGKILL);
+        living &= ~(1ULL << in_world);
+        RANK_CHECK(world, muster_barrier(group) == MUSTER_ERR_PEER_DIED);
+        RANK_OK(world, muster_group_shrink(group, &smaller));
+        RANK_CHECK(world, muster_group_status(smaller) == MUSTER_OK);
+        if (check_works(smaller, world, living))
+            return 1;
+        if (group != world)
+            muster_group_free(group);
+        group = smaller;
+    }
+    RANK_CHECK(world, muster_group_size(group) == 1);
+    return 0;
+}
+
+START_TEST(test_deaths_one_after_another_leave_one)
+{
+    int first[8] = { 0 }, last[8] = { 7, 6, 5, 4, 3, 2, 1, 0 }, mixed[8] = { 3, 0, 2, 5, 1, 1, 0, 0 };
+    int *orders[] = { first, last, mixed };
+    muster_report report = MUSTER_REPORT_INIT;
+    muster_ending endings[8];
+
+    for (int size = 2; size <= 8; size++)
+        for (int i = 0; i < 3; i++) {
+            int survivors = 0;
+
+            report.endings = endings;
+            run_failing_ranks((rank_options){ .size = size }, die_one_after_another, orders[i], &report);
+            for (int rank = 0; rank < size; rank++)
+                survivors += endings[rank].kind == MUSTER_ENDED_EXITED && endings[rank].code == 0;
+            ck_assert_msg(survivors == 1, "%d ranks, order %d: %d survivors are content", size, i, survivors);
+        }
+}
+END_TEST
+
+/* ---- many at once, and while others shrink ---- */
+
+typedef struct scene {
+    int survivor;
+    uint64_t seed;
+    uint64_t doomed;    /* ranks that will be killed, sooner or later */
+    uint64_t agreed[8]; /* by rank: the members that it got at last */
+    int rounds[8];
+} scene;
+
+/* Works, and shrinks whenever somebody has died, until nobody is left who will. All must have come to the
+ * same group then; on the way there, an operation may succeed on some ranks and fail on others. */
+static int go_on_until_nobody_dies(muster_group *world, scene *scene)
+{
+    int rank = muster_group_rank(world);
+    muster_group *group = world, *smaller;
+    uint64_t mine = 1ULL << rank, sum = ~0ULL;
+
+    while (sum & scene->doomed) {
+        muster_status status = muster_all_sum(&mine, &sum, 1, MUSTER_UINT64, group);
+        if (status == MUSTER_OK)
+            continue;
+        sum = ~0ULL;
+        RANK_CHECK(world, status == MUSTER_ERR_PEER_DIED);
+        RANK_OK(world, muster_group_shrink(group, &smaller));
+        if (group != world)
+            muster_group_free(group);
+        group = smaller;
+        scene->rounds[rank]++;
+    }
+    scene->agreed[rank] = sum;
+    return 0;
+}
+
+static int all_but_one_die_at_once(muster_group *world, void *arg)
+{
+    scene *scene = arg;
+
+    RANK_OK(world, muster_barrier(world));
+    if (muster_group_rank(world) != scene->survivor)
+        raise(SIGKILL);
+    return go_on_until_nobody_dies(world, scene);
+}
+
+START_TEST(test_all_but_one_at_once_leave_a_group_of_one)
+{
+    muster_report report = MUSTER_REPORT_INIT;
+
+    for (int size = 2; size <= 8; size++) {
+        scene *scene = shared_page(sizeof *scene);
+
+        scene->survivor = size / 2;
+        scene->doomed = ~(1ULL << scene->survivor);
+        run_failing_ranks((rank_options){ .size = size }, all_but_one_die_at_once, scene, &report);
+        ck_assert_uint_eq(scene->agreed[scene->survivor], 1ULL << scene->survivor);
+        shared_page_free(scene, sizeof *scene);
+    }
+}
+END_TEST
+
+/* Some ranks get a timer that kills them within a few hundred microseconds: before, in and after shrink. */
+static int die_while_shrinking(muster_group *world, void *arg)
+{
+    scene *scene = arg;
+    int rank = muster_group_rank(world);
+    uint64_t state = scene->seed + (uint64_t)rank * 7919;
+
+    RANK_OK(world, muster_barrier(world));
+    if (scene->doomed >> rank & 1) {
+        struct itimerval soon = { { 0, 0 }, { 0, (suseconds_t)(1 + random_next(&state) % 3000) } };
+
+        signal(SIGALRM, SIG_DFL);
+        setitimer(ITIMER_REAL, &soon, NULL);
+    }
+    if (rank == (scene->survivor + 1) % muster_group_size(world))
+        raise(SIGKILL);
+    return go_on_until_nobody_dies(world, scene);
+}
+
+START_TEST(test_deaths_while_shrinking)
+{
+    const char *wanted = getenv("MUSTER_TEST_SHRINKS"), *seed = getenv("MUSTER_TEST_SEED");
+    int rounds = wanted ? atoi(wanted) : 150;
+    muster_report report = MUSTER_REPORT_INIT;
+    muster_ending endings[8];
+
+    report.endings = endings;
+    for (int i = 0; i < rounds; i++) {
+        scene *scene = shared_page(sizeof *scene);
+        int size = 3 + i % 6;
+
+        scene->seed = seed ? strtoull(seed, NULL, 10) : (uint64_t)i * 1000003;
+        scene->survivor = i % size;
+        scene->doomed =
+            ((scene->seed >> 3 | 1ULL << (scene->survivor + 1) % size) & ~(1ULL << scene->survivor)) &
+            ((1ULL << size) - 1);
+        run_failing_ranks((rank_options){ .size = size }, die_while_shrinking, scene, &report);
+        uint64_t agreed = scene->agreed[scene->survivor];
+        for (int rank = 0; rank < size; rank++) {
+            bool content = endings[rank].kind == MUSTER_ENDED_EXITED && endings[rank].code == 0;
+
+            ck_assert_msg(content || (scene->doomed >> rank & 1), "seed %llu: rank %d ended with %d",
+                          (unsigned long long)scene->seed, rank, endings[rank].code);
+            ck_assert_msg(!content || scene->agreed[rank] == agreed, "seed %llu: rank %d: %llx, %llx",
+                          (unsigned long long)scene->seed, rank, (unsigned long long)scene->agreed[rank],
+                          (unsigned long long)agreed);
+            ck_assert_msg(!content || (agreed >> rank & 1), "seed %llu: rank %d was left out",
+                          (unsigned long long)scene->seed, rank);
+        }
+        shared_page_free(scene, sizeof *scene);
+    }
+}
+END_TEST
+
+/* ---- without a death ---- */
+
+static int shrink_after_other_errors(muster_group *world, void *arg)
+{
+    int rank = muster_group_rank(world), size = muster_group_size(world);
+    muster_group *again, *third;
+
+    (void)arg;
+    RANK_CHECK(world, muster_group_shrink(world, NULL) == MUSTER_ERR_INVALID);
+    RANK_CHECK(world, muster_group_shrink(NULL, &again) == MUSTER_ERR_INVALID);
+    RANK_OK(world, muster_group_shrink(world, &again)); /* of a group that is well: its twin */
+    if (check_works(again, world, all_of(world)))
+        return 1;
+    RANK_OK(world, muster_barrier(world));
+    if (size == 1)
+        return muster_group_free(again) != MUSTER_OK;
+    muster_group_abort(again, "a try");
+    RANK_CHECK(world, muster_barrier(again) == MUSTER_ERR_ABORTED);
+    RANK_OK(world, muster_group_shrink(again, &third));
+    if (check_works(third, world, all_of(world)))
+        return 1;
+    muster_group_free(again);
+    if (rank == 0) { /* who has left is not waited for */
+        muster_group_free(third);
+        return 0;
+    }
+    RANK_OK(world, muster_group_shrink(third, &again));
+    if (check_works(again, world, all_of(world) & ~1ULL))
+        return 1;
+    muster_group_free(third);
+    muster_group_free(again);
+    return 0;
+}
+
+START_TEST(test_shrink_without_a_death)
+{
+    run_all_sizes(shrink_after_other_errors, NULL);
+}
+END_TEST
+
+static int shrink_many_times(muster_group *world, void *arg)
+{
+    muster_group *group = world, *next;
+
+    (void)arg;
+    for (int i = 0; i < 300; i++) {
+        RANK_OK(world, muster_group_shrink(group, &next));
+        if (group != world)
+            muster_group_free(group);
+        group = next;
+        RANK_OK(world, muster_barrier(group));
+    }
+    muster_group_free(group);
+    return 0;
+}
+
+START_TEST(test_many_shrinks_use_the_same_memory_again)
+{
+    rank_options options = { .size = 4, .arena_bytes = 4 * ((size_t)20 << 20) + ((size_t)72 << 20) };
+
+    for (options.mode = RANKS_AS_PROCESSES; options.mode <= RANKS_AS_THREADS; options.mode++)
+        run_ranks_with(options, shrink_many_times, NULL);
+}
+END_TEST
+
+static int one_never_shrinks(muster_group *world, void *arg)
+{
+    muster_group *smaller;
+
+    (void)arg;
+    if (muster_group_rank(world) == 0)
+        return 0; /* an orderly end: it has left */
+    if (muster_group_rank(world) == 1) {
+        usleep(1500 * 1000); /* lives, and is elsewhere */
+        return 0;
+    }
+    RANK_CHECK(world, muster_group_shrink(world, &smaller) == MUSTER_ERR_TIMED_OUT);
+    RANK_CHECK(world, strstr(muster_error_detail(), "for rank(s) 1,"));
+    return 0;
+}
+
+START_TEST(test_shrink_names_the_living_that_do_not_come)
+{
+    run_ranks_with((rank_options){ .size = 4, .op_timeout_s = 0.3 }, one_never_shrinks, NULL);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("shrink");
+    TCase *tests = tcase_create("shrink");
+
+    tcase_set_timeout(tests, TEST_TIMEOUT_S);
+    tcase_add_test(tests, test_shrink_without_a_death);
+    tcase_add_test(tests, test_many_shrinks_use_the_same_memory_again);
+    if (!under_thread_sanitizer()) { /* it sees nothing between processes */
+        tcase_add_test(tests, test_deaths_one_after_another_leave_one);
+        tcase_add_test(tests, test_all_but_one_at_once_leave_a_group_of_one);
+        tcase_add_test(tests, test_deaths_while_shrinking);
+        tcase_add_test(tests, test_shrink_names_the_living_that_do_not_come);
+    }
+    suite_add_tcase(suite, tests);
+    return run_suite(suite);
+}
