@@ -19,11 +19,14 @@ mst_attachment *mst_attachment_create(mst_arena *arena, uint32_t rank, mst_rung 
     pthread_mutex_init(&attachment->lock, NULL);
     attachment->fork_mark = mst_os_fork_mark_create();
     bool heap = attachment->fork_mark && mst_heap_init(&attachment->heap, &arena->geometry, arena->fd, rank);
-    if (heap && mst_liveness_init(&attachment->liveness, &arena->geometry, rank, arena->launcher_pid,
-                                  arena->launcher_start)) {
+    bool liveness = heap && mst_liveness_init(&attachment->liveness, &arena->geometry, rank,
+                                              arena->launcher_pid, arena->launcher_start);
+    if (liveness && mst_deadlock_init(&attachment->deadlock, &arena->geometry, rank)) {
         mst_store32_rlx(&attachment->liveness.rung, rung);
         return attachment;
     }
+    if (liveness)
+        mst_liveness_destroy(&attachment->liveness);
     if (heap)
         mst_heap_destroy(&attachment->heap);
     mst_os_fork_mark_destroy(attachment->fork_mark);
@@ -53,6 +56,7 @@ void mst_attachment_destroy(mst_attachment *attachment)
     mst_beacon_stop(&attachment->beacon);
     mst_heap_destroy(&attachment->heap);
     mst_liveness_destroy(&attachment->liveness);
+    mst_deadlock_destroy(&attachment->deadlock);
     mst_os_fork_mark_destroy(attachment->fork_mark);
     pthread_mutex_destroy(&attachment->lock);
     mst_arena_close(attachment->arena);

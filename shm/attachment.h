@@ -9,6 +9,7 @@
 
 #include "shm/arena.h"
 #include "shm/beacon.h"
+#include "shm/deadlock.h"
 #include "shm/heap.h"
 #include "shm/liveness.h"
 #include "shm/wait.h"
@@ -22,6 +23,7 @@ typedef struct mst_attachment {
     mst_heap heap;
     mst_liveness liveness;
     mst_beacon beacon;
+    mst_deadlock deadlock;
     mst_wait_policy policy;
     _Atomic uint32_t users;                                  /* groups */
     void (*forget)(const struct mst_attachment *attachment); /* called at the end; NULL: nobody to tell */

@@ -4,7 +4,7 @@
 #include "shm/atomic.h"
 
 void mst_lane_init(mst_lane *lane, mst_subarena *subarena, mst_lane_kind kind, int64_t timeout_ns,
-                   void (*tick)(void *arg, int peer, int64_t slept_ns), void *tick_arg)
+                   mst_watch watch)
 {
     *lane = (mst_lane){
         .subarena = subarena,
@@ -12,8 +12,7 @@ void mst_lane_init(mst_lane *lane, mst_subarena *subarena, mst_lane_kind kind, i
         .waiter = { .policy = subarena->attachment->policy,
                     .poison = &subarena->cells[subarena->rank]->poison,
                     .timeout_ns = timeout_ns,
-                    .tick = tick,
-                    .tick_arg = tick_arg },
+                    .watch = watch },
     };
 }
 

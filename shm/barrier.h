@@ -31,7 +31,7 @@ typedef struct mst_lane {
 } mst_lane;
 
 void mst_lane_init(mst_lane *lane, mst_subarena *subarena, mst_lane_kind kind, int64_t timeout_ns,
-                   void (*tick)(void *arg, int peer, int64_t slept_ns), void *tick_arg);
+                   mst_watch watch);
 
 /* A new operation begins: its deadline counts from its first slow wait. */
 void mst_lane_begin(mst_lane *lane);

@@ -91,12 +91,13 @@ static bool no_longer_gathering(const void *arg)
     return look_around(arg, &missing) != GATHERING;
 }
 
-static void scan_while_gathering(void *arg, int peer, int64_t slept_ns)
+static bool scan_while_gathering(void *arg, int peer, int64_t slept_ns)
 {
     mst_attachment *attachment = arg;
 
     (void)peer, (void)slept_ns;
     mst_liveness_scan(&attachment->liveness);
+    return false;
 }
 
 /* The ranks that have not come, as text: "1, 3 and 7". */
@@ -152,8 +153,7 @@ static muster_status gather(mst_attachment *attachment, int64_t deadline_ns)
     mst_waiter waiter = {
         .policy = { .spin_ns = 0, .yield_ns = 1 * MST_NS_PER_MS },
         .deadline_ns = deadline_ns,
-        .tick = scan_while_gathering,
-        .tick_arg = attachment,
+        .watch = { .tick = scan_while_gathering, .arg = attachment },
     };
     uint32_t missing = 0;
 
@@ -195,6 +195,7 @@ static muster_status take_place(mst_attachment *attachment)
     attachment->joined = true;
     if (attachment->geometry.size > 1)
         mst_beacon_start(&attachment->beacon, &attachment->liveness, look_at_endings, attachment);
+    attachment->deadlock.own_threads = attachment->beacon.started && attachment->beacon.up;
     status = mst_share_claim(attachment, &share);
     if (status == MUSTER_OK)
         publish_entry(&attachment->geometry, attachment->rank);

@@ -39,6 +39,7 @@ uint64_t mst_layout_fingerprint(void)
         offsetof(mst_cell, bell),
         offsetof(mst_cell, reason),
         offsetof(mst_rank_entry, ending),
+        offsetof(mst_rank_entry, doing),
         offsetof(mst_call_record, root),
         offsetof(mst_split_record, staging_offset),
         sizeof(mst_entry),

@@ -34,6 +34,7 @@
 #define MST_CELLS_MAX 4096       /* groups that one rank may be a member of at the same time */
 #define MST_STARTED_MAX 4        /* operations of a group that may be started and not finished */
 #define MST_REASON_BYTES 252     /* of a sentence that explains poison */
+#define MST_DOING_BYTES 96       /* of a description of the call that a rank waits in */
 #define MST_PAYLOAD_BYTES 112    /* beside an arrival's flag */
 #define MST_CHANNEL_BYTES 262144 /* of entries, per pair and direction; a power of two */
 
@@ -144,6 +145,13 @@ typedef struct mst_rank_entry {
     uint64_t process_namespace;          /* what the pid is a number of; 0: unknown */
     uint64_t process_image;              /* the program that the process runs; 0: unknown */
     alignas(MST_LINE) uint64_t cpus[16]; /* the rank, before ATTACHED: CPUs that it may use, E1 */
+    /* What the rank waits for, while it waits long (deadlock.h). */
+    alignas(MST_LINE) _Atomic uint64_t episode; /* the rank: 2 x waits + 1 in one, + 2 after it, E13 */
+    _Atomic uint64_t verdict;           /* a member of a circle: the episode that is part of it, E14 */
+    _Atomic uint32_t checks;            /* the rank: how often it has looked in vain, E13 */
+    _Atomic uint32_t awaited[2];        /* the rank: 1 + whom it waits for, 0: nobody, E13 */
+    char doing[MST_DOING_BYTES];        /* the rank: in which call, E13 */
+    alignas(MST_LINE) char circle[256]; /* with the verdict: who waits for whom, E14 */
 } mst_rank_entry;
 
 enum { MST_RENDEZVOUS_OPEN, MST_RENDEZVOUS_COMPLETE, MST_RENDEZVOUS_FAILED };
@@ -179,7 +187,9 @@ static_assert(offsetof(mst_cell, steps) == 128 && offsetof(mst_cell, splits) == 
                   offsetof(mst_cell, reason_bytes) == 1152 && offsetof(mst_cell, started) == 1408 &&
                   offsetof(mst_cell, shrink_records) == 3456,
               "see docs/LAYOUT.md");
-static_assert(sizeof(mst_rank_entry) == 256 && offsetof(mst_rank_entry, cpus) == 128, "see docs/LAYOUT.md");
+static_assert(sizeof(mst_rank_entry) == 640 && offsetof(mst_rank_entry, cpus) == 128 &&
+                  offsetof(mst_rank_entry, episode) == 256 && offsetof(mst_rank_entry, circle) == 384,
+              "see docs/LAYOUT.md");
 static_assert(sizeof(mst_header) == 384 && offsetof(mst_header, arrivals) == 128 &&
                   offsetof(mst_header, rendezvous) == 256,
               "see docs/LAYOUT.md");

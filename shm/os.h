@@ -151,6 +151,9 @@ mst_os_ending mst_os_process_ending(int32_t pid, uint64_t start, int watch, int 
 /* Starts a thread of the library's own: all signals blocked, a small stack. */
 int mst_os_thread_start(pthread_t *thread, void *(*run)(void *arg), void *arg);
 
+/* How many threads this process has; 0: unknown. */
+int mst_os_thread_count(void);
+
 /* Has this process killed when `parent` ends, however it ends; -ESRCH: it has already. */
 int mst_os_die_with_parent(int32_t parent);
 

@@ -246,3 +246,12 @@ int mst_os_thread_start(pthread_t *thread, void *(*run)(void *arg), void *arg)
     pthread_attr_destroy(&attr);
     return -error;
 }
+
+int mst_os_thread_count(void)
+{
+    char text[1024];
+    const char *fields;
+    uint64_t count;
+
+    return read_stat(getpid(), text, sizeof text, &fields) && stat_field(fields, 20, &count) ? (int)count : 0;
+}

@@ -53,6 +53,8 @@ muster_status mst_poison_status(const mst_poison *poison)
         return MUSTER_ERR_TIMED_OUT;
     case MST_POISON_MISMATCH:
         return MUSTER_ERR_MISMATCH;
+    case MST_POISON_DEADLOCK:
+        return MUSTER_ERR_DEADLOCK;
     case MST_POISON_ABORT:
         return MUSTER_ERR_ABORTED;
     case MST_POISON_DAMAGE:

@@ -25,6 +25,7 @@ typedef enum mst_poison_kind {
     /* reported by `rank`, whose cell has the sentence */
     MST_POISON_LATE,     /* TIMED_OUT */
     MST_POISON_MISMATCH, /* MISMATCH */
+    MST_POISON_DEADLOCK, /* DEADLOCK */
     MST_POISON_ABORT,    /* ABORTED */
     MST_POISON_DAMAGE    /* BAD_ARENA */
 } mst_poison_kind;

@@ -153,12 +153,27 @@ static bool yield_some(attempt *attempt)
     }
 }
 
-/* Sleeps on the signal, with a look for the dead at every tick. */
+/* Whoever has left did all it ever will before that: one more look decides whether it was enough. */
+static bool tick(attempt *attempt, int peer, int64_t slept_ns)
+{
+    const mst_watch *watch = &attempt->waiter->watch;
+
+    if (!watch->tick || !watch->tick(watch->arg, peer, slept_ns))
+        return false;
+    if (settled(attempt))
+        return true;
+    if (watch->lost)
+        watch->lost(watch->arg, peer);
+    return false;
+}
+
+/* Sleeps on the word, with a look for the dead at every tick. */
 static void sleep_on(attempt *attempt, mst_parking parking, int peer)
 {
     mst_waiter *waiter = attempt->waiter;
     int64_t tick_ns = TICK_FIRST_NS;
     int64_t began_ns = mst_os_now_ns(), next_tick_ns = began_ns + tick_ns;
+    bool ticked = false;
 
     mst_add32_sc(parking.sleepers, 1); /* E9: announced before the last look */
     for (;;) {
@@ -171,8 +186,9 @@ static void sleep_on(attempt *attempt, mst_parking parking, int peer)
             break;
         }
         if (now_ns >= next_tick_ns) {
-            if (waiter->tick)
-                waiter->tick(waiter->tick_arg, peer, now_ns - began_ns);
+            ticked = true;
+            if (tick(attempt, peer, now_ns - began_ns))
+                break;
             tick_ns = tick_ns * 2 < TICK_LAST_NS ? tick_ns * 2 : TICK_LAST_NS;
             next_tick_ns = now_ns + tick_ns;
             continue;
@@ -183,6 +199,8 @@ static void sleep_on(attempt *attempt, mst_parking parking, int peer)
         mst_os_park(parking.word, seen, until_ns - now_ns);
     }
     mst_add32_sc(parking.sleepers, (uint32_t)-1);
+    if (ticked && waiter->watch.woke)
+        waiter->watch.woke(waiter->watch.arg);
 }
 
 mst_wait_result mst_wait_until(mst_waiter *waiter, mst_parking parking, bool (*ready)(const void *arg),

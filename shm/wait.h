@@ -35,14 +35,23 @@ typedef struct mst_parking {
     _Atomic uint32_t *sleepers;
 } mst_parking;
 
+/* What a long wait does beside sleeping; each may be NULL. */
+typedef struct mst_watch {
+    /* Looks for the dead, may poison; every 5 to 20 ms of sleep, of which there have been so many, right
+     * after a look in vain. True: somebody waited for has left. */
+    bool (*tick)(void *arg, int peer, int64_t slept_ns);
+    /* And what it did before it left is not what is waited for, as another look has shown: poisons. */
+    void (*lost)(void *arg, int peer);
+    void (*woke)(void *arg); /* at the end of a wait that ticked */
+    void *arg;
+} mst_watch;
+
 typedef struct mst_waiter {
     mst_wait_policy policy;
     const _Atomic uint64_t *poison; /* non-zero ends the wait; NULL: nothing can poison it */
     int64_t timeout_ns;             /* from the first slow wait of an operation; 0: no limit */
     int64_t deadline_ns;            /* absolute, set by that first wait; the operation's begin clears it */
-    /* Looks for the dead, may poison; every 5 to 20 ms of sleep, of which there have been so many. */
-    void (*tick)(void *arg, int peer, int64_t slept_ns);
-    void *tick_arg;
+    mst_watch watch;
     mst_parking owed; /* whose sleepers are still to be woken, since we changed its word; NULL: none */
     int spin_cut;     /* how often the spin has been halved, since the partner seems to share our CPU */
 } mst_waiter;

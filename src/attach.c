@@ -115,8 +115,10 @@ muster_status mst_group_attach(const muster_config *config, mst_arena *share, mu
     if (status != MUSTER_OK)
         return status;
     status = mst_group_create(subarena, &mst_transport_shm, kernels, config->timeout_ns, &group);
-    if (status == MUSTER_OK)
+    if (status == MUSTER_OK) {
+        subarena->attachment->deadlock.promised = config->one_thread;
         status = mst_calibrate(group);
+    }
     if (status == MUSTER_OK)
         status = mst_config_stream_bytes(&group->tuning.stream_in_bytes);
     if (status == MUSTER_OK && config->report_crashes)

@@ -12,6 +12,7 @@
 #include "src/crash.h"
 
 #define LOOK_FOR_DUMP_AFTER_NS (100 * MST_NS_PER_MS)
+#define LOOK_FOR_CIRCLE_AFTER_NS (10 * MST_NS_PER_MS) /* the second tick, and each after it */
 
 /* ---- making and freeing ---- */
 
@@ -31,8 +32,7 @@ static mst_waiter waiter_of(muster_group *group)
     return (mst_waiter){ .policy = group->subarena->attachment->policy,
                          .poison = &group->subarena->cells[group->rank]->poison,
                          .timeout_ns = group->timeout_ns,
-                         .tick = mst_group_look_for_dead,
-                         .tick_arg = group };
+                         .watch = mst_group_watch(group) };
 }
 
 muster_status mst_group_create(mst_subarena *subarena, const struct mst_transport *transport,
@@ -64,8 +64,8 @@ muster_status mst_group_create(mst_subarena *subarena, const struct mst_transpor
     group->size = subarena->size;
     group->timeout_ns = timeout_ns;
     group->send_waiter = group->receive_waiter = waiter_of(group);
-    mst_lane_init(&group->steps, subarena, MST_LANE_STEPS, timeout_ns, mst_group_look_for_dead, group);
-    mst_lane_init(&group->splits, subarena, MST_LANE_SPLITS, timeout_ns, mst_group_look_for_dead, group);
+    mst_lane_init(&group->steps, subarena, MST_LANE_STEPS, timeout_ns, mst_group_watch(group));
+    mst_lane_init(&group->splits, subarena, MST_LANE_SPLITS, timeout_ns, mst_group_watch(group));
     *created = group;
     return MUSTER_OK;
 }
@@ -292,32 +292,82 @@ muster_status mst_group_wait_failed(muster_group *group, mst_wait_result result,
 
 /* ---- the dead ---- */
 
-/* A member that left is missed only by those who wait for it. If it also died, say how. */
-static void look_at_peer(muster_group *group, int peer)
+/* A member that left is missed only by those who wait for it. */
+static bool has_left(const muster_group *group, int peer)
+{
+    return peer >= 0 && !mst_subarena_has_member(group->subarena, peer);
+}
+
+void mst_group_lost(muster_group *group, int peer)
 {
     const mst_subarena *subarena = group->subarena;
 
-    if (mst_subarena_has_member(subarena, peer))
+    if (!has_left(group, peer))
         return;
     muster_ending ending =
         mst_liveness_ending(&subarena->attachment->geometry, subarena->shares[peer].world_rank);
+    /* If it also died, say how. */
     if (ending.kind == MUSTER_ENDED_NOT || (ending.kind == MUSTER_ENDED_EXITED && ending.code == 0))
         spread(group, MST_POISON_LEFT, peer, 0);
     else
         spread(group, mst_poison_of_ending(ending), peer, ending.code);
 }
 
-void mst_group_look_for_dead(void *arg, int peer, int64_t slept_ns)
+static void look_for_dead(muster_group *group, const mst_stall *stall)
 {
-    muster_group *group = arg;
     mst_liveness *liveness = &group->subarena->attachment->liveness;
 
     mst_liveness_scan(liveness);
-    if (peer >= 0 && slept_ns >= LOOK_FOR_DUMP_AFTER_NS)
-        mst_liveness_look_for_dump(liveness, group->subarena->shares[peer].world_rank);
+    for (int i = 0; i < 2; i++)
+        if (stall->peers[i] >= 0 && stall->slept_ns >= LOOK_FOR_DUMP_AFTER_NS)
+            mst_liveness_look_for_dump(liveness, group->subarena->shares[stall->peers[i]].world_rank);
     mst_subarena_look_at_endings(group->subarena);
-    if (peer >= 0)
-        look_at_peer(group, peer);
     if (mst_liveness_launcher_gone(liveness))
         spread(group, MST_POISON_LAUNCHER, 0, 0);
+}
+
+static void look_for_circle(muster_group *group, const mst_stall *stall)
+{
+    mst_deadlock *deadlock = &group->subarena->attachment->deadlock;
+    char doing[MST_DOING_BYTES], circle[MST_REASON_BYTES];
+    uint32_t awaited[2];
+
+    for (int i = 0; i < 2; i++)
+        awaited[i] =
+            stall->peers[i] < 0 ? MST_RANKS_MAX : group->subarena->shares[stall->peers[i]].world_rank;
+    stall->describe(stall->arg, doing, sizeof doing);
+    mst_deadlock_waiting(deadlock, awaited, doing);
+    if (mst_deadlock_found(deadlock, circle, sizeof circle))
+        mst_group_poison(group, MST_POISON_DEADLOCK, "%s", circle);
+}
+
+bool mst_group_stalled(muster_group *group, const mst_stall *stall)
+{
+    look_for_dead(group, stall);
+    if (stall->describe && stall->slept_ns >= LOOK_FOR_CIRCLE_AFTER_NS &&
+        mst_load64_acq(&group->subarena->cells[group->rank]->poison) == 0) /* E7 */
+        look_for_circle(group, stall);
+    return has_left(group, stall->peers[0]) || has_left(group, stall->peers[1]);
+}
+
+void mst_group_woke(muster_group *group)
+{
+    mst_deadlock_over(&group->subarena->attachment->deadlock);
+}
+
+static bool tick(void *group, int peer, int64_t slept_ns)
+{
+    mst_stall stall = { { peer, -1 }, slept_ns, NULL, NULL };
+
+    return mst_group_stalled(group, &stall);
+}
+
+static void lost(void *group, int peer)
+{
+    mst_group_lost(group, peer);
+}
+
+mst_watch mst_group_watch(muster_group *group)
+{
+    return (mst_watch){ .tick = tick, .lost = lost, .arg = group };
 }

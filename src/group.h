@@ -90,7 +90,21 @@ muster_status mst_group_wait_failed(muster_group *group, mst_wait_result result,
 muster_status mst_group_poison(muster_group *group, mst_poison_kind kind, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Looks for members that are dead or, when peer >= 0, a peer that left; poisons. A wait's tick. */
-void mst_group_look_for_dead(void *group, int peer, int64_t slept_ns);
+/* A wait that has become long: for whom, since when, and as part of what. */
+typedef struct mst_stall {
+    int peers[2]; /* all of whom must act; -1: nobody in particular */
+    int64_t slept_ns;
+    void (*describe)(const void *arg, char *text, size_t bytes); /* of the call; NULL: none to speak of */
+    const void *arg;
+} mst_stall;
+
+/* The parts of a watch. Looks for members that are dead and for circles of ranks that wait for each other,
+ * and poisons; true: a peer has left. It is lost, if it has: poisons. And the end. */
+bool mst_group_stalled(muster_group *group, const mst_stall *stall);
+void mst_group_lost(muster_group *group, int peer);
+void mst_group_woke(muster_group *group);
+
+/* The watch of a wait that is not a call's. */
+mst_watch mst_group_watch(muster_group *group);
 
 #endif

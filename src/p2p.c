@@ -295,14 +295,48 @@ static bool can_go_on(const void *arg)
            (!is_done(&waiting->in) && can_pull(waiting) != MST_FLOW_NOT_NOW);
 }
 
-static void look_for_dead(void *arg, int peer, int64_t slept_ns)
+static void describe(const void *arg, char *text, size_t bytes)
+{
+    const exchange *waiting = arg;
+
+    snprintf(text, bytes, "%s (%s x %zu)", waiting->name, muster_dtype_name(waiting->dtype),
+             is_done(&waiting->in) ? waiting->out_count : waiting->in_count);
+}
+
+/* Whom the call waits for to receive, and to send; -1: nobody any more. */
+static int receiver(const exchange *waiting)
+{
+    return is_done(&waiting->out) ? -1 : waiting->out.peer;
+}
+
+static int sender(const exchange *waiting)
+{
+    return is_done(&waiting->in) ? -1 : waiting->in.peer;
+}
+
+static bool stalled(void *arg, int peer, int64_t slept_ns)
+{
+    const exchange *waiting = arg;
+    mst_stall stall = { { receiver(waiting), sender(waiting) }, slept_ns, describe, waiting };
+
+    (void)peer;
+    return mst_group_stalled(waiting->group, &stall);
+}
+
+static void lost(void *arg, int peer)
 {
     const exchange *waiting = arg;
 
     (void)peer;
-    mst_group_look_for_dead(waiting->group, is_done(&waiting->out) ? -1 : waiting->out.peer, slept_ns);
-    if (!is_done(&waiting->in))
-        mst_group_look_for_dead(waiting->group, waiting->in.peer, slept_ns);
+    mst_group_lost(waiting->group, receiver(waiting));
+    mst_group_lost(waiting->group, sender(waiting));
+}
+
+static void woke(void *arg)
+{
+    const exchange *waiting = arg;
+
+    mst_group_woke(waiting->group);
 }
 
 static muster_status wait_failed(exchange *exchange, mst_wait_result result)
@@ -311,8 +345,7 @@ static muster_status wait_failed(exchange *exchange, mst_wait_result result)
     const transfer *late = receiving ? &exchange->in : &exchange->out;
     char doing[80], missing[32];
 
-    snprintf(doing, sizeof doing, "%s (%s x %zu)", exchange->name, muster_dtype_name(exchange->dtype),
-             receiving ? exchange->in_count : exchange->out_count);
+    describe(exchange, doing, sizeof doing);
     snprintf(missing, sizeof missing, "rank %d to %s", late->peer, receiving ? "send" : "receive");
     return mst_group_wait_failed(exchange->group, result, doing, missing);
 }
@@ -324,8 +357,7 @@ static muster_status run(exchange *exchange)
     mst_signal *bell = &group->subarena->cells[group->rank]->bell;
 
     waiter->deadline_ns = 0;
-    waiter->tick = look_for_dead;
-    waiter->tick_arg = exchange;
+    waiter->watch = (mst_watch){ stalled, lost, woke, exchange };
     for (;;) {
         muster_status status = progress(exchange);
         if (status != MUSTER_OK || (is_done(&exchange->out) && is_done(&exchange->in)))

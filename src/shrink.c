@@ -72,12 +72,6 @@ static void arrive(const gathering *gathering, const mst_split_record *own)
             mst_signal_raise(&group->subarena->cells[rank]->bell);
 }
 
-static void look_for_dead(void *group, int peer, int64_t slept_ns)
-{
-    (void)peer;
-    mst_group_look_for_dead(group, -1, slept_ns);
-}
-
 static muster_status explain_late(const gathering *gathering)
 {
     const muster_group *group = gathering->group;
@@ -97,8 +91,7 @@ static muster_status gather(const gathering *gathering)
     muster_group *group = gathering->group;
     mst_waiter waiter = { .policy = group->subarena->attachment->policy,
                           .timeout_ns = group->timeout_ns,
-                          .tick = look_for_dead,
-                          .tick_arg = group };
+                          .watch = mst_group_watch(group) };
     mst_parking parking = mst_signal_parking(&own_cell(group)->bell);
 
     if (mst_wait_until(&waiter, parking, all_accounted_for, gathering, -1) == MST_WAIT_READY)

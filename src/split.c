@@ -21,9 +21,28 @@ typedef struct membership {
     int size;
 } membership;
 
-static void describe(const muster_group *group, char *text, size_t bytes)
+static void describe(const void *arg, char *text, size_t bytes)
 {
+    const muster_group *group = arg;
+
     snprintf(text, bytes, "split #%llu of a group of %d", (unsigned long long)group->split, group->size);
+}
+
+static bool stalled(void *group, int peer, int64_t slept_ns)
+{
+    mst_stall stall = { { peer, -1 }, slept_ns, describe, group };
+
+    return mst_group_stalled(group, &stall);
+}
+
+static void lost(void *group, int peer)
+{
+    mst_group_lost(group, peer);
+}
+
+static void woke(void *group)
+{
+    mst_group_woke(group);
 }
 
 /* Ranks that have not come, as text for a deadline's sentence. */
@@ -140,6 +159,7 @@ static muster_status split(muster_group *group, int color, int key, muster_group
     bool joins = color != MUSTER_COLOR_NONE;
 
     group->split++;
+    group->splits.waiter.watch = (mst_watch){ stalled, lost, woke, group };
     mst_lane_begin(&group->splits);
     muster_status claimed = joins ? mst_share_claim(attachment, &own) : MUSTER_OK;
     mst_split_record record = mst_child_record(&own, claimed);

@@ -33,6 +33,11 @@
  *            (poisoned) and every later call on it returns the same status; other groups live on.
  *            After an error the contents of output buffers are undefined. Those who are left may make
  *            a new group: muster_group_shrink.
+ * Deadlock   Ranks that wait for each other in a circle, by messages or in different groups, get
+ *            MUSTER_ERR_DEADLOCK with the circle spelled out, a tenth of a second after it has closed.
+ *            Only of processes whose one thread is the one that waits (or see MUSTER_ONE_THREAD):
+ *            another thread might still do what is waited for, and a rank that computes is never
+ *            taken for part of a circle.
  * Fork       A child forked by a rank may not use the rank's groups: MUSTER_ERR_FORKED.
  */
 #ifndef MUSTER_MUSTER_H
@@ -157,6 +162,8 @@ MUSTER_API bool muster_is_available(const char *backend);
  *                           same word, looked at every 5 to 20 ms of waiting), pidfd, launcher (only
  *                           when the launcher says so). The best that the system has when unset
  *   MUSTER_REPORT_CRASHES   1: as if muster_report_crashes were called
+ *   MUSTER_ONE_THREAD       1: only one thread of this rank calls muster, whatever others it has; then
+ *                           deadlocks are found in programs of many threads, too
  *
  * The answer is kept: later calls return the same group, and each is paired with one
  * muster_group_free. Blocks until all ranks have come. Without MUSTER_ARENA the world is a group of
@@ -177,11 +184,12 @@ typedef struct muster_config {
     size_t staging_bytes;      /* of one rank in one group, likewise; 0: by the number of ranks */
     const char *liveness;      /* how to learn of deaths, as MUSTER_LIVENESS; NULL: the best there is */
     bool report_crashes;       /* calls muster_report_crashes */
+    bool one_thread;           /* as MUSTER_ONE_THREAD */
 } muster_config;
 
 #define MUSTER_CONFIG_INIT                                                                                   \
     {                                                                                                        \
-        sizeof(muster_config), NULL, 0, 1, 0, 0, 0, 0, NULL, false                                           \
+        sizeof(muster_config), NULL, 0, 1, 0, 0, 0, 0, NULL, false, false                                    \
     }
 
 /*

@@ -97,6 +97,7 @@ muster_status mst_collective_start(mst_call call, muster_request *request);
 /* Their parts. Is this a call that can be made? The announcement and arrival, after which the first
  * mst_step() only waits. The rest, through the group's transport. */
 muster_status mst_call_check(mst_call *call);
+void mst_call_begin(mst_call *call); /* its first wait comes next */
 void mst_call_arrive(mst_call *call);
 muster_status mst_call_move(mst_call *call);
 

@@ -43,7 +43,7 @@ static muster_status prepare_places(muster_group *group)
         return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory to note operations that are started");
     for (int i = 0; i < MST_STARTED_MAX; i++)
         mst_lane_init(&group->started[i].lane, group->subarena, MST_LANE_STARTED + i, group->timeout_ns,
-                      mst_group_look_for_dead, group);
+                      mst_group_watch(group));
     return MUSTER_OK;
 }
 
@@ -151,7 +151,7 @@ static muster_status finish(struct mst_started *place)
 {
     if (place->call.group->size == 1)
         return MUSTER_OK;
-    mst_lane_begin(&place->lane);
+    mst_call_begin(&place->call);
     return mst_call_move(&place->call);
 }
 

@@ -89,6 +89,42 @@ static uint64_t pack_request(const mst_call *call)
 
 /* ---- steps ---- */
 
+static void describe_call(const void *arg, char *text, size_t bytes)
+{
+    mst_call_record record;
+
+    fill_record(&record, arg);
+    mst_record_describe(&record, text, bytes);
+}
+
+static bool stalled(void *arg, int peer, int64_t slept_ns)
+{
+    mst_call *call = arg;
+    mst_stall stall = { { peer, -1 }, slept_ns, describe_call, call };
+
+    return mst_group_stalled(call->group, &stall);
+}
+
+static void lost(void *arg, int peer)
+{
+    const mst_call *call = arg;
+
+    mst_group_lost(call->group, peer);
+}
+
+static void woke(void *arg)
+{
+    const mst_call *call = arg;
+
+    mst_group_woke(call->group);
+}
+
+void mst_call_begin(mst_call *call)
+{
+    call->lane->waiter.watch = (mst_watch){ stalled, lost, woke, call };
+    mst_lane_begin(call->lane);
+}
+
 static muster_status step_failed(mst_call *call, mst_wait_result result)
 {
     muster_group *group = call->group;

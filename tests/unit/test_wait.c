@@ -24,21 +24,22 @@ static bool one_has_come(const void *arg)
     return mst_count_reached(&((const bench *)arg)->signal.word, 1);
 }
 
-static void count_tick(void *arg, int peer, int64_t slept_ns)
+static bool count_tick(void *arg, int peer, int64_t slept_ns)
 {
     bench *bench = arg;
 
     ck_assert_int_gt(slept_ns, 0);
     ck_assert_int_eq(peer, 3);
     mst_add32_sc(&bench->ticks, 1);
+    return false;
 }
 
 static void set_up(bench *bench)
 {
     memset(bench, 0, sizeof *bench);
-    bench->waiter = (mst_waiter){
-        .policy = { 0, 100000 }, .poison = &bench->poison, .tick = count_tick, .tick_arg = bench
-    };
+    bench->waiter = (mst_waiter){ .policy = { 0, 100000 },
+                                  .poison = &bench->poison,
+                                  .watch = { .tick = count_tick, .arg = bench } };
 }
 
 static void *wait_for_one(void *arg)
@@ -117,6 +118,46 @@ START_TEST(test_a_deadline_ends_and_ticks_come)
 }
 END_TEST
 
+static bool come_and_leave(void *arg, int peer, int64_t slept_ns)
+{
+    bench *bench = arg;
+
+    count_tick(arg, peer, slept_ns);
+    mst_store32_rel(&bench->signal.word, 2); /* what is waited for, as the last thing before leaving */
+    return true;
+}
+
+static bool only_leave(void *arg, int peer, int64_t slept_ns)
+{
+    count_tick(arg, peer, slept_ns);
+    return true;
+}
+
+static void declare_lost(void *arg, int peer)
+{
+    bench *bench = arg;
+
+    ck_assert_int_eq(peer, 3);
+    mst_store64_rel(&bench->poison, 1);
+}
+
+/* Between a look in vain and the tick a peer may do what is waited for and leave: it is not lost. */
+START_TEST(test_who_left_is_lost_only_if_a_last_look_is_in_vain)
+{
+    bench bench;
+
+    set_up(&bench);
+    bench.waiter.watch = (mst_watch){ .tick = come_and_leave, .lost = declare_lost, .arg = &bench };
+    wait_for_one(&bench);
+    ck_assert_int_eq(bench.result, MST_WAIT_READY);
+    ck_assert_uint_eq(mst_load64_acq(&bench.poison), 0);
+    set_up(&bench);
+    bench.waiter.watch = (mst_watch){ .tick = only_leave, .lost = declare_lost, .arg = &bench };
+    wait_for_one(&bench);
+    ck_assert_int_eq(bench.result, MST_WAIT_POISONED);
+}
+END_TEST
+
 START_TEST(test_counts_wrap)
 {
     mst_signal signal = { 0 };
@@ -148,6 +189,7 @@ int main(void)
     tcase_add_test(tests, test_a_raise_wakes);
     tcase_add_test(tests, test_an_alarm_wakes_into_poison);
     tcase_add_test(tests, test_a_deadline_ends_and_ticks_come);
+    tcase_add_test(tests, test_who_left_is_lost_only_if_a_last_look_is_in_vain);
     tcase_add_test(tests, test_counts_wrap);
     tcase_add_test(tests, test_no_spinning_where_ranks_outnumber_cpus);
     suite_add_tcase(suite, tests);

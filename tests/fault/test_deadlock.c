@@ -1,0 +1,290 @@
+/*
+ * Ranks that wait for each other in a circle are told so, all of them, and what the circle is; ranks that
+ * only look as if they did are not.
+ */
+#define _DEFAULT_SOURCE /* usleep */
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/harness/ranks.h"
+
+#define LARGE 400000 /* floats: more than a channel buffers */
+
+static float large[LARGE];
+
+static int expect_deadlock(muster_group *group, muster_status status, const char *part)
+{
+    RANK_CHECK(group, status == MUSTER_ERR_DEADLOCK);
+    RANK_CHECK(group, strstr(muster_error_detail(), "deadlock among ranks of the world: "));
+    RANK_CHECK(group, strstr(muster_error_detail(), part));
+    RANK_CHECK(group, muster_group_status(group) == MUSTER_ERR_DEADLOCK); /* for good */
+    return 0;
+}
+
+/* ---- circles ---- */
+
+static int all_receive(muster_group *world, void *arg)
+{
+    int rank = muster_group_rank(world), size = muster_group_size(world);
+    char part[80];
+    float x;
+
+    (void)arg;
+    /* The first to find it, or to tell, decides where the text begins; every part of it is there. */
+    snprintf(part, sizeof part, "%d in recv (float32 x 1) waits for %d", rank, (rank + 1) % size);
+    return expect_deadlock(world, muster_recv(&x, 1, MUSTER_FLOAT32, (rank + 1) % size, world),
+                           size < 5 ? part : "in recv (float32 x 1) waits for");
+}
+
+static int all_send(muster_group *world, void *arg)
+{
+    int rank = muster_group_rank(world), size = muster_group_size(world);
+
+    (void)arg;
+    return expect_deadlock(world, muster_send(large, LARGE, MUSTER_FLOAT32, (rank + 1) % size, world),
+                           "in send (float32 x 400000)");
+}
+
+START_TEST(test_circles_of_messages)
+{
+    for (int size = 2; size <= 8; size += 1 + (size > 3)) {
+        run_ranks(size, RANKS_AS_PROCESSES, all_receive, NULL);
+        run_ranks(size, RANKS_AS_PROCESSES, all_send, NULL);
+    }
+}
+END_TEST
+
+static int receive_from_oneself(muster_group *world, void *arg)
+{
+    int rank = muster_group_rank(world);
+    float x;
+
+    (void)arg;
+    if (rank == 0)
+        return expect_deadlock(world, muster_recv(&x, 1, MUSTER_FLOAT32, 0, world),
+                               "0 in recv (float32 x 1) waits for 0");
+    RANK_CHECK(world, muster_recv(&x, 1, MUSTER_FLOAT32, 0, world) == MUSTER_ERR_DEADLOCK); /* its group's */
+    return 0;
+}
+
+START_TEST(test_a_circle_of_one)
+{
+    run_ranks(2, RANKS_AS_PROCESSES, receive_from_oneself, NULL);
+}
+END_TEST
+
+static int different_groups(muster_group *world, void *arg)
+{
+    muster_group *a, *b, *mine;
+    int rank = muster_group_rank(world);
+    float x = 1;
+
+    (void)arg;
+    RANK_OK(world, muster_group_split(world, 0, -1, &a));
+    RANK_OK(world, muster_group_split(world, 0, -1, &b));
+    mine = rank == 0 ? a : b;
+    muster_status status = rank == 0 ? muster_all_sum(&x, &x, 1, MUSTER_FLOAT32, a) : muster_barrier(b);
+    RANK_CHECK(world, strstr(muster_error_detail(), "all_sum (float32 x 1), operation 1 waits for 1"));
+    if (expect_deadlock(mine, status, "barrier, operation 1 waits for 0"))
+        return 1;
+    RANK_OK(world, muster_barrier(world)); /* no part of it */
+    return 0;
+}
+
+static int message_against_collective(muster_group *world, void *arg)
+{
+    int rank = muster_group_rank(world);
+    float x = 1;
+
+    (void)arg;
+    if (rank == 0)
+        return expect_deadlock(world, muster_recv(&x, 1, MUSTER_FLOAT32, 1, world), "0 in recv");
+    return expect_deadlock(world, muster_barrier(world), "in barrier");
+}
+
+static int split_against_finish(muster_group *world, void *arg)
+{
+    muster_request request = MUSTER_REQUEST_INIT;
+    muster_group *child;
+    float x = 1, y;
+
+    (void)arg;
+    if (muster_group_rank(world) == 0) {
+        RANK_OK(world, muster_all_reduce_start(&x, &y, 1, MUSTER_FLOAT32, MUSTER_SUM, world, &request));
+        return expect_deadlock(world, muster_finish(&request), "0 in all_sum");
+    }
+    return expect_deadlock(world, muster_group_split(world, 0, -1, &child), "1 in split #1");
+}
+
+START_TEST(test_circles_across_groups_and_operations)
+{
+    run_ranks(2, RANKS_AS_PROCESSES, different_groups, NULL);
+    for (int size = 2; size <= 4; size++)
+        run_ranks(size, RANKS_AS_PROCESSES, message_against_collective, NULL);
+    run_ranks(2, RANKS_AS_PROCESSES, split_against_finish, NULL);
+}
+END_TEST
+
+/* 0 -> 1 -> 0 in one group; 2 waits for them in another, and learns that they left. */
+static int beside_the_circle(muster_group *world, void *arg)
+{
+    int rank = muster_group_rank(world);
+    muster_group *pair;
+    float x;
+
+    (void)arg;
+    RANK_OK(world, muster_group_split(world, rank < 2 ? 0 : MUSTER_COLOR_NONE, -1, &pair));
+    if (rank < 2)
+        return expect_deadlock(pair, muster_recv(&x, 1, MUSTER_FLOAT32, 1 - rank, pair), "in recv");
+    RANK_CHECK(world, muster_barrier(world) == MUSTER_ERR_PEER_DIED);
+    RANK_CHECK(world, strstr(muster_error_detail(), "left the group"));
+    return 0;
+}
+
+START_TEST(test_who_is_not_in_the_circle_gets_no_deadlock)
+{
+    run_ranks(3, RANKS_AS_PROCESSES, beside_the_circle, NULL);
+}
+END_TEST
+
+/* ---- no circles ---- */
+
+/* A chain whose end computes: 0 waits for 1, which waits for 2, and so on. */
+static int a_chain_behind_a_slow_rank(muster_group *world, void *arg)
+{
+    int rank = muster_group_rank(world), size = muster_group_size(world);
+    float x = 0;
+
+    (void)arg;
+    if (rank == size - 1)
+        usleep(700 * 1000);
+    else
+        RANK_OK(world, muster_recv(&x, 1, MUSTER_FLOAT32, rank + 1, world));
+    if (rank > 0)
+        RANK_OK(world, muster_send(&x, 1, MUSTER_FLOAT32, rank - 1, world));
+    RANK_OK(world, muster_barrier(world));
+    return 0;
+}
+
+static void *send_late(void *world)
+{
+    float x = 1;
+
+    usleep(700 * 1000);
+    return (void *)(uintptr_t)(muster_send(&x, 1, MUSTER_FLOAT32, 0, world) == MUSTER_OK);
+}
+
+/* Rank 1's first thread waits for rank 0, and rank 0 for rank 1, whose second thread will help. */
+static int a_second_thread_helps(muster_group *world, void *arg)
+{
+    int rank = muster_group_rank(world);
+    pthread_t helper;
+    void *sent;
+    float x;
+
+    (void)arg;
+    if (rank == 1)
+        RANK_CHECK(world, pthread_create(&helper, NULL, send_late, world) == 0);
+    RANK_OK(world, muster_recv(&x, 1, MUSTER_FLOAT32, 1 - rank, world));
+    if (rank == 0)
+        RANK_OK(world, muster_send(&x, 1, MUSTER_FLOAT32, 1, world));
+    if (rank == 1) {
+        pthread_join(helper, &sent);
+        RANK_CHECK(world, sent != NULL);
+    }
+    return 0;
+}
+
+/* 0 waits for 1, which has what 0 needs only after it was stopped for a while in a wait for 2. */
+static int a_stopped_rank(muster_group *world, void *arg)
+{
+    pid_t *pids = arg;
+    int rank = muster_group_rank(world);
+    float x = 0;
+
+    pids[rank] = getpid();
+    RANK_OK(world, muster_barrier(world));
+    switch (rank) {
+    case 0:
+        RANK_OK(world, muster_recv(&x, 1, MUSTER_FLOAT32, 1, world));
+        RANK_OK(world, muster_send(&x, 1, MUSTER_FLOAT32, 2, world));
+        break;
+    case 1:
+        RANK_OK(world, muster_recv(&x, 1, MUSTER_FLOAT32, 2, world));
+        RANK_OK(world, muster_send(&x, 1, MUSTER_FLOAT32, 0, world));
+        break;
+    default:
+        usleep(100 * 1000);
+        kill(pids[1], SIGSTOP);
+        RANK_OK(world, muster_send(&x, 1, MUSTER_FLOAT32, 1, world));
+        usleep(400 * 1000); /* what 1 waits for is there; it has not looked */
+        pid_t helper = fork();
+        if (helper == 0) {
+            usleep(300 * 1000);
+            kill(pids[1], SIGCONT);
+            _exit(0);
+        }
+        RANK_OK(world, muster_recv(&x, 1, MUSTER_FLOAT32, 0, world)); /* looks like 2 -> 0 -> 1 -> 2 */
+        waitpid(helper, NULL, 0);
+    }
+    return 0;
+}
+
+START_TEST(test_what_only_looks_like_a_circle)
+{
+    pid_t *pids = shared_page(sizeof(pid_t) * 3);
+
+    run_ranks(4, RANKS_AS_PROCESSES, a_chain_behind_a_slow_rank, NULL);
+    run_ranks(2, RANKS_AS_PROCESSES, a_second_thread_helps, NULL);
+    run_ranks(3, RANKS_AS_PROCESSES, a_stopped_rank, pids);
+    shared_page_free(pids, sizeof(pid_t) * 3);
+}
+END_TEST
+
+/* ---- programs of many threads ---- */
+
+static void *sleep_long(void *unused)
+{
+    for (;;)
+        pause();
+    return unused;
+}
+
+static int all_receive_beside_another_thread(muster_group *world, void *arg)
+{
+    pthread_t other;
+
+    RANK_CHECK(world, pthread_create(&other, NULL, sleep_long, NULL) == 0);
+    return all_receive(world, arg);
+}
+
+START_TEST(test_a_promise_that_other_threads_stay_out)
+{
+    setenv("MUSTER_ONE_THREAD", "1", 1);
+    run_ranks(2, RANKS_AS_PROCESSES, all_receive_beside_another_thread, NULL);
+    unsetenv("MUSTER_ONE_THREAD");
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("deadlock");
+    TCase *tests = tcase_create("deadlock");
+
+    tcase_set_timeout(tests, TEST_TIMEOUT_S);
+    if (!under_thread_sanitizer()) { /* it has a thread of its own, so nobody is alone */
+        tcase_add_test(tests, test_circles_of_messages);
+        tcase_add_test(tests, test_a_circle_of_one);
+        tcase_add_test(tests, test_circles_across_groups_and_operations);
+        tcase_add_test(tests, test_who_is_not_in_the_circle_gets_no_deadlock);
+    }
+    tcase_add_test(tests, test_what_only_looks_like_a_circle);
+    tcase_add_test(tests, test_a_promise_that_other_threads_stay_out);
+    suite_add_tcase(suite, tests);
+    return run_suite(suite);
+}
