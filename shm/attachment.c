@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "shm/atomic.h"
+#include "shm/fault.h"
 #include "shm/os.h"
 
 mst_attachment *mst_attachment_create(mst_arena *arena, uint32_t rank, mst_rung rung)
@@ -43,14 +44,50 @@ bool mst_attachment_drop(mst_attachment *attachment)
 {
     if (mst_add32_sc(&attachment->users, (uint32_t)-1) != 1)
         return false;
-    if (attachment->joined)
+    if (attachment->joined) {
+        mst_fault_point("entry.leave");
         mst_store32_rel(&mst_layout_entry(&attachment->geometry, attachment->rank)->state,
                         MST_RANK_LEFT); /* E10 */
+        mst_fault_point("entry.left");
+    }
     return true;
+}
+
+#define REMOVED UINT32_MAX
+
+/* Takes the task over from nobody, or from a rank that is dead. */
+static bool claim_removal(mst_attachment *attachment)
+{
+    _Atomic uint32_t *remover = &mst_layout_header(&attachment->geometry)->name_remover;
+    uint32_t found = mst_load32_acq(remover);
+
+    if (found == REMOVED || found > attachment->geometry.size)
+        return false;
+    if (found != 0 && mst_liveness_ending(&attachment->geometry, found - 1).kind == MUSTER_ENDED_NOT)
+        return false;
+    return mst_cas32_sc(remover, found, attachment->rank + 1);
+}
+
+void mst_attachment_remove_name(mst_attachment *attachment)
+{
+    const mst_arena *arena = attachment->arena;
+
+    if (!arena->name[0] || !claim_removal(attachment))
+        return;
+    mst_fault_point("name.remove");
+    /* Another job may use the name by now: the dead may have removed ours. */
+    if (mst_os_object_has_name(arena->fd, arena->name))
+        mst_os_object_unlink(arena->name);
+    mst_fault_point("name.removed");
+    mst_store32_rel(&mst_layout_header(&attachment->geometry)->name_remover, REMOVED);
 }
 
 void mst_attachment_destroy(mst_attachment *attachment)
 {
+    if (attachment->arena->name[0] && attachment->joined) {
+        mst_liveness_scan(&attachment->liveness);
+        mst_attachment_remove_name(attachment);
+    }
     if (attachment->forget)
         attachment->forget(attachment);
     mst_beacon_stop(&attachment->beacon);

@@ -48,6 +48,10 @@ bool mst_attachment_drop(mst_attachment *attachment);
  * when nobody gave the groups back. Peers that need it see "left", not "died". */
 void mst_attachment_leave(mst_attachment *attachment);
 
+/* Removes the arena's name, if it has one that is ours to remove: one rank does, or, should that one die
+ * before it has, another. */
+void mst_attachment_remove_name(mst_attachment *attachment);
+
 /* Whether this is a forked child of the rank, which has no arena mapped. */
 bool mst_attachment_forked(const mst_attachment *attachment);
 

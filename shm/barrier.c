@@ -2,6 +2,7 @@
 #include "shm/barrier.h"
 
 #include "shm/atomic.h"
+#include "shm/fault.h"
 
 void mst_lane_init(mst_lane *lane, mst_subarena *subarena, mst_lane_kind kind, int64_t timeout_ns,
                    mst_watch watch)
@@ -90,7 +91,9 @@ static mst_parking publish(mst_lane *lane)
     mst_arrival *arrival = mst_lane_next(lane);
 
     lane->step++;
+    mst_fault_point("lane.publish");
     mst_store32_rel(&arrival->word, 2 * lane->step); /* E2, E3: publishes what came before */
+    mst_fault_point("lane.published");
     return (mst_parking){ &arrival->word, &lines_of(lane, lane->subarena->rank)->sleepers };
 }
 

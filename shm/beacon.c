@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "shm/atomic.h"
+#include "shm/fault.h"
 #include "shm/os.h"
 
 #define LOOK_AGAIN_NS 200000LL /* while a process whose beacon fell has not said how it ends */
@@ -74,10 +75,13 @@ static void *hold(void *arg)
 
     beacon->up = mst_os_beacon_raise(&beacon->held, word) == 0;
     bool up = beacon->up;
+    mst_fault_point("beacon.raised");
     mst_signal_raise(&beacon->raised);
     if (up) {
         watch_until_stopped(beacon);
+        mst_fault_point("beacon.lower");
         mst_os_beacon_lower(&beacon->held, word);
+        mst_fault_point("beacon.lowered");
     }
     return NULL;
 }

@@ -6,6 +6,7 @@
 
 #include "shm/atomic.h"
 #include "shm/error.h"
+#include "shm/fault.h"
 
 bool mst_channels_init(mst_channels *channels, mst_subarena *subarena)
 {
@@ -102,6 +103,7 @@ static muster_status open_table(mst_channels *channels)
     _Atomic uint64_t *table = table_of(subarena, subarena->rank, channels->table_offset);
     for (int rank = 0; rank < subarena->size; rank++)
         mst_store64_rlx(&table[rank], 0);
+    mst_fault_point("table.publish");
     mst_exchange64_sc(&subarena->cells[subarena->rank]->channels, channels->table_offset); /* E4 */
     return MUSTER_OK;
 }
@@ -126,6 +128,7 @@ muster_status mst_channel_open(mst_channels *channels, int receiver)
     mst_store32_rlx(&entry_at(channel, 0)->flag, 0);
     channels->outgoing[receiver].channel = channel;
     _Atomic uint64_t *table = table_of(subarena, subarena->rank, channels->table_offset);
+    mst_fault_point("ring.publish");
     mst_exchange64_sc(&table[receiver], offset); /* E4: publishes the empty ring */
     return MUSTER_OK;
 }
@@ -213,7 +216,9 @@ mst_flow mst_channel_put(mst_channels *channels, int receiver, const mst_envelop
     entry->tag = envelope->tag;
     entry->count = envelope->count;
     copy_in(end->channel, position + sizeof *entry, bytes, count);
+    mst_fault_point("message.write");
     mst_exchange32_sc(&entry->flag, number_at(position)); /* E5: publishes the entry */
+    mst_fault_point("message.put");
     end->last = position;
     end->position = next;
     mst_signal_ring(&channels->subarena->cells[receiver]->bell);
@@ -277,7 +282,9 @@ static void go_on(mst_channels *channels, int sender, size_t count, bool at_once
     if (!at_once && end->position - end->head < MST_CHANNEL_BYTES / 4)
         return;
     end->head = end->position;
+    mst_fault_point("message.take");
     mst_exchange64_sc(&end->channel->head, end->head); /* E6: all before may be written again */
+    mst_fault_point("message.taken");
     mst_signal_ring(&channels->subarena->cells[sender]->bell);
 }
 
@@ -309,7 +316,9 @@ bool mst_channel_post(mst_channels *channels, int sender, uint64_t wanted_at, si
         return false;
     end->channel->wanted_at = wanted_at;
     end->channel->wanted_bytes = bytes;
+    mst_fault_point("message.want");
     mst_exchange64_sc(&end->channel->posted, end->position + 1); /* E6: publishes the place */
+    mst_fault_point("message.wanted");
     mst_signal_ring(&channels->subarena->cells[sender]->bell);
     return true;
 }

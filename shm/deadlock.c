@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "shm/atomic.h"
+#include "shm/fault.h"
 #include "shm/os.h"
 
 #define NOBODY UINT32_MAX
@@ -50,6 +51,7 @@ void mst_deadlock_waiting(mst_deadlock *deadlock, const uint32_t awaited[2], con
     for (int i = 0; i < 2; i++)
         mst_store32_rlx(&entry->awaited[i], awaited[i] < MST_RANKS_MAX ? awaited[i] + 1 : 0);
     snprintf(entry->doing, sizeof entry->doing, "%s", doing);
+    mst_fault_point("wait.publish");
     mst_store64_rel(&entry->episode, 2 * ++deadlock->waits + 1); /* E13 */
     deadlock->published = true;
     deadlock->circle_size = 0;
@@ -193,8 +195,10 @@ static void tell(const mst_deadlock *deadlock, const mst_deadlock_member *member
     if ((earlier & ~CLAIMED) == member->episode ||
         mst_cas64_sc(&entry->verdict, earlier, member->episode | CLAIMED) != earlier) /* E14 */
         return;
+    mst_fault_point("verdict.claimed");
     snprintf(entry->circle, sizeof entry->circle, "%s", text);
     mst_exchange64_sc(&entry->verdict, member->episode); /* E14 */
+    mst_fault_point("verdict.told");
 }
 
 static bool was_told(const mst_deadlock *deadlock, char *text, size_t bytes)

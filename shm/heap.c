@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "shm/error.h"
+#include "shm/fault.h"
 #include "shm/os.h"
 
 bool mst_heap_init(mst_heap *heap, const mst_geometry *geometry, int fd, uint32_t rank)
@@ -30,7 +31,8 @@ uint64_t mst_heap_block_bytes(uint64_t bytes)
 muster_status mst_heap_commit(int fd, uint64_t offset, uint64_t bytes, const char *what)
 {
     uint64_t free_bytes = mst_os_object_free_bytes(fd);
-    int error = bytes > free_bytes ? -ENOSPC : mst_os_object_commit(fd, offset, bytes);
+    bool full = bytes > free_bytes || mst_fault_point("heap.commit");
+    int error = full ? -ENOSPC : mst_os_object_commit(fd, offset, bytes);
 
     if (error == 0)
         return MUSTER_OK;

@@ -7,6 +7,7 @@
 
 #include "shm/atomic.h"
 #include "shm/error.h"
+#include "shm/fault.h"
 #include "shm/os.h"
 
 /* ---- how all ranks together may use the machine ---- */
@@ -37,6 +38,7 @@ static muster_status claim_entry(mst_attachment *attachment)
                         "rank %u of this arena is or was taken by process %d; each rank attaches once, and "
                         "a name serves one job at a time",
                         rank, entry->pid);
+    mst_fault_point("entry.claimed");
     mst_liveness_introduce(&attachment->liveness);
     mst_os_cpus_allowed(entry->cpus);
     return MUSTER_OK;
@@ -45,8 +47,10 @@ static muster_status claim_entry(mst_attachment *attachment)
 /* ATTACHED is the last store of joining: whoever sees it may use the rank's cell 0 and staging. */
 static void publish_entry(const mst_geometry *geometry, uint32_t rank)
 {
+    mst_fault_point("entry.attach");
     mst_store32_rel(&mst_layout_entry(geometry, rank)->state, MST_RANK_ATTACHED); /* E1 */
-    mst_signal_raise(&mst_layout_header(geometry)->arrivals);                     /* E1 */
+    mst_fault_point("entry.attached");
+    mst_signal_raise(&mst_layout_header(geometry)->arrivals); /* E1 */
 }
 
 /* ---- waiting for the others ---- */
@@ -133,17 +137,18 @@ static muster_status explain_broken(const mst_attachment *attachment, uint32_t m
     return mst_fail(MUSTER_ERR_PEER_DIED, "attaching failed: rank %u did not come, or gave up", missing);
 }
 
-/* The one rank that settles the rendezvous, either way, also removes the arena's name. */
-static void settle_rendezvous(const mst_attachment *attachment, uint32_t outcome, uint32_t missing)
+/* The first to know how the rendezvous ends settles it for all, either way. */
+static void settle_rendezvous(mst_attachment *attachment, uint32_t outcome, uint32_t missing)
 {
     mst_header *header = mst_layout_header(&attachment->geometry);
 
     mst_store32_rlx(&header->missing_rank, missing);
-    if (!mst_cas32_sc(&header->rendezvous, MST_RENDEZVOUS_OPEN, outcome))
-        return;
-    if (attachment->arena->name[0] && mst_os_object_has_name(attachment->arena->fd, attachment->arena->name))
-        mst_os_object_unlink(attachment->arena->name);
-    mst_signal_raise(&header->arrivals);
+    mst_fault_point("rendezvous.settle");
+    if (mst_cas32_sc(&header->rendezvous, MST_RENDEZVOUS_OPEN, outcome)) {
+        mst_fault_point("rendezvous.settled");
+        mst_signal_raise(&header->arrivals);
+    }
+    mst_attachment_remove_name(attachment);
 }
 
 static muster_status gather(mst_attachment *attachment, int64_t deadline_ns)

@@ -175,6 +175,7 @@ typedef struct mst_header {
     alignas(MST_LINE) _Atomic uint32_t rendezvous;
     _Atomic uint32_t missing_rank; /* FAILED: one rank that did not come */
     _Atomic uint32_t endings;      /* counts changes of any entry's ending, E8 */
+    _Atomic uint32_t name_remover; /* 1 + the rank that removes the arena's name, by CAS; UINT32_MAX: done */
 } mst_header;
 
 static_assert(sizeof(mst_signal) == 128, "a signal has its line to itself");

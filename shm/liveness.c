@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "shm/atomic.h"
+#include "shm/fault.h"
 #include "shm/os.h"
 #include "shm/wait.h"
 
@@ -71,7 +72,9 @@ void mst_liveness_record(const mst_geometry *geometry, uint32_t rank, muster_end
 
     if (mst_cas64_sc(&mst_layout_entry(geometry, rank)->ending, 0, word) != 0) /* E8 */
         return;
+    mst_fault_point("ending.recorded");
     mst_add32_sc(&header->endings, 1); /* E8 */
+    mst_fault_point("ending.counted");
     mst_wake_watchers(&header->endings);
     mst_signal_raise(&header->arrivals);
 }

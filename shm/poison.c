@@ -2,6 +2,7 @@
 #include "shm/poison.h"
 
 #include "shm/atomic.h"
+#include "shm/fault.h"
 #include "shm/wait.h"
 
 /* bits 0-7 kind, 8-31 rank, 32-63 code */
@@ -83,10 +84,12 @@ void mst_poison_spread(mst_cell *const *cells, int size, const mst_poison *poiso
     uint64_t word = mst_poison_pack(poison);
     uint64_t earlier = mst_cas64_sc(&cells[0]->poison, 0, word); /* E7: the first reason wins */
 
+    mst_fault_point("poison.decided");
     if (earlier)
         word = earlier;
     for (int rank = 0; rank < size; rank++) {
         mst_cas64_sc(&cells[rank]->poison, 0, word); /* E7 */
+        mst_fault_point("poison.spread");
         alarm_cell(cells[rank]);
     }
 }

@@ -6,6 +6,7 @@
 
 #include "shm/atomic.h"
 #include "shm/error.h"
+#include "shm/fault.h"
 #include "shm/os.h"
 
 static_assert(sizeof(mst_cell) == MST_EXTENT_UNIT, "cells are committed one by one");
@@ -33,6 +34,7 @@ static void init_cell(mst_cell *cell, uint64_t membership, uint64_t staging_offs
     mst_store32_rlx(&cell->bell.word, 0);
     mst_store32_rlx(&cell->bell.sleepers, 0);
     cell->reason_bytes = 0;
+    mst_fault_point("cell.open");
     mst_store64_rel(&cell->membership, membership); /* E10; peers come here after E1 or E3 */
 }
 
@@ -108,6 +110,7 @@ static void leave(mst_attachment *attachment, const mst_share *share)
 {
     mst_cell *cell = mst_layout_cell(&attachment->geometry, attachment->rank, share->cell);
 
+    mst_fault_point("cell.leave");
     mst_store64_rel(&cell->membership,
                     share->membership - 1); /* E10: our last touch of peers' memory is before */
 }

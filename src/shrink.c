@@ -16,6 +16,7 @@
 
 #include "shm/atomic.h"
 #include "shm/error.h"
+#include "shm/fault.h"
 #include "shm/os.h"
 #include "src/child.h"
 
@@ -66,7 +67,9 @@ static void arrive(const gathering *gathering, const mst_split_record *own)
     muster_group *group = gathering->group;
 
     record_of(gathering, group->rank)->share = *own;
+    mst_fault_point("shrink.arrive");
     mst_store64_rel(&own_cell(group)->shrinks, gathering->number); /* E11 */
+    mst_fault_point("shrink.arrived");
     for (int rank = 0; rank < group->size; rank++)
         if (rank != group->rank)
             mst_signal_raise(&group->subarena->cells[rank]->bell);
@@ -115,8 +118,10 @@ static void propose(const gathering *gathering)
     for (int rank = 0; rank < group->size; rank++)
         if (has_arrived(gathering, rank) && !never_comes(group, rank))
             members[rank / 64] |= 1ULL << (rank % 64);
+    mst_fault_point("shrink.propose");
     for (uint64_t found = mst_load64_acq(decided); found >> WINNER_BITS < gathering->number;) { /* E12 */
         uint64_t earlier = mst_cas64_sc(decided, found, offer);                                 /* E12 */
+        mst_fault_point("shrink.decided");
         if (earlier == found)
             return;
         found = earlier;

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "shm/error.h"
+#include "shm/fault.h"
 #include "src/child.h"
 
 /* Where this rank stands among those of its color, and the color's members in the child's order. */
@@ -172,6 +173,7 @@ static muster_status split(muster_group *group, int color, int key, muster_group
             mst_share_abandon(attachment, &own);
         return status;
     }
+    mst_fault_point("split.exchanged");
     if (claimed != MUSTER_OK)
         return claimed;
     if (joins)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "shm/error.h"
+#include "shm/fault.h"
 #include "src/coll/coll.h"
 #include "src/dtype.h"
 
@@ -328,6 +329,7 @@ void mst_stage(const mst_call *call, size_t at, const void *from, size_t bytes)
 {
     unsigned char *to = mst_slot(call) + at;
 
+    mst_fault_point("slot.fill");
     if (bytes >= call->group->tuning.stream_in_bytes)
         call->group->kernels->stream(to, from, bytes);
     else

@@ -97,6 +97,7 @@ static const struct row {
     FIELD(mst_header, rendezvous),
     FIELD(mst_header, missing_rank),
     FIELD(mst_header, endings),
+    FIELD(mst_header, name_remover),
     FIELD(mst_channel, head),
     FIELD(mst_channel, posted),
     FIELD(mst_channel, wanted_at),

@@ -1,0 +1,24 @@
+/*
+ * Fault points: named places before and after each store that changes what ranks share, where a test can
+ * make a rank die, stop or fail (tests/points). In an ordinary build they are nothing at all.
+ *
+ * A point is named after the store and the side of it: "lane.publish" comes before the arrival,
+ * "lane.published" after it. True: the caller is to fail as if the system had refused; only points that
+ * stand where something can be refused look at that.
+ */
+#ifndef MST_FAULT_H
+#define MST_FAULT_H
+
+#include <stdbool.h>
+
+#ifdef MUSTER_FAULT_POINTS
+bool mst_fault_point(const char *name); /* the test's own */
+#else
+static inline bool mst_fault_point(const char *name)
+{
+    (void)name;
+    return false;
+}
+#endif
+
+#endif

@@ -1,0 +1,343 @@
+/*
+ * Every fault point, in every rank, made to kill, to stop and to fail, with the peers asleep and with the
+ * peers busy: nobody hangs, nobody is taken for dead who only stopped, every result that is returned is
+ * right, and whoever is left can go on. The points are those that the source names; each must be reached.
+ *
+ * MUSTER_TEST_POINT_HITS: how many times a point is passed before the next (a huge number: until no run
+ * reaches it so often). MUSTER_TEST_POINT: this point only.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "shm/fault.h"
+#include "tests/harness/ranks.h"
+
+enum { SIZE = 3, FLOATS = 20000, POINTS_MAX = 100 };
+
+typedef enum action { KILL, STOP, FAIL, ACTIONS } action;
+
+static const char *const action_names[] = { "kill", "stop", "fail" };
+
+/* What is to happen in this run; written before the ranks are forked. */
+static struct plan {
+    const char *point;
+    action action;
+    int victim;
+    int hit;     /* the how-manieth time the victim comes by the point */
+    bool asleep; /* the victim is late for everything, so that its peers sleep */
+    int doomed;  /* a rank that dies in any case, so that there is something to recover from; -1: none */
+    bool deadlock;
+} plan;
+
+typedef struct account {
+    _Atomic int fired;
+    _Atomic int entered[SIZE];
+} account;
+
+static account *accounts; /* shared */
+static char arena_name[64];
+
+/* ---- the point ---- */
+
+static void continue_later(void)
+{
+    pid_t victim = getpid();
+
+    if (fork() == 0) {
+        usleep(30 * 1000);
+        kill(victim, SIGCONT);
+        _exit(0);
+    }
+}
+
+bool mst_fault_point(const char *name)
+{
+    static _Atomic int passed;
+    const char *rank = getenv("MUSTER_RANK");
+
+    if (!rank || atoi(rank) != plan.victim || strcmp(name, plan.point) != 0 || ++passed != plan.hit)
+        return false;
+    accounts->fired = 1;
+    if (plan.action == FAIL)
+        return true;
+    if (plan.action == STOP)
+        continue_later();
+    kill(getpid(), plan.action == STOP ? SIGSTOP : SIGKILL);
+    while (plan.action == KILL)
+        pause();
+    return false;
+}
+
+/* ---- the program ---- */
+
+static muster_status use_messages(muster_group *world, float *x, float *y)
+{
+    int rank = muster_group_rank(world), size = muster_group_size(world);
+    int next = (rank + 1) % size, before = (rank + size - 1) % size;
+
+    muster_status status = muster_sendrecv(x, 4, next, y, 4, before, MUSTER_FLOAT32, world);
+    for (int i = 0; i < 8 && status == MUSTER_OK; i++) /* beyond what a ring gives back at a time */
+        status = muster_sendrecv(x, FLOATS, next, y, FLOATS, before, MUSTER_FLOAT32, world);
+    if (status == MUSTER_OK && y[FLOATS - 1] != (float)(1 + before))
+        status = MUSTER_ERR_BAD_ARENA;
+    return status;
+}
+
+static muster_status use_started(muster_group *world, const float *x, float *y)
+{
+    muster_request request = MUSTER_REQUEST_INIT;
+
+    muster_status status = muster_all_reduce_start(x, y, FLOATS, MUSTER_FLOAT32, MUSTER_MAX, world, &request);
+    if (status == MUSTER_OK)
+        status = muster_finish(&request);
+    if (status == MUSTER_OK && y[7] != SIZE)
+        status = MUSTER_ERR_BAD_ARENA;
+    return status;
+}
+
+static muster_status use_child(muster_group *world)
+{
+    muster_group *child;
+    int32_t one = 1, sum = 0;
+
+    muster_status status = muster_group_split(world, 0, -1, &child);
+    if (status != MUSTER_OK)
+        return status;
+    status = muster_all_sum(&one, &sum, 1, MUSTER_INT32, child);
+    if (status == MUSTER_OK && sum != SIZE)
+        status = MUSTER_ERR_BAD_ARENA;
+    muster_group_free(child);
+    return status;
+}
+
+static muster_status run_into_deadlock(muster_group *world)
+{
+    muster_group *pair;
+    float x;
+
+    muster_status status = muster_group_split(world, 0, -1, &pair);
+    if (status != MUSTER_OK)
+        return status;
+    status = muster_recv(&x, 1, MUSTER_FLOAT32, (muster_group_rank(pair) + 1) % SIZE, pair);
+    muster_group_free(pair);
+    return status == MUSTER_ERR_DEADLOCK ? MUSTER_OK : status;
+}
+
+/* A world of our own making, met by name, and given back in the orderly way. */
+static muster_status use_another_world(muster_group *world)
+{
+    muster_config config = MUSTER_CONFIG_INIT;
+    muster_group *other;
+
+    config.arena = arena_name;
+    config.rank = muster_group_rank(world);
+    config.size = SIZE;
+    config.attach_timeout_ns = 400 * 1000 * 1000; /* nobody tells how a rank ended that has not come */
+    muster_status status = muster_attach(&config, &other);
+    if (status == MUSTER_ERR_TIMED_OUT && plan.action != STOP)
+        return muster_barrier(world);
+    if (status != MUSTER_OK)
+        return status;
+    status = muster_barrier(other);
+    muster_group_free(other);
+    return status;
+}
+
+static void be_late(int rank)
+{
+    if (plan.asleep && rank == plan.victim)
+        usleep(2500); /* longer than anyone spins or yields */
+}
+
+/* Everything once; a wrong result reads as BAD_ARENA. */
+static muster_status use_everything(muster_group *world)
+{
+    static float x[FLOATS], y[FLOATS];
+    int rank = muster_group_rank(world);
+    float sum = SIZE * (SIZE + 1) / 2;
+    muster_status status = MUSTER_OK;
+
+    for (int i = 0; i < FLOATS; i++)
+        x[i] = (float)(1 + rank);
+    for (int step = 0; step < 8 && status == MUSTER_OK; step++) {
+        be_late(rank);
+        switch (step) {
+        case 0:
+            status = muster_all_sum(x, y, 1, MUSTER_FLOAT32, world);
+            break;
+        case 1:
+            status = muster_all_sum(x, y, FLOATS, MUSTER_FLOAT32, world);
+            break;
+        case 2:
+            status = use_messages(world, x, y);
+            break;
+        case 3:
+            status = use_child(world);
+            break;
+        case 4:
+            status = use_started(world, x, y);
+            break;
+        case 5:
+            status = plan.deadlock ? run_into_deadlock(world) : MUSTER_OK;
+            break;
+        case 6:
+            status = use_another_world(world);
+            break;
+        default:
+            if (rank == plan.doomed)
+                raise(SIGKILL);
+            status = muster_barrier(world);
+        }
+        if (status == MUSTER_OK && step < 2 && (y[0] != sum || (step == 1 && y[FLOATS - 1] != sum)))
+            status = MUSTER_ERR_BAD_ARENA;
+    }
+    return status;
+}
+
+/* Shrinks until the survivors' group works. */
+static int go_on_with_the_rest(muster_group *world)
+{
+    uint64_t mine = 1ULL << muster_group_rank(world), sum = 0, members;
+    muster_group *group = world, *smaller;
+
+    for (;;) {
+        be_late(muster_group_rank(world));
+        RANK_OK(world, muster_group_shrink(group, &smaller));
+        if (group != world)
+            muster_group_free(group);
+        group = smaller;
+        members = 0;
+        for (int rank = 0; rank < SIZE; rank++)
+            if (muster_group_translate(world, rank, group) >= 0)
+                members |= 1ULL << rank;
+        muster_status status = muster_all_sum(&mine, &sum, 1, MUSTER_UINT64, group);
+        if (status == MUSTER_OK) {
+            RANK_CHECK(group, sum == members);
+            muster_group_free(group);
+            return 0;
+        }
+        RANK_CHECK(group, status == MUSTER_ERR_PEER_DIED);
+    }
+}
+
+static int body(muster_group *world, void *arg)
+{
+    (void)arg;
+    accounts->entered[muster_group_rank(world)] = 1;
+    muster_status status = use_everything(world);
+    if (status == MUSTER_OK)
+        return 0;
+    if (status == MUSTER_ERR_PEER_DIED && !(plan.action == STOP && plan.doomed < 0))
+        return go_on_with_the_rest(world);
+    if (plan.action == FAIL && status == MUSTER_ERR_NO_SPACE) { /* ours; the others wait for us in vain */
+        muster_group_abort(world, "no space");
+        return 0;
+    }
+    if (plan.action == FAIL && status == MUSTER_ERR_ABORTED)
+        return 0;
+    return rank_failed(__FILE__, __LINE__, world, muster_status_string(status));
+}
+
+/* ---- the runs ---- */
+
+static void run_plan(void)
+{
+    muster_report report = MUSTER_REPORT_INIT;
+    muster_ending endings[SIZE];
+
+    memset(accounts, 0, sizeof *accounts);
+    name_of_test(arena_name, sizeof arena_name, "points");
+    report.endings = endings;
+    run_failing_ranks((rank_options){ .size = SIZE }, body, NULL, &report);
+    for (int rank = 0; rank < SIZE; rank++) {
+        bool killed = endings[rank].kind == MUSTER_ENDED_SIGNALED && endings[rank].code == SIGKILL;
+        bool expected = killed ? (rank == plan.victim && plan.action == KILL) || rank == plan.doomed
+                               : endings[rank].kind == MUSTER_ENDED_EXITED && endings[rank].code == 0;
+
+        /* A world that never came about, because a rank died or failed on the way to it. */
+        if (plan.action != STOP && endings[rank].kind == MUSTER_ENDED_EXITED && endings[rank].code == 125)
+            expected = !accounts->entered[rank] && accounts->fired;
+        ck_assert_msg(expected, "point %s, pass %d, %s in rank %d, peers %s, doomed %d: rank %d ended %d, %d",
+                      plan.point, plan.hit, action_names[plan.action], plan.victim,
+                      plan.asleep ? "asleep" : "busy", plan.doomed, rank, endings[rank].kind,
+                      endings[rank].code);
+    }
+}
+
+static int list_points(char points[][40])
+{
+    char command[300], line[40];
+    int count = 0;
+
+    snprintf(command, sizeof command,
+             "grep -rhoE 'mst_fault_point\\(\"[a-z.]+\"' %s/shm %s/src | cut -d'\"' -f2 | sort -u",
+             getenv("MUSTER_SOURCE"), getenv("MUSTER_SOURCE"));
+    FILE *found = popen(command, "r");
+    ck_assert_ptr_nonnull(found);
+    while (count < POINTS_MAX && fgets(line, sizeof line, found)) {
+        line[strcspn(line, "\n")] = '\0';
+        strcpy(points[count++], line);
+    }
+    pclose(found);
+    return count;
+}
+
+/* All passes of a point; whether there were any. */
+static bool play_point(const char *point, action action, int victim, bool asleep, int hits)
+{
+    bool reached = false;
+
+    for (int hit = 1; hit <= hits; hit++) {
+        plan =
+            (struct plan){ .point = point, .action = action, .victim = victim, .hit = hit, .asleep = asleep };
+        plan.doomed = action == STOP ? -1 : (victim + 1) % SIZE;
+        plan.deadlock = strncmp(point, "wait.", 5) == 0 || strncmp(point, "verdict.", 8) == 0;
+        run_plan();
+        if (!accounts->fired)
+            break;
+        reached = true;
+    }
+    return reached;
+}
+
+START_TEST(test_every_point)
+{
+    static char points[POINTS_MAX][40];
+    const char *wanted = getenv("MUSTER_TEST_POINT_HITS"), *only = getenv("MUSTER_TEST_POINT");
+    int count = list_points(points), hits = wanted ? atoi(wanted) : 1;
+
+    accounts = shared_page(sizeof *accounts);
+    ck_assert_int_gt(count, 25);
+    for (int i = 0; i < count; i++) {
+        bool reached = false;
+        /* Which member of a circle proves it is chance. */
+        int tries = strncmp(points[i], "verdict.", 8) == 0 ? 10 : 1;
+
+        if (only && strcmp(only, points[i]) != 0)
+            continue;
+        for (int victim = 0; victim < SIZE * tries && !(reached && victim >= SIZE); victim++)
+            for (int asleep = 0; asleep < 2; asleep++)
+                reached |= play_point(points[i], (action)_i, victim % SIZE, asleep, _i == STOP ? 1 : hits);
+        /* Without a death nobody records, spreads or shrinks, so stops come by fewer of them. */
+        ck_assert_msg(reached || _i != KILL, "no run came by the point %s", points[i]);
+    }
+    shared_page_free(accounts, sizeof *accounts);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("points");
+    TCase *tests = tcase_create("points");
+
+    tcase_set_timeout(tests, getenv("MUSTER_TEST_POINT_HITS") ? 36000 : TEST_TIMEOUT_S);
+    tcase_add_loop_test(tests, test_every_point, 0, ACTIONS);
+    suite_add_tcase(suite, tests);
+    return run_suite(suite);
+}
