@@ -87,9 +87,11 @@ void mst_poison_spread(mst_cell *const *cells, int size, const mst_poison *poiso
     mst_fault_point("poison.decided");
     if (earlier)
         word = earlier;
+    /* All words before any alarm: a member looks at its own cell's word and sleeps on another's. */
     for (int rank = 0; rank < size; rank++) {
         mst_cas64_sc(&cells[rank]->poison, 0, word); /* E7 */
         mst_fault_point("poison.spread");
-        alarm_cell(cells[rank]);
     }
+    for (int rank = 0; rank < size; rank++)
+        alarm_cell(cells[rank]);
 }
