@@ -193,20 +193,28 @@ static mst_os_ending look_at_stat(int32_t pid, const char *fields, int *code)
     return decode_wait_status((int)status, code);
 }
 
-mst_os_ending mst_os_process_ending(int32_t pid, uint64_t start, int watch, int *code)
+/* Of a process that has been reaped, if the kernel (6.15 or later) remembers. */
+static bool ask_watch(int watch, int *status)
 {
     struct pidfd_info info = { .mask = PIDFD_INFO_EXIT };
+
+    if (watch < 0 || ioctl(watch, PIDFD_GET_INFO, &info) != 0 || !(info.mask & PIDFD_INFO_EXIT))
+        return false;
+    *status = info.exit_code;
+    return true;
+}
+
+mst_os_ending mst_os_process_ending(int32_t pid, uint64_t start, int watch, int *code)
+{
     char text[1024];
     const char *fields;
     uint64_t found;
+    int status;
 
-    /* Reaped, and the kernel (6.15 or later) remembers. */
-    if (watch >= 0 && ioctl(watch, PIDFD_GET_INFO, &info) == 0 && (info.mask & PIDFD_INFO_EXIT))
-        return decode_wait_status(info.exit_code, code);
-    if (!read_stat(pid, text, sizeof text, &fields) || !stat_field(fields, 22, &found) ||
-        (start && found != start))
-        return MST_OS_UNKNOWN;
-    return look_at_stat(pid, fields, code);
+    if (read_stat(pid, text, sizeof text, &fields) && stat_field(fields, 22, &found) &&
+        (!start || found == start))
+        return look_at_stat(pid, fields, code);
+    return ask_watch(watch, &status) ? decode_wait_status(status, code) : MST_OS_UNKNOWN;
 }
 
 uint64_t mst_os_watch_identity(int watch)

@@ -1,4 +1,5 @@
 /* Reading and checking for config.h. */
+#define _GNU_SOURCE /* secure_getenv */
 #include "src/config.h"
 
 #include <ctype.h>
@@ -82,9 +83,10 @@ bool mst_config_descriptor(const char *arena, int *fd)
 
 /* ---- the environment ---- */
 
+/* NULL in a setuid program, too: its environment is somebody else's. */
 static const char *variable(const char *name)
 {
-    const char *value = getenv(name);
+    const char *value = secure_getenv(name);
 
     return value && value[0] ? value : NULL;
 }

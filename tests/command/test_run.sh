@@ -108,6 +108,8 @@ expect 0 "" $run -n 4 -- "$MUSTER_EXAMPLES/hello"
 [ "$(grep -c "of 4: the ranks add up to 6$" "$work/out")" -eq 4 ] || fail "hello"
 expect 0 "" $run -n 6 -- "$MUSTER_EXAMPLES/grid"
 [ "$(grep -c "total 21$" "$work/out")" -eq 6 ] || fail "grid"
+expect 137 "rank 1 was killed by signal 9" $run -n 4 --on-failure continue -- "$MUSTER_EXAMPLES/survive"
+grep -q "^\[0\] done after 5000 steps, 1 left$" "$work/out" || fail "survive"
 expect 0 "" "$MUSTER_EXAMPLES/hello"
 grep -q "rank 0 of 1" "$work/out" || fail "hello alone"
 for rank in 1 0 2; do

@@ -292,7 +292,7 @@ int main(void)
     Suite *suite = suite_create("shrink");
     TCase *tests = tcase_create("shrink");
 
-    tcase_set_timeout(tests, TEST_TIMEOUT_S);
+    tcase_set_timeout(tests, getenv("MUSTER_TEST_SHRINKS") ? 100000 : TEST_TIMEOUT_S);
     tcase_add_test(tests, test_shrink_without_a_death);
     tcase_add_test(tests, test_many_shrinks_use_the_same_memory_again);
     if (!under_thread_sanitizer()) { /* it sees nothing between processes */

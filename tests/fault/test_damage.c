@@ -1,0 +1,157 @@
+/*
+ * A rank gone wild: one of them flips random bits of the arena, anywhere in the control lines and the
+ * heaps' beginnings, while all work. The others may get wrong data and any error, but never a bad access
+ * (this is for AddressSanitizer's build above all), and never a wait beyond the deadline.
+ *
+ * MUSTER_TEST_DAMAGES: how many worlds; MUSTER_TEST_SEED: the first seed.
+ */
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "shm/attachment.h"
+#include "src/group.h"
+#include "tests/harness/oracle.h"
+#include "tests/harness/ranks.h"
+
+enum { SIZE = 3, FLOATS = 30000, FLIPS = 300 };
+
+typedef struct scene {
+    uint64_t seed;
+    _Atomic int done[SIZE]; /* by rank: came to its end */
+} scene;
+
+static float in[FLOATS], out[SIZE * FLOATS];
+
+/* ---- the wild one ---- */
+
+typedef struct wild {
+    const mst_geometry *geometry;
+    uint64_t seed;
+} wild;
+
+/* Control words are few among many bytes, so they are hit more often. */
+static uint64_t pick_place(const mst_geometry *geometry, uint64_t *state)
+{
+    uint32_t rank = (uint32_t)(random_next(state) % SIZE);
+
+    switch (random_next(state) % 6) {
+    case 0:
+        return random_next(state) % sizeof(mst_header);
+    case 1:
+        return MST_ENTRIES_OFFSET + random_next(state) % (SIZE * sizeof(mst_rank_entry));
+    case 2:
+        return mst_layout_heap_begin(geometry, rank) + random_next(state) % (1 << 20);
+    default:
+        return mst_layout_cell_offset(geometry, rank, (uint32_t)(random_next(state) % 2)) +
+               random_next(state) % sizeof(mst_cell);
+    }
+}
+
+static void *flip(void *arg)
+{
+    const wild *wild = arg;
+    uint64_t state = wild->seed;
+
+    for (int i = 0; i < FLIPS; i++) {
+        unsigned char *at = wild->geometry->base + pick_place(wild->geometry, &state);
+        struct timespec nap = { 0, (long)(random_next(&state) % 200000) };
+
+        atomic_fetch_xor((_Atomic unsigned char *)at, (unsigned char)(1 << random_next(&state) % 8));
+        nanosleep(&nap, NULL);
+    }
+    return NULL;
+}
+
+/* ---- the others ---- */
+
+static muster_status work(muster_group *world, muster_group *child, uint64_t round)
+{
+    int rank = muster_group_rank(world), next = (rank + 1) % SIZE, before = (rank + SIZE - 1) % SIZE;
+    muster_group *made = NULL;
+    muster_status status;
+
+    switch (round % 6) {
+    case 0:
+        return muster_all_sum(in, out, 1, MUSTER_FLOAT32, world);
+    case 1:
+        return muster_all_sum(in, out, FLOATS, MUSTER_FLOAT32, child);
+    case 2:
+        return muster_all_gather(in, out, FLOATS, MUSTER_FLOAT32, world);
+    case 3:
+        return muster_sendrecv(in, FLOATS, next, out, FLOATS, before, MUSTER_FLOAT32, world);
+    case 4:
+        status = muster_group_split(child, 0, -1, &made);
+        muster_group_free(made);
+        return status;
+    default:
+        return muster_barrier(child);
+    }
+}
+
+static int work_among_damage(muster_group *world, void *arg)
+{
+    scene *scene = arg;
+    int rank = muster_group_rank(world);
+    wild wild = { &world->subarena->attachment->geometry, scene->seed };
+    muster_group *child = NULL, *rest = NULL;
+    muster_status status = MUSTER_OK;
+    pthread_t thread;
+
+    RANK_OK(world, muster_group_split(world, 0, -1, &child));
+    if (rank == 0)
+        RANK_CHECK(world, pthread_create(&thread, NULL, flip, &wild) == 0);
+    for (uint64_t round = 0; round < 400 && status == MUSTER_OK; round++)
+        status = work(world, child, round);
+    if (status != MUSTER_OK)
+        RANK_CHECK(world, muster_error_detail()[0]); /* in words */
+    muster_group_status(world);
+    if (status != MUSTER_OK && muster_group_shrink(child, &rest) == MUSTER_OK)
+        muster_barrier(rest);
+    if (rank == 0)
+        pthread_join(thread, NULL);
+    muster_group_free(rest);
+    muster_group_free(child);
+    scene->done[rank] = 1;
+    return 0;
+}
+
+START_TEST(test_no_bad_access_and_no_endless_wait)
+{
+    const char *wanted = getenv("MUSTER_TEST_DAMAGES"), *seed = getenv("MUSTER_TEST_SEED");
+    int worlds = wanted ? atoi(wanted) : 30;
+    uint64_t base = seed ? strtoull(seed, NULL, 10) : 7;
+
+    for (int i = 0; i < worlds; i++) {
+        scene *scene = shared_page(sizeof *scene);
+        muster_report report = MUSTER_REPORT_INIT;
+        muster_ending endings[SIZE];
+
+        scene->seed = base + (uint64_t)i;
+        report.endings = endings;
+        run_failing_ranks((rank_options){ .size = SIZE, .op_timeout_s = 0.5, .staging_bytes = 65536 },
+                          work_among_damage, scene, &report);
+        for (int rank = 0; rank < SIZE; rank++)
+            ck_assert_msg(scene->done[rank], "seed %llu: rank %d ended %d, %d",
+                          (unsigned long long)scene->seed, rank, endings[rank].kind, endings[rank].code);
+        shared_page_free(scene, sizeof *scene);
+    }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("damage");
+    TCase *tests = tcase_create("damage");
+
+    tcase_set_timeout(tests, getenv("MUSTER_TEST_DAMAGES") ? 100000 : TEST_TIMEOUT_S);
+    if (!under_thread_sanitizer()) /* flipping bits is a race, and that is the point */
+        tcase_add_test(tests, test_no_bad_access_and_no_endless_wait);
+    suite_add_tcase(suite, tests);
+    return run_suite(suite);
+}
