@@ -173,6 +173,17 @@ static mst_os_ending look_at_living(int32_t pid, int *code)
     return MST_OS_RUNNING;
 }
 
+/* Whether the kernel shows us how a process ends. It shows 0 to others, and to all but root if the process
+ * must not be dumped, and then the process's files are root's. */
+static bool may_see(int32_t pid)
+{
+    char path[32];
+    struct stat st;
+
+    snprintf(path, sizeof path, "/proc/%d", (int)pid);
+    return geteuid() == 0 || (stat(path, &st) == 0 && st.st_uid == geteuid());
+}
+
 #define FLAG_EXITING 0x4 /* PF_EXITING */
 
 /* The kernel shows how a process ends as soon as it begins to, long before its memory is gone; to the same
@@ -185,7 +196,7 @@ static mst_os_ending look_at_stat(int32_t pid, const char *fields, int *code)
 
     if (!zombie && !(stat_field(fields, 9, &flags) && (flags & FLAG_EXITING)))
         return look_at_living(pid, code);
-    if (!stat_field(fields, 52, &status))
+    if (!stat_field(fields, 52, &status) || (status == 0 && !may_see(pid)))
         return MST_OS_UNKNOWN;
     *code = 0;
     if (!zombie && status == 0)
