@@ -41,6 +41,7 @@ typedef double f64 ANYWHERE;
 
 typedef float vector_f32 __attribute__((vector_size(VECTOR_BYTES)));
 typedef uint32_t bits_f32 __attribute__((vector_size(VECTOR_BYTES)));
+typedef int32_t ints_f32 __attribute__((vector_size(VECTOR_BYTES)));
 typedef double vector_f64 __attribute__((vector_size(VECTOR_BYTES)));
 typedef uint64_t bits_f64 __attribute__((vector_size(VECTOR_BYTES)));
 typedef uint16_t halves __attribute__((vector_size(VECTOR_BYTES / 2)));
@@ -116,6 +117,39 @@ static inline void store_f64(f64 *to, vector_f64 value)
     memcpy(to, &value, sizeof value);
 }
 
+/* The conversions of half.h, by lanes. Magnitudes are below 2^31, so comparing them as signed is right, and
+ * is what SSE2 can. */
+static inline bits_f32 pick(ints_f32 which, bits_f32 a, bits_f32 b)
+{
+    return ((bits_f32)which & a) | (~(bits_f32)which & b);
+}
+
+static inline vector_f32 widen_f16(halves half)
+{
+    bits_f32 wide = __builtin_convertvector(half, bits_f32);
+    bits_f32 magnitude = wide & 0x7fff, shifted = magnitude << 13;
+    ints_f32 ordered = (ints_f32)magnitude;
+    bits_f32 special = shifted | 0x7f800000 | ((bits_f32)(ordered > 0x7c00) & 0x400000);
+    bits_f32 tiny = (bits_f32)(__builtin_convertvector(ordered, vector_f32) * 0x1p-24f); /* exact */
+    bits_f32 bits = pick(ordered < 0x400, tiny, shifted + (112U << 23));
+
+    return (vector_f32)((wide & 0x8000) << 16 | pick(ordered >= 0x7c00, special, bits));
+}
+
+static inline halves narrow_f16(vector_f32 value)
+{
+    bits_f32 bits = (bits_f32)value, magnitude = bits & 0x7fffffff;
+    ints_f32 ordered = (ints_f32)magnitude;
+    bits_f32 nan = 0x7e00 | ((magnitude >> 13) & 0x3ff);
+    bits_f32 tiny = (bits_f32)((vector_f32)magnitude + 0.5f) - 0x3f000000;
+    bits_f32 normal = (magnitude + 0xfff + ((magnitude >> 13) & 1) - (112U << 23)) >> 13;
+    bits_f32 finite = pick(ordered < 0x38800000, tiny, normal);
+    bits_f32 half = pick(ordered >= 0x477ff000, (bits_f32){ 0 } + 0x7c00, finite);
+
+    half = pick(ordered > 0x7f800000, nan, half) | (bits >> 16 & 0x8000);
+    return __builtin_convertvector(half, halves);
+}
+
 /* With the CPU's conversions where it has them, which give the bits of half.h. */
 static inline vector_f32 load_f16(const u16 *from)
 {
@@ -126,11 +160,10 @@ static inline vector_f32 load_f16(const u16 *from)
 #elif defined(__aarch64__)
     return (vector_f32)vcvt_f32_f16(vreinterpret_f16_u8(vld1_u8((const void *)from)));
 #else
-    vector_f32 value;
+    halves half;
 
-    for (int i = 0; i < LANES_32; i++)
-        value[i] = mst_float_of_float16(from[i]);
-    return value;
+    memcpy(&half, from, sizeof half);
+    return widen_f16(half);
 #endif
 }
 
@@ -143,8 +176,9 @@ static inline void store_f16(u16 *to, vector_f32 value)
 #elif defined(__aarch64__)
     vst1_u8((void *)to, vreinterpret_u8_f16(vcvt_f16_f32((float32x4_t)value)));
 #else
-    for (int i = 0; i < LANES_32; i++)
-        to[i] = mst_float16_of_float(value[i]);
+    halves half = narrow_f16(value);
+
+    memcpy(to, &half, sizeof half);
 #endif
 }
 
