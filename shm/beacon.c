@@ -54,10 +54,6 @@ static void watch_until_stopped(mst_beacon *beacon)
     for (;;) {
         size_t count = list_words(beacon, words);
         uint32_t orders = words[1].seen;
-
-        /* No launcher will say how a rank ended, and whoever reaps it may be faster than we look. */
-        if ((orders & ORDER_WATCH) && !(orders_seen & ORDER_WATCH) && beacon->liveness->launcher_pid == 0)
-            mst_liveness_scan(beacon->liveness);
         bool again = (orders & ORDER_WATCH) && mst_liveness_scan_beacons(beacon->liveness);
         uint32_t endings = mst_liveness_count(&beacon->liveness->geometry);
 

@@ -237,8 +237,13 @@ static muster_status join_as(mst_attachment *attachment, int64_t deadline_ns, ms
     attachment->policy =
         mst_wait_policy_for((int)attachment->geometry.size, cpus_of_all(&attachment->geometry));
     status = open_world(attachment, world);
-    if (status == MUSTER_OK)
-        mst_beacon_watch(&attachment->beacon);
+    if (status != MUSTER_OK)
+        return status;
+    /* Where no launcher will say how a rank ended, watches are opened now: whoever reaps it may be faster
+     * than the first wait that becomes slow. */
+    if (attachment->arena->launcher_pid == 0)
+        mst_liveness_scan(&attachment->liveness);
+    mst_beacon_watch(&attachment->beacon);
     return status;
 }
 

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "shm/fault.h"
+#include "shm/os.h"
 #include "tests/harness/ranks.h"
 
 enum { SIZE = 3, FLOATS = 20000, POINTS_MAX = 100 };
@@ -321,6 +322,8 @@ START_TEST(test_every_point)
 
         if (only && strcmp(only, points[i]) != 0)
             continue;
+        if (strncmp(points[i], "beacon.", 7) == 0 && strcmp(mst_os_park_name(), "futex") != 0)
+            continue; /* none there */
         for (int victim = 0; victim < SIZE * tries && !(reached && victim >= SIZE); victim++)
             for (int asleep = 0; asleep < 2; asleep++)
                 reached |= play_point(points[i], (action)_i, victim % SIZE, asleep, _i == STOP ? 1 : hits);
