@@ -42,7 +42,7 @@ void mst_deadlock_waiting(mst_deadlock *deadlock, const uint32_t awaited[2], con
 {
     mst_rank_entry *entry = entry_of(deadlock, deadlock->self);
 
-    if (deadlock->published) {
+    if (mst_load32_rlx(&deadlock->published)) {
         mst_add32_sc(&entry->checks, 1); /* E13: we have just looked, in vain */
         return;
     }
@@ -53,15 +53,17 @@ void mst_deadlock_waiting(mst_deadlock *deadlock, const uint32_t awaited[2], con
     snprintf(entry->doing, sizeof entry->doing, "%s", doing);
     mst_fault_point("wait.publish");
     mst_store64_rel(&entry->episode, 2 * ++deadlock->waits + 1); /* E13 */
-    deadlock->published = true;
+    mst_store32_rlx(&deadlock->published, 1);
     deadlock->circle_size = 0;
 }
 
 void mst_deadlock_over(mst_deadlock *deadlock)
 {
-    if (deadlock->published) /* E13: before anything that others may be waiting for */
-        mst_exchange64_sc(&entry_of(deadlock, deadlock->self)->episode, 2 * deadlock->waits + 2);
-    deadlock->published = false;
+    if (!mst_load32_rlx(&deadlock->published))
+        return;
+    /* E13: before anything that others may be waiting for */
+    mst_exchange64_sc(&entry_of(deadlock, deadlock->self)->episode, 2 * deadlock->waits + 2);
+    mst_store32_rlx(&deadlock->published, 0);
 }
 
 /* ---- searching ---- */
@@ -217,7 +219,7 @@ bool mst_deadlock_found(mst_deadlock *deadlock, char *text, size_t bytes)
 {
     uint32_t last;
 
-    if (!deadlock->published)
+    if (!mst_load32_rlx(&deadlock->published))
         return false;
     if (was_told(deadlock, text, bytes))
         return true;

@@ -14,7 +14,8 @@
  * threads never call muster says so (MUSTER_ONE_THREAD). Time proves nothing here: a rank that computes,
  * sleeps or is stopped has published nothing, or counts no checks.
  *
- * Used by the one thread there is, and so without a lock. Costs nothing until a wait has lasted two ticks.
+ * Published and withdrawn by the one thread there is, and so without a lock. Costs nothing until a wait has
+ * lasted two ticks.
  */
 #ifndef MST_DEADLOCK_H
 #define MST_DEADLOCK_H
@@ -31,10 +32,10 @@ typedef struct mst_deadlock_member {
 typedef struct mst_deadlock {
     mst_geometry geometry;
     uint32_t self;
-    int own_threads; /* of the library, in this process on behalf of this rank */
-    bool promised;   /* only one thread of this rank calls muster, whatever others there are */
-    bool published;  /* the wait under way */
-    uint64_t waits;  /* published so far */
+    int own_threads;            /* of the library, in this process on behalf of this rank */
+    bool promised;              /* only one thread of this rank calls muster, whatever others there are */
+    _Atomic uint32_t published; /* 1: the wait under way; other threads of the rank may look */
+    uint64_t waits;             /* published so far */
     mst_deadlock_member *circle;
     uint32_t *seen_from;  /* for the search: by whom a rank was reached */
     uint32_t circle_size; /* 0: none suspected */
