@@ -29,29 +29,30 @@ static uint64_t default_staging_bytes(int size)
 
 static muster_status plan_header(const mst_arena_plan *plan, mst_header *header)
 {
-    uint32_t size = (uint32_t)plan->size;
+    uint32_t seats = header->seats;
     uint64_t wanted = plan->arena_bytes ? plan->arena_bytes : MST_ARENA_BYTES_DEFAULT;
     uint64_t limit = mst_os_object_bytes_max();
-    uint64_t least = mst_layout_arena_bytes(size, MST_REGION_BYTES_MIN);
+    uint64_t least = mst_layout_arena_bytes(seats, MST_REGION_BYTES_MIN);
     uint64_t staging = plan->staging_bytes ? plan->staging_bytes : default_staging_bytes(plan->size);
 
     if (plan->arena_bytes == 0 && wanted > limit)
         wanted = limit;
     if (wanted < least || wanted > limit)
         return mst_fail(MUSTER_ERR_NO_SPACE,
-                        "an arena for %d ranks needs %llu to %llu MiB of address space, not %llu; change "
+                        "an arena for %u ranks, replacements included, needs %llu to %llu MiB of address "
+                        "space, not %llu; change "
                         "MUSTER_ARENA_BYTES, or raise the limits that ulimit -v and ulimit -f show",
-                        plan->size, (unsigned long long)(least >> 20), (unsigned long long)(limit >> 20),
+                        seats, (unsigned long long)(least >> 20), (unsigned long long)(limit >> 20),
                         (unsigned long long)(wanted >> 20));
     staging = (staging + 2 * MST_EXTENT_UNIT - 1) / (2 * MST_EXTENT_UNIT) * (2 * MST_EXTENT_UNIT);
-    if (staging < STAGING_BYTES_MIN || staging < 4 * 8 * (uint64_t)size || staging > STAGING_BYTES_MAX)
+    if (staging < STAGING_BYTES_MIN || staging < 4 * 8 * (uint64_t)plan->size || staging > STAGING_BYTES_MAX)
         return mst_fail(MUSTER_ERR_INVALID, "staging of %llu bytes per rank is not between %d and %llu",
                         (unsigned long long)staging, STAGING_BYTES_MIN,
                         (unsigned long long)STAGING_BYTES_MAX);
-    uint64_t entries = mst_layout_arena_bytes(size, 0);
+    uint64_t entries = mst_layout_arena_bytes(seats, 0);
     /* An odd multiple: equal offsets of many heaps would otherwise share a set of the TLB. */
-    header->region_bytes = ((wanted - entries) / size / MST_PAGE - 1) / 2 * 2 * MST_PAGE + MST_PAGE;
-    header->arena_bytes = mst_layout_arena_bytes(size, header->region_bytes);
+    header->region_bytes = ((wanted - entries) / seats / MST_PAGE - 1) / 2 * 2 * MST_PAGE + MST_PAGE;
+    header->arena_bytes = mst_layout_arena_bytes(seats, header->region_bytes);
     header->staging_bytes = staging;
     return MUSTER_OK;
 }
@@ -61,12 +62,16 @@ muster_status mst_arena_format(int fd, const mst_arena_plan *plan, bool named)
     mst_header planned = { .fingerprint = mst_layout_fingerprint(),
                            .version = MST_LAYOUT_VERSION,
                            .size = (uint32_t)plan->size,
+                           .seats = (uint32_t)(plan->size + plan->spare_seats),
                            .named = named };
     void *base;
 
     if (plan->size < 1 || plan->size > MST_RANKS_MAX)
         return mst_fail(MUSTER_ERR_INVALID, "a world of %d ranks is not between 1 and %d", plan->size,
                         MST_RANKS_MAX);
+    if (plan->spare_seats < 0 || plan->spare_seats > MST_RANKS_MAX - plan->size)
+        return mst_fail(MUSTER_ERR_INVALID, "%d ranks and %d replacements are more than %d, all together",
+                        plan->size, plan->spare_seats, MST_RANKS_MAX);
     muster_status status = plan_header(plan, &planned);
     if (status != MUSTER_OK)
         return status;
@@ -75,7 +80,7 @@ muster_status mst_arena_format(int fd, const mst_arena_plan *plan, bool named)
         planned.launcher_start = mst_os_process_start(planned.launcher_pid);
     }
     mst_os_random(planned.nonce, sizeof planned.nonce);
-    uint64_t control_bytes = mst_layout_cells_offset(planned.size);
+    uint64_t control_bytes = mst_layout_cells_offset(planned.seats);
 
     int error = mst_os_object_resize(fd, planned.arena_bytes);
     if (error == 0 && !named)
@@ -148,7 +153,8 @@ static muster_status check_header(const mst_header *header, const mst_os_object_
         return mst_fail(MUSTER_ERR_BAD_ARENA, "the arena is not sealed: it could shrink under its ranks");
     if (header->arena_bytes != info->bytes || header->region_bytes < MST_REGION_BYTES_MIN ||
         header->region_bytes > info->bytes || header->region_bytes % MST_PAGE ||
-        mst_layout_arena_bytes(header->size, header->region_bytes) != info->bytes ||
+        header->seats < header->size || header->seats > MST_RANKS_MAX ||
+        mst_layout_arena_bytes(header->seats, header->region_bytes) != info->bytes ||
         header->staging_bytes < STAGING_BYTES_MIN || header->staging_bytes > STAGING_BYTES_MAX ||
         header->staging_bytes % (2 * MST_EXTENT_UNIT) || header->staging_bytes > header->region_bytes / 2)
         return mst_fail(MUSTER_ERR_BAD_ARENA,
@@ -185,7 +191,8 @@ muster_status mst_arena_map(int fd, int size, mst_arena **arena)
                         (unsigned long long)(info.bytes >> 20), strerror(-error));
     }
     mapped->geometry =
-        (mst_geometry){ base, header.arena_bytes, header.region_bytes, header.staging_bytes, header.size };
+        (mst_geometry){ base,        header.arena_bytes, header.region_bytes, header.staging_bytes,
+                        header.size, header.seats };
     mapped->fd = fd;
     mapped->launcher_pid = header.launcher_pid;
     mapped->launcher_start = header.launcher_start;

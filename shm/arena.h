@@ -18,6 +18,7 @@
 /* What the creator decides, for all ranks. */
 typedef struct mst_arena_plan {
     int size;
+    int spare_seats;        /* for ranks that will replace dead ones */
     uint64_t arena_bytes;   /* 0: MST_ARENA_BYTES_DEFAULT, less where limits demand it */
     uint64_t staging_bytes; /* 0: by the number of ranks */
     bool launched;          /* this process launches the ranks, and will tell how they end */

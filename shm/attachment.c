@@ -7,7 +7,7 @@
 #include "shm/fault.h"
 #include "shm/os.h"
 
-mst_attachment *mst_attachment_create(mst_arena *arena, uint32_t rank, mst_rung rung)
+mst_attachment *mst_attachment_create(mst_arena *arena, uint32_t rank, uint32_t seat, mst_rung rung)
 {
     mst_attachment *attachment = calloc(1, sizeof *attachment);
 
@@ -15,14 +15,15 @@ mst_attachment *mst_attachment_create(mst_arena *arena, uint32_t rank, mst_rung 
         return NULL;
     attachment->arena = arena;
     attachment->geometry = arena->geometry;
+    attachment->seat = seat;
     attachment->rank = rank;
     mst_store32_rlx(&attachment->users, 1);
     pthread_mutex_init(&attachment->lock, NULL);
     attachment->fork_mark = mst_os_fork_mark_create();
-    bool heap = attachment->fork_mark && mst_heap_init(&attachment->heap, &arena->geometry, arena->fd, rank);
-    bool liveness = heap && mst_liveness_init(&attachment->liveness, &arena->geometry, rank,
+    bool heap = attachment->fork_mark && mst_heap_init(&attachment->heap, &arena->geometry, arena->fd, seat);
+    bool liveness = heap && mst_liveness_init(&attachment->liveness, &arena->geometry, seat,
                                               arena->launcher_pid, arena->launcher_start);
-    if (liveness && mst_deadlock_init(&attachment->deadlock, &arena->geometry, rank)) {
+    if (liveness && mst_deadlock_init(&attachment->deadlock, &arena->geometry, seat)) {
         mst_store32_rlx(&attachment->liveness.rung, rung);
         return attachment;
     }
@@ -46,7 +47,7 @@ bool mst_attachment_drop(mst_attachment *attachment)
         return false;
     if (attachment->joined) {
         mst_fault_point("entry.leave");
-        mst_store32_rel(&mst_layout_entry(&attachment->geometry, attachment->rank)->state,
+        mst_store32_rel(&mst_layout_entry(&attachment->geometry, attachment->seat)->state,
                         MST_RANK_LEFT); /* E10 */
         mst_fault_point("entry.left");
     }
@@ -61,11 +62,11 @@ static bool claim_removal(mst_attachment *attachment)
     _Atomic uint32_t *remover = &mst_layout_header(&attachment->geometry)->name_remover;
     uint32_t found = mst_load32_acq(remover);
 
-    if (found == REMOVED || found > attachment->geometry.size)
+    if (found == REMOVED || found > attachment->geometry.seats)
         return false;
     if (found != 0 && mst_liveness_ending(&attachment->geometry, found - 1).kind == MUSTER_ENDED_NOT)
         return false;
-    return mst_cas32_sc(remover, found, attachment->rank + 1);
+    return mst_cas32_sc(remover, found, attachment->seat + 1);
 }
 
 void mst_attachment_remove_name(mst_attachment *attachment)
@@ -106,11 +107,11 @@ void mst_attachment_leave(mst_attachment *attachment)
     for (uint32_t index = 0; index < MST_CELLS_MAX; index++) {
         if (!attachment->in_use[index])
             continue;
-        mst_cell *cell = mst_layout_cell(&attachment->geometry, attachment->rank, index);
+        mst_cell *cell = mst_layout_cell(&attachment->geometry, attachment->seat, index);
         mst_store64_rel(&cell->membership, 2 * (uint64_t)attachment->generations[index]); /* E10 */
     }
     pthread_mutex_unlock(&attachment->lock);
-    mst_store32_rel(&mst_layout_entry(&attachment->geometry, attachment->rank)->state,
+    mst_store32_rel(&mst_layout_entry(&attachment->geometry, attachment->seat)->state,
                     MST_RANK_LEFT); /* E10 */
 }
 

@@ -17,7 +17,8 @@
 typedef struct mst_attachment {
     mst_arena *arena;
     mst_geometry geometry;
-    uint32_t rank;                  /* of the world */
+    uint32_t seat;                  /* ours, in the arena */
+    uint32_t rank;                  /* ours, of the world */
     bool joined;                    /* the rank's entry is ours */
     const unsigned char *fork_mark; /* 1 here, 0 in a forked child */
     mst_heap heap;
@@ -36,8 +37,8 @@ typedef struct mst_attachment {
     struct mst_subarena *retired; /* given back, but peers may still read them */
 } mst_attachment;
 
-/* Prepares to be `rank` of the arena, and takes the arena over; NULL: no memory. Held once. */
-mst_attachment *mst_attachment_create(mst_arena *arena, uint32_t rank, mst_rung rung);
+/* Prepares to be `rank`, in a seat of the arena, and takes the arena over; NULL: no memory. Held once. */
+mst_attachment *mst_attachment_create(mst_arena *arena, uint32_t rank, uint32_t seat, mst_rung rung);
 void mst_attachment_destroy(mst_attachment *attachment);
 
 void mst_attachment_hold(mst_attachment *attachment);

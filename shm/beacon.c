@@ -28,7 +28,7 @@ static _Atomic uint32_t *count_of_endings(const mst_liveness *liveness)
 static size_t list_words(mst_beacon *beacon, mst_os_watched_word *words)
 {
     const mst_liveness *liveness = beacon->liveness;
-    uint32_t size = liveness->geometry.size;
+    uint32_t seats = liveness->geometry.seats;
     _Atomic uint32_t *endings = count_of_endings(liveness);
     size_t count = 2;
 
@@ -36,8 +36,8 @@ static size_t list_words(mst_beacon *beacon, mst_os_watched_word *words)
     words[1] = (mst_os_watched_word){ &beacon->orders, mst_load32_acq(&beacon->orders) };
     if (!(words[1].seen & ORDER_WATCH))
         return count;
-    for (uint32_t i = 1; i < size && count < MST_OS_WATCHED_MAX; i++) {
-        _Atomic uint32_t *word = &mst_layout_entry(&liveness->geometry, (liveness->self + i) % size)->beacon;
+    for (uint32_t i = 1; i < seats && count < MST_OS_WATCHED_MAX; i++) {
+        _Atomic uint32_t *word = &mst_layout_entry(&liveness->geometry, (liveness->self + i) % seats)->beacon;
         uint32_t seen = mst_load32_acq(word);
 
         if (seen != 0 && !mst_os_beacon_fell(seen))

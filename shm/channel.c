@@ -84,7 +84,7 @@ static void copy_out(const mst_channel *channel, uint64_t position, void *to, si
 
 static _Atomic uint64_t *table_of(const mst_subarena *subarena, int rank, uint64_t offset)
 {
-    return mst_layout_heap_at(&subarena->attachment->geometry, subarena->shares[rank].world_rank, offset,
+    return mst_layout_heap_at(&subarena->attachment->geometry, subarena->shares[rank].seat, offset,
                               (uint64_t)subarena->size * sizeof(uint64_t));
 }
 
@@ -121,8 +121,7 @@ muster_status mst_channel_open(mst_channels *channels, int receiver)
         status = mst_subarena_claim_block(subarena, sizeof(mst_channel), &offset);
     if (status != MUSTER_OK)
         return status;
-    mst_channel *channel =
-        mst_layout_heap_at(geometry, subarena->own.world_rank, offset, sizeof(mst_channel));
+    mst_channel *channel = mst_layout_heap_at(geometry, subarena->own.seat, offset, sizeof(mst_channel));
     mst_store64_rlx(&channel->head, 0);
     mst_store64_rlx(&channel->posted, 0);
     mst_store32_rlx(&entry_at(channel, 0)->flag, 0);
@@ -138,7 +137,7 @@ static mst_flow find(mst_channels *channels, int sender)
 {
     mst_subarena *subarena = channels->subarena;
     const mst_geometry *geometry = &subarena->attachment->geometry;
-    uint32_t world_rank = subarena->shares[sender].world_rank;
+    uint32_t seat = subarena->shares[sender].seat;
 
     if (channels->incoming[sender].channel)
         return MST_FLOW_OK;
@@ -151,7 +150,7 @@ static mst_flow find(mst_channels *channels, int sender)
     uint64_t offset = mst_load64_sc(&table[subarena->rank]); /* E4 */
     if (offset == 0)
         return MST_FLOW_OK;
-    mst_channel *channel = mst_layout_heap_at(geometry, world_rank, offset, sizeof(mst_channel));
+    mst_channel *channel = mst_layout_heap_at(geometry, seat, offset, sizeof(mst_channel));
     if (!channel || offset % MST_EXTENT_UNIT)
         return MST_FLOW_DAMAGED;
     channels->incoming[sender].channel = channel;
@@ -242,8 +241,8 @@ mst_flow mst_channel_wants(const mst_channels *channels, int receiver, size_t by
     uint64_t wanted_at = end->channel->wanted_at; /* read once */
     if (wanted_at == 0 || end->channel->wanted_bytes != bytes)
         return MST_FLOW_NOT_NOW; /* private, or of another size, of which the receiver will complain */
-    *buffer = mst_layout_heap_at(&subarena->attachment->geometry, subarena->shares[receiver].world_rank,
-                                 wanted_at, bytes);
+    *buffer = mst_layout_heap_at(&subarena->attachment->geometry, subarena->shares[receiver].seat, wanted_at,
+                                 bytes);
     return *buffer ? MST_FLOW_OK : MST_FLOW_DAMAGED;
 }
 
@@ -304,8 +303,7 @@ const void *mst_channel_view(const mst_channels *channels, int sender, size_t by
     uint64_t offset;
 
     copy_out(end->channel, end->position + sizeof(mst_entry), &offset, sizeof offset);
-    return mst_layout_heap_at(&subarena->attachment->geometry, subarena->shares[sender].world_rank, offset,
-                              bytes);
+    return mst_layout_heap_at(&subarena->attachment->geometry, subarena->shares[sender].seat, offset, bytes);
 }
 
 bool mst_channel_post(mst_channels *channels, int sender, uint64_t wanted_at, size_t bytes)

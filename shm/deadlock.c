@@ -17,8 +17,8 @@ bool mst_deadlock_init(mst_deadlock *deadlock, const mst_geometry *geometry, uin
 {
     *deadlock = (mst_deadlock){ .geometry = *geometry,
                                 .self = self,
-                                .circle = calloc(geometry->size, sizeof *deadlock->circle),
-                                .seen_from = calloc(geometry->size, sizeof *deadlock->seen_from) };
+                                .circle = calloc(geometry->seats, sizeof *deadlock->circle),
+                                .seen_from = calloc(geometry->seats, sizeof *deadlock->seen_from) };
     if (deadlock->circle && deadlock->seen_from)
         return true;
     mst_deadlock_destroy(deadlock);
@@ -31,9 +31,9 @@ void mst_deadlock_destroy(mst_deadlock *deadlock)
     free(deadlock->seen_from);
 }
 
-static mst_rank_entry *entry_of(const mst_deadlock *deadlock, uint32_t rank)
+static mst_rank_entry *entry_of(const mst_deadlock *deadlock, uint32_t seat)
 {
-    return mst_layout_entry(&deadlock->geometry, rank);
+    return mst_layout_entry(&deadlock->geometry, seat);
 }
 
 /* ---- our own wait ---- */
@@ -69,26 +69,26 @@ void mst_deadlock_over(mst_deadlock *deadlock)
 /* ---- searching ---- */
 
 /* The ranks that a waiting one waits for, NOBODY where there is none; all in one wait. */
-static void read_awaited(const mst_deadlock *deadlock, uint32_t rank, uint32_t awaited[2])
+static void read_awaited(const mst_deadlock *deadlock, uint32_t seat, uint32_t awaited[2])
 {
-    const mst_rank_entry *entry = entry_of(deadlock, rank);
+    const mst_rank_entry *entry = entry_of(deadlock, seat);
     uint64_t episode = mst_load64_acq(&entry->episode); /* E13 */
 
     for (int i = 0; i < 2; i++)
         awaited[i] = mst_load32_acq(&entry->awaited[i]) - 1;                  /* 0 becomes NOBODY */
     bool valid = (episode & 1) && mst_load64_acq(&entry->episode) == episode; /* E13 */
     for (int i = 0; i < 2; i++)
-        if (!valid || awaited[i] >= deadlock->geometry.size)
+        if (!valid || awaited[i] >= deadlock->geometry.seats)
             awaited[i] = NOBODY;
 }
 
 /* Follows all that is waited for from here, breadth first; whether it leads back, and then over whom. */
 static bool leads_back(mst_deadlock *deadlock, uint32_t *last)
 {
-    uint32_t size = deadlock->geometry.size, queue[MST_RANKS_MAX], count = 0, awaited[2];
+    uint32_t seats = deadlock->geometry.seats, queue[MST_RANKS_MAX], count = 0, awaited[2];
 
-    for (uint32_t rank = 0; rank < size; rank++)
-        deadlock->seen_from[rank] = NOBODY;
+    for (uint32_t seat = 0; seat < seats; seat++)
+        deadlock->seen_from[seat] = NOBODY;
     queue[count++] = deadlock->self;
     for (uint32_t at = 0; at < count; at++) {
         read_awaited(deadlock, queue[at], awaited);
@@ -106,14 +106,14 @@ static bool leads_back(mst_deadlock *deadlock, uint32_t *last)
     return false;
 }
 
-static uint64_t episode_of(const mst_deadlock *deadlock, uint32_t rank)
+static uint64_t episode_of(const mst_deadlock *deadlock, uint32_t seat)
 {
-    return mst_load64_acq(&entry_of(deadlock, rank)->episode); /* E13 */
+    return mst_load64_acq(&entry_of(deadlock, seat)->episode); /* E13 */
 }
 
-static uint32_t checks_of(const mst_deadlock *deadlock, uint32_t rank)
+static uint32_t checks_of(const mst_deadlock *deadlock, uint32_t seat)
 {
-    return mst_load32_acq(&entry_of(deadlock, rank)->checks); /* E13 */
+    return mst_load32_acq(&entry_of(deadlock, seat)->checks); /* E13 */
 }
 
 /* Notes the members, from ourselves on in the order in which they wait for each other. All waits before
@@ -123,26 +123,26 @@ static void suspect(mst_deadlock *deadlock, uint32_t last)
     mst_deadlock_member *circle = deadlock->circle;
     uint32_t size = 1, at;
 
-    for (uint32_t rank = last; rank != deadlock->self; rank = deadlock->seen_from[rank])
+    for (uint32_t seat = last; seat != deadlock->self; seat = deadlock->seen_from[seat])
         size++;
     at = deadlock->circle_size = size;
-    for (uint32_t rank = last; rank != deadlock->self; rank = deadlock->seen_from[rank])
-        circle[--at].rank = rank;
-    circle[0].rank = deadlock->self;
+    for (uint32_t seat = last; seat != deadlock->self; seat = deadlock->seen_from[seat])
+        circle[--at].seat = seat;
+    circle[0].seat = deadlock->self;
     for (uint32_t i = 0; i < size; i++)
-        circle[i].episode = episode_of(deadlock, circle[i].rank);
+        circle[i].episode = episode_of(deadlock, circle[i].seat);
     for (uint32_t i = 0; i < size; i++)
-        circle[i].checks = checks_of(deadlock, circle[i].rank);
+        circle[i].checks = checks_of(deadlock, circle[i].seat);
 }
 
 /* ---- proving ---- */
 
 /* The wait of a rank leads to the next member still: the numbers may have been noted after a change. */
-static bool waits_for(const mst_deadlock *deadlock, uint32_t rank, uint32_t next)
+static bool waits_for(const mst_deadlock *deadlock, uint32_t seat, uint32_t next)
 {
     uint32_t awaited[2];
 
-    read_awaited(deadlock, rank, awaited);
+    read_awaited(deadlock, seat, awaited);
     return awaited[0] == next || awaited[1] == next;
 }
 
@@ -154,15 +154,15 @@ static proof examine(const mst_deadlock *deadlock)
 
     for (uint32_t i = 0; i < deadlock->circle_size; i++) {
         const mst_deadlock_member *then = &deadlock->circle[i];
-        uint32_t next = deadlock->circle[(i + 1) % deadlock->circle_size].rank;
+        uint32_t next = deadlock->circle[(i + 1) % deadlock->circle_size].seat;
 
-        if (checks_of(deadlock, then->rank) - then->checks < CHECKS_AS_PROOF)
+        if (checks_of(deadlock, then->seat) - then->checks < CHECKS_AS_PROOF)
             result = NOT_YET;
-        if (!waits_for(deadlock, then->rank, next) || !(then->episode & 1))
+        if (!waits_for(deadlock, then->seat, next) || !(then->episode & 1))
             return REFUTED;
     }
     for (uint32_t i = 0; i < deadlock->circle_size; i++) /* all of them, after all of the checks */
-        if (episode_of(deadlock, deadlock->circle[i].rank) != deadlock->circle[i].episode)
+        if (episode_of(deadlock, deadlock->circle[i].seat) != deadlock->circle[i].episode)
             return REFUTED;
     return result;
 }
@@ -174,15 +174,15 @@ static void spell_out(const mst_deadlock *deadlock, char *text, size_t bytes)
     size_t used = (size_t)snprintf(text, bytes, "deadlock among ranks of the world: ");
 
     for (uint32_t i = 0; i < deadlock->circle_size && used < bytes; i++) {
-        const mst_rank_entry *entry = entry_of(deadlock, deadlock->circle[i].rank);
+        const mst_rank_entry *entry = entry_of(deadlock, deadlock->circle[i].seat);
+        uint32_t next = deadlock->circle[(i + 1) % deadlock->circle_size].seat;
         char doing[MST_DOING_BYTES + 1] = "";
 
         memcpy(doing, entry->doing, MST_DOING_BYTES); /* its writer waits: E13 */
         used += (size_t)snprintf(text + used, bytes - used, "%s%u in %s waits for ", i ? "; " : "",
-                                 deadlock->circle[i].rank, doing);
+                                 entry->rank, doing);
         if (used < bytes)
-            used += (size_t)snprintf(text + used, bytes - used, "%u",
-                                     deadlock->circle[(i + 1) % deadlock->circle_size].rank);
+            used += (size_t)snprintf(text + used, bytes - used, "%u", entry_of(deadlock, next)->rank);
     }
     if (used >= bytes) /* too many to name them all */
         memcpy(text + bytes - 4, "...", 4);
@@ -191,7 +191,7 @@ static void spell_out(const mst_deadlock *deadlock, char *text, size_t bytes)
 /* Whoever claims a member's verdict first writes it; the others would write the same, begun elsewhere. */
 static void tell(const mst_deadlock *deadlock, const mst_deadlock_member *member, const char *text)
 {
-    mst_rank_entry *entry = entry_of(deadlock, member->rank);
+    mst_rank_entry *entry = entry_of(deadlock, member->seat);
     uint64_t earlier = mst_load64_acq(&entry->verdict); /* E14 */
 
     if ((earlier & ~CLAIMED) == member->episode ||

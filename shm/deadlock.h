@@ -24,7 +24,7 @@
 
 /* A member of a circle, as it was when the circle was first seen. */
 typedef struct mst_deadlock_member {
-    uint32_t rank;
+    uint32_t seat;
     uint32_t checks;
     uint64_t episode;
 } mst_deadlock_member;

@@ -7,11 +7,11 @@
 #include "shm/fault.h"
 #include "shm/os.h"
 
-bool mst_heap_init(mst_heap *heap, const mst_geometry *geometry, int fd, uint32_t rank)
+bool mst_heap_init(mst_heap *heap, const mst_geometry *geometry, int fd, uint32_t seat)
 {
-    *heap = (mst_heap){ .geometry = *geometry, .fd = fd, .rank = rank };
-    if (!mst_extents_init(&heap->extents, mst_layout_heap_begin(geometry, rank),
-                          mst_layout_heap_end(geometry, rank)))
+    *heap = (mst_heap){ .geometry = *geometry, .fd = fd, .seat = seat };
+    if (!mst_extents_init(&heap->extents, mst_layout_heap_begin(geometry, seat),
+                          mst_layout_heap_end(geometry, seat)))
         return false;
     pthread_mutex_init(&heap->lock, NULL);
     return true;

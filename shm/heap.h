@@ -20,14 +20,14 @@
 typedef struct mst_heap {
     mst_geometry geometry;
     int fd;
-    uint32_t rank;
+    uint32_t seat;
     mst_extents extents;
     mst_extent cache[MST_HEAP_CACHE_BLOCKS]; /* committed, claimed from `extents`, in nobody's use */
     int cached;
     pthread_mutex_t lock;
 } mst_heap;
 
-bool mst_heap_init(mst_heap *heap, const mst_geometry *geometry, int fd, uint32_t rank);
+bool mst_heap_init(mst_heap *heap, const mst_geometry *geometry, int fd, uint32_t seat);
 void mst_heap_destroy(mst_heap *heap); /* forgets; releases no memory */
 
 /* Bytes that a claim of `bytes` occupies. */

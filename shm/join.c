@@ -31,13 +31,14 @@ static int cpus_of_all(const mst_geometry *geometry)
 static muster_status claim_entry(mst_attachment *attachment)
 {
     uint32_t rank = attachment->rank;
-    mst_rank_entry *entry = mst_layout_entry(&attachment->geometry, rank);
+    mst_rank_entry *entry = mst_layout_entry(&attachment->geometry, attachment->seat);
 
     if (!mst_cas32_sc(&entry->state, MST_RANK_VACANT, MST_RANK_JOINING))
         return mst_fail(MUSTER_ERR_INVALID,
                         "rank %u of this arena is or was taken by process %d; each rank attaches once, and "
                         "a name serves one job at a time",
                         rank, entry->pid);
+    entry->rank = rank;
     mst_fault_point("entry.claimed");
     mst_liveness_introduce(&attachment->liveness);
     mst_os_cpus_allowed(entry->cpus);
@@ -45,10 +46,10 @@ static muster_status claim_entry(mst_attachment *attachment)
 }
 
 /* ATTACHED is the last store of joining: whoever sees it may use the rank's cell 0 and staging. */
-static void publish_entry(const mst_geometry *geometry, uint32_t rank)
+static void publish_entry(const mst_geometry *geometry, uint32_t seat)
 {
     mst_fault_point("entry.attach");
-    mst_store32_rel(&mst_layout_entry(geometry, rank)->state, MST_RANK_ATTACHED); /* E1 */
+    mst_store32_rel(&mst_layout_entry(geometry, seat)->state, MST_RANK_ATTACHED); /* E1 */
     mst_fault_point("entry.attached");
     mst_signal_raise(&mst_layout_header(geometry)->arrivals); /* E1 */
 }
@@ -203,7 +204,7 @@ static muster_status take_place(mst_attachment *attachment)
     attachment->deadlock.own_threads = attachment->beacon.started && attachment->beacon.up;
     status = mst_share_claim(attachment, &share);
     if (status == MUSTER_OK)
-        publish_entry(&attachment->geometry, attachment->rank);
+        publish_entry(&attachment->geometry, attachment->seat);
     return status;
 }
 
@@ -255,7 +256,7 @@ muster_status mst_join(mst_arena *arena, int rank, mst_rung rung, int64_t deadli
         mst_arena_close(arena);
         return status;
     }
-    mst_attachment *attachment = mst_attachment_create(arena, (uint32_t)rank, rung);
+    mst_attachment *attachment = mst_attachment_create(arena, (uint32_t)rank, (uint32_t)rank, rung);
     if (!attachment) {
         mst_arena_close(arena);
         return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory to attach");

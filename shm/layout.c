@@ -51,21 +51,21 @@ uint64_t mst_layout_fingerprint(void)
     return hash;
 }
 
-uint64_t mst_layout_cells_offset(uint32_t size)
+uint64_t mst_layout_cells_offset(uint32_t seats)
 {
-    return round_up(MST_ENTRIES_OFFSET + (uint64_t)size * sizeof(mst_rank_entry), MST_PAGE);
+    return round_up(MST_ENTRIES_OFFSET + (uint64_t)seats * sizeof(mst_rank_entry), MST_PAGE);
 }
 
-uint64_t mst_layout_region_offset(uint32_t size, uint64_t region_bytes, uint32_t rank)
+uint64_t mst_layout_region_offset(uint32_t seats, uint64_t region_bytes, uint32_t seat)
 {
-    uint64_t cells_bytes = (uint64_t)size * MST_CELLS_MAX * sizeof(mst_cell);
+    uint64_t cells_bytes = (uint64_t)seats * MST_CELLS_MAX * sizeof(mst_cell);
 
-    return mst_layout_cells_offset(size) + cells_bytes + (uint64_t)rank * region_bytes;
+    return mst_layout_cells_offset(seats) + cells_bytes + (uint64_t)seat * region_bytes;
 }
 
-uint64_t mst_layout_arena_bytes(uint32_t size, uint64_t region_bytes)
+uint64_t mst_layout_arena_bytes(uint32_t seats, uint64_t region_bytes)
 {
-    return mst_layout_region_offset(size, region_bytes, size);
+    return mst_layout_region_offset(seats, region_bytes, seats);
 }
 
 mst_header *mst_layout_header(const mst_geometry *geometry)
@@ -73,38 +73,38 @@ mst_header *mst_layout_header(const mst_geometry *geometry)
     return (mst_header *)(void *)geometry->base;
 }
 
-mst_rank_entry *mst_layout_entry(const mst_geometry *geometry, uint32_t rank)
+mst_rank_entry *mst_layout_entry(const mst_geometry *geometry, uint32_t seat)
 {
-    return (mst_rank_entry *)(void *)(geometry->base + MST_ENTRIES_OFFSET) + rank;
+    return (mst_rank_entry *)(void *)(geometry->base + MST_ENTRIES_OFFSET) + seat;
 }
 
-uint64_t mst_layout_cell_offset(const mst_geometry *geometry, uint32_t rank, uint32_t index)
+uint64_t mst_layout_cell_offset(const mst_geometry *geometry, uint32_t seat, uint32_t index)
 {
-    return mst_layout_cells_offset(geometry->size) +
-           ((uint64_t)index * geometry->size + rank) * sizeof(mst_cell);
+    return mst_layout_cells_offset(geometry->seats) +
+           ((uint64_t)index * geometry->seats + seat) * sizeof(mst_cell);
 }
 
-mst_cell *mst_layout_cell(const mst_geometry *geometry, uint32_t rank, uint32_t index)
+mst_cell *mst_layout_cell(const mst_geometry *geometry, uint32_t seat, uint32_t index)
 {
-    return (mst_cell *)(void *)(geometry->base + mst_layout_cell_offset(geometry, rank, index));
+    return (mst_cell *)(void *)(geometry->base + mst_layout_cell_offset(geometry, seat, index));
 }
 
-uint64_t mst_layout_heap_begin(const mst_geometry *geometry, uint32_t rank)
+uint64_t mst_layout_heap_begin(const mst_geometry *geometry, uint32_t seat)
 {
-    return mst_layout_region_offset(geometry->size, geometry->region_bytes, rank);
+    return mst_layout_region_offset(geometry->seats, geometry->region_bytes, seat);
 }
 
-uint64_t mst_layout_heap_end(const mst_geometry *geometry, uint32_t rank)
+uint64_t mst_layout_heap_end(const mst_geometry *geometry, uint32_t seat)
 {
-    return mst_layout_region_offset(geometry->size, geometry->region_bytes, rank + 1);
+    return mst_layout_region_offset(geometry->seats, geometry->region_bytes, seat + 1);
 }
 
-void *mst_layout_heap_at(const mst_geometry *geometry, uint32_t rank, uint64_t offset, uint64_t bytes)
+void *mst_layout_heap_at(const mst_geometry *geometry, uint32_t seat, uint64_t offset, uint64_t bytes)
 {
-    uint64_t begin = mst_layout_heap_begin(geometry, rank);
-    uint64_t end = mst_layout_heap_end(geometry, rank);
+    uint64_t begin = mst_layout_heap_begin(geometry, seat);
+    uint64_t end = mst_layout_heap_end(geometry, seat);
 
-    if (rank >= geometry->size || offset < begin || offset > end || bytes > end - offset)
+    if (seat >= geometry->seats || offset < begin || offset > end || bytes > end - offset)
         return NULL;
     return geometry->base + offset;
 }

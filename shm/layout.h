@@ -2,15 +2,17 @@
  * The specification of the arena's bytes: the only place that says what lies where.
  *
  *   0                      header          one page: identity (written once), attach state
- *   MST_ENTRIES_OFFSET     rank entries    who each rank is, and how it ended
- *   mst_layout_cells_offset()    cells     MST_CELLS_MAX rows of one cell per rank: a cell for each
+ *   MST_ENTRIES_OFFSET     rank entries    who sits in each seat, and how it ended
+ *   mst_layout_cells_offset()    cells     MST_CELLS_MAX rows of one cell per seat: a cell for each
  *                                        group that the rank is a member of
- *   mst_layout_region_offset(r)  heap of r  staging, channels, arena buffers of rank r
+ *   mst_layout_region_offset(s)  heap of s  staging, channels, arena buffers of whoever sits in seat s
  *
- * Rank r is the only allocator of its cells and its heap, which together are its region, so carving
- * needs no lock and a dead rank takes nothing with it but its own region. Cells of one row lie side by
- * side, since all members of a group read each other's at every step: far apart they would each take
- * an entry of the TLB and lines of the page tables. A group's sub-arena is one cell and one staging
+ * A seat is the place of one process (or thread) that is a rank, and is never used by another: the
+ * world's ranks begin in the seats of their numbers, and who replaces a dead rank takes a seat beyond.
+ * The rank in a seat is the only allocator of the seat's cells and heap, which together are its region,
+ * so carving needs no lock and a dead rank takes nothing with it but its own region. Cells of one row
+ * lie side by side, since all members of a group read each other's at every step: far apart they would each
+ * take an entry of the TLB and lines of the page tables. A group's sub-arena is one cell and one staging
  * block of each member; members learn each other's at split. Control lines (header, entries,
  * cells) stay committed once used; the heap is committed piece by piece.
  *
@@ -27,10 +29,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MST_LAYOUT_VERSION 7
-#define MST_LINE 128   /* two cache lines: neighbours are prefetched in pairs */
-#define MST_PAGE 65536 /* largest page size in use; all big offsets are multiples of it */
-#define MST_RANKS_MAX 1024
+#define MST_LAYOUT_VERSION 8
+#define MST_LINE 128             /* two cache lines: neighbours are prefetched in pairs */
+#define MST_PAGE 65536           /* largest page size in use; all big offsets are multiples of it */
+#define MST_RANKS_MAX 1024       /* of a world; and seats of an arena */
 #define MST_CELLS_MAX 4096       /* groups that one rank may be a member of at the same time */
 #define MST_STARTED_MAX 4        /* operations of a group that may be started and not finished */
 #define MST_REASON_BYTES 252     /* of a sentence that explains poison */
@@ -133,17 +135,19 @@ typedef struct mst_cell {
 
 enum { MST_RANK_VACANT, MST_RANK_JOINING, MST_RANK_ATTACHED, MST_RANK_LEFT };
 
-/* One per rank of the world. */
+/* One per seat. */
 typedef struct mst_rank_entry {
     alignas(MST_LINE) _Atomic uint32_t state; /* the rank (claims by CAS), E1, E10 */
     int32_t pid;                              /* the rank, before ATTACHED, E1 */
     uint64_t process_start;                   /* tells a reused pid apart */
     _Atomic uint64_t ending;                  /* launcher or any peer, once: 0 or the packed ending, E8 */
-    _Atomic uint32_t beacon;             /* its beacon's word; 0: it has none. When it falls, the kernel */
-    _Atomic uint32_t gone;               /* launcher or any peer: 1 when the dead can write no more, E8 */
-    uint64_t process_identity;           /* the same, where the system has such numbers; 0: it has not */
-    uint64_t process_namespace;          /* what the pid is a number of; 0: unknown */
-    uint64_t process_image;              /* the program that the process runs; 0: unknown */
+    _Atomic uint32_t beacon;    /* its beacon's word; 0: it has none. When it falls, the kernel */
+    _Atomic uint32_t gone;      /* launcher or any peer: 1 when the dead can write no more, E8 */
+    uint64_t process_identity;  /* the same, where the system has such numbers; 0: it has not */
+    uint64_t process_namespace; /* what the pid is a number of; 0: unknown */
+    uint64_t process_image;     /* the program that the process runs; 0: unknown */
+    uint32_t rank;              /* which rank of the world it is; before ATTACHED, E1 */
+    uint32_t reserved;
     alignas(MST_LINE) uint64_t cpus[16]; /* the rank, before ATTACHED: CPUs that it may use, E1 */
     /* What the rank waits for, while it waits long (deadlock.h). */
     alignas(MST_LINE) _Atomic uint64_t episode; /* the rank: 2 x waits + 1 in one, + 2 after it, E13 */
@@ -169,6 +173,8 @@ typedef struct mst_header {
     int32_t launcher_pid; /* 0: ranks started on their own */
     uint32_t named;       /* 1: has, or had, a name in the file system */
     uint64_t launcher_start;
+    uint32_t seats; /* at least one per rank; those beyond are for ranks that replace dead ones */
+    uint32_t reserved;
     /* Attach state. */
     mst_signal arrivals; /* ranks attached, E1; any change makes attachers look again */
     /* Settled once, by CAS: COMPLETE by a rank that saw all, FAILED by the first to give up. */
@@ -231,24 +237,25 @@ typedef struct mst_geometry {
     uint64_t arena_bytes;
     uint64_t region_bytes;
     uint64_t staging_bytes;
-    uint32_t size;
+    uint32_t size; /* ranks of the world */
+    uint32_t seats;
 } mst_geometry;
 
 uint64_t mst_layout_fingerprint(void);
 
-/* Bytes of an arena for `size` ranks whose heaps have `region_bytes` each. */
-uint64_t mst_layout_arena_bytes(uint32_t size, uint64_t region_bytes);
-uint64_t mst_layout_cells_offset(uint32_t size);
-uint64_t mst_layout_region_offset(uint32_t size, uint64_t region_bytes, uint32_t rank);
+/* Bytes of an arena of so many seats whose heaps have `region_bytes` each. */
+uint64_t mst_layout_arena_bytes(uint32_t seats, uint64_t region_bytes);
+uint64_t mst_layout_cells_offset(uint32_t seats);
+uint64_t mst_layout_region_offset(uint32_t seats, uint64_t region_bytes, uint32_t seat);
 
 mst_header *mst_layout_header(const mst_geometry *geometry);
-mst_rank_entry *mst_layout_entry(const mst_geometry *geometry, uint32_t rank);
-mst_cell *mst_layout_cell(const mst_geometry *geometry, uint32_t rank, uint32_t index);
-uint64_t mst_layout_cell_offset(const mst_geometry *geometry, uint32_t rank, uint32_t index);
-uint64_t mst_layout_heap_begin(const mst_geometry *geometry, uint32_t rank);
-uint64_t mst_layout_heap_end(const mst_geometry *geometry, uint32_t rank);
+mst_rank_entry *mst_layout_entry(const mst_geometry *geometry, uint32_t seat);
+mst_cell *mst_layout_cell(const mst_geometry *geometry, uint32_t seat, uint32_t index);
+uint64_t mst_layout_cell_offset(const mst_geometry *geometry, uint32_t seat, uint32_t index);
+uint64_t mst_layout_heap_begin(const mst_geometry *geometry, uint32_t seat);
+uint64_t mst_layout_heap_end(const mst_geometry *geometry, uint32_t seat);
 
 /* The bytes at an offset that a peer gave, or NULL unless all of them lie in that peer's heap. */
-void *mst_layout_heap_at(const mst_geometry *geometry, uint32_t rank, uint64_t offset, uint64_t bytes);
+void *mst_layout_heap_at(const mst_geometry *geometry, uint32_t seat, uint64_t offset, uint64_t bytes);
 
 #endif

@@ -18,7 +18,7 @@ enum { WATCH_CLOSED = -1, WATCH_NONE = -2 };
 bool mst_liveness_init(mst_liveness *liveness, const mst_geometry *geometry, uint32_t self,
                        int32_t launcher_pid, uint64_t launcher_start)
 {
-    size_t count = (size_t)geometry->size + 1;
+    size_t count = (size_t)geometry->seats + 1;
 
     *liveness = (mst_liveness){
         .geometry = *geometry,
@@ -40,14 +40,14 @@ bool mst_liveness_init(mst_liveness *liveness, const mst_geometry *geometry, uin
     for (size_t i = 0; i < count; i++)
         liveness->watches[i] = WATCH_CLOSED;
     if (launcher_pid == 0 || launcher_pid == liveness->self_pid)
-        liveness->watches[geometry->size] = WATCH_NONE;
+        liveness->watches[geometry->seats] = WATCH_NONE;
     pthread_mutex_init(&liveness->lock, NULL);
     return true;
 }
 
 void mst_liveness_destroy(mst_liveness *liveness)
 {
-    for (uint32_t i = 0; i <= liveness->geometry.size; i++)
+    for (uint32_t i = 0; i <= liveness->geometry.seats; i++)
         mst_os_close(liveness->watches[i]);
     free(liveness->watches);
     free(liveness->fired);
@@ -55,9 +55,9 @@ void mst_liveness_destroy(mst_liveness *liveness)
     pthread_mutex_destroy(&liveness->lock);
 }
 
-muster_ending mst_liveness_ending(const mst_geometry *geometry, uint32_t rank)
+muster_ending mst_liveness_ending(const mst_geometry *geometry, uint32_t seat)
 {
-    uint64_t word = mst_load64_acq(&mst_layout_entry(geometry, rank)->ending); /* E8 */
+    uint64_t word = mst_load64_acq(&mst_layout_entry(geometry, seat)->ending); /* E8 */
     uint64_t kind = word & 0xff;
 
     if (kind > MUSTER_ENDED_CRASHED)
@@ -65,12 +65,12 @@ muster_ending mst_liveness_ending(const mst_geometry *geometry, uint32_t rank)
     return (muster_ending){ (muster_ending_kind)kind, (int)(word >> 8 & 0xffff) };
 }
 
-void mst_liveness_record(const mst_geometry *geometry, uint32_t rank, muster_ending ending)
+void mst_liveness_record(const mst_geometry *geometry, uint32_t seat, muster_ending ending)
 {
     mst_header *header = mst_layout_header(geometry);
     uint64_t word = (uint64_t)ending.kind | ((uint64_t)ending.code & 0xffff) << 8;
 
-    if (mst_cas64_sc(&mst_layout_entry(geometry, rank)->ending, 0, word) != 0) /* E8 */
+    if (mst_cas64_sc(&mst_layout_entry(geometry, seat)->ending, 0, word) != 0) /* E8 */
         return;
     mst_fault_point("ending.recorded");
     mst_add32_sc(&header->endings, 1); /* E8 */
@@ -79,9 +79,9 @@ void mst_liveness_record(const mst_geometry *geometry, uint32_t rank, muster_end
     mst_signal_raise(&header->arrivals);
 }
 
-void mst_liveness_record_gone(const mst_geometry *geometry, uint32_t rank)
+void mst_liveness_record_gone(const mst_geometry *geometry, uint32_t seat)
 {
-    mst_store32_rel(&mst_layout_entry(geometry, rank)->gone, 1); /* E8: its last stores came before */
+    mst_store32_rel(&mst_layout_entry(geometry, seat)->gone, 1); /* E8: its last stores came before */
 }
 
 void mst_liveness_introduce(mst_liveness *liveness)
@@ -141,24 +141,24 @@ static int open_watch(int32_t pid, uint64_t start, uint64_t identity, bool *gone
 }
 
 /* Sees to it that a peer is watched if it can be; the lock is held. */
-static void watch_peer(mst_liveness *liveness, uint32_t rank)
+static void watch_peer(mst_liveness *liveness, uint32_t seat)
 {
-    const mst_rank_entry *entry = mst_layout_entry(&liveness->geometry, rank);
+    const mst_rank_entry *entry = mst_layout_entry(&liveness->geometry, seat);
     bool gone;
 
-    if (liveness->watches[rank] != WATCH_CLOSED)
+    if (liveness->watches[seat] != WATCH_CLOSED)
         return;
     /* A thread of this process cannot die alone; and another namespace's pids are other processes here. */
     if (entry->pid == liveness->self_pid || !same_namespace(liveness, entry)) {
-        liveness->watches[rank] = WATCH_NONE;
+        liveness->watches[seat] = WATCH_NONE;
         return;
     }
-    liveness->watches[rank] = open_watch(entry->pid, entry->process_start, entry->process_identity, &gone);
+    liveness->watches[seat] = open_watch(entry->pid, entry->process_start, entry->process_identity, &gone);
     if (!gone)
         return;
-    if (mst_load64_acq(&mst_layout_entry(&liveness->geometry, rank)->ending) == 0) /* E8 */
-        mst_liveness_record(&liveness->geometry, rank, (muster_ending){ MUSTER_ENDED_VANISHED, 0 });
-    mst_liveness_record_gone(&liveness->geometry, rank);
+    if (mst_load64_acq(&mst_layout_entry(&liveness->geometry, seat)->ending) == 0) /* E8 */
+        mst_liveness_record(&liveness->geometry, seat, (muster_ending){ MUSTER_ENDED_VANISHED, 0 });
+    mst_liveness_record_gone(&liveness->geometry, seat);
 }
 
 static muster_ending ending_of(mst_os_ending found, int code)
@@ -176,17 +176,17 @@ static muster_ending ending_of(mst_os_ending found, int code)
 }
 
 /* What a watch that fired means: all of the process has ended. */
-static void record_fired(mst_liveness *liveness, uint32_t rank)
+static void record_fired(mst_liveness *liveness, uint32_t seat)
 {
-    mst_rank_entry *entry = mst_layout_entry(&liveness->geometry, rank);
-    int *watch = &liveness->watches[rank];
+    mst_rank_entry *entry = mst_layout_entry(&liveness->geometry, seat);
+    int *watch = &liveness->watches[seat];
     int code = 0;
 
     if (mst_load64_acq(&entry->ending) == 0) { /* E8 */
         mst_os_ending found = mst_os_process_ending(entry->pid, entry->process_start, *watch, &code);
-        mst_liveness_record(&liveness->geometry, rank, ending_of(found, code));
+        mst_liveness_record(&liveness->geometry, seat, ending_of(found, code));
     }
-    mst_liveness_record_gone(&liveness->geometry, rank);
+    mst_liveness_record_gone(&liveness->geometry, seat);
     mst_os_close(*watch);
     *watch = WATCH_NONE;
 }
@@ -195,21 +195,21 @@ static void record_fired(mst_liveness *liveness, uint32_t rank)
 
 /* What became of a rank whose beacon fell: false while that is not to be seen yet. A process that goes on
  * as another program has no other sign than that. */
-static bool explain_fall(mst_liveness *liveness, uint32_t rank, muster_ending *ending, bool *gone)
+static bool explain_fall(mst_liveness *liveness, uint32_t seat, muster_ending *ending, bool *gone)
 {
-    const mst_rank_entry *entry = mst_layout_entry(&liveness->geometry, rank);
-    int64_t fallen_ns = mst_os_now_ns() - liveness->fell_ns[rank];
+    const mst_rank_entry *entry = mst_layout_entry(&liveness->geometry, seat);
+    int64_t fallen_ns = mst_os_now_ns() - liveness->fell_ns[seat];
     bool late = fallen_ns >= UNKNOWN_AFTER_NS;
     int code = 0;
 
     *gone = false;
-    watch_peer(liveness, rank);
+    watch_peer(liveness, seat);
     if (!same_namespace(liveness, entry) || mst_load64_acq(&entry->ending) != 0) { /* E8 */
         *ending = (muster_ending){ MUSTER_ENDED_VANISHED, 0 };
         return true;
     }
     mst_os_ending found =
-        mst_os_process_ending(entry->pid, entry->process_start, liveness->watches[rank], &code);
+        mst_os_process_ending(entry->pid, entry->process_start, liveness->watches[seat], &code);
     *ending = ending_of(found, code);
     if (found == MST_OS_RUNNING) {
         uint64_t image = mst_os_process_image(entry->pid);
@@ -224,22 +224,22 @@ static bool explain_fall(mst_liveness *liveness, uint32_t rank, muster_ending *e
 }
 
 /* True: look again soon. */
-static bool look_at_beacon(mst_liveness *liveness, uint32_t rank)
+static bool look_at_beacon(mst_liveness *liveness, uint32_t seat)
 {
-    mst_rank_entry *entry = mst_layout_entry(&liveness->geometry, rank);
+    mst_rank_entry *entry = mst_layout_entry(&liveness->geometry, seat);
     muster_ending ending;
     bool gone;
 
     if (!mst_os_beacon_fell(mst_load32_acq(&entry->beacon)) || mst_load64_acq(&entry->ending) != 0 || /* E8 */
         mst_load32_acq(&entry->state) == MST_RANK_LEFT) /* E10 */
         return false;
-    if (liveness->fell_ns[rank] == 0)
-        liveness->fell_ns[rank] = mst_os_now_ns();
-    if (!explain_fall(liveness, rank, &ending, &gone))
+    if (liveness->fell_ns[seat] == 0)
+        liveness->fell_ns[seat] = mst_os_now_ns();
+    if (!explain_fall(liveness, seat, &ending, &gone))
         return true;
-    mst_liveness_record(&liveness->geometry, rank, ending);
+    mst_liveness_record(&liveness->geometry, seat, ending);
     if (gone)
-        mst_liveness_record_gone(&liveness->geometry, rank);
+        mst_liveness_record_gone(&liveness->geometry, seat);
     return false;
 }
 
@@ -250,8 +250,8 @@ static bool look_at_beacons(mst_liveness *liveness)
 
     if (mst_load32_rlx(&liveness->rung) > MST_RUNG_TICK)
         return false;
-    for (uint32_t rank = 0; rank < liveness->geometry.size; rank++)
-        if (rank != liveness->self && look_at_beacon(liveness, rank))
+    for (uint32_t seat = 0; seat < liveness->geometry.seats; seat++)
+        if (seat != liveness->self && look_at_beacon(liveness, seat))
             again = true;
     return again;
 }
@@ -271,11 +271,11 @@ static void open_watches(mst_liveness *liveness)
 {
     bool gone;
 
-    for (uint32_t rank = 0; rank < liveness->geometry.size; rank++)
-        if (rank != liveness->self &&
-            mst_load32_acq(&mst_layout_entry(&liveness->geometry, rank)->state) == MST_RANK_ATTACHED) /* E1 */
-            watch_peer(liveness, rank);
-    int *launcher = &liveness->watches[liveness->geometry.size];
+    for (uint32_t seat = 0; seat < liveness->geometry.seats; seat++)
+        if (seat != liveness->self &&
+            mst_load32_acq(&mst_layout_entry(&liveness->geometry, seat)->state) == MST_RANK_ATTACHED) /* E1 */
+            watch_peer(liveness, seat);
+    int *launcher = &liveness->watches[liveness->geometry.seats];
     if (*launcher == WATCH_CLOSED) {
         *launcher = open_watch(liveness->launcher_pid, liveness->launcher_start, 0, &gone);
         liveness->launcher_gone = liveness->launcher_gone || gone;
@@ -285,14 +285,14 @@ static void open_watches(mst_liveness *liveness)
 /* The lock is held. */
 static void look_at_watches(mst_liveness *liveness)
 {
-    uint32_t size = liveness->geometry.size;
+    uint32_t seats = liveness->geometry.seats;
 
     open_watches(liveness);
-    mst_os_process_poll(liveness->watches, (size_t)size + 1, liveness->fired);
-    for (uint32_t rank = 0; rank < size; rank++)
-        if (liveness->fired[rank])
-            record_fired(liveness, rank);
-    if (liveness->fired[size])
+    mst_os_process_poll(liveness->watches, (size_t)seats + 1, liveness->fired);
+    for (uint32_t seat = 0; seat < seats; seat++)
+        if (liveness->fired[seat])
+            record_fired(liveness, seat);
+    if (liveness->fired[seats])
         liveness->launcher_gone = true;
 }
 
@@ -306,26 +306,26 @@ void mst_liveness_scan(mst_liveness *liveness)
     pthread_mutex_unlock(&liveness->lock);
 }
 
-bool mst_liveness_is_gone(mst_liveness *liveness, uint32_t rank)
+bool mst_liveness_is_gone(mst_liveness *liveness, uint32_t seat)
 {
-    const mst_rank_entry *entry = mst_layout_entry(&liveness->geometry, rank);
+    const mst_rank_entry *entry = mst_layout_entry(&liveness->geometry, seat);
 
     if (mst_load32_acq(&entry->gone)) /* E8 */
         return true;
-    if (mst_liveness_ending(&liveness->geometry, rank).kind == MUSTER_ENDED_NOT)
+    if (mst_liveness_ending(&liveness->geometry, seat).kind == MUSTER_ENDED_NOT)
         return false;
     mst_liveness_scan(liveness);
     return mst_load32_acq(&entry->gone) != 0; /* E8 */
 }
 
-void mst_liveness_look_for_dump(mst_liveness *liveness, uint32_t rank)
+void mst_liveness_look_for_dump(mst_liveness *liveness, uint32_t seat)
 {
-    const mst_rank_entry *entry = mst_layout_entry(&liveness->geometry, rank);
+    const mst_rank_entry *entry = mst_layout_entry(&liveness->geometry, seat);
     int code;
 
     if (mst_load32_rlx(&liveness->rung) == MST_RUNG_LAUNCHER || entry->pid == liveness->self_pid ||
         !same_namespace(liveness, entry) || mst_load64_acq(&entry->ending) != 0) /* E8 */
         return;
     if (mst_os_process_ending(entry->pid, entry->process_start, -1, &code) == MST_OS_DUMPING)
-        mst_liveness_record(&liveness->geometry, rank, (muster_ending){ MUSTER_ENDED_CRASHED, 0 });
+        mst_liveness_record(&liveness->geometry, seat, (muster_ending){ MUSTER_ENDED_CRASHED, 0 });
 }

@@ -55,19 +55,19 @@ void mst_liveness_scan(mst_liveness *liveness);
 bool mst_liveness_scan_beacons(mst_liveness *liveness);
 
 /* Whether a rank that keeps others waiting is writing its core file: records that. */
-void mst_liveness_look_for_dump(mst_liveness *liveness, uint32_t rank);
+void mst_liveness_look_for_dump(mst_liveness *liveness, uint32_t seat);
 
 bool mst_liveness_launcher_gone(mst_liveness *liveness);
 
 /* How a rank ended; MUSTER_ENDED_NOT while it has not. */
-muster_ending mst_liveness_ending(const mst_geometry *geometry, uint32_t rank);
+muster_ending mst_liveness_ending(const mst_geometry *geometry, uint32_t seat);
 
 /* Whether a rank that has ended can write no more. */
-bool mst_liveness_is_gone(mst_liveness *liveness, uint32_t rank);
+bool mst_liveness_is_gone(mst_liveness *liveness, uint32_t seat);
 
 /* Records an ending, once, and wakes those who wait for ranks to attach or for endings. */
-void mst_liveness_record(const mst_geometry *geometry, uint32_t rank, muster_ending ending);
-void mst_liveness_record_gone(const mst_geometry *geometry, uint32_t rank);
+void mst_liveness_record(const mst_geometry *geometry, uint32_t seat, muster_ending ending);
+void mst_liveness_record_gone(const mst_geometry *geometry, uint32_t seat);
 
 /* Grows with every recorded ending: a cheap "has anything changed?". */
 uint32_t mst_liveness_count(const mst_geometry *geometry);

@@ -54,7 +54,7 @@ static muster_status commit_cells(mst_attachment *attachment, uint32_t index)
         return MUSTER_OK;
     muster_status status =
         mst_heap_commit(attachment->arena->fd,
-                        mst_layout_cell_offset(geometry, attachment->rank, attachment->cells_committed),
+                        mst_layout_cell_offset(geometry, attachment->seat, attachment->cells_committed),
                         sizeof(mst_cell), "a group's control lines");
     if (status == MUSTER_OK)
         attachment->cells_committed++;
@@ -89,7 +89,7 @@ static void reclaim(mst_attachment *attachment);
 
 muster_status mst_share_claim(mst_attachment *attachment, mst_share *share)
 {
-    mst_share claimed = { .world_rank = attachment->rank };
+    mst_share claimed = { .seat = attachment->seat };
 
     reclaim(attachment);
     muster_status status = claim_cell(attachment, &claimed.cell, &claimed.membership);
@@ -100,7 +100,7 @@ muster_status mst_share_claim(mst_attachment *attachment, mst_share *share)
         free_cell(attachment, claimed.cell);
         return status;
     }
-    init_cell(mst_layout_cell(&attachment->geometry, attachment->rank, claimed.cell), claimed.membership,
+    init_cell(mst_layout_cell(&attachment->geometry, attachment->seat, claimed.cell), claimed.membership,
               claimed.staging_offset);
     *share = claimed;
     return MUSTER_OK;
@@ -108,7 +108,7 @@ muster_status mst_share_claim(mst_attachment *attachment, mst_share *share)
 
 static void leave(mst_attachment *attachment, const mst_share *share)
 {
-    mst_cell *cell = mst_layout_cell(&attachment->geometry, attachment->rank, share->cell);
+    mst_cell *cell = mst_layout_cell(&attachment->geometry, attachment->seat, share->cell);
 
     mst_fault_point("cell.leave");
     mst_store64_rel(&cell->membership,
@@ -157,14 +157,14 @@ static mst_subarena *allocate(int size)
 
 static muster_status check_share(const mst_geometry *geometry, const mst_share *share)
 {
-    if (share->world_rank < geometry->size && share->cell < MST_CELLS_MAX && (share->membership & 1) &&
+    if (share->seat < geometry->seats && share->cell < MST_CELLS_MAX && (share->membership & 1) &&
         share->staging_offset % MST_EXTENT_UNIT == 0 &&
-        mst_layout_heap_at(geometry, share->world_rank, share->staging_offset, geometry->staging_bytes))
+        mst_layout_heap_at(geometry, share->seat, share->staging_offset, geometry->staging_bytes))
         return MUSTER_OK;
     return mst_fail(MUSTER_ERR_BAD_ARENA,
-                    "rank %u of the world claims cell %u and staging at %llu, which are not in its region: "
+                    "seat %u of the arena claims cell %u and staging at %llu, which are not in its region: "
                     "the arena is damaged",
-                    share->world_rank, share->cell, (unsigned long long)share->staging_offset);
+                    share->seat, share->cell, (unsigned long long)share->staging_offset);
 }
 
 muster_status mst_subarena_open(mst_attachment *attachment, const mst_share *shares, int rank, int size,
@@ -186,7 +186,7 @@ muster_status mst_subarena_open(mst_attachment *attachment, const mst_share *sha
     subarena->own = shares[rank];
     for (int r = 0; r < size; r++) {
         subarena->shares[r] = shares[r];
-        subarena->cells[r] = mst_layout_cell(geometry, shares[r].world_rank, shares[r].cell);
+        subarena->cells[r] = mst_layout_cell(geometry, shares[r].seat, shares[r].cell);
         subarena->staging[r] = geometry->base + shares[r].staging_offset;
     }
     mst_attachment_hold(attachment);
@@ -211,7 +211,7 @@ bool mst_subarena_look_at_endings(const mst_subarena *subarena)
     const mst_geometry *geometry = &subarena->attachment->geometry;
 
     for (int rank = 0; rank < subarena->size; rank++) {
-        muster_ending ending = mst_liveness_ending(geometry, subarena->shares[rank].world_rank);
+        muster_ending ending = mst_liveness_ending(geometry, subarena->shares[rank].seat);
 
         if (rank == subarena->rank || ending.kind == MUSTER_ENDED_NOT ||
             !mst_subarena_has_member(subarena, rank))
@@ -239,7 +239,7 @@ static bool all_peers_gone(const mst_subarena *subarena)
     for (int r = 0; r < subarena->size; r++) {
         if (r == subarena->rank || !mst_subarena_has_member(subarena, r))
             continue;
-        if (!mst_liveness_is_gone(&subarena->attachment->liveness, subarena->shares[r].world_rank))
+        if (!mst_liveness_is_gone(&subarena->attachment->liveness, subarena->shares[r].seat))
             return false;
     }
     return true;

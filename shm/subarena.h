@@ -16,7 +16,7 @@
 
 /* Where one member's share lies. */
 typedef struct mst_share {
-    uint32_t world_rank;
+    uint32_t seat;
     uint32_t cell;
     uint64_t membership;
     uint64_t staging_offset;

@@ -13,7 +13,7 @@ mst_split_record mst_child_record(const mst_share *share, muster_status claimed)
 
 mst_share mst_child_share(const muster_group *group, int rank, const mst_split_record *record)
 {
-    return (mst_share){ group->subarena->shares[rank].world_rank, record->cell, record->membership,
+    return (mst_share){ group->subarena->shares[rank].seat, record->cell, record->membership,
                         record->staging_offset };
 }
 

@@ -25,7 +25,7 @@ static void tell_peers(int number)
         const mst_attachment *attachment = atomic_load_explicit(&reporting[i], memory_order_acquire);
 
         if (attachment && !mst_attachment_forked(attachment)) /* a forked child is no rank */
-            mst_liveness_record(&attachment->geometry, attachment->rank,
+            mst_liveness_record(&attachment->geometry, attachment->seat,
                                 (muster_ending){ MUSTER_ENDED_SIGNALED, number });
     }
 }

@@ -98,7 +98,7 @@ uint64_t mst_group_heap_offset(const muster_group *group, const void *buffer, si
 
     if (offset >= attachment->geometry.arena_bytes)
         return 0;
-    return mst_layout_heap_at(&attachment->geometry, attachment->rank, offset, bytes) ? offset : 0;
+    return mst_layout_heap_at(&attachment->geometry, attachment->seat, offset, bytes) ? offset : 0;
 }
 
 int muster_group_rank(const muster_group *group)
@@ -119,7 +119,7 @@ int muster_group_translate(const muster_group *group, int rank, const muster_gro
     if (here->attachment != there->attachment)
         return -1;
     for (int at = 0; at < other->size; at++)
-        if (there->shares[at].world_rank == here->shares[rank].world_rank)
+        if (there->shares[at].seat == here->shares[rank].seat)
             return at;
     return -1;
 }
@@ -304,8 +304,7 @@ void mst_group_lost(muster_group *group, int peer)
 
     if (!has_left(group, peer))
         return;
-    muster_ending ending =
-        mst_liveness_ending(&subarena->attachment->geometry, subarena->shares[peer].world_rank);
+    muster_ending ending = mst_liveness_ending(&subarena->attachment->geometry, subarena->shares[peer].seat);
     /* If it also died, say how. */
     if (ending.kind == MUSTER_ENDED_NOT || (ending.kind == MUSTER_ENDED_EXITED && ending.code == 0))
         spread(group, MST_POISON_LEFT, peer, 0);
@@ -320,7 +319,7 @@ static void look_for_dead(muster_group *group, const mst_stall *stall)
     mst_liveness_scan(liveness);
     for (int i = 0; i < 2; i++)
         if (stall->peers[i] >= 0 && stall->slept_ns >= LOOK_FOR_DUMP_AFTER_NS)
-            mst_liveness_look_for_dump(liveness, group->subarena->shares[stall->peers[i]].world_rank);
+            mst_liveness_look_for_dump(liveness, group->subarena->shares[stall->peers[i]].seat);
     mst_subarena_look_at_endings(group->subarena);
     if (mst_liveness_launcher_gone(liveness))
         spread(group, MST_POISON_LAUNCHER, 0, 0);
@@ -333,8 +332,7 @@ static void look_for_circle(muster_group *group, const mst_stall *stall)
     uint32_t awaited[2];
 
     for (int i = 0; i < 2; i++)
-        awaited[i] =
-            stall->peers[i] < 0 ? MST_RANKS_MAX : group->subarena->shares[stall->peers[i]].world_rank;
+        awaited[i] = stall->peers[i] < 0 ? MST_RANKS_MAX : group->subarena->shares[stall->peers[i]].seat;
     stall->describe(stall->arg, doing, sizeof doing);
     mst_deadlock_waiting(deadlock, awaited, doing);
     if (mst_deadlock_found(deadlock, circle, sizeof circle))

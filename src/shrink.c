@@ -42,7 +42,7 @@ static bool never_comes(const muster_group *group, int rank)
     const mst_subarena *subarena = group->subarena;
 
     return !mst_subarena_has_member(subarena, rank) ||
-           mst_liveness_ending(&subarena->attachment->geometry, subarena->shares[rank].world_rank).kind !=
+           mst_liveness_ending(&subarena->attachment->geometry, subarena->shares[rank].seat).kind !=
                MUSTER_ENDED_NOT;
 }
 

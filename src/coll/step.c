@@ -164,12 +164,12 @@ static bool plausible(const mst_call *call, int rank, const mst_call_record *rec
 {
     const mst_subarena *subarena = call->group->subarena;
     const mst_geometry *geometry = &subarena->attachment->geometry;
-    uint32_t world_rank = subarena->shares[rank].world_rank;
+    uint32_t seat = subarena->shares[rank].seat;
     const mst_shape *shape = &mst_shapes[call->collective];
 
-    return (record->in_offset == 0 || mst_layout_heap_at(geometry, world_rank, record->in_offset,
+    return (record->in_offset == 0 || mst_layout_heap_at(geometry, seat, record->in_offset,
                                                          mst_call_bytes(call, shape->in, rank))) &&
-           (record->out_offset == 0 || mst_layout_heap_at(geometry, world_rank, record->out_offset,
+           (record->out_offset == 0 || mst_layout_heap_at(geometry, seat, record->out_offset,
                                                           mst_call_bytes(call, shape->out, rank)));
 }
 

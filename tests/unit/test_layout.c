@@ -75,6 +75,8 @@ static const struct row {
     FIELD(mst_rank_entry, process_identity),
     FIELD(mst_rank_entry, process_namespace),
     FIELD(mst_rank_entry, process_image),
+    FIELD(mst_rank_entry, rank),
+    FIELD(mst_rank_entry, reserved),
     FIELD(mst_rank_entry, cpus),
     FIELD(mst_rank_entry, episode),
     FIELD(mst_rank_entry, verdict),
@@ -93,6 +95,8 @@ static const struct row {
     FIELD(mst_header, launcher_pid),
     FIELD(mst_header, named),
     FIELD(mst_header, launcher_start),
+    FIELD(mst_header, seats),
+    FIELD(mst_header, reserved),
     FIELD(mst_header, arrivals),
     FIELD(mst_header, rendezvous),
     FIELD(mst_header, missing_rank),
@@ -168,8 +172,9 @@ END_TEST
 START_TEST(test_regions_do_not_overlap)
 {
     for (uint32_t size = 1; size <= MST_RANKS_MAX; size = size * 2 + 1) {
-        mst_geometry geometry = { NULL, mst_layout_arena_bytes(size, MST_REGION_BYTES_MIN),
-                                  MST_REGION_BYTES_MIN, 65536, size };
+        mst_geometry geometry = {
+            NULL, mst_layout_arena_bytes(size, MST_REGION_BYTES_MIN), MST_REGION_BYTES_MIN, 65536, size, size
+        };
 
         ck_assert_uint_ge(mst_layout_cell_offset(&geometry, 0, 0),
                           MST_ENTRIES_OFFSET + size * sizeof(mst_rank_entry));
@@ -191,8 +196,12 @@ END_TEST
 
 START_TEST(test_offsets_of_peers_are_checked)
 {
-    mst_geometry geometry = { (unsigned char *)4096, mst_layout_arena_bytes(2, MST_REGION_BYTES_MIN),
-                              MST_REGION_BYTES_MIN, 65536, 2 };
+    mst_geometry geometry = { (unsigned char *)4096,
+                              mst_layout_arena_bytes(2, MST_REGION_BYTES_MIN),
+                              MST_REGION_BYTES_MIN,
+                              65536,
+                              2,
+                              2 };
     uint64_t begin = mst_layout_heap_begin(&geometry, 1), end = mst_layout_heap_end(&geometry, 1);
 
     ck_assert_ptr_nonnull(mst_layout_heap_at(&geometry, 1, begin, end - begin));
