@@ -9,6 +9,8 @@
 #include "shm/error.h"
 #include "shm/fault.h"
 #include "shm/os.h"
+#include "shm/replace.h"
+#include "shm/succession.h"
 
 /* ---- how all ranks together may use the machine ---- */
 
@@ -190,22 +192,18 @@ static void look_at_endings(void *arg)
     mst_subarenas_look_at_endings(arg);
 }
 
-/* The first share a rank claims is its share of the world, where everyone can find it. */
-static muster_status take_place(mst_attachment *attachment)
+/* The first share a rank claims is its share of the world, or of the group that it comes into as a
+ * replacement, where everyone can find it. */
+static muster_status take_seat(mst_attachment *attachment, mst_share *share)
 {
-    mst_share share;
-
     muster_status status = claim_entry(attachment);
     if (status != MUSTER_OK)
         return status;
     attachment->joined = true;
-    if (attachment->geometry.size > 1)
+    if (attachment->geometry.seats > 1)
         mst_beacon_start(&attachment->beacon, &attachment->liveness, look_at_endings, attachment);
     attachment->deadlock.own_threads = attachment->beacon.started && attachment->beacon.up;
-    status = mst_share_claim(attachment, &share);
-    if (status == MUSTER_OK)
-        publish_entry(&attachment->geometry, attachment->seat);
-    return status;
+    return mst_share_claim(attachment, share);
 }
 
 static muster_status open_world(mst_attachment *attachment, mst_subarena **world)
@@ -225,19 +223,37 @@ static muster_status open_world(mst_attachment *attachment, mst_subarena **world
     return status;
 }
 
-static muster_status join_as(mst_attachment *attachment, int64_t deadline_ns, mst_subarena **world)
+static muster_status join_first(mst_attachment *attachment, int64_t deadline_ns, mst_subarena **world)
 {
-    muster_status status = take_place(attachment);
+    mst_share share;
 
-    if (status == MUSTER_OK)
+    muster_status status = take_seat(attachment, &share);
+    if (status == MUSTER_OK) {
+        publish_entry(&attachment->geometry, attachment->seat);
         status = gather(attachment, deadline_ns);
-    else if (attachment->joined) /* a second claimant must not break the first one's job */
+    } else if (attachment->joined) /* a second claimant must not break the first one's job */
         settle_rendezvous(attachment, MST_RENDEZVOUS_FAILED, attachment->rank);
     if (status != MUSTER_OK)
         return status;
     attachment->policy =
         mst_wait_policy_for((int)attachment->geometry.size, cpus_of_all(&attachment->geometry));
-    status = open_world(attachment, world);
+    return open_world(attachment, world);
+}
+
+static muster_status join_later(mst_attachment *attachment, int64_t deadline_ns, mst_subarena **group)
+{
+    mst_share share;
+
+    muster_status status = take_seat(attachment, &share);
+    return status == MUSTER_OK ? mst_replace(attachment, &share, deadline_ns, group) : status;
+}
+
+static muster_status join_as(mst_attachment *attachment, int64_t deadline_ns, mst_subarena **world)
+{
+    bool first = attachment->seat == attachment->rank;
+
+    muster_status status =
+        first ? join_first(attachment, deadline_ns, world) : join_later(attachment, deadline_ns, world);
     if (status != MUSTER_OK)
         return status;
     /* Where no launcher will say how a rank ended, watches are opened now: whoever reaps it may be faster
@@ -248,20 +264,38 @@ static muster_status join_as(mst_attachment *attachment, int64_t deadline_ns, ms
     return status;
 }
 
-muster_status mst_join(mst_arena *arena, int rank, mst_rung rung, int64_t deadline_ns, mst_subarena **world)
+static muster_status find_seat(const mst_geometry *geometry, const mst_joiner *joiner, uint32_t *seat)
 {
-    if (rank < 0 || (uint32_t)rank >= arena->geometry.size) {
-        muster_status status =
-            mst_fail(MUSTER_ERR_INVALID, "rank %d is not between 0 and %u", rank, arena->geometry.size - 1);
+    if (joiner->rank < 0 || (uint32_t)joiner->rank >= geometry->size)
+        return mst_fail(MUSTER_ERR_INVALID, "rank %d is not between 0 and %u", joiner->rank,
+                        geometry->size - 1);
+    *seat = joiner->replacements < 0
+                ? MST_NO_SEAT
+                : mst_succession_seat(geometry, (uint32_t)joiner->rank, (uint32_t)joiner->replacements);
+    if (*seat != MST_NO_SEAT)
+        return MUSTER_OK;
+    return mst_fail(
+        MUSTER_ERR_INVALID,
+        "MUSTER_RESTARTS is %d, and the launcher has announced no such replacement of rank %d; it "
+        "sets the variable itself",
+        joiner->replacements, joiner->rank);
+}
+
+muster_status mst_join(mst_arena *arena, const mst_joiner *joiner, int64_t deadline_ns, mst_subarena **world)
+{
+    uint32_t seat;
+
+    muster_status status = find_seat(&arena->geometry, joiner, &seat);
+    if (status != MUSTER_OK) {
         mst_arena_close(arena);
         return status;
     }
-    mst_attachment *attachment = mst_attachment_create(arena, (uint32_t)rank, (uint32_t)rank, rung);
+    mst_attachment *attachment = mst_attachment_create(arena, (uint32_t)joiner->rank, seat, joiner->rung);
     if (!attachment) {
         mst_arena_close(arena);
         return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory to attach");
     }
-    muster_status status = join_as(attachment, deadline_ns, world);
+    status = join_as(attachment, deadline_ns, world);
     mst_subarena_drop_attachment(attachment); /* the world holds it from here on, or nobody does */
     return status;
 }

@@ -11,11 +11,17 @@
 
 #include "shm/subarena.h"
 
+typedef struct mst_joiner {
+    int rank;
+    int replacements; /* how many processes were the rank before, all dead; see replace.h */
+    mst_rung rung;    /* the best way of learning of deaths that may be tried */
+} mst_joiner;
+
 /*
- * Joins the arena as `rank`; a deadline (absolute, 0: none) names those who did not come. `arena` is
- * taken over: closed when the last group of the rank goes, or on failure. `rung`: the best way of
- * learning of deaths that may be tried. `world` is the sub-arena of the world.
+ * Joins the arena; a deadline (absolute, 0: none) names those who did not come. `arena` is taken over:
+ * closed when the last group of the rank goes, or on failure. `world` is the sub-arena of the world, or,
+ * for a replacement, of the group that it was taken into.
  */
-muster_status mst_join(mst_arena *arena, int rank, mst_rung rung, int64_t deadline_ns, mst_subarena **world);
+muster_status mst_join(mst_arena *arena, const mst_joiner *joiner, int64_t deadline_ns, mst_subarena **world);
 
 #endif

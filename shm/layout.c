@@ -34,7 +34,7 @@ uint64_t mst_layout_fingerprint(void)
         offsetof(mst_cell, splits),
         sizeof(mst_arrival),
         offsetof(mst_cell, started),
-        offsetof(mst_cell, shrink_records),
+        offsetof(mst_cell, regroup_records),
         offsetof(mst_arrival, payload),
         offsetof(mst_cell, bell),
         offsetof(mst_cell, reason),
@@ -43,6 +43,7 @@ uint64_t mst_layout_fingerprint(void)
         offsetof(mst_call_record, root),
         offsetof(mst_split_record, staging_offset),
         sizeof(mst_entry),
+        sizeof(mst_roll_line),
     };
     uint64_t hash = 0xcbf29ce484222325ULL;
 

@@ -106,11 +106,30 @@ typedef struct mst_split_record {
     uint64_t reserved[3];
 } mst_split_record;
 
-/* What a rank brings to a shrink, and whom it has seen alive. */
-typedef struct mst_shrink_record {
-    mst_split_record share;               /* color, key, operation: unused; E11 */
-    uint64_t members[MST_RANKS_MAX / 64]; /* of the old group, one bit each: E12 */
-} mst_shrink_record;
+/* What a rank brings to a shrink or a grow, published by E11. */
+typedef struct mst_regroup_record {
+    mst_split_record share; /* color, key, operation: unused */
+    uint64_t roll_offset;   /* where in its heap the roll is that it will propose */
+    uint32_t grows;         /* 1: replacements of dead ranks are to be taken in */
+    uint32_t reserved;
+    uint64_t reserved_too[6];
+} mst_regroup_record;
+
+/* Who belongs to a new group: a proposal, and, if it is the first, the decision (E12). So many lines
+ * follow, in the order of the new group. */
+typedef struct mst_roll {
+    uint64_t size;
+    int64_t spin_ns; /* how the members wait: alike on all, since other things follow from it */
+    int64_t yield_ns;
+    uint64_t reserved;
+} mst_roll;
+
+typedef struct mst_roll_line {
+    uint32_t seat;
+    uint32_t cell;
+    uint64_t membership;
+    uint64_t staging_offset;
+} mst_roll_line;
 
 /* One rank's control lines in one group. Written by that rank unless said otherwise. */
 typedef struct mst_cell {
@@ -120,8 +139,8 @@ typedef struct mst_cell {
     _Atomic uint64_t poison;   /* any member; 0 or the packed reason (poison.h), E7 */
     _Atomic uint64_t channels; /* offset of this rank's channel table, 0: has sent nothing, E4 */
     uint64_t staging_offset;   /* before the rank attaches or splits: E1, E3 */
-    _Atomic uint64_t shrinks;  /* how many this rank has arrived at, E11 */
-    _Atomic uint64_t decided;  /* rank 0's cell: the latest shrink's number and winner, by any member, E12 */
+    _Atomic uint64_t regroups; /* how many this rank has arrived at, E11 */
+    _Atomic uint64_t decided;  /* rank 0's cell: the latest regroup's number and winner, by any member, E12 */
     mst_lane_lines steps;      /* collectives, E2 */
     mst_lane_lines splits;     /* splits, E3: the payload is a split record */
     mst_call_record calls[2];  /* by parity of the operation, E2 */
@@ -129,11 +148,12 @@ typedef struct mst_cell {
     alignas(MST_LINE) uint32_t reason_bytes; /* why this rank poisoned the group: once, before E7 */
     char reason[MST_REASON_BYTES];
     mst_started_lines started[MST_STARTED_MAX];
-    alignas(MST_LINE) mst_shrink_record shrink_records[2]; /* by parity of the shrink */
-    unsigned char reserved[256];
+    alignas(MST_LINE) mst_regroup_record regroup_records[2]; /* by parity of the regroup */
+    unsigned char reserved[384];
 } mst_cell;
 
-enum { MST_RANK_VACANT, MST_RANK_JOINING, MST_RANK_ATTACHED, MST_RANK_LEFT };
+/* A world's rank goes from JOINING to ATTACHED; one that replaces another is WAITING in between. */
+enum { MST_RANK_VACANT, MST_RANK_JOINING, MST_RANK_ATTACHED, MST_RANK_LEFT, MST_RANK_WAITING };
 
 /* One per seat. */
 typedef struct mst_rank_entry {
@@ -147,7 +167,8 @@ typedef struct mst_rank_entry {
     uint64_t process_namespace; /* what the pid is a number of; 0: unknown */
     uint64_t process_image;     /* the program that the process runs; 0: unknown */
     uint32_t rank;              /* which rank of the world it is; before ATTACHED, E1 */
-    uint32_t reserved;
+    _Atomic uint32_t successor; /* launcher: 1 + the seat of its replacement, UINT32_MAX: none, E15 */
+    _Atomic uint64_t admission; /* of a replacement: the roll that it is on, by any member, E16 */
     alignas(MST_LINE) uint64_t cpus[16]; /* the rank, before ATTACHED: CPUs that it may use, E1 */
     /* What the rank waits for, while it waits long (deadlock.h). */
     alignas(MST_LINE) _Atomic uint64_t episode; /* the rank: 2 x waits + 1 in one, + 2 after it, E13 */
@@ -192,7 +213,7 @@ static_assert(sizeof(mst_cell) == 4096, "cells are a power of two, so that they 
 static_assert(offsetof(mst_cell, steps) == 128 && offsetof(mst_cell, splits) == 512 &&
                   offsetof(mst_cell, calls) == 896 && offsetof(mst_cell, bell) == 1024 &&
                   offsetof(mst_cell, reason_bytes) == 1152 && offsetof(mst_cell, started) == 1408 &&
-                  offsetof(mst_cell, shrink_records) == 3456,
+                  offsetof(mst_cell, regroup_records) == 3456,
               "see docs/LAYOUT.md");
 static_assert(sizeof(mst_rank_entry) == 640 && offsetof(mst_rank_entry, cpus) == 128 &&
                   offsetof(mst_rank_entry, episode) == 256 && offsetof(mst_rank_entry, circle) == 384,

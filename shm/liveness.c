@@ -266,14 +266,20 @@ bool mst_liveness_scan_beacons(mst_liveness *liveness)
 
 /* ---- watches ---- */
 
+static bool has_introduced_itself(const mst_liveness *liveness, uint32_t seat)
+{
+    uint32_t state = mst_load32_acq(&mst_layout_entry(&liveness->geometry, seat)->state); /* E1 */
+
+    return state == MST_RANK_ATTACHED || state == MST_RANK_WAITING;
+}
+
 /* Opens what is not open yet: a rank can be watched once it has said who it is. */
 static void open_watches(mst_liveness *liveness)
 {
     bool gone;
 
     for (uint32_t seat = 0; seat < liveness->geometry.seats; seat++)
-        if (seat != liveness->self &&
-            mst_load32_acq(&mst_layout_entry(&liveness->geometry, seat)->state) == MST_RANK_ATTACHED) /* E1 */
+        if (seat != liveness->self && has_introduced_itself(liveness, seat))
             watch_peer(liveness, seat);
     int *launcher = &liveness->watches[liveness->geometry.seats];
     if (*launcher == WATCH_CLOSED) {

@@ -24,7 +24,7 @@ static void init_cell(mst_cell *cell, uint64_t membership, uint64_t staging_offs
 {
     mst_store64_rlx(&cell->poison, 0);
     mst_store64_rlx(&cell->channels, 0);
-    mst_store64_rlx(&cell->shrinks, 0);
+    mst_store64_rlx(&cell->regroups, 0);
     mst_store64_rlx(&cell->decided, 0);
     cell->staging_offset = staging_offset;
     init_lane(&cell->steps);
@@ -346,6 +346,15 @@ muster_status mst_subarena_claim_block(mst_subarena *subarena, uint64_t bytes, u
         subarena->blocks[subarena->block_count++] = (mst_extent){ *offset, bytes };
     pthread_mutex_unlock(&attachment->lock);
     return status;
+}
+
+void mst_subarena_abandon_block(mst_subarena *subarena, uint64_t offset)
+{
+    pthread_mutex_lock(&subarena->attachment->lock);
+    for (size_t i = 0; i < subarena->block_count; i++)
+        if (subarena->blocks[i].offset == offset)
+            subarena->blocks[i--] = subarena->blocks[--subarena->block_count];
+    pthread_mutex_unlock(&subarena->attachment->lock);
 }
 
 bool mst_subarena_release_block(mst_subarena *subarena, uint64_t offset)

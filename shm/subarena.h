@@ -66,5 +66,7 @@ void mst_subarenas_look_at_endings(mst_attachment *attachment);
 /* Heap blocks that go back with the group, if not before. */
 muster_status mst_subarena_claim_block(mst_subarena *subarena, uint64_t bytes, uint64_t *offset);
 bool mst_subarena_release_block(mst_subarena *subarena, uint64_t offset); /* false: no such block */
+/* Leaves one to whoever may still read it, for good. */
+void mst_subarena_abandon_block(mst_subarena *subarena, uint64_t offset);
 
 #endif

@@ -28,6 +28,8 @@ static muster_status check(const muster_config *config)
             "a world of %d ranks needs an arena to meet in: /NAME, the same on all ranks, or fd:N "
             "from a launcher",
             config->size);
+    if (config->restarts < 0)
+        return mst_fail(MUSTER_ERR_INVALID, "restarts is %d; expected 0 or more", config->restarts);
     if (config->timeout_ns < 0 || config->attach_timeout_ns < -1)
         return mst_fail(MUSTER_ERR_INVALID, "a timeout is negative");
     return MUSTER_OK;
@@ -95,10 +97,10 @@ muster_status mst_group_attach(const muster_config *config, mst_arena *share, mu
 {
     const mst_kernels *kernels;
     mst_arena *arena = share;
+    mst_joiner joiner = { .rank = config->rank, .replacements = config->restarts };
     mst_subarena *subarena;
     muster_group *group = NULL;
     int64_t deadline_ns = 0;
-    mst_rung rung;
 
     muster_status status = find_kernels(&kernels);
     if (status == MUSTER_OK && !share)
@@ -107,9 +109,9 @@ muster_status mst_group_attach(const muster_config *config, mst_arena *share, mu
         return status;
     if (share)
         mst_arena_share(share);
-    status = find_rung(config->liveness, &rung);
+    status = find_rung(config->liveness, &joiner.rung);
     if (status == MUSTER_OK)
-        status = mst_join(arena, config->rank, rung, deadline_ns, &subarena);
+        status = mst_join(arena, &joiner, deadline_ns, &subarena);
     else
         mst_arena_close(arena);
     if (status != MUSTER_OK)
@@ -117,7 +119,11 @@ muster_status mst_group_attach(const muster_config *config, mst_arena *share, mu
     status = mst_group_create(subarena, &mst_transport_shm, kernels, config->timeout_ns, &group);
     if (status == MUSTER_OK) {
         subarena->attachment->deadlock.promised = config->one_thread;
+        group->whole = true;
         status = mst_calibrate(group);
+        /* Members of a group that was grown may die before its first use: others see it there, too. */
+        if (config->restarts > 0 && mst_group_broken(group) == status)
+            status = MUSTER_OK;
     }
     if (status == MUSTER_OK)
         status = mst_config_stream_bytes(&group->tuning.stream_in_bytes);

@@ -187,6 +187,8 @@ muster_status mst_config_from_environment(muster_config *config)
         status = read_number("MUSTER_RANK", &read.rank);
         if (status == MUSTER_OK)
             status = read_number("MUSTER_SIZE", &read.size);
+        if (status == MUSTER_OK && variable("MUSTER_RESTARTS"))
+            status = read_number("MUSTER_RESTARTS", &read.restarts);
     }
     if (status == MUSTER_OK)
         *config = read;

@@ -51,7 +51,8 @@ struct muster_group {
     mst_waiter send_waiter, receive_waiter;
     uint64_t operation;       /* collectives entered */
     uint64_t split;           /* splits entered */
-    uint64_t shrinks;         /* entered */
+    uint64_t regroups;        /* shrinks and grows entered */
+    bool whole;               /* the world, or what shrink and grow have made of it */
     mst_call_record *records; /* of the operation under way, by rank: private copies */
     const void **sources;     /* by rank, for kernels */
     mst_target *targets;      /* one more than there are ranks */

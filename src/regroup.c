@@ -1,15 +1,19 @@
 /*
- * shrink: from a group that has lost ranks, a group of those that are left.
+ * shrink and grow: from a group that may have lost ranks, a group of those that are left, and, when it
+ * grows, of those that replace the lost.
  *
  * Each survivor claims fresh memory, publishes its share in its cell of the old group (E11), and waits
- * until every other member has done so, has ended, or has left. It then proposes the living that it sees.
- * Survivors may see different deaths, so one proposal must count: a survivor writes its own into its cell
- * and offers it by compare-and-swap in the cell of rank 0, whose memory outlives rank 0; the first one
- * wins and all take it (E12). Nobody waits for a decision, so nobody can die in the middle of one: what a
- * rank left half written is either not offered, or whole. Who dies after that is a dead member of the new
- * group, which breaks on its first use, and is shrunk in turn.
+ * until every other member has done so, has ended, or has left; to grow, also until every replacement
+ * that the launcher has promised is there, or is not to come (newcomers.h). It then proposes a roll of the
+ * living that it sees. Survivors may see different deaths, so one proposal must count: a survivor writes
+ * its own into its heap and offers it by compare-and-swap in the cell of rank 0, whose memory outlives
+ * rank 0; the first one wins and all take it (E12). Nobody waits for a decision, so nobody can die in the
+ * middle of one: what a rank left half written is either not offered, or whole. Every survivor then
+ * admits the newcomers on the roll, so that one is enough. Who dies after that is a dead member of the new
+ * group, which breaks on its first use, and is made anew in turn.
  *
- * Cost: one wait for the slowest survivor, a pass over the members, a bell per member.
+ * Cost: one wait for the slowest survivor, a pass over the members, a bell per member; to grow, a wait for
+ * the newcomers besides, and a calibration.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,22 +23,35 @@
 #include "shm/fault.h"
 #include "shm/os.h"
 #include "src/child.h"
+#include "src/coll/coll.h"
+#include "src/newcomers.h"
 
-typedef struct gathering {
+typedef struct regroup {
     muster_group *group;
-    uint64_t number; /* of the shrink in the group, from 1 */
-} gathering;
+    uint64_t number; /* of the regroup in the group, from 1 */
+    bool grows;
+    mst_share own;        /* our share of the new group */
+    uint64_t roll_offset; /* of our proposal */
+    mst_roll_call roll;   /* first what we propose, then what was decided */
+} regroup;
+
+static const char *name_of(const regroup *regroup)
+{
+    return regroup->grows ? "grow" : "shrink";
+}
+
+/* ---- arriving ---- */
 
 static mst_cell *own_cell(const muster_group *group)
 {
     return group->subarena->cells[group->rank];
 }
 
-static bool has_arrived(const gathering *gathering, int rank)
+static bool has_arrived(const regroup *regroup, int rank)
 {
-    const mst_cell *cell = gathering->group->subarena->cells[rank];
+    const mst_cell *cell = regroup->group->subarena->cells[rank];
 
-    return mst_load64_acq(&cell->shrinks) >= gathering->number; /* E11 */
+    return mst_load64_acq(&cell->regroups) >= regroup->number; /* E11 */
 }
 
 static bool never_comes(const muster_group *group, int rank)
@@ -48,178 +65,268 @@ static bool never_comes(const muster_group *group, int rank)
 
 static bool all_accounted_for(const void *arg)
 {
-    const gathering *gathering = arg;
+    const regroup *regroup = arg;
 
-    for (int rank = 0; rank < gathering->group->size; rank++)
-        if (!has_arrived(gathering, rank) && !never_comes(gathering->group, rank))
+    for (int rank = 0; rank < regroup->group->size; rank++)
+        if (!has_arrived(regroup, rank) && !never_comes(regroup->group, rank))
             return false;
-    return true;
+    return !regroup->grows || mst_newcomers_are_here(regroup->group);
 }
 
-static mst_shrink_record *record_of(const gathering *gathering, int rank)
+static mst_regroup_record *record_of(const regroup *regroup, int rank)
 {
-    return &gathering->group->subarena->cells[rank]->shrink_records[gathering->number & 1];
+    return &regroup->group->subarena->cells[rank]->regroup_records[regroup->number & 1];
+}
+
+/* Memory for what we bring, and for what we shall propose. */
+static muster_status claim(regroup *regroup)
+{
+    muster_group *group = regroup->group;
+    mst_attachment *attachment = group->subarena->attachment;
+    int room = group->size + (regroup->grows ? (int)attachment->geometry.size : 0);
+
+    regroup->roll = (mst_roll_call){ calloc((size_t)room, sizeof(mst_share)), room, 0, attachment->policy };
+    if (!regroup->roll.shares)
+        return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a group of up to %d", room);
+    muster_status status =
+        mst_subarena_claim_block(group->subarena, mst_roll_bytes(room), &regroup->roll_offset);
+    return status == MUSTER_OK ? mst_share_claim(attachment, &regroup->own) : status;
 }
 
 /* Publishes our share, and tells everyone who may be waiting for it. */
-static void arrive(const gathering *gathering, const mst_split_record *own)
+static void arrive(const regroup *regroup, muster_status claimed)
 {
-    muster_group *group = gathering->group;
+    muster_group *group = regroup->group;
 
-    record_of(gathering, group->rank)->share = *own;
-    mst_fault_point("shrink.arrive");
-    mst_store64_rel(&own_cell(group)->shrinks, gathering->number); /* E11 */
-    mst_fault_point("shrink.arrived");
+    *record_of(regroup, group->rank) = (mst_regroup_record){
+        .share = mst_child_record(&regroup->own, claimed),
+        .roll_offset = regroup->roll_offset,
+        .grows = regroup->grows,
+    };
+    mst_fault_point("regroup.arrive");
+    mst_store64_rel(&own_cell(group)->regroups, regroup->number); /* E11 */
+    mst_fault_point("regroup.arrived");
     for (int rank = 0; rank < group->size; rank++)
         if (rank != group->rank)
             mst_signal_raise(&group->subarena->cells[rank]->bell);
+    mst_signal_raise(&mst_layout_header(&group->subarena->attachment->geometry)->arrivals); /* who grows */
 }
 
-static muster_status explain_late(const gathering *gathering)
+static muster_status explain_late(const regroup *regroup)
 {
-    const muster_group *group = gathering->group;
+    const muster_group *group = regroup->group;
     char late[120] = "";
     size_t used = 0;
 
     for (int rank = 0; rank < group->size && used + 8 < sizeof late; rank++)
-        if (!has_arrived(gathering, rank) && !never_comes(group, rank))
+        if (!has_arrived(regroup, rank) && !never_comes(group, rank))
             used += (size_t)snprintf(late + used, sizeof late - used, " %d", rank);
+    if (used == 0)
+        return mst_fail(MUSTER_ERR_TIMED_OUT,
+                        "rank %d waited %.3g s in grow for replacements that the launcher has promised",
+                        group->rank, (double)group->timeout_ns / MST_NS_PER_S);
     return mst_fail(MUSTER_ERR_TIMED_OUT,
-                    "rank %d waited %.3g s in shrink for rank(s)%s, which live and have not called it",
-                    group->rank, (double)group->timeout_ns / MST_NS_PER_S, late);
+                    "rank %d waited %.3g s in %s for rank(s)%s, which live and have not called it",
+                    group->rank, (double)group->timeout_ns / MST_NS_PER_S, name_of(regroup), late);
 }
 
-static muster_status gather(const gathering *gathering)
+/* Newcomers know nobody's bell, and ring where all who attach do. */
+static muster_status gather(const regroup *regroup)
 {
-    muster_group *group = gathering->group;
+    muster_group *group = regroup->group;
     mst_waiter waiter = { .policy = group->subarena->attachment->policy,
                           .timeout_ns = group->timeout_ns,
                           .watch = mst_group_watch(group) };
-    mst_parking parking = mst_signal_parking(&own_cell(group)->bell);
+    mst_signal *signal = regroup->grows ? &mst_layout_header(&group->subarena->attachment->geometry)->arrivals
+                                        : &own_cell(group)->bell;
 
-    if (mst_wait_until(&waiter, parking, all_accounted_for, gathering, -1) == MST_WAIT_READY)
+    if (mst_wait_until(&waiter, mst_signal_parking(signal), all_accounted_for, regroup, -1) == MST_WAIT_READY)
         return MUSTER_OK;
-    return explain_late(gathering);
+    return explain_late(regroup);
 }
 
 /* ---- the one proposal that counts ---- */
 
 #define WINNER_BITS 16
 
-static void propose(const gathering *gathering)
+static void draw_up_roll(regroup *regroup)
 {
-    muster_group *group = gathering->group;
-    uint64_t *members = record_of(gathering, group->rank)->members;
-    _Atomic uint64_t *decided = &group->subarena->cells[0]->decided;
-    uint64_t offer = gathering->number << WINNER_BITS | (uint64_t)group->rank;
+    const muster_group *group = regroup->group;
+    mst_roll_call *roll = &regroup->roll;
 
-    for (int i = 0; i < MST_RANKS_MAX / 64; i++)
-        members[i] = 0;
-    for (int rank = 0; rank < group->size; rank++)
-        if (has_arrived(gathering, rank) && !never_comes(group, rank))
-            members[rank / 64] |= 1ULL << (rank % 64);
-    mst_fault_point("shrink.propose");
-    for (uint64_t found = mst_load64_acq(decided); found >> WINNER_BITS < gathering->number;) { /* E12 */
-        uint64_t earlier = mst_cas64_sc(decided, found, offer);                                 /* E12 */
-        mst_fault_point("shrink.decided");
+    roll->size = 0;
+    for (int rank = 0; rank < group->size; rank++) {
+        if (!has_arrived(regroup, rank) || never_comes(group, rank))
+            continue;
+        mst_split_record record = record_of(regroup, rank)->share; /* E11: read once */
+        roll->shares[roll->size++] = mst_child_share(group, rank, &record);
+    }
+    if (regroup->grows)
+        mst_newcomers_enrol(group, roll);
+    mst_roll_write(&group->subarena->attachment->geometry, regroup->roll_offset, roll);
+}
+
+static void propose(regroup *regroup)
+{
+    muster_group *group = regroup->group;
+    _Atomic uint64_t *decided = &group->subarena->cells[0]->decided;
+    uint64_t offer = regroup->number << WINNER_BITS | (uint64_t)group->rank;
+
+    draw_up_roll(regroup);
+    mst_fault_point("regroup.propose");
+    for (uint64_t found = mst_load64_acq(decided); found >> WINNER_BITS < regroup->number;) { /* E12 */
+        uint64_t earlier = mst_cas64_sc(decided, found, offer);                               /* E12 */
+        mst_fault_point("regroup.decided");
         if (earlier == found)
             return;
         found = earlier;
     }
 }
 
-static bool is_member(const uint64_t *members, int rank)
+static muster_status damaged(const regroup *regroup, const char *what)
 {
-    return (members[rank / 64] >> (rank % 64) & 1) != 0;
+    return mst_fail(MUSTER_ERR_BAD_ARENA, "rank %d: %s in %s: the arena is damaged", regroup->group->rank,
+                    what, name_of(regroup));
 }
 
-static muster_status damaged(const muster_group *group, const char *what)
+/* What everyone on the roll has brought; all who read it come to the same. */
+static muster_status check_records(const regroup *regroup)
 {
-    return mst_fail(MUSTER_ERR_BAD_ARENA, "rank %d: %s in shrink: the arena is damaged", group->rank, what);
-}
+    const muster_group *group = regroup->group;
 
-/* Reads the shares of those who were decided upon, in the old order. */
-static muster_status read_decision(const gathering *gathering, mst_share *shares, int *own_rank, int *size)
-{
-    muster_group *group = gathering->group;
-    uint64_t decided = mst_load64_acq(&group->subarena->cells[0]->decided); /* E12 */
-    uint64_t winner = decided & ((1ULL << WINNER_BITS) - 1), members[MST_RANKS_MAX / 64];
-
-    if (decided >> WINNER_BITS != gathering->number || winner >= (uint64_t)group->size)
-        return damaged(group, "nobody of the group decided");
-    for (int i = 0; i < MST_RANKS_MAX / 64; i++)
-        members[i] = record_of(gathering, (int)winner)->members[i]; /* E12: read once */
-    if (!is_member(members, group->rank))
-        return damaged(group, "the others take this rank for dead");
-    *size = 0;
     for (int rank = 0; rank < group->size; rank++) {
-        if (!is_member(members, rank))
+        if (mst_roll_find(&regroup->roll, group->subarena->shares[rank].seat) < 0)
             continue;
-        mst_split_record record = record_of(gathering, rank)->share; /* E11: read once */
-        if (record.status != MUSTER_OK)
+        mst_regroup_record record = *record_of(regroup, rank); /* E11: read once */
+        if (record.share.status != MUSTER_OK)
             return mst_fail(MUSTER_ERR_NO_SPACE,
                             "rank %d could not get its share of the new group (%s); free what is not needed "
-                            "and shrink again",
-                            rank, muster_status_string((muster_status)record.status));
-        if (rank == group->rank)
-            *own_rank = *size;
-        shares[(*size)++] = mst_child_share(group, rank, &record);
+                            "and try again",
+                            rank, muster_status_string((muster_status)record.share.status));
+        if ((record.grows != 0) != regroup->grows)
+            return mst_fail(MUSTER_ERR_MISMATCH,
+                            "rank %d called %s and rank %d %s; all must call the same, and may try again",
+                            group->rank, name_of(regroup), rank, regroup->grows ? "shrink" : "grow");
     }
     return MUSTER_OK;
 }
 
+/* Reads the roll that was decided upon: who belongs to the new group, and whoever drew it up. */
+static muster_status read_decision(regroup *regroup, uint32_t *roll_seat, uint64_t *roll_offset)
+{
+    const mst_subarena *subarena = regroup->group->subarena;
+    uint64_t decided = mst_load64_acq(&subarena->cells[0]->decided); /* E12 */
+    uint64_t winner = decided & ((1ULL << WINNER_BITS) - 1);
+
+    if (decided >> WINNER_BITS != regroup->number || winner >= (uint64_t)regroup->group->size)
+        return damaged(regroup, "nobody of the group decided");
+    *roll_seat = subarena->shares[winner].seat;
+    *roll_offset = record_of(regroup, (int)winner)->roll_offset; /* E12: read once */
+    muster_status status =
+        mst_roll_read(&subarena->attachment->geometry, *roll_seat, *roll_offset, &regroup->roll);
+    if (status == MUSTER_OK && mst_roll_find(&regroup->roll, subarena->own.seat) < 0)
+        status = damaged(regroup, "the others take this rank for dead");
+    return status == MUSTER_OK ? check_records(regroup) : status;
+}
+
 /* ---- all of it ---- */
 
-static muster_status form(const gathering *gathering, const mst_share *own, muster_group **survivors)
+static bool may_try_again(muster_status status)
 {
-    muster_group *group = gathering->group;
-    mst_share *shares = calloc((size_t)group->size, sizeof *shares);
-    int rank = 0, size = 0;
+    return status == MUSTER_ERR_NO_SPACE || status == MUSTER_ERR_MISMATCH;
+}
 
-    muster_status status = shares
-                               ? read_decision(gathering, shares, &rank, &size)
-                               : mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a group of %d", group->size);
-    if (status == MUSTER_OK)
-        status = mst_child_create(group, shares, rank, size, own, survivors);
-    else if (status == MUSTER_ERR_NO_SPACE) /* all have seen it, so nobody uses the share */
-        mst_share_release(group->subarena->attachment, own);
-    else
-        mst_share_abandon(group->subarena->attachment, own);
-    free(shares);
+/* Once the group exists: who is new joins it, or will never. */
+static muster_status receive(const regroup *regroup, muster_group **made)
+{
+    muster_status status = mst_newcomers_await(regroup->group, &regroup->roll);
+
+    if (status == MUSTER_OK) {
+        mst_calibrate(*made); /* others may have died since: that shows in the group's first use */
+        return MUSTER_OK;
+    }
+    mst_subarena_abandon_block(regroup->group->subarena, regroup->roll_offset); /* read still, perhaps */
+    muster_group_free(*made);
+    *made = NULL;
     return status;
 }
 
-static muster_status shrink(muster_group *group, muster_group **survivors)
+static muster_status form(regroup *regroup, muster_group **made)
 {
+    muster_group *group = regroup->group;
     mst_attachment *attachment = group->subarena->attachment;
-    gathering gathering = { group, ++group->shrinks };
-    mst_share own = { 0 };
+    uint32_t roll_seat = 0;
+    uint64_t roll_offset = 0;
+    muster_group *child;
 
-    muster_status claimed = mst_share_claim(attachment, &own);
-    mst_split_record record = mst_child_record(&own, claimed);
-    arrive(&gathering, &record); /* also when claiming failed: the others must know */
-    muster_status status = gather(&gathering);
-    if (status == MUSTER_OK)
-        propose(&gathering);
+    muster_status status = read_decision(regroup, &roll_seat, &roll_offset);
+    if (may_try_again(status)) { /* all have seen it, so nobody uses the share */
+        mst_share_release(attachment, &regroup->own);
+        return status;
+    }
+    if (status == MUSTER_OK && regroup->grows)
+        status = mst_newcomers_admit(group, &regroup->roll, roll_seat, roll_offset);
+    if (status != MUSTER_OK) {
+        mst_share_abandon(attachment, &regroup->own);
+        return status;
+    }
+    status = mst_child_create(group, regroup->roll.shares,
+                              mst_roll_find(&regroup->roll, group->subarena->own.seat), regroup->roll.size,
+                              &regroup->own, &child);
+    if (status == MUSTER_OK && regroup->grows)
+        status = receive(regroup, &child);
+    if (status == MUSTER_OK) {
+        child->whole = group->whole;
+        *made = child;
+    }
+    return status;
+}
+
+static muster_status agree_and_form(regroup *regroup, muster_group **made)
+{
+    mst_attachment *attachment = regroup->group->subarena->attachment;
+
+    muster_status claimed = claim(regroup);
+    arrive(regroup, claimed); /* also when claiming failed: the others must know */
+    muster_status status = gather(regroup);
+    if (status == MUSTER_OK && regroup->roll_offset)
+        propose(regroup);
     if (claimed != MUSTER_OK)
         return claimed;
     if (status != MUSTER_OK) {
-        mst_share_abandon(attachment, &own);
+        mst_share_abandon(attachment, &regroup->own);
         return status;
     }
-    return form(&gathering, &own, survivors);
+    return form(regroup, made);
 }
 
-muster_status muster_group_shrink(muster_group *group, muster_group **survivors)
+static muster_status make(muster_group *group, bool grows, muster_group **made)
 {
-    if (!survivors)
-        return mst_fail(MUSTER_ERR_INVALID, "there is no place for the survivors: the last argument is NULL");
+    if (!made)
+        return mst_fail(MUSTER_ERR_INVALID, "there is no place for the new group: the last argument is NULL");
     muster_status status = mst_group_occupy(group, MST_ENTER_SPLIT); /* a broken group, too */
     if (status != MUSTER_OK)
         return status;
     status = mst_group_broken(group);
-    if (status != MUSTER_ERR_BAD_ARENA)
-        status = shrink(group, survivors);
+    if (grows && !group->whole)
+        status = mst_fail(MUSTER_ERR_INVALID, "a group that split has made cannot grow; grow the world, or "
+                                              "what shrink has left of it, and split that again");
+    else if (status != MUSTER_ERR_BAD_ARENA) {
+        regroup regroup = { .group = group, .number = ++group->regroups, .grows = grows };
+
+        status = agree_and_form(&regroup, made);
+        free(regroup.roll.shares);
+    }
     mst_group_leave(group, MST_ENTER_SPLIT);
     return status;
+}
+
+muster_status muster_group_shrink(muster_group *group, muster_group **survivors)
+{
+    return make(group, false, survivors);
+}
+
+muster_status muster_group_grow(muster_group *group, muster_group **grown)
+{
+    return make(group, true, grown);
 }

@@ -162,6 +162,10 @@ MUSTER_API bool muster_is_available(const char *backend);
  *                           same word, looked at every 5 to 20 ms of waiting), pidfd, launcher (only
  *                           when the launcher says so). The best that the system has when unset
  *   MUSTER_REPORT_CRASHES   1: as if muster_report_crashes were called
+ *   MUSTER_RESTARTS         how many processes were this rank before, all dead; set by a launcher that
+ *                           replaces the dead (MUSTER_ON_FAILURE_RESPAWN). Above 0, the world is the group
+ *                           that the others make with muster_group_grow, and init blocks until they do;
+ *                           the program then gets from them what state it needs
  *   MUSTER_ONE_THREAD       1: only one thread of this rank calls muster, whatever others it has; then
  *                           deadlocks are found in programs of many threads, too
  *
@@ -185,11 +189,12 @@ typedef struct muster_config {
     const char *liveness;      /* how to learn of deaths, as MUSTER_LIVENESS; NULL: the best there is */
     bool report_crashes;       /* calls muster_report_crashes */
     bool one_thread;           /* as MUSTER_ONE_THREAD */
+    int restarts;              /* as MUSTER_RESTARTS */
 } muster_config;
 
 #define MUSTER_CONFIG_INIT                                                                                   \
     {                                                                                                        \
-        sizeof(muster_config), NULL, 0, 1, 0, 0, 0, 0, NULL, false, false                                    \
+        sizeof(muster_config), NULL, 0, 1, 0, 0, 0, 0, NULL, false, false, 0                                 \
     }
 
 /*
@@ -225,8 +230,22 @@ MUSTER_API muster_status muster_group_split(muster_group *group, int color, int 
  */
 MUSTER_API muster_status muster_group_shrink(muster_group *group, muster_group **survivors);
 
+/*
+ * As muster_group_shrink, and the new group also has those that replace lost ranks of the world: it waits
+ * for all that the launcher has promised (on_failure MUSTER_ON_FAILURE_RESPAWN), each of which comes, or
+ * dies in its turn, or is not to come since its restarts are used up. In the order of the ranks in the
+ * world, so that, when all have been replaced, every rank has its first number again; where some have not,
+ * the group is smaller, as muster_group_size says. A collective over the living members: those who have
+ * shrunk the world grow what they got. The new ones get the group as their world, from muster_init. For
+ * the world, and what shrink and grow have made of it; groups that were split off are made again by split.
+ * Errors: those of shrink, TIMED_OUT also when a replacement does not come in MUSTER_TIMEOUT, MISMATCH
+ * when some called shrink (all may try again), INVALID for a group that split made. (ncclCommGrow)
+ */
+MUSTER_API muster_status muster_group_grow(muster_group *group, muster_group **grown);
+
 /* The rank that member `rank` of `group` has in `other`, another group of this process's rank; -1: it is
- * not in it, or there is no such rank or group. Never blocks. (MPI_Group_translate_ranks) */
+ * not in it, or there is no such rank or group. A replacement is another member than the dead. Never blocks.
+ * (MPI_Group_translate_ranks) */
 MUSTER_API int muster_group_translate(const muster_group *group, int rank, const muster_group *other);
 
 /* Gives the group back: local, never blocks, NULL is fine. Peers that still wait for this rank in
@@ -384,9 +403,13 @@ MUSTER_API muster_status muster_free(muster_group *group, void *buffer);
 typedef int (*muster_rank_fn)(muster_group *world, void *arg);
 
 typedef enum muster_on_failure {
-    MUSTER_ON_FAILURE_KILL,    /* the first failure ends the others: TERM, then KILL */
-    MUSTER_ON_FAILURE_CONTINUE /* the others go on; their calls return PEER_DIED where they need it */
+    MUSTER_ON_FAILURE_KILL,     /* the first failure ends the others: TERM, then KILL */
+    MUSTER_ON_FAILURE_CONTINUE, /* the others go on; their calls return PEER_DIED where they need it */
+    MUSTER_ON_FAILURE_RESPAWN   /* the same, and the rank is started again, for muster_group_grow */
 } muster_on_failure;
+
+/* One sentence, without a newline; `line` is good for the call. */
+typedef void (*muster_notice_fn)(const char *line, void *arg);
 
 typedef struct muster_launch_config {
     size_t struct_size;         /* sizeof(muster_launch_config), set by MUSTER_LAUNCH_CONFIG_INIT */
@@ -401,11 +424,17 @@ typedef struct muster_launch_config {
     int signal_fd;         /* each byte read from it is a signal to pass on to all ranks; 0: none */
     size_t arena_bytes;    /* as in muster_config */
     size_t staging_bytes;
+    int restarts; /* with RESPAWN: how often, all ranks together; 0: 16. Each takes address space. */
+    int64_t restart_delay_ns; /* before a rank is started again that lived less than 10 s, doubled each time
+                                 that it does so again, up to 10 s; 0: 100 ms */
+    muster_notice_fn notice;  /* told of each failure and restart when it happens; NULL: nobody */
+    void *notice_arg;
 } muster_launch_config;
 
 #define MUSTER_LAUNCH_CONFIG_INIT                                                                            \
     {                                                                                                        \
-        sizeof(muster_launch_config), 1, NULL, false, false, MUSTER_ON_FAILURE_KILL, 0, 0, 0, 0, 0, 0        \
+        sizeof(muster_launch_config), 1, NULL, false, false, MUSTER_ON_FAILURE_KILL, 0, 0, 0, 0, 0, 0, 0, 0, \
+            NULL, NULL                                                                                       \
     }
 
 typedef enum muster_ending_kind {
@@ -425,17 +454,18 @@ typedef struct muster_ending {
 typedef struct muster_report {
     size_t struct_size;     /* sizeof(muster_report), set by MUSTER_REPORT_INIT */
     muster_ending *endings; /* in: NULL, or room for one ending per rank, filled by rank */
-    int first_failed;       /* the rank that failed first; -1: none */
+    int first_failed;       /* the rank that failed first and was not replaced; -1: none */
     muster_ending first;    /* how it ended */
     bool timed_out;
     int exit_status;   /* what a command should exit with: 0, the status of the rank that failed
                           first, 128 + its signal, or 124 after a timeout */
     char summary[256]; /* one line that names rank and cause; "" when all went well */
+    int restarts;      /* how many ranks were started again */
 } muster_report;
 
 #define MUSTER_REPORT_INIT                                                                                   \
     {                                                                                                        \
-        sizeof(muster_report), NULL, -1, { MUSTER_ENDED_NOT, 0 }, false, 0, ""                               \
+        sizeof(muster_report), NULL, -1, { MUSTER_ENDED_NOT, 0 }, false, 0, "", 0                            \
     }
 
 /*
@@ -444,6 +474,11 @@ typedef struct muster_report {
  * same world. With config->command, each executes that instead, with the environment that
  * muster_init reads; rank 0 keeps standard input unless it is a terminal, the others get none.
  * Ranks die with the launching process (not so for threads). `report` may be NULL.
+ *
+ * With MUSTER_ON_FAILURE_RESPAWN a rank that fails once all have attached is started again, in the same
+ * way, while another one is in the world still: MUSTER_RESTARTS says how often that was. The others take
+ * it in by muster_group_grow. What counts for the report is the rank's last process that was taken in. A
+ * rank that fails when the restarts are used up stays lost, and the others go on. Not with threads.
  *
  * Returns MUSTER_OK when every rank ended with 0; PEER_DIED when one did not, TIMED_OUT after the
  * timeout, with the report filled in; else no rank was started: INVALID, NO_SPACE, SYSTEM. Call it

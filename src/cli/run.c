@@ -27,12 +27,16 @@ static const char help[] =
     "      --timeout SECONDS    stop everything after this time; exit status 124\n"
     "      --op-timeout SECONDS let no single operation wait longer (sets MUSTER_TIMEOUT)\n"
     "      --grace SECONDS      between TERM and KILL, when ranks are stopped (2)\n"
-    "      --on-failure WHAT    kill: stop the others (default); continue: let them go on\n"
+    "      --on-failure WHAT    kill: stop the others (default); continue: let them go on;\n"
+    "                           respawn: the same, and start the rank again, which the others take\n"
+    "                           in with muster_group_grow\n"
+    "      --restarts N         with respawn: how often, all ranks together (16)\n"
     "      --prefix WHAT        rank: begin each line with \"[rank] \" (default); none\n"
     "  -h, --help               this text\n"
     "\n"
-    "Exit status: 0 when all ranks exit with 0; else that of the rank that failed first, or 128 + the\n"
-    "signal that killed it; 124 after --timeout; 125 when ranks cannot be started; 126 and 127 when\n"
+    "Exit status: 0 when all ranks, or their replacements, exit with 0; else that of the rank that\n"
+    "failed first, or 128 + the signal that killed it; 124 after --timeout; 125 when ranks cannot be "
+    "started; 126 and 127 when\n"
     "COMMAND cannot be executed or found; 2 for a usage error. One line on stderr names rank and cause.\n"
     "\n"
     "example: muster run -n 4 -- ./hello\n";
@@ -68,7 +72,8 @@ static int pass_signals_on(void)
     return 0;
 }
 
-static bool parse_ranks(const char *text, int *ranks)
+/* A number of ranks, or of restarts. */
+static bool parse_count(const char *text, int *count)
 {
     char *end;
 
@@ -76,7 +81,7 @@ static bool parse_ranks(const char *text, int *ranks)
     long value = strtol(text, &end, 10);
     if (errno || end == text || *end != '\0' || value < 1 || value > 1024)
         return false;
-    *ranks = (int)value;
+    *count = (int)value;
     return true;
 }
 
@@ -91,7 +96,14 @@ static bool parse_seconds(const char *text, int64_t *ns)
     return true;
 }
 
-enum { OPTION_TIMEOUT = 256, OPTION_OP_TIMEOUT, OPTION_GRACE, OPTION_ON_FAILURE, OPTION_PREFIX };
+enum {
+    OPTION_TIMEOUT = 256,
+    OPTION_OP_TIMEOUT,
+    OPTION_GRACE,
+    OPTION_ON_FAILURE,
+    OPTION_RESTARTS,
+    OPTION_PREFIX
+};
 
 static const struct option options[] = {
     { "ranks", required_argument, NULL, 'n' },
@@ -99,26 +111,32 @@ static const struct option options[] = {
     { "op-timeout", required_argument, NULL, OPTION_OP_TIMEOUT },
     { "grace", required_argument, NULL, OPTION_GRACE },
     { "on-failure", required_argument, NULL, OPTION_ON_FAILURE },
+    { "restarts", required_argument, NULL, OPTION_RESTARTS },
     { "prefix", required_argument, NULL, OPTION_PREFIX },
     { "help", no_argument, NULL, 'h' },
     { NULL, 0, NULL, 0 },
 };
 
-/* Whether `text` is one of two words; *second says which. */
-static bool parse_choice(const char *text, const char *first_word, const char *second_word, bool *second)
+/* Which of the words `text` is; -1: none. */
+static int parse_choice(const char *text, const char *const *words, int count)
 {
-    *second = strcmp(text, second_word) == 0;
-    return *second || strcmp(text, first_word) == 0;
+    for (int i = 0; i < count; i++)
+        if (strcmp(text, words[i]) == 0)
+            return i;
+    return -1;
 }
+
+static const char *const failure_words[] = { "kill", "continue", "respawn" }; /* as muster_on_failure */
+static const char *const prefix_words[] = { "none", "rank" };
 
 /* Takes one option in; 0, or an exit status. */
 static int take_option(int option, muster_launch_config *config)
 {
-    bool second;
+    int choice;
 
     switch (option) {
     case 'n':
-        if (!parse_ranks(optarg, &config->size))
+        if (!parse_count(optarg, &config->size))
             return usage_error("run", "-n %s: expected a number of ranks from 1 to 1024", optarg);
         return 0;
     case OPTION_TIMEOUT:
@@ -130,18 +148,30 @@ static int take_option(int option, muster_launch_config *config)
             return usage_error("run", "\"%s\" is no time; expected seconds, such as 30 or 2.5", optarg);
         return 0;
     case OPTION_ON_FAILURE:
-        if (!parse_choice(optarg, "kill", "continue", &second))
-            return usage_error("run", "--on-failure %s: expected kill or continue", optarg);
-        config->on_failure = second ? MUSTER_ON_FAILURE_CONTINUE : MUSTER_ON_FAILURE_KILL;
+        choice = parse_choice(optarg, failure_words, 3);
+        if (choice < 0)
+            return usage_error("run", "--on-failure %s: expected kill, continue or respawn", optarg);
+        config->on_failure = (muster_on_failure)choice;
+        return 0;
+    case OPTION_RESTARTS:
+        if (!parse_count(optarg, &config->restarts))
+            return usage_error("run", "--restarts %s: expected a number from 1 to 1024", optarg);
         return 0;
     case OPTION_PREFIX:
-        if (!parse_choice(optarg, "rank", "none", &second))
+        choice = parse_choice(optarg, prefix_words, 2);
+        if (choice < 0)
             return usage_error("run", "--prefix %s: expected rank or none", optarg);
-        config->prefix_output = !second;
+        config->prefix_output = choice == 1;
         return 0;
     default:
         return usage_error("run", "that option is not known, or lacks its value");
     }
+}
+
+static void show_notice(const char *line, void *arg)
+{
+    (void)arg;
+    fprintf(stderr, "muster run: %s\n", line);
 }
 
 static int launch(const muster_launch_config *config)
@@ -174,6 +204,8 @@ int command_run(int argc, char **argv)
     }
     if (config.size == 0)
         return usage_error("run", "how many ranks? expected -n N");
+    if (config.restarts && config.on_failure != MUSTER_ON_FAILURE_RESPAWN)
+        return usage_error("run", "--restarts goes with --on-failure respawn");
     if (optind == argc)
         return usage_error("run", "there is no command to run");
     if (pass_signals_on() < 0) {
@@ -181,6 +213,7 @@ int command_run(int argc, char **argv)
         return EXIT_NOT_LAUNCHED;
     }
     config.signal_fd = signal_pipe[0];
+    config.notice = show_notice;
     config.command = (const char *const *)&argv[optind];
     return launch(&config);
 }

@@ -14,7 +14,7 @@
 #include "shm/error.h"
 #include "shm/os.h"
 #include "src/config.h"
-#include "src/launch/supervise.h"
+#include "src/launch/respawn.h"
 #include "src/launch/threads.h"
 
 #define STATUS_TIMED_OUT 124
@@ -27,28 +27,24 @@ static muster_status check(const muster_launch_config *config, muster_rank_fn fn
         return mst_fail(MUSTER_ERR_INVALID, "%d ranks are not between 1 and %d", config->size, MST_RANKS_MAX);
     if ((fn != NULL) == command)
         return mst_fail(MUSTER_ERR_INVALID, "expected either a function or a command for the ranks to run");
-    if (config->threads && (command || config->prefix_output || config->timeout_ns))
-        return mst_fail(MUSTER_ERR_INVALID, "ranks that are threads run a function, without prefix_output "
-                                            "and timeout_ns");
-    if (config->timeout_ns < 0 || config->grace_ns < 0 || config->op_timeout_ns < 0)
+    if (config->threads && (command || config->prefix_output || config->timeout_ns ||
+                            config->on_failure == MUSTER_ON_FAILURE_RESPAWN))
+        return mst_fail(MUSTER_ERR_INVALID, "ranks that are threads run a function, without prefix_output, "
+                                            "timeout_ns and restarts");
+    if (config->timeout_ns < 0 || config->grace_ns < 0 || config->op_timeout_ns < 0 ||
+        config->restart_delay_ns < 0)
         return mst_fail(MUSTER_ERR_INVALID, "a timeout is negative");
+    if (config->on_failure < MUSTER_ON_FAILURE_KILL || config->on_failure > MUSTER_ON_FAILURE_RESPAWN)
+        return mst_fail(MUSTER_ERR_INVALID, "on_failure is %d; expected KILL, CONTINUE or RESPAWN",
+                        (int)config->on_failure);
+    if (config->restarts < 0 || config->restarts > MST_RANKS_MAX - config->size)
+        return mst_fail(MUSTER_ERR_INVALID,
+                        "%d restarts are not between 0 and %d, which is %d less the ranks", config->restarts,
+                        MST_RANKS_MAX - config->size, MST_RANKS_MAX);
     return MUSTER_OK;
 }
 
 /* ---- the report ---- */
-
-static void describe_ending(const mst_rank_process *process, char *text, size_t bytes)
-{
-    muster_ending ending = process->ending;
-
-    if (ending.kind == MUSTER_ENDED_SIGNALED)
-        snprintf(text, bytes, "rank %d was killed by signal %d (%s)%s", process->rank, ending.code,
-                 strsignal(ending.code), process->dumped_core ? ", core dumped" : "");
-    else if (ending.kind == MUSTER_ENDED_EXITED)
-        snprintf(text, bytes, "rank %d exited with status %d", process->rank, ending.code);
-    else
-        snprintf(text, bytes, "rank %d ended, and its status went to somebody else", process->rank);
-}
 
 static int exit_status_of(muster_ending ending)
 {
@@ -61,10 +57,12 @@ static void fill_in(const mst_supervision *all, const mst_spawn_plan *plan, must
 {
     char complaint[256];
 
-    for (int i = 0; report->endings && i < all->started; i++)
-        report->endings[i] = all->processes[i].ending;
+    for (int i = 0; report->endings && i < all->count; i++)
+        if (mst_respawn_was_inside(all, &all->processes[i])) /* seats are in the order of time */
+            report->endings[all->processes[i].rank] = all->processes[i].ending;
     report->timed_out = all->timed_out;
-    report->first_failed = all->first_failed;
+    report->restarts = all->restarts;
+    report->first_failed = all->first_failed < 0 ? -1 : all->processes[all->first_failed].rank;
     if (all->timed_out) {
         report->exit_status = STATUS_TIMED_OUT;
         snprintf(report->summary, sizeof report->summary, "timed out after %.3g s; the ranks were stopped",
@@ -77,7 +75,7 @@ static void fill_in(const mst_supervision *all, const mst_spawn_plan *plan, must
         if (mst_spawn_complaint(plan, complaint, sizeof complaint))
             snprintf(report->summary, sizeof report->summary, "%s", complaint);
         else
-            describe_ending(first, report->summary, sizeof report->summary);
+            mst_rank_describe(first, report->summary, sizeof report->summary);
     }
 }
 
@@ -96,10 +94,13 @@ static muster_status conclude(const muster_report *report)
 static muster_status start_all(const mst_spawn_plan *plan, mst_supervision *all)
 {
     for (int rank = 0; rank < plan->config->size; rank++) {
-        int error = mst_spawn(plan, rank, &all->processes[rank]);
+        mst_rank_process *process = &all->processes[rank];
 
+        *process = (mst_rank_process){ .rank = rank, .seat = rank, .replaced_by = -1 };
+        int error = mst_spawn(plan, process);
         if (error) {
-            for (int i = 0; i < all->started; i++)
+            all->stopping = true;
+            for (int i = 0; i < all->count; i++)
                 mst_rank_signal(&all->processes[i], SIGKILL);
             mst_supervise(all);
             return mst_fail(MUSTER_ERR_SYSTEM,
@@ -107,7 +108,7 @@ static muster_status start_all(const mst_spawn_plan *plan, mst_supervision *all)
                             "fewer ranks",
                             rank, plan->config->size, strerror(-error));
         }
-        all->started++;
+        all->count++;
         all->running++;
     }
     return MUSTER_OK;
@@ -116,9 +117,11 @@ static muster_status start_all(const mst_spawn_plan *plan, mst_supervision *all)
 static muster_status launch_processes(mst_spawn_plan *plan, muster_report *report)
 {
     const muster_launch_config *config = plan->config;
-    mst_supervision all = { .config = config, .arena = plan->arena, .first_failed = -1 };
+    mst_supervision all = {
+        .plan = plan, .config = config, .geometry = &plan->arena->geometry, .first_failed = -1
+    };
 
-    all.processes = calloc((size_t)config->size, sizeof *all.processes);
+    all.processes = calloc((size_t)(config->size + mst_respawn_seats(config)), sizeof *all.processes);
     if (!all.processes)
         return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory to watch %d ranks", config->size);
     fflush(NULL); /* or every rank would print what is still buffered */
@@ -167,6 +170,7 @@ muster_status muster_launch(const muster_launch_config *given, muster_rank_fn fn
     if (status != MUSTER_OK)
         return status;
     mst_arena_plan plan = { .size = config.size,
+                            .spare_seats = mst_respawn_seats(&config),
                             .arena_bytes = config.arena_bytes,
                             .staging_bytes = config.staging_bytes,
                             .launched = true };

@@ -44,14 +44,15 @@ static void set_number(const char *name, long long value)
     setenv(name, text, 1);
 }
 
-static void set_environment(const mst_spawn_plan *plan, int rank, int arena_fd)
+static void set_environment(const mst_spawn_plan *plan, const mst_rank_process *self, int arena_fd)
 {
     char text[32];
 
     snprintf(text, sizeof text, "fd:%d", arena_fd);
     setenv("MUSTER_ARENA", text, 1);
-    set_number("MUSTER_RANK", rank);
+    set_number("MUSTER_RANK", self->rank);
     set_number("MUSTER_SIZE", plan->config->size);
+    set_number("MUSTER_RESTARTS", self->restarts);
     if (plan->config->op_timeout_ns > 0) {
         snprintf(text, sizeof text, "%.9f", (double)plan->config->op_timeout_ns / 1e9);
         setenv("MUSTER_TIMEOUT", text, 1);
@@ -70,36 +71,36 @@ static void redirect_input(int rank)
     }
 }
 
-static _Noreturn void run_command(const mst_spawn_plan *plan, int rank)
+static _Noreturn void run_command(const mst_spawn_plan *plan, const mst_rank_process *self)
 {
     const char *const *command = plan->config->command;
     int inherited = mst_os_dup_above(plan->arena->fd, ARENA_DESCRIPTOR_MIN);
 
     if (inherited < 0)
-        complain(plan, rank, STATUS_NOT_STARTED, "no descriptor for the arena: ", strerror(-inherited));
-    set_environment(plan, rank, inherited);
-    redirect_input(rank);
+        complain(plan, self->rank, STATUS_NOT_STARTED, "no descriptor for the arena: ", strerror(-inherited));
+    set_environment(plan, self, inherited);
+    redirect_input(self->rank);
     execvp(command[0], (char *const *)(uintptr_t)command);
     int status = errno == ENOENT ? STATUS_NOT_FOUND : STATUS_NOT_EXECUTABLE;
     char what[200];
     snprintf(what, sizeof what, "cannot execute \"%.150s\": ", command[0]);
-    complain(plan, rank, status, what, strerror(errno));
+    complain(plan, self->rank, status, what, strerror(errno));
 }
 
-static _Noreturn void run_function(const mst_spawn_plan *plan, int rank)
+static _Noreturn void run_function(const mst_spawn_plan *plan, const mst_rank_process *self)
 {
     muster_config config = MUSTER_CONFIG_INIT;
     muster_group *world;
     char arena[24];
 
-    set_environment(plan, rank, plan->arena->fd);
+    set_environment(plan, self, plan->arena->fd);
     muster_status status = mst_config_from_environment(&config);
     snprintf(arena, sizeof arena, "fd:%d", plan->arena->fd);
     config.arena = arena;
     if (status == MUSTER_OK)
         status = mst_group_attach(&config, NULL, &world);
     if (status != MUSTER_OK)
-        complain(plan, rank, STATUS_NOT_STARTED, "", muster_error_detail());
+        complain(plan, self->rank, STATUS_NOT_STARTED, "", muster_error_detail());
     mst_init_memoise(world);
     int code = plan->fn(world, plan->arg) & 0xff;
     if (code == 0)
@@ -108,7 +109,8 @@ static _Noreturn void run_function(const mst_spawn_plan *plan, int rank)
     _exit(code);
 }
 
-static _Noreturn void child(const mst_spawn_plan *plan, int rank, pid_t parent, int pipes[2][2])
+static _Noreturn void child(const mst_spawn_plan *plan, const mst_rank_process *self, pid_t parent,
+                            int pipes[2][2])
 {
     if (mst_os_die_with_parent(parent) != 0)
         _exit(STATUS_NOT_STARTED);
@@ -117,9 +119,9 @@ static _Noreturn void child(const mst_spawn_plan *plan, int rank, pid_t parent, 
         if (pipes[i][1] >= 0)
             dup2(pipes[i][1], i == 0 ? STDOUT_FILENO : STDERR_FILENO);
     if (plan->fn)
-        run_function(plan, rank);
+        run_function(plan, self);
     setpgid(0, 0);
-    run_command(plan, rank);
+    run_command(plan, self);
 }
 
 /* ---- in the launcher ---- */
@@ -136,7 +138,7 @@ static int open_pipes(const mst_spawn_plan *plan, int pipes[2][2])
     return 0;
 }
 
-int mst_spawn(const mst_spawn_plan *plan, int rank, mst_rank_process *process)
+int mst_spawn(const mst_spawn_plan *plan, mst_rank_process *process)
 {
     int pipes[2][2];
     pid_t parent = getpid(), pid = -1;
@@ -147,7 +149,7 @@ int mst_spawn(const mst_spawn_plan *plan, int rank, mst_rank_process *process)
         error = pid < 0 ? -errno : 0;
     }
     if (pid == 0)
-        child(plan, rank, parent, pipes);
+        child(plan, process, parent, pipes);
     for (int i = 0; i < 2; i++) {
         mst_os_close(pipes[i][1]);
         if (error)
@@ -155,12 +157,15 @@ int mst_spawn(const mst_spawn_plan *plan, int rank, mst_rank_process *process)
     }
     if (error)
         return error;
-    *process = (mst_rank_process){ .rank = rank, .pid = pid, .running = true, .own_group = !plan->fn };
+    process->pid = pid;
+    process->running = true;
+    process->own_group = !plan->fn;
+    process->start_at_ns = mst_os_now_ns();
     if (process->own_group)
         setpgid(pid, pid); /* on both sides: whoever comes first */
     process->watch = mst_os_process_watch(pid);
-    mst_relay_init(&process->relays[0], pipes[0][0], STDOUT_FILENO, rank);
-    mst_relay_init(&process->relays[1], pipes[1][0], STDERR_FILENO, rank);
+    mst_relay_init(&process->relays[0], pipes[0][0], STDOUT_FILENO, process->rank);
+    mst_relay_init(&process->relays[1], pipes[1][0], STDERR_FILENO, process->rank);
     return 0;
 }
 

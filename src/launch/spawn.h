@@ -12,13 +12,21 @@
 
 typedef struct mst_rank_process {
     int rank;
+    int seat;     /* in the arena */
+    int restarts; /* how many processes were the rank before */
     pid_t pid;
     int watch; /* readable when it has ended; -1: not to be had, or ended */
     bool running;
     bool own_group; /* leads a process group, which is killed with it */
     muster_ending ending;
     bool dumped_core;
+    int64_t start_at_ns, ended_ns;
     mst_relay relays[2]; /* stdout, stderr; closed when its output is not relayed */
+    /* respawn.h */
+    bool scheduled;  /* is to start at that time */
+    bool unwanted;   /* was stopped, since nobody would take it in */
+    int short_lives; /* of the processes that were the rank just before */
+    int replaced_by; /* the seat, once it has ended; -1: nobody */
 } mst_rank_process;
 
 typedef struct mst_spawn_plan {
@@ -29,8 +37,8 @@ typedef struct mst_spawn_plan {
     int complaints[2]; /* a pipe: why a rank could not even start */
 } mst_spawn_plan;
 
-/* Starts a rank; -errno when it cannot be forked. */
-int mst_spawn(const mst_spawn_plan *plan, int rank, mst_rank_process *process);
+/* Starts the process of a rank, which says which and where; -errno when it cannot be forked. */
+int mst_spawn(const mst_spawn_plan *plan, mst_rank_process *process);
 
 /* Sends a signal to the rank, and to all it has started. */
 void mst_rank_signal(const mst_rank_process *process, int signal);

@@ -4,12 +4,15 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "shm/liveness.h"
 #include "shm/os.h"
+#include "src/launch/respawn.h"
 
 #define GRACE_NS (2 * MST_NS_PER_S)
 #define LAST_OUTPUT_NS (MST_NS_PER_S) /* for descendants that keep a rank's output open */
@@ -17,7 +20,7 @@
 
 static void signal_all(const mst_supervision *all, int signal)
 {
-    for (int i = 0; i < all->started; i++)
+    for (int i = 0; i < all->count; i++)
         mst_rank_signal(&all->processes[i], signal);
 }
 
@@ -47,20 +50,36 @@ static bool has_ended(mst_rank_process *process)
 
 static void reap(mst_supervision *all, mst_rank_process *process)
 {
-    mst_liveness_record(&all->arena->geometry, (uint32_t)process->rank, process->ending);
-    mst_liveness_record_gone(&all->arena->geometry, (uint32_t)process->rank);
+    mst_liveness_record(all->geometry, (uint32_t)process->seat, process->ending);
+    mst_liveness_record_gone(all->geometry, (uint32_t)process->seat);
     if (process->own_group)
         kill(-process->pid, SIGKILL); /* what it left behind; the zombie still holds the number */
     waitpid(process->pid, NULL, 0);
     mst_os_close(process->watch);
     process->watch = -1;
     process->running = false;
+    process->ended_ns = mst_os_now_ns();
     all->running--;
 }
 
-static bool failed(const mst_rank_process *process)
+bool mst_rank_failed(const mst_rank_process *process)
 {
     return process->ending.kind != MUSTER_ENDED_EXITED || process->ending.code != 0;
+}
+
+void mst_rank_describe(const mst_rank_process *process, char *text, size_t bytes)
+{
+    muster_ending ending = process->ending;
+
+    if (ending.kind == MUSTER_ENDED_SIGNALED)
+        snprintf(text, bytes, "rank %d was killed by signal %d (%s)%s", process->rank, ending.code,
+                 strsignal(ending.code), process->dumped_core ? ", core dumped" : "");
+    else if (ending.kind == MUSTER_ENDED_EXITED)
+        snprintf(text, bytes, "rank %d exited with status %d", process->rank, ending.code);
+    else if (process->pid == 0)
+        snprintf(text, bytes, "rank %d could not be started", process->rank);
+    else
+        snprintf(text, bytes, "rank %d ended, and its status went to somebody else", process->rank);
 }
 
 /* When several are found at once, the killed one is the cause and the others' exits the effect. */
@@ -74,17 +93,17 @@ static void collect_endings(mst_supervision *all)
 {
     const mst_rank_process *cause = NULL;
 
-    for (int i = 0; i < all->started; i++) {
+    for (int i = 0; i < all->count; i++) {
         mst_rank_process *process = &all->processes[i];
 
         if (!process->running || !has_ended(process))
             continue;
         reap(all, process);
-        if (failed(process) && is_likelier_cause(process, cause))
+        if (mst_respawn_decide(all, process) && is_likelier_cause(process, cause))
             cause = process;
     }
     if (cause && all->first_failed < 0 && !all->stopping)
-        all->first_failed = cause->rank;
+        all->first_failed = cause->seat;
 }
 
 /* ---- stopping ---- */
@@ -125,6 +144,8 @@ static void pass_on_signals(mst_supervision *all)
         int signal = signals[i];
 
         signal_all(all, signal);
+        if (signal == SIGINT || signal == SIGTERM || signal == SIGHUP || signal == SIGQUIT)
+            all->asked_to_end = true;
         if ((signal == SIGTERM || signal == SIGHUP || signal == SIGQUIT) && all->kill_at_ns == 0) {
             int64_t grace_ns = all->config->grace_ns > 0 ? all->config->grace_ns : GRACE_NS;
 
@@ -135,12 +156,17 @@ static void pass_on_signals(mst_supervision *all)
 
 /* ---- the loop ---- */
 
+static int64_t earlier_of(int64_t a_ns, int64_t b_ns) /* 0: never */
+{
+    return a_ns && (a_ns < b_ns || !b_ns) ? a_ns : b_ns;
+}
+
 static int poll_timeout_ms(const mst_supervision *all, bool watched)
 {
-    int64_t until_ns = all->kill_at_ns;
+    int64_t until_ns = earlier_of(all->kill_at_ns, mst_respawn_next_ns(all));
 
-    if (all->timeout_at_ns && !all->stopping && (!until_ns || all->timeout_at_ns < until_ns))
-        until_ns = all->timeout_at_ns;
+    if (!all->stopping)
+        until_ns = earlier_of(until_ns, all->timeout_at_ns);
     if (!watched)
         return LOOK_MS;
     if (!until_ns)
@@ -156,7 +182,7 @@ static nfds_t list_polled(const mst_supervision *all, struct pollfd *polled, boo
     nfds_t count = 0;
 
     *watched = true;
-    for (int i = 0; i < all->started; i++) {
+    for (int i = 0; i < all->count; i++) {
         const mst_rank_process *process = &all->processes[i];
 
         if (process->running && process->watch >= 0)
@@ -177,7 +203,7 @@ static int pump_relays(mst_supervision *all)
 {
     int open = 0;
 
-    for (int i = 0; i < all->started; i++) {
+    for (int i = 0; i < all->count; i++) {
         for (int r = 0; r < 2; r++) {
             mst_relay *relay = &all->processes[i].relays[r];
 
@@ -191,7 +217,7 @@ static int pump_relays(mst_supervision *all)
 
 static void close_relays(mst_supervision *all)
 {
-    for (int i = 0; i < all->started; i++)
+    for (int i = 0; i < all->count; i++)
         for (int r = 0; r < 2; r++)
             mst_relay_close(&all->processes[i].relays[r]);
 }
@@ -209,7 +235,8 @@ static void drain_relays(mst_supervision *all, struct pollfd *polled)
 
 void mst_supervise(mst_supervision *all)
 {
-    struct pollfd *polled = calloc((size_t)all->started * 3 + 1, sizeof *polled);
+    size_t seats = (size_t)(all->config->size + mst_respawn_seats(all->config));
+    struct pollfd *polled = calloc(seats * 3 + 1, sizeof *polled);
     bool watched = false;
 
     while (all->running > 0) {
@@ -221,7 +248,10 @@ void mst_supervise(mst_supervision *all)
         pump_relays(all);
         collect_endings(all);
         act_on_time(all);
+        mst_respawn_act(all);
     }
+    if (all->first_failed < 0)
+        all->first_failed = mst_respawn_unreplaced(all);
     if (polled)
         drain_relays(all, polled);
     close_relays(all);

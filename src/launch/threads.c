@@ -8,7 +8,7 @@
 
 #include "shm/atomic.h"
 #include "shm/error.h"
-#include "shm/liveness.h"
+#include "shm/succession.h"
 #include "src/attach.h"
 #include "src/config.h"
 #include "src/group.h"
@@ -51,6 +51,7 @@ static void fail(rank_thread *self, int code)
     self->code = code;
     mst_cas32_sc(&self->crew->first_failed, 0, (uint32_t)self->rank + 1);
     mst_liveness_record(&self->crew->arena->geometry, (uint32_t)self->rank, ending);
+    mst_succession_decide(&self->crew->arena->geometry, (uint32_t)self->rank, MST_NO_SEAT);
 }
 
 static void *rank_main(void *arg)

@@ -48,7 +48,9 @@ expect 2 "from 1 to 1024" $run -n 0 -- true
 expect 2 "from 1 to 1024" $run -n 2000 -- true
 expect 2 "from 1 to 1024" $run -n two -- true
 expect 2 "no time" $run -n 2 --timeout soon -- true
-expect 2 "kill or continue" $run -n 2 --on-failure panic -- true
+expect 2 "kill, continue or respawn" $run -n 2 --on-failure panic -- true
+expect 2 "from 1 to 1024" $run -n 2 --on-failure respawn --restarts 0 -- true
+expect 2 "goes with --on-failure respawn" $run -n 2 --restarts 3 -- true
 expect 2 "rank or none" $run -n 2 --prefix all -- true
 expect 2 "not known" $run -n 2 --frobnicate -- true
 
@@ -110,6 +112,15 @@ expect 0 "" $run -n 6 -- "$MUSTER_EXAMPLES/grid"
 [ "$(grep -c "total 21$" "$work/out")" -eq 6 ] || fail "grid"
 expect 137 "rank 1 was killed by signal 9" $run -n 4 --on-failure continue -- "$MUSTER_EXAMPLES/survive"
 grep -q "^\[0\] done after 5000 steps, 1 left$" "$work/out" || fail "survive"
+expect 0 "rank 3 was killed by signal 9 (Killed); starting it again in 0.1 s (restart 3 of 16)" \
+    $run -n 4 --on-failure respawn -- "$MUSTER_EXAMPLES/serve"
+[ "$(grep -c "done after 5000 steps, 4 ranks$" "$work/out")" -eq 4 ] || fail "serve"
+expect 137 "no restarts are left" $run -n 4 --on-failure respawn --restarts 2 -- "$MUSTER_EXAMPLES/serve"
+[ "$(grep -c "done after 5000 steps, 3 ranks$" "$work/out")" -eq 3 ] || fail "serve with too few restarts"
+# Programs that are no ranks of a world are not started again, and neither is a world of one.
+expect 3 "rank 0 exited with status 3" $run -n 1 --on-failure respawn -- sh -c 'exit 3'
+[ "$(wc -l <"$work/err")" -eq 1 ] || fail "started again, though nobody was there to take it in"
+expect 3 "rank 1 exited with status 3" $run -n 2 --on-failure respawn -- sh -c '[ $MUSTER_RANK = 0 ] || exit 3'
 expect 0 "" "$MUSTER_EXAMPLES/hello"
 grep -q "rank 0 of 1" "$work/out" || fail "hello alone"
 for rank in 1 0 2; do

@@ -133,7 +133,9 @@ static muster_launch_config config_of(rank_options options)
     config.staging_bytes = options.staging_bytes;
     config.arena_bytes = options.arena_bytes;
     config.op_timeout_ns = (int64_t)(options.op_timeout_s * 1e9);
-    config.on_failure = MUSTER_ON_FAILURE_CONTINUE;
+    config.on_failure = options.restarts ? MUSTER_ON_FAILURE_RESPAWN : MUSTER_ON_FAILURE_CONTINUE;
+    config.restarts = options.restarts;
+    config.restart_delay_ns = 1000 * 1000;
     return config;
 }
 

@@ -23,6 +23,7 @@ typedef struct rank_options {
     size_t staging_bytes;
     size_t arena_bytes;
     double op_timeout_s;
+    int restarts; /* above 0: failed ranks are started again, that often */
 } rank_options;
 
 /* Runs and expects success. */

@@ -1,5 +1,5 @@
 /*
- * shrink: src/shrink.c, under further deaths at any point.
+ * shrink: src/regroup.c, under further deaths at any point.
  *
  * Each rank publishes its share, waits until every other one has arrived or is known to be dead, writes
  * down whom it sees alive, and offers that in rank 0's cell; the first offer is the decision. A death
@@ -18,9 +18,9 @@
 #define K 2
 #endif
 
-byte members[N];        /* mst_shrink_record.members, one bit each */
-bool share[N];          /* mst_shrink_record.share is written */
-bool arrived[N];        /* mst_cell.shrinks, E11 */
+byte members[N];        /* mst_roll, one bit per line */
+bool share[N];          /* mst_regroup_record.share is written */
+bool arrived[N];        /* mst_cell.regroups, E11 */
 byte decided;           /* mst_cell.decided of rank 0: 1 + the winner, E12 */
 bool dead[N], ended[N]; /* ended: known, mst_rank_entry.ending */
 byte agreed = 0;        /* of the first to return */

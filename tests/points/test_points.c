@@ -34,6 +34,7 @@ static struct plan {
     bool asleep; /* the victim is late for everything, so that its peers sleep */
     int doomed;  /* a rank that dies in any case, so that there is something to recover from; -1: none */
     bool deadlock;
+    bool grows; /* the lost are replaced */
 } plan;
 
 typedef struct account {
@@ -62,7 +63,8 @@ bool mst_fault_point(const char *name)
     static _Atomic int passed;
     const char *rank = getenv("MUSTER_RANK");
 
-    if (!rank || atoi(rank) != plan.victim || strcmp(name, plan.point) != 0 || ++passed != plan.hit)
+    if (!rank || atoi(rank) != plan.victim || strcmp(name, plan.point) != 0 || accounts->fired ||
+        ++passed != plan.hit)
         return false;
     accounts->fired = 1;
     if (plan.action == FAIL)
@@ -227,11 +229,41 @@ static int go_on_with_the_rest(muster_group *world)
     }
 }
 
+/* Grows until all are there and the group works; a replacement begins in the middle. */
+static int go_on_with_replacements(muster_group *world, bool replacement)
+{
+    muster_group *group = world, *grown;
+    muster_status status = replacement ? MUSTER_OK : MUSTER_ERR_PEER_DIED;
+
+    for (;;) {
+        uint64_t mine = 1ULL << atoi(getenv("MUSTER_RANK")), sum = 0;
+
+        if (status == MUSTER_OK)
+            status = muster_all_sum(&mine, &sum, 1, MUSTER_UINT64, group);
+        if (status == MUSTER_OK) {
+            RANK_CHECK(group, sum == (1ULL << SIZE) - 1);
+            muster_group_free(group);
+            return 0;
+        }
+        RANK_CHECK(group, status == MUSTER_ERR_PEER_DIED);
+        be_late(muster_group_rank(world));
+        status = muster_group_grow(group, &grown);
+        RANK_OK(world, status);
+        if (group != world)
+            muster_group_free(group);
+        group = grown;
+    }
+}
+
 static int body(muster_group *world, void *arg)
 {
+    bool replacement = atoi(getenv("MUSTER_RESTARTS")) > 0;
+
     (void)arg;
-    accounts->entered[muster_group_rank(world)] = 1;
-    muster_status status = use_everything(world);
+    accounts->entered[atoi(getenv("MUSTER_RANK"))] = 1;
+    muster_status status = replacement ? MUSTER_OK : use_everything(world);
+    if (replacement || (status == MUSTER_ERR_PEER_DIED && plan.grows))
+        return go_on_with_replacements(world, replacement);
     if (status == MUSTER_OK)
         return 0;
     if (status == MUSTER_ERR_PEER_DIED && !(plan.action == STOP && plan.doomed < 0))
@@ -255,7 +287,7 @@ static void run_plan(void)
     memset(accounts, 0, sizeof *accounts);
     name_of_test(arena_name, sizeof arena_name, "points");
     report.endings = endings;
-    run_failing_ranks((rank_options){ .size = SIZE }, body, NULL, &report);
+    run_failing_ranks((rank_options){ .size = SIZE, .restarts = plan.grows ? 10 : 0 }, body, NULL, &report);
     for (int rank = 0; rank < SIZE; rank++) {
         bool killed = endings[rank].kind == MUSTER_ENDED_SIGNALED && endings[rank].code == SIGKILL;
         bool expected = killed ? (rank == plan.victim && plan.action == KILL) || rank == plan.doomed
@@ -271,14 +303,17 @@ static void run_plan(void)
     }
 }
 
-static int list_points(char points[][40])
+/* Those that the source names; to fail, only those of them whose answer it asks for. */
+static int list_points(char points[][40], action action)
 {
     char command[300], line[40];
     int count = 0;
 
     snprintf(command, sizeof command,
-             "grep -rhoE 'mst_fault_point\\(\"[a-z.]+\"' %s/shm %s/src | cut -d'\"' -f2 | sort -u",
-             getenv("MUSTER_SOURCE"), getenv("MUSTER_SOURCE"));
+             "grep -rhE 'mst_fault_point\\(\"' %s/shm %s/src | %s | "
+             "grep -oE 'mst_fault_point\\(\"[a-z.]+\"' | cut -d'\"' -f2 | sort -u",
+             getenv("MUSTER_SOURCE"), getenv("MUSTER_SOURCE"),
+             action == FAIL ? "grep -vE '^ *mst_fault_point'" : "cat");
     FILE *found = popen(command, "r");
     ck_assert_ptr_nonnull(found);
     while (count < POINTS_MAX && fgets(line, sizeof line, found)) {
@@ -298,6 +333,9 @@ static bool play_point(const char *point, action action, int victim, bool asleep
         plan =
             (struct plan){ .point = point, .action = action, .victim = victim, .hit = hit, .asleep = asleep };
         plan.doomed = action == STOP ? -1 : (victim + 1) % SIZE;
+        plan.grows = strncmp(point, "newcomer.", 9) == 0;
+        if (plan.grows) /* all but one of these are the replacement's */
+            plan.doomed = strcmp(point, "newcomer.admitted") == 0 ? (victim + 1) % SIZE : victim;
         plan.deadlock = strncmp(point, "wait.", 5) == 0 || strncmp(point, "verdict.", 8) == 0;
         run_plan();
         if (!accounts->fired)
@@ -311,10 +349,10 @@ START_TEST(test_every_point)
 {
     static char points[POINTS_MAX][40];
     const char *wanted = getenv("MUSTER_TEST_POINT_HITS"), *only = getenv("MUSTER_TEST_POINT");
-    int count = list_points(points), hits = wanted ? atoi(wanted) : 1;
+    int count = list_points(points, (action)_i), hits = wanted ? atoi(wanted) : 1;
 
     accounts = shared_page(sizeof *accounts);
-    ck_assert_int_gt(count, 25);
+    ck_assert_int_gt(count, _i == FAIL ? 0 : 25);
     for (int i = 0; i < count; i++) {
         bool reached = false;
         /* Who proves a circle, or is the first to record an ending, is chance: the launcher may be. */
@@ -341,7 +379,8 @@ int main(void)
     TCase *tests = tcase_create("points");
 
     tcase_set_timeout(tests, getenv("MUSTER_TEST_POINT_HITS") ? 36000 : TEST_TIMEOUT_S);
-    tcase_add_loop_test(tests, test_every_point, 0, ACTIONS);
+    /* A stop is the same for a sanitizer, and takes as long as all else. */
+    tcase_add_loop_test(tests, test_every_point, 0, under_address_sanitizer() ? STOP : ACTIONS);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }

@@ -1,0 +1,154 @@
+/* Waiting to be admitted, and entering, of replace.h. */
+#include "shm/replace.h"
+
+#include <stdlib.h>
+
+#include "shm/atomic.h"
+#include "shm/error.h"
+#include "shm/fault.h"
+#include "shm/os.h"
+#include "shm/roll.h"
+#include "shm/succession.h"
+
+/* WAITING is the last store of preparing: whoever sees it may use the seat's cell 0 and staging. */
+static void announce(const mst_attachment *attachment)
+{
+    mst_header *header = mst_layout_header(&attachment->geometry);
+
+    mst_fault_point("newcomer.wait");
+    mst_store32_rel(&mst_layout_entry(&attachment->geometry, attachment->seat)->state,
+                    MST_RANK_WAITING); /* E1 */
+    mst_fault_point("newcomer.waiting");
+    mst_add32_sc(&header->endings, 1); /* E8: those who watch beacons have one more to watch */
+    mst_wake_watchers(&header->endings);
+    mst_signal_raise(&header->arrivals); /* E1 */
+}
+
+/* ---- waiting ---- */
+
+static bool can_admit(const mst_geometry *geometry, uint32_t seat)
+{
+    const mst_rank_entry *entry = mst_layout_entry(geometry, seat);
+    uint32_t state = mst_load32_acq(&entry->state); /* E1 */
+    bool inside = state == MST_RANK_ATTACHED ||
+                  (state == MST_RANK_WAITING && mst_load64_acq(&entry->admission)); /* E16 */
+
+    return inside && mst_liveness_ending(geometry, seat).kind == MUSTER_ENDED_NOT;
+}
+
+static bool anyone_can_admit(const mst_attachment *attachment)
+{
+    for (uint32_t seat = 0; seat < attachment->geometry.seats; seat++)
+        if (seat != attachment->seat && can_admit(&attachment->geometry, seat))
+            return true;
+    return false;
+}
+
+static bool is_decided(const void *arg)
+{
+    const mst_attachment *attachment = arg;
+    uint64_t offset;
+    uint32_t seat;
+
+    return mst_succession_admitted(&attachment->geometry, attachment->seat, &seat, &offset) ||
+           !anyone_can_admit(attachment);
+}
+
+static bool scan(void *arg, int peer, int64_t slept_ns)
+{
+    mst_attachment *attachment = arg;
+
+    (void)peer, (void)slept_ns;
+    mst_liveness_scan(&attachment->liveness);
+    return false;
+}
+
+static muster_status await_admission(mst_attachment *attachment, int64_t deadline_ns, uint32_t *roll_seat,
+                                     uint64_t *roll_offset)
+{
+    mst_waiter waiter = {
+        .policy = { .spin_ns = 0, .yield_ns = 1 * MST_NS_PER_MS },
+        .deadline_ns = deadline_ns,
+        .watch = { .tick = scan, .arg = attachment },
+    };
+    mst_parking parking = mst_signal_parking(&mst_layout_header(&attachment->geometry)->arrivals);
+
+    mst_wait_result result = mst_wait_until(&waiter, parking, is_decided, attachment, -1);
+    if (mst_succession_admitted(&attachment->geometry, attachment->seat, roll_seat, roll_offset) ||
+        !mst_succession_give_up(&attachment->geometry, attachment->seat)) {
+        mst_succession_admitted(&attachment->geometry, attachment->seat, roll_seat, roll_offset);
+        return MUSTER_OK;
+    }
+    if (result == MST_WAIT_TIMED_OUT)
+        return mst_fail(MUSTER_ERR_TIMED_OUT,
+                        "rank %u was started again, and the others did not take it in before "
+                        "MUSTER_ATTACH_TIMEOUT; they do so by muster_group_grow",
+                        attachment->rank);
+    return mst_fail(MUSTER_ERR_PEER_DIED,
+                    "rank %u was started again, and all others have ended or left without taking it in; they "
+                    "do so by muster_group_grow",
+                    attachment->rank);
+}
+
+/* ---- entering ---- */
+
+static muster_status read_roll(mst_attachment *attachment, const mst_share *own, uint32_t roll_seat,
+                               uint64_t roll_offset, mst_roll_call *roll)
+{
+    muster_status status = mst_roll_read(&attachment->geometry, roll_seat, roll_offset, roll);
+    if (status != MUSTER_OK)
+        return status;
+    int rank = mst_roll_find(roll, attachment->seat);
+    if (rank >= 0 && roll->shares[rank].cell == own->cell &&
+        roll->shares[rank].membership == own->membership &&
+        roll->shares[rank].staging_offset == own->staging_offset)
+        return MUSTER_OK;
+    return mst_fail(MUSTER_ERR_BAD_ARENA,
+                    "rank %u was admitted to a group that it is not in: the arena is damaged",
+                    attachment->rank);
+}
+
+static muster_status enter(mst_attachment *attachment, const mst_share *own, uint32_t roll_seat,
+                           uint64_t roll_offset, mst_subarena **group)
+{
+    int room = (int)(attachment->geometry.size + attachment->geometry.seats);
+    mst_roll_call roll = { calloc((size_t)room, sizeof *roll.shares), room, 0, { 0, 0 } };
+
+    muster_status status = roll.shares
+                               ? read_roll(attachment, own, roll_seat, roll_offset, &roll)
+                               : mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a group of up to %d", room);
+    if (status == MUSTER_OK) {
+        attachment->policy = roll.policy;
+        status = mst_subarena_open(attachment, roll.shares, mst_roll_find(&roll, attachment->seat), roll.size,
+                                   group);
+    }
+    free(roll.shares);
+    return status;
+}
+
+/* ATTACHED also says that the roll has been read: its memory may be used again. */
+static void settle(mst_attachment *attachment)
+{
+    mst_fault_point("newcomer.attach");
+    mst_store32_rel(&mst_layout_entry(&attachment->geometry, attachment->seat)->state,
+                    MST_RANK_ATTACHED); /* E1 */
+    mst_fault_point("newcomer.attached");
+    mst_signal_raise(&mst_layout_header(&attachment->geometry)->arrivals); /* E1 */
+}
+
+muster_status mst_replace(mst_attachment *attachment, const mst_share *own, int64_t deadline_ns,
+                          mst_subarena **group)
+{
+    uint64_t roll_offset;
+    uint32_t roll_seat;
+
+    announce(attachment);
+    muster_status status = await_admission(attachment, deadline_ns, &roll_seat, &roll_offset);
+    if (status == MUSTER_OK)
+        status = enter(attachment, own, roll_seat, roll_offset, group);
+    if (status == MUSTER_OK)
+        settle(attachment);
+    else
+        mst_share_abandon(attachment, own);
+    return status;
+}

@@ -1,0 +1,59 @@
+/* Writing and reading of roll.h. */
+#include "shm/roll.h"
+
+#include "shm/error.h"
+
+#define WAIT_NS_MAX (10 * MST_NS_PER_S)
+
+static mst_roll_line *lines_of(mst_roll *roll)
+{
+    return (mst_roll_line *)(void *)(roll + 1);
+}
+
+uint64_t mst_roll_bytes(int size)
+{
+    return sizeof(mst_roll) + (uint64_t)size * sizeof(mst_roll_line);
+}
+
+void mst_roll_write(const mst_geometry *geometry, uint64_t offset, const mst_roll_call *call)
+{
+    mst_roll *roll = (mst_roll *)(void *)(geometry->base + offset);
+
+    *roll = (mst_roll){ .size = (uint64_t)call->size,
+                        .spin_ns = call->policy.spin_ns,
+                        .yield_ns = call->policy.yield_ns };
+    for (int i = 0; i < call->size; i++) {
+        const mst_share *share = &call->shares[i];
+
+        lines_of(roll)[i] =
+            (mst_roll_line){ share->seat, share->cell, share->membership, share->staging_offset };
+    }
+}
+
+muster_status mst_roll_read(const mst_geometry *geometry, uint32_t seat, uint64_t offset, mst_roll_call *call)
+{
+    mst_roll *roll = mst_layout_heap_at(geometry, seat, offset, sizeof *roll);
+    mst_roll head = roll ? *roll : (mst_roll){ 0 }; /* read once */
+
+    if (head.size == 0 || head.size > (uint64_t)call->room ||
+        !mst_layout_heap_at(geometry, seat, offset, mst_roll_bytes((int)head.size)) || head.spin_ns < 0 ||
+        head.spin_ns > WAIT_NS_MAX || head.yield_ns < 0 || head.yield_ns > WAIT_NS_MAX)
+        return mst_fail(MUSTER_ERR_BAD_ARENA, "there is no roll of a new group at %llu: the arena is damaged",
+                        (unsigned long long)offset);
+    call->size = (int)head.size;
+    call->policy = (mst_wait_policy){ head.spin_ns, head.yield_ns };
+    for (int i = 0; i < call->size; i++) { /* the shares are checked when the group is opened */
+        mst_roll_line line = lines_of(roll)[i];
+
+        call->shares[i] = (mst_share){ line.seat, line.cell, line.membership, line.staging_offset };
+    }
+    return MUSTER_OK;
+}
+
+int mst_roll_find(const mst_roll_call *call, uint32_t seat)
+{
+    for (int i = 0; i < call->size; i++)
+        if (call->shares[i].seat == seat)
+            return i;
+    return -1;
+}

@@ -1,0 +1,221 @@
+/* The decisions of respawn.h. */
+#include "src/launch/respawn.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "shm/atomic.h"
+#include "shm/os.h"
+#include "shm/succession.h"
+
+#define DELAY_NS (100 * MST_NS_PER_MS)
+#define DELAY_NS_MAX (10 * MST_NS_PER_S) /* also how long a process lives that is not short-lived */
+#define DOUBLINGS_MAX 20
+
+int mst_respawn_seats(const muster_launch_config *config)
+{
+    if (config->on_failure != MUSTER_ON_FAILURE_RESPAWN)
+        return 0;
+    if (config->restarts)
+        return config->restarts;
+    int room = MST_RANKS_MAX - config->size;
+    return room < MST_RESTARTS_DEFAULT ? room : MST_RESTARTS_DEFAULT;
+}
+
+/* ---- who is in the world ---- */
+
+static uint32_t state_of(const mst_supervision *all, const mst_rank_process *process)
+{
+    return mst_load32_acq(&mst_layout_entry(all->geometry, (uint32_t)process->seat)->state); /* E1 */
+}
+
+bool mst_respawn_was_inside(const mst_supervision *all, const mst_rank_process *process)
+{
+    uint64_t roll_offset;
+    uint32_t roll_seat;
+
+    return process->seat < all->config->size ||
+           (mst_succession_admitted(all->geometry, (uint32_t)process->seat, &roll_seat, &roll_offset) &&
+            roll_offset != 0);
+}
+
+static bool is_inside(const mst_supervision *all, const mst_rank_process *process)
+{
+    return process->running && state_of(all, process) != MST_RANK_LEFT &&
+           mst_respawn_was_inside(all, process);
+}
+
+static bool anyone_inside(const mst_supervision *all)
+{
+    for (int i = 0; i < all->count; i++)
+        if (is_inside(all, &all->processes[i]))
+            return true;
+    return false;
+}
+
+static bool has_begun(const mst_supervision *all)
+{
+    return mst_load32_acq(&mst_layout_header(all->geometry)->rendezvous) == MST_RENDEZVOUS_COMPLETE;
+}
+
+/* ---- deciding ---- */
+
+static void notice(const mst_supervision *all, const mst_rank_process *failed, const char *consequence)
+{
+    char what[300], line[420];
+
+    if (!mst_spawn_complaint(all->plan, what, sizeof what)) /* taken from the pipe, asked for or not */
+        mst_rank_describe(failed, what, sizeof what);
+    snprintf(line, sizeof line, "%s; %s", what, consequence);
+    if (all->config->notice)
+        all->config->notice(line, all->config->notice_arg);
+}
+
+/* How many processes of the rank, one after the other, were short-lived. */
+static int short_lives(const mst_rank_process *failed)
+{
+    return failed->ended_ns - failed->start_at_ns < DELAY_NS_MAX ? failed->short_lives + 1 : 0;
+}
+
+static int64_t delay_of(const mst_supervision *all, int short_lived)
+{
+    int64_t delay_ns = all->config->restart_delay_ns ? all->config->restart_delay_ns : DELAY_NS;
+
+    if (short_lived == 0)
+        return 0;
+    for (int i = 1; i < short_lived && i < DOUBLINGS_MAX && delay_ns < DELAY_NS_MAX; i++)
+        delay_ns *= 2;
+    return delay_ns < DELAY_NS_MAX ? delay_ns : DELAY_NS_MAX;
+}
+
+static bool may_respawn(const mst_supervision *all, const mst_rank_process *failed)
+{
+    return all->config->on_failure == MUSTER_ON_FAILURE_RESPAWN && !all->stopping && !all->asked_to_end &&
+           !failed->unwanted && has_begun(all) && anyone_inside(all);
+}
+
+/* The replacement is to start in the next seat; a process is noted there at once. */
+static void schedule(mst_supervision *all, mst_rank_process *failed)
+{
+    mst_rank_process *next = &all->processes[all->count];
+    char consequence[100];
+
+    *next = (mst_rank_process){ .rank = failed->rank,
+                                .seat = all->count,
+                                .restarts = failed->restarts + 1,
+                                .short_lives = short_lives(failed),
+                                .watch = -1,
+                                .scheduled = true,
+                                .replaced_by = -1 };
+    next->start_at_ns = failed->ended_ns + delay_of(all, next->short_lives);
+    mst_relay_init(&next->relays[0], -1, -1, next->rank);
+    mst_relay_init(&next->relays[1], -1, -1, next->rank);
+    all->count++;
+    all->restarts++;
+    failed->replaced_by = next->seat;
+    mst_succession_decide(all->geometry, (uint32_t)failed->seat, (uint32_t)next->seat);
+    snprintf(consequence, sizeof consequence, "starting it again in %.3g s (restart %d of %d)",
+             (double)(next->start_at_ns - failed->ended_ns) / MST_NS_PER_S, all->restarts,
+             mst_respawn_seats(all->config));
+    notice(all, failed, consequence);
+}
+
+bool mst_respawn_decide(mst_supervision *all, mst_rank_process *process)
+{
+    process->replaced_by = -1;
+    if (mst_rank_failed(process) && may_respawn(all, process)) {
+        if (all->restarts < mst_respawn_seats(all->config)) {
+            schedule(all, process);
+            return false;
+        }
+        notice(all, process, "no restarts are left, and the others go on without it");
+    }
+    mst_succession_decide(all->geometry, (uint32_t)process->seat, MST_NO_SEAT);
+    return mst_rank_failed(process) && mst_respawn_was_inside(all, process);
+}
+
+/* ---- acting ---- */
+
+/* A process that will not be: those who wait for it must know. */
+static void cancel(mst_supervision *all, mst_rank_process *process)
+{
+    process->scheduled = false;
+    process->ending = (muster_ending){ MUSTER_ENDED_VANISHED, 0 };
+    process->ended_ns = mst_os_now_ns();
+    mst_liveness_record(all->geometry, (uint32_t)process->seat, process->ending);
+    mst_liveness_record_gone(all->geometry, (uint32_t)process->seat);
+}
+
+static void start(mst_supervision *all, mst_rank_process *process)
+{
+    if (mst_spawn(all->plan, process) == 0) {
+        process->scheduled = false;
+        all->running++;
+        return;
+    }
+    cancel(all, process); /* no process to be had; later, perhaps */
+    mst_respawn_decide(all, process);
+}
+
+static void dismiss(mst_supervision *all, mst_rank_process *process)
+{
+    if (process->scheduled) {
+        cancel(all, process);
+        mst_succession_decide(all->geometry, (uint32_t)process->seat, MST_NO_SEAT);
+    } else if (process->running && !process->unwanted && !mst_respawn_was_inside(all, process)) {
+        process->unwanted = true;
+        mst_rank_signal(process, SIGKILL);
+    }
+}
+
+void mst_respawn_act(mst_supervision *all)
+{
+    int64_t now_ns = mst_os_now_ns();
+    int count = all->count;
+
+    if (count == all->config->size) /* nobody was started again so far */
+        return;
+    bool ending = all->stopping || all->asked_to_end, useless = !anyone_inside(all);
+    for (int i = all->config->size; i < count; i++) {
+        mst_rank_process *process = &all->processes[i];
+
+        if (useless || (ending && process->scheduled))
+            dismiss(all, process);
+        else if (process->scheduled && now_ns >= process->start_at_ns)
+            start(all, process);
+    }
+}
+
+int64_t mst_respawn_next_ns(const mst_supervision *all)
+{
+    int64_t next_ns = 0;
+
+    for (int i = all->config->size; i < all->count; i++) {
+        const mst_rank_process *process = &all->processes[i];
+
+        if (process->scheduled && (next_ns == 0 || process->start_at_ns < next_ns))
+            next_ns = process->start_at_ns;
+    }
+    return next_ns;
+}
+
+/* ---- afterwards ---- */
+
+int mst_respawn_unreplaced(const mst_supervision *all)
+{
+    int found = -1;
+
+    for (int i = 0; i < all->count; i++) {
+        const mst_rank_process *process = &all->processes[i];
+        int next = process->replaced_by;
+
+        if (!mst_rank_failed(process) || !mst_respawn_was_inside(all, process))
+            continue;
+        while (next >= 0 && !mst_respawn_was_inside(all, &all->processes[next]))
+            next = all->processes[next].replaced_by;
+        if (next < 0 && (found < 0 || process->ended_ns < all->processes[found].ended_ns))
+            found = i;
+    }
+    return found;
+}
