@@ -91,6 +91,16 @@ static inline uint64_t mst_exchange64_sc(_Atomic uint64_t *at, uint64_t value)
 }
 
 /* Returns what was there: `expected` if the value was stored. */
+static inline void mst_or64_sc(_Atomic uint64_t *at, uint64_t bits)
+{
+    atomic_fetch_or_explicit(at, bits, memory_order_seq_cst);
+}
+
+static inline void mst_and64_sc(_Atomic uint64_t *at, uint64_t bits)
+{
+    atomic_fetch_and_explicit(at, bits, memory_order_seq_cst);
+}
+
 static inline uint64_t mst_cas64_sc(_Atomic uint64_t *at, uint64_t expected, uint64_t value)
 {
     atomic_compare_exchange_strong_explicit(at, &expected, value, memory_order_seq_cst, memory_order_seq_cst);

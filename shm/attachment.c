@@ -5,6 +5,7 @@
 
 #include "shm/atomic.h"
 #include "shm/fault.h"
+#include "shm/holders.h"
 #include "shm/os.h"
 
 mst_attachment *mst_attachment_create(mst_arena *arena, uint32_t rank, uint32_t seat, mst_rung rung)
@@ -23,7 +24,10 @@ mst_attachment *mst_attachment_create(mst_arena *arena, uint32_t rank, uint32_t 
     bool heap = attachment->fork_mark && mst_heap_init(&attachment->heap, &arena->geometry, arena->fd, seat);
     bool liveness = heap && mst_liveness_init(&attachment->liveness, &arena->geometry, seat,
                                               arena->launcher_pid, arena->launcher_start);
-    if (liveness && mst_deadlock_init(&attachment->deadlock, &arena->geometry, seat)) {
+    attachment->together = calloc(arena->geometry.seats, sizeof *attachment->together);
+    attachment->released = calloc(arena->geometry.seats, sizeof *attachment->released);
+    if (liveness && attachment->together && attachment->released &&
+        mst_deadlock_init(&attachment->deadlock, &arena->geometry, seat)) {
         mst_store32_rlx(&attachment->liveness.rung, rung);
         return attachment;
     }
@@ -32,6 +36,8 @@ mst_attachment *mst_attachment_create(mst_arena *arena, uint32_t rank, uint32_t 
     if (heap)
         mst_heap_destroy(&attachment->heap);
     mst_os_fork_mark_destroy(attachment->fork_mark);
+    free(attachment->together);
+    free(attachment->released);
     free(attachment);
     return NULL;
 }
@@ -98,7 +104,32 @@ void mst_attachment_destroy(mst_attachment *attachment)
     mst_os_fork_mark_destroy(attachment->fork_mark);
     pthread_mutex_destroy(&attachment->lock);
     mst_arena_close(attachment->arena);
+    free(attachment->together);
+    free(attachment->released);
     free(attachment);
+}
+
+void mst_attachment_meet(mst_attachment *attachment, uint32_t seat)
+{
+    if (seat != attachment->seat && attachment->together[seat]++ == 0)
+        mst_holders_add(&attachment->geometry, seat, attachment->seat);
+}
+
+void mst_attachment_part(mst_attachment *attachment, uint32_t seat)
+{
+    if (seat != attachment->seat && --attachment->together[seat] == 0)
+        mst_holders_remove(&attachment->geometry, seat, attachment->seat);
+}
+
+void mst_attachment_release_dead(mst_attachment *attachment)
+{
+    uint32_t endings = mst_liveness_count(&attachment->geometry);
+
+    if (endings == attachment->endings_seen)
+        return;
+    mst_liveness_scan(&attachment->liveness); /* which of them can write no more */
+    if (!mst_holders_release_dead(&attachment->geometry, attachment->arena->fd, attachment->released))
+        attachment->endings_seen = endings;
 }
 
 void mst_attachment_leave(mst_attachment *attachment)

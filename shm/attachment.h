@@ -33,6 +33,9 @@ typedef struct mst_attachment {
     uint32_t generations[MST_CELLS_MAX]; /* of our cells; never read from the arena */
     bool in_use[MST_CELLS_MAX];
     uint32_t cells_committed;
+    uint32_t *together;           /* by seat: in how many groups we are with the one there */
+    bool *released;               /* by seat: memory of the dead that has gone back */
+    uint32_t endings_seen;        /* their count, when no memory of the dead was left to be released */
     struct mst_subarena *open;    /* the rank's groups */
     struct mst_subarena *retired; /* given back, but peers may still read them */
 } mst_attachment;
@@ -52,6 +55,12 @@ void mst_attachment_leave(mst_attachment *attachment);
 /* Removes the arena's name, if it has one that is ours to remove: one rank does, or, should that one die
  * before it has, another. */
 void mst_attachment_remove_name(mst_attachment *attachment);
+
+/* Notes that we get into a group with the one in that seat, or out of one; with the lock held. */
+void mst_attachment_meet(mst_attachment *attachment, uint32_t seat);
+void mst_attachment_part(mst_attachment *attachment, uint32_t seat);
+/* Gives memory of the dead back that nobody reads any more; with the lock held. */
+void mst_attachment_release_dead(mst_attachment *attachment);
 
 /* Whether this is a forked child of the rank, which has no arena mapped. */
 bool mst_attachment_forked(const mst_attachment *attachment);

@@ -8,6 +8,7 @@
 #include "shm/atomic.h"
 #include "shm/error.h"
 #include "shm/fault.h"
+#include "shm/holders.h"
 #include "shm/os.h"
 #include "shm/replace.h"
 #include "shm/succession.h"
@@ -229,6 +230,8 @@ static muster_status join_first(mst_attachment *attachment, int64_t deadline_ns,
 
     muster_status status = take_seat(attachment, &share);
     if (status == MUSTER_OK) {
+        for (uint32_t seat = 0; seat < attachment->geometry.size; seat++) /* before anyone can die of them */
+            mst_holders_add(&attachment->geometry, seat, attachment->seat);
         publish_entry(&attachment->geometry, attachment->seat);
         status = gather(attachment, deadline_ns);
     } else if (attachment->joined) /* a second claimant must not break the first one's job */

@@ -170,6 +170,8 @@ typedef struct mst_rank_entry {
     _Atomic uint32_t successor; /* launcher: 1 + the seat of its replacement, UINT32_MAX: none, E15 */
     _Atomic uint64_t admission; /* of a replacement: the roll that it is on, by any member, E16 */
     alignas(MST_LINE) uint64_t cpus[16]; /* the rank, before ATTACHED: CPUs that it may use, E1 */
+    /* One bit per seat whose rank is in a group with this one: that rank, E17. */
+    alignas(MST_LINE) _Atomic uint64_t holders[MST_RANKS_MAX / 64];
     /* What the rank waits for, while it waits long (deadlock.h). */
     alignas(MST_LINE) _Atomic uint64_t episode; /* the rank: 2 x waits + 1 in one, + 2 after it, E13 */
     _Atomic uint64_t verdict;           /* a member of a circle: the episode that is part of it, E14 */
@@ -215,8 +217,9 @@ static_assert(offsetof(mst_cell, steps) == 128 && offsetof(mst_cell, splits) == 
                   offsetof(mst_cell, reason_bytes) == 1152 && offsetof(mst_cell, started) == 1408 &&
                   offsetof(mst_cell, regroup_records) == 3456,
               "see docs/LAYOUT.md");
-static_assert(sizeof(mst_rank_entry) == 640 && offsetof(mst_rank_entry, cpus) == 128 &&
-                  offsetof(mst_rank_entry, episode) == 256 && offsetof(mst_rank_entry, circle) == 384,
+static_assert(sizeof(mst_rank_entry) == 768 && offsetof(mst_rank_entry, cpus) == 128 &&
+                  offsetof(mst_rank_entry, holders) == 256 && offsetof(mst_rank_entry, episode) == 384 &&
+                  offsetof(mst_rank_entry, circle) == 512,
               "see docs/LAYOUT.md");
 static_assert(sizeof(mst_header) == 384 && offsetof(mst_header, arrivals) == 128 &&
                   offsetof(mst_header, rendezvous) == 256,

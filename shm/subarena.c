@@ -191,6 +191,8 @@ muster_status mst_subarena_open(mst_attachment *attachment, const mst_share *sha
     }
     mst_attachment_hold(attachment);
     pthread_mutex_lock(&attachment->lock);
+    for (int r = 0; r < size; r++)
+        mst_attachment_meet(attachment, shares[r].seat);
     subarena->next = attachment->open;
     attachment->open = subarena;
     pthread_mutex_unlock(&attachment->lock);
@@ -296,6 +298,9 @@ void mst_subarena_retire(mst_subarena *subarena)
     leave(attachment, &subarena->own);
     pthread_mutex_lock(&attachment->lock);
     take_off_list(&attachment->open, subarena);
+    for (int r = 0; r < subarena->size; r++)
+        mst_attachment_part(attachment, subarena->shares[r].seat);
+    mst_attachment_release_dead(attachment);
     subarena->next = attachment->retired;
     attachment->retired = subarena;
     pthread_mutex_unlock(&attachment->lock);

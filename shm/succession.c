@@ -46,20 +46,33 @@ static mst_presence look_at_seat(const mst_geometry *geometry, uint32_t seat)
     }
 }
 
+/* Whether the launcher will have a word on a seat whose rank has ended: when its process does, too. That of
+ * one that executes another program, or whose beacon alone is gone, may live as long as it likes. */
+static bool will_be_decided(mst_liveness *liveness, uint32_t seat, muster_ending ending)
+{
+    bool process_ends = ending.kind != MUSTER_ENDED_EXECED &&
+                        (ending.kind != MUSTER_ENDED_VANISHED || mst_liveness_is_gone(liveness, seat));
+
+    return process_ends && liveness->launcher_pid != 0 && !mst_liveness_launcher_gone(liveness);
+}
+
 mst_presence mst_succession_look(mst_liveness *liveness, uint32_t rank, uint32_t *seat)
 {
     const mst_geometry *geometry = &liveness->geometry;
-    bool decided, told = liveness->launcher_pid != 0 && !mst_liveness_launcher_gone(liveness);
+    bool decided;
 
     for (*seat = rank;;) {
-        if (mst_liveness_ending(geometry, *seat).kind == MUSTER_ENDED_NOT) {
-            mst_presence found = look_at_seat(geometry, *seat);
+        muster_ending ending = mst_liveness_ending(geometry, *seat);
 
-            return found == MST_COMING && !told ? MST_LOST : found;
+        if (ending.kind == MUSTER_ENDED_NOT) {
+            mst_presence found = look_at_seat(geometry, *seat);
+            bool promised = liveness->launcher_pid != 0 && !mst_liveness_launcher_gone(liveness);
+
+            return found == MST_COMING && !promised ? MST_LOST : found;
         }
         uint32_t next = successor_of(geometry, *seat, &decided);
         if (next == MST_NO_SEAT)
-            return decided || !told ? MST_LOST : MST_COMING;
+            return !decided && will_be_decided(liveness, *seat, ending) ? MST_COMING : MST_LOST;
         *seat = next;
     }
 }

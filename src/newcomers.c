@@ -5,6 +5,7 @@
 
 #include "shm/atomic.h"
 #include "shm/error.h"
+#include "shm/holders.h"
 #include "shm/os.h"
 #include "shm/succession.h"
 
@@ -64,6 +65,15 @@ void mst_newcomers_enrol(const muster_group *group, mst_roll_call *roll)
 
 /* ---- into the group ---- */
 
+/* The newcomer may come to read what others on the roll have written when those are dead, and we have left.
+ */
+static void hold_for(const mst_geometry *geometry, uint32_t newcomer, const mst_roll_call *roll)
+{
+    for (int i = 0; i < roll->size; i++)
+        if (roll->shares[i].seat < geometry->seats)
+            mst_holders_add(geometry, roll->shares[i].seat, newcomer);
+}
+
 muster_status mst_newcomers_admit(muster_group *group, const mst_roll_call *roll, uint32_t roll_seat,
                                   uint64_t roll_offset)
 {
@@ -77,7 +87,11 @@ muster_status mst_newcomers_admit(muster_group *group, const mst_roll_call *roll
                             "the roll of a new group names seat %u of %u: the arena "
                             "is damaged",
                             seat, geometry->seats);
-        if (is_member(group, seat) || mst_succession_admit(geometry, seat, roll_seat, roll_offset))
+        if (is_member(group, seat))
+            continue;
+        if (mst_load64_acq(&mst_layout_entry(geometry, seat)->admission) == 0) /* E16: else, it was done */
+            hold_for(geometry, seat, roll);
+        if (mst_succession_admit(geometry, seat, roll_seat, roll_offset))
             continue;
         return mst_fail(MUSTER_ERR_INVALID,
                         "the replacement of rank %u is in another group already: two groups of the world "

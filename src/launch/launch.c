@@ -121,9 +121,14 @@ static muster_status launch_processes(mst_spawn_plan *plan, muster_report *repor
         .plan = plan, .config = config, .geometry = &plan->arena->geometry, .first_failed = -1
     };
 
-    all.processes = calloc((size_t)(config->size + mst_respawn_seats(config)), sizeof *all.processes);
-    if (!all.processes)
+    size_t seats = (size_t)(config->size + mst_respawn_seats(config));
+    all.processes = calloc(seats, sizeof *all.processes);
+    all.released = calloc(seats, sizeof *all.released);
+    if (!all.processes || !all.released) {
+        free(all.processes);
+        free(all.released);
         return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory to watch %d ranks", config->size);
+    }
     fflush(NULL); /* or every rank would print what is still buffered */
     muster_status status = start_all(plan, &all);
     if (status == MUSTER_OK) {
@@ -134,6 +139,7 @@ static muster_status launch_processes(mst_spawn_plan *plan, muster_report *repor
         status = conclude(report);
     }
     free(all.processes);
+    free(all.released);
     return status;
 }
 

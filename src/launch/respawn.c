@@ -149,6 +149,7 @@ static void cancel(mst_supervision *all, mst_rank_process *process)
 
 static void start(mst_supervision *all, mst_rank_process *process)
 {
+    fflush(NULL); /* or the rank would print what is still buffered */
     if (mst_spawn(all->plan, process) == 0) {
         process->scheduled = false;
         all->running++;

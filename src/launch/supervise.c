@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "shm/holders.h"
 #include "shm/liveness.h"
 #include "shm/os.h"
 #include "src/launch/respawn.h"
@@ -92,6 +93,7 @@ static bool is_likelier_cause(const mst_rank_process *process, const mst_rank_pr
 static void collect_endings(mst_supervision *all)
 {
     const mst_rank_process *cause = NULL;
+    int running = all->running;
 
     for (int i = 0; i < all->count; i++) {
         mst_rank_process *process = &all->processes[i];
@@ -102,6 +104,8 @@ static void collect_endings(mst_supervision *all)
         if (mst_respawn_decide(all, process) && is_likelier_cause(process, cause))
             cause = process;
     }
+    if (all->running < running && all->config->on_failure != MUSTER_ON_FAILURE_KILL)
+        mst_holders_release_dead(all->geometry, all->plan->arena->fd, all->released);
     if (cause && all->first_failed < 0 && !all->stopping)
         all->first_failed = cause->seat;
 }

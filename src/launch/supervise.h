@@ -16,6 +16,7 @@ typedef struct mst_supervision {
     mst_rank_process *processes; /* by seat of the arena */
     int count;                   /* of them, also those that are to start later */
     int running;
+    bool *released;   /* by seat: memory of the dead that has gone back (holders.h) */
     int first_failed; /* the seat; -1: none yet */
     bool timed_out;
     bool stopping;

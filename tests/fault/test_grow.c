@@ -9,6 +9,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "shm/os.h"
 #include "tests/harness/oracle.h"
 #include "tests/harness/ranks.h"
 
@@ -240,6 +241,38 @@ START_TEST(test_nobody_is_left)
 }
 END_TEST
 
+/* A rank that goes on as another program has ended, though its process has not: nobody waits for that. */
+static int become_another_program(muster_group *world, void *arg)
+{
+    muster_group *grown;
+    scene *scene = arg;
+
+    if (muster_group_rank(world) == 1)
+        execlp("sleep", "sleep", "3", (char *)NULL);
+    RANK_CHECK(world, muster_barrier(world) == MUSTER_ERR_PEER_DIED);
+    RANK_OK(world, muster_group_grow(world, &grown));
+    RANK_CHECK(grown, muster_group_size(grown) == 2);
+    RANK_OK(grown, muster_barrier(grown));
+    scene->events++;
+    muster_group_free(grown);
+    return 0;
+}
+
+START_TEST(test_another_program_is_not_waited_for)
+{
+    scene *scene = shared_page(sizeof *scene);
+    muster_report report = MUSTER_REPORT_INIT;
+
+    if (strcmp(mst_os_park_name(), "futex") == 0) { /* else there are no beacons, which alone show it */
+        run_failing_ranks((rank_options){ .size = 3, .restarts = 4, .op_timeout_s = 2 },
+                          become_another_program, scene, &report);
+        ck_assert_int_eq(scene->events, 2);
+        ck_assert_int_eq(report.exit_status, 0);
+    }
+    shared_page_free(scene, sizeof *scene);
+}
+END_TEST
+
 /* ---- what grow refuses, and when it has nothing to wait for ---- */
 
 static int grow_without_losses(muster_group *world, void *arg)
@@ -350,6 +383,7 @@ int main(void)
     tcase_add_test(tests, test_deaths_at_any_time);
     tcase_add_test(tests, test_nobody_takes_the_replacement_in);
     tcase_add_test(tests, test_nobody_is_left);
+    tcase_add_test(tests, test_another_program_is_not_waited_for);
     tcase_add_test(tests, test_nothing_to_replace);
     tcase_add_test(tests, test_shrink_against_grow);
     tcase_add_test(tests, test_a_replacement_that_is_late);

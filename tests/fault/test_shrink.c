@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <sys/time.h>
 #include <unistd.h>
 
@@ -287,6 +288,83 @@ START_TEST(test_shrink_names_the_living_that_do_not_come)
 }
 END_TEST
 
+/* ---- the memory of the dead ---- */
+
+#define BUFFER_BYTES ((size_t)64 << 20)
+
+typedef struct hoard {
+    char arena[64];
+    uint64_t used_before, used_at_death, used_at_last;
+} hoard;
+
+static uint64_t shared_memory_used(void)
+{
+    struct statvfs vfs;
+
+    ck_assert_int_eq(statvfs("/dev/shm", &vfs), 0);
+    return (uint64_t)(vfs.f_blocks - vfs.f_bfree) * vfs.f_frsize;
+}
+
+/* Gives groups back until the memory has gone, too: the dead may take a moment to give up theirs. */
+static uint64_t give_back_until(muster_group *group, uint64_t enough)
+{
+    for (int i = 0; i < 20000 && shared_memory_used() > enough; i++) {
+        muster_group *child;
+
+        if (muster_group_split(group, muster_group_rank(group), -1, &child) != MUSTER_OK)
+            break;
+        muster_group_free(child);
+    }
+    return shared_memory_used();
+}
+
+static int die_rich(muster_group *world, void *arg)
+{
+    muster_config config = MUSTER_CONFIG_INIT;
+    hoard *hoard = arg;
+    muster_group *other, *rest;
+    void *buffer;
+
+    config.arena = hoard->arena;
+    config.rank = muster_group_rank(world);
+    config.size = muster_group_size(world);
+    RANK_OK(world, muster_attach(&config, &other));
+    RANK_OK(other, muster_barrier(other));
+    if (config.rank == 1) {
+        RANK_OK(other, muster_alloc(other, BUFFER_BYTES, &buffer));
+        memset(buffer, 1, BUFFER_BYTES);
+        raise(SIGKILL);
+    }
+    RANK_CHECK(other, muster_barrier(other) == MUSTER_ERR_PEER_DIED);
+    RANK_OK(other, muster_group_shrink(other, &rest));
+    if (config.rank == 0)
+        hoard->used_at_death = shared_memory_used();
+    RANK_OK(rest, muster_barrier(rest));
+    RANK_OK(other, muster_group_free(other));
+    RANK_OK(rest, muster_barrier(rest));
+    if (config.rank == 0)
+        hoard->used_at_last = give_back_until(rest, hoard->used_before + BUFFER_BYTES / 4);
+    else
+        give_back_until(rest, hoard->used_before + BUFFER_BYTES / 4);
+    muster_group_free(rest);
+    return 0;
+}
+
+START_TEST(test_memory_of_the_dead_goes_back)
+{
+    hoard *hoard = shared_page(sizeof *hoard);
+    muster_report report = MUSTER_REPORT_INIT;
+
+    name_of_test(hoard->arena, sizeof hoard->arena, "hoard");
+    hoard->used_before = shared_memory_used();
+    run_failing_ranks((rank_options){ .size = 3 }, die_rich, hoard, &report);
+    ck_assert_int_eq(report.first_failed, 1);
+    ck_assert_uint_ge(hoard->used_at_death, hoard->used_before + BUFFER_BYTES); /* or this shows nothing */
+    ck_assert_uint_le(hoard->used_at_last, hoard->used_before + BUFFER_BYTES / 4);
+    shared_page_free(hoard, sizeof *hoard);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("shrink");
@@ -301,6 +379,7 @@ int main(void)
         tcase_add_test(tests, test_deaths_while_shrinking);
         tcase_add_test(tests, test_shrink_names_the_living_that_do_not_come);
     }
+    tcase_add_test(tests, test_memory_of_the_dead_goes_back);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }

@@ -90,6 +90,7 @@ static const struct row {
     FIELD(mst_rank_entry, successor),
     FIELD(mst_rank_entry, admission),
     FIELD(mst_rank_entry, cpus),
+    FIELD(mst_rank_entry, holders),
     FIELD(mst_rank_entry, episode),
     FIELD(mst_rank_entry, verdict),
     FIELD(mst_rank_entry, checks),

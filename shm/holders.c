@@ -1,0 +1,63 @@
+/* The bits of holders.h. */
+#include "shm/holders.h"
+
+#include "shm/atomic.h"
+#include "shm/fault.h"
+#include "shm/os.h"
+
+static _Atomic uint64_t *word_of(const mst_geometry *geometry, uint32_t seat, uint32_t self)
+{
+    return &mst_layout_entry(geometry, seat)->holders[self / 64];
+}
+
+void mst_holders_add(const mst_geometry *geometry, uint32_t seat, uint32_t self)
+{
+    mst_or64_sc(word_of(geometry, seat, self), 1ULL << (self % 64)); /* E17 */
+}
+
+void mst_holders_remove(const mst_geometry *geometry, uint32_t seat, uint32_t self)
+{
+    mst_and64_sc(word_of(geometry, seat, self), ~(1ULL << (self % 64))); /* E17: our last look was before */
+    mst_fault_point("holder.removed");
+}
+
+static bool has_ended(const mst_geometry *geometry, uint32_t seat)
+{
+    return mst_liveness_ending(geometry, seat).kind != MUSTER_ENDED_NOT;
+}
+
+/* Who is dead, or in no group at all, holds nothing. */
+static bool can_hold(const mst_geometry *geometry, uint32_t seat)
+{
+    return !has_ended(geometry, seat) &&
+           mst_load32_acq(&mst_layout_entry(geometry, seat)->state) != MST_RANK_LEFT; /* E10 */
+}
+
+static bool is_held(const mst_geometry *geometry, uint32_t seat)
+{
+    for (uint32_t first = 0; first < geometry->seats; first += 64) {
+        uint64_t bits = mst_load64_acq(word_of(geometry, seat, first)); /* E17 */
+
+        for (uint32_t holder = first; bits != 0; holder++, bits >>= 1)
+            if ((bits & 1) && holder < geometry->seats && can_hold(geometry, holder))
+                return true;
+    }
+    return false;
+}
+
+bool mst_holders_release_dead(const mst_geometry *geometry, int fd, bool *done)
+{
+    bool left = false;
+
+    for (uint32_t seat = 0; seat < geometry->seats; seat++) {
+        if (done[seat] || !has_ended(geometry, seat))
+            continue;
+        if (!mst_load32_acq(&mst_layout_entry(geometry, seat)->gone) || is_held(geometry, seat)) { /* E8 */
+            left = true;
+            continue;
+        }
+        mst_os_object_release(fd, mst_layout_heap_begin(geometry, seat), geometry->region_bytes);
+        done[seat] = true;
+    }
+    return left;
+}
