@@ -23,8 +23,9 @@
 /* ---- time: monotonic, never the wall clock ---- */
 
 int64_t mst_os_now_ns(void);
-void mst_os_relax(void); /* tells the core that this is a spin loop */
-void mst_os_yield(void); /* lets another runnable thread have this CPU */
+void mst_os_relax(void);         /* tells the core that this is a spin loop */
+void mst_os_yield(void);         /* lets another runnable thread have this CPU */
+bool mst_os_yields_to_all(void); /* not with a real-time priority: then only to such */
 
 /* ---- parking: sleep until a word in shared memory changes ---- */
 
@@ -100,6 +101,10 @@ int mst_os_object_release(int fd, uint64_t offset, uint64_t bytes); /* back to t
 
 /* Bytes that the file system behind fd can still give; UINT64_MAX where it cannot say. */
 uint64_t mst_os_object_free_bytes(int fd);
+
+/* Bytes that the process's control groups allow it to use yet, before the system kills one of them;
+ * UINT64_MAX: no limit. Reads files: some tens of microseconds. */
+uint64_t mst_os_memory_left(void);
 int mst_os_object_read(int fd, uint64_t offset, void *to, size_t bytes); /* exactly `bytes` */
 
 /* Attaches as a user of the object until the descriptor is closed in all processes that have it;

@@ -50,6 +50,13 @@ void mst_os_relax(void)
 #endif
 }
 
+bool mst_os_yields_to_all(void)
+{
+    int policy = sched_getscheduler(0);
+
+    return policy != SCHED_FIFO && policy != SCHED_RR;
+}
+
 void mst_os_yield(void)
 {
     sched_yield();
@@ -280,38 +287,4 @@ void mst_os_cpus_allowed(uint64_t mask[MST_CPUS_MAX / 64])
     for (int cpu = 0; cpu < MST_CPUS_MAX && cpu < CPU_SETSIZE; cpu++)
         if (CPU_ISSET(cpu, &set))
             mask[cpu / 64] |= 1ULL << (cpu % 64);
-}
-
-static bool read_two(const char *path, char *first, size_t bytes, long long *second)
-{
-    char text[128];
-    FILE *file = fopen(path, "re");
-
-    if (!file)
-        return false;
-    bool got = fgets(text, sizeof text, file) != NULL;
-    fclose(file);
-    if (!got)
-        return false;
-    char *blank = strchr(text, ' ');
-    *second = blank ? strtoll(blank, NULL, 10) : 0;
-    snprintf(first, bytes, "%.*s", blank ? (int)(blank - text) : (int)strcspn(text, "\n"), text);
-    return true;
-}
-
-int mst_os_cpu_quota(void)
-{
-    char quota[64], period_text[64];
-    long long period = 0, unused;
-
-    if (!read_two("/sys/fs/cgroup/cpu.max", quota, sizeof quota, &period)) {
-        if (!read_two("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", quota, sizeof quota, &unused) ||
-            !read_two("/sys/fs/cgroup/cpu/cpu.cfs_period_us", period_text, sizeof period_text, &unused))
-            return INT32_MAX;
-        period = strtoll(period_text, NULL, 10);
-    }
-    long long allowed = strtoll(quota, NULL, 10); /* "max" and -1 mean no limit */
-    if (allowed <= 0 || period <= 0)
-        return INT32_MAX;
-    return (int)((allowed + period - 1) / period);
 }

@@ -14,6 +14,9 @@
 #define FIRST_LOOKS 96      /* some 2 us */
 #define FIRST_LOOKS_BARE 32 /* of these, without a pause, which takes some 30 ns */
 #define SPINS_PER_LOOK_AT_CLOCK 8
+/* Of a thread with a real-time priority: others without one do not get the CPU by them. A hand-off takes
+ * fewer yields than this, so asking costs nothing where they work. */
+#define YIELDS_IN_VAIN 16
 #define SHARED_CPU_YIELDS 2 /* a partner that comes after so few was waiting for our CPU */
 #define SPIN_CUT_MAX 7      /* the spin is halved so many times at most */
 
@@ -147,7 +150,7 @@ static bool yield_some(attempt *attempt)
                 waiter->spin_cut++;
             return true;
         }
-        if (mst_os_now_ns() >= until_ns)
+        if (mst_os_now_ns() >= until_ns || (yields == YIELDS_IN_VAIN && !mst_os_yields_to_all()))
             return false;
         mst_os_yield();
     }

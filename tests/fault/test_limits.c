@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -54,6 +55,141 @@ START_TEST(test_address_space)
     ck_assert_msg(status == MUSTER_OK, "2 GiB: %s", detail); /* makes do with less */
     status = launch_limited(RLIMIT_AS, (rlim_t)90 << 20, &detail);
     ck_assert_msg(status == MUSTER_ERR_NO_SPACE && strstr(detail, "ulimit -v"), "90 MiB: %s", detail);
+}
+END_TEST
+
+/* ---- control groups ---- */
+
+#define LIMIT_BYTES ((size_t)192 << 20)
+
+typedef struct limit {
+    const char *mount, *file, *value;
+} limit;
+
+static bool write_text(const char *directory, const char *name, const char *text)
+{
+    char path[300];
+
+    snprintf(path, sizeof path, "%s/%s", directory, name);
+    FILE *file = fopen(path, "we");
+    bool written = file && fputs(text, file) >= 0;
+    return file && fclose(file) == 0 && written;
+}
+
+/* A control group of ours with one of two limits, as the system has it; false: neither is to be had. */
+static bool make_group(const limit limits[2], char *directory, size_t bytes)
+{
+    for (int i = 0; i < 2; i++) {
+        snprintf(directory, bytes, "%s/muster-test-%d", limits[i].mount, (int)getpid());
+        if (mkdir(directory, 0700) < 0)
+            continue;
+        if (write_text(directory, limits[i].file, limits[i].value))
+            return true;
+        rmdir(directory);
+    }
+    return false;
+}
+
+/* Runs something in a process of such a group, if there can be one; as root, usually. */
+static void run_in_group(const limit limits[2], int (*run)(void))
+{
+    char directory[200], self[24];
+    int status;
+
+    if (!make_group(limits, directory, sizeof directory))
+        return;
+    pid_t child = fork();
+    if (child == 0) {
+        snprintf(self, sizeof self, "%d", (int)getpid());
+        _exit(write_text(directory, "cgroup.procs", self) ? run() : 2);
+    }
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    for (int i = 0; i < 1000 && rmdir(directory) < 0; i++)
+        usleep(1000); /* until the kernel is done with it */
+    ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "the process ended with %#x", status);
+}
+
+static int allocate_up_to_the_limit(void)
+{
+    muster_config config = MUSTER_CONFIG_INIT;
+    muster_group *group;
+    void *some, *more;
+
+    RANK_OK(NULL, muster_attach(&config, &group));
+    RANK_OK(group, muster_alloc(group, LIMIT_BYTES / 2, &some));
+    memset(some, 1, LIMIT_BYTES / 2);
+    RANK_CHECK(group, muster_alloc(group, LIMIT_BYTES, &more) == MUSTER_ERR_NO_SPACE);
+    RANK_CHECK(group, strstr(muster_error_detail(), "control group") != NULL);
+    RANK_OK(group, muster_free(group, some));
+    RANK_OK(group, muster_alloc(group, LIMIT_BYTES / 2, &some));
+    return muster_group_free(group) != MUSTER_OK;
+}
+
+/* The system would kill; it is an error in words before that. */
+START_TEST(test_memory_of_a_control_group)
+{
+    char bytes[24];
+    const limit limits[2] = { { "/sys/fs/cgroup/memory", "memory.limit_in_bytes", bytes },
+                              { "/sys/fs/cgroup", "memory.max", bytes } };
+
+    snprintf(bytes, sizeof bytes, "%zu", LIMIT_BYTES);
+    if (!under_address_sanitizer() && !under_thread_sanitizer()) /* their shadows would not fit */
+        run_in_group(limits, allocate_up_to_the_limit);
+}
+END_TEST
+
+static int meet_often(muster_group *world, void *arg)
+{
+    (void)arg;
+    for (int i = 0; i < 500; i++)
+        RANK_OK(world, muster_barrier(world));
+    return 0;
+}
+
+static int launch_three(void)
+{
+    muster_launch_config config = MUSTER_LAUNCH_CONFIG_INIT;
+
+    config.size = 3;
+    return muster_launch(&config, meet_often, NULL, NULL) != MUSTER_OK;
+}
+
+/* Slow is not dead: ranks that are all stopped nine tenths of the time. */
+START_TEST(test_a_tenth_of_a_cpu)
+{
+    static const limit limits[2] = { { "/sys/fs/cgroup/cpu", "cpu.cfs_quota_us", "10000" },
+                                     { "/sys/fs/cgroup", "cpu.max", "10000 100000" } };
+
+    if (!under_address_sanitizer() && !under_thread_sanitizer()) /* which start for a minute then */
+        run_in_group(limits, launch_three);
+}
+END_TEST
+
+/* ---- priorities ---- */
+
+static int first_has_priority(muster_group *world, void *arg)
+{
+    struct sched_param lowest = { .sched_priority = 1 };
+
+    if (muster_group_rank(world) == 0 && sched_setscheduler(0, SCHED_FIFO, &lowest) < 0)
+        return errno == EPERM ? 0 : 1;
+    return meet_often(world, arg);
+}
+
+/* Whoever has priority must not wait for the others in a way that keeps the one CPU from them. */
+START_TEST(test_a_rank_that_has_priority)
+{
+    cpu_set_t before, one;
+    int first = 0;
+
+    ck_assert_int_eq(sched_getaffinity(0, sizeof before, &before), 0);
+    while (!CPU_ISSET(first, &before))
+        first++;
+    CPU_ZERO(&one);
+    CPU_SET(first, &one);
+    ck_assert_int_eq(sched_setaffinity(0, sizeof one, &one), 0);
+    run_ranks(2, RANKS_AS_PROCESSES, first_has_priority, NULL);
+    sched_setaffinity(0, sizeof before, &before);
 }
 END_TEST
 
@@ -150,6 +286,9 @@ int main(void)
 
     tcase_set_timeout(tests, TEST_TIMEOUT_S);
     tcase_add_test(tests, test_address_space);
+    tcase_add_test(tests, test_memory_of_a_control_group);
+    tcase_add_test(tests, test_a_tenth_of_a_cpu);
+    tcase_add_test(tests, test_a_rank_that_has_priority);
     tcase_add_test(tests, test_file_size);
     if (!under_thread_sanitizer()) { /* its own files, and forks beside its threads */
         tcase_add_test(tests, test_descriptors);
