@@ -112,8 +112,10 @@ static _Noreturn void run_function(const mst_spawn_plan *plan, const mst_rank_pr
 static _Noreturn void child(const mst_spawn_plan *plan, const mst_rank_process *self, pid_t parent,
                             int pipes[2][2])
 {
-    if (mst_os_die_with_parent(parent) != 0)
-        _exit(STATUS_NOT_STARTED);
+    int error = mst_os_die_with_parent(parent);
+    if (error)
+        complain(plan, self->rank, STATUS_NOT_STARTED,
+                 "it cannot be made to end with its launcher (prctl): ", strerror(-error));
     signal(SIGPIPE, SIG_DFL);
     for (int i = 0; i < 2; i++)
         if (pipes[i][1] >= 0)

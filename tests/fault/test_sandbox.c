@@ -1,0 +1,106 @@
+/*
+ * Under system call filters: what a sandbox refuses, with EPERM or ENOSYS, takes away speed or a way of
+ * learning of deaths, never an answer. What nothing can replace is an error in words.
+ */
+#include <errno.h>
+#include <seccomp.h>
+#include <signal.h>
+#include <string.h>
+
+#include "shm/os.h"
+#include "tests/harness/ranks.h"
+
+enum { REFUSED_MAX = 8 };
+
+static const struct row {
+    const char *refused[REFUSED_MAX];
+    const char *says; /* the launch fails; NULL: it works */
+} rows[] = {
+    { { NULL }, NULL },
+    { { "futex_waitv" }, NULL },
+    { { "pidfd_open" }, NULL },
+    { { "futex_waitv", "pidfd_open" }, NULL },
+    { { "set_robust_list" }, NULL },
+    { { "sched_getaffinity", "sched_getscheduler", "sched_yield" }, NULL },
+    { { "fstatfs", "getrandom" }, NULL },
+    { { "prctl" }, "prctl" },
+    { { "futex_waitv", "pidfd_open", "set_robust_list", "getrandom", "process_vm_readv", "kcmp", "ptrace" },
+      NULL },
+    { { "memfd_create" }, "memfd" },
+    { { "fallocate" }, "commit" },
+    { { "ftruncate" }, "size the arena" },
+};
+#define ROWS (int)(sizeof rows / sizeof rows[0])
+
+static const int errors[] = { EPERM, ENOSYS };
+
+/* For this process, which Check has forked for the test, and all that it starts. */
+static void refuse(const struct row *row, int error)
+{
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+
+    ck_assert_ptr_nonnull(filter);
+    for (int i = 0; i < REFUSED_MAX && row->refused[i]; i++) {
+        int number = seccomp_syscall_resolve_name(row->refused[i]);
+
+        if (number >= 0) /* or this system has no such call anyway */
+            ck_assert_int_eq(seccomp_rule_add(filter, SCMP_ACT_ERRNO((uint32_t)error), number, 0), 0);
+    }
+    ck_assert_int_eq(seccomp_load(filter), 0);
+    seccomp_release(filter);
+}
+
+/* Works, and then loses a rank. */
+static int use_and_lose(muster_group *world, void *arg)
+{
+    float x = 1;
+
+    (void)arg;
+    for (int i = 0; i < 100; i++) {
+        x = 1;
+        RANK_OK(world, muster_all_sum(&x, &x, 1, MUSTER_FLOAT32, world));
+        RANK_CHECK(world, x == 3);
+    }
+    if (muster_group_rank(world) == 1)
+        raise(SIGKILL);
+    RANK_CHECK(world, muster_barrier(world) == MUSTER_ERR_PEER_DIED);
+    RANK_CHECK(world, strstr(muster_error_detail(), "rank 1") != NULL);
+    return 0;
+}
+
+START_TEST(test_what_a_sandbox_refuses)
+{
+    const struct row *row = &rows[_i % ROWS];
+    muster_launch_config config = MUSTER_LAUNCH_CONFIG_INIT;
+    muster_report report = MUSTER_REPORT_INIT;
+    muster_ending endings[3];
+
+    config.size = 3;
+    config.on_failure = MUSTER_ON_FAILURE_CONTINUE;
+    report.endings = endings;
+    refuse(row, errors[_i / ROWS]);
+    muster_status status = muster_launch(&config, use_and_lose, NULL, &report);
+    const char *what = row->refused[0] ? row->refused[0] : "nothing";
+    if (row->says) {
+        ck_assert_msg(status != MUSTER_OK && strstr(muster_error_detail(), row->says), "%s: %s", what,
+                      muster_error_detail());
+        return;
+    }
+    ck_assert_msg(status == MUSTER_ERR_PEER_DIED, "%s: %s", what, muster_error_detail());
+    for (int rank = 0; rank < 3; rank++)
+        ck_assert_msg(rank == 1 ? endings[1].code == SIGKILL
+                                : endings[rank].kind == MUSTER_ENDED_EXITED && endings[rank].code == 0,
+                      "%s: rank %d ended %d, %d", what, rank, endings[rank].kind, endings[rank].code);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("sandbox");
+    TCase *tests = tcase_create("sandbox");
+
+    tcase_set_timeout(tests, TEST_TIMEOUT_S);
+    tcase_add_loop_test(tests, test_what_a_sandbox_refuses, 0, 2 * ROWS);
+    suite_add_tcase(suite, tests);
+    return run_suite(suite);
+}
