@@ -1,0 +1,59 @@
+/* The command line of `muster run`: arguments, one per line. What is accepted must be within what the help
+ * says. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/cli/commands.h"
+#include "src/cli/run_options.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
+
+enum { ARGUMENTS_MAX = 64 };
+
+/* In place of the command's, which would fill the screen. */
+int usage_error(const char *command, const char *format, ...)
+{
+    char text[4096];
+    va_list args;
+
+    (void)command;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    return EXIT_USAGE;
+}
+
+static void check(const muster_launch_config *config, char **argv, int argc)
+{
+    bool sane = config->size >= 1 && config->size <= 1024 && config->restarts >= 0 &&
+                config->restarts <= 1024 && config->timeout_ns >= 0 && config->grace_ns >= 0 &&
+                config->op_timeout_ns >= 0 && config->on_failure <= MUSTER_ON_FAILURE_RESPAWN &&
+                config->command > (const char *const *)argv &&
+                config->command < (const char *const *)argv + argc && config->command[0];
+
+    if (!sane)
+        abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
+{
+    muster_launch_config config = MUSTER_LAUNCH_CONFIG_INIT;
+    char *argv[ARGUMENTS_MAX + 1], *text = malloc(bytes + 1), name[] = "run";
+    int argc = 1;
+
+    if (!text)
+        return 0;
+    memcpy(text, data, bytes);
+    text[bytes] = '\0';
+    argv[0] = name;
+    for (char *line = strtok(text, "\n"); line && argc < ARGUMENTS_MAX; line = strtok(NULL, "\n"))
+        if (strncmp(line, "-h", 2) != 0 && strncmp(line, "--h", 3) != 0) /* help fills the screen, too */
+            argv[argc++] = line;
+    argv[argc] = NULL;
+    if (parse_run(argc, argv, &config) == RUN_PARSED)
+        check(&config, argv, argc);
+    free(text);
+    return 0;
+}
