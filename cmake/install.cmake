@@ -9,6 +9,10 @@ install(FILES ${PROJECT_SOURCE_DIR}/docs/man/muster.1 DESTINATION ${CMAKE_INSTAL
 if(MUSTER_BUILD_COMMAND)
     install(TARGETS muster_command RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endif()
+if(TARGET muster_mlx) # in a folder of our own: nobody is to find it who does not ask for it
+    install(TARGETS muster_mlx LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/muster)
+    install(PROGRAMS ${PROJECT_SOURCE_DIR}/scripts/mpirun-muster DESTINATION ${CMAKE_INSTALL_BINDIR})
+endif()
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/muster)
 install(EXPORT musterTargets NAMESPACE muster:: DESTINATION ${package_dir})

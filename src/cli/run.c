@@ -13,6 +13,7 @@
 
 #include "muster/muster.h"
 #include "src/cli/commands.h"
+#include "src/cli/mlx.h"
 #include "src/cli/run_options.h"
 
 #define EXIT_NOT_LAUNCHED 125
@@ -67,16 +68,18 @@ static int launch(const muster_launch_config *config)
 
 int command_run(int argc, char **argv)
 {
-    muster_launch_config config = MUSTER_LAUNCH_CONFIG_INIT;
+    run_options options;
 
-    int status = parse_run(argc, argv, &config);
+    int status = parse_run(argc, argv, &options);
     if (status != RUN_PARSED)
         return status;
+    if (options.mlx && !prepare_mlx())
+        return EXIT_NOT_LAUNCHED;
     if (pass_signals_on() < 0) {
         perror("muster run: pipe");
         return EXIT_NOT_LAUNCHED;
     }
-    config.signal_fd = signal_pipe[0];
-    config.notice = show_notice;
-    return launch(&config);
+    options.launch.signal_fd = signal_pipe[0];
+    options.launch.notice = show_notice;
+    return launch(&options.launch);
 }

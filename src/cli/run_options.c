@@ -24,6 +24,7 @@ static const char help[] =
     "                           respawn: the same, and start the rank again, which the others take\n"
     "                           in with muster_group_grow\n"
     "      --restarts N         with respawn: how often, all ranks together (16)\n"
+    "      --mlx                the ranks are MLX programs: its mpi backend becomes muster\n"
     "      --prefix WHAT        rank: begin each line with \"[rank] \" (default); none\n"
     "  -h, --help               this text\n"
     "\n"
@@ -64,10 +65,11 @@ enum {
     OPTION_GRACE,
     OPTION_ON_FAILURE,
     OPTION_RESTARTS,
-    OPTION_PREFIX
+    OPTION_PREFIX,
+    OPTION_MLX
 };
 
-static const struct option options[] = {
+static const struct option known_options[] = {
     { "ranks", required_argument, NULL, 'n' },
     { "timeout", required_argument, NULL, OPTION_TIMEOUT },
     { "op-timeout", required_argument, NULL, OPTION_OP_TIMEOUT },
@@ -75,6 +77,7 @@ static const struct option options[] = {
     { "on-failure", required_argument, NULL, OPTION_ON_FAILURE },
     { "restarts", required_argument, NULL, OPTION_RESTARTS },
     { "prefix", required_argument, NULL, OPTION_PREFIX },
+    { "mlx", no_argument, NULL, OPTION_MLX },
     { "help", no_argument, NULL, 'h' },
     { NULL, 0, NULL, 0 },
 };
@@ -92,8 +95,9 @@ static const char *const failure_words[] = { "kill", "continue", "respawn" }; /*
 static const char *const prefix_words[] = { "none", "rank" };
 
 /* Takes one option in; 0, or an exit status. */
-static int take_option(int option, muster_launch_config *config)
+static int take_option(int option, run_options *options)
 {
+    muster_launch_config *config = &options->launch;
     int choice;
 
     switch (option) {
@@ -125,25 +129,30 @@ static int take_option(int option, muster_launch_config *config)
             return usage_error("run", "--prefix %s: expected rank or none", optarg);
         config->prefix_output = choice == 1;
         return 0;
+    case OPTION_MLX:
+        options->mlx = true;
+        return 0;
     default:
         return usage_error("run", "that option is not known, or lacks its value");
     }
 }
 
-int parse_run(int argc, char **argv, muster_launch_config *config)
+int parse_run(int argc, char **argv, run_options *options)
 {
+    muster_launch_config *config = &options->launch;
     int option;
 
+    *options = (run_options){ .launch = MUSTER_LAUNCH_CONFIG_INIT };
     config->size = 0;
     config->prefix_output = true;
     opterr = 0;
     optind = 0; /* the GNU way to begin anew */
-    while ((option = getopt_long(argc, argv, "+n:h", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "+n:h", known_options, NULL)) != -1) {
         if (option == 'h')
             return fputs(help, stdout) < 0 || fflush(stdout) ? EXIT_FAILURE : EXIT_SUCCESS;
         int status = option == '?' ? usage_error("run", "option \"%s\" is not known, or lacks its value",
                                                  argv[optind - 1])
-                                   : take_option(option, config);
+                                   : take_option(option, options);
         if (status)
             return status;
     }

@@ -39,7 +39,7 @@ static void check(const muster_launch_config *config, char **argv, int argc)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
-    muster_launch_config config = MUSTER_LAUNCH_CONFIG_INIT;
+    run_options options;
     char *argv[ARGUMENTS_MAX + 1], *text = malloc(bytes + 1), name[] = "run";
     int argc = 1;
 
@@ -52,8 +52,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
         if (strncmp(line, "-h", 2) != 0 && strncmp(line, "--h", 3) != 0) /* help fills the screen, too */
             argv[argc++] = line;
     argv[argc] = NULL;
-    if (parse_run(argc, argv, &config) == RUN_PARSED)
-        check(&config, argv, argc);
+    if (parse_run(argc, argv, &options) == RUN_PARSED)
+        check(&options.launch, argv, argc);
     free(text);
     return 0;
 }

@@ -7,9 +7,12 @@ trap 'rm -rf "$work"' EXIT
 here=$MUSTER_SOURCE/tests/package
 
 cmake --install "$MUSTER_BUILD" --prefix "$work/prefix" >/dev/null
-for file in bin/muster include/muster/muster.h share/man/man1/muster.1; do
+for file in bin/muster bin/mpirun-muster include/muster/muster.h share/man/man1/muster.1; do
     [ -f "$work/prefix/$file" ] || { echo "$file was not installed"; exit 1; }
 done
+
+echo "== the library for MLX"
+"$work/prefix/bin/muster" run --mlx -n 2 -- sh -c '[ -r "$MLX_MPI_LIBNAME" ]'
 
 echo "== find_package"
 cmake -S "$here/consumer" -B "$work/consumer" -DCMAKE_PREFIX_PATH="$work/prefix" >/dev/null

@@ -1,0 +1,368 @@
+/*
+ * The library that MLX loads in place of Open MPI (MLX_MPI_LIBNAME): its mpi backend's 14 functions on
+ * muster's groups.
+ *
+ * What MLX expects of them, and what would break it, is in docs/decisions/0015-mlx.md. In short: errors are
+ * loud (fail.h); a communicator may be used after it was freed, since operations wait in queues; calls
+ * may come after Finalize, and Finalize may never come; splitting runs beside collectives of the parent.
+ */
+#include "bindings/mpi/abi.h"
+
+#include <pthread.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bindings/mpi/fail.h"
+#include "bindings/mpi/ops.h"
+#include "muster/muster.h"
+
+mpi_object ompi_mpi_comm_world;
+mpi_object ompi_mpi_op_sum, ompi_mpi_op_max, ompi_mpi_op_min;
+mpi_object ompi_mpi_c_bool, ompi_mpi_int8_t, ompi_mpi_uint8_t, ompi_mpi_int16_t, ompi_mpi_uint16_t,
+    ompi_mpi_int32_t, ompi_mpi_uint32_t, ompi_mpi_int64_t, ompi_mpi_uint64_t, ompi_mpi_float, ompi_mpi_double,
+    ompi_mpi_c_complex;
+
+static void check(const char *function, muster_status status)
+{
+    if (status != MUSTER_OK)
+        mpi_fail(function, muster_error_detail());
+}
+
+/* ---- communicators ---- */
+
+/*
+ * A freed one is dropped, and its group given back long after: when so many more have been dropped that no
+ * queued operation can be that old. Its handle stays, a few bytes, so that a later use is an error.
+ */
+#define DROPPED_MAX 1024
+
+typedef struct communicator {
+    muster_group *group; /* NULL: given back */
+    struct communicator *next_dropped;
+    bool dropped;
+} communicator;
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static communicator world;
+static communicator *first_dropped, *last_dropped;
+static int dropped_count;
+
+static muster_group *group_of(const char *function, MPI_Comm comm)
+{
+    communicator *found = comm == &ompi_mpi_comm_world ? &world : comm;
+
+    if (!found)
+        mpi_fail(function, "the communicator is MPI_COMM_NULL");
+    pthread_mutex_lock(&lock);
+    muster_group *group = found->group;
+    pthread_mutex_unlock(&lock);
+    if (!group)
+        mpi_fail(function, found == &world ? "MPI_Init has not been called, or has failed"
+                                           : "the communicator was freed long ago");
+    return group;
+}
+
+/* The oldest that was dropped, if there are too many; the lock is held. */
+static void give_oldest_back(void)
+{
+    communicator *oldest = first_dropped;
+
+    if (dropped_count <= DROPPED_MAX || muster_group_free(oldest->group) != MUSTER_OK) /* BUSY: next time */
+        return;
+    oldest->group = NULL;
+    first_dropped = oldest->next_dropped;
+    dropped_count--;
+}
+
+int MPI_Comm_rank(MPI_Comm comm, int *rank)
+{
+    *rank = muster_group_rank(group_of("MPI_Comm_rank", comm));
+    return MPI_SUCCESS;
+}
+
+int MPI_Comm_size(MPI_Comm comm, int *size)
+{
+    *size = muster_group_size(group_of("MPI_Comm_size", comm));
+    return MPI_SUCCESS;
+}
+
+int MPI_Comm_split(MPI_Comm comm, int color, int key, MPI_Comm *made)
+{
+    muster_group *parent = group_of("MPI_Comm_split", comm), *child = NULL;
+    communicator *split = calloc(1, sizeof *split);
+
+    if (!split)
+        mpi_fail("MPI_Comm_split", "no memory");
+    muster_status status =
+        muster_group_split(parent, color == MPI_UNDEFINED ? MUSTER_COLOR_NONE : color, key, &child);
+    if (status != MUSTER_OK || !child) {
+        free(split);
+        check("MPI_Comm_split", status);
+        *made = MPI_COMM_NULL;
+        return MPI_SUCCESS;
+    }
+    split->group = child;
+    *made = split;
+    return MPI_SUCCESS;
+}
+
+/* Local, from any thread, in any order on each rank, and as often as anyone likes. */
+int MPI_Comm_free(MPI_Comm *comm)
+{
+    communicator *freed = comm ? *comm : NULL;
+
+    if (!freed || *comm == &ompi_mpi_comm_world)
+        return MPI_SUCCESS;
+    *comm = MPI_COMM_NULL;
+    pthread_mutex_lock(&lock);
+    if (!freed->dropped) {
+        freed->dropped = true;
+        *(last_dropped ? &last_dropped->next_dropped : &first_dropped) = freed;
+        last_dropped = freed;
+        dropped_count++;
+        give_oldest_back();
+    }
+    pthread_mutex_unlock(&lock);
+    return MPI_SUCCESS;
+}
+
+/* ---- beginning and end ---- */
+
+int MPI_Get_library_version(char *version, int *length)
+{
+    *length = snprintf(version, MPI_MAX_LIBRARY_VERSION_STRING,
+                       "muster %s, with the interface of Open MPI v4.1 as MLX uses it", muster_version());
+    return MPI_SUCCESS;
+}
+
+/* Without a launcher a world of one, which MLX declines, and goes on to its other backends. */
+int MPI_Init(int *argc, char ***argv)
+{
+    muster_group *group = NULL;
+
+    (void)argc, (void)argv;
+    check("MPI_Init", muster_init(false, NULL, &group));
+    pthread_mutex_lock(&lock);
+    world.group = group;
+    pthread_mutex_unlock(&lock);
+    return MPI_SUCCESS;
+}
+
+/* Nothing: operations may still be under way on other threads, and may yet be called. The rank leaves its
+ * groups when the process ends, and that tells whoever still waits for it. */
+int MPI_Finalize(void)
+{
+    return MPI_SUCCESS;
+}
+
+/* ---- types ---- */
+
+typedef struct contiguous_type {
+    size_t bytes; /* of one element */
+} contiguous_type;
+
+static bool find_dtype(MPI_Datatype type, muster_dtype *dtype)
+{
+    static const struct {
+        const mpi_object *type;
+        muster_dtype dtype;
+    } rows[] = {
+        { &ompi_mpi_c_bool, MUSTER_BOOL },     { &ompi_mpi_int8_t, MUSTER_INT8 },
+        { &ompi_mpi_uint8_t, MUSTER_UINT8 },   { &ompi_mpi_int16_t, MUSTER_INT16 },
+        { &ompi_mpi_uint16_t, MUSTER_UINT16 }, { &ompi_mpi_int32_t, MUSTER_INT32 },
+        { &ompi_mpi_uint32_t, MUSTER_UINT32 }, { &ompi_mpi_int64_t, MUSTER_INT64 },
+        { &ompi_mpi_uint64_t, MUSTER_UINT64 }, { &ompi_mpi_float, MUSTER_FLOAT32 },
+        { &ompi_mpi_double, MUSTER_FLOAT64 },  { &ompi_mpi_c_complex, MUSTER_COMPLEX64 },
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (type != rows[i].type)
+            continue;
+        *dtype = rows[i].dtype;
+        return true;
+    }
+    return false;
+}
+
+/* What is to be moved: elements of a dtype, or, of a type that was made here, bytes. */
+typedef struct extent {
+    muster_dtype dtype;
+    size_t count;
+    size_t element_bytes;
+} extent;
+
+static extent extent_of(const char *function, int count, MPI_Datatype type)
+{
+    extent extent = { MUSTER_UINT8, (size_t)count, 1 };
+
+    if (count < 0)
+        mpi_fail(function, "the count is negative: an array has more than 2147483647 elements, which this "
+                           "interface cannot say; use smaller arrays");
+    if (!type)
+        mpi_fail(function, "the datatype is NULL");
+    if (find_dtype(type, &extent.dtype)) {
+        extent.element_bytes = muster_dtype_size(extent.dtype);
+    } else {
+        extent.element_bytes = ((const contiguous_type *)type)->bytes;
+        extent.count *= extent.element_bytes;
+    }
+    return extent;
+}
+
+int MPI_Type_contiguous(int count, MPI_Datatype of, MPI_Datatype *made)
+{
+    extent extent = extent_of("MPI_Type_contiguous", count, of);
+    contiguous_type *type = malloc(sizeof *type);
+
+    if (!type)
+        mpi_fail("MPI_Type_contiguous", "no memory");
+    type->bytes = (size_t)count * extent.element_bytes;
+    *made = type;
+    return MPI_SUCCESS;
+}
+
+int MPI_Type_commit(MPI_Datatype *type)
+{
+    (void)type;
+    return MPI_SUCCESS;
+}
+
+/* ---- reductions ---- */
+
+typedef struct user_op {
+    MPI_User_function *function;
+    pthread_mutex_t lock;
+    bool tried[2]; /* on elements of two bytes, on complex numbers */
+    bool known[2];
+    known_op as[2];
+} user_op;
+
+int MPI_Op_create(MPI_User_function *function, int commutes, MPI_Op *made)
+{
+    user_op *op = calloc(1, sizeof *op);
+
+    (void)commutes; /* all are folded in the order of the ranks */
+    if (!op)
+        mpi_fail("MPI_Op_create", "no memory");
+    op->function = function;
+    pthread_mutex_init(&op->lock, NULL);
+    *made = op;
+    return MPI_SUCCESS;
+}
+
+static bool predefined(MPI_Op op, muster_op *found)
+{
+    if (op == &ompi_mpi_op_sum)
+        *found = MUSTER_SUM;
+    else if (op == &ompi_mpi_op_max)
+        *found = MUSTER_MAX;
+    else if (op == &ompi_mpi_op_min)
+        *found = MUSTER_MIN;
+    else
+        return false;
+    return true;
+}
+
+/* Whether a user operation is one of ours on elements of this type; tried once, on its first use with such.
+ */
+static bool recognise(user_op *op, MPI_Datatype type, const extent *extent, known_op *known)
+{
+    bool complex = extent->dtype == MUSTER_COMPLEX64;
+
+    if (!complex && !(extent->dtype == MUSTER_UINT8 && extent->element_bytes == 2))
+        return false;
+    pthread_mutex_lock(&op->lock);
+    if (!op->tried[complex]) {
+        op->known[complex] = complex ? recognise_complex(op->function, type, &op->as[1])
+                                     : recognise_half(op->function, type, &op->as[0]);
+        op->tried[complex] = true;
+    }
+    *known = op->as[complex];
+    bool found = op->known[complex];
+    pthread_mutex_unlock(&op->lock);
+    return found;
+}
+
+/* An operation that is not ours: everything from everyone, folded here in the order of the ranks. */
+static void fold_as_given(user_op *op, const void *in, void *out, int count, MPI_Datatype type,
+                          const extent *extent, muster_group *group)
+{
+    size_t size = (size_t)muster_group_size(group);
+    size_t bytes = extent->dtype == MUSTER_UINT8 ? extent->count : extent->count * extent->element_bytes;
+    unsigned char *all = malloc(size * bytes + 1);
+
+    if (!all)
+        mpi_fail("MPI_Allreduce", "no memory for the inputs of all ranks");
+    muster_status status = muster_all_gather(in, all, bytes, MUSTER_UINT8, group);
+    for (size_t rank = 1; rank < size && status == MUSTER_OK && count > 0; rank++)
+        op->function(all + (rank - 1) * bytes, all + rank * bytes, &count, &type);
+    if (status == MUSTER_OK && bytes > 0)
+        memcpy(out, all + (size - 1) * bytes, bytes);
+    free(all);
+    check("MPI_Allreduce", status);
+}
+
+int MPI_Allreduce(const void *in, void *out, int count, MPI_Datatype type, MPI_Op op, MPI_Comm comm)
+{
+    muster_group *group = group_of("MPI_Allreduce", comm);
+    extent extent = extent_of("MPI_Allreduce", count, type);
+    known_op known = { extent.dtype, MUSTER_SUM };
+
+    if (in == MPI_IN_PLACE)
+        in = out;
+    if (predefined(op, &known.op)) {
+        muster_dtype dtype;
+
+        if (!find_dtype(type, &dtype))
+            mpi_fail("MPI_Allreduce", "a predefined operation on a type that was made of others");
+        check("MPI_Allreduce", muster_all_reduce(in, out, extent.count, dtype, known.op, group));
+    } else if (!op) {
+        mpi_fail("MPI_Allreduce", "the operation is NULL");
+    } else if (recognise(op, type, &extent, &known)) {
+        check("MPI_Allreduce", muster_all_reduce(in, out, (size_t)count, known.dtype, known.op, group));
+    } else {
+        fold_as_given(op, in, out, count, type, &extent, group);
+    }
+    return MPI_SUCCESS;
+}
+
+/* ---- the rest ---- */
+
+int MPI_Allgather(const void *in, int in_count, MPI_Datatype in_type, void *out, int out_count,
+                  MPI_Datatype out_type, MPI_Comm comm)
+{
+    muster_group *group = group_of("MPI_Allgather", comm);
+    extent whole = extent_of("MPI_Allgather", out_count, out_type);
+
+    if (in == MPI_IN_PLACE)
+        in = (const unsigned char *)out +
+             (size_t)muster_group_rank(group) * (size_t)out_count * whole.element_bytes;
+    else if (extent_of("MPI_Allgather", in_count, in_type).count != whole.count)
+        mpi_fail("MPI_Allgather", "sends and receives different counts");
+    check("MPI_Allgather", muster_all_gather(in, out, whole.count, whole.dtype, group));
+    return MPI_SUCCESS;
+}
+
+int MPI_Send(const void *buf, int count, MPI_Datatype type, int dst, int tag, MPI_Comm comm)
+{
+    muster_group *group = group_of("MPI_Send", comm);
+    extent extent = extent_of("MPI_Send", count, type);
+
+    (void)tag; /* MLX sends with 0 and receives any */
+    check("MPI_Send", muster_send(buf, extent.count, extent.dtype, dst, group));
+    return MPI_SUCCESS;
+}
+
+int MPI_Recv(void *buf, int count, MPI_Datatype type, int src, int tag, MPI_Comm comm, MPI_Status *status)
+{
+    muster_group *group = group_of("MPI_Recv", comm);
+    extent extent = extent_of("MPI_Recv", count, type);
+
+    check("MPI_Recv", muster_recv(buf, extent.count, extent.dtype, src, group));
+    if (status)
+        *status =
+            (MPI_Status){ src, tag < 0 ? 0 : tag, MPI_SUCCESS, 0, (size_t)count * extent.element_bytes };
+    return MPI_SUCCESS;
+}
