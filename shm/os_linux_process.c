@@ -219,13 +219,16 @@ mst_os_ending mst_os_process_ending(int32_t pid, uint64_t start, int watch, int 
 {
     char text[1024];
     const char *fields;
+    mst_os_ending ending = MST_OS_UNKNOWN;
     uint64_t found;
     int status;
 
     if (read_stat(pid, text, sizeof text, &fields) && stat_field(fields, 22, &found) &&
         (!start || found == start))
-        return look_at_stat(pid, fields, code);
-    return ask_watch(watch, &status) ? decode_wait_status(status, code) : MST_OS_UNKNOWN;
+        ending = look_at_stat(pid, fields, code);
+    if (ending == MST_OS_UNKNOWN && ask_watch(watch, &status)) /* also when it was reaped in between */
+        ending = decode_wait_status(status, code);
+    return ending;
 }
 
 uint64_t mst_os_watch_identity(int watch)
