@@ -32,6 +32,8 @@ muster_status mst_child_create(muster_group *group, const mst_share *shares, int
     status = mst_group_create(subarena, group->transport, group->kernels, group->timeout_ns, &created);
     if (status != MUSTER_OK)
         return status;
+    created->interrupt = group->interrupt;
+    created->interrupt_arg = group->interrupt_arg;
     created->tuning.stream_in_bytes = group->tuning.stream_in_bytes; /* calibrated once, in the world */
     *child = created;
     return MUSTER_OK;

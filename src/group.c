@@ -272,6 +272,17 @@ muster_status muster_group_abort(muster_group *group, const char *reason)
     return MUSTER_OK;
 }
 
+muster_status muster_group_set_interrupt(muster_group *group, muster_interrupt_fn fn, void *arg)
+{
+    if (!group)
+        return mst_fail(MUSTER_ERR_INVALID, "the group is NULL");
+    if (mst_attachment_forked(group->subarena->attachment))
+        return mst_fail(MUSTER_ERR_FORKED, "this process was forked by a rank and is none itself");
+    group->interrupt = fn;
+    group->interrupt_arg = arg;
+    return MUSTER_OK;
+}
+
 muster_status muster_report_crashes(muster_group *group)
 {
     if (!group)
@@ -339,9 +350,18 @@ static void look_for_circle(muster_group *group, const mst_stall *stall)
         mst_group_poison(group, MST_POISON_DEADLOCK, "%s", circle);
 }
 
+static void ask_for_interruption(muster_group *group)
+{
+    if (!group->interrupt || !group->interrupt(group->interrupt_arg))
+        return;
+    mst_store64_rlx(&group->interrupted, 1);
+    mst_group_poison(group, MST_POISON_ABORT, "rank %d was interrupted", group->rank);
+}
+
 bool mst_group_stalled(muster_group *group, const mst_stall *stall)
 {
     look_for_dead(group, stall);
+    ask_for_interruption(group);
     if (stall->describe && stall->slept_ns >= LOOK_FOR_CIRCLE_AFTER_NS &&
         mst_load64_acq(&group->subarena->cells[group->rank]->poison) == 0) /* E7 */
         look_for_circle(group, stall);

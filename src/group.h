@@ -60,7 +60,10 @@ struct muster_group {
     struct mst_started *started;   /* operations in two halves, by place (coll/started.c); NULL: never any */
     int started_count;             /* of them, not finished yet */
     uint64_t start_number;         /* of the latest */
-    _Atomic uint32_t reason_taken; /* our cell's sentence has an author */
+    muster_interrupt_fn interrupt; /* NULL: none */
+    void *interrupt_arg;
+    _Atomic uint64_t interrupted;          /* 1: it has said so */
+    _Atomic uint32_t reason_taken;         /* our cell's sentence has an author */
     bool (*released)(muster_group *group); /* muster_init's: false while others still use the world */
 };
 

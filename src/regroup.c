@@ -135,14 +135,21 @@ static muster_status gather(const regroup *regroup)
 {
     muster_group *group = regroup->group;
     mst_waiter waiter = { .policy = group->subarena->attachment->policy,
+                          .poison = &group->interrupted,
                           .timeout_ns = group->timeout_ns,
                           .watch = mst_group_watch(group) };
     mst_signal *signal = regroup->grows ? &mst_layout_header(&group->subarena->attachment->geometry)->arrivals
                                         : &own_cell(group)->bell;
 
-    if (mst_wait_until(&waiter, mst_signal_parking(signal), all_accounted_for, regroup, -1) == MST_WAIT_READY)
+    mst_store64_rlx(&group->interrupted, 0);
+    switch (mst_wait_until(&waiter, mst_signal_parking(signal), all_accounted_for, regroup, -1)) {
+    case MST_WAIT_READY:
         return MUSTER_OK;
-    return explain_late(regroup);
+    case MST_WAIT_POISONED:
+        return mst_fail(MUSTER_ERR_ABORTED, "rank %d was interrupted in %s", group->rank, name_of(regroup));
+    default:
+        return explain_late(regroup);
+    }
 }
 
 /* ---- the one proposal that counts ---- */

@@ -270,6 +270,19 @@ MUSTER_API muster_status muster_group_abort(muster_group *group, const char *rea
  */
 MUSTER_API muster_status muster_report_crashes(muster_group *group);
 
+/* Whether to go on waiting no longer; called on the thread that waits. */
+typedef bool (*muster_interrupt_fn)(void *arg);
+
+/*
+ * Lets waits of this rank in the group, and in groups made from it later, be interrupted: `fn` is called
+ * every 5 to 20 ms of a wait, and when it returns true, the call ends with MUSTER_ERR_ABORTED, and so do the
+ * others'
+ * ("rank 2 was interrupted"), as an operation that one rank has left half done cannot be finished. In shrink
+ * and grow the call alone ends. For languages that act on signals between their own instructions, as Python
+ * does on Ctrl-C. `fn` NULL: no more. Errors: INVALID, FORKED.
+ */
+MUSTER_API muster_status muster_group_set_interrupt(muster_group *group, muster_interrupt_fn fn, void *arg);
+
 /* ---- collectives -------------------------------------------------------------------------- */
 
 /* out[i] = in_0[i] op in_1[i] op ... op in_n-1[i], on every rank. `in`, `out`: count elements.

@@ -1,0 +1,103 @@
+/* Waits that the program interrupts: the call ends, and nobody is left waiting for it. */
+#include <sched.h>
+#include <string.h>
+
+#include "tests/harness/ranks.h"
+
+typedef struct scene {
+    _Atomic int asked;
+    _Atomic int over; /* rank 0 is out of its wait */
+} scene;
+
+static bool after_three(void *arg)
+{
+    scene *scene = arg;
+
+    return ++scene->asked >= 3;
+}
+
+static bool never(void *arg)
+{
+    scene *scene = arg;
+
+    scene->asked++;
+    return false;
+}
+
+static void wait_until_it_is_over(const scene *scene)
+{
+    while (!scene->over)
+        sched_yield();
+}
+
+static int interrupt_a_barrier(muster_group *world, void *arg)
+{
+    scene *scene = arg;
+    muster_group *child;
+    bool first = muster_group_rank(world) == 0;
+
+    RANK_OK(world, muster_group_set_interrupt(world, first ? after_three : never, scene));
+    RANK_OK(world, muster_group_split(world, 0, -1, &child));
+    if (!first)
+        wait_until_it_is_over(scene);
+    RANK_CHECK(child, muster_barrier(child) == MUSTER_ERR_ABORTED);
+    RANK_CHECK(child, strstr(muster_error_detail(), "rank 0 was interrupted") != NULL);
+    scene->over = 1;
+    if (first)
+        RANK_OK(world, muster_group_set_interrupt(world, NULL, NULL));
+    RANK_OK(world, muster_barrier(world)); /* another group is as it was */
+    muster_group_free(child);
+    return 0;
+}
+
+static int interrupt_a_shrink(muster_group *world, void *arg)
+{
+    scene *scene = arg;
+    muster_group *smaller;
+    bool first = muster_group_rank(world) == 0;
+
+    if (!first) {
+        wait_until_it_is_over(scene);
+        return 0;
+    }
+    RANK_OK(world, muster_group_set_interrupt(world, after_three, scene));
+    RANK_CHECK(world, muster_group_shrink(world, &smaller) == MUSTER_ERR_ABORTED);
+    RANK_CHECK(world, strstr(muster_error_detail(), "interrupted in shrink") != NULL);
+    scene->over = 1;
+    return 0;
+}
+
+static void play(muster_rank_fn body)
+{
+    for (int mode = RANKS_AS_PROCESSES; mode <= RANKS_AS_THREADS; mode++) {
+        scene *scene = shared_page(sizeof *scene);
+
+        run_ranks(3, (rank_mode)mode, body, scene);
+        ck_assert_int_ge(scene->asked, 3);
+        shared_page_free(scene, sizeof *scene);
+    }
+}
+
+START_TEST(test_a_collective)
+{
+    play(interrupt_a_barrier);
+}
+END_TEST
+
+START_TEST(test_shrink)
+{
+    play(interrupt_a_shrink);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("interrupt");
+    TCase *tests = tcase_create("interrupt");
+
+    tcase_set_timeout(tests, TEST_TIMEOUT_S);
+    tcase_add_test(tests, test_a_collective);
+    tcase_add_test(tests, test_shrink);
+    suite_add_tcase(suite, tests);
+    return run_suite(suite);
+}
