@@ -1,0 +1,43 @@
+"""Process groups on one machine, through shared memory: MLX's distributed interface, for arrays of any kind.
+
+    import muster, numpy as np
+    world = muster.init()
+    total = muster.all_sum(np.ones(4) * world.rank())
+
+Started as `muster run -n 4 -- python program.py`. Without that the world is a group of one.
+"""
+
+from . import _arrays
+from ._muster import (
+    AbortedError, DeadlockError, Error, Group, MismatchError, PeerDiedError, TimedOutError, __version__,
+    all_gather, all_max, all_min, all_reduce, all_sum, all_to_all, allocate as _allocate, barrier, broadcast,
+    gather, init, is_available, recv_into, reduce, reduce_scatter, scatter, send, sum_scatter,
+)
+
+__all__ = [
+    "AbortedError", "DeadlockError", "Error", "Group", "MismatchError", "PeerDiedError", "TimedOutError",
+    "all_gather", "all_max", "all_min", "all_reduce", "all_sum", "all_to_all", "barrier", "broadcast", "empty",
+    "gather", "init", "is_available", "recv", "recv_into", "recv_like", "reduce", "reduce_scatter", "scatter",
+    "send", "sum_scatter",
+]
+
+
+def recv(shape, dtype, src, *, group=None, stream=None):
+    """Receives an array of that shape and dtype from rank src of the group."""
+    name = _arrays._name(dtype)
+    out = _arrays.make(shape, name)
+    return recv_into(out, src, group=group, dtype=name)
+
+
+def recv_like(x, src, *, group=None, stream=None):
+    """Receives an array of x's kind, shape and dtype from rank src. x itself is not used."""
+    like = x if hasattr(x, "shape") else _arrays.as_array(x)
+    return recv_into(_arrays.result(like, tuple(like.shape)), src, group=group)
+
+
+def empty(shape, dtype="float32", group=None):
+    """An array in the arena: every rank reads it where it lies, so that collectives on it copy less.
+
+    Its contents are undefined. The memory goes back when the array, and all views of it, are gone.
+    """
+    return _arrays.make(shape, dtype, lambda count: _allocate(count, group))

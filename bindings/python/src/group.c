@@ -1,0 +1,236 @@
+/* muster.Group, init and is_available, of binding.h. */
+#include <string.h>
+
+#include "bindings/python/src/binding.h"
+
+typedef struct group_object {
+    PyObject_HEAD muster_group *group;
+} group_object;
+
+PyObject *wrap_group(muster_group *group)
+{
+    PyTypeObject *type = (PyTypeObject *)state_of_module()->group_type;
+    group_object *object = (group_object *)PyType_GenericAlloc(type, 0);
+
+    if (!object) {
+        muster_group_free(group);
+        return NULL;
+    }
+    object->group = group;
+    return (PyObject *)object;
+}
+
+static void dealloc(PyObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+
+    muster_group_free(((group_object *)self)->group);
+    freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
+    release(self);
+    Py_DECREF(type);
+}
+
+muster_group *group_of(PyObject *object)
+{
+    module_state *state = state_of_module();
+
+    if (!object || object == Py_None) {
+        if (!state->world) {
+            PyObject *made = python_init(NULL, NULL, NULL);
+
+            if (!made)
+                return NULL;
+            Py_DECREF(made); /* the state keeps it */
+        }
+        object = state->world;
+    }
+    if (Py_TYPE(object) != (PyTypeObject *)state->group_type) {
+        PyErr_Format(PyExc_TypeError, "group: expected a muster.Group or None, not %R", object);
+        return NULL;
+    }
+    return ((group_object *)object)->group;
+}
+
+/* ---- its methods ---- */
+
+static PyObject *rank(PyObject *self, PyObject *unused)
+{
+    (void)unused;
+    return PyLong_FromLong(muster_group_rank(((group_object *)self)->group));
+}
+
+static PyObject *size(PyObject *self, PyObject *unused)
+{
+    (void)unused;
+    return PyLong_FromLong(muster_group_size(((group_object *)self)->group));
+}
+
+static PyObject *split(PyObject *self, PyObject *args, PyObject *keywords)
+{
+    static char *names[] = { "color", "key", NULL };
+    muster_group *child = NULL;
+    int color, key = -1;
+    muster_status status;
+
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "i|i:split", names, &color, &key))
+        return NULL;
+    Py_BEGIN_ALLOW_THREADS status = muster_group_split(((group_object *)self)->group, color, key, &child);
+    Py_END_ALLOW_THREADS if (status != MUSTER_OK) return raise_status(status);
+    if (!child)
+        Py_RETURN_NONE;
+    return wrap_group(child);
+}
+
+/* shrink and grow: a group of those who are left, and of those who replace the lost. */
+static PyObject *regroup(PyObject *self, muster_status (*make)(muster_group *group, muster_group **made))
+{
+    muster_group *made = NULL;
+    muster_status status;
+
+    Py_BEGIN_ALLOW_THREADS status = make(((group_object *)self)->group, &made);
+    Py_END_ALLOW_THREADS return status == MUSTER_OK ? wrap_group(made) : raise_status(status);
+}
+
+static PyObject *shrink(PyObject *self, PyObject *unused)
+{
+    (void)unused;
+    return regroup(self, muster_group_shrink);
+}
+
+static PyObject *grow(PyObject *self, PyObject *unused)
+{
+    (void)unused;
+    return regroup(self, muster_group_grow);
+}
+
+static PyObject *abort_group(PyObject *self, PyObject *args)
+{
+    const char *reason = NULL;
+
+    if (!PyArg_ParseTuple(args, "|z:abort", &reason))
+        return NULL;
+    muster_status status = muster_group_abort(((group_object *)self)->group, reason);
+    if (status != MUSTER_OK)
+        return raise_status(status);
+    Py_RETURN_NONE;
+}
+
+static PyObject *repr(PyObject *self)
+{
+    const muster_group *group = ((group_object *)self)->group;
+
+    return PyUnicode_FromFormat("<muster.Group: rank %d of %d>", muster_group_rank(group),
+                                muster_group_size(group));
+}
+
+static PyMethodDef methods[] = {
+    { "rank", rank, METH_NOARGS, "rank() -> int\n\nThis process's number in the group." },
+    { "size", size, METH_NOARGS, "size() -> int\n\nHow many ranks the group has." },
+    { "split", (PyCFunction)(void (*)(void))split, METH_VARARGS | METH_KEYWORDS,
+      "split(color, key=-1) -> Group or None\n\nRanks of the same color form a group, in the order of key; a "
+      "negative key\nis the rank here. Color -1: no group, None." },
+    { "shrink", shrink, METH_NOARGS,
+      "shrink() -> Group\n\nA group of the ranks that are left, when some have died; all of them call it." },
+    { "grow", grow, METH_NOARGS,
+      "grow() -> Group\n\nThe same, with the processes that replace the dead (muster run --on-failure "
+      "respawn)." },
+    { "abort", abort_group, METH_VARARGS,
+      "abort(reason=None)\n\nBreaks the group: all its ranks get AbortedError." },
+    { NULL, NULL, 0, NULL },
+};
+
+bool make_group_type(PyObject *module, module_state *state)
+{
+    static PyType_Slot slots[] = {
+        { Py_tp_dealloc, dealloc },
+        { Py_tp_repr, repr },
+        { Py_tp_methods, methods },
+        { Py_tp_doc, "A group of ranks that work together. Made by init() and split()." },
+        { 0, NULL },
+    };
+    static PyType_Spec spec = { "muster.Group", sizeof(group_object), 0,
+                                Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots };
+
+    state->group_type = PyType_FromSpec(&spec);
+    return state->group_type && PyModule_AddObjectRef(module, "Group", state->group_type) == 0;
+}
+
+/* ---- init ---- */
+
+/* MLX's names for what works on one machine mean muster here. */
+static bool is_ours(const char *backend)
+{
+    static const char *const names[] = { "any", "shm", "mpi", "ring" };
+
+    for (int i = 0; i < 4; i++)
+        if (strcmp(backend, names[i]) == 0)
+            return true;
+    return false;
+}
+
+PyObject *python_is_available(PyObject *module, PyObject *args, PyObject *keywords)
+{
+    static char *names[] = { "backend", NULL };
+    const char *backend = "any";
+
+    (void)module;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|s:is_available", names, &backend))
+        return NULL;
+    return PyBool_FromLong(is_ours(backend));
+}
+
+/* Asked while a rank waits: lets signal handlers run, which may raise; Ctrl-C does. */
+static bool has_interrupted(void *unused)
+{
+    PyGILState_STATE held = PyGILState_Ensure();
+    bool raised = PyErr_CheckSignals() < 0;
+
+    (void)unused;
+    PyGILState_Release(held);
+    return raised;
+}
+
+static PyObject *attach(bool strict)
+{
+    module_state *state = state_of_module();
+    muster_group *world = NULL;
+    muster_status status;
+
+    Py_BEGIN_ALLOW_THREADS status = muster_init(strict, NULL, &world);
+    Py_END_ALLOW_THREADS if (status == MUSTER_ERR_UNAVAILABLE)
+    {
+        PyErr_SetString(PyExc_RuntimeError, "[distributed] Couldn't initialize any backend: this process was "
+                                            "not started by muster run");
+        return NULL;
+    }
+    if (status != MUSTER_OK)
+        return raise_status(status);
+    muster_group_set_interrupt(world, has_interrupted, NULL);
+    if (state->world) { /* two threads at once: init is counted, and one is enough */
+        muster_group_free(world);
+        return Py_NewRef(state->world);
+    }
+    state->world = wrap_group(world);
+    return Py_XNewRef(state->world);
+}
+
+PyObject *python_init(PyObject *module, PyObject *args, PyObject *keywords)
+{
+    static char *names[] = { "strict", "backend", NULL };
+    const char *backend = "any";
+    int strict = 0;
+
+    (void)module;
+    if (args && !PyArg_ParseTupleAndKeywords(args, keywords, "|ps:init", names, &strict, &backend))
+        return NULL;
+    if (!is_ours(backend))
+        return PyErr_Format(
+            PyExc_ValueError,
+            "[distributed] The only valid values for backend are 'any', 'shm', 'mpi' and 'ring' "
+            "but '%s' was provided.",
+            backend);
+    module_state *state = state_of_module();
+    if (state->world && !(strict && muster_group_size(group_of(NULL)) == 1))
+        return Py_NewRef(state->world);
+    return attach(strict != 0);
+}

@@ -1,0 +1,73 @@
+/* Arena memory as a Python object, of binding.h: what muster.empty makes arrays of. */
+#include "bindings/python/src/binding.h"
+
+typedef struct memory_object {
+    PyObject_HEAD PyObject *owner; /* the Group */
+    muster_group *group;
+    void *data;
+    Py_ssize_t bytes;
+} memory_object;
+
+static int get_buffer(PyObject *self, Py_buffer *buffer, int flags)
+{
+    memory_object *memory = (memory_object *)self;
+
+    return PyBuffer_FillInfo(buffer, self, memory->data, memory->bytes, 0, flags);
+}
+
+static void dealloc(PyObject *self)
+{
+    memory_object *memory = (memory_object *)self;
+    PyTypeObject *type = Py_TYPE(self);
+
+    if (memory->data)
+        muster_free(memory->group, memory->data);
+    Py_XDECREF(memory->owner);
+    freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
+    release(self);
+    Py_DECREF(type);
+}
+
+bool make_memory_type(PyObject *module, module_state *state)
+{
+    static PyType_Slot slots[] = {
+        { Py_tp_dealloc, dealloc },
+        { Py_bf_getbuffer, get_buffer },
+        { Py_tp_doc, "Bytes in the arena, which every rank reads where they lie." },
+        { 0, NULL },
+    };
+    static PyType_Spec spec = { "muster.Memory", sizeof(memory_object), 0,
+                                Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots };
+
+    (void)module;
+    state->memory_type = PyType_FromSpec(&spec);
+    return state->memory_type != NULL;
+}
+
+PyObject *python_allocate(PyObject *module, PyObject *args)
+{
+    PyObject *owner;
+    Py_ssize_t bytes;
+    muster_group *group;
+
+    (void)module;
+    if (!PyArg_ParseTuple(args, "nO:allocate", &bytes, &owner) || !(group = group_of(owner)))
+        return NULL;
+    if (bytes < 0)
+        return PyErr_Format(PyExc_ValueError, "%zd bytes are less than none", bytes);
+    if (owner == Py_None)
+        owner = state_of_module()->world;
+    memory_object *memory =
+        (memory_object *)PyType_GenericAlloc((PyTypeObject *)state_of_module()->memory_type, 0);
+    if (!memory)
+        return NULL;
+    memory->owner = Py_NewRef(owner);
+    memory->group = group;
+    memory->bytes = bytes;
+    muster_status status = muster_alloc(group, (size_t)bytes, &memory->data);
+    if (status == MUSTER_OK)
+        return (PyObject *)memory;
+    memory->data = NULL;
+    Py_DECREF(memory);
+    return raise_status(status);
+}

@@ -1,0 +1,224 @@
+/* Finding elements in objects, for binding.h. */
+#include <string.h>
+
+#include "bindings/python/src/binding.h"
+
+/* ---- element types ---- */
+
+static bool integer_of(size_t bytes, bool is_signed, muster_dtype *dtype)
+{
+    static const muster_dtype with_sign[] = { MUSTER_INT8, MUSTER_INT16, MUSTER_INT32, MUSTER_INT64 };
+    static const muster_dtype without[] = { MUSTER_UINT8, MUSTER_UINT16, MUSTER_UINT32, MUSTER_UINT64 };
+
+    for (int i = 0; i < 4; i++) {
+        if (bytes != (size_t)1 << i)
+            continue;
+        *dtype = is_signed ? with_sign[i] : without[i];
+        return true;
+    }
+    return false;
+}
+
+/* A format of the struct module, or numpy's "Zf"; of this machine's byte order. */
+static bool dtype_of_format(const char *format, size_t bytes, muster_dtype *dtype)
+{
+    if (!format)
+        format = "B";
+    if (*format == '@' || *format == '=' || *format == '<')
+        format++;
+    if (strcmp(format, "Zf") == 0) {
+        *dtype = MUSTER_COMPLEX64;
+        return true;
+    }
+    if (!*format || format[1])
+        return false;
+    if (strchr("bhilqn", *format))
+        return integer_of(bytes, true, dtype);
+    if (strchr("BHILQNc", *format))
+        return integer_of(bytes, false, dtype);
+    switch (*format) {
+    case '?':
+        *dtype = MUSTER_BOOL;
+        return true;
+    case 'e':
+        *dtype = MUSTER_FLOAT16;
+        return true;
+    case 'f':
+        *dtype = MUSTER_FLOAT32;
+        return true;
+    case 'd':
+        *dtype = MUSTER_FLOAT64;
+        return true;
+    default:
+        return false;
+    }
+}
+
+bool dtype_of_name(PyObject *name, muster_dtype *dtype)
+{
+    for (int i = 0; PyUnicode_Check(name) && i < MUSTER_DTYPE_COUNT; i++) {
+        if (PyUnicode_CompareWithASCIIString(name, muster_dtype_name((muster_dtype)i)) != 0)
+            continue;
+        *dtype = (muster_dtype)i;
+        return true;
+    }
+    PyErr_Format(PyExc_ValueError,
+                 "%R is no dtype; expected bool, int8 ... int64, uint8 ... uint64, float16, "
+                 "bfloat16, float32, float64 or complex64",
+                 name);
+    return false;
+}
+
+/* What the caller says that the elements are: of the same size. */
+static int retype(PyObject *name, view *view)
+{
+    muster_dtype wanted;
+
+    if (!name || name == Py_None)
+        return 1;
+    if (!dtype_of_name(name, &wanted))
+        return -1;
+    if (muster_dtype_size(wanted) != muster_dtype_size(view->dtype)) {
+        PyErr_Format(PyExc_ValueError, "elements of %s cannot be taken for %s: they differ in size",
+                     muster_dtype_name(view->dtype), muster_dtype_name(wanted));
+        return -1;
+    }
+    view->dtype = wanted;
+    return 1;
+}
+
+/* ---- the buffer protocol ---- */
+
+static int open_buffer(PyObject *object, bool writable, view *view)
+{
+    int flags = PyBUF_C_CONTIGUOUS | PyBUF_FORMAT | (writable ? PyBUF_WRITABLE : 0);
+
+    if (PyObject_GetBuffer(object, &view->buffer, flags) < 0) {
+        if (!PyErr_ExceptionMatches(PyExc_BufferError) && !PyErr_ExceptionMatches(PyExc_ValueError))
+            return -1;
+        PyErr_Clear();
+        return 0;
+    }
+    view->has_buffer = true;
+    size_t bytes = (size_t)view->buffer.itemsize;
+    if (view->buffer.ndim > VIEW_DIMENSIONS_MAX ||
+        !dtype_of_format(view->buffer.format, bytes, &view->dtype)) {
+        PyErr_Format(PyExc_ValueError, "elements of format \"%s\" are of no type that muster knows",
+                     view->buffer.format ? view->buffer.format : "");
+        return -1;
+    }
+    view->data = view->buffer.buf;
+    view->count = bytes ? (size_t)view->buffer.len / bytes : 0;
+    view->dimensions = view->buffer.ndim;
+    for (int i = 0; i < view->dimensions; i++)
+        view->shape[i] = view->buffer.shape[i];
+    return 1;
+}
+
+/* ---- DLPack, as its header says (dlpack.h of version 0.8) ---- */
+
+typedef struct dl_tensor {
+    void *data;
+    int32_t device_type, device_id;
+    int32_t dimensions;
+    uint8_t code, bits;
+    uint16_t lanes;
+    int64_t *shape, *strides;
+    uint64_t byte_offset;
+} dl_tensor;
+
+typedef struct dl_managed_tensor {
+    dl_tensor tensor;
+    void *context;
+    void (*deleter)(struct dl_managed_tensor *self);
+} dl_managed_tensor;
+
+enum { DL_CPU = 1, DL_INT = 0, DL_UINT = 1, DL_FLOAT = 2, DL_BFLOAT = 4, DL_COMPLEX = 5, DL_BOOL = 6 };
+
+static bool dtype_of_dlpack(const dl_tensor *tensor, muster_dtype *dtype)
+{
+    size_t bytes = tensor->bits / 8;
+
+    if (tensor->lanes != 1)
+        return false;
+    if (tensor->code == DL_INT || tensor->code == DL_UINT)
+        return integer_of(bytes, tensor->code == DL_INT, dtype);
+    *dtype = tensor->code == DL_BFLOAT && bytes == 2    ? MUSTER_BFLOAT16
+             : tensor->code == DL_FLOAT && bytes == 2   ? MUSTER_FLOAT16
+             : tensor->code == DL_FLOAT && bytes == 4   ? MUSTER_FLOAT32
+             : tensor->code == DL_FLOAT && bytes == 8   ? MUSTER_FLOAT64
+             : tensor->code == DL_COMPLEX && bytes == 8 ? MUSTER_COMPLEX64
+                                                        : MUSTER_BOOL;
+    return *dtype != MUSTER_BOOL || (tensor->code == DL_BOOL && bytes == 1);
+}
+
+static bool in_c_order(const dl_tensor *tensor)
+{
+    int64_t stride = 1;
+
+    for (int i = tensor->dimensions - 1; tensor->strides && i >= 0; i--) {
+        if (tensor->shape[i] > 1 && tensor->strides[i] != stride)
+            return false;
+        stride *= tensor->shape[i];
+    }
+    return true;
+}
+
+static int take_tensor(const dl_tensor *tensor, view *view)
+{
+    if (tensor->device_type != DL_CPU) {
+        PyErr_SetString(PyExc_ValueError,
+                        "the elements are not in this machine's memory; copy them to the CPU");
+        return -1;
+    }
+    if (tensor->dimensions > VIEW_DIMENSIONS_MAX || !dtype_of_dlpack(tensor, &view->dtype)) {
+        PyErr_SetString(PyExc_ValueError, "the elements are of no type that muster knows");
+        return -1;
+    }
+    if (!in_c_order(tensor))
+        return 0;
+    view->data = (char *)tensor->data + tensor->byte_offset;
+    view->dimensions = tensor->dimensions;
+    view->count = 1;
+    for (int i = 0; i < view->dimensions; i++) {
+        view->shape[i] = (Py_ssize_t)tensor->shape[i];
+        view->count *= (size_t)tensor->shape[i];
+    }
+    return 1;
+}
+
+static int open_dlpack(PyObject *object, view *view)
+{
+    view->capsule = PyObject_CallMethod(object, "__dlpack__", NULL);
+    if (!view->capsule)
+        return -1;
+    dl_managed_tensor *managed = PyCapsule_GetPointer(view->capsule, "dltensor");
+    return managed ? take_tensor(&managed->tensor, view) : -1;
+}
+
+/* ---- either ---- */
+
+int view_open(PyObject *object, bool writable, PyObject *dtype, view *view)
+{
+    int opened = 0;
+
+    view->has_buffer = false;
+    view->capsule = NULL;
+    if (PyObject_CheckBuffer(object))
+        opened = open_buffer(object, writable, view);
+    else if (PyObject_HasAttrString(object, "__dlpack__"))
+        opened = open_dlpack(object, view);
+    if (opened == 1)
+        opened = retype(dtype, view);
+    if (opened != 1)
+        view_close(view);
+    return opened;
+}
+
+void view_close(view *view)
+{
+    if (view->has_buffer)
+        PyBuffer_Release(&view->buffer);
+    Py_CLEAR(view->capsule); /* its own destructor deletes a tensor that nobody took */
+    view->has_buffer = false;
+}

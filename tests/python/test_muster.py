@@ -1,0 +1,236 @@
+"""The Python module as a program written from MLX's documentation would use it, and what is ours beyond that.
+
+Everything runs without numpy, too; what needs it is skipped then, in words.
+"""
+
+import array
+import os
+import signal
+import threading
+import time
+import unittest
+
+import muster
+from muster.testing import ranks
+
+try:
+    import numpy as np
+except ImportError:
+    np = None
+
+needs_numpy = unittest.skipIf(np is None, "there is no numpy")
+DTYPES = ("bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 float32 float64 complex64").split()
+
+
+def expect(error, text, call):
+    """The call raises that, with the text in its message."""
+    try:
+        call()
+    except error as raised:
+        assert text in str(raised), f"{raised!s} has no {text!r}"
+        return
+    raise AssertionError(f"no {error.__name__}")
+
+
+@needs_numpy
+class Arrays(unittest.TestCase):
+    @ranks(3)
+    def test_reductions_of_every_dtype(self):
+        world = muster.init()
+        each = [np.arange(12).reshape(3, 4) % 2 + rank for rank in range(3)]
+        for dtype in DTYPES:
+            own = each[world.rank()].astype(dtype)
+            everyone = np.stack([x.astype(dtype) for x in each])
+            for reduce, expected in ((muster.all_sum, everyone.sum(0)), (muster.all_max, everyone.max(0)),
+                                     (muster.all_min, everyone.min(0))):
+                got = reduce(own)
+                assert got.dtype == own.dtype and got.shape == own.shape
+                assert (got == expected.astype(dtype)).all(), (dtype, reduce)
+        assert (muster.all_reduce(each[world.rank()], op="prod") == np.stack(each).prod(0)).all()
+
+    @ranks(4)
+    def test_shapes(self):
+        rank = muster.init().rank()
+        assert muster.all_gather(np.float32(rank)).tolist() == [0, 1, 2, 3]
+        gathered = muster.all_gather(np.full((2, 3), rank))
+        assert gathered.shape == (8, 3) and (gathered[2 * rank] == rank).all()
+        assert (muster.sum_scatter(np.arange(8.0)) == 4 * np.arange(8.0)[2 * rank:2 * rank + 2]).all()
+        assert muster.all_sum(np.zeros((0, 3))).shape == (0, 3)
+        expect(ValueError, "[sum_scatter] Invalid shape=(5) for a group of size 4.",
+               lambda: muster.sum_scatter(np.zeros(5)))
+        table = np.arange(24).reshape(4, 6)
+        assert (muster.all_sum(table.T) == 4 * table.T).all()  # not in C order
+        dealt = muster.all_to_all(np.arange(4) + 10 * rank)
+        assert dealt.tolist() == [rank, 10 + rank, 20 + rank, 30 + rank]
+
+    @ranks(3)
+    def test_the_rest(self):
+        world = muster.init()
+        rank = world.rank()
+        assert muster.broadcast(np.array([rank]), 2)[0] == 2
+        reduced, gathered = muster.reduce(np.array([1.0]), 1), muster.gather(np.array([rank]), root=1)
+        assert (reduced is None) == (rank != 1) and (gathered is None) == (rank != 1)
+        if rank == 1:
+            assert reduced[0] == 3 and gathered.tolist() == [0, 1, 2]
+        out = np.zeros(2)
+        muster.scatter(np.arange(6.0) if rank == 0 else None, 0, out=out)
+        assert out.tolist() == [2.0 * rank, 2.0 * rank + 1]
+        muster.barrier()
+        x = np.full(1000, 1.0)
+        assert muster.all_sum(x, out=x) is x and x[999] == 3
+
+    @ranks(2)
+    def test_numbers(self):
+        assert float(muster.all_sum(1.5)) == 3 and muster.all_sum(1.5).dtype == np.float32
+        assert muster.all_sum(True).dtype == np.bool_ and muster.all_sum(7).dtype == np.int32
+        assert muster.all_sum(1j).dtype == np.complex64
+        expect(ValueError, "Invalid type list", lambda: muster.all_sum([1, 2]))
+        expect(ValueError, "no type that muster knows", lambda: muster.all_sum(np.zeros(2, "float128")))
+
+    @ranks(2)
+    def test_sixteen_bits_round_once(self):
+        rank = muster.init().rank()
+        half = np.full(4, 1024 if rank == 0 else 0.75, np.float16)
+        assert (muster.all_sum(half) == np.float16(1024.75)).all()
+        bits = np.full(4, 0x3f80, np.uint16)  # 1
+        assert (muster.all_sum(bits, dtype="bfloat16") == 0x4000).all()
+        expect(ValueError, "differ in size", lambda: muster.all_sum(np.zeros(2), dtype="bfloat16"))
+
+    @ranks(2)
+    def test_memory_in_the_arena(self):
+        world = muster.init()
+        for _ in range(50):
+            x = muster.empty((1 << 16,), "float32", world)
+            x[:] = world.rank() + 1
+            assert (muster.all_sum(x, out=x) == 3).all()
+
+    @ranks(2)
+    def test_dlpack(self):
+        class Tensor:  # as torch's: no buffer protocol
+            def __init__(self, array):
+                self.array = array
+
+            def __dlpack__(self, **unused):
+                return self.array.__dlpack__()
+
+        x, out = np.full((2, 2), 1.0, np.float32), np.zeros((2, 2), np.float32)
+        muster.all_sum(Tensor(x), out=out)
+        assert (out == 2).all()
+
+    @ranks(2)
+    def test_messages(self):
+        rank = muster.init().rank()
+        x = np.arange(6, dtype=np.int32).reshape(2, 3)
+        if rank == 0:
+            assert muster.send(x, 1) is x
+            assert muster.recv_like(x, 1)[1, 2] == 5
+        else:
+            got = muster.recv((2, 3), np.int32, 0)
+            assert got.dtype == np.int32 and (got == x).all()
+            muster.send(x, 0)
+
+
+class WithoutNumpy(unittest.TestCase):
+    @ranks(2)
+    def test_what_has_the_buffer_protocol(self):
+        rank = muster.init().rank()
+        assert muster.all_sum(array.array("d", [1, 2])).tolist() == [2, 4]
+        assert muster.all_gather(array.array("i", [rank])).tolist() == [0, 1]
+        out = bytearray(2)
+        muster.all_max(bytes([rank, 7]), out=out)
+        assert out == bytes([1, 7])
+        view = memoryview(bytearray(8)).cast("h", (2, 2))
+        assert muster.all_sum(view).shape == (2, 2)
+
+    @ranks(4)
+    def test_groups(self):
+        world = muster.init()
+        rank = world.rank()
+        assert muster.init() is world and world.size() == 4
+        half = world.split(rank % 2)
+        assert (half.size(), half.rank()) == (2, rank // 2)
+        assert world.split(0, -rank + 4).rank() == 3 - rank
+        assert world.split(-1 if rank else 0) is None or rank == 0
+        ones = array.array("i", [1])
+        assert muster.all_sum(ones, group=half)[0] == 2
+        assert len({world, half}) == 2  # hashable
+        del half
+        assert muster.all_sum(ones)[0] == 4
+
+    @ranks(2)
+    def test_errors(self):
+        world = muster.init()
+        x = array.array("i", [1])
+        expect(ValueError, "Invalid destination=5 for a group of size 2", lambda: muster.send(x, 5))
+        expect(ValueError, "Invalid source=-1 for a group of size 2", lambda: muster.recv_into(x, -1))
+        expect(ValueError, "only valid values for backend", lambda: muster.init(backend="nccl"))
+        expect(TypeError, "unexpected keyword argument 'axis'", lambda: muster.all_sum(x, axis=0))
+        expect(TypeError, "muster.Group", lambda: muster.all_sum(x, group=3))
+        expect(ValueError, "out has 1 elements", lambda: muster.all_gather(x, out=array.array("i", [0])))
+        child = world.split(0)
+        expect(muster.MismatchError, "rank", lambda: muster.all_sum(
+            array.array("i", [0] * (1 + world.rank())), group=child))
+        child = world.split(0)
+        if world.rank() == 0:
+            child.abort("enough")
+        expect(muster.AbortedError, "enough", lambda: muster.barrier(group=child))
+        assert issubclass(muster.PeerDiedError, RuntimeError)
+
+    def test_a_dead_rank(self):
+        @ranks(3)
+        def body():
+            if muster.init().rank() == 1:
+                os.kill(os.getpid(), signal.SIGKILL)
+            expect(muster.PeerDiedError, "rank 1 was killed by signal 9", muster.barrier)
+            rest = muster.init().shrink()
+            assert rest.size() == 2
+
+        with self.assertRaisesRegex(AssertionError, "(?s)^rank 1 of 3:\n.*killed by signal 9$"):
+            body()
+
+    @ranks(2)
+    def test_interrupted_while_waiting(self):
+        if muster.init().rank() == 0:
+            threading.Timer(0.05, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+            expect(KeyboardInterrupt, "", muster.barrier)
+        else:
+            deadline = time.monotonic() + 60
+            while time.monotonic() < deadline:  # rank 0 waits, and is interrupted
+                try:
+                    muster.send(array.array("i", [0] * 100000), 0)  # too long to be buffered
+                except muster.AbortedError as error:
+                    assert "rank 0 was interrupted" in str(error)
+                    return
+            raise AssertionError("was not told")
+
+    def test_a_group_of_one(self):
+        @ranks(1)
+        def body():
+            world, x = muster.init(), array.array("i", [1])
+            assert (world.rank(), world.size()) == (0, 1)
+            assert muster.all_sum(x) is x and muster.all_gather(3) == 3 and muster.sum_scatter(x) is x
+            expect(ValueError, "Cannot send to a singleton group", lambda: muster.send(x, 0))
+            expect(ValueError, "Cannot recv from a singleton group", lambda: muster.recv((1,), "int32", 0))
+            assert world.split(0).size() == 1
+
+        body()
+
+    def test_what_the_harness_says(self):
+        @ranks(2, timeout=1)
+        def hangs():
+            if muster.init().rank() == 1:
+                time.sleep(100)
+            muster.barrier()
+
+        @ranks(2)
+        def skips():
+            raise unittest.SkipTest("no reason")
+
+        with self.assertRaisesRegex(AssertionError, "(?s)2 of 2 ranks were not done after 1 s.*in hangs"):
+            hangs()
+        with self.assertRaisesRegex(unittest.SkipTest, "no reason"):
+            skips()
+
+
+if __name__ == "__main__":
+    unittest.main()

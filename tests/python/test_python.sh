@@ -1,0 +1,47 @@
+#!/bin/sh
+# The Python module: its tests by every Python here that can load it (with numpy and without), the typed stub,
+# and programs under muster run. Uses MUSTER_BUILD, MUSTER_SOURCE, MUSTER_COMMAND and MUSTER_PYTHON.
+set -u
+PYTHONPATH=$MUSTER_BUILD/bindings/python
+PYTHONDONTWRITEBYTECODE=1
+export PYTHONPATH PYTHONDONTWRITEBYTECODE
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+checks=0 failures=0 seen=""
+
+fail() {
+    echo "FAILED: $*"
+    sed 's/^/    /' "$work/out"
+    failures=$((failures + 1))
+}
+
+for python in "$MUSTER_PYTHON" /usr/bin/python3; do
+    "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue
+    case $seen in *" $(readlink -f "$python") "*) continue ;; esac
+    seen="$seen $(readlink -f "$python") "
+    "$python" -c 'import numpy' 2>/dev/null && with=with || with=without
+    echo "== $python, $with numpy"
+    timeout 300 "$python" "$MUSTER_SOURCE/tests/python/test_muster.py" >"$work/out" 2>&1 || fail "$python"
+    ran=$(sed -n 's/^Ran \([0-9]*\) tests.*/\1/p' "$work/out")
+    checks=$((checks + ${ran:-0} + 1))
+
+    checks=$((checks + 1)) # the stub has what the module has
+    "$python" - "$MUSTER_SOURCE/bindings/python/muster/__init__.pyi" >"$work/out" 2>&1 <<'EOF' || fail "stub"
+import ast, sys, muster
+stub = {node.name for node in ast.parse(open(sys.argv[1]).read()).body if hasattr(node, "name")}
+assert stub == set(muster.__all__), stub ^ set(muster.__all__)
+EOF
+    if [ $with = with ]; then
+        for example in data_parallel tensor_parallel; do
+            checks=$((checks + 1))
+            timeout 120 "$MUSTER_COMMAND" run -n 4 -- "$python" "$MUSTER_SOURCE/examples/$example.py" >"$work/out" 2>&1 ||
+                fail "$example.py"
+            [ "$(grep -c "the same as on one rank" "$work/out")" -eq 1 ] || fail "$example.py: no result"
+        done
+    fi
+done
+[ $checks -gt 0 ] || { echo "no Python could load the module" >"$work/out"; fail "$MUSTER_PYTHON"; }
+[ -z "$(ls /dev/shm | grep muster-python)" ] || fail "a name was left in /dev/shm"
+
+echo "python: checks: $checks, failures: $failures"
+[ "$failures" -eq 0 ]
