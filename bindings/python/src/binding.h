@@ -37,6 +37,7 @@ PyObject *wrap_group(muster_group *group);
 /* The C group of a Group, or of the default world for None; NULL with an exception. */
 muster_group *group_of(PyObject *object);
 
+PyObject *python_attach(PyObject *module, PyObject *args);
 PyObject *python_init(PyObject *module, PyObject *args, PyObject *keywords);
 PyObject *python_is_available(PyObject *module, PyObject *args, PyObject *keywords);
 

@@ -214,6 +214,25 @@ static PyObject *attach(bool strict)
     return Py_XNewRef(state->world);
 }
 
+/* For muster.torch: a group of ranks that have agreed on a name. */
+PyObject *python_attach(PyObject *module, PyObject *args)
+{
+    muster_config config = MUSTER_CONFIG_INIT;
+    muster_group *group = NULL;
+    muster_status status;
+
+    (void)module;
+    if (!PyArg_ParseTuple(args, "sii:attach", &config.arena, &config.rank, &config.size))
+        return NULL;
+    Py_BEGIN_ALLOW_THREADS
+    status = muster_attach(&config, &group);
+    Py_END_ALLOW_THREADS
+    if (status != MUSTER_OK)
+        return raise_status(status);
+    muster_group_set_interrupt(group, has_interrupted, NULL);
+    return wrap_group(group);
+}
+
 PyObject *python_init(PyObject *module, PyObject *args, PyObject *keywords)
 {
     static char *names[] = { "strict", "backend", NULL };
