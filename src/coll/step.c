@@ -167,10 +167,10 @@ static bool plausible(const mst_call *call, int rank, const mst_call_record *rec
     uint32_t seat = subarena->shares[rank].seat;
     const mst_shape *shape = &mst_shapes[call->collective];
 
-    return (record->in_offset == 0 || mst_layout_heap_at(geometry, seat, record->in_offset,
-                                                         mst_call_bytes(call, shape->in, rank))) &&
-           (record->out_offset == 0 || mst_layout_heap_at(geometry, seat, record->out_offset,
-                                                          mst_call_bytes(call, shape->out, rank)));
+    return (record->in_offset == 0 ||
+            mst_layout_heap_at(geometry, seat, record->in_offset, mst_call_bytes(call, shape->in, rank))) &&
+           (record->out_offset == 0 ||
+            mst_layout_heap_at(geometry, seat, record->out_offset, mst_call_bytes(call, shape->out, rank)));
 }
 
 /* The record of this operation in a rank's cell: beside the lane that it steps on. */

@@ -121,7 +121,7 @@ static muster_status launch_processes(mst_spawn_plan *plan, muster_report *repor
         .plan = plan, .config = config, .geometry = &plan->arena->geometry, .first_failed = -1
     };
 
-    size_t seats = (size_t)(config->size + mst_respawn_seats(config));
+    size_t seats = (size_t)config->size + (size_t)mst_respawn_seats(config);
     all.processes = calloc(seats, sizeof *all.processes);
     all.released = calloc(seats, sizeof *all.released);
     if (!all.processes || !all.released) {

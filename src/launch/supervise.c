@@ -239,7 +239,7 @@ static void drain_relays(mst_supervision *all, struct pollfd *polled)
 
 void mst_supervise(mst_supervision *all)
 {
-    size_t seats = (size_t)(all->config->size + mst_respawn_seats(all->config));
+    size_t seats = (size_t)all->config->size + (size_t)mst_respawn_seats(all->config);
     struct pollfd *polled = calloc(seats * 3 + 1, sizeof *polled);
     bool watched = false;
 

@@ -224,11 +224,8 @@ PyObject *python_attach(PyObject *module, PyObject *args)
     (void)module;
     if (!PyArg_ParseTuple(args, "sii:attach", &config.arena, &config.rank, &config.size))
         return NULL;
-    Py_BEGIN_ALLOW_THREADS
-    status = muster_attach(&config, &group);
-    Py_END_ALLOW_THREADS
-    if (status != MUSTER_OK)
-        return raise_status(status);
+    Py_BEGIN_ALLOW_THREADS status = muster_attach(&config, &group);
+    Py_END_ALLOW_THREADS if (status != MUSTER_OK) return raise_status(status);
     muster_group_set_interrupt(group, has_interrupted, NULL);
     return wrap_group(group);
 }
