@@ -39,13 +39,15 @@ static void check(const char *function, muster_status status)
 #define DROPPED_MAX 1024
 
 typedef struct communicator {
-    muster_group *group; /* NULL: given back */
+    muster_group *group;       /* NULL: given back */
+    struct communicator *next; /* of all that were made */
     struct communicator *next_dropped;
     bool dropped;
 } communicator;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static communicator world;
+static communicator *all;
 static communicator *first_dropped, *last_dropped;
 static int dropped_count;
 
@@ -104,6 +106,10 @@ int MPI_Comm_split(MPI_Comm comm, int color, int key, MPI_Comm *made)
         return MPI_SUCCESS;
     }
     split->group = child;
+    pthread_mutex_lock(&lock);
+    split->next = all;
+    all = split;
+    pthread_mutex_unlock(&lock);
     *made = split;
     return MPI_SUCCESS;
 }
