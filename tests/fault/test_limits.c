@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -279,6 +280,80 @@ START_TEST(test_ranks_of_another_pid_namespace)
 }
 END_TEST
 
+/* ---- signals ---- */
+
+static _Atomic int ticks;
+
+static void count_tick(int signal)
+{
+    (void)signal;
+    ticks++;
+}
+
+/* Messages, splits and collectives, short and long, in a thousand signals a second that nobody restarts for.
+ */
+static int work_in_signals(muster_group *world, void *arg)
+{
+    struct sigaction action = { .sa_handler = count_tick };
+    struct itimerval often = { { 0, 1000 }, { 0, 1000 } };
+    static float x[50000], y[50000];
+    int next = (muster_group_rank(world) + 1) % muster_group_size(world);
+    int before = (muster_group_rank(world) + muster_group_size(world) - 1) % muster_group_size(world);
+
+    (void)arg;
+    RANK_CHECK(world, sigaction(SIGALRM, &action, NULL) == 0 && setitimer(ITIMER_REAL, &often, NULL) == 0);
+    for (int32_t few = 1, some = 1; some;) { /* until every rank has had enough of them */
+        muster_group *child;
+
+        RANK_OK(world, muster_all_sum(x, y, 50000, MUSTER_FLOAT32, world));
+        RANK_OK(world, muster_sendrecv(x, 50000, next, y, 50000, before, MUSTER_FLOAT32, world));
+        RANK_OK(world, muster_group_split(world, 0, -1, &child));
+        RANK_OK(child, muster_barrier(child));
+        muster_group_free(child);
+        few = ticks < 300;
+        RANK_OK(world, muster_all_max(&few, &some, 1, MUSTER_INT32, world));
+    }
+    return 0;
+}
+
+START_TEST(test_a_storm_of_signals)
+{
+    run_ranks(3, RANKS_AS_PROCESSES, work_in_signals, NULL);
+}
+END_TEST
+
+/* ---- memory that must not be executed ---- */
+
+static int launch_where_memory_is_not_executable(void)
+{
+    muster_launch_config config = MUSTER_LAUNCH_CONFIG_INIT;
+    FILE *file = fopen("/proc/sys/vm/memfd_noexec", "we");
+
+    if (!file || fputs("2", file) < 0 || fclose(file) != 0)
+        return 0; /* this system has no such setting */
+    config.size = 2;
+    return muster_launch(&config, use_a_little, NULL, NULL) != MUSTER_OK;
+}
+
+/* vm.memfd_noexec=2, in a namespace of its own, which the setting belongs to. */
+START_TEST(test_no_executable_memory)
+{
+    int status;
+
+    pid_t child = fork();
+    if (child == 0) {
+        if (geteuid() != 0 || unshare(CLONE_NEWPID) < 0)
+            _exit(0);
+        pid_t inner = fork();
+        if (inner == 0)
+            _exit(launch_where_memory_is_not_executable());
+        _exit(waitpid(inner, &status, 0) == inner && status == 0 ? 0 : 1);
+    }
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_int_eq(status, 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("limits");
@@ -292,6 +367,8 @@ int main(void)
     tcase_add_test(tests, test_file_size);
     if (!under_thread_sanitizer()) { /* its own files, and forks beside its threads */
         tcase_add_test(tests, test_descriptors);
+        tcase_add_test(tests, test_a_storm_of_signals);
+        tcase_add_test(tests, test_no_executable_memory);
         tcase_add_test(tests, test_ranks_of_another_pid_namespace);
     }
     suite_add_tcase(suite, tests);
