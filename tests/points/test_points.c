@@ -355,9 +355,8 @@ START_TEST(test_every_point)
     ck_assert_int_gt(count, _i == FAIL ? 0 : 25);
     for (int i = 0; i < count; i++) {
         bool reached = false;
-        /* Who proves a circle, or is the first to record an ending, is chance: the launcher may be. */
-        bool chance = strncmp(points[i], "verdict.", 8) == 0 || strncmp(points[i], "ending.", 7) == 0;
-        int tries = chance ? 10 : 1;
+        /* Who is the first to record an ending, to prove a circle, or to remove a name, is chance. */
+        int tries = _i == KILL ? 10 : 1;
 
         if (only && strcmp(only, points[i]) != 0)
             continue;
