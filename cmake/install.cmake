@@ -8,10 +8,13 @@ install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/muster DESTINATION ${CMAKE_INSTA
 install(FILES ${PROJECT_SOURCE_DIR}/docs/man/muster.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 if(MUSTER_BUILD_COMMAND)
     install(TARGETS muster_command RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+    install(FILES ${PROJECT_SOURCE_DIR}/completions/muster.bash
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME muster)
 endif()
 if(TARGET muster_mlx) # in a folder of our own: nobody is to find it who does not ask for it
     install(TARGETS muster_mlx LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/muster)
     install(PROGRAMS ${PROJECT_SOURCE_DIR}/scripts/mpirun-muster DESTINATION ${CMAKE_INSTALL_BINDIR})
+    install(FILES ${PROJECT_SOURCE_DIR}/docs/man/mpirun-muster.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 endif()
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/muster)

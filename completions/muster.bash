@@ -1,0 +1,33 @@
+# bash completion for muster
+_muster() {
+    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} i
+    if [ "$COMP_CWORD" -eq 1 ]; then
+        mapfile -t COMPREPLY < <(compgen -W "run bench --help --version" -- "$word")
+        return
+    fi
+    case $before in
+    --on-failure) mapfile -t COMPREPLY < <(compgen -W "kill continue respawn" -- "$word"); return ;;
+    --prefix) mapfile -t COMPREPLY < <(compgen -W "rank none" -- "$word"); return ;;
+    -d | --dtype) mapfile -t COMPREPLY < <(compgen -W "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 bfloat16 float32 float64 complex64" -- "$word"); return ;;
+    -o | --op) mapfile -t COMPREPLY < <(compgen -W "sum prod max min" -- "$word"); return ;;
+    -n | --ranks | --restarts | --timeout | --op-timeout | --grace | -b | --min | -e | --max | -f | --factor | --seconds) return ;;
+    esac
+    if [ "${COMP_WORDS[1]}" = bench ]; then
+        case $word in
+        -*) mapfile -t COMPREPLY < <(compgen -W "--ranks --min --max --factor --dtype --op --arena --in-place --seconds --no-limits --check --json --help" -- "$word") ;;
+        *) mapfile -t COMPREPLY < <(compgen -W "all_reduce all_gather reduce_scatter broadcast reduce gather scatter all_to_all sendrecv ping_pong barrier" -- "$word") ;;
+        esac
+        return
+    fi
+    for ((i = 2; i < COMP_CWORD; i++)); do # behind --, the command's own
+        if [ "${COMP_WORDS[i]}" = -- ]; then
+            mapfile -t COMPREPLY < <(compgen -o default -c -- "$word")
+            return
+        fi
+    done
+    case $word in
+    -*) mapfile -t COMPREPLY < <(compgen -W "--ranks --timeout --op-timeout --grace --on-failure --restarts --mlx --prefix --help --" -- "$word") ;;
+    *) mapfile -t COMPREPLY < <(compgen -o default -c -- "$word") ;;
+    esac
+}
+complete -F _muster muster
