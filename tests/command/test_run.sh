@@ -121,6 +121,8 @@ expect 137 "no restarts are left" $run -n 4 --on-failure respawn --restarts 2 --
 expect 3 "rank 0 exited with status 3" $run -n 1 --on-failure respawn -- sh -c 'exit 3'
 [ "$(wc -l <"$work/err")" -eq 1 ] || fail "started again, though nobody was there to take it in"
 expect 3 "rank 1 exited with status 3" $run -n 2 --on-failure respawn -- sh -c '[ $MUSTER_RANK = 0 ] || exit 3'
+expect 0 "" $run -n 4 -- "$MUSTER_EXAMPLES/tensor_parallel"
+grep -q "200 tokens on 4 ranks: within" "$work/out" || fail "tensor_parallel"
 expect 0 "" "$MUSTER_EXAMPLES/hello"
 grep -q "rank 0 of 1" "$work/out" || fail "hello alone"
 for rank in 1 0 2; do
