@@ -22,9 +22,9 @@ with_torch() {
     program=$MUSTER_SOURCE/tests/python/torch_program.py
     for backend in gloo muster; do
         checks=$((checks + 1))
-        timeout 120 "$MUSTER_COMMAND" run -n 3 --prefix none -- "$python" "$program" $backend >"$work/out" 2>&1 ||
+        timeout 120 "$MUSTER_COMMAND" run -n 3 -- "$python" "$program" $backend >"$work/out" 2>&1 ||
             fail "torch on $backend"
-        grep "^trained to" "$work/out" | sort -u >"$work/$backend"
+        sed -n "s/^\[[0-9]\] \(trained to.*\)/\1/p" "$work/out" | sort -u >"$work/$backend"
     done
     [ "$(wc -l <"$work/muster")" -eq 1 ] && cmp -s "$work/gloo" "$work/muster" || fail "torch: not what gloo comes to"
     port=$((20000 + $$ % 20000))
