@@ -225,9 +225,10 @@ static muster_status run_without_lock(kind kind, const view *in, view *out, must
 {
     muster_status status;
 
-    Py_BEGIN_ALLOW_THREADS status =
-        run(kind, in->data, out ? out->data : NULL, in->count, in->dtype, op, root, group);
-    Py_END_ALLOW_THREADS return status;
+    Py_BEGIN_ALLOW_THREADS
+    status = run(kind, in->data, out ? out->data : NULL, in->count, in->dtype, op, root, group);
+    Py_END_ALLOW_THREADS
+    return status;
 }
 
 /* With the input open. Reduce and gather have a result at the root only. */
@@ -319,8 +320,10 @@ static PyObject *scatter(PyObject *module, PyObject *const *args, Py_ssize_t cou
     if (view_open(call.out, true, call.dtype, &out) != 1)
         return PyErr_Occurred() ? NULL : PyErr_Format(PyExc_TypeError, "scatter(): out cannot be written to");
     muster_status status;
-    Py_BEGIN_ALLOW_THREADS status = muster_scatter(NULL, out.data, out.count, out.dtype, root, group);
-    Py_END_ALLOW_THREADS view_close(&out);
+    Py_BEGIN_ALLOW_THREADS
+    status = muster_scatter(NULL, out.data, out.count, out.dtype, root, group);
+    Py_END_ALLOW_THREADS
+    view_close(&out);
     return status == MUSTER_OK ? Py_NewRef(call.out) : raise_status(status);
 }
 
@@ -335,8 +338,11 @@ static PyObject *barrier(PyObject *module, PyObject *args, PyObject *keywords)
     if (!PyArg_ParseTupleAndKeywords(args, keywords, "|$O:barrier", names, &object) ||
         !(group = group_of(object)))
         return NULL;
-    Py_BEGIN_ALLOW_THREADS status = muster_barrier(group);
-    Py_END_ALLOW_THREADS if (status != MUSTER_OK) return raise_status(status);
+    Py_BEGIN_ALLOW_THREADS
+    status = muster_barrier(group);
+    Py_END_ALLOW_THREADS
+    if (status != MUSTER_OK)
+        return raise_status(status);
     Py_RETURN_NONE;
 }
 
@@ -370,8 +376,10 @@ static PyObject *send(PyObject *module, PyObject *args, PyObject *keywords)
         !(group = group_of(call.group)) || !check_peer(group, "send to", "destination", dst) ||
         !open_input(&call, &kept, &in))
         return NULL;
-    Py_BEGIN_ALLOW_THREADS status = muster_send(in.data, in.count, in.dtype, dst, group);
-    Py_END_ALLOW_THREADS view_close(&in);
+    Py_BEGIN_ALLOW_THREADS
+    status = muster_send(in.data, in.count, in.dtype, dst, group);
+    Py_END_ALLOW_THREADS
+    view_close(&in);
     Py_DECREF(kept);
     return status == MUSTER_OK ? Py_NewRef(call.x) : raise_status(status);
 }
@@ -390,8 +398,10 @@ static PyObject *receive_into(PyObject *array, PyObject *dtype, int src, muster_
         Py_DECREF(array);
         return NULL;
     }
-    Py_BEGIN_ALLOW_THREADS status = muster_recv(out.data, out.count, out.dtype, src, group);
-    Py_END_ALLOW_THREADS view_close(&out);
+    Py_BEGIN_ALLOW_THREADS
+    status = muster_recv(out.data, out.count, out.dtype, src, group);
+    Py_END_ALLOW_THREADS
+    view_close(&out);
     if (status == MUSTER_OK)
         return array;
     Py_DECREF(array);
