@@ -42,6 +42,42 @@ mst_attachment *mst_attachment_create(mst_arena *arena, uint32_t rank, uint32_t 
     return NULL;
 }
 
+/* ---- attaching ---- */
+
+typedef struct awaiting {
+    mst_attachment *attachment;
+    _Atomic uint64_t interrupted;
+} awaiting;
+
+static bool look_while_awaiting(void *arg, int peer, int64_t slept_ns)
+{
+    awaiting *awaiting = arg;
+    const mst_interrupt *interrupt = &awaiting->attachment->interrupt;
+
+    (void)peer, (void)slept_ns;
+    mst_liveness_scan(&awaiting->attachment->liveness);
+    if (interrupt->ask && interrupt->ask(interrupt->arg))
+        mst_store64_rlx(&awaiting->interrupted, 1);
+    return false;
+}
+
+mst_wait_result mst_attachment_await(mst_attachment *attachment, int64_t deadline_ns,
+                                     bool (*ready)(const void *arg), const void *arg)
+{
+    mst_signal *arrivals = &mst_layout_header(&attachment->geometry)->arrivals;
+    awaiting awaiting = { .attachment = attachment };
+    mst_waiter waiter = {
+        .policy = { .spin_ns = 0, .yield_ns = 1 * MST_NS_PER_MS },
+        .poison = &awaiting.interrupted,
+        .deadline_ns = deadline_ns,
+        .watch = { .tick = look_while_awaiting, .arg = &awaiting },
+    };
+
+    return mst_wait_until(&waiter, mst_signal_parking(arrivals), ready, arg, -1);
+}
+
+/* ---- groups come and go ---- */
+
 void mst_attachment_hold(mst_attachment *attachment)
 {
     mst_add32_sc(&attachment->users, 1);

@@ -14,6 +14,12 @@
 #include "shm/liveness.h"
 #include "shm/wait.h"
 
+/* What the program asks, while it waits for others, of whether to go on; `ask` NULL: always. */
+typedef struct mst_interrupt {
+    bool (*ask)(void *arg); /* true: no longer */
+    void *arg;
+} mst_interrupt;
+
 typedef struct mst_attachment {
     mst_arena *arena;
     mst_geometry geometry;
@@ -26,6 +32,7 @@ typedef struct mst_attachment {
     mst_beacon beacon;
     mst_deadlock deadlock;
     mst_wait_policy policy;
+    mst_interrupt interrupt;                                 /* of attaching */
     _Atomic uint32_t users;                                  /* groups */
     void (*forget)(const struct mst_attachment *attachment); /* called at the end; NULL: nobody to tell */
 
@@ -47,6 +54,13 @@ void mst_attachment_destroy(mst_attachment *attachment);
 void mst_attachment_hold(mst_attachment *attachment);
 /* Whether that was the last: the rank has then left, and the caller destroys the attachment. */
 bool mst_attachment_drop(mst_attachment *attachment);
+
+/*
+ * Waits, as part of attaching, until ready(arg); looks for the dead meanwhile. MST_WAIT_POISONED: the program
+ * has interrupted it.
+ */
+mst_wait_result mst_attachment_await(mst_attachment *attachment, int64_t deadline_ns,
+                                     bool (*ready)(const void *arg), const void *arg);
 
 /* Says that this rank is done with every group, as an ordinary end of the program; for use at exit,
  * when nobody gave the groups back. Peers that need it see "left", not "died". */

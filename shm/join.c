@@ -99,15 +99,6 @@ static bool no_longer_gathering(const void *arg)
     return look_around(arg, &missing) != GATHERING;
 }
 
-static bool scan_while_gathering(void *arg, int peer, int64_t slept_ns)
-{
-    mst_attachment *attachment = arg;
-
-    (void)peer, (void)slept_ns;
-    mst_liveness_scan(&attachment->liveness);
-    return false;
-}
-
 /* The ranks that have not come, as text: "1, 3 and 7". */
 static void list_missing(const mst_geometry *geometry, char *text, size_t bytes)
 {
@@ -159,22 +150,19 @@ static muster_status gather(mst_attachment *attachment, int64_t deadline_ns)
 {
     const mst_geometry *geometry = &attachment->geometry;
     int64_t began_ns = mst_os_now_ns();
-    mst_waiter waiter = {
-        .policy = { .spin_ns = 0, .yield_ns = 1 * MST_NS_PER_MS },
-        .deadline_ns = deadline_ns,
-        .watch = { .tick = scan_while_gathering, .arg = attachment },
-    };
     uint32_t missing = 0;
 
-    mst_wait_result result =
-        mst_wait_until(&waiter, mst_signal_parking(&mst_layout_header(geometry)->arrivals),
-                       no_longer_gathering, geometry, -1);
+    mst_wait_result result = mst_attachment_await(attachment, deadline_ns, no_longer_gathering, geometry);
     gathering found = look_around(geometry, &missing);
     if (found == GATHERED) {
         settle_rendezvous(attachment, MST_RENDEZVOUS_COMPLETE, 0);
         return MUSTER_OK;
     }
-    settle_rendezvous(attachment, MST_RENDEZVOUS_FAILED, missing);
+    bool interrupted = found == GATHERING && result == MST_WAIT_POISONED;
+    settle_rendezvous(attachment, MST_RENDEZVOUS_FAILED, interrupted ? attachment->rank : missing);
+    if (interrupted)
+        return mst_fail(MUSTER_ERR_ABORTED, "rank %u was interrupted while it waited for all to attach",
+                        attachment->rank);
     if (found == BROKEN || result != MST_WAIT_TIMED_OUT)
         return explain_broken(attachment, missing);
     char text[200];
@@ -298,6 +286,7 @@ muster_status mst_join(mst_arena *arena, const mst_joiner *joiner, int64_t deadl
         mst_arena_close(arena);
         return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory to attach");
     }
+    attachment->interrupt = joiner->interrupt;
     status = join_as(attachment, deadline_ns, world);
     mst_subarena_drop_attachment(attachment); /* the world holds it from here on, or nobody does */
     return status;

@@ -15,6 +15,7 @@ typedef struct mst_joiner {
     int rank;
     int replacements; /* how many processes were the rank before, all dead; see replace.h */
     mst_rung rung;    /* the best way of learning of deaths that may be tried */
+    mst_interrupt interrupt;
 } mst_joiner;
 
 /*

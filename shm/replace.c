@@ -54,31 +54,19 @@ static bool is_decided(const void *arg)
            !anyone_can_admit(attachment);
 }
 
-static bool scan(void *arg, int peer, int64_t slept_ns)
-{
-    mst_attachment *attachment = arg;
-
-    (void)peer, (void)slept_ns;
-    mst_liveness_scan(&attachment->liveness);
-    return false;
-}
-
 static muster_status await_admission(mst_attachment *attachment, int64_t deadline_ns, uint32_t *roll_seat,
                                      uint64_t *roll_offset)
 {
-    mst_waiter waiter = {
-        .policy = { .spin_ns = 0, .yield_ns = 1 * MST_NS_PER_MS },
-        .deadline_ns = deadline_ns,
-        .watch = { .tick = scan, .arg = attachment },
-    };
-    mst_parking parking = mst_signal_parking(&mst_layout_header(&attachment->geometry)->arrivals);
+    mst_wait_result result = mst_attachment_await(attachment, deadline_ns, is_decided, attachment);
 
-    mst_wait_result result = mst_wait_until(&waiter, parking, is_decided, attachment, -1);
     if (mst_succession_admitted(&attachment->geometry, attachment->seat, roll_seat, roll_offset) ||
         !mst_succession_give_up(&attachment->geometry, attachment->seat)) {
         mst_succession_admitted(&attachment->geometry, attachment->seat, roll_seat, roll_offset);
         return MUSTER_OK;
     }
+    if (result == MST_WAIT_POISONED)
+        return mst_fail(MUSTER_ERR_ABORTED, "rank %u was interrupted while it waited to be taken in",
+                        attachment->rank);
     if (result == MST_WAIT_TIMED_OUT)
         return mst_fail(MUSTER_ERR_TIMED_OUT,
                         "rank %u was started again, and the others did not take it in before "

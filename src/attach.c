@@ -97,7 +97,9 @@ muster_status mst_group_attach(const muster_config *config, mst_arena *share, mu
 {
     const mst_kernels *kernels;
     mst_arena *arena = share;
-    mst_joiner joiner = { .rank = config->rank, .replacements = config->restarts };
+    mst_joiner joiner = { .rank = config->rank,
+                          .replacements = config->restarts,
+                          .interrupt = { config->interrupt, config->interrupt_arg } };
     mst_subarena *subarena;
     muster_group *group = NULL;
     int64_t deadline_ns = 0;
@@ -120,6 +122,8 @@ muster_status mst_group_attach(const muster_config *config, mst_arena *share, mu
     if (status == MUSTER_OK) {
         subarena->attachment->deadlock.promised = config->one_thread;
         group->whole = true;
+        group->interrupt = config->interrupt;
+        group->interrupt_arg = config->interrupt_arg;
         status = mst_calibrate(group);
         /* Members of a group that was grown may die before its first use: others see it there, too. */
         if (config->restarts > 0 && mst_group_broken(group) == status)

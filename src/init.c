@@ -19,6 +19,16 @@ static muster_group *memoised;
 static int callers;
 static bool left;   /* a rank attaches once */
 static bool pinned; /* the launcher's: nobody frees it */
+static muster_interrupt_fn interrupt;
+static void *interrupt_arg;
+
+void muster_set_interrupt(muster_interrupt_fn fn, void *arg)
+{
+    pthread_mutex_lock(&lock);
+    interrupt = fn;
+    interrupt_arg = arg;
+    pthread_mutex_unlock(&lock);
+}
 
 static bool known(const char *backend)
 {
@@ -77,6 +87,8 @@ static muster_status attach(bool strict)
         return mst_fail(MUSTER_ERR_UNAVAILABLE,
                         "this process was not launched as a rank (MUSTER_ARENA is not set) and init is "
                         "strict; start it with muster run -n N -- COMMAND");
+    config.interrupt = interrupt;
+    config.interrupt_arg = interrupt_arg;
     status = muster_attach(&config, &memoised);
     if (status == MUSTER_OK)
         memoised->released = release;

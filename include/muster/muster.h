@@ -176,31 +176,40 @@ MUSTER_API bool muster_is_available(const char *backend);
  */
 MUSTER_API muster_status muster_init(bool strict, const char *backend, muster_group **world);
 
+/* Whether to go on waiting no longer; called on the thread that waits. */
+typedef bool (*muster_interrupt_fn)(void *arg);
+
+/* Lets muster_init be interrupted, and waits in the world that it gives: as muster_group_set_interrupt.
+ * For the whole process; called before muster_init. `fn` NULL: no more. */
+MUSTER_API void muster_set_interrupt(muster_interrupt_fn fn, void *arg);
+
 /* Everything that muster_init reads from the environment, explicit. Zero means the default. */
 typedef struct muster_config {
     size_t struct_size; /* sizeof(muster_config), set by MUSTER_CONFIG_INIT */
     const char *arena;  /* "/name" or "fd:N"; NULL: a private arena for a group of one */
     int rank;
     int size;
-    int64_t attach_timeout_ns; /* 0: 30 s for a name, no limit for fd:N; -1: no limit */
-    int64_t timeout_ns;        /* of one operation; 0: no limit */
-    size_t arena_bytes;        /* address space for all ranks, for whoever creates it; 0: 256 GiB */
-    size_t staging_bytes;      /* of one rank in one group, likewise; 0: by the number of ranks */
-    const char *liveness;      /* how to learn of deaths, as MUSTER_LIVENESS; NULL: the best there is */
-    bool report_crashes;       /* calls muster_report_crashes */
-    bool one_thread;           /* as MUSTER_ONE_THREAD */
-    int restarts;              /* as MUSTER_RESTARTS */
+    int64_t attach_timeout_ns;     /* 0: 30 s for a name, no limit for fd:N; -1: no limit */
+    int64_t timeout_ns;            /* of one operation; 0: no limit */
+    size_t arena_bytes;            /* address space for all ranks, for whoever creates it; 0: 256 GiB */
+    size_t staging_bytes;          /* of one rank in one group, likewise; 0: by the number of ranks */
+    const char *liveness;          /* how to learn of deaths, as MUSTER_LIVENESS; NULL: the best there is */
+    bool report_crashes;           /* calls muster_report_crashes */
+    bool one_thread;               /* as MUSTER_ONE_THREAD */
+    int restarts;                  /* as MUSTER_RESTARTS */
+    muster_interrupt_fn interrupt; /* as muster_group_set_interrupt, and already while it attaches */
+    void *interrupt_arg;
 } muster_config;
 
 #define MUSTER_CONFIG_INIT                                                                                   \
     {                                                                                                        \
-        sizeof(muster_config), NULL, 0, 1, 0, 0, 0, 0, NULL, false, false, 0                                 \
+        sizeof(muster_config), NULL, 0, 1, 0, 0, 0, 0, NULL, false, false, 0, NULL, NULL                     \
     }
 
 /*
  * Attaches to an arena as one rank; blocks until all have come or the deadline passes, and then
  * names those who did not. No state outside the group that it returns. Errors: INVALID, BAD_ARENA,
- * PERMISSION, NO_SPACE, TIMED_OUT, PEER_DIED, SYSTEM.
+ * PERMISSION, NO_SPACE, TIMED_OUT, PEER_DIED, ABORTED (interrupted), SYSTEM.
  */
 MUSTER_API muster_status muster_attach(const muster_config *config, muster_group **world);
 
@@ -270,16 +279,12 @@ MUSTER_API muster_status muster_group_abort(muster_group *group, const char *rea
  */
 MUSTER_API muster_status muster_report_crashes(muster_group *group);
 
-/* Whether to go on waiting no longer; called on the thread that waits. */
-typedef bool (*muster_interrupt_fn)(void *arg);
-
 /*
  * Lets waits of this rank in the group, and in groups made from it later, be interrupted: `fn` is called
- * every 5 to 20 ms of a wait, and when it returns true, the call ends with MUSTER_ERR_ABORTED, and so do the
- * others'
- * ("rank 2 was interrupted"), as an operation that one rank has left half done cannot be finished. In shrink
- * and grow the call alone ends. For languages that act on signals between their own instructions, as Python
- * does on Ctrl-C. `fn` NULL: no more. Errors: INVALID, FORKED.
+ * every 5 to 20 ms of a wait, and when it returns true, the call ends with MUSTER_ERR_ABORTED, and so do
+ * those of the others ("rank 2 was interrupted"), as an operation that one rank has left half done cannot be
+ * finished. In shrink and grow the call alone ends. For languages that act on signals between their own
+ * instructions, as Python does on Ctrl-C. `fn` NULL: no more. Errors: INVALID, FORKED.
  */
 MUSTER_API muster_status muster_group_set_interrupt(muster_group *group, muster_interrupt_fn fn, void *arg);
 

@@ -1,6 +1,10 @@
 /* Waits that the program interrupts: the call ends, and nobody is left waiting for it. */
 #include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "tests/harness/ranks.h"
 
@@ -90,6 +94,34 @@ START_TEST(test_shrink)
 }
 END_TEST
 
+/* A rank that nobody joins; the name goes with it. */
+START_TEST(test_attaching)
+{
+    scene scene = { 0 };
+    muster_config config = MUSTER_CONFIG_INIT;
+    muster_group *world = NULL;
+    char name[60];
+
+    snprintf(name, sizeof name, "/muster-interrupt-%d", (int)getpid());
+    config.arena = name;
+    config.size = 2;
+    config.attach_timeout_ns = -1;
+    config.interrupt = after_three;
+    config.interrupt_arg = &scene;
+    ck_assert_int_eq(muster_attach(&config, &world), MUSTER_ERR_ABORTED);
+    ck_assert_ptr_nonnull(strstr(muster_error_detail(), "interrupted while it waited for all to attach"));
+    ck_assert_ptr_null(world);
+    ck_assert_int_eq(scene.asked, 3);
+    ck_assert_int_eq(shm_unlink(name), -1);
+
+    muster_set_interrupt(after_three, &scene); /* and by the environment */
+    setenv("MUSTER_ARENA", name, 1);
+    setenv("MUSTER_RANK", "1", 1);
+    setenv("MUSTER_SIZE", "2", 1);
+    ck_assert_int_eq(muster_init(false, NULL, &world), MUSTER_ERR_ABORTED);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("interrupt");
@@ -98,6 +130,7 @@ int main(void)
     tcase_set_timeout(tests, TEST_TIMEOUT_S);
     tcase_add_test(tests, test_a_collective);
     tcase_add_test(tests, test_shrink);
+    tcase_add_test(tests, test_attaching);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }

@@ -203,6 +203,13 @@ class WithoutNumpy(unittest.TestCase):
                     return
             raise AssertionError("was not told")
 
+    @ranks(2)
+    def test_interrupted_while_attaching(self):
+        if os.environ["MUSTER_RANK"] == "0":
+            threading.Timer(0.05, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+            expect(KeyboardInterrupt, "", muster.init)
+        # the other rank never comes
+
     def test_a_group_of_one(self):
         @ranks(1)
         def body():

@@ -37,6 +37,9 @@ PyObject *wrap_group(muster_group *group);
 /* The C group of a Group, or of the default world for None; NULL with an exception. */
 muster_group *group_of(PyObject *object);
 
+/* Asked while a rank waits: lets signal handlers run, which may raise; Ctrl-C does. */
+bool has_interrupted(void *unused);
+
 PyObject *python_attach(PyObject *module, PyObject *args);
 PyObject *python_init(PyObject *module, PyObject *args, PyObject *keywords);
 PyObject *python_is_available(PyObject *module, PyObject *args, PyObject *keywords);

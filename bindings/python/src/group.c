@@ -74,8 +74,11 @@ static PyObject *split(PyObject *self, PyObject *args, PyObject *keywords)
 
     if (!PyArg_ParseTupleAndKeywords(args, keywords, "i|i:split", names, &color, &key))
         return NULL;
-    Py_BEGIN_ALLOW_THREADS status = muster_group_split(((group_object *)self)->group, color, key, &child);
-    Py_END_ALLOW_THREADS if (status != MUSTER_OK) return raise_status(status);
+    Py_BEGIN_ALLOW_THREADS
+    status = muster_group_split(((group_object *)self)->group, color, key, &child);
+    Py_END_ALLOW_THREADS
+    if (status != MUSTER_OK)
+        return raise_status(status);
     if (!child)
         Py_RETURN_NONE;
     return wrap_group(child);
@@ -87,8 +90,10 @@ static PyObject *regroup(PyObject *self, muster_status (*make)(muster_group *gro
     muster_group *made = NULL;
     muster_status status;
 
-    Py_BEGIN_ALLOW_THREADS status = make(((group_object *)self)->group, &made);
-    Py_END_ALLOW_THREADS return status == MUSTER_OK ? wrap_group(made) : raise_status(status);
+    Py_BEGIN_ALLOW_THREADS
+    status = make(((group_object *)self)->group, &made);
+    Py_END_ALLOW_THREADS
+    return status == MUSTER_OK ? wrap_group(made) : raise_status(status);
 }
 
 static PyObject *shrink(PyObject *self, PyObject *unused)
@@ -179,8 +184,7 @@ PyObject *python_is_available(PyObject *module, PyObject *args, PyObject *keywor
     return PyBool_FromLong(is_ours(backend));
 }
 
-/* Asked while a rank waits: lets signal handlers run, which may raise; Ctrl-C does. */
-static bool has_interrupted(void *unused)
+bool has_interrupted(void *unused)
 {
     PyGILState_STATE held = PyGILState_Ensure();
     bool raised = PyErr_CheckSignals() < 0;
@@ -196,16 +200,16 @@ static PyObject *attach(bool strict)
     muster_group *world = NULL;
     muster_status status;
 
-    Py_BEGIN_ALLOW_THREADS status = muster_init(strict, NULL, &world);
-    Py_END_ALLOW_THREADS if (status == MUSTER_ERR_UNAVAILABLE)
-    {
+    Py_BEGIN_ALLOW_THREADS
+    status = muster_init(strict, NULL, &world);
+    Py_END_ALLOW_THREADS
+    if (status == MUSTER_ERR_UNAVAILABLE) {
         PyErr_SetString(PyExc_RuntimeError, "[distributed] Couldn't initialize any backend: this process was "
                                             "not started by muster run");
         return NULL;
     }
     if (status != MUSTER_OK)
         return raise_status(status);
-    muster_group_set_interrupt(world, has_interrupted, NULL);
     if (state->world) { /* two threads at once: init is counted, and one is enough */
         muster_group_free(world);
         return Py_NewRef(state->world);
@@ -222,11 +226,14 @@ PyObject *python_attach(PyObject *module, PyObject *args)
     muster_status status;
 
     (void)module;
+    config.interrupt = has_interrupted;
     if (!PyArg_ParseTuple(args, "sii:attach", &config.arena, &config.rank, &config.size))
         return NULL;
-    Py_BEGIN_ALLOW_THREADS status = muster_attach(&config, &group);
-    Py_END_ALLOW_THREADS if (status != MUSTER_OK) return raise_status(status);
-    muster_group_set_interrupt(group, has_interrupted, NULL);
+    Py_BEGIN_ALLOW_THREADS
+    status = muster_attach(&config, &group);
+    Py_END_ALLOW_THREADS
+    if (status != MUSTER_OK)
+        return raise_status(status);
     return wrap_group(group);
 }
 

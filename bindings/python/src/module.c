@@ -78,12 +78,10 @@ static PyMethodDef methods[] = {
     { "attach", python_attach, METH_VARARGS, NULL },
     { "is_available", (PyCFunction)(void (*)(void))python_is_available, METH_VARARGS | METH_KEYWORDS,
       "is_available(backend='any') -> bool\n\nWhether init can use that backend: any, shm, or MLX's mpi and "
-      "ring, "
-      "which mean\nmuster here." },
+      "ring, which mean\nmuster here." },
     { "init", (PyCFunction)(void (*)(void))python_init, METH_VARARGS | METH_KEYWORDS,
       "init(strict=False, backend='any') -> Group\n\nThe group of all ranks that muster run has started; "
-      "waits "
-      "until all have come.\nWithout it a group of one, or, when strict, RuntimeError." },
+      "waits until all have come.\nWithout it a group of one, or, when strict, RuntimeError." },
     { NULL, NULL, 0, NULL },
 };
 
@@ -97,6 +95,7 @@ PyMODINIT_FUNC PyInit__muster(void)
 {
     PyObject *module = PyModule_Create(&definition);
 
+    muster_set_interrupt(has_interrupted, NULL); /* here, as it must not wait with Python's lock held */
     if (module && PyModule_AddFunctions(module, python_operations) == 0 && make_group_type(module, &state) &&
         make_memory_type(module, &state) && add_errors(module) &&
         PyModule_AddStringConstant(module, "__version__", muster_version()) == 0)
