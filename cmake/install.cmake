@@ -1,13 +1,29 @@
-# What `cmake --install` puts where: libraries, header, command, man page, CMake package, pkg-config.
+# What `cmake --install` puts where: libraries, header, command, man pages, CMake package, pkg-config.
 include(CMakePackageConfigHelpers)
 
 install(TARGETS muster muster_static EXPORT musterTargets
     LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
     ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/muster DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
-install(FILES ${PROJECT_SOURCE_DIR}/docs/man/muster.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+
+# One page of section 3 serves several functions: the others' names lead to it.
+file(GLOB pages CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/docs/man/*.3)
+foreach(page IN LISTS pages)
+    get_filename_component(page_name ${page} NAME)
+    file(STRINGS ${page} names REGEX "^\\.Nm ")
+    list(TRANSFORM names REPLACE "^\\.Nm ([a-z_]+).*" "\\1.3")
+    list(REMOVE_ITEM names ${page_name})
+    foreach(name IN LISTS names)
+        file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/man/${name} CONTENT ".so man3/${page_name}\n")
+        list(APPEND pages ${PROJECT_BINARY_DIR}/man/${name})
+    endforeach()
+endforeach()
+install(FILES ${pages} DESTINATION ${CMAKE_INSTALL_MANDIR}/man3)
+
 if(MUSTER_BUILD_COMMAND)
     install(TARGETS muster_command RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+    file(GLOB command_pages CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/docs/man/muster*.1)
+    install(FILES ${command_pages} DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
     install(FILES ${PROJECT_SOURCE_DIR}/completions/muster.bash
         DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME muster)
 endif()

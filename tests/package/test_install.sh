@@ -7,8 +7,17 @@ trap 'rm -rf "$work"' EXIT
 here=$MUSTER_SOURCE/tests/package
 
 cmake --install "$MUSTER_BUILD" --prefix "$work/prefix" >/dev/null
-for file in bin/muster bin/mpirun-muster include/muster/muster.h share/man/man1/muster.1; do
+for file in bin/muster bin/mpirun-muster include/muster/muster.h share/man/man1/muster.1 share/man/man1/muster-run.1 \
+    share/man/man3/muster.3 share/man/man3/muster_all_sum.3; do
     [ -f "$work/prefix/$file" ] || { echo "$file was not installed"; exit 1; }
+done
+
+echo "== the manual: every function's name leads to a page"
+for function in $(sed -n 's/.*MUSTER_API.*\(muster_[a-z0-9_]*\)(.*/\1/p' "$work/prefix/include/muster/muster.h"); do
+    page=$work/prefix/share/man/man3/$function.3
+    [ -f "$page" ] || { echo "$function has no page"; exit 1; }
+    other=$(sed -n 's/^\.so //p' "$page")
+    [ -f "$work/prefix/share/man/$other" ] || [ -z "$other" ] || { echo "$page leads nowhere"; exit 1; }
 done
 
 echo "== the library for MLX"
@@ -31,6 +40,9 @@ export PKG_CONFIG_PATH
 # shellcheck disable=SC2046
 cc "$here/consumer/consumer.c" $(pkg-config --cflags --libs muster) -o "$work/shared"
 LD_LIBRARY_PATH=$(dirname "$PKG_CONFIG_PATH") "$work/prefix/bin/muster" run -n 2 -- "$work/shared"
+# shellcheck disable=SC2046
+c++ -std=c++17 -Wall -Wextra -Werror "$here/consumer/consumer.cc" $(pkg-config --cflags --libs muster) -o "$work/cxx"
+LD_LIBRARY_PATH=$(dirname "$PKG_CONFIG_PATH") "$work/prefix/bin/muster" run -n 2 -- "$work/cxx"
 # shellcheck disable=SC2046
 cc -static "$here/consumer/consumer.c" $(pkg-config --static --cflags --libs muster) -o "$work/static"
 "$work/prefix/bin/muster" run -n 2 -- "$work/static"
