@@ -54,6 +54,10 @@ import ast, sys, muster
 stub = {node.name for node in ast.parse(open(sys.argv[1]).read()).body if hasattr(node, "name")}
 assert stub == set(muster.__all__), stub ^ set(muster.__all__)
 EOF
+    checks=$((checks + 1))
+    timeout 120 "$MUSTER_COMMAND" run -n 4 --on-failure respawn -- "$python" "$MUSTER_SOURCE/examples/serve.py" \
+        >"$work/out" 2>&1 || fail serve.py
+    [ "$(grep -c "done after 1000 steps, 4 ranks" "$work/out")" -eq 4 ] || fail "serve.py: not all four came to the end"
     if [ $with = with ]; then
         for example in data_parallel tensor_parallel; do
             checks=$((checks + 1))

@@ -44,6 +44,15 @@ def check_collectives():
     dealt = torch.zeros(size)
     dist.all_to_all_single(dealt, torch.arange(size) + 10.0 * rank)
     assert dealt.tolist() == [10.0 * i + rank for i in range(size)]
+    mine, theirs = [rank + 2 * i for i in range(size)], [i + 2 * rank for i in range(size)]  # rows to, and from
+    rows = torch.cat([torch.full((count, 2), 10.0 * rank + to) for to, count in enumerate(mine)])
+    got = torch.zeros(sum(theirs), 2)
+    dist.all_to_all_single(got, rows, theirs, mine)
+    wanted = [10.0 * who + rank for who, count in enumerate(theirs) for _ in range(count)]
+    assert got.tolist() == [[value, value] for value in wanted], got
+    outs = [torch.zeros(count) for count in theirs]
+    dist.all_to_all(outs, [torch.full((count,), float(rank)) for count in mine])
+    assert all((out == who).all() for who, out in enumerate(outs))
     dist.barrier()
 
 

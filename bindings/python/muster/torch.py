@@ -7,6 +7,7 @@ under `muster run -n 4 -- python program.py`, or torchrun on one machine. What D
 operations are done when they return, but for send and recv, which run beside the program.
 """
 
+import array
 import concurrent.futures
 import os
 import secrets
@@ -171,21 +172,33 @@ class ProcessGroupMuster(dist.ProcessGroup):
             self._scatter_base(out, torch.stack(list(parts)), opts.reduceOp)
         return _finished(outs)
 
+    def _exchange(self, parts, rows, shape):
+        """Parts of any length, to each rank its own: dealt in equal ones, as long as the longest of all."""
+        longest = array.array("q", [max(len(part) for part in parts)])
+        longest = _muster.all_max(longest, group=self._group)[0]
+        own = parts[0].new_zeros((self.size(), longest, *shape))
+        for place, part in zip(own, parts):
+            place[: len(part)] = part
+        dealt = torch.empty_like(own)
+        if longest:
+            _muster.all_to_all(_elements(own), group=self._group, out=_elements(dealt), dtype=_dtype_of(own))
+        return [got[:count] for got, count in zip(dealt, rows)]
+
     def alltoall_base(self, out, tensor, out_splits, in_splits, opts=None):
-        if len(set(out_splits) | set(in_splits)) > 1:
-            raise ValueError("muster deals equal parts; all_to_all_single with split sizes is not there")
+        if out_splits or in_splits:  # for one rank that may be to say nothing, so all take the same way
+            shape, size = tensor.shape[1:], self.size()
+            parts = torch.split(tensor, list(in_splits) or [len(tensor) // size] * size)
+            got = self._exchange(parts, list(out_splits) or [len(out) // size] * size, shape)
+            out.copy_(torch.cat(got))
+            return _finished([out])
         with _Into(out) as place:
             _muster.all_to_all(_elements(tensor), group=self._group, out=place, dtype=_dtype_of(out))
         return _finished([out])
 
     def alltoall(self, outs, tensors, opts=None):
-        if len({tensor.shape for tensor in [*outs, *tensors]}) > 1:
-            raise ValueError("muster deals equal parts; all_to_all with tensors of several shapes is not there")
-        own = torch.stack(list(tensors))
-        dealt = torch.empty_like(own)
-        _muster.all_to_all(_elements(own), group=self._group, out=_elements(dealt), dtype=_dtype_of(own))
-        for out, got in zip(outs, dealt):
-            out.copy_(got)
+        flat = [tensor.reshape(-1) for tensor in tensors]
+        for out, got in zip(outs, self._exchange(flat, [out.numel() for out in outs], ())):
+            out.copy_(got.view(out.shape))
         return _finished(outs)
 
     def _in_background(self, executor, call, tensors):
