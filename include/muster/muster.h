@@ -429,6 +429,14 @@ typedef enum muster_on_failure {
 /* One sentence, without a newline; `line` is good for the call. */
 typedef void (*muster_notice_fn)(const char *line, void *arg);
 
+/* A line that a rank has printed, without its newline; `fd` is 1 or 2; `line` is good for the call. An
+ * unfinished last line, and a part of one of over 1 MiB, is a line, too. */
+typedef void (*muster_output_fn)(int rank, int fd, const char *line, size_t bytes, void *arg);
+
+/* Called in a rank's process before it executes the command: may change the environment, the folder, the
+ * CPUs, or execute something else itself. NULL, or one sentence: why the rank cannot start. */
+typedef const char *(*muster_prepare_fn)(int rank, void *arg);
+
 typedef struct muster_launch_config {
     size_t struct_size;         /* sizeof(muster_launch_config), set by MUSTER_LAUNCH_CONFIG_INIT */
     int size;                   /* ranks to start */
@@ -447,12 +455,16 @@ typedef struct muster_launch_config {
                                  that it does so again, up to 10 s; 0: 100 ms */
     muster_notice_fn notice;  /* told of each failure and restart when it happens; NULL: nobody */
     void *notice_arg;
+    muster_output_fn output; /* gets what ranks print, in place of our own output; NULL: see prefix_output */
+    void *output_arg;
+    muster_prepare_fn prepare; /* with command only; NULL: nothing to prepare */
+    void *prepare_arg;
 } muster_launch_config;
 
 #define MUSTER_LAUNCH_CONFIG_INIT                                                                            \
     {                                                                                                        \
         sizeof(muster_launch_config), 1, NULL, false, false, MUSTER_ON_FAILURE_KILL, 0, 0, 0, 0, 0, 0, 0, 0, \
-            NULL, NULL                                                                                       \
+            NULL, NULL, NULL, NULL, NULL, NULL                                                               \
     }
 
 typedef enum muster_ending_kind {

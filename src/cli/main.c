@@ -21,6 +21,14 @@ static const char help[] =
     "A rank finds the others with muster_init(); see muster(1) and muster/muster.h.\n";
 /* clang-format on */
 
+static const struct {
+    const char *name;
+    int (*run)(int argc, char **argv);
+} commands[] = {
+    { "run", command_run },
+    { "bench", command_bench },
+};
+
 int usage_error(const char *command, const char *format, ...)
 {
     va_list args;
@@ -39,10 +47,9 @@ int main(int argc, char **argv)
 
     if (argc < 2)
         return usage_error(NULL, "no subcommand; expected run or bench");
-    if (strcmp(name, "run") == 0)
-        return command_run(argc - 1, argv + 1);
-    if (strcmp(name, "bench") == 0)
-        return command_bench(argc - 1, argv + 1);
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
+        if (strcmp(name, commands[i].name) == 0)
+            return commands[i].run(argc - 1, argv + 1);
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0)
         return fputs(help, stdout) < 0 || fflush(stdout) ? EXIT_FAILURE : EXIT_SUCCESS;
     if (strcmp(name, "--version") == 0 || strcmp(name, "version") == 0)

@@ -9,14 +9,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "muster/muster.h"
 #include "src/cli/commands.h"
-#include "src/cli/mlx.h"
-#include "src/cli/run_options.h"
+#include "src/cli/options.h"
+#include "src/cli/output.h"
+#include "src/cli/prepare.h"
 
 #define EXIT_NOT_LAUNCHED 125
+#define STRAY_ROUNDS_MAX 100
 
 static int signal_pipe[2];
 
@@ -30,14 +34,12 @@ static void note_signal(int signal)
     errno = saved;
 }
 
-/* Signals that a user sends to the job reach its ranks; SIGPIPE must not end the launcher. */
-static int pass_signals_on(void)
+/* Signals that a user sends to the job are for its ranks; SIGPIPE must not end the launcher. */
+static void handle_signals(void (*handler)(int signal))
 {
     static const int passed[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH };
-    struct sigaction action = { .sa_handler = note_signal, .sa_flags = SA_RESTART };
+    struct sigaction action = { .sa_handler = handler, .sa_flags = SA_RESTART };
 
-    if (pipe2(signal_pipe, O_CLOEXEC | O_NONBLOCK) < 0)
-        return -1;
     for (size_t i = 0; i < sizeof passed / sizeof passed[0]; i++) {
         struct sigaction before;
 
@@ -46,7 +48,6 @@ static int pass_signals_on(void)
             sigaction(passed[i], &action, NULL);
     }
     signal(SIGPIPE, SIG_IGN);
-    return 0;
 }
 
 static void show_notice(const char *line, void *arg)
@@ -66,20 +67,95 @@ static int launch(const muster_launch_config *config)
     return report.exit_status ? report.exit_status : EXIT_NOT_LAUNCHED;
 }
 
-int command_run(int argc, char **argv)
+/* Where nothing is to be added to what ranks print, they write for themselves. */
+static bool is_plain(const run_options *options)
 {
-    run_options options;
+    return options->prefix == RUN_PREFIX_NONE && !options->timestamps && !options->log_folder &&
+           options->all_shown;
+}
 
-    int status = parse_run(argc, argv, &options);
-    if (status != RUN_PARSED)
-        return status;
-    if (options.mlx && !prepare_mlx())
+/* What a rank has started and let go of, in a process group of its own, ends with the job. */
+static void end_strays(void)
+{
+    char path[64], text[4096];
+
+    snprintf(path, sizeof path, "/proc/self/task/%d/children", (int)getpid());
+    for (int round = 0; round < STRAY_ROUNDS_MAX; round++) { /* those that are killed hand theirs over */
+        FILE *file = fopen(path, "r");
+        bool any = file && fgets(text, sizeof text, file) && text[0];
+
+        if (file)
+            fclose(file);
+        if (!any)
+            return;
+        for (char *word = strtok(text, " \n"); word; word = strtok(NULL, " \n")) {
+            kill((pid_t)atoi(word), SIGKILL);
+            waitpid((pid_t)atoi(word), NULL, 0);
+        }
+    }
+}
+
+static int run(run_options *options)
+{
+    static run_preparation preparation;
+    static run_output output;
+
+    if (!prepare_all(&preparation, options) || !output_open(&output, options))
         return EXIT_NOT_LAUNCHED;
-    if (pass_signals_on() < 0) {
+    if (pipe2(signal_pipe, O_CLOEXEC | O_NONBLOCK) < 0) {
         perror("muster run: pipe");
         return EXIT_NOT_LAUNCHED;
     }
-    options.launch.signal_fd = signal_pipe[0];
-    options.launch.notice = show_notice;
-    return launch(&options.launch);
+    handle_signals(note_signal);
+    options->launch.signal_fd = signal_pipe[0];
+    options->launch.notice = show_notice;
+    options->launch.prepare = prepare_rank;
+    options->launch.prepare_arg = &preparation;
+    if (!is_plain(options)) {
+        options->launch.output = output_line;
+        options->launch.output_arg = &output;
+    }
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
+    int status = launch(&options->launch);
+    end_strays();
+    output_close(&output);
+    return status;
+}
+
+static pid_t worker;
+
+static void pass_to_worker(int signal)
+{
+    kill(worker, signal);
+}
+
+/* As process 1 of a container: a child of ours does the work, and we are what process 1 must be: we reap
+ * whoever is left to us, and pass signals on. */
+static int run_below_init(run_options *options)
+{
+    int status = 0;
+    pid_t ended;
+
+    worker = fork();
+    if (worker == 0)
+        exit(run(options));
+    if (worker < 0) {
+        perror("muster run: fork");
+        return EXIT_NOT_LAUNCHED;
+    }
+    handle_signals(pass_to_worker);
+    do
+        ended = waitpid(-1, &status, 0);
+    while (ended != worker && (ended > 0 || errno == EINTR));
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+int command_run(int argc, char **argv)
+{
+    static run_options options;
+
+    int status = parse_run(argc, argv, &options);
+    if (status != OPTIONS_PARSED)
+        return status;
+    return getpid() == 1 ? run_below_init(&options) : run(&options);
 }

@@ -1,14 +1,15 @@
 /* Options and help of run_options.h. */
-#define _GNU_SOURCE /* getopt_long */
+#define _GNU_SOURCE /* sched_getaffinity */
 #include "src/cli/run_options.h"
 
-#include <errno.h>
 #include <getopt.h>
-#include <stdio.h>
+#include <sched.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "src/cli/commands.h"
+#include "src/cli/options.h"
 
 static const char help[] =
     "usage: muster run -n N [options] [--] COMMAND [ARGS...]\n"
@@ -16,7 +17,9 @@ static const char help[] =
     "Starts N ranks of COMMAND on this machine and waits for them. Each finds the others with\n"
     "muster_init(). When one fails the others are stopped, unless told otherwise.\n"
     "\n"
-    "  -n, --ranks N            how many ranks, 1 to 1024\n"
+    "  -n, --ranks N            how many ranks, 1 to 1024; auto: as many as there are CPUs\n"
+    "\n"
+    "How it ends\n"
     "      --timeout SECONDS    stop everything after this time; exit status 124\n"
     "      --op-timeout SECONDS let no single operation wait longer (sets MUSTER_TIMEOUT)\n"
     "      --grace SECONDS      between TERM and KILL, when ranks are stopped (2)\n"
@@ -24,144 +27,161 @@ static const char help[] =
     "                           respawn: the same, and start the rank again, which the others take\n"
     "                           in with muster_group_grow\n"
     "      --restarts N         with respawn: how often, all ranks together (16)\n"
-    "      --mlx                the ranks are MLX programs: its mpi backend becomes muster\n"
+    "\n"
+    "What is shown\n"
     "      --prefix WHAT        rank: begin each line with \"[rank] \" (default); none\n"
+    "      --timestamps         begin each line with the time of day\n"
+    "      --color WHEN         color of the prefix: auto (on terminals, without NO_COLOR), always, never\n"
+    "      --show LIST          only what these ranks print, such as 0 or 0,4-7\n"
+    "      --log-dir DIR        keep what rank R prints in DIR/R.out and DIR/R.err, too\n"
+    "      --stdin WHO          who reads standard input: 0 (rank 0, default), all (each all of it), none\n"
+    "\n"
+    "What runs\n"
+    "      --env NAME=VALUE     set a variable for the ranks; may be repeated\n"
+    "      --cwd DIR            run them in this folder\n"
+    "      --bind WHAT          core: each rank gets CPUs of its own, out of those allowed here; numa: "
+    "those\n"
+    "                           of one node; none (default). Ranks get OMP_NUM_THREADS, if that is not set:\n"
+    "                           their share of the CPUs\n"
+    "      --report-bindings    say who gets which\n"
+    "      --gdb RANK           run this rank under gdb: on the terminal, or, where there is none, to print\n"
+    "                           where it crashed\n"
+    "      --wrap COMMAND       run each rank's command by another, such as 'valgrind -q'\n"
+    "      --mlx                the ranks are MLX programs: its mpi backend becomes muster\n"
+    "      --torch              the ranks are PyTorch programs: sets RANK, WORLD_SIZE, MASTER_PORT, ...\n"
     "  -h, --help               this text\n"
     "\n"
-    "Exit status: 0 when all ranks, or their replacements, exit with 0; else that of the rank that\n"
-    "failed first, or 128 + the signal that killed it; 124 after --timeout; 125 when ranks cannot be "
-    "started; 126 and 127 when\n"
-    "COMMAND cannot be executed or found; 2 for a usage error. One line on stderr names rank and cause.\n"
+    "Exit status: 0 when all ranks, or their replacements, exit with 0; else that of the rank that failed\n"
+    "first, or 128 + the signal that killed it; 124 after --timeout; 125 when ranks cannot be started; 126\n"
+    "and 127 when COMMAND cannot be executed or found; 2 for a usage error. One line on stderr names rank "
+    "and\n"
+    "cause.\n"
     "\n"
-    "example: muster run -n 4 -- ./hello\n";
+    "examples: muster run -n 4 -- ./hello\n"
+    "          muster run -n auto --bind core --log-dir logs --show 0 -- python train.py\n";
 
-/* A number of ranks, or of restarts. */
-static bool parse_count(const char *text, int *count)
+/* ---- values ---- */
+
+static int cpus_allowed(void)
 {
-    char *end;
+    cpu_set_t *set = CPU_ALLOC(8192);
+    int count = 1;
 
-    errno = 0;
-    long value = strtol(text, &end, 10);
-    if (errno || end == text || *end != '\0' || value < 1 || value > 1024)
-        return false;
-    *count = (int)value;
+    if (set && sched_getaffinity(0, CPU_ALLOC_SIZE(8192), set) == 0)
+        count = CPU_COUNT_S(CPU_ALLOC_SIZE(8192), set);
+    CPU_FREE(set);
+    return count < RUN_RANKS_MAX ? count : RUN_RANKS_MAX;
+}
+
+static bool take_ranks(void *into, const char *text)
+{
+    int *size = &((run_options *)into)->launch.size;
+
+    if (strcmp(text, "auto") != 0)
+        return parse_number(text, 1, RUN_RANKS_MAX, size);
+    *size = cpus_allowed();
     return true;
 }
 
-static bool parse_seconds(const char *text, int64_t *ns)
+/* "0", "0,3", "1-3,7" */
+static bool take_shown(void *into, const char *text)
 {
+    run_options *options = into;
     char *end;
-    double seconds = strtod(text, &end);
 
-    if (end == text || *end != '\0' || !(seconds > 0) || seconds > 3e9)
+    options->all_shown = false;
+    do {
+        long first = strtol(text, &end, 10), last = first;
+
+        if (end == text || first < 0)
+            return false;
+        if (*end == '-') {
+            text = end + 1;
+            last = strtol(text, &end, 10);
+        }
+        if (end == text || last < first || last >= RUN_RANKS_MAX)
+            return false;
+        for (long rank = first; rank <= last; rank++)
+            options->shown[rank] = true;
+        text = end + 1;
+    } while (*end == ',');
+    return *end == '\0';
+}
+
+static bool take_env(void *into, const char *text)
+{
+    run_options *options = into;
+    const char *equals = strchr(text, '=');
+
+    if (!equals || equals == text || options->env_count == RUN_ENV_MAX)
         return false;
-    *ns = (int64_t)(seconds * 1e9);
+    options->env[options->env_count++] = text;
     return true;
 }
 
-enum {
-    OPTION_TIMEOUT = 256,
-    OPTION_OP_TIMEOUT,
-    OPTION_GRACE,
-    OPTION_ON_FAILURE,
-    OPTION_RESTARTS,
-    OPTION_PREFIX,
-    OPTION_MLX
-};
-
-static const struct option known_options[] = {
-    { "ranks", required_argument, NULL, 'n' },
-    { "timeout", required_argument, NULL, OPTION_TIMEOUT },
-    { "op-timeout", required_argument, NULL, OPTION_OP_TIMEOUT },
-    { "grace", required_argument, NULL, OPTION_GRACE },
-    { "on-failure", required_argument, NULL, OPTION_ON_FAILURE },
-    { "restarts", required_argument, NULL, OPTION_RESTARTS },
-    { "prefix", required_argument, NULL, OPTION_PREFIX },
-    { "mlx", no_argument, NULL, OPTION_MLX },
-    { "help", no_argument, NULL, 'h' },
-    { NULL, 0, NULL, 0 },
-};
-
-/* Which of the words `text` is; -1: none. */
-static int parse_choice(const char *text, const char *const *words, int count)
+static bool take_gdb(void *into, const char *text)
 {
-    for (int i = 0; i < count; i++)
-        if (strcmp(text, words[i]) == 0)
-            return i;
-    return -1;
+    return parse_number(text, 0, RUN_RANKS_MAX - 1, &((run_options *)into)->gdb_rank);
 }
 
-static const char *const failure_words[] = { "kill", "continue", "respawn" }; /* as muster_on_failure */
-static const char *const prefix_words[] = { "none", "rank" };
+/* ---- the table ---- */
 
-/* Takes one option in; 0, or an exit status. */
-static int take_option(int option, run_options *options)
-{
-    muster_launch_config *config = &options->launch;
-    int choice;
+static const char *const failures[] = { "kill", "continue", "respawn", NULL }; /* as muster_on_failure */
+static const char *const prefixes[] = { "rank", "none", NULL };
+static const char *const colors[] = { "auto", "always", "never", NULL };
+static const char *const inputs[] = { "0", "all", "none", NULL };
+static const char *const binds[] = { "none", "core", "numa", NULL };
 
-    switch (option) {
-    case 'n':
-        if (!parse_count(optarg, &config->size))
-            return usage_error("run", "-n %s: expected a number of ranks from 1 to 1024", optarg);
-        return 0;
-    case OPTION_TIMEOUT:
-    case OPTION_OP_TIMEOUT:
-    case OPTION_GRACE:
-        if (!parse_seconds(optarg, option == OPTION_TIMEOUT      ? &config->timeout_ns
-                                   : option == OPTION_OP_TIMEOUT ? &config->op_timeout_ns
-                                                                 : &config->grace_ns))
-            return usage_error("run", "\"%s\" is no time; expected seconds, such as 30 or 2.5", optarg);
-        return 0;
-    case OPTION_ON_FAILURE:
-        choice = parse_choice(optarg, failure_words, 3);
-        if (choice < 0)
-            return usage_error("run", "--on-failure %s: expected kill, continue or respawn", optarg);
-        config->on_failure = (muster_on_failure)choice;
-        return 0;
-    case OPTION_RESTARTS:
-        if (!parse_count(optarg, &config->restarts))
-            return usage_error("run", "--restarts %s: expected a number from 1 to 1024", optarg);
-        return 0;
-    case OPTION_PREFIX:
-        choice = parse_choice(optarg, prefix_words, 2);
-        if (choice < 0)
-            return usage_error("run", "--prefix %s: expected rank or none", optarg);
-        config->prefix_output = choice == 1;
-        return 0;
-    case OPTION_MLX:
-        options->mlx = true;
-        return 0;
-    default:
-        return usage_error("run", "that option is not known, or lacks its value");
-    }
-}
+#define AT(field) .offset = offsetof(run_options, field)
+#define TIME "seconds, such as 30 or 2.5"
+#define COUNT "a number from 1 to 1024"
+
+static const cli_option known[] = {
+    { "ranks", 'n', CLI_OWN, .take = take_ranks, .expected = "a number of ranks from 1 to 1024, or auto" },
+    { "timeout", 0, CLI_SECONDS, AT(launch.timeout_ns), TIME },
+    { "op-timeout", 0, CLI_SECONDS, AT(launch.op_timeout_ns), TIME },
+    { "grace", 0, CLI_SECONDS, AT(launch.grace_ns), TIME },
+    { "on-failure", 0, CLI_CHOICE, AT(launch.on_failure), "kill, continue or respawn", failures },
+    { "restarts", 0, CLI_COUNT, AT(launch.restarts), COUNT },
+    { "max-restarts", 0, CLI_COUNT, AT(launch.restarts), COUNT }, /* torchrun's name for it */
+    { "prefix", 0, CLI_CHOICE, AT(prefix), "rank or none", prefixes },
+    { "timestamps", 0, CLI_FLAG, AT(timestamps) },
+    { "color", 0, CLI_CHOICE, AT(color), "auto, always or never", colors },
+    { "show", 0, CLI_OWN, .take = take_shown, .expected = "ranks, such as 0 or 0,4-7" },
+    { "log-dir", 0, CLI_TEXT, AT(log_folder), "a folder" },
+    { "stdin", 0, CLI_CHOICE, AT(input), "0, all or none", inputs },
+    { "env", 0, CLI_OWN, .take = take_env, .expected = "NAME=VALUE, at most 256 times" },
+    { "cwd", 0, CLI_TEXT, AT(folder), "a folder" },
+    { "bind", 0, CLI_CHOICE, AT(bind), "core, numa or none", binds },
+    { "report-bindings", 0, CLI_FLAG, AT(report_bindings) },
+    { "gdb", 0, CLI_OWN, .take = take_gdb, .expected = "a rank" },
+    { "wrap", 0, CLI_TEXT, AT(wrap), "a command" },
+    { "mlx", 0, CLI_FLAG, AT(mlx) },
+    { "torch", 0, CLI_FLAG, AT(torch) },
+};
+
+static const cli_syntax syntax = { "run", help, known, sizeof known / sizeof known[0], true };
 
 int parse_run(int argc, char **argv, run_options *options)
 {
     muster_launch_config *config = &options->launch;
-    int option;
 
-    *options = (run_options){ .launch = MUSTER_LAUNCH_CONFIG_INIT };
+    *options = (run_options){ .launch = MUSTER_LAUNCH_CONFIG_INIT, .gdb_rank = -1, .all_shown = true };
     config->size = 0;
-    config->prefix_output = true;
-    opterr = 0;
-    optind = 0; /* the GNU way to begin anew */
-    while ((option = getopt_long(argc, argv, "+n:h", known_options, NULL)) != -1) {
-        if (option == 'h')
-            return fputs(help, stdout) < 0 || fflush(stdout) ? EXIT_FAILURE : EXIT_SUCCESS;
-        int status = option == '?' ? usage_error("run", "option \"%s\" is not known, or lacks its value",
-                                                 argv[optind - 1])
-                                   : take_option(option, options);
-        if (status)
-            return status;
-    }
+    int status = parse_options(&syntax, argc, argv, options);
+    if (status != OPTIONS_PARSED)
+        return status;
     if (config->size == 0)
         return usage_error("run", "how many ranks? expected -n N");
     if (config->restarts && config->on_failure != MUSTER_ON_FAILURE_RESPAWN)
         return usage_error("run", "--restarts goes with --on-failure respawn");
+    if (options->gdb_rank >= config->size)
+        return usage_error("run", "--gdb %d: there are only ranks 0 to %d", options->gdb_rank,
+                           config->size - 1);
+    if (options->gdb_rank >= 0 && options->wrap)
+        return usage_error("run", "--gdb and --wrap exclude each other");
     if (optind == argc)
         return usage_error("run", "there is no command to run");
     config->command = (const char *const *)&argv[optind];
-    return RUN_PARSED;
+    return OPTIONS_PARSED;
 }

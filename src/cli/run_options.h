@@ -4,15 +4,34 @@
 
 #include "muster/muster.h"
 
-#define RUN_PARSED (-1)
+enum { RUN_RANKS_MAX = 1024, RUN_ENV_MAX = 256 };
+
+typedef enum run_bind { RUN_BIND_NONE, RUN_BIND_CORE, RUN_BIND_NUMA } run_bind;
+typedef enum run_prefix { RUN_PREFIX_RANK, RUN_PREFIX_NONE } run_prefix;
+typedef enum run_color { RUN_COLOR_AUTO, RUN_COLOR_ALWAYS, RUN_COLOR_NEVER } run_color;
+typedef enum run_stdin { RUN_STDIN_FIRST, RUN_STDIN_ALL, RUN_STDIN_NONE } run_stdin;
 
 typedef struct run_options {
     muster_launch_config launch; /* its command points into argv */
-    bool mlx;                    /* the ranks are MLX programs */
+    /* the programs */
+    bool mlx, torch; /* what else finds its ranks in the environment */
+    const char *env[RUN_ENV_MAX];
+    int env_count;
+    const char *folder; /* to run in; NULL: here */
+    run_bind bind;
+    bool report_bindings;
+    int gdb_rank;     /* -1: none */
+    const char *wrap; /* a command that runs each rank's; NULL: none */
+    /* their output and input */
+    run_prefix prefix;
+    bool timestamps;
+    run_color color;
+    const char *log_folder; /* NULL: none */
+    bool all_shown, shown[RUN_RANKS_MAX];
+    run_stdin input;
 } run_options;
 
-/* Fills the options in: RUN_PARSED. Else an exit status, with help printed where it was asked for, or what
- * was wrong on stderr. */
+/* OPTIONS_PARSED, with the options filled in; else an exit status, as of parse_options. */
 int parse_run(int argc, char **argv, run_options *options);
 
 #endif

@@ -27,10 +27,12 @@ static muster_status check(const muster_launch_config *config, muster_rank_fn fn
         return mst_fail(MUSTER_ERR_INVALID, "%d ranks are not between 1 and %d", config->size, MST_RANKS_MAX);
     if ((fn != NULL) == command)
         return mst_fail(MUSTER_ERR_INVALID, "expected either a function or a command for the ranks to run");
-    if (config->threads && (command || config->prefix_output || config->timeout_ns ||
+    if (config->prepare && !command)
+        return mst_fail(MUSTER_ERR_INVALID, "prepare is for ranks that execute a command");
+    if (config->threads && (command || config->prefix_output || config->output || config->timeout_ns ||
                             config->on_failure == MUSTER_ON_FAILURE_RESPAWN))
         return mst_fail(MUSTER_ERR_INVALID, "ranks that are threads run a function, without prefix_output, "
-                                            "timeout_ns and restarts");
+                                            "output, timeout_ns and restarts");
     if (config->timeout_ns < 0 || config->grace_ns < 0 || config->op_timeout_ns < 0 ||
         config->restart_delay_ns < 0)
         return mst_fail(MUSTER_ERR_INVALID, "a timeout is negative");

@@ -33,6 +33,10 @@ static void write_all(int to, const char *text, size_t bytes)
 
 static void emit(const mst_relay *relay, const char *text, size_t bytes)
 {
+    if (relay->output) {
+        relay->output(relay->rank, relay->to, text, bytes, relay->output_arg);
+        return;
+    }
     char prefix[16];
     size_t prefix_bytes = (size_t)snprintf(prefix, sizeof prefix, "[%d] ", relay->rank);
     char *whole = malloc(prefix_bytes + bytes + 1);

@@ -1,9 +1,12 @@
-/* Relays what a rank prints, whole lines only, each with "[rank] " before it. */
+/* Relays what a rank prints, whole lines only: to whoever asked for lines, or each with "[rank] " before it.
+ */
 #ifndef MST_RELAY_H
 #define MST_RELAY_H
 
 #include <stdbool.h>
 #include <stddef.h>
+
+#include "muster/muster.h"
 
 typedef struct mst_relay {
     int from; /* our end of the pipe; -1: closed */
@@ -11,6 +14,8 @@ typedef struct mst_relay {
     int rank;
     char *line; /* what has come since the last newline */
     size_t bytes, capacity;
+    muster_output_fn output; /* who gets the lines; NULL: `to` does */
+    void *output_arg;
 } mst_relay;
 
 void mst_relay_init(mst_relay *relay, int from, int to, int rank);

@@ -80,6 +80,12 @@ static _Noreturn void run_command(const mst_spawn_plan *plan, const mst_rank_pro
         complain(plan, self->rank, STATUS_NOT_STARTED, "no descriptor for the arena: ", strerror(-inherited));
     set_environment(plan, self, inherited);
     redirect_input(self->rank);
+    if (plan->config->prepare) {
+        const char *why = plan->config->prepare(self->rank, plan->config->prepare_arg);
+
+        if (why)
+            complain(plan, self->rank, STATUS_NOT_STARTED, "", why);
+    }
     execvp(command[0], (char *const *)(uintptr_t)command);
     int status = errno == ENOENT ? STATUS_NOT_FOUND : STATUS_NOT_EXECUTABLE;
     char what[200];
@@ -132,7 +138,7 @@ static int open_pipes(const mst_spawn_plan *plan, int pipes[2][2])
 {
     for (int i = 0; i < 2; i++)
         pipes[i][0] = pipes[i][1] = -1;
-    if (!plan->config->prefix_output)
+    if (!plan->config->prefix_output && !plan->config->output)
         return 0;
     for (int i = 0; i < 2; i++)
         if (pipe2(pipes[i], O_CLOEXEC) < 0)
@@ -166,8 +172,12 @@ int mst_spawn(const mst_spawn_plan *plan, mst_rank_process *process)
     if (process->own_group)
         setpgid(pid, pid); /* on both sides: whoever comes first */
     process->watch = mst_os_process_watch(pid);
-    mst_relay_init(&process->relays[0], pipes[0][0], STDOUT_FILENO, process->rank);
-    mst_relay_init(&process->relays[1], pipes[1][0], STDERR_FILENO, process->rank);
+    for (int i = 0; i < 2; i++) {
+        mst_relay_init(&process->relays[i], pipes[i][0], i == 0 ? STDOUT_FILENO : STDERR_FILENO,
+                       process->rank);
+        process->relays[i].output = plan->config->output;
+        process->relays[i].output_arg = plan->config->output_arg;
+    }
     return 0;
 }
 

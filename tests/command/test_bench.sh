@@ -23,7 +23,7 @@ all="all_sum all_gather sum_scatter broadcast reduce gather scatter all_to_all s
 bench="$MUSTER_COMMAND bench"
 expect 0 "usage: muster bench" $bench --help
 expect 2 "no operation" $bench all_the_things
-expect 2 "no size" $bench -e lots
+expect 2 "expected a size" $bench -e lots
 expect 2 "above the last" $bench -b 1M -e 4
 expect 2 "expected bool, int8" $bench -d float24
 expect 2 "expected sum" $bench -o average

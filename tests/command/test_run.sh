@@ -47,7 +47,7 @@ expect 2 "no command" $run -n 2
 expect 2 "from 1 to 1024" $run -n 0 -- true
 expect 2 "from 1 to 1024" $run -n 2000 -- true
 expect 2 "from 1 to 1024" $run -n two -- true
-expect 2 "no time" $run -n 2 --timeout soon -- true
+expect 2 "expected seconds" $run -n 2 --timeout soon -- true
 expect 2 "kill, continue or respawn" $run -n 2 --on-failure panic -- true
 expect 2 "from 1 to 1024" $run -n 2 --on-failure respawn --restarts 0 -- true
 expect 2 "goes with --on-failure respawn" $run -n 2 --restarts 3 -- true

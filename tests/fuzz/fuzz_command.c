@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "src/cli/commands.h"
+#include "src/cli/options.h"
 #include "src/cli/run_options.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
@@ -25,13 +26,15 @@ int usage_error(const char *command, const char *format, ...)
     return EXIT_USAGE;
 }
 
-static void check(const muster_launch_config *config, char **argv, int argc)
+static void check(const run_options *options, char **argv, int argc)
 {
+    const muster_launch_config *config = &options->launch;
     bool sane = config->size >= 1 && config->size <= 1024 && config->restarts >= 0 &&
                 config->restarts <= 1024 && config->timeout_ns >= 0 && config->grace_ns >= 0 &&
                 config->op_timeout_ns >= 0 && config->on_failure <= MUSTER_ON_FAILURE_RESPAWN &&
                 config->command > (const char *const *)argv &&
-                config->command < (const char *const *)argv + argc && config->command[0];
+                config->command < (const char *const *)argv + argc && config->command[0] &&
+                options->gdb_rank < config->size && options->env_count <= RUN_ENV_MAX;
 
     if (!sane)
         abort();
@@ -39,7 +42,7 @@ static void check(const muster_launch_config *config, char **argv, int argc)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
-    run_options options;
+    static run_options options;
     char *argv[ARGUMENTS_MAX + 1], *text = malloc(bytes + 1), name[] = "run";
     int argc = 1;
 
@@ -52,8 +55,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
         if (strncmp(line, "-h", 2) != 0 && strncmp(line, "--h", 3) != 0) /* help fills the screen, too */
             argv[argc++] = line;
     argv[argc] = NULL;
-    if (parse_run(argc, argv, &options) == RUN_PARSED)
-        check(&options.launch, argv, argc);
+    if (parse_run(argc, argv, &options) == OPTIONS_PARSED)
+        check(&options, argv, argc);
     free(text);
     return 0;
 }

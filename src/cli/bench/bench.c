@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "src/cli/commands.h"
+#include "src/cli/options.h"
 
 /* clang-format off */
 static const char help[] =
@@ -37,25 +38,6 @@ static const char help[] =
     "example: muster bench -n 4 --arena all_sum all_gather\n";
 /* clang-format on */
 
-enum { OPTION_ARENA = 256, OPTION_IN_PLACE, OPTION_SECONDS, OPTION_NO_LIMITS, OPTION_CHECK, OPTION_JSON };
-
-static const struct option long_options[] = {
-    { "ranks", required_argument, NULL, 'n' },
-    { "min", required_argument, NULL, 'b' },
-    { "max", required_argument, NULL, 'e' },
-    { "factor", required_argument, NULL, 'f' },
-    { "dtype", required_argument, NULL, 'd' },
-    { "op", required_argument, NULL, 'o' },
-    { "arena", no_argument, NULL, OPTION_ARENA },
-    { "in-place", no_argument, NULL, OPTION_IN_PLACE },
-    { "seconds", required_argument, NULL, OPTION_SECONDS },
-    { "no-limits", no_argument, NULL, OPTION_NO_LIMITS },
-    { "check", no_argument, NULL, OPTION_CHECK },
-    { "json", no_argument, NULL, OPTION_JSON },
-    { "help", no_argument, NULL, 'h' },
-    { NULL, 0, NULL, 0 },
-};
-
 /* A number with K, M or G behind it, from 1 up. */
 static bool parse_bytes(const char *text, size_t *bytes)
 {
@@ -75,90 +57,63 @@ static bool parse_bytes(const char *text, size_t *bytes)
     return *end == '\0' && value <= 1ULL << 40;
 }
 
-static bool parse_dtype(const char *text, muster_dtype *dtype)
+static bool take_min(void *into, const char *text)
+{
+    return parse_bytes(text, &((bench_options *)into)->bytes_min);
+}
+
+static bool take_max(void *into, const char *text)
+{
+    return parse_bytes(text, &((bench_options *)into)->bytes_max);
+}
+
+static bool take_factor(void *into, const char *text)
+{
+    bench_options *options = into;
+
+    return parse_bytes(text, &options->factor) && options->factor >= 2;
+}
+
+static bool take_dtype(void *into, const char *text)
 {
     for (int i = 0; i < MUSTER_DTYPE_COUNT; i++)
         if (strcmp(text, muster_dtype_name((muster_dtype)i)) == 0) {
-            *dtype = (muster_dtype)i;
+            ((bench_options *)into)->dtype = (muster_dtype)i;
             return true;
         }
     return false;
 }
 
-static bool parse_op(const char *text, muster_op *op)
+static bool take_seconds(void *into, const char *text)
 {
-    static const char *const names[] = { "sum", "prod", "max", "min" };
-
-    for (int i = 0; i < MUSTER_OP_COUNT; i++)
-        if (strcmp(text, names[i]) == 0) {
-            *op = (muster_op)i;
-            return true;
-        }
-    return false;
-}
-
-/* An option with a value: 0, or an exit status after a complaint. */
-static int take_value(int option, bench_options *options)
-{
+    bench_options *options = into;
     char *end;
-    size_t number;
 
-    switch (option) {
-    case 'n':
-        if (!parse_bytes(optarg, &number) || number > 1024)
-            return usage_error("bench", "-n %s: expected a number of ranks from 1 to 1024", optarg);
-        options->ranks = (int)number;
-        return 0;
-    case 'b':
-    case 'e':
-        if (!parse_bytes(optarg, option == 'b' ? &options->bytes_min : &options->bytes_max))
-            return usage_error("bench", "\"%s\" is no size; expected bytes, such as 4096, 64K or 16M",
-                               optarg);
-        return 0;
-    case 'f':
-        if (!parse_bytes(optarg, &options->factor) || options->factor < 2)
-            return usage_error("bench", "--factor %s: expected 2 or more", optarg);
-        return 0;
-    case 'd':
-        if (!parse_dtype(optarg, &options->dtype))
-            return usage_error("bench", "--dtype %s: expected bool, int8, ... float32, ... complex64",
-                               optarg);
-        return 0;
-    case 'o':
-        if (!parse_op(optarg, &options->op))
-            return usage_error("bench", "--op %s: expected sum, prod, max or min", optarg);
-        return 0;
-    default:
-        options->seconds = strtod(optarg, &end);
-        if (end == optarg || *end || !(options->seconds > 0 && options->seconds < 3600))
-            return usage_error("bench", "--seconds %s: expected a time, such as 0.5", optarg);
-        return 0;
-    }
+    options->seconds = strtod(text, &end);
+    return end != text && !*end && options->seconds > 0 && options->seconds < 3600;
 }
 
-static int take_option(int option, bench_options *options)
-{
-    switch (option) {
-    case OPTION_ARENA:
-        options->arena = true;
-        return 0;
-    case OPTION_IN_PLACE:
-        options->in_place = true;
-        return 0;
-    case OPTION_NO_LIMITS:
-        options->limits = false;
-        return 0;
-    case OPTION_CHECK:
-        options->check_only = true;
-        options->limits = false;
-        return 0;
-    case OPTION_JSON:
-        options->json = true;
-        return 0;
-    default:
-        return take_value(option, options);
-    }
-}
+static const char *const ops[] = { "sum", "prod", "max", "min", NULL }; /* as muster_op */
+
+#define AT(field) .offset = offsetof(bench_options, field)
+#define SIZE "a size: bytes, such as 4096, 64K or 16M"
+
+static const cli_option known[] = {
+    { "ranks", 'n', CLI_COUNT, AT(ranks), "a number of ranks from 1 to 1024" },
+    { "min", 'b', CLI_OWN, .take = take_min, .expected = SIZE },
+    { "max", 'e', CLI_OWN, .take = take_max, .expected = SIZE },
+    { "factor", 'f', CLI_OWN, .take = take_factor, .expected = "2 or more" },
+    { "dtype", 'd', CLI_OWN, .take = take_dtype, .expected = "bool, int8, ... float32, ... complex64" },
+    { "op", 'o', CLI_CHOICE, AT(op), "sum, prod, max or min", ops },
+    { "arena", 0, CLI_FLAG, AT(arena) },
+    { "in-place", 0, CLI_FLAG, AT(in_place) },
+    { "seconds", 0, CLI_OWN, .take = take_seconds, .expected = "a time, such as 0.5" },
+    { "no-limits", 0, CLI_FLAG, AT(no_limits) },
+    { "check", 0, CLI_FLAG, AT(check_only) },
+    { "json", 0, CLI_FLAG, AT(json) },
+};
+
+static const cli_syntax syntax = { "bench", help, known, sizeof known / sizeof known[0], false };
 
 static int take_cases(int count, char **names, bench_options *options)
 {
@@ -183,11 +138,12 @@ static int launch(bench_options *options)
 {
     muster_launch_config config = MUSTER_LAUNCH_CONFIG_INIT;
     muster_report report = MUSTER_REPORT_INIT;
+    bool limited = !options->no_limits && !options->check_only;
     bench_limits limits;
 
-    if (options->limits)
+    if (limited)
         limits = bench_measure_limits();
-    bench_print_limits(options, options->limits ? &limits : NULL);
+    bench_print_limits(options, limited ? &limits : NULL);
     fflush(stdout); /* before forking: what is buffered would be printed by every rank */
     config.size = options->ranks;
     if (muster_launch(&config, bench_rank, options, &report) == MUSTER_OK)
@@ -204,23 +160,13 @@ int command_bench(int argc, char **argv)
                               .factor = 4,
                               .dtype = MUSTER_FLOAT32,
                               .op = MUSTER_SUM,
-                              .limits = true,
                               .seconds = 0.3 };
-    int option;
-
-    opterr = 0;
-    while ((option = getopt_long(argc, argv, "n:b:e:f:d:o:h", long_options, NULL)) != -1) {
-        if (option == 'h')
-            return fputs(help, stdout) < 0 || fflush(stdout) ? EXIT_FAILURE : EXIT_SUCCESS;
-        int status = option == '?' ? usage_error("bench", "option \"%s\" is not known, or lacks its value",
-                                                 argv[optind - 1])
-                                   : take_option(option, &options);
-        if (status)
-            return status;
-    }
+    int status = parse_options(&syntax, argc, argv, &options);
+    if (status != OPTIONS_PARSED)
+        return status;
     if (options.bytes_min > options.bytes_max)
         return usage_error("bench", "the first size, %zu, is above the last, %zu", options.bytes_min,
                            options.bytes_max);
-    int status = take_cases(argc - optind, argv + optind, &options);
+    status = take_cases(argc - optind, argv + optind, &options);
     return status ? status : launch(&options);
 }

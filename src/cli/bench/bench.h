@@ -18,7 +18,7 @@ typedef struct bench_options {
     bool arena;    /* buffers from muster_alloc */
     bool in_place; /* where the operation has an in-place form */
     bool json;
-    bool limits;     /* measure the machine first */
+    bool no_limits;  /* do not measure the machine first */
     double seconds;  /* of measuring per row */
     bool check_only; /* a few repetitions, for tests: results count, times do not */
 } bench_options;

@@ -1,0 +1,128 @@
+/* Showing and keeping of output.h. */
+#define _GNU_SOURCE /* O_CLOEXEC, localtime_r */
+#include "src/cli/output.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+/* ---- opening ---- */
+
+static bool is_colored(const run_options *options, int fd)
+{
+    const char *unwanted = getenv("NO_COLOR"); /* no-color.org: set and not empty */
+
+    if (options->color != RUN_COLOR_AUTO)
+        return options->color == RUN_COLOR_ALWAYS;
+    return isatty(fd) && !(unwanted && *unwanted);
+}
+
+static int open_log(const char *folder, int rank, int stream)
+{
+    char path[4096];
+
+    if (snprintf(path, sizeof path, "%s/%d.%s", folder, rank, stream == 0 ? "out" : "err") >=
+        (int)sizeof path) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    return open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+}
+
+bool output_open(run_output *output, const run_options *options)
+{
+    output->options = options;
+    for (int stream = 0; stream < 2; stream++)
+        output->colored[stream] = is_colored(options, stream + 1);
+    for (int rank = 0; rank < RUN_RANKS_MAX; rank++)
+        output->logs[rank][0] = output->logs[rank][1] = -1;
+    if (!options->log_folder)
+        return true;
+    bool made = mkdir(options->log_folder, 0777) == 0 || errno == EEXIST;
+    for (int rank = 0; made && rank < options->launch.size; rank++)
+        for (int stream = 0; made && stream < 2; stream++)
+            made = (output->logs[rank][stream] = open_log(options->log_folder, rank, stream)) >= 0;
+    if (made)
+        return true;
+    fprintf(stderr, "muster run: --log-dir %s: %s\n", options->log_folder, strerror(errno));
+    output_close(output);
+    return false;
+}
+
+void output_close(run_output *output)
+{
+    for (int rank = 0; rank < RUN_RANKS_MAX; rank++)
+        for (int stream = 0; stream < 2; stream++)
+            if (output->logs[rank][stream] >= 0)
+                close(output->logs[rank][stream]);
+}
+
+/* ---- lines ---- */
+
+/* All of it: a pipe may take less than it was given. Where nobody reads any more, the ranks go on. */
+static void write_parts(int fd, struct iovec *parts, int count)
+{
+    while (count > 0) {
+        ssize_t done = writev(fd, parts, count);
+
+        if (done < 0 && errno == EINTR)
+            continue;
+        if (done < 0)
+            return;
+        for (; count > 0 && (size_t)done >= parts->iov_len; parts++, count--)
+            done -= (ssize_t)parts->iov_len;
+        if (count > 0) {
+            parts->iov_base = (char *)parts->iov_base + done;
+            parts->iov_len -= (size_t)done;
+        }
+    }
+}
+
+static void write_line(int fd, const char *head, const char *line, size_t bytes)
+{
+    struct iovec parts[3] = { { (char *)(uintptr_t)head, strlen(head) },
+                              { (char *)(uintptr_t)line, bytes },
+                              { (char[]){ '\n' }, 1 } };
+
+    write_parts(fd, parts, 3);
+}
+
+static size_t put_time(char *text, size_t bytes)
+{
+    struct timespec now;
+    struct tm local;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    localtime_r(&now.tv_sec, &local);
+    return (size_t)snprintf(text, bytes, "%02d:%02d:%02d.%03ld ", local.tm_hour, local.tm_min, local.tm_sec,
+                            now.tv_nsec / 1000000);
+}
+
+void output_line(int rank, int fd, const char *line, size_t bytes, void *arg)
+{
+    static const int colors[] = { 36, 33, 32, 35, 34, 96, 93, 92, 95, 94 }; /* red is for what is wrong */
+    const run_output *output = arg;
+    const run_options *options = output->options;
+    char head[64] = "", time_text[32] = "";
+    size_t used = 0;
+
+    if (options->timestamps)
+        used = put_time(time_text, sizeof time_text);
+    if (output->logs[rank][fd - 1] >= 0)
+        write_line(output->logs[rank][fd - 1], time_text, line, bytes);
+    if (!options->all_shown && !options->shown[rank])
+        return;
+    memcpy(head, time_text, used + 1);
+    if (options->prefix == RUN_PREFIX_RANK && output->colored[fd - 1])
+        snprintf(head + used, sizeof head - used, "\033[%dm[%d]\033[0m ",
+                 colors[rank % (int)(sizeof colors / sizeof colors[0])], rank);
+    else if (options->prefix == RUN_PREFIX_RANK)
+        snprintf(head + used, sizeof head - used, "[%d] ", rank);
+    write_line(fd, head, line, bytes);
+}
