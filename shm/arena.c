@@ -201,6 +201,26 @@ muster_status mst_arena_map(int fd, int size, mst_arena **arena)
     return MUSTER_OK;
 }
 
+muster_status mst_arena_identify(int fd, mst_geometry *geometry, int32_t *launcher_pid)
+{
+    mst_os_object_info info;
+    mst_header header; /* a private copy */
+
+    muster_status status = check_object(fd, &info);
+    if (status != MUSTER_OK)
+        return status;
+    if (mst_os_object_read(fd, 0, &header, sizeof header) != 0 || header.size == 0 ||
+        header.size > MST_RANKS_MAX)
+        return mst_fail(MUSTER_ERR_BAD_ARENA, "descriptor %d is of no muster arena", fd);
+    status = check_header(&header, &info, (int)header.size);
+    if (status != MUSTER_OK)
+        return status;
+    *geometry = (mst_geometry){ NULL,        header.arena_bytes, header.region_bytes, header.staging_bytes,
+                                header.size, header.seats };
+    *launcher_pid = header.launcher_pid;
+    return MUSTER_OK;
+}
+
 muster_status mst_arena_open(int fd, int size, mst_arena **arena)
 {
     mst_os_object_info info;

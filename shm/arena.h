@@ -45,6 +45,9 @@ muster_status mst_arena_open(int fd, int size, mst_arena **arena);
 muster_status mst_arena_meet(const char *name, const mst_arena_plan *plan, int64_t deadline_ns,
                              mst_arena **arena);
 
+/* Whether the descriptor is of an arena, and where things are in it, without a base: for who only looks. */
+muster_status mst_arena_identify(int fd, mst_geometry *geometry, int32_t *launcher_pid);
+
 mst_arena *mst_arena_share(mst_arena *arena); /* one more user of the mapping */
 void mst_arena_close(mst_arena *arena);       /* unmaps after the last; NULL is fine */
 

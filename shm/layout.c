@@ -35,6 +35,8 @@ uint64_t mst_layout_fingerprint(void)
         sizeof(mst_arrival),
         offsetof(mst_cell, started),
         offsetof(mst_cell, regroup_records),
+        offsetof(mst_cell, activities),
+        offsetof(mst_cell, group),
         offsetof(mst_arrival, payload),
         offsetof(mst_cell, bell),
         offsetof(mst_cell, reason),

@@ -29,7 +29,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MST_LAYOUT_VERSION 8
+#define MST_LAYOUT_VERSION 9
 #define MST_LINE 128             /* two cache lines: neighbours are prefetched in pairs */
 #define MST_PAGE 65536           /* largest page size in use; all big offsets are multiples of it */
 #define MST_RANKS_MAX 1024       /* of a world; and seats of an arena */
@@ -131,6 +131,25 @@ typedef struct mst_roll_line {
     uint64_t staging_offset;
 } mst_roll_line;
 
+/* What a call is, for those who look from outside. */
+typedef struct mst_doing {
+    uint32_t kind; /* a collective of src/, or one of activity.h */
+    uint32_t dtype;
+    uint32_t op;
+    int32_t peer;       /* whom it waits for, or the root, in the group; -1: all of them */
+    uint64_t count;     /* elements */
+    uint64_t operation; /* its number in the group */
+} mst_doing;
+
+typedef struct mst_activity {
+    _Atomic uint64_t number; /* 2 x the latest operation that was entered, less 1 in a call, E18 */
+    int64_t entered_ns;      /* by the monotonic clock, up to some milliseconds early */
+    mst_doing doing;
+    uint64_t reserved[2];
+} mst_activity;
+
+#define MST_ACTIVITIES 4 /* as many as a group has entrances */
+
 /* One rank's control lines in one group. Written by that rank unless said otherwise. */
 typedef struct mst_cell {
     /* 2 x generation + 1 while the rank is in the group, + 0 once it has left (E10). Never comes
@@ -149,7 +168,12 @@ typedef struct mst_cell {
     char reason[MST_REASON_BYTES];
     mst_started_lines started[MST_STARTED_MAX];
     alignas(MST_LINE) mst_regroup_record regroup_records[2]; /* by parity of the regroup */
-    unsigned char reserved[384];
+    /* For those who look from outside: no rank reads these. */
+    alignas(MST_LINE) mst_activity activities[MST_ACTIVITIES];
+    uint64_t group; /* the same for all its members, and no other group's, before the first activity */
+    uint32_t group_rank;
+    uint32_t group_size;
+    unsigned char reserved[112];
 } mst_cell;
 
 /* A world's rank goes from JOINING to ATTACHED; one that replaces another is WAITING in between. */
@@ -209,13 +233,14 @@ typedef struct mst_header {
 
 static_assert(sizeof(mst_signal) == 128, "a signal has its line to itself");
 static_assert(sizeof(mst_arrival) == MST_LINE && sizeof(mst_lane_lines) == 3 * MST_LINE, "so has an arrival");
+static_assert(sizeof(mst_activity) == 64, "half a line");
 static_assert(sizeof(mst_call_record) == 64 && sizeof(mst_split_record) <= MST_PAYLOAD_BYTES,
               "one line each");
 static_assert(sizeof(mst_cell) == 4096, "cells are a power of two, so that they divide a page");
 static_assert(offsetof(mst_cell, steps) == 128 && offsetof(mst_cell, splits) == 512 &&
                   offsetof(mst_cell, calls) == 896 && offsetof(mst_cell, bell) == 1024 &&
                   offsetof(mst_cell, reason_bytes) == 1152 && offsetof(mst_cell, started) == 1408 &&
-                  offsetof(mst_cell, regroup_records) == 3456,
+                  offsetof(mst_cell, regroup_records) == 3456 && offsetof(mst_cell, activities) == 3712,
               "see docs/LAYOUT.md");
 static_assert(sizeof(mst_rank_entry) == 768 && offsetof(mst_rank_entry, cpus) == 128 &&
                   offsetof(mst_rank_entry, holders) == 256 && offsetof(mst_rank_entry, episode) == 384 &&

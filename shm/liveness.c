@@ -57,7 +57,11 @@ void mst_liveness_destroy(mst_liveness *liveness)
 
 muster_ending mst_liveness_ending(const mst_geometry *geometry, uint32_t seat)
 {
-    uint64_t word = mst_load64_acq(&mst_layout_entry(geometry, seat)->ending); /* E8 */
+    return mst_ending_unpack(mst_load64_acq(&mst_layout_entry(geometry, seat)->ending)); /* E8 */
+}
+
+muster_ending mst_ending_unpack(uint64_t word)
+{
     uint64_t kind = word & 0xff;
 
     if (kind > MUSTER_ENDED_CRASHED)

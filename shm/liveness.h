@@ -61,6 +61,7 @@ bool mst_liveness_launcher_gone(mst_liveness *liveness);
 
 /* How a rank ended; MUSTER_ENDED_NOT while it has not. */
 muster_ending mst_liveness_ending(const mst_geometry *geometry, uint32_t seat);
+muster_ending mst_ending_unpack(uint64_t word); /* of an entry */
 
 /* Whether a rank that has ended can write no more. */
 bool mst_liveness_is_gone(mst_liveness *liveness, uint32_t seat);

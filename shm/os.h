@@ -23,6 +23,7 @@
 /* ---- time: monotonic, never the wall clock ---- */
 
 int64_t mst_os_now_ns(void);
+int64_t mst_os_coarse_ns(void);  /* the same, up to some milliseconds behind; faster to read */
 void mst_os_relax(void);         /* tells the core that this is a spin loop */
 void mst_os_yield(void);         /* lets another runnable thread have this CPU */
 bool mst_os_yields_to_all(void); /* not with a real-time priority: then only to such */

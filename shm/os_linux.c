@@ -33,6 +33,14 @@
 
 /* ---- time ---- */
 
+int64_t mst_os_coarse_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return now.tv_sec * MST_NS_PER_S + now.tv_nsec;
+}
+
 int64_t mst_os_now_ns(void)
 {
     struct timespec now;

@@ -167,6 +167,19 @@ static muster_status check_share(const mst_geometry *geometry, const mst_share *
                     share->seat, share->cell, (unsigned long long)share->staging_offset);
 }
 
+/* For those who look from outside: which group the cell is of. Rank 0's share is no other group's, ever. */
+static void identify(const mst_subarena *subarena)
+{
+    const mst_share *first = &subarena->shares[0];
+    mst_cell *cell = subarena->cells[subarena->rank];
+
+    memset(cell->activities, 0, sizeof cell->activities);
+    cell->group =
+        (uint64_t)first->seat << 48 | (uint64_t)first->cell << 32 | (first->membership & UINT32_MAX);
+    cell->group_rank = (uint32_t)subarena->rank;
+    cell->group_size = (uint32_t)subarena->size;
+}
+
 muster_status mst_subarena_open(mst_attachment *attachment, const mst_share *shares, int rank, int size,
                                 mst_subarena **opened)
 {
@@ -189,6 +202,7 @@ muster_status mst_subarena_open(mst_attachment *attachment, const mst_share *sha
         subarena->cells[r] = mst_layout_cell(geometry, shares[r].seat, shares[r].cell);
         subarena->staging[r] = geometry->base + shares[r].staging_offset;
     }
+    identify(subarena);
     mst_attachment_hold(attachment);
     pthread_mutex_lock(&attachment->lock);
     for (int r = 0; r < size; r++)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shm/activity.h"
 #include "shm/atomic.h"
 #include "shm/error.h"
 #include "shm/os.h"
@@ -143,6 +144,11 @@ muster_status mst_group_occupy(muster_group *group, mst_entrance entrance)
     return mst_cas32_sc(&group->occupied[entrance], 0, 1) ? MUSTER_OK : refuse_second_thread();
 }
 
+static mst_activity *activity_of(const muster_group *group, mst_entrance entrance)
+{
+    return &group->subarena->cells[group->rank]->activities[entrance];
+}
+
 muster_status mst_group_enter(muster_group *group, mst_entrance entrance)
 {
     muster_status status = mst_group_occupy(group, entrance);
@@ -162,7 +168,13 @@ muster_status mst_group_enter(muster_group *group, mst_entrance entrance)
 
 void mst_group_leave(muster_group *group, mst_entrance entrance)
 {
+    mst_activity_end(activity_of(group, entrance));
     mst_store32_rel(&group->occupied[entrance], 0);
+}
+
+void mst_group_show(muster_group *group, mst_entrance entrance, uint64_t latest, const mst_doing *doing)
+{
+    mst_activity_begin(activity_of(group, entrance), latest, doing);
 }
 
 /* ---- poison into sentences ---- */

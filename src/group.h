@@ -51,6 +51,7 @@ struct muster_group {
     mst_waiter send_waiter, receive_waiter;
     uint64_t operation;       /* collectives entered */
     uint64_t split;           /* splits entered */
+    uint64_t messages[2];     /* sends, receives, that waited */
     uint64_t regroups;        /* shrinks and grows entered */
     bool whole;               /* the world, or what shrink and grow have made of it */
     mst_call_record *records; /* of the operation under way, by rank: private copies */
@@ -80,6 +81,10 @@ muster_status mst_group_occupy(muster_group *group, mst_entrance entrance);
 /* Enters, or says why not: INVALID for NULL, FORKED, BUSY, or what the group is broken by. */
 muster_status mst_group_enter(muster_group *group, mst_entrance entrance);
 void mst_group_leave(muster_group *group, mst_entrance entrance);
+
+/* Shows those who look from outside what the rank is doing, until it leaves the entrance. `latest`: the
+ * number of the latest operation that it has entered by there. */
+void mst_group_show(muster_group *group, mst_entrance entrance, uint64_t latest, const mst_doing *doing);
 
 /* The status that the group is broken by, with its sentence; MUSTER_OK when it is not. */
 muster_status mst_group_broken(const muster_group *group);

@@ -1,378 +1,12 @@
 /*
- * send, recv, sendrecv: messages through the channel of a pair.
- *
- * A message is one entry of the channel, or as many parts as it takes; the first one says what was sent.
- * Each call moves what can be moved now in its one or two directions, then sleeps on this rank's bell
- * until one of them can go on; as sendrecv always serves both, no pattern of it deadlocks. A large
- * message in an arena buffer is read where it lies, if the receiver waits for it already or the channel
- * could not buffer it anyway; and if the receiver's buffer is one too, the sender writes half of it. Cost:
- * small messages (48 bytes) one line, others two copies, which overlap from part to part; from an arena
- * buffer one copy and a line back.
+ * send, recv, sendrecv: what a call must be like, and its entrances. How messages move is in exchange.c.
  */
-#include <stdio.h>
-#include <string.h>
-
 #include "shm/error.h"
 #include "src/dtype.h"
-#include "src/group.h"
+#include "src/exchange.h"
 #include "src/partition.h"
 
-#define BUFFERED_BYTES (64 * 1024) /* the least that a channel buffers, as the header promises */
-
-/* One direction of a call. */
-typedef struct transfer {
-    bool active;
-    bool begun;  /* the first entry is put, or taken */
-    bool viewed; /* which was a view */
-    bool posted; /* that we wait */
-    int peer;
-    unsigned char *bytes; /* the user's; only read when sending */
-    size_t total;
-    size_t done;
-} transfer;
-
-typedef struct exchange {
-    muster_group *group;
-    const char *name;
-    transfer out, in;
-    muster_dtype dtype;
-    size_t out_count, in_count;
-} exchange;
-
-static bool is_done(const transfer *transfer)
-{
-    return !transfer->active || (transfer->begun && transfer->done == transfer->total);
-}
-
-static size_t next_part(const transfer *transfer)
-{
-    size_t left = transfer->total - transfer->done;
-
-    return left < MST_PART_BYTES ? left : MST_PART_BYTES;
-}
-
-/* Into an arena buffer, which a peer may read next, or may have read: as for staging, where it is better
- * around the cache. */
-static void copy_within_arena(const muster_group *group, void *to, const void *from, size_t bytes)
-{
-    if (bytes >= group->tuning.stream_in_bytes)
-        group->kernels->stream(to, from, bytes);
-    else
-        memcpy(to, from, bytes);
-}
-
-/* ---- sending ---- */
-
-/* The arena offset of what is sent, if it should be read where it lies; 0: it travels. */
-static uint64_t view_offset(const exchange *exchange)
-{
-    const transfer *out = &exchange->out;
-    const muster_group *group = exchange->group;
-
-    if (out->total < group->tuning.view_bytes_min || out->peer == group->rank)
-        return 0;
-    uint64_t offset = mst_group_heap_offset(group, out->bytes, out->total);
-    if (offset && (out->total > BUFFERED_BYTES || mst_channel_is_awaited(&group->channels, out->peer)))
-        return offset;
-    return 0;
-}
-
-static mst_flow put_first(exchange *exchange)
-{
-    transfer *out = &exchange->out;
-    mst_channels *channels = &exchange->group->channels;
-    uint64_t offset = view_offset(exchange);
-    mst_envelope envelope = { offset ? MST_ENTRY_VIEW : MST_ENTRY_MESSAGE, (uint16_t)exchange->dtype,
-                              exchange->out_count };
-    size_t part = next_part(out);
-
-    mst_flow flow = offset ? mst_channel_put(channels, out->peer, &envelope, &offset, sizeof offset)
-                           : mst_channel_put(channels, out->peer, &envelope, out->bytes, part);
-    if (flow != MST_FLOW_OK)
-        return flow;
-    out->begun = true;
-    out->viewed = offset != 0;
-    out->done = offset ? 0 : part;
-    return MST_FLOW_OK;
-}
-
-/* Of a view between two arena buffers the receiver reads so much, and the sender writes the rest. */
-static size_t readers_share(const transfer *transfer)
-{
-    return transfer->total / 2 / MST_ENTRY_UNIT * MST_ENTRY_UNIT;
-}
-
-/* A view is being read: writes our share of it where that is wanted, and learns whether all is done. Who
- * wants a share says so before it is done with the view, so the look at the latter comes first. */
-static mst_flow help_reader(exchange *exchange)
-{
-    transfer *out = &exchange->out;
-    mst_channels *channels = &exchange->group->channels;
-    mst_envelope envelope = { MST_ENTRY_WRITTEN, (uint16_t)exchange->dtype, exchange->out_count };
-    size_t share = readers_share(out);
-    void *buffer;
-
-    mst_flow taken = mst_channel_is_taken(channels, out->peer);
-    mst_flow wanted = mst_channel_wants(channels, out->peer, out->total, &buffer);
-    if (wanted == MST_FLOW_OK) {
-        copy_within_arena(exchange->group, (unsigned char *)buffer + share, out->bytes + share,
-                          out->total - share);
-        /* There is room: the receiver has come as far as the view. */
-        return mst_channel_put(channels, out->peer, &envelope, NULL, 0);
-    }
-    if (wanted == MST_FLOW_NOT_NOW && taken == MST_FLOW_OK)
-        out->done = out->total;
-    return wanted == MST_FLOW_DAMAGED ? wanted : taken;
-}
-
-static mst_flow put_part(exchange *exchange)
-{
-    transfer *out = &exchange->out;
-    mst_envelope envelope = { MST_ENTRY_PART, (uint16_t)exchange->dtype, out->done };
-    size_t part = next_part(out);
-
-    mst_flow flow =
-        mst_channel_put(&exchange->group->channels, out->peer, &envelope, out->bytes + out->done, part);
-    if (flow == MST_FLOW_OK)
-        out->done += part;
-    return flow;
-}
-
-static mst_flow push(exchange *exchange)
-{
-    transfer *out = &exchange->out;
-    mst_flow flow = MST_FLOW_OK;
-
-    while (flow == MST_FLOW_OK && !is_done(out)) {
-        if (!out->begun) {
-            flow = put_first(exchange);
-        } else if (out->viewed) {
-            flow = help_reader(exchange);
-        } else {
-            flow = put_part(exchange);
-        }
-    }
-    return flow;
-}
-
-static mst_flow can_push(const exchange *exchange)
-{
-    const transfer *out = &exchange->out;
-    mst_channels *channels = &exchange->group->channels;
-    void *buffer;
-
-    if (out->viewed && mst_channel_wants(channels, out->peer, out->total, &buffer) != MST_FLOW_NOT_NOW)
-        return MST_FLOW_OK;
-    if (out->viewed)
-        return mst_channel_is_taken(channels, out->peer);
-    return mst_channel_has_room(channels, out->peer, next_part(out));
-}
-
-/* ---- receiving ---- */
-
-static muster_status check_envelope(exchange *exchange, const mst_envelope *envelope)
-{
-    const transfer *in = &exchange->in;
-
-    bool goes_on = in->viewed ? envelope->kind == MST_ENTRY_WRITTEN
-                              : envelope->kind == MST_ENTRY_PART && envelope->count == in->done;
-    bool begins = envelope->kind == MST_ENTRY_MESSAGE || envelope->kind == MST_ENTRY_VIEW;
-
-    if (in->begun ? !goes_on : !begins)
-        return mst_group_poison(exchange->group, MST_POISON_DAMAGE,
-                                "rank %d found no message where one from rank %d should begin or go on: the "
-                                "arena is damaged",
-                                exchange->group->rank, in->peer);
-    if (in->begun || (envelope->count == exchange->in_count && envelope->tag == (uint16_t)exchange->dtype))
-        return MUSTER_OK;
-    const char *sent = muster_dtype_name((muster_dtype)envelope->tag);
-    return mst_group_poison(exchange->group, MST_POISON_MISMATCH,
-                            "rank %d expected a message of %s x %zu from rank %d, which sent %s x %llu",
-                            exchange->group->rank, muster_dtype_name(exchange->dtype), exchange->in_count,
-                            in->peer, sent ? sent : "?", (unsigned long long)envelope->count);
-}
-
-static muster_status damaged(exchange *exchange, int peer)
-{
-    return mst_group_poison(exchange->group, MST_POISON_DAMAGE,
-                            "rank %d found an impossible position in the channel with rank %d: the arena is "
-                            "damaged",
-                            exchange->group->rank, peer);
-}
-
-/* Says that we wait, and where for. Once per message: the sender may be looking. */
-static void post(exchange *exchange)
-{
-    transfer *in = &exchange->in;
-    const muster_group *group = exchange->group;
-
-    if (!in->posted && in->total >= group->tuning.view_bytes_min)
-        in->posted = mst_channel_post(&exchange->group->channels, in->peer,
-                                      mst_group_heap_offset(group, in->bytes, in->total), in->total);
-}
-
-static muster_status take_view(exchange *exchange)
-{
-    transfer *in = &exchange->in;
-    muster_group *group = exchange->group;
-    bool shared = mst_group_heap_offset(group, in->bytes, in->total) != 0;
-
-    const void *from = mst_channel_view(&group->channels, in->peer, in->total);
-    if (!from)
-        return damaged(exchange, in->peer);
-    in->begun = in->viewed = true;
-    in->done = shared ? readers_share(in) : in->total;
-    if (shared)
-        post(exchange); /* if the sender does not know yet */
-    if (shared)
-        copy_within_arena(group, in->bytes, from, in->done);
-    else
-        memcpy(in->bytes, from, in->done);
-    mst_channel_take(&group->channels, in->peer, NULL, sizeof(uint64_t), true);
-    return MUSTER_OK;
-}
-
-static muster_status take(exchange *exchange, const mst_envelope *envelope)
-{
-    transfer *in = &exchange->in;
-    mst_channels *channels = &exchange->group->channels;
-    size_t part = next_part(in);
-
-    if (envelope->kind == MST_ENTRY_VIEW)
-        return take_view(exchange);
-    if (envelope->kind == MST_ENTRY_WRITTEN) {
-        mst_channel_take(channels, in->peer, NULL, 0, true);
-        in->done = in->total;
-        return MUSTER_OK;
-    }
-    mst_channel_take(channels, in->peer, in->bytes + in->done, part, in->peer == exchange->group->rank);
-    in->begun = true;
-    in->done += part;
-    return MUSTER_OK;
-}
-
-static muster_status pull(exchange *exchange)
-{
-    transfer *in = &exchange->in;
-    muster_status status = MUSTER_OK;
-
-    while (status == MUSTER_OK && !is_done(in)) {
-        mst_envelope envelope;
-        mst_flow flow = mst_channel_look(&exchange->group->channels, in->peer, &envelope);
-
-        if (flow == MST_FLOW_DAMAGED)
-            return damaged(exchange, in->peer);
-        if (flow == MST_FLOW_NOT_NOW)
-            return MUSTER_OK;
-        status = check_envelope(exchange, &envelope);
-        if (status == MUSTER_OK)
-            status = take(exchange, &envelope);
-    }
-    return status;
-}
-
-static mst_flow can_pull(const exchange *exchange)
-{
-    mst_envelope envelope;
-
-    return mst_channel_look(&exchange->group->channels, exchange->in.peer, &envelope);
-}
-
-static muster_status progress(exchange *exchange)
-{
-    if (push(exchange) == MST_FLOW_DAMAGED)
-        return damaged(exchange, exchange->out.peer);
-    return pull(exchange);
-}
-
-/* ---- waiting ---- */
-
-static bool can_go_on(const void *arg)
-{
-    const exchange *waiting = arg;
-
-    return (!is_done(&waiting->out) && can_push(waiting) != MST_FLOW_NOT_NOW) ||
-           (!is_done(&waiting->in) && can_pull(waiting) != MST_FLOW_NOT_NOW);
-}
-
-static void describe(const void *arg, char *text, size_t bytes)
-{
-    const exchange *waiting = arg;
-
-    snprintf(text, bytes, "%s (%s x %zu)", waiting->name, muster_dtype_name(waiting->dtype),
-             is_done(&waiting->in) ? waiting->out_count : waiting->in_count);
-}
-
-/* Whom the call waits for to receive, and to send; -1: nobody any more. */
-static int receiver(const exchange *waiting)
-{
-    return is_done(&waiting->out) ? -1 : waiting->out.peer;
-}
-
-static int sender(const exchange *waiting)
-{
-    return is_done(&waiting->in) ? -1 : waiting->in.peer;
-}
-
-static bool stalled(void *arg, int peer, int64_t slept_ns)
-{
-    const exchange *waiting = arg;
-    mst_stall stall = { { receiver(waiting), sender(waiting) }, slept_ns, describe, waiting };
-
-    (void)peer;
-    return mst_group_stalled(waiting->group, &stall);
-}
-
-static void lost(void *arg, int peer)
-{
-    const exchange *waiting = arg;
-
-    (void)peer;
-    mst_group_lost(waiting->group, receiver(waiting));
-    mst_group_lost(waiting->group, sender(waiting));
-}
-
-static void woke(void *arg)
-{
-    const exchange *waiting = arg;
-
-    mst_group_woke(waiting->group);
-}
-
-static muster_status wait_failed(exchange *exchange, mst_wait_result result)
-{
-    bool receiving = !is_done(&exchange->in);
-    const transfer *late = receiving ? &exchange->in : &exchange->out;
-    char doing[80], missing[32];
-
-    describe(exchange, doing, sizeof doing);
-    snprintf(missing, sizeof missing, "rank %d to %s", late->peer, receiving ? "send" : "receive");
-    return mst_group_wait_failed(exchange->group, result, doing, missing);
-}
-
-static muster_status run(exchange *exchange)
-{
-    muster_group *group = exchange->group;
-    mst_waiter *waiter = exchange->in.active ? &group->receive_waiter : &group->send_waiter;
-    mst_signal *bell = &group->subarena->cells[group->rank]->bell;
-
-    waiter->deadline_ns = 0;
-    waiter->watch = (mst_watch){ stalled, lost, woke, exchange };
-    for (;;) {
-        muster_status status = progress(exchange);
-        if (status != MUSTER_OK || (is_done(&exchange->out) && is_done(&exchange->in)))
-            return status;
-        if (!exchange->in.begun)
-            post(exchange);
-        mst_wait_result result = mst_wait_until(waiter, mst_signal_parking(bell), can_go_on, exchange, -1);
-        if (result != MST_WAIT_READY)
-            return wait_failed(exchange, result);
-    }
-}
-
-/* ---- checking ---- */
-
-static muster_status check_direction(const exchange *exchange, const transfer *transfer, size_t count,
+static muster_status check_direction(const mst_exchange *exchange, const mst_transfer *transfer, size_t count,
                                      const char *role)
 {
     if (transfer->peer < 0 || transfer->peer >= exchange->group->size)
@@ -384,10 +18,10 @@ static muster_status check_direction(const exchange *exchange, const transfer *t
     return MUSTER_OK;
 }
 
-static muster_status prepare(exchange *exchange)
+static muster_status prepare(mst_exchange *exchange)
 {
     size_t element = muster_dtype_size(exchange->dtype);
-    transfer *out = &exchange->out, *in = &exchange->in;
+    mst_transfer *out = &exchange->out, *in = &exchange->in;
     muster_status status = MUSTER_OK;
 
     if (exchange->group->size == 1)
@@ -409,7 +43,7 @@ static muster_status prepare(exchange *exchange)
 }
 
 /* Nobody but the caller could make room for what it sends to itself. */
-static muster_status check_send_to_self(const exchange *exchange)
+static muster_status check_send_to_self(const mst_exchange *exchange)
 {
     muster_group *group = exchange->group;
 
@@ -426,11 +60,12 @@ static muster_status check_send_to_self(const exchange *exchange)
 
 muster_status muster_send(const void *buf, size_t count, muster_dtype dtype, int dst, muster_group *group)
 {
-    exchange exchange = { .group = group,
-                          .name = "send",
-                          .dtype = dtype,
-                          .out_count = count,
-                          .out = { .active = true, .peer = dst, .bytes = (unsigned char *)(uintptr_t)buf } };
+    mst_exchange exchange = { .group = group,
+                              .name = "send",
+                              .dtype = dtype,
+                              .out_count = count,
+                              .out = {
+                                  .active = true, .peer = dst, .bytes = (unsigned char *)(uintptr_t)buf } };
 
     muster_status status = mst_group_enter(group, MST_ENTER_SEND);
     if (status != MUSTER_OK)
@@ -439,25 +74,25 @@ muster_status muster_send(const void *buf, size_t count, muster_dtype dtype, int
     if (status == MUSTER_OK)
         status = check_send_to_self(&exchange);
     if (status == MUSTER_OK)
-        status = run(&exchange);
+        status = mst_exchange_run(&exchange);
     mst_group_leave(group, MST_ENTER_SEND);
     return status;
 }
 
 muster_status muster_recv(void *buf, size_t count, muster_dtype dtype, int src, muster_group *group)
 {
-    exchange exchange = { .group = group,
-                          .name = "recv",
-                          .dtype = dtype,
-                          .in_count = count,
-                          .in = { .active = true, .peer = src, .bytes = buf } };
+    mst_exchange exchange = { .group = group,
+                              .name = "recv",
+                              .dtype = dtype,
+                              .in_count = count,
+                              .in = { .active = true, .peer = src, .bytes = buf } };
 
     muster_status status = mst_group_enter(group, MST_ENTER_RECEIVE);
     if (status != MUSTER_OK)
         return status;
     status = prepare(&exchange);
     if (status == MUSTER_OK)
-        status = run(&exchange);
+        status = mst_exchange_run(&exchange);
     mst_group_leave(group, MST_ENTER_RECEIVE);
     return status;
 }
@@ -465,7 +100,7 @@ muster_status muster_recv(void *buf, size_t count, muster_dtype dtype, int src, 
 muster_status muster_sendrecv(const void *sendbuf, size_t sendcount, int dst, void *recvbuf, size_t recvcount,
                               int src, muster_dtype dtype, muster_group *group)
 {
-    exchange exchange = {
+    mst_exchange exchange = {
         .group = group,
         .name = "sendrecv",
         .dtype = dtype,
@@ -482,7 +117,7 @@ muster_status muster_sendrecv(const void *sendbuf, size_t sendcount, int dst, vo
     if (status == MUSTER_OK) {
         status = prepare(&exchange);
         if (status == MUSTER_OK)
-            status = run(&exchange);
+            status = mst_exchange_run(&exchange);
         mst_group_leave(group, MST_ENTER_RECEIVE);
     }
     mst_group_leave(group, MST_ENTER_SEND);

@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "shm/activity.h"
 #include "shm/atomic.h"
 #include "shm/error.h"
 #include "shm/fault.h"
@@ -293,6 +294,10 @@ static muster_status agree_and_form(regroup *regroup, muster_group **made)
 {
     mst_attachment *attachment = regroup->group->subarena->attachment;
 
+    mst_group_show(regroup->group, MST_ENTER_SPLIT, regroup->group->split + regroup->number,
+                   &(mst_doing){ .kind = regroup->grows ? MST_DOING_GROW : MST_DOING_SHRINK,
+                                 .peer = -1,
+                                 .operation = regroup->number });
     muster_status claimed = claim(regroup);
     arrive(regroup, claimed); /* also when claiming failed: the others must know */
     muster_status status = gather(regroup);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shm/activity.h"
 #include "shm/error.h"
 #include "shm/fault.h"
 #include "src/child.h"
@@ -159,7 +160,8 @@ static muster_status split(muster_group *group, int color, int key, muster_group
     mst_share own = { 0 };
     bool joins = color != MUSTER_COLOR_NONE;
 
-    group->split++;
+    mst_group_show(group, MST_ENTER_SPLIT, ++group->split + group->regroups,
+                   &(mst_doing){ .kind = MST_DOING_SPLIT, .peer = -1, .operation = group->split });
     group->splits.waiter.watch = (mst_watch){ stalled, lost, woke, group };
     mst_lane_begin(&group->splits);
     muster_status claimed = joins ? mst_share_claim(attachment, &own) : MUSTER_OK;

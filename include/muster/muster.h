@@ -517,6 +517,61 @@ typedef struct muster_report {
 MUSTER_API muster_status muster_launch(const muster_launch_config *config, muster_rank_fn fn, void *arg,
                                        muster_report *report);
 
+/* ---- looking from outside ----------------------------------------------------------------- */
+
+/* A process that is, or was, a rank. */
+typedef struct muster_seen_rank {
+    int rank; /* of the world */
+    int pid;  /* 0: has not come */
+    bool attached;
+    bool left;     /* freed all its groups, or ended in the ordinary way */
+    bool replaced; /* another process is this rank now, or will be */
+    muster_ending ending;
+} muster_seen_rank;
+
+/* What it does in a group: nothing at present (in_call false), or a call. */
+typedef struct muster_seen_call {
+    int rank; /* of the world */
+    int pid;
+    uint64_t group; /* the same for all members of a group */
+    bool world;     /* the group in which all began */
+    int group_rank;
+    int group_size;
+    int entrance; /* 0: collectives, 1: split, shrink and grow, 2: send, 3: recv */
+    bool in_call;
+    uint64_t operation;   /* the call's number in the group; not in a call: that of the latest */
+    int peer;             /* whom alone it waits for, in the group; -1: all */
+    char what[100];       /* "all_sum (float32 x 4096)"; "" when not in a call */
+    int64_t since_ns;     /* how long it is in the call, to some milliseconds */
+    muster_status broken; /* what has broken the group for this rank; MUSTER_OK: nothing */
+} muster_seen_call;
+
+typedef struct muster_inspection {
+    size_t struct_size; /* sizeof(muster_inspection), set by MUSTER_INSPECTION_INIT */
+    int size;           /* ranks of the world */
+    int launcher_pid;   /* 0: the ranks were started on their own */
+    muster_seen_rank *ranks;
+    int rank_count;
+    muster_seen_call *calls; /* at least one per rank and group */
+    int call_count;
+} muster_inspection;
+
+#define MUSTER_INSPECTION_INIT                                                                               \
+    {                                                                                                        \
+        sizeof(muster_inspection), 0, 0, NULL, 0, NULL, 0                                                    \
+    }
+
+/*
+ * Looks at a job through its arena, as `muster inspect` does, from any process of the same user: `fd` is the
+ * arena's descriptor, opened for reading at least, such as /proc/PID/fd/N of the launcher or a rank. Disturbs
+ * nothing: it only reads, and waits for nobody. Each rank is shown as it is when it is looked at, not all at
+ * one moment. Also when ranks have died. Not for the started operations that nobody finishes yet. Given back
+ * by muster_inspection_free. Errors: INVALID, BAD_ARENA (no arena, or of another version of muster),
+ * PERMISSION, NO_MEMORY.
+ */
+MUSTER_API muster_status muster_inspect(int fd, muster_inspection *inspection);
+MUSTER_API void muster_inspection_free(muster_inspection *inspection); /* NULL is fine */
+
 #ifdef __cplusplus
 }
 #endif

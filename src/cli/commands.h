@@ -5,6 +5,8 @@
 #define EXIT_USAGE 2
 
 int command_run(int argc, char **argv);
+int command_ps(int argc, char **argv);
+int command_inspect(int argc, char **argv);
 int command_bench(int argc, char **argv);
 
 /* Says on stderr what was wrong and where help is; returns EXIT_USAGE. */

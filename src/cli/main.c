@@ -13,8 +13,10 @@ static const char help[] =
     "\n"
     "usage:\n"
     "  muster run -n N [options] [--] COMMAND [ARGS...]   start N ranks of a command\n"
+    "  muster ps                                          list the jobs on this machine\n"
+    "  muster inspect [options] [PID | /NAME]             show who waits for whom in a job\n"
     "  muster bench [options] [OPERATION...]              measure operations on this machine\n"
-    "  muster run --help, muster bench --help             their options\n"
+    "  muster COMMAND --help                              its options\n"
     "  muster --version\n"
     "  muster --help\n"
     "\n"
@@ -26,6 +28,8 @@ static const struct {
     int (*run)(int argc, char **argv);
 } commands[] = {
     { "run", command_run },
+    { "ps", command_ps },
+    { "inspect", command_inspect },
     { "bench", command_bench },
 };
 
@@ -46,7 +50,7 @@ int main(int argc, char **argv)
     const char *name = argc > 1 ? argv[1] : "--help";
 
     if (argc < 2)
-        return usage_error(NULL, "no subcommand; expected run or bench");
+        return usage_error(NULL, "no subcommand; expected run, ps, inspect or bench");
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
         if (strcmp(name, commands[i].name) == 0)
             return commands[i].run(argc - 1, argv + 1);
@@ -54,5 +58,5 @@ int main(int argc, char **argv)
         return fputs(help, stdout) < 0 || fflush(stdout) ? EXIT_FAILURE : EXIT_SUCCESS;
     if (strcmp(name, "--version") == 0 || strcmp(name, "version") == 0)
         return printf("muster %s\n", muster_version()) < 0 || fflush(stdout) ? EXIT_FAILURE : EXIT_SUCCESS;
-    return usage_error(NULL, "\"%s\" is no subcommand; expected run or bench", name);
+    return usage_error(NULL, "\"%s\" is no subcommand; expected run, ps, inspect or bench", name);
 }

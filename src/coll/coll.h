@@ -106,6 +106,11 @@ size_t mst_call_blocks(const mst_call *call, mst_span span, int rank);
 size_t mst_call_bytes(const mst_call *call, mst_span span, int rank);
 
 /* "all_sum #12 (float32 x 4096)": what a record says, for sentences. */
+/* Shows what the call is to those who look from outside. */
+void mst_call_show(const mst_call *call);
+
+/* "all_sum (float32 x 4096)", and with its number. */
+void mst_request_describe(const mst_call_record *record, char *text, size_t bytes);
 void mst_record_describe(const mst_call_record *record, char *text, size_t bytes);
 
 /* ---- what the collectives on shared memory are written with ---- */

@@ -83,6 +83,7 @@ static muster_status publish(struct mst_started *place)
     call->operation = ++group->operation;
     call->out_bytes = mst_call_bytes(call, mst_shapes[call->collective].out, group->rank);
     call->started = call->viewable = true;
+    mst_call_show(call);
     mst_call_arrive(call);
     return MUSTER_OK;
 }
@@ -151,6 +152,7 @@ static muster_status finish(struct mst_started *place)
 {
     if (place->call.group->size == 1)
         return MUSTER_OK;
+    mst_call_show(&place->call);
     mst_call_begin(&place->call);
     return mst_call_move(&place->call);
 }

@@ -35,8 +35,7 @@ static void name_of(const mst_call_record *record, char *text, size_t bytes)
         snprintf(text, bytes, "%s", name);
 }
 
-/* "all_sum (float32 x 4096)" */
-static void describe_request(const mst_call_record *record, char *text, size_t bytes)
+void mst_request_describe(const mst_call_record *record, char *text, size_t bytes)
 {
     const char *dtype = muster_dtype_name((muster_dtype)record->dtype);
     char name[40], root[24] = "";
@@ -56,7 +55,7 @@ void mst_record_describe(const mst_call_record *record, char *text, size_t bytes
 {
     char request[100];
 
-    describe_request(record, request, sizeof request);
+    mst_request_describe(record, request, sizeof request);
     snprintf(text, bytes, "%s, operation %llu", request, (unsigned long long)record->operation);
 }
 
@@ -74,6 +73,19 @@ static void fill_record(mst_call_record *record, const mst_call *call)
     record->dtype = (uint32_t)call->dtype;
     record->op = shape->reduces ? (uint32_t)call->op : 0;
     record->root = shape->rooted ? call->root : -1;
+}
+
+void mst_call_show(const mst_call *call)
+{
+    const mst_shape *shape = &mst_shapes[call->collective];
+    mst_doing doing = { .kind = call->collective,
+                        .dtype = (uint32_t)call->dtype,
+                        .op = shape->reduces ? (uint32_t)call->op : 0,
+                        .peer = shape->rooted ? call->root : -1,
+                        .count = call->count,
+                        .operation = call->operation };
+
+    mst_group_show(call->group, MST_ENTER_COLLECTIVE, call->group->operation, &doing);
 }
 
 /* Everything but the offsets, in one word; a count beyond it is looked up in the record. */
@@ -152,8 +164,8 @@ static muster_status mismatch(mst_call *call, int rank)
     const mst_call_record *records = call->group->records;
     char first[100], other[100];
 
-    describe_request(&records[0], first, sizeof first);
-    describe_request(&records[rank], other, sizeof other);
+    mst_request_describe(&records[0], first, sizeof first);
+    mst_request_describe(&records[rank], other, sizeof other);
     return mst_group_poison(call->group, MST_POISON_MISMATCH,
                             "rank 0 called %s and rank %d called %s, as operation %llu of the group", first,
                             rank, other, (unsigned long long)call->operation);

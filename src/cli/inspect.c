@@ -1,0 +1,260 @@
+/* Grouping and judging of inspect.h. */
+#include "src/cli/inspect.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define NS_PER_S 1e9
+#define ENTRANCE_COLLECTIVE 0
+
+typedef struct sentence {
+    char *text;
+    int used, bytes;
+} sentence;
+
+static void say(sentence *sentence, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void say(sentence *sentence, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    int more =
+        vsnprintf(sentence->text + sentence->used, (size_t)(sentence->bytes - sentence->used), format, args);
+    va_end(args);
+    sentence->used = sentence->used + more < sentence->bytes ? sentence->used + more : sentence->bytes - 1;
+}
+
+/* The member's entry at that entrance; NULL: it has none, as it has not been there. */
+static const muster_seen_call *find_call(const muster_inspection *seen, unsigned long long group,
+                                         int group_rank, int entrance)
+{
+    for (int i = 0; i < seen->call_count; i++) {
+        const muster_seen_call *call = &seen->calls[i];
+
+        if (call->group == group && call->group_rank == group_rank && call->entrance == entrance)
+            return call;
+    }
+    return NULL;
+}
+
+static const muster_seen_call *find_member(const muster_inspection *seen, unsigned long long group,
+                                           int group_rank)
+{
+    return find_call(seen, group, group_rank, ENTRANCE_COLLECTIVE); /* which every member has */
+}
+
+void name_group(const muster_inspection *seen, unsigned long long group, char *text, int bytes)
+{
+    sentence name = { text, 0, bytes };
+    int listed = 0;
+
+    const muster_seen_call *member = find_member(seen, group, 0);
+    if (member && member->world) {
+        snprintf(text, (size_t)bytes, "world");
+        return;
+    }
+    say(&name, "group {");
+    for (int i = 0; i < seen->call_count; i++)
+        if (seen->calls[i].group == group && seen->calls[i].entrance == ENTRANCE_COLLECTIVE) {
+            if (++listed <= 16)
+                say(&name, "%s%d", listed > 1 ? " " : "", seen->calls[i].rank);
+        }
+    say(&name, listed > 16 ? " ...}" : "}");
+}
+
+/* ---- ranks ---- */
+
+/* The latest process that is the rank. */
+static const muster_seen_rank *find_rank(const muster_inspection *seen, int rank)
+{
+    const muster_seen_rank *found = NULL;
+
+    for (int i = 0; i < seen->rank_count; i++)
+        if (seen->ranks[i].rank == rank)
+            found = &seen->ranks[i];
+    return found;
+}
+
+static bool is_in_call(const muster_inspection *seen, int rank)
+{
+    for (int i = 0; i < seen->call_count; i++)
+        if (seen->calls[i].rank == rank && seen->calls[i].in_call)
+            return true;
+    return false;
+}
+
+static void describe_ending(const muster_ending *ending, char *text, int bytes)
+{
+    if (ending->kind == MUSTER_ENDED_EXITED)
+        snprintf(text, (size_t)bytes, "exited with status %d", ending->code);
+    else if (ending->kind == MUSTER_ENDED_SIGNALED)
+        snprintf(text, (size_t)bytes, "was killed by signal %d (%s)", ending->code, strsignal(ending->code));
+    else if (ending->kind == MUSTER_ENDED_EXECED)
+        snprintf(text, (size_t)bytes, "has executed another program");
+    else if (ending->kind == MUSTER_ENDED_CRASHED)
+        snprintf(text, (size_t)bytes, "crashed and is writing its core file");
+    else
+        snprintf(text, (size_t)bytes, "is gone");
+}
+
+void describe_rank(const muster_inspection *seen, int rank, char *text, int bytes)
+{
+    const muster_seen_rank *found = find_rank(seen, rank);
+    char state = found ? read_state(found->pid) : 0;
+
+    if (!found || found->pid == 0)
+        snprintf(text, (size_t)bytes, "has not come");
+    else if (found->ending.kind != MUSTER_ENDED_NOT)
+        describe_ending(&found->ending, text, bytes);
+    else if (found->left)
+        snprintf(text, (size_t)bytes, "has left");
+    else if (state == 'T' || state == 't')
+        snprintf(text, (size_t)bytes, "is stopped (%s)",
+                 state == 'T' ? "SIGSTOP; kill -CONT lets it go on" : "by a debugger");
+    else if (state == 0 || state == 'Z')
+        snprintf(text, (size_t)bytes, "is gone");
+    else if (is_in_call(seen, rank))
+        snprintf(text, (size_t)bytes, "waits in muster");
+    else
+        snprintf(text, (size_t)bytes, state == 'R' ? "is running user code" : "sleeps in user code");
+}
+
+/* ---- verdicts ---- */
+
+/* "ranks 0 1 2 have waited 12.4 s" */
+static void say_waiting(sentence *verdict, const muster_inspection *seen, const muster_seen_call *call)
+{
+    double longest_s = 0;
+    int count = 0;
+
+    for (int i = 0; i < seen->call_count; i++)
+        count += seen->calls[i].group == call->group && seen->calls[i].entrance == call->entrance &&
+                 seen->calls[i].in_call && seen->calls[i].operation == call->operation;
+    say(verdict, "rank%s", count > 1 ? "s" : "");
+    for (int i = 0; i < seen->call_count; i++) {
+        const muster_seen_call *other = &seen->calls[i];
+
+        if (other->group != call->group || other->entrance != call->entrance || !other->in_call ||
+            other->operation != call->operation)
+            continue;
+        say(verdict, " %d", other->rank);
+        if ((double)other->since_ns / NS_PER_S > longest_s)
+            longest_s = (double)other->since_ns / NS_PER_S;
+    }
+    say(verdict, " %s waited %.1f s", count > 1 ? "have" : "has", longest_s);
+}
+
+/* Whether the member has come to the call; one that has not is who is waited for. */
+static bool has_entered(const muster_inspection *seen, const muster_seen_call *call, int group_rank)
+{
+    const muster_seen_call *other = find_call(seen, call->group, group_rank, call->entrance);
+
+    return other && other->operation >= call->operation;
+}
+
+/* Ranks that have not come to it, and what they do instead. */
+static void judge_collective(const muster_inspection *seen, const muster_seen_call *call, sentence *verdict)
+{
+    char group[120], doing[120];
+    int missing[64], count = 0;
+
+    for (int at = 0; at < call->group_size && count < 64; at++)
+        if (!has_entered(seen, call, at))
+            missing[count++] = at;
+    name_group(seen, call->group, group, sizeof group);
+    if (count == 0) {
+        say(verdict, "all are in %s #%llu of %s: ", call->what, (unsigned long long)call->operation, group);
+        say_waiting(verdict, seen, call);
+        return;
+    }
+    say(verdict, "rank%s", count > 1 ? "s" : "");
+    for (int i = 0; i < count; i++) {
+        const muster_seen_call *member = find_member(seen, call->group, missing[i]);
+
+        say(verdict, member ? " %d" : " (%d of the group)", member ? member->rank : missing[i]);
+    }
+    say(verdict, " %s not entered %s #%llu of %s; ", count > 1 ? "have" : "has", call->what,
+        (unsigned long long)call->operation, group);
+    say_waiting(verdict, seen, call);
+    for (int i = 0; i < count && i < 4; i++) {
+        const muster_seen_call *member = find_member(seen, call->group, missing[i]);
+
+        if (!member) /* its place is another group's by now */
+            continue;
+        describe_rank(seen, member->rank, doing, sizeof doing);
+        say(verdict, "; rank %d %s", member->rank, doing);
+    }
+}
+
+static void judge_message(const muster_inspection *seen, const muster_seen_call *call, sentence *verdict)
+{
+    const muster_seen_call *peer = find_member(seen, call->group, call->peer);
+    char group[120], doing[120];
+
+    name_group(seen, call->group, group, sizeof group);
+    say(verdict, "rank %d has waited %.1f s in %s %s ", call->rank, (double)call->since_ns / NS_PER_S,
+        call->what, strncmp(call->what, "recv", 4) == 0 ? "from" : "to");
+    if (!peer) {
+        say(verdict, "rank %d of %s, which has left it", call->peer, group);
+        return;
+    }
+    describe_rank(seen, peer->rank, doing, sizeof doing);
+    say(verdict, "rank %d of %s; rank %d %s", peer->rank, group, peer->rank, doing);
+}
+
+/* Nothing that is over in a moment. */
+static bool is_long(const muster_seen_call *call)
+{
+    return call->in_call && call->since_ns >= 10 * 1000 * 1000;
+}
+
+/* One for each operation, by its first waiting member. */
+static bool is_first_of_its_kind(const muster_inspection *seen, int at)
+{
+    const muster_seen_call *call = &seen->calls[at];
+
+    if (!is_long(call))
+        return false;
+    for (int i = 0; i < at && call->peer < 0; i++)
+        if (seen->calls[i].in_call && seen->calls[i].group == call->group &&
+            seen->calls[i].entrance == call->entrance && seen->calls[i].operation == call->operation)
+            return false;
+    return true;
+}
+
+static bool waits_for(const muster_inspection *seen, const muster_seen_call *call, int rank)
+{
+    for (int at = 0; at < call->group_size; at++) {
+        const muster_seen_call *member = find_member(seen, call->group, at);
+
+        if (member && member->rank == rank)
+            return call->peer < 0 ? !has_entered(seen, call, at) : call->peer == at;
+    }
+    return false;
+}
+
+bool is_waited_for(const muster_inspection *seen, int rank)
+{
+    for (int i = 0; i < seen->call_count; i++)
+        if (is_long(&seen->calls[i]) && waits_for(seen, &seen->calls[i], rank))
+            return !is_in_call(seen, rank);
+    return false;
+}
+
+bool find_verdict(const muster_inspection *seen, int n, char *text)
+{
+    sentence verdict = { text, 0, VERDICT_BYTES };
+
+    for (int i = 0; i < seen->call_count; i++) {
+        if (!is_first_of_its_kind(seen, i) || n-- > 0)
+            continue;
+        if (seen->calls[i].peer < 0)
+            judge_collective(seen, &seen->calls[i], &verdict);
+        else
+            judge_message(seen, &seen->calls[i], &verdict);
+        return true;
+    }
+    return false;
+}

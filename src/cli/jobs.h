@@ -1,0 +1,36 @@
+/*
+ * Finding the jobs of this user: processes that have an arena open, by what /proc shows of their descriptors.
+ */
+#ifndef MUSTER_CLI_JOBS_H
+#define MUSTER_CLI_JOBS_H
+
+#include <stdbool.h>
+
+#include "muster/muster.h"
+
+enum { JOBS_MAX = 256 };
+
+typedef struct job {
+    unsigned long device, inode; /* of the arena */
+    char path[64];               /* /proc/PID/fd/N of somebody who has it open */
+    int pid;                     /* that one; the launcher where there is one */
+    muster_inspection seen;
+} job;
+
+/* All jobs that can be looked at; how many. Given back by jobs_free. */
+int jobs_find(job *jobs, int room);
+void jobs_free(job *jobs, int count);
+
+/* The job of which the process is a rank or the launcher; false: none that can be looked at. */
+bool job_of_process(int pid, job *found);
+
+/* The job whose ranks meet, or have met, under the name "/job"; false: none. */
+bool job_of_name(const char *name, job *found);
+
+/* A process's command line, in at most `bytes`; "" when it is gone. */
+void read_command(int pid, char *text, int bytes);
+
+/* How a process is at present, R, S, D, T, Z as ps shows it; 0: gone. */
+char read_state(int pid);
+
+#endif

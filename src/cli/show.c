@@ -1,0 +1,288 @@
+/*
+ * `muster ps` and `muster inspect`: which jobs there are, what their ranks do, and who waits for whom.
+ */
+#include <getopt.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/cli/commands.h"
+#include "src/cli/inspect.h"
+#include "src/cli/options.h"
+
+#define JSON_SCHEMA 1
+
+static const char ps_help[] = "usage: muster ps\n"
+                              "\n"
+                              "Lists the jobs on this machine that this user may look at: launcher, ranks, "
+                              "how many wait, the command.\n";
+
+static const char inspect_help[] =
+    "usage: muster inspect [options] [PID | /NAME]\n"
+    "\n"
+    "Shows what the ranks of a job are doing, and who waits for whom: the job of which PID is the launcher "
+    "or a\n"
+    "rank, or whose ranks have met under /NAME; the only job there is when neither is given. Disturbs "
+    "nothing.\n"
+    "\n"
+    "      --json     print one JSON object\n"
+    "      --stacks   with gdb: where each rank is, in its own code (stops it for a moment)\n"
+    "  -h, --help     this text\n"
+    "\n"
+    "Exit status: 0 when the job was seen; 1 when there is no such job; 2 for a usage error.\n";
+
+typedef struct show_options {
+    bool json, stacks;
+} show_options;
+
+/* ---- muster ps ---- */
+
+static int count_waiting(const muster_inspection *seen)
+{
+    int count = 0;
+
+    for (int rank = 0; rank < seen->size; rank++)
+        for (int i = 0; i < seen->call_count; i++)
+            if (seen->calls[i].rank == rank && seen->calls[i].in_call) {
+                count++;
+                break;
+            }
+    return count;
+}
+
+int command_ps(int argc, char **argv)
+{
+    static const cli_syntax syntax = { "ps", ps_help, NULL, 0, false };
+    static job jobs[JOBS_MAX];
+
+    int status = parse_options(&syntax, argc, argv, NULL);
+    if (status != OPTIONS_PARSED)
+        return status;
+    if (optind < argc)
+        return usage_error("ps", "it takes no arguments; muster inspect %s shows one job", argv[optind]);
+    int count = jobs_find(jobs, JOBS_MAX);
+    printf("%8s %6s %8s  %s\n", "pid", "ranks", "waiting", "command");
+    for (int i = 0; i < count; i++) {
+        char command[200];
+
+        read_command(jobs[i].pid, command, sizeof command);
+        printf("%8d %6d %8d  %s\n", jobs[i].pid, jobs[i].seen.size, count_waiting(&jobs[i].seen), command);
+    }
+    jobs_free(jobs, count);
+    return fflush(stdout) ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+/* ---- muster inspect, for people ---- */
+
+static void print_rank(const muster_inspection *seen, const muster_seen_rank *rank)
+{
+    char doing[120], group[120];
+    bool any = false;
+
+    describe_rank(seen, rank->rank, doing, sizeof doing);
+    for (int i = 0; i < seen->call_count; i++) {
+        const muster_seen_call *call = &seen->calls[i];
+
+        if (call->rank != rank->rank || call->pid != rank->pid || !call->in_call)
+            continue;
+        name_group(seen, call->group, group, sizeof group);
+        printf("%6d %8d  %-34s %-20s %9llu %9.1f s\n", rank->rank, rank->pid, call->what, group,
+               (unsigned long long)call->operation, (double)call->since_ns / 1e9);
+        any = true;
+    }
+    if (!any)
+        printf("%6d %8d  %s\n", rank->rank, rank->pid, rank->replaced ? "ended, and was replaced" : doing);
+}
+
+static void print_broken(const muster_inspection *seen)
+{
+    for (int i = 0; i < seen->call_count; i++) {
+        const muster_seen_call *call = &seen->calls[i];
+        char group[120];
+
+        if (call->broken == MUSTER_OK || call->entrance != 0)
+            continue;
+        name_group(seen, call->group, group, sizeof group);
+        printf("for rank %d, %s is broken: %s\n", call->rank, group, muster_status_string(call->broken));
+    }
+}
+
+/* Where several wait for each other in turn, who does not. */
+static void print_causes(const muster_inspection *seen)
+{
+    char doing[120];
+
+    for (int rank = 0; rank < seen->size; rank++)
+        if (is_waited_for(seen, rank)) {
+            describe_rank(seen, rank, doing, sizeof doing);
+            printf("it comes down to this: rank %d %s\n", rank, doing);
+        }
+}
+
+static void print_stacks(const muster_inspection *seen)
+{
+    fflush(stdout);
+    for (int i = 0; i < seen->rank_count; i++) {
+        char command[160];
+
+        if (read_state(seen->ranks[i].pid) == 0 || seen->ranks[i].ending.kind != MUSTER_ENDED_NOT)
+            continue;
+        printf("\nrank %d:\n", seen->ranks[i].rank);
+        fflush(stdout);
+        snprintf(command, sizeof command,
+                 "gdb -q -batch -p %d -ex 'thread apply all bt' 2>/dev/null | grep -E '^(#|Thread)'",
+                 seen->ranks[i].pid);
+        if (system(command) != 0)
+            printf("gdb showed nothing: is it installed, and may it attach (kernel.yama.ptrace_scope)?\n");
+    }
+}
+
+static void print_job(const job *job, bool stacks)
+{
+    const muster_inspection *seen = &job->seen;
+    char command[200], verdict[VERDICT_BYTES];
+    int count = 0;
+
+    read_command(job->pid, command, sizeof command);
+    printf("%d ranks, %s %d: %s\n\n", seen->size, seen->launcher_pid ? "launched by" : "found through",
+           job->pid, command);
+    printf("%6s %8s  %-34s %-20s %9s %11s\n", "rank", "pid", "doing", "in", "operation", "for");
+    for (int i = 0; i < seen->rank_count; i++)
+        print_rank(seen, &seen->ranks[i]);
+    printf("\n");
+    print_broken(seen);
+    for (; find_verdict(seen, count, verdict); count++)
+        printf("%s\n", verdict);
+    if (count == 0)
+        printf("nobody waits for anybody\n");
+    if (count > 1)
+        print_causes(seen);
+    if (stacks)
+        print_stacks(seen);
+}
+
+/* ---- and for programs ---- */
+
+static void print_string(const char *text)
+{
+    putchar('"');
+    for (; *text; text++) {
+        if (*text == '"' || *text == '\\')
+            printf("\\%c", *text);
+        else if ((unsigned char)*text < ' ')
+            printf("\\u%04x", *text);
+        else
+            putchar(*text);
+    }
+    putchar('"');
+}
+
+static void print_call_json(const muster_inspection *seen, const muster_seen_call *call)
+{
+    char group[120];
+
+    name_group(seen, call->group, group, sizeof group);
+    printf("    { \"rank\": %d, \"group\": ", call->rank);
+    print_string(group);
+    printf(
+        ", \"group_rank\": %d, \"group_size\": %d, \"entrance\": %d, \"in_call\": %s, \"operation\": %llu, ",
+        call->group_rank, call->group_size, call->entrance, call->in_call ? "true" : "false",
+        (unsigned long long)call->operation);
+    printf("\"call\": ");
+    print_string(call->what);
+    printf(", \"peer\": %d, \"since_s\": %.3f, \"broken\": ", call->peer, (double)call->since_ns / 1e9);
+    if (call->broken == MUSTER_OK)
+        printf("null");
+    else
+        print_string(muster_status_string(call->broken));
+    printf(" }");
+}
+
+static void print_json(const job *job)
+{
+    const muster_inspection *seen = &job->seen;
+    char doing[120], verdict[VERDICT_BYTES];
+
+    printf("{\n  \"schema\": %d,\n  \"size\": %d,\n  \"launcher\": %d,\n  \"ranks\": [\n", JSON_SCHEMA,
+           seen->size, seen->launcher_pid);
+    for (int i = 0; i < seen->rank_count; i++) {
+        describe_rank(seen, seen->ranks[i].rank, doing, sizeof doing);
+        printf("    { \"rank\": %d, \"pid\": %d, \"replaced\": %s, \"state\": ", seen->ranks[i].rank,
+               seen->ranks[i].pid, seen->ranks[i].replaced ? "true" : "false");
+        print_string(doing);
+        printf(" }%s\n", i + 1 < seen->rank_count ? "," : "");
+    }
+    printf("  ],\n  \"calls\": [\n");
+    for (int i = 0; i < seen->call_count; i++) {
+        print_call_json(seen, &seen->calls[i]);
+        printf("%s\n", i + 1 < seen->call_count ? "," : "");
+    }
+    printf("  ],\n  \"verdicts\": [");
+    for (int n = 0; find_verdict(seen, n, verdict); n++) {
+        printf(n ? ", " : "");
+        print_string(verdict);
+    }
+    printf("]\n}\n");
+}
+
+/* ---- which job ---- */
+
+static bool find_only(job *found)
+{
+    static job jobs[JOBS_MAX];
+    int count = jobs_find(jobs, JOBS_MAX);
+
+    if (count == 1) {
+        *found = jobs[0];
+        return true;
+    }
+    if (count == 0)
+        fprintf(stderr, "muster inspect: there is no job of this user on this machine\n");
+    else
+        fprintf(stderr, "muster inspect: there are %d jobs; say which, by its pid (muster ps lists them)\n",
+                count);
+    jobs_free(jobs, count);
+    return false;
+}
+
+static bool find_named(const char *which, job *found)
+{
+    char *end;
+    long pid = strtol(which, &end, 10);
+
+    if (which[0] == '/' && job_of_name(which, found))
+        return true;
+    if (which[0] != '/' && *end == '\0' && pid > 0 && job_of_process((int)pid, found))
+        return true;
+    fprintf(stderr,
+            "muster inspect: %s is no rank or launcher of a job, or another user's, or of another version of "
+            "muster; muster ps lists the jobs\n",
+            which);
+    return false;
+}
+
+int command_inspect(int argc, char **argv)
+{
+    static const cli_option known[] = {
+        { "json", 0, CLI_FLAG, .offset = offsetof(show_options, json) },
+        { "stacks", 0, CLI_FLAG, .offset = offsetof(show_options, stacks) },
+    };
+    static const cli_syntax syntax = { "inspect", inspect_help, known, 2, false };
+    show_options options = { false, false };
+    job found;
+
+    int status = parse_options(&syntax, argc, argv, &options);
+    if (status != OPTIONS_PARSED)
+        return status;
+    if (argc - optind > 1)
+        return usage_error("inspect", "one job at a time; expected one PID or /NAME");
+    if (!(optind < argc ? find_named(argv[optind], &found) : find_only(&found)))
+        return EXIT_FAILURE;
+    if (options.json)
+        print_json(&found);
+    else
+        print_job(&found, options.stacks);
+    jobs_free(&found, 1);
+    return fflush(stdout) ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,77 @@
+#!/bin/sh
+# `muster ps` and `muster inspect` on a job that hangs. Uses MUSTER_COMMAND and MUSTER_BUILD; ends with its counts.
+set -u
+work=$(mktemp -d)
+trap 'kill $job 2>/dev/null; rm -rf "$work"' EXIT
+failures=0 checks=0
+
+fail() {
+    echo "FAILED: $*"
+    sed 's/^/    /' "$work/out" "$work/err" 2>/dev/null
+    failures=$((failures + 1))
+}
+
+# shows PATTERN: a line of what the command has printed.
+shows() {
+    checks=$((checks + 1))
+    grep -qE -- "$1" "$work/out" || fail "no line \"$1\""
+}
+
+inspect() {
+    "$MUSTER_COMMAND" inspect "$@" >"$work/out" 2>"$work/err"
+}
+
+"$MUSTER_COMMAND" run -n 4 --grace 0.5 -- "$MUSTER_BUILD/tests/waits" >"$work/job" 2>&1 &
+job=$!
+until [ "$(grep -c ready "$work/job")" -eq 4 ]; do sleep 0.05; done
+stuck=$(pgrep -P $job | while read -r pid; do tr '\0' '\n' <"/proc/$pid/environ" | grep -q '^MUSTER_RANK=3$' && echo "$pid"; done)
+until inspect $job && [ "$(grep -c "waited" "$work/out")" -eq 3 ]; do sleep 0.05; done
+inspect "$stuck" || fail "by a rank's pid: status $?"
+shows "^4 ranks, launched by $job: .*muster run -n 4"
+shows "^ *0 +[0-9]+ +all_sum \(float32 x 100\) +group \{0 2\} +1 "
+shows "^ *1 +[0-9]+ +all_sum \(float32 x 100\) +world +12 "
+shows "^ *2 +[0-9]+ +recv \(float32 x 5\) +world "
+shows "^ *3 +$stuck +sleeps in user code$"
+shows "^rank 2 has not entered all_sum \(float32 x 100\) #1 of group \{0 2\}; rank 0 has waited [0-9.]+ s; rank 2 waits in muster$"
+shows "^ranks 0 2 3 have not entered all_sum \(float32 x 100\) #12 of world; rank 1 has waited"
+shows "^rank 2 has waited [0-9.]+ s in recv \(float32 x 5\) from rank 3 of world; rank 3 sleeps in user code$"
+shows "^it comes down to this: rank 3 sleeps in user code$"
+[ "$(grep -c "comes down" "$work/out")" -eq 1 ] || fail "more than one cause"
+kill -STOP "$stuck"
+inspect $job
+shows "^it comes down to this: rank 3 is stopped \(SIGSTOP"
+inspect --json $job
+checks=$((checks + 1))
+python3 - "$work/out" <<'EOF' || fail "--json"
+import json, sys
+seen = json.load(open(sys.argv[1]))
+assert seen["schema"] == 1 and seen["size"] == 4 and len(seen["ranks"]) == 4 and len(seen["verdicts"]) == 3
+waiting = {call["rank"]: call["call"] for call in seen["calls"] if call["in_call"]}
+assert waiting == {0: "all_sum (float32 x 100)", 1: "all_sum (float32 x 100)", 2: "recv (float32 x 5)"}, waiting
+EOF
+"$MUSTER_COMMAND" ps >"$work/out" 2>&1
+shows "^ *$job +4 +3  .*muster run -n 4"
+
+# ---- what is no job ----
+checks=$((checks + 3))
+inspect $$ && fail "a shell is no job"
+grep -q "$$ is no rank or launcher of a job" "$work/err" || fail "what it says of a shell"
+inspect 1 2
+[ $? -eq 2 ] || fail "two jobs"
+kill -CONT "$stuck"
+kill $job
+wait $job 2>/dev/null
+inspect $job && fail "a job that is over"
+
+# ---- ranks that started on their own, by name ----
+for rank in 0 1 2 3; do
+    MUSTER_ARENA=/muster-test-inspect-$$ MUSTER_SIZE=4 MUSTER_RANK=$rank "$MUSTER_BUILD/tests/waits" >>"$work/named" 2>&1 &
+done
+until [ "$(grep -c ready "$work/named")" -eq 4 ]; do sleep 0.05; done
+until inspect /muster-test-inspect-$$ && grep -q "comes down" "$work/out"; do sleep 0.05; done
+shows "^4 ranks, found through [0-9]+: .*waits"
+pkill -KILL -f "^$MUSTER_BUILD/tests/waits"
+wait
+
+echo "muster inspect: checks: $checks, failures: $failures"
+[ "$failures" -eq 0 ]

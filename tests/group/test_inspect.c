@@ -1,0 +1,197 @@
+/* muster_inspect: what it shows of ranks that wait, that it never shows half a call, and what it refuses. */
+#define _GNU_SOURCE /* memfd_create */
+#include <fcntl.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/harness/ranks.h"
+
+typedef struct scene {
+    _Atomic bool over;
+} scene;
+
+static int arena_of_job(void)
+{
+    const char *arena = getenv("MUSTER_ARENA");
+
+    return arena && strncmp(arena, "fd:", 3) == 0 ? atoi(arena + 3) : -1;
+}
+
+/* The call that a rank is in, in the group with so many ranks; waits until there is one. */
+static muster_status await_call(int rank, int size, const char *what, muster_seen_call *found)
+{
+    for (;;) {
+        muster_inspection seen = MUSTER_INSPECTION_INIT;
+        bool there = false;
+
+        muster_status status = muster_inspect(arena_of_job(), &seen);
+        if (status != MUSTER_OK)
+            return status;
+        for (int i = 0; i < seen.call_count && !there; i++)
+            if (seen.calls[i].rank == rank && seen.calls[i].group_size == size && seen.calls[i].in_call &&
+                strcmp(seen.calls[i].what, what) == 0) {
+                *found = seen.calls[i];
+                there = true;
+            }
+        muster_inspection_free(&seen);
+        if (there)
+            return MUSTER_OK;
+        sched_yield();
+    }
+}
+
+static int look_at_waiting_ranks(muster_group *world, void *arg)
+{
+    int rank = muster_group_rank(world);
+    float x[7] = { 1 };
+    int32_t y[5] = { 0 };
+    muster_seen_call call;
+    muster_group *child;
+
+    (void)arg;
+    for (int i = 0; i < 9; i++)
+        RANK_OK(world, muster_barrier(world));
+    if (rank == 2) {
+        for (int other = 0; other < 2; other++) {
+            RANK_OK(world, await_call(other, 3, "all_sum (float32 x 7)", &call));
+            RANK_CHECK(world, call.world && call.operation == 10 && call.peer == -1 && call.entrance == 0);
+            RANK_CHECK(world, call.group_rank == other && call.broken == MUSTER_OK && call.since_ns >= 0);
+        }
+    }
+    RANK_OK(world, muster_all_sum(x, x, 7, MUSTER_FLOAT32, world));
+    if (rank == 2) {
+        RANK_OK(world, await_call(0, 3, "recv (int32 x 5)", &call));
+        RANK_CHECK(world, call.peer == 2 && call.entrance == 3 && call.pid > 0);
+        RANK_OK(world, muster_send(y, 5, MUSTER_INT32, 0, world));
+        RANK_OK(world, await_call(1, 3, "split", &call));
+        RANK_CHECK(world, call.operation == 1 && call.entrance == 1);
+    }
+    if (rank == 0)
+        RANK_OK(world, muster_recv(y, 5, MUSTER_INT32, 2, world));
+    RANK_OK(world, muster_group_split(world, rank == 1 ? 1 : 0, -1, &child));
+    if (rank == 2) {
+        RANK_OK(world, await_call(0, 2, "barrier", &call));
+        RANK_CHECK(world, !call.world && call.group_rank == 0 && call.operation == 1);
+    }
+    RANK_OK(world, muster_barrier(child));
+    muster_group_free(child);
+    return 0;
+}
+
+START_TEST(test_what_ranks_wait_in)
+{
+    run_ranks(3, RANKS_AS_PROCESSES, look_at_waiting_ranks, NULL);
+}
+END_TEST
+
+/* ---- while everything changes ---- */
+
+static const char *const calls[] = { "barrier", "all_max (int64 x 3)", "all_gather (uint8 x 4096)",
+                                     "reduce(prod) (float64 x 2, root 1)" };
+
+/* *over: both are to end after this one, since one of them has said so. */
+static muster_status make_call(muster_group *group, uint64_t operation, bool ending, bool *over)
+{
+    static unsigned char bytes[2 * 4096], own[4096];
+    int64_t numbers[3] = { ending };
+    muster_status status;
+    double pair[2] = { 1, 1 };
+
+    switch (operation % 4) {
+    case 0:
+        return muster_barrier(group);
+    case 1:
+        status = muster_all_max(numbers, numbers, 3, MUSTER_INT64, group);
+        *over = numbers[0];
+        return status;
+    case 2:
+        return muster_all_gather(own, bytes, sizeof own, MUSTER_UINT8, group);
+    default:
+        return muster_reduce(pair, pair, 2, MUSTER_FLOAT64, MUSTER_PROD, 1, group);
+    }
+}
+
+static int look_while_it_changes(muster_group *world, void *arg)
+{
+    scene *scene = arg;
+    bool looks = muster_group_rank(world) == 2;
+    muster_group *group;
+    bool over = false;
+    int in_calls = 0;
+
+    RANK_OK(world, muster_group_split(world, looks, -1, &group));
+    for (int i = 0; looks && i < 3000; i++) {
+        muster_inspection seen = MUSTER_INSPECTION_INIT;
+
+        RANK_OK(world, muster_inspect(arena_of_job(), &seen));
+        for (int at = 0; at < seen.call_count; at++) {
+            const muster_seen_call *call = &seen.calls[at];
+
+            if (call->group_size != 2 || call->entrance != 0 || !call->in_call)
+                continue;
+            in_calls++;
+            if (strcmp(call->what, calls[call->operation % 4]) != 0)
+                return rank_failed(__FILE__, __LINE__, world, call->what);
+        }
+        muster_inspection_free(&seen);
+    }
+    if (looks) {
+        scene->over = true;
+        RANK_CHECK(world, in_calls > 100);
+    }
+    for (uint64_t operation = 1; !looks; operation++) {
+        RANK_OK(group, make_call(group, operation, scene->over, &over));
+        if (over)
+            break;
+    }
+    muster_group_free(group);
+    return 0;
+}
+
+START_TEST(test_never_half_a_call)
+{
+    scene *scene = shared_page(sizeof *scene);
+
+    run_ranks(3, RANKS_AS_PROCESSES, look_while_it_changes, scene);
+    shared_page_free(scene, sizeof *scene);
+}
+END_TEST
+
+/* ---- what is no arena ---- */
+
+START_TEST(test_what_is_refused)
+{
+    muster_inspection seen = MUSTER_INSPECTION_INIT, unset = { 0 };
+    int nothing = open("/dev/null", O_RDONLY), zeros = memfd_create("muster", MFD_CLOEXEC);
+
+    ck_assert_int_eq(ftruncate(zeros, 1 << 20), 0);
+    ck_assert_int_eq(fchmod(zeros, 0600), 0);
+    ck_assert_int_eq(muster_inspect(zeros, NULL), MUSTER_ERR_INVALID);
+    ck_assert_int_eq(muster_inspect(zeros, &unset), MUSTER_ERR_INVALID);
+    ck_assert_int_eq(muster_inspect(zeros, &seen), MUSTER_ERR_BAD_ARENA);
+    ck_assert_int_eq(muster_inspect(nothing, &seen), MUSTER_ERR_BAD_ARENA);
+    ck_assert_int_eq(muster_inspect(-1, &seen), MUSTER_ERR_BAD_ARENA);
+    ck_assert_ptr_null(seen.ranks);
+    muster_inspection_free(&seen);
+    muster_inspection_free(NULL);
+    close(nothing);
+    close(zeros);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("inspect");
+    TCase *tests = tcase_create("inspect");
+
+    tcase_set_timeout(tests, TEST_TIMEOUT_S);
+    tcase_add_test(tests, test_what_ranks_wait_in);
+    tcase_add_test(tests, test_never_half_a_call);
+    tcase_add_test(tests, test_what_is_refused);
+    suite_add_tcase(suite, tests);
+    return run_suite(suite);
+}
