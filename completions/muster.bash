@@ -7,6 +7,7 @@ _muster() {
     fi
     case $before in
     --on-failure) mapfile -t COMPREPLY < <(compgen -W "kill continue respawn" -- "$word"); return ;;
+    --on-hang) mapfile -t COMPREPLY < <(compgen -W "report stacks abort" -- "$word"); return ;;
     --color) mapfile -t COMPREPLY < <(compgen -W "auto always never" -- "$word"); return ;;
     --stdin) mapfile -t COMPREPLY < <(compgen -W "0 all none" -- "$word"); return ;;
     --bind) mapfile -t COMPREPLY < <(compgen -W "core numa none" -- "$word"); return ;;
@@ -14,7 +15,7 @@ _muster() {
     --prefix) mapfile -t COMPREPLY < <(compgen -W "rank none" -- "$word"); return ;;
     -d | --dtype) mapfile -t COMPREPLY < <(compgen -W "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 bfloat16 float32 float64 complex64" -- "$word"); return ;;
     -o | --op) mapfile -t COMPREPLY < <(compgen -W "sum prod max min" -- "$word"); return ;;
-    -n | --ranks | --restarts | --max-restarts | --show | --env | --gdb | --wrap | --timeout | --op-timeout | --grace | -b | --min | -e | --max | -f | --factor | --seconds) return ;;
+    -n | --ranks | --restarts | --max-restarts | --hang-after | --show | --env | --gdb | --wrap | --timeout | --op-timeout | --grace | -b | --min | -e | --max | -f | --factor | --seconds) return ;;
     esac
     case ${COMP_WORDS[1]} in
     ps) mapfile -t COMPREPLY < <(compgen -W "--help" -- "$word"); return ;;
@@ -34,7 +35,7 @@ _muster() {
         fi
     done
     case $word in
-    -*) mapfile -t COMPREPLY < <(compgen -W "--ranks --timeout --op-timeout --grace --on-failure --restarts --prefix --timestamps --color --show --log-dir --stdin --env --cwd --bind --report-bindings --gdb --wrap --mlx --torch --help --" -- "$word") ;;
+    -*) mapfile -t COMPREPLY < <(compgen -W "--ranks --timeout --op-timeout --grace --on-failure --restarts --on-hang --hang-after --prefix --timestamps --color --show --log-dir --stdin --env --cwd --bind --report-bindings --gdb --wrap --mlx --torch --help --" -- "$word") ;;
     *) mapfile -t COMPREPLY < <(compgen -o default -c -- "$word") ;;
     esac
 }

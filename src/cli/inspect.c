@@ -1,4 +1,5 @@
 /* Grouping and judging of inspect.h. */
+#define _POSIX_C_SOURCE 200809L /* popen */
 #include "src/cli/inspect.h"
 
 #include <stdarg.h>
@@ -235,7 +236,8 @@ static bool waits_for(const muster_inspection *seen, const muster_seen_call *cal
     return false;
 }
 
-bool is_waited_for(const muster_inspection *seen, int rank)
+/* Somebody waits for it in vain, and it itself waits for nobody: what a hang comes down to. */
+static bool is_waited_for(const muster_inspection *seen, int rank)
 {
     for (int i = 0; i < seen->call_count; i++)
         if (is_long(&seen->calls[i]) && waits_for(seen, &seen->calls[i], rank))
@@ -257,4 +259,72 @@ bool find_verdict(const muster_inspection *seen, int n, char *text)
         return true;
     }
     return false;
+}
+
+/* ---- printing ---- */
+
+static void print_broken(const muster_inspection *seen, FILE *to)
+{
+    for (int i = 0; i < seen->call_count; i++) {
+        const muster_seen_call *call = &seen->calls[i];
+        char group[120];
+
+        if (call->broken == MUSTER_OK || call->entrance != ENTRANCE_COLLECTIVE)
+            continue;
+        name_group(seen, call->group, group, sizeof group);
+        fprintf(to, "for rank %d, %s is broken: %s\n", call->rank, group, muster_status_string(call->broken));
+    }
+}
+
+/* Where several wait for each other in turn, who does not. */
+static void print_causes(const muster_inspection *seen, FILE *to)
+{
+    char doing[120];
+
+    for (int rank = 0; rank < seen->size; rank++)
+        if (is_waited_for(seen, rank)) {
+            describe_rank(seen, rank, doing, sizeof doing);
+            fprintf(to, "it comes down to this: rank %d %s\n", rank, doing);
+        }
+}
+
+int print_verdicts(const muster_inspection *seen, FILE *to)
+{
+    char verdict[VERDICT_BYTES];
+    int count = 0;
+
+    print_broken(seen, to);
+    for (; find_verdict(seen, count, verdict); count++)
+        fprintf(to, "%s\n", verdict);
+    if (count > 1)
+        print_causes(seen, to);
+    return count;
+}
+
+static void print_stack(int pid, FILE *to)
+{
+    char command[160], line[1000];
+    bool any = false;
+
+    snprintf(command, sizeof command, "gdb -q -batch -p %d -ex 'thread apply all bt' 2>/dev/null", pid);
+    FILE *stack = popen(command, "r");
+    while (stack && fgets(line, sizeof line, stack))
+        if (line[0] == '#' || strncmp(line, "Thread ", 7) == 0)
+            any = fputs(line, to) >= 0;
+    if (stack)
+        pclose(stack);
+    if (!any)
+        fprintf(to, "gdb showed nothing: is it installed, and may it attach (kernel.yama.ptrace_scope)?\n");
+}
+
+void print_stacks(const muster_inspection *seen, FILE *to)
+{
+    for (int i = 0; i < seen->rank_count; i++) {
+        const muster_seen_rank *rank = &seen->ranks[i];
+
+        if (read_state(rank->pid) == 0 || rank->ending.kind != MUSTER_ENDED_NOT)
+            continue;
+        fprintf(to, "\nrank %d:\n", rank->rank);
+        print_stack(rank->pid, to);
+    }
 }

@@ -4,6 +4,8 @@
 #ifndef MUSTER_CLI_INSPECT_H
 #define MUSTER_CLI_INSPECT_H
 
+#include <stdio.h>
+
 #include "src/cli/jobs.h"
 
 enum { VERDICT_BYTES = 600 };
@@ -14,10 +16,13 @@ void name_group(const muster_inspection *seen, unsigned long long group, char *t
 /* What a rank does outside of muster: "is running user code", "is stopped (SIGSTOP)", "was killed by ...". */
 void describe_rank(const muster_inspection *seen, int rank, char *text, int bytes);
 
-/* Whether somebody waits for the rank in vain, which itself waits for nobody: what a hang comes down to. */
-bool is_waited_for(const muster_inspection *seen, int rank);
-
 /* One sentence about the n-th thing that ranks wait for; false: there are no more. */
 bool find_verdict(const muster_inspection *seen, int n, char *text);
+
+/* Prints which groups are broken, all verdicts, and what they come down to; returns how many verdicts. */
+int print_verdicts(const muster_inspection *seen, FILE *to);
+
+/* Where each living rank is in its own code, by gdb. */
+void print_stacks(const muster_inspection *seen, FILE *to);
 
 #endif

@@ -15,6 +15,7 @@
 
 #include "muster/muster.h"
 #include "src/cli/commands.h"
+#include "src/cli/hang.h"
 #include "src/cli/options.h"
 #include "src/cli/output.h"
 #include "src/cli/prepare.h"
@@ -100,7 +101,8 @@ static int run(run_options *options)
     static run_preparation preparation;
     static run_output output;
 
-    if (!prepare_all(&preparation, options) || !output_open(&output, options))
+    if (!prepare_all(&preparation, options) || !output_open(&output, options) ||
+        (options->on_hang != RUN_HANG_NOTHING && !hang_watch(options)))
         return EXIT_NOT_LAUNCHED;
     if (pipe2(signal_pipe, O_CLOEXEC | O_NONBLOCK) < 0) {
         perror("muster run: pipe");

@@ -27,6 +27,10 @@ static const char help[] =
     "                           respawn: the same, and start the rank again, which the others take\n"
     "                           in with muster_group_grow\n"
     "      --restarts N         with respawn: how often, all ranks together (16)\n"
+    "      --on-hang WHAT       when a rank has waited too long: report who waits for whom; stacks: and "
+    "where\n"
+    "                           each rank is (gdb); abort: report, and stop the ranks\n"
+    "      --hang-after SECONDS how long is too long (30)\n"
     "\n"
     "What is shown\n"
     "      --prefix WHAT        rank: begin each line with \"[rank] \" (default); none\n"
@@ -127,6 +131,7 @@ static bool take_gdb(void *into, const char *text)
 /* ---- the table ---- */
 
 static const char *const failures[] = { "kill", "continue", "respawn", NULL }; /* as muster_on_failure */
+static const char *const hangs[] = { "nothing", "report", "stacks", "abort", NULL };
 static const char *const prefixes[] = { "rank", "none", NULL };
 static const char *const colors[] = { "auto", "always", "never", NULL };
 static const char *const inputs[] = { "0", "all", "none", NULL };
@@ -144,6 +149,8 @@ static const cli_option known[] = {
     { "on-failure", 0, CLI_CHOICE, AT(launch.on_failure), "kill, continue or respawn", failures },
     { "restarts", 0, CLI_COUNT, AT(launch.restarts), COUNT },
     { "max-restarts", 0, CLI_COUNT, AT(launch.restarts), COUNT }, /* torchrun's name for it */
+    { "on-hang", 0, CLI_CHOICE, AT(on_hang), "report, stacks, abort or nothing", hangs },
+    { "hang-after", 0, CLI_SECONDS, AT(hang_after_ns), TIME },
     { "prefix", 0, CLI_CHOICE, AT(prefix), "rank or none", prefixes },
     { "timestamps", 0, CLI_FLAG, AT(timestamps) },
     { "color", 0, CLI_CHOICE, AT(color), "auto, always or never", colors },
@@ -175,6 +182,8 @@ int parse_run(int argc, char **argv, run_options *options)
         return usage_error("run", "how many ranks? expected -n N");
     if (config->restarts && config->on_failure != MUSTER_ON_FAILURE_RESPAWN)
         return usage_error("run", "--restarts goes with --on-failure respawn");
+    if (options->hang_after_ns && options->on_hang == RUN_HANG_NOTHING)
+        return usage_error("run", "--hang-after goes with --on-hang");
     if (options->gdb_rank >= config->size)
         return usage_error("run", "--gdb %d: there are only ranks 0 to %d", options->gdb_rank,
                            config->size - 1);

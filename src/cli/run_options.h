@@ -6,6 +6,7 @@
 
 enum { RUN_RANKS_MAX = 1024, RUN_ENV_MAX = 256 };
 
+typedef enum run_on_hang { RUN_HANG_NOTHING, RUN_HANG_REPORT, RUN_HANG_STACKS, RUN_HANG_ABORT } run_on_hang;
 typedef enum run_bind { RUN_BIND_NONE, RUN_BIND_CORE, RUN_BIND_NUMA } run_bind;
 typedef enum run_prefix { RUN_PREFIX_RANK, RUN_PREFIX_NONE } run_prefix;
 typedef enum run_color { RUN_COLOR_AUTO, RUN_COLOR_ALWAYS, RUN_COLOR_NEVER } run_color;
@@ -13,6 +14,8 @@ typedef enum run_stdin { RUN_STDIN_FIRST, RUN_STDIN_ALL, RUN_STDIN_NONE } run_st
 
 typedef struct run_options {
     muster_launch_config launch; /* its command points into argv */
+    run_on_hang on_hang;
+    int64_t hang_after_ns; /* 0: 30 s */
     /* the programs */
     bool mlx, torch; /* what else finds its ranks in the environment */
     const char *env[RUN_ENV_MAX];

@@ -95,54 +95,10 @@ static void print_rank(const muster_inspection *seen, const muster_seen_rank *ra
         printf("%6d %8d  %s\n", rank->rank, rank->pid, rank->replaced ? "ended, and was replaced" : doing);
 }
 
-static void print_broken(const muster_inspection *seen)
-{
-    for (int i = 0; i < seen->call_count; i++) {
-        const muster_seen_call *call = &seen->calls[i];
-        char group[120];
-
-        if (call->broken == MUSTER_OK || call->entrance != 0)
-            continue;
-        name_group(seen, call->group, group, sizeof group);
-        printf("for rank %d, %s is broken: %s\n", call->rank, group, muster_status_string(call->broken));
-    }
-}
-
-/* Where several wait for each other in turn, who does not. */
-static void print_causes(const muster_inspection *seen)
-{
-    char doing[120];
-
-    for (int rank = 0; rank < seen->size; rank++)
-        if (is_waited_for(seen, rank)) {
-            describe_rank(seen, rank, doing, sizeof doing);
-            printf("it comes down to this: rank %d %s\n", rank, doing);
-        }
-}
-
-static void print_stacks(const muster_inspection *seen)
-{
-    fflush(stdout);
-    for (int i = 0; i < seen->rank_count; i++) {
-        char command[160];
-
-        if (read_state(seen->ranks[i].pid) == 0 || seen->ranks[i].ending.kind != MUSTER_ENDED_NOT)
-            continue;
-        printf("\nrank %d:\n", seen->ranks[i].rank);
-        fflush(stdout);
-        snprintf(command, sizeof command,
-                 "gdb -q -batch -p %d -ex 'thread apply all bt' 2>/dev/null | grep -E '^(#|Thread)'",
-                 seen->ranks[i].pid);
-        if (system(command) != 0)
-            printf("gdb showed nothing: is it installed, and may it attach (kernel.yama.ptrace_scope)?\n");
-    }
-}
-
 static void print_job(const job *job, bool stacks)
 {
     const muster_inspection *seen = &job->seen;
-    char command[200], verdict[VERDICT_BYTES];
-    int count = 0;
+    char command[200];
 
     read_command(job->pid, command, sizeof command);
     printf("%d ranks, %s %d: %s\n\n", seen->size, seen->launcher_pid ? "launched by" : "found through",
@@ -151,15 +107,10 @@ static void print_job(const job *job, bool stacks)
     for (int i = 0; i < seen->rank_count; i++)
         print_rank(seen, &seen->ranks[i]);
     printf("\n");
-    print_broken(seen);
-    for (; find_verdict(seen, count, verdict); count++)
-        printf("%s\n", verdict);
-    if (count == 0)
+    if (print_verdicts(seen, stdout) == 0)
         printf("nobody waits for anybody\n");
-    if (count > 1)
-        print_causes(seen);
     if (stacks)
-        print_stacks(seen);
+        print_stacks(seen, stdout);
 }
 
 /* ---- and for programs ---- */

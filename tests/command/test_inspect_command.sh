@@ -63,6 +63,14 @@ kill $job
 wait $job 2>/dev/null
 inspect $job && fail "a job that is over"
 
+# ---- muster run watches for hangs itself ----
+checks=$((checks + 1))
+timeout 60 "$MUSTER_COMMAND" run -n 4 --on-hang abort --hang-after 0.3 -- "$MUSTER_BUILD/tests/waits" >"$work/out" 2>"$work/err"
+[ $? -eq 143 ] || fail "--on-hang abort"
+cat "$work/err" >>"$work/out"
+shows "^muster run: a rank has waited for 0\.[3-9] s$"
+shows "^it comes down to this: rank 3 sleeps in user code$"
+
 # ---- ranks that started on their own, by name ----
 for rank in 0 1 2 3; do
     MUSTER_ARENA=/muster-test-inspect-$$ MUSTER_SIZE=4 MUSTER_RANK=$rank "$MUSTER_BUILD/tests/waits" >>"$work/named" 2>&1 &

@@ -1,0 +1,87 @@
+/* The watching process of hang.h. */
+#define _GNU_SOURCE /* open_memstream, prctl */
+#include "src/cli/hang.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "src/cli/inspect.h"
+
+#define AFTER_NS (30LL * 1000 * 1000 * 1000)
+#define LOOK_NS_MAX (1000LL * 1000 * 1000)
+
+static int64_t longest_wait_ns(const muster_inspection *seen)
+{
+    int64_t longest_ns = 0;
+
+    for (int i = 0; i < seen->call_count; i++)
+        if (seen->calls[i].in_call && seen->calls[i].since_ns > longest_ns)
+            longest_ns = seen->calls[i].since_ns;
+    return longest_ns;
+}
+
+/* In one piece, so that what ranks print does not come in between. */
+static void report(const job *job, int64_t waited_ns, bool stacks)
+{
+    size_t bytes = 0;
+    char *text = NULL;
+    FILE *to = open_memstream(&text, &bytes);
+
+    if (!to)
+        return;
+    fprintf(to, "muster run: a rank has waited for %.1f s\n", (double)waited_ns / 1e9);
+    print_verdicts(&job->seen, to);
+    if (stacks)
+        print_stacks(&job->seen, to);
+    if (fclose(to) == 0 && write(STDERR_FILENO, text, bytes) < 0)
+        _exit(1); /* nobody reads it any more */
+    free(text);
+}
+
+/* Once for each time that waits have become too long. */
+static _Noreturn void watch(const run_options *options, pid_t launcher)
+{
+    int64_t after_ns = options->hang_after_ns ? options->hang_after_ns : AFTER_NS;
+    int64_t look_ns = after_ns / 4 < LOOK_NS_MAX ? after_ns / 4 : LOOK_NS_MAX;
+    struct timespec pause = { look_ns / 1000000000, look_ns % 1000000000 };
+    bool reported = false;
+
+    for (;;) {
+        job job;
+
+        nanosleep(&pause, NULL);
+        if (!job_of_process(launcher, &job))
+            continue; /* not begun */
+        int64_t waited_ns = longest_wait_ns(&job.seen);
+        if (waited_ns >= after_ns && !reported) {
+            report(&job, waited_ns, options->on_hang == RUN_HANG_STACKS);
+            if (options->on_hang == RUN_HANG_ABORT)
+                kill(launcher, SIGTERM);
+        }
+        reported = waited_ns >= after_ns;
+        jobs_free(&job, 1);
+    }
+}
+
+bool hang_watch(const run_options *options)
+{
+    pid_t launcher = getpid(), pid = fork();
+
+    if (pid < 0) {
+        fprintf(stderr, "muster run: --on-hang: %s\n", strerror(errno));
+        return false;
+    }
+    if (pid > 0)
+        return true;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != launcher)
+        _exit(1);
+    signal(SIGINT, SIG_IGN); /* is for the ranks, and they may go on */
+    watch(options, launcher);
+}
