@@ -2,7 +2,7 @@
 _muster() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} i
     if [ "$COMP_CWORD" -eq 1 ]; then
-        mapfile -t COMPREPLY < <(compgen -W "run ps inspect bench --help --version" -- "$word")
+        mapfile -t COMPREPLY < <(compgen -W "run ps inspect doctor bench --help --version" -- "$word")
         return
     fi
     case $before in
@@ -18,7 +18,7 @@ _muster() {
     -n | --ranks | --restarts | --max-restarts | --hang-after | --show | --env | --gdb | --wrap | --timeout | --op-timeout | --grace | -b | --min | -e | --max | -f | --factor | --seconds) return ;;
     esac
     case ${COMP_WORDS[1]} in
-    ps) mapfile -t COMPREPLY < <(compgen -W "--help" -- "$word"); return ;;
+    ps | doctor) mapfile -t COMPREPLY < <(compgen -W "--help" -- "$word"); return ;;
     inspect) mapfile -t COMPREPLY < <(compgen -W "--json --stacks --help $(muster ps 2>/dev/null | awk 'NR > 1 { print $1 }')" -- "$word"); return ;;
     esac
     if [ "${COMP_WORDS[1]}" = bench ]; then

@@ -7,6 +7,7 @@
 int command_run(int argc, char **argv);
 int command_ps(int argc, char **argv);
 int command_inspect(int argc, char **argv);
+int command_doctor(int argc, char **argv);
 int command_bench(int argc, char **argv);
 
 /* Says on stderr what was wrong and where help is; returns EXIT_USAGE. */
