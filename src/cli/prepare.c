@@ -11,7 +11,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-#include <wordexp.h>
 
 #include "src/cli/binding.h"
 #include "src/cli/mlx.h"
@@ -36,23 +35,23 @@ static int find_port(void)
 static bool wrap_command(run_preparation *preparation, run_options *options)
 {
     const char *const *command = options->launch.command;
+    wordexp_t *words = &preparation->words;
     size_t count = 0;
-    wordexp_t words;
 
-    if (wordexp(options->wrap, &words, WRDE_NOCMD) != 0) {
+    if (wordexp(options->wrap, words, WRDE_NOCMD) != 0) {
         fprintf(stderr, "muster run: --wrap '%s' is no command: mind quotes and special characters\n",
                 options->wrap);
         return false;
     }
     while (command[count])
         count++;
-    preparation->wrapped = calloc(words.we_wordc + count + 1, sizeof *preparation->wrapped);
+    preparation->wrapped = calloc(words->we_wordc + count + 1, sizeof *preparation->wrapped);
     if (!preparation->wrapped)
         return false;
-    for (size_t i = 0; i < words.we_wordc; i++)
-        preparation->wrapped[i] = words.we_wordv[i]; /* kept: the command is used to the end */
+    for (size_t i = 0; i < words->we_wordc; i++)
+        preparation->wrapped[i] = words->we_wordv[i];
     for (size_t i = 0; i < count; i++)
-        preparation->wrapped[words.we_wordc + i] = (char *)(uintptr_t)command[i];
+        preparation->wrapped[words->we_wordc + i] = (char *)(uintptr_t)command[i];
     options->launch.command = (const char *const *)preparation->wrapped;
     return true;
 }

@@ -5,6 +5,8 @@
 #ifndef MUSTER_CLI_PREPARE_H
 #define MUSTER_CLI_PREPARE_H
 
+#include <wordexp.h>
+
 #include "src/cli/feed.h"
 #include "src/cli/run_options.h"
 
@@ -12,7 +14,8 @@ typedef struct run_preparation {
     const run_options *options;
     run_feed feed;
     int master_port; /* --torch */
-    char **wrapped;  /* the whole command, with what --wrap puts before it */
+    wordexp_t words; /* of --wrap */
+    char **wrapped;  /* the whole command, with those before it */
 } run_preparation;
 
 /* What must be done once, in the command; may change options->launch.command. False: it cannot be done, and
