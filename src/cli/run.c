@@ -36,10 +36,11 @@ static void note_signal(int signal)
 }
 
 /* Signals that a user sends to the job are for its ranks; SIGPIPE must not end the launcher. */
-static void handle_signals(void (*handler)(int signal))
+static const int passed[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH };
+
+static void note_signals(void)
 {
-    static const int passed[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH };
-    struct sigaction action = { .sa_handler = handler, .sa_flags = SA_RESTART };
+    struct sigaction action = { .sa_handler = note_signal, .sa_flags = SA_RESTART };
 
     for (size_t i = 0; i < sizeof passed / sizeof passed[0]; i++) {
         struct sigaction before;
@@ -108,7 +109,7 @@ static int run(run_options *options)
         perror("muster run: pipe");
         return EXIT_NOT_LAUNCHED;
     }
-    handle_signals(note_signal);
+    note_signals();
     options->launch.signal_fd = signal_pipe[0];
     options->launch.notice = show_notice;
     options->launch.prepare = prepare_rank;
@@ -124,32 +125,48 @@ static int run(run_options *options)
     return status;
 }
 
-static pid_t worker;
-
-static void pass_to_worker(int signal)
+/* Whether the worker has ended; reaps whoever else has. */
+static bool reap(pid_t worker, int *status)
 {
-    kill(worker, signal);
+    int found;
+
+    for (pid_t ended; (ended = waitpid(-1, &found, WNOHANG)) > 0;)
+        if (ended == worker) {
+            *status = WIFEXITED(found) ? WEXITSTATUS(found) : 128 + WTERMSIG(found);
+            return true;
+        }
+    return false;
 }
 
 /* As process 1 of a container: a child of ours does the work, and we are what process 1 must be: we reap
- * whoever is left to us, and pass signals on. */
+ * whoever is left to us, and pass signals on. They are taken one by one, as the kernel drops what comes to a
+ * process 1 that neither handles nor blocks it. */
 static int run_below_init(run_options *options)
 {
+    sigset_t taken, before;
     int status = 0;
-    pid_t ended;
 
-    worker = fork();
-    if (worker == 0)
-        exit(run(options));
+    sigemptyset(&taken);
+    for (size_t i = 0; i < sizeof passed / sizeof passed[0]; i++)
+        sigaddset(&taken, passed[i]);
+    sigaddset(&taken, SIGCHLD);
+    sigprocmask(SIG_BLOCK, &taken, &before);
+    pid_t worker = fork();
     if (worker < 0) {
         perror("muster run: fork");
         return EXIT_NOT_LAUNCHED;
     }
-    handle_signals(pass_to_worker);
-    do
-        ended = waitpid(-1, &status, 0);
-    while (ended != worker && (ended > 0 || errno == EINTR));
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    if (worker == 0) {
+        sigprocmask(SIG_SETMASK, &before, NULL);
+        exit(run(options));
+    }
+    while (!reap(worker, &status)) {
+        int signal = sigwaitinfo(&taken, NULL);
+
+        if (signal > 0 && signal != SIGCHLD)
+            kill(worker, signal);
+    }
+    return status;
 }
 
 int command_run(int argc, char **argv)
@@ -159,5 +176,6 @@ int command_run(int argc, char **argv)
     int status = parse_run(argc, argv, &options);
     if (status != OPTIONS_PARSED)
         return status;
+    signal(SIGCHLD, SIG_DFL); /* some start us with it ignored, and then nobody learns how ranks end */
     return getpid() == 1 ? run_below_init(&options) : run(&options);
 }
