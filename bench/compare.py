@@ -78,7 +78,7 @@ def contenders():
                         f"-I{PEERS}", f"{library}/libmuster.a", "-pthread")
     compile_peer("cc", [PEERS / "ping.c"], BUILD / "ping")
     found = [Contender("muster", ours, muster_run),
-             Contender("muster arena", ours, muster_run, {"MUSTER_BENCH_ARENA": "1"})]
+             Contender("muster arena", ours, muster_run, {"BENCH_ARENA": "1"})]
     openmpi = compile_peer("mpicc.openmpi", [PEERS / "mpi.c", loop], BUILD / "peer_openmpi", f"-I{PEERS}")
     if openmpi:
         allow = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}

@@ -1,4 +1,4 @@
-/* muster as a contender of bench/compare. MUSTER_BENCH_ARENA=1: buffers in the arena. */
+/* muster as a contender of bench/compare. BENCH_ARENA=1: buffers in the arena. */
 #include <muster/muster.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -78,7 +78,7 @@ int main(int argc, char **argv)
                   .max = max, .all_reduce = all_reduce, .all_gather = all_gather,
                   .reduce_scatter = reduce_scatter, .broadcast = broadcast, .ping_pong = ping_pong };
 
-    if (getenv("MUSTER_BENCH_ARENA")) {
+    if (getenv("BENCH_ARENA")) {
         peer.allocate = allocate;
         peer.release = release;
     }

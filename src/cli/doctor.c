@@ -24,6 +24,7 @@
 #include "muster/muster.h"
 #include "src/cli/commands.h"
 #include "src/cli/options.h"
+#include "src/cli/variables.h"
 
 #ifndef SYS_pidfd_open
 #define SYS_pidfd_open 434
@@ -265,7 +266,9 @@ static void look_at_variables(void)
     for (char **variable = environ; *variable; variable++)
         if (strncmp(*variable, "MUSTER_", 7) == 0) {
             any = true;
-            report(FINDING_GOOD, NULL, "variable: %.100s", *variable);
+            bool is_known = is_variable_known(*variable);
+            report(is_known ? FINDING_GOOD : FINDING_NOTE, "muster(1) lists the variables",
+                   "variable: %.100s%s", *variable, is_known ? "" : ", which nobody reads");
         }
     if (!any)
         report(FINDING_GOOD, NULL, "variables: no MUSTER_* is set");

@@ -28,11 +28,8 @@ static const struct {
     const char *name;
     int (*run)(int argc, char **argv);
 } commands[] = {
-    { "run", command_run },
-    { "ps", command_ps },
-    { "inspect", command_inspect },
-    { "doctor", command_doctor },
-    { "bench", command_bench },
+    { "run", command_run },       { "ps", command_ps },       { "inspect", command_inspect },
+    { "doctor", command_doctor }, { "bench", command_bench },
 };
 
 int usage_error(const char *command, const char *format, ...)

@@ -19,6 +19,7 @@
 #include "src/cli/options.h"
 #include "src/cli/output.h"
 #include "src/cli/prepare.h"
+#include "src/cli/variables.h"
 
 #define EXIT_NOT_LAUNCHED 125
 #define STRAY_ROUNDS_MAX 100
@@ -176,6 +177,7 @@ int command_run(int argc, char **argv)
     int status = parse_run(argc, argv, &options);
     if (status != OPTIONS_PARSED)
         return status;
+    warn_of_variables("run");
     signal(SIGCHLD, SIG_DFL); /* some start us with it ignored, and then nobody learns how ranks end */
     return getpid() == 1 ? run_below_init(&options) : run(&options);
 }

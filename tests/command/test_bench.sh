@@ -20,7 +20,7 @@ expect() { # expect STATUS WORDS COMMAND...: WORDS on stdout or stderr
 }
 
 all="all_sum all_gather sum_scatter broadcast reduce gather scatter all_to_all sendrecv ping_pong barrier"
-bench="$MUSTER_COMMAND bench"
+bench="$TEST_COMMAND bench"
 expect 0 "usage: muster bench" $bench --help
 expect 2 "no operation" $bench all_the_things
 expect 2 "expected a size" $bench -e lots

@@ -1,5 +1,5 @@
 #!/bin/sh
-# `muster ps` and `muster inspect` on a job that hangs. Uses MUSTER_COMMAND and MUSTER_BUILD; ends with its counts.
+# `muster ps` and `muster inspect` on a job that hangs. Uses TEST_COMMAND and TEST_BUILD; ends with its counts.
 set -u
 work=$(mktemp -d)
 trap 'kill $job 2>/dev/null; rm -rf "$work"' EXIT
@@ -18,10 +18,10 @@ shows() {
 }
 
 inspect() {
-    "$MUSTER_COMMAND" inspect "$@" >"$work/out" 2>"$work/err"
+    "$TEST_COMMAND" inspect "$@" >"$work/out" 2>"$work/err"
 }
 
-"$MUSTER_COMMAND" run -n 4 --grace 0.5 -- "$MUSTER_BUILD/tests/waits" >"$work/job" 2>&1 &
+"$TEST_COMMAND" run -n 4 --grace 0.5 -- "$TEST_BUILD/tests/waits" >"$work/job" 2>&1 &
 job=$!
 until [ "$(grep -c ready "$work/job")" -eq 4 ]; do sleep 0.05; done
 stuck=$(pgrep -P $job | while read -r pid; do tr '\0' '\n' <"/proc/$pid/environ" | grep -q '^MUSTER_RANK=3$' && echo "$pid"; done)
@@ -49,7 +49,7 @@ assert seen["schema"] == 1 and seen["size"] == 4 and len(seen["ranks"]) == 4 and
 waiting = {call["rank"]: call["call"] for call in seen["calls"] if call["in_call"]}
 assert waiting == {0: "all_sum (float32 x 100)", 1: "all_sum (float32 x 100)", 2: "recv (float32 x 5)"}, waiting
 EOF
-"$MUSTER_COMMAND" ps >"$work/out" 2>&1
+"$TEST_COMMAND" ps >"$work/out" 2>&1
 shows "^ *$job +4 +3  .*muster run -n 4"
 
 # ---- what is no job ----
@@ -65,7 +65,7 @@ inspect $job && fail "a job that is over"
 
 # ---- muster run watches for hangs itself ----
 checks=$((checks + 1))
-timeout 60 "$MUSTER_COMMAND" run -n 4 --on-hang abort --hang-after 0.3 -- "$MUSTER_BUILD/tests/waits" >"$work/out" 2>"$work/err"
+timeout 60 "$TEST_COMMAND" run -n 4 --on-hang abort --hang-after 0.3 -- "$TEST_BUILD/tests/waits" >"$work/out" 2>"$work/err"
 [ $? -eq 143 ] || fail "--on-hang abort"
 cat "$work/err" >>"$work/out"
 shows "^muster run: a rank has waited for 0\.[3-9] s$"
@@ -73,12 +73,12 @@ shows "^it comes down to this: rank 3 sleeps in user code$"
 
 # ---- ranks that started on their own, by name ----
 for rank in 0 1 2 3; do
-    MUSTER_ARENA=/muster-test-inspect-$$ MUSTER_SIZE=4 MUSTER_RANK=$rank "$MUSTER_BUILD/tests/waits" >>"$work/named" 2>&1 &
+    MUSTER_ARENA=/muster-test-inspect-$$ MUSTER_SIZE=4 MUSTER_RANK=$rank "$TEST_BUILD/tests/waits" >>"$work/named" 2>&1 &
 done
 until [ "$(grep -c ready "$work/named")" -eq 4 ]; do sleep 0.05; done
 until inspect /muster-test-inspect-$$ && grep -q "comes down" "$work/out"; do sleep 0.05; done
 shows "^4 ranks, found through [0-9]+: .*waits"
-pkill -KILL -f "^$MUSTER_BUILD/tests/waits"
+pkill -KILL -f "^$TEST_BUILD/tests/waits"
 wait
 
 echo "muster inspect: checks: $checks, failures: $failures"

@@ -1,8 +1,8 @@
 #!/bin/sh
 # `muster run` from outside: exit statuses, prefixes, signals, timeouts, and that nothing is left
-# behind whatever dies. Uses MUSTER_COMMAND and MUSTER_EXAMPLES; ends with its counts.
+# behind whatever dies. Uses TEST_COMMAND and TEST_EXAMPLES; ends with its counts.
 set -u
-run="$MUSTER_COMMAND run"
+run="$TEST_COMMAND run"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 failures=0
@@ -36,12 +36,12 @@ gone() {
 }
 
 # ---- what users type ----
-expect 0 "" "$MUSTER_COMMAND" --version
+expect 0 "" "$TEST_COMMAND" --version
 grep -q "^muster 0.1.0$" "$work/out" || fail "--version"
 expect 0 "" $run --help
 grep -q "usage: muster run -n N" "$work/out" || fail "run --help"
-expect 2 "no subcommand" "$MUSTER_COMMAND"
-expect 2 "\"walk\" is no subcommand" "$MUSTER_COMMAND" walk
+expect 2 "no subcommand" "$TEST_COMMAND"
+expect 2 "\"walk\" is no subcommand" "$TEST_COMMAND" walk
 expect 2 "how many ranks" $run -- true
 expect 2 "no command" $run -n 2
 expect 2 "from 1 to 1024" $run -n 0 -- true
@@ -106,31 +106,31 @@ expect 7 "rank 0 exited with status 7" $run -n 2 --grace 0.5 -- sh -c 'sleep 77.
 gone "^sleep 77.5"
 
 # ---- real ranks ----
-expect 0 "" $run -n 4 -- "$MUSTER_EXAMPLES/hello"
+expect 0 "" $run -n 4 -- "$TEST_EXAMPLES/hello"
 [ "$(grep -c "of 4: the ranks add up to 6$" "$work/out")" -eq 4 ] || fail "hello"
-expect 0 "" $run -n 6 -- "$MUSTER_EXAMPLES/grid"
+expect 0 "" $run -n 6 -- "$TEST_EXAMPLES/grid"
 [ "$(grep -c "total 21$" "$work/out")" -eq 6 ] || fail "grid"
-expect 137 "rank 1 was killed by signal 9" $run -n 4 --on-failure continue -- "$MUSTER_EXAMPLES/survive"
+expect 137 "rank 1 was killed by signal 9" $run -n 4 --on-failure continue -- "$TEST_EXAMPLES/survive"
 grep -q "^\[0\] done after 5000 steps, 1 left$" "$work/out" || fail "survive"
 expect 0 "rank 3 was killed by signal 9 (Killed); starting it again in 0.1 s (restart 3 of 16)" \
-    $run -n 4 --on-failure respawn -- "$MUSTER_EXAMPLES/serve"
+    $run -n 4 --on-failure respawn -- "$TEST_EXAMPLES/serve"
 [ "$(grep -c "done after 5000 steps, 4 ranks$" "$work/out")" -eq 4 ] || fail "serve"
-expect 137 "no restarts are left" $run -n 4 --on-failure respawn --restarts 2 -- "$MUSTER_EXAMPLES/serve"
+expect 137 "no restarts are left" $run -n 4 --on-failure respawn --restarts 2 -- "$TEST_EXAMPLES/serve"
 [ "$(grep -c "done after 5000 steps, 3 ranks$" "$work/out")" -eq 3 ] || fail "serve with too few restarts"
 # Programs that are no ranks of a world are not started again, and neither is a world of one.
 expect 3 "rank 0 exited with status 3" $run -n 1 --on-failure respawn -- sh -c 'exit 3'
 [ "$(wc -l <"$work/err")" -eq 1 ] || fail "started again, though nobody was there to take it in"
 expect 3 "rank 1 exited with status 3" $run -n 2 --on-failure respawn -- sh -c '[ $MUSTER_RANK = 0 ] || exit 3'
-expect 0 "" $run -n 4 -- "$MUSTER_EXAMPLES/tensor_parallel"
+expect 0 "" $run -n 4 -- "$TEST_EXAMPLES/tensor_parallel"
 grep -q "200 tokens on 4 ranks: within" "$work/out" || fail "tensor_parallel"
-expect 0 "" "$MUSTER_EXAMPLES/hello"
+expect 0 "" "$TEST_EXAMPLES/hello"
 grep -q "rank 0 of 1" "$work/out" || fail "hello alone"
 for rank in 1 0 2; do
-    MUSTER_ARENA=/muster-test-run-$$ MUSTER_SIZE=3 MUSTER_RANK=$rank "$MUSTER_EXAMPLES/hello" >"$work/out.$rank" 2>&1 &
+    MUSTER_ARENA=/muster-test-run-$$ MUSTER_SIZE=3 MUSTER_RANK=$rank "$TEST_EXAMPLES/hello" >"$work/out.$rank" 2>&1 &
 done
 wait
 [ "$(cat "$work"/out.? | grep -c "of 3: the ranks add up to 3$")" -eq 3 ] || fail "ranks that start on their own"
-expect 1 "MUSTER_ARENA is not" env MUSTER_RANK=0 "$MUSTER_EXAMPLES/hello"
+expect 1 "MUSTER_ARENA is not" env MUSTER_RANK=0 "$TEST_EXAMPLES/hello"
 [ -z "$(ls /dev/shm | grep "muster-test-run-$$\$")" ] || fail "a name was left in /dev/shm"
 
 echo "muster run: checks: $checks, failures: $failures"

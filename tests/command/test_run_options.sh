@@ -1,8 +1,8 @@
 #!/bin/sh
 # What `muster run` adds to a rank and to what it prints: input, files, variables, CPUs, and commands around it;
-# and that strays end with the job, also where it is process 1. Uses MUSTER_COMMAND; ends with its counts.
+# and that strays end with the job, also where it is process 1. Uses TEST_COMMAND; ends with its counts.
 set -u
-run="$MUSTER_COMMAND run"
+run="$TEST_COMMAND run"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 failures=0 checks=0
@@ -69,6 +69,9 @@ if [ -d /sys/devices/system/node/node0 ]; then
     expect 0 "" $run -n 2 --bind numa -- true
 fi
 expect 2 "expected core, numa or none" $run -n 2 --bind tight -- true
+
+expect 0 "^muster run: nobody reads MUSTER_TIMEOT;" env MUSTER_TIMEOT=3 MUSTER_ISA=base $run -n 3 -- true
+[ "$(wc -l <"$work/err")" -eq 1 ] || fail "warned more than once, or of too much"
 
 # ---- commands around it ----
 expect 0 "" $run -n 2 --wrap 'env "A=q r"' -- sh -c 'echo "$A"'

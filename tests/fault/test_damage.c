@@ -3,7 +3,7 @@
  * heaps' beginnings, while all work. The others may get wrong data and any error, but never a bad access
  * (this is for AddressSanitizer's build above all), and never a wait beyond the deadline.
  *
- * MUSTER_TEST_DAMAGES: how many worlds; MUSTER_TEST_SEED: the first seed.
+ * TEST_DAMAGES: how many worlds; TEST_SEED: the first seed.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -123,7 +123,7 @@ static int work_among_damage(muster_group *world, void *arg)
 
 START_TEST(test_no_bad_access_and_no_endless_wait)
 {
-    const char *wanted = getenv("MUSTER_TEST_DAMAGES"), *seed = getenv("MUSTER_TEST_SEED");
+    const char *wanted = getenv("TEST_DAMAGES"), *seed = getenv("TEST_SEED");
     int worlds = wanted ? atoi(wanted) : 30;
     uint64_t base = seed ? strtoull(seed, NULL, 10) : 7;
 
@@ -149,7 +149,7 @@ int main(void)
     Suite *suite = suite_create("damage");
     TCase *tests = tcase_create("damage");
 
-    tcase_set_timeout(tests, getenv("MUSTER_TEST_DAMAGES") ? 100000 : TEST_TIMEOUT_S);
+    tcase_set_timeout(tests, getenv("TEST_DAMAGES") ? 100000 : TEST_TIMEOUT_S);
     if (!under_thread_sanitizer()) /* flipping bits is a race, and that is the point */
         tcase_add_test(tests, test_no_bad_access_and_no_endless_wait);
     suite_add_tcase(suite, tests);

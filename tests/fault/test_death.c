@@ -291,7 +291,7 @@ static int publish_pid_and_work(muster_group *world, void *arg)
 
 START_TEST(test_random_kills)
 {
-    const char *text = getenv("MUSTER_TEST_KILLS"); /* scripts/soak makes it many thousands */
+    const char *text = getenv("TEST_KILLS"); /* scripts/soak makes it many thousands */
     int kills = text ? atoi(text) : 60;
     const size_t bytes = 8 * sizeof(account) + sizeof(pid_t);
     static const int sizes[] = { 2, 3, 4, 8 };
@@ -319,7 +319,7 @@ int main(void)
     Suite *suite = suite_create("death");
     TCase *tests = tcase_create("death and leaving");
 
-    tcase_set_timeout(tests, getenv("MUSTER_TEST_KILLS") ? 100000 : TEST_TIMEOUT_S * 4);
+    tcase_set_timeout(tests, getenv("TEST_KILLS") ? 100000 : TEST_TIMEOUT_S * 4);
     if (!under_thread_sanitizer()) /* processes die here, and show it nothing */
         tcase_add_loop_test(tests, test_death_before_every_operation, 0, OPERATIONS);
     if (!under_thread_sanitizer())

@@ -179,7 +179,7 @@ static int serve_with_a_fuse(muster_group *world, void *arg)
 
 START_TEST(test_deaths_at_any_time)
 {
-    const char *wanted = getenv("MUSTER_TEST_GROWS"); /* scripts/soak makes it thousands */
+    const char *wanted = getenv("TEST_GROWS"); /* scripts/soak makes it thousands */
     int rounds = wanted ? atoi(wanted) : 12;
 
     for (int round = 0; round < rounds; round++) {
@@ -380,7 +380,7 @@ int main(void)
     Suite *suite = suite_create("grow");
     TCase *tests = tcase_create("grow");
 
-    tcase_set_timeout(tests, getenv("MUSTER_TEST_GROWS") ? 100000 : TEST_TIMEOUT_S);
+    tcase_set_timeout(tests, getenv("TEST_GROWS") ? 100000 : TEST_TIMEOUT_S);
     if (!under_thread_sanitizer()) { /* which sees nothing between processes, and makes them slow */
         tcase_add_test(tests, test_every_rank_is_replaced_in_turn);
         tcase_add_test(tests, test_without_restarts_left_a_rank_stays_lost);

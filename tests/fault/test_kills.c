@@ -4,8 +4,8 @@
  * how, no operation may return OK with a wrong result, and the rest must go on in a group of their own.
  * And ranks stopped and continued at random, which must change nothing at all.
  *
- * Each kill has a seed, which is printed when it fails: MUSTER_TEST_SEED repeats that one alone.
- * MUSTER_TEST_KILLS, MUSTER_TEST_STORM_SECONDS: how much of it.
+ * Each kill has a seed, which is printed when it fails: TEST_SEED repeats that one alone.
+ * TEST_KILLS, TEST_STORM_SECONDS: how much of it.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -212,14 +212,14 @@ static void kill_one(uint64_t seed)
 
 static int kills_wanted(void)
 {
-    const char *wanted = getenv("MUSTER_TEST_KILLS");
+    const char *wanted = getenv("TEST_KILLS");
 
-    return getenv("MUSTER_TEST_SEED") ? 1 : wanted ? atoi(wanted) : 100;
+    return getenv("TEST_SEED") ? 1 : wanted ? atoi(wanted) : 100;
 }
 
 START_TEST(test_random_kills)
 {
-    const char *seed = getenv("MUSTER_TEST_SEED");
+    const char *seed = getenv("TEST_SEED");
     uint64_t base = seed ? strtoull(seed, NULL, 10) : 20261124;
     int from = _i * KILLS_AT_A_TIME, to = from + KILLS_AT_A_TIME;
 
@@ -288,7 +288,7 @@ static int work_in_a_storm(muster_group *world, void *arg)
 
 START_TEST(test_stops_change_nothing)
 {
-    const char *wanted = getenv("MUSTER_TEST_STORM_SECONDS");
+    const char *wanted = getenv("TEST_STORM_SECONDS");
     scene *scene = shared_page(sizeof *scene);
     static const int sizes[] = { 2, 3, 8 };
 
@@ -304,7 +304,7 @@ END_TEST
 
 int main(void)
 {
-    bool soak = getenv("MUSTER_TEST_KILLS") || getenv("MUSTER_TEST_STORM_SECONDS");
+    bool soak = getenv("TEST_KILLS") || getenv("TEST_STORM_SECONDS");
     Suite *suite = suite_create("kills");
     TCase *tests = tcase_create("kills");
 

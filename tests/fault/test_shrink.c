@@ -168,7 +168,7 @@ static int die_while_shrinking(muster_group *world, void *arg)
 
 START_TEST(test_deaths_while_shrinking)
 {
-    const char *wanted = getenv("MUSTER_TEST_SHRINKS"), *seed = getenv("MUSTER_TEST_SEED");
+    const char *wanted = getenv("TEST_SHRINKS"), *seed = getenv("TEST_SEED");
     int rounds = wanted ? atoi(wanted) : 150;
     muster_report report = MUSTER_REPORT_INIT;
     muster_ending endings[8];
@@ -370,7 +370,7 @@ int main(void)
     Suite *suite = suite_create("shrink");
     TCase *tests = tcase_create("shrink");
 
-    tcase_set_timeout(tests, getenv("MUSTER_TEST_SHRINKS") ? 100000 : TEST_TIMEOUT_S);
+    tcase_set_timeout(tests, getenv("TEST_SHRINKS") ? 100000 : TEST_TIMEOUT_S);
     tcase_add_test(tests, test_shrink_without_a_death);
     tcase_add_test(tests, test_many_shrinks_use_the_same_memory_again);
     if (!under_thread_sanitizer()) { /* it sees nothing between processes */

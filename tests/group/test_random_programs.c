@@ -4,7 +4,7 @@
  *
  * All ranks draw the same program from one seed; inputs are drawn from (seed, operation, rank), so
  * that every rank can compute everyone's inputs and with them the expected output. The seed of each
- * run is printed when it fails; MUSTER_TEST_SEED repeats it, MUSTER_TEST_PROGRAMS sets how many.
+ * run is printed when it fails; TEST_SEED repeats it, TEST_PROGRAMS sets how many.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -352,8 +352,8 @@ static int from_environment(const char *name, int otherwise)
 
 START_TEST(test_random_programs)
 {
-    plan plan = { .seed = (uint64_t)from_environment("MUSTER_TEST_SEED", 1) * 7919 + (uint64_t)_i,
-                  .programs = from_environment("MUSTER_TEST_PROGRAMS", 30) };
+    plan plan = { .seed = (uint64_t)from_environment("TEST_SEED", 1) * 7919 + (uint64_t)_i,
+                  .programs = from_environment("TEST_PROGRAMS", 30) };
     rank_options options = { .size = _i % 8 + 1,
                              .mode = _i % 16 < 8 ? RANKS_AS_PROCESSES : RANKS_AS_THREADS,
                              .staging_bytes = _i % 32 < 16 ? 8192 : 0 };

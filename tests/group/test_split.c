@@ -186,7 +186,7 @@ static int many_rounds(muster_group *world, void *arg)
 
 START_TEST(test_many_rounds_leak_nothing)
 {
-    const char *text = getenv("MUSTER_TEST_SPLITS"); /* scripts/soak makes it a million */
+    const char *text = getenv("TEST_SPLITS"); /* scripts/soak makes it a million */
     rounds rounds = { text ? atoi(text) : 20000, false };
 
     run_ranks(3, RANKS_AS_THREADS, many_rounds, &rounds);

@@ -1,6 +1,6 @@
 #!/bin/sh
 # The library that MLX loads in place of Open MPI, by a client that behaves as MLX does; and the mpirun that
-# mlx.launch finds. Uses MUSTER_COMMAND, MUSTER_BUILD and MLX_CLIENT; ends with its counts.
+# mlx.launch finds. Uses TEST_COMMAND, TEST_BUILD and MLX_CLIENT; ends with its counts.
 set -u
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -25,26 +25,26 @@ expect() {
 
 for ranks in ${MLX_RANKS:-2 5}; do
     for case in reductions messages splits threads after errors; do
-        expect 0 "$case: done" "$MUSTER_COMMAND" run --mlx -n $ranks -- "$MLX_CLIENT" $case
+        expect 0 "$case: done" "$TEST_COMMAND" run --mlx -n $ranks -- "$MLX_CLIENT" $case
     done
 done
-expect 137 "told" "$MUSTER_COMMAND" run --mlx -n 3 --on-failure continue -- "$MLX_CLIENT" death
+expect 137 "told" "$TEST_COMMAND" run --mlx -n 3 --on-failure continue -- "$MLX_CLIENT" death
 [ "$(grep -c "death: done" "$work/out")" -eq 2 ] || fail "a dead rank: not all others were told"
 expect 1 "muster: MPI_Allreduce: the count is negative" \
-    env MUSTER_MLX_ON_ERROR=exit "$MUSTER_COMMAND" run --mlx -n 2 -- "$MLX_CLIENT" errors
+    env MUSTER_MLX_ON_ERROR=exit "$TEST_COMMAND" run --mlx -n 2 -- "$MLX_CLIENT" errors
 # What is set for MLX, whatever was set before.
-expect 0 "libmuster_mlx.so none none" env MLX_RANK=0 MLX_HOSTFILE=/none "$MUSTER_COMMAND" run --mlx -n 1 -- \
+expect 0 "libmuster_mlx.so none none" env MLX_RANK=0 MLX_HOSTFILE=/none "$TEST_COMMAND" run --mlx -n 1 -- \
     sh -c 'echo $MLX_MPI_LIBNAME ${MLX_RANK:-none} ${MLX_HOSTFILE:-none}'
 
 checks=$((checks + 1))
-nm -D --defined-only "$MUSTER_BUILD/bindings/mpi/libmuster_mlx.so" >"$work/out"
+nm -D --defined-only "$TEST_BUILD/bindings/mpi/libmuster_mlx.so" >"$work/out"
 [ "$(grep -cE ' [TBD] (MPI_|ompi_mpi_)' "$work/out")" -eq 30 ] && [ "$(wc -l <"$work/out")" -eq 30 ] ||
     fail "exported: not the 30 names"
 
 # The line that mlx.launch issues.
 mkdir "$work/bin"
-cp "$MUSTER_SOURCE/scripts/mpirun-muster" "$work/bin/mpirun"
-PATH=$work/bin:$(dirname "$MUSTER_COMMAND"):$PATH
+cp "$TEST_SOURCE/scripts/mpirun-muster" "$work/bin/mpirun"
+PATH=$work/bin:$(dirname "$TEST_COMMAND"):$PATH
 export PATH
 printf '127.0.0.1 slots=2\nlocalhost slots=1\n' >"$work/hosts"
 expect 0 "^/ 3 two words$" mpirun --output :raw --hostfile "$work/hosts" -cwd / -x "TEXT=two words" -- \

@@ -1,3 +1,3 @@
 #!/bin/sh
 # The Spin models: those of the code hold, those with a known mistake do not.
-exec "$MUSTER_SOURCE/scripts/models"
+exec "$TEST_SOURCE/scripts/models"

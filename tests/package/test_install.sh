@@ -4,9 +4,9 @@
 set -eu
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-here=$MUSTER_SOURCE/tests/package
+here=$TEST_SOURCE/tests/package
 
-cmake --install "$MUSTER_BUILD" --prefix "$work/prefix" >/dev/null
+cmake --install "$TEST_BUILD" --prefix "$work/prefix" >/dev/null
 for file in bin/muster bin/mpirun-muster include/muster/muster.h share/man/man1/muster.1 share/man/man1/muster-run.1 \
     share/man/man3/muster.3 share/man/man3/muster_all_sum.3; do
     [ -f "$work/prefix/$file" ] || { echo "$file was not installed"; exit 1; }
@@ -30,7 +30,7 @@ cmake --build "$work/consumer" >/dev/null
 "$work/prefix/bin/muster" run -n 2 -- "$work/consumer/consumer_static"
 
 echo "== add_subdirectory, without side effects"
-cmake -S "$here/subdirectory" -B "$work/subdirectory" -DMUSTER_DIR="$MUSTER_SOURCE" >/dev/null
+cmake -S "$here/subdirectory" -B "$work/subdirectory" -DMUSTER_DIR="$TEST_SOURCE" >/dev/null
 cmake --build "$work/subdirectory" >/dev/null
 "$work/prefix/bin/muster" run -n 2 -- "$work/subdirectory/consumer"
 

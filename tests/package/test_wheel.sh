@@ -9,7 +9,7 @@ for python in python3 /usr/bin/python3 ""; do
     "$python" -c 'import setuptools, wheel, pip' 2>/dev/null && break
 done
 # pip builds in the source folder.
-(cd "$MUSTER_SOURCE" && tar cf - CMakeLists.txt cmake include shm src bindings scripts docs) | (cd "$work" && tar xf -)
+(cd "$TEST_SOURCE" && tar cf - CMakeLists.txt cmake include shm src bindings scripts docs) | (cd "$work" && tar xf -)
 PIP_ROOT_USER_ACTION=ignore
 export PIP_ROOT_USER_ACTION
 "$python" -m pip wheel -q --no-build-isolation --no-deps -w "$work/wheels" "$work/bindings/python"

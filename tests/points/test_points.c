@@ -3,8 +3,8 @@
  * peers busy: nobody hangs, nobody is taken for dead who only stopped, every result that is returned is
  * right, and whoever is left can go on. The points are those that the source names; each must be reached.
  *
- * MUSTER_TEST_POINT_HITS: how many times a point is passed before the next (a huge number: until no run
- * reaches it so often). MUSTER_TEST_POINT: this point only.
+ * TEST_POINT_HITS: how many times a point is passed before the next (a huge number: until no run
+ * reaches it so often). TEST_POINT: this point only.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -312,7 +312,7 @@ static int list_points(char points[][40], action action)
     snprintf(command, sizeof command,
              "grep -rhE 'mst_fault_point\\(\"' %s/shm %s/src | %s | "
              "grep -oE 'mst_fault_point\\(\"[a-z.]+\"' | cut -d'\"' -f2 | sort -u",
-             getenv("MUSTER_SOURCE"), getenv("MUSTER_SOURCE"),
+             getenv("TEST_SOURCE"), getenv("TEST_SOURCE"),
              action == FAIL ? "grep -vE '^ *mst_fault_point'" : "cat");
     FILE *found = popen(command, "r");
     ck_assert_ptr_nonnull(found);
@@ -348,7 +348,7 @@ static bool play_point(const char *point, action action, int victim, bool asleep
 START_TEST(test_every_point)
 {
     static char points[POINTS_MAX][40];
-    const char *wanted = getenv("MUSTER_TEST_POINT_HITS"), *only = getenv("MUSTER_TEST_POINT");
+    const char *wanted = getenv("TEST_POINT_HITS"), *only = getenv("TEST_POINT");
     int count = list_points(points, (action)_i), hits = wanted ? atoi(wanted) : 1;
 
     accounts = shared_page(sizeof *accounts);
@@ -377,7 +377,7 @@ int main(void)
     Suite *suite = suite_create("points");
     TCase *tests = tcase_create("points");
 
-    tcase_set_timeout(tests, getenv("MUSTER_TEST_POINT_HITS") ? 36000 : TEST_TIMEOUT_S);
+    tcase_set_timeout(tests, getenv("TEST_POINT_HITS") ? 36000 : TEST_TIMEOUT_S);
     /* A stop is the same for a sanitizer, and takes as long as all else. */
     tcase_add_loop_test(tests, test_every_point, 0, under_address_sanitizer() ? STOP : ACTIONS);
     suite_add_tcase(suite, tests);

@@ -1,8 +1,8 @@
 #!/bin/sh
 # The Python module: its tests by every Python here that can load it (with numpy and without), the typed stub,
-# and programs under muster run. Uses MUSTER_BUILD, MUSTER_SOURCE, MUSTER_COMMAND and MUSTER_PYTHON.
+# and programs under muster run. Uses TEST_BUILD, TEST_SOURCE, TEST_COMMAND and TEST_PYTHON.
 set -u
-PYTHONPATH=$MUSTER_BUILD/bindings/python
+PYTHONPATH=$TEST_BUILD/bindings/python
 PYTHONDONTWRITEBYTECODE=1
 export PYTHONPATH PYTHONDONTWRITEBYTECODE
 work=$(mktemp -d)
@@ -19,10 +19,10 @@ fail() {
 with_torch() {
     OMP_NUM_THREADS=1
     export OMP_NUM_THREADS
-    program=$MUSTER_SOURCE/tests/python/torch_program.py
+    program=$TEST_SOURCE/tests/python/torch_program.py
     for backend in gloo muster; do
         checks=$((checks + 1))
-        timeout 120 "$MUSTER_COMMAND" run -n 3 -- "$python" "$program" $backend >"$work/out" 2>&1 ||
+        timeout 120 "$TEST_COMMAND" run -n 3 -- "$python" "$program" $backend >"$work/out" 2>&1 ||
             fail "torch on $backend"
         sed -n "s/^\[[0-9]\] \(trained to.*\)/\1/p" "$work/out" | sort -u >"$work/$backend"
     done
@@ -38,30 +38,30 @@ with_torch() {
     [ "$(grep -c "^trained to" "$work/out")" -eq 2 ] || fail "torch: ranks that start on their own"
 }
 
-for python in "$MUSTER_PYTHON" /usr/bin/python3; do
+for python in "$TEST_PYTHON" /usr/bin/python3; do
     "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue
     case $seen in *" $(readlink -f "$python") "*) continue ;; esac
     seen="$seen $(readlink -f "$python") "
     "$python" -c 'import numpy' 2>/dev/null && with=with || with=without
     echo "== $python, $with numpy"
-    timeout 300 "$python" "$MUSTER_SOURCE/tests/python/test_muster.py" >"$work/out" 2>&1 || fail "$python"
+    timeout 300 "$python" "$TEST_SOURCE/tests/python/test_muster.py" >"$work/out" 2>&1 || fail "$python"
     ran=$(sed -n 's/^Ran \([0-9]*\) tests.*/\1/p' "$work/out")
     checks=$((checks + ${ran:-0} + 1))
 
     checks=$((checks + 1)) # the stub has what the module has
-    "$python" - "$MUSTER_SOURCE/bindings/python/muster/__init__.pyi" >"$work/out" 2>&1 <<'EOF' || fail "stub"
+    "$python" - "$TEST_SOURCE/bindings/python/muster/__init__.pyi" >"$work/out" 2>&1 <<'EOF' || fail "stub"
 import ast, sys, muster
 stub = {node.name for node in ast.parse(open(sys.argv[1]).read()).body if hasattr(node, "name")}
 assert stub == set(muster.__all__), stub ^ set(muster.__all__)
 EOF
     checks=$((checks + 1))
-    timeout 120 "$MUSTER_COMMAND" run -n 4 --on-failure respawn -- "$python" "$MUSTER_SOURCE/examples/serve.py" \
+    timeout 120 "$TEST_COMMAND" run -n 4 --on-failure respawn -- "$python" "$TEST_SOURCE/examples/serve.py" \
         >"$work/out" 2>&1 || fail serve.py
     [ "$(grep -c "done after 1000 steps, 4 ranks" "$work/out")" -eq 4 ] || fail "serve.py: not all four came to the end"
     if [ $with = with ]; then
         for example in data_parallel tensor_parallel; do
             checks=$((checks + 1))
-            timeout 120 "$MUSTER_COMMAND" run -n 4 -- "$python" "$MUSTER_SOURCE/examples/$example.py" >"$work/out" 2>&1 ||
+            timeout 120 "$TEST_COMMAND" run -n 4 -- "$python" "$TEST_SOURCE/examples/$example.py" >"$work/out" 2>&1 ||
                 fail "$example.py"
             [ "$(grep -c "the same as on one rank" "$work/out")" -eq 1 ] || fail "$example.py: no result"
         done
@@ -72,7 +72,7 @@ EOF
         echo "it has no torch: muster.torch is not tested by it"
     fi
 done
-[ $checks -gt 0 ] || { echo "no Python could load the module" >"$work/out"; fail "$MUSTER_PYTHON"; }
+[ $checks -gt 0 ] || { echo "no Python could load the module" >"$work/out"; fail "$TEST_PYTHON"; }
 [ -z "$(ls /dev/shm | grep muster-python)" ] || fail "a name was left in /dev/shm"
 
 echo "python: checks: $checks, failures: $failures"

@@ -2,7 +2,7 @@
 # Includes go down only: every #include "..." of shm/, src/, bench/ and examples/ against layers.txt.
 # Also: shm/ never sees a dtype or an op, and system #ifdefs stay in shm/os_*.
 set -eu
-cd "$MUSTER_SOURCE"
+cd "$TEST_SOURCE"
 
 check() { # check FILES...: prints what breaks a layer
     grep -HnoE '^#include ["<](shm|src|muster|tests|bench|examples)/[^">]*[">]|^#include "[^"/]*"' "$@" |

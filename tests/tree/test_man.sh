@@ -1,8 +1,8 @@
 #!/bin/sh
-# The manual: pages of section 3 are what the header says, every public function has one, and every option
-# of the commands is in the page of its command. Uses MUSTER_SOURCE and MUSTER_COMMAND.
+# The manual and docs/CONFIG.md: pages of section 3 are what the header says, every public function has one, and every option
+# of the commands is in the page of its command. Uses TEST_SOURCE and TEST_COMMAND.
 set -u
-cd "$MUSTER_SOURCE" || exit 1
+cd "$TEST_SOURCE" || exit 1
 bad=0
 
 complain() {
@@ -14,12 +14,24 @@ python3 scripts/man --check || bad=1
 for name in $(grep -oE 'MUSTER_API [^(]*\(' include/muster/muster.h | grep -oE 'muster_[a-z_]+\(' | tr -d '('); do
     grep -qE "^\.Nm $name( ,)?$" docs/man/*.3 || complain "$name has no page"
 done
-for command in $("$MUSTER_COMMAND" --help | sed -n 's/^  muster \([a-z]*\) .*/\1/p' | sort -u); do
+for command in $("$TEST_COMMAND" --help | sed -n 's/^  muster \([a-z]*\) .*/\1/p' | sort -u); do
     page=docs/man/muster-$command.1
     [ -f "$page" ] || { complain "muster $command has no page"; continue; }
     grep -q "^.It Xr muster-$command 1" docs/man/muster.1 || complain "muster(1) does not mention muster $command"
-    for option in $("$MUSTER_COMMAND" "$command" --help | grep -oE -- '--[a-z][a-z-]+' | sort -u); do
+    for option in $("$TEST_COMMAND" "$command" --help | grep -oE -- '--[a-z][a-z-]+' | sort -u); do
         [ "$option" = --help ] || grep -q -- " ${option#-}\>" "$page" || complain "$page does not have $option"
+    done
+done
+# docs/CONFIG.md, the list in the command, and what the code reads are the same; and options are in it.
+code=$(grep -rhoE '"MUSTER_[A-Z_]+"' src shm bindings --include='*.c' --include='*.cc' --exclude=variables.c | tr -d '"' |
+    grep -v '_INIT$' | sort -u)
+listed=$(grep -oE '"MUSTER_[A-Z_]+"' src/cli/variables.c | tr -d '"' | sort -u)
+documented=$(grep -E '^\| `MUSTER_' docs/CONFIG.md | sed 's/|[^|]*|[^|]*|$//' | grep -oE 'MUSTER_[A-Z_]+' | sort -u)
+[ "$code" = "$listed" ] || complain "src/cli/variables.c lists other variables than the code reads: $(echo "$code $listed" | tr ' ' '\n' | sort | uniq -u | tr '\n' ' ')"
+[ "$code" = "$documented" ] || complain "docs/CONFIG.md has other variables than the code reads: $(echo "$code $documented" | tr ' ' '\n' | sort | uniq -u | tr '\n' ' ')"
+for command in run inspect bench; do
+    for option in $("$TEST_COMMAND" "$command" --help | grep -oE -- '--[a-z][a-z-]+' | sort -u); do
+        [ "$option" = --help ] || grep -qE -- "^\|.*\`$option\b" docs/CONFIG.md || complain "docs/CONFIG.md does not have $option of muster $command"
     done
 done
 if command -v mandoc >/dev/null; then

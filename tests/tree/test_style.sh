@@ -2,7 +2,7 @@
 # The rules of CONTRIBUTING.md that a machine can check: lengths, banned words, and that every edge of
 # the memory model that the code names is in docs/MEMORY_MODEL.md, with both of its ends in the code.
 set -eu
-cd "$MUSTER_SOURCE"
+cd "$TEST_SOURCE"
 library=$(find shm src include -name '*.[ch]' ! -path 'src/cli/*')
 everything=$(find shm src include tests examples -name '*.[ch]')
 bad=0

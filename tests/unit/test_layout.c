@@ -148,12 +148,12 @@ static void format_row(const struct row *row, char *text, size_t bytes)
 
 static FILE *open_source(const char *path)
 {
-    const char *source = getenv("MUSTER_SOURCE");
+    const char *source = getenv("TEST_SOURCE");
     char whole[1024];
 
     snprintf(whole, sizeof whole, "%s/%s", source ? source : ".", path);
     FILE *file = fopen(whole, "re");
-    ck_assert_msg(file != NULL, "%s cannot be read; set MUSTER_SOURCE", whole);
+    ck_assert_msg(file != NULL, "%s cannot be read; set TEST_SOURCE", whole);
     return file;
 }
 
