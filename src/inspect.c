@@ -106,6 +106,7 @@ static muster_status note_call(reader *reader, const mst_rank_entry *entry, cons
                                 .entrance = entrance,
                                 .in_call = number & 1,
                                 .operation = (number + 1) / 2,
+                                .latest = (number + 1) / 2,
                                 .peer = -1 };
     uint64_t poison = mst_load64_acq(&cell->poison); /* E7 */
     if (poison) {
@@ -165,8 +166,12 @@ static muster_status read_rank(reader *reader, uint32_t seat)
     uint32_t state = mst_load32_acq(&entry.state);                           /* E1 */
     uint32_t successor = mst_load32_acq(&entry.successor);                   /* E15 */
     muster_ending ending = mst_ending_unpack(mst_load64_acq(&entry.ending)); /* E8 */
-    if (seat >= (uint32_t)found->size && state == MST_RANK_VACANT)           /* nobody's yet */
+    bool begun = state != MST_RANK_VACANT && state != MST_RANK_JOINING;
+    if (seat >= (uint32_t)found->size && !begun) /* nobody's yet */
         return MUSTER_OK;
+    if (begun && entry.rank >= (uint32_t)found->size)
+        return mst_fail(MUSTER_ERR_BAD_ARENA, "seat %u says that it is rank %u of %d: the arena is damaged",
+                        seat, entry.rank, found->size);
     found->ranks[found->rank_count++] = (muster_seen_rank){
         .rank = seat < (uint32_t)found->size ? (int)seat : (int)entry.rank,
         .pid = entry.pid,
@@ -177,9 +182,6 @@ static muster_status read_rank(reader *reader, uint32_t seat)
     };
     if (state != MST_RANK_ATTACHED && state != MST_RANK_LEFT)
         return MUSTER_OK;
-    if (entry.rank >= (uint32_t)found->size)
-        return mst_fail(MUSTER_ERR_BAD_ARENA, "seat %u says that it is rank %u of %d: the arena is damaged",
-                        seat, entry.rank, found->size);
     return read_groups(reader, seat, &entry);
 }
 

@@ -539,7 +539,8 @@ typedef struct muster_seen_call {
     int group_size;
     int entrance; /* 0: collectives, 1: split, shrink and grow, 2: send, 3: recv */
     bool in_call;
-    uint64_t operation;   /* the call's number in the group; not in a call: that of the latest */
+    uint64_t operation;   /* the call's number in the group; not in a call: as `latest` */
+    uint64_t latest;      /* the latest that it has entered there; what was started may end later */
     int peer;             /* whom alone it waits for, in the group; -1: all */
     char what[100];       /* "all_sum (float32 x 4096)"; "" when not in a call */
     int64_t since_ns;     /* how long it is in the call, to some milliseconds */

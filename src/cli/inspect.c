@@ -152,7 +152,7 @@ static bool has_entered(const muster_inspection *seen, const muster_seen_call *c
 {
     const muster_seen_call *other = find_call(seen, call->group, group_rank, call->entrance);
 
-    return other && other->operation >= call->operation;
+    return other && other->latest >= call->operation;
 }
 
 /* Ranks that have not come to it, and what they do instead. */

@@ -44,10 +44,20 @@ static muster_status await_call(int rank, int size, const char *what, muster_see
     }
 }
 
+static muster_status start_two(muster_request requests[2], float *x, float *y, muster_group *group)
+{
+    muster_status status = muster_all_reduce_start(x, x, 1, MUSTER_FLOAT32, MUSTER_SUM, group, &requests[0]);
+
+    return status != MUSTER_OK
+               ? status
+               : muster_all_reduce_start(y, y, 1, MUSTER_FLOAT32, MUSTER_SUM, group, &requests[1]);
+}
+
 static int look_at_waiting_ranks(muster_group *world, void *arg)
 {
     int rank = muster_group_rank(world);
-    float x[7] = { 1 };
+    float x[7] = { 1 }, y0 = 1, y1 = 1;
+    muster_request requests[2] = { MUSTER_REQUEST_INIT, MUSTER_REQUEST_INIT };
     int32_t y[5] = { 0 };
     muster_seen_call call;
     muster_group *child;
@@ -63,6 +73,17 @@ static int look_at_waiting_ranks(muster_group *world, void *arg)
         }
     }
     RANK_OK(world, muster_all_sum(x, x, 7, MUSTER_FLOAT32, world));
+    if (rank < 2) {
+        RANK_OK(world, start_two(requests, &y0, &y1, world));
+        RANK_OK(world, muster_finish(&requests[0]));
+    } else {
+        RANK_OK(world, await_call(0, 3, "all_sum (float32 x 1)", &call));
+        RANK_CHECK(world, call.operation == 11 && call.latest == 12);
+        RANK_OK(world, start_two(requests, &y0, &y1, world));
+        RANK_OK(world, muster_finish(&requests[0]));
+    }
+    RANK_OK(world, muster_finish(&requests[1]));
+    RANK_CHECK(world, y0 == 3 && y1 == 3);
     if (rank == 2) {
         RANK_OK(world, await_call(0, 3, "recv (int32 x 5)", &call));
         RANK_CHECK(world, call.peer == 2 && call.entrance == 3 && call.pid > 0);
