@@ -37,11 +37,17 @@ static muster_status plan_header(const mst_arena_plan *plan, mst_header *header)
 
     if (plan->arena_bytes == 0 && wanted > limit)
         wanted = limit;
+    if (least > limit)
+        return mst_fail(MUSTER_ERR_NO_SPACE,
+                        "an arena for %u ranks, replacements included, needs %llu MiB of address space, and "
+                        "this process may have %llu; raise the limits that ulimit -v and ulimit -f show, or "
+                        "use fewer ranks",
+                        seats, (unsigned long long)(least >> 20), (unsigned long long)(limit >> 20));
     if (wanted < least || wanted > limit)
         return mst_fail(MUSTER_ERR_NO_SPACE,
                         "an arena for %u ranks, replacements included, needs %llu to %llu MiB of address "
-                        "space, not %llu; change "
-                        "MUSTER_ARENA_BYTES, or raise the limits that ulimit -v and ulimit -f show",
+                        "space, not %llu; change MUSTER_ARENA_BYTES, or raise the limits that ulimit -v and "
+                        "ulimit -f show",
                         seats, (unsigned long long)(least >> 20), (unsigned long long)(limit >> 20),
                         (unsigned long long)(wanted >> 20));
     staging = (staging + 2 * MST_EXTENT_UNIT - 1) / (2 * MST_EXTENT_UNIT) * (2 * MST_EXTENT_UNIT);

@@ -137,7 +137,7 @@ static void look_at_memfd(void)
         return;
     }
     if (ftruncate(fd, 1 << 20) != 0 || fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0)
-        report(FINDING_BAD, NULL, "arena: memory cannot be sealed (%s)", strerror(errno));
+        report(FINDING_BAD, NULL, "arena: memory cannot be sized and sealed (%s)", strerror(errno));
     else if (fallocate(fd, 0, 0, 1 << 20) != 0)
         report(FINDING_BAD, "more memory, or a higher limit", "arena: memory cannot be committed (%s)",
                strerror(errno));

@@ -1,21 +1,8 @@
 #!/bin/sh
 # `muster ps` and `muster inspect` on a job that hangs. Uses TEST_COMMAND and TEST_BUILD; ends with its counts.
-set -u
-work=$(mktemp -d)
+. "$TEST_SOURCE/tests/command/checks.sh"
 trap 'kill $job 2>/dev/null; rm -rf "$work"' EXIT
-failures=0 checks=0
-
-fail() {
-    echo "FAILED: $*"
-    sed 's/^/    /' "$work/out" "$work/err" 2>/dev/null
-    failures=$((failures + 1))
-}
-
-# shows PATTERN: a line of what the command has printed.
-shows() {
-    checks=$((checks + 1))
-    grep -qE -- "$1" "$work/out" || fail "no line \"$1\""
-}
+job=
 
 inspect() {
     "$TEST_COMMAND" inspect "$@" >"$work/out" 2>"$work/err"
@@ -27,19 +14,19 @@ until [ "$(grep -c ready "$work/job")" -eq 4 ]; do sleep 0.05; done
 stuck=$(pgrep -P $job | while read -r pid; do tr '\0' '\n' <"/proc/$pid/environ" | grep -q '^MUSTER_RANK=3$' && echo "$pid"; done)
 until inspect $job && [ "$(grep -c "waited" "$work/out")" -eq 3 ]; do sleep 0.05; done
 inspect "$stuck" || fail "by a rank's pid: status $?"
-shows "^4 ranks, launched by $job: .*muster run -n 4"
-shows "^ *0 +[0-9]+ +all_sum \(float32 x 100\) +group \{0 2\} +1 "
-shows "^ *1 +[0-9]+ +all_sum \(float32 x 100\) +world +12 "
-shows "^ *2 +[0-9]+ +recv \(float32 x 5\) +world "
-shows "^ *3 +$stuck +sleeps in user code$"
-shows "^rank 2 has not entered all_sum \(float32 x 100\) #1 of group \{0 2\}; rank 0 has waited [0-9.]+ s; rank 2 waits in muster$"
-shows "^ranks 0 2 3 have not entered all_sum \(float32 x 100\) #12 of world; rank 1 has waited"
-shows "^rank 2 has waited [0-9.]+ s in recv \(float32 x 5\) from rank 3 of world; rank 3 sleeps in user code$"
-shows "^it comes down to this: rank 3 sleeps in user code$"
+says 1 "^4 ranks, launched by $job: .*muster run -n 4"
+says 1 "^ *0 +[0-9]+ +all_sum \(float32 x 100\) +group \{0 2\} +1 "
+says 1 "^ *1 +[0-9]+ +all_sum \(float32 x 100\) +world +12 "
+says 1 "^ *2 +[0-9]+ +recv \(float32 x 5\) +world "
+says 1 "^ *3 +$stuck +sleeps in user code$"
+says 1 "^rank 2 has not entered all_sum \(float32 x 100\) #1 of group \{0 2\}; rank 0 has waited [0-9.]+ s; rank 2 waits in muster$"
+says 1 "^ranks 0 2 3 have not entered all_sum \(float32 x 100\) #12 of world; rank 1 has waited"
+says 1 "^rank 2 has waited [0-9.]+ s in recv \(float32 x 5\) from rank 3 of world; rank 3 sleeps in user code$"
+says 1 "^it comes down to this: rank 3 sleeps in user code$"
 [ "$(grep -c "comes down" "$work/out")" -eq 1 ] || fail "more than one cause"
 kill -STOP "$stuck"
 inspect $job
-shows "^it comes down to this: rank 3 is stopped \(SIGSTOP"
+says 1 "^it comes down to this: rank 3 is stopped \(SIGSTOP"
 inspect --json $job
 checks=$((checks + 1))
 python3 - "$work/out" <<'EOF' || fail "--json"
@@ -50,7 +37,7 @@ waiting = {call["rank"]: call["call"] for call in seen["calls"] if call["in_call
 assert waiting == {0: "all_sum (float32 x 100)", 1: "all_sum (float32 x 100)", 2: "recv (float32 x 5)"}, waiting
 EOF
 "$TEST_COMMAND" ps >"$work/out" 2>&1
-shows "^ *$job +4 +3  .*muster run -n 4"
+says 1 "^ *$job +4 +3  .*muster run -n 4"
 
 # ---- what is no job ----
 checks=$((checks + 3))
@@ -68,8 +55,8 @@ checks=$((checks + 1))
 timeout 60 "$TEST_COMMAND" run -n 4 --on-hang abort --hang-after 0.3 -- "$TEST_BUILD/tests/waits" >"$work/out" 2>"$work/err"
 [ $? -eq 143 ] || fail "--on-hang abort"
 cat "$work/err" >>"$work/out"
-shows "^muster run: a rank has waited for 0\.[3-9] s$"
-shows "^it comes down to this: rank 3 sleeps in user code$"
+says 1 "^muster run: a rank has waited for 0\.[3-9] s$"
+says 1 "^it comes down to this: rank 3 sleeps in user code$"
 
 # ---- ranks that started on their own, by name ----
 for rank in 0 1 2 3; do
@@ -77,9 +64,8 @@ for rank in 0 1 2 3; do
 done
 until [ "$(grep -c ready "$work/named")" -eq 4 ]; do sleep 0.05; done
 until inspect /muster-test-inspect-$$ && grep -q "comes down" "$work/out"; do sleep 0.05; done
-shows "^4 ranks, found through [0-9]+: .*waits"
+says 1 "^4 ranks, found through [0-9]+: .*waits"
 pkill -KILL -f "^$TEST_BUILD/tests/waits"
 wait
 
-echo "muster inspect: checks: $checks, failures: $failures"
-[ "$failures" -eq 0 ]
+conclude "muster inspect"

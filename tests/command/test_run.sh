@@ -1,29 +1,8 @@
 #!/bin/sh
 # `muster run` from outside: exit statuses, prefixes, signals, timeouts, and that nothing is left
 # behind whatever dies. Uses TEST_COMMAND and TEST_EXAMPLES; ends with its counts.
-set -u
+. "$TEST_SOURCE/tests/command/checks.sh"
 run="$TEST_COMMAND run"
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-failures=0
-checks=0
-
-fail() {
-    echo "FAILED: $*"
-    sed 's/^/    /' "$work/out" "$work/err" 2>/dev/null
-    failures=$((failures + 1))
-}
-
-# expect STATUS WORDS-ON-STDERR COMMAND...: runs it and looks at both.
-expect() {
-    wanted=$1 words=$2
-    shift 2
-    checks=$((checks + 1))
-    timeout 60 "$@" >"$work/out" 2>"$work/err" </dev/null
-    status=$?
-    [ "$status" -eq "$wanted" ] || fail "$*: status $status, not $wanted"
-    grep -q -- "$words" "$work/err" || [ -z "$words" ] || fail "$*: no \"$words\" on stderr"
-}
 
 # gone PATTERN: no process whose command line has it, a moment from now.
 gone() {
@@ -133,5 +112,4 @@ wait
 expect 1 "MUSTER_ARENA is not" env MUSTER_RANK=0 "$TEST_EXAMPLES/hello"
 [ -z "$(ls /dev/shm | grep "muster-test-run-$$\$")" ] || fail "a name was left in /dev/shm"
 
-echo "muster run: checks: $checks, failures: $failures"
-[ "$failures" -eq 0 ]
+conclude "muster run"

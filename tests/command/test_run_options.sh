@@ -1,33 +1,8 @@
 #!/bin/sh
 # What `muster run` adds to a rank and to what it prints: input, files, variables, CPUs, and commands around it;
 # and that strays end with the job, also where it is process 1. Uses TEST_COMMAND; ends with its counts.
-set -u
+. "$TEST_SOURCE/tests/command/checks.sh"
 run="$TEST_COMMAND run"
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-failures=0 checks=0
-
-fail() {
-    echo "FAILED: $*"
-    sed 's/^/    /' "$work/out" "$work/err" 2>/dev/null
-    failures=$((failures + 1))
-}
-
-# expect STATUS WORDS-ON-STDERR COMMAND...: runs it and looks at both.
-expect() {
-    wanted=$1 words=$2
-    shift 2
-    checks=$((checks + 1))
-    timeout 60 "$@" >"$work/out" 2>"$work/err" </dev/null
-    status=$?
-    [ "$status" -eq "$wanted" ] || fail "$*: status $status, not $wanted"
-    grep -q -- "$words" "$work/err" || [ -z "$words" ] || fail "$*: no \"$words\" on stderr"
-}
-
-# says COUNT PATTERN: so many lines of standard output are it.
-says() {
-    [ "$(grep -c -- "$2" "$work/out")" -eq "$1" ] || fail "not $1 lines of \"$2\""
-}
 
 # ---- what is shown, and kept ----
 expect 0 "" $run -n 4 --show 0,2-3 --log-dir "$work/logs" -- sh -c 'echo out $MUSTER_RANK; echo err >&2; printf last'
@@ -38,7 +13,7 @@ last" ] && [ "$(cat "$work"/logs/1.err)" = err ] && [ "$(ls "$work/logs" | wc -l
 expect 0 "" $run -n 2 --color always -- echo hi
 says 2 "$(printf '^\033\[[0-9]*m\[[01]\]\033\[0m hi$')"
 expect 0 "" $run -n 2 --timestamps --prefix none -- echo hi
-says 2 "^[0-9][0-9]:[0-5][0-9]:[0-6][0-9]\.[0-9]\{3\} hi$"
+says 2 "^[0-9][0-9]:[0-5][0-9]:[0-6][0-9]\.[0-9]{3} hi$"
 expect 2 "expected ranks" $run -n 2 --show 1- -- true
 expect 125 "--log-dir /proc/no" $run -n 2 --log-dir /proc/no -- true
 
@@ -56,7 +31,7 @@ checks=$((checks + 3))
 # ---- variables, folder, CPUs ----
 expect 0 "" $run -n 2 --env A=1 --env "B=x y" --cwd /proc --torch -- \
     sh -c 'echo "$A $B $(pwd) $RANK of $WORLD_SIZE, $LOCAL_RANK of $LOCAL_WORLD_SIZE at $MASTER_ADDR"'
-says 2 "^\[\([01]\)\] 1 x y /proc \1 of 2, \1 of 2 at 127.0.0.1$"
+says 2 "^\[([01])\] 1 x y /proc \1 of 2, \1 of 2 at 127.0.0.1$"
 expect 2 "expected NAME=VALUE" $run -n 2 --env A -- true
 expect 125 "--cwd /no/such: No such" $run -n 2 --cwd /no/such -- true
 cpus=$(nproc)
@@ -105,5 +80,4 @@ if unshare --pid --fork --mount-proc true 2>/dev/null; then
     checks=$((checks + 1))
 fi
 
-echo "muster run, options: checks: $checks, failures: $failures"
-[ "$failures" -eq 0 ]
+conclude "muster run, options"
