@@ -10,9 +10,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "shm/atomic.h"
 #include "shm/holders.h"
 #include "shm/liveness.h"
 #include "shm/os.h"
+#include "shm/poison.h"
 #include "src/launch/respawn.h"
 
 #define GRACE_NS (2 * MST_NS_PER_S)
@@ -90,6 +92,42 @@ static bool is_likelier_cause(const mst_rank_process *process, const mst_rank_pr
            (process->ending.kind == MUSTER_ENDED_SIGNALED && other->ending.kind != MUSTER_ENDED_SIGNALED);
 }
 
+/* Whether the ranks have recorded that one which has not ended yet was killed, or is gone. */
+static bool is_known_to_be_killed(const mst_supervision *all, const mst_rank_process *process)
+{
+    muster_ending_kind kind = mst_liveness_ending(all->geometry, (uint32_t)process->seat).kind;
+
+    return process->running && mst_respawn_was_inside(all, process) &&
+           (kind == MUSTER_ENDED_SIGNALED || kind == MUSTER_ENDED_CRASHED || kind == MUSTER_ENDED_VANISHED);
+}
+
+/* Whose exit broke the world for the rank that failed; its own seat if nobody's did. */
+static int breaker_of(const mst_supervision *all, const mst_rank_process *failed)
+{
+    const mst_cell *cell = mst_layout_cell(all->geometry, (uint32_t)failed->seat, MST_WORLD_CELL);
+    uint64_t word = mst_load64_acq(&cell->poison); /* E7 */
+    mst_poison poison = mst_poison_unpack(word);
+
+    if (word == 0 || failed->seat >= all->config->size || poison.kind != MST_POISON_EXITED ||
+        poison.rank < 0 || poison.rank >= all->config->size || !all->processes[poison.rank].running)
+        return failed->seat;
+    return poison.rank;
+}
+
+/*
+ * A rank with much memory takes long to die: its peers know that it is dead, fail for that, and are gone
+ * before it. So what the ranks have noted counts for who was first.
+ */
+static int find_first_failed(const mst_supervision *all, const mst_rank_process *cause)
+{
+    if (cause->ending.kind == MUSTER_ENDED_SIGNALED)
+        return cause->seat;
+    for (int i = 0; i < all->count; i++)
+        if (is_known_to_be_killed(all, &all->processes[i]))
+            return i;
+    return breaker_of(all, cause);
+}
+
 static void collect_endings(mst_supervision *all)
 {
     const mst_rank_process *cause = NULL;
@@ -107,7 +145,7 @@ static void collect_endings(mst_supervision *all)
     if (all->running < running && all->config->on_failure != MUSTER_ON_FAILURE_KILL)
         mst_holders_release_dead(all->geometry, all->plan->arena->fd, all->released);
     if (cause && all->first_failed < 0 && !all->stopping)
-        all->first_failed = cause->seat;
+        all->first_failed = find_first_failed(all, cause);
 }
 
 /* ---- stopping ---- */

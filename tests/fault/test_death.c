@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "tests/harness/oracle.h"
@@ -314,6 +315,41 @@ START_TEST(test_random_kills)
 }
 END_TEST
 
+/* It takes long to die, and the others, who learn of it at once, are gone first. `arg`: by an exit. */
+static int die_slowly(muster_group *world, void *arg)
+{
+    size_t bytes = under_address_sanitizer() || under_thread_sanitizer() ? 1 << 26 : 1 << 29;
+
+    if (muster_group_rank(world) == 2) {
+        void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+        if (memory != MAP_FAILED)
+            memset(memory, 1, bytes);
+        RANK_OK(world, muster_barrier(world));
+        if (!arg)
+            raise(SIGKILL);
+        _exit(3);
+    }
+    RANK_OK(world, muster_barrier(world));
+    return muster_barrier(world) == MUSTER_ERR_PEER_DIED ? 7 : 8;
+}
+
+START_TEST(test_the_first_to_fail_is_the_cause)
+{
+    for (int i = 0; i < 8; i++) {
+        bool exits = i % 2;
+        rank_options options = { .size = 4 };
+        muster_report report = MUSTER_REPORT_INIT;
+
+        run_failing_ranks(options, die_slowly, exits ? &options : NULL, &report);
+        ck_assert_msg(report.first_failed == 2, "rank %d: %s", report.first_failed, report.summary);
+        ck_assert_int_eq(report.exit_status, exits ? 3 : 128 + SIGKILL);
+        ck_assert_ptr_nonnull(
+            strstr(report.summary, exits ? "rank 2 exited with status 3" : "rank 2 was killed by signal 9"));
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("death");
@@ -327,6 +363,7 @@ int main(void)
     tcase_add_test(tests, test_leaving_a_group_others_need);
     tcase_add_test(tests, test_what_was_sent_before_leaving_arrives);
     tcase_add_test(tests, test_a_stopped_rank_is_not_dead);
+    tcase_add_test(tests, test_the_first_to_fail_is_the_cause);
     if (!under_thread_sanitizer())
         tcase_add_test(tests, test_random_kills);
     suite_add_tcase(suite, tests);
