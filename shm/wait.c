@@ -85,13 +85,14 @@ typedef struct attempt {
     mst_wait_result result;
 } attempt;
 
-/* Ready comes first: an operation that all ranks entered succeeds even if one died right after. */
+/* Ready comes first: an operation that all ranks entered succeeds even if one died right after. It may have
+ * come, and have died, between the two looks: so once more. */
 static bool settled(attempt *attempt)
 {
     if (attempt->ready(attempt->arg))
         attempt->result = MST_WAIT_READY;
     else if (poisoned(attempt->waiter))
-        attempt->result = MST_WAIT_POISONED;
+        attempt->result = attempt->ready(attempt->arg) ? MST_WAIT_READY : MST_WAIT_POISONED;
     else
         return false;
     return true;

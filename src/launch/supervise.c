@@ -109,7 +109,7 @@ static int breaker_of(const mst_supervision *all, const mst_rank_process *failed
     mst_poison poison = mst_poison_unpack(word);
 
     if (word == 0 || failed->seat >= all->config->size || poison.kind != MST_POISON_EXITED ||
-        poison.rank < 0 || poison.rank >= all->config->size || !all->processes[poison.rank].running)
+        poison.code == 0 || poison.rank < 0 || poison.rank >= all->config->size)
         return failed->seat;
     return poison.rank;
 }
