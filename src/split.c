@@ -160,7 +160,8 @@ static muster_status split(muster_group *group, int color, int key, muster_group
     mst_share own = { 0 };
     bool joins = color != MUSTER_COLOR_NONE;
 
-    mst_group_show(group, MST_ENTER_SPLIT, ++group->split + group->regroups,
+    group->split++;
+    mst_group_show(group, MST_ENTER_SPLIT, group->split + group->regroups,
                    &(mst_doing){ .kind = MST_DOING_SPLIT, .peer = -1, .operation = group->split });
     group->splits.waiter.watch = (mst_watch){ stalled, lost, woke, group };
     mst_lane_begin(&group->splits);
