@@ -77,8 +77,9 @@ static int look_at_waiting_ranks(muster_group *world, void *arg)
         RANK_OK(world, start_two(requests, &y0, &y1, world));
         RANK_OK(world, muster_finish(&requests[0]));
     } else {
-        RANK_OK(world, await_call(0, 3, "all_sum (float32 x 1)", &call));
-        RANK_CHECK(world, call.operation == 11 && call.latest == 12);
+        do /* not to start one, which is a call as well */
+            RANK_OK(world, await_call(0, 3, "all_sum (float32 x 1)", &call));
+        while (call.operation != 11 || call.latest != 12);
         RANK_OK(world, start_two(requests, &y0, &y1, world));
         RANK_OK(world, muster_finish(&requests[0]));
     }
@@ -145,7 +146,7 @@ static int look_while_it_changes(muster_group *world, void *arg)
     int in_calls = 0;
 
     RANK_OK(world, muster_group_split(world, looks, -1, &group));
-    for (int i = 0; looks && i < 3000; i++) {
+    while (looks && in_calls < 2000) {
         muster_inspection seen = MUSTER_INSPECTION_INIT;
 
         RANK_OK(world, muster_inspect(arena_of_job(), &seen));
@@ -160,10 +161,8 @@ static int look_while_it_changes(muster_group *world, void *arg)
         }
         muster_inspection_free(&seen);
     }
-    if (looks) {
+    if (looks)
         scene->over = true;
-        RANK_CHECK(world, in_calls > 100);
-    }
     for (uint64_t operation = 1; !looks; operation++) {
         RANK_OK(group, make_call(group, operation, scene->over, &over));
         if (over)
