@@ -11,7 +11,6 @@
 
 #include "shm/atomic.h"
 #include "shm/layout.h"
-#include "shm/os.h"
 
 /* Calls that are no collectives; those have the numbers below. */
 enum {
@@ -24,19 +23,22 @@ enum {
 };
 
 /* `latest`: the number of the latest operation that was entered; a started one may be finished after it. */
-static inline void mst_activity_begin(mst_activity *activity, uint64_t latest, const mst_doing *doing)
+static inline void mst_activity_begin(mst_activity *activity, uint64_t latest, const mst_doing *doing,
+                                      int64_t now_ns)
 {
     activity->doing = *doing;
-    activity->entered_ns = mst_os_coarse_ns();
+    activity->entered_ns = now_ns;
     mst_store64_rel(&activity->number, 2 * latest - 1); /* E18 */
 }
 
-static inline void mst_activity_end(mst_activity *activity)
+/* Whether the rank was in a call. */
+static inline bool mst_activity_end(mst_activity *activity)
 {
     uint64_t number = mst_load64_rlx(&activity->number);
 
     if (number & 1)
         mst_store64_rel(&activity->number, number + 1); /* E18 */
+    return number & 1;
 }
 
 #endif

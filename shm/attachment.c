@@ -19,6 +19,10 @@ mst_attachment *mst_attachment_create(mst_arena *arena, uint32_t rank, uint32_t 
     attachment->seat = seat;
     attachment->rank = rank;
     mst_store32_rlx(&attachment->users, 1);
+    attachment->recorder = (mst_recorder){
+        .records = mst_layout_records(&attachment->geometry, seat),
+        .claimed = &mst_layout_entry(&attachment->geometry, seat)->claimed,
+    };
     pthread_mutex_init(&attachment->lock, NULL);
     attachment->fork_mark = mst_os_fork_mark_create();
     bool heap = attachment->fork_mark && mst_heap_init(&attachment->heap, &arena->geometry, arena->fd, seat);

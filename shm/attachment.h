@@ -12,6 +12,7 @@
 #include "shm/deadlock.h"
 #include "shm/heap.h"
 #include "shm/liveness.h"
+#include "shm/recorder.h"
 #include "shm/wait.h"
 
 /* What the program asks, while it waits for others, of whether to go on; `ask` NULL: always. */
@@ -31,6 +32,7 @@ typedef struct mst_attachment {
     mst_liveness liveness;
     mst_beacon beacon;
     mst_deadlock deadlock;
+    mst_recorder recorder;
     mst_wait_policy policy;
     mst_interrupt interrupt;                                 /* of attaching */
     _Atomic uint32_t users;                                  /* groups */

@@ -20,6 +20,7 @@ void mst_lane_init(mst_lane *lane, mst_subarena *subarena, mst_lane_kind kind, i
 void mst_lane_begin(mst_lane *lane)
 {
     lane->waiter.deadline_ns = 0;
+    lane->waiter.waited_ns = 0;
 }
 
 static mst_lane_lines *lines_of(const mst_lane *lane, int rank)

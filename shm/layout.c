@@ -42,6 +42,10 @@ uint64_t mst_layout_fingerprint(void)
         offsetof(mst_cell, reason),
         offsetof(mst_rank_entry, ending),
         offsetof(mst_rank_entry, doing),
+        offsetof(mst_rank_entry, claimed),
+        MST_RECORDS,
+        sizeof(mst_record),
+        offsetof(mst_record, done_ns),
         offsetof(mst_call_record, root),
         offsetof(mst_split_record, staging_offset),
         sizeof(mst_entry),
@@ -54,9 +58,16 @@ uint64_t mst_layout_fingerprint(void)
     return hash;
 }
 
+uint64_t mst_layout_records_offset(uint32_t seats, uint32_t seat)
+{
+    uint64_t begin = round_up(MST_ENTRIES_OFFSET + (uint64_t)seats * sizeof(mst_rank_entry), MST_PAGE);
+
+    return begin + (uint64_t)seat * MST_RECORDS * sizeof(mst_record);
+}
+
 uint64_t mst_layout_cells_offset(uint32_t seats)
 {
-    return round_up(MST_ENTRIES_OFFSET + (uint64_t)seats * sizeof(mst_rank_entry), MST_PAGE);
+    return mst_layout_records_offset(seats, seats);
 }
 
 uint64_t mst_layout_region_offset(uint32_t seats, uint64_t region_bytes, uint32_t seat)
@@ -79,6 +90,11 @@ mst_header *mst_layout_header(const mst_geometry *geometry)
 mst_rank_entry *mst_layout_entry(const mst_geometry *geometry, uint32_t seat)
 {
     return (mst_rank_entry *)(void *)(geometry->base + MST_ENTRIES_OFFSET) + seat;
+}
+
+mst_record *mst_layout_records(const mst_geometry *geometry, uint32_t seat)
+{
+    return (mst_record *)(void *)(geometry->base + mst_layout_records_offset(geometry->seats, seat));
 }
 
 uint64_t mst_layout_cell_offset(const mst_geometry *geometry, uint32_t seat, uint32_t index)

@@ -3,6 +3,7 @@
  *
  *   0                      header          one page: identity (written once), attach state
  *   MST_ENTRIES_OFFSET     rank entries    who sits in each seat, and how it ended
+ *   mst_layout_records_offset(s) records   the latest operations of whoever sits in seat s: a ring
  *   mst_layout_cells_offset()    cells     MST_CELLS_MAX rows of one cell per seat: a cell for each
  *                                        group that the rank is a member of
  *   mst_layout_region_offset(s)  heap of s  staging, channels, arena buffers of whoever sits in seat s
@@ -13,7 +14,7 @@
  * so carving needs no lock and a dead rank takes nothing with it but its own region. Cells of one row
  * lie side by side, since all members of a group read each other's at every step: far apart they would each
  * take an entry of the TLB and lines of the page tables. A group's sub-arena is one cell and one staging
- * block of each member; members learn each other's at split. Control lines (header, entries,
+ * block of each member; members learn each other's at split. Control lines (header, entries, records,
  * cells) stay committed once used; the heap is committed piece by piece.
  *
  * Rules: offsets, never pointers; fixed-width types; every field names who writes it, who reads it
@@ -29,13 +30,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MST_LAYOUT_VERSION 9
+#define MST_LAYOUT_VERSION 10
 #define MST_LINE 128             /* two cache lines: neighbours are prefetched in pairs */
 #define MST_PAGE 65536           /* largest page size in use; all big offsets are multiples of it */
 #define MST_RANKS_MAX 1024       /* of a world; and seats of an arena */
 #define MST_CELLS_MAX 4096       /* groups that one rank may be a member of at the same time */
 #define MST_STARTED_MAX 4        /* operations of a group that may be started and not finished */
 #define MST_REASON_BYTES 252     /* of a sentence that explains poison */
+#define MST_RECORDS 1024         /* operations that a rank remembers; a power of two */
 #define MST_DOING_BYTES 96       /* of a description of the call that a rank waits in */
 #define MST_PAYLOAD_BYTES 112    /* beside an arrival's flag */
 #define MST_CHANNEL_BYTES 262144 /* of entries, per pair and direction; a power of two */
@@ -150,6 +152,18 @@ typedef struct mst_activity {
 
 #define MST_ACTIVITIES 4 /* as many as a group has entrances */
 
+/* An operation that is over, for those who look from outside (recorder.h). All by the rank, E19. */
+typedef struct mst_record {
+    _Atomic uint64_t stamp;  /* 1 + how many places were taken before; 0: is being written, or never was */
+    _Atomic uint64_t what;   /* packed: which call, in the group of how many */
+    _Atomic uint64_t number; /* of the operation in the group */
+    _Atomic uint64_t group;
+    _Atomic uint64_t count;
+    _Atomic uint64_t entered_ns; /* by the monotonic clock, as the two that follow */
+    _Atomic uint64_t arrived_ns; /* when all others had come; 0: they did not */
+    _Atomic uint64_t done_ns;
+} mst_record;
+
 /* One rank's control lines in one group. Written by that rank unless said otherwise. */
 typedef struct mst_cell {
     /* 2 x generation + 1 while the rank is in the group, + 0 once it has left (E10). Never comes
@@ -193,6 +207,7 @@ typedef struct mst_rank_entry {
     uint32_t rank;              /* which rank of the world it is; before ATTACHED, E1 */
     _Atomic uint32_t successor; /* launcher: 1 + the seat of its replacement, UINT32_MAX: none, E15 */
     _Atomic uint64_t admission; /* of a replacement: the roll that it is on, by any member, E16 */
+    _Atomic uint64_t claimed;   /* the rank: places that it has taken in its ring of records */
     alignas(MST_LINE) uint64_t cpus[16]; /* the rank, before ATTACHED: CPUs that it may use, E1 */
     /* One bit per seat whose rank is in a group with this one: that rank, E17. */
     alignas(MST_LINE) _Atomic uint64_t holders[MST_RANKS_MAX / 64];
@@ -234,6 +249,7 @@ typedef struct mst_header {
 static_assert(sizeof(mst_signal) == 128, "a signal has its line to itself");
 static_assert(sizeof(mst_arrival) == MST_LINE && sizeof(mst_lane_lines) == 3 * MST_LINE, "so has an arrival");
 static_assert(sizeof(mst_activity) == 64, "half a line");
+static_assert(sizeof(mst_record) == 64 && MST_RECORDS * sizeof(mst_record) % MST_PAGE == 0, "whole pages");
 static_assert(sizeof(mst_call_record) == 64 && sizeof(mst_split_record) <= MST_PAYLOAD_BYTES,
               "one line each");
 static_assert(sizeof(mst_cell) == 4096, "cells are a power of two, so that they divide a page");
@@ -294,11 +310,13 @@ uint64_t mst_layout_fingerprint(void);
 
 /* Bytes of an arena of so many seats whose heaps have `region_bytes` each. */
 uint64_t mst_layout_arena_bytes(uint32_t seats, uint64_t region_bytes);
+uint64_t mst_layout_records_offset(uint32_t seats, uint32_t seat);
 uint64_t mst_layout_cells_offset(uint32_t seats);
 uint64_t mst_layout_region_offset(uint32_t seats, uint64_t region_bytes, uint32_t seat);
 
 mst_header *mst_layout_header(const mst_geometry *geometry);
 mst_rank_entry *mst_layout_entry(const mst_geometry *geometry, uint32_t seat);
+mst_record *mst_layout_records(const mst_geometry *geometry, uint32_t seat);
 mst_cell *mst_layout_cell(const mst_geometry *geometry, uint32_t seat, uint32_t index);
 uint64_t mst_layout_cell_offset(const mst_geometry *geometry, uint32_t seat, uint32_t index);
 uint64_t mst_layout_heap_begin(const mst_geometry *geometry, uint32_t seat);

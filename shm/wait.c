@@ -220,11 +220,9 @@ mst_wait_result mst_wait_until(mst_waiter *waiter, mst_parking parking, bool (*r
     int64_t began_ns = mst_os_now_ns();
     if (waiter->timeout_ns && !waiter->deadline_ns)
         waiter->deadline_ns = began_ns + waiter->timeout_ns;
-    if (spin_some(&attempt, began_ns))
-        return attempt.result;
-    if (yield_some(&attempt))
-        return attempt.result;
-    sleep_on(&attempt, parking, peer);
+    if (!spin_some(&attempt, began_ns) && !yield_some(&attempt))
+        sleep_on(&attempt, parking, peer);
+    waiter->waited_ns += mst_os_now_ns() - began_ns;
     return attempt.result;
 }
 

@@ -52,8 +52,9 @@ typedef struct mst_waiter {
     int64_t timeout_ns;             /* from the first slow wait of an operation; 0: no limit */
     int64_t deadline_ns;            /* absolute, set by that first wait; the operation's begin clears it */
     mst_watch watch;
-    mst_parking owed; /* whose sleepers are still to be woken, since we changed its word; NULL: none */
-    int spin_cut;     /* how often the spin has been halved, since the partner seems to share our CPU */
+    mst_parking owed;  /* whose sleepers are still to be woken, since we changed its word; NULL: none */
+    int64_t waited_ns; /* in slow waits since the operation's begin, which clears it */
+    int spin_cut;      /* how often the spin has been halved, since the partner seems to share our CPU */
 } mst_waiter;
 
 static inline mst_parking mst_signal_parking(mst_signal *signal)

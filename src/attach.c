@@ -121,6 +121,7 @@ muster_status mst_group_attach(const muster_config *config, mst_arena *share, mu
     status = mst_group_create(subarena, &mst_transport_shm, kernels, config->timeout_ns, &group);
     if (status == MUSTER_OK) {
         subarena->attachment->deadlock.promised = config->one_thread;
+        subarena->attachment->recorder.exact = config->exact_times;
         group->whole = true;
         group->interrupt = config->interrupt;
         group->interrupt_arg = config->interrupt_arg;

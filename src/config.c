@@ -177,6 +177,8 @@ muster_status mst_config_from_environment(muster_config *config)
         status = read_switch("MUSTER_REPORT_CRASHES", &read.report_crashes);
     if (status == MUSTER_OK)
         status = read_switch("MUSTER_ONE_THREAD", &read.one_thread);
+    if (status == MUSTER_OK)
+        status = read_switch("MUSTER_EXACT_TIMES", &read.exact_times);
     read.liveness = variable("MUSTER_LIVENESS");
     if (status == MUSTER_OK && mst_config_launched()) {
         read.arena = variable("MUSTER_ARENA");

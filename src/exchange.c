@@ -331,22 +331,52 @@ static muster_status wait_failed(mst_exchange *exchange, mst_wait_result result)
     return mst_group_wait_failed(exchange->group, result, doing, missing);
 }
 
-/* For those who look from outside, once it is clear that we wait. */
-static void show(const mst_exchange *exchange)
+static mst_doing doing_of(const mst_exchange *exchange, bool out)
 {
-    const mst_transfer *out = &exchange->out, *in = &exchange->in;
-    bool both = out->active && in->active;
-    mst_doing sending = {
-        both ? MST_DOING_SENDRECV : MST_DOING_SEND, exchange->dtype, 0, out->peer, exchange->out_count, 0
-    };
-    mst_doing receiving = {
-        both ? MST_DOING_SENDRECV : MST_DOING_RECEIVE, exchange->dtype, 0, in->peer, exchange->in_count, 0
-    };
+    bool both = exchange->out.active && exchange->in.active;
 
-    if (!is_done(out))
-        mst_group_show(exchange->group, MST_ENTER_SEND, ++exchange->group->messages[0], &sending);
-    if (!is_done(in))
-        mst_group_show(exchange->group, MST_ENTER_RECEIVE, ++exchange->group->messages[1], &receiving);
+    return (mst_doing){ .kind = both  ? MST_DOING_SENDRECV
+                                : out ? MST_DOING_SEND
+                                      : MST_DOING_RECEIVE,
+                        .dtype = exchange->dtype,
+                        .peer = out ? exchange->out.peer : exchange->in.peer,
+                        .count = out ? exchange->out_count : exchange->in_count,
+                        .operation = exchange->group->messages[out ? 0 : 1] };
+}
+
+/* For those who look from outside, once it is clear that we wait. */
+static void show(mst_exchange *exchange)
+{
+    muster_group *group = exchange->group;
+    mst_doing sending = doing_of(exchange, true), receiving = doing_of(exchange, false);
+
+    exchange->out.shown = !is_done(&exchange->out);
+    exchange->in.shown = !is_done(&exchange->in);
+    if (exchange->out.shown)
+        mst_group_show(group, MST_ENTER_SEND, sending.operation, &sending);
+    if (exchange->in.shown)
+        mst_group_show(group, MST_ENTER_RECEIVE, receiving.operation, &receiving);
+}
+
+/* What was shown is recorded when it is left; the rest here. */
+static void record_direction(mst_exchange *exchange, bool out, const mst_waiter *waiter)
+{
+    const mst_transfer *transfer = out ? &exchange->out : &exchange->in;
+    mst_entrance entrance = out ? MST_ENTER_SEND : MST_ENTER_RECEIVE;
+    mst_doing doing = doing_of(exchange, out);
+
+    if (transfer->shown)
+        mst_group_arrived(exchange->group, entrance, waiter);
+    else if (transfer->active)
+        mst_group_record(exchange->group, entrance, &doing);
+}
+
+static void begin(mst_exchange *exchange, mst_waiter *waiter)
+{
+    exchange->group->messages[0] += exchange->out.active;
+    exchange->group->messages[1] += exchange->in.active;
+    waiter->deadline_ns = waiter->waited_ns = 0;
+    waiter->watch = (mst_watch){ stalled, lost, woke, exchange };
 }
 
 muster_status mst_exchange_run(mst_exchange *exchange)
@@ -355,12 +385,16 @@ muster_status mst_exchange_run(mst_exchange *exchange)
     mst_waiter *waiter = exchange->in.active ? &group->receive_waiter : &group->send_waiter;
     mst_signal *bell = &group->subarena->cells[group->rank]->bell;
 
-    waiter->deadline_ns = 0;
-    waiter->watch = (mst_watch){ stalled, lost, woke, exchange };
+    begin(exchange, waiter);
     for (bool shown = false;; shown = true) {
         muster_status status = progress(exchange);
-        if (status != MUSTER_OK || (is_done(&exchange->out) && is_done(&exchange->in)))
+        if (status != MUSTER_OK)
             return status;
+        if (is_done(&exchange->out) && is_done(&exchange->in)) {
+            record_direction(exchange, true, waiter);
+            record_direction(exchange, false, waiter);
+            return MUSTER_OK;
+        }
         if (!exchange->in.begun)
             post(exchange);
         if (!shown)

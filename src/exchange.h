@@ -12,6 +12,7 @@ typedef struct mst_transfer {
     bool begun;  /* the first entry is put, or taken */
     bool viewed; /* which was a view */
     bool posted; /* that we wait */
+    bool shown;  /* to those who look from outside, as a wait */
     int peer;
     unsigned char *bytes; /* the user's; only read when sending */
     size_t total;

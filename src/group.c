@@ -13,6 +13,7 @@
 #include "src/crash.h"
 
 #define LOOK_FOR_DUMP_AFTER_NS (100 * MST_NS_PER_MS)
+#define TIMED_COUNT_MIN 16384 /* elements; fewer are moved within a tick of the coarse clock */
 #define LOOK_FOR_CIRCLE_AFTER_NS (10 * MST_NS_PER_MS) /* the second tick, and each after it */
 
 /* ---- making and freeing ---- */
@@ -149,6 +150,42 @@ static mst_activity *activity_of(const muster_group *group, mst_entrance entranc
     return &group->subarena->cells[group->rank]->activities[entrance];
 }
 
+static int64_t time_ns(const muster_group *group)
+{
+    return group->subarena->attachment->recorder.exact ? mst_os_now_ns() : mst_os_coarse_ns();
+}
+
+/* Reading a clock costs as much as all the rest, so what is over in less than a tick of the coarse one ends
+ * when all had come. */
+static void record(muster_group *group, mst_entrance entrance, const mst_doing *doing, int64_t entered_ns)
+{
+    if (group->arrived_ns[entrance] == MST_UNRECORDED)
+        return;
+
+    const mst_recorder *recorder = &group->subarena->attachment->recorder;
+    mst_record_what what = { .kind = doing->kind,
+                             .dtype = doing->dtype,
+                             .op = doing->op,
+                             .entrance = entrance,
+                             .exact = recorder->exact,
+                             .started = group->finishing && entrance == MST_ENTER_COLLECTIVE,
+                             .peer = doing->peer,
+                             .group_rank = (uint32_t)group->rank,
+                             .group_size = (uint32_t)group->size };
+    int64_t arrived_ns = group->arrived_ns[entrance], done_ns = arrived_ns;
+
+    if (recorder->exact || arrived_ns == 0 || doing->count >= TIMED_COUNT_MIN)
+        done_ns = time_ns(group);
+    mst_operation operation = { .what = mst_record_pack(&what),
+                                .number = doing->operation,
+                                .group = group->subarena->cells[group->rank]->group,
+                                .count = doing->count,
+                                .entered_ns = entered_ns,
+                                .arrived_ns = arrived_ns,
+                                .done_ns = done_ns > arrived_ns ? done_ns : arrived_ns };
+    mst_recorder_note(recorder, &group->places[entrance], &operation);
+}
+
 muster_status mst_group_enter(muster_group *group, mst_entrance entrance)
 {
     muster_status status = mst_group_occupy(group, entrance);
@@ -168,13 +205,36 @@ muster_status mst_group_enter(muster_group *group, mst_entrance entrance)
 
 void mst_group_leave(muster_group *group, mst_entrance entrance)
 {
-    mst_activity_end(activity_of(group, entrance));
+    mst_activity *activity = activity_of(group, entrance);
+
+    if (mst_activity_end(activity))
+        record(group, entrance, &activity->doing, activity->entered_ns);
     mst_store32_rel(&group->occupied[entrance], 0);
 }
 
 void mst_group_show(muster_group *group, mst_entrance entrance, uint64_t latest, const mst_doing *doing)
 {
-    mst_activity_begin(activity_of(group, entrance), latest, doing);
+    group->arrived_ns[entrance] = 0;
+    mst_activity_begin(activity_of(group, entrance), latest, doing, time_ns(group));
+}
+
+void mst_group_arrived(muster_group *group, mst_entrance entrance, const mst_waiter *waiter)
+{
+    int64_t entered_ns = activity_of(group, entrance)->entered_ns;
+
+    group->arrived_ns[entrance] =
+        group->subarena->attachment->recorder.exact ? mst_os_now_ns() : entered_ns + waiter->waited_ns;
+}
+
+void mst_group_unrecorded(muster_group *group, mst_entrance entrance)
+{
+    group->arrived_ns[entrance] = MST_UNRECORDED;
+}
+
+void mst_group_record(muster_group *group, mst_entrance entrance, const mst_doing *doing)
+{
+    group->arrived_ns[entrance] = time_ns(group);
+    record(group, entrance, doing, group->arrived_ns[entrance]);
 }
 
 /* ---- poison into sentences ---- */

@@ -27,6 +27,7 @@ typedef enum mst_entrance {
 } mst_entrance;
 
 #define MST_ENTRANCES 4
+#define MST_UNRECORDED (-1) /* in place of when all had come */
 
 /* Where the result of a fold goes, and whether around the cache. */
 typedef struct mst_target {
@@ -44,6 +45,8 @@ struct muster_group {
     int64_t timeout_ns;
     _Atomic uint32_t occupied[MST_ENTRANCES];
     uint32_t endings_seen[MST_ENTRANCES];
+    int64_t arrived_ns[MST_ENTRANCES]; /* when all had come to the call that is shown; 0: not yet */
+    mst_record_places places[MST_ENTRANCES];
     mst_lane steps;
     mst_lane splits;
     mst_staging staging; /* of the lane `steps` */
@@ -51,7 +54,7 @@ struct muster_group {
     mst_waiter send_waiter, receive_waiter;
     uint64_t operation;       /* collectives entered */
     uint64_t split;           /* splits entered */
-    uint64_t messages[2];     /* sends, receives, that waited */
+    uint64_t messages[2];     /* sends, receives */
     uint64_t regroups;        /* shrinks and grows entered */
     bool whole;               /* the world, or what shrink and grow have made of it */
     mst_call_record *records; /* of the operation under way, by rank: private copies */
@@ -61,6 +64,7 @@ struct muster_group {
     struct mst_started *started;   /* operations in two halves, by place (coll/started.c); NULL: never any */
     int started_count;             /* of them, not finished yet */
     uint64_t start_number;         /* of the latest */
+    bool finishing;                /* the second half of one is under way */
     muster_interrupt_fn interrupt; /* NULL: none */
     void *interrupt_arg;
     _Atomic uint64_t interrupted;          /* 1: it has said so */
@@ -85,6 +89,15 @@ void mst_group_leave(muster_group *group, mst_entrance entrance);
 /* Shows those who look from outside what the rank is doing, until it leaves the entrance. `latest`: the
  * number of the latest operation that it has entered by there. */
 void mst_group_show(muster_group *group, mst_entrance entrance, uint64_t latest, const mst_doing *doing);
+
+/* All others have come to the call that is shown, after the slow waits that the waiter has counted. */
+void mst_group_arrived(muster_group *group, mst_entrance entrance, const mst_waiter *waiter);
+
+/* The call that is shown is not an operation's end: it goes unrecorded. */
+void mst_group_unrecorded(muster_group *group, mst_entrance entrance);
+
+/* Records an operation that was too short to be shown. */
+void mst_group_record(muster_group *group, mst_entrance entrance, const mst_doing *doing);
 
 /* The status that the group is broken by, with its sentence; MUSTER_OK when it is not. */
 muster_status mst_group_broken(const muster_group *group);

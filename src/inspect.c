@@ -50,21 +50,19 @@ static bool read_cell(const reader *reader, uint32_t seat, uint32_t index, mst_c
 
 static void describe(const mst_doing *doing, char *text, size_t bytes)
 {
-    static const char *const names[] = { "send", "recv", "sendrecv", "split", "shrink", "grow" };
+    const char *dtype = muster_dtype_name((muster_dtype)doing->dtype);
     mst_call_record record = { .collective = doing->kind,
                                .dtype = doing->dtype,
                                .op = doing->op,
                                .root = doing->peer,
                                .count = doing->count };
+    char name[40];
 
     if (doing->kind < MST_COLLECTIVE_COUNT) {
         mst_request_describe(&record, text, bytes);
         return;
     }
-    uint32_t which = doing->kind - MST_DOING_SEND;
-    const char *name = which < sizeof names / sizeof names[0] ? names[which] : "?";
-    const char *dtype = muster_dtype_name((muster_dtype)doing->dtype);
-
+    mst_doing_name(doing, name, sizeof name);
     if (doing->kind >= MST_DOING_SPLIT)
         snprintf(text, bytes, "%s", name);
     else

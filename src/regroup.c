@@ -145,6 +145,7 @@ static muster_status gather(const regroup *regroup)
     mst_store64_rlx(&group->interrupted, 0);
     switch (mst_wait_until(&waiter, mst_signal_parking(signal), all_accounted_for, regroup, -1)) {
     case MST_WAIT_READY:
+        mst_group_arrived(group, MST_ENTER_SPLIT, &waiter);
         return MUSTER_OK;
     case MST_WAIT_POISONED:
         return mst_fail(MUSTER_ERR_ABORTED, "rank %d was interrupted in %s", group->rank, name_of(regroup));

@@ -71,6 +71,7 @@ static muster_status exchange(muster_group *group, const mst_split_record *own)
         list_missing(group, late, sizeof late);
         return mst_group_wait_failed(group, result, doing, late);
     }
+    mst_group_arrived(group, MST_ENTER_SPLIT, &group->splits.waiter);
     for (int rank = 0; rank < group->size; rank++)
         memcpy(&group->split_records[rank], mst_lane_arrival(&group->splits, rank)->payload,
                sizeof(mst_split_record)); /* E3: read once */

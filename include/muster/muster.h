@@ -166,6 +166,8 @@ MUSTER_API bool muster_is_available(const char *backend);
  *                           replaces the dead (MUSTER_ON_FAILURE_RESPAWN). Above 0, the world is the group
  *                           that the others make with muster_group_grow, and init blocks until they do;
  *                           the program then gets from them what state it needs
+ *   MUSTER_EXACT_TIMES      1: what muster_records_read shows has times to the nanosecond, which takes each
+ *                           operation some 60 ns
  *   MUSTER_ONE_THREAD       1: only one thread of this rank calls muster, whatever others it has; then
  *                           deadlocks are found in programs of many threads, too
  *
@@ -199,11 +201,12 @@ typedef struct muster_config {
     int restarts;                  /* as MUSTER_RESTARTS */
     muster_interrupt_fn interrupt; /* as muster_group_set_interrupt, and already while it attaches */
     void *interrupt_arg;
+    bool exact_times; /* as MUSTER_EXACT_TIMES */
 } muster_config;
 
 #define MUSTER_CONFIG_INIT                                                                                   \
     {                                                                                                        \
-        sizeof(muster_config), NULL, 0, 1, 0, 0, 0, 0, NULL, false, false, 0, NULL, NULL                     \
+        sizeof(muster_config), NULL, 0, 1, 0, 0, 0, 0, NULL, false, false, 0, NULL, NULL, false              \
     }
 
 /*
@@ -433,6 +436,10 @@ typedef void (*muster_notice_fn)(const char *line, void *arg);
  * unfinished last line, and a part of one of over 1 MiB, is a line, too. */
 typedef void (*muster_output_fn)(int rank, int fd, const char *line, size_t bytes, void *arg);
 
+/* Called once, with the descriptor of the arena of the job, before any rank is started; it is good for the
+ * call. False: do not start them; muster_launch returns SYSTEM. */
+typedef bool (*muster_arena_fn)(int fd, void *arg);
+
 /* Called in a rank's process before it executes the command: may change the environment, the folder, the
  * CPUs, or execute something else itself. NULL, or one sentence: why the rank cannot start. */
 typedef const char *(*muster_prepare_fn)(int rank, void *arg);
@@ -459,12 +466,14 @@ typedef struct muster_launch_config {
     void *output_arg;
     muster_prepare_fn prepare; /* with command only; NULL: nothing to prepare */
     void *prepare_arg;
+    muster_arena_fn arena; /* for those who look on from outside; NULL: nobody */
+    void *arena_arg;
 } muster_launch_config;
 
 #define MUSTER_LAUNCH_CONFIG_INIT                                                                            \
     {                                                                                                        \
         sizeof(muster_launch_config), 1, NULL, false, false, MUSTER_ON_FAILURE_KILL, 0, 0, 0, 0, 0, 0, 0, 0, \
-            NULL, NULL, NULL, NULL, NULL, NULL                                                               \
+            NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL                                                   \
     }
 
 typedef enum muster_ending_kind {
@@ -572,6 +581,47 @@ typedef struct muster_inspection {
  */
 MUSTER_API muster_status muster_inspect(int fd, muster_inspection *inspection);
 MUSTER_API void muster_inspection_free(muster_inspection *inspection); /* NULL is fine */
+
+/*
+ * One operation that a rank has behind it. Times are the monotonic clock's. Where they are not exact,
+ * `entered_ns` is up to some milliseconds early, what was waited is right, but for waits of less than some
+ * 2 us, which count as none, and what is moved within some milliseconds takes no time.
+ */
+typedef struct muster_record {
+    int rank;       /* of the world */
+    uint64_t group; /* the same for all members of a group */
+    bool world;     /* the group in which all began */
+    int group_rank;
+    int group_size;
+    int entrance;       /* as in muster_seen_call */
+    uint64_t operation; /* its number there: the same on all ranks for collectives */
+    char call[24];      /* "all_sum" */
+    muster_dtype dtype;
+    size_t count;       /* elements, as the call gives them */
+    size_t bytes;       /* of the larger of the rank's buffers */
+    int peer;           /* the root, or whom the message was from or to, in the group; -1: none */
+    bool exact;         /* times are exact */
+    bool started;       /* this is muster_finish; the rank had come before */
+    int64_t entered_ns; /* when the rank entered the call */
+    int64_t arrived_ns; /* when all whom it waited for had come; 0: they did not, and the call failed */
+    int64_t done_ns;
+} muster_record;
+
+typedef void (*muster_record_fn)(const muster_record *record, void *arg);
+
+/*
+ * The flight recorder of a job: each rank remembers its latest 1024 operations in the arena, where they are
+ * also when it has died. Opened on the arena's descriptor, as for muster_inspect, which stays the caller's
+ * and stays open. Reading hands over what there is and was not handed over before, rank by rank, roughly in
+ * the order of time, and says how many have been overwritten unread so far. Groups of one are not recorded.
+ * Disturbs nothing. Errors: as muster_inspect.
+ */
+typedef struct muster_records muster_records;
+
+MUSTER_API muster_status muster_records_open(int fd, muster_records **records);
+MUSTER_API muster_status muster_records_read(muster_records *records, muster_record_fn fn, void *arg,
+                                             uint64_t *lost);
+MUSTER_API void muster_records_close(muster_records *records); /* NULL is fine */
 
 #ifdef __cplusplus
 }

@@ -105,9 +105,11 @@ muster_status mst_call_move(mst_call *call);
 size_t mst_call_blocks(const mst_call *call, mst_span span, int rank);
 size_t mst_call_bytes(const mst_call *call, mst_span span, int rank);
 
-/* "all_sum #12 (float32 x 4096)": what a record says, for sentences. */
 /* Shows what the call is to those who look from outside. */
 void mst_call_show(const mst_call *call);
+
+/* "all_sum", and of calls that are no collectives "send" and the like. */
+void mst_doing_name(const mst_doing *doing, char *text, size_t bytes);
 
 /* "all_sum (float32 x 4096)", and with its number. */
 void mst_request_describe(const mst_call_record *record, char *text, size_t bytes);

@@ -84,6 +84,7 @@ static muster_status publish(struct mst_started *place)
     call->out_bytes = mst_call_bytes(call, mst_shapes[call->collective].out, group->rank);
     call->started = call->viewable = true;
     mst_call_show(call);
+    mst_group_unrecorded(group, MST_ENTER_COLLECTIVE);
     mst_call_arrive(call);
     return MUSTER_OK;
 }
@@ -152,6 +153,7 @@ static muster_status finish(struct mst_started *place)
 {
     if (place->call.group->size == 1)
         return MUSTER_OK;
+    place->call.group->finishing = true;
     mst_call_show(&place->call);
     mst_call_begin(&place->call);
     return mst_call_move(&place->call);
@@ -178,7 +180,9 @@ muster_status muster_finish(muster_request *request)
         status = finish(place);
     if (place)
         release(group, place, request);
-    if (entered == MUSTER_OK)
+    if (entered == MUSTER_OK) {
         mst_group_leave(group, MST_ENTER_COLLECTIVE);
+        group->finishing = false;
+    }
     return status;
 }

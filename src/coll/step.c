@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "shm/activity.h"
 #include "shm/error.h"
 #include "shm/fault.h"
 #include "src/coll/coll.h"
@@ -33,6 +34,18 @@ static void name_of(const mst_call_record *record, char *text, size_t bytes)
         snprintf(text, bytes, "%s(%s)", name, op);
     else
         snprintf(text, bytes, "%s", name);
+}
+
+void mst_doing_name(const mst_doing *doing, char *text, size_t bytes)
+{
+    static const char *const names[] = { "send", "recv", "sendrecv", "split", "shrink", "grow" };
+    mst_call_record record = { .collective = doing->kind, .op = doing->op };
+    uint32_t which = doing->kind - MST_DOING_SEND;
+
+    if (doing->kind < MST_COLLECTIVE_COUNT)
+        name_of(&record, text, bytes);
+    else
+        snprintf(text, bytes, "%s", which < sizeof names / sizeof names[0] ? names[which] : "?");
 }
 
 void mst_request_describe(const mst_call_record *record, char *text, size_t bytes)
@@ -259,6 +272,8 @@ muster_status mst_step(mst_call *call, size_t staged)
     if (result != MST_WAIT_READY)
         return step_failed(call, result);
     call->stepped = true;
+    if (first)
+        mst_group_arrived(call->group, MST_ENTER_COLLECTIVE, &call->lane->waiter);
     if (!call->started)
         mst_staging_turn(&call->group->staging, call->in_line ? 0 : staged);
     return first ? compare_requests(call, request) : MUSTER_OK;

@@ -187,7 +187,10 @@ muster_status muster_launch(const muster_launch_config *given, muster_rank_fn fn
         return status;
     if (given_report)
         report.endings = given_report->endings;
-    status = launch_in(arena, &config, fn, arg, &report);
+    if (config.arena && !config.arena(arena->fd, config.arena_arg))
+        status = mst_fail(MUSTER_ERR_SYSTEM, "the launch config's arena function has refused");
+    else
+        status = launch_in(arena, &config, fn, arg, &report);
     mst_arena_close(arena);
     if (given_report)
         *given_report = report;

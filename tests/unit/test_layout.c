@@ -72,6 +72,14 @@ static const struct row {
     FIELD(mst_activity, entered_ns),
     FIELD(mst_activity, doing),
     FIELD(mst_activity, reserved),
+    FIELD(mst_record, stamp),
+    FIELD(mst_record, what),
+    FIELD(mst_record, number),
+    FIELD(mst_record, group),
+    FIELD(mst_record, count),
+    FIELD(mst_record, entered_ns),
+    FIELD(mst_record, arrived_ns),
+    FIELD(mst_record, done_ns),
     FIELD(mst_cell, membership),
     FIELD(mst_cell, poison),
     FIELD(mst_cell, channels),
@@ -103,6 +111,7 @@ static const struct row {
     FIELD(mst_rank_entry, rank),
     FIELD(mst_rank_entry, successor),
     FIELD(mst_rank_entry, admission),
+    FIELD(mst_rank_entry, claimed),
     FIELD(mst_rank_entry, cpus),
     FIELD(mst_rank_entry, holders),
     FIELD(mst_rank_entry, episode),
@@ -204,6 +213,8 @@ START_TEST(test_regions_do_not_overlap)
         };
 
         ck_assert_uint_ge(mst_layout_cell_offset(&geometry, 0, 0),
+                          mst_layout_records_offset(size, size - 1) + MST_RECORDS * sizeof(mst_record));
+        ck_assert_uint_ge(mst_layout_records_offset(size, 0),
                           MST_ENTRIES_OFFSET + size * sizeof(mst_rank_entry));
         ck_assert_uint_eq(mst_layout_cell_offset(&geometry, 0, MST_CELLS_MAX),
                           mst_layout_heap_begin(&geometry, 0));

@@ -1,0 +1,90 @@
+/*
+ * The flight recorder: the latest MST_RECORDS operations of a rank, in a ring of the arena that outlives it.
+ *
+ * Only the rank writes, when an operation is over, and no rank reads, so the ring stays in the rank's cache.
+ * Several of its threads may be in groups of their own: each entrance of a group takes places in blocks,
+ * which costs one atomic addition in MST_RECORD_BLOCK operations, and fills them one by one. Places that a
+ * seldom used entrance holds are given up when the ring has nearly gone around.
+ *
+ * A record counts when its stamp, which says the how manieth place it is, is not 0, and two looks show the
+ * same.
+ */
+#ifndef MST_RECORDER_H
+#define MST_RECORDER_H
+
+#include "shm/atomic.h"
+#include "shm/layout.h"
+
+#define MST_RECORD_BLOCK 8
+#define MST_RECORDS_USABLE (MST_RECORDS - 16 * MST_RECORD_BLOCK) /* so far back places are still ours */
+
+typedef struct mst_recorder {
+    mst_record *records;
+    _Atomic uint64_t *claimed;
+    bool exact; /* times by the exact clock, which costs more than the rest */
+} mst_recorder;
+
+/* The places that an entrance holds: the next one, and where they end. */
+typedef struct mst_record_places {
+    uint64_t next, end;
+} mst_record_places;
+
+/* What there is to say of an operation. */
+typedef struct mst_operation {
+    uint64_t what; /* mst_record_pack */
+    uint64_t number;
+    uint64_t group;
+    uint64_t count;
+    int64_t entered_ns, arrived_ns, done_ns; /* arrived: 0: not all came, it failed */
+} mst_operation;
+
+typedef struct mst_record_what {
+    uint32_t kind, dtype, op, entrance;
+    bool exact, started; /* exact times; in two halves, of which this is the second */
+    int32_t peer;        /* -1: none */
+    uint32_t group_rank, group_size;
+} mst_record_what;
+
+static inline uint64_t mst_record_pack(const mst_record_what *what)
+{
+    return (uint64_t)what->kind | (uint64_t)what->dtype << 8 | (uint64_t)what->op << 16 |
+           (uint64_t)what->exact << 20 | (uint64_t)what->started << 21 | (uint64_t)what->entrance << 22 |
+           (uint64_t)(what->peer + 1) << 24 | (uint64_t)what->group_rank << 36 |
+           (uint64_t)what->group_size << 48;
+}
+
+static inline mst_record_what mst_record_unpack(uint64_t word)
+{
+    return (mst_record_what){ .kind = word & 0xff,
+                              .dtype = word >> 8 & 0xff,
+                              .op = word >> 16 & 0xf,
+                              .entrance = word >> 22 & 3,
+                              .exact = word >> 20 & 1,
+                              .started = word >> 21 & 1,
+                              .peer = (int32_t)(word >> 24 & 0xfff) - 1,
+                              .group_rank = word >> 36 & 0xfff,
+                              .group_size = word >> 48 & 0xffff };
+}
+
+static inline void mst_recorder_note(const mst_recorder *recorder, mst_record_places *places,
+                                     const mst_operation *operation)
+{
+    uint64_t claimed = mst_load64_rlx(recorder->claimed);
+
+    if (places->next == places->end || claimed - places->next > MST_RECORDS_USABLE) {
+        places->next = mst_add64_rlx(recorder->claimed, MST_RECORD_BLOCK);
+        places->end = places->next + MST_RECORD_BLOCK;
+    }
+    mst_record *record = &recorder->records[places->next++ % MST_RECORDS];
+    mst_store64_rlx(&record->stamp, 0);
+    mst_store64_rel(&record->what, operation->what); /* E19: after the 0, as all that follow */
+    mst_store64_rel(&record->number, operation->number);
+    mst_store64_rel(&record->group, operation->group);
+    mst_store64_rel(&record->count, operation->count);
+    mst_store64_rel(&record->entered_ns, (uint64_t)operation->entered_ns);
+    mst_store64_rel(&record->arrived_ns, (uint64_t)operation->arrived_ns);
+    mst_store64_rel(&record->done_ns, (uint64_t)operation->done_ns);
+    mst_store64_rel(&record->stamp, places->next); /* E19 */
+}
+
+#endif
