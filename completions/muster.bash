@@ -2,7 +2,7 @@
 _muster() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} i
     if [ "$COMP_CWORD" -eq 1 ]; then
-        mapfile -t COMPREPLY < <(compgen -W "run ps inspect doctor bench --help --version" -- "$word")
+        mapfile -t COMPREPLY < <(compgen -W "run ps inspect top trace report doctor bench --help --version" -- "$word")
         return
     fi
     case $before in
@@ -11,15 +11,19 @@ _muster() {
     --color) mapfile -t COMPREPLY < <(compgen -W "auto always never" -- "$word"); return ;;
     --stdin) mapfile -t COMPREPLY < <(compgen -W "0 all none" -- "$word"); return ;;
     --bind) mapfile -t COMPREPLY < <(compgen -W "core numa none" -- "$word"); return ;;
+    --trace | -o | --output) mapfile -t COMPREPLY < <(compgen -f -- "$word"); return ;;
     --cwd | --log-dir) mapfile -t COMPREPLY < <(compgen -d -- "$word"); return ;;
     --prefix) mapfile -t COMPREPLY < <(compgen -W "rank none" -- "$word"); return ;;
     -d | --dtype) mapfile -t COMPREPLY < <(compgen -W "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 bfloat16 float32 float64 complex64" -- "$word"); return ;;
     -o | --op) mapfile -t COMPREPLY < <(compgen -W "sum prod max min" -- "$word"); return ;;
-    -n | --ranks | --restarts | --max-restarts | --hang-after | --show | --env | --gdb | --wrap | --timeout | --op-timeout | --grace | -b | --min | -e | --max | -f | --factor | --seconds) return ;;
+    -n | --ranks | --restarts | --max-restarts | --trace-limit | --hang-after | --show | --env | --gdb | --wrap | --timeout | --op-timeout | --grace | -b | --min | -e | --max | -f | --factor | --seconds) return ;;
     esac
     case ${COMP_WORDS[1]} in
     ps | doctor) mapfile -t COMPREPLY < <(compgen -W "--help" -- "$word"); return ;;
-    inspect) mapfile -t COMPREPLY < <(compgen -W "--json --stacks --help $(muster ps 2>/dev/null | awk 'NR > 1 { print $1 }')" -- "$word"); return ;;
+    trace) mapfile -t COMPREPLY < <(compgen -W "--all --help" -- "$word"; compgen -f -- "$word"); return ;;
+    report) mapfile -t COMPREPLY < <(compgen -W "--output --help" -- "$word"; compgen -f -- "$word"); return ;;
+    top) mapfile -t COMPREPLY < <(compgen -W "--seconds --once --help $(muster ps 2>/dev/null | awk 'NR > 1 { print $1 }')" -- "$word"); return ;;
+    inspect) mapfile -t COMPREPLY < <(compgen -W "--json --stacks --trace --help $(muster ps 2>/dev/null | awk 'NR > 1 { print $1 }')" -- "$word"); return ;;
     esac
     if [ "${COMP_WORDS[1]}" = bench ]; then
         case $word in
@@ -35,7 +39,7 @@ _muster() {
         fi
     done
     case $word in
-    -*) mapfile -t COMPREPLY < <(compgen -W "--ranks --timeout --op-timeout --grace --on-failure --restarts --on-hang --hang-after --prefix --timestamps --color --show --log-dir --stdin --env --cwd --bind --report-bindings --gdb --wrap --mlx --torch --help --" -- "$word") ;;
+    -*) mapfile -t COMPREPLY < <(compgen -W "--ranks --timeout --op-timeout --grace --on-failure --restarts --on-hang --hang-after --prefix --timestamps --color --show --log-dir --trace --trace-limit --stdin --env --cwd --bind --report-bindings --gdb --wrap --mlx --torch --help --" -- "$word") ;;
     *) mapfile -t COMPREPLY < <(compgen -o default -c -- "$word") ;;
     esac
 }

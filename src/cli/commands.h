@@ -7,6 +7,9 @@
 int command_run(int argc, char **argv);
 int command_ps(int argc, char **argv);
 int command_inspect(int argc, char **argv);
+int command_trace(int argc, char **argv);
+int command_report(int argc, char **argv);
+int command_top(int argc, char **argv);
 int command_doctor(int argc, char **argv);
 int command_bench(int argc, char **argv);
 

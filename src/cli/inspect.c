@@ -155,6 +155,16 @@ static bool has_entered(const muster_inspection *seen, const muster_seen_call *c
     return other && other->latest >= call->operation;
 }
 
+bool call_waits(const muster_inspection *seen, const muster_seen_call *call)
+{
+    if (!call->in_call || call->peer >= 0) /* messages are shown once they wait */
+        return call->in_call;
+    for (int at = 0; at < call->group_size; at++)
+        if (!has_entered(seen, call, at))
+            return true;
+    return false;
+}
+
 /* Ranks that have not come to it, and what they do instead. */
 static void judge_collective(const muster_inspection *seen, const muster_seen_call *call, sentence *verdict)
 {

@@ -16,6 +16,9 @@ void name_group(const muster_inspection *seen, unsigned long long group, char *t
 /* What a rank does outside of muster: "is running user code", "is stopped (SIGSTOP)", "was killed by ...". */
 void describe_rank(const muster_inspection *seen, int rank, char *text, int bytes);
 
+/* Whether the rank waits in that call, and does not move data: somebody has not come. */
+bool call_waits(const muster_inspection *seen, const muster_seen_call *call);
+
 /* One sentence about the n-th thing that ranks wait for; false: there are no more. */
 bool find_verdict(const muster_inspection *seen, int n, char *text);
 

@@ -141,6 +141,44 @@ bool job_of_name(const char *name, job *found)
     return search.count > 0;
 }
 
+/* ---- what a user has named ---- */
+
+static bool find_only(const char *command, job *found)
+{
+    static job jobs[JOBS_MAX];
+    int count = jobs_find(jobs, JOBS_MAX);
+
+    if (count == 1) {
+        *found = jobs[0];
+        return true;
+    }
+    if (count == 0)
+        fprintf(stderr, "muster %s: there is no job of this user on this machine\n", command);
+    else
+        fprintf(stderr, "muster %s: there are %d jobs; say which, by its pid (muster ps lists them)\n",
+                command, count);
+    jobs_free(jobs, count);
+    return false;
+}
+
+bool job_choose(const char *command, const char *which, job *found)
+{
+    char *end;
+
+    if (!which)
+        return find_only(command, found);
+    long pid = strtol(which, &end, 10);
+    if (which[0] == '/' && job_of_name(which, found))
+        return true;
+    if (which[0] != '/' && *end == '\0' && pid > 0 && job_of_process((int)pid, found))
+        return true;
+    fprintf(stderr,
+            "muster %s: %s is no rank or launcher of a job, or another user's, or of another version of "
+            "muster; muster ps lists the jobs\n",
+            command, which);
+    return false;
+}
+
 /* ---- processes ---- */
 
 void read_command(int pid, char *text, int bytes)

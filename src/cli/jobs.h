@@ -27,6 +27,10 @@ bool job_of_process(int pid, job *found);
 /* The job whose ranks meet, or have met, under the name "/job"; false: none. */
 bool job_of_name(const char *name, job *found);
 
+/* The job that a user has named by a pid or "/job"; or, `which` NULL, the only one there is. False: stderr
+ * says why not, for `muster COMMAND`. */
+bool job_choose(const char *command, const char *which, job *found);
+
 /* A process's command line, in at most `bytes`; "" when it is gone. */
 void read_command(int pid, char *text, int bytes);
 

@@ -15,6 +15,9 @@ static const char help[] =
     "  muster run -n N [options] [--] COMMAND [ARGS...]   start N ranks of a command\n"
     "  muster ps                                          list the jobs on this machine\n"
     "  muster inspect [options] [PID | /NAME]             show who waits for whom in a job\n"
+    "  muster top [PID | /NAME]                           watch what the ranks of a job do\n"
+    "  muster trace FILE                                  sum up what muster run --trace has written\n"
+    "  muster report FILE [-o PAGE]                       draw it as a page\n"
     "  muster doctor                                      check this machine\n"
     "  muster bench [options] [OPERATION...]              measure operations on this machine\n"
     "  muster COMMAND --help                              its options\n"
@@ -29,6 +32,7 @@ static const struct {
     int (*run)(int argc, char **argv);
 } commands[] = {
     { "run", command_run },       { "ps", command_ps },       { "inspect", command_inspect },
+    { "top", command_top },       { "trace", command_trace }, { "report", command_report },
     { "doctor", command_doctor }, { "bench", command_bench },
 };
 
@@ -49,7 +53,8 @@ int main(int argc, char **argv)
     const char *name = argc > 1 ? argv[1] : "--help";
 
     if (argc < 2)
-        return usage_error(NULL, "no subcommand; expected run, ps, inspect, doctor or bench");
+        return usage_error(NULL,
+                           "no subcommand; expected run, ps, inspect, top, trace, report, doctor or bench");
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
         if (strcmp(name, commands[i].name) == 0)
             return commands[i].run(argc - 1, argv + 1);
@@ -57,5 +62,7 @@ int main(int argc, char **argv)
         return fputs(help, stdout) < 0 || fflush(stdout) ? EXIT_FAILURE : EXIT_SUCCESS;
     if (strcmp(name, "--version") == 0 || strcmp(name, "version") == 0)
         return printf("muster %s\n", muster_version()) < 0 || fflush(stdout) ? EXIT_FAILURE : EXIT_SUCCESS;
-    return usage_error(NULL, "\"%s\" is no subcommand; expected run, ps, inspect, doctor or bench", name);
+    return usage_error(
+        NULL, "\"%s\" is no subcommand; expected run, ps, inspect, top, trace, report, doctor or bench",
+        name);
 }

@@ -149,6 +149,8 @@ const char *prepare_rank(int rank, void *arg)
         return unbound;
     if (options->torch)
         describe_to_torch(preparation, rank);
+    if (options->trace)
+        setenv("MUSTER_EXACT_TIMES", "1", 1);
     for (int i = 0; i < options->env_count; i++) /* after our own: the user's word is the last */
         putenv((char *)(uintptr_t)options->env[i]);
     if (options->folder && chdir(options->folder) < 0) {

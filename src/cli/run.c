@@ -19,6 +19,7 @@
 #include "src/cli/options.h"
 #include "src/cli/output.h"
 #include "src/cli/prepare.h"
+#include "src/cli/trace/trace.h"
 #include "src/cli/variables.h"
 
 #define EXIT_NOT_LAUNCHED 125
@@ -98,12 +99,22 @@ static void end_strays(void)
     }
 }
 
+static bool trace_ranks(trace_collector *collector, run_options *options)
+{
+    options->launch.arena = collector_start;
+    options->launch.arena_arg = collector;
+    return collector_open(collector, options->trace,
+                          options->trace_limit ? (size_t)options->trace_limit : TRACE_LIMIT);
+}
+
 static int run(run_options *options)
 {
     static run_preparation preparation;
     static run_output output;
+    trace_collector collector;
 
     if (!prepare_all(&preparation, options) || !output_open(&output, options) ||
+        (options->trace && !trace_ranks(&collector, options)) ||
         (options->on_hang != RUN_HANG_NOTHING && !hang_watch(options)))
         return EXIT_NOT_LAUNCHED;
     if (pipe2(signal_pipe, O_CLOEXEC | O_NONBLOCK) < 0) {
@@ -121,6 +132,8 @@ static int run(run_options *options)
     }
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     int status = launch(&options->launch);
+    if (options->trace && !collector_finish(&collector) && status == EXIT_SUCCESS)
+        status = EXIT_NOT_LAUNCHED;
     end_strays();
     output_close(&output);
     return status;

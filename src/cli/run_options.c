@@ -39,6 +39,9 @@ static const char help[] =
     "      --show LIST          only what these ranks print, such as 0 or 0,4-7\n"
     "      --log-dir DIR        keep what rank R prints in DIR/R.out and DIR/R.err, too\n"
     "      --stdin WHO          who reads standard input: 0 (rank 0, default), all (each all of it), none\n"
+    "      --trace FILE         write what ranks did when, for Perfetto, Chrome, muster trace and muster "
+    "report\n"
+    "      --trace-limit N      the latest N operations of each rank (20000)\n"
     "\n"
     "What runs\n"
     "      --env NAME=VALUE     set a variable for the ranks; may be repeated\n"
@@ -123,6 +126,11 @@ static bool take_env(void *into, const char *text)
     return true;
 }
 
+static bool take_trace_limit(void *into, const char *text)
+{
+    return parse_number(text, 1, 10 * 1000 * 1000, &((run_options *)into)->trace_limit);
+}
+
 static bool take_gdb(void *into, const char *text)
 {
     return parse_number(text, 0, RUN_RANKS_MAX - 1, &((run_options *)into)->gdb_rank);
@@ -157,6 +165,9 @@ static const cli_option known[] = {
     { "show", 0, CLI_OWN, .take = take_shown, .expected = "ranks, such as 0 or 0,4-7" },
     { "log-dir", 0, CLI_TEXT, AT(log_folder), "a folder" },
     { "stdin", 0, CLI_CHOICE, AT(input), "0, all or none", inputs },
+    { "trace", 0, CLI_TEXT, AT(trace), "a file" },
+    { "trace-limit", 0, CLI_OWN, .take = take_trace_limit,
+      .expected = "a number of operations up to 10 million" },
     { "env", 0, CLI_OWN, .take = take_env, .expected = "NAME=VALUE, at most 256 times" },
     { "cwd", 0, CLI_TEXT, AT(folder), "a folder" },
     { "bind", 0, CLI_CHOICE, AT(bind), "core, numa or none", binds },
@@ -184,6 +195,8 @@ int parse_run(int argc, char **argv, run_options *options)
         return usage_error("run", "--restarts goes with --on-failure respawn");
     if (options->hang_after_ns && options->on_hang == RUN_HANG_NOTHING)
         return usage_error("run", "--hang-after goes with --on-hang");
+    if (options->trace_limit && !options->trace)
+        return usage_error("run", "--trace-limit goes with --trace");
     if (options->gdb_rank >= config->size)
         return usage_error("run", "--gdb %d: there are only ranks 0 to %d", options->gdb_rank,
                            config->size - 1);

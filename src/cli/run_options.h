@@ -32,6 +32,8 @@ typedef struct run_options {
     const char *log_folder; /* NULL: none */
     bool all_shown, shown[RUN_RANKS_MAX];
     run_stdin input;
+    const char *trace; /* the file; NULL: none */
+    int trace_limit;
 } run_options;
 
 /* OPTIONS_PARSED, with the options filled in; else an exit status, as of parse_options. */

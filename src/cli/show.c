@@ -1,15 +1,19 @@
 /*
  * `muster ps` and `muster inspect`: which jobs there are, what their ranks do, and who waits for whom.
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "src/cli/commands.h"
 #include "src/cli/inspect.h"
 #include "src/cli/options.h"
+#include "src/cli/trace/trace.h"
 
 #define JSON_SCHEMA 1
 
@@ -28,12 +32,15 @@ static const char inspect_help[] =
     "\n"
     "      --json     print one JSON object\n"
     "      --stacks   with gdb: where each rank is, in its own code (stops it for a moment)\n"
+    "      --trace F  write the latest operations of each rank to a file, for muster trace and muster "
+    "report\n"
     "  -h, --help     this text\n"
     "\n"
     "Exit status: 0 when the job was seen; 1 when there is no such job; 2 for a usage error.\n";
 
 typedef struct show_options {
     bool json, stacks;
+    const char *trace; /* a file; NULL: none */
 } show_options;
 
 /* ---- muster ps ---- */
@@ -177,40 +184,31 @@ static void print_json(const job *job)
     printf("]\n}\n");
 }
 
-/* ---- which job ---- */
+/* ---- and as a trace ---- */
 
-static bool find_only(job *found)
+static bool save_trace(const job *job, const char *path)
 {
-    static job jobs[JOBS_MAX];
-    int count = jobs_find(jobs, JOBS_MAX);
+    int fd = open(job->path, O_RDONLY | O_CLOEXEC);
+    trace trace = { .records = NULL };
 
-    if (count == 1) {
-        *found = jobs[0];
-        return true;
+    if (fd < 0 || !trace_read_job(fd, &trace)) {
+        fprintf(stderr, "muster inspect: --trace: %s\n", fd < 0 ? strerror(errno) : muster_error_detail());
+        if (fd >= 0)
+            close(fd);
+        return false;
     }
-    if (count == 0)
-        fprintf(stderr, "muster inspect: there is no job of this user on this machine\n");
+    close(fd);
+    FILE *file = fopen(path, "we");
+    bool written = file && trace_write(&trace, file);
+    if (file && fclose(file) != 0)
+        written = false;
+    if (written)
+        printf("the latest %zu operations are in %s; muster trace %s sums them up\n", trace.count, path,
+               path);
     else
-        fprintf(stderr, "muster inspect: there are %d jobs; say which, by its pid (muster ps lists them)\n",
-                count);
-    jobs_free(jobs, count);
-    return false;
-}
-
-static bool find_named(const char *which, job *found)
-{
-    char *end;
-    long pid = strtol(which, &end, 10);
-
-    if (which[0] == '/' && job_of_name(which, found))
-        return true;
-    if (which[0] != '/' && *end == '\0' && pid > 0 && job_of_process((int)pid, found))
-        return true;
-    fprintf(stderr,
-            "muster inspect: %s is no rank or launcher of a job, or another user's, or of another version of "
-            "muster; muster ps lists the jobs\n",
-            which);
-    return false;
+        fprintf(stderr, "muster inspect: %s: %s\n", path, strerror(errno));
+    trace_free(&trace);
+    return written;
 }
 
 int command_inspect(int argc, char **argv)
@@ -218,9 +216,11 @@ int command_inspect(int argc, char **argv)
     static const cli_option known[] = {
         { "json", 0, CLI_FLAG, .offset = offsetof(show_options, json) },
         { "stacks", 0, CLI_FLAG, .offset = offsetof(show_options, stacks) },
+        { "trace", 0, CLI_TEXT, .offset = offsetof(show_options, trace), .expected = "a file" },
     };
-    static const cli_syntax syntax = { "inspect", inspect_help, known, 2, false };
-    show_options options = { false, false };
+    static const cli_syntax syntax = { "inspect", inspect_help, known, 3, false };
+    show_options options = { false, false, NULL };
+    bool done = true;
     job found;
 
     int status = parse_options(&syntax, argc, argv, &options);
@@ -228,12 +228,14 @@ int command_inspect(int argc, char **argv)
         return status;
     if (argc - optind > 1)
         return usage_error("inspect", "one job at a time; expected one PID or /NAME");
-    if (!(optind < argc ? find_named(argv[optind], &found) : find_only(&found)))
+    if (!job_choose("inspect", argv[optind], &found))
         return EXIT_FAILURE;
-    if (options.json)
+    if (options.trace)
+        done = save_trace(&found, options.trace);
+    else if (options.json)
         print_json(&found);
     else
         print_job(&found, options.stacks);
     jobs_free(&found, 1);
-    return fflush(stdout) ? EXIT_FAILURE : EXIT_SUCCESS;
+    return fflush(stdout) || !done ? EXIT_FAILURE : EXIT_SUCCESS;
 }

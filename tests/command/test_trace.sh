@@ -1,0 +1,98 @@
+#!/bin/sh
+# muster run --trace, muster trace, muster report, muster top and muster inspect --trace, on a job whose last
+# rank is late. Uses TEST_COMMAND and TEST_BUILD; ends with its counts.
+. "$TEST_SOURCE/tests/command/checks.sh"
+trap 'kill $job 2>/dev/null; rm -rf "$work"' EXIT
+job=
+late=$TEST_BUILD/tests/late trace=$work/trace.json
+
+expect 0 "120 operations of 3 ranks are in $trace; muster trace $trace sums them up" \
+    "$TEST_COMMAND" run -n 3 --trace "$trace" -- "$late" 40
+checks=$((checks + 1))
+python3 - "$trace" <<'EOF' || fail "the file"
+import json, sys
+trace = json.load(open(sys.argv[1]))
+events = trace["traceEvents"]
+assert trace["muster_trace"] == 1 and trace["ranks"] == 3 and trace["exact"] == 1 and trace["lost"] == 0
+slices = [e for e in events if e["ph"] == "X" and "args" in e]
+assert len(slices) == 120 and {e["tid"] for e in slices} == {0, 1, 2}
+for rank in range(3):
+    mine = [e for e in slices if e["tid"] == rank]
+    assert [e["args"]["operation"] for e in mine] == list(range(1, 41))
+    assert all(a["ts"] + a["dur"] <= b["ts"] + 0.002 for a, b in zip(mine, mine[1:])), "they overlap"
+    assert all(e["args"]["bytes"] == 4000 and e["args"]["arrived"] and e["name"] == "all_sum 4000 B" for e in mine)
+starts, ends = ({e["id"]: e for e in events if e["ph"] == ph} for ph in "sf")
+assert starts.keys() == ends.keys() and len(starts) == 80, len(starts)
+assert all(starts[i]["ts"] <= ends[i]["ts"] for i in starts)
+assert sum(e["tid"] == 2 for e in starts.values()) > 40, "rank 2 was last most often"
+assert any(e.get("name") == "waits for rank 2" and e["tid"] != 2 for e in events)
+EOF
+
+expect 0 "" "$TEST_COMMAND" trace "$trace"
+says 1 "^120 operations of 3 ranks in [0-9.]+ s$"
+says 1 "^all_sum +float32 +4000 +3 +120 +[0-9.]+ us "
+says 3 "^ +[012] +40 "
+says 1 "^rank 2 made the others wait: for [0-9.]+% of all the time"
+
+expect 0 "" "$TEST_COMMAND" report "$trace" -o "$work/page.html"
+checks=$((checks + 2))
+grep -q '^{"muster_trace":1,' "$work/page.html" || grep -q 'json">{"muster_trace":1,' "$work/page.html" || fail "no trace in the page"
+grep -qE '(src|href)="?http|@import|url\(' "$work/page.html" && fail "the page loads something"
+if command -v chromium >/dev/null; then # draws it as a phone would
+    expect 0 "" chromium --headless --no-sandbox --disable-gpu --window-size=390,800 \
+        --virtual-time-budget=5000 --dump-dom "file://$work/page.html"
+    says 1 '<body data-drawn="120">|data-drawn="120"'
+    says 1 'Rank 2 made the others wait: for [0-9.]+ % of all'
+    says 1 '>half within [0-9.]+ (µs|ms)'
+fi
+
+# ---- everybody is killed, or the launcher is: what they did is there ----
+"$TEST_COMMAND" run -n 3 --trace "$work/killed.json" -- sh -c "'$late' & echo \$!; wait" >"$work/pids" 2>"$work/err" &
+job=$!
+until [ "$(grep -c ready "$work/pids")" -eq 3 ]; do sleep 0.05; done
+sed -n 's/^\[[0-9]\] \([0-9]*\)$/\1/p' "$work/pids" | xargs kill -KILL
+wait $job
+expect 0 "" "$TEST_COMMAND" trace "$work/killed.json"
+says 3 "^ +[012] +[1-9][0-9]* "
+"$TEST_COMMAND" run -n 3 --trace "$work/orphan.json" -- "$late" >"$work/out" 2>"$work/err" &
+job=$!
+until [ "$(grep -c ready "$work/out")" -eq 3 ]; do sleep 0.05; done
+kill -KILL $job
+wait $job 2>/dev/null
+until [ "$(tail -n 1 "$work/orphan.json" 2>/dev/null)" = "]}" ]; do sleep 0.05; done
+expect 0 "" "$TEST_COMMAND" trace "$work/orphan.json"
+says 3 "^ +[012] +[1-9][0-9]* "
+
+# ---- more than is wanted ----
+expect 0 "54 earlier ones are left out" "$TEST_COMMAND" run -n 2 --trace "$trace" --trace-limit 3 -- "$late" 30
+expect 0 "" "$TEST_COMMAND" trace "$trace"
+says 1 "^54 earlier operations are left out$"
+
+# ---- a job that runs ----
+"$TEST_COMMAND" run -n 3 --grace 0.5 -- "$late" >"$work/job" 2>&1 &
+job=$!
+until [ "$(grep -c ready "$work/job")" -eq 3 ]; do sleep 0.05; done
+expect 0 "" "$TEST_COMMAND" top --once --seconds 0.5 $job
+says 1 "^3 ranks, $job: .*muster run -n 3"
+says 2 "^ +[01] +[1-9][0-9]* +[0-9.]+ +[0-9.]+% #"
+says 1 "^ +2 +[1-9][0-9]* +[0-9.]+ +[0-9.]+% .*<- the others wait for it$"
+expect 0 "" "$TEST_COMMAND" inspect --trace "$work/now.json" $job
+expect 0 "" "$TEST_COMMAND" trace "$work/now.json"
+says 1 "^times are of the flight recorder"
+kill $job
+wait $job 2>/dev/null
+
+# ---- what makes no sense ----
+expect 2 "expected one FILE" "$TEST_COMMAND" trace
+expect 1 "is no trace of muster's" "$TEST_COMMAND" trace "$TEST_SOURCE/README.md"
+expect 1 "No such file" "$TEST_COMMAND" report "$work/none"
+head -n 20 "$trace" >"$work/cut"
+expect 1 "line 20 is not as muster run --trace writes it: the file is damaged" "$TEST_COMMAND" trace "$work/cut"
+sed '3s/"count":/"count":x/' "$trace" >"$work/cut"
+expect 1 "line 3 is not" "$TEST_COMMAND" trace "$work/cut"
+expect 125 "No such file" "$TEST_COMMAND" run -n 1 --trace "$work/no/such" -- true
+expect 2 "goes with --trace" "$TEST_COMMAND" run -n 1 --trace-limit 5 -- true
+expect 1 "is no rank or launcher" "$TEST_COMMAND" top $$
+expect 2 "one job at a time" "$TEST_COMMAND" top 1 2
+
+conclude "muster trace"
