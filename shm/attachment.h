@@ -12,6 +12,8 @@
 #include "shm/deadlock.h"
 #include "shm/heap.h"
 #include "shm/liveness.h"
+#include "shm/log.h"
+#include "shm/mishap.h"
 #include "shm/recorder.h"
 #include "shm/wait.h"
 
@@ -33,6 +35,8 @@ typedef struct mst_attachment {
     mst_beacon beacon;
     mst_deadlock deadlock;
     mst_recorder recorder;
+    mst_mishaps mishaps;
+    mst_log log;
     mst_wait_policy policy;
     mst_interrupt interrupt;                                 /* of attaching */
     _Atomic uint32_t users;                                  /* groups */

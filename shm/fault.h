@@ -1,6 +1,7 @@
 /*
  * Fault points: named places before and after each store that changes what ranks share, where a test can
- * make a rank die, stop or fail (tests/points). In an ordinary build they are nothing at all.
+ * make a rank die, stop or fail (tests/points). In an ordinary build they are where chaos delays a rank, if a
+ * user asks for it, and nothing else.
  *
  * A point is named after the store and the side of it: "lane.publish" comes before the arrival,
  * "lane.published" after it. True: the caller is to fail as if the system had refused; only points that
@@ -11,12 +12,15 @@
 
 #include <stdbool.h>
 
+#include "shm/chaos.h"
+
 #ifdef MUSTER_FAULT_POINTS
 bool mst_fault_point(const char *name); /* the test's own */
 #else
 static inline bool mst_fault_point(const char *name)
 {
     (void)name;
+    mst_chaos();
     return false;
 }
 #endif

@@ -24,6 +24,7 @@
 
 int64_t mst_os_now_ns(void);
 int64_t mst_os_coarse_ns(void);  /* the same, up to some milliseconds behind; faster to read */
+void mst_os_sleep(int64_t ns);   /* so long at least, whatever happens; for delays that a user asks for */
 void mst_os_relax(void);         /* tells the core that this is a spin loop */
 void mst_os_yield(void);         /* lets another runnable thread have this CPU */
 bool mst_os_yields_to_all(void); /* not with a real-time priority: then only to such */

@@ -41,6 +41,14 @@ int64_t mst_os_coarse_ns(void)
     return now.tv_sec * MST_NS_PER_S + now.tv_nsec;
 }
 
+void mst_os_sleep(int64_t ns)
+{
+    struct timespec left = { ns / MST_NS_PER_S, ns % MST_NS_PER_S };
+
+    while (nanosleep(&left, &left) != 0 && errno == EINTR)
+        continue;
+}
+
 int64_t mst_os_now_ns(void)
 {
     struct timespec now;

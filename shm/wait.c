@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "shm/atomic.h"
+#include "shm/chaos.h"
 #include "shm/os.h"
 
 #define SPIN_NS (50 * 1000LL)
@@ -212,6 +213,7 @@ mst_wait_result mst_wait_until(mst_waiter *waiter, mst_parking parking, bool (*r
 {
     attempt attempt = { waiter, ready, arg, MST_WAIT_READY };
 
+    mst_chaos();
     if (waiter->owed.word && look_first(&attempt))
         return attempt.result;
     mst_wait_settle(waiter);

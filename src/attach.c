@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "shm/atomic.h"
+#include "shm/chaos.h"
 #include "shm/error.h"
 #include "shm/join.h"
 #include "shm/os.h"
@@ -77,20 +79,38 @@ static muster_status find_kernels(const mst_kernels **kernels)
                     isa ? isa : "");
 }
 
+static const char *const rung_names[] = { "beacon", "tick", "pidfd", "launcher" };
+
 /* MUSTER_LIVENESS, or the config's word. */
 static muster_status find_rung(const char *name, mst_rung *rung)
 {
-    static const char *const names[] = { "beacon", "tick", "pidfd", "launcher" };
-
     for (int i = 0; i < 4; i++) {
         *rung = (mst_rung)i;
-        if (!name || strcmp(name, names[i]) == 0)
+        if (!name || strcmp(name, rung_names[i]) == 0)
             return MUSTER_OK;
     }
     return mst_fail(MUSTER_ERR_INVALID,
                     "MUSTER_LIVENESS is \"%.20s\"; expected beacon, tick, pidfd or launcher, or leave it "
                     "unset",
                     name);
+}
+
+static void tell_attached(const muster_group *group)
+{
+    const mst_attachment *attachment = group->subarena->attachment;
+    const mst_geometry *geometry = &attachment->geometry;
+
+    mst_log_line(
+        &attachment->log, MUSTER_LOG_INFO,
+        "rank %d of %d has attached, in process %d: %s kernels, %llu KiB of staging per group, waits %s, "
+        "learns of deaths by %s",
+        group->rank, group->size, mst_os_process_id(), group->kernels->isa,
+        (unsigned long long)geometry->staging_bytes / 1024,
+        attachment->policy.spin_ns ? "spinning" : "without spinning, as there are more ranks than CPUs",
+        rung_names[mst_load32_rlx(&attachment->liveness.rung)]);
+    if (attachment->mishaps.count)
+        mst_log_line(&attachment->log, MUSTER_LOG_WARN, "MUSTER_FAULT asks for %d fault(s) of this rank",
+                     attachment->mishaps.count);
 }
 
 muster_status mst_group_attach(const muster_config *config, mst_arena *share, muster_group **world)
@@ -103,6 +123,7 @@ muster_status mst_group_attach(const muster_config *config, mst_arena *share, mu
     mst_subarena *subarena;
     muster_group *group = NULL;
     int64_t deadline_ns = 0;
+    mst_mishaps mishaps;
 
     muster_status status = find_kernels(&kernels);
     if (status == MUSTER_OK && !share)
@@ -113,6 +134,9 @@ muster_status mst_group_attach(const muster_config *config, mst_arena *share, mu
         mst_arena_share(share);
     status = find_rung(config->liveness, &joiner.rung);
     if (status == MUSTER_OK)
+        status = mst_mishaps_parse(config->restarts ? NULL : config->fault, config->rank, &mishaps);
+    mst_chaos_begin(config->chaos, (uint32_t)config->rank);
+    if (status == MUSTER_OK)
         status = mst_join(arena, &joiner, deadline_ns, &subarena);
     else
         mst_arena_close(arena);
@@ -122,6 +146,9 @@ muster_status mst_group_attach(const muster_config *config, mst_arena *share, mu
     if (status == MUSTER_OK) {
         subarena->attachment->deadlock.promised = config->one_thread;
         subarena->attachment->recorder.exact = config->exact_times;
+        subarena->attachment->mishaps = mishaps;
+        subarena->attachment->log =
+            (mst_log){ config->log_level, config->log, config->log_arg, config->rank };
         group->whole = true;
         group->interrupt = config->interrupt;
         group->interrupt_arg = config->interrupt_arg;
@@ -134,10 +161,12 @@ muster_status mst_group_attach(const muster_config *config, mst_arena *share, mu
         status = mst_config_stream_bytes(&group->tuning.stream_in_bytes);
     if (status == MUSTER_OK && config->report_crashes)
         status = muster_report_crashes(group);
-    if (status == MUSTER_OK)
+    if (status == MUSTER_OK) {
+        tell_attached(group);
         *world = group;
-    else
+    } else {
         muster_group_free(group);
+    }
     return status;
 }
 

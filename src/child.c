@@ -35,6 +35,7 @@ muster_status mst_child_create(muster_group *group, const mst_share *shares, int
     created->interrupt = group->interrupt;
     created->interrupt_arg = group->interrupt_arg;
     created->tuning.stream_in_bytes = group->tuning.stream_in_bytes; /* calibrated once, in the world */
+    mst_log_line(mst_group_log(created), MUSTER_LOG_INFO, "is rank %d of a new group of %d", rank, size);
     *child = created;
     return MUSTER_OK;
 }

@@ -164,6 +164,35 @@ muster_status mst_config_sizes_from_environment(size_t *arena_bytes, size_t *sta
     return status;
 }
 
+static muster_status read_log_level(muster_log_level *level)
+{
+    static const char *const names[] = { "off", "warn", "info", "debug" };
+    const char *text = variable("MUSTER_LOG");
+
+    for (int i = 0; text && i < 4; i++)
+        if (strcmp(text, names[i]) == 0) {
+            *level = (muster_log_level)i;
+            return MUSTER_OK;
+        }
+    return text ? mst_fail(MUSTER_ERR_INVALID, "MUSTER_LOG is \"%.40s\"; expected warn, info or debug", text)
+                : MUSTER_OK;
+}
+
+static muster_status read_seed(uint64_t *seed)
+{
+    const char *text = variable("MUSTER_CHAOS");
+    char *end;
+
+    if (!text)
+        return MUSTER_OK;
+    errno = 0;
+    *seed = strtoull(text, &end, 10);
+    if (errno || *end != '\0' || !isdigit((unsigned char)text[0]) || *seed == 0)
+        return mst_fail(MUSTER_ERR_INVALID,
+                        "MUSTER_CHAOS is \"%.40s\"; expected a seed, a whole number above 0", text);
+    return MUSTER_OK;
+}
+
 muster_status mst_config_from_environment(muster_config *config)
 {
     muster_config read = MUSTER_CONFIG_INIT;
@@ -179,7 +208,12 @@ muster_status mst_config_from_environment(muster_config *config)
         status = read_switch("MUSTER_ONE_THREAD", &read.one_thread);
     if (status == MUSTER_OK)
         status = read_switch("MUSTER_EXACT_TIMES", &read.exact_times);
+    if (status == MUSTER_OK)
+        status = read_log_level(&read.log_level);
+    if (status == MUSTER_OK)
+        status = read_seed(&read.chaos);
     read.liveness = variable("MUSTER_LIVENESS");
+    read.fault = variable("MUSTER_FAULT");
     if (status == MUSTER_OK && mst_config_launched()) {
         read.arena = variable("MUSTER_ARENA");
         if (!read.arena)

@@ -371,8 +371,20 @@ static void record_direction(mst_exchange *exchange, bool out, const mst_waiter 
         mst_group_record(exchange->group, entrance, &doing);
 }
 
+static void tell_entered(const mst_exchange *exchange)
+{
+    char text[80];
+
+    describe(exchange, text, sizeof text);
+    mst_log_line(mst_group_log(exchange->group), MUSTER_LOG_DEBUG, "%s with rank %d, in a group of %d", text,
+                 exchange->out.active ? exchange->out.peer : exchange->in.peer, exchange->group->size);
+}
+
 static void begin(mst_exchange *exchange, mst_waiter *waiter)
 {
+    if (mst_log_wanted(mst_group_log(exchange->group), MUSTER_LOG_DEBUG))
+        tell_entered(exchange);
+    mst_group_begin(exchange->group);
     exchange->group->messages[0] += exchange->out.active;
     exchange->group->messages[1] += exchange->in.active;
     waiter->deadline_ns = waiter->waited_ns = 0;
@@ -393,6 +405,8 @@ muster_status mst_exchange_run(mst_exchange *exchange)
         if (is_done(&exchange->out) && is_done(&exchange->in)) {
             record_direction(exchange, true, waiter);
             record_direction(exchange, false, waiter);
+            if (exchange->in.active)
+                mst_group_end(group, exchange->in.bytes, exchange->in.total);
             return MUSTER_OK;
         }
         if (!exchange->in.begun)

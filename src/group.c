@@ -88,6 +88,8 @@ muster_status muster_group_free(muster_group *group)
                         group->started_count);
     if (group->released && !group->released(group))
         return MUSTER_OK;
+    mst_log_line(mst_group_log(group), MUSTER_LOG_INFO, "gives a group of %d back, in which it was rank %d",
+                 group->size, group->rank);
     mst_subarena_retire(group->subarena);
     destroy(group);
     return MUSTER_OK;
@@ -150,6 +152,17 @@ static mst_activity *activity_of(const muster_group *group, mst_entrance entranc
     return &group->subarena->cells[group->rank]->activities[entrance];
 }
 
+/* The first that this rank hears of it; the sentence is the thread's last error. */
+static muster_status tell_broken(muster_group *group, muster_status status)
+{
+    if (status != MUSTER_OK && !group->told_broken) {
+        group->told_broken = true;
+        mst_log_line(mst_group_log(group), MUSTER_LOG_WARN, "a group of %d is broken: %s", group->size,
+                     mst_error_sentence());
+    }
+    return status;
+}
+
 static int64_t time_ns(const muster_group *group)
 {
     return group->subarena->attachment->recorder.exact ? mst_os_now_ns() : mst_os_coarse_ns();
@@ -197,7 +210,7 @@ muster_status mst_group_enter(muster_group *group, mst_entrance entrance)
         group->endings_seen[entrance] = endings;
         mst_subarena_look_at_endings(group->subarena);
     }
-    status = mst_group_broken(group);
+    status = tell_broken(group, mst_group_broken(group));
     if (status != MUSTER_OK)
         mst_group_leave(group, entrance);
     return status;
@@ -368,9 +381,9 @@ muster_status mst_group_wait_failed(muster_group *group, mst_wait_result result,
                                     const char *missing)
 {
     if (result == MST_WAIT_TIMED_OUT)
-        return mst_group_poison(group, MST_POISON_LATE, "rank %d waited %.3g s in %s for %s", group->rank,
-                                (double)group->timeout_ns / MST_NS_PER_S, doing, missing);
-    return mst_group_broken(group);
+        mst_group_poison(group, MST_POISON_LATE, "rank %d waited %.3g s in %s for %s", group->rank,
+                         (double)group->timeout_ns / MST_NS_PER_S, doing, missing);
+    return tell_broken(group, mst_group_broken(group));
 }
 
 /* ---- the dead ---- */

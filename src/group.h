@@ -64,6 +64,7 @@ struct muster_group {
     struct mst_started *started;   /* operations in two halves, by place (coll/started.c); NULL: never any */
     int started_count;             /* of them, not finished yet */
     uint64_t start_number;         /* of the latest */
+    bool told_broken;              /* so in the log */
     bool finishing;                /* the second half of one is under way */
     muster_interrupt_fn interrupt; /* NULL: none */
     void *interrupt_arg;
@@ -85,6 +86,23 @@ muster_status mst_group_occupy(muster_group *group, mst_entrance entrance);
 /* Enters, or says why not: INVALID for NULL, FORKED, BUSY, or what the group is broken by. */
 muster_status mst_group_enter(muster_group *group, mst_entrance entrance);
 void mst_group_leave(muster_group *group, mst_entrance entrance);
+
+/* Where the group's rank tells what goes on. */
+static inline const mst_log *mst_group_log(const muster_group *group)
+{
+    return &group->subarena->attachment->log;
+}
+
+/* An operation begins, or has given this rank a result: when what a user has asked to go wrong does. */
+static inline void mst_group_begin(muster_group *group)
+{
+    mst_mishap_begin(&group->subarena->attachment->mishaps, mst_group_log(group));
+}
+
+static inline void mst_group_end(muster_group *group, void *result, size_t bytes)
+{
+    mst_mishap_end(&group->subarena->attachment->mishaps, mst_group_log(group), result, bytes);
+}
 
 /* Shows those who look from outside what the rank is doing, until it leaves the entrance. `latest`: the
  * number of the latest operation that it has entered by there. */

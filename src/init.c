@@ -1,11 +1,12 @@
 /*
  * muster_init: the world that the environment describes, kept for the process.
  *
- * This file has process-wide state (src/crash.c is the only other one): which world muster_init has given
- * out, and to how many callers. The world is left when the last of them frees it, or, since programs
+ * This file has process-wide state (src/crash.c and shm/chaos.c are the others): which world muster_init has
+ * given out, and to how many callers. The world is left when the last of them frees it, or, since programs
  * forget, when the process exits in the ordinary way.
  */
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,6 +22,23 @@ static bool left;   /* a rank attaches once */
 static bool pinned; /* the launcher's: nobody frees it */
 static muster_interrupt_fn interrupt;
 static void *interrupt_arg;
+static struct {
+    bool set;
+    muster_log_level level;
+    muster_log_fn fn;
+    void *arg;
+} logging;
+static bool variables_told;
+
+void muster_set_log(muster_log_level level, muster_log_fn fn, void *arg)
+{
+    pthread_mutex_lock(&lock);
+    logging.set = true;
+    logging.level = level;
+    logging.fn = fn;
+    logging.arg = arg;
+    pthread_mutex_unlock(&lock);
+}
 
 void muster_set_interrupt(muster_interrupt_fn fn, void *arg)
 {
@@ -73,6 +91,22 @@ void mst_init_memoise(muster_group *world)
     pthread_mutex_unlock(&lock);
 }
 
+extern char **environ;
+
+/* Misspelt, most likely. Once for the process. */
+static void warn_of_variables(const mst_log *log)
+{
+    for (char **setting = environ; *setting && !variables_told; setting++) {
+        char name[64];
+
+        snprintf(name, sizeof name, "%.*s", (int)strcspn(*setting, "="), *setting);
+        if (!muster_is_variable(name))
+            mst_log_line(log, MUSTER_LOG_WARN,
+                         "nobody reads %s; docs/CONFIG.md and muster(1) list the variables", name);
+    }
+    variables_told = true;
+}
+
 /* Called with the lock held. */
 static muster_status attach(bool strict)
 {
@@ -89,9 +123,16 @@ static muster_status attach(bool strict)
                         "strict; start it with muster run -n N -- COMMAND");
     config.interrupt = interrupt;
     config.interrupt_arg = interrupt_arg;
+    if (logging.set) {
+        config.log_level = logging.level;
+        config.log = logging.fn;
+        config.log_arg = logging.arg;
+    }
     status = muster_attach(&config, &memoised);
-    if (status == MUSTER_OK)
+    if (status == MUSTER_OK) {
         memoised->released = release;
+        warn_of_variables(&memoised->subarena->attachment->log);
+    }
     return status;
 }
 

@@ -295,6 +295,7 @@ static muster_status agree_and_form(regroup *regroup, muster_group **made)
 {
     mst_attachment *attachment = regroup->group->subarena->attachment;
 
+    mst_group_begin(regroup->group);
     mst_group_show(regroup->group, MST_ENTER_SPLIT, regroup->group->split + regroup->number,
                    &(mst_doing){ .kind = regroup->grows ? MST_DOING_GROW : MST_DOING_SHRINK,
                                  .peer = -1,

@@ -161,6 +161,7 @@ static muster_status split(muster_group *group, int color, int key, muster_group
     mst_share own = { 0 };
     bool joins = color != MUSTER_COLOR_NONE;
 
+    mst_group_begin(group);
     group->split++;
     mst_group_show(group, MST_ENTER_SPLIT, group->split + group->regroups,
                    &(mst_doing){ .kind = MST_DOING_SPLIT, .peer = -1, .operation = group->split });

@@ -168,7 +168,12 @@ MUSTER_API bool muster_is_available(const char *backend);
  *                           the program then gets from them what state it needs
  *   MUSTER_EXACT_TIMES      1: what muster_records_read shows has times to the nanosecond, which takes each
  *                           operation some 60 ns
- *   MUSTER_ONE_THREAD       1: only one thread of this rank calls muster, whatever others it has; then
+ *   MUSTER_LOG              warn, info or debug: tell so much on stderr; see muster_set_log
+ *   MUSTER_FAULT            what is to go wrong, for tests of programs: rank=2:op=7:kill has rank 2 kill
+ * itself when it begins its seventh operation (collective, message, split, ...; of any group); stop,
+ * delay=50ms and flip (a bit of the next result that it gets) go as well; several with commas. Not in a
+ * process that replaces another MUSTER_CHAOS            a seed: random delays wherever ranks depend on each
+ * other MUSTER_ONE_THREAD       1: only one thread of this rank calls muster, whatever others it has; then
  *                           deadlocks are found in programs of many threads, too
  *
  * The answer is kept: later calls return the same group, and each is paired with one
@@ -184,6 +189,26 @@ typedef bool (*muster_interrupt_fn)(void *arg);
 /* Lets muster_init be interrupted, and waits in the world that it gives: as muster_group_set_interrupt.
  * For the whole process; called before muster_init. `fn` NULL: no more. */
 MUSTER_API void muster_set_interrupt(muster_interrupt_fn fn, void *arg);
+
+/* How much to tell: what is wrong or was asked for by MUSTER_FAULT; what is made and given back; each call.
+ */
+typedef enum muster_log_level {
+    MUSTER_LOG_OFF,
+    MUSTER_LOG_WARN,
+    MUSTER_LOG_INFO,
+    MUSTER_LOG_DEBUG
+} muster_log_level;
+
+/* One sentence, without a newline; `line` is good for the call. Called on the thread that has something to
+ * say, of which several may at once, within a call of muster's: it must not call muster itself. */
+typedef void (*muster_log_fn)(muster_log_level level, const char *line, void *arg);
+
+/* Has muster_init's world tell `fn` what goes on, up to that level; `fn` NULL: lines on stderr. For the whole
+ * process; called before muster_init, and in place of MUSTER_LOG. Nothing is told unless asked for. */
+MUSTER_API void muster_set_log(muster_log_level level, muster_log_fn fn, void *arg);
+
+/* Whether muster reads an environment variable of that name; true of names that do not begin with MUSTER_. */
+MUSTER_API bool muster_is_variable(const char *name);
 
 /* Everything that muster_init reads from the environment, explicit. Zero means the default. */
 typedef struct muster_config {
@@ -202,11 +227,17 @@ typedef struct muster_config {
     muster_interrupt_fn interrupt; /* as muster_group_set_interrupt, and already while it attaches */
     void *interrupt_arg;
     bool exact_times; /* as MUSTER_EXACT_TIMES */
+    muster_log_level log_level;
+    muster_log_fn log; /* NULL: stderr */
+    void *log_arg;
+    const char *fault; /* as MUSTER_FAULT; NULL: none */
+    uint64_t chaos;    /* as MUSTER_CHAOS; 0: none. Of the whole process */
 } muster_config;
 
 #define MUSTER_CONFIG_INIT                                                                                   \
     {                                                                                                        \
-        sizeof(muster_config), NULL, 0, 1, 0, 0, 0, 0, NULL, false, false, 0, NULL, NULL, false              \
+        sizeof(muster_config), NULL, 0, 1, 0, 0, 0, 0, NULL, false, false, 0, NULL, NULL, false,             \
+            MUSTER_LOG_OFF, NULL, NULL, NULL, 0                                                              \
     }
 
 /*

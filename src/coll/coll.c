@@ -162,6 +162,7 @@ static muster_status run(mst_call *call)
 {
     muster_group *group = call->group;
 
+    mst_group_begin(group);
     if (group->size == 1) {
         mst_copy(call->out, call->in, mst_call_bytes(call, mst_shapes[call->collective].out, 0));
         return MUSTER_OK;
@@ -175,6 +176,14 @@ static muster_status run(mst_call *call)
     return mst_call_move(call);
 }
 
+void mst_call_end(const mst_call *call)
+{
+    const muster_group *group = call->group;
+
+    mst_group_end(call->group, call->out,
+                  mst_call_bytes(call, mst_shapes[call->collective].out, group->rank));
+}
+
 muster_status mst_collective_run(mst_call call)
 {
     muster_status status = mst_group_enter(call.group, MST_ENTER_COLLECTIVE);
@@ -184,6 +193,8 @@ muster_status mst_collective_run(mst_call call)
     status = mst_call_check(&call);
     if (status == MUSTER_OK)
         status = run(&call);
+    if (status == MUSTER_OK)
+        mst_call_end(&call);
     mst_group_leave(call.group, MST_ENTER_COLLECTIVE);
     return status;
 }

@@ -100,6 +100,7 @@ muster_status mst_call_check(mst_call *call);
 void mst_call_begin(mst_call *call); /* its first wait comes next */
 void mst_call_arrive(mst_call *call);
 muster_status mst_call_move(mst_call *call);
+void mst_call_end(const mst_call *call); /* has given its result */
 
 /* Blocks, or bytes, that `rank` has in such a buffer. */
 size_t mst_call_blocks(const mst_call *call, mst_span span, int rank);

@@ -102,6 +102,7 @@ static muster_status start(mst_call *call, muster_request *request)
                         "operation %llu of those that were started is not finished, and %d more "
                         "are the most there can be; finish it first",
                         (unsigned long long)place->number, MST_STARTED_MAX - 1);
+    mst_group_begin(group);
     place->call = *call;
     if (group->size == 1)
         mst_copy(call->out, call->in, mst_call_bytes(call, mst_shapes[call->collective].out, 0));
@@ -178,6 +179,8 @@ muster_status muster_finish(muster_request *request)
                           (unsigned long long)request->number);
     else if (entered == MUSTER_OK)
         status = finish(place);
+    if (place && status == MUSTER_OK)
+        mst_call_end(&place->call);
     if (place)
         release(group, place, request);
     if (entered == MUSTER_OK) {

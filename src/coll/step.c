@@ -88,6 +88,23 @@ static void fill_record(mst_call_record *record, const mst_call *call)
     record->root = shape->rooted ? call->root : -1;
 }
 
+static void describe_call(const void *arg, char *text, size_t bytes)
+{
+    mst_call_record record;
+
+    fill_record(&record, arg);
+    mst_record_describe(&record, text, bytes);
+}
+
+static void tell_entered(const mst_call *call)
+{
+    char text[140];
+
+    describe_call(call, text, sizeof text);
+    mst_log_line(mst_group_log(call->group), MUSTER_LOG_DEBUG, "%s, in a group of %d", text,
+                 call->group->size);
+}
+
 void mst_call_show(const mst_call *call)
 {
     const mst_shape *shape = &mst_shapes[call->collective];
@@ -99,6 +116,8 @@ void mst_call_show(const mst_call *call)
                         .operation = call->operation };
 
     mst_group_show(call->group, MST_ENTER_COLLECTIVE, call->group->operation, &doing);
+    if (mst_log_wanted(mst_group_log(call->group), MUSTER_LOG_DEBUG))
+        tell_entered(call);
 }
 
 /* Everything but the offsets, in one word; a count beyond it is looked up in the record. */
@@ -114,14 +133,6 @@ static uint64_t pack_request(const mst_call *call)
 }
 
 /* ---- steps ---- */
-
-static void describe_call(const void *arg, char *text, size_t bytes)
-{
-    mst_call_record record;
-
-    fill_record(&record, arg);
-    mst_record_describe(&record, text, bytes);
-}
 
 static bool stalled(void *arg, int peer, int64_t slept_ns)
 {

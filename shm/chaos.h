@@ -1,0 +1,25 @@
+/*
+ * Chaos: delays at every edge, drawn from a seed, for those who test whether a program, or muster itself,
+ * depends on who comes first. Whoever is about to publish something or to wait for it may be delayed: not at
+ * all, by some microseconds of work, up to a millisecond of sleep, or now and then 20 ms.
+ *
+ * The seed is the process's: this file is the third with such state (docs/decisions/0019-mishaps.md).
+ */
+#ifndef MST_CHAOS_H
+#define MST_CHAOS_H
+
+#include "shm/atomic.h"
+
+extern _Atomic uint64_t mst_chaos_seed; /* 0: no chaos */
+
+/* The same seed and number, which tells ranks apart, bring the same delays, edge by edge. */
+void mst_chaos_begin(uint64_t seed, uint32_t number);
+void mst_chaos_delay(void);
+
+static inline void mst_chaos(void)
+{
+    if (__builtin_expect(mst_load64_rlx(&mst_chaos_seed) != 0, false))
+        mst_chaos_delay();
+}
+
+#endif

@@ -1,0 +1,36 @@
+/* The environment variables that muster reads; docs/CONFIG.md explains them, and a test compares the two with
+ * the code. */
+#include <string.h>
+
+#include "muster/muster.h"
+
+static const char *const known[] = {
+    "MUSTER_ARENA",
+    "MUSTER_ARENA_BYTES",
+    "MUSTER_ATTACH_TIMEOUT",
+    "MUSTER_CHAOS",
+    "MUSTER_EXACT_TIMES",
+    "MUSTER_FAULT",
+    "MUSTER_ISA",
+    "MUSTER_LIVENESS",
+    "MUSTER_LOG",
+    "MUSTER_MLX_ON_ERROR",
+    "MUSTER_ONE_THREAD",
+    "MUSTER_RANK",
+    "MUSTER_REPORT_CRASHES",
+    "MUSTER_RESTARTS",
+    "MUSTER_SIZE",
+    "MUSTER_STAGING_BYTES",
+    "MUSTER_STREAM_BYTES",
+    "MUSTER_TIMEOUT",
+};
+
+bool muster_is_variable(const char *name)
+{
+    if (strncmp(name, "MUSTER_", 7) != 0)
+        return true;
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+        if (strcmp(name, known[i]) == 0)
+            return true;
+    return false;
+}
