@@ -14,6 +14,11 @@
 
 #define LOOK_FOR_DUMP_AFTER_NS (100 * MST_NS_PER_MS)
 #define TIMED_COUNT_MIN 16384 /* elements; fewer are moved within a tick of the coarse clock */
+/* What takes several system calls is done at every tick of the first second, then four times a second: a rank
+ * that waits for work, perhaps for days, should cost nothing. */
+#define OFTEN_NS (1 * MST_NS_PER_S)
+#define RARELY_NS (250 * MST_NS_PER_MS)
+#define TICK_NS (25 * MST_NS_PER_MS)                  /* some tick falls into this */
 #define LOOK_FOR_CIRCLE_AFTER_NS (10 * MST_NS_PER_MS) /* the second tick, and each after it */
 
 /* ---- making and freeing ---- */
@@ -408,13 +413,18 @@ void mst_group_lost(muster_group *group, int peer)
         spread(group, mst_poison_of_ending(ending), peer, ending.code);
 }
 
+static bool is_due(int64_t slept_ns)
+{
+    return slept_ns < OFTEN_NS || slept_ns % RARELY_NS < TICK_NS;
+}
+
 static void look_for_dead(muster_group *group, const mst_stall *stall)
 {
     mst_liveness *liveness = &group->subarena->attachment->liveness;
 
     mst_liveness_scan(liveness);
     for (int i = 0; i < 2; i++)
-        if (stall->peers[i] >= 0 && stall->slept_ns >= LOOK_FOR_DUMP_AFTER_NS)
+        if (stall->peers[i] >= 0 && stall->slept_ns >= LOOK_FOR_DUMP_AFTER_NS && is_due(stall->slept_ns))
             mst_liveness_look_for_dump(liveness, group->subarena->shares[stall->peers[i]].seat);
     mst_subarena_look_at_endings(group->subarena);
     if (mst_liveness_launcher_gone(liveness))
@@ -427,6 +437,8 @@ static void look_for_circle(muster_group *group, const mst_stall *stall)
     char doing[MST_DOING_BYTES], circle[MST_REASON_BYTES];
     uint32_t awaited[2];
 
+    if (!mst_load32_rlx(&deadlock->published) && !is_due(stall->slept_ns)) /* a thread may have ended */
+        return;
     for (int i = 0; i < 2; i++)
         awaited[i] = stall->peers[i] < 0 ? MST_RANKS_MAX : group->subarena->shares[stall->peers[i]].seat;
     stall->describe(stall->arg, doing, sizeof doing);
