@@ -15,7 +15,7 @@ static uint64_t mix(uint64_t z)
 
 void mst_chaos_begin(uint64_t seed, uint32_t number)
 {
-    mst_store64_rlx(&mst_chaos_seed, seed ? mix(seed + ((uint64_t)number << 32)) | 1 : 0);
+    mst_store64_rlx(&mst_chaos_seed, mix(seed + ((uint64_t)number << 32)) | 1);
 }
 
 static void work_for(int64_t ns)

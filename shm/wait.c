@@ -12,6 +12,8 @@
 #define YIELD_NS_PER_TURN (125 * 1000LL) /* where many share a CPU: each is to have a few turns */
 #define TICK_FIRST_NS (5 * MST_NS_PER_MS)
 #define TICK_LAST_NS (20 * MST_NS_PER_MS)
+#define TICK_REST_NS (250 * MST_NS_PER_MS) /* of who waits for work, perhaps for days */
+#define REST_AFTER_NS (1 * MST_NS_PER_S)
 #define FIRST_LOOKS 96      /* some 2 us */
 #define FIRST_LOOKS_BARE 32 /* of these, without a pause, which takes some 30 ns */
 #define SPINS_PER_LOOK_AT_CLOCK 8
@@ -172,6 +174,13 @@ static bool tick(attempt *attempt, int peer, int64_t slept_ns)
     return false;
 }
 
+static int64_t next_tick_in(const mst_watch *watch, int64_t tick_ns, int64_t slept_ns)
+{
+    if (slept_ns >= REST_AFTER_NS && watch->may_rest && watch->may_rest(watch->arg))
+        return TICK_REST_NS;
+    return tick_ns * 2 < TICK_LAST_NS ? tick_ns * 2 : TICK_LAST_NS;
+}
+
 /* Sleeps on the word, with a look for the dead at every tick. */
 static void sleep_on(attempt *attempt, mst_parking parking, int peer)
 {
@@ -194,7 +203,7 @@ static void sleep_on(attempt *attempt, mst_parking parking, int peer)
             ticked = true;
             if (tick(attempt, peer, now_ns - began_ns))
                 break;
-            tick_ns = tick_ns * 2 < TICK_LAST_NS ? tick_ns * 2 : TICK_LAST_NS;
+            tick_ns = next_tick_in(&waiter->watch, tick_ns, now_ns - began_ns);
             next_tick_ns = now_ns + tick_ns;
             continue;
         }

@@ -37,13 +37,15 @@ typedef struct mst_parking {
 
 /* What a long wait does beside sleeping; each may be NULL. */
 typedef struct mst_watch {
-    /* Looks for the dead, may poison; every 5 to 20 ms of sleep, of which there have been so many, right
-     * after a look in vain. True: somebody waited for has left. */
+    /* Looks for the dead, may poison; every 5 to 20 ms of sleep (or see may_rest), of which there have been
+     * so many, right after a look in vain. True: somebody waited for has left. */
     bool (*tick)(void *arg, int peer, int64_t slept_ns);
     /* And what it did before it left is not what is waited for, as another look has shown: poisons. */
     void (*lost)(void *arg, int peer);
     void (*woke)(void *arg); /* at the end of a wait that ticked */
     void *arg;
+    /* Whether, once the wait is long, a few ticks a second will do: others will wake us. NULL: no. */
+    bool (*may_rest)(void *arg);
 } mst_watch;
 
 typedef struct mst_waiter {

@@ -135,7 +135,8 @@ muster_status mst_group_attach(const muster_config *config, mst_arena *share, mu
     status = find_rung(config->liveness, &joiner.rung);
     if (status == MUSTER_OK)
         status = mst_mishaps_parse(config->restarts ? NULL : config->fault, config->rank, &mishaps);
-    mst_chaos_begin(config->chaos, (uint32_t)config->rank);
+    if (config->chaos)
+        mst_chaos_begin(config->chaos, (uint32_t)config->rank);
     if (status == MUSTER_OK)
         status = mst_join(arena, &joiner, deadline_ns, &subarena);
     else

@@ -320,6 +320,13 @@ static void woke(void *arg)
     mst_group_woke(waiting->group);
 }
 
+static bool may_rest(void *arg)
+{
+    const mst_exchange *waiting = arg;
+
+    return mst_group_may_rest(waiting->group);
+}
+
 static muster_status wait_failed(mst_exchange *exchange, mst_wait_result result)
 {
     bool receiving = !is_done(&exchange->in);
@@ -348,14 +355,19 @@ static mst_doing doing_of(const mst_exchange *exchange, bool out)
 static void show(mst_exchange *exchange)
 {
     muster_group *group = exchange->group;
-    mst_doing sending = doing_of(exchange, true), receiving = doing_of(exchange, false);
 
     exchange->out.shown = !is_done(&exchange->out);
     exchange->in.shown = !is_done(&exchange->in);
-    if (exchange->out.shown)
+    if (exchange->out.shown) {
+        mst_doing sending = doing_of(exchange, true);
+
         mst_group_show(group, MST_ENTER_SEND, sending.operation, &sending);
-    if (exchange->in.shown)
+    }
+    if (exchange->in.shown) {
+        mst_doing receiving = doing_of(exchange, false);
+
         mst_group_show(group, MST_ENTER_RECEIVE, receiving.operation, &receiving);
+    }
 }
 
 /* What was shown is recorded when it is left; the rest here. */
@@ -363,12 +375,14 @@ static void record_direction(mst_exchange *exchange, bool out, const mst_waiter 
 {
     const mst_transfer *transfer = out ? &exchange->out : &exchange->in;
     mst_entrance entrance = out ? MST_ENTER_SEND : MST_ENTER_RECEIVE;
-    mst_doing doing = doing_of(exchange, out);
 
-    if (transfer->shown)
+    if (transfer->shown) {
         mst_group_arrived(exchange->group, entrance, waiter);
-    else if (transfer->active)
+    } else if (transfer->active) {
+        mst_doing doing = doing_of(exchange, out);
+
         mst_group_record(exchange->group, entrance, &doing);
+    }
 }
 
 static void tell_entered(const mst_exchange *exchange)
@@ -385,10 +399,12 @@ static void begin(mst_exchange *exchange, mst_waiter *waiter)
     if (mst_log_wanted(mst_group_log(exchange->group), MUSTER_LOG_DEBUG))
         tell_entered(exchange);
     mst_group_begin(exchange->group);
-    exchange->group->messages[0] += exchange->out.active;
-    exchange->group->messages[1] += exchange->in.active;
+    if (exchange->out.active) /* the other one's may be another thread's */
+        exchange->group->messages[0]++;
+    if (exchange->in.active)
+        exchange->group->messages[1]++;
     waiter->deadline_ns = waiter->waited_ns = 0;
-    waiter->watch = (mst_watch){ stalled, lost, woke, exchange };
+    waiter->watch = (mst_watch){ stalled, lost, woke, exchange, may_rest };
 }
 
 muster_status mst_exchange_run(mst_exchange *exchange)

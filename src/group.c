@@ -12,14 +12,7 @@
 #include "shm/os.h"
 #include "src/crash.h"
 
-#define LOOK_FOR_DUMP_AFTER_NS (100 * MST_NS_PER_MS)
 #define TIMED_COUNT_MIN 16384 /* elements; fewer are moved within a tick of the coarse clock */
-/* What takes several system calls is done at every tick of the first second, then four times a second: a rank
- * that waits for work, perhaps for days, should cost nothing. */
-#define OFTEN_NS (1 * MST_NS_PER_S)
-#define RARELY_NS (250 * MST_NS_PER_MS)
-#define TICK_NS (25 * MST_NS_PER_MS)                  /* some tick falls into this */
-#define LOOK_FOR_CIRCLE_AFTER_NS (10 * MST_NS_PER_MS) /* the second tick, and each after it */
 
 /* ---- making and freeing ---- */
 
@@ -160,11 +153,10 @@ static mst_activity *activity_of(const muster_group *group, mst_entrance entranc
 /* The first that this rank hears of it; the sentence is the thread's last error. */
 static muster_status tell_broken(muster_group *group, muster_status status)
 {
-    if (status != MUSTER_OK && !group->told_broken) {
-        group->told_broken = true;
+    if (status != MUSTER_OK && mst_log_wanted(mst_group_log(group), MUSTER_LOG_WARN) &&
+        mst_cas32_sc(&group->told_broken, 0, 1))
         mst_log_line(mst_group_log(group), MUSTER_LOG_WARN, "a group of %d is broken: %s", group->size,
                      mst_error_sentence());
-    }
     return status;
 }
 
@@ -186,7 +178,7 @@ static void record(muster_group *group, mst_entrance entrance, const mst_doing *
                              .op = doing->op,
                              .entrance = entrance,
                              .exact = recorder->exact,
-                             .started = group->finishing && entrance == MST_ENTER_COLLECTIVE,
+                             .started = entrance == MST_ENTER_COLLECTIVE && group->finishing,
                              .peer = doing->peer,
                              .group_rank = (uint32_t)group->rank,
                              .group_size = (uint32_t)group->size };
@@ -324,7 +316,7 @@ muster_status muster_group_status(const muster_group *group)
 
 /* ---- breaking ---- */
 
-static void spread(muster_group *group, mst_poison_kind kind, int rank, int code)
+void mst_group_spread(muster_group *group, mst_poison_kind kind, int rank, int code)
 {
     mst_poison poison = { kind, rank, code };
 
@@ -344,7 +336,7 @@ muster_status mst_group_poison(muster_group *group, mst_poison_kind kind, const 
     if (mst_cas32_sc(&group->reason_taken, 0, 1)) {
         memcpy(cell->reason, text, sizeof text);
         cell->reason_bytes = (uint32_t)strlen(text); /* published by E7 */
-        spread(group, kind, group->rank, 0);
+        mst_group_spread(group, kind, group->rank, 0);
     }
     muster_status status = mst_group_broken(group);
     /* Another thread of this rank is just about to poison: its sentence is not out yet. */
@@ -389,100 +381,4 @@ muster_status mst_group_wait_failed(muster_group *group, mst_wait_result result,
         mst_group_poison(group, MST_POISON_LATE, "rank %d waited %.3g s in %s for %s", group->rank,
                          (double)group->timeout_ns / MST_NS_PER_S, doing, missing);
     return tell_broken(group, mst_group_broken(group));
-}
-
-/* ---- the dead ---- */
-
-/* A member that left is missed only by those who wait for it. */
-static bool has_left(const muster_group *group, int peer)
-{
-    return peer >= 0 && !mst_subarena_has_member(group->subarena, peer);
-}
-
-void mst_group_lost(muster_group *group, int peer)
-{
-    const mst_subarena *subarena = group->subarena;
-
-    if (!has_left(group, peer))
-        return;
-    muster_ending ending = mst_liveness_ending(&subarena->attachment->geometry, subarena->shares[peer].seat);
-    /* If it also died, say how. */
-    if (ending.kind == MUSTER_ENDED_NOT || (ending.kind == MUSTER_ENDED_EXITED && ending.code == 0))
-        spread(group, MST_POISON_LEFT, peer, 0);
-    else
-        spread(group, mst_poison_of_ending(ending), peer, ending.code);
-}
-
-static bool is_due(int64_t slept_ns)
-{
-    return slept_ns < OFTEN_NS || slept_ns % RARELY_NS < TICK_NS;
-}
-
-static void look_for_dead(muster_group *group, const mst_stall *stall)
-{
-    mst_liveness *liveness = &group->subarena->attachment->liveness;
-
-    mst_liveness_scan(liveness);
-    for (int i = 0; i < 2; i++)
-        if (stall->peers[i] >= 0 && stall->slept_ns >= LOOK_FOR_DUMP_AFTER_NS && is_due(stall->slept_ns))
-            mst_liveness_look_for_dump(liveness, group->subarena->shares[stall->peers[i]].seat);
-    mst_subarena_look_at_endings(group->subarena);
-    if (mst_liveness_launcher_gone(liveness))
-        spread(group, MST_POISON_LAUNCHER, 0, 0);
-}
-
-static void look_for_circle(muster_group *group, const mst_stall *stall)
-{
-    mst_deadlock *deadlock = &group->subarena->attachment->deadlock;
-    char doing[MST_DOING_BYTES], circle[MST_REASON_BYTES];
-    uint32_t awaited[2];
-
-    if (!mst_load32_rlx(&deadlock->published) && !is_due(stall->slept_ns)) /* a thread may have ended */
-        return;
-    for (int i = 0; i < 2; i++)
-        awaited[i] = stall->peers[i] < 0 ? MST_RANKS_MAX : group->subarena->shares[stall->peers[i]].seat;
-    stall->describe(stall->arg, doing, sizeof doing);
-    mst_deadlock_waiting(deadlock, awaited, doing);
-    if (mst_deadlock_found(deadlock, circle, sizeof circle))
-        mst_group_poison(group, MST_POISON_DEADLOCK, "%s", circle);
-}
-
-static void ask_for_interruption(muster_group *group)
-{
-    if (!group->interrupt || !group->interrupt(group->interrupt_arg))
-        return;
-    mst_store64_rlx(&group->interrupted, 1);
-    mst_group_poison(group, MST_POISON_ABORT, "rank %d was interrupted", group->rank);
-}
-
-bool mst_group_stalled(muster_group *group, const mst_stall *stall)
-{
-    look_for_dead(group, stall);
-    ask_for_interruption(group);
-    if (stall->describe && stall->slept_ns >= LOOK_FOR_CIRCLE_AFTER_NS &&
-        mst_load64_acq(&group->subarena->cells[group->rank]->poison) == 0) /* E7 */
-        look_for_circle(group, stall);
-    return has_left(group, stall->peers[0]) || has_left(group, stall->peers[1]);
-}
-
-void mst_group_woke(muster_group *group)
-{
-    mst_deadlock_over(&group->subarena->attachment->deadlock);
-}
-
-static bool tick(void *group, int peer, int64_t slept_ns)
-{
-    mst_stall stall = { { peer, -1 }, slept_ns, NULL, NULL };
-
-    return mst_group_stalled(group, &stall);
-}
-
-static void lost(void *group, int peer)
-{
-    mst_group_lost(group, peer);
-}
-
-mst_watch mst_group_watch(muster_group *group)
-{
-    return (mst_watch){ .tick = tick, .lost = lost, .arg = group };
 }

@@ -64,11 +64,12 @@ struct muster_group {
     struct mst_started *started;   /* operations in two halves, by place (coll/started.c); NULL: never any */
     int started_count;             /* of them, not finished yet */
     uint64_t start_number;         /* of the latest */
-    bool told_broken;              /* so in the log */
+    _Atomic uint32_t told_broken;  /* 1: so in the log */
     bool finishing;                /* the second half of one is under way */
     muster_interrupt_fn interrupt; /* NULL: none */
     void *interrupt_arg;
     _Atomic uint64_t interrupted;          /* 1: it has said so */
+    _Atomic uint64_t looked_ns;            /* into a long wait, when it was looked for what costs more */
     _Atomic uint32_t reason_taken;         /* our cell's sentence has an author */
     bool (*released)(muster_group *group); /* muster_init's: false while others still use the world */
 };
@@ -130,7 +131,10 @@ muster_status mst_group_wait_failed(muster_group *group, mst_wait_result result,
 muster_status mst_group_poison(muster_group *group, mst_poison_kind kind, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* A wait that has become long: for whom, since when, and as part of what. */
+/* The same without a sentence: what has happened to `rank` says enough. */
+void mst_group_spread(muster_group *group, mst_poison_kind kind, int rank, int code);
+
+/* A wait that has become long (stall.c): for whom, since when, and as part of what. */
 typedef struct mst_stall {
     int peers[2]; /* all of whom must act; -1: nobody in particular */
     int64_t slept_ns;
@@ -143,6 +147,8 @@ typedef struct mst_stall {
 bool mst_group_stalled(muster_group *group, const mst_stall *stall);
 void mst_group_lost(muster_group *group, int peer);
 void mst_group_woke(muster_group *group);
+/* Deaths wake us, nobody counts our looks for circles, and nobody wants to be asked. */
+bool mst_group_may_rest(const muster_group *group);
 
 /* The watch of a wait that is not a call's. */
 mst_watch mst_group_watch(muster_group *group);

@@ -165,7 +165,7 @@ static muster_status split(muster_group *group, int color, int key, muster_group
     group->split++;
     mst_group_show(group, MST_ENTER_SPLIT, group->split + group->regroups,
                    &(mst_doing){ .kind = MST_DOING_SPLIT, .peer = -1, .operation = group->split });
-    group->splits.waiter.watch = (mst_watch){ stalled, lost, woke, group };
+    group->splits.waiter.watch = (mst_watch){ stalled, lost, woke, group, NULL };
     mst_lane_begin(&group->splits);
     muster_status claimed = joins ? mst_share_claim(attachment, &own) : MUSTER_OK;
     mst_split_record record = mst_child_record(&own, claimed);

@@ -152,6 +152,10 @@ static enum MHD_Result answer_whole(struct MHD_Connection *connection, stream *s
     unsigned char made[GENERATION_TOKENS_MAX];
     int got = 0, more;
 
+    if (!text) {
+        free_stream(stream);
+        return refuse(connection, MHD_HTTP_SERVICE_UNAVAILABLE, "out of memory");
+    }
     while ((more = generation_read(texts, stream->generation, got, made + got, GENERATION_TOKENS_MAX - got)) >
            0)
         got += more;

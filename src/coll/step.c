@@ -156,9 +156,16 @@ static void woke(void *arg)
     mst_group_woke(call->group);
 }
 
+static bool may_rest(void *arg)
+{
+    const mst_call *call = arg;
+
+    return mst_group_may_rest(call->group);
+}
+
 void mst_call_begin(mst_call *call)
 {
-    call->lane->waiter.watch = (mst_watch){ stalled, lost, woke, call };
+    call->lane->waiter.watch = (mst_watch){ stalled, lost, woke, call, may_rest };
     mst_lane_begin(call->lane);
 }
 

@@ -158,6 +158,26 @@ START_TEST(test_who_left_is_lost_only_if_a_last_look_is_in_vain)
 }
 END_TEST
 
+static bool rest(void *arg)
+{
+    (void)arg;
+    return true;
+}
+
+/* A second of ticks every 20 ms and one of rest: twice as many ticks as that would be without. */
+START_TEST(test_who_may_rest_ticks_rarely)
+{
+    bench bench;
+
+    set_up(&bench);
+    bench.waiter.watch.may_rest = rest;
+    bench.waiter.timeout_ns = 2 * MST_NS_PER_S;
+    wait_for_one(&bench);
+    ck_assert_int_eq(bench.result, MST_WAIT_TIMED_OUT);
+    ck_assert_uint_le(mst_load32_acq(&bench.ticks), 60);
+}
+END_TEST
+
 START_TEST(test_counts_wrap)
 {
     mst_signal signal = { 0 };
@@ -190,6 +210,7 @@ int main(void)
     tcase_add_test(tests, test_an_alarm_wakes_into_poison);
     tcase_add_test(tests, test_a_deadline_ends_and_ticks_come);
     tcase_add_test(tests, test_who_left_is_lost_only_if_a_last_look_is_in_vain);
+    tcase_add_test(tests, test_who_may_rest_ticks_rarely);
     tcase_add_test(tests, test_counts_wrap);
     tcase_add_test(tests, test_no_spinning_where_ranks_outnumber_cpus);
     suite_add_tcase(suite, tests);

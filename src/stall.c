@@ -1,0 +1,124 @@
+/*
+ * Waits that have become long, of group.h: at every tick a rank looks for members that are dead or have left,
+ * for circles of ranks that wait for each other, and asks the program whether to go on.
+ */
+#include "shm/atomic.h"
+#include "shm/os.h"
+#include "src/group.h"
+
+#define LOOK_FOR_DUMP_AFTER_NS (100 * MST_NS_PER_MS)
+/* What takes several system calls is done at every tick of the first second, then four times a second: a rank
+ * that waits for work, perhaps for days, should cost nothing. */
+#define OFTEN_NS (1 * MST_NS_PER_S)
+#define RARELY_NS (240 * MST_NS_PER_MS)
+#define LOOK_FOR_CIRCLE_AFTER_NS (10 * MST_NS_PER_MS) /* the second tick, and each after it */
+
+/* A member that left is missed only by those who wait for it. */
+static bool has_left(const muster_group *group, int peer)
+{
+    return peer >= 0 && !mst_subarena_has_member(group->subarena, peer);
+}
+
+void mst_group_lost(muster_group *group, int peer)
+{
+    const mst_subarena *subarena = group->subarena;
+
+    if (!has_left(group, peer))
+        return;
+    muster_ending ending = mst_liveness_ending(&subarena->attachment->geometry, subarena->shares[peer].seat);
+    /* If it also died, say how. */
+    if (ending.kind == MUSTER_ENDED_NOT || (ending.kind == MUSTER_ENDED_EXITED && ending.code == 0))
+        mst_group_spread(group, MST_POISON_LEFT, peer, 0);
+    else
+        mst_group_spread(group, mst_poison_of_ending(ending), peer, ending.code);
+}
+
+static bool is_due(muster_group *group, int64_t slept_ns)
+{
+    int64_t looked_ns = (int64_t)mst_load64_rlx(&group->looked_ns);
+
+    if (slept_ns >= OFTEN_NS && slept_ns >= looked_ns && slept_ns - looked_ns < RARELY_NS)
+        return false;
+    mst_store64_rlx(&group->looked_ns, (uint64_t)slept_ns);
+    return true;
+}
+
+static void look_for_dead(muster_group *group, const mst_stall *stall, bool due)
+{
+    mst_liveness *liveness = &group->subarena->attachment->liveness;
+
+    mst_liveness_scan(liveness);
+    for (int i = 0; i < 2; i++)
+        if (due && stall->peers[i] >= 0 && stall->slept_ns >= LOOK_FOR_DUMP_AFTER_NS)
+            mst_liveness_look_for_dump(liveness, group->subarena->shares[stall->peers[i]].seat);
+    mst_subarena_look_at_endings(group->subarena);
+    if (mst_liveness_launcher_gone(liveness))
+        mst_group_spread(group, MST_POISON_LAUNCHER, 0, 0);
+}
+
+static void look_for_circle(muster_group *group, const mst_stall *stall, bool due)
+{
+    mst_deadlock *deadlock = &group->subarena->attachment->deadlock;
+    char doing[MST_DOING_BYTES], circle[MST_REASON_BYTES];
+    uint32_t awaited[2];
+
+    if (!due && !mst_load32_rlx(&deadlock->published)) /* a thread may have ended since we looked */
+        return;
+    for (int i = 0; i < 2; i++)
+        awaited[i] = stall->peers[i] < 0 ? MST_RANKS_MAX : group->subarena->shares[stall->peers[i]].seat;
+    stall->describe(stall->arg, doing, sizeof doing);
+    mst_deadlock_waiting(deadlock, awaited, doing);
+    if (mst_deadlock_found(deadlock, circle, sizeof circle))
+        mst_group_poison(group, MST_POISON_DEADLOCK, "%s", circle);
+}
+
+static void ask_for_interruption(muster_group *group)
+{
+    if (!group->interrupt || !group->interrupt(group->interrupt_arg))
+        return;
+    mst_store64_rlx(&group->interrupted, 1);
+    mst_group_poison(group, MST_POISON_ABORT, "rank %d was interrupted", group->rank);
+}
+
+bool mst_group_stalled(muster_group *group, const mst_stall *stall)
+{
+    bool due = is_due(group, stall->slept_ns);
+
+    look_for_dead(group, stall, due);
+    ask_for_interruption(group);
+    if (stall->describe && stall->slept_ns >= LOOK_FOR_CIRCLE_AFTER_NS &&
+        mst_load64_acq(&group->subarena->cells[group->rank]->poison) == 0) /* E7 */
+        look_for_circle(group, stall, due);
+    return has_left(group, stall->peers[0]) || has_left(group, stall->peers[1]);
+}
+
+bool mst_group_may_rest(const muster_group *group)
+{
+    const mst_attachment *attachment = group->subarena->attachment;
+
+    return attachment->beacon.started && attachment->beacon.up &&
+           mst_load32_rlx(&attachment->liveness.rung) == MST_RUNG_BEACON &&
+           !mst_load32_rlx(&attachment->deadlock.published) && !group->interrupt;
+}
+
+void mst_group_woke(muster_group *group)
+{
+    mst_deadlock_over(&group->subarena->attachment->deadlock);
+}
+
+static bool tick(void *group, int peer, int64_t slept_ns)
+{
+    mst_stall stall = { { peer, -1 }, slept_ns, NULL, NULL };
+
+    return mst_group_stalled(group, &stall);
+}
+
+static void lost(void *group, int peer)
+{
+    mst_group_lost(group, peer);
+}
+
+mst_watch mst_group_watch(muster_group *group)
+{
+    return (mst_watch){ .tick = tick, .lost = lost, .arg = group };
+}
