@@ -4,7 +4,8 @@
  * Only the rank writes, when an operation is over, and no rank reads, so the ring stays in the rank's cache.
  * Several of its threads may be in groups of their own: each entrance of a group takes places in blocks,
  * which costs one atomic addition in MST_RECORD_BLOCK operations, and fills them one by one. Places that a
- * seldom used entrance holds are given up when the ring has nearly gone around.
+ * seldom used entrance holds are given up once others have taken many more, so that a reader knows how far
+ * back it has to look for what was not filled yet.
  *
  * A record counts when its stamp, which says the how manieth place it is, is not 0, and two looks show the
  * same.
@@ -16,7 +17,7 @@
 #include "shm/layout.h"
 
 #define MST_RECORD_BLOCK 8
-#define MST_RECORDS_USABLE (MST_RECORDS - 16 * MST_RECORD_BLOCK) /* so far back places are still ours */
+#define MST_RECORDS_HELD (14 * MST_RECORD_BLOCK) /* whose places are farther back takes new ones */
 
 typedef struct mst_recorder {
     mst_record *records;
@@ -71,7 +72,7 @@ static inline void mst_recorder_note(const mst_recorder *recorder, mst_record_pl
 {
     uint64_t claimed = mst_load64_rlx(recorder->claimed);
 
-    if (places->next == places->end || claimed - places->next > MST_RECORDS_USABLE) {
+    if (places->next == places->end || claimed - places->next > MST_RECORDS_HELD) {
         places->next = mst_add64_rlx(recorder->claimed, MST_RECORD_BLOCK);
         places->end = places->next + MST_RECORD_BLOCK;
     }

@@ -4,7 +4,8 @@
  *
  * A rank fills its ring in the order of places, but for those that a seldom used entrance holds back; so each
  * time what was taken since the last time is looked at, and as much before it as can still have been empty
- * then. What has been given out is known by its stamp. What was overwritten in between is counted as lost.
+ * then. What has been given out is known by its stamp. What was overwritten in between is counted as lost;
+ * that counts places, of which a few may never have been filled.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,12 +17,12 @@
 #include "src/coll/coll.h"
 #include "src/dtype.h"
 
-#define HELD_BACK 128 /* places that may have been taken, and not filled, when the ring was looked at */
+#define HELD_BACK                                                                                            \
+    (MST_RECORDS_HELD + 2 * MST_RECORD_BLOCK) /* may have been taken, and not filled, at the last look */
 
 typedef struct ring {
     uint64_t stamps[MST_RECORDS]; /* of what was given out, by place */
     uint64_t claimed;             /* when it was looked at last */
-    bool begun;
 } ring;
 
 struct muster_records {
@@ -111,10 +112,10 @@ static void give_out(muster_records *records, uint32_t seat, int rank, uint64_t 
 
         if (stamp == 0 || stamp == *known || (stamp - 1) % MST_RECORDS != first + i)
             continue;
-        if (stamp > ring->claimed) /* newer than what we came for: in its turn */
+        if (stamp > ring->claimed) { /* newer than what we came for, in whose place it is: in its turn */
+            records->lost += *known + MST_RECORDS != stamp;
             continue;
-        if (*known && stamp > *known)
-            records->lost += (stamp - *known) / MST_RECORDS - 1;
+        }
         *known = stamp;
         if (decode(&places[i], rank, &record))
             fn(&record, arg);
@@ -138,9 +139,8 @@ static muster_status read_seat(muster_records *records, uint32_t seat, muster_re
     uint64_t from = ring->claimed > HELD_BACK ? ring->claimed - HELD_BACK : 0;
     if (claimed - from >= MST_RECORDS)
         from = claimed - MST_RECORDS;
-    if (!ring->begun && claimed > MST_RECORDS) /* whatever came before we did */
-        records->lost += claimed - MST_RECORDS;
-    ring->begun = true;
+    if (claimed - ring->claimed > MST_RECORDS) /* since we looked, or before we came */
+        records->lost += claimed - ring->claimed - MST_RECORDS;
     ring->claimed = claimed;
     while (from < claimed) { /* up to the ring's end, and from its beginning */
         size_t first = from % MST_RECORDS, count = (size_t)(claimed - from);
