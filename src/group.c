@@ -225,6 +225,8 @@ void mst_group_leave(muster_group *group, mst_entrance entrance)
 void mst_group_show(muster_group *group, mst_entrance entrance, uint64_t latest, const mst_doing *doing)
 {
     group->arrived_ns[entrance] = 0;
+    if (entrance == MST_ENTER_COLLECTIVE)
+        group->finishing = false;
     mst_activity_begin(activity_of(group, entrance), latest, doing, time_ns(group));
 }
 
@@ -377,8 +379,9 @@ muster_status muster_report_crashes(muster_group *group)
 muster_status mst_group_wait_failed(muster_group *group, mst_wait_result result, const char *doing,
                                     const char *missing)
 {
-    if (result == MST_WAIT_TIMED_OUT)
-        mst_group_poison(group, MST_POISON_LATE, "rank %d waited %.3g s in %s for %s", group->rank,
-                         (double)group->timeout_ns / MST_NS_PER_S, doing, missing);
-    return tell_broken(group, mst_group_broken(group));
+    if (result != MST_WAIT_TIMED_OUT)
+        return tell_broken(group, mst_group_broken(group));
+    return tell_broken(group, mst_group_poison(group, MST_POISON_LATE, "rank %d waited %.3g s in %s for %s",
+                                               group->rank, (double)group->timeout_ns / MST_NS_PER_S, doing,
+                                               missing));
 }

@@ -65,7 +65,7 @@ struct muster_group {
     int started_count;             /* of them, not finished yet */
     uint64_t start_number;         /* of the latest */
     _Atomic uint32_t told_broken;  /* 1: so in the log */
-    bool finishing;                /* the second half of one is under way */
+    bool finishing;                /* what is shown of collectives is the second half of one */
     muster_interrupt_fn interrupt; /* NULL: none */
     void *interrupt_arg;
     _Atomic uint64_t interrupted;          /* 1: it has said so */

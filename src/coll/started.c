@@ -154,8 +154,8 @@ static muster_status finish(struct mst_started *place)
 {
     if (place->call.group->size == 1)
         return MUSTER_OK;
-    place->call.group->finishing = true;
     mst_call_show(&place->call);
+    place->call.group->finishing = true;
     mst_call_begin(&place->call);
     return mst_call_move(&place->call);
 }
@@ -183,9 +183,7 @@ muster_status muster_finish(muster_request *request)
         mst_call_end(&place->call);
     if (place)
         release(group, place, request);
-    if (entered == MUSTER_OK) {
+    if (entered == MUSTER_OK)
         mst_group_leave(group, MST_ENTER_COLLECTIVE);
-        group->finishing = false;
-    }
     return status;
 }
