@@ -115,6 +115,7 @@ static muster_status note_call(reader *reader, const mst_rank_entry *entry, cons
     if (!call->in_call)
         return MUSTER_OK;
     describe(doing, call->what, sizeof call->what);
+    call->bytes = mst_doing_bytes(doing, call->group_rank, call->group_size);
     if (doing->kind >= MST_DOING_SEND)
         call->peer = doing->peer;
     else

@@ -34,27 +34,15 @@ struct muster_records {
 
 /* ---- one record ---- */
 
-static size_t bytes_of(const mst_record_what *what, size_t count)
-{
-    size_t element = muster_dtype_size((muster_dtype)what->dtype);
-    size_t blocks = 1;
-
-    if (what->kind < MST_COLLECTIVE_COUNT) {
-        const mst_shape *shape = &mst_shapes[what->kind];
-        bool root = what->peer == (int32_t)what->group_rank;
-
-        if (shape->in == SPAN_ALL || shape->out == SPAN_ALL ||
-            (root && (shape->in == SPAN_ROOT_ALL || shape->out == SPAN_ROOT_ALL)))
-            blocks = what->group_size;
-    }
-    return count * element * blocks;
-}
-
 /* False: no record that a rank could have written. */
 static bool decode(const mst_record *from, int rank, muster_record *record)
 {
     mst_record_what what = mst_record_unpack(mst_load64_rlx(&from->what)); /* of our copy, as all below */
-    mst_doing doing = { .kind = what.kind, .dtype = what.dtype, .op = what.op, .peer = -1 };
+    mst_doing doing = { .kind = what.kind,
+                        .dtype = what.dtype,
+                        .op = what.op,
+                        .peer = what.peer,
+                        .count = mst_load64_rlx(&from->count) };
 
     if (what.group_size < 1 || what.group_size > MST_RANKS_MAX || what.group_rank >= what.group_size ||
         what.peer >= (int32_t)what.group_size || !mst_dtype_valid((muster_dtype)what.dtype))
@@ -67,14 +55,14 @@ static bool decode(const mst_record *from, int rank, muster_record *record)
                                .operation = mst_load64_rlx(&from->number),
                                .peer = what.peer,
                                .dtype = (muster_dtype)what.dtype,
-                               .count = (size_t)mst_load64_rlx(&from->count),
+                               .count = (size_t)doing.count,
                                .exact = what.exact,
                                .started = what.started,
                                .entered_ns = (int64_t)mst_load64_rlx(&from->entered_ns),
                                .arrived_ns = (int64_t)mst_load64_rlx(&from->arrived_ns),
                                .done_ns = (int64_t)mst_load64_rlx(&from->done_ns) };
     record->world = record->group == MST_WORLD_MEMBERSHIP;
-    record->bytes = bytes_of(&what, record->count);
+    record->bytes = mst_doing_bytes(&doing, record->group_rank, record->group_size);
     mst_doing_name(&doing, record->call, sizeof record->call);
     return true;
 }
@@ -130,7 +118,7 @@ static muster_status read_seat(muster_records *records, uint32_t seat, muster_re
 
     if (mst_os_object_read(records->fd, offset, &entry, sizeof entry) != 0)
         return mst_fail(MUSTER_ERR_BAD_ARENA, "the arena ends within the rank entries: it is damaged");
-    uint64_t claimed = mst_load64_acq(&entry.claimed); /* E19 */
+    uint64_t claimed = mst_load64_rlx(&entry.claimed); /* how far to look; what counts are the stamps */
     if (claimed == 0)
         return MUSTER_OK;
     if (entry.rank >= records->geometry.size)

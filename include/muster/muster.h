@@ -583,6 +583,7 @@ typedef struct muster_seen_call {
     uint64_t latest;      /* the latest that it has entered there; what was started may end later */
     int peer;             /* whom alone it waits for, in the group; -1: all */
     char what[100];       /* "all_sum (float32 x 4096)"; "" when not in a call */
+    size_t bytes;         /* of the larger of the rank's buffers; 0 when not in a call */
     int64_t since_ns;     /* how long it is in the call, to some milliseconds */
     muster_status broken; /* what has broken the group for this rank; MUSTER_OK: nothing */
 } muster_seen_call;

@@ -26,9 +26,9 @@ const mst_transport mst_transport_shm = {
 
 /* ---- checking ---- */
 
-size_t mst_call_blocks(const mst_call *call, mst_span span, int rank)
+static size_t blocks_of(mst_span span, int root, int rank, int size)
 {
-    size_t all = (size_t)call->group->size;
+    size_t all = (size_t)size;
 
     switch (span) {
     case SPAN_ONE:
@@ -36,13 +36,29 @@ size_t mst_call_blocks(const mst_call *call, mst_span span, int rank)
     case SPAN_ALL:
         return all;
     case SPAN_ROOT_ONE:
-        return rank == call->root ? 1 : 0;
+        return rank == root ? 1 : 0;
     case SPAN_ROOT_ALL:
-        return rank == call->root ? all : 0;
+        return rank == root ? all : 0;
     case SPAN_NONE:
         break;
     }
     return 0;
+}
+
+size_t mst_call_blocks(const mst_call *call, mst_span span, int rank)
+{
+    return blocks_of(span, call->root, rank, call->group->size);
+}
+
+size_t mst_doing_bytes(const mst_doing *doing, int rank, int size)
+{
+    size_t in = 1, out = 1; /* of a message */
+
+    if (doing->kind < MST_COLLECTIVE_COUNT) {
+        in = blocks_of(mst_shapes[doing->kind].in, doing->peer, rank, size);
+        out = blocks_of(mst_shapes[doing->kind].out, doing->peer, rank, size);
+    }
+    return (in > out ? in : out) * doing->count * muster_dtype_size((muster_dtype)doing->dtype);
 }
 
 size_t mst_call_bytes(const mst_call *call, mst_span span, int rank)

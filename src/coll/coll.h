@@ -112,6 +112,9 @@ void mst_call_show(const mst_call *call);
 /* "all_sum", and of calls that are no collectives "send" and the like. */
 void mst_doing_name(const mst_doing *doing, char *text, size_t bytes);
 
+/* Bytes of the larger of the two buffers that `rank` of a group of `size` has in it. */
+size_t mst_doing_bytes(const mst_doing *doing, int rank, int size);
+
 /* "all_sum (float32 x 4096)", and with its number. */
 void mst_request_describe(const mst_call_record *record, char *text, size_t bytes);
 void mst_record_describe(const mst_call_record *record, char *text, size_t bytes);

@@ -14,13 +14,6 @@ typedef struct scene {
     _Atomic bool over;
 } scene;
 
-static int arena_of_job(void)
-{
-    const char *arena = getenv("MUSTER_ARENA");
-
-    return arena && strncmp(arena, "fd:", 3) == 0 ? atoi(arena + 3) : -1;
-}
-
 /* The call that a rank is in, in the group with so many ranks; waits until there is one. */
 static muster_status await_call(int rank, int size, const char *what, muster_seen_call *found)
 {
@@ -68,7 +61,8 @@ static int look_at_waiting_ranks(muster_group *world, void *arg)
     if (rank == 2) {
         for (int other = 0; other < 2; other++) {
             RANK_OK(world, await_call(other, 3, "all_sum (float32 x 7)", &call));
-            RANK_CHECK(world, call.world && call.operation == 10 && call.peer == -1 && call.entrance == 0);
+            RANK_CHECK(world, call.world && call.operation == 10 && call.peer == -1 && call.bytes == 28 &&
+                                  call.entrance == 0);
             RANK_CHECK(world, call.group_rank == other && call.broken == MUSTER_OK && call.since_ns >= 0);
         }
     }

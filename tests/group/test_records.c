@@ -169,12 +169,10 @@ END_TEST
 /* Until rank 0 is in that operation of the world. */
 static void await_rank_0(uint64_t operation)
 {
-    const char *arena = getenv("MUSTER_ARENA");
-
     for (bool there = false; !there; sched_yield()) {
         muster_inspection seen = MUSTER_INSPECTION_INIT;
 
-        if (muster_inspect(atoi(arena + strlen("fd:")), &seen) != MUSTER_OK)
+        if (muster_inspect(arena_of_job(), &seen) != MUSTER_OK)
             return;
         for (int i = 0; i < seen.call_count; i++)
             there = there || (seen.calls[i].rank == 0 && seen.calls[i].in_call &&
@@ -235,7 +233,6 @@ static void follow(const muster_record *record, void *arg)
 
 static int look_while_it_changes(muster_group *world, void *arg)
 {
-    const char *arena = getenv("MUSTER_ARENA");
     bool reads = muster_group_rank(world) == 2;
     static following seen;
     muster_records *records;
@@ -246,7 +243,7 @@ static int look_while_it_changes(muster_group *world, void *arg)
 
     RANK_OK(world, muster_group_split(world, reads, -1, &group));
     if (reads) {
-        RANK_OK(world, muster_records_open(atoi(arena + strlen("fd:")), &records));
+        RANK_OK(world, muster_records_open(arena_of_job(), &records));
         while (seen.count < 20000) {
             RANK_OK(world, muster_records_read(records, follow, &seen, &lost));
             sched_yield();
@@ -329,7 +326,6 @@ static void count_seldom(const muster_record *record, void *arg)
 /* Rank 0 reads after each round, in which nearly all is done in another group. */
 static int use_one_group_seldom(muster_group *world, void *arg)
 {
-    const char *arena = getenv("MUSTER_ARENA");
     muster_group *often, *seldom;
     muster_records *records;
     int by_rank[2] = { 0 };
@@ -339,7 +335,7 @@ static int use_one_group_seldom(muster_group *world, void *arg)
     (void)arg;
     RANK_OK(world, muster_group_split(world, 0, -1, &often));
     RANK_OK(world, muster_group_split(world, 0, -1, &seldom));
-    RANK_OK(world, muster_records_open(atoi(arena + strlen("fd:")), &records));
+    RANK_OK(world, muster_records_open(arena_of_job(), &records));
     for (int round = 0; round < 30; round++) {
         RANK_OK(seldom, muster_all_min(&x, &x, 1, MUSTER_FLOAT32, seldom));
         for (int i = 0; i < 100 + 10 * round; i++)

@@ -192,3 +192,10 @@ int run_suite(Suite *suite)
     srunner_free(runner);
     return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
+
+int arena_of_job(void)
+{
+    const char *arena = getenv("MUSTER_ARENA");
+
+    return arena && strncmp(arena, "fd:", 3) == 0 ? atoi(arena + 3) : -1;
+}

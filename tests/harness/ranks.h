@@ -58,6 +58,9 @@ int rank_failed(const char *file, int line, const muster_group *group, const cha
 
 #define RANK_OK(group, call) RANK_CHECK(group, (call) == MUSTER_OK)
 
+/* In a rank: the descriptor of its job's arena. */
+int arena_of_job(void);
+
 /* A main() for a test program: runs the suite, each test in a fork with a deadline. */
 int run_suite(Suite *suite);
 
