@@ -273,6 +273,38 @@ bool find_verdict(const muster_inspection *seen, int n, char *text)
 
 /* ---- printing ---- */
 
+static void print_rank(const muster_inspection *seen, const muster_seen_rank *rank, FILE *to)
+{
+    char doing[120], group[120];
+    bool any = false;
+
+    describe_rank(seen, rank->rank, doing, sizeof doing);
+    for (int i = 0; i < seen->call_count; i++) {
+        const muster_seen_call *call = &seen->calls[i];
+
+        if (call->rank != rank->rank || call->pid != rank->pid || !call->in_call)
+            continue;
+        name_group(seen, call->group, group, sizeof group);
+        fprintf(to, "%6d %8d  %-34s %-20s %9llu %10zu %9.1f s", rank->rank, rank->pid, call->what, group,
+                (unsigned long long)call->operation, call->bytes, (double)call->since_ns / 1e9);
+        if (strcmp(doing, "waits in muster") != 0) /* stopped, or dead */
+            fprintf(to, "  %s", doing);
+        fprintf(to, "\n");
+        any = true;
+    }
+    if (!any)
+        fprintf(to, "%6d %8d  %s\n", rank->rank, rank->pid,
+                rank->replaced ? "ended, and was replaced" : doing);
+}
+
+void print_ranks(const muster_inspection *seen, FILE *to)
+{
+    fprintf(to, "%6s %8s  %-34s %-20s %9s %10s %11s\n", "rank", "pid", "doing", "in", "operation", "bytes",
+            "for");
+    for (int i = 0; i < seen->rank_count; i++)
+        print_rank(seen, &seen->ranks[i], to);
+}
+
 static void print_broken(const muster_inspection *seen, FILE *to)
 {
     for (int i = 0; i < seen->call_count; i++) {

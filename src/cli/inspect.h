@@ -19,6 +19,9 @@ void describe_rank(const muster_inspection *seen, int rank, char *text, int byte
 /* Whether the rank waits in that call, and does not move data: somebody has not come. */
 bool call_waits(const muster_inspection *seen, const muster_seen_call *call);
 
+/* A line for each call that a rank is in, or, where it is in none, what else it does. */
+void print_ranks(const muster_inspection *seen, FILE *to);
+
 /* One sentence about the n-th thing that ranks wait for; false: there are no more. */
 bool find_verdict(const muster_inspection *seen, int n, char *text);
 

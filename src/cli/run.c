@@ -16,6 +16,7 @@
 #include "muster/muster.h"
 #include "src/cli/commands.h"
 #include "src/cli/hang.h"
+#include "src/cli/inspect.h"
 #include "src/cli/options.h"
 #include "src/cli/output.h"
 #include "src/cli/prepare.h"
@@ -99,10 +100,34 @@ static void end_strays(void)
     }
 }
 
-static bool trace_ranks(trace_collector *collector, run_options *options)
+/* The job's arena, for what is to be said of it when its ranks are gone. */
+typedef struct kept_arena {
+    int fd;
+    trace_collector *collector; /* NULL: none */
+} kept_arena;
+
+static bool keep_arena(int fd, void *arg)
 {
-    options->launch.arena = collector_start;
-    options->launch.arena_arg = collector;
+    kept_arena *kept = arg;
+
+    kept->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    return kept->fd >= 0 && (!kept->collector || collector_start(fd, kept->collector));
+}
+
+static void show_post_mortem(int fd)
+{
+    muster_inspection seen = MUSTER_INSPECTION_INIT;
+
+    if (fd < 0 || muster_inspect(fd, &seen) != MUSTER_OK)
+        return;
+    fprintf(stderr, "muster run: the ranks, as they ended:\n");
+    print_ranks(&seen, stderr);
+    print_verdicts(&seen, stderr);
+    muster_inspection_free(&seen);
+}
+
+static bool open_trace(trace_collector *collector, const run_options *options)
+{
     return collector_open(collector, options->trace,
                           options->trace_limit ? (size_t)options->trace_limit : TRACE_LIMIT);
 }
@@ -112,9 +137,10 @@ static int run(run_options *options)
     static run_preparation preparation;
     static run_output output;
     trace_collector collector;
+    kept_arena kept = { -1, options->trace ? &collector : NULL };
 
     if (!prepare_all(&preparation, options) || !output_open(&output, options) ||
-        (options->trace && !trace_ranks(&collector, options)) ||
+        (options->trace && !open_trace(&collector, options)) ||
         (options->on_hang != RUN_HANG_NOTHING && !hang_watch(options)))
         return EXIT_NOT_LAUNCHED;
     if (pipe2(signal_pipe, O_CLOEXEC | O_NONBLOCK) < 0) {
@@ -126,12 +152,16 @@ static int run(run_options *options)
     options->launch.notice = show_notice;
     options->launch.prepare = prepare_rank;
     options->launch.prepare_arg = &preparation;
+    options->launch.arena = keep_arena;
+    options->launch.arena_arg = &kept;
     if (!is_plain(options)) {
         options->launch.output = output_line;
         options->launch.output_arg = &output;
     }
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     int status = launch(&options->launch);
+    if (options->post_mortem && status != EXIT_SUCCESS)
+        show_post_mortem(kept.fd);
     if (options->trace && !collector_finish(&collector) && status == EXIT_SUCCESS)
         status = EXIT_NOT_LAUNCHED;
     end_strays();

@@ -30,6 +30,7 @@ static const char help[] =
     "      --on-hang WHAT       when a rank has waited too long: report who waits for whom; stacks: and "
     "where\n"
     "                           each rank is (gdb); abort: report, and stop the ranks\n"
+    "      --post-mortem        when a rank has failed: show what each was doing when it ended\n"
     "      --hang-after SECONDS how long is too long (30)\n"
     "\n"
     "What is shown\n"
@@ -159,6 +160,7 @@ static const cli_option known[] = {
     { "max-restarts", 0, CLI_COUNT, AT(launch.restarts), COUNT }, /* torchrun's name for it */
     { "on-hang", 0, CLI_CHOICE, AT(on_hang), "report, stacks, abort or nothing", hangs },
     { "hang-after", 0, CLI_SECONDS, AT(hang_after_ns), TIME },
+    { "post-mortem", 0, CLI_FLAG, AT(post_mortem) },
     { "prefix", 0, CLI_CHOICE, AT(prefix), "rank or none", prefixes },
     { "timestamps", 0, CLI_FLAG, AT(timestamps) },
     { "color", 0, CLI_CHOICE, AT(color), "auto, always or never", colors },

@@ -34,6 +34,7 @@ typedef struct run_options {
     run_stdin input;
     const char *trace; /* the file; NULL: none */
     int trace_limit;
+    bool post_mortem;
 } run_options;
 
 /* OPTIONS_PARSED, with the options filled in; else an exit status, as of parse_options. */

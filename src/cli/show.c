@@ -82,26 +82,6 @@ int command_ps(int argc, char **argv)
 
 /* ---- muster inspect, for people ---- */
 
-static void print_rank(const muster_inspection *seen, const muster_seen_rank *rank)
-{
-    char doing[120], group[120];
-    bool any = false;
-
-    describe_rank(seen, rank->rank, doing, sizeof doing);
-    for (int i = 0; i < seen->call_count; i++) {
-        const muster_seen_call *call = &seen->calls[i];
-
-        if (call->rank != rank->rank || call->pid != rank->pid || !call->in_call)
-            continue;
-        name_group(seen, call->group, group, sizeof group);
-        printf("%6d %8d  %-34s %-20s %9llu %9.1f s\n", rank->rank, rank->pid, call->what, group,
-               (unsigned long long)call->operation, (double)call->since_ns / 1e9);
-        any = true;
-    }
-    if (!any)
-        printf("%6d %8d  %s\n", rank->rank, rank->pid, rank->replaced ? "ended, and was replaced" : doing);
-}
-
 static void print_job(const job *job, bool stacks)
 {
     const muster_inspection *seen = &job->seen;
@@ -110,9 +90,7 @@ static void print_job(const job *job, bool stacks)
     read_command(job->pid, command, sizeof command);
     printf("%d ranks, %s %d: %s\n\n", seen->size, seen->launcher_pid ? "launched by" : "found through",
            job->pid, command);
-    printf("%6s %8s  %-34s %-20s %9s %11s\n", "rank", "pid", "doing", "in", "operation", "for");
-    for (int i = 0; i < seen->rank_count; i++)
-        print_rank(seen, &seen->ranks[i]);
+    print_ranks(seen, stdout);
     printf("\n");
     if (print_verdicts(seen, stdout) == 0)
         printf("nobody waits for anybody\n");
@@ -149,6 +127,7 @@ static void print_call_json(const muster_inspection *seen, const muster_seen_cal
         (unsigned long long)call->operation);
     printf("\"call\": ");
     print_string(call->what);
+    printf(", \"bytes\": %zu", call->bytes);
     printf(", \"peer\": %d, \"since_s\": %.3f, \"broken\": ", call->peer, (double)call->since_ns / 1e9);
     if (call->broken == MUSTER_OK)
         printf("null");

@@ -58,6 +58,22 @@ cat "$work/err" >>"$work/out"
 says 1 "^muster run: a rank has waited for 0\.[3-9] s$"
 says 1 "^it comes down to this: rank 3 sleeps in user code$"
 
+# ---- all are killed: the launcher knows what they were doing ----
+timeout 60 "$TEST_COMMAND" run -n 4 --post-mortem -- "$TEST_BUILD/tests/waits" >"$work/job" 2>"$work/err" &
+job=$!
+until [ "$(grep -c ready "$work/job")" -eq 4 ]; do sleep 0.05; done
+launcher=$(pgrep -P $job)
+until inspect "$launcher" && [ "$(grep -c "waited" "$work/out")" -eq 3 ]; do sleep 0.05; done
+ranks=$(pgrep -P "$launcher")
+kill -STOP "$launcher" $ranks # or those who are killed last have noticed
+kill -KILL $ranks
+kill -CONT "$launcher"
+wait $job 2>/dev/null
+cp "$work/err" "$work/out"
+says 1 "^muster run: the ranks, as they ended:$"
+says 1 "^ *0 +[0-9]+ +all_sum \(float32 x 100\) +group \{0 2\} +1 +400 +[0-9.]+ s  was killed by signal 9 \(Killed\)$"
+says 1 "^ *3 +[0-9]+ +was killed by signal 9 \(Killed\)$"
+
 # ---- ranks that started on their own, by name ----
 for rank in 0 1 2 3; do
     MUSTER_ARENA=/muster-test-inspect-$$ MUSTER_SIZE=4 MUSTER_RANK=$rank "$TEST_BUILD/tests/waits" >>"$work/named" 2>&1 &
