@@ -167,7 +167,7 @@ MUSTER_API bool muster_is_available(const char *backend);
  *                           that the others make with muster_group_grow, and init blocks until they do;
  *                           the program then gets from them what state it needs
  *   MUSTER_EXACT_TIMES      1: what muster_records_read shows has times to the nanosecond, which takes each
- *                           operation some 60 ns
+ *                           operation some 80 ns
  *   MUSTER_LOG              warn, info or debug: tell so much on stderr; see muster_set_log
  *   MUSTER_FAULT            what is to go wrong, for tests of programs: rank=2:op=7:kill has rank 2 kill
  * itself when it begins its seventh operation (collective, message, split, ...; of any group); stop,

@@ -130,6 +130,24 @@ if command -v chromium >/dev/null; then
 fi
 stop
 
+# ---- nobody comes in place of the dead: the others go on, and the next one listens ----
+start 3 --on-failure continue
+kill -KILL "$(pid_of_rank 2)"
+ask 200 '{"prompt": "The light \"falls\"", "tokens": 200, "seed": 7, "stream": false}'
+kill -KILL "$(pid_of_rank 0)"
+wait_until_listening 2
+ask 200 '{"prompt": "The light \"falls\"", "tokens": 200, "seed": 7, "stream": false}'
+python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["text"])' "$work/out" >"$work/text.last"
+cmp -s "$work/text.1" "$work/text.last" || fail "another text on the rank that is left"
+curl -s "$url/health" >"$work/out"
+says 1 '"ranks":1'
+kill -TERM $job
+wait $job
+ended=$? # of the first that was killed
+checks=$((checks + 1))
+[ $ended -eq 137 ] || fail "the end of a server that has lost ranks"
+job=
+
 # ---- what cannot start ----
 expect 1 "cannot be read; .*muster run -n 2 -- train" "$server" "$work/none"
 expect 1 "is no model of examples/train" "$server" "$TEST_SOURCE/README.md"
