@@ -191,12 +191,14 @@ static muster_status fold_started(mst_call *call)
 /* ---- all ---- */
 
 /* Bytes of a round: with a slice of the round before they fit a slot. The same for both ways, since an
- * input found in the arena turns one into the other after the first step. */
+ * input found in the arena turns one into the other after the first step. Where so many ranks share a small
+ * slot that a line of each does not fit, the slices of some are empty and none is larger than a line. */
 static size_t round_bytes(const mst_call *call)
 {
-    size_t parts = (size_t)call->group->size;
+    size_t parts = (size_t)call->group->size, slot = mst_slot_bytes(call);
+    size_t lines = slot / (parts + 1) / LINE_BYTES;
 
-    return mst_slot_bytes(call) / (parts + 1) / LINE_BYTES * LINE_BYTES * parts;
+    return lines ? lines * LINE_BYTES * parts : (slot - LINE_BYTES) / LINE_BYTES * LINE_BYTES;
 }
 
 /* All rounds, the first of which has been staged and stepped. */

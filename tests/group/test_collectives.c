@@ -280,6 +280,34 @@ START_TEST(test_64_ranks)
 }
 END_TEST
 
+/* A line of every rank does not fit the slot. */
+static int many_ranks_in_little_staging(muster_group *world, void *arg)
+{
+    enum { COUNT = 3001 };
+    int n = muster_group_size(world), rank = muster_group_rank(world);
+    int32_t *x = malloc(COUNT * sizeof *x), *y = malloc(COUNT * sizeof *y);
+
+    (void)arg;
+    RANK_CHECK(world, x && y);
+    for (int i = 0; i < COUNT; i++)
+        x[i] = rank + i;
+    for (int count = 29; count <= COUNT; count += 1486) {
+        memset(y, 0, COUNT * sizeof *y);
+        RANK_OK(world, muster_all_sum(x, y, (size_t)count, MUSTER_INT32, world));
+        for (int i = 0; i < count; i++)
+            RANK_CHECK(world, y[i] == n * (n - 1) / 2 + n * i);
+    }
+    free(x);
+    free(y);
+    return 0;
+}
+
+START_TEST(test_64_ranks_in_little_staging)
+{
+    run_ranks_with((rank_options){ .size = 64, .staging_bytes = 8192 }, many_ranks_in_little_staging, NULL);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("collectives");
@@ -294,6 +322,7 @@ int main(void)
     tcase_add_test(tests, test_buffers_are_free_on_return);
     tcase_add_test(tests, test_more_than_2_to_the_31_elements);
     tcase_add_test(tests, test_64_ranks);
+    tcase_add_test(tests, test_64_ranks_in_little_staging);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }
