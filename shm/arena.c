@@ -13,7 +13,7 @@
 #define SLOT_BYTES_ALL (1024 * 1024) /* what all ranks of the world stage for one step, about */
 #define SLOT_BYTES_MIN (32 * 1024)
 #define SLOT_BYTES_MAX (512 * 1024)
-#define STAGING_BYTES_MIN 8192 /* a quarter holds one element of every rank, at least */
+#define STAGING_BYTES_MIN 8192 /* a piece (staging.h) holds one element of every rank, at least */
 #define STAGING_BYTES_MAX (256ULL << 20)
 
 static uint64_t default_staging_bytes(int size)
@@ -51,7 +51,7 @@ static muster_status plan_header(const mst_arena_plan *plan, mst_header *header)
                         seats, (unsigned long long)(least >> 20), (unsigned long long)(limit >> 20),
                         (unsigned long long)(wanted >> 20));
     staging = (staging + 2 * MST_EXTENT_UNIT - 1) / (2 * MST_EXTENT_UNIT) * (2 * MST_EXTENT_UNIT);
-    if (staging < STAGING_BYTES_MIN || staging < 4 * 8 * (uint64_t)plan->size || staging > STAGING_BYTES_MAX)
+    if (staging < STAGING_BYTES_MIN || staging < 5 * 8 * (uint64_t)plan->size || staging > STAGING_BYTES_MAX)
         return mst_fail(MUSTER_ERR_INVALID, "staging of %llu bytes per rank is not between %d and %llu",
                         (unsigned long long)staging, STAGING_BYTES_MIN,
                         (unsigned long long)STAGING_BYTES_MAX);

@@ -78,7 +78,8 @@ static muster_status exchange(muster_group *world, size_t size, bool stream, int
     int64_t began_ns = mst_os_now_ns();
     /* In the second half of the ring: the first operation begins at its beginning, while others may
      * still read what is exchanged last. */
-    size_t at = (2 + (world->steps.step >> 1 & 1)) * mst_staging_piece_max(&world->staging);
+    size_t at = mst_staging_ring_at(&world->staging) +
+                (2 + (world->steps.step >> 1 & 1)) * mst_staging_piece_max(&world->staging, MST_STAGING_RING);
 
     stage(world, subarena->staging[world->rank] + at, size, stream);
     status = step(world, until_ns, go_on);
@@ -119,7 +120,7 @@ static muster_status compare_stores(muster_group *world, size_t size, int64_t un
 
 muster_status mst_calibrate(muster_group *world)
 {
-    size_t slot_bytes = mst_staging_piece_max(&world->staging), from = SIZE_MAX;
+    size_t slot_bytes = mst_staging_piece_max(&world->staging, MST_STAGING_RING), from = SIZE_MAX;
     int64_t until_ns = mst_os_now_ns() + BUDGET_NS;
     bool go_on = true;
 

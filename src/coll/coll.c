@@ -140,7 +140,7 @@ static size_t most_bytes_of(const mst_call *call, mst_span span)
     return mst_call_bytes(call, span, call->root);
 }
 
-/* Decides, alike on every rank, whether data travels beside the flags, by the slots, or not at all. */
+/* Decides, alike on every rank, whether data travels beside the flags, by which slots, or not at all. */
 static void choose_places(mst_call *call)
 {
     const mst_shape *shape = &mst_shapes[call->collective];
@@ -149,6 +149,9 @@ static void choose_places(mst_call *call)
 
     call->out_bytes = mst_call_bytes(call, shape->out, call->group->rank);
     call->in_line = in_bytes <= MST_PAYLOAD_BYTES;
+    /* Of reductions also the results travel. */
+    bool is_small = 2 * in_bytes <= mst_staging_small_max(&call->group->staging);
+    call->part = is_small ? MST_STAGING_SMALL : MST_STAGING_RING;
     call->viewable = in_bytes >= view_bytes_min || out_bytes >= view_bytes_min;
     if (call->viewable) {
         call->in_offset = arena_offset(call, call->in, mst_call_bytes(call, shape->in, call->group->rank));

@@ -62,12 +62,13 @@ typedef struct mst_call {
     unsigned parity;    /* which of the two records beside the lane is this operation's */
     bool started;       /* in two halves: has arrived already, and inputs are in blocks of the library's */
     size_t element_bytes;
-    size_t out_bytes;    /* of this rank's `out` */
-    uint64_t in_offset;  /* non-zero: `in` lies in the arena and peers read it there */
-    uint64_t out_offset; /* the same for `out` */
-    bool in_line;        /* what a rank stages fits beside its arrival's flag */
-    bool viewable;       /* large enough for buffers to be read where they lie: see the records */
-    bool stepped;        /* the first step is done */
+    size_t out_bytes;      /* of this rank's `out` */
+    uint64_t in_offset;    /* non-zero: `in` lies in the arena and peers read it there */
+    uint64_t out_offset;   /* the same for `out` */
+    bool in_line;          /* what a rank stages fits beside its arrival's flag */
+    mst_staging_part part; /* where it is staged if it does not */
+    bool viewable;         /* large enough for buffers to be read where they lie: see the records */
+    bool stepped;          /* the first step is done */
 } mst_call;
 
 typedef muster_status (*mst_collective_fn)(mst_call *call);

@@ -292,8 +292,8 @@ muster_status mst_step(mst_call *call, size_t staged)
     call->stepped = true;
     if (first)
         mst_group_arrived(call->group, MST_ENTER_COLLECTIVE, &call->lane->waiter);
-    if (!call->started)
-        mst_staging_turn(&call->group->staging, call->in_line ? 0 : staged);
+    if (!call->started && !call->in_line)
+        mst_staging_turn(&call->group->staging, call->part, staged);
     return first ? compare_requests(call, request) : MUSTER_OK;
 }
 
@@ -301,21 +301,21 @@ muster_status mst_step(mst_call *call, size_t staged)
 
 size_t mst_slot_bytes(const mst_call *call)
 {
-    return mst_staging_piece_max(&call->group->staging);
+    return mst_staging_piece_max(&call->group->staging, call->part);
 }
 
 unsigned char *mst_slot(const mst_call *call)
 {
     if (call->in_line)
         return mst_lane_next(call->lane)->payload;
-    return mst_staging_next(&call->group->staging);
+    return mst_staging_next(&call->group->staging, call->part);
 }
 
 const unsigned char *mst_peer_slot(const mst_call *call, int rank)
 {
     if (call->in_line)
         return mst_lane_arrival(call->lane, rank)->payload;
-    return mst_staging_last(&call->group->staging, rank);
+    return mst_staging_last(&call->group->staging, call->part, rank);
 }
 
 const unsigned char *mst_view(const mst_call *call, int rank, size_t in_at, size_t slot_at)

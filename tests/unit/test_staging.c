@@ -1,5 +1,5 @@
-/* The ring of staging: pieces of steps that follow each other never touch, whatever their sizes, and
- * all lie inside the ring. */
+/* Staging: pieces of steps that follow each other never touch, whatever their sizes and wherever they are
+ * put, and all lie inside the block. */
 #include "shm/staging.h"
 
 #include <stdlib.h>
@@ -7,40 +7,51 @@
 #include "tests/harness/oracle.h"
 #include "tests/harness/ranks.h"
 
-static void run_ring(size_t ring, bool halves, uint64_t seed)
+typedef struct piece {
+    size_t begin, end;
+} piece;
+
+static bool touch(piece a, piece b)
+{
+    return a.begin < b.end && b.begin < a.end;
+}
+
+static void run_staging(size_t block, bool halves, uint64_t seed)
 {
     mst_attachment *attachment = calloc(1, sizeof *attachment);
     mst_subarena subarena = { .attachment = attachment };
     mst_staging staging = { .subarena = &subarena, .halves = halves };
-    size_t last_bytes = 0;
+    piece last = { 0 };
 
     ck_assert_ptr_nonnull(attachment);
-    attachment->geometry.staging_bytes = ring;
-    size_t piece_max = mst_staging_piece_max(&staging);
+    attachment->geometry.staging_bytes = block;
+    mst_staging_begin(&staging);
     for (int step = 0; step < 4000; step++) {
         uint64_t drawn = random_next(&seed);
+        mst_staging_part part = drawn >> 40 & 1 ? MST_STAGING_SMALL : MST_STAGING_RING;
+        size_t piece_max = mst_staging_piece_max(&staging, part);
         size_t bytes = drawn % 5 == 0 ? piece_max : drawn % 5 == 1 ? 0 : (drawn >> 8) % (piece_max + 1);
-        size_t begin = staging.next, end = begin + bytes;
+        piece next = { staging.next[part], staging.next[part] + bytes };
 
-        ck_assert_msg(end <= ring, "a piece of %zu at %zu leaves a ring of %zu", bytes, begin, ring);
-        ck_assert_msg(step == 0 || end <= staging.last || begin >= staging.last + last_bytes,
-                      "pieces %zu + %zu and %zu + %zu overlap in a ring of %zu", staging.last, last_bytes,
-                      begin, bytes, ring);
-        mst_staging_turn(&staging, bytes);
-        ck_assert_uint_eq(staging.last, begin);
-        last_bytes = bytes;
+        ck_assert_msg(next.end <= block, "a piece from %zu to %zu leaves a block of %zu", next.begin,
+                      next.end, block);
+        ck_assert_msg(!touch(last, next), "pieces %zu to %zu and %zu to %zu overlap in a block of %zu",
+                      last.begin, last.end, next.begin, next.end, block);
+        mst_staging_turn(&staging, part, bytes);
+        ck_assert_uint_eq(staging.last[part], next.begin);
+        last = next;
     }
     free(attachment);
 }
 
 START_TEST(test_pieces_of_two_steps_never_touch)
 {
-    static const size_t rings[] = { 8192, 65536, 2 << 20 };
+    static const size_t blocks[] = { 8192, 65536, 2 << 20 };
 
     for (uint64_t seed = 1; seed < 20; seed++)
-        for (size_t i = 0; i < sizeof rings / sizeof rings[0]; i++) {
-            run_ring(rings[i], false, seed);
-            run_ring(rings[i], true, seed);
+        for (size_t i = 0; i < sizeof blocks / sizeof blocks[0]; i++) {
+            run_staging(blocks[i], false, seed);
+            run_staging(blocks[i], true, seed);
         }
 }
 END_TEST
