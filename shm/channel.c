@@ -8,12 +8,13 @@
 #include "shm/error.h"
 #include "shm/fault.h"
 
-bool mst_channels_init(mst_channels *channels, mst_subarena *subarena)
+bool mst_channels_init(mst_channels *channels, mst_subarena *subarena, mst_stream_fn stream)
 {
     size_t size = (size_t)subarena->size;
 
     *channels = (mst_channels){
         .subarena = subarena,
+        .stream = stream,
         .outgoing = calloc(size, sizeof *channels->outgoing),
         .incoming = calloc(size, sizeof *channels->incoming),
     };
@@ -21,6 +22,17 @@ bool mst_channels_init(mst_channels *channels, mst_subarena *subarena)
         return true;
     mst_channels_destroy(channels);
     return false;
+}
+
+void mst_channels_plan_routes(mst_channels *channels, mst_route_plan plan)
+{
+    mst_channel_end *ends[] = { channels->outgoing, channels->incoming };
+
+    for (int rank = 0; rank < channels->subarena->size; rank++)
+        for (int i = 0; i < 2; i++) {
+            mst_route_init(&ends[i][rank].route, plan, MST_ROUTE_FOR_READER);
+            mst_route_init(&ends[i][rank].view_route, plan, MST_ROUTE_FOR_WRITER);
+        }
 }
 
 void mst_channels_destroy(mst_channels *channels)
@@ -53,15 +65,23 @@ static size_t least(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-static void copy_in(mst_channel *channel, uint64_t position, const void *from, size_t bytes)
+static void plain_copy(void *to, const void *from, size_t bytes)
+{
+    memcpy(to, from, bytes);
+}
+
+static void copy_in(const mst_channels *channels, mst_channel_end *end, uint64_t position, const void *from,
+                    size_t bytes)
 {
     size_t at = (size_t)(position % MST_CHANNEL_BYTES);
     size_t first = least(bytes, MST_CHANNEL_BYTES - at);
+    mst_stream_fn copy = mst_route_begin(&end->route, bytes) ? channels->stream : plain_copy;
 
     if (first)
-        memcpy(channel->bytes + at, from, first);
+        copy(end->channel->bytes + at, from, first);
     if (first < bytes)
-        memcpy(channel->bytes, (const unsigned char *)from + first, bytes - first);
+        copy(end->channel->bytes, (const unsigned char *)from + first, bytes - first);
+    mst_route_end(&end->route, bytes);
 }
 
 static void copy_out(const mst_channel *channel, uint64_t position, void *to, size_t bytes)
@@ -214,7 +234,7 @@ mst_flow mst_channel_put(mst_channels *channels, int receiver, const mst_envelop
     entry->kind = (uint16_t)envelope->kind;
     entry->tag = envelope->tag;
     entry->count = envelope->count;
-    copy_in(end->channel, position + sizeof *entry, bytes, count);
+    copy_in(channels, end, position + sizeof *entry, bytes, count);
     mst_fault_point("message.write");
     mst_exchange32_sc(&entry->flag, number_at(position)); /* E5: publishes the entry */
     mst_fault_point("message.put");

@@ -20,10 +20,14 @@
 #ifndef MST_CHANNEL_H
 #define MST_CHANNEL_H
 
+#include "shm/route.h"
 #include "shm/subarena.h"
 
 #define MST_PART_BYTES                                                                                       \
     32768 /* the most of one entry: the receiver copies one while the sender fills the next */
+
+/* memcpy around the cache. */
+typedef void (*mst_stream_fn)(void *to, const void *from, size_t bytes);
 
 typedef enum mst_entry_kind {
     MST_ENTRY_MESSAGE, /* the first bytes, or all */
@@ -37,6 +41,8 @@ typedef struct mst_channel_end {
     uint64_t position;    /* where this end's next entry begins; only grows */
     uint64_t head;        /* as this end last knew, or published, it */
     uint64_t last;        /* where the sender's last entry began */
+    mst_route route;      /* of the bytes of entries */
+    mst_route view_route; /* of bytes that are written where they are wanted */
 } mst_channel_end;
 
 typedef struct mst_channels {
@@ -44,9 +50,12 @@ typedef struct mst_channels {
     mst_channel_end *outgoing; /* by receiver */
     mst_channel_end *incoming; /* by sender */
     uint64_t table_offset;     /* of our table, 0: not made yet */
+    mst_stream_fn stream;
 } mst_channels;
 
-bool mst_channels_init(mst_channels *channels, mst_subarena *subarena); /* false: no memory */
+bool mst_channels_init(mst_channels *channels, mst_subarena *subarena,
+                       mst_stream_fn stream); /* false: no memory */
+void mst_channels_plan_routes(mst_channels *channels, mst_route_plan plan);
 void mst_channels_destroy(mst_channels *channels);
 
 /* Makes the ring to `receiver` if there is none. NO_SPACE and the like; nothing is half made. */

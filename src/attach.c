@@ -113,6 +113,20 @@ static void tell_attached(const muster_group *group)
                      attachment->mishaps.count);
 }
 
+/* As asked for, or by what copies will find out. */
+static muster_status plan_routes(muster_group *world)
+{
+    size_t bytes = 0;
+
+    muster_status status = mst_config_stream_bytes(&bytes);
+    if (status == MUSTER_OK && bytes > 0) {
+        world->tuning.around_bytes_min = bytes;
+        world->tuning.around_fixed = true;
+        mst_group_plan_routes(world);
+    }
+    return status;
+}
+
 muster_status mst_group_attach(const muster_config *config, mst_arena *share, muster_group **world)
 {
     const mst_kernels *kernels;
@@ -153,13 +167,8 @@ muster_status mst_group_attach(const muster_config *config, mst_arena *share, mu
         group->whole = true;
         group->interrupt = config->interrupt;
         group->interrupt_arg = config->interrupt_arg;
-        status = mst_calibrate(group);
-        /* Members of a group that was grown may die before its first use: others see it there, too. */
-        if (config->restarts > 0 && mst_group_broken(group) == status)
-            status = MUSTER_OK;
+        status = plan_routes(group);
     }
-    if (status == MUSTER_OK)
-        status = mst_config_stream_bytes(&group->tuning.stream_in_bytes);
     if (status == MUSTER_OK && config->report_crashes)
         status = muster_report_crashes(group);
     if (status == MUSTER_OK) {

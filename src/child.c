@@ -34,7 +34,9 @@ muster_status mst_child_create(muster_group *group, const mst_share *shares, int
         return status;
     created->interrupt = group->interrupt;
     created->interrupt_arg = group->interrupt_arg;
-    created->tuning.stream_in_bytes = group->tuning.stream_in_bytes; /* calibrated once, in the world */
+    created->tuning.around_bytes_min = group->tuning.around_bytes_min; /* perhaps the user's */
+    created->tuning.around_fixed = group->tuning.around_fixed;
+    mst_group_plan_routes(created);
     mst_log_line(mst_group_log(created), MUSTER_LOG_INFO, "is rank %d of a new group of %d", rank, size);
     *child = created;
     return MUSTER_OK;

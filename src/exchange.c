@@ -34,12 +34,14 @@ static size_t next_part(const mst_transfer *transfer)
 
 /* Into an arena buffer, which a peer may read next, or may have read: as for staging, where it is better
  * around the cache. */
-static void copy_within_arena(const muster_group *group, void *to, const void *from, size_t bytes)
+static void copy_within_arena(const muster_group *group, mst_channel_end *end, void *to, const void *from,
+                              size_t bytes)
 {
-    if (bytes >= group->tuning.stream_in_bytes)
+    if (mst_route_begin(&end->view_route, bytes))
         group->kernels->stream(to, from, bytes);
     else
         memcpy(to, from, bytes);
+    mst_route_end(&end->view_route, bytes);
 }
 
 /* ---- sending ---- */
@@ -96,8 +98,8 @@ static mst_flow help_reader(mst_exchange *exchange)
     mst_flow taken = mst_channel_is_taken(channels, out->peer);
     mst_flow wanted = mst_channel_wants(channels, out->peer, out->total, &buffer);
     if (wanted == MST_FLOW_OK) {
-        copy_within_arena(exchange->group, (unsigned char *)buffer + share, out->bytes + share,
-                          out->total - share);
+        copy_within_arena(exchange->group, &channels->outgoing[out->peer], (unsigned char *)buffer + share,
+                          out->bytes + share, out->total - share);
         /* There is room: the receiver has come as far as the view. */
         return mst_channel_put(channels, out->peer, &envelope, NULL, 0);
     }
@@ -206,7 +208,7 @@ static muster_status take_view(mst_exchange *exchange)
     if (shared)
         post(exchange); /* if the sender does not know yet */
     if (shared)
-        copy_within_arena(group, in->bytes, from, in->done);
+        copy_within_arena(group, &group->channels.incoming[in->peer], in->bytes, from, in->done);
     else
         memcpy(in->bytes, from, in->done);
     mst_channel_take(&group->channels, in->peer, NULL, sizeof(uint64_t), true);

@@ -48,7 +48,7 @@ muster_status mst_group_create(mst_subarena *subarena, const struct mst_transpor
         group->split_records = calloc(size, sizeof *group->split_records);
     }
     if (!group || !group->records || !group->sources || !group->targets || !group->split_records ||
-        !mst_channels_init(&group->channels, subarena)) {
+        !mst_channels_init(&group->channels, subarena, kernels->stream)) {
         if (group)
             destroy(group);
         mst_subarena_retire(subarena);
@@ -61,6 +61,7 @@ muster_status mst_group_create(mst_subarena *subarena, const struct mst_transpor
     group->transport = transport;
     group->kernels = kernels;
     group->tuning = mst_tuning_for(subarena->size, subarena->attachment->policy.spin_ns == 0);
+    mst_group_plan_routes(group);
     group->rank = subarena->rank;
     group->size = subarena->size;
     group->timeout_ns = timeout_ns;
@@ -69,6 +70,15 @@ muster_status mst_group_create(mst_subarena *subarena, const struct mst_transpor
     mst_lane_init(&group->splits, subarena, MST_LANE_SPLITS, timeout_ns, mst_group_watch(group));
     *created = group;
     return MUSTER_OK;
+}
+
+void mst_group_plan_routes(muster_group *group)
+{
+    mst_route_plan plan = { group->tuning.around_bytes_min, group->tuning.around_fixed };
+
+    mst_route_init(&group->staging_route, plan, MST_ROUTE_FOR_READER);
+    mst_route_init(&group->arena_route, plan, MST_ROUTE_FOR_WRITER);
+    mst_channels_plan_routes(&group->channels, plan);
 }
 
 muster_status muster_group_free(muster_group *group)

@@ -49,7 +49,8 @@ struct muster_group {
     mst_record_places places[MST_ENTRANCES];
     mst_lane steps;
     mst_lane splits;
-    mst_staging staging; /* of the lane `steps` */
+    mst_staging staging;                  /* of the lane `steps` */
+    mst_route staging_route, arena_route; /* of what collectives copy there, or fold */
     mst_channels channels;
     mst_waiter send_waiter, receive_waiter;
     uint64_t operation;       /* collectives entered */
@@ -77,6 +78,9 @@ struct muster_group {
 /* Makes a group on a sub-arena, and takes that over (also on failure). */
 muster_status mst_group_create(mst_subarena *subarena, const struct mst_transport *transport,
                                const mst_kernels *kernels, int64_t timeout_ns, muster_group **group);
+
+/* Begins its routes by its tuning, before it is used. */
+void mst_group_plan_routes(muster_group *group);
 
 /* The arena offset of a buffer that lies in this rank's heap; 0: it does not. */
 uint64_t mst_group_heap_offset(const muster_group *group, const void *buffer, size_t bytes);

@@ -250,10 +250,8 @@ static muster_status receive(const regroup *regroup, muster_group **made)
 {
     muster_status status = mst_newcomers_await(regroup->group, &regroup->roll);
 
-    if (status == MUSTER_OK) {
-        mst_calibrate(*made); /* others may have died since: that shows in the group's first use */
+    if (status == MUSTER_OK)
         return MUSTER_OK;
-    }
     mst_subarena_abandon_block(regroup->group->subarena, regroup->roll_offset); /* read still, perhaps */
     muster_group_free(*made);
     *made = NULL;

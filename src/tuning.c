@@ -24,7 +24,8 @@ mst_tuning mst_tuning_for(int ranks, bool crowded)
     return (mst_tuning){
         .whole_bytes_max = crowded ? row->whole_bytes_max_crowded : row->whole_bytes_max,
         .view_bytes_min = crowded ? 64 * KIB : 8 * KIB,
-        .stream_in_bytes = crowded ? 1 * MIB : 32 * KIB,
+        .around_bytes_min = crowded ? 1 * MIB : 2 * KIB,
+        .around_fixed = crowded,
         .stream_out_bytes = 32 * MIB,
     };
 }

@@ -1,7 +1,8 @@
 /*
  * Where one way of moving data gives over to the next: thresholds as data, measured, in one table.
  * They change speed, never bits. Those that decide how many steps an operation has are the same on
- * every rank of a group; those about stores concern a rank alone, and are calibrated.
+ * every rank of a group; those about stores concern a rank alone, and leave to each route (shm/route.h) what
+ * it finds out.
  */
 #ifndef MST_TUNING_H
 #define MST_TUNING_H
@@ -14,8 +15,8 @@ typedef struct mst_tuning {
     size_t whole_bytes_max; /* reductions up to here: one step, every rank folds everything */
     size_t view_bytes_min;  /* arena buffers from here on are read where they lie; takes a step more */
     /* for a rank alone */
-    size_t stream_in_bytes;  /* copies into staging from here on go around the cache: the peer that reads
-                                them gets them faster than out of ours */
+    size_t around_bytes_min; /* copies that a peer reads go around the cache from here on, where they do */
+    bool around_fixed;       /* which they do without trials (shm/route.h) */
     size_t stream_out_bytes; /* results from here on go around the cache, which they would not fit, unless
                                 they overwrite inputs, which are in the cache already */
 } mst_tuning;

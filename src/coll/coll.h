@@ -86,9 +86,6 @@ extern const mst_transport mst_transport_shm;
 MST_COLLECTIVES(DECLARATION)
 #undef DECLARATION
 
-/* Measures what the tuning of a new world leaves open (calibrate.c); all ranks do. */
-muster_status mst_calibrate(muster_group *world);
-
 /* Checks, enters, runs, leaves. */
 muster_status mst_collective_run(mst_call call);
 

@@ -23,7 +23,8 @@
 #include "src/partition.h"
 
 #define LINE_BYTES 64
-#define BLOCK_BYTES 4096 /* what is folded at a time into a block of our cache */
+#define BLOCK_BYTES 4096     /* what is folded at a time into a block of our cache */
+#define STRETCH_BYTES 131072 /* what is folded without asking again which way to store */
 
 static mst_slice slice_of(const mst_call *call, size_t count, int rank)
 {
@@ -98,7 +99,7 @@ static void fold_own_slice(const mst_call *call, size_t base, mst_slice own, siz
         group->sources[rank] = rank == group->rank ? (const unsigned char *)call->in + base + own.begin
                                                    : mst_view(call, rank, base + own.begin, own.begin);
     group->targets[0] =
-        (mst_target){ mst_slot(call) + result_at, own.count >= group->tuning.stream_in_bytes };
+        (mst_target){ mst_slot(call) + result_at, mst_route_goes_around(&group->staging_route, own.count) };
     if (receives)
         group->targets[1] =
             (mst_target){ (unsigned char *)call->out + base + own.begin, mst_streams_out(call) };
@@ -142,6 +143,18 @@ static muster_status fold_slices(mst_call *call, size_t all, size_t round, bool 
 
 /* ---- in the arena ---- */
 
+/* A stretch of our slice, into all outputs, whichever way they are written faster now. */
+static void fold_stretch(const mst_call *call, size_t bytes)
+{
+    muster_group *group = call->group;
+    bool around = mst_route_begin(&group->arena_route, bytes);
+
+    for (int i = 0; i < group->size; i++)
+        group->targets[i].stream = around;
+    fold_into_targets(call, group->size, bytes);
+    mst_route_end(&group->arena_route, bytes);
+}
+
 static muster_status fold_in_arena(mst_call *call)
 {
     muster_group *group = call->group;
@@ -149,12 +162,16 @@ static muster_status fold_in_arena(mst_call *call)
 
     for (int i = 0; i < group->size; i++) {
         int rank = (group->rank + i) % group->size; /* so that not all write to the same output at once */
-        bool stream = own.count >= group->tuning.stream_in_bytes || mst_streams_out(call);
 
         group->sources[i] = mst_view(call, i, own.begin, 0);
-        group->targets[i] = (mst_target){ mst_view_out(call, rank, own.begin), stream };
+        group->targets[i] = (mst_target){ mst_view_out(call, rank, own.begin), false };
     }
-    fold_into_targets(call, group->size, own.count);
+    for (size_t left = own.count; left > 0;) {
+        size_t now = left < STRETCH_BYTES ? left : STRETCH_BYTES;
+
+        fold_stretch(call, now);
+        left -= now;
+    }
     return mst_step(call, 0);
 }
 
@@ -174,7 +191,7 @@ static muster_status fold_started(mst_call *call)
     group->targets[0] = (mst_target){ (unsigned char *)call->out + own.begin, mst_streams_out(call) };
     group->targets[1] =
         (mst_target){ group->subarena->attachment->geometry.base + call->in_offset + own.begin,
-                      own.count >= group->tuning.stream_in_bytes };
+                      mst_route_goes_around(&group->staging_route, own.count) };
     fold_into_targets(call, whole ? 1 : 2, own.count);
     if (whole)
         return MUSTER_OK;

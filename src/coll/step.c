@@ -372,13 +372,15 @@ muster_status mst_step_if_arena(mst_call *call)
 
 void mst_stage(const mst_call *call, size_t at, const void *from, size_t bytes)
 {
+    mst_route *route = &call->group->staging_route;
     unsigned char *to = mst_slot(call) + at;
 
     mst_fault_point("slot.fill");
-    if (bytes >= call->group->tuning.stream_in_bytes)
+    if (mst_route_begin(route, bytes))
         call->group->kernels->stream(to, from, bytes);
     else
         mst_copy(to, from, bytes);
+    mst_route_end(route, bytes);
 }
 
 bool mst_streams_out(const mst_call *call)

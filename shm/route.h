@@ -1,0 +1,75 @@
+/*
+ * Through the cache or around it: how bytes are stored that another CPU reads next.
+ *
+ * To store to a line that another CPU has read lately waits for that CPU's cache: between far CPUs a dozen
+ * times as long as to store around the caches. Between near ones it does not, and what was stored through
+ * the cache is read from there, two or three times as fast as from memory. Which CPUs are near the reported
+ * topology does not tell, and it changes while a program runs: the kernel moves ranks, and a host moves
+ * virtual CPUs. So the copies themselves find out. Now and then a few in a row, all of about one size, go
+ * either way in turn and are timed; the others go the way that won. Trials become rarer while nothing
+ * changes.
+ *
+ * A route belongs to bytes that are written over and over by one thread: a group's staging, a channel.
+ * Costs a comparison and a count per copy; a trial two looks at the clock per copy, and its four copies that
+ * go the slower way. Speed is all that it decides.
+ */
+#ifndef MST_ROUTE_H
+#define MST_ROUTE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* What is known beforehand. */
+typedef struct mst_route_plan {
+    size_t around_bytes_min; /* smaller copies go through the cache */
+    bool fixed;              /* larger ones around it, without trials */
+} mst_route_plan;
+
+/* What the winner is: the reader of a copy gains by finding it in a cache, which the writer does not see. */
+typedef enum mst_route_aim { MST_ROUTE_FOR_READER, MST_ROUTE_FOR_WRITER } mst_route_aim;
+
+typedef struct mst_route {
+    mst_route_plan plan;
+    mst_route_aim aim;
+    bool around;        /* the way of copies that are not on trial */
+    uint32_t rest;      /* copies until the next trial */
+    uint32_t rest_last; /* as many were between the last two */
+    /* Of the trial under way. */
+    uint32_t tried;
+    uint32_t passed_by; /* copies of another size, which it leaves out */
+    int size_class;
+    int64_t began_ns; /* the copy that is being timed; 0: none is */
+    int64_t best_ps[2];
+} mst_route;
+
+void mst_route_init(mst_route *route, mst_route_plan plan, mst_route_aim aim);
+
+/* Begins a copy on trial, perhaps: which way it goes. */
+bool mst_route_try(mst_route *route, size_t bytes);
+void mst_route_tried(mst_route *route, size_t bytes);
+
+/* Whether a copy should go around the cache, which is made at once, and followed by mst_route_end. */
+static inline bool mst_route_begin(mst_route *route, size_t bytes)
+{
+    if (bytes < route->plan.around_bytes_min)
+        return false;
+    if (route->rest == 0)
+        return mst_route_try(route, bytes);
+    route->rest -= !route->plan.fixed;
+    return route->around;
+}
+
+static inline void mst_route_end(mst_route *route, size_t bytes)
+{
+    if (route->began_ns)
+        mst_route_tried(route, bytes);
+}
+
+/* The same for what is not timed, since it is more than a copy. */
+static inline bool mst_route_goes_around(const mst_route *route, size_t bytes)
+{
+    return bytes >= route->plan.around_bytes_min && route->around;
+}
+
+#endif

@@ -1,0 +1,139 @@
+/* Routes: which way copies go, by trials of copies that take as long as the test says. */
+#include "shm/route.h"
+
+#include "shm/os.h"
+#include "tests/harness/ranks.h"
+
+#define COPY_BYTES 16384
+#define COPIES 5000 /* more than lie between two trials */
+
+/* How long a copy takes through the cache, and around it. */
+typedef struct weather {
+    int64_t through_ns, around_ns;
+} weather;
+
+static const weather near = { 500, 1000 }, far = { 20000, 1000 };
+
+static void pass(int64_t ns)
+{
+    int64_t until_ns = mst_os_now_ns() + ns;
+
+    while (mst_os_now_ns() < until_ns)
+        continue;
+}
+
+static bool copy(mst_route *route, size_t bytes, weather weather)
+{
+    bool around = mst_route_begin(route, bytes);
+
+    if (route->began_ns) /* the others need not take long */
+        pass(around ? weather.around_ns : weather.through_ns);
+    mst_route_end(route, bytes);
+    return around;
+}
+
+static int count_around(mst_route *route, size_t bytes, weather weather)
+{
+    int around = 0;
+
+    for (int i = 0; i < COPIES; i++)
+        around += copy(route, bytes, weather);
+    return around;
+}
+
+START_TEST(test_the_faster_way_is_taken)
+{
+    mst_route route;
+
+    mst_route_init(&route, (mst_route_plan){ .around_bytes_min = 2048 }, MST_ROUTE_FOR_READER);
+    ck_assert_int_gt(count_around(&route, COPY_BYTES, far), COPIES * 9 / 10);
+}
+END_TEST
+
+START_TEST(test_it_is_found_out_again_when_it_changes)
+{
+    mst_route route;
+
+    mst_route_init(&route, (mst_route_plan){ .around_bytes_min = 2048 }, MST_ROUTE_FOR_READER);
+    for (int i = 0; i < 3; i++) {
+        count_around(&route, COPY_BYTES, far);
+        ck_assert(mst_route_goes_around(&route, COPY_BYTES));
+        count_around(&route, COPY_BYTES, near);
+        ck_assert(!mst_route_goes_around(&route, COPY_BYTES));
+    }
+    ck_assert_int_lt(count_around(&route, COPY_BYTES, near), COPIES / 50);
+}
+END_TEST
+
+START_TEST(test_a_reader_is_worth_more_of_the_writers_time)
+{
+    const weather dearer = { 20000, 13000 };
+    mst_route for_reader, for_writer;
+
+    mst_route_init(&for_reader, (mst_route_plan){ .around_bytes_min = 2048 }, MST_ROUTE_FOR_READER);
+    mst_route_init(&for_writer, (mst_route_plan){ .around_bytes_min = 2048 }, MST_ROUTE_FOR_WRITER);
+    count_around(&for_reader, COPY_BYTES, dearer);
+    count_around(&for_writer, COPY_BYTES, dearer);
+    ck_assert(!mst_route_goes_around(&for_reader, COPY_BYTES));
+    ck_assert(mst_route_goes_around(&for_writer, COPY_BYTES));
+}
+END_TEST
+
+START_TEST(test_small_copies_go_through_the_cache)
+{
+    mst_route route;
+
+    mst_route_init(&route, (mst_route_plan){ .around_bytes_min = 2048 }, MST_ROUTE_FOR_READER);
+    ck_assert_int_eq(count_around(&route, 2047, far), 0);
+    count_around(&route, COPY_BYTES, far);
+    ck_assert_int_eq(count_around(&route, 2047, far), 0);
+    ck_assert_int_eq(count_around(&route, 0, far), 0);
+}
+END_TEST
+
+START_TEST(test_what_is_fixed_is_not_tried)
+{
+    mst_route route;
+
+    mst_route_init(&route, (mst_route_plan){ .around_bytes_min = 4096, .fixed = true }, MST_ROUTE_FOR_READER);
+    ck_assert_int_eq(count_around(&route, 4096, near), COPIES);
+    ck_assert_int_eq(count_around(&route, 4095, far), 0);
+}
+END_TEST
+
+/* A trial compares copies of about one size, and does not wait for ever for more of them. */
+START_TEST(test_sizes_that_come_in_turn_are_not_compared)
+{
+    mst_route route;
+
+    mst_route_init(&route, (mst_route_plan){ .around_bytes_min = 2048 }, MST_ROUTE_FOR_READER);
+    for (int i = 0; i < COPIES; i++) {
+        copy(&route, COPY_BYTES, near);
+        copy(&route, 4 * COPY_BYTES, near);
+    }
+    ck_assert(!mst_route_goes_around(&route, COPY_BYTES));
+    mst_route_init(&route, (mst_route_plan){ .around_bytes_min = 2048 }, MST_ROUTE_FOR_READER);
+    copy(&route, 64 * COPY_BYTES, far);
+    count_around(&route, COPY_BYTES, far);
+    ck_assert(mst_route_goes_around(&route, COPY_BYTES));
+    for (size_t bytes = 1 << 20; bytes < (size_t)1 << 40; bytes <<= 1)
+        for (int i = 0; i < 10; i++)
+            copy(&route, bytes, near);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("route");
+    TCase *tests = tcase_create("route");
+
+    tcase_set_timeout(tests, TEST_TIMEOUT_S);
+    tcase_add_test(tests, test_the_faster_way_is_taken);
+    tcase_add_test(tests, test_it_is_found_out_again_when_it_changes);
+    tcase_add_test(tests, test_a_reader_is_worth_more_of_the_writers_time);
+    tcase_add_test(tests, test_small_copies_go_through_the_cache);
+    tcase_add_test(tests, test_what_is_fixed_is_not_tried);
+    tcase_add_test(tests, test_sizes_that_come_in_turn_are_not_compared);
+    suite_add_tcase(suite, tests);
+    return run_suite(suite);
+}
