@@ -17,8 +17,12 @@ bool mst_channels_init(mst_channels *channels, mst_subarena *subarena, mst_strea
         .stream = stream,
         .outgoing = calloc(size, sizeof *channels->outgoing),
         .incoming = calloc(size, sizeof *channels->incoming),
+        .notes = calloc(size, sizeof *channels->notes),
+        .ring_bytes = mst_layout_ring_bytes(subarena->attachment->geometry.size),
     };
-    if (channels->outgoing && channels->incoming)
+    for (size_t rank = 0; rank < size && channels->outgoing && channels->incoming; rank++)
+        channels->outgoing[rank].number = channels->incoming[rank].number = 1;
+    if (channels->outgoing && channels->incoming && channels->notes)
         return true;
     mst_channels_destroy(channels);
     return false;
@@ -30,7 +34,8 @@ void mst_channels_plan_routes(mst_channels *channels, mst_route_plan plan)
 
     for (int rank = 0; rank < channels->subarena->size; rank++)
         for (int i = 0; i < 2; i++) {
-            mst_route_init(&ends[i][rank].route, plan, MST_ROUTE_FOR_READER);
+            mst_route_init(&ends[i][rank].slot_route, plan, MST_ROUTE_FOR_READER_OF_FEW);
+            mst_route_init(&ends[i][rank].ring_route, plan, MST_ROUTE_FOR_READER_OF_MANY);
             mst_route_init(&ends[i][rank].view_route, plan, MST_ROUTE_FOR_WRITER);
         }
 }
@@ -39,6 +44,7 @@ void mst_channels_destroy(mst_channels *channels)
 {
     free(channels->outgoing);
     free(channels->incoming);
+    free(channels->notes);
     *channels = (mst_channels){ 0 };
 }
 
@@ -49,15 +55,27 @@ static uint64_t entry_bytes(size_t count)
     return (sizeof(mst_entry) + count + MST_ENTRY_UNIT - 1) / MST_ENTRY_UNIT * MST_ENTRY_UNIT;
 }
 
-static mst_entry *entry_at(mst_channel *channel, uint64_t position)
+static mst_entry *entry_at(const mst_channels *channels, mst_channel *channel, uint64_t position)
 {
-    return (mst_entry *)(void *)(channel->bytes + position % MST_CHANNEL_BYTES);
+    return (mst_entry *)(void *)(channel->ring + position % channels->ring_bytes);
 }
 
-/* Never 0, and another one when the ring comes round again. */
-static uint32_t number_at(uint64_t position)
+static mst_entry *slot_of(mst_channel *channel, uint64_t number)
 {
-    return (uint32_t)(position / MST_ENTRY_UNIT) << 1 | 1;
+    return (mst_entry *)(void *)channel->slots[number & 1];
+}
+
+#define TAG_BITS 8
+#define KIND_BITS 4
+
+static uint64_t pack_stamp(uint64_t number, const mst_envelope *envelope)
+{
+    return number << (TAG_BITS + KIND_BITS) | (uint64_t)envelope->kind << TAG_BITS | envelope->tag;
+}
+
+static uint64_t number_of(uint64_t stamp)
+{
+    return stamp >> (TAG_BITS + KIND_BITS);
 }
 
 static size_t least(size_t a, size_t b)
@@ -70,29 +88,32 @@ static void plain_copy(void *to, const void *from, size_t bytes)
     memcpy(to, from, bytes);
 }
 
-static void copy_in(const mst_channels *channels, mst_channel_end *end, uint64_t position, const void *from,
+/* The bytes of an entry of the ring at `position`, or of one in a slot, which do not wrap. */
+static void copy_in(const mst_channels *channels, mst_channel_end *end, unsigned char *to, const void *from,
                     size_t bytes)
 {
-    size_t at = (size_t)(position % MST_CHANNEL_BYTES);
-    size_t first = least(bytes, MST_CHANNEL_BYTES - at);
-    mst_stream_fn copy = mst_route_begin(&end->route, bytes) ? channels->stream : plain_copy;
+    unsigned char *ring = end->channel->ring, *ring_end = ring + channels->ring_bytes;
+    size_t first = to < ring ? bytes : least(bytes, (size_t)(ring_end - to));
+    mst_route *route = to < ring ? &end->slot_route : &end->ring_route;
+    mst_stream_fn copy = mst_route_begin(route, bytes) ? channels->stream : plain_copy;
 
     if (first)
-        copy(end->channel->bytes + at, from, first);
+        copy(to, from, first);
     if (first < bytes)
-        copy(end->channel->bytes, (const unsigned char *)from + first, bytes - first);
-    mst_route_end(&end->route, bytes);
+        copy(ring, (const unsigned char *)from + first, bytes - first);
+    mst_route_end(route, bytes);
 }
 
-static void copy_out(const mst_channel *channel, uint64_t position, void *to, size_t bytes)
+static void copy_out(const mst_channels *channels, const mst_channel_end *end, void *to,
+                     const unsigned char *from, size_t bytes)
 {
-    size_t at = (size_t)(position % MST_CHANNEL_BYTES);
-    size_t first = least(bytes, MST_CHANNEL_BYTES - at);
+    const unsigned char *ring = end->channel->ring, *ring_end = ring + channels->ring_bytes;
+    size_t first = from < ring ? bytes : least(bytes, (size_t)(ring_end - from));
 
     if (first)
-        memcpy(to, channel->bytes + at, first);
+        memcpy(to, from, first);
     if (first < bytes)
-        memcpy((unsigned char *)to + first, channel->bytes, bytes - first);
+        memcpy((unsigned char *)to + first, ring, bytes - first);
 }
 
 /*
@@ -101,6 +122,11 @@ static void copy_out(const mst_channel *channel, uint64_t position, void *to, si
  */
 
 /* ---- finding each other ---- */
+
+static uint64_t channel_bytes(const mst_channels *channels)
+{
+    return sizeof(mst_channel) + channels->ring_bytes;
+}
 
 static _Atomic uint64_t *table_of(const mst_subarena *subarena, int rank, uint64_t offset)
 {
@@ -138,13 +164,15 @@ muster_status mst_channel_open(mst_channels *channels, int receiver)
         return MUSTER_OK;
     muster_status status = open_table(channels);
     if (status == MUSTER_OK)
-        status = mst_subarena_claim_block(subarena, sizeof(mst_channel), &offset);
+        status = mst_subarena_claim_block(subarena, channel_bytes(channels), &offset);
     if (status != MUSTER_OK)
         return status;
-    mst_channel *channel = mst_layout_heap_at(geometry, subarena->own.seat, offset, sizeof(mst_channel));
+    mst_channel *channel = mst_layout_heap_at(geometry, subarena->own.seat, offset, channel_bytes(channels));
     mst_store64_rlx(&channel->head, 0);
     mst_store64_rlx(&channel->posted, 0);
-    mst_store32_rlx(&entry_at(channel, 0)->flag, 0);
+    mst_store64_rlx(&slot_of(channel, 0)->stamp, 0);
+    mst_store64_rlx(&slot_of(channel, 1)->stamp, 0);
+    mst_store64_rlx(&entry_at(channels, channel, 0)->stamp, 0);
     channels->outgoing[receiver].channel = channel;
     _Atomic uint64_t *table = table_of(subarena, subarena->rank, channels->table_offset);
     mst_fault_point("ring.publish");
@@ -170,7 +198,7 @@ static mst_flow find(mst_channels *channels, int sender)
     uint64_t offset = mst_load64_sc(&table[subarena->rank]); /* E4 */
     if (offset == 0)
         return MST_FLOW_OK;
-    mst_channel *channel = mst_layout_heap_at(geometry, seat, offset, sizeof(mst_channel));
+    mst_channel *channel = mst_layout_heap_at(geometry, seat, offset, channel_bytes(channels));
     if (!channel || offset % MST_EXTENT_UNIT)
         return MST_FLOW_DAMAGED;
     channels->incoming[sender].channel = channel;
@@ -179,36 +207,36 @@ static mst_flow find(mst_channels *channels, int sender)
 
 /* ---- the sender's end ---- */
 
-/* Learns how far the receiver has come. */
-static mst_flow learn_head(mst_channel_end *end)
+/* Learns how far the receiver has come in the ring. */
+static mst_flow learn_head(const mst_channels *channels, mst_channel_end *end)
 {
     uint64_t head = mst_load64_sc(&end->channel->head); /* E6: the room is ours again */
 
-    if (end->position - head > MST_CHANNEL_BYTES || head % MST_ENTRY_UNIT)
+    if (end->position - head > channels->ring_bytes || head % MST_ENTRY_UNIT)
         return MST_FLOW_DAMAGED;
     end->head = head;
     return MST_FLOW_OK;
 }
 
-static bool has_room(const mst_channel_end *end, uint64_t bytes)
+static bool has_room(const mst_channels *channels, const mst_channel_end *end, uint64_t bytes)
 {
-    return end->position - end->head + bytes <= MST_CHANNEL_BYTES;
+    return end->position - end->head + bytes <= channels->ring_bytes;
 }
 
-/* For the entry, and the flag behind it. */
-static mst_flow make_room(mst_channel_end *end, size_t count)
+/* In the ring, for the entry, and the stamp behind it. */
+static mst_flow make_room(const mst_channels *channels, mst_channel_end *end, size_t count)
 {
     uint64_t bytes = entry_bytes(count) + MST_ENTRY_UNIT;
 
-    if (has_room(end, bytes))
+    if (has_room(channels, end, bytes))
         return MST_FLOW_OK;
-    mst_flow flow = learn_head(end);
-    return flow != MST_FLOW_OK || has_room(end, bytes) ? flow : MST_FLOW_NOT_NOW;
+    mst_flow flow = learn_head(channels, end);
+    return flow != MST_FLOW_OK || has_room(channels, end, bytes) ? flow : MST_FLOW_NOT_NOW;
 }
 
 mst_flow mst_channel_has_room(mst_channels *channels, int receiver, size_t count)
 {
-    return make_room(&channels->outgoing[receiver], count);
+    return make_room(channels, &channels->outgoing[receiver], count);
 }
 
 bool mst_channel_fits(mst_channels *channels, int receiver, size_t bytes)
@@ -217,30 +245,52 @@ bool mst_channel_fits(mst_channels *channels, int receiver, size_t bytes)
     uint64_t parts = bytes / MST_PART_BYTES;
     uint64_t all = parts * entry_bytes(MST_PART_BYTES) + entry_bytes(bytes % MST_PART_BYTES) + MST_ENTRY_UNIT;
 
-    return bytes < MST_CHANNEL_BYTES && learn_head(end) == MST_FLOW_OK && has_room(end, all);
+    return bytes < channels->ring_bytes && learn_head(channels, end) == MST_FLOW_OK &&
+           has_room(channels, end, all);
+}
+
+/* Whether the entry may go into its slot: it fits, and the last one that lay there is known to be taken. */
+static bool takes_slot(const mst_channels *channels, int receiver, mst_entry_kind kind, size_t count)
+{
+    const mst_channel_end *end = &channels->outgoing[receiver];
+
+    return kind == MST_ENTRY_MESSAGE && entry_bytes(count) <= MST_SLOT_BYTES &&
+           end->slots[end->number & 1] <= mst_load64_acq(&channels->notes[receiver].acknowledged); /* E20 */
+}
+
+static void publish(mst_channels *channels, int receiver, mst_entry *entry, const mst_envelope *envelope)
+{
+    mst_channel_end *end = &channels->outgoing[receiver];
+
+    entry->count = envelope->count;
+    entry->taken = mst_load64_acq(&channels->notes[receiver].taken); /* E20 */
+    mst_fault_point("message.write");
+    mst_exchange64_sc(&entry->stamp, pack_stamp(end->number, envelope)); /* E5: publishes the entry */
+    mst_fault_point("message.put");
+    end->number++;
+    mst_signal_ring(&channels->subarena->cells[receiver]->bell);
 }
 
 mst_flow mst_channel_put(mst_channels *channels, int receiver, const mst_envelope *envelope,
                          const void *bytes, size_t count)
 {
     mst_channel_end *end = &channels->outgoing[receiver];
-    uint64_t position = end->position, next = position + entry_bytes(count);
+    uint64_t next = end->position + entry_bytes(count);
+    bool in_slot = takes_slot(channels, receiver, envelope->kind, count);
 
-    mst_flow flow = make_room(end, count);
+    mst_flow flow = in_slot ? MST_FLOW_OK : make_room(channels, end, count);
     if (flow != MST_FLOW_OK)
         return flow;
-    mst_entry *entry = entry_at(end->channel, position);
-    mst_store32_rlx(&entry_at(end->channel, next)->flag, 0); /* published with the entry, by E5 */
-    entry->kind = (uint16_t)envelope->kind;
-    entry->tag = envelope->tag;
-    entry->count = envelope->count;
-    copy_in(channels, end, position + sizeof *entry, bytes, count);
-    mst_fault_point("message.write");
-    mst_exchange32_sc(&entry->flag, number_at(position)); /* E5: publishes the entry */
-    mst_fault_point("message.put");
-    end->last = position;
-    end->position = next;
-    mst_signal_ring(&channels->subarena->cells[receiver]->bell);
+    mst_entry *entry = entry_at(channels, end->channel, end->position);
+    if (in_slot) {
+        entry = slot_of(end->channel, end->number);
+        end->slots[end->number & 1] = end->number;
+    } else {
+        mst_store64_rlx(&entry_at(channels, end->channel, next)->stamp, 0); /* published with it, by E5 */
+        end->position = next;
+    }
+    copy_in(channels, end, (unsigned char *)(entry + 1), bytes, count);
+    publish(channels, receiver, entry, envelope);
     return MST_FLOW_OK;
 }
 
@@ -248,7 +298,7 @@ bool mst_channel_is_awaited(const mst_channels *channels, int receiver)
 {
     const mst_channel_end *end = &channels->outgoing[receiver];
 
-    return mst_load64_sc(&end->channel->posted) == end->position + 1; /* E6: a hint */
+    return mst_load64_sc(&end->channel->posted) == end->number; /* E6: a hint */
 }
 
 mst_flow mst_channel_wants(const mst_channels *channels, int receiver, size_t bytes, void **buffer)
@@ -256,7 +306,7 @@ mst_flow mst_channel_wants(const mst_channels *channels, int receiver, size_t by
     const mst_subarena *subarena = channels->subarena;
     const mst_channel_end *end = &channels->outgoing[receiver];
 
-    if (mst_load64_sc(&end->channel->posted) != end->last + 1) /* E6: where it wants them */
+    if (mst_load64_sc(&end->channel->posted) != end->number - 1) /* E6: where it wants them */
         return MST_FLOW_NOT_NOW;
     uint64_t wanted_at = end->channel->wanted_at; /* read once */
     if (wanted_at == 0 || end->channel->wanted_bytes != bytes)
@@ -270,35 +320,59 @@ mst_flow mst_channel_is_taken(mst_channels *channels, int receiver)
 {
     mst_channel_end *end = &channels->outgoing[receiver];
 
-    mst_flow flow = learn_head(end);
+    mst_flow flow = learn_head(channels, end);
     return flow != MST_FLOW_OK || end->head == end->position ? flow : MST_FLOW_NOT_NOW;
 }
 
 /* ---- the receiver's end ---- */
 
+/* The next entry, in the ring or in its slot, where an older one may still be. Where the ring has one that
+ * comes later, the slot has it for certain by now, so it is looked at last. */
+static mst_flow look_for(const mst_channels *channels, mst_channel_end *end, uint64_t *stamp)
+{
+    mst_entry *in_ring = entry_at(channels, end->channel, end->position);
+    mst_entry *in_slot = slot_of(end->channel, end->number);
+
+    uint64_t ring_stamp = *stamp = mst_load64_sc(&in_ring->stamp); /* E5: the entry is written */
+    end->found = in_ring;
+    if (number_of(*stamp) == end->number)
+        return MST_FLOW_OK;
+    *stamp = mst_load64_sc(&in_slot->stamp); /* E5: the entry is written */
+    end->found = in_slot;
+    if (number_of(*stamp) == end->number)
+        return MST_FLOW_OK;
+    return ring_stamp == 0 ? MST_FLOW_NOT_NOW : MST_FLOW_DAMAGED;
+}
+
 mst_flow mst_channel_look(mst_channels *channels, int sender, mst_envelope *envelope)
 {
     mst_channel_end *end = &channels->incoming[sender];
     mst_flow flow = find(channels, sender);
+    uint64_t stamp;
 
     if (flow != MST_FLOW_OK || !end->channel)
         return flow == MST_FLOW_OK ? MST_FLOW_NOT_NOW : flow;
-    const mst_entry *entry = entry_at(end->channel, end->position);
-    uint32_t flag = mst_load32_sc(&entry->flag); /* E5: the entry is written */
-    if (flag == 0)
-        return MST_FLOW_NOT_NOW;
-    if (flag != number_at(end->position))
-        return MST_FLOW_DAMAGED;
-    *envelope = (mst_envelope){ (mst_entry_kind)entry->kind, entry->tag, entry->count };
-    return MST_FLOW_OK;
+    flow = look_for(channels, end, &stamp);
+    if (flow == MST_FLOW_OK)
+        *envelope = (mst_envelope){ .kind = (mst_entry_kind)(stamp >> TAG_BITS & ((1U << KIND_BITS) - 1)),
+                                    .tag = (uint8_t)stamp,
+                                    .count = end->found->count };
+    return flow;
 }
 
+/* The entry that was found is done with. */
 static void go_on(mst_channels *channels, int sender, size_t count, bool at_once)
 {
     mst_channel_end *end = &channels->incoming[sender];
+    mst_channel_notes *notes = &channels->notes[sender];
 
+    mst_store64_rel(&notes->acknowledged, end->found->taken); /* E20: those slots may be written again */
+    mst_store64_rel(&notes->taken, end->number);              /* E20: and, when we say so, these */
+    end->number++;
+    if (end->found == slot_of(end->channel, end->number - 1))
+        return;
     end->position += entry_bytes(count);
-    if (!at_once && end->position - end->head < MST_CHANNEL_BYTES / 4)
+    if (!at_once && end->position - end->head < channels->ring_bytes / 4)
         return;
     end->head = end->position;
     mst_fault_point("message.take");
@@ -312,7 +386,7 @@ void mst_channel_take(mst_channels *channels, int sender, void *to, size_t count
     mst_channel_end *end = &channels->incoming[sender];
 
     if (to)
-        copy_out(end->channel, end->position + sizeof(mst_entry), to, count);
+        copy_out(channels, end, to, (const unsigned char *)(end->found + 1), count);
     go_on(channels, sender, count, at_once);
 }
 
@@ -322,7 +396,7 @@ const void *mst_channel_view(const mst_channels *channels, int sender, size_t by
     const mst_channel_end *end = &channels->incoming[sender];
     uint64_t offset;
 
-    copy_out(end->channel, end->position + sizeof(mst_entry), &offset, sizeof offset);
+    copy_out(channels, end, &offset, (const unsigned char *)(end->found + 1), sizeof offset);
     return mst_layout_heap_at(&subarena->attachment->geometry, subarena->shares[sender].seat, offset, bytes);
 }
 
@@ -335,7 +409,7 @@ bool mst_channel_post(mst_channels *channels, int sender, uint64_t wanted_at, si
     end->channel->wanted_at = wanted_at;
     end->channel->wanted_bytes = bytes;
     mst_fault_point("message.want");
-    mst_exchange64_sc(&end->channel->posted, end->position + 1); /* E6: publishes the place */
+    mst_exchange64_sc(&end->channel->posted, end->number); /* E6: publishes the place */
     mst_fault_point("message.wanted");
     mst_signal_ring(&channels->subarena->cells[sender]->bell);
     return true;

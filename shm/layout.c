@@ -29,6 +29,7 @@ uint64_t mst_layout_fingerprint(void)
         sizeof(mst_rank_entry),
         sizeof(mst_cell),
         sizeof(mst_channel),
+        mst_layout_ring_bytes(2),
         offsetof(mst_cell, steps),
         offsetof(mst_cell, calls),
         offsetof(mst_cell, splits),
@@ -63,6 +64,13 @@ uint64_t mst_layout_records_offset(uint32_t seats, uint32_t seat)
     uint64_t begin = round_up(MST_ENTRIES_OFFSET + (uint64_t)seats * sizeof(mst_rank_entry), MST_PAGE);
 
     return begin + (uint64_t)seat * MST_RECORDS * sizeof(mst_record);
+}
+
+/* Large, so that a line has left the receiver's own cache when it is written again; but what a rank has for
+ * all others is at most some 4 MiB. */
+uint64_t mst_layout_ring_bytes(uint32_t size)
+{
+    return size <= 4 ? 1 << 20 : size <= 8 ? 1 << 19 : 1 << 18;
 }
 
 uint64_t mst_layout_cells_offset(uint32_t seats)

@@ -30,17 +30,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MST_LAYOUT_VERSION 10
-#define MST_LINE 128             /* two cache lines: neighbours are prefetched in pairs */
-#define MST_PAGE 65536           /* largest page size in use; all big offsets are multiples of it */
-#define MST_RANKS_MAX 1024       /* of a world; and seats of an arena */
-#define MST_CELLS_MAX 4096       /* groups that one rank may be a member of at the same time */
-#define MST_STARTED_MAX 4        /* operations of a group that may be started and not finished */
-#define MST_REASON_BYTES 252     /* of a sentence that explains poison */
-#define MST_RECORDS 1024         /* operations that a rank remembers; a power of two */
-#define MST_DOING_BYTES 96       /* of a description of the call that a rank waits in */
-#define MST_PAYLOAD_BYTES 112    /* beside an arrival's flag */
-#define MST_CHANNEL_BYTES 262144 /* of entries, per pair and direction; a power of two */
+#define MST_LAYOUT_VERSION 11
+#define MST_LINE 128          /* two cache lines: neighbours are prefetched in pairs */
+#define MST_PAGE 65536        /* largest page size in use; all big offsets are multiples of it */
+#define MST_RANKS_MAX 1024    /* of a world; and seats of an arena */
+#define MST_CELLS_MAX 4096    /* groups that one rank may be a member of at the same time */
+#define MST_STARTED_MAX 4     /* operations of a group that may be started and not finished */
+#define MST_REASON_BYTES 252  /* of a sentence that explains poison */
+#define MST_RECORDS 1024      /* operations that a rank remembers; a power of two */
+#define MST_DOING_BYTES 96    /* of a description of the call that a rank waits in */
+#define MST_PAYLOAD_BYTES 112 /* beside an arrival's flag */
+#define MST_SLOT_BYTES 4096   /* of a small entry of a channel */
 
 #define MST_WORLD_CELL 0 /* every rank's cell in the world, of its first generation */
 #define MST_WORLD_MEMBERSHIP 3
@@ -269,32 +269,34 @@ static_assert(sizeof(mst_header) == 384 && offsetof(mst_header, arrivals) == 128
 #define MST_ENTRIES_OFFSET 65536ULL
 #define MST_REGION_BYTES_MIN (16ULL * 1024 * 1024)
 
-/* One direction between two ranks, in the sender's heap: a ring of entries. */
+/* One direction between two ranks, in the sender's heap: two slots for small entries, and a ring of entries,
+ * of mst_layout_ring_bytes() bytes. */
 typedef struct mst_channel {
     alignas(MST_LINE) _Atomic uint64_t head; /* receiver: bytes of the ring that it is done with, E6 */
-    _Atomic uint64_t posted;                 /* receiver: 1 + where the entry begins that it waits for, E6 */
+    _Atomic uint64_t posted;                 /* receiver: the number of the entry that it waits for, E6 */
     uint64_t wanted_at; /* receiver, before `posted`: arena offset of the buffer to be filled, 0: private */
-    uint64_t wanted_bytes; /* likewise: its bytes */
-    alignas(MST_LINE) unsigned char bytes[MST_CHANNEL_BYTES];
+    uint64_t wanted_bytes;                                    /* likewise: its bytes */
+    alignas(MST_LINE) unsigned char slots[2][MST_SLOT_BYTES]; /* of entries with even and odd numbers */
+    alignas(MST_LINE) unsigned char ring[];
 } mst_channel;
 
-static_assert(sizeof(mst_channel) == MST_LINE + MST_CHANNEL_BYTES, "see docs/LAYOUT.md");
+static_assert(sizeof(mst_channel) == MST_LINE + 2 * MST_SLOT_BYTES, "see docs/LAYOUT.md");
 
 /*
  * The beginning of an entry, at a multiple of MST_ENTRY_UNIT, with its bytes right behind, so that a
- * small message is one cache line. The flag says that the entry is there; that of the next one is
- * cleared before. What `count` and `tag` mean is the messages' affair.
+ * small message is one cache line. `stamp` says that the entry is there: its number (from 1, in the channel),
+ * kind and tag, packed; in the ring that of the next entry is cleared before. What `count` and the tag mean
+ * is the messages' affair.
  */
 typedef struct mst_entry {
-    _Atomic uint32_t flag; /* sender: 0, or the entry's number, E5 */
-    uint16_t kind;         /* enum mst_entry_kind */
-    uint16_t tag;
+    _Atomic uint64_t stamp; /* sender: 0, or number, kind and tag, E5 */
     uint64_t count;
+    uint64_t taken; /* how many entries of the receiver's channel the sender has taken, E20 */
 } mst_entry;
 
 #define MST_ENTRY_UNIT 64
 
-static_assert(sizeof(mst_entry) == 16, "see docs/LAYOUT.md");
+static_assert(sizeof(mst_entry) == 24, "see docs/LAYOUT.md");
 
 /* Where things are in an arena: private to each process, made from checked copies. */
 typedef struct mst_geometry {
@@ -311,6 +313,9 @@ uint64_t mst_layout_fingerprint(void);
 /* Bytes of an arena of so many seats whose heaps have `region_bytes` each. */
 uint64_t mst_layout_arena_bytes(uint32_t seats, uint64_t region_bytes);
 uint64_t mst_layout_records_offset(uint32_t seats, uint32_t seat);
+
+/* Of a channel's ring, in a world of so many ranks: a power of two. */
+uint64_t mst_layout_ring_bytes(uint32_t size);
 uint64_t mst_layout_cells_offset(uint32_t seats);
 uint64_t mst_layout_region_offset(uint32_t seats, uint64_t region_bytes, uint32_t seat);
 

@@ -26,8 +26,13 @@ typedef struct mst_route_plan {
     bool fixed;              /* larger ones around it, without trials */
 } mst_route_plan;
 
-/* What the winner is: the reader of a copy gains by finding it in a cache, which the writer does not see. */
-typedef enum mst_route_aim { MST_ROUTE_FOR_READER, MST_ROUTE_FOR_WRITER } mst_route_aim;
+/* Whose time it is about: the reader of a copy gains by finding it in a cache, which the writer does not see.
+ * Of few lines, which are written over and over, or of many, a ring. */
+typedef enum mst_route_aim {
+    MST_ROUTE_FOR_WRITER,
+    MST_ROUTE_FOR_READER_OF_FEW,
+    MST_ROUTE_FOR_READER_OF_MANY
+} mst_route_aim;
 
 typedef struct mst_route {
     mst_route_plan plan;

@@ -108,8 +108,8 @@ void mst_wait_settle(mst_waiter *waiter)
     waiter->owed = (mst_parking){ NULL, NULL };
 }
 
-/* A first look, as long as a few line transfers take, before anyone is woken: waking waits until our
- * own store is out, and that is time to spend on the partner's line. */
+/* A first look, as long as a few line transfers take, before anyone is woken and the clock is read: waking
+ * waits until our own store is out, and that is time to spend on the partner's line. */
 static bool look_first(attempt *attempt)
 {
     if (!attempt->waiter->policy.spin_ns)
@@ -223,7 +223,7 @@ mst_wait_result mst_wait_until(mst_waiter *waiter, mst_parking parking, bool (*r
     attempt attempt = { waiter, ready, arg, MST_WAIT_READY };
 
     mst_chaos();
-    if (waiter->owed.word && look_first(&attempt))
+    if (look_first(&attempt))
         return attempt.result;
     mst_wait_settle(waiter);
     if (settled(&attempt))

@@ -6,7 +6,7 @@
  * until one of them can go on; as sendrecv always serves both, no pattern of it deadlocks. A large
  * message in an arena buffer is read where it lies, if the receiver waits for it already or the channel
  * could not buffer it anyway; and if the receiver's buffer is one too, the sender writes half of it. Cost:
- * small messages (48 bytes) one line, others two copies, which overlap from part to part; from an arena
+ * small messages (40 bytes) one line, others two copies, which overlap from part to part; from an arena
  * buffer one copy and a line back.
  */
 #include <stdio.h>

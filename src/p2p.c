@@ -50,10 +50,11 @@ static muster_status check_send_to_self(const mst_exchange *exchange)
     if (exchange->out.peer != group->rank ||
         mst_channel_fits(&group->channels, group->rank, exchange->out.total))
         return MUSTER_OK;
-    return mst_fail(MUSTER_ERR_INVALID,
-                    "send: %zu bytes to oneself do not fit into what the channel still buffers (of %d KiB in "
-                    "all); receive first, or use sendrecv",
-                    exchange->out.total, MST_CHANNEL_BYTES / 1024);
+    return mst_fail(
+        MUSTER_ERR_INVALID,
+        "send: %zu bytes to oneself do not fit into what the channel still buffers (of %llu KiB in "
+        "all); receive first, or use sendrecv",
+        exchange->out.total, (unsigned long long)group->channels.ring_bytes / 1024);
 }
 
 /* ---- the public functions ---- */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/harness/oracle.h"
 #include "tests/harness/ranks.h"
 
 /* Every pair, FIFO, sizes from nothing to several rings. */
@@ -55,10 +56,10 @@ static int buffered(muster_group *world, void *arg)
         RANK_CHECK(world, buffer[0] == src * 16 + rank && buffer[BYTES - 1] == src * 16 + rank);
     }
     if (n > 1) {
-        unsigned char *large = calloc(300000, 1);
+        unsigned char *large = calloc(3 << 20, 1);
 
         RANK_CHECK(world,
-                   large && muster_send(large, 300000, MUSTER_UINT8, rank, world) == MUSTER_ERR_INVALID);
+                   large && muster_send(large, 3 << 20, MUSTER_UINT8, rank, world) == MUSTER_ERR_INVALID);
         free(large);
     }
     free(buffer);
@@ -226,6 +227,66 @@ START_TEST(test_send_beside_receive)
 }
 END_TEST
 
+/* Bursts of messages by turns: answers come at once or after many, so that entries go into slots and into
+ * the ring by turns, and nothing may overtake or overwrite. */
+static int send_burst(muster_group *world, uint64_t *state, unsigned char *buffer, int to, int seed)
+{
+    int messages = 1 + (int)(random_next(state) % 6);
+
+    for (int m = 0; m < messages; m++) {
+        size_t bytes = random_next(state) % 9 == 0 ? 5000 : random_next(state) % 4100;
+
+        memset(buffer, (int)random_next(state), bytes);
+        if (bytes)
+            buffer[0] = (unsigned char)(seed + m);
+        RANK_OK(world, muster_send(buffer, bytes, MUSTER_UINT8, to, world));
+    }
+    return 0;
+}
+
+static int take_burst(muster_group *world, uint64_t *state, unsigned char *buffer, int from, int seed)
+{
+    int messages = 1 + (int)(random_next(state) % 6);
+
+    for (int m = 0; m < messages; m++) {
+        size_t bytes = random_next(state) % 9 == 0 ? 5000 : random_next(state) % 4100;
+        unsigned char value = (unsigned char)random_next(state);
+
+        RANK_OK(world, muster_recv(buffer, bytes, MUSTER_UINT8, from, world));
+        RANK_CHECK(world, bytes == 0 || buffer[0] == (unsigned char)(seed + m));
+        for (size_t i = 1; i < bytes; i++)
+            RANK_CHECK(world, buffer[i] == value);
+    }
+    return 0;
+}
+
+static int bursts(muster_group *world, void *arg)
+{
+    int n = muster_group_size(world), rank = muster_group_rank(world), peer = rank ^ 1, failed = 0;
+    uint64_t states[2] = { (uint64_t)(rank / 2) + 1, (uint64_t)(rank / 2) + 1000 }; /* of either direction */
+    unsigned char buffer[5000];
+
+    (void)arg;
+    for (int turn = 0; turn < 600 && peer < n && !failed; turn++) {
+        bool sends_first = (turn / 50 & 1) == (rank & 1); /* else both send before they receive */
+        bool by_turns = turn / 100 & 1;
+
+        if (by_turns && !sends_first)
+            failed = take_burst(world, &states[peer & 1], buffer, peer, turn);
+        if (!failed)
+            failed = send_burst(world, &states[rank & 1], buffer, peer, turn);
+        if (!failed && (!by_turns || sends_first))
+            failed = take_burst(world, &states[peer & 1], buffer, peer, turn);
+    }
+    return failed;
+}
+
+START_TEST(test_bursts_by_turns)
+{
+    run_all_sizes(bursts, NULL);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("p2p");
@@ -238,6 +299,7 @@ int main(void)
     tcase_add_test(tests, test_arena_buffers);
     tcase_add_test(tests, test_nothing_is_written_beyond_a_buffer);
     tcase_add_test(tests, test_send_beside_receive);
+    tcase_add_test(tests, test_bursts_by_turns);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }

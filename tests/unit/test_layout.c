@@ -12,6 +12,11 @@
 #include "tests/harness/ranks.h"
 
 /* clang-format off */
+/* As many bytes as there are. */
+#define REST(type, field)                                                                                    \
+    {                                                                                                        \
+        #type, #field, offsetof(type, field), 0                                                              \
+    }
 #define FIELD(type, field)                                                                         \
     {                                                                                              \
         #type, #field, offsetof(type, field), sizeof(((type *)0)->field)                           \
@@ -142,11 +147,11 @@ static const struct row {
     FIELD(mst_channel, posted),
     FIELD(mst_channel, wanted_at),
     FIELD(mst_channel, wanted_bytes),
-    FIELD(mst_channel, bytes),
-    FIELD(mst_entry, flag),
-    FIELD(mst_entry, kind),
-    FIELD(mst_entry, tag),
+    FIELD(mst_channel, slots),
+    REST(mst_channel, ring),
+    FIELD(mst_entry, stamp),
     FIELD(mst_entry, count),
+    FIELD(mst_entry, taken),
 };
 #define ROWS (sizeof rows / sizeof rows[0])
 
