@@ -34,8 +34,7 @@ void mst_channels_plan_routes(mst_channels *channels, mst_route_plan plan)
 
     for (int rank = 0; rank < channels->subarena->size; rank++)
         for (int i = 0; i < 2; i++) {
-            mst_route_init(&ends[i][rank].slot_route, plan, MST_ROUTE_FOR_READER_OF_FEW);
-            mst_route_init(&ends[i][rank].ring_route, plan, MST_ROUTE_FOR_READER_OF_MANY);
+            mst_route_init(&ends[i][rank].route, plan, MST_ROUTE_FOR_READER);
             mst_route_init(&ends[i][rank].view_route, plan, MST_ROUTE_FOR_WRITER);
         }
 }
@@ -94,14 +93,13 @@ static void copy_in(const mst_channels *channels, mst_channel_end *end, unsigned
 {
     unsigned char *ring = end->channel->ring, *ring_end = ring + channels->ring_bytes;
     size_t first = to < ring ? bytes : least(bytes, (size_t)(ring_end - to));
-    mst_route *route = to < ring ? &end->slot_route : &end->ring_route;
-    mst_stream_fn copy = mst_route_begin(route, bytes) ? channels->stream : plain_copy;
+    mst_stream_fn copy = mst_route_begin(&end->route, bytes) ? channels->stream : plain_copy;
 
     if (first)
         copy(to, from, first);
     if (first < bytes)
         copy(ring, (const unsigned char *)from + first, bytes - first);
-    mst_route_end(route, bytes);
+    mst_route_end(&end->route, bytes);
 }
 
 static void copy_out(const mst_channels *channels, const mst_channel_end *end, void *to,

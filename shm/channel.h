@@ -46,14 +46,14 @@ typedef enum mst_entry_kind {
 } mst_entry_kind;
 
 typedef struct mst_channel_end {
-    mst_channel *channel;             /* NULL: not made, or not found yet */
-    uint64_t number;                  /* of this end's next entry, from 1 */
-    uint64_t position;                /* where the next entry in the ring begins; only grows */
-    uint64_t head;                    /* as this end last knew, or published, it */
-    uint64_t slots[2];                /* the sender's: which entry lies there, or lay there; 0: none */
-    const mst_entry *found;           /* the receiver's: the next entry, once it has come */
-    mst_route slot_route, ring_route; /* of the bytes of entries */
-    mst_route view_route;             /* of bytes that are written where they are wanted */
+    mst_channel *channel;   /* NULL: not made, or not found yet */
+    uint64_t number;        /* of this end's next entry, from 1 */
+    uint64_t position;      /* where the next entry in the ring begins; only grows */
+    uint64_t head;          /* as this end last knew, or published, it */
+    uint64_t slots[2];      /* the sender's: which entry lies there, or lay there; 0: none */
+    const mst_entry *found; /* the receiver's: the next entry, once it has come */
+    mst_route route;        /* of the bytes of entries */
+    mst_route view_route;   /* of bytes that are written where they are wanted */
 } mst_channel_end;
 
 /* What the thread that receives from a member leaves for the one that sends to it. */

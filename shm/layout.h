@@ -40,7 +40,7 @@
 #define MST_RECORDS 1024      /* operations that a rank remembers; a power of two */
 #define MST_DOING_BYTES 96    /* of a description of the call that a rank waits in */
 #define MST_PAYLOAD_BYTES 112 /* beside an arrival's flag */
-#define MST_SLOT_BYTES 4096   /* of a small entry of a channel */
+#define MST_SLOT_BYTES 4224   /* of a small entry of a channel: 4 KiB, and a little */
 
 #define MST_WORLD_CELL 0 /* every rank's cell in the world, of its first generation */
 #define MST_WORLD_MEMBERSHIP 3

@@ -3,60 +3,29 @@
 
 #include "shm/os.h"
 
-#define TRIAL_COPIES 8 /* both ways in turn: the best of four counts */
-#define TRIAL_COPIES_LARGE 4
+#define TRIAL_COPIES 8 /* both ways in turn; the longest of each does not count */
+#define TRIAL_COPIES_LARGE 6
 #define LARGE_BYTES 65536
 #define REST_MIN 16
 #define REST_MAX 1024
 #define REST_MAX_BYTES (128ULL << 20)
-#define PASSED_BY_MAX 64
 #define PS_PER_NS 1000
 
-/* A copy for a reader goes through the cache unless that takes the writer so many times as long. Measured, of
- * many lines, 16 KiB and more: near 1.1 times, far 20; 4 KiB: 4.8 and 13, and near it makes no difference in
- * all. Of few lines, 4 KiB: 1.9 and 5. */
-#define DEARER 3
-#define DEARER_SMALL 8
-#define SMALL_BYTES 8192
+/* A copy for a reader goes through the cache unless that takes the writer so many times as long. Measured,
+ * from 4 KiB on: near 0.7 to 2.7 times, seldom 5; far 5 to 25, seldom 3. So one trial is not believed. */
+#define DEARER 4
 
 void mst_route_init(mst_route *route, mst_route_plan plan, mst_route_aim aim)
 {
-    *route = (mst_route){ .plan = plan, .aim = aim, .around = plan.fixed, .rest = plan.fixed };
+    *route = (mst_route){ .plan = plan, .aim = aim };
 }
 
-static int size_class_of(size_t bytes)
+bool mst_route_try(mst_route *route, mst_route_size *size)
 {
-    return 63 - __builtin_clzll(bytes | 1);
-}
-
-static void begin_trial(mst_route *route, int size_class)
-{
-    route->tried = route->passed_by = 0;
-    route->size_class = size_class;
-    route->best_ps[0] = route->best_ps[1] = INT64_MAX;
-}
-
-bool mst_route_try(mst_route *route, size_t bytes)
-{
-    int size_class = size_class_of(bytes);
-
-    if (route->tried == 0)
-        begin_trial(route, size_class);
-    if (size_class != route->size_class) {
-        if (++route->passed_by == PASSED_BY_MAX) /* few are of that size: try another */
-            route->tried = 0;
-        return route->around;
-    }
+    if (size->tried == 0)
+        size->sum_ps[0] = size->sum_ps[1] = size->longest_ps[0] = size->longest_ps[1] = 0;
     route->began_ns = mst_os_now_ns();
-    return route->tried & 1;
-}
-
-/* How many times as long the way through the cache may take. */
-static int64_t dearer_by(const mst_route *route, size_t bytes)
-{
-    if (route->aim == MST_ROUTE_FOR_WRITER)
-        return 1;
-    return route->aim == MST_ROUTE_FOR_READER_OF_MANY && bytes < SMALL_BYTES ? DEARER_SMALL : DEARER;
+    return size->tried & 1;
 }
 
 static uint64_t within(uint64_t value, uint64_t least, uint64_t most)
@@ -64,25 +33,32 @@ static uint64_t within(uint64_t value, uint64_t least, uint64_t most)
     return value < least ? least : value < most ? value : most;
 }
 
-static void decide(mst_route *route, size_t bytes)
+static void decide(const mst_route *route, mst_route_size *size, size_t bytes)
 {
-    bool around = route->best_ps[0] > dearer_by(route, bytes) * route->best_ps[1];
-    uint64_t rest = around == route->around ? 2 * route->rest_last : 0;
+    int64_t through_ps = size->sum_ps[0] - size->longest_ps[0];
+    int64_t around_ps = size->sum_ps[1] - size->longest_ps[1];
+    bool around = through_ps > (route->aim == MST_ROUTE_FOR_READER ? DEARER : 1) * around_ps;
+    bool doubted = around != size->around;
     uint64_t rest_max = within(REST_MAX_BYTES / bytes, REST_MIN, REST_MAX);
 
-    route->around = around;
-    route->rest = route->rest_last = (uint32_t)within(rest, REST_MIN, rest_max);
-    route->tried = 0;
+    if (doubted && size->doubted)
+        size->around = around;
+    size->rest_last = (uint16_t)within(doubted ? 0 : 2U * size->rest_last, REST_MIN, rest_max);
+    size->rest = size->rest_last;
+    size->doubted = doubted;
+    size->tried = 0;
 }
 
 void mst_route_tried(mst_route *route, size_t bytes)
 {
+    mst_route_size *size = &route->sizes[mst_route_size_of(bytes)];
     int64_t ps = (mst_os_now_ns() - route->began_ns) * PS_PER_NS / (int64_t)bytes;
-    int64_t *best_ps = &route->best_ps[route->tried & 1];
+    int way = size->tried & 1;
 
     route->began_ns = 0;
-    if (ps < *best_ps)
-        *best_ps = ps;
-    if (++route->tried == (bytes < LARGE_BYTES ? TRIAL_COPIES : TRIAL_COPIES_LARGE))
-        decide(route, bytes);
+    size->sum_ps[way] += ps;
+    if (ps > size->longest_ps[way])
+        size->longest_ps[way] = ps;
+    if (++size->tried == (bytes < LARGE_BYTES ? TRIAL_COPIES : TRIAL_COPIES_LARGE))
+        decide(route, size, bytes);
 }

@@ -5,12 +5,12 @@
  * times as long as to store around the caches. Between near ones it does not, and what was stored through
  * the cache is read from there, two or three times as fast as from memory. Which CPUs are near the reported
  * topology does not tell, and it changes while a program runs: the kernel moves ranks, and a host moves
- * virtual CPUs. So the copies themselves find out. Now and then a few in a row, all of about one size, go
- * either way in turn and are timed; the others go the way that won. Trials become rarer while nothing
- * changes.
+ * virtual CPUs. So the copies themselves find out. Now and then a few of about one size
+ * go either way in turn and are timed; the others of that size go the way that won. Trials become rarer while
+ * nothing changes.
  *
  * A route belongs to bytes that are written over and over by one thread: a group's staging, a channel.
- * Costs a comparison and a count per copy; a trial two looks at the clock per copy, and its four copies that
+ * Costs a comparison and a count per copy; a trial two looks at the clock per copy, and its copies that
  * go the slower way. Speed is all that it decides.
  */
 #ifndef MST_ROUTE_H
@@ -26,43 +26,55 @@ typedef struct mst_route_plan {
     bool fixed;              /* larger ones around it, without trials */
 } mst_route_plan;
 
-/* Whose time it is about: the reader of a copy gains by finding it in a cache, which the writer does not see.
- * Of few lines, which are written over and over, or of many, a ring. */
-typedef enum mst_route_aim {
-    MST_ROUTE_FOR_WRITER,
-    MST_ROUTE_FOR_READER_OF_FEW,
-    MST_ROUTE_FOR_READER_OF_MANY
-} mst_route_aim;
+/* Whose time it is about: the reader of a copy gains by finding it in a cache, which the writer does not
+ * see. */
+typedef enum mst_route_aim { MST_ROUTE_FOR_READER, MST_ROUTE_FOR_WRITER } mst_route_aim;
+
+/* Copies of about one size: of 2 KiB, less than 4, and so on; the last are of 256 KiB and more. */
+#define MST_ROUTE_SIZES 8
+#define MST_ROUTE_BYTES_LOG2 11
+
+typedef struct mst_route_size {
+    bool around;        /* the way of copies that are not on trial */
+    bool doubted;       /* by the last trial: another like it changes the way */
+    uint16_t rest;      /* copies until the next trial */
+    uint16_t rest_last; /* as many were between the last two */
+    uint16_t tried;     /* copies of the trial under way, and what they took per byte: all, and the longest */
+    int64_t sum_ps[2];
+    int64_t longest_ps[2];
+} mst_route_size;
 
 typedef struct mst_route {
     mst_route_plan plan;
     mst_route_aim aim;
-    bool around;        /* the way of copies that are not on trial */
-    uint32_t rest;      /* copies until the next trial */
-    uint32_t rest_last; /* as many were between the last two */
-    /* Of the trial under way. */
-    uint32_t tried;
-    uint32_t passed_by; /* copies of another size, which it leaves out */
-    int size_class;
     int64_t began_ns; /* the copy that is being timed; 0: none is */
-    int64_t best_ps[2];
+    mst_route_size sizes[MST_ROUTE_SIZES];
 } mst_route;
 
 void mst_route_init(mst_route *route, mst_route_plan plan, mst_route_aim aim);
 
-/* Begins a copy on trial, perhaps: which way it goes. */
-bool mst_route_try(mst_route *route, size_t bytes);
+/* Begins a copy on trial: which way it goes; and ends it. */
+bool mst_route_try(mst_route *route, mst_route_size *size);
 void mst_route_tried(mst_route *route, size_t bytes);
+
+static inline int mst_route_size_of(size_t bytes)
+{
+    int log2 = 63 - __builtin_clzll(bytes | 1) - MST_ROUTE_BYTES_LOG2;
+
+    return log2 < 0 ? 0 : log2 < MST_ROUTE_SIZES ? log2 : MST_ROUTE_SIZES - 1;
+}
 
 /* Whether a copy should go around the cache, which is made at once, and followed by mst_route_end. */
 static inline bool mst_route_begin(mst_route *route, size_t bytes)
 {
-    if (bytes < route->plan.around_bytes_min)
-        return false;
-    if (route->rest == 0)
-        return mst_route_try(route, bytes);
-    route->rest -= !route->plan.fixed;
-    return route->around;
+    if (bytes < route->plan.around_bytes_min || route->plan.fixed)
+        return bytes >= route->plan.around_bytes_min;
+
+    mst_route_size *size = &route->sizes[mst_route_size_of(bytes)];
+    if (size->rest == 0)
+        return mst_route_try(route, size);
+    size->rest--;
+    return size->around;
 }
 
 static inline void mst_route_end(mst_route *route, size_t bytes)
@@ -74,7 +86,8 @@ static inline void mst_route_end(mst_route *route, size_t bytes)
 /* The same for what is not timed, since it is more than a copy. */
 static inline bool mst_route_goes_around(const mst_route *route, size_t bytes)
 {
-    return bytes >= route->plan.around_bytes_min && route->around;
+    return bytes >= route->plan.around_bytes_min &&
+           (route->plan.fixed || route->sizes[mst_route_size_of(bytes)].around);
 }
 
 #endif

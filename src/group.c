@@ -76,7 +76,7 @@ void mst_group_plan_routes(muster_group *group)
 {
     mst_route_plan plan = { group->tuning.around_bytes_min, group->tuning.around_fixed };
 
-    mst_route_init(&group->staging_route, plan, MST_ROUTE_FOR_READER_OF_MANY);
+    mst_route_init(&group->staging_route, plan, MST_ROUTE_FOR_READER);
     mst_route_init(&group->arena_route, plan, MST_ROUTE_FOR_WRITER);
     mst_channels_plan_routes(&group->channels, plan);
 }
