@@ -75,7 +75,7 @@ def contenders():
     library = BUILD / "muster"
     muster_run = lambda n: [library / "bin" / "muster", "run", "-n", n, "--prefix", "none", "--"]
     ours = compile_peer("cc", [PEERS / "muster.c", loop], BUILD / "peer_muster", f"-I{ROOT}/include",
-                        f"-I{PEERS}", f"{library}/libmuster.a", "-pthread")
+                        f"-I{PEERS}", f"{library}/libmuster.so", f"-Wl,-rpath,{library}")
     compile_peer("cc", [PEERS / "ping.c"], BUILD / "ping")
     found = [Contender("muster", ours, muster_run),
              Contender("muster arena", ours, muster_run, {"BENCH_ARENA": "1"})]
@@ -102,7 +102,8 @@ def ping_ns():
 def idle_us():
     """How long an idle rank waited each time, the CPU time it took, and how long its wake-up: median, worst."""
     library = BUILD / "muster"
-    compile_peer("cc", [PEERS / "idle.c"], BUILD / "idle", f"-I{ROOT}/include", f"{library}/libmuster.a", "-pthread")
+    compile_peer("cc", [PEERS / "idle.c"], BUILD / "idle", f"-I{ROOT}/include", f"{library}/libmuster.so",
+                 f"-Wl,-rpath,{library}")
     return [float(n) for n in run([library / "bin" / "muster", "run", "-n", 2, "--prefix", "none", "--",
                                    BUILD / "idle"]).split()]
 

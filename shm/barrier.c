@@ -67,7 +67,7 @@ static bool has_come(const void *arg)
     return mst_lane_has_arrived(awaited->lane, awaited->rank); /* E2, E3 */
 }
 
-mst_wait_result mst_lane_wait(mst_lane *lane, int *missing)
+static mst_wait_result wait_for_all(mst_lane *lane, int *missing)
 {
     for (int i = 1; i < lane->subarena->size; i++) {
         int rank = neighbour(lane, i);
@@ -103,11 +103,21 @@ void mst_lane_arrive(mst_lane *lane)
     mst_wake(publish(lane));
 }
 
-mst_wait_result mst_lane_step(mst_lane *lane, int *missing)
+void mst_lane_publish(mst_lane *lane)
 {
     lane->waiter.owed = publish(lane); /* its sleepers are woken while we wait */
-    mst_wait_result result = mst_lane_wait(lane, missing);
+}
+
+mst_wait_result mst_lane_wait(mst_lane *lane, int *missing)
+{
+    mst_wait_result result = wait_for_all(lane, missing);
 
     mst_wait_settle(&lane->waiter);
     return result;
+}
+
+mst_wait_result mst_lane_step(mst_lane *lane, int *missing)
+{
+    mst_lane_publish(lane);
+    return mst_lane_wait(lane, missing);
 }

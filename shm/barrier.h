@@ -45,8 +45,10 @@ const mst_arrival *mst_lane_arrival(const mst_lane *lane, int rank);
 /* Arrives at the next step and waits for all. On failure *missing is a rank that has not come. */
 mst_wait_result mst_lane_step(mst_lane *lane, int *missing);
 
-/* The two halves of a step, for those who have other things to do in between. */
+/* The two halves of a step, for those who have other things to do in between: for long, and so who sleeps is
+ * woken first, or for a moment. */
 void mst_lane_arrive(mst_lane *lane);
+void mst_lane_publish(mst_lane *lane);
 mst_wait_result mst_lane_wait(mst_lane *lane, int *missing);
 
 /* Whether a member has arrived at the step that this one is at. */

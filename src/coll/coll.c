@@ -189,9 +189,10 @@ static muster_status run(mst_call *call)
     call->lane = &group->steps;
     call->operation = ++group->operation;
     call->parity = call->operation & 1;
-    mst_call_show(call);
     mst_call_begin(call);
     choose_places(call);
+    if (!call->in_line) /* else there is time while the others' lines come */
+        mst_call_show(call);
     return mst_call_move(call);
 }
 

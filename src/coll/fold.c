@@ -237,9 +237,23 @@ static muster_status fold_wholes(mst_call *call, size_t all, size_t round, bool 
     return status;
 }
 
+/* Everything beside the flags. */
+static muster_status fold_tiny(mst_call *call, size_t all, bool receives)
+{
+    mst_stage(call, 0, call->in, all);
+    muster_status status = mst_step(call, all);
+    if (status == MUSTER_OK && receives)
+        fold_whole(call, 0, all);
+    return status;
+}
+
 muster_status mst_fold_all(mst_call *call, bool receives)
 {
     size_t all = call->count * call->element_bytes;
+
+    if (call->in_line)
+        return fold_tiny(call, all, receives);
+
     bool whole = all <= call->group->tuning.whole_bytes_max;
     size_t round = round_bytes(call), bytes = all < round ? all : round;
 

@@ -285,8 +285,11 @@ muster_status mst_step(mst_call *call, size_t staged)
 
     if (first)
         request = call->started ? pack_request(call) : announce(call);
-    mst_wait_result result =
-        first && call->started ? mst_lane_wait(call->lane, &missing) : mst_lane_step(call->lane, &missing);
+    if (!first || !call->started)
+        mst_lane_publish(call->lane);
+    if (first && !call->started && call->in_line)
+        mst_call_show(call);
+    mst_wait_result result = mst_lane_wait(call->lane, &missing);
     if (result != MST_WAIT_READY)
         return step_failed(call, result);
     call->stepped = true;

@@ -221,4 +221,75 @@ static inline void store_bf16(u16 *to, vector_f32 value)
 #endif
 }
 
+/* ---- some lanes of a vector, of which the others are 0, and not stored ---- */
+
+#if defined(__AVX512F__)
+static inline __mmask32 lanes(size_t count)
+{
+    return (__mmask32)((1ULL << count) - 1);
+}
+
+static inline vector_f32 load_some_f32(const f32 *from, size_t count)
+{
+    return (vector_f32)_mm512_maskz_loadu_ps((__mmask16)lanes(count), from);
+}
+
+static inline void store_some_f32(f32 *to, vector_f32 value, size_t count)
+{
+    _mm512_mask_storeu_ps(to, (__mmask16)lanes(count), (__m512)value);
+}
+
+static inline vector_f64 load_some_f64(const f64 *from, size_t count)
+{
+    return (vector_f64)_mm512_maskz_loadu_pd((__mmask8)lanes(count), from);
+}
+
+static inline void store_some_f64(f64 *to, vector_f64 value, size_t count)
+{
+    _mm512_mask_storeu_pd(to, (__mmask8)lanes(count), (__m512d)value);
+}
+#else
+#define SOME_LANES(FORM, VECTOR, LANES)                                                                      \
+    static inline VECTOR load_some_##FORM(const FORM *from, size_t count)                                    \
+    {                                                                                                        \
+        FORM line[LANES] = { 0 };                                                                            \
+                                                                                                             \
+        memcpy(line, from, count * sizeof *line);                                                            \
+        return load_##FORM(line);                                                                            \
+    }                                                                                                        \
+                                                                                                             \
+    static inline void store_some_##FORM(FORM *to, VECTOR value, size_t count)                               \
+    {                                                                                                        \
+        FORM line[LANES];                                                                                    \
+                                                                                                             \
+        store_##FORM(line, value);                                                                           \
+        memcpy(to, line, count * sizeof *line);                                                              \
+    }
+
+SOME_LANES(f32, vector_f32, LANES_32)
+SOME_LANES(f64, vector_f64, LANES_64)
+#endif
+
+/* Of 16 bits each, by way of a line. */
+#define SOME_HALVES(FORM)                                                                                    \
+    static inline vector_f32 load_some_##FORM(const u16 *from, size_t count)                                 \
+    {                                                                                                        \
+        u16 line[LANES_32] = { 0 };                                                                          \
+        const u16 *at = line;                                                                                \
+                                                                                                             \
+        memcpy(line, from, count * sizeof *line);                                                            \
+        return load_##FORM(at);                                                                              \
+    }                                                                                                        \
+                                                                                                             \
+    static inline void store_some_##FORM(u16 *to, vector_f32 value, size_t count)                            \
+    {                                                                                                        \
+        u16 line[LANES_32];                                                                                  \
+                                                                                                             \
+        store_##FORM(line, value);                                                                           \
+        memcpy(to, line, count * sizeof *line);                                                              \
+    }
+
+SOME_HALVES(f16)
+SOME_HALVES(bf16)
+
 #endif

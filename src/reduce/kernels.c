@@ -170,7 +170,7 @@ static void fold_in_passes(pass_fn pass, size_t element, void *out, const void *
 #define ALWAYS_INLINE inline __attribute__((always_inline))
 
 /* `in_count` is a constant where this is called, so that the loop over sources is none. What is left of
- * a vector is folded as a whole one, beside the buffers. */
+ * a vector is folded as a whole one, of which some lanes are nobody's. */
 #define FOLD_VECTORS(NAME, ELEMENT, VECTOR, LANES, FORM, COMBINE)                                            \
     static ALWAYS_INLINE void NAME##_vector(ELEMENT *out, const ELEMENT *const *in, int in_count, size_t at) \
     {                                                                                                        \
@@ -190,16 +190,11 @@ static void fold_in_passes(pass_fn pass, size_t element, void *out, const void *
                                                                                                              \
     static void NAME##_rest(ELEMENT *out, const void *const *in, int in_count, size_t at, size_t rest)       \
     {                                                                                                        \
-        ELEMENT line[LANES] = { 0 };                                                                         \
-        const ELEMENT *one = line;                                                                           \
-        VECTOR acc = { 0 };                                                                                  \
+        VECTOR acc = load_some_##FORM((const ELEMENT *)in[0] + at, rest);                                    \
                                                                                                              \
-        for (int s = 0; s < in_count; s++) {                                                                 \
-            memcpy(line, (const ELEMENT *)in[s] + at, rest * sizeof(ELEMENT));                               \
-            acc = s ? COMBINE(acc, load_##FORM(one)) : load_##FORM(one);                                     \
-        }                                                                                                    \
-        store_##FORM(line, acc);                                                                             \
-        memcpy(out + at, line, rest * sizeof(ELEMENT));                                                      \
+        for (int s = 1; s < in_count; s++)                                                                   \
+            acc = COMBINE(acc, load_some_##FORM((const ELEMENT *)in[s] + at, rest));                         \
+        store_some_##FORM(out + at, acc, rest);                                                              \
     }                                                                                                        \
                                                                                                              \
     static void NAME##_pass(void *to, const void *const *in, int in_count, size_t count)                     \
