@@ -55,29 +55,48 @@ static int neighbour(const mst_lane *lane, int distance)
     return rank < lane->subarena->size ? rank : rank - lane->subarena->size;
 }
 
+/* A member's arrival, or, if an election is on (not 0), that somebody leads. */
 typedef struct arrival {
     const mst_lane *lane;
     int rank;
+    uint64_t election;
 } arrival;
+
+/* An election and a rank in one word. */
+#define RANK_BITS 16
+
+static int leader_of(const mst_lane *lane, uint64_t election)
+{
+    uint64_t word = mst_load64_acq(&lane->subarena->cells[0]->leader); /* E21 */
+
+    return word >> RANK_BITS == election ? (int)(word & ((1U << RANK_BITS) - 1)) : -1;
+}
 
 static bool has_come(const void *arg)
 {
     const arrival *awaited = arg;
 
-    return mst_lane_has_arrived(awaited->lane, awaited->rank); /* E2, E3 */
+    return mst_lane_has_arrived(awaited->lane, awaited->rank) || /* E2, E3 */
+           (awaited->election && leader_of(awaited->lane, awaited->election) >= 0);
+}
+
+static mst_wait_result wait_for(mst_lane *lane, int rank, uint64_t election)
+{
+    mst_lane_lines *lines = lines_of(lane, rank);
+    mst_parking parking = { &lines->arrivals[lane->step & 1].word, &lines->sleepers };
+    arrival awaited = { lane, rank, election };
+
+    return mst_wait_until(&lane->waiter, parking, has_come, &awaited, rank);
 }
 
 static mst_wait_result wait_for_all(mst_lane *lane, int *missing)
 {
     for (int i = 1; i < lane->subarena->size; i++) {
         int rank = neighbour(lane, i);
-        mst_lane_lines *lines = lines_of(lane, rank);
-        mst_parking parking = { &lines->arrivals[lane->step & 1].word, &lines->sleepers };
-        arrival awaited = { lane, rank };
 
         if (mst_lane_has_arrived(lane, rank)) /* E2, E3: most have, once we have waited for one */
             continue;
-        mst_wait_result result = mst_wait_until(&lane->waiter, parking, has_come, &awaited, rank);
+        mst_wait_result result = wait_for(lane, rank, 0);
         if (result != MST_WAIT_READY) {
             *missing = rank;
             return result;
@@ -120,4 +139,53 @@ mst_wait_result mst_lane_step(mst_lane *lane, int *missing)
 {
     mst_lane_publish(lane);
     return mst_lane_wait(lane, missing);
+}
+
+/* ---- a step that is led ---- */
+
+/* Waits until all have come, or somebody leads; *leader: -1 if nobody does. */
+static mst_wait_result wait_for_leader(mst_lane *lane, uint64_t election, int *leader, int *missing)
+{
+    mst_wait_result result = MST_WAIT_READY;
+
+    *leader = leader_of(lane, election);
+    for (int i = 1; i < lane->subarena->size && *leader < 0 && result == MST_WAIT_READY; i++) {
+        int rank = neighbour(lane, i);
+
+        if (mst_lane_has_arrived(lane, rank))
+            continue;
+        result = wait_for(lane, rank, election);
+        *missing = rank;
+        *leader = leader_of(lane, election);
+    }
+    mst_wait_settle(&lane->waiter);
+    return result;
+}
+
+/* Leads, unless somebody else does. */
+static int stand(const mst_lane *lane, uint64_t election)
+{
+    _Atomic uint64_t *leader = &lane->subarena->cells[0]->leader;
+    uint64_t last = mst_load64_acq(leader);
+
+    mst_fault_point("lane.elect");
+    if (last >> RANK_BITS != election)
+        mst_cas64_sc(leader, last, election << RANK_BITS | (uint64_t)lane->subarena->rank); /* E21 */
+    mst_fault_point("lane.elected");
+    return leader_of(lane, election);
+}
+
+mst_wait_result mst_lane_elect(mst_lane *lane, uint64_t election, int *leader, int *missing)
+{
+    mst_wait_result result = wait_for_leader(lane, election, leader, missing);
+
+    if (result == MST_WAIT_READY && *leader < 0)
+        *leader = stand(lane, election);
+    return result;
+}
+
+mst_wait_result mst_lane_follow(mst_lane *lane, int leader)
+{
+    lane->step++;
+    return wait_for(lane, leader, 0);
 }

@@ -51,6 +51,19 @@ void mst_lane_arrive(mst_lane *lane);
 void mst_lane_publish(mst_lane *lane);
 mst_wait_result mst_lane_wait(mst_lane *lane, int *missing);
 
+/*
+ * A step after which one member does something for all, such as folding: the first that sees that all have
+ * come. Where ranks outnumber CPUs that is the one that runs, so that it costs no more switches than a step.
+ * The others look for it first, and need not look at everybody's line. Electing is what comes after
+ * publishing, in place of waiting. `election`: never the same again.
+ *
+ * The leader publishes the next step, which carries what it has done; the others follow without arriving
+ * there. That is safe: nobody waits for them before the step after that, at which they arrive, and then they
+ * have read it.
+ */
+mst_wait_result mst_lane_elect(mst_lane *lane, uint64_t election, int *leader, int *missing);
+mst_wait_result mst_lane_follow(mst_lane *lane, int leader);
+
 /* Whether a member has arrived at the step that this one is at. */
 bool mst_lane_has_arrived(const mst_lane *lane, int rank);
 

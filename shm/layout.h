@@ -30,7 +30,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MST_LAYOUT_VERSION 11
+#define MST_LAYOUT_VERSION 12
 #define MST_LINE 128          /* two cache lines: neighbours are prefetched in pairs */
 #define MST_PAGE 65536        /* largest page size in use; all big offsets are multiples of it */
 #define MST_RANKS_MAX 1024    /* of a world; and seats of an arena */
@@ -187,7 +187,8 @@ typedef struct mst_cell {
     uint64_t group; /* the same for all its members, and no other group's, before the first activity */
     uint32_t group_rank;
     uint32_t group_size;
-    unsigned char reserved[112];
+    _Atomic uint64_t leader; /* rank 0's cell: an election and who won it, packed, by any member, E21 */
+    unsigned char reserved[104];
 } mst_cell;
 
 /* A world's rank goes from JOINING to ATTACHED; one that replaces another is WAITING in between. */

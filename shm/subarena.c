@@ -26,6 +26,7 @@ static void init_cell(mst_cell *cell, uint64_t membership, uint64_t staging_offs
     mst_store64_rlx(&cell->channels, 0);
     mst_store64_rlx(&cell->regroups, 0);
     mst_store64_rlx(&cell->decided, 0);
+    mst_store64_rlx(&cell->leader, 0);
     cell->staging_offset = staging_offset;
     init_lane(&cell->steps);
     init_lane(&cell->splits);

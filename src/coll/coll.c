@@ -153,6 +153,8 @@ static void choose_places(mst_call *call)
     bool is_small = 2 * in_bytes <= mst_staging_small_max(&call->group->staging);
     call->part = is_small ? MST_STAGING_SMALL : MST_STAGING_RING;
     call->viewable = in_bytes >= view_bytes_min || out_bytes >= view_bytes_min;
+    call->led = call->group->tuning.led && in_bytes <= call->group->tuning.led_bytes_max && !call->viewable &&
+                (call->in_line || in_bytes <= mst_slot_bytes(call));
     if (call->viewable) {
         call->in_offset = arena_offset(call, call->in, mst_call_bytes(call, shape->in, call->group->rank));
         call->out_offset = arena_offset(call, call->out, mst_call_bytes(call, shape->out, call->group->rank));

@@ -69,6 +69,7 @@ typedef struct mst_call {
     mst_staging_part part; /* where it is staged if it does not */
     bool viewable;         /* large enough for buffers to be read where they lie: see the records */
     bool stepped;          /* the first step is done */
+    bool led;              /* one rank, whoever sees first that all have come, works for all */
 } mst_call;
 
 typedef muster_status (*mst_collective_fn)(mst_call *call);
@@ -127,6 +128,11 @@ size_t mst_slot_bytes(const mst_call *call);
  * how many bytes of its slot the rank that used most has used, so that all know where the next one is;
  * the same on every rank, those that staged nothing included. */
 muster_status mst_step(mst_call *call, size_t staged);
+
+/* A step that may be led (barrier.h), as the first of a call; *leader: who works for the others. */
+muster_status mst_step_elect(mst_call *call, size_t staged, int *leader);
+/* The leader has put what the others need into its slot; or they wait for that. */
+muster_status mst_step_led(mst_call *call, size_t staged, int leader);
 
 /* What `rank` put into its slot for the last step. */
 const unsigned char *mst_peer_slot(const mst_call *call, int rank);

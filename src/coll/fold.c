@@ -1,10 +1,14 @@
 /*
  * The reduction of all inputs, for all_reduce and reduce. N bytes, p ranks; in rounds that fit a slot,
- * in one of three ways, the same bits:
+ * in one of four ways, the same bits:
  *
  *   whole         Everyone stages its piece; after one step every receiver folds all of them, with its
  *                 own operand straight from the user's memory. One synchronisation per round, (p + 3) N
  *                 bytes of traffic per rank: best while a synchronisation costs more than the copying.
+ *   led           Everyone stages its input; who sees first that all have come folds them, stages the
+ *                 result, and the others copy that. One synchronisation, and what everyone would read one
+ *                 after the other is read once: best where many ranks share few CPUs, so that who comes last
+ *                 runs and the others wait anyway.
  *   slices        Reduce-scatter, then all-gather: each rank folds its slice of the round and stages
  *                 the result, receivers copy the other slices. Rounds overlap: with the result of one
  *                 goes the input of the next, so that R rounds take R + 1 synchronisations, and
@@ -237,6 +241,27 @@ static muster_status fold_wholes(mst_call *call, size_t all, size_t round, bool 
     return status;
 }
 
+/* ---- led ---- */
+
+/* In one round: what is led fits a slot. */
+static muster_status fold_led(mst_call *call, size_t all)
+{
+    muster_group *group = call->group;
+    int leader;
+
+    mst_stage(call, 0, call->in, all);
+    muster_status status = mst_step_elect(call, all, &leader);
+    if (status == MUSTER_OK && leader == group->rank) {
+        fold_whole(call, 0, all);
+        mst_stage(call, 0, call->out, all);
+    }
+    if (status == MUSTER_OK)
+        status = mst_step_led(call, all, leader);
+    if (status == MUSTER_OK && leader != group->rank)
+        mst_deliver(call, 0, mst_peer_slot(call, leader), all);
+    return status;
+}
+
 /* Everything beside the flags. */
 static muster_status fold_tiny(mst_call *call, size_t all, bool receives)
 {
@@ -251,6 +276,8 @@ muster_status mst_fold_all(mst_call *call, bool receives)
 {
     size_t all = call->count * call->element_bytes;
 
+    if (call->led && call->collective == MST_ALL_REDUCE)
+        return fold_led(call, all);
     if (call->in_line)
         return fold_tiny(call, all, receives);
 

@@ -300,6 +300,45 @@ muster_status mst_step(mst_call *call, size_t staged)
     return first ? compare_requests(call, request) : MUSTER_OK;
 }
 
+muster_status mst_step_elect(mst_call *call, size_t staged, int *leader)
+{
+    muster_group *group = call->group;
+    uint64_t request = announce(call);
+    int missing;
+
+    mst_lane_publish(call->lane);
+    if (call->in_line)
+        mst_call_show(call);
+    mst_wait_result result = mst_lane_elect(call->lane, call->operation, leader, &missing);
+    if (result != MST_WAIT_READY)
+        return step_failed(call, result);
+    if (*leader < 0 || *leader >= group->size)
+        return mst_group_poison(group, MST_POISON_DAMAGE,
+                                "rank %d found that nobody leads operation %llu: the arena is damaged",
+                                group->rank, (unsigned long long)call->operation);
+    call->stepped = true;
+    mst_group_arrived(group, MST_ENTER_COLLECTIVE, &call->lane->waiter);
+    if (!call->in_line)
+        mst_staging_turn(&group->staging, call->part, staged);
+    /* Nobody goes on, and overwrites its line, before the leader has compared. */
+    return *leader == group->rank ? compare_requests(call, request) : MUSTER_OK;
+}
+
+muster_status mst_step_led(mst_call *call, size_t staged, int leader)
+{
+    mst_wait_result result = MST_WAIT_READY;
+
+    if (leader == call->group->rank)
+        mst_lane_arrive(call->lane);
+    else
+        result = mst_lane_follow(call->lane, leader);
+    if (result != MST_WAIT_READY)
+        return step_failed(call, result);
+    if (!call->in_line)
+        mst_staging_turn(&call->group->staging, call->part, staged);
+    return MUSTER_OK;
+}
+
 /* ---- slots and views ---- */
 
 size_t mst_slot_bytes(const mst_call *call)

@@ -103,6 +103,7 @@ static const struct row {
     FIELD(mst_cell, group),
     FIELD(mst_cell, group_rank),
     FIELD(mst_cell, group_size),
+    FIELD(mst_cell, leader),
     FIELD(mst_cell, reserved),
     FIELD(mst_rank_entry, state),
     FIELD(mst_rank_entry, pid),
