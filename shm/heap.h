@@ -15,7 +15,7 @@
 #include "shm/layout.h"
 
 #define MST_HEAP_CACHE_BLOCKS 16
-#define MST_HEAP_CACHE_BLOCK_BYTES_MAX (2048ULL * 1024)
+#define MST_HEAP_CACHE_BLOCK_BYTES_MAX ((2048 + 64) * 1024ULL) /* the staging of a small group */
 
 typedef struct mst_heap {
     mst_geometry geometry;
