@@ -54,11 +54,6 @@ typedef uint16_t halves __attribute__((vector_size(VECTOR_BYTES / 2)));
         return (VECTOR)((which & (BITS)a) | (~which & (BITS)b));                                             \
     }                                                                                                        \
                                                                                                              \
-    static inline VECTOR sum_##KIND(VECTOR a, VECTOR b)                                                      \
-    {                                                                                                        \
-        return a + choose_##KIND((BITS)(a != a), a, b);                                                      \
-    }                                                                                                        \
-                                                                                                             \
     static inline VECTOR prod_##KIND(VECTOR a, VECTOR b)                                                     \
     {                                                                                                        \
         return a * choose_##KIND((BITS)(a != a), a, b);                                                      \
@@ -88,6 +83,27 @@ typedef uint16_t halves __attribute__((vector_size(VECTOR_BYTES / 2)));
 
 FLOAT_COMBINES(f32, vector_f32, bits_f32)
 FLOAT_COMBINES(f64, vector_f64, bits_f64)
+
+/* The CPU's addition has the rule built in, but compilers may exchange its operands. */
+#if defined(__AVX__)
+#define FLOAT_SUM(KIND, VECTOR, BITS, ADD)                                                                   \
+    static inline VECTOR sum_##KIND(VECTOR a, VECTOR b)                                                      \
+    {                                                                                                        \
+        VECTOR sum;                                                                                          \
+                                                                                                             \
+        __asm__(ADD " %2, %1, %0" : "=v"(sum) : "v"(a), "v"(b));                                             \
+        return sum;                                                                                          \
+    }
+#else
+#define FLOAT_SUM(KIND, VECTOR, BITS, ADD)                                                                   \
+    static inline VECTOR sum_##KIND(VECTOR a, VECTOR b)                                                      \
+    {                                                                                                        \
+        return a + choose_##KIND((BITS)(a != a), a, b);                                                      \
+    }
+#endif
+
+FLOAT_SUM(f32, vector_f32, bits_f32, "vaddps")
+FLOAT_SUM(f64, vector_f64, bits_f64, "vaddpd")
 
 /* ---- loading and storing ---- */
 
