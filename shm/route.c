@@ -1,4 +1,4 @@
-/* The trials of route.h. */
+/* The trials of route.h. One is not believed: some copies happen to be fast, or slow. */
 #include "shm/route.h"
 
 #include "shm/os.h"
@@ -10,10 +10,6 @@
 #define REST_MAX 1024
 #define REST_MAX_BYTES (128ULL << 20)
 #define PS_PER_NS 1000
-
-/* A copy for a reader goes through the cache unless that takes the writer so many times as long. Measured,
- * from 4 KiB on: near 0.7 to 2.7 times, seldom 5; far 5 to 25, seldom 3. So one trial is not believed. */
-#define DEARER 4
 
 void mst_route_init(mst_route *route, mst_route_plan plan, mst_route_aim aim)
 {
@@ -37,7 +33,7 @@ static void decide(const mst_route *route, mst_route_size *size, size_t bytes)
 {
     int64_t through_ps = size->sum_ps[0] - size->longest_ps[0];
     int64_t around_ps = size->sum_ps[1] - size->longest_ps[1];
-    bool around = through_ps > (route->aim == MST_ROUTE_FOR_READER ? DEARER : 1) * around_ps;
+    bool around = through_ps > (route->aim == MST_ROUTE_FOR_READER ? route->plan.dearer : 1) * around_ps;
     bool doubted = around != size->around;
     uint64_t rest_max = within(REST_MAX_BYTES / bytes, REST_MIN, REST_MAX);
 

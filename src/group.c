@@ -74,7 +74,8 @@ muster_status mst_group_create(mst_subarena *subarena, const struct mst_transpor
 
 void mst_group_plan_routes(muster_group *group)
 {
-    mst_route_plan plan = { group->tuning.around_bytes_min, group->tuning.around_fixed };
+    mst_route_plan plan = { group->tuning.around_bytes_min, group->tuning.around_fixed,
+                            group->tuning.around_dearer };
 
     mst_route_init(&group->staging_route, plan, MST_ROUTE_FOR_READER);
     mst_route_init(&group->arena_route, plan, MST_ROUTE_FOR_WRITER);

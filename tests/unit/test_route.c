@@ -45,7 +45,7 @@ START_TEST(test_the_faster_way_is_taken)
 {
     mst_route route;
 
-    mst_route_init(&route, (mst_route_plan){ .around_bytes_min = 2048 }, MST_ROUTE_FOR_READER);
+    mst_route_init(&route, (mst_route_plan){ .around_bytes_min = 2048, .dearer = 4 }, MST_ROUTE_FOR_READER);
     ck_assert_int_gt(count_around(&route, COPY_BYTES, far), COPIES * 9 / 10);
 }
 END_TEST
@@ -54,7 +54,7 @@ START_TEST(test_it_is_found_out_again_when_it_changes)
 {
     mst_route route;
 
-    mst_route_init(&route, (mst_route_plan){ .around_bytes_min = 2048 }, MST_ROUTE_FOR_READER);
+    mst_route_init(&route, (mst_route_plan){ .around_bytes_min = 2048, .dearer = 4 }, MST_ROUTE_FOR_READER);
     for (int i = 0; i < 3; i++) {
         count_around(&route, COPY_BYTES, far);
         ck_assert(mst_route_goes_around(&route, COPY_BYTES));
@@ -70,8 +70,10 @@ START_TEST(test_a_reader_is_worth_more_of_the_writers_time)
     const weather dearer = { 20000, 13000 };
     mst_route for_reader, for_writer;
 
-    mst_route_init(&for_reader, (mst_route_plan){ .around_bytes_min = 2048 }, MST_ROUTE_FOR_READER);
-    mst_route_init(&for_writer, (mst_route_plan){ .around_bytes_min = 2048 }, MST_ROUTE_FOR_WRITER);
+    mst_route_init(&for_reader, (mst_route_plan){ .around_bytes_min = 2048, .dearer = 4 },
+                   MST_ROUTE_FOR_READER);
+    mst_route_init(&for_writer, (mst_route_plan){ .around_bytes_min = 2048, .dearer = 4 },
+                   MST_ROUTE_FOR_WRITER);
     count_around(&for_reader, COPY_BYTES, dearer);
     count_around(&for_writer, COPY_BYTES, dearer);
     ck_assert(!mst_route_goes_around(&for_reader, COPY_BYTES));
@@ -83,7 +85,7 @@ START_TEST(test_small_copies_go_through_the_cache)
 {
     mst_route route;
 
-    mst_route_init(&route, (mst_route_plan){ .around_bytes_min = 2048 }, MST_ROUTE_FOR_READER);
+    mst_route_init(&route, (mst_route_plan){ .around_bytes_min = 2048, .dearer = 4 }, MST_ROUTE_FOR_READER);
     ck_assert_int_eq(count_around(&route, 2047, far), 0);
     count_around(&route, COPY_BYTES, far);
     ck_assert_int_eq(count_around(&route, 2047, far), 0);
@@ -106,7 +108,7 @@ START_TEST(test_sizes_that_come_in_turn_are_not_compared)
 {
     mst_route route;
 
-    mst_route_init(&route, (mst_route_plan){ .around_bytes_min = 2048 }, MST_ROUTE_FOR_READER);
+    mst_route_init(&route, (mst_route_plan){ .around_bytes_min = 2048, .dearer = 4 }, MST_ROUTE_FOR_READER);
     for (int i = 0; i < COPIES; i++) {
         copy(&route, COPY_BYTES, near);
         copy(&route, 4 * COPY_BYTES, far);
