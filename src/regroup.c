@@ -13,7 +13,7 @@
  * group, which breaks on its first use, and is made anew in turn.
  *
  * Cost: one wait for the slowest survivor, a pass over the members, a bell per member; to grow, a wait for
- * the newcomers besides, and a calibration.
+ * the newcomers besides.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -169,19 +169,27 @@ void mst_call_begin(mst_call *call)
     mst_lane_begin(call->lane);
 }
 
-static muster_status step_failed(mst_call *call, mst_wait_result result)
+/* Who has not arrived. */
+static void name_late(const mst_call *call, char *text, size_t bytes)
 {
-    muster_group *group = call->group;
-    mst_call_record record;
-    char doing[120], late[120];
-    size_t used = (size_t)snprintf(late, sizeof late, "rank(s)");
+    size_t used = (size_t)snprintf(text, bytes, "rank(s)");
 
-    fill_record(&record, call);
-    mst_record_describe(&record, doing, sizeof doing);
-    for (int rank = 0; rank < group->size && used + 8 < sizeof late; rank++)
+    for (int rank = 0; rank < call->group->size && used + 8 < bytes; rank++)
         if (!mst_lane_has_arrived(call->lane, rank))
-            used += (size_t)snprintf(late + used, sizeof late - used, " %d", rank);
-    return mst_group_wait_failed(group, result, doing, late);
+            used += (size_t)snprintf(text + used, bytes - used, " %d", rank);
+}
+
+/* `leader`: for whom alone the rank waited; -1: for all. */
+static muster_status step_failed(mst_call *call, mst_wait_result result, int leader)
+{
+    char doing[120], late[120];
+
+    describe_call(call, doing, sizeof doing);
+    if (leader < 0)
+        name_late(call, late, sizeof late);
+    else
+        snprintf(late, sizeof late, "rank %d to work for all", leader);
+    return mst_group_wait_failed(call->group, result, doing, late);
 }
 
 static bool same_request(const mst_call_record *a, const mst_call_record *b)
@@ -291,7 +299,7 @@ muster_status mst_step(mst_call *call, size_t staged)
         mst_call_show(call);
     mst_wait_result result = mst_lane_wait(call->lane, &missing);
     if (result != MST_WAIT_READY)
-        return step_failed(call, result);
+        return step_failed(call, result, -1);
     call->stepped = true;
     if (first)
         mst_group_arrived(call->group, MST_ENTER_COLLECTIVE, &call->lane->waiter);
@@ -311,7 +319,7 @@ muster_status mst_step_elect(mst_call *call, size_t staged, int *leader)
         mst_call_show(call);
     mst_wait_result result = mst_lane_elect(call->lane, call->operation, leader, &missing);
     if (result != MST_WAIT_READY)
-        return step_failed(call, result);
+        return step_failed(call, result, -1);
     if (*leader < 0 || *leader >= group->size)
         return mst_group_poison(group, MST_POISON_DAMAGE,
                                 "rank %d found that nobody leads operation %llu: the arena is damaged",
@@ -333,7 +341,7 @@ muster_status mst_step_led(mst_call *call, size_t staged, int leader)
     else
         result = mst_lane_follow(call->lane, leader);
     if (result != MST_WAIT_READY)
-        return step_failed(call, result);
+        return step_failed(call, result, leader);
     if (!call->in_line)
         mst_staging_turn(&call->group->staging, call->part, staged);
     return MUSTER_OK;
