@@ -20,23 +20,10 @@ bool mst_channels_init(mst_channels *channels, mst_subarena *subarena, mst_strea
         .notes = calloc(size, sizeof *channels->notes),
         .ring_bytes = mst_layout_ring_bytes(subarena->attachment->geometry.size),
     };
-    for (size_t rank = 0; rank < size && channels->outgoing && channels->incoming; rank++)
-        channels->outgoing[rank].number = channels->incoming[rank].number = 1;
     if (channels->outgoing && channels->incoming && channels->notes)
         return true;
     mst_channels_destroy(channels);
     return false;
-}
-
-void mst_channels_plan_routes(mst_channels *channels, mst_route_plan plan)
-{
-    mst_channel_end *ends[] = { channels->outgoing, channels->incoming };
-
-    for (int rank = 0; rank < channels->subarena->size; rank++)
-        for (int i = 0; i < 2; i++) {
-            mst_route_init(&ends[i][rank].route, plan, MST_ROUTE_FOR_READER);
-            mst_route_init(&ends[i][rank].view_route, plan, MST_ROUTE_FOR_WRITER);
-        }
 }
 
 void mst_channels_destroy(mst_channels *channels)
@@ -121,6 +108,15 @@ static void copy_out(const mst_channels *channels, const mst_channel_end *end, v
 
 /* ---- finding each other ---- */
 
+/* An end is used, and touched, only when its channel is: there may be a thousand. */
+static void begin(const mst_channels *channels, mst_channel_end *end, mst_channel *channel)
+{
+    end->channel = channel;
+    end->number = 1;
+    mst_route_init(&end->route, channels->plan, MST_ROUTE_FOR_READER);
+    mst_route_init(&end->view_route, channels->plan, MST_ROUTE_FOR_WRITER);
+}
+
 static uint64_t channel_bytes(const mst_channels *channels)
 {
     return sizeof(mst_channel) + channels->ring_bytes;
@@ -171,7 +167,7 @@ muster_status mst_channel_open(mst_channels *channels, int receiver)
     mst_store64_rlx(&slot_of(channel, 0)->stamp, 0);
     mst_store64_rlx(&slot_of(channel, 1)->stamp, 0);
     mst_store64_rlx(&entry_at(channels, channel, 0)->stamp, 0);
-    channels->outgoing[receiver].channel = channel;
+    begin(channels, &channels->outgoing[receiver], channel);
     _Atomic uint64_t *table = table_of(subarena, subarena->rank, channels->table_offset);
     mst_fault_point("ring.publish");
     mst_exchange64_sc(&table[receiver], offset); /* E4: publishes the empty ring */
@@ -199,7 +195,7 @@ static mst_flow find(mst_channels *channels, int sender)
     mst_channel *channel = mst_layout_heap_at(geometry, seat, offset, channel_bytes(channels));
     if (!channel || offset % MST_EXTENT_UNIT)
         return MST_FLOW_DAMAGED;
-    channels->incoming[sender].channel = channel;
+    begin(channels, &channels->incoming[sender], channel);
     return MST_FLOW_OK;
 }
 

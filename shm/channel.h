@@ -70,11 +70,11 @@ typedef struct mst_channels {
     uint64_t table_offset;     /* of our table, 0: not made yet */
     uint64_t ring_bytes;
     mst_stream_fn stream;
+    mst_route_plan plan; /* of channels that are not made yet */
 } mst_channels;
 
 bool mst_channels_init(mst_channels *channels, mst_subarena *subarena,
                        mst_stream_fn stream); /* false: no memory */
-void mst_channels_plan_routes(mst_channels *channels, mst_route_plan plan);
 void mst_channels_destroy(mst_channels *channels);
 
 /* Makes the ring to `receiver` if there is none. NO_SPACE and the like; nothing is half made. */

@@ -79,7 +79,7 @@ void mst_group_plan_routes(muster_group *group)
 
     mst_route_init(&group->staging_route, plan, MST_ROUTE_FOR_READER);
     mst_route_init(&group->arena_route, plan, MST_ROUTE_FOR_WRITER);
-    mst_channels_plan_routes(&group->channels, plan);
+    group->channels.plan = plan;
 }
 
 muster_status muster_group_free(muster_group *group)
