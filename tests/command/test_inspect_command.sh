@@ -8,6 +8,9 @@ inspect() {
     "$TEST_COMMAND" inspect "$@" >"$work/out" 2>"$work/err"
 }
 
+: >"$work/job" # before it is looked at, as those below
+: >"$work/killed"
+: >"$work/named"
 "$TEST_COMMAND" run -n 4 --grace 0.5 -- "$TEST_BUILD/tests/waits" >"$work/job" 2>&1 &
 job=$!
 until [ "$(grep -c ready "$work/job")" -eq 4 ]; do sleep 0.05; done
@@ -59,9 +62,9 @@ says 1 "^muster run: a rank has waited for 0\.[3-9] s$"
 says 1 "^it comes down to this: rank 3 sleeps in user code$"
 
 # ---- all are killed: the launcher knows what they were doing ----
-timeout 60 "$TEST_COMMAND" run -n 4 --post-mortem -- "$TEST_BUILD/tests/waits" >"$work/job" 2>"$work/err" &
+timeout 60 "$TEST_COMMAND" run -n 4 --post-mortem -- "$TEST_BUILD/tests/waits" >"$work/killed" 2>"$work/err" &
 job=$!
-until [ "$(grep -c ready "$work/job")" -eq 4 ]; do sleep 0.05; done
+until [ "$(grep -c ready "$work/killed")" -eq 4 ]; do sleep 0.05; done
 launcher=$(pgrep -P $job)
 until inspect "$launcher" && [ "$(grep -c "waited" "$work/out")" -eq 3 ]; do sleep 0.05; done
 ranks=$(pgrep -P "$launcher")

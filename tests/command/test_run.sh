@@ -59,6 +59,7 @@ timeout 20 $run -n 2 -- cat <"$work/in" >"$work/out" 2>"$work/err"
 grep -q "^\[0\] to rank 0$" "$work/out" && [ "$(wc -l <"$work/out")" -eq 1 ] || fail "standard input"
 
 # ---- signals ----
+: >"$work/out" # of earlier words
 $run -n 2 -- sh -c 'trap "echo got it; exit 9" USR1; echo ready; while :; do sleep 0.05; done' >"$work/out" 2>"$work/err" &
 pid=$!
 until [ "$(grep -c ready "$work/out")" -eq 2 ]; do sleep 0.05; done
@@ -66,6 +67,7 @@ kill -USR1 $pid
 wait $pid
 [ $? -eq 9 ] || fail "a signal passed on"
 grep -q "got it" "$work/out" || fail "a signal passed on: output"
+: >"$work/out" # of earlier words
 $run -n 2 --grace 0.3 -- sh -c 'trap "" TERM INT; echo ready; sleep 77.125; sleep 77.125' >"$work/out" 2>"$work/err" &
 pid=$!
 until [ "$(grep -c ready "$work/out")" -eq 2 ]; do sleep 0.05; done

@@ -54,6 +54,7 @@ sed -n 's/^\[[0-9]\] \([0-9]*\)$/\1/p' "$work/pids" | xargs kill -KILL
 wait $job
 expect 0 "" "$TEST_COMMAND" trace "$work/killed.json"
 says 3 "^ +[012] +[1-9][0-9]* "
+: >"$work/out" # of earlier words
 "$TEST_COMMAND" run -n 3 --trace "$work/orphan.json" -- "$late" >"$work/out" 2>"$work/err" &
 job=$!
 until [ "$(grep -c ready "$work/out")" -eq 3 ]; do sleep 0.05; done
