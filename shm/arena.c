@@ -13,7 +13,9 @@
 #define SLOT_BYTES_ALL (1024 * 1024) /* what all ranks of the world stage for one step, about */
 #define SLOT_BYTES_MIN (32 * 1024)
 #define SLOT_BYTES_MAX (512 * 1024)
-#define SMALL_SLOTS_BYTES (2 * MST_EXTENT_UNIT) /* beside the ring, so that large powers of two fit a slot */
+#define SMALL_SLOTS_BYTES                                                                                    \
+    (2 * MST_EXTENT_UNIT) /* beside the ring, so that powers of two fit a piece of it; at least those of     \
+                             staging.h, and what staging is a multiple of */
 #define STAGING_BYTES_MIN 8192 /* a piece (staging.h) holds one element of every rank, at least */
 #define STAGING_BYTES_MAX (256ULL << 20)
 

@@ -65,11 +65,17 @@ typedef struct arrival {
 /* An election and a rank in one word. */
 #define RANK_BITS 16
 
+/* Whom the word says to lead in this election; -1: nobody, or no member. */
+static int elected(const mst_lane *lane, uint64_t word, uint64_t election)
+{
+    int rank = (int)(word & ((1U << RANK_BITS) - 1));
+
+    return word >> RANK_BITS == election && rank < lane->subarena->size ? rank : -1;
+}
+
 static int leader_of(const mst_lane *lane, uint64_t election)
 {
-    uint64_t word = mst_load64_acq(&lane->subarena->cells[0]->leader); /* E21 */
-
-    return word >> RANK_BITS == election ? (int)(word & ((1U << RANK_BITS) - 1)) : -1;
+    return elected(lane, mst_load64_acq(&lane->subarena->cells[0]->leader), election); /* E21 */
 }
 
 static bool has_come(const void *arg)
@@ -166,13 +172,15 @@ static mst_wait_result wait_for_leader(mst_lane *lane, uint64_t election, int *l
 static int stand(const mst_lane *lane, uint64_t election)
 {
     _Atomic uint64_t *leader = &lane->subarena->cells[0]->leader;
-    uint64_t last = mst_load64_acq(leader);
+    uint64_t own = election << RANK_BITS | (uint64_t)lane->subarena->rank;
+    uint64_t last = mst_load64_acq(leader); /* E21 */
 
+    if (last >> RANK_BITS == election)
+        return elected(lane, last, election);
     mst_fault_point("lane.elect");
-    if (last >> RANK_BITS != election)
-        mst_cas64_sc(leader, last, election << RANK_BITS | (uint64_t)lane->subarena->rank); /* E21 */
+    uint64_t found = mst_cas64_sc(leader, last, own); /* E21 */
     mst_fault_point("lane.elected");
-    return leader_of(lane, election);
+    return elected(lane, found == last ? own : found, election);
 }
 
 mst_wait_result mst_lane_elect(mst_lane *lane, uint64_t election, int *leader, int *missing)

@@ -74,7 +74,7 @@ static void plain_copy(void *to, const void *from, size_t bytes)
     memcpy(to, from, bytes);
 }
 
-/* The bytes of an entry of the ring at `position`, or of one in a slot, which do not wrap. */
+/* The bytes of an entry: `to` is where they begin, in the ring, where they may wrap, or in a slot. */
 static void copy_in(const mst_channels *channels, mst_channel_end *end, unsigned char *to, const void *from,
                     size_t bytes)
 {

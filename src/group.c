@@ -391,13 +391,15 @@ muster_status muster_report_crashes(muster_group *group)
 muster_status mst_group_wait_failed(muster_group *group, mst_wait_result result, const char *doing,
                                     const char *missing)
 {
-    muster_status status = mst_group_broken(group);
+    muster_status status;
 
-    if (result == MST_WAIT_POISONED && status == MUSTER_OK)
-        status = mst_fail(MUSTER_ERR_BAD_ARENA,
-                          "the group was broken, and why is not there any more: the arena is damaged");
-    if (result == MST_WAIT_POISONED)
+    if (result == MST_WAIT_POISONED) {
+        status = mst_group_broken(group);
+        if (status == MUSTER_OK)
+            status = mst_fail(MUSTER_ERR_BAD_ARENA,
+                              "the group was broken, and why is not there any more: the arena is damaged");
         return tell_broken(group, status);
+    }
     return tell_broken(group, mst_group_poison(group, MST_POISON_LATE, "rank %d waited %.3g s in %s for %s",
                                                group->rank, (double)group->timeout_ns / MST_NS_PER_S, doing,
                                                missing));

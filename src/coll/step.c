@@ -320,7 +320,7 @@ muster_status mst_step_elect(mst_call *call, size_t staged, int *leader)
     mst_wait_result result = mst_lane_elect(call->lane, call->operation, leader, &missing);
     if (result != MST_WAIT_READY)
         return step_failed(call, result, -1);
-    if (*leader < 0 || *leader >= group->size)
+    if (*leader < 0)
         return mst_group_poison(group, MST_POISON_DAMAGE,
                                 "rank %d found that nobody leads operation %llu: the arena is damaged",
                                 group->rank, (unsigned long long)call->operation);
