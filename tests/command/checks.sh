@@ -23,6 +23,17 @@ expect() {
     grep -q -- "$words" "$work/err" || [ -z "$words" ] || fail "$*: no \"$words\" on stderr"
 }
 
+# begin OUT ERR COMMAND...: runs it beside us, as $job. What OUT and ERR had is gone before it starts, so that who
+# waits for words of its does not find those of an earlier one.
+begin() {
+    begin_out=$1 begin_err=$2
+    shift 2
+    : >"$begin_out"
+    : >"$begin_err"
+    "$@" >>"$begin_out" 2>>"$begin_err" &
+    job=$!
+}
+
 # says COUNT PATTERN: so many lines of standard output are it.
 says() {
     checks=$((checks + 1))

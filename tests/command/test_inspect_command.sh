@@ -8,11 +8,7 @@ inspect() {
     "$TEST_COMMAND" inspect "$@" >"$work/out" 2>"$work/err"
 }
 
-: >"$work/job" # before it is looked at, as those below
-: >"$work/killed"
-: >"$work/named"
-"$TEST_COMMAND" run -n 4 --grace 0.5 -- "$TEST_BUILD/tests/waits" >"$work/job" 2>&1 &
-job=$!
+begin "$work/job" "$work/job" "$TEST_COMMAND" run -n 4 --grace 0.5 -- "$TEST_BUILD/tests/waits"
 until [ "$(grep -c ready "$work/job")" -eq 4 ]; do sleep 0.05; done
 stuck=$(pgrep -P $job | while read -r pid; do tr '\0' '\n' <"/proc/$pid/environ" | grep -q '^MUSTER_RANK=3$' && echo "$pid"; done)
 until inspect $job && [ "$(grep -c "waited" "$work/out")" -eq 3 ]; do sleep 0.05; done
@@ -62,9 +58,8 @@ says 1 "^muster run: a rank has waited for 0\.[3-9] s$"
 says 1 "^it comes down to this: rank 3 sleeps in user code$"
 
 # ---- all are killed: the launcher knows what they were doing ----
-timeout 60 "$TEST_COMMAND" run -n 4 --post-mortem -- "$TEST_BUILD/tests/waits" >"$work/killed" 2>"$work/err" &
-job=$!
-until [ "$(grep -c ready "$work/killed")" -eq 4 ]; do sleep 0.05; done
+begin "$work/job" "$work/err" timeout 60 "$TEST_COMMAND" run -n 4 --post-mortem -- "$TEST_BUILD/tests/waits"
+until [ "$(grep -c ready "$work/job")" -eq 4 ]; do sleep 0.05; done
 launcher=$(pgrep -P $job)
 until inspect "$launcher" && [ "$(grep -c "waited" "$work/out")" -eq 3 ]; do sleep 0.05; done
 ranks=$(pgrep -P "$launcher")
@@ -78,6 +73,7 @@ says 1 "^ *0 +[0-9]+ +all_sum \(float32 x 100\) +group \{0 2\} +1 +400 +[0-9.]+ 
 says 1 "^ *3 +[0-9]+ +was killed by signal 9 \(Killed\)$"
 
 # ---- ranks that started on their own, by name ----
+: >"$work/named"
 for rank in 0 1 2 3; do
     MUSTER_ARENA=/muster-test-inspect-$$ MUSTER_SIZE=4 MUSTER_RANK=$rank "$TEST_BUILD/tests/waits" >>"$work/named" 2>&1 &
 done

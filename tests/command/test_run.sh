@@ -59,29 +59,24 @@ timeout 20 $run -n 2 -- cat <"$work/in" >"$work/out" 2>"$work/err"
 grep -q "^\[0\] to rank 0$" "$work/out" && [ "$(wc -l <"$work/out")" -eq 1 ] || fail "standard input"
 
 # ---- signals ----
-: >"$work/out" # of earlier words
-$run -n 2 -- sh -c 'trap "echo got it; exit 9" USR1; echo ready; while :; do sleep 0.05; done' >"$work/out" 2>"$work/err" &
-pid=$!
+begin "$work/out" "$work/err" $run -n 2 -- sh -c 'trap "echo got it; exit 9" USR1; echo ready; while :; do sleep 0.05; done'
 until [ "$(grep -c ready "$work/out")" -eq 2 ]; do sleep 0.05; done
-kill -USR1 $pid
-wait $pid
+kill -USR1 $job
+wait $job
 [ $? -eq 9 ] || fail "a signal passed on"
 grep -q "got it" "$work/out" || fail "a signal passed on: output"
-: >"$work/out" # of earlier words
-$run -n 2 --grace 0.3 -- sh -c 'trap "" TERM INT; echo ready; sleep 77.125; sleep 77.125' >"$work/out" 2>"$work/err" &
-pid=$!
+begin "$work/out" "$work/err" $run -n 2 --grace 0.3 -- sh -c 'trap "" TERM INT; echo ready; sleep 77.125; sleep 77.125'
 until [ "$(grep -c ready "$work/out")" -eq 2 ]; do sleep 0.05; done
-kill -TERM $pid
-wait $pid
+kill -TERM $job
+wait $job
 [ $? -eq 137 ] || fail "TERM, then KILL after the grace"
 gone "sleep 77.125"
 
 # ---- ranks, and what they started, die with the launcher and with each other ----
-$run -n 3 -- sleep 77.25 >"$work/out" 2>"$work/err" &
-pid=$!
+begin "$work/out" "$work/err" $run -n 3 -- sleep 77.25
 until [ "$(pgrep -fc '^sleep 77.25')" -eq 3 ]; do sleep 0.05; done
-kill -KILL $pid
-wait $pid 2>/dev/null
+kill -KILL $job
+wait $job 2>/dev/null
 gone "^sleep 77.25"
 expect 7 "rank 0 exited with status 7" $run -n 2 --grace 0.5 -- sh -c 'sleep 77.5 & [ $MUSTER_RANK = 0 ] && exit 7; wait'
 gone "^sleep 77.5"

@@ -70,12 +70,11 @@ pgrep -f "^sleep 77.375" >/dev/null && fail "a stray is left"
 if unshare --pid --fork --mount-proc true 2>/dev/null; then
     expect 3 "rank 1 exited with status 3" unshare --pid --fork --mount-proc $run -n 2 -- \
         sh -c 'setsid true & [ $MUSTER_RANK = 0 ] || exit 3'
-    unshare --pid --fork --kill-child --mount-proc $run -n 2 --grace 0.3 -- \
-        sh -c 'trap "echo told; exit 0" TERM; echo ready; while :; do sleep 0.05; done' >"$work/out" 2>"$work/err" &
-    pid=$!
+    begin "$work/out" "$work/err" unshare --pid --fork --kill-child --mount-proc $run -n 2 --grace 0.3 -- \
+        sh -c 'trap "echo told; exit 0" TERM; echo ready; while :; do sleep 0.05; done'
     until [ "$(grep -c ready "$work/out")" -eq 2 ]; do sleep 0.05; done
-    kill -TERM "$(pgrep -P $pid)" # process 1, as a container's runtime would
-    wait $pid || fail "TERM to process 1"
+    kill -TERM "$(pgrep -P $job)" # process 1, as a container's runtime would
+    wait $job || fail "TERM to process 1"
     says 2 "told"
     checks=$((checks + 1))
 fi

@@ -47,16 +47,14 @@ if command -v chromium >/dev/null; then # draws it as a phone would
 fi
 
 # ---- everybody is killed, or the launcher is: what they did is there ----
-"$TEST_COMMAND" run -n 3 --trace "$work/killed.json" -- sh -c "'$late' & echo \$!; wait" >"$work/pids" 2>"$work/err" &
-job=$!
+begin "$work/pids" "$work/err" \
+    "$TEST_COMMAND" run -n 3 --trace "$work/killed.json" -- sh -c "'$late' & echo \$!; wait"
 until [ "$(grep -c ready "$work/pids")" -eq 3 ]; do sleep 0.05; done
 sed -n 's/^\[[0-9]\] \([0-9]*\)$/\1/p' "$work/pids" | xargs kill -KILL
 wait $job
 expect 0 "" "$TEST_COMMAND" trace "$work/killed.json"
 says 3 "^ +[012] +[1-9][0-9]* "
-: >"$work/out" # of earlier words
-"$TEST_COMMAND" run -n 3 --trace "$work/orphan.json" -- "$late" >"$work/out" 2>"$work/err" &
-job=$!
+begin "$work/out" "$work/err" "$TEST_COMMAND" run -n 3 --trace "$work/orphan.json" -- "$late"
 until [ "$(grep -c ready "$work/out")" -eq 3 ]; do sleep 0.05; done
 kill -KILL $job
 wait $job 2>/dev/null
@@ -70,8 +68,7 @@ expect 0 "" "$TEST_COMMAND" trace "$trace"
 says 1 "^54 earlier operations are left out$"
 
 # ---- a job that runs ----
-"$TEST_COMMAND" run -n 3 --grace 0.5 -- "$late" >"$work/job" 2>&1 &
-job=$!
+begin "$work/job" "$work/job" "$TEST_COMMAND" run -n 3 --grace 0.5 -- "$late"
 until [ "$(grep -c ready "$work/job")" -eq 3 ]; do sleep 0.05; done
 expect 0 "" "$TEST_COMMAND" top --once --seconds 0.5 $job
 says 1 "^3 ranks, $job: .*muster run -n 3"

@@ -12,8 +12,7 @@ model=$work/model.bin
 start() {
     ranks=$1
     shift
-    "$TEST_COMMAND" run -n "$ranks" "$@" -- "$server" --port 0 "$model" >"$work/server" 2>&1 &
-    job=$!
+    begin "$work/server" "$work/server" "$TEST_COMMAND" run -n "$ranks" "$@" -- "$server" --port 0 "$model"
     wait_until_listening 1
 }
 
