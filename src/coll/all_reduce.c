@@ -9,13 +9,13 @@ muster_status mst_coll_all_reduce(mst_call *call)
 muster_status muster_all_reduce(const void *in, void *out, size_t count, muster_dtype dtype, muster_op op,
                                 muster_group *group)
 {
-    return mst_collective_run((mst_call){ .collective = MST_ALL_REDUCE,
-                                          .in = in,
-                                          .out = out,
-                                          .count = count,
-                                          .dtype = dtype,
-                                          .op = op,
-                                          .group = group });
+    return mst_collective_run(&(mst_call){ .collective = MST_ALL_REDUCE,
+                                           .in = in,
+                                           .out = out,
+                                           .count = count,
+                                           .dtype = dtype,
+                                           .op = op,
+                                           .group = group });
 }
 
 muster_status muster_all_sum(const void *in, void *out, size_t count, muster_dtype dtype, muster_group *group)
@@ -36,12 +36,12 @@ muster_status muster_all_min(const void *in, void *out, size_t count, muster_dty
 muster_status muster_all_reduce_start(const void *in, void *out, size_t count, muster_dtype dtype,
                                       muster_op op, muster_group *group, muster_request *request)
 {
-    return mst_collective_start((mst_call){ .collective = MST_ALL_REDUCE,
-                                            .in = in,
-                                            .out = out,
-                                            .count = count,
-                                            .dtype = dtype,
-                                            .op = op,
-                                            .group = group },
+    return mst_collective_start(&(mst_call){ .collective = MST_ALL_REDUCE,
+                                             .in = in,
+                                             .out = out,
+                                             .count = count,
+                                             .dtype = dtype,
+                                             .op = op,
+                                             .group = group },
                                 request);
 }

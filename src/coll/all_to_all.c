@@ -46,10 +46,10 @@ muster_status mst_coll_all_to_all(mst_call *call)
 muster_status muster_all_to_all(const void *in, void *out, size_t count_per_rank, muster_dtype dtype,
                                 muster_group *group)
 {
-    return mst_collective_run((mst_call){ .collective = MST_ALL_TO_ALL,
-                                          .in = in,
-                                          .out = out,
-                                          .count = count_per_rank,
-                                          .dtype = dtype,
-                                          .group = group });
+    return mst_collective_run(&(mst_call){ .collective = MST_ALL_TO_ALL,
+                                           .in = in,
+                                           .out = out,
+                                           .count = count_per_rank,
+                                           .dtype = dtype,
+                                           .group = group });
 }

@@ -13,5 +13,5 @@ muster_status mst_coll_barrier(mst_call *call)
 
 muster_status muster_barrier(muster_group *group)
 {
-    return mst_collective_run((mst_call){ .collective = MST_BARRIER, .group = group });
+    return mst_collective_run(&(mst_call){ .collective = MST_BARRIER, .group = group });
 }

@@ -35,24 +35,24 @@ muster_status mst_coll_broadcast(mst_call *call)
 muster_status muster_broadcast(const void *in, void *out, size_t count, muster_dtype dtype, int root,
                                muster_group *group)
 {
-    return mst_collective_run((mst_call){ .collective = MST_BROADCAST,
-                                          .in = in,
-                                          .out = out,
-                                          .count = count,
-                                          .dtype = dtype,
-                                          .root = root,
-                                          .group = group });
+    return mst_collective_run(&(mst_call){ .collective = MST_BROADCAST,
+                                           .in = in,
+                                           .out = out,
+                                           .count = count,
+                                           .dtype = dtype,
+                                           .root = root,
+                                           .group = group });
 }
 
 muster_status muster_broadcast_start(const void *in, void *out, size_t count, muster_dtype dtype, int root,
                                      muster_group *group, muster_request *request)
 {
-    return mst_collective_start((mst_call){ .collective = MST_BROADCAST,
-                                            .in = in,
-                                            .out = out,
-                                            .count = count,
-                                            .dtype = dtype,
-                                            .root = root,
-                                            .group = group },
+    return mst_collective_start(&(mst_call){ .collective = MST_BROADCAST,
+                                             .in = in,
+                                             .out = out,
+                                             .count = count,
+                                             .dtype = dtype,
+                                             .root = root,
+                                             .group = group },
                                 request);
 }

@@ -206,17 +206,17 @@ void mst_call_end(const mst_call *call)
                   mst_call_bytes(call, mst_shapes[call->collective].out, group->rank));
 }
 
-muster_status mst_collective_run(mst_call call)
+muster_status mst_collective_run(mst_call *call)
 {
-    muster_status status = mst_group_enter(call.group, MST_ENTER_COLLECTIVE);
+    muster_status status = mst_group_enter(call->group, MST_ENTER_COLLECTIVE);
 
     if (status != MUSTER_OK)
         return status;
-    status = mst_call_check(&call);
+    status = mst_call_check(call);
     if (status == MUSTER_OK)
-        status = run(&call);
+        status = run(call);
     if (status == MUSTER_OK)
-        mst_call_end(&call);
-    mst_group_leave(call.group, MST_ENTER_COLLECTIVE);
+        mst_call_end(call);
+    mst_group_leave(call->group, MST_ENTER_COLLECTIVE);
     return status;
 }

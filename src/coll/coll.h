@@ -88,10 +88,10 @@ MST_COLLECTIVES(DECLARATION)
 #undef DECLARATION
 
 /* Checks, enters, runs, leaves. */
-muster_status mst_collective_run(mst_call call);
+muster_status mst_collective_run(mst_call *call);
 
 /* The same in two halves (started.c): up to this rank's arrival; and, by muster_finish, the rest. */
-muster_status mst_collective_start(mst_call call, muster_request *request);
+muster_status mst_collective_start(mst_call *call, muster_request *request);
 
 /* Their parts. Is this a call that can be made? The announcement and arrival, after which the first
  * mst_step() only waits. The rest, through the group's transport. */

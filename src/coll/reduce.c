@@ -9,12 +9,12 @@ muster_status mst_coll_reduce(mst_call *call)
 muster_status muster_reduce(const void *in, void *out, size_t count, muster_dtype dtype, muster_op op,
                             int root, muster_group *group)
 {
-    return mst_collective_run((mst_call){ .collective = MST_REDUCE,
-                                          .in = in,
-                                          .out = out,
-                                          .count = count,
-                                          .dtype = dtype,
-                                          .op = op,
-                                          .root = root,
-                                          .group = group });
+    return mst_collective_run(&(mst_call){ .collective = MST_REDUCE,
+                                           .in = in,
+                                           .out = out,
+                                           .count = count,
+                                           .dtype = dtype,
+                                           .op = op,
+                                           .root = root,
+                                           .group = group });
 }

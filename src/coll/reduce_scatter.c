@@ -44,13 +44,13 @@ muster_status mst_coll_reduce_scatter(mst_call *call)
 muster_status muster_reduce_scatter(const void *in, void *out, size_t count_per_rank, muster_dtype dtype,
                                     muster_op op, muster_group *group)
 {
-    return mst_collective_run((mst_call){ .collective = MST_REDUCE_SCATTER,
-                                          .in = in,
-                                          .out = out,
-                                          .count = count_per_rank,
-                                          .dtype = dtype,
-                                          .op = op,
-                                          .group = group });
+    return mst_collective_run(&(mst_call){ .collective = MST_REDUCE_SCATTER,
+                                           .in = in,
+                                           .out = out,
+                                           .count = count_per_rank,
+                                           .dtype = dtype,
+                                           .op = op,
+                                           .group = group });
 }
 
 muster_status muster_sum_scatter(const void *in, void *out, size_t count_per_rank, muster_dtype dtype,
@@ -63,12 +63,12 @@ muster_status muster_reduce_scatter_start(const void *in, void *out, size_t coun
                                           muster_dtype dtype, muster_op op, muster_group *group,
                                           muster_request *request)
 {
-    return mst_collective_start((mst_call){ .collective = MST_REDUCE_SCATTER,
-                                            .in = in,
-                                            .out = out,
-                                            .count = count_per_rank,
-                                            .dtype = dtype,
-                                            .op = op,
-                                            .group = group },
+    return mst_collective_start(&(mst_call){ .collective = MST_REDUCE_SCATTER,
+                                             .in = in,
+                                             .out = out,
+                                             .count = count_per_rank,
+                                             .dtype = dtype,
+                                             .op = op,
+                                             .group = group },
                                 request);
 }

@@ -117,19 +117,19 @@ static muster_status start(mst_call *call, muster_request *request)
     return MUSTER_OK;
 }
 
-muster_status mst_collective_start(mst_call call, muster_request *request)
+muster_status mst_collective_start(mst_call *call, muster_request *request)
 {
-    muster_status status = mst_group_enter(call.group, MST_ENTER_COLLECTIVE);
+    muster_status status = mst_group_enter(call->group, MST_ENTER_COLLECTIVE);
 
     if (status != MUSTER_OK)
         return status;
     if (!request)
         status = mst_fail(MUSTER_ERR_INVALID, "there is no place for the request: the last argument is NULL");
     if (status == MUSTER_OK)
-        status = mst_call_check(&call);
+        status = mst_call_check(call);
     if (status == MUSTER_OK)
-        status = start(&call, request);
-    mst_group_leave(call.group, MST_ENTER_COLLECTIVE);
+        status = start(call, request);
+    mst_group_leave(call->group, MST_ENTER_COLLECTIVE);
     return status;
 }
 
