@@ -12,7 +12,10 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+
+#define MST_CACHE_LINE_BYTES 64 /* of most CPUs */
 
 static inline uint32_t mst_load32_rlx(const _Atomic uint32_t *at)
 {
@@ -110,6 +113,20 @@ static inline uint64_t mst_cas64_sc(_Atomic uint64_t *at, uint64_t expected, uin
 {
     atomic_compare_exchange_strong_explicit(at, &expected, value, memory_order_seq_cst, memory_order_seq_cst);
     return expected;
+}
+
+/* Asks for the lines of `bytes` bytes to be ours by the time when we store to them: to a line that peers have
+ * read, a store waits for their caches' answer. Only a wish: it orders nothing and changes nothing. */
+static inline void mst_prefetch_for_store(void *at, size_t bytes)
+{
+    for (size_t done = 0; done < bytes; done += MST_CACHE_LINE_BYTES) {
+        char *line = (char *)at + done;
+#if defined(__x86_64__)
+        __asm__ __volatile__("prefetchw %0" : : "m"(*line)); /* a CPU that does not know it does nothing */
+#else
+        __builtin_prefetch(line, 1);
+#endif
+    }
 }
 
 #endif

@@ -18,6 +18,7 @@
 #ifndef MST_BARRIER_H
 #define MST_BARRIER_H
 
+#include "shm/atomic.h"
 #include "shm/subarena.h"
 
 /* MST_LANE_STARTED + i is the lane of started operations number i. */
@@ -50,6 +51,12 @@ mst_wait_result mst_lane_step(mst_lane *lane, int *missing);
 void mst_lane_arrive(mst_lane *lane);
 void mst_lane_publish(mst_lane *lane);
 mst_wait_result mst_lane_wait(mst_lane *lane, int *missing);
+
+/* After a step: prefetches our next arrival, with so many bytes of payload. */
+static inline void mst_lane_prefetch(const mst_lane *lane, size_t payload_bytes)
+{
+    mst_prefetch_for_store(mst_lane_next(lane), offsetof(mst_arrival, payload) + payload_bytes);
+}
 
 /*
  * A step after which one member does something for all, such as folding: the first that sees that all have

@@ -19,6 +19,7 @@
 #ifndef MST_STAGING_H
 #define MST_STAGING_H
 
+#include "shm/atomic.h"
 #include "shm/subarena.h"
 
 #define MST_SMALL_BYTES 2048 /* of a small slot; less where there is little staging */
@@ -71,6 +72,11 @@ static inline void mst_staging_begin(mst_staging *staging)
 static inline unsigned char *mst_staging_next(const mst_staging *staging, mst_staging_part part)
 {
     return staging->subarena->staging[staging->subarena->rank] + staging->next[part];
+}
+
+static inline void mst_staging_prefetch(const mst_staging *staging, mst_staging_part part, size_t bytes)
+{
+    mst_prefetch_for_store(mst_staging_next(staging, part), bytes);
 }
 
 /* Where `rank` has written for the last one. */

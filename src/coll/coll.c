@@ -151,6 +151,7 @@ static void choose_places(mst_call *call)
     call->in_line = in_bytes <= MST_PAYLOAD_BYTES;
     /* Of reductions also the results travel. */
     bool is_small = 2 * in_bytes <= mst_staging_small_max(&call->group->staging);
+    call->small = call->in_line || is_small;
     call->part = is_small ? MST_STAGING_SMALL : MST_STAGING_RING;
     call->viewable = in_bytes >= view_bytes_min || out_bytes >= view_bytes_min;
     call->led = call->group->tuning.led && in_bytes <= call->group->tuning.led_bytes_max && !call->viewable &&
@@ -193,9 +194,12 @@ static muster_status run(mst_call *call)
     call->parity = call->operation & 1;
     mst_call_begin(call);
     choose_places(call);
-    if (!call->in_line) /* else there is time while the others' lines come */
+    if (!call->small) /* else there is time while the others' lines come */
         mst_call_show(call);
-    return mst_call_move(call);
+    muster_status status = mst_call_move(call);
+    if (status == MUSTER_OK && call->small)
+        mst_call_prefetch(call);
+    return status;
 }
 
 void mst_call_end(const mst_call *call)

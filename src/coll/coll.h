@@ -67,6 +67,7 @@ typedef struct mst_call {
     uint64_t out_offset;   /* the same for `out` */
     bool in_line;          /* what a rank stages fits beside its arrival's flag */
     mst_staging_part part; /* where it is staged if it does not */
+    bool small;            /* in line, or in a small slot */
     bool viewable;         /* large enough for buffers to be read where they lie: see the records */
     bool stepped;          /* the first step is done */
     bool led;              /* one rank, whoever sees first that all have come, works for all */
@@ -123,6 +124,10 @@ void mst_record_describe(const mst_call_record *record, char *text, size_t bytes
 /* Where this rank puts the bytes of the next step, and how many fit. Tiny ones lie beside the flag. */
 unsigned char *mst_slot(const mst_call *call);
 size_t mst_slot_bytes(const mst_call *call);
+
+/* The step's bytes, and the next ones if they are as many, will be written to lines that the peers have read.
+ * Asks for them, at the end of a call. */
+void mst_call_prefetch(const mst_call *call);
 
 /* Arrives, waits for all; the first one of a call also compares what all were asked to do. `staged`:
  * how many bytes of its slot the rank that used most has used, so that all know where the next one is;

@@ -295,12 +295,14 @@ muster_status mst_step(mst_call *call, size_t staged)
         request = call->started ? pack_request(call) : announce(call);
     if (!first || !call->started)
         mst_lane_publish(call->lane);
-    if (first && !call->started && call->in_line)
+    if (first && call->small)
         mst_call_show(call);
     mst_wait_result result = mst_lane_wait(call->lane, &missing);
     if (result != MST_WAIT_READY)
         return step_failed(call, result, -1);
     call->stepped = true;
+    if (call->in_line)
+        mst_lane_prefetch(call->lane, staged);
     if (first)
         mst_group_arrived(call->group, MST_ENTER_COLLECTIVE, &call->lane->waiter);
     if (!call->started && !call->in_line)
@@ -315,7 +317,7 @@ muster_status mst_step_elect(mst_call *call, size_t staged, int *leader)
     int missing;
 
     mst_lane_publish(call->lane);
-    if (call->in_line)
+    if (call->small)
         mst_call_show(call);
     mst_wait_result result = mst_lane_elect(call->lane, call->operation, leader, &missing);
     if (result != MST_WAIT_READY)
@@ -359,6 +361,25 @@ unsigned char *mst_slot(const mst_call *call)
     if (call->in_line)
         return mst_lane_next(call->lane)->payload;
     return mst_staging_next(&call->group->staging, call->part);
+}
+
+/*
+ * Storing to a line that peers have read takes their caches' answer, as long as their lines take to come to
+ * us; asked for early enough, it has come before we store. An arrival in line is asked for as soon as all
+ * have come, and the peers look at it only once they are through. What is staged comes later: whoever asked
+ * for the arrival as early would lose it again to peers that look at it while we stage. Beyond some lines,
+ * asking for them keeps us from reading the peers'.
+ */
+#define PREFETCH_BYTES_MAX 512
+
+void mst_call_prefetch(const mst_call *call)
+{
+    size_t bytes = mst_call_bytes(call, mst_shapes[call->collective].in, call->group->rank);
+
+    if (call->in_line || bytes > PREFETCH_BYTES_MAX)
+        return;
+    mst_lane_prefetch(call->lane, 0);
+    mst_staging_prefetch(&call->group->staging, call->part, bytes);
 }
 
 const unsigned char *mst_peer_slot(const mst_call *call, int rank)
