@@ -252,6 +252,30 @@ static bool takes_slot(const mst_channels *channels, int receiver, mst_entry_kin
            end->slots[end->number & 1] <= mst_load64_acq(&channels->notes[receiver].acknowledged); /* E20 */
 }
 
+/* More lines than these keep the first one from being ours until the receiver has looked at it again. */
+#define PREFETCH_BYTES_MAX 256
+
+void mst_channel_prefetch(const mst_channels *channels, int receiver, size_t bytes)
+{
+    const mst_channel_end *end = &channels->outgoing[receiver];
+
+    if (end->channel && bytes <= PREFETCH_BYTES_MAX &&
+        takes_slot(channels, receiver, MST_ENTRY_MESSAGE, bytes))
+        mst_prefetch_for_store(slot_of(end->channel, end->number), MST_CACHE_LINE_BYTES);
+}
+
+/* The rest of the next entry, were it like this one: the receiver looks at its first line only. */
+static void prefetch_rest(const mst_channels *channels, int receiver, size_t bytes)
+{
+    const mst_channel_end *end = &channels->outgoing[receiver];
+    size_t in_first = MST_CACHE_LINE_BYTES - sizeof(mst_entry);
+
+    if (bytes > in_first && bytes <= PREFETCH_BYTES_MAX &&
+        takes_slot(channels, receiver, MST_ENTRY_MESSAGE, bytes))
+        mst_prefetch_for_store((char *)slot_of(end->channel, end->number) + MST_CACHE_LINE_BYTES,
+                               bytes - in_first);
+}
+
 static void publish(mst_channels *channels, int receiver, mst_entry *entry, const mst_envelope *envelope)
 {
     mst_channel_end *end = &channels->outgoing[receiver];
@@ -285,6 +309,8 @@ mst_flow mst_channel_put(mst_channels *channels, int receiver, const mst_envelop
     }
     copy_in(channels, end, (unsigned char *)(entry + 1), bytes, count);
     publish(channels, receiver, entry, envelope);
+    if (in_slot)
+        prefetch_rest(channels, receiver, count);
     return MST_FLOW_OK;
 }
 

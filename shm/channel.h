@@ -91,6 +91,10 @@ typedef struct mst_envelope {
 
 /* ---- the sender's end ---- */
 
+/* Asks for the line that a small message of so many bytes will begin in, where the receiver is looking for
+ * it: as long before it is put as can be. */
+void mst_channel_prefetch(const mst_channels *channels, int receiver, size_t bytes);
+
 /* Puts an entry with up to MST_PART_BYTES bytes, if there is room for all of them. */
 mst_flow mst_channel_put(mst_channels *channels, int receiver, const mst_envelope *envelope,
                          const void *bytes, size_t count);

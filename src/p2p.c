@@ -18,6 +18,16 @@ static muster_status check_direction(const mst_exchange *exchange, const mst_tra
     return MUSTER_OK;
 }
 
+/* First of all, since it takes as long as all the checks. */
+static void prefetch(const mst_exchange *exchange)
+{
+    const mst_transfer *out = &exchange->out;
+
+    if (out->peer >= 0 && out->peer < exchange->group->size)
+        mst_channel_prefetch(&exchange->group->channels, out->peer,
+                             exchange->out_count * muster_dtype_size(exchange->dtype));
+}
+
 static muster_status prepare(mst_exchange *exchange)
 {
     size_t element = muster_dtype_size(exchange->dtype);
@@ -71,6 +81,7 @@ muster_status muster_send(const void *buf, size_t count, muster_dtype dtype, int
     muster_status status = mst_group_enter(group, MST_ENTER_SEND);
     if (status != MUSTER_OK)
         return status;
+    prefetch(&exchange);
     status = prepare(&exchange);
     if (status == MUSTER_OK)
         status = check_send_to_self(&exchange);
@@ -116,6 +127,7 @@ muster_status muster_sendrecv(const void *sendbuf, size_t sendcount, int dst, vo
         return status;
     status = mst_group_enter(group, MST_ENTER_RECEIVE);
     if (status == MUSTER_OK) {
+        prefetch(&exchange);
         status = prepare(&exchange);
         if (status == MUSTER_OK)
             status = mst_exchange_run(&exchange);
