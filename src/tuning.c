@@ -35,6 +35,7 @@ mst_tuning mst_tuning_for(int ranks, bool crowded)
         .view_bytes_min = crowded ? VIEW_BYTES_MIN_CROWDED : 8 * KIB,
         .around_bytes_min = 2 * KIB,
         .around_dearer = crowded ? DEARER_CROWDED : DEARER,
-        .stream_out_bytes = 32 * MIB,
+        .stream_folded_bytes = 32 * MIB,
+        .stream_copied_bytes = 8 * MIB,
     };
 }

@@ -20,8 +20,10 @@ typedef struct mst_tuning {
     size_t around_bytes_min; /* copies that a peer reads go around the cache from here on, where they do */
     bool around_fixed;       /* which they do without trials (shm/route.h) */
     int around_dearer;       /* else unless they take so many times as long through it */
-    size_t stream_out_bytes; /* results from here on go around the cache, which they would not fit, unless
-                                they overwrite inputs, which are in the cache already */
+    /* Results from here on go around the cache, which they would not fit, unless they overwrite inputs, which
+     * are in the cache already: folded ones, whose inputs are read from memory at the same time, and copied
+     * ones. */
+    size_t stream_folded_bytes, stream_copied_bytes;
 } mst_tuning;
 
 /* For a group of so many ranks; `crowded`: they outnumber their CPUs. */

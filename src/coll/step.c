@@ -456,7 +456,11 @@ void mst_stage(const mst_call *call, size_t at, const void *from, size_t bytes)
 
 bool mst_streams_out(const mst_call *call)
 {
-    return call->out_bytes >= call->group->tuning.stream_out_bytes && call->in != call->out;
+    const mst_tuning *tuning = &call->group->tuning;
+    bool folds = mst_shapes[call->collective].reduces;
+
+    return call->out_bytes >= (folds ? tuning->stream_folded_bytes : tuning->stream_copied_bytes) &&
+           call->in != call->out;
 }
 
 void mst_deliver(const mst_call *call, size_t at, const void *from, size_t bytes)
