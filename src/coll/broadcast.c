@@ -23,12 +23,12 @@ muster_status mst_coll_broadcast(mst_call *call)
             return status;
         if (mst_all_inputs_in_arena(call))
             bytes = all;
-        if (!is_root)
-            mst_deliver(call, base, mst_view(call, call->root, base, 0), bytes);
+        /* The root too piece by piece: it is in its cache still, and the others copy at the same time. */
+        mst_deliver(call, base,
+                    is_root ? (const unsigned char *)call->in + base : mst_view(call, call->root, base, 0),
+                    bytes);
         base += bytes;
     } while (base < all);
-    if (is_root)
-        mst_deliver(call, 0, call->in, all);
     return mst_step_if_arena(call);
 }
 

@@ -6,15 +6,18 @@
  */
 #include "src/coll/patterns.h"
 
+/* Our own piece last, and not all of them at the end: it is in our cache still. */
 static void copy_blocks(const mst_call *call, size_t base, size_t bytes)
 {
     size_t block = call->count * call->element_bytes;
+    size_t own = (size_t)call->group->rank * block;
 
     for (int i = 1; i < call->group->size; i++) {
         int rank = (call->group->rank + i) % call->group->size;
 
         mst_deliver(call, (size_t)rank * block + base, mst_view(call, rank, base, 0), bytes);
     }
+    mst_deliver(call, own + base, (const unsigned char *)call->in + base, bytes);
 }
 
 muster_status mst_collect_blocks(mst_call *call, bool receives)
@@ -37,7 +40,5 @@ muster_status mst_collect_blocks(mst_call *call, bool receives)
             copy_blocks(call, base, bytes);
         base += bytes;
     } while (base < block);
-    if (receives)
-        mst_deliver(call, (size_t)call->group->rank * block, call->in, block);
     return mst_step_if_arena(call);
 }
