@@ -115,8 +115,14 @@ static inline uint64_t mst_cas64_sc(_Atomic uint64_t *at, uint64_t expected, uin
     return expected;
 }
 
+/* Asks for a line to be read. As all prefetching only a wish: it orders nothing and changes nothing. */
+static inline void mst_prefetch_for_load(const void *at)
+{
+    __builtin_prefetch(at);
+}
+
 /* Asks for the lines of `bytes` bytes to be ours by the time when we store to them: to a line that peers have
- * read, a store waits for their caches' answer. Only a wish: it orders nothing and changes nothing. */
+ * read, a store waits for their caches' answer. */
 static inline void mst_prefetch_for_store(void *at, size_t bytes)
 {
     for (size_t done = 0; done < bytes; done += MST_CACHE_LINE_BYTES) {

@@ -141,6 +141,21 @@ mst_wait_result mst_lane_wait(mst_lane *lane, int *missing)
     return result;
 }
 
+void mst_lane_prefetch(const mst_lane *lane, size_t payload_bytes)
+{
+    mst_prefetch_for_store(mst_lane_next(lane), offsetof(mst_arrival, payload) + payload_bytes);
+}
+
+void mst_lane_prefetch_others(const mst_lane *lane, size_t payload_bytes)
+{
+    if (!lane->waiter.policy.spin_ns ||
+        offsetof(mst_arrival, payload) + payload_bytes <= MST_CACHE_LINE_BYTES)
+        return;
+    for (int i = 1; i < lane->subarena->size; i++)
+        mst_prefetch_for_load((const char *)mst_lane_arrival(lane, neighbour(lane, i)) +
+                              MST_CACHE_LINE_BYTES);
+}
+
 mst_wait_result mst_lane_step(mst_lane *lane, int *missing)
 {
     mst_lane_publish(lane);

@@ -18,7 +18,6 @@
 #ifndef MST_BARRIER_H
 #define MST_BARRIER_H
 
-#include "shm/atomic.h"
 #include "shm/subarena.h"
 
 /* MST_LANE_STARTED + i is the lane of started operations number i. */
@@ -52,11 +51,10 @@ void mst_lane_arrive(mst_lane *lane);
 void mst_lane_publish(mst_lane *lane);
 mst_wait_result mst_lane_wait(mst_lane *lane, int *missing);
 
-/* After a step: prefetches our next arrival, with so many bytes of payload. */
-static inline void mst_lane_prefetch(const mst_lane *lane, size_t payload_bytes)
-{
-    mst_prefetch_for_store(mst_lane_next(lane), offsetof(mst_arrival, payload) + payload_bytes);
-}
+/* After a step: prefetches our next arrival, with so many bytes of payload. Before a wait: what lies of the
+ * others' payloads beyond the line of the flag, so that it comes with that. */
+void mst_lane_prefetch(const mst_lane *lane, size_t payload_bytes);
+void mst_lane_prefetch_others(const mst_lane *lane, size_t payload_bytes);
 
 /*
  * A step after which one member does something for all, such as folding: the first that sees that all have

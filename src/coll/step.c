@@ -297,6 +297,8 @@ muster_status mst_step(mst_call *call, size_t staged)
         mst_lane_publish(call->lane);
     if (first && call->small)
         mst_call_show(call);
+    if (call->in_line)
+        mst_lane_prefetch_others(call->lane, staged);
     mst_wait_result result = mst_lane_wait(call->lane, &missing);
     if (result != MST_WAIT_READY)
         return step_failed(call, result, -1);
