@@ -459,10 +459,11 @@ void mst_stage(const mst_call *call, size_t at, const void *from, size_t bytes)
 bool mst_streams_out(const mst_call *call)
 {
     const mst_tuning *tuning = &call->group->tuning;
-    bool folds = mst_shapes[call->collective].reduces;
+    const mst_shape *shape = &mst_shapes[call->collective];
+    bool in_place = call->in == call->out && mst_call_blocks(call, shape->in, call->group->rank) > 0;
 
-    return call->out_bytes >= (folds ? tuning->stream_folded_bytes : tuning->stream_copied_bytes) &&
-           call->in != call->out;
+    return !in_place &&
+           call->out_bytes >= (shape->reduces ? tuning->stream_folded_bytes : tuning->stream_copied_bytes);
 }
 
 void mst_deliver(const mst_call *call, size_t at, const void *from, size_t bytes)

@@ -55,6 +55,61 @@ START_TEST(test_every_collective)
 }
 END_TEST
 
+/* ---- results too large for a cache, which are stored around it, from odd addresses on ---- */
+
+#define LARGE_BYTES ((8 << 20) + 77)
+
+static unsigned char large_value(int rank, size_t i)
+{
+    return (unsigned char)((size_t)rank * 31 + i * 7 + (i >> 8));
+}
+
+static void fill_large(unsigned char *to, size_t bytes, int rank)
+{
+    for (size_t i = 0; i < bytes; i++)
+        to[i] = large_value(rank, i);
+}
+
+static bool is_large(const unsigned char *at, size_t bytes, int rank)
+{
+    for (size_t i = 0; i < bytes; i++)
+        if (at[i] != large_value(rank, i))
+            return false;
+    return true;
+}
+
+static int large_results(muster_group *world, void *arg)
+{
+    enum { BLOCK = LARGE_BYTES / 3 + 5, ROOT = 1 };
+    int rank = muster_group_rank(world);
+    unsigned char *in = malloc(LARGE_BYTES + 1), *out = malloc(3 * BLOCK + 1);
+
+    (void)arg;
+    RANK_CHECK(world, in && out);
+    fill_large(in + 1, LARGE_BYTES, rank);
+    RANK_OK(world, muster_all_gather(in + 1, out + 1, BLOCK, MUSTER_UINT8, world));
+    for (int r = 0; r < 3; r++)
+        RANK_CHECK(world, is_large(out + 1 + r * BLOCK, BLOCK, r));
+    memset(out, 0, 3 * BLOCK + 1);
+    fill_large(out + 1 + rank * BLOCK, BLOCK, rank);
+    RANK_OK(world, muster_all_gather(out + 1 + rank * BLOCK, out + 1, BLOCK, MUSTER_UINT8, world));
+    for (int r = 0; r < 3; r++)
+        RANK_CHECK(world, is_large(out + 1 + r * BLOCK, BLOCK, r));
+    RANK_OK(world, muster_broadcast(in + 1, out + 1, LARGE_BYTES, MUSTER_UINT8, ROOT, world));
+    RANK_CHECK(world, is_large(out + 1, LARGE_BYTES, ROOT));
+    RANK_OK(world, muster_broadcast(in + 1, in + 1, LARGE_BYTES, MUSTER_UINT8, ROOT, world));
+    RANK_CHECK(world, is_large(in + 1, LARGE_BYTES, ROOT));
+    free(in);
+    free(out);
+    return 0;
+}
+
+START_TEST(test_large_results)
+{
+    run_ranks(3, RANKS_AS_THREADS, large_results, NULL);
+}
+END_TEST
+
 /* ---- the edges of arguments ---- */
 
 static int nothing_to_move(muster_group *world, void *arg)
@@ -315,6 +370,7 @@ int main(void)
 
     tcase_set_timeout(tests, TEST_TIMEOUT_S);
     tcase_add_test(tests, test_every_collective);
+    tcase_add_test(tests, test_large_results);
     tcase_add_test(tests, test_counts_of_zero);
     tcase_add_test(tests, test_bad_arguments_are_refused_in_words);
     tcase_add_test(tests, test_questions_about_nothing);
