@@ -81,6 +81,22 @@ START_TEST(test_a_reader_is_worth_more_of_the_writers_time)
 }
 END_TEST
 
+/* Else what is near the limit would be tried all the time. */
+START_TEST(test_leaving_a_way_takes_more_than_staying)
+{
+    const weather between = { 35000, 10000 };
+    mst_route route, other;
+
+    mst_route_init(&route, (mst_route_plan){ .around_bytes_min = 2048, .dearer = 4 }, MST_ROUTE_FOR_READER);
+    other = route;
+    count_around(&route, COPY_BYTES, far);
+    count_around(&route, COPY_BYTES, between);
+    ck_assert(mst_route_goes_around(&route, COPY_BYTES));
+    count_around(&other, COPY_BYTES, between);
+    ck_assert(!mst_route_goes_around(&other, COPY_BYTES));
+}
+END_TEST
+
 START_TEST(test_small_copies_go_through_the_cache)
 {
     mst_route route;
@@ -131,6 +147,7 @@ int main(void)
     tcase_add_test(tests, test_the_faster_way_is_taken);
     tcase_add_test(tests, test_it_is_found_out_again_when_it_changes);
     tcase_add_test(tests, test_a_reader_is_worth_more_of_the_writers_time);
+    tcase_add_test(tests, test_leaving_a_way_takes_more_than_staying);
     tcase_add_test(tests, test_small_copies_go_through_the_cache);
     tcase_add_test(tests, test_what_is_fixed_is_not_tried);
     tcase_add_test(tests, test_sizes_that_come_in_turn_are_not_compared);
