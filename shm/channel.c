@@ -252,7 +252,7 @@ static bool takes_slot(const mst_channels *channels, int receiver, mst_entry_kin
            end->slots[end->number & 1] <= mst_load64_acq(&channels->notes[receiver].acknowledged); /* E20 */
 }
 
-/* More lines than these keep the first one from being ours until the receiver has looked at it again. */
+/* While more lines than these are filled, the receiver looks at the first one, and takes it away again. */
 #define PREFETCH_BYTES_MAX 256
 
 void mst_channel_prefetch(const mst_channels *channels, int receiver, size_t bytes)

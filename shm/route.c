@@ -34,8 +34,8 @@ static void decide(const mst_route *route, mst_route_size *size, size_t bytes)
     int64_t through_ps = size->sum_ps[0] - size->longest_ps[0];
     int64_t around_ps = size->sum_ps[1] - size->longest_ps[1];
     int dearer = route->aim == MST_ROUTE_FOR_READER ? route->plan.dearer : 1;
-    /* Less than that is enough to stay on the way around: large copies come near the limit at times. */
-    bool around = through_ps > (size->around ? (dearer * 7 + 5) / 10 : dearer) * around_ps;
+    int dearer_to_stay = (dearer * 7 + 5) / 10; /* large copies come near the limit at times */
+    bool around = through_ps > (size->around ? dearer_to_stay : dearer) * around_ps;
     bool doubted = around != size->around;
     uint64_t rest_max = within(REST_MAX_BYTES / bytes, REST_MIN, REST_MAX);
 

@@ -25,7 +25,7 @@ typedef struct mst_route_plan {
     size_t around_bytes_min; /* smaller copies go through the cache */
     bool fixed;              /* larger ones around it, without trials */
     int dearer; /* a copy for a reader goes through the cache unless that takes the writer so many times as
-                   long */
+                   long; back again, when it takes seven tenths of that, or less */
 } mst_route_plan;
 
 /* Whose time it is about: the reader of a copy gains by finding it in a cache, which the writer does not

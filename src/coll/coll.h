@@ -125,8 +125,8 @@ void mst_record_describe(const mst_call_record *record, char *text, size_t bytes
 unsigned char *mst_slot(const mst_call *call);
 size_t mst_slot_bytes(const mst_call *call);
 
-/* The step's bytes, and the next ones if they are as many, will be written to lines that the peers have read.
- * Asks for them, at the end of a call. */
+/* At the end of a small call: asks for the lines that the next one will write, were it like this one, since
+ * the peers have read them. */
 void mst_call_prefetch(const mst_call *call);
 
 /* Arrives, waits for all; the first one of a call also compares what all were asked to do. `staged`:
