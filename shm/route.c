@@ -16,6 +16,14 @@ void mst_route_init(mst_route *route, mst_route_plan plan, mst_route_aim aim)
     *route = (mst_route){ .plan = plan, .aim = aim };
 }
 
+void mst_route_inherit(mst_route *route, const mst_route *from)
+{
+    for (int i = 0; i < MST_ROUTE_SIZES; i++) {
+        mst_store32_rlx(&route->sizes[i].around, mst_load32_rlx(&from->sizes[i].around));
+        route->sizes[i].rest = REST_MIN;
+    }
+}
+
 bool mst_route_try(mst_route *route, mst_route_size *size)
 {
     if (size->tried == 0)
@@ -35,12 +43,13 @@ static void decide(const mst_route *route, mst_route_size *size, size_t bytes)
     int64_t around_ps = size->sum_ps[1] - size->longest_ps[1];
     int dearer = route->aim == MST_ROUTE_FOR_READER ? route->plan.dearer : 1;
     int dearer_to_stay = (dearer * 7 + 5) / 10; /* large copies come near the limit at times */
-    bool around = through_ps > (size->around ? dearer_to_stay : dearer) * around_ps;
-    bool doubted = around != size->around;
+    bool goes_around = mst_load32_rlx(&size->around);
+    bool around = through_ps > (goes_around ? dearer_to_stay : dearer) * around_ps;
+    bool doubted = around != goes_around;
     uint64_t rest_max = within(REST_MAX_BYTES / bytes, REST_MIN, REST_MAX);
 
     if (doubted && size->doubted)
-        size->around = around;
+        mst_store32_rlx(&size->around, around);
     size->rest_last = (uint16_t)within(doubted ? 0 : 2U * size->rest_last, REST_MIN, rest_max);
     size->rest = size->rest_last;
     size->doubted = doubted;

@@ -20,6 +20,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "shm/atomic.h"
+
 /* What is known beforehand. */
 typedef struct mst_route_plan {
     size_t around_bytes_min; /* smaller copies go through the cache */
@@ -37,11 +39,11 @@ typedef enum mst_route_aim { MST_ROUTE_FOR_READER, MST_ROUTE_FOR_WRITER } mst_ro
 #define MST_ROUTE_BYTES_LOG2 11
 
 typedef struct mst_route_size {
-    bool around;        /* the way of copies that are not on trial */
-    bool doubted;       /* by the last trial: another like it changes the way */
-    uint16_t rest;      /* copies until the next trial */
-    uint16_t rest_last; /* as many were between the last two */
-    uint16_t tried;     /* copies of the trial under way, and what they took per byte: all, and the longest */
+    _Atomic uint32_t around; /* 1: the way of copies that are not on trial; another thread may look */
+    bool doubted;            /* by the last trial: another like it changes the way */
+    uint16_t rest;           /* copies until the next trial */
+    uint16_t rest_last;      /* as many were between the last two */
+    uint16_t tried; /* copies of the trial under way, and what they took per byte: all, and the longest */
     int64_t sum_ps[2];
     int64_t longest_ps[2];
 } mst_route_size;
@@ -54,6 +56,9 @@ typedef struct mst_route {
 } mst_route;
 
 void mst_route_init(mst_route *route, mst_route_plan plan, mst_route_aim aim);
+
+/* Before its first copy: begins with the ways that another has found, which may be in use. */
+void mst_route_inherit(mst_route *route, const mst_route *from);
 
 /* Begins a copy on trial: which way it goes; and ends it. */
 bool mst_route_try(mst_route *route, mst_route_size *size);
@@ -76,7 +81,7 @@ static inline bool mst_route_begin(mst_route *route, size_t bytes)
     if (size->rest == 0)
         return mst_route_try(route, size);
     size->rest--;
-    return size->around;
+    return mst_load32_rlx(&size->around);
 }
 
 static inline void mst_route_end(mst_route *route, size_t bytes)
@@ -89,7 +94,7 @@ static inline void mst_route_end(mst_route *route, size_t bytes)
 static inline bool mst_route_goes_around(const mst_route *route, size_t bytes)
 {
     return bytes >= route->plan.around_bytes_min &&
-           (route->plan.fixed || route->sizes[mst_route_size_of(bytes)].around);
+           (route->plan.fixed || mst_load32_rlx(&route->sizes[mst_route_size_of(bytes)].around));
 }
 
 #endif

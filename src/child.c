@@ -37,6 +37,8 @@ muster_status mst_child_create(muster_group *group, const mst_share *shares, int
     created->tuning.around_bytes_min = group->tuning.around_bytes_min; /* perhaps the user's */
     created->tuning.around_fixed = group->tuning.around_fixed;
     mst_group_plan_routes(created);
+    mst_route_inherit(&created->staging_route, &group->staging_route);
+    mst_route_inherit(&created->arena_route, &group->arena_route);
     mst_log_line(mst_group_log(created), MUSTER_LOG_INFO, "is rank %d of a new group of %d", rank, size);
     *child = created;
     return MUSTER_OK;

@@ -97,6 +97,21 @@ START_TEST(test_leaving_a_way_takes_more_than_staying)
 }
 END_TEST
 
+START_TEST(test_what_another_has_found_is_believed_and_tried)
+{
+    mst_route route, child;
+
+    mst_route_init(&route, (mst_route_plan){ .around_bytes_min = 2048, .dearer = 4 }, MST_ROUTE_FOR_READER);
+    child = route;
+    count_around(&route, COPY_BYTES, far);
+    mst_route_inherit(&child, &route);
+    ck_assert(mst_route_begin(&child, COPY_BYTES));
+    ck_assert(!child.began_ns);
+    count_around(&child, COPY_BYTES, near);
+    ck_assert(!mst_route_goes_around(&child, COPY_BYTES));
+}
+END_TEST
+
 START_TEST(test_small_copies_go_through_the_cache)
 {
     mst_route route;
@@ -148,6 +163,7 @@ int main(void)
     tcase_add_test(tests, test_it_is_found_out_again_when_it_changes);
     tcase_add_test(tests, test_a_reader_is_worth_more_of_the_writers_time);
     tcase_add_test(tests, test_leaving_a_way_takes_more_than_staying);
+    tcase_add_test(tests, test_what_another_has_found_is_believed_and_tried);
     tcase_add_test(tests, test_small_copies_go_through_the_cache);
     tcase_add_test(tests, test_what_is_fixed_is_not_tried);
     tcase_add_test(tests, test_sizes_that_come_in_turn_are_not_compared);
