@@ -37,6 +37,11 @@ mst_arrival *mst_lane_next(const mst_lane *lane)
     return &lines_of(lane, lane->subarena->rank)->arrivals[(lane->step + 1) & 1];
 }
 
+mst_arrival *mst_lane_own(const mst_lane *lane)
+{
+    return &lines_of(lane, lane->subarena->rank)->arrivals[lane->step & 1];
+}
+
 const mst_arrival *mst_lane_arrival(const mst_lane *lane, int rank)
 {
     return &lines_of(lane, rank)->arrivals[lane->step & 1];
@@ -55,58 +60,44 @@ static int neighbour(const mst_lane *lane, int distance)
     return rank < lane->subarena->size ? rank : rank - lane->subarena->size;
 }
 
-/* A member's arrival, or, if an election is on (not 0), that somebody leads. */
+/* A member's arrival, or what says as much. */
 typedef struct arrival {
     const mst_lane *lane;
     int rank;
-    uint64_t election;
+    bool (*instead)(const void *arg); /* NULL: nothing */
+    const void *arg;
 } arrival;
-
-/* An election and a rank in one word. */
-#define RANK_BITS 16
-
-/* Whom the word says to lead in this election; -1: nobody, or no member. */
-static int elected(const mst_lane *lane, uint64_t word, uint64_t election)
-{
-    int rank = (int)(word & ((1U << RANK_BITS) - 1));
-
-    return word >> RANK_BITS == election && rank < lane->subarena->size ? rank : -1;
-}
-
-static int leader_of(const mst_lane *lane, uint64_t election)
-{
-    return elected(lane, mst_load64_acq(&lane->subarena->cells[0]->leader), election); /* E21 */
-}
 
 static bool has_come(const void *arg)
 {
     const arrival *awaited = arg;
 
     return mst_lane_has_arrived(awaited->lane, awaited->rank) || /* E2, E3 */
-           (awaited->election && leader_of(awaited->lane, awaited->election) >= 0);
+           (awaited->instead && awaited->instead(awaited->arg));
 }
 
-static mst_wait_result wait_for(mst_lane *lane, int rank, uint64_t election)
+static mst_wait_result wait_for(mst_lane *lane, const arrival *awaited)
 {
-    mst_lane_lines *lines = lines_of(lane, rank);
+    mst_lane_lines *lines = lines_of(lane, awaited->rank);
     mst_parking parking = { &lines->arrivals[lane->step & 1].word, &lines->sleepers };
-    arrival awaited = { lane, rank, election };
 
-    return mst_wait_until(&lane->waiter, parking, has_come, &awaited, rank);
+    return mst_wait_until(&lane->waiter, parking, has_come, awaited, awaited->rank);
 }
 
-static mst_wait_result wait_for_all(mst_lane *lane, int *missing)
+static mst_wait_result wait_for_all(mst_lane *lane, arrival awaited, int *missing)
 {
     for (int i = 1; i < lane->subarena->size; i++) {
-        int rank = neighbour(lane, i);
+        awaited.rank = neighbour(lane, i);
 
-        if (mst_lane_has_arrived(lane, rank)) /* E2, E3: most have, once we have waited for one */
+        if (mst_lane_has_arrived(lane, awaited.rank)) /* E2, E3: most have, once we have waited for one */
             continue;
-        mst_wait_result result = wait_for(lane, rank, 0);
+        mst_wait_result result = wait_for(lane, &awaited);
         if (result != MST_WAIT_READY) {
-            *missing = rank;
+            *missing = awaited.rank;
             return result;
         }
+        if (awaited.instead && awaited.instead(awaited.arg))
+            break;
     }
     return MST_WAIT_READY;
 }
@@ -135,8 +126,16 @@ void mst_lane_publish(mst_lane *lane)
 
 mst_wait_result mst_lane_wait(mst_lane *lane, int *missing)
 {
-    mst_wait_result result = wait_for_all(lane, missing);
+    return mst_lane_wait_unless(lane, NULL, NULL, missing);
+}
 
+mst_wait_result mst_lane_wait_unless(mst_lane *lane, bool (*instead)(const void *arg), const void *arg,
+                                     int *missing)
+{
+    mst_wait_result result = MST_WAIT_READY;
+
+    if (!instead || !instead(arg))
+        result = wait_for_all(lane, (arrival){ lane, 0, instead, arg }, missing);
     mst_wait_settle(&lane->waiter);
     return result;
 }
@@ -160,55 +159,4 @@ mst_wait_result mst_lane_step(mst_lane *lane, int *missing)
 {
     mst_lane_publish(lane);
     return mst_lane_wait(lane, missing);
-}
-
-/* ---- a step that is led ---- */
-
-/* Waits until all have come, or somebody leads; *leader: -1 if nobody does. */
-static mst_wait_result wait_for_leader(mst_lane *lane, uint64_t election, int *leader, int *missing)
-{
-    mst_wait_result result = MST_WAIT_READY;
-
-    *leader = leader_of(lane, election);
-    for (int i = 1; i < lane->subarena->size && *leader < 0 && result == MST_WAIT_READY; i++) {
-        int rank = neighbour(lane, i);
-
-        if (mst_lane_has_arrived(lane, rank))
-            continue;
-        result = wait_for(lane, rank, election);
-        *missing = rank;
-        *leader = leader_of(lane, election);
-    }
-    mst_wait_settle(&lane->waiter);
-    return result;
-}
-
-/* Leads, unless somebody else does. */
-static int stand(const mst_lane *lane, uint64_t election)
-{
-    _Atomic uint64_t *leader = &lane->subarena->cells[0]->leader;
-    uint64_t own = election << RANK_BITS | (uint64_t)lane->subarena->rank;
-    uint64_t last = mst_load64_acq(leader); /* E21 */
-
-    if (last >> RANK_BITS == election)
-        return elected(lane, last, election);
-    mst_fault_point("lane.elect");
-    uint64_t found = mst_cas64_sc(leader, last, own); /* E21 */
-    mst_fault_point("lane.elected");
-    return elected(lane, found == last ? own : found, election);
-}
-
-mst_wait_result mst_lane_elect(mst_lane *lane, uint64_t election, int *leader, int *missing)
-{
-    mst_wait_result result = wait_for_leader(lane, election, leader, missing);
-
-    if (result == MST_WAIT_READY && *leader < 0)
-        *leader = stand(lane, election);
-    return result;
-}
-
-mst_wait_result mst_lane_follow(mst_lane *lane, int leader)
-{
-    lane->step++;
-    return wait_for(lane, leader, 0);
 }

@@ -27,6 +27,7 @@ typedef struct mst_lane {
     mst_subarena *subarena;
     mst_lane_kind kind;
     uint32_t step; /* the last one we arrived at */
+    uint64_t work; /* how many of them work came after that was pooled (pieces.h) */
     mst_waiter waiter;
 } mst_lane;
 
@@ -36,8 +37,9 @@ void mst_lane_init(mst_lane *lane, mst_subarena *subarena, mst_lane_kind kind, i
 /* A new operation begins: its deadline counts from its first slow wait. */
 void mst_lane_begin(mst_lane *lane);
 
-/* Our line of the next step, to be filled in before arriving. */
+/* Our line of the next step, to be filled in before arriving; and that of the step that we are at. */
 mst_arrival *mst_lane_next(const mst_lane *lane);
+mst_arrival *mst_lane_own(const mst_lane *lane);
 
 /* The line of `rank` at the step that we are at; to be read once all have come. */
 const mst_arrival *mst_lane_arrival(const mst_lane *lane, int rank);
@@ -51,23 +53,14 @@ void mst_lane_arrive(mst_lane *lane);
 void mst_lane_publish(mst_lane *lane);
 mst_wait_result mst_lane_wait(mst_lane *lane, int *missing);
 
+/* Waits for all, or until instead(arg), which says that all have come. */
+mst_wait_result mst_lane_wait_unless(mst_lane *lane, bool (*instead)(const void *arg), const void *arg,
+                                     int *missing);
+
 /* After a step: prefetches our next arrival, with so many bytes of payload. Before a wait: what lies of the
  * others' payloads beyond the line of the flag, so that it comes with that. */
 void mst_lane_prefetch(const mst_lane *lane, size_t payload_bytes);
 void mst_lane_prefetch_others(const mst_lane *lane, size_t payload_bytes);
-
-/*
- * A step after which one member does something for all, such as folding: the first that sees that all have
- * come. Where ranks outnumber CPUs that is the one that runs, so that it costs no more switches than a step.
- * The others look for it first, and need not look at everybody's line. Electing is what comes after
- * publishing, in place of waiting. `election`: never the same again.
- *
- * The leader publishes the next step, which carries what it has done; the others follow without arriving
- * there. That is safe: nobody waits for them before the step after that, at which they arrive, and then they
- * have read it.
- */
-mst_wait_result mst_lane_elect(mst_lane *lane, uint64_t election, int *leader, int *missing);
-mst_wait_result mst_lane_follow(mst_lane *lane, int leader);
 
 /* Whether a member has arrived at the step that this one is at. */
 bool mst_lane_has_arrived(const mst_lane *lane, int rank);

@@ -30,7 +30,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MST_LAYOUT_VERSION 12
+#define MST_LAYOUT_VERSION 13
 #define MST_LINE 128          /* two cache lines: neighbours are prefetched in pairs */
 #define MST_PAGE 65536        /* largest page size in use; all big offsets are multiples of it */
 #define MST_RANKS_MAX 1024    /* of a world; and seats of an arena */
@@ -40,6 +40,7 @@
 #define MST_RECORDS 1024      /* operations that a rank remembers; a power of two */
 #define MST_DOING_BYTES 96    /* of a description of the call that a rank waits in */
 #define MST_PAYLOAD_BYTES 112 /* beside an arrival's flag */
+#define MST_PIECES_MAX 13     /* that work for all is cut into */
 #define MST_SLOT_BYTES 4224   /* of a small entry of a channel: 4 KiB, and a little */
 
 #define MST_WORLD_CELL 0 /* every rank's cell in the world, of its first generation */
@@ -187,8 +188,11 @@ typedef struct mst_cell {
     uint64_t group; /* the same for all its members, and no other group's, before the first activity */
     uint32_t group_rank;
     uint32_t group_size;
-    _Atomic uint64_t leader; /* rank 0's cell: an election and who won it, packed, by any member, E21 */
-    unsigned char reserved[104];
+    /* Rank 0's cell: who has taken, or done, which piece of which work, packed, by any member, E21; and the
+     * signal of those who sleep until one is done, E9. */
+    _Atomic uint32_t pieces_rung;
+    _Atomic uint32_t pieces_sleepers;
+    _Atomic uint64_t pieces[MST_PIECES_MAX];
 } mst_cell;
 
 /* A world's rank goes from JOINING to ATTACHED; one that replaces another is WAITING in between. */

@@ -77,6 +77,7 @@ static void alarm_cell(mst_cell *cell)
     for (int i = 0; i < MST_STARTED_MAX; i++)
         alarm_lane(&cell->started[i].lane);
     mst_alarm(mst_signal_parking(&cell->bell));
+    mst_alarm((mst_parking){ &cell->pieces_rung, &cell->pieces_sleepers });
 }
 
 void mst_poison_spread(mst_cell *const *cells, int size, const mst_poison *poison)

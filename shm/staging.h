@@ -79,7 +79,12 @@ static inline void mst_staging_prefetch(const mst_staging *staging, mst_staging_
     mst_prefetch_for_store(mst_staging_next(staging, part), bytes);
 }
 
-/* Where `rank` has written for the last one. */
+/* Where we have written for the last one, and where `rank` has. */
+static inline unsigned char *mst_staging_own(const mst_staging *staging, mst_staging_part part)
+{
+    return staging->subarena->staging[staging->subarena->rank] + staging->last[part];
+}
+
 static inline const unsigned char *mst_staging_last(const mst_staging *staging, mst_staging_part part,
                                                     int rank)
 {

@@ -26,7 +26,10 @@ static void init_cell(mst_cell *cell, uint64_t membership, uint64_t staging_offs
     mst_store64_rlx(&cell->channels, 0);
     mst_store64_rlx(&cell->regroups, 0);
     mst_store64_rlx(&cell->decided, 0);
-    mst_store64_rlx(&cell->leader, 0);
+    mst_store32_rlx(&cell->pieces_rung, 0);
+    mst_store32_rlx(&cell->pieces_sleepers, 0);
+    for (int i = 0; i < MST_PIECES_MAX; i++)
+        mst_store64_rlx(&cell->pieces[i], 0);
     cell->staging_offset = staging_offset;
     init_lane(&cell->steps);
     init_lane(&cell->splits);

@@ -32,19 +32,29 @@ mst_wait_policy mst_wait_policy_for(int ranks, int cpus)
                               .yield_ns = turns_ns > YIELD_NS ? turns_ns : YIELD_NS };
 }
 
+static uint32_t raise_word(mst_parking parking)
+{
+    uint32_t before = mst_add32_sc(parking.word, 2); /* E1: publishes what came before */
+
+    if (mst_load32_sc(parking.sleepers) != 0) /* E9: after the word, so no sleeper is missed */
+        mst_os_unpark_all(parking.word);
+    return before;
+}
+
 uint32_t mst_signal_raise(mst_signal *signal)
 {
-    uint32_t before = mst_add32_sc(&signal->word, 2); /* E1: publishes what came before */
+    return raise_word(mst_signal_parking(signal));
+}
 
-    if (mst_load32_sc(&signal->sleepers) != 0) /* E9: after the word, so no sleeper is missed */
-        mst_os_unpark_all(&signal->word);
-    return before;
+void mst_ring(mst_parking parking)
+{
+    if (mst_load32_sc(parking.sleepers) != 0) /* E9: the caller's _sc store came before */
+        raise_word(parking);
 }
 
 void mst_signal_ring(mst_signal *signal)
 {
-    if (mst_load32_sc(&signal->sleepers) != 0) /* E9: the caller's _sc store came before */
-        mst_signal_raise(signal);
+    mst_ring(mst_signal_parking(signal));
 }
 
 void mst_alarm(mst_parking parking)

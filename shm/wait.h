@@ -66,7 +66,7 @@ static inline mst_parking mst_signal_parking(mst_signal *signal)
 
 /*
  * Waits until ready(arg). Whatever makes it true must also change the word, or be followed by
- * mst_signal_ring. `peer` is handed to the tick: the rank waited for, or -1.
+ * mst_ring. `peer` is handed to the tick: the rank waited for, or -1.
  */
 mst_wait_result mst_wait_until(mst_waiter *waiter, mst_parking parking, bool (*ready)(const void *arg),
                                const void *arg, int peer);
@@ -106,7 +106,9 @@ void mst_wake_watchers(const _Atomic uint32_t *word);
 /* Adds 1 to the count and wakes the sleepers, if any. Returns the word as it was. */
 uint32_t mst_signal_raise(mst_signal *signal);
 
-/* Wakes whoever sleeps on the signal to look again; free when nobody does. */
+/* Wakes whoever sleeps there to look again; free when nobody does. What they wait for was changed by a
+ * read-modify-write of other words, and the word of the parking is no counter of anything. */
+void mst_ring(mst_parking parking);
 void mst_signal_ring(mst_signal *signal);
 
 #endif

@@ -11,6 +11,7 @@
 
 #include "shm/barrier.h"
 #include "shm/channel.h"
+#include "shm/pieces.h"
 #include "shm/staging.h"
 #include "src/reduce/reduce.h"
 #include "src/tuning.h"

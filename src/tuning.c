@@ -6,20 +6,18 @@
 #define KIB 1024UL
 #define MIB (1024 * KIB)
 /* Measured, from 4 KiB on: near 0.7 to 2.7 times, seldom 5; far 5 to 25, seldom 3. Where ranks share CPUs
- * they write into halves in turn, which peers have just read, and several read: near 5 times, far 20. */
+ * they write into halves in turn, which peers have just read: near 1 to 3.5 times, far 6 to 15. */
 #define DEARER 4
-#define DEARER_CROWDED 10
+#define DEARER_CROWDED 5
 #define VIEW_BYTES_MIN_CROWDED (64 * KIB)
 
 static const struct row {
     int ranks_max;
     size_t whole_bytes_max;         /* CPUs for all: while a synchronisation costs more than the copying */
     size_t whole_bytes_max_crowded; /* a synchronisation costs several switches of a CPU */
-    size_t led_bytes_max_crowded;   /* and everybody's folding goes one after the other */
 } rows[] = {
-    { 2, SIZE_MAX, SIZE_MAX, 0 },        { 3, 8 * KIB, 128 * KIB, 2 * KIB },
-    { 4, 4 * KIB, 256 * KIB, 2 * KIB },  { 8, 2 * KIB, 128 * KIB, 2 * KIB },
-    { 16, 2 * KIB, 32 * KIB, 16 * KIB }, { INT32_MAX, 1 * KIB, 16 * KIB, VIEW_BYTES_MIN_CROWDED },
+    { 2, SIZE_MAX, SIZE_MAX }, { 3, 8 * KIB, 128 * KIB }, { 4, 4 * KIB, 256 * KIB },
+    { 8, 2 * KIB, 128 * KIB }, { 16, 2 * KIB, 32 * KIB }, { INT32_MAX, 1 * KIB, 16 * KIB },
 };
 
 mst_tuning mst_tuning_for(int ranks, bool crowded)
@@ -30,8 +28,7 @@ mst_tuning mst_tuning_for(int ranks, bool crowded)
         row++;
     return (mst_tuning){
         .whole_bytes_max = crowded ? row->whole_bytes_max_crowded : row->whole_bytes_max,
-        .led_bytes_max = crowded ? row->led_bytes_max_crowded : 0,
-        .led = crowded && ranks > 2,
+        .pooled = crowded && ranks > 2,
         .view_bytes_min = crowded ? VIEW_BYTES_MIN_CROWDED : 8 * KIB,
         .around_bytes_min = 2 * KIB,
         .around_dearer = crowded ? DEARER_CROWDED : DEARER,

@@ -13,9 +13,8 @@
 typedef struct mst_tuning {
     /* alike on every rank */
     size_t whole_bytes_max; /* reductions up to here: one step, every rank folds everything */
-    bool led;               /* steps may be led (shm/barrier.h): a barrier is */
-    size_t led_bytes_max;   /* and reductions for all up to here: one rank folds everything */
-    size_t view_bytes_min;  /* arena buffers from here on are read where they lie; takes a step more */
+    bool pooled;           /* reductions are pooled work (shm/pieces.h) instead, and barriers are led by it */
+    size_t view_bytes_min; /* arena buffers from here on are read where they lie; takes a step more */
     /* for a rank alone */
     size_t around_bytes_min; /* copies that a peer reads go around the cache from here on, where they do */
     bool around_fixed;       /* which they do without trials (shm/route.h) */

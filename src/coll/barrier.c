@@ -3,12 +3,13 @@
 
 muster_status mst_coll_barrier(mst_call *call)
 {
-    int leader;
+    int by;
 
-    if (!call->led)
-        return mst_step(call, 0);
-    muster_status status = mst_step_elect(call, 0, &leader);
-    return status == MUSTER_OK ? mst_step_led(call, 0, leader) : status;
+    muster_status status = mst_step(call, 0);
+    if (!call->pooled || status != MUSTER_OK)
+        return status;
+    status = mst_pool(call, 1, NULL, NULL); /* only to say that all have come */
+    return status == MUSTER_OK ? mst_pool_wait(call, 0, &by) : status;
 }
 
 muster_status muster_barrier(muster_group *group)

@@ -140,6 +140,15 @@ static size_t most_bytes_of(const mst_call *call, mst_span span)
     return mst_call_bytes(call, span, call->root);
 }
 
+/* Of a small reduce the root alone folds, and no other waits for it. */
+static bool is_pooled(const mst_call *call, size_t in_bytes)
+{
+    const mst_tuning *tuning = &call->group->tuning;
+
+    return tuning->pooled && (call->collective == MST_BARRIER || call->collective == MST_ALL_REDUCE ||
+                              (call->collective == MST_REDUCE && in_bytes > tuning->whole_bytes_max));
+}
+
 /* Decides, alike on every rank, whether data travels beside the flags, by which slots, or not at all. */
 static void choose_places(mst_call *call)
 {
@@ -154,8 +163,7 @@ static void choose_places(mst_call *call)
     call->small = call->in_line || is_small;
     call->part = is_small ? MST_STAGING_SMALL : MST_STAGING_RING;
     call->viewable = in_bytes >= view_bytes_min || out_bytes >= view_bytes_min;
-    call->led = call->group->tuning.led && in_bytes <= call->group->tuning.led_bytes_max && !call->viewable &&
-                (call->in_line || in_bytes <= mst_slot_bytes(call));
+    call->pooled = is_pooled(call, in_bytes);
     if (call->viewable) {
         call->in_offset = arena_offset(call, call->in, mst_call_bytes(call, shape->in, call->group->rank));
         call->out_offset = arena_offset(call, call->out, mst_call_bytes(call, shape->out, call->group->rank));

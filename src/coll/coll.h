@@ -69,8 +69,9 @@ typedef struct mst_call {
     mst_staging_part part; /* where it is staged if it does not */
     bool small;            /* in line, or in a small slot */
     bool viewable;         /* large enough for buffers to be read where they lie: see the records */
+    bool pooled;           /* the work after its steps is pooled (shm/pieces.h) */
     bool stepped;          /* the first step is done */
-    bool led;              /* one rank, whoever sees first that all have come, works for all */
+    bool compared;         /* what all were asked to do, or need not be by this rank */
 } mst_call;
 
 typedef muster_status (*mst_collective_fn)(mst_call *call);
@@ -134,13 +135,18 @@ void mst_call_prefetch(const mst_call *call);
  * the same on every rank, those that staged nothing included. */
 muster_status mst_step(mst_call *call, size_t staged);
 
-/* A step that may be led (barrier.h), as the first of a call; *leader: who works for the others. */
-muster_status mst_step_elect(mst_call *call, size_t staged, int *leader);
-/* The leader has put what the others need into its slot; or they wait for that. */
-muster_status mst_step_led(mst_call *call, size_t staged, int leader);
+/*
+ * After a step of a call that is pooled: does those of `count` pieces of work that nobody else has taken.
+ * What one results in may be written over that piece of our own slot, which nobody else reads. Then each
+ * rank waits for each piece, and finds it in the slot of the rank that did it.
+ */
+typedef void (*mst_piece_fn)(const mst_call *call, const void *arg, int piece);
+muster_status mst_pool(mst_call *call, int count, mst_piece_fn work, const void *arg);
+muster_status mst_pool_wait(mst_call *call, int piece, int *by);
 
-/* What `rank` put into its slot for the last step. */
+/* What `rank`, or we, put into its slot for the last step. */
 const unsigned char *mst_peer_slot(const mst_call *call, int rank);
+unsigned char *mst_own_slot(const mst_call *call);
 
 /*
  * The view of a rank's input: where its bytes can be read after the step, whether they lie in the

@@ -5,10 +5,10 @@
  *   whole         Everyone stages its piece; after one step every receiver folds all of them, with its
  *                 own operand straight from the user's memory. One synchronisation per round, (p + 3) N
  *                 bytes of traffic per rank: best while a synchronisation costs more than the copying.
- *   led           Everyone stages its input; who sees first that all have come folds them, stages the
- *                 result, and the others copy that. One synchronisation, and what everyone would read one
- *                 after the other is read once: best where many ranks share few CPUs, so that who comes last
- *                 runs and the others wait anyway.
+ *   pooled        Everyone stages its piece; who runs when all have come folds parts of it for all (pieces.h)
+ *                 and stages the results, which the others copy. One synchronisation per round, and what
+ *                 everyone would read one after the other is read once, 4 N bytes and (p + 1) N for one of
+ *                 all: where ranks share CPUs, so that most of them wait for one anyway.
  *   slices        Reduce-scatter, then all-gather: each rank folds its slice of the round and stages
  *                 the result, receivers copy the other slices. Rounds overlap: with the result of one
  *                 goes the input of the next, so that R rounds take R + 1 synchronisations, and
@@ -19,7 +19,7 @@
  *                 but rank r reads or writes slice r.
  *
  * Where some inputs lie in the arena they are read there, by slices: the last step then says that
- * nobody reads them any more.
+ * nobody reads them any more. Where work is pooled, all have been read when all of it is done.
  */
 #include <string.h>
 
@@ -29,6 +29,7 @@
 #define LINE_BYTES 64
 #define BLOCK_BYTES 4096     /* what is folded at a time into a block of our cache */
 #define STRETCH_BYTES 131072 /* what is folded without asking again which way to store */
+#define PIECE_BYTES_MIN 8192 /* of pooled work: less is not worth a second CPU */
 
 static mst_slice slice_of(const mst_call *call, size_t count, int rank)
 {
@@ -241,24 +242,86 @@ static muster_status fold_wholes(mst_call *call, size_t all, size_t round, bool 
     return status;
 }
 
-/* ---- led ---- */
+/* ---- pooled ---- */
 
-/* In one round: what is led fits a slot. */
-static muster_status fold_led(mst_call *call, size_t all)
+/* A round of those that are pooled; its pieces are of one size, but the last. */
+typedef struct pooled_round {
+    size_t base, bytes, piece_bytes;
+    bool receives;
+} pooled_round;
+
+static size_t piece_bytes_of(size_t bytes)
 {
-    muster_group *group = call->group;
-    int leader;
+    size_t least = (bytes + MST_PIECES_MAX - 1) / MST_PIECES_MAX;
 
-    mst_stage(call, 0, call->in, all);
-    muster_status status = mst_step_elect(call, all, &leader);
-    if (status == MUSTER_OK && leader == group->rank) {
-        fold_whole(call, 0, all);
-        mst_stage(call, 0, call->out, all);
+    return least < PIECE_BYTES_MIN ? PIECE_BYTES_MIN : (least + BLOCK_BYTES - 1) / BLOCK_BYTES * BLOCK_BYTES;
+}
+
+static int piece_count(const pooled_round *round)
+{
+    return (int)((round->bytes + round->piece_bytes - 1) / round->piece_bytes);
+}
+
+static mst_slice piece_of(const pooled_round *round, int piece)
+{
+    size_t begin = (size_t)piece * round->piece_bytes, left = round->bytes - begin;
+
+    return (mst_slice){ begin, left < round->piece_bytes ? left : round->piece_bytes };
+}
+
+/* For all, and for ourselves. */
+static void fold_piece(const mst_call *call, const void *arg, int piece)
+{
+    const pooled_round *round = arg;
+    mst_slice slice = piece_of(round, piece);
+    size_t at = round->base + slice.begin;
+    muster_group *group = call->group;
+
+    for (int rank = 0; rank < group->size; rank++)
+        group->sources[rank] = rank == group->rank ? (const unsigned char *)call->in + at
+                                                   : mst_view(call, rank, at, slice.begin);
+    group->targets[0] = (mst_target){ mst_own_slot(call) + slice.begin,
+                                      mst_route_goes_around(&group->staging_route, round->bytes) };
+    if (round->receives)
+        group->targets[1] = (mst_target){ (unsigned char *)call->out + at, mst_streams_out(call) };
+    fold_into_targets(call, round->receives ? 2 : 1, slice.count);
+}
+
+/* Who wants no results waits, too: a disagreement is found by those who work. */
+static muster_status fold_round(mst_call *call, const pooled_round *round)
+{
+    int count = piece_count(round), by;
+
+    muster_status status = mst_pool(call, count, fold_piece, round);
+    for (int piece = 0; piece < count && status == MUSTER_OK; piece++) {
+        mst_slice slice = piece_of(round, piece);
+
+        status = mst_pool_wait(call, piece, &by);
+        if (status == MUSTER_OK && round->receives && by != call->group->rank)
+            mst_deliver(call, round->base + slice.begin, mst_peer_slot(call, by) + slice.begin, slice.count);
     }
-    if (status == MUSTER_OK)
-        status = mst_step_led(call, all, leader);
-    if (status == MUSTER_OK && leader != group->rank)
-        mst_deliver(call, 0, mst_peer_slot(call, leader), all);
+    return status;
+}
+
+/* In rounds that fill a slot. */
+static muster_status fold_pooled(mst_call *call, size_t all, bool receives)
+{
+    size_t slot = mst_slot_bytes(call), most = call->in_line || all < slot ? all : slot;
+    muster_status status = MUSTER_OK;
+
+    for (size_t base = 0; base < all && status == MUSTER_OK; base += most) {
+        size_t bytes = all - base < most ? all - base : most;
+        pooled_round round = { base, bytes, piece_bytes_of(bytes), receives };
+
+        if (!call->in_offset)
+            mst_stage(call, 0, (const unsigned char *)call->in + base, bytes);
+        status = mst_step(call, bytes);
+        if (status == MUSTER_OK && base == 0 && call->collective == MST_ALL_REDUCE &&
+            mst_all_inputs_in_arena(call) && mst_all_outputs_in_arena(call))
+            return fold_in_arena(call);
+        if (status == MUSTER_OK)
+            status = fold_round(call, &round);
+    }
     return status;
 }
 
@@ -276,8 +339,8 @@ muster_status mst_fold_all(mst_call *call, bool receives)
 {
     size_t all = call->count * call->element_bytes;
 
-    if (call->led && call->collective == MST_ALL_REDUCE)
-        return fold_led(call, all);
+    if (call->pooled)
+        return fold_pooled(call, all, receives);
     if (call->in_line)
         return fold_tiny(call, all, receives);
 

@@ -179,16 +179,16 @@ static void name_late(const mst_call *call, char *text, size_t bytes)
             used += (size_t)snprintf(text + used, bytes - used, " %d", rank);
 }
 
-/* `leader`: for whom alone the rank waited; -1: for all. */
-static muster_status step_failed(mst_call *call, mst_wait_result result, int leader)
+/* `worker`: for whom alone the rank waited; -1: for all. */
+static muster_status step_failed(mst_call *call, mst_wait_result result, int worker)
 {
     char doing[120], late[120];
 
     describe_call(call, doing, sizeof doing);
-    if (leader < 0)
+    if (worker < 0)
         name_late(call, late, sizeof late);
     else
-        snprintf(late, sizeof late, "rank %d to work for all", leader);
+        snprintf(late, sizeof late, "rank %d to work for all", worker);
     return mst_group_wait_failed(call->group, result, doing, late);
 }
 
@@ -299,55 +299,51 @@ muster_status mst_step(mst_call *call, size_t staged)
         mst_call_show(call);
     if (call->in_line)
         mst_lane_prefetch_others(call->lane, staged);
-    mst_wait_result result = mst_lane_wait(call->lane, &missing);
+    mst_wait_result result =
+        call->pooled ? mst_pieces_meet(call->lane, &missing) : mst_lane_wait(call->lane, &missing);
     if (result != MST_WAIT_READY)
         return step_failed(call, result, -1);
     call->stepped = true;
+    /* Who takes no piece of pooled work leaves it to those who do, unless it needs the records. */
+    call->compared = !first || !call->pooled || call->viewable;
     if (call->in_line)
         mst_lane_prefetch(call->lane, staged);
     if (first)
         mst_group_arrived(call->group, MST_ENTER_COLLECTIVE, &call->lane->waiter);
     if (!call->started && !call->in_line)
         mst_staging_turn(&call->group->staging, call->part, staged);
-    return first ? compare_requests(call, request) : MUSTER_OK;
+    return first && call->compared ? compare_requests(call, request) : MUSTER_OK;
 }
 
-muster_status mst_step_elect(mst_call *call, size_t staged, int *leader)
-{
-    muster_group *group = call->group;
-    uint64_t request = announce(call);
-    int missing;
+/* ---- work that is pooled ---- */
 
-    mst_lane_publish(call->lane);
-    if (call->small)
-        mst_call_show(call);
-    mst_wait_result result = mst_lane_elect(call->lane, call->operation, leader, &missing);
-    if (result != MST_WAIT_READY)
-        return step_failed(call, result, -1);
-    if (*leader < 0)
-        return mst_group_poison(group, MST_POISON_DAMAGE,
-                                "rank %d found that nobody leads operation %llu: the arena is damaged",
-                                group->rank, (unsigned long long)call->operation);
-    call->stepped = true;
-    mst_group_arrived(group, MST_ENTER_COLLECTIVE, &call->lane->waiter);
-    if (!call->in_line)
-        mst_staging_turn(&group->staging, call->part, staged);
-    /* Nobody goes on, and overwrites its line, before the leader has compared. */
-    return *leader == group->rank ? compare_requests(call, request) : MUSTER_OK;
+muster_status mst_pool(mst_call *call, int count, mst_piece_fn work, const void *arg)
+{
+    for (int piece = mst_pieces_take(call->lane, 0, count); piece < count;
+         piece = mst_pieces_take(call->lane, piece + 1, count)) {
+        if (!call->compared) {
+            muster_status status = compare_requests(call, pack_request(call));
+            if (status != MUSTER_OK)
+                return status;
+            call->compared = true;
+        }
+        if (work)
+            work(call, arg, piece);
+        mst_pieces_done(call->lane, piece);
+    }
+    return MUSTER_OK;
 }
 
-muster_status mst_step_led(mst_call *call, size_t staged, int leader)
+muster_status mst_pool_wait(mst_call *call, int piece, int *by)
 {
-    mst_wait_result result = MST_WAIT_READY;
+    mst_wait_result result = mst_pieces_wait(call->lane, piece, by);
 
-    if (leader == call->group->rank)
-        mst_lane_arrive(call->lane);
-    else
-        result = mst_lane_follow(call->lane, leader);
     if (result != MST_WAIT_READY)
-        return step_failed(call, result, leader);
-    if (!call->in_line)
-        mst_staging_turn(&call->group->staging, call->part, staged);
+        return step_failed(call, result, *by);
+    if (*by < 0)
+        return mst_group_poison(call->group, MST_POISON_DAMAGE,
+                                "rank %d found that nobody works for operation %llu: the arena is damaged",
+                                call->group->rank, (unsigned long long)call->operation);
     return MUSTER_OK;
 }
 
@@ -389,6 +385,13 @@ const unsigned char *mst_peer_slot(const mst_call *call, int rank)
     if (call->in_line)
         return mst_lane_arrival(call->lane, rank)->payload;
     return mst_staging_last(&call->group->staging, call->part, rank);
+}
+
+unsigned char *mst_own_slot(const mst_call *call)
+{
+    if (call->in_line)
+        return mst_lane_own(call->lane)->payload;
+    return mst_staging_own(&call->group->staging, call->part);
 }
 
 const unsigned char *mst_view(const mst_call *call, int rank, size_t in_at, size_t slot_at)

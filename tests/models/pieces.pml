@@ -1,0 +1,125 @@
+/*
+ * Steps whose work is pooled, and others in between: shm/pieces.c, fold_pooled of src/coll/fold.c.
+ *
+ * N ranks make OPERATIONS operations, every third of which is an ordinary one of one step. After the step of any
+ * other, whoever sees that all have arrived, or that somebody has taken a piece, takes pieces by compare-and-swap:
+ * compares the requests before its first one, folds what lies in the slots, and writes the result over that piece of its own
+ * slot, which nobody else reads. All wait for all pieces, and copy the results.
+ *
+ *   shown: each piece is done once per operation; requests are those of the operation when they are compared,
+ *          slots have what was written for it when they are read, and so have the results; each rank finds all.
+ *
+ * -DEARLY says that a piece is done before it is. -DONE_SLOT has one slot, not two in turn. Both must fail.
+ */
+#ifndef N
+#define N 3
+#endif
+#ifndef PIECES
+#define PIECES 2
+#endif
+#ifndef OPERATIONS
+#define OPERATIONS 4
+#endif
+#define POOLED(op) ((op) % 3 != 0)
+#define TAKEN(op, me) ((op) * 2 * N + (me) * 2)
+#define WORK(word) ((word) / (2 * N))
+#define BY(word) (((word) % (2 * N)) / 2)
+#define DONE(word) ((word) % 2)
+
+typedef slots { byte piece[2 * PIECES] };   /* two slots of PIECES each, in turn */
+typedef lines { byte step[2] };
+slots staging[N];
+lines request[N];       /* mst_arrival.request, by parity of the step */
+byte arrived[N];        /* mst_arrival.word */
+byte word[PIECES];      /* mst_cell.pieces of rank 0 */
+
+#define AT(turn, i) (turn) * PIECES + (i)
+#ifdef ONE_SLOT
+#define LAST turn
+#else
+#define LAST (1 - turn)
+#endif
+
+proctype Rank(byte me) {
+    byte op = 1, s = 1, turn = 0, p, i, seen;
+    bool compared, mine;
+
+    do
+    :: op > OPERATIONS -> break
+    :: op <= OPERATIONS ->
+        i = 0;
+        do :: i == PIECES -> break :: i < PIECES -> staging[me].piece[AT(turn, i)] = op; i++ od; /* mst_stage() */
+        request[me].step[s & 1] = op;           /* announce() */
+        arrived[me] = s;                        /* publish(), E2 */
+        p = 0;
+        do                                      /* mst_pieces_meet(): arrivals, or a piece that is taken, E21 */
+        :: p == N || (POOLED(op) && WORK(word[0]) == op) -> break
+        :: p < N && !(POOLED(op) && WORK(word[0]) == op) ->
+            (arrived[p] >= s || (POOLED(op) && WORK(word[0]) == op)); p++
+        od;
+#ifndef ONE_SLOT
+        turn = 1 - turn;                        /* mst_staging_turn() */
+#endif
+        if
+        :: !POOLED(op) ->
+            p = 0;
+            do
+            :: p == N -> break
+            :: p < N ->
+                assert(request[p].step[s & 1] == op && staging[p].piece[AT(LAST, 0)] == op); p++
+            od
+        :: POOLED(op) ->
+            compared = false;
+            i = 0;
+            do                                  /* mst_pool() */
+            :: i == PIECES -> break
+            :: i < PIECES ->
+                seen = word[i];
+                mine = false;
+                if
+                :: WORK(seen) != op ->
+                    atomic {                    /* mst_pieces_take(): the compare-and-swap */
+                        if
+                        :: word[i] == seen -> assert(WORK(seen) < op); word[i] = TAKEN(op, me); mine = true
+                        :: else
+                        fi
+                    }
+                :: else
+                fi;
+                if
+                :: mine ->
+#ifdef EARLY
+                    word[i] = TAKEN(op, me) + 1;
+#endif
+                    p = 0;
+                    do                          /* compare_requests(), fold_piece() */
+                    :: p == N -> break
+                    :: p < N ->
+                        assert(compared || request[p].step[s & 1] == op);
+                        assert(staging[p].piece[AT(LAST, i)] == op); p++
+                    od;
+                    compared = true;
+                    staging[me].piece[AT(LAST, i)] = 100 + op;
+#ifndef EARLY
+                    word[i] = TAKEN(op, me) + 1 /* mst_pieces_done() */
+#endif
+                :: else
+                fi;
+                i++
+            od;
+            i = 0;
+            do                                  /* mst_pool_wait(), mst_deliver() */
+            :: i == PIECES -> break
+            :: i < PIECES ->
+                (DONE(word[i]) || WORK(word[i]) != op);
+                assert(WORK(word[i]) == op);
+                assert(staging[BY(word[i])].piece[AT(LAST, i)] == 100 + op);
+                i++
+            od
+        fi;
+        s++;
+        op++
+    od
+}
+
+init { atomic { byte i = 0; do :: i < N -> run Rank(i); i++ :: else -> break od } }
