@@ -9,7 +9,9 @@
  * they write into halves in turn, which peers have just read: near 1 to 3.5 times, far 6 to 15. */
 #define DEARER 4
 #define DEARER_CROWDED 5
+#define VIEW_BYTES_MIN (8 * KIB)
 #define VIEW_BYTES_MIN_CROWDED (64 * KIB)
+#define POOLED_VIEW_BYTES_ALL (1 * MIB) /* of all ranks together */
 
 static const struct row {
     int ranks_max;
@@ -29,7 +31,9 @@ mst_tuning mst_tuning_for(int ranks, bool crowded)
     return (mst_tuning){
         .whole_bytes_max = crowded ? row->whole_bytes_max_crowded : row->whole_bytes_max,
         .pooled = crowded && ranks > 2,
-        .view_bytes_min = crowded ? VIEW_BYTES_MIN_CROWDED : 8 * KIB,
+        .view_bytes_min = crowded ? VIEW_BYTES_MIN_CROWDED : VIEW_BYTES_MIN,
+        .pooled_view_bytes_min = VIEW_BYTES_MIN,
+        .pooled_view_bytes_max = POOLED_VIEW_BYTES_ALL / (size_t)ranks,
         .around_bytes_min = 2 * KIB,
         .around_dearer = crowded ? DEARER_CROWDED : DEARER,
         .stream_folded_bytes = 32 * MIB,

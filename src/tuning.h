@@ -15,6 +15,9 @@ typedef struct mst_tuning {
     size_t whole_bytes_max; /* reductions up to here: one step, every rank folds everything */
     bool pooled;           /* reductions are pooled work (shm/pieces.h) instead, and barriers are led by it */
     size_t view_bytes_min; /* arena buffers from here on are read where they lie; takes a step more */
+    /* Of pooled work, which takes no step more, from the one to the other; larger work is not pooled if all
+     * of it lies there: everybody would meet each other's pages. */
+    size_t pooled_view_bytes_min, pooled_view_bytes_max;
     /* for a rank alone */
     size_t around_bytes_min; /* copies that a peer reads go around the cache from here on, where they do */
     bool around_fixed;       /* which they do without trials (shm/route.h) */

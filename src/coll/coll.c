@@ -127,9 +127,9 @@ static muster_status check_buffers(const mst_call *call)
 }
 
 /* The arena offset of a buffer that peers should read in place; 0: let it be staged. */
-static uint64_t arena_offset(const mst_call *call, const void *buffer, size_t bytes)
+static uint64_t arena_offset(const mst_call *call, const void *buffer, size_t bytes, size_t view_bytes_min)
 {
-    if (bytes < call->group->tuning.view_bytes_min)
+    if (bytes < view_bytes_min)
         return 0;
     return mst_group_heap_offset(call->group, buffer, bytes);
 }
@@ -149,12 +149,19 @@ static bool is_pooled(const mst_call *call, size_t in_bytes)
                               (call->collective == MST_REDUCE && in_bytes > tuning->whole_bytes_max));
 }
 
+static size_t view_bytes_min(const mst_call *call, size_t in_bytes)
+{
+    const mst_tuning *tuning = &call->group->tuning;
+
+    return call->pooled && in_bytes <= tuning->pooled_view_bytes_max ? tuning->pooled_view_bytes_min
+                                                                     : tuning->view_bytes_min;
+}
+
 /* Decides, alike on every rank, whether data travels beside the flags, by which slots, or not at all. */
 static void choose_places(mst_call *call)
 {
     const mst_shape *shape = &mst_shapes[call->collective];
     size_t in_bytes = most_bytes_of(call, shape->in), out_bytes = most_bytes_of(call, shape->out);
-    size_t view_bytes_min = call->group->tuning.view_bytes_min;
 
     call->out_bytes = mst_call_bytes(call, shape->out, call->group->rank);
     call->in_line = in_bytes <= MST_PAYLOAD_BYTES;
@@ -162,11 +169,14 @@ static void choose_places(mst_call *call)
     bool is_small = 2 * in_bytes <= mst_staging_small_max(&call->group->staging);
     call->small = call->in_line || is_small;
     call->part = is_small ? MST_STAGING_SMALL : MST_STAGING_RING;
-    call->viewable = in_bytes >= view_bytes_min || out_bytes >= view_bytes_min;
     call->pooled = is_pooled(call, in_bytes);
+    size_t least = view_bytes_min(call, in_bytes);
+    call->viewable = in_bytes >= least || out_bytes >= least;
     if (call->viewable) {
-        call->in_offset = arena_offset(call, call->in, mst_call_bytes(call, shape->in, call->group->rank));
-        call->out_offset = arena_offset(call, call->out, mst_call_bytes(call, shape->out, call->group->rank));
+        call->in_offset =
+            arena_offset(call, call->in, mst_call_bytes(call, shape->in, call->group->rank), least);
+        call->out_offset =
+            arena_offset(call, call->out, mst_call_bytes(call, shape->out, call->group->rank), least);
     }
 }
 

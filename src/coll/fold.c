@@ -16,7 +16,7 @@
  *   in the arena  Inputs and outputs of all ranks lie in the arena: each rank folds its slice of the
  *                 whole from where the inputs lie, and writes it into every output. Two
  *                 synchronisations in all, 2 N bytes, the least there can be. In place is safe: nobody
- *                 but rank r reads or writes slice r.
+ *                 but rank r reads or writes slice r. Less than 1 MiB of all together is pooled as well.
  *
  * Where some inputs lie in the arena they are read there, by slices: the last step then says that
  * nobody reads them any more. Where work is pooled, all have been read when all of it is done.
@@ -160,24 +160,34 @@ static void fold_stretch(const mst_call *call, size_t bytes)
     mst_route_end(&group->arena_route, bytes);
 }
 
-static muster_status fold_in_arena(mst_call *call)
+static void fold_slice_in_arena(const mst_call *call, mst_slice slice)
 {
     muster_group *group = call->group;
-    mst_slice own = slice_of(call, call->count, group->rank);
 
     for (int i = 0; i < group->size; i++) {
         int rank = (group->rank + i) % group->size; /* so that not all write to the same output at once */
 
-        group->sources[i] = mst_view(call, i, own.begin, 0);
-        group->targets[i] = (mst_target){ mst_view_out(call, rank, own.begin), false };
+        group->sources[i] = mst_view(call, i, slice.begin, 0);
+        group->targets[i] = (mst_target){ mst_view_out(call, rank, slice.begin), false };
     }
-    for (size_t left = own.count; left > 0;) {
+    for (size_t left = slice.count; left > 0;) {
         size_t now = left < STRETCH_BYTES ? left : STRETCH_BYTES;
 
         fold_stretch(call, now);
         left -= now;
     }
+}
+
+static muster_status fold_in_arena(mst_call *call)
+{
+    fold_slice_in_arena(call, slice_of(call, call->count, call->group->rank));
     return mst_step(call, 0);
+}
+
+static bool all_in_arena(const mst_call *call)
+{
+    return call->collective == MST_ALL_REDUCE && mst_all_inputs_in_arena(call) &&
+           mst_all_outputs_in_arena(call);
 }
 
 /* ---- started earlier ---- */
@@ -247,7 +257,7 @@ static muster_status fold_wholes(mst_call *call, size_t all, size_t round, bool 
 /* A round of those that are pooled; its pieces are of one size, but the last. */
 typedef struct pooled_round {
     size_t base, bytes, piece_bytes;
-    bool receives;
+    bool receives; /* by copying */
 } pooled_round;
 
 static size_t piece_bytes_of(size_t bytes)
@@ -287,12 +297,18 @@ static void fold_piece(const mst_call *call, const void *arg, int piece)
     fold_into_targets(call, round->receives ? 2 : 1, slice.count);
 }
 
+/* Into all outputs. */
+static void fold_piece_in_arena(const mst_call *call, const void *arg, int piece)
+{
+    fold_slice_in_arena(call, piece_of(arg, piece));
+}
+
 /* Who wants no results waits, too: a disagreement is found by those who work. */
-static muster_status fold_round(mst_call *call, const pooled_round *round)
+static muster_status fold_round(mst_call *call, const pooled_round *round, mst_piece_fn fold)
 {
     int count = piece_count(round), by;
 
-    muster_status status = mst_pool(call, count, fold_piece, round);
+    muster_status status = mst_pool(call, count, fold, round);
     for (int piece = 0; piece < count && status == MUSTER_OK; piece++) {
         mst_slice slice = piece_of(round, piece);
 
@@ -303,7 +319,7 @@ static muster_status fold_round(mst_call *call, const pooled_round *round)
     return status;
 }
 
-/* In rounds that fill a slot. */
+/* In rounds that fill a slot; what lies in the arena in one. */
 static muster_status fold_pooled(mst_call *call, size_t all, bool receives)
 {
     size_t slot = mst_slot_bytes(call), most = call->in_line || all < slot ? all : slot;
@@ -316,11 +332,13 @@ static muster_status fold_pooled(mst_call *call, size_t all, bool receives)
         if (!call->in_offset)
             mst_stage(call, 0, (const unsigned char *)call->in + base, bytes);
         status = mst_step(call, bytes);
-        if (status == MUSTER_OK && base == 0 && call->collective == MST_ALL_REDUCE &&
-            mst_all_inputs_in_arena(call) && mst_all_outputs_in_arena(call))
-            return fold_in_arena(call);
+        if (status == MUSTER_OK && all_in_arena(call))
+            return all <= call->group->tuning.pooled_view_bytes_max
+                       ? fold_round(call, &(pooled_round){ 0, all, piece_bytes_of(all), false },
+                                    fold_piece_in_arena)
+                       : fold_in_arena(call);
         if (status == MUSTER_OK)
-            status = fold_round(call, &round);
+            status = fold_round(call, &round, fold_piece);
     }
     return status;
 }
@@ -356,7 +374,7 @@ muster_status mst_fold_all(mst_call *call, bool receives)
         return status;
     if (call->started)
         return fold_started(call);
-    if (call->collective == MST_ALL_REDUCE && mst_all_inputs_in_arena(call) && mst_all_outputs_in_arena(call))
+    if (all_in_arena(call))
         return fold_in_arena(call);
     if (whole && !mst_any_input_in_arena(call))
         return fold_wholes(call, all, round, receives);

@@ -201,38 +201,52 @@ END_TEST
 
 /* ---- the same bits, whatever the path ---- */
 
-static int same_bits(muster_group *world, void *arg)
+static int same_bits_of(muster_group *world, int count)
 {
-    enum { COUNT = 20000 };
-    size_t bytes = COUNT * sizeof(float);
-    float *private_in = malloc(bytes), *whole = malloc(bytes), *pieces = malloc(bytes), *arena_in, *arena_out;
+    size_t bytes = (size_t)count * sizeof(float);
+    float *private_in = malloc(bytes), *whole = malloc(bytes), *other = malloc(bytes), *arena_in, *arena_out;
+    int rank = muster_group_rank(world);
 
-    (void)arg;
-    RANK_CHECK(world, private_in && whole && pieces);
+    RANK_CHECK(world, private_in && whole && other);
     RANK_OK(world, muster_alloc(world, bytes, (void **)&arena_in));
     RANK_OK(world, muster_alloc(world, bytes, (void **)&arena_out));
-    for (int i = 0; i < COUNT; i++)
-        private_in[i] = arena_in[i] =
-            sinf((float)(i + 1) * (float)(muster_group_rank(world) + 3)) * expf((float)(i % 40));
-    RANK_OK(world, muster_all_sum(private_in, whole, COUNT, MUSTER_FLOAT32, world));
-    for (int i = 0; i < COUNT; i += 501) {
-        int count = COUNT - i < 501 ? COUNT - i : 501;
-        RANK_OK(world, muster_all_sum(private_in + i, pieces + i, (size_t)count, MUSTER_FLOAT32, world));
+    for (int i = 0; i < count; i++)
+        private_in[i] = arena_in[i] = sinf((float)(i + 1) * (float)(rank + 3)) * expf((float)(i % 40));
+    RANK_OK(world, muster_all_sum(private_in, whole, (size_t)count, MUSTER_FLOAT32, world));
+    for (int i = 0; i < count; i += 501) {
+        int some = count - i < 501 ? count - i : 501;
+        RANK_OK(world, muster_all_sum(private_in + i, other + i, (size_t)some, MUSTER_FLOAT32, world));
     }
-    RANK_CHECK(world, memcmp(whole, pieces, bytes) == 0);
-    RANK_OK(world, muster_all_sum(arena_in, arena_out, COUNT, MUSTER_FLOAT32, world));
+    RANK_CHECK(world, memcmp(whole, other, bytes) == 0);
+    memset(other, 0, bytes); /* some inputs in the arena, and some outputs */
+    RANK_OK(world, muster_all_sum(rank % 2 ? private_in : arena_in, rank % 3 ? other : arena_out,
+                                  (size_t)count, MUSTER_FLOAT32, world));
+    RANK_CHECK(world, memcmp(whole, rank % 3 ? other : arena_out, bytes) == 0);
+    RANK_OK(world, muster_all_sum(arena_in, arena_out, (size_t)count, MUSTER_FLOAT32, world));
     RANK_CHECK(world, memcmp(whole, arena_out, bytes) == 0);
-    RANK_OK(world, muster_all_sum(arena_in, arena_in, COUNT, MUSTER_FLOAT32, world));
+    RANK_OK(world, muster_all_sum(arena_in, arena_in, (size_t)count, MUSTER_FLOAT32, world));
     RANK_CHECK(world, memcmp(whole, arena_in, bytes) == 0);
     /* and the same on every rank */
-    RANK_OK(world, muster_broadcast(whole, pieces, COUNT, MUSTER_FLOAT32, 0, world));
-    RANK_CHECK(world, memcmp(whole, pieces, bytes) == 0);
+    RANK_OK(world, muster_broadcast(whole, other, (size_t)count, MUSTER_FLOAT32, 0, world));
+    RANK_CHECK(world, memcmp(whole, other, bytes) == 0);
     RANK_OK(world, muster_free(world, arena_in));
     RANK_OK(world, muster_free(world, arena_out));
     free(private_in);
     free(whole);
-    free(pieces);
+    free(other);
     return 0;
+}
+
+static int same_bits(muster_group *world, void *arg)
+{
+    static const int counts[] = { 3000, 20000, 70000 };
+
+    int failed = 0;
+
+    (void)arg;
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0] && !failed; i++)
+        failed = same_bits_of(world, counts[i]);
+    return failed;
 }
 
 START_TEST(test_same_bits_on_every_path_and_rank)
