@@ -78,30 +78,30 @@ static uint64_t look_at(const taken *taken)
     return mst_load64_sc(word_of(taken->lane, taken->piece)); /* E21, E9 */
 }
 
-/* Or is not a piece of our work, of which all were taken: then there is nothing to wait for. */
+/* Who has taken the piece, of which all were taken; -1: the word makes no sense. */
+static int owner(const mst_lane *lane, uint64_t word)
+{
+    int rank = (int)(word >> RANK_SHIFT & ((1U << (WORK_SHIFT - RANK_SHIFT)) - 1));
+
+    return is_taken(lane, word) && rank < lane->subarena->size ? rank : -1;
+}
+
+/* Or there is nothing to wait for. */
 static bool is_done(const void *arg)
 {
     const taken *taken = arg;
     uint64_t word = look_at(taken);
 
-    return word & DONE || !is_taken(taken->lane, word);
-}
-
-static int owner(const taken *taken)
-{
-    uint64_t word = look_at(taken);
-    int rank = (int)(word >> RANK_SHIFT & ((1U << (WORK_SHIFT - RANK_SHIFT)) - 1));
-
-    return is_taken(taken->lane, word) && rank < taken->lane->subarena->size ? rank : -1;
+    return word & DONE || owner(taken->lane, word) < 0;
 }
 
 mst_wait_result mst_pieces_wait(mst_lane *lane, int piece, int *by)
 {
     taken awaited = { lane, piece };
 
-    *by = owner(&awaited);
+    *by = owner(lane, look_at(&awaited));
     mst_wait_result result = mst_wait_until(&lane->waiter, parking_of(lane), is_done, &awaited, *by);
     if (result == MST_WAIT_READY)
-        *by = owner(&awaited);
+        *by = owner(lane, look_at(&awaited));
     return result;
 }
