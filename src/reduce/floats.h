@@ -198,44 +198,55 @@ static inline void store_f16(u16 *to, vector_f32 value)
 #endif
 }
 
-/* A NaN may stay signalling here: adding, or storing, makes it quiet. */
-static inline vector_f32 load_bf16(const u16 *from)
-{
-#if defined(__AVX512F__)
-    return (vector_f32)_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const void *)from)), 16);
-#elif defined(__AVX2__)
-    return (vector_f32)_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128((const void *)from)), 16);
-#else
-    halves value;
+/*
+ * Of bfloat16 two vectors at a time: those in the low halves of words and those in the high ones, which are
+ * floats after a shift or a mask, and are put together again in the same way; no lane changes its place. A
+ * NaN may stay signalling when it is loaded: adding, or storing, makes it quiet.
+ */
+typedef struct pair_bf16 {
+    vector_f32 low, high;
+} pair_bf16;
 
-    memcpy(&value, from, sizeof value);
-    return (vector_f32)(__builtin_convertvector(value, bits_f32) << 16);
-#endif
+static inline pair_bf16 load_bf16(const u16 *from)
+{
+    bits_f32 words;
+
+    memcpy(&words, from, sizeof words);
+    return (pair_bf16){ (vector_f32)(words << 16), (vector_f32)(words & 0xffff0000) };
 }
 
-/* mst_bfloat16_of_float, by lanes. Not by AVX512_BF16's conversion: that takes subnormals for zero. */
-static inline void store_bf16(u16 *to, vector_f32 value)
+/* mst_bfloat16_of_float, by lanes, into high halves; what the low ones are is nothing. Not by AVX512_BF16's
+ * conversion: that takes subnormals for zero. */
+static inline bits_f32 round_bf16(vector_f32 value)
 {
-    bits_f32 bits = (bits_f32)value, high = bits >> 16;
-    bits_f32 rounded = (bits + 0x7fff + (high & 1)) >> 16;
+    bits_f32 bits = (bits_f32)value, rounded = bits + 0x7fff + (bits >> 16 & 1);
 #if defined(__AVX512F__)
     __mmask16 is_nan = _mm512_cmp_ps_mask((__m512)value, (__m512)value, _CMP_UNORD_Q);
-    __m512i narrow = _mm512_mask_or_epi32((__m512i)rounded, is_nan, (__m512i)high, _mm512_set1_epi32(0x40));
 
-    _mm256_storeu_si256((void *)to, _mm512_cvtepi32_epi16(narrow));
-#elif defined(__AVX2__)
-    bits_f32 is_nan = (bits_f32)(value != value);
-    __m256i both = (__m256i)((is_nan & (high | 0x40)) | (~is_nan & rounded));
-    __m128i narrow = _mm_packus_epi32(_mm256_castsi256_si128(both), _mm256_extracti128_si256(both, 1));
-
-    _mm_storeu_si128((void *)to, narrow);
+    return (bits_f32)_mm512_mask_or_epi32((__m512i)rounded, is_nan, (__m512i)bits,
+                                          _mm512_set1_epi32(0x400000));
 #else
-    bits_f32 is_nan = (bits_f32)(value != value);
-    halves narrow = __builtin_convertvector((is_nan & (high | 0x40)) | (~is_nan & rounded), halves);
-
-    memcpy(to, &narrow, sizeof narrow);
+    return pick((ints_f32)(value != value), bits | 0x400000, rounded);
 #endif
 }
+
+static inline void store_bf16(u16 *to, pair_bf16 value)
+{
+    bits_f32 words = round_bf16(value.low) >> 16 | (round_bf16(value.high) & 0xffff0000);
+
+    memcpy(to, &words, sizeof words);
+}
+
+#define PAIR_COMBINE(OP)                                                                                     \
+    static inline pair_bf16 OP##_bf16(pair_bf16 a, pair_bf16 b)                                              \
+    {                                                                                                        \
+        return (pair_bf16){ OP##_f32(a.low, b.low), OP##_f32(a.high, b.high) };                              \
+    }
+
+PAIR_COMBINE(sum)
+PAIR_COMBINE(prod)
+PAIR_COMBINE(max)
+PAIR_COMBINE(min)
 
 /* ---- some lanes of a vector, of which the others are 0, and not stored ---- */
 
@@ -287,25 +298,25 @@ SOME_LANES(f64, vector_f64, LANES_64)
 #endif
 
 /* Of 16 bits each, by way of a line. */
-#define SOME_HALVES(FORM)                                                                                    \
-    static inline vector_f32 load_some_##FORM(const u16 *from, size_t count)                                 \
+#define SOME_HALVES(FORM, VECTOR, LANES)                                                                     \
+    static inline VECTOR load_some_##FORM(const u16 *from, size_t count)                                     \
     {                                                                                                        \
-        u16 line[LANES_32] = { 0 };                                                                          \
+        u16 line[LANES] = { 0 };                                                                             \
         const u16 *at = line;                                                                                \
                                                                                                              \
         memcpy(line, from, count * sizeof *line);                                                            \
         return load_##FORM(at);                                                                              \
     }                                                                                                        \
                                                                                                              \
-    static inline void store_some_##FORM(u16 *to, vector_f32 value, size_t count)                            \
+    static inline void store_some_##FORM(u16 *to, VECTOR value, size_t count)                                \
     {                                                                                                        \
-        u16 line[LANES_32];                                                                                  \
+        u16 line[LANES];                                                                                     \
                                                                                                              \
         store_##FORM(line, value);                                                                           \
         memcpy(to, line, count * sizeof *line);                                                              \
     }
 
-SOME_HALVES(f16)
-SOME_HALVES(bf16)
+SOME_HALVES(f16, vector_f32, LANES_32)
+SOME_HALVES(bf16, pair_bf16, 2 * LANES_32)
 
 #endif

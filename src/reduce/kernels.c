@@ -227,11 +227,11 @@ static void fold_in_passes(pass_fn pass, size_t element, void *out, const void *
     FOLD_WIDE(fold_max_##FORM, FORM, vector_##FORM, LANES, FORM, max_##FORM)                                 \
     FOLD_WIDE(fold_min_##FORM, FORM, vector_##FORM, LANES, FORM, min_##FORM)
 
-#define FOLD_HALVES(FORM)                                                                                    \
-    FOLD_VECTORS(fold_sum_##FORM, u16, vector_f32, LANES_32, FORM, sum_f32)                                  \
-    FOLD_VECTORS(fold_prod_##FORM, u16, vector_f32, LANES_32, FORM, prod_f32)                                \
-    FOLD_VECTORS(fold_max_##FORM, u16, vector_f32, LANES_32, FORM, max_f32)                                  \
-    FOLD_VECTORS(fold_min_##FORM, u16, vector_f32, LANES_32, FORM, min_f32)
+#define FOLD_HALVES(FORM, VECTOR, LANES, COMBINES)                                                           \
+    FOLD_VECTORS(fold_sum_##FORM, u16, VECTOR, LANES, FORM, sum_##COMBINES)                                  \
+    FOLD_VECTORS(fold_prod_##FORM, u16, VECTOR, LANES, FORM, prod_##COMBINES)                                \
+    FOLD_VECTORS(fold_max_##FORM, u16, VECTOR, LANES, FORM, max_##COMBINES)                                  \
+    FOLD_VECTORS(fold_min_##FORM, u16, VECTOR, LANES, FORM, min_##COMBINES)
 
 #define FOLD_ORDER(T, ACCUMULATOR)                                                                           \
     FOLD(max_##T, T, ACCUMULATOR, SAME, SAME, INTEGER_MAX)                                                   \
@@ -256,8 +256,8 @@ FOLD_ORDER(s8, int8_t)
 FOLD_ORDER(s16, int16_t)
 FOLD_ORDER(s32, int32_t)
 FOLD_ORDER(s64, int64_t)
-FOLD_HALVES(f16)
-FOLD_HALVES(bf16)
+FOLD_HALVES(f16, vector_f32, LANES_32, f32)
+FOLD_HALVES(bf16, pair_bf16, 2 * LANES_32, bf16)
 FOLD_WIDES(f32, LANES_32)
 FOLD_WIDES(f64, LANES_64)
 FOLD(fold_sum_c64, c64, complex64, load_c64, store_c64, sum_c64)
