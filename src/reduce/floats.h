@@ -200,8 +200,11 @@ static inline void store_f16(u16 *to, vector_f32 value)
 
 /*
  * Of bfloat16 two vectors at a time: those in the low halves of words and those in the high ones, which are
- * floats after a shift or a mask, and are put together again in the same way; no lane changes its place. A
- * NaN may stay signalling when it is loaded: adding, or storing, makes it quiet.
+ * floats after a shift or a mask, and are put together again in the same way; no lane changes its place.
+ *
+ * Storing need not look for NaNs: those of bfloat16 have nothing in the 16 bits that are rounded away, and
+ * neither has one that the CPU makes, so that rounding leaves them; and combining has made them quiet. Only
+ * what is stored as it was loaded goes by `alone`.
  */
 typedef struct pair_bf16 {
     vector_f32 low, high;
@@ -215,19 +218,13 @@ static inline pair_bf16 load_bf16(const u16 *from)
     return (pair_bf16){ (vector_f32)(words << 16), (vector_f32)(words & 0xffff0000) };
 }
 
-/* mst_bfloat16_of_float, by lanes, into high halves; what the low ones are is nothing. Not by AVX512_BF16's
- * conversion: that takes subnormals for zero. */
+/* mst_bfloat16_of_float but for its NaNs, by lanes, into high halves; what the low ones are is nothing. Not
+ * by AVX512_BF16's conversion: that takes subnormals for zero. */
 static inline bits_f32 round_bf16(vector_f32 value)
 {
-    bits_f32 bits = (bits_f32)value, rounded = bits + 0x7fff + (bits >> 16 & 1);
-#if defined(__AVX512F__)
-    __mmask16 is_nan = _mm512_cmp_ps_mask((__m512)value, (__m512)value, _CMP_UNORD_Q);
+    bits_f32 bits = (bits_f32)value;
 
-    return (bits_f32)_mm512_mask_or_epi32((__m512i)rounded, is_nan, (__m512i)bits,
-                                          _mm512_set1_epi32(0x400000));
-#else
-    return pick((ints_f32)(value != value), bits | 0x400000, rounded);
-#endif
+    return bits + 0x7fff + (bits >> 16 & 1);
 }
 
 static inline void store_bf16(u16 *to, pair_bf16 value)
@@ -247,6 +244,26 @@ PAIR_COMBINE(sum)
 PAIR_COMBINE(prod)
 PAIR_COMBINE(max)
 PAIR_COMBINE(min)
+
+/* ---- of one source: what is stored as it was loaded ---- */
+
+#define ALONE_AS_IT_IS(FORM, VECTOR)                                                                         \
+    static inline VECTOR alone_##FORM(VECTOR value)                                                          \
+    {                                                                                                        \
+        return value;                                                                                        \
+    }
+
+ALONE_AS_IT_IS(f16, vector_f32)
+ALONE_AS_IT_IS(f32, vector_f32)
+ALONE_AS_IT_IS(f64, vector_f64)
+
+static inline pair_bf16 alone_bf16(pair_bf16 value)
+{
+    bits_f32 low_nan = (bits_f32)(value.low != value.low), high_nan = (bits_f32)(value.high != value.high);
+
+    return (pair_bf16){ (vector_f32)((bits_f32)value.low | (low_nan & 0x400000)),
+                        (vector_f32)((bits_f32)value.high | (high_nan & 0x400000)) };
+}
 
 /* ---- some lanes of a vector, of which the others are 0, and not stored ---- */
 

@@ -178,7 +178,7 @@ static void fold_in_passes(pass_fn pass, size_t element, void *out, const void *
                                                                                                              \
         for (int s = 1; s < in_count; s++)                                                                   \
             acc = COMBINE(acc, load_##FORM(in[s] + at));                                                     \
-        store_##FORM(out + at, acc);                                                                         \
+        store_##FORM(out + at, in_count == 1 ? alone_##FORM(acc) : acc);                                     \
     }                                                                                                        \
                                                                                                              \
     static ALWAYS_INLINE void NAME##_vectors(ELEMENT *out, const ELEMENT *const *in, int in_count,           \
@@ -194,7 +194,7 @@ static void fold_in_passes(pass_fn pass, size_t element, void *out, const void *
                                                                                                              \
         for (int s = 1; s < in_count; s++)                                                                   \
             acc = COMBINE(acc, load_some_##FORM((const ELEMENT *)in[s] + at, rest));                         \
-        store_some_##FORM(out + at, acc, rest);                                                              \
+        store_some_##FORM(out + at, in_count == 1 ? alone_##FORM(acc) : acc, rest);                          \
     }                                                                                                        \
                                                                                                              \
     static void NAME##_pass(void *to, const void *const *in, int in_count, size_t count)                     \
@@ -205,7 +205,9 @@ static void fold_in_passes(pass_fn pass, size_t element, void *out, const void *
         const ELEMENT *const few[] = { a, b, c, d };                                                         \
         size_t rest = count % (LANES);                                                                       \
                                                                                                              \
-        if (in_count == 2)                                                                                   \
+        if (in_count == 1)                                                                                   \
+            NAME##_vectors(out, few, 1, count);                                                              \
+        else if (in_count == 2)                                                                              \
             NAME##_vectors(out, few, 2, count);                                                              \
         else if (in_count == 3)                                                                              \
             NAME##_vectors(out, few, 3, count);                                                              \
