@@ -203,8 +203,7 @@ static inline void store_f16(u16 *to, vector_f32 value)
  * floats after a shift or a mask, and are put together again in the same way; no lane changes its place.
  *
  * Storing need not look for NaNs: those of bfloat16 have nothing in the 16 bits that are rounded away, and
- * neither has one that the CPU makes, so that rounding leaves them; and combining has made them quiet. Only
- * what is stored as it was loaded goes by `alone`.
+ * neither has one that the CPU makes, so that rounding leaves them; and combining has made them quiet.
  */
 typedef struct pair_bf16 {
     vector_f32 low, high;
@@ -244,26 +243,6 @@ PAIR_COMBINE(sum)
 PAIR_COMBINE(prod)
 PAIR_COMBINE(max)
 PAIR_COMBINE(min)
-
-/* ---- of one source: what is stored as it was loaded ---- */
-
-#define ALONE_AS_IT_IS(FORM, VECTOR)                                                                         \
-    static inline VECTOR alone_##FORM(VECTOR value)                                                          \
-    {                                                                                                        \
-        return value;                                                                                        \
-    }
-
-ALONE_AS_IT_IS(f16, vector_f32)
-ALONE_AS_IT_IS(f32, vector_f32)
-ALONE_AS_IT_IS(f64, vector_f64)
-
-static inline pair_bf16 alone_bf16(pair_bf16 value)
-{
-    bits_f32 low_nan = (bits_f32)(value.low != value.low), high_nan = (bits_f32)(value.high != value.high);
-
-    return (pair_bf16){ (vector_f32)((bits_f32)value.low | (low_nan & 0x400000)),
-                        (vector_f32)((bits_f32)value.high | (high_nan & 0x400000)) };
-}
 
 /* ---- some lanes of a vector, of which the others are 0, and not stored ---- */
 

@@ -6,9 +6,9 @@
  * it; more than four go in several passes over a block that stays in the first-level cache. Floats are
  * folded vector by vector, written with the compiler's vector types, since selecting among NaNs and zeros
  * is too much for it to vectorise; those of 16 bits are widened, folded in float32 and narrowed in
- * registers, in one pass whatever the number of sources, since they round once. What fixes the bits is
- * written out in the combine functions: which NaN wins, that -0 < +0, and (by -ffp-contract=off) that nothing
- * is fused. Costs one read of each source and one write.
+ * registers, in one pass whatever the number of sources, since they round once. One source of floats is
+ * copied. What fixes the bits is written out in the combine functions: which NaN wins, that -0 < +0, and (by
+ * -ffp-contract=off) that nothing is fused. Costs one read of each source and one write.
  */
 #include "src/reduce/floats.h"
 #include "src/reduce/reduce.h"
@@ -178,7 +178,7 @@ static void fold_in_passes(pass_fn pass, size_t element, void *out, const void *
                                                                                                              \
         for (int s = 1; s < in_count; s++)                                                                   \
             acc = COMBINE(acc, load_##FORM(in[s] + at));                                                     \
-        store_##FORM(out + at, in_count == 1 ? alone_##FORM(acc) : acc);                                     \
+        store_##FORM(out + at, acc);                                                                         \
     }                                                                                                        \
                                                                                                              \
     static ALWAYS_INLINE void NAME##_vectors(ELEMENT *out, const ELEMENT *const *in, int in_count,           \
@@ -194,7 +194,7 @@ static void fold_in_passes(pass_fn pass, size_t element, void *out, const void *
                                                                                                              \
         for (int s = 1; s < in_count; s++)                                                                   \
             acc = COMBINE(acc, load_some_##FORM((const ELEMENT *)in[s] + at, rest));                         \
-        store_some_##FORM(out + at, in_count == 1 ? alone_##FORM(acc) : acc, rest);                          \
+        store_some_##FORM(out + at, acc, rest);                                                              \
     }                                                                                                        \
                                                                                                              \
     static void NAME##_pass(void *to, const void *const *in, int in_count, size_t count)                     \
@@ -205,9 +205,11 @@ static void fold_in_passes(pass_fn pass, size_t element, void *out, const void *
         const ELEMENT *const few[] = { a, b, c, d };                                                         \
         size_t rest = count % (LANES);                                                                       \
                                                                                                              \
-        if (in_count == 1)                                                                                   \
-            NAME##_vectors(out, few, 1, count);                                                              \
-        else if (in_count == 2)                                                                              \
+        if (in_count == 1) {                                                                                 \
+            memmove(out, a, count * sizeof *out);                                                            \
+            return;                                                                                          \
+        }                                                                                                    \
+        if (in_count == 2)                                                                                   \
             NAME##_vectors(out, few, 2, count);                                                              \
         else if (in_count == 3)                                                                              \
             NAME##_vectors(out, few, 3, count);                                                              \

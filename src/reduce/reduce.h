@@ -10,7 +10,8 @@
 
 #include "muster/muster.h"
 
-/* destination may be one of the sources; any other overlap is not allowed. Any alignment. */
+/* destination may be one of the sources; any other overlap is not allowed. Any alignment. Of one source
+ * floats are copied, signalling NaNs too. */
 typedef void (*mst_fold_fn)(void *destination, const void *const *sources, int source_count, size_t count);
 
 typedef struct mst_kernels {

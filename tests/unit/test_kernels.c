@@ -144,11 +144,14 @@ static float combined(float a, float b, muster_op op)
     }
 }
 
-/* The fold by the definition, one value at a time: the first NaN is the result. */
+/* The fold by the definition, one value at a time: the first NaN, made quiet, is the result; one source is
+ * copied. */
 static uint16_t fold_of_halves(const void *const *sources, int n, size_t at, muster_dtype dtype, muster_op op)
 {
     float result = 0;
 
+    if (n == 1)
+        return ((const uint16_t *)sources[0])[at];
     for (int s = 0; s < n; s++) {
         uint16_t half = ((const uint16_t *)sources[s])[at];
         float value = dtype == MUSTER_FLOAT16 ? mst_float_of_float16(half) : mst_float_of_bfloat16(half);
