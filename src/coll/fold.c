@@ -21,8 +21,6 @@
  * Where some inputs lie in the arena they are read there, by slices: the last step then says that
  * nobody reads them any more. Where work is pooled, all have been read when all of it is done.
  */
-#include <string.h>
-
 #include "src/coll/patterns.h"
 #include "src/partition.h"
 
@@ -57,11 +55,10 @@ static void fold_into_targets(const mst_call *call, int target_count, size_t byt
 
         fold_into(call, block, now);
         for (int t = 0; t < target_count; t++) {
-            if (group->targets[t].stream)
-                group->kernels->stream(group->targets[t].at, block, now);
-            else
-                memcpy(group->targets[t].at, block, now);
-            group->targets[t].at += now;
+            mst_target *target = &group->targets[t];
+
+            (target->stream ? group->kernels->stream : group->kernels->copy)(target->at, block, now);
+            target->at += now;
         }
         for (int s = 0; s < group->size; s++)
             group->sources[s] = (const unsigned char *)group->sources[s] + now;

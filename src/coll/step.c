@@ -452,10 +452,9 @@ void mst_stage(const mst_call *call, size_t at, const void *from, size_t bytes)
     unsigned char *to = mst_slot(call) + at;
 
     mst_fault_point("slot.fill");
-    if (mst_route_begin(route, bytes))
-        call->group->kernels->stream(to, from, bytes);
-    else
-        mst_copy(to, from, bytes);
+    bool around = mst_route_begin(route, bytes);
+    if (bytes)
+        (around ? call->group->kernels->stream : call->group->kernels->copy)(to, from, bytes);
     mst_route_end(route, bytes);
 }
 
@@ -473,8 +472,6 @@ void mst_deliver(const mst_call *call, size_t at, const void *from, size_t bytes
 {
     unsigned char *to = (unsigned char *)call->out + at;
 
-    if (mst_streams_out(call) && to != from)
-        call->group->kernels->stream(to, from, bytes);
-    else
-        mst_copy(to, from, bytes);
+    if (bytes && to != from)
+        (mst_streams_out(call) ? call->group->kernels->stream : call->group->kernels->copy)(to, from, bytes);
 }

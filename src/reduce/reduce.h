@@ -17,6 +17,8 @@ typedef void (*mst_fold_fn)(void *destination, const void *const *sources, int s
 typedef struct mst_kernels {
     const char *isa;
     mst_fold_fn fold[MUSTER_DTYPE_COUNT][MUSTER_OP_COUNT];
+    /* memcpy through the cache, made for bytes that another CPU wrote, or reads next. */
+    void (*copy)(void *destination, const void *source, size_t bytes);
     /* memcpy around the cache, where the CPU can: for bytes that are next read by another CPU, or not
      * soon. Ordered before whatever is stored next. */
     void (*stream)(void *destination, const void *source, size_t bytes);
