@@ -36,7 +36,6 @@ mst_tuning mst_tuning_for(int ranks, bool crowded)
         .pooled_view_bytes_max = POOLED_VIEW_BYTES_ALL / (size_t)ranks,
         .around_bytes_min = 2 * KIB,
         .around_dearer = crowded ? DEARER_CROWDED : DEARER,
-        .stream_folded_bytes = 32 * MIB,
-        .stream_copied_bytes = 8 * MIB,
+        .stream_bytes_min = 8 * MIB,
     };
 }

@@ -23,9 +23,8 @@ typedef struct mst_tuning {
     bool around_fixed;       /* which they do without trials (shm/route.h) */
     int around_dearer;       /* else unless they take so many times as long through it */
     /* Results from here on go around the cache, which they would not fit, unless they overwrite inputs, which
-     * are in the cache already: folded ones, whose inputs are read from memory at the same time, and copied
-     * ones. */
-    size_t stream_folded_bytes, stream_copied_bytes;
+     * are in the cache already. */
+    size_t stream_bytes_min;
 } mst_tuning;
 
 /* For a group of so many ranks; `crowded`: they outnumber their CPUs. */

@@ -25,7 +25,8 @@
 #include "src/partition.h"
 
 #define LINE_BYTES 64
-#define BLOCK_BYTES 4096     /* what is folded at a time into a block of our cache */
+#define BLOCK_BYTES 4096     /* what is folded at a time into a block of our cache, for several places */
+#define ALONE_BYTES 8192     /* the same for one place: stores around the cache in fewer, longer rows */
 #define STRETCH_BYTES 131072 /* what is folded without asking again which way to store */
 #define PIECE_BYTES_MIN 8192 /* of pooled work: less is not worth a second CPU */
 
@@ -48,10 +49,11 @@ static void fold_into(const mst_call *call, void *to, size_t bytes)
 static void fold_into_targets(const mst_call *call, int target_count, size_t bytes)
 {
     muster_group *group = call->group;
-    _Alignas(LINE_BYTES) unsigned char block[BLOCK_BYTES];
+    size_t most = target_count == 1 ? ALONE_BYTES : BLOCK_BYTES;
+    _Alignas(LINE_BYTES) unsigned char block[ALONE_BYTES];
 
     while (bytes > 0) {
-        size_t now = bytes < BLOCK_BYTES ? bytes : BLOCK_BYTES;
+        size_t now = bytes < most ? bytes : most;
 
         fold_into(call, block, now);
         for (int t = 0; t < target_count; t++) {
@@ -66,17 +68,28 @@ static void fold_into_targets(const mst_call *call, int target_count, size_t byt
     }
 }
 
+void mst_fold_out(const mst_call *call, size_t at, size_t bytes)
+{
+    unsigned char *out = (unsigned char *)call->out + at;
+
+    if (!mst_streams_out(call)) {
+        fold_into(call, out, bytes);
+        return;
+    }
+    call->group->targets[0] = (mst_target){ out, true };
+    fold_into_targets(call, 1, bytes);
+}
+
 /* ---- whole ---- */
 
 static void fold_whole(const mst_call *call, size_t base, size_t bytes)
 {
     muster_group *group = call->group;
-    unsigned char *out = (unsigned char *)call->out + base;
 
     for (int rank = 0; rank < group->size; rank++)
         group->sources[rank] =
             rank == group->rank ? (const unsigned char *)call->in + base : mst_peer_slot(call, rank);
-    fold_into(call, out, bytes);
+    mst_fold_out(call, base, bytes);
 }
 
 /* ---- slices ---- */
@@ -149,7 +162,7 @@ static muster_status fold_slices(mst_call *call, size_t all, size_t round, bool 
 static void fold_stretch(const mst_call *call, size_t bytes)
 {
     muster_group *group = call->group;
-    bool around = mst_route_begin(&group->arena_route, bytes);
+    bool around = mst_streams_out(call) || mst_route_begin(&group->arena_route, bytes);
 
     for (int i = 0; i < group->size; i++)
         group->targets[i].stream = around;

@@ -15,8 +15,7 @@ static void fold_own_block(const mst_call *call, size_t base, size_t bytes, size
     for (int rank = 0; rank < group->size; rank++)
         group->sources[rank] = rank == group->rank ? (const unsigned char *)call->in + in_at
                                                    : mst_view(call, rank, in_at, own * staged);
-    group->kernels->fold[call->dtype][call->op]((unsigned char *)call->out + base, group->sources,
-                                                group->size, bytes / call->element_bytes);
+    mst_fold_out(call, base, bytes);
 }
 
 muster_status mst_coll_reduce_scatter(mst_call *call)

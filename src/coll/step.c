@@ -11,6 +11,8 @@
 #include "src/coll/coll.h"
 #include "src/dtype.h"
 
+#define SMALL_BYTES 2048
+
 void mst_copy(void *to, const void *from, size_t bytes)
 {
     if (bytes && to != from)
@@ -446,32 +448,42 @@ muster_status mst_step_if_arena(mst_call *call)
     return mst_any_input_in_arena(call) && !call->started ? mst_step(call, 0) : MUSTER_OK;
 }
 
+/* Small copies spare themselves the way by a pointer. */
+static void copy_through(const mst_call *call, void *to, const void *from, size_t bytes)
+{
+    if (bytes > SMALL_BYTES && to != from)
+        call->group->kernels->copy(to, from, bytes);
+    else
+        mst_copy(to, from, bytes);
+}
+
 void mst_stage(const mst_call *call, size_t at, const void *from, size_t bytes)
 {
     mst_route *route = &call->group->staging_route;
     unsigned char *to = mst_slot(call) + at;
 
     mst_fault_point("slot.fill");
-    bool around = mst_route_begin(route, bytes);
-    if (bytes)
-        (around ? call->group->kernels->stream : call->group->kernels->copy)(to, from, bytes);
+    if (mst_route_begin(route, bytes))
+        call->group->kernels->stream(to, from, bytes);
+    else
+        copy_through(call, to, from, bytes);
     mst_route_end(route, bytes);
 }
 
 bool mst_streams_out(const mst_call *call)
 {
-    const mst_tuning *tuning = &call->group->tuning;
-    const mst_shape *shape = &mst_shapes[call->collective];
-    bool in_place = call->in == call->out && mst_call_blocks(call, shape->in, call->group->rank) > 0;
-
-    return !in_place &&
-           call->out_bytes >= (shape->reduces ? tuning->stream_folded_bytes : tuning->stream_copied_bytes);
+    if (call->out_bytes < call->group->tuning.stream_bytes_min)
+        return false;
+    return call->in != call->out ||
+           mst_call_blocks(call, mst_shapes[call->collective].in, call->group->rank) == 0;
 }
 
 void mst_deliver(const mst_call *call, size_t at, const void *from, size_t bytes)
 {
     unsigned char *to = (unsigned char *)call->out + at;
 
-    if (bytes && to != from)
-        (mst_streams_out(call) ? call->group->kernels->stream : call->group->kernels->copy)(to, from, bytes);
+    if (mst_streams_out(call) && to != from)
+        call->group->kernels->stream(to, from, bytes);
+    else
+        copy_through(call, to, from, bytes);
 }

@@ -110,6 +110,55 @@ START_TEST(test_large_results)
 }
 END_TEST
 
+/* The sum of ranks' values from byte `at` on of what they put in. */
+static bool is_large_sum(const unsigned char *sum, size_t at, int ranks)
+{
+    for (size_t i = 0; i < LARGE_BYTES; i++) {
+        unsigned char wanted = 0;
+
+        for (int rank = 0; rank < ranks; rank++)
+            wanted = (unsigned char)(wanted + large_value(rank, at + i));
+        if (sum[i] != wanted)
+            return false;
+    }
+    return true;
+}
+
+static int large_sums(muster_group *world, void *arg)
+{
+    int rank = muster_group_rank(world), size = muster_group_size(world);
+    size_t all = (size_t)size * LARGE_BYTES;
+    unsigned char *in = malloc(all + 1), *out = malloc(LARGE_BYTES + 1);
+    void *shared_in, *shared_out;
+
+    (void)arg;
+    RANK_CHECK(world, in && out);
+    RANK_OK(world, muster_alloc(world, LARGE_BYTES, &shared_in));
+    RANK_OK(world, muster_alloc(world, LARGE_BYTES, &shared_out));
+    fill_large(in + 1, all, rank);
+    memcpy(shared_in, in + 1, LARGE_BYTES);
+    RANK_OK(world, muster_all_sum(in + 1, out + 1, LARGE_BYTES, MUSTER_UINT8, world));
+    RANK_CHECK(world, is_large_sum(out + 1, 0, size));
+    RANK_OK(world, muster_sum_scatter(in + 1, out + 1, LARGE_BYTES, MUSTER_UINT8, world));
+    RANK_CHECK(world, is_large_sum(out + 1, (size_t)rank * LARGE_BYTES, size));
+    RANK_OK(world, muster_all_sum(shared_in, shared_out, LARGE_BYTES, MUSTER_UINT8, world));
+    RANK_CHECK(world, is_large_sum(shared_out, 0, size));
+    RANK_OK(world, muster_all_sum(in + 1, in + 1, LARGE_BYTES, MUSTER_UINT8, world));
+    RANK_CHECK(world, is_large_sum(in + 1, 0, size));
+    RANK_OK(world, muster_free(world, shared_in));
+    RANK_OK(world, muster_free(world, shared_out));
+    free(in);
+    free(out);
+    return 0;
+}
+
+START_TEST(test_large_sums)
+{
+    run_ranks(2, RANKS_AS_THREADS, large_sums, NULL);
+    run_ranks(3, RANKS_AS_THREADS, large_sums, NULL);
+}
+END_TEST
+
 /* ---- the edges of arguments ---- */
 
 static int nothing_to_move(muster_group *world, void *arg)
@@ -385,6 +434,7 @@ int main(void)
     tcase_set_timeout(tests, TEST_TIMEOUT_S);
     tcase_add_test(tests, test_every_collective);
     tcase_add_test(tests, test_large_results);
+    tcase_add_test(tests, test_large_sums);
     tcase_add_test(tests, test_counts_of_zero);
     tcase_add_test(tests, test_bad_arguments_are_refused_in_words);
     tcase_add_test(tests, test_questions_about_nothing);
