@@ -10,8 +10,7 @@
 #include "shm/fault.h"
 #include "src/coll/coll.h"
 #include "src/dtype.h"
-
-#define SMALL_BYTES 2048
+#include "src/partition.h"
 
 void mst_copy(void *to, const void *from, size_t bytes)
 {
@@ -448,13 +447,21 @@ muster_status mst_step_if_arena(mst_call *call)
     return mst_any_input_in_arena(call) && !call->started ? mst_step(call, 0) : MUSTER_OK;
 }
 
-/* Small copies spare themselves the way by a pointer. */
+#define SMALL_BYTES 2048 /* and less are spared the way by a pointer */
+
 static void copy_through(const mst_call *call, void *to, const void *from, size_t bytes)
 {
     if (bytes > SMALL_BYTES && to != from)
         call->group->kernels->copy(to, from, bytes);
     else
         mst_copy(to, from, bytes);
+}
+
+/* Inputs that no cache holds, which memcpy's `rep movs` reads faster than vectors do. */
+static bool comes_from_memory(const mst_call *call)
+{
+    return mst_call_bytes(call, mst_shapes[call->collective].in, call->group->rank) >=
+           call->group->tuning.stream_bytes_min;
 }
 
 void mst_stage(const mst_call *call, size_t at, const void *from, size_t bytes)
@@ -465,6 +472,8 @@ void mst_stage(const mst_call *call, size_t at, const void *from, size_t bytes)
     mst_fault_point("slot.fill");
     if (mst_route_begin(route, bytes))
         call->group->kernels->stream(to, from, bytes);
+    else if (bytes > SMALL_BYTES && comes_from_memory(call))
+        mst_copy(to, from, bytes);
     else
         copy_through(call, to, from, bytes);
     mst_route_end(route, bytes);
@@ -472,10 +481,12 @@ void mst_stage(const mst_call *call, size_t at, const void *from, size_t bytes)
 
 bool mst_streams_out(const mst_call *call)
 {
+    const mst_shape *shape = &mst_shapes[call->collective];
+
     if (call->out_bytes < call->group->tuning.stream_bytes_min)
         return false;
-    return call->in != call->out ||
-           mst_call_blocks(call, mst_shapes[call->collective].in, call->group->rank) == 0;
+    return !shape->reduces || !mst_overlap(call->in, mst_call_bytes(call, shape->in, call->group->rank),
+                                           call->out, call->out_bytes);
 }
 
 void mst_deliver(const mst_call *call, size_t at, const void *from, size_t bytes)
