@@ -72,7 +72,8 @@ void mst_fold_out(const mst_call *call, size_t at, size_t bytes)
 {
     unsigned char *out = (unsigned char *)call->out + at;
 
-    if (!mst_streams_out(call)) {
+    /* Not where inputs are staged around the cache: both together are too many for its way to memory. */
+    if (!mst_streams_out(call) || mst_route_goes_around(&call->group->staging_route, bytes)) {
         fold_into(call, out, bytes);
         return;
     }
