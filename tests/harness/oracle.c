@@ -67,7 +67,7 @@ uint16_t oracle_to_half(float value, muster_dtype dtype)
 
 /* ---- folding ---- */
 
-static float fold_float(float a, float b, muster_op op)
+float oracle_combine_floats(float a, float b, muster_op op)
 {
     switch (op) {
     case MUSTER_SUM:
@@ -224,7 +224,7 @@ static void fold_halves(uint16_t *to, const void *const *inputs, int n, size_t a
         memcpy(&half, (const char *)inputs[i] + at, 2);
         float next = (float)oracle_of_half(half, dtype);
 
-        acc = i ? fold_float(acc, next, op) : next;
+        acc = i ? oracle_combine_floats(acc, next, op) : next;
     }
     uint16_t result = oracle_to_half(acc, dtype);
     memcpy(to, &result, 2);
@@ -250,7 +250,7 @@ void oracle_fold(void *to, const void *const *inputs, int n, size_t index, muste
         float acc = 0, next;
         for (int i = 0; i < n; i++) {
             memcpy(&next, (const char *)inputs[i] + at, 4);
-            acc = i ? fold_float(acc, next, op) : next;
+            acc = i ? oracle_combine_floats(acc, next, op) : next;
         }
         memcpy(to, &acc, 4);
         return;

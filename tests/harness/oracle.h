@@ -26,4 +26,7 @@ void fill_elements(void *to, size_t count, muster_dtype dtype, uint64_t seed);
 /* A small seeded generator (SplitMix64). */
 uint64_t random_next(uint64_t *state);
 
+/* What the definition makes of two values; any NaN for NaNs. */
+float oracle_combine_floats(float a, float b, muster_op op);
+
 #endif

@@ -128,22 +128,6 @@ START_TEST(test_folds_match_the_reference)
 }
 END_TEST
 
-/* What the definition makes of two numbers. */
-static float combined(float a, float b, muster_op op)
-{
-    switch (op) {
-    case MUSTER_SUM:
-        return a + b;
-    case MUSTER_PROD:
-        return a * b;
-    case MUSTER_MAX:
-        return a > b || (a == b && signbit(b)) ? a : b;
-    case MUSTER_MIN:
-    default:
-        return a < b || (a == b && signbit(a)) ? a : b;
-    }
-}
-
 /* The fold by the definition, one value at a time: the first NaN, made quiet, is the result; one source is
  * copied. */
 static uint16_t fold_of_halves(const void *const *sources, int n, size_t at, muster_dtype dtype, muster_op op)
@@ -159,7 +143,7 @@ static uint16_t fold_of_halves(const void *const *sources, int n, size_t at, mus
         if (s == 0 || (isnan(value) && !isnan(result)))
             result = value;
         else if (!isnan(result))
-            result = combined(result, value, op);
+            result = oracle_combine_floats(result, value, op);
     }
     return dtype == MUSTER_FLOAT16 ? mst_float16_of_float(result) : mst_bfloat16_of_float(result);
 }
