@@ -447,7 +447,7 @@ muster_status mst_step_if_arena(mst_call *call)
     return mst_any_input_in_arena(call) && !call->started ? mst_step(call, 0) : MUSTER_OK;
 }
 
-#define SMALL_BYTES 2048 /* and less are spared the way by a pointer */
+#define SMALL_BYTES 2048 /* so many memcpy copies by vectors itself, and is called directly */
 
 static void copy_through(const mst_call *call, void *to, const void *from, size_t bytes)
 {
