@@ -13,9 +13,6 @@
 #define SLOT_BYTES_ALL (1024 * 1024) /* what all ranks of the world stage for one step, about */
 #define SLOT_BYTES_MIN (32 * 1024)
 #define SLOT_BYTES_MAX (512 * 1024)
-#define SMALL_SLOTS_BYTES                                                                                    \
-    (2 * MST_EXTENT_UNIT) /* beside the ring, so that powers of two fit a piece of it; at least those of     \
-                             staging.h, and what staging is a multiple of */
 #define STAGING_BYTES_MIN 8192 /* a piece (staging.h) holds one element of every rank, at least */
 #define STAGING_BYTES_MAX (256ULL << 20)
 
@@ -25,7 +22,7 @@ static uint64_t default_staging_bytes(int size)
 
     if (slot < SLOT_BYTES_MIN)
         slot = SLOT_BYTES_MIN;
-    return 4 * (slot < SLOT_BYTES_MAX ? slot : SLOT_BYTES_MAX) + SMALL_SLOTS_BYTES;
+    return 4 * (slot < SLOT_BYTES_MAX ? slot : SLOT_BYTES_MAX);
 }
 
 /* ---- creating ---- */

@@ -28,6 +28,7 @@ uint64_t mst_layout_fingerprint(void)
         sizeof(mst_header),
         sizeof(mst_rank_entry),
         sizeof(mst_cell),
+        MST_SMALL_BYTES,
         sizeof(mst_channel),
         mst_layout_ring_bytes(2),
         offsetof(mst_cell, steps),
@@ -78,11 +79,16 @@ uint64_t mst_layout_cells_offset(uint32_t seats)
     return mst_layout_records_offset(seats, seats);
 }
 
+static uint64_t slots_begin(uint32_t seats)
+{
+    return mst_layout_cells_offset(seats) + (uint64_t)seats * MST_CELLS_MAX * sizeof(mst_cell);
+}
+
 uint64_t mst_layout_region_offset(uint32_t seats, uint64_t region_bytes, uint32_t seat)
 {
-    uint64_t cells_bytes = (uint64_t)seats * MST_CELLS_MAX * sizeof(mst_cell);
+    uint64_t slots_bytes = (uint64_t)seats * MST_CELLS_MAX * 2 * MST_SMALL_BYTES;
 
-    return mst_layout_cells_offset(seats) + cells_bytes + (uint64_t)seat * region_bytes;
+    return slots_begin(seats) + slots_bytes + (uint64_t)seat * region_bytes;
 }
 
 uint64_t mst_layout_arena_bytes(uint32_t seats, uint64_t region_bytes)
@@ -114,6 +120,16 @@ uint64_t mst_layout_cell_offset(const mst_geometry *geometry, uint32_t seat, uin
 mst_cell *mst_layout_cell(const mst_geometry *geometry, uint32_t seat, uint32_t index)
 {
     return (mst_cell *)(void *)(geometry->base + mst_layout_cell_offset(geometry, seat, index));
+}
+
+uint64_t mst_layout_slots_offset(const mst_geometry *geometry, uint32_t seat, uint32_t index)
+{
+    return slots_begin(geometry->seats) + ((uint64_t)index * geometry->seats + seat) * 2 * MST_SMALL_BYTES;
+}
+
+unsigned char *mst_layout_slots(const mst_geometry *geometry, uint32_t seat, uint32_t index)
+{
+    return geometry->base + mst_layout_slots_offset(geometry, seat, index);
 }
 
 uint64_t mst_layout_heap_begin(const mst_geometry *geometry, uint32_t seat)

@@ -6,6 +6,8 @@
  *   mst_layout_records_offset(s) records   the latest operations of whoever sits in seat s: a ring
  *   mst_layout_cells_offset()    cells     MST_CELLS_MAX rows of one cell per seat: a cell for each
  *                                        group that the rank is a member of
+ *   mst_layout_slots_offset()    slots     as many rows of two small slots per seat: those of the cell in
+ *                                        the same place
  *   mst_layout_region_offset(s)  heap of s  staging, channels, arena buffers of whoever sits in seat s
  *
  * A seat is the place of one process (or thread) that is a rank, and is never used by another: the
@@ -13,9 +15,10 @@
  * The rank in a seat is the only allocator of the seat's cells and heap, which together are its region,
  * so carving needs no lock and a dead rank takes nothing with it but its own region. Cells of one row
  * lie side by side, since all members of a group read each other's at every step: far apart they would each
- * take an entry of the TLB and lines of the page tables. A group's sub-arena is one cell and one staging
- * block of each member; members learn each other's at split. Control lines (header, entries, records,
- * cells) stay committed once used; the heap is committed piece by piece.
+ * take an entry of the TLB and lines of the page tables, and a page fault when they are first read. So do the
+ * slots. A group's sub-arena is one cell, with its slots, and one staging block of each member; members
+ * learn each other's at split. Control lines (header, entries, records, cells) and slots stay committed once
+ * used; the heap is committed piece by piece.
  *
  * Rules: offsets, never pointers; fixed-width types; every field names who writes it, who reads it
  * and, where it is shared, which edge of docs/MEMORY_MODEL.md publishes it. docs/LAYOUT.md is the
@@ -30,7 +33,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MST_LAYOUT_VERSION 13
+#define MST_LAYOUT_VERSION 14
 #define MST_LINE 128          /* two cache lines: neighbours are prefetched in pairs */
 #define MST_PAGE 65536        /* largest page size in use; all big offsets are multiples of it */
 #define MST_RANKS_MAX 1024    /* of a world; and seats of an arena */
@@ -42,6 +45,7 @@
 #define MST_PAYLOAD_BYTES 112 /* beside an arrival's flag */
 #define MST_PIECES_MAX 13     /* that work for all is cut into */
 #define MST_SLOT_BYTES 4224   /* of a small entry of a channel: 4 KiB, and a little */
+#define MST_SMALL_BYTES 4096  /* of a small slot of staging: two belong to a cell */
 
 #define MST_WORLD_CELL 0 /* every rank's cell in the world, of its first generation */
 #define MST_WORLD_MEMBERSHIP 3
@@ -329,6 +333,8 @@ mst_rank_entry *mst_layout_entry(const mst_geometry *geometry, uint32_t seat);
 mst_record *mst_layout_records(const mst_geometry *geometry, uint32_t seat);
 mst_cell *mst_layout_cell(const mst_geometry *geometry, uint32_t seat, uint32_t index);
 uint64_t mst_layout_cell_offset(const mst_geometry *geometry, uint32_t seat, uint32_t index);
+unsigned char *mst_layout_slots(const mst_geometry *geometry, uint32_t seat, uint32_t index);
+uint64_t mst_layout_slots_offset(const mst_geometry *geometry, uint32_t seat, uint32_t index);
 uint64_t mst_layout_heap_begin(const mst_geometry *geometry, uint32_t seat);
 uint64_t mst_layout_heap_end(const mst_geometry *geometry, uint32_t seat);
 

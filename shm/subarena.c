@@ -9,7 +9,10 @@
 #include "shm/fault.h"
 #include "shm/os.h"
 
-static_assert(sizeof(mst_cell) == MST_EXTENT_UNIT, "cells are committed one by one");
+#define SLOTS_BYTES (2 * MST_SMALL_BYTES)
+
+static_assert(sizeof(mst_cell) == MST_EXTENT_UNIT && SLOTS_BYTES % MST_EXTENT_UNIT == 0,
+              "cells and slots are committed one by one");
 
 /* ---- our own share ---- */
 
@@ -49,20 +52,25 @@ static void free_cell(mst_attachment *attachment, uint32_t index)
     pthread_mutex_unlock(&attachment->lock);
 }
 
-/* Cells are committed in order, and never given back: at most 16 MiB per rank. */
+/* Cells and their slots are committed in order, and never given back: at most 48 MiB per rank. */
 static muster_status commit_cells(mst_attachment *attachment, uint32_t index)
 {
     const mst_geometry *geometry = &attachment->geometry;
+    int fd = attachment->arena->fd;
+    uint32_t seat = attachment->seat, next = attachment->cells_committed;
 
-    if (index < attachment->cells_committed)
+    if (index < next)
         return MUSTER_OK;
-    muster_status status =
-        mst_heap_commit(attachment->arena->fd,
-                        mst_layout_cell_offset(geometry, attachment->seat, attachment->cells_committed),
-                        sizeof(mst_cell), "a group's control lines");
+    muster_status status = mst_heap_commit(fd, mst_layout_cell_offset(geometry, seat, next), sizeof(mst_cell),
+                                           "a group's control lines");
     if (status == MUSTER_OK)
-        attachment->cells_committed++;
-    return status;
+        status = mst_heap_commit(fd, mst_layout_slots_offset(geometry, seat, next), SLOTS_BYTES,
+                                 "a group's small slots");
+    if (status != MUSTER_OK)
+        return status;
+    mst_os_populate(mst_layout_slots(geometry, seat, next), SLOTS_BYTES);
+    attachment->cells_committed++;
+    return MUSTER_OK;
 }
 
 static muster_status claim_cell(mst_attachment *attachment, uint32_t *index, uint64_t *membership)
@@ -139,6 +147,7 @@ static void destroy(mst_subarena *subarena)
 {
     free(subarena->shares);
     free(subarena->cells);
+    free(subarena->slots);
     free(subarena->staging);
     free(subarena->blocks);
     free(subarena);
@@ -152,8 +161,9 @@ static mst_subarena *allocate(int size)
         return NULL;
     subarena->shares = calloc((size_t)size, sizeof *subarena->shares);
     subarena->cells = calloc((size_t)size, sizeof *subarena->cells);
+    subarena->slots = calloc((size_t)size, sizeof *subarena->slots);
     subarena->staging = calloc((size_t)size, sizeof *subarena->staging);
-    if (subarena->shares && subarena->cells && subarena->staging)
+    if (subarena->shares && subarena->cells && subarena->slots && subarena->staging)
         return subarena;
     destroy(subarena);
     return NULL;
@@ -204,6 +214,7 @@ muster_status mst_subarena_open(mst_attachment *attachment, const mst_share *sha
     for (int r = 0; r < size; r++) {
         subarena->shares[r] = shares[r];
         subarena->cells[r] = mst_layout_cell(geometry, shares[r].seat, shares[r].cell);
+        subarena->slots[r] = mst_layout_slots(geometry, shares[r].seat, shares[r].cell);
         subarena->staging[r] = geometry->base + shares[r].staging_offset;
     }
     identify(subarena);

@@ -1,8 +1,8 @@
 /*
  * The part of an arena that belongs to one group, as one of its members holds it.
  *
- * Each member brings a cell (control lines) and a staging block from its own region. A member
- * claims its share before the split, tells the others where it is by its split record, and learns
+ * Each member brings a cell (control lines) with its small slots, and a staging block from its own region. A
+ * member claims its share before the split, tells the others where it is by its split record, and learns
  * theirs in turn: no lock, and nothing half-made is ever visible, because what a member has not
  * published nobody can reach. Giving back is as local: the member says that it has left (E10), and
  * its memory is used again only when every other member has left or is dead, since until then they
@@ -29,13 +29,14 @@ typedef struct mst_subarena {
     mst_share own;
     mst_share *shares;       /* by rank of the group: private copies, checked */
     mst_cell **cells;        /* by rank of the group */
-    unsigned char **staging; /* by rank of the group */
+    unsigned char **slots;   /* by rank of the group: the two small ones, side by side */
+    unsigned char **staging; /* by rank of the group: the ring */
     mst_extent *blocks;      /* heap blocks of ours that live and die with the group */
     size_t block_count, block_capacity;
     struct mst_subarena *next; /* in the list of open or of retired ones */
 } mst_subarena;
 
-/* Claims this rank's share of a group to be: an initialised cell and committed staging. */
+/* Claims this rank's share of a group to be: an initialised cell, committed slots and staging. */
 muster_status mst_share_claim(mst_attachment *attachment, mst_share *share);
 /* Gives back a share that no peer will use: all of them saw the split fail. */
 void mst_share_release(mst_attachment *attachment, const mst_share *share);

@@ -56,7 +56,7 @@ muster_status mst_group_create(mst_subarena *subarena, const struct mst_transpor
     }
     group->subarena = subarena;
     group->staging.subarena = subarena;
-    group->staging.halves = subarena->attachment->policy.spin_ns == 0;
+    group->staging.crowded = subarena->attachment->policy.spin_ns == 0;
     mst_staging_begin(&group->staging);
     group->transport = transport;
     group->kernels = kernels;

@@ -165,11 +165,11 @@ static void choose_places(mst_call *call)
 
     call->out_bytes = mst_call_bytes(call, shape->out, call->group->rank);
     call->in_line = in_bytes <= MST_PAYLOAD_BYTES;
-    /* Of reductions also the results travel. */
-    bool is_small = 2 * in_bytes <= mst_staging_small_max(&call->group->staging);
+    call->pooled = is_pooled(call, in_bytes);
+    /* A slot holds also the results of reductions; pooled ones are written over the inputs. */
+    bool is_small = (call->pooled ? in_bytes : 2 * in_bytes) <= mst_staging_small_max(&call->group->staging);
     call->small = call->in_line || is_small;
     call->part = is_small ? MST_STAGING_SMALL : MST_STAGING_RING;
-    call->pooled = is_pooled(call, in_bytes);
     size_t least = view_bytes_min(call, in_bytes);
     call->viewable = in_bytes >= least || out_bytes >= least;
     if (call->viewable) {

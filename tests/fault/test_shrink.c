@@ -259,7 +259,7 @@ static int shrink_many_times(muster_group *world, void *arg)
 
 START_TEST(test_many_shrinks_use_the_same_memory_again)
 {
-    rank_options options = { .size = 4, .arena_bytes = 4 * ((size_t)20 << 20) + ((size_t)72 << 20) };
+    rank_options options = { .size = 4, .arena_bytes = 4 * ((size_t)20 << 20) + ((size_t)200 << 20) };
 
     for (options.mode = RANKS_AS_PROCESSES; options.mode <= RANKS_AS_THREADS; options.mode++)
         run_ranks_with(options, shrink_many_times, NULL);

@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -12,7 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
-    mst_arena_plan plan = { .size = 1, .arena_bytes = 64 << 20, .staging_bytes = 8192 };
+    mst_arena_plan plan = { .size = 1, .arena_bytes = 96 << 20, .staging_bytes = 8192 };
     muster_config config = MUSTER_CONFIG_INIT;
     unsigned char header[sizeof(mst_header)];
     muster_group *world;
@@ -21,7 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     float x = 1;
 
     if (mst_arena_create(&plan, &arena) != MUSTER_OK)
-        return 0;
+        abort(); /* else nothing would be tried */
     memcpy(header, arena->geometry.base, sizeof header);
     for (size_t i = 0; i < bytes && i < sizeof header; i++)
         header[i] ^= data[i];

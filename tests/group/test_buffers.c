@@ -60,7 +60,7 @@ static int buffers_go_with_their_group(muster_group *world, void *arg)
 
 START_TEST(test_buffers_go_with_their_group)
 {
-    rank_options options = { .size = 2, .mode = RANKS_AS_PROCESSES, .arena_bytes = 100 << 20 };
+    rank_options options = { .size = 2, .mode = RANKS_AS_PROCESSES, .arena_bytes = 164 << 20 };
 
     run_ranks_with(options, buffers_go_with_their_group, NULL);
     options.mode = RANKS_AS_THREADS;

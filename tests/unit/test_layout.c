@@ -224,6 +224,8 @@ START_TEST(test_regions_do_not_overlap)
         ck_assert_uint_ge(mst_layout_records_offset(size, 0),
                           MST_ENTRIES_OFFSET + size * sizeof(mst_rank_entry));
         ck_assert_uint_eq(mst_layout_cell_offset(&geometry, 0, MST_CELLS_MAX),
+                          mst_layout_slots_offset(&geometry, 0, 0));
+        ck_assert_uint_eq(mst_layout_slots_offset(&geometry, 0, MST_CELLS_MAX),
                           mst_layout_heap_begin(&geometry, 0));
         for (uint32_t rank = 0; rank < size; rank++) {
             uint64_t begin = mst_layout_heap_begin(&geometry, rank),
@@ -231,6 +233,8 @@ START_TEST(test_regions_do_not_overlap)
 
             ck_assert_uint_eq(mst_layout_cell_offset(&geometry, rank, 1),
                               mst_layout_cell_offset(&geometry, 0, 1) + rank * sizeof(mst_cell));
+            ck_assert_uint_eq(mst_layout_slots_offset(&geometry, rank, 1),
+                              mst_layout_slots_offset(&geometry, 0, 1) + rank * 2 * MST_SMALL_BYTES);
             ck_assert_uint_eq(end, rank + 1 < size ? mst_layout_heap_begin(&geometry, rank + 1)
                                                    : geometry.arena_bytes);
             ck_assert_uint_eq(begin % MST_PAGE, 0);

@@ -16,11 +16,12 @@ static bool touch(piece a, piece b)
     return a.begin < b.end && b.begin < a.end;
 }
 
-static void run_staging(size_t block, bool halves, uint64_t seed)
+static void run_staging(size_t block, bool crowded, uint64_t seed)
 {
     mst_attachment *attachment = calloc(1, sizeof *attachment);
     mst_subarena subarena = { .attachment = attachment };
-    mst_staging staging = { .subarena = &subarena, .halves = halves };
+    mst_staging staging = { .subarena = &subarena, .crowded = crowded };
+    mst_staging_part last_part = MST_STAGING_RING;
     piece last = { 0 };
 
     ck_assert_ptr_nonnull(attachment);
@@ -33,13 +34,16 @@ static void run_staging(size_t block, bool halves, uint64_t seed)
         size_t bytes = drawn % 5 == 0 ? piece_max : drawn % 5 == 1 ? 0 : (drawn >> 8) % (piece_max + 1);
         piece next = { staging.next[part], staging.next[part] + bytes };
 
-        ck_assert_msg(next.end <= block, "a piece from %zu to %zu leaves a block of %zu", next.begin,
-                      next.end, block);
-        ck_assert_msg(!touch(last, next), "pieces %zu to %zu and %zu to %zu overlap in a block of %zu",
-                      last.begin, last.end, next.begin, next.end, block);
+        ck_assert_msg(next.end <= (part == MST_STAGING_SMALL ? 2 * MST_SMALL_BYTES : block),
+                      "a piece from %zu to %zu leaves its part, of a block of %zu", next.begin, next.end,
+                      block);
+        ck_assert_msg(part != last_part || !touch(last, next),
+                      "pieces %zu to %zu and %zu to %zu overlap in a block of %zu", last.begin, last.end,
+                      next.begin, next.end, block);
         mst_staging_turn(&staging, part, bytes);
         ck_assert_uint_eq(staging.last[part], next.begin);
         last = next;
+        last_part = part;
     }
     free(attachment);
 }
