@@ -9,6 +9,7 @@
  * they write into halves in turn, which peers have just read: near 1 to 3.5 times, far 6 to 15. */
 #define DEARER 4
 #define DEARER_CROWDED 5
+#define ROUND_BYTES_MIN (64 * KIB)
 #define VIEW_BYTES_MIN (8 * KIB)
 #define VIEW_BYTES_MIN_CROWDED (64 * KIB)
 #define POOLED_VIEW_BYTES_ALL (1 * MIB) /* of all ranks together */
@@ -34,6 +35,7 @@ mst_tuning mst_tuning_for(int ranks, bool crowded)
         .view_bytes_min = crowded ? VIEW_BYTES_MIN_CROWDED : VIEW_BYTES_MIN,
         .pooled_view_bytes_min = VIEW_BYTES_MIN,
         .pooled_view_bytes_max = POOLED_VIEW_BYTES_ALL / (size_t)ranks,
+        .round_bytes_min = crowded ? SIZE_MAX : ROUND_BYTES_MIN,
         .around_bytes_min = 2 * KIB,
         .around_dearer = crowded ? DEARER_CROWDED : DEARER,
         .stream_bytes_min = 8 * MIB,

@@ -18,6 +18,9 @@ typedef struct mst_tuning {
     /* Of pooled work, which takes no step more, from the one to the other; larger work is not pooled if all
      * of it lies there: everybody would meet each other's pages. */
     size_t pooled_view_bytes_min, pooled_view_bytes_max;
+    /* What one rank stages for others that do nothing but copy it is cut into rounds, of so much at least, so
+     * that they copy one while it stages the next. */
+    size_t round_bytes_min;
     /* for a rank alone */
     size_t around_bytes_min; /* copies that a peer reads go around the cache from here on, where they do */
     bool around_fixed;       /* which they do without trials (shm/route.h) */

@@ -1,15 +1,15 @@
 /*
- * broadcast: the root stages a piece, one step, everyone copies it; in rounds that fit a slot, so that
- * the root fills one slot while the others read the other. A root whose input lies in the arena has it
- * read there, in one round with one more step at the end. N bytes: one synchronisation per round, 2 N
- * of traffic per rank.
+ * broadcast: the root stages a piece, one step, everyone copies it; in rounds of a quarter, or less if that
+ * does not fit a slot, so that the root stages one while the others copy another. A root whose input lies in
+ * the arena has it read there, in one round with one more step at the end. N bytes: one synchronisation per
+ * round, 2 N of traffic per rank.
  */
 #include "src/coll/coll.h"
 
 muster_status mst_coll_broadcast(mst_call *call)
 {
     size_t all = call->count * call->element_bytes;
-    size_t round = mst_slot_bytes(call) / call->element_bytes * call->element_bytes;
+    size_t round = mst_call_round_bytes(call, all, mst_slot_bytes(call));
     bool is_root = call->group->rank == call->root;
     size_t base = 0;
 

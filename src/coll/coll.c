@@ -180,6 +180,16 @@ static void choose_places(mst_call *call)
     }
 }
 
+/* A quarter of it: more rounds are more steps, and take a root that copies to itself out of its stride. */
+size_t mst_call_round_bytes(const mst_call *call, size_t all, size_t most)
+{
+    size_t least = call->group->tuning.round_bytes_min;
+    size_t quarter = (all / 4 + MST_LINE - 1) / MST_LINE * MST_LINE;
+    size_t round = quarter < least ? least : quarter;
+
+    return round < most ? round : most / call->element_bytes * call->element_bytes;
+}
+
 /* ---- running ---- */
 
 muster_status mst_call_check(mst_call *call)

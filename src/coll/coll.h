@@ -103,6 +103,9 @@ void mst_call_arrive(mst_call *call);
 muster_status mst_call_move(mst_call *call);
 void mst_call_end(const mst_call *call); /* has given its result */
 
+/* Bytes of a round of `all` that one rank stages and others copy, out of a slot of `most`. */
+size_t mst_call_round_bytes(const mst_call *call, size_t all, size_t most);
+
 /* Blocks, or bytes, that `rank` has in such a buffer. */
 size_t mst_call_blocks(const mst_call *call, mst_span span, int rank);
 size_t mst_call_bytes(const mst_call *call, mst_span span, int rank);

@@ -1,6 +1,6 @@
 /*
  * scatter: the root stages a piece of every rank's block, one step, each rank copies its own; in
- * rounds that fit a slot. A root whose input lies in the arena has it read there, in one round with
+ * rounds as of a broadcast. A root whose input lies in the arena has it read there, in one round with
  * one more step at the end. Blocks of N bytes, p ranks: one synchronisation per round; the root moves
  * 2 p N bytes, the others 2 N.
  */
@@ -9,7 +9,7 @@
 muster_status mst_coll_scatter(mst_call *call)
 {
     size_t block = call->count * call->element_bytes;
-    size_t round = mst_deal_round_bytes(call);
+    size_t round = mst_call_round_bytes(call, block, mst_deal_round_bytes(call));
     bool is_root = call->group->rank == call->root;
     size_t own = (size_t)call->group->rank;
     size_t base = 0;
