@@ -7,7 +7,9 @@
  * topology does not tell, and it changes while a program runs: the kernel moves ranks, and a host moves
  * virtual CPUs. So the copies themselves find out. Now and then a few of about one size
  * go either way in turn and are timed; the others of that size go the way that won. Trials become rarer while
- * nothing changes.
+ * nothing changes, and when the way of one size does, the others are tried soon. The first copies of a size
+ * go the way of the size next to it, and are not timed: stores to what no other CPU has read yet tell
+ * nothing.
  *
  * A route belongs to bytes that are written over and over by one thread: a group's staging, a channel.
  * Costs a comparison and a count per copy; a trial two looks at the clock per copy, and its copies that
@@ -40,6 +42,8 @@ typedef enum mst_route_aim { MST_ROUTE_FOR_READER, MST_ROUTE_FOR_WRITER } mst_ro
 
 typedef struct mst_route_size {
     _Atomic uint32_t around; /* 1: the way of copies that are not on trial; another thread may look */
+    bool met;                /* a copy of it was made */
+    bool decided;            /* a trial of it is over */
     bool doubted;            /* by the last trial: another like it changes the way */
     uint16_t rest;           /* copies until the next trial */
     uint16_t rest_last;      /* as many were between the last two */
@@ -60,8 +64,8 @@ void mst_route_init(mst_route *route, mst_route_plan plan, mst_route_aim aim);
 /* Before its first copy: begins with the ways that another has found, which may be in use. */
 void mst_route_inherit(mst_route *route, const mst_route *from);
 
-/* Begins a copy on trial: which way it goes; and ends it. */
-bool mst_route_try(mst_route *route, mst_route_size *size);
+/* Begins a copy on trial, or the first of its size: which way it goes; and ends it. */
+bool mst_route_try(mst_route *route, size_t bytes);
 void mst_route_tried(mst_route *route, size_t bytes);
 
 static inline int mst_route_size_of(size_t bytes)
@@ -79,7 +83,7 @@ static inline bool mst_route_begin(mst_route *route, size_t bytes)
 
     mst_route_size *size = &route->sizes[mst_route_size_of(bytes)];
     if (size->rest == 0)
-        return mst_route_try(route, size);
+        return mst_route_try(route, bytes);
     size->rest--;
     return mst_load32_rlx(&size->around);
 }

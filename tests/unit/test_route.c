@@ -112,6 +112,40 @@ START_TEST(test_what_another_has_found_is_believed_and_tried)
 }
 END_TEST
 
+START_TEST(test_the_first_copies_of_a_size_go_its_neighbours_way_untimed)
+{
+    mst_route route;
+
+    mst_route_init(&route, (mst_route_plan){ .around_bytes_min = 2048, .dearer = 4 }, MST_ROUTE_FOR_READER);
+    for (size_t written = 0; written < 1 << 20; written += COPY_BYTES) {
+        ck_assert(!mst_route_begin(&route, COPY_BYTES));
+        ck_assert(!route.began_ns);
+    }
+    count_around(&route, COPY_BYTES, far);
+    for (size_t written = 0; written < 1 << 20; written += 4 * COPY_BYTES) {
+        ck_assert(mst_route_begin(&route, 4 * COPY_BYTES));
+        ck_assert(!route.began_ns);
+    }
+    count_around(&route, 4 * COPY_BYTES, near);
+    ck_assert(!mst_route_goes_around(&route, 4 * COPY_BYTES));
+    ck_assert(mst_route_goes_around(&route, COPY_BYTES));
+}
+END_TEST
+
+START_TEST(test_when_one_size_changes_the_others_are_tried_soon)
+{
+    mst_route route;
+
+    mst_route_init(&route, (mst_route_plan){ .around_bytes_min = 2048, .dearer = 4 }, MST_ROUTE_FOR_READER);
+    count_around(&route, COPY_BYTES, near);
+    count_around(&route, 4 * COPY_BYTES, near);
+    count_around(&route, COPY_BYTES, far);
+    for (int i = 0; i < 64; i++)
+        copy(&route, 4 * COPY_BYTES, far);
+    ck_assert(mst_route_goes_around(&route, 4 * COPY_BYTES));
+}
+END_TEST
+
 START_TEST(test_small_copies_go_through_the_cache)
 {
     mst_route route;
@@ -164,6 +198,8 @@ int main(void)
     tcase_add_test(tests, test_a_reader_is_worth_more_of_the_writers_time);
     tcase_add_test(tests, test_leaving_a_way_takes_more_than_staying);
     tcase_add_test(tests, test_what_another_has_found_is_believed_and_tried);
+    tcase_add_test(tests, test_the_first_copies_of_a_size_go_its_neighbours_way_untimed);
+    tcase_add_test(tests, test_when_one_size_changes_the_others_are_tried_soon);
     tcase_add_test(tests, test_small_copies_go_through_the_cache);
     tcase_add_test(tests, test_what_is_fixed_is_not_tried);
     tcase_add_test(tests, test_sizes_that_come_in_turn_are_not_compared);
