@@ -64,6 +64,8 @@ muster_status mst_group_create(mst_subarena *subarena, const struct mst_transpor
     mst_group_plan_routes(group);
     group->rank = subarena->rank;
     group->size = subarena->size;
+    group->recorded = mst_record_pack(&(mst_record_what){
+        .peer = -1, .group_rank = (uint32_t)group->rank, .group_size = (uint32_t)group->size });
     group->timeout_ns = timeout_ns;
     group->send_waiter = group->receive_waiter = waiter_of(group);
     mst_lane_init(&group->steps, subarena, MST_LANE_STEPS, timeout_ns, mst_group_watch(group));
@@ -191,14 +193,12 @@ static void record(muster_group *group, mst_entrance entrance, const mst_doing *
                              .entrance = entrance,
                              .exact = recorder->exact,
                              .started = entrance == MST_ENTER_COLLECTIVE && group->finishing,
-                             .peer = doing->peer,
-                             .group_rank = (uint32_t)group->rank,
-                             .group_size = (uint32_t)group->size };
+                             .peer = doing->peer };
     int64_t arrived_ns = group->arrived_ns[entrance], done_ns = arrived_ns;
 
     if (recorder->exact || arrived_ns == 0 || doing->count >= TIMED_COUNT_MIN)
         done_ns = time_ns(group);
-    mst_operation operation = { .what = mst_record_pack(&what),
+    mst_operation operation = { .what = group->recorded | mst_record_pack(&what),
                                 .number = doing->operation,
                                 .group = group->subarena->cells[group->rank]->group,
                                 .count = doing->count,

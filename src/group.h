@@ -48,6 +48,7 @@ struct muster_group {
     uint32_t endings_seen[MST_ENTRANCES];
     int64_t arrived_ns[MST_ENTRANCES]; /* when all had come to the call that is shown; 0: not yet */
     mst_record_places places[MST_ENTRANCES];
+    uint64_t recorded; /* what every record of it has: whose it is, packed */
     mst_lane steps;
     mst_lane splits;
     mst_staging staging;                  /* of the lane `steps` */
