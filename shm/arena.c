@@ -27,12 +27,18 @@ static uint64_t default_staging_bytes(int size)
 
 /* ---- creating ---- */
 
+/* For sentences: so many are enough. */
+static unsigned long long mebibytes_up(uint64_t bytes)
+{
+    return (bytes + (1 << 20) - 1) >> 20;
+}
+
 static muster_status plan_header(const mst_arena_plan *plan, mst_header *header)
 {
     uint32_t seats = header->seats;
     uint64_t wanted = plan->arena_bytes ? plan->arena_bytes : MST_ARENA_BYTES_DEFAULT;
     uint64_t limit = mst_os_object_bytes_max();
-    uint64_t least = mst_layout_arena_bytes(seats, MST_REGION_BYTES_MIN);
+    uint64_t least = mst_layout_arena_bytes(seats, MST_REGION_BYTES_MIN + MST_PAGE); /* see below: odd */
     uint64_t staging = plan->staging_bytes ? plan->staging_bytes : default_staging_bytes(plan->size);
 
     if (plan->arena_bytes == 0 && wanted > limit)
@@ -42,13 +48,13 @@ static muster_status plan_header(const mst_arena_plan *plan, mst_header *header)
                         "an arena for %u ranks, replacements included, needs %llu MiB of address space, and "
                         "this process may have %llu; raise the limits that ulimit -v and ulimit -f show, or "
                         "use fewer ranks",
-                        seats, (unsigned long long)(least >> 20), (unsigned long long)(limit >> 20));
+                        seats, mebibytes_up(least), (unsigned long long)(limit >> 20));
     if (wanted < least || wanted > limit)
         return mst_fail(MUSTER_ERR_NO_SPACE,
                         "an arena for %u ranks, replacements included, needs %llu to %llu MiB of address "
                         "space, not %llu; change MUSTER_ARENA_BYTES, or raise the limits that ulimit -v and "
                         "ulimit -f show",
-                        seats, (unsigned long long)(least >> 20), (unsigned long long)(limit >> 20),
+                        seats, mebibytes_up(least), (unsigned long long)(limit >> 20),
                         (unsigned long long)(wanted >> 20));
     staging = (staging + 2 * MST_EXTENT_UNIT - 1) / (2 * MST_EXTENT_UNIT) * (2 * MST_EXTENT_UNIT);
     if (staging < STAGING_BYTES_MIN || staging < 5 * 8 * (uint64_t)plan->size || staging > STAGING_BYTES_MAX)
@@ -60,6 +66,11 @@ static muster_status plan_header(const mst_arena_plan *plan, mst_header *header)
     header->region_bytes = ((wanted - entries) / seats / MST_PAGE - 1) / 2 * 2 * MST_PAGE + MST_PAGE;
     header->arena_bytes = mst_layout_arena_bytes(seats, header->region_bytes);
     header->staging_bytes = staging;
+    if (staging > header->region_bytes / 2)
+        return mst_fail(MUSTER_ERR_INVALID,
+                        "staging of %llu KiB per rank and group is more than half of what a rank has in an "
+                        "arena of %llu MiB; lower MUSTER_STAGING_BYTES, or raise MUSTER_ARENA_BYTES",
+                        (unsigned long long)staging >> 10, (unsigned long long)header->arena_bytes >> 20);
     return MUSTER_OK;
 }
 

@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "shm/arena.h"
 #include "shm/layout.h"
 #include "tests/harness/ranks.h"
 
@@ -254,6 +255,29 @@ START_TEST(test_arenas_that_are_none)
 }
 END_TEST
 
+/* What the sentence says is enough is, and less is not. */
+START_TEST(test_the_smallest_arena)
+{
+    for (int size = 1; size <= 9; size++) {
+        mst_arena_plan plan = { .size = size, .arena_bytes = 1 };
+        unsigned long long mebibytes = 0;
+        mst_arena *arena;
+
+        ck_assert_int_eq(mst_arena_create(&plan, &arena), MUSTER_ERR_NO_SPACE);
+        const char *needs = strstr(muster_error_detail(), "needs ");
+        ck_assert(needs && sscanf(needs, "needs %llu", &mebibytes) == 1);
+        plan.arena_bytes = (mebibytes - 1) << 20;
+        ck_assert_int_eq(mst_arena_create(&plan, &arena), MUSTER_ERR_NO_SPACE);
+        plan.arena_bytes = mebibytes << 20;
+        ck_assert_int_eq(mst_arena_create(&plan, &arena), MUSTER_OK);
+        mst_arena_close(arena);
+        plan.staging_bytes = 16 << 20;
+        ck_assert_int_eq(mst_arena_create(&plan, &arena), MUSTER_ERR_INVALID);
+        ck_assert(strstr(muster_error_detail(), "MUSTER_STAGING_BYTES"));
+    }
+}
+END_TEST
+
 START_TEST(test_names_that_others_made)
 {
     char name[64];
@@ -415,6 +439,7 @@ int main(void)
     tcase_add_test(tests, test_a_rank_that_dies_before_all_came);
     tcase_add_test(tests, test_bad_configs);
     tcase_add_test(tests, test_arenas_that_are_none);
+    tcase_add_test(tests, test_the_smallest_arena);
     tcase_add_test(tests, test_names_that_others_made);
     tcase_add_test(tests, test_a_rank_twice);
     tcase_add_test(tests, test_a_full_tmpfs_is_no_space_with_numbers);
