@@ -203,6 +203,7 @@ static mst_header good_header(size_t bytes)
                           .fingerprint = mst_layout_fingerprint(),
                           .version = MST_LAYOUT_VERSION,
                           .size = 2,
+                          .seats = 2,
                           .arena_bytes = bytes,
                           .region_bytes = (bytes - mst_layout_region_offset(2, 0, 0)) / 2,
                           .staging_bytes = 65536 };
