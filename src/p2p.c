@@ -34,12 +34,10 @@ static muster_status prepare(mst_exchange *exchange)
     mst_transfer *out = &exchange->out, *in = &exchange->in;
     muster_status status = MUSTER_OK;
 
-    if (exchange->group->size == 1)
-        return mst_fail(MUSTER_ERR_INVALID, "%s: a group of one has nobody to talk to", exchange->name);
     if (element == 0)
         return mst_fail(MUSTER_ERR_INVALID, "%s: %d is no dtype", exchange->name, (int)exchange->dtype);
-    if (!mst_multiply(exchange->out_count, element, 1, &out->total) ||
-        !mst_multiply(exchange->in_count, element, 1, &in->total))
+    if (!mst_multiply(exchange->out_count, element, 1, &out->total) || out->total > PTRDIFF_MAX ||
+        !mst_multiply(exchange->in_count, element, 1, &in->total) || in->total > PTRDIFF_MAX)
         return mst_fail(MUSTER_ERR_INVALID, "%s: more elements than memory can have", exchange->name);
     if (out->active)
         status = check_direction(exchange, out, exchange->out_count, "destination");

@@ -424,8 +424,7 @@ MUSTER_API muster_status muster_finish(muster_request *request);
  * buffer a longer one, or one that the receiver waits for already, is read where it lies, and
  * returns when that is done. count and dtype of the receive equal those of the send, or both ranks'
  * group is poisoned with MISMATCH. A message to oneself must fit the buffer. A send may run beside a
- * receive of the same group, from another thread. In a group of one, INVALID. (MPI_Send, MPI_Recv with
- * one tag; MLX: send, recv)
+ * receive of the same group, from another thread. (MPI_Send, MPI_Recv with one tag; MLX: send, recv)
  */
 MUSTER_API muster_status muster_send(const void *buf, size_t count, muster_dtype dtype, int dst,
                                      muster_group *group);

@@ -74,6 +74,7 @@ static int receive_from_oneself(muster_group *world, void *arg)
 
 START_TEST(test_a_circle_of_one)
 {
+    run_ranks(1, RANKS_AS_PROCESSES, receive_from_oneself, NULL);
     run_ranks(2, RANKS_AS_PROCESSES, receive_from_oneself, NULL);
 }
 END_TEST

@@ -15,7 +15,7 @@ static int every_pair(muster_group *world, void *arg)
 
     (void)arg;
     RANK_CHECK(world, buffer);
-    for (int src = 0; src < n && n > 1; src++)
+    for (int src = 0; src < n; src++)
         for (int dst = 0; dst < n; dst++)
             for (size_t k = 0; k < sizeof counts / sizeof counts[0] && src != dst; k++) {
                 if (rank == src) {
@@ -47,21 +47,18 @@ static int buffered(muster_group *world, void *arg)
 
     (void)arg;
     RANK_CHECK(world, buffer);
-    for (int dst = 0; dst < n && n > 1; dst++) {
+    for (int dst = 0; dst < n; dst++) {
         memset(buffer, rank * 16 + dst, BYTES);
         RANK_OK(world, muster_send(buffer, BYTES, MUSTER_UINT8, dst, world));
     }
-    for (int src = 0; src < n && n > 1; src++) {
+    for (int src = 0; src < n; src++) {
         RANK_OK(world, muster_recv(buffer, BYTES, MUSTER_UINT8, src, world));
         RANK_CHECK(world, buffer[0] == src * 16 + rank && buffer[BYTES - 1] == src * 16 + rank);
     }
-    if (n > 1) {
-        unsigned char *large = calloc(3 << 20, 1);
+    unsigned char *large = calloc(3 << 20, 1);
 
-        RANK_CHECK(world,
-                   large && muster_send(large, 3 << 20, MUSTER_UINT8, rank, world) == MUSTER_ERR_INVALID);
-        free(large);
-    }
+    RANK_CHECK(world, large && muster_send(large, 3 << 20, MUSTER_UINT8, rank, world) == MUSTER_ERR_INVALID);
+    free(large);
     free(buffer);
     return 0;
 }
@@ -81,7 +78,7 @@ static int patterns(muster_group *world, void *arg)
 
     (void)arg;
     RANK_CHECK(world, out && in);
-    for (int shift = 0; shift < n && n > 1; shift++) {
+    for (int shift = 0; shift < n; shift++) {
         int dst = (rank + shift) % n, src = (rank + n - shift) % n;
 
         for (int i = 0; i < COUNT; i++)
@@ -90,9 +87,9 @@ static int patterns(muster_group *world, void *arg)
         for (int i = 0; i < COUNT; i++)
             RANK_CHECK(world, in[i] == src * 7 + i + shift);
     }
-    if (n > 1) /* sizes that differ */
-        RANK_OK(world, muster_sendrecv(out, (size_t)rank, (rank + 1) % n, in, (size_t)((rank + n - 1) % n),
-                                       (rank + n - 1) % n, MUSTER_INT32, world));
+    /* sizes that differ */
+    RANK_OK(world, muster_sendrecv(out, (size_t)rank, (rank + 1) % n, in, (size_t)((rank + n - 1) % n),
+                                   (rank + n - 1) % n, MUSTER_INT32, world));
     free(out);
     free(in);
     return 0;
@@ -101,6 +98,69 @@ static int patterns(muster_group *world, void *arg)
 START_TEST(test_sendrecv_patterns)
 {
     run_all_sizes(patterns, NULL);
+}
+END_TEST
+
+/* With oneself, in a group of one as in any other: in order, as much as is buffered, any size at once, from
+ * private and from arena buffers. */
+static int exchange_with_oneself(muster_group *world, int32_t *out, int32_t *in, size_t count, int turn)
+{
+    int rank = muster_group_rank(world);
+
+    for (size_t i = 0; i < count; i++)
+        out[i] = (int32_t)i * 3 + turn;
+    memset(in, 0xee, count * sizeof *in);
+    RANK_OK(world, muster_sendrecv(out, count, rank, in, count, rank, MUSTER_INT32, world));
+    RANK_CHECK(world, count == 0 || memcmp(in, out, count * sizeof *in) == 0);
+    return 0;
+}
+
+static int buffer_for_oneself(muster_group *world, int32_t *out, int32_t *in, size_t count, int turn)
+{
+    int rank = muster_group_rank(world);
+    size_t room = 65536 / sizeof *out, sent = 0, messages = 0;
+
+    for (; messages < 8 && sent + count <= room; messages++, sent += count) {
+        for (size_t i = 0; i < count; i++)
+            out[i] = (int32_t)(i + messages * 11) + turn;
+        RANK_OK(world, muster_send(out, count, MUSTER_INT32, rank, world));
+    }
+    for (size_t m = 0; m < messages; m++) {
+        RANK_OK(world, muster_recv(in, count, MUSTER_INT32, rank, world));
+        for (size_t i = 0; i < count; i++)
+            RANK_CHECK(world, in[i] == (int32_t)(i + m * 11) + turn);
+    }
+    return 0;
+}
+
+static int with_oneself(muster_group *world, void *arg)
+{
+    static const size_t counts[] = { 0, 1, 10, 1000, 16384, 200000 };
+    int32_t *buffers[4] = { malloc(200000 * 4), malloc(200000 * 4) };
+
+    (void)arg;
+    RANK_CHECK(world, buffers[0] && buffers[1]);
+    RANK_OK(world, muster_alloc(world, 200000 * 4, (void **)&buffers[2]));
+    RANK_OK(world, muster_alloc(world, 200000 * 4, (void **)&buffers[3]));
+    for (int turn = 0; turn < 48; turn++) {
+        int32_t *out = buffers[turn & 2], *in = buffers[turn & 1 ? 3 : 1];
+        size_t count = counts[turn % 6];
+
+        if (turn % 4 == 3)
+            out = buffers[0], in = buffers[1];
+        if (exchange_with_oneself(world, out, in, count, turn) ||
+            buffer_for_oneself(world, out, in, count, turn))
+            return 1;
+    }
+    RANK_OK(world, muster_barrier(world)); /* the group is as it was */
+    free(buffers[0]);
+    free(buffers[1]);
+    return 0;
+}
+
+START_TEST(test_with_oneself)
+{
+    run_all_sizes(with_oneself, NULL);
 }
 END_TEST
 
@@ -207,8 +267,6 @@ static int send_beside_receive(muster_group *world, void *arg)
     void *failures;
 
     (void)arg;
-    if (n == 1)
-        return 0;
     RANK_CHECK(world, pthread_create(&thread, NULL, send_many, world) == 0);
     for (int32_t i = 0; i < 3000; i++) {
         int32_t got;
@@ -296,6 +354,7 @@ int main(void)
     tcase_add_test(tests, test_every_pair_in_order);
     tcase_add_test(tests, test_64_kib_per_pair_are_buffered);
     tcase_add_test(tests, test_sendrecv_patterns);
+    tcase_add_test(tests, test_with_oneself);
     tcase_add_test(tests, test_arena_buffers);
     tcase_add_test(tests, test_nothing_is_written_beyond_a_buffer);
     tcase_add_test(tests, test_send_beside_receive);
