@@ -46,5 +46,16 @@ for edge in $(grep -oE '^\| E[0-9]+ \|' docs/MEMORY_MODEL.md | tr -d '| '); do
     # shellcheck disable=SC2086
     grep -qE "\\b$edge\\b" $library || complain "docs/MEMORY_MODEL.md has edge $edge, and the code does not"
 done
+# What the documents name is there: functions, fields, tests.
+for document in docs/MEMORY_MODEL.md docs/MODELS.md docs/ARCHITECTURE.md docs/FAILURE.md docs/LAYOUT.md docs/PERFORMANCE.md; do
+    for name in $(grep -oE '`[a-z0-9_]+`|`(mst|muster)_[a-z0-9_]+' "$document" | tr -d '`' | grep -vE '^_|_$' | sort -u); do
+        case $document:$name in
+        *:mst_* | *:muster_* | *MEMORY_MODEL.md:* | *MODELS.md:*) ;;
+        *) continue ;; # words of other kinds
+        esac
+        grep -rqwF "$name" shm src include tests scripts || [ -n "$(find tests -name "$name.*")" ] ||
+            complain "$document names $name, which is not there"
+    done
+done
 [ "$bad" -eq 0 ] && echo "style holds in $(echo "$everything" | wc -w) files"
 exit $bad
