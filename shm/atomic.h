@@ -57,10 +57,11 @@ static inline uint32_t mst_or32_sc(_Atomic uint32_t *at, uint32_t bits)
     return atomic_fetch_or_explicit(at, bits, memory_order_seq_cst);
 }
 
-static inline bool mst_cas32_sc(_Atomic uint32_t *at, uint32_t expected, uint32_t value)
+/* Stores `value` if `expected` is there. Returns what was there: `expected` if the value was stored. */
+static inline uint32_t mst_cmpxchg32_sc(_Atomic uint32_t *at, uint32_t expected, uint32_t value)
 {
-    return atomic_compare_exchange_strong_explicit(at, &expected, value, memory_order_seq_cst,
-                                                   memory_order_seq_cst);
+    atomic_compare_exchange_strong_explicit(at, &expected, value, memory_order_seq_cst, memory_order_seq_cst);
+    return expected;
 }
 
 static inline uint64_t mst_load64_rlx(const _Atomic uint64_t *at)
@@ -98,7 +99,6 @@ static inline uint64_t mst_exchange64_sc(_Atomic uint64_t *at, uint64_t value)
     return atomic_exchange_explicit(at, value, memory_order_seq_cst);
 }
 
-/* Returns what was there: `expected` if the value was stored. */
 static inline void mst_or64_sc(_Atomic uint64_t *at, uint64_t bits)
 {
     atomic_fetch_or_explicit(at, bits, memory_order_seq_cst);
@@ -109,7 +109,8 @@ static inline void mst_and64_sc(_Atomic uint64_t *at, uint64_t bits)
     atomic_fetch_and_explicit(at, bits, memory_order_seq_cst);
 }
 
-static inline uint64_t mst_cas64_sc(_Atomic uint64_t *at, uint64_t expected, uint64_t value)
+/* The same. */
+static inline uint64_t mst_cmpxchg64_sc(_Atomic uint64_t *at, uint64_t expected, uint64_t value)
 {
     atomic_compare_exchange_strong_explicit(at, &expected, value, memory_order_seq_cst, memory_order_seq_cst);
     return expected;

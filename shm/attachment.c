@@ -112,7 +112,7 @@ static bool claim_removal(mst_attachment *attachment)
         return false;
     if (found != 0 && mst_liveness_ending(&attachment->geometry, found - 1).kind == MUSTER_ENDED_NOT)
         return false;
-    return mst_cas32_sc(remover, found, attachment->seat + 1);
+    return mst_cmpxchg32_sc(remover, found, attachment->seat + 1) == found;
 }
 
 void mst_attachment_remove_name(mst_attachment *attachment)

@@ -195,7 +195,7 @@ static void tell(const mst_deadlock *deadlock, const mst_deadlock_member *member
     uint64_t earlier = mst_load64_acq(&entry->verdict); /* E14 */
 
     if ((earlier & ~CLAIMED) == member->episode ||
-        mst_cas64_sc(&entry->verdict, earlier, member->episode | CLAIMED) != earlier) /* E14 */
+        mst_cmpxchg64_sc(&entry->verdict, earlier, member->episode | CLAIMED) != earlier) /* E14 */
         return;
     mst_fault_point("verdict.claimed");
     snprintf(entry->circle, sizeof entry->circle, "%s", text);

@@ -36,7 +36,7 @@ static muster_status claim_entry(mst_attachment *attachment)
     uint32_t rank = attachment->rank;
     mst_rank_entry *entry = mst_layout_entry(&attachment->geometry, attachment->seat);
 
-    if (!mst_cas32_sc(&entry->state, MST_RANK_VACANT, MST_RANK_JOINING))
+    if (mst_cmpxchg32_sc(&entry->state, MST_RANK_VACANT, MST_RANK_JOINING) != MST_RANK_VACANT)
         return mst_fail(MUSTER_ERR_INVALID,
                         "rank %u of this arena is or was taken by process %d; each rank attaches once, and "
                         "a name serves one job at a time",
@@ -139,7 +139,7 @@ static void settle_rendezvous(mst_attachment *attachment, uint32_t outcome, uint
 
     mst_store32_rlx(&header->missing_rank, missing);
     mst_fault_point("rendezvous.settle");
-    if (mst_cas32_sc(&header->rendezvous, MST_RENDEZVOUS_OPEN, outcome)) {
+    if (mst_cmpxchg32_sc(&header->rendezvous, MST_RENDEZVOUS_OPEN, outcome) == MST_RENDEZVOUS_OPEN) {
         mst_fault_point("rendezvous.settled");
         mst_signal_raise(&header->arrivals);
     }

@@ -74,7 +74,7 @@ void mst_liveness_record(const mst_geometry *geometry, uint32_t seat, muster_end
     mst_header *header = mst_layout_header(geometry);
     uint64_t word = (uint64_t)ending.kind | ((uint64_t)ending.code & 0xffff) << 8;
 
-    if (mst_cas64_sc(&mst_layout_entry(geometry, seat)->ending, 0, word) != 0) /* E8 */
+    if (mst_cmpxchg64_sc(&mst_layout_entry(geometry, seat)->ending, 0, word) != 0) /* E8 */
         return;
     mst_fault_point("ending.recorded");
     mst_add32_sc(&header->endings, 1); /* E8 */

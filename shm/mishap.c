@@ -139,7 +139,7 @@ void mst_mishaps_spoil(mst_mishaps *mishaps, const mst_log *log, void *result, s
 {
     uint32_t due = mst_load32_rlx(&mishaps->flips);
 
-    if (due == 0 || bytes == 0 || !mst_cas32_sc(&mishaps->flips, due, due - 1))
+    if (due == 0 || bytes == 0 || mst_cmpxchg32_sc(&mishaps->flips, due, due - 1) != due)
         return;
     ((unsigned char *)result)[bytes / 2] ^= 1;
     mst_log_line(log, MUSTER_LOG_WARN, "MUSTER_FAULT: has flipped a bit of byte %zu of a result of %zu bytes",

@@ -46,7 +46,7 @@ int mst_pieces_take(mst_lane *lane, int from, int count)
         if (is_taken(lane, word))
             continue;
         mst_fault_point("piece.take");
-        if (mst_cas64_sc(word_of(lane, piece), word, own_word(lane)) != word) /* E21 */
+        if (mst_cmpxchg64_sc(word_of(lane, piece), word, own_word(lane)) != word) /* E21 */
             continue;
         mst_fault_point("piece.taken");
         return piece;

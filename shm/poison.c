@@ -83,14 +83,14 @@ static void alarm_cell(mst_cell *cell)
 void mst_poison_spread(mst_cell *const *cells, int size, const mst_poison *poison)
 {
     uint64_t word = mst_poison_pack(poison);
-    uint64_t earlier = mst_cas64_sc(&cells[0]->poison, 0, word); /* E7: the first reason wins */
+    uint64_t earlier = mst_cmpxchg64_sc(&cells[0]->poison, 0, word); /* E7: the first reason wins */
 
     mst_fault_point("poison.decided");
     if (earlier)
         word = earlier;
     /* All words before any alarm: a member looks at its own cell's word and sleeps on another's. */
     for (int rank = 0; rank < size; rank++) {
-        mst_cas64_sc(&cells[rank]->poison, 0, word); /* E7 */
+        mst_cmpxchg64_sc(&cells[rank]->poison, 0, word); /* E7 */
         mst_fault_point("poison.spread");
     }
     for (int rank = 0; rank < size; rank++)

@@ -91,7 +91,7 @@ bool mst_succession_admit(const mst_geometry *geometry, uint32_t seat, uint32_t 
                           uint64_t roll_offset)
 {
     uint64_t word = roll_offset | roll_seat;
-    uint64_t earlier = mst_cas64_sc(&mst_layout_entry(geometry, seat)->admission, 0, word); /* E16 */
+    uint64_t earlier = mst_cmpxchg64_sc(&mst_layout_entry(geometry, seat)->admission, 0, word); /* E16 */
 
     mst_fault_point("newcomer.admitted");
     mst_signal_raise(&mst_layout_header(geometry)->arrivals);
@@ -110,5 +110,5 @@ bool mst_succession_admitted(const mst_geometry *geometry, uint32_t seat, uint32
 
 bool mst_succession_give_up(const mst_geometry *geometry, uint32_t seat)
 {
-    return mst_cas64_sc(&mst_layout_entry(geometry, seat)->admission, 0, GIVEN_UP) == 0; /* E16 */
+    return mst_cmpxchg64_sc(&mst_layout_entry(geometry, seat)->admission, 0, GIVEN_UP) == 0; /* E16 */
 }

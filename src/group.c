@@ -156,7 +156,7 @@ muster_status mst_group_occupy(muster_group *group, mst_entrance entrance)
     if (mst_attachment_forked(group->subarena->attachment))
         return mst_fail(MUSTER_ERR_FORKED, "this process was forked by a rank and is none itself; only the "
                                            "rank may use its groups");
-    return mst_cas32_sc(&group->occupied[entrance], 0, 1) ? MUSTER_OK : refuse_second_thread();
+    return mst_cmpxchg32_sc(&group->occupied[entrance], 0, 1) == 0 ? MUSTER_OK : refuse_second_thread();
 }
 
 static mst_activity *activity_of(const muster_group *group, mst_entrance entrance)
@@ -168,7 +168,7 @@ static mst_activity *activity_of(const muster_group *group, mst_entrance entranc
 static muster_status tell_broken(muster_group *group, muster_status status)
 {
     if (status != MUSTER_OK && mst_log_wanted(mst_group_log(group), MUSTER_LOG_WARN) &&
-        mst_cas32_sc(&group->told_broken, 0, 1))
+        mst_cmpxchg32_sc(&group->told_broken, 0, 1) == 0)
         mst_log_line(mst_group_log(group), MUSTER_LOG_WARN, "a group of %d is broken: %s", group->size,
                      mst_error_sentence());
     return status;
@@ -347,7 +347,7 @@ muster_status mst_group_poison(muster_group *group, mst_poison_kind kind, const 
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    if (mst_cas32_sc(&group->reason_taken, 0, 1)) {
+    if (mst_cmpxchg32_sc(&group->reason_taken, 0, 1) == 0) {
         memcpy(cell->reason, text, sizeof text);
         cell->reason_bytes = (uint32_t)strlen(text); /* published by E7 */
         mst_group_spread(group, kind, group->rank, 0);

@@ -49,7 +49,7 @@ static void fail(rank_thread *self, int code)
     muster_ending ending = { MUSTER_ENDED_EXITED, code };
 
     self->code = code;
-    mst_cas32_sc(&self->crew->first_failed, 0, (uint32_t)self->rank + 1);
+    mst_cmpxchg32_sc(&self->crew->first_failed, 0, (uint32_t)self->rank + 1);
     mst_liveness_record(&self->crew->arena->geometry, (uint32_t)self->rank, ending);
     mst_succession_decide(&self->crew->arena->geometry, (uint32_t)self->rank, MST_NO_SEAT);
 }
