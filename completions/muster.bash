@@ -16,7 +16,7 @@ _muster() {
     --prefix) mapfile -t COMPREPLY < <(compgen -W "rank none" -- "$word"); return ;;
     -d | --dtype) mapfile -t COMPREPLY < <(compgen -W "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 bfloat16 float32 float64 complex64" -- "$word"); return ;;
     -o | --op) mapfile -t COMPREPLY < <(compgen -W "sum prod max min" -- "$word"); return ;;
-    -n | --ranks | --restarts | --max-restarts | --trace-limit | --hang-after | --show | --env | --gdb | --wrap | --timeout | --op-timeout | --grace | -b | --min | -e | --max | -f | --factor | --seconds) return ;;
+    -n | -np | --ranks | --restarts | --max-restarts | --trace-limit | --hang-after | --show | --env | --gdb | --wrap | --timeout | --op-timeout | --grace | -b | --min | -e | --max | -f | --factor | --seconds) return ;;
     esac
     case ${COMP_WORDS[1]} in
     ps | doctor) mapfile -t COMPREPLY < <(compgen -W "--help" -- "$word"); return ;;

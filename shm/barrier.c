@@ -3,6 +3,7 @@
 
 #include "shm/atomic.h"
 #include "shm/fault.h"
+#include "shm/ranklist.h"
 
 void mst_lane_init(mst_lane *lane, mst_subarena *subarena, mst_lane_kind kind, int64_t timeout_ns,
                    mst_watch watch)
@@ -50,6 +51,16 @@ const mst_arrival *mst_lane_arrival(const mst_lane *lane, int rank)
 bool mst_lane_has_arrived(const mst_lane *lane, int rank)
 {
     return mst_count_reached(&mst_lane_arrival(lane, rank)->word, lane->step); /* E2, E3 */
+}
+
+void mst_lane_list_missing(const mst_lane *lane, char *text, size_t bytes)
+{
+    mst_ranklist missing = mst_ranklist_in(text, bytes);
+
+    for (int rank = 0; rank < lane->subarena->size; rank++)
+        if (!mst_lane_has_arrived(lane, rank))
+            mst_ranklist_add(&missing, rank);
+    mst_ranklist_end(&missing);
 }
 
 /* Each rank begins with its neighbour, so that not all look at rank 0's line first. */

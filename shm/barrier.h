@@ -65,4 +65,7 @@ void mst_lane_prefetch_others(const mst_lane *lane, size_t payload_bytes);
 /* Whether a member has arrived at the step that this one is at. */
 bool mst_lane_has_arrived(const mst_lane *lane, int rank);
 
+/* Who has not, in words. */
+void mst_lane_list_missing(const mst_lane *lane, char *text, size_t bytes);
+
 #endif

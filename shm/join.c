@@ -10,6 +10,7 @@
 #include "shm/fault.h"
 #include "shm/holders.h"
 #include "shm/os.h"
+#include "shm/ranklist.h"
 #include "shm/replace.h"
 #include "shm/succession.h"
 
@@ -99,22 +100,15 @@ static bool no_longer_gathering(const void *arg)
     return look_around(arg, &missing) != GATHERING;
 }
 
-/* The ranks that have not come, as text: "1, 3 and 7". */
+/* The ranks that have not come, as text. */
 static void list_missing(const mst_geometry *geometry, char *text, size_t bytes)
 {
-    size_t used = 0;
-    int listed = 0;
+    mst_ranklist missing = mst_ranklist_in(text, bytes);
 
-    text[0] = '\0';
-    for (uint32_t rank = 0; rank < geometry->size && used + 24 < bytes; rank++) {
-        if (mst_load32_acq(&mst_layout_entry(geometry, rank)->state) == MST_RANK_ATTACHED)
-            continue;
-        if (++listed > 16) {
-            snprintf(text + used, bytes - used, ", ...");
-            return;
-        }
-        used += (size_t)snprintf(text + used, bytes - used, "%s%u", listed > 1 ? ", " : "", rank);
-    }
+    for (uint32_t rank = 0; rank < geometry->size; rank++)
+        if (mst_load32_acq(&mst_layout_entry(geometry, rank)->state) != MST_RANK_ATTACHED)
+            mst_ranklist_add(&missing, (int)rank);
+    mst_ranklist_end(&missing);
 }
 
 static muster_status explain_broken(const mst_attachment *attachment, uint32_t missing)
@@ -168,8 +162,8 @@ static muster_status gather(mst_attachment *attachment, int64_t deadline_ns)
     char text[200];
     list_missing(geometry, text, sizeof text);
     return mst_fail(MUSTER_ERR_TIMED_OUT,
-                    "rank %u waited %.1f s for all %u ranks to attach and rank(s) %s did not come; start "
-                    "them, or give them longer with MUSTER_ATTACH_TIMEOUT",
+                    "rank %u waited %.1f s for all %u ranks to attach and %s did not come; start them, or "
+                    "give them longer with MUSTER_ATTACH_TIMEOUT",
                     attachment->rank, (double)(mst_os_now_ns() - began_ns) / MST_NS_PER_S, geometry->size,
                     text);
 }

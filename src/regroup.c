@@ -23,6 +23,7 @@
 #include "shm/error.h"
 #include "shm/fault.h"
 #include "shm/os.h"
+#include "shm/ranklist.h"
 #include "src/child.h"
 #include "src/coll/coll.h"
 #include "src/newcomers.h"
@@ -116,19 +117,20 @@ static void arrive(const regroup *regroup, muster_status claimed)
 static muster_status explain_late(const regroup *regroup)
 {
     const muster_group *group = regroup->group;
-    char late[120] = "";
-    size_t used = 0;
+    char text[120];
+    mst_ranklist late = mst_ranklist_in(text, sizeof text);
 
-    for (int rank = 0; rank < group->size && used + 8 < sizeof late; rank++)
+    for (int rank = 0; rank < group->size; rank++)
         if (!has_arrived(regroup, rank) && !never_comes(group, rank))
-            used += (size_t)snprintf(late + used, sizeof late - used, " %d", rank);
-    if (used == 0)
+            mst_ranklist_add(&late, rank);
+    int count = mst_ranklist_end(&late);
+    if (count == 0)
         return mst_fail(MUSTER_ERR_TIMED_OUT,
                         "rank %d waited %.3g s in grow for replacements that the launcher has promised",
                         group->rank, (double)group->timeout_ns / MST_NS_PER_S);
-    return mst_fail(MUSTER_ERR_TIMED_OUT,
-                    "rank %d waited %.3g s in %s for rank(s)%s, which live and have not called it",
-                    group->rank, (double)group->timeout_ns / MST_NS_PER_S, name_of(regroup), late);
+    return mst_fail(MUSTER_ERR_TIMED_OUT, "rank %d waited %.3g s in %s for %s, which %s and %s not called it",
+                    group->rank, (double)group->timeout_ns / MST_NS_PER_S, name_of(regroup), text,
+                    count > 1 ? "live" : "lives", count > 1 ? "have" : "has");
 }
 
 /* Newcomers know nobody's bell, and ring where all who attach do. */

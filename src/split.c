@@ -47,16 +47,6 @@ static void woke(void *group)
     mst_group_woke(group);
 }
 
-/* Ranks that have not come, as text for a deadline's sentence. */
-static void list_missing(const muster_group *group, char *text, size_t bytes)
-{
-    size_t used = (size_t)snprintf(text, bytes, "rank(s)");
-
-    for (int rank = 0; rank < group->size && used + 8 < bytes; rank++)
-        if (!mst_lane_has_arrived(&group->splits, rank))
-            used += (size_t)snprintf(text + used, bytes - used, " %d", rank);
-}
-
 /* Publishes this rank's record and copies everyone's: one step. */
 static muster_status exchange(muster_group *group, const mst_split_record *own)
 {
@@ -68,7 +58,7 @@ static muster_status exchange(muster_group *group, const mst_split_record *own)
         char doing[64], late[120];
 
         describe(group, doing, sizeof doing);
-        list_missing(group, late, sizeof late);
+        mst_lane_list_missing(&group->splits, late, sizeof late);
         return mst_group_wait_failed(group, result, doing, late);
     }
     mst_group_arrived(group, MST_ENTER_SPLIT, &group->splits.waiter);

@@ -348,5 +348,5 @@ int command_doctor(int argc, char **argv)
     look_at_variables();
     try_it();
     printf(bad_found ? "\nRanks cannot work here.\n" : "\nRanks can work here.\n");
-    return fflush(stdout) || bad_found ? EXIT_FAILURE : EXIT_SUCCESS;
+    return bad_found ? EXIT_FAILURE : EXIT_SUCCESS;
 }

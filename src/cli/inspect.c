@@ -6,8 +6,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "src/cli/text.h"
+
 #define NS_PER_S 1e9
 #define ENTRANCE_COLLECTIVE 0
+
+enum { RANKS_MAX = 1024, DESCRIBED_MAX = 4 };
 
 typedef struct sentence {
     char *text;
@@ -46,23 +50,36 @@ static const muster_seen_call *find_member(const muster_inspection *seen, unsign
     return find_call(seen, group, group_rank, ENTRANCE_COLLECTIVE); /* which every member has */
 }
 
+static void mark(bool *listed, int rank)
+{
+    if (rank >= 0 && rank < RANKS_MAX)
+        listed[rank] = true;
+}
+
+/* "rank 3", "ranks 0 2 4-63" */
+static void say_ranks(sentence *sentence, const bool *listed)
+{
+    char ranks[200];
+    int count = list_ranks(listed, RANKS_MAX, ranks, sizeof ranks);
+
+    say(sentence, "rank%s %s", plural((unsigned)count), ranks);
+}
+
 void name_group(const muster_inspection *seen, unsigned long long group, char *text, int bytes)
 {
-    sentence name = { text, 0, bytes };
-    int listed = 0;
+    bool listed[RANKS_MAX] = { false };
+    char ranks[100];
 
     const muster_seen_call *member = find_member(seen, group, 0);
     if (member && member->world) {
         snprintf(text, (size_t)bytes, "world");
         return;
     }
-    say(&name, "group {");
     for (int i = 0; i < seen->call_count; i++)
-        if (seen->calls[i].group == group && seen->calls[i].entrance == ENTRANCE_COLLECTIVE) {
-            if (++listed <= 16)
-                say(&name, "%s%d", listed > 1 ? " " : "", seen->calls[i].rank);
-        }
-    say(&name, listed > 16 ? " ...}" : "}");
+        if (seen->calls[i].group == group && seen->calls[i].entrance == ENTRANCE_COLLECTIVE)
+            mark(listed, seen->calls[i].rank);
+    list_ranks(listed, RANKS_MAX, ranks, sizeof ranks);
+    snprintf(text, (size_t)bytes, "group {%s}", ranks);
 }
 
 /* ---- ranks ---- */
@@ -124,26 +141,25 @@ void describe_rank(const muster_inspection *seen, int rank, char *text, int byte
 
 /* ---- verdicts ---- */
 
-/* "ranks 0 1 2 have waited 12.4 s" */
+/* "ranks 0-2 have waited 12.4 s" */
 static void say_waiting(sentence *verdict, const muster_inspection *seen, const muster_seen_call *call)
 {
+    bool waiting[RANKS_MAX] = { false };
     double longest_s = 0;
     int count = 0;
 
-    for (int i = 0; i < seen->call_count; i++)
-        count += seen->calls[i].group == call->group && seen->calls[i].entrance == call->entrance &&
-                 seen->calls[i].in_call && seen->calls[i].operation == call->operation;
-    say(verdict, "rank%s", count > 1 ? "s" : "");
     for (int i = 0; i < seen->call_count; i++) {
         const muster_seen_call *other = &seen->calls[i];
 
         if (other->group != call->group || other->entrance != call->entrance || !other->in_call ||
             other->operation != call->operation)
             continue;
-        say(verdict, " %d", other->rank);
+        mark(waiting, other->rank);
+        count++;
         if ((double)other->since_ns / NS_PER_S > longest_s)
             longest_s = (double)other->since_ns / NS_PER_S;
     }
+    say_ranks(verdict, waiting);
     say(verdict, " %s waited %.1f s", count > 1 ? "have" : "has", longest_s);
 }
 
@@ -169,33 +185,41 @@ bool call_waits(const muster_inspection *seen, const muster_seen_call *call)
 static void judge_collective(const muster_inspection *seen, const muster_seen_call *call, sentence *verdict)
 {
     char group[120], doing[120];
-    int missing[64], count = 0;
+    bool missing[RANKS_MAX] = { false }, gone[RANKS_MAX] = { false };
+    int count = 0, gone_count = 0;
 
-    for (int at = 0; at < call->group_size && count < 64; at++)
-        if (!has_entered(seen, call, at))
-            missing[count++] = at;
+    for (int at = 0; at < call->group_size && at < RANKS_MAX; at++) {
+        const muster_seen_call *member = find_member(seen, call->group, at);
+
+        if (has_entered(seen, call, at))
+            continue;
+        count++;
+        if (member)
+            mark(missing, member->rank);
+        else
+            gone_count += gone[at] = true; /* its place is another group's by now */
+    }
     name_group(seen, call->group, group, sizeof group);
     if (count == 0) {
         say(verdict, "all are in %s #%llu of %s: ", call->what, (unsigned long long)call->operation, group);
         say_waiting(verdict, seen, call);
         return;
     }
-    say(verdict, "rank%s", count > 1 ? "s" : "");
-    for (int i = 0; i < count; i++) {
-        const muster_seen_call *member = find_member(seen, call->group, missing[i]);
-
-        say(verdict, member ? " %d" : " (%d of the group)", member ? member->rank : missing[i]);
+    if (count > gone_count)
+        say_ranks(verdict, missing);
+    if (gone_count) {
+        say(verdict, count > gone_count ? " and the group's " : "the group's ");
+        say_ranks(verdict, gone);
     }
     say(verdict, " %s not entered %s #%llu of %s; ", count > 1 ? "have" : "has", call->what,
         (unsigned long long)call->operation, group);
     say_waiting(verdict, seen, call);
-    for (int i = 0; i < count && i < 4; i++) {
-        const muster_seen_call *member = find_member(seen, call->group, missing[i]);
-
-        if (!member) /* its place is another group's by now */
+    for (int rank = 0, described = 0; rank < RANKS_MAX && described < DESCRIBED_MAX; rank++) {
+        if (!missing[rank])
             continue;
-        describe_rank(seen, member->rank, doing, sizeof doing);
-        say(verdict, "; rank %d %s", member->rank, doing);
+        describe_rank(seen, rank, doing, sizeof doing);
+        say(verdict, "; rank %d %s", rank, doing);
+        described++;
     }
 }
 
@@ -305,29 +329,55 @@ void print_ranks(const muster_inspection *seen, FILE *to)
         print_rank(seen, &seen->ranks[i], to);
 }
 
+static bool is_broken_alike(const muster_seen_call *a, const muster_seen_call *b)
+{
+    return b->entrance == ENTRANCE_COLLECTIVE && a->group == b->group && a->broken == b->broken;
+}
+
+/* Each group and reason once, with all who know it. */
 static void print_broken(const muster_inspection *seen, FILE *to)
 {
     for (int i = 0; i < seen->call_count; i++) {
         const muster_seen_call *call = &seen->calls[i];
-        char group[120];
+        bool known[RANKS_MAX] = { false }, told = false;
+        char group[120], ranks[200];
 
         if (call->broken == MUSTER_OK || call->entrance != ENTRANCE_COLLECTIVE)
             continue;
+        for (int other = 0; other < seen->call_count; other++)
+            if (is_broken_alike(call, &seen->calls[other])) {
+                told = told || other < i;
+                mark(known, seen->calls[other].rank);
+            }
+        if (told)
+            continue;
         name_group(seen, call->group, group, sizeof group);
-        fprintf(to, "for rank %d, %s is broken: %s\n", call->rank, group, muster_status_string(call->broken));
+        int count = list_ranks(known, RANKS_MAX, ranks, sizeof ranks);
+        fprintf(to, "for rank%s %s, %s is broken: %s\n", plural((unsigned)count), ranks, group,
+                muster_status_string(call->broken));
     }
 }
 
 /* Where several wait for each other in turn, who does not. */
 static void print_causes(const muster_inspection *seen, FILE *to)
 {
-    char doing[120];
+    bool more[RANKS_MAX] = { false };
+    char doing[120], ranks[200];
+    int described = 0;
 
-    for (int rank = 0; rank < seen->size; rank++)
-        if (is_waited_for(seen, rank)) {
-            describe_rank(seen, rank, doing, sizeof doing);
-            fprintf(to, "it comes down to this: rank %d %s\n", rank, doing);
+    for (int rank = 0; rank < seen->size; rank++) {
+        if (!is_waited_for(seen, rank))
+            continue;
+        if (described++ >= DESCRIBED_MAX) {
+            mark(more, rank);
+            continue;
         }
+        describe_rank(seen, rank, doing, sizeof doing);
+        fprintf(to, "it comes down to this: rank %d %s\n", rank, doing);
+    }
+    int more_count = list_ranks(more, RANKS_MAX, ranks, sizeof ranks);
+    if (more_count > 0)
+        fprintf(to, "and others wait for rank%s %s, too\n", plural((unsigned)more_count), ranks);
 }
 
 int print_verdicts(const muster_inspection *seen, FILE *to)

@@ -141,6 +141,18 @@ bool job_of_name(const char *name, job *found)
     return search.count > 0;
 }
 
+bool jobs_can_be_seen(const char *command)
+{
+    if (access("/proc/self/fd", R_OK | X_OK) == 0)
+        return true;
+    fprintf(
+        stderr,
+        "muster %s: jobs are found through /proc, which is not mounted here; mount it (mount -t proc proc "
+        "/proc)\n",
+        command);
+    return false;
+}
+
 /* ---- what a user has named ---- */
 
 static bool find_only(const char *command, job *found)
@@ -165,6 +177,8 @@ bool job_choose(const char *command, const char *which, job *found)
 {
     char *end;
 
+    if (!jobs_can_be_seen(command))
+        return false;
     if (!which)
         return find_only(command, found);
     long pid = strtol(which, &end, 10);

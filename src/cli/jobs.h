@@ -17,6 +17,9 @@ typedef struct job {
     muster_inspection seen;
 } job;
 
+/* Whether processes can be looked at; false: stderr says why not, for `muster COMMAND`. */
+bool jobs_can_be_seen(const char *command);
+
 /* All jobs that can be looked at; how many. Given back by jobs_free. */
 int jobs_find(job *jobs, int room);
 void jobs_free(job *jobs, int count);

@@ -1,11 +1,14 @@
 /* The `muster` command: finds the subcommand and hands over to it. */
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "muster/muster.h"
 #include "src/cli/commands.h"
+#include "src/cli/spelling.h"
+#include "src/cli/text.h"
 
 /* clang-format off */
 static const char help[] =
@@ -21,7 +24,7 @@ static const char help[] =
     "  muster doctor                                      check this machine\n"
     "  muster bench [options] [OPERATION...]              measure operations on this machine\n"
     "  muster COMMAND --help                              its options\n"
-    "  muster --version\n"
+    "  muster --version, -V\n"
     "  muster --help\n"
     "\n"
     "A rank finds the others with muster_init(); see muster(1) and muster/muster.h.\n";
@@ -48,21 +51,47 @@ int usage_error(const char *command, const char *format, ...)
     return EXIT_USAGE;
 }
 
+static const char *const helps[] = { "help", "--help", "-h", NULL };
+static const char *const versions[] = { "version", "--version", "-V", NULL };
+
+static int complain_of(const char *name)
+{
+    static const char expected[] = "expected run, ps, inspect, top, trace, report, doctor or bench";
+    cli_spelling spelling = spelling_of(name);
+
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
+        spelling_try(&spelling, commands[i].name);
+    for (int i = 0; i < 2; i++) {
+        spelling_try(&spelling, helps[i]);
+        spelling_try(&spelling, versions[i]);
+    }
+    if (spelling.nearest)
+        return usage_error(NULL, "\"%s\" is no subcommand; %s; did you mean %s?", name, expected,
+                           spelling.nearest);
+    return usage_error(NULL, "\"%s\" is no subcommand; %s", name, expected);
+}
+
+static bool is_any(const char *name, const char *const *words)
+{
+    for (; *words; words++)
+        if (strcmp(name, *words) == 0)
+            return true;
+    return false;
+}
+
 int main(int argc, char **argv)
 {
-    const char *name = argc > 1 ? argv[1] : "--help";
-
     if (argc < 2)
         return usage_error(NULL,
                            "no subcommand; expected run, ps, inspect, top, trace, report, doctor or bench");
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
-        if (strcmp(name, commands[i].name) == 0)
-            return commands[i].run(argc - 1, argv + 1);
-    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0)
-        return fputs(help, stdout) < 0 || fflush(stdout) ? EXIT_FAILURE : EXIT_SUCCESS;
-    if (strcmp(name, "--version") == 0 || strcmp(name, "version") == 0)
-        return printf("muster %s\n", muster_version()) < 0 || fflush(stdout) ? EXIT_FAILURE : EXIT_SUCCESS;
-    return usage_error(
-        NULL, "\"%s\" is no subcommand; expected run, ps, inspect, top, trace, report, doctor or bench",
-        name);
+        if (strcmp(argv[1], commands[i].name) == 0)
+            return finish_output(commands[i].name, commands[i].run(argc - 1, argv + 1));
+    if (is_any(argv[1], helps))
+        fputs(help, stdout);
+    else if (is_any(argv[1], versions))
+        printf("muster %s\n", muster_version());
+    else
+        return complain_of(argv[1]);
+    return finish_output(NULL, EXIT_SUCCESS);
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "src/cli/commands.h"
+#include "src/cli/spelling.h"
 
 enum { OPTIONS_MAX = 40, BY_NAME = 256 /* and up: options by their place in the table */ };
 
@@ -19,6 +20,7 @@ static void describe(const cli_syntax *syntax, struct option *described, char *l
 
     if (syntax->ends_at_argument)
         letters[used++] = '+';
+    letters[used++] = ':'; /* tell what lacks its value from what is not known */
     letters[used++] = 'h';
     for (size_t i = 0; i < syntax->count; i++) {
         const cli_option *option = &syntax->options[i];
@@ -89,25 +91,127 @@ static bool take(const cli_option *option, void *into, const char *text)
     }
 }
 
+/* ---- what is wrong with a command line ---- */
+
+/* "a, b or c" */
+static void list_words(const char *const *words, char *text, size_t bytes)
+{
+    size_t used = 0;
+
+    text[0] = '\0';
+    for (int i = 0; words[i] && used < bytes; i++)
+        used += (size_t)snprintf(text + used, bytes - used, "%s%s",
+                                 i == 0         ? ""
+                                 : words[i + 1] ? ", "
+                                                : " or ",
+                                 words[i]);
+}
+
+static const char *expected_of(const cli_option *option, char *text, size_t bytes)
+{
+    if (option->kind != CLI_CHOICE)
+        return option->expected;
+    list_words(option->words, text, bytes);
+    return text;
+}
+
+static int complain_of_value(const cli_syntax *syntax, const cli_option *option, const char *value)
+{
+    char words[200];
+    const char *expected = expected_of(option, words, sizeof words);
+
+    if (!value)
+        return usage_error(syntax->command, "--%s lacks its value; expected %s", option->name, expected);
+    cli_spelling spelling = spelling_of(value);
+    for (int i = 0; option->kind == CLI_CHOICE && option->words[i]; i++)
+        spelling_try(&spelling, option->words[i]);
+    if (spelling.nearest)
+        return usage_error(syntax->command, "--%s %s: expected %s; did you mean %s?", option->name, value,
+                           expected, spelling.nearest);
+    return usage_error(syntax->command, "--%s %s: expected %s", option->name, value, expected);
+}
+
+/* The word in which getopt has found what is no option: in a cluster of letters it has not gone past it. */
+static const char *find_unknown(char **argv)
+{
+    const char *before = argv[optind - 1];
+    bool is_past = before[0] == '-' && (before[1] == '-' || before[strlen(before) - 1] == optopt);
+
+    return is_past || !argv[optind] ? before : argv[optind];
+}
+
+static int complain_of_unknown(const cli_syntax *syntax, const char *word)
+{
+    int name_bytes = (int)strcspn(word, "=");
+    char name[64], meant[200] = "";
+    const char *candidates[OPTIONS_MAX + 1];
+    size_t count = 0;
+
+    snprintf(name, sizeof name, "%.*s", name_bytes - (word[1] == '-' ? 2 : 1),
+             word + (word[1] == '-' ? 2 : 1));
+    cli_spelling spelling = spelling_of(name);
+    spelling_try(&spelling, "help");
+    for (size_t i = 0; i < syntax->count; i++) {
+        spelling_try(&spelling, syntax->options[i].name);
+        if (word[1] == '-' && strncmp(syntax->options[i].name, name, strlen(name)) == 0)
+            candidates[count++] = syntax->options[i].name;
+    }
+    candidates[count] = NULL;
+    if (count > 1) {
+        list_words(candidates, meant, sizeof meant);
+        return usage_error(syntax->command, "%.*s is not clear: is it %s?", name_bytes, word, meant);
+    }
+    if (spelling.nearest)
+        return usage_error(syntax->command, "there is no option %.*s; did you mean --%s?", name_bytes, word,
+                           spelling.nearest);
+    return usage_error(syntax->command, "there is no option %.*s", name_bytes, word);
+}
+
+/* getopt's optopt: 0 for a long option that is none, else which option it is. */
+static int complain(const cli_syntax *syntax, int found, char **argv)
+{
+    const cli_option *option = optopt ? find(syntax, optopt) : NULL;
+
+    if (found == ':')
+        return complain_of_value(syntax, option, NULL);
+    if (option || optopt == 'h')
+        return usage_error(syntax->command, "--%s takes no value", option ? option->name : "help");
+    return complain_of_unknown(syntax, find_unknown(argv));
+}
+
+/* ---- parsing ---- */
+
+/* MPI's "-np 4": the letter, as getopt sees it, with the value "p". A text may be anything, but what looks
+ * like an option is one, before which the value was left out. NULL: there is no value. */
+static const char *value_of(const cli_option *option, char **argv)
+{
+    const char *value = optarg;
+
+    if (option->letter == 'n' && strcmp(argv[optind - 1], "-np") == 0)
+        value = argv[optind] ? argv[optind++] : NULL;
+    return value && option->kind == CLI_TEXT && strncmp(value, "--", 2) == 0 ? NULL : value;
+}
+
 int parse_options(const cli_syntax *syntax, int argc, char **argv, void *into)
 {
     struct option described[OPTIONS_MAX + 2];
-    char letters[2 * OPTIONS_MAX + 3];
+    char letters[2 * OPTIONS_MAX + 4];
     int found;
 
     describe(syntax, described, letters);
     opterr = 0;
     optind = 0; /* the GNU way to begin anew */
     while ((found = getopt_long(argc, argv, letters, described, NULL)) != -1) {
-        if (found == 'h')
-            return fputs(syntax->help, stdout) < 0 || fflush(stdout) ? EXIT_FAILURE : EXIT_SUCCESS;
-        const cli_option *option = found == '?' ? NULL : find(syntax, found);
-        if (!option)
-            return usage_error(syntax->command, "option \"%s\" is not known, or lacks its value",
-                               argv[optind - 1]);
-        if (!take(option, into, optarg))
-            return usage_error(syntax->command, "--%s %s: expected %s", option->name, optarg,
-                               option->expected);
+        if (found == 'h') {
+            fputs(syntax->help, stdout);
+            return EXIT_SUCCESS;
+        }
+        if (found == '?' || found == ':')
+            return complain(syntax, found, argv);
+        const cli_option *option = find(syntax, found);
+        const char *value = option->kind == CLI_FLAG ? "" : value_of(option, argv);
+        if (!value || !take(option, into, value))
+            return complain_of_value(syntax, option, value);
     }
     return OPTIONS_PARSED;
 }

@@ -22,7 +22,7 @@ typedef struct cli_option {
     char letter;      /* the short form; 0: none */
     cli_kind kind;
     size_t offset;                              /* of its value, in what is filled in; not CLI_OWN */
-    const char *expected;                       /* what its value is, for the complaint; not CLI_FLAG */
+    const char *expected;                       /* what its value is; not CLI_FLAG and CLI_CHOICE */
     const char *const *words;                   /* CLI_CHOICE: ends with NULL */
     bool (*take)(void *into, const char *text); /* CLI_OWN; false: the text is no such value */
 } cli_option;

@@ -17,7 +17,7 @@ static const char help[] =
     "Starts N ranks of COMMAND on this machine and waits for them. Each finds the others with\n"
     "muster_init(). When one fails the others are stopped, unless told otherwise.\n"
     "\n"
-    "  -n, --ranks N            how many ranks, 1 to 1024; auto: as many as there are CPUs\n"
+    "  -n, -np, --ranks N       how many ranks, 1 to 1024; auto: as many as there are CPUs\n"
     "\n"
     "How it ends\n"
     "      --timeout SECONDS    stop everything after this time; exit status 124\n"
@@ -147,32 +147,34 @@ static const char *const inputs[] = { "0", "all", "none", NULL };
 static const char *const binds[] = { "none", "core", "numa", NULL };
 
 #define AT(field) .offset = offsetof(run_options, field)
-#define TIME "seconds, such as 30 or 2.5"
+#define TIME "seconds above 0, such as 30 or 2.5"
 #define COUNT "a number from 1 to 1024"
 
 static const cli_option known[] = {
     { "ranks", 'n', CLI_OWN, .take = take_ranks, .expected = "a number of ranks from 1 to 1024, or auto" },
+    { "np", 0, CLI_OWN, .take = take_ranks,
+      .expected = "a number of ranks from 1 to 1024, or auto" }, /* MPI's */
     { "timeout", 0, CLI_SECONDS, AT(launch.timeout_ns), TIME },
     { "op-timeout", 0, CLI_SECONDS, AT(launch.op_timeout_ns), TIME },
     { "grace", 0, CLI_SECONDS, AT(launch.grace_ns), TIME },
-    { "on-failure", 0, CLI_CHOICE, AT(launch.on_failure), "kill, continue or respawn", failures },
+    { "on-failure", 0, CLI_CHOICE, AT(launch.on_failure), .words = failures },
     { "restarts", 0, CLI_COUNT, AT(launch.restarts), COUNT },
     { "max-restarts", 0, CLI_COUNT, AT(launch.restarts), COUNT }, /* torchrun's name for it */
-    { "on-hang", 0, CLI_CHOICE, AT(on_hang), "report, stacks, abort or nothing", hangs },
+    { "on-hang", 0, CLI_CHOICE, AT(on_hang), .words = hangs },
     { "hang-after", 0, CLI_SECONDS, AT(hang_after_ns), TIME },
     { "post-mortem", 0, CLI_FLAG, AT(post_mortem) },
-    { "prefix", 0, CLI_CHOICE, AT(prefix), "rank or none", prefixes },
+    { "prefix", 0, CLI_CHOICE, AT(prefix), .words = prefixes },
     { "timestamps", 0, CLI_FLAG, AT(timestamps) },
-    { "color", 0, CLI_CHOICE, AT(color), "auto, always or never", colors },
+    { "color", 0, CLI_CHOICE, AT(color), .words = colors },
     { "show", 0, CLI_OWN, .take = take_shown, .expected = "ranks, such as 0 or 0,4-7" },
     { "log-dir", 0, CLI_TEXT, AT(log_folder), "a folder" },
-    { "stdin", 0, CLI_CHOICE, AT(input), "0, all or none", inputs },
+    { "stdin", 0, CLI_CHOICE, AT(input), .words = inputs },
     { "trace", 0, CLI_TEXT, AT(trace), "a file" },
     { "trace-limit", 0, CLI_OWN, .take = take_trace_limit,
       .expected = "a number of operations up to 10 million" },
     { "env", 0, CLI_OWN, .take = take_env, .expected = "NAME=VALUE, at most 256 times" },
     { "cwd", 0, CLI_TEXT, AT(folder), "a folder" },
-    { "bind", 0, CLI_CHOICE, AT(bind), "core, numa or none", binds },
+    { "bind", 0, CLI_CHOICE, AT(bind), .words = binds },
     { "report-bindings", 0, CLI_FLAG, AT(report_bindings) },
     { "gdb", 0, CLI_OWN, .take = take_gdb, .expected = "a rank" },
     { "wrap", 0, CLI_TEXT, AT(wrap), "a command" },

@@ -13,6 +13,7 @@
 #include "src/cli/commands.h"
 #include "src/cli/inspect.h"
 #include "src/cli/options.h"
+#include "src/cli/text.h"
 #include "src/cli/trace/trace.h"
 
 #define JSON_SCHEMA 1
@@ -68,6 +69,8 @@ int command_ps(int argc, char **argv)
         return status;
     if (optind < argc)
         return usage_error("ps", "it takes no arguments; muster inspect %s shows one job", argv[optind]);
+    if (!jobs_can_be_seen("ps"))
+        return EXIT_FAILURE;
     int count = jobs_find(jobs, JOBS_MAX);
     printf("%8s %6s %8s  %s\n", "pid", "ranks", "waiting", "command");
     for (int i = 0; i < count; i++) {
@@ -77,7 +80,7 @@ int command_ps(int argc, char **argv)
         printf("%8d %6d %8d  %s\n", jobs[i].pid, jobs[i].seen.size, count_waiting(&jobs[i].seen), command);
     }
     jobs_free(jobs, count);
-    return fflush(stdout) ? EXIT_FAILURE : EXIT_SUCCESS;
+    return EXIT_SUCCESS;
 }
 
 /* ---- muster inspect, for people ---- */
@@ -88,8 +91,8 @@ static void print_job(const job *job, bool stacks)
     char command[200];
 
     read_command(job->pid, command, sizeof command);
-    printf("%d ranks, %s %d: %s\n\n", seen->size, seen->launcher_pid ? "launched by" : "found through",
-           job->pid, command);
+    printf("%d rank%s, %s %d: %s\n\n", seen->size, plural((unsigned)seen->size),
+           seen->launcher_pid ? "launched by" : "found through", job->pid, command);
     print_ranks(seen, stdout);
     printf("\n");
     if (print_verdicts(seen, stdout) == 0)
@@ -182,8 +185,8 @@ static bool save_trace(const job *job, const char *path)
     if (file && fclose(file) != 0)
         written = false;
     if (written)
-        printf("the latest %zu operations are in %s; muster trace %s sums them up\n", trace.count, path,
-               path);
+        printf("the latest %zu operation%s in %s; muster trace %s sums %s up\n", trace.count,
+               trace.count == 1 ? " is" : "s are", path, path, trace.count == 1 ? "it" : "them");
     else
         fprintf(stderr, "muster inspect: %s: %s\n", path, strerror(errno));
     trace_free(&trace);
@@ -216,5 +219,5 @@ int command_inspect(int argc, char **argv)
     else
         print_job(&found, options.stacks);
     jobs_free(&found, 1);
-    return fflush(stdout) || !done ? EXIT_FAILURE : EXIT_SUCCESS;
+    return done ? EXIT_SUCCESS : EXIT_FAILURE;
 }

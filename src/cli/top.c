@@ -18,7 +18,9 @@
 
 #include "src/cli/commands.h"
 #include "src/cli/inspect.h"
+#include "src/cli/keys.h"
 #include "src/cli/options.h"
+#include "src/cli/text.h"
 
 #define NS_PER_S 1000000000LL
 #define LOOK_NS (20 * 1000 * 1000LL)
@@ -30,7 +32,7 @@ static const char help[] =
     "Shows what the ranks of a job do, anew every second: operations and bytes per second, and the share of\n"
     "its time that each waits for others. Who waits much less than the others is marked: they wait for it.\n"
     "PID is the launcher or a rank; /NAME where ranks have met under a name; the only job there is when\n"
-    "neither is given. Disturbs nothing. Ends with the job, or by Ctrl-C.\n"
+    "neither is given. Disturbs nothing. Ends with the job, or by q or Ctrl-C.\n"
     "\n"
     "      --seconds S  how often (1)\n"
     "      --once       one table, then end\n"
@@ -59,6 +61,7 @@ typedef struct watch {
     muster_records *records;
     muster_inspection seen;
     int64_t began_ns; /* of the time that is tallied */
+    bool quit;        /* by the user */
     tally tallies[RANKS_MAX];
 } watch;
 
@@ -144,7 +147,7 @@ static bool is_over(const watch *watch)
     return true;
 }
 
-/* Watches for one interval; false: the job is over. */
+/* Watches for one interval; false: the job is over, or the user has seen enough. */
 static bool tally_interval(watch *watch, int64_t interval_ns)
 {
     int64_t end_ns;
@@ -153,9 +156,10 @@ static bool tally_interval(watch *watch, int64_t interval_ns)
     watch->began_ns = now_ns();
     end_ns = watch->began_ns + interval_ns;
     while (now_ns() < end_ns) {
-        struct timespec pause = { 0, LOOK_NS < interval_ns ? LOOK_NS : interval_ns };
-
-        nanosleep(&pause, NULL);
+        if (keys_quit(LOOK_NS < interval_ns ? LOOK_NS : interval_ns)) {
+            watch->quit = true;
+            return false;
+        }
         if (muster_records_read(watch->records, count_record, watch, NULL) != MUSTER_OK)
             return false;
     }
@@ -227,7 +231,7 @@ static void print_table(const watch *watch, int64_t span_ns)
     int straggler = find_straggler(shares, size);
     if (isatty(STDOUT_FILENO))
         printf("\033[H\033[J");
-    printf("%d ranks, %d: %s\n\n", size, watch->launcher, command);
+    printf("%d rank%s, %d: %s\n\n", size, plural((unsigned)size), watch->launcher, command);
     printf("%6s %14s %12s %9s %-10s  %s\n", "rank", "operations/s", "MB/s", "waiting", "", "doing");
     for (int rank = 0; rank < size; rank++)
         print_line(watch, rank, shares[rank], rank == straggler, span_ns);
@@ -251,12 +255,14 @@ static bool watch_job(job *found, const top_options *options)
     bool lives = look_at_job(&watch);
     watch.began_ns = now_ns();
     muster_records_read(watch.records, count_record, &watch, NULL); /* what was before */
+    keys_begin();
     do {
         lives = lives && tally_interval(&watch, options->interval_ns);
         if (lives)
             print_table(&watch, now_ns() - watch.began_ns);
-    } while (lives && !options->once);
-    if (!lives)
+    } while (lives && !options->once && !ferror(stdout));
+    keys_end();
+    if (!lives && !watch.quit)
         printf("the job is over\n");
     muster_records_close(watch.records);
     muster_inspection_free(&watch.seen);
@@ -268,7 +274,7 @@ int command_top(int argc, char **argv)
 {
     static const cli_option known[] = {
         { "seconds", 0, CLI_SECONDS, .offset = offsetof(top_options, interval_ns),
-          .expected = "seconds, such as 1 or 0.5" },
+          .expected = "seconds above 0, such as 1 or 0.5" },
         { "once", 0, CLI_FLAG, .offset = offsetof(top_options, once) },
     };
     static const cli_syntax syntax = { "top", help, known, 2, false };
@@ -284,5 +290,5 @@ int command_top(int argc, char **argv)
         return EXIT_FAILURE;
     bool watched = watch_job(&found, &options);
     jobs_free(&found, 1);
-    return watched && fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return watched ? EXIT_SUCCESS : EXIT_FAILURE;
 }

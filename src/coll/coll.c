@@ -1,6 +1,7 @@
 /* The table of collectives, and checking, entering and running of coll.h; steps are in step.c. */
 #include "src/coll/coll.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -66,26 +67,41 @@ size_t mst_call_bytes(const mst_call *call, mst_span span, int rank)
     return mst_call_blocks(call, span, rank) * call->count * call->element_bytes;
 }
 
+static muster_status refuse(const mst_call *call, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* By the name that the caller knows: all_reduce's sum is all_sum. */
+static muster_status refuse(const mst_call *call, const char *format, ...)
+{
+    mst_doing doing = { .kind = call->collective, .op = call->op };
+    char name[40], why[300];
+    va_list args;
+
+    if (mst_op_valid(call->op))
+        mst_doing_name(&doing, name, sizeof name);
+    va_start(args, format);
+    vsnprintf(why, sizeof why, format, args);
+    va_end(args);
+    return mst_fail(MUSTER_ERR_INVALID, "%s: %s",
+                    mst_op_valid(call->op) ? name : mst_shapes[call->collective].name, why);
+}
+
 static muster_status check_values(const mst_call *call)
 {
     const mst_shape *shape = &mst_shapes[call->collective];
     size_t unused;
 
     if (!mst_dtype_valid(call->dtype))
-        return mst_fail(MUSTER_ERR_INVALID, "%s: %d is no dtype; expected MUSTER_BOOL ... MUSTER_COMPLEX64",
-                        shape->name, (int)call->dtype);
+        return refuse(call, "%d is no dtype; expected MUSTER_BOOL ... MUSTER_COMPLEX64", (int)call->dtype);
     if (shape->reduces && !mst_op_valid(call->op))
-        return mst_fail(MUSTER_ERR_INVALID, "%s: %d is no op; expected MUSTER_SUM, PROD, MAX or MIN",
-                        shape->name, (int)call->op);
+        return refuse(call, "%d is no op; expected MUSTER_SUM, PROD, MAX or MIN", (int)call->op);
     if (shape->rooted && (call->root < 0 || call->root >= call->group->size))
-        return mst_fail(MUSTER_ERR_INVALID, "%s: root %d is not a rank of a group of %d", shape->name,
-                        call->root, call->group->size);
+        return refuse(call, "root %d is not a rank of a group of %d", call->root, call->group->size);
     if (!mst_multiply(call->count, call->element_bytes, (size_t)call->group->size, &unused) ||
         unused > PTRDIFF_MAX)
-        return mst_fail(MUSTER_ERR_INVALID,
-                        "%s: %zu elements of %s for %d ranks are more bytes than memory "
-                        "can have",
-                        shape->name, call->count, muster_dtype_name(call->dtype), call->group->size);
+        return refuse(
+            call, "%zu elements of %s for each member of a group of %d are more bytes than memory can have",
+            call->count, muster_dtype_name(call->dtype), call->group->size);
     return MUSTER_OK;
 }
 
@@ -110,19 +126,16 @@ static muster_status check_buffers(const mst_call *call)
     int rank = call->group->rank;
     size_t in_bytes = mst_call_bytes(call, shape->in, rank),
            out_bytes = mst_call_bytes(call, shape->out, rank);
-
     if ((in_bytes && !call->in) || (out_bytes && !call->out))
-        return mst_fail(MUSTER_ERR_INVALID, "%s: the %s buffer is NULL and should hold %zu bytes",
-                        shape->name, in_bytes && !call->in ? "in" : "out",
-                        in_bytes && !call->in ? in_bytes : out_bytes);
+        return refuse(call, "the %s buffer is NULL and should hold %zu bytes",
+                      in_bytes && !call->in ? "in" : "out", in_bytes && !call->in ? in_bytes : out_bytes);
     if (mst_overlap(call->in, in_bytes, call->out, out_bytes) &&
         !is_in_place(call, mst_call_blocks(call, shape->in, rank), mst_call_blocks(call, shape->out, rank)))
-        return mst_fail(MUSTER_ERR_INVALID, "%s: the in and out buffers overlap; expected separate buffers%s",
-                        shape->name,
-                        !shape->in_place ? ""
-                        : shape->in == shape->out || shape->in == SPAN_ROOT_ONE || shape->out == SPAN_ROOT_ONE
-                            ? ", or in == out"
-                            : ", or this rank's part at base + rank x count of the larger one");
+        return refuse(call, "the in and out buffers overlap; expected separate buffers%s",
+                      !shape->in_place ? ""
+                      : shape->in == shape->out || shape->in == SPAN_ROOT_ONE || shape->out == SPAN_ROOT_ONE
+                          ? ", or in == out"
+                          : ", or this rank's part at base + rank x count of the larger one");
     return MUSTER_OK;
 }
 

@@ -170,16 +170,6 @@ void mst_call_begin(mst_call *call)
     mst_lane_begin(call->lane);
 }
 
-/* Who has not arrived. */
-static void name_late(const mst_call *call, char *text, size_t bytes)
-{
-    size_t used = (size_t)snprintf(text, bytes, "rank(s)");
-
-    for (int rank = 0; rank < call->group->size && used + 8 < bytes; rank++)
-        if (!mst_lane_has_arrived(call->lane, rank))
-            used += (size_t)snprintf(text + used, bytes - used, " %d", rank);
-}
-
 /* `worker`: for whom alone the rank waited; -1: for all. */
 static muster_status step_failed(mst_call *call, mst_wait_result result, int worker)
 {
@@ -187,7 +177,7 @@ static muster_status step_failed(mst_call *call, mst_wait_result result, int wor
 
     describe_call(call, doing, sizeof doing);
     if (worker < 0)
-        name_late(call, late, sizeof late);
+        mst_lane_list_missing(call->lane, late, sizeof late);
     else
         snprintf(late, sizeof late, "rank %d to work for all", worker);
     return mst_group_wait_failed(call->group, result, doing, late);

@@ -9,6 +9,7 @@ inspect() {
 }
 
 begin "$work/job" "$work/job" "$TEST_COMMAND" run -n 4 --grace 0.5 -- "$TEST_BUILD/tests/waits"
+echo $job >"$work/first"
 until [ "$(grep -c ready "$work/job")" -eq 4 ]; do sleep 0.05; done
 stuck=$(pgrep -P $job | while read -r pid; do tr '\0' '\n' <"/proc/$pid/environ" | grep -q '^MUSTER_RANK=3$' && echo "$pid"; done)
 until inspect $job && [ "$(grep -c "waited" "$work/out")" -eq 3 ]; do sleep 0.05; done
@@ -38,6 +39,15 @@ EOF
 "$TEST_COMMAND" ps >"$work/out" 2>&1
 says 1 "^ *$job +4 +3  .*muster run -n 4"
 
+# ---- many ranks are said as ranges ----
+begin "$work/many" "$work/many" "$TEST_COMMAND" run -n 12 --grace 0.5 -- "$TEST_BUILD/tests/waits" few
+until [ "$(grep -c ready "$work/many")" -eq 12 ]; do sleep 0.05; done
+until inspect $job && grep -q "^ranks 3-11 have not entered" "$work/out"; do sleep 0.05; done
+says 1 "^ranks 3-11 have not entered barrier #1 of world; ranks 0-2 have waited [0-9.]+ s; rank 3 "
+kill $job
+wait $job 2>/dev/null
+job=$(cat "$work/first")
+
 # ---- what is no job ----
 checks=$((checks + 3))
 inspect $$ && fail "a shell is no job"
@@ -48,6 +58,16 @@ kill -CONT "$stuck"
 kill $job
 wait $job 2>/dev/null
 inspect $job && fail "a job that is over"
+
+# ---- a system that shows no processes ----
+if unshare --mount --map-root-user true 2>/dev/null; then
+    for command in ps "top --once" inspect; do
+        checks=$((checks + 1))
+        unshare --mount --map-root-user sh -c "mount -t tmpfs none /proc && exec \"\$@\"" sh "$TEST_COMMAND" $command >"$work/out" 2>"$work/err"
+        [ $? -eq 1 ] || fail "$command without /proc: a status of success"
+        grep -q "^muster ${command%% *}: jobs are found through /proc, which is not mounted here" "$work/err" || fail "$command without /proc"
+    done
+fi
 
 # ---- muster run watches for hangs itself ----
 checks=$((checks + 1))

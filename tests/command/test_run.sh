@@ -31,7 +31,7 @@ expect 2 "kill, continue or respawn" $run -n 2 --on-failure panic -- true
 expect 2 "from 1 to 1024" $run -n 2 --on-failure respawn --restarts 0 -- true
 expect 2 "goes with --on-failure respawn" $run -n 2 --restarts 3 -- true
 expect 2 "rank or none" $run -n 2 --prefix all -- true
-expect 2 "not known" $run -n 2 --frobnicate -- true
+expect 2 "there is no option --frobnicate" $run -n 2 --frobnicate -- true
 
 # ---- exit statuses, with one line that names rank and cause ----
 expect 0 "" $run -n 4 -- true

@@ -43,7 +43,7 @@ expect 0 "" $run -n $((2 * cpus + 1)) --bind core -- nproc --all # more ranks th
 if [ -d /sys/devices/system/node/node0 ]; then
     expect 0 "" $run -n 2 --bind numa -- true
 fi
-expect 2 "expected core, numa or none" $run -n 2 --bind tight -- true
+expect 2 "expected none, core or numa" $run -n 2 --bind tight -- true
 
 expect 0 "^muster run: nobody reads MUSTER_TIMEOT;" env MUSTER_TIMEOT=3 MUSTER_ISA=base $run -n 3 -- true
 [ "$(wc -l <"$work/err")" -eq 1 ] || fail "warned more than once, or of too much"

@@ -74,6 +74,12 @@ expect 0 "" "$TEST_COMMAND" top --once --seconds 0.5 $job
 says 1 "^3 ranks, $job: .*muster run -n 3"
 says 2 "^ +[01] +[1-9][0-9]* +[0-9.]+ +[0-9.]+% #"
 says 1 "^ +2 +[1-9][0-9]* +[0-9.]+ +[0-9.]+% .*<- the others wait for it$"
+# q ends it, on a terminal, and leaves that as it was; so does Ctrl-C.
+for key in q '\003'; do
+    checks=$((checks + 1))
+    timeout 60 python3 "$TEST_SOURCE/tests/command/press.py" "$key" "$TEST_COMMAND" top --seconds 0.2 $job >"$work/out" 2>&1 ||
+        fail "top, and the key $key"
+done
 expect 0 "" "$TEST_COMMAND" inspect --trace "$work/now.json" $job
 expect 0 "" "$TEST_COMMAND" trace "$work/now.json"
 says 1 "^times are of the flight recorder"

@@ -8,6 +8,7 @@
 
 #include "src/cli/commands.h"
 #include "src/cli/options.h"
+#include "src/cli/spelling.h"
 
 /* clang-format off */
 static const char help[] =
@@ -100,11 +101,12 @@ static const char *const ops[] = { "sum", "prod", "max", "min", NULL }; /* as mu
 
 static const cli_option known[] = {
     { "ranks", 'n', CLI_COUNT, AT(ranks), "a number of ranks from 1 to 1024" },
+    { "np", 0, CLI_COUNT, AT(ranks), "a number of ranks from 1 to 1024" },
     { "min", 'b', CLI_OWN, .take = take_min, .expected = SIZE },
     { "max", 'e', CLI_OWN, .take = take_max, .expected = SIZE },
     { "factor", 'f', CLI_OWN, .take = take_factor, .expected = "2 or more" },
     { "dtype", 'd', CLI_OWN, .take = take_dtype, .expected = "bool, int8, ... float32, ... complex64" },
-    { "op", 'o', CLI_CHOICE, AT(op), "sum, prod, max or min", ops },
+    { "op", 'o', CLI_CHOICE, AT(op), .words = ops },
     { "arena", 0, CLI_FLAG, AT(arena) },
     { "in-place", 0, CLI_FLAG, AT(in_place) },
     { "seconds", 0, CLI_OWN, .take = take_seconds, .expected = "a time, such as 0.5" },
@@ -115,6 +117,21 @@ static const cli_option known[] = {
 
 static const cli_syntax syntax = { "bench", help, known, sizeof known / sizeof known[0], false };
 
+static int complain_of_case(const char *name)
+{
+    cli_spelling spelling = spelling_of(name);
+    char names[300] = "";
+    size_t used = 0;
+
+    for (int i = 0; bench_case_at(i); i++) {
+        spelling_try(&spelling, bench_case_at(i)->name);
+        used += (size_t)snprintf(names + used, sizeof names - used, " %s", bench_case_at(i)->name);
+    }
+    return usage_error("bench", "\"%s\" is no operation that can be measured; expected some of%s%s%s%s", name,
+                       names, spelling.nearest ? "; did you mean " : "",
+                       spelling.nearest ? spelling.nearest : "", spelling.nearest ? "?" : "");
+}
+
 static int take_cases(int count, char **names, bench_options *options)
 {
     if (count == 0)
@@ -123,7 +140,7 @@ static int take_cases(int count, char **names, bench_options *options)
         const bench_case *found = bench_case_find(names[i]);
 
         if (!found)
-            return usage_error("bench", "\"%s\" is no operation that can be measured", names[i]);
+            return complain_of_case(names[i]);
         if (options->case_count == BENCH_CASES_MAX)
             return usage_error("bench", "at most %d operations at a time", BENCH_CASES_MAX);
         if (options->ranks < 2 &&

@@ -47,7 +47,7 @@ bench_limits bench_measure_limits(void);
 void bench_print_limits(const bench_options *options, const bench_limits *limits);
 void bench_print_case(const bench_options *options, const bench_case *which); /* its heading */
 void bench_print_row(const bench_options *options, const bench_row *row);
-void bench_print_end(const bench_options *options, long wrong);
+bool bench_print_end(const bench_options *options, long wrong); /* false: stdout could not take it all */
 
 /* Runs in every rank; `arg` is the bench_options. */
 int bench_rank(muster_group *world, void *arg);

@@ -256,7 +256,7 @@ int bench_rank(muster_group *world, void *arg)
                 break;
         }
     }
-    if (shows)
-        bench_print_end(options, wrong);
+    if (shows && !bench_print_end(options, wrong))
+        return 1;
     return wrong ? 3 : 0;
 }

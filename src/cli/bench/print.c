@@ -2,6 +2,7 @@
 #include <math.h>
 
 #include "src/cli/bench/bench.h"
+#include "src/cli/text.h"
 
 static const char *const op_names[] = { "sum", "prod", "max", "min" };
 static bool rows_before; /* a comma is due in the JSON */
@@ -40,8 +41,9 @@ void bench_print_limits(const bench_options *options, const bench_limits *limits
         printf("  \"rows\": [");
         return;
     }
-    printf("# muster %s, %d ranks, %s buffers%s\n", muster_version(), options->ranks,
-           options->arena ? "arena" : "private", options->in_place ? ", in place" : "");
+    printf("# muster %s, %d rank%s, %s buffers%s\n", muster_version(), options->ranks,
+           plural((unsigned)options->ranks), options->arena ? "arena" : "private",
+           options->in_place ? ", in place" : "");
     if (!limits)
         return;
     printf("# this machine: a cache line to another CPU %.0f ns, a futex wake %.1f us, one way\n",
@@ -88,7 +90,7 @@ void bench_print_row(const bench_options *options, const bench_row *row)
     rows_before = true;
 }
 
-void bench_print_end(const bench_options *options, long wrong)
+bool bench_print_end(const bench_options *options, long wrong)
 {
     if (options->json)
         printf("\n  ],\n  \"wrong\": %ld\n}\n", wrong);
@@ -96,4 +98,8 @@ void bench_print_end(const bench_options *options, long wrong)
         printf("# %ld elements were WRONG\n", wrong);
     else
         printf("# every result was right\n");
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return true;
+    fprintf(stderr, "muster bench: not all results could be written to standard output\n");
+    return false;
 }

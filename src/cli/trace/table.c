@@ -260,5 +260,5 @@ int command_trace(int argc, char **argv)
         return EXIT_FAILURE;
     bool printed = print_trace(&trace, all);
     trace_free(&trace);
-    return printed && fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return printed ? EXIT_SUCCESS : EXIT_FAILURE;
 }

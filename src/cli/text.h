@@ -1,0 +1,20 @@
+/*
+ * What all subcommands say alike: plurals, lists of ranks, and that standard output cannot be written.
+ */
+#ifndef MUSTER_CLI_TEXT_H
+#define MUSTER_CLI_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* "" for one, "s" for any other number. */
+const char *plural(unsigned long long count);
+
+/* "0 2 4-63" of the ranks whose place in `listed` is true; returns how many they are. */
+int list_ranks(const bool *listed, int size, char *text, size_t bytes);
+
+/* Writes what is still buffered for standard output, and closes it. Returns `status`; or, where not all could
+ * be written, a failure, once stderr says so for `muster COMMAND` (NULL: muster itself). */
+int finish_output(const char *command, int status);
+
+#endif
