@@ -7,7 +7,8 @@
 
 #include "shm/atomic.h"
 #include "shm/error.h"
-#include "shm/heap.h"
+#include "shm/extent.h"
+#include "shm/memory.h"
 #include "shm/os.h"
 
 #define SLOT_BYTES_ALL (1024 * 1024) /* what all ranks of the world stage for one step, about */
@@ -104,17 +105,19 @@ muster_status mst_arena_format(int fd, const mst_arena_plan *plan, bool named)
         error = mst_os_object_seal(fd);
     if (error)
         return mst_fail_system(error, "cannot size the arena");
-    status = mst_heap_commit(fd, 0, control_bytes, "the arena's control lines");
-    if (status != MUSTER_OK)
-        return status;
+    mst_memory memory = { .device = mst_os_hold(fd).device };
     error = mst_os_object_map(fd, control_bytes, &base);
     if (error)
         return mst_fail_system(error, "cannot map the arena");
-    mst_header *header = base;
-    memcpy(header, &planned, sizeof planned);
-    mst_store64_rel(&header->ready, MST_READY_MAGIC); /* E0: publishes the identity */
+    status = mst_memory_commit(&memory, base, control_bytes, "the arena's control lines");
+    if (status == MUSTER_OK) {
+        mst_header *header = base;
+
+        memcpy(header, &planned, sizeof planned);
+        mst_store64_rel(&header->ready, MST_READY_MAGIC); /* E0: publishes the identity */
+    }
     mst_os_unmap(base, control_bytes);
-    return MUSTER_OK;
+    return status;
 }
 
 muster_status mst_arena_create(const mst_arena_plan *plan, mst_arena **arena)
@@ -210,7 +213,7 @@ muster_status mst_arena_map(int fd, int size, mst_arena **arena)
     mapped->geometry =
         (mst_geometry){ base,        header.arena_bytes, header.region_bytes, header.staging_bytes,
                         header.size, header.seats };
-    mapped->fd = fd;
+    mapped->held = mst_os_hold(fd);
     mapped->launcher_pid = header.launcher_pid;
     mapped->launcher_start = header.launcher_start;
     mst_store32_rlx(&mapped->users, 1);
@@ -250,8 +253,9 @@ muster_status mst_arena_open(int fd, int size, mst_arena **arena)
         return mst_fail_system(own, "cannot duplicate the arena's descriptor");
     mst_os_close_on_exec(own);
     status = mst_arena_map(own, size, arena);
-    if (status != MUSTER_OK)
-        mst_os_close(own);
+    if (status == MUSTER_OK)
+        (*arena)->held.fd = -1; /* whoever looks from outside finds the one that was inherited */
+    mst_os_close(own);
     return status;
 }
 
@@ -268,6 +272,6 @@ void mst_arena_close(mst_arena *arena)
     if (!arena || mst_add32_sc(&arena->users, (uint32_t)-1) != 1)
         return;
     mst_os_unmap(arena->geometry.base, arena->geometry.arena_bytes);
-    mst_os_close(arena->fd);
+    mst_os_held_close(&arena->held);
     free(arena);
 }

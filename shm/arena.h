@@ -12,6 +12,7 @@
 
 #include "muster/muster.h"
 #include "shm/layout.h"
+#include "shm/os.h"
 
 #define MST_ARENA_BYTES_DEFAULT (256ULL << 30) /* address space, not memory */
 
@@ -27,7 +28,7 @@ typedef struct mst_arena_plan {
 /* A mapped arena; threads that are ranks of one process share it. */
 typedef struct mst_arena {
     mst_geometry geometry;
-    int fd;
+    mst_os_held held; /* for those who look from outside, and to hand on; nothing here works on it */
     int32_t launcher_pid;
     uint64_t launcher_start;
     char name[256]; /* "" when it has none */
@@ -53,6 +54,6 @@ void mst_arena_close(mst_arena *arena);       /* unmaps after the last; NULL is 
 
 /* The steps of creating and opening, for mst_arena_meet. */
 muster_status mst_arena_format(int fd, const mst_arena_plan *plan, bool named);
-muster_status mst_arena_map(int fd, int size, mst_arena **arena); /* checks first; takes fd over on success */
+muster_status mst_arena_map(int fd, int size, mst_arena **arena); /* checks first; keeps fd on success */
 
 #endif

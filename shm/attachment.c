@@ -25,7 +25,9 @@ mst_attachment *mst_attachment_create(mst_arena *arena, uint32_t rank, uint32_t 
     };
     pthread_mutex_init(&attachment->lock, NULL);
     attachment->fork_mark = mst_os_fork_mark_create();
-    bool heap = attachment->fork_mark && mst_heap_init(&attachment->heap, &arena->geometry, arena->fd, seat);
+    attachment->memory = (mst_memory){ .device = arena->held.device };
+    bool heap = attachment->fork_mark &&
+                mst_heap_init(&attachment->heap, &arena->geometry, &attachment->memory, seat);
     bool liveness = heap && mst_liveness_init(&attachment->liveness, &arena->geometry, seat,
                                               arena->launcher_pid, arena->launcher_start);
     attachment->together = calloc(arena->geometry.seats, sizeof *attachment->together);
@@ -123,7 +125,7 @@ void mst_attachment_remove_name(mst_attachment *attachment)
         return;
     mst_fault_point("name.remove");
     /* Another job may use the name by now: the dead may have removed ours. */
-    if (mst_os_object_has_name(arena->fd, arena->name))
+    if (mst_os_object_has_name(&arena->held, arena->name))
         mst_os_object_unlink(arena->name);
     mst_fault_point("name.removed");
     mst_store32_rel(&mst_layout_header(&attachment->geometry)->name_remover, REMOVED);
@@ -168,7 +170,7 @@ void mst_attachment_release_dead(mst_attachment *attachment)
     if (endings == attachment->endings_seen)
         return;
     mst_liveness_scan(&attachment->liveness); /* which of them can write no more */
-    if (!mst_holders_release_dead(&attachment->geometry, attachment->arena->fd, attachment->released))
+    if (!mst_holders_release_dead(&attachment->geometry, attachment->released))
         attachment->endings_seen = endings;
 }
 

@@ -30,6 +30,7 @@ typedef struct mst_attachment {
     uint32_t rank;                  /* ours, of the world */
     bool joined;                    /* the rank's entry is ours */
     const unsigned char *fork_mark; /* 1 here, 0 in a forked child */
+    mst_memory memory;
     mst_heap heap;
     mst_liveness liveness;
     mst_beacon beacon;

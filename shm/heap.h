@@ -13,13 +13,14 @@
 #include "muster/muster.h"
 #include "shm/extent.h"
 #include "shm/layout.h"
+#include "shm/memory.h"
 
 #define MST_HEAP_CACHE_BLOCKS 16
 #define MST_HEAP_CACHE_BLOCK_BYTES_MAX ((2048 + 64) * 1024ULL) /* the staging of a small group */
 
 typedef struct mst_heap {
     mst_geometry geometry;
-    int fd;
+    mst_memory *memory;
     uint32_t seat;
     mst_extents extents;
     mst_extent cache[MST_HEAP_CACHE_BLOCKS]; /* committed, claimed from `extents`, in nobody's use */
@@ -27,7 +28,7 @@ typedef struct mst_heap {
     pthread_mutex_t lock;
 } mst_heap;
 
-bool mst_heap_init(mst_heap *heap, const mst_geometry *geometry, int fd, uint32_t seat);
+bool mst_heap_init(mst_heap *heap, const mst_geometry *geometry, mst_memory *memory, uint32_t seat);
 void mst_heap_destroy(mst_heap *heap); /* forgets; releases no memory */
 
 /* Bytes that a claim of `bytes` occupies. */
@@ -36,8 +37,5 @@ uint64_t mst_heap_block_bytes(uint64_t bytes);
 /* Claims committed memory; its contents are undefined. NO_SPACE says how much and what to do. */
 muster_status mst_heap_claim(mst_heap *heap, uint64_t bytes, uint64_t *offset);
 void mst_heap_release(mst_heap *heap, uint64_t offset, uint64_t bytes);
-
-/* Commits any range of the arena, with NO_SPACE in words; `what` names it in the sentence. */
-muster_status mst_heap_commit(int fd, uint64_t offset, uint64_t bytes, const char *what);
 
 #endif

@@ -45,7 +45,7 @@ static bool is_held(const mst_geometry *geometry, uint32_t seat)
     return false;
 }
 
-bool mst_holders_release_dead(const mst_geometry *geometry, int fd, bool *done)
+bool mst_holders_release_dead(const mst_geometry *geometry, bool *done)
 {
     bool left = false;
 
@@ -56,7 +56,9 @@ bool mst_holders_release_dead(const mst_geometry *geometry, int fd, bool *done)
             left = true;
             continue;
         }
-        mst_os_object_release(fd, mst_layout_heap_begin(geometry, seat), geometry->region_bytes);
+        mst_os_memory_release(
+            mst_layout_heap_at(geometry, seat, mst_layout_heap_begin(geometry, seat), geometry->region_bytes),
+            geometry->region_bytes);
         done[seat] = true;
     }
     return left;

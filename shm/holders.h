@@ -18,6 +18,6 @@ void mst_holders_remove(const mst_geometry *geometry, uint32_t seat, uint32_t se
 
 /* Gives the heaps of the dead back that nobody alive may read, but for those that `done` notes (by seat).
  * Whether there are dead whose memory cannot go yet. */
-bool mst_holders_release_dead(const mst_geometry *geometry, int fd, bool *done);
+bool mst_holders_release_dead(const mst_geometry *geometry, bool *done);
 
 #endif

@@ -27,7 +27,7 @@ bool mst_liveness_init(mst_liveness *liveness, const mst_geometry *geometry, uin
         .self_namespace = mst_os_process_namespace(),
         .launcher_pid = launcher_pid,
         .launcher_start = launcher_start,
-        .watches = malloc(count * sizeof(int)),
+        .watches = malloc(count * sizeof(mst_os_held)),
         .fired = calloc(count, sizeof(bool)),
         .fell_ns = calloc(count, sizeof(int64_t)),
     };
@@ -38,9 +38,9 @@ bool mst_liveness_init(mst_liveness *liveness, const mst_geometry *geometry, uin
         return false;
     }
     for (size_t i = 0; i < count; i++)
-        liveness->watches[i] = WATCH_CLOSED;
+        liveness->watches[i] = mst_os_hold(WATCH_CLOSED);
     if (launcher_pid == 0 || launcher_pid == liveness->self_pid)
-        liveness->watches[geometry->seats] = WATCH_NONE;
+        liveness->watches[geometry->seats] = mst_os_hold(WATCH_NONE);
     pthread_mutex_init(&liveness->lock, NULL);
     return true;
 }
@@ -48,7 +48,7 @@ bool mst_liveness_init(mst_liveness *liveness, const mst_geometry *geometry, uin
 void mst_liveness_destroy(mst_liveness *liveness)
 {
     for (uint32_t i = 0; i <= liveness->geometry.seats; i++)
-        mst_os_close(liveness->watches[i]);
+        mst_os_held_close(&liveness->watches[i]);
     free(liveness->watches);
     free(liveness->fired);
     free(liveness->fell_ns);
@@ -124,13 +124,13 @@ static bool same_namespace(const mst_liveness *liveness, const mst_rank_entry *e
 
 /* A watch on the process that had this pid, start time and, where there are such, identity; *gone if
  * that one has ended. */
-static int open_watch(int32_t pid, uint64_t start, uint64_t identity, bool *gone)
+static mst_os_held open_watch(int32_t pid, uint64_t start, uint64_t identity, bool *gone)
 {
     int watch = mst_os_process_watch(pid);
 
     *gone = watch == -ESRCH;
     if (watch < 0)
-        return WATCH_NONE; /* this rung is not to be had here: the others remain */
+        return mst_os_hold(WATCH_NONE); /* this rung is not to be had here: the others remain */
     uint64_t found = identity ? mst_os_watch_identity(watch) : 0;
     bool other = found && found != identity;
     if (!found) {
@@ -138,10 +138,10 @@ static int open_watch(int32_t pid, uint64_t start, uint64_t identity, bool *gone
         other = start && found && found != start;
     }
     if (!other)
-        return watch;
+        return mst_os_hold_watch(watch, pid);
     mst_os_close(watch);
     *gone = true;
-    return WATCH_NONE;
+    return mst_os_hold(WATCH_NONE);
 }
 
 /* Sees to it that a peer is watched if it can be; the lock is held. */
@@ -150,11 +150,11 @@ static void watch_peer(mst_liveness *liveness, uint32_t seat)
     const mst_rank_entry *entry = mst_layout_entry(&liveness->geometry, seat);
     bool gone;
 
-    if (liveness->watches[seat] != WATCH_CLOSED)
+    if (liveness->watches[seat].fd != WATCH_CLOSED)
         return;
     /* A thread of this process cannot die alone; and another namespace's pids are other processes here. */
     if (entry->pid == liveness->self_pid || !same_namespace(liveness, entry)) {
-        liveness->watches[seat] = WATCH_NONE;
+        liveness->watches[seat].fd = WATCH_NONE;
         return;
     }
     liveness->watches[seat] = open_watch(entry->pid, entry->process_start, entry->process_identity, &gone);
@@ -183,16 +183,20 @@ static muster_ending ending_of(mst_os_ending found, int code)
 static void record_fired(mst_liveness *liveness, uint32_t seat)
 {
     mst_rank_entry *entry = mst_layout_entry(&liveness->geometry, seat);
-    int *watch = &liveness->watches[seat];
+    mst_os_held *watch = &liveness->watches[seat];
     int code = 0;
 
-    if (mst_load64_acq(&entry->ending) == 0) { /* E8 */
-        mst_os_ending found = mst_os_process_ending(entry->pid, entry->process_start, *watch, &code);
-        mst_liveness_record(&liveness->geometry, seat, ending_of(found, code));
+    mst_os_ending found =
+        mst_os_process_ending(entry->pid, entry->process_start, mst_os_held_fd(watch), &code);
+    if (found == MST_OS_RUNNING) { /* it told of another process's end: it is the program's own */
+        watch->fd = WATCH_CLOSED;
+        return;
     }
+    if (mst_load64_acq(&entry->ending) == 0) /* E8 */
+        mst_liveness_record(&liveness->geometry, seat, ending_of(found, code));
     mst_liveness_record_gone(&liveness->geometry, seat);
-    mst_os_close(*watch);
-    *watch = WATCH_NONE;
+    mst_os_held_close(watch);
+    watch->fd = WATCH_NONE;
 }
 
 /* ---- beacons ---- */
@@ -212,8 +216,8 @@ static bool explain_fall(mst_liveness *liveness, uint32_t seat, muster_ending *e
         *ending = (muster_ending){ MUSTER_ENDED_VANISHED, 0 };
         return true;
     }
-    mst_os_ending found =
-        mst_os_process_ending(entry->pid, entry->process_start, liveness->watches[seat], &code);
+    mst_os_ending found = mst_os_process_ending(entry->pid, entry->process_start,
+                                                mst_os_held_fd(&liveness->watches[seat]), &code);
     *ending = ending_of(found, code);
     if (found == MST_OS_RUNNING) {
         uint64_t image = mst_os_process_image(entry->pid);
@@ -285,8 +289,8 @@ static void open_watches(mst_liveness *liveness)
     for (uint32_t seat = 0; seat < liveness->geometry.seats; seat++)
         if (seat != liveness->self && has_introduced_itself(liveness, seat))
             watch_peer(liveness, seat);
-    int *launcher = &liveness->watches[liveness->geometry.seats];
-    if (*launcher == WATCH_CLOSED) {
+    mst_os_held *launcher = &liveness->watches[liveness->geometry.seats];
+    if (launcher->fd == WATCH_CLOSED) {
         *launcher = open_watch(liveness->launcher_pid, liveness->launcher_start, 0, &gone);
         liveness->launcher_gone = liveness->launcher_gone || gone;
     }

@@ -23,6 +23,7 @@
 
 #include "muster/muster.h"
 #include "shm/layout.h"
+#include "shm/os.h"
 
 typedef enum mst_rung { MST_RUNG_BEACON, MST_RUNG_TICK, MST_RUNG_PIDFD, MST_RUNG_LAUNCHER } mst_rung;
 
@@ -34,7 +35,7 @@ typedef struct mst_liveness {
     uint64_t self_namespace;
     int32_t launcher_pid; /* 0: none */
     uint64_t launcher_start;
-    int *watches; /* one per rank, then the launcher's; -1: not open, -2: not needed */
+    mst_os_held *watches; /* one per rank, then the launcher's; fd -1: not open, -2: not needed */
     bool *fired;
     int64_t *fell_ns; /* since when a rank's beacon has been seen fallen and its ending not known; 0: not */
     bool launcher_gone;

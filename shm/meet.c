@@ -31,7 +31,9 @@ static bool is_linked(int fd)
 /* Removes an object that nobody uses. The exclusive lock keeps other sweepers away until closed. */
 static void sweep(int fd, const char *name)
 {
-    if (mst_os_object_has_name(fd, name))
+    mst_os_held held = mst_os_hold(fd);
+
+    if (mst_os_object_has_name(&held, name))
         mst_os_object_unlink(name);
 }
 

@@ -83,8 +83,25 @@ int mst_os_object_create_named(const char *name);
 int mst_os_object_open_named(const char *name); /* -ENOENT when there is none; follows no links */
 int mst_os_object_unlink(const char *name);
 
-/* Whether `name` still leads to the object behind fd. */
-bool mst_os_object_has_name(int fd, const char *name);
+/*
+ * A descriptor that is kept beyond one call. Its number is not ours for ever: a program may close descriptors
+ * that it does not know (closefrom, daemons), and open files that take the numbers. So what it is of is
+ * noted, and looked at before each use.
+ */
+typedef struct mst_os_held {
+    int fd;      /* negative: none */
+    int32_t pid; /* of a watch that the inode does not tell apart from others; 0: it does */
+    uint64_t device, inode;
+} mst_os_held;
+
+mst_os_held mst_os_hold(int fd);                    /* takes note; a negative one is fine */
+mst_os_held mst_os_hold_watch(int fd, int32_t pid); /* the same of what mst_os_process_watch gave */
+int mst_os_held_fd(const mst_os_held *held);        /* its number; -1: none, or it is not ours any more */
+bool mst_os_held_is_lost(const mst_os_held *held);  /* its number is not ours any more */
+void mst_os_held_close(mst_os_held *held);          /* leaves a number alone that is not ours */
+
+/* Whether `name` still leads to the object that `held` is, or was, of. */
+bool mst_os_object_has_name(const mst_os_held *held, const char *name);
 
 typedef struct mst_os_object_info {
     uint64_t bytes;
@@ -96,13 +113,9 @@ int mst_os_object_info_get(int fd, mst_os_object_info *info);
 int mst_os_object_resize(int fd, uint64_t bytes);
 int mst_os_object_seal(int fd); /* no growing, shrinking or unsealing; -EINVAL where not possible */
 
-/* Gives a range memory of its own now, -ENOSPC when there is none, so that touching it later can
- * never fault. Keeps what is there. */
-int mst_os_object_commit(int fd, uint64_t offset, uint64_t bytes);
-int mst_os_object_release(int fd, uint64_t offset, uint64_t bytes); /* back to the system */
-
-/* Bytes that the file system behind fd can still give; UINT64_MAX where it cannot say. */
-uint64_t mst_os_object_free_bytes(int fd);
+/* Bytes that the file system of named objects can still give, if `device` is that; UINT64_MAX: no limit, or
+ * it cannot say. */
+uint64_t mst_os_object_free_bytes(uint64_t device);
 
 /* Bytes that the process's control groups allow it to use yet, before the system kills one of them;
  * UINT64_MAX: no limit. Reads files: some tens of microseconds. */
@@ -115,8 +128,13 @@ int mst_os_object_use(int fd, bool alone);
 
 int mst_os_object_map(int fd, size_t bytes, void **base); /* not dumped, not inherited by forks */
 void mst_os_unmap(void *base, size_t bytes);
-void mst_os_populate(void *at, size_t bytes); /* maps committed pages now; a hint */
-int mst_os_dup_above(int fd, int lowest);     /* a copy of fd numbered >= lowest, inheritable */
+
+/* Gives a mapped range of an object memory of its own now, -ENOSPC when there is none, so that touching it
+ * later can never fault. Keeps what is there. By the mapping: no descriptor has to be open still. */
+int mst_os_memory_commit(void *at, size_t bytes);
+int mst_os_memory_release(void *at, size_t bytes); /* back to the system; what is read there later is 0 */
+
+int mst_os_dup_above(int fd, int lowest); /* a copy of fd numbered >= lowest, inheritable */
 int mst_os_close_on_exec(int fd);
 void mst_os_close(int fd); /* negative ones are fine */
 
@@ -139,8 +157,9 @@ int mst_os_process_watch(int32_t pid);
 /* A number that no other process has or will have until the next boot; 0: the system has none. */
 uint64_t mst_os_watch_identity(int watch);
 
-/* Which of the watches have fired, without waiting: fired[i] for fds[i] (negative ones are skipped). */
-void mst_os_process_poll(const int *fds, size_t count, bool *fired);
+/* Which of the watches have fired, without waiting: fired[i] for watches[i] (negative ones are skipped). One
+ * whose number is not ours any more has not, and becomes -1: to be opened again. */
+void mst_os_process_poll(mst_os_held *watches, size_t count, bool *fired);
 
 typedef enum mst_os_ending {
     MST_OS_RUNNING,  /* and nothing says that it will end */

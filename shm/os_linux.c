@@ -24,12 +24,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE 23
-#endif
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 0x0008U
 #endif
+#define NAMES "/dev/shm" /* where libc puts named objects */
 
 /* ---- time ---- */
 
@@ -108,15 +106,14 @@ int mst_os_object_unlink(const char *name)
     return shm_unlink(name) < 0 ? -errno : 0;
 }
 
-bool mst_os_object_has_name(int fd, const char *name)
+bool mst_os_object_has_name(const mst_os_held *held, const char *name)
 {
-    struct stat held, named;
+    struct stat named;
     int other = shm_open(name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW, 0);
 
     if (other < 0)
         return false;
-    bool same = fstat(fd, &held) == 0 && fstat(other, &named) == 0 && held.st_dev == named.st_dev &&
-                held.st_ino == named.st_ino;
+    bool same = fstat(other, &named) == 0 && held->device == named.st_dev && held->inode == named.st_ino;
     close(other);
     return same;
 }
@@ -155,29 +152,13 @@ int mst_os_object_seal(int fd)
     return fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0 ? -errno : 0;
 }
 
-int mst_os_object_commit(int fd, uint64_t offset, uint64_t bytes)
-{
-    int error;
-
-    do
-        error = posix_fallocate(fd, (off_t)offset, (off_t)bytes);
-    while (error == EINTR);
-    return -error;
-}
-
-int mst_os_object_release(int fd, uint64_t offset, uint64_t bytes)
-{
-    int rc = fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)bytes);
-
-    return rc < 0 ? -errno : 0;
-}
-
-uint64_t mst_os_object_free_bytes(int fd)
+uint64_t mst_os_object_free_bytes(uint64_t device)
 {
     struct statvfs vfs;
+    struct stat st;
 
-    if (fstatvfs(fd, &vfs) < 0 || vfs.f_blocks == 0) /* memfds live on a mount without a limit */
-        return UINT64_MAX;
+    if (stat(NAMES, &st) < 0 || st.st_dev != device || statvfs(NAMES, &vfs) < 0 || vfs.f_blocks == 0)
+        return UINT64_MAX; /* memfds live on a mount without a limit */
     return (uint64_t)vfs.f_bavail * vfs.f_frsize;
 }
 
@@ -215,11 +196,6 @@ int mst_os_object_map(int fd, size_t bytes, void **base)
 void mst_os_unmap(void *base, size_t bytes)
 {
     munmap(base, bytes);
-}
-
-void mst_os_populate(void *at, size_t bytes)
-{
-    madvise(at, bytes, MADV_POPULATE_WRITE); /* EINVAL before Linux 5.14: faults come later then */
 }
 
 int mst_os_dup_above(int fd, int lowest)

@@ -122,7 +122,7 @@ int mst_os_process_watch(int32_t pid)
     return fd < 0 ? -errno : fd;
 }
 
-void mst_os_process_poll(const int *fds, size_t count, bool *fired)
+void mst_os_process_poll(mst_os_held *watches, size_t count, bool *fired)
 {
     enum { BATCH = 64 };
     struct pollfd polled[BATCH];
@@ -131,10 +131,16 @@ void mst_os_process_poll(const int *fds, size_t count, bool *fired)
         size_t n = count - base < BATCH ? count - base : BATCH;
 
         for (size_t i = 0; i < n; i++)
-            polled[i] = (struct pollfd){ .fd = fds[base + i], .events = POLLIN };
+            polled[i] = (struct pollfd){ .fd = watches[base + i].fd, .events = POLLIN };
         int ready = poll(polled, n, 0);
-        for (size_t i = 0; i < n; i++)
-            fired[base + i] = ready > 0 && (polled[i].revents & POLLIN) != 0;
+        for (size_t i = 0; i < n; i++) {
+            /* A number that is ours now was ours when it was polled: what is lost does not come back. */
+            bool lost = mst_os_held_is_lost(&watches[base + i]);
+
+            fired[base + i] = ready > 0 && !lost && (polled[i].revents & POLLIN) != 0;
+            if (lost)
+                watches[base + i].fd = -1;
+        }
     }
 }
 

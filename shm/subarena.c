@@ -56,21 +56,19 @@ static void free_cell(mst_attachment *attachment, uint32_t index)
 static muster_status commit_cells(mst_attachment *attachment, uint32_t index)
 {
     const mst_geometry *geometry = &attachment->geometry;
-    int fd = attachment->arena->fd;
+    mst_memory *memory = &attachment->memory;
     uint32_t seat = attachment->seat, next = attachment->cells_committed;
 
     if (index < next)
         return MUSTER_OK;
-    muster_status status = mst_heap_commit(fd, mst_layout_cell_offset(geometry, seat, next), sizeof(mst_cell),
-                                           "a group's control lines");
+    muster_status status = mst_memory_commit(memory, mst_layout_cell(geometry, seat, next), sizeof(mst_cell),
+                                             "a group's control lines");
     if (status == MUSTER_OK)
-        status = mst_heap_commit(fd, mst_layout_slots_offset(geometry, seat, next), SLOTS_BYTES,
-                                 "a group's small slots");
-    if (status != MUSTER_OK)
-        return status;
-    mst_os_populate(mst_layout_slots(geometry, seat, next), SLOTS_BYTES);
-    attachment->cells_committed++;
-    return MUSTER_OK;
+        status = mst_memory_commit(memory, mst_layout_slots(geometry, seat, next), SLOTS_BYTES,
+                                   "a group's small slots");
+    if (status == MUSTER_OK)
+        attachment->cells_committed++;
+    return status;
 }
 
 static muster_status claim_cell(mst_attachment *attachment, uint32_t *index, uint64_t *membership)

@@ -26,7 +26,7 @@ typedef struct ring {
 } ring;
 
 struct muster_records {
-    int fd;
+    mst_os_held held; /* the caller's: never closed here */
     mst_geometry geometry;
     ring *rings; /* by seat */
     uint64_t lost;
@@ -77,8 +77,8 @@ static bool read_places(const muster_records *records, uint32_t seat, uint64_t f
     uint64_t at = mst_layout_records_offset(records->geometry.seats, seat) + first * sizeof(mst_record);
     size_t bytes = count * sizeof(mst_record);
 
-    if (mst_os_object_read(records->fd, at, places, bytes) != 0 ||
-        mst_os_object_read(records->fd, at, again, bytes) != 0)
+    if (mst_os_object_read(records->held.fd, at, places, bytes) != 0 ||
+        mst_os_object_read(records->held.fd, at, again, bytes) != 0)
         return false;
     for (size_t i = 0; i < count; i++)
         if (memcmp(&places[i], &again[i], sizeof again[i]) != 0) /* E19 */
@@ -116,7 +116,7 @@ static muster_status read_seat(muster_records *records, uint32_t seat, muster_re
     ring *ring = &records->rings[seat];
     mst_rank_entry entry;
 
-    if (mst_os_object_read(records->fd, offset, &entry, sizeof entry) != 0)
+    if (mst_os_object_read(records->held.fd, offset, &entry, sizeof entry) != 0)
         return mst_fail(MUSTER_ERR_BAD_ARENA, "the arena ends within the rank entries: it is damaged");
     uint64_t claimed = mst_load64_rlx(&entry.claimed); /* how far to look; what counts are the stamps */
     if (claimed == 0)
@@ -151,7 +151,7 @@ muster_status muster_records_open(int fd, muster_records **opened)
         return mst_fail(MUSTER_ERR_INVALID, "there is no place for the records: the last argument is NULL");
     if (!records)
         return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory to read records");
-    records->fd = fd;
+    records->held = mst_os_hold(fd);
     muster_status status = mst_arena_identify(fd, &records->geometry, &launcher_pid);
     if (status == MUSTER_OK) {
         records->rings = calloc(records->geometry.seats, sizeof *records->rings);
@@ -172,6 +172,12 @@ muster_status muster_records_read(muster_records *records, muster_record_fn fn, 
 
     if (!records || !fn)
         return mst_fail(MUSTER_ERR_INVALID, "the records, or the function that takes them, are NULL");
+    if (mst_os_held_fd(&records->held) < 0)
+        return mst_fail(
+            MUSTER_ERR_INVALID,
+            "descriptor %d is not the arena's any more, on which these records were opened; keep it "
+            "open until muster_records_close",
+            records->held.fd);
     for (uint32_t seat = 0; status == MUSTER_OK && seat < records->geometry.seats; seat++)
         status = read_seat(records, seat, fn, arg);
     if (lost)

@@ -152,11 +152,15 @@ static muster_status launch_in(mst_arena *arena, const muster_launch_config *con
 
     if (config->threads)
         return mst_launch_threads(config, arena, fn, arg, report);
-    if (pipe2(plan.complaints, O_CLOEXEC) < 0)
+    int complaints[2];
+
+    if (pipe2(complaints, O_CLOEXEC) < 0)
         return mst_fail(MUSTER_ERR_SYSTEM, "cannot open a pipe; raise ulimit -n");
+    for (int i = 0; i < 2; i++)
+        plan.complaints[i] = mst_os_hold(complaints[i]);
     muster_status status = launch_processes(&plan, report);
-    close(plan.complaints[0]);
-    close(plan.complaints[1]);
+    for (int i = 0; i < 2; i++)
+        mst_os_held_close(&plan.complaints[i]);
     return status;
 }
 
@@ -187,7 +191,7 @@ muster_status muster_launch(const muster_launch_config *given, muster_rank_fn fn
         return status;
     if (given_report)
         report.endings = given_report->endings;
-    if (config.arena && !config.arena(arena->fd, config.arena_arg))
+    if (config.arena && !config.arena(arena->held.fd, config.arena_arg))
         status = mst_fail(MUSTER_ERR_SYSTEM, "the launch config's arena function has refused");
     else
         status = launch_in(arena, &config, fn, arg, &report);

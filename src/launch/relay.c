@@ -12,7 +12,7 @@
 
 void mst_relay_init(mst_relay *relay, int from, int to, int rank)
 {
-    *relay = (mst_relay){ .from = from, .to = to, .rank = rank };
+    *relay = (mst_relay){ .from = mst_os_hold(from), .to = to, .rank = rank };
     if (from >= 0)
         fcntl(from, F_SETFL, fcntl(from, F_GETFL) | O_NONBLOCK);
 }
@@ -93,10 +93,18 @@ static void take(mst_relay *relay, const char *text, size_t bytes)
 
 bool mst_relay_pump(mst_relay *relay)
 {
+    static const char lost[] =
+        "(muster: what else this rank prints here is lost: something in the program that "
+        "launched it closes descriptors that it did not open)";
     char text[16384];
 
     for (;;) {
-        ssize_t got = read(relay->from, text, sizeof text);
+        int from = mst_os_held_fd(&relay->from); /* whoever takes the lines may close it, too */
+        if (from < 0) {
+            emit(relay, lost, sizeof lost - 1);
+            return false;
+        }
+        ssize_t got = read(from, text, sizeof text);
 
         if (got > 0)
             take(relay, text, (size_t)got);
@@ -111,9 +119,7 @@ bool mst_relay_pump(mst_relay *relay)
 
 void mst_relay_close(mst_relay *relay)
 {
-    if (relay->from >= 0)
-        close(relay->from);
-    relay->from = -1;
+    mst_os_held_close(&relay->from);
     if (relay->bytes > 0)
         flush_line(relay);
     free(relay->line);

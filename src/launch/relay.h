@@ -7,9 +7,10 @@
 #include <stddef.h>
 
 #include "muster/muster.h"
+#include "shm/os.h"
 
 typedef struct mst_relay {
-    int from; /* our end of the pipe; -1: closed */
+    mst_os_held from; /* our end of the pipe; fd -1: closed */
     int to;
     int rank;
     char *line; /* what has come since the last newline */
@@ -20,7 +21,8 @@ typedef struct mst_relay {
 
 void mst_relay_init(mst_relay *relay, int from, int to, int rank);
 
-/* Passes on what can be read now; false once the other end is closed. Never blocks on reading. */
+/* Passes on what can be read now; false once the other end is closed, or ours is (by the program, which may
+ * close what it does not know). Never blocks on reading. */
 bool mst_relay_pump(mst_relay *relay);
 
 /* Passes on an unfinished last line, and closes. */

@@ -105,7 +105,7 @@ static void schedule(mst_supervision *all, mst_rank_process *failed)
                                 .seat = all->count,
                                 .restarts = failed->restarts + 1,
                                 .short_lives = short_lives(failed),
-                                .watch = -1,
+                                .watch = { .fd = -1 },
                                 .scheduled = true,
                                 .replaced_by = -1 };
     next->start_at_ns = failed->ended_ns + delay_of(all, next->short_lives);

@@ -31,7 +31,7 @@ static _Noreturn void complain(const mst_spawn_plan *plan, int rank, int status,
     int bytes = snprintf(text, sizeof text, "rank %d could not start: %s%s", rank, what, why);
     size_t all = bytes < (int)sizeof text ? (size_t)bytes + 1 : sizeof text;
 
-    if (write(plan->complaints[1], text, all) < 0)
+    if (write(mst_os_held_fd(&plan->complaints[1]), text, all) < 0)
         status = STATUS_NOT_STARTED; /* nothing more can be done about it here */
     _exit(status);
 }
@@ -59,6 +59,18 @@ static void set_environment(const mst_spawn_plan *plan, const mst_rank_process *
     }
 }
 
+/* Other threads of the program that launches may have closed it meanwhile, and opened files of theirs. */
+static int arena_descriptor(const mst_spawn_plan *plan, int rank)
+{
+    int fd = mst_os_held_fd(&plan->arena->held);
+
+    if (fd < 0)
+        complain(
+            plan, rank, STATUS_NOT_STARTED, "the arena's descriptor is closed: ",
+            "something in the program that called muster_launch closes descriptors that it did not open");
+    return fd;
+}
+
 /* Standard input belongs to rank 0, and a terminal to nobody: ranks are background processes. */
 static void redirect_input(int rank)
 {
@@ -74,7 +86,7 @@ static void redirect_input(int rank)
 static _Noreturn void run_command(const mst_spawn_plan *plan, const mst_rank_process *self)
 {
     const char *const *command = plan->config->command;
-    int inherited = mst_os_dup_above(plan->arena->fd, ARENA_DESCRIPTOR_MIN);
+    int inherited = mst_os_dup_above(arena_descriptor(plan, self->rank), ARENA_DESCRIPTOR_MIN);
 
     if (inherited < 0)
         complain(plan, self->rank, STATUS_NOT_STARTED, "no descriptor for the arena: ", strerror(-inherited));
@@ -96,12 +108,13 @@ static _Noreturn void run_command(const mst_spawn_plan *plan, const mst_rank_pro
 static _Noreturn void run_function(const mst_spawn_plan *plan, const mst_rank_process *self)
 {
     muster_config config = MUSTER_CONFIG_INIT;
+    int fd = arena_descriptor(plan, self->rank);
     muster_group *world;
     char arena[24];
 
-    set_environment(plan, self, plan->arena->fd);
+    set_environment(plan, self, fd);
     muster_status status = mst_config_from_environment(&config);
-    snprintf(arena, sizeof arena, "fd:%d", plan->arena->fd);
+    snprintf(arena, sizeof arena, "fd:%d", fd);
     config.arena = arena;
     if (status == MUSTER_OK)
         status = mst_group_attach(&config, NULL, &world);
@@ -115,6 +128,20 @@ static _Noreturn void run_function(const mst_spawn_plan *plan, const mst_rank_pr
     _exit(code);
 }
 
+/* What the launcher keeps for itself of this rank and of those before it (they are in the order of seats).
+ * With a reading end of a pipe here, no rank would learn that the launcher reads no more. */
+static void close_what_is_the_launchers(const mst_rank_process *self, int pipes[2][2])
+{
+    for (int i = 0; i < 2; i++)
+        mst_os_close(pipes[i][0]);
+    for (const mst_rank_process *other = self - self->seat; other < self; other++) {
+        mst_os_held kept[] = { other->watch, other->relays[0].from, other->relays[1].from };
+
+        for (int i = 0; i < 3; i++)
+            mst_os_held_close(&kept[i]);
+    }
+}
+
 static _Noreturn void child(const mst_spawn_plan *plan, const mst_rank_process *self, pid_t parent,
                             int pipes[2][2])
 {
@@ -126,6 +153,7 @@ static _Noreturn void child(const mst_spawn_plan *plan, const mst_rank_process *
     for (int i = 0; i < 2; i++)
         if (pipes[i][1] >= 0)
             dup2(pipes[i][1], i == 0 ? STDOUT_FILENO : STDERR_FILENO);
+    close_what_is_the_launchers(self, pipes);
     if (plan->fn)
         run_function(plan, self);
     setpgid(0, 0);
@@ -171,7 +199,7 @@ int mst_spawn(const mst_spawn_plan *plan, mst_rank_process *process)
     process->start_at_ns = mst_os_now_ns();
     if (process->own_group)
         setpgid(pid, pid); /* on both sides: whoever comes first */
-    process->watch = mst_os_process_watch(pid);
+    process->watch = mst_os_hold_watch(mst_os_process_watch(pid), pid);
     for (int i = 0; i < 2; i++) {
         mst_relay_init(&process->relays[i], pipes[i][0], i == 0 ? STDOUT_FILENO : STDERR_FILENO,
                        process->rank);
@@ -192,8 +220,10 @@ void mst_rank_signal(const mst_rank_process *process, int signal)
 
 bool mst_spawn_complaint(const mst_spawn_plan *plan, char *text, size_t bytes)
 {
-    fcntl(plan->complaints[0], F_SETFL, O_NONBLOCK);
-    ssize_t got = read(plan->complaints[0], text, bytes - 1);
+    int from = mst_os_held_fd(&plan->complaints[0]);
+
+    fcntl(from, F_SETFL, O_NONBLOCK);
+    ssize_t got = read(from, text, bytes - 1);
     if (got <= 0)
         return false;
     text[got] = '\0'; /* the first complaint ends with its own NUL */

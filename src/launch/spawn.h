@@ -15,7 +15,7 @@ typedef struct mst_rank_process {
     int seat;     /* in the arena */
     int restarts; /* how many processes were the rank before */
     pid_t pid;
-    int watch; /* readable when it has ended; -1: not to be had, or ended */
+    mst_os_held watch; /* readable when it has ended; fd -1: not to be had, or ended */
     bool running;
     bool own_group; /* leads a process group, which is killed with it */
     muster_ending ending;
@@ -34,7 +34,7 @@ typedef struct mst_spawn_plan {
     muster_rank_fn fn; /* NULL: config->command */
     void *arg;
     mst_arena *arena;
-    int complaints[2]; /* a pipe: why a rank could not even start */
+    mst_os_held complaints[2]; /* a pipe: why a rank could not even start */
 } mst_spawn_plan;
 
 /* Starts the process of a rank, which says which and where; -errno when it cannot be forked. */

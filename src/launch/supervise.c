@@ -58,8 +58,7 @@ static void reap(mst_supervision *all, mst_rank_process *process)
     if (process->own_group)
         kill(-process->pid, SIGKILL); /* what it left behind; the zombie still holds the number */
     waitpid(process->pid, NULL, 0);
-    mst_os_close(process->watch);
-    process->watch = -1;
+    mst_os_held_close(&process->watch);
     process->running = false;
     process->ended_ns = mst_os_now_ns();
     all->running--;
@@ -143,7 +142,7 @@ static void collect_endings(mst_supervision *all)
             cause = process;
     }
     if (all->running < running && all->config->on_failure != MUSTER_ON_FAILURE_KILL)
-        mst_holders_release_dead(all->geometry, all->plan->arena->fd, all->released);
+        mst_holders_release_dead(all->geometry, all->released);
     if (cause && all->first_failed < 0 && !all->stopping)
         all->first_failed = find_first_failed(all, cause);
 }
@@ -219,21 +218,23 @@ static int poll_timeout_ms(const mst_supervision *all, bool watched)
 }
 
 /* Fills in what to poll: watches, relays, the signals; returns how many. */
-static nfds_t list_polled(const mst_supervision *all, struct pollfd *polled, bool *watched)
+static nfds_t list_polled(mst_supervision *all, struct pollfd *polled, bool *watched)
 {
     nfds_t count = 0;
 
     *watched = true;
     for (int i = 0; i < all->count; i++) {
-        const mst_rank_process *process = &all->processes[i];
+        mst_rank_process *process = &all->processes[i];
 
-        if (process->running && process->watch >= 0)
-            polled[count++] = (struct pollfd){ .fd = process->watch, .events = POLLIN };
+        if (mst_os_held_is_lost(&process->watch)) /* its number is the program's by now */
+            process->watch.fd = -1;
+        if (process->running && process->watch.fd >= 0)
+            polled[count++] = (struct pollfd){ .fd = process->watch.fd, .events = POLLIN };
         else if (process->running)
             *watched = false;
         for (int r = 0; r < 2; r++)
-            if (process->relays[r].from >= 0)
-                polled[count++] = (struct pollfd){ .fd = process->relays[r].from, .events = POLLIN };
+            if (process->relays[r].from.fd >= 0)
+                polled[count++] = (struct pollfd){ .fd = process->relays[r].from.fd, .events = POLLIN };
     }
     if (all->config->signal_fd > 0)
         polled[count++] = (struct pollfd){ .fd = all->config->signal_fd, .events = POLLIN };
@@ -249,9 +250,9 @@ static int pump_relays(mst_supervision *all)
         for (int r = 0; r < 2; r++) {
             mst_relay *relay = &all->processes[i].relays[r];
 
-            if (relay->from >= 0 && !mst_relay_pump(relay))
+            if (relay->from.fd >= 0 && !mst_relay_pump(relay))
                 mst_relay_close(relay);
-            open += relay->from >= 0;
+            open += relay->from.fd >= 0;
         }
     }
     return open;

@@ -6,11 +6,18 @@
 #include <seccomp.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "shm/os.h"
 #include "tests/harness/ranks.h"
 
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+
 enum { REFUSED_MAX = 8 };
+
+#define POPULATE "madvise to populate" /* which Linux has since 5.14 */
 
 static const struct row {
     const char *refused[REFUSED_MAX];
@@ -27,7 +34,10 @@ static const struct row {
     { { "futex_waitv", "pidfd_open", "set_robust_list", "getrandom", "process_vm_readv", "kcmp", "ptrace" },
       NULL },
     { { "memfd_create" }, "memfd" },
-    { { "fallocate" }, "commit" },
+    { { "fallocate" }, NULL },
+    { { POPULATE }, NULL },
+    { { POPULATE, "futex_waitv", "pidfd_open" }, NULL },
+    { { "madvise" }, "map the arena" },
     { { "ftruncate" }, "size the arena" },
 };
 #define ROWS (int)(sizeof rows / sizeof rows[0])
@@ -41,10 +51,13 @@ static void refuse(const struct row *row, int error)
 
     ck_assert_ptr_nonnull(filter);
     for (int i = 0; i < REFUSED_MAX && row->refused[i]; i++) {
-        int number = seccomp_syscall_resolve_name(row->refused[i]);
+        bool populate = strcmp(row->refused[i], POPULATE) == 0;
+        int number = seccomp_syscall_resolve_name(populate ? "madvise" : row->refused[i]);
+        struct scmp_arg_cmp which = SCMP_A2(SCMP_CMP_EQ, MADV_POPULATE_WRITE);
 
         if (number >= 0) /* or this system has no such call anyway */
-            ck_assert_int_eq(seccomp_rule_add(filter, SCMP_ACT_ERRNO((uint32_t)error), number, 0), 0);
+            ck_assert_int_eq(
+                seccomp_rule_add_array(filter, SCMP_ACT_ERRNO((uint32_t)error), number, populate, &which), 0);
     }
     ck_assert_int_eq(seccomp_load(filter), 0);
     seccomp_release(filter);

@@ -26,9 +26,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     memcpy(header, arena->geometry.base, sizeof header);
     for (size_t i = 0; i < bytes && i < sizeof header; i++)
         header[i] ^= data[i];
-    if (pwrite(arena->fd, header, sizeof header, 0) != (ssize_t)sizeof header)
+    if (pwrite(arena->held.fd, header, sizeof header, 0) != (ssize_t)sizeof header)
         return 0;
-    snprintf(name, sizeof name, "fd:%d", arena->fd);
+    snprintf(name, sizeof name, "fd:%d", arena->held.fd);
     config.arena = name;
     config.attach_timeout_ns = 1000000;
     if (muster_attach(&config, &world) == MUSTER_OK) {

@@ -59,13 +59,6 @@ int ftruncate(int fd, off_t bytes)
     return REAL(ftruncate)(fd, bytes);
 }
 
-int posix_fallocate(int fd, off_t offset, off_t bytes)
-{
-    int error = refused("posix_fallocate");
-
-    return error ? error : REAL(posix_fallocate)(fd, offset, bytes);
-}
-
 int memfd_create(const char *name, unsigned flags)
 {
     int error = refused("memfd_create");

@@ -30,11 +30,12 @@ refuse() {
 
 refuse mmap 12 "out of memory"
 refuse ftruncate 27 "file too large"
-refuse posix_fallocate 28 "no space"
 refuse memfd_create 24 "too many files"
 refuse memfd_create 38 "not there"
 refuse pthread_create 11 "no more threads"
 refuse madvise 22 "invalid"
+refuse madvise 12 "out of memory"
+refuse madvise 14 "no space"
 refuse set_robust_list 38 "not there"
 refuse set_robust_list 1 "not allowed"
 refuse futex_waitv 38 "not there"
