@@ -73,6 +73,7 @@ static void *hold(void *arg)
     mst_beacon *beacon = arg;
     _Atomic uint32_t *word = own_word(beacon->liveness);
 
+    mst_os_thread_name("muster-beacon"); /* muster inspect --stacks leaves it out by this */
     beacon->up = mst_os_beacon_raise(&beacon->held, word) == 0;
     bool up = beacon->up;
     mst_fault_point("beacon.raised");

@@ -177,6 +177,9 @@ mst_os_ending mst_os_process_ending(int32_t pid, uint64_t start, int watch, int 
 /* Starts a thread of the library's own: all signals blocked, a small stack. */
 int mst_os_thread_start(pthread_t *thread, void *(*run)(void *arg), void *arg);
 
+/* Gives the calling thread a name of at most 15 characters, for debuggers and ps. */
+void mst_os_thread_name(const char *name);
+
 /* How many threads this process has; 0: unknown. */
 int mst_os_thread_count(void);
 

@@ -275,6 +275,11 @@ int mst_os_thread_start(pthread_t *thread, void *(*run)(void *arg), void *arg)
     return -error;
 }
 
+void mst_os_thread_name(const char *name)
+{
+    prctl(PR_SET_NAME, name);
+}
+
 int mst_os_thread_count(void)
 {
     char text[1024];

@@ -4,6 +4,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -229,4 +230,26 @@ muster_status mst_config_from_environment(muster_config *config)
     if (status == MUSTER_OK)
         *config = read;
     return status;
+}
+
+/* ---- somebody else's ---- */
+
+/* Other launchers' word for how many ranks there are. */
+static const char *const sizes[] = { "WORLD_SIZE", "OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_NTASKS" };
+
+const char *muster_other_launcher(int *size)
+{
+    if (mst_config_launched())
+        return NULL;
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        const char *text = variable(sizes[i]);
+        long found = text ? strtol(text, NULL, 10) : 0;
+
+        if (found < 2 || found > INT_MAX)
+            continue;
+        if (size)
+            *size = (int)found;
+        return sizes[i];
+    }
+    return NULL;
 }

@@ -107,6 +107,36 @@ static void warn_of_variables(const mst_log *log)
     variables_told = true;
 }
 
+/* Each of its ranks would be alone, and most programs would not notice. */
+static void warn_of_other_launcher(const muster_group *world, const mst_log *log)
+{
+    int size;
+    const char *variable = world->size == 1 ? muster_other_launcher(&size) : NULL;
+
+    if (variable)
+        mst_log_line(
+            log, MUSTER_LOG_WARN,
+            "is alone, though %s says %d ranks: muster does not know that launcher; start the program "
+            "with muster run -n %d -- COMMAND",
+            variable, size, size);
+}
+
+static muster_status refuse_alone(void)
+{
+    int size;
+    const char *variable = muster_other_launcher(&size);
+
+    if (!variable)
+        return mst_fail(MUSTER_ERR_UNAVAILABLE,
+                        "this process was not launched as a rank (MUSTER_ARENA is not set) and init is "
+                        "strict; start it with muster run -n N -- COMMAND");
+    return mst_fail(
+        MUSTER_ERR_UNAVAILABLE,
+        "this process was not launched as a rank of muster and init is strict; %s is %d, of another "
+        "launcher: start it with muster run -n %d -- COMMAND",
+        variable, size, size);
+}
+
 /* Called with the lock held. */
 static muster_status attach(bool strict)
 {
@@ -118,9 +148,7 @@ static muster_status attach(bool strict)
     if (status != MUSTER_OK)
         return status;
     if (strict && !config.arena)
-        return mst_fail(MUSTER_ERR_UNAVAILABLE,
-                        "this process was not launched as a rank (MUSTER_ARENA is not set) and init is "
-                        "strict; start it with muster run -n N -- COMMAND");
+        return refuse_alone();
     config.interrupt = interrupt;
     config.interrupt_arg = interrupt_arg;
     if (logging.set) {
@@ -132,6 +160,7 @@ static muster_status attach(bool strict)
     if (status == MUSTER_OK) {
         memoised->released = release;
         warn_of_variables(&memoised->subarena->attachment->log);
+        warn_of_other_launcher(memoised, &memoised->subarena->attachment->log);
     }
     return status;
 }

@@ -23,13 +23,19 @@ static const char *const known[] = {
     "MUSTER_STAGING_BYTES",
     "MUSTER_STREAM_BYTES",
     "MUSTER_TIMEOUT",
+    NULL,
 };
+
+const char *const *muster_variables(void)
+{
+    return known;
+}
 
 bool muster_is_variable(const char *name)
 {
     if (strncmp(name, "MUSTER_", 7) != 0)
         return true;
-    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+    for (size_t i = 0; known[i]; i++)
         if (strcmp(name, known[i]) == 0)
             return true;
     return false;

@@ -210,6 +210,16 @@ MUSTER_API void muster_set_log(muster_log_level level, muster_log_fn fn, void *a
 /* Whether muster reads an environment variable of that name; true of names that do not begin with MUSTER_. */
 MUSTER_API bool muster_is_variable(const char *name);
 
+/* The names of all environment variables that muster reads, in alphabetical order; ends with NULL. */
+MUSTER_API const char *const *muster_variables(void);
+
+/* Whether this process looks like a rank of another launcher, mpirun, srun or torchrun: the variable that
+ * says so (WORLD_SIZE, OMPI_COMM_WORLD_SIZE, PMI_SIZE or SLURM_NTASKS), and in *size, unless that is NULL,
+ * how many ranks it says there are, 2 or more. NULL: it does not, or muster's own variables are set, which
+ * say better. Such a process becomes a world of one by muster_init, as muster does not read them: start it
+ * with muster run. */
+MUSTER_API const char *muster_other_launcher(int *size);
+
 /* Everything that muster_init reads from the environment, explicit. Zero means the default. */
 typedef struct muster_config {
     size_t struct_size; /* sizeof(muster_config), set by MUSTER_CONFIG_INIT */

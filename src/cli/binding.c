@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "src/cli/text.h"
+
 enum { CPUS_MAX = 8192, NODES_MAX = 256 };
 
 typedef struct cpu_list {
@@ -158,6 +160,16 @@ const char *binding_apply(const run_options *options, int rank)
     int failed = sched_setaffinity(0, CPU_ALLOC_SIZE(CPUS_MAX), set);
     CPU_FREE(set);
     return failed ? "it cannot be bound to its CPUs (sched_setaffinity)" : NULL;
+}
+
+void binding_warn(const run_options *options)
+{
+    cpu_list allowed;
+
+    list_allowed(&allowed);
+    if (options->bind == RUN_BIND_CORE && options->launch.size > allowed.count)
+        fprintf(stderr, "muster run: --bind core: %d ranks share %d CPU%s; with -n %d each has its own\n",
+                options->launch.size, allowed.count, plural((unsigned)allowed.count), allowed.count);
 }
 
 void binding_report(const run_options *options)

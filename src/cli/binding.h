@@ -12,6 +12,9 @@ const char *binding_check(const run_options *options);
 /* In the rank: binds it, and says its share in OMP_NUM_THREADS unless that is set. NULL, or what failed. */
 const char *binding_apply(const run_options *options, int rank);
 
+/* Says so on stderr when ranks that are to have CPUs of their own share them. */
+void binding_warn(const run_options *options);
+
 /* One line per rank, on stderr. */
 void binding_report(const run_options *options);
 

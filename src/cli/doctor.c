@@ -266,12 +266,21 @@ static void look_at_variables(void)
     for (char **variable = environ; *variable; variable++)
         if (strncmp(*variable, "MUSTER_", 7) == 0) {
             any = true;
-            bool is_known = is_variable_known(*variable);
+            const char *meant;
+            bool is_known = is_variable_known(*variable, &meant);
             report(is_known ? FINDING_GOOD : FINDING_NOTE, "muster(1) lists the variables",
-                   "variable: %.100s%s", *variable, is_known ? "" : ", which nobody reads");
+                   "variable: %.100s%s%s%s%s", *variable, is_known ? "" : ", which nobody reads",
+                   meant ? "; did you mean " : "", meant ? meant : "", meant ? "?" : "");
         }
     if (!any)
         report(FINDING_GOOD, NULL, "variables: no MUSTER_* is set");
+    int size;
+    const char *other = find_other_launcher(&size);
+    if (other)
+        report(
+            FINDING_NOTE, "muster run in place of that launcher",
+            "launcher: %s is %d, so another one has started this; its ranks do not find each other in muster",
+            other, size);
 }
 
 /* ---- and does it work ---- */

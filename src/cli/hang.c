@@ -1,5 +1,5 @@
 /* The watching process of hang.h. */
-#define _GNU_SOURCE /* open_memstream, prctl */
+#define _GNU_SOURCE /* prctl */
 #include "src/cli/hang.h"
 
 #include <errno.h>
@@ -26,22 +26,23 @@ static int64_t longest_wait_ns(const muster_inspection *seen)
     return longest_ns;
 }
 
-/* In one piece, so that what ranks print does not come in between. */
+/* Standard error is buffered while this is written, so that what ranks print does not come in between: first
+ * the sentences, then each rank's stack as it comes. */
 static void report(const job *job, int64_t waited_ns, bool stacks)
 {
-    size_t bytes = 0;
-    char *text = NULL;
-    FILE *to = open_memstream(&text, &bytes);
+    static char text[65536];
+    FILE *to = fdopen(dup(STDERR_FILENO), "w");
 
     if (!to)
         return;
+    setvbuf(to, text, _IOFBF, sizeof text);
     fprintf(to, "muster run: a rank has waited for %.1f s\n", (double)waited_ns / 1e9);
     print_verdicts(&job->seen, to);
-    if (stacks)
+    bool told = fflush(to) == 0;
+    if (told && stacks)
         print_stacks(&job->seen, to);
-    if (fclose(to) == 0 && write(STDERR_FILENO, text, bytes) < 0)
+    if (fclose(to) != 0 || !told)
         _exit(1); /* nobody reads it any more */
-    free(text);
 }
 
 /* Once for each time that waits have become too long. */

@@ -393,16 +393,25 @@ int print_verdicts(const muster_inspection *seen, FILE *to)
     return count;
 }
 
+/* gdb's "Thread 2 (... "muster-beacon"):" and what follows is the library's own, which says nothing of the
+ * program. */
+static bool begins_own_thread(const char *line, bool is_own)
+{
+    return strncmp(line, "Thread ", 7) == 0 ? strstr(line, "\"muster-") != NULL : is_own;
+}
+
 static void print_stack(int pid, FILE *to)
 {
     char command[160], line[1000];
-    bool any = false;
+    bool any = false, is_own = false;
 
     snprintf(command, sizeof command, "gdb -q -batch -p %d -ex 'thread apply all bt' 2>/dev/null", pid);
     FILE *stack = popen(command, "r");
-    while (stack && fgets(line, sizeof line, stack))
-        if (line[0] == '#' || strncmp(line, "Thread ", 7) == 0)
+    while (stack && fgets(line, sizeof line, stack)) {
+        is_own = begins_own_thread(line, is_own);
+        if (!is_own && (line[0] == '#' || strncmp(line, "Thread ", 7) == 0))
             any = fputs(line, to) >= 0;
+    }
     if (stack)
         pclose(stack);
     if (!any)
@@ -418,5 +427,6 @@ void print_stacks(const muster_inspection *seen, FILE *to)
             continue;
         fprintf(to, "\nrank %d:\n", rank->rank);
         print_stack(rank->pid, to);
+        fflush(to); /* each as it comes: gdb takes its time */
     }
 }

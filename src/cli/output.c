@@ -35,6 +35,24 @@ static int open_log(const char *folder, int rank, int stream)
     return open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 }
 
+/* With those that it is in. */
+static bool make_folder(const char *path)
+{
+    char part[4096];
+
+    if (snprintf(part, sizeof part, "%s", path) >= (int)sizeof part) {
+        errno = ENAMETOOLONG;
+        return false;
+    }
+    for (char *slash = strchr(part + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        if (mkdir(part, 0777) != 0 && errno != EEXIST)
+            return false;
+        *slash = '/';
+    }
+    return mkdir(part, 0777) == 0 || errno == EEXIST;
+}
+
 bool output_open(run_output *output, const run_options *options)
 {
     output->options = options;
@@ -44,7 +62,7 @@ bool output_open(run_output *output, const run_options *options)
         output->logs[rank][0] = output->logs[rank][1] = -1;
     if (!options->log_folder)
         return true;
-    bool made = mkdir(options->log_folder, 0777) == 0 || errno == EEXIST;
+    bool made = make_folder(options->log_folder);
     for (int rank = 0; made && rank < options->launch.size; rank++)
         for (int stream = 0; made && stream < 2; stream++)
             made = (output->logs[rank][stream] = open_log(options->log_folder, rank, stream)) >= 0;

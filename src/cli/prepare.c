@@ -5,7 +5,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +12,10 @@
 #include <unistd.h>
 
 #include "src/cli/binding.h"
+#include "src/cli/debug.h"
 #include "src/cli/mlx.h"
+#include "src/cli/terminal.h"
+#include "src/cli/variables.h"
 
 /* ---- once ---- */
 
@@ -31,36 +33,68 @@ static int find_port(void)
     return found ? ntohs(address.sin_port) : 0;
 }
 
-/* The words of --wrap, as a shell would cut them, and the command behind them. */
-static bool wrap_command(run_preparation *preparation, run_options *options)
+/* The words of --wrap, as a shell would cut them. */
+static bool cut_wrap(run_preparation *preparation, const char *wrap)
 {
-    const char *const *command = options->launch.command;
-    wordexp_t *words = &preparation->words;
-    size_t count = 0;
+    if (!wrap || wordexp(wrap, &preparation->words, WRDE_NOCMD) == 0)
+        return true;
+    fprintf(stderr, "muster run: --wrap '%s' is no command: mind quotes and special characters\n", wrap);
+    return false;
+}
 
-    if (wordexp(options->wrap, words, WRDE_NOCMD) != 0) {
-        fprintf(stderr, "muster run: --wrap '%s' is no command: mind quotes and special characters\n",
-                options->wrap);
+/* Room for the longest of the programs. Each rank's process fills it in for itself. */
+static bool make_room(run_preparation *preparation, run_options *options)
+{
+    const run_programs *programs = &options->programs;
+    size_t longest = 0;
+
+    for (int i = 0; i < programs->count; i++) {
+        size_t words = 0;
+
+        while (programs->list[i].command[words])
+            words++;
+        longest = words > longest ? words : longest;
+    }
+    preparation->command = calloc(preparation->words.we_wordc + longest + 1, sizeof *preparation->command);
+    if (!preparation->command) {
+        fprintf(stderr, "muster run: no memory for the command\n");
         return false;
     }
-    while (command[count])
-        count++;
-    preparation->wrapped = calloc(words->we_wordc + count + 1, sizeof *preparation->wrapped);
-    if (!preparation->wrapped)
-        return false;
-    for (size_t i = 0; i < words->we_wordc; i++)
-        preparation->wrapped[i] = words->we_wordv[i];
-    for (size_t i = 0; i < count; i++)
-        preparation->wrapped[words->we_wordc + i] = (char *)(uintptr_t)command[i];
-    options->launch.command = (const char *const *)preparation->wrapped;
+    preparation->command[0] = programs->list[0].command[0]; /* no command is empty */
+    options->launch.command = (const char *const *)preparation->command;
     return true;
+}
+
+/* Standard input is kept for the rank that is to have it; 0 is rank 0's and a feeding process's. */
+static bool keep_input(run_preparation *preparation, const run_options *options)
+{
+    if (options->input == RUN_STDIN_ALL)
+        return feed_start(&preparation->feed, options->launch.size);
+    if (options->input != RUN_STDIN_RANK)
+        return true;
+    preparation->input = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+    for (int i = 0; i < 2; i++)
+        preparation->shown_on_terminal[i] = isatty(i + 1) && !options->log_folder;
+    if (preparation->input >= 0)
+        return true;
+    fprintf(stderr, "muster run: --stdin %d: %s\n", options->input_rank, strerror(errno));
+    return false;
+}
+
+static void warn(const run_options *options)
+{
+    for (int i = 0; i < options->env_count; i++)
+        warn_of_variable("run", options->env[i]);
+    if (options->report_bindings)
+        binding_report(options);
+    binding_warn(options);
 }
 
 bool prepare_all(run_preparation *preparation, run_options *options)
 {
     const char *wrong = binding_check(options);
 
-    *preparation = (run_preparation){ .options = options };
+    *preparation = (run_preparation){ .options = options, .input = -1 };
     if (wrong) {
         fprintf(stderr, "muster run: %s\n", wrong);
         return false;
@@ -71,11 +105,10 @@ bool prepare_all(run_preparation *preparation, run_options *options)
     }
     if (options->mlx && !prepare_mlx())
         return false;
-    if (options->wrap && !wrap_command(preparation, options))
+    if (!cut_wrap(preparation, options->wrap) || !make_room(preparation, options))
         return false;
-    if (options->report_bindings)
-        binding_report(options);
-    return options->input != RUN_STDIN_ALL || feed_start(&preparation->feed, options->launch.size);
+    warn(options);
+    return keep_input(preparation, options);
 }
 
 /* ---- in each rank ---- */
@@ -101,41 +134,43 @@ static void describe_to_torch(const run_preparation *preparation, int rank)
     set_number("MASTER_PORT", preparation->master_port);
 }
 
-/* From here on the rank is in the foreground of the terminal, and talks to it. */
-static bool take_terminal(void)
+/* Puts this rank's command where the launcher looks for it; the memory is this process's alone. */
+static void fill_command(const run_preparation *preparation, int rank)
 {
-    int terminal = open("/dev/tty", O_RDWR);
+    char **program = programs_of_rank(&preparation->options->programs, rank)->command,
+         **to = preparation->command;
 
-    if (terminal < 0)
-        return false;
-    signal(SIGTTOU, SIG_IGN); /* or being in the background would stop us here */
-    tcsetpgrp(terminal, getpgrp());
-    signal(SIGTTOU, SIG_DFL);
-    for (int fd = 0; fd < 3; fd++)
-        dup2(terminal, fd);
-    return true;
+    for (size_t i = 0; i < preparation->words.we_wordc; i++)
+        *to++ = preparation->words.we_wordv[i];
+    while (*program)
+        *to++ = *program++;
+    *to = NULL;
 }
 
-/* gdb with the command: to work with, or, where there is no terminal, to say where it crashes. */
-static const char *run_in_gdb(const char *const *command)
+/* A terminal is talked to directly, without prefixes, as prompts need it. */
+static void take_input(const run_preparation *preparation)
 {
-    static const char *const at_terminal[] = { "gdb", "-q", "-ex", "run", "--args", NULL };
-    static const char *const in_batch[] = { "gdb",    "-q",  "-batch", "-return-child-result",
-                                            "-ex",    "run", "-ex",    "thread apply all bt",
-                                            "--args", NULL };
-    const char *const *words = take_terminal() ? at_terminal : in_batch;
-    size_t count = 0, used = 0;
+    dup2(preparation->input, STDIN_FILENO);
+    if (!isatty(STDIN_FILENO))
+        return;
+    terminal_come_to_front(STDIN_FILENO);
+    for (int i = 0; i < 2; i++)
+        if (preparation->shown_on_terminal[i])
+            dup2(STDIN_FILENO, i + 1);
+}
 
-    while (command[count])
-        count++;
-    const char **whole = calloc(count + 16, sizeof *whole);
-    if (!whole)
-        return "no memory for its command";
-    for (; words[used]; used++)
-        whole[used] = words[used];
-    memcpy(whole + used, command, count * sizeof *whole);
-    execvp("gdb", (char *const *)(uintptr_t)whole);
-    return "cannot execute gdb; install it, or leave --gdb out";
+static const char *choose_input(const run_preparation *preparation, int rank)
+{
+    const run_options *options = preparation->options;
+    bool none = options->input == RUN_STDIN_NONE || options->input == RUN_STDIN_RANK;
+
+    if (options->input == RUN_STDIN_ALL)
+        feed_take(&preparation->feed, rank);
+    else if (options->input == RUN_STDIN_RANK && rank == options->input_rank)
+        take_input(preparation);
+    else if (none && !freopen("/dev/null", "r", stdin))
+        return "cannot open /dev/null";
+    return NULL;
 }
 
 const char *prepare_rank(int rank, void *arg)
@@ -157,9 +192,9 @@ const char *prepare_rank(int rank, void *arg)
         snprintf(wrong, sizeof wrong, "--cwd %.100s: %s", options->folder, strerror(errno));
         return wrong;
     }
-    if (options->input == RUN_STDIN_ALL)
-        feed_take(&preparation->feed, rank);
-    if (options->input == RUN_STDIN_NONE && !freopen("/dev/null", "r", stdin))
-        return "cannot open /dev/null";
-    return rank == options->gdb_rank ? run_in_gdb(options->launch.command) : NULL;
+    const char *deaf = choose_input(preparation, rank);
+    if (deaf)
+        return deaf;
+    fill_command(preparation, rank);
+    return rank == options->gdb_rank ? debug_run(options->launch.command) : NULL;
 }

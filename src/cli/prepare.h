@@ -14,8 +14,10 @@ typedef struct run_preparation {
     const run_options *options;
     run_feed feed;
     int master_port; /* --torch */
-    wordexp_t words; /* of --wrap */
-    char **wrapped;  /* the whole command, with those before it */
+    int input;       /* our standard input, for the rank that it is for; -1: it is for none in particular */
+    bool shown_on_terminal[2]; /* stdout, stderr: of a rank that reads the terminal, without us */
+    wordexp_t words;           /* of --wrap */
+    char **command;            /* room for a rank's own, with the words of --wrap before it */
 } run_preparation;
 
 /* What must be done once, in the command; may change options->launch.command. False: it cannot be done, and

@@ -158,13 +158,15 @@ static int run(run_options *options)
         options->launch.output = output_line;
         options->launch.output_arg = &output;
     }
-    prctl(PR_SET_CHILD_SUBREAPER, 1);
+    if (!options->keep_detached)
+        prctl(PR_SET_CHILD_SUBREAPER, 1); /* what they let go of becomes ours, to end it */
     int status = launch(&options->launch);
     if (options->post_mortem && status != EXIT_SUCCESS)
         show_post_mortem(kept.fd);
     if (options->trace && !collector_finish(&collector) && status == EXIT_SUCCESS)
         status = EXIT_NOT_LAUNCHED;
-    end_strays();
+    if (!options->keep_detached)
+        end_strays();
     output_close(&output);
     return status;
 }
@@ -221,6 +223,7 @@ int command_run(int argc, char **argv)
     if (status != OPTIONS_PARSED)
         return status;
     warn_of_variables("run");
+    warn_of_other_launcher("run");
     signal(SIGCHLD, SIG_DFL); /* some start us with it ignored, and then nobody learns how ranks end */
     return getpid() == 1 ? run_below_init(&options) : run(&options);
 }

@@ -12,10 +12,11 @@
 #include "src/cli/options.h"
 
 static const char help[] =
-    "usage: muster run -n N [options] [--] COMMAND [ARGS...]\n"
+    "usage: muster run -n N [options] [--] COMMAND [ARGS...] [: -n N COMMAND [ARGS...]]...\n"
     "\n"
     "Starts N ranks of COMMAND on this machine and waits for them. Each finds the others with\n"
-    "muster_init(). When one fails the others are stopped, unless told otherwise.\n"
+    "muster_init(). When one fails the others are stopped, unless told otherwise. Several commands make one\n"
+    "job, ranks numbered through.\n"
     "\n"
     "  -n, -np, --ranks N       how many ranks, 1 to 1024; auto: as many as there are CPUs\n"
     "\n"
@@ -39,7 +40,10 @@ static const char help[] =
     "      --color WHEN         color of the prefix: auto (on terminals, without NO_COLOR), always, never\n"
     "      --show LIST          only what these ranks print, such as 0 or 0,4-7\n"
     "      --log-dir DIR        keep what rank R prints in DIR/R.out and DIR/R.err, too\n"
-    "      --stdin WHO          who reads standard input: 0 (rank 0, default), all (each all of it), none\n"
+    "      --stdin WHO          who reads standard input: a rank, all (each all of it), none. Rank 0 unless "
+    "given,\n"
+    "                           if it is no terminal; a rank that is named gets a terminal, too, as pdb "
+    "needs\n"
     "      --trace FILE         write what ranks did when, for Perfetto, Chrome, muster trace and muster "
     "report\n"
     "      --trace-limit N      the latest N operations of each rank (20000)\n"
@@ -54,6 +58,8 @@ static const char help[] =
     "      --report-bindings    say who gets which\n"
     "      --gdb RANK           run this rank under gdb: on the terminal, or, where there is none, to print\n"
     "                           where it crashed\n"
+    "      --keep-detached      leave alone what ranks have started and detached (setsid), when the job "
+    "ends\n"
     "      --wrap COMMAND       run each rank's command by another, such as 'valgrind -q'\n"
     "      --mlx                the ranks are MLX programs: its mpi backend becomes muster\n"
     "      --torch              the ranks are PyTorch programs: sets RANK, WORLD_SIZE, MASTER_PORT, ...\n"
@@ -66,6 +72,7 @@ static const char help[] =
     "cause.\n"
     "\n"
     "examples: muster run -n 4 -- ./hello\n"
+    "          muster run -n 1 ./server : -n 3 ./worker\n"
     "          muster run -n auto --bind core --log-dir logs --show 0 -- python train.py\n";
 
 /* ---- values ---- */
@@ -132,6 +139,15 @@ static bool take_trace_limit(void *into, const char *text)
     return parse_number(text, 1, 10 * 1000 * 1000, &((run_options *)into)->trace_limit);
 }
 
+static bool take_stdin(void *into, const char *text)
+{
+    run_options *options = into;
+    bool none = strcmp(text, "none") == 0;
+
+    options->input = none ? RUN_STDIN_NONE : strcmp(text, "all") == 0 ? RUN_STDIN_ALL : RUN_STDIN_RANK;
+    return options->input != RUN_STDIN_RANK || parse_number(text, 0, RUN_RANKS_MAX - 1, &options->input_rank);
+}
+
 static bool take_gdb(void *into, const char *text)
 {
     return parse_number(text, 0, RUN_RANKS_MAX - 1, &((run_options *)into)->gdb_rank);
@@ -143,7 +159,6 @@ static const char *const failures[] = { "kill", "continue", "respawn", NULL }; /
 static const char *const hangs[] = { "nothing", "report", "stacks", "abort", NULL };
 static const char *const prefixes[] = { "rank", "none", NULL };
 static const char *const colors[] = { "auto", "always", "never", NULL };
-static const char *const inputs[] = { "0", "all", "none", NULL };
 static const char *const binds[] = { "none", "core", "numa", NULL };
 
 #define AT(field) .offset = offsetof(run_options, field)
@@ -168,7 +183,7 @@ static const cli_option known[] = {
     { "color", 0, CLI_CHOICE, AT(color), .words = colors },
     { "show", 0, CLI_OWN, .take = take_shown, .expected = "ranks, such as 0 or 0,4-7" },
     { "log-dir", 0, CLI_TEXT, AT(log_folder), "a folder" },
-    { "stdin", 0, CLI_CHOICE, AT(input), .words = inputs },
+    { "stdin", 0, CLI_OWN, .take = take_stdin, .expected = "a rank, all or none" },
     { "trace", 0, CLI_TEXT, AT(trace), "a file" },
     { "trace-limit", 0, CLI_OWN, .take = take_trace_limit,
       .expected = "a number of operations up to 10 million" },
@@ -176,6 +191,7 @@ static const cli_option known[] = {
     { "cwd", 0, CLI_TEXT, AT(folder), "a folder" },
     { "bind", 0, CLI_CHOICE, AT(bind), .words = binds },
     { "report-bindings", 0, CLI_FLAG, AT(report_bindings) },
+    { "keep-detached", 0, CLI_FLAG, AT(keep_detached) },
     { "gdb", 0, CLI_OWN, .take = take_gdb, .expected = "a rank" },
     { "wrap", 0, CLI_TEXT, AT(wrap), "a command" },
     { "mlx", 0, CLI_FLAG, AT(mlx) },
@@ -183,6 +199,47 @@ static const cli_option known[] = {
 };
 
 static const cli_syntax syntax = { "run", help, known, sizeof known / sizeof known[0], true };
+
+/* ---- what goes together ---- */
+
+static int check_rank(const run_options *options, const char *name, int rank)
+{
+    int last = options->launch.size - 1;
+
+    if (rank <= last)
+        return OPTIONS_PARSED;
+    if (last == 0)
+        return usage_error("run", "--%s %d: there is only rank 0", name, rank);
+    return usage_error("run", "--%s %d: there are only ranks 0 to %d", name, rank, last);
+}
+
+static int check_ranks(const run_options *options)
+{
+    int shown = 0;
+
+    for (int rank = 0; !options->all_shown && rank < RUN_RANKS_MAX; rank++)
+        if (options->shown[rank])
+            shown = rank;
+    int status = check_rank(options, "show", shown);
+    if (status == OPTIONS_PARSED)
+        status = check_rank(options, "gdb", options->gdb_rank);
+    if (status == OPTIONS_PARSED && options->input == RUN_STDIN_RANK)
+        status = check_rank(options, "stdin", options->input_rank);
+    return status;
+}
+
+static int check(const run_options *options)
+{
+    if (options->launch.restarts && options->launch.on_failure != MUSTER_ON_FAILURE_RESPAWN)
+        return usage_error("run", "--restarts goes with --on-failure respawn");
+    if (options->hang_after_ns && options->on_hang == RUN_HANG_NOTHING)
+        return usage_error("run", "--hang-after goes with --on-hang");
+    if (options->trace_limit && !options->trace)
+        return usage_error("run", "--trace-limit goes with --trace");
+    if (options->gdb_rank >= 0 && options->wrap)
+        return usage_error("run", "--gdb and --wrap exclude each other");
+    return check_ranks(options);
+}
 
 int parse_run(int argc, char **argv, run_options *options)
 {
@@ -195,19 +252,10 @@ int parse_run(int argc, char **argv, run_options *options)
         return status;
     if (config->size == 0)
         return usage_error("run", "how many ranks? expected -n N");
-    if (config->restarts && config->on_failure != MUSTER_ON_FAILURE_RESPAWN)
-        return usage_error("run", "--restarts goes with --on-failure respawn");
-    if (options->hang_after_ns && options->on_hang == RUN_HANG_NOTHING)
-        return usage_error("run", "--hang-after goes with --on-hang");
-    if (options->trace_limit && !options->trace)
-        return usage_error("run", "--trace-limit goes with --trace");
-    if (options->gdb_rank >= config->size)
-        return usage_error("run", "--gdb %d: there are only ranks 0 to %d", options->gdb_rank,
-                           config->size - 1);
-    if (options->gdb_rank >= 0 && options->wrap)
-        return usage_error("run", "--gdb and --wrap exclude each other");
-    if (optind == argc)
-        return usage_error("run", "there is no command to run");
-    config->command = (const char *const *)&argv[optind];
-    return OPTIONS_PARSED;
+    status = programs_cut(argv + optind, config->size, &options->programs);
+    if (status != OPTIONS_PARSED)
+        return status;
+    config->size = options->programs.size;
+    config->command = (const char *const *)options->programs.list[0].command;
+    return check(options);
 }

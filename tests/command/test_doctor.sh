@@ -6,7 +6,7 @@ MUSTER_TIMEOUT=3 MUSTER_TIMEOT=4 "$TEST_COMMAND" doctor >"$work/out" 2>&1 || fai
 says 1 "^ok    kernel: Linux "
 says 1 "^ok    arena: "
 says 1 "^ok    variable: MUSTER_TIMEOUT=3$"
-says 1 "^note  variable: MUSTER_TIMEOT=4, which nobody reads$"
+says 1 "^note  variable: MUSTER_TIMEOT=4, which nobody reads; did you mean MUSTER_TIMEOUT\?$"
 says 1 "^ok    trial: two ranks, all_sum of 4 bytes in [0-9.]+ us"
 says 1 "^Ranks can work here\.$"
 (ulimit -n 100 && "$TEST_COMMAND" doctor) >"$work/out" 2>&1 || fail "few descriptors: status $?"

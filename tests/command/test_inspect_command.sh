@@ -77,6 +77,17 @@ cat "$work/err" >>"$work/out"
 says 1 "^muster run: a rank has waited for 0\.[3-9] s$"
 says 1 "^it comes down to this: rank 3 sleeps in user code$"
 
+if command -v gdb >/dev/null; then
+    # The sentence comes first, and of each rank its own threads only. One that is reported ends the job.
+    begin "$work/job" "$work/out" "$TEST_COMMAND" run -n 4 --on-hang stacks --hang-after 0.3 --grace 0.5 -- "$TEST_BUILD/tests/waits"
+    until [ "$(grep -c ' in main ' "$work/out")" -eq 4 ]; do sleep 0.05; done
+    kill $job
+    wait $job 2>/dev/null
+    head -1 "$work/out" | grep -q "^muster run: a rank has waited for" || fail "--on-hang stacks: the sentence does not come first"
+    says 0 "muster-beacon|watch_until_stopped"
+    says 4 "^rank [0-3]:$"
+fi
+
 # ---- all are killed: the launcher knows what they were doing ----
 begin "$work/job" "$work/err" timeout 60 "$TEST_COMMAND" run -n 4 --post-mortem -- "$TEST_BUILD/tests/waits"
 until [ "$(grep -c ready "$work/job")" -eq 4 ]; do sleep 0.05; done

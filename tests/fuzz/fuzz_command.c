@@ -34,8 +34,15 @@ static void check(const run_options *options, char **argv, int argc)
                 config->op_timeout_ns >= 0 && config->on_failure <= MUSTER_ON_FAILURE_RESPAWN &&
                 config->command > (const char *const *)argv &&
                 config->command < (const char *const *)argv + argc && config->command[0] &&
-                options->gdb_rank < config->size && options->env_count <= RUN_ENV_MAX;
+                options->gdb_rank < config->size && options->env_count <= RUN_ENV_MAX &&
+                options->programs.size == config->size && options->input_rank < config->size;
 
+    for (int rank = 0; sane && rank < config->size; rank++) {
+        const run_program *program = programs_of_rank(&options->programs, rank);
+
+        sane = program < options->programs.list + options->programs.count && program->first <= rank &&
+               rank < program->first + program->size && program->command[0];
+    }
     if (!sane)
         abort();
 }

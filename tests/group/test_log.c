@@ -113,6 +113,32 @@ START_TEST(test_misspelt_variables)
     muster_group_free(world);
     ck_assert(muster_is_variable("MUSTER_TIMEOUT") && muster_is_variable("PATH") &&
               !muster_is_variable("MUSTER_"));
+    for (const char *const *variable = muster_variables(); *variable; variable++)
+        ck_assert(muster_is_variable(*variable) && (!variable[1] || strcmp(variable[0], variable[1]) < 0));
+}
+END_TEST
+
+START_TEST(test_other_launchers)
+{
+    muster_group *world;
+    static pile pile;
+    int size = 0;
+
+    setenv("WORLD_SIZE", "1", 1);
+    setenv("PMI_SIZE", "nonsense", 1);
+    ck_assert_ptr_null(muster_other_launcher(&size));
+    setenv("PMI_SIZE", "7", 1);
+    ck_assert_str_eq(muster_other_launcher(&size), "PMI_SIZE");
+    ck_assert_int_eq(size, 7);
+    ck_assert_ptr_nonnull(muster_other_launcher(NULL));
+    muster_set_log(MUSTER_LOG_WARN, add, &pile);
+    ck_assert_int_eq(muster_init(true, NULL, &world), MUSTER_ERR_UNAVAILABLE);
+    ck_assert_ptr_nonnull(strstr(muster_error_detail(), "PMI_SIZE is 7"));
+    ck_assert_int_eq(muster_init(false, NULL, &world), MUSTER_OK);
+    ck_assert_int_eq(count_lines(&pile, "is alone, though PMI_SIZE says 7 ranks"), 1);
+    muster_group_free(world);
+    setenv("MUSTER_RANK", "0", 1); /* ours say better, whatever they say */
+    ck_assert_ptr_null(muster_other_launcher(&size));
 }
 END_TEST
 
@@ -166,6 +192,7 @@ int main(void)
     tcase_set_timeout(tests, TEST_TIMEOUT_S);
     tcase_add_test(tests, test_levels);
     tcase_add_test(tests, test_misspelt_variables);
+    tcase_add_test(tests, test_other_launchers);
     tcase_add_test(tests, test_standard_error);
     suite_add_tcase(suite, tests);
     return run_suite(suite);

@@ -1,0 +1,13 @@
+/* The terminal of `muster run`, given to one of the ranks, which are background processes. */
+#ifndef MUSTER_CLI_TERMINAL_H
+#define MUSTER_CLI_TERMINAL_H
+
+#include <stdbool.h>
+
+/* In a rank: from here on it is in the foreground, gets what is typed, and may read it. */
+void terminal_come_to_front(int terminal);
+
+/* And the terminal takes the place of its three standard files; false: there is none. */
+bool terminal_take(void);
+
+#endif
