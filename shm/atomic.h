@@ -84,6 +84,11 @@ static inline uint64_t mst_add64_rlx(_Atomic uint64_t *at, uint64_t value)
     return atomic_fetch_add_explicit(at, value, memory_order_relaxed);
 }
 
+static inline uint64_t mst_add64_sc(_Atomic uint64_t *at, uint64_t value)
+{
+    return atomic_fetch_add_explicit(at, value, memory_order_seq_cst);
+}
+
 static inline void mst_store64_rlx(_Atomic uint64_t *at, uint64_t value)
 {
     atomic_store_explicit(at, value, memory_order_relaxed);

@@ -45,6 +45,7 @@ uint64_t mst_layout_fingerprint(void)
         offsetof(mst_rank_entry, ending),
         offsetof(mst_rank_entry, doing),
         offsetof(mst_rank_entry, claimed),
+        offsetof(mst_rank_entry, committing),
         MST_RECORDS,
         sizeof(mst_record),
         offsetof(mst_record, done_ns),

@@ -217,6 +217,7 @@ typedef struct mst_rank_entry {
     _Atomic uint32_t successor; /* launcher: 1 + the seat of its replacement, UINT32_MAX: none, E15 */
     _Atomic uint64_t admission; /* of a replacement: the roll that it is on, by any member, E16 */
     _Atomic uint64_t claimed;   /* the rank: places that it has taken in its ring of records */
+    _Atomic uint64_t committing; /* the rank: bytes that it is about to get memory for, E22 */
     alignas(MST_LINE) uint64_t cpus[16]; /* the rank, before ATTACHED: CPUs that it may use, E1 */
     /* One bit per seat whose rank is in a group with this one: that rank, E17. */
     alignas(MST_LINE) _Atomic uint64_t holders[MST_RANKS_MAX / 64];

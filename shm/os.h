@@ -117,9 +117,6 @@ int mst_os_object_seal(int fd); /* no growing, shrinking or unsealing; -EINVAL w
  * it cannot say. */
 uint64_t mst_os_object_free_bytes(uint64_t device);
 
-/* Bytes that the process's control groups allow it to use yet, before the system kills one of them;
- * UINT64_MAX: no limit. Reads files: some tens of microseconds. */
-uint64_t mst_os_memory_left(void);
 int mst_os_object_read(int fd, uint64_t offset, void *to, size_t bytes); /* exactly `bytes` */
 
 /* Attaches as a user of the object until the descriptor is closed in all processes that have it;

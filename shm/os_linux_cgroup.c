@@ -1,5 +1,5 @@
 /*
- * What control groups allow, on Linux: of os.h.
+ * What control groups allow, on Linux: of cgroup.h.
  *
  * /proc/self/cgroup says which group the process is in, as a path below the mount of the controller (v1), or
  * of all of them (v2); a limit of any group on the way up is one. In a container that path may be the
@@ -11,13 +11,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shm/cgroup.h"
 #include "shm/os.h"
 
 #define MOUNT "/sys/fs/cgroup"
 #define NO_LIMIT (1ULL << 62) /* v1 says so by a number near 2^63 */
 
 typedef struct group {
-    char directory[512];
+    const char *root;
+    char directory[700];
     size_t mount_bytes; /* the part of it that is the mount */
     bool unified;       /* v2 */
 } group;
@@ -39,22 +41,32 @@ static bool names(const char *line, const char *controller)
     return false;
 }
 
-static bool find_group(const char *controller, group *found)
+static FILE *open_below(const char *root, const char *path)
 {
-    FILE *file = fopen("/proc/self/cgroup", "re");
+    char whole[800];
+
+    snprintf(whole, sizeof whole, "%s%s", root, path);
+    return fopen(whole, "re");
+}
+
+static bool find_group(const char *root, const char *controller, group *found)
+{
+    FILE *file = open_below(root, "/proc/self/cgroup");
     char line[400];
     bool any = false;
 
+    found->root = root;
     while (file && fgets(line, sizeof line, file)) {
         bool legacy = names(line, controller), unified = strncmp(line, "0::", 3) == 0;
-        const char *path = strrchr(line, ':');
+        const char *path = strchr(line, ':');
 
+        path = path ? strchr(path + 1, ':') : NULL; /* behind the second: it may have others in it */
         if (!path || !(legacy || (unified && !any)))
             continue;
         line[strcspn(line, "\n")] = '\0';
         found->unified = !legacy;
-        found->mount_bytes = (size_t)snprintf(found->directory, sizeof found->directory, MOUNT "%s%s",
-                                              legacy ? "/" : "", legacy ? controller : "");
+        found->mount_bytes = (size_t)snprintf(found->directory, sizeof found->directory, "%s" MOUNT "%s%s",
+                                              root, legacy ? "/" : "", legacy ? controller : "");
         snprintf(found->directory + found->mount_bytes, sizeof found->directory - found->mount_bytes, "%s",
                  strcmp(path + 1, "/") == 0 ? "" : path + 1);
         any = true;
@@ -81,7 +93,7 @@ static bool go_up(group *group)
 
 static FILE *open_file(const group *group, const char *name)
 {
-    char path[600];
+    char path[sizeof group->directory + 60];
 
     snprintf(path, sizeof path, "%s/%s", group->directory, name);
     return fopen(path, "re");
@@ -100,25 +112,48 @@ static int read_numbers(const group *group, const char *name, long long numbers[
     return count < 0 ? 0 : count;
 }
 
-/* The sum of two lines "name number" of the group's memory statistics. */
-static unsigned long long read_file_pages(const group *group)
+/* The number of the line "name number" of a file; 0: there is none. */
+static unsigned long long read_line(FILE *file, const char *name)
 {
-    FILE *file = open_file(group, "memory.stat");
-    const char *prefix = group->unified ? "" : "total_";
-    unsigned long long sum = 0, value;
-    char line[128], active[40], inactive[40];
+    unsigned long long value = 0;
+    size_t bytes = strlen(name);
+    char line[160];
 
-    snprintf(active, sizeof active, "%sactive_file %%llu", prefix);
-    snprintf(inactive, sizeof inactive, "%sinactive_file %%llu", prefix);
-    while (file && fgets(line, sizeof line, file))
-        if (sscanf(line, active, &value) == 1 || sscanf(line, inactive, &value) == 1)
-            sum += value;
+    if (!file)
+        return 0;
+    rewind(file);
+    while (fgets(line, sizeof line, file))
+        if (strncmp(line, name, bytes) == 0 && (line[bytes] == ' ' || line[bytes] == ':'))
+            value = strtoull(line + bytes + 1, NULL, 10);
+    return value;
+}
+
+/* What the system gives up before it refuses or kills: what is cached of files, and of its own. */
+static uint64_t read_reclaimable(const group *group)
+{
+    static const char *const unified[] = { "active_file", "inactive_file", "slab_reclaimable" };
+    static const char *const legacy[] = { "total_active_file", "total_inactive_file" };
+    FILE *file = open_file(group, "memory.stat");
+    uint64_t sum = 0;
+
+    for (int i = 0; i < (group->unified ? 3 : 2); i++)
+        sum += read_line(file, group->unified ? unified[i] : legacy[i]);
     if (file)
         fclose(file);
     return sum;
 }
 
-/* ---- what os.h asks ---- */
+static uint64_t read_free_swap(const char *root)
+{
+    FILE *file = open_below(root, "/proc/meminfo");
+    uint64_t bytes = read_line(file, "SwapFree") * 1024;
+
+    if (file)
+        fclose(file);
+    return bytes;
+}
+
+/* ---- CPU time ---- */
 
 static int quota_of(const group *group)
 {
@@ -138,12 +173,12 @@ static int quota_of(const group *group)
     return cpus < INT_MAX ? (int)cpus : INT_MAX;
 }
 
-int mst_os_cpu_quota(void)
+int mst_cgroup_cpus(const char *root)
 {
     int least = INT_MAX;
     group group;
 
-    if (!find_group("cpu", &group))
+    if (!find_group(root, "cpu", &group))
         return least;
     do {
         int quota = quota_of(&group);
@@ -153,31 +188,89 @@ int mst_os_cpu_quota(void)
     return least;
 }
 
-static uint64_t memory_left_of(const group *group)
+int mst_os_cpu_quota(void)
 {
-    long long limit[2] = { 0, 0 }, usage[2] = { 0, 0 };
-
-    if (read_numbers(group, group->unified ? "memory.max" : "memory.limit_in_bytes", limit) < 1 ||
-        (unsigned long long)limit[0] >= NO_LIMIT ||
-        read_numbers(group, group->unified ? "memory.current" : "memory.usage_in_bytes", usage) < 1)
-        return UINT64_MAX;
-    /* What is cached of files is given up before anything is refused. */
-    unsigned long long files = read_file_pages(group), used = (unsigned long long)usage[0];
-    used -= files < used ? files : used;
-    return used < (unsigned long long)limit[0] ? (unsigned long long)limit[0] - used : 0;
+    return mst_cgroup_cpus("");
 }
 
-uint64_t mst_os_memory_left(void)
+/* ---- memory ---- */
+
+/* How far the use is below the limit, which it may also be above; false: there is no limit. */
+static bool read_margin(const group *group, const char *limit_name, const char *usage_name, uint64_t *limit,
+                        int64_t *margin)
 {
-    uint64_t least = UINT64_MAX;
+    long long most[2] = { 0, 0 }, usage[2] = { 0, 0 };
+
+    if (read_numbers(group, limit_name, most) < 1 || (unsigned long long)most[0] >= NO_LIMIT ||
+        read_numbers(group, usage_name, usage) < 1)
+        return false;
+    *limit = (uint64_t)most[0];
+    *margin = most[0] - usage[0];
+    return true;
+}
+
+static int64_t least_of(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Memory of the arena can be swapped out; v1 limits both together, v2 each. */
+static uint64_t memory_left_of(const group *group, uint64_t enough, uint64_t *limit)
+{
+    static const char *const names[2][4] = {
+        { "memory.limit_in_bytes", "memory.usage_in_bytes", "memory.memsw.limit_in_bytes",
+          "memory.memsw.usage_in_bytes" },
+        { "memory.max", "memory.current", "memory.swap.max", "memory.swap.current" },
+    };
+    const char *const *name = names[group->unified];
+    int64_t left, more;
+    uint64_t ignored;
+
+    if (!read_margin(group, name[0], name[1], limit, &left))
+        return UINT64_MAX;
+    if (left >= 0 && (uint64_t)left >= enough)
+        return (uint64_t)left;
+    int64_t reclaimable = (int64_t)read_reclaimable(group), swap = (int64_t)read_free_swap(group->root);
+    bool limited = read_margin(group, name[2], name[3], &ignored, &more);
+    left += reclaimable;
+    if (limited && group->unified)
+        left += least_of(swap, more);
+    else
+        left = limited ? least_of(left + swap, more + reclaimable) : left + swap;
+    left = least_of(left, (int64_t)*limit + swap); /* counts are not all of one moment */
+    return left > 0 ? (uint64_t)left : 0;
+}
+
+void mst_cgroup_memory_get(const char *root, uint64_t enough, mst_cgroup_memory *memory)
+{
     group group;
 
-    if (!find_group("memory", &group))
-        return least;
+    *memory = (mst_cgroup_memory){ .left_bytes = UINT64_MAX, .limit_bytes = UINT64_MAX };
+    if (!find_group(root, "memory", &group))
+        return;
     do {
-        uint64_t left = memory_left_of(&group);
+        uint64_t limit = UINT64_MAX, left = memory_left_of(&group, enough, &limit);
 
-        least = left < least ? left : least;
+        if (left >= memory->left_bytes)
+            continue;
+        memory->left_bytes = left;
+        memory->limit_bytes = limit;
+        const char *path = group.directory + group.mount_bytes;
+        snprintf(memory->group, sizeof memory->group, "%s", path[0] ? path : "/");
     } while (go_up(&group));
-    return least;
+}
+
+uint64_t mst_cgroup_memory_kills(const char *root)
+{
+    group group;
+
+    if (!find_group(root, "memory", &group))
+        return 0;
+    FILE *file = open_file(&group, group.unified ? "memory.events" : "memory.oom_control");
+    while (!file && go_up(&group)) /* a container sees its own group only, at the mount */
+        file = open_file(&group, group.unified ? "memory.events" : "memory.oom_control");
+    uint64_t kills = read_line(file, "oom_kill");
+    if (file)
+        fclose(file);
+    return kills;
 }

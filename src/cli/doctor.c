@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "muster/muster.h"
+#include "shm/cgroup.h"
 #include "src/cli/commands.h"
 #include "src/cli/options.h"
 #include "src/cli/variables.h"
@@ -161,6 +162,25 @@ static void look_at_shm(void)
     report(left < 256 ? FINDING_NOTE : FINDING_GOOD,
            "mount -o remount,size=2G /dev/shm, or docker run --shm-size=2g",
            "names: /dev/shm has %.0f of %.0f MiB free, for ranks that meet by MUSTER_ARENA=/name", left, all);
+}
+
+/* Who goes over it is killed. Ranks look before they commit memory of the arena; a program's own is its
+ * affair. */
+static void look_at_memory_limit(void)
+{
+    mst_cgroup_memory memory;
+
+    mst_cgroup_memory_get("", UINT64_MAX, &memory);
+    if (memory.limit_bytes == UINT64_MAX) {
+        report(FINDING_GOOD, NULL, "memory: no control group limits it");
+        return;
+    }
+    double limit = (double)memory.limit_bytes / 1048576, left = (double)memory.left_bytes / 1048576;
+    report(left < 256 ? FINDING_NOTE : FINDING_GOOD,
+           "docker run -m, MemoryMax= of a service, a pod's limits.memory",
+           "memory: control group %s is limited to %.0f MiB, of which %.0f MiB are left, for ranks and arena "
+           "together",
+           memory.group, limit, left);
 }
 
 static void look_at_limits(void)
@@ -350,6 +370,7 @@ int command_doctor(int argc, char **argv)
     look_at_sandbox();
     look_at_memfd();
     look_at_shm();
+    look_at_memory_limit();
     look_at_limits();
     look_at_pages();
     look_at_cpus();

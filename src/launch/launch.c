@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "shm/cgroup.h"
 #include "shm/error.h"
 #include "shm/os.h"
 #include "src/config.h"
@@ -119,9 +120,11 @@ static muster_status start_all(const mst_spawn_plan *plan, mst_supervision *all)
 static muster_status launch_processes(mst_spawn_plan *plan, muster_report *report)
 {
     const muster_launch_config *config = plan->config;
-    mst_supervision all = {
-        .plan = plan, .config = config, .geometry = &plan->arena->geometry, .first_failed = -1
-    };
+    mst_supervision all = { .plan = plan,
+                            .config = config,
+                            .geometry = &plan->arena->geometry,
+                            .first_failed = -1,
+                            .memory_kills = mst_cgroup_memory_kills("") };
 
     size_t seats = (size_t)config->size + (size_t)mst_respawn_seats(config);
     all.processes = calloc(seats, sizeof *all.processes);

@@ -20,6 +20,7 @@ typedef struct mst_rank_process {
     bool own_group; /* leads a process group, which is killed with it */
     muster_ending ending;
     bool dumped_core;
+    bool out_of_memory; /* the system killed it for its memory control group */
     int64_t start_at_ns, ended_ns;
     mst_relay relays[2]; /* stdout, stderr; closed when its output is not relayed */
     /* respawn.h */

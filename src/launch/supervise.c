@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "shm/atomic.h"
+#include "shm/cgroup.h"
 #include "shm/holders.h"
 #include "shm/liveness.h"
 #include "shm/os.h"
@@ -51,6 +52,17 @@ static bool has_ended(mst_rank_process *process)
     return true;
 }
 
+/* Of a rank that was killed: whether the system has killed one more of the control group meanwhile, since its
+ * memory was used up. */
+static void look_for_memory_kill(mst_supervision *all, mst_rank_process *process)
+{
+    if (process->ending.kind != MUSTER_ENDED_SIGNALED || process->ending.code != SIGKILL || all->stopping)
+        return;
+    uint64_t kills = mst_cgroup_memory_kills("");
+    process->out_of_memory = kills > all->memory_kills;
+    all->memory_kills += process->out_of_memory; /* each counts for one of them */
+}
+
 static void reap(mst_supervision *all, mst_rank_process *process)
 {
     mst_liveness_record(all->geometry, (uint32_t)process->seat, process->ending);
@@ -75,7 +87,10 @@ void mst_rank_describe(const mst_rank_process *process, char *text, size_t bytes
 
     if (ending.kind == MUSTER_ENDED_SIGNALED)
         snprintf(text, bytes, "rank %d was killed by signal %d (%s)%s", process->rank, ending.code,
-                 strsignal(ending.code), process->dumped_core ? ", core dumped" : "");
+                 strsignal(ending.code),
+                 process->dumped_core     ? ", core dumped"
+                 : process->out_of_memory ? "; its memory control group was out of memory"
+                                          : "");
     else if (ending.kind == MUSTER_ENDED_EXITED)
         snprintf(text, bytes, "rank %d exited with status %d", process->rank, ending.code);
     else if (process->pid == 0)
@@ -137,6 +152,7 @@ static void collect_endings(mst_supervision *all)
 
         if (!process->running || !has_ended(process))
             continue;
+        look_for_memory_kill(all, process);
         reap(all, process);
         if (mst_respawn_decide(all, process) && is_likelier_cause(process, cause))
             cause = process;

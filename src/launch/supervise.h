@@ -18,6 +18,7 @@ typedef struct mst_supervision {
     int running;
     bool *released;   /* by seat: memory of the dead that has gone back (holders.h) */
     int first_failed; /* the seat; -1: none yet */
+    uint64_t memory_kills; /* of the control group, so far */
     bool timed_out;
     bool stopping;
     bool asked_to_end;     /* by a signal */

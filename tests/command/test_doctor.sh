@@ -22,4 +22,27 @@ checks=$((checks + 1))
 "$TEST_COMMAND" doctor now >"$work/out" 2>&1
 [ $? -eq 2 ] || fail "an argument"
 
+# In a memory control group of our own, where one can be made (root; v1 or v2).
+small=
+for kind in /sys/fs/cgroup/memory:memory.limit_in_bytes /sys/fs/cgroup:memory.max; do
+    small=${kind%%:*}/muster-test-$$
+    if mkdir "$small" 2>/dev/null; then
+        (echo 200M >"$small/${kind##*:}") 2>/dev/null && break
+        rmdir "$small"
+    fi
+    small=
+done
+if [ -n "$small" ]; then
+    sh -c 'echo $$ >"$1/cgroup.procs" && exec "$2" doctor' sh "$small" "$TEST_COMMAND" >"$work/out" 2>&1
+    says 1 "^note  memory: control group /muster-test-$$ is limited to 200 MiB, of which [0-9]* MiB are left"
+    says 1 "^Ranks can work here\.$"
+    # shellcheck disable=SC2016
+    sh -c 'echo $$ >"$1/cgroup.procs" && exec "$2" run -n 2 -- sh -c "[ \$MUSTER_RANK = 0 ] || exec tail /dev/zero"' \
+        sh "$small" "$TEST_COMMAND" >"$work/out" 2>&1
+    says 1 "rank 1 was killed by signal 9 .Killed.; its memory control group was out of memory"
+    rmdir "$small" || fail "the control group is in use still"
+else
+    echo "no memory control group can be made here: its limit is not looked at"
+fi
+
 conclude "muster doctor"

@@ -97,8 +97,11 @@ static void run_in_group(const limit limits[2], int (*run)(void))
     char directory[200], self[24];
     int status;
 
-    if (!make_group(limits, directory, sizeof directory))
+    if (!make_group(limits, directory, sizeof directory)) {
+        printf("skipped: no control group can be made here, below %s or %s\n", limits[0].mount,
+               limits[1].mount);
         return;
+    }
     pid_t child = fork();
     if (child == 0) {
         snprintf(self, sizeof self, "%d", (int)getpid());
@@ -126,16 +129,109 @@ static int allocate_up_to_the_limit(void)
     return muster_group_free(group) != MUSTER_OK;
 }
 
+/* Every rank takes what it can get, in blocks of many sizes, while the others do. */
+static int take_all(muster_group *world, uint64_t seed)
+{
+    enum { BLOCKS = 4000 };
+    static void *blocks[BLOCKS];
+    int count = 0;
+
+    while (count < BLOCKS) {
+        seed = seed * 6364136223846793005ULL + 1442695040888963407ULL;
+        size_t bytes = (size_t)1 << (12 + (seed >> 33) % 13);
+        muster_status status = muster_alloc(world, bytes, &blocks[count]);
+
+        if (status == MUSTER_ERR_NO_SPACE && bytes < 100000)
+            break;
+        RANK_CHECK(world, status == MUSTER_OK || status == MUSTER_ERR_NO_SPACE);
+        if (status == MUSTER_OK)
+            memset(blocks[count++], 1, bytes);
+    }
+    RANK_CHECK(world, strstr(muster_error_detail(), "memory control group") != NULL);
+    while (count > 0)
+        RANK_OK(world, muster_free(world, blocks[--count]));
+    return 0;
+}
+
+static int take_all_together(muster_group *world, void *arg)
+{
+    (void)arg;
+    for (uint64_t round = 0; round < 5; round++) {
+        RANK_CHECK(world, take_all(world, round * 100 + (uint64_t)muster_group_rank(world)) == 0);
+        RANK_OK(world, muster_barrier(world));
+    }
+    return 0;
+}
+
+/* All at once, the block of each of which fits alone: one gets it, or none. */
+static int take_most_at_once(muster_group *world, void *arg)
+{
+    (void)arg;
+    for (int round = 0; round < 5; round++) {
+        void *block;
+
+        RANK_OK(world, muster_barrier(world));
+        muster_status status = muster_alloc(world, LIMIT_BYTES / 2 + (8 << 20), &block);
+        RANK_CHECK(world, status == MUSTER_OK || status == MUSTER_ERR_NO_SPACE);
+        if (status == MUSTER_OK)
+            RANK_OK(world, muster_free(world, block));
+    }
+    return 0;
+}
+
+static int launch_in_a_small_group(void)
+{
+    muster_launch_config config = MUSTER_LAUNCH_CONFIG_INIT;
+
+    config.size = 4;
+    config.on_failure = MUSTER_ON_FAILURE_CONTINUE; /* as above */
+    RANK_OK(NULL, muster_launch(&config, take_most_at_once, NULL, NULL));
+    RANK_OK(NULL, muster_launch(&config, take_all_together, NULL, NULL));
+    return 0;
+}
+
+/* What nobody can foresee: memory of a rank's own. The report says what the kernel counted. */
+static int take_private_memory(muster_group *world, void *arg)
+{
+    (void)arg;
+    if (muster_group_rank(world) == 1) {
+        char *all = malloc(2 * LIMIT_BYTES);
+
+        RANK_CHECK(world, all != NULL);
+        memset(all, 1, 2 * LIMIT_BYTES);
+        for (size_t i = 0; i < 2 * LIMIT_BYTES; i += 4096)
+            RANK_CHECK(world, all[i] == 1);
+    }
+    return muster_barrier(world) == MUSTER_OK;
+}
+
+static int launch_and_be_killed(void)
+{
+    muster_launch_config config = MUSTER_LAUNCH_CONFIG_INIT;
+    muster_report report = MUSTER_REPORT_INIT;
+
+    config.size = 2;
+    config.on_failure = MUSTER_ON_FAILURE_CONTINUE;
+    RANK_CHECK(NULL, muster_launch(&config, take_private_memory, NULL, &report) == MUSTER_ERR_PEER_DIED);
+    if (strstr(report.summary, "rank 1 was killed by signal 9") &&
+        strstr(report.summary, "its memory control group was out of memory"))
+        return 0;
+    fprintf(stderr, "the report says: %s\n", report.summary);
+    return 1;
+}
+
 /* The system would kill; it is an error in words before that. */
 START_TEST(test_memory_of_a_control_group)
 {
+    static int (*const runs[])(void) = { allocate_up_to_the_limit, launch_in_a_small_group,
+                                         launch_and_be_killed };
     char bytes[24];
     const limit limits[2] = { { "/sys/fs/cgroup/memory", "memory.limit_in_bytes", bytes },
                               { "/sys/fs/cgroup", "memory.max", bytes } };
 
     snprintf(bytes, sizeof bytes, "%zu", LIMIT_BYTES);
     if (!under_address_sanitizer() && !under_thread_sanitizer()) /* their shadows would not fit */
-        run_in_group(limits, allocate_up_to_the_limit);
+        run_in_group(limits, runs[_i]);
 }
 END_TEST
 
@@ -361,7 +457,7 @@ int main(void)
 
     tcase_set_timeout(tests, TEST_TIMEOUT_S);
     tcase_add_test(tests, test_address_space);
-    tcase_add_test(tests, test_memory_of_a_control_group);
+    tcase_add_loop_test(tests, test_memory_of_a_control_group, 0, 3);
     tcase_add_test(tests, test_a_tenth_of_a_cpu);
     tcase_add_test(tests, test_a_rank_that_has_priority);
     tcase_add_test(tests, test_file_size);

@@ -119,6 +119,7 @@ static const struct row {
     FIELD(mst_rank_entry, successor),
     FIELD(mst_rank_entry, admission),
     FIELD(mst_rank_entry, claimed),
+    FIELD(mst_rank_entry, committing),
     FIELD(mst_rank_entry, cpus),
     FIELD(mst_rank_entry, holders),
     FIELD(mst_rank_entry, episode),
