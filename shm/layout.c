@@ -1,64 +1,9 @@
-/* Offsets of layout.h, computed here and nowhere else. */
+/* Offsets of layout.h, computed here and nowhere else; and the list of its fields, told. */
 #include "shm/layout.h"
 
 static uint64_t round_up(uint64_t value, uint64_t unit)
 {
     return (value + unit - 1) / unit * unit;
-}
-
-static uint64_t mix(uint64_t hash, uint64_t value)
-{
-    for (int byte = 0; byte < 8; byte++) { /* FNV-1a */
-        hash ^= (value >> (8 * byte)) & 0xff;
-        hash *= 0x100000001b3ULL;
-    }
-    return hash;
-}
-
-/* Two builds that disagree on any of these must not share an arena. */
-uint64_t mst_layout_fingerprint(void)
-{
-    const uint64_t facts[] = {
-        MST_LAYOUT_VERSION,
-        sizeof(void *),
-        MST_LINE,
-        MST_PAGE,
-        MST_RANKS_MAX,
-        MST_CELLS_MAX,
-        sizeof(mst_header),
-        sizeof(mst_rank_entry),
-        sizeof(mst_cell),
-        MST_SMALL_BYTES,
-        sizeof(mst_channel),
-        mst_layout_ring_bytes(2),
-        offsetof(mst_cell, steps),
-        offsetof(mst_cell, calls),
-        offsetof(mst_cell, splits),
-        sizeof(mst_arrival),
-        offsetof(mst_cell, started),
-        offsetof(mst_cell, regroup_records),
-        offsetof(mst_cell, activities),
-        offsetof(mst_cell, group),
-        offsetof(mst_arrival, payload),
-        offsetof(mst_cell, bell),
-        offsetof(mst_cell, reason),
-        offsetof(mst_rank_entry, ending),
-        offsetof(mst_rank_entry, doing),
-        offsetof(mst_rank_entry, claimed),
-        offsetof(mst_rank_entry, committing),
-        MST_RECORDS,
-        sizeof(mst_record),
-        offsetof(mst_record, done_ns),
-        offsetof(mst_call_record, root),
-        offsetof(mst_split_record, staging_offset),
-        sizeof(mst_entry),
-        sizeof(mst_roll_line),
-    };
-    uint64_t hash = 0xcbf29ce484222325ULL;
-
-    for (size_t i = 0; i < sizeof facts / sizeof facts[0]; i++)
-        hash = mix(hash, facts[i]);
-    return hash;
 }
 
 uint64_t mst_layout_records_offset(uint32_t seats, uint32_t seat)
@@ -95,6 +40,77 @@ uint64_t mst_layout_region_offset(uint32_t seats, uint64_t region_bytes, uint32_
 uint64_t mst_layout_arena_bytes(uint32_t seats, uint64_t region_bytes)
 {
     return mst_layout_region_offset(seats, region_bytes, seats);
+}
+
+#define CONSTANT(name, value)                                                                                \
+    tell(context, &(mst_layout_row){ MST_LAYOUT_CONSTANT, NULL, #name, NULL, (uint64_t)(name), sizeof(int) })
+#define STRUCT(name)                                                                                         \
+    {                                                                                                        \
+        typedef struct name here;                                                                            \
+        const char *structure = #name;                                                                       \
+        tell(context, &(mst_layout_row){ MST_LAYOUT_STRUCT, NULL, #name, NULL, 0, sizeof(here) });
+#define FIELD_ROW(type, name, bytes)                                                                         \
+    tell(context, &(mst_layout_row){ MST_LAYOUT_FIELD, structure, #name, type, offsetof(here, name), bytes })
+#define FIELD(type, name) FIELD_ROW(#type, name, sizeof(((here *)NULL)->name))
+#define ARRAY(type, name, lengths) FIELD_ROW(#type " " #lengths, name, sizeof(((here *)NULL)->name))
+#define REST(type, name) FIELD_ROW(#type " []", name, 0)
+#define END_STRUCT(name) }
+
+void mst_layout_tell(void (*tell)(void *context, const mst_layout_row *row), void *context)
+{
+#include "shm/layout_fields.h"
+}
+
+static uint64_t mix_byte(uint64_t hash, unsigned char byte)
+{
+    return (hash ^ byte) * 0x100000001b3ULL; /* FNV-1a */
+}
+
+static uint64_t mix(uint64_t hash, uint64_t value)
+{
+    for (int byte = 0; byte < 8; byte++)
+        hash = mix_byte(hash, (unsigned char)(value >> (8 * byte)));
+    return hash;
+}
+
+static uint64_t mix_text(uint64_t hash, const char *text)
+{
+    for (; text && *text; text++)
+        hash = mix_byte(hash, (unsigned char)*text);
+    return mix_byte(hash, 0);
+}
+
+static void mix_row(void *context, const mst_layout_row *row)
+{
+    uint64_t *hash = context;
+
+    *hash = mix(*hash, row->kind);
+    *hash = mix_text(*hash, row->name);
+    *hash = mix_text(*hash, row->type);
+    *hash = mix(*hash, row->value);
+    *hash = mix(*hash, row->bytes);
+}
+
+/* Where areas lie is said by functions: an arena of three seats stands for all. */
+uint64_t mst_layout_fingerprint(void)
+{
+    const uint64_t areas[] = {
+        sizeof(void *),
+        mst_layout_records_offset(3, 1),
+        mst_layout_cells_offset(3),
+        slots_begin(3),
+        mst_layout_region_offset(3, MST_REGION_BYTES_MIN, 1),
+        mst_layout_arena_bytes(3, MST_REGION_BYTES_MIN),
+        mst_layout_ring_bytes(2),
+        mst_layout_ring_bytes(5),
+        mst_layout_ring_bytes(9),
+    };
+    uint64_t hash = 0xcbf29ce484222325ULL;
+
+    mst_layout_tell(mix_row, &hash);
+    for (size_t i = 0; i < sizeof areas / sizeof areas[0]; i++)
+        hash = mix(hash, areas[i]);
+    return hash;
 }
 
 mst_header *mst_layout_header(const mst_geometry *geometry)

@@ -1,166 +1,84 @@
 /*
- * docs/LAYOUT.md against shm/layout.h: every field of every struct is in the table with its offset and
- * size, and the table has no others. Also the arithmetic of regions, and the check of peers' offsets.
- * With --print it writes the rows.
+ * docs/LAYOUT.md is what the list in shm/layout_fields.h says: with --print this program writes the tables,
+ * and scripts/layout puts them into the document; the test compares. Also: no part of a struct is outside the
+ * list, the arithmetic of regions, and the check of peers' offsets. That each change of the list is another
+ * fingerprint is tests/tree/test_layout_variants.sh.
  */
 #include "shm/layout.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "tests/harness/ranks.h"
 
-/* clang-format off */
-/* As many bytes as there are. */
-#define REST(type, field)                                                                                    \
-    {                                                                                                        \
-        #type, #field, offsetof(type, field), 0                                                              \
-    }
-#define FIELD(type, field)                                                                         \
-    {                                                                                              \
-        #type, #field, offsetof(type, field), sizeof(((type *)0)->field)                           \
-    }
+#define TABLES_BYTES 32768
+#define BEGINS "<!-- scripts/layout writes from here -->\n"
+#define ENDS "<!-- scripts/layout writes up to here -->\n"
 
-/* clang-format on */
-static const struct row {
-    const char *type, *field;
-    size_t offset, bytes;
-} rows[] = {
-    FIELD(mst_signal, word),
-    FIELD(mst_signal, sleepers),
-    FIELD(mst_arrival, word),
-    FIELD(mst_arrival, reserved),
-    FIELD(mst_arrival, request),
-    FIELD(mst_arrival, payload),
-    FIELD(mst_lane_lines, arrivals),
-    FIELD(mst_lane_lines, sleepers),
-    FIELD(mst_call_record, operation),
-    FIELD(mst_call_record, count),
-    FIELD(mst_call_record, in_offset),
-    FIELD(mst_call_record, out_offset),
-    FIELD(mst_call_record, collective),
-    FIELD(mst_call_record, dtype),
-    FIELD(mst_call_record, op),
-    FIELD(mst_call_record, root),
-    FIELD(mst_call_record, reserved),
-    FIELD(mst_started_lines, lane),
-    FIELD(mst_started_lines, calls),
-    FIELD(mst_split_record, color),
-    FIELD(mst_split_record, key),
-    FIELD(mst_split_record, status),
-    FIELD(mst_split_record, cell),
-    FIELD(mst_split_record, membership),
-    FIELD(mst_split_record, staging_offset),
-    FIELD(mst_split_record, operation),
-    FIELD(mst_split_record, reserved),
-    FIELD(mst_regroup_record, share),
-    FIELD(mst_regroup_record, roll_offset),
-    FIELD(mst_regroup_record, grows),
-    FIELD(mst_regroup_record, reserved),
-    FIELD(mst_regroup_record, reserved_too),
-    FIELD(mst_roll, size),
-    FIELD(mst_roll, spin_ns),
-    FIELD(mst_roll, yield_ns),
-    FIELD(mst_roll, reserved),
-    FIELD(mst_roll_line, seat),
-    FIELD(mst_roll_line, cell),
-    FIELD(mst_roll_line, membership),
-    FIELD(mst_roll_line, staging_offset),
-    FIELD(mst_doing, kind),
-    FIELD(mst_doing, dtype),
-    FIELD(mst_doing, op),
-    FIELD(mst_doing, peer),
-    FIELD(mst_doing, count),
-    FIELD(mst_doing, operation),
-    FIELD(mst_activity, number),
-    FIELD(mst_activity, entered_ns),
-    FIELD(mst_activity, doing),
-    FIELD(mst_activity, reserved),
-    FIELD(mst_record, stamp),
-    FIELD(mst_record, what),
-    FIELD(mst_record, number),
-    FIELD(mst_record, group),
-    FIELD(mst_record, count),
-    FIELD(mst_record, entered_ns),
-    FIELD(mst_record, arrived_ns),
-    FIELD(mst_record, done_ns),
-    FIELD(mst_cell, membership),
-    FIELD(mst_cell, poison),
-    FIELD(mst_cell, channels),
-    FIELD(mst_cell, staging_offset),
-    FIELD(mst_cell, regroups),
-    FIELD(mst_cell, decided),
-    FIELD(mst_cell, steps),
-    FIELD(mst_cell, splits),
-    FIELD(mst_cell, calls),
-    FIELD(mst_cell, bell),
-    FIELD(mst_cell, reason_bytes),
-    FIELD(mst_cell, reason),
-    FIELD(mst_cell, started),
-    FIELD(mst_cell, regroup_records),
-    FIELD(mst_cell, activities),
-    FIELD(mst_cell, group),
-    FIELD(mst_cell, group_rank),
-    FIELD(mst_cell, group_size),
-    FIELD(mst_cell, pieces_rung),
-    FIELD(mst_cell, pieces_sleepers),
-    FIELD(mst_cell, pieces),
-    FIELD(mst_rank_entry, state),
-    FIELD(mst_rank_entry, pid),
-    FIELD(mst_rank_entry, process_start),
-    FIELD(mst_rank_entry, ending),
-    FIELD(mst_rank_entry, beacon),
-    FIELD(mst_rank_entry, gone),
-    FIELD(mst_rank_entry, process_identity),
-    FIELD(mst_rank_entry, process_namespace),
-    FIELD(mst_rank_entry, process_image),
-    FIELD(mst_rank_entry, rank),
-    FIELD(mst_rank_entry, successor),
-    FIELD(mst_rank_entry, admission),
-    FIELD(mst_rank_entry, claimed),
-    FIELD(mst_rank_entry, committing),
-    FIELD(mst_rank_entry, cpus),
-    FIELD(mst_rank_entry, holders),
-    FIELD(mst_rank_entry, episode),
-    FIELD(mst_rank_entry, verdict),
-    FIELD(mst_rank_entry, checks),
-    FIELD(mst_rank_entry, awaited),
-    FIELD(mst_rank_entry, doing),
-    FIELD(mst_rank_entry, circle),
-    FIELD(mst_header, ready),
-    FIELD(mst_header, fingerprint),
-    FIELD(mst_header, version),
-    FIELD(mst_header, size),
-    FIELD(mst_header, arena_bytes),
-    FIELD(mst_header, region_bytes),
-    FIELD(mst_header, staging_bytes),
-    FIELD(mst_header, nonce),
-    FIELD(mst_header, launcher_pid),
-    FIELD(mst_header, named),
-    FIELD(mst_header, launcher_start),
-    FIELD(mst_header, seats),
-    FIELD(mst_header, reserved),
-    FIELD(mst_header, arrivals),
-    FIELD(mst_header, rendezvous),
-    FIELD(mst_header, missing_rank),
-    FIELD(mst_header, endings),
-    FIELD(mst_header, name_remover),
-    FIELD(mst_channel, head),
-    FIELD(mst_channel, posted),
-    FIELD(mst_channel, wanted_at),
-    FIELD(mst_channel, wanted_bytes),
-    FIELD(mst_channel, slots),
-    REST(mst_channel, ring),
-    FIELD(mst_entry, stamp),
-    FIELD(mst_entry, count),
-    FIELD(mst_entry, taken),
-};
-#define ROWS (sizeof rows / sizeof rows[0])
+/* All tables of the document, as text. */
+typedef struct tables {
+    char text[TABLES_BYTES];
+    size_t bytes;
+} tables;
 
-static void format_row(const struct row *row, char *text, size_t bytes)
+__attribute__((format(printf, 2, 3))) static void add(tables *tables, const char *format, ...)
 {
-    snprintf(text, bytes, "| `%s` | `%s` | %zu | %zu |\n", row->type, row->field, row->offset, row->bytes);
+    va_list arguments;
+
+    va_start(arguments, format);
+    int written = vsnprintf(tables->text + tables->bytes, TABLES_BYTES - tables->bytes, format, arguments);
+    va_end(arguments);
+    tables->bytes += (size_t)written;
+    if (tables->bytes >= TABLES_BYTES)
+        abort();
+}
+
+static void add_areas(tables *tables)
+{
+    add(tables, "| from | to | what |\n|---|---|---|\n");
+    add(tables, "| 0 | %d | header (`mst_header`) |\n", MST_ENTRIES_OFFSET);
+    add(tables, "| %d | %d + %zu n, rounded up to %d | one `mst_rank_entry` per seat |\n", MST_ENTRIES_OFFSET,
+        MST_ENTRIES_OFFSET, sizeof(mst_rank_entry), MST_PAGE);
+    add(tables, "| then | + %zu n | a ring of %d `mst_record` per seat |\n", MST_RECORDS * sizeof(mst_record),
+        MST_RECORDS);
+    add(tables, "| then | + %zu n | %d rows of one `mst_cell` per seat |\n", MST_CELLS_MAX * sizeof(mst_cell),
+        MST_CELLS_MAX);
+    add(tables, "| then | + %d n | %d rows of two small slots of staging per seat, of %d bytes each |\n",
+        MST_CELLS_MAX * 2 * MST_SMALL_BYTES, MST_CELLS_MAX, MST_SMALL_BYTES);
+    add(tables, "| then, for each seat | + `region_bytes` | the heap of whoever sits in it |\n");
+}
+
+static void add_constant(void *context, const mst_layout_row *row)
+{
+    if (row->kind == MST_LAYOUT_CONSTANT)
+        add(context, "| `%s` | %llu |\n", row->name, (unsigned long long)row->value);
+}
+
+static void add_struct(void *context, const mst_layout_row *row)
+{
+    if (row->kind == MST_LAYOUT_STRUCT)
+        add(context, "| `%s` | %llu |\n", row->name, (unsigned long long)row->bytes);
+}
+
+static void add_field(void *context, const mst_layout_row *row)
+{
+    if (row->kind == MST_LAYOUT_FIELD)
+        add(context, "| `%s` | `%s` | `%s` | %llu | %llu |\n", row->structure, row->name, row->type,
+            (unsigned long long)row->value, (unsigned long long)row->bytes);
+}
+
+static void make_tables(tables *tables)
+{
+    tables->bytes = 0;
+    add_areas(tables);
+    add(tables, "\n| constant | value |\n|---|---|\n");
+    mst_layout_tell(add_constant, tables);
+    add(tables, "\n| struct | bytes |\n|---|---|\n");
+    mst_layout_tell(add_struct, tables);
+    add(tables, "\n| struct | field | type | offset | bytes |\n|---|---|---|---|---|\n");
+    mst_layout_tell(add_field, tables);
 }
 
 static FILE *open_source(const char *path)
@@ -174,42 +92,70 @@ static FILE *open_source(const char *path)
     return file;
 }
 
-START_TEST(test_the_document_has_these_rows_and_no_others)
+START_TEST(test_the_document_is_what_the_list_says)
 {
+    static tables wanted;
     FILE *document = open_source("docs/LAYOUT.md");
-    char line[256], wanted[256];
-    size_t at = 0;
+    char line[256];
+    const char *at = wanted.text;
+    bool inside = false;
 
+    make_tables(&wanted);
     while (fgets(line, sizeof line, document)) {
-        if (strncmp(line, "| `", 3) != 0)
-            continue;
-        ck_assert_msg(at < ROWS, "a row too many: %s", line);
-        format_row(&rows[at++], wanted, sizeof wanted);
-        ck_assert_str_eq(line, wanted);
+        if (strcmp(line, ENDS) == 0)
+            break;
+        if (inside) {
+            size_t bytes = strcspn(at, "\n") + (*at != '\0');
+
+            ck_assert_msg(strlen(line) == bytes && memcmp(line, at, bytes) == 0,
+                          "docs/LAYOUT.md has %s and the list says %.*s Run scripts/layout.", line,
+                          (int)bytes, at);
+            at += bytes;
+        }
+        inside |= strcmp(line, BEGINS) == 0;
     }
-    ck_assert_uint_eq(at, ROWS);
     fclose(document);
+    ck_assert(inside);
+    ck_assert_msg(*at == '\0', "docs/LAYOUT.md ends before %.100s", at);
 }
 END_TEST
 
-/* The header's own text: as many fields as rows, so that a new field cannot be forgotten here. */
-START_TEST(test_every_field_has_a_row)
-{
-    FILE *header = open_source("shm/layout.h");
-    char line[256], type[64] = "";
-    size_t fields = 0;
+/* Where the struct before ended, and what is in it beside fields. */
+typedef struct tiling {
+    const char *structure;
+    uint64_t end, bytes;
+    unsigned fields;
+} tiling;
 
-    while (fgets(line, sizeof line, header)) {
-        if (sscanf(line, "typedef struct %63s", type) == 1 && strcmp(type, "mst_geometry") != 0)
-            continue;
-        if (line[0] == '}')
-            type[0] = '\0';
-        if (type[0] && strcmp(type, "mst_geometry") != 0 && strstr(line, ";") && line[4] != '/' &&
-            line[5] != '*')
-            fields++;
+/* Fields follow each other, with less than a line between them: what aligns the next. */
+static void check_tile(void *context, const mst_layout_row *row)
+{
+    tiling *tiling = context;
+
+    if (row->kind == MST_LAYOUT_CONSTANT)
+        return;
+    if (row->kind == MST_LAYOUT_STRUCT) {
+        ck_assert_msg(tiling->bytes - tiling->end < MST_LINE, "%s has bytes in no field", tiling->structure);
+        tiling->structure = row->name;
+        tiling->end = 0;
+        tiling->bytes = row->bytes;
+        return;
     }
-    ck_assert_uint_eq(fields, ROWS);
-    fclose(header);
+    ck_assert_str_eq(row->structure, tiling->structure);
+    ck_assert_msg(row->value >= tiling->end && row->value - tiling->end < MST_LINE,
+                  "%s: bytes before %s are in no field", row->structure, row->name);
+    tiling->end = row->value + row->bytes;
+    ck_assert_uint_le(tiling->end, tiling->bytes);
+    tiling->fields++;
+}
+
+START_TEST(test_fields_are_all_that_structs_have)
+{
+    tiling tiling = { .structure = "" };
+
+    mst_layout_tell(check_tile, &tiling);
+    ck_assert_uint_lt(tiling.bytes - tiling.end, MST_LINE);
+    ck_assert_uint_gt(tiling.fields, 100);
 }
 END_TEST
 
@@ -268,19 +214,16 @@ END_TEST
 int main(int argc, char **argv)
 {
     if (argc > 1 && strcmp(argv[1], "--print") == 0) {
-        char text[256];
+        static tables tables;
 
-        for (size_t i = 0; i < ROWS; i++) {
-            format_row(&rows[i], text, sizeof text);
-            fputs(text, stdout);
-        }
-        return 0;
+        make_tables(&tables);
+        return fputs(tables.text, stdout) < 0;
     }
     Suite *suite = suite_create("layout");
     TCase *tests = tcase_create("layout");
 
-    tcase_add_test(tests, test_the_document_has_these_rows_and_no_others);
-    tcase_add_test(tests, test_every_field_has_a_row);
+    tcase_add_test(tests, test_the_document_is_what_the_list_says);
+    tcase_add_test(tests, test_fields_are_all_that_structs_have);
     tcase_add_test(tests, test_regions_do_not_overlap);
     tcase_add_test(tests, test_offsets_of_peers_are_checked);
     suite_add_tcase(suite, tests);
