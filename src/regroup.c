@@ -156,6 +156,16 @@ static muster_status gather(const regroup *regroup)
     }
 }
 
+/* Whoever is late for the last regroup, the wait of which may have failed here, still reads what we brought
+ * to it, and of two records the other one is next: so all come to the last before we arrive at the next. */
+static muster_status catch_up(const regroup *next)
+{
+    regroup last = *next;
+
+    last.number--;
+    return gather(&last);
+}
+
 /* ---- the one proposal that counts ---- */
 
 #define WINNER_BITS 16
@@ -300,9 +310,13 @@ static muster_status agree_and_form(regroup *regroup, muster_group **made)
                    &(mst_doing){ .kind = regroup->grows ? MST_DOING_GROW : MST_DOING_SHRINK,
                                  .peer = -1,
                                  .operation = regroup->number });
+    muster_status status = catch_up(regroup);
+    if (status != MUSTER_OK)
+        return status;
+    regroup->group->regroups = regroup->number;
     muster_status claimed = claim(regroup);
     arrive(regroup, claimed); /* also when claiming failed: the others must know */
-    muster_status status = gather(regroup);
+    status = gather(regroup);
     if (status == MUSTER_OK && regroup->roll_offset)
         propose(regroup);
     if (claimed != MUSTER_OK)
@@ -326,7 +340,7 @@ static muster_status make(muster_group *group, bool grows, muster_group **made)
         status = mst_fail(MUSTER_ERR_INVALID, "a group that split has made cannot grow; grow the world, or "
                                               "what shrink has left of it, and split that again");
     else if (status != MUSTER_ERR_BAD_ARENA) {
-        regroup regroup = { .group = group, .number = ++group->regroups, .grows = grows };
+        regroup regroup = { .group = group, .number = group->regroups + 1, .grows = grows };
 
         status = agree_and_form(&regroup, made);
         free(regroup.roll.shares);

@@ -288,6 +288,49 @@ START_TEST(test_shrink_names_the_living_that_do_not_come)
 }
 END_TEST
 
+/* Rank 0 has given up waiting for the others, more than once, when they come: what it brought to the first shrink
+ * is there still, and says that it has left. */
+static int come_late(muster_group *world, void *arg)
+{
+    _Atomic int *attempts = arg;
+    int rank = muster_group_rank(world);
+    bool first = rank > 0;
+    muster_status status;
+    muster_group *group;
+
+    while (rank > 0 && *attempts < 3)
+        usleep(1000);
+    do {
+        *attempts += rank == 0;
+        status = muster_group_shrink(world, &group);
+        RANK_CHECK(world, status == MUSTER_OK || status == MUSTER_ERR_TIMED_OUT);
+        bool meets_it = first && status == MUSTER_OK;
+
+        first = false;
+        if (status != MUSTER_OK)
+            continue;
+        status = muster_barrier(group);
+        if (meets_it && muster_group_size(group) == muster_group_size(world)) {
+            RANK_CHECK(group, status == MUSTER_ERR_PEER_DIED);
+            RANK_CHECK(group, strstr(muster_error_detail(), "rank 0 left the group"));
+        }
+        muster_group_free(group);
+    } while (status != MUSTER_OK);
+    return 0;
+}
+
+START_TEST(test_who_gave_up_waiting_has_left)
+{
+    _Atomic int *attempts = shared_page(sizeof *attempts);
+
+    for (int size = 2; size <= 3; size++) {
+        *attempts = 0;
+        run_ranks_with((rank_options){ .size = size, .op_timeout_s = 0.3 }, come_late, attempts);
+    }
+    shared_page_free(attempts, sizeof *attempts);
+}
+END_TEST
+
 /* ---- the memory of the dead ---- */
 
 #define BUFFER_BYTES ((size_t)64 << 20)
@@ -378,6 +421,7 @@ int main(void)
         tcase_add_test(tests, test_all_but_one_at_once_leave_a_group_of_one);
         tcase_add_test(tests, test_deaths_while_shrinking);
         tcase_add_test(tests, test_shrink_names_the_living_that_do_not_come);
+        tcase_add_test(tests, test_who_gave_up_waiting_has_left);
     }
     tcase_add_test(tests, test_memory_of_the_dead_goes_back);
     suite_add_tcase(suite, tests);
