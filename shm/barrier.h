@@ -28,6 +28,7 @@ typedef struct mst_lane {
     mst_lane_kind kind;
     uint32_t step; /* the last one we arrived at */
     uint64_t work; /* how many of them work came after that was pooled (pieces.h) */
+    uint64_t operations; /* that have begun on this lane: picks what they use in turn */
     mst_waiter waiter;
 } mst_lane;
 

@@ -164,7 +164,7 @@ STRUCT(mst_cell)
     FIELD(_Atomic uint64_t, decided);   /* rank 0's cell, any member: latest regroup and its winner, E12 */
     FIELD(mst_lane_lines, steps);       /* collectives, E2 */
     FIELD(mst_lane_lines, splits);      /* splits, E3: the payload is a split record */
-    ARRAY(mst_call_record, calls, [2]); /* by parity of the operation, E2 */
+    ARRAY(mst_call_record, calls, [2]); /* by parity of the operations on the lane `steps`, E2 */
     FIELD(mst_signal, bell);            /* point to point: senders and receivers wake this rank, E5, E6 */
     FIELD(alignas(MST_LINE) uint32_t, reason_bytes); /* why this rank poisoned the group: once, before E7 */
     ARRAY(char, reason, [MST_REASON_BYTES]);

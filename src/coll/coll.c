@@ -232,7 +232,7 @@ static muster_status run(mst_call *call)
     }
     call->lane = &group->steps;
     call->operation = ++group->operation;
-    call->parity = call->operation & 1;
+    call->parity = ++group->steps.operations & 1; /* not of call->operation: started ones count there, too */
     mst_call_begin(call);
     choose_places(call);
     if (!call->small) /* else there is time while the others' lines come */

@@ -26,7 +26,6 @@ typedef struct block {
 /* One place, and the operation in it. */
 struct mst_started {
     uint64_t number; /* of the operation; 0: the place is free */
-    uint64_t uses;
     mst_call call;
     mst_lane lane;
     block blocks[2];
@@ -66,7 +65,8 @@ static muster_status publish(struct mst_started *place)
     mst_call *call = &place->call;
     muster_group *group = call->group;
     size_t in_bytes = mst_call_bytes(call, mst_shapes[call->collective].in, group->rank);
-    block *block = &place->blocks[place->uses & 1];
+    unsigned parity = (place->lane.operations + 1) & 1;
+    block *block = &place->blocks[parity];
 
     muster_status status = prepare_block(group, block, in_bytes);
     if (status != MUSTER_OK)
@@ -79,7 +79,8 @@ static muster_status publish(struct mst_started *place)
         call->in = copy; /* what was given is the caller's again */
     }
     call->lane = &place->lane;
-    call->parity = place->uses & 1;
+    place->lane.operations++;
+    call->parity = parity;
     call->operation = ++group->operation;
     call->out_bytes = mst_call_bytes(call, mst_shapes[call->collective].out, group->rank);
     call->started = call->viewable = true;
@@ -110,7 +111,6 @@ static muster_status start(mst_call *call, muster_request *request)
         status = publish(place);
     if (status != MUSTER_OK)
         return status;
-    place->uses++;
     place->number = ++group->start_number;
     group->started_count++;
     *request = (muster_request){ group, place->number };

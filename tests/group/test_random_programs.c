@@ -1,6 +1,7 @@
 /*
  * Random programs against the serial reference: collectives x dtypes x ops x counts x in place or
- * not x arena or private buffers x splits, for 1 ... 8 ranks, as processes and as threads.
+ * not x arena or private buffers x ordinary or started, with up to four under way x splits, for 1 ... 8
+ * ranks, as processes and as threads.
  *
  * All ranks draw the same program from one seed; inputs are drawn from (seed, operation, rank), so
  * that every rank can compute everyone's inputs and with them the expected output. The seed of each
@@ -13,7 +14,7 @@
 #include "tests/harness/oracle.h"
 #include "tests/harness/ranks.h"
 
-#define CALLS_PER_PROGRAM 12
+#define CALLS_PER_PROGRAM 16
 #define GROUPS_MAX 6
 
 typedef enum kind {
@@ -33,12 +34,31 @@ typedef struct call {
     uint64_t seed;
 } call;
 
+/* A buffer of this rank's for one call: private or in the arena, at any alignment. */
+typedef struct buffer {
+    unsigned char *whole, *bytes;
+    bool arena;
+} buffer;
+
+/* A call whose result is still to be looked at. */
+typedef struct under_way {
+    call call;
+    buffer in, out;
+    unsigned char *out_at;
+    void *inputs[8];
+    muster_request request;
+    uint64_t number; /* of those that were started */
+} under_way;
+
 /* A group, and who its members are in the world: the reference needs no group. */
 typedef struct known_group {
     muster_group *group;
     int members[8];
     int size;
     int rank;
+    under_way started[MUSTER_STARTED_MAX];
+    int started_count;
+    uint64_t starts;
 } known_group;
 
 static size_t draw_count(uint64_t *state)
@@ -152,32 +172,19 @@ static bool has_halves(const call *c)
            c->kind == BROADCAST;
 }
 
-static muster_status perform_in_halves(const call *c, const void *in, void *out, muster_group *group)
+static muster_status start(const call *c, const void *in, void *out, muster_group *group, muster_request *request)
 {
-    muster_request request;
-    muster_status status;
-
     switch (c->kind) {
     case ALL_REDUCE:
-        status = muster_all_reduce_start(in, out, c->count, c->dtype, c->op, group, &request);
-        break;
+        return muster_all_reduce_start(in, out, c->count, c->dtype, c->op, group, request);
     case ALL_GATHER:
-        status = muster_all_gather_start(in, out, c->count, c->dtype, group, &request);
-        break;
+        return muster_all_gather_start(in, out, c->count, c->dtype, group, request);
     case REDUCE_SCATTER:
-        status = muster_reduce_scatter_start(in, out, c->count, c->dtype, c->op, group, &request);
-        break;
+        return muster_reduce_scatter_start(in, out, c->count, c->dtype, c->op, group, request);
     default:
-        status = muster_broadcast_start(in, out, c->count, c->dtype, c->root, group, &request);
+        return muster_broadcast_start(in, out, c->count, c->dtype, c->root, group, request);
     }
-    return status == MUSTER_OK ? muster_finish(&request) : status;
 }
-
-/* A buffer of this rank's for one call: private or in the arena, at any alignment. */
-typedef struct buffer {
-    unsigned char *whole, *bytes;
-    bool arena;
-} buffer;
 
 static bool make_buffer(buffer *buffer, size_t bytes, uint64_t *local, muster_group *group)
 {
@@ -220,37 +227,91 @@ static int compare(const call *c, void *const *inputs, const known_group *known,
     return 0;
 }
 
-static int run_call(const call *c, const known_group *known, uint64_t *local)
+/* Makes the buffers, fills them, and makes the call or starts it. */
+static int begin_call(under_way *u, const known_group *known, uint64_t *local)
 {
+    const call *c = &u->call;
     size_t bytes = muster_dtype_size(c->dtype);
     size_t in_count = c->count * (in_has_all(c) ? (size_t)known->size : 1);
     size_t out_count = c->count * (out_has_all(c) ? (size_t)known->size : 1);
     size_t part = (size_t)known->rank * c->count * bytes;
     muster_group *group = known->group;
-    void *inputs[8] = { 0 };
-    buffer in, out;
 
     for (int r = 0; r < known->size; r++) {
-        inputs[r] = malloc(in_count * bytes + 1);
-        fill_elements(inputs[r], in_count, c->dtype, c->seed + (uint64_t)r);
+        u->inputs[r] = malloc(in_count * bytes + 1);
+        fill_elements(u->inputs[r], in_count, c->dtype, c->seed + (uint64_t)r);
     }
-    RANK_CHECK(group, make_buffer(&in, in_count * bytes, local, group));
-    RANK_CHECK(group, make_buffer(&out, out_count * bytes, local, group));
+    RANK_CHECK(group, make_buffer(&u->in, in_count * bytes, local, group));
+    RANK_CHECK(group, make_buffer(&u->out, out_count * bytes, local, group));
     /* In place: the smaller buffer is a part of the larger one. */
-    unsigned char *in_at = c->in_place && out_count > in_count ? out.bytes + part : in.bytes;
-    unsigned char *out_at = !c->in_place            ? out.bytes
-                            : in_count > out_count  ? in.bytes + part
-                            : out_count == in_count ? in.bytes
-                                                    : out.bytes;
+    unsigned char *in_at = c->in_place && out_count > in_count ? u->out.bytes + part : u->in.bytes;
+    u->out_at = !c->in_place            ? u->out.bytes
+                : in_count > out_count  ? u->in.bytes + part
+                : out_count == in_count ? u->in.bytes
+                                        : u->out.bytes;
     if (in_count)
-        memcpy(in_at, inputs[known->rank], in_count * bytes);
-    RANK_OK(group, (c->in_halves && has_halves(c) ? perform_in_halves : perform)(c, in_at, out_at, group));
-    int wrong = compare(c, inputs, known, out_at);
-    free_buffer(&in, group);
-    free_buffer(&out, group);
+        memcpy(in_at, u->inputs[known->rank], in_count * bytes);
+    if (c->in_halves)
+        RANK_OK(group, start(c, in_at, u->out_at, group, &u->request));
+    else
+        RANK_OK(group, perform(c, in_at, u->out_at, group));
+    return 0;
+}
+
+/* Finishes it, if it was started, and compares. */
+static int end_call(under_way *u, const known_group *known)
+{
+    if (u->call.in_halves)
+        RANK_OK(known->group, muster_finish(&u->request));
+    int wrong = compare(&u->call, u->inputs, known, u->out_at);
+    free_buffer(&u->in, known->group);
+    free_buffer(&u->out, known->group);
     for (int r = 0; r < known->size; r++)
-        free(inputs[r]);
+        free(u->inputs[r]);
     return wrong;
+}
+
+/* ---- what is under way ---- */
+
+static int finish_one(known_group *known, int at)
+{
+    under_way u = known->started[at];
+
+    known->started[at] = known->started[--known->started_count];
+    return end_call(&u, known);
+}
+
+static int finish_all(known_group *known)
+{
+    while (known->started_count > 0)
+        if (finish_one(known, 0))
+            return 1;
+    return 0;
+}
+
+/* A call; one in halves stays under way, while others of the group are made, started and finished in any order
+ * that all members draw alike. */
+static int run_call(const call *c, known_group *known, uint64_t *own, uint64_t *local)
+{
+    under_way u = { .call = *c };
+
+    for (uint64_t drawn = random_next(own); drawn % 3 == 0 && known->started_count > 0; drawn /= 3)
+        if (finish_one(known, (int)(random_next(own) % (uint64_t)known->started_count)))
+            return 1;
+    u.call.in_halves = c->in_halves && has_halves(c);
+    if (u.call.in_halves && known->started_count == MUSTER_STARTED_MAX && finish_one(known, 0))
+        return 1;
+    /* Places are used in turn, so the one that comes next may be taken while others are free. */
+    for (int i = 0; u.call.in_halves && i < known->started_count; i++)
+        if (known->started[i].number + MUSTER_STARTED_MAX == known->starts && finish_one(known, i--))
+            return 1;
+    if (begin_call(&u, known, local))
+        return 1;
+    if (!u.call.in_halves)
+        return end_call(&u, known);
+    u.number = known->starts++;
+    known->started[known->started_count++] = u;
+    return 0;
 }
 
 /* ---- splits ---- */
@@ -300,32 +361,34 @@ static int run_program(muster_group *world, uint64_t seed)
         { .group = world, .size = muster_group_size(world), .rank = muster_group_rank(world) }
     };
     uint64_t state = seed, local = seed * 31 + (uint64_t)muster_group_rank(world);
-    int groups = 1;
+    int groups = 1, at = 0;
 
     for (int r = 0; r < known[0].size; r++)
         known[0].members[r] = r;
     for (int i = 0; i < CALLS_PER_PROGRAM; i++) {
-        int at = (int)(random_next(&state) % (uint64_t)groups);
         uint64_t drawn = random_next(&state);
+        /* Most often the group of the last call: what goes wrong between calls does so in one group. */
+        at = drawn >> 32 & 3 ? at : (int)(random_next(&state) % (uint64_t)groups);
         known_group *group = &known[at];
         bool splits = drawn % 5 == 0 && groups < GROUPS_MAX;
 
         /* Members of different colors draw differently from here on, but alike within a group. */
         uint64_t own = group->group ? drawn + (uint64_t)group->members[0] * 977 : 0;
         if (splits)
-            known[groups].group = NULL;
+            known[groups] = (known_group){ .group = NULL };
         if (splits && group->group && split_group(group, &known[groups], &own))
             return 1;
         if (!splits && group->group) {
             call c = draw_call(&own, group->size);
 
-            if (c.kind == SENDRECV && group->size == 1)
-                continue;
-            if (run_call(&c, group, &local))
+            if (run_call(&c, group, &own, &local))
                 return 1;
         }
         groups += splits;
     }
+    for (int g = 0; g < groups; g++)
+        if (known[g].group && finish_all(&known[g]))
+            return 1;
     for (int g = 1; g < groups; g++)
         RANK_OK(world, muster_group_free(known[g].group));
     return 0;

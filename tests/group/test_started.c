@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "shm/chaos.h"
 #include "tests/harness/ranks.h"
 
 enum { COUNT_MAX = 50000 };
@@ -91,6 +92,83 @@ static int many_rounds(muster_group *world, void *arg)
 START_TEST(test_results_in_any_order)
 {
     run_all_sizes(many_rounds, NULL);
+}
+END_TEST
+
+/* ---- between ordinary operations ---- */
+
+/* Ordinary, so many starts, ordinary, so many finishes: over and over, of sizes that travel beside the flag, by
+ * staging, and by view, with delays. Agreement is never a mismatch. */
+typedef struct interleaving {
+    int starts;
+    size_t count; /* of the ordinary ones */
+    bool arena;
+    bool chaos;
+} interleaving;
+
+static int one_turn(muster_group *world, const interleaving *plan, int32_t *in, int32_t *out, int turn)
+{
+    enum { STARTED_COUNT = 269 };
+    static _Thread_local int32_t results[MUSTER_STARTED_MAX][STARTED_COUNT];
+    int rank = muster_group_rank(world), n = muster_group_size(world);
+    size_t few = plan->count < STARTED_COUNT ? plan->count : STARTED_COUNT;
+    muster_request requests[MUSTER_STARTED_MAX];
+
+    for (size_t i = 0; i < plan->count; i++)
+        in[i] = value(rank, turn, i);
+    for (int half = 0; half < 2; half++) {
+        RANK_OK(world, muster_all_sum(in, out, plan->count, MUSTER_INT32, world));
+        for (size_t i = 0; i < plan->count; i += 97)
+            RANK_CHECK(world, out[i] == sum(n, turn, i));
+        for (int i = 0; i < plan->starts && half == 0; i++)
+            RANK_OK(world, muster_all_reduce_start(in, results[i], few, MUSTER_INT32, MUSTER_SUM, world,
+                                                   &requests[i]));
+    }
+    for (int i = 0; i < plan->starts; i++) {
+        RANK_OK(world, muster_finish(&requests[i]));
+        RANK_CHECK(world, results[i][few - 1] == sum(n, turn, few - 1));
+    }
+    return 0;
+}
+
+static int interleave(muster_group *world, void *arg)
+{
+    const interleaving *plan = arg;
+    int32_t *in = NULL, *out = NULL;
+    int failed = 0;
+
+    if (plan->chaos)
+        mst_chaos_begin(7, (uint32_t)muster_group_rank(world));
+    if (plan->arena) {
+        RANK_OK(world, muster_alloc(world, plan->count * sizeof *in, (void **)&in));
+        RANK_OK(world, muster_alloc(world, plan->count * sizeof *in, (void **)&out));
+    } else {
+        in = malloc(plan->count * sizeof *in), out = malloc(plan->count * sizeof *in);
+        RANK_CHECK(world, in && out);
+    }
+    for (int turn = 0; turn < 12 && !failed; turn++)
+        failed = one_turn(world, plan, in, out, turn);
+    if (!plan->arena)
+        free(in), free(out);
+    return failed;
+}
+
+START_TEST(test_between_ordinary_operations)
+{
+    static const size_t counts[] = { 20, 500, 2309, COUNT_MAX };
+
+    for (int i = 0; i < 4 * MUSTER_STARTED_MAX; i++) {
+        interleaving plan = { .starts = 1 + i % MUSTER_STARTED_MAX, .count = counts[i / MUSTER_STARTED_MAX] };
+
+        for (int size = 2; size <= 4; size += 2) {
+            plan.arena = i % 2;
+            plan.chaos = false;
+            run_ranks(size, RANKS_AS_THREADS, interleave, &plan);
+            plan.arena = !plan.arena;
+            plan.chaos = true; /* for the whole process, so of a rank's own */
+            run_ranks(size, RANKS_AS_PROCESSES, interleave, &plan);
+        }
+    }
 }
 END_TEST
 
@@ -245,6 +323,7 @@ int main(void)
 
     tcase_set_timeout(tests, TEST_TIMEOUT_S);
     tcase_add_test(tests, test_results_in_any_order);
+    tcase_add_test(tests, test_between_ordinary_operations);
     tcase_add_test(tests, test_bits_are_those_of_the_ordinary_form);
     tcase_add_test(tests, test_mistakes_are_errors);
     tcase_add_test(tests, test_faults_come_out_of_finish);
