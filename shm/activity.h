@@ -19,7 +19,8 @@ enum {
     MST_DOING_SENDRECV,
     MST_DOING_SPLIT,
     MST_DOING_SHRINK,
-    MST_DOING_GROW
+    MST_DOING_GROW,
+    MST_DOING_PHASE /* no call: a mark in the flight recorder */
 };
 
 /* `latest`: the number of the latest operation that was entered; a started one may be finished after it. */

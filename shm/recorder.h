@@ -13,6 +13,8 @@
 #ifndef MST_RECORDER_H
 #define MST_RECORDER_H
 
+#include <string.h>
+
 #include "shm/atomic.h"
 #include "shm/layout.h"
 
@@ -67,6 +69,22 @@ static inline mst_record_what mst_record_unpack(uint64_t word)
                               .group_size = word >> 48 & 0xffff };
 }
 
+static inline void mst_recorder_write(const mst_recorder *recorder, uint64_t place,
+                                      const mst_operation *operation)
+{
+    mst_record *record = &recorder->records[place % MST_RECORDS];
+
+    mst_store64_rlx(&record->stamp, 0);
+    mst_store64_rel(&record->what, operation->what); /* E19: after the 0, as all that follow */
+    mst_store64_rel(&record->number, operation->number);
+    mst_store64_rel(&record->group, operation->group);
+    mst_store64_rel(&record->count, operation->count);
+    mst_store64_rel(&record->entered_ns, (uint64_t)operation->entered_ns);
+    mst_store64_rel(&record->arrived_ns, (uint64_t)operation->arrived_ns);
+    mst_store64_rel(&record->done_ns, (uint64_t)operation->done_ns);
+    mst_store64_rel(&record->stamp, place + 1); /* E19 */
+}
+
 static inline void mst_recorder_note(const mst_recorder *recorder, mst_record_places *places,
                                      const mst_operation *operation)
 {
@@ -76,16 +94,40 @@ static inline void mst_recorder_note(const mst_recorder *recorder, mst_record_pl
         places->next = mst_add64_rlx(recorder->claimed, MST_RECORD_BLOCK);
         places->end = places->next + MST_RECORD_BLOCK;
     }
-    mst_record *record = &recorder->records[places->next++ % MST_RECORDS];
-    mst_store64_rlx(&record->stamp, 0);
-    mst_store64_rel(&record->what, operation->what); /* E19: after the 0, as all that follow */
-    mst_store64_rel(&record->number, operation->number);
-    mst_store64_rel(&record->group, operation->group);
-    mst_store64_rel(&record->count, operation->count);
-    mst_store64_rel(&record->entered_ns, (uint64_t)operation->entered_ns);
-    mst_store64_rel(&record->arrived_ns, (uint64_t)operation->arrived_ns);
-    mst_store64_rel(&record->done_ns, (uint64_t)operation->done_ns);
-    mst_store64_rel(&record->stamp, places->next); /* E19 */
+    mst_recorder_write(recorder, places->next++, operation);
+}
+
+/*
+ * A mark: the rank begins a phase of that name, at that time. It is no operation, and its name lies where an
+ * operation has numbers, without an end if it is as long as can be. Any thread may make one.
+ */
+#define MST_MARK_BYTES 31
+
+static inline void mst_recorder_mark(const mst_recorder *recorder, uint64_t what, const char *name,
+                                     int64_t now_ns)
+{
+    uint64_t words[4] = { 0 };
+    size_t length = strlen(name);
+
+    memcpy(words, name, length < MST_MARK_BYTES ? length : MST_MARK_BYTES);
+    mst_operation mark = { .what = what,
+                           .number = words[0],
+                           .group = words[1],
+                           .count = words[2],
+                           .arrived_ns = (int64_t)words[3],
+                           .entered_ns = now_ns,
+                           .done_ns = now_ns };
+    mst_recorder_write(recorder, mst_add64_rlx(recorder->claimed, 1), &mark);
+}
+
+/* The name of a mark, from a private copy. */
+static inline void mst_record_mark_name(const mst_record *record, char name[MST_MARK_BYTES + 1])
+{
+    const uint64_t words[4] = { mst_load64_rlx(&record->number), mst_load64_rlx(&record->group),
+                                mst_load64_rlx(&record->count), mst_load64_rlx(&record->arrived_ns) };
+
+    memcpy(name, words, MST_MARK_BYTES);
+    name[MST_MARK_BYTES] = '\0';
 }
 
 #endif

@@ -91,6 +91,14 @@ void mst_init_memoise(muster_group *world)
     pthread_mutex_unlock(&lock);
 }
 
+const muster_group *mst_init_world(void)
+{
+    pthread_mutex_lock(&lock);
+    const muster_group *world = memoised;
+    pthread_mutex_unlock(&lock);
+    return world;
+}
+
 extern char **environ;
 
 /* Misspelt, most likely. Once for the process. */

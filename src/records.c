@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shm/activity.h"
 #include "shm/arena.h"
 #include "shm/error.h"
 #include "shm/recorder.h"
@@ -34,36 +35,61 @@ struct muster_records {
 
 /* ---- one record ---- */
 
+static void decode_mark(const mst_record *from, muster_record *record)
+{
+    char name[MST_MARK_BYTES + 1];
+
+    static_assert(sizeof record->phase == sizeof name, "a mark's name fits");
+    mst_record_mark_name(from, name);
+    for (char *at = name; *at; at++) /* whatever lies there is to be shown on terminals */
+        if ((unsigned char)*at < ' ' || *at == 0x7f)
+            *at = '?';
+    memcpy(record->phase, name, sizeof name);
+    strcpy(record->call, "phase");
+    record->arrived_ns = record->entered_ns;
+    record->peer = -1;
+}
+
+static void decode_operation(const mst_record *from, const mst_record_what *what, muster_record *record)
+{
+    mst_doing doing = { .kind = what->kind,
+                        .dtype = what->dtype,
+                        .op = what->op,
+                        .peer = what->peer,
+                        .count = mst_load64_rlx(&from->count) };
+
+    record->group = mst_load64_rlx(&from->group);
+    record->world = record->group == MST_WORLD_MEMBERSHIP;
+    record->group_rank = (int)what->group_rank;
+    record->group_size = (int)what->group_size;
+    record->entrance = (int)what->entrance;
+    record->operation = mst_load64_rlx(&from->number);
+    record->peer = what->peer;
+    record->dtype = (muster_dtype)what->dtype;
+    record->count = (size_t)doing.count;
+    record->started = what->started;
+    record->arrived_ns = (int64_t)mst_load64_rlx(&from->arrived_ns);
+    record->bytes = mst_doing_bytes(&doing, record->group_rank, record->group_size);
+    mst_doing_name(&doing, record->call, sizeof record->call);
+}
+
 /* False: no record that a rank could have written. */
 static bool decode(const mst_record *from, int rank, muster_record *record)
 {
     mst_record_what what = mst_record_unpack(mst_load64_rlx(&from->what)); /* of our copy, as all below */
-    mst_doing doing = { .kind = what.kind,
-                        .dtype = what.dtype,
-                        .op = what.op,
-                        .peer = what.peer,
-                        .count = mst_load64_rlx(&from->count) };
 
     if (what.group_size < 1 || what.group_size > MST_RANKS_MAX || what.group_rank >= what.group_size ||
         what.peer >= (int32_t)what.group_size || !mst_dtype_valid((muster_dtype)what.dtype))
         return false;
     *record = (muster_record){ .rank = rank,
-                               .group = mst_load64_rlx(&from->group),
-                               .group_rank = (int)what.group_rank,
-                               .group_size = (int)what.group_size,
-                               .entrance = (int)what.entrance,
-                               .operation = mst_load64_rlx(&from->number),
-                               .peer = what.peer,
-                               .dtype = (muster_dtype)what.dtype,
-                               .count = (size_t)doing.count,
                                .exact = what.exact,
-                               .started = what.started,
                                .entered_ns = (int64_t)mst_load64_rlx(&from->entered_ns),
-                               .arrived_ns = (int64_t)mst_load64_rlx(&from->arrived_ns),
                                .done_ns = (int64_t)mst_load64_rlx(&from->done_ns) };
-    record->world = record->group == MST_WORLD_MEMBERSHIP;
-    record->bytes = mst_doing_bytes(&doing, record->group_rank, record->group_size);
-    mst_doing_name(&doing, record->call, sizeof record->call);
+    if (what.kind == MST_DOING_PHASE) {
+        decode_mark(from, record);
+        return true;
+    }
+    decode_operation(from, &what, record);
     return true;
 }
 

@@ -636,7 +636,7 @@ typedef struct muster_record {
     int group_size;
     int entrance;       /* as in muster_seen_call */
     uint64_t operation; /* its number there: the same on all ranks for collectives */
-    char call[24];      /* "all_sum" */
+    char call[24];      /* "all_sum"; "phase": no operation, but a mark that muster_phase has left */
     muster_dtype dtype;
     size_t count;       /* elements, as the call gives them */
     size_t bytes;       /* of the larger of the rank's buffers */
@@ -646,7 +646,17 @@ typedef struct muster_record {
     int64_t entered_ns; /* when the rank entered the call */
     int64_t arrived_ns; /* when all whom it waited for had come; 0: they did not, and the call failed */
     int64_t done_ns;
+    char phase[32]; /* of a mark: the phase that begins at entered_ns, "": none */
 } muster_record;
+
+/*
+ * Names what the rank does from now on, "forward" or "load", until the next call; "" or NULL names nothing.
+ * muster trace, muster report and Perfetto then show the time by phase. Leaves one mark in the flight recorder
+ * of the rank that uses the group (NULL: the world that muster_init has given this process); moves nothing,
+ * waits for nobody, costs some 50 ns, and may be called by any thread, also when the group is broken. The name
+ * has up to 31 bytes. Errors: INVALID, FORKED.
+ */
+MUSTER_API muster_status muster_phase(const char *name, const muster_group *group);
 
 typedef void (*muster_record_fn)(const muster_record *record, void *arg);
 

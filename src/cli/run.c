@@ -17,6 +17,7 @@
 #include "src/cli/commands.h"
 #include "src/cli/hang.h"
 #include "src/cli/inspect.h"
+#include "src/cli/jobs.h"
 #include "src/cli/options.h"
 #include "src/cli/output.h"
 #include "src/cli/prepare.h"
@@ -128,7 +129,10 @@ static void show_post_mortem(int fd)
 
 static bool open_trace(trace_collector *collector, const run_options *options)
 {
-    return collector_open(collector, options->trace,
+    static char command[300];
+
+    read_command(getpid(), command, sizeof command);
+    return collector_open(collector, options->trace, command,
                           options->trace_limit ? (size_t)options->trace_limit : TRACE_LIMIT);
 }
 

@@ -172,6 +172,7 @@ static bool save_trace(const job *job, const char *path)
 {
     int fd = open(job->path, O_RDONLY | O_CLOEXEC);
     trace trace = { .records = NULL };
+    char command[300];
 
     if (fd < 0 || !trace_read_job(fd, &trace)) {
         fprintf(stderr, "muster inspect: --trace: %s\n", fd < 0 ? strerror(errno) : muster_error_detail());
@@ -180,6 +181,8 @@ static bool save_trace(const job *job, const char *path)
         return false;
     }
     close(fd);
+    read_command(job->pid, command, sizeof command);
+    trace_describe(&trace, command);
     FILE *file = fopen(path, "we");
     bool written = file && trace_write(&trace, file);
     if (file && fclose(file) != 0)

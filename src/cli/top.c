@@ -82,6 +82,8 @@ static void count_record(const muster_record *record, void *arg)
     int64_t from_ns = record->entered_ns > watch->began_ns ? record->entered_ns : watch->began_ns;
     int64_t until_ns = record->arrived_ns ? record->arrived_ns : record->done_ns;
 
+    if (strcmp(record->call, "phase") == 0)
+        return;
     tally->recorded++;
     tally->bytes += record->bytes;
     if (until_ns > from_ns)

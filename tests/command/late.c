@@ -17,6 +17,7 @@ int main(int argc, char **argv)
         return 1;
     }
     for (int i = 0; sums == 0 || i < sums; i++) {
+        muster_phase(i % 2 ? "odd \"<b>\\" : "even", i % 4 < 2 ? world : NULL);
         if (muster_group_rank(world) == muster_group_size(world) - 1)
             nanosleep(&while_ns, NULL);
         if (muster_all_sum(x, x, 1000, MUSTER_FLOAT32, world) != MUSTER_OK) {

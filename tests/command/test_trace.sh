@@ -14,7 +14,15 @@ import json, sys
 trace = json.load(open(sys.argv[1]))
 events = trace["traceEvents"]
 assert trace["muster_trace"] == 1 and trace["ranks"] == 3 and trace["exact"] == 1 and trace["lost"] == 0
-slices = [e for e in events if e["ph"] == "X" and "args" in e]
+slices = [e for e in events if e["ph"] == "X" and "call" in e.get("args", {})]
+phases = [e for e in events if e["ph"] == "X" and "phase_of" in e.get("args", {})]
+assert len(phases) == 120 and {e["args"]["phase_of"] for e in phases} == {0, 1, 2}
+for rank in range(3):
+    mine = [e for e in phases if e["args"]["phase_of"] == rank]
+    assert [e["name"] for e in mine] == ["even", 'odd "<b>\\'] * 20, mine[:3]
+    assert all(abs(a["ts"] + a["dur"] - b["ts"]) < 0.01 for a, b in zip(mine, mine[1:]))
+job = trace["job"]
+assert job["command"].endswith("late 40") and job["cpus"] >= 1 and job["host"] and job["date"].startswith("20"), job
 assert len(slices) == 120 and {e["tid"] for e in slices} == {0, 1, 2}
 for rank in range(3):
     mine = [e for e in slices if e["tid"] == rank]
@@ -32,19 +40,67 @@ expect 0 "" "$TEST_COMMAND" trace "$trace"
 says 1 "^120 operations of 3 ranks in [0-9.]+ s$"
 says 1 "^all_sum +float32 +4000 +3 +120 +[0-9.]+ us "
 says 3 "^ +[012] +40 "
-says 1 "^rank 2 made the others wait: for [0-9.]+% of all the time"
+says 1 "late 40, on .* \([0-9]+ CPUs\), 20"
+says 1 '^even +60 +[0-9.]+ s '
+says 1 '^odd "<b>\\ +60 +[0-9.]+ s '
+says 1 "^waiting is [0-9]+% of the time.*: rank 2 made the others wait, for [0-9.]+% of all the time"
 
 expect 0 "" "$TEST_COMMAND" report "$trace" -o "$work/page.html"
-checks=$((checks + 2))
+checks=$((checks + 4))
 grep -q '^{"muster_trace":1,' "$work/page.html" || grep -q 'json">{"muster_trace":1,' "$work/page.html" || fail "no trace in the page"
+grep -q '^waiting is .*: rank 2 made the others wait' "$work/page.html" || fail "no table in the page"
+grep -q '<b>' "$work/page.html" && fail "a phase's name is HTML"
 grep -qE '(src|href)="?http|@import|url\(' "$work/page.html" && fail "the page loads something"
 if command -v chromium >/dev/null; then # draws it as a phone would
     expect 0 "" chromium --headless --no-sandbox --disable-gpu --window-size=390,800 \
         --virtual-time-budget=5000 --dump-dom "file://$work/page.html"
     says 1 '<body data-drawn="120">|data-drawn="120"'
-    says 1 'Rank 2 made the others wait: for [0-9.]+ % of all'
+    says 1 'id="verdict">waiting is [0-9]+% of the time.*: rank 2 made the others wait'
+    says 1 'data-arrows="80"'
+    says 1 'id="job".*on .* \([0-9]+ CPUs?\), 20'
+    says 1 '<option>even</option><option>odd "&lt;b&gt;\\</option>'
     says 1 '>half within [0-9.]+ (µs|ms)'
 fi
+
+# ---- what a trace comes to: made ones, of which the answer is known ----
+# made FILE RANKS CPUS: 200 operations; each rank in turn is last; what is done takes 1 of 1000 us
+made() {
+    python3 - "$@" <<'EOF'
+import sys
+path, ranks, cpus, waits = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])
+with open(path, "w") as file:
+    print('{"muster_trace":1,"ranks":%d,"exact":1,"lost":0,"left_out":0,' % ranks, file=file)
+    print('"job":{"cpus":%d,"command":"made \\"here\\"","host":"h","date":"2026-01-01 00:00:00 +0000"},' % cpus, file=file)
+    print('"displayTimeUnit":"ns","traceEvents":[', file=file)
+    for n in range(1, 201):
+        for rank in range(ranks):
+            wait = 0 if rank == n % ranks else waits
+            print('{"ph":"X","pid":1,"tid":%d,"ts":%.3f,"dur":%.3f,"name":"all_sum 4 B","args":{"call":"all_sum","dtype":"int32","count":1,"bytes":4,"group":3,"world":1,"group_rank":%d,"group_size":%d,"entrance":0,"operation":%d,"peer":-1,"exact":1,"started":0,"arrived":1,"waited_us":%.3f}},'
+                  % (rank, n * 1000 - wait, wait + 1, rank, ranks, n, wait), file=file)
+    print('{"ph":"M","pid":1,"tid":0,"name":"process_name","args":{"name":"muster"}}\n]}', file=file)
+EOF
+}
+made "$work/made.json" 4 2 800
+expect 0 "" "$TEST_COMMAND" trace "$work/made.json"
+says 1 '^made "here", on h \(2 CPUs\), 2026-01-01 00:00:00 \+0000$'
+says 1 "^waiting is 60% of the time: 4 ranks on 2 CPUs take turns; try -n 2$"
+made "$work/made.json" 4 4 800
+expect 0 "" "$TEST_COMMAND" trace "$work/made.json"
+says 1 "^waiting is 60% of the time; no rank in particular made the others wait$"
+made "$work/made.json" 4 4 10
+expect 0 "" "$TEST_COMMAND" trace "$work/made.json"
+says 1 "^ranks hardly wait: [0-9.]+% of their time$"
+if command -v chromium >/dev/null; then # 1 us of 1000 fills a thousandth of the rows, and what is waited as much
+    made "$work/made.json" 4 4 4
+    expect 0 "" "$TEST_COMMAND" report "$work/made.json" -o "$work/page.html"
+    expect 0 "" chromium --headless --no-sandbox --disable-gpu --window-size=1000,800 --virtual-time-budget=5000 \
+        --dump-dom "file://$work/page.html"
+    says 1 'data-filled="0\.00[34]'
+    expect 0 "" chromium --headless --no-sandbox --disable-gpu --window-size=400,800 --virtual-time-budget=5000 \
+        --dump-dom "file://$work/page.html#zoom=4"
+    says 1 'data-filled="0\.00[2345]'
+fi
+expect 1 "line 2 is not" sh -c "sed '2s/cpus/spus/' '$work/made.json' >'$work/cut' && '$TEST_COMMAND' trace '$work/cut'"
 
 # ---- everybody is killed, or the launcher is: what they did is there ----
 begin "$work/pids" "$work/err" \
@@ -92,8 +148,8 @@ expect 1 "is no trace of muster's" "$TEST_COMMAND" trace "$TEST_SOURCE/README.md
 expect 1 "No such file" "$TEST_COMMAND" report "$work/none"
 head -n 20 "$trace" >"$work/cut"
 expect 1 "line 20 is not as muster run --trace writes it: the file is damaged" "$TEST_COMMAND" trace "$work/cut"
-sed '3s/"count":/"count":x/' "$trace" >"$work/cut"
-expect 1 "line 3 is not" "$TEST_COMMAND" trace "$work/cut"
+sed '4s/"count":/"count":x/' "$trace" >"$work/cut"
+expect 1 "line 4 is not" "$TEST_COMMAND" trace "$work/cut"
 expect 125 "No such file" "$TEST_COMMAND" run -n 1 --trace "$work/no/such" -- true
 expect 2 "goes with --trace" "$TEST_COMMAND" run -n 1 --trace-limit 5 -- true
 expect 1 "is no rank or launcher" "$TEST_COMMAND" top $$

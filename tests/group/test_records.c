@@ -358,6 +358,78 @@ START_TEST(test_what_is_seldom_is_not_missed)
 }
 END_TEST
 
+/* ---- phases ---- */
+
+static void *name_phases(void *arg)
+{
+    for (int i = 0; i < 20; i++)
+        if (muster_phase("aside", arg) != MUSTER_OK)
+            return arg;
+    return NULL;
+}
+
+static int work_in_phases(muster_group *world, void *arg)
+{
+    float x = 1;
+    pthread_t thread;
+    void *failed = world;
+
+    (void)arg;
+    RANK_OK(world, muster_phase("forward", world));
+    RANK_OK(world, muster_all_sum(&x, &x, 1, MUSTER_FLOAT32, world));
+    RANK_OK(world, muster_phase("0123456789012345678901234567890", NULL)); /* as long as can be */
+    RANK_OK(world, muster_all_max(&x, &x, 1, MUSTER_FLOAT32, world));
+    RANK_OK(world, muster_phase("a\n\033[2J", world));
+    RANK_OK(world, muster_phase(NULL, world));
+    RANK_CHECK(world, muster_phase("01234567890123456789012345678901", world) == MUSTER_ERR_INVALID);
+    RANK_CHECK(world, strstr(muster_error_detail(), "a phase's name of 32 bytes") != NULL);
+    RANK_CHECK(world, pthread_create(&thread, NULL, name_phases, world) == 0);
+    for (int i = 0; i < 20; i++)
+        RANK_OK(world, muster_all_min(&x, &x, 1, MUSTER_FLOAT32, world));
+    RANK_CHECK(world, pthread_join(thread, &failed) == 0 && failed == NULL);
+    return 0;
+}
+
+START_TEST(test_phases_are_remembered)
+{
+    static pile pile;
+    static const char *const names[] = { "forward", "0123456789012345678901234567890", "a??[2J", "" };
+
+    ck_assert_uint_eq(run_and_read(2, work_in_phases, MUSTER_OK, &pile), 0);
+    for (int rank = 0; rank < 2; rank++) {
+        const muster_record *marks[100];
+        int count = 0, mins = 0;
+
+        for (int i = 0; i < pile.count; i++) {
+            const muster_record *record = &pile.records[i];
+
+            if (record->rank != rank)
+                continue;
+            mins += strcmp(record->call, "all_min") == 0;
+            if (strcmp(record->call, "phase") == 0 && count < 100)
+                marks[count++] = record;
+            else
+                ck_assert_str_eq(record->phase, "");
+        }
+        ck_assert_int_eq(mins, 20);
+        ck_assert_int_eq(count, 24);
+        for (int i = 0; i < count; i++) {
+            ck_assert_str_eq(marks[i]->phase, i < 4 ? names[i] : "aside");
+            ck_assert(marks[i]->exact && marks[i]->entered_ns > 0 &&
+                      marks[i]->done_ns == marks[i]->entered_ns);
+            ck_assert(i == 0 || marks[i]->entered_ns >= marks[i - 1]->entered_ns);
+        }
+    }
+}
+END_TEST
+
+START_TEST(test_a_phase_needs_a_rank)
+{
+    ck_assert_int_eq(muster_phase("forward", NULL), MUSTER_ERR_INVALID);
+    ck_assert_ptr_nonnull(strstr(muster_error_detail(), "muster_init, which has not been called"));
+}
+END_TEST
+
 START_TEST(test_what_is_refused)
 {
     muster_records *records = NULL;
@@ -384,6 +456,8 @@ int main(void)
     tcase_add_test(tests, test_never_half_a_record);
     tcase_add_test(tests, test_threads_share_a_ring);
     tcase_add_test(tests, test_what_is_seldom_is_not_missed);
+    tcase_add_test(tests, test_phases_are_remembered);
+    tcase_add_test(tests, test_a_phase_needs_a_rank);
     tcase_add_test(tests, test_what_is_refused);
     suite_add_tcase(suite, tests);
     return run_suite(suite);

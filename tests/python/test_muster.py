@@ -32,6 +32,17 @@ def expect(error, text, call):
     raise AssertionError(f"no {error.__name__}")
 
 
+class Phases(unittest.TestCase):
+    def test_phase_and_block(self):
+        muster.init()
+        outer = muster.phase("outer")
+        with muster.phase("inner") as inner:
+            assert inner._before == "outer" and outer._before == ""
+        assert muster.phase("")._before == "outer"
+        expect(ValueError, "a phase's name of 40 bytes", lambda: muster.phase("x" * 40))
+        expect(TypeError, "", lambda: muster.phase(7))
+
+
 @needs_numpy
 class Arrays(unittest.TestCase):
     @ranks(3)

@@ -42,6 +42,7 @@ bool has_interrupted(void *unused);
 
 PyObject *python_attach(PyObject *module, PyObject *args);
 PyObject *python_init(PyObject *module, PyObject *args, PyObject *keywords);
+PyObject *python_mark_phase(PyObject *module, PyObject *args);
 PyObject *python_is_available(PyObject *module, PyObject *args, PyObject *keywords);
 
 /* ---- memory: view.c ---- */

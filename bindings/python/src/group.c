@@ -257,3 +257,21 @@ PyObject *python_init(PyObject *module, PyObject *args, PyObject *keywords)
         return Py_NewRef(state->world);
     return attach(strict != 0);
 }
+
+/* mark_phase(name, group) of muster._phase */
+PyObject *python_mark_phase(PyObject *module, PyObject *args)
+{
+    const char *name;
+    PyObject *object = Py_None;
+
+    (void)module;
+    if (!PyArg_ParseTuple(args, "s|O:phase", &name, &object))
+        return NULL;
+    muster_group *group = group_of(object);
+    if (!group)
+        return NULL;
+    muster_status status = muster_phase(name, group);
+    if (status != MUSTER_OK)
+        return raise_status(status);
+    Py_RETURN_NONE;
+}

@@ -76,6 +76,7 @@ static PyMethodDef methods[] = {
     { "use_arrays", use_arrays, METH_VARARGS, NULL },
     { "allocate", python_allocate, METH_VARARGS, NULL },
     { "attach", python_attach, METH_VARARGS, NULL },
+    { "mark_phase", python_mark_phase, METH_VARARGS, NULL },
     { "is_available", (PyCFunction)(void (*)(void))python_is_available, METH_VARARGS | METH_KEYWORDS,
       "is_available(backend='any') -> bool\n\nWhether init can use that backend: any, shm, or MLX's mpi and "
       "ring, which mean\nmuster here." },

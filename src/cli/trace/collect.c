@@ -7,10 +7,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "src/cli/trace/trace.h"
@@ -30,6 +32,29 @@ static void add(const muster_record *record, void *arg)
 static bool look(muster_records *records, trace *trace)
 {
     return muster_records_read(records, add, trace, &trace->lost) == MUSTER_OK;
+}
+
+static int cpus_of_this_process(void)
+{
+    cpu_set_t cpus;
+
+    return sched_getaffinity(0, sizeof cpus, &cpus) == 0 ? CPU_COUNT(&cpus)
+                                                         : (int)sysconf(_SC_NPROCESSORS_ONLN);
+}
+
+void trace_describe(trace *trace, const char *command)
+{
+    trace_job *job = &trace->job;
+    time_t now = time(NULL);
+    struct tm calendar;
+
+    job->cpus = cpus_of_this_process();
+    snprintf(job->command, sizeof job->command, "%s", command);
+    if (gethostname(job->host, sizeof job->host - 1) != 0)
+        strcpy(job->host, "?");
+    if (!localtime_r(&now, &calendar) ||
+        strftime(job->date, sizeof job->date, "%Y-%m-%d %H:%M:%S %z", &calendar) == 0)
+        strcpy(job->date, "?");
 }
 
 static int size_of_world(int fd)
@@ -86,6 +111,7 @@ static _Noreturn void collect(trace_collector *collector, int fd, int lifeline)
 {
     struct pollfd ended = { .fd = lifeline, .events = POLLIN };
     trace trace = { .ranks = size_of_world(fd), .exact = true };
+    trace_describe(&trace, collector->command);
     size_t most = SLACK * collector->limit * (size_t)trace.ranks;
     muster_records *records;
 
@@ -95,16 +121,17 @@ static _Noreturn void collect(trace_collector *collector, int fd, int lifeline)
     }
     while (poll(&ended, 1, LOOK_MS) <= 0) {
         look(records, &trace);
-        if (trace.count > most)
+        if (trace.count > most || trace.phase_count > most)
             trace_limit(&trace, collector->limit);
     }
     look(records, &trace);
     _exit(write_file(collector, &trace) ? 0 : 1);
 }
 
-bool collector_open(trace_collector *collector, const char *path, size_t limit)
+bool collector_open(trace_collector *collector, const char *path, const char *command, size_t limit)
 {
-    *collector = (trace_collector){ .path = path, .limit = limit, .pid = -1, .lifeline = -1 };
+    *collector =
+        (trace_collector){ .path = path, .command = command, .limit = limit, .pid = -1, .lifeline = -1 };
     collector->file = fopen(path, "we");
     if (!collector->file)
         fprintf(stderr, "muster run: --trace: %s: %s\n", path, strerror(errno));

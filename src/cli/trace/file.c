@@ -2,7 +2,8 @@
  * The file: JSON as Chrome's trace viewer and Perfetto understand it, one event per line, a track per rank.
  * An operation is a slice; within it, where a rank waited, another; arrows go from the rank that came last to
  * those that waited for it. All that a record says is in the slice's arguments, in a fixed form, from which
- * it is read again: other JSON, and this one after another program has formatted it anew, is refused.
+ * it is read again; phases are slices of tracks of their own. Other JSON, and this one after
+ * another program has formatted it anew, is refused.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -12,12 +13,64 @@
 
 #define LINE_BYTES 1000
 #define OPENING "{\"muster_trace\":1,"
+#define JOB "\"job\":{"
 
 /* ---- writing ---- */
 
 static double us(int64_t ns)
 {
     return (double)ns / 1e3;
+}
+
+static void write_string(const char *text, FILE *file)
+{
+    fputc('"', file);
+    for (; *text; text++) {
+        unsigned char byte = (unsigned char)*text;
+
+        if (byte == '"' || byte == '\\')
+            fprintf(file, "\\%c", byte);
+        else if (byte < ' ' || byte == '<') /* a page of HTML has this in a script */
+            fprintf(file, "\\u%04x", byte);
+        else
+            fputc(byte, file);
+    }
+    fputc('"', file);
+}
+
+static void write_job(const trace_job *job, FILE *file)
+{
+    if (job->cpus == 0)
+        return;
+    fprintf(file, JOB "\"cpus\":%d,\"command\":", job->cpus);
+    write_string(job->command, file);
+    fprintf(file, ",\"host\":");
+    write_string(job->host, file);
+    fprintf(file, ",\"date\":");
+    write_string(job->date, file);
+    fprintf(file, "},\n");
+}
+
+static void write_phase(const trace_phase *phase, int ranks, int64_t begin_ns, FILE *file)
+{
+    fprintf(
+        file,
+        "{\"ph\":\"X\",\"pid\":1,\"tid\":%d,\"ts\":%.3f,\"dur\":%.3f,\"args\":{\"phase_of\":%d},\"name\":",
+        ranks + phase->rank, us(phase->begin_ns - begin_ns), us(phase->end_ns - phase->begin_ns),
+        phase->rank);
+    write_string(phase->name, file);
+    fprintf(file, "},\n");
+}
+
+static void write_track(int track, const char *what, int rank, int place, FILE *file)
+{
+    fprintf(file,
+            "{\"ph\":\"M\",\"pid\":1,\"tid\":%d,\"name\":\"thread_name\",\"args\":{\"name\":\"%s %d\"}},\n",
+            track, what, rank);
+    fprintf(
+        file,
+        "{\"ph\":\"M\",\"pid\":1,\"tid\":%d,\"name\":\"thread_sort_index\",\"args\":{\"sort_index\":%d}},\n",
+        track, place);
 }
 
 static void write_slice(const muster_record *record, int64_t begin_ns, FILE *file)
@@ -85,18 +138,24 @@ bool trace_write(const trace *trace, FILE *file)
     for (size_t i = 0; i < trace->count; i++)
         if (trace->records[i].entered_ns < begin_ns)
             begin_ns = trace->records[i].entered_ns;
+    for (size_t i = 0; i < trace->phase_count; i++)
+        if (trace->phases[i].begin_ns < begin_ns)
+            begin_ns = trace->phases[i].begin_ns;
     fprintf(file, OPENING "\"ranks\":%d,\"exact\":%d,\"lost\":%" PRIu64 ",\"left_out\":%" PRIu64 ",\n",
             trace->ranks, trace->exact, trace->lost, trace->left_out);
+    write_job(&trace->job, file);
     fprintf(file, "\"displayTimeUnit\":\"ns\",\"traceEvents\":[\n");
     for (size_t first = 0, count; first < trace->count; first += count) {
         count = trace_operation(trace, first);
         write_operation(&trace->records[first], count, &arrows, begin_ns, file);
     }
-    for (int rank = 0; rank < trace->ranks; rank++)
-        fprintf(
-            file,
-            "{\"ph\":\"M\",\"pid\":1,\"tid\":%d,\"name\":\"thread_name\",\"args\":{\"name\":\"rank %d\"}},\n",
-            rank, rank);
+    for (size_t i = 0; i < trace->phase_count; i++)
+        write_phase(&trace->phases[i], trace->ranks, begin_ns, file);
+    for (int rank = 0; rank < trace->ranks; rank++) {
+        write_track(rank, "rank", rank, 2 * rank + 1, file);
+        if (trace->phase_count)
+            write_track(trace->ranks + rank, "phases of rank", rank, 2 * rank, file);
+    }
     fprintf(file, "{\"ph\":\"M\",\"pid\":1,\"tid\":0,\"name\":\"process_name\","
                   "\"args\":{\"name\":\"muster\"}}\n]}\n");
     return fflush(file) == 0 && !ferror(file);
@@ -145,6 +204,78 @@ static bool parse_slice(const char *line, const trace *trace, muster_record *rec
     return true;
 }
 
+/* A JSON string as write_string makes them, at *at, which goes behind it; false: it is none, or too long. */
+static bool parse_string(const char **at, char *to, size_t room)
+{
+    const char *from = *at;
+    size_t used = 0;
+
+    if (*from++ != '"')
+        return false;
+    while (*from && *from != '"' && used + 1 < room) {
+        unsigned code;
+
+        if (*from != '\\') {
+            to[used++] = *from++;
+        } else if (from[1] == 'u') {
+            if (sscanf(from, "\\u%4x", &code) != 1 || code == 0 || code > 0x7f || strlen(from) < 6)
+                return false;
+            to[used++] = (char)code;
+            from += 6;
+        } else {
+            to[used++] = from[1];
+            from += from[1] ? 2 : 1;
+        }
+    }
+    to[used] = '\0';
+    *at = from + 1;
+    return *from == '"';
+}
+
+static bool parse_field(const char **at, const char *name, char *to, size_t room)
+{
+    size_t length = strlen(name);
+
+    if (strncmp(*at, name, length) != 0)
+        return false;
+    *at += length;
+    return parse_string(at, to, room);
+}
+
+static bool parse_job(const char *line, trace_job *job)
+{
+    int cpus = 0, used = 0;
+
+    if (sscanf(line, JOB "\"cpus\":%d%n", &cpus, &used) != 1 || cpus < 1)
+        return false;
+    const char *at = line + used;
+    if (!parse_field(&at, ",\"command\":", job->command, sizeof job->command) ||
+        !parse_field(&at, ",\"host\":", job->host, sizeof job->host) ||
+        !parse_field(&at, ",\"date\":", job->date, sizeof job->date))
+        return false;
+    job->cpus = cpus;
+    return true;
+}
+
+static bool parse_phase(const char *line, trace *trace)
+{
+    trace_phase phase = { .rank = -1 };
+    double ts, duration;
+    int used = 0;
+
+    if (sscanf(line,
+               "{\"ph\":\"X\",\"pid\":1,\"tid\":%*d,\"ts\":%lf,\"dur\":%lf,\"args\":{\"phase_of\":%d},"
+               "\"name\":%n",
+               &ts, &duration, &phase.rank, &used) != 3 ||
+        used == 0 || phase.rank < 0 || phase.rank >= trace->ranks || !(ts >= 0 && ts < 1e15) ||
+        !(duration >= 0 && duration < 1e15))
+        return false;
+    const char *at = line + used;
+    phase.begin_ns = (int64_t)(ts * 1e3 + 0.5) + 1;
+    phase.end_ns = phase.begin_ns + (int64_t)(duration * 1e3 + 0.5);
+    return parse_string(&at, phase.name, sizeof phase.name) && trace_add_phase(trace, &phase);
+}
+
 static bool parse_opening(FILE *file, trace *trace)
 {
     char line[LINE_BYTES];
@@ -170,6 +301,10 @@ static long parse_events(FILE *file, trace *trace)
     while (fgets(line, sizeof line, file)) {
         number++;
         ended = strcmp(line, "]}\n") == 0;
+        if (strncmp(line, JOB, strlen(JOB)) == 0 && !parse_job(line, &trace->job))
+            return number;
+        if (strstr(line, "\"args\":{\"phase_of\":") && !parse_phase(line, trace))
+            return number;
         if (!strstr(line, "\"args\":{\"call\":"))
             continue;
         if (!parse_slice(line, trace, &record) || !trace_add(trace, &record))

@@ -1,7 +1,9 @@
 /*
  * `muster report`: a trace as one page of HTML that needs no network. The page is report.html, which the
- * build has put into this program; the trace goes into it as it is, where the page's script finds it.
+ * build has put into this program; the trace goes into it as it is, where the page's script finds it, and so
+ * does the table of `muster trace`.
  */
+#define _GNU_SOURCE /* open_memstream */
 #include <errno.h>
 #include <getopt.h>
 #include <stddef.h>
@@ -13,7 +15,8 @@
 #include "src/cli/trace/page.h"
 #include "src/cli/trace/trace.h"
 
-#define PLACE "@TRACE@"
+#define TABLE_PLACE "@TABLE@"
+#define TRACE_PLACE "@TRACE@"
 
 static const char help[] =
     "usage: muster report FILE [-o PAGE]\n"
@@ -31,15 +34,49 @@ typedef struct report_options {
     const char *output;
 } report_options;
 
-/* The page up to the trace's place, the trace, and the rest. */
+static void write_escaped(const char *text, FILE *file)
+{
+    for (; *text; text++)
+        if (*text == '<' || *text == '&')
+            fputs(*text == '<' ? "&lt;" : "&amp;", file);
+        else
+            fputc(*text, file);
+}
+
+static bool write_table(const trace *trace, FILE *file)
+{
+    char *text = NULL;
+    size_t bytes = 0;
+    FILE *to = open_memstream(&text, &bytes);
+    bool printed = to && trace_print(trace, false, to);
+
+    if (to && fclose(to) != 0)
+        printed = false;
+    if (printed)
+        write_escaped(text, file);
+    free(text);
+    return printed;
+}
+
+/* The page from `from` up to the place, which is left out: what follows it. */
+static const char *write_up_to(const char *from, const char *place, FILE *file)
+{
+    const char *at = strstr(from, place);
+
+    fwrite(from, 1, (size_t)(at - from), file);
+    return at + strlen(place);
+}
+
 static bool write_page(const trace *trace, FILE *file)
 {
-    const char *place = strstr(trace_page, PLACE);
+    const char *rest = write_up_to(trace_page, TABLE_PLACE, file);
 
-    fwrite(trace_page, 1, (size_t)(place - trace_page), file);
+    if (!write_table(trace, file))
+        return false;
+    rest = write_up_to(rest, TRACE_PLACE, file);
     if (!trace_write(trace, file))
         return false;
-    fputs(place + strlen(PLACE), file);
+    fputs(rest, file);
     return fflush(file) == 0 && !ferror(file);
 }
 

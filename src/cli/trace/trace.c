@@ -2,9 +2,20 @@
 #include "src/cli/trace/trace.h"
 
 #include <stdlib.h>
+#include <string.h>
+
+static bool add_mark(trace *trace, const muster_record *record)
+{
+    trace_phase phase = { .rank = record->rank, .begin_ns = record->entered_ns };
+
+    memcpy(phase.name, record->phase, sizeof phase.name);
+    return trace_add_phase(trace, &phase);
+}
 
 bool trace_add(trace *trace, const muster_record *record)
 {
+    if (strcmp(record->call, "phase") == 0)
+        return add_mark(trace, record);
     if (trace->count == trace->room) {
         size_t room = trace->room ? 2 * trace->room : 4096;
         muster_record *records = realloc(trace->records, room * sizeof *records);
@@ -21,6 +32,7 @@ bool trace_add(trace *trace, const muster_record *record)
 void trace_free(trace *trace)
 {
     free(trace->records);
+    free(trace->phases);
     *trace = (struct trace){ .records = NULL };
 }
 
@@ -49,6 +61,7 @@ void trace_sort(trace *trace)
 {
     if (trace->count)
         qsort(trace->records, trace->count, sizeof *trace->records, by_operation);
+    trace_sort_phases(trace);
 }
 
 static int by_rank_latest_first(const void *a, const void *b)
@@ -63,6 +76,7 @@ void trace_limit(trace *trace, size_t limit)
 {
     size_t kept = 0, of_rank = 0;
 
+    trace_limit_phases(trace, limit);
     if (trace->count <= limit)
         return;
     qsort(trace->records, trace->count, sizeof *trace->records, by_rank_latest_first);
