@@ -6,6 +6,8 @@ Everything runs without numpy, too; what needs it is skipped then, in words.
 import array
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 import unittest
@@ -41,6 +43,31 @@ class Phases(unittest.TestCase):
         assert muster.phase("")._before == "outer"
         expect(ValueError, "a phase's name of 40 bytes", lambda: muster.phase("x" * 40))
         expect(TypeError, "", lambda: muster.phase(7))
+
+
+class Environment(unittest.TestCase):
+    @staticmethod
+    def said(program, **variables):
+        """What a process of its own says on standard error, alone in its world."""
+        own = {name: value for name, value in os.environ.items() if not name.startswith("MUSTER_")}
+        return subprocess.run([sys.executable, "-c", "import muster, os\n" + program], env=own | variables, timeout=60,
+                              stderr=subprocess.PIPE, text=True).stderr
+
+    def test_another_launcher(self):
+        for variable in "WORLD_SIZE", "OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_NTASKS":
+            said = self.said("muster.init(); muster.init()", **{variable: "4"})
+            assert said.count(f"RuntimeWarning: this process is alone in its world, though {variable} is 4") == 1, said
+            assert "muster run -n 4 -- python" in said
+            said = self.said("muster.init(strict=True)", **{variable: "4"})
+            assert "RuntimeError: [distributed] Couldn't initialize any backend: this process was not launched" in said
+            assert f"{variable} is 4" in said
+            assert self.said("muster.init()", **{variable: "1"}) == ""
+
+    def test_misspelt_variables(self):
+        assert "RuntimeWarning: nobody reads MUSTER_TIMOUT" in self.said("muster.init()", MUSTER_TIMOUT="3")
+        said = self.said("os.environ['MUSTER_TIMOUT'] = '3'; muster.init()")
+        assert said.count("nobody reads MUSTER_TIMOUT") == 1, said
+        assert self.said("muster.init()", MUSTER_TIMEOUT="3") == ""
 
 
 @needs_numpy
@@ -96,6 +123,9 @@ class Arrays(unittest.TestCase):
         assert muster.all_sum(True).dtype == np.bool_ and muster.all_sum(7).dtype == np.int32
         assert muster.all_sum(1j).dtype == np.complex64
         expect(ValueError, "Invalid type list", lambda: muster.all_sum([1, 2]))
+        for wrong in ([1, 2, 3], (1.5,), "text", None, {"a": 1}, object()):
+            for call in (muster.all_sum, muster.all_gather, lambda x: muster.send(x, 0)):
+                expect((ValueError, TypeError), 'expected an array, such as numpy.array(x, "float32")', lambda: call(wrong))
         expect(ValueError, "no type that muster knows", lambda: muster.all_sum(np.zeros(2, "float128")))
 
     @ranks(2)

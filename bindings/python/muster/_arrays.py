@@ -15,6 +15,9 @@ _CODES = {
     "float16": "e", "float32": "f", "float64": "d",
 }
 
+_EXPECTED = ('expected an array, such as numpy.array(x, "float32"), torch.tensor(x) or array.array("f", x), a number, or '
+             "whatever has the buffer protocol")
+
 
 def as_array(x):
     """x as elements in C order: a number as an array without dimensions, of MLX's dtypes for numbers."""
@@ -25,16 +28,16 @@ def as_array(x):
             return _numpy.array(x, dtype=names[kind])
         if kind in (int, float):
             return _array.array("i" if kind is int else "f", [x])
-        raise TypeError(f"a {kind.__name__} needs numpy; expected an array")
+        raise TypeError(f"a {kind.__name__} needs numpy; {_EXPECTED}")
     if isinstance(x, (list, tuple)):
-        raise ValueError(f"Invalid type {type(x).__name__} received in array initialization.")
+        raise ValueError(f"Invalid type {type(x).__name__} received in array initialization; {_EXPECTED}")
     if _numpy is not None and isinstance(x, _numpy.ndarray):
         return _numpy.ascontiguousarray(x)
     if isinstance(x, memoryview):
         return _cast(bytearray(x.tobytes()), x.format, x.shape)
     if hasattr(x, "contiguous"):  # torch
         return x.detach().contiguous()
-    raise TypeError(f"{type(x).__name__} has no elements that can be read; expected an array")
+    raise TypeError(f"{type(x).__name__} has no elements that can be read; {_EXPECTED}")
 
 
 def _cast(data, code, shape):

@@ -194,6 +194,32 @@ bool has_interrupted(void *unused)
     return raised;
 }
 
+extern char **environ;
+
+/* What a rank's log would say, which nobody may have asked for. Once, as a world is made once. */
+static bool warn_of_environment(const muster_group *world)
+{
+    int size;
+    const char *variable = muster_group_size(world) == 1 ? muster_other_launcher(&size) : NULL;
+
+    if (variable &&
+        PyErr_WarnFormat(PyExc_RuntimeWarning, 1,
+                         "this process is alone in its world, though %s is %d: muster does not know that "
+                         "launcher; start the program with muster run -n %d -- python ...",
+                         variable, size, size) < 0)
+        return false;
+    for (char **setting = environ; *setting && muster_group_rank(world) == 0; setting++) {
+        char name[64];
+
+        PyOS_snprintf(name, sizeof name, "%.*s", (int)strcspn(*setting, "="), *setting);
+        if (!muster_is_variable(name) &&
+            PyErr_WarnFormat(PyExc_RuntimeWarning, 1, "nobody reads %s; man muster lists the variables",
+                             name) < 0)
+            return false;
+    }
+    return true;
+}
+
 static PyObject *attach(bool strict)
 {
     module_state *state = state_of_module();
@@ -204,8 +230,8 @@ static PyObject *attach(bool strict)
     status = muster_init(strict, NULL, &world);
     Py_END_ALLOW_THREADS
     if (status == MUSTER_ERR_UNAVAILABLE) {
-        PyErr_SetString(PyExc_RuntimeError, "[distributed] Couldn't initialize any backend: this process was "
-                                            "not started by muster run");
+        PyErr_Format(PyExc_RuntimeError, "[distributed] Couldn't initialize any backend: %s",
+                     muster_error_detail());
         return NULL;
     }
     if (status != MUSTER_OK)
@@ -215,7 +241,9 @@ static PyObject *attach(bool strict)
         return Py_NewRef(state->world);
     }
     state->world = wrap_group(world);
-    return Py_XNewRef(state->world);
+    if (!state->world || !warn_of_environment(world))
+        return NULL; /* warnings are errors for those who ask for it; the world is there */
+    return Py_NewRef(state->world);
 }
 
 /* For muster.torch: a group of ranks that have agreed on a name. */

@@ -103,8 +103,11 @@ static int open_buffer(PyObject *object, bool writable, view *view)
     size_t bytes = (size_t)view->buffer.itemsize;
     if (view->buffer.ndim > VIEW_DIMENSIONS_MAX ||
         !dtype_of_format(view->buffer.format, bytes, &view->dtype)) {
-        PyErr_Format(PyExc_ValueError, "elements of format \"%s\" are of no type that muster knows",
-                     view->buffer.format ? view->buffer.format : "");
+        PyErr_Format(
+            PyExc_ValueError,
+            "elements of format \"%s\" are of no type that muster knows; expected bool, int8 ... int64, "
+            "uint8 ... uint64, float16, bfloat16, float32, float64 or complex64",
+            view->buffer.format ? view->buffer.format : "");
         return -1;
     }
     view->data = view->buffer.buf;
