@@ -104,7 +104,9 @@ muster_status mst_arena_format(int fd, const mst_arena_plan *plan, bool named)
     if (error == 0 && !named)
         error = mst_os_object_seal(fd);
     if (error)
-        return mst_fail_system(error, "cannot size the arena");
+        return mst_fail(error == -EFBIG || error == -ENOSPC ? MUSTER_ERR_NO_SPACE : MUSTER_ERR_SYSTEM,
+                        "cannot size the arena to %llu MiB: %s; lower MUSTER_ARENA_BYTES, or raise ulimit -f",
+                        mebibytes_up(planned.arena_bytes), strerror(-error));
     mst_memory memory = { .device = mst_os_hold(fd).device };
     error = mst_os_object_map(fd, control_bytes, &base);
     if (error)
@@ -206,9 +208,9 @@ muster_status mst_arena_map(int fd, int size, mst_arena **arena)
     if (error) {
         free(mapped);
         return mst_fail(MUSTER_ERR_NO_MEMORY,
-                        "cannot map the arena's %llu MiB of address space: %s; lower MUSTER_ARENA_BYTES "
-                        "or raise ulimit -v",
-                        (unsigned long long)(info.bytes >> 20), strerror(-error));
+                        "cannot map the arena's %llu MiB of address space: %s; lower MUSTER_ARENA_BYTES%s",
+                        (unsigned long long)(info.bytes >> 20), strerror(-error),
+                        error == -ENOMEM ? ", or raise ulimit -v" : ": this system has no room for so much");
     }
     mapped->geometry =
         (mst_geometry){ base,        header.arena_bytes, header.region_bytes, header.staging_bytes,

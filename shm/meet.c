@@ -37,6 +37,34 @@ static void sweep(int fd, const char *name)
         mst_os_object_unlink(name);
 }
 
+/* Why there can be no object of that name, and what to do about it. */
+static muster_status explain_named(const char *name, int error, const char *verb)
+{
+    const char *folder = mst_os_object_folder(), *remedy = "see to that";
+    muster_status status = MUSTER_ERR_SYSTEM;
+    char text[100];
+
+    if (error == -EACCES || error == -EPERM || error == -EROFS) {
+        snprintf(text, sizeof text, "make it writable (mount -o remount,rw,mode=1777 %.40s)", folder);
+        status = MUSTER_ERR_PERMISSION;
+        remedy = text;
+    } else if (error == -ENOENT || error == -ENOTDIR) {
+        snprintf(text, sizeof text, "mount one (mount -t tmpfs tmpfs %.40s)", folder);
+        remedy = text;
+    } else if (error == -ENOSPC || error == -EDQUOT) {
+        snprintf(text, sizeof text, "remove what nobody needs from %.40s", folder);
+        status = MUSTER_ERR_NO_SPACE;
+        remedy = text;
+    } else if (error == -EMFILE || error == -ENFILE) {
+        remedy = "raise ulimit -n";
+    }
+    return mst_fail(
+        status,
+        "the named arena %s%s cannot be %s: %s; %s, or start the ranks with muster run, which needs no "
+        "names",
+        folder, name, verb, strerror(-error), remedy);
+}
+
 static meeting create(const char *name, const mst_arena_plan *plan, int *found, muster_status *status)
 {
     int fd = mst_os_object_create_named(name);
@@ -44,7 +72,7 @@ static meeting create(const char *name, const mst_arena_plan *plan, int *found, 
     if (fd == -EEXIST)
         return MEETING_AGAIN;
     if (fd < 0) {
-        *status = mst_fail_system(fd, "cannot create the named arena");
+        *status = explain_named(name, fd, "created");
         return MEETING_FAILED;
     }
     if (mst_os_object_use(fd, false) < 0 || !is_linked(fd)) { /* swept before it was in use */
@@ -66,10 +94,11 @@ static meeting check_owner(const char *name, int fd, muster_status *status)
     mst_os_object_info info;
 
     if (mst_os_object_info_get(fd, &info) != 0 || !info.mine || !info.private_mode) {
-        *status = mst_fail(MUSTER_ERR_PERMISSION,
-                           "the arena %s belongs to user %u with mode %04o; it must be this user's, mode "
-                           "0600: choose another name",
-                           name, info.owner_uid, info.mode);
+        *status =
+            mst_fail(MUSTER_ERR_PERMISSION,
+                     "the named arena %s%s belongs to user %u with mode %04o; it must be this user's, mode "
+                     "0600: choose another name",
+                     mst_os_object_folder(), name, info.owner_uid, info.mode);
         return MEETING_FAILED;
     }
     return MEETING_FOUND;
@@ -89,12 +118,13 @@ static meeting join(const char *name, int *found, muster_status *status)
     if (fd == -ENOENT)
         return MEETING_AGAIN;
     if (fd == -EACCES || fd == -ELOOP) {
-        *status = mst_fail(MUSTER_ERR_PERMISSION, "the arena %s is not this user's to open: %s", name,
-                           strerror(-fd));
+        *status = mst_fail(MUSTER_ERR_PERMISSION,
+                           "the named arena %s%s is not this user's to open: %s; choose another name",
+                           mst_os_object_folder(), name, strerror(-fd));
         return MEETING_FAILED;
     }
     if (fd < 0) {
-        *status = mst_fail_system(fd, "cannot open the named arena");
+        *status = explain_named(name, fd, "opened");
         return MEETING_FAILED;
     }
     meeting outcome = check_owner(name, fd, status);
@@ -138,8 +168,11 @@ muster_status mst_arena_meet(const char *name, const mst_arena_plan *plan, int64
         if (outcome == MEETING_FOUND)
             break;
         if (deadline_ns && mst_os_now_ns() >= deadline_ns)
-            return mst_fail(MUSTER_ERR_TIMED_OUT,
-                            "the arena %s exists but its creator did not finish it in time", name);
+            return mst_fail(
+                MUSTER_ERR_TIMED_OUT,
+                "the named arena %s%s exists but its creator did not finish it in time; start all "
+                "ranks anew",
+                mst_os_object_folder(), name);
         mst_wait_nap(LOOK_AGAIN_NS);
     }
     status = mst_arena_map(fd, plan->size, arena);

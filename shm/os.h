@@ -82,6 +82,7 @@ int mst_os_object_create_anonymous(void);
 int mst_os_object_create_named(const char *name);
 int mst_os_object_open_named(const char *name); /* -ENOENT when there is none; follows no links */
 int mst_os_object_unlink(const char *name);
+const char *mst_os_object_folder(void); /* where their names are, for sentences */
 
 /*
  * A descriptor that is kept beyond one call. Its number is not ours for ever: a program may close descriptors

@@ -87,6 +87,11 @@ int mst_os_object_create_anonymous(void)
     return fd < 0 ? -errno : fd;
 }
 
+const char *mst_os_object_folder(void)
+{
+    return NAMES;
+}
+
 int mst_os_object_create_named(const char *name)
 {
     int fd = shm_open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);

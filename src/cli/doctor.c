@@ -148,6 +148,23 @@ static void look_at_memfd(void)
     close(fd);
 }
 
+/* Makes an object with a name, as ranks that meet by one do, and commits a page of it. 0, or an errno. */
+static int try_names(void)
+{
+    char name[40];
+    int error = 0;
+
+    snprintf(name, sizeof name, "/muster-doctor-%d", (int)getpid());
+    int fd = shm_open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return errno;
+    shm_unlink(name);
+    if (ftruncate(fd, 4096) != 0 || fallocate(fd, 0, 0, 4096) != 0)
+        error = errno;
+    close(fd);
+    return error;
+}
+
 static void look_at_shm(void)
 {
     struct statvfs shm;
@@ -155,6 +172,13 @@ static void look_at_shm(void)
     if (statvfs("/dev/shm", &shm) != 0) {
         report(FINDING_NOTE, "mount -t tmpfs tmpfs /dev/shm",
                "names: no /dev/shm, so ranks cannot meet by MUSTER_ARENA=/name");
+        return;
+    }
+    int error = try_names();
+    if (error && error != ENOSPC) {
+        report(FINDING_NOTE, "mount -o remount,rw,mode=1777 /dev/shm",
+               "names: nothing can be made in /dev/shm (%s), so ranks cannot meet by MUSTER_ARENA=/name",
+               strerror(error));
         return;
     }
     double all = (double)shm.f_blocks * (double)shm.f_frsize / 1048576,

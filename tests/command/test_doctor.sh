@@ -12,6 +12,20 @@ says 1 "^Ranks can work here\.$"
 (ulimit -n 100 && "$TEST_COMMAND" doctor) >"$work/out" 2>&1 || fail "few descriptors: status $?"
 says 1 "^note  limits: open files is limited to 100$"
 says 1 "^        to improve it: ulimit -n 4096"
+# Names that cannot be made: doctor does not say that all is well, and a rank says where and what to do.
+if unshare --mount --map-root-user true 2>/dev/null; then
+    unshare --mount --map-root-user sh -c 'mount -t tmpfs -o ro none /dev/shm && exec "$@"' sh "$TEST_COMMAND" doctor >"$work/out" 2>&1 ||
+        fail "a /dev/shm that cannot be written: ranks can work with muster run"
+    says 1 "^note  names: nothing can be made in /dev/shm \(Read-only file system\), so ranks cannot meet by"
+    says 0 "^ok    names"
+    checks=$((checks + 2))
+    unshare --mount --map-root-user sh -c 'mount -t tmpfs -o ro none /dev/shm && exec "$@"' sh \
+        env MUSTER_ARENA=/job MUSTER_SIZE=2 MUSTER_RANK=0 "$TEST_EXAMPLES/hello" >"$work/out" 2>&1 && fail "a named arena without names"
+    says 1 "the named arena /dev/shm/job cannot be created: Read-only file system; make it writable \(mount .*, or start the ranks with muster run"
+    unshare --mount --map-root-user sh -c 'mount -t tmpfs none /dev && exec "$@"' sh \
+        env MUSTER_ARENA=/job MUSTER_SIZE=2 MUSTER_RANK=0 "$TEST_EXAMPLES/hello" >"$work/out" 2>&1 && fail "a named arena without /dev/shm"
+    says 1 "the named arena /dev/shm/job cannot be created: No such file or directory; mount one \(mount -t tmpfs"
+fi
 # No room for an arena's file: ranks cannot work, and it says so.
 checks=$((checks + 1))
 (ulimit -f 100 && exec "$TEST_COMMAND" doctor 2>&1) | cat >"$work/out"
