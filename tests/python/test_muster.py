@@ -35,6 +35,7 @@ def expect(error, text, call):
 
 
 class Phases(unittest.TestCase):
+    @ranks(1)
     def test_phase_and_block(self):
         muster.init()
         outer = muster.phase("outer")
