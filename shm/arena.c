@@ -28,17 +28,48 @@ static uint64_t default_staging_bytes(int size)
 
 /* ---- creating ---- */
 
+/* An odd multiple of pages: equal offsets of many heaps would otherwise share a set of the TLB. */
+static uint64_t odd_pages(uint64_t bytes)
+{
+    return (bytes / MST_PAGE - 1) / 2 * 2 * MST_PAGE + MST_PAGE;
+}
+
+/* Whatever is to be had: a world works with it. */
+static uint64_t least_heap_bytes(const mst_geometry *geometry)
+{
+    uint64_t staging = 2 * geometry->staging_bytes;
+
+    return staging > MST_REGION_BYTES_MIN ? staging : MST_REGION_BYTES_MIN;
+}
+
 /* For sentences: so many are enough. */
 static unsigned long long mebibytes_up(uint64_t bytes)
 {
     return (bytes + (1 << 20) - 1) >> 20;
 }
 
+static uint64_t limit_of(uint64_t wanted)
+{
+    uint64_t file = mst_os_object_bytes_max(), space = mst_os_address_space(wanted);
+
+    return space == wanted || file < space ? file : space;
+}
+
+/* What to do to have so much. */
+static const char *remedy(uint64_t bytes)
+{
+    if (mst_os_object_bytes_max() < bytes)
+        return "raise the limit that ulimit -f shows";
+    if (mst_os_address_space_is_limited())
+        return "raise the limit that ulimit -v shows";
+    return "run it where there is more (valgrind and other tools give less than the system)";
+}
+
 static muster_status plan_header(const mst_arena_plan *plan, mst_header *header)
 {
     uint32_t seats = header->seats;
     uint64_t wanted = plan->arena_bytes ? plan->arena_bytes : MST_ARENA_BYTES_DEFAULT;
-    uint64_t limit = mst_os_object_bytes_max();
+    uint64_t limit = limit_of(wanted);
     uint64_t least = mst_layout_arena_bytes(seats, MST_REGION_BYTES_MIN + MST_PAGE); /* see below: odd */
     uint64_t staging = plan->staging_bytes ? plan->staging_bytes : default_staging_bytes(plan->size);
 
@@ -47,24 +78,21 @@ static muster_status plan_header(const mst_arena_plan *plan, mst_header *header)
     if (least > limit)
         return mst_fail(MUSTER_ERR_NO_SPACE,
                         "an arena for %u ranks, replacements included, needs %llu MiB of address space, and "
-                        "this process may have %llu; raise the limits that ulimit -v and ulimit -f show, or "
-                        "use fewer ranks",
-                        seats, mebibytes_up(least), (unsigned long long)(limit >> 20));
+                        "this process may have %llu; %s, or use fewer ranks",
+                        seats, mebibytes_up(least), (unsigned long long)(limit >> 20), remedy(least));
     if (wanted < least || wanted > limit)
         return mst_fail(MUSTER_ERR_NO_SPACE,
                         "an arena for %u ranks, replacements included, needs %llu to %llu MiB of address "
-                        "space, not %llu; change MUSTER_ARENA_BYTES, or raise the limits that ulimit -v and "
-                        "ulimit -f show",
+                        "space, not %llu; change MUSTER_ARENA_BYTES, or %s",
                         seats, mebibytes_up(least), (unsigned long long)(limit >> 20),
-                        (unsigned long long)(wanted >> 20));
+                        (unsigned long long)(wanted >> 20), remedy(wanted));
     staging = (staging + 2 * MST_EXTENT_UNIT - 1) / (2 * MST_EXTENT_UNIT) * (2 * MST_EXTENT_UNIT);
     if (staging < STAGING_BYTES_MIN || staging < 5 * 8 * (uint64_t)plan->size || staging > STAGING_BYTES_MAX)
         return mst_fail(MUSTER_ERR_INVALID, "staging of %llu bytes per rank is not between %d and %llu",
                         (unsigned long long)staging, STAGING_BYTES_MIN,
                         (unsigned long long)STAGING_BYTES_MAX);
     uint64_t entries = mst_layout_arena_bytes(seats, 0);
-    /* An odd multiple: equal offsets of many heaps would otherwise share a set of the TLB. */
-    header->region_bytes = ((wanted - entries) / seats / MST_PAGE - 1) / 2 * 2 * MST_PAGE + MST_PAGE;
+    header->region_bytes = odd_pages((wanted - entries) / seats);
     header->arena_bytes = mst_layout_arena_bytes(seats, header->region_bytes);
     header->staging_bytes = staging;
     if (staging > header->region_bytes / 2)
@@ -185,11 +213,44 @@ static muster_status check_header(const mst_header *header, const mst_os_object_
     return MUSTER_OK;
 }
 
+/* As much of each heap as there is address space for; all members then use no more than that. */
+static muster_status map_prefixes(int fd, mst_geometry *geometry)
+{
+    uint64_t common = mst_layout_region_offset(geometry->seats, geometry->region_bytes, 0);
+    uint64_t space = mst_os_address_space(geometry->arena_bytes);
+    uint64_t heap = space > common ? (space - common) / geometry->seats : 0;
+    uint64_t least = least_heap_bytes(geometry);
+    void *base;
+
+    heap = heap < MST_PAGE ? 0 : odd_pages(heap);
+    if (heap < least)
+        return mst_fail(MUSTER_ERR_NO_SPACE,
+                        "this process may have %llu MiB of address space for the arena, and its %u ranks, "
+                        "replacements included, need %llu; %s, or use fewer ranks",
+                        (unsigned long long)(space >> 20), geometry->seats,
+                        mebibytes_up(common + geometry->seats * least), remedy(0));
+    int error = mst_os_object_map_prefixes(fd, common, geometry->region_bytes, heap, geometry->seats, &base);
+    if (error)
+        return mst_fail_system(error, "cannot map the arena");
+    geometry->base = base;
+    geometry->unmapped_bytes = geometry->region_bytes - heap;
+    return MUSTER_OK;
+}
+
+static muster_status map_all(int fd, mst_geometry *geometry)
+{
+    void *base;
+
+    if (mst_os_object_map(fd, geometry->arena_bytes, &base) != 0)
+        return map_prefixes(fd, geometry);
+    geometry->base = base;
+    return MUSTER_OK;
+}
+
 muster_status mst_arena_map(int fd, int size, mst_arena **arena)
 {
     mst_os_object_info info;
     mst_header header; /* a private copy: checked once, never read again */
-    void *base;
 
     muster_status status = check_object(fd, &info);
     if (status != MUSTER_OK)
@@ -204,17 +265,14 @@ muster_status mst_arena_map(int fd, int size, mst_arena **arena)
     mst_arena *mapped = calloc(1, sizeof *mapped);
     if (!mapped)
         return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for an arena handle");
-    error = mst_os_object_map(fd, info.bytes, &base);
-    if (error) {
+    mapped->geometry = (mst_geometry){
+        NULL, header.arena_bytes, header.region_bytes, header.staging_bytes, header.size, header.seats, 0
+    };
+    status = map_all(fd, &mapped->geometry);
+    if (status != MUSTER_OK) {
         free(mapped);
-        return mst_fail(MUSTER_ERR_NO_MEMORY,
-                        "cannot map the arena's %llu MiB of address space: %s; lower MUSTER_ARENA_BYTES%s",
-                        (unsigned long long)(info.bytes >> 20), strerror(-error),
-                        error == -ENOMEM ? ", or raise ulimit -v" : ": this system has no room for so much");
+        return status;
     }
-    mapped->geometry =
-        (mst_geometry){ base,        header.arena_bytes, header.region_bytes, header.staging_bytes,
-                        header.size, header.seats };
     mapped->held = mst_os_hold(fd);
     mapped->launcher_pid = header.launcher_pid;
     mapped->launcher_start = header.launcher_start;
@@ -237,8 +295,9 @@ muster_status mst_arena_identify(int fd, mst_geometry *geometry, int32_t *launch
     status = check_header(&header, &info, (int)header.size);
     if (status != MUSTER_OK)
         return status;
-    *geometry = (mst_geometry){ NULL,        header.arena_bytes, header.region_bytes, header.staging_bytes,
-                                header.size, header.seats };
+    *geometry = (mst_geometry){
+        NULL, header.arena_bytes, header.region_bytes, header.staging_bytes, header.size, header.seats, 0
+    };
     *launcher_pid = header.launcher_pid;
     return MUSTER_OK;
 }
@@ -273,7 +332,7 @@ void mst_arena_close(mst_arena *arena)
 {
     if (!arena || mst_add32_sc(&arena->users, (uint32_t)-1) != 1)
         return;
-    mst_os_unmap(arena->geometry.base, arena->geometry.arena_bytes);
+    mst_os_unmap(arena->geometry.base, mst_layout_mapped_bytes(&arena->geometry));
     mst_os_held_close(&arena->held);
     free(arena);
 }

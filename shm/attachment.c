@@ -25,7 +25,8 @@ mst_attachment *mst_attachment_create(mst_arena *arena, uint32_t rank, uint32_t 
     };
     pthread_mutex_init(&attachment->lock, NULL);
     attachment->fork_mark = mst_os_fork_mark_create();
-    attachment->memory = (mst_memory){ .device = arena->held.device, .geometry = arena->geometry, .seat = seat };
+    attachment->memory =
+        (mst_memory){ .device = arena->held.device, .geometry = arena->geometry, .seat = seat };
     bool heap = attachment->fork_mark &&
                 mst_heap_init(&attachment->heap, &arena->geometry, &attachment->memory, seat);
     bool liveness = heap && mst_liveness_init(&attachment->liveness, &arena->geometry, seat,

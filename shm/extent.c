@@ -90,3 +90,13 @@ void mst_extents_give_back(mst_extents *extents, uint64_t offset, uint64_t bytes
         extents->count++;
     }
 }
+
+void mst_extents_end_at(mst_extents *extents, uint64_t end)
+{
+    mst_extent *last = extents->count ? &extents->free[extents->count - 1] : NULL;
+
+    while (last && last->offset >= end) /* sorted: the last ones go */
+        last = --extents->count ? last - 1 : NULL;
+    if (last && last->bytes > end - last->offset)
+        last->bytes = end - last->offset;
+}

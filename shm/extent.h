@@ -28,6 +28,7 @@ void mst_extents_destroy(mst_extents *extents);
 
 /* Finds `bytes` (a multiple of the unit); false: no stretch is long enough, or no memory. */
 bool mst_extents_claim(mst_extents *extents, uint64_t bytes, uint64_t *offset);
+void mst_extents_end_at(mst_extents *extents, uint64_t end); /* what is free beyond is not any more */
 void mst_extents_give_back(mst_extents *extents, uint64_t offset, uint64_t bytes);
 
 #endif

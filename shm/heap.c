@@ -6,9 +6,11 @@
 
 bool mst_heap_init(mst_heap *heap, const mst_geometry *geometry, mst_memory *memory, uint32_t seat)
 {
-    *heap = (mst_heap){ .geometry = *geometry, .memory = memory, .seat = seat };
-    if (!mst_extents_init(&heap->extents, mst_layout_heap_begin(geometry, seat),
-                          mst_layout_heap_end(geometry, seat)))
+    *heap = (mst_heap){
+        .geometry = *geometry, .memory = memory, .seat = seat, .bytes = mst_layout_mapped_heap_bytes(geometry)
+    };
+    uint64_t begin = mst_layout_heap_begin(geometry, seat);
+    if (!mst_extents_init(&heap->extents, begin, begin + heap->bytes))
         return false;
     pthread_mutex_init(&heap->lock, NULL);
     return true;
@@ -18,6 +20,27 @@ void mst_heap_destroy(mst_heap *heap)
 {
     mst_extents_destroy(&heap->extents);
     pthread_mutex_destroy(&heap->lock);
+}
+
+void mst_heap_limit(mst_heap *heap, uint64_t bytes)
+{
+    pthread_mutex_lock(&heap->lock);
+    mst_extents_end_at(&heap->extents, mst_layout_heap_begin(&heap->geometry, heap->seat) + bytes);
+    heap->bytes = bytes;
+    pthread_mutex_unlock(&heap->lock);
+}
+
+/* Why it has no more than it has. */
+static muster_status explain_small(const mst_heap *heap, uint64_t bytes)
+{
+    bool whole = heap->bytes == heap->geometry.region_bytes;
+
+    return mst_fail(
+        MUSTER_ERR_NO_SPACE,
+        "a block of %.1f MiB does not fit into this rank's %.1f MiB of the arena%s; free buffers, or %s",
+        (double)bytes / 1048576, (double)heap->bytes / 1048576,
+        whole ? "" : ", as one of the ranks can map no more (ulimit -v, valgrind)",
+        whole ? "create the arena larger (MUSTER_ARENA_BYTES)" : "give that one more address space");
 }
 
 uint64_t mst_heap_block_bytes(uint64_t bytes)
@@ -54,10 +77,7 @@ static void flush_cache(mst_heap *heap)
 static muster_status claim_fresh(mst_heap *heap, uint64_t bytes, uint64_t *offset)
 {
     if (!mst_extents_claim(&heap->extents, bytes, offset))
-        return mst_fail(MUSTER_ERR_NO_SPACE,
-                        "a block of %.1f MiB does not fit into this rank's %.1f MiB of the arena; free "
-                        "buffers, or create the arena larger (MUSTER_ARENA_BYTES)",
-                        (double)bytes / 1048576, (double)heap->geometry.region_bytes / 1048576);
+        return explain_small(heap, bytes);
     void *block = mst_layout_heap_at(&heap->geometry, heap->seat, *offset, bytes);
     muster_status status = mst_memory_commit(heap->memory, block, bytes, "a block of arena memory");
     if (status != MUSTER_OK)

@@ -22,6 +22,7 @@ typedef struct mst_heap {
     mst_geometry geometry;
     mst_memory *memory;
     uint32_t seat;
+    uint64_t bytes; /* of all of it */
     mst_extents extents;
     mst_extent cache[MST_HEAP_CACHE_BLOCKS]; /* committed, claimed from `extents`, in nobody's use */
     int cached;
@@ -30,6 +31,9 @@ typedef struct mst_heap {
 
 bool mst_heap_init(mst_heap *heap, const mst_geometry *geometry, mst_memory *memory, uint32_t seat);
 void mst_heap_destroy(mst_heap *heap); /* forgets; releases no memory */
+
+/* From now on the heap ends after so many bytes, less than it had, or as many. */
+void mst_heap_limit(mst_heap *heap, uint64_t bytes);
 
 /* Bytes that a claim of `bytes` occupies. */
 uint64_t mst_heap_block_bytes(uint64_t bytes);

@@ -56,9 +56,8 @@ bool mst_holders_release_dead(const mst_geometry *geometry, bool *done)
             left = true;
             continue;
         }
-        mst_os_memory_release(
-            mst_layout_heap_at(geometry, seat, mst_layout_heap_begin(geometry, seat), geometry->region_bytes),
-            geometry->region_bytes);
+        mst_os_memory_release(mst_layout_at(geometry, seat, mst_layout_heap_begin(geometry, seat)),
+                              mst_layout_mapped_heap_bytes(geometry));
         done[seat] = true;
     }
     return left;

@@ -43,6 +43,7 @@ static muster_status claim_entry(mst_attachment *attachment)
                         "a name serves one job at a time",
                         rank, entry->pid);
     entry->rank = rank;
+    entry->mapped_bytes = mst_layout_mapped_heap_bytes(&attachment->geometry);
     mst_fault_point("entry.claimed");
     mst_liveness_introduce(&attachment->liveness);
     mst_os_cpus_allowed(entry->cpus);
@@ -168,6 +169,37 @@ static muster_status gather(mst_attachment *attachment, int64_t deadline_ns)
                     text);
 }
 
+/* ---- how much of the heaps is used ---- */
+
+/* What every rank of the world has mapped: where it has address space for less than all, all use less. */
+static uint64_t common_heap_bytes(const mst_geometry *geometry)
+{
+    uint64_t least = geometry->region_bytes;
+
+    for (uint32_t seat = 0; seat < geometry->size; seat++) {
+        uint64_t mapped = mst_layout_entry(geometry, seat)->mapped_bytes;
+
+        if (mapped >= MST_REGION_BYTES_MIN && mapped < least && mapped % MST_PAGE == 0)
+            least = mapped;
+    }
+    return least;
+}
+
+static muster_status limit_heap(mst_attachment *attachment)
+{
+    const mst_geometry *geometry = &attachment->geometry;
+    uint64_t common = common_heap_bytes(geometry), mapped = mst_layout_mapped_heap_bytes(geometry);
+
+    if (common > mapped) /* a replacement: the others have begun */
+        return mst_fail(
+            MUSTER_ERR_NO_SPACE,
+            "this process can map %llu MiB of each rank's memory, and the others use %llu; give it as much "
+            "address space as they have (ulimit -v, valgrind), or lower MUSTER_ARENA_BYTES",
+            (unsigned long long)(mapped >> 20), (unsigned long long)(common >> 20));
+    mst_heap_limit(&attachment->heap, common);
+    return MUSTER_OK;
+}
+
 /* ---- all of it ---- */
 
 static void look_at_endings(void *arg)
@@ -218,6 +250,8 @@ static muster_status join_first(mst_attachment *attachment, int64_t deadline_ns,
         status = gather(attachment, deadline_ns);
     } else if (attachment->joined) /* a second claimant must not break the first one's job */
         settle_rendezvous(attachment, MST_RENDEZVOUS_FAILED, attachment->rank);
+    if (status == MUSTER_OK)
+        status = limit_heap(attachment);
     if (status != MUSTER_OK)
         return status;
     attachment->policy =
@@ -230,6 +264,8 @@ static muster_status join_later(mst_attachment *attachment, int64_t deadline_ns,
     mst_share share;
 
     muster_status status = take_seat(attachment, &share);
+    if (status == MUSTER_OK)
+        status = limit_heap(attachment);
     return status == MUSTER_OK ? mst_replace(attachment, &share, deadline_ns, group) : status;
 }
 

@@ -159,12 +159,29 @@ uint64_t mst_layout_heap_end(const mst_geometry *geometry, uint32_t seat)
     return mst_layout_region_offset(geometry->seats, geometry->region_bytes, seat + 1);
 }
 
+uint64_t mst_layout_mapped_heap_bytes(const mst_geometry *geometry)
+{
+    return geometry->region_bytes - geometry->unmapped_bytes;
+}
+
+uint64_t mst_layout_mapped_bytes(const mst_geometry *geometry)
+{
+    return geometry->arena_bytes - geometry->seats * geometry->unmapped_bytes;
+}
+
+uint64_t mst_layout_own_offset(const mst_geometry *geometry, uint32_t seat, const void *at)
+{
+    uint64_t distance = (uint64_t)((uintptr_t)at - (uintptr_t)geometry->base);
+
+    return distance < mst_layout_mapped_bytes(geometry) ? distance + seat * geometry->unmapped_bytes : 0;
+}
+
 void *mst_layout_heap_at(const mst_geometry *geometry, uint32_t seat, uint64_t offset, uint64_t bytes)
 {
     uint64_t begin = mst_layout_heap_begin(geometry, seat);
-    uint64_t end = mst_layout_heap_end(geometry, seat);
+    uint64_t end = begin + mst_layout_mapped_heap_bytes(geometry);
 
     if (seat >= geometry->seats || offset < begin || offset > end || bytes > end - offset)
         return NULL;
-    return geometry->base + offset;
+    return mst_layout_at(geometry, seat, offset);
 }

@@ -75,6 +75,8 @@ typedef struct mst_geometry {
     uint64_t staging_bytes;
     uint32_t size; /* ranks of the world */
     uint32_t seats;
+    uint64_t
+        unmapped_bytes; /* at the end of each heap, where this process lacks the address space: mostly 0 */
 } mst_geometry;
 
 /* A row of the list. */
@@ -111,6 +113,19 @@ unsigned char *mst_layout_slots(const mst_geometry *geometry, uint32_t seat, uin
 uint64_t mst_layout_slots_offset(const mst_geometry *geometry, uint32_t seat, uint32_t index);
 uint64_t mst_layout_heap_begin(const mst_geometry *geometry, uint32_t seat);
 uint64_t mst_layout_heap_end(const mst_geometry *geometry, uint32_t seat);
+
+/* Bytes of each heap that this process has mapped: from its beginning; and all that it has mapped. */
+uint64_t mst_layout_mapped_heap_bytes(const mst_geometry *geometry);
+uint64_t mst_layout_mapped_bytes(const mst_geometry *geometry);
+
+/* Where an offset in the heap of a seat is here. It has been checked, or is our own. */
+static inline unsigned char *mst_layout_at(const mst_geometry *geometry, uint32_t seat, uint64_t offset)
+{
+    return geometry->base + offset - seat * geometry->unmapped_bytes;
+}
+
+/* The offset of an address in our own heap; of any other one, no offset that is in our heap. */
+uint64_t mst_layout_own_offset(const mst_geometry *geometry, uint32_t seat, const void *at);
 
 /* The bytes at an offset that a peer gave, or NULL unless all of them lie in that peer's heap. */
 void *mst_layout_heap_at(const mst_geometry *geometry, uint32_t seat, uint64_t offset, uint64_t bytes);

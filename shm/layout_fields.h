@@ -205,6 +205,8 @@ STRUCT(mst_rank_entry)
     FIELD(_Atomic uint64_t, admission); /* of a replacement: the roll that it is on, by any member, E16 */
     FIELD(_Atomic uint64_t, claimed);   /* the rank: places that it has taken in its ring of records */
     FIELD(_Atomic uint64_t, committing); /* the rank: bytes that it is about to get memory for, E22 */
+    FIELD(uint64_t,
+          mapped_bytes); /* of each heap, by the rank; before ATTACHED, E1: all heaps end at the least */
     ARRAY(alignas(MST_LINE) uint64_t, cpus, [16]); /* the rank, before ATTACHED: CPUs that it may use, E1 */
     /* One bit per seat whose rank is in a group with this one: that rank, E17. */
     ARRAY(alignas(MST_LINE) _Atomic uint64_t, holders, [MST_RANKS_MAX / 64]);

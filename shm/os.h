@@ -125,6 +125,11 @@ int mst_os_object_read(int fd, uint64_t offset, void *to, size_t bytes); /* exac
 int mst_os_object_use(int fd, bool alone);
 
 int mst_os_object_map(int fd, size_t bytes, void **base); /* not dumped, not inherited by forks */
+
+/* The same of its first `common` bytes, and then, without gaps, of the first `prefix` bytes of each of
+ * `count` strides that follow there. */
+int mst_os_object_map_prefixes(int fd, size_t common, size_t stride, size_t prefix, size_t count,
+                               void **base);
 void mst_os_unmap(void *base, size_t bytes);
 
 /* Gives a mapped range of an object memory of its own now, -ENOSPC when there is none, so that touching it
@@ -136,8 +141,13 @@ int mst_os_dup_above(int fd, int lowest); /* a copy of fd numbered >= lowest, in
 int mst_os_close_on_exec(int fd);
 void mst_os_close(int fd); /* negative ones are fine */
 
-/* Largest object that RLIMIT_FSIZE and RLIMIT_AS leave room for. */
+/* Largest object that RLIMIT_FSIZE leaves room for. */
 uint64_t mst_os_object_bytes_max(void);
+
+/* How much of so many bytes of address space this process can map: all, or less, where a limit, a small
+ * system or a tool such as valgrind gives no more; half of what there is stays the program's then. */
+uint64_t mst_os_address_space(uint64_t wanted);
+bool mst_os_address_space_is_limited(void); /* by RLIMIT_AS */
 
 /* ---- processes ---- */
 

@@ -181,13 +181,9 @@ int mst_os_object_use(int fd, bool alone)
     return flock(fd, (alone ? LOCK_EX : LOCK_SH) | LOCK_NB) < 0 ? -errno : 0;
 }
 
-int mst_os_object_map(int fd, size_t bytes, void **base)
+/* A core file must not carry the arena, nor a forked child write to it. */
+static int keep_private(void *at, size_t bytes, void **base)
 {
-    void *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
-
-    if (at == MAP_FAILED)
-        return -errno;
-    /* A core file must not carry the arena, nor a forked child write to it. */
     if (madvise(at, bytes, MADV_DONTDUMP) < 0 || madvise(at, bytes, MADV_DONTFORK) < 0) {
         int error = errno;
 
@@ -196,6 +192,34 @@ int mst_os_object_map(int fd, size_t bytes, void **base)
     }
     *base = at;
     return 0;
+}
+
+int mst_os_object_map(int fd, size_t bytes, void **base)
+{
+    void *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+
+    return at == MAP_FAILED ? -errno : keep_private(at, bytes, base);
+}
+
+int mst_os_object_map_prefixes(int fd, size_t common, size_t stride, size_t prefix, size_t count, void **base)
+{
+    size_t all = common + count * prefix;
+    unsigned char *at = mmap(NULL, all, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    if (at == MAP_FAILED)
+        return -errno;
+    for (size_t i = 0; i <= count; i++) { /* the common bytes, then each prefix */
+        size_t from = i == 0 ? 0 : common + (i - 1) * stride, to = i == 0 ? 0 : common + (i - 1) * prefix;
+
+        if (mmap(at + to, i == 0 ? common : prefix, PROT_READ | PROT_WRITE,
+                 MAP_SHARED | MAP_NORESERVE | MAP_FIXED, fd, (off_t)from) == MAP_FAILED) {
+            int error = errno;
+
+            munmap(at, all);
+            return -error;
+        }
+    }
+    return keep_private(at, all, base);
 }
 
 void mst_os_unmap(void *base, size_t bytes)
@@ -225,15 +249,39 @@ void mst_os_close(int fd)
 
 uint64_t mst_os_object_bytes_max(void)
 {
-    struct rlimit file, space;
-    uint64_t max = UINT64_MAX;
+    struct rlimit file;
 
-    if (getrlimit(RLIMIT_FSIZE, &file) == 0 && file.rlim_cur != RLIM_INFINITY)
-        max = file.rlim_cur;
-    /* Half of the address space is left to the program itself. */
-    if (getrlimit(RLIMIT_AS, &space) == 0 && space.rlim_cur != RLIM_INFINITY && space.rlim_cur / 2 < max)
-        max = space.rlim_cur / 2;
-    return max;
+    return getrlimit(RLIMIT_FSIZE, &file) == 0 && file.rlim_cur != RLIM_INFINITY ? file.rlim_cur : UINT64_MAX;
+}
+
+static uint64_t address_space_limit(void)
+{
+    struct rlimit space;
+
+    return getrlimit(RLIMIT_AS, &space) == 0 && space.rlim_cur != RLIM_INFINITY ? space.rlim_cur : UINT64_MAX;
+}
+
+bool mst_os_address_space_is_limited(void)
+{
+    return address_space_limit() != UINT64_MAX;
+}
+
+static bool can_map(uint64_t bytes)
+{
+    void *at = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    return at != MAP_FAILED && munmap(at, bytes) == 0;
+}
+
+uint64_t mst_os_address_space(uint64_t wanted)
+{
+    uint64_t half = address_space_limit() / 2, most = wanted < half ? wanted : half;
+
+    if (can_map(most))
+        return most;
+    while (most > 0 && !can_map(most))
+        most /= 2;
+    return most / 2;
 }
 
 /* ---- what a process is ---- */

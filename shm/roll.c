@@ -15,9 +15,9 @@ uint64_t mst_roll_bytes(int size)
     return sizeof(mst_roll) + (uint64_t)size * sizeof(mst_roll_line);
 }
 
-void mst_roll_write(const mst_geometry *geometry, uint64_t offset, const mst_roll_call *call)
+void mst_roll_write(const mst_geometry *geometry, uint32_t seat, uint64_t offset, const mst_roll_call *call)
 {
-    mst_roll *roll = (mst_roll *)(void *)(geometry->base + offset);
+    mst_roll *roll = (mst_roll *)(void *)mst_layout_at(geometry, seat, offset);
 
     *roll = (mst_roll){ .size = (uint64_t)call->size,
                         .spin_ns = call->policy.spin_ns,

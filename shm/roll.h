@@ -19,7 +19,7 @@ typedef struct mst_roll_call {
 uint64_t mst_roll_bytes(int size);
 
 /* Writes it at an offset of ours; whoever publishes the offset publishes the roll. */
-void mst_roll_write(const mst_geometry *geometry, uint64_t offset, const mst_roll_call *call);
+void mst_roll_write(const mst_geometry *geometry, uint32_t seat, uint64_t offset, const mst_roll_call *call);
 
 /* Reads the one at an offset in that seat's heap; BAD_ARENA when there is none. */
 muster_status mst_roll_read(const mst_geometry *geometry, uint32_t seat, uint64_t offset,

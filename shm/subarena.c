@@ -213,7 +213,7 @@ muster_status mst_subarena_open(mst_attachment *attachment, const mst_share *sha
         subarena->shares[r] = shares[r];
         subarena->cells[r] = mst_layout_cell(geometry, shares[r].seat, shares[r].cell);
         subarena->slots[r] = mst_layout_slots(geometry, shares[r].seat, shares[r].cell);
-        subarena->staging[r] = geometry->base + shares[r].staging_offset;
+        subarena->staging[r] = mst_layout_at(geometry, shares[r].seat, shares[r].staging_offset);
     }
     identify(subarena);
     mst_attachment_hold(attachment);

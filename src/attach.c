@@ -108,6 +108,12 @@ static void tell_attached(const muster_group *group)
         (unsigned long long)geometry->staging_bytes / 1024,
         attachment->policy.spin_ns ? "spinning" : "without spinning, as there are more ranks than CPUs",
         rung_names[mst_load32_rlx(&attachment->liveness.rung)]);
+    if (geometry->unmapped_bytes)
+        mst_log_line(
+            &attachment->log, MUSTER_LOG_INFO,
+            "rank %d has address space for %llu of the %llu MiB of each rank's memory: no rank uses more",
+            group->rank, (unsigned long long)mst_layout_mapped_heap_bytes(geometry) >> 20,
+            (unsigned long long)geometry->region_bytes >> 20);
     if (attachment->mishaps.count)
         mst_log_line(&attachment->log, MUSTER_LOG_WARN, "MUSTER_FAULT asks for %d fault(s) of this rank",
                      attachment->mishaps.count);

@@ -26,7 +26,7 @@ muster_status muster_alloc(muster_group *group, size_t bytes, void **buffer)
     }
     status = mst_subarena_claim_block(group->subarena, bytes, &offset);
     if (status == MUSTER_OK)
-        *buffer = group->subarena->attachment->geometry.base + offset;
+        *buffer = mst_layout_at(&group->subarena->attachment->geometry, group->subarena->own.seat, offset);
     return status;
 }
 
@@ -36,9 +36,9 @@ muster_status muster_free(muster_group *group, void *buffer)
     if (status != MUSTER_OK || !buffer)
         return status;
     const mst_geometry *geometry = &group->subarena->attachment->geometry;
-    uint64_t offset = (uint64_t)((uintptr_t)buffer - (uintptr_t)geometry->base);
+    uint64_t offset = mst_layout_own_offset(geometry, group->subarena->own.seat, buffer);
 
-    if (offset < geometry->arena_bytes && mst_subarena_release_block(group->subarena, offset))
+    if (offset && mst_subarena_release_block(group->subarena, offset))
         return MUSTER_OK;
     return mst_fail(MUSTER_ERR_INVALID,
                     "%p is no buffer that this rank got from muster_alloc for this group "

@@ -110,9 +110,9 @@ muster_status muster_group_free(muster_group *group)
 uint64_t mst_group_heap_offset(const muster_group *group, const void *buffer, size_t bytes)
 {
     const mst_attachment *attachment = group->subarena->attachment;
-    uint64_t offset = (uint64_t)((uintptr_t)buffer - (uintptr_t)attachment->geometry.base);
+    uint64_t offset = mst_layout_own_offset(&attachment->geometry, attachment->seat, buffer);
 
-    if (offset >= attachment->geometry.arena_bytes)
+    if (offset == 0)
         return 0;
     return mst_layout_heap_at(&attachment->geometry, attachment->seat, offset, bytes) ? offset : 0;
 }

@@ -184,7 +184,8 @@ static void draw_up_roll(regroup *regroup)
     }
     if (regroup->grows)
         mst_newcomers_enrol(group, roll);
-    mst_roll_write(&group->subarena->attachment->geometry, regroup->roll_offset, roll);
+    mst_roll_write(&group->subarena->attachment->geometry, group->subarena->own.seat, regroup->roll_offset,
+                   roll);
 }
 
 static void propose(regroup *regroup)
@@ -196,7 +197,7 @@ static void propose(regroup *regroup)
     draw_up_roll(regroup);
     mst_fault_point("regroup.propose");
     for (uint64_t found = mst_load64_acq(decided); found >> WINNER_BITS < regroup->number;) { /* E12 */
-        uint64_t earlier = mst_cmpxchg64_sc(decided, found, offer);                               /* E12 */
+        uint64_t earlier = mst_cmpxchg64_sc(decided, found, offer);                           /* E12 */
         mst_fault_point("regroup.decided");
         if (earlier == found)
             return;

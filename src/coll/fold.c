@@ -215,9 +215,9 @@ static muster_status fold_started(mst_call *call)
     for (int rank = 0; rank < group->size; rank++)
         group->sources[rank] = mst_view(call, rank, own.begin, 0);
     group->targets[0] = (mst_target){ (unsigned char *)call->out + own.begin, mst_streams_out(call) };
-    group->targets[1] =
-        (mst_target){ group->subarena->attachment->geometry.base + call->in_offset + own.begin,
-                      mst_route_goes_around(&group->staging_route, own.count) };
+    group->targets[1] = (mst_target){ mst_layout_at(&group->subarena->attachment->geometry,
+                                                    group->subarena->own.seat, call->in_offset + own.begin),
+                                      mst_route_goes_around(&group->staging_route, own.count) };
     fold_into_targets(call, whole ? 1 : 2, own.count);
     if (whole)
         return MUSTER_OK;

@@ -72,7 +72,8 @@ static muster_status publish(struct mst_started *place)
     if (status != MUSTER_OK)
         return status;
     if (in_bytes > 0) {
-        unsigned char *copy = group->subarena->attachment->geometry.base + block->offset;
+        unsigned char *copy =
+            mst_layout_at(&group->subarena->attachment->geometry, group->subarena->own.seat, block->offset);
 
         mst_copy(copy, call->in, in_bytes);
         call->in_offset = block->offset;

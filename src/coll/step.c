@@ -385,18 +385,25 @@ unsigned char *mst_own_slot(const mst_call *call)
     return mst_staging_own(&call->group->staging, call->part);
 }
 
+static unsigned char *member_at(const muster_group *group, int rank, uint64_t offset)
+{
+    const mst_subarena *subarena = group->subarena;
+
+    return mst_layout_at(&subarena->attachment->geometry, subarena->shares[rank].seat, offset);
+}
+
 const unsigned char *mst_view(const mst_call *call, int rank, size_t in_at, size_t slot_at)
 {
     uint64_t offset = call->viewable ? call->group->records[rank].in_offset : 0;
 
     if (offset)
-        return call->group->subarena->attachment->geometry.base + offset + in_at;
+        return member_at(call->group, rank, offset + in_at);
     return mst_peer_slot(call, rank) + slot_at;
 }
 
 unsigned char *mst_view_out(const mst_call *call, int rank, size_t out_at)
 {
-    return call->group->subarena->attachment->geometry.base + call->group->records[rank].out_offset + out_at;
+    return member_at(call->group, rank, call->group->records[rank].out_offset + out_at);
 }
 
 bool mst_all_inputs_in_arena(const mst_call *call)

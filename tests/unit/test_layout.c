@@ -163,7 +163,8 @@ START_TEST(test_regions_do_not_overlap)
 {
     for (uint32_t size = 1; size <= MST_RANKS_MAX; size = size * 2 + 1) {
         mst_geometry geometry = {
-            NULL, mst_layout_arena_bytes(size, MST_REGION_BYTES_MIN), MST_REGION_BYTES_MIN, 65536, size, size
+            NULL, mst_layout_arena_bytes(size, MST_REGION_BYTES_MIN), MST_REGION_BYTES_MIN, 65536, size, size,
+            0
         };
 
         ck_assert_uint_ge(mst_layout_cell_offset(&geometry, 0, 0),
@@ -197,7 +198,8 @@ START_TEST(test_offsets_of_peers_are_checked)
                               MST_REGION_BYTES_MIN,
                               65536,
                               2,
-                              2 };
+                              2,
+                              0 };
     uint64_t begin = mst_layout_heap_begin(&geometry, 1), end = mst_layout_heap_end(&geometry, 1);
 
     ck_assert_ptr_nonnull(mst_layout_heap_at(&geometry, 1, begin, end - begin));
@@ -208,6 +210,37 @@ START_TEST(test_offsets_of_peers_are_checked)
     ck_assert_ptr_null(mst_layout_heap_at(&geometry, 1, begin, UINT64_MAX));
     ck_assert_ptr_null(mst_layout_heap_at(&geometry, 0, begin, 1)); /* another rank's heap */
     ck_assert_ptr_null(mst_layout_heap_at(&geometry, 2, end, 0));
+}
+END_TEST
+
+/* A process that has mapped the beginning of each heap only. */
+START_TEST(test_heaps_that_are_mapped_in_part)
+{
+    const uint64_t region = 3 * MST_REGION_BYTES_MIN, gap = 2 * MST_REGION_BYTES_MIN;
+    mst_geometry geometry = {
+        (unsigned char *)4096, mst_layout_arena_bytes(3, region), region, 65536, 3, 3, gap
+    };
+    uint64_t mapped = 0;
+
+    ck_assert_uint_eq(mst_layout_mapped_bytes(&geometry), mst_layout_arena_bytes(3, MST_REGION_BYTES_MIN));
+    for (uint32_t seat = 0; seat < 3; seat++) {
+        uint64_t begin = mst_layout_heap_begin(&geometry, seat);
+        unsigned char *at = mst_layout_heap_at(&geometry, seat, begin, MST_REGION_BYTES_MIN);
+
+        ck_assert_ptr_eq(at, geometry.base + mst_layout_heap_begin(&geometry, 0) + mapped);
+        ck_assert_ptr_null(mst_layout_heap_at(&geometry, seat, begin, MST_REGION_BYTES_MIN + 1));
+        ck_assert_ptr_null(mst_layout_heap_at(&geometry, seat, begin + MST_REGION_BYTES_MIN, 1));
+        ck_assert_uint_eq(mst_layout_own_offset(&geometry, seat, at + 77), begin + 77);
+        for (uint32_t other = 0; other < 3; other++) { /* another one's address is not taken for ours */
+            uint64_t offset = mst_layout_own_offset(&geometry, other, at);
+
+            ck_assert(other == seat || !mst_layout_heap_at(&geometry, other, offset, 1));
+        }
+        mapped += MST_REGION_BYTES_MIN;
+    }
+    ck_assert_uint_eq(mst_layout_own_offset(&geometry, 0, geometry.base + mst_layout_mapped_bytes(&geometry)),
+                      0);
+    ck_assert_uint_eq(mst_layout_own_offset(&geometry, 1, geometry.base - 1), 0);
 }
 END_TEST
 
@@ -226,6 +259,7 @@ int main(int argc, char **argv)
     tcase_add_test(tests, test_fields_are_all_that_structs_have);
     tcase_add_test(tests, test_regions_do_not_overlap);
     tcase_add_test(tests, test_offsets_of_peers_are_checked);
+    tcase_add_test(tests, test_heaps_that_are_mapped_in_part);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }
