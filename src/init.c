@@ -4,6 +4,10 @@
  * This file has process-wide state (src/crash.c and shm/chaos.c are the others): which world muster_init has
  * given out, and to how many callers. The world is left when the last of them frees it, or, since programs
  * forget, when the process exits in the ordinary way.
+ *
+ * A forked child inherits this state and is no rank of that world. It is told so, unless its environment
+ * makes it a rank of another world (muster.testing does) or of none, as that of a process that was executed
+ * would.
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -11,6 +15,7 @@
 #include <string.h>
 
 #include "shm/error.h"
+#include "shm/os.h"
 #include "src/config.h"
 #include "src/group.h"
 #include "src/init.h"
@@ -29,6 +34,8 @@ static struct {
     void *arg;
 } logging;
 static bool variables_told;
+static const unsigned char *here; /* 1 in the process that this state is of, 0 in those forked by it */
+static char rank_of[320]; /* the seat that the environment named when this process attached; "": none */
 
 void muster_set_log(muster_log_level level, muster_log_fn fn, void *arg)
 {
@@ -82,9 +89,47 @@ static void leave_at_exit(void)
         mst_attachment_leave(memoised->subarena->attachment);
 }
 
+static void describe_rank(char text[sizeof rank_of])
+{
+    const char *arena = getenv("MUSTER_ARENA"), *rank = getenv("MUSTER_RANK");
+
+    text[0] = '\0';
+    if (mst_config_launched())
+        snprintf(text, sizeof rank_of, "%s of %s", rank ? rank : "", arena ? arena : "");
+}
+
+/* Called with the lock held, when the state becomes this process's. */
+static muster_status remember(void)
+{
+    if (!here)
+        here = mst_os_fork_mark_create();
+    describe_rank(rank_of);
+    return here ? MUSTER_OK : mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for the world");
+}
+
+/* Called with the lock held. The parent's world is not freed: its handles may still be asked for rank and
+ * size. */
+static muster_status forget_the_parent(void)
+{
+    char rank[sizeof rank_of];
+
+    if (!here || *here)
+        return MUSTER_OK;
+    describe_rank(rank);
+    if ((memoised || left) && rank[0] != '\0' && strcmp(rank, rank_of) == 0)
+        return mst_fail(MUSTER_ERR_FORKED, "this process was forked by a rank and is none itself");
+    memoised = NULL;
+    callers = 0;
+    left = pinned = false;
+    here = NULL;
+    return MUSTER_OK;
+}
+
 void mst_init_memoise(muster_group *world)
 {
     pthread_mutex_lock(&lock);
+    here = NULL; /* the launching process's */
+    remember();
     memoised = world;
     pinned = true;
     world->released = release;
@@ -164,7 +209,9 @@ static muster_status attach(bool strict)
         config.log = logging.fn;
         config.log_arg = logging.arg;
     }
-    status = muster_attach(&config, &memoised);
+    status = remember();
+    if (status == MUSTER_OK)
+        status = muster_attach(&config, &memoised);
     if (status == MUSTER_OK) {
         memoised->released = release;
         warn_of_variables(&memoised->subarena->attachment->log);
@@ -175,7 +222,7 @@ static muster_status attach(bool strict)
 
 muster_status muster_init(bool strict, const char *backend, muster_group **world)
 {
-    muster_status status = MUSTER_OK;
+    muster_status status;
 
     if (!world)
         return mst_fail(MUSTER_ERR_INVALID, "there is no place for the world: the last argument is NULL");
@@ -183,11 +230,10 @@ muster_status muster_init(bool strict, const char *backend, muster_group **world
         return mst_fail(MUSTER_ERR_UNAVAILABLE, "there is no backend \"%.40s\"; expected \"any\" or \"shm\"",
                         backend);
     pthread_mutex_lock(&lock);
-    if (memoised && mst_attachment_forked(memoised->subarena->attachment))
-        status = mst_fail(MUSTER_ERR_FORKED, "this process was forked by a rank and is none itself");
-    else if (!memoised)
+    status = forget_the_parent();
+    if (status == MUSTER_OK && !memoised)
         status = attach(strict);
-    else if (strict && memoised->size == 1 && !mst_config_launched())
+    else if (status == MUSTER_OK && strict && memoised->size == 1 && !mst_config_launched())
         status =
             mst_fail(MUSTER_ERR_UNAVAILABLE, "this process was not launched as a rank and init is strict");
     if (status == MUSTER_OK) {

@@ -38,7 +38,9 @@
  *            Only of processes whose one thread is the one that waits (or see MUSTER_ONE_THREAD):
  *            another thread might still do what is waited for, and a rank that computes is never
  *            taken for part of a circle.
- * Fork       A child forked by a rank may not use the rank's groups: MUSTER_ERR_FORKED.
+ * Fork       A child forked by a rank may not use the rank's groups: MUSTER_ERR_FORKED. muster_init in the
+ *            child reads the child's environment: it makes a world if that names another one or none, and
+ *            returns MUSTER_ERR_FORKED if that still names the rank that forked it.
  */
 #ifndef MUSTER_MUSTER_H
 #define MUSTER_MUSTER_H

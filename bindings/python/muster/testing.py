@@ -7,13 +7,20 @@
         world = muster.init()
         assert muster.all_max(world.rank()) == 3
 
-For pytest, unittest and plain calls alike. The process that runs the tests must not be a rank itself, that is,
-not have called muster.init.
+For pytest, unittest and plain calls alike; `async def` bodies are run to their end. The process that runs the
+tests may have a world of its own: the ranks do not have that one.
+
+How it works: each rank is a fork, which says at the end of the body, through a pipe, what came of it. A rank
+that ends without a word, by os._exit or a signal, has failed, whatever its status.
 """
 
+import asyncio
+import contextlib
 import faulthandler
 import functools
+import inspect
 import itertools
+import operator
 import os
 import select
 import signal
@@ -22,25 +29,71 @@ import time
 import traceback
 import unittest
 
+from . import _muster
+
 _serial = itertools.count()
 
 
 def ranks(count, *, timeout=60):
     """Runs the function in `count` ranks. Fails with every traceback, and never takes longer than `timeout`
     seconds: then it shows where each rank was, and kills them all."""
+    count = _check_count(count)
 
     def decorate(function):
+        _check_function(function)
+
         @functools.wraps(function)
         def run(*args, **keywords):
-            _run(count, timeout, lambda: function(*args, **keywords))
+            __tracebackhide__ = True  # pytest shows the ranks' tracebacks, not this file
+            _run(count, timeout, lambda: _call(function, args, keywords))
 
         return run
 
     return decorate
 
 
+# What would otherwise pass without having run is refused where it is written.
+
+
+def _check_count(count):
+    try:
+        number = operator.index(count)
+    except TypeError:
+        raise TypeError(f"ranks() takes the number of ranks, not {count!r}; write @ranks(4) above the test") from None
+    if number < 1:
+        raise ValueError(f"a test in {number} ranks would run nothing; expected 1 or more")
+    return number
+
+
+def _check_function(function):
+    if inspect.isclass(function) or not callable(function):
+        raise TypeError(f"@ranks is for functions, and {function!r} is none; write it above each test of a class")
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        raise TypeError(f"{function.__qualname__} is a generator, which runs only when somebody iterates over it; "
+                        "@ranks runs functions without yield")
+
+
+async def _finish(awaitable):
+    return await awaitable
+
+
+def _call(function, args, keywords):
+    """Runs the body to its end, with everything that fails in it raised here."""
+    for arg in (*args, *keywords.values()):
+        if isinstance(arg, unittest.TestCase):
+            arg._outcome = None  # where subTest would note a failure: in this process, and nobody would look
+        elif type(arg).__name__ in ("SubTests", "Subtests"):
+            raise TypeError("pytest's subtests notes failures in the process of the rank, where nobody sees them; "
+                            "assert without it")
+    result = function(*args, **keywords)
+    if inspect.isawaitable(result):
+        asyncio.run(_finish(result))
+    elif inspect.isgenerator(result) or inspect.isasyncgen(result):
+        raise TypeError("the test has returned a generator, of which nothing has run")
+
+
 class _Rank:
-    """One forked rank: its process, and what it says."""
+    """One forked rank: its process, and what it says, which ends with NUL and a verdict."""
 
     def __init__(self, number, count, name, body):
         self.number = number
@@ -52,55 +105,101 @@ class _Rank:
             os.close(self.pipe)
             _be_rank(number, count, name, body, write)
         os.close(write)
+        os.set_blocking(self.pipe, False)
 
-    def read(self):
-        """Takes what has come; False at the end."""
-        data = os.read(self.pipe, 65536)
-        self.said += data
-        if not data:
+    def look(self):
+        """Takes what it has said, and how it has ended. Its end is the process's, not the pipe's, which processes
+        that it has forked hold open, too."""
+        if self.status is None:
+            try:
+                pid, status = os.waitpid(self.pid, os.WNOHANG)
+            except ChildProcessError:  # somebody else has waited for it; its verdict is left
+                pid, status = self.pid, 0
+            if pid:
+                self.status = status
+        while self.pipe is not None:
+            try:
+                data = os.read(self.pipe, 65536)
+            except BlockingIOError:
+                break
+            self.said += data
+            if not data:
+                self.close()
+        if self.status is not None:
+            self.close()
+
+    def close(self):
+        if self.pipe is not None:
             os.close(self.pipe)
-            self.status = os.waitpid(self.pid, 0)[1]
-        return bool(data)
+            self.pipe = None
 
-    def failure(self, count):
-        if self.status in (None, 0):
-            return ""
-        text = self.said.decode(errors="replace").rstrip()
+    def kill(self):
+        if self.status is None:
+            os.kill(self.pid, signal.SIGKILL)
+            _wait([self], None)
+        self.close()
+
+    def outcome(self):
+        """What came of it: passed, skipped or failed; and in words."""
+        text, *verdicts = self.said.decode(errors="replace").split("\0")
+        text = text.rstrip()
+        if self.status == 0 and len(set(verdicts)) == 1:
+            return verdicts[0], text
         if os.WIFSIGNALED(self.status):
             text += f"\nkilled by signal {os.WTERMSIG(self.status)}"
-        return f"rank {self.number} of {count}:\n{text or 'exited with ' + str(os.WEXITSTATUS(self.status))}"
+        elif not verdicts:
+            text += f"\nexited with status {os.WEXITSTATUS(self.status)} before the test was over"
+        return "failed", text
+
+
+def _write(pipe, text):
+    data = text.encode(errors="replace")
+    while data:
+        data = data[os.write(pipe, data):]
 
 
 def _be_rank(number, count, name, body, write):
-    code = 1
+    own, verdict, text = os.getpid(), "failed", ""
     try:
         os.environ.update(MUSTER_ARENA=name, MUSTER_RANK=str(number), MUSTER_SIZE=str(count), MUSTER_RESTARTS="0")
+        _muster.begin_rank()
         faulthandler.register(signal.SIGUSR2, file=write, all_threads=True)
         body()
-        code = 0
+        verdict = "passed"
+        _muster.end_rank()
     except BaseException as error:  # whatever it is, the test must hear of it
         skipped = type(error).__name__ in ("SkipTest", "Skipped")
-        text = f"skipped: {error}" if skipped else traceback.format_exc()
-        os.write(write, text.encode())
-        code = 77 if skipped else 1
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
+        verdict = "skipped" if skipped else "failed"
+        text = f"{error}" if skipped else traceback.format_exc()
+    finally:  # this process must not go on as a copy of the one that runs the tests
+        with contextlib.suppress(BaseException):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        with contextlib.suppress(BaseException):
+            if os.getpid() == own or verdict == "failed":  # a process that the body has forked speaks of failures only
+                _write(write, text.replace("\0", "\\0") + "\0" + verdict)
+        os._exit(verdict == "failed")
 
 
 def _wait(group, until):
-    """Reads until all have ended, or the time is up."""
-    open_ranks = {rank.pipe: rank for rank in group if rank.status is None}
-    while open_ranks and time.monotonic() < until:
-        ready, _, _ = select.select(list(open_ranks), [], [], max(0, until - time.monotonic()))
-        for pipe in ready:
-            if not open_ranks[pipe].read():
-                del open_ranks[pipe]
-    return list(open_ranks.values())
+    """Looks until all have ended, or the time is up; returns those that have not."""
+    while True:
+        running = [rank for rank in group if rank.status is None]
+        left = 1 if until is None else until - time.monotonic()
+        if not running or left <= 0:
+            return running
+        said = select.poll()
+        for rank in running:
+            if rank.pipe is not None:
+                said.register(rank.pipe, select.POLLIN)
+        ending = any(rank.pipe is None for rank in running)
+        said.poll(1 if ending else min(20, left * 1000))
+        for rank in running:
+            rank.look()
 
 
 def _run(count, timeout, body):
+    __tracebackhide__ = True
     name = f"/muster-python-{os.getpid()}-{next(_serial)}"
     sys.stdout.flush()
     sys.stderr.flush()
@@ -115,19 +214,15 @@ def _run(count, timeout, body):
             _wait(group, time.monotonic() + 1)
     finally:
         for rank in group:
-            if rank.status is None:
-                os.kill(rank.pid, signal.SIGKILL)
-                while rank.read():
-                    pass
-        try:
+            rank.kill()
+        with contextlib.suppress(FileNotFoundError):
             os.unlink("/dev/shm" + name)  # of ranks that were killed before all had come
-        except FileNotFoundError:
-            pass
-    if any(rank.status is not None and os.WIFEXITED(rank.status) and os.WEXITSTATUS(rank.status) == 77
-           for rank in group):
-        raise unittest.SkipTest("; ".join(rank.said.decode() for rank in group if rank.said))
-    failures = [text for text in (rank.failure(count) for rank in group) if text]
+    outcomes = [rank.outcome() for rank in group]
+    failures = [f"rank {rank} of {count}:\n{text}" for rank, (came, text) in enumerate(outcomes) if came == "failed"]
+    skips = [f"rank {rank} skipped: {text}" for rank, (came, text) in enumerate(outcomes) if came == "skipped"]
     if late:
         failures.insert(0, f"{len(late)} of {count} ranks were not done after {timeout} s")
     if failures:
-        raise AssertionError("\n".join(failures))
+        raise AssertionError("\n".join(failures + skips))
+    if skips:
+        raise unittest.SkipTest("; ".join(skips))

@@ -21,6 +21,7 @@ typedef struct module_state {
     PyObject *errors[MUSTER_ERR_UNAVAILABLE + 1]; /* exceptions, by status */
     PyObject *world;                              /* the group that init gave out; NULL: none yet */
     PyObject *as_array, *result;                  /* of muster._arrays */
+    int ranks_begun;                              /* how often this process was forked to be a rank */
 } module_state;
 
 module_state *state_of_module(void);
@@ -40,6 +41,8 @@ muster_group *group_of(PyObject *object);
 /* Asked while a rank waits: lets signal handlers run, which may raise; Ctrl-C does. */
 bool has_interrupted(void *unused);
 
+PyObject *python_begin_rank(PyObject *module, PyObject *unused);
+PyObject *python_end_rank(PyObject *module, PyObject *unused);
 PyObject *python_attach(PyObject *module, PyObject *args);
 PyObject *python_init(PyObject *module, PyObject *args, PyObject *keywords);
 PyObject *python_mark_phase(PyObject *module, PyObject *args);

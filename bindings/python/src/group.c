@@ -5,7 +5,11 @@
 
 typedef struct group_object {
     PyObject_HEAD muster_group *group;
+    int ranks_begun;                    /* of the state, when it was made */
+    struct group_object *next, **place; /* in the list of all */
 } group_object;
+
+static group_object *groups; /* the interpreter's lock is its lock */
 
 PyObject *wrap_group(muster_group *group)
 {
@@ -17,14 +21,67 @@ PyObject *wrap_group(muster_group *group)
         return NULL;
     }
     object->group = group;
+    object->ranks_begun = state_of_module()->ranks_begun;
+    object->next = groups;
+    object->place = &groups;
+    if (groups)
+        groups->place = &object->next;
+    groups = object;
     return (PyObject *)object;
+}
+
+/* A group that the parent had made before this process was forked is no group of this process. */
+static bool is_own(const group_object *object)
+{
+    return object->ranks_begun == state_of_module()->ranks_begun &&
+           muster_group_status(object->group) != MUSTER_ERR_FORKED;
+}
+
+/* muster.testing has forked this process to be a rank: no group that it has inherited is what the test means.
+ */
+PyObject *python_begin_rank(PyObject *module, PyObject *unused)
+{
+    (void)module;
+    (void)unused;
+    state_of_module()->ranks_begun++;
+    Py_RETURN_NONE;
+}
+
+/* The body is done and the process ends without Python's own end: leaves, so that what it has sent still
+ * arrives. */
+PyObject *python_end_rank(PyObject *module, PyObject *unused)
+{
+    (void)module;
+    (void)unused;
+    for (group_object *object = groups; object; object = object->next) {
+        muster_group_free(object->group);
+        object->group = NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+/* A helper that a rank has forked may ask for its parent's number; a rank must not take it for its own. */
+static bool may_be_asked(PyObject *self)
+{
+    module_state *state = state_of_module();
+
+    if (((group_object *)self)->ranks_begun == state->ranks_begun)
+        return true;
+    PyErr_SetString(state->errors[MUSTER_OK],
+                    "this Group was made before @ranks forked this rank, and is not "
+                    "of it; call muster.init() in the function that the ranks run");
+    return false;
 }
 
 static void dealloc(PyObject *self)
 {
     PyTypeObject *type = Py_TYPE(self);
+    group_object *object = (group_object *)self;
 
-    muster_group_free(((group_object *)self)->group);
+    *object->place = object->next;
+    if (object->next)
+        object->next->place = object->place;
+    muster_group_free(object->group);
     freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
     release(self);
     Py_DECREF(type);
@@ -35,7 +92,7 @@ muster_group *group_of(PyObject *object)
     module_state *state = state_of_module();
 
     if (!object || object == Py_None) {
-        if (!state->world) {
+        if (!state->world || !is_own((group_object *)state->world)) {
             PyObject *made = python_init(NULL, NULL, NULL);
 
             if (!made)
@@ -48,6 +105,8 @@ muster_group *group_of(PyObject *object)
         PyErr_Format(PyExc_TypeError, "group: expected a muster.Group or None, not %R", object);
         return NULL;
     }
+    if (!may_be_asked(object))
+        return NULL;
     return ((group_object *)object)->group;
 }
 
@@ -56,12 +115,16 @@ muster_group *group_of(PyObject *object)
 static PyObject *rank(PyObject *self, PyObject *unused)
 {
     (void)unused;
+    if (!may_be_asked(self))
+        return NULL;
     return PyLong_FromLong(muster_group_rank(((group_object *)self)->group));
 }
 
 static PyObject *size(PyObject *self, PyObject *unused)
 {
     (void)unused;
+    if (!may_be_asked(self))
+        return NULL;
     return PyLong_FromLong(muster_group_size(((group_object *)self)->group));
 }
 
@@ -236,10 +299,11 @@ static PyObject *attach(bool strict)
     }
     if (status != MUSTER_OK)
         return raise_status(status);
-    if (state->world) { /* two threads at once: init is counted, and one is enough */
+    if (state->world && is_own((group_object *)state->world)) { /* two threads at once: one is enough */
         muster_group_free(world);
         return Py_NewRef(state->world);
     }
+    Py_XDECREF(state->world); /* the parent's; freeing it here does nothing */
     state->world = wrap_group(world);
     if (!state->world || !warn_of_environment(world))
         return NULL; /* warnings are errors for those who ask for it; the world is there */
@@ -281,7 +345,8 @@ PyObject *python_init(PyObject *module, PyObject *args, PyObject *keywords)
             "but '%s' was provided.",
             backend);
     module_state *state = state_of_module();
-    if (state->world && !(strict && muster_group_size(group_of(NULL)) == 1))
+    if (state->world && is_own((group_object *)state->world) &&
+        !(strict && muster_group_size(((group_object *)state->world)->group) == 1))
         return Py_NewRef(state->world);
     return attach(strict != 0);
 }
