@@ -98,7 +98,8 @@ class _Rank:
     def __init__(self, number, count, name, body):
         self.number = number
         self.said = b""
-        self.status = None
+        self.ended = False
+        self.status = 0
         self.pipe, write = os.pipe()
         self.pid = os.fork()
         if self.pid == 0:
@@ -108,15 +109,13 @@ class _Rank:
         os.set_blocking(self.pipe, False)
 
     def look(self):
-        """Takes what it has said, and how it has ended. Its end is the process's, not the pipe's, which processes
-        that it has forked hold open, too."""
-        if self.status is None:
+        """Takes what it has said, and whether it has ended: the process, not the pipe, which processes that it has
+        forked hold open, too. It stays a zombie for now, so that the other ranks can see how it ended."""
+        if not self.ended:
             try:
-                pid, status = os.waitpid(self.pid, os.WNOHANG)
+                self.ended = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
             except ChildProcessError:  # somebody else has waited for it; its verdict is left
-                pid, status = self.pid, 0
-            if pid:
-                self.status = status
+                self.ended = True
         while self.pipe is not None:
             try:
                 data = os.read(self.pipe, 65536)
@@ -125,7 +124,7 @@ class _Rank:
             self.said += data
             if not data:
                 self.close()
-        if self.status is not None:
+        if self.ended:
             self.close()
 
     def close(self):
@@ -133,11 +132,14 @@ class _Rank:
             os.close(self.pipe)
             self.pipe = None
 
-    def kill(self):
-        if self.status is None:
+    def reap(self):
+        """Ends it, if it has not ended, and leaves nothing of it."""
+        if not self.ended:
             os.kill(self.pid, signal.SIGKILL)
             _wait([self], None)
         self.close()
+        with contextlib.suppress(ChildProcessError):
+            self.status = os.waitpid(self.pid, 0)[1]
 
     def outcome(self):
         """What came of it: passed, skipped or failed; and in words."""
@@ -184,7 +186,7 @@ def _be_rank(number, count, name, body, write):
 def _wait(group, until):
     """Looks until all have ended, or the time is up; returns those that have not."""
     while True:
-        running = [rank for rank in group if rank.status is None]
+        running = [rank for rank in group if not rank.ended]
         left = 1 if until is None else until - time.monotonic()
         if not running or left <= 0:
             return running
@@ -214,7 +216,7 @@ def _run(count, timeout, body):
             _wait(group, time.monotonic() + 1)
     finally:
         for rank in group:
-            rank.kill()
+            rank.reap()
         with contextlib.suppress(FileNotFoundError):
             os.unlink("/dev/shm" + name)  # of ranks that were killed before all had come
     outcomes = [rank.outcome() for rank in group]
