@@ -70,7 +70,8 @@ int main(void)
         fprintf(stderr, "serve: %s\n", muster_error_detail());
         return 1;
     }
-    printf("done after %d steps, %d ranks\n", step, muster_group_size(group));
+    int left = muster_group_size(group);
+    printf("done after %d steps, %d rank%s\n", step, left, left == 1 ? "" : "s");
     muster_group_free(group);
     return 0;
 }

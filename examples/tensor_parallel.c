@@ -78,8 +78,8 @@ int main(void)
     apply_part(x, 0, HIDDEN, alone);
     float difference = largest_difference(buffer, alone);
     if (muster_group_rank(world) == 0)
-        printf("%d tokens on %d ranks: within %.0e of one rank\n", TOKENS, muster_group_size(world),
-               (double)difference);
+        printf("%d tokens on %d rank%s: within %.0e of one rank\n", TOKENS, muster_group_size(world),
+               muster_group_size(world) == 1 ? "" : "s", (double)difference);
     muster_free(world, buffer);
     muster_group_free(world);
     return difference < 1e-4F ? 0 : 1;

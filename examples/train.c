@@ -431,8 +431,8 @@ int main(int argc, char **argv)
     t.train_bytes = bytes - t.held_out_bytes;
     set_up(&t);
     if (t.rank == 0)
-        printf("%zu parameters, %zu bytes of text, %d ranks, batch %d\n", PARAMETER_COUNT, bytes, t.size,
-               t.batch);
+        printf("%zu parameters, %zu bytes of text, %d rank%s, batch %d\n", PARAMETER_COUNT, bytes, t.size,
+               t.size == 1 ? "" : "s", t.batch);
     train(&t);
     if (t.rank == 0) {
         save(&t, save_to);

@@ -77,14 +77,15 @@ static muster_status plan_header(const mst_arena_plan *plan, mst_header *header)
         wanted = limit;
     if (least > limit)
         return mst_fail(MUSTER_ERR_NO_SPACE,
-                        "an arena for %u ranks, replacements included, needs %llu MiB of address space, and "
+                        "an arena for %u rank%s, replacements included, needs %llu MiB of address space, and "
                         "this process may have %llu; %s, or use fewer ranks",
-                        seats, mebibytes_up(least), (unsigned long long)(limit >> 20), remedy(least));
+                        seats, seats == 1 ? "" : "s", mebibytes_up(least), (unsigned long long)(limit >> 20),
+                        remedy(least));
     if (wanted < least || wanted > limit)
         return mst_fail(MUSTER_ERR_NO_SPACE,
-                        "an arena for %u ranks, replacements included, needs %llu to %llu MiB of address "
+                        "an arena for %u rank%s, replacements included, needs %llu to %llu MiB of address "
                         "space, not %llu; change MUSTER_ARENA_BYTES, or %s",
-                        seats, mebibytes_up(least), (unsigned long long)(limit >> 20),
+                        seats, seats == 1 ? "" : "s", mebibytes_up(least), (unsigned long long)(limit >> 20),
                         (unsigned long long)(wanted >> 20), remedy(wanted));
     staging = (staging + 2 * MST_EXTENT_UNIT - 1) / (2 * MST_EXTENT_UNIT) * (2 * MST_EXTENT_UNIT);
     if (staging < STAGING_BYTES_MIN || staging < 5 * 8 * (uint64_t)plan->size || staging > STAGING_BYTES_MAX)
@@ -197,8 +198,8 @@ static muster_status check_header(const mst_header *header, const mst_os_object_
                         header->version, (unsigned long long)header->fingerprint, MST_LAYOUT_VERSION,
                         (unsigned long long)mst_layout_fingerprint());
     if (header->size != (uint32_t)size)
-        return mst_fail(MUSTER_ERR_INVALID, "the arena is for %u ranks and this one says %d", header->size,
-                        size);
+        return mst_fail(MUSTER_ERR_INVALID, "the arena is for %u rank%s and this one says %d", header->size,
+                        header->size == 1 ? "" : "s", size);
     if (!info->sealed && !header->named)
         return mst_fail(MUSTER_ERR_BAD_ARENA, "the arena is not sealed: it could shrink under its ranks");
     if (header->arena_bytes != info->bytes || header->region_bytes < MST_REGION_BYTES_MIN ||

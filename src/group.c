@@ -94,10 +94,11 @@ muster_status muster_group_free(muster_group *group)
         if (mst_load32_acq(&group->occupied[entrance]))
             return mst_fail(MUSTER_ERR_BUSY, "another thread is inside the group; free it when that is done");
     if (group->started_count)
-        return mst_fail(MUSTER_ERR_BUSY,
-                        "%d operations of the group are started and not finished; call "
-                        "muster_finish on each, then free it",
-                        group->started_count);
+        return mst_fail(
+            MUSTER_ERR_BUSY,
+            "%d operation%s of the group started and not finished; call muster_finish on each, then "
+            "free it",
+            group->started_count, group->started_count == 1 ? " is" : "s are");
     if (group->released && !group->released(group))
         return MUSTER_OK;
     mst_log_line(mst_group_log(group), MUSTER_LOG_INFO, "gives a group of %d back, in which it was rank %d",

@@ -13,8 +13,8 @@ static muster_status check_direction(const mst_exchange *exchange, const mst_tra
         return mst_fail(MUSTER_ERR_INVALID, "%s: %s %d is not a rank of a group of %d", exchange->name, role,
                         transfer->peer, exchange->group->size);
     if (count && !transfer->bytes)
-        return mst_fail(MUSTER_ERR_INVALID, "%s: the buffer is NULL and should hold %zu elements",
-                        exchange->name, count);
+        return mst_fail(MUSTER_ERR_INVALID, "%s: the buffer is NULL and should hold %zu element%s",
+                        exchange->name, count, count == 1 ? "" : "s");
     return MUSTER_OK;
 }
 

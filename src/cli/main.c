@@ -65,6 +65,8 @@ static int complain_of(const char *name)
         spelling_try(&spelling, helps[i]);
         spelling_try(&spelling, versions[i]);
     }
+    if (strncmp(name, "-n", 2) == 0 || strcmp(name, "--ranks") == 0)
+        return usage_error(NULL, "\"%s\" is no subcommand; did you mean muster run %s?", name, name);
     if (spelling.nearest)
         return usage_error(NULL, "\"%s\" is no subcommand; %s; did you mean %s?", name, expected,
                            spelling.nearest);
@@ -81,6 +83,12 @@ static bool is_any(const char *name, const char *const *words)
 
 int main(int argc, char **argv)
 {
+    static char help_option[] = "--help";
+
+    if (argc > 2 && strcmp(argv[1], "help") == 0) { /* "help run" is "run --help" */
+        argv[1] = argv[2];
+        argv[2] = help_option;
+    }
     if (argc < 2)
         return usage_error(NULL,
                            "no subcommand; expected run, ps, inspect, top, trace, report, doctor or bench");

@@ -188,8 +188,8 @@ static bool save_trace(const job *job, const char *path)
     if (file && fclose(file) != 0)
         written = false;
     if (written)
-        printf("the latest %zu operation%s in %s; muster trace %s sums %s up\n", trace.count,
-               trace.count == 1 ? " is" : "s are", path, path, trace.count == 1 ? "it" : "them");
+        printf("%s has the latest %zu operation%s; see muster trace %s\n", path, trace.count,
+               plural(trace.count), path);
     else
         fprintf(stderr, "muster inspect: %s: %s\n", path, strerror(errno));
     trace_free(&trace);
@@ -213,6 +213,8 @@ int command_inspect(int argc, char **argv)
         return status;
     if (argc - optind > 1)
         return usage_error("inspect", "one job at a time; expected one PID or /NAME");
+    if (options.json + options.stacks + (options.trace != NULL) > 1)
+        return usage_error("inspect", "--json, --stacks and --trace exclude each other");
     if (!job_choose("inspect", argv[optind], &found))
         return EXIT_FAILURE;
     if (options.trace)

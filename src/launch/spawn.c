@@ -83,6 +83,21 @@ static void redirect_input(int rank)
     }
 }
 
+/* Why a command cannot be executed, as its user would ask. */
+static void explain_exec(const char *command, int error, char *text, size_t bytes)
+{
+    bool exists = access(command, F_OK) == 0;
+
+    if (error == ENOENT && exists && !strchr(command, '/'))
+        snprintf(text, bytes, "it is not in PATH; did you mean ./%.100s?", command);
+    else if (error == ENOENT && exists)
+        snprintf(text, bytes, "it is there, and the interpreter or loader that it names is not");
+    else if (error == EACCES && exists)
+        snprintf(text, bytes, "%s; is it a program, and executable (chmod +x)?", strerror(error));
+    else
+        snprintf(text, bytes, "%s", strerror(error));
+}
+
 static _Noreturn void run_command(const mst_spawn_plan *plan, const mst_rank_process *self)
 {
     const char *const *command = plan->config->command;
@@ -99,10 +114,11 @@ static _Noreturn void run_command(const mst_spawn_plan *plan, const mst_rank_pro
             complain(plan, self->rank, STATUS_NOT_STARTED, "", why);
     }
     execvp(command[0], (char *const *)(uintptr_t)command);
-    int status = errno == ENOENT ? STATUS_NOT_FOUND : STATUS_NOT_EXECUTABLE;
-    char what[200];
-    snprintf(what, sizeof what, "cannot execute \"%.150s\": ", command[0]);
-    complain(plan, self->rank, status, what, strerror(errno));
+    int error = errno;
+    char what[130], why[160];
+    snprintf(what, sizeof what, "cannot execute \"%.100s\": ", command[0]);
+    explain_exec(command[0], error, why, sizeof why);
+    complain(plan, self->rank, error == ENOENT ? STATUS_NOT_FOUND : STATUS_NOT_EXECUTABLE, what, why);
 }
 
 static _Noreturn void run_function(const mst_spawn_plan *plan, const mst_rank_process *self)

@@ -6,7 +6,7 @@ trap 'kill $job 2>/dev/null; rm -rf "$work"' EXIT
 job=
 late=$TEST_BUILD/tests/late trace=$work/trace.json
 
-expect 0 "120 operations of 3 ranks are in $trace; muster trace $trace sums them up" \
+expect 0 "muster run: $trace has 120 operations of 3 ranks; see muster trace $trace$" \
     "$TEST_COMMAND" run -n 3 --trace "$trace" -- "$late" 40
 checks=$((checks + 1))
 python3 - "$trace" <<'EOF' || fail "the file"

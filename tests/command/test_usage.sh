@@ -44,6 +44,12 @@ refused "^muster top: --seconds never: expected seconds above 0" top --seconds n
 refused "^muster: \"isnpect\" is no subcommand; expected run, .*; did you mean inspect?$" isnpect
 refused "^muster: \"--versoin\" is no subcommand; .*; did you mean --version?$" --versoin
 refused "^muster: \"walk\" is no subcommand; expected run, .* or bench$" walk
+refused "^muster: \"-n\" is no subcommand; did you mean muster run -n?$" -n 4 ./hello
+refused "^muster inspect: --json, --stacks and --trace exclude each other$" inspect --json --stacks
+for command in run ps inspect top trace report doctor bench; do
+    expect 0 "" "$muster" help $command
+    says 1 "^usage: muster $command"
+done
 for spelling in -V --version version; do
     expect 0 "" "$muster" $spelling
     says 1 "^muster [0-9.]+$"

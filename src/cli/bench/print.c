@@ -95,7 +95,7 @@ bool bench_print_end(const bench_options *options, long wrong)
     if (options->json)
         printf("\n  ],\n  \"wrong\": %ld\n}\n", wrong);
     else if (wrong)
-        printf("# %ld elements were WRONG\n", wrong);
+        printf("# %ld element%s WRONG\n", wrong, wrong == 1 ? " was" : "s were");
     else
         printf("# every result was right\n");
     if (fflush(stdout) == 0 && !ferror(stdout))

@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "src/cli/text.h"
 #include "src/cli/trace/trace.h"
 
 #define LOOK_MS 2         /* a ring of 1024 lasts longer, at 2 us for an operation */
@@ -96,14 +97,15 @@ static bool write_file(trace_collector *collector, trace *trace)
         fprintf(stderr, "muster run: --trace: %s: %s\n", collector->path, strerror(errno));
         return false;
     }
-    fprintf(stderr, "muster run: %zu operations of %d ranks are in %s; muster trace %s sums them up\n",
-            trace->count, trace->ranks, collector->path, collector->path);
+    fprintf(stderr, "muster run: %s has %zu operation%s of %d rank%s; see muster trace %s\n", collector->path,
+            trace->count, plural(trace->count), trace->ranks, plural((unsigned)trace->ranks),
+            collector->path);
     if (trace->left_out)
-        fprintf(stderr, "muster run: %llu earlier ones are left out; --trace-limit says how many are kept\n",
-                (unsigned long long)trace->left_out);
+        fprintf(stderr, "muster run: %llu earlier one%s left out; --trace-limit says how many are kept\n",
+                (unsigned long long)trace->left_out, trace->left_out == 1 ? " is" : "s are");
     if (trace->lost)
-        fprintf(stderr, "muster run: %llu came faster than they could be read, and are lost\n",
-                (unsigned long long)trace->lost);
+        fprintf(stderr, "muster run: %llu came faster than could be read, and %s lost\n",
+                (unsigned long long)trace->lost, trace->lost == 1 ? "is" : "are");
     return true;
 }
 

@@ -4,6 +4,7 @@
  */
 #include <stdarg.h>
 
+#include "src/cli/text.h"
 #include "src/cli/trace/trace.h"
 
 #define HARDLY 5.0         /* percent of the time */
@@ -82,9 +83,11 @@ void trace_diagnose(const trace *trace, const trace_sums *sums, char *text, size
                ": rank %d made the others wait, for %.1f%% of all the time that ranks waited for a late one",
                found.worst, found.blame);
         if (shared)
-            append(text, bytes, &used, "; %d ranks share %d CPUs", trace->ranks, cpus);
+            append(text, bytes, &used, "; %d ranks share %d CPU%s", trace->ranks, cpus,
+                   plural((unsigned)cpus));
     } else if (shared) {
-        append(text, bytes, &used, ": %d ranks on %d CPUs take turns; try -n %d", trace->ranks, cpus, cpus);
+        append(text, bytes, &used, ": %d ranks on %d CPU%s take turns; try -n %d", trace->ranks, cpus,
+               plural((unsigned)cpus), cpus);
     } else if (sums->judged == 0) {
         append(text, bytes, &used,
                "; for whom is not known, as there is no operation of which all ranks' exact times are");

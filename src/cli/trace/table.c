@@ -8,6 +8,7 @@
 
 #include "src/cli/commands.h"
 #include "src/cli/options.h"
+#include "src/cli/text.h"
 #include "src/cli/trace/trace.h"
 
 enum { CLASSES_SHOWN = 20 };
@@ -107,10 +108,11 @@ static void print_caveats(const trace *trace, FILE *to)
                 "times are of the flight recorder, right to some milliseconds; muster run --trace has exact "
                 "ones\n");
     if (trace->left_out)
-        fprintf(to, "%llu earlier operations are left out\n", (unsigned long long)trace->left_out);
+        fprintf(to, "%llu earlier operation%s left out\n", (unsigned long long)trace->left_out,
+                trace->left_out == 1 ? " is" : "s are");
     if (trace->lost)
-        fprintf(to, "%llu operations are lost: they came faster than they could be read\n",
-                (unsigned long long)trace->lost);
+        fprintf(to, "%llu operation%s lost: faster than could be read\n", (unsigned long long)trace->lost,
+                trace->lost == 1 ? " is" : "s are");
 }
 
 bool trace_print(const trace *trace, bool all, FILE *to)
@@ -124,14 +126,14 @@ bool trace_print(const trace *trace, bool all, FILE *to)
         return false;
     }
     if (trace->count == 0) {
-        fprintf(to, "%d ranks, and no operation\n", trace->ranks);
+        fprintf(to, "%d rank%s, and no operation\n", trace->ranks, plural((unsigned)trace->ranks));
         return true;
     }
     if (trace->job.cpus)
-        fprintf(to, "%s, on %s (%d CPUs), %s\n", trace->job.command, trace->job.host, trace->job.cpus,
-                trace->job.date);
-    fprintf(to, "%zu operations of %d ranks in %.3f s\n", trace->count, trace->ranks,
-            seconds(sums.end_ns - sums.begin_ns));
+        fprintf(to, "%s, on %s (%d CPU%s), %s\n", trace->job.command, trace->job.host, trace->job.cpus,
+                plural((unsigned)trace->job.cpus), trace->job.date);
+    fprintf(to, "%zu operation%s of %d rank%s in %.3f s\n", trace->count, plural(trace->count), trace->ranks,
+            plural((unsigned)trace->ranks), seconds(sums.end_ns - sums.begin_ns));
     print_caveats(trace, to);
     fprintf(to, "\n");
     print_classes(&sums, all, to);
