@@ -30,7 +30,7 @@ fi
 checks=$((checks + 1))
 (ulimit -f 100 && exec "$TEST_COMMAND" doctor 2>&1) | cat >"$work/out"
 says 1 "^note  limits: file size"
-says 1 "^BAD   trial: two ranks cannot work together: .*raise the limits"
+says 1 "^BAD   trial: two ranks cannot work together: .*raise the limit that ulimit -f shows, or use fewer ranks$"
 says 1 "^Ranks cannot work here\.$"
 checks=$((checks + 1))
 "$TEST_COMMAND" doctor now >"$work/out" 2>&1
