@@ -125,6 +125,7 @@ muster_status mst_arena_format(int fd, const mst_arena_plan *plan, bool named)
     if (plan->launched) {
         planned.launcher_pid = mst_os_process_id();
         planned.launcher_start = mst_os_process_start(planned.launcher_pid);
+        planned.launcher_namespace = (uint32_t)mst_os_process_namespace();
     }
     mst_os_random(planned.nonce, sizeof planned.nonce);
     uint64_t control_bytes = mst_layout_cells_offset(planned.seats);
@@ -275,8 +276,8 @@ muster_status mst_arena_map(int fd, int size, mst_arena **arena)
         return status;
     }
     mapped->held = mst_os_hold(fd);
-    mapped->launcher_pid = header.launcher_pid;
-    mapped->launcher_start = header.launcher_start;
+    mapped->launcher =
+        (mst_launcher){ header.launcher_pid, header.launcher_start, header.launcher_namespace };
     mst_store32_rlx(&mapped->users, 1);
     *arena = mapped;
     return MUSTER_OK;

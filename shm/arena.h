@@ -11,7 +11,8 @@
 #define MST_ARENA_H
 
 #include "muster/muster.h"
-#include "shm/layout.h"
+#include "shm/deadline.h"
+#include "shm/liveness.h"
 #include "shm/os.h"
 
 #define MST_ARENA_BYTES_DEFAULT (256ULL << 30) /* address space, not memory */
@@ -29,8 +30,7 @@ typedef struct mst_arena_plan {
 typedef struct mst_arena {
     mst_geometry geometry;
     mst_os_held held; /* for those who look from outside, and to hand on; nothing here works on it */
-    int32_t launcher_pid;
-    uint64_t launcher_start;
+    mst_launcher launcher;
     char name[256]; /* "" when it has none */
     _Atomic uint32_t users;
 } mst_arena;
@@ -41,9 +41,9 @@ muster_status mst_arena_create(const mst_arena_plan *plan, mst_arena **arena);
 /* The arena behind an inherited descriptor, which stays the caller's. */
 muster_status mst_arena_open(int fd, int size, mst_arena **arena);
 
-/* The arena called `name`, created by the first to come; deadline_ns is absolute, 0: none. A name
+/* The arena called `name`, created by the first to come, for whom patience is needed. A name
  * left behind by ranks that are all dead is swept and taken over. */
-muster_status mst_arena_meet(const char *name, const mst_arena_plan *plan, int64_t deadline_ns,
+muster_status mst_arena_meet(const char *name, const mst_arena_plan *plan, mst_deadline *patience,
                              mst_arena **arena);
 
 /* Whether the descriptor is of an arena, and where things are in it, without a base: for who only looks. */

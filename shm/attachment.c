@@ -7,6 +7,7 @@
 #include "shm/fault.h"
 #include "shm/holders.h"
 #include "shm/os.h"
+#include "shm/rendezvous.h"
 
 mst_attachment *mst_attachment_create(mst_arena *arena, uint32_t rank, uint32_t seat, mst_rung rung)
 {
@@ -19,6 +20,8 @@ mst_attachment *mst_attachment_create(mst_arena *arena, uint32_t rank, uint32_t 
     attachment->seat = seat;
     attachment->rank = rank;
     mst_store32_rlx(&attachment->users, 1);
+    if (arena->launcher.pid == 0 && rung == MST_RUNG_LAUNCHER) /* nobody would ever tell of a death */
+        rung = MST_RUNG_PIDFD;
     attachment->recorder = (mst_recorder){
         .records = mst_layout_records(&attachment->geometry, seat),
         .claimed = &mst_layout_entry(&attachment->geometry, seat)->claimed,
@@ -29,8 +32,8 @@ mst_attachment *mst_attachment_create(mst_arena *arena, uint32_t rank, uint32_t 
         (mst_memory){ .device = arena->held.device, .geometry = arena->geometry, .seat = seat };
     bool heap = attachment->fork_mark &&
                 mst_heap_init(&attachment->heap, &arena->geometry, &attachment->memory, seat);
-    bool liveness = heap && mst_liveness_init(&attachment->liveness, &arena->geometry, seat,
-                                              arena->launcher_pid, arena->launcher_start);
+    bool liveness =
+        heap && mst_liveness_init(&attachment->liveness, &arena->geometry, seat, &arena->launcher);
     attachment->together = calloc(arena->geometry.seats, sizeof *attachment->together);
     attachment->released = calloc(arena->geometry.seats, sizeof *attachment->released);
     if (liveness && attachment->together && attachment->released &&
@@ -53,7 +56,7 @@ mst_attachment *mst_attachment_create(mst_arena *arena, uint32_t rank, uint32_t 
 
 typedef struct awaiting {
     mst_attachment *attachment;
-    _Atomic uint64_t interrupted;
+    _Atomic uint64_t stopped; /* an mst_awaited; 0: go on */
 } awaiting;
 
 static bool look_while_awaiting(void *arg, int peer, int64_t slept_ns)
@@ -63,24 +66,29 @@ static bool look_while_awaiting(void *arg, int peer, int64_t slept_ns)
 
     (void)peer, (void)slept_ns;
     mst_liveness_scan(&awaiting->attachment->liveness);
+    if (mst_liveness_launcher_gone(&awaiting->attachment->liveness))
+        mst_store64_rlx(&awaiting->stopped, MST_AWAITED_ORPHANED);
     if (interrupt->ask && interrupt->ask(interrupt->arg))
-        mst_store64_rlx(&awaiting->interrupted, 1);
+        mst_store64_rlx(&awaiting->stopped, MST_AWAITED_INTERRUPTED);
     return false;
 }
 
-mst_wait_result mst_attachment_await(mst_attachment *attachment, int64_t deadline_ns,
-                                     bool (*ready)(const void *arg), const void *arg)
+mst_awaited mst_attachment_await(mst_attachment *attachment, bool (*ready)(const void *arg), const void *arg)
 {
     mst_signal *arrivals = &mst_layout_header(&attachment->geometry)->arrivals;
     awaiting awaiting = { .attachment = attachment };
     mst_waiter waiter = {
         .policy = { .spin_ns = 0, .yield_ns = 1 * MST_NS_PER_MS },
-        .poison = &awaiting.interrupted,
-        .deadline_ns = deadline_ns,
+        .poison = &awaiting.stopped,
+        .deadline = attachment->patience,
         .watch = { .tick = look_while_awaiting, .arg = &awaiting },
     };
 
-    return mst_wait_until(&waiter, mst_signal_parking(arrivals), ready, arg, -1);
+    mst_wait_result result = mst_wait_until(&waiter, mst_signal_parking(arrivals), ready, arg, -1);
+    attachment->patience = waiter.deadline;
+    if (result == MST_WAIT_POISONED)
+        return (mst_awaited)mst_load64_rlx(&awaiting.stopped);
+    return result == MST_WAIT_READY ? MST_AWAITED : MST_AWAITED_TOO_LONG;
 }
 
 /* ---- groups come and go ---- */
@@ -103,6 +111,19 @@ bool mst_attachment_drop(mst_attachment *attachment)
     return true;
 }
 
+bool mst_attachment_is_damaged(const mst_attachment *attachment)
+{
+    const mst_geometry *geometry = &attachment->geometry;
+    uint32_t state = mst_load32_acq(&mst_layout_entry(geometry, attachment->seat)->state); /* E1: our own */
+    bool here = state == MST_RANK_ATTACHED || state == MST_RANK_LEFT; /* the process may be at its end */
+
+    if (here && mst_rendezvous_read(geometry).outcome == MST_OUTCOME_COMPLETE)
+        return false;
+    mst_rendezvous_settle(geometry, &(mst_rendezvous){ .outcome = MST_OUTCOME_DAMAGED });
+    mst_signal_raise(&mst_layout_header(geometry)->arrivals);
+    return true;
+}
+
 #define REMOVED UINT32_MAX
 
 /* Takes the task over from nobody, or from a rank that is dead. */
@@ -111,9 +132,11 @@ static bool claim_removal(mst_attachment *attachment)
     _Atomic uint32_t *remover = &mst_layout_header(&attachment->geometry)->name_remover;
     uint32_t found = mst_load32_acq(remover);
 
-    if (found == REMOVED || found > attachment->geometry.seats)
+    if (found == REMOVED)
         return false;
-    if (found != 0 && mst_liveness_ending(&attachment->geometry, found - 1).kind == MUSTER_ENDED_NOT)
+    bool damaged = found > attachment->geometry.seats; /* nobody's claim: better that somebody does it */
+    if (found != 0 && !damaged &&
+        mst_liveness_ending(&attachment->geometry, found - 1).kind == MUSTER_ENDED_NOT)
         return false;
     return mst_cmpxchg32_sc(remover, found, attachment->seat + 1) == found;
 }

@@ -40,6 +40,7 @@ typedef struct mst_attachment {
     mst_log log;
     mst_wait_policy policy;
     mst_interrupt interrupt;                                 /* of attaching */
+    mst_deadline patience;                                   /* likewise */
     _Atomic uint32_t users;                                  /* groups */
     void (*forget)(const struct mst_attachment *attachment); /* called at the end; NULL: nobody to tell */
 
@@ -62,16 +63,23 @@ void mst_attachment_hold(mst_attachment *attachment);
 /* Whether that was the last: the rank has then left, and the caller destroys the attachment. */
 bool mst_attachment_drop(mst_attachment *attachment);
 
-/*
- * Waits, as part of attaching, until ready(arg); looks for the dead meanwhile. MST_WAIT_POISONED: the program
- * has interrupted it.
- */
-mst_wait_result mst_attachment_await(mst_attachment *attachment, int64_t deadline_ns,
-                                     bool (*ready)(const void *arg), const void *arg);
+typedef enum mst_awaited {
+    MST_AWAITED,
+    MST_AWAITED_TOO_LONG,    /* its patience is at an end */
+    MST_AWAITED_INTERRUPTED, /* by the program */
+    MST_AWAITED_ORPHANED     /* the launcher is gone: nobody starts, or tells of, who is missing */
+} mst_awaited;
+
+/* Waits, as part of attaching, until ready(arg); looks for the dead meanwhile. */
+mst_awaited mst_attachment_await(mst_attachment *attachment, bool (*ready)(const void *arg), const void *arg);
 
 /* Says that this rank is done with every group, as an ordinary end of the program; for use at exit,
  * when nobody gave the groups back. Peers that need it see "left", not "died". */
 void mst_attachment_leave(mst_attachment *attachment);
+
+/* Whether a rank that has joined finds what it has said of itself, or of all having come, changed. Tells
+ * those who may still wait for it, then. */
+bool mst_attachment_is_damaged(const mst_attachment *attachment);
 
 /* Removes the arena's name, if it has one that is ours to remove: one rank does, or, should that one die
  * before it has, another. */

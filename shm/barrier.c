@@ -13,14 +13,14 @@ void mst_lane_init(mst_lane *lane, mst_subarena *subarena, mst_lane_kind kind, i
         .kind = kind,
         .waiter = { .policy = subarena->attachment->policy,
                     .poison = &subarena->cells[subarena->rank]->poison,
-                    .timeout_ns = timeout_ns,
+                    .deadline = { .limit_ns = timeout_ns },
                     .watch = watch },
     };
 }
 
 void mst_lane_begin(mst_lane *lane)
 {
-    lane->waiter.deadline_ns = 0;
+    mst_deadline_begin(&lane->waiter.deadline);
     lane->waiter.waited_ns = 0;
 }
 

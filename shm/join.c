@@ -11,6 +11,7 @@
 #include "shm/holders.h"
 #include "shm/os.h"
 #include "shm/ranklist.h"
+#include "shm/rendezvous.h"
 #include "shm/replace.h"
 #include "shm/succession.h"
 
@@ -61,44 +62,58 @@ static void publish_entry(const mst_geometry *geometry, uint32_t seat)
 
 /* ---- waiting for the others ---- */
 
-typedef enum gathering { GATHERING, GATHERED, BROKEN } gathering;
-
 static bool never_comes(const mst_geometry *geometry, uint32_t rank, uint32_t state)
 {
     return state == MST_RANK_LEFT || mst_liveness_ending(geometry, rank).kind != MUSTER_ENDED_NOT;
 }
 
-/* *missing: a rank that has not come, by preference one that never will. */
-static gathering look_around(const mst_geometry *geometry, uint32_t *missing)
+static mst_outcome look_at_rank(const mst_geometry *geometry, uint32_t rank)
 {
-    const mst_header *header = mst_layout_header(geometry);
-    gathering found = GATHERED;
+    uint32_t state = mst_load32_acq(&mst_layout_entry(geometry, rank)->state); /* E1 */
 
-    if (mst_load32_acq(&header->rendezvous) == MST_RENDEZVOUS_COMPLETE) /* some may have left already */
-        return GATHERED;
+    if (state == MST_RANK_ATTACHED)
+        return MST_OUTCOME_COMPLETE;
+    if (never_comes(geometry, rank, state))
+        return state == MST_RANK_LEFT ? MST_OUTCOME_LEFT : MST_OUTCOME_ENDED;
+    return state == MST_RANK_VACANT || state == MST_RANK_JOINING ? MST_OUTCOME_OPEN : MST_OUTCOME_DAMAGED;
+}
+
+/* Damage, then an end, then a rank that may come yet: which of them tells more. */
+static bool is_worse(mst_outcome found, mst_outcome worst)
+{
+    return worst == MST_OUTCOME_COMPLETE || (worst == MST_OUTCOME_OPEN && found > MST_OUTCOME_COMPLETE) ||
+           (worst != MST_OUTCOME_DAMAGED && found == MST_OUTCOME_DAMAGED);
+}
+
+/* What there is to see, whoever looks: OPEN with the first rank that has not come. */
+static mst_rendezvous look_around(const mst_attachment *attachment)
+{
+    const mst_geometry *geometry = &attachment->geometry;
+    mst_rendezvous seen = mst_rendezvous_read(geometry);
+
+    if (seen.outcome != MST_OUTCOME_OPEN) /* some may have left already */
+        return seen;
+    seen = (mst_rendezvous){ .outcome = MST_OUTCOME_COMPLETE, .by = attachment->rank };
     for (uint32_t rank = 0; rank < geometry->size; rank++) {
-        uint32_t state = mst_load32_acq(&mst_layout_entry(geometry, rank)->state); /* E1 */
+        mst_outcome found = look_at_rank(geometry, rank);
 
-        if (state == MST_RANK_ATTACHED)
+        if (rank == attachment->rank && found != MST_OUTCOME_COMPLETE) /* we have attached */
+            found = MST_OUTCOME_DAMAGED;
+        bool earlier = found == MST_OUTCOME_ENDED && seen.outcome == MST_OUTCOME_ENDED &&
+                       mst_liveness_ended_before(geometry, rank, seen.rank);
+        if (found == MST_OUTCOME_COMPLETE || (!earlier && !is_worse(found, seen.outcome)))
             continue;
-        if (found == GATHERED)
-            *missing = rank;
-        found = GATHERING;
-        if (never_comes(geometry, rank, state)) {
-            *missing = rank;
-            return BROKEN;
-        }
+        seen.outcome = found;
+        seen.rank = rank;
     }
-    if (found == GATHERING && mst_load32_acq(&header->rendezvous) == MST_RENDEZVOUS_FAILED)
-        return BROKEN;
-    return found;
+    if (seen.outcome == MST_OUTCOME_ENDED)
+        seen.ending = mst_liveness_ending(geometry, seen.rank);
+    return seen;
 }
 
 static bool no_longer_gathering(const void *arg)
 {
-    uint32_t missing;
-
-    return look_around(arg, &missing) != GATHERING;
+    return look_around(arg).outcome != MST_OUTCOME_OPEN;
 }
 
 /* The ranks that have not come, as text. */
@@ -107,66 +122,112 @@ static void list_missing(const mst_geometry *geometry, char *text, size_t bytes)
     mst_ranklist missing = mst_ranklist_in(text, bytes);
 
     for (uint32_t rank = 0; rank < geometry->size; rank++)
-        if (mst_load32_acq(&mst_layout_entry(geometry, rank)->state) != MST_RANK_ATTACHED)
+        if (mst_load32_acq(&mst_layout_entry(geometry, rank)->state) != MST_RANK_ATTACHED) /* E1 */
             mst_ranklist_add(&missing, (int)rank);
     mst_ranklist_end(&missing);
 }
 
-static muster_status explain_broken(const mst_attachment *attachment, uint32_t missing)
+static muster_status explain_ending(const mst_rendezvous *settled)
 {
-    muster_ending ending = mst_liveness_ending(&attachment->geometry, missing);
+    const muster_ending *ending = &settled->ending;
 
-    if (ending.kind == MUSTER_ENDED_SIGNALED)
+    switch (ending->kind) {
+    case MUSTER_ENDED_SIGNALED:
         return mst_fail(MUSTER_ERR_PEER_DIED, "rank %u was killed by signal %d (%s) before it attached",
-                        missing, ending.code, strsignal(ending.code));
-    if (ending.kind == MUSTER_ENDED_EXITED)
-        return mst_fail(MUSTER_ERR_PEER_DIED, "rank %u exited with status %d before it attached", missing,
-                        ending.code);
-    if (ending.kind == MUSTER_ENDED_VANISHED)
-        return mst_fail(MUSTER_ERR_PEER_DIED, "rank %u ended before it attached", missing);
-    return mst_fail(MUSTER_ERR_PEER_DIED, "attaching failed: rank %u did not come, or gave up", missing);
+                        settled->rank, ending->code, strsignal(ending->code));
+    case MUSTER_ENDED_EXITED:
+        return mst_fail(MUSTER_ERR_PEER_DIED, "rank %u exited with status %d before it attached",
+                        settled->rank, ending->code);
+    case MUSTER_ENDED_EXECED:
+        return mst_fail(MUSTER_ERR_PEER_DIED,
+                        "rank %u executed another program (exec) before it had attached", settled->rank);
+    case MUSTER_ENDED_CRASHED:
+        return mst_fail(MUSTER_ERR_PEER_DIED,
+                        "rank %u crashed before it had attached, and is writing its "
+                        "core file",
+                        settled->rank);
+    default:
+        return mst_fail(MUSTER_ERR_PEER_DIED, "rank %u ended before it attached", settled->rank);
+    }
+}
+
+static muster_status explain_late(const mst_attachment *attachment, const mst_rendezvous *settled)
+{
+    const mst_deadline *deadline = &attachment->patience;
+    char text[200];
+
+    list_missing(&attachment->geometry, text, sizeof text);
+    if (settled->by == attachment->rank)
+        return mst_fail(
+            MUSTER_ERR_TIMED_OUT,
+            "rank %u waited %.1f s for all %u ranks to attach and %s did not come; start them, or "
+            "give them longer with MUSTER_ATTACH_TIMEOUT",
+            attachment->rank, (double)deadline->total_ns / MST_NS_PER_S, attachment->geometry.size, text);
+    if (settled->rank == attachment->rank)
+        return mst_fail(
+            MUSTER_ERR_TIMED_OUT,
+            "rank %u came too late: rank %u had waited for it, and given up; give all longer with "
+            "MUSTER_ATTACH_TIMEOUT",
+            settled->rank, settled->by);
+    return mst_fail(
+        MUSTER_ERR_TIMED_OUT,
+        "rank %u waited for all %u ranks to attach and gave up, since rank %u did not come; start "
+        "it, or give it longer with MUSTER_ATTACH_TIMEOUT",
+        settled->by, attachment->geometry.size, settled->rank);
+}
+
+/* The same cause on all ranks. */
+static muster_status explain(const mst_attachment *attachment, const mst_rendezvous *settled)
+{
+    switch (settled->outcome) {
+    case MST_OUTCOME_COMPLETE:
+        return MUSTER_OK;
+    case MST_OUTCOME_ENDED:
+        return explain_ending(settled);
+    case MST_OUTCOME_LEFT:
+        return mst_fail(MUSTER_ERR_PEER_DIED, "rank %u left before all had attached", settled->rank);
+    case MST_OUTCOME_LATE:
+        return explain_late(attachment, settled);
+    case MST_OUTCOME_REFUSED:
+        return mst_fail(MUSTER_ERR_PEER_DIED, "rank %u could not attach: %s", settled->rank,
+                        muster_status_string(settled->status));
+    case MST_OUTCOME_INTERRUPTED:
+        return mst_fail(MUSTER_ERR_ABORTED, "rank %u was interrupted while it waited for all to attach",
+                        settled->rank);
+    case MST_OUTCOME_ORPHANED:
+        return mst_fail(MUSTER_ERR_PEER_DIED, "the launcher of these ranks is gone, and the job with it");
+    default:
+        return mst_fail(MUSTER_ERR_BAD_ARENA,
+                        "rank %u found words about who has attached that no rank can have written: the arena "
+                        "is damaged",
+                        attachment->rank);
+    }
 }
 
 /* The first to know how the rendezvous ends settles it for all, either way. */
-static void settle_rendezvous(mst_attachment *attachment, uint32_t outcome, uint32_t missing)
+static mst_rendezvous settle(mst_attachment *attachment, const mst_rendezvous *proposed)
 {
-    mst_header *header = mst_layout_header(&attachment->geometry);
+    mst_rendezvous settled = mst_rendezvous_settle(&attachment->geometry, proposed);
 
-    mst_store32_rlx(&header->missing_rank, missing);
-    mst_fault_point("rendezvous.settle");
-    if (mst_cmpxchg32_sc(&header->rendezvous, MST_RENDEZVOUS_OPEN, outcome) == MST_RENDEZVOUS_OPEN) {
-        mst_fault_point("rendezvous.settled");
-        mst_signal_raise(&header->arrivals);
-    }
+    mst_signal_raise(&mst_layout_header(&attachment->geometry)->arrivals);
     mst_attachment_remove_name(attachment);
+    return settled;
 }
 
-static muster_status gather(mst_attachment *attachment, int64_t deadline_ns)
+static muster_status gather(mst_attachment *attachment)
 {
-    const mst_geometry *geometry = &attachment->geometry;
-    int64_t began_ns = mst_os_now_ns();
-    uint32_t missing = 0;
+    mst_awaited result = mst_attachment_await(attachment, no_longer_gathering, attachment);
+    mst_rendezvous seen = look_around(attachment);
 
-    mst_wait_result result = mst_attachment_await(attachment, deadline_ns, no_longer_gathering, geometry);
-    gathering found = look_around(geometry, &missing);
-    if (found == GATHERED) {
-        settle_rendezvous(attachment, MST_RENDEZVOUS_COMPLETE, 0);
-        return MUSTER_OK;
-    }
-    bool interrupted = found == GATHERING && result == MST_WAIT_POISONED;
-    settle_rendezvous(attachment, MST_RENDEZVOUS_FAILED, interrupted ? attachment->rank : missing);
-    if (interrupted)
-        return mst_fail(MUSTER_ERR_ABORTED, "rank %u was interrupted while it waited for all to attach",
-                        attachment->rank);
-    if (found == BROKEN || result != MST_WAIT_TIMED_OUT)
-        return explain_broken(attachment, missing);
-    char text[200];
-    list_missing(geometry, text, sizeof text);
-    return mst_fail(MUSTER_ERR_TIMED_OUT,
-                    "rank %u waited %.1f s for all %u ranks to attach and %s did not come; start them, or "
-                    "give them longer with MUSTER_ATTACH_TIMEOUT",
-                    attachment->rank, (double)(mst_os_now_ns() - began_ns) / MST_NS_PER_S, geometry->size,
-                    text);
+    if (seen.outcome == MST_OUTCOME_OPEN && result == MST_AWAITED_INTERRUPTED)
+        seen = (mst_rendezvous){ .outcome = MST_OUTCOME_INTERRUPTED, .rank = attachment->rank };
+    else if (seen.outcome == MST_OUTCOME_OPEN && result == MST_AWAITED_ORPHANED)
+        seen.outcome = MST_OUTCOME_ORPHANED;
+    else if (seen.outcome == MST_OUTCOME_OPEN)
+        seen.outcome = MST_OUTCOME_LATE;
+    seen.by = attachment->rank;
+    seen = settle(attachment, &seen);
+    return explain(attachment, &seen);
 }
 
 /* ---- how much of the heaps is used ---- */
@@ -238,7 +299,7 @@ static muster_status open_world(mst_attachment *attachment, mst_subarena **world
     return status;
 }
 
-static muster_status join_first(mst_attachment *attachment, int64_t deadline_ns, mst_subarena **world)
+static muster_status join_first(mst_attachment *attachment, mst_subarena **world)
 {
     mst_share share;
 
@@ -247,9 +308,13 @@ static muster_status join_first(mst_attachment *attachment, int64_t deadline_ns,
         for (uint32_t seat = 0; seat < attachment->geometry.size; seat++) /* before anyone can die of them */
             mst_holders_add(&attachment->geometry, seat, attachment->seat);
         publish_entry(&attachment->geometry, attachment->seat);
-        status = gather(attachment, deadline_ns);
-    } else if (attachment->joined) /* a second claimant must not break the first one's job */
-        settle_rendezvous(attachment, MST_RENDEZVOUS_FAILED, attachment->rank);
+        status = gather(attachment);
+    } else if (attachment->joined) { /* a second claimant must not break the first one's job */
+        settle(attachment, &(mst_rendezvous){ .outcome = MST_OUTCOME_REFUSED,
+                                              .rank = attachment->rank,
+                                              .by = attachment->rank,
+                                              .status = status });
+    }
     if (status == MUSTER_OK)
         status = limit_heap(attachment);
     if (status != MUSTER_OK)
@@ -259,27 +324,26 @@ static muster_status join_first(mst_attachment *attachment, int64_t deadline_ns,
     return open_world(attachment, world);
 }
 
-static muster_status join_later(mst_attachment *attachment, int64_t deadline_ns, mst_subarena **group)
+static muster_status join_later(mst_attachment *attachment, mst_subarena **group)
 {
     mst_share share;
 
     muster_status status = take_seat(attachment, &share);
     if (status == MUSTER_OK)
         status = limit_heap(attachment);
-    return status == MUSTER_OK ? mst_replace(attachment, &share, deadline_ns, group) : status;
+    return status == MUSTER_OK ? mst_replace(attachment, &share, group) : status;
 }
 
-static muster_status join_as(mst_attachment *attachment, int64_t deadline_ns, mst_subarena **world)
+static muster_status join_as(mst_attachment *attachment, mst_subarena **world)
 {
     bool first = attachment->seat == attachment->rank;
 
-    muster_status status =
-        first ? join_first(attachment, deadline_ns, world) : join_later(attachment, deadline_ns, world);
+    muster_status status = first ? join_first(attachment, world) : join_later(attachment, world);
     if (status != MUSTER_OK)
         return status;
     /* Where no launcher will say how a rank ended, watches are opened now: whoever reaps it may be faster
      * than the first wait that becomes slow. */
-    if (attachment->arena->launcher_pid == 0)
+    if (attachment->arena->launcher.pid == 0)
         mst_liveness_scan(&attachment->liveness);
     mst_beacon_watch(&attachment->beacon);
     return status;
@@ -302,7 +366,7 @@ static muster_status find_seat(const mst_geometry *geometry, const mst_joiner *j
         joiner->replacements, joiner->rank);
 }
 
-muster_status mst_join(mst_arena *arena, const mst_joiner *joiner, int64_t deadline_ns, mst_subarena **world)
+muster_status mst_join(mst_arena *arena, const mst_joiner *joiner, mst_subarena **world)
 {
     uint32_t seat;
 
@@ -317,7 +381,8 @@ muster_status mst_join(mst_arena *arena, const mst_joiner *joiner, int64_t deadl
         return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory to attach");
     }
     attachment->interrupt = joiner->interrupt;
-    status = join_as(attachment, deadline_ns, world);
+    attachment->patience = joiner->patience;
+    status = join_as(attachment, world);
     mst_subarena_drop_attachment(attachment); /* the world holds it from here on, or nobody does */
     return status;
 }

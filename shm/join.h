@@ -16,13 +16,14 @@ typedef struct mst_joiner {
     int replacements; /* how many processes were the rank before, all dead; see replace.h */
     mst_rung rung;    /* the best way of learning of deaths that may be tried */
     mst_interrupt interrupt;
+    mst_deadline patience; /* with the others; what has been waited for the arena counts */
 } mst_joiner;
 
 /*
- * Joins the arena; a deadline (absolute, 0: none) names those who did not come. `arena` is taken over:
+ * Joins the arena; past the deadline those who did not come are named. `arena` is taken over:
  * closed when the last group of the rank goes, or on failure. `world` is the sub-arena of the world, or,
  * for a replacement, of the group that it was taken into.
  */
-muster_status mst_join(mst_arena *arena, const mst_joiner *joiner, int64_t deadline_ns, mst_subarena **world);
+muster_status mst_join(mst_arena *arena, const mst_joiner *joiner, mst_subarena **world);
 
 #endif

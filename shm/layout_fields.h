@@ -16,7 +16,7 @@
  */
 
 /* Raised when a field stays what and where it is, and means something else. */
-CONSTANT(MST_LAYOUT_VERSION, 14);
+CONSTANT(MST_LAYOUT_VERSION, 15);
 CONSTANT(MST_LINE, 128);          /* two cache lines: neighbours are prefetched in pairs */
 CONSTANT(MST_PAGE, 65536);        /* largest page size in use; all big offsets are multiples of it */
 CONSTANT(MST_RANKS_MAX, 1024);    /* of a world; and seats of an arena */
@@ -111,9 +111,8 @@ END_STRUCT(mst_regroup_record);
  * follow, in the order of the new group. */
 STRUCT(mst_roll)
     FIELD(uint64_t, size);
-    FIELD(int64_t, spin_ns); /* how the members wait: alike on all, since other things follow from it */
-    FIELD(int64_t, yield_ns);
-    FIELD(uint64_t, reserved);
+    FIELD(uint64_t, crowded); /* 1: the members wait without spinning: alike on all, as other things follow from it */
+    ARRAY(uint64_t, reserved, [2]);
 END_STRUCT(mst_roll);
 
 STRUCT(mst_roll_line)
@@ -219,10 +218,6 @@ STRUCT(mst_rank_entry)
     ARRAY(alignas(MST_LINE) char, circle, [256]); /* with the verdict: who waits for whom, E14 */
 END_STRUCT(mst_rank_entry);
 
-CONSTANT(MST_RENDEZVOUS_OPEN, 0);
-CONSTANT(MST_RENDEZVOUS_COMPLETE, 1);
-CONSTANT(MST_RENDEZVOUS_FAILED, 2);
-
 STRUCT(mst_header)
     /* Identity: written by the creator, published by `ready` (E0), copied once by attachers. */
     FIELD(_Atomic uint64_t, ready); /* MST_READY_MAGIC, stored last */
@@ -237,12 +232,11 @@ STRUCT(mst_header)
     FIELD(uint32_t, named);       /* 1: has, or had, a name in the file system */
     FIELD(uint64_t, launcher_start);
     FIELD(uint32_t, seats); /* at least one per rank; those beyond are for ranks that replace dead ones */
-    FIELD(uint32_t, reserved);
+    FIELD(uint32_t, launcher_namespace); /* what its pid is a number of; 0: unknown */
     /* Attach state. */
     FIELD(mst_signal, arrivals); /* ranks attached, E1; any change makes attachers look again */
-    /* Settled once, by CAS: COMPLETE by a rank that saw all, FAILED by the first to give up. */
-    FIELD(alignas(MST_LINE) _Atomic uint32_t, rendezvous);
-    FIELD(_Atomic uint32_t, missing_rank); /* FAILED: one rank that did not come */
+    /* Settled once, by CAS: that all have come, or whose end or giving up was the first (rendezvous.h), E23. */
+    FIELD(alignas(MST_LINE) _Atomic uint64_t, rendezvous);
     FIELD(_Atomic uint32_t, endings);      /* counts changes of any entry's ending, E8 */
     FIELD(_Atomic uint32_t, name_remover); /* by CAS: 1 + who removes the name; UINT32_MAX: done */
 END_STRUCT(mst_header);

@@ -7,16 +7,24 @@
 #include "shm/atomic.h"
 #include "shm/fault.h"
 #include "shm/os.h"
+#include "shm/rendezvous.h"
 #include "shm/wait.h"
 
-enum { WATCH_CLOSED = -1, WATCH_NONE = -2 };
+enum {
+    WATCH_CLOSED = -1,  /* not open yet */
+    WATCH_NONE = -2,    /* not needed */
+    WATCH_REFUSED = -3, /* by the system */
+    WATCH_FIRED = -4
+};
 
 /* How long a beacon may have fallen before "nobody could say how" is the answer. Only a process that gets
  * no CPU to die on takes longer than a moment. */
+#define ORDER_SHIFT                                                                                          \
+    24 /* of an ending's word: the count of endings when it was recorded, above kind and code */
 #define UNKNOWN_AFTER_NS (250 * MST_NS_PER_MS)
 
 bool mst_liveness_init(mst_liveness *liveness, const mst_geometry *geometry, uint32_t self,
-                       int32_t launcher_pid, uint64_t launcher_start)
+                       const mst_launcher *launcher)
 {
     size_t count = (size_t)geometry->seats + 1;
 
@@ -25,8 +33,7 @@ bool mst_liveness_init(mst_liveness *liveness, const mst_geometry *geometry, uin
         .self = self,
         .self_pid = mst_os_process_id(),
         .self_namespace = mst_os_process_namespace(),
-        .launcher_pid = launcher_pid,
-        .launcher_start = launcher_start,
+        .launcher = *launcher,
         .watches = malloc(count * sizeof(mst_os_held)),
         .fired = calloc(count, sizeof(bool)),
         .fell_ns = calloc(count, sizeof(int64_t)),
@@ -39,7 +46,10 @@ bool mst_liveness_init(mst_liveness *liveness, const mst_geometry *geometry, uin
     }
     for (size_t i = 0; i < count; i++)
         liveness->watches[i] = mst_os_hold(WATCH_CLOSED);
-    if (launcher_pid == 0 || launcher_pid == liveness->self_pid)
+    uint32_t own_namespace = (uint32_t)liveness->self_namespace;
+    bool elsewhere = launcher->pid_namespace && own_namespace && launcher->pid_namespace != own_namespace;
+    if (launcher->pid == 0 || launcher->pid == liveness->self_pid ||
+        elsewhere) /* there it is another process */
         liveness->watches[geometry->seats] = mst_os_hold(WATCH_NONE);
     pthread_mutex_init(&liveness->lock, NULL);
     return true;
@@ -74,13 +84,25 @@ void mst_liveness_record(const mst_geometry *geometry, uint32_t seat, muster_end
     mst_header *header = mst_layout_header(geometry);
     uint64_t word = (uint64_t)ending.kind | ((uint64_t)ending.code & 0xffff) << 8;
 
+    if (mst_load64_acq(&mst_layout_entry(geometry, seat)->ending) != 0) /* E8 */
+        return;
+    word |= (uint64_t)mst_add32_sc(&header->endings, 1) << ORDER_SHIFT;
     if (mst_cmpxchg64_sc(&mst_layout_entry(geometry, seat)->ending, 0, word) != 0) /* E8 */
         return;
     mst_fault_point("ending.recorded");
+    mst_rendezvous_note_ending(geometry, seat, ending);
     mst_add32_sc(&header->endings, 1); /* E8 */
     mst_fault_point("ending.counted");
     mst_wake_watchers(&header->endings);
     mst_signal_raise(&header->arrivals);
+}
+
+bool mst_liveness_ended_before(const mst_geometry *geometry, uint32_t seat, uint32_t other)
+{
+    uint64_t word = mst_load64_acq(&mst_layout_entry(geometry, seat)->ending);        /* E8 */
+    uint64_t other_word = mst_load64_acq(&mst_layout_entry(geometry, other)->ending); /* E8 */
+
+    return (int32_t)((uint32_t)(word >> ORDER_SHIFT) - (uint32_t)(other_word >> ORDER_SHIFT)) < 0;
 }
 
 void mst_liveness_record_gone(const mst_geometry *geometry, uint32_t seat)
@@ -130,7 +152,7 @@ static mst_os_held open_watch(int32_t pid, uint64_t start, uint64_t identity, bo
 
     *gone = watch == -ESRCH;
     if (watch < 0)
-        return mst_os_hold(WATCH_NONE); /* this rung is not to be had here: the others remain */
+        return mst_os_hold(WATCH_REFUSED); /* this rung is not to be had here */
     uint64_t found = identity ? mst_os_watch_identity(watch) : 0;
     bool other = found && found != identity;
     if (!found) {
@@ -160,9 +182,25 @@ static void watch_peer(mst_liveness *liveness, uint32_t seat)
     liveness->watches[seat] = open_watch(entry->pid, entry->process_start, entry->process_identity, &gone);
     if (!gone)
         return;
+    liveness->watches[seat].fd = WATCH_FIRED;
     if (mst_load64_acq(&mst_layout_entry(&liveness->geometry, seat)->ending) == 0) /* E8 */
         mst_liveness_record(&liveness->geometry, seat, (muster_ending){ MUSTER_ENDED_VANISHED, 0 });
     mst_liveness_record_gone(&liveness->geometry, seat);
+}
+
+/* Whether the file system of processes shows, where there is one, that a process is not there any more. */
+static bool is_seen_ended(const mst_liveness *liveness, int32_t pid, uint64_t start, mst_os_ending *how,
+                          int *code)
+{
+    uint64_t found;
+
+    *how = mst_os_process_ending(pid, start, -1, code);
+    if (*how == MST_OS_EXITED || *how == MST_OS_SIGNALED)
+        return true;
+    if (*how != MST_OS_UNKNOWN || start == 0 || mst_os_process_start(liveness->self_pid) == 0)
+        return false;
+    found = mst_os_process_start(pid);
+    return found == 0 || found != start;
 }
 
 static muster_ending ending_of(mst_os_ending found, int code)
@@ -196,7 +234,22 @@ static void record_fired(mst_liveness *liveness, uint32_t seat)
         mst_liveness_record(&liveness->geometry, seat, ending_of(found, code));
     mst_liveness_record_gone(&liveness->geometry, seat);
     mst_os_held_close(watch);
-    watch->fd = WATCH_NONE;
+    watch->fd = WATCH_FIRED;
+}
+
+/* Who cannot be watched, where no launcher will tell of it. */
+static void look_for_unwatched(mst_liveness *liveness, uint32_t seat)
+{
+    const mst_rank_entry *entry = mst_layout_entry(&liveness->geometry, seat);
+    mst_os_ending how;
+    int code = 0;
+
+    if ((liveness->launcher.pid != 0 && !liveness->launcher_gone) ||
+        !is_seen_ended(liveness, entry->pid, entry->process_start, &how, &code))
+        return;
+    mst_liveness_record(&liveness->geometry, seat, ending_of(how, code));
+    mst_liveness_record_gone(&liveness->geometry, seat);
+    liveness->watches[seat].fd = WATCH_FIRED;
 }
 
 /* ---- beacons ---- */
@@ -284,16 +337,27 @@ static bool has_introduced_itself(const mst_liveness *liveness, uint32_t seat)
 /* Opens what is not open yet: a rank can be watched once it has said who it is. */
 static void open_watches(mst_liveness *liveness)
 {
-    bool gone;
-
     for (uint32_t seat = 0; seat < liveness->geometry.seats; seat++)
         if (seat != liveness->self && has_introduced_itself(liveness, seat))
             watch_peer(liveness, seat);
-    mst_os_held *launcher = &liveness->watches[liveness->geometry.seats];
-    if (launcher->fd == WATCH_CLOSED) {
-        *launcher = open_watch(liveness->launcher_pid, liveness->launcher_start, 0, &gone);
-        liveness->launcher_gone = liveness->launcher_gone || gone;
-    }
+}
+
+/* Also of who learns of nothing but by the launcher's word: nobody can give that when it is gone. */
+static void look_at_launcher(mst_liveness *liveness)
+{
+    mst_os_held *watch = &liveness->watches[liveness->geometry.seats];
+    const mst_launcher *launcher = &liveness->launcher;
+    mst_os_ending how;
+    bool gone = false;
+    int code = 0;
+
+    if (watch->fd == WATCH_CLOSED)
+        *watch = open_watch(launcher->pid, launcher->start, 0, &gone);
+    if (watch->fd >= 0)
+        mst_os_process_poll(watch, 1, &gone);
+    else if (watch->fd == WATCH_REFUSED)
+        gone = is_seen_ended(liveness, launcher->pid, launcher->start, &how, &code);
+    liveness->launcher_gone = liveness->launcher_gone || gone;
 }
 
 /* The lock is held. */
@@ -302,21 +366,28 @@ static void look_at_watches(mst_liveness *liveness)
     uint32_t seats = liveness->geometry.seats;
 
     open_watches(liveness);
-    mst_os_process_poll(liveness->watches, (size_t)seats + 1, liveness->fired);
-    for (uint32_t seat = 0; seat < seats; seat++)
+    mst_os_process_poll(liveness->watches, seats, liveness->fired);
+    for (uint32_t seat = 0; seat < seats; seat++) {
+        int watch = liveness->watches[seat].fd;
+
         if (liveness->fired[seat])
             record_fired(liveness, seat);
-    if (liveness->fired[seats])
-        liveness->launcher_gone = true;
+        else if (watch == WATCH_REFUSED)
+            look_for_unwatched(liveness, seat);
+        else if (watch == WATCH_FIRED) /* should its ending have been lost by damage */
+            mst_liveness_record(&liveness->geometry, seat, (muster_ending){ MUSTER_ENDED_VANISHED, 0 });
+    }
 }
 
 void mst_liveness_scan(mst_liveness *liveness)
 {
-    if (mst_load32_rlx(&liveness->rung) == MST_RUNG_LAUNCHER)
-        return;
     pthread_mutex_lock(&liveness->lock);
-    look_at_beacons(liveness);
-    look_at_watches(liveness);
+    if (!liveness->launcher_gone)
+        look_at_launcher(liveness);
+    if (mst_load32_rlx(&liveness->rung) != MST_RUNG_LAUNCHER) {
+        look_at_beacons(liveness);
+        look_at_watches(liveness);
+    }
     pthread_mutex_unlock(&liveness->lock);
 }
 

@@ -8,11 +8,13 @@
  *                memory it has; a thread of the library sleeps on all of them (beacon.h)
  *   R1 tick      the same words, looked at on every tick of a wait
  *   R2 pidfd     a watch per peer process, looked at on every tick; it fires when the memory is gone
- *   R3 launcher  the launcher's word alone
+ *   R3 launcher  the launcher's word alone; only where there is one
  *
- * A higher rung includes the lower ones. The first to know records the ending; it never changes
- * afterwards. That a rank has ended and that it can write no more are two facts: its other threads may
- * run a moment longer than its beacon, so its memory is used again only when it is *gone*. A crash that
+ * A higher rung includes the lower ones, and each includes watching the launcher itself: when that is gone
+ * the job is, and nobody waits for its word. Where the system refuses watches (R2), and no launcher will
+ * tell, the file system of processes is asked on every tick. The first to know records the ending; it never
+ * changes afterwards. That a rank has ended and that it can write no more are two facts: its other threads
+ * may run a moment longer than its beacon, so its memory is used again only when it is *gone*. A crash that
  * writes a core file keeps both beacon and watch waiting; the file system of processes tells of it.
  * Time alone declares nobody dead: a stopped or debugged rank has no ending.
  */
@@ -27,15 +29,21 @@
 
 typedef enum mst_rung { MST_RUNG_BEACON, MST_RUNG_TICK, MST_RUNG_PIDFD, MST_RUNG_LAUNCHER } mst_rung;
 
+/* The process that launches the ranks. */
+typedef struct mst_launcher {
+    int32_t pid; /* 0: none */
+    uint64_t start;
+    uint32_t pid_namespace; /* what the pid is a number of; 0: unknown */
+} mst_launcher;
+
 typedef struct mst_liveness {
     mst_geometry geometry;
     _Atomic uint32_t rung; /* an mst_rung; goes down when the system turns out not to offer it */
     uint32_t self;         /* our rank, or MST_RANKS_MAX: none */
     int32_t self_pid;
     uint64_t self_namespace;
-    int32_t launcher_pid; /* 0: none */
-    uint64_t launcher_start;
-    mst_os_held *watches; /* one per rank, then the launcher's; fd -1: not open, -2: not needed */
+    mst_launcher launcher;
+    mst_os_held *watches; /* one per rank, then the launcher's; fd negative: why there is none */
     bool *fired;
     int64_t *fell_ns; /* since when a rank's beacon has been seen fallen and its ending not known; 0: not */
     bool launcher_gone;
@@ -43,7 +51,7 @@ typedef struct mst_liveness {
 } mst_liveness;
 
 bool mst_liveness_init(mst_liveness *liveness, const mst_geometry *geometry, uint32_t self,
-                       int32_t launcher_pid, uint64_t launcher_start); /* false: no memory */
+                       const mst_launcher *launcher); /* false: no memory */
 void mst_liveness_destroy(mst_liveness *liveness);
 
 /* Says in our entry who we are. */
@@ -70,6 +78,10 @@ bool mst_liveness_is_gone(mst_liveness *liveness, uint32_t seat);
 /* Records an ending, once, and wakes those who wait for ranks to attach or for endings. */
 void mst_liveness_record(const mst_geometry *geometry, uint32_t seat, muster_ending ending);
 void mst_liveness_record_gone(const mst_geometry *geometry, uint32_t seat);
+
+/* Which of two ranks that have ended was recorded first, whoever recorded them. A rank that ended because of
+ * another's end was recorded after it. */
+bool mst_liveness_ended_before(const mst_geometry *geometry, uint32_t seat, uint32_t other);
 
 /* Grows with every recorded ending: a cheap "has anything changed?". */
 uint32_t mst_liveness_count(const mst_geometry *geometry);

@@ -151,7 +151,7 @@ static muster_status check_name(const char *name)
                     name);
 }
 
-muster_status mst_arena_meet(const char *name, const mst_arena_plan *plan, int64_t deadline_ns,
+muster_status mst_arena_meet(const char *name, const mst_arena_plan *plan, mst_deadline *patience,
                              mst_arena **arena)
 {
     muster_status status = check_name(name);
@@ -167,13 +167,13 @@ muster_status mst_arena_meet(const char *name, const mst_arena_plan *plan, int64
             return status;
         if (outcome == MEETING_FOUND)
             break;
-        if (deadline_ns && mst_os_now_ns() >= deadline_ns)
+        if (mst_deadline_passed(patience))
             return mst_fail(
                 MUSTER_ERR_TIMED_OUT,
                 "the named arena %s%s exists but its creator did not finish it in time; start all "
-                "ranks anew",
+                "ranks anew, or give them longer with MUSTER_ATTACH_TIMEOUT",
                 mst_os_object_folder(), name);
-        mst_wait_nap(LOOK_AGAIN_NS);
+        mst_wait_nap(patience, LOOK_AGAIN_NS);
     }
     status = mst_arena_map(fd, plan->size, arena);
     if (status != MUSTER_OK) {

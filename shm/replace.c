@@ -44,6 +44,13 @@ static bool anyone_can_admit(const mst_attachment *attachment)
     return false;
 }
 
+static bool is_waiting(const mst_attachment *attachment)
+{
+    const mst_rank_entry *entry = mst_layout_entry(&attachment->geometry, attachment->seat);
+
+    return mst_load32_acq(&entry->state) == MST_RANK_WAITING; /* our own */
+}
+
 static bool is_decided(const void *arg)
 {
     const mst_attachment *attachment = arg;
@@ -51,27 +58,33 @@ static bool is_decided(const void *arg)
     uint32_t seat;
 
     return mst_succession_admitted(&attachment->geometry, attachment->seat, &seat, &offset) ||
-           !anyone_can_admit(attachment);
+           !is_waiting(attachment) || !anyone_can_admit(attachment);
 }
 
-static muster_status await_admission(mst_attachment *attachment, int64_t deadline_ns, uint32_t *roll_seat,
-                                     uint64_t *roll_offset)
+static muster_status await_admission(mst_attachment *attachment, uint32_t *roll_seat, uint64_t *roll_offset)
 {
-    mst_wait_result result = mst_attachment_await(attachment, deadline_ns, is_decided, attachment);
+    mst_awaited result = mst_attachment_await(attachment, is_decided, attachment);
 
     if (mst_succession_admitted(&attachment->geometry, attachment->seat, roll_seat, roll_offset) ||
         !mst_succession_give_up(&attachment->geometry, attachment->seat)) {
         mst_succession_admitted(&attachment->geometry, attachment->seat, roll_seat, roll_offset);
         return MUSTER_OK;
     }
-    if (result == MST_WAIT_POISONED)
+    if (!is_waiting(attachment))
+        return mst_fail(MUSTER_ERR_BAD_ARENA,
+                        "what rank %u has said of itself is not there any more: the arena is damaged",
+                        attachment->rank);
+    if (result == MST_AWAITED_ORPHANED)
+        return mst_fail(MUSTER_ERR_PEER_DIED, "the launcher of these ranks is gone, and the job with it");
+    if (result == MST_AWAITED_INTERRUPTED)
         return mst_fail(MUSTER_ERR_ABORTED, "rank %u was interrupted while it waited to be taken in",
                         attachment->rank);
-    if (result == MST_WAIT_TIMED_OUT)
-        return mst_fail(MUSTER_ERR_TIMED_OUT,
-                        "rank %u was started again, and the others did not take it in before "
-                        "MUSTER_ATTACH_TIMEOUT; they do so by muster_group_grow",
-                        attachment->rank);
+    if (result == MST_AWAITED_TOO_LONG)
+        return mst_fail(
+            MUSTER_ERR_TIMED_OUT,
+            "rank %u was started again and waited %.1f s for the others to take it in, which they "
+            "do by muster_group_grow; give them longer with MUSTER_ATTACH_TIMEOUT",
+            attachment->rank, (double)attachment->patience.total_ns / MST_NS_PER_S);
     return mst_fail(MUSTER_ERR_PEER_DIED,
                     "rank %u was started again, and all others have ended or left without taking it in; they "
                     "do so by muster_group_grow",
@@ -124,14 +137,13 @@ static void settle(mst_attachment *attachment)
     mst_signal_raise(&mst_layout_header(&attachment->geometry)->arrivals); /* E1 */
 }
 
-muster_status mst_replace(mst_attachment *attachment, const mst_share *own, int64_t deadline_ns,
-                          mst_subarena **group)
+muster_status mst_replace(mst_attachment *attachment, const mst_share *own, mst_subarena **group)
 {
     uint64_t roll_offset;
     uint32_t roll_seat;
 
     announce(attachment);
-    muster_status status = await_admission(attachment, deadline_ns, &roll_seat, &roll_offset);
+    muster_status status = await_admission(attachment, &roll_seat, &roll_offset);
     if (status == MUSTER_OK)
         status = enter(attachment, own, roll_seat, roll_offset, group);
     if (status == MUSTER_OK)

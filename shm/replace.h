@@ -9,10 +9,9 @@
 
 /*
  * Says that we are there, waits to be admitted, and opens the sub-arena that we are a member of then;
- * `own` is our share of it. With the deadline past (absolute, 0: none), or nobody left who could admit us,
+ * `own` is our share of it. With the deadline past, or nobody left who could admit us,
  * the share is given up.
  */
-muster_status mst_replace(mst_attachment *attachment, const mst_share *own, int64_t deadline_ns,
-                          mst_subarena **group);
+muster_status mst_replace(mst_attachment *attachment, const mst_share *own, mst_subarena **group);
 
 #endif

@@ -3,8 +3,6 @@
 
 #include "shm/error.h"
 
-#define WAIT_NS_MAX (10 * MST_NS_PER_S)
-
 static mst_roll_line *lines_of(mst_roll *roll)
 {
     return (mst_roll_line *)(void *)(roll + 1);
@@ -19,9 +17,7 @@ void mst_roll_write(const mst_geometry *geometry, uint32_t seat, uint64_t offset
 {
     mst_roll *roll = (mst_roll *)(void *)mst_layout_at(geometry, seat, offset);
 
-    *roll = (mst_roll){ .size = (uint64_t)call->size,
-                        .spin_ns = call->policy.spin_ns,
-                        .yield_ns = call->policy.yield_ns };
+    *roll = (mst_roll){ .size = (uint64_t)call->size, .crowded = call->policy.spin_ns == 0 };
     for (int i = 0; i < call->size; i++) {
         const mst_share *share = &call->shares[i];
 
@@ -36,12 +32,11 @@ muster_status mst_roll_read(const mst_geometry *geometry, uint32_t seat, uint64_
     mst_roll head = roll ? *roll : (mst_roll){ 0 }; /* read once */
 
     if (head.size == 0 || head.size > (uint64_t)call->room ||
-        !mst_layout_heap_at(geometry, seat, offset, mst_roll_bytes((int)head.size)) || head.spin_ns < 0 ||
-        head.spin_ns > WAIT_NS_MAX || head.yield_ns < 0 || head.yield_ns > WAIT_NS_MAX)
+        !mst_layout_heap_at(geometry, seat, offset, mst_roll_bytes((int)head.size)) || head.crowded > 1)
         return mst_fail(MUSTER_ERR_BAD_ARENA, "there is no roll of a new group at %llu: the arena is damaged",
                         (unsigned long long)offset);
     call->size = (int)head.size;
-    call->policy = (mst_wait_policy){ head.spin_ns, head.yield_ns };
+    call->policy = mst_wait_policy_for((int)geometry->size, head.crowded ? 1 : (int)geometry->size);
     for (int i = 0; i < call->size; i++) { /* the shares are checked when the group is opened */
         mst_roll_line line = lines_of(roll)[i];
 

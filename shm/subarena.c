@@ -235,21 +235,37 @@ bool mst_subarena_has_member(const mst_subarena *subarena, int rank)
 
 /* ---- the dead ---- */
 
-bool mst_subarena_look_at_endings(const mst_subarena *subarena)
+/* The member whose end was recorded first; -1: none has ended without leaving. */
+static int first_to_end(const mst_subarena *subarena)
 {
     const mst_geometry *geometry = &subarena->attachment->geometry;
+    int first = -1;
 
     for (int rank = 0; rank < subarena->size; rank++) {
-        muster_ending ending = mst_liveness_ending(geometry, subarena->shares[rank].seat);
+        uint32_t seat = subarena->shares[rank].seat;
 
-        if (rank == subarena->rank || ending.kind == MUSTER_ENDED_NOT ||
+        if (rank == subarena->rank || mst_liveness_ending(geometry, seat).kind == MUSTER_ENDED_NOT ||
             !mst_subarena_has_member(subarena, rank))
             continue;
-        mst_poison poison = { mst_poison_of_ending(ending), rank, ending.code };
-        mst_poison_spread(subarena->cells, subarena->size, &poison);
-        return true;
+        if (first < 0 || mst_liveness_ended_before(geometry, seat, subarena->shares[first].seat))
+            first = rank;
     }
-    return false;
+    return first;
+}
+
+/* Who ended because of another's end must not be named for it. So a second look, which sees every end that
+ * was recorded before one that the first look saw. */
+bool mst_subarena_look_at_endings(const mst_subarena *subarena)
+{
+    if (first_to_end(subarena) < 0)
+        return false;
+    int rank = first_to_end(subarena);
+    if (rank < 0) /* it has left after all, before it ended */
+        return false;
+    muster_ending ending = mst_liveness_ending(&subarena->attachment->geometry, subarena->shares[rank].seat);
+    mst_poison poison = { mst_poison_of_ending(ending), rank, ending.code };
+    mst_poison_spread(subarena->cells, subarena->size, &poison);
+    return true;
 }
 
 void mst_subarenas_look_at_endings(mst_attachment *attachment)

@@ -53,7 +53,7 @@ static bool will_be_decided(mst_liveness *liveness, uint32_t seat, muster_ending
     bool process_ends = ending.kind != MUSTER_ENDED_EXECED &&
                         (ending.kind != MUSTER_ENDED_VANISHED || mst_liveness_is_gone(liveness, seat));
 
-    return process_ends && liveness->launcher_pid != 0 && !mst_liveness_launcher_gone(liveness);
+    return process_ends && liveness->launcher.pid != 0 && !mst_liveness_launcher_gone(liveness);
 }
 
 mst_presence mst_succession_look(mst_liveness *liveness, uint32_t rank, uint32_t *seat)
@@ -66,7 +66,7 @@ mst_presence mst_succession_look(mst_liveness *liveness, uint32_t rank, uint32_t
 
         if (ending.kind == MUSTER_ENDED_NOT) {
             mst_presence found = look_at_seat(geometry, *seat);
-            bool promised = liveness->launcher_pid != 0 && !mst_liveness_launcher_gone(liveness);
+            bool promised = liveness->launcher.pid != 0 && !mst_liveness_launcher_gone(liveness);
 
             return found == MST_COMING && !promised ? MST_LOST : found;
         }

@@ -210,6 +210,18 @@ static int64_t next_tick_in(const mst_watch *watch, int64_t tick_ns, int64_t sle
     return tick_ns * 2 < TICK_LAST_NS ? tick_ns * 2 : TICK_LAST_NS;
 }
 
+/* Counts what has been waited, and cuts what is slept next to what is left; true: nothing is. */
+static bool count_down(mst_deadline *deadline, int64_t now_ns, int64_t *next_ns)
+{
+    if (deadline->limit_ns == 0)
+        return false;
+    mst_deadline_count(deadline, now_ns, *next_ns > 0 ? *next_ns : 0);
+    int64_t left_ns = mst_deadline_left_ns(deadline);
+    if (left_ns < *next_ns)
+        *next_ns = left_ns;
+    return left_ns == 0;
+}
+
 /* Sleeps on the word, with a look for the dead at every tick. */
 static void sleep_on(attempt *attempt, mst_parking parking, int peer)
 {
@@ -224,7 +236,8 @@ static void sleep_on(attempt *attempt, mst_parking parking, int peer)
         if (settled(attempt))
             break;
         int64_t now_ns = mst_os_now_ns();
-        if (waiter->deadline_ns && now_ns >= waiter->deadline_ns) {
+        int64_t left_ns = next_tick_ns - now_ns;
+        if (count_down(&waiter->deadline, now_ns, &left_ns)) {
             attempt->result = MST_WAIT_TIMED_OUT;
             break;
         }
@@ -236,10 +249,7 @@ static void sleep_on(attempt *attempt, mst_parking parking, int peer)
             next_tick_ns = now_ns + tick_ns;
             continue;
         }
-        int64_t until_ns = next_tick_ns;
-        if (waiter->deadline_ns && waiter->deadline_ns < until_ns)
-            until_ns = waiter->deadline_ns;
-        mst_os_park(parking.word, seen, until_ns - now_ns);
+        mst_os_park(parking.word, seen, left_ns);
     }
     mst_add32_sc(parking.sleepers, (uint32_t)-1);
     if (ticked && waiter->watch.woke)
@@ -258,17 +268,20 @@ mst_wait_result mst_wait_until(mst_waiter *waiter, mst_parking parking, bool (*r
     if (settled(&attempt) || yield_first(&attempt))
         return attempt.result;
     int64_t began_ns = mst_os_now_ns();
-    if (waiter->timeout_ns && !waiter->deadline_ns)
-        waiter->deadline_ns = began_ns + waiter->timeout_ns;
+    mst_deadline_resume(&waiter->deadline, began_ns, waiter->policy.spin_ns + waiter->policy.yield_ns);
     if (!spin_some(&attempt, began_ns) && !yield_some(&attempt))
         sleep_on(&attempt, parking, peer);
-    waiter->waited_ns += mst_os_now_ns() - began_ns;
+    int64_t ended_ns = mst_os_now_ns();
+    mst_deadline_count(&waiter->deadline, ended_ns, 0);
+    waiter->waited_ns += ended_ns - began_ns;
     return attempt.result;
 }
 
-void mst_wait_nap(int64_t ns)
+void mst_wait_nap(mst_deadline *deadline, int64_t ns)
 {
     _Atomic uint32_t nobody = 0;
 
+    mst_deadline_resume(deadline, mst_os_now_ns(), ns);
     mst_os_park(&nobody, 0, ns);
+    mst_deadline_count(deadline, mst_os_now_ns(), 0);
 }

@@ -16,6 +16,7 @@
 #define MST_WAIT_H
 
 #include "shm/atomic.h"
+#include "shm/deadline.h"
 #include "shm/layout.h"
 #include "shm/os.h"
 
@@ -51,8 +52,7 @@ typedef struct mst_watch {
 typedef struct mst_waiter {
     mst_wait_policy policy;
     const _Atomic uint64_t *poison; /* non-zero ends the wait; NULL: nothing can poison it */
-    int64_t timeout_ns;             /* from the first slow wait of an operation; 0: no limit */
-    int64_t deadline_ns;            /* absolute, set by that first wait; the operation's begin clears it */
+    mst_deadline deadline;          /* of all slow waits of an operation, which begins it */
     mst_watch watch;
     mst_parking owed;  /* whose sleepers are still to be woken, since we changed its word; NULL: none */
     int64_t waited_ns; /* in slow waits since the operation's begin, which clears it */
@@ -91,9 +91,9 @@ static inline bool mst_count_reached(const _Atomic uint32_t *word, uint32_t coun
     return (int32_t)((now & ~1U) - (count << 1)) >= 0;
 }
 
-/* Sleeps a moment, for states that nobody can signal, such as a name that does not exist yet. The
- * caller has a deadline of its own. */
-void mst_wait_nap(int64_t ns);
+/* Sleeps a moment, for states that nobody can signal, such as a name that does not exist yet, and counts
+ * that. */
+void mst_wait_nap(mst_deadline *deadline, int64_t ns);
 
 /*
  * Sleeps while all of the words are what they were, at most timeout_ns (0: no limit); for threads of the

@@ -37,16 +37,20 @@ static muster_status check(const muster_config *config)
     return MUSTER_OK;
 }
 
-static int64_t deadline_of(const muster_config *config, bool named)
+/* Attaching has a limit of its own; without one, it is an operation as any other; without that, either, who
+ * meets under a name still has one. */
+static mst_deadline patience_of(const muster_config *config, bool named)
 {
-    int64_t timeout_ns = config->attach_timeout_ns;
+    int64_t limit_ns = config->attach_timeout_ns;
 
-    if (timeout_ns == 0 && named)
-        timeout_ns = ATTACH_TIMEOUT_NS;
-    return timeout_ns > 0 ? mst_os_now_ns() + timeout_ns : 0;
+    if (limit_ns == 0)
+        limit_ns = config->timeout_ns;
+    if (limit_ns == 0 && named)
+        limit_ns = ATTACH_TIMEOUT_NS;
+    return (mst_deadline){ .limit_ns = limit_ns > 0 ? limit_ns : 0 };
 }
 
-static muster_status open_arena(const muster_config *config, int64_t *deadline_ns, mst_arena **arena)
+static muster_status open_arena(const muster_config *config, mst_deadline *patience, mst_arena **arena)
 {
     mst_arena_plan plan = { .size = config->size,
                             .arena_bytes = config->arena_bytes,
@@ -56,14 +60,13 @@ static muster_status open_arena(const muster_config *config, int64_t *deadline_n
     if (!config->arena)
         return mst_arena_create(&plan, arena);
     if (mst_config_descriptor(config->arena, &fd)) {
-        *deadline_ns = deadline_of(config, false);
         return mst_arena_open(fd, config->size, arena);
     }
     if (config->arena[0] != '/')
         return mst_fail(MUSTER_ERR_INVALID, "\"%.60s\" is no arena: expected /NAME, or fd:N from a launcher",
                         config->arena);
-    *deadline_ns = deadline_of(config, true);
-    return mst_arena_meet(config->arena, &plan, *deadline_ns, arena);
+    *patience = patience_of(config, true);
+    return mst_arena_meet(config->arena, &plan, patience, arena);
 }
 
 static muster_status find_kernels(const mst_kernels **kernels)
@@ -139,15 +142,15 @@ muster_status mst_group_attach(const muster_config *config, mst_arena *share, mu
     mst_arena *arena = share;
     mst_joiner joiner = { .rank = config->rank,
                           .replacements = config->restarts,
-                          .interrupt = { config->interrupt, config->interrupt_arg } };
+                          .interrupt = { config->interrupt, config->interrupt_arg },
+                          .patience = patience_of(config, false) };
     mst_subarena *subarena;
     muster_group *group = NULL;
-    int64_t deadline_ns = 0;
     mst_mishaps mishaps;
 
     muster_status status = find_kernels(&kernels);
     if (status == MUSTER_OK && !share)
-        status = open_arena(config, &deadline_ns, &arena);
+        status = open_arena(config, &joiner.patience, &arena);
     if (status != MUSTER_OK)
         return status;
     if (share)
@@ -158,7 +161,7 @@ muster_status mst_group_attach(const muster_config *config, mst_arena *share, mu
     if (config->chaos)
         mst_chaos_begin(config->chaos, (uint32_t)config->rank);
     if (status == MUSTER_OK)
-        status = mst_join(arena, &joiner, deadline_ns, &subarena);
+        status = mst_join(arena, &joiner, &subarena);
     else
         mst_arena_close(arena);
     if (status != MUSTER_OK)

@@ -405,7 +405,8 @@ static void begin(mst_exchange *exchange, mst_waiter *waiter)
         exchange->group->messages[0]++;
     if (exchange->in.active)
         exchange->group->messages[1]++;
-    waiter->deadline_ns = waiter->waited_ns = 0;
+    mst_deadline_begin(&waiter->deadline);
+    waiter->waited_ns = 0;
     waiter->watch = (mst_watch){ stalled, lost, woke, exchange, may_rest };
 }
 

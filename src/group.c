@@ -31,7 +31,7 @@ static mst_waiter waiter_of(muster_group *group)
 {
     return (mst_waiter){ .policy = group->subarena->attachment->policy,
                          .poison = &group->subarena->cells[group->rank]->poison,
-                         .timeout_ns = group->timeout_ns,
+                         .deadline = { .limit_ns = group->timeout_ns },
                          .watch = mst_group_watch(group) };
 }
 
@@ -387,6 +387,13 @@ muster_status muster_report_crashes(muster_group *group)
     if (mst_attachment_forked(group->subarena->attachment))
         return mst_fail(MUSTER_ERR_FORKED, "this process was forked by a rank and is none itself");
     return mst_crash_report(group->subarena->attachment);
+}
+
+muster_status mst_group_interrupted(const muster_group *group, const char *doing)
+{
+    if (mst_load64_rlx(&group->interrupted) == MST_ORPHANED)
+        return explain_death(&(mst_poison){ .kind = MST_POISON_LAUNCHER });
+    return mst_fail(MUSTER_ERR_ABORTED, "rank %d was interrupted in %s", group->rank, doing);
 }
 
 muster_status mst_group_wait_failed(muster_group *group, mst_wait_result result, const char *doing,

@@ -28,6 +28,8 @@ typedef enum mst_entrance {
 } mst_entrance;
 
 #define MST_ENTRANCES 4
+#define MST_INTERRUPTED 1
+#define MST_ORPHANED 2      /* the launcher is gone, which ends also what goes on in a broken group */
 #define MST_UNRECORDED (-1) /* in place of when all had come */
 
 /* Where the result of a fold goes, and whether around the cache. */
@@ -71,7 +73,7 @@ struct muster_group {
     bool finishing;                /* what is shown of collectives is the second half of one */
     muster_interrupt_fn interrupt; /* NULL: none */
     void *interrupt_arg;
-    _Atomic uint64_t interrupted;          /* 1: it has said so */
+    _Atomic uint64_t interrupted;          /* MST_INTERRUPTED: it has said so; or MST_ORPHANED */
     _Atomic uint64_t looked_ns;            /* into a long wait, when it was looked for what costs more */
     _Atomic uint32_t reason_taken;         /* our cell's sentence has an author */
     bool (*released)(muster_group *group); /* muster_init's: false while others still use the world */
@@ -131,6 +133,9 @@ muster_status mst_group_broken(const muster_group *group);
  * `doing` names the operation, `missing` says who has not come. */
 muster_status mst_group_wait_failed(muster_group *group, mst_wait_result result, const char *doing,
                                     const char *missing);
+
+/* What a wait means that `interrupted` has ended. */
+muster_status mst_group_interrupted(const muster_group *group, const char *doing);
 
 /* Breaks the group, with a sentence that all members will see, and returns what it is now broken by:
  * another rank may have been first. */

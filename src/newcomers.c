@@ -124,21 +124,17 @@ static bool nobody_on_the_way(const void *arg)
     return true;
 }
 
-muster_status mst_newcomers_await(muster_group *group, const mst_roll_call *roll)
+muster_status mst_newcomers_await(muster_group *group, const mst_roll_call *roll, mst_waiter *waiter)
 {
     mst_attachment *attachment = group->subarena->attachment;
     newcomers newcomers = { group, roll };
-    mst_waiter waiter = { .policy = attachment->policy,
-                          .poison = &group->interrupted,
-                          .timeout_ns = group->timeout_ns,
-                          .watch = mst_group_watch(group) };
     mst_parking parking = mst_signal_parking(&mst_layout_header(&attachment->geometry)->arrivals);
 
-    mst_wait_result result = mst_wait_until(&waiter, parking, nobody_on_the_way, &newcomers, -1);
+    mst_wait_result result = mst_wait_until(waiter, parking, nobody_on_the_way, &newcomers, -1);
     if (result == MST_WAIT_READY)
         return MUSTER_OK;
     if (result == MST_WAIT_POISONED)
-        return mst_fail(MUSTER_ERR_ABORTED, "rank %d was interrupted in grow", group->rank);
+        return mst_group_interrupted(group, "grow");
     return mst_fail(MUSTER_ERR_TIMED_OUT,
                     "rank %d waited %.3g s in grow for a replacement to enter the new group", group->rank,
                     (double)group->timeout_ns / MST_NS_PER_S);

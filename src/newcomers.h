@@ -19,7 +19,7 @@ void mst_newcomers_enrol(const muster_group *group, mst_roll_call *roll);
 muster_status mst_newcomers_admit(muster_group *group, const mst_roll_call *roll, uint32_t roll_seat,
                                   uint64_t roll_offset);
 
-/* Waits until each of them has read it, or never will. */
-muster_status mst_newcomers_await(muster_group *group, const mst_roll_call *roll);
+/* Waits until each of them has read it, or never will; `waiter` has waited for them to come, and goes on. */
+muster_status mst_newcomers_await(muster_group *group, const mst_roll_call *roll, mst_waiter *waiter);
 
 #endif

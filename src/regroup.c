@@ -35,6 +35,7 @@ typedef struct regroup {
     mst_share own;        /* our share of the new group */
     uint64_t roll_offset; /* of our proposal */
     mst_roll_call roll;   /* first what we propose, then what was decided */
+    mst_waiter waiter;    /* of all that it waits for, under one deadline */
 } regroup;
 
 static const char *name_of(const regroup *regroup)
@@ -134,23 +135,23 @@ static muster_status explain_late(const regroup *regroup)
 }
 
 /* Newcomers know nobody's bell, and ring where all who attach do. */
-static muster_status gather(const regroup *regroup)
+static muster_status gather(regroup *regroup)
 {
     muster_group *group = regroup->group;
-    mst_waiter waiter = { .policy = group->subarena->attachment->policy,
-                          .poison = &group->interrupted,
-                          .timeout_ns = group->timeout_ns,
-                          .watch = mst_group_watch(group) };
     mst_signal *signal = regroup->grows ? &mst_layout_header(&group->subarena->attachment->geometry)->arrivals
                                         : &own_cell(group)->bell;
 
+    regroup->waiter = (mst_waiter){ .policy = group->subarena->attachment->policy,
+                                    .poison = &group->interrupted,
+                                    .deadline = { .limit_ns = group->timeout_ns },
+                                    .watch = mst_group_watch(group) };
     mst_store64_rlx(&group->interrupted, 0);
-    switch (mst_wait_until(&waiter, mst_signal_parking(signal), all_accounted_for, regroup, -1)) {
+    switch (mst_wait_until(&regroup->waiter, mst_signal_parking(signal), all_accounted_for, regroup, -1)) {
     case MST_WAIT_READY:
-        mst_group_arrived(group, MST_ENTER_SPLIT, &waiter);
+        mst_group_arrived(group, MST_ENTER_SPLIT, &regroup->waiter);
         return MUSTER_OK;
     case MST_WAIT_POISONED:
-        return mst_fail(MUSTER_ERR_ABORTED, "rank %d was interrupted in %s", group->rank, name_of(regroup));
+        return mst_group_interrupted(group, name_of(regroup));
     default:
         return explain_late(regroup);
     }
@@ -169,6 +170,7 @@ static muster_status catch_up(const regroup *next)
 /* ---- the one proposal that counts ---- */
 
 #define WINNER_BITS 16
+#define DECISION_TRIES 4
 
 static void draw_up_roll(regroup *regroup)
 {
@@ -196,8 +198,12 @@ static void propose(regroup *regroup)
 
     draw_up_roll(regroup);
     mst_fault_point("regroup.propose");
-    for (uint64_t found = mst_load64_acq(decided); found >> WINNER_BITS < regroup->number;) { /* E12 */
-        uint64_t earlier = mst_cmpxchg64_sc(decided, found, offer);                           /* E12 */
+    uint64_t found = mst_load64_acq(decided); /* E12 */
+    /* Who is faster has decided; if the word changes more often than that, it is by damage, which
+     * read_decision finds. */
+    for (int tries = 0; tries < DECISION_TRIES && found >> WINNER_BITS < regroup->number; tries++) {
+        uint64_t earlier = mst_cmpxchg64_sc(decided, found, offer); /* E12 */
+
         mst_fault_point("regroup.decided");
         if (earlier == found)
             return;
@@ -259,9 +265,9 @@ static bool may_try_again(muster_status status)
 }
 
 /* Once the group exists: who is new joins it, or will never. */
-static muster_status receive(const regroup *regroup, muster_group **made)
+static muster_status receive(regroup *regroup, muster_group **made)
 {
-    muster_status status = mst_newcomers_await(regroup->group, &regroup->roll);
+    muster_status status = mst_newcomers_await(regroup->group, &regroup->roll, &regroup->waiter);
 
     if (status == MUSTER_OK)
         return MUSTER_OK;

@@ -23,7 +23,7 @@ void mst_group_lost(muster_group *group, int peer)
 {
     const mst_subarena *subarena = group->subarena;
 
-    if (!has_left(group, peer))
+    if (!has_left(group, peer) || mst_subarena_look_at_endings(subarena)) /* it may have left for that */
         return;
     muster_ending ending = mst_liveness_ending(&subarena->attachment->geometry, subarena->shares[peer].seat);
     /* If it also died, say how. */
@@ -52,8 +52,10 @@ static void look_for_dead(muster_group *group, const mst_stall *stall, bool due)
         if (due && stall->peers[i] >= 0 && stall->slept_ns >= LOOK_FOR_DUMP_AFTER_NS)
             mst_liveness_look_for_dump(liveness, group->subarena->shares[stall->peers[i]].seat);
     mst_subarena_look_at_endings(group->subarena);
-    if (mst_liveness_launcher_gone(liveness))
+    if (mst_liveness_launcher_gone(liveness)) {
+        mst_store64_rlx(&group->interrupted, MST_ORPHANED);
         mst_group_spread(group, MST_POISON_LAUNCHER, 0, 0);
+    }
 }
 
 static void look_for_circle(muster_group *group, const mst_stall *stall, bool due)
@@ -72,11 +74,36 @@ static void look_for_circle(muster_group *group, const mst_stall *stall, bool du
         mst_group_poison(group, MST_POISON_DEADLOCK, "%s", circle);
 }
 
+/* Who is in a group has attached, or is a replacement about to have. */
+static bool a_member_is_damaged(const mst_subarena *subarena)
+{
+    for (int rank = 0; rank < subarena->size; rank++) {
+        const mst_rank_entry *entry =
+            mst_layout_entry(&subarena->attachment->geometry, subarena->shares[rank].seat);
+        uint32_t state = mst_load32_acq(&entry->state); /* E1 */
+
+        if (state < MST_RANK_ATTACHED || state > MST_RANK_WAITING)
+            return true;
+    }
+    return false;
+}
+
+/* Who attaches yet would wait for us in vain if what we have said of ourselves were lost. */
+static void look_for_damage(muster_group *group)
+{
+    if (!mst_attachment_is_damaged(group->subarena->attachment) && !a_member_is_damaged(group->subarena))
+        return;
+    mst_group_poison(
+        group, MST_POISON_DAMAGE,
+        "rank %d has found what it, or others, had said of themselves changed: the arena is damaged",
+        group->rank);
+}
+
 static void ask_for_interruption(muster_group *group)
 {
     if (!group->interrupt || !group->interrupt(group->interrupt_arg))
         return;
-    mst_store64_rlx(&group->interrupted, 1);
+    mst_store64_rlx(&group->interrupted, MST_INTERRUPTED);
     mst_group_poison(group, MST_POISON_ABORT, "rank %d was interrupted", group->rank);
 }
 
@@ -85,6 +112,7 @@ bool mst_group_stalled(muster_group *group, const mst_stall *stall)
     bool due = is_due(group, stall->slept_ns);
 
     look_for_dead(group, stall, due);
+    look_for_damage(group);
     ask_for_interruption(group);
     if (stall->describe && stall->slept_ns >= LOOK_FOR_CIRCLE_AFTER_NS &&
         mst_load64_acq(&group->subarena->cells[group->rank]->poison) == 0) /* E7 */

@@ -228,8 +228,8 @@ typedef struct muster_config {
     const char *arena;  /* "/name" or "fd:N"; NULL: a private arena for a group of one */
     int rank;
     int size;
-    int64_t attach_timeout_ns;     /* 0: 30 s for a name, no limit for fd:N; -1: no limit */
-    int64_t timeout_ns;            /* of one operation; 0: no limit */
+    int64_t attach_timeout_ns;     /* 0: timeout_ns, or if that is 0, too, 30 s for a name; -1: no limit */
+    int64_t timeout_ns;            /* of one operation; 0: no limit. Not counted while the job is stopped */
     size_t arena_bytes;            /* address space for all ranks, for whoever creates it; 0: 256 GiB */
     size_t staging_bytes;          /* of one rank in one group, likewise; 0: by the number of ranks */
     const char *liveness;          /* how to learn of deaths, as MUSTER_LIVENESS; NULL: the best there is */
@@ -653,10 +653,10 @@ typedef struct muster_record {
 
 /*
  * Names what the rank does from now on, "forward" or "load", until the next call; "" or NULL names nothing.
- * muster trace, muster report and Perfetto then show the time by phase. Leaves one mark in the flight recorder
- * of the rank that uses the group (NULL: the world that muster_init has given this process); moves nothing,
- * waits for nobody, costs some 50 ns, and may be called by any thread, also when the group is broken. The name
- * has up to 31 bytes. Errors: INVALID, FORKED.
+ * muster trace, muster report and Perfetto then show the time by phase. Leaves one mark in the flight
+ * recorder of the rank that uses the group (NULL: the world that muster_init has given this process); moves
+ * nothing, waits for nobody, costs some 50 ns, and may be called by any thread, also when the group is
+ * broken. The name has up to 31 bytes. Errors: INVALID, FORKED.
  */
 MUSTER_API muster_status muster_phase(const char *name, const muster_group *group);
 

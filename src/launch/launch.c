@@ -137,8 +137,8 @@ static muster_status launch_processes(mst_spawn_plan *plan, muster_report *repor
     fflush(NULL); /* or every rank would print what is still buffered */
     muster_status status = start_all(plan, &all);
     if (status == MUSTER_OK) {
-        if (config->timeout_ns)
-            all.timeout_at_ns = mst_os_now_ns() + config->timeout_ns;
+        all.time.limit_ns = config->timeout_ns;
+        mst_deadline_resume(&all.time, mst_os_now_ns(), 0);
         mst_supervise(&all);
         fill_in(&all, plan, report);
         status = conclude(report);

@@ -7,6 +7,7 @@
 
 #include "shm/atomic.h"
 #include "shm/os.h"
+#include "shm/rendezvous.h"
 #include "shm/succession.h"
 
 #define DELAY_NS (100 * MST_NS_PER_MS)
@@ -56,7 +57,7 @@ static bool anyone_inside(const mst_supervision *all)
 
 static bool has_begun(const mst_supervision *all)
 {
-    return mst_load32_acq(&mst_layout_header(all->geometry)->rendezvous) == MST_RENDEZVOUS_COMPLETE;
+    return mst_rendezvous_read(all->geometry).outcome == MST_OUTCOME_COMPLETE;
 }
 
 /* ---- deciding ---- */

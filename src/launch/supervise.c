@@ -19,8 +19,10 @@
 #include "src/launch/respawn.h"
 
 #define GRACE_NS (2 * MST_NS_PER_S)
-#define LAST_OUTPUT_NS (MST_NS_PER_S) /* for descendants that keep a rank's output open */
-#define LOOK_MS 20                    /* between looks where the system gives no watches */
+#define LAST_OUTPUT_NS (MST_NS_PER_S)         /* for descendants that keep a rank's output open */
+#define LOOK_AT_TIME_NS (250 * MST_NS_PER_MS) /* so that time in which the job was stopped is noticed */
+#define REPEAT_NS MST_NS_PER_S                /* of looks for endings that have been wiped out */
+#define LOOK_MS 20                            /* between looks where the system gives no watches */
 
 static void signal_all(const mst_supervision *all, int signal)
 {
@@ -74,6 +76,20 @@ static void reap(mst_supervision *all, mst_rank_process *process)
     process->running = false;
     process->ended_ns = mst_os_now_ns();
     all->running--;
+}
+
+/* Where damage has wiped out what was said of a rank that has ended, its peers would wait for it. */
+static void repeat_endings(const mst_supervision *all)
+{
+    for (int i = 0; i < all->count; i++) {
+        const mst_rank_process *process = &all->processes[i];
+
+        if (process->running || process->ended_ns == 0 ||
+            mst_liveness_ending(all->geometry, (uint32_t)process->seat).kind != MUSTER_ENDED_NOT)
+            continue;
+        mst_liveness_record(all->geometry, (uint32_t)process->seat, process->ending);
+        mst_liveness_record_gone(all->geometry, (uint32_t)process->seat);
+    }
 }
 
 bool mst_rank_failed(const mst_rank_process *process)
@@ -181,7 +197,8 @@ static void act_on_time(mst_supervision *all)
 {
     int64_t now_ns = mst_os_now_ns();
 
-    if (all->timeout_at_ns && now_ns >= all->timeout_at_ns && !all->stopping) {
+    mst_deadline_count(&all->time, now_ns, LOOK_AT_TIME_NS);
+    if (mst_deadline_used_up(&all->time) && !all->stopping) {
         all->timed_out = true;
         stop_all(all);
     }
@@ -222,13 +239,18 @@ static int poll_timeout_ms(const mst_supervision *all, bool watched)
 {
     int64_t until_ns = earlier_of(all->kill_at_ns, mst_respawn_next_ns(all));
 
-    if (!all->stopping)
-        until_ns = earlier_of(until_ns, all->timeout_at_ns);
     if (!watched)
         return LOOK_MS;
-    if (!until_ns)
+    bool some_have_ended = all->running < all->count;
+    if (!until_ns && !some_have_ended && (all->stopping || !all->time.limit_ns))
         return -1;
-    int64_t left_ns = until_ns - mst_os_now_ns();
+    int64_t left_ns = until_ns ? until_ns - mst_os_now_ns() : REPEAT_NS;
+    if (!all->stopping && all->time.limit_ns) {
+        int64_t allowed_ns = all->time.limit_ns - all->time.total_ns;
+
+        left_ns = left_ns < LOOK_AT_TIME_NS ? left_ns : LOOK_AT_TIME_NS;
+        left_ns = left_ns < allowed_ns ? left_ns : allowed_ns;
+    }
     /* After KILL the zombies come without further deadlines; look again soon in any case. */
     return left_ns <= 0 ? LOOK_MS : (int)(left_ns / MST_NS_PER_MS) + 1;
 }
@@ -306,6 +328,7 @@ void mst_supervise(mst_supervision *all)
             pass_on_signals(all);
         pump_relays(all);
         collect_endings(all);
+        repeat_endings(all);
         act_on_time(all);
         mst_respawn_act(all);
     }

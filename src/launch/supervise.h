@@ -7,6 +7,7 @@
 #ifndef MST_SUPERVISE_H
 #define MST_SUPERVISE_H
 
+#include "shm/deadline.h"
 #include "src/launch/spawn.h"
 
 typedef struct mst_supervision {
@@ -16,15 +17,15 @@ typedef struct mst_supervision {
     mst_rank_process *processes; /* by seat of the arena */
     int count;                   /* of them, also those that are to start later */
     int running;
-    bool *released;   /* by seat: memory of the dead that has gone back (holders.h) */
-    int first_failed; /* the seat; -1: none yet */
+    bool *released;        /* by seat: memory of the dead that has gone back (holders.h) */
+    int first_failed;      /* the seat; -1: none yet */
     uint64_t memory_kills; /* of the control group, so far */
     bool timed_out;
     bool stopping;
-    bool asked_to_end;     /* by a signal */
-    int restarts;          /* so far */
-    int64_t timeout_at_ns; /* 0: none */
-    int64_t kill_at_ns;    /* 0: nobody is being stopped */
+    bool asked_to_end;  /* by a signal */
+    int restarts;       /* so far */
+    mst_deadline time;  /* of the whole run */
+    int64_t kill_at_ns; /* 0: nobody is being stopped */
 } mst_supervision;
 
 void mst_supervise(mst_supervision *supervision);

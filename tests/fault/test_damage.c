@@ -7,6 +7,7 @@
  */
 #define _GNU_SOURCE
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +24,7 @@ enum { SIZE = 3, FLOATS = 30000, FLIPS = 300 };
 
 typedef struct scene {
     uint64_t seed;
+    _Atomic int ready;      /* ranks that have a group to damage */
     _Atomic int done[SIZE]; /* by rank: came to its end */
 } scene;
 
@@ -32,7 +34,7 @@ static float in[FLOATS], out[SIZE * FLOATS];
 
 typedef struct wild {
     const mst_geometry *geometry;
-    uint64_t seed;
+    const scene *scene;
 } wild;
 
 /* Control words are few among many bytes, so they are hit more often. */
@@ -56,8 +58,10 @@ static uint64_t pick_place(const mst_geometry *geometry, uint64_t *state)
 static void *flip(void *arg)
 {
     const wild *wild = arg;
-    uint64_t state = wild->seed;
+    uint64_t state = wild->scene->seed;
 
+    while (wild->scene->ready < SIZE) /* until nobody's split is still under way */
+        sched_yield();
     for (int i = 0; i < FLIPS; i++) {
         unsigned char *at = wild->geometry->base + pick_place(wild->geometry, &state);
         struct timespec nap = { 0, (long)(random_next(&state) % 200000) };
@@ -98,12 +102,13 @@ static int work_among_damage(muster_group *world, void *arg)
 {
     scene *scene = arg;
     int rank = muster_group_rank(world);
-    wild wild = { &world->subarena->attachment->geometry, scene->seed };
+    wild wild = { &world->subarena->attachment->geometry, scene };
     muster_group *child = NULL, *rest = NULL;
     muster_status status = MUSTER_OK;
     pthread_t thread;
 
     RANK_OK(world, muster_group_split(world, 0, -1, &child));
+    scene->ready++;
     if (rank == 0)
         RANK_CHECK(world, pthread_create(&thread, NULL, flip, &wild) == 0);
     for (uint64_t round = 0; round < 400 && status == MUSTER_OK; round++)

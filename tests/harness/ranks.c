@@ -133,6 +133,10 @@ static muster_launch_config config_of(rank_options options)
     config.staging_bytes = options.staging_bytes;
     config.arena_bytes = options.arena_bytes;
     config.op_timeout_ns = (int64_t)(options.op_timeout_s * 1e9);
+    if (options.op_timeout_s > 0) /* which is short, and not meant for starting on a busy machine */
+        setenv("MUSTER_ATTACH_TIMEOUT", "600", 1);
+    else
+        unsetenv("MUSTER_ATTACH_TIMEOUT");
     config.on_failure = options.restarts ? MUSTER_ON_FAILURE_RESPAWN : MUSTER_ON_FAILURE_CONTINUE;
     config.restarts = options.restarts;
     config.restart_delay_ns = 1000 * 1000;

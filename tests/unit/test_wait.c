@@ -109,7 +109,7 @@ START_TEST(test_a_deadline_ends_and_ticks_come)
     bench bench;
 
     set_up(&bench);
-    bench.waiter.timeout_ns = 100 * MST_NS_PER_MS;
+    bench.waiter.deadline.limit_ns = 100 * MST_NS_PER_MS;
     int64_t began_ns = mst_os_now_ns();
     wait_for_one(&bench);
     ck_assert_int_eq(bench.result, MST_WAIT_TIMED_OUT);
@@ -171,7 +171,7 @@ START_TEST(test_who_may_rest_ticks_rarely)
 
     set_up(&bench);
     bench.waiter.watch.may_rest = rest;
-    bench.waiter.timeout_ns = 2 * MST_NS_PER_S;
+    bench.waiter.deadline.limit_ns = 2 * MST_NS_PER_S;
     wait_for_one(&bench);
     ck_assert_int_eq(bench.result, MST_WAIT_TIMED_OUT);
     ck_assert_uint_le(mst_load32_acq(&bench.ticks), 60);
