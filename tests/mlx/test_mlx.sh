@@ -32,6 +32,13 @@ expect 137 "told" "$TEST_COMMAND" run --mlx -n 3 --on-failure continue -- "$MLX_
 [ "$(grep -c "death: done" "$work/out")" -eq 2 ] || fail "a dead rank: not all others were told"
 expect 1 "muster: MPI_Allreduce: the count is negative" \
     env MUSTER_MLX_ON_ERROR=exit "$TEST_COMMAND" run --mlx -n 2 -- "$MLX_CLIENT" errors
+# Ranks that close all descriptors once they have attached, and open files of their own (tests/inject/closer.c).
+if [ -n "${TEST_CLOSER:-}" ]; then
+    for case in reductions messages splits errors; do
+        expect 0 "$case: done" "$TEST_COMMAND" run --mlx -n 3 -- env LD_PRELOAD="$TEST_CLOSER" "$MLX_CLIENT" $case
+        [ "$(grep -c "closer: all alone" "$work/out")" -eq 3 ] || fail "closed descriptors: not all files are as they were"
+    done
+fi
 # What is set for MLX, whatever was set before.
 expect 0 "libmuster_mlx.so none none" env MLX_RANK=0 MLX_HOSTFILE=/none "$TEST_COMMAND" run --mlx -n 1 -- \
     sh -c 'echo $MLX_MPI_LIBNAME ${MLX_RANK:-none} ${MLX_HOSTFILE:-none}'

@@ -58,6 +58,14 @@ EOF
     timeout 120 "$TEST_COMMAND" run -n 4 --on-failure respawn -- "$python" "$TEST_SOURCE/examples/serve.py" \
         >"$work/out" 2>&1 || fail serve.py
     [ "$(grep -c "done after 1000 steps, 4 ranks" "$work/out")" -eq 4 ] || fail "serve.py: not all four came to the end"
+    # Ranks, new ones included, that close all descriptors once they have attached, and open files of their own.
+    if [ -n "${TEST_CLOSER:-}" ]; then
+        checks=$((checks + 1))
+        timeout 120 "$TEST_COMMAND" run -n 4 --on-failure respawn -- env LD_PRELOAD="$TEST_CLOSER" "$python" -c \
+            'import runpy, sys; sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name="__main__")' \
+            "$TEST_SOURCE/examples/serve.py" >"$work/out" 2>&1 || fail "closed descriptors: serve.py"
+        [ "$(grep -c "closer: all alone" "$work/out")" -eq 4 ] || fail "closed descriptors: not all files are as they were"
+    fi
     if [ $with = with ]; then
         for example in data_parallel tensor_parallel; do
             checks=$((checks + 1))
