@@ -201,6 +201,7 @@ void mst_attachment_release_dead(mst_attachment *attachment)
 void mst_attachment_leave(mst_attachment *attachment)
 {
     pthread_mutex_lock(&attachment->lock);
+    attachment->left = true;
     for (uint32_t index = 0; index < MST_CELLS_MAX; index++) {
         if (!attachment->in_use[index])
             continue;

@@ -13,6 +13,7 @@ void mst_lane_init(mst_lane *lane, mst_subarena *subarena, mst_lane_kind kind, i
         .kind = kind,
         .waiter = { .policy = subarena->attachment->policy,
                     .poison = &subarena->cells[subarena->rank]->poison,
+                    .no_poison = subarena->no_poison[subarena->rank],
                     .deadline = { .limit_ns = timeout_ns },
                     .watch = watch },
     };

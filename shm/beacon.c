@@ -57,8 +57,10 @@ static void watch_until_stopped(mst_beacon *beacon)
         bool again = (orders & ORDER_WATCH) && mst_liveness_scan_beacons(beacon->liveness);
         uint32_t endings = mst_liveness_count(&beacon->liveness->geometry);
 
-        if (endings != endings_seen || orders != orders_seen)
+        if (endings != endings_seen || orders != orders_seen) {
+            mst_fault_point("beacon.notify");
             beacon->notify(beacon->arg);
+        }
         endings_seen = endings;
         orders_seen = orders;
         if (orders & ORDER_STOP) /* whoever this thread was woken for has been told of */

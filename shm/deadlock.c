@@ -199,7 +199,8 @@ static void tell(const mst_deadlock *deadlock, const mst_deadlock_member *member
         return;
     mst_fault_point("verdict.claimed");
     snprintf(entry->circle, sizeof entry->circle, "%s", text);
-    mst_exchange64_sc(&entry->verdict, member->episode); /* E14 */
+    /* Unless we were so late that another circle has been claimed meanwhile. */
+    mst_cmpxchg64_sc(&entry->verdict, member->episode | CLAIMED, member->episode); /* E14 */
     mst_fault_point("verdict.told");
 }
 

@@ -156,7 +156,7 @@ STRUCT(mst_cell)
     /* 2 x generation + 1 while the rank is in the group, + 0 once it has left (E10). Never comes
      * back to an earlier value, so that a peer's stale look reads as "left". */
     FIELD(alignas(MST_LINE) _Atomic uint64_t, membership);
-    FIELD(_Atomic uint64_t, poison);    /* any member; 0 or the packed reason (poison.h), E7 */
+    FIELD(_Atomic uint64_t, poison);    /* any member: generation, and why it is broken (poison.h), E7 */
     FIELD(_Atomic uint64_t, channels);  /* offset of this rank's channel table, 0: has sent nothing, E4 */
     FIELD(uint64_t, staging_offset);    /* before the rank attaches or splits: E1, E3 */
     FIELD(_Atomic uint64_t, regroups);  /* how many this rank has arrived at, E11 */

@@ -5,19 +5,23 @@
 #include "shm/fault.h"
 #include "shm/wait.h"
 
-/* bits 0-7 kind, 8-31 rank, 32-63 code */
-uint64_t mst_poison_pack(const mst_poison *poison)
+/* bits 0-3 kind, 4-15 rank, 16-31 code; 32-63 are the cell's generation */
+#define REASON_BITS UINT32_MAX
+
+static_assert(MST_POISON_DAMAGE < 1 << 4 && MST_RANKS_MAX <= 1 << 12, "a reason fits");
+
+static uint64_t pack(const mst_poison *poison)
 {
-    return (uint64_t)poison->kind | ((uint64_t)poison->rank & 0xffffff) << 8 |
-           (uint64_t)(uint32_t)poison->code << 32;
+    return (uint64_t)poison->kind | ((uint64_t)poison->rank & 0xfff) << 4 |
+           ((uint64_t)poison->code & 0xffff) << 16;
 }
 
 mst_poison mst_poison_unpack(uint64_t word)
 {
     return (mst_poison){
-        .kind = (mst_poison_kind)(word & 0xff),
-        .rank = (int)(word >> 8 & 0xffffff),
-        .code = (int)(int32_t)(uint32_t)(word >> 32),
+        .kind = (mst_poison_kind)(word & 0xf),
+        .rank = (int)(word >> 4 & 0xfff),
+        .code = (int)(word >> 16 & 0xffff),
     };
 }
 
@@ -48,6 +52,7 @@ muster_status mst_poison_status(const mst_poison *poison)
     case MST_POISON_EXECED:
     case MST_POISON_CRASHED:
     case MST_POISON_LEFT:
+    case MST_POISON_REGROUPS:
     case MST_POISON_LAUNCHER:
         return MUSTER_ERR_PEER_DIED;
     case MST_POISON_LATE:
@@ -80,17 +85,28 @@ static void alarm_cell(mst_cell *cell)
     mst_alarm((mst_parking){ &cell->pieces_rung, &cell->pieces_sleepers });
 }
 
-void mst_poison_spread(mst_cell *const *cells, int size, const mst_poison *poison)
+/* Swaps the reason in; what there was before. A test hears of it when the cell has become another group's,
+ * which nobody may be late for. */
+static uint64_t swap_in(mst_cell *cell, uint64_t none, uint64_t reason)
 {
-    uint64_t word = mst_poison_pack(poison);
-    uint64_t earlier = mst_cmpxchg64_sc(&cells[0]->poison, 0, word); /* E7: the first reason wins */
+    uint64_t found = mst_cmpxchg64_sc(&cell->poison, none, none | reason); /* E7 */
+
+    if (!mst_poison_is_of(found, none))
+        mst_fault_point("never.late");
+    return found;
+}
+
+void mst_poison_spread(mst_cell *const *cells, const uint64_t *none, int size, const mst_poison *poison)
+{
+    uint64_t reason = pack(poison);
+    uint64_t found = swap_in(cells[0], none[0], reason); /* E7: the first reason wins */
 
     mst_fault_point("poison.decided");
-    if (earlier)
-        word = earlier;
+    if (mst_poison_is_of(found, none[0]) && found != none[0])
+        reason = found & REASON_BITS;
     /* All words before any alarm: a member looks at its own cell's word and sleeps on another's. */
     for (int rank = 0; rank < size; rank++) {
-        mst_cmpxchg64_sc(&cells[rank]->poison, 0, word); /* E7 */
+        swap_in(cells[rank], none[rank], reason); /* E7 */
         mst_fault_point("poison.spread");
     }
     for (int rank = 0; rank < size; rank++)

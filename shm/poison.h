@@ -5,6 +5,10 @@
  * compare-and-swap there is the reason that every member gets, so that all ranks tell the same
  * story. It is then copied to every cell and every sleeper is woken. A death says all in numbers;
  * for everything else the reporting rank has written a sentence into its own cell before.
+ *
+ * A cell is used by one group after the other, so the word has the cell's generation beside the reason, also
+ * while there is none, and is swapped only against that of the group that is meant: who is so late that the
+ * cell belongs to another group by now changes nothing.
  */
 #ifndef MST_POISON_H
 #define MST_POISON_H
@@ -21,6 +25,7 @@ typedef enum mst_poison_kind {
     MST_POISON_EXECED,   /* is another program now */
     MST_POISON_CRASHED,  /* is writing its core file */
     MST_POISON_LEFT,     /* gave the group back */
+    MST_POISON_REGROUPS, /* has gone to shrink or to grow it */
     MST_POISON_LAUNCHER, /* not a rank: the launcher is gone */
     /* reported by `rank`, whose cell has the sentence */
     MST_POISON_LATE,     /* TIMED_OUT */
@@ -38,10 +43,28 @@ typedef struct mst_poison {
 
 mst_poison_kind mst_poison_of_ending(muster_ending ending);
 muster_status mst_poison_status(const mst_poison *poison);
-uint64_t mst_poison_pack(const mst_poison *poison);
 mst_poison mst_poison_unpack(uint64_t word);
 
-/* Poisons the group of these cells unless it is already; never blocks. */
-void mst_poison_spread(mst_cell *const *cells, int size, const mst_poison *poison);
+/* The word of a cell that is not poisoned, in the group in which its membership is this. */
+static inline uint64_t mst_poison_none(uint64_t membership)
+{
+    return membership >> 1 << 32;
+}
+
+/* Whether a word has a reason, whichever group's it is; for those who look from outside. */
+static inline bool mst_poison_is_one(uint64_t word)
+{
+    return (uint32_t)word != 0;
+}
+
+/* Whether it is a word of the group in which it is `none` when there is no reason. */
+static inline bool mst_poison_is_of(uint64_t word, uint64_t none)
+{
+    return word >> 32 == none >> 32;
+}
+
+/* Poisons the group of these cells, whose words are `none` of them otherwise, unless it is already; never
+ * blocks. */
+void mst_poison_spread(mst_cell *const *cells, const uint64_t *none, int size, const mst_poison *poison);
 
 #endif

@@ -25,7 +25,7 @@ static void init_lane(mst_lane_lines *lane)
 
 static void init_cell(mst_cell *cell, uint64_t membership, uint64_t staging_offset)
 {
-    mst_store64_rlx(&cell->poison, 0);
+    mst_store64_rlx(&cell->poison, mst_poison_none(membership));
     mst_store64_rlx(&cell->channels, 0);
     mst_store64_rlx(&cell->regroups, 0);
     mst_store64_rlx(&cell->decided, 0);
@@ -145,6 +145,7 @@ static void destroy(mst_subarena *subarena)
 {
     free(subarena->shares);
     free(subarena->cells);
+    free(subarena->no_poison);
     free(subarena->slots);
     free(subarena->staging);
     free(subarena->blocks);
@@ -159,9 +160,10 @@ static mst_subarena *allocate(int size)
         return NULL;
     subarena->shares = calloc((size_t)size, sizeof *subarena->shares);
     subarena->cells = calloc((size_t)size, sizeof *subarena->cells);
+    subarena->no_poison = calloc((size_t)size, sizeof *subarena->no_poison);
     subarena->slots = calloc((size_t)size, sizeof *subarena->slots);
     subarena->staging = calloc((size_t)size, sizeof *subarena->staging);
-    if (subarena->shares && subarena->cells && subarena->slots && subarena->staging)
+    if (subarena->shares && subarena->cells && subarena->no_poison && subarena->slots && subarena->staging)
         return subarena;
     destroy(subarena);
     return NULL;
@@ -212,6 +214,7 @@ muster_status mst_subarena_open(mst_attachment *attachment, const mst_share *sha
     for (int r = 0; r < size; r++) {
         subarena->shares[r] = shares[r];
         subarena->cells[r] = mst_layout_cell(geometry, shares[r].seat, shares[r].cell);
+        subarena->no_poison[r] = mst_poison_none(shares[r].membership);
         subarena->slots[r] = mst_layout_slots(geometry, shares[r].seat, shares[r].cell);
         subarena->staging[r] = mst_layout_at(geometry, shares[r].seat, shares[r].staging_offset);
     }
@@ -231,6 +234,13 @@ bool mst_subarena_has_member(const mst_subarena *subarena, int rank)
 {
     /* E10: any other value means left, also that of a later group in the same cell */
     return mst_load64_acq(&subarena->cells[rank]->membership) == subarena->shares[rank].membership;
+}
+
+bool mst_subarena_is_broken(const mst_subarena *subarena)
+{
+    const mst_cell *cell = subarena->cells[subarena->rank];
+
+    return mst_load64_acq(&cell->poison) != subarena->no_poison[subarena->rank]; /* E7 */
 }
 
 /* ---- the dead ---- */
@@ -264,14 +274,15 @@ bool mst_subarena_look_at_endings(const mst_subarena *subarena)
         return false;
     muster_ending ending = mst_liveness_ending(&subarena->attachment->geometry, subarena->shares[rank].seat);
     mst_poison poison = { mst_poison_of_ending(ending), rank, ending.code };
-    mst_poison_spread(subarena->cells, subarena->size, &poison);
+    mst_poison_spread(subarena->cells, subarena->no_poison, subarena->size, &poison);
     return true;
 }
 
 void mst_subarenas_look_at_endings(mst_attachment *attachment)
 {
     pthread_mutex_lock(&attachment->lock);
-    for (const mst_subarena *subarena = attachment->open; subarena; subarena = subarena->next)
+    for (const mst_subarena *subarena = attachment->left ? NULL : attachment->open; subarena;
+         subarena = subarena->next)
         if (mst_subarena_look_at_endings(subarena)) /* those who shrink a group wait in a broken one */
             mst_signal_raise(&subarena->cells[subarena->rank]->bell);
     pthread_mutex_unlock(&attachment->lock);
@@ -334,13 +345,15 @@ static void take_off_list(mst_subarena **link, const mst_subarena *subarena)
     *link = subarena->next;
 }
 
+/* Off the list first: the thread that watches over the rank poisons what is on it, with the lock held, and
+ * once we have said that we left, peers use their memory again. */
 void mst_subarena_retire(mst_subarena *subarena)
 {
     mst_attachment *attachment = subarena->attachment;
 
-    leave(attachment, &subarena->own);
     pthread_mutex_lock(&attachment->lock);
     take_off_list(&attachment->open, subarena);
+    leave(attachment, &subarena->own);
     for (int r = 0; r < subarena->size; r++)
         mst_attachment_part(attachment, subarena->shares[r].seat);
     mst_attachment_release_dead(attachment);
@@ -416,7 +429,7 @@ bool mst_subarena_release_block(mst_subarena *subarena, uint64_t offset)
             continue;
         found = true;
         /* In a broken group peers may still be reading: the block then goes when they have left. */
-        if (mst_load64_rlx(&subarena->cells[subarena->rank]->poison) == 0) {
+        if (!mst_subarena_is_broken(subarena)) {
             mst_heap_release(&attachment->heap, offset, subarena->blocks[i].bytes);
             subarena->blocks[i] = subarena->blocks[--subarena->block_count];
         }

@@ -29,6 +29,7 @@ typedef struct mst_subarena {
     mst_share own;
     mst_share *shares;       /* by rank of the group: private copies, checked */
     mst_cell **cells;        /* by rank of the group */
+    uint64_t *no_poison;     /* by rank of the group: the word of a cell that is not poisoned */
     unsigned char **slots;   /* by rank of the group: the two small ones, side by side */
     unsigned char **staging; /* by rank of the group: the ring */
     mst_extent *blocks;      /* heap blocks of ours that live and die with the group */
@@ -56,6 +57,9 @@ void mst_subarena_drop_attachment(mst_attachment *attachment);
 
 /* Whether a member is in the group still. */
 bool mst_subarena_has_member(const mst_subarena *subarena, int rank);
+
+/* Whether our own cell is poisoned: peers may be anywhere in what they do. */
+bool mst_subarena_is_broken(const mst_subarena *subarena);
 
 /* A member that ended without leaving breaks the group, whoever it was that others wait for. Whether there
  * is one. */

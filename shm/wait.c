@@ -89,7 +89,7 @@ void mst_wake(mst_parking parking)
 
 static bool poisoned(const mst_waiter *waiter)
 {
-    return waiter->poison && mst_load64_acq(waiter->poison) != 0; /* E7 */
+    return waiter->poison && mst_load64_acq(waiter->poison) != waiter->no_poison; /* E7 */
 }
 
 typedef struct attempt {

@@ -51,8 +51,9 @@ typedef struct mst_watch {
 
 typedef struct mst_waiter {
     mst_wait_policy policy;
-    const _Atomic uint64_t *poison; /* non-zero ends the wait; NULL: nothing can poison it */
-    mst_deadline deadline;          /* of all slow waits of an operation, which begins it */
+    const _Atomic uint64_t *poison; /* ends the wait when it is not `no_poison`; NULL: nothing does */
+    uint64_t no_poison;
+    mst_deadline deadline; /* of all slow waits of an operation, which begins it */
     mst_watch watch;
     mst_parking owed;  /* whose sleepers are still to be woken, since we changed its word; NULL: none */
     int64_t waited_ns; /* in slow waits since the operation's begin, which clears it */

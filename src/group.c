@@ -31,6 +31,7 @@ static mst_waiter waiter_of(muster_group *group)
 {
     return (mst_waiter){ .policy = group->subarena->attachment->policy,
                          .poison = &group->subarena->cells[group->rank]->poison,
+                         .no_poison = group->subarena->no_poison[group->rank],
                          .deadline = { .limit_ns = group->timeout_ns },
                          .watch = mst_group_watch(group) };
 }
@@ -285,6 +286,12 @@ static muster_status explain_death(const mst_poison *poison)
     case MST_POISON_LEFT:
         return mst_fail(MUSTER_ERR_PEER_DIED,
                         "rank %d left the group (freed it) while another rank still needed it", poison->rank);
+    case MST_POISON_REGROUPS:
+        return mst_fail(
+            MUSTER_ERR_PEER_DIED,
+            "rank %d has gone to shrink the group, or to grow it, while another rank still needed "
+            "it; call the same, and go on in the new group",
+            poison->rank);
     case MST_POISON_LAUNCHER:
         return mst_fail(MUSTER_ERR_PEER_DIED, "the launcher of these ranks is gone, and the job with it");
     default:
@@ -311,9 +318,14 @@ static muster_status explain_report(const muster_group *group, const mst_poison 
 muster_status mst_group_broken(const muster_group *group)
 {
     uint64_t word = mst_load64_acq(&group->subarena->cells[group->rank]->poison); /* E7 */
+    uint64_t none = group->subarena->no_poison[group->rank];
 
-    if (word == 0)
+    if (word == none)
         return MUSTER_OK;
+    if (!mst_poison_is_of(word, none))
+        return mst_fail(MUSTER_ERR_BAD_ARENA,
+                        "the word that says why the group is broken is of another group: the arena is "
+                        "damaged");
     mst_poison poison = mst_poison_unpack(word);
     if (mst_poison_status(&poison) == MUSTER_ERR_PEER_DIED)
         return explain_death(&poison);
@@ -335,7 +347,7 @@ void mst_group_spread(muster_group *group, mst_poison_kind kind, int rank, int c
 {
     mst_poison poison = { kind, rank, code };
 
-    mst_poison_spread(group->subarena->cells, group->size, &poison);
+    mst_poison_spread(group->subarena->cells, group->subarena->no_poison, group->size, &poison);
 }
 
 muster_status mst_group_poison(muster_group *group, mst_poison_kind kind, const char *format, ...)

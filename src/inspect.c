@@ -107,7 +107,7 @@ static muster_status note_call(reader *reader, const mst_rank_entry *entry, cons
                                 .latest = (number + 1) / 2,
                                 .peer = -1 };
     uint64_t poison = mst_load64_acq(&cell->poison); /* E7 */
-    if (poison) {
+    if (mst_poison_is_one(poison)) {
         mst_poison unpacked = mst_poison_unpack(poison);
 
         call->broken = mst_poison_status(&unpacked);

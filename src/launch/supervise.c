@@ -138,8 +138,8 @@ static int breaker_of(const mst_supervision *all, const mst_rank_process *failed
     uint64_t word = mst_load64_acq(&cell->poison); /* E7 */
     mst_poison poison = mst_poison_unpack(word);
 
-    if (word == 0 || failed->seat >= all->config->size || poison.kind != MST_POISON_EXITED ||
-        poison.code == 0 || poison.rank < 0 || poison.rank >= all->config->size)
+    if (failed->seat >= all->config->size || poison.kind != MST_POISON_EXITED || poison.code == 0 ||
+        poison.rank < 0 || poison.rank >= all->config->size)
         return failed->seat;
     return poison.rank;
 }

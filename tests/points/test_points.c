@@ -1,7 +1,8 @@
 /*
- * Every fault point, in every rank, made to kill, to stop and to fail, with the peers asleep and with the
- * peers busy: nobody hangs, nobody is taken for dead who only stopped, every result that is returned is
- * right, and whoever is left can go on. The points are those that the source names; each must be reached.
+ * Every fault point, in every rank, made to kill, to stop, to be late and to fail, with the peers asleep and
+ * with the peers busy; to be late also in the library's own threads alone: nobody hangs, nobody is taken for
+ * dead who only stopped, every result that is returned is right, and whoever is left can go on. The points
+ * are those that the source names; each must be reached.
  *
  * TEST_POINT_HITS: how many times a point is passed before the next (a huge number: until no run
  * reaches it so often). TEST_POINT: this point only.
@@ -13,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "shm/fault.h"
@@ -21,25 +23,32 @@
 
 enum { SIZE = 3, FLOATS = 20000, POINTS_MAX = 100 };
 
-typedef enum action { KILL, STOP, FAIL, ACTIONS } action;
+#define LATE_US 20000 /* past the first tick of whoever waits */
 
-static const char *const action_names[] = { "kill", "stop", "fail" };
+typedef enum action { KILL, STOP, DELAY, FAIL, ACTIONS } action;
+
+static const char *const action_names[] = { "kill", "stop", "delay", "fail" };
 
 /* What is to happen in this run; written before the ranks are forked. */
 static struct plan {
     const char *point;
     action action;
     int victim;
-    int hit;     /* the how-manieth time the victim comes by the point */
-    bool asleep; /* the victim is late for everything, so that its peers sleep */
-    int doomed;  /* a rank that dies in any case, so that there is something to recover from; -1: none */
+    int hit;         /* the how-manieth time the victim comes by the point */
+    bool in_library; /* of its threads only the library's */
+    bool asleep;     /* the victim is late for everything, so that its peers sleep */
+    int doomed;      /* a rank that dies in any case, so that there is something to recover from; -1: none */
     bool deadlock;
     bool grows; /* the lost are replaced */
+    bool meets; /* the library's thread and the rank, at the group's end */
 } plan;
 
 typedef struct account {
     _Atomic int fired;
     _Atomic int entered[SIZE];
+    _Atomic int lost;                  /* the doomed one is about to die */
+    _Atomic int never;                 /* a point was passed that marks what must not happen */
+    _Atomic int leaves, spreads, left; /* of the meeting in one rank: see below */
 } account;
 
 static account *accounts; /* shared */
@@ -58,17 +67,62 @@ static void continue_later(void)
     }
 }
 
+static bool is_in_library(void)
+{
+    return syscall(SYS_gettid) != getpid();
+}
+
+static void wait_a_while(const _Atomic int *flag)
+{
+    for (int i = 0; i < 100 && !*flag; i++)
+        usleep(1000);
+}
+
+/* The worst of being late: the library's thread sets out to poison the group at the moment when the rank
+ * leaves it, and is in the middle when the peers, which see that it has left, use their cells for the next
+ * group. Where one cannot come while the other is there they wait in vain, for a while. */
+static void meet(const char *name, bool victim)
+{
+    if (!accounts->lost)
+        return;
+    if (!victim && strcmp(name, "cell.leave") == 0) { /* what it needs next it gets after this */
+        wait_a_while(&accounts->left);
+        usleep(LATE_US);
+    }
+    if (!victim)
+        return;
+    if (is_in_library() && strcmp(name, "beacon.notify") == 0)
+        wait_a_while(&accounts->leaves);
+    if (is_in_library() && strcmp(name, "poison.decided") == 0 && !accounts->spreads) {
+        accounts->spreads = 1;
+        usleep(5 * LATE_US);
+    }
+    if (!is_in_library() && strcmp(name, "cell.leave") == 0 && !accounts->leaves) {
+        accounts->leaves = 1;
+        wait_a_while(&accounts->spreads);
+        accounts->left = 1;
+    }
+}
+
 bool mst_fault_point(const char *name)
 {
     static _Atomic int passed;
     const char *rank = getenv("MUSTER_RANK");
 
+    if (strncmp(name, "never.", 6) == 0)
+        accounts->never = 1;
+    if (rank && plan.meets)
+        meet(name, atoi(rank) == plan.victim);
     if (!rank || atoi(rank) != plan.victim || strcmp(name, plan.point) != 0 || accounts->fired ||
-        ++passed != plan.hit)
+        (plan.in_library && !is_in_library()) || ++passed != plan.hit)
         return false;
     accounts->fired = 1;
     if (plan.action == FAIL)
         return true;
+    if (plan.action == DELAY) {
+        usleep(LATE_US);
+        return false;
+    }
     if (plan.action == STOP)
         continue_later();
     kill(getpid(), plan.action == STOP ? SIGSTOP : SIGKILL);
@@ -153,6 +207,23 @@ static muster_status use_another_world(muster_group *world)
     return status;
 }
 
+/* In a group that is given back broken, so that its memory is used again. */
+static muster_status lose_one(muster_group *world)
+{
+    muster_group *group;
+
+    muster_status status = muster_group_split(world, 0, -1, &group);
+    if (status != MUSTER_OK)
+        return status;
+    if (muster_group_rank(world) == plan.doomed) {
+        accounts->lost = 1;
+        raise(SIGKILL);
+    }
+    status = muster_barrier(group);
+    muster_group_free(group);
+    return status;
+}
+
 static void be_late(int rank)
 {
     if (plan.asleep && rank == plan.victim)
@@ -194,12 +265,26 @@ static muster_status use_everything(muster_group *world)
             status = use_another_world(world);
             break;
         default:
-            if (rank == plan.doomed)
-                raise(SIGKILL);
-            status = muster_barrier(world);
+            status = lose_one(world);
         }
         if (status == MUSTER_OK && step < 2 && (y[0] != sum || (step == 1 && y[FLOATS - 1] != sum)))
             status = MUSTER_ERR_BAD_ARENA;
+    }
+    return status;
+}
+
+/* Groups that come and go in the memory of those before. */
+static muster_status use_children(muster_group *group)
+{
+    muster_status status = MUSTER_OK;
+    muster_group *child;
+
+    for (int i = 0; i < 4 && status == MUSTER_OK; i++) {
+        status = muster_group_split(group, 0, -1, &child);
+        if (status != MUSTER_OK)
+            break;
+        status = muster_barrier(child);
+        muster_group_free(child);
     }
     return status;
 }
@@ -223,6 +308,9 @@ static int go_on_with_the_rest(muster_group *world)
         muster_status status = muster_all_sum(&mine, &sum, 1, MUSTER_UINT64, group);
         if (status == MUSTER_OK) {
             RANK_CHECK(group, sum == members);
+            status = use_children(group);
+        }
+        if (status == MUSTER_OK) {
             muster_group_free(group);
             return 0;
         }
@@ -297,6 +385,10 @@ static void run_plan(void)
         /* A world that never came about, because a rank died or failed on the way to it. */
         if (plan.action != STOP && endings[rank].kind == MUSTER_ENDED_EXITED && endings[rank].code == 125)
             expected = !accounts->entered[rank] && accounts->fired;
+        ck_assert_msg(!accounts->never,
+                      "point %s, pass %d, %s in rank %d%s: what must never happen has happened", plan.point,
+                      plan.hit, action_names[plan.action], plan.victim,
+                      plan.in_library ? ", the library's threads" : "");
         ck_assert_msg(expected, "point %s, pass %d, %s in rank %d, peers %s, doomed %d: rank %d ended %d, %d",
                       plan.point, plan.hit, action_names[plan.action], plan.victim,
                       plan.asleep ? "asleep" : "busy", plan.doomed, rank, endings[rank].kind,
@@ -312,7 +404,7 @@ static int list_points(char points[][40], action action)
 
     snprintf(command, sizeof command,
              "grep -rhE 'mst_fault_point\\(\"' %s/shm %s/src | %s | "
-             "grep -oE 'mst_fault_point\\(\"[a-z.]+\"' | cut -d'\"' -f2 | sort -u",
+             "grep -oE 'mst_fault_point\\(\"[a-z.]+\"' | cut -d'\"' -f2 | grep -v '^never' | sort -u",
              getenv("TEST_SOURCE"), getenv("TEST_SOURCE"),
              action == FAIL ? "grep -vE '^ *mst_fault_point'" : "cat");
     FILE *found = popen(command, "r");
@@ -326,13 +418,14 @@ static int list_points(char points[][40], action action)
 }
 
 /* All passes of a point; whether there were any. */
-static bool play_point(const char *point, action action, int victim, bool asleep, int hits)
+static bool play_point(const char *point, action action, int victim, bool in_library, bool asleep, int hits)
 {
     bool reached = false;
 
     for (int hit = 1; hit <= hits; hit++) {
         plan =
             (struct plan){ .point = point, .action = action, .victim = victim, .hit = hit, .asleep = asleep };
+        plan.in_library = in_library;
         plan.doomed = action == STOP ? -1 : (victim + 1) % SIZE;
         plan.grows = strncmp(point, "newcomer.", 9) == 0;
         if (plan.grows) /* all but one of these are the replacement's */
@@ -365,9 +458,27 @@ START_TEST(test_every_point)
             continue; /* none there */
         for (int victim = 0; victim < SIZE * tries && !(reached && victim >= SIZE); victim++)
             for (int asleep = 0; asleep < 2; asleep++)
-                reached |= play_point(points[i], (action)_i, victim % SIZE, asleep, _i == STOP ? 1 : hits);
+                reached |=
+                    play_point(points[i], (action)_i, victim % SIZE, false, asleep, _i == STOP ? 1 : hits);
+        for (int victim = 0; victim < SIZE && _i == DELAY; victim++)
+            if (!play_point(points[i], DELAY, victim, true, victim % 2, hits))
+                break; /* none of the library's threads comes there */
         /* Without a death nobody records, spreads or shrinks, so stops come by fewer of them. */
         ck_assert_msg(reached || _i != KILL, "no run came by the point %s", points[i]);
+    }
+    shared_page_free(accounts, sizeof *accounts);
+}
+END_TEST
+
+/* The library's thread that watches over a rank is late for the end of a group. */
+START_TEST(test_thread_is_late_for_the_end_of_a_group)
+{
+    accounts = shared_page(sizeof *accounts);
+    for (int victim = 0; victim < SIZE; victim++) {
+        plan = (struct plan){ .point = "none", .action = DELAY, .victim = victim, .meets = true };
+        plan.doomed = (victim + 1) % SIZE;
+        run_plan();
+        ck_assert_msg(accounts->leaves, "rank %d did not leave the group", victim);
     }
     shared_page_free(accounts, sizeof *accounts);
 }
@@ -381,6 +492,8 @@ int main(void)
     tcase_set_timeout(tests, getenv("TEST_POINT_HITS") ? 36000 : TEST_TIMEOUT_S);
     /* A stop is the same for a sanitizer, and takes as long as all else. */
     tcase_add_loop_test(tests, test_every_point, 0, under_address_sanitizer() ? STOP : ACTIONS);
+    if (strcmp(mst_os_park_name(), "futex") == 0) /* there is none elsewhere */
+        tcase_add_test(tests, test_thread_is_late_for_the_end_of_a_group);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }
