@@ -19,12 +19,31 @@ static bool has_left(const muster_group *group, int peer)
     return peer >= 0 && !mst_subarena_has_member(group->subarena, peer);
 }
 
+/* Nor does one come to any call that waits for it once it has gone to shrink the group, or to grow it. */
+static bool has_gone(const muster_group *group, int peer)
+{
+    mst_cell *const *cells = group->subarena->cells;
+
+    return peer >= 0 && mst_load64_acq(&cells[peer]->regroups) >           /* E11 */
+                            mst_load64_acq(&cells[group->rank]->regroups); /* E11 */
+}
+
+static bool is_lost(const muster_group *group, int peer)
+{
+    return has_left(group, peer) || has_gone(group, peer);
+}
+
 void mst_group_lost(muster_group *group, int peer)
 {
     const mst_subarena *subarena = group->subarena;
 
-    if (!has_left(group, peer) || mst_subarena_look_at_endings(subarena)) /* it may have left for that */
+    /* It may have left, or gone, for that. */
+    if (!is_lost(group, peer) || mst_subarena_look_at_endings(subarena))
         return;
+    if (!has_left(group, peer)) {
+        mst_group_spread(group, MST_POISON_REGROUPS, peer, 0);
+        return;
+    }
     muster_ending ending = mst_liveness_ending(&subarena->attachment->geometry, subarena->shares[peer].seat);
     /* If it also died, say how. */
     if (ending.kind == MUSTER_ENDED_NOT || (ending.kind == MUSTER_ENDED_EXITED && ending.code == 0))
@@ -56,6 +75,21 @@ static void look_for_dead(muster_group *group, const mst_stall *stall, bool due)
         mst_store64_rlx(&group->interrupted, MST_ORPHANED);
         mst_group_spread(group, MST_POISON_LAUNCHER, 0, 0);
     }
+}
+
+/* A member whose cell is poisoned enters no call any more: whoever waits for it takes its reason over, by
+ * which all get it, whatever became of the one that was to tell them. */
+static void look_for_poison(muster_group *group, int peer)
+{
+    const mst_subarena *subarena = group->subarena;
+
+    if (peer < 0 || mst_subarena_is_broken(subarena))
+        return;
+    uint64_t word = mst_load64_acq(&subarena->cells[peer]->poison); /* E7 */
+    if (word == subarena->no_poison[peer] || !mst_poison_is_of(word, subarena->no_poison[peer]))
+        return;
+    mst_poison poison = mst_poison_unpack(word);
+    mst_group_spread(group, poison.kind, poison.rank, poison.code);
 }
 
 static void look_for_circle(muster_group *group, const mst_stall *stall, bool due)
@@ -112,12 +146,14 @@ bool mst_group_stalled(muster_group *group, const mst_stall *stall)
     bool due = is_due(group, stall->slept_ns);
 
     look_for_dead(group, stall, due);
+    look_for_poison(group, stall->peers[0]);
+    look_for_poison(group, stall->peers[1]);
     look_for_damage(group);
     ask_for_interruption(group);
     if (stall->describe && stall->slept_ns >= LOOK_FOR_CIRCLE_AFTER_NS &&
-        mst_load64_acq(&group->subarena->cells[group->rank]->poison) == 0) /* E7 */
+        !mst_subarena_is_broken(group->subarena))
         look_for_circle(group, stall, due);
-    return has_left(group, stall->peers[0]) || has_left(group, stall->peers[1]);
+    return is_lost(group, stall->peers[0]) || is_lost(group, stall->peers[1]);
 }
 
 bool mst_group_may_rest(const muster_group *group)

@@ -278,10 +278,12 @@ MUSTER_API muster_status muster_group_split(muster_group *group, int color, int 
  * living member calls it, or has given the group back. A collective over the living: it waits for each of
  * them, and however many die meanwhile, those who return MUSTER_OK agree on who is in *survivors. One of
  * those may have died since; then the new group is broken in its turn, and is shrunk again. k - 1 deaths
- * leave a working group of one. The old group is as it was, and should be given back. Not only after
- * deaths: after any error, or none, it makes a new group of the living. Errors: INVALID, BUSY, FORKED,
- * NO_SPACE (on all, who may try again), TIMED_OUT (a member that lives did not call it in
- * MUSTER_TIMEOUT), BAD_ARENA. (MPIX_Comm_shrink of ULFM)
+ * leave a working group of one. Members that wait in another call of the group for one that has called this
+ * get PEER_DIED ("has gone to shrink the group"), so that all meet here; so no other thread should be in a
+ * call of the group. The old group is as it was otherwise, and should be given back. Not only after deaths:
+ * after any error, or none, it makes a new group of the living. Errors: INVALID, BUSY, FORKED, NO_SPACE (on
+ * all, who may try again), TIMED_OUT (a member that lives did not call it in MUSTER_TIMEOUT), BAD_ARENA.
+ * (MPIX_Comm_shrink of ULFM)
  */
 MUSTER_API muster_status muster_group_shrink(muster_group *group, muster_group **survivors);
 

@@ -1,0 +1,117 @@
+/*
+ * Members that wait for one that will never come, since it has gone to shrink the group, or since its own
+ * cell alone says that the group is broken: they get an error, and all meet in the shrink. In every kind of
+ * call.
+ */
+#define _DEFAULT_SOURCE /* usleep */
+#include <string.h>
+#include <unistd.h>
+
+#include "shm/atomic.h"
+#include "src/group.h"
+#include "tests/harness/ranks.h"
+
+typedef struct absence {
+    int absent;    /* the rank that does not come */
+    int call;      /* what the others are in */
+    bool poisoned; /* only the absent one's cell says that the group is broken; else: it has gone to shrink */
+    _Atomic int told;
+} absence;
+
+enum { TINY_CALL, LARGE_CALL, RECEIVE_CALL, SEND_CALL, SPLIT_CALL, STARTED_CALL, CALLS };
+
+static muster_status wait_in_vain(muster_group *group, const absence *absence)
+{
+    enum { MANY = 300000 };
+    static _Thread_local int32_t x[MANY], y[MANY];
+    muster_status status;
+    muster_request request;
+    muster_group *child;
+
+    switch (absence->call) {
+    case TINY_CALL:
+        return muster_barrier(group);
+    case LARGE_CALL:
+        return muster_all_sum(x, y, MANY, MUSTER_INT32, group);
+    case RECEIVE_CALL:
+        return muster_recv(x, 1, MUSTER_INT32, absence->absent, group);
+    case SEND_CALL:
+        return muster_send(x, MANY, MUSTER_INT32, absence->absent, group);
+    case SPLIT_CALL:
+        return muster_group_split(group, 0, -1, &child);
+    default:
+        status = muster_all_reduce_start(x, y, MANY, MUSTER_INT32, MUSTER_SUM, group, &request);
+        return status == MUSTER_OK ? muster_finish(&request) : status;
+    }
+}
+
+/* As if one that was to tell all had told this one alone. */
+static void poison_own_cell(muster_group *group)
+{
+    const mst_subarena *subarena = group->subarena;
+    uint64_t none = subarena->no_poison[group->rank];
+
+    mst_cmpxchg64_sc(&subarena->cells[group->rank]->poison, none, none | MST_POISON_LAUNCHER);
+}
+
+static int be_absent(muster_group *world, muster_group *group, absence *absence)
+{
+    if (!absence->poisoned)
+        return 0;
+    poison_own_cell(group);
+    RANK_CHECK(group, muster_barrier(group) == MUSTER_ERR_PEER_DIED);
+    while (absence->told < muster_group_size(world) - 1)
+        usleep(1000);
+    return 0;
+}
+
+static int one_does_not_come(muster_group *world, void *arg)
+{
+    absence *absence = arg;
+    muster_group *group, *rest;
+    bool absent = muster_group_rank(world) == absence->absent;
+
+    RANK_OK(world, muster_group_split(world, 0, -1, &group));
+    if (absent && be_absent(world, group, absence))
+        return 1;
+    if (!absent) {
+        RANK_CHECK(group, wait_in_vain(group, absence) == MUSTER_ERR_PEER_DIED);
+        RANK_CHECK(group,
+                   strstr(muster_error_detail(), absence->poisoned ? "the launcher of these ranks is gone"
+                                                                   : "has gone to shrink the group"));
+        absence->told++;
+    }
+    RANK_OK(group, muster_group_shrink(group, &rest)); /* and there all meet */
+    muster_group_free(group);
+    int32_t one = 1, sum = 0;
+    RANK_OK(rest, muster_all_sum(&one, &sum, 1, MUSTER_INT32, rest));
+    RANK_CHECK(rest, sum == muster_group_size(world));
+    RANK_OK(rest, muster_group_free(rest));
+    return 0;
+}
+
+START_TEST(test_nobody_waits_for_one_that_does_not_come)
+{
+    absence *absence = shared_page(sizeof *absence);
+
+    for (int i = 0; i < 2 * CALLS; i++)
+        for (int size = 2; size <= 4; size += 2) {
+            *absence = (struct absence){ .absent = i % size, .call = i / 2, .poisoned = i % 2 };
+            run_ranks(size, RANKS_AS_PROCESSES, one_does_not_come, absence);
+            absence->told = 0;
+            run_ranks(size, RANKS_AS_THREADS, one_does_not_come, absence);
+        }
+    shared_page_free(absence, sizeof *absence);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("absent");
+    TCase *tests = tcase_create("absent");
+
+    tcase_set_timeout(tests, TEST_TIMEOUT_S);
+    tcase_add_test(tests, test_nobody_waits_for_one_that_does_not_come);
+    suite_add_tcase(suite, tests);
+    return run_suite(suite);
+}
