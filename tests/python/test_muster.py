@@ -11,6 +11,7 @@ import select
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import unittest
@@ -343,6 +344,52 @@ class Harness(unittest.TestCase):
     def fails(self, body, words, count=2, **options):
         with self.assertRaisesRegex(AssertionError, words):
             ranks(count, **options)(body)()
+
+    @staticmethod
+    def close_all_and_open_own():
+        """As a daemon does; what it opens takes the numbers."""
+        os.closerange(3, 1024)
+        files = [tempfile.TemporaryFile() for _ in range(40)]
+        for file in files:
+            file.write(b"own" * 1000)
+            file.flush()
+        return files
+
+    @staticmethod
+    def assert_own(files):
+        for file in files:
+            assert os.pread(file.fileno(), 10000, 0) == b"own" * 1000
+
+    def test_closed_descriptors(self):
+        @ranks(3)
+        def passes():
+            world = muster.init()
+            files = self.close_all_and_open_own()
+            for _ in range(10):
+                x = muster.empty((100000,), "int32", world)
+                memoryview(x).cast("B")[:] = bytes(400000)
+                muster.all_sum(x, out=x)
+                del x
+                half = world.split(world.rank() % 2)
+                assert muster.all_sum(1, group=half) == half.size()
+            self.assert_own(files)
+
+        @ranks(2)
+        def fails():
+            files = self.close_all_and_open_own()
+            assert len(files) == 39, "these words arrive"
+
+        @ranks(2, timeout=2)
+        def hangs():
+            files = self.close_all_and_open_own()
+            time.sleep(60)
+            self.assert_own(files)
+
+        passes()
+        with self.assertRaisesRegex(AssertionError, "(?s)rank 0 of 2:.*these words arrive.*rank 1 of 2:.*these words"):
+            fails()
+        with self.assertRaisesRegex(AssertionError, "2 of 2 ranks were not done after 2 s"):
+            hangs()
 
     def test_what_it_says(self):
         @ranks(2, timeout=1)

@@ -24,6 +24,7 @@ import operator
 import os
 import select
 import signal
+import stat
 import sys
 import time
 import traceback
@@ -100,12 +101,15 @@ class _Rank:
         self.said = b""
         self.ended = False
         self.status = 0
-        self.pipe, write = os.pipe()
+        self.pipe, self.write = os.pipe()
+        self.inode = os.fstat(self.pipe).st_ino
+        self.parent = os.getpid()
+        self.hung = False
         self.pid = os.fork()
         if self.pid == 0:
             os.close(self.pipe)
-            _be_rank(number, count, name, body, write)
-        os.close(write)
+            _be_rank(self, count, name, body)
+        os.close(self.write)
         os.set_blocking(self.pipe, False)
 
     def look(self):
@@ -122,8 +126,9 @@ class _Rank:
             except BlockingIOError:
                 break
             self.said += data
-            if not data:
-                self.close()
+            if not data:  # nobody has it open; but who has closed all descriptors opens it again, to speak
+                self.hung = True
+                break
         if self.ended:
             self.close()
 
@@ -131,6 +136,22 @@ class _Rank:
         if self.pipe is not None:
             os.close(self.pipe)
             self.pipe = None
+
+    def can_show(self):
+        """Whether the number that its traceback would go to is still of the pipe: a body may close descriptors that
+        it does not know, and open files of its own."""
+        return _is_pipe(f"/proc/{self.pid}/fd/{self.write}", self.inode)
+
+    def speak(self, text):
+        """In the rank."""
+        number, path = self.write, f"/proc/{self.parent}/fd/{self.pipe}"
+        if not _is_pipe(number, self.inode):
+            if not _is_pipe(path, self.inode):
+                return
+            number = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+        data = text.encode(errors="replace")
+        while data:
+            data = data[os.write(number, data):]
 
     def reap(self):
         """Ends it, if it has not ended, and leaves nothing of it."""
@@ -154,18 +175,20 @@ class _Rank:
         return "failed", text
 
 
-def _write(pipe, text):
-    data = text.encode(errors="replace")
-    while data:
-        data = data[os.write(pipe, data):]
+def _is_pipe(which, inode):
+    try:
+        found = os.stat(which)
+    except OSError:
+        return False
+    return stat.S_ISFIFO(found.st_mode) and found.st_ino == inode
 
 
-def _be_rank(number, count, name, body, write):
+def _be_rank(rank, count, name, body):
     own, verdict, text = os.getpid(), "failed", ""
     try:
-        os.environ.update(MUSTER_ARENA=name, MUSTER_RANK=str(number), MUSTER_SIZE=str(count), MUSTER_RESTARTS="0")
+        os.environ.update(MUSTER_ARENA=name, MUSTER_RANK=str(rank.number), MUSTER_SIZE=str(count), MUSTER_RESTARTS="0")
         _muster.begin_rank()
-        faulthandler.register(signal.SIGUSR2, file=write, all_threads=True)
+        faulthandler.register(signal.SIGUSR2, file=rank.write, all_threads=True)
         body()
         verdict = "passed"
         _muster.end_rank()
@@ -179,7 +202,7 @@ def _be_rank(number, count, name, body, write):
             sys.stderr.flush()
         with contextlib.suppress(BaseException):
             if os.getpid() == own or verdict == "failed":  # a process that the body has forked speaks of failures only
-                _write(write, text.replace("\0", "\\0") + "\0" + verdict)
+                rank.speak(text.replace("\0", "\\0") + "\0" + verdict)
         os._exit(verdict == "failed")
 
 
@@ -192,9 +215,9 @@ def _wait(group, until):
             return running
         said = select.poll()
         for rank in running:
-            if rank.pipe is not None:
+            if rank.pipe is not None and not rank.hung:
                 said.register(rank.pipe, select.POLLIN)
-        ending = any(rank.pipe is None for rank in running)
+        ending = any(rank.pipe is None or rank.hung for rank in running)
         said.poll(1 if ending else min(20, left * 1000))
         for rank in running:
             rank.look()
@@ -211,7 +234,8 @@ def _run(count, timeout, body):
             group.append(_Rank(number, count, name, body))
         late = _wait(group, time.monotonic() + timeout)
         for rank in late:
-            os.kill(rank.pid, signal.SIGUSR2)  # shows where it is
+            if rank.can_show():
+                os.kill(rank.pid, signal.SIGUSR2)  # shows where it is
         if late:
             _wait(group, time.monotonic() + 1)
     finally:
