@@ -2,7 +2,11 @@
 _muster() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} i
     if [ "$COMP_CWORD" -eq 1 ]; then
-        mapfile -t COMPREPLY < <(compgen -W "run ps inspect top trace report doctor bench --help --version" -- "$word")
+        mapfile -t COMPREPLY < <(compgen -W "run ps inspect top trace report doctor bench help --help --version" -- "$word")
+        return
+    fi
+    if [ "${COMP_WORDS[1]}" = help ]; then
+        mapfile -t COMPREPLY < <(compgen -W "run ps inspect top trace report doctor bench" -- "$word")
         return
     fi
     case $before in

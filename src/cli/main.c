@@ -23,7 +23,7 @@ static const char help[] =
     "  muster report FILE [-o PAGE]                       draw it as a page\n"
     "  muster doctor                                      check this machine\n"
     "  muster bench [options] [OPERATION...]              measure operations on this machine\n"
-    "  muster COMMAND --help                              its options\n"
+    "  muster COMMAND --help, muster help COMMAND         its options\n"
     "  muster --version, -V\n"
     "  muster --help\n"
     "\n"

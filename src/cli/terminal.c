@@ -4,10 +4,28 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <unistd.h>
+
+static int lent = -1;
+
+/* A script goes on behind us, and reads the terminal, too. */
+static void take_back(void)
+{
+    signal(SIGTTOU, SIG_IGN);
+    tcsetpgrp(lent, getpgrp());
+}
+
+void terminal_lend(void)
+{
+    lent = open("/dev/tty", O_RDWR | O_CLOEXEC);
+    if (lent >= 0 && tcgetpgrp(lent) == getpgrp())
+        atexit(take_back);
+}
 
 void terminal_come_to_front(int terminal)
 {
+    signal(SIGTSTP, SIG_IGN); /* who started us would wait for us, and the terminal would be nobody's */
     signal(SIGTTOU, SIG_IGN); /* or being in the background would stop us here */
     tcsetpgrp(terminal, getpgrp());
     signal(SIGTTOU, SIG_DFL);

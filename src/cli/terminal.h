@@ -4,6 +4,9 @@
 
 #include <stdbool.h>
 
+/* In the command, before: when it exits, it is in the foreground again, if it is now. */
+void terminal_lend(void);
+
 /* In a rank: from here on it is in the foreground, gets what is typed, and may read it. */
 void terminal_come_to_front(int terminal);
 

@@ -45,6 +45,9 @@ for rank in 0 1; do
     says 1 "^got joe rank $rank True True$"
     says 1 "nothing to read$"
 done
+# What comes after in a script has the terminal again.
+timeout 60 python3 "$TEST_SOURCE/tests/command/answer.py" sh -c "$run -n 1 --stdin 0 -- true; echo name?; head -n 1 </dev/tty" >"$work/out" 2>&1 || fail "the terminal after --stdin"
+says 2 "^joe$" # once by the terminal itself
 timeout 60 python3 "$TEST_SOURCE/tests/command/answer.py" $run -n 2 -- sh -c 'echo name?; cat; echo nothing to read' >"$work/out" 2>&1 || fail "a terminal"
 says 2 "nothing to read$"
 checks=$((checks + 9))

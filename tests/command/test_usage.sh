@@ -63,6 +63,8 @@ done
 expect 0 "" "$muster" bench -np 1 --min 4 --max 4 --check
 says 1 "^# muster [0-9.]+, 1 rank, "
 
+expect 0 "^muster bench: nobody reads MUSTER_TIMOUT; did you mean MUSTER_TIMEOUT?$" env MUSTER_TIMOUT=3 "$muster" bench --min 4 --max 4 --check
+
 # ---- output that cannot be written: an error in words, and no success ----
 lost() {
     for kind in full closed; do

@@ -9,6 +9,7 @@
 #include "src/cli/commands.h"
 #include "src/cli/options.h"
 #include "src/cli/spelling.h"
+#include "src/cli/variables.h"
 
 /* clang-format off */
 static const char help[] =
@@ -184,6 +185,7 @@ int command_bench(int argc, char **argv)
     if (options.bytes_min > options.bytes_max)
         return usage_error("bench", "the first size, %zu, is above the last, %zu", options.bytes_min,
                            options.bytes_max);
+    warn_of_variables("bench");
     status = take_cases(argc - optind, argv + optind, &options);
     return status ? status : launch(&options);
 }
