@@ -10,127 +10,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/harness/belongings.h"
 #include "tests/harness/ranks.h"
 
-#ifndef SYS_pidfd_open
-#define SYS_pidfd_open 434
-#endif
-
-enum { FIRST = 3, COUNT = 60, FILE_BYTES = 8192, BLOCK_BYTES = 3 << 20 };
-
-/* ---- what the program has in place of what it closed ---- */
-
-typedef struct own {
-    struct stat before;
-    int flags;
-} own;
-
-typedef struct belongings {
-    own own[COUNT];
-    int queued[COUNT]; /* bytes that can be read; -1: of a file */
-    int count;
-} belongings;
-
-/* As the numbers come: the lowest that is free is the next. */
-static int open_one(uint64_t kind)
-{
-    static char filling[FILE_BYTES];
-    int pair[2], fd;
-
-    switch (kind % 6) {
-    case 0: /* readable, as is a watch that has fired */
-        return eventfd(1, 0);
-    case 1:
-        if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0 || write(pair[1], "news", 4) != 4)
-            return -1;
-        return pair[0];
-    case 2:
-        if (pipe(pair) < 0 || write(pair[1], "news", 4) != 4)
-            return -1;
-        return pair[0];
-    case 3: /* its own watch, of a process that lives */
-        fd = (int)syscall(SYS_pidfd_open, getppid(), 0);
-        return fd < 0 ? eventfd(1, 0) : fd;
-    default: { /* on disk, as an arena is not; or in memory, as it is */
-        char name[] = "/tmp/muster-test-XXXXXX";
-
-        fd = kind % 6 == 4 ? mkstemp(name) : memfd_create("muster", 0);
-        if (kind % 6 == 4)
-            unlink(name);
-        memset(filling, 'U', sizeof filling);
-        return write(fd, filling, sizeof filling) == sizeof filling ? fd : -1;
-    }
-    }
-}
-
-static bool note(belongings *all, int number)
-{
-    int fd = FIRST + number, queued;
-
-    if (fstat(fd, &all->own[number].before) < 0)
-        return false;
-    all->own[number].flags = fcntl(fd, F_GETFL);
-    all->queued[number] =
-        !S_ISREG(all->own[number].before.st_mode) && ioctl(fd, FIONREAD, &queued) == 0 ? queued : -1;
-    return true;
-}
-
-static bool close_all_and_open_own(belongings *all, uint64_t seed)
-{
-    for (int fd = FIRST; fd < 1024; fd++)
-        close(fd);
-    for (int fd = 0; fd < FIRST + COUNT;) {
-        seed = seed * 6364136223846793005ULL + 1442695040888963407ULL;
-        fd = open_one(seed >> 33);
-        if (fd < 0)
-            return false;
-    }
-    for (int number = 0; number < COUNT; number++)
-        if (!note(all, number))
-            return false;
-    return true;
-}
-
-/* NULL: all is as it was. */
-static const char *what_changed(const belongings *all)
-{
-    static char bytes[FILE_BYTES + 1];
-    struct stat now;
-    int queued;
-
-    for (int number = 0; number < COUNT; number++) {
-        const struct stat *before = &all->own[number].before;
-        int fd = FIRST + number;
-
-        if (fstat(fd, &now) < 0)
-            return "a descriptor was closed";
-        if (now.st_dev != before->st_dev || now.st_ino != before->st_ino || now.st_mode != before->st_mode)
-            return "a descriptor is of something else";
-        if (fcntl(fd, F_GETFL) != all->own[number].flags)
-            return "a descriptor has other flags";
-        if (now.st_size != before->st_size || now.st_blocks != before->st_blocks)
-            return "a file has another size";
-        if (all->queued[number] >= 0 && (ioctl(fd, FIONREAD, &queued) < 0 || queued != all->queued[number]))
-            return "somebody has read what was the program's";
-        if (!S_ISREG(now.st_mode))
-            continue;
-        if (pread(fd, bytes, sizeof bytes, 0) != FILE_BYTES)
-            return "a file cannot be read";
-        for (int i = 0; i < FILE_BYTES; i++)
-            if (bytes[i] != 'U')
-                return "a file's bytes are damaged";
-    }
-    return NULL;
-}
+enum { BLOCK_BYTES = 3 << 20 };
 
 /* ---- ranks ---- */
 
@@ -143,7 +31,7 @@ typedef struct scene {
 
 #define OWN_ALONE(world, all)                                                                                \
     do {                                                                                                     \
-        const char *changed = what_changed(all);                                                             \
+        const char *changed = belongings_changed(all);                                                       \
                                                                                                              \
         if (changed)                                                                                         \
             return rank_failed(__FILE__, __LINE__, world, changed);                                          \
@@ -203,7 +91,7 @@ static int work(muster_group *world, void *arg)
     scene *scene = arg;
     static belongings all;
 
-    RANK_CHECK(world, close_all_and_open_own(&all, scene->seed + (uint64_t)muster_group_rank(world)));
+    RANK_CHECK(world, belongings_take(&all, scene->seed + (uint64_t)muster_group_rank(world)));
     for (int i = 0; i < 3; i++)
         RANK_CHECK(world, use_all(world) == 0);
     OWN_ALONE(world, &all);
@@ -302,7 +190,7 @@ static int work_alone(void)
     muster_group *world;
 
     RANK_OK(NULL, muster_attach(&config, &world));
-    RANK_CHECK(world, close_all_and_open_own(&all, seed_of_run()));
+    RANK_CHECK(world, belongings_take(&all, seed_of_run()));
     RANK_CHECK(world, use_memory(world) == 0);
     RANK_OK(world, muster_group_free(world));
     OWN_ALONE(NULL, &all);
@@ -330,7 +218,7 @@ static int lines_seen;
 static void close_at_first_line(int rank, int fd, const char *line, size_t bytes, void *arg)
 {
     (void)rank, (void)fd, (void)line, (void)bytes, (void)arg;
-    if (lines_seen++ == 0 && !close_all_and_open_own(&launchers, seed_of_run()))
+    if (lines_seen++ == 0 && !belongings_take(&launchers, seed_of_run()))
         _exit(99);
 }
 

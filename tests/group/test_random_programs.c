@@ -5,12 +5,15 @@
  *
  * All ranks draw the same program from one seed; inputs are drawn from (seed, operation, rank), so
  * that every rank can compute everyone's inputs and with them the expected output. The seed of each
- * run is printed when it fails; TEST_SEED repeats it, TEST_PROGRAMS sets how many.
+ * run is printed when it fails; TEST_SEED repeats it, TEST_PROGRAMS sets how many. With TEST_CLOSED=1 each
+ * rank that is a process closes all descriptors before each program and opens its own, which must be as they
+ * were after it.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/harness/belongings.h"
 #include "tests/harness/oracle.h"
 #include "tests/harness/ranks.h"
 
@@ -172,7 +175,8 @@ static bool has_halves(const call *c)
            c->kind == BROADCAST;
 }
 
-static muster_status start(const call *c, const void *in, void *out, muster_group *group, muster_request *request)
+static muster_status start(const call *c, const void *in, void *out, muster_group *group,
+                           muster_request *request)
 {
     switch (c->kind) {
     case ALL_REDUCE:
@@ -289,8 +293,8 @@ static int finish_all(known_group *known)
     return 0;
 }
 
-/* A call; one in halves stays under way, while others of the group are made, started and finished in any order
- * that all members draw alike. */
+/* A call; one in halves stays under way, while others of the group are made, started and finished in any
+ * order that all members draw alike. */
 static int run_call(const call *c, known_group *known, uint64_t *own, uint64_t *local)
 {
     under_way u = { .call = *c };
@@ -352,6 +356,7 @@ static int split_group(known_group *parent, known_group *child, uint64_t *state)
 typedef struct plan {
     uint64_t seed;
     int programs;
+    bool closes;
 } plan;
 
 /* All ranks draw alike, whatever groups they are in: a group's calls come from a state of its own. */
@@ -397,12 +402,21 @@ static int run_program(muster_group *world, uint64_t seed)
 static int run_programs(muster_group *world, void *arg)
 {
     const plan *plan = arg;
+    belongings own;
 
-    for (int i = 0; i < plan->programs; i++)
-        if (run_program(world, plan->seed + (uint64_t)i * 1000003)) {
-            fprintf(stderr, "program %d of seed %llu failed\n", i, (unsigned long long)plan->seed);
-            return 1;
-        }
+    for (int i = 0; i < plan->programs; i++) {
+        uint64_t seed = plan->seed + (uint64_t)i * 1000003;
+
+        if (plan->closes)
+            RANK_CHECK(world, belongings_take(&own, seed + (uint64_t)muster_group_rank(world)));
+        int failed = run_program(world, seed);
+        const char *changed = plan->closes ? belongings_changed(&own) : NULL;
+        if (!failed && !changed)
+            continue;
+        fprintf(stderr, "program %d of seed %llu failed%s%s\n", i, (unsigned long long)plan->seed,
+                changed ? ": " : "", changed ? changed : "");
+        return 1;
+    }
     return 0;
 }
 
@@ -421,6 +435,7 @@ START_TEST(test_random_programs)
                              .mode = _i % 16 < 8 ? RANKS_AS_PROCESSES : RANKS_AS_THREADS,
                              .staging_bytes = _i % 32 < 16 ? 8192 : 0 };
 
+    plan.closes = options.mode == RANKS_AS_PROCESSES && from_environment("TEST_CLOSED", 0);
     if (options.mode == RANKS_AS_PROCESSES && under_thread_sanitizer())
         return;
     run_ranks_with(options, run_programs, &plan);
