@@ -81,12 +81,18 @@ static muster_status plan_header(const mst_arena_plan *plan, mst_header *header)
                         "this process may have %llu; %s, or use fewer ranks",
                         seats, seats == 1 ? "" : "s", mebibytes_up(least), (unsigned long long)(limit >> 20),
                         remedy(least));
-    if (wanted < least || wanted > limit)
-        return mst_fail(MUSTER_ERR_NO_SPACE,
-                        "an arena for %u rank%s, replacements included, needs %llu to %llu MiB of address "
-                        "space, not %llu; change MUSTER_ARENA_BYTES, or %s",
-                        seats, seats == 1 ? "" : "s", mebibytes_up(least), (unsigned long long)(limit >> 20),
-                        (unsigned long long)(wanted >> 20), remedy(wanted));
+    if (wanted < least)
+        return mst_fail(
+            MUSTER_ERR_NO_SPACE,
+            "an arena for %u rank%s, replacements included, needs %llu MiB of address space, and is "
+            "to have %llu; raise MUSTER_ARENA_BYTES, or leave it unset",
+            seats, seats == 1 ? "" : "s", mebibytes_up(least), (unsigned long long)(wanted >> 20));
+    if (wanted > limit)
+        return mst_fail(
+            MUSTER_ERR_NO_SPACE,
+            "an arena of %llu MiB is asked for, and this process may have %llu MiB of address space; "
+            "lower MUSTER_ARENA_BYTES, or %s",
+            (unsigned long long)(wanted >> 20), (unsigned long long)(limit >> 20), remedy(wanted));
     staging = (staging + 2 * MST_EXTENT_UNIT - 1) / (2 * MST_EXTENT_UNIT) * (2 * MST_EXTENT_UNIT);
     if (staging < STAGING_BYTES_MIN || staging < 5 * 8 * (uint64_t)plan->size || staging > STAGING_BYTES_MAX)
         return mst_fail(MUSTER_ERR_INVALID, "staging of %llu bytes per rank is not between %d and %llu",

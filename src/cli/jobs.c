@@ -173,6 +173,24 @@ static bool find_only(const char *command, job *found)
     return false;
 }
 
+static void complain_of_job(const char *command, const char *which, bool is_pid)
+{
+    if (is_pid)
+        fprintf(stderr,
+                "muster %s: %s is no rank or launcher of a job, or another user's, or of another version of "
+                "muster; muster ps lists the jobs\n",
+                command, which);
+    else if (which[0] == '/')
+        fprintf(stderr,
+                "muster %s: no job that this user may look at has met under %s; muster ps lists the jobs\n",
+                command, which);
+    else
+        fprintf(
+            stderr,
+            "muster %s: \"%s\" is neither the number of a process nor a /NAME; muster ps lists the jobs\n",
+            command, which);
+}
+
 bool job_choose(const char *command, const char *which, job *found)
 {
     char *end;
@@ -186,10 +204,7 @@ bool job_choose(const char *command, const char *which, job *found)
         return true;
     if (which[0] != '/' && *end == '\0' && pid > 0 && job_of_process((int)pid, found))
         return true;
-    fprintf(stderr,
-            "muster %s: %s is no rank or launcher of a job, or another user's, or of another version of "
-            "muster; muster ps lists the jobs\n",
-            command, which);
+    complain_of_job(command, which, which[0] != '/' && *end == '\0' && pid > 0);
     return false;
 }
 

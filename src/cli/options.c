@@ -120,7 +120,7 @@ static int complain_of_value(const cli_syntax *syntax, const cli_option *option,
     char words[200];
     const char *expected = expected_of(option, words, sizeof words);
 
-    if (!value)
+    if (!value || !*value)
         return usage_error(syntax->command, "--%s lacks its value; expected %s", option->name, expected);
     cli_spelling spelling = spelling_of(value);
     for (int i = 0; option->kind == CLI_CHOICE && option->words[i]; i++)

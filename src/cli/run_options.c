@@ -186,7 +186,7 @@ static const cli_option known[] = {
     { "stdin", 0, CLI_OWN, .take = take_stdin, .expected = "a rank, all or none" },
     { "trace", 0, CLI_TEXT, AT(trace), "a file" },
     { "trace-limit", 0, CLI_OWN, .take = take_trace_limit,
-      .expected = "a number of operations up to 10 million" },
+      .expected = "a number of operations from 1 to 10 million" },
     { "env", 0, CLI_OWN, .take = take_env, .expected = "NAME=VALUE, at most 256 times" },
     { "cwd", 0, CLI_TEXT, AT(folder), "a folder" },
     { "bind", 0, CLI_CHOICE, AT(bind), .words = binds },

@@ -95,6 +95,9 @@ expect 0 "^muster run: nobody reads MUSTER_TIMOUT; did you mean MUSTER_TIMEOUT?$
 [ "$(wc -l <"$work/err")" -eq 1 ] || fail "--env: warned more than once, or of too much"
 expect 0 "^muster run: nobody reads MUSTER_FROBNICATE; muster(1) lists the variables$" env MUSTER_FROBNICATE=1 $run -n 1 -- true
 
+expect 125 "needs [0-9]* MiB of address space, and is to have 0; raise MUSTER_ARENA_BYTES, or leave it unset$" env MUSTER_ARENA_BYTES=3 $run -n 2 -- true
+expect 125 "lower MUSTER_ARENA_BYTES, or " env MUSTER_ARENA_BYTES=900000000G $run -n 2 -- true
+
 # ---- below another launcher ----
 for variable in WORLD_SIZE OMPI_COMM_WORLD_SIZE PMI_SIZE; do
     expect 0 "^muster run: $variable is 4: if another launcher runs this 4 times, each makes a job" env $variable=4 $run -n 2 -- true

@@ -46,6 +46,16 @@ refused "^muster: \"--versoin\" is no subcommand; .*; did you mean --version?$" 
 refused "^muster: \"walk\" is no subcommand; expected run, .* or bench$" walk
 refused "^muster: \"-n\" is no subcommand; did you mean muster run -n?$" -n 4 ./hello
 refused "^muster inspect: --json, --stacks and --trace exclude each other$" inspect --json --stacks
+refused "^muster run: --wrap lacks its value; expected a command$" run -n 2 --wrap "" true
+refused "^muster bench: --dtype float31: expected bool, .* or complex64$" bench --dtype float31
+for command in inspect top; do
+    expect 1 "^muster $command: no job .* has met under /nojob; muster ps lists the jobs$" "$muster" $command /nojob
+    expect 1 "^muster $command: \"job\" is neither the number of a process nor a /NAME;" "$muster" $command job
+    expect 1 "^muster $command: 999999999 is no rank or launcher of a job" "$muster" $command 999999999
+done
+for command in trace report; do
+    expect 1 "^muster $command: /: Is a directory$" "$muster" $command /
+done
 for command in run ps inspect top trace report doctor bench; do
     expect 0 "" "$muster" help $command
     says 1 "^usage: muster $command"

@@ -100,13 +100,15 @@ static const char *const ops[] = { "sum", "prod", "max", "min", NULL }; /* as mu
 #define AT(field) .offset = offsetof(bench_options, field)
 #define SIZE "a size: bytes, such as 4096, 64K or 16M"
 
+#define DTYPES "bool, int8 ... int64, uint8 ... uint64, float16, bfloat16, float32, float64 or complex64"
+
 static const cli_option known[] = {
     { "ranks", 'n', CLI_COUNT, AT(ranks), "a number of ranks from 1 to 1024" },
     { "np", 0, CLI_COUNT, AT(ranks), "a number of ranks from 1 to 1024" },
     { "min", 'b', CLI_OWN, .take = take_min, .expected = SIZE },
     { "max", 'e', CLI_OWN, .take = take_max, .expected = SIZE },
     { "factor", 'f', CLI_OWN, .take = take_factor, .expected = "2 or more" },
-    { "dtype", 'd', CLI_OWN, .take = take_dtype, .expected = "bool, int8, ... float32, ... complex64" },
+    { "dtype", 'd', CLI_OWN, .take = take_dtype, .expected = DTYPES },
     { "op", 'o', CLI_CHOICE, AT(op), .words = ops },
     { "arena", 0, CLI_FLAG, AT(arena) },
     { "in-place", 0, CLI_FLAG, AT(in_place) },

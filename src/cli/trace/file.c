@@ -322,10 +322,13 @@ bool trace_read(const char *command, const char *path, trace *trace)
         return false;
     }
     if (!parse_opening(file, trace)) {
-        fprintf(
-            stderr,
-            "muster %s: %s is no trace of muster's; expected a file that muster run --trace has written\n",
-            command, path);
+        if (ferror(file))
+            fprintf(stderr, "muster %s: %s: %s\n", command, path, strerror(errno)); /* a folder, say */
+        else
+            fprintf(stderr,
+                    "muster %s: %s is no trace of muster's; expected a file that muster run --trace has "
+                    "written\n",
+                    command, path);
         fclose(file);
         return false;
     }
