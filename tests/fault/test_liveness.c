@@ -172,6 +172,107 @@ START_TEST(test_a_core_file_is_not_waited_for)
 }
 END_TEST
 
+/* ---- what follows from an end ---- */
+
+/* An end that is known ends the next call, also one that need not wait for anybody. */
+static int call_after_an_end(muster_group *world, void *arg)
+{
+    const mst_geometry *geometry = &world->subarena->attachment->geometry;
+    int rank = muster_group_rank(world);
+    char x = 0;
+
+    (void)arg;
+    RANK_OK(world, muster_barrier(world));
+    if (rank == 1)
+        raise(SIGKILL);
+    while (mst_liveness_ending(geometry, 1).kind == MUSTER_ENDED_NOT) /* the launcher sees it */
+        usleep(1000);
+    RANK_CHECK(world, muster_send(&x, 1, MUSTER_UINT8, rank, world) == MUSTER_ERR_PEER_DIED);
+    RANK_CHECK(world, strstr(muster_error_detail(), "rank 1 was killed by signal 9"));
+    return 0;
+}
+
+START_TEST(test_a_known_end_ends_the_next_call)
+{
+    muster_report report = MUSTER_REPORT_INIT;
+    muster_ending endings[3];
+
+    setenv("MUSTER_LIVENESS", rungs[_i], 1);
+    report.endings = endings;
+    run_failing_ranks((rank_options){ .size = 3 }, call_after_an_end, NULL, &report);
+    for (int rank = 0; rank < 3; rank += 2)
+        ck_assert_msg(endings[rank].kind == MUSTER_ENDED_EXITED && endings[rank].code == 0, "rank %d", rank);
+}
+END_TEST
+
+/* Its peers know that it has ended, and it writes all the same, for as long as it likes: as the other threads
+ * of one that dies may, for a moment. */
+static int end_and_go_on(muster_group *world, _Atomic int *done)
+{
+    const mst_attachment *attachment = world->subarena->attachment;
+
+    mst_liveness_record(&attachment->geometry, attachment->seat, (muster_ending){ MUSTER_ENDED_CRASHED, 0 });
+    for (int i = 0; i < 30000 && *done < muster_group_size(world) - 1; i++) /* unless one has failed */
+        usleep(1000);
+    _exit(0);
+}
+
+/* Which cell a new group gets; there may be none of the one that was given back. */
+static int use_cell_of_child(muster_group *group, uint32_t *cell)
+{
+    muster_group *child;
+
+    RANK_OK(group, muster_group_split(group, 0, -1, &child));
+    *cell = child->subarena->own.cell;
+    RANK_OK(child, muster_barrier(child));
+    RANK_OK(child, muster_group_free(child));
+    return 0;
+}
+
+static int use_memory_again(muster_group *world, void *arg)
+{
+    _Atomic int *done = arg;
+    muster_group *group, *rest;
+    uint32_t given_back, cell;
+
+    RANK_OK(world, muster_group_split(world, 0, -1, &group));
+    if (muster_group_rank(world) == 1)
+        return end_and_go_on(world, done);
+    RANK_CHECK(group, muster_barrier(group) == MUSTER_ERR_PEER_DIED);
+    given_back = group->subarena->own.cell;
+    RANK_OK(group, muster_group_shrink(group, &rest));
+    RANK_OK(group, muster_group_free(group));
+    for (int i = 0; i < 10; i++) {
+        if (use_cell_of_child(rest, &cell))
+            return 1;
+        RANK_CHECK(rest, cell != given_back);
+    }
+    ++*done;
+    for (int32_t seen = 0, all = 0; !all;) { /* until the system has confirmed the end */
+        if (use_cell_of_child(rest, &cell))
+            return 1;
+        seen |= cell == given_back;
+        RANK_OK(rest, muster_all_min(&seen, &all, 1, MUSTER_INT32, rest));
+    }
+    RANK_OK(rest, muster_group_free(rest));
+    return 0;
+}
+
+START_TEST(test_memory_is_used_again_when_an_end_is_confirmed)
+{
+    _Atomic int *done = shared_page(sizeof *done);
+    muster_report report = MUSTER_REPORT_INIT;
+    muster_ending endings[3];
+
+    setenv("MUSTER_LIVENESS", rungs[_i], 1);
+    report.endings = endings;
+    run_failing_ranks((rank_options){ .size = 3 }, use_memory_again, done, &report);
+    for (int rank = 0; rank < 3; rank += 2)
+        ck_assert_msg(endings[rank].kind == MUSTER_ENDED_EXITED && endings[rank].code == 0, "rank %d", rank);
+    shared_page_free(done, sizeof *done);
+}
+END_TEST
+
 /* ---- what the system does not offer ---- */
 
 static int has_rung(muster_group *world, void *arg)
@@ -249,6 +350,8 @@ int main(void)
     tcase_add_loop_test(tests, test_another_program_in_the_rank_s_place, 0, 2);
     tcase_add_test(tests, test_a_crash_is_reported_by_its_handler);
     tcase_add_test(tests, test_a_core_file_is_not_waited_for);
+    tcase_add_loop_test(tests, test_a_known_end_ends_the_next_call, 0, RUNGS);
+    tcase_add_loop_test(tests, test_memory_is_used_again_when_an_end_is_confirmed, 0, RUNGS);
     tcase_add_test(tests, test_the_best_rung_is_taken);
     tcase_add_test(tests, test_without_threads_the_dead_are_found_all_the_same);
     tcase_add_test(tests, test_an_unknown_rung_is_refused);
