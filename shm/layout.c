@@ -169,13 +169,6 @@ uint64_t mst_layout_mapped_bytes(const mst_geometry *geometry)
     return geometry->arena_bytes - geometry->seats * geometry->unmapped_bytes;
 }
 
-uint64_t mst_layout_own_offset(const mst_geometry *geometry, uint32_t seat, const void *at)
-{
-    uint64_t distance = (uint64_t)((uintptr_t)at - (uintptr_t)geometry->base);
-
-    return distance < mst_layout_mapped_bytes(geometry) ? distance + seat * geometry->unmapped_bytes : 0;
-}
-
 void *mst_layout_heap_at(const mst_geometry *geometry, uint32_t seat, uint64_t offset, uint64_t bytes)
 {
     uint64_t begin = mst_layout_heap_begin(geometry, seat);

@@ -238,8 +238,12 @@ START_TEST(test_heaps_that_are_mapped_in_part)
         }
         mapped += MST_REGION_BYTES_MIN;
     }
-    ck_assert_uint_eq(mst_layout_own_offset(&geometry, 0, geometry.base + mst_layout_mapped_bytes(&geometry)),
-                      0);
+    for (uint32_t seat = 0; seat < 3; seat++) { /* nor what lies behind all of it */
+        const unsigned char *behind = geometry.base + mst_layout_mapped_bytes(&geometry);
+        uint64_t offset = mst_layout_own_offset(&geometry, seat, behind);
+
+        ck_assert_ptr_null(mst_layout_heap_at(&geometry, seat, offset, 1));
+    }
     ck_assert_uint_eq(mst_layout_own_offset(&geometry, 1, geometry.base - 1), 0);
 }
 END_TEST
