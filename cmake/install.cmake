@@ -43,5 +43,9 @@ install(FILES ${PROJECT_BINARY_DIR}/musterConfig.cmake ${PROJECT_BINARY_DIR}/mus
 
 # Relative to the file itself, so that `cmake --install --prefix` may go anywhere.
 file(RELATIVE_PATH MUSTER_PC_PREFIX /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /prefix)
+set(MUSTER_PC_RPATH " -Wl,-rpath,\${libdir}") # the loader looks in few places by itself, and ~/.local is none of them
+if(CMAKE_INSTALL_PREFIX STREQUAL "/usr")
+    set(MUSTER_PC_RPATH "")
+endif()
 configure_file(${PROJECT_SOURCE_DIR}/cmake/muster.pc.in ${PROJECT_BINARY_DIR}/muster.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/muster.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

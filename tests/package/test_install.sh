@@ -34,15 +34,15 @@ cmake -S "$here/subdirectory" -B "$work/subdirectory" -DMUSTER_DIR="$TEST_SOURCE
 cmake --build "$work/subdirectory" >/dev/null
 "$work/prefix/bin/muster" run -n 2 -- "$work/subdirectory/consumer"
 
-echo "== pkg-config, shared and static"
+echo "== pkg-config, shared, found without being told where, and static"
 PKG_CONFIG_PATH=$(dirname "$(find "$work/prefix" -name muster.pc)")
 export PKG_CONFIG_PATH
 # shellcheck disable=SC2046
 cc "$here/consumer/consumer.c" $(pkg-config --cflags --libs muster) -o "$work/shared"
-LD_LIBRARY_PATH=$(dirname "$PKG_CONFIG_PATH") "$work/prefix/bin/muster" run -n 2 -- "$work/shared"
+"$work/prefix/bin/muster" run -n 2 -- "$work/shared"
 # shellcheck disable=SC2046
 c++ -std=c++17 -Wall -Wextra -Werror "$here/consumer/consumer.cc" $(pkg-config --cflags --libs muster) -o "$work/cxx"
-LD_LIBRARY_PATH=$(dirname "$PKG_CONFIG_PATH") "$work/prefix/bin/muster" run -n 2 -- "$work/cxx"
+"$work/prefix/bin/muster" run -n 2 -- "$work/cxx"
 # shellcheck disable=SC2046
 cc -static "$here/consumer/consumer.c" $(pkg-config --static --cflags --libs muster) -o "$work/static"
 "$work/prefix/bin/muster" run -n 2 -- "$work/static"
