@@ -300,7 +300,7 @@ static int sender(const mst_exchange *waiting)
 static bool stalled(void *arg, int peer, int64_t slept_ns)
 {
     const mst_exchange *waiting = arg;
-    mst_stall stall = { { receiver(waiting), sender(waiting) }, slept_ns, describe, waiting };
+    mst_stall stall = { { receiver(waiting), sender(waiting) }, slept_ns, describe, waiting, false };
 
     (void)peer;
     return mst_group_stalled(waiting->group, &stall);

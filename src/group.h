@@ -151,6 +151,9 @@ typedef struct mst_stall {
     int64_t slept_ns;
     void (*describe)(const void *arg, char *text, size_t bytes); /* of the call; NULL: none to speak of */
     const void *arg;
+    /* The wait is for a regroup: also in a broken group, and a circle ends the waits of the others in it,
+     * which are in calls that can end so. */
+    bool regroups;
 } mst_stall;
 
 /* The parts of a watch. Looks for members that are dead and for circles of ranks that wait for each other,

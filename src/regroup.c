@@ -134,6 +134,44 @@ static muster_status explain_late(const regroup *regroup)
                     count > 1 ? "live" : "lives", count > 1 ? "have" : "has");
 }
 
+/* ---- waiting for them ---- */
+
+static void describe(const void *arg, char *text, size_t bytes)
+{
+    const regroup *regroup = arg;
+
+    snprintf(text, bytes, "%s #%llu of a group of %d", name_of(regroup), (unsigned long long)regroup->number,
+             regroup->group->size);
+}
+
+/* All who are missing are waited for; one of them leads to a circle if any does, sooner or later, since those
+ * who have come wait for the same. */
+static int first_missing(const regroup *regroup)
+{
+    for (int rank = 0; rank < regroup->group->size; rank++)
+        if (!has_arrived(regroup, rank) && !never_comes(regroup->group, rank))
+            return rank;
+    return -1;
+}
+
+/* A member that waits for us, in a call of another group, comes once that has ended. */
+static bool stalled(void *arg, int peer, int64_t slept_ns)
+{
+    const regroup *regroup = arg;
+    mst_stall stall = { { first_missing(regroup), -1 }, slept_ns, describe, regroup, true };
+
+    (void)peer;
+    mst_group_stalled(regroup->group, &stall);
+    return false;
+}
+
+static void woke(void *arg)
+{
+    const regroup *regroup = arg;
+
+    mst_group_woke(regroup->group);
+}
+
 /* Newcomers know nobody's bell, and ring where all who attach do. */
 static muster_status gather(regroup *regroup)
 {
@@ -144,7 +182,7 @@ static muster_status gather(regroup *regroup)
     regroup->waiter = (mst_waiter){ .policy = group->subarena->attachment->policy,
                                     .poison = &group->interrupted,
                                     .deadline = { .limit_ns = group->timeout_ns },
-                                    .watch = mst_group_watch(group) };
+                                    .watch = { .tick = stalled, .woke = woke, .arg = regroup } };
     mst_store64_rlx(&group->interrupted, 0);
     switch (mst_wait_until(&regroup->waiter, mst_signal_parking(signal), all_accounted_for, regroup, -1)) {
     case MST_WAIT_READY:

@@ -32,7 +32,7 @@ static void describe(const void *arg, char *text, size_t bytes)
 
 static bool stalled(void *group, int peer, int64_t slept_ns)
 {
-    mst_stall stall = { { peer, -1 }, slept_ns, describe, group };
+    mst_stall stall = { { peer, -1 }, slept_ns, describe, group, false };
 
     return mst_group_stalled(group, &stall);
 }

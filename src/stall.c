@@ -104,7 +104,7 @@ static void look_for_circle(muster_group *group, const mst_stall *stall, bool du
         awaited[i] = stall->peers[i] < 0 ? MST_RANKS_MAX : group->subarena->shares[stall->peers[i]].seat;
     stall->describe(stall->arg, doing, sizeof doing);
     mst_deadlock_waiting(deadlock, awaited, doing);
-    if (mst_deadlock_found(deadlock, circle, sizeof circle))
+    if (mst_deadlock_found(deadlock, circle, sizeof circle) && !stall->regroups)
         mst_group_poison(group, MST_POISON_DEADLOCK, "%s", circle);
 }
 
@@ -151,7 +151,7 @@ bool mst_group_stalled(muster_group *group, const mst_stall *stall)
     look_for_damage(group);
     ask_for_interruption(group);
     if (stall->describe && stall->slept_ns >= LOOK_FOR_CIRCLE_AFTER_NS &&
-        !mst_subarena_is_broken(group->subarena))
+        (stall->regroups || !mst_subarena_is_broken(group->subarena)))
         look_for_circle(group, stall, due);
     return is_lost(group, stall->peers[0]) || is_lost(group, stall->peers[1]);
 }
@@ -172,7 +172,7 @@ void mst_group_woke(muster_group *group)
 
 static bool tick(void *group, int peer, int64_t slept_ns)
 {
-    mst_stall stall = { { peer, -1 }, slept_ns, NULL, NULL };
+    mst_stall stall = { { peer, -1 }, slept_ns, NULL, NULL, false };
 
     return mst_group_stalled(group, &stall);
 }

@@ -138,7 +138,7 @@ static uint64_t pack_request(const mst_call *call)
 static bool stalled(void *arg, int peer, int64_t slept_ns)
 {
     mst_call *call = arg;
-    mst_stall stall = { { peer, -1 }, slept_ns, describe_call, call };
+    mst_stall stall = { { peer, -1 }, slept_ns, describe_call, call, false };
 
     return mst_group_stalled(call->group, &stall);
 }

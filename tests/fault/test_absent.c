@@ -4,6 +4,7 @@
  * call.
  */
 #define _DEFAULT_SOURCE /* usleep */
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -105,6 +106,48 @@ START_TEST(test_nobody_waits_for_one_that_does_not_come)
 }
 END_TEST
 
+/* ---- in another group ---- */
+
+/* Rank 0 dies, rank 2 learns of it in the world and shrinks that, while rank 1 waits for rank 2 in a group
+ * that is well. */
+static int wait_in_another_group(muster_group *world, void *arg)
+{
+    int rank = muster_group_rank(world);
+    muster_group *pair, *rest;
+    char x = 0;
+
+    (void)arg;
+    RANK_OK(world, muster_group_split(world, rank > 0, -1, &pair));
+    RANK_OK(world, muster_barrier(world));
+    if (rank == 0)
+        raise(SIGKILL);
+    if (rank == 1) {
+        RANK_CHECK(pair, muster_recv(&x, 1, MUSTER_UINT8, 1, pair) == MUSTER_ERR_DEADLOCK);
+        RANK_CHECK(pair, strstr(muster_error_detail(), "in shrink #1 of a group of 3 waits for 1"));
+        RANK_CHECK(world, muster_barrier(world) == MUSTER_ERR_PEER_DIED);
+    } else {
+        RANK_CHECK(world, muster_barrier(world) == MUSTER_ERR_PEER_DIED);
+    }
+    RANK_OK(world, muster_group_shrink(world, &rest));
+    RANK_CHECK(rest, muster_group_size(rest) == 2);
+    RANK_OK(rest, muster_barrier(rest));
+    RANK_OK(rest, muster_group_free(rest));
+    RANK_OK(pair, muster_group_free(pair));
+    return 0;
+}
+
+START_TEST(test_a_circle_through_a_shrink_ends)
+{
+    muster_report report = MUSTER_REPORT_INIT;
+    muster_ending endings[3];
+
+    report.endings = endings;
+    run_failing_ranks((rank_options){ .size = 3 }, wait_in_another_group, NULL, &report);
+    for (int rank = 1; rank < 3; rank++)
+        ck_assert_msg(endings[rank].kind == MUSTER_ENDED_EXITED && endings[rank].code == 0, "rank %d", rank);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("absent");
@@ -112,6 +155,8 @@ int main(void)
 
     tcase_set_timeout(tests, TEST_TIMEOUT_S);
     tcase_add_test(tests, test_nobody_waits_for_one_that_does_not_come);
+    if (!under_thread_sanitizer()) /* it sees nothing between processes, and has threads of its own */
+        tcase_add_test(tests, test_a_circle_through_a_shrink_ends);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }
