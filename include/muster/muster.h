@@ -456,8 +456,10 @@ MUSTER_API muster_status muster_sendrecv(const void *sendbuf, size_t sendcount, 
  * Memory inside the arena: collectives of `group` and of every other group of this rank read it
  * where it lies, without copying it first. Local, not a collective: each rank allocates what it
  * needs. Aligned to a page; contents undefined; bytes 0 gives NULL. A buffer lives until
- * muster_free or until its group is freed. Errors: NO_SPACE with numbers, INVALID for a buffer
- * that is not of this rank and group. muster_free(group, NULL) is fine.
+ * muster_free or until its group is freed. It is committed: touching it never fails. Errors:
+ * NO_SPACE with numbers, where the system, the rank's part of the arena or a memory control group
+ * has no more, INVALID for a buffer that is not of this rank and group. muster_free(group, NULL) is
+ * fine.
  */
 MUSTER_API muster_status muster_alloc(muster_group *group, size_t bytes, void **buffer);
 MUSTER_API muster_status muster_free(muster_group *group, void *buffer);
