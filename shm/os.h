@@ -194,6 +194,14 @@ int mst_os_thread_count(void);
 /* Has this process killed when `parent` ends, however it ends; -ESRCH: it has already. */
 int mst_os_die_with_parent(int32_t parent);
 
+/* A fork that the caller's own program never learns of: it is no child to its waits, and its end sends no
+ * signal. The child may only do what is safe in a signal handler. Its number, 0 in the child, or -errno. */
+int32_t mst_os_fork_unseen(void);
+void mst_os_end_unseen(int32_t pid); /* kills it, and takes it from the system */
+
+/* Closes all descriptors but these, for a process that is to hold nothing of the program's. */
+void mst_os_close_others(const int *kept, size_t count);
+
 /* A byte that reads 1 in this process and 0 in any child forked from it; NULL: no memory. */
 const unsigned char *mst_os_fork_mark_create(void);
 void mst_os_fork_mark_destroy(const unsigned char *mark);

@@ -24,7 +24,11 @@
 #ifndef SYS_pidfd_open
 #define SYS_pidfd_open 434
 #endif
+#ifndef SYS_close_range
+#define SYS_close_range 436
+#endif
 #define PIDFS_MAGIC 0x50494446
+#define CLOSED_MAX 65536
 #define THREAD_STACK_BYTES 65536
 
 /* ---- what /proc says ---- */
@@ -253,6 +257,47 @@ int mst_os_die_with_parent(int32_t parent)
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
         return -errno;
     return getppid() == parent ? 0 : -ESRCH; /* it may have ended before the prctl */
+}
+
+/* ---- a process that the program does not see ---- */
+
+int32_t mst_os_fork_unseen(void)
+{
+    long pid = syscall(SYS_clone, 0UL, 0UL, 0UL, 0UL, 0UL); /* no signal at its end: no ordinary child */
+
+    return pid < 0 ? -errno : (int32_t)pid;
+}
+
+void mst_os_end_unseen(int32_t pid)
+{
+    kill(pid, SIGKILL);
+    while (waitpid(pid, NULL, __WALL) < 0 && errno == EINTR)
+        continue;
+}
+
+static bool is_kept(int fd, const int *kept, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (kept[i] == fd)
+            return true;
+    return false;
+}
+
+void mst_os_close_others(const int *kept, size_t count)
+{
+    int highest = 2;
+
+    for (size_t i = 0; i < count; i++)
+        if (kept[i] > highest)
+            highest = kept[i];
+    for (int fd = 0; fd <= highest; fd++)
+        if (!is_kept(fd, kept, count))
+            close(fd);
+    if (syscall(SYS_close_range, (unsigned)highest + 1, ~0U, 0U) == 0)
+        return;
+    long limit = sysconf(_SC_OPEN_MAX); /* Linux before 5.9 */
+    for (int fd = highest + 1; fd < limit && fd < CLOSED_MAX; fd++)
+        close(fd);
 }
 
 /* ---- our own thread ---- */

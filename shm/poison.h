@@ -24,7 +24,7 @@ typedef enum mst_poison_kind {
     MST_POISON_VANISHED, /* is gone, nobody knows how */
     MST_POISON_EXECED,   /* is another program now */
     MST_POISON_CRASHED,  /* is writing its core file */
-    MST_POISON_LEFT,     /* gave the group back */
+    MST_POISON_LEFT,     /* gave the group back; `code` 1: its program is known to have ended */
     MST_POISON_REGROUPS, /* has gone to shrink or to grow it */
     MST_POISON_LAUNCHER, /* not a rank: the launcher is gone */
     /* reported by `rank`, whose cell has the sentence */

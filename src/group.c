@@ -285,7 +285,11 @@ static muster_status explain_death(const mst_poison *poison)
                         "rank %d crashed and is writing its core file; the group is broken", poison->rank);
     case MST_POISON_LEFT:
         return mst_fail(MUSTER_ERR_PEER_DIED,
-                        "rank %d left the group (freed it) while another rank still needed it", poison->rank);
+                        poison->code
+                            ? "rank %d left the group (its program ended) while another rank still needed it"
+                            : "rank %d left the group (freed it, or its program ends) while another rank "
+                              "still needed it",
+                        poison->rank);
     case MST_POISON_REGROUPS:
         return mst_fail(
             MUSTER_ERR_PEER_DIED,

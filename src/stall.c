@@ -47,7 +47,7 @@ void mst_group_lost(muster_group *group, int peer)
     muster_ending ending = mst_liveness_ending(&subarena->attachment->geometry, subarena->shares[peer].seat);
     /* If it also died, say how. */
     if (ending.kind == MUSTER_ENDED_NOT || (ending.kind == MUSTER_ENDED_EXITED && ending.code == 0))
-        mst_group_spread(group, MST_POISON_LEFT, peer, 0);
+        mst_group_spread(group, MST_POISON_LEFT, peer, ending.kind == MUSTER_ENDED_EXITED);
     else
         mst_group_spread(group, mst_poison_of_ending(ending), peer, ending.code);
 }

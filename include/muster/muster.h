@@ -222,6 +222,10 @@ MUSTER_API const char *const *muster_variables(void);
  * with muster run. */
 MUSTER_API const char *muster_other_launcher(int *size);
 
+/* How many CPUs this process can keep busy: those that it may run on, or fewer where a control group allows
+ * less time; at least 1. As many ranks as that do not get into each other's way. */
+MUSTER_API int muster_cpu_count(void);
+
 /* Everything that muster_init reads from the environment, explicit. Zero means the default. */
 typedef struct muster_config {
     size_t struct_size; /* sizeof(muster_config), set by MUSTER_CONFIG_INIT */
@@ -479,8 +483,24 @@ typedef enum muster_on_failure {
 typedef void (*muster_notice_fn)(const char *line, void *arg);
 
 /* A line that a rank has printed, without its newline; `fd` is 1 or 2; `line` is good for the call. An
- * unfinished last line, and a part of one of over 1 MiB, is a line, too. */
+ * unfinished last line is a line, too; of one of over 1 MiB the parts are, and `notice` is told so. */
 typedef void (*muster_output_fn)(int rank, int fd, const char *line, size_t bytes, void *arg);
+
+/* A line, or a part of one, that is about to be shown. A part of a line is shown when it has waited for a
+ * moment, as prompts and progress bars do; the others follow as they come. */
+typedef struct muster_line {
+    int rank;         /* -1: a sentence of the launcher's own */
+    int fd;           /* 1 or 2 */
+    const char *text; /* without the newline; good for the call */
+    size_t bytes;
+    bool begins, ends; /* whether it is the line's first part, and its last */
+    bool continued;    /* another rank has printed since the part before, so this one needs a head, too */
+} muster_line;
+
+#define MUSTER_HEAD_BYTES 96
+
+/* Writes what is to stand before the line, a string; false: it is not to be shown. */
+typedef bool (*muster_show_fn)(const muster_line *line, char head[MUSTER_HEAD_BYTES], void *arg);
 
 /* Called once, with the descriptor of the arena of the job, before any rank is started; it is good for the
  * call. False: do not start them; muster_launch returns SYSTEM. */
@@ -500,7 +520,8 @@ typedef struct muster_launch_config {
     int64_t timeout_ns;    /* of the whole run; 0: none. Not with threads. */
     int64_t grace_ns;      /* between TERM and KILL; 0: 2 s */
     int64_t op_timeout_ns; /* of one operation, as MUSTER_TIMEOUT; 0: as the environment says */
-    int signal_fd;         /* each byte read from it is a signal to pass on to all ranks; 0: none */
+    int signal_fd;         /* each byte read from it is a signal to pass on to all ranks; after SIGTSTP this
+                              process stops, too, until it is continued. 0: none */
     size_t arena_bytes;    /* as in muster_config */
     size_t staging_bytes;
     int restarts; /* with RESPAWN: how often, all ranks together; 0: 16. Each takes address space. */
@@ -514,12 +535,17 @@ typedef struct muster_launch_config {
     void *prepare_arg;
     muster_arena_fn arena; /* for those who look on from outside; NULL: nobody */
     void *arena_arg;
+    muster_show_fn show; /* with prefix_output: what stands before each line; also shows `notice`'s sentences;
+                            NULL: "[rank] " */
+    void *show_arg;
+    bool terminal; /* with command and prefix_output or output: each rank's stdout and stderr are
+                      pseudo-terminals, so that C programs write each line as they print it */
 } muster_launch_config;
 
 #define MUSTER_LAUNCH_CONFIG_INIT                                                                            \
     {                                                                                                        \
         sizeof(muster_launch_config), 1, NULL, false, false, MUSTER_ON_FAILURE_KILL, 0, 0, 0, 0, 0, 0, 0, 0, \
-            NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL                                                   \
+            NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, false                                \
     }
 
 typedef enum muster_ending_kind {
@@ -543,14 +569,17 @@ typedef struct muster_report {
     muster_ending first;    /* how it ended */
     bool timed_out;
     int exit_status;   /* what a command should exit with: 0, the status of the rank that failed
-                          first, 128 + its signal, or 124 after a timeout */
-    char summary[256]; /* one line that names rank and cause; "" when all went well */
+                          first, 128 + its signal, 124 after a timeout, 128 + SIGPIPE when nobody reads
+                          what ranks print, or 1 when it cannot be written */
+    char summary[512]; /* one line that names rank and cause; "" when all went well */
     int restarts;      /* how many ranks were started again */
+    int stopped_by;    /* the first signal by signal_fd that asked the job to end; 0: none has */
+    bool output_lost;  /* something that ranks printed could not be written; exit_status is not 0 then */
 } muster_report;
 
 #define MUSTER_REPORT_INIT                                                                                   \
     {                                                                                                        \
-        sizeof(muster_report), NULL, -1, { MUSTER_ENDED_NOT, 0 }, false, 0, "", 0                            \
+        sizeof(muster_report), NULL, -1, { MUSTER_ENDED_NOT, 0 }, false, 0, "", 0, 0, false                  \
     }
 
 /*
@@ -558,7 +587,9 @@ typedef struct muster_report {
  * runs fn(world, arg), flushes stdio and _exit()s with its value; muster_init inside fn gives the
  * same world. With config->command, each executes that instead, with the environment that
  * muster_init reads; rank 0 keeps standard input unless it is a terminal, the others get none.
- * Ranks die with the launching process (not so for threads). `report` may be NULL.
+ * Ranks die with the launching process, and those that execute a command also if a wrapper has started them
+ * (not so for threads). They start with the signals and limits that this process has when it calls; while
+ * they run it may have a higher limit of descriptors. `report` may be NULL.
  *
  * With MUSTER_ON_FAILURE_RESPAWN a rank that fails once all have attached is started again, in the same
  * way, while another one is in the world still: MUSTER_RESTARTS says how often that was. The others take
@@ -566,7 +597,8 @@ typedef struct muster_report {
  * rank that fails when the restarts are used up stays lost, and the others go on. Not with threads.
  *
  * Returns MUSTER_OK when every rank ended with 0; PEER_DIED when one did not, TIMED_OUT after the
- * timeout, with the report filled in; else no rank was started: INVALID, NO_SPACE, SYSTEM. Call it
+ * timeout, SYSTEM with output_lost when what ranks printed could not be written, all with the report filled
+ * in; else no rank was started: INVALID, NO_SPACE, SYSTEM. Call it
  * before starting threads of your own: it forks.
  */
 MUSTER_API muster_status muster_launch(const muster_launch_config *config, muster_rank_fn fn, void *arg,

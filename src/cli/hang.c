@@ -26,6 +26,16 @@ static int64_t longest_wait_ns(const muster_inspection *seen)
     return longest_ns;
 }
 
+static int64_t after_ns_of(const run_options *options)
+{
+    return options->hang_after_ns ? options->hang_after_ns : AFTER_NS;
+}
+
+double hang_after_seconds(const run_options *options)
+{
+    return (double)after_ns_of(options) / 1e9;
+}
+
 /* Standard error is buffered while this is written, so that what ranks print does not come in between: first
  * the sentences, then each rank's stack as it comes. */
 static void report(const job *job, int64_t waited_ns, bool stacks)
@@ -48,7 +58,7 @@ static void report(const job *job, int64_t waited_ns, bool stacks)
 /* Once for each time that waits have become too long. */
 static _Noreturn void watch(const run_options *options, pid_t launcher)
 {
-    int64_t after_ns = options->hang_after_ns ? options->hang_after_ns : AFTER_NS;
+    int64_t after_ns = after_ns_of(options);
     int64_t look_ns = after_ns / 4 < LOOK_NS_MAX ? after_ns / 4 : LOOK_NS_MAX;
     struct timespec pause = { look_ns / 1000000000, look_ns % 1000000000 };
     bool reported = false;
@@ -70,16 +80,16 @@ static _Noreturn void watch(const run_options *options, pid_t launcher)
     }
 }
 
-bool hang_watch(const run_options *options)
+pid_t hang_watch(const run_options *options)
 {
     pid_t launcher = getpid(), pid = fork();
 
     if (pid < 0) {
         fprintf(stderr, "muster run: --on-hang: %s\n", strerror(errno));
-        return false;
+        return -1;
     }
     if (pid > 0)
-        return true;
+        return pid;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != launcher)
         _exit(1);

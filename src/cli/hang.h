@@ -5,9 +5,15 @@
 #ifndef MUSTER_CLI_HANG_H
 #define MUSTER_CLI_HANG_H
 
+#include <sys/types.h>
+
 #include "src/cli/run_options.h"
 
-/* Starts it; it ends with this process. False: it cannot be, and stderr says why. */
-bool hang_watch(const run_options *options);
+/* Starts it; it ends with this process, which it sends TERM where a hang is to end the job. -1: it cannot be,
+ * and stderr says why. */
+pid_t hang_watch(const run_options *options);
+
+/* How long a wait is too long. */
+double hang_after_seconds(const run_options *options);
 
 #endif

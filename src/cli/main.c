@@ -7,6 +7,7 @@
 
 #include "muster/muster.h"
 #include "src/cli/commands.h"
+#include "src/cli/inherited.h"
 #include "src/cli/spelling.h"
 #include "src/cli/text.h"
 
@@ -85,6 +86,7 @@ int main(int argc, char **argv)
 {
     static char help_option[] = "--help";
 
+    inherited_open_standard();
     if (argc > 2 && strcmp(argv[1], "help") == 0) { /* "help run" is "run --help" */
         argv[1] = argv[2];
         argv[2] = help_option;

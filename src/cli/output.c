@@ -73,18 +73,22 @@ bool output_open(run_output *output, const run_options *options)
     return false;
 }
 
-void output_close(run_output *output)
+bool output_close(run_output *output)
 {
     for (int rank = 0; rank < RUN_RANKS_MAX; rank++)
         for (int stream = 0; stream < 2; stream++)
-            if (output->logs[rank][stream] >= 0)
-                close(output->logs[rank][stream]);
+            if (output->logs[rank][stream] >= 0 && close(output->logs[rank][stream]) < 0 &&
+                !output->log_error)
+                output->log_error = errno; /* some file systems say only now that they are full */
+    if (output->log_error)
+        fprintf(stderr, "muster run: --log-dir %s: %s: what the ranks printed is not all there\n",
+                output->options->log_folder, strerror(output->log_error));
+    return output->log_error == 0;
 }
 
 /* ---- lines ---- */
 
-/* All of it: a pipe may take less than it was given. Where nobody reads any more, the ranks go on. */
-static void write_parts(int fd, struct iovec *parts, int count)
+static bool write_parts(int fd, struct iovec *parts, int count)
 {
     while (count > 0) {
         ssize_t done = writev(fd, parts, count);
@@ -92,7 +96,7 @@ static void write_parts(int fd, struct iovec *parts, int count)
         if (done < 0 && errno == EINTR)
             continue;
         if (done < 0)
-            return;
+            return false;
         for (; count > 0 && (size_t)done >= parts->iov_len; parts++, count--)
             done -= (ssize_t)parts->iov_len;
         if (count > 0) {
@@ -100,47 +104,53 @@ static void write_parts(int fd, struct iovec *parts, int count)
             parts->iov_len -= (size_t)done;
         }
     }
+    return true;
 }
 
-static void write_line(int fd, const char *head, const char *line, size_t bytes)
+/* Parts of a line go one behind the other. */
+static void keep(run_output *output, const muster_line *line, const char *time_text)
 {
-    struct iovec parts[3] = { { (char *)(uintptr_t)head, strlen(head) },
-                              { (char *)(uintptr_t)line, bytes },
-                              { (char[]){ '\n' }, 1 } };
+    struct iovec parts[3] = { { (char *)(uintptr_t)time_text, line->begins ? strlen(time_text) : 0 },
+                              { (char *)(uintptr_t)line->text, line->bytes },
+                              { (char[]){ '\n' }, line->ends } };
+    int fd = output->logs[line->rank][line->fd - 1];
 
-    write_parts(fd, parts, 3);
+    if (fd >= 0 && !output->log_error && !write_parts(fd, parts, 3))
+        output->log_error = errno;
 }
 
-static size_t put_time(char *text, size_t bytes)
+static void put_time(char *text, size_t bytes)
 {
     struct timespec now;
     struct tm local;
 
     clock_gettime(CLOCK_REALTIME, &now);
     localtime_r(&now.tv_sec, &local);
-    return (size_t)snprintf(text, bytes, "%02d:%02d:%02d.%03ld ", local.tm_hour, local.tm_min, local.tm_sec,
-                            now.tv_nsec / 1000000);
+    snprintf(text, bytes, "%02d:%02d:%02d.%03ld ", local.tm_hour, local.tm_min, local.tm_sec,
+             now.tv_nsec / 1000000);
 }
 
-void output_line(int rank, int fd, const char *line, size_t bytes, void *arg)
+bool output_show(const muster_line *line, char head[MUSTER_HEAD_BYTES], void *arg)
 {
     static const int colors[] = { 36, 33, 32, 35, 34, 96, 93, 92, 95, 94 }; /* red is for what is wrong */
-    const run_output *output = arg;
+    run_output *output = arg;
     const run_options *options = output->options;
-    char head[64] = "", time_text[32] = "";
-    size_t used = 0;
+    const char *more = line->continued ? "+" : "";
+    char time_text[32] = "";
 
+    if (line->rank < 0) {
+        snprintf(head, MUSTER_HEAD_BYTES, "muster run: ");
+        return true;
+    }
     if (options->timestamps)
-        used = put_time(time_text, sizeof time_text);
-    if (output->logs[rank][fd - 1] >= 0)
-        write_line(output->logs[rank][fd - 1], time_text, line, bytes);
-    if (!options->all_shown && !options->shown[rank])
-        return;
-    memcpy(head, time_text, used + 1);
-    if (options->prefix == RUN_PREFIX_RANK && output->colored[fd - 1])
-        snprintf(head + used, sizeof head - used, "\033[%dm[%d]\033[0m ",
-                 colors[rank % (int)(sizeof colors / sizeof colors[0])], rank);
-    else if (options->prefix == RUN_PREFIX_RANK)
-        snprintf(head + used, sizeof head - used, "[%d] ", rank);
-    write_line(fd, head, line, bytes);
+        put_time(time_text, sizeof time_text);
+    keep(output, line, time_text);
+    if (options->prefix == RUN_PREFIX_NONE)
+        snprintf(head, MUSTER_HEAD_BYTES, "%s", time_text);
+    else if (output->colored[line->fd - 1])
+        snprintf(head, MUSTER_HEAD_BYTES, "%s\033[%dm[%d]%s\033[0m ", time_text,
+                 colors[line->rank % (int)(sizeof colors / sizeof colors[0])], line->rank, more);
+    else
+        snprintf(head, MUSTER_HEAD_BYTES, "%s[%d]%s ", time_text, line->rank, more);
+    return options->all_shown || options->shown[line->rank];
 }

@@ -13,6 +13,7 @@
 
 #include "src/cli/binding.h"
 #include "src/cli/debug.h"
+#include "src/cli/inherited.h"
 #include "src/cli/mlx.h"
 #include "src/cli/terminal.h"
 #include "src/cli/variables.h"
@@ -181,6 +182,7 @@ const char *prepare_rank(int rank, void *arg)
     const run_preparation *preparation = arg;
     const run_options *options = preparation->options;
 
+    inherited_restore();
     const char *unbound = binding_apply(options, rank);
     if (unbound)
         return unbound;

@@ -5,6 +5,7 @@
 #define _GNU_SOURCE /* pipe2 */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 #include "muster/muster.h"
 #include "src/cli/commands.h"
 #include "src/cli/hang.h"
+#include "src/cli/inherited.h"
 #include "src/cli/inspect.h"
 #include "src/cli/jobs.h"
 #include "src/cli/options.h"
@@ -25,26 +27,36 @@
 #include "src/cli/variables.h"
 
 #define EXIT_NOT_LAUNCHED 125
+#define EXIT_PIPE (128 + SIGPIPE)
 #define STRAY_ROUNDS_MAX 100
+#define PATIENCE_MS 1000
 
 static int signal_pipe[2];
+static bool unread;                /* nobody has read what the ranks printed */
+static pid_t hang_watcher;         /* 0: there is none */
+static volatile sig_atomic_t hung; /* it has asked us to end */
 
-static void note_signal(int signal)
+static void note_signal(int signal, siginfo_t *info, void *context)
 {
     unsigned char byte = (unsigned char)signal;
     int saved = errno;
 
+    (void)context;
+    if (signal == SIGTERM && hang_watcher && info->si_pid == hang_watcher)
+        hung = 1;
     if (write(signal_pipe[1], &byte, 1) < 0)
         errno = saved; /* the pipe is full: signals enough are on their way */
     errno = saved;
 }
 
-/* Signals that a user sends to the job are for its ranks; SIGPIPE must not end the launcher. */
-static const int passed[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH };
+/* Signals that a user sends to the job are for its ranks. */
+static const int passed[] = {
+    SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH, SIGTSTP, SIGCONT
+};
 
 static void note_signals(void)
 {
-    struct sigaction action = { .sa_handler = note_signal, .sa_flags = SA_RESTART };
+    struct sigaction action = { .sa_sigaction = note_signal, .sa_flags = SA_RESTART | SA_SIGINFO };
 
     for (size_t i = 0; i < sizeof passed / sizeof passed[0]; i++) {
         struct sigaction before;
@@ -53,31 +65,55 @@ static void note_signals(void)
         if (sigaction(passed[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
             sigaction(passed[i], &action, NULL);
     }
-    signal(SIGPIPE, SIG_IGN);
 }
 
-static void show_notice(const char *line, void *arg)
+/* As a program ends whose reader is gone: nobody is told, unless our parent wanted it so. */
+static bool ends_by_pipe(const muster_report *report)
 {
-    (void)arg;
-    fprintf(stderr, "muster run: %s\n", line);
+    return report->output_lost && report->exit_status == EXIT_PIPE && !inherited_ignores_pipe();
 }
 
-static int launch(const muster_launch_config *config)
+/* Says it as long as somebody may read it: the job is over, and must not hang for that. */
+static void tell(const char *text)
+{
+    struct pollfd polled = { .fd = STDERR_FILENO, .events = POLLOUT };
+
+    if (poll(&polled, 1, PATIENCE_MS) > 0 && (polled.revents & POLLOUT)) /* room for so little, then */
+        fprintf(stderr, "muster run: %s\n", text);
+}
+
+/* The last line: what was the cause. */
+static void conclude(const run_options *options, const muster_report *report)
+{
+    bool is_told = report->output_lost && report->first_failed < 0 && report->exit_status == EXIT_FAILURE;
+    char hang[160];
+
+    snprintf(hang, sizeof hang,
+             "a rank has waited for more than %.3g s, so the ranks were stopped (--on-hang abort)",
+             hang_after_seconds(options));
+    if (hung && report->stopped_by == SIGTERM)
+        tell(hang);
+    else if (!is_told && !ends_by_pipe(report))
+        tell(report->summary[0] ? report->summary : muster_error_detail());
+}
+
+static int launch(const run_options *options)
 {
     muster_report report = MUSTER_REPORT_INIT;
 
-    muster_status status = muster_launch(config, NULL, NULL, &report);
+    muster_status status = muster_launch(&options->launch, NULL, NULL, &report);
     if (status == MUSTER_OK)
         return EXIT_SUCCESS;
-    fprintf(stderr, "muster run: %s\n", report.summary[0] ? report.summary : muster_error_detail());
+    conclude(options, &report);
+    unread = ends_by_pipe(&report);
     return report.exit_status ? report.exit_status : EXIT_NOT_LAUNCHED;
 }
 
 /* Where nothing is to be added to what ranks print, they write for themselves. */
 static bool is_plain(const run_options *options)
 {
-    return options->prefix == RUN_PREFIX_NONE && !options->timestamps && !options->log_folder &&
-           options->all_shown;
+    return !options->launch.terminal && options->prefix == RUN_PREFIX_NONE && !options->timestamps &&
+           !options->log_folder && options->all_shown;
 }
 
 /* What a rank has started and let go of, in a process group of its own, ends with the job. */
@@ -99,6 +135,14 @@ static void end_strays(void)
             waitpid((pid_t)atoi(word), NULL, 0);
         }
     }
+}
+
+/* As a program ends whose reader is gone. */
+static void end_by_pipe_signal(void)
+{
+    inherited_restore();
+    signal(SIGPIPE, SIG_DFL);
+    raise(SIGPIPE);
 }
 
 /* The job's arena, for what is to be said of it when its ranks are gone. */
@@ -145,7 +189,7 @@ static int run(run_options *options)
 
     if (!prepare_all(&preparation, options) || !output_open(&output, options) ||
         (options->trace && !open_trace(&collector, options)) ||
-        (options->on_hang != RUN_HANG_NOTHING && !hang_watch(options)))
+        (options->on_hang != RUN_HANG_NOTHING && (hang_watcher = hang_watch(options)) < 0))
         return EXIT_NOT_LAUNCHED;
     if (pipe2(signal_pipe, O_CLOEXEC | O_NONBLOCK) < 0) {
         perror("muster run: pipe");
@@ -153,25 +197,26 @@ static int run(run_options *options)
     }
     note_signals();
     options->launch.signal_fd = signal_pipe[0];
-    options->launch.notice = show_notice;
+    options->launch.show = output_show;
+    options->launch.show_arg = &output;
+    options->launch.prefix_output = !is_plain(options);
     options->launch.prepare = prepare_rank;
     options->launch.prepare_arg = &preparation;
     options->launch.arena = keep_arena;
     options->launch.arena_arg = &kept;
-    if (!is_plain(options)) {
-        options->launch.output = output_line;
-        options->launch.output_arg = &output;
-    }
     if (!options->keep_detached)
         prctl(PR_SET_CHILD_SUBREAPER, 1); /* what they let go of becomes ours, to end it */
-    int status = launch(&options->launch);
+    int status = launch(options);
     if (options->post_mortem && status != EXIT_SUCCESS)
         show_post_mortem(kept.fd);
     if (options->trace && !collector_finish(&collector) && status == EXIT_SUCCESS)
         status = EXIT_NOT_LAUNCHED;
     if (!options->keep_detached)
         end_strays();
-    output_close(&output);
+    if (!output_close(&output) && status == EXIT_SUCCESS)
+        status = EXIT_FAILURE;
+    if (unread)
+        end_by_pipe_signal();
     return status;
 }
 
@@ -228,6 +273,6 @@ int command_run(int argc, char **argv)
         return status;
     warn_of_variables("run");
     warn_of_other_launcher("run");
-    signal(SIGCHLD, SIG_DFL); /* some start us with it ignored, and then nobody learns how ranks end */
+    inherited_change();
     return getpid() == 1 ? run_below_init(&options) : run(&options);
 }

@@ -1,9 +1,7 @@
 /* Options and help of run_options.h. */
-#define _GNU_SOURCE /* sched_getaffinity */
 #include "src/cli/run_options.h"
 
 #include <getopt.h>
-#include <sched.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +16,9 @@ static const char help[] =
     "muster_init(). When one fails the others are stopped, unless told otherwise. Several commands make one\n"
     "job, ranks numbered through.\n"
     "\n"
-    "  -n, -np, --ranks N       how many ranks, 1 to 1024; auto: as many as there are CPUs\n"
+    "  -n, -np, --ranks N       how many ranks, 1 to 1024; auto: as many as there are CPUs, or as a quota "
+    "of\n"
+    "                           CPU time allows\n"
     "\n"
     "How it ends\n"
     "      --timeout SECONDS    stop everything after this time; exit status 124\n"
@@ -40,6 +40,8 @@ static const char help[] =
     "      --color WHEN         color of the prefix: auto (on terminals, without NO_COLOR), always, never\n"
     "      --show LIST          only what these ranks print, such as 0 or 0,4-7\n"
     "      --log-dir DIR        keep what rank R prints in DIR/R.out and DIR/R.err, too\n"
+    "      --tty                give each rank a pseudo-terminal, so that C programs print each line at "
+    "once\n"
     "      --stdin WHO          who reads standard input: a rank, all (each all of it), none. Rank 0 unless "
     "given,\n"
     "                           if it is no terminal; a rank that is named gets a terminal, too, as pdb "
@@ -66,8 +68,9 @@ static const char help[] =
     "  -h, --help               this text\n"
     "\n"
     "Exit status: 0 when all ranks, or their replacements, exit with 0; else that of the rank that failed\n"
-    "first, or 128 + the signal that killed it; 124 after --timeout; 125 when ranks cannot be started; 126\n"
-    "and 127 when COMMAND cannot be executed or found; 2 for a usage error. One line on stderr names rank "
+    "first, or 128 + the signal that killed it; 124 after --timeout; 1 when what ranks printed cannot be\n"
+    "written; 125 when ranks cannot be started; 126 and 127 when COMMAND cannot be executed or found; 2 for "
+    "a usage error. One line on stderr names rank "
     "and\n"
     "cause.\n"
     "\n"
@@ -77,24 +80,14 @@ static const char help[] =
 
 /* ---- values ---- */
 
-static int cpus_allowed(void)
-{
-    cpu_set_t *set = CPU_ALLOC(8192);
-    int count = 1;
-
-    if (set && sched_getaffinity(0, CPU_ALLOC_SIZE(8192), set) == 0)
-        count = CPU_COUNT_S(CPU_ALLOC_SIZE(8192), set);
-    CPU_FREE(set);
-    return count < RUN_RANKS_MAX ? count : RUN_RANKS_MAX;
-}
-
 static bool take_ranks(void *into, const char *text)
 {
     int *size = &((run_options *)into)->launch.size;
 
     if (strcmp(text, "auto") != 0)
         return parse_number(text, 1, RUN_RANKS_MAX, size);
-    *size = cpus_allowed();
+    int cpus = muster_cpu_count();
+    *size = cpus < RUN_RANKS_MAX ? cpus : RUN_RANKS_MAX;
     return true;
 }
 
@@ -183,6 +176,7 @@ static const cli_option known[] = {
     { "color", 0, CLI_CHOICE, AT(color), .words = colors },
     { "show", 0, CLI_OWN, .take = take_shown, .expected = "ranks, such as 0 or 0,4-7" },
     { "log-dir", 0, CLI_TEXT, AT(log_folder), "a folder" },
+    { "tty", 0, CLI_FLAG, AT(launch.terminal) },
     { "stdin", 0, CLI_OWN, .take = take_stdin, .expected = "a rank, all or none" },
     { "trace", 0, CLI_TEXT, AT(trace), "a file" },
     { "trace-limit", 0, CLI_OWN, .take = take_trace_limit,

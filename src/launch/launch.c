@@ -4,6 +4,7 @@
  * ended always has a place to go.
  */
 #define _GNU_SOURCE /* pipe2 */
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -15,10 +16,12 @@
 #include "shm/error.h"
 #include "shm/os.h"
 #include "src/config.h"
+#include "src/launch/cause.h"
 #include "src/launch/respawn.h"
 #include "src/launch/threads.h"
 
 #define STATUS_TIMED_OUT 124
+#define STATUS_OUTPUT_LOST 1
 
 static muster_status check(const muster_launch_config *config, muster_rank_fn fn)
 {
@@ -34,6 +37,9 @@ static muster_status check(const muster_launch_config *config, muster_rank_fn fn
                             config->on_failure == MUSTER_ON_FAILURE_RESPAWN))
         return mst_fail(MUSTER_ERR_INVALID, "ranks that are threads run a function, without prefix_output, "
                                             "output, timeout_ns and restarts");
+    if (config->terminal && (!command || !(config->prefix_output || config->output)))
+        return mst_fail(MUSTER_ERR_INVALID, "terminal is for ranks that execute a command, with "
+                                            "prefix_output or output");
     if (config->timeout_ns < 0 || config->grace_ns < 0 || config->op_timeout_ns < 0 ||
         config->restart_delay_ns < 0)
         return mst_fail(MUSTER_ERR_INVALID, "a timeout is negative");
@@ -56,29 +62,42 @@ static int exit_status_of(muster_ending ending)
     return ending.kind == MUSTER_ENDED_EXITED ? ending.code : 1;
 }
 
-static void fill_in(const mst_supervision *all, const mst_spawn_plan *plan, muster_report *report)
+/* What the launcher's side of it was: the time, or nobody who reads the output. */
+static bool describe_stop(const mst_supervision *all, muster_report *report)
 {
-    char complaint[256];
+    if (all->timed_out) {
+        report->exit_status = STATUS_TIMED_OUT;
+        snprintf(report->summary, sizeof report->summary, "timed out after %.3g s; the ranks were stopped",
+                 (double)all->config->timeout_ns / MST_NS_PER_S);
+    } else if (all->unread) {
+        report->exit_status = 128 + SIGPIPE;
+        snprintf(report->summary, sizeof report->summary,
+                 "nobody reads what the ranks print any more (SIGPIPE); they were stopped");
+    }
+    return report->exit_status != 0;
+}
+
+static void fill_in(const mst_supervision *all, muster_report *report)
+{
+    char lost[160];
 
     for (int i = 0; report->endings && i < all->count; i++)
         if (mst_respawn_was_inside(all, &all->processes[i])) /* seats are in the order of time */
             report->endings[all->processes[i].rank] = all->processes[i].ending;
     report->timed_out = all->timed_out;
     report->restarts = all->restarts;
+    report->stopped_by = all->stopped_by;
+    report->output_lost = mst_output_lost(all->output, lost, sizeof lost);
     report->first_failed = all->first_failed < 0 ? -1 : all->processes[all->first_failed].rank;
-    if (all->timed_out) {
-        report->exit_status = STATUS_TIMED_OUT;
-        snprintf(report->summary, sizeof report->summary, "timed out after %.3g s; the ranks were stopped",
-                 (double)all->config->timeout_ns / MST_NS_PER_S);
-    } else if (all->first_failed >= 0) {
-        const mst_rank_process *first = &all->processes[all->first_failed];
-
-        report->first = first->ending;
-        report->exit_status = exit_status_of(first->ending);
-        if (mst_spawn_complaint(plan, complaint, sizeof complaint))
-            snprintf(report->summary, sizeof report->summary, "%s", complaint);
-        else
-            mst_rank_describe(first, report->summary, sizeof report->summary);
+    if (describe_stop(all, report))
+        return;
+    if (all->first_failed >= 0) {
+        report->first = all->processes[all->first_failed].ending;
+        report->exit_status = exit_status_of(report->first);
+        mst_cause_describe(all, report->summary, sizeof report->summary);
+    } else if (report->output_lost) {
+        report->exit_status = STATUS_OUTPUT_LOST;
+        snprintf(report->summary, sizeof report->summary, "%s", lost);
     }
 }
 
@@ -88,28 +107,28 @@ static muster_status conclude(const muster_report *report)
         return mst_fail(MUSTER_ERR_TIMED_OUT, "%s", report->summary);
     if (report->first_failed >= 0)
         return mst_fail(MUSTER_ERR_PEER_DIED, "%s", report->summary);
+    if (report->exit_status)
+        return mst_fail(MUSTER_ERR_SYSTEM, "%s", report->summary);
     return MUSTER_OK;
 }
 
 /* ---- processes ---- */
 
 /* Starts all ranks; when one cannot be started, none stays. */
-static muster_status start_all(const mst_spawn_plan *plan, mst_supervision *all)
+static muster_status start_all(mst_spawn_plan *plan, mst_supervision *all)
 {
     for (int rank = 0; rank < plan->config->size; rank++) {
         mst_rank_process *process = &all->processes[rank];
 
-        *process = (mst_rank_process){ .rank = rank, .seat = rank, .replaced_by = -1 };
+        *process = (mst_rank_process){ .rank = rank, .seat = rank, .polled_at = -1, .replaced_by = -1 };
         int error = mst_spawn(plan, process);
         if (error) {
             all->stopping = true;
             for (int i = 0; i < all->count; i++)
                 mst_rank_signal(&all->processes[i], SIGKILL);
             mst_supervise(all);
-            return mst_fail(MUSTER_ERR_SYSTEM,
-                            "cannot start rank %d of %d: %s; raise ulimit -u, or use "
-                            "fewer ranks",
-                            rank, plan->config->size, strerror(-error));
+            return mst_fail(MUSTER_ERR_SYSTEM, "cannot start rank %d of %d: %s; %s, or use fewer ranks", rank,
+                            plan->config->size, strerror(-error), mst_descriptors_remedy(error));
         }
         all->count++;
         all->running++;
@@ -117,53 +136,117 @@ static muster_status start_all(const mst_spawn_plan *plan, mst_supervision *all)
     return MUSTER_OK;
 }
 
-static muster_status launch_processes(mst_spawn_plan *plan, muster_report *report)
+static bool reserve(mst_supervision *all)
 {
-    const muster_launch_config *config = plan->config;
-    mst_supervision all = { .plan = plan,
-                            .config = config,
-                            .geometry = &plan->arena->geometry,
-                            .first_failed = -1,
-                            .memory_kills = mst_cgroup_memory_kills("") };
+    size_t seats = (size_t)all->config->size + (size_t)mst_respawn_seats(all->config);
 
-    size_t seats = (size_t)config->size + (size_t)mst_respawn_seats(config);
-    all.processes = calloc(seats, sizeof *all.processes);
-    all.released = calloc(seats, sizeof *all.released);
-    if (!all.processes || !all.released) {
-        free(all.processes);
-        free(all.released);
-        return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory to watch %d ranks", config->size);
-    }
+    all->processes = calloc(seats, sizeof *all->processes);
+    all->released = calloc(seats, sizeof *all->released);
+    all->polled = calloc(seats * MST_POLLED_PER_SEAT + MST_POLLED_BESIDE, sizeof *all->polled);
+    return all->processes && all->released && all->polled;
+}
+
+static muster_status watch_ranks(mst_spawn_plan *plan, mst_supervision *all, muster_report *report)
+{
     fflush(NULL); /* or every rank would print what is still buffered */
-    muster_status status = start_all(plan, &all);
+    if (!plan->fn)
+        mst_guard_start(&plan->guard);
+    muster_status status = start_all(plan, all);
     if (status == MUSTER_OK) {
-        all.time.limit_ns = config->timeout_ns;
-        mst_deadline_resume(&all.time, mst_os_now_ns(), 0);
-        mst_supervise(&all);
-        fill_in(&all, plan, report);
+        all->time.limit_ns = plan->config->timeout_ns;
+        mst_deadline_resume(&all->time, mst_os_now_ns(), 0);
+        mst_supervise(all);
+        mst_cause_settle(all);
+        fill_in(all, report);
         status = conclude(report);
     }
-    free(all.processes);
-    free(all.released);
+    mst_guard_stop(&plan->guard);
     return status;
 }
 
-static muster_status launch_in(mst_arena *arena, const muster_launch_config *config, muster_rank_fn fn,
-                               void *arg, muster_report *report)
+static muster_status launch_processes(mst_spawn_plan *plan, muster_report *report)
 {
-    mst_spawn_plan plan = { .config = config, .fn = fn, .arg = arg, .arena = arena };
+    mst_output output;
+    mst_supervision all = { .plan = plan,
+                            .config = plan->config,
+                            .geometry = &plan->arena->geometry,
+                            .output = &output,
+                            .first_failed = -1,
+                            .memory_kills = mst_cgroup_memory_kills("") };
 
-    if (config->threads)
-        return mst_launch_threads(config, arena, fn, arg, report);
+    mst_output_init(&output, plan->config, &plan->arena->geometry);
+    plan->output = &output;
+    muster_status status =
+        reserve(&all) ? watch_ranks(plan, &all, report)
+                      : mst_fail(MUSTER_ERR_NO_MEMORY, "no memory to watch %d ranks", plan->config->size);
+    mst_output_close(&output);
+    free(all.processes);
+    free(all.released);
+    free(all.polled);
+    return status;
+}
+
+/* Output that nobody reads is an error here, not the end of this process. */
+static void block_pipe_signal(sigset_t *before)
+{
+    sigset_t pipe_signal;
+
+    sigemptyset(&pipe_signal);
+    sigaddset(&pipe_signal, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &pipe_signal, before);
+}
+
+static void unblock_pipe_signal(const sigset_t *before)
+{
+    static const struct timespec at_once = { 0, 0 };
+    sigset_t pipe_signal;
+
+    sigemptyset(&pipe_signal);
+    sigaddset(&pipe_signal, SIGPIPE);
+    if (!sigismember(before, SIGPIPE))
+        while (sigtimedwait(&pipe_signal, NULL, &at_once) < 0 && errno == EINTR)
+            continue;
+    pthread_sigmask(SIG_SETMASK, before, NULL);
+}
+
+static muster_status launch_in(mst_arena *arena, mst_spawn_plan *plan, muster_report *report)
+{
+    plan->arena = arena;
+    if (plan->config->threads)
+        return mst_launch_threads(plan->config, arena, plan->fn, plan->arg, report);
     int complaints[2];
 
     if (pipe2(complaints, O_CLOEXEC) < 0)
-        return mst_fail(MUSTER_ERR_SYSTEM, "cannot open a pipe; raise ulimit -n");
+        return mst_fail(MUSTER_ERR_SYSTEM, "cannot open a pipe: %s; %s", strerror(errno),
+                        mst_descriptors_remedy(-errno));
     for (int i = 0; i < 2; i++)
-        plan.complaints[i] = mst_os_hold(complaints[i]);
-    muster_status status = launch_processes(&plan, report);
+        plan->complaints[i] = mst_os_hold(complaints[i]);
+    block_pipe_signal(&plan->mask);
+    muster_status status = launch_processes(plan, report);
+    unblock_pipe_signal(&plan->mask);
     for (int i = 0; i < 2; i++)
-        mst_os_held_close(&plan.complaints[i]);
+        mst_os_held_close(&plan->complaints[i]);
+    return status;
+}
+
+static muster_status launch(mst_spawn_plan *plan, muster_report *report)
+{
+    const muster_launch_config *config = plan->config;
+    mst_arena_plan arena_plan = { .size = config->size,
+                                  .spare_seats = mst_respawn_seats(config),
+                                  .arena_bytes = config->arena_bytes,
+                                  .staging_bytes = config->staging_bytes,
+                                  .launched = true };
+    mst_arena *arena;
+
+    muster_status status = mst_arena_create(&arena_plan, &arena);
+    if (status != MUSTER_OK)
+        return status;
+    if (config->arena && !config->arena(arena->held.fd, config->arena_arg))
+        status = mst_fail(MUSTER_ERR_SYSTEM, "the launch config's arena function has refused");
+    else
+        status = launch_in(arena, plan, report);
+    mst_arena_close(arena);
     return status;
 }
 
@@ -172,7 +255,6 @@ muster_status muster_launch(const muster_launch_config *given, muster_rank_fn fn
 {
     muster_report report = MUSTER_REPORT_INIT;
     muster_launch_config config;
-    mst_arena *arena;
 
     muster_status status = mst_launch_config_accept(given, &config);
     if (status == MUSTER_OK)
@@ -184,21 +266,16 @@ muster_status muster_launch(const muster_launch_config *given, muster_rank_fn fn
                                               "MUSTER_REPORT_INIT");
     if (status != MUSTER_OK)
         return status;
-    mst_arena_plan plan = { .size = config.size,
-                            .spare_seats = mst_respawn_seats(&config),
-                            .arena_bytes = config.arena_bytes,
-                            .staging_bytes = config.staging_bytes,
-                            .launched = true };
-    status = mst_arena_create(&plan, &arena);
-    if (status != MUSTER_OK)
-        return status;
+    mst_spawn_plan plan = {
+        .config = &config, .fn = fn, .arg = arg, .guard = { .control = { { .fd = -1 }, { .fd = -1 } } }
+    };
     if (given_report)
         report.endings = given_report->endings;
-    if (config.arena && !config.arena(arena->held.fd, config.arena_arg))
-        status = mst_fail(MUSTER_ERR_SYSTEM, "the launch config's arena function has refused");
-    else
-        status = launch_in(arena, &config, fn, arg, &report);
-    mst_arena_close(arena);
+    if (!config.threads)
+        mst_descriptors_prepare(&plan.descriptors, config.size);
+    status = launch(&plan, &report);
+    if (!config.threads)
+        mst_descriptors_restore(&plan.descriptors);
     if (given_report)
         *given_report = report;
     return status;

@@ -1,55 +1,39 @@
-/* Line by line, one write per line, so that ranks' lines never mix. */
+/* Reading and cutting of relay.h. */
 #include "src/launch/relay.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define LINE_BYTES_MAX (1024 * 1024) /* a longer line is broken */
+#include "shm/os.h"
 
-void mst_relay_init(mst_relay *relay, int from, int to, int rank)
+#define LINE_BYTES_MAX (1024 * 1024)     /* of a longer line, what has come is passed on */
+#define READ_BYTES 16384                 /* at a time, so that no rank keeps us from the others */
+#define PART_NS (50 * MST_NS_PER_MS)     /* how long a part of a line waits for the rest */
+#define STDIO_BYTES 4096                 /* what C programs write at a time to what is no terminal */
+#define LAST_BYTES ((size_t)1024 * 1024) /* at most, of what an ended rank has left in its pipe */
+
+void mst_relay_init(mst_relay *relay, mst_output *output, int from, int fd, int rank)
 {
-    *relay = (mst_relay){ .from = mst_os_hold(from), .to = to, .rank = rank };
-    if (from >= 0)
-        fcntl(from, F_SETFL, fcntl(from, F_GETFL) | O_NONBLOCK);
+    *relay = (mst_relay){ .output = output,
+                          .from = mst_os_hold(from),
+                          .fd = fd,
+                          .rank = rank,
+                          .left = LAST_BYTES,
+                          .polled_at = -1 };
+    if (from < 0)
+        return;
+    fcntl(from, F_SETFL, fcntl(from, F_GETFL) | O_NONBLOCK);
+    relay->terminal = isatty(from);
 }
 
-static void write_all(int to, const char *text, size_t bytes)
+bool mst_relay_is_ready(const mst_relay *relay)
 {
-    while (bytes > 0) {
-        ssize_t done = write(to, text, bytes);
+    const mst_outlet *outlet = relay->from.fd >= 0 ? mst_output_outlet(relay->output, relay->fd) : NULL;
 
-        if (done < 0 && errno == EINTR)
-            continue;
-        if (done < 0)
-            return; /* nobody reads any more; the ranks' work goes on */
-        text += done;
-        bytes -= (size_t)done;
-    }
-}
-
-static void emit(const mst_relay *relay, const char *text, size_t bytes)
-{
-    if (relay->output) {
-        relay->output(relay->rank, relay->to, text, bytes, relay->output_arg);
-        return;
-    }
-    char prefix[16];
-    size_t prefix_bytes = (size_t)snprintf(prefix, sizeof prefix, "[%d] ", relay->rank);
-    char *whole = malloc(prefix_bytes + bytes + 1);
-
-    if (!whole) { /* the line matters more than its prefix */
-        write_all(relay->to, text, bytes);
-        return;
-    }
-    memcpy(whole, prefix, prefix_bytes);
-    memcpy(whole + prefix_bytes, text, bytes);
-    whole[prefix_bytes + bytes] = '\n';
-    write_all(relay->to, whole, prefix_bytes + bytes + 1);
-    free(whole);
+    return relay->from.fd >= 0 && !(outlet && mst_outlet_is_full(outlet));
 }
 
 static bool reserve(mst_relay *relay, size_t bytes)
@@ -68,10 +52,12 @@ static bool reserve(mst_relay *relay, size_t bytes)
     return true;
 }
 
-static void flush_line(mst_relay *relay)
+static void pass_on(mst_relay *relay, bool ends)
 {
-    emit(relay, relay->line, relay->bytes);
+    mst_output_show(relay->output, relay, relay->line ? relay->line : "", relay->bytes, ends);
     relay->bytes = 0;
+    if (ends)
+        relay->too_long = false;
 }
 
 static void take(mst_relay *relay, const char *text, size_t bytes)
@@ -80,12 +66,21 @@ static void take(mst_relay *relay, const char *text, size_t bytes)
         const char *newline = memchr(text, '\n', bytes);
         size_t part = newline ? (size_t)(newline - text) : bytes;
 
-        if (!reserve(relay, part + 1))
-            return;
-        memcpy(relay->line + relay->bytes, text, part);
-        relay->bytes += part;
-        if (newline || relay->bytes >= LINE_BYTES_MAX)
-            flush_line(relay);
+        if (relay->bytes == 0)
+            relay->since_ns = mst_os_now_ns();
+        if (reserve(relay, part + 1)) {
+            memcpy(relay->line + relay->bytes, text, part);
+            relay->bytes += part;
+        } else { /* no memory to keep it: it is shown as it comes */
+            pass_on(relay, false);
+            mst_output_show(relay->output, relay, text, part, false);
+        }
+        if (newline) {
+            pass_on(relay, true);
+        } else if (relay->bytes >= LINE_BYTES_MAX) {
+            relay->too_long = true;
+            pass_on(relay, false);
+        }
         text += part + (newline != NULL);
         bytes -= part + (newline != NULL);
     }
@@ -96,32 +91,51 @@ bool mst_relay_pump(mst_relay *relay)
     static const char lost[] =
         "(muster: what else this rank prints here is lost: something in the program that "
         "launched it closes descriptors that it did not open)";
-    char text[16384];
+    char text[READ_BYTES];
+    int from = mst_os_held_fd(&relay->from); /* whoever takes the lines may close it, too */
 
-    for (;;) {
-        int from = mst_os_held_fd(&relay->from); /* whoever takes the lines may close it, too */
-        if (from < 0) {
-            emit(relay, lost, sizeof lost - 1);
-            return false;
-        }
-        ssize_t got = read(from, text, sizeof text);
-
-        if (got > 0)
-            take(relay, text, (size_t)got);
-        else if (got < 0 && errno == EINTR)
-            continue;
-        else
-            return got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
-        if ((size_t)got < sizeof text)
-            return true;
+    if (from < 0) {
+        take(relay, lost, sizeof lost - 1);
+        return false;
     }
+    ssize_t got = read(from, text, sizeof text);
+
+    if (got < 0)
+        return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR; /* EIO: a terminal without users */
+    if (got == 0 || (relay->output->draining && (size_t)got > relay->left))
+        return false;
+    if (relay->output->draining)
+        relay->left -= (size_t)got;
+    relay->chunk = (size_t)got + (relay->drained ? 0 : relay->chunk);
+    relay->drained = (size_t)got < sizeof text;
+    take(relay, text, (size_t)got);
+    return true;
+}
+
+/*
+ * A program that prints into a pipe without flushing writes whole buffers, which end anywhere: the rest of
+ * the line comes with the next. Only what ends elsewhere is meant to be seen as it is.
+ */
+static bool ends_with_buffer(const mst_relay *relay)
+{
+    return !relay->terminal && relay->chunk % STDIO_BYTES == 0;
+}
+
+int64_t mst_relay_show_part(mst_relay *relay, int64_t now_ns)
+{
+    if (relay->bytes == 0 || relay->output->config->output || ends_with_buffer(relay))
+        return 0;
+    if (now_ns < relay->since_ns + PART_NS)
+        return relay->since_ns + PART_NS;
+    pass_on(relay, false);
+    return 0;
 }
 
 void mst_relay_close(mst_relay *relay)
 {
     mst_os_held_close(&relay->from);
-    if (relay->bytes > 0)
-        flush_line(relay);
+    if (relay->bytes > 0 || relay->begun)
+        pass_on(relay, true);
     free(relay->line);
     relay->line = NULL;
     relay->bytes = relay->capacity = 0;

@@ -1,29 +1,49 @@
-/* Relays what a rank prints, whole lines only: to whoever asked for lines, or each with "[rank] " before it.
+/*
+ * Takes what a rank prints from its pipe or terminal, a bounded amount at a time, and passes it on in lines
+ * and parts of lines (output.h).
  */
 #ifndef MST_RELAY_H
 #define MST_RELAY_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
-#include "muster/muster.h"
 #include "shm/os.h"
+#include "src/launch/output.h"
 
 typedef struct mst_relay {
-    mst_os_held from; /* our end of the pipe; fd -1: closed */
-    int to;
+    mst_output *output;
+    mst_os_held from; /* our end; fd -1: closed */
+    int fd;           /* the stream, 1 or 2 */
     int rank;
-    char *line; /* what has come since the last newline */
+    bool terminal; /* `from` is a pseudo-terminal */
+    char *line;    /* what has not been passed on since the last newline */
     size_t bytes, capacity;
-    muster_output_fn output; /* who gets the lines; NULL: `to` does */
-    void *output_arg;
+    int64_t since_ns; /* when the first of that came */
+    size_t chunk;     /* bytes since there was last nothing to read */
+    bool drained;     /* nothing more was there after the latest read */
+    size_t left;      /* bytes to be taken yet from what has ended */
+    int polled_at;    /* where it is among what is polled; -1: nowhere */
+    /* output.h */
+    bool begun;  /* a part of this line has been passed on */
+    bool broken; /* and somebody else has printed since */
+    bool redraw; /* it ends with a carriage return */
+    bool too_long;
+    bool told_long;
 } mst_relay;
 
-void mst_relay_init(mst_relay *relay, int from, int to, int rank);
+void mst_relay_init(mst_relay *relay, mst_output *output, int from, int fd, int rank);
 
-/* Passes on what can be read now; false once the other end is closed, or ours is (by the program, which may
- * close what it does not know). Never blocks on reading. */
+/* Whether there is room for more of it. */
+bool mst_relay_is_ready(const mst_relay *relay);
+
+/* Passes on what one read gives; false: the other end is closed, or ours is (by the program, which may close
+ * what it does not know). Never blocks. */
 bool mst_relay_pump(mst_relay *relay);
+
+/* Passes on a part of a line that has waited long enough; when the next such look is due, 0: none. */
+int64_t mst_relay_show_part(mst_relay *relay, int64_t now_ns);
 
 /* Passes on an unfinished last line, and closes. */
 void mst_relay_close(mst_relay *relay);

@@ -69,8 +69,7 @@ static void notice(const mst_supervision *all, const mst_rank_process *failed, c
     if (!mst_spawn_complaint(all->plan, what, sizeof what)) /* taken from the pipe, asked for or not */
         mst_rank_describe(failed, what, sizeof what);
     snprintf(line, sizeof line, "%s; %s", what, consequence);
-    if (all->config->notice)
-        all->config->notice(line, all->config->notice_arg);
+    mst_output_notice(all->output, line);
 }
 
 /* How many processes of the rank, one after the other, were short-lived. */
@@ -107,11 +106,12 @@ static void schedule(mst_supervision *all, mst_rank_process *failed)
                                 .restarts = failed->restarts + 1,
                                 .short_lives = short_lives(failed),
                                 .watch = { .fd = -1 },
+                                .polled_at = -1,
                                 .scheduled = true,
                                 .replaced_by = -1 };
     next->start_at_ns = failed->ended_ns + delay_of(all, next->short_lives);
-    mst_relay_init(&next->relays[0], -1, -1, next->rank);
-    mst_relay_init(&next->relays[1], -1, -1, next->rank);
+    mst_relay_init(&next->relays[0], all->output, -1, 1, next->rank);
+    mst_relay_init(&next->relays[1], all->output, -1, 2, next->rank);
     all->count++;
     all->restarts++;
     failed->replaced_by = next->seat;

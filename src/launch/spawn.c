@@ -1,5 +1,5 @@
 /* The two sides of the fork of spawn.h. */
-#define _GNU_SOURCE /* pipe2 */
+#define _DEFAULT_SOURCE /* NSIG */
 #include "src/launch/spawn.h"
 
 #include <errno.h>
@@ -15,6 +15,7 @@
 #include "src/config.h"
 #include "src/group.h"
 #include "src/init.h"
+#include "src/launch/streams.h"
 
 #define STATUS_NOT_STARTED 125
 #define STATUS_NOT_EXECUTABLE 126
@@ -103,6 +104,7 @@ static _Noreturn void run_command(const mst_spawn_plan *plan, const mst_rank_pro
     const char *const *command = plan->config->command;
     int inherited = mst_os_dup_above(arena_descriptor(plan, self->rank), ARENA_DESCRIPTOR_MIN);
 
+    mst_descriptors_restore_limit(&plan->descriptors);
     if (inherited < 0)
         complain(plan, self->rank, STATUS_NOT_STARTED, "no descriptor for the arena: ", strerror(-inherited));
     set_environment(plan, self, inherited);
@@ -136,6 +138,7 @@ static _Noreturn void run_function(const mst_spawn_plan *plan, const mst_rank_pr
         status = mst_group_attach(&config, NULL, &world);
     if (status != MUSTER_OK)
         complain(plan, self->rank, STATUS_NOT_STARTED, "", muster_error_detail());
+    mst_descriptors_restore_limit(&plan->descriptors);
     mst_init_memoise(world);
     int code = plan->fn(world, plan->arg) & 0xff;
     if (code == 0)
@@ -145,68 +148,85 @@ static _Noreturn void run_function(const mst_spawn_plan *plan, const mst_rank_pr
 }
 
 /* What the launcher keeps for itself of this rank and of those before it (they are in the order of seats).
- * With a reading end of a pipe here, no rank would learn that the launcher reads no more. */
-static void close_what_is_the_launchers(const mst_rank_process *self, int pipes[2][2])
+ * With a reading end of a pipe here, no rank would learn that the launcher reads no more, and with an outlet
+ * no reader that the launcher writes no more. */
+static void close_what_is_the_launchers(const mst_spawn_plan *plan, const mst_rank_process *self,
+                                        const mst_streams *streams)
 {
     for (int i = 0; i < 2; i++)
-        mst_os_close(pipes[i][0]);
+        mst_os_close(streams->ours[i]);
     for (const mst_rank_process *other = self - self->seat; other < self; other++) {
         mst_os_held kept[] = { other->watch, other->relays[0].from, other->relays[1].from };
 
         for (int i = 0; i < 3; i++)
             mst_os_held_close(&kept[i]);
     }
+    mst_output_close(plan->output);
+}
+
+/* What comes from here on is not for the launcher's handlers: they would take it for a signal of its own. */
+static void forget_handlers(void)
+{
+    struct sigaction action;
+
+    for (int signal = 1; signal < NSIG; signal++)
+        if (sigaction(signal, NULL, &action) == 0 && action.sa_handler != SIG_IGN &&
+            action.sa_handler != SIG_DFL) {
+            action = (struct sigaction){ .sa_handler = SIG_DFL };
+            sigaction(signal, &action, NULL);
+        }
 }
 
 static _Noreturn void child(const mst_spawn_plan *plan, const mst_rank_process *self, pid_t parent,
-                            int pipes[2][2])
+                            const mst_streams *streams)
 {
     int error = mst_os_die_with_parent(parent);
     if (error)
         complain(plan, self->rank, STATUS_NOT_STARTED,
                  "it cannot be made to end with its launcher (prctl): ", strerror(-error));
-    signal(SIGPIPE, SIG_DFL);
-    for (int i = 0; i < 2; i++)
-        if (pipes[i][1] >= 0)
-            dup2(pipes[i][1], i == 0 ? STDOUT_FILENO : STDERR_FILENO);
-    close_what_is_the_launchers(self, pipes);
-    if (plan->fn)
+    mst_streams_take(streams);
+    close_what_is_the_launchers(plan, self, streams);
+    if (plan->fn) {
+        pthread_sigmask(SIG_SETMASK, &plan->mask, NULL);
         run_function(plan, self);
+    }
     setpgid(0, 0);
+    mst_guard_add(&plan->guard, getpid()); /* the launcher may be killed before it can */
+    forget_handlers();
+    pthread_sigmask(SIG_SETMASK, &plan->mask, NULL);
     run_command(plan, self);
 }
 
 /* ---- in the launcher ---- */
 
-static int open_pipes(const mst_spawn_plan *plan, int pipes[2][2])
+/* The child's handlers and mask are not the launcher's, so no signal may come in between. */
+static pid_t fork_blocked(void)
 {
-    for (int i = 0; i < 2; i++)
-        pipes[i][0] = pipes[i][1] = -1;
-    if (!plan->config->prefix_output && !plan->config->output)
-        return 0;
-    for (int i = 0; i < 2; i++)
-        if (pipe2(pipes[i], O_CLOEXEC) < 0)
-            return -errno;
-    return 0;
+    sigset_t all, before;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    pid_t pid = fork();
+    int error = errno;
+    if (pid != 0)
+        pthread_sigmask(SIG_SETMASK, &before, NULL);
+    errno = error;
+    return pid;
 }
 
 int mst_spawn(const mst_spawn_plan *plan, mst_rank_process *process)
 {
-    int pipes[2][2];
+    mst_streams streams;
     pid_t parent = getpid(), pid = -1;
 
-    int error = open_pipes(plan, pipes);
-    if (error == 0) {
-        pid = fork();
-        error = pid < 0 ? -errno : 0;
-    }
+    int error = mst_streams_open(&streams, plan->config);
+    if (error)
+        return error;
+    pid = fork_blocked();
+    error = pid < 0 ? -errno : 0;
     if (pid == 0)
-        child(plan, process, parent, pipes);
-    for (int i = 0; i < 2; i++) {
-        mst_os_close(pipes[i][1]);
-        if (error)
-            mst_os_close(pipes[i][0]);
-    }
+        child(plan, process, parent, &streams);
+    mst_streams_close(&streams, error != 0);
     if (error)
         return error;
     process->pid = pid;
@@ -215,13 +235,9 @@ int mst_spawn(const mst_spawn_plan *plan, mst_rank_process *process)
     process->start_at_ns = mst_os_now_ns();
     if (process->own_group)
         setpgid(pid, pid); /* on both sides: whoever comes first */
-    process->watch = mst_os_hold_watch(mst_os_process_watch(pid), pid);
-    for (int i = 0; i < 2; i++) {
-        mst_relay_init(&process->relays[i], pipes[i][0], i == 0 ? STDOUT_FILENO : STDERR_FILENO,
-                       process->rank);
-        process->relays[i].output = plan->config->output;
-        process->relays[i].output_arg = plan->config->output_arg;
-    }
+    process->watch = mst_os_hold_watch(plan->descriptors.few ? -1 : mst_os_process_watch(pid), pid);
+    for (int i = 0; i < 2; i++)
+        mst_relay_init(&process->relays[i], plan->output, streams.ours[i], i + 1, process->rank);
     return 0;
 }
 
@@ -231,7 +247,8 @@ void mst_rank_signal(const mst_rank_process *process, int signal)
         return;
     if (process->own_group)
         kill(-process->pid, signal);
-    kill(process->pid, signal);
+    if (!process->own_group || getpgid(process->pid) != process->pid) /* a rank may leave its group */
+        kill(process->pid, signal);
 }
 
 bool mst_spawn_complaint(const mst_spawn_plan *plan, char *text, size_t bytes)

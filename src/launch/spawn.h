@@ -1,13 +1,17 @@
 /*
  * Starting one rank as a process: a fork of ours that runs a function, or that executes a command.
- * Either way it dies with the launcher and finds its place in the world in its environment.
+ * Either way it dies with the launcher, finds its place in the world in its environment, and has the
+ * signals and limits that the program had before the launch.
  */
 #ifndef MST_SPAWN_H
 #define MST_SPAWN_H
 
+#include <signal.h>
 #include <sys/types.h>
 
 #include "shm/arena.h"
+#include "src/launch/descriptors.h"
+#include "src/launch/guard.h"
 #include "src/launch/relay.h"
 
 typedef struct mst_rank_process {
@@ -16,13 +20,14 @@ typedef struct mst_rank_process {
     int restarts; /* how many processes were the rank before */
     pid_t pid;
     mst_os_held watch; /* readable when it has ended; fd -1: not to be had, or ended */
+    int polled_at;     /* where that is among what is polled; -1: nowhere */
     bool running;
     bool own_group; /* leads a process group, which is killed with it */
     muster_ending ending;
     bool dumped_core;
     bool out_of_memory; /* the system killed it for its memory control group */
     int64_t start_at_ns, ended_ns;
-    mst_relay relays[2]; /* stdout, stderr; closed when its output is not relayed */
+    mst_relay relays[2]; /* stdout, stderr; closed when nobody asked for it */
     /* respawn.h */
     bool scheduled;  /* is to start at that time */
     bool unwanted;   /* was stopped, since nobody would take it in */
@@ -36,12 +41,16 @@ typedef struct mst_spawn_plan {
     void *arg;
     mst_arena *arena;
     mst_os_held complaints[2]; /* a pipe: why a rank could not even start */
+    mst_output *output;
+    mst_guard guard;
+    mst_descriptors descriptors;
+    sigset_t mask; /* of the calling thread before the launch */
 } mst_spawn_plan;
 
 /* Starts the process of a rank, which says which and where; -errno when it cannot be forked. */
 int mst_spawn(const mst_spawn_plan *plan, mst_rank_process *process);
 
-/* Sends a signal to the rank, and to all it has started. */
+/* Sends a signal to the rank, and to all it has started: once to each. */
 void mst_rank_signal(const mst_rank_process *process, int signal);
 
 /* "rank 2 could not start: ..." of the first that complained; false: none did. */

@@ -15,14 +15,20 @@
 #include "shm/holders.h"
 #include "shm/liveness.h"
 #include "shm/os.h"
-#include "shm/poison.h"
+#include "src/launch/cause.h"
+#include "src/launch/pump.h"
 #include "src/launch/respawn.h"
 
 #define GRACE_NS (2 * MST_NS_PER_S)
-#define LAST_OUTPUT_NS (MST_NS_PER_S)         /* for descendants that keep a rank's output open */
+#define LAST_WORDS_NS (100 * MST_NS_PER_MS)   /* for the others to say what they know of a failure */
 #define LOOK_AT_TIME_NS (250 * MST_NS_PER_MS) /* so that time in which the job was stopped is noticed */
 #define REPEAT_NS MST_NS_PER_S                /* of looks for endings that have been wiped out */
 #define LOOK_MS 20                            /* between looks where the system gives no watches */
+
+int64_t mst_supervision_grace_ns(const mst_supervision *all)
+{
+    return all->config->grace_ns > 0 ? all->config->grace_ns : GRACE_NS;
+}
 
 static void signal_all(const mst_supervision *all, int signal)
 {
@@ -31,6 +37,11 @@ static void signal_all(const mst_supervision *all, int signal)
 }
 
 /* ---- endings ---- */
+
+static bool may_have_ended(const mst_supervision *all, const mst_rank_process *process)
+{
+    return process->watch.fd < 0 || process->polled_at < 0 || all->polled[process->polled_at].revents;
+}
 
 /* Whether the rank has ended; it is a zombie then, and stays one until reap(). */
 static bool has_ended(mst_rank_process *process)
@@ -69,8 +80,10 @@ static void reap(mst_supervision *all, mst_rank_process *process)
 {
     mst_liveness_record(all->geometry, (uint32_t)process->seat, process->ending);
     mst_liveness_record_gone(all->geometry, (uint32_t)process->seat);
-    if (process->own_group)
+    if (process->own_group) {
         kill(-process->pid, SIGKILL); /* what it left behind; the zombie still holds the number */
+        mst_guard_remove(&all->plan->guard, process->pid);
+    }
     waitpid(process->pid, NULL, 0);
     mst_os_held_close(&process->watch);
     process->running = false;
@@ -115,49 +128,6 @@ void mst_rank_describe(const mst_rank_process *process, char *text, size_t bytes
         snprintf(text, bytes, "rank %d ended, and its status went to somebody else", process->rank);
 }
 
-/* When several are found at once, the killed one is the cause and the others' exits the effect. */
-static bool is_likelier_cause(const mst_rank_process *process, const mst_rank_process *other)
-{
-    return !other ||
-           (process->ending.kind == MUSTER_ENDED_SIGNALED && other->ending.kind != MUSTER_ENDED_SIGNALED);
-}
-
-/* Whether the ranks have recorded that one which has not ended yet was killed, or is gone. */
-static bool is_known_to_be_killed(const mst_supervision *all, const mst_rank_process *process)
-{
-    muster_ending_kind kind = mst_liveness_ending(all->geometry, (uint32_t)process->seat).kind;
-
-    return process->running && mst_respawn_was_inside(all, process) &&
-           (kind == MUSTER_ENDED_SIGNALED || kind == MUSTER_ENDED_CRASHED || kind == MUSTER_ENDED_VANISHED);
-}
-
-/* Whose exit broke the world for the rank that failed; its own seat if nobody's did. */
-static int breaker_of(const mst_supervision *all, const mst_rank_process *failed)
-{
-    const mst_cell *cell = mst_layout_cell(all->geometry, (uint32_t)failed->seat, MST_WORLD_CELL);
-    uint64_t word = mst_load64_acq(&cell->poison); /* E7 */
-    mst_poison poison = mst_poison_unpack(word);
-
-    if (failed->seat >= all->config->size || poison.kind != MST_POISON_EXITED || poison.code == 0 ||
-        poison.rank < 0 || poison.rank >= all->config->size)
-        return failed->seat;
-    return poison.rank;
-}
-
-/*
- * A rank with much memory takes long to die: its peers know that it is dead, fail for that, and are gone
- * before it. So what the ranks have noted counts for who was first.
- */
-static int find_first_failed(const mst_supervision *all, const mst_rank_process *cause)
-{
-    if (cause->ending.kind == MUSTER_ENDED_SIGNALED)
-        return cause->seat;
-    for (int i = 0; i < all->count; i++)
-        if (is_known_to_be_killed(all, &all->processes[i]))
-            return i;
-    return breaker_of(all, cause);
-}
-
 static void collect_endings(mst_supervision *all)
 {
     const mst_rank_process *cause = NULL;
@@ -166,66 +136,100 @@ static void collect_endings(mst_supervision *all)
     for (int i = 0; i < all->count; i++) {
         mst_rank_process *process = &all->processes[i];
 
-        if (!process->running || !has_ended(process))
+        if (!process->running || !may_have_ended(all, process) || !has_ended(process))
             continue;
         look_for_memory_kill(all, process);
         reap(all, process);
-        if (mst_respawn_decide(all, process) && is_likelier_cause(process, cause))
+        if (mst_respawn_decide(all, process) && mst_cause_is_likelier(process, cause))
             cause = process;
     }
     if (all->running < running && all->config->on_failure != MUSTER_ON_FAILURE_KILL)
         mst_holders_release_dead(all->geometry, all->released);
     if (cause && all->first_failed < 0 && !all->stopping)
-        all->first_failed = find_first_failed(all, cause);
+        all->first_failed = mst_cause_find(all, cause);
 }
 
 /* ---- stopping ---- */
 
 static void stop_all(mst_supervision *all)
 {
-    int64_t grace_ns = all->config->grace_ns > 0 ? all->config->grace_ns : GRACE_NS;
-
     if (all->stopping)
         return;
     all->stopping = true;
-    all->kill_at_ns = mst_os_now_ns() + grace_ns;
+    all->output->failing = true;
+    all->stopped_at_ns = mst_os_now_ns();
+    all->kill_at_ns = all->stopped_at_ns + mst_supervision_grace_ns(all);
     signal_all(all, SIGTERM);
     signal_all(all, SIGCONT); /* a stopped rank cannot act on TERM */
+}
+
+/* The others are about to learn of a failure, and may end of themselves. */
+static void expect_last_words(mst_supervision *all, int64_t now_ns)
+{
+    if (all->first_failed < 0 || all->config->on_failure != MUSTER_ON_FAILURE_KILL || all->stop_at_ns)
+        return;
+    all->stop_at_ns = now_ns + LAST_WORDS_NS;
+    all->output->failing = true;
 }
 
 static void act_on_time(mst_supervision *all)
 {
     int64_t now_ns = mst_os_now_ns();
 
+    expect_last_words(all, now_ns);
     mst_deadline_count(&all->time, now_ns, LOOK_AT_TIME_NS);
-    if (mst_deadline_used_up(&all->time) && !all->stopping) {
+    if (mst_deadline_used_up(&all->time) && !all->stopping && !all->stop_at_ns) {
         all->timed_out = true;
         stop_all(all);
     }
-    if (all->first_failed >= 0 && all->config->on_failure == MUSTER_ON_FAILURE_KILL)
+    if ((all->stop_at_ns && now_ns >= all->stop_at_ns) || all->unread)
         stop_all(all);
-    if (all->kill_at_ns && now_ns >= all->kill_at_ns)
+    if (all->kill_at_ns && now_ns >= all->kill_at_ns) {
+        all->killed = true;
         signal_all(all, SIGKILL);
+    }
+}
+
+static int64_t later(int64_t at_ns, int64_t by_ns) /* 0: never */
+{
+    return at_ns ? at_ns + by_ns : 0;
+}
+
+/* As a terminal's user expects of a job. The time that it is stopped for does not count. */
+static void stop_ourselves(mst_supervision *all)
+{
+    int64_t before_ns = mst_os_now_ns();
+
+    raise(SIGSTOP);
+    int64_t stopped_ns = mst_os_now_ns() - before_ns;
+    mst_deadline_resume(&all->time, mst_os_now_ns(), LOOK_AT_TIME_NS);
+    all->stop_at_ns = later(all->stop_at_ns, stopped_ns);
+    all->kill_at_ns = later(all->kill_at_ns, stopped_ns);
 }
 
 /* A signal that asks to end is passed on, and starts the grace after which nothing is asked. */
-static void pass_on_signals(mst_supervision *all)
+static void pass_on_signal(mst_supervision *all, int signal)
+{
+    signal_all(all, signal);
+    if (signal == SIGTSTP)
+        stop_ourselves(all);
+    if (signal != SIGINT && signal != SIGTERM && signal != SIGHUP && signal != SIGQUIT)
+        return;
+    all->asked_to_end = true;
+    all->output->failing = true;
+    if (!all->stopped_by && all->first_failed < 0)
+        all->stopped_by = signal;
+    if (signal != SIGINT && all->kill_at_ns == 0)
+        all->kill_at_ns = mst_os_now_ns() + mst_supervision_grace_ns(all);
+}
+
+void mst_supervise_signals(mst_supervision *all)
 {
     unsigned char signals[64];
     ssize_t got = read(all->config->signal_fd, signals, sizeof signals);
 
-    for (ssize_t i = 0; i < got; i++) {
-        int signal = signals[i];
-
-        signal_all(all, signal);
-        if (signal == SIGINT || signal == SIGTERM || signal == SIGHUP || signal == SIGQUIT)
-            all->asked_to_end = true;
-        if ((signal == SIGTERM || signal == SIGHUP || signal == SIGQUIT) && all->kill_at_ns == 0) {
-            int64_t grace_ns = all->config->grace_ns > 0 ? all->config->grace_ns : GRACE_NS;
-
-            all->kill_at_ns = mst_os_now_ns() + grace_ns;
-        }
-    }
+    for (ssize_t i = 0; i < got; i++)
+        pass_on_signal(all, signals[i]);
 }
 
 /* ---- the loop ---- */
@@ -235,9 +239,19 @@ static int64_t earlier_of(int64_t a_ns, int64_t b_ns) /* 0: never */
     return a_ns && (a_ns < b_ns || !b_ns) ? a_ns : b_ns;
 }
 
-static int poll_timeout_ms(const mst_supervision *all, bool watched)
+/* When there is something to do, whatever comes; 0: never. */
+static int64_t next_deadline_ns(mst_supervision *all)
 {
     int64_t until_ns = earlier_of(all->kill_at_ns, mst_respawn_next_ns(all));
+
+    if (!all->stopping)
+        until_ns = earlier_of(until_ns, all->stop_at_ns);
+    return earlier_of(until_ns, mst_pump_show_parts(all));
+}
+
+static int poll_timeout_ms(mst_supervision *all, bool watched)
+{
+    int64_t until_ns = next_deadline_ns(all);
 
     if (!watched)
         return LOOK_MS;
@@ -255,87 +269,46 @@ static int poll_timeout_ms(const mst_supervision *all, bool watched)
     return left_ns <= 0 ? LOOK_MS : (int)(left_ns / MST_NS_PER_MS) + 1;
 }
 
-/* Fills in what to poll: watches, relays, the signals; returns how many. */
-static nfds_t list_polled(mst_supervision *all, struct pollfd *polled, bool *watched)
+/* Fills in what to poll, the signals first; whether all processes have watches. */
+static nfds_t list_polled(mst_supervision *all, bool *watched)
 {
     nfds_t count = 0;
 
     *watched = true;
+    all->polled[count++] =
+        (struct pollfd){ .fd = all->config->signal_fd > 0 ? all->config->signal_fd : -1, .events = POLLIN };
     for (int i = 0; i < all->count; i++) {
         mst_rank_process *process = &all->processes[i];
 
+        process->polled_at = -1;
         if (mst_os_held_is_lost(&process->watch)) /* its number is the program's by now */
             process->watch.fd = -1;
-        if (process->running && process->watch.fd >= 0)
-            polled[count++] = (struct pollfd){ .fd = process->watch.fd, .events = POLLIN };
-        else if (process->running)
+        if (process->running && process->watch.fd >= 0) {
+            process->polled_at = (int)count;
+            all->polled[count++] = (struct pollfd){ .fd = process->watch.fd, .events = POLLIN };
+        } else if (process->running) {
             *watched = false;
-        for (int r = 0; r < 2; r++)
-            if (process->relays[r].from.fd >= 0)
-                polled[count++] = (struct pollfd){ .fd = process->relays[r].from.fd, .events = POLLIN };
-    }
-    if (all->config->signal_fd > 0)
-        polled[count++] = (struct pollfd){ .fd = all->config->signal_fd, .events = POLLIN };
-    return count;
-}
-
-/* Relays what has come; returns how many relays are still open. */
-static int pump_relays(mst_supervision *all)
-{
-    int open = 0;
-
-    for (int i = 0; i < all->count; i++) {
-        for (int r = 0; r < 2; r++) {
-            mst_relay *relay = &all->processes[i].relays[r];
-
-            if (relay->from.fd >= 0 && !mst_relay_pump(relay))
-                mst_relay_close(relay);
-            open += relay->from.fd >= 0;
         }
     }
-    return open;
-}
-
-static void close_relays(mst_supervision *all)
-{
-    for (int i = 0; i < all->count; i++)
-        for (int r = 0; r < 2; r++)
-            mst_relay_close(&all->processes[i].relays[r]);
-}
-
-/* The last output of ranks that have ended is in the pipes, or will be as descendants end. */
-static void drain_relays(mst_supervision *all, struct pollfd *polled)
-{
-    int64_t until_ns = mst_os_now_ns() + LAST_OUTPUT_NS;
-    bool watched;
-
-    while (pump_relays(all) > 0 && mst_os_now_ns() < until_ns)
-        poll(polled, list_polled(all, polled, &watched), LOOK_MS);
-    close_relays(all);
+    return mst_pump_list(all, count);
 }
 
 void mst_supervise(mst_supervision *all)
 {
-    size_t seats = (size_t)all->config->size + (size_t)mst_respawn_seats(all->config);
-    struct pollfd *polled = calloc(seats * 3 + 1, sizeof *polled);
-    bool watched = false;
-
     while (all->running > 0) {
-        nfds_t count = polled ? list_polled(all, polled, &watched) : 0;
+        bool watched;
+        nfds_t count = list_polled(all, &watched);
 
-        poll(polled, count, poll_timeout_ms(all, watched));
-        if (all->config->signal_fd > 0 && polled && polled[count - 1].revents)
-            pass_on_signals(all);
-        pump_relays(all);
+        poll(all->polled, count, poll_timeout_ms(all, watched));
+        if (all->polled[0].revents)
+            mst_supervise_signals(all);
         collect_endings(all);
         repeat_endings(all);
         act_on_time(all);
-        mst_respawn_act(all);
+        mst_pump(all);
+        mst_respawn_act(all); /* which may add processes that were not polled */
     }
     if (all->first_failed < 0)
         all->first_failed = mst_respawn_unreplaced(all);
-    if (polled)
-        drain_relays(all, polled);
-    close_relays(all);
-    free(polled);
+    mst_pump_drain(all);
 }

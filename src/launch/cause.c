@@ -1,0 +1,193 @@
+/* Looking for causes, of cause.h, in what ranks have left in the arena. */
+#include "src/launch/cause.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "shm/atomic.h"
+#include "shm/liveness.h"
+#include "shm/os.h"
+#include "shm/poison.h"
+#include "src/launch/respawn.h"
+
+#define CELLS_SEARCHED 64 /* groups of a rank that are looked at, the world first */
+
+/* ---- who was first ---- */
+
+bool mst_cause_is_likelier(const mst_rank_process *process, const mst_rank_process *other)
+{
+    return !other ||
+           (process->ending.kind == MUSTER_ENDED_SIGNALED && other->ending.kind != MUSTER_ENDED_SIGNALED);
+}
+
+/* Whether the ranks have recorded that one which has not ended yet was killed, or is gone. */
+static bool is_known_to_be_killed(const mst_supervision *all, const mst_rank_process *process)
+{
+    muster_ending_kind kind = mst_liveness_ending(all->geometry, (uint32_t)process->seat).kind;
+
+    return process->running && mst_respawn_was_inside(all, process) &&
+           (kind == MUSTER_ENDED_SIGNALED || kind == MUSTER_ENDED_CRASHED || kind == MUSTER_ENDED_VANISHED);
+}
+
+/* What broke the world for a process that was in it from the beginning; false: nothing has. */
+static bool read_world_poison(const mst_supervision *all, const mst_rank_process *process, mst_poison *poison)
+{
+    const mst_cell *cell = mst_layout_cell(all->geometry, (uint32_t)process->seat, MST_WORLD_CELL);
+    uint64_t word = mst_load64_acq(&cell->poison); /* E7 */
+
+    *poison = mst_poison_unpack(word);
+    return word != 0 && process->seat < all->config->size && poison->rank >= 0 &&
+           poison->rank < all->config->size;
+}
+
+static bool is_failure(const mst_poison *poison)
+{
+    return (poison->kind == MST_POISON_EXITED && poison->code != 0) || poison->kind == MST_POISON_SIGNALED ||
+           poison->kind == MST_POISON_CRASHED || poison->kind == MST_POISON_VANISHED;
+}
+
+/*
+ * A rank with much memory takes long to die: its peers know that it is dead, fail for that, and are gone
+ * before it. So what the ranks have noted counts for who was first.
+ */
+int mst_cause_find(const mst_supervision *all, const mst_rank_process *failed)
+{
+    mst_poison poison;
+
+    if (read_world_poison(all, failed, &poison) && is_failure(&poison) &&
+        all->processes[poison.rank].replaced_by < 0)
+        return poison.rank;
+    if (failed->ending.kind == MUSTER_ENDED_SIGNALED)
+        return failed->seat;
+    for (int i = 0; i < all->count; i++)
+        if (is_known_to_be_killed(all, &all->processes[i]))
+            return i;
+    return failed->seat;
+}
+
+void mst_cause_settle(mst_supervision *all)
+{
+    const mst_rank_process *first = all->first_failed >= 0 ? &all->processes[all->first_failed] : NULL;
+    mst_poison poison;
+
+    if (!first || !read_world_poison(all, first, &poison) ||
+        (poison.kind != MST_POISON_LEFT && poison.kind != MST_POISON_ABORT))
+        return;
+    const mst_rank_process *breaker = &all->processes[poison.rank];
+    bool of_itself = all->stopped_at_ns == 0 || breaker->ended_ns < all->stopped_at_ns;
+    if (of_itself && breaker->replaced_by < 0 && breaker->ending.kind == MUSTER_ENDED_EXITED &&
+        breaker->ending.code != 0)
+        all->first_failed = breaker->seat;
+}
+
+/* ---- why ---- */
+
+/* Control lines as a peer has written them: read without touching memory that nobody has committed. */
+static bool read_cell(const mst_supervision *all, int seat, uint32_t index, mst_cell *cell)
+{
+    uint64_t offset = mst_layout_cell_offset(all->geometry, (uint32_t)seat, index);
+
+    return mst_os_object_read(mst_os_held_fd(&all->plan->arena->held), offset, cell, sizeof *cell) == 0;
+}
+
+/* The cell of the member of that group who has that rank in it; false: it is not to be found. */
+static bool find_member(const mst_supervision *all, uint64_t group, int rank, mst_cell *cell, int *seat)
+{
+    for (*seat = 0; *seat < all->count; ++*seat)
+        for (uint32_t index = 0; index < CELLS_SEARCHED; index++)
+            if (read_cell(all, *seat, index, cell) && cell->group == group && (int)cell->group_rank == rank)
+                return true;
+    return false;
+}
+
+/* The sentence that a member has written when it broke its group. */
+static bool read_reason(const mst_cell *cell, char *text, size_t bytes)
+{
+    size_t length = cell->reason_bytes < MST_REASON_BYTES ? cell->reason_bytes : MST_REASON_BYTES;
+
+    snprintf(text, bytes, "%.*s", (int)length, cell->reason);
+    return text[0] != '\0';
+}
+
+static const char *how_it_left(const mst_rank_process *process, const mst_poison *poison)
+{
+    if (poison->kind == MST_POISON_EXECED)
+        return "executed another program (exec)";
+    if (poison->kind == MST_POISON_REGROUPS)
+        return "went to shrink or grow the group";
+    if (process->ending.kind == MUSTER_ENDED_EXITED && process->ending.code == 0)
+        return "exited with status 0";
+    return poison->code ? "ended" : "freed the group";
+}
+
+/* Why the process's group was broken, where that is no rank's failure: somebody left too early, or has said
+ * why in words. */
+static bool explain(const mst_supervision *all, const mst_rank_process *failed, const mst_cell *own,
+                    char *text, size_t bytes)
+{
+    mst_poison poison = mst_poison_unpack(mst_load64_acq(&own->poison)); /* E7 */
+    mst_cell cell;
+    int seat;
+
+    if (poison.kind == MST_POISON_NONE || is_failure(&poison) || poison.kind == MST_POISON_LAUNCHER ||
+        !find_member(all, own->group, poison.rank, &cell, &seat))
+        return false;
+    if (mst_poison_status(&poison) != MUSTER_ERR_PEER_DIED)
+        return read_reason(&cell, text, bytes);
+    const mst_rank_process *left = &all->processes[seat];
+    if (left == failed) /* its own failure says more */
+        return false;
+    snprintf(text, bytes, "rank %d %s while others still needed it", left->rank, how_it_left(left, &poison));
+    return true;
+}
+
+static bool find_reason(const mst_supervision *all, const mst_rank_process *failed, char *text, size_t bytes)
+{
+    mst_cell cell;
+
+    for (uint32_t index = 0; index < CELLS_SEARCHED; index++)
+        if (read_cell(all, failed->seat, index, &cell) && explain(all, failed, &cell, text, bytes))
+            return true;
+    return false;
+}
+
+/* What the launcher itself did, on whose behalf. */
+static bool describe_stop(const mst_supervision *all, const mst_rank_process *first, char *text, size_t bytes)
+{
+    int64_t grace_ns = mst_supervision_grace_ns(all);
+    char ended[200];
+
+    if (!all->stopped_by)
+        return false;
+    mst_rank_describe(first, ended, sizeof ended);
+    if (first->ending.kind == MUSTER_ENDED_SIGNALED && first->ending.code == all->stopped_by)
+        snprintf(text, bytes, "signal %d (%s) was passed on to the ranks, and ended them", all->stopped_by,
+                 strsignal(all->stopped_by));
+    else if (all->killed && first->ending.kind == MUSTER_ENDED_SIGNALED && first->ending.code == SIGKILL)
+        snprintf(
+            text, bytes,
+            "signal %d (%s) was passed on to the ranks; rank %d had not ended %.3g s later, and was killed",
+            all->stopped_by, strsignal(all->stopped_by), first->rank, (double)grace_ns / MST_NS_PER_S);
+    else
+        snprintf(text, bytes, "signal %d (%s) was passed on to the ranks; %s", all->stopped_by,
+                 strsignal(all->stopped_by), ended);
+    return true;
+}
+
+void mst_cause_describe(const mst_supervision *all, char *text, size_t bytes)
+{
+    const mst_rank_process *first = &all->processes[all->first_failed];
+    char complaint[256], reason[300], ended[200];
+
+    if (mst_spawn_complaint(all->plan, complaint, sizeof complaint)) {
+        snprintf(text, bytes, "%s", complaint);
+        return;
+    }
+    if (describe_stop(all, first, text, bytes))
+        return;
+    mst_rank_describe(first, ended, sizeof ended);
+    if (find_reason(all, first, reason, sizeof reason))
+        snprintf(text, bytes, "%s; then %s", reason, ended);
+    else
+        snprintf(text, bytes, "%s", ended);
+}

@@ -1,0 +1,117 @@
+/* The guarding process of guard.h. After the fork it calls only what a signal handler may, since the program
+ * may have threads. */
+#define _GNU_SOURCE /* pipe2 */
+#include "src/launch/guard.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdint.h>
+#include <unistd.h>
+
+#include "shm/layout.h"
+#include "shm/os.h"
+
+typedef struct ward {
+    pid_t groups[MST_RANKS_MAX];
+    int count;
+} ward;
+
+/* A note is a process group to add, or one to remove as a negative number; one write, which is never cut. */
+static void take_note(ward *ward, pid_t note)
+{
+    if (note > 0 && ward->count < MST_RANKS_MAX)
+        ward->groups[ward->count++] = note;
+    for (int i = 0; note < 0 && i < ward->count; i++)
+        if (ward->groups[i] == -note)
+            ward->groups[i] = ward->groups[--ward->count];
+}
+
+/* Takes the notes that are there; false: the pipe has no writers any more. */
+static bool take_notes(ward *ward, int control)
+{
+    pid_t notes[64];
+
+    for (;;) {
+        ssize_t got = read(control, notes, sizeof notes);
+
+        if (got < 0)
+            return errno == EAGAIN || errno == EINTR;
+        if (got == 0)
+            return false;
+        for (size_t i = 0; i < (size_t)got / sizeof notes[0]; i++)
+            take_note(ward, notes[i]);
+    }
+}
+
+static _Noreturn void keep_watch(int control, int launcher)
+{
+    ward ward = { .count = 0 };
+    struct pollfd polled[2] = { { .fd = control, .events = POLLIN }, { .fd = launcher, .events = POLLIN } };
+    const int kept[2] = { control, launcher };
+    bool launched;
+
+    mst_os_close_others(kept, 2);
+    setsid();
+    int moved = chdir("/");
+    (void)moved; /* else a folder stays in use for as long as the ranks live */
+    do {
+        launched = poll(polled, launcher >= 0 ? 2 : 1, -1) < 0 || !(polled[1].revents & POLLIN);
+        launched = take_notes(&ward, control) && launched;
+    } while (launched);
+    for (int i = 0; i < ward.count; i++)
+        kill(-ward.groups[i], SIGKILL);
+    _exit(0);
+}
+
+void mst_guard_start(mst_guard *guard)
+{
+    int32_t parent = mst_os_process_id();
+    sigset_t all, before;
+    int control[2];
+
+    *guard = (mst_guard){ .pid = 0, .control = { { .fd = -1 }, { .fd = -1 } } };
+    if (pipe2(control, O_CLOEXEC | O_NONBLOCK) < 0)
+        return;
+    int launcher = mst_os_process_watch(parent); /* its end shows even while a fork of it holds the pipe */
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int32_t pid = mst_os_fork_unseen();
+    if (pid == 0)
+        keep_watch(control[0], launcher);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    mst_os_close(launcher);
+    *guard = (mst_guard){ .pid = pid, .control = { mst_os_hold(control[0]), mst_os_hold(control[1]) } };
+    if (pid < 0)
+        mst_guard_stop(guard);
+}
+
+void mst_guard_stop(mst_guard *guard)
+{
+    if (guard->pid > 0)
+        mst_os_end_unseen(guard->pid);
+    mst_os_held_close(&guard->control[0]);
+    mst_os_held_close(&guard->control[1]);
+    *guard = (mst_guard){ .pid = 0, .control = { { .fd = -1 }, { .fd = -1 } } };
+}
+
+/* A guard that is stopped does not stop us: its pipe takes some thousand notes, and what it misses after that
+ * is killed by the system as far as it is a rank itself. */
+static void note(const mst_guard *guard, pid_t what)
+{
+    int to = mst_os_held_fd(&guard->control[1]);
+
+    if (to >= 0 && write(to, &what, sizeof what) < 0)
+        return;
+}
+
+void mst_guard_add(const mst_guard *guard, pid_t group)
+{
+    note(guard, group);
+}
+
+void mst_guard_remove(const mst_guard *guard, pid_t group)
+{
+    note(guard, -group);
+}

@@ -1,0 +1,327 @@
+"""What test_launcher.sh checks of `muster run`. Nothing here waits for a time to pass: each wait is for a line, an
+end or a state, and gives up after LIMIT seconds, with a failure."""
+import os
+import resource
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+LIMIT = 120
+RUN = [os.environ["TEST_COMMAND"], "run"]
+LEAVES = os.path.join(os.environ["TEST_BUILD"], "tests", "leaves")
+failures = 0
+checks = 0
+
+
+def check(good, what, seen=""):
+    global checks, failures
+    checks += 1
+    if not good:
+        failures += 1
+        print("FAILED: %s %s" % (what, repr(seen)[:2000] if seen != "" else ""), flush=True)
+
+
+class Job:
+    """A `muster run`, with pipes to it unless said otherwise."""
+
+    def __init__(self, *args, **options):
+        for stream in ("stdin", "stdout", "stderr"):
+            options.setdefault(stream, subprocess.PIPE)
+        self.process = subprocess.Popen(RUN + list(args), bufsize=0, **options)
+        self.seen = b""
+        self.pid = self.process.pid
+
+    def read(self):
+        """What comes next, or nothing at the end; a failure when nothing comes."""
+        if not select.select([self.process.stdout], [], [], LIMIT)[0]:
+            raise SystemExit("FAILED: no output after %r" % self.seen[-500:])
+        new = os.read(self.process.stdout.fileno(), 65536)
+        self.seen += new
+        return new
+
+    def read_until(self, text, count=1):
+        while self.seen.count(text) < count:
+            if not self.read():
+                raise SystemExit("FAILED: ended without %r: %r, %r" % (text, self.seen, self.process.stderr.read()))
+
+    def write(self, text):
+        self.process.stdin.write(text)
+
+    def end(self):
+        """(status, stdout, stderr), whoever has read of them before."""
+        out, err = self.process.communicate(timeout=LIMIT)
+        return self.process.returncode, self.seen + (out or b""), (err or b"").decode()
+
+    def status(self):
+        """The status, with nobody reading."""
+        return self.process.wait(timeout=LIMIT)
+
+
+def python(code):
+    return ["--", sys.executable, "-uc", code]
+
+
+def shell(code):
+    return ["--", "sh", "-c", code]
+
+
+def eventually(what, condition):
+    end = time.monotonic() + LIMIT
+    while not condition() and time.monotonic() < end:
+        select.select([], [], [], 0.01)
+    check(condition(), what)
+
+
+def state(pid):
+    try:
+        with open("/proc/%d/stat" % pid) as file:
+            return file.read().rsplit(")", 1)[1].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return "gone"
+
+
+# ---- nobody can starve it ----
+
+def starving():
+    chatty = shell("[ $MUSTER_RANK = 1 ] && exit 9; exec yes")
+    with open("/dev/null", "w") as null:
+        check(Job("-n", "3", *chatty, stdout=null).status() == 9, "a failure beside ranks that print for ever")
+        check(Job("-n", "2", "--timeout", "0.2", "--", "yes", stdout=null).status() == 124, "--timeout beside them")
+        job = Job("-n", "2", "--", "yes", stdout=null)
+        eventually("ranks that print", lambda: len(children(job.pid)) >= 2)
+        job.process.terminate()
+        check(job.status() == 143, "TERM beside them")
+    check(Job("-n", "3", *chatty).status() == 9, "a failure, and nobody reads")
+    check(Job("-n", "2", "--timeout", "0.2", "--", "yes").status() == 124, "--timeout, and nobody reads")
+    job = Job("-n", "2", "--", "yes")
+    job.read_until(b"y\n")
+    job.process.terminate()
+    check(job.status() == 143, "TERM, and nobody reads")
+    # Nobody reads, and notices go there, too; the ranks are started again nonetheless.
+    job = Job("-n", "2", "--timeout", "0.5", "--", "yes", stderr=subprocess.STDOUT)
+    check(job.status() == 124, "--timeout, and nobody reads either")
+    # A slow reader gets all of it, from a job that went well.
+    status, out, _ = Job("-n", "2", *python("print('x' * 99 + '\\n', end='') if 0 else print(('x' * 99 + '\\n') * 20000)")).end()
+    check(status == 0 and out.count(b"x" * 99) == 40000, "all of it", len(out))
+
+
+def children(pid):
+    try:
+        with open("/proc/%d/task/%d/children" % (pid, pid)) as file:
+            return [int(word) for word in file.read().split()]
+    except FileNotFoundError:
+        return []
+
+
+# ---- output that cannot be written ----
+
+def unwritable():
+    with open("/dev/full", "w") as full:
+        status, _, err = Job("-n", "2", *shell("echo a; echo b"), stdout=full).end()
+    check(status == 1 and err.count("cannot be written (No space left") == 1 and err.count("\n") == 1, "/dev/full", err)
+    with open("/dev/full", "w") as full:
+        status, _, err = Job("-n", "2", *shell("echo a; [ $MUSTER_RANK = 0 ] || exit 5"), stdout=full).end()
+    check(status == 5 and err.count("cannot be written") == 1, "/dev/full, and a failure", err)
+    status, _, err = Job("-n", "2", *shell("echo a"), preexec_fn=lambda: os.close(1)).end()
+    check(status == 1 and err.count("cannot be written") == 1, "a closed stdout", err)
+    job = Job("-n", "2", "--", "yes")
+    job.read_until(b"y\n")
+    job.process.stdout.close()
+    check(job.status() == -signal.SIGPIPE and job.process.stderr.read() == b"", "nobody reads any more")
+    job = Job("-n", "2", "--", "yes", restore_signals=False)  # Python ignores SIGPIPE, and so does it then
+    job.read_until(b"y\n")
+    job.process.stdout.close()
+    check(job.status() == 141 and b"nobody reads" in job.process.stderr.read(), "the same without the signal")
+    with tempfile.TemporaryDirectory() as folder:
+        os.symlink("/dev/full", folder + "/1.out")
+        status, _, err = Job("-n", "2", "--log-dir", folder, *shell("echo a")).end()
+        check(status == 1 and err.count("No space left") == 1, "--log-dir on a full disk", err)
+
+
+# ---- parts of lines ----
+
+def parts():
+    job = Job("-n", "1", *shell("printf part; read x; echo ' rest'"))
+    job.read_until(b"[0] part")
+    job.write(b"\n")
+    check(job.end()[:2] == (0, b"[0] part rest\n"), "a prompt", job.seen)
+    job = Job("-n", "1", *shell("printf '\\rA'; read x; printf '\\rB'; read x; echo"))
+    job.read_until(b"A")
+    job.write(b"\n")
+    job.read_until(b"B")
+    job.write(b"\n")
+    check(job.end()[:2] == (0, b"\r[0] A\r[0] B\n"), "a progress bar", job.seen)
+    job = Job("-n", "2", "--stdin", "all", *shell(
+        "if [ $MUSTER_RANK = 0 ]; then printf one; read x; read x; echo two; else read x; echo mid; fi"))
+    job.read_until(b"one")
+    job.write(b"\n")
+    job.read_until(b"mid\n")
+    job.write(b"\n")
+    check(job.end()[1] == b"[0] one\n[1] mid\n[0]+ two\n", "a line that is broken", job.seen)
+    status, out, err = Job("-n", "1", *python("print('x' * 3000000)")).end()
+    check(status == 0 and out == b"[0] " + b"x" * 3000000 + b"\n" and err == "", "a very long line", len(out))
+    status, out, err = Job("-n", "1", "--show", "0", *shell("printf 'a\\r\\nb\\r\\n\\n'")).end()
+    check(out == b"[0] a\r\n[0] b\r\n[0] \n", "lines of another system", out)
+
+
+def terminals():
+    code = "import os, sys; print(os.isatty(1), os.isatty(2))\n" \
+           "out = os.fdopen(1, 'w', 4096 if not os.isatty(1) else 1); out.write('last words\\n'); os.kill(os.getpid(), 9)"
+    status, out, _ = Job("-n", "1", "--tty", "--", sys.executable, "-c", code).end()
+    check(status == 137 and out == b"[0] True True\n[0] last words\n", "--tty", out)
+    status, out, _ = Job("-n", "2", "--tty", "--prefix", "none", *shell("echo a; echo b >&2")).end()
+    check(status == 0 and out == b"a\na\n", "--tty without prefixes", out)
+    status, out, _ = Job("-n", "1", "--tty", *python("import sys; sys.stdout.write('y' * 200000 + '\\n')")).end()
+    check(status == 0 and out == b"[0] " + b"y" * 200000 + b"\n", "more than a terminal holds", len(out))
+
+
+# ---- what is inherited ----
+
+def closed():
+    for gone in ([0], [1], [2], [0, 1], [1, 2], [0, 2], [0, 1, 2]):
+        job = Job("-n", "2", "--", LEAVES, "none", preexec_fn=lambda: [os.close(fd) for fd in gone])
+        check(job.status() == 0, "closed: %s" % gone)
+        job = Job("-n", "2", "--prefix", "none", "--", LEAVES, "none", preexec_fn=lambda: [os.close(fd) for fd in gone])
+        check(job.status() == 0, "closed, without prefixes: %s" % gone)
+
+
+def masks(line):
+    """Of a rank: which signals are SigBlk or SigIgn."""
+    return int(line.split()[2], 16)
+
+
+def inherited():
+    show = ["--", "grep", "-E", "SigBlk|SigIgn", "/proc/self/status"] # a shell would change them
+
+    def change():
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, signal.SIGUSR2])
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard))
+
+    status, out, err = Job("-n", "40", *shell("ulimit -Sn"), preexec_fn=change).end()
+    check(status == 0 and out.count(b"] 64\n") == 40, "40 ranks with 64 descriptors", err)
+    status, out, err = Job("-n", "8", *show, preexec_fn=change, restore_signals=False).end()
+    lines = [line for line in out.decode().splitlines() if line.startswith("[7]")]
+    blocked, ignored = masks(lines[0]), masks(lines[1])
+    bit = lambda number: 1 << (number - 1)
+    check(blocked == bit(signal.SIGTERM) | bit(signal.SIGUSR2), "blocked signals of ranks", lines)
+    wanted = [signal.SIGCHLD, signal.SIGHUP, signal.SIGPIPE]
+    check(all(ignored & bit(number) for number in wanted) and not ignored & bit(signal.SIGTERM), "ignored ones", lines)
+    status, out, _ = Job("-n", "1", *show).end()
+    lines = out.decode().splitlines()
+    check(masks(lines[0]) == 0 and not masks(lines[1]) & bit(signal.SIGPIPE), "and otherwise none", lines)
+    job = Job("-n", "1", "--grace", "0.1", *shell("echo ready; exec sleep 1000"), preexec_fn=change)
+    job.read_until(b"ready")
+    job.process.terminate()
+    status, _, err = job.end()
+    check(status == 137 and "0.1 s later, and was killed" in err, "TERM, blocked when it was started", err)
+    few = lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (130, 130))
+    check(Job("-n", "40", "--", "true", preexec_fn=few).status() == 0, "fewer descriptors than three per rank")
+    few = lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (60, 60))
+    status, _, err = Job("-n", "40", "--", "true", preexec_fn=few).end()
+    check(status == 125 and "Too many open files" in err and "ulimit -n" in err, "too few of them", err)
+
+
+# ---- signals ----
+
+def once():
+    rounds = 40
+    names = ["INT", "TERM", "HUP", "USR1", "QUIT"]
+    code = "import os, signal\n" \
+           "for name in %r: signal.signal(getattr(signal, 'SIG' + name), lambda s, f: os.write(1, b'got\\n'))\n" \
+           "signal.signal(signal.SIGUSR2, lambda s, f: os._exit(0))\n" \
+           "os.write(1, b'ready\\n')\nwhile True: signal.pause()" % (names,)
+    job = Job("-n", "2", "--grace", "1000", *python(code))
+    job.read_until(b"ready\n", 2)
+    sent = 0
+    for _ in range(rounds):
+        for name in names:
+            job.process.send_signal(getattr(signal, "SIG" + name))
+            sent += 2
+            job.read_until(b"got\n", sent)
+    job.process.send_signal(signal.SIGUSR2)
+    status, out, _ = job.end()
+    check(status == 0 and out.count(b"got\n") == sent, "each signal once", (status, out.count(b"got\n"), sent))
+
+
+def pids(job, count):
+    job.read_until(b" is\n", count)
+    return [int(line.split()[-2]) for line in job.seen.splitlines() if line.endswith(b" is")]
+
+
+def stopping():
+    job = Job("-n", "2", *shell("sleep 1000 & echo $! is; trap 'kill $!; exit 0' USR1; wait"))
+    sleepers = pids(job, 2)
+    for _ in range(2):
+        os.kill(job.pid, signal.SIGTSTP)
+        check(os.WIFSTOPPED(os.waitpid(job.pid, os.WUNTRACED)[1]), "TSTP stops the launcher")
+        eventually("and the ranks", lambda: [state(pid) for pid in sleepers] == ["T", "T"])
+        os.kill(job.pid, signal.SIGCONT)
+        eventually("CONT continues all", lambda: "T" not in [state(pid) for pid in sleepers + [job.pid]])
+    os.kill(job.pid, signal.SIGUSR1)
+    check(job.end()[0] == 0, "and it ends as ever")
+
+
+def killed():
+    job = Job("-n", "2", *shell("sleep 1000 & echo $! is; wait; true"))
+    sleepers = pids(job, 2)
+    below = children(job.pid)
+    check(len(below) == 3, "two ranks and a guard", below)
+    eventually("a guard in a session of its own", lambda: any(os.getsid(pid) == pid for pid in below))
+    guard = [pid for pid in below if os.getsid(pid) == pid][0]
+    eventually("that holds nothing", lambda: len(os.listdir("/proc/%d/fd" % guard)) <= 2 and
+               os.readlink("/proc/%d/cwd" % guard) == "/")
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGTSTP):
+        os.kill(guard, number)
+    job.process.kill()
+    job.process.wait()
+    eventually("ranks behind a wrapper, when the launcher is killed",
+               lambda: all(state(pid) in ("gone", "Z") for pid in sleepers + [guard]))
+
+
+# ---- causes ----
+
+def says(how, ranks, status, *sentences):
+    got, _, err = Job("-n", str(ranks), "--", LEAVES, how).end()
+    last = err.splitlines()[-1] if err else ""
+    check(got == status and all(sentence in last for sentence in sentences), "the last line: %s" % how, (got, err))
+    return err
+
+
+def causes():
+    early = "rank 1 %s while others still needed it; then rank %s exited with status 8"
+    says("exit", 2, 8, early % ("exited with status 0", 0))
+    says("_exit", 3, 8, "rank 1 exited with status 0 while others still needed it; then rank ")
+    says("exec", 2, 8, early % ("executed another program (exec)", 0))
+    says("kill", 4, 134, "rank 1 was killed by signal 6 (Aborted)")
+    says("four", 4, 4, "rank 1 exited with status 4")
+    says("abort", 2, 3, "rank 1 aborted the group: the data is used up; then rank 1 exited with status 3")
+    says("mismatch", 3, 8, "rank 0 called all_sum (float32 x 1) and rank 1 called all_sum (float32 x 2)")
+    says("part", 4, 7, "a part has failed", "then rank 1 exited with status 7")
+    err = says("four", 24, 4, "rank 1 exited with status 4")
+    check(err.count("] rank 1 exited with status 4") == 1 and "22 more ranks printed the same line as rank" in err,
+          "the same sentence once", err)
+    status, _, err = Job("-n", "2", "--timeout", "0.2", "--", "sleep", "1000").end()
+    check(status == 124 and err == "muster run: timed out after 0.2 s; the ranks were stopped\n", "--timeout", err)
+    for number, name in ((signal.SIGTERM, "15 (Terminated)"), (signal.SIGINT, "2 (Interrupt)")):
+        job = Job("-n", "2", *shell("echo ready; exec sleep 1000"))
+        job.read_until(b"ready\n", 2)
+        job.process.send_signal(number)
+        status, _, err = job.end()
+        check(status == 128 + number and err == "muster run: signal %s was passed on to the ranks, and ended them\n" % name,
+              "the last line after a signal", err)
+    status, _, err = Job("-n", "4", "--on-hang", "abort", "--hang-after", "0.2", "--",
+                         os.path.join(os.environ["TEST_BUILD"], "tests", "waits")).end()
+    check(status == 143 and "so the ranks were stopped (--on-hang abort)" in err.splitlines()[-1], "--on-hang abort", err)
+
+
+for part in (starving, unwritable, parts, terminals, closed, inherited, once, stopping, killed, causes):
+    if len(sys.argv) < 2 or part.__name__ in sys.argv[1:]:
+        part()
+print("the launcher: checks: %d, failures: %d" % (checks, failures))
+sys.exit(failures != 0)
