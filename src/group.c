@@ -396,6 +396,30 @@ muster_status muster_group_set_interrupt(muster_group *group, muster_interrupt_f
     return MUSTER_OK;
 }
 
+static void set_timeout(muster_group *group, int64_t timeout_ns)
+{
+    group->timeout_ns = timeout_ns;
+    group->steps.waiter.deadline.limit_ns = group->splits.waiter.deadline.limit_ns = timeout_ns;
+    group->send_waiter.deadline.limit_ns = group->receive_waiter.deadline.limit_ns = timeout_ns;
+}
+
+muster_status muster_group_set_timeout(muster_group *group, int64_t timeout_ns)
+{
+    muster_status status = MUSTER_OK;
+    int taken = 0;
+
+    if (timeout_ns < 0)
+        return mst_fail(MUSTER_ERR_INVALID, "a timeout of %lld ns; expected 0 for no limit, or more",
+                        (long long)timeout_ns);
+    while (taken < MST_ENTRANCES && (status = mst_group_occupy(group, (mst_entrance)taken)) == MUSTER_OK)
+        taken++;
+    if (status == MUSTER_OK)
+        set_timeout(group, timeout_ns);
+    while (taken-- > 0)
+        mst_store32_rel(&group->occupied[taken], 0);
+    return status;
+}
+
 muster_status muster_report_crashes(muster_group *group)
 {
     if (!group)

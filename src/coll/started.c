@@ -81,6 +81,7 @@ static muster_status publish(struct mst_started *place)
     }
     call->lane = &place->lane;
     place->lane.operations++;
+    place->lane.waiter.deadline.limit_ns = group->timeout_ns; /* which may have been set since */
     call->parity = parity;
     call->operation = ++group->operation;
     call->out_bytes = mst_call_bytes(call, mst_shapes[call->collective].out, group->rank);

@@ -161,6 +161,46 @@ static int miss_a_message(muster_group *world, void *arg)
     return 0;
 }
 
+/* A group has a deadline of its own, also for what is started and for groups made from it; the world has none. */
+static int set_a_deadline(muster_group *world, void *arg)
+{
+    const int64_t soon_ns = 200LL * 1000 * 1000;
+    muster_request request = MUSTER_REQUEST_INIT;
+    muster_group *groups[4];
+    float x = 0, y = 0;
+
+    (void)arg;
+    for (int i = 0; i < 4; i++)
+        RANK_OK(world, muster_group_split(world, 0, -1, &groups[i]));
+    RANK_CHECK(world, muster_group_set_timeout(world, -1) == MUSTER_ERR_INVALID);
+    for (int i = 0; i < 3; i++)
+        RANK_OK(world, muster_group_set_timeout(groups[i], soon_ns));
+    RANK_OK(world, muster_group_free(groups[3]));
+    RANK_OK(world, muster_group_split(groups[2], 0, -1, &groups[3]));
+    if (muster_group_rank(world) == 0) {
+        RANK_CHECK(world, muster_barrier(groups[0]) == MUSTER_ERR_TIMED_OUT);
+        RANK_CHECK(world, strstr(muster_error_detail(), "waited 0.2 s"));
+        RANK_CHECK(world, muster_recv(&x, 1, MUSTER_FLOAT32, 1, groups[1]) == MUSTER_ERR_TIMED_OUT);
+        RANK_OK(world,
+                muster_all_reduce_start(&x, &y, 1, MUSTER_FLOAT32, MUSTER_SUM, groups[2], &request));
+        RANK_CHECK(world, muster_finish(&request) == MUSTER_ERR_TIMED_OUT);
+        RANK_CHECK(world, muster_barrier(groups[3]) == MUSTER_ERR_TIMED_OUT);
+    }
+    while (muster_group_status(groups[3]) == MUSTER_OK)
+        usleep(1000); /* the others wait nowhere, which would close a circle, until rank 0 has given up */
+    RANK_OK(world, muster_barrier(world));
+    for (int i = 0; i < 4; i++)
+        RANK_OK(world, muster_group_free(groups[i]));
+    return 0;
+}
+
+START_TEST(test_deadlines_of_groups)
+{
+    run_ranks(3, RANKS_AS_THREADS, set_a_deadline, NULL);
+    run_ranks(3, RANKS_AS_PROCESSES, set_a_deadline, NULL);
+}
+END_TEST
+
 START_TEST(test_deadlines_name_who_is_missing)
 {
     rank_options options = { .size = 4, .mode = RANKS_AS_THREADS, .op_timeout_s = 0.3 };
@@ -295,6 +335,7 @@ int main(void)
     tcase_add_test(tests, test_every_disagreement);
     tcase_add_test(tests, test_messages_that_do_not_fit);
     tcase_add_test(tests, test_deadlines_name_who_is_missing);
+    tcase_add_test(tests, test_deadlines_of_groups);
     tcase_add_test(tests, test_abort_reaches_everyone);
     tcase_add_test(tests, test_a_second_thread_is_busy_and_harms_nothing);
     if (!under_thread_sanitizer()) /* it does not support what a forked child does next */
