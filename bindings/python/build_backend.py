@@ -136,9 +136,10 @@ def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
             digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
             rows.append((path, f"sha256={digest}", len(data)))
 
-        for file in sorted(_compile(build).iterdir()):
+        package = _compile(build)
+        for file in sorted(package.rglob("*")):
             if file.is_file():
-                pack(f"muster/{file.name}", file.read_bytes())
+                pack(f"muster/{file.relative_to(package)}", file.read_bytes())
         pack(f"{name}.dist-info/METADATA", _metadata().encode())
         pack(f"{name}.dist-info/WHEEL", ("Wheel-Version: 1.0\nGenerator: muster\nRoot-Is-Purelib: false\n"
                                          f"Tag: {_tag()}\n").encode())

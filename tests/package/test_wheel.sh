@@ -34,6 +34,9 @@ def body():
 
 body()
 EOF
+for file in $(cd "$work/checkout/bindings/python" && find muster -name '*.py'); do
+    [ -f "$work/site/$file" ] || { echo "the wheel lacks $file"; exit 1; }
+done
 
 echo "== the sdist has what compiling takes"
 (cd "$work/checkout/bindings/python" && "$python" -B -c "import build_backend; build_backend.build_sdist('$work')")

@@ -15,29 +15,6 @@ fail() {
     failures=$((failures + 1))
 }
 
-# Training comes to the same as on gloo; under muster run, and where ranks start on their own, as under torchrun.
-with_torch() {
-    OMP_NUM_THREADS=1
-    export OMP_NUM_THREADS
-    program=$TEST_SOURCE/tests/python/torch_program.py
-    for backend in gloo muster; do
-        checks=$((checks + 1))
-        timeout 120 "$TEST_COMMAND" run -n 3 -- "$python" "$program" $backend >"$work/out" 2>&1 ||
-            fail "torch on $backend"
-        sed -n "s/^\[[0-9]\] \(trained to.*\)/\1/p" "$work/out" | sort -u >"$work/$backend"
-    done
-    [ "$(wc -l <"$work/muster")" -eq 1 ] && cmp -s "$work/gloo" "$work/muster" || fail "torch: not what gloo comes to"
-    port=$((20000 + $$ % 20000))
-    for rank in 0 1; do
-        RANK=$rank WORLD_SIZE=2 MASTER_ADDR=127.0.0.1 MASTER_PORT=$port timeout 120 \
-            "$python" "$program" muster >"$work/out.$rank" 2>&1 &
-    done
-    wait
-    cat "$work"/out.[01] >"$work/out"
-    checks=$((checks + 1))
-    [ "$(grep -c "^trained to" "$work/out")" -eq 2 ] || fail "torch: ranks that start on their own"
-}
-
 for python in "$TEST_PYTHON" /usr/bin/python3; do
     "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue
     case $seen in *" $(readlink -f "$python") "*) continue ;; esac
@@ -73,11 +50,6 @@ EOF
                 fail "$example.py"
             [ "$(grep -c "the same as on one rank" "$work/out")" -eq 1 ] || fail "$example.py: no result"
         done
-    fi
-    if "$python" -c 'import torch' 2>/dev/null; then
-        with_torch
-    else
-        echo "it has no torch: muster.torch is not tested by it"
     fi
 done
 [ $checks -gt 0 ] || { echo "no Python could load the module" >"$work/out"; fail "$TEST_PYTHON"; }

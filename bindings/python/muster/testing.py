@@ -191,6 +191,8 @@ def _be_rank(rank, count, name, body):
         faulthandler.register(signal.SIGUSR2, file=rank.write, all_threads=True)
         body()
         verdict = "passed"
+        if "muster.torch" in sys.modules:
+            sys.modules["muster.torch"].leave_all()
         _muster.end_rank()
     except BaseException as error:  # whatever it is, the test must hear of it
         skipped = type(error).__name__ in ("SkipTest", "Skipped")

@@ -43,7 +43,6 @@ bool has_interrupted(void *unused);
 
 PyObject *python_begin_rank(PyObject *module, PyObject *unused);
 PyObject *python_end_rank(PyObject *module, PyObject *unused);
-PyObject *python_attach(PyObject *module, PyObject *args);
 PyObject *python_init(PyObject *module, PyObject *args, PyObject *keywords);
 PyObject *python_mark_phase(PyObject *module, PyObject *args);
 PyObject *python_is_available(PyObject *module, PyObject *args, PyObject *keywords);
@@ -70,6 +69,11 @@ int view_open(PyObject *object, bool writable, PyObject *dtype, view *view);
 void view_close(view *view);
 
 bool dtype_of_name(PyObject *name, muster_dtype *dtype); /* false: with an exception */
+
+/* ---- for muster.torch: raw.c ---- */
+
+PyObject *python_attach(PyObject *module, PyObject *args);
+PyObject *python_raw(PyObject *module, PyObject *args);
 
 /* ---- operations: operations.c, arena memory: memory.c ---- */
 

@@ -105,6 +105,8 @@ muster_group *group_of(PyObject *object)
         PyErr_Format(PyExc_TypeError, "group: expected a muster.Group or None, not %R", object);
         return NULL;
     }
+    if (!((group_object *)object)->group)
+        return PyErr_SetString(PyExc_ValueError, "group: this rank has left it"), NULL;
     if (!may_be_asked(object))
         return NULL;
     return ((group_object *)object)->group;
@@ -183,6 +185,43 @@ static PyObject *abort_group(PyObject *self, PyObject *args)
     Py_RETURN_NONE;
 }
 
+/* For muster.torch. */
+static PyObject *set_timeout(PyObject *self, PyObject *args)
+{
+    long long timeout_ns;
+
+    if (!PyArg_ParseTuple(args, "L:_set_timeout", &timeout_ns))
+        return NULL;
+    muster_status status = muster_group_set_timeout(((group_object *)self)->group, timeout_ns);
+    if (status != MUSTER_OK)
+        return raise_status(status);
+    Py_RETURN_NONE;
+}
+
+/* For muster.torch: raises what the group is broken by. */
+static PyObject *check(PyObject *self, PyObject *unused)
+{
+    muster_status status = muster_group_status(((group_object *)self)->group);
+
+    (void)unused;
+    if (status != MUSTER_OK)
+        return raise_status(status);
+    Py_RETURN_NONE;
+}
+
+/* For muster.torch: the group is left now, and whoever uses the object gets errors. */
+static PyObject *leave(PyObject *self, PyObject *unused)
+{
+    group_object *object = (group_object *)self;
+    muster_status status = muster_group_free(object->group);
+
+    (void)unused;
+    if (status != MUSTER_OK)
+        return raise_status(status);
+    object->group = NULL;
+    Py_RETURN_NONE;
+}
+
 static PyObject *repr(PyObject *self)
 {
     const muster_group *group = ((group_object *)self)->group;
@@ -204,6 +243,9 @@ static PyMethodDef methods[] = {
       "respawn)." },
     { "abort", abort_group, METH_VARARGS,
       "abort(reason=None)\n\nBreaks the group: all its ranks get AbortedError." },
+    { "_set_timeout", set_timeout, METH_VARARGS, NULL },
+    { "_check", check, METH_NOARGS, NULL },
+    { "_leave", leave, METH_NOARGS, NULL },
     { NULL, NULL, 0, NULL },
 };
 
@@ -308,25 +350,6 @@ static PyObject *attach(bool strict)
     if (!state->world || !warn_of_environment(world))
         return NULL; /* warnings are errors for those who ask for it; the world is there */
     return Py_NewRef(state->world);
-}
-
-/* For muster.torch: a group of ranks that have agreed on a name. */
-PyObject *python_attach(PyObject *module, PyObject *args)
-{
-    muster_config config = MUSTER_CONFIG_INIT;
-    muster_group *group = NULL;
-    muster_status status;
-
-    (void)module;
-    config.interrupt = has_interrupted;
-    if (!PyArg_ParseTuple(args, "sii:attach", &config.arena, &config.rank, &config.size))
-        return NULL;
-    Py_BEGIN_ALLOW_THREADS
-    status = muster_attach(&config, &group);
-    Py_END_ALLOW_THREADS
-    if (status != MUSTER_OK)
-        return raise_status(status);
-    return wrap_group(group);
 }
 
 PyObject *python_init(PyObject *module, PyObject *args, PyObject *keywords)

@@ -1,6 +1,6 @@
 """What a PyTorch program asks of torch.distributed, on the backend that is named; prints what training came to.
 
-    muster run -n 3 -- python torch_program.py muster
+    muster run -n 3 -- python program.py muster
 """
 
 import sys

@@ -1,0 +1,218 @@
+"""The collectives that torch asks a process group for, under all the names that it has for them."""
+
+import array
+import datetime
+
+import torch
+
+from .. import _muster
+from ._tensors import (ALL_GATHER, ALL_REDUCE, ALL_TO_ALL, BARRIER, BROADCAST, GATHER, INT64, REDUCE, REDUCE_SCATTER,
+                       SCATTER, Into, call, check, describe, elements, how_combined, how_moved)
+
+_MAX = 2  # muster's op
+_SUM = torch.distributed.ReduceOp.SUM
+
+
+def _check_sizes(what, parts, like):
+    for part in parts:
+        check(part)
+        if part.numel() != like.numel() or part.dtype != like.dtype:
+            raise ValueError(f"{what}: one tensor is {describe(part.dtype, part.numel())} and another one "
+                             f"{describe(like.dtype, like.numel())}; expected the same of all")
+
+
+def _check_whole(what, whole, part, size):
+    check(whole)
+    check(part)
+    if whole.numel() != part.numel() * size or whole.dtype != part.dtype:
+        raise ValueError(f"{what}: the tensor of all ranks is {describe(whole.dtype, whole.numel())}; expected "
+                         f"{describe(part.dtype, part.numel() * size)}, {size} times that of one")
+
+
+class Collectives:
+    """Has _group, _sequence and _timeout_ns."""
+
+    def _do(self, what, step, result, opts, items):
+        """step(item) for each, at its turn. The program waits at once unless the options say that it does not."""
+        timeout_ns = self._timeout_ns
+        given = getattr(opts, "timeout", None)
+        if given is not None and given > datetime.timedelta(0):
+            timeout_ns = round(given.total_seconds() * 1e9)
+
+        def run():
+            self._group._set_timeout(timeout_ns)
+            for item in items:
+                step(*item)
+
+        return self._sequence.run(run, result, what, not getattr(opts, "asyncOp", True))
+
+    # ---- reductions ----
+
+    def _combine(self, what, tensor, how, root=0):
+        dtype, factor, op, average = how
+        with Into(tensor) as place:
+            call(what, self._group, place, place, tensor.numel() * factor, dtype, op, root)
+            if average and (what == ALL_REDUCE or self.rank() == root):
+                place.div_(self.size())
+
+    def allreduce(self, tensors, opts=None):
+        tensors = [tensors] if isinstance(tensors, torch.Tensor) else tensors
+        op = getattr(opts, "reduceOp", _SUM if opts is None else opts)
+        items = [(ALL_REDUCE, check(tensor), how_combined(tensor, op)) for tensor in tensors]
+        return self._do("all_reduce", self._combine, tensors, opts, items)
+
+    allreduce_coalesced = allreduce
+
+    def reduce(self, tensors, opts):
+        items = [(REDUCE, check(tensor), how_combined(tensor, opts.reduceOp), opts.rootRank) for tensor in tensors]
+        return self._do("reduce", self._combine, tensors, opts, items)
+
+    def _scatter_base(self, out, tensor, how):
+        dtype, factor, op, average = how
+        with Into(out) as place:
+            call(REDUCE_SCATTER, self._group, place, elements(tensor), out.numel() * factor, dtype, op)
+            if average:
+                place.div_(self.size())
+
+    def reduce_scatter_single_coalesced(self, outs, tensors, opts):
+        for out, tensor in zip(outs, tensors):
+            _check_whole("reduce_scatter", tensor, out, self.size())
+        items = [(out, tensor, how_combined(out, opts.reduceOp)) for out, tensor in zip(outs, tensors)]
+        return self._do("reduce_scatter", self._scatter_base, outs, opts, items)
+
+    def reduce_scatter_single(self, out, tensor, opts):
+        return self.reduce_scatter_single_coalesced([out], [tensor], opts)
+
+    def reduce_scatter(self, outs, tensors, opts):
+        for out, parts in zip(outs, tensors):
+            _check_sizes("reduce_scatter", parts, out)
+        return self.reduce_scatter_single_coalesced(
+            outs, [torch.cat([part.detach().reshape(-1) for part in parts]) for parts in tensors], opts)
+
+    _reduce_scatter_base = reduce_scatter_single
+    reduce_scatter_tensor_coalesced = reduce_scatter_single_coalesced
+
+    # ---- one for all ----
+
+    def _broadcast(self, tensor, root):
+        dtype, factor = how_moved(tensor)
+        with Into(tensor) as place:
+            call(BROADCAST, self._group, place, place, tensor.numel() * factor, dtype, 0, root)
+
+    def broadcast(self, tensors, opts=None, root=0):
+        tensors = [tensors] if isinstance(tensors, torch.Tensor) else tensors
+        root = getattr(opts, "rootRank", opts if isinstance(opts, int) else root)
+        return self._do("broadcast", self._broadcast, tensors, opts, [(check(tensor), root) for tensor in tensors])
+
+    def _scatter(self, out, parts, root):
+        dtype, factor = how_moved(out)
+        whole = torch.cat([elements(part).reshape(-1) for part in parts]) if self.rank() == root else None
+        with Into(out) as place:
+            call(SCATTER, self._group, place, whole, out.numel() * factor, dtype, 0, root)
+
+    def scatter(self, outs, tensors, opts):
+        items = [(check(out), tensors[i] if tensors else (), opts.rootRank) for i, out in enumerate(outs)]
+        for out, parts, _ in items:
+            _check_sizes("scatter", parts, out)
+        return self._do("scatter", self._scatter, outs, opts, items)
+
+    # ---- all for one, and for all ----
+
+    def _gather_base(self, out, tensor):
+        dtype, factor = how_moved(tensor)
+        with Into(out) as place:
+            call(ALL_GATHER, self._group, place, elements(tensor), tensor.numel() * factor, dtype)
+
+    def all_gather_single_coalesced(self, outs, tensors, opts=None):
+        for out, tensor in zip(outs, tensors):
+            _check_whole("all_gather", out, tensor, self.size())
+        return self._do("all_gather", self._gather_base, outs, opts, list(zip(outs, tensors)))
+
+    def all_gather_single(self, out, tensor, opts=None):
+        return self.all_gather_single_coalesced([out], [tensor], opts)
+
+    def _gather_parts(self, parts, tensor):
+        whole = tensor.new_empty((self.size(), tensor.numel()))
+        self._gather_base(whole, tensor)
+        for part, got in zip(parts, whole):
+            part.detach().copy_(got.view(part.shape))
+
+    def allgather(self, outs, tensors, opts=None):
+        for parts, tensor in zip(outs, tensors):
+            _check_sizes("all_gather", [*parts, tensor], tensor)
+        return self._do("all_gather", self._gather_parts, outs, opts, list(zip(outs, tensors)))
+
+    _allgather_base = all_gather_single
+    allgather_into_tensor_coalesced = all_gather_single_coalesced
+    allgather_coalesced = allgather
+
+    def _gather(self, parts, tensor, root):
+        dtype, factor = how_moved(tensor)
+        whole = tensor.new_empty((self.size(), tensor.numel())) if self.rank() == root else None
+        call(GATHER, self._group, whole, elements(tensor), tensor.numel() * factor, dtype, 0, root)
+        if whole is not None:
+            for part, got in zip(parts, whole):
+                part.detach().copy_(got.view(part.shape))
+
+    def gather(self, outs, tensors, opts):
+        items = [(outs[i] if outs else (), check(tensor), opts.rootRank) for i, tensor in enumerate(tensors)]
+        for parts, tensor, _ in items:
+            _check_sizes("gather", parts, tensor)
+        return self._do("gather", self._gather, outs, opts, items)
+
+    # ---- each for each ----
+
+    def _exchange(self, parts, counts):
+        """Parts of any length, flat, to each rank its own: in equal ones, as long as the longest of all."""
+        longest = array.array("q", [max(max(map(len, parts)), max(counts))])
+        place = longest.buffer_info()[0]
+        _muster.raw(ALL_REDUCE, self._group, place, place, 1, INT64, _MAX, 0)
+        own = parts[0].new_zeros((self.size(), longest[0]))
+        for row, part in zip(own, parts):
+            row[: len(part)] = part
+        dealt = torch.empty_like(own)
+        dtype, factor = how_moved(own)
+        call(ALL_TO_ALL, self._group, dealt, own, longest[0] * factor, dtype)
+        return [got[:count] for got, count in zip(dealt, counts)]
+
+    def _deal_rows(self, out, tensor, out_splits, in_splits):
+        out_splits, in_splits = (splits or [len(of) // self.size()] * self.size()
+                                 for splits, of in ((out_splits, out), (in_splits, tensor)))
+        width = out[:1].numel() if len(out) else tensor[:1].numel()
+        parts = [part.reshape(-1) for part in torch.split(elements(tensor), in_splits)]
+        got = self._exchange(parts, [rows * width for rows in out_splits])
+        out.detach().copy_(torch.cat(got).view(out.shape))
+
+    def _deal(self, out, tensor):
+        dtype, factor = how_moved(out)
+        with Into(out) as place:
+            call(ALL_TO_ALL, self._group, place, elements(tensor), out.numel() // self.size() * factor, dtype)
+
+    def all_to_all_single(self, out, tensor, out_splits=(), in_splits=(), opts=None):
+        check(out)
+        check(tensor)
+        if out_splits or in_splits:  # for one rank that may be to say nothing, so all take the same way
+            step, items = self._deal_rows, [(out, tensor, list(out_splits), list(in_splits))]
+        else:
+            _check_sizes("all_to_all", [out], tensor)
+            step, items = self._deal, [(out, tensor)]
+            if out.numel() % self.size():
+                raise ValueError(f"all_to_all: {out.numel()} elements cannot be dealt to {self.size()} ranks")
+        return self._do("all_to_all", step, [out], opts, items)
+
+    alltoall_base = all_to_all_single
+
+    def _deal_tensors(self, outs, tensors):
+        flat = [elements(tensor).reshape(-1) for tensor in tensors]
+        for out, got in zip(outs, self._exchange(flat, [out.numel() for out in outs])):
+            out.detach().copy_(got.view(out.shape))
+
+    def alltoall(self, outs, tensors, opts=None):
+        for tensor in [*outs, *tensors]:
+            check(tensor)
+        return self._do("all_to_all", self._deal_tensors, outs, opts, [(outs, tensors)])
+
+    # ---- nothing but having come ----
+
+    def barrier(self, opts=None):
+        return self._do("barrier", lambda: call(BARRIER, self._group), [], opts, [()])

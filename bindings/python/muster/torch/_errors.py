@@ -1,0 +1,44 @@
+"""What muster's operations fail with, as PyTorch's programs expect it: a DistBackendError that is muster's, too."""
+
+import torch.distributed as dist
+
+from .. import _muster
+
+_Base = getattr(dist, "DistBackendError", RuntimeError)
+
+
+class Error(_muster.Error, _Base):
+    """What muster's operations fail with."""
+
+
+class PeerDiedError(_muster.PeerDiedError, _Base):
+    """A rank died or left while others needed it; the message says how."""
+
+
+class TimedOutError(_muster.TimedOutError, _Base):
+    """The timeout of the group, or of the call, has passed."""
+
+
+class MismatchError(_muster.MismatchError, _Base):
+    """Ranks asked for different things; the message shows both sides."""
+
+
+class DeadlockError(_muster.DeadlockError, _Base):
+    """Ranks wait for each other in a circle, which the message spells out."""
+
+
+class AbortedError(_muster.AbortedError, _Base):
+    """A rank aborted the group, or was interrupted."""
+
+
+_KINDS = {getattr(_muster, kind.__name__): kind
+          for kind in (Error, PeerDiedError, TimedOutError, MismatchError, DeadlockError, AbortedError)}
+
+for _kind in _KINDS.values():
+    _kind.__module__ = "muster.torch"
+
+
+def as_torch_has_it(error):
+    """The error, or, where it is muster's, the same as torch's programs catch it."""
+    kind = _KINDS.get(type(error))
+    return kind(str(error)) if kind else error

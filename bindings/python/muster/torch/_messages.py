@@ -1,0 +1,125 @@
+"""Messages between the ranks of a group: sends and receives that go on beside the program, matched by tag.
+
+muster's groups send and receive one message at a time, in order, to whom waits for it. So each pair of ranks that
+talks gets a group of its own, a link (_link.py), at its first message, and each end of it two threads. A receive
+takes the earliest message from that rank with its tag. A send is done when its message has been taken: to send to the
+dead fails, and who ends after a send has lost nothing. Up to EAGER_BYTES travel at once and wait at the receiver;
+of longer messages only the offer does.
+
+When a member dies, everything under way in the group fails, naming the one that died first. Relies on the group
+itself, which learns of deaths, and on torch's store, by which both ends of a link know that the other one wants it.
+"""
+
+import threading
+import time
+
+from ._errors import TimedOutError, as_torch_has_it
+from ._link import Link
+from ._tensors import Into, check, describe, elements
+from ._work import Work
+
+LOOK_S = 0.02  # how often who waits looks whether the group is broken
+
+
+class MessageWork(Work):
+    """A send or a receive: whoever waits for it also looks after the group."""
+
+    def __init__(self, messages, tensor, what, peer):
+        super().__init__([tensor], what)
+        self._messages = messages
+        self.peer = peer
+
+    def _wait(self, seconds):
+        if self._event.wait(0.001):
+            return True
+        began = time.monotonic()
+        limit = self._messages.timeout_s if seconds is None else seconds
+        while not self._event.wait(LOOK_S if limit is None else min(LOOK_S, max(limit, 0.001))):
+            self._messages.look()
+            if limit is not None and time.monotonic() - began >= limit and not self._event.is_set():
+                if seconds is not None:
+                    return False
+                self._messages.give_up(self, limit)
+        return True
+
+    def source_rank(self):
+        return self.peer
+
+    _source_rank = source_rank
+
+
+class Messages:
+    """Of one group: its links, by the rank at the other end."""
+
+    def __init__(self, group, name, store, timeout_s):
+        self.group, self.name, self.timeout_s = group, name, timeout_s
+        self._store = store
+        self._own_store = None  # a connection of its own, as the program's may wait in a call
+        self._lock = threading.Lock()
+        self._links = {}
+        self._closed = False
+
+    def store(self):
+        with self._lock:
+            if self._own_store is None:
+                self._own_store = self._store.clone() if hasattr(self._store, "clone") else self._store
+            return self._own_store
+
+    def _link(self, peer):
+        with self._lock:
+            if self._closed:
+                raise RuntimeError("the process group has been destroyed")
+            link = self._links.get(peer)
+            if link is None:
+                link = self._links[peer] = Link(self, peer)
+            return link
+
+    def send(self, tensor, peer, tag):
+        self.look()
+        source = elements(tensor)
+        work = MessageWork(self, tensor, f"rank {peer} to receive {describe(tensor.dtype, tensor.numel())} "
+                                         f"(tag {tag})", peer)
+        self._link(peer).send(work, source, tag)
+        return work
+
+    def receive(self, tensor, peer, tag):
+        self.look()
+        check(tensor)
+        work = MessageWork(self, tensor, f"rank {peer} to send {describe(tensor.dtype, tensor.numel())} "
+                                         f"(tag {tag})", peer)
+        self._link(peer).receive(work, Into(tensor), tensor, tag)
+        return work
+
+    def why(self, error=None):
+        """What the group is broken by, which is the first cause, or else the error."""
+        try:
+            self.group._check()
+        except Exception as cause:
+            return as_torch_has_it(cause)
+        return error
+
+    def look(self):
+        """Fails everything that is under way when the group is broken, and raises that."""
+        cause = self.why()
+        if cause is not None:
+            self.fail(cause)
+            raise cause
+
+    def fail(self, error):
+        with self._lock:
+            links = list(self._links.values())
+        for link in links:
+            link.fail(error)
+
+    def give_up(self, work, seconds):
+        """The deadline has passed. What is half done cannot be taken back, so that pair of ranks is done for."""
+        error = TimedOutError(f"rank {self.group.rank()} waited {seconds:.3g} s for {work._what}")
+        self._link(work.peer).fail(error)
+
+    def close(self):
+        """Returns when nothing that a peer waits for is left with us; what is under way otherwise fails."""
+        with self._lock:
+            self._closed = True
+            links = list(self._links.values())
+        for link in links:
+            link.close()

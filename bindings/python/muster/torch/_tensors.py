@@ -1,0 +1,101 @@
+"""Tensors as memory that muster moves and combines: their elements in C order, by address.
+
+What is only moved may be of any type: one that muster does not know goes as bytes. What is combined is of a type that
+muster can combine so, or is refused in words.
+"""
+
+import torch
+import torch.distributed as dist
+
+from .. import _muster
+
+# muster_dtype's names in its order, and so their numbers.
+_NAMES = ("bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 bfloat16 float32 float64 complex64").split()
+_NUMBERS = {getattr(torch, name): number for number, name in enumerate(_NAMES) if hasattr(torch, name)}
+_UINT8, _FLOAT64, INT64 = _NUMBERS[torch.uint8], _NUMBERS[torch.float64], _NUMBERS[torch.int64]
+_OPS = {"SUM": 0, "AVG": 0, "PRODUCT": 1, "MAX": 2, "MIN": 3}
+
+# muster._muster.raw's calls, by number.
+(ALL_REDUCE, REDUCE, BROADCAST, ALL_GATHER, GATHER, REDUCE_SCATTER, SCATTER, ALL_TO_ALL, BARRIER, SEND,
+ RECV) = range(11)
+
+
+def check(tensor):
+    """Refuses what does not lie in this machine's memory, element by element."""
+    if tensor.layout is not torch.strided:
+        raise NotImplementedError(f"muster moves dense tensors, and this one is {tensor.layout}; use to_dense()")
+    if tensor.device.type != "cpu":
+        raise NotImplementedError(f"muster moves tensors in this machine's memory, and this one is on "
+                                  f"{tensor.device}; copy it to the CPU")
+    if tensor.is_quantized:
+        raise NotImplementedError(f"muster does not move quantized tensors, and this one is {tensor.dtype}; "
+                                  "use int_repr()")
+    return tensor
+
+
+def elements(tensor):
+    """The tensor, or a copy in C order of what it stands for."""
+    tensor = check(tensor).detach()
+    return tensor.resolve_conj().resolve_neg().contiguous()
+
+
+class Into:
+    """A tensor as a place for results: itself, or, if it is not in C order, a copy that is copied back."""
+
+    def __init__(self, tensor):
+        self._tensor = check(tensor).detach()
+        self._place = elements(self._tensor)
+
+    def __enter__(self):
+        return self._place
+
+    def __exit__(self, kind, *error):
+        if kind is None and self._place is not self._tensor and not self._is_itself():
+            self._tensor.copy_(self._place)
+
+    def _is_itself(self):
+        return (self._place.data_ptr() == self._tensor.data_ptr() and self._tensor.is_contiguous()
+                and not self._tensor.is_neg() and not self._tensor.is_conj())
+
+
+def how_moved(tensor):
+    """(dtype, its elements per element of the tensor), for what only moves."""
+    if tensor.dtype in _NUMBERS:
+        return _NUMBERS[tensor.dtype], 1
+    if tensor.dtype is torch.complex128:
+        return _FLOAT64, 2
+    return _UINT8, tensor.element_size()
+
+
+def name_of(op):
+    """SUM and the like."""
+    for name in ("SUM", "AVG", "PRODUCT", "MIN", "MAX", "BAND", "BOR", "BXOR", "PREMUL_SUM"):
+        if op == getattr(dist.ReduceOp, name, None):  # in this order: only what options hold can compare
+            return name
+    return str(op)
+
+
+def how_combined(tensor, op):
+    """(dtype, its elements per element of the tensor, muster's op, whether to divide by the ranks afterwards)."""
+    name = name_of(op)
+    if name not in _OPS:
+        raise NotImplementedError(f"muster has no reduction {name}; expected SUM, AVG, PRODUCT, MIN or MAX")
+    average = name == "AVG"
+    if average and not (tensor.is_floating_point() or tensor.is_complex()):
+        raise NotImplementedError(f"AVG of {tensor.dtype}: muster averages floating-point tensors only, as the mean of "
+                                  "integers is none; use SUM, and divide as you mean it")
+    if tensor.dtype in _NUMBERS:
+        return _NUMBERS[tensor.dtype], 1, _OPS[name], average
+    if tensor.dtype is torch.complex128 and _OPS[name] == 0:
+        return _FLOAT64, 2, 0, average
+    raise NotImplementedError(f"muster cannot reduce {tensor.dtype} by {name}; convert the tensor first")
+
+
+def call(what, group, into=None, source=None, count=0, dtype=0, op=0, peer=0):
+    """One of the calls above on tensors in C order, which it keeps until it returns."""
+    _muster.raw(what, group, 0 if source is None else source.data_ptr(), 0 if into is None else into.data_ptr(),
+                count, dtype, op, peer)
+
+
+def describe(dtype, count):
+    return f"{str(dtype).removeprefix('torch.')} x {count}"

@@ -1,0 +1,67 @@
+#!/bin/sh
+# muster.torch on PyTorch: collectives, messages, faults and what is built on them (test_*.py, in forked ranks), and
+# one program as users start it: muster run with and without --torch, torchrun, by hand. By the virtual environment
+# that scripts/setup torch makes (TEST_TORCH_PYTHON), and by any other PyTorch here, the program alone.
+# Uses TEST_BUILD, TEST_SOURCE, TEST_COMMAND and TEST_PYTHON.
+set -u
+PYTHONPATH=$TEST_BUILD/bindings/python
+PYTHONDONTWRITEBYTECODE=1
+OMP_NUM_THREADS=1
+export PYTHONPATH PYTHONDONTWRITEBYTECODE OMP_NUM_THREADS
+unset RANK WORLD_SIZE MASTER_ADDR MASTER_PORT
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+program=$TEST_SOURCE/tests/torch/program.py
+checks=0 failures=0 found=0
+
+fail() {
+    echo "FAILED: $*"
+    sed 's/^/    /' "$work/out"
+    failures=$((failures + 1))
+}
+
+# A program that was started in some way has come to what it comes to on gloo, on all ranks, without a warning.
+expect_trained() { # expect_trained RANKS WAY
+    checks=$((checks + 1))
+    [ "$(grep -c "trained to" "$work/out")" -eq "$1" ] || fail "$2: not all ranks came to the end"
+    sed -n 's/.*\(trained to.*\)/\1/p' "$work/out" | sort -u | cmp -s - "$work/trained" || fail "$2: not what gloo comes to"
+    ! grep -q "muster.*Warning\|register_backend" "$work/out" || fail "$2: a warning"
+}
+
+run_program() {
+    for backend in gloo muster; do
+        timeout 120 "$TEST_COMMAND" run -n 2 --torch -- "$python" "$program" $backend >"$work/out" 2>&1
+        [ $backend = muster ] || sed -n 's/.*\(trained to.*\)/\1/p' "$work/out" | sort -u >"$work/trained"
+        expect_trained 2 "$python, muster run --torch, $backend"
+    done
+    timeout 120 "$TEST_COMMAND" run -n 2 -- "$python" "$program" muster >"$work/out" 2>&1
+    expect_trained 2 "$python, muster run"
+    timeout 120 "$python" -m torch.distributed.run --standalone --nproc-per-node 2 "$program" muster >"$work/out" 2>&1
+    expect_trained 2 "$python, torchrun"
+}
+
+run_tests() { # each file on its own: a file's failure is its own
+    for file in "$TEST_SOURCE"/tests/torch/test_*.py; do
+        PYTHONPATH=$PYTHONPATH:$TEST_SOURCE/tests/torch PYTHONWARNINGS=ignore::FutureWarning timeout 500 \
+            "$python" "$file" >"$work/out" 2>&1 || fail "$python, $(basename "$file")"
+        ran=$(sed -n 's/^Ran \([0-9]*\) tests.*/\1/p' "$work/out")
+        checks=$((checks + ${ran:-0} + 1))
+    done
+}
+
+for python in "$TEST_TORCH_PYTHON" "$TEST_PYTHON" /usr/bin/python3; do
+    "$python" -c 'import torch, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue
+    echo "== $python, PyTorch $("$python" -c 'import torch; print(torch.__version__)')"
+    found=1
+    run_program
+    [ "$python" != "$TEST_TORCH_PYTHON" ] || run_tests
+done
+if [ $found -eq 0 ]; then
+    echo "skipped: there is no PyTorch here; scripts/setup torch installs it, if the network allows"
+    exit 77
+fi
+checks=$((checks + 1))
+[ -z "$(ls /dev/shm | grep muster-torch)" ] || { ls /dev/shm >"$work/out"; fail "a name was left in /dev/shm"; }
+
+echo "torch: checks: $checks, failures: $failures"
+[ "$failures" -eq 0 ]
