@@ -11,6 +11,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "shm/liveness.h"
+#include "src/group.h"
 #include "tests/harness/oracle.h"
 #include "tests/harness/ranks.h"
 
@@ -350,6 +352,54 @@ START_TEST(test_the_first_to_fail_is_the_cause)
 }
 END_TEST
 
+/* ---- who was first ---- */
+
+enum { FIRST = 3, SECOND = 1 }; /* to end, and because of that */
+
+static void await_ending(const muster_group *world, uint32_t rank)
+{
+    while (mst_liveness_ending(&world->subarena->attachment->geometry, rank).kind == MUSTER_ENDED_NOT)
+        usleep(1000);
+}
+
+/* The others were busy elsewhere until both had ended: the lower rank is only the consequence. */
+static int end_one_after_the_other(muster_group *world, void *arg)
+{
+    int rank = muster_group_rank(world);
+    muster_group *pair;
+
+    (void)arg;
+    RANK_OK(world, muster_group_split(world, rank % 2, -1, &pair));
+    RANK_OK(world, muster_barrier(world));
+    if (rank == FIRST)
+        raise(SIGKILL);
+    if (rank == SECOND) {
+        RANK_CHECK(pair, muster_barrier(pair) == MUSTER_ERR_PEER_DIED);
+        _exit(9);
+    }
+    await_ending(world, FIRST);
+    await_ending(world, SECOND);
+    RANK_CHECK(world, muster_barrier(world) == MUSTER_ERR_PEER_DIED);
+    RANK_CHECK(world, strstr(muster_error_detail(), "rank 3 was killed by signal 9"));
+    return 0;
+}
+
+START_TEST(test_the_first_to_end_is_named)
+{
+    static const char *const rungs[] = { "tick", "pidfd",
+                                         "launcher" }; /* no thread tells all groups at once */
+    muster_report report = MUSTER_REPORT_INIT;
+    muster_ending endings[4];
+
+    setenv("MUSTER_LIVENESS", rungs[_i], 1);
+    report.endings = endings;
+    run_failing_ranks((rank_options){ .size = 4 }, end_one_after_the_other, NULL, &report);
+    for (int rank = 0; rank < 4; rank += 2)
+        ck_assert_msg(endings[rank].kind == MUSTER_ENDED_EXITED && endings[rank].code == 0,
+                      "rank %d ended %d, %d", rank, endings[rank].kind, endings[rank].code);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("death");
@@ -364,6 +414,8 @@ int main(void)
     tcase_add_test(tests, test_what_was_sent_before_leaving_arrives);
     tcase_add_test(tests, test_a_stopped_rank_is_not_dead);
     tcase_add_test(tests, test_the_first_to_fail_is_the_cause);
+    if (!under_thread_sanitizer())
+        tcase_add_loop_test(tests, test_the_first_to_end_is_named, 0, 3);
     if (!under_thread_sanitizer())
         tcase_add_test(tests, test_random_kills);
     suite_add_tcase(suite, tests);
