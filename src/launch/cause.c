@@ -8,6 +8,7 @@
 #include "shm/liveness.h"
 #include "shm/os.h"
 #include "shm/poison.h"
+#include "shm/rendezvous.h"
 #include "src/launch/respawn.h"
 
 #define CELLS_SEARCHED 64 /* groups of a rank that are looked at, the world first */
@@ -46,14 +47,28 @@ static bool is_failure(const mst_poison *poison)
            poison->kind == MST_POISON_CRASHED || poison->kind == MST_POISON_VANISHED;
 }
 
+/* Whose failure kept the world from coming about, as its ranks were told; -1: nobody's, or it came about. */
+static int find_who_kept_away(const mst_supervision *all)
+{
+    mst_rendezvous settled = mst_rendezvous_read(all->geometry);
+    const mst_rank_process *process = &all->processes[settled.rank];
+    bool named = settled.outcome == MST_OUTCOME_ENDED || settled.outcome == MST_OUTCOME_LEFT ||
+                 settled.outcome == MST_OUTCOME_REFUSED || settled.outcome == MST_OUTCOME_INTERRUPTED;
+
+    return named && !process->running && mst_rank_failed(process) ? (int)settled.rank : -1;
+}
+
 /*
  * A rank with much memory takes long to die: its peers know that it is dead, fail for that, and are gone
  * before it. So what the ranks have noted counts for who was first.
  */
 int mst_cause_find(const mst_supervision *all, const mst_rank_process *failed)
 {
+    int away = find_who_kept_away(all);
     mst_poison poison;
 
+    if (away >= 0)
+        return away;
     if (read_world_poison(all, failed, &poison) && is_failure(&poison) &&
         all->processes[poison.rank].replaced_by < 0)
         return poison.rank;
