@@ -12,7 +12,7 @@ begin "$work/job" "$work/job" "$TEST_COMMAND" run -n 4 --grace 0.5 -- "$TEST_BUI
 echo $job >"$work/first"
 until [ "$(grep -c ready "$work/job")" -eq 4 ]; do sleep 0.05; done
 stuck=$(pgrep -P $job | while read -r pid; do tr '\0' '\n' <"/proc/$pid/environ" | grep -q '^MUSTER_RANK=3$' && echo "$pid"; done)
-until inspect $job && [ "$(grep -c "waited" "$work/out")" -eq 3 ]; do sleep 0.05; done
+until inspect $job && [ "$(grep -c "waited" "$work/out")" -eq 3 ] && grep -q "this: rank 3 sleeps" "$work/out"; do sleep 0.05; done
 inspect "$stuck" || fail "by a rank's pid: status $?"
 says 1 "^4 ranks, launched by $job: .*muster run -n 4"
 says 1 "^ *0 +[0-9]+ +all_sum \(float32 x 100\) +group \{0 2\} +1 "
@@ -25,7 +25,7 @@ says 1 "^rank 2 has waited [0-9.]+ s in recv \(float32 x 5\) from rank 3 of worl
 says 1 "^it comes down to this: rank 3 sleeps in user code$"
 [ "$(grep -c "comes down" "$work/out")" -eq 1 ] || fail "more than one cause"
 kill -STOP "$stuck"
-inspect $job
+until inspect $job && grep -q "rank 3 is stopped" "$work/out"; do sleep 0.05; done # once it has had a CPU to stop on
 says 1 "^it comes down to this: rank 3 is stopped \(SIGSTOP"
 inspect --json $job
 checks=$((checks + 1))
