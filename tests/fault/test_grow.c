@@ -9,7 +9,9 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "shm/liveness.h"
 #include "shm/os.h"
+#include "src/group.h"
 #include "tests/harness/oracle.h"
 #include "tests/harness/ranks.h"
 
@@ -350,8 +352,38 @@ START_TEST(test_a_replacement_that_is_late)
     config.on_failure = MUSTER_ON_FAILURE_RESPAWN;
     config.restart_delay_ns = 60LL * 1000 * 1000 * 1000;
     config.op_timeout_ns = 200LL * 1000 * 1000;
+    setenv("MUSTER_ATTACH_TIMEOUT", "600", 1); /* they may start slowly */
     ck_assert_int_eq(muster_launch(&config, wait_for_one_that_is_late, scene, NULL), MUSTER_ERR_PEER_DIED);
     ck_assert_int_eq(scene->events, 2);
+    shared_page_free(scene, sizeof *scene);
+}
+END_TEST
+
+/* Seat 2 is the replacement's: it waits to be taken in, and its own deadline ends that. */
+static int never_take_it_in(muster_group *world, void *arg)
+{
+    scene *scene = arg;
+
+    if (muster_group_rank(world) == 1)
+        raise(SIGKILL);
+    while (mst_liveness_ending(&world->subarena->attachment->geometry, 2).kind == MUSTER_ENDED_NOT)
+        usleep(1000);
+    scene->events++;
+    return 0;
+}
+
+START_TEST(test_who_is_not_taken_in_gives_up)
+{
+    scene *scene = shared_page(sizeof *scene);
+    muster_report report = MUSTER_REPORT_INIT;
+
+    /* The first ranks attach within it, or this says nothing. */
+    setenv("MUSTER_TIMEOUT", "0.5", 1);
+    for (int round = 0; round < 20 && !scene->events; round++)
+        run_failing_ranks((rank_options){ .size = 2, .restarts = 1 }, never_take_it_in, scene, &report);
+    unsetenv("MUSTER_TIMEOUT");
+    ck_assert_int_eq(scene->events, 1);
+    ck_assert_int_eq(report.first_failed, 1);
     shared_page_free(scene, sizeof *scene);
 }
 END_TEST
@@ -389,6 +421,7 @@ int main(void)
         tcase_add_test(tests, test_nobody_is_left);
         tcase_add_test(tests, test_another_program_is_not_waited_for);
         tcase_add_test(tests, test_a_replacement_that_is_late);
+        tcase_add_test(tests, test_who_is_not_taken_in_gives_up);
     }
     tcase_add_test(tests, test_nothing_to_replace);
     tcase_add_test(tests, test_shrink_against_grow);
