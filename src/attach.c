@@ -118,8 +118,8 @@ static void tell_attached(const muster_group *group)
             group->rank, (unsigned long long)mst_layout_mapped_heap_bytes(geometry) >> 20,
             (unsigned long long)geometry->region_bytes >> 20);
     if (attachment->mishaps.count)
-        mst_log_line(&attachment->log, MUSTER_LOG_WARN, "MUSTER_FAULT asks for %d fault(s) of this rank",
-                     attachment->mishaps.count);
+        mst_log_line(&attachment->log, MUSTER_LOG_WARN, "MUSTER_FAULT asks for %d fault%s of this rank",
+                     attachment->mishaps.count, attachment->mishaps.count == 1 ? "" : "s");
 }
 
 /* As asked for, or by what copies will find out. */
