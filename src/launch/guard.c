@@ -58,7 +58,11 @@ static _Noreturn void keep_watch(int control, int launcher)
     (void)moved; /* else a folder stays in use for as long as the ranks live */
     do {
         launched = poll(polled, launcher >= 0 ? 2 : 1, -1) < 0 || !(polled[1].revents & POLLIN);
-        launched = take_notes(&ward, control) && launched;
+        if (take_notes(&ward, control))
+            continue;
+        /* The launcher has ended, or its program closes descriptors that it does not know: its watch tells. */
+        launched = launched && launcher >= 0;
+        polled[0].fd = -1;
     } while (launched);
     for (int i = 0; i < ward.count; i++)
         kill(-ward.groups[i], SIGKILL);

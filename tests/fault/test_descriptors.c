@@ -275,6 +275,49 @@ START_TEST(test_the_one_that_launches)
 }
 END_TEST
 
+static char told[64]; /* a file that is there once the launcher has closed what it had */
+
+static void close_and_tell(int rank, int fd, const char *line, size_t bytes, void *arg)
+{
+    close_at_first_line(rank, fd, line, bytes, arg);
+    close(open(told, O_CREAT | O_WRONLY, 0600));
+}
+
+/* Commands, which have a guard: it must not take closed descriptors for the launcher's end. */
+static int launch_commands_and_close(void)
+{
+    static char script[200];
+    const char *const command[] = { "sh", "-c", script, NULL };
+    muster_launch_config config = MUSTER_LAUNCH_CONFIG_INIT;
+    muster_report report = MUSTER_REPORT_INIT;
+
+    snprintf(told, sizeof told, "/tmp/muster-test-%d-told", (int)getpid());
+    snprintf(
+        script, sizeof script,
+        "[ $MUSTER_RANK = 1 ] || echo; while [ ! -e %s ]; do :; done; for i in 1 2 3 4 5; do sh -c :; done",
+        told);
+    config.size = 2;
+    config.command = command;
+    config.output = close_and_tell;
+    muster_status status = muster_launch(&config, NULL, NULL, &report);
+    unlink(told);
+    RANK_OK(NULL, status);
+    OWN_ALONE(NULL, &launchers);
+    return 0;
+}
+
+START_TEST(test_the_one_that_launches_commands)
+{
+    int status;
+    pid_t child = fork();
+
+    if (child == 0)
+        _exit(launch_commands_and_close());
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_msg(status == 0, "it ended with %#x", (unsigned)status);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("descriptors");
@@ -286,6 +329,7 @@ int main(void)
         tcase_add_loop_test(tests, test_ranks_that_meet_by_name, 0, 3);
         tcase_add_test(tests, test_a_group_of_one);
         tcase_add_loop_test(tests, test_the_one_that_launches, 0, 3);
+        tcase_add_loop_test(tests, test_the_one_that_launches_commands, 0, 5);
     }
     suite_add_tcase(suite, tests);
     return run_suite(suite);
