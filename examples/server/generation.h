@@ -1,6 +1,10 @@
 /*
  * Texts that are being generated: HTTP puts them into a queue, rank 0's engine takes a step of all of them at
- * once, and HTTP sends what there is. One lock guards them all; each text has a condition of its own.
+ * once, and HTTP sends what there is. One lock guards them all.
+ *
+ * A reader never waits here: where there is nothing new it is told so, its `sleep` is called under the lock,
+ * and its `wake`, under the lock too, once there is more. Bytes that may turn out to be the beginning of a
+ * stop string are held back.
  */
 #ifndef SERVER_GENERATION_H
 #define SERVER_GENERATION_H
@@ -11,19 +15,43 @@
 
 #include "model.h"
 
-enum { GENERATION_TOKENS_MAX = 4096, GENERATION_ROWS_MAX = 32 };
+enum {
+    GENERATION_TOKENS_MAX = 4096,
+    GENERATION_ROWS_MAX = 32,   /* in one step */
+    GENERATION_QUEUE_MAX = 256, /* at once; more are refused */
+    GENERATION_STOPS_MAX = 4,
+    GENERATION_STOP_BYTES_MAX = 64
+};
+
+/* What a text is to be. */
+typedef struct wish {
+    const char *prompt;
+    int tokens;
+    sampling sampling;
+    uint64_t seed;
+    int stop_count;
+    char stops[GENERATION_STOPS_MAX][GENERATION_STOP_BYTES_MAX + 1]; /* the text ends before any of these */
+} wish;
+
+typedef struct reader {
+    void (*sleep)(void *arg);
+    void (*wake)(void *arg);
+    void *arg;
+} reader;
 
 typedef struct generation {
     unsigned char context[MODEL_CONTEXT_MAX]; /* what the next byte is drawn after */
-    float temperature;
-    uint64_t state; /* of drawing */
-    int wanted;
+    wish wish;                                /* without the prompt */
+    uint64_t state;                           /* of drawing */
+    reader reader;
     /* guarded by the queue's lock */
     unsigned char text[GENERATION_TOKENS_MAX];
     int made;
+    int shown;      /* of them: the rest may be the beginning of a stop string */
+    bool finished;  /* all made, or stopped by a stop string */
+    bool over;      /* finished, or the server stops */
     bool abandoned; /* nobody reads it any more */
-    bool over;      /* all made, or the server stops */
-    pthread_cond_t more;
+    bool asleep;    /* the reader waits for `wake` */
     struct generation *next;
 } generation;
 
@@ -31,21 +59,34 @@ typedef struct queue {
     pthread_mutex_t lock;
     pthread_cond_t work; /* there is something to do, or to stop for */
     generation *first;
-    bool stopping;
+    int count;
+    bool draining; /* takes no more, and stops when it is empty */
+    bool stopping; /* now */
 } queue;
 
 #define QUEUE_INIT                                                                                           \
     {                                                                                                        \
-        PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, NULL, false                                     \
+        PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, NULL, 0, false, false                           \
     }
 
 /* A text that goes on where the prompt ends; NULL: no memory. Of the queue from `add` on. */
-generation *generation_create(const model *model, const char *prompt, int wanted, float temperature,
-                              uint64_t seed);
-void queue_add(queue *queue, generation *generation);
+generation *generation_create(const model *model, const wish *wish, reader reader);
+
+typedef enum queue_answer { QUEUE_ADDED, QUEUE_FULL, QUEUE_STOPS } queue_answer;
+
+/* Unless it was added the generation is freed. */
+queue_answer queue_add(queue *queue, generation *generation);
+
+/* Whether a text would be added now. */
+queue_answer queue_look(queue *queue);
+
+void queue_drain(queue *queue);
 void queue_stop(queue *queue);
 
-/* Waits for more than `seen` bytes, or the end; copies at most `room` from there on. 0: it is over. */
+enum { GENERATION_NOTHING_YET = -1 };
+
+/* Copies at most `room` of the bytes after the first `seen`. 0: it is over; GENERATION_NOTHING_YET: the
+ * reader's `sleep` has been called. */
 int generation_read(queue *queue, generation *generation, int seen, unsigned char *text, int room);
 
 /* The reader is done with it. It is freed when the engine is, too. */

@@ -1,313 +1,224 @@
-/* Requests and answers of http.h. */
-#define _GNU_SOURCE /* open_memstream */
+/* Listening and paths of http.h. */
+#define _GNU_SOURCE
 #include "http.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <jansson.h>
-#include <microhttpd.h>
+#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
+#include "answer.h"
+#include "connections.h"
 #include "metrics.h"
 #include "page.h"
+#include "text.h"
 
-enum { BODY_MAX = 64 * 1024, CONNECTIONS_MAX = 512, LINE_MAX = 64 };
+enum {
+    BODY_MAX = 64 * 1024,
+    STALLED_S = 60,        /* of a reader that does not read */
+    LAST_ANSWERS_S = 5,    /* for readers, once all is made */
+    TAKE_OVER_TRIES = 100, /* of 20 ms */
+};
 
 static struct MHD_Daemon *server;
 static queue *texts;
-static const model *loaded;
 
-typedef struct body {
-    char bytes[BODY_MAX + 1];
+typedef struct request {
+    char body[BODY_MAX + 1];
     size_t used;
-    bool too_long;
-} body;
-
-/* ---- plain answers ---- */
-
-static enum MHD_Result answer(struct MHD_Connection *connection, unsigned status, const char *type,
-                              const char *text)
-{
-    struct MHD_Response *response =
-        MHD_create_response_from_buffer(strlen(text), (void *)(uintptr_t)text, MHD_RESPMEM_MUST_COPY);
-
-    MHD_add_response_header(response, "Content-Type", type);
-    if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
-        MHD_add_response_header(response, "Allow", "GET, POST");
-    enum MHD_Result result = MHD_queue_response(connection, status, response);
-    MHD_destroy_response(response);
-    return result;
-}
-
-static enum MHD_Result refuse(struct MHD_Connection *connection, unsigned status, const char *why)
-{
-    json_t *object = json_pack("{s:s}", "error", why);
-    char *text = json_dumps(object, JSON_COMPACT);
-
-    enum MHD_Result result = answer(connection, status, "application/json", text);
-    free(text);
-    json_decref(object);
-    return result;
-}
-
-static enum MHD_Result answer_printed(struct MHD_Connection *connection, const char *type,
-                                      void (*print)(FILE *to))
-{
-    char *text = NULL;
-    size_t bytes = 0;
-    FILE *to = open_memstream(&text, &bytes);
-
-    if (!to)
-        return MHD_NO;
-    print(to);
-    fclose(to);
-    enum MHD_Result result = answer(connection, MHD_HTTP_OK, type, text);
-    free(text);
-    return result;
-}
-
-/* ---- texts ---- */
-
-typedef struct stream {
-    generation *generation;
-    int sent; /* bytes of the text */
-    int64_t began_ns;
-    char line[LINE_MAX]; /* that is being sent, from `at` on */
-    size_t at, bytes;
-    bool ended;
-} stream;
-
-/* A byte in a JSON string; those that are no ASCII as the characters of the same number. */
-static size_t write_json_byte(unsigned char byte, char *to, size_t room)
-{
-    if (byte == '"' || byte == '\\')
-        return (size_t)snprintf(to, room, "\\%c", byte);
-    if (byte < ' ' || byte > '~')
-        return (size_t)snprintf(to, room, "\\u%04x", byte);
-    to[0] = (char)byte;
-    return 1;
-}
-
-/* The next line to send: a token, or, once, how it went. */
-static bool next_line(stream *stream)
-{
-    unsigned char byte;
-    char *line = stream->line;
-
-    if (stream->ended)
-        return false;
-    stream->at = 0;
-    if (generation_read(texts, stream->generation, stream->sent, &byte, 1) == 1) {
-        stream->sent++;
-        stream->bytes = (size_t)snprintf(line, LINE_MAX, "{\"text\":\"");
-        stream->bytes += write_json_byte(byte, line + stream->bytes, LINE_MAX - stream->bytes);
-        stream->bytes += (size_t)snprintf(line + stream->bytes, LINE_MAX - stream->bytes, "\"}\n");
-        return true;
-    }
-    double seconds = (double)(now_ns() - stream->began_ns) / 1e9;
-    stream->ended = true;
-    stream->bytes = (size_t)snprintf(line, LINE_MAX, "{\"done\":%s,\"tokens\":%d,\"seconds\":%.6f}\n",
-                                     stream->sent == stream->generation->wanted ? "true" : "false",
-                                     stream->sent, seconds);
-    return true;
-}
-
-static ssize_t read_stream(void *arg, uint64_t position, char *to, size_t room)
-{
-    stream *stream = arg;
-
-    (void)position;
-    if (stream->at == stream->bytes && !next_line(stream))
-        return MHD_CONTENT_READER_END_OF_STREAM;
-    size_t bytes = stream->bytes - stream->at < room ? stream->bytes - stream->at : room;
-    memcpy(to, stream->line + stream->at, bytes);
-    stream->at += bytes;
-    return (ssize_t)bytes;
-}
-
-static void free_stream(void *arg)
-{
-    stream *stream = arg;
-
-    generation_abandon(texts, stream->generation);
-    free(stream);
-}
-
-static enum MHD_Result answer_as_stream(struct MHD_Connection *connection, stream *stream)
-{
-    struct MHD_Response *response =
-        MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 256, read_stream, stream, free_stream);
-
-    MHD_add_response_header(response, "Content-Type", "application/x-ndjson");
-    enum MHD_Result result = MHD_queue_response(connection, MHD_HTTP_OK, response);
-    MHD_destroy_response(response);
-    return result;
-}
-
-static enum MHD_Result answer_whole(struct MHD_Connection *connection, stream *stream)
-{
-    char *text = malloc(6 * GENERATION_TOKENS_MAX + 200);
-    unsigned char made[GENERATION_TOKENS_MAX];
-    int got = 0, more;
-
-    if (!text) {
-        free_stream(stream);
-        return refuse(connection, MHD_HTTP_SERVICE_UNAVAILABLE, "out of memory");
-    }
-    while ((more = generation_read(texts, stream->generation, got, made + got, GENERATION_TOKENS_MAX - got)) >
-           0)
-        got += more;
-    bool whole = got == stream->generation->wanted;
-    size_t used = (size_t)sprintf(text, "{\"text\":\"");
-    for (int i = 0; i < got; i++)
-        used += write_json_byte(made[i], text + used, 8);
-    sprintf(text + used, "\",\"tokens\":%d,\"seconds\":%.6f}\n", got,
-            (double)(now_ns() - stream->began_ns) / 1e9);
-    free_stream(stream);
-    enum MHD_Result result = whole
-                                 ? answer(connection, MHD_HTTP_OK, "application/json", text)
-                                 : refuse(connection, MHD_HTTP_SERVICE_UNAVAILABLE, "the server is stopping");
-    free(text);
-    return result;
-}
-
-/* What a request asks for; NULL or why it makes no sense. */
-typedef struct wish {
-    const char *prompt;
-    int tokens, stream;
-    double temperature;
-    json_int_t seed;
-} wish;
-
-static const char *read_wish(json_t *root, wish *wish)
-{
-    *wish = (struct wish){ "", 200, 1, 0.6, 1 };
-    if (!json_is_object(root))
-        return "expected a JSON object, such as {\"prompt\": \"The light\", \"tokens\": 100, \"seed\": 1}";
-    if (json_unpack(root, "{s?s, s?i, s?b, s?F, s?I !}", "prompt", &wish->prompt, "tokens", &wish->tokens,
-                    "stream", &wish->stream, "temperature", &wish->temperature, "seed", &wish->seed) != 0)
-        return "expected prompt (a string), tokens and seed (whole numbers), temperature (a number), stream "
-               "(true or "
-               "false), and nothing else";
-    if (wish->tokens < 1 || wish->tokens > GENERATION_TOKENS_MAX)
-        return "tokens is not between 1 and 4096";
-    if (!(wish->temperature >= 0.01 && wish->temperature <= 10))
-        return "temperature is not between 0.01 and 10";
-    return NULL;
-}
-
-static enum MHD_Result generate(struct MHD_Connection *connection, const body *body)
-{
-    json_t *root = json_loadb(body->bytes, body->used, 0, NULL);
-    stream *stream = calloc(1, sizeof *stream);
-    wish wish;
-
-    const char *wrong = read_wish(root, &wish);
-    if (!wrong && stream)
-        stream->generation =
-            generation_create(loaded, wish.prompt, wish.tokens, (float)wish.temperature, (uint64_t)wish.seed);
-    bool streamed = wish.stream;
-    json_decref(root);
-    if (wrong || !stream || !stream->generation) {
-        free(stream);
-        return wrong ? refuse(connection, MHD_HTTP_BAD_REQUEST, wrong)
-                     : refuse(connection, MHD_HTTP_SERVICE_UNAVAILABLE, "out of memory");
-    }
-    stream->began_ns = now_ns();
-    metrics_request();
-    queue_add(texts, stream->generation);
-    return streamed ? answer_as_stream(connection, stream) : answer_whole(connection, stream);
-}
+    bool too_long, whole;
+    text *text; /* that it asked for; NULL: none */
+} request;
 
 /* ---- requests ---- */
 
-static enum MHD_Result take_body(body *body, const char *bytes, size_t *count)
+static enum MHD_Result take_body(request *request, const char *bytes, size_t *count)
 {
-    if (body->used + *count > BODY_MAX)
-        body->too_long = true;
+    if (request->used + *count > BODY_MAX)
+        request->too_long = true;
     else
-        memcpy(body->bytes + body->used, bytes, *count);
-    body->used += body->too_long ? 0 : *count;
+        memcpy(request->body + request->used, bytes, *count);
+    request->used += request->too_long ? 0 : *count;
     *count = 0;
     return MHD_YES;
 }
 
-static enum MHD_Result serve(struct MHD_Connection *connection, const char *path, const char *method,
-                             const body *body)
+static enum MHD_Result generate(struct MHD_Connection *connection, const char *method, request *request)
 {
-    bool get = strcmp(method, "GET") == 0;
+    if (strcmp(method, MHD_HTTP_METHOD_POST) != 0)
+        return refuse(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "expected POST");
+    if (request->too_long)
+        return refuse(connection, MHD_HTTP_CONTENT_TOO_LARGE, "the body has more than 64 KiB");
+    if (connections_full())
+        return refuse(connection, MHD_HTTP_SERVICE_UNAVAILABLE,
+                      "as many clients as the server takes are here");
+    return text_begin(connection, request->body, request->used, &request->text);
+}
 
-    if (strcmp(path, "/generate") == 0) {
-        if (strcmp(method, "POST") != 0)
-            return refuse(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "expected POST");
-        if (body->too_long)
-            return refuse(connection, MHD_HTTP_CONTENT_TOO_LARGE, "the body has more than 64 KiB");
-        return generate(connection, body);
-    }
-    bool known = strcmp(path, "/") == 0 || strcmp(path, "/health") == 0 || strcmp(path, "/metrics") == 0;
+/* Whether a text that is asked for now would be made. */
+static enum MHD_Result answer_ready(struct MHD_Connection *connection)
+{
+    queue_answer would = queue_look(texts);
+
+    if (would == QUEUE_STOPS)
+        return refuse(connection, MHD_HTTP_SERVICE_UNAVAILABLE, "the server is stopping");
+    if (would == QUEUE_FULL || connections_full())
+        return refuse(connection, MHD_HTTP_SERVICE_UNAVAILABLE, "the server is full");
+    if (!metrics_is_ready())
+        return refuse(connection, MHD_HTTP_SERVICE_UNAVAILABLE, "ranks were lost, and the others regroup");
+    return answer(connection, MHD_HTTP_OK, "text/plain", "ready\n");
+}
+
+static enum MHD_Result serve(struct MHD_Connection *connection, const char *path, const char *method,
+                             request *request)
+{
+    static const char *const paths[] = { "/", "/health", "/live", "/metrics", "/ready" };
+    bool get = strcmp(method, MHD_HTTP_METHOD_GET) == 0 || strcmp(method, MHD_HTTP_METHOD_HEAD) == 0;
+    bool known = false;
+
+    if (strcmp(path, "/generate") == 0)
+        return generate(connection, method, request);
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
+        known = known || strcmp(path, paths[i]) == 0;
     if (!known)
-        return refuse(connection, MHD_HTTP_NOT_FOUND, "there are /, /generate, /health and /metrics");
+        return refuse(connection, MHD_HTTP_NOT_FOUND,
+                      "there are /, /generate, /health, /live, /ready and /metrics");
     if (!get)
         return refuse(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "expected GET");
     if (strcmp(path, "/health") == 0)
         return answer_printed(connection, "application/json", metrics_print_json);
     if (strcmp(path, "/metrics") == 0)
         return answer_printed(connection, "text/plain; version=0.0.4", metrics_print);
+    if (strcmp(path, "/live") == 0)
+        return answer(connection, MHD_HTTP_OK, "text/plain", "alive\n");
+    if (strcmp(path, "/ready") == 0)
+        return answer_ready(connection);
     return answer(connection, MHD_HTTP_OK, "text/html; charset=utf-8", server_page);
 }
 
-/* Called once for the head, for each part of the body, and at the end. */
+/* Called once for the head, for each part of the body, at the end, and whenever it is resumed after it. */
 static enum MHD_Result handle(void *arg, struct MHD_Connection *connection, const char *path,
                               const char *method, const char *version, const char *bytes, size_t *count,
                               void **state)
 {
+    request *request = *state;
+
     (void)arg, (void)version;
-    if (!*state) {
-        *state = calloc(1, sizeof(body));
+    if (!request) {
+        *state = calloc(1, sizeof *request);
         return *state ? MHD_YES : MHD_NO;
     }
+    if (request->text)
+        return text_go_on(connection, request->text);
     if (*count)
-        return take_body(*state, bytes, count);
-    return serve(connection, path, method, *state);
+        return take_body(request, bytes, count);
+    connections_served(connection);
+    return serve(connection, path, method, request);
 }
 
 static void forget(void *arg, struct MHD_Connection *connection, void **state,
                    enum MHD_RequestTerminationCode code)
 {
-    (void)arg, (void)connection, (void)code;
-    free(*state);
+    request *request = *state;
+
+    (void)arg, (void)code;
+    connections_idle(connection);
+    if (request && request->text)
+        text_end(request->text);
+    free(request);
     *state = NULL;
 }
 
-bool http_start(queue *queue, const model *model, const char *address, int port)
-{
-    struct sockaddr_in where = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
+/* ---- listening ---- */
 
-    texts = queue;
-    loaded = model;
-    if (inet_pton(AF_INET, address, &where.sin_addr) != 1) {
-        fprintf(stderr, "server: %s is no IPv4 address\n", address);
-        return false;
+/* A socket of the address; -1: errno says why not. */
+static int listen_on(const struct addrinfo *where)
+{
+    int yes = 1, listening = socket(where->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    if (listening < 0)
+        return -1;
+    /* Over connections that an earlier server left behind, not over one that listens. */
+    setsockopt(listening, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+    if (bind(listening, where->ai_addr, where->ai_addrlen) == 0 && listen(listening, SOMAXCONN) == 0)
+        return listening;
+    int why = errno;
+    close(listening);
+    errno = why;
+    return -1;
+}
+
+static int open_socket(const char *address, int port, bool takes_over)
+{
+    struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV }, *where;
+    char service[16];
+    int listening = -1;
+
+    snprintf(service, sizeof service, "%d", port);
+    int wrong = getaddrinfo(address, service, &hints, &where);
+    if (wrong) {
+        fprintf(stderr, "server: no address \"%s\": %s\n", address, gai_strerror(wrong));
+        return -1;
     }
-    server =
-        MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION, (uint16_t)port,
-                         NULL, NULL, handle, NULL, MHD_OPTION_SOCK_ADDR, (struct sockaddr *)&where,
-                         MHD_OPTION_NOTIFY_COMPLETED, forget, NULL, MHD_OPTION_CONNECTION_LIMIT,
-                         (unsigned)CONNECTIONS_MAX, MHD_OPTION_LISTENING_ADDRESS_REUSE, 1U, MHD_OPTION_END);
-    if (!server) {
-        fprintf(stderr, "server: cannot listen on %s, port %d: %s\n", address, port, strerror(errno));
-        return false;
+    for (int tries = takes_over ? TAKE_OVER_TRIES : 1; listening < 0 && tries > 0; tries--) {
+        for (struct addrinfo *each = where; each && listening < 0; each = each->ai_next)
+            listening = listen_on(each);
+        if (listening < 0 && errno != EADDRINUSE)
+            break;
+        if (listening < 0 && tries > 1)
+            nanosleep(&(struct timespec){ .tv_nsec = 20 * 1000 * 1000 }, NULL);
     }
-    printf("listening on http://%s:%d/\n", address,
-           MHD_get_daemon_info(server, MHD_DAEMON_INFO_BIND_PORT)->port);
+    if (listening < 0)
+        fprintf(stderr, "server: cannot listen on %s, port %d: %s%s\n", address, port, strerror(errno),
+                errno == EADDRINUSE ? "; --port takes another, 0 any that is free" : "");
+    freeaddrinfo(where);
+    return listening;
+}
+
+static void say_where(const char *address, int listening)
+{
+    struct sockaddr_storage bound;
+    socklen_t bytes = sizeof bound;
+    char port[16] = "0";
+    bool brackets = strchr(address, ':') != NULL;
+
+    if (getsockname(listening, (struct sockaddr *)&bound, &bytes) == 0)
+        getnameinfo((struct sockaddr *)&bound, bytes, NULL, 0, port, sizeof port, NI_NUMERICSERV);
+    printf("listening on http://%s%s%s:%s/\n", brackets ? "[" : "", address, brackets ? "]" : "", port);
     fflush(stdout);
+}
+
+bool http_start(queue *queue, const model *model, const char *address, int port, bool takes_over)
+{
+    unsigned most = connections_most();
+    int listening = open_socket(address, port, takes_over);
+
+    if (listening < 0)
+        return false;
+    texts = queue;
+    text_use(queue, model);
+    server =
+        MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, handle,
+                         NULL, MHD_OPTION_LISTEN_SOCKET, listening, MHD_OPTION_NOTIFY_COMPLETED, forget, NULL,
+                         MHD_OPTION_NOTIFY_CONNECTION, connections_notify, NULL, MHD_OPTION_CONNECTION_LIMIT,
+                         most, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)STALLED_S, MHD_OPTION_END);
+    if (!server || !connections_start()) {
+        fprintf(stderr, "server: cannot start serving on %s, port %d: %s\n", address, port, strerror(errno));
+        if (!server)
+            close(listening);
+        return false;
+    }
+    say_where(address, listening);
     return true;
 }
 
 void http_stop(void)
 {
+    text_wait_for_readers(LAST_ANSWERS_S);
+    connections_stop();
     if (server)
         MHD_stop_daemon(server);
     server = NULL;

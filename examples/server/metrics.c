@@ -6,15 +6,25 @@
 #include <string.h>
 #include <time.h>
 
-enum { SUMS_KEPT = 2048, RATE_SECONDS = 10 };
+enum { SUMS_KEPT = 2048, RATE_SECONDS = 10, BUCKETS = 13 };
 
 #define NS_PER_S 1000000000LL
 #define LOOK_NS (20 * 1000 * 1000LL) /* at the recorder: before it has gone around */
 
+static const double bucket_ends_s[BUCKETS] = { 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
+                                               0.25,  0.5,    1,     2.5,  5,     10 };
+
+typedef struct histogram {
+    uint64_t buckets[BUCKETS], count; /* each bucket counts what is above the one before it */
+    double sum_s;
+} histogram;
+
 static struct {
     pthread_mutex_t lock;
+    bool ready;
     int ranks;
-    uint64_t requests, tokens, regroups, steps;
+    uint64_t requests, refused, tokens, regroups, steps;
+    histogram first_tokens, whole_requests;
     double sums_s;
     float latest_us[SUMS_KEPT]; /* a ring: sums over the ranks */
     int64_t seconds[RATE_SECONDS];
@@ -56,18 +66,66 @@ void metrics_group(const muster_group *group)
     pthread_mutex_unlock(&all.lock);
 }
 
-void metrics_request(void)
+void metrics_set_ready(bool ready)
 {
     pthread_mutex_lock(&all.lock);
-    all.requests++;
+    all.ready = ready;
     pthread_mutex_unlock(&all.lock);
+}
+
+bool metrics_is_ready(void)
+{
+    pthread_mutex_lock(&all.lock);
+    bool ready = all.ready;
+    pthread_mutex_unlock(&all.lock);
+    return ready;
+}
+
+static void count_one(uint64_t *counter)
+{
+    pthread_mutex_lock(&all.lock);
+    ++*counter;
+    pthread_mutex_unlock(&all.lock);
+}
+
+static void count_time(histogram *histogram, int64_t ns)
+{
+    double seconds = (double)ns / 1e9;
+    int bucket = 0;
+
+    while (bucket < BUCKETS && seconds > bucket_ends_s[bucket])
+        bucket++;
+    pthread_mutex_lock(&all.lock);
+    if (bucket < BUCKETS)
+        histogram->buckets[bucket]++;
+    histogram->count++;
+    histogram->sum_s += seconds;
+    pthread_mutex_unlock(&all.lock);
+}
+
+void metrics_request(void)
+{
+    count_one(&all.requests);
+}
+
+void metrics_refused(void)
+{
+    count_one(&all.refused);
+}
+
+void metrics_first_token(int64_t after_ns)
+{
+    count_time(&all.first_tokens, after_ns);
+}
+
+void metrics_request_done(int64_t after_ns)
+{
+    count_time(&all.whole_requests, after_ns);
 }
 
 void metrics_regrouped(void)
 {
-    pthread_mutex_lock(&all.lock);
-    all.regroups++;
-    pthread_mutex_unlock(&all.lock);
+    count_one(&all.regroups);
 }
 
 void metrics_step(int tokens, int64_t sum_ns)
@@ -128,19 +186,28 @@ static void print_gauge(FILE *to, const char *name, const char *help, double val
             help, name, name, value);
 }
 
-void metrics_print(FILE *to)
+static void print_histogram(FILE *to, const char *name, const char *help, const histogram *histogram)
+{
+    uint64_t up_to = 0;
+
+    fprintf(to, "# HELP muster_server_%s %s\n# TYPE muster_server_%s histogram\n", name, help, name);
+    for (int i = 0; i < BUCKETS; i++) {
+        up_to += histogram->buckets[i];
+        fprintf(to, "muster_server_%s_bucket{le=\"%g\"} %llu\n", name, bucket_ends_s[i],
+                (unsigned long long)up_to);
+    }
+    fprintf(to, "muster_server_%s_bucket{le=\"+Inf\"} %llu\nmuster_server_%s_sum %.6f\n", name,
+            (unsigned long long)histogram->count, name, histogram->sum_s);
+    fprintf(to, "muster_server_%s_count %llu\n", name, (unsigned long long)histogram->count);
+}
+
+/* Sums over the ranks: quantiles of the latest, and how long each rank waited in them. */
+static void print_sums(FILE *to)
 {
     static const double quantiles[] = { 0.5, 0.9, 0.99 };
     static float sorted[SUMS_KEPT];
-
-    pthread_mutex_lock(&all.lock);
     int count = sort_sums(sorted);
-    print_counter(to, "requests_total", "Texts asked for.", all.requests);
-    print_counter(to, "tokens_total", "Tokens generated.", all.tokens);
-    print_counter(to, "regroups_total", "How often ranks were lost and replaced, or done without.",
-                  all.regroups);
-    print_gauge(to, "tokens_per_second", "Tokens generated in the last second.", tokens_per_second());
-    print_gauge(to, "ranks", "Ranks that work.", all.ranks);
+
     fprintf(to, "# HELP muster_server_all_sum_microseconds Sums over the ranks, one per step.\n"
                 "# TYPE muster_server_all_sum_microseconds summary\n");
     for (int i = 0; i < 3 && count > 0; i++)
@@ -154,6 +221,22 @@ void metrics_print(FILE *to)
             "# TYPE muster_server_rank_wait_seconds_total counter\n");
     for (int rank = 0; rank < all.ranks; rank++)
         fprintf(to, "muster_server_rank_wait_seconds_total{rank=\"%d\"} %.6f\n", rank, all.waited_s[rank]);
+}
+
+void metrics_print(FILE *to)
+{
+    pthread_mutex_lock(&all.lock);
+    print_counter(to, "requests_total", "Texts asked for.", all.requests);
+    print_counter(to, "refused_total", "Texts refused, since the server was full or stopping.", all.refused);
+    print_histogram(to, "request_seconds", "From a request to the end of its text.", &all.whole_requests);
+    print_histogram(to, "first_token_seconds", "From a request to the first token.", &all.first_tokens);
+    print_counter(to, "tokens_total", "Tokens generated.", all.tokens);
+    print_counter(to, "regroups_total", "How often ranks were lost and replaced, or done without.",
+                  all.regroups);
+    print_gauge(to, "tokens_per_second", "Tokens generated in the last second.", tokens_per_second());
+    print_gauge(to, "ranks", "Ranks that work.", all.ranks);
+    print_gauge(to, "ready", "1 while texts can be made.", all.ready);
+    print_sums(to);
     pthread_mutex_unlock(&all.lock);
 }
 

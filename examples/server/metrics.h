@@ -6,6 +6,7 @@
 #define SERVER_METRICS_H
 
 #include <muster/muster.h>
+#include <stdbool.h>
 #include <stdio.h>
 
 enum { METRICS_RANKS_MAX = 1024 };
@@ -13,7 +14,14 @@ enum { METRICS_RANKS_MAX = 1024 };
 /* Begins; `group` is the one that the engine uses from now on. */
 void metrics_group(const muster_group *group);
 
+/* Whether there is a whole group: not while ranks are lost and the others regroup. */
+void metrics_set_ready(bool ready);
+bool metrics_is_ready(void);
+
 void metrics_request(void);
+void metrics_refused(void);
+void metrics_first_token(int64_t after_ns);
+void metrics_request_done(int64_t after_ns);
 void metrics_regrouped(void);
 
 /* A step is over: so many tokens, and how long its sum took. */

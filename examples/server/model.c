@@ -154,19 +154,71 @@ static float random_unit(uint64_t *state)
     return (float)((z ^ (z >> 31)) >> 40) / (float)(1 << 24);
 }
 
-int model_draw(const model *model, const int32_t *sums, float temperature, uint64_t *state)
+static int likeliest(const float *logits, int values)
 {
-    float weights[MODEL_VALUES_MAX], highest = -1e30F, all = 0;
-    int value = 0;
+    int best = 0;
 
-    for (int j = 0; j < model->values; j++) {
+    for (int j = 1; j < values; j++)
+        best = logits[j] > logits[best] ? j : best;
+    return best;
+}
+
+typedef struct candidate {
+    float weight;
+    int value;
+} candidate;
+
+static int heavier_first(const void *a, const void *b)
+{
+    const candidate *x = a, *y = b;
+
+    if (x->weight != y->weight)
+        return x->weight < y->weight ? 1 : -1;
+    return x->value - y->value;
+}
+
+/* Clears the weights of all that may not be drawn. */
+static void keep_likeliest(float *weights, int values, const sampling *sampling)
+{
+    candidate candidates[MODEL_VALUES_MAX];
+    int kept = sampling->top_k > 0 && sampling->top_k < values ? sampling->top_k : values;
+    float all = 0, together = 0;
+
+    for (int j = 0; j < values; j++)
+        candidates[j] = (candidate){ weights[j], j };
+    qsort(candidates, (size_t)values, sizeof *candidates, heavier_first);
+    for (int i = 0; i < kept; i++)
+        all += candidates[i].weight;
+    for (int i = 0; i < kept && together < sampling->top_p * all; i++)
+        together += candidates[i].weight, candidates[i].value = -1; /* stays */
+    for (int i = 0; i < values; i++)
+        if (candidates[i].value >= 0)
+            weights[candidates[i].value] = 0;
+}
+
+int model_draw(const model *model, const int32_t *sums, const sampling *sampling, uint64_t *state)
+{
+    float weights[MODEL_VALUES_MAX], all = 0;
+    int values = model->values, value = 0, last = 0;
+
+    for (int j = 0; j < values; j++)
         weights[j] = (float)sums[j] / FIXED_ONE + model->bias_2[j];
-        highest = weights[j] > highest ? weights[j] : highest;
+    int best = likeliest(weights, values);
+    if (sampling->temperature == 0)
+        return best;
+    float highest = weights[best];
+    for (int j = 0; j < values; j++)
+        weights[j] = expf((weights[j] - highest) / sampling->temperature);
+    if (sampling->top_k > 0 || sampling->top_p < 1)
+        keep_likeliest(weights, values, sampling);
+    for (int j = 0; j < values; j++) {
+        all += weights[j];
+        last = weights[j] > 0 ? j : last;
     }
-    for (int j = 0; j < model->values; j++)
-        all += weights[j] = expf((weights[j] - highest) / temperature);
     float drawn = random_unit(state) * all;
-    while (value < model->values - 1 && (drawn -= weights[value]) > 0)
+    while (value < last && (drawn -= weights[value]) > 0)
+        value++;
+    while (weights[value] == 0) /* the sum rounds: never one that may not be drawn */
         value++;
     return value;
 }

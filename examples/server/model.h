@@ -37,7 +37,15 @@ void shard_free(shard *shard);
 void shard_apply(const shard *shard, const model *model, const unsigned char *contexts, int rows,
                  int32_t *sums);
 
+/* How a byte is drawn from the logits: of the top_k likeliest, and of these the fewest that have top_p of the
+ * probability together. Temperature 0: the likeliest, always. */
+typedef struct sampling {
+    float temperature;
+    int top_k;   /* 0: all */
+    float top_p; /* 1: all */
+} sampling;
+
 /* The next byte, drawn by `state`, from one row of the whole sum. */
-int model_draw(const model *model, const int32_t *sums, float temperature, uint64_t *state);
+int model_draw(const model *model, const int32_t *sums, const sampling *sampling, uint64_t *state);
 
 #endif

@@ -38,23 +38,36 @@ typedef struct server {
     queue queue;
     const char *address;
     int port;
+    int drain_s; /* how long texts may go on that are being made when the server is asked to stop */
     bool listening;
+    bool regrouped;
     generation *taken[GENERATION_ROWS_MAX];
     int taken_count; /* of a step that is not done yet */
 } server;
 
-/* ---- signals: a thread takes them, and rank 0 then stops the others, too ---- */
+/* ---- signals: a thread takes them; rank 0 finishes its texts and then stops the others, too ---- */
 
-static void *take_signals(void *arg)
+static sigset_t signals_that_end(void)
 {
-    server *server = arg;
     sigset_t taken;
-    int signal;
 
     sigemptyset(&taken);
     sigaddset(&taken, SIGTERM);
     sigaddset(&taken, SIGINT);
+    return taken;
+}
+
+/* The first one: no new texts. A second one, or the time is up: those that are being made end, too. */
+static void *take_signals(void *arg)
+{
+    server *server = arg;
+    sigset_t taken = signals_that_end();
+    struct timespec patience = { .tv_sec = server->drain_s };
+    int signal;
+
     sigwait(&taken, &signal);
+    queue_drain(&server->queue);
+    sigtimedwait(&taken, NULL, &patience);
     queue_stop(&server->queue);
     return NULL;
 }
@@ -63,11 +76,8 @@ static void *take_signals(void *arg)
 static bool start_taking_signals(server *server)
 {
     pthread_t thread;
-    sigset_t taken;
+    sigset_t taken = signals_that_end();
 
-    sigemptyset(&taken);
-    sigaddset(&taken, SIGTERM);
-    sigaddset(&taken, SIGINT);
     pthread_sigmask(SIG_BLOCK, &taken, NULL);
     signal(SIGPIPE, SIG_IGN);
     return pthread_create(&thread, NULL, take_signals, server) == 0 && pthread_detach(thread) == 0;
@@ -95,10 +105,12 @@ static muster_status settle_in(server *server)
     if (rank == 0)
         metrics_group(server->group);
     if (rank == 0 && !server->listening) {
-        server->listening = http_start(&server->queue, &server->model, server->address, server->port);
+        server->listening =
+            http_start(&server->queue, &server->model, server->address, server->port, server->regrouped);
         if (!server->listening)
             return muster_group_abort(server->group, "rank 0 cannot listen"), MUSTER_ERR_ABORTED;
     }
+    metrics_set_ready(true);
     return MUSTER_OK;
 }
 
@@ -108,6 +120,8 @@ static muster_status regroup(server *server)
     muster_group *grown;
 
     fprintf(stderr, "server: %s\n", muster_error_detail());
+    metrics_set_ready(false);
+    server->regrouped = true;
     muster_status status = muster_group_grow(server->group, &grown);
     if (status != MUSTER_OK)
         return status;
@@ -175,8 +189,8 @@ static muster_status serve(server *server)
 
 static int usage(void)
 {
-    fprintf(stderr,
-            "usage: server [--port N (8080; 0: any)] [--address A (127.0.0.1)] [MODEL (model.bin)]\n");
+    fprintf(stderr, "usage: server [--port N (8080; 0: any)] [--address A (127.0.0.1; :: for all)]\n"
+                    "              [--drain SECONDS (30)] [MODEL (model.bin)]\n");
     return 2;
 }
 
@@ -186,23 +200,45 @@ static int fail(const char *why)
     return 1;
 }
 
+/* A whole number from 0 to `most`. */
+static bool read_number(const char *text, int most, int *number)
+{
+    char *end;
+    long value = strtol(text, &end, 10);
+
+    *number = (int)value;
+    return *text && !*end && value >= 0 && value <= most;
+}
+
+/* Leaves the defaults where nothing is said; false: something makes no sense. */
+static bool read_options(server *server, const char **path, int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++) {
+        const char *value = i + 1 < argc ? argv[i + 1] : "";
+
+        if (argv[i][0] != '-') {
+            *path = argv[i];
+            continue;
+        }
+        if (strcmp(argv[i], "--port") == 0 && read_number(value, 65535, &server->port))
+            i++;
+        else if (strcmp(argv[i], "--drain") == 0 && read_number(value, 86400, &server->drain_s))
+            i++;
+        else if (strcmp(argv[i], "--address") == 0 && *value)
+            server->address = argv[++i];
+        else
+            return false;
+    }
+    return true;
+}
+
 int main(int argc, char **argv)
 {
-    static server server = { .queue = QUEUE_INIT, .address = "127.0.0.1", .port = 8080 };
+    static server server = { .queue = QUEUE_INIT, .address = "127.0.0.1", .port = 8080, .drain_s = 30 };
     const char *path = "model.bin";
     char why[300];
 
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--port") == 0 && i + 1 < argc)
-            server.port = atoi(argv[++i]);
-        else if (strcmp(argv[i], "--address") == 0 && i + 1 < argc)
-            server.address = argv[++i];
-        else if (argv[i][0] != '-')
-            path = argv[i];
-        else
-            return usage();
-    }
-    if (server.port < 0 || server.port > 65535)
+    if (!read_options(&server, &path, argc, argv))
         return usage();
     if (!model_open(&server.model, path, why, sizeof why))
         return fail(why);
@@ -211,10 +247,12 @@ int main(int argc, char **argv)
     if (muster_init(false, NULL, &server.group) != MUSTER_OK)
         return fail(muster_error_detail());
     muster_status status = serve(&server);
+    const char *wrong = muster_error_detail();
+    queue_stop(&server.queue);
     if (server.listening)
         http_stop();
     if (status != MUSTER_OK)
-        return fail(muster_error_detail()[0] ? muster_error_detail() : muster_status_string(status));
+        return fail(wrong[0] ? wrong : muster_status_string(status));
     shard_free(&server.shard);
     muster_group_free(server.group);
     return 0;
