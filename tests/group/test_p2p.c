@@ -3,6 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shm/atomic.h"
+#include "shm/os.h"
+#include "src/group.h"
 #include "tests/harness/oracle.h"
 #include "tests/harness/ranks.h"
 
@@ -66,6 +69,50 @@ static int buffered(muster_group *world, void *arg)
 START_TEST(test_64_kib_per_pair_are_buffered)
 {
     run_all_sizes(buffered, NULL);
+}
+END_TEST
+
+/* Whether rank 0 has announced that it sleeps on its bell. */
+static bool sender_sleeps(const muster_group *world)
+{
+    return mst_load32_acq(&world->subarena->cells[0]->bell.sleepers) != 0;
+}
+
+/* Small messages until there is no room, and one more; then all of them are taken, and it goes on. Each size
+ * ends the ring elsewhere, so that also the stamp behind the last entry has, or lacks, its room. */
+static int flood(muster_group *world, void *arg)
+{
+    enum { INTS = 40 };
+    int32_t x[INTS], bytes_sent = 0;
+    int rank = muster_group_rank(world);
+
+    (void)arg;
+    for (int count = 1; count <= INTS; count += 3) {
+        int messages = (3 << 20) / 64 / (1 + count / 16); /* more than a channel buffers */
+
+        for (int i = 0; i < messages; i++) {
+            for (int k = 0; k < count; k++)
+                x[k] = i + k + bytes_sent;
+            if (rank == 0)
+                RANK_OK(world, muster_send(x, (size_t)count, MUSTER_INT32, 1, world));
+            if (rank == 1 && i == 0)
+                while (!sender_sleeps(world))
+                    mst_os_yield();
+            if (rank != 1)
+                continue;
+            RANK_OK(world, muster_recv(x, (size_t)count, MUSTER_INT32, 0, world));
+            for (int k = 0; k < count; k++)
+                RANK_CHECK(world, x[k] == i + k + bytes_sent);
+        }
+        bytes_sent += messages * count;
+    }
+    return 0;
+}
+
+START_TEST(test_small_messages_until_there_is_no_room)
+{
+    run_ranks(2, RANKS_AS_PROCESSES, flood, NULL);
+    run_ranks(2, RANKS_AS_THREADS, flood, NULL);
 }
 END_TEST
 
@@ -353,6 +400,7 @@ int main(void)
     tcase_set_timeout(tests, TEST_TIMEOUT_S);
     tcase_add_test(tests, test_every_pair_in_order);
     tcase_add_test(tests, test_64_kib_per_pair_are_buffered);
+    tcase_add_test(tests, test_small_messages_until_there_is_no_room);
     tcase_add_test(tests, test_sendrecv_patterns);
     tcase_add_test(tests, test_with_oneself);
     tcase_add_test(tests, test_arena_buffers);

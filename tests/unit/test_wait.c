@@ -74,6 +74,27 @@ START_TEST(test_ready_wins_over_poison)
 }
 END_TEST
 
+/* It comes, and then its bringer dies, between the two looks. */
+static bool comes_at_the_second_look(const void *arg)
+{
+    const bench *bench = arg;
+    bool come = mst_load64_acq(&bench->poison) != 0;
+
+    mst_store64_rel(&((struct bench *)(uintptr_t)bench)->poison, 1);
+    return come;
+}
+
+START_TEST(test_what_came_before_poison_counts)
+{
+    bench bench;
+
+    set_up(&bench);
+    ck_assert_int_eq(
+        mst_wait_until(&bench.waiter, mst_signal_parking(&bench.signal), comes_at_the_second_look, &bench, 3),
+        MST_WAIT_READY);
+}
+END_TEST
+
 START_TEST(test_a_raise_wakes)
 {
     for (int i = 0; i < 300; i++) {
@@ -100,7 +121,72 @@ START_TEST(test_an_alarm_wakes_into_poison)
         mst_alarm(mst_signal_parking(&bench.signal));
         pthread_join(thread, NULL);
         ck_assert_int_eq(bench.result, MST_WAIT_POISONED);
+        ck_assert_uint_eq(mst_load32_acq(&bench.signal.word) & 1, 1); /* nobody can fall asleep on it now */
     }
+}
+END_TEST
+
+#define MEETINGS 30000
+
+/* A waker and a sleeper who come at the same moment: one of them sees the other (E9). */
+typedef struct meeting {
+    _Alignas(MST_LINE) _Atomic uint32_t word;
+    _Alignas(MST_LINE) _Atomic uint32_t sleepers;
+    _Alignas(MST_LINE) _Atomic uint32_t turn[2];
+    uint32_t seen[MEETINGS];      /* of the word, by the sleeper */
+    unsigned char woke[MEETINGS]; /* the waker has seen the sleeper */
+} meeting;
+
+static _Thread_local bool woken;
+
+/* What mst_wake does to those whom it sees: see tests/CMakeLists.txt. */
+void __wrap_mst_os_unpark_all(const _Atomic uint32_t *word);
+void __real_mst_os_unpark_all(const _Atomic uint32_t *word);
+void __wrap_mst_os_unpark_all(const _Atomic uint32_t *word)
+{
+    woken = true;
+    __real_mst_os_unpark_all(word);
+}
+
+static void meet(meeting *meeting, int who, uint32_t turn)
+{
+    mst_store32_rel(&meeting->turn[who], turn);
+    while ((int32_t)(mst_load32_acq(&meeting->turn[1 - who]) - turn) < 0)
+        mst_os_yield();
+}
+
+static void *fall_asleep(void *arg)
+{
+    meeting *meeting = arg;
+
+    for (uint32_t i = 0; i < MEETINGS; i++) {
+        meet(meeting, 1, 2 * i + 1);
+        mst_add32_sc(&meeting->sleepers, 1);
+        meeting->seen[i] = mst_load32_sc(&meeting->word);
+        meet(meeting, 1, 2 * i + 2);
+        mst_add32_sc(&meeting->sleepers, (uint32_t)-1);
+    }
+    return NULL;
+}
+
+START_TEST(test_a_sleeper_and_its_waker_see_each_other)
+{
+    meeting *meeting = shared_page(sizeof *meeting);
+    pthread_t thread;
+
+    ck_assert_int_eq(pthread_create(&thread, NULL, fall_asleep, meeting), 0);
+    for (uint32_t i = 0; i < MEETINGS; i++) {
+        meet(meeting, 0, 2 * i + 1);
+        mst_store32_rel(&meeting->word, i + 1);
+        woken = false;
+        mst_wake((mst_parking){ &meeting->word, &meeting->sleepers });
+        meeting->woke[i] = woken;
+        meet(meeting, 0, 2 * i + 2);
+    }
+    pthread_join(thread, NULL);
+    for (uint32_t i = 0; i < MEETINGS; i++)
+        ck_assert_msg(meeting->woke[i] || meeting->seen[i] == i + 1, "meeting %u: a sleeper was missed", i);
+    shared_page_free(meeting, sizeof *meeting);
 }
 END_TEST
 
@@ -206,8 +292,10 @@ int main(void)
 
     tcase_set_timeout(tests, TEST_TIMEOUT_S);
     tcase_add_test(tests, test_ready_wins_over_poison);
+    tcase_add_test(tests, test_what_came_before_poison_counts);
     tcase_add_test(tests, test_a_raise_wakes);
     tcase_add_test(tests, test_an_alarm_wakes_into_poison);
+    tcase_add_test(tests, test_a_sleeper_and_its_waker_see_each_other);
     tcase_add_test(tests, test_a_deadline_ends_and_ticks_come);
     tcase_add_test(tests, test_who_left_is_lost_only_if_a_last_look_is_in_vain);
     tcase_add_test(tests, test_who_may_rest_ticks_rarely);
