@@ -21,7 +21,7 @@ awk '$3 >= $2 - 0.5 { bad = 1 } NR == 1 { one = $3 } { d = $3 - one; if (d < 0) 
 "$TEST_COMMAND" run -n 3 -- "$TEST_EXAMPLES/train" --steps 1000000 >out.kill 2>err.kill &
 launcher=$!
 until [ "$(pgrep -P $launcher -c)" -eq 3 ]; do sleep 0.05; done
-sleep 0.3
+until "$TEST_COMMAND" inspect $launcher 2>/dev/null | grep -q all_sum; do sleep 0.05; done
 kill -KILL "$(pgrep -P $launcher | tail -n 1)"
 wait $launcher
 status=$?

@@ -64,10 +64,10 @@ static void *flip(void *arg)
         sched_yield();
     for (int i = 0; i < FLIPS; i++) {
         unsigned char *at = wild->geometry->base + pick_place(wild->geometry, &state);
-        struct timespec nap = { 0, (long)(random_next(&state) % 200000) };
+        double nap_ms = (double)(random_next(&state) % 200000) / 1e6;
 
         atomic_fetch_xor((_Atomic unsigned char *)at, (unsigned char)(1 << random_next(&state) % 8));
-        nanosleep(&nap, NULL);
+        pass_time_ms(nap_ms);
     }
     return NULL;
 }

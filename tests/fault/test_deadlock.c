@@ -2,7 +2,6 @@
  * Ranks that wait for each other in a circle are told so, all of them, and what the circle is; ranks that
  * only look as if they did are not.
  */
-#define _DEFAULT_SOURCE /* usleep */
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -163,7 +162,7 @@ static int a_chain_behind_a_slow_rank(muster_group *world, void *arg)
 
     (void)arg;
     if (rank == size - 1)
-        usleep(700 * 1000);
+        pass_time_ms(700);
     else
         RANK_OK(world, muster_recv(&x, 1, MUSTER_FLOAT32, rank + 1, world));
     if (rank > 0)
@@ -176,7 +175,7 @@ static void *send_late(void *world)
 {
     float x = 1;
 
-    usleep(700 * 1000);
+    pass_time_ms(700);
     return (void *)(uintptr_t)(muster_send(&x, 1, MUSTER_FLOAT32, 0, world) == MUSTER_OK);
 }
 
@@ -220,13 +219,13 @@ static int a_stopped_rank(muster_group *world, void *arg)
         RANK_OK(world, muster_send(&x, 1, MUSTER_FLOAT32, 0, world));
         break;
     default:
-        usleep(100 * 1000);
+        AWAIT(has_waited_long(world, 1));
         kill(pids[1], SIGSTOP);
         RANK_OK(world, muster_send(&x, 1, MUSTER_FLOAT32, 1, world));
-        usleep(400 * 1000); /* what 1 waits for is there; it has not looked */
+        pass_time_ms(400); /* what 1 waits for is there; it has not looked */
         pid_t helper = fork();
         if (helper == 0) {
-            usleep(300 * 1000);
+            pass_time_ms(300);
             kill(pids[1], SIGCONT);
             _exit(0);
         }

@@ -3,7 +3,7 @@
  * every group that contains it and in no other; never a hang, never OK for an operation that the dead
  * rank did not enter.
  */
-#define _DEFAULT_SOURCE /* usleep */
+#define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "shm/layout.h"
 #include "shm/liveness.h"
 #include "src/group.h"
 #include "tests/harness/oracle.h"
@@ -207,7 +208,7 @@ static int send_and_go(muster_group *world, void *arg)
         RANK_OK(world, muster_send(&x, 1, MUSTER_INT32, 1, world));
         return 0;
     }
-    usleep(60000); /* gives rank 0 the time to be gone; the outcome does not depend on it */
+    AWAIT(state_of_seat(world, 0) == MST_RANK_LEFT);
     x = 0;
     RANK_OK(world, muster_recv(&x, 1, MUSTER_INT32, 0, world));
     RANK_CHECK(world, x == 42);
@@ -233,7 +234,7 @@ static int stop_for_a_while(muster_group *world, void *arg)
     RANK_OK(world, muster_barrier(world));
     if (rank == 0) {
         kill(pids[1], SIGSTOP);
-        usleep(400000); /* many ticks of the waiters */
+        pass_time_ms(400); /* many ticks of the waiters */
         kill(pids[1], SIGCONT);
     }
     RANK_OK(world, muster_all_sum(&x, &x, 1, MUSTER_INT32, world));

@@ -9,6 +9,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "shm/layout.h"
 #include "shm/liveness.h"
 #include "shm/os.h"
 #include "src/group.h"
@@ -211,7 +212,7 @@ static int go_on_without(muster_group *world, void *arg)
     if (rank == 1)
         raise(SIGKILL);
     RANK_CHECK(world, muster_barrier(world) == MUSTER_ERR_PEER_DIED);
-    usleep(30 * 1000); /* so that the replacement has come, and waits */
+    AWAIT(state_of_seat(world, 3) == MST_RANK_WAITING); /* the replacement has come */
     return 0;
 }
 

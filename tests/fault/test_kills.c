@@ -107,9 +107,8 @@ static int furnish(desk *desk, muster_group *group, bool arena)
 static void *die_later(void *arg)
 {
     uint64_t state = *(const uint64_t *)arg;
-    struct timespec nap = { 0, (long)(random_next(&state) % 4000000) };
 
-    nanosleep(&nap, NULL);
+    pass_time_ms((double)(random_next(&state) % 4000000) / 1e6);
     kill(getpid(), SIGKILL);
     return NULL;
 }
@@ -253,9 +252,9 @@ static pid_t start_storm(scene *scene, int size)
         pid_t pid = scene->pids[random_next(&state) % (uint64_t)size];
 
         kill(pid, SIGSTOP);
-        usleep((useconds_t)(random_next(&state) % 60000)); /* past every tick, now and then */
+        pass_time_ms((double)(random_next(&state) % 60000) / 1000); /* past every tick, now and then */
         kill(pid, SIGCONT);
-        usleep((useconds_t)(random_next(&state) % 3000));
+        pass_time_ms((double)(random_next(&state) % 3000) / 1000);
     }
     _exit(0);
 }

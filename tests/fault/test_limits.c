@@ -108,8 +108,7 @@ static void run_in_group(const limit limits[2], int (*run)(void))
         _exit(write_text(directory, "cgroup.procs", self) ? run() : 2);
     }
     ck_assert_int_eq(waitpid(child, &status, 0), child);
-    for (int i = 0; i < 1000 && rmdir(directory) < 0; i++)
-        usleep(1000); /* until the kernel is done with it */
+    AWAIT(rmdir(directory) == 0); /* when the kernel is done with it */
     ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "the process ended with %#x", status);
 }
 

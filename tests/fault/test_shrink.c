@@ -2,7 +2,6 @@
  * Survivors go on: whoever is left of a group, for whatever reason it broke, agrees on a new one that
  * works, under further deaths, down to a group of one.
  */
-#define _DEFAULT_SOURCE /* usleep */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -268,28 +267,32 @@ END_TEST
 
 static int one_never_shrinks(muster_group *world, void *arg)
 {
+    _Atomic int *told = arg;
     muster_group *smaller;
 
-    (void)arg;
     if (muster_group_rank(world) == 0)
         return 0; /* an orderly end: it has left */
     if (muster_group_rank(world) == 1) {
-        usleep(1500 * 1000); /* lives, and is elsewhere */
+        AWAIT(*told == 2); /* lives, and is elsewhere */
         return 0;
     }
     RANK_CHECK(world, muster_group_shrink(world, &smaller) == MUSTER_ERR_TIMED_OUT);
     RANK_CHECK(world, strstr(muster_error_detail(), "for rank 1, which lives and has not called it"));
+    (*told)++;
     return 0;
 }
 
 START_TEST(test_shrink_names_the_living_that_do_not_come)
 {
-    run_ranks_with((rank_options){ .size = 4, .op_timeout_s = 0.3 }, one_never_shrinks, NULL);
+    _Atomic int *told = shared_page(sizeof *told);
+
+    run_ranks_with((rank_options){ .size = 4, .op_timeout_s = 0.3 }, one_never_shrinks, told);
+    shared_page_free(told, sizeof *told);
 }
 END_TEST
 
-/* Rank 0 has given up waiting for the others, more than once, when they come: what it brought to the first shrink
- * is there still, and says that it has left. */
+/* Rank 0 has given up waiting for the others, more than once, when they come: what it brought to the first
+ * shrink is there still, and says that it has left. */
 static int come_late(muster_group *world, void *arg)
 {
     _Atomic int *attempts = arg;
@@ -298,8 +301,7 @@ static int come_late(muster_group *world, void *arg)
     muster_status status;
     muster_group *group;
 
-    while (rank > 0 && *attempts < 3)
-        usleep(1000);
+    AWAIT(rank == 0 || *attempts >= 3);
     do {
         *attempts += rank == 0;
         status = muster_group_shrink(world, &group);

@@ -38,6 +38,19 @@ static bool name_exists(const char *name)
     return fd >= 0;
 }
 
+static bool has_attached(const char *name, uint32_t rank)
+{
+    off_t at = (off_t)(MST_ENTRIES_OFFSET + rank * sizeof(mst_rank_entry) + offsetof(mst_rank_entry, state));
+    int fd = shm_open(name, O_RDWR, 0);
+    uint32_t state = MST_RANK_VACANT;
+
+    if (fd < 0)
+        return false;
+    bool known = pread(fd, &state, sizeof state, at) == sizeof state;
+    close(fd);
+    return known && state == MST_RANK_ATTACHED;
+}
+
 /* Forks a rank that attaches by name and sums; returns its pid. */
 static pid_t start_rank(const char *name, int rank, int size)
 {
@@ -75,7 +88,7 @@ START_TEST(test_ranks_meet_by_name_in_any_order)
         for (int i = 0; i < 4; i++) {
             pids[i] = start_rank(name, orders[round % 3][i], 4);
             if (round % 2)
-                usleep(3000); /* some rounds all at once, some apart */
+                pass_time_ms(3); /* some rounds all at once, some apart */
         }
         for (int i = 0; i < 4; i++)
             expect_success(pids[i]);
@@ -106,9 +119,7 @@ START_TEST(test_a_stale_name_is_taken_over)
 
     name_of_test(name, sizeof name, "stale");
     pid_t first = start_rank(name, 0, 2);
-    while (!name_exists(name))
-        usleep(1000);
-    usleep(20000);
+    AWAIT(has_attached(name, 0));
     kill(first, SIGKILL);
     waitpid(first, NULL, 0);
     ck_assert(name_exists(name));
@@ -126,9 +137,7 @@ START_TEST(test_a_rank_that_dies_before_all_came)
 
     name_of_test(name, sizeof name, "early-death");
     pid_t first = start_rank(name, 0, 3);
-    while (!name_exists(name))
-        usleep(1000);
-    usleep(20000);
+    AWAIT(has_attached(name, 0));
     kill(first, SIGKILL);
     waitpid(first, NULL, 0);
     /* Rank 1 sweeps the stale name and waits in vain: nobody else comes. */
@@ -306,9 +315,7 @@ START_TEST(test_a_rank_twice)
 
     name_of_test(name, sizeof name, "twice");
     pid_t first = start_rank(name, 0, 2);
-    while (!name_exists(name))
-        usleep(1000);
-    usleep(20000); /* if it has not attached yet, this process is rank 0 and it is refused: the same test */
+    AWAIT(has_attached(name, 0));
     muster_config config = config_for(name, 0, 2);
     config.attach_timeout_ns = 300000000;
     muster_status status = muster_attach(&config, &world);

@@ -2,7 +2,6 @@
  * Collectives in two halves: right results whatever the order of finishing, with other operations in
  * between, inputs overwritten as soon as start returns, and every mistake an error in words.
  */
-#define _DEFAULT_SOURCE
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,8 +96,8 @@ END_TEST
 
 /* ---- between ordinary operations ---- */
 
-/* Ordinary, so many starts, ordinary, so many finishes: over and over, of sizes that travel beside the flag, by
- * staging, and by view, with delays. Agreement is never a mismatch. */
+/* Ordinary, so many starts, ordinary, so many finishes: over and over, of sizes that travel beside the flag,
+ * by staging, and by view, with delays. Agreement is never a mismatch. */
 typedef struct interleaving {
     int starts;
     size_t count; /* of the ordinary ones */
@@ -271,8 +270,7 @@ static int be_late(muster_group *world, void *arg)
                               strstr(muster_error_detail(), "rank 1"));
         return 0;
     }
-    while (muster_group_status(world) == MUSTER_OK)
-        usleep(1000); /* stays in the group until the other has given up */
+    AWAIT(muster_group_status(world) != MUSTER_OK); /* stays in the group until the other has given up */
     return 0;
 }
 

@@ -9,7 +9,12 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
+
+#include "shm/atomic.h"
+#include "shm/layout.h"
+#include "src/group.h"
 
 bool under_thread_sanitizer(void)
 {
@@ -94,6 +99,24 @@ static inventory take_inventory(void)
                         count_arena_mappings(), count_entries("/dev/shm", names + 1) };
 }
 
+void pass_time_ms(double ms)
+{
+    struct timespec time = { (time_t)(ms / 1000), (long)(ms * 1e6) % 1000000000 };
+
+    while (nanosleep(&time, &time) < 0 && errno == EINTR)
+        continue;
+}
+
+uint32_t state_of_seat(const muster_group *group, uint32_t seat)
+{
+    return mst_load32_acq(&mst_layout_entry(&group->subarena->attachment->geometry, seat)->state);
+}
+
+bool has_waited_long(const muster_group *group, uint32_t seat)
+{
+    return mst_load64_acq(&mst_layout_entry(&group->subarena->attachment->geometry, seat)->episode) & 1;
+}
+
 /* A joined thread may still be on the kernel's list: pthread_join returns when its memory is free, which
  * is a moment earlier. ThreadSanitizer starts threads of its own, when it likes. */
 static int count_threads_left(inventory before)
@@ -104,7 +127,7 @@ static int count_threads_left(inventory before)
         left = count_entries("/proc/self/task", "") - before.threads;
         if (left <= 0 || under_thread_sanitizer())
             return 0;
-        usleep(1000);
+        pass_time_ms(1);
     }
     return left;
 }

@@ -10,6 +10,7 @@
 #define TEST_RANKS_H
 
 #include <check.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "muster/muster.h"
@@ -36,6 +37,21 @@ void run_all_sizes(muster_rank_fn body, void *arg);
 
 /* Runs processes of which some are meant to fail; the caller looks at the endings. */
 void run_failing_ranks(rank_options options, muster_rank_fn body, void *arg, muster_report *report);
+
+/* Waits for a fact, such as what another rank has done. It has no end of its own: Check's deadline is one. */
+#define AWAIT(fact)                                                                                          \
+    do {                                                                                                     \
+    } while (!(fact) && (pass_time_ms(1), true))
+
+/* For what time does: ranks that are slow or stopped, ends at random moments. No outcome depends on how long
+ * it is, and nothing is expected to have happened meanwhile. */
+void pass_time_ms(double ms);
+
+/* An enumerator MST_RANK_...: how far whoever sits in that seat of the group's arena has come, or gone. */
+uint32_t state_of_seat(const muster_group *group, uint32_t seat);
+
+/* Whether rank 0, 1, ... of the world has made known that it waits long (shm/deadlock.h). */
+bool has_waited_long(const muster_group *group, uint32_t seat);
 
 /* Memory that all ranks of a run share, zeroed; for what ranks want to tell the test. */
 void *shared_page(size_t bytes);

@@ -61,7 +61,7 @@ static void continue_later(void)
     pid_t victim = getpid();
 
     if (fork() == 0) {
-        usleep(30 * 1000);
+        pass_time_ms(30);
         kill(victim, SIGCONT);
         _exit(0);
     }
@@ -227,7 +227,7 @@ static muster_status lose_one(muster_group *world)
 static void be_late(int rank)
 {
     if (plan.asleep && rank == plan.victim)
-        usleep(2500); /* longer than anyone spins or yields */
+        pass_time_ms(2.5); /* longer than anyone spins or yields */
 }
 
 /* Everything once; a wrong result reads as BAD_ARENA. */

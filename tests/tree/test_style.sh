@@ -33,8 +33,17 @@ awk '
     grep -nE 'PRIVATE_FLAG|FUTEX_PRIVATE' $library && complain "futexes here are shared between processes"
     grep -nE '\b(printf|puts|perror|exit|abort|signal|sigaction|sched_setaffinity)\(' $(find shm src -name '*.c' ! -path 'src/cli/*' ! -path 'src/launch/spawn.c' ! -path 'src/crash.c') && complain "the library never prints, exits, or installs handlers"
     grep -nE 'atomic_(load|store|fetch_[a-z]+|exchange|compare_exchange_(strong|weak))\(' $library && complain "orders are written out: shm/atomic.h"
+    # A test waits for a fact (AWAIT), or has a rank be slow (pass_time_ms): tests/harness/ranks.h.
+    grep -nE '\b(u|nano|clock_nano)?sleep\(' $(find tests -name '*.[ch]' ! -path 'tests/harness/ranks.c' ! -path 'tests/command/*' ! -path 'tests/soak/*') && complain "no test sleeps to synchronise"
     true
 }
+# In scripts: between two looks at a fact only, or in what a rank runs.
+# shellcheck disable=SC2046
+awk 'FNR == 1 { loops = 0 }
+    /^ *(while|until|for) .*; do$/ { loops++ }
+    /^ *done/ { loops-- }
+    /^ *sleep [0-9.]+/ && !loops { print FILENAME ":" FNR ": " $0; bad = 1 }
+    END { exit bad }' $(find tests -name '*.sh') || complain "no test sleeps to synchronise"
 
 # Every synchronising access names its edge, and every edge is in the document, with two ends.
 for edge in $(cat $library | grep -oE '\bE[0-9]+\b' | sort -u); do
