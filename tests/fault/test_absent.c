@@ -61,8 +61,7 @@ static int be_absent(muster_group *world, muster_group *group, absence *absence)
         return 0;
     poison_own_cell(group);
     RANK_CHECK(group, muster_barrier(group) == MUSTER_ERR_PEER_DIED);
-    while (absence->told < muster_group_size(world) - 1)
-        usleep(1000);
+    AWAIT(absence->told >= muster_group_size(world) - 1);
     return 0;
 }
 

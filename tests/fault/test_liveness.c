@@ -185,8 +185,7 @@ static int call_after_an_end(muster_group *world, void *arg)
     RANK_OK(world, muster_barrier(world));
     if (rank == 1)
         raise(SIGKILL);
-    while (mst_liveness_ending(geometry, 1).kind == MUSTER_ENDED_NOT) /* the launcher sees it */
-        usleep(1000);
+    AWAIT(mst_liveness_ending(geometry, 1).kind != MUSTER_ENDED_NOT); /* the launcher sees it */
     RANK_CHECK(world, muster_send(&x, 1, MUSTER_UINT8, rank, world) == MUSTER_ERR_PEER_DIED);
     RANK_CHECK(world, strstr(muster_error_detail(), "rank 1 was killed by signal 9"));
     return 0;
@@ -213,7 +212,7 @@ static int end_and_go_on(muster_group *world, _Atomic int *done)
 
     mst_liveness_record(&attachment->geometry, attachment->seat, (muster_ending){ MUSTER_ENDED_CRASHED, 0 });
     for (int i = 0; i < 30000 && *done < muster_group_size(world) - 1; i++) /* unless one has failed */
-        usleep(1000);
+        pass_time_ms(1);
     _exit(0);
 }
 

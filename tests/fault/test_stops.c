@@ -39,8 +39,7 @@ typedef struct scene {
 
 static void await_flag(const _Atomic int *flag, int least)
 {
-    while (*flag < least)
-        usleep(1000);
+    AWAIT(*flag >= least);
 }
 
 /* ---- ranks ---- */
@@ -157,14 +156,12 @@ static bool is_stopped(pid_t pid)
 static void stop(pid_t pid)
 {
     kill(pid, SIGSTOP);
-    while (!is_stopped(pid))
-        usleep(1000);
+    AWAIT(is_stopped(pid));
 }
 
 static int64_t let_pass(int64_t from_ns, int64_t ns)
 {
-    while (mst_os_now_ns() < from_ns + ns)
-        usleep(1000);
+    AWAIT(mst_os_now_ns() >= from_ns + ns);
     return mst_os_now_ns() - from_ns;
 }
 

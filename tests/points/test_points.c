@@ -75,7 +75,7 @@ static bool is_in_library(void)
 static void wait_a_while(const _Atomic int *flag)
 {
     for (int i = 0; i < 100 && !*flag; i++)
-        usleep(1000);
+        pass_time_ms(1);
 }
 
 /* The worst of being late: the library's thread sets out to poison the group at the moment when the rank
@@ -87,7 +87,7 @@ static void meet(const char *name, bool victim)
         return;
     if (!victim && strcmp(name, "cell.leave") == 0) { /* what it needs next it gets after this */
         wait_a_while(&accounts->left);
-        usleep(LATE_US);
+        pass_time_ms(LATE_US / 1000.0);
     }
     if (!victim)
         return;
@@ -95,7 +95,7 @@ static void meet(const char *name, bool victim)
         wait_a_while(&accounts->leaves);
     if (is_in_library() && strcmp(name, "poison.decided") == 0 && !accounts->spreads) {
         accounts->spreads = 1;
-        usleep(5 * LATE_US);
+        pass_time_ms(5 * LATE_US / 1000.0);
     }
     if (!is_in_library() && strcmp(name, "cell.leave") == 0 && !accounts->leaves) {
         accounts->leaves = 1;
@@ -120,7 +120,7 @@ bool mst_fault_point(const char *name)
     if (plan.action == FAIL)
         return true;
     if (plan.action == DELAY) {
-        usleep(LATE_US);
+        pass_time_ms(LATE_US / 1000.0);
         return false;
     }
     if (plan.action == STOP)

@@ -10,6 +10,30 @@
 
 #define SIZE 3
 
+/* Cells of a group, none of them poisoned. */
+typedef struct scene {
+    mst_cell memory[SIZE];
+    mst_cell *cells[SIZE];
+    uint64_t none[SIZE];
+} scene;
+
+static scene *new_scene(void)
+{
+    scene *scene = shared_page(sizeof *scene);
+
+    for (int i = 0; i < SIZE; i++) {
+        scene->cells[i] = &scene->memory[i];
+        scene->none[i] = mst_poison_none(2 * (uint64_t)(i + 1) + 1);
+        mst_store64_rel(&scene->cells[i]->poison, scene->none[i]);
+    }
+    return scene;
+}
+
+static mst_poison poison_of(const scene *scene, int rank)
+{
+    return mst_poison_unpack(mst_load64_acq(&scene->cells[rank]->poison));
+}
+
 static void check_lane(const mst_lane_lines *lane)
 {
     for (int i = 0; i < 2; i++)
@@ -18,53 +42,68 @@ static void check_lane(const mst_lane_lines *lane)
 
 START_TEST(test_every_word_that_is_slept_on_changes)
 {
-    mst_cell *memory = shared_page(SIZE * sizeof *memory), *cells[SIZE];
-    mst_poison poison = { MST_POISON_LEFT, 2, 0 };
+    scene *scene = new_scene();
 
-    for (int i = 0; i < SIZE; i++)
-        cells[i] = &memory[i];
-    mst_poison_spread(cells, SIZE, &poison);
+    mst_poison_spread(scene->cells, scene->none, SIZE, &(mst_poison){ MST_POISON_LEFT, 2, 0 });
     for (int i = 0; i < SIZE; i++) {
-        check_lane(&cells[i]->steps);
-        check_lane(&cells[i]->splits);
+        mst_cell *cell = scene->cells[i];
+
+        check_lane(&cell->steps);
+        check_lane(&cell->splits);
         for (int place = 0; place < MST_STARTED_MAX; place++)
-            check_lane(&cells[i]->started[place].lane);
-        ck_assert_uint_eq(mst_load32_acq(&cells[i]->bell.word) & 1, 1);
-        ck_assert_uint_eq(mst_load32_acq(&cells[i]->pieces_rung) & 1, 1);
+            check_lane(&cell->started[place].lane);
+        ck_assert_uint_eq(mst_load32_acq(&cell->bell.word) & 1, 1);
+        ck_assert_uint_eq(mst_load32_acq(&cell->pieces_rung) & 1, 1);
     }
-    shared_page_free(memory, SIZE * sizeof *memory);
+    shared_page_free(scene, sizeof *scene);
 }
 END_TEST
 
 /* Rank 0's cell decides, also where another reason was on its way and has come as far as that. */
 START_TEST(test_the_first_reason_wins)
 {
-    mst_cell *memory = shared_page(SIZE * sizeof *memory), *cells[SIZE];
-    mst_poison first = { MST_POISON_SIGNALED, 1, 9 }, second = { MST_POISON_LATE, 0, 0 };
+    scene *scene = new_scene();
 
-    for (int i = 0; i < SIZE; i++)
-        cells[i] = &memory[i];
-    mst_store64_rel(&cells[0]->poison, mst_poison_pack(&first));
-    mst_poison_spread(cells, SIZE, &second);
-    for (int i = 0; i < SIZE; i++)
-        ck_assert_uint_eq(mst_load64_acq(&cells[i]->poison), mst_poison_pack(&first));
-    shared_page_free(memory, SIZE * sizeof *memory);
+    mst_poison_spread(scene->cells, scene->none, 1, &(mst_poison){ MST_POISON_SIGNALED, 1, 9 });
+    mst_poison_spread(scene->cells, scene->none, SIZE, &(mst_poison){ MST_POISON_LATE, 0, 0 });
+    for (int i = 0; i < SIZE; i++) {
+        ck_assert_int_eq(poison_of(scene, i).kind, MST_POISON_SIGNALED);
+        ck_assert_int_eq(poison_of(scene, i).rank, 1);
+    }
+    shared_page_free(scene, sizeof *scene);
+}
+END_TEST
+
+START_TEST(test_a_later_group_of_a_cell_is_left_alone)
+{
+    scene *scene = new_scene();
+    uint64_t later = mst_poison_none(101);
+
+    mst_store64_rel(&scene->cells[1]->poison, later);
+    mst_poison_spread(scene->cells, scene->none, SIZE, &(mst_poison){ MST_POISON_LEFT, 1, 0 });
+    ck_assert_uint_eq(mst_load64_acq(&scene->cells[1]->poison), later);
+    ck_assert_int_eq(poison_of(scene, 2).kind, MST_POISON_LEFT);
+    shared_page_free(scene, sizeof *scene);
 }
 END_TEST
 
 START_TEST(test_what_is_packed_comes_out_again)
 {
     static const int codes[] = { 0, 1, 9, 255, 65535 };
+    scene *scene = new_scene();
 
     for (int kind = MST_POISON_NONE + 1; kind <= MST_POISON_DAMAGE; kind++)
         for (int rank = 0; rank < MST_RANKS_MAX; rank += 341)
             for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
                 mst_poison poison = { (mst_poison_kind)kind, rank, codes[i] };
-                mst_poison found = mst_poison_unpack(mst_poison_pack(&poison));
 
+                mst_store64_rel(&scene->cells[0]->poison, scene->none[0]);
+                mst_poison_spread(scene->cells, scene->none, 1, &poison);
+                mst_poison found = poison_of(scene, 0);
                 ck_assert(found.kind == poison.kind && found.rank == rank && found.code == codes[i]);
                 ck_assert_int_ne(mst_poison_status(&found), MUSTER_OK);
             }
+    shared_page_free(scene, sizeof *scene);
 }
 END_TEST
 
@@ -75,6 +114,7 @@ int main(void)
 
     tcase_add_test(tests, test_every_word_that_is_slept_on_changes);
     tcase_add_test(tests, test_the_first_reason_wins);
+    tcase_add_test(tests, test_a_later_group_of_a_cell_is_left_alone);
     tcase_add_test(tests, test_what_is_packed_comes_out_again);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
