@@ -158,7 +158,8 @@ static int miss_a_message(muster_group *world, void *arg)
     return 0;
 }
 
-/* A group has a deadline of its own, also for what is started and for groups made from it; the world has none. */
+/* A group has a deadline of its own, also for what is started and for groups made from it; the world has
+ * none. */
 static int set_a_deadline(muster_group *world, void *arg)
 {
     const int64_t soon_ns = 200LL * 1000 * 1000;
@@ -178,13 +179,12 @@ static int set_a_deadline(muster_group *world, void *arg)
         RANK_CHECK(world, muster_barrier(groups[0]) == MUSTER_ERR_TIMED_OUT);
         RANK_CHECK(world, strstr(muster_error_detail(), "waited 0.2 s"));
         RANK_CHECK(world, muster_recv(&x, 1, MUSTER_FLOAT32, 1, groups[1]) == MUSTER_ERR_TIMED_OUT);
-        RANK_OK(world,
-                muster_all_reduce_start(&x, &y, 1, MUSTER_FLOAT32, MUSTER_SUM, groups[2], &request));
+        RANK_OK(world, muster_all_reduce_start(&x, &y, 1, MUSTER_FLOAT32, MUSTER_SUM, groups[2], &request));
         RANK_CHECK(world, muster_finish(&request) == MUSTER_ERR_TIMED_OUT);
         RANK_CHECK(world, muster_barrier(groups[3]) == MUSTER_ERR_TIMED_OUT);
     }
-    while (muster_group_status(groups[3]) == MUSTER_OK)
-        usleep(1000); /* the others wait nowhere, which would close a circle, until rank 0 has given up */
+    /* The others wait nowhere, which would close a circle, until rank 0 has given up. */
+    AWAIT(muster_group_status(groups[3]) != MUSTER_OK);
     RANK_OK(world, muster_barrier(world));
     for (int i = 0; i < 4; i++)
         RANK_OK(world, muster_group_free(groups[i]));

@@ -367,8 +367,7 @@ static int never_take_it_in(muster_group *world, void *arg)
 
     if (muster_group_rank(world) == 1)
         raise(SIGKILL);
-    while (mst_liveness_ending(&world->subarena->attachment->geometry, 2).kind == MUSTER_ENDED_NOT)
-        usleep(1000);
+    AWAIT(mst_liveness_ending(&world->subarena->attachment->geometry, 2).kind != MUSTER_ENDED_NOT);
     scene->events++;
     return 0;
 }
