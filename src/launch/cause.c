@@ -147,8 +147,15 @@ static bool explain(const mst_supervision *all, const mst_rank_process *failed, 
     if (poison.kind == MST_POISON_NONE || is_failure(&poison) || poison.kind == MST_POISON_LAUNCHER ||
         !find_member(all, own->group, poison.rank, &cell, &seat))
         return false;
-    if (mst_poison_status(&poison) != MUSTER_ERR_PEER_DIED)
-        return read_reason(&cell, text, bytes);
+    if (mst_poison_status(&poison) != MUSTER_ERR_PEER_DIED) {
+        bool said = read_reason(&cell, text, bytes);
+        size_t used = strlen(text);
+
+        if (own->group != MST_WORLD_MEMBERSHIP) /* whose ranks have other numbers there */
+            snprintf(text + used, bytes - used, " (in a group of %d, where rank %d of the world is rank %d)",
+                     (int)own->group_size, all->processes[seat].rank, poison.rank);
+        return said;
+    }
     const mst_rank_process *left = &all->processes[seat];
     if (left == failed) /* its own failure says more */
         return false;

@@ -302,7 +302,8 @@ def causes():
     says("four", 4, 4, "rank 1 exited with status 4")
     says("abort", 2, 3, "rank 1 aborted the group: the data is used up; then rank 1 exited with status 3")
     says("mismatch", 3, 8, "rank 0 called all_sum (float32 x 1) and rank 1 called all_sum (float32 x 2)")
-    says("part", 4, 7, "a part has failed", "then rank 1 exited with status 7")
+    says("part", 4, 7, "a part has failed (in a group of 2, where rank 1 of the world is rank 1)",
+         "then rank 1 exited with status 7")
     err = says("four", 24, 4, "rank 1 exited with status 4")
     check(err.count("] rank 1 exited with status 4") == 1 and "22 more ranks printed the same line as rank" in err,
           "the same sentence once", err)
