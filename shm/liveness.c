@@ -74,7 +74,8 @@ muster_ending mst_ending_unpack(uint64_t word)
 {
     uint64_t kind = word & 0xff;
 
-    if (kind > MUSTER_ENDED_CRASHED)
+    /* Also a word that is not 0 and names no end, which nobody writes: no end could be recorded over it. */
+    if (kind > MUSTER_ENDED_CRASHED || (word != 0 && kind == MUSTER_ENDED_NOT))
         kind = MUSTER_ENDED_VANISHED;
     return (muster_ending){ (muster_ending_kind)kind, (int)(word >> 8 & 0xffff) };
 }

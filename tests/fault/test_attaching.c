@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "shm/layout.h"
+#include "shm/liveness.h"
 #include "tests/harness/oracle.h"
 #include "tests/harness/ranks.h"
 
@@ -354,6 +355,15 @@ START_TEST(test_damage_ends_in_words)
 }
 END_TEST
 
+/* No end can be recorded over a word that is not 0: it must not read as that of a rank that lives. */
+START_TEST(test_a_damaged_ending_is_one)
+{
+    ck_assert_int_eq(mst_ending_unpack(0).kind, MUSTER_ENDED_NOT);
+    for (int bit = 0; bit < 64; bit++)
+        ck_assert_int_ne(mst_ending_unpack(1ULL << bit).kind, MUSTER_ENDED_NOT);
+}
+END_TEST
+
 /* ---- nobody will ever come, or tell ---- */
 
 static bool has_ended(pid_t pid)
@@ -452,6 +462,7 @@ int main(void)
     if (role)
         return be_a_rank(atoi(role));
     tcase_set_timeout(tests, getenv("TEST_ATTACHES") ? 100000 : TEST_TIMEOUT_S);
+    tcase_add_test(tests, test_a_damaged_ending_is_one);
     if (!under_thread_sanitizer()) { /* it sees nothing between processes */
         tcase_add_loop_test(tests, test_the_killed_is_named_by_all, 0, 4);
         tcase_add_loop_test(tests, test_the_killed_is_named_by_who_meet_by_name, 0, 4);
