@@ -26,8 +26,8 @@ typedef enum mst_lane_kind { MST_LANE_STEPS, MST_LANE_SPLITS, MST_LANE_STARTED }
 typedef struct mst_lane {
     mst_subarena *subarena;
     mst_lane_kind kind;
-    uint32_t step; /* the last one we arrived at */
-    uint64_t work; /* how many of them work came after that was pooled (pieces.h) */
+    uint32_t step;       /* the last one we arrived at */
+    uint64_t work;       /* how many of them work came after that was pooled (pieces.h) */
     uint64_t operations; /* that have begun on this lane: picks what they use in turn */
     mst_waiter waiter;
 } mst_lane;

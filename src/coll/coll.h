@@ -59,8 +59,8 @@ typedef struct mst_call {
     /* filled in by mst_collective_run or mst_collective_start */
     mst_lane *lane;     /* that it steps on */
     uint64_t operation; /* its number in the group */
-    unsigned parity;    /* which of the two records beside the lane is this operation's: of those on the lane */
-    bool started;       /* in two halves: has arrived already, and inputs are in blocks of the library's */
+    unsigned parity; /* which of the two records beside the lane is this operation's: of those on the lane */
+    bool started;    /* in two halves: has arrived already, and inputs are in blocks of the library's */
     size_t element_bytes;
     size_t out_bytes;      /* of this rank's `out` */
     uint64_t in_offset;    /* non-zero: `in` lies in the arena and peers read it there */

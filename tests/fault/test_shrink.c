@@ -291,7 +291,7 @@ START_TEST(test_shrink_names_the_living_that_do_not_come)
 }
 END_TEST
 
-/* Rank 0 has given up waiting for the others, more than once, when they come: what it brought to the first
+/* Rank 0 has given up waiting for the other, more than once, when it comes: what it brought to the first
  * shrink is there still, and says that it has left. */
 static int come_late(muster_group *world, void *arg)
 {
@@ -312,7 +312,7 @@ static int come_late(muster_group *world, void *arg)
         if (status != MUSTER_OK)
             continue;
         status = muster_barrier(group);
-        if (meets_it && muster_group_size(group) == muster_group_size(world)) {
+        if (meets_it) {
             RANK_CHECK(group, status == MUSTER_ERR_PEER_DIED);
             RANK_CHECK(group, strstr(muster_error_detail(), "rank 0 left the group"));
         }
@@ -325,10 +325,7 @@ START_TEST(test_who_gave_up_waiting_has_left)
 {
     _Atomic int *attempts = shared_page(sizeof *attempts);
 
-    for (int size = 2; size <= 3; size++) {
-        *attempts = 0;
-        run_ranks_with((rank_options){ .size = size, .op_timeout_s = 0.3 }, come_late, attempts);
-    }
+    run_ranks_with((rank_options){ .size = 2, .op_timeout_s = 0.3 }, come_late, attempts);
     shared_page_free(attempts, sizeof *attempts);
 }
 END_TEST
