@@ -149,6 +149,7 @@ def late(what):
     if dist.get_rank() == 0:
         calls = {
             "init": lambda: dist.barrier(),
+            "set": lambda: (dist.group.WORLD.set_timeout(soon), dist.barrier()),
             "of a group, barrier": lambda: dist.barrier(group),
             "of a group, started": lambda: dist.all_reduce(torch.ones(1), group=group, async_op=True).wait(),
             "of a group, recv": lambda: dist.recv(torch.ones(1), 1, group=group),
@@ -157,9 +158,9 @@ def late(what):
         }
         words = "1" if what == "new_group" else "0.5 s"
         expect(dist.DistBackendError if what != "new_group" else RuntimeError, words, calls[what])
-        if what == "init":
+        if what in ("init", "set"):
             os._exit(7)
-    elif what == "init":
+    elif what in ("init", "set"):
         wait_until_dead(first)
     dist.distributed_c10d._store_based_barrier(dist.get_rank(), dist.distributed_c10d._get_default_store(), "late", 2,
                                                datetime.timedelta(seconds=60))
@@ -213,8 +214,9 @@ class Faults(unittest.TestCase):
         for what in ("of a group, barrier", "of a group, started", "of a group, recv", "of a group, send", "new_group"):
             with self.subTest(what):
                 self.assertEqual([end.status for end in run(2, late, what)], [7, 7])
-        ends = run(2, late, "init", timeout_s=0.5)
-        self.assertEqual(ends[0].status, 7, ends)
+        for what, seconds in (("init", 0.5), ("set", 60)):
+            ends = run(2, late, what, timeout_s=seconds)
+            self.assertEqual(ends[0].status, 7, ends)
 
 
 if __name__ == "__main__":

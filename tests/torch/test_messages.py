@@ -2,6 +2,7 @@
 
 import datetime
 import multiprocessing
+import multiprocessing.util
 import os
 import random
 import time
@@ -9,7 +10,7 @@ import unittest
 
 import torch
 import torch.distributed as dist
-from torch_ranks import _port, expect, values
+from torch_ranks import _port, expect, run, values
 
 import muster.torch
 
@@ -176,6 +177,16 @@ def _send_and_end(rank, port, count, results):
     results.put(x.sum().item())
 
 
+def end_once_received():
+    """What is received is told to the sender, though the receiver's process ends at once."""
+    if dist.get_rank() == 0:
+        dist.send(torch.ones(3), 1)
+    else:
+        dist.recv(torch.zeros(3), 0)
+    multiprocessing.util._exit_function()  # as the end of a process of multiprocessing does
+    os._exit(7)
+
+
 class Messages(unittest.TestCase):
     def test_exchange_with_both(self):
         self.assertEqual(values(3, exchange_with_both), [True] * 3)
@@ -216,6 +227,9 @@ class Messages(unittest.TestCase):
                 rank.join()
             self.assertEqual([rank.exitcode for rank in ranks], [0, 0])
             self.assertEqual(results.get(), count)
+        for _ in range(15):
+            ends = run(2, end_once_received)
+            self.assertEqual([end.status for end in ends], [7, 7], ends)
 
 
 if __name__ == "__main__":

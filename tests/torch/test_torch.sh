@@ -36,13 +36,22 @@ run_program() {
     done
     timeout 120 "$TEST_COMMAND" run -n 2 -- "$python" "$program" muster >"$work/out" 2>&1
     expect_trained 2 "$python, muster run"
+    checks=$((checks + 1))
+    timeout 120 "$TEST_COMMAND" run -n 2 --torch --op-timeout 1 -- "$python" -c '
+import os, torch.distributed as dist, muster.torch
+dist.init_process_group("muster")
+if dist.get_rank() == 0:
+    dist.barrier()
+else:
+    dist.distributed_c10d._get_default_store().get("never")' >"$work/out" 2>&1
+    grep -q "waited 1 s in barrier" "$work/out" || fail "$python: --op-timeout"
     timeout 120 "$python" -m torch.distributed.run --standalone --nproc-per-node 2 "$program" muster >"$work/out" 2>&1
     expect_trained 2 "$python, torchrun"
 }
 
 run_tests() { # each file on its own: a file's failure is its own
     for file in "$TEST_SOURCE"/tests/torch/test_*.py; do
-        PYTHONPATH=$PYTHONPATH:$TEST_SOURCE/tests/torch PYTHONWARNINGS=ignore::FutureWarning timeout 500 \
+        PYTHONPATH=$PYTHONPATH:$TEST_SOURCE/tests/torch PYTHONWARNINGS=ignore::FutureWarning timeout 900 \
             "$python" "$file" >"$work/out" 2>&1 || fail "$python, $(basename "$file")"
         ran=$(sed -n 's/^Ran \([0-9]*\) tests.*/\1/p' "$work/out")
         checks=$((checks + ${ran:-0} + 1))

@@ -1,5 +1,6 @@
 """torch's process group on a group of muster's: collectives in their order (_sequence.py), messages (_messages.py)."""
 
+import os
 import weakref
 from multiprocessing import util
 
@@ -93,7 +94,9 @@ class ProcessGroupMuster(Collectives, dist.ProcessGroup):
     # ---- its end ----
 
     def set_timeout(self, timeout):
-        self._timeout_ns = max(0, round(timeout.total_seconds() * 1e9)) if timeout else 0
+        """Of one operation; the lower of it and MUSTER_TIMEOUT, which `muster run --op-timeout` sets."""
+        limits = [timeout.total_seconds() if timeout else 0, float(os.environ.get("MUSTER_TIMEOUT") or 0)]
+        self._timeout_ns = round(min((limit for limit in limits if limit > 0), default=0) * 1e9)
         self._messages.timeout_s = self._timeout_ns / 1e9 or None
 
     def shutdown(self):
