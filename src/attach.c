@@ -76,10 +76,11 @@ static muster_status find_kernels(const mst_kernels **kernels)
     *kernels = mst_kernels_find(isa);
     if (*kernels)
         return MUSTER_OK;
-    return mst_fail(MUSTER_ERR_INVALID,
-                    "MUSTER_ISA is \"%.20s\", which this build or CPU does not have; "
-                    "expected scalar, base, v3 or v4, or leave it unset",
-                    isa ? isa : "");
+    return mst_fail(
+        MUSTER_ERR_INVALID,
+        "MUSTER_ISA is \"%.20s\", which this build or CPU does not have; "
+        "expected scalar, base, v2, v3 or v4 (of which those beyond base are x86-64's), or leave it unset",
+        isa ? isa : "");
 }
 
 static const char *const rung_names[] = { "beacon", "tick", "pidfd", "launcher" };

@@ -172,10 +172,11 @@ MUSTER_API bool muster_is_available(const char *backend);
  *                           operation some 80 ns
  *   MUSTER_LOG              warn, info or debug: tell so much on stderr; see muster_set_log
  *   MUSTER_FAULT            what is to go wrong, for tests of programs: rank=2:op=7:kill has rank 2 kill
- * itself when it begins its seventh operation (collective, message, split, ...; of any group); stop,
- * delay=50ms and flip (a bit of the next result that it gets) go as well; several with commas. Not in a
- * process that replaces another MUSTER_CHAOS            a seed: random delays wherever ranks depend on each
- * other MUSTER_ONE_THREAD       1: only one thread of this rank calls muster, whatever others it has; then
+ *                           itself when it begins its seventh operation (collective, message, split, ...;
+ *                           of any group); stop, delay=50ms and flip (a bit of the next result that it
+ *                           gets) go as well; several with commas. Not in a process that replaces another
+ *   MUSTER_CHAOS            a seed: random delays wherever ranks depend on each other
+ *   MUSTER_ONE_THREAD       1: only one thread of this rank calls muster, whatever others it has; then
  *                           deadlocks are found in programs of many threads, too
  *
  * The answer is kept: later calls return the same group, and each is paired with one
