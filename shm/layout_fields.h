@@ -111,7 +111,8 @@ END_STRUCT(mst_regroup_record);
  * follow, in the order of the new group. */
 STRUCT(mst_roll)
     FIELD(uint64_t, size);
-    FIELD(uint64_t, crowded); /* 1: the members wait without spinning: alike on all, as other things follow from it */
+    FIELD(uint64_t,
+          crowded); /* 1: the members wait without spinning: alike on all, as other things follow from it */
     ARRAY(uint64_t, reserved, [2]);
 END_STRUCT(mst_roll);
 
@@ -204,8 +205,7 @@ STRUCT(mst_rank_entry)
     FIELD(_Atomic uint64_t, admission); /* of a replacement: the roll that it is on, by any member, E16 */
     FIELD(_Atomic uint64_t, claimed);   /* the rank: places that it has taken in its ring of records */
     FIELD(_Atomic uint64_t, committing); /* the rank: bytes that it is about to get memory for, E22 */
-    FIELD(uint64_t,
-          mapped_bytes); /* of each heap, by the rank; before ATTACHED, E1: all heaps end at the least */
+    FIELD(uint64_t, mapped_bytes); /* the rank, before ATTACHED, E1: of each heap; all end at the least */
     ARRAY(alignas(MST_LINE) uint64_t, cpus, [16]); /* the rank, before ATTACHED: CPUs that it may use, E1 */
     /* One bit per seat whose rank is in a group with this one: that rank, E17. */
     ARRAY(alignas(MST_LINE) _Atomic uint64_t, holders, [MST_RANKS_MAX / 64]);
@@ -235,7 +235,8 @@ STRUCT(mst_header)
     FIELD(uint32_t, launcher_namespace); /* what its pid is a number of; 0: unknown */
     /* Attach state. */
     FIELD(mst_signal, arrivals); /* ranks attached, E1; any change makes attachers look again */
-    /* Settled once, by CAS: that all have come, or whose end or giving up was the first (rendezvous.h), E23. */
+    /* Settled once, by CAS: that all have come, or whose end or giving up was the first (rendezvous.h), E23.
+     */
     FIELD(alignas(MST_LINE) _Atomic uint64_t, rendezvous);
     FIELD(_Atomic uint32_t, endings);      /* counts changes of any entry's ending, E8 */
     FIELD(_Atomic uint32_t, name_remover); /* by CAS: 1 + who removes the name; UINT32_MAX: done */
