@@ -111,8 +111,7 @@ END_STRUCT(mst_regroup_record);
  * follow, in the order of the new group. */
 STRUCT(mst_roll)
     FIELD(uint64_t, size);
-    FIELD(uint64_t,
-          crowded); /* 1: the members wait without spinning: alike on all, as other things follow from it */
+    FIELD(uint64_t, crowded); /* 1: members wait without spinning; alike on all: other things follow */
     ARRAY(uint64_t, reserved, [2]);
 END_STRUCT(mst_roll);
 
@@ -235,8 +234,7 @@ STRUCT(mst_header)
     FIELD(uint32_t, launcher_namespace); /* what its pid is a number of; 0: unknown */
     /* Attach state. */
     FIELD(mst_signal, arrivals); /* ranks attached, E1; any change makes attachers look again */
-    /* Settled once, by CAS: that all have come, or whose end or giving up was the first (rendezvous.h), E23.
-     */
+    /* Settled once, by CAS: all have come, or whose end or giving up was the first (rendezvous.h), E23. */
     FIELD(alignas(MST_LINE) _Atomic uint64_t, rendezvous);
     FIELD(_Atomic uint32_t, endings);      /* counts changes of any entry's ending, E8 */
     FIELD(_Atomic uint32_t, name_remover); /* by CAS: 1 + who removes the name; UINT32_MAX: done */
