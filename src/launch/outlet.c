@@ -71,8 +71,9 @@ bool mst_outlet_is_empty(const mst_outlet *outlet)
     return outlet->end == outlet->begin;
 }
 
-void mst_outlet_drop(mst_outlet *outlet)
+void mst_outlet_abandon(mst_outlet *outlet)
 {
+    outlet->abandoned = true;
     outlet->lost = outlet->lost || !mst_outlet_is_empty(outlet);
     outlet->begin = outlet->end = 0;
 }
@@ -103,7 +104,7 @@ void mst_outlet_put(mst_outlet *outlet, const char *text, size_t bytes)
 {
     if (bytes == 0)
         return;
-    if (outlet->error || !reserve(outlet, bytes)) {
+    if (outlet->abandoned || !reserve(outlet, bytes)) {
         outlet->lost = true;
         return;
     }
@@ -156,7 +157,7 @@ void mst_outlet_flush(mst_outlet *outlet)
             return; /* the next turn's poll says when */
         if (done < 0) {
             outlet->error = errno;
-            mst_outlet_drop(outlet);
+            mst_outlet_abandon(outlet);
             return;
         }
         outlet->begin += (size_t)done;

@@ -29,6 +29,7 @@ typedef struct mst_outlet {
     size_t begin, end, capacity;
     int error;        /* of the first write that failed; 0: none has. Nothing more is written then */
     bool lost;        /* something was not written */
+    bool abandoned;   /* nobody will take anything more */
     int64_t taken_ns; /* when something was written last */
 } mst_outlet;
 
@@ -45,7 +46,7 @@ int mst_outlet_polled(const mst_outlet *outlet);
 /* Writes what goes at once, which is not without bound. The thread has SIGPIPE blocked. */
 void mst_outlet_flush(mst_outlet *outlet);
 
-/* Nobody will take the rest. */
-void mst_outlet_drop(mst_outlet *outlet);
+/* Nobody will take the rest, nor what is still to come. */
+void mst_outlet_abandon(mst_outlet *outlet);
 
 #endif

@@ -104,8 +104,8 @@ static void give_up(mst_supervision *all, int64_t now_ns)
     for (int i = 0; i < 2; i++) {
         mst_outlet *outlet = &all->output->outlets[i];
 
-        if (now_ns - outlet->taken_ns >= patience_ns)
-            mst_outlet_drop(outlet);
+        if (!mst_outlet_is_empty(outlet) && now_ns - outlet->taken_ns >= patience_ns)
+            mst_outlet_abandon(outlet);
     }
 }
 

@@ -103,6 +103,8 @@ def starving():
     # Nobody reads, and notices go there, too; the ranks are started again nonetheless.
     job = Job("-n", "2", "--timeout", "0.5", "--", "yes", stderr=subprocess.STDOUT)
     check(job.status() == 124, "--timeout, and nobody reads either")
+    # It is waited for once, and not once for each rank: those of so many are more than it would ever be given.
+    check(Job("-n", "150", "--timeout", "0.5", "--", "yes").status() == 124, "--timeout of many ranks, and nobody reads")
     # A slow reader gets all of it, from a job that went well.
     status, out, _ = Job("-n", "2", *python("print('x' * 99 + '\\n', end='') if 0 else print(('x' * 99 + '\\n') * 20000)")).end()
     check(status == 0 and out.count(b"x" * 99) == 40000, "all of it", len(out))
