@@ -212,7 +212,9 @@ START_TEST(test_a_rank_that_is_stopped_alone_is_late)
     for (int rank = 0; rank < SIZE; rank++) {
         ck_assert_msg(scene->statuses[rank] == 1 + MUSTER_ERR_TIMED_OUT, "rank %d: %d, %s", rank,
                       scene->statuses[rank] - 1, scene->sentences[rank]);
-        ck_assert_msg(strstr(scene->sentences[rank], "rank 0"), "rank %d: %s", rank, scene->sentences[rank]);
+        /* On a busy machine another one may not have come either. */
+        ck_assert_msg(strstr(scene->sentences[rank], "rank 0") || strstr(scene->sentences[rank], "ranks 0 "),
+                      "rank %d: %s", rank, scene->sentences[rank]);
     }
     shared_page_free(scene, sizeof *scene);
 }
