@@ -342,9 +342,9 @@ MUSTER_API muster_status muster_report_crashes(muster_group *group);
 MUSTER_API muster_status muster_group_set_interrupt(muster_group *group, muster_interrupt_fn fn, void *arg);
 
 /*
- * How long an operation of this rank in the group may wait from now on, in place of MUSTER_TIMEOUT; 0: no limit.
- * For operations begun later, started ones and messages included, and for groups made from it later. Local: each
- * rank has its own. Errors: INVALID, FORKED, and BUSY when another thread is inside.
+ * How long an operation of this rank in the group may wait from now on, in place of MUSTER_TIMEOUT; 0: no
+ * limit. For operations begun later, started ones and messages included, and for groups made from it later.
+ * Local: each rank has its own. Errors: INVALID, FORKED, and BUSY when another thread is inside.
  */
 MUSTER_API muster_status muster_group_set_timeout(muster_group *group, int64_t timeout_ns);
 

@@ -60,7 +60,8 @@ static _Noreturn void keep_watch(int control, int launcher)
         launched = poll(polled, launcher >= 0 ? 2 : 1, -1) < 0 || !(polled[1].revents & POLLIN);
         if (take_notes(&ward, control))
             continue;
-        /* The launcher has ended, or its program closes descriptors that it does not know: its watch tells. */
+        /* The launcher has ended, or its program closes descriptors that it does not know: its watch tells.
+         */
         launched = launched && launcher >= 0;
         polled[0].fd = -1;
     } while (launched);

@@ -1,5 +1,5 @@
-/* A job that hangs on purpose, for `muster inspect`: rank 3 does nothing, and in the end all wait for it. With
- * an argument, of any size: three ranks go to a barrier, and the others do not. */
+/* A job that hangs on purpose, for `muster inspect`: rank 3 does nothing, and in the end all wait for it.
+ * With an argument, of any size: three ranks go to a barrier, and the others do not. */
 #include <muster/muster.h>
 #include <stdio.h>
 #include <unistd.h>
