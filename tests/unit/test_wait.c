@@ -2,10 +2,12 @@
  * The waiting function alone: ready wins over poison, poison ends a sleep at once, a deadline ends it,
  * the tick comes while asleep, a raise wakes a sleeper; whichever way of parking was built in.
  */
+#define _DEFAULT_SOURCE /* usleep */
 #include "shm/wait.h"
 
 #include <pthread.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "shm/atomic.h"
 #include "shm/os.h"
@@ -211,6 +213,31 @@ START_TEST(test_a_deadline_ends_and_ticks_come)
 }
 END_TEST
 
+/* As where the program takes long to say whether to go on, or the waiter hardly gets a CPU. */
+static bool tick_slowly(void *arg, int peer, int64_t slept_ns)
+{
+    bench *bench = arg;
+
+    count_tick(arg, peer, slept_ns);
+    usleep(60 * 1000);
+    if (mst_load32_acq(&bench->ticks) >= 50)
+        mst_store32_rel(&bench->signal.word, 2);
+    return false;
+}
+
+/* Each tick takes longer than the next one is away, and than a short limit may be late. */
+START_TEST(test_a_deadline_ends_a_wait_whose_ticks_take_long)
+{
+    bench bench;
+
+    set_up(&bench);
+    bench.waiter.deadline.limit_ns = 100 * MST_NS_PER_MS;
+    bench.waiter.watch.tick = tick_slowly;
+    wait_for_one(&bench);
+    ck_assert_int_eq(bench.result, MST_WAIT_TIMED_OUT);
+}
+END_TEST
+
 static bool come_and_leave(void *arg, int peer, int64_t slept_ns)
 {
     bench *bench = arg;
@@ -304,6 +331,7 @@ int main(void)
     tcase_add_test(tests, test_an_alarm_wakes_into_poison);
     tcase_add_test(tests, test_a_sleeper_and_its_waker_see_each_other);
     tcase_add_test(tests, test_a_deadline_ends_and_ticks_come);
+    tcase_add_test(tests, test_a_deadline_ends_a_wait_whose_ticks_take_long);
     tcase_add_test(tests, test_who_left_is_lost_only_if_a_last_look_is_in_vain);
     tcase_add_test(tests, test_who_may_rest_ticks_rarely);
     tcase_add_test(tests, test_counts_wrap);
