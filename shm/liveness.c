@@ -14,7 +14,8 @@ enum {
     WATCH_CLOSED = -1,  /* not open yet */
     WATCH_NONE = -2,    /* not needed */
     WATCH_REFUSED = -3, /* by the system */
-    WATCH_FIRED = -4
+    WATCH_FIRED = -4,
+    WATCH_LATER = -5 /* refused for the moment: there is no descriptor left */
 };
 
 /* How long a beacon may have fallen before "nobody could say how" is the answer. Only a process that gets
@@ -145,6 +146,16 @@ static bool same_namespace(const mst_liveness *liveness, const mst_rank_entry *e
     return entry->process_namespace == liveness->self_namespace;
 }
 
+static bool is_to_be_opened(const mst_os_held *watch)
+{
+    return watch->fd == WATCH_CLOSED || watch->fd == WATCH_LATER;
+}
+
+static bool is_refused(const mst_os_held *watch)
+{
+    return watch->fd == WATCH_REFUSED || watch->fd == WATCH_LATER;
+}
+
 /* A watch on the process that had this pid, start time and, where there are such, identity; *gone if
  * that one has ended. */
 static mst_os_held open_watch(int32_t pid, uint64_t start, uint64_t identity, bool *gone)
@@ -152,6 +163,8 @@ static mst_os_held open_watch(int32_t pid, uint64_t start, uint64_t identity, bo
     int watch = mst_os_process_watch(pid);
 
     *gone = watch == -ESRCH;
+    if (watch == -EMFILE || watch == -ENFILE)
+        return mst_os_hold(WATCH_LATER);
     if (watch < 0)
         return mst_os_hold(WATCH_REFUSED); /* this rung is not to be had here */
     uint64_t found = identity ? mst_os_watch_identity(watch) : 0;
@@ -173,7 +186,7 @@ static void watch_peer(mst_liveness *liveness, uint32_t seat)
     const mst_rank_entry *entry = mst_layout_entry(&liveness->geometry, seat);
     bool gone;
 
-    if (liveness->watches[seat].fd != WATCH_CLOSED)
+    if (!is_to_be_opened(&liveness->watches[seat]))
         return;
     /* A thread of this process cannot die alone; and another namespace's pids are other processes here. */
     if (entry->pid == liveness->self_pid || !same_namespace(liveness, entry)) {
@@ -189,19 +202,17 @@ static void watch_peer(mst_liveness *liveness, uint32_t seat)
     mst_liveness_record_gone(&liveness->geometry, seat);
 }
 
-/* Whether the file system of processes shows, where there is one, that a process is not there any more. */
-static bool is_seen_ended(const mst_liveness *liveness, int32_t pid, uint64_t start, mst_os_ending *how,
-                          int *code)
+/* Whether a process is not there any more, for all that is to be seen without a watch. That nothing is shown of
+ * it says nothing: it may be hidden from us, or there may be no descriptor to read that with. */
+static bool is_seen_ended(int32_t pid, uint64_t start, mst_os_ending *how, int *code)
 {
     uint64_t found;
 
     *how = mst_os_process_ending(pid, start, -1, code);
-    if (*how == MST_OS_EXITED || *how == MST_OS_SIGNALED)
+    if (*how == MST_OS_EXITED || *how == MST_OS_SIGNALED || !mst_os_process_is_there(pid))
         return true;
-    if (*how != MST_OS_UNKNOWN || start == 0 || mst_os_process_start(liveness->self_pid) == 0)
-        return false;
-    found = mst_os_process_start(pid);
-    return found == 0 || found != start;
+    found = *how == MST_OS_UNKNOWN && start ? mst_os_process_start(pid) : 0;
+    return found != 0 && found != start;
 }
 
 static muster_ending ending_of(mst_os_ending found, int code)
@@ -246,7 +257,7 @@ static void look_for_unwatched(mst_liveness *liveness, uint32_t seat)
     int code = 0;
 
     if ((liveness->launcher.pid != 0 && !liveness->launcher_gone) ||
-        !is_seen_ended(liveness, entry->pid, entry->process_start, &how, &code))
+        !is_seen_ended(entry->pid, entry->process_start, &how, &code))
         return;
     mst_liveness_record(&liveness->geometry, seat, ending_of(how, code));
     mst_liveness_record_gone(&liveness->geometry, seat);
@@ -352,12 +363,12 @@ static void look_at_launcher(mst_liveness *liveness)
     bool gone = false;
     int code = 0;
 
-    if (watch->fd == WATCH_CLOSED)
+    if (is_to_be_opened(watch))
         *watch = open_watch(launcher->pid, launcher->start, 0, &gone);
     if (watch->fd >= 0)
         mst_os_process_poll(watch, 1, &gone);
-    else if (watch->fd == WATCH_REFUSED)
-        gone = is_seen_ended(liveness, launcher->pid, launcher->start, &how, &code);
+    else if (is_refused(watch))
+        gone = is_seen_ended(launcher->pid, launcher->start, &how, &code);
     liveness->launcher_gone = liveness->launcher_gone || gone;
 }
 
@@ -369,13 +380,13 @@ static void look_at_watches(mst_liveness *liveness)
     open_watches(liveness);
     mst_os_process_poll(liveness->watches, seats, liveness->fired);
     for (uint32_t seat = 0; seat < seats; seat++) {
-        int watch = liveness->watches[seat].fd;
+        const mst_os_held *watch = &liveness->watches[seat];
 
         if (liveness->fired[seat])
             record_fired(liveness, seat);
-        else if (watch == WATCH_REFUSED)
+        else if (is_refused(watch))
             look_for_unwatched(liveness, seat);
-        else if (watch == WATCH_FIRED) /* should its ending have been lost by damage */
+        else if (watch->fd == WATCH_FIRED) /* should its ending have been lost by damage */
             mst_liveness_record(&liveness->geometry, seat, (muster_ending){ MUSTER_ENDED_VANISHED, 0 });
     }
 }

@@ -165,6 +165,10 @@ int mst_os_process_watch(int32_t pid);
 /* A number that no other process has or will have until the next boot; 0: the system has none. */
 uint64_t mst_os_watch_identity(int watch);
 
+/* Whether there is a process of that number, be it only its end that nobody has asked for yet; true where the
+ * system does not say. Needs no descriptor, of which there may be none left. */
+bool mst_os_process_is_there(int32_t pid);
+
 /* Which of the watches have fired, without waiting: fired[i] for watches[i] (negative ones are skipped). One
  * whose number is not ours any more has not, and becomes -1: to be opened again. */
 void mst_os_process_poll(mst_os_held *watches, size_t count, bool *fired);

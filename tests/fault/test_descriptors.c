@@ -6,11 +6,13 @@
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -138,6 +140,83 @@ START_TEST(test_ranks_that_were_launched)
     shared_page_free(scene, sizeof *scene);
 }
 END_TEST
+
+/* ---- none left ---- */
+
+typedef struct shortage {
+    _Atomic int looks, done;
+} shortage;
+
+static bool count_look(void *arg)
+{
+    ((shortage *)arg)->looks++;
+    return false;
+}
+
+/* So that of two files that are opened one after the other one can be opened, and the other not. */
+static void *open_and_close(void *arg)
+{
+    const shortage *shortage = arg;
+
+    while (!shortage->done)
+        for (int fd = open("/dev/null", O_RDONLY | O_CLOEXEC); fd >= 0; fd = -1)
+            close(fd);
+    return NULL;
+}
+
+static void come_after(const shortage *shortage, int looks)
+{
+    while (shortage->looks < looks)
+        usleep(1000);
+}
+
+/* Watches are closed, and to be opened anew while there is no descriptor left, then there are some now and
+ * then: nobody is taken for dead, nor is the launcher. */
+static int run_short(muster_group *world, void *arg)
+{
+    struct rlimit few = { 40, 40 };
+    shortage *shortage = arg;
+    pthread_t threads[2];
+    int fds[40], opened = 0;
+
+    if (muster_group_rank(world) > 0) {
+        come_after(shortage, 3);
+        RANK_OK(world, muster_barrier(world));
+        come_after(shortage, 100);
+        shortage->done = 1;
+        RANK_OK(world, muster_barrier(world));
+        return 0;
+    }
+    RANK_CHECK(world, setrlimit(RLIMIT_NOFILE, &few) == 0);
+    RANK_OK(world, muster_group_set_interrupt(world, count_look, shortage));
+    for (int fd = 3; fd < 40; fd++)
+        close(fd);
+    while ((fds[opened] = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0)
+        opened++;
+    RANK_OK(world, muster_barrier(world));
+    for (int i = 0; i < 2; i++)
+        close(fds[--opened]);
+    for (int i = 0; i < 2; i++)
+        RANK_CHECK(world, pthread_create(&threads[i], NULL, open_and_close, shortage) == 0);
+    RANK_OK(world, muster_barrier(world));
+    for (int i = 0; i < 2; i++)
+        pthread_join(threads[i], NULL);
+    while (opened > 0)
+        close(fds[--opened]);
+    return 0;
+}
+
+START_TEST(test_ranks_that_have_no_descriptor_left)
+{
+    shortage *shortage = shared_page(sizeof *shortage);
+
+    setenv("MUSTER_LIVENESS", rungs[_i], 1);
+    run_ranks(2, RANKS_AS_PROCESSES, run_short, shortage);
+    shared_page_free(shortage, sizeof *shortage);
+}
+END_TEST
+
+/* ---- without a launcher ---- */
 
 /* By a name, which has to go, whatever was closed; nobody but the ranks themselves looks for deaths. */
 static int be_rank(scene *scene, int rank, int size)
@@ -326,6 +405,7 @@ int main(void)
     tcase_set_timeout(tests, TEST_TIMEOUT_S);
     if (!under_thread_sanitizer()) { /* which has descriptors of its own, and does not follow forks */
         tcase_add_loop_test(tests, test_ranks_that_were_launched, 0, 4);
+        tcase_add_loop_test(tests, test_ranks_that_have_no_descriptor_left, 0, 4);
         tcase_add_loop_test(tests, test_ranks_that_meet_by_name, 0, 3);
         tcase_add_test(tests, test_a_group_of_one);
         tcase_add_loop_test(tests, test_the_one_that_launches, 0, 3);
