@@ -18,8 +18,11 @@ static uint64_t pack(const mst_poison *poison)
 
 mst_poison mst_poison_unpack(uint64_t word)
 {
+    uint64_t kind = word & 0xf;
+    bool written = mst_poison_is_one(word) ? kind != MST_POISON_NONE && kind <= MST_POISON_DAMAGE : true;
+
     return (mst_poison){
-        .kind = (mst_poison_kind)(word & 0xf),
+        .kind = written ? (mst_poison_kind)kind : MST_POISON_DAMAGE,
         .rank = (int)(word >> 4 & 0xfff),
         .code = (int)(word >> 16 & 0xffff),
     };

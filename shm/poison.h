@@ -43,7 +43,7 @@ typedef struct mst_poison {
 
 mst_poison_kind mst_poison_of_ending(muster_ending ending);
 muster_status mst_poison_status(const mst_poison *poison);
-mst_poison mst_poison_unpack(uint64_t word);
+mst_poison mst_poison_unpack(uint64_t word); /* DAMAGE also for a reason that nobody can have written */
 
 /* The word of a cell that is not poisoned, in the group in which its membership is this. */
 static inline uint64_t mst_poison_none(uint64_t membership)

@@ -86,8 +86,17 @@ static void look_for_poison(muster_group *group, int peer)
     if (peer < 0 || mst_subarena_is_broken(subarena))
         return;
     uint64_t word = mst_load64_acq(&subarena->cells[peer]->poison); /* E7 */
-    if (word == subarena->no_poison[peer] || !mst_poison_is_of(word, subarena->no_poison[peer]))
+    if (word == subarena->no_poison[peer])
         return;
+    if (!mst_poison_is_of(word, subarena->no_poison[peer])) { /* of the cell's next group, or of none */
+        if (!has_left(group, peer))
+            mst_group_poison(
+                group, MST_POISON_DAMAGE,
+                "rank %d has found the word of rank %d that says why the group is broken changed: "
+                "the arena is damaged",
+                group->rank, peer);
+        return;
+    }
     mst_poison poison = mst_poison_unpack(word);
     mst_group_spread(group, poison.kind, poison.rank, poison.code);
 }

@@ -105,6 +105,55 @@ START_TEST(test_nobody_waits_for_one_that_does_not_come)
 }
 END_TEST
 
+/* ---- whose word is damaged ---- */
+
+enum { NO_KIND, UNKNOWN_KIND, OTHER_GENERATION, DAMAGES };
+
+typedef struct damage {
+    int which;
+    _Atomic int told;
+} damage;
+
+static void damage_own_word(muster_group *group, int which)
+{
+    const mst_subarena *subarena = group->subarena;
+    uint64_t none = subarena->no_poison[group->rank];
+    const uint64_t words[DAMAGES] = { none | 1 << 4, none | 0xf, none ^ 1ULL << 40 };
+
+    mst_store64_rel(&subarena->cells[group->rank]->poison, words[which]);
+}
+
+/* It sees that by itself, and enters no call any more; the others have to see it, too. */
+static int one_has_a_damaged_word(muster_group *world, void *arg)
+{
+    bool absent = muster_group_rank(world) == 1;
+    damage *damage = arg;
+    muster_group *group;
+
+    RANK_OK(world, muster_group_split(world, 0, -1, &group));
+    if (absent)
+        damage_own_word(group, damage->which);
+    RANK_CHECK(group, muster_barrier(group) == MUSTER_ERR_BAD_ARENA);
+    damage->told++;
+    AWAIT(damage->told >= muster_group_size(world)); /* nobody is told by one that leaves */
+    RANK_OK(group, muster_group_free(group));
+    return 0;
+}
+
+START_TEST(test_nobody_waits_for_one_whose_word_is_damaged)
+{
+    damage *damage = shared_page(sizeof *damage);
+
+    for (int which = 0; which < DAMAGES; which++) {
+        *damage = (struct damage){ .which = which };
+        run_ranks(3, RANKS_AS_PROCESSES, one_has_a_damaged_word, damage);
+        damage->told = 0;
+        run_ranks(3, RANKS_AS_THREADS, one_has_a_damaged_word, damage);
+    }
+    shared_page_free(damage, sizeof *damage);
+}
+END_TEST
+
 /* ---- in another group ---- */
 
 /* Rank 0 dies, rank 2 learns of it in the world and shrinks that, while rank 1 waits for rank 2 in a group
@@ -154,6 +203,7 @@ int main(void)
 
     tcase_set_timeout(tests, TEST_TIMEOUT_S);
     tcase_add_test(tests, test_nobody_waits_for_one_that_does_not_come);
+    tcase_add_test(tests, test_nobody_waits_for_one_whose_word_is_damaged);
     if (!under_thread_sanitizer()) /* it sees nothing between processes, and has threads of its own */
         tcase_add_test(tests, test_a_circle_through_a_shrink_ends);
     suite_add_tcase(suite, tests);
