@@ -12,11 +12,11 @@
  *
  * A higher rung includes the lower ones, and each includes watching the launcher itself: when that is gone
  * the job is, and nobody waits for its word. Where the system refuses watches (R2), and no launcher will
- * tell, the system is asked on every tick whether the process is there still. The first to know records the ending; it never
- * changes afterwards. That a rank has ended and that it can write no more are two facts: its other threads
- * may run a moment longer than its beacon, so its memory is used again only when it is *gone*. A crash that
- * writes a core file keeps both beacon and watch waiting; the file system of processes tells of it.
- * Time alone declares nobody dead: a stopped or debugged rank has no ending.
+ * tell, the system is asked on every tick whether the process is there still. The first to know records the
+ * ending; it never changes afterwards. That a rank has ended and that it can write no more are two facts: its
+ * other threads may run a moment longer than its beacon, so its memory is used again only when it is *gone*.
+ * A crash that writes a core file keeps both beacon and watch waiting; the file system of processes tells of
+ * it. Time alone declares nobody dead: a stopped or debugged rank has no ending.
  */
 #ifndef MST_LIVENESS_H
 #define MST_LIVENESS_H

@@ -128,7 +128,7 @@ int mst_os_process_watch(int32_t pid)
 
 bool mst_os_process_is_there(int32_t pid)
 {
-    return kill(pid, 0) == 0 || errno != ESRCH;
+    return getpgid(pid) >= 0 || errno != ESRCH;
 }
 
 void mst_os_process_poll(mst_os_held *watches, size_t count, bool *fired)

@@ -166,8 +166,7 @@ static void *open_and_close(void *arg)
 
 static void come_after(const shortage *shortage, int looks)
 {
-    while (shortage->looks < looks)
-        usleep(1000);
+    AWAIT(shortage->looks >= looks);
 }
 
 /* Watches are closed, and to be opened anew while there is no descriptor left, then there are some now and

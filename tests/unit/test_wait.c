@@ -2,12 +2,10 @@
  * The waiting function alone: ready wins over poison, poison ends a sleep at once, a deadline ends it,
  * the tick comes while asleep, a raise wakes a sleeper; whichever way of parking was built in.
  */
-#define _DEFAULT_SOURCE /* usleep */
 #include "shm/wait.h"
 
 #include <pthread.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "shm/atomic.h"
 #include "shm/os.h"
@@ -219,7 +217,7 @@ static bool tick_slowly(void *arg, int peer, int64_t slept_ns)
     bench *bench = arg;
 
     count_tick(arg, peer, slept_ns);
-    usleep(60 * 1000);
+    pass_time_ms(60);
     if (mst_load32_acq(&bench->ticks) >= 50)
         mst_store32_rel(&bench->signal.word, 2);
     return false;
