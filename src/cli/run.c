@@ -30,6 +30,7 @@
 #define EXIT_PIPE (128 + SIGPIPE)
 #define STRAY_ROUNDS_MAX 100
 #define PATIENCE_MS 1000
+#define CAREFUL_BYTES 512 /* what a pipe or terminal with any room takes without blocking */
 
 static int signal_pipe[2];
 static bool unread;                /* nobody has read what the ranks printed */
@@ -74,12 +75,26 @@ static bool ends_by_pipe(const muster_report *report)
 }
 
 /* Says it as long as somebody may read it: the job is over, and must not hang for that. */
-static void tell(const char *text)
+static void write_patiently(const char *text, size_t bytes)
 {
     struct pollfd polled = { .fd = STDERR_FILENO, .events = POLLOUT };
 
-    if (poll(&polled, 1, PATIENCE_MS) > 0 && (polled.revents & POLLOUT)) /* room for so little, then */
-        fprintf(stderr, "muster run: %s\n", text);
+    while (bytes > 0 && poll(&polled, 1, PATIENCE_MS) > 0 && (polled.revents & POLLOUT)) {
+        ssize_t done = write(STDERR_FILENO, text, bytes < CAREFUL_BYTES ? bytes : CAREFUL_BYTES);
+
+        if (done <= 0)
+            return;
+        text += done;
+        bytes -= (size_t)done;
+    }
+}
+
+static void tell(const char *text)
+{
+    char line[2048];
+    int bytes = snprintf(line, sizeof line, "muster run: %s\n", text);
+
+    write_patiently(line, bytes < (int)sizeof line ? (size_t)bytes : sizeof line - 1);
 }
 
 /* The last line: what was the cause. */
@@ -162,12 +177,20 @@ static bool keep_arena(int fd, void *arg)
 static void show_post_mortem(int fd)
 {
     muster_inspection seen = MUSTER_INSPECTION_INIT;
+    char *text = NULL;
+    size_t bytes = 0;
 
     if (fd < 0 || muster_inspect(fd, &seen) != MUSTER_OK)
         return;
-    fprintf(stderr, "muster run: the ranks, as they ended:\n");
-    print_ranks(&seen, stderr);
-    print_verdicts(&seen, stderr);
+    FILE *to = open_memstream(&text, &bytes);
+    if (to) {
+        fprintf(to, "muster run: the ranks, as they ended:\n");
+        print_ranks(&seen, to);
+        print_verdicts(&seen, to);
+        if (fclose(to) == 0)
+            write_patiently(text, bytes);
+        free(text);
+    }
     muster_inspection_free(&seen);
 }
 
