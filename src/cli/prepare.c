@@ -108,7 +108,7 @@ bool prepare_all(run_preparation *preparation, run_options *options)
         return false;
     if (!cut_wrap(preparation, options->wrap) || !make_room(preparation, options))
         return false;
-    if (options->gdb_rank >= 0 || options->input == RUN_STDIN_RANK)
+    if (options->gdb_rank >= 0 || (options->input == RUN_STDIN_RANK && isatty(STDIN_FILENO)))
         terminal_lend();
     warn(options);
     return keep_input(preparation, options);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 static int lent = -1;
+static bool is_ours; /* to lend */
 
 /* A script goes on behind us, and reads the terminal, too. */
 static void take_back(void)
@@ -16,15 +17,27 @@ static void take_back(void)
     tcsetpgrp(lent, getpgrp());
 }
 
+static bool is_in_front(int terminal)
+{
+    return terminal >= 0 && tcgetpgrp(terminal) == getpgrp();
+}
+
+/* In the background the terminal is somebody else's: as whoever reads it there, we stop until we are to come
+ * to the front. Where nobody can stop us, whoever has it keeps it. */
 void terminal_lend(void)
 {
     lent = open("/dev/tty", O_RDWR | O_CLOEXEC);
-    if (lent >= 0 && tcgetpgrp(lent) == getpgrp())
+    if (lent >= 0 && !is_in_front(lent))
+        kill(0, SIGTTIN);
+    is_ours = is_in_front(lent);
+    if (is_ours)
         atexit(take_back);
 }
 
 void terminal_come_to_front(int terminal)
 {
+    if (!is_ours)
+        return;
     signal(SIGTSTP, SIG_IGN); /* who started us would wait for us, and the terminal would be nobody's */
     signal(SIGTTOU, SIG_IGN); /* or being in the background would stop us here */
     tcsetpgrp(terminal, getpgrp());
@@ -33,7 +46,7 @@ void terminal_come_to_front(int terminal)
 
 bool terminal_take(void)
 {
-    int terminal = open("/dev/tty", O_RDWR);
+    int terminal = is_ours ? open("/dev/tty", O_RDWR) : -1;
 
     if (terminal < 0)
         return false;

@@ -4,13 +4,15 @@
 
 #include <stdbool.h>
 
-/* In the command, before: when it exits, it is in the foreground again, if it is now. */
+/* In the command, before: stops it while it is in the background, and when it exits, it is in the foreground
+ * again, if it is now. */
 void terminal_lend(void);
 
-/* In a rank: from here on it is in the foreground, gets what is typed, and may read it. */
+/* In a rank: from here on it is in the foreground, if the command was, gets what is typed, and may read it.
+ */
 void terminal_come_to_front(int terminal);
 
-/* And the terminal takes the place of its three standard files; false: there is none. */
+/* And the terminal takes the place of its three standard files; false: there is none for us. */
 bool terminal_take(void);
 
 #endif

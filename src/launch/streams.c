@@ -11,8 +11,7 @@
 
 #include "shm/os.h"
 
-/* As wide as the terminal that we write to. */
-static void set_size(int terminal)
+void mst_streams_set_size(int terminal)
 {
     struct winsize size;
 
@@ -39,7 +38,7 @@ static int open_terminal(int *ours, int *theirs)
     modes.c_lflag &= ~(tcflag_t)ECHO;
     if (tcsetattr(*theirs, TCSANOW, &modes) < 0)
         return -errno;
-    set_size(*theirs);
+    mst_streams_set_size(*theirs);
     return 0;
 }
 

@@ -14,6 +14,9 @@ typedef struct mst_streams {
 /* -errno when they cannot be had. */
 int mst_streams_open(mst_streams *streams, const muster_launch_config *config);
 
+/* Makes a rank's pseudo-terminal as wide as the terminal that we write to. */
+void mst_streams_set_size(int terminal);
+
 /* In the rank. */
 void mst_streams_take(const mst_streams *streams);
 

@@ -18,6 +18,7 @@
 #include "src/launch/cause.h"
 #include "src/launch/pump.h"
 #include "src/launch/respawn.h"
+#include "src/launch/streams.h"
 
 #define GRACE_NS (2 * MST_NS_PER_S)
 #define LAST_WORDS_NS (100 * MST_NS_PER_MS)   /* for the others to say what they know of a failure */
@@ -207,9 +208,23 @@ static void stop_ourselves(mst_supervision *all)
     all->kill_at_ns = later(all->kill_at_ns, stopped_ns);
 }
 
+/* Ranks ask their own terminals how wide they are, not ours. */
+static void resize_terminals(const mst_supervision *all)
+{
+    for (int at = 0; at < 2 * all->count; at++) {
+        const mst_relay *relay = &all->processes[at / 2].relays[at % 2];
+        int terminal = relay->terminal ? mst_os_held_fd(&relay->from) : -1;
+
+        if (terminal >= 0)
+            mst_streams_set_size(terminal);
+    }
+}
+
 /* A signal that asks to end is passed on, and starts the grace after which nothing is asked. */
 static void pass_on_signal(mst_supervision *all, int signal)
 {
+    if (signal == SIGWINCH)
+        resize_terminals(all);
     signal_all(all, signal);
     if (signal == SIGTSTP)
         stop_ourselves(all);

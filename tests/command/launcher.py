@@ -1,12 +1,16 @@
 """What test_launcher.sh checks of `muster run`. Nothing here waits for a time to pass: each wait is for a line, an
 end or a state, and gives up after LIMIT seconds, with a failure."""
+import fcntl
 import os
+import pty
 import resource
 import select
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 
 LIMIT = 120
@@ -182,6 +186,51 @@ def terminals():
     check(status == 0 and out == b"[0] " + b"y" * 200000 + b"\n", "more than a terminal holds", len(out))
 
 
+def widths():
+    """A rank that asks how wide its terminal is, before and after ours has changed."""
+    ours, theirs = pty.openpty()
+    set_size = lambda rows, columns: fcntl.ioctl(ours, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+    set_size(33, 77)
+    code = 'first=$(stty size <&2); echo "$first"; while [ "$(stty size <&2)" = "$first" ]; do :; done; stty size <&2'
+    job = Job("-n", "1", "--tty", "--timeout", str(LIMIT), *shell(code), stdout=theirs)
+    os.close(theirs)
+    job.process.stdout = os.fdopen(ours, "rb", 0)
+    job.read_until(b"33 77")
+    set_size(44, 99)
+    job.process.send_signal(signal.SIGWINCH)
+    job.read_until(b"44 99")
+    check(job.status() == 0, "a terminal that becomes wider")
+
+
+SHELL = """
+import os, signal, subprocess, sys
+signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+job = subprocess.Popen(sys.argv[1:], preexec_fn=lambda: os.setpgid(0, 0))
+status = os.waitpid(job.pid, os.WUNTRACED)[1]
+print("stopped", os.WIFSTOPPED(status) and os.WSTOPSIG(status) == signal.SIGTTIN, os.tcgetpgrp(0) == os.getpgrp(), flush=True)
+os.tcsetpgrp(0, job.pid)
+os.kill(-job.pid, signal.SIGCONT)
+print("ended", os.waitpid(job.pid, 0)[1], flush=True)
+"""
+
+
+def background():
+    """A rank is to read the terminal, and the job is in the background of it: it does not take it from the shell."""
+    pid, ours = pty.fork()
+    if pid == 0:
+        os.execv(sys.executable, [sys.executable, "-c", SHELL] + RUN +
+                 ["-n", "2", "--stdin", "1"] + shell("echo $MUSTER_RANK reads; read x && echo got $x"))
+    job = Job.__new__(Job)
+    job.seen, job.process = b"", subprocess.Popen(["true"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    job.process.stdout = os.fdopen(ours, "r+b", 0)
+    job.read_until(b"stopped")
+    job.read_until(b"1 reads")
+    os.write(ours, b"typed\n")
+    job.read_until(b"ended")
+    os.waitpid(pid, 0)
+    check(b"stopped True True" in job.seen and b"got typed" in job.seen, "a job in the background", job.seen)
+
+
 # ---- what is inherited ----
 
 def closed():
@@ -325,7 +374,7 @@ def causes():
     check(status == 143 and "so the ranks were stopped (--on-hang abort)" in err.splitlines()[-1], "--on-hang abort", err)
 
 
-for part in (starving, unwritable, parts, terminals, closed, inherited, once, stopping, killed, causes):
+for part in (starving, unwritable, parts, terminals, widths, background, closed, inherited, once, stopping, killed, causes):
     if len(sys.argv) < 2 or part.__name__ in sys.argv[1:]:
         part()
 print("the launcher: checks: %d, failures: %d" % (checks, failures))
