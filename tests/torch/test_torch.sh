@@ -1,7 +1,8 @@
 #!/bin/sh
 # muster.torch on PyTorch: collectives, messages, faults and what is built on them (test_*.py, in forked ranks), and
 # one program as users start it: muster run with and without --torch, torchrun, by hand. By the virtual environment
-# that scripts/setup torch makes (TEST_TORCH_PYTHON), and by any other PyTorch here, the program alone.
+# that scripts/setup torch makes (TEST_TORCH_PYTHON), and by any other PyTorch here, the program alone. One that is too
+# old is refused in one sentence, whether it is here or not.
 # Uses TEST_BUILD, TEST_SOURCE, TEST_COMMAND and TEST_PYTHON.
 set -u
 PYTHONPATH=$TEST_BUILD/bindings/python
@@ -58,14 +59,32 @@ run_tests() { # each file on its own: a file's failure is its own
     done
 }
 
+expect_refused() { # expect_refused PYTHON VERSION
+    checks=$((checks + 1))
+    ! timeout 120 "$1" -c 'import muster.torch' >"$work/out" 2>&1 &&
+        grep -q "^ImportError: muster.torch needs PyTorch 2.13 or later, and this is $2" "$work/out" ||
+        fail "$1: PyTorch $2 is not refused in words"
+}
+
+mkdir -p "$work/old/torch"
+for version in 1.13.0a0 2.12.1+cpu; do
+    echo "__version__ = '$version'" >"$work/old/torch/__init__.py"
+    echo "def is_available(): return True" >"$work/old/torch/distributed.py"
+    PYTHONPATH=$work/old:$PYTHONPATH expect_refused "$TEST_PYTHON" "$version"
+done
 for python in "$TEST_TORCH_PYTHON" "$TEST_PYTHON" /usr/bin/python3; do
     "$python" -c 'import torch, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue
-    echo "== $python, PyTorch $("$python" -c 'import torch; print(torch.__version__)')"
+    version=$("$python" -c 'import torch; print(torch.__version__)')
+    echo "== $python, PyTorch $version"
+    if "$python" -c 'import sys, torch; sys.exit(torch.__version__ >= (2, 13))'; then
+        expect_refused "$python" "$version"
+        continue
+    fi
     found=1
     run_program
     [ "$python" != "$TEST_TORCH_PYTHON" ] || run_tests
 done
-if [ $found -eq 0 ]; then
+if [ $found -eq 0 ] && [ $failures -eq 0 ]; then
     echo "skipped: there is no PyTorch here; scripts/setup torch installs it, if the network allows"
     exit 77
 fi

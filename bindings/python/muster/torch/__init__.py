@@ -17,6 +17,11 @@ try:
 except ImportError as error:
     raise ImportError(f"muster.torch needs PyTorch ({error}); pip install torch") from error
 
+_OLDEST = (2, 13)  # what tests run; before 2.7 torch's C++ waits for ever for a Work whose Python part is gone
+
+if tuple(map(int, torch.__version__.split(".")[:2])) < _OLDEST:
+    raise ImportError(f"muster.torch needs PyTorch {_OLDEST[0]}.{_OLDEST[1]} or later, and this is "
+                      f"{torch.__version__}, on which collectives may hang; pip install --upgrade torch")
 if not dist.is_available():
     raise ImportError("muster.torch needs a PyTorch that was built with torch.distributed, and this one was not")
 
@@ -74,12 +79,5 @@ def _create(store, rank, size, timeout):
     return ProcessGroupMuster(group, name, store, timeout)
 
 
-def _register():
-    try:
-        dist.Backend.register_backend("muster", _create, devices=["cpu"])
-    except TypeError:  # before 2.0 there were no devices
-        dist.Backend.register_backend("muster", _create)
-
-
-_register()
+dist.Backend.register_backend("muster", _create, devices=["cpu"])
 _describe_world()

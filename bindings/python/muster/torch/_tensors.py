@@ -11,7 +11,7 @@ from .. import _muster
 
 # muster_dtype's names in its order, and so their numbers.
 _NAMES = ("bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 bfloat16 float32 float64 complex64").split()
-_NUMBERS = {getattr(torch, name): number for number, name in enumerate(_NAMES) if hasattr(torch, name)}
+_NUMBERS = {getattr(torch, name): number for number, name in enumerate(_NAMES)}
 _UINT8, _FLOAT64, INT64 = _NUMBERS[torch.uint8], _NUMBERS[torch.float64], _NUMBERS[torch.int64]
 _OPS = {"SUM": 0, "AVG": 0, "PRODUCT": 1, "MAX": 2, "MIN": 3}
 

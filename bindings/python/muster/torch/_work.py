@@ -17,7 +17,7 @@ _DONE.set()
 
 def _in_backward():
     """Whether autograd is at work on this thread: DDP's C++ asks for futures there."""
-    return getattr(torch._C, "_current_graph_task_id", lambda: 0)() != -1
+    return torch._C._current_graph_task_id() != -1
 
 
 class Work(_Work):
