@@ -16,7 +16,7 @@
  */
 
 /* Raised when a field stays what and where it is, and means something else. */
-CONSTANT(MST_LAYOUT_VERSION, 15);
+CONSTANT(MST_LAYOUT_VERSION, 16);
 CONSTANT(MST_LINE, 128);          /* two cache lines: neighbours are prefetched in pairs */
 CONSTANT(MST_PAGE, 65536);        /* largest page size in use; all big offsets are multiples of it */
 CONSTANT(MST_RANKS_MAX, 1024);    /* of a world; and seats of an arena */
@@ -159,7 +159,7 @@ STRUCT(mst_cell)
     FIELD(_Atomic uint64_t, poison);    /* any member: generation, and why it is broken (poison.h), E7 */
     FIELD(_Atomic uint64_t, channels);  /* offset of this rank's channel table, 0: has sent nothing, E4 */
     FIELD(uint64_t, staging_offset);    /* before the rank attaches or splits: E1, E3 */
-    FIELD(_Atomic uint64_t, regroups);  /* how many this rank has arrived at, E11 */
+    FIELD(_Atomic uint64_t, regroups);  /* 2 x those that this rank has arrived at + 1 in one, E11 */
     FIELD(_Atomic uint64_t, decided);   /* rank 0's cell, any member: latest regroup and its winner, E12 */
     FIELD(mst_lane_lines, steps);       /* collectives, E2 */
     FIELD(mst_lane_lines, splits);      /* splits, E3: the payload is a split record */

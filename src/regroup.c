@@ -54,7 +54,7 @@ static bool has_arrived(const regroup *regroup, int rank)
 {
     const mst_cell *cell = regroup->group->subarena->cells[rank];
 
-    return mst_load64_acq(&cell->regroups) >= regroup->number; /* E11 */
+    return mst_load64_acq(&cell->regroups) >> 1 >= regroup->number; /* E11 */
 }
 
 static bool never_comes(const muster_group *group, int rank)
@@ -96,6 +96,13 @@ static muster_status claim(regroup *regroup)
     return status == MUSTER_OK ? mst_share_claim(attachment, &regroup->own) : status;
 }
 
+/* How many we have arrived at, and whether we are in one: whoever waits for us elsewhere waits in vain then,
+ * but not if we have given up, and use the group as before. */
+static void say(const muster_group *group, uint64_t arrived, bool inside)
+{
+    mst_store64_rel(&own_cell(group)->regroups, arrived << 1 | inside); /* E11 */
+}
+
 /* Publishes our share, and tells everyone who may be waiting for it. */
 static void arrive(const regroup *regroup, muster_status claimed)
 {
@@ -107,7 +114,7 @@ static void arrive(const regroup *regroup, muster_status claimed)
         .grows = regroup->grows,
     };
     mst_fault_point("regroup.arrive");
-    mst_store64_rel(&own_cell(group)->regroups, regroup->number); /* E11 */
+    say(group, regroup->number, true);
     mst_fault_point("regroup.arrived");
     for (int rank = 0; rank < group->size; rank++)
         if (rank != group->rank)
@@ -202,6 +209,7 @@ static muster_status catch_up(const regroup *next)
     regroup last = *next;
 
     last.number--;
+    say(next->group, last.number, true);
     return gather(&last);
 }
 
@@ -388,6 +396,7 @@ static muster_status make(muster_group *group, bool grows, muster_group **made)
         regroup regroup = { .group = group, .number = group->regroups + 1, .grows = grows };
 
         status = agree_and_form(&regroup, made);
+        say(group, group->regroups, false);
         free(regroup.roll.shares);
     }
     mst_group_leave(group, MST_ENTER_SPLIT);

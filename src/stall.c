@@ -19,13 +19,15 @@ static bool has_left(const muster_group *group, int peer)
     return peer >= 0 && !mst_subarena_has_member(group->subarena, peer);
 }
 
-/* Nor does one come to any call that waits for it once it has gone to shrink the group, or to grow it. */
+/* Nor does one come to any call that waits for it while it is gone to shrink the group, or to grow it, and
+ * waits for us there. */
 static bool has_gone(const muster_group *group, int peer)
 {
     mst_cell *const *cells = group->subarena->cells;
+    uint64_t own = mst_load64_acq(&cells[group->rank]->regroups);            /* E11 */
+    uint64_t theirs = peer < 0 ? 0 : mst_load64_acq(&cells[peer]->regroups); /* E11 */
 
-    return peer >= 0 && mst_load64_acq(&cells[peer]->regroups) >           /* E11 */
-                            mst_load64_acq(&cells[group->rank]->regroups); /* E11 */
+    return (theirs & 1) && theirs >> 1 > own >> 1;
 }
 
 static bool is_lost(const muster_group *group, int peer)
@@ -142,12 +144,14 @@ static void look_for_damage(muster_group *group)
         group->rank);
 }
 
-static void ask_for_interruption(muster_group *group)
+/* A shrink that is interrupted has left nothing half done: that call alone ends. */
+static void ask_for_interruption(muster_group *group, const mst_stall *stall)
 {
     if (!group->interrupt || !group->interrupt(group->interrupt_arg))
         return;
     mst_store64_rlx(&group->interrupted, MST_INTERRUPTED);
-    mst_group_poison(group, MST_POISON_ABORT, "rank %d was interrupted", group->rank);
+    if (!stall->regroups)
+        mst_group_poison(group, MST_POISON_ABORT, "rank %d was interrupted", group->rank);
 }
 
 bool mst_group_stalled(muster_group *group, const mst_stall *stall)
@@ -158,7 +162,7 @@ bool mst_group_stalled(muster_group *group, const mst_stall *stall)
     look_for_poison(group, stall->peers[0]);
     look_for_poison(group, stall->peers[1]);
     look_for_damage(group);
-    ask_for_interruption(group);
+    ask_for_interruption(group, stall);
     if (stall->describe && stall->slept_ns >= LOOK_FOR_CIRCLE_AFTER_NS &&
         (stall->regroups || !mst_subarena_is_broken(group->subarena)))
         look_for_circle(group, stall, due);

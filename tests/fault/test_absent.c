@@ -105,6 +105,67 @@ START_TEST(test_nobody_waits_for_one_that_does_not_come)
 }
 END_TEST
 
+/* ---- who has come back ---- */
+
+typedef struct return_early {
+    bool interrupted; /* else its deadline ends the shrink */
+    _Atomic int back;
+} return_early;
+
+static bool at_once(void *arg)
+{
+    (void)arg;
+    return true;
+}
+
+static muster_status give_up_shrinking(muster_group *group, bool interrupted)
+{
+    muster_group *none;
+
+    muster_group_set_interrupt(group, interrupted ? at_once : NULL, NULL);
+    muster_group_set_timeout(group, interrupted ? 0 : 30 * 1000 * 1000);
+    muster_status status = muster_group_shrink(group, &none);
+    muster_group_set_interrupt(group, NULL, NULL);
+    muster_group_set_timeout(group, 0);
+    return status;
+}
+
+/* The others had not come, and the group is well: whoever waits for it now waits for one that comes. */
+static int one_gives_up_shrinking(muster_group *world, void *arg)
+{
+    return_early *early = arg;
+    muster_group *group, *rest;
+
+    RANK_OK(world, muster_group_split(world, 0, -1, &group));
+    if (muster_group_rank(world) == 0) {
+        muster_status status = give_up_shrinking(group, early->interrupted);
+        RANK_CHECK(group, status == (early->interrupted ? MUSTER_ERR_ABORTED : MUSTER_ERR_TIMED_OUT));
+        early->back = 1;
+        pass_time_ms(60); /* some looks of those who wait */
+    }
+    AWAIT(early->back);
+    RANK_OK(group, muster_barrier(group));
+    muster_status status = muster_group_shrink(group, &rest);
+    RANK_CHECK(group, status == MUSTER_OK);
+    muster_group_free(rest);
+    RANK_OK(group, muster_group_free(group));
+    return 0;
+}
+
+START_TEST(test_one_that_gave_up_shrinking_is_waited_for)
+{
+    return_early *early = shared_page(sizeof *early);
+
+    for (int interrupted = 0; interrupted < 2; interrupted++) {
+        *early = (return_early){ .interrupted = interrupted };
+        run_ranks(3, RANKS_AS_PROCESSES, one_gives_up_shrinking, early);
+        early->back = 0;
+        run_ranks(3, RANKS_AS_THREADS, one_gives_up_shrinking, early);
+    }
+    shared_page_free(early, sizeof *early);
+}
+END_TEST
+
 /* ---- whose word is damaged ---- */
 
 enum { NO_KIND, UNKNOWN_KIND, OTHER_GENERATION, DAMAGES };
@@ -203,6 +264,7 @@ int main(void)
 
     tcase_set_timeout(tests, TEST_TIMEOUT_S);
     tcase_add_test(tests, test_nobody_waits_for_one_that_does_not_come);
+    tcase_add_test(tests, test_one_that_gave_up_shrinking_is_waited_for);
     tcase_add_test(tests, test_nobody_waits_for_one_whose_word_is_damaged);
     if (!under_thread_sanitizer()) /* it sees nothing between processes, and has threads of its own */
         tcase_add_test(tests, test_a_circle_through_a_shrink_ends);
