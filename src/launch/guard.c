@@ -10,8 +10,10 @@
 #include <stdint.h>
 #include <unistd.h>
 
+#include "shm/atomic.h"
 #include "shm/layout.h"
 #include "shm/os.h"
+#include "shm/poison.h"
 
 typedef struct ward {
     pid_t groups[MST_RANKS_MAX];
@@ -45,12 +47,51 @@ static bool take_notes(ward *ward, int control)
     }
 }
 
-static _Noreturn void keep_watch(int control, int launcher)
+static void poison_all(const mst_geometry *geometry)
+{
+    static const mst_poison gone = { .kind = MST_POISON_LAUNCHER };
+
+    for (uint32_t seat = 0; seat < geometry->seats; seat++)
+        for (uint32_t index = 0; index < MST_CELLS_MAX; index++) {
+            mst_cell *cell = mst_layout_cell(geometry, seat, index);
+            uint64_t membership = mst_load64_acq(&cell->membership); /* E10 */
+            uint64_t none = mst_poison_none(membership);
+
+            if (membership == 0) /* nor was any behind it ever one: the first free one is taken */
+                break;
+            if (membership & 1)
+                mst_poison_spread(&cell, &none, 1, &gone);
+        }
+}
+
+/* A rank that has left its process group goes on, and its next call says why nobody will come. One that has
+ * been woken when only some were poisoned may sleep again: the second round wakes it. */
+static void tell_survivors(const mst_geometry *geometry)
+{
+    poison_all(geometry);
+    poison_all(geometry);
+}
+
+/* Forks have no mapping of the arena: one of our own, of the control lines. False: there is none. */
+static bool map_cells(const mst_arena *arena, mst_geometry *geometry)
+{
+    void *base;
+
+    *geometry = arena->geometry;
+    if (mst_os_object_map(mst_os_held_fd(&arena->held), mst_layout_cell_offset(geometry, 0, MST_CELLS_MAX),
+                          &base) != 0)
+        return false;
+    geometry->base = base;
+    return true;
+}
+
+static _Noreturn void keep_watch(int control, int launcher, const mst_arena *arena)
 {
     ward ward = { .count = 0 };
     struct pollfd polled[2] = { { .fd = control, .events = POLLIN }, { .fd = launcher, .events = POLLIN } };
     const int kept[2] = { control, launcher };
-    bool launched;
+    mst_geometry geometry;
+    bool launched, mapped = map_cells(arena, &geometry);
 
     mst_os_close_others(kept, 2);
     setsid();
@@ -67,10 +108,12 @@ static _Noreturn void keep_watch(int control, int launcher)
     } while (launched);
     for (int i = 0; i < ward.count; i++)
         kill(-ward.groups[i], SIGKILL);
+    if (mapped)
+        tell_survivors(&geometry);
     _exit(0);
 }
 
-void mst_guard_start(mst_guard *guard)
+void mst_guard_start(mst_guard *guard, const mst_arena *arena)
 {
     int32_t parent = mst_os_process_id();
     sigset_t all, before;
@@ -84,7 +127,7 @@ void mst_guard_start(mst_guard *guard)
     pthread_sigmask(SIG_SETMASK, &all, &before);
     int32_t pid = mst_os_fork_unseen();
     if (pid == 0)
-        keep_watch(control[0], launcher);
+        keep_watch(control[0], launcher, arena);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     mst_os_close(launcher);
     *guard = (mst_guard){ .pid = pid, .control = { mst_os_hold(control[0]), mst_os_hold(control[1]) } };

@@ -3,8 +3,9 @@
  *
  * The system kills a rank with its launcher (spawn.h), but not what the rank has started: behind a wrapper,
  * such as `sh -c './program; true'`, that is the program itself. The guard sleeps until the launcher ends and
- * then kills the process groups of all ranks. It has no descriptors, no terminal and no folder of the
- * program's, blocks all signals, and is no child that the program's own waits could meet.
+ * then kills the process groups of all ranks; a rank that has left its group is told, by poison. The guard has
+ * no descriptors, no terminal and no folder of the program's, blocks all signals, and is no child that the
+ * program's own waits could meet.
  */
 #ifndef MST_GUARD_H
 #define MST_GUARD_H
@@ -12,6 +13,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "shm/arena.h"
 #include "shm/os.h"
 
 typedef struct mst_guard {
@@ -19,7 +21,7 @@ typedef struct mst_guard {
     mst_os_held control[2]; /* a pipe of notes; we keep its reading end, or writing could raise SIGPIPE */
 } mst_guard;
 
-void mst_guard_start(mst_guard *guard);
+void mst_guard_start(mst_guard *guard, const mst_arena *arena);
 void mst_guard_stop(mst_guard *guard);
 
 /* The process group is to end with the launcher; no longer. Neither blocks. */

@@ -150,7 +150,7 @@ static muster_status watch_ranks(mst_spawn_plan *plan, mst_supervision *all, mus
 {
     fflush(NULL); /* or every rank would print what is still buffered */
     if (!plan->fn)
-        mst_guard_start(&plan->guard);
+        mst_guard_start(&plan->guard, plan->arena);
     muster_status status = start_all(plan, all);
     if (status == MUSTER_OK) {
         all->time.limit_ns = plan->config->timeout_ns;

@@ -335,6 +335,14 @@ def killed():
     job.process.wait()
     eventually("ranks behind a wrapper, when the launcher is killed",
                lambda: all(state(pid) in ("gone", "Z") for pid in sleepers + [guard]))
+    # Those in a process group of their own go on. They wait for nobody, and so never look for the launcher.
+    with tempfile.TemporaryDirectory() as folder:
+        job = Job("-n", "2", *shell("setsid -w %s alone 2>%s/$MUSTER_RANK; true" % (LEAVES, folder)))
+        job.read_until(b"goes on\n", 2)
+        job.process.kill()
+        job.process.wait()
+        for rank in "01":
+            eventually("rank %s is told" % rank, lambda: "launcher of these ranks is gone" in open(folder + "/" + rank).read())
 
 
 # ---- causes ----

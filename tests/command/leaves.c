@@ -1,5 +1,6 @@
 /* Ranks of which rank 1 ends its part in the way that the argument names, while the others need it still: for
- * tests of what the launcher says of it. The others print why their call failed, and end with status 8. */
+ * tests of what the launcher says of it. The others print why their call failed, and end with status 8. By
+ * "alone" none ends: each goes on in a group of its own, where it waits for nobody. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,6 +46,8 @@ int main(int argc, char **argv)
     group = world;
     if (strcmp(how, "part") == 0 && muster_group_split(world, rank < 2, 0, &group) != MUSTER_OK)
         return 1;
+    if (strcmp(how, "alone") == 0 && muster_group_split(world, rank, 0, &group) != MUSTER_OK)
+        return 1;
     if (strcmp(how, "part") == 0 && rank == 1) {
         muster_group_abort(group, "a part has failed");
         return 7;
@@ -54,7 +57,13 @@ int main(int argc, char **argv)
     if (rank == 1 && leave(how, world, &status))
         return status;
     size_t count = strcmp(how, "mismatch") == 0 && rank == 1 ? 2 : 1;
-    if (sum(group, count) == MUSTER_OK)
+    if (strcmp(how, "alone") == 0)
+        puts("goes on");
+    fflush(stdout);
+    muster_status met = sum(group, count);
+    while (met == MUSTER_OK && strcmp(how, "alone") == 0)
+        met = sum(group, count);
+    if (met == MUSTER_OK)
         return 0;
     fprintf(stderr, "%s\n", muster_error_detail());
     return 8;
