@@ -202,6 +202,7 @@ void mst_attachment_leave(mst_attachment *attachment)
 {
     pthread_mutex_lock(&attachment->lock);
     attachment->left = true;
+    mst_liveness_say_we_end(&attachment->liveness); /* before anybody takes us for one that has left */
     for (uint32_t index = 0; index < MST_CELLS_MAX; index++) {
         if (!attachment->in_use[index])
             continue;

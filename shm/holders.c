@@ -3,6 +3,7 @@
 
 #include "shm/atomic.h"
 #include "shm/fault.h"
+#include "shm/liveness.h"
 #include "shm/os.h"
 
 static _Atomic uint64_t *word_of(const mst_geometry *geometry, uint32_t seat, uint32_t self)
@@ -52,7 +53,7 @@ bool mst_holders_release_dead(const mst_geometry *geometry, bool *done)
     for (uint32_t seat = 0; seat < geometry->seats; seat++) {
         if (done[seat] || !has_ended(geometry, seat))
             continue;
-        if (!mst_load32_acq(&mst_layout_entry(geometry, seat)->gone) || is_held(geometry, seat)) { /* E8 */
+        if (!mst_liveness_writes_no_more(geometry, seat) || is_held(geometry, seat)) {
             left = true;
             continue;
         }

@@ -189,13 +189,17 @@ CONSTANT(MST_RANK_ATTACHED, 2);
 CONSTANT(MST_RANK_LEFT, 3);
 CONSTANT(MST_RANK_WAITING, 4);
 
+/* What `gone` says of a rank that has ended, or left; 0: not known yet. */
+CONSTANT(MST_WRITES_NO_MORE, 1);
+CONSTANT(MST_MAY_WRITE_YET, 2); /* it has left since its program ends, whose other threads may be in calls */
+
 STRUCT(mst_rank_entry)
     FIELD(alignas(MST_LINE) _Atomic uint32_t, state); /* the rank (claims by CAS), E1, E10 */
     FIELD(int32_t, pid);                              /* the rank, before ATTACHED, E1 */
     FIELD(uint64_t, process_start);                   /* tells a reused pid apart; before ATTACHED, E1 */
     FIELD(_Atomic uint64_t, ending);    /* launcher or any peer, once: 0 or the packed ending, E8 */
     FIELD(_Atomic uint32_t, beacon);    /* the rank, and the kernel at its death; 0: it has none */
-    FIELD(_Atomic uint32_t, gone);      /* launcher or any peer: 1 when the dead can write no more, E8 */
+    FIELD(_Atomic uint32_t, gone);      /* launcher or any peer, or the rank: MST_WRITES_NO_MORE ..., E8 */
     FIELD(uint64_t, process_identity);  /* likewise, where the system has such numbers; 0: it has not */
     FIELD(uint64_t, process_namespace); /* what the pid is a number of; 0: unknown */
     FIELD(uint64_t, process_image);     /* the program that the process runs; 0: unknown */

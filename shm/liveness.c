@@ -109,7 +109,8 @@ bool mst_liveness_ended_before(const mst_geometry *geometry, uint32_t seat, uint
 
 void mst_liveness_record_gone(const mst_geometry *geometry, uint32_t seat)
 {
-    mst_store32_rel(&mst_layout_entry(geometry, seat)->gone, 1); /* E8: its last stores came before */
+    mst_store32_rel(&mst_layout_entry(geometry, seat)->gone,
+                    MST_WRITES_NO_MORE); /* E8: its last stores came before */
 }
 
 void mst_liveness_introduce(mst_liveness *liveness)
@@ -202,8 +203,8 @@ static void watch_peer(mst_liveness *liveness, uint32_t seat)
     mst_liveness_record_gone(&liveness->geometry, seat);
 }
 
-/* Whether a process is not there any more, for all that is to be seen without a watch. That nothing is shown of
- * it says nothing: it may be hidden from us, or there may be no descriptor to read that with. */
+/* Whether a process is not there any more, for all that is to be seen without a watch. That nothing is shown
+ * of it says nothing: it may be hidden from us, or there may be no descriptor to read that with. */
 static bool is_seen_ended(int32_t pid, uint64_t start, mst_os_ending *how, int *code)
 {
     uint64_t found;
@@ -403,16 +404,35 @@ void mst_liveness_scan(mst_liveness *liveness)
     pthread_mutex_unlock(&liveness->lock);
 }
 
+bool mst_liveness_writes_no_more(const mst_geometry *geometry, uint32_t seat)
+{
+    return mst_load32_acq(&mst_layout_entry(geometry, seat)->gone) == MST_WRITES_NO_MORE; /* E8 */
+}
+
 bool mst_liveness_is_gone(mst_liveness *liveness, uint32_t seat)
 {
-    const mst_rank_entry *entry = mst_layout_entry(&liveness->geometry, seat);
-
-    if (mst_load32_acq(&entry->gone)) /* E8 */
+    if (mst_liveness_writes_no_more(&liveness->geometry, seat))
         return true;
     if (mst_liveness_ending(&liveness->geometry, seat).kind == MUSTER_ENDED_NOT)
         return false;
     mst_liveness_scan(liveness);
-    return mst_load32_acq(&entry->gone) != 0; /* E8 */
+    return mst_liveness_writes_no_more(&liveness->geometry, seat);
+}
+
+void mst_liveness_say_we_end(mst_liveness *liveness)
+{
+    mst_cmpxchg32_sc(&mst_layout_entry(&liveness->geometry, liveness->self)->gone, 0,
+                     MST_MAY_WRITE_YET); /* E8 */
+}
+
+bool mst_liveness_may_write_yet(mst_liveness *liveness, uint32_t seat)
+{
+    const mst_rank_entry *entry = mst_layout_entry(&liveness->geometry, seat);
+
+    if (mst_load32_acq(&entry->gone) != MST_MAY_WRITE_YET) /* E8 */
+        return false;
+    mst_liveness_scan(liveness);
+    return mst_load32_acq(&entry->gone) == MST_MAY_WRITE_YET; /* E8 */
 }
 
 void mst_liveness_look_for_dump(mst_liveness *liveness, uint32_t seat)

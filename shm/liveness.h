@@ -72,8 +72,14 @@ bool mst_liveness_launcher_gone(mst_liveness *liveness);
 muster_ending mst_liveness_ending(const mst_geometry *geometry, uint32_t seat);
 muster_ending mst_ending_unpack(uint64_t word); /* of an entry */
 
-/* Whether a rank that has ended can write no more. */
+/* Whether a rank that has ended can write no more; the second one looks first. */
+bool mst_liveness_writes_no_more(const mst_geometry *geometry, uint32_t seat);
 bool mst_liveness_is_gone(mst_liveness *liveness, uint32_t seat);
+
+/* Says that we leave all groups since our program ends: other threads of it may write until it has. And
+ * whether that is so of a rank that has left. */
+void mst_liveness_say_we_end(mst_liveness *liveness);
+bool mst_liveness_may_write_yet(mst_liveness *liveness, uint32_t seat);
 
 /* Records an ending, once, and wakes those who wait for ranks to attach or for endings. */
 void mst_liveness_record(const mst_geometry *geometry, uint32_t seat, muster_ending ending);

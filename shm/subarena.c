@@ -293,9 +293,13 @@ void mst_subarenas_look_at_endings(mst_attachment *attachment)
 static bool all_peers_gone(const mst_subarena *subarena)
 {
     for (int r = 0; r < subarena->size; r++) {
-        if (r == subarena->rank || !mst_subarena_has_member(subarena, r))
+        mst_liveness *liveness = &subarena->attachment->liveness;
+        uint32_t seat = subarena->shares[r].seat;
+
+        if (r == subarena->rank)
             continue;
-        if (!mst_liveness_is_gone(&subarena->attachment->liveness, subarena->shares[r].seat))
+        if (mst_subarena_has_member(subarena, r) ? !mst_liveness_is_gone(liveness, seat)
+                                                 : mst_liveness_may_write_yet(liveness, seat))
             return false;
     }
     return true;

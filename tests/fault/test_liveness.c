@@ -216,6 +216,24 @@ static int end_and_go_on(muster_group *world, _Atomic int *done)
     _exit(0);
 }
 
+static bool exits;
+static _Atomic int *lingers; /* the rank's own: set in one that exits; NULL: it does not */
+
+/* Runs after the library's, which leaves all groups: its peers know, and its other threads write all the
+ * same. */
+static void linger(void) __attribute__((destructor(101)));
+static void linger(void)
+{
+    for (int i = 0; i < 30000 && lingers && *lingers < 2; i++)
+        pass_time_ms(1);
+}
+
+static int exit_slowly(_Atomic int *done)
+{
+    lingers = done;
+    exit(0);
+}
+
 /* Which cell a new group gets; there may be none of the one that was given back. */
 static int use_cell_of_child(muster_group *group, uint32_t *cell)
 {
@@ -236,7 +254,7 @@ static int use_memory_again(muster_group *world, void *arg)
 
     RANK_OK(world, muster_group_split(world, 0, -1, &group));
     if (muster_group_rank(world) == 1)
-        return end_and_go_on(world, done);
+        return exits ? exit_slowly(done) : end_and_go_on(world, done);
     RANK_CHECK(group, muster_barrier(group) == MUSTER_ERR_PEER_DIED);
     given_back = group->subarena->own.cell;
     RANK_OK(group, muster_group_shrink(group, &rest));
@@ -268,6 +286,17 @@ START_TEST(test_memory_is_used_again_when_an_end_is_confirmed)
     run_failing_ranks((rank_options){ .size = 3 }, use_memory_again, done, &report);
     for (int rank = 0; rank < 3; rank += 2)
         ck_assert_msg(endings[rank].kind == MUSTER_ENDED_EXITED && endings[rank].code == 0, "rank %d", rank);
+    shared_page_free(done, sizeof *done);
+}
+END_TEST
+
+START_TEST(test_memory_is_used_again_when_a_program_that_ends_has_ended)
+{
+    _Atomic int *done = shared_page(sizeof *done);
+
+    setenv("MUSTER_LIVENESS", rungs[_i], 1);
+    exits = true;
+    run_ranks(3, RANKS_AS_PROCESSES, use_memory_again, done);
     shared_page_free(done, sizeof *done);
 }
 END_TEST
@@ -351,6 +380,7 @@ int main(void)
     tcase_add_test(tests, test_a_core_file_is_not_waited_for);
     tcase_add_loop_test(tests, test_a_known_end_ends_the_next_call, 0, RUNGS);
     tcase_add_loop_test(tests, test_memory_is_used_again_when_an_end_is_confirmed, 0, RUNGS);
+    tcase_add_loop_test(tests, test_memory_is_used_again_when_a_program_that_ends_has_ended, 0, RUNGS);
     tcase_add_test(tests, test_the_best_rung_is_taken);
     tcase_add_test(tests, test_without_threads_the_dead_are_found_all_the_same);
     tcase_add_test(tests, test_an_unknown_rung_is_refused);
