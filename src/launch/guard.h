@@ -3,9 +3,9 @@
  *
  * The system kills a rank with its launcher (spawn.h), but not what the rank has started: behind a wrapper,
  * such as `sh -c './program; true'`, that is the program itself. The guard sleeps until the launcher ends and
- * then kills the process groups of all ranks; a rank that has left its group is told, by poison. The guard has
- * no descriptors, no terminal and no folder of the program's, blocks all signals, and is no child that the
- * program's own waits could meet.
+ * then kills the process groups of all ranks; a rank that has left its group is told, by poison. The guard
+ * has no descriptors, no terminal and no folder of the program's, blocks all signals, and is no child that
+ * the program's own waits could meet.
  */
 #ifndef MST_GUARD_H
 #define MST_GUARD_H

@@ -161,7 +161,7 @@ static void stop_all(mst_supervision *all)
     all->stopped_at_ns = mst_os_now_ns();
     all->kill_at_ns = all->stopped_at_ns + mst_supervision_grace_ns(all);
     signal_all(all, SIGTERM);
-    signal_all(all, SIGCONT); /* a stopped rank cannot act on TERM */
+    signal_all(all, SIGCONT);
 }
 
 /* The others are about to learn of a failure, and may end of themselves. */
@@ -230,6 +230,7 @@ static void pass_on_signal(mst_supervision *all, int signal)
         stop_ourselves(all);
     if (signal != SIGINT && signal != SIGTERM && signal != SIGHUP && signal != SIGQUIT)
         return;
+    signal_all(all, SIGCONT); /* a stopped rank cannot act on it */
     all->asked_to_end = true;
     all->output->failing = true;
     if (!all->stopped_by && all->first_failed < 0)

@@ -318,6 +318,11 @@ def stopping():
         eventually("CONT continues all", lambda: "T" not in [state(pid) for pid in sleepers + [job.pid]])
     os.kill(job.pid, signal.SIGUSR1)
     check(job.end()[0] == 0, "and it ends as ever")
+    job = Job("-n", "1", "--grace", "1000", *shell("trap 'exit 7' TERM; echo $$ is; kill -STOP $$; while :; do :; done"))
+    stopped = pids(job, 1)[0]
+    eventually("a rank that has stopped", lambda: state(stopped) == "T")
+    job.process.terminate()
+    check(job.status() == 7, "acts on TERM nonetheless", job.seen)
 
 
 def killed():
