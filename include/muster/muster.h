@@ -599,6 +599,10 @@ typedef struct muster_report {
  * (not so for threads). They start with the signals and limits that this process has when it calls; while
  * they run it may have a higher limit of descriptors. `report` may be NULL.
  *
+ * They are children of this process: while they run it must not wait for children that it does not know
+ * (waitpid(-1), also in a handler of SIGCHLD), nor ignore SIGCHLD. Else how a rank ended is lost, and
+ * counts as a failure: MUSTER_ENDED_VANISHED.
+ *
  * With MUSTER_ON_FAILURE_RESPAWN a rank that fails once all have attached is started again, in the same
  * way, while another one is in the world still: MUSTER_RESTARTS says how often that was. The others take
  * it in by muster_group_grow. What counts for the report is the rank's last process that was taken in. A
