@@ -75,6 +75,26 @@ START_TEST(test_everything_comes_back_as_one)
 }
 END_TEST
 
+/* As many stretches as claims can leave, with no more claims alive on the way than that takes: each leaves a gap
+ * before it that no later one fits into. */
+START_TEST(test_a_gap_before_each_claim)
+{
+    enum { MOST = 40 };
+    mst_extents extents;
+    uint64_t gap, claim;
+
+    ck_assert(mst_extents_init(&extents, 0, (MOST + 1) * (MOST + 2) * MST_EXTENT_UNIT));
+    for (uint64_t i = 1; i <= MOST; i++) {
+        ck_assert(mst_extents_claim(&extents, i * MST_EXTENT_UNIT, &gap));
+        ck_assert(mst_extents_claim(&extents, (i + 1) * MST_EXTENT_UNIT, &claim));
+        ck_assert_uint_lt(extents.count, extents.capacity);
+        mst_extents_give_back(&extents, gap, i * MST_EXTENT_UNIT);
+        ck_assert_uint_eq(extents.count, i + 1);
+    }
+    mst_extents_destroy(&extents);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("extent");
@@ -83,6 +103,7 @@ int main(void)
     tcase_set_timeout(tests, TEST_TIMEOUT_S);
     tcase_add_test(tests, test_random_claims_against_a_map);
     tcase_add_test(tests, test_everything_comes_back_as_one);
+    tcase_add_test(tests, test_a_gap_before_each_claim);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }

@@ -52,6 +52,7 @@ START_TEST(test_overlap)
     ck_assert(mst_overlap(bytes, 10, bytes + 9, 10));
     ck_assert(mst_overlap(bytes + 5, 1, bytes, 10));
     ck_assert(!mst_overlap(bytes, 10, bytes + 10, 10));
+    ck_assert(!mst_overlap(bytes + 10, 10, bytes, 10));
     ck_assert(!mst_overlap(bytes, 0, bytes, 10));
     ck_assert(!mst_overlap(NULL, 0, NULL, 0));
 }
