@@ -254,28 +254,17 @@ static bool is_reused(mst_attachment *attachment, uint32_t cell)
 }
 
 typedef struct death {
-    _Atomic uint32_t told, confirmed;
+    _Atomic uint32_t confirmed;
 } death;
 
-/* Rank 1 is said to have ended and still runs, as one does that the kernel takes long to tear down: what it
- * can write to is not used again, and its memory not given back, until it is confirmed that it writes no
- * more. */
-static int reuse_after_a_death(muster_group *world, void *arg)
+/* What rank 0 sees of rank 1 from when it is said to have ended until that is confirmed. */
+static int watch_a_death(muster_group *world, muster_group *child)
 {
-    death *death = arg;
     mst_attachment *attachment = world->subarena->attachment;
     const mst_geometry *geometry = &attachment->geometry;
-    muster_group *child;
+    uint32_t cell = child->subarena->own.cell;
     bool done[2] = { false, false };
 
-    RANK_OK(world, muster_group_split(world, 0, -1, &child));
-    if (muster_group_rank(world) == 1) {
-        while (!mst_load32_acq(&death->confirmed))
-            mst_os_yield();
-        RANK_OK(world, muster_group_free(child));
-        return 0;
-    }
-    uint32_t cell = child->subarena->own.cell;
     mst_liveness_record(geometry, 1, (muster_ending){ MUSTER_ENDED_SIGNALED, 9 });
     /* No thread of ours need have told: a call that would not wait for anybody finds it, too. */
     RANK_CHECK(world, muster_send(&cell, 1, MUSTER_UINT32, 1, child) == MUSTER_ERR_PEER_DIED);
@@ -285,7 +274,27 @@ static int reuse_after_a_death(muster_group *world, void *arg)
     mst_liveness_record_gone(geometry, 1);
     RANK_CHECK(world, is_reused(attachment, cell));
     RANK_CHECK(world, mst_holders_release_dead(geometry, done) && !done[1]); /* we are in the world with it */
-    mst_store32_rel(&death->confirmed, 1);
+    return 0;
+}
+
+/* Rank 1 is said to have ended and still runs, as one does that the kernel takes long to tear down: what it
+ * can write to is not used again, and its memory not given back, until it is confirmed that it writes no
+ * more. */
+static int reuse_after_a_death(muster_group *world, void *arg)
+{
+    death *death = arg;
+    muster_group *child;
+
+    RANK_OK(world, muster_group_split(world, 0, -1, &child));
+    if (muster_group_rank(world) == 0) {
+        int failed = watch_a_death(world, child);
+
+        mst_store32_rel(&death->confirmed, 1); /* also where it failed: rank 1 is not to wait for ever */
+        return failed;
+    }
+    while (!mst_load32_acq(&death->confirmed))
+        mst_os_yield();
+    RANK_OK(world, muster_group_free(child));
     return 0;
 }
 
