@@ -270,7 +270,9 @@ static int watch_a_death(muster_group *world, muster_group *child)
     RANK_CHECK(world, muster_send(&cell, 1, MUSTER_UINT32, 1, child) == MUSTER_ERR_PEER_DIED);
     RANK_OK(world, muster_group_free(child));
     RANK_CHECK(world, !is_reused(attachment, cell));
+    mst_holders_remove(geometry, 1, 0); /* so that only what is not confirmed keeps its memory */
     RANK_CHECK(world, mst_holders_release_dead(geometry, done) && !done[1]);
+    mst_holders_add(geometry, 1, 0);
     mst_liveness_record_gone(geometry, 1);
     RANK_CHECK(world, is_reused(attachment, cell));
     RANK_CHECK(world, mst_holders_release_dead(geometry, done) && !done[1]); /* we are in the world with it */
