@@ -109,6 +109,85 @@ START_TEST(test_memory_goes_back_to_the_system)
 }
 END_TEST
 
+/* ---- what others read where it lies may be overwritten as soon as the call returns ---- */
+
+enum { BLOCK = 12000, RANKS_MAX = 8 };
+
+static int32_t element(int round, int rank, int i)
+{
+    return (round * RANKS_MAX + rank) * 1000003 + i;
+}
+
+static muster_status call_one(int which, int round, const int32_t *in, int32_t *out, muster_group *world)
+{
+    int root = round % muster_group_size(world);
+
+    switch (which) {
+    case 0:
+        return muster_all_gather(in, out, BLOCK, MUSTER_INT32, world);
+    case 1:
+        return muster_all_to_all(in, out, BLOCK, MUSTER_INT32, world);
+    case 2:
+        return muster_reduce_scatter(in, out, BLOCK, MUSTER_INT32, MUSTER_MAX, world);
+    case 3:
+        return muster_broadcast(in, out, (size_t)muster_group_size(world) * BLOCK, MUSTER_INT32, root, world);
+    case 4:
+        return muster_scatter(in, out, BLOCK, MUSTER_INT32, root, world);
+    default:
+        return muster_gather(in, out, BLOCK, MUSTER_INT32, root, world);
+    }
+}
+
+/* Element i of the block that came from rank `from`. */
+static int32_t answer(int which, int round, int from, int i, muster_group *world)
+{
+    int n = muster_group_size(world), part = muster_group_rank(world) * BLOCK + i;
+
+    switch (which) {
+    case 1:
+        return element(round, from, part);
+    case 2:
+        return element(round, n - 1, part);
+    case 3:
+        return element(round, round % n, from * BLOCK + i);
+    case 4:
+        return element(round, round % n, part);
+    default:
+        return element(round, from, i);
+    }
+}
+
+static int overwrite_inputs_at_once(muster_group *world, void *arg)
+{
+    enum { ROUNDS = 40, COLLECTIVES = 6 };
+    int n = muster_group_size(world), rank = muster_group_rank(world);
+    int32_t *in, *out = malloc(RANKS_MAX * BLOCK * sizeof *out);
+
+    (void)arg;
+    RANK_CHECK(world, out);
+    RANK_OK(world, muster_alloc(world, RANKS_MAX * BLOCK * sizeof *in, (void **)&in));
+    for (int call = 0; call < ROUNDS * COLLECTIVES; call++) {
+        int which = call % COLLECTIVES, round = call / COLLECTIVES;
+        int blocks = which <= 1 || which == 3 || (which == 5 && rank == round % n) ? n : which == 5 ? 0 : 1;
+
+        for (int i = 0; i < n * BLOCK; i++)
+            in[i] = element(round, rank, i);
+        RANK_OK(world, call_one(which, round, in, out, world));
+        memset(in, 0x7f, (size_t)n * BLOCK * sizeof *in); /* greater than all elements */
+        for (int at = 0; at < blocks * BLOCK; at++)
+            RANK_CHECK(world, out[at] == answer(which, round, at / BLOCK, at % BLOCK, world));
+    }
+    RANK_OK(world, muster_free(world, in));
+    free(out);
+    return 0;
+}
+
+START_TEST(test_inputs_are_free_on_return)
+{
+    run_all_sizes(overwrite_inputs_at_once, NULL);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("buffers");
@@ -119,6 +198,7 @@ int main(void)
     tcase_add_test(tests, test_buffers_go_with_their_group);
     tcase_add_test(tests, test_more_than_the_arena_has);
     tcase_add_test(tests, test_memory_goes_back_to_the_system);
+    tcase_add_test(tests, test_inputs_are_free_on_return);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }
