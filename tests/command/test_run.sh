@@ -75,6 +75,11 @@ kill -TERM $job
 wait $job
 [ $? -eq 137 ] || fail "TERM, then KILL after the grace"
 gone "sleep 77.125"
+begin "$work/out" "$work/err" $run -n 3 --on-failure respawn -- "$TEST_BUILD/tests/late"
+until [ "$(grep -c ready "$work/out")" -eq 3 ]; do sleep 0.05; done
+kill -TERM $job
+wait $job
+grep "again" "$work/err" && fail "a job that is asked to end starts ranks again"
 
 # ---- ranks, and what they started, die with the launcher and with each other ----
 begin "$work/out" "$work/err" $run -n 3 -- sleep 77.25
@@ -84,6 +89,9 @@ wait $job 2>/dev/null
 gone "^sleep 77.25"
 expect 7 "rank 0 exited with status 7" $run -n 2 --grace 0.5 -- sh -c 'sleep 77.5 & [ $MUSTER_RANK = 0 ] && exit 7; wait'
 gone "^sleep 77.5"
+# --keep-detached is of what has left the rank's process group; the rest ends with the rank.
+expect 0 "" $run -n 1 --keep-detached -- sh -c 'sleep 77.75 & exit 0'
+gone "^sleep 77.75"
 
 # ---- real ranks ----
 expect 0 "" $run -n 4 -- "$TEST_EXAMPLES/hello"

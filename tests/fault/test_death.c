@@ -14,6 +14,7 @@
 #include "shm/layout.h"
 #include "shm/liveness.h"
 #include "src/group.h"
+#include "src/launch/cause.h"
 #include "tests/harness/oracle.h"
 #include "tests/harness/ranks.h"
 
@@ -355,6 +356,19 @@ END_TEST
 
 /* ---- who was first ---- */
 
+/* Whose ends the launcher sees in one turn, and of which the ranks have noted nothing. */
+START_TEST(test_of_two_ends_at_once_the_kill_is_the_cause)
+{
+    mst_rank_process killed = { .ending = { MUSTER_ENDED_SIGNALED, SIGKILL } };
+    mst_rank_process exited = { .ending = { MUSTER_ENDED_EXITED, 3 } };
+
+    ck_assert(mst_cause_is_likelier(&exited, NULL));
+    ck_assert(mst_cause_is_likelier(&killed, &exited));
+    ck_assert(!mst_cause_is_likelier(&exited, &killed));
+    ck_assert(!mst_cause_is_likelier(&killed, &killed)); /* the first that is seen */
+}
+END_TEST
+
 enum { FIRST = 3, SECOND = 1 }; /* to end, and because of that */
 
 static void await_ending(const muster_group *world, uint32_t rank)
@@ -414,6 +428,7 @@ int main(void)
     tcase_add_test(tests, test_what_was_sent_before_leaving_arrives);
     tcase_add_test(tests, test_a_stopped_rank_is_not_dead);
     tcase_add_test(tests, test_the_first_to_fail_is_the_cause);
+    tcase_add_test(tests, test_of_two_ends_at_once_the_kill_is_the_cause);
     if (!under_thread_sanitizer())
         tcase_add_loop_test(tests, test_the_first_to_end_is_named, 0, 3);
     if (!under_thread_sanitizer())
