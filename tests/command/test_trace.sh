@@ -63,18 +63,20 @@ if command -v chromium >/dev/null; then # draws it as a phone would
 fi
 
 # ---- what a trace comes to: made ones, of which the answer is known ----
-# made FILE RANKS CPUS: 200 operations; each rank in turn is last; what is done takes 1 of 1000 us
+# made FILE RANKS CPUS WAIT [LAST]: 200 operations; each rank in turn is last, or always LAST; what is done takes
+# 1 of 1000 us
 made() {
     python3 - "$@" <<'EOF'
 import sys
 path, ranks, cpus, waits = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])
+always_last = int(sys.argv[5]) if len(sys.argv) > 5 else None
 with open(path, "w") as file:
     print('{"muster_trace":1,"ranks":%d,"exact":1,"lost":0,"left_out":0,' % ranks, file=file)
     print('"job":{"cpus":%d,"command":"made \\"here\\"","host":"h","date":"2026-01-01 00:00:00 +0000"},' % cpus, file=file)
     print('"displayTimeUnit":"ns","traceEvents":[', file=file)
     for n in range(1, 201):
         for rank in range(ranks):
-            wait = 0 if rank == n % ranks else waits
+            wait = 0 if rank == (n % ranks if always_last is None else always_last) else waits
             print('{"ph":"X","pid":1,"tid":%d,"ts":%.3f,"dur":%.3f,"name":"all_sum 4 B","args":{"call":"all_sum","dtype":"int32","count":1,"bytes":4,"group":3,"world":1,"group_rank":%d,"group_size":%d,"entrance":0,"operation":%d,"peer":-1,"exact":1,"started":0,"arrived":1,"waited_us":%.3f}},'
                   % (rank, n * 1000 - wait, wait + 1, rank, ranks, n, wait), file=file)
     print('{"ph":"M","pid":1,"tid":0,"name":"process_name","args":{"name":"muster"}}\n]}', file=file)
@@ -84,6 +86,9 @@ made "$work/made.json" 4 2 800
 expect 0 "" "$TEST_COMMAND" trace "$work/made.json"
 says 1 '^made "here", on h \(2 CPUs\), 2026-01-01 00:00:00 \+0000$'
 says 1 "^waiting is 60% of the time: 4 ranks on 2 CPUs take turns; try -n 2$"
+made "$work/made.json" 4 2 800 3
+expect 0 "" "$TEST_COMMAND" trace "$work/made.json"
+says 1 ": rank 3 made the others wait, for 100.0% .* late one; 4 ranks share 2 CPUs; with -n 2 each has its own$"
 made "$work/made.json" 4 4 800
 expect 0 "" "$TEST_COMMAND" trace "$work/made.json"
 says 1 "^waiting is 60% of the time; no rank in particular made the others wait$"

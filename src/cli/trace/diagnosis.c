@@ -83,8 +83,8 @@ void trace_diagnose(const trace *trace, const trace_sums *sums, char *text, size
                ": rank %d made the others wait, for %.1f%% of all the time that ranks waited for a late one",
                found.worst, found.blame);
         if (shared)
-            append(text, bytes, &used, "; %d ranks share %d CPU%s", trace->ranks, cpus,
-                   plural((unsigned)cpus));
+            append(text, bytes, &used, "; %d ranks share %d CPU%s; with -n %d each has its own", trace->ranks,
+                   cpus, plural((unsigned)cpus), cpus);
     } else if (shared) {
         append(text, bytes, &used, ": %d ranks on %d CPU%s take turns; try -n %d", trace->ranks, cpus,
                plural((unsigned)cpus), cpus);

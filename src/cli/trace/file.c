@@ -102,10 +102,13 @@ static void write_wait(const muster_record *record, const muster_record *last, i
     fprintf(file, "\"},\n");
 }
 
-/* From where the last one enters to where the other goes on. */
+/* From where the last one enters to where the other goes on; not back in time, though clocks of two CPUs may
+ * differ by a fraction of a microsecond, as virtual machines' do. */
 static void write_arrow(const muster_record *record, const muster_record *last, uint64_t number,
                         int64_t begin_ns, FILE *file)
 {
+    int64_t to_ns = record->arrived_ns > last->entered_ns ? record->arrived_ns : last->entered_ns;
+
     fprintf(file,
             "{\"ph\":\"s\",\"pid\":1,\"tid\":%d,\"ts\":%.3f,\"id\":%" PRIu64
             ",\"name\":\"last\",\"cat\":\"operation\"},\n",
@@ -113,7 +116,7 @@ static void write_arrow(const muster_record *record, const muster_record *last, 
     fprintf(file,
             "{\"ph\":\"f\",\"bp\":\"e\",\"pid\":1,\"tid\":%d,\"ts\":%.3f,\"id\":%" PRIu64
             ",\"name\":\"last\",\"cat\":\"operation\"},\n",
-            record->rank, us(record->arrived_ns - begin_ns), number);
+            record->rank, us(to_ns - begin_ns), number);
 }
 
 static void write_operation(const muster_record *records, size_t count, uint64_t *arrows, int64_t begin_ns,
