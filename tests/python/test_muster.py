@@ -175,6 +175,16 @@ class Arrays(unittest.TestCase):
             assert got.dtype == np.int32 and (got == x).all()
             muster.send(x, 0)
 
+    @ranks(2)
+    def test_receive_like_what_has_no_shape(self):
+        for x in array.array("f", [1, 2, 3]), bytearray(b"abc"), b"xyz":
+            if muster.init().rank() == 0:
+                muster.send(x, 1)
+            else:
+                got = muster.recv_like(x, 0)
+                assert bytes(got) == bytes(x)
+                assert isinstance(got, array.array) == isinstance(x, array.array)
+
 
 class WithoutNumpy(unittest.TestCase):
     @ranks(2)

@@ -33,7 +33,8 @@ def recv(shape, dtype, src, *, group=None, stream=None):
 def recv_like(x, src, *, group=None, stream=None):
     """Receives an array of x's kind, shape and dtype from rank src. x itself is not used."""
     like = x if hasattr(x, "shape") else _arrays.as_array(x)
-    return recv_into(_arrays.result(like, tuple(like.shape)), src, group=group)
+    shape = like.shape if hasattr(like, "shape") else memoryview(like).shape
+    return recv_into(_arrays.result(like, tuple(shape)), src, group=group)
 
 
 def empty(shape, dtype="float32", group=None):

@@ -37,6 +37,8 @@ def as_array(x):
         return _cast(bytearray(x.tobytes()), x.format, x.shape)
     if hasattr(x, "contiguous"):  # torch
         return x.detach().contiguous()
+    if isinstance(x, (_array.array, bytes, bytearray)):
+        return x
     raise TypeError(f"{type(x).__name__} has no elements that can be read; {_EXPECTED}")
 
 
