@@ -23,6 +23,7 @@
 #include "src/cli/options.h"
 #include "src/cli/output.h"
 #include "src/cli/prepare.h"
+#include "src/cli/text.h"
 #include "src/cli/trace/trace.h"
 #include "src/cli/variables.h"
 
@@ -232,10 +233,12 @@ static int run(run_options *options)
     int status = launch(options);
     if (options->post_mortem && status != EXIT_SUCCESS)
         show_post_mortem(kept.fd);
+    leave_unread_error();
     if (options->trace && !collector_finish(&collector) && status == EXIT_SUCCESS)
         status = EXIT_NOT_LAUNCHED;
     if (!options->keep_detached)
         end_strays();
+    leave_unread_error();
     if (!output_close(&output) && status == EXIT_SUCCESS)
         status = EXIT_FAILURE;
     if (unread)

@@ -2,9 +2,14 @@
 #include "src/cli/text.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+#define PATIENCE_MS 1000
 
 const char *plural(unsigned long long count)
 {
@@ -56,4 +61,15 @@ int finish_output(const char *command, int status)
     fprintf(stderr, "muster%s%s: standard output could not be written%s%s\n", command ? " " : "",
             command ? command : "", error ? ": " : "", error ? strerror(error) : "");
     return status == EXIT_SUCCESS ? EXIT_FAILURE : status;
+}
+
+void leave_unread_error(void)
+{
+    struct pollfd polled = { .fd = STDERR_FILENO, .events = POLLOUT };
+    int null = poll(&polled, 1, PATIENCE_MS) == 0 ? open("/dev/null", O_WRONLY) : -1;
+
+    if (null < 0)
+        return;
+    dup2(null, STDERR_FILENO);
+    close(null);
 }

@@ -17,4 +17,7 @@ int list_ranks(const bool *listed, int size, char *text, size_t bytes);
  * be written, a failure, once stderr says so for `muster COMMAND` (NULL: muster itself). */
 int finish_output(const char *command, int status);
 
+/* What is said to standard error from now on goes nowhere, if nobody reads it: for those who must end. */
+void leave_unread_error(void);
+
 #endif

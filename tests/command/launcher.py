@@ -109,6 +109,8 @@ def starving():
     check(job.status() == 124, "--timeout, and nobody reads either")
     status = Job("-n", "2", "--timeout", "0.2", "--post-mortem", *shell("yes >&2")).status()
     check(status == 124, "--post-mortem, and nobody reads", status)
+    status = Job("-n", "2", "--timeout", "0.2", "--trace", "/dev/full", *shell("yes >&2")).status()
+    check(status == 124, "--trace on a full disk, and nobody reads", status)
     # It is waited for once, and not once for each rank: those of so many are more than it would ever be given.
     check(Job("-n", "150", "--timeout", "0.5", "--", "yes").status() == 124, "--timeout of many ranks, and nobody reads")
     # A slow reader gets all of it, from a job that went well.

@@ -93,6 +93,7 @@ static bool write_file(trace_collector *collector, trace *trace)
     bool written = trace_write(trace, collector->file);
     if (fclose(collector->file) != 0)
         written = false;
+    leave_unread_error();
     if (!written) {
         fprintf(stderr, "muster run: --trace: %s: %s\n", collector->path, strerror(errno));
         return false;
