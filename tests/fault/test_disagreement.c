@@ -97,12 +97,19 @@ START_TEST(test_every_disagreement)
 }
 END_TEST
 
+/* What is wanted of eight int32. */
+typedef struct wish {
+    size_t count;
+    muster_dtype dtype;
+    const char *words;
+} wish;
+
 static int message_mismatch(muster_group *world, void *arg)
 {
+    const wish *wish = arg;
     int rank = muster_group_rank(world);
     int32_t x[8] = { 0 };
 
-    (void)arg;
     if (rank == 0) {
         RANK_OK(world, muster_send(x, 8, MUSTER_INT32, 1, world)); /* buffered: this rank learns it next */
         muster_status status;
@@ -110,17 +117,23 @@ static int message_mismatch(muster_group *world, void *arg)
             continue;
         RANK_CHECK(world, status == MUSTER_ERR_MISMATCH);
     } else {
-        RANK_CHECK(world, muster_recv(x, 4, MUSTER_FLOAT32, 0, world) == MUSTER_ERR_MISMATCH);
+        RANK_CHECK(world, muster_recv(x, wish->count, wish->dtype, 0, world) == MUSTER_ERR_MISMATCH);
     }
     RANK_CHECK(world,
-               strstr(muster_error_detail(), "float32 x 4") && strstr(muster_error_detail(), "int32 x 8"));
+               strstr(muster_error_detail(), wish->words) && strstr(muster_error_detail(), "int32 x 8"));
     return 0;
 }
 
 START_TEST(test_messages_that_do_not_fit)
 {
-    run_ranks(2, RANKS_AS_THREADS, message_mismatch, NULL);
-    run_ranks(2, RANKS_AS_PROCESSES, message_mismatch, NULL);
+    wish wishes[] = { { 4, MUSTER_FLOAT32, "float32 x 4" },
+                      { 8, MUSTER_FLOAT32, "float32 x 8" }, /* as many bytes */
+                      { 4, MUSTER_INT32, "int32 x 4" } };
+
+    for (size_t i = 0; i < sizeof wishes / sizeof wishes[0]; i++) {
+        run_ranks(2, RANKS_AS_THREADS, message_mismatch, &wishes[i]);
+        run_ranks(2, RANKS_AS_PROCESSES, message_mismatch, &wishes[i]);
+    }
 }
 END_TEST
 

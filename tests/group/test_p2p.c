@@ -217,16 +217,19 @@ static int from_the_arena(muster_group *world, void *arg)
     static const size_t counts[] = { 1, 2048, 16384, 16385, 200000 };
     int n = muster_group_size(world), rank = muster_group_rank(world);
     int next = (rank + 1) % n, previous = (rank + n - 1) % n;
-    int32_t *out, *in;
+    int32_t *out, *ins[2], *in; /* to the arena, and to private memory */
 
     (void)arg;
     if (n == 1)
         return 0;
     RANK_OK(world, muster_alloc(world, 200000 * sizeof *out, (void **)&out));
-    RANK_OK(world, muster_alloc(world, 200000 * sizeof *in, (void **)&in));
+    RANK_OK(world, muster_alloc(world, 200000 * sizeof *in, (void **)&ins[0]));
+    ins[1] = malloc(200000 * sizeof *in);
+    RANK_CHECK(world, ins[1]);
     for (int turn = 0; turn < 20; turn++) {
         size_t count = counts[turn % 5];
 
+        in = ins[turn % 2];
         for (size_t i = 0; i < count; i++)
             out[i] = (int32_t)i * 7 + rank + turn;
         if (count * sizeof *out <= 65536 && turn < 10) { /* the promise holds for them too */
@@ -247,6 +250,7 @@ static int from_the_arena(muster_group *world, void *arg)
         for (size_t i = 0; i < count; i++)
             RANK_CHECK(world, out[i] == (int32_t)i * 7 + rank + turn);
     }
+    free(ins[1]);
     return 0;
 }
 
