@@ -90,8 +90,8 @@ gone "^sleep 77.25"
 expect 7 "rank 0 exited with status 7" $run -n 2 --grace 0.5 -- sh -c 'sleep 77.5 & [ $MUSTER_RANK = 0 ] && exit 7; wait'
 gone "^sleep 77.5"
 # --keep-detached is of what has left the rank's process group; the rest ends with the rank.
-expect 0 "" $run -n 1 --keep-detached -- sh -c 'sleep 77.75 & exit 0'
-gone "^sleep 77.75"
+expect 0 "" $run -n 1 --keep-detached -- sh -c 'sleep $0 & exit 0' 77.75$$
+gone "^sleep 77.75$$"
 
 # ---- real ranks ----
 expect 0 "" $run -n 4 -- "$TEST_EXAMPLES/hello"
