@@ -35,7 +35,7 @@ expect 2 "there is no option --frobnicate" $run -n 2 --frobnicate -- true
 
 # ---- exit statuses, with one line that names rank and cause ----
 expect 0 "" $run -n 4 -- true
-expect 3 "rank 1 exited with status 3" $run -n 3 -- sh -c '[ $MUSTER_RANK != 1 ] || exit 3; sleep 30'
+expect 3 "rank 1 exited with status 3" $run -n 3 -- sh -c '[ $MUSTER_RANK != 1 ] || exit 3; sleep 300'
 expect 137 "rank 2 was killed by signal 9" $run -n 3 -- sh -c '[ $MUSTER_RANK != 2 ] || kill -9 $$; sleep 30'
 expect 127 "cannot execute" $run -n 2 -- /no/such/program
 expect 126 "cannot execute \"/etc/passwd\": Permission denied; is it a program, and executable" $run -n 2 -- /etc/passwd
