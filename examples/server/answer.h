@@ -11,6 +11,9 @@ enum MHD_Result answer(struct MHD_Connection *connection, unsigned status, const
 /* {"error": why}; with Retry-After where the status is 503. */
 enum MHD_Result refuse(struct MHD_Connection *connection, unsigned status, const char *why);
 
+/* 405, with the methods that the path has. */
+enum MHD_Result refuse_method(struct MHD_Connection *connection, const char *allow);
+
 enum MHD_Result answer_printed(struct MHD_Connection *connection, const char *type, void (*print)(FILE *to));
 
 #endif

@@ -49,7 +49,7 @@ static enum MHD_Result take_body(request *request, const char *bytes, size_t *co
 static enum MHD_Result generate(struct MHD_Connection *connection, const char *method, request *request)
 {
     if (strcmp(method, MHD_HTTP_METHOD_POST) != 0)
-        return refuse(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "expected POST");
+        return refuse_method(connection, "POST");
     if (request->too_long)
         return refuse(connection, MHD_HTTP_CONTENT_TOO_LARGE, "the body has more than 64 KiB");
     if (connections_full())
@@ -87,7 +87,7 @@ static enum MHD_Result serve(struct MHD_Connection *connection, const char *path
         return refuse(connection, MHD_HTTP_NOT_FOUND,
                       "there are /, /generate, /health, /live, /ready and /metrics");
     if (!get)
-        return refuse(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "expected GET");
+        return refuse_method(connection, "GET, HEAD");
     if (strcmp(path, "/health") == 0)
         return answer_printed(connection, "application/json", metrics_print_json);
     if (strcmp(path, "/metrics") == 0)

@@ -91,6 +91,10 @@ answers 200 /live
 answers 200 /ready
 for path in / /health /live /ready /metrics; do answers 200 $path --head; done
 answers 405 /generate --head
+curl -s --head "$url/generate" | tr -d '\r' >"$work/out"
+says 1 '^Allow: POST$'
+curl -s -o /dev/null -D - -d x "$url/health" | tr -d '\r' >"$work/out"
+says 1 '^Allow: GET, HEAD$'
 checks=$((checks + 1))
 curl -s --head "$url/health" | grep -qi '^content-length: [1-9]' || fail "HEAD has no length"
 
