@@ -328,8 +328,9 @@ mst_flow mst_channel_wants(const mst_channels *channels, int receiver, size_t by
 
     if (mst_load64_sc(&end->channel->posted) != end->number - 1) /* E6: where it wants them */
         return MST_FLOW_NOT_NOW;
-    uint64_t wanted_at = end->channel->wanted_at; /* read once */
-    if (wanted_at == 0 || end->channel->wanted_bytes != bytes)
+    unsigned place = (end->number - 1) & 1;
+    uint64_t wanted_at = end->channel->wanted_at[place]; /* read once */
+    if (wanted_at == 0 || end->channel->wanted_bytes[place] != bytes)
         return MST_FLOW_NOT_NOW; /* private, or of another size, of which the receiver will complain */
     *buffer = mst_layout_heap_at(&subarena->attachment->geometry, subarena->shares[receiver].seat, wanted_at,
                                  bytes);
@@ -426,8 +427,10 @@ bool mst_channel_post(mst_channels *channels, int sender, uint64_t wanted_at, si
 
     if (!end->channel)
         return false;
-    end->channel->wanted_at = wanted_at;
-    end->channel->wanted_bytes = bytes;
+    /* The sender may still be reading what was said of the entry before; of the one before that it is not, as
+     * it has sent the next since. */
+    end->channel->wanted_at[end->number & 1] = wanted_at;
+    end->channel->wanted_bytes[end->number & 1] = bytes;
     mst_fault_point("message.want");
     mst_exchange64_sc(&end->channel->posted, end->number); /* E6: publishes the place */
     mst_fault_point("message.wanted");

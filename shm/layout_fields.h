@@ -249,8 +249,8 @@ END_STRUCT(mst_header);
 STRUCT(mst_channel)
     FIELD(alignas(MST_LINE) _Atomic uint64_t, head); /* receiver: bytes that it is done with, E6 */
     FIELD(_Atomic uint64_t, posted); /* receiver: the number of the entry that it waits for, E6 */
-    FIELD(uint64_t, wanted_at);      /* receiver, before `posted`: offset to fill, 0: private */
-    FIELD(uint64_t, wanted_bytes);   /* likewise: its bytes */
+    ARRAY(uint64_t, wanted_at, [2]); /* receiver, before `posted`: offset to fill, 0: private */
+    ARRAY(uint64_t, wanted_bytes, [2]); /* its bytes; both by parity of the entry's number */
     ARRAY(alignas(MST_LINE) unsigned char, slots, [2][MST_SLOT_BYTES]); /* of even and odd entries */
     REST(alignas(MST_LINE) unsigned char, ring);
 END_STRUCT(mst_channel);
