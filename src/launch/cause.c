@@ -37,7 +37,7 @@ static bool read_world_poison(const mst_supervision *all, const mst_rank_process
     uint64_t word = mst_load64_acq(&cell->poison); /* E7 */
 
     *poison = mst_poison_unpack(word);
-    return word != 0 && process->seat < all->config->size && poison->rank >= 0 &&
+    return mst_poison_is_one(word) && process->seat < all->config->size && poison->rank >= 0 &&
            poison->rank < all->config->size;
 }
 

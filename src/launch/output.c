@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "shm/atomic.h"
+#include "shm/poison.h"
 #include "src/launch/relay.h"
 
 #define REPEATS_RANKS_MIN 3 /* in a job of fewer nobody repeats */
@@ -109,7 +110,7 @@ static bool is_in_trouble(const mst_output *output, int rank)
 {
     const mst_cell *cell = mst_layout_cell(output->geometry, (uint32_t)rank, MST_WORLD_CELL);
 
-    return output->failing || mst_load64_acq(&cell->poison) != 0; /* E7 */
+    return output->failing || mst_poison_is_one(mst_load64_acq(&cell->poison)); /* E7 */
 }
 
 static bool is_repeated(mst_output *output, const mst_relay *relay, const muster_line *line, const char *head)

@@ -8,7 +8,8 @@ late=$TEST_BUILD/tests/late trace=$work/trace.json
 
 expect 0 "muster run: $trace has 120 operations of 3 ranks; see muster trace $trace$" \
     "$TEST_COMMAND" run -n 3 --trace "$trace" -- "$late" 40
-checks=$((checks + 1))
+checks=$((checks + 2))
+[ "$(grep -c "late: alike on all ranks" "$work/err")" -eq 3 ] || fail "lines of ranks that are well are gathered"
 python3 - "$trace" <<'EOF' || fail "the file"
 import json, sys
 trace = json.load(open(sys.argv[1]))
