@@ -241,7 +241,8 @@ START_TEST(test_what_only_looks_like_a_circle)
 
     run_ranks(4, RANKS_AS_PROCESSES, a_chain_behind_a_slow_rank, NULL);
     run_ranks(2, RANKS_AS_PROCESSES, a_second_thread_helps, NULL);
-    run_ranks(3, RANKS_AS_PROCESSES, a_stopped_rank, pids);
+    if (!under_thread_sanitizer()) /* where a rank is never alone, and so tells nobody that it waits */
+        run_ranks(3, RANKS_AS_PROCESSES, a_stopped_rank, pids);
     shared_page_free(pids, sizeof(pid_t) * 3);
 }
 END_TEST
