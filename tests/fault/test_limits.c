@@ -28,22 +28,46 @@ static int use_a_little(muster_group *world, void *arg)
     return 0;
 }
 
-/* Launches two ranks under a limit; what became of it, and the sentence in *detail. */
-static muster_status launch_limited(int resource, rlim_t limit, const char **detail)
+typedef struct outcome {
+    muster_status status;
+    char detail[600];
+} outcome;
+
+/* In a process of its own, as a hard limit that was lowered cannot be raised again by everybody. */
+static void launch_and_end(int resource, rlim_t limit, outcome *outcome)
 {
     muster_launch_config config = MUSTER_LAUNCH_CONFIG_INIT;
-    struct rlimit before, lower;
+    struct rlimit lower;
 
     config.size = 2;
     config.on_failure =
         MUSTER_ON_FAILURE_CONTINUE; /* ranks have Check's handler of TERM, which kills the test */
-    ck_assert_int_eq(getrlimit((__rlimit_resource_t)resource, &before), 0);
-    lower = (struct rlimit){ limit, resource == RLIMIT_NOFILE ? limit : before.rlim_max }; /* nor raised */
-    ck_assert_int_eq(setrlimit((__rlimit_resource_t)resource, &lower), 0);
-    muster_status status = muster_launch(&config, use_a_little, NULL, NULL);
-    *detail = muster_error_detail();
-    setrlimit((__rlimit_resource_t)resource, &before);
-    return status;
+    if (getrlimit((__rlimit_resource_t)resource, &lower) != 0)
+        _exit(1);
+    lower = (struct rlimit){ limit, resource == RLIMIT_NOFILE ? limit : lower.rlim_max }; /* nor raised */
+    if (setrlimit((__rlimit_resource_t)resource, &lower) != 0)
+        _exit(1);
+    outcome->status = muster_launch(&config, use_a_little, NULL, NULL);
+    snprintf(outcome->detail, sizeof outcome->detail, "%s", muster_error_detail());
+    _exit(0);
+}
+
+/* Launches two ranks under a limit; what became of it, and the sentence in *detail. */
+static muster_status launch_limited(int resource, rlim_t limit, const char **detail)
+{
+    static outcome latest;
+    outcome *outcome = shared_page(sizeof *outcome);
+    pid_t child = fork();
+    int status = 1;
+
+    if (child == 0)
+        launch_and_end(resource, limit, outcome);
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_int_eq(status, 0);
+    latest = *outcome;
+    shared_page_free(outcome, sizeof *outcome);
+    *detail = latest.detail;
+    return latest.status;
 }
 
 START_TEST(test_address_space)
