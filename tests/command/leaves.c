@@ -37,7 +37,7 @@ static int leave(const char *how, muster_group *world, int *status)
 int main(int argc, char **argv)
 {
     const char *how = argc > 1 ? argv[1] : "none";
-    muster_group *world, *group;
+    static muster_group *world, *group; /* who ends at once frees neither, and leaks nothing */
     int status = 0;
 
     if (muster_init(true, NULL, &world) != MUSTER_OK)
