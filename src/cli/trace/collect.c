@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,21 +34,13 @@ static bool look(muster_records *records, trace *trace)
     return muster_records_read(records, add, trace, &trace->lost) == MUSTER_OK;
 }
 
-static int cpus_of_this_process(void)
-{
-    cpu_set_t cpus;
-
-    return sched_getaffinity(0, sizeof cpus, &cpus) == 0 ? CPU_COUNT(&cpus)
-                                                         : (int)sysconf(_SC_NPROCESSORS_ONLN);
-}
-
 void trace_describe(trace *trace, const char *command)
 {
     trace_job *job = &trace->job;
     time_t now = time(NULL);
     struct tm calendar;
 
-    job->cpus = cpus_of_this_process();
+    job->cpus = muster_cpu_count();
     snprintf(job->command, sizeof job->command, "%s", command);
     if (gethostname(job->host, sizeof job->host - 1) != 0)
         strcpy(job->host, "?");

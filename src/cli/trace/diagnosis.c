@@ -16,35 +16,25 @@ typedef struct finding {
     double blame;   /* percent of that waiting */
 } finding;
 
-static double percent(int64_t part, int64_t whole)
-{
-    return whole > 0 ? 100.0 * (double)part / (double)whole : 0;
-}
-
 static finding find(const trace_sums *sums, int ranks)
 {
-    int64_t awaited_ns = 0, waited_ns = 0;
+    int64_t awaited_ns = 0;
     int worst = 0;
 
     for (int rank = 0; rank < ranks; rank++) {
         awaited_ns += sums->ranks[rank].awaited_ns;
-        waited_ns += sums->ranks[rank].waited_ns;
         if (sums->ranks[rank].awaited_ns > sums->ranks[worst].awaited_ns)
             worst = rank;
     }
-    return (finding){ percent(waited_ns, (sums->end_ns - sums->begin_ns) * ranks), worst,
-                      percent(sums->ranks[worst].awaited_ns, awaited_ns) };
+    return (finding){ trace_percent(sums->waited_ns, (sums->end_ns - sums->begin_ns) * ranks), worst,
+                      trace_percent(sums->ranks[worst].awaited_ns, awaited_ns) };
 }
 
 /* In which phase ranks wait longest; NULL: there is none, or it has no more than half of it. */
-static const char *find_phase(const trace_sums *sums, int ranks)
+static const char *find_phase(const trace_sums *sums)
 {
-    int64_t waited_ns = 0;
-
-    for (int rank = 0; rank < ranks; rank++)
-        waited_ns += sums->ranks[rank].waited_ns;
     for (size_t i = 0; i < sums->phase_count; i++)
-        if (sums->phases[i].waited_ns > waited_ns / 2)
+        if (sums->phases[i].waited_ns > sums->waited_ns / 2)
             return sums->phases[i].name;
     return NULL;
 }
@@ -66,7 +56,7 @@ static void append(char *text, size_t bytes, size_t *used, const char *format, .
 void trace_diagnose(const trace *trace, const trace_sums *sums, char *text, size_t bytes)
 {
     finding found = find(sums, trace->ranks);
-    const char *phase = find_phase(sums, trace->ranks);
+    const char *phase = find_phase(sums);
     int cpus = trace->job.cpus;
     bool shared = cpus && trace->ranks > cpus;
     size_t used = 0;

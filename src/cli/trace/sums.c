@@ -78,6 +78,7 @@ static bool add_record(const trace *trace, trace_sums *sums, const muster_record
     rank->operations++;
     rank->moved_ns += moved_ns(record);
     rank->waited_ns += trace_waited_ns(record);
+    sums->waited_ns += trace_waited_ns(record);
     sums->begin_ns = record->entered_ns < sums->begin_ns ? record->entered_ns : sums->begin_ns;
     sums->end_ns = record->done_ns > sums->end_ns ? record->done_ns : sums->end_ns;
     return true;

@@ -34,11 +34,6 @@ static double seconds(int64_t ns)
     return (double)ns / 1e9;
 }
 
-static double percent(int64_t part, int64_t whole)
-{
-    return whole > 0 ? 100.0 * (double)part / (double)whole : 0;
-}
-
 static int longest_first(const void *a, const void *b)
 {
     const trace_class *x = a, *y = b;
@@ -61,7 +56,7 @@ static void print_classes(trace_sums *sums, bool all, FILE *to)
         fprintf(to, "%-18s %-9s %10zu %6d %9llu %8.1f us %8.3f s %8.3f s %6.1f%%\n", class->call,
                 class->bytes ? muster_dtype_name(class->dtype) : "-", class->bytes, class->group_size,
                 (unsigned long long)class->times, seconds(all_ns) * 1e6 / (double)class->times,
-                seconds(class->moved_ns), seconds(class->waited_ns), percent(class->waited_ns, all_ns));
+                seconds(class->moved_ns), seconds(class->waited_ns), trace_percent(class->waited_ns, all_ns));
     }
     if (shown < sums->class_count)
         fprintf(to, "and %zu other kinds of calls; --all shows them\n", sums->class_count - shown);
@@ -77,9 +72,10 @@ static void print_ranks(const trace_sums *sums, int ranks, FILE *to)
         const trace_rank_sum *sum = &sums->ranks[rank];
 
         fprintf(to, "%6d %11llu %9.1f%% %9.1f%% %9.1f%% %9.1f%% %15.3f s\n", rank,
-                (unsigned long long)sum->operations, 100 - percent(sum->moved_ns + sum->waited_ns, span_ns),
-                percent(sum->moved_ns, span_ns), percent(sum->waited_ns, span_ns),
-                percent((int64_t)sum->last, (int64_t)sums->judged), seconds(sum->awaited_ns));
+                (unsigned long long)sum->operations,
+                100 - trace_percent(sum->moved_ns + sum->waited_ns, span_ns),
+                trace_percent(sum->moved_ns, span_ns), trace_percent(sum->waited_ns, span_ns),
+                trace_percent((int64_t)sum->last, (int64_t)sums->judged), seconds(sum->awaited_ns));
     }
 }
 
@@ -95,9 +91,9 @@ static void print_phases(const trace_sums *sums, int ranks, FILE *to)
         const trace_phase_sum *sum = &sums->phases[i];
 
         fprintf(to, "%-31s %9llu %8.3f s %9.1f%% %9.1f%% %9.1f%% %9.1f%%\n", sum->name,
-                (unsigned long long)sum->times, seconds(sum->all_ns), percent(sum->all_ns, all_ns),
-                percent(sum->moved_ns, sum->all_ns), percent(sum->waited_ns, sum->all_ns),
-                100 - percent(sum->moved_ns + sum->waited_ns, sum->all_ns));
+                (unsigned long long)sum->times, seconds(sum->all_ns), trace_percent(sum->all_ns, all_ns),
+                trace_percent(sum->moved_ns, sum->all_ns), trace_percent(sum->waited_ns, sum->all_ns),
+                100 - trace_percent(sum->moved_ns + sum->waited_ns, sum->all_ns));
     }
 }
 

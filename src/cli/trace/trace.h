@@ -103,8 +103,14 @@ typedef struct trace_sums {
     size_t phase_count;
     trace_rank_sum ranks[TRACE_RANKS_MAX];
     int64_t begin_ns, end_ns;
-    uint64_t judged; /* operations of which it is known who came last */
+    int64_t waited_ns; /* by all ranks */
+    uint64_t judged;   /* operations of which it is known who came last */
 } trace_sums;
+
+static inline double trace_percent(int64_t part, int64_t whole)
+{
+    return whole > 0 ? 100.0 * (double)part / (double)whole : 0;
+}
 
 /* Adds up a sorted trace; false: no memory. */
 bool trace_add_up(const trace *trace, trace_sums *sums);
