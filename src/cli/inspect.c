@@ -2,7 +2,6 @@
 #define _POSIX_C_SOURCE 200809L /* popen */
 #include "src/cli/inspect.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,24 +11,6 @@
 #define ENTRANCE_COLLECTIVE 0
 
 enum { RANKS_MAX = 1024, DESCRIBED_MAX = 4 };
-
-typedef struct sentence {
-    char *text;
-    int used, bytes;
-} sentence;
-
-static void say(sentence *sentence, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static void say(sentence *sentence, const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    int more =
-        vsnprintf(sentence->text + sentence->used, (size_t)(sentence->bytes - sentence->used), format, args);
-    va_end(args);
-    sentence->used = sentence->used + more < sentence->bytes ? sentence->used + more : sentence->bytes - 1;
-}
 
 /* The member's entry at that entrance; NULL: it has none, as it has not been there. */
 static const muster_seen_call *find_call(const muster_inspection *seen, unsigned long long group,

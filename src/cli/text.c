@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,4 +73,15 @@ void leave_unread_error(void)
         return;
     dup2(null, STDERR_FILENO);
     close(null);
+}
+
+void say(sentence *sentence, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    int more =
+        vsnprintf(sentence->text + sentence->used, (size_t)(sentence->bytes - sentence->used), format, args);
+    va_end(args);
+    sentence->used = sentence->used + more < sentence->bytes ? sentence->used + more : sentence->bytes - 1;
 }

@@ -1,5 +1,6 @@
 /*
- * What all subcommands say alike: plurals, lists of ranks, and that standard output cannot be written.
+ * What all subcommands say alike: plurals, lists of ranks, sentences, and that standard output cannot be
+ * written.
  */
 #ifndef MUSTER_CLI_TEXT_H
 #define MUSTER_CLI_TEXT_H
@@ -12,6 +13,14 @@ const char *plural(unsigned long long count);
 
 /* "0 2 4-63" of the ranks whose place in `listed` is true; returns how many they are. */
 int list_ranks(const bool *listed, int size, char *text, size_t bytes);
+
+/* A text that is put together bit by bit, and cut where the room ends. */
+typedef struct sentence {
+    char *text;
+    int used, bytes;
+} sentence;
+
+void say(sentence *sentence, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Writes what is still buffered for standard output, and closes it. Returns `status`; or, where not all could
  * be written, a failure, once stderr says so for `muster COMMAND` (NULL: muster itself). */

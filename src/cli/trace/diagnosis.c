@@ -2,8 +2,6 @@
  * The one sentence of a trace: how much of the time ranks wait, for whom, and what to try. A rank that makes
  * the others wait comes first; ranks that share CPUs wait for their turn, all alike.
  */
-#include <stdarg.h>
-
 #include "src/cli/text.h"
 #include "src/cli/trace/trace.h"
 
@@ -39,49 +37,34 @@ static const char *find_phase(const trace_sums *sums)
     return NULL;
 }
 
-static void append(char *text, size_t bytes, size_t *used, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
-
-static void append(char *text, size_t bytes, size_t *used, const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    int more = vsnprintf(text + *used, bytes - *used, format, args);
-    va_end(args);
-    *used += more > 0 ? (size_t)more : 0;
-    *used = *used < bytes ? *used : bytes - 1;
-}
-
 void trace_diagnose(const trace *trace, const trace_sums *sums, char *text, size_t bytes)
 {
     finding found = find(sums, trace->ranks);
     const char *phase = find_phase(sums);
     int cpus = trace->job.cpus;
     bool shared = cpus && trace->ranks > cpus;
-    size_t used = 0;
+    sentence said = { text, 0, (int)bytes };
 
     if (found.waiting < HARDLY) {
-        append(text, bytes, &used, "ranks hardly wait: %.1f%% of their time", found.waiting);
+        say(&said, "ranks hardly wait: %.1f%% of their time", found.waiting);
         return;
     }
-    append(text, bytes, &used, "waiting is %.0f%% of the time", found.waiting);
+    say(&said, "waiting is %.0f%% of the time", found.waiting);
     if (phase)
-        append(text, bytes, &used, ", mostly in phase %s", phase);
+        say(&said, ", mostly in phase %s", phase);
     if (sums->judged && found.blame > MORE_THAN_EVEN * 100.0 / trace->ranks) {
-        append(text, bytes, &used,
-               ": rank %d made the others wait, for %.1f%% of all the time that ranks waited for a late one",
-               found.worst, found.blame);
+        say(&said,
+            ": rank %d made the others wait, for %.1f%% of all the time that ranks waited for a late one",
+            found.worst, found.blame);
         if (shared)
-            append(text, bytes, &used, "; %d ranks share %d CPU%s; with -n %d each has its own", trace->ranks,
-                   cpus, plural((unsigned)cpus), cpus);
+            say(&said, "; %d ranks share %d CPU%s; with -n %d each has its own", trace->ranks, cpus,
+                plural((unsigned)cpus), cpus);
     } else if (shared) {
-        append(text, bytes, &used, ": %d ranks on %d CPU%s take turns; try -n %d", trace->ranks, cpus,
-               plural((unsigned)cpus), cpus);
+        say(&said, ": %d ranks on %d CPU%s take turns; try -n %d", trace->ranks, cpus, plural((unsigned)cpus),
+            cpus);
     } else if (sums->judged == 0) {
-        append(text, bytes, &used,
-               "; for whom is not known, as there is no operation of which all ranks' exact times are");
+        say(&said, "; for whom is not known, as there is no operation of which all ranks' exact times are");
     } else {
-        append(text, bytes, &used, "; no rank in particular made the others wait");
+        say(&said, "; no rank in particular made the others wait");
     }
 }
