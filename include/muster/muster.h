@@ -703,8 +703,8 @@ typedef struct muster_record {
  * Names what the rank does from now on, "forward" or "load", until the next call; "" or NULL names nothing.
  * muster trace, muster report and Perfetto then show the time by phase. Leaves one mark in the flight
  * recorder of the rank that uses the group (NULL: the world that muster_init has given this process); moves
- * nothing, waits for nobody, costs some 50 ns, and may be called by any thread, also when the group is
- * broken. The name has up to 31 bytes. Errors: INVALID, FORKED.
+ * nothing, waits for nobody, costs little more than reading the clock, and may be called by any thread, also
+ * when the group is broken. The name has up to 31 bytes. Errors: INVALID, FORKED.
  */
 MUSTER_API muster_status muster_phase(const char *name, const muster_group *group);
 
