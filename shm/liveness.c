@@ -18,10 +18,11 @@ enum {
     WATCH_LATER = -5 /* refused for the moment: there is no descriptor left */
 };
 
+/* In the word of how a rank ended, above kind and code: the header's count when it was recorded. */
+#define ORDER_SHIFT 24
+
 /* How long a beacon may have fallen before "nobody could say how" is the answer. Only a process that gets
  * no CPU to die on takes longer than a moment. */
-#define ORDER_SHIFT                                                                                          \
-    24 /* of an ending's word: the count of endings when it was recorded, above kind and code */
 #define UNKNOWN_AFTER_NS (250 * MST_NS_PER_MS)
 
 bool mst_liveness_init(mst_liveness *liveness, const mst_geometry *geometry, uint32_t self,
@@ -88,7 +89,7 @@ void mst_liveness_record(const mst_geometry *geometry, uint32_t seat, muster_end
 
     if (mst_load64_acq(&mst_layout_entry(geometry, seat)->ending) != 0) /* E8 */
         return;
-    word |= (uint64_t)mst_add32_sc(&header->endings, 1) << ORDER_SHIFT;
+    word |= (uint64_t)mst_add32_sc(&header->endings, 1) << ORDER_SHIFT; /* E8: who was first */
     if (mst_cmpxchg64_sc(&mst_layout_entry(geometry, seat)->ending, 0, word) != 0) /* E8 */
         return;
     mst_fault_point("ending.recorded");
