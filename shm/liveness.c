@@ -89,7 +89,7 @@ void mst_liveness_record(const mst_geometry *geometry, uint32_t seat, muster_end
 
     if (mst_load64_acq(&mst_layout_entry(geometry, seat)->ending) != 0) /* E8 */
         return;
-    word |= (uint64_t)mst_add32_sc(&header->endings, 1) << ORDER_SHIFT; /* E8 */
+    word |= (uint64_t)mst_add32_sc(&header->endings, 1) << ORDER_SHIFT;            /* E8 */
     if (mst_cmpxchg64_sc(&mst_layout_entry(geometry, seat)->ending, 0, word) != 0) /* E8 */
         return;
     mst_fault_point("ending.recorded");
