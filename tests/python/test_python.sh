@@ -21,9 +21,11 @@ for python in "$TEST_PYTHON" /usr/bin/python3; do
     seen="$seen $(readlink -f "$python") "
     "$python" -c 'import numpy' 2>/dev/null && with=with || with=without
     echo "== $python, $with numpy"
-    timeout 300 "$python" "$TEST_SOURCE/tests/python/test_muster.py" >"$work/out" 2>&1 || fail "$python"
-    ran=$(sed -n 's/^Ran \([0-9]*\) tests.*/\1/p' "$work/out")
-    checks=$((checks + ${ran:-0} + 1))
+    for tests in test_muster test_ranks; do
+        timeout 300 "$python" "$TEST_SOURCE/tests/python/$tests.py" >"$work/out" 2>&1 || fail "$python, $tests"
+        ran=$(sed -n 's/^Ran \([0-9]*\) tests.*/\1/p' "$work/out")
+        checks=$((checks + ${ran:-0} + 1))
+    done
 
     checks=$((checks + 1)) # the stub has what the module has
     "$python" - "$TEST_SOURCE/bindings/python/muster/__init__.pyi" >"$work/out" 2>&1 <<'EOF' || fail "stub"

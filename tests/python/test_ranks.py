@@ -1,0 +1,259 @@
+"""Processes and ranks of the Python module: forks of a process that has a world, and muster.testing."""
+
+import array
+import asyncio
+import multiprocessing
+import os
+import select
+import signal
+import sys
+import tempfile
+import time
+import unittest
+
+import muster
+from muster.testing import ranks
+
+
+def expect(error, text, call):
+    """The call raises that, with the text in its message."""
+    try:
+        call()
+    except error as raised:
+        assert text in str(raised), f"{raised!s} has no {text!r}"
+        return
+    raise AssertionError(f"no {error.__name__}")
+
+
+class Forks(unittest.TestCase):
+    """A process that has a world forks: what its children are, and are not."""
+
+    def in_fork(self, body):
+        process = multiprocessing.get_context("fork").Process(target=body)
+        process.start()
+        process.join(60)
+        self.assertEqual(process.exitcode, 0)
+
+    def ranks_are_their_own(self):
+        parents = muster.init()
+
+        @ranks(3)
+        def body():
+            world = muster.init()
+            assert world is not parents and world.size() == 3
+            assert muster.all_sum(array.array("i", [world.rank()]))[0] == 3
+            for use in (parents.rank, parents.size, lambda: parents.split(0),
+                        lambda: muster.all_sum(array.array("i", [1]), group=parents)):
+                expect(muster.Error, "", use)
+
+        @ranks(3)
+        def without_init():
+            assert muster.all_sum(array.array("i", [1]))[0] == 3
+
+        body()
+        without_init()
+        with self.assertRaisesRegex(AssertionError, "(?s)rank 0 of 3.*rank 1 of 3.*rank 2 of 3"):
+            ranks(3)(lambda: self.assertEqual(muster.init().size(), 1))()
+        with self.assertRaisesRegex(AssertionError, "call muster.init\\(\\) in the function"):
+            ranks(2)(parents.size)()
+        assert muster.init() is parents and muster.all_gather(array.array("i", [5])).tolist() == [5]
+
+    def test_ranks_after_init(self):
+        self.in_fork(self.ranks_are_their_own)  # so that the other tests are those of a process without a world
+
+    def test_ranks_after_init_in_a_rank(self):
+        ranks(1)(self.ranks_are_their_own)()
+
+    def test_a_helper_is_no_rank(self):
+        @ranks(2)
+        def body():
+            world = muster.init()
+
+            def helper():
+                assert world.size() == 2  # what its parent is, it may know
+                for use in (muster.init, muster.barrier, lambda: muster.barrier(group=world)):
+                    expect(muster.Error, "was forked by a rank and is none itself", use)
+
+            self.in_fork(helper)
+            muster.barrier()
+
+        body()
+
+    def test_a_helper_of_no_rank_is_alone(self):
+        def parent():
+            world = muster.init()
+
+            def helper():
+                assert muster.init() is not world and muster.init().size() == 1
+                assert muster.all_sum(array.array("i", [3]))[0] == 3
+                expect(muster.Error, "was forked", lambda: muster.barrier(group=world))
+
+            self.in_fork(helper)
+            assert muster.init() is world
+
+        self.in_fork(parent)
+
+
+class Harness(unittest.TestCase):
+    """@ranks: nothing passes that has not run, or has failed."""
+
+    def fails(self, body, words, count=2, **options):
+        with self.assertRaisesRegex(AssertionError, words):
+            ranks(count, **options)(body)()
+
+    @staticmethod
+    def close_all_and_open_own():
+        """As a daemon does; what it opens takes the numbers."""
+        os.closerange(3, 1024)
+        files = [tempfile.TemporaryFile() for _ in range(40)]
+        for file in files:
+            file.write(b"own" * 1000)
+            file.flush()
+        return files
+
+    @staticmethod
+    def assert_own(files):
+        for file in files:
+            assert os.pread(file.fileno(), 10000, 0) == b"own" * 1000
+
+    def test_closed_descriptors(self):
+        @ranks(3)
+        def passes():
+            world = muster.init()
+            files = self.close_all_and_open_own()
+            for _ in range(10):
+                x = muster.empty((100000,), "int32", world)
+                memoryview(x).cast("B")[:] = bytes(400000)
+                muster.all_sum(x, out=x)
+                del x
+                half = world.split(world.rank() % 2)
+                assert muster.all_sum(array.array("i", [1]), group=half)[0] == half.size()
+            self.assert_own(files)
+
+        @ranks(2)
+        def fails():
+            files = self.close_all_and_open_own()
+            assert len(files) == 39, "these words arrive"
+
+        @ranks(2, timeout=2)
+        def hangs():
+            files = self.close_all_and_open_own()
+            time.sleep(60)
+            self.assert_own(files)
+
+        passes()
+        with self.assertRaisesRegex(AssertionError, "(?s)rank 0 of 2:.*these words arrive.*rank 1 of 2:.*these words"):
+            fails()
+        with self.assertRaisesRegex(AssertionError, "2 of 2 ranks were not done after 2 s"):
+            hangs()
+
+    def test_what_it_says(self):
+        @ranks(2, timeout=1)
+        def hangs():
+            if muster.init().rank() == 1:
+                time.sleep(100)
+            muster.barrier()
+
+        @ranks(2)
+        def skips():
+            raise unittest.SkipTest("no reason")
+
+        with self.assertRaisesRegex(AssertionError, "(?s)2 of 2 ranks were not done after 1 s.*in hangs"):
+            hangs()
+        with self.assertRaisesRegex(unittest.SkipTest, "no reason"):
+            skips()
+
+    def test_coroutines_are_run(self):
+        async def agrees():
+            await asyncio.sleep(0)
+            assert muster.all_sum(array.array("i", [1]))[0] == 2
+
+        async def fails():
+            await asyncio.sleep(0)
+            raise ValueError("seen")
+
+        ranks(2)(agrees)()
+        ranks(2)(lambda: agrees())()
+        self.fails(fails, "seen")
+        self.fails(lambda: fails(), "seen")
+
+    def test_what_cannot_run_is_refused(self):
+        def generator():
+            yield
+
+        async def async_generator():
+            yield
+
+        class Several:
+            def test(self):
+                raise ValueError
+
+        for body in (generator, async_generator):
+            expect(TypeError, "is a generator", lambda body=body: ranks(2)(body))
+            self.fails(lambda body=body: body(), "has returned a generator")
+        expect(TypeError, "is for functions", lambda: ranks(2)(Several))
+        expect(TypeError, "is for functions", lambda: ranks(2)(3))
+        expect(TypeError, "@ranks(4)", lambda: ranks(generator))  # without its parentheses
+        expect(ValueError, "would run nothing", lambda: ranks(0))
+
+    def test_ends_before_the_end(self):
+        self.fails(lambda: os._exit(0), "(?s)rank 0 of 2:.*exited with status 0 before the test was over")
+        self.fails(lambda: os._exit(77), "exited with status 77 before")
+        self.fails(lambda: sys.exit(0), "SystemExit")
+        self.fails(lambda: os.execv("/bin/true", ["true"]), "exited with status 0 before")
+        self.fails(lambda: os.kill(os.getpid(), signal.SIGKILL), "killed by signal 9$")
+
+    def test_a_failure_beside_a_skip(self):
+        def body():
+            if muster.init().rank() == 0:
+                raise unittest.SkipTest("not here")
+            raise ValueError("seen")
+
+        self.fails(body, "(?s)rank 1 of 2.*seen.*rank 0 skipped: not here")
+
+    def test_parts_that_fail(self):
+        @ranks(2)
+        def body(case):
+            with case.subTest("a part"):
+                case.assertEqual(1, 2)
+
+        with self.assertRaisesRegex(AssertionError, "1 != 2"):
+            body(self)
+
+    def test_a_fork_of_a_rank_that_outlives_it(self):
+        left, alive = os.pipe()
+
+        def body():
+            if os.fork() == 0:
+                os.close(alive)
+                os.read(left, 1)  # until the test is over
+                os._exit(0)
+
+        ranks(2)(body)()  # comes back, though the children hold all that the ranks had open
+        os.close(alive)
+        os.close(left)
+
+    def test_a_fork_of_a_rank_that_fails(self):
+        def body():
+            if os.fork() == 0:
+                raise ValueError("in a child")
+            os.wait()
+
+        self.fails(body, "in a child")
+
+    @ranks(2)
+    def test_what_was_sent_arrives(self):
+        if muster.init().rank() == 0:
+            muster.send(array.array("i", [os.getpid()]), 1)
+            muster.send(array.array("i", [7]), 1)
+            return
+        other = muster.recv_into(array.array("i", [0]), 0)[0]
+        try:
+            select.select([os.pidfd_open(other)], [], [])
+        except ProcessLookupError:
+            pass  # it has ended before
+        assert muster.recv_into(array.array("i", [0]), 0)[0] == 7
+
+
+if __name__ == "__main__":
+    unittest.main()
