@@ -23,6 +23,7 @@ typedef struct feeder {
     off_t given[RUN_RANKS_MAX];
     off_t dropped; /* of the file's beginning, since every rank has it */
     bool ended;    /* nothing more will come */
+    pid_t launcher;
 } feeder;
 
 /* A write end is closed when the rank has everything, or reads no more. */
@@ -66,6 +67,16 @@ static void drop(feeder *feeder)
     feeder->dropped = taken;
 }
 
+/* Half of the input would be taken for all of it. */
+static _Noreturn void stop_job(const feeder *feeder, const char *what)
+{
+    fprintf(stderr, "muster run: --stdin all: standard input cannot be %s: %s; the job is stopped\n", what,
+            strerror(errno));
+    if (getppid() == feeder->launcher) /* else it has ended, and we are about to */
+        kill(feeder->launcher, SIGTERM);
+    _exit(1);
+}
+
 static void keep(feeder *feeder)
 {
     char text[65536];
@@ -73,10 +84,15 @@ static void keep(feeder *feeder)
 
     if (got < 0 && (errno == EINTR || errno == EAGAIN))
         return;
-    if (got <= 0 || pwrite(feeder->kept, text, (size_t)got, feeder->bytes) != got)
-        feeder->ended = true;
-    else
-        feeder->bytes += got;
+    if (got < 0 && errno != EIO) /* which is the end of a terminal */
+        stop_job(feeder, "read");
+    for (ssize_t kept = 0, more; kept < got; kept += more) {
+        more = pwrite(feeder->kept, text + kept, (size_t)(got - kept), feeder->bytes + kept);
+        if (more < 0)
+            stop_job(feeder, "kept until all ranks have read it");
+    }
+    feeder->bytes += got > 0 ? got : 0;
+    feeder->ended = got <= 0;
 }
 
 /* Who is waited for: the input, and ranks that have not taken all there is. */
@@ -93,18 +109,19 @@ static nfds_t list_polled(const feeder *feeder, struct pollfd *polled)
     return count;
 }
 
-static _Noreturn void run(run_feed *feed)
+static _Noreturn void run(run_feed *feed, int kept, pid_t launcher)
 {
     static feeder feeder;
     static struct pollfd polled[RUN_RANKS_MAX + 1];
+    /* Signals are passed on to ranks, who decide; a file that is too large is an error in words. */
+    static const int ignored[] = { SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGPIPE, SIGXFSZ };
 
     feeder.feed = feed;
-    feeder.kept = memfd_create("muster-stdin", MFD_CLOEXEC);
-    feeder.ended = feeder.kept < 0;
-    static const int passed_on[] = { SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGPIPE }; /* to ranks, who decide */
+    feeder.kept = kept;
+    feeder.launcher = launcher;
 
-    for (size_t i = 0; i < sizeof passed_on / sizeof passed_on[0]; i++)
-        signal(passed_on[i], SIG_IGN);
+    for (size_t i = 0; i < sizeof ignored / sizeof ignored[0]; i++)
+        signal(ignored[i], SIG_IGN);
     for (int rank = 0; rank < feed->size; rank++)
         close(feed->pipes[rank][0]);
     for (;;) {
@@ -133,7 +150,8 @@ bool feed_start(run_feed *feed, int size)
         }
         fcntl(feed->pipes[rank][1], F_SETFL, O_NONBLOCK);
     }
-    pid_t pid = fork();
+    int kept = memfd_create("muster-stdin", MFD_CLOEXEC);
+    pid_t pid = kept < 0 ? -1 : fork();
     if (pid < 0) {
         fprintf(stderr, "muster run: --stdin all: %s\n", strerror(errno));
         return false;
@@ -142,8 +160,9 @@ bool feed_start(run_feed *feed, int size)
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (getppid() != parent)
             _exit(1);
-        run(feed);
+        run(feed, kept, parent);
     }
+    close(kept);
     for (int rank = 0; rank < size; rank++)
         close(feed->pipes[rank][1]);
     return true;

@@ -1,6 +1,7 @@
 /*
  * Standard input for every rank: a process of its own keeps what has come and gives all of it to each, as
- * fast as that one reads. A rank that does not read holds up nobody.
+ * fast as that one reads. A rank that does not read holds up nobody: what it has not read is kept, in memory,
+ * and where that cannot be, the job is stopped.
  */
 #ifndef MUSTER_CLI_FEED_H
 #define MUSTER_CLI_FEED_H

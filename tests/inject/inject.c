@@ -59,6 +59,17 @@ int ftruncate(int fd, off_t bytes)
     return REAL(ftruncate)(fd, bytes);
 }
 
+ssize_t pwrite(int fd, const void *bytes, size_t count, off_t offset)
+{
+    int error = refused("pwrite");
+
+    if (error) {
+        errno = error;
+        return -1;
+    }
+    return REAL(pwrite)(fd, bytes, count, offset);
+}
+
 int memfd_create(const char *name, unsigned flags)
 {
     int error = refused("memfd_create");

@@ -44,5 +44,15 @@ refuse pidfd_open 1 "not allowed"
 refuse pidfd_open 24 "too many files"
 refuse futex 4 "interrupted"
 refuse futex 11 "try again"
+# Standard input that cannot be kept for all ranks: none is given half of it as if it were all.
+status=0
+seq 100000 | INJECT=pwrite:3:28 LD_PRELOAD=$INJECT_LIBRARY timeout 20 "$TEST_COMMAND" run -n 2 --stdin all -- \
+    sh -c 'cat >/dev/null; while :; do sleep 0.05; done' >"$work/log" 2>&1 || status=$?
+checks=$((checks + 1))
+if [ $status -ne 143 ] || ! grep -q "standard input cannot be kept until all ranks have read it: No space left" "$work/log"; then
+    echo "--stdin all, nothing can be kept: status $status"
+    cat "$work/log"
+    failures=$((failures + 1))
+fi
 echo "inject: checks: $checks, failures: $failures"
 [ "$failures" -eq 0 ]
