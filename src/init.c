@@ -37,6 +37,18 @@ static bool variables_told;
 static const unsigned char *here; /* 1 in the process that this state is of, 0 in those forked by it */
 static char rank_of[320]; /* the seat that the environment named when this process attached; "": none */
 
+/* Another thread may have been inside muster_init, waiting for ranks, when this process was forked: it is not
+ * in the child, and nobody would unlock. */
+static void unlock_in_child(void)
+{
+    lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+}
+
+static void __attribute__((constructor)) look_after_children(void)
+{
+    pthread_atfork(NULL, NULL, unlock_in_child);
+}
+
 void muster_set_log(muster_log_level level, muster_log_fn fn, void *arg)
 {
     pthread_mutex_lock(&lock);

@@ -3,6 +3,7 @@
  * one when it says nothing, and never in silence what their parent is.
  */
 #define _GNU_SOURCE
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -94,14 +95,57 @@ START_TEST(test_forks_are_ranks_of_their_own_or_none)
 }
 END_TEST
 
+/* ---- a fork beside a thread that attaches ---- */
+
+static void *attach_in_vain(void *arg)
+{
+    muster_group *world;
+
+    *(_Atomic int *)arg = 1;
+    return (void *)(uintptr_t)muster_init(true, NULL, &world); /* rank 1 never comes */
+}
+
+START_TEST(test_a_fork_beside_a_thread_that_attaches)
+{
+    _Atomic int begun = 0;
+    pthread_t thread;
+    char name[64];
+    void *status;
+
+    name_of_test(name, sizeof name, "fork-in-init");
+    setenv("MUSTER_ARENA", name, 1);
+    setenv("MUSTER_RANK", "0", 1);
+    setenv("MUSTER_SIZE", "2", 1);
+    setenv("MUSTER_ATTACH_TIMEOUT", "1", 1);
+    ck_assert_int_eq(pthread_create(&thread, NULL, attach_in_vain, &begun), 0);
+    AWAIT(begun);
+    pass_time_ms(200); /* most likely it waits by now, with what it has locked */
+    pid_t pid = fork();
+    if (pid == 0) {
+        muster_group *world;
+
+        unsetenv("MUSTER_ARENA");
+        unsetenv("MUSTER_RANK");
+        unsetenv("MUSTER_SIZE");
+        alarm(20);
+        _exit(muster_init(false, NULL, &world) == MUSTER_OK ? 0 : 1);
+    }
+    ck_assert_int_eq(status_of(pid), 0);
+    ck_assert_int_eq(pthread_join(thread, &status), 0);
+    ck_assert_int_eq((int)(uintptr_t)status, MUSTER_ERR_TIMED_OUT);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("forks");
     TCase *tests = tcase_create("forks");
 
     tcase_set_timeout(tests, 60);
-    if (!under_thread_sanitizer()) /* it does not support what a forked child does next */
+    if (!under_thread_sanitizer()) { /* it does not support what a forked child does next */
         tcase_add_test(tests, test_forks_are_ranks_of_their_own_or_none);
+        tcase_add_test(tests, test_a_fork_beside_a_thread_that_attaches);
+    }
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }
