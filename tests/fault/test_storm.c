@@ -7,7 +7,7 @@
  * Worlds either shrink, until one rank is left, or grow, with restarts. The killer is a process of its own,
  * which finds the ranks in the arena and kills only children of the launcher. Each world has a seed, which is
  * printed when it fails: TEST_SEED repeats that one alone. TEST_STORM_KILLS: how many kills in all
- * (scripts/soak: 200 000).
+ * (scripts/soak: 200 000); TEST_STORM_FROM: the first world's seed.
  */
 #define _GNU_SOURCE
 #include <signal.h>
@@ -363,14 +363,15 @@ static int play(uint64_t seed)
 
 START_TEST(test_a_storm)
 {
-    const char *wanted = getenv("TEST_STORM_KILLS"), *seed = getenv("TEST_SEED");
+    const char *wanted = getenv("TEST_STORM_KILLS"), *seed = getenv("TEST_SEED"),
+               *from = seed ? seed : getenv("TEST_STORM_FROM");
     long kills = 0,
          enough = seed                        ? 1
                   : wanted                    ? atol(wanted)
                   : under_address_sanitizer() ? 200
                                               : 2000,
          worlds = 0;
-    uint64_t base = seed ? strtoull(seed, NULL, 10) : 20261129;
+    uint64_t base = from ? strtoull(from, NULL, 10) : 20261129;
     int64_t began_ns = mst_os_now_ns();
 
     for (; kills < enough && (worlds == 0 || !seed); worlds++) {
