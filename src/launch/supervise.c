@@ -269,6 +269,8 @@ static int poll_timeout_ms(mst_supervision *all, bool watched)
 {
     int64_t until_ns = next_deadline_ns(all);
 
+    if (all->unread && !all->stopping) /* has just come out, and no event of the ranks need follow */
+        return 0;
     if (!watched)
         return LOOK_MS;
     bool some_have_ended = all->running < all->count;

@@ -145,6 +145,17 @@ def unwritable():
     job.read_until(b"y\n")
     job.process.stdout.close()
     check(job.status() == 141 and b"nobody reads" in job.process.stderr.read(), "the same without the signal")
+    # Nothing else happens after that, and nothing need happen.
+    job = Job("-n", "1", *shell("echo a; read x; echo b; exec sleep 1000"))
+    job.read_until(b"[0] a\n")
+    job.process.stdout.close()
+    job.write(b"\n")
+    check(job.status() == -signal.SIGPIPE, "nobody reads any more, and the ranks are silent after that")
+    job = Job("-n", "1", *shell("echo a; read x; printf b; exec sleep 1000"))
+    job.read_until(b"[0] a\n")
+    job.process.stdout.close()
+    job.write(b"\n")
+    check(job.status() == -signal.SIGPIPE, "the same with a part of a line")
     with tempfile.TemporaryDirectory() as folder:
         os.symlink("/dev/full", folder + "/1.out")
         status, _, err = Job("-n", "2", "--log-dir", folder, *shell("echo a")).end()
