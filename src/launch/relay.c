@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -121,12 +122,27 @@ static bool ends_with_buffer(const mst_relay *relay)
     return !relay->terminal && relay->chunk % STDIO_BYTES == 0;
 }
 
+static bool has_more(const mst_relay *relay)
+{
+    struct pollfd polled = { .fd = relay->from.fd, .events = POLLIN };
+
+    return poll(&polled, 1, 0) != 0;
+}
+
+/* What has been printed and not yet read is no rest to wait for: a reader who takes nothing keeps us from it,
+ * or there was no turn for us. Both end with an event. */
 int64_t mst_relay_show_part(mst_relay *relay, int64_t now_ns)
 {
     if (relay->bytes == 0 || relay->output->config->output || ends_with_buffer(relay))
         return 0;
+    if (!mst_relay_is_ready(relay)) {
+        relay->since_ns = now_ns;
+        return 0;
+    }
     if (now_ns < relay->since_ns + PART_NS)
         return relay->since_ns + PART_NS;
+    if (has_more(relay))
+        return 0;
     pass_on(relay, false);
     return 0;
 }

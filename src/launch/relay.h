@@ -20,7 +20,7 @@ typedef struct mst_relay {
     bool terminal; /* `from` is a pseudo-terminal */
     char *line;    /* what has not been passed on since the last newline */
     size_t bytes, capacity;
-    int64_t since_ns; /* when the first of that came */
+    int64_t since_ns; /* when the first of that came, or there was room for more of it again */
     size_t chunk;     /* bytes since there was last nothing to read */
     bool drained;     /* nothing more was there after the latest read */
     size_t left;      /* bytes to be taken yet from what has ended */

@@ -79,6 +79,11 @@ def eventually(what, condition):
     check(condition(), what)
 
 
+def pass_time(seconds):
+    """On purpose, and nothing is expected to have happened meanwhile."""
+    select.select([], [], [], seconds)
+
+
 def state(pid):
     try:
         with open("/proc/%d/stat" % pid) as file:
@@ -197,6 +202,11 @@ def terminals():
     check(status == 0 and out == b"a\na\n", "--tty without prefixes", out)
     status, out, _ = Job("-n", "1", "--tty", *python("import sys; sys.stdout.write('y' * 200000 + '\\n')")).end()
     check(status == 0 and out == b"[0] " + b"y" * 200000 + b"\n", "more than a terminal holds", len(out))
+    job = Job("-n", "8", "--tty", "--", "seq", "25000")
+    job.read_until(b"\n")
+    pass_time(0.2)  # in which the terminals are full, too
+    status, out, _ = job.end()
+    check(status == 0 and out.count(b"\n") == 200000 and b"+" not in out, "whole lines for a reader who pauses", out.count(b"\n"))
 
 
 def widths():
