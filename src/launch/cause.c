@@ -173,26 +173,34 @@ static bool find_reason(const mst_supervision *all, const mst_rank_process *fail
     return false;
 }
 
+/* A signal that does not ask to end, such as USR1, ends who does not expect it. */
+static bool was_passed_on(const mst_supervision *all, muster_ending ending)
+{
+    return ending.kind == MUSTER_ENDED_SIGNALED && (all->passed_on >> ending.code % 64 & 1);
+}
+
 /* What the launcher itself did, on whose behalf. */
 static bool describe_stop(const mst_supervision *all, const mst_rank_process *first, char *text, size_t bytes)
 {
     int64_t grace_ns = mst_supervision_grace_ns(all);
+    bool ended_by_it = was_passed_on(all, first->ending);
+    int signal = ended_by_it ? first->ending.code : all->stopped_by;
     char ended[200];
 
-    if (!all->stopped_by)
+    if (!signal)
         return false;
     mst_rank_describe(first, ended, sizeof ended);
-    if (first->ending.kind == MUSTER_ENDED_SIGNALED && first->ending.code == all->stopped_by)
-        snprintf(text, bytes, "signal %d (%s) was passed on to the ranks, and ended them", all->stopped_by,
-                 strsignal(all->stopped_by));
+    if (ended_by_it)
+        snprintf(text, bytes, "signal %d (%s) was passed on to the ranks, and ended them", signal,
+                 strsignal(signal));
     else if (all->killed && first->ending.kind == MUSTER_ENDED_SIGNALED && first->ending.code == SIGKILL)
         snprintf(
             text, bytes,
             "signal %d (%s) was passed on to the ranks; rank %d had not ended %.3g s later, and was killed",
-            all->stopped_by, strsignal(all->stopped_by), first->rank, (double)grace_ns / MST_NS_PER_S);
+            signal, strsignal(signal), first->rank, (double)grace_ns / MST_NS_PER_S);
     else
-        snprintf(text, bytes, "signal %d (%s) was passed on to the ranks; %s", all->stopped_by,
-                 strsignal(all->stopped_by), ended);
+        snprintf(text, bytes, "signal %d (%s) was passed on to the ranks; %s", signal, strsignal(signal),
+                 ended);
     return true;
 }
 

@@ -225,6 +225,8 @@ static void pass_on_signal(mst_supervision *all, int signal)
 {
     if (signal == SIGWINCH)
         resize_terminals(all);
+    if (all->first_failed < 0)
+        all->passed_on |= UINT64_C(1) << signal % 64;
     signal_all(all, signal);
     if (signal == SIGTSTP)
         stop_ourselves(all);

@@ -36,6 +36,7 @@ typedef struct mst_supervision {
     bool unread;           /* nobody reads what the ranks print: they are stopped for that */
     bool asked_to_end;     /* by a signal */
     int stopped_by;        /* the first such signal, if no rank had failed by then */
+    uint64_t passed_on;    /* bit N: signal N, before any rank had failed */
     int restarts;          /* so far */
     int next_pumped;       /* whose output is taken first in the next turn */
     mst_deadline time;     /* of the whole run */

@@ -400,7 +400,8 @@ def causes():
           "the same sentence once", err)
     status, _, err = Job("-n", "2", "--timeout", "0.2", "--", "sleep", "1000").end()
     check(status == 124 and err == "muster run: timed out after 0.2 s; the ranks were stopped\n", "--timeout", err)
-    for number, name in ((signal.SIGTERM, "15 (Terminated)"), (signal.SIGINT, "2 (Interrupt)")):
+    for number, name in ((signal.SIGTERM, "15 (Terminated)"), (signal.SIGINT, "2 (Interrupt)"), (signal.SIGHUP, "1 (Hangup)"),
+                         (signal.SIGUSR1, "10 (User defined signal 1)"), (signal.SIGUSR2, "12 (User defined signal 2)")):
         job = Job("-n", "2", *shell("echo ready; exec sleep 1000"))
         job.read_until(b"ready\n", 2)
         job.process.send_signal(number)
