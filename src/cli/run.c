@@ -23,6 +23,7 @@
 #include "src/cli/options.h"
 #include "src/cli/output.h"
 #include "src/cli/prepare.h"
+#include "src/cli/terminal.h"
 #include "src/cli/text.h"
 #include "src/cli/trace/trace.h"
 #include "src/cli/variables.h"
@@ -156,6 +157,7 @@ static void end_strays(void)
 /* As a program ends whose reader is gone. */
 static void end_by_pipe_signal(void)
 {
+    terminal_take_back();
     inherited_restore();
     signal(SIGPIPE, SIG_DFL);
     raise(SIGPIPE);

@@ -5,16 +5,25 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <termios.h>
 #include <unistd.h>
 
 static int lent = -1;
-static bool is_ours; /* to lend */
+static bool is_ours;         /* to lend */
+static struct termios modes; /* as they were */
+static bool has_modes;
 
-/* A script goes on behind us, and reads the terminal, too. */
-static void take_back(void)
+/* A script goes on behind us, and reads the terminal, too. A rank that was ended in the middle of a line, or
+ * of a page, has not put it in order. */
+void terminal_take_back(void)
 {
+    if (!is_ours)
+        return;
+    is_ours = false;
     signal(SIGTTOU, SIG_IGN);
     tcsetpgrp(lent, getpgrp());
+    if (has_modes)
+        tcsetattr(lent, TCSADRAIN, &modes);
 }
 
 static bool is_in_front(int terminal)
@@ -30,8 +39,10 @@ void terminal_lend(void)
     if (lent >= 0 && !is_in_front(lent))
         kill(0, SIGTTIN);
     is_ours = is_in_front(lent);
-    if (is_ours)
-        atexit(take_back);
+    if (!is_ours)
+        return;
+    has_modes = tcgetattr(lent, &modes) == 0;
+    atexit(terminal_take_back);
 }
 
 void terminal_come_to_front(int terminal)

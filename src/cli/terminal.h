@@ -5,8 +5,11 @@
 #include <stdbool.h>
 
 /* In the command, before: stops it while it is in the background, and when it exits, it is in the foreground
- * again, if it is now. */
+ * again, if it is now, of a terminal that works as it did. */
 void terminal_lend(void);
+
+/* The same, for who ends otherwise than by exit. */
+void terminal_take_back(void);
 
 /* In a rank: from here on it is in the foreground, if the command was, gets what is typed, and may read it.
  */

@@ -254,6 +254,31 @@ def background():
     check(b"stopped True True" in job.seen and b"got typed" in job.seen, "a job in the background", job.seen)
 
 
+SCRIPT = """
+import os, subprocess, sys, termios
+before = termios.tcgetattr(0)
+status = subprocess.call(sys.argv[1], shell=True)
+print("ended", status, termios.tcgetattr(0) == before, os.tcgetpgrp(0) == os.getpgrp(), "over", flush=True)
+"""
+
+
+def order():
+    """A script's terminal, after a rank that has it was ended while it edits a line, or draws a page."""
+    fails = "[ $MUSTER_RANK = 1 ] && { until stty -a </dev/tty | grep -q -e \"-echo \"; do :; done; exit 5; }; "
+    for ranks, before, then, behind, status in ((1, "", "kill -9 $$", "", 137), (2, fails, "exec sleep 1000", "", 5),
+                                                (1, "", "exec yes", " | head -n 1", 0)):
+        pid, ours = pty.fork()
+        if pid == 0:
+            command = "%s -n %d --stdin 0 -- sh -c '%sstty raw -echo; %s'%s" % (" ".join(RUN), ranks, before, then, behind)
+            os.execv(sys.executable, [sys.executable, "-c", SCRIPT, command])
+        job = Job.__new__(Job)
+        job.seen, job.process = b"", subprocess.Popen(["true"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        job.process.stdout = os.fdopen(ours, "r+b", 0)
+        job.read_until(b"over")
+        os.waitpid(pid, 0)
+        check(b"ended %d True True" % status in job.seen, "the terminal's order after: %s%s" % (then, behind), job.seen)
+
+
 # ---- what is inherited ----
 
 def closed():
@@ -413,7 +438,7 @@ def causes():
     check(status == 143 and "so the ranks were stopped (--on-hang abort)" in err.splitlines()[-1], "--on-hang abort", err)
 
 
-for part in (starving, unwritable, parts, terminals, widths, background, closed, inherited, once, stopping, killed, causes):
+for part in (starving, unwritable, parts, terminals, widths, background, order, closed, inherited, once, stopping, killed, causes):
     if len(sys.argv) < 2 or part.__name__ in sys.argv[1:]:
         part()
 print("the launcher: checks: %d, failures: %d" % (checks, failures))
