@@ -69,6 +69,7 @@ static bool put_redrawn(mst_outlet *outlet, const char *head, const char *text, 
     while (used < bytes && at_start && text[used] == '\r')
         used++; /* before the head, or it would be drawn over */
     mst_outlet_put(outlet, text, used);
+    bool is_empty = used == bytes;
     while (used < bytes) {
         const char *back = memchr(text + used, '\r', bytes - used);
         size_t part = back ? (size_t)(back - text) - used : bytes - used;
@@ -80,7 +81,7 @@ static bool put_redrawn(mst_outlet *outlet, const char *head, const char *text, 
         mst_outlet_put(outlet, text + used, part);
         used += part;
     }
-    if (ends && bytes == 0 && at_start)
+    if (ends && is_empty && at_start)
         mst_outlet_put(outlet, head, head_bytes);
     return at_start;
 }

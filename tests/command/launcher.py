@@ -189,8 +189,8 @@ def parts():
     check(job.end()[1] == b"[0] one\n[1] mid\n[0]+ two\n", "a line that is broken", job.seen)
     status, out, err = Job("-n", "1", *python("print('x' * 3000000)")).end()
     check(status == 0 and out == b"[0] " + b"x" * 3000000 + b"\n" and err == "", "a very long line", len(out))
-    status, out, err = Job("-n", "1", "--show", "0", *shell("printf 'a\\r\\nb\\r\\n\\n'")).end()
-    check(out == b"[0] a\r\n[0] b\r\n[0] \n", "lines of another system", out)
+    status, out, err = Job("-n", "1", "--show", "0", *shell("printf 'a\\r\\nb\\r\\n\\n\\r\\n'")).end()
+    check(out == b"[0] a\r\n[0] b\r\n[0] \n\r[0] \n", "lines of another system", out)
 
 
 def terminals():
