@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "shm/os.h"
@@ -88,11 +89,14 @@ static void redirect_input(int rank)
 static void explain_exec(const char *command, int error, char *text, size_t bytes)
 {
     bool exists = access(command, F_OK) == 0;
+    struct stat status;
 
     if (error == ENOENT && exists && !strchr(command, '/'))
         snprintf(text, bytes, "it is not in PATH; did you mean ./%.100s?", command);
     else if (error == ENOENT && exists)
         snprintf(text, bytes, "it is there, and the interpreter or loader that it names is not");
+    else if (error == EACCES && stat(command, &status) == 0 && S_ISDIR(status.st_mode))
+        snprintf(text, bytes, "it is a folder");
     else if (error == EACCES && exists)
         snprintf(text, bytes, "%s; is it a program, and executable (chmod +x)?", strerror(error));
     else
