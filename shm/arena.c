@@ -112,7 +112,8 @@ static muster_status plan_header(const mst_arena_plan *plan, mst_header *header)
 
 muster_status mst_arena_format(int fd, const mst_arena_plan *plan, bool named)
 {
-    mst_header planned = { .fingerprint = mst_layout_fingerprint(),
+    mst_header planned = { .ready = MST_MAKING_MAGIC,
+                           .fingerprint = mst_layout_fingerprint(),
                            .version = MST_LAYOUT_VERSION,
                            .size = (uint32_t)plan->size,
                            .seats = (uint32_t)(plan->size + plan->spare_seats),

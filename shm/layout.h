@@ -32,7 +32,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MST_READY_MAGIC 0x4d55535445523031ULL /* "MUSTER01" */
+#define MST_READY_MAGIC 0x4d55535445523031ULL  /* "MUSTER01" */
+#define MST_MAKING_MAGIC 0x4d55535445523030ULL /* "MUSTER00": one that is being made */
 
 /* The list, as declarations. */
 #define CONSTANT(name, value) enum { name = value }

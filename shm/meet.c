@@ -4,9 +4,10 @@
  * Whoever finds no object of that name creates it (O_EXCL decides) and formats it; the others wait
  * until its header is published. Everyone holds a shared lock on the object while using it, so an
  * object that can be locked exclusively is in nobody's use: ranks that died before they were
- * complete left it behind, and it is swept. A creator that is swept between creating and locking
- * notices that its object has lost its name, and begins again. Once all ranks have attached the
- * name is removed (attach.c), so that nothing is left behind whatever happens later.
+ * complete left it behind, and it is swept; only with an arena's mark, since the name may be that of a file
+ * of the program's. A creator that is swept between creating and locking notices that its object has lost its
+ * name, and begins again. Once all ranks have attached the name is removed (attach.c), so that nothing is
+ * left behind whatever happens later.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -65,6 +66,15 @@ static muster_status explain_named(const char *name, int error, const char *verb
         folder, name, verb, strerror(-error), remedy);
 }
 
+/* First of all: what has no mark may be a file of anybody's. Where there is no room for even that, by ulimit
+ * -f, formatting fails, in words. */
+static int mark(int fd)
+{
+    uint64_t making = MST_MAKING_MAGIC;
+
+    return mst_os_object_bytes_max() < sizeof making ? 0 : mst_os_object_write(fd, 0, &making, sizeof making);
+}
+
 static meeting create(const char *name, const mst_arena_plan *plan, int *found, muster_status *status)
 {
     int fd = mst_os_object_create_named(name);
@@ -79,7 +89,8 @@ static meeting create(const char *name, const mst_arena_plan *plan, int *found, 
         mst_os_close(fd);
         return MEETING_AGAIN;
     }
-    *status = mst_arena_format(fd, plan, true);
+    int error = mark(fd);
+    *status = error ? explain_named(name, error, "created") : mst_arena_format(fd, plan, true);
     if (*status != MUSTER_OK) {
         mst_os_object_unlink(name);
         mst_os_close(fd);
@@ -89,7 +100,26 @@ static meeting create(const char *name, const mst_arena_plan *plan, int *found, 
     return MEETING_FOUND;
 }
 
-static meeting check_owner(const char *name, int fd, muster_status *status)
+static uint64_t mark_of(int fd)
+{
+    uint64_t mark = 0;
+
+    return mst_os_object_read(fd, 0, &mark, sizeof mark) == 0 ? mark : 0;
+}
+
+/* Whether a file is an arena, be it unfinished, and so ours to remove: one that has been created only is
+ * empty, and gets its mark before anything else. */
+static bool is_ours(int fd)
+{
+    mst_os_object_info info;
+
+    if (mst_os_object_info_get(fd, &info) != 0 || !info.regular)
+        return false;
+    uint64_t mark = mark_of(fd);
+    return info.bytes == 0 || mark == MST_MAKING_MAGIC || mark == MST_READY_MAGIC;
+}
+
+static meeting check_file(const char *name, int fd, muster_status *status)
 {
     mst_os_object_info info;
 
@@ -101,14 +131,14 @@ static meeting check_owner(const char *name, int fd, muster_status *status)
                      mst_os_object_folder(), name, info.owner_uid, info.mode);
         return MEETING_FAILED;
     }
+    if (!is_ours(fd)) {
+        *status = mst_fail(MUSTER_ERR_BAD_ARENA,
+                           "%s%s is there and is no arena of muster's; choose another name, or remove it if "
+                           "nobody needs it",
+                           mst_os_object_folder(), name);
+        return MEETING_FAILED;
+    }
     return MEETING_FOUND;
-}
-
-static bool is_formatted(int fd)
-{
-    uint64_t ready = 0;
-
-    return mst_os_object_read(fd, 0, &ready, sizeof ready) == 0 && ready == MST_READY_MAGIC;
 }
 
 static meeting join(const char *name, int *found, muster_status *status)
@@ -127,12 +157,13 @@ static meeting join(const char *name, int *found, muster_status *status)
         *status = explain_named(name, fd, "opened");
         return MEETING_FAILED;
     }
-    meeting outcome = check_owner(name, fd, status);
+    meeting outcome = check_file(name, fd, status);
     if (outcome == MEETING_FOUND && mst_os_object_use(fd, true) == 0) {
         sweep(fd, name);
         outcome = MEETING_AGAIN;
     }
-    if (outcome == MEETING_FOUND && (mst_os_object_use(fd, false) < 0 || !is_linked(fd) || !is_formatted(fd)))
+    if (outcome == MEETING_FOUND &&
+        (mst_os_object_use(fd, false) < 0 || !is_linked(fd) || mark_of(fd) != MST_READY_MAGIC))
         outcome = MEETING_AGAIN;
     if (outcome != MEETING_FOUND)
         mst_os_close(fd);

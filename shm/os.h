@@ -119,6 +119,7 @@ int mst_os_object_seal(int fd); /* no growing, shrinking or unsealing; -EINVAL w
 uint64_t mst_os_object_free_bytes(uint64_t device);
 
 int mst_os_object_read(int fd, uint64_t offset, void *to, size_t bytes); /* exactly `bytes` */
+int mst_os_object_write(int fd, uint64_t offset, const void *from, size_t bytes);
 
 /* Attaches as a user of the object until the descriptor is closed in all processes that have it;
  * `alone`: only if nobody else is one (-EWOULDBLOCK, and then this caller is none either). */

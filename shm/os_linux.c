@@ -176,6 +176,15 @@ int mst_os_object_read(int fd, uint64_t offset, void *to, size_t bytes)
     return (size_t)got == bytes ? 0 : -ENODATA;
 }
 
+int mst_os_object_write(int fd, uint64_t offset, const void *from, size_t bytes)
+{
+    ssize_t put = pwrite(fd, from, bytes, (off_t)offset);
+
+    if (put < 0)
+        return -errno;
+    return (size_t)put == bytes ? 0 : -ENOSPC;
+}
+
 int mst_os_object_use(int fd, bool alone)
 {
     return flock(fd, (alone ? LOCK_EX : LOCK_SH) | LOCK_NB) < 0 ? -errno : 0;

@@ -288,26 +288,6 @@ START_TEST(test_the_smallest_arena)
 }
 END_TEST
 
-START_TEST(test_names_that_others_made)
-{
-    char name[64];
-
-    name_of_test(name, sizeof name, "planted");
-    int fd = shm_open(name, O_RDWR | O_CREAT | O_EXCL, 0600);
-    ck_assert_int_ge(fd, 0);
-    ck_assert_int_eq(fchmod(fd, 0666), 0);
-    muster_config config = config_for(name, 0, 2);
-    expect_refusal(&config, MUSTER_ERR_PERMISSION, "0666");
-    if (getuid() == 0) {
-        ck_assert_int_eq(fchmod(fd, 0600), 0);
-        ck_assert_int_eq(fchown(fd, 12345, 12345), 0);
-        expect_refusal(&config, MUSTER_ERR_PERMISSION, "user 12345");
-    }
-    shm_unlink(name);
-    close(fd);
-}
-END_TEST
-
 START_TEST(test_a_rank_twice)
 {
     char name[64];
@@ -448,7 +428,6 @@ int main(void)
     tcase_add_test(tests, test_bad_configs);
     tcase_add_test(tests, test_arenas_that_are_none);
     tcase_add_test(tests, test_the_smallest_arena);
-    tcase_add_test(tests, test_names_that_others_made);
     tcase_add_test(tests, test_a_rank_twice);
     tcase_add_test(tests, test_a_full_tmpfs_is_no_space_with_numbers);
     tcase_add_test(tests, test_init_without_a_launcher);
