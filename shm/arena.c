@@ -148,7 +148,7 @@ muster_status mst_arena_format(int fd, const mst_arena_plan *plan, bool named)
     error = mst_os_object_map(fd, control_bytes, &base);
     if (error)
         return mst_fail_system(error, "cannot map the arena");
-    status = mst_memory_commit(&memory, base, control_bytes, "the arena's control lines");
+    status = mst_memory_commit(&memory, base, control_bytes, "the control part of the arena");
     if (status == MUSTER_OK) {
         mst_header *header = base;
 

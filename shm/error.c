@@ -1,6 +1,7 @@
 /* The per-thread sentence of error.h: a fixed buffer, so that failing needs no memory. */
 #include "shm/error.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +24,8 @@ muster_status mst_fail(muster_status status, const char *format, ...)
 
 muster_status mst_fail_system(int error, const char *what)
 {
-    return mst_fail(MUSTER_ERR_SYSTEM, "%s: %s", what, strerror(abs(error)));
+    return mst_fail(MUSTER_ERR_SYSTEM, "%s: %s%s", what, strerror(abs(error)),
+                    abs(error) == EMFILE ? "; raise ulimit -n" : "");
 }
 
 const char *mst_error_sentence(void)

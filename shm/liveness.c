@@ -268,6 +268,13 @@ static void look_for_unwatched(mst_liveness *liveness, uint32_t seat)
 
 /* ---- beacons ---- */
 
+/* Whether somebody else will still say how ranks end. */
+static bool launcher_may_tell(const mst_liveness *liveness)
+{
+    return liveness->launcher.pid != 0 && liveness->launcher.pid != liveness->self_pid &&
+           !liveness->launcher_gone;
+}
+
 /* What became of a rank whose beacon fell: false while that is not to be seen yet. A process that goes on
  * as another program has no other sign than that. */
 static bool explain_fall(mst_liveness *liveness, uint32_t seat, muster_ending *ending, bool *gone)
@@ -281,7 +288,7 @@ static bool explain_fall(mst_liveness *liveness, uint32_t seat, muster_ending *e
     watch_peer(liveness, seat);
     if (!same_namespace(liveness, entry) || mst_load64_acq(&entry->ending) != 0) { /* E8 */
         *ending = (muster_ending){ MUSTER_ENDED_VANISHED, 0 };
-        return true;
+        return late || !launcher_may_tell(liveness);
     }
     mst_os_ending found = mst_os_process_ending(entry->pid, entry->process_start,
                                                 mst_os_held_fd(&liveness->watches[seat]), &code);
@@ -295,6 +302,8 @@ static bool explain_fall(mst_liveness *liveness, uint32_t seat, muster_ending *e
     }
     if (found == MST_OS_ENDING && code == 0)
         *ending = (muster_ending){ MUSTER_ENDED_EXITED, 0 };
+    if (found == MST_OS_UNKNOWN) /* there may be no descriptor left to see it with */
+        return late || !launcher_may_tell(liveness);
     return found != MST_OS_ENDING || late;
 }
 

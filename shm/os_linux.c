@@ -242,6 +242,8 @@ int mst_os_dup_above(int fd, int lowest)
 
     if (copy < 0 && errno == EINVAL) /* RLIMIT_NOFILE is below `lowest` */
         copy = fcntl(fd, F_DUPFD, 3);
+    if (copy < 0 && errno == EINVAL) /* and so low */
+        return -EMFILE;
     return copy < 0 ? -errno : copy;
 }
 

@@ -396,6 +396,48 @@ START_TEST(test_the_one_that_launches_commands)
 }
 END_TEST
 
+/* ---- none left ---- */
+
+static int lose_one_without_descriptors(muster_group *world, void *arg)
+{
+    const int *open_files = arg;
+    struct rlimit few;
+
+    RANK_OK(world, muster_barrier(world));
+    RANK_CHECK(world, getrlimit(RLIMIT_NOFILE, &few) == 0);
+    few.rlim_cur = (rlim_t)*open_files;
+    RANK_CHECK(world, setrlimit(RLIMIT_NOFILE, &few) == 0);
+    if (muster_group_rank(world) == 2)
+        kill(getpid(), SIGKILL);
+    RANK_CHECK(world, muster_barrier(world) == MUSTER_ERR_PEER_DIED);
+    RANK_CHECK(world, strstr(muster_error_detail(), "rank 2 was killed by signal 9") != NULL);
+    return 0;
+}
+
+/* Who cannot look how another ended, as there is no descriptor left, waits for the launcher's word. */
+START_TEST(test_how_a_rank_ended_without_descriptors)
+{
+    static const char *const rungs[] = { "beacon", "tick", "pidfd", "launcher" };
+    muster_launch_config config = MUSTER_LAUNCH_CONFIG_INIT;
+
+    config.size = 3;
+    config.on_failure = MUSTER_ON_FAILURE_CONTINUE;
+    setenv("MUSTER_LIVENESS", rungs[_i], 1);
+    for (int open_files = 0; open_files < 8; open_files++) {
+        muster_ending endings[3];
+        muster_report report = MUSTER_REPORT_INIT;
+
+        report.endings = endings;
+        ck_assert_int_eq(muster_launch(&config, lose_one_without_descriptors, &open_files, &report),
+                         MUSTER_ERR_PEER_DIED);
+        for (int rank = 0; rank < 2; rank++)
+            ck_assert_msg(endings[rank].kind == MUSTER_ENDED_EXITED && endings[rank].code == 0,
+                          "%d descriptors: rank %d", open_files, rank);
+    }
+    unsetenv("MUSTER_LIVENESS");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("descriptors");
@@ -406,6 +448,7 @@ int main(void)
         tcase_add_loop_test(tests, test_ranks_that_were_launched, 0, 4);
         tcase_add_loop_test(tests, test_ranks_that_have_no_descriptor_left, 0, 4);
         tcase_add_loop_test(tests, test_ranks_that_meet_by_name, 0, 3);
+        tcase_add_loop_test(tests, test_how_a_rank_ended_without_descriptors, 0, 4);
         tcase_add_test(tests, test_a_group_of_one);
         tcase_add_loop_test(tests, test_the_one_that_launches, 0, 3);
         tcase_add_loop_test(tests, test_the_one_that_launches_commands, 0, 5);
