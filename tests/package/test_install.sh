@@ -67,6 +67,16 @@ if nm --defined-only --extern-only "$work"/prefix/lib*/libmuster.a "$work"/prefi
     exit 1
 fi
 objdump -p "$library" | sed -n 's/^ *NEEDED *//p' | grep -vE '^(libc|ld-linux.*)\.so' && { echo "more than libc"; exit 1; }
+
+echo "== the library stays when a program closes it"
+cc -I"$work/prefix/include" "$here/consumer/unload.c" -o "$work/unload" -ldl
+for run in 1 2 3 4 5; do # what is not there any more is a matter of timing
+    "$work/prefix/bin/muster" run -n 2 -- "$work/unload" "$library"
+done
+"$work/prefix/bin/muster" run -n 2 -- "$work/unload" "$library" crash 2>"$work/said" && exit 1
+grep "killed by signal 8" "$work/said"
+
+echo "== every function of the header"
 sed -n 's/.*MUSTER_API.*\(muster_[a-z0-9_]*\)(.*/\1/p' "$work/prefix/include/muster/muster.h" | sort -u >"$work/declared"
 nm -D --defined-only "$library" | sed -n 's/.* T \(muster_[a-z0-9_]*\)@.*/\1/p' | sort -u >"$work/exported"
 diff "$work/declared" "$work/exported"
