@@ -410,7 +410,8 @@ MUSTER_API muster_status muster_barrier(muster_group *group);
  * holds the result, and may be touched, when finish returns MUSTER_OK. In place as in the ordinary
  * forms. Ranks start operations of a group in the same order, and may finish them in any; ordinary
  * collectives of the group may come in between. Up to MUSTER_STARTED_MAX operations of a group may
- * be started and not finished: one more is MUSTER_ERR_BUSY, as is freeing the group before that.
+ * be started and not finished: one is MUSTER_ERR_BUSY until the one MUSTER_STARTED_MAX before it is
+ * finished, whatever came after that, and so is freeing the group before all are.
  * Starting needs arena memory for the copy: MUSTER_ERR_NO_SPACE concerns this rank alone, and the
  * others wait until it has started the operation after all. (MPI_Iallreduce and MPI_Wait)
  */
