@@ -4,6 +4,7 @@ import unittest
 
 import torch
 import torch.distributed as dist
+import muster.torch
 from torch_ranks import expect, values
 
 SIZE = 3
@@ -159,8 +160,49 @@ def refused():
     expect(ValueError, "expected the same of all", lambda: dist.reduce_scatter(
         x, [torch.ones(2 + i) for i in range(size)]))
     expect(ValueError, "3 times that of one", lambda: dist.all_gather_single(torch.ones(5), x))
+    wrong_numbers_of_parts(x, size)
     dist.all_reduce(x)
     assert (x == size).all()
+
+
+def wrong_numbers_of_parts(x, size):
+    """One part too few, or too many, where one for each rank is expected: nothing beyond them is read or forgotten."""
+    for count in (size - 1, size + 1):
+        parts, words = [torch.zeros(2) for _ in range(count)], f"{count} parts; expected one for each of {size} ranks"
+        whole = torch.zeros(2 * count)
+        for call in (lambda: dist.all_gather(parts, x), lambda: dist.reduce_scatter(x, parts),
+                     lambda: dist.gather(x, parts, dst=dist.get_rank()),
+                     lambda: dist.scatter(x, parts, src=dist.get_rank()),
+                     lambda: dist.all_to_all(parts, [x] * size), lambda: dist.all_to_all([x] * size, parts),
+                     lambda: dist.all_to_all_single(whole, whole, [2] * count, [2] * count)):
+            expect(ValueError, words, call)
+    whole = torch.zeros(2 * size)
+    for splits, words in (([3] * size, f"and a tensor of {2 * size}"), ([-2] + [4] * (size - 1), "none below 0")):
+        expect(ValueError, words, lambda: dist.all_to_all_single(whole, whole, splits, [2] * size))
+        expect(ValueError, words, lambda: dist.all_to_all_single(whole, whole, [2] * size, splits))
+    uneven = torch.zeros(2 * size + 1)
+    expect(ValueError, "in equal parts", lambda: dist.all_to_all_single(uneven, whole, None, [2] * size))
+
+
+def sent_and_expected_differ():
+    """Parts that are longer, or shorter, than their receiver expects are refused on all ranks, and nothing is moved."""
+    rank, size = dist.get_rank(), dist.get_world_size()
+    for sent, expected in ((3, 2), (2, 3), (0, 1)):
+        words = f"rank 0 sends {sent} elements to rank 1, which expects {expected}; expected the same of both"
+        in_splits, out_splits = [2] * size, [2] * size
+        if rank == 0:
+            in_splits[1] = sent
+        if rank == 1:
+            out_splits[0] = expected
+        into = torch.full((sum(out_splits),), -1.0)
+        outs = list(into.split(out_splits))
+        for call in (lambda: dist.all_to_all_single(into, torch.ones(sum(in_splits)), out_splits, in_splits),
+                     lambda: dist.all_to_all(outs, [torch.ones(count) for count in in_splits]),
+                     lambda: dist.all_to_all(outs, [torch.ones(count) for count in in_splits], async_op=True).wait()):
+            expect(muster.torch.MismatchError, words, call)
+            assert (into == -1).all()
+    dist.all_reduce(x := torch.ones(1))
+    assert x == size
 
 
 def asynchronous():
@@ -226,6 +268,9 @@ class Collectives(unittest.TestCase):
 
     def test_refused(self):
         values(SIZE, refused)
+
+    def test_sent_and_expected_differ(self):
+        values(SIZE, sent_and_expected_differ)
 
     def test_asynchronous(self):
         for _ in range(3):

@@ -1,24 +1,41 @@
 """The collectives that torch asks a process group for, under all the names that it has for them."""
 
-import array
 import datetime
 
 import torch
 
-from .. import _muster
+from ._errors import MismatchError
 from ._tensors import (ALL_GATHER, ALL_REDUCE, ALL_TO_ALL, BARRIER, BROADCAST, GATHER, INT64, REDUCE, REDUCE_SCATTER,
                        SCATTER, Into, call, check, describe, elements, how_combined, how_moved)
 
-_MAX = 2  # muster's op
 _SUM = torch.distributed.ReduceOp.SUM
 
 
-def _check_sizes(what, parts, like):
+def _check_sizes(what, parts, like, size=None):
+    if size is not None:
+        _check_length(what, parts, size)
     for part in parts:
         check(part)
         if part.numel() != like.numel() or part.dtype != like.dtype:
             raise ValueError(f"{what}: one tensor is {describe(part.dtype, part.numel())} and another one "
                              f"{describe(like.dtype, like.numel())}; expected the same of all")
+
+
+def _check_length(what, parts, size):
+    if len(parts) != size:
+        raise ValueError(f"{what}: {len(parts)} parts; expected one for each of {size} ranks")
+
+
+def _check_splits(what, splits, tensor, size):
+    """How many rows each rank has of the tensor."""
+    rows = len(tensor)
+    if not splits and rows % size:
+        raise ValueError(f"{what}: {rows} rows cannot be dealt to {size} ranks in equal parts")
+    splits = list(splits) or [rows // size] * size
+    _check_length(what, splits, size)
+    if sum(splits) != rows or min(splits) < 0:
+        raise ValueError(f"{what}: parts of {splits} rows, and a tensor of {rows}; expected none below 0, and its sum")
+    return splits
 
 
 def _check_whole(what, whole, part, size):
@@ -85,7 +102,7 @@ class Collectives:
 
     def reduce_scatter(self, outs, tensors, opts):
         for out, parts in zip(outs, tensors):
-            _check_sizes("reduce_scatter", parts, out)
+            _check_sizes("reduce_scatter", parts, out, self.size())
         return self.reduce_scatter_single_coalesced(
             outs, [torch.cat([part.detach().reshape(-1) for part in parts]) for parts in tensors], opts)
 
@@ -112,8 +129,8 @@ class Collectives:
 
     def scatter(self, outs, tensors, opts):
         items = [(check(out), tensors[i] if tensors else (), opts.rootRank) for i, out in enumerate(outs)]
-        for out, parts, _ in items:
-            _check_sizes("scatter", parts, out)
+        for out, parts, root in items:
+            _check_sizes("scatter", parts, out, self.size() if self.rank() == root else None)
         return self._do("scatter", self._scatter, outs, opts, items)
 
     # ---- all for one, and for all ----
@@ -139,7 +156,7 @@ class Collectives:
 
     def allgather(self, outs, tensors, opts=None):
         for parts, tensor in zip(outs, tensors):
-            _check_sizes("all_gather", [*parts, tensor], tensor)
+            _check_sizes("all_gather", parts, check(tensor), self.size())
         return self._do("all_gather", self._gather_parts, outs, opts, list(zip(outs, tensors)))
 
     _allgather_base = all_gather_single
@@ -156,28 +173,33 @@ class Collectives:
 
     def gather(self, outs, tensors, opts):
         items = [(outs[i] if outs else (), check(tensor), opts.rootRank) for i, tensor in enumerate(tensors)]
-        for parts, tensor, _ in items:
-            _check_sizes("gather", parts, tensor)
+        for parts, tensor, root in items:
+            _check_sizes("gather", parts, tensor, self.size() if self.rank() == root else None)
         return self._do("gather", self._gather, outs, opts, items)
 
     # ---- each for each ----
 
     def _exchange(self, parts, counts):
-        """Parts of any length, flat, to each rank its own: in equal ones, as long as the longest of all."""
-        longest = array.array("q", [max(max(map(len, parts)), max(counts))])
-        place = longest.buffer_info()[0]
-        _muster.raw(ALL_REDUCE, self._group, place, place, 1, INT64, _MAX, 0)
-        own = parts[0].new_zeros((self.size(), longest[0]))
+        """Parts of any length, flat, to each rank its own: in equal ones, as long as the longest of all. Every rank
+        sees what all send and expect, so that either all go on or none does."""
+        size = self.size()
+        own = torch.tensor([[len(part) for part in parts], counts])
+        every = own.new_empty((size, 2, size))
+        call(ALL_GATHER, self._group, every, own, own.numel(), INT64)
+        sent, expected = every[:, 0], every[:, 1].t()
+        for source, target in (sent != expected).nonzero()[:1].tolist():
+            raise MismatchError(f"all_to_all: rank {source} sends {sent[source, target]} elements to rank {target}, "
+                                f"which expects {expected[source, target]}; expected the same of both")
+        longest = int(sent.max())
+        own = parts[0].new_zeros((size, longest))
         for row, part in zip(own, parts):
             row[: len(part)] = part
         dealt = torch.empty_like(own)
         dtype, factor = how_moved(own)
-        call(ALL_TO_ALL, self._group, dealt, own, longest[0] * factor, dtype)
+        call(ALL_TO_ALL, self._group, dealt, own, longest * factor, dtype)
         return [got[:count] for got, count in zip(dealt, counts)]
 
     def _deal_rows(self, out, tensor, out_splits, in_splits):
-        out_splits, in_splits = (splits or [len(of) // self.size()] * self.size()
-                                 for splits, of in ((out_splits, out), (in_splits, tensor)))
         width = out[:1].numel() if len(out) else tensor[:1].numel()
         parts = [part.reshape(-1) for part in torch.split(elements(tensor), in_splits)]
         got = self._exchange(parts, [rows * width for rows in out_splits])
@@ -192,7 +214,8 @@ class Collectives:
         check(out)
         check(tensor)
         if out_splits or in_splits:  # for one rank that may be to say nothing, so all take the same way
-            step, items = self._deal_rows, [(out, tensor, list(out_splits), list(in_splits))]
+            splits = [_check_splits("all_to_all", *of, self.size()) for of in ((out_splits, out), (in_splits, tensor))]
+            step, items = self._deal_rows, [(out, tensor, *splits)]
         else:
             _check_sizes("all_to_all", [out], tensor)
             step, items = self._deal, [(out, tensor)]
@@ -208,6 +231,8 @@ class Collectives:
             out.detach().copy_(got.view(out.shape))
 
     def alltoall(self, outs, tensors, opts=None):
+        for parts in (outs, tensors):
+            _check_length("all_to_all", parts, self.size())
         for tensor in [*outs, *tensors]:
             check(tensor)
         return self._do("all_to_all", self._deal_tensors, outs, opts, [(outs, tensors)])
