@@ -151,6 +151,22 @@ def something_else_than_sent():
             assert (y == 1).all()
 
 
+def nobody_there():
+    """A rank that is none of the group's, or oneself, is refused at the call; nothing waits for it."""
+    rank, x = dist.get_rank(), torch.ones(1)
+    group = dist.group.WORLD
+    for peer, words in ((2, "expected the number of another rank"), (-1, "expected the number of another rank"),
+                        (rank, "copy what is for this one")):
+        expect(ValueError, words, lambda: group.send([x], peer, 0))
+        expect(ValueError, words, lambda: group.recv([x], peer, 0))
+        expect(ValueError, words, lambda: dist.isend(x, peer))
+    dist.barrier()
+    dist.destroy_process_group()
+    for call in (lambda: group.send([x], 1 - rank, 0), lambda: group.recv([x], 1 - rank, 0),
+                 lambda: group.allreduce([x]), lambda: group.barrier()):
+        expect(RuntimeError, "the process group has been destroyed", call)
+
+
 def wait_for_a_while():
     """wait() with a time of its own: the message goes on, and comes."""
     x = torch.zeros(1)
@@ -212,6 +228,9 @@ class Messages(unittest.TestCase):
 
     def test_something_else_than_sent(self):
         values(2, something_else_than_sent)
+
+    def test_nobody_there(self):
+        values(2, nobody_there)
 
     def test_wait_for_a_while(self):
         values(2, wait_for_a_while)

@@ -5,6 +5,7 @@ import torch.distributed as dist
 from .. import _muster
 
 _Base = getattr(dist, "DistBackendError", RuntimeError)
+DESTROYED = "the process group has been destroyed"
 
 
 class Error(_muster.Error, _Base):

@@ -13,7 +13,7 @@ itself, which learns of deaths, and on torch's store, by which both ends of a li
 import threading
 import time
 
-from ._errors import TimedOutError, as_torch_has_it
+from ._errors import DESTROYED, TimedOutError, as_torch_has_it
 from ._link import Link
 from ._tensors import Into, check, describe, elements
 from ._work import Work
@@ -53,6 +53,7 @@ class Messages:
 
     def __init__(self, group, name, store, timeout_s):
         self.group, self.name, self.timeout_s = group, name, timeout_s
+        self._rank, self._size = group.rank(), group.size()
         self._store = store
         self._own_store = None  # a connection of its own, as the program's may wait in a call
         self._lock = threading.Lock()
@@ -65,17 +66,25 @@ class Messages:
                 self._own_store = self._store.clone() if hasattr(self._store, "clone") else self._store
             return self._own_store
 
+    def _check(self, peer):
+        if not 0 <= peer < self._size or peer == self._rank:
+            raise ValueError(f"rank {self._rank} of {self._size} has no messages with rank {peer}; expected the number "
+                             "of another rank" + (": copy what is for this one" if peer == self._rank else ""))
+        if self._closed:
+            raise RuntimeError(DESTROYED)
+        self.look()
+
     def _link(self, peer):
         with self._lock:
             if self._closed:
-                raise RuntimeError("the process group has been destroyed")
+                raise RuntimeError(DESTROYED)
             link = self._links.get(peer)
             if link is None:
                 link = self._links[peer] = Link(self, peer)
             return link
 
     def send(self, tensor, peer, tag):
-        self.look()
+        self._check(peer)
         source = elements(tensor)
         work = MessageWork(self, tensor, f"rank {peer} to receive {describe(tensor.dtype, tensor.numel())} "
                                          f"(tag {tag})", peer)
@@ -83,7 +92,7 @@ class Messages:
         return work
 
     def receive(self, tensor, peer, tag):
-        self.look()
+        self._check(peer)
         check(tensor)
         work = MessageWork(self, tensor, f"rank {peer} to send {describe(tensor.dtype, tensor.numel())} "
                                          f"(tag {tag})", peer)

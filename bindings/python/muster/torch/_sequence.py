@@ -8,7 +8,7 @@ there, too.
 import collections
 import threading
 
-from ._errors import as_torch_has_it
+from ._errors import DESTROYED, as_torch_has_it
 from ._work import Work, finished
 
 
@@ -24,6 +24,8 @@ class Sequence:
     def run(self, call, result, what, waits):
         """Does the call, at its turn, and returns its Work; `waits`: once it is done. Raises what it fails with."""
         with self._changed:
+            if self._closing:
+                raise RuntimeError(DESTROYED)
             inline = waits and not self._busy and not self._queue
             if inline:
                 self._busy = True
