@@ -9,6 +9,7 @@ import unittest
 import torch
 import torch.distributed as dist
 import torch.distributed._functional_collectives as functional
+import muster.torch
 from torch_ranks import expect, run, values
 
 KILLED = "rank {} was killed by signal 9 (Killed)"
@@ -167,6 +168,36 @@ def late(what):
     os._exit(7)
 
 
+def state_of(pid):
+    with open(f"/proc/{pid}/stat") as file:
+        return file.read().rsplit(")")[1].split()[0]
+
+
+def first_message_without_the_store(killed):
+    """Rank 0, where torch's store is, is stopped or killed when the others talk for the first time. With the store
+    stopped the timeout counts, and with the rank gone so does its death; the end waits for neither."""
+    rank, pid = dist.get_rank(), _pids()[0]
+    group = dist.new_group(timeout=datetime.timedelta(seconds=0.5))
+    pair = dist.new_group([1, 2], timeout=datetime.timedelta(seconds=30))
+    dist.barrier()  # groups are made by the store, too
+    if rank == 0:
+        os.kill(pid, signal.SIGKILL if killed else signal.SIGSTOP)
+    while state_of(pid) not in "TZ":
+        time.sleep(0.001)
+    x, peer = torch.ones(1), 3 - rank
+    if killed:  # the two are all alive, and need the store to meet
+        expect(dist.DistError, "", lambda: dist.irecv(x, peer, group=pair).wait())
+    else:
+        expect(muster.torch.TimedOutError, "waited 0.5 s for", lambda: dist.irecv(x, peer, group=group).wait())
+        expect(muster.torch.TimedOutError, "waited 0.5 s for", lambda: dist.irecv(x, peer, group=group).wait())
+    began = time.monotonic()
+    dist.destroy_process_group()
+    assert time.monotonic() - began < 10
+    if not killed:
+        os.kill(pid, signal.SIGKILL)
+    os._exit(7)
+
+
 class Faults(unittest.TestCase):
     def assert_told(self, ends, dead, survivors=None):
         for rank, end in enumerate(ends):
@@ -204,6 +235,12 @@ class Faults(unittest.TestCase):
 
     def test_new_group_with_the_dead(self):
         self.assert_told(run(2, meet_the_dead, "new_group", True), dead=1)
+
+    def test_first_message_without_the_store(self):
+        for killed in (False, True):
+            with self.subTest(killed=killed):
+                ends = run(3, first_message_without_the_store, killed)
+                self.assertEqual([end.status for end in ends[1:]], [7, 7], ends)
 
     def test_others_go_on(self):
         ends = run(3, others_go_on)

@@ -74,9 +74,9 @@ def _create(store, rank, size, timeout):
     name = store.get("muster").decode()
     try:
         group = _join(name, rank, size, max(0, round(timeout.total_seconds() * 1e9)))
+        return ProcessGroupMuster(group, name, store, timeout)
     except _muster.Error as error:
         raise as_torch_has_it(error) from None
-    return ProcessGroupMuster(group, name, store, timeout)
 
 
 dist.Backend.register_backend("muster", _create, devices=["cpu"])

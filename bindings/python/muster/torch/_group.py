@@ -8,7 +8,7 @@ import torch
 import torch.distributed as dist
 
 from ._collectives import Collectives
-from ._messages import Messages
+from ._messages import Messages, connect
 from ._sequence import Sequence
 
 
@@ -24,7 +24,10 @@ class ProcessGroupMuster(Collectives, dist.ProcessGroup):
         self._store = store
         self._group_name, self._group_desc = "", ""
         self._sequence = Sequence("muster-collectives")
-        self._messages = Messages(group, name, store, None)
+        world = dist.group.WORLD if dist.is_initialized() else None
+        ours = isinstance(world, ProcessGroupMuster)
+        self._connection = world._connection if ours else connect(store, group)
+        self._messages = Messages(group, name, self._connection)
         self.set_timeout(timeout)
         self._closed = False
         # Also where multiprocessing ends a process, which runs no atexit functions.

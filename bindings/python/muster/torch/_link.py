@@ -29,6 +29,7 @@ EAGER_BYTES = 16 << 10
 CONNECT_LOOK_S = (0.001, 0.02)  # how often one end looks whether the other one has come: at first, at last
 ATTACH_S = 30                   # once both have come
 CLOSE_S = 10
+STORE_S = 1                     # how long the end of a link waits for an answer of the store
 EAGER, OFFER, ACCEPT, DATA, TAKEN, REFUSED, SEEN = range(1, 8)
 _FRAME = 6  # kind, message, tag, dtype, elements, unused
 _DTYPES = sorted((value for value in vars(torch).values() if isinstance(value, torch.dtype)), key=str)
@@ -63,6 +64,8 @@ class Link:
         self._rank = messages.group.rank()
         self._there = int(self._rank < peer)  # the peer's rank in the group of two
         self._group = None
+        self._meeting = True  # in the store
+        self._abandoned = False
         self._changed = threading.Condition()
         self._out = collections.deque()  # frames to send: (numbers, tensor or None)
         self._sent, self._taking = {}, {}  # by message
@@ -223,24 +226,45 @@ class Link:
     # ---- its beginning and its end ----
 
     def _connect(self):
-        """Says that this end wants the link, and attaches when the other one wants it as well: no name is there for
-        longer than that takes."""
-        store = self._messages.store()
+        """Attaches when both ends want the link: no name is there for longer than that takes."""
         key = f"link-{min(self._rank, self._peer)}-{max(self._rank, self._peer)}"
-        count, wait_s = store.add(key, 1), CONNECT_LOOK_S[0]
-        while count < 2:
+        try:
+            met = self._meet(key)
+        finally:
             with self._changed:
-                if self._closing or self._error is not None:
+                self._meeting = False
+                self._changed.notify_all()
+                if self._abandoned:
                     return
-            self._messages.group._check()
-            time.sleep(wait_s)
-            wait_s = min(wait_s * 2, CONNECT_LOOK_S[1])
-            count = store.add(key, 0)
+        if not met:
+            return
         group = _muster.attach(f"{self._messages.name}-{key}", 1 - self._there, 2, 0, ATTACH_S * 10**9,
                                self._messages.group, 8192)
         with self._changed:
             self._group = group
             self._changed.notify_all()
+
+    def _meet(self, key):
+        """Says in the store that this end wants the link; whether the other one wants it as well."""
+        store = self._messages.store
+        count, wait_s = store.add(key, 1), CONNECT_LOOK_S[0]
+        while count < 2:
+            with self._changed:
+                if self._closing or self._error is not None:
+                    return False
+            self._messages.group._check()
+            time.sleep(wait_s)
+            wait_s = min(wait_s * 2, CONNECT_LOOK_S[1])
+            count = store.add(key, 0)
+        return True
+
+    def _can_be_joined(self):
+        """Its threads are about to end, but for one that asks a store whose rank is stopped: when that answers, the
+        thread finds that nobody wants it any more."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._meeting, STORE_S)
+            self._abandoned = self._meeting
+            return not self._meeting
 
     def fail(self, error):
         """Everything that is under way fails, and what is asked for later."""
@@ -268,6 +292,8 @@ class Link:
             under_way = self._awaits()
         if under_way:
             self.fail(AbortedError(f"rank {self._rank} has destroyed the process group"))
+        if not self._can_be_joined():
+            return
         for thread in self._threads:
             if thread is not threading.current_thread():
                 thread.join()

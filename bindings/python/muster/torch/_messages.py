@@ -13,6 +13,8 @@ itself, which learns of deaths, and on torch's store, by which both ends of a li
 import threading
 import time
 
+import torch.distributed as dist
+
 from ._errors import DESTROYED, TimedOutError, as_torch_has_it
 from ._link import Link
 from ._tensors import Into, check, describe, elements
@@ -48,23 +50,40 @@ class MessageWork(Work):
     _source_rank = source_rank
 
 
-class Messages:
-    """Of one group: its links, by the rank at the other end."""
+def connect(store, group):
+    """Another connection to the store, as the program may wait in a call of the first; made when the group is, since
+    to connect to a store whose rank has died is tried again for minutes, and an open connection just fails. Should
+    that rank die now, the group tells."""
+    connections = []
 
-    def __init__(self, group, name, store, timeout_s):
-        self.group, self.name, self.timeout_s = group, name, timeout_s
+    def clone():
+        try:
+            connections.append(store.clone() if hasattr(store, "clone") else store)
+        except Exception as error:
+            connections.append(error)
+
+    thread = threading.Thread(target=clone, daemon=True, name="muster-connect")
+    thread.start()
+    thread.join(LOOK_S)
+    while thread.is_alive():
+        group._check()
+        thread.join(LOOK_S)
+    if isinstance(connections[0], Exception):
+        raise connections[0]
+    return connections[0]
+
+
+class Messages:
+    """Of one group: its links, by the rank at the other end. `store`: a connection that the program does not use."""
+
+    def __init__(self, group, name, store):
+        self.group, self.name = group, name
+        self.timeout_s = None
+        self.store = dist.PrefixStore(name, store)
         self._rank, self._size = group.rank(), group.size()
-        self._store = store
-        self._own_store = None  # a connection of its own, as the program's may wait in a call
         self._lock = threading.Lock()
         self._links = {}
         self._closed = False
-
-    def store(self):
-        with self._lock:
-            if self._own_store is None:
-                self._own_store = self._store.clone() if hasattr(self._store, "clone") else self._store
-            return self._own_store
 
     def _check(self, peer):
         if not 0 <= peer < self._size or peer == self._rank:
