@@ -9,8 +9,8 @@
 #ifndef MST_ACTIVITY_H
 #define MST_ACTIVITY_H
 
-#include "shm/atomic.h"
 #include "shm/layout.h"
+#include "src/pure/atomic.h"
 
 /* Calls that are no collectives; those have the numbers below. */
 enum {

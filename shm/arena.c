@@ -5,11 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "shm/atomic.h"
-#include "shm/error.h"
 #include "shm/extent.h"
 #include "shm/memory.h"
 #include "shm/os.h"
+#include "src/pure/atomic.h"
+#include "src/pure/error.h"
 
 #define SLOT_BYTES_ALL (1024 * 1024) /* what all ranks of the world stage for one step, about */
 #define SLOT_BYTES_MIN (32 * 1024)

@@ -3,11 +3,11 @@
 
 #include <stdlib.h>
 
-#include "shm/atomic.h"
 #include "shm/fault.h"
 #include "shm/holders.h"
 #include "shm/os.h"
 #include "shm/rendezvous.h"
+#include "src/pure/atomic.h"
 
 mst_attachment *mst_attachment_create(mst_arena *arena, uint32_t rank, uint32_t seat, mst_rung rung)
 {

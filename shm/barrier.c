@@ -1,9 +1,9 @@
 /* The steps of barrier.h. */
 #include "shm/barrier.h"
 
-#include "shm/atomic.h"
 #include "shm/fault.h"
-#include "shm/ranklist.h"
+#include "src/pure/atomic.h"
+#include "src/pure/ranklist.h"
 
 void mst_lane_init(mst_lane *lane, mst_subarena *subarena, mst_lane_kind kind, int64_t timeout_ns,
                    mst_watch watch)

@@ -3,9 +3,9 @@
 
 #include <errno.h>
 
-#include "shm/atomic.h"
 #include "shm/fault.h"
 #include "shm/os.h"
+#include "src/pure/atomic.h"
 
 #define LOOK_AGAIN_NS 200000LL /* while a process whose beacon fell has not said how it ends */
 

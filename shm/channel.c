@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "shm/atomic.h"
-#include "shm/error.h"
 #include "shm/fault.h"
+#include "src/pure/atomic.h"
+#include "src/pure/error.h"
 
 bool mst_channels_init(mst_channels *channels, mst_subarena *subarena, mst_stream_fn stream)
 {

@@ -1,8 +1,8 @@
 /* Claim, commit, cache and release of heap.h. */
 #include "shm/heap.h"
 
-#include "shm/error.h"
 #include "shm/os.h"
+#include "src/pure/error.h"
 
 bool mst_heap_init(mst_heap *heap, const mst_geometry *geometry, mst_memory *memory, uint32_t seat)
 {

@@ -1,10 +1,10 @@
 /* The bits of holders.h. */
 #include "shm/holders.h"
 
-#include "shm/atomic.h"
 #include "shm/fault.h"
 #include "shm/liveness.h"
 #include "shm/os.h"
+#include "src/pure/atomic.h"
 
 static _Atomic uint64_t *word_of(const mst_geometry *geometry, uint32_t seat, uint32_t self)
 {

@@ -5,15 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "shm/atomic.h"
-#include "shm/error.h"
 #include "shm/fault.h"
 #include "shm/holders.h"
 #include "shm/os.h"
-#include "shm/ranklist.h"
 #include "shm/rendezvous.h"
 #include "shm/replace.h"
 #include "shm/succession.h"
+#include "src/pure/atomic.h"
+#include "src/pure/error.h"
+#include "src/pure/ranklist.h"
 
 /* ---- how all ranks together may use the machine ---- */
 

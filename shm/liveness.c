@@ -4,11 +4,11 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "shm/atomic.h"
 #include "shm/fault.h"
 #include "shm/os.h"
 #include "shm/rendezvous.h"
 #include "shm/wait.h"
+#include "src/pure/atomic.h"
 
 enum {
     WATCH_CLOSED = -1,  /* not open yet */

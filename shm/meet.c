@@ -14,9 +14,9 @@
 #include <string.h>
 
 #include "shm/arena.h"
-#include "shm/error.h"
 #include "shm/os.h"
 #include "shm/wait.h"
+#include "src/pure/error.h"
 
 #define LOOK_AGAIN_NS (2 * MST_NS_PER_MS)
 

@@ -3,11 +3,11 @@
 
 #include <errno.h>
 
-#include "shm/atomic.h"
 #include "shm/cgroup.h"
-#include "shm/error.h"
 #include "shm/fault.h"
 #include "shm/os.h"
+#include "src/pure/atomic.h"
+#include "src/pure/error.h"
 
 #define LOOK_FROM (64ULL * 1024)         /* so much may be committed without a look */
 #define PIECE_BYTES (4ULL * 1024 * 1024) /* committed at once under a limit: a millisecond */

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "shm/error.h"
 #include "shm/os.h"
+#include "src/pure/error.h"
 
 /* ---- the text ---- */
 

@@ -9,8 +9,8 @@
 
 #include <stddef.h>
 
-#include "shm/atomic.h"
 #include "shm/log.h"
+#include "src/pure/atomic.h"
 
 #define MST_MISHAPS_MAX 16
 

@@ -2,8 +2,8 @@
  */
 #include "shm/pieces.h"
 
-#include "shm/atomic.h"
 #include "shm/fault.h"
+#include "src/pure/atomic.h"
 
 #define DONE 1U
 #define RANK_SHIFT 1

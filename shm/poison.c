@@ -1,9 +1,9 @@
 /* Packing and spreading of poison.h. */
 #include "shm/poison.h"
 
-#include "shm/atomic.h"
 #include "shm/fault.h"
 #include "shm/wait.h"
+#include "src/pure/atomic.h"
 
 /* bits 0-3 kind, 4-15 rank, 16-31 code; 32-63 are the cell's generation */
 #define REASON_BITS UINT32_MAX

@@ -15,8 +15,8 @@
 
 #include <string.h>
 
-#include "shm/atomic.h"
 #include "shm/layout.h"
+#include "src/pure/atomic.h"
 
 #define MST_RECORD_BLOCK 8
 #define MST_RECORDS_HELD (14 * MST_RECORD_BLOCK) /* whose places are farther back takes new ones */

@@ -1,8 +1,8 @@
 /* The word of rendezvous.h. */
 #include "shm/rendezvous.h"
 
-#include "shm/atomic.h"
 #include "shm/fault.h"
+#include "src/pure/atomic.h"
 
 /* bits 0-7 outcome, 8-19 rank, 20-31 by, 32-39 kind of ending or status, 40-55 its code */
 #define RANK_BITS 12

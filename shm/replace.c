@@ -3,12 +3,12 @@
 
 #include <stdlib.h>
 
-#include "shm/atomic.h"
-#include "shm/error.h"
 #include "shm/fault.h"
 #include "shm/os.h"
 #include "shm/roll.h"
 #include "shm/succession.h"
+#include "src/pure/atomic.h"
+#include "src/pure/error.h"
 
 /* WAITING is the last store of preparing: whoever sees it may use the seat's cell 0 and staging. */
 static void announce(const mst_attachment *attachment)

@@ -1,7 +1,7 @@
 /* Writing and reading of roll.h. */
 #include "shm/roll.h"
 
-#include "shm/error.h"
+#include "src/pure/error.h"
 
 static mst_roll_line *lines_of(mst_roll *roll)
 {

@@ -22,7 +22,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "shm/atomic.h"
+#include "src/pure/atomic.h"
 
 /* What is known beforehand. */
 typedef struct mst_route_plan {

@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "shm/atomic.h"
-#include "shm/error.h"
 #include "shm/fault.h"
 #include "shm/os.h"
+#include "src/pure/atomic.h"
+#include "src/pure/error.h"
 
 #define SLOTS_BYTES (2 * MST_SMALL_BYTES)
 

@@ -1,9 +1,9 @@
 /* The words of succession.h. */
 #include "shm/succession.h"
 
-#include "shm/atomic.h"
 #include "shm/fault.h"
 #include "shm/wait.h"
+#include "src/pure/atomic.h"
 
 #define NOBODY UINT32_MAX
 

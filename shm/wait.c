@@ -3,9 +3,9 @@
 
 #include <errno.h>
 
-#include "shm/atomic.h"
 #include "shm/chaos.h"
 #include "shm/os.h"
+#include "src/pure/atomic.h"
 
 #define SPIN_NS (50 * 1000LL)
 #define YIELD_NS (1 * MST_NS_PER_MS)
@@ -14,8 +14,8 @@
 #define TICK_LAST_NS (20 * MST_NS_PER_MS)
 #define TICK_REST_NS (250 * MST_NS_PER_MS) /* of who waits for work, perhaps for days */
 #define REST_AFTER_NS (1 * MST_NS_PER_S)
-/* At most: looking is system calls, microseconds of them, but asking the program whether to go on takes what it
- * takes, and so does everything where there are few turns of a CPU. That is waiting, and counts. */
+/* At most: looking is system calls, microseconds of them, but asking the program whether to go on takes what
+ * it takes, and so does everything where there are few turns of a CPU. That is waiting, and counts. */
 #define TICK_TAKES_NS (100 * MST_NS_PER_MS)
 #define FIRST_LOOKS 96      /* some 2 us */
 #define FIRST_LOOKS_BARE 32 /* of these, without a pause, which takes some 30 ns */
@@ -213,8 +213,8 @@ static int64_t next_tick_in(const mst_watch *watch, int64_t tick_ns, int64_t sle
     return tick_ns * 2 < TICK_LAST_NS ? tick_ns * 2 : TICK_LAST_NS;
 }
 
-/* Counts what has been waited, and cuts what is slept next, if it is not time for a tick, to what is left; true:
- * nothing is. */
+/* Counts what has been waited, and cuts what is slept next, if it is not time for a tick, to what is left;
+ * true: nothing is. */
 static bool count_down(mst_deadline *deadline, int64_t now_ns, int64_t *next_ns)
 {
     if (deadline->limit_ns == 0)
@@ -250,7 +250,8 @@ static void sleep_on(attempt *attempt, mst_parking parking, int peer)
             if (tick(attempt, peer, now_ns - began_ns))
                 break;
             tick_ns = next_tick_in(&waiter->watch, tick_ns, now_ns - began_ns);
-            next_tick_ns = mst_os_now_ns() + tick_ns; /* a sleep comes between ticks, however long they take */
+            next_tick_ns =
+                mst_os_now_ns() + tick_ns; /* a sleep comes between ticks, however long they take */
             continue;
         }
         mst_os_park(parking.word, seen, left_ns);

@@ -15,10 +15,10 @@
 #ifndef MST_WAIT_H
 #define MST_WAIT_H
 
-#include "shm/atomic.h"
 #include "shm/deadline.h"
 #include "shm/layout.h"
 #include "shm/os.h"
+#include "src/pure/atomic.h"
 
 typedef struct mst_wait_policy {
     int64_t spin_ns;  /* with pause */

@@ -6,13 +6,13 @@
 
 #include <string.h>
 
-#include "shm/atomic.h"
 #include "shm/chaos.h"
-#include "shm/error.h"
 #include "shm/join.h"
 #include "shm/os.h"
 #include "src/coll/coll.h"
-#include "src/config.h"
+#include "src/pure/atomic.h"
+#include "src/pure/config.h"
+#include "src/pure/error.h"
 
 #define ATTACH_TIMEOUT_NS (30 * MST_NS_PER_S) /* for a name: nothing else tells that a rank never comes */
 

@@ -1,6 +1,6 @@
 /* Arena buffers: blocks of this rank's heap that belong to a group. */
-#include "shm/error.h"
 #include "src/group.h"
+#include "src/pure/error.h"
 
 static muster_status check(const muster_group *group)
 {

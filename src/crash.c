@@ -6,8 +6,8 @@
 #include <signal.h>
 #include <string.h>
 
-#include "shm/atomic.h"
-#include "shm/error.h"
+#include "src/pure/atomic.h"
+#include "src/pure/error.h"
 
 #define RANKS_MAX 64 /* threads of one process may each be a rank */
 

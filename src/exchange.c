@@ -13,10 +13,10 @@
 #include <string.h>
 
 #include "shm/activity.h"
-#include "shm/error.h"
-#include "src/dtype.h"
 #include "src/exchange.h"
-#include "src/partition.h"
+#include "src/pure/dtype.h"
+#include "src/pure/error.h"
+#include "src/pure/partition.h"
 
 #define BUFFERED_BYTES (64 * 1024) /* the least that a channel buffers, as the header promises */
 

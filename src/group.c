@@ -7,10 +7,10 @@
 #include <string.h>
 
 #include "shm/activity.h"
-#include "shm/atomic.h"
-#include "shm/error.h"
 #include "shm/os.h"
 #include "src/crash.h"
+#include "src/pure/atomic.h"
+#include "src/pure/error.h"
 
 #define TIMED_COUNT_MIN 16384 /* elements; fewer are moved within a tick of the coarse clock */
 

@@ -13,8 +13,8 @@
 #include "shm/channel.h"
 #include "shm/pieces.h"
 #include "shm/staging.h"
+#include "src/pure/tuning.h"
 #include "src/reduce/reduce.h"
-#include "src/tuning.h"
 
 struct mst_transport;
 struct mst_started;

@@ -14,11 +14,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "shm/error.h"
 #include "shm/os.h"
-#include "src/config.h"
 #include "src/group.h"
 #include "src/init.h"
+#include "src/pure/config.h"
+#include "src/pure/error.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static muster_group *memoised;

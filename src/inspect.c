@@ -11,10 +11,10 @@
 
 #include "shm/activity.h"
 #include "shm/arena.h"
-#include "shm/error.h"
 #include "shm/liveness.h"
 #include "shm/poison.h"
 #include "src/coll/coll.h"
+#include "src/pure/error.h"
 
 #define ATTEMPTS 20 /* to read what does not change meanwhile */
 

@@ -3,11 +3,11 @@
 
 #include <stdlib.h>
 
-#include "shm/atomic.h"
-#include "shm/error.h"
 #include "shm/holders.h"
 #include "shm/os.h"
 #include "shm/succession.h"
+#include "src/pure/atomic.h"
+#include "src/pure/error.h"
 
 static uint32_t rank_in_world(const muster_group *group, uint32_t seat)
 {

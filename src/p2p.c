@@ -1,10 +1,10 @@
 /*
  * send, recv, sendrecv: what a call must be like, and its entrances. How messages move is in exchange.c.
  */
-#include "shm/error.h"
-#include "src/dtype.h"
 #include "src/exchange.h"
-#include "src/partition.h"
+#include "src/pure/dtype.h"
+#include "src/pure/error.h"
+#include "src/pure/partition.h"
 
 static muster_status check_direction(const mst_exchange *exchange, const mst_transfer *transfer, size_t count,
                                      const char *role)

@@ -5,10 +5,10 @@
 #include <string.h>
 
 #include "shm/activity.h"
-#include "shm/error.h"
 #include "shm/recorder.h"
 #include "src/group.h"
 #include "src/init.h"
+#include "src/pure/error.h"
 
 muster_status muster_phase(const char *name, const muster_group *group)
 {

@@ -13,10 +13,10 @@
 
 #include "shm/activity.h"
 #include "shm/arena.h"
-#include "shm/error.h"
 #include "shm/recorder.h"
 #include "src/coll/coll.h"
-#include "src/dtype.h"
+#include "src/pure/dtype.h"
+#include "src/pure/error.h"
 
 #define HELD_BACK                                                                                            \
     (MST_RECORDS_HELD + 2 * MST_RECORD_BLOCK) /* may have been taken, and not filled, at the last look */

@@ -19,14 +19,14 @@
 #include <stdlib.h>
 
 #include "shm/activity.h"
-#include "shm/atomic.h"
-#include "shm/error.h"
 #include "shm/fault.h"
 #include "shm/os.h"
-#include "shm/ranklist.h"
 #include "src/child.h"
 #include "src/coll/coll.h"
 #include "src/newcomers.h"
+#include "src/pure/atomic.h"
+#include "src/pure/error.h"
+#include "src/pure/ranklist.h"
 
 typedef struct regroup {
     muster_group *group;

@@ -12,9 +12,9 @@
 #include <string.h>
 
 #include "shm/activity.h"
-#include "shm/error.h"
 #include "shm/fault.h"
 #include "src/child.h"
+#include "src/pure/error.h"
 
 /* Where this rank stands among those of its color, and the color's members in the child's order. */
 typedef struct membership {

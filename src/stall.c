@@ -2,9 +2,9 @@
  * Waits that have become long, of group.h: at every tick a rank looks for members that are dead or have left,
  * for circles of ranks that wait for each other, and asks the program whether to go on.
  */
-#include "shm/atomic.h"
 #include "shm/os.h"
 #include "src/group.h"
+#include "src/pure/atomic.h"
 
 #define LOOK_FOR_DUMP_AFTER_NS (100 * MST_NS_PER_MS)
 /* What takes several system calls is done at every tick of the first second, then four times a second: a rank

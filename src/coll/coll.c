@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "shm/error.h"
-#include "src/dtype.h"
-#include "src/partition.h"
+#include "src/pure/dtype.h"
+#include "src/pure/error.h"
+#include "src/pure/partition.h"
 
 const mst_shape mst_shapes[MST_COLLECTIVE_COUNT] = {
 #define ROW(NAME, name, in, out, rooted, reduces, in_place)                                                  \

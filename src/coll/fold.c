@@ -22,7 +22,7 @@
  * nobody reads them any more. Where work is pooled, all have been read when all of it is done.
  */
 #include "src/coll/patterns.h"
-#include "src/partition.h"
+#include "src/pure/partition.h"
 
 #define LINE_BYTES 64
 #define BLOCK_BYTES 4096     /* what is folded at a time into a block of our cache, for several places */

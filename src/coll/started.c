@@ -13,8 +13,8 @@
  */
 #include <stdlib.h>
 
-#include "shm/error.h"
 #include "src/coll/coll.h"
+#include "src/pure/error.h"
 
 static_assert(MUSTER_STARTED_MAX == MST_STARTED_MAX, "the header says how many");
 

@@ -6,11 +6,11 @@
 #include <string.h>
 
 #include "shm/activity.h"
-#include "shm/error.h"
 #include "shm/fault.h"
 #include "src/coll/coll.h"
-#include "src/dtype.h"
-#include "src/partition.h"
+#include "src/pure/dtype.h"
+#include "src/pure/error.h"
+#include "src/pure/partition.h"
 
 void mst_copy(void *to, const void *from, size_t bytes)
 {

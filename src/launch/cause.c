@@ -4,12 +4,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "shm/atomic.h"
 #include "shm/liveness.h"
 #include "shm/os.h"
 #include "shm/poison.h"
 #include "shm/rendezvous.h"
 #include "src/launch/respawn.h"
+#include "src/pure/atomic.h"
 
 #define CELLS_SEARCHED 64 /* groups of a rank that are looked at, the world first */
 

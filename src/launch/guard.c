@@ -10,10 +10,10 @@
 #include <stdint.h>
 #include <unistd.h>
 
-#include "shm/atomic.h"
 #include "shm/layout.h"
 #include "shm/os.h"
 #include "shm/poison.h"
+#include "src/pure/atomic.h"
 
 typedef struct ward {
     pid_t groups[MST_RANKS_MAX];

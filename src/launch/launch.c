@@ -13,12 +13,12 @@
 #include <unistd.h>
 
 #include "shm/cgroup.h"
-#include "shm/error.h"
 #include "shm/os.h"
-#include "src/config.h"
 #include "src/launch/cause.h"
 #include "src/launch/respawn.h"
 #include "src/launch/threads.h"
+#include "src/pure/config.h"
+#include "src/pure/error.h"
 
 #define STATUS_TIMED_OUT 124
 #define STATUS_OUTPUT_LOST 1

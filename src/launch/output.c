@@ -7,9 +7,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "shm/atomic.h"
 #include "shm/poison.h"
 #include "src/launch/relay.h"
+#include "src/pure/atomic.h"
 
 #define REPEATS_RANKS_MIN 3 /* in a job of fewer nobody repeats */
 

@@ -5,10 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "shm/atomic.h"
 #include "shm/os.h"
 #include "shm/rendezvous.h"
 #include "shm/succession.h"
+#include "src/pure/atomic.h"
 
 #define DELAY_NS (100 * MST_NS_PER_MS)
 #define DELAY_NS_MAX (10 * MST_NS_PER_S) /* also how long a process lives that is not short-lived */

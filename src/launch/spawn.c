@@ -13,10 +13,10 @@
 
 #include "shm/os.h"
 #include "src/attach.h"
-#include "src/config.h"
 #include "src/group.h"
 #include "src/init.h"
 #include "src/launch/streams.h"
+#include "src/pure/config.h"
 
 #define STATUS_NOT_STARTED 125
 #define STATUS_NOT_EXECUTABLE 126

@@ -10,7 +10,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "shm/atomic.h"
 #include "shm/cgroup.h"
 #include "shm/holders.h"
 #include "shm/liveness.h"
@@ -19,6 +18,7 @@
 #include "src/launch/pump.h"
 #include "src/launch/respawn.h"
 #include "src/launch/streams.h"
+#include "src/pure/atomic.h"
 
 #define GRACE_NS (2 * MST_NS_PER_S)
 #define LAST_WORDS_NS (100 * MST_NS_PER_MS)   /* for the others to say what they know of a failure */

@@ -6,12 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "shm/atomic.h"
-#include "shm/error.h"
 #include "shm/succession.h"
 #include "src/attach.h"
-#include "src/config.h"
 #include "src/group.h"
+#include "src/pure/atomic.h"
+#include "src/pure/config.h"
+#include "src/pure/error.h"
 
 typedef struct crew {
     const muster_launch_config *config;

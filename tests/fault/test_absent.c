@@ -8,8 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "shm/atomic.h"
 #include "src/group.h"
+#include "src/pure/atomic.h"
 #include "tests/harness/ranks.h"
 
 typedef struct absence {

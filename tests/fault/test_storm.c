@@ -20,9 +20,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "shm/atomic.h"
 #include "shm/layout.h"
 #include "shm/os.h"
+#include "src/pure/atomic.h"
 #include "tests/harness/oracle.h"
 #include "tests/harness/ranks.h"
 

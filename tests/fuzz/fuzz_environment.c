@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "src/config.h"
+#include "src/pure/config.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 

@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "shm/atomic.h"
 #include "shm/os.h"
 #include "src/group.h"
+#include "src/pure/atomic.h"
 #include "tests/harness/oracle.h"
 #include "tests/harness/ranks.h"
 

@@ -5,10 +5,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "shm/atomic.h"
 #include "shm/holders.h"
 #include "shm/os.h"
 #include "src/group.h"
+#include "src/pure/atomic.h"
 #include "tests/harness/ranks.h"
 
 static int colors_and_keys(muster_group *world, void *arg)

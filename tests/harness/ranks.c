@@ -12,9 +12,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "shm/atomic.h"
 #include "shm/layout.h"
 #include "src/group.h"
+#include "src/pure/atomic.h"
 
 bool under_thread_sanitizer(void)
 {

@@ -25,9 +25,9 @@ done
 # docs/CONFIG.md, the list in the command, and what the code reads are the same; and options are in it.
 code=$(grep -rhoE '"MUSTER_[A-Z_]+"' src shm bindings --include='*.c' --include='*.cc' --exclude=variables.c | tr -d '"' |
     grep -v '_INIT$' | sort -u)
-listed=$(grep -oE '"MUSTER_[A-Z_]+"' src/variables.c | tr -d '"' | sort -u)
+listed=$(grep -oE '"MUSTER_[A-Z_]+"' src/pure/variables.c | tr -d '"' | sort -u)
 documented=$(grep -E '^\| `MUSTER_' docs/CONFIG.md | sed 's/|[^|]*|[^|]*|$//' | grep -oE 'MUSTER_[A-Z_]+' | sort -u)
-[ "$code" = "$listed" ] || complain "src/variables.c lists other variables than the code reads: $(echo "$code $listed" | tr ' ' '\n' | sort | uniq -u | tr '\n' ' ')"
+[ "$code" = "$listed" ] || complain "src/pure/variables.c lists other variables than the code reads: $(echo "$code $listed" | tr ' ' '\n' | sort | uniq -u | tr '\n' ' ')"
 [ "$code" = "$documented" ] || complain "docs/CONFIG.md has other variables than the code reads: $(echo "$code $documented" | tr ' ' '\n' | sort | uniq -u | tr '\n' ' ')"
 for command in run inspect top trace report bench; do
     for option in $("$TEST_COMMAND" "$command" --help | grep -oE -- '--[a-z][a-z-]+' | sort -u); do

@@ -1,5 +1,5 @@
 /* Texts that users write: what is a time, a size, a descriptor, and what is not. */
-#include "src/config.h"
+#include "src/pure/config.h"
 #include "tests/harness/ranks.h"
 
 START_TEST(test_seconds)

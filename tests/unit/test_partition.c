@@ -1,5 +1,5 @@
 /* The arithmetic of who works on what, exhaustively for small numbers. */
-#include "src/partition.h"
+#include "src/pure/partition.h"
 #include "tests/harness/ranks.h"
 
 START_TEST(test_slices_cover_everything_once_in_order)

@@ -1,5 +1,5 @@
 /* Ranks in sentences: runs, the singular, and what has no room. */
-#include "shm/ranklist.h"
+#include "src/pure/ranklist.h"
 #include "tests/harness/ranks.h"
 
 static int list(const int *ranks, int count, char *text, size_t bytes)

@@ -7,8 +7,8 @@
 #include <pthread.h>
 #include <string.h>
 
-#include "shm/atomic.h"
 #include "shm/os.h"
+#include "src/pure/atomic.h"
 #include "tests/harness/ranks.h"
 
 typedef struct bench {

@@ -1,5 +1,5 @@
 /* The per-thread sentence of error.h: a fixed buffer, so that failing needs no memory. */
-#include "shm/error.h"
+#include "src/pure/error.h"
 
 #include <errno.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* The arithmetic of partition.h. */
-#include "src/partition.h"
+#include "src/pure/partition.h"
 
 #include <stdint.h>
 

@@ -1,5 +1,5 @@
 /* Runs of ranklist.h. */
-#include "shm/ranklist.h"
+#include "src/pure/ranklist.h"
 
 #include <stdio.h>
 

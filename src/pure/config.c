@@ -1,6 +1,6 @@
 /* Reading and checking for config.h. */
 #define _GNU_SOURCE /* secure_getenv */
-#include "src/config.h"
+#include "src/pure/config.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "shm/error.h"
+#include "src/pure/error.h"
 
 static void accept(void *to, size_t to_bytes, const void *given, size_t given_bytes)
 {

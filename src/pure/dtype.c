@@ -1,5 +1,5 @@
 /* The tables of dtypes and ops. */
-#include "src/dtype.h"
+#include "src/pure/dtype.h"
 
 static const struct {
     const char *name;

@@ -1,5 +1,5 @@
 /* The table of tuning.h. Where the figures come from is in docs/PERFORMANCE.md. */
-#include "src/tuning.h"
+#include "src/pure/tuning.h"
 
 #include <stdint.h>
 
