@@ -6,9 +6,9 @@
 
 #include <string.h>
 
-#include "shm/chaos.h"
-#include "shm/join.h"
-#include "shm/os.h"
+#include "shm/base/chaos.h"
+#include "shm/join/join.h"
+#include "shm/port/os.h"
 #include "src/coll/coll.h"
 #include "src/pure/atomic.h"
 #include "src/pure/config.h"

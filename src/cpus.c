@@ -1,6 +1,6 @@
 /* How many CPUs there are for this process, as the system allows them. */
 #include "muster/muster.h"
-#include "shm/os.h"
+#include "shm/port/os.h"
 
 static int count_allowed(void)
 {

@@ -6,7 +6,7 @@
 #ifndef MST_CRASH_H
 #define MST_CRASH_H
 
-#include "shm/attachment.h"
+#include "shm/arena/attachment.h"
 
 /* From here on, until the attachment's end. */
 muster_status mst_crash_report(mst_attachment *attachment);

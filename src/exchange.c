@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "shm/activity.h"
+#include "shm/wait/activity.h"
 #include "src/exchange.h"
 #include "src/pure/dtype.h"
 #include "src/pure/error.h"

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "shm/activity.h"
-#include "shm/os.h"
+#include "shm/port/os.h"
+#include "shm/wait/activity.h"
 #include "src/crash.h"
 #include "src/pure/atomic.h"
 #include "src/pure/error.h"

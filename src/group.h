@@ -9,10 +9,10 @@
 #ifndef MST_GROUP_H
 #define MST_GROUP_H
 
-#include "shm/barrier.h"
-#include "shm/channel.h"
-#include "shm/pieces.h"
-#include "shm/staging.h"
+#include "shm/group/barrier.h"
+#include "shm/group/channel.h"
+#include "shm/group/pieces.h"
+#include "shm/group/staging.h"
 #include "src/pure/tuning.h"
 #include "src/reduce/reduce.h"
 

@@ -1,9 +1,9 @@
 /*
  * muster_init: the world that the environment describes, kept for the process.
  *
- * This file has process-wide state (src/crash.c and shm/chaos.c are the others): which world muster_init has
- * given out, and to how many callers. The world is left when the last of them frees it, or, since programs
- * forget, when the process exits in the ordinary way.
+ * This file has process-wide state (src/crash.c and shm/base/chaos.c are the others): which world muster_init
+ * has given out, and to how many callers. The world is left when the last of them frees it, or, since
+ * programs forget, when the process exits in the ordinary way.
  *
  * A forked child inherits this state and is no rank of that world. It is told so, unless its environment
  * makes it a rank of another world (muster.testing does) or of none, as that of a process that was executed
@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "shm/os.h"
+#include "shm/port/os.h"
 #include "src/group.h"
 #include "src/init.h"
 #include "src/pure/config.h"

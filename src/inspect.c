@@ -9,10 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "shm/activity.h"
-#include "shm/arena.h"
-#include "shm/liveness.h"
-#include "shm/poison.h"
+#include "shm/arena/arena.h"
+#include "shm/death/liveness.h"
+#include "shm/wait/activity.h"
+#include "shm/wait/poison.h"
 #include "src/coll/coll.h"
 #include "src/pure/error.h"
 

@@ -3,9 +3,9 @@
 
 #include <stdlib.h>
 
-#include "shm/holders.h"
-#include "shm/os.h"
-#include "shm/succession.h"
+#include "shm/death/holders.h"
+#include "shm/death/succession.h"
+#include "shm/port/os.h"
 #include "src/pure/atomic.h"
 #include "src/pure/error.h"
 

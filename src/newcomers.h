@@ -1,11 +1,11 @@
 /*
  * Processes that replace dead ranks, as the survivors of a group see them: whether they are there, who of
- * them belongs to the new group, and their way into it. Theirs is shm/replace.h.
+ * them belongs to the new group, and their way into it. Theirs is shm/join/replace.h.
  */
 #ifndef MST_NEWCOMERS_H
 #define MST_NEWCOMERS_H
 
-#include "shm/roll.h"
+#include "shm/join/roll.h"
 #include "src/group.h"
 
 /* Whether every replacement that was promised has come, or will not. */

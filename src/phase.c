@@ -4,8 +4,8 @@
  */
 #include <string.h>
 
-#include "shm/activity.h"
-#include "shm/recorder.h"
+#include "shm/wait/activity.h"
+#include "shm/wait/recorder.h"
 #include "src/group.h"
 #include "src/init.h"
 #include "src/pure/error.h"

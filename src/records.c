@@ -11,9 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "shm/activity.h"
-#include "shm/arena.h"
-#include "shm/recorder.h"
+#include "shm/arena/arena.h"
+#include "shm/wait/activity.h"
+#include "shm/wait/recorder.h"
 #include "src/coll/coll.h"
 #include "src/pure/dtype.h"
 #include "src/pure/error.h"

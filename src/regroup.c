@@ -18,9 +18,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "shm/activity.h"
-#include "shm/fault.h"
-#include "shm/os.h"
+#include "shm/base/fault.h"
+#include "shm/port/os.h"
+#include "shm/wait/activity.h"
 #include "src/child.h"
 #include "src/coll/coll.h"
 #include "src/newcomers.h"

@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "shm/activity.h"
-#include "shm/fault.h"
+#include "shm/base/fault.h"
+#include "shm/wait/activity.h"
 #include "src/child.h"
 #include "src/pure/error.h"
 

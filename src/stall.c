@@ -2,7 +2,7 @@
  * Waits that have become long, of group.h: at every tick a rank looks for members that are dead or have left,
  * for circles of ranks that wait for each other, and asks the program whether to go on.
  */
-#include "shm/os.h"
+#include "shm/port/os.h"
 #include "src/group.h"
 #include "src/pure/atomic.h"
 

@@ -22,7 +22,7 @@
 #include <unistd.h>
 
 #include "muster/muster.h"
-#include "shm/cgroup.h"
+#include "shm/port/cgroup.h"
 #include "src/cli/commands.h"
 #include "src/cli/options.h"
 #include "src/cli/variables.h"

@@ -69,7 +69,7 @@ typedef struct mst_call {
     mst_staging_part part; /* where it is staged if it does not */
     bool small;            /* in line, or in a small slot */
     bool viewable;         /* large enough for buffers to be read where they lie: see the records */
-    bool pooled;           /* the work after its steps is pooled (shm/pieces.h) */
+    bool pooled;           /* the work after its steps is pooled (shm/group/pieces.h) */
     bool stepped;          /* the first step is done */
     bool compared;         /* what all were asked to do, or need not be by this rank */
 } mst_call;

@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "shm/activity.h"
-#include "shm/fault.h"
+#include "shm/base/fault.h"
+#include "shm/wait/activity.h"
 #include "src/coll/coll.h"
 #include "src/pure/dtype.h"
 #include "src/pure/error.h"

@@ -4,10 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "shm/liveness.h"
-#include "shm/os.h"
-#include "shm/poison.h"
-#include "shm/rendezvous.h"
+#include "shm/death/liveness.h"
+#include "shm/port/os.h"
+#include "shm/wait/poison.h"
+#include "shm/wait/rendezvous.h"
 #include "src/launch/respawn.h"
 #include "src/pure/atomic.h"
 

@@ -10,9 +10,9 @@
 #include <stdint.h>
 #include <unistd.h>
 
-#include "shm/layout.h"
-#include "shm/os.h"
-#include "shm/poison.h"
+#include "shm/base/layout.h"
+#include "shm/port/os.h"
+#include "shm/wait/poison.h"
 #include "src/pure/atomic.h"
 
 typedef struct ward {

@@ -13,8 +13,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "shm/arena.h"
-#include "shm/os.h"
+#include "shm/arena/arena.h"
+#include "shm/port/os.h"
 
 typedef struct mst_guard {
     int32_t pid;            /* 0: there is none, for want of a process */

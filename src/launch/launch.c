@@ -12,8 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "shm/cgroup.h"
-#include "shm/os.h"
+#include "shm/port/cgroup.h"
+#include "shm/port/os.h"
 #include "src/launch/cause.h"
 #include "src/launch/respawn.h"
 #include "src/launch/threads.h"

@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "shm/os.h"
+#include "shm/port/os.h"
 
 #define FULL_BYTES 65536    /* kept, when nothing more is taken */
 #define AT_ONCE_BYTES 65536 /* written at a time */

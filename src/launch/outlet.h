@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "shm/os.h"
+#include "shm/port/os.h"
 
 typedef enum mst_outlet_kind {
     MST_OUTLET_FILE,     /* never blocks for long */

@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "shm/poison.h"
+#include "shm/wait/poison.h"
 #include "src/launch/relay.h"
 #include "src/pure/atomic.h"
 

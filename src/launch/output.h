@@ -8,7 +8,7 @@
 #define MST_OUTPUT_H
 
 #include "muster/muster.h"
-#include "shm/layout.h"
+#include "shm/base/layout.h"
 #include "src/launch/outlet.h"
 #include "src/launch/repeats.h"
 

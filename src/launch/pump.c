@@ -1,7 +1,7 @@
 /* Taking, writing and draining of pump.h. */
 #include "src/launch/pump.h"
 
-#include "shm/os.h"
+#include "shm/port/os.h"
 
 #define QUIET_NS (1 * MST_NS_PER_S)           /* for descendants that keep a rank's output open */
 #define PATIENCE_NS (1 * MST_NS_PER_S)        /* with a reader that takes nothing, when we are to end */

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "shm/os.h"
+#include "shm/port/os.h"
 
 #define LINE_BYTES_MAX (1024 * 1024)     /* of a longer line, what has come is passed on */
 #define READ_BYTES 16384                 /* at a time, so that no rank keeps us from the others */

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "shm/os.h"
+#include "shm/port/os.h"
 #include "src/launch/output.h"
 
 typedef struct mst_relay {

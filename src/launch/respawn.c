@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "shm/os.h"
-#include "shm/rendezvous.h"
-#include "shm/succession.h"
+#include "shm/death/succession.h"
+#include "shm/port/os.h"
+#include "shm/wait/rendezvous.h"
 #include "src/pure/atomic.h"
 
 #define DELAY_NS (100 * MST_NS_PER_MS)

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "shm/os.h"
+#include "shm/port/os.h"
 #include "src/attach.h"
 #include "src/group.h"
 #include "src/init.h"

@@ -9,7 +9,7 @@
 #include <signal.h>
 #include <sys/types.h>
 
-#include "shm/arena.h"
+#include "shm/arena/arena.h"
 #include "src/launch/descriptors.h"
 #include "src/launch/guard.h"
 #include "src/launch/relay.h"

@@ -9,7 +9,7 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "shm/os.h"
+#include "shm/port/os.h"
 
 void mst_streams_set_size(int terminal)
 {

@@ -10,10 +10,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "shm/cgroup.h"
-#include "shm/holders.h"
-#include "shm/liveness.h"
-#include "shm/os.h"
+#include "shm/death/holders.h"
+#include "shm/death/liveness.h"
+#include "shm/port/cgroup.h"
+#include "shm/port/os.h"
 #include "src/launch/cause.h"
 #include "src/launch/pump.h"
 #include "src/launch/respawn.h"

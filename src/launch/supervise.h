@@ -12,7 +12,7 @@
 
 #include <poll.h>
 
-#include "shm/deadline.h"
+#include "shm/base/deadline.h"
 #include "src/launch/spawn.h"
 
 #define MST_POLLED_PER_SEAT 3 /* its end and its two streams */

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "shm/succession.h"
+#include "shm/death/succession.h"
 #include "src/attach.h"
 #include "src/group.h"
 #include "src/pure/atomic.h"

@@ -3,7 +3,7 @@
 #ifndef MST_THREADS_H
 #define MST_THREADS_H
 
-#include "shm/arena.h"
+#include "shm/arena/arena.h"
 
 muster_status mst_launch_threads(const muster_launch_config *config, mst_arena *arena, muster_rank_fn fn,
                                  void *arg, muster_report *report);

@@ -1,8 +1,8 @@
 /*
  * Where one way of moving data gives over to the next: thresholds as data, measured, in one table.
  * They change speed, never bits. Those that decide how many steps an operation has are the same on
- * every rank of a group; those about stores concern a rank alone, and leave to each route (shm/route.h) what
- * it finds out.
+ * every rank of a group; those about stores concern a rank alone, and leave to each route (shm/group/route.h)
+ * what it finds out.
  */
 #ifndef MST_TUNING_H
 #define MST_TUNING_H
@@ -13,7 +13,7 @@
 typedef struct mst_tuning {
     /* alike on every rank */
     size_t whole_bytes_max; /* reductions up to here: one step, every rank folds everything */
-    bool pooled;           /* reductions are pooled work (shm/pieces.h) instead, and barriers are led by it */
+    bool pooled; /* reductions are pooled work (shm/group/pieces.h) instead, and barriers are led by it */
     size_t view_bytes_min; /* arena buffers from here on are read where they lie; takes a step more */
     /* Of pooled work, which takes no step more, from the one to the other; larger work is not pooled if all
      * of it lies there: everybody would meet each other's pages. */
@@ -23,7 +23,7 @@ typedef struct mst_tuning {
     size_t round_bytes_min;
     /* for a rank alone */
     size_t around_bytes_min; /* copies that a peer reads go around the cache from here on, where they do */
-    bool around_fixed;       /* which they do without trials (shm/route.h) */
+    bool around_fixed;       /* which they do without trials (shm/group/route.h) */
     int around_dearer;       /* else unless they take so many times as long through it */
     /* Results from here on go around the cache, which they would not fit, unless they overwrite inputs, which
      * are in the cache already. */

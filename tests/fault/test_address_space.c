@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "shm/arena.h"
+#include "shm/arena/arena.h"
 #include "src/group.h"
 #include "tests/harness/ranks.h"
 

@@ -20,8 +20,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "shm/layout.h"
-#include "shm/liveness.h"
+#include "shm/base/layout.h"
+#include "shm/death/liveness.h"
 #include "tests/harness/oracle.h"
 #include "tests/harness/ranks.h"
 

@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "shm/attachment.h"
+#include "shm/arena/attachment.h"
 #include "src/group.h"
 #include "tests/harness/oracle.h"
 #include "tests/harness/ranks.h"

@@ -11,8 +11,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "shm/layout.h"
-#include "shm/liveness.h"
+#include "shm/base/layout.h"
+#include "shm/death/liveness.h"
 #include "src/group.h"
 #include "src/launch/cause.h"
 #include "tests/harness/oracle.h"

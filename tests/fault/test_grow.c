@@ -9,9 +9,9 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-#include "shm/layout.h"
-#include "shm/liveness.h"
-#include "shm/os.h"
+#include "shm/base/layout.h"
+#include "shm/death/liveness.h"
+#include "shm/port/os.h"
 #include "src/group.h"
 #include "tests/harness/oracle.h"
 #include "tests/harness/ranks.h"

@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "shm/os.h"
+#include "shm/port/os.h"
 #include "tests/harness/ranks.h"
 
 static int use_a_little(muster_group *world, void *arg)

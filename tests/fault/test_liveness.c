@@ -13,7 +13,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "shm/attachment.h"
+#include "shm/arena/attachment.h"
 #include "src/group.h"
 #include "tests/harness/ranks.h"
 

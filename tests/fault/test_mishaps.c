@@ -8,8 +8,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "shm/chaos.h"
-#include "shm/mishap.h"
+#include "shm/base/chaos.h"
+#include "shm/base/mishap.h"
 #include "tests/harness/ranks.h"
 
 /* ---- the text ---- */

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "shm/os.h"
+#include "shm/port/os.h"
 #include "tests/harness/ranks.h"
 
 #ifndef MADV_POPULATE_WRITE

@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "shm/os.h"
+#include "shm/port/os.h"
 #include "tests/harness/ranks.h"
 
 enum { SIZE = 3, ROUNDS_MAX = 30 };

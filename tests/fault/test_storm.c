@@ -20,8 +20,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "shm/layout.h"
-#include "shm/os.h"
+#include "shm/base/layout.h"
+#include "shm/port/os.h"
 #include "src/pure/atomic.h"
 #include "tests/harness/oracle.h"
 #include "tests/harness/ranks.h"

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "shm/arena.h"
+#include "shm/arena/arena.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 

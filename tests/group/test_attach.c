@@ -14,8 +14,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "shm/arena.h"
-#include "shm/layout.h"
+#include "shm/arena/arena.h"
+#include "shm/base/layout.h"
 #include "tests/harness/ranks.h"
 
 static muster_config config_for(const char *name, int rank, int size)

@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "shm/layout.h"
+#include "shm/base/layout.h"
 #include "tests/harness/ranks.h"
 
 static muster_config config_for(const char *name, int rank, int size)

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "shm/os.h"
+#include "shm/port/os.h"
 #include "src/group.h"
 #include "src/pure/atomic.h"
 #include "tests/harness/oracle.h"

@@ -5,8 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "shm/holders.h"
-#include "shm/os.h"
+#include "shm/death/holders.h"
+#include "shm/port/os.h"
 #include "src/group.h"
 #include "src/pure/atomic.h"
 #include "tests/harness/ranks.h"

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "shm/chaos.h"
+#include "shm/base/chaos.h"
 #include "tests/harness/ranks.h"
 
 enum { COUNT_MAX = 50000 };

@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "shm/layout.h"
+#include "shm/base/layout.h"
 #include "src/group.h"
 #include "src/pure/atomic.h"
 

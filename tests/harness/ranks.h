@@ -50,7 +50,7 @@ void pass_time_ms(double ms);
 /* An enumerator MST_RANK_...: how far whoever sits in that seat of the group's arena has come, or gone. */
 uint32_t state_of_seat(const muster_group *group, uint32_t seat);
 
-/* Whether rank 0, 1, ... of the world has made known that it waits long (shm/deadlock.h). */
+/* Whether rank 0, 1, ... of the world has made known that it waits long (shm/death/deadlock.h). */
 bool has_waited_long(const muster_group *group, uint32_t seat);
 
 /* Memory that all ranks of a run share, zeroed; for what ranks want to tell the test. */

@@ -1,5 +1,5 @@
 /*
- * A step of a lane, with crashes: shm/barrier.c, shm/wait.c, shm/poison.c and shm/beacon.c.
+ * A step of a lane, with crashes: shm/group/barrier.c, shm/wait/wait.c, shm/wait/poison.c and shm/death/beacon.c.
  *
  * N ranks arrive and wait for each other; a rank is a main thread and the thread that holds its beacon.
  * Up to K ranks are killed between any two steps of either. There are no ticks in the model: whoever

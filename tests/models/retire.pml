@@ -1,5 +1,5 @@
 /*
- * The end of a group, and the next one in the same memory: shm/subarena.c, shm/poison.c, shm/beacon.c.
+ * The end of a group, and the next one in the same memory: shm/group/subarena.c, shm/wait/poison.c, shm/death/beacon.c.
  *
  * N ranks are in a group; the last of them dies. A rank is a main thread and the thread that watches over it, which
  * may set out to poison the rank's groups at any moment after the death, and is slow. The main thread of each that is

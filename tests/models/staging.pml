@@ -1,5 +1,5 @@
 /*
- * Staging: shm/staging.h. What is written for step s is read by all after the arrival wait of s and must
+ * Staging: shm/group/staging.h. What is written for step s is read by all after the arrival wait of s and must
  * not be overwritten before they have; pieces of steps that follow each other do not overlap, and that
  * is all there is. Two halves are the narrowest ring there may be.
  *

@@ -17,8 +17,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "shm/fault.h"
-#include "shm/os.h"
+#include "shm/base/fault.h"
+#include "shm/port/os.h"
 #include "tests/harness/ranks.h"
 
 enum { SIZE = 3, FLOATS = 20000, POINTS_MAX = 100 };

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Includes go down only: every #include "..." of shm/, src/, bench/ and examples/ against layers.txt.
-# Also: shm/ never sees a dtype or an op, and system #ifdefs stay in shm/os_*.
+# Also: shm/ never sees a dtype or an op, and system #ifdefs stay in shm/port/.
 set -eu
 cd "$TEST_SOURCE"
 
@@ -43,10 +43,10 @@ check() { # check FILES...: prints what breaks a layer
 # The check itself must be able to fail.
 canary=$(mktemp -d)
 trap 'rm -rf "$canary"' EXIT
-mkdir -p "$canary/shm" "$canary/tests/tree"
+mkdir -p "$canary/shm/wait" "$canary/tests/tree"
 cp tests/tree/layers.txt "$canary/tests/tree/"
-printf '#include "src/group.h"\n' >"$canary/shm/wait.c"
-if (cd "$canary" && check shm/wait.c /dev/null) >/dev/null; then
+printf '#include "src/group.h"\n' >"$canary/shm/wait/wait.c"
+if (cd "$canary" && check shm/wait/wait.c /dev/null) >/dev/null; then
     echo "the check does not see an include that goes up"
     exit 1
 fi
@@ -61,8 +61,8 @@ if grep -nE '\b(muster_dtype|muster_op|MUSTER_(SUM|PROD|MAX|MIN|FLOAT32|INT8))\b
     exit 1
 fi
 # shellcheck disable=SC2046
-if grep -nE '^ *# *(if|ifdef|ifndef|elif).*(__linux__|__APPLE__|_WIN32|__unix__|__FreeBSD__)' $(find shm src -name '*.[ch]' ! -name 'os_*'); then
-    echo "system #ifdefs belong into shm/os_*"
+if grep -nE '^ *# *(if|ifdef|ifndef|elif).*(__linux__|__APPLE__|_WIN32|__unix__|__FreeBSD__)' $(find shm src -name '*.[ch]' ! -path 'shm/port/*'); then
+    echo "system #ifdefs belong into shm/port/"
     exit 1
 fi
 echo "layers hold in $(echo "$files" | wc -w) files"

@@ -1,13 +1,13 @@
 #!/bin/sh
-# Every change of the arena's list (shm/layout_fields.h) is another fingerprint. Each variant of the list
+# Every change of the arena's list (shm/base/layout_fields.h) is another fingerprint. Each variant of the list
 # differs in one thing: two neighbouring fields have changed their names, a field another type of the same
-# size, a constant another value, or two structs their names; shm/layout.c is compiled with it, and its
+# size, a constant another value, or two structs their names; shm/base/layout.c is compiled with it, and its
 # fingerprint must be unlike that of all others. A variant that no longer compiles is seen as well.
 set -eu
 cd "$TEST_SOURCE"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-mkdir "$work/shm"
+mkdir -p "$work/shm/base"
 compiler=${CC:-cc}
 
 # variant NUMBER: prints the list with the change of that number; fails when there is none
@@ -37,13 +37,13 @@ variant() {
         }
         for (i = 1; i <= NR; i++) print line[i]
         exit change < wanted
-    }' shm/layout_fields.h
+    }' shm/base/layout_fields.h
 }
 
 # What a struct declares without these words would be in no row.
 if awk '/^STRUCT/ { inside = 1 } /^END_STRUCT/ { inside = 0 }
     inside && !/^STRUCT|^    (FIELD|ARRAY|REST)\(|^    \/\*|^     \*/ { print FILENAME ":" FNR ":" $0; bad = 1 }
-    END { exit !bad }' shm/layout_fields.h; then
+    END { exit !bad }' shm/base/layout_fields.h; then
     echo "these lines are in a struct and not in the list"
     exit 1
 fi
@@ -52,17 +52,17 @@ number=0
 refused=0
 while :; do
     if [ "$number" -eq 0 ]; then # the list as it is
-        cp shm/layout_fields.h "$work/shm/"
+        cp shm/base/layout_fields.h "$work/shm/base/"
     else
-        variant "$number" >"$work/shm/layout_fields.h" || break
-        if cmp -s shm/layout_fields.h "$work/shm/layout_fields.h"; then
+        variant "$number" >"$work/shm/base/layout_fields.h" || break
+        if cmp -s shm/base/layout_fields.h "$work/shm/base/layout_fields.h"; then
             echo "variant $number is the list itself"
             exit 1
         fi
     fi
     # Its own names for all that is global; -O0, since it runs once.
     if $compiler -std=c11 -w -O0 -I"$work" -I. -Dmst_layout_fingerprint="fingerprint_$number" \
-        -fvisibility=hidden -c shm/layout.c -o "$work/$number.o" 2>"$work/error"; then
+        -fvisibility=hidden -c shm/base/layout.c -o "$work/$number.o" 2>"$work/error"; then
         objcopy --keep-global-symbol="fingerprint_$number" "$work/$number.o"
         echo "FINGERPRINT($number)" >>"$work/list"
     elif [ "$number" -eq 0 ] || ! grep -q 'static assertion\|static_assert' "$work/error"; then

@@ -27,8 +27,8 @@ awk '
 {
     grep -nE '\bkill\([^,]*, *0\)' $library && complain "kill(pid, 0) takes a zombie for alive"
     grep -nE 'CLOCK_REALTIME|gettimeofday|pthread_mutex_timedlock|sem_timedwait' $library && complain "deadlines are monotonic"
-    grep -nE '\bsched_yield\(|\bnanosleep\(|\busleep\(|SYS_futex' $(echo "$library" | tr ' ' '\n' | grep -v 'shm/os_') && complain "waiting goes by shm/wait"
-    grep -nE 'mst_os_(park|yield|relax|unpark_all)\(' $(echo "$library" | tr ' ' '\n' | grep -vE 'shm/(os|wait)') && complain "one file waits: shm/wait.c"
+    grep -nE '\bsched_yield\(|\bnanosleep\(|\busleep\(|SYS_futex' $(echo "$library" | tr ' ' '\n' | grep -v 'shm/port/os_') && complain "waiting goes by shm/wait/wait"
+    grep -nE 'mst_os_(park|yield|relax|unpark_all)\(' $(echo "$library" | tr ' ' '\n' | grep -vE 'shm/(port/os|wait/wait)') && complain "one file waits: shm/wait/wait.c"
     grep -nE '\bvolatile\b' $(echo "$library" | tr ' ' '\n' | grep -v 'src/reduce/kernels.c') && complain "volatile is no synchronisation"
     grep -nE 'PRIVATE_FLAG|FUTEX_PRIVATE' $library && complain "futexes here are shared between processes"
     grep -nE '\b(printf|puts|perror|exit|abort|signal|sigaction|sched_setaffinity)\(' $(find shm src -name '*.c' ! -path 'src/cli/*' ! -path 'src/launch/spawn.c' ! -path 'src/crash.c') && complain "the library never prints, exits, or installs handlers"

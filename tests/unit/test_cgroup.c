@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "shm/cgroup.h"
+#include "shm/port/cgroup.h"
 #include "tests/harness/ranks.h"
 
 #define MIB (1024ULL * 1024)

@@ -2,7 +2,7 @@
  * Limits on waiting, under a clock of the test's own: what counts, what is a gap, what a gap gives, and that
  * every wait ends, whatever the clock does.
  */
-#include "shm/deadline.h"
+#include "shm/base/deadline.h"
 
 #include "tests/harness/oracle.h"
 #include "tests/harness/ranks.h"

@@ -1,5 +1,5 @@
 /* The bookkeeping of free stretches, against a map of single units. */
-#include "shm/extent.h"
+#include "shm/base/extent.h"
 
 #include <string.h>
 
@@ -75,8 +75,8 @@ START_TEST(test_everything_comes_back_as_one)
 }
 END_TEST
 
-/* As many stretches as claims can leave, with no more claims alive on the way than that takes: each leaves a gap
- * before it that no later one fits into. */
+/* As many stretches as claims can leave, with no more claims alive on the way than that takes: each leaves a
+ * gap before it that no later one fits into. */
 START_TEST(test_a_gap_before_each_claim)
 {
     enum { MOST = 40 };

@@ -1,10 +1,10 @@
 /*
- * docs/LAYOUT.md is what the list in shm/layout_fields.h says: with --print this program writes the tables,
- * and scripts/layout puts them into the document; the test compares. Also: no part of a struct is outside the
- * list, the arithmetic of regions, and the check of peers' offsets. That each change of the list is another
- * fingerprint is tests/tree/test_layout_variants.sh.
+ * docs/LAYOUT.md is what the list in shm/base/layout_fields.h says: with --print this program writes the
+ * tables, and scripts/layout puts them into the document; the test compares. Also: no part of a struct is
+ * outside the list, the arithmetic of regions, and the check of peers' offsets. That each change of the list
+ * is another fingerprint is tests/tree/test_layout_variants.sh.
  */
-#include "shm/layout.h"
+#include "shm/base/layout.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,10 +1,10 @@
 /* Poison alone: what is packed comes out again, the first reason wins everywhere, and no word of a cell that
  * someone may sleep on is left without its bit. */
-#include "shm/poison.h"
+#include "shm/wait/poison.h"
 
 #include <string.h>
 
-#include "shm/layout.h"
+#include "shm/base/layout.h"
 #include "src/pure/atomic.h"
 #include "tests/harness/ranks.h"
 

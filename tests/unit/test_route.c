@@ -1,7 +1,7 @@
 /* Routes: which way copies go, by trials of copies that take as long as the test says. */
-#include "shm/route.h"
+#include "shm/group/route.h"
 
-#include "shm/os.h"
+#include "shm/port/os.h"
 #include "tests/harness/ranks.h"
 
 #define COPY_BYTES 16384

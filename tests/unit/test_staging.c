@@ -1,6 +1,6 @@
 /* Staging: pieces of steps that follow each other never touch, whatever their sizes and wherever they are
  * put, and all lie inside the block. */
-#include "shm/staging.h"
+#include "shm/group/staging.h"
 
 #include <stdlib.h>
 

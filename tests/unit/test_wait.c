@@ -2,12 +2,12 @@
  * The waiting function alone: ready wins over poison, poison ends a sleep at once, a deadline ends it,
  * the tick comes while asleep, a raise wakes a sleeper; whichever way of parking was built in.
  */
-#include "shm/wait.h"
+#include "shm/wait/wait.h"
 
 #include <pthread.h>
 #include <string.h>
 
-#include "shm/os.h"
+#include "shm/port/os.h"
 #include "src/pure/atomic.h"
 #include "tests/harness/ranks.h"
 

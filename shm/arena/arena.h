@@ -1,0 +1,59 @@
+/*
+ * The arena as an object: created and sealed by a launcher, or created under a name by whichever
+ * rank comes first; opened, checked and mapped by everyone else.
+ *
+ * Nothing in it is believed before it is checked: the descriptor (a regular object of ours, closed
+ * to other users, of the size that its header claims, sealed unless it has a name), then the header
+ * (finished, same version, same layout, same number of ranks). The checks read through the
+ * descriptor; memory is mapped only afterwards, so that a bad object cannot fault.
+ */
+#ifndef MST_ARENA_H
+#define MST_ARENA_H
+
+#include "muster/muster.h"
+#include "shm/base/deadline.h"
+#include "shm/death/liveness.h"
+#include "shm/port/os.h"
+
+#define MST_ARENA_BYTES_DEFAULT (256ULL << 30) /* address space, not memory */
+
+/* What the creator decides, for all ranks. */
+typedef struct mst_arena_plan {
+    int size;
+    int spare_seats;        /* for ranks that will replace dead ones */
+    uint64_t arena_bytes;   /* 0: MST_ARENA_BYTES_DEFAULT, less where limits demand it */
+    uint64_t staging_bytes; /* 0: by the number of ranks */
+    bool launched;          /* this process launches the ranks, and will tell how they end */
+} mst_arena_plan;
+
+/* A mapped arena; threads that are ranks of one process share it. */
+typedef struct mst_arena {
+    mst_geometry geometry;
+    mst_os_held held; /* for those who look from outside, and to hand on; nothing here works on it */
+    mst_launcher launcher;
+    char name[256]; /* "" when it has none */
+    _Atomic uint32_t users;
+} mst_arena;
+
+/* An anonymous, sealed arena. */
+muster_status mst_arena_create(const mst_arena_plan *plan, mst_arena **arena);
+
+/* The arena behind an inherited descriptor, which stays the caller's. */
+muster_status mst_arena_open(int fd, int size, mst_arena **arena);
+
+/* The arena called `name`, created by the first to come, for whom patience is needed. A name
+ * left behind by ranks that are all dead is swept and taken over. */
+muster_status mst_arena_meet(const char *name, const mst_arena_plan *plan, mst_deadline *patience,
+                             mst_arena **arena);
+
+/* Whether the descriptor is of an arena, and where things are in it, without a base: for who only looks. */
+muster_status mst_arena_identify(int fd, mst_geometry *geometry, int32_t *launcher_pid);
+
+mst_arena *mst_arena_share(mst_arena *arena); /* one more user of the mapping */
+void mst_arena_close(mst_arena *arena);       /* unmaps after the last; NULL is fine */
+
+/* The steps of creating and opening, for mst_arena_meet. */
+muster_status mst_arena_format(int fd, const mst_arena_plan *plan, bool named);
+muster_status mst_arena_map(int fd, int size, mst_arena **arena); /* checks first; keeps fd on success */
+
+#endif

@@ -1,0 +1,220 @@
+/* Making, holding and leaving of attachment.h. */
+#include "shm/arena/attachment.h"
+
+#include <stdlib.h>
+
+#include "shm/base/fault.h"
+#include "shm/death/holders.h"
+#include "shm/port/os.h"
+#include "shm/wait/rendezvous.h"
+#include "src/pure/atomic.h"
+
+mst_attachment *mst_attachment_create(mst_arena *arena, uint32_t rank, uint32_t seat, mst_rung rung)
+{
+    mst_attachment *attachment = calloc(1, sizeof *attachment);
+
+    if (!attachment)
+        return NULL;
+    attachment->arena = arena;
+    attachment->geometry = arena->geometry;
+    attachment->seat = seat;
+    attachment->rank = rank;
+    mst_store32_rlx(&attachment->users, 1);
+    if (arena->launcher.pid == 0 && rung == MST_RUNG_LAUNCHER) /* nobody would ever tell of a death */
+        rung = MST_RUNG_PIDFD;
+    attachment->recorder = (mst_recorder){
+        .records = mst_layout_records(&attachment->geometry, seat),
+        .claimed = &mst_layout_entry(&attachment->geometry, seat)->claimed,
+    };
+    pthread_mutex_init(&attachment->lock, NULL);
+    attachment->fork_mark = mst_os_fork_mark_create();
+    attachment->memory =
+        (mst_memory){ .device = arena->held.device, .geometry = arena->geometry, .seat = seat };
+    bool heap = attachment->fork_mark &&
+                mst_heap_init(&attachment->heap, &arena->geometry, &attachment->memory, seat);
+    bool liveness =
+        heap && mst_liveness_init(&attachment->liveness, &arena->geometry, seat, &arena->launcher);
+    attachment->together = calloc(arena->geometry.seats, sizeof *attachment->together);
+    attachment->released = calloc(arena->geometry.seats, sizeof *attachment->released);
+    if (liveness && attachment->together && attachment->released &&
+        mst_deadlock_init(&attachment->deadlock, &arena->geometry, seat)) {
+        mst_store32_rlx(&attachment->liveness.rung, rung);
+        return attachment;
+    }
+    if (liveness)
+        mst_liveness_destroy(&attachment->liveness);
+    if (heap)
+        mst_heap_destroy(&attachment->heap);
+    mst_os_fork_mark_destroy(attachment->fork_mark);
+    free(attachment->together);
+    free(attachment->released);
+    free(attachment);
+    return NULL;
+}
+
+/* ---- attaching ---- */
+
+typedef struct awaiting {
+    mst_attachment *attachment;
+    _Atomic uint64_t stopped; /* an mst_awaited; 0: go on */
+} awaiting;
+
+static bool look_while_awaiting(void *arg, int peer, int64_t slept_ns)
+{
+    awaiting *awaiting = arg;
+    const mst_interrupt *interrupt = &awaiting->attachment->interrupt;
+
+    (void)peer, (void)slept_ns;
+    mst_liveness_scan(&awaiting->attachment->liveness);
+    if (mst_liveness_launcher_gone(&awaiting->attachment->liveness))
+        mst_store64_rlx(&awaiting->stopped, MST_AWAITED_ORPHANED);
+    if (interrupt->ask && interrupt->ask(interrupt->arg))
+        mst_store64_rlx(&awaiting->stopped, MST_AWAITED_INTERRUPTED);
+    return false;
+}
+
+mst_awaited mst_attachment_await(mst_attachment *attachment, bool (*ready)(const void *arg), const void *arg)
+{
+    mst_signal *arrivals = &mst_layout_header(&attachment->geometry)->arrivals;
+    awaiting awaiting = { .attachment = attachment };
+    mst_waiter waiter = {
+        .policy = { .spin_ns = 0, .yield_ns = 1 * MST_NS_PER_MS },
+        .poison = &awaiting.stopped,
+        .deadline = attachment->patience,
+        .watch = { .tick = look_while_awaiting, .arg = &awaiting },
+    };
+
+    mst_wait_result result = mst_wait_until(&waiter, mst_signal_parking(arrivals), ready, arg, -1);
+    attachment->patience = waiter.deadline;
+    if (result == MST_WAIT_POISONED)
+        return (mst_awaited)mst_load64_rlx(&awaiting.stopped);
+    return result == MST_WAIT_READY ? MST_AWAITED : MST_AWAITED_TOO_LONG;
+}
+
+/* ---- groups come and go ---- */
+
+void mst_attachment_hold(mst_attachment *attachment)
+{
+    mst_add32_sc(&attachment->users, 1);
+}
+
+bool mst_attachment_drop(mst_attachment *attachment)
+{
+    if (mst_add32_sc(&attachment->users, (uint32_t)-1) != 1)
+        return false;
+    if (attachment->joined) {
+        mst_fault_point("entry.leave");
+        mst_store32_rel(&mst_layout_entry(&attachment->geometry, attachment->seat)->state,
+                        MST_RANK_LEFT); /* E10 */
+        mst_fault_point("entry.left");
+    }
+    return true;
+}
+
+bool mst_attachment_is_damaged(const mst_attachment *attachment)
+{
+    const mst_geometry *geometry = &attachment->geometry;
+    uint32_t state = mst_load32_acq(&mst_layout_entry(geometry, attachment->seat)->state); /* E1: our own */
+    bool here = state == MST_RANK_ATTACHED || state == MST_RANK_LEFT; /* the process may be at its end */
+
+    if (here && mst_rendezvous_read(geometry).outcome == MST_OUTCOME_COMPLETE)
+        return false;
+    mst_rendezvous_settle(geometry, &(mst_rendezvous){ .outcome = MST_OUTCOME_DAMAGED });
+    mst_signal_raise(&mst_layout_header(geometry)->arrivals);
+    return true;
+}
+
+#define REMOVED UINT32_MAX
+
+/* Takes the task over from nobody, or from a rank that is dead. */
+static bool claim_removal(mst_attachment *attachment)
+{
+    _Atomic uint32_t *remover = &mst_layout_header(&attachment->geometry)->name_remover;
+    uint32_t found = mst_load32_acq(remover);
+
+    if (found == REMOVED)
+        return false;
+    bool damaged = found > attachment->geometry.seats; /* nobody's claim: better that somebody does it */
+    if (found != 0 && !damaged &&
+        mst_liveness_ending(&attachment->geometry, found - 1).kind == MUSTER_ENDED_NOT)
+        return false;
+    return mst_cmpxchg32_sc(remover, found, attachment->seat + 1) == found;
+}
+
+void mst_attachment_remove_name(mst_attachment *attachment)
+{
+    const mst_arena *arena = attachment->arena;
+
+    if (!arena->name[0] || !claim_removal(attachment))
+        return;
+    mst_fault_point("name.remove");
+    /* Another job may use the name by now: the dead may have removed ours. */
+    if (mst_os_object_has_name(&arena->held, arena->name))
+        mst_os_object_unlink(arena->name);
+    mst_fault_point("name.removed");
+    mst_store32_rel(&mst_layout_header(&attachment->geometry)->name_remover, REMOVED);
+}
+
+void mst_attachment_destroy(mst_attachment *attachment)
+{
+    if (attachment->arena->name[0] && attachment->joined) {
+        mst_liveness_scan(&attachment->liveness);
+        mst_attachment_remove_name(attachment);
+    }
+    if (attachment->forget)
+        attachment->forget(attachment);
+    mst_beacon_stop(&attachment->beacon);
+    mst_heap_destroy(&attachment->heap);
+    mst_liveness_destroy(&attachment->liveness);
+    mst_deadlock_destroy(&attachment->deadlock);
+    mst_os_fork_mark_destroy(attachment->fork_mark);
+    pthread_mutex_destroy(&attachment->lock);
+    mst_arena_close(attachment->arena);
+    free(attachment->together);
+    free(attachment->released);
+    free(attachment);
+}
+
+void mst_attachment_meet(mst_attachment *attachment, uint32_t seat)
+{
+    if (seat != attachment->seat && attachment->together[seat]++ == 0)
+        mst_holders_add(&attachment->geometry, seat, attachment->seat);
+}
+
+void mst_attachment_part(mst_attachment *attachment, uint32_t seat)
+{
+    if (seat != attachment->seat && --attachment->together[seat] == 0)
+        mst_holders_remove(&attachment->geometry, seat, attachment->seat);
+}
+
+void mst_attachment_release_dead(mst_attachment *attachment)
+{
+    uint32_t endings = mst_liveness_count(&attachment->geometry);
+
+    if (endings == attachment->endings_seen)
+        return;
+    mst_liveness_scan(&attachment->liveness); /* which of them can write no more */
+    if (!mst_holders_release_dead(&attachment->geometry, attachment->released))
+        attachment->endings_seen = endings;
+}
+
+void mst_attachment_leave(mst_attachment *attachment)
+{
+    pthread_mutex_lock(&attachment->lock);
+    attachment->left = true;
+    mst_liveness_say_we_end(&attachment->liveness); /* before anybody takes us for one that has left */
+    for (uint32_t index = 0; index < MST_CELLS_MAX; index++) {
+        if (!attachment->in_use[index])
+            continue;
+        mst_cell *cell = mst_layout_cell(&attachment->geometry, attachment->seat, index);
+        mst_store64_rel(&cell->membership, 2 * (uint64_t)attachment->generations[index]); /* E10 */
+    }
+    pthread_mutex_unlock(&attachment->lock);
+    mst_store32_rel(&mst_layout_entry(&attachment->geometry, attachment->seat)->state,
+                    MST_RANK_LEFT); /* E10 */
+}
+
+bool mst_attachment_forked(const mst_attachment *attachment)
+{
+    return *attachment->fork_mark == 0;
+}

@@ -1,0 +1,130 @@
+/* Committing of memory.h. */
+#include "shm/arena/memory.h"
+
+#include <errno.h>
+
+#include "shm/base/fault.h"
+#include "shm/port/cgroup.h"
+#include "shm/port/os.h"
+#include "src/pure/atomic.h"
+#include "src/pure/error.h"
+
+#define LOOK_FROM (64ULL * 1024)         /* so much may be committed without a look */
+#define PIECE_BYTES (4ULL * 1024 * 1024) /* committed at once under a limit: a millisecond */
+#define SPARE_BYTES (1024ULL * 1024)     /* for page tables, and the program's own */
+
+static double mebibytes(uint64_t bytes)
+{
+    return (double)bytes / 1048576;
+}
+
+static muster_status explain_full(const char *what, uint64_t bytes, uint64_t free_bytes)
+{
+    if (free_bytes == UINT64_MAX)
+        return mst_fail(MUSTER_ERR_NO_SPACE,
+                        "%s needs %.1f MiB and the system has no memory left for it; free some, use "
+                        "smaller or fewer buffers, or raise the memory limit",
+                        what, mebibytes(bytes));
+    return mst_fail(MUSTER_ERR_NO_SPACE,
+                    "%s needs %.1f MiB and shared memory has %.1f MiB left; enlarge /dev/shm (mount -o "
+                    "remount,size=2G /dev/shm, or --shm-size for a container), or start the ranks with "
+                    "muster run, which does not use /dev/shm",
+                    what, mebibytes(bytes), mebibytes(free_bytes));
+}
+
+/* ---- limits of control groups ---- */
+
+/* What other ranks are about to commit. */
+static uint64_t sum_of_others(const mst_memory *memory)
+{
+    uint64_t sum = 0;
+
+    for (uint32_t seat = 0; memory->geometry.base && seat < memory->geometry.seats; seat++) {
+        const mst_rank_entry *entry = mst_layout_entry(&memory->geometry, seat);
+        uint64_t bytes = mst_load64_sc(&entry->committing); /* E22 */
+
+        if (seat != memory->seat && mst_load64_acq(&entry->ending) == 0) /* E8 */
+            sum += bytes < PIECE_BYTES ? bytes : PIECE_BYTES;
+    }
+    return sum;
+}
+
+static void announce(const mst_memory *memory, uint64_t bytes)
+{
+    if (memory->geometry.base)
+        mst_add64_sc(&mst_layout_entry(&memory->geometry, memory->seat)->committing, bytes); /* E22 */
+}
+
+/* *limited: whether there is a limit at all. What others say is read before what is used: they take it off
+ * there when it is here. */
+static muster_status look_at_limit(const mst_memory *memory, const char *what, uint64_t bytes, bool *limited)
+{
+    uint64_t taken = sum_of_others(memory) + SPARE_BYTES + memory->geometry.size * LOOK_FROM;
+    uint64_t needed = bytes + bytes / 256; /* with page tables */
+    mst_cgroup_memory group;
+
+    mst_cgroup_memory_get("", needed + taken, &group);
+    *limited = group.left_bytes != UINT64_MAX;
+    uint64_t left = group.left_bytes > taken ? group.left_bytes - taken : 0;
+    if (!*limited || needed <= left)
+        return MUSTER_OK;
+    return mst_fail(
+        MUSTER_ERR_NO_SPACE,
+        "%s needs %.1f MiB more, and the memory control group %s (a container's or a service's), "
+        "limited to %.1f MiB, has %.1f MiB left for it; raise the limit (docker run -m, MemoryMax=), "
+        "or use smaller or fewer buffers",
+        what, mebibytes(bytes), group.group, mebibytes(group.limit_bytes), mebibytes(left));
+}
+
+/* With a look before each piece at what all the rest needs, so that it fails long before the limit. */
+static muster_status commit_in_pieces(mst_memory *memory, unsigned char *at, uint64_t bytes, const char *what,
+                                      int *error)
+{
+    bool limited = true;
+
+    while (bytes > 0 && *error == 0) {
+        uint64_t piece = limited && bytes > PIECE_BYTES ? PIECE_BYTES : bytes;
+        uint64_t said = piece < PIECE_BYTES ? piece : PIECE_BYTES;
+
+        announce(memory, said);
+        muster_status status = limited ? look_at_limit(memory, what, bytes, &limited) : MUSTER_OK;
+        mst_fault_point("memory.announced");
+        if (status == MUSTER_OK)
+            *error = mst_os_memory_commit(at, piece);
+        announce(memory, -said);
+        if (status != MUSTER_OK)
+            return status;
+        at += piece;
+        bytes -= piece;
+    }
+    return MUSTER_OK;
+}
+
+/* ---- all of it ---- */
+
+static bool is_worth_a_look(mst_memory *memory, uint64_t bytes)
+{
+    if (mst_add64_sc(&memory->unlooked, bytes) + bytes < LOOK_FROM)
+        return false;
+    mst_store64_rlx(&memory->unlooked, 0);
+    return true;
+}
+
+muster_status mst_memory_commit(mst_memory *memory, void *at, uint64_t bytes, const char *what)
+{
+    uint64_t free_bytes = mst_os_object_free_bytes(memory->device);
+    muster_status status = MUSTER_OK;
+    int error = 0;
+
+    if (bytes > free_bytes || mst_fault_point("heap.commit"))
+        error = -ENOSPC;
+    else if (is_worth_a_look(memory, bytes))
+        status = commit_in_pieces(memory, at, bytes, what, &error);
+    else
+        error = mst_os_memory_commit(at, bytes);
+    if (status != MUSTER_OK || error == 0)
+        return status;
+    if (error != -ENOSPC)
+        return mst_fail_system(error, "cannot commit arena memory");
+    return explain_full(what, bytes, free_bytes);
+}

@@ -1,0 +1,41 @@
+/*
+ * The thread that holds a rank's beacon, and sleeps until somebody else's falls.
+ *
+ * The beacon is the word in the rank's entry; the thread holds it for as long as the rank is attached, so
+ * that the kernel changes the word when the process ends. Meanwhile the thread sleeps on the beacons of
+ * the peers and on the count of endings. When one falls it finds out how, records the ending and has the
+ * rank's groups poisoned. The kernel wakes one sleeper per beacon; recording wakes all the others, and a
+ * sleeper that dies instead of recording is itself the next beacon to fall, so the news cascades.
+ *
+ * Up to 126 peers are watched by each, those after it in the order of ranks: whoever is watched by
+ * somebody is known to everybody. Costs a thread with a small stack, and no time until somebody dies.
+ */
+#ifndef MST_BEACON_H
+#define MST_BEACON_H
+
+#include "shm/death/liveness.h"
+#include "shm/wait/wait.h"
+
+typedef struct mst_beacon {
+    mst_liveness *liveness;
+    void (*notify)(void *arg); /* endings have been recorded, by whomever */
+    void *arg;
+    bool started;
+    bool up; /* before `raised` */
+    pthread_t thread;
+    mst_signal raised;       /* 1: the thread holds the beacon, or has found that it cannot */
+    _Atomic uint32_t orders; /* to the thread, which sleeps on this, too: watch, stop */
+    mst_os_beacon held;
+} mst_beacon;
+
+/* Raises the beacon of the liveness's rank, if its rung has one and the system too. Returns when it is up,
+ * so that peers find it with the entry. */
+void mst_beacon_start(mst_beacon *beacon, mst_liveness *liveness, void (*notify)(void *arg), void *arg);
+
+/* All ranks are here: watch them, if the rung says so. */
+void mst_beacon_watch(mst_beacon *beacon);
+
+/* Lowers it; fine when it was never up. */
+void mst_beacon_stop(mst_beacon *beacon);
+
+#endif

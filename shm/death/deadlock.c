@@ -1,0 +1,239 @@
+/* Publishing, searching and proving of deadlock.h. */
+#include "shm/death/deadlock.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shm/base/fault.h"
+#include "shm/port/os.h"
+#include "src/pure/atomic.h"
+
+#define NOBODY UINT32_MAX
+#define CHECKS_AS_PROOF 2
+#define CLAIMED (1ULL << 63) /* of a verdict: its text is being written */
+
+bool mst_deadlock_init(mst_deadlock *deadlock, const mst_geometry *geometry, uint32_t self)
+{
+    *deadlock = (mst_deadlock){ .geometry = *geometry,
+                                .self = self,
+                                .circle = calloc(geometry->seats, sizeof *deadlock->circle),
+                                .seen_from = calloc(geometry->seats, sizeof *deadlock->seen_from) };
+    if (deadlock->circle && deadlock->seen_from)
+        return true;
+    mst_deadlock_destroy(deadlock);
+    return false;
+}
+
+void mst_deadlock_destroy(mst_deadlock *deadlock)
+{
+    free(deadlock->circle);
+    free(deadlock->seen_from);
+}
+
+static mst_rank_entry *entry_of(const mst_deadlock *deadlock, uint32_t seat)
+{
+    return mst_layout_entry(&deadlock->geometry, seat);
+}
+
+/* ---- our own wait ---- */
+
+void mst_deadlock_waiting(mst_deadlock *deadlock, const uint32_t awaited[2], const char *doing)
+{
+    mst_rank_entry *entry = entry_of(deadlock, deadlock->self);
+
+    if (mst_load32_rlx(&deadlock->published)) {
+        mst_add32_sc(&entry->checks, 1); /* E13: we have just looked, in vain */
+        return;
+    }
+    if (!deadlock->promised && mst_os_thread_count() != deadlock->own_threads + 1)
+        return;
+    for (int i = 0; i < 2; i++)
+        mst_store32_rlx(&entry->awaited[i], awaited[i] < MST_RANKS_MAX ? awaited[i] + 1 : 0);
+    snprintf(entry->doing, sizeof entry->doing, "%s", doing);
+    mst_fault_point("wait.publish");
+    mst_store64_rel(&entry->episode, 2 * ++deadlock->waits + 1); /* E13 */
+    mst_store32_rlx(&deadlock->published, 1);
+    deadlock->circle_size = 0;
+}
+
+void mst_deadlock_over(mst_deadlock *deadlock)
+{
+    if (!mst_load32_rlx(&deadlock->published))
+        return;
+    /* E13: before anything that others may be waiting for */
+    mst_exchange64_sc(&entry_of(deadlock, deadlock->self)->episode, 2 * deadlock->waits + 2);
+    mst_store32_rlx(&deadlock->published, 0);
+}
+
+/* ---- searching ---- */
+
+/* The ranks that a waiting one waits for, NOBODY where there is none; all in one wait. */
+static void read_awaited(const mst_deadlock *deadlock, uint32_t seat, uint32_t awaited[2])
+{
+    const mst_rank_entry *entry = entry_of(deadlock, seat);
+    uint64_t episode = mst_load64_acq(&entry->episode); /* E13 */
+
+    for (int i = 0; i < 2; i++)
+        awaited[i] = mst_load32_acq(&entry->awaited[i]) - 1;                  /* 0 becomes NOBODY */
+    bool valid = (episode & 1) && mst_load64_acq(&entry->episode) == episode; /* E13 */
+    for (int i = 0; i < 2; i++)
+        if (!valid || awaited[i] >= deadlock->geometry.seats)
+            awaited[i] = NOBODY;
+}
+
+/* Follows all that is waited for from here, breadth first; whether it leads back, and then over whom. */
+static bool leads_back(mst_deadlock *deadlock, uint32_t *last)
+{
+    uint32_t seats = deadlock->geometry.seats, queue[MST_RANKS_MAX], count = 0, awaited[2];
+
+    for (uint32_t seat = 0; seat < seats; seat++)
+        deadlock->seen_from[seat] = NOBODY;
+    queue[count++] = deadlock->self;
+    for (uint32_t at = 0; at < count; at++) {
+        read_awaited(deadlock, queue[at], awaited);
+        for (int i = 0; i < 2; i++) {
+            if (awaited[i] == deadlock->self) {
+                *last = queue[at];
+                return true;
+            }
+            if (awaited[i] == NOBODY || deadlock->seen_from[awaited[i]] != NOBODY)
+                continue;
+            deadlock->seen_from[awaited[i]] = queue[at];
+            queue[count++] = awaited[i];
+        }
+    }
+    return false;
+}
+
+static uint64_t episode_of(const mst_deadlock *deadlock, uint32_t seat)
+{
+    return mst_load64_acq(&entry_of(deadlock, seat)->episode); /* E13 */
+}
+
+static uint32_t checks_of(const mst_deadlock *deadlock, uint32_t seat)
+{
+    return mst_load32_acq(&entry_of(deadlock, seat)->checks); /* E13 */
+}
+
+/* Notes the members, from ourselves on in the order in which they wait for each other. All waits before
+ * any checks: whatever is checked twice after that, is checked while all of them wait. */
+static void suspect(mst_deadlock *deadlock, uint32_t last)
+{
+    mst_deadlock_member *circle = deadlock->circle;
+    uint32_t size = 1, at;
+
+    for (uint32_t seat = last; seat != deadlock->self; seat = deadlock->seen_from[seat])
+        size++;
+    at = deadlock->circle_size = size;
+    for (uint32_t seat = last; seat != deadlock->self; seat = deadlock->seen_from[seat])
+        circle[--at].seat = seat;
+    circle[0].seat = deadlock->self;
+    for (uint32_t i = 0; i < size; i++)
+        circle[i].episode = episode_of(deadlock, circle[i].seat);
+    for (uint32_t i = 0; i < size; i++)
+        circle[i].checks = checks_of(deadlock, circle[i].seat);
+}
+
+/* ---- proving ---- */
+
+/* The wait of a rank leads to the next member still: the numbers may have been noted after a change. */
+static bool waits_for(const mst_deadlock *deadlock, uint32_t seat, uint32_t next)
+{
+    uint32_t awaited[2];
+
+    read_awaited(deadlock, seat, awaited);
+    return awaited[0] == next || awaited[1] == next;
+}
+
+typedef enum proof { NOT_YET, PROVEN, REFUTED } proof;
+
+static proof examine(const mst_deadlock *deadlock)
+{
+    proof result = PROVEN;
+
+    for (uint32_t i = 0; i < deadlock->circle_size; i++) {
+        const mst_deadlock_member *then = &deadlock->circle[i];
+        uint32_t next = deadlock->circle[(i + 1) % deadlock->circle_size].seat;
+
+        if (checks_of(deadlock, then->seat) - then->checks < CHECKS_AS_PROOF)
+            result = NOT_YET;
+        if (!waits_for(deadlock, then->seat, next) || !(then->episode & 1))
+            return REFUTED;
+    }
+    for (uint32_t i = 0; i < deadlock->circle_size; i++) /* all of them, after all of the checks */
+        if (episode_of(deadlock, deadlock->circle[i].seat) != deadlock->circle[i].episode)
+            return REFUTED;
+    return result;
+}
+
+/* ---- telling ---- */
+
+static void spell_out(const mst_deadlock *deadlock, char *text, size_t bytes)
+{
+    size_t used = (size_t)snprintf(text, bytes, "deadlock among ranks of the world: ");
+
+    for (uint32_t i = 0; i < deadlock->circle_size && used < bytes; i++) {
+        const mst_rank_entry *entry = entry_of(deadlock, deadlock->circle[i].seat);
+        uint32_t next = deadlock->circle[(i + 1) % deadlock->circle_size].seat;
+        char doing[MST_DOING_BYTES + 1] = "";
+
+        memcpy(doing, entry->doing, MST_DOING_BYTES); /* its writer waits: E13 */
+        used += (size_t)snprintf(text + used, bytes - used, "%s%u in %s waits for ", i ? "; " : "",
+                                 entry->rank, doing);
+        if (used < bytes)
+            used += (size_t)snprintf(text + used, bytes - used, "%u", entry_of(deadlock, next)->rank);
+    }
+    if (used >= bytes) /* too many to name them all */
+        memcpy(text + bytes - 4, "...", 4);
+}
+
+/* Whoever claims a member's verdict first writes it; the others would write the same, begun elsewhere. */
+static void tell(const mst_deadlock *deadlock, const mst_deadlock_member *member, const char *text)
+{
+    mst_rank_entry *entry = entry_of(deadlock, member->seat);
+    uint64_t earlier = mst_load64_acq(&entry->verdict); /* E14 */
+
+    if ((earlier & ~CLAIMED) == member->episode ||
+        mst_cmpxchg64_sc(&entry->verdict, earlier, member->episode | CLAIMED) != earlier) /* E14 */
+        return;
+    mst_fault_point("verdict.claimed");
+    snprintf(entry->circle, sizeof entry->circle, "%s", text);
+    /* Unless we were so late that another circle has been claimed meanwhile. */
+    mst_cmpxchg64_sc(&entry->verdict, member->episode | CLAIMED, member->episode); /* E14 */
+    mst_fault_point("verdict.told");
+}
+
+static bool was_told(const mst_deadlock *deadlock, char *text, size_t bytes)
+{
+    const mst_rank_entry *entry = entry_of(deadlock, deadlock->self);
+    char circle[sizeof entry->circle + 1] = "";
+
+    if (mst_load64_acq(&entry->verdict) != 2 * deadlock->waits + 1) /* E14 */
+        return false;
+    memcpy(circle, entry->circle, sizeof entry->circle);
+    snprintf(text, bytes, "%s", circle);
+    return true;
+}
+
+bool mst_deadlock_found(mst_deadlock *deadlock, char *text, size_t bytes)
+{
+    uint32_t last;
+
+    if (!mst_load32_rlx(&deadlock->published))
+        return false;
+    if (was_told(deadlock, text, bytes))
+        return true;
+    proof result = deadlock->circle_size ? examine(deadlock) : REFUTED;
+    if (result == REFUTED) {
+        deadlock->circle_size = 0;
+        if (leads_back(deadlock, &last))
+            suspect(deadlock, last);
+    }
+    if (result != PROVEN)
+        return false;
+    spell_out(deadlock, text, bytes);
+    for (uint32_t i = 1; i < deadlock->circle_size; i++)
+        tell(deadlock, &deadlock->circle[i], text);
+    return true;
+}

@@ -1,0 +1,458 @@
+/* Watches and endings of liveness.h. */
+#include "shm/death/liveness.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "shm/base/fault.h"
+#include "shm/port/os.h"
+#include "shm/wait/rendezvous.h"
+#include "shm/wait/wait.h"
+#include "src/pure/atomic.h"
+
+enum {
+    WATCH_CLOSED = -1,  /* not open yet */
+    WATCH_NONE = -2,    /* not needed */
+    WATCH_REFUSED = -3, /* by the system */
+    WATCH_FIRED = -4,
+    WATCH_LATER = -5 /* refused for the moment: there is no descriptor left */
+};
+
+/* In the word of how a rank ended, above kind and code: the header's count when it was recorded. */
+#define ORDER_SHIFT 24
+
+/* How long a beacon may have fallen before "nobody could say how" is the answer. Only a process that gets
+ * no CPU to die on takes longer than a moment. */
+#define UNKNOWN_AFTER_NS (250 * MST_NS_PER_MS)
+
+bool mst_liveness_init(mst_liveness *liveness, const mst_geometry *geometry, uint32_t self,
+                       const mst_launcher *launcher)
+{
+    size_t count = (size_t)geometry->seats + 1;
+
+    *liveness = (mst_liveness){
+        .geometry = *geometry,
+        .self = self,
+        .self_pid = mst_os_process_id(),
+        .self_namespace = mst_os_process_namespace(),
+        .launcher = *launcher,
+        .watches = malloc(count * sizeof(mst_os_held)),
+        .fired = calloc(count, sizeof(bool)),
+        .fell_ns = calloc(count, sizeof(int64_t)),
+    };
+    if (!liveness->watches || !liveness->fired || !liveness->fell_ns) {
+        free(liveness->watches);
+        free(liveness->fired);
+        free(liveness->fell_ns);
+        return false;
+    }
+    for (size_t i = 0; i < count; i++)
+        liveness->watches[i] = mst_os_hold(WATCH_CLOSED);
+    uint32_t own_namespace = (uint32_t)liveness->self_namespace;
+    bool elsewhere = launcher->pid_namespace && own_namespace && launcher->pid_namespace != own_namespace;
+    if (launcher->pid == 0 || launcher->pid == liveness->self_pid ||
+        elsewhere) /* there it is another process */
+        liveness->watches[geometry->seats] = mst_os_hold(WATCH_NONE);
+    pthread_mutex_init(&liveness->lock, NULL);
+    return true;
+}
+
+void mst_liveness_destroy(mst_liveness *liveness)
+{
+    for (uint32_t i = 0; i <= liveness->geometry.seats; i++)
+        mst_os_held_close(&liveness->watches[i]);
+    free(liveness->watches);
+    free(liveness->fired);
+    free(liveness->fell_ns);
+    pthread_mutex_destroy(&liveness->lock);
+}
+
+muster_ending mst_liveness_ending(const mst_geometry *geometry, uint32_t seat)
+{
+    return mst_ending_unpack(mst_load64_acq(&mst_layout_entry(geometry, seat)->ending)); /* E8 */
+}
+
+muster_ending mst_ending_unpack(uint64_t word)
+{
+    uint64_t kind = word & 0xff;
+
+    /* Also a word that is not 0 and names no end, which nobody writes: no end could be recorded over it. */
+    if (kind > MUSTER_ENDED_CRASHED || (word != 0 && kind == MUSTER_ENDED_NOT))
+        kind = MUSTER_ENDED_VANISHED;
+    return (muster_ending){ (muster_ending_kind)kind, (int)(word >> 8 & 0xffff) };
+}
+
+void mst_liveness_record(const mst_geometry *geometry, uint32_t seat, muster_ending ending)
+{
+    mst_header *header = mst_layout_header(geometry);
+    uint64_t word = (uint64_t)ending.kind | ((uint64_t)ending.code & 0xffff) << 8;
+
+    if (mst_load64_acq(&mst_layout_entry(geometry, seat)->ending) != 0) /* E8 */
+        return;
+    word |= (uint64_t)mst_add32_sc(&header->endings, 1) << ORDER_SHIFT;            /* E8 */
+    if (mst_cmpxchg64_sc(&mst_layout_entry(geometry, seat)->ending, 0, word) != 0) /* E8 */
+        return;
+    mst_fault_point("ending.recorded");
+    mst_rendezvous_note_ending(geometry, seat, ending);
+    mst_add32_sc(&header->endings, 1); /* E8 */
+    mst_fault_point("ending.counted");
+    mst_wake_watchers(&header->endings);
+    mst_signal_raise(&header->arrivals);
+}
+
+bool mst_liveness_ended_before(const mst_geometry *geometry, uint32_t seat, uint32_t other)
+{
+    uint64_t word = mst_load64_acq(&mst_layout_entry(geometry, seat)->ending);        /* E8 */
+    uint64_t other_word = mst_load64_acq(&mst_layout_entry(geometry, other)->ending); /* E8 */
+
+    return (int32_t)((uint32_t)(word >> ORDER_SHIFT) - (uint32_t)(other_word >> ORDER_SHIFT)) < 0;
+}
+
+void mst_liveness_record_gone(const mst_geometry *geometry, uint32_t seat)
+{
+    mst_store32_rel(&mst_layout_entry(geometry, seat)->gone,
+                    MST_WRITES_NO_MORE); /* E8: its last stores came before */
+}
+
+void mst_liveness_introduce(mst_liveness *liveness)
+{
+    mst_rank_entry *entry = mst_layout_entry(&liveness->geometry, liveness->self);
+    int watch = mst_os_process_watch(liveness->self_pid);
+
+    entry->pid = liveness->self_pid;
+    entry->process_start = mst_os_process_start(entry->pid);
+    entry->process_identity = watch >= 0 ? mst_os_watch_identity(watch) : 0;
+    entry->process_namespace = liveness->self_namespace;
+    entry->process_image = mst_os_process_image(entry->pid);
+    mst_os_close(watch);
+}
+
+uint32_t mst_liveness_count(const mst_geometry *geometry)
+{
+    return mst_load32_acq(&mst_layout_header(geometry)->endings); /* E8 */
+}
+
+bool mst_liveness_launcher_gone(mst_liveness *liveness)
+{
+    pthread_mutex_lock(&liveness->lock);
+    bool gone = liveness->launcher_gone;
+    pthread_mutex_unlock(&liveness->lock);
+    return gone;
+}
+
+/* ---- one peer's process ---- */
+
+/* Whether pids of another rank mean to us what they mean to it. */
+static bool same_namespace(const mst_liveness *liveness, const mst_rank_entry *entry)
+{
+    return entry->process_namespace == liveness->self_namespace;
+}
+
+static bool is_to_be_opened(const mst_os_held *watch)
+{
+    return watch->fd == WATCH_CLOSED || watch->fd == WATCH_LATER;
+}
+
+static bool is_refused(const mst_os_held *watch)
+{
+    return watch->fd == WATCH_REFUSED || watch->fd == WATCH_LATER;
+}
+
+/* A watch on the process that had this pid, start time and, where there are such, identity; *gone if
+ * that one has ended. */
+static mst_os_held open_watch(int32_t pid, uint64_t start, uint64_t identity, bool *gone)
+{
+    int watch = mst_os_process_watch(pid);
+
+    *gone = watch == -ESRCH;
+    if (watch == -EMFILE || watch == -ENFILE)
+        return mst_os_hold(WATCH_LATER);
+    if (watch < 0)
+        return mst_os_hold(WATCH_REFUSED); /* this rung is not to be had here */
+    uint64_t found = identity ? mst_os_watch_identity(watch) : 0;
+    bool other = found && found != identity;
+    if (!found) {
+        found = mst_os_process_start(pid); /* 0: cannot tell, or already gone: the poll will say */
+        other = start && found && found != start;
+    }
+    if (!other)
+        return mst_os_hold_watch(watch, pid);
+    mst_os_close(watch);
+    *gone = true;
+    return mst_os_hold(WATCH_NONE);
+}
+
+/* Sees to it that a peer is watched if it can be; the lock is held. */
+static void watch_peer(mst_liveness *liveness, uint32_t seat)
+{
+    const mst_rank_entry *entry = mst_layout_entry(&liveness->geometry, seat);
+    bool gone;
+
+    if (!is_to_be_opened(&liveness->watches[seat]))
+        return;
+    /* A thread of this process cannot die alone; and another namespace's pids are other processes here. */
+    if (entry->pid == liveness->self_pid || !same_namespace(liveness, entry)) {
+        liveness->watches[seat].fd = WATCH_NONE;
+        return;
+    }
+    liveness->watches[seat] = open_watch(entry->pid, entry->process_start, entry->process_identity, &gone);
+    if (!gone)
+        return;
+    liveness->watches[seat].fd = WATCH_FIRED;
+    if (mst_load64_acq(&mst_layout_entry(&liveness->geometry, seat)->ending) == 0) /* E8 */
+        mst_liveness_record(&liveness->geometry, seat, (muster_ending){ MUSTER_ENDED_VANISHED, 0 });
+    mst_liveness_record_gone(&liveness->geometry, seat);
+}
+
+/* Whether a process is not there any more, for all that is to be seen without a watch. That nothing is shown
+ * of it says nothing: it may be hidden from us, or there may be no descriptor to read that with. */
+static bool is_seen_ended(int32_t pid, uint64_t start, mst_os_ending *how, int *code)
+{
+    uint64_t found;
+
+    *how = mst_os_process_ending(pid, start, -1, code);
+    if (*how == MST_OS_EXITED || *how == MST_OS_SIGNALED || !mst_os_process_is_there(pid))
+        return true;
+    found = *how == MST_OS_UNKNOWN && start ? mst_os_process_start(pid) : 0;
+    return found != 0 && found != start;
+}
+
+static muster_ending ending_of(mst_os_ending found, int code)
+{
+    switch (found) {
+    case MST_OS_EXITED:
+        return (muster_ending){ MUSTER_ENDED_EXITED, code };
+    case MST_OS_SIGNALED:
+        return (muster_ending){ MUSTER_ENDED_SIGNALED, code };
+    case MST_OS_DUMPING:
+        return (muster_ending){ MUSTER_ENDED_CRASHED, 0 };
+    default:
+        return (muster_ending){ MUSTER_ENDED_VANISHED, 0 };
+    }
+}
+
+/* What a watch that fired means: all of the process has ended. */
+static void record_fired(mst_liveness *liveness, uint32_t seat)
+{
+    mst_rank_entry *entry = mst_layout_entry(&liveness->geometry, seat);
+    mst_os_held *watch = &liveness->watches[seat];
+    int code = 0;
+
+    mst_os_ending found =
+        mst_os_process_ending(entry->pid, entry->process_start, mst_os_held_fd(watch), &code);
+    if (found == MST_OS_RUNNING) { /* it told of another process's end: it is the program's own */
+        watch->fd = WATCH_CLOSED;
+        return;
+    }
+    if (mst_load64_acq(&entry->ending) == 0) /* E8 */
+        mst_liveness_record(&liveness->geometry, seat, ending_of(found, code));
+    mst_liveness_record_gone(&liveness->geometry, seat);
+    mst_os_held_close(watch);
+    watch->fd = WATCH_FIRED;
+}
+
+/* Who cannot be watched, where no launcher will tell of it. */
+static void look_for_unwatched(mst_liveness *liveness, uint32_t seat)
+{
+    const mst_rank_entry *entry = mst_layout_entry(&liveness->geometry, seat);
+    mst_os_ending how;
+    int code = 0;
+
+    if ((liveness->launcher.pid != 0 && !liveness->launcher_gone) ||
+        !is_seen_ended(entry->pid, entry->process_start, &how, &code))
+        return;
+    mst_liveness_record(&liveness->geometry, seat, ending_of(how, code));
+    mst_liveness_record_gone(&liveness->geometry, seat);
+    liveness->watches[seat].fd = WATCH_FIRED;
+}
+
+/* ---- beacons ---- */
+
+/* Whether somebody else will still say how ranks end. */
+static bool launcher_may_tell(const mst_liveness *liveness)
+{
+    return liveness->launcher.pid != 0 && liveness->launcher.pid != liveness->self_pid &&
+           !liveness->launcher_gone;
+}
+
+/* What became of a rank whose beacon fell: false while that is not to be seen yet. A process that goes on
+ * as another program has no other sign than that. */
+static bool explain_fall(mst_liveness *liveness, uint32_t seat, muster_ending *ending, bool *gone)
+{
+    const mst_rank_entry *entry = mst_layout_entry(&liveness->geometry, seat);
+    int64_t fallen_ns = mst_os_now_ns() - liveness->fell_ns[seat];
+    bool late = fallen_ns >= UNKNOWN_AFTER_NS;
+    int code = 0;
+
+    *gone = false;
+    watch_peer(liveness, seat);
+    if (!same_namespace(liveness, entry) || mst_load64_acq(&entry->ending) != 0) { /* E8 */
+        *ending = (muster_ending){ MUSTER_ENDED_VANISHED, 0 };
+        return late || !launcher_may_tell(liveness);
+    }
+    mst_os_ending found = mst_os_process_ending(entry->pid, entry->process_start,
+                                                mst_os_held_fd(&liveness->watches[seat]), &code);
+    *ending = ending_of(found, code);
+    if (found == MST_OS_RUNNING) {
+        uint64_t image = mst_os_process_image(entry->pid);
+
+        *gone = image && entry->process_image && image != entry->process_image;
+        *ending = (muster_ending){ MUSTER_ENDED_EXECED, 0 };
+        return *gone || late;
+    }
+    if (found == MST_OS_ENDING && code == 0)
+        *ending = (muster_ending){ MUSTER_ENDED_EXITED, 0 };
+    if (found == MST_OS_UNKNOWN) /* there may be no descriptor left to see it with */
+        return late || !launcher_may_tell(liveness);
+    return found != MST_OS_ENDING || late;
+}
+
+/* True: look again soon. */
+static bool look_at_beacon(mst_liveness *liveness, uint32_t seat)
+{
+    mst_rank_entry *entry = mst_layout_entry(&liveness->geometry, seat);
+    muster_ending ending;
+    bool gone;
+
+    if (!mst_os_beacon_fell(mst_load32_acq(&entry->beacon)) || mst_load64_acq(&entry->ending) != 0 || /* E8 */
+        mst_load32_acq(&entry->state) == MST_RANK_LEFT) /* E10 */
+        return false;
+    if (liveness->fell_ns[seat] == 0)
+        liveness->fell_ns[seat] = mst_os_now_ns();
+    if (!explain_fall(liveness, seat, &ending, &gone))
+        return true;
+    mst_liveness_record(&liveness->geometry, seat, ending);
+    if (gone)
+        mst_liveness_record_gone(&liveness->geometry, seat);
+    return false;
+}
+
+/* The lock is held. */
+static bool look_at_beacons(mst_liveness *liveness)
+{
+    bool again = false;
+
+    if (mst_load32_rlx(&liveness->rung) > MST_RUNG_TICK)
+        return false;
+    for (uint32_t seat = 0; seat < liveness->geometry.seats; seat++)
+        if (seat != liveness->self && look_at_beacon(liveness, seat))
+            again = true;
+    return again;
+}
+
+bool mst_liveness_scan_beacons(mst_liveness *liveness)
+{
+    pthread_mutex_lock(&liveness->lock);
+    bool again = look_at_beacons(liveness);
+    pthread_mutex_unlock(&liveness->lock);
+    return again;
+}
+
+/* ---- watches ---- */
+
+static bool has_introduced_itself(const mst_liveness *liveness, uint32_t seat)
+{
+    uint32_t state = mst_load32_acq(&mst_layout_entry(&liveness->geometry, seat)->state); /* E1 */
+
+    return state == MST_RANK_ATTACHED || state == MST_RANK_WAITING;
+}
+
+/* Opens what is not open yet: a rank can be watched once it has said who it is. */
+static void open_watches(mst_liveness *liveness)
+{
+    for (uint32_t seat = 0; seat < liveness->geometry.seats; seat++)
+        if (seat != liveness->self && has_introduced_itself(liveness, seat))
+            watch_peer(liveness, seat);
+}
+
+/* Also of who learns of nothing but by the launcher's word: nobody can give that when it is gone. */
+static void look_at_launcher(mst_liveness *liveness)
+{
+    mst_os_held *watch = &liveness->watches[liveness->geometry.seats];
+    const mst_launcher *launcher = &liveness->launcher;
+    mst_os_ending how;
+    bool gone = false;
+    int code = 0;
+
+    if (is_to_be_opened(watch))
+        *watch = open_watch(launcher->pid, launcher->start, 0, &gone);
+    if (watch->fd >= 0)
+        mst_os_process_poll(watch, 1, &gone);
+    else if (is_refused(watch))
+        gone = is_seen_ended(launcher->pid, launcher->start, &how, &code);
+    liveness->launcher_gone = liveness->launcher_gone || gone;
+}
+
+/* The lock is held. */
+static void look_at_watches(mst_liveness *liveness)
+{
+    uint32_t seats = liveness->geometry.seats;
+
+    open_watches(liveness);
+    mst_os_process_poll(liveness->watches, seats, liveness->fired);
+    for (uint32_t seat = 0; seat < seats; seat++) {
+        const mst_os_held *watch = &liveness->watches[seat];
+
+        if (liveness->fired[seat])
+            record_fired(liveness, seat);
+        else if (is_refused(watch))
+            look_for_unwatched(liveness, seat);
+        else if (watch->fd == WATCH_FIRED) /* should its ending have been lost by damage */
+            mst_liveness_record(&liveness->geometry, seat, (muster_ending){ MUSTER_ENDED_VANISHED, 0 });
+    }
+}
+
+void mst_liveness_scan(mst_liveness *liveness)
+{
+    pthread_mutex_lock(&liveness->lock);
+    if (!liveness->launcher_gone)
+        look_at_launcher(liveness);
+    if (mst_load32_rlx(&liveness->rung) != MST_RUNG_LAUNCHER) {
+        look_at_beacons(liveness);
+        look_at_watches(liveness);
+    }
+    pthread_mutex_unlock(&liveness->lock);
+}
+
+bool mst_liveness_writes_no_more(const mst_geometry *geometry, uint32_t seat)
+{
+    return mst_load32_acq(&mst_layout_entry(geometry, seat)->gone) == MST_WRITES_NO_MORE; /* E8 */
+}
+
+bool mst_liveness_is_gone(mst_liveness *liveness, uint32_t seat)
+{
+    if (mst_liveness_writes_no_more(&liveness->geometry, seat))
+        return true;
+    if (mst_liveness_ending(&liveness->geometry, seat).kind == MUSTER_ENDED_NOT)
+        return false;
+    mst_liveness_scan(liveness);
+    return mst_liveness_writes_no_more(&liveness->geometry, seat);
+}
+
+void mst_liveness_say_we_end(mst_liveness *liveness)
+{
+    mst_cmpxchg32_sc(&mst_layout_entry(&liveness->geometry, liveness->self)->gone, 0,
+                     MST_MAY_WRITE_YET); /* E8 */
+}
+
+bool mst_liveness_may_write_yet(mst_liveness *liveness, uint32_t seat)
+{
+    const mst_rank_entry *entry = mst_layout_entry(&liveness->geometry, seat);
+
+    if (mst_load32_acq(&entry->gone) != MST_MAY_WRITE_YET) /* E8 */
+        return false;
+    mst_liveness_scan(liveness);
+    return mst_load32_acq(&entry->gone) == MST_MAY_WRITE_YET; /* E8 */
+}
+
+void mst_liveness_look_for_dump(mst_liveness *liveness, uint32_t seat)
+{
+    const mst_rank_entry *entry = mst_layout_entry(&liveness->geometry, seat);
+    int code;
+
+    if (mst_load32_rlx(&liveness->rung) == MST_RUNG_LAUNCHER || entry->pid == liveness->self_pid ||
+        !same_namespace(liveness, entry) || mst_load64_acq(&entry->ending) != 0) /* E8 */
+        return;
+    if (mst_os_process_ending(entry->pid, entry->process_start, -1, &code) == MST_OS_DUMPING)
+        mst_liveness_record(&liveness->geometry, seat, (muster_ending){ MUSTER_ENDED_CRASHED, 0 });
+}

@@ -1,0 +1,443 @@
+/* Claiming, opening and retiring of subarena.h. */
+#include "shm/group/subarena.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "shm/base/fault.h"
+#include "shm/port/os.h"
+#include "src/pure/atomic.h"
+#include "src/pure/error.h"
+
+#define SLOTS_BYTES (2 * MST_SMALL_BYTES)
+
+static_assert(sizeof(mst_cell) == MST_EXTENT_UNIT && SLOTS_BYTES % MST_EXTENT_UNIT == 0,
+              "cells and slots are committed one by one");
+
+/* ---- our own share ---- */
+
+static void init_lane(mst_lane_lines *lane)
+{
+    mst_store32_rlx(&lane->arrivals[0].word, 0);
+    mst_store32_rlx(&lane->arrivals[1].word, 0);
+    mst_store32_rlx(&lane->sleepers, 0);
+}
+
+static void init_cell(mst_cell *cell, uint64_t membership, uint64_t staging_offset)
+{
+    mst_store64_rlx(&cell->poison, mst_poison_none(membership));
+    mst_store64_rlx(&cell->channels, 0);
+    mst_store64_rlx(&cell->regroups, 0);
+    mst_store64_rlx(&cell->decided, 0);
+    mst_store32_rlx(&cell->pieces_rung, 0);
+    mst_store32_rlx(&cell->pieces_sleepers, 0);
+    for (int i = 0; i < MST_PIECES_MAX; i++)
+        mst_store64_rlx(&cell->pieces[i], 0);
+    cell->staging_offset = staging_offset;
+    init_lane(&cell->steps);
+    init_lane(&cell->splits);
+    for (int i = 0; i < MST_STARTED_MAX; i++)
+        init_lane(&cell->started[i].lane);
+    mst_store32_rlx(&cell->bell.word, 0);
+    mst_store32_rlx(&cell->bell.sleepers, 0);
+    cell->reason_bytes = 0;
+    mst_fault_point("cell.open");
+    mst_store64_rel(&cell->membership, membership); /* E10; peers come here after E1 or E3 */
+}
+
+static void free_cell(mst_attachment *attachment, uint32_t index)
+{
+    pthread_mutex_lock(&attachment->lock);
+    attachment->in_use[index] = false;
+    pthread_mutex_unlock(&attachment->lock);
+}
+
+/* Cells and their slots are committed in order, and never given back: at most 48 MiB per rank. */
+static muster_status commit_cells(mst_attachment *attachment, uint32_t index)
+{
+    const mst_geometry *geometry = &attachment->geometry;
+    mst_memory *memory = &attachment->memory;
+    uint32_t seat = attachment->seat, next = attachment->cells_committed;
+
+    if (index < next)
+        return MUSTER_OK;
+    muster_status status = mst_memory_commit(memory, mst_layout_cell(geometry, seat, next), sizeof(mst_cell),
+                                             "a group's control lines");
+    if (status == MUSTER_OK)
+        status = mst_memory_commit(memory, mst_layout_slots(geometry, seat, next), SLOTS_BYTES,
+                                   "a group's small slots");
+    if (status == MUSTER_OK)
+        attachment->cells_committed++;
+    return status;
+}
+
+static muster_status claim_cell(mst_attachment *attachment, uint32_t *index, uint64_t *membership)
+{
+    muster_status status = MUSTER_OK;
+    uint32_t at = 0;
+
+    pthread_mutex_lock(&attachment->lock);
+    while (at < MST_CELLS_MAX && attachment->in_use[at])
+        at++;
+    if (at == MST_CELLS_MAX)
+        status = mst_fail(MUSTER_ERR_NO_SPACE,
+                          "rank %u is in %d groups, the most there can be; free groups that are done",
+                          attachment->rank, MST_CELLS_MAX);
+    else
+        status = commit_cells(attachment, at);
+    if (status == MUSTER_OK) {
+        attachment->in_use[at] = true;
+        attachment->generations[at]++;
+        *index = at;
+        *membership = 2 * (uint64_t)attachment->generations[at] + 1;
+    }
+    pthread_mutex_unlock(&attachment->lock);
+    return status;
+}
+
+static void reclaim(mst_attachment *attachment);
+
+muster_status mst_share_claim(mst_attachment *attachment, mst_share *share)
+{
+    mst_share claimed = { .seat = attachment->seat };
+
+    reclaim(attachment);
+    muster_status status = claim_cell(attachment, &claimed.cell, &claimed.membership);
+    if (status != MUSTER_OK)
+        return status;
+    status = mst_heap_claim(&attachment->heap, attachment->geometry.staging_bytes, &claimed.staging_offset);
+    if (status != MUSTER_OK) {
+        free_cell(attachment, claimed.cell);
+        return status;
+    }
+    init_cell(mst_layout_cell(&attachment->geometry, attachment->seat, claimed.cell), claimed.membership,
+              claimed.staging_offset);
+    *share = claimed;
+    return MUSTER_OK;
+}
+
+static void leave(mst_attachment *attachment, const mst_share *share)
+{
+    mst_cell *cell = mst_layout_cell(&attachment->geometry, attachment->seat, share->cell);
+
+    mst_fault_point("cell.leave");
+    mst_store64_rel(&cell->membership,
+                    share->membership - 1); /* E10: our last touch of peers' memory is before */
+}
+
+void mst_share_release(mst_attachment *attachment, const mst_share *share)
+{
+    leave(attachment, share);
+    mst_heap_release(&attachment->heap, share->staging_offset, attachment->geometry.staging_bytes);
+    free_cell(attachment, share->cell);
+}
+
+/* The memory stays claimed: a peer whose split succeeded may read it at any time. The parent is
+ * poisoned then, so this happens at most once per group. */
+void mst_share_abandon(mst_attachment *attachment, const mst_share *share)
+{
+    leave(attachment, share);
+}
+
+/* ---- all shares ---- */
+
+static void destroy(mst_subarena *subarena)
+{
+    free(subarena->shares);
+    free(subarena->cells);
+    free(subarena->no_poison);
+    free(subarena->slots);
+    free(subarena->staging);
+    free(subarena->blocks);
+    free(subarena);
+}
+
+static mst_subarena *allocate(int size)
+{
+    mst_subarena *subarena = calloc(1, sizeof *subarena);
+
+    if (!subarena)
+        return NULL;
+    subarena->shares = calloc((size_t)size, sizeof *subarena->shares);
+    subarena->cells = calloc((size_t)size, sizeof *subarena->cells);
+    subarena->no_poison = calloc((size_t)size, sizeof *subarena->no_poison);
+    subarena->slots = calloc((size_t)size, sizeof *subarena->slots);
+    subarena->staging = calloc((size_t)size, sizeof *subarena->staging);
+    if (subarena->shares && subarena->cells && subarena->no_poison && subarena->slots && subarena->staging)
+        return subarena;
+    destroy(subarena);
+    return NULL;
+}
+
+static muster_status check_share(const mst_geometry *geometry, const mst_share *share)
+{
+    if (share->seat < geometry->seats && share->cell < MST_CELLS_MAX && (share->membership & 1) &&
+        share->staging_offset % MST_EXTENT_UNIT == 0 &&
+        mst_layout_heap_at(geometry, share->seat, share->staging_offset, geometry->staging_bytes))
+        return MUSTER_OK;
+    return mst_fail(MUSTER_ERR_BAD_ARENA,
+                    "seat %u of the arena claims cell %u and staging at %llu, which are not in its region: "
+                    "the arena is damaged",
+                    share->seat, share->cell, (unsigned long long)share->staging_offset);
+}
+
+/* For those who look from outside: which group the cell is of. Rank 0's share is no other group's, ever. */
+static void identify(const mst_subarena *subarena)
+{
+    const mst_share *first = &subarena->shares[0];
+    mst_cell *cell = subarena->cells[subarena->rank];
+
+    memset(cell->activities, 0, sizeof cell->activities);
+    cell->group =
+        (uint64_t)first->seat << 48 | (uint64_t)first->cell << 32 | (first->membership & UINT32_MAX);
+    cell->group_rank = (uint32_t)subarena->rank;
+    cell->group_size = (uint32_t)subarena->size;
+}
+
+muster_status mst_subarena_open(mst_attachment *attachment, const mst_share *shares, int rank, int size,
+                                mst_subarena **opened)
+{
+    const mst_geometry *geometry = &attachment->geometry;
+
+    for (int r = 0; r < size; r++) {
+        muster_status status = check_share(geometry, &shares[r]);
+        if (status != MUSTER_OK)
+            return status;
+    }
+    mst_subarena *subarena = allocate(size);
+    if (!subarena)
+        return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a group of %d", size);
+    subarena->attachment = attachment;
+    subarena->rank = rank;
+    subarena->size = size;
+    subarena->own = shares[rank];
+    for (int r = 0; r < size; r++) {
+        subarena->shares[r] = shares[r];
+        subarena->cells[r] = mst_layout_cell(geometry, shares[r].seat, shares[r].cell);
+        subarena->no_poison[r] = mst_poison_none(shares[r].membership);
+        subarena->slots[r] = mst_layout_slots(geometry, shares[r].seat, shares[r].cell);
+        subarena->staging[r] = mst_layout_at(geometry, shares[r].seat, shares[r].staging_offset);
+    }
+    identify(subarena);
+    mst_attachment_hold(attachment);
+    pthread_mutex_lock(&attachment->lock);
+    for (int r = 0; r < size; r++)
+        mst_attachment_meet(attachment, shares[r].seat);
+    subarena->next = attachment->open;
+    attachment->open = subarena;
+    pthread_mutex_unlock(&attachment->lock);
+    *opened = subarena;
+    return MUSTER_OK;
+}
+
+bool mst_subarena_has_member(const mst_subarena *subarena, int rank)
+{
+    /* E10: any other value means left, also that of a later group in the same cell */
+    return mst_load64_acq(&subarena->cells[rank]->membership) == subarena->shares[rank].membership;
+}
+
+bool mst_subarena_is_broken(const mst_subarena *subarena)
+{
+    const mst_cell *cell = subarena->cells[subarena->rank];
+
+    return mst_load64_acq(&cell->poison) != subarena->no_poison[subarena->rank]; /* E7 */
+}
+
+/* ---- the dead ---- */
+
+/* The member whose end was recorded first; -1: none has ended without leaving. */
+static int first_to_end(const mst_subarena *subarena)
+{
+    const mst_geometry *geometry = &subarena->attachment->geometry;
+    int first = -1;
+
+    for (int rank = 0; rank < subarena->size; rank++) {
+        uint32_t seat = subarena->shares[rank].seat;
+
+        if (rank == subarena->rank || mst_liveness_ending(geometry, seat).kind == MUSTER_ENDED_NOT ||
+            !mst_subarena_has_member(subarena, rank))
+            continue;
+        if (first < 0 || mst_liveness_ended_before(geometry, seat, subarena->shares[first].seat))
+            first = rank;
+    }
+    return first;
+}
+
+/* Who ended because of another's end must not be named for it. So a second look, which sees every end that
+ * was recorded before one that the first look saw. */
+bool mst_subarena_look_at_endings(const mst_subarena *subarena)
+{
+    if (first_to_end(subarena) < 0)
+        return false;
+    int rank = first_to_end(subarena);
+    if (rank < 0) /* it has left after all, before it ended */
+        return false;
+    muster_ending ending = mst_liveness_ending(&subarena->attachment->geometry, subarena->shares[rank].seat);
+    mst_poison poison = { mst_poison_of_ending(ending), rank, ending.code };
+    mst_poison_spread(subarena->cells, subarena->no_poison, subarena->size, &poison);
+    return true;
+}
+
+void mst_subarenas_look_at_endings(mst_attachment *attachment)
+{
+    pthread_mutex_lock(&attachment->lock);
+    for (const mst_subarena *subarena = attachment->left ? NULL : attachment->open; subarena;
+         subarena = subarena->next)
+        if (mst_subarena_look_at_endings(subarena)) /* those who shrink a group wait in a broken one */
+            mst_signal_raise(&subarena->cells[subarena->rank]->bell);
+    pthread_mutex_unlock(&attachment->lock);
+}
+
+/* ---- giving back ---- */
+
+static bool all_peers_gone(const mst_subarena *subarena)
+{
+    for (int r = 0; r < subarena->size; r++) {
+        mst_liveness *liveness = &subarena->attachment->liveness;
+        uint32_t seat = subarena->shares[r].seat;
+
+        if (r == subarena->rank)
+            continue;
+        if (mst_subarena_has_member(subarena, r) ? !mst_liveness_is_gone(liveness, seat)
+                                                 : mst_liveness_may_write_yet(liveness, seat))
+            return false;
+    }
+    return true;
+}
+
+static void reclaim_one(mst_subarena *subarena)
+{
+    mst_attachment *attachment = subarena->attachment;
+
+    for (size_t i = 0; i < subarena->block_count; i++)
+        mst_heap_release(&attachment->heap, subarena->blocks[i].offset, subarena->blocks[i].bytes);
+    mst_heap_release(&attachment->heap, subarena->own.staging_offset, attachment->geometry.staging_bytes);
+    free_cell(attachment, subarena->own.cell);
+    destroy(subarena);
+}
+
+/* Takes back what the peers of retired groups have let go of. */
+static void reclaim(mst_attachment *attachment)
+{
+    mst_subarena *ready = NULL;
+
+    pthread_mutex_lock(&attachment->lock);
+    for (mst_subarena **link = &attachment->retired; *link;) {
+        mst_subarena *subarena = *link;
+
+        if (!all_peers_gone(subarena)) {
+            link = &subarena->next;
+            continue;
+        }
+        *link = subarena->next;
+        subarena->next = ready;
+        ready = subarena;
+    }
+    pthread_mutex_unlock(&attachment->lock);
+    while (ready) {
+        mst_subarena *next = ready->next;
+
+        reclaim_one(ready);
+        ready = next;
+    }
+}
+
+static void take_off_list(mst_subarena **link, const mst_subarena *subarena)
+{
+    while (*link != subarena)
+        link = &(*link)->next;
+    *link = subarena->next;
+}
+
+/* Off the list first: the thread that watches over the rank poisons what is on it, with the lock held, and
+ * once we have said that we left, peers use their memory again. */
+void mst_subarena_retire(mst_subarena *subarena)
+{
+    mst_attachment *attachment = subarena->attachment;
+
+    pthread_mutex_lock(&attachment->lock);
+    take_off_list(&attachment->open, subarena);
+    leave(attachment, &subarena->own);
+    for (int r = 0; r < subarena->size; r++)
+        mst_attachment_part(attachment, subarena->shares[r].seat);
+    mst_attachment_release_dead(attachment);
+    subarena->next = attachment->retired;
+    attachment->retired = subarena;
+    pthread_mutex_unlock(&attachment->lock);
+    reclaim(attachment);
+    mst_subarena_drop_attachment(attachment);
+}
+
+void mst_subarena_drop_attachment(mst_attachment *attachment)
+{
+    if (!mst_attachment_drop(attachment))
+        return;
+    while (attachment->retired) { /* peers may read them still: the memory goes with the arena */
+        mst_subarena *next = attachment->retired->next;
+
+        destroy(attachment->retired);
+        attachment->retired = next;
+    }
+    mst_attachment_destroy(attachment);
+}
+
+/* ---- blocks ---- */
+
+static bool reserve_block(mst_subarena *subarena)
+{
+    if (subarena->block_count < subarena->block_capacity)
+        return true;
+    size_t capacity = subarena->block_capacity ? 2 * subarena->block_capacity : 8;
+    mst_extent *room = realloc(subarena->blocks, capacity * sizeof *room);
+    if (!room)
+        return false;
+    subarena->blocks = room;
+    subarena->block_capacity = capacity;
+    return true;
+}
+
+muster_status mst_subarena_claim_block(mst_subarena *subarena, uint64_t bytes, uint64_t *offset)
+{
+    mst_attachment *attachment = subarena->attachment;
+    muster_status status = MUSTER_OK;
+
+    reclaim(attachment);
+    pthread_mutex_lock(&attachment->lock);
+    if (!reserve_block(subarena))
+        status = mst_fail(MUSTER_ERR_NO_MEMORY, "no memory to note a block of the arena");
+    if (status == MUSTER_OK)
+        status = mst_heap_claim(&attachment->heap, bytes, offset);
+    if (status == MUSTER_OK)
+        subarena->blocks[subarena->block_count++] = (mst_extent){ *offset, bytes };
+    pthread_mutex_unlock(&attachment->lock);
+    return status;
+}
+
+void mst_subarena_abandon_block(mst_subarena *subarena, uint64_t offset)
+{
+    pthread_mutex_lock(&subarena->attachment->lock);
+    for (size_t i = 0; i < subarena->block_count; i++)
+        if (subarena->blocks[i].offset == offset)
+            subarena->blocks[i--] = subarena->blocks[--subarena->block_count];
+    pthread_mutex_unlock(&subarena->attachment->lock);
+}
+
+bool mst_subarena_release_block(mst_subarena *subarena, uint64_t offset)
+{
+    mst_attachment *attachment = subarena->attachment;
+    bool found = false;
+
+    pthread_mutex_lock(&attachment->lock);
+    for (size_t i = 0; i < subarena->block_count && !found; i++) {
+        if (subarena->blocks[i].offset != offset)
+            continue;
+        found = true;
+        /* In a broken group peers may still be reading: the block then goes when they have left. */
+        if (!mst_subarena_is_broken(subarena)) {
+            mst_heap_release(&attachment->heap, offset, subarena->blocks[i].bytes);
+            subarena->blocks[i] = subarena->blocks[--subarena->block_count];
+        }
+    }
+    pthread_mutex_unlock(&attachment->lock);
+    return found;
+}

@@ -1,0 +1,388 @@
+/* Joining an arena, and waiting for the others, of join.h. */
+#include "shm/join/join.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shm/base/fault.h"
+#include "shm/death/holders.h"
+#include "shm/death/succession.h"
+#include "shm/join/replace.h"
+#include "shm/port/os.h"
+#include "shm/wait/rendezvous.h"
+#include "src/pure/atomic.h"
+#include "src/pure/error.h"
+#include "src/pure/ranklist.h"
+
+/* ---- how all ranks together may use the machine ---- */
+
+static int cpus_of_all(const mst_geometry *geometry)
+{
+    uint64_t all[MST_CPUS_MAX / 64] = { 0 };
+    int count = 0;
+
+    for (uint32_t rank = 0; rank < geometry->size; rank++)
+        for (int i = 0; i < MST_CPUS_MAX / 64; i++)
+            all[i] |= mst_layout_entry(geometry, rank)->cpus[i];
+    for (int i = 0; i < MST_CPUS_MAX / 64; i++)
+        count += __builtin_popcountll(all[i]);
+    int quota = mst_os_cpu_quota();
+    return count < quota ? count : quota;
+}
+
+/* ---- joining ---- */
+
+static muster_status claim_entry(mst_attachment *attachment)
+{
+    uint32_t rank = attachment->rank;
+    mst_rank_entry *entry = mst_layout_entry(&attachment->geometry, attachment->seat);
+
+    if (mst_cmpxchg32_sc(&entry->state, MST_RANK_VACANT, MST_RANK_JOINING) != MST_RANK_VACANT)
+        return mst_fail(MUSTER_ERR_INVALID,
+                        "rank %u of this arena is or was taken by process %d; each rank attaches once, and "
+                        "a name serves one job at a time",
+                        rank, entry->pid);
+    entry->rank = rank;
+    entry->mapped_bytes = mst_layout_mapped_heap_bytes(&attachment->geometry);
+    mst_fault_point("entry.claimed");
+    mst_liveness_introduce(&attachment->liveness);
+    mst_os_cpus_allowed(entry->cpus);
+    return MUSTER_OK;
+}
+
+/* ATTACHED is the last store of joining: whoever sees it may use the rank's cell 0 and staging. */
+static void publish_entry(const mst_geometry *geometry, uint32_t seat)
+{
+    mst_fault_point("entry.attach");
+    mst_store32_rel(&mst_layout_entry(geometry, seat)->state, MST_RANK_ATTACHED); /* E1 */
+    mst_fault_point("entry.attached");
+    mst_signal_raise(&mst_layout_header(geometry)->arrivals); /* E1 */
+}
+
+/* ---- waiting for the others ---- */
+
+static bool never_comes(const mst_geometry *geometry, uint32_t rank, uint32_t state)
+{
+    return state == MST_RANK_LEFT || mst_liveness_ending(geometry, rank).kind != MUSTER_ENDED_NOT;
+}
+
+static mst_outcome look_at_rank(const mst_geometry *geometry, uint32_t rank)
+{
+    uint32_t state = mst_load32_acq(&mst_layout_entry(geometry, rank)->state); /* E1 */
+
+    if (state == MST_RANK_ATTACHED)
+        return MST_OUTCOME_COMPLETE;
+    if (never_comes(geometry, rank, state))
+        return state == MST_RANK_LEFT ? MST_OUTCOME_LEFT : MST_OUTCOME_ENDED;
+    return state == MST_RANK_VACANT || state == MST_RANK_JOINING ? MST_OUTCOME_OPEN : MST_OUTCOME_DAMAGED;
+}
+
+/* Damage, then an end, then a rank that may come yet: which of them tells more. */
+static bool is_worse(mst_outcome found, mst_outcome worst)
+{
+    return worst == MST_OUTCOME_COMPLETE || (worst == MST_OUTCOME_OPEN && found > MST_OUTCOME_COMPLETE) ||
+           (worst != MST_OUTCOME_DAMAGED && found == MST_OUTCOME_DAMAGED);
+}
+
+/* What there is to see, whoever looks: OPEN with the first rank that has not come. */
+static mst_rendezvous look_around(const mst_attachment *attachment)
+{
+    const mst_geometry *geometry = &attachment->geometry;
+    mst_rendezvous seen = mst_rendezvous_read(geometry);
+
+    if (seen.outcome != MST_OUTCOME_OPEN) /* some may have left already */
+        return seen;
+    seen = (mst_rendezvous){ .outcome = MST_OUTCOME_COMPLETE, .by = attachment->rank };
+    for (uint32_t rank = 0; rank < geometry->size; rank++) {
+        mst_outcome found = look_at_rank(geometry, rank);
+
+        if (rank == attachment->rank && found != MST_OUTCOME_COMPLETE) /* we have attached */
+            found = MST_OUTCOME_DAMAGED;
+        bool earlier = found == MST_OUTCOME_ENDED && seen.outcome == MST_OUTCOME_ENDED &&
+                       mst_liveness_ended_before(geometry, rank, seen.rank);
+        if (found == MST_OUTCOME_COMPLETE || (!earlier && !is_worse(found, seen.outcome)))
+            continue;
+        seen.outcome = found;
+        seen.rank = rank;
+    }
+    if (seen.outcome == MST_OUTCOME_ENDED)
+        seen.ending = mst_liveness_ending(geometry, seen.rank);
+    return seen;
+}
+
+static bool no_longer_gathering(const void *arg)
+{
+    return look_around(arg).outcome != MST_OUTCOME_OPEN;
+}
+
+/* The ranks that have not come, as text. */
+static void list_missing(const mst_geometry *geometry, char *text, size_t bytes)
+{
+    mst_ranklist missing = mst_ranklist_in(text, bytes);
+
+    for (uint32_t rank = 0; rank < geometry->size; rank++)
+        if (mst_load32_acq(&mst_layout_entry(geometry, rank)->state) != MST_RANK_ATTACHED) /* E1 */
+            mst_ranklist_add(&missing, (int)rank);
+    mst_ranklist_end(&missing);
+}
+
+static muster_status explain_ending(const mst_rendezvous *settled)
+{
+    const muster_ending *ending = &settled->ending;
+
+    switch (ending->kind) {
+    case MUSTER_ENDED_SIGNALED:
+        return mst_fail(MUSTER_ERR_PEER_DIED, "rank %u was killed by signal %d (%s) before it attached",
+                        settled->rank, ending->code, strsignal(ending->code));
+    case MUSTER_ENDED_EXITED:
+        return mst_fail(MUSTER_ERR_PEER_DIED, "rank %u exited with status %d before it attached",
+                        settled->rank, ending->code);
+    case MUSTER_ENDED_EXECED:
+        return mst_fail(MUSTER_ERR_PEER_DIED,
+                        "rank %u executed another program (exec) before it had attached", settled->rank);
+    case MUSTER_ENDED_CRASHED:
+        return mst_fail(MUSTER_ERR_PEER_DIED,
+                        "rank %u crashed before it had attached, and is writing its "
+                        "core file",
+                        settled->rank);
+    default:
+        return mst_fail(MUSTER_ERR_PEER_DIED, "rank %u ended before it attached", settled->rank);
+    }
+}
+
+static muster_status explain_late(const mst_attachment *attachment, const mst_rendezvous *settled)
+{
+    const mst_deadline *deadline = &attachment->patience;
+    char text[200];
+
+    list_missing(&attachment->geometry, text, sizeof text);
+    if (settled->by == attachment->rank)
+        return mst_fail(
+            MUSTER_ERR_TIMED_OUT,
+            "rank %u waited %.1f s for all %u ranks to attach and %s did not come; start them, or "
+            "give them longer with MUSTER_ATTACH_TIMEOUT",
+            attachment->rank, (double)deadline->total_ns / MST_NS_PER_S, attachment->geometry.size, text);
+    if (settled->rank == attachment->rank)
+        return mst_fail(
+            MUSTER_ERR_TIMED_OUT,
+            "rank %u came too late: rank %u had waited for it, and given up; give all longer with "
+            "MUSTER_ATTACH_TIMEOUT",
+            settled->rank, settled->by);
+    return mst_fail(
+        MUSTER_ERR_TIMED_OUT,
+        "rank %u waited for all %u ranks to attach and gave up, since rank %u did not come; start "
+        "it, or give it longer with MUSTER_ATTACH_TIMEOUT",
+        settled->by, attachment->geometry.size, settled->rank);
+}
+
+/* The same cause on all ranks. */
+static muster_status explain(const mst_attachment *attachment, const mst_rendezvous *settled)
+{
+    switch (settled->outcome) {
+    case MST_OUTCOME_COMPLETE:
+        return MUSTER_OK;
+    case MST_OUTCOME_ENDED:
+        return explain_ending(settled);
+    case MST_OUTCOME_LEFT:
+        return mst_fail(MUSTER_ERR_PEER_DIED, "rank %u left before all had attached", settled->rank);
+    case MST_OUTCOME_LATE:
+        return explain_late(attachment, settled);
+    case MST_OUTCOME_REFUSED:
+        return mst_fail(MUSTER_ERR_PEER_DIED, "rank %u could not attach: %s", settled->rank,
+                        muster_status_string(settled->status));
+    case MST_OUTCOME_INTERRUPTED:
+        return mst_fail(MUSTER_ERR_ABORTED, "rank %u was interrupted while it waited for all to attach",
+                        settled->rank);
+    case MST_OUTCOME_ORPHANED:
+        return mst_fail(MUSTER_ERR_PEER_DIED, "the launcher of these ranks is gone, and the job with it");
+    default:
+        return mst_fail(MUSTER_ERR_BAD_ARENA,
+                        "rank %u found words about who has attached that no rank can have written: the arena "
+                        "is damaged",
+                        attachment->rank);
+    }
+}
+
+/* The first to know how the rendezvous ends settles it for all, either way. */
+static mst_rendezvous settle(mst_attachment *attachment, const mst_rendezvous *proposed)
+{
+    mst_rendezvous settled = mst_rendezvous_settle(&attachment->geometry, proposed);
+
+    mst_signal_raise(&mst_layout_header(&attachment->geometry)->arrivals);
+    mst_attachment_remove_name(attachment);
+    return settled;
+}
+
+static muster_status gather(mst_attachment *attachment)
+{
+    mst_awaited result = mst_attachment_await(attachment, no_longer_gathering, attachment);
+    mst_rendezvous seen = look_around(attachment);
+
+    if (seen.outcome == MST_OUTCOME_OPEN && result == MST_AWAITED_INTERRUPTED)
+        seen = (mst_rendezvous){ .outcome = MST_OUTCOME_INTERRUPTED, .rank = attachment->rank };
+    else if (seen.outcome == MST_OUTCOME_OPEN && result == MST_AWAITED_ORPHANED)
+        seen.outcome = MST_OUTCOME_ORPHANED;
+    else if (seen.outcome == MST_OUTCOME_OPEN)
+        seen.outcome = MST_OUTCOME_LATE;
+    seen.by = attachment->rank;
+    seen = settle(attachment, &seen);
+    return explain(attachment, &seen);
+}
+
+/* ---- how much of the heaps is used ---- */
+
+/* What every rank of the world has mapped: where it has address space for less than all, all use less. */
+static uint64_t common_heap_bytes(const mst_geometry *geometry)
+{
+    uint64_t least = geometry->region_bytes;
+
+    for (uint32_t seat = 0; seat < geometry->size; seat++) {
+        uint64_t mapped = mst_layout_entry(geometry, seat)->mapped_bytes;
+
+        if (mapped >= MST_REGION_BYTES_MIN && mapped < least && mapped % MST_PAGE == 0)
+            least = mapped;
+    }
+    return least;
+}
+
+static muster_status limit_heap(mst_attachment *attachment)
+{
+    const mst_geometry *geometry = &attachment->geometry;
+    uint64_t common = common_heap_bytes(geometry), mapped = mst_layout_mapped_heap_bytes(geometry);
+
+    if (common > mapped) /* a replacement: the others have begun */
+        return mst_fail(
+            MUSTER_ERR_NO_SPACE,
+            "this process can map %llu MiB of each rank's memory, and the others use %llu; give it as much "
+            "address space as they have (ulimit -v, valgrind), or lower MUSTER_ARENA_BYTES",
+            (unsigned long long)(mapped >> 20), (unsigned long long)(common >> 20));
+    mst_heap_limit(&attachment->heap, common);
+    return MUSTER_OK;
+}
+
+/* ---- all of it ---- */
+
+static void look_at_endings(void *arg)
+{
+    mst_subarenas_look_at_endings(arg);
+}
+
+/* The first share a rank claims is its share of the world, or of the group that it comes into as a
+ * replacement, where everyone can find it. */
+static muster_status take_seat(mst_attachment *attachment, mst_share *share)
+{
+    muster_status status = claim_entry(attachment);
+    if (status != MUSTER_OK)
+        return status;
+    attachment->joined = true;
+    if (attachment->geometry.seats > 1)
+        mst_beacon_start(&attachment->beacon, &attachment->liveness, look_at_endings, attachment);
+    attachment->deadlock.own_threads = attachment->beacon.started && attachment->beacon.up;
+    return mst_share_claim(attachment, share);
+}
+
+static muster_status open_world(mst_attachment *attachment, mst_subarena **world)
+{
+    uint32_t size = attachment->geometry.size;
+    mst_share *shares = calloc(size, sizeof *shares);
+
+    if (!shares)
+        return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a world of %u", size);
+    for (uint32_t rank = 0; rank < size; rank++) {
+        const mst_cell *cell = mst_layout_cell(&attachment->geometry, rank, MST_WORLD_CELL);
+
+        shares[rank] = (mst_share){ rank, MST_WORLD_CELL, MST_WORLD_MEMBERSHIP, cell->staging_offset };
+    }
+    muster_status status = mst_subarena_open(attachment, shares, (int)attachment->rank, (int)size, world);
+    free(shares);
+    return status;
+}
+
+static muster_status join_first(mst_attachment *attachment, mst_subarena **world)
+{
+    mst_share share;
+
+    muster_status status = take_seat(attachment, &share);
+    if (status == MUSTER_OK) {
+        for (uint32_t seat = 0; seat < attachment->geometry.size; seat++) /* before anyone can die of them */
+            mst_holders_add(&attachment->geometry, seat, attachment->seat);
+        publish_entry(&attachment->geometry, attachment->seat);
+        status = gather(attachment);
+    } else if (attachment->joined) { /* a second claimant must not break the first one's job */
+        settle(attachment, &(mst_rendezvous){ .outcome = MST_OUTCOME_REFUSED,
+                                              .rank = attachment->rank,
+                                              .by = attachment->rank,
+                                              .status = status });
+    }
+    if (status == MUSTER_OK)
+        status = limit_heap(attachment);
+    if (status != MUSTER_OK)
+        return status;
+    attachment->policy =
+        mst_wait_policy_for((int)attachment->geometry.size, cpus_of_all(&attachment->geometry));
+    return open_world(attachment, world);
+}
+
+static muster_status join_later(mst_attachment *attachment, mst_subarena **group)
+{
+    mst_share share;
+
+    muster_status status = take_seat(attachment, &share);
+    if (status == MUSTER_OK)
+        status = limit_heap(attachment);
+    return status == MUSTER_OK ? mst_replace(attachment, &share, group) : status;
+}
+
+static muster_status join_as(mst_attachment *attachment, mst_subarena **world)
+{
+    bool first = attachment->seat == attachment->rank;
+
+    muster_status status = first ? join_first(attachment, world) : join_later(attachment, world);
+    if (status != MUSTER_OK)
+        return status;
+    /* Where no launcher will say how a rank ended, watches are opened now: whoever reaps it may be faster
+     * than the first wait that becomes slow. */
+    if (attachment->arena->launcher.pid == 0)
+        mst_liveness_scan(&attachment->liveness);
+    mst_beacon_watch(&attachment->beacon);
+    return status;
+}
+
+static muster_status find_seat(const mst_geometry *geometry, const mst_joiner *joiner, uint32_t *seat)
+{
+    if (joiner->rank < 0 || (uint32_t)joiner->rank >= geometry->size)
+        return mst_fail(MUSTER_ERR_INVALID, "rank %d is not between 0 and %u", joiner->rank,
+                        geometry->size - 1);
+    *seat = joiner->replacements < 0
+                ? MST_NO_SEAT
+                : mst_succession_seat(geometry, (uint32_t)joiner->rank, (uint32_t)joiner->replacements);
+    if (*seat != MST_NO_SEAT)
+        return MUSTER_OK;
+    return mst_fail(
+        MUSTER_ERR_INVALID,
+        "MUSTER_RESTARTS is %d, and the launcher has announced no such replacement of rank %d; it "
+        "sets the variable itself",
+        joiner->replacements, joiner->rank);
+}
+
+muster_status mst_join(mst_arena *arena, const mst_joiner *joiner, mst_subarena **world)
+{
+    uint32_t seat;
+
+    muster_status status = find_seat(&arena->geometry, joiner, &seat);
+    if (status != MUSTER_OK) {
+        mst_arena_close(arena);
+        return status;
+    }
+    mst_attachment *attachment = mst_attachment_create(arena, (uint32_t)joiner->rank, seat, joiner->rung);
+    if (!attachment) {
+        mst_arena_close(arena);
+        return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory to attach");
+    }
+    attachment->interrupt = joiner->interrupt;
+    attachment->patience = joiner->patience;
+    status = join_as(attachment, world);
+    mst_subarena_drop_attachment(attachment); /* the world holds it from here on, or nobody does */
+    return status;
+}

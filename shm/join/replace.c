@@ -1,0 +1,154 @@
+/* Waiting to be admitted, and entering, of replace.h. */
+#include "shm/join/replace.h"
+
+#include <stdlib.h>
+
+#include "shm/base/fault.h"
+#include "shm/death/succession.h"
+#include "shm/join/roll.h"
+#include "shm/port/os.h"
+#include "src/pure/atomic.h"
+#include "src/pure/error.h"
+
+/* WAITING is the last store of preparing: whoever sees it may use the seat's cell 0 and staging. */
+static void announce(const mst_attachment *attachment)
+{
+    mst_header *header = mst_layout_header(&attachment->geometry);
+
+    mst_fault_point("newcomer.wait");
+    mst_store32_rel(&mst_layout_entry(&attachment->geometry, attachment->seat)->state,
+                    MST_RANK_WAITING); /* E1 */
+    mst_fault_point("newcomer.waiting");
+    mst_add32_sc(&header->endings, 1); /* E8: those who watch beacons have one more to watch */
+    mst_wake_watchers(&header->endings);
+    mst_signal_raise(&header->arrivals); /* E1 */
+}
+
+/* ---- waiting ---- */
+
+static bool can_admit(const mst_geometry *geometry, uint32_t seat)
+{
+    const mst_rank_entry *entry = mst_layout_entry(geometry, seat);
+    uint32_t state = mst_load32_acq(&entry->state); /* E1 */
+    bool inside = state == MST_RANK_ATTACHED ||
+                  (state == MST_RANK_WAITING && mst_load64_acq(&entry->admission)); /* E16 */
+
+    return inside && mst_liveness_ending(geometry, seat).kind == MUSTER_ENDED_NOT;
+}
+
+static bool anyone_can_admit(const mst_attachment *attachment)
+{
+    for (uint32_t seat = 0; seat < attachment->geometry.seats; seat++)
+        if (seat != attachment->seat && can_admit(&attachment->geometry, seat))
+            return true;
+    return false;
+}
+
+static bool is_waiting(const mst_attachment *attachment)
+{
+    const mst_rank_entry *entry = mst_layout_entry(&attachment->geometry, attachment->seat);
+
+    return mst_load32_acq(&entry->state) == MST_RANK_WAITING; /* our own */
+}
+
+static bool is_decided(const void *arg)
+{
+    const mst_attachment *attachment = arg;
+    uint64_t offset;
+    uint32_t seat;
+
+    return mst_succession_admitted(&attachment->geometry, attachment->seat, &seat, &offset) ||
+           !is_waiting(attachment) || !anyone_can_admit(attachment);
+}
+
+static muster_status await_admission(mst_attachment *attachment, uint32_t *roll_seat, uint64_t *roll_offset)
+{
+    mst_awaited result = mst_attachment_await(attachment, is_decided, attachment);
+
+    if (mst_succession_admitted(&attachment->geometry, attachment->seat, roll_seat, roll_offset) ||
+        !mst_succession_give_up(&attachment->geometry, attachment->seat)) {
+        mst_succession_admitted(&attachment->geometry, attachment->seat, roll_seat, roll_offset);
+        return MUSTER_OK;
+    }
+    if (!is_waiting(attachment))
+        return mst_fail(MUSTER_ERR_BAD_ARENA,
+                        "what rank %u has said of itself is not there any more: the arena is damaged",
+                        attachment->rank);
+    if (result == MST_AWAITED_ORPHANED)
+        return mst_fail(MUSTER_ERR_PEER_DIED, "the launcher of these ranks is gone, and the job with it");
+    if (result == MST_AWAITED_INTERRUPTED)
+        return mst_fail(MUSTER_ERR_ABORTED, "rank %u was interrupted while it waited to be taken in",
+                        attachment->rank);
+    if (result == MST_AWAITED_TOO_LONG)
+        return mst_fail(
+            MUSTER_ERR_TIMED_OUT,
+            "rank %u was started again and waited %.1f s for the others to take it in, which they "
+            "do by muster_group_grow; give them longer with MUSTER_ATTACH_TIMEOUT",
+            attachment->rank, (double)attachment->patience.total_ns / MST_NS_PER_S);
+    return mst_fail(MUSTER_ERR_PEER_DIED,
+                    "rank %u was started again, and all others have ended or left without taking it in; they "
+                    "do so by muster_group_grow",
+                    attachment->rank);
+}
+
+/* ---- entering ---- */
+
+static muster_status read_roll(mst_attachment *attachment, const mst_share *own, uint32_t roll_seat,
+                               uint64_t roll_offset, mst_roll_call *roll)
+{
+    muster_status status = mst_roll_read(&attachment->geometry, roll_seat, roll_offset, roll);
+    if (status != MUSTER_OK)
+        return status;
+    int rank = mst_roll_find(roll, attachment->seat);
+    if (rank >= 0 && roll->shares[rank].cell == own->cell &&
+        roll->shares[rank].membership == own->membership &&
+        roll->shares[rank].staging_offset == own->staging_offset)
+        return MUSTER_OK;
+    return mst_fail(MUSTER_ERR_BAD_ARENA,
+                    "rank %u was admitted to a group that it is not in: the arena is damaged",
+                    attachment->rank);
+}
+
+static muster_status enter(mst_attachment *attachment, const mst_share *own, uint32_t roll_seat,
+                           uint64_t roll_offset, mst_subarena **group)
+{
+    int room = (int)(attachment->geometry.size + attachment->geometry.seats);
+    mst_roll_call roll = { calloc((size_t)room, sizeof *roll.shares), room, 0, { 0, 0 } };
+
+    muster_status status = roll.shares
+                               ? read_roll(attachment, own, roll_seat, roll_offset, &roll)
+                               : mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a group of up to %d", room);
+    if (status == MUSTER_OK) {
+        attachment->policy = roll.policy;
+        status = mst_subarena_open(attachment, roll.shares, mst_roll_find(&roll, attachment->seat), roll.size,
+                                   group);
+    }
+    free(roll.shares);
+    return status;
+}
+
+/* ATTACHED also says that the roll has been read: its memory may be used again. */
+static void settle(mst_attachment *attachment)
+{
+    mst_fault_point("newcomer.attach");
+    mst_store32_rel(&mst_layout_entry(&attachment->geometry, attachment->seat)->state,
+                    MST_RANK_ATTACHED); /* E1 */
+    mst_fault_point("newcomer.attached");
+    mst_signal_raise(&mst_layout_header(&attachment->geometry)->arrivals); /* E1 */
+}
+
+muster_status mst_replace(mst_attachment *attachment, const mst_share *own, mst_subarena **group)
+{
+    uint64_t roll_offset;
+    uint32_t roll_seat;
+
+    announce(attachment);
+    muster_status status = await_admission(attachment, &roll_seat, &roll_offset);
+    if (status == MUSTER_OK)
+        status = enter(attachment, own, roll_seat, roll_offset, group);
+    if (status == MUSTER_OK)
+        settle(attachment);
+    else
+        mst_share_abandon(attachment, own);
+    return status;
+}

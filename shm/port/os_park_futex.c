@@ -1,0 +1,101 @@
+/*
+ * Parking and beacons by futex. The words are shared between processes and mappings, so the PRIVATE
+ * flag must never appear here: with it, a wake in one process does not reach a sleeper in another.
+ *
+ * A beacon is a word on the robust list of a thread. The list is the kernel's, and one per thread, so it
+ * is put in place of the C library's: the thread that holds a beacon locks no robust mutexes.
+ */
+#define _GNU_SOURCE
+#include "shm/port/os.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <stdatomic.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifndef SYS_futex_waitv
+#define SYS_futex_waitv 449
+#endif
+
+void mst_os_park(const _Atomic uint32_t *word, uint32_t seen, int64_t timeout_ns)
+{
+    struct timespec timeout = { timeout_ns / MST_NS_PER_S, timeout_ns % MST_NS_PER_S };
+
+    /* EAGAIN, EINTR and ETIMEDOUT are all early returns that the contract allows. */
+    syscall(SYS_futex, word, FUTEX_WAIT, seen, &timeout, NULL, 0);
+}
+
+void mst_os_unpark_all(const _Atomic uint32_t *word)
+{
+    syscall(SYS_futex, word, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+}
+
+const char *mst_os_park_name(void)
+{
+    return "futex";
+}
+
+/* struct futex_waitv of Linux 5.16, which older headers do not have. */
+typedef struct waited_word {
+    uint64_t seen, address;
+    uint32_t flags, reserved;
+} waited_word;
+
+#define WORD_OF_32_BITS 2 /* FUTEX_32, and nothing that makes it private */
+
+int mst_os_park_on_any(const mst_os_watched_word *words, size_t count, int64_t timeout_ns)
+{
+    int64_t until_ns = mst_os_now_ns() + timeout_ns; /* unlike FUTEX_WAIT, this wants a point in time */
+    struct timespec until = { until_ns / MST_NS_PER_S, until_ns % MST_NS_PER_S };
+    waited_word waited[MST_OS_WATCHED_MAX];
+
+    for (size_t i = 0; i < count; i++)
+        waited[i] = (waited_word){ words[i].seen, (uint64_t)(uintptr_t)words[i].word, WORD_OF_32_BITS, 0 };
+    long rc = syscall(SYS_futex_waitv, waited, count, 0, timeout_ns ? &until : NULL, CLOCK_MONOTONIC);
+    if (rc >= 0 || errno == EAGAIN || errno == EINTR || errno == ETIMEDOUT)
+        return 0;
+    return errno == EPERM ? -ENOSYS : -errno; /* seccomp filters say "not allowed" for "not there" */
+}
+
+/* ---- beacons ---- */
+
+/* One list with one node. The kernel finds the word by its distance from the node, so the arena holds
+ * nothing but the word. */
+typedef struct robust {
+    struct robust_list_head head;
+    struct robust_list node;
+} robust;
+
+static_assert(sizeof(robust) <= sizeof(mst_os_beacon), "os.h reserves enough");
+
+int mst_os_beacon_raise(mst_os_beacon *beacon, _Atomic uint32_t *word)
+{
+    robust *list = (robust *)beacon;
+
+    list->node.next = &list->head.list;
+    list->head.list.next = &list->node;
+    list->head.futex_offset = (long)((uintptr_t)word - (uintptr_t)&list->node);
+    list->head.list_op_pending = NULL;
+    if (syscall(SYS_set_robust_list, &list->head, sizeof list->head) < 0)
+        return errno == EPERM ? -ENOSYS : -errno;
+    uint32_t holder = (uint32_t)syscall(SYS_gettid) & FUTEX_TID_MASK;
+    atomic_store_explicit(word, holder | FUTEX_WAITERS, memory_order_release); /* always: wake somebody */
+    return 0;
+}
+
+void mst_os_beacon_lower(mst_os_beacon *beacon, _Atomic uint32_t *word)
+{
+    robust *list = (robust *)beacon;
+
+    atomic_store_explicit(word, 0, memory_order_release); /* no longer ours in the kernel's eyes */
+    list->head.list.next = &list->head.list;
+}
+
+bool mst_os_beacon_fell(uint32_t value)
+{
+    return (value & FUTEX_OWNER_DIED) != 0;
+}

@@ -1,0 +1,45 @@
+/*
+ * What a rank is doing in a group, kept where others can see it from outside (muster inspect): one activity
+ * per entrance of the group, in the rank's own cell. Only the rank writes it, and no rank reads it, so its
+ * lines stay in the rank's cache: entering and leaving a call cost some nanoseconds.
+ *
+ * The number is odd while the rank is in a call. What else there is may be believed only then, by who finds
+ * the same number before and after reading it.
+ */
+#ifndef MST_ACTIVITY_H
+#define MST_ACTIVITY_H
+
+#include "shm/base/layout.h"
+#include "src/pure/atomic.h"
+
+/* Calls that are no collectives; those have the numbers below. */
+enum {
+    MST_DOING_SEND = 64,
+    MST_DOING_RECEIVE,
+    MST_DOING_SENDRECV,
+    MST_DOING_SPLIT,
+    MST_DOING_SHRINK,
+    MST_DOING_GROW,
+    MST_DOING_PHASE /* no call: a mark in the flight recorder */
+};
+
+/* `latest`: the number of the latest operation that was entered; a started one may be finished after it. */
+static inline void mst_activity_begin(mst_activity *activity, uint64_t latest, const mst_doing *doing,
+                                      int64_t now_ns)
+{
+    activity->doing = *doing;
+    activity->entered_ns = now_ns;
+    mst_store64_rel(&activity->number, 2 * latest - 1); /* E18 */
+}
+
+/* Whether the rank was in a call. */
+static inline bool mst_activity_end(mst_activity *activity)
+{
+    uint64_t number = mst_load64_rlx(&activity->number);
+
+    if (number & 1)
+        mst_store64_rel(&activity->number, number + 1); /* E18 */
+    return number & 1;
+}
+
+#endif

@@ -1,0 +1,292 @@
+/* The waiting function of wait.h: spin, yield, park, in one story. */
+#include "shm/wait/wait.h"
+
+#include <errno.h>
+
+#include "shm/base/chaos.h"
+#include "shm/port/os.h"
+#include "src/pure/atomic.h"
+
+#define SPIN_NS (50 * 1000LL)
+#define YIELD_NS (1 * MST_NS_PER_MS)
+#define YIELD_NS_PER_TURN (125 * 1000LL) /* where many share a CPU: each is to have a few turns */
+#define TICK_FIRST_NS (5 * MST_NS_PER_MS)
+#define TICK_LAST_NS (20 * MST_NS_PER_MS)
+#define TICK_REST_NS (250 * MST_NS_PER_MS) /* of who waits for work, perhaps for days */
+#define REST_AFTER_NS (1 * MST_NS_PER_S)
+/* At most: looking is system calls, microseconds of them, but asking the program whether to go on takes what
+ * it takes, and so does everything where there are few turns of a CPU. That is waiting, and counts. */
+#define TICK_TAKES_NS (100 * MST_NS_PER_MS)
+#define FIRST_LOOKS 96      /* some 2 us */
+#define FIRST_LOOKS_BARE 32 /* of these, without a pause, which takes some 30 ns */
+#define SPINS_PER_LOOK_AT_CLOCK 8
+/* Of a thread with a real-time priority: others without one do not get the CPU by them. A hand-off takes
+ * fewer yields than this, so asking costs nothing where they work. */
+#define YIELDS_IN_VAIN 16
+#define FIRST_YIELDS 4      /* before the exact clock is read, which costs a tenth of what a hand-off does */
+#define SHARED_CPU_YIELDS 2 /* a partner that comes after so few was waiting for our CPU */
+#define SPIN_CUT_MAX 7      /* the spin is halved so many times at most */
+
+mst_wait_policy mst_wait_policy_for(int ranks, int cpus)
+{
+    int64_t turns_ns = (int64_t)(ranks / (cpus > 0 ? cpus : 1)) * YIELD_NS_PER_TURN;
+
+    return (mst_wait_policy){ .spin_ns = ranks > cpus ? 0 : SPIN_NS,
+                              .yield_ns = turns_ns > YIELD_NS ? turns_ns : YIELD_NS };
+}
+
+static uint32_t raise_word(mst_parking parking)
+{
+    uint32_t before = mst_add32_sc(parking.word, 2); /* E1: publishes what came before */
+
+    if (mst_load32_sc(parking.sleepers) != 0) /* E9: after the word, so no sleeper is missed */
+        mst_os_unpark_all(parking.word);
+    return before;
+}
+
+uint32_t mst_signal_raise(mst_signal *signal)
+{
+    return raise_word(mst_signal_parking(signal));
+}
+
+void mst_ring(mst_parking parking)
+{
+    if (mst_load32_sc(parking.sleepers) != 0) /* E9: the caller's _sc store came before */
+        raise_word(parking);
+}
+
+void mst_signal_ring(mst_signal *signal)
+{
+    mst_ring(mst_signal_parking(signal));
+}
+
+void mst_alarm(mst_parking parking)
+{
+    /* E7: the sleeper's word changes, so it cannot fall asleep now; unless the bit was set before, and then
+     * it looks again at its next tick. E9: comes before or after the sleeper's own add. */
+    mst_or32_sc(parking.word, 1);
+    mst_wake(parking);
+}
+
+int mst_wait_watch(const mst_os_watched_word *words, size_t count, int64_t timeout_ns)
+{
+    int error = mst_os_park_on_any(words, count, timeout_ns);
+
+    if (error == -ENOSYS)
+        mst_os_park(words[0].word, words[0].seen, timeout_ns ? timeout_ns : MST_NS_PER_S);
+    return error;
+}
+
+void mst_wake_watchers(const _Atomic uint32_t *word)
+{
+    mst_os_unpark_all(word);
+}
+
+void mst_wake(mst_parking parking)
+{
+    /* E9: adds nothing, but comes before or after each sleeper's own add. If after, it sees the sleeper;
+     * if before, the sleeper's add acquires the word that was stored before this. */
+    if (mst_add32_sc(parking.sleepers, 0) != 0)
+        mst_os_unpark_all(parking.word);
+}
+
+static bool poisoned(const mst_waiter *waiter)
+{
+    return waiter->poison && mst_load64_acq(waiter->poison) != waiter->no_poison; /* E7 */
+}
+
+typedef struct attempt {
+    mst_waiter *waiter;
+    bool (*ready)(const void *arg);
+    const void *arg;
+    mst_wait_result result;
+} attempt;
+
+/* Ready comes first: an operation that all ranks entered succeeds even if one died right after. It may have
+ * come, and have died, between the two looks: so once more. */
+static bool settled(attempt *attempt)
+{
+    if (attempt->ready(attempt->arg))
+        attempt->result = MST_WAIT_READY;
+    else if (poisoned(attempt->waiter))
+        attempt->result = attempt->ready(attempt->arg) ? MST_WAIT_READY : MST_WAIT_POISONED;
+    else
+        return false;
+    return true;
+}
+
+void mst_wait_settle(mst_waiter *waiter)
+{
+    if (waiter->owed.word)
+        mst_wake(waiter->owed);
+    waiter->owed = (mst_parking){ NULL, NULL };
+}
+
+/* A first look, as long as a few line transfers take, before anyone is woken and the clock is read: waking
+ * waits until our own store is out, and that is time to spend on the partner's line. */
+static bool look_first(attempt *attempt)
+{
+    if (!attempt->waiter->policy.spin_ns)
+        return false;
+    for (int looks = 0; looks < FIRST_LOOKS; looks++) {
+        if (settled(attempt))
+            return true;
+        if (looks >= FIRST_LOOKS_BARE)
+            mst_os_relax();
+    }
+    return false;
+}
+
+static bool spin_some(attempt *attempt, int64_t began_ns)
+{
+    mst_waiter *waiter = attempt->waiter;
+    int64_t spin_ns = waiter->policy.spin_ns >> waiter->spin_cut;
+
+    if (!waiter->policy.spin_ns)
+        return false;
+    do {
+        for (int i = 0; i < SPINS_PER_LOOK_AT_CLOCK; i++) {
+            if (settled(attempt)) {
+                waiter->spin_cut -= waiter->spin_cut > 0;
+                return true;
+            }
+            mst_os_relax();
+        }
+    } while (mst_os_now_ns() - began_ns < spin_ns);
+    return false;
+}
+
+static bool yield_some(attempt *attempt)
+{
+    mst_waiter *waiter = attempt->waiter;
+    int64_t until_ns = mst_os_now_ns() + waiter->policy.yield_ns;
+
+    for (int yields = 0;; yields++) {
+        if (settled(attempt)) {
+            /* The partner came as soon as it got our CPU: spinning had only kept it away. */
+            if (yields > 0 && yields <= SHARED_CPU_YIELDS && waiter->spin_cut < SPIN_CUT_MAX)
+                waiter->spin_cut++;
+            return true;
+        }
+        if (mst_os_now_ns() >= until_ns || (yields == YIELDS_IN_VAIN && !mst_os_yields_to_all()))
+            return false;
+        mst_os_yield();
+    }
+}
+
+/* Where ranks outnumber CPUs, the partner most often comes as soon as it gets ours. The coarse clock sees if
+ * it worked long before. */
+static bool yield_first(attempt *attempt)
+{
+    mst_waiter *waiter = attempt->waiter;
+    bool done = false;
+
+    if (waiter->policy.spin_ns)
+        return false;
+    int64_t began_ns = mst_os_coarse_ns();
+    for (int yields = 0; yields < FIRST_YIELDS && !done; yields++) {
+        mst_os_yield();
+        done = settled(attempt);
+    }
+    waiter->waited_ns += mst_os_coarse_ns() - began_ns;
+    return done;
+}
+
+/* Whoever has left did all it ever will before that: one more look decides whether it was enough. */
+static bool tick(attempt *attempt, int peer, int64_t slept_ns)
+{
+    const mst_watch *watch = &attempt->waiter->watch;
+
+    if (!watch->tick || !watch->tick(watch->arg, peer, slept_ns))
+        return false;
+    if (settled(attempt))
+        return true;
+    if (watch->lost)
+        watch->lost(watch->arg, peer);
+    return false;
+}
+
+static int64_t next_tick_in(const mst_watch *watch, int64_t tick_ns, int64_t slept_ns)
+{
+    if (slept_ns >= REST_AFTER_NS && watch->may_rest && watch->may_rest(watch->arg))
+        return TICK_REST_NS;
+    return tick_ns * 2 < TICK_LAST_NS ? tick_ns * 2 : TICK_LAST_NS;
+}
+
+/* Counts what has been waited, and cuts what is slept next, if it is not time for a tick, to what is left;
+ * true: nothing is. */
+static bool count_down(mst_deadline *deadline, int64_t now_ns, int64_t *next_ns)
+{
+    if (deadline->limit_ns == 0)
+        return false;
+    mst_deadline_count(deadline, now_ns, *next_ns > 0 ? *next_ns : TICK_TAKES_NS);
+    int64_t left_ns = mst_deadline_left_ns(deadline);
+    if (left_ns < *next_ns)
+        *next_ns = left_ns;
+    return left_ns == 0;
+}
+
+/* Sleeps on the word, with a look for the dead at every tick. */
+static void sleep_on(attempt *attempt, mst_parking parking, int peer)
+{
+    mst_waiter *waiter = attempt->waiter;
+    int64_t tick_ns = TICK_FIRST_NS;
+    int64_t began_ns = mst_os_now_ns(), next_tick_ns = began_ns + tick_ns;
+    bool ticked = false;
+
+    mst_add32_sc(parking.sleepers, 1); /* E9: announced before the last look */
+    for (;;) {
+        uint32_t seen = mst_load32_sc(parking.word); /* E9: parking fails if it changes after this */
+        if (settled(attempt))
+            break;
+        int64_t now_ns = mst_os_now_ns();
+        int64_t left_ns = next_tick_ns - now_ns;
+        if (count_down(&waiter->deadline, now_ns, &left_ns)) {
+            attempt->result = MST_WAIT_TIMED_OUT;
+            break;
+        }
+        if (now_ns >= next_tick_ns) {
+            ticked = true;
+            if (tick(attempt, peer, now_ns - began_ns))
+                break;
+            tick_ns = next_tick_in(&waiter->watch, tick_ns, now_ns - began_ns);
+            next_tick_ns =
+                mst_os_now_ns() + tick_ns; /* a sleep comes between ticks, however long they take */
+            continue;
+        }
+        mst_os_park(parking.word, seen, left_ns);
+    }
+    mst_add32_sc(parking.sleepers, (uint32_t)-1);
+    if (ticked && waiter->watch.woke)
+        waiter->watch.woke(waiter->watch.arg);
+}
+
+mst_wait_result mst_wait_until(mst_waiter *waiter, mst_parking parking, bool (*ready)(const void *arg),
+                               const void *arg, int peer)
+{
+    attempt attempt = { waiter, ready, arg, MST_WAIT_READY };
+
+    mst_chaos();
+    if (look_first(&attempt))
+        return attempt.result;
+    mst_wait_settle(waiter);
+    if (settled(&attempt) || yield_first(&attempt))
+        return attempt.result;
+    int64_t began_ns = mst_os_now_ns();
+    mst_deadline_resume(&waiter->deadline, began_ns, waiter->policy.spin_ns + waiter->policy.yield_ns);
+    if (!spin_some(&attempt, began_ns) && !yield_some(&attempt))
+        sleep_on(&attempt, parking, peer);
+    int64_t ended_ns = mst_os_now_ns();
+    mst_deadline_count(&waiter->deadline, ended_ns, 0);
+    waiter->waited_ns += ended_ns - began_ns;
+    return attempt.result;
+}
+
+void mst_wait_nap(mst_deadline *deadline, int64_t ns)
+{
+    _Atomic uint32_t nobody = 0;
+
+    mst_deadline_resume(deadline, mst_os_now_ns(), ns);
+    mst_os_park(&nobody, 0, ns);
+    mst_deadline_count(deadline, mst_os_now_ns(), 0);
+}
