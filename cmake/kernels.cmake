@@ -1,5 +1,5 @@
-# src/reduce/kernels.c, once per instruction-set level. Sets MUSTER_KERNEL_OBJECTS and
-# MUSTER_KERNEL_DEFINITIONS. A new level is one line here and one row in src/reduce/dispatch.c.
+# src/kernels/kernels.c, once per instruction-set level. Sets MUSTER_KERNEL_OBJECTS and
+# MUSTER_KERNEL_DEFINITIONS. A new level is one line here and one row in src/kernels/dispatch.c.
 
 # What fixes the bits on every level: nothing fused, and floating-point exceptions, which nobody
 # looks at, do not keep the compiler from vectorising.
@@ -8,7 +8,7 @@ set(MUSTER_KERNEL_OBJECTS)
 set(MUSTER_KERNEL_DEFINITIONS)
 
 function(muster_kernels isa)
-    add_library(muster_kernels_${isa} OBJECT ${PROJECT_SOURCE_DIR}/src/reduce/kernels.c)
+    add_library(muster_kernels_${isa} OBJECT ${PROJECT_SOURCE_DIR}/src/kernels/kernels.c)
     set_target_properties(muster_kernels_${isa} PROPERTIES
         POSITION_INDEPENDENT_CODE ON C_EXTENSIONS OFF C_VISIBILITY_PRESET hidden)
     target_link_libraries(muster_kernels_${isa} PRIVATE muster_build_flags)

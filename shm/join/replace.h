@@ -1,6 +1,6 @@
 /*
  * Replacing a dead rank: what a process does that was started in its stead, once it has taken its seat and
- * prepared its share, until it is a member of the group that the others then make (src/regroup.c).
+ * prepared its share, until it is a member of the group that the others then make (src/onehost/regroup.c).
  */
 #ifndef MST_REPLACE_H
 #define MST_REPLACE_H

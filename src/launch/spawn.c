@@ -12,10 +12,10 @@
 #include <unistd.h>
 
 #include "shm/port/os.h"
-#include "src/attach.h"
-#include "src/group.h"
-#include "src/init.h"
 #include "src/launch/streams.h"
+#include "src/onehost/attach.h"
+#include "src/onehost/group.h"
+#include "src/onehost/init.h"
 #include "src/pure/config.h"
 
 #define STATUS_NOT_STARTED 125

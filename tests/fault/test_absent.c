@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "src/group.h"
+#include "src/onehost/group.h"
 #include "src/pure/atomic.h"
 #include "tests/harness/ranks.h"
 

@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "shm/arena/attachment.h"
-#include "src/group.h"
+#include "src/onehost/group.h"
 #include "tests/harness/oracle.h"
 #include "tests/harness/ranks.h"
 

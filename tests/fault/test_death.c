@@ -13,8 +13,8 @@
 
 #include "shm/base/layout.h"
 #include "shm/death/liveness.h"
-#include "src/group.h"
 #include "src/launch/cause.h"
+#include "src/onehost/group.h"
 #include "tests/harness/oracle.h"
 #include "tests/harness/ranks.h"
 

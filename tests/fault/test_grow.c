@@ -12,7 +12,7 @@
 #include "shm/base/layout.h"
 #include "shm/death/liveness.h"
 #include "shm/port/os.h"
-#include "src/group.h"
+#include "src/onehost/group.h"
 #include "tests/harness/oracle.h"
 #include "tests/harness/ranks.h"
 

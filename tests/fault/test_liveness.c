@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "shm/arena/attachment.h"
-#include "src/group.h"
+#include "src/onehost/group.h"
 #include "tests/harness/ranks.h"
 
 static const char *const rungs[] = { "beacon", "tick", "pidfd", "launcher" };

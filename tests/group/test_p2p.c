@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "shm/port/os.h"
-#include "src/group.h"
+#include "src/onehost/group.h"
 #include "src/pure/atomic.h"
 #include "tests/harness/oracle.h"
 #include "tests/harness/ranks.h"

@@ -7,7 +7,7 @@
 
 #include "shm/death/holders.h"
 #include "shm/port/os.h"
-#include "src/group.h"
+#include "src/onehost/group.h"
 #include "src/pure/atomic.h"
 #include "tests/harness/ranks.h"
 

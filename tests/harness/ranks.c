@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "shm/base/layout.h"
-#include "src/group.h"
+#include "src/onehost/group.h"
 #include "src/pure/atomic.h"
 
 bool under_thread_sanitizer(void)

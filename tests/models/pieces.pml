@@ -1,5 +1,5 @@
 /*
- * Steps whose work is pooled, and others in between: shm/group/pieces.c, fold_pooled of src/coll/fold.c.
+ * Steps whose work is pooled, and others in between: shm/group/pieces.c, fold_pooled of src/onehost/coll/fold.c.
  *
  * N ranks make OPERATIONS operations, every third of which is an ordinary one of one step. After the step of any
  * other, whoever sees that all have arrived, or that somebody has taken a piece, takes pieces by compare-and-swap:

@@ -1,6 +1,6 @@
 /*
- * Call records and arrival lines, with operations that are started in between: src/coll/coll.c,
- * src/coll/started.c, shm/group/barrier.c.
+ * Call records and arrival lines, with operations that are started in between: src/onehost/coll/coll.c,
+ * src/onehost/coll/started.c, shm/group/barrier.c.
  *
  * N ranks make the same OPERATIONS operations in the same order. Every one is drawn to be an ordinary one, or to be
  * started: in any way, but alike on all ranks. An ordinary one writes its record, arrives on the lane of collectives,

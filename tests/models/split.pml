@@ -1,5 +1,5 @@
 /*
- * split: src/split.c, with crashes and with ranks that find no memory for their share.
+ * split: src/onehost/split.c, with crashes and with ranks that find no memory for their share.
  *
  * Each rank claims a share (its memory for the child), or fails to; publishes that either way; waits for
  * all; and from the same records makes the child, or gives the share back. Waiting ends when all have

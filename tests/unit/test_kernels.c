@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "src/reduce/half.h"
-#include "src/reduce/reduce.h"
+#include "src/kernels/half.h"
+#include "src/kernels/reduce.h"
 #include "tests/harness/oracle.h"
 #include "tests/harness/ranks.h"
 

@@ -1,0 +1,203 @@
+/*
+ * Attaching: from a config to a world. Opens the arena that the config names (inherited, named, or
+ * a private one), joins it, and makes the world's group on top. Keeps no state.
+ */
+#include "src/onehost/attach.h"
+
+#include <string.h>
+
+#include "shm/base/chaos.h"
+#include "shm/join/join.h"
+#include "shm/port/os.h"
+#include "src/onehost/coll/coll.h"
+#include "src/pure/atomic.h"
+#include "src/pure/config.h"
+#include "src/pure/error.h"
+
+#define ATTACH_TIMEOUT_NS (30 * MST_NS_PER_S) /* for a name: nothing else tells that a rank never comes */
+
+static muster_status check(const muster_config *config)
+{
+    if (config->size < 1 || config->size > MST_RANKS_MAX)
+        return mst_fail(MUSTER_ERR_INVALID, "a world of %d ranks is not between 1 and %d", config->size,
+                        MST_RANKS_MAX);
+    if (config->rank < 0 || config->rank >= config->size)
+        return mst_fail(MUSTER_ERR_INVALID, "rank %d is not between 0 and %d", config->rank,
+                        config->size - 1);
+    if (!config->arena && config->size != 1)
+        return mst_fail(
+            MUSTER_ERR_INVALID,
+            "a world of %d ranks needs an arena to meet in: /NAME, the same on all ranks, or fd:N "
+            "from a launcher",
+            config->size);
+    if (config->restarts < 0)
+        return mst_fail(MUSTER_ERR_INVALID, "restarts is %d; expected 0 or more", config->restarts);
+    if (config->timeout_ns < 0 || config->attach_timeout_ns < -1)
+        return mst_fail(MUSTER_ERR_INVALID, "a timeout is negative");
+    return MUSTER_OK;
+}
+
+/* Attaching has a limit of its own; without one, it is an operation as any other; without that, either, who
+ * meets under a name still has one. */
+static mst_deadline patience_of(const muster_config *config, bool named)
+{
+    int64_t limit_ns = config->attach_timeout_ns;
+
+    if (limit_ns == 0)
+        limit_ns = config->timeout_ns;
+    if (limit_ns == 0 && named)
+        limit_ns = ATTACH_TIMEOUT_NS;
+    return (mst_deadline){ .limit_ns = limit_ns > 0 ? limit_ns : 0 };
+}
+
+static muster_status open_arena(const muster_config *config, mst_deadline *patience, mst_arena **arena)
+{
+    mst_arena_plan plan = { .size = config->size,
+                            .arena_bytes = config->arena_bytes,
+                            .staging_bytes = config->staging_bytes };
+    int fd;
+
+    if (!config->arena)
+        return mst_arena_create(&plan, arena);
+    if (mst_config_descriptor(config->arena, &fd)) {
+        return mst_arena_open(fd, config->size, arena);
+    }
+    if (config->arena[0] != '/')
+        return mst_fail(MUSTER_ERR_INVALID, "\"%.60s\" is no arena: expected /NAME, or fd:N from a launcher",
+                        config->arena);
+    *patience = patience_of(config, true);
+    return mst_arena_meet(config->arena, &plan, patience, arena);
+}
+
+static muster_status find_kernels(const mst_kernels **kernels)
+{
+    const char *isa = mst_config_isa();
+
+    *kernels = mst_kernels_find(isa);
+    if (*kernels)
+        return MUSTER_OK;
+    return mst_fail(
+        MUSTER_ERR_INVALID,
+        "MUSTER_ISA is \"%.20s\", which this build or CPU does not have; "
+        "expected scalar, base, v2, v3 or v4 (of which those beyond base are x86-64's), or leave it unset",
+        isa ? isa : "");
+}
+
+static const char *const rung_names[] = { "beacon", "tick", "pidfd", "launcher" };
+
+/* MUSTER_LIVENESS, or the config's word. */
+static muster_status find_rung(const char *name, mst_rung *rung)
+{
+    for (int i = 0; i < 4; i++) {
+        *rung = (mst_rung)i;
+        if (!name || strcmp(name, rung_names[i]) == 0)
+            return MUSTER_OK;
+    }
+    return mst_fail(MUSTER_ERR_INVALID,
+                    "MUSTER_LIVENESS is \"%.20s\"; expected beacon, tick, pidfd or launcher, or leave it "
+                    "unset",
+                    name);
+}
+
+static void tell_attached(const muster_group *group)
+{
+    const mst_attachment *attachment = group->subarena->attachment;
+    const mst_geometry *geometry = &attachment->geometry;
+
+    mst_log_line(
+        &attachment->log, MUSTER_LOG_INFO,
+        "rank %d of %d has attached, in process %d: %s kernels, %llu KiB of staging per group, waits %s, "
+        "learns of deaths by %s",
+        group->rank, group->size, mst_os_process_id(), group->kernels->isa,
+        (unsigned long long)geometry->staging_bytes / 1024,
+        attachment->policy.spin_ns ? "spinning" : "without spinning, as there are more ranks than CPUs",
+        rung_names[mst_load32_rlx(&attachment->liveness.rung)]);
+    if (geometry->unmapped_bytes)
+        mst_log_line(
+            &attachment->log, MUSTER_LOG_INFO,
+            "rank %d has address space for %llu of the %llu MiB of each rank's memory: no rank uses more",
+            group->rank, (unsigned long long)mst_layout_mapped_heap_bytes(geometry) >> 20,
+            (unsigned long long)geometry->region_bytes >> 20);
+    if (attachment->mishaps.count)
+        mst_log_line(&attachment->log, MUSTER_LOG_WARN, "MUSTER_FAULT asks for %d fault%s of this rank",
+                     attachment->mishaps.count, attachment->mishaps.count == 1 ? "" : "s");
+}
+
+/* As asked for, or by what copies will find out. */
+static muster_status plan_routes(muster_group *world)
+{
+    size_t bytes = 0;
+
+    muster_status status = mst_config_stream_bytes(&bytes);
+    if (status == MUSTER_OK && bytes > 0) {
+        world->tuning.around_bytes_min = bytes;
+        world->tuning.around_fixed = true;
+        mst_group_plan_routes(world);
+    }
+    return status;
+}
+
+muster_status mst_group_attach(const muster_config *config, mst_arena *share, muster_group **world)
+{
+    const mst_kernels *kernels;
+    mst_arena *arena = share;
+    mst_joiner joiner = { .rank = config->rank,
+                          .replacements = config->restarts,
+                          .interrupt = { config->interrupt, config->interrupt_arg },
+                          .patience = patience_of(config, false) };
+    mst_subarena *subarena;
+    muster_group *group = NULL;
+    mst_mishaps mishaps;
+
+    muster_status status = find_kernels(&kernels);
+    if (status == MUSTER_OK && !share)
+        status = open_arena(config, &joiner.patience, &arena);
+    if (status != MUSTER_OK)
+        return status;
+    if (share)
+        mst_arena_share(share);
+    status = find_rung(config->liveness, &joiner.rung);
+    if (status == MUSTER_OK)
+        status = mst_mishaps_parse(config->restarts ? NULL : config->fault, config->rank, &mishaps);
+    if (config->chaos)
+        mst_chaos_begin(config->chaos, (uint32_t)config->rank);
+    if (status == MUSTER_OK)
+        status = mst_join(arena, &joiner, &subarena);
+    else
+        mst_arena_close(arena);
+    if (status != MUSTER_OK)
+        return status;
+    status = mst_group_create(subarena, &mst_transport_shm, kernels, config->timeout_ns, &group);
+    if (status == MUSTER_OK) {
+        subarena->attachment->deadlock.promised = config->one_thread;
+        subarena->attachment->recorder.exact = config->exact_times;
+        subarena->attachment->mishaps = mishaps;
+        subarena->attachment->log =
+            (mst_log){ config->log_level, config->log, config->log_arg, config->rank };
+        group->whole = true;
+        group->interrupt = config->interrupt;
+        group->interrupt_arg = config->interrupt_arg;
+        status = plan_routes(group);
+    }
+    if (status == MUSTER_OK && config->report_crashes)
+        status = muster_report_crashes(group);
+    if (status == MUSTER_OK) {
+        tell_attached(group);
+        *world = group;
+    } else {
+        muster_group_free(group);
+    }
+    return status;
+}
+
+muster_status muster_attach(const muster_config *given, muster_group **world)
+{
+    muster_config config;
+
+    muster_status status = mst_config_accept(given, &config);
+    if (status == MUSTER_OK && !world)
+        return mst_fail(MUSTER_ERR_INVALID, "there is no place for the world: the last argument is NULL");
+    if (status == MUSTER_OK)
+        status = check(&config);
+    return status == MUSTER_OK ? mst_group_attach(&config, NULL, world) : status;
+}

@@ -1,0 +1,55 @@
+/*
+ * all_to_all: each rank stages a piece of its block for every other rank, one step, each copies the
+ * pieces that are for it; in rounds that fit a slot. Where all inputs lie in the arena there is one
+ * round, read in place, and one more step at the end. Blocks of N bytes, p ranks: one synchronisation
+ * per round, 2 (p - 1) N to stage and as much to copy.
+ */
+#include "src/onehost/coll/patterns.h"
+
+static void copy_own_blocks(const mst_call *call, size_t base, size_t bytes, size_t staged)
+{
+    size_t block = call->count * call->element_bytes;
+    size_t own = (size_t)call->group->rank;
+
+    for (int i = 1; i < call->group->size; i++) {
+        int rank = (call->group->rank + i) % call->group->size;
+
+        mst_deliver(call, (size_t)rank * block + base, mst_view(call, rank, own * block + base, own * staged),
+                    bytes);
+    }
+}
+
+muster_status mst_coll_all_to_all(mst_call *call)
+{
+    size_t block = call->count * call->element_bytes;
+    size_t round = mst_deal_round_bytes(call);
+    size_t own = (size_t)call->group->rank * block;
+    size_t base = 0;
+
+    do {
+        size_t bytes = block - base < round ? block - base : round;
+        size_t staged = bytes;
+
+        mst_deal_stage(call, base, bytes);
+        muster_status status = mst_step(call, staged * (size_t)call->group->size);
+        if (status != MUSTER_OK)
+            return status;
+        if (mst_all_inputs_in_arena(call))
+            bytes = block;
+        copy_own_blocks(call, base, bytes, staged);
+        base += bytes;
+    } while (base < block);
+    mst_deliver(call, own, (const unsigned char *)call->in + own, block);
+    return mst_step_if_arena(call);
+}
+
+muster_status muster_all_to_all(const void *in, void *out, size_t count_per_rank, muster_dtype dtype,
+                                muster_group *group)
+{
+    return mst_collective_run(&(mst_call){ .collective = MST_ALL_TO_ALL,
+                                           .in = in,
+                                           .out = out,
+                                           .count = count_per_rank,
+                                           .dtype = dtype,
+                                           .group = group });
+}

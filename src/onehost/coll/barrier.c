@@ -1,0 +1,18 @@
+/* barrier: one step that carries nothing. Cost: one synchronisation. */
+#include "src/onehost/coll/coll.h"
+
+muster_status mst_coll_barrier(mst_call *call)
+{
+    int by;
+
+    muster_status status = mst_step(call, 0);
+    if (!call->pooled || status != MUSTER_OK)
+        return status;
+    status = mst_pool(call, 1, NULL, NULL); /* only to say that all have come */
+    return status == MUSTER_OK ? mst_pool_wait(call, 0, &by) : status;
+}
+
+muster_status muster_barrier(muster_group *group)
+{
+    return mst_collective_run(&(mst_call){ .collective = MST_BARRIER, .group = group });
+}

@@ -1,0 +1,44 @@
+/*
+ * Every rank's block in rank order, for all_gather and gather: each stages a piece of its block, one
+ * step, receivers copy all pieces; in rounds that fit a slot. Where all inputs lie in the arena there
+ * is one round, read in place, and one more step at the end. Blocks of N bytes, p ranks: one
+ * synchronisation per round, 2 N to stage and 2 (p - 1) N to copy.
+ */
+#include "src/onehost/coll/patterns.h"
+
+/* Our own piece last, and not all of them at the end: it is in our cache still. */
+static void copy_blocks(const mst_call *call, size_t base, size_t bytes)
+{
+    size_t block = call->count * call->element_bytes;
+    size_t own = (size_t)call->group->rank * block;
+
+    for (int i = 1; i < call->group->size; i++) {
+        int rank = (call->group->rank + i) % call->group->size;
+
+        mst_deliver(call, (size_t)rank * block + base, mst_view(call, rank, base, 0), bytes);
+    }
+    mst_deliver(call, own + base, (const unsigned char *)call->in + base, bytes);
+}
+
+muster_status mst_collect_blocks(mst_call *call, bool receives)
+{
+    size_t block = call->count * call->element_bytes;
+    size_t round = mst_slot_bytes(call) / call->element_bytes * call->element_bytes;
+    size_t base = 0;
+
+    do {
+        size_t bytes = block - base < round ? block - base : round;
+
+        if (!call->in_offset)
+            mst_stage(call, 0, (const unsigned char *)call->in + base, bytes);
+        muster_status status = mst_step(call, bytes);
+        if (status != MUSTER_OK)
+            return status;
+        if (mst_all_inputs_in_arena(call))
+            bytes = block;
+        if (receives)
+            copy_blocks(call, base, bytes);
+        base += bytes;
+    } while (base < block);
+    return mst_step_if_arena(call);
+}

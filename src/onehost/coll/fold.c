@@ -1,0 +1,393 @@
+/*
+ * The reduction of all inputs, for all_reduce and reduce. N bytes, p ranks; in rounds that fit a slot,
+ * in one of four ways, the same bits:
+ *
+ *   whole         Everyone stages its piece; after one step every receiver folds all of them, with its
+ *                 own operand straight from the user's memory. One synchronisation per round, (p + 3) N
+ *                 bytes of traffic per rank: best while a synchronisation costs more than the copying.
+ *   pooled        Everyone stages its piece; who runs when all have come folds parts of it for all (pieces.h)
+ *                 and stages the results, which the others copy. One synchronisation per round, and what
+ *                 everyone would read one after the other is read once, 4 N bytes and (p + 1) N for one of
+ *                 all: where ranks share CPUs, so that most of them wait for one anyway.
+ *   slices        Reduce-scatter, then all-gather: each rank folds its slice of the round and stages
+ *                 the result, receivers copy the other slices. Rounds overlap: with the result of one
+ *                 goes the input of the next, so that R rounds take R + 1 synchronisations, and
+ *                 (5 - 2/p) N bytes.
+ *   in the arena  Inputs and outputs of all ranks lie in the arena: each rank folds its slice of the
+ *                 whole from where the inputs lie, and writes it into every output. Two
+ *                 synchronisations in all, 2 N bytes, the least there can be. In place is safe: nobody
+ *                 but rank r reads or writes slice r. Less than 1 MiB of all together is pooled as well.
+ *
+ * Where some inputs lie in the arena they are read there, by slices: the last step then says that
+ * nobody reads them any more. Where work is pooled, all have been read when all of it is done.
+ */
+#include "src/onehost/coll/patterns.h"
+#include "src/pure/partition.h"
+
+#define LINE_BYTES 64
+#define BLOCK_BYTES 4096     /* what is folded at a time into a block of our cache, for several places */
+#define ALONE_BYTES 8192     /* the same for one place: stores around the cache in fewer, longer rows */
+#define STRETCH_BYTES 131072 /* what is folded without asking again which way to store */
+#define PIECE_BYTES_MIN 8192 /* of pooled work: less is not worth a second CPU */
+
+static mst_slice slice_of(const mst_call *call, size_t count, int rank)
+{
+    mst_slice slice = mst_partition(count, call->group->size, rank, LINE_BYTES / call->element_bytes);
+
+    return (mst_slice){ slice.begin * call->element_bytes, slice.count * call->element_bytes };
+}
+
+/* Folds the group's `sources` straight into one place. */
+static void fold_into(const mst_call *call, void *to, size_t bytes)
+{
+    call->group->kernels->fold[call->dtype][call->op](to, call->group->sources, call->group->size,
+                                                      bytes / call->element_bytes);
+}
+
+/* Folds the group's `sources` into its first `target_count` targets, by way of a block in the cache:
+ * each source is read once, and a target may be written around the cache. Moves the pointers on. */
+static void fold_into_targets(const mst_call *call, int target_count, size_t bytes)
+{
+    muster_group *group = call->group;
+    size_t most = target_count == 1 ? ALONE_BYTES : BLOCK_BYTES;
+    _Alignas(LINE_BYTES) unsigned char block[ALONE_BYTES];
+
+    while (bytes > 0) {
+        size_t now = bytes < most ? bytes : most;
+
+        fold_into(call, block, now);
+        for (int t = 0; t < target_count; t++) {
+            mst_target *target = &group->targets[t];
+
+            (target->stream ? group->kernels->stream : group->kernels->copy)(target->at, block, now);
+            target->at += now;
+        }
+        for (int s = 0; s < group->size; s++)
+            group->sources[s] = (const unsigned char *)group->sources[s] + now;
+        bytes -= now;
+    }
+}
+
+void mst_fold_out(const mst_call *call, size_t at, size_t bytes)
+{
+    unsigned char *out = (unsigned char *)call->out + at;
+
+    /* Not where inputs are staged around the cache: both together are too many for its way to memory. */
+    if (!mst_streams_out(call) || mst_route_goes_around(&call->group->staging_route, bytes)) {
+        fold_into(call, out, bytes);
+        return;
+    }
+    call->group->targets[0] = (mst_target){ out, true };
+    fold_into_targets(call, 1, bytes);
+}
+
+/* ---- whole ---- */
+
+static void fold_whole(const mst_call *call, size_t base, size_t bytes)
+{
+    muster_group *group = call->group;
+
+    for (int rank = 0; rank < group->size; rank++)
+        group->sources[rank] =
+            rank == group->rank ? (const unsigned char *)call->in + base : mst_peer_slot(call, rank);
+    mst_fold_out(call, base, bytes);
+}
+
+/* ---- slices ---- */
+
+/* Everything of the round but our own slice, which nobody else reads. */
+static void stage_others_slices(const mst_call *call, size_t base, size_t bytes, mst_slice own)
+{
+    const unsigned char *in = (const unsigned char *)call->in + base;
+    size_t end = own.begin + own.count;
+
+    mst_stage(call, 0, in, own.begin);
+    mst_stage(call, end, in + end, bytes - end);
+}
+
+/* Folds our slice of the round into the slot of the next step, at `result_at`, and, where it is wanted,
+ * the result. */
+static void fold_own_slice(const mst_call *call, size_t base, mst_slice own, size_t result_at, bool receives)
+{
+    muster_group *group = call->group;
+
+    for (int rank = 0; rank < group->size; rank++)
+        group->sources[rank] = rank == group->rank ? (const unsigned char *)call->in + base + own.begin
+                                                   : mst_view(call, rank, base + own.begin, own.begin);
+    group->targets[0] =
+        (mst_target){ mst_slot(call) + result_at, mst_route_goes_around(&group->staging_route, own.count) };
+    if (receives)
+        group->targets[1] =
+            (mst_target){ (unsigned char *)call->out + base + own.begin, mst_streams_out(call) };
+    fold_into_targets(call, receives ? 2 : 1, own.count);
+}
+
+static void copy_others_slices(const mst_call *call, size_t base, size_t count, size_t result_at)
+{
+    for (int i = 1; i < call->group->size; i++) {
+        int rank = (call->group->rank + i) % call->group->size;
+        mst_slice slice = slice_of(call, count, rank);
+
+        mst_deliver(call, base + slice.begin, mst_peer_slot(call, rank) + result_at, slice.count);
+    }
+}
+
+static mst_slice own_slice(const mst_call *call, size_t bytes)
+{
+    return slice_of(call, bytes / call->element_bytes, call->group->rank);
+}
+
+/* All rounds, the first of which has been staged and stepped. A slot holds the inputs of one round and,
+ * behind them, the result of our slice of the round before. */
+static muster_status fold_slices(mst_call *call, size_t all, size_t round, bool receives)
+{
+    muster_status status = MUSTER_OK;
+
+    for (size_t base = 0; base < all && status == MUSTER_OK; base += round) {
+        size_t bytes = all - base < round ? all - base : round, left = all - base - bytes;
+        size_t next = left < round ? left : round;
+
+        fold_own_slice(call, base, own_slice(call, bytes), next, receives);
+        if (next && !call->in_offset)
+            stage_others_slices(call, base + bytes, next, own_slice(call, next));
+        status = mst_step(call, next + slice_of(call, bytes / call->element_bytes, 0).count);
+        if (status == MUSTER_OK && receives)
+            copy_others_slices(call, base, bytes / call->element_bytes, next);
+    }
+    return status;
+}
+
+/* ---- in the arena ---- */
+
+/* A stretch of our slice, into all outputs, whichever way they are written faster now. */
+static void fold_stretch(const mst_call *call, size_t bytes)
+{
+    muster_group *group = call->group;
+    bool around = mst_streams_out(call) || mst_route_begin(&group->arena_route, bytes);
+
+    for (int i = 0; i < group->size; i++)
+        group->targets[i].stream = around;
+    fold_into_targets(call, group->size, bytes);
+    mst_route_end(&group->arena_route, bytes);
+}
+
+static void fold_slice_in_arena(const mst_call *call, mst_slice slice)
+{
+    muster_group *group = call->group;
+
+    for (int i = 0; i < group->size; i++) {
+        int rank = (group->rank + i) % group->size; /* so that not all write to the same output at once */
+
+        group->sources[i] = mst_view(call, i, slice.begin, 0);
+        group->targets[i] = (mst_target){ mst_view_out(call, rank, slice.begin), false };
+    }
+    for (size_t left = slice.count; left > 0;) {
+        size_t now = left < STRETCH_BYTES ? left : STRETCH_BYTES;
+
+        fold_stretch(call, now);
+        left -= now;
+    }
+}
+
+static muster_status fold_in_arena(mst_call *call)
+{
+    fold_slice_in_arena(call, slice_of(call, call->count, call->group->rank));
+    return mst_step(call, 0);
+}
+
+static bool all_in_arena(const mst_call *call)
+{
+    return call->collective == MST_ALL_REDUCE && mst_all_inputs_in_arena(call) &&
+           mst_all_outputs_in_arena(call);
+}
+
+/* ---- started earlier ---- */
+
+/* Inputs are copies in the arena. Small ones everybody folds whole; of large ones everybody folds its
+ * slice, leaves it in its own copy, where nobody but itself reads that slice, and reads the others'. */
+static muster_status fold_started(mst_call *call)
+{
+    muster_group *group = call->group;
+    size_t all = call->count * call->element_bytes;
+    bool whole = all <= group->tuning.whole_bytes_max;
+    mst_slice own = whole ? (mst_slice){ 0, all } : slice_of(call, call->count, group->rank);
+
+    for (int rank = 0; rank < group->size; rank++)
+        group->sources[rank] = mst_view(call, rank, own.begin, 0);
+    group->targets[0] = (mst_target){ (unsigned char *)call->out + own.begin, mst_streams_out(call) };
+    group->targets[1] = (mst_target){ mst_layout_at(&group->subarena->attachment->geometry,
+                                                    group->subarena->own.seat, call->in_offset + own.begin),
+                                      mst_route_goes_around(&group->staging_route, own.count) };
+    fold_into_targets(call, whole ? 1 : 2, own.count);
+    if (whole)
+        return MUSTER_OK;
+    muster_status status = mst_step(call, 0);
+    for (int i = 1; i < group->size && status == MUSTER_OK; i++) {
+        int rank = (group->rank + i) % group->size;
+        mst_slice slice = slice_of(call, call->count, rank);
+
+        mst_deliver(call, slice.begin, mst_view(call, rank, slice.begin, 0), slice.count);
+    }
+    return status;
+}
+
+/* ---- all ---- */
+
+/* Bytes of a round: with a slice of the round before they fit a slot. The same for both ways, since an
+ * input found in the arena turns one into the other after the first step. Where so many ranks share a small
+ * slot that a line of each does not fit, the slices of some are empty and none is larger than a line. */
+static size_t round_bytes(const mst_call *call)
+{
+    size_t parts = (size_t)call->group->size, slot = mst_slot_bytes(call);
+    size_t lines = slot / (parts + 1) / LINE_BYTES;
+
+    return lines ? lines * LINE_BYTES * parts : (slot - LINE_BYTES) / LINE_BYTES * LINE_BYTES;
+}
+
+/* All rounds, the first of which has been staged and stepped. */
+static muster_status fold_wholes(mst_call *call, size_t all, size_t round, bool receives)
+{
+    muster_status status = MUSTER_OK;
+
+    for (size_t base = 0; base < all && status == MUSTER_OK; base += round) {
+        size_t bytes = all - base < round ? all - base : round, left = all - base - bytes;
+        size_t next = left < round ? left : round;
+
+        if (receives)
+            fold_whole(call, base, bytes);
+        if (next == 0)
+            break;
+        mst_stage(call, 0, (const unsigned char *)call->in + base + bytes, next);
+        status = mst_step(call, next);
+    }
+    return status;
+}
+
+/* ---- pooled ---- */
+
+/* A round of those that are pooled; its pieces are of one size, but the last. */
+typedef struct pooled_round {
+    size_t base, bytes, piece_bytes;
+    bool receives; /* by copying */
+} pooled_round;
+
+static size_t piece_bytes_of(size_t bytes)
+{
+    size_t least = (bytes + MST_PIECES_MAX - 1) / MST_PIECES_MAX;
+
+    return least < PIECE_BYTES_MIN ? PIECE_BYTES_MIN : (least + BLOCK_BYTES - 1) / BLOCK_BYTES * BLOCK_BYTES;
+}
+
+static int piece_count(const pooled_round *round)
+{
+    return (int)((round->bytes + round->piece_bytes - 1) / round->piece_bytes);
+}
+
+static mst_slice piece_of(const pooled_round *round, int piece)
+{
+    size_t begin = (size_t)piece * round->piece_bytes, left = round->bytes - begin;
+
+    return (mst_slice){ begin, left < round->piece_bytes ? left : round->piece_bytes };
+}
+
+/* For all, and for ourselves. */
+static void fold_piece(const mst_call *call, const void *arg, int piece)
+{
+    const pooled_round *round = arg;
+    mst_slice slice = piece_of(round, piece);
+    size_t at = round->base + slice.begin;
+    muster_group *group = call->group;
+
+    for (int rank = 0; rank < group->size; rank++)
+        group->sources[rank] = rank == group->rank ? (const unsigned char *)call->in + at
+                                                   : mst_view(call, rank, at, slice.begin);
+    group->targets[0] = (mst_target){ mst_own_slot(call) + slice.begin,
+                                      mst_route_goes_around(&group->staging_route, round->bytes) };
+    if (round->receives)
+        group->targets[1] = (mst_target){ (unsigned char *)call->out + at, mst_streams_out(call) };
+    fold_into_targets(call, round->receives ? 2 : 1, slice.count);
+}
+
+/* Into all outputs. */
+static void fold_piece_in_arena(const mst_call *call, const void *arg, int piece)
+{
+    fold_slice_in_arena(call, piece_of(arg, piece));
+}
+
+/* Who wants no results waits, too: a disagreement is found by those who work. */
+static muster_status fold_round(mst_call *call, const pooled_round *round, mst_piece_fn fold)
+{
+    int count = piece_count(round), by;
+
+    muster_status status = mst_pool(call, count, fold, round);
+    for (int piece = 0; piece < count && status == MUSTER_OK; piece++) {
+        mst_slice slice = piece_of(round, piece);
+
+        status = mst_pool_wait(call, piece, &by);
+        if (status == MUSTER_OK && round->receives && by != call->group->rank)
+            mst_deliver(call, round->base + slice.begin, mst_peer_slot(call, by) + slice.begin, slice.count);
+    }
+    return status;
+}
+
+/* In rounds that fill a slot; what lies in the arena in one. */
+static muster_status fold_pooled(mst_call *call, size_t all, bool receives)
+{
+    size_t slot = mst_slot_bytes(call), most = call->in_line || all < slot ? all : slot;
+    muster_status status = MUSTER_OK;
+
+    for (size_t base = 0; base < all && status == MUSTER_OK; base += most) {
+        size_t bytes = all - base < most ? all - base : most;
+        pooled_round round = { base, bytes, piece_bytes_of(bytes), receives };
+
+        if (!call->in_offset)
+            mst_stage(call, 0, (const unsigned char *)call->in + base, bytes);
+        status = mst_step(call, bytes);
+        if (status == MUSTER_OK && all_in_arena(call))
+            return all <= call->group->tuning.pooled_view_bytes_max
+                       ? fold_round(call, &(pooled_round){ 0, all, piece_bytes_of(all), false },
+                                    fold_piece_in_arena)
+                       : fold_in_arena(call);
+        if (status == MUSTER_OK)
+            status = fold_round(call, &round, fold_piece);
+    }
+    return status;
+}
+
+/* Everything beside the flags. */
+static muster_status fold_tiny(mst_call *call, size_t all, bool receives)
+{
+    mst_stage(call, 0, call->in, all);
+    muster_status status = mst_step(call, all);
+    if (status == MUSTER_OK && receives)
+        fold_whole(call, 0, all);
+    return status;
+}
+
+muster_status mst_fold_all(mst_call *call, bool receives)
+{
+    size_t all = call->count * call->element_bytes;
+
+    if (call->pooled)
+        return fold_pooled(call, all, receives);
+    if (call->in_line)
+        return fold_tiny(call, all, receives);
+
+    bool whole = all <= call->group->tuning.whole_bytes_max;
+    size_t round = round_bytes(call), bytes = all < round ? all : round;
+
+    if (!call->in_offset && whole)
+        mst_stage(call, 0, call->in, bytes);
+    else if (!call->in_offset)
+        stage_others_slices(call, 0, bytes, own_slice(call, bytes));
+    muster_status status = mst_step(call, bytes);
+    if (status != MUSTER_OK)
+        return status;
+    if (call->started)
+        return fold_started(call);
+    if (all_in_arena(call))
+        return fold_in_arena(call);
+    if (whole && !mst_any_input_in_arena(call))
+        return fold_wholes(call, all, round, receives);
+    return fold_slices(call, all, round, receives);
+}

@@ -1,0 +1,47 @@
+/*
+ * scatter: the root stages a piece of every rank's block, one step, each rank copies its own; in
+ * rounds as of a broadcast. A root whose input lies in the arena has it read there, in one round with
+ * one more step at the end. Blocks of N bytes, p ranks: one synchronisation per round; the root moves
+ * 2 p N bytes, the others 2 N.
+ */
+#include "src/onehost/coll/patterns.h"
+
+muster_status mst_coll_scatter(mst_call *call)
+{
+    size_t block = call->count * call->element_bytes;
+    size_t round = mst_call_round_bytes(call, block, mst_deal_round_bytes(call));
+    bool is_root = call->group->rank == call->root;
+    size_t own = (size_t)call->group->rank;
+    size_t base = 0;
+
+    do {
+        size_t bytes = block - base < round ? block - base : round;
+        size_t staged = bytes;
+
+        if (is_root)
+            mst_deal_stage(call, base, bytes);
+        muster_status status = mst_step(call, staged * (size_t)call->group->size);
+        if (status != MUSTER_OK)
+            return status;
+        if (mst_all_inputs_in_arena(call))
+            bytes = block;
+        if (!is_root)
+            mst_deliver(call, base, mst_view(call, call->root, own * block + base, own * staged), bytes);
+        base += bytes;
+    } while (base < block);
+    if (is_root)
+        mst_deliver(call, 0, (const unsigned char *)call->in + own * block, block);
+    return mst_step_if_arena(call);
+}
+
+muster_status muster_scatter(const void *in, void *out, size_t count_per_rank, muster_dtype dtype, int root,
+                             muster_group *group)
+{
+    return mst_collective_run(&(mst_call){ .collective = MST_SCATTER,
+                                           .in = in,
+                                           .out = out,
+                                           .count = count_per_rank,
+                                           .dtype = dtype,
+                                           .root = root,
+                                           .group = group });
+}

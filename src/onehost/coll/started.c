@@ -1,0 +1,191 @@
+/*
+ * Collectives in two halves.
+ *
+ * Starting copies the input into a block of our heap that the library keeps, writes the record that
+ * tells the others where it is, and arrives, on a lane of its own: the operations of a group go to its
+ * MST_STARTED_MAX places in turn, each with arrival lines and records in the cell. Finishing waits on
+ * that lane and then does what the ordinary collective does with inputs that lie in the arena. A
+ * place has two blocks and uses them alternately: what was published in one is read no
+ * more once all ranks have arrived in the same place with the other.
+ *
+ * Cost: the copy, one synchronisation, and reading each peer's input once; large reductions take one
+ * more synchronisation and read a slice of each.
+ */
+#include <stdlib.h>
+
+#include "src/onehost/coll/coll.h"
+#include "src/pure/error.h"
+
+static_assert(MUSTER_STARTED_MAX == MST_STARTED_MAX, "the header says how many");
+
+typedef struct block {
+    uint64_t offset; /* 0: none */
+    size_t bytes;
+} block;
+
+/* One place, and the operation in it. */
+struct mst_started {
+    uint64_t number; /* of the operation; 0: the place is free */
+    mst_call call;
+    mst_lane lane;
+    block blocks[2];
+};
+
+/* ---- starting ---- */
+
+static muster_status prepare_places(muster_group *group)
+{
+    if (group->started)
+        return MUSTER_OK;
+    group->started = calloc(MST_STARTED_MAX, sizeof *group->started);
+    if (!group->started)
+        return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory to note operations that are started");
+    for (int i = 0; i < MST_STARTED_MAX; i++)
+        mst_lane_init(&group->started[i].lane, group->subarena, MST_LANE_STARTED + i, group->timeout_ns,
+                      mst_group_watch(group));
+    return MUSTER_OK;
+}
+
+/* Room for `bytes`, in the block that nobody reads any more. */
+static muster_status prepare_block(muster_group *group, block *block, size_t bytes)
+{
+    if (bytes <= block->bytes)
+        return MUSTER_OK;
+    if (block->offset)
+        mst_subarena_release_block(group->subarena, block->offset);
+    *block = (struct block){ 0 };
+    muster_status status = mst_subarena_claim_block(group->subarena, bytes, &block->offset);
+    if (status == MUSTER_OK)
+        block->bytes = bytes;
+    return status;
+}
+
+static muster_status publish(struct mst_started *place)
+{
+    mst_call *call = &place->call;
+    muster_group *group = call->group;
+    size_t in_bytes = mst_call_bytes(call, mst_shapes[call->collective].in, group->rank);
+    unsigned parity = (place->lane.operations + 1) & 1;
+    block *block = &place->blocks[parity];
+
+    muster_status status = prepare_block(group, block, in_bytes);
+    if (status != MUSTER_OK)
+        return status;
+    if (in_bytes > 0) {
+        unsigned char *copy =
+            mst_layout_at(&group->subarena->attachment->geometry, group->subarena->own.seat, block->offset);
+
+        mst_copy(copy, call->in, in_bytes);
+        call->in_offset = block->offset;
+        call->in = copy; /* what was given is the caller's again */
+    }
+    call->lane = &place->lane;
+    place->lane.operations++;
+    place->lane.waiter.deadline.limit_ns = group->timeout_ns; /* which may have been set since */
+    call->parity = parity;
+    call->operation = ++group->operation;
+    call->out_bytes = mst_call_bytes(call, mst_shapes[call->collective].out, group->rank);
+    call->started = call->viewable = true;
+    mst_call_show(call);
+    mst_group_unrecorded(group, MST_ENTER_COLLECTIVE);
+    mst_call_arrive(call);
+    return MUSTER_OK;
+}
+
+static muster_status start(mst_call *call, muster_request *request)
+{
+    muster_group *group = call->group;
+
+    muster_status status = prepare_places(group);
+    if (status != MUSTER_OK)
+        return status;
+    struct mst_started *place = &group->started[group->start_number % MST_STARTED_MAX];
+    if (place->number)
+        return mst_fail(MUSTER_ERR_BUSY,
+                        "operation %llu of those that were started is not finished, and %d more "
+                        "are the most there can be; finish it first",
+                        (unsigned long long)place->number, MST_STARTED_MAX - 1);
+    mst_group_begin(group);
+    place->call = *call;
+    if (group->size == 1)
+        mst_copy(call->out, call->in, mst_call_bytes(call, mst_shapes[call->collective].out, 0));
+    else
+        status = publish(place);
+    if (status != MUSTER_OK)
+        return status;
+    place->number = ++group->start_number;
+    group->started_count++;
+    *request = (muster_request){ group, place->number };
+    return MUSTER_OK;
+}
+
+muster_status mst_collective_start(mst_call *call, muster_request *request)
+{
+    muster_status status = mst_group_enter(call->group, MST_ENTER_COLLECTIVE);
+
+    if (status != MUSTER_OK)
+        return status;
+    if (!request)
+        status = mst_fail(MUSTER_ERR_INVALID, "there is no place for the request: the last argument is NULL");
+    if (status == MUSTER_OK)
+        status = mst_call_check(call);
+    if (status == MUSTER_OK)
+        status = start(call, request);
+    mst_group_leave(call->group, MST_ENTER_COLLECTIVE);
+    return status;
+}
+
+/* ---- finishing ---- */
+
+static struct mst_started *find(muster_group *group, uint64_t number)
+{
+    for (int i = 0; number && group->started && i < MST_STARTED_MAX; i++)
+        if (group->started[i].number == number)
+            return &group->started[i];
+    return NULL;
+}
+
+static void release(muster_group *group, struct mst_started *place, muster_request *request)
+{
+    place->number = 0;
+    group->started_count--;
+    *request = (muster_request)MUSTER_REQUEST_INIT;
+}
+
+static muster_status finish(struct mst_started *place)
+{
+    if (place->call.group->size == 1)
+        return MUSTER_OK;
+    mst_call_show(&place->call);
+    place->call.group->finishing = true;
+    mst_call_begin(&place->call);
+    return mst_call_move(&place->call);
+}
+
+muster_status muster_finish(muster_request *request)
+{
+    muster_group *group = request ? request->group : NULL;
+
+    if (!group)
+        return mst_fail(MUSTER_ERR_INVALID,
+                        "the request is not under way: it was never started, or is finished");
+    muster_status entered = mst_group_enter(group, MST_ENTER_COLLECTIVE);
+    if (entered == MUSTER_ERR_BUSY || entered == MUSTER_ERR_FORKED)
+        return entered;
+    muster_status status = entered;
+    struct mst_started *place = find(group, request->number);
+    if (!place)
+        status = mst_fail(MUSTER_ERR_INVALID,
+                          "operation %llu of those that were started is not under way: it is "
+                          "finished already",
+                          (unsigned long long)request->number);
+    else if (entered == MUSTER_OK)
+        status = finish(place);
+    if (place && status == MUSTER_OK)
+        mst_call_end(&place->call);
+    if (place)
+        release(group, place, request);
+    if (entered == MUSTER_OK)
+        mst_group_leave(group, MST_ENTER_COLLECTIVE);
+    return status;
+}

@@ -1,0 +1,257 @@
+/*
+ * muster_init: the world that the environment describes, kept for the process.
+ *
+ * This file has process-wide state (src/onehost/crash.c and shm/base/chaos.c are the others): which world
+ * muster_init has given out, and to how many callers. The world is left when the last of them frees it, or,
+ * since programs forget, when the process exits in the ordinary way.
+ *
+ * A forked child inherits this state and is no rank of that world. It is told so, unless its environment
+ * makes it a rank of another world (muster.testing does) or of none, as that of a process that was executed
+ * would.
+ */
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shm/port/os.h"
+#include "src/onehost/group.h"
+#include "src/onehost/init.h"
+#include "src/pure/config.h"
+#include "src/pure/error.h"
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static muster_group *memoised;
+static int callers;
+static bool left;   /* a rank attaches once */
+static bool pinned; /* the launcher's: nobody frees it */
+static muster_interrupt_fn interrupt;
+static void *interrupt_arg;
+static struct {
+    bool set;
+    muster_log_level level;
+    muster_log_fn fn;
+    void *arg;
+} logging;
+static bool variables_told;
+static const unsigned char *here; /* 1 in the process that this state is of, 0 in those forked by it */
+static char rank_of[320]; /* the seat that the environment named when this process attached; "": none */
+
+/* Another thread may have been inside muster_init, waiting for ranks, when this process was forked: it is not
+ * in the child, and nobody would unlock. */
+static void unlock_in_child(void)
+{
+    lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+}
+
+static void __attribute__((constructor)) look_after_children(void)
+{
+    pthread_atfork(NULL, NULL, unlock_in_child);
+}
+
+void muster_set_log(muster_log_level level, muster_log_fn fn, void *arg)
+{
+    pthread_mutex_lock(&lock);
+    logging.set = true;
+    logging.level = level;
+    logging.fn = fn;
+    logging.arg = arg;
+    pthread_mutex_unlock(&lock);
+}
+
+void muster_set_interrupt(muster_interrupt_fn fn, void *arg)
+{
+    pthread_mutex_lock(&lock);
+    interrupt = fn;
+    interrupt_arg = arg;
+    pthread_mutex_unlock(&lock);
+}
+
+static bool known(const char *backend)
+{
+    return !backend || strcmp(backend, "any") == 0 || strcmp(backend, "shm") == 0;
+}
+
+bool muster_is_available(const char *backend)
+{
+    return known(backend);
+}
+
+/* The world's `released` hook: whether this was the last caller's. */
+static bool release(muster_group *group)
+{
+    bool last;
+
+    pthread_mutex_lock(&lock);
+    last = !pinned && memoised == group && --callers == 0;
+    if (last) {
+        memoised = NULL;
+        left = mst_config_launched();
+    }
+    pthread_mutex_unlock(&lock);
+    return last;
+}
+
+static void leave_at_exit(void) __attribute__((destructor));
+
+/* An ordinary end of the program is an orderly leave. A forked child must not leave for its parent. */
+static void leave_at_exit(void)
+{
+    if (memoised && !mst_attachment_forked(memoised->subarena->attachment))
+        mst_attachment_leave(memoised->subarena->attachment);
+}
+
+static void describe_rank(char text[sizeof rank_of])
+{
+    const char *arena = getenv("MUSTER_ARENA"), *rank = getenv("MUSTER_RANK");
+
+    text[0] = '\0';
+    if (mst_config_launched())
+        snprintf(text, sizeof rank_of, "%s of %s", rank ? rank : "", arena ? arena : "");
+}
+
+/* Called with the lock held, when the state becomes this process's. */
+static muster_status remember(void)
+{
+    if (!here)
+        here = mst_os_fork_mark_create();
+    describe_rank(rank_of);
+    return here ? MUSTER_OK : mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for the world");
+}
+
+/* Called with the lock held. The parent's world is not freed: its handles may still be asked for rank and
+ * size. */
+static muster_status forget_the_parent(void)
+{
+    char rank[sizeof rank_of];
+
+    if (!here || *here)
+        return MUSTER_OK;
+    describe_rank(rank);
+    if ((memoised || left) && rank[0] != '\0' && strcmp(rank, rank_of) == 0)
+        return mst_fail(MUSTER_ERR_FORKED, "this process was forked by a rank and is none itself");
+    memoised = NULL;
+    callers = 0;
+    left = pinned = false;
+    here = NULL;
+    return MUSTER_OK;
+}
+
+void mst_init_memoise(muster_group *world)
+{
+    pthread_mutex_lock(&lock);
+    here = NULL; /* the launching process's */
+    remember();
+    memoised = world;
+    pinned = true;
+    world->released = release;
+    pthread_mutex_unlock(&lock);
+}
+
+const muster_group *mst_init_world(void)
+{
+    pthread_mutex_lock(&lock);
+    const muster_group *world = memoised;
+    pthread_mutex_unlock(&lock);
+    return world;
+}
+
+extern char **environ;
+
+/* Misspelt, most likely. Once for the process. */
+static void warn_of_variables(const mst_log *log)
+{
+    for (char **setting = environ; *setting && !variables_told; setting++) {
+        char name[64];
+
+        snprintf(name, sizeof name, "%.*s", (int)strcspn(*setting, "="), *setting);
+        if (!muster_is_variable(name))
+            mst_log_line(log, MUSTER_LOG_WARN,
+                         "nobody reads %s; docs/CONFIG.md and muster(1) list the variables", name);
+    }
+    variables_told = true;
+}
+
+/* Each of its ranks would be alone, and most programs would not notice. */
+static void warn_of_other_launcher(const muster_group *world, const mst_log *log)
+{
+    int size;
+    const char *variable = world->size == 1 ? muster_other_launcher(&size) : NULL;
+
+    if (variable)
+        mst_log_line(
+            log, MUSTER_LOG_WARN,
+            "is alone, though %s says %d ranks: muster does not know that launcher; start the program "
+            "with muster run -n %d -- COMMAND",
+            variable, size, size);
+}
+
+static muster_status refuse_alone(void)
+{
+    int size;
+    const char *variable = muster_other_launcher(&size);
+
+    if (!variable)
+        return mst_fail(MUSTER_ERR_UNAVAILABLE,
+                        "this process was not launched as a rank (MUSTER_ARENA is not set) and init is "
+                        "strict; start it with muster run -n N -- COMMAND");
+    return mst_fail(
+        MUSTER_ERR_UNAVAILABLE,
+        "this process was not launched as a rank of muster and init is strict; %s is %d, of another "
+        "launcher: start it with muster run -n %d -- COMMAND",
+        variable, size, size);
+}
+
+/* Called with the lock held. */
+static muster_status attach(bool strict)
+{
+    muster_config config;
+
+    if (left)
+        return mst_fail(MUSTER_ERR_UNAVAILABLE, "this process has left its world; a rank attaches once");
+    muster_status status = mst_config_from_environment(&config);
+    if (status != MUSTER_OK)
+        return status;
+    if (strict && !config.arena)
+        return refuse_alone();
+    config.interrupt = interrupt;
+    config.interrupt_arg = interrupt_arg;
+    if (logging.set) {
+        config.log_level = logging.level;
+        config.log = logging.fn;
+        config.log_arg = logging.arg;
+    }
+    status = remember();
+    if (status == MUSTER_OK)
+        status = muster_attach(&config, &memoised);
+    if (status == MUSTER_OK) {
+        memoised->released = release;
+        warn_of_variables(&memoised->subarena->attachment->log);
+        warn_of_other_launcher(memoised, &memoised->subarena->attachment->log);
+    }
+    return status;
+}
+
+muster_status muster_init(bool strict, const char *backend, muster_group **world)
+{
+    muster_status status;
+
+    if (!world)
+        return mst_fail(MUSTER_ERR_INVALID, "there is no place for the world: the last argument is NULL");
+    if (!known(backend))
+        return mst_fail(MUSTER_ERR_UNAVAILABLE, "there is no backend \"%.40s\"; expected \"any\" or \"shm\"",
+                        backend);
+    pthread_mutex_lock(&lock);
+    status = forget_the_parent();
+    if (status == MUSTER_OK && !memoised)
+        status = attach(strict);
+    else if (status == MUSTER_OK && strict && memoised->size == 1 && !mst_config_launched())
+        status =
+            mst_fail(MUSTER_ERR_UNAVAILABLE, "this process was not launched as a rank and init is strict");
+    if (status == MUSTER_OK) {
+        callers++;
+        *world = memoised;
+    }
+    pthread_mutex_unlock(&lock);
+    return status;
+}

@@ -1,0 +1,225 @@
+/*
+ * muster_inspect: what the ranks of a job are doing, read from its arena by somebody who is no rank.
+ *
+ * Everything is read with pread, into private copies: nothing of the job is written, mapped or waited for, a
+ * file that has holes or is cut short cannot hurt, and it works as well when all ranks are dead, as long as
+ * somebody has the arena open. What changes while it is read is read again, until two copies are the same.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shm/arena/arena.h"
+#include "shm/death/liveness.h"
+#include "shm/wait/activity.h"
+#include "shm/wait/poison.h"
+#include "src/onehost/coll/coll.h"
+#include "src/pure/error.h"
+
+#define ATTEMPTS 20 /* to read what does not change meanwhile */
+
+typedef struct reader {
+    int fd;
+    mst_geometry geometry; /* without a base: only for offsets */
+    muster_inspection *found;
+    int ranks_room, calls_room;
+} reader;
+
+/* ---- one rank in one group ---- */
+
+/* The whole array is to be the same twice: a call that begins or ends in between is looked at again. */
+static bool read_cell(const reader *reader, uint32_t seat, uint32_t index, mst_cell *cell)
+{
+    uint64_t offset = mst_layout_cell_offset(&reader->geometry, seat, index);
+    mst_activity again[MST_ACTIVITIES];
+
+    for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+        if (mst_os_object_read(reader->fd, offset, cell, sizeof *cell) != 0 ||
+            mst_os_object_read(reader->fd, offset + offsetof(mst_cell, activities), again, sizeof again) != 0)
+            return false;
+        if (memcmp(cell->activities, again, sizeof again) == 0) /* E18 */
+            return true;
+    }
+    for (int i = 0; i < MST_ACTIVITIES; i++) { /* it is busy: numbers are right, and calls over in no time */
+        uint64_t number = mst_load64_acq(&cell->activities[i].number); /* E18 */
+
+        mst_store64_rlx(&cell->activities[i].number, number + (number & 1)); /* of our copy: in no call */
+    }
+    return true;
+}
+
+static void describe(const mst_doing *doing, char *text, size_t bytes)
+{
+    const char *dtype = muster_dtype_name((muster_dtype)doing->dtype);
+    mst_call_record record = { .collective = doing->kind,
+                               .dtype = doing->dtype,
+                               .op = doing->op,
+                               .root = doing->peer,
+                               .count = doing->count };
+    char name[40];
+
+    if (doing->kind < MST_COLLECTIVE_COUNT) {
+        mst_request_describe(&record, text, bytes);
+        return;
+    }
+    mst_doing_name(doing, name, sizeof name);
+    if (doing->kind >= MST_DOING_SPLIT)
+        snprintf(text, bytes, "%s", name);
+    else
+        snprintf(text, bytes, "%s (%s x %llu)", name, dtype ? dtype : "?", (unsigned long long)doing->count);
+}
+
+static muster_seen_call *next_call(reader *reader)
+{
+    muster_inspection *found = reader->found;
+
+    if (found->call_count == reader->calls_room) {
+        int room = reader->calls_room ? 2 * reader->calls_room : 64;
+        muster_seen_call *calls = realloc(found->calls, (size_t)room * sizeof *calls);
+
+        if (!calls)
+            return NULL;
+        found->calls = calls;
+        reader->calls_room = room;
+    }
+    return &found->calls[found->call_count++];
+}
+
+static muster_status note_call(reader *reader, const mst_rank_entry *entry, const mst_cell *cell,
+                               int entrance)
+{
+    const mst_activity *activity = &cell->activities[entrance];
+    const mst_doing *doing = &activity->doing;
+    uint64_t number = mst_load64_acq(&activity->number); /* E18 */
+    muster_seen_call *call = next_call(reader);
+
+    if (!call)
+        return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for what the ranks are doing");
+    *call = (muster_seen_call){ .rank = (int)entry->rank,
+                                .pid = entry->pid,
+                                .group = cell->group,
+                                .world = cell->group == MST_WORLD_MEMBERSHIP, /* seat 0, cell 0 */
+                                .group_rank = (int)cell->group_rank,
+                                .group_size = (int)cell->group_size,
+                                .entrance = entrance,
+                                .in_call = number & 1,
+                                .operation = (number + 1) / 2,
+                                .latest = (number + 1) / 2,
+                                .peer = -1 };
+    uint64_t poison = mst_load64_acq(&cell->poison); /* E7 */
+    if (mst_poison_is_one(poison)) {
+        mst_poison unpacked = mst_poison_unpack(poison);
+
+        call->broken = mst_poison_status(&unpacked);
+    }
+    if (!call->in_call)
+        return MUSTER_OK;
+    describe(doing, call->what, sizeof call->what);
+    call->bytes = mst_doing_bytes(doing, call->group_rank, call->group_size);
+    if (doing->kind >= MST_DOING_SEND)
+        call->peer = doing->peer;
+    else
+        call->operation = doing->operation;
+    int64_t since_ns = mst_os_now_ns() - activity->entered_ns;
+    call->since_ns = since_ns > 0 ? since_ns : 0;
+    return MUSTER_OK;
+}
+
+/* All groups of a rank. Its cells are taken from the first on, and one that never was is the end. */
+static muster_status read_groups(reader *reader, uint32_t seat, const mst_rank_entry *entry)
+{
+    mst_cell cell;
+
+    for (uint32_t index = 0; index < MST_CELLS_MAX; index++) {
+        if (!read_cell(reader, seat, index, &cell))
+            break;
+        uint64_t membership = mst_load64_acq(&cell.membership); /* E10 */
+        if (membership == 0)
+            break;
+        if (!(membership & 1) || cell.group_size == 0 || cell.group_size > MST_RANKS_MAX ||
+            cell.group_rank >= cell.group_size)
+            continue;
+        for (int entrance = 0; entrance < MST_ACTIVITIES; entrance++) {
+            bool used = mst_load64_acq(&cell.activities[entrance].number) != 0; /* E18 */
+
+            if (!used && entrance > 0)
+                continue;
+            muster_status status = note_call(reader, entry, &cell, entrance);
+            if (status != MUSTER_OK)
+                return status;
+        }
+    }
+    return MUSTER_OK;
+}
+
+/* ---- the ranks ---- */
+
+static muster_status read_rank(reader *reader, uint32_t seat)
+{
+    uint64_t offset = MST_ENTRIES_OFFSET + (uint64_t)seat * sizeof(mst_rank_entry);
+    muster_inspection *found = reader->found;
+    mst_rank_entry entry;
+
+    if (mst_os_object_read(reader->fd, offset, &entry, sizeof entry) != 0)
+        return mst_fail(MUSTER_ERR_BAD_ARENA, "the arena ends within the rank entries: it is damaged");
+    uint32_t state = mst_load32_acq(&entry.state);                           /* E1 */
+    uint32_t successor = mst_load32_acq(&entry.successor);                   /* E15 */
+    muster_ending ending = mst_ending_unpack(mst_load64_acq(&entry.ending)); /* E8 */
+    bool begun = state != MST_RANK_VACANT && state != MST_RANK_JOINING;
+    if (seat >= (uint32_t)found->size && !begun) /* nobody's yet */
+        return MUSTER_OK;
+    if (begun && entry.rank >= (uint32_t)found->size)
+        return mst_fail(MUSTER_ERR_BAD_ARENA, "seat %u says that it is rank %u of %d: the arena is damaged",
+                        seat, entry.rank, found->size);
+    found->ranks[found->rank_count++] = (muster_seen_rank){
+        .rank = seat < (uint32_t)found->size ? (int)seat : (int)entry.rank,
+        .pid = entry.pid,
+        .attached = state == MST_RANK_ATTACHED,
+        .left = state == MST_RANK_LEFT,
+        .replaced = successor != 0 && successor != UINT32_MAX,
+        .ending = ending,
+    };
+    if (state != MST_RANK_ATTACHED && state != MST_RANK_LEFT)
+        return MUSTER_OK;
+    return read_groups(reader, seat, &entry);
+}
+
+/* ---- all of it ---- */
+
+void muster_inspection_free(muster_inspection *inspection)
+{
+    if (!inspection)
+        return;
+    free(inspection->ranks);
+    free(inspection->calls);
+    inspection->ranks = NULL;
+    inspection->calls = NULL;
+    inspection->rank_count = inspection->call_count = 0;
+}
+
+muster_status muster_inspect(int fd, muster_inspection *inspection)
+{
+    if (!inspection || inspection->struct_size < sizeof *inspection)
+        return mst_fail(MUSTER_ERR_INVALID,
+                        "the inspection is NULL or its struct_size is not set; begin with "
+                        "MUSTER_INSPECTION_INIT");
+    muster_inspection found = { .struct_size = sizeof found };
+    reader reader = { .fd = fd, .found = &found };
+    int32_t launcher_pid;
+
+    muster_status status = mst_arena_identify(fd, &reader.geometry, &launcher_pid);
+    if (status != MUSTER_OK)
+        return status;
+    found.size = (int)reader.geometry.size;
+    found.launcher_pid = launcher_pid;
+    found.ranks = calloc(reader.geometry.seats, sizeof *found.ranks);
+    if (!found.ranks)
+        status = mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for %u ranks", reader.geometry.seats);
+    for (uint32_t seat = 0; status == MUSTER_OK && seat < reader.geometry.seats; seat++)
+        status = read_rank(&reader, seat);
+    if (status == MUSTER_OK)
+        *inspection = found;
+    else
+        muster_inspection_free(&found);
+    return status;
+}

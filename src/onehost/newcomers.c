@@ -1,0 +1,141 @@
+/* Counting, enrolling, admitting and awaiting of newcomers.h. */
+#include "src/onehost/newcomers.h"
+
+#include <stdlib.h>
+
+#include "shm/death/holders.h"
+#include "shm/death/succession.h"
+#include "shm/port/os.h"
+#include "src/pure/atomic.h"
+#include "src/pure/error.h"
+
+static uint32_t rank_in_world(const muster_group *group, uint32_t seat)
+{
+    return mst_layout_entry(&group->subarena->attachment->geometry, seat)->rank;
+}
+
+static bool is_member(const muster_group *group, uint32_t seat)
+{
+    for (int rank = 0; rank < group->size; rank++)
+        if (group->subarena->shares[rank].seat == seat)
+            return true;
+    return false;
+}
+
+bool mst_newcomers_are_here(const muster_group *group)
+{
+    mst_attachment *attachment = group->subarena->attachment;
+    uint32_t seat;
+
+    for (uint32_t rank = 0; rank < attachment->geometry.size; rank++)
+        if (mst_succession_look(&attachment->liveness, rank, &seat) == MST_COMING)
+            return false;
+    return true;
+}
+
+/* ---- the roll ---- */
+
+static void sort_by_rank(const muster_group *group, mst_roll_call *roll)
+{
+    for (int i = 1; i < roll->size; i++) { /* the members are in order already, or nearly */
+        mst_share share = roll->shares[i];
+        uint32_t rank = rank_in_world(group, share.seat);
+        int at = i;
+
+        for (; at > 0 && rank_in_world(group, roll->shares[at - 1].seat) > rank; at--)
+            roll->shares[at] = roll->shares[at - 1];
+        roll->shares[at] = share;
+    }
+}
+
+void mst_newcomers_enrol(const muster_group *group, mst_roll_call *roll)
+{
+    mst_attachment *attachment = group->subarena->attachment;
+    uint32_t seat;
+
+    for (uint32_t rank = 0; rank < attachment->geometry.size && roll->size < roll->room; rank++) {
+        if (mst_succession_look(&attachment->liveness, rank, &seat) != MST_WAITING)
+            continue;
+        const mst_cell *cell = mst_layout_cell(&attachment->geometry, seat, MST_WORLD_CELL);
+        roll->shares[roll->size++] =
+            (mst_share){ seat, MST_WORLD_CELL, MST_WORLD_MEMBERSHIP, cell->staging_offset }; /* E1 */
+    }
+    sort_by_rank(group, roll);
+}
+
+/* ---- into the group ---- */
+
+/* The newcomer may come to read what others on the roll have written when those are dead, and we have left.
+ */
+static void hold_for(const mst_geometry *geometry, uint32_t newcomer, const mst_roll_call *roll)
+{
+    for (int i = 0; i < roll->size; i++)
+        if (roll->shares[i].seat < geometry->seats)
+            mst_holders_add(geometry, roll->shares[i].seat, newcomer);
+}
+
+muster_status mst_newcomers_admit(muster_group *group, const mst_roll_call *roll, uint32_t roll_seat,
+                                  uint64_t roll_offset)
+{
+    const mst_geometry *geometry = &group->subarena->attachment->geometry;
+
+    for (int i = 0; i < roll->size; i++) {
+        uint32_t seat = roll->shares[i].seat;
+
+        if (seat >= geometry->seats)
+            return mst_fail(MUSTER_ERR_BAD_ARENA,
+                            "the roll of a new group names seat %u of %u: the arena "
+                            "is damaged",
+                            seat, geometry->seats);
+        if (is_member(group, seat))
+            continue;
+        if (mst_load64_acq(&mst_layout_entry(geometry, seat)->admission) == 0) /* E16: else, it was done */
+            hold_for(geometry, seat, roll);
+        if (mst_succession_admit(geometry, seat, roll_seat, roll_offset))
+            continue;
+        return mst_fail(MUSTER_ERR_INVALID,
+                        "the replacement of rank %u is in another group already: two groups of the world "
+                        "grew at the same time",
+                        rank_in_world(group, seat));
+    }
+    return MUSTER_OK;
+}
+
+typedef struct newcomers {
+    const muster_group *group;
+    const mst_roll_call *roll;
+} newcomers;
+
+static bool is_on_the_way(const newcomers *newcomers, uint32_t seat)
+{
+    const mst_geometry *geometry = &newcomers->group->subarena->attachment->geometry;
+
+    return mst_load32_acq(&mst_layout_entry(geometry, seat)->state) == MST_RANK_WAITING && /* E1 */
+           mst_liveness_ending(geometry, seat).kind == MUSTER_ENDED_NOT;
+}
+
+static bool nobody_on_the_way(const void *arg)
+{
+    const newcomers *newcomers = arg;
+
+    for (int i = 0; i < newcomers->roll->size; i++)
+        if (is_on_the_way(newcomers, newcomers->roll->shares[i].seat))
+            return false;
+    return true;
+}
+
+muster_status mst_newcomers_await(muster_group *group, const mst_roll_call *roll, mst_waiter *waiter)
+{
+    mst_attachment *attachment = group->subarena->attachment;
+    newcomers newcomers = { group, roll };
+    mst_parking parking = mst_signal_parking(&mst_layout_header(&attachment->geometry)->arrivals);
+
+    mst_wait_result result = mst_wait_until(waiter, parking, nobody_on_the_way, &newcomers, -1);
+    if (result == MST_WAIT_READY)
+        return MUSTER_OK;
+    if (result == MST_WAIT_POISONED)
+        return mst_group_interrupted(group, "grow");
+    return mst_fail(MUSTER_ERR_TIMED_OUT,
+                    "rank %d waited %.3g s in grow for a replacement to enter the new group", group->rank,
+                    (double)group->timeout_ns / MST_NS_PER_S);
+}

@@ -1,0 +1,25 @@
+/*
+ * Processes that replace dead ranks, as the survivors of a group see them: whether they are there, who of
+ * them belongs to the new group, and their way into it. Theirs is shm/join/replace.h.
+ */
+#ifndef MST_NEWCOMERS_H
+#define MST_NEWCOMERS_H
+
+#include "shm/join/roll.h"
+#include "src/onehost/group.h"
+
+/* Whether every replacement that was promised has come, or will not. */
+bool mst_newcomers_are_here(const muster_group *group);
+
+/* Adds those who wait to the roll, and puts all on it in the order of their ranks in the world. */
+void mst_newcomers_enrol(const muster_group *group, mst_roll_call *roll);
+
+/* Tells those of the roll who are not in the group where the roll is; INVALID when one of them is on
+ * another. */
+muster_status mst_newcomers_admit(muster_group *group, const mst_roll_call *roll, uint32_t roll_seat,
+                                  uint64_t roll_offset);
+
+/* Waits until each of them has read it, or never will; `waiter` has waited for them to come, and goes on. */
+muster_status mst_newcomers_await(muster_group *group, const mst_roll_call *roll, mst_waiter *waiter);
+
+#endif

@@ -1,0 +1,414 @@
+/*
+ * shrink and grow: from a group that may have lost ranks, a group of those that are left, and, when it
+ * grows, of those that replace the lost.
+ *
+ * Each survivor claims fresh memory, publishes its share in its cell of the old group (E11), and waits
+ * until every other member has done so, has ended, or has left; to grow, also until every replacement
+ * that the launcher has promised is there, or is not to come (newcomers.h). It then proposes a roll of the
+ * living that it sees. Survivors may see different deaths, so one proposal must count: a survivor writes
+ * its own into its heap and offers it by compare-and-swap in the cell of rank 0, whose memory outlives
+ * rank 0; the first one wins and all take it (E12). Nobody waits for a decision, so nobody can die in the
+ * middle of one: what a rank left half written is either not offered, or whole. Every survivor then
+ * admits the newcomers on the roll, so that one is enough. Who dies after that is a dead member of the new
+ * group, which breaks on its first use, and is made anew in turn.
+ *
+ * Cost: one wait for the slowest survivor, a pass over the members, a bell per member; to grow, a wait for
+ * the newcomers besides.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "shm/base/fault.h"
+#include "shm/port/os.h"
+#include "shm/wait/activity.h"
+#include "src/onehost/child.h"
+#include "src/onehost/coll/coll.h"
+#include "src/onehost/newcomers.h"
+#include "src/pure/atomic.h"
+#include "src/pure/error.h"
+#include "src/pure/ranklist.h"
+
+typedef struct regroup {
+    muster_group *group;
+    uint64_t number; /* of the regroup in the group, from 1 */
+    bool grows;
+    mst_share own;        /* our share of the new group */
+    uint64_t roll_offset; /* of our proposal */
+    mst_roll_call roll;   /* first what we propose, then what was decided */
+    mst_waiter waiter;    /* of all that it waits for, under one deadline */
+} regroup;
+
+static const char *name_of(const regroup *regroup)
+{
+    return regroup->grows ? "grow" : "shrink";
+}
+
+/* ---- arriving ---- */
+
+static mst_cell *own_cell(const muster_group *group)
+{
+    return group->subarena->cells[group->rank];
+}
+
+static bool has_arrived(const regroup *regroup, int rank)
+{
+    const mst_cell *cell = regroup->group->subarena->cells[rank];
+
+    return mst_load64_acq(&cell->regroups) >> 1 >= regroup->number; /* E11 */
+}
+
+static bool never_comes(const muster_group *group, int rank)
+{
+    const mst_subarena *subarena = group->subarena;
+
+    return !mst_subarena_has_member(subarena, rank) ||
+           mst_liveness_ending(&subarena->attachment->geometry, subarena->shares[rank].seat).kind !=
+               MUSTER_ENDED_NOT;
+}
+
+static bool all_accounted_for(const void *arg)
+{
+    const regroup *regroup = arg;
+
+    for (int rank = 0; rank < regroup->group->size; rank++)
+        if (!has_arrived(regroup, rank) && !never_comes(regroup->group, rank))
+            return false;
+    return !regroup->grows || mst_newcomers_are_here(regroup->group);
+}
+
+static mst_regroup_record *record_of(const regroup *regroup, int rank)
+{
+    return &regroup->group->subarena->cells[rank]->regroup_records[regroup->number & 1];
+}
+
+/* Memory for what we bring, and for what we shall propose. */
+static muster_status claim(regroup *regroup)
+{
+    muster_group *group = regroup->group;
+    mst_attachment *attachment = group->subarena->attachment;
+    int room = group->size + (regroup->grows ? (int)attachment->geometry.size : 0);
+
+    regroup->roll = (mst_roll_call){ calloc((size_t)room, sizeof(mst_share)), room, 0, attachment->policy };
+    if (!regroup->roll.shares)
+        return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a group of up to %d", room);
+    muster_status status =
+        mst_subarena_claim_block(group->subarena, mst_roll_bytes(room), &regroup->roll_offset);
+    return status == MUSTER_OK ? mst_share_claim(attachment, &regroup->own) : status;
+}
+
+/* How many we have arrived at, and whether we are in one: whoever waits for us elsewhere waits in vain then,
+ * but not if we have given up, and use the group as before. */
+static void say(const muster_group *group, uint64_t arrived, bool inside)
+{
+    mst_store64_rel(&own_cell(group)->regroups, arrived << 1 | inside); /* E11 */
+}
+
+/* Publishes our share, and tells everyone who may be waiting for it. */
+static void arrive(const regroup *regroup, muster_status claimed)
+{
+    muster_group *group = regroup->group;
+
+    *record_of(regroup, group->rank) = (mst_regroup_record){
+        .share = mst_child_record(&regroup->own, claimed),
+        .roll_offset = regroup->roll_offset,
+        .grows = regroup->grows,
+    };
+    mst_fault_point("regroup.arrive");
+    say(group, regroup->number, true);
+    mst_fault_point("regroup.arrived");
+    for (int rank = 0; rank < group->size; rank++)
+        if (rank != group->rank)
+            mst_signal_raise(&group->subarena->cells[rank]->bell);
+    mst_signal_raise(&mst_layout_header(&group->subarena->attachment->geometry)->arrivals); /* who grows */
+}
+
+static muster_status explain_late(const regroup *regroup)
+{
+    const muster_group *group = regroup->group;
+    char text[120];
+    mst_ranklist late = mst_ranklist_in(text, sizeof text);
+
+    for (int rank = 0; rank < group->size; rank++)
+        if (!has_arrived(regroup, rank) && !never_comes(group, rank))
+            mst_ranklist_add(&late, rank);
+    int count = mst_ranklist_end(&late);
+    if (count == 0)
+        return mst_fail(MUSTER_ERR_TIMED_OUT,
+                        "rank %d waited %.3g s in grow for replacements that the launcher has promised",
+                        group->rank, (double)group->timeout_ns / MST_NS_PER_S);
+    return mst_fail(MUSTER_ERR_TIMED_OUT, "rank %d waited %.3g s in %s for %s, which %s and %s not called it",
+                    group->rank, (double)group->timeout_ns / MST_NS_PER_S, name_of(regroup), text,
+                    count > 1 ? "live" : "lives", count > 1 ? "have" : "has");
+}
+
+/* ---- waiting for them ---- */
+
+static void describe(const void *arg, char *text, size_t bytes)
+{
+    const regroup *regroup = arg;
+
+    snprintf(text, bytes, "%s #%llu of a group of %d", name_of(regroup), (unsigned long long)regroup->number,
+             regroup->group->size);
+}
+
+/* All who are missing are waited for; one of them leads to a circle if any does, sooner or later, since those
+ * who have come wait for the same. */
+static int first_missing(const regroup *regroup)
+{
+    for (int rank = 0; rank < regroup->group->size; rank++)
+        if (!has_arrived(regroup, rank) && !never_comes(regroup->group, rank))
+            return rank;
+    return -1;
+}
+
+/* A member that waits for us, in a call of another group, comes once that has ended. */
+static bool stalled(void *arg, int peer, int64_t slept_ns)
+{
+    const regroup *regroup = arg;
+    mst_stall stall = { { first_missing(regroup), -1 }, slept_ns, describe, regroup, true };
+
+    (void)peer;
+    mst_group_stalled(regroup->group, &stall);
+    return false;
+}
+
+static void woke(void *arg)
+{
+    const regroup *regroup = arg;
+
+    mst_group_woke(regroup->group);
+}
+
+/* Newcomers know nobody's bell, and ring where all who attach do. */
+static muster_status gather(regroup *regroup)
+{
+    muster_group *group = regroup->group;
+    mst_signal *signal = regroup->grows ? &mst_layout_header(&group->subarena->attachment->geometry)->arrivals
+                                        : &own_cell(group)->bell;
+
+    regroup->waiter = (mst_waiter){ .policy = group->subarena->attachment->policy,
+                                    .poison = &group->interrupted,
+                                    .deadline = { .limit_ns = group->timeout_ns },
+                                    .watch = { .tick = stalled, .woke = woke, .arg = regroup } };
+    mst_store64_rlx(&group->interrupted, 0);
+    switch (mst_wait_until(&regroup->waiter, mst_signal_parking(signal), all_accounted_for, regroup, -1)) {
+    case MST_WAIT_READY:
+        mst_group_arrived(group, MST_ENTER_SPLIT, &regroup->waiter);
+        return MUSTER_OK;
+    case MST_WAIT_POISONED:
+        return mst_group_interrupted(group, name_of(regroup));
+    default:
+        return explain_late(regroup);
+    }
+}
+
+/* Whoever is late for the last regroup, the wait of which may have failed here, still reads what we brought
+ * to it, and of two records the other one is next: so all come to the last before we arrive at the next. */
+static muster_status catch_up(const regroup *next)
+{
+    regroup last = *next;
+
+    last.number--;
+    say(next->group, last.number, true);
+    return gather(&last);
+}
+
+/* ---- the one proposal that counts ---- */
+
+#define WINNER_BITS 16
+#define DECISION_TRIES 4
+
+static void draw_up_roll(regroup *regroup)
+{
+    const muster_group *group = regroup->group;
+    mst_roll_call *roll = &regroup->roll;
+
+    roll->size = 0;
+    for (int rank = 0; rank < group->size; rank++) {
+        if (!has_arrived(regroup, rank) || never_comes(group, rank))
+            continue;
+        mst_split_record record = record_of(regroup, rank)->share; /* E11: read once */
+        roll->shares[roll->size++] = mst_child_share(group, rank, &record);
+    }
+    if (regroup->grows)
+        mst_newcomers_enrol(group, roll);
+    mst_roll_write(&group->subarena->attachment->geometry, group->subarena->own.seat, regroup->roll_offset,
+                   roll);
+}
+
+static void propose(regroup *regroup)
+{
+    muster_group *group = regroup->group;
+    _Atomic uint64_t *decided = &group->subarena->cells[0]->decided;
+    uint64_t offer = regroup->number << WINNER_BITS | (uint64_t)group->rank;
+
+    draw_up_roll(regroup);
+    mst_fault_point("regroup.propose");
+    uint64_t found = mst_load64_acq(decided); /* E12 */
+    /* Who is faster has decided; if the word changes more often than that, it is by damage, which
+     * read_decision finds. */
+    for (int tries = 0; tries < DECISION_TRIES && found >> WINNER_BITS < regroup->number; tries++) {
+        uint64_t earlier = mst_cmpxchg64_sc(decided, found, offer); /* E12 */
+
+        mst_fault_point("regroup.decided");
+        if (earlier == found)
+            return;
+        found = earlier;
+    }
+}
+
+static muster_status damaged(const regroup *regroup, const char *what)
+{
+    return mst_fail(MUSTER_ERR_BAD_ARENA, "rank %d: %s in %s: the arena is damaged", regroup->group->rank,
+                    what, name_of(regroup));
+}
+
+/* What everyone on the roll has brought; all who read it come to the same. */
+static muster_status check_records(const regroup *regroup)
+{
+    const muster_group *group = regroup->group;
+
+    for (int rank = 0; rank < group->size; rank++) {
+        if (mst_roll_find(&regroup->roll, group->subarena->shares[rank].seat) < 0)
+            continue;
+        mst_regroup_record record = *record_of(regroup, rank); /* E11: read once */
+        if (record.share.status != MUSTER_OK)
+            return mst_fail(MUSTER_ERR_NO_SPACE,
+                            "rank %d could not get its share of the new group (%s); free what is not needed "
+                            "and try again",
+                            rank, muster_status_string((muster_status)record.share.status));
+        if ((record.grows != 0) != regroup->grows)
+            return mst_fail(MUSTER_ERR_MISMATCH,
+                            "rank %d called %s and rank %d %s; all must call the same, and may try again",
+                            group->rank, name_of(regroup), rank, regroup->grows ? "shrink" : "grow");
+    }
+    return MUSTER_OK;
+}
+
+/* Reads the roll that was decided upon: who belongs to the new group, and whoever drew it up. */
+static muster_status read_decision(regroup *regroup, uint32_t *roll_seat, uint64_t *roll_offset)
+{
+    const mst_subarena *subarena = regroup->group->subarena;
+    uint64_t decided = mst_load64_acq(&subarena->cells[0]->decided); /* E12 */
+    uint64_t winner = decided & ((1ULL << WINNER_BITS) - 1);
+
+    if (decided >> WINNER_BITS != regroup->number || winner >= (uint64_t)regroup->group->size)
+        return damaged(regroup, "nobody of the group decided");
+    *roll_seat = subarena->shares[winner].seat;
+    *roll_offset = record_of(regroup, (int)winner)->roll_offset; /* E12: read once */
+    muster_status status =
+        mst_roll_read(&subarena->attachment->geometry, *roll_seat, *roll_offset, &regroup->roll);
+    if (status == MUSTER_OK && mst_roll_find(&regroup->roll, subarena->own.seat) < 0)
+        status = damaged(regroup, "the others take this rank for dead");
+    return status == MUSTER_OK ? check_records(regroup) : status;
+}
+
+/* ---- all of it ---- */
+
+static bool may_try_again(muster_status status)
+{
+    return status == MUSTER_ERR_NO_SPACE || status == MUSTER_ERR_MISMATCH;
+}
+
+/* Once the group exists: who is new joins it, or will never. */
+static muster_status receive(regroup *regroup, muster_group **made)
+{
+    muster_status status = mst_newcomers_await(regroup->group, &regroup->roll, &regroup->waiter);
+
+    if (status == MUSTER_OK)
+        return MUSTER_OK;
+    mst_subarena_abandon_block(regroup->group->subarena, regroup->roll_offset); /* read still, perhaps */
+    muster_group_free(*made);
+    *made = NULL;
+    return status;
+}
+
+static muster_status form(regroup *regroup, muster_group **made)
+{
+    muster_group *group = regroup->group;
+    mst_attachment *attachment = group->subarena->attachment;
+    uint32_t roll_seat = 0;
+    uint64_t roll_offset = 0;
+    muster_group *child;
+
+    muster_status status = read_decision(regroup, &roll_seat, &roll_offset);
+    if (may_try_again(status)) { /* all have seen it, so nobody uses the share */
+        mst_share_release(attachment, &regroup->own);
+        return status;
+    }
+    if (status == MUSTER_OK && regroup->grows)
+        status = mst_newcomers_admit(group, &regroup->roll, roll_seat, roll_offset);
+    if (status != MUSTER_OK) {
+        mst_share_abandon(attachment, &regroup->own);
+        return status;
+    }
+    status = mst_child_create(group, regroup->roll.shares,
+                              mst_roll_find(&regroup->roll, group->subarena->own.seat), regroup->roll.size,
+                              &regroup->own, &child);
+    if (status == MUSTER_OK && regroup->grows)
+        status = receive(regroup, &child);
+    if (status == MUSTER_OK) {
+        child->whole = group->whole;
+        *made = child;
+    }
+    return status;
+}
+
+static muster_status agree_and_form(regroup *regroup, muster_group **made)
+{
+    mst_attachment *attachment = regroup->group->subarena->attachment;
+
+    mst_group_begin(regroup->group);
+    mst_group_show(regroup->group, MST_ENTER_SPLIT, regroup->group->split + regroup->number,
+                   &(mst_doing){ .kind = regroup->grows ? MST_DOING_GROW : MST_DOING_SHRINK,
+                                 .peer = -1,
+                                 .operation = regroup->number });
+    muster_status status = catch_up(regroup);
+    if (status != MUSTER_OK)
+        return status;
+    regroup->group->regroups = regroup->number;
+    muster_status claimed = claim(regroup);
+    arrive(regroup, claimed); /* also when claiming failed: the others must know */
+    status = gather(regroup);
+    if (status == MUSTER_OK && regroup->roll_offset)
+        propose(regroup);
+    if (claimed != MUSTER_OK)
+        return claimed;
+    if (status != MUSTER_OK) {
+        mst_share_abandon(attachment, &regroup->own);
+        return status;
+    }
+    return form(regroup, made);
+}
+
+static muster_status make(muster_group *group, bool grows, muster_group **made)
+{
+    if (!made)
+        return mst_fail(MUSTER_ERR_INVALID, "there is no place for the new group: the last argument is NULL");
+    muster_status status = mst_group_occupy(group, MST_ENTER_SPLIT); /* a broken group, too */
+    if (status != MUSTER_OK)
+        return status;
+    status = mst_group_broken(group);
+    if (grows && !group->whole)
+        status = mst_fail(MUSTER_ERR_INVALID, "a group that split has made cannot grow; grow the world, or "
+                                              "what shrink has left of it, and split that again");
+    else if (status != MUSTER_ERR_BAD_ARENA) {
+        regroup regroup = { .group = group, .number = group->regroups + 1, .grows = grows };
+
+        status = agree_and_form(&regroup, made);
+        say(group, group->regroups, false);
+        free(regroup.roll.shares);
+    }
+    mst_group_leave(group, MST_ENTER_SPLIT);
+    return status;
+}
+
+muster_status muster_group_shrink(muster_group *group, muster_group **survivors)
+{
+    return make(group, false, survivors);
+}
+
+muster_status muster_group_grow(muster_group *group, muster_group **grown)
+{
+    return make(group, true, grown);
+}

@@ -1,0 +1,194 @@
+/*
+ * split: from one group, a group per color.
+ *
+ * Each rank that gives a color claims its share of the child (a cell and staging in its own region),
+ * then all exchange records in one step of the parent's split lane. From the same records every rank
+ * computes the same members in the same order; nothing else needs agreement. A child is visible only
+ * to ranks that have seen all records, so a rank that dies before it published leaves none behind.
+ * Cost: one synchronisation and one pass over the parent's records.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shm/base/fault.h"
+#include "shm/wait/activity.h"
+#include "src/onehost/child.h"
+#include "src/pure/error.h"
+
+/* Where this rank stands among those of its color, and the color's members in the child's order. */
+typedef struct membership {
+    mst_share *shares;
+    int rank;
+    int size;
+} membership;
+
+static void describe(const void *arg, char *text, size_t bytes)
+{
+    const muster_group *group = arg;
+
+    snprintf(text, bytes, "split #%llu of a group of %d", (unsigned long long)group->split, group->size);
+}
+
+static bool stalled(void *group, int peer, int64_t slept_ns)
+{
+    mst_stall stall = { { peer, -1 }, slept_ns, describe, group, false };
+
+    return mst_group_stalled(group, &stall);
+}
+
+static void lost(void *group, int peer)
+{
+    mst_group_lost(group, peer);
+}
+
+static void woke(void *group)
+{
+    mst_group_woke(group);
+}
+
+/* Publishes this rank's record and copies everyone's: one step. */
+static muster_status exchange(muster_group *group, const mst_split_record *own)
+{
+    int missing;
+
+    memcpy(mst_lane_next(&group->splits)->payload, own, sizeof *own); /* published by E3 */
+    mst_wait_result result = mst_lane_step(&group->splits, &missing);
+    if (result != MST_WAIT_READY) {
+        char doing[64], late[120];
+
+        describe(group, doing, sizeof doing);
+        mst_lane_list_missing(&group->splits, late, sizeof late);
+        return mst_group_wait_failed(group, result, doing, late);
+    }
+    mst_group_arrived(group, MST_ENTER_SPLIT, &group->splits.waiter);
+    for (int rank = 0; rank < group->size; rank++)
+        memcpy(&group->split_records[rank], mst_lane_arrival(&group->splits, rank)->payload,
+               sizeof(mst_split_record)); /* E3: read once */
+    return MUSTER_OK;
+}
+
+/* ---- who belongs together ---- */
+
+typedef struct candidate {
+    int key;
+    int parent_rank;
+} candidate;
+
+static int by_key_then_rank(const void *a, const void *b)
+{
+    const candidate *x = a, *y = b;
+
+    if (x->key != y->key)
+        return x->key < y->key ? -1 : 1;
+    return x->parent_rank < y->parent_rank ? -1 : 1;
+}
+
+static muster_status check_members(const muster_group *group, const candidate *members, int size)
+{
+    for (int i = 0; i < size; i++) {
+        const mst_split_record *record = &group->split_records[members[i].parent_rank];
+
+        if (record->status != MUSTER_OK)
+            return mst_fail(MUSTER_ERR_NO_SPACE,
+                            "rank %d could not get its share of the new group (%s); the parent is as before",
+                            members[i].parent_rank, muster_status_string((muster_status)record->status));
+    }
+    return MUSTER_OK;
+}
+
+static muster_status gather_members(muster_group *group, int color, membership *child)
+{
+    candidate *members = calloc((size_t)group->size, sizeof *members);
+    muster_status status;
+    int size = 0;
+
+    child->shares = calloc((size_t)group->size, sizeof *child->shares);
+    if (!members || !child->shares) {
+        free(members);
+        return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a group of up to %d", group->size);
+    }
+    for (int rank = 0; rank < group->size; rank++)
+        if (group->split_records[rank].color == color)
+            members[size++] = (candidate){ group->split_records[rank].key, rank };
+    qsort(members, (size_t)size, sizeof *members, by_key_then_rank);
+    status = check_members(group, members, size);
+    child->size = size;
+    for (int i = 0; i < size; i++) {
+        int parent_rank = members[i].parent_rank;
+        const mst_split_record *record = &group->split_records[parent_rank];
+
+        child->shares[i] = mst_child_share(group, parent_rank, record);
+        if (parent_rank == group->rank)
+            child->rank = i;
+    }
+    free(members);
+    return status;
+}
+
+/* ---- the split itself ---- */
+
+static muster_status make_child(muster_group *group, int color, const mst_share *own, muster_group **child)
+{
+    mst_attachment *attachment = group->subarena->attachment;
+    membership members = { NULL, 0, 0 };
+
+    muster_status status = gather_members(group, color, &members);
+    if (status == MUSTER_ERR_NO_SPACE) {
+        mst_share_release(attachment, own);
+    } else if (status != MUSTER_OK) {
+        mst_share_abandon(attachment, own);
+    } else {
+        status = mst_child_create(group, members.shares, members.rank, members.size, own, child);
+    }
+    free(members.shares);
+    return status;
+}
+
+static muster_status split(muster_group *group, int color, int key, muster_group **child)
+{
+    mst_attachment *attachment = group->subarena->attachment;
+    mst_share own = { 0 };
+    bool joins = color != MUSTER_COLOR_NONE;
+
+    mst_group_begin(group);
+    group->split++;
+    mst_group_show(group, MST_ENTER_SPLIT, group->split + group->regroups,
+                   &(mst_doing){ .kind = MST_DOING_SPLIT, .peer = -1, .operation = group->split });
+    group->splits.waiter.watch = (mst_watch){ stalled, lost, woke, group, NULL };
+    mst_lane_begin(&group->splits);
+    muster_status claimed = joins ? mst_share_claim(attachment, &own) : MUSTER_OK;
+    mst_split_record record = mst_child_record(&own, claimed);
+    record.color = color;
+    record.key = key < 0 ? group->rank : key;
+    record.operation = group->split;
+    muster_status status = exchange(group, &record); /* also when claiming failed: the others must know */
+    if (status != MUSTER_OK) {
+        if (joins && claimed == MUSTER_OK)
+            mst_share_abandon(attachment, &own);
+        return status;
+    }
+    mst_fault_point("split.exchanged");
+    if (claimed != MUSTER_OK)
+        return claimed;
+    if (joins)
+        return make_child(group, color, &own, child);
+    *child = NULL;
+    return MUSTER_OK;
+}
+
+muster_status muster_group_split(muster_group *group, int color, int key, muster_group **child)
+{
+    if (!child)
+        return mst_fail(MUSTER_ERR_INVALID, "there is no place for the child: the last argument is NULL");
+    if (color < 0 && color != MUSTER_COLOR_NONE)
+        return mst_fail(MUSTER_ERR_INVALID,
+                        "color %d is negative; expected 0 or more, or MUSTER_COLOR_NONE to join no group",
+                        color);
+    muster_status status = mst_group_enter(group, MST_ENTER_SPLIT);
+    if (status != MUSTER_OK)
+        return status;
+    status = split(group, color, key, child);
+    mst_group_leave(group, MST_ENTER_SPLIT);
+    return status;
+}

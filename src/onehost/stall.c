@@ -1,0 +1,201 @@
+/*
+ * Waits that have become long, of group.h: at every tick a rank looks for members that are dead or have left,
+ * for circles of ranks that wait for each other, and asks the program whether to go on.
+ */
+#include "shm/port/os.h"
+#include "src/onehost/group.h"
+#include "src/pure/atomic.h"
+
+#define LOOK_FOR_DUMP_AFTER_NS (100 * MST_NS_PER_MS)
+/* What takes several system calls is done at every tick of the first second, then four times a second: a rank
+ * that waits for work, perhaps for days, should cost nothing. */
+#define OFTEN_NS (1 * MST_NS_PER_S)
+#define RARELY_NS (240 * MST_NS_PER_MS)
+#define LOOK_FOR_CIRCLE_AFTER_NS (10 * MST_NS_PER_MS) /* the second tick, and each after it */
+
+/* A member that left is missed only by those who wait for it. */
+static bool has_left(const muster_group *group, int peer)
+{
+    return peer >= 0 && !mst_subarena_has_member(group->subarena, peer);
+}
+
+/* Nor does one come to any call that waits for it while it is gone to shrink the group, or to grow it, and
+ * waits for us there. */
+static bool has_gone(const muster_group *group, int peer)
+{
+    mst_cell *const *cells = group->subarena->cells;
+    uint64_t own = mst_load64_acq(&cells[group->rank]->regroups);            /* E11 */
+    uint64_t theirs = peer < 0 ? 0 : mst_load64_acq(&cells[peer]->regroups); /* E11 */
+
+    return (theirs & 1) && theirs >> 1 > own >> 1;
+}
+
+static bool is_lost(const muster_group *group, int peer)
+{
+    return has_left(group, peer) || has_gone(group, peer);
+}
+
+void mst_group_lost(muster_group *group, int peer)
+{
+    const mst_subarena *subarena = group->subarena;
+
+    /* It may have left, or gone, for that. */
+    if (!is_lost(group, peer) || mst_subarena_look_at_endings(subarena))
+        return;
+    if (!has_left(group, peer)) {
+        mst_group_spread(group, MST_POISON_REGROUPS, peer, 0);
+        return;
+    }
+    muster_ending ending = mst_liveness_ending(&subarena->attachment->geometry, subarena->shares[peer].seat);
+    /* If it also died, say how. */
+    if (ending.kind == MUSTER_ENDED_NOT || (ending.kind == MUSTER_ENDED_EXITED && ending.code == 0))
+        mst_group_spread(group, MST_POISON_LEFT, peer, ending.kind == MUSTER_ENDED_EXITED);
+    else
+        mst_group_spread(group, mst_poison_of_ending(ending), peer, ending.code);
+}
+
+static bool is_due(muster_group *group, int64_t slept_ns)
+{
+    int64_t looked_ns = (int64_t)mst_load64_rlx(&group->looked_ns);
+
+    if (slept_ns >= OFTEN_NS && slept_ns >= looked_ns && slept_ns - looked_ns < RARELY_NS)
+        return false;
+    mst_store64_rlx(&group->looked_ns, (uint64_t)slept_ns);
+    return true;
+}
+
+static void look_for_dead(muster_group *group, const mst_stall *stall, bool due)
+{
+    mst_liveness *liveness = &group->subarena->attachment->liveness;
+
+    mst_liveness_scan(liveness);
+    for (int i = 0; i < 2; i++)
+        if (due && stall->peers[i] >= 0 && stall->slept_ns >= LOOK_FOR_DUMP_AFTER_NS)
+            mst_liveness_look_for_dump(liveness, group->subarena->shares[stall->peers[i]].seat);
+    mst_subarena_look_at_endings(group->subarena);
+    if (mst_liveness_launcher_gone(liveness)) {
+        mst_store64_rlx(&group->interrupted, MST_ORPHANED);
+        mst_group_spread(group, MST_POISON_LAUNCHER, 0, 0);
+    }
+}
+
+/* A member whose cell is poisoned enters no call any more: whoever waits for it takes its reason over, by
+ * which all get it, whatever became of the one that was to tell them. */
+static void look_for_poison(muster_group *group, int peer)
+{
+    const mst_subarena *subarena = group->subarena;
+
+    if (peer < 0 || mst_subarena_is_broken(subarena))
+        return;
+    uint64_t word = mst_load64_acq(&subarena->cells[peer]->poison); /* E7 */
+    if (word == subarena->no_poison[peer])
+        return;
+    if (!mst_poison_is_of(word, subarena->no_poison[peer])) { /* of the cell's next group, or of none */
+        if (!has_left(group, peer))
+            mst_group_poison(
+                group, MST_POISON_DAMAGE,
+                "rank %d has found the word of rank %d that says why the group is broken changed: "
+                "the arena is damaged",
+                group->rank, peer);
+        return;
+    }
+    mst_poison poison = mst_poison_unpack(word);
+    mst_group_spread(group, poison.kind, poison.rank, poison.code);
+}
+
+static void look_for_circle(muster_group *group, const mst_stall *stall, bool due)
+{
+    mst_deadlock *deadlock = &group->subarena->attachment->deadlock;
+    char doing[MST_DOING_BYTES], circle[MST_REASON_BYTES];
+    uint32_t awaited[2];
+
+    if (!due && !mst_load32_rlx(&deadlock->published)) /* a thread may have ended since we looked */
+        return;
+    for (int i = 0; i < 2; i++)
+        awaited[i] = stall->peers[i] < 0 ? MST_RANKS_MAX : group->subarena->shares[stall->peers[i]].seat;
+    stall->describe(stall->arg, doing, sizeof doing);
+    mst_deadlock_waiting(deadlock, awaited, doing);
+    if (mst_deadlock_found(deadlock, circle, sizeof circle) && !stall->regroups)
+        mst_group_poison(group, MST_POISON_DEADLOCK, "%s", circle);
+}
+
+/* Who is in a group has attached, or is a replacement about to have. */
+static bool a_member_is_damaged(const mst_subarena *subarena)
+{
+    for (int rank = 0; rank < subarena->size; rank++) {
+        const mst_rank_entry *entry =
+            mst_layout_entry(&subarena->attachment->geometry, subarena->shares[rank].seat);
+        uint32_t state = mst_load32_acq(&entry->state); /* E1 */
+
+        if (state < MST_RANK_ATTACHED || state > MST_RANK_WAITING)
+            return true;
+    }
+    return false;
+}
+
+/* Who attaches yet would wait for us in vain if what we have said of ourselves were lost. */
+static void look_for_damage(muster_group *group)
+{
+    if (!mst_attachment_is_damaged(group->subarena->attachment) && !a_member_is_damaged(group->subarena))
+        return;
+    mst_group_poison(
+        group, MST_POISON_DAMAGE,
+        "rank %d has found what it, or others, had said of themselves changed: the arena is damaged",
+        group->rank);
+}
+
+/* A shrink that is interrupted has left nothing half done: that call alone ends. */
+static void ask_for_interruption(muster_group *group, const mst_stall *stall)
+{
+    if (!group->interrupt || !group->interrupt(group->interrupt_arg))
+        return;
+    mst_store64_rlx(&group->interrupted, MST_INTERRUPTED);
+    if (!stall->regroups)
+        mst_group_poison(group, MST_POISON_ABORT, "rank %d was interrupted", group->rank);
+}
+
+bool mst_group_stalled(muster_group *group, const mst_stall *stall)
+{
+    bool due = is_due(group, stall->slept_ns);
+
+    look_for_dead(group, stall, due);
+    look_for_poison(group, stall->peers[0]);
+    look_for_poison(group, stall->peers[1]);
+    look_for_damage(group);
+    ask_for_interruption(group, stall);
+    if (stall->describe && stall->slept_ns >= LOOK_FOR_CIRCLE_AFTER_NS &&
+        (stall->regroups || !mst_subarena_is_broken(group->subarena)))
+        look_for_circle(group, stall, due);
+    return is_lost(group, stall->peers[0]) || is_lost(group, stall->peers[1]);
+}
+
+bool mst_group_may_rest(const muster_group *group)
+{
+    const mst_attachment *attachment = group->subarena->attachment;
+
+    return attachment->beacon.started && attachment->beacon.up &&
+           mst_load32_rlx(&attachment->liveness.rung) == MST_RUNG_BEACON &&
+           !mst_load32_rlx(&attachment->deadlock.published) && !group->interrupt;
+}
+
+void mst_group_woke(muster_group *group)
+{
+    mst_deadlock_over(&group->subarena->attachment->deadlock);
+}
+
+static bool tick(void *group, int peer, int64_t slept_ns)
+{
+    mst_stall stall = { { peer, -1 }, slept_ns, NULL, NULL, false };
+
+    return mst_group_stalled(group, &stall);
+}
+
+static void lost(void *group, int peer)
+{
+    mst_group_lost(group, peer);
+}
+
+mst_watch mst_group_watch(muster_group *group)
+{
+    return (mst_watch){ .tick = tick, .lost = lost, .arg = group };
+}
