@@ -24,7 +24,7 @@ if(MUSTER_BUILD_COMMAND)
     install(TARGETS muster_command RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
     file(GLOB command_pages CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/docs/man/muster*.1)
     install(FILES ${command_pages} DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
-    install(FILES ${PROJECT_SOURCE_DIR}/completions/muster.bash
+    install(FILES ${PROJECT_SOURCE_DIR}/tools/muster/completions/muster.bash
         DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME muster)
 endif()
 if(TARGET muster_mlx) # in a folder of our own: nobody is to find it who does not ask for it

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "src/cli/commands.h"
-#include "src/cli/options.h"
-#include "src/cli/run_options.h"
+#include "tools/muster/commands.h"
+#include "tools/muster/options.h"
+#include "tools/muster/run_options.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 

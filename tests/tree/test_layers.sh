@@ -1,11 +1,11 @@
 #!/bin/sh
-# Includes go down only: every #include "..." of shm/, src/, bench/ and examples/ against layers.txt.
+# Includes go down only: every #include "..." of shm/, src/, tools/, bench/ and examples/ against layers.txt.
 # Also: shm/ never sees a dtype or an op, and system #ifdefs stay in shm/port/.
 set -eu
 cd "$TEST_SOURCE"
 
 check() { # check FILES...: prints what breaks a layer
-    grep -HnoE '^#include ["<](shm|src|muster|tests|bench|examples)/[^">]*[">]|^#include "[^"/]*"' "$@" |
+    grep -HnoE '^#include ["<](shm|src|tools|muster|tests|bench|examples)/[^">]*[">]|^#include "[^"/]*"' "$@" |
         awk -F: -v table=tests/tree/layers.txt '
     BEGIN {
         while ((getline line < table) > 0) {
@@ -52,7 +52,7 @@ if (cd "$canary" && check shm/wait/wait.c /dev/null) >/dev/null; then
 fi
 
 # shellcheck disable=SC2046
-files=$(find $(ls -d shm src include bench examples bindings 2>/dev/null) -name "*.[ch]")
+files=$(find $(ls -d shm src tools include bench examples bindings 2>/dev/null) -name "*.[ch]")
 # shellcheck disable=SC2086
 check $files /dev/null
 # shellcheck disable=SC2046

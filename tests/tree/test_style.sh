@@ -3,8 +3,8 @@
 # the memory model that the code names is in docs/MEMORY_MODEL.md, with both of its ends in the code.
 set -eu
 cd "$TEST_SOURCE"
-library=$(find shm src include -name '*.[ch]' ! -path 'src/cli/*')
-everything=$(find shm src include tests examples -name '*.[ch]')
+library=$(find shm src include -name '*.[ch]')
+everything=$(find shm src include tools tests examples -name '*.[ch]')
 bad=0
 
 complain() {
@@ -31,7 +31,7 @@ awk '
     grep -nE 'mst_os_(park|yield|relax|unpark_all)\(' $(echo "$library" | tr ' ' '\n' | grep -vE 'shm/(port/os|wait/wait)') && complain "one file waits: shm/wait/wait.c"
     grep -nE '\bvolatile\b' $(echo "$library" | tr ' ' '\n' | grep -v 'src/kernels/kernels.c') && complain "volatile is no synchronisation"
     grep -nE 'PRIVATE_FLAG|FUTEX_PRIVATE' $library && complain "futexes here are shared between processes"
-    grep -nE '\b(printf|puts|perror|exit|abort|signal|sigaction|sched_setaffinity)\(' $(find shm src -name '*.c' ! -path 'src/cli/*' ! -path 'src/launch/spawn.c' ! -path 'src/onehost/crash.c') && complain "the library never prints, exits, or installs handlers"
+    grep -nE '\b(printf|puts|perror|exit|abort|signal|sigaction|sched_setaffinity)\(' $(find shm src -name '*.c' ! -path 'src/launch/spawn.c' ! -path 'src/onehost/crash.c') && complain "the library never prints, exits, or installs handlers"
     grep -nE 'atomic_(load|store|fetch_[a-z]+|exchange|compare_exchange_(strong|weak))\(' $library && complain "orders are written out: src/pure/atomic.h"
     # A test waits for a fact (AWAIT), or has a rank be slow (pass_time_ms): tests/harness/ranks.h.
     grep -nE '\b(u|nano|clock_nano)?sleep\(' $(find tests -name '*.[ch]' ! -path 'tests/harness/ranks.c' ! -path 'tests/command/*' ! -path 'tests/soak/*') && complain "no test sleeps to synchronise"
@@ -62,7 +62,7 @@ for document in docs/MEMORY_MODEL.md docs/MODELS.md docs/ARCHITECTURE.md docs/FA
         *:mst_* | *:muster_* | *MEMORY_MODEL.md:* | *MODELS.md:*) ;;
         *) continue ;; # words of other kinds
         esac
-        grep -rqwF "$name" shm src include tests scripts || [ -n "$(find tests -name "$name.*")" ] ||
+        grep -rqwF "$name" shm src include tools tests scripts || [ -n "$(find tests -name "$name.*")" ] ||
             complain "$document names $name, which is not there"
     done
 done

@@ -1,0 +1,261 @@
+/* The operations of cases.h, and their expected results, from small integers that every dtype has. */
+#include "tools/muster/bench/cases.h"
+
+#include <stdint.h>
+#include <string.h>
+
+/* ---- how each is called ---- */
+
+static muster_status run_all_reduce(const bench_call *c)
+{
+    return muster_all_reduce(c->in, c->out, c->count, c->dtype, c->op, c->group);
+}
+
+static muster_status run_all_gather(const bench_call *c)
+{
+    return muster_all_gather(c->in, c->out, c->count, c->dtype, c->group);
+}
+
+static muster_status run_reduce_scatter(const bench_call *c)
+{
+    return muster_reduce_scatter(c->in, c->out, c->count, c->dtype, c->op, c->group);
+}
+
+static muster_status run_broadcast(const bench_call *c)
+{
+    return muster_broadcast(c->in, c->out, c->count, c->dtype, 0, c->group);
+}
+
+static muster_status run_reduce(const bench_call *c)
+{
+    return muster_reduce(c->in, c->out, c->count, c->dtype, c->op, 0, c->group);
+}
+
+static muster_status run_gather(const bench_call *c)
+{
+    return muster_gather(c->in, c->out, c->count, c->dtype, 0, c->group);
+}
+
+static muster_status run_scatter(const bench_call *c)
+{
+    return muster_scatter(c->in, c->out, c->count, c->dtype, 0, c->group);
+}
+
+static muster_status run_all_to_all(const bench_call *c)
+{
+    return muster_all_to_all(c->in, c->out, c->count, c->dtype, c->group);
+}
+
+static muster_status run_barrier(const bench_call *c)
+{
+    return muster_barrier(c->group);
+}
+
+/* Each rank sends to the next and receives from the one before. */
+static muster_status run_sendrecv(const bench_call *c)
+{
+    int rank = muster_group_rank(c->group), ranks = muster_group_size(c->group);
+
+    return muster_sendrecv(c->in, c->count, (rank + 1) % ranks, c->out, c->count, (rank + ranks - 1) % ranks,
+                           c->dtype, c->group);
+}
+
+/* Ranks 0 and 1 send a message there and back; the others look on. */
+static muster_status run_ping_pong(const bench_call *c)
+{
+    int rank = muster_group_rank(c->group);
+    muster_status status = MUSTER_OK;
+
+    if (rank == 0)
+        status = muster_send(c->in, c->count, c->dtype, 1, c->group);
+    if (rank <= 1 && status == MUSTER_OK)
+        status = muster_recv(c->out, c->count, c->dtype, 1 - rank, c->group);
+    if (rank == 1 && status == MUSTER_OK)
+        status = muster_send(c->in, c->count, c->dtype, 0, c->group);
+    return status;
+}
+
+/* ---- what each should give, and how bytes are counted ---- */
+
+static double once(int ranks)
+{
+    return ranks > 1 ? 1 : 0;
+}
+
+static double all_but_own(int ranks)
+{
+    return (double)(ranks - 1) / ranks;
+}
+
+static double twice_all_but_own(int ranks)
+{
+    return 2 * all_but_own(ranks);
+}
+
+static double there_and_back(int ranks)
+{
+    (void)ranks;
+    return 2;
+}
+
+static int from_block(int rank, int ranks, size_t block)
+{
+    (void)rank, (void)ranks;
+    return (int)block;
+}
+
+static int from_root(int rank, int ranks, size_t block)
+{
+    (void)rank, (void)ranks, (void)block;
+    return 0;
+}
+
+static int from_previous(int rank, int ranks, size_t block)
+{
+    (void)block;
+    return (rank + ranks - 1) % ranks;
+}
+
+static int from_partner(int rank, int ranks, size_t block)
+{
+    (void)ranks, (void)block;
+    return rank == 0 ? 1 : 0;
+}
+
+/* clang-format off */
+static const bench_case cases[] = {
+    /* name           run                 in all out all reduces rooted bus factor         source */
+    { "all_reduce",     run_all_reduce,     false, false, true,  false, twice_all_but_own, NULL },
+    { "all_gather",     run_all_gather,     false, true,  false, false, all_but_own,       from_block },
+    { "reduce_scatter", run_reduce_scatter, true,  false, true,  false, all_but_own,       NULL },
+    { "broadcast",      run_broadcast,      false, false, false, false, once,              from_root },
+    { "reduce",         run_reduce,         false, false, true,  true,  once,              NULL },
+    { "gather",         run_gather,         false, true,  false, true,  all_but_own,       from_block },
+    { "scatter",        run_scatter,        true,  false, false, false, all_but_own,       from_root },
+    { "all_to_all",     run_all_to_all,     true,  true,  false, false, all_but_own,       from_block },
+    { "sendrecv",       run_sendrecv,       false, false, false, false, once,              from_previous },
+    { "ping_pong",      run_ping_pong,      false, false, false, false, there_and_back,    from_partner },
+    { "barrier",        run_barrier,        false, false, false, false, NULL,              NULL },
+};
+/* clang-format on */
+
+const bench_case *bench_case_at(int index)
+{
+    return index >= 0 && index < (int)(sizeof cases / sizeof cases[0]) ? &cases[index] : NULL;
+}
+
+const bench_case *bench_case_find(const char *name)
+{
+    if (strcmp(name, "all_sum") == 0)
+        name = "all_reduce";
+    if (strcmp(name, "sum_scatter") == 0)
+        name = "reduce_scatter";
+    for (int i = 0; bench_case_at(i); i++)
+        if (strcmp(bench_case_at(i)->name, name) == 0)
+            return bench_case_at(i);
+    return NULL;
+}
+
+/* ---- values ---- */
+
+/* Element `i` of rank `rank`: few enough ones that any dtype can hold what they add up to. */
+static int value_at(const bench_call *call, int rank, size_t i)
+{
+    size_t place = i % 13;
+
+    if (call->op == MUSTER_PROD && call->which->reduces)
+        return 1 + (place == (size_t)rank);
+    return call->which->reduces ? place == (size_t)rank % 13 : (int)((place + (size_t)rank) % 5);
+}
+
+static int combine(muster_op op, int a, int b)
+{
+    switch (op) {
+    case MUSTER_SUM:
+        return a + b;
+    case MUSTER_PROD:
+        return a * b;
+    case MUSTER_MAX:
+        return a > b ? a : b;
+    default:
+        return a < b ? a : b;
+    }
+}
+
+static size_t encode(muster_dtype dtype, int value, unsigned char bytes[8])
+{
+    float as_float = (float)value;
+    double as_double = value;
+    uint64_t as_integer = (uint64_t)value;
+    uint32_t bits;
+
+    memset(bytes, 0, 8);
+    memcpy(&bits, &as_float, sizeof bits);
+    switch (dtype) {
+    case MUSTER_BOOL:
+        bytes[0] = value != 0;
+        break;
+    case MUSTER_FLOAT16: /* exact for integers up to 2048 */
+        bits = value ? (bits >> 13) - (112U << 10) : 0;
+        memcpy(bytes, &bits, 2);
+        break;
+    case MUSTER_BFLOAT16: /* exact up to 256 */
+        bits >>= 16;
+        memcpy(bytes, &bits, 2);
+        break;
+    case MUSTER_FLOAT32:
+    case MUSTER_COMPLEX64:
+        memcpy(bytes, &as_float, sizeof as_float);
+        break;
+    case MUSTER_FLOAT64:
+        memcpy(bytes, &as_double, sizeof as_double);
+        break;
+    default:
+        memcpy(bytes, &as_integer, sizeof as_integer);
+    }
+    return muster_dtype_size(dtype);
+}
+
+void bench_fill(const bench_call *call)
+{
+    int rank = muster_group_rank(call->group);
+    size_t count = call->count * (call->which->in_all ? (size_t)muster_group_size(call->group) : 1);
+    unsigned char bytes[8];
+
+    for (size_t i = 0; i < count; i++) {
+        size_t size = encode(call->dtype, value_at(call, rank, i), bytes);
+        memcpy((unsigned char *)call->in + i * size, bytes, size);
+    }
+}
+
+/* The value that belongs at element `i` of block `block` of this rank's result. */
+static int expected_at(const bench_call *call, size_t block, size_t i)
+{
+    int rank = muster_group_rank(call->group), ranks = muster_group_size(call->group);
+    size_t at = call->which->in_all ? (size_t)rank * call->count + i : i;
+
+    if (!call->which->reduces)
+        return value_at(call, call->which->source(rank, ranks, block), at);
+    int value = value_at(call, 0, at);
+    for (int r = 1; r < ranks; r++)
+        value = combine(call->op, value, value_at(call, r, at));
+    return value;
+}
+
+size_t bench_count_wrong(const bench_call *call)
+{
+    int rank = muster_group_rank(call->group), ranks = muster_group_size(call->group);
+    size_t blocks = call->which->out_all ? (size_t)ranks : 1, wrong = 0;
+    const unsigned char *out = call->out;
+    unsigned char bytes[8];
+
+    if (!call->which->bus_factor || (call->which->rooted_out && rank != 0) ||
+        (call->which->run == run_ping_pong && rank > 1))
+        return 0;
+    for (size_t block = 0; block < blocks; block++)
+        for (size_t i = 0; i < call->count; i++) {
+            size_t size = encode(call->dtype, expected_at(call, block, i), bytes);
+            wrong += memcmp(out + (block * call->count + i) * size, bytes, size) != 0;
+        }
+    return wrong;
+}

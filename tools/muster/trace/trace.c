@@ -1,0 +1,133 @@
+/* Order and waiting of trace.h. */
+#include "tools/muster/trace/trace.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool add_mark(trace *trace, const muster_record *record)
+{
+    trace_phase phase = { .rank = record->rank, .begin_ns = record->entered_ns };
+
+    memcpy(phase.name, record->phase, sizeof phase.name);
+    return trace_add_phase(trace, &phase);
+}
+
+bool trace_add(trace *trace, const muster_record *record)
+{
+    if (strcmp(record->call, "phase") == 0)
+        return add_mark(trace, record);
+    if (trace->count == trace->room) {
+        size_t room = trace->room ? 2 * trace->room : 4096;
+        muster_record *records = realloc(trace->records, room * sizeof *records);
+
+        if (!records)
+            return false;
+        trace->records = records;
+        trace->room = room;
+    }
+    trace->records[trace->count++] = *record;
+    return true;
+}
+
+void trace_free(trace *trace)
+{
+    free(trace->records);
+    free(trace->phases);
+    *trace = (struct trace){ .records = NULL };
+}
+
+/* ---- order ---- */
+
+static int compare(uint64_t a, uint64_t b)
+{
+    return a < b ? -1 : a > b;
+}
+
+static int by_operation(const void *a, const void *b)
+{
+    const muster_record *x = a, *y = b;
+    int order = compare(x->group, y->group);
+
+    if (order == 0)
+        order = compare((uint64_t)x->entrance, (uint64_t)y->entrance);
+    if (order == 0)
+        order = compare(x->operation, y->operation);
+    if (order == 0)
+        order = compare((uint64_t)x->rank, (uint64_t)y->rank);
+    return order;
+}
+
+void trace_sort(trace *trace)
+{
+    if (trace->count)
+        qsort(trace->records, trace->count, sizeof *trace->records, by_operation);
+    trace_sort_phases(trace);
+}
+
+static int by_rank_latest_first(const void *a, const void *b)
+{
+    const muster_record *x = a, *y = b;
+    int order = compare((uint64_t)x->rank, (uint64_t)y->rank);
+
+    return order ? order : compare((uint64_t)y->done_ns, (uint64_t)x->done_ns);
+}
+
+void trace_limit(trace *trace, size_t limit)
+{
+    size_t kept = 0, of_rank = 0;
+
+    trace_limit_phases(trace, limit);
+    if (trace->count <= limit)
+        return;
+    qsort(trace->records, trace->count, sizeof *trace->records, by_rank_latest_first);
+    for (size_t i = 0; i < trace->count; i++) {
+        of_rank = i > 0 && trace->records[i].rank == trace->records[i - 1].rank ? of_rank + 1 : 1;
+        if (of_rank <= limit)
+            trace->records[kept++] = trace->records[i];
+    }
+    trace->left_out += trace->count - kept;
+    trace->count = kept;
+}
+
+/* ---- operations ---- */
+
+size_t trace_operation(const trace *trace, size_t first)
+{
+    const muster_record *records = trace->records;
+    size_t end = first + 1;
+
+    while (end < trace->count && records[end].group == records[first].group &&
+           records[end].entrance == records[first].entrance &&
+           records[end].operation == records[first].operation)
+        end++;
+    return end - first;
+}
+
+int trace_last(const muster_record *records, size_t count)
+{
+    int last = 0;
+
+    if (records[0].entrance > 1 || count != (size_t)records[0].group_size || count < 2)
+        return -1;
+    for (size_t i = 0; i < count; i++) {
+        if (records[i].started || !records[i].exact)
+            return -1;
+        if (records[i].entered_ns > records[last].entered_ns)
+            last = (int)i;
+    }
+    return last;
+}
+
+int64_t trace_waited_ns(const muster_record *record)
+{
+    int64_t until_ns = record->arrived_ns ? record->arrived_ns : record->done_ns;
+
+    return until_ns > record->entered_ns ? until_ns - record->entered_ns : 0;
+}
+
+int64_t trace_waited_for_ns(const muster_record *record, const muster_record *last)
+{
+    int64_t waited_ns = trace_waited_ns(record), late_ns = last->entered_ns - record->entered_ns;
+
+    return waited_ns < late_ns ? waited_ns : late_ns;
+}
