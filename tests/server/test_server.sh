@@ -1,10 +1,10 @@
 #!/bin/sh
-# examples/server as its users meet it: by curl, by many clients at once, by a browser where there is one, and
-# with ranks that are killed. Uses TEST_COMMAND and TEST_EXAMPLES; ends with its counts.
+# demo/server as its users meet it: by curl, by many clients at once, by a browser where there is one, and
+# with ranks that are killed. Uses TEST_COMMAND and TEST_DEMO; ends with its counts.
 . "$TEST_SOURCE/tests/command/checks.sh"
 trap 'kill $job 2>/dev/null; wait $job 2>/dev/null; rm -rf "$work"' EXIT
 job=
-server=$TEST_EXAMPLES/server
+server=$TEST_DEMO/server
 model=$work/model.bin
 [ -x "$server" ] || exit 77 # not built: no libmicrohttpd, or no jansson
 
@@ -45,7 +45,7 @@ pid_of_rank() {
     done
 }
 
-"$TEST_COMMAND" run -n 2 -- "$TEST_EXAMPLES/train" --steps 20 --save "$model" >"$work/train" 2>&1 || fail "train"
+"$TEST_COMMAND" run -n 2 -- "$TEST_DEMO/train" --steps 20 --save "$model" >"$work/train" 2>&1 || fail "train"
 
 # ---- the same text on any number of ranks ----
 for ranks in 1 2 4; do
@@ -157,7 +157,7 @@ checks=$((checks + 3))
 [ "$(curl -s -o "$work/out" -w '%{http_code}' -d x "$url/health")" = 405 ] || fail "POST /health"
 
 # ---- many at once, some of whom go away ----
-expect 0 "" python3 "$TEST_SOURCE/examples/server/load.py" "$url" 200 8 30
+expect 0 "" python3 "$TEST_SOURCE/demo/server/load.py" "$url" 200 8 30
 says 1 '^200 requests, 8 at once, 30 tokens each: 0 failed'
 for i in 1 2 3 4 5; do timeout 0.1 curl -s -d '{"tokens": 4096}' "$url/generate" >/dev/null; done
 ask 200 '{"tokens": 3}'
@@ -297,7 +297,7 @@ job=
 
 # ---- what cannot start ----
 expect 1 "cannot be read; .*muster run -n 2 -- train" "$server" "$work/none"
-expect 1 "is no model of examples/train" "$server" "$TEST_SOURCE/README.md"
+expect 1 "is no model of demo/train" "$server" "$TEST_SOURCE/README.md"
 head -c 5000 "$model" >"$work/part"
 expect 1 "or a part of one" "$server" "$work/part"
 expect 2 "usage: server" "$server" --wrong

@@ -5,7 +5,7 @@ set -eu
 cd "$TEST_SOURCE"
 
 check() { # check FILES...: prints what breaks a layer
-    grep -HnoE '^#include ["<](shm|src|tools|muster|tests|bench|examples)/[^">]*[">]|^#include "[^"/]*"' "$@" |
+    grep -HnoE '^#include ["<](shm|src|tools|muster|tests|bench|examples|demo)/[^">]*[">]|^#include "[^"/]*"' "$@" |
         awk -F: -v table=tests/tree/layers.txt '
     BEGIN {
         while ((getline line < table) > 0) {
@@ -52,7 +52,7 @@ if (cd "$canary" && check shm/wait/wait.c /dev/null) >/dev/null; then
 fi
 
 # shellcheck disable=SC2046
-files=$(find $(ls -d shm src tools include bench examples bindings 2>/dev/null) -name "*.[ch]")
+files=$(find $(ls -d shm src tools include bench examples demo bindings 2>/dev/null) -name "*.[ch]")
 # shellcheck disable=SC2086
 check $files /dev/null
 # shellcheck disable=SC2046

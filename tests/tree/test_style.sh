@@ -4,7 +4,7 @@
 set -eu
 cd "$TEST_SOURCE"
 library=$(find shm src include -name '*.[ch]')
-everything=$(find shm src include tools tests examples -name '*.[ch]')
+everything=$(find shm src include tools tests examples demo -name '*.[ch]')
 bad=0
 
 complain() {

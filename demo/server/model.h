@@ -1,5 +1,5 @@
 /*
- * The language model that examples/train saves, cut for several ranks: each has some of the hidden units,
+ * The language model that demo/train saves, cut for several ranks: each has some of the hidden units,
  * their columns of the first matrix and their rows of the second, so that a forward pass needs one sum over
  * the ranks.
  *

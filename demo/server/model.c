@@ -65,7 +65,7 @@ bool model_open(model *model, const char *path, char *why, int bytes)
     close(file);
     if (mapped != MAP_FAILED && take(model, mapped, (size_t)status.st_size))
         return true;
-    snprintf(why, (size_t)bytes, "%s is no model of examples/train, or a part of one", path);
+    snprintf(why, (size_t)bytes, "%s is no model of demo/train, or a part of one", path);
     return false;
 }
 

@@ -1,5 +1,5 @@
 /*
- * An inference server on one machine: generates text with the model that examples/train saves.
+ * An inference server on one machine: generates text with the model that demo/train saves.
  *
  *     muster run -n 4 -- train --save model.bin
  *     muster run -n 4 --on-failure respawn -- server model.bin
