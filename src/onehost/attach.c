@@ -9,7 +9,7 @@
 #include "shm/base/chaos.h"
 #include "shm/join/join.h"
 #include "shm/port/os.h"
-#include "src/onehost/coll/coll.h"
+#include "src/onehost/coll/call.h"
 #include "src/pure/atomic.h"
 #include "src/pure/config.h"
 #include "src/pure/error.h"

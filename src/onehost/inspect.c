@@ -13,7 +13,8 @@
 #include "shm/death/liveness.h"
 #include "shm/wait/activity.h"
 #include "shm/wait/poison.h"
-#include "src/onehost/coll/coll.h"
+#include "src/onehost/coll/describe.h"
+#include "src/pure/collective.h"
 #include "src/pure/error.h"
 
 #define ATTEMPTS 20 /* to read what does not change meanwhile */

@@ -14,7 +14,7 @@
 #include "shm/arena/arena.h"
 #include "shm/wait/activity.h"
 #include "shm/wait/recorder.h"
-#include "src/onehost/coll/coll.h"
+#include "src/onehost/coll/describe.h"
 #include "src/pure/dtype.h"
 #include "src/pure/error.h"
 

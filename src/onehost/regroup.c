@@ -22,7 +22,6 @@
 #include "shm/port/os.h"
 #include "shm/wait/activity.h"
 #include "src/onehost/child.h"
-#include "src/onehost/coll/coll.h"
 #include "src/onehost/newcomers.h"
 #include "src/pure/atomic.h"
 #include "src/pure/error.h"

@@ -1,5 +1,5 @@
 /*
- * Call records and arrival lines, with operations that are started in between: src/onehost/coll/coll.c,
+ * Call records and arrival lines, with operations that are started in between: src/onehost/coll/call.c,
  * src/onehost/coll/started.c, shm/group/barrier.c.
  *
  * N ranks make the same OPERATIONS operations in the same order. Every one is drawn to be an ordinary one, or to be

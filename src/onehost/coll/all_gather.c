@@ -1,5 +1,6 @@
 /* all_gather: every rank's block, for every rank (collect.c). */
 #include "src/onehost/coll/patterns.h"
+#include "src/onehost/coll/started.h"
 
 muster_status mst_coll_all_gather(mst_call *call)
 {

@@ -1,5 +1,6 @@
 /* all_reduce, and all_sum, all_max, all_min: the reduction of all inputs for every rank (fold.c). */
 #include "src/onehost/coll/patterns.h"
+#include "src/onehost/coll/started.h"
 
 muster_status mst_coll_all_reduce(mst_call *call)
 {

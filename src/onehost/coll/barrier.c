@@ -1,5 +1,5 @@
 /* barrier: one step that carries nothing. Cost: one synchronisation. */
-#include "src/onehost/coll/coll.h"
+#include "src/onehost/coll/round.h"
 
 muster_status mst_coll_barrier(mst_call *call)
 {

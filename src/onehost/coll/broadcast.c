@@ -4,7 +4,9 @@
  * the arena has it read there, in one round with one more step at the end. N bytes: one synchronisation per
  * round, 2 N of traffic per rank.
  */
-#include "src/onehost/coll/coll.h"
+#include "src/onehost/coll/round.h"
+#include "src/onehost/coll/started.h"
+#include "src/onehost/coll/view.h"
 
 muster_status mst_coll_broadcast(mst_call *call)
 {

@@ -2,7 +2,8 @@
 #ifndef MST_PATTERNS_H
 #define MST_PATTERNS_H
 
-#include "src/onehost/coll/coll.h"
+#include "src/onehost/coll/round.h"
+#include "src/onehost/coll/view.h"
 
 /* fold.c: the reduction of all inputs, for every rank that `receives`. */
 muster_status mst_fold_all(mst_call *call, bool receives);

@@ -5,6 +5,7 @@
  * bytes, p ranks: one synchronisation per round, 2 (p - 1) N to stage and (p + 1) N to fold.
  */
 #include "src/onehost/coll/patterns.h"
+#include "src/onehost/coll/started.h"
 
 static void fold_own_block(const mst_call *call, size_t base, size_t bytes, size_t staged)
 {

@@ -13,7 +13,9 @@
  */
 #include <stdlib.h>
 
-#include "src/onehost/coll/coll.h"
+#include "src/onehost/coll/round.h"
+#include "src/onehost/coll/started.h"
+#include "src/onehost/coll/view.h"
 #include "src/pure/error.h"
 
 static_assert(MUSTER_STARTED_MAX == MST_STARTED_MAX, "the header says how many");

@@ -1,20 +1,17 @@
-/* The table of collectives, and checking, entering and running of coll.h; steps are in step.c. */
-#include "src/onehost/coll/coll.h"
+/* The table of collectives, and checking, entering and running of call.h. */
+#include "src/onehost/coll/call.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "shm/wait/activity.h"
+#include "src/onehost/coll/describe.h"
+#include "src/onehost/coll/round.h"
+#include "src/onehost/coll/view.h"
 #include "src/pure/dtype.h"
 #include "src/pure/error.h"
 #include "src/pure/partition.h"
-
-const mst_shape mst_shapes[MST_COLLECTIVE_COUNT] = {
-#define ROW(NAME, name, in, out, rooted, reduces, in_place)                                                  \
-    [MST_##NAME] = { #name, in, out, rooted, reduces, in_place },
-    MST_COLLECTIVES(ROW)
-#undef ROW
-};
 
 const mst_transport mst_transport_shm = {
     "shm",
@@ -27,39 +24,9 @@ const mst_transport mst_transport_shm = {
 
 /* ---- checking ---- */
 
-static size_t blocks_of(mst_span span, int root, int rank, int size)
-{
-    size_t all = (size_t)size;
-
-    switch (span) {
-    case SPAN_ONE:
-        return 1;
-    case SPAN_ALL:
-        return all;
-    case SPAN_ROOT_ONE:
-        return rank == root ? 1 : 0;
-    case SPAN_ROOT_ALL:
-        return rank == root ? all : 0;
-    case SPAN_NONE:
-        break;
-    }
-    return 0;
-}
-
 size_t mst_call_blocks(const mst_call *call, mst_span span, int rank)
 {
-    return blocks_of(span, call->root, rank, call->group->size);
-}
-
-size_t mst_doing_bytes(const mst_doing *doing, int rank, int size)
-{
-    size_t in = 1, out = 1; /* of a message */
-
-    if (doing->kind < MST_COLLECTIVE_COUNT) {
-        in = blocks_of(mst_shapes[doing->kind].in, doing->peer, rank, size);
-        out = blocks_of(mst_shapes[doing->kind].out, doing->peer, rank, size);
-    }
-    return (in > out ? in : out) * doing->count * muster_dtype_size((muster_dtype)doing->dtype);
+    return mst_span_blocks(span, call->root, rank, call->group->size);
 }
 
 size_t mst_call_bytes(const mst_call *call, mst_span span, int rank)
@@ -73,17 +40,14 @@ static muster_status refuse(const mst_call *call, const char *format, ...)
 /* By the name that the caller knows: all_reduce's sum is all_sum. */
 static muster_status refuse(const mst_call *call, const char *format, ...)
 {
-    mst_doing doing = { .kind = call->collective, .op = call->op };
     char name[40], why[300];
     va_list args;
 
-    if (mst_op_valid(call->op))
-        mst_doing_name(&doing, name, sizeof name);
+    mst_collective_name(call->collective, call->op, name, sizeof name);
     va_start(args, format);
     vsnprintf(why, sizeof why, format, args);
     va_end(args);
-    return mst_fail(MUSTER_ERR_INVALID, "%s: %s",
-                    mst_op_valid(call->op) ? name : mst_shapes[call->collective].name, why);
+    return mst_fail(MUSTER_ERR_INVALID, "%s: %s", name, why);
 }
 
 static muster_status check_values(const mst_call *call)
@@ -201,6 +165,56 @@ size_t mst_call_round_bytes(const mst_call *call, size_t all, size_t most)
     size_t round = quarter < least ? least : quarter;
 
     return round < most ? round : most / call->element_bytes * call->element_bytes;
+}
+
+/* ---- what it is, for others ---- */
+
+/* Field by field, straight into the arena: assembling it elsewhere and copying it in wider pieces would
+ * wait until the stores before it are out, and those go to a line that the peers have. */
+void mst_call_note(mst_call_record *record, const mst_call *call)
+{
+    const mst_shape *shape = &mst_shapes[call->collective];
+
+    record->operation = call->operation;
+    record->count = call->count;
+    record->in_offset = call->in_offset;
+    record->out_offset = call->out_offset;
+    record->collective = call->collective;
+    record->dtype = (uint32_t)call->dtype;
+    record->op = shape->reduces ? (uint32_t)call->op : 0;
+    record->root = shape->rooted ? call->root : -1;
+}
+
+void mst_call_describe(const void *arg, char *text, size_t bytes)
+{
+    mst_call_record record;
+
+    mst_call_note(&record, arg);
+    mst_record_describe(&record, text, bytes);
+}
+
+static void tell_entered(const mst_call *call)
+{
+    char text[140];
+
+    mst_call_describe(call, text, sizeof text);
+    mst_log_line(mst_group_log(call->group), MUSTER_LOG_DEBUG, "%s, in a group of %d", text,
+                 call->group->size);
+}
+
+void mst_call_show(const mst_call *call)
+{
+    const mst_shape *shape = &mst_shapes[call->collective];
+    mst_doing doing = { .kind = call->collective,
+                        .dtype = (uint32_t)call->dtype,
+                        .op = shape->reduces ? (uint32_t)call->op : 0,
+                        .peer = shape->rooted ? call->root : -1,
+                        .count = call->count,
+                        .operation = call->operation };
+
+    mst_group_show(call->group, MST_ENTER_COLLECTIVE, call->group->operation, &doing);
+    if (mst_log_wanted(mst_group_log(call->group), MUSTER_LOG_DEBUG))
+        tell_entered(call);
 }
 
 /* ---- running ---- */

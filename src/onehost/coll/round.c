@@ -1,0 +1,231 @@
+/* The announcement of what a rank was asked to do, its comparison with what the others were, and waiting, of
+ * round.h. */
+#include "src/onehost/coll/round.h"
+
+#include <stdio.h>
+
+#include "src/onehost/coll/describe.h"
+#include "src/onehost/coll/view.h"
+
+/* Everything but the offsets, in one word; a count beyond it is looked up in the record. */
+#define COUNT_PACKED_MAX ((1ULL << 44) - 1)
+
+static uint64_t pack_request(const mst_call *call)
+{
+    const mst_shape *shape = &mst_shapes[call->collective];
+    uint64_t count = call->count < COUNT_PACKED_MAX ? call->count : COUNT_PACKED_MAX;
+    uint64_t root = shape->rooted ? (uint64_t)call->root : 0, op = shape->reduces ? (uint64_t)call->op : 0;
+
+    return (uint64_t)call->collective | (uint64_t)call->dtype << 4 | op << 8 | root << 10 | count << 20;
+}
+
+/* ---- steps ---- */
+
+static bool stalled(void *arg, int peer, int64_t slept_ns)
+{
+    mst_call *call = arg;
+    mst_stall stall = { { peer, -1 }, slept_ns, mst_call_describe, call, false };
+
+    return mst_group_stalled(call->group, &stall);
+}
+
+static void lost(void *arg, int peer)
+{
+    const mst_call *call = arg;
+
+    mst_group_lost(call->group, peer);
+}
+
+static void woke(void *arg)
+{
+    const mst_call *call = arg;
+
+    mst_group_woke(call->group);
+}
+
+static bool may_rest(void *arg)
+{
+    const mst_call *call = arg;
+
+    return mst_group_may_rest(call->group);
+}
+
+void mst_call_begin(mst_call *call)
+{
+    call->lane->waiter.watch = (mst_watch){ stalled, lost, woke, call, may_rest };
+    mst_lane_begin(call->lane);
+}
+
+/* `worker`: for whom alone the rank waited; -1: for all. */
+static muster_status step_failed(mst_call *call, mst_wait_result result, int worker)
+{
+    char doing[120], late[120];
+
+    mst_call_describe(call, doing, sizeof doing);
+    if (worker < 0)
+        mst_lane_list_missing(call->lane, late, sizeof late);
+    else
+        snprintf(late, sizeof late, "rank %d to work for all", worker);
+    return mst_group_wait_failed(call->group, result, doing, late);
+}
+
+static bool same_request(const mst_call_record *a, const mst_call_record *b)
+{
+    return a->operation == b->operation && a->collective == b->collective && a->count == b->count &&
+           a->dtype == b->dtype && a->op == b->op && a->root == b->root;
+}
+
+static muster_status mismatch(mst_call *call, int rank)
+{
+    const mst_call_record *records = call->group->records;
+    char first[100], other[100];
+
+    mst_request_describe(&records[0], first, sizeof first);
+    mst_request_describe(&records[rank], other, sizeof other);
+    return mst_group_poison(call->group, MST_POISON_MISMATCH,
+                            "rank 0 called %s and rank %d called %s, as operation %llu of the group", first,
+                            rank, other, (unsigned long long)call->operation);
+}
+
+/* Offsets are a peer's words: they must lie in that peer's own heap. */
+static bool plausible(const mst_call *call, int rank, const mst_call_record *record)
+{
+    const mst_subarena *subarena = call->group->subarena;
+    const mst_geometry *geometry = &subarena->attachment->geometry;
+    uint32_t seat = subarena->shares[rank].seat;
+    const mst_shape *shape = &mst_shapes[call->collective];
+
+    return (record->in_offset == 0 ||
+            mst_layout_heap_at(geometry, seat, record->in_offset, mst_call_bytes(call, shape->in, rank))) &&
+           (record->out_offset == 0 ||
+            mst_layout_heap_at(geometry, seat, record->out_offset, mst_call_bytes(call, shape->out, rank)));
+}
+
+/* The record of this operation in a rank's cell: beside the lane that it steps on. */
+static mst_call_record *record_at(const mst_call *call, int rank)
+{
+    mst_cell *cell = call->group->subarena->cells[rank];
+
+    if (call->lane->kind >= MST_LANE_STARTED)
+        return &cell->started[call->lane->kind - MST_LANE_STARTED].calls[call->parity];
+    return &cell->calls[call->parity];
+}
+
+static void copy_records(mst_call *call)
+{
+    for (int rank = 0; rank < call->group->size; rank++)
+        call->group->records[rank] = *record_at(call, rank); /* E2: read once */
+}
+
+/* Every rank compares all with rank 0's, so that every rank finds the same two sides. */
+static muster_status compare_records(mst_call *call)
+{
+    muster_group *group = call->group;
+
+    copy_records(call);
+    for (int rank = 1; rank < group->size; rank++)
+        if (!same_request(&group->records[0], &group->records[rank]))
+            return mismatch(call, rank);
+    for (int rank = 0; rank < group->size; rank++)
+        if (!plausible(call, rank, &group->records[rank]))
+            return mst_group_poison(
+                group, MST_POISON_DAMAGE,
+                "rank %d says that its buffer is outside its region: the arena is damaged", rank);
+    return MUSTER_OK;
+}
+
+/* Compares what all were asked to do. In short, from the lines that are here anyway, where that says
+ * everything; else from the records. */
+static muster_status compare_requests(mst_call *call, uint64_t request)
+{
+    bool same = !call->viewable && call->count < COUNT_PACKED_MAX;
+
+    for (int rank = 0; rank < call->group->size && same; rank++)
+        if (rank != call->group->rank) /* our own line is with the peers now */
+            same = mst_lane_arrival(call->lane, rank)->request == request; /* E2: read once */
+    return same ? MUSTER_OK : compare_records(call);
+}
+
+/* Says what this rank was asked to do; both are published by E2. */
+static uint64_t announce(mst_call *call)
+{
+    uint64_t request = pack_request(call);
+
+    mst_lane_next(call->lane)->request = request;
+    mst_call_note(record_at(call, call->group->rank), call);
+    return request;
+}
+
+void mst_call_arrive(mst_call *call)
+{
+    announce(call);
+    mst_lane_arrive(call->lane);
+}
+
+muster_status mst_step(mst_call *call, size_t staged)
+{
+    bool first = !call->stepped;
+    uint64_t request = 0;
+    int missing;
+
+    if (first)
+        request = call->started ? pack_request(call) : announce(call);
+    if (!first || !call->started)
+        mst_lane_publish(call->lane);
+    if (first && call->small)
+        mst_call_show(call);
+    if (call->in_line)
+        mst_lane_prefetch_others(call->lane, staged);
+    mst_wait_result result =
+        call->pooled ? mst_pieces_meet(call->lane, &missing) : mst_lane_wait(call->lane, &missing);
+    if (result != MST_WAIT_READY)
+        return step_failed(call, result, -1);
+    call->stepped = true;
+    /* Who takes no piece of pooled work leaves it to those who do, unless it needs the records. */
+    call->compared = !first || !call->pooled || call->viewable;
+    if (call->in_line)
+        mst_lane_prefetch(call->lane, staged);
+    if (first)
+        mst_group_arrived(call->group, MST_ENTER_COLLECTIVE, &call->lane->waiter);
+    if (!call->started && !call->in_line)
+        mst_staging_turn(&call->group->staging, call->part, staged);
+    return first && call->compared ? compare_requests(call, request) : MUSTER_OK;
+}
+
+/* ---- work that is pooled ---- */
+
+muster_status mst_pool(mst_call *call, int count, mst_piece_fn work, const void *arg)
+{
+    for (int piece = mst_pieces_take(call->lane, 0, count); piece < count;
+         piece = mst_pieces_take(call->lane, piece + 1, count)) {
+        if (!call->compared) {
+            muster_status status = compare_requests(call, pack_request(call));
+            if (status != MUSTER_OK)
+                return status;
+            call->compared = true;
+        }
+        if (work)
+            work(call, arg, piece);
+        mst_pieces_done(call->lane, piece);
+    }
+    return MUSTER_OK;
+}
+
+muster_status mst_pool_wait(mst_call *call, int piece, int *by)
+{
+    mst_wait_result result = mst_pieces_wait(call->lane, piece, by);
+
+    if (result != MST_WAIT_READY)
+        return step_failed(call, result, *by);
+    if (*by < 0)
+        return mst_group_poison(call->group, MST_POISON_DAMAGE,
+                                "rank %d found that nobody works for operation %llu: the arena is damaged",
+                                call->group->rank, (unsigned long long)call->operation);
+    return MUSTER_OK;
+}
+
+muster_status mst_step_if_arena(mst_call *call)
+{
+    /* What a started operation is read from belongs to the library, and stays as it is. */
+    return mst_any_input_in_arena(call) && !call->started ? mst_step(call, 0) : MUSTER_OK;
+}

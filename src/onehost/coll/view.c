@@ -1,0 +1,165 @@
+/* Slots, views and copies of view.h. */
+#include "src/onehost/coll/view.h"
+
+#include <string.h>
+
+#include "shm/base/fault.h"
+#include "src/pure/partition.h"
+
+void mst_copy(void *to, const void *from, size_t bytes)
+{
+    if (bytes && to != from)
+        memcpy(to, from, bytes);
+}
+
+/* ---- slots and views ---- */
+
+size_t mst_slot_bytes(const mst_call *call)
+{
+    return mst_staging_piece_max(&call->group->staging, call->part);
+}
+
+unsigned char *mst_slot(const mst_call *call)
+{
+    if (call->in_line)
+        return mst_lane_next(call->lane)->payload;
+    return mst_staging_next(&call->group->staging, call->part);
+}
+
+/*
+ * Storing to a line that peers have read takes their caches' answer, as long as their lines take to come to
+ * us; asked for early enough, it has come before we store. An arrival in line is asked for as soon as all
+ * have come, and the peers look at it only once they are through. What is staged comes later: whoever asked
+ * for the arrival as early would lose it again to peers that look at it while we stage. Beyond some lines,
+ * asking for them keeps us from reading the peers'.
+ */
+#define PREFETCH_BYTES_MAX 512
+
+void mst_call_prefetch(const mst_call *call)
+{
+    size_t bytes = mst_call_bytes(call, mst_shapes[call->collective].in, call->group->rank);
+
+    if (call->in_line || bytes > PREFETCH_BYTES_MAX)
+        return;
+    mst_lane_prefetch(call->lane, 0);
+    mst_staging_prefetch(&call->group->staging, call->part, bytes);
+}
+
+const unsigned char *mst_peer_slot(const mst_call *call, int rank)
+{
+    if (call->in_line)
+        return mst_lane_arrival(call->lane, rank)->payload;
+    return mst_staging_last(&call->group->staging, call->part, rank);
+}
+
+unsigned char *mst_own_slot(const mst_call *call)
+{
+    if (call->in_line)
+        return mst_lane_own(call->lane)->payload;
+    return mst_staging_own(&call->group->staging, call->part);
+}
+
+static unsigned char *member_at(const muster_group *group, int rank, uint64_t offset)
+{
+    const mst_subarena *subarena = group->subarena;
+
+    return mst_layout_at(&subarena->attachment->geometry, subarena->shares[rank].seat, offset);
+}
+
+const unsigned char *mst_view(const mst_call *call, int rank, size_t in_at, size_t slot_at)
+{
+    uint64_t offset = call->viewable ? call->group->records[rank].in_offset : 0;
+
+    if (offset)
+        return member_at(call->group, rank, offset + in_at);
+    return mst_peer_slot(call, rank) + slot_at;
+}
+
+unsigned char *mst_view_out(const mst_call *call, int rank, size_t out_at)
+{
+    return member_at(call->group, rank, call->group->records[rank].out_offset + out_at);
+}
+
+bool mst_all_inputs_in_arena(const mst_call *call)
+{
+    const mst_shape *shape = &mst_shapes[call->collective];
+
+    if (!call->viewable)
+        return false;
+    for (int rank = 0; rank < call->group->size; rank++)
+        if (mst_call_blocks(call, shape->in, rank) && call->group->records[rank].in_offset == 0)
+            return false;
+    return true;
+}
+
+bool mst_all_outputs_in_arena(const mst_call *call)
+{
+    const mst_shape *shape = &mst_shapes[call->collective];
+
+    if (!call->viewable)
+        return false;
+    for (int rank = 0; rank < call->group->size; rank++)
+        if (mst_call_blocks(call, shape->out, rank) && call->group->records[rank].out_offset == 0)
+            return false;
+    return true;
+}
+
+bool mst_any_input_in_arena(const mst_call *call)
+{
+    for (int rank = 0; rank < call->group->size && call->viewable; rank++)
+        if (call->group->records[rank].in_offset)
+            return true;
+    return false;
+}
+
+#define SMALL_BYTES 2048 /* so many memcpy copies by vectors itself, and is called directly */
+
+static void copy_through(const mst_call *call, void *to, const void *from, size_t bytes)
+{
+    if (bytes > SMALL_BYTES && to != from)
+        call->group->kernels->copy(to, from, bytes);
+    else
+        mst_copy(to, from, bytes);
+}
+
+/* Inputs that no cache holds, which memcpy's `rep movs` reads faster than vectors do. */
+static bool comes_from_memory(const mst_call *call)
+{
+    return mst_call_bytes(call, mst_shapes[call->collective].in, call->group->rank) >=
+           call->group->tuning.stream_bytes_min;
+}
+
+void mst_stage(const mst_call *call, size_t at, const void *from, size_t bytes)
+{
+    mst_route *route = &call->group->staging_route;
+    unsigned char *to = mst_slot(call) + at;
+
+    mst_fault_point("slot.fill");
+    if (mst_route_begin(route, bytes))
+        call->group->kernels->stream(to, from, bytes);
+    else if (bytes > SMALL_BYTES && comes_from_memory(call))
+        mst_copy(to, from, bytes);
+    else
+        copy_through(call, to, from, bytes);
+    mst_route_end(route, bytes);
+}
+
+bool mst_streams_out(const mst_call *call)
+{
+    const mst_shape *shape = &mst_shapes[call->collective];
+
+    if (call->out_bytes < call->group->tuning.stream_bytes_min)
+        return false;
+    return !shape->reduces || !mst_overlap(call->in, mst_call_bytes(call, shape->in, call->group->rank),
+                                           call->out, call->out_bytes);
+}
+
+void mst_deliver(const mst_call *call, size_t at, const void *from, size_t bytes)
+{
+    unsigned char *to = (unsigned char *)call->out + at;
+
+    if (mst_streams_out(call) && to != from)
+        call->group->kernels->stream(to, from, bytes);
+    else
+        copy_through(call, to, from, bytes);
+}

@@ -1,0 +1,45 @@
+/* The rows of collective.h, as a table. */
+#include "src/pure/collective.h"
+
+#include <stdio.h>
+
+#include "src/pure/dtype.h"
+
+const mst_shape mst_shapes[MST_COLLECTIVE_COUNT] = {
+#define ROW(NAME, name, in, out, rooted, reduces, in_place, ...)                                             \
+    [MST_##NAME] = { #name, in, out, rooted, reduces, in_place, { __VA_ARGS__ } },
+    MST_COLLECTIVES(ROW)
+#undef ROW
+};
+
+size_t mst_span_blocks(mst_span span, int root, int rank, int size)
+{
+    size_t all = (size_t)size;
+
+    switch (span) {
+    case SPAN_ONE:
+        return 1;
+    case SPAN_ALL:
+        return all;
+    case SPAN_ROOT_ONE:
+        return rank == root ? 1 : 0;
+    case SPAN_ROOT_ALL:
+        return rank == root ? all : 0;
+    case SPAN_NONE:
+        break;
+    }
+    return 0;
+}
+
+void mst_collective_name(uint32_t collective, muster_op op, char *text, size_t bytes)
+{
+    const mst_shape *shape = collective < MST_COLLECTIVE_COUNT ? &mst_shapes[collective] : NULL;
+    const char *mlx_name = shape && mst_op_valid(op) ? shape->mlx_names[op] : NULL;
+
+    if (!shape)
+        snprintf(text, bytes, "?");
+    else if (mlx_name || !shape->reduces || !mst_op_valid(op))
+        snprintf(text, bytes, "%s", mlx_name ? mlx_name : shape->name);
+    else
+        snprintf(text, bytes, "%s(%s)", shape->name, mst_op_name(op));
+}

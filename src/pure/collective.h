@@ -1,0 +1,49 @@
+/*
+ * What each collective is, whoever carries it: its name, the blocks of its buffers, whether it has a root,
+ * reduces, and may be in place. One row each.
+ */
+#ifndef MST_COLLECTIVE_H
+#define MST_COLLECTIVE_H
+
+#include "muster/muster.h"
+
+/* How many blocks of `count` elements a buffer has: none, one, one per rank; or so on the root only. */
+typedef enum mst_span { SPAN_NONE, SPAN_ONE, SPAN_ALL, SPAN_ROOT_ONE, SPAN_ROOT_ALL } mst_span;
+
+/* clang-format off */
+/*  X(NAME, name, in, out, rooted, reduces, in place, MLX's name by op or NULL) */
+#define MST_COLLECTIVES(X)                                                                                  \
+    X(BARRIER, barrier, SPAN_NONE, SPAN_NONE, false, false, true, NULL)                                     \
+    X(ALL_REDUCE, all_reduce, SPAN_ONE, SPAN_ONE, false, true, true, "all_sum", NULL, "all_max", "all_min") \
+    X(ALL_GATHER, all_gather, SPAN_ONE, SPAN_ALL, false, false, true, NULL)                                 \
+    X(REDUCE_SCATTER, reduce_scatter, SPAN_ALL, SPAN_ONE, false, true, true, "sum_scatter")                 \
+    X(BROADCAST, broadcast, SPAN_ROOT_ONE, SPAN_ONE, true, false, true, NULL)                               \
+    X(REDUCE, reduce, SPAN_ONE, SPAN_ROOT_ONE, true, true, true, NULL)                                      \
+    X(GATHER, gather, SPAN_ONE, SPAN_ROOT_ALL, true, false, true, NULL)                                     \
+    X(SCATTER, scatter, SPAN_ROOT_ALL, SPAN_ONE, true, false, true, NULL)                                   \
+    X(ALL_TO_ALL, all_to_all, SPAN_ALL, SPAN_ALL, false, false, false, NULL)
+/* clang-format on */
+
+typedef enum mst_collective {
+#define ENUMERATOR(NAME, ...) MST_##NAME,
+    MST_COLLECTIVES(ENUMERATOR)
+#undef ENUMERATOR
+        MST_COLLECTIVE_COUNT
+} mst_collective;
+
+typedef struct mst_shape {
+    const char *name;
+    mst_span in, out;
+    bool rooted, reduces, in_place;
+    const char *mlx_names[MUSTER_OP_COUNT]; /* NULL: as the collective, with the op */
+} mst_shape;
+
+extern const mst_shape mst_shapes[MST_COLLECTIVE_COUNT];
+
+/* How many blocks of `count` elements `rank` has in such a buffer. */
+size_t mst_span_blocks(mst_span span, int root, int rank, int size);
+
+/* "all_sum", "reduce(prod)", "barrier"; "?" for no collective. */
+void mst_collective_name(uint32_t collective, muster_op op, char *text, size_t bytes);
+
+#endif
