@@ -9,7 +9,7 @@
 
 #include "shm/arena/arena.h"
 #include "shm/arena/heap.h"
-#include "shm/base/log.h"
+#include "src/pure/log.h"
 #include "shm/base/mishap.h"
 #include "shm/death/beacon.h"
 #include "shm/death/deadlock.h"

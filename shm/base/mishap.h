@@ -9,7 +9,7 @@
 
 #include <stddef.h>
 
-#include "shm/base/log.h"
+#include "src/pure/log.h"
 #include "src/pure/atomic.h"
 
 #define MST_MISHAPS_MAX 16

@@ -12,10 +12,10 @@
 #include <unistd.h>
 
 #include "shm/port/os.h"
+#include "src/api/init.h"
+#include "src/backend.h"
 #include "src/launch/streams.h"
 #include "src/onehost/attach.h"
-#include "src/onehost/group.h"
-#include "src/onehost/init.h"
 #include "src/pure/config.h"
 
 #define STATUS_NOT_STARTED 125
@@ -146,7 +146,7 @@ static _Noreturn void run_function(const mst_spawn_plan *plan, const mst_rank_pr
     mst_init_memoise(world);
     int code = plan->fn(world, plan->arg) & 0xff;
     if (code == 0)
-        mst_attachment_leave(world->subarena->attachment);
+        world->backend->leave(world);
     fflush(NULL);
     _exit(code);
 }

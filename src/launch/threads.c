@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "shm/death/succession.h"
+#include "src/backend.h"
 #include "src/onehost/attach.h"
-#include "src/onehost/group.h"
 #include "src/pure/atomic.h"
 #include "src/pure/config.h"
 #include "src/pure/error.h"

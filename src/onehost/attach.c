@@ -9,33 +9,13 @@
 #include "shm/base/chaos.h"
 #include "shm/join/join.h"
 #include "shm/port/os.h"
-#include "src/onehost/coll/call.h"
+#include "src/onehost/crash.h"
+#include "src/onehost/create.h"
 #include "src/pure/atomic.h"
 #include "src/pure/config.h"
 #include "src/pure/error.h"
 
 #define ATTACH_TIMEOUT_NS (30 * MST_NS_PER_S) /* for a name: nothing else tells that a rank never comes */
-
-static muster_status check(const muster_config *config)
-{
-    if (config->size < 1 || config->size > MST_RANKS_MAX)
-        return mst_fail(MUSTER_ERR_INVALID, "a world of %d ranks is not between 1 and %d", config->size,
-                        MST_RANKS_MAX);
-    if (config->rank < 0 || config->rank >= config->size)
-        return mst_fail(MUSTER_ERR_INVALID, "rank %d is not between 0 and %d", config->rank,
-                        config->size - 1);
-    if (!config->arena && config->size != 1)
-        return mst_fail(
-            MUSTER_ERR_INVALID,
-            "a world of %d ranks needs an arena to meet in: /NAME, the same on all ranks, or fd:N "
-            "from a launcher",
-            config->size);
-    if (config->restarts < 0)
-        return mst_fail(MUSTER_ERR_INVALID, "restarts is %d; expected 0 or more", config->restarts);
-    if (config->timeout_ns < 0 || config->attach_timeout_ns < -1)
-        return mst_fail(MUSTER_ERR_INVALID, "a timeout is negative");
-    return MUSTER_OK;
-}
 
 /* Attaching has a limit of its own; without one, it is an operation as any other; without that, either, who
  * meets under a name still has one. */
@@ -57,6 +37,12 @@ static muster_status open_arena(const muster_config *config, mst_deadline *patie
                             .staging_bytes = config->staging_bytes };
     int fd;
 
+    if (!config->arena && config->size != 1)
+        return mst_fail(
+            MUSTER_ERR_INVALID,
+            "a world of %d ranks needs an arena to meet in: /NAME, the same on all ranks, or fd:N "
+            "from a launcher",
+            config->size);
     if (!config->arena)
         return mst_arena_create(&plan, arena);
     if (mst_config_descriptor(config->arena, &fd)) {
@@ -99,7 +85,7 @@ static muster_status find_rung(const char *name, mst_rung *rung)
                     name);
 }
 
-static void tell_attached(const muster_group *group)
+static void tell_attached(const mst_group *group)
 {
     const mst_attachment *attachment = group->subarena->attachment;
     const mst_geometry *geometry = &attachment->geometry;
@@ -108,7 +94,7 @@ static void tell_attached(const muster_group *group)
         &attachment->log, MUSTER_LOG_INFO,
         "rank %d of %d has attached, in process %d: %s kernels, %llu KiB of staging per group, waits %s, "
         "learns of deaths by %s",
-        group->rank, group->size, mst_os_process_id(), group->kernels->isa,
+        group->base.rank, group->base.size, mst_os_process_id(), group->kernels->isa,
         (unsigned long long)geometry->staging_bytes / 1024,
         attachment->policy.spin_ns ? "spinning" : "without spinning, as there are more ranks than CPUs",
         rung_names[mst_load32_rlx(&attachment->liveness.rung)]);
@@ -116,7 +102,7 @@ static void tell_attached(const muster_group *group)
         mst_log_line(
             &attachment->log, MUSTER_LOG_INFO,
             "rank %d has address space for %llu of the %llu MiB of each rank's memory: no rank uses more",
-            group->rank, (unsigned long long)mst_layout_mapped_heap_bytes(geometry) >> 20,
+            group->base.rank, (unsigned long long)mst_layout_mapped_heap_bytes(geometry) >> 20,
             (unsigned long long)geometry->region_bytes >> 20);
     if (attachment->mishaps.count)
         mst_log_line(&attachment->log, MUSTER_LOG_WARN, "MUSTER_FAULT asks for %d fault%s of this rank",
@@ -124,7 +110,7 @@ static void tell_attached(const muster_group *group)
 }
 
 /* As asked for, or by what copies will find out. */
-static muster_status plan_routes(muster_group *world)
+static muster_status plan_routes(mst_group *world)
 {
     size_t bytes = 0;
 
@@ -146,7 +132,7 @@ muster_status mst_group_attach(const muster_config *config, mst_arena *share, mu
                           .interrupt = { config->interrupt, config->interrupt_arg },
                           .patience = patience_of(config, false) };
     mst_subarena *subarena;
-    muster_group *group = NULL;
+    mst_group *group = NULL;
     mst_mishaps mishaps;
 
     muster_status status = find_kernels(&kernels);
@@ -167,7 +153,7 @@ muster_status mst_group_attach(const muster_config *config, mst_arena *share, mu
         mst_arena_close(arena);
     if (status != MUSTER_OK)
         return status;
-    status = mst_group_create(subarena, &mst_transport_shm, kernels, config->timeout_ns, &group);
+    status = mst_group_create(subarena, kernels, config->timeout_ns, &group);
     if (status == MUSTER_OK) {
         subarena->attachment->deadlock.promised = config->one_thread;
         subarena->attachment->recorder.exact = config->exact_times;
@@ -175,29 +161,17 @@ muster_status mst_group_attach(const muster_config *config, mst_arena *share, mu
         subarena->attachment->log =
             (mst_log){ config->log_level, config->log, config->log_arg, config->rank };
         group->whole = true;
-        group->interrupt = config->interrupt;
-        group->interrupt_arg = config->interrupt_arg;
+        group->base.interrupt = config->interrupt;
+        group->base.interrupt_arg = config->interrupt_arg;
         status = plan_routes(group);
     }
     if (status == MUSTER_OK && config->report_crashes)
-        status = muster_report_crashes(group);
+        status = mst_crash_report(subarena->attachment);
     if (status == MUSTER_OK) {
         tell_attached(group);
-        *world = group;
-    } else {
-        muster_group_free(group);
+        *world = &group->base;
+    } else if (group) {
+        mst_group_close(&group->base);
     }
     return status;
-}
-
-muster_status muster_attach(const muster_config *given, muster_group **world)
-{
-    muster_config config;
-
-    muster_status status = mst_config_accept(given, &config);
-    if (status == MUSTER_OK && !world)
-        return mst_fail(MUSTER_ERR_INVALID, "there is no place for the world: the last argument is NULL");
-    if (status == MUSTER_OK)
-        status = check(&config);
-    return status == MUSTER_OK ? mst_group_attach(&config, NULL, world) : status;
 }

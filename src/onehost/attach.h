@@ -4,7 +4,7 @@
 
 #include "src/onehost/group.h"
 
-/* Attaches as config says; muster_attach without the checks of its struct. `share`: an arena that
+/* Attaches as config says, which has been checked as far as src/api does. `share`: an arena that
  * this process has mapped already, instead of config->arena; or NULL. */
 muster_status mst_group_attach(const muster_config *config, mst_arena *share, muster_group **world);
 

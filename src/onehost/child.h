@@ -10,13 +10,13 @@
 /* A member's share as it says it in a record, and back; `rank` is the member's in the group the record
  * is of. */
 mst_split_record mst_child_record(const mst_share *share, muster_status claimed);
-mst_share mst_child_share(const muster_group *group, int rank, const mst_split_record *record);
+mst_share mst_child_share(const mst_group *group, int rank, const mst_split_record *record);
 
 /*
  * Makes the child of `group` with these members, this rank as number `rank`, whose own share is given up
  * if that fails. The child inherits what does not change from group to group.
  */
-muster_status mst_child_create(muster_group *group, const mst_share *shares, int rank, int size,
-                               const mst_share *own, muster_group **child);
+muster_status mst_child_create(mst_group *group, const mst_share *shares, int rank, int size,
+                               const mst_share *own, mst_group **child);
 
 #endif

@@ -9,14 +9,16 @@
  * small messages (40 bytes) one line, others two copies, which overlap from part to part; from an arena
  * buffer one copy and a line back.
  */
+#include "src/onehost/exchange.h"
+
 #include <stdio.h>
 #include <string.h>
 
-#include "shm/wait/activity.h"
-#include "src/onehost/exchange.h"
+#include "src/onehost/broken.h"
+#include "src/onehost/showing.h"
+#include "src/onehost/stall.h"
 #include "src/pure/dtype.h"
 #include "src/pure/error.h"
-#include "src/pure/partition.h"
 
 #define BUFFERED_BYTES (64 * 1024) /* the least that a channel buffers, as the header promises */
 
@@ -34,7 +36,7 @@ static size_t next_part(const mst_transfer *transfer)
 
 /* Into an arena buffer, which a peer may read next, or may have read: as for staging, where it is better
  * around the cache. */
-static void copy_within_arena(const muster_group *group, mst_channel_end *end, void *to, const void *from,
+static void copy_within_arena(const mst_group *group, mst_channel_end *end, void *to, const void *from,
                               size_t bytes)
 {
     if (mst_route_begin(&end->view_route, bytes))
@@ -50,9 +52,9 @@ static void copy_within_arena(const muster_group *group, mst_channel_end *end, v
 static uint64_t view_offset(const mst_exchange *exchange)
 {
     const mst_transfer *out = &exchange->out;
-    const muster_group *group = exchange->group;
+    const mst_group *group = exchange->group;
 
-    if (out->total < group->tuning.view_bytes_min || out->peer == group->rank)
+    if (out->total < group->tuning.view_bytes_min || out->peer == group->base.rank)
         return 0;
     uint64_t offset = mst_group_heap_offset(group, out->bytes, out->total);
     if (offset && (out->total > BUFFERED_BYTES || mst_channel_is_awaited(&group->channels, out->peer)))
@@ -65,8 +67,8 @@ static mst_flow put_first(mst_exchange *exchange)
     mst_transfer *out = &exchange->out;
     mst_channels *channels = &exchange->group->channels;
     uint64_t offset = view_offset(exchange);
-    mst_envelope envelope = { offset ? MST_ENTRY_VIEW : MST_ENTRY_MESSAGE, (uint16_t)exchange->dtype,
-                              exchange->out_count };
+    mst_envelope envelope = { offset ? MST_ENTRY_VIEW : MST_ENTRY_MESSAGE, (uint16_t)exchange->message->dtype,
+                              exchange->message->out_count };
     size_t part = next_part(out);
 
     mst_flow flow = offset ? mst_channel_put(channels, out->peer, &envelope, &offset, sizeof offset)
@@ -91,7 +93,8 @@ static mst_flow help_reader(mst_exchange *exchange)
 {
     mst_transfer *out = &exchange->out;
     mst_channels *channels = &exchange->group->channels;
-    mst_envelope envelope = { MST_ENTRY_WRITTEN, (uint16_t)exchange->dtype, exchange->out_count };
+    mst_envelope envelope = { MST_ENTRY_WRITTEN, (uint16_t)exchange->message->dtype,
+                              exchange->message->out_count };
     size_t share = readers_share(out);
     void *buffer;
 
@@ -111,7 +114,7 @@ static mst_flow help_reader(mst_exchange *exchange)
 static mst_flow put_part(mst_exchange *exchange)
 {
     mst_transfer *out = &exchange->out;
-    mst_envelope envelope = { MST_ENTRY_PART, (uint16_t)exchange->dtype, out->done };
+    mst_envelope envelope = { MST_ENTRY_PART, (uint16_t)exchange->message->dtype, out->done };
     size_t part = next_part(out);
 
     mst_flow flow =
@@ -165,14 +168,16 @@ static muster_status check_envelope(mst_exchange *exchange, const mst_envelope *
         return mst_group_poison(exchange->group, MST_POISON_DAMAGE,
                                 "rank %d found no message where one from rank %d should begin or go on: the "
                                 "arena is damaged",
-                                exchange->group->rank, in->peer);
-    if (in->begun || (envelope->count == exchange->in_count && envelope->tag == (uint16_t)exchange->dtype))
+                                exchange->group->base.rank, in->peer);
+    if (in->begun || (envelope->count == exchange->message->in_count &&
+                      envelope->tag == (uint16_t)exchange->message->dtype))
         return MUSTER_OK;
     const char *sent = muster_dtype_name((muster_dtype)envelope->tag);
     return mst_group_poison(exchange->group, MST_POISON_MISMATCH,
                             "rank %d expected a message of %s x %zu from rank %d, which sent %s x %llu",
-                            exchange->group->rank, muster_dtype_name(exchange->dtype), exchange->in_count,
-                            in->peer, sent ? sent : "?", (unsigned long long)envelope->count);
+                            exchange->group->base.rank, muster_dtype_name(exchange->message->dtype),
+                            exchange->message->in_count, in->peer, sent ? sent : "?",
+                            (unsigned long long)envelope->count);
 }
 
 static muster_status damaged(mst_exchange *exchange, int peer)
@@ -180,14 +185,14 @@ static muster_status damaged(mst_exchange *exchange, int peer)
     return mst_group_poison(exchange->group, MST_POISON_DAMAGE,
                             "rank %d found an impossible position in the channel with rank %d: the arena is "
                             "damaged",
-                            exchange->group->rank, peer);
+                            exchange->group->base.rank, peer);
 }
 
 /* Says that we wait, and where for. Once per message: the sender may be looking. */
 static void post(mst_exchange *exchange)
 {
     mst_transfer *in = &exchange->in;
-    const muster_group *group = exchange->group;
+    const mst_group *group = exchange->group;
 
     if (!in->posted && in->total >= group->tuning.view_bytes_min)
         in->posted = mst_channel_post(&exchange->group->channels, in->peer,
@@ -197,7 +202,7 @@ static void post(mst_exchange *exchange)
 static muster_status take_view(mst_exchange *exchange)
 {
     mst_transfer *in = &exchange->in;
-    muster_group *group = exchange->group;
+    mst_group *group = exchange->group;
     bool shared = mst_group_heap_offset(group, in->bytes, in->total) != 0;
 
     const void *from = mst_channel_view(&group->channels, in->peer, in->total);
@@ -228,7 +233,7 @@ static muster_status take(mst_exchange *exchange, const mst_envelope *envelope)
         in->done = in->total;
         return MUSTER_OK;
     }
-    mst_channel_take(channels, in->peer, in->bytes + in->done, part, in->peer == exchange->group->rank);
+    mst_channel_take(channels, in->peer, in->bytes + in->done, part, in->peer == exchange->group->base.rank);
     in->begun = true;
     in->done += part;
     return MUSTER_OK;
@@ -282,8 +287,8 @@ static void describe(const void *arg, char *text, size_t bytes)
 {
     const mst_exchange *waiting = arg;
 
-    snprintf(text, bytes, "%s (%s x %zu)", waiting->name, muster_dtype_name(waiting->dtype),
-             is_done(&waiting->in) ? waiting->out_count : waiting->in_count);
+    snprintf(text, bytes, "%s (%s x %zu)", waiting->message->name, muster_dtype_name(waiting->message->dtype),
+             is_done(&waiting->in) ? waiting->message->out_count : waiting->message->in_count);
 }
 
 /* Whom the call waits for to receive, and to send; -1: nobody any more. */
@@ -347,28 +352,28 @@ static mst_doing doing_of(const mst_exchange *exchange, bool out)
     return (mst_doing){ .kind = both  ? MST_DOING_SENDRECV
                                 : out ? MST_DOING_SEND
                                       : MST_DOING_RECEIVE,
-                        .dtype = exchange->dtype,
+                        .dtype = exchange->message->dtype,
                         .peer = out ? exchange->out.peer : exchange->in.peer,
-                        .count = out ? exchange->out_count : exchange->in_count,
+                        .count = out ? exchange->message->out_count : exchange->message->in_count,
                         .operation = exchange->group->messages[out ? 0 : 1] };
 }
 
 /* For those who look from outside, once it is clear that we wait. */
 static void show(mst_exchange *exchange)
 {
-    muster_group *group = exchange->group;
+    mst_group *group = exchange->group;
 
     exchange->out.shown = !is_done(&exchange->out);
     exchange->in.shown = !is_done(&exchange->in);
     if (exchange->out.shown) {
         mst_doing sending = doing_of(exchange, true);
 
-        mst_group_show(group, MST_ENTER_SEND, sending.operation, &sending);
+        mst_group_show(group, MST_CLASS_SEND, sending.operation, &sending);
     }
     if (exchange->in.shown) {
         mst_doing receiving = doing_of(exchange, false);
 
-        mst_group_show(group, MST_ENTER_RECEIVE, receiving.operation, &receiving);
+        mst_group_show(group, MST_CLASS_RECEIVE, receiving.operation, &receiving);
     }
 }
 
@@ -376,14 +381,14 @@ static void show(mst_exchange *exchange)
 static void record_direction(mst_exchange *exchange, bool out, const mst_waiter *waiter)
 {
     const mst_transfer *transfer = out ? &exchange->out : &exchange->in;
-    mst_entrance entrance = out ? MST_ENTER_SEND : MST_ENTER_RECEIVE;
+    mst_call_class class = out ? MST_CLASS_SEND : MST_CLASS_RECEIVE;
 
     if (transfer->shown) {
-        mst_group_arrived(exchange->group, entrance, waiter);
+        mst_group_arrived(exchange->group, class, waiter);
     } else if (transfer->active) {
         mst_doing doing = doing_of(exchange, out);
 
-        mst_group_record(exchange->group, entrance, &doing);
+        mst_group_record(exchange->group, class, &doing);
     }
 }
 
@@ -392,19 +397,20 @@ static void tell_entered(const mst_exchange *exchange)
     char text[80];
 
     describe(exchange, text, sizeof text);
-    mst_log_line(mst_group_log(exchange->group), MUSTER_LOG_DEBUG, "%s with rank %d, in a group of %d", text,
-                 exchange->out.active ? exchange->out.peer : exchange->in.peer, exchange->group->size);
+    mst_log_line(exchange->group->base.log, MUSTER_LOG_DEBUG, "%s with rank %d, in a group of %d", text,
+                 exchange->out.active ? exchange->out.peer : exchange->in.peer, exchange->group->base.size);
 }
 
 static void begin(mst_exchange *exchange, mst_waiter *waiter)
 {
-    if (mst_log_wanted(mst_group_log(exchange->group), MUSTER_LOG_DEBUG))
+    if (mst_log_wanted(exchange->group->base.log, MUSTER_LOG_DEBUG))
         tell_entered(exchange);
     mst_group_begin(exchange->group);
     if (exchange->out.active) /* the other one's may be another thread's */
         exchange->group->messages[0]++;
     if (exchange->in.active)
         exchange->group->messages[1]++;
+    waiter->deadline.limit_ns = exchange->group->base.timeout_ns;
     mst_deadline_begin(&waiter->deadline);
     waiter->waited_ns = 0;
     waiter->watch = (mst_watch){ stalled, lost, woke, exchange, may_rest };
@@ -412,9 +418,9 @@ static void begin(mst_exchange *exchange, mst_waiter *waiter)
 
 muster_status mst_exchange_run(mst_exchange *exchange)
 {
-    muster_group *group = exchange->group;
+    mst_group *group = exchange->group;
     mst_waiter *waiter = exchange->in.active ? &group->receive_waiter : &group->send_waiter;
-    mst_signal *bell = &group->subarena->cells[group->rank]->bell;
+    mst_signal *bell = &group->subarena->cells[group->base.rank]->bell;
 
     begin(exchange, waiter);
     for (bool shown = false;; shown = true) {

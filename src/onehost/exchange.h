@@ -20,14 +20,12 @@ typedef struct mst_transfer {
 } mst_transfer;
 
 typedef struct mst_exchange {
-    muster_group *group;
-    const char *name;
+    mst_group *group;
+    const mst_message *message;
     mst_transfer out, in;
-    muster_dtype dtype;
-    size_t out_count, in_count;
 } mst_exchange;
 
-/* Moves both until they are done. The channels that it sends by are open. */
+/* Moves both until they are done. The channel that it sends by is open. */
 muster_status mst_exchange_run(mst_exchange *exchange);
 
 #endif

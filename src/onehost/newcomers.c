@@ -1,5 +1,6 @@
 /* Counting, enrolling, admitting and awaiting of newcomers.h. */
 #include "src/onehost/newcomers.h"
+#include "src/onehost/broken.h"
 
 #include <stdlib.h>
 
@@ -9,20 +10,20 @@
 #include "src/pure/atomic.h"
 #include "src/pure/error.h"
 
-static uint32_t rank_in_world(const muster_group *group, uint32_t seat)
+static uint32_t rank_in_world(const mst_group *group, uint32_t seat)
 {
     return mst_layout_entry(&group->subarena->attachment->geometry, seat)->rank;
 }
 
-static bool is_member(const muster_group *group, uint32_t seat)
+static bool is_member(const mst_group *group, uint32_t seat)
 {
-    for (int rank = 0; rank < group->size; rank++)
+    for (int rank = 0; rank < group->base.size; rank++)
         if (group->subarena->shares[rank].seat == seat)
             return true;
     return false;
 }
 
-bool mst_newcomers_are_here(const muster_group *group)
+bool mst_newcomers_are_here(const mst_group *group)
 {
     mst_attachment *attachment = group->subarena->attachment;
     uint32_t seat;
@@ -35,7 +36,7 @@ bool mst_newcomers_are_here(const muster_group *group)
 
 /* ---- the roll ---- */
 
-static void sort_by_rank(const muster_group *group, mst_roll_call *roll)
+static void sort_by_rank(const mst_group *group, mst_roll_call *roll)
 {
     for (int i = 1; i < roll->size; i++) { /* the members are in order already, or nearly */
         mst_share share = roll->shares[i];
@@ -48,7 +49,7 @@ static void sort_by_rank(const muster_group *group, mst_roll_call *roll)
     }
 }
 
-void mst_newcomers_enrol(const muster_group *group, mst_roll_call *roll)
+void mst_newcomers_enrol(const mst_group *group, mst_roll_call *roll)
 {
     mst_attachment *attachment = group->subarena->attachment;
     uint32_t seat;
@@ -74,7 +75,7 @@ static void hold_for(const mst_geometry *geometry, uint32_t newcomer, const mst_
             mst_holders_add(geometry, roll->shares[i].seat, newcomer);
 }
 
-muster_status mst_newcomers_admit(muster_group *group, const mst_roll_call *roll, uint32_t roll_seat,
+muster_status mst_newcomers_admit(mst_group *group, const mst_roll_call *roll, uint32_t roll_seat,
                                   uint64_t roll_offset)
 {
     const mst_geometry *geometry = &group->subarena->attachment->geometry;
@@ -102,7 +103,7 @@ muster_status mst_newcomers_admit(muster_group *group, const mst_roll_call *roll
 }
 
 typedef struct newcomers {
-    const muster_group *group;
+    const mst_group *group;
     const mst_roll_call *roll;
 } newcomers;
 
@@ -124,7 +125,7 @@ static bool nobody_on_the_way(const void *arg)
     return true;
 }
 
-muster_status mst_newcomers_await(muster_group *group, const mst_roll_call *roll, mst_waiter *waiter)
+muster_status mst_newcomers_await(mst_group *group, const mst_roll_call *roll, mst_waiter *waiter)
 {
     mst_attachment *attachment = group->subarena->attachment;
     newcomers newcomers = { group, roll };
@@ -136,6 +137,6 @@ muster_status mst_newcomers_await(muster_group *group, const mst_roll_call *roll
     if (result == MST_WAIT_POISONED)
         return mst_group_interrupted(group, "grow");
     return mst_fail(MUSTER_ERR_TIMED_OUT,
-                    "rank %d waited %.3g s in grow for a replacement to enter the new group", group->rank,
-                    (double)group->timeout_ns / MST_NS_PER_S);
+                    "rank %d waited %.3g s in grow for a replacement to enter the new group",
+                    group->base.rank, (double)group->base.timeout_ns / MST_NS_PER_S);
 }

@@ -15,20 +15,24 @@
  * Cost: one wait for the slowest survivor, a pass over the members, a bell per member; to grow, a wait for
  * the newcomers besides.
  */
+#include "src/onehost/regroup.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "shm/base/fault.h"
 #include "shm/port/os.h"
-#include "shm/wait/activity.h"
+#include "src/onehost/broken.h"
 #include "src/onehost/child.h"
 #include "src/onehost/newcomers.h"
+#include "src/onehost/showing.h"
+#include "src/onehost/stall.h"
 #include "src/pure/atomic.h"
 #include "src/pure/error.h"
 #include "src/pure/ranklist.h"
 
 typedef struct regroup {
-    muster_group *group;
+    mst_group *group;
     uint64_t number; /* of the regroup in the group, from 1 */
     bool grows;
     mst_share own;        /* our share of the new group */
@@ -44,9 +48,9 @@ static const char *name_of(const regroup *regroup)
 
 /* ---- arriving ---- */
 
-static mst_cell *own_cell(const muster_group *group)
+static mst_cell *own_cell(const mst_group *group)
 {
-    return group->subarena->cells[group->rank];
+    return group->subarena->cells[group->base.rank];
 }
 
 static bool has_arrived(const regroup *regroup, int rank)
@@ -56,7 +60,7 @@ static bool has_arrived(const regroup *regroup, int rank)
     return mst_load64_acq(&cell->regroups) >> 1 >= regroup->number; /* E11 */
 }
 
-static bool never_comes(const muster_group *group, int rank)
+static bool never_comes(const mst_group *group, int rank)
 {
     const mst_subarena *subarena = group->subarena;
 
@@ -69,7 +73,7 @@ static bool all_accounted_for(const void *arg)
 {
     const regroup *regroup = arg;
 
-    for (int rank = 0; rank < regroup->group->size; rank++)
+    for (int rank = 0; rank < regroup->group->base.size; rank++)
         if (!has_arrived(regroup, rank) && !never_comes(regroup->group, rank))
             return false;
     return !regroup->grows || mst_newcomers_are_here(regroup->group);
@@ -83,9 +87,9 @@ static mst_regroup_record *record_of(const regroup *regroup, int rank)
 /* Memory for what we bring, and for what we shall propose. */
 static muster_status claim(regroup *regroup)
 {
-    muster_group *group = regroup->group;
+    mst_group *group = regroup->group;
     mst_attachment *attachment = group->subarena->attachment;
-    int room = group->size + (regroup->grows ? (int)attachment->geometry.size : 0);
+    int room = group->base.size + (regroup->grows ? (int)attachment->geometry.size : 0);
 
     regroup->roll = (mst_roll_call){ calloc((size_t)room, sizeof(mst_share)), room, 0, attachment->policy };
     if (!regroup->roll.shares)
@@ -97,7 +101,7 @@ static muster_status claim(regroup *regroup)
 
 /* How many we have arrived at, and whether we are in one: whoever waits for us elsewhere waits in vain then,
  * but not if we have given up, and use the group as before. */
-static void say(const muster_group *group, uint64_t arrived, bool inside)
+static void say(const mst_group *group, uint64_t arrived, bool inside)
 {
     mst_store64_rel(&own_cell(group)->regroups, arrived << 1 | inside); /* E11 */
 }
@@ -105,9 +109,9 @@ static void say(const muster_group *group, uint64_t arrived, bool inside)
 /* Publishes our share, and tells everyone who may be waiting for it. */
 static void arrive(const regroup *regroup, muster_status claimed)
 {
-    muster_group *group = regroup->group;
+    mst_group *group = regroup->group;
 
-    *record_of(regroup, group->rank) = (mst_regroup_record){
+    *record_of(regroup, group->base.rank) = (mst_regroup_record){
         .share = mst_child_record(&regroup->own, claimed),
         .roll_offset = regroup->roll_offset,
         .grows = regroup->grows,
@@ -115,28 +119,28 @@ static void arrive(const regroup *regroup, muster_status claimed)
     mst_fault_point("regroup.arrive");
     say(group, regroup->number, true);
     mst_fault_point("regroup.arrived");
-    for (int rank = 0; rank < group->size; rank++)
-        if (rank != group->rank)
+    for (int rank = 0; rank < group->base.size; rank++)
+        if (rank != group->base.rank)
             mst_signal_raise(&group->subarena->cells[rank]->bell);
     mst_signal_raise(&mst_layout_header(&group->subarena->attachment->geometry)->arrivals); /* who grows */
 }
 
 static muster_status explain_late(const regroup *regroup)
 {
-    const muster_group *group = regroup->group;
+    const mst_group *group = regroup->group;
     char text[120];
     mst_ranklist late = mst_ranklist_in(text, sizeof text);
 
-    for (int rank = 0; rank < group->size; rank++)
+    for (int rank = 0; rank < group->base.size; rank++)
         if (!has_arrived(regroup, rank) && !never_comes(group, rank))
             mst_ranklist_add(&late, rank);
     int count = mst_ranklist_end(&late);
     if (count == 0)
         return mst_fail(MUSTER_ERR_TIMED_OUT,
                         "rank %d waited %.3g s in grow for replacements that the launcher has promised",
-                        group->rank, (double)group->timeout_ns / MST_NS_PER_S);
+                        group->base.rank, (double)group->base.timeout_ns / MST_NS_PER_S);
     return mst_fail(MUSTER_ERR_TIMED_OUT, "rank %d waited %.3g s in %s for %s, which %s and %s not called it",
-                    group->rank, (double)group->timeout_ns / MST_NS_PER_S, name_of(regroup), text,
+                    group->base.rank, (double)group->base.timeout_ns / MST_NS_PER_S, name_of(regroup), text,
                     count > 1 ? "live" : "lives", count > 1 ? "have" : "has");
 }
 
@@ -147,14 +151,14 @@ static void describe(const void *arg, char *text, size_t bytes)
     const regroup *regroup = arg;
 
     snprintf(text, bytes, "%s #%llu of a group of %d", name_of(regroup), (unsigned long long)regroup->number,
-             regroup->group->size);
+             regroup->group->base.size);
 }
 
 /* All who are missing are waited for; one of them leads to a circle if any does, sooner or later, since those
  * who have come wait for the same. */
 static int first_missing(const regroup *regroup)
 {
-    for (int rank = 0; rank < regroup->group->size; rank++)
+    for (int rank = 0; rank < regroup->group->base.size; rank++)
         if (!has_arrived(regroup, rank) && !never_comes(regroup->group, rank))
             return rank;
     return -1;
@@ -181,18 +185,18 @@ static void woke(void *arg)
 /* Newcomers know nobody's bell, and ring where all who attach do. */
 static muster_status gather(regroup *regroup)
 {
-    muster_group *group = regroup->group;
+    mst_group *group = regroup->group;
     mst_signal *signal = regroup->grows ? &mst_layout_header(&group->subarena->attachment->geometry)->arrivals
                                         : &own_cell(group)->bell;
 
     regroup->waiter = (mst_waiter){ .policy = group->subarena->attachment->policy,
                                     .poison = &group->interrupted,
-                                    .deadline = { .limit_ns = group->timeout_ns },
+                                    .deadline = { .limit_ns = group->base.timeout_ns },
                                     .watch = { .tick = stalled, .woke = woke, .arg = regroup } };
     mst_store64_rlx(&group->interrupted, 0);
     switch (mst_wait_until(&regroup->waiter, mst_signal_parking(signal), all_accounted_for, regroup, -1)) {
     case MST_WAIT_READY:
-        mst_group_arrived(group, MST_ENTER_SPLIT, &regroup->waiter);
+        mst_group_arrived(group, MST_CLASS_SPLIT, &regroup->waiter);
         return MUSTER_OK;
     case MST_WAIT_POISONED:
         return mst_group_interrupted(group, name_of(regroup));
@@ -219,11 +223,11 @@ static muster_status catch_up(const regroup *next)
 
 static void draw_up_roll(regroup *regroup)
 {
-    const muster_group *group = regroup->group;
+    const mst_group *group = regroup->group;
     mst_roll_call *roll = &regroup->roll;
 
     roll->size = 0;
-    for (int rank = 0; rank < group->size; rank++) {
+    for (int rank = 0; rank < group->base.size; rank++) {
         if (!has_arrived(regroup, rank) || never_comes(group, rank))
             continue;
         mst_split_record record = record_of(regroup, rank)->share; /* E11: read once */
@@ -237,9 +241,9 @@ static void draw_up_roll(regroup *regroup)
 
 static void propose(regroup *regroup)
 {
-    muster_group *group = regroup->group;
+    mst_group *group = regroup->group;
     _Atomic uint64_t *decided = &group->subarena->cells[0]->decided;
-    uint64_t offer = regroup->number << WINNER_BITS | (uint64_t)group->rank;
+    uint64_t offer = regroup->number << WINNER_BITS | (uint64_t)group->base.rank;
 
     draw_up_roll(regroup);
     mst_fault_point("regroup.propose");
@@ -258,16 +262,16 @@ static void propose(regroup *regroup)
 
 static muster_status damaged(const regroup *regroup, const char *what)
 {
-    return mst_fail(MUSTER_ERR_BAD_ARENA, "rank %d: %s in %s: the arena is damaged", regroup->group->rank,
-                    what, name_of(regroup));
+    return mst_fail(MUSTER_ERR_BAD_ARENA, "rank %d: %s in %s: the arena is damaged",
+                    regroup->group->base.rank, what, name_of(regroup));
 }
 
 /* What everyone on the roll has brought; all who read it come to the same. */
 static muster_status check_records(const regroup *regroup)
 {
-    const muster_group *group = regroup->group;
+    const mst_group *group = regroup->group;
 
-    for (int rank = 0; rank < group->size; rank++) {
+    for (int rank = 0; rank < group->base.size; rank++) {
         if (mst_roll_find(&regroup->roll, group->subarena->shares[rank].seat) < 0)
             continue;
         mst_regroup_record record = *record_of(regroup, rank); /* E11: read once */
@@ -279,7 +283,7 @@ static muster_status check_records(const regroup *regroup)
         if ((record.grows != 0) != regroup->grows)
             return mst_fail(MUSTER_ERR_MISMATCH,
                             "rank %d called %s and rank %d %s; all must call the same, and may try again",
-                            group->rank, name_of(regroup), rank, regroup->grows ? "shrink" : "grow");
+                            group->base.rank, name_of(regroup), rank, regroup->grows ? "shrink" : "grow");
     }
     return MUSTER_OK;
 }
@@ -291,7 +295,7 @@ static muster_status read_decision(regroup *regroup, uint32_t *roll_seat, uint64
     uint64_t decided = mst_load64_acq(&subarena->cells[0]->decided); /* E12 */
     uint64_t winner = decided & ((1ULL << WINNER_BITS) - 1);
 
-    if (decided >> WINNER_BITS != regroup->number || winner >= (uint64_t)regroup->group->size)
+    if (decided >> WINNER_BITS != regroup->number || winner >= (uint64_t)regroup->group->base.size)
         return damaged(regroup, "nobody of the group decided");
     *roll_seat = subarena->shares[winner].seat;
     *roll_offset = record_of(regroup, (int)winner)->roll_offset; /* E12: read once */
@@ -310,25 +314,25 @@ static bool may_try_again(muster_status status)
 }
 
 /* Once the group exists: who is new joins it, or will never. */
-static muster_status receive(regroup *regroup, muster_group **made)
+static muster_status receive(regroup *regroup, mst_group **made)
 {
     muster_status status = mst_newcomers_await(regroup->group, &regroup->roll, &regroup->waiter);
 
     if (status == MUSTER_OK)
         return MUSTER_OK;
     mst_subarena_abandon_block(regroup->group->subarena, regroup->roll_offset); /* read still, perhaps */
-    muster_group_free(*made);
+    mst_group_close(&(*made)->base);
     *made = NULL;
     return status;
 }
 
-static muster_status form(regroup *regroup, muster_group **made)
+static muster_status form(regroup *regroup, mst_group **made)
 {
-    muster_group *group = regroup->group;
+    mst_group *group = regroup->group;
     mst_attachment *attachment = group->subarena->attachment;
     uint32_t roll_seat = 0;
     uint64_t roll_offset = 0;
-    muster_group *child;
+    mst_group *child;
 
     muster_status status = read_decision(regroup, &roll_seat, &roll_offset);
     if (may_try_again(status)) { /* all have seen it, so nobody uses the share */
@@ -353,12 +357,12 @@ static muster_status form(regroup *regroup, muster_group **made)
     return status;
 }
 
-static muster_status agree_and_form(regroup *regroup, muster_group **made)
+static muster_status agree_and_form(regroup *regroup, mst_group **made)
 {
     mst_attachment *attachment = regroup->group->subarena->attachment;
 
     mst_group_begin(regroup->group);
-    mst_group_show(regroup->group, MST_ENTER_SPLIT, regroup->group->split + regroup->number,
+    mst_group_show(regroup->group, MST_CLASS_SPLIT, regroup->group->split + regroup->number,
                    &(mst_doing){ .kind = regroup->grows ? MST_DOING_GROW : MST_DOING_SHRINK,
                                  .peer = -1,
                                  .operation = regroup->number });
@@ -380,34 +384,23 @@ static muster_status agree_and_form(regroup *regroup, muster_group **made)
     return form(regroup, made);
 }
 
-static muster_status make(muster_group *group, bool grows, muster_group **made)
+muster_status mst_regroup(muster_group *of, bool grows, muster_group **made)
 {
-    if (!made)
-        return mst_fail(MUSTER_ERR_INVALID, "there is no place for the new group: the last argument is NULL");
-    muster_status status = mst_group_occupy(group, MST_ENTER_SPLIT); /* a broken group, too */
-    if (status != MUSTER_OK)
+    mst_group *group = mst_group_of(of);
+    regroup regroup = { .group = group, .number = group->regroups + 1, .grows = grows };
+    mst_group *child = NULL;
+
+    muster_status status = mst_group_broken(group); /* which it may be */
+    if (status == MUSTER_ERR_BAD_ARENA)
         return status;
-    status = mst_group_broken(group);
     if (grows && !group->whole)
-        status = mst_fail(MUSTER_ERR_INVALID, "a group that split has made cannot grow; grow the world, or "
-                                              "what shrink has left of it, and split that again");
-    else if (status != MUSTER_ERR_BAD_ARENA) {
-        regroup regroup = { .group = group, .number = group->regroups + 1, .grows = grows };
-
-        status = agree_and_form(&regroup, made);
-        say(group, group->regroups, false);
-        free(regroup.roll.shares);
-    }
-    mst_group_leave(group, MST_ENTER_SPLIT);
+        return mst_fail(MUSTER_ERR_INVALID, "a group that split has made cannot grow; grow the world, or "
+                                            "what shrink has left of it, and split that again");
+    status = agree_and_form(&regroup, &child);
+    say(group, group->regroups, false);
+    free(regroup.roll.shares);
+    mst_group_shown(group, MST_CLASS_SPLIT);
+    if (status == MUSTER_OK)
+        *made = &child->base;
     return status;
-}
-
-muster_status muster_group_shrink(muster_group *group, muster_group **survivors)
-{
-    return make(group, false, survivors);
-}
-
-muster_status muster_group_grow(muster_group *group, muster_group **grown)
-{
-    return make(group, true, grown);
 }

@@ -7,13 +7,17 @@
  * to ranks that have seen all records, so a rank that dies before it published leaves none behind.
  * Cost: one synchronisation and one pass over the parent's records.
  */
+#include "src/onehost/split.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "shm/base/fault.h"
-#include "shm/wait/activity.h"
+#include "src/onehost/broken.h"
 #include "src/onehost/child.h"
+#include "src/onehost/showing.h"
+#include "src/onehost/stall.h"
 #include "src/pure/error.h"
 
 /* Where this rank stands among those of its color, and the color's members in the child's order. */
@@ -25,9 +29,9 @@ typedef struct membership {
 
 static void describe(const void *arg, char *text, size_t bytes)
 {
-    const muster_group *group = arg;
+    const mst_group *group = arg;
 
-    snprintf(text, bytes, "split #%llu of a group of %d", (unsigned long long)group->split, group->size);
+    snprintf(text, bytes, "split #%llu of a group of %d", (unsigned long long)group->split, group->base.size);
 }
 
 static bool stalled(void *group, int peer, int64_t slept_ns)
@@ -48,7 +52,7 @@ static void woke(void *group)
 }
 
 /* Publishes this rank's record and copies everyone's: one step. */
-static muster_status exchange(muster_group *group, const mst_split_record *own)
+static muster_status exchange(mst_group *group, const mst_split_record *own)
 {
     int missing;
 
@@ -61,8 +65,8 @@ static muster_status exchange(muster_group *group, const mst_split_record *own)
         mst_lane_list_missing(&group->splits, late, sizeof late);
         return mst_group_wait_failed(group, result, doing, late);
     }
-    mst_group_arrived(group, MST_ENTER_SPLIT, &group->splits.waiter);
-    for (int rank = 0; rank < group->size; rank++)
+    mst_group_arrived(group, MST_CLASS_SPLIT, &group->splits.waiter);
+    for (int rank = 0; rank < group->base.size; rank++)
         memcpy(&group->split_records[rank], mst_lane_arrival(&group->splits, rank)->payload,
                sizeof(mst_split_record)); /* E3: read once */
     return MUSTER_OK;
@@ -84,7 +88,7 @@ static int by_key_then_rank(const void *a, const void *b)
     return x->parent_rank < y->parent_rank ? -1 : 1;
 }
 
-static muster_status check_members(const muster_group *group, const candidate *members, int size)
+static muster_status check_members(const mst_group *group, const candidate *members, int size)
 {
     for (int i = 0; i < size; i++) {
         const mst_split_record *record = &group->split_records[members[i].parent_rank];
@@ -97,18 +101,18 @@ static muster_status check_members(const muster_group *group, const candidate *m
     return MUSTER_OK;
 }
 
-static muster_status gather_members(muster_group *group, int color, membership *child)
+static muster_status gather_members(mst_group *group, int color, membership *child)
 {
-    candidate *members = calloc((size_t)group->size, sizeof *members);
+    candidate *members = calloc((size_t)group->base.size, sizeof *members);
     muster_status status;
     int size = 0;
 
-    child->shares = calloc((size_t)group->size, sizeof *child->shares);
+    child->shares = calloc((size_t)group->base.size, sizeof *child->shares);
     if (!members || !child->shares) {
         free(members);
-        return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a group of up to %d", group->size);
+        return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a group of up to %d", group->base.size);
     }
-    for (int rank = 0; rank < group->size; rank++)
+    for (int rank = 0; rank < group->base.size; rank++)
         if (group->split_records[rank].color == color)
             members[size++] = (candidate){ group->split_records[rank].key, rank };
     qsort(members, (size_t)size, sizeof *members, by_key_then_rank);
@@ -119,7 +123,7 @@ static muster_status gather_members(muster_group *group, int color, membership *
         const mst_split_record *record = &group->split_records[parent_rank];
 
         child->shares[i] = mst_child_share(group, parent_rank, record);
-        if (parent_rank == group->rank)
+        if (parent_rank == group->base.rank)
             child->rank = i;
     }
     free(members);
@@ -128,7 +132,7 @@ static muster_status gather_members(muster_group *group, int color, membership *
 
 /* ---- the split itself ---- */
 
-static muster_status make_child(muster_group *group, int color, const mst_share *own, muster_group **child)
+static muster_status make_child(mst_group *group, int color, const mst_share *own, mst_group **child)
 {
     mst_attachment *attachment = group->subarena->attachment;
     membership members = { NULL, 0, 0 };
@@ -145,7 +149,7 @@ static muster_status make_child(muster_group *group, int color, const mst_share 
     return status;
 }
 
-static muster_status split(muster_group *group, int color, int key, muster_group **child)
+static muster_status split(mst_group *group, int color, int key, mst_group **child)
 {
     mst_attachment *attachment = group->subarena->attachment;
     mst_share own = { 0 };
@@ -153,14 +157,15 @@ static muster_status split(muster_group *group, int color, int key, muster_group
 
     mst_group_begin(group);
     group->split++;
-    mst_group_show(group, MST_ENTER_SPLIT, group->split + group->regroups,
+    mst_group_show(group, MST_CLASS_SPLIT, group->split + group->regroups,
                    &(mst_doing){ .kind = MST_DOING_SPLIT, .peer = -1, .operation = group->split });
     group->splits.waiter.watch = (mst_watch){ stalled, lost, woke, group, NULL };
+    group->splits.waiter.deadline.limit_ns = group->base.timeout_ns;
     mst_lane_begin(&group->splits);
     muster_status claimed = joins ? mst_share_claim(attachment, &own) : MUSTER_OK;
     mst_split_record record = mst_child_record(&own, claimed);
     record.color = color;
-    record.key = key < 0 ? group->rank : key;
+    record.key = key < 0 ? group->base.rank : key;
     record.operation = group->split;
     muster_status status = exchange(group, &record); /* also when claiming failed: the others must know */
     if (status != MUSTER_OK) {
@@ -173,22 +178,20 @@ static muster_status split(muster_group *group, int color, int key, muster_group
         return claimed;
     if (joins)
         return make_child(group, color, &own, child);
-    *child = NULL;
     return MUSTER_OK;
 }
 
-muster_status muster_group_split(muster_group *group, int color, int key, muster_group **child)
+muster_status mst_split(muster_group *of, int color, int key, muster_group **child)
 {
-    if (!child)
-        return mst_fail(MUSTER_ERR_INVALID, "there is no place for the child: the last argument is NULL");
-    if (color < 0 && color != MUSTER_COLOR_NONE)
-        return mst_fail(MUSTER_ERR_INVALID,
-                        "color %d is negative; expected 0 or more, or MUSTER_COLOR_NONE to join no group",
-                        color);
-    muster_status status = mst_group_enter(group, MST_ENTER_SPLIT);
+    mst_group *group = mst_group_of(of);
+    mst_group *made = NULL;
+
+    muster_status status = mst_group_ready(group, MST_CLASS_SPLIT);
     if (status != MUSTER_OK)
         return status;
-    status = split(group, color, key, child);
-    mst_group_leave(group, MST_ENTER_SPLIT);
+    status = split(group, color, key, &made);
+    mst_group_shown(group, MST_CLASS_SPLIT);
+    if (status == MUSTER_OK)
+        *child = made ? &made->base : NULL;
     return status;
 }

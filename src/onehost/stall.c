@@ -1,9 +1,11 @@
 /*
- * Waits that have become long, of group.h: at every tick a rank looks for members that are dead or have left,
+ * Waits that have become long, of stall.h: at every tick a rank looks for members that are dead or have left,
  * for circles of ranks that wait for each other, and asks the program whether to go on.
  */
+#include "src/onehost/stall.h"
+
 #include "shm/port/os.h"
-#include "src/onehost/group.h"
+#include "src/onehost/broken.h"
 #include "src/pure/atomic.h"
 
 #define LOOK_FOR_DUMP_AFTER_NS (100 * MST_NS_PER_MS)
@@ -14,28 +16,28 @@
 #define LOOK_FOR_CIRCLE_AFTER_NS (10 * MST_NS_PER_MS) /* the second tick, and each after it */
 
 /* A member that left is missed only by those who wait for it. */
-static bool has_left(const muster_group *group, int peer)
+static bool has_left(const mst_group *group, int peer)
 {
     return peer >= 0 && !mst_subarena_has_member(group->subarena, peer);
 }
 
 /* Nor does one come to any call that waits for it while it is gone to shrink the group, or to grow it, and
  * waits for us there. */
-static bool has_gone(const muster_group *group, int peer)
+static bool has_gone(const mst_group *group, int peer)
 {
     mst_cell *const *cells = group->subarena->cells;
-    uint64_t own = mst_load64_acq(&cells[group->rank]->regroups);            /* E11 */
+    uint64_t own = mst_load64_acq(&cells[group->base.rank]->regroups);       /* E11 */
     uint64_t theirs = peer < 0 ? 0 : mst_load64_acq(&cells[peer]->regroups); /* E11 */
 
     return (theirs & 1) && theirs >> 1 > own >> 1;
 }
 
-static bool is_lost(const muster_group *group, int peer)
+static bool is_lost(const mst_group *group, int peer)
 {
     return has_left(group, peer) || has_gone(group, peer);
 }
 
-void mst_group_lost(muster_group *group, int peer)
+void mst_group_lost(mst_group *group, int peer)
 {
     const mst_subarena *subarena = group->subarena;
 
@@ -54,7 +56,7 @@ void mst_group_lost(muster_group *group, int peer)
         mst_group_spread(group, mst_poison_of_ending(ending), peer, ending.code);
 }
 
-static bool is_due(muster_group *group, int64_t slept_ns)
+static bool is_due(mst_group *group, int64_t slept_ns)
 {
     int64_t looked_ns = (int64_t)mst_load64_rlx(&group->looked_ns);
 
@@ -64,7 +66,7 @@ static bool is_due(muster_group *group, int64_t slept_ns)
     return true;
 }
 
-static void look_for_dead(muster_group *group, const mst_stall *stall, bool due)
+static void look_for_dead(mst_group *group, const mst_stall *stall, bool due)
 {
     mst_liveness *liveness = &group->subarena->attachment->liveness;
 
@@ -81,7 +83,7 @@ static void look_for_dead(muster_group *group, const mst_stall *stall, bool due)
 
 /* A member whose cell is poisoned enters no call any more: whoever waits for it takes its reason over, by
  * which all get it, whatever became of the one that was to tell them. */
-static void look_for_poison(muster_group *group, int peer)
+static void look_for_poison(mst_group *group, int peer)
 {
     const mst_subarena *subarena = group->subarena;
 
@@ -96,14 +98,14 @@ static void look_for_poison(muster_group *group, int peer)
                 group, MST_POISON_DAMAGE,
                 "rank %d has found the word of rank %d that says why the group is broken changed: "
                 "the arena is damaged",
-                group->rank, peer);
+                group->base.rank, peer);
         return;
     }
     mst_poison poison = mst_poison_unpack(word);
     mst_group_spread(group, poison.kind, poison.rank, poison.code);
 }
 
-static void look_for_circle(muster_group *group, const mst_stall *stall, bool due)
+static void look_for_circle(mst_group *group, const mst_stall *stall, bool due)
 {
     mst_deadlock *deadlock = &group->subarena->attachment->deadlock;
     char doing[MST_DOING_BYTES], circle[MST_REASON_BYTES];
@@ -134,27 +136,27 @@ static bool a_member_is_damaged(const mst_subarena *subarena)
 }
 
 /* Who attaches yet would wait for us in vain if what we have said of ourselves were lost. */
-static void look_for_damage(muster_group *group)
+static void look_for_damage(mst_group *group)
 {
     if (!mst_attachment_is_damaged(group->subarena->attachment) && !a_member_is_damaged(group->subarena))
         return;
     mst_group_poison(
         group, MST_POISON_DAMAGE,
         "rank %d has found what it, or others, had said of themselves changed: the arena is damaged",
-        group->rank);
+        group->base.rank);
 }
 
 /* A shrink that is interrupted has left nothing half done: that call alone ends. */
-static void ask_for_interruption(muster_group *group, const mst_stall *stall)
+static void ask_for_interruption(mst_group *group, const mst_stall *stall)
 {
-    if (!group->interrupt || !group->interrupt(group->interrupt_arg))
+    if (!group->base.interrupt || !group->base.interrupt(group->base.interrupt_arg))
         return;
     mst_store64_rlx(&group->interrupted, MST_INTERRUPTED);
     if (!stall->regroups)
-        mst_group_poison(group, MST_POISON_ABORT, "rank %d was interrupted", group->rank);
+        mst_group_poison(group, MST_POISON_ABORT, "rank %d was interrupted", group->base.rank);
 }
 
-bool mst_group_stalled(muster_group *group, const mst_stall *stall)
+bool mst_group_stalled(mst_group *group, const mst_stall *stall)
 {
     bool due = is_due(group, stall->slept_ns);
 
@@ -169,16 +171,16 @@ bool mst_group_stalled(muster_group *group, const mst_stall *stall)
     return is_lost(group, stall->peers[0]) || is_lost(group, stall->peers[1]);
 }
 
-bool mst_group_may_rest(const muster_group *group)
+bool mst_group_may_rest(const mst_group *group)
 {
     const mst_attachment *attachment = group->subarena->attachment;
 
     return attachment->beacon.started && attachment->beacon.up &&
            mst_load32_rlx(&attachment->liveness.rung) == MST_RUNG_BEACON &&
-           !mst_load32_rlx(&attachment->deadlock.published) && !group->interrupt;
+           !mst_load32_rlx(&attachment->deadlock.published) && !group->base.interrupt;
 }
 
-void mst_group_woke(muster_group *group)
+void mst_group_woke(mst_group *group)
 {
     mst_deadlock_over(&group->subarena->attachment->deadlock);
 }
@@ -195,7 +197,7 @@ static void lost(void *group, int peer)
     mst_group_lost(group, peer);
 }
 
-mst_watch mst_group_watch(muster_group *group)
+mst_watch mst_group_watch(mst_group *group)
 {
     return (mst_watch){ .tick = tick, .lost = lost, .arg = group };
 }

@@ -49,7 +49,7 @@ static muster_status wait_in_vain(muster_group *group, const absence *absence)
 /* As if one that was to tell all had told this one alone. */
 static void poison_own_cell(muster_group *group)
 {
-    const mst_subarena *subarena = group->subarena;
+    const mst_subarena *subarena = mst_group_of_const(group)->subarena;
     uint64_t none = subarena->no_poison[group->rank];
 
     mst_cmpxchg64_sc(&subarena->cells[group->rank]->poison, none, none | MST_POISON_LAUNCHER);
@@ -177,7 +177,7 @@ typedef struct damage {
 
 static void damage_own_word(muster_group *group, int which)
 {
-    const mst_subarena *subarena = group->subarena;
+    const mst_subarena *subarena = mst_group_of_const(group)->subarena;
     uint64_t none = subarena->no_poison[group->rank];
     const uint64_t words[DAMAGES] = { none | 1 << 4, none | 0xf, none ^ 1ULL << 40 };
 

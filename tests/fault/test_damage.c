@@ -102,7 +102,7 @@ static int work_among_damage(muster_group *world, void *arg)
 {
     scene *scene = arg;
     int rank = muster_group_rank(world);
-    wild wild = { &world->subarena->attachment->geometry, scene };
+    wild wild = { &mst_group_of_const(world)->subarena->attachment->geometry, scene };
     muster_group *child = NULL, *rest = NULL;
     muster_status status = MUSTER_OK;
     pthread_t thread;

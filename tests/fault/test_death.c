@@ -373,7 +373,8 @@ enum { FIRST = 3, SECOND = 1 }; /* to end, and because of that */
 
 static void await_ending(const muster_group *world, uint32_t rank)
 {
-    AWAIT(mst_liveness_ending(&world->subarena->attachment->geometry, rank).kind != MUSTER_ENDED_NOT);
+    AWAIT(mst_liveness_ending(&mst_group_of_const(world)->subarena->attachment->geometry, rank).kind !=
+          MUSTER_ENDED_NOT);
 }
 
 /* The others were busy elsewhere until both had ended: the lower rank is only the consequence. */

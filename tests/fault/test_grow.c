@@ -367,7 +367,8 @@ static int never_take_it_in(muster_group *world, void *arg)
 
     if (muster_group_rank(world) == 1)
         raise(SIGKILL);
-    AWAIT(mst_liveness_ending(&world->subarena->attachment->geometry, 2).kind != MUSTER_ENDED_NOT);
+    AWAIT(mst_liveness_ending(&mst_group_of_const(world)->subarena->attachment->geometry, 2).kind !=
+          MUSTER_ENDED_NOT);
     scene->events++;
     return 0;
 }

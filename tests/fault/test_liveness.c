@@ -177,7 +177,7 @@ END_TEST
 /* An end that is known ends the next call, also one that need not wait for anybody. */
 static int call_after_an_end(muster_group *world, void *arg)
 {
-    const mst_geometry *geometry = &world->subarena->attachment->geometry;
+    const mst_geometry *geometry = &mst_group_of_const(world)->subarena->attachment->geometry;
     int rank = muster_group_rank(world);
     char x = 0;
 
@@ -208,7 +208,7 @@ END_TEST
  * of one that dies may, for a moment. */
 static int end_and_go_on(muster_group *world, _Atomic int *done)
 {
-    const mst_attachment *attachment = world->subarena->attachment;
+    const mst_attachment *attachment = mst_group_of_const(world)->subarena->attachment;
 
     mst_liveness_record(&attachment->geometry, attachment->seat, (muster_ending){ MUSTER_ENDED_CRASHED, 0 });
     for (int i = 0; i < 30000 && *done < muster_group_size(world) - 1; i++) /* unless one has failed */
@@ -240,7 +240,7 @@ static int use_cell_of_child(muster_group *group, uint32_t *cell)
     muster_group *child;
 
     RANK_OK(group, muster_group_split(group, 0, -1, &child));
-    *cell = child->subarena->own.cell;
+    *cell = mst_group_of_const(child)->subarena->own.cell;
     RANK_OK(child, muster_barrier(child));
     RANK_OK(child, muster_group_free(child));
     return 0;
@@ -256,7 +256,7 @@ static int use_memory_again(muster_group *world, void *arg)
     if (muster_group_rank(world) == 1)
         return exits ? exit_slowly(done) : end_and_go_on(world, done);
     RANK_CHECK(group, muster_barrier(group) == MUSTER_ERR_PEER_DIED);
-    given_back = group->subarena->own.cell;
+    given_back = mst_group_of_const(group)->subarena->own.cell;
     RANK_OK(group, muster_group_shrink(group, &rest));
     RANK_OK(group, muster_group_free(group));
     for (int i = 0; i < 10; i++) {
@@ -308,7 +308,7 @@ static int has_rung(muster_group *world, void *arg)
     mst_rung expected = *(const mst_rung *)arg;
 
     RANK_OK(world, muster_barrier(world));
-    RANK_CHECK(world, world->subarena->attachment->liveness.rung == expected);
+    RANK_CHECK(world, mst_group_of_const(world)->subarena->attachment->liveness.rung == expected);
     return 0;
 }
 
@@ -325,7 +325,7 @@ static int killed_in_a_world_without_threads(muster_group *world, void *arg)
 {
     scene *scene = arg;
 
-    RANK_CHECK(world, world->subarena->attachment->liveness.rung == MST_RUNG_TICK);
+    RANK_CHECK(world, mst_group_of_const(world)->subarena->attachment->liveness.rung == MST_RUNG_TICK);
     scene->without_threads++;
     return one_ends(world, arg);
 }

@@ -260,9 +260,9 @@ typedef struct death {
 /* What rank 0 sees of rank 1 from when it is said to have ended until that is confirmed. */
 static int watch_a_death(muster_group *world, muster_group *child)
 {
-    mst_attachment *attachment = world->subarena->attachment;
+    mst_attachment *attachment = mst_group_of_const(world)->subarena->attachment;
     const mst_geometry *geometry = &attachment->geometry;
-    uint32_t cell = child->subarena->own.cell;
+    uint32_t cell = mst_group_of_const(child)->subarena->own.cell;
     bool done[2] = { false, false };
 
     mst_liveness_record(geometry, 1, (muster_ending){ MUSTER_ENDED_SIGNALED, 9 });

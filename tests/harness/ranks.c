@@ -109,12 +109,15 @@ void pass_time_ms(double ms)
 
 uint32_t state_of_seat(const muster_group *group, uint32_t seat)
 {
-    return mst_load32_acq(&mst_layout_entry(&group->subarena->attachment->geometry, seat)->state);
+    return mst_load32_acq(
+        &mst_layout_entry(&mst_group_of_const(group)->subarena->attachment->geometry, seat)->state);
 }
 
 bool has_waited_long(const muster_group *group, uint32_t seat)
 {
-    return mst_load64_acq(&mst_layout_entry(&group->subarena->attachment->geometry, seat)->episode) & 1;
+    return mst_load64_acq(
+               &mst_layout_entry(&mst_group_of_const(group)->subarena->attachment->geometry, seat)->episode) &
+           1;
 }
 
 /* A joined thread may still be on the kernel's list: pthread_join returns when its memory is free, which

@@ -8,22 +8,22 @@
 
 static void copy_own_blocks(const mst_call *call, size_t base, size_t bytes, size_t staged)
 {
-    size_t block = call->count * call->element_bytes;
-    size_t own = (size_t)call->group->rank;
+    size_t block = call->request->count * call->request->element_bytes;
+    size_t own = (size_t)call->group->base.rank;
 
-    for (int i = 1; i < call->group->size; i++) {
-        int rank = (call->group->rank + i) % call->group->size;
+    for (int i = 1; i < call->group->base.size; i++) {
+        int rank = (call->group->base.rank + i) % call->group->base.size;
 
         mst_deliver(call, (size_t)rank * block + base, mst_view(call, rank, own * block + base, own * staged),
                     bytes);
     }
 }
 
-muster_status mst_coll_all_to_all(mst_call *call)
+static muster_status all_to_all(mst_call *call)
 {
-    size_t block = call->count * call->element_bytes;
+    size_t block = call->request->count * call->request->element_bytes;
     size_t round = mst_deal_round_bytes(call);
-    size_t own = (size_t)call->group->rank * block;
+    size_t own = (size_t)call->group->base.rank * block;
     size_t base = 0;
 
     do {
@@ -31,7 +31,7 @@ muster_status mst_coll_all_to_all(mst_call *call)
         size_t staged = bytes;
 
         mst_deal_stage(call, base, bytes);
-        muster_status status = mst_step(call, staged * (size_t)call->group->size);
+        muster_status status = mst_step(call, staged * (size_t)call->group->base.size);
         if (status != MUSTER_OK)
             return status;
         if (mst_all_inputs_in_arena(call))
@@ -39,17 +39,8 @@ muster_status mst_coll_all_to_all(mst_call *call)
         copy_own_blocks(call, base, bytes, staged);
         base += bytes;
     } while (base < block);
-    mst_deliver(call, own, (const unsigned char *)call->in + own, block);
+    mst_deliver(call, own, (const unsigned char *)call->request->in + own, block);
     return mst_step_if_arena(call);
 }
 
-muster_status muster_all_to_all(const void *in, void *out, size_t count_per_rank, muster_dtype dtype,
-                                muster_group *group)
-{
-    return mst_collective_run(&(mst_call){ .collective = MST_ALL_TO_ALL,
-                                           .in = in,
-                                           .out = out,
-                                           .count = count_per_rank,
-                                           .dtype = dtype,
-                                           .group = group });
-}
+const mst_method mst_method_all_to_all = { .run = all_to_all };

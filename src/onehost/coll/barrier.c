@@ -1,7 +1,7 @@
 /* barrier: one step that carries nothing. Cost: one synchronisation. */
 #include "src/onehost/coll/round.h"
 
-muster_status mst_coll_barrier(mst_call *call)
+static muster_status barrier(mst_call *call)
 {
     int by;
 
@@ -12,7 +12,4 @@ muster_status mst_coll_barrier(mst_call *call)
     return status == MUSTER_OK ? mst_pool_wait(call, 0, &by) : status;
 }
 
-muster_status muster_barrier(muster_group *group)
-{
-    return mst_collective_run(&(mst_call){ .collective = MST_BARRIER, .group = group });
-}
+const mst_method mst_method_barrier = { .run = barrier, .pooling = MST_POOLED_ALWAYS };

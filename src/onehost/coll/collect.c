@@ -9,28 +9,28 @@
 /* Our own piece last, and not all of them at the end: it is in our cache still. */
 static void copy_blocks(const mst_call *call, size_t base, size_t bytes)
 {
-    size_t block = call->count * call->element_bytes;
-    size_t own = (size_t)call->group->rank * block;
+    size_t block = call->request->count * call->request->element_bytes;
+    size_t own = (size_t)call->group->base.rank * block;
 
-    for (int i = 1; i < call->group->size; i++) {
-        int rank = (call->group->rank + i) % call->group->size;
+    for (int i = 1; i < call->group->base.size; i++) {
+        int rank = (call->group->base.rank + i) % call->group->base.size;
 
         mst_deliver(call, (size_t)rank * block + base, mst_view(call, rank, base, 0), bytes);
     }
-    mst_deliver(call, own + base, (const unsigned char *)call->in + base, bytes);
+    mst_deliver(call, own + base, (const unsigned char *)call->request->in + base, bytes);
 }
 
 muster_status mst_collect_blocks(mst_call *call, bool receives)
 {
-    size_t block = call->count * call->element_bytes;
-    size_t round = mst_slot_bytes(call) / call->element_bytes * call->element_bytes;
+    size_t block = call->request->count * call->request->element_bytes;
+    size_t round = mst_slot_bytes(call) / call->request->element_bytes * call->request->element_bytes;
     size_t base = 0;
 
     do {
         size_t bytes = block - base < round ? block - base : round;
 
         if (!call->in_offset)
-            mst_stage(call, 0, (const unsigned char *)call->in + base, bytes);
+            mst_stage(call, 0, (const unsigned char *)call->request->in + base, bytes);
         muster_status status = mst_step(call, bytes);
         if (status != MUSTER_OK)
             return status;

@@ -3,17 +3,18 @@
 
 size_t mst_deal_round_bytes(const mst_call *call)
 {
-    return mst_slot_bytes(call) / (size_t)call->group->size / call->element_bytes * call->element_bytes;
+    return mst_slot_bytes(call) / (size_t)call->group->base.size / call->request->element_bytes *
+           call->request->element_bytes;
 }
 
 void mst_deal_stage(const mst_call *call, size_t base, size_t bytes)
 {
-    size_t block = call->count * call->element_bytes;
-    const unsigned char *in = call->in;
+    size_t block = call->request->count * call->request->element_bytes;
+    const unsigned char *in = call->request->in;
 
     if (call->in_offset)
         return;
-    for (int rank = 0; rank < call->group->size; rank++)
-        if (rank != call->group->rank)
+    for (int rank = 0; rank < call->group->base.size; rank++)
+        if (rank != call->group->base.rank)
             mst_stage(call, (size_t)rank * bytes, in + (size_t)rank * block + base, bytes);
 }

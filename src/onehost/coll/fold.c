@@ -32,23 +32,25 @@
 
 static mst_slice slice_of(const mst_call *call, size_t count, int rank)
 {
-    mst_slice slice = mst_partition(count, call->group->size, rank, LINE_BYTES / call->element_bytes);
+    mst_slice slice =
+        mst_partition(count, call->group->base.size, rank, LINE_BYTES / call->request->element_bytes);
 
-    return (mst_slice){ slice.begin * call->element_bytes, slice.count * call->element_bytes };
+    return (mst_slice){ slice.begin * call->request->element_bytes,
+                        slice.count * call->request->element_bytes };
 }
 
 /* Folds the group's `sources` straight into one place. */
 static void fold_into(const mst_call *call, void *to, size_t bytes)
 {
-    call->group->kernels->fold[call->dtype][call->op](to, call->group->sources, call->group->size,
-                                                      bytes / call->element_bytes);
+    call->group->kernels->fold[call->request->dtype][call->request->op](
+        to, call->group->sources, call->group->base.size, bytes / call->request->element_bytes);
 }
 
 /* Folds the group's `sources` into its first `target_count` targets, by way of a block in the cache:
  * each source is read once, and a target may be written around the cache. Moves the pointers on. */
 static void fold_into_targets(const mst_call *call, int target_count, size_t bytes)
 {
-    muster_group *group = call->group;
+    mst_group *group = call->group;
     size_t most = target_count == 1 ? ALONE_BYTES : BLOCK_BYTES;
     _Alignas(LINE_BYTES) unsigned char block[ALONE_BYTES];
 
@@ -62,7 +64,7 @@ static void fold_into_targets(const mst_call *call, int target_count, size_t byt
             (target->stream ? group->kernels->stream : group->kernels->copy)(target->at, block, now);
             target->at += now;
         }
-        for (int s = 0; s < group->size; s++)
+        for (int s = 0; s < group->base.size; s++)
             group->sources[s] = (const unsigned char *)group->sources[s] + now;
         bytes -= now;
     }
@@ -70,7 +72,7 @@ static void fold_into_targets(const mst_call *call, int target_count, size_t byt
 
 void mst_fold_out(const mst_call *call, size_t at, size_t bytes)
 {
-    unsigned char *out = (unsigned char *)call->out + at;
+    unsigned char *out = (unsigned char *)call->request->out + at;
 
     /* Not where inputs are staged around the cache: both together are too many for its way to memory. */
     if (!mst_streams_out(call) || mst_route_goes_around(&call->group->staging_route, bytes)) {
@@ -85,11 +87,11 @@ void mst_fold_out(const mst_call *call, size_t at, size_t bytes)
 
 static void fold_whole(const mst_call *call, size_t base, size_t bytes)
 {
-    muster_group *group = call->group;
+    mst_group *group = call->group;
 
-    for (int rank = 0; rank < group->size; rank++)
-        group->sources[rank] =
-            rank == group->rank ? (const unsigned char *)call->in + base : mst_peer_slot(call, rank);
+    for (int rank = 0; rank < group->base.size; rank++)
+        group->sources[rank] = rank == group->base.rank ? (const unsigned char *)call->request->in + base
+                                                        : mst_peer_slot(call, rank);
     mst_fold_out(call, base, bytes);
 }
 
@@ -98,7 +100,7 @@ static void fold_whole(const mst_call *call, size_t base, size_t bytes)
 /* Everything of the round but our own slice, which nobody else reads. */
 static void stage_others_slices(const mst_call *call, size_t base, size_t bytes, mst_slice own)
 {
-    const unsigned char *in = (const unsigned char *)call->in + base;
+    const unsigned char *in = (const unsigned char *)call->request->in + base;
     size_t end = own.begin + own.count;
 
     mst_stage(call, 0, in, own.begin);
@@ -109,23 +111,24 @@ static void stage_others_slices(const mst_call *call, size_t base, size_t bytes,
  * the result. */
 static void fold_own_slice(const mst_call *call, size_t base, mst_slice own, size_t result_at, bool receives)
 {
-    muster_group *group = call->group;
+    mst_group *group = call->group;
 
-    for (int rank = 0; rank < group->size; rank++)
-        group->sources[rank] = rank == group->rank ? (const unsigned char *)call->in + base + own.begin
-                                                   : mst_view(call, rank, base + own.begin, own.begin);
+    for (int rank = 0; rank < group->base.size; rank++)
+        group->sources[rank] = rank == group->base.rank
+                                   ? (const unsigned char *)call->request->in + base + own.begin
+                                   : mst_view(call, rank, base + own.begin, own.begin);
     group->targets[0] =
         (mst_target){ mst_slot(call) + result_at, mst_route_goes_around(&group->staging_route, own.count) };
     if (receives)
         group->targets[1] =
-            (mst_target){ (unsigned char *)call->out + base + own.begin, mst_streams_out(call) };
+            (mst_target){ (unsigned char *)call->request->out + base + own.begin, mst_streams_out(call) };
     fold_into_targets(call, receives ? 2 : 1, own.count);
 }
 
 static void copy_others_slices(const mst_call *call, size_t base, size_t count, size_t result_at)
 {
-    for (int i = 1; i < call->group->size; i++) {
-        int rank = (call->group->rank + i) % call->group->size;
+    for (int i = 1; i < call->group->base.size; i++) {
+        int rank = (call->group->base.rank + i) % call->group->base.size;
         mst_slice slice = slice_of(call, count, rank);
 
         mst_deliver(call, base + slice.begin, mst_peer_slot(call, rank) + result_at, slice.count);
@@ -134,7 +137,7 @@ static void copy_others_slices(const mst_call *call, size_t base, size_t count, 
 
 static mst_slice own_slice(const mst_call *call, size_t bytes)
 {
-    return slice_of(call, bytes / call->element_bytes, call->group->rank);
+    return slice_of(call, bytes / call->request->element_bytes, call->group->base.rank);
 }
 
 /* All rounds, the first of which has been staged and stepped. A slot holds the inputs of one round and,
@@ -150,9 +153,9 @@ static muster_status fold_slices(mst_call *call, size_t all, size_t round, bool 
         fold_own_slice(call, base, own_slice(call, bytes), next, receives);
         if (next && !call->in_offset)
             stage_others_slices(call, base + bytes, next, own_slice(call, next));
-        status = mst_step(call, next + slice_of(call, bytes / call->element_bytes, 0).count);
+        status = mst_step(call, next + slice_of(call, bytes / call->request->element_bytes, 0).count);
         if (status == MUSTER_OK && receives)
-            copy_others_slices(call, base, bytes / call->element_bytes, next);
+            copy_others_slices(call, base, bytes / call->request->element_bytes, next);
     }
     return status;
 }
@@ -162,21 +165,22 @@ static muster_status fold_slices(mst_call *call, size_t all, size_t round, bool 
 /* A stretch of our slice, into all outputs, whichever way they are written faster now. */
 static void fold_stretch(const mst_call *call, size_t bytes)
 {
-    muster_group *group = call->group;
+    mst_group *group = call->group;
     bool around = mst_streams_out(call) || mst_route_begin(&group->arena_route, bytes);
 
-    for (int i = 0; i < group->size; i++)
+    for (int i = 0; i < group->base.size; i++)
         group->targets[i].stream = around;
-    fold_into_targets(call, group->size, bytes);
+    fold_into_targets(call, group->base.size, bytes);
     mst_route_end(&group->arena_route, bytes);
 }
 
 static void fold_slice_in_arena(const mst_call *call, mst_slice slice)
 {
-    muster_group *group = call->group;
+    mst_group *group = call->group;
 
-    for (int i = 0; i < group->size; i++) {
-        int rank = (group->rank + i) % group->size; /* so that not all write to the same output at once */
+    for (int i = 0; i < group->base.size; i++) {
+        int rank =
+            (group->base.rank + i) % group->base.size; /* so that not all write to the same output at once */
 
         group->sources[i] = mst_view(call, i, slice.begin, 0);
         group->targets[i] = (mst_target){ mst_view_out(call, rank, slice.begin), false };
@@ -191,13 +195,13 @@ static void fold_slice_in_arena(const mst_call *call, mst_slice slice)
 
 static muster_status fold_in_arena(mst_call *call)
 {
-    fold_slice_in_arena(call, slice_of(call, call->count, call->group->rank));
+    fold_slice_in_arena(call, slice_of(call, call->request->count, call->group->base.rank));
     return mst_step(call, 0);
 }
 
 static bool all_in_arena(const mst_call *call)
 {
-    return call->collective == MST_ALL_REDUCE && mst_all_inputs_in_arena(call) &&
+    return mst_shapes[call->request->collective].out == SPAN_ONE && mst_all_inputs_in_arena(call) &&
            mst_all_outputs_in_arena(call);
 }
 
@@ -207,14 +211,15 @@ static bool all_in_arena(const mst_call *call)
  * slice, leaves it in its own copy, where nobody but itself reads that slice, and reads the others'. */
 static muster_status fold_started(mst_call *call)
 {
-    muster_group *group = call->group;
-    size_t all = call->count * call->element_bytes;
+    mst_group *group = call->group;
+    size_t all = call->request->count * call->request->element_bytes;
     bool whole = all <= group->tuning.whole_bytes_max;
-    mst_slice own = whole ? (mst_slice){ 0, all } : slice_of(call, call->count, group->rank);
+    mst_slice own = whole ? (mst_slice){ 0, all } : slice_of(call, call->request->count, group->base.rank);
 
-    for (int rank = 0; rank < group->size; rank++)
+    for (int rank = 0; rank < group->base.size; rank++)
         group->sources[rank] = mst_view(call, rank, own.begin, 0);
-    group->targets[0] = (mst_target){ (unsigned char *)call->out + own.begin, mst_streams_out(call) };
+    group->targets[0] =
+        (mst_target){ (unsigned char *)call->request->out + own.begin, mst_streams_out(call) };
     group->targets[1] = (mst_target){ mst_layout_at(&group->subarena->attachment->geometry,
                                                     group->subarena->own.seat, call->in_offset + own.begin),
                                       mst_route_goes_around(&group->staging_route, own.count) };
@@ -222,9 +227,9 @@ static muster_status fold_started(mst_call *call)
     if (whole)
         return MUSTER_OK;
     muster_status status = mst_step(call, 0);
-    for (int i = 1; i < group->size && status == MUSTER_OK; i++) {
-        int rank = (group->rank + i) % group->size;
-        mst_slice slice = slice_of(call, call->count, rank);
+    for (int i = 1; i < group->base.size && status == MUSTER_OK; i++) {
+        int rank = (group->base.rank + i) % group->base.size;
+        mst_slice slice = slice_of(call, call->request->count, rank);
 
         mst_deliver(call, slice.begin, mst_view(call, rank, slice.begin, 0), slice.count);
     }
@@ -238,7 +243,7 @@ static muster_status fold_started(mst_call *call)
  * slot that a line of each does not fit, the slices of some are empty and none is larger than a line. */
 static size_t round_bytes(const mst_call *call)
 {
-    size_t parts = (size_t)call->group->size, slot = mst_slot_bytes(call);
+    size_t parts = (size_t)call->group->base.size, slot = mst_slot_bytes(call);
     size_t lines = slot / (parts + 1) / LINE_BYTES;
 
     return lines ? lines * LINE_BYTES * parts : (slot - LINE_BYTES) / LINE_BYTES * LINE_BYTES;
@@ -257,7 +262,7 @@ static muster_status fold_wholes(mst_call *call, size_t all, size_t round, bool 
             fold_whole(call, base, bytes);
         if (next == 0)
             break;
-        mst_stage(call, 0, (const unsigned char *)call->in + base + bytes, next);
+        mst_stage(call, 0, (const unsigned char *)call->request->in + base + bytes, next);
         status = mst_step(call, next);
     }
     return status;
@@ -296,15 +301,15 @@ static void fold_piece(const mst_call *call, const void *arg, int piece)
     const pooled_round *round = arg;
     mst_slice slice = piece_of(round, piece);
     size_t at = round->base + slice.begin;
-    muster_group *group = call->group;
+    mst_group *group = call->group;
 
-    for (int rank = 0; rank < group->size; rank++)
-        group->sources[rank] = rank == group->rank ? (const unsigned char *)call->in + at
-                                                   : mst_view(call, rank, at, slice.begin);
+    for (int rank = 0; rank < group->base.size; rank++)
+        group->sources[rank] = rank == group->base.rank ? (const unsigned char *)call->request->in + at
+                                                        : mst_view(call, rank, at, slice.begin);
     group->targets[0] = (mst_target){ mst_own_slot(call) + slice.begin,
                                       mst_route_goes_around(&group->staging_route, round->bytes) };
     if (round->receives)
-        group->targets[1] = (mst_target){ (unsigned char *)call->out + at, mst_streams_out(call) };
+        group->targets[1] = (mst_target){ (unsigned char *)call->request->out + at, mst_streams_out(call) };
     fold_into_targets(call, round->receives ? 2 : 1, slice.count);
 }
 
@@ -324,7 +329,7 @@ static muster_status fold_round(mst_call *call, const pooled_round *round, mst_p
         mst_slice slice = piece_of(round, piece);
 
         status = mst_pool_wait(call, piece, &by);
-        if (status == MUSTER_OK && round->receives && by != call->group->rank)
+        if (status == MUSTER_OK && round->receives && by != call->group->base.rank)
             mst_deliver(call, round->base + slice.begin, mst_peer_slot(call, by) + slice.begin, slice.count);
     }
     return status;
@@ -341,7 +346,7 @@ static muster_status fold_pooled(mst_call *call, size_t all, bool receives)
         pooled_round round = { base, bytes, piece_bytes_of(bytes), receives };
 
         if (!call->in_offset)
-            mst_stage(call, 0, (const unsigned char *)call->in + base, bytes);
+            mst_stage(call, 0, (const unsigned char *)call->request->in + base, bytes);
         status = mst_step(call, bytes);
         if (status == MUSTER_OK && all_in_arena(call))
             return all <= call->group->tuning.pooled_view_bytes_max
@@ -357,7 +362,7 @@ static muster_status fold_pooled(mst_call *call, size_t all, bool receives)
 /* Everything beside the flags. */
 static muster_status fold_tiny(mst_call *call, size_t all, bool receives)
 {
-    mst_stage(call, 0, call->in, all);
+    mst_stage(call, 0, call->request->in, all);
     muster_status status = mst_step(call, all);
     if (status == MUSTER_OK && receives)
         fold_whole(call, 0, all);
@@ -366,7 +371,7 @@ static muster_status fold_tiny(mst_call *call, size_t all, bool receives)
 
 muster_status mst_fold_all(mst_call *call, bool receives)
 {
-    size_t all = call->count * call->element_bytes;
+    size_t all = call->request->count * call->request->element_bytes;
 
     if (call->pooled)
         return fold_pooled(call, all, receives);
@@ -377,7 +382,7 @@ muster_status mst_fold_all(mst_call *call, bool receives)
     size_t round = round_bytes(call), bytes = all < round ? all : round;
 
     if (!call->in_offset && whole)
-        mst_stage(call, 0, call->in, bytes);
+        mst_stage(call, 0, call->request->in, bytes);
     else if (!call->in_offset)
         stage_others_slices(call, 0, bytes, own_slice(call, bytes));
     muster_status status = mst_step(call, bytes);

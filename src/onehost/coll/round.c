@@ -4,19 +4,24 @@
 
 #include <stdio.h>
 
+#include "src/onehost/broken.h"
 #include "src/onehost/coll/describe.h"
 #include "src/onehost/coll/view.h"
+#include "src/onehost/showing.h"
+#include "src/onehost/stall.h"
 
 /* Everything but the offsets, in one word; a count beyond it is looked up in the record. */
 #define COUNT_PACKED_MAX ((1ULL << 44) - 1)
 
 static uint64_t pack_request(const mst_call *call)
 {
-    const mst_shape *shape = &mst_shapes[call->collective];
-    uint64_t count = call->count < COUNT_PACKED_MAX ? call->count : COUNT_PACKED_MAX;
-    uint64_t root = shape->rooted ? (uint64_t)call->root : 0, op = shape->reduces ? (uint64_t)call->op : 0;
+    const mst_shape *shape = &mst_shapes[call->request->collective];
+    uint64_t count = call->request->count < COUNT_PACKED_MAX ? call->request->count : COUNT_PACKED_MAX;
+    uint64_t root = shape->rooted ? (uint64_t)call->request->root : 0,
+             op = shape->reduces ? (uint64_t)call->request->op : 0;
 
-    return (uint64_t)call->collective | (uint64_t)call->dtype << 4 | op << 8 | root << 10 | count << 20;
+    return (uint64_t)call->request->collective | (uint64_t)call->request->dtype << 4 | op << 8 | root << 10 |
+           count << 20;
 }
 
 /* ---- steps ---- */
@@ -93,7 +98,7 @@ static bool plausible(const mst_call *call, int rank, const mst_call_record *rec
     const mst_subarena *subarena = call->group->subarena;
     const mst_geometry *geometry = &subarena->attachment->geometry;
     uint32_t seat = subarena->shares[rank].seat;
-    const mst_shape *shape = &mst_shapes[call->collective];
+    const mst_shape *shape = &mst_shapes[call->request->collective];
 
     return (record->in_offset == 0 ||
             mst_layout_heap_at(geometry, seat, record->in_offset, mst_call_bytes(call, shape->in, rank))) &&
@@ -113,20 +118,20 @@ static mst_call_record *record_at(const mst_call *call, int rank)
 
 static void copy_records(mst_call *call)
 {
-    for (int rank = 0; rank < call->group->size; rank++)
+    for (int rank = 0; rank < call->group->base.size; rank++)
         call->group->records[rank] = *record_at(call, rank); /* E2: read once */
 }
 
 /* Every rank compares all with rank 0's, so that every rank finds the same two sides. */
 static muster_status compare_records(mst_call *call)
 {
-    muster_group *group = call->group;
+    mst_group *group = call->group;
 
     copy_records(call);
-    for (int rank = 1; rank < group->size; rank++)
+    for (int rank = 1; rank < group->base.size; rank++)
         if (!same_request(&group->records[0], &group->records[rank]))
             return mismatch(call, rank);
-    for (int rank = 0; rank < group->size; rank++)
+    for (int rank = 0; rank < group->base.size; rank++)
         if (!plausible(call, rank, &group->records[rank]))
             return mst_group_poison(
                 group, MST_POISON_DAMAGE,
@@ -138,10 +143,10 @@ static muster_status compare_records(mst_call *call)
  * everything; else from the records. */
 static muster_status compare_requests(mst_call *call, uint64_t request)
 {
-    bool same = !call->viewable && call->count < COUNT_PACKED_MAX;
+    bool same = !call->viewable && call->request->count < COUNT_PACKED_MAX;
 
-    for (int rank = 0; rank < call->group->size && same; rank++)
-        if (rank != call->group->rank) /* our own line is with the peers now */
+    for (int rank = 0; rank < call->group->base.size && same; rank++)
+        if (rank != call->group->base.rank) /* our own line is with the peers now */
             same = mst_lane_arrival(call->lane, rank)->request == request; /* E2: read once */
     return same ? MUSTER_OK : compare_records(call);
 }
@@ -152,7 +157,7 @@ static uint64_t announce(mst_call *call)
     uint64_t request = pack_request(call);
 
     mst_lane_next(call->lane)->request = request;
-    mst_call_note(record_at(call, call->group->rank), call);
+    mst_call_note(record_at(call, call->group->base.rank), call);
     return request;
 }
 
@@ -186,7 +191,7 @@ muster_status mst_step(mst_call *call, size_t staged)
     if (call->in_line)
         mst_lane_prefetch(call->lane, staged);
     if (first)
-        mst_group_arrived(call->group, MST_ENTER_COLLECTIVE, &call->lane->waiter);
+        mst_group_arrived(call->group, MST_CLASS_COLLECTIVE, &call->lane->waiter);
     if (!call->started && !call->in_line)
         mst_staging_turn(&call->group->staging, call->part, staged);
     return first && call->compared ? compare_requests(call, request) : MUSTER_OK;
@@ -220,7 +225,7 @@ muster_status mst_pool_wait(mst_call *call, int piece, int *by)
     if (*by < 0)
         return mst_group_poison(call->group, MST_POISON_DAMAGE,
                                 "rank %d found that nobody works for operation %llu: the arena is damaged",
-                                call->group->rank, (unsigned long long)call->operation);
+                                call->group->base.rank, (unsigned long long)call->operation);
     return MUSTER_OK;
 }
 

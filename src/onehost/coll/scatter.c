@@ -6,12 +6,12 @@
  */
 #include "src/onehost/coll/patterns.h"
 
-muster_status mst_coll_scatter(mst_call *call)
+static muster_status scatter(mst_call *call)
 {
-    size_t block = call->count * call->element_bytes;
+    size_t block = call->request->count * call->request->element_bytes;
     size_t round = mst_call_round_bytes(call, block, mst_deal_round_bytes(call));
-    bool is_root = call->group->rank == call->root;
-    size_t own = (size_t)call->group->rank;
+    bool is_root = call->group->base.rank == call->request->root;
+    size_t own = (size_t)call->group->base.rank;
     size_t base = 0;
 
     do {
@@ -20,28 +20,19 @@ muster_status mst_coll_scatter(mst_call *call)
 
         if (is_root)
             mst_deal_stage(call, base, bytes);
-        muster_status status = mst_step(call, staged * (size_t)call->group->size);
+        muster_status status = mst_step(call, staged * (size_t)call->group->base.size);
         if (status != MUSTER_OK)
             return status;
         if (mst_all_inputs_in_arena(call))
             bytes = block;
         if (!is_root)
-            mst_deliver(call, base, mst_view(call, call->root, own * block + base, own * staged), bytes);
+            mst_deliver(call, base, mst_view(call, call->request->root, own * block + base, own * staged),
+                        bytes);
         base += bytes;
     } while (base < block);
     if (is_root)
-        mst_deliver(call, 0, (const unsigned char *)call->in + own * block, block);
+        mst_deliver(call, 0, (const unsigned char *)call->request->in + own * block, block);
     return mst_step_if_arena(call);
 }
 
-muster_status muster_scatter(const void *in, void *out, size_t count_per_rank, muster_dtype dtype, int root,
-                             muster_group *group)
-{
-    return mst_collective_run(&(mst_call){ .collective = MST_SCATTER,
-                                           .in = in,
-                                           .out = out,
-                                           .count = count_per_rank,
-                                           .dtype = dtype,
-                                           .root = root,
-                                           .group = group });
-}
+const mst_method mst_method_scatter = { .run = scatter };

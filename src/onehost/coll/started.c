@@ -11,11 +11,16 @@
  * Cost: the copy, one synchronisation, and reading each peer's input once; large reductions take one
  * more synchronisation and read a slice of each.
  */
+#include "src/onehost/coll/started.h"
+
 #include <stdlib.h>
 
+#include "src/onehost/broken.h"
 #include "src/onehost/coll/round.h"
-#include "src/onehost/coll/started.h"
+#include "src/onehost/coll/run.h"
 #include "src/onehost/coll/view.h"
+#include "src/onehost/showing.h"
+#include "src/onehost/stall.h"
 #include "src/pure/error.h"
 
 static_assert(MUSTER_STARTED_MAX == MST_STARTED_MAX, "the header says how many");
@@ -28,6 +33,7 @@ typedef struct block {
 /* One place, and the operation in it. */
 struct mst_started {
     uint64_t number; /* of the operation; 0: the place is free */
+    mst_request request;
     mst_call call;
     mst_lane lane;
     block blocks[2];
@@ -35,7 +41,7 @@ struct mst_started {
 
 /* ---- starting ---- */
 
-static muster_status prepare_places(muster_group *group)
+static muster_status prepare_places(mst_group *group)
 {
     if (group->started)
         return MUSTER_OK;
@@ -43,13 +49,13 @@ static muster_status prepare_places(muster_group *group)
     if (!group->started)
         return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory to note operations that are started");
     for (int i = 0; i < MST_STARTED_MAX; i++)
-        mst_lane_init(&group->started[i].lane, group->subarena, MST_LANE_STARTED + i, group->timeout_ns,
+        mst_lane_init(&group->started[i].lane, group->subarena, MST_LANE_STARTED + i, group->base.timeout_ns,
                       mst_group_watch(group));
     return MUSTER_OK;
 }
 
 /* Room for `bytes`, in the block that nobody reads any more. */
-static muster_status prepare_block(muster_group *group, block *block, size_t bytes)
+static muster_status prepare_block(mst_group *group, block *block, size_t bytes)
 {
     if (bytes <= block->bytes)
         return MUSTER_OK;
@@ -65,8 +71,8 @@ static muster_status prepare_block(muster_group *group, block *block, size_t byt
 static muster_status publish(struct mst_started *place)
 {
     mst_call *call = &place->call;
-    muster_group *group = call->group;
-    size_t in_bytes = mst_call_bytes(call, mst_shapes[call->collective].in, group->rank);
+    mst_group *group = call->group;
+    size_t in_bytes = mst_call_bytes(call, mst_shapes[call->request->collective].in, group->base.rank);
     unsigned parity = (place->lane.operations + 1) & 1;
     block *block = &place->blocks[parity];
 
@@ -77,28 +83,27 @@ static muster_status publish(struct mst_started *place)
         unsigned char *copy =
             mst_layout_at(&group->subarena->attachment->geometry, group->subarena->own.seat, block->offset);
 
-        mst_copy(copy, call->in, in_bytes);
+        mst_copy(copy, call->request->in, in_bytes);
         call->in_offset = block->offset;
-        call->in = copy; /* what was given is the caller's again */
+        place->request.in = copy; /* what was given is the caller's again */
     }
     call->lane = &place->lane;
     place->lane.operations++;
-    place->lane.waiter.deadline.limit_ns = group->timeout_ns; /* which may have been set since */
+    place->lane.waiter.deadline.limit_ns = group->base.timeout_ns; /* which may have been set since */
     call->parity = parity;
     call->operation = ++group->operation;
-    call->out_bytes = mst_call_bytes(call, mst_shapes[call->collective].out, group->rank);
+    call->out_bytes = mst_call_bytes(call, mst_shapes[call->request->collective].out, group->base.rank);
     call->started = call->viewable = true;
     mst_call_show(call);
-    mst_group_unrecorded(group, MST_ENTER_COLLECTIVE);
+    mst_group_unrecorded(group, MST_CLASS_COLLECTIVE);
     mst_call_arrive(call);
     return MUSTER_OK;
 }
 
-static muster_status start(mst_call *call, muster_request *request)
+static muster_status start(mst_group *group, const mst_request *request, uint64_t *number)
 {
-    muster_group *group = call->group;
-
     muster_status status = prepare_places(group);
+
     if (status != MUSTER_OK)
         return status;
     struct mst_started *place = &group->started[group->start_number % MST_STARTED_MAX];
@@ -108,38 +113,33 @@ static muster_status start(mst_call *call, muster_request *request)
                         "are the most there can be; finish it first",
                         (unsigned long long)place->number, MST_STARTED_MAX - 1);
     mst_group_begin(group);
-    place->call = *call;
-    if (group->size == 1)
-        mst_copy(call->out, call->in, mst_call_bytes(call, mst_shapes[call->collective].out, 0));
+    place->request = *request;
+    place->call = (mst_call){ .request = &place->request, .group = group };
+    if (group->base.size == 1)
+        mst_copy(request->out, request->in,
+                 mst_call_bytes(&place->call, mst_shapes[request->collective].out, 0));
     else
         status = publish(place);
-    if (status != MUSTER_OK)
-        return status;
-    place->number = ++group->start_number;
-    group->started_count++;
-    *request = (muster_request){ group, place->number };
-    return MUSTER_OK;
+    if (status == MUSTER_OK)
+        *number = place->number = ++group->start_number;
+    return status;
 }
 
-muster_status mst_collective_start(mst_call *call, muster_request *request)
+muster_status mst_call_start(muster_group *of, const mst_request *request, uint64_t *number)
 {
-    muster_status status = mst_group_enter(call->group, MST_ENTER_COLLECTIVE);
+    mst_group *group = mst_group_of(of);
 
+    muster_status status = mst_group_ready(group, MST_CLASS_COLLECTIVE);
     if (status != MUSTER_OK)
         return status;
-    if (!request)
-        status = mst_fail(MUSTER_ERR_INVALID, "there is no place for the request: the last argument is NULL");
-    if (status == MUSTER_OK)
-        status = mst_call_check(call);
-    if (status == MUSTER_OK)
-        status = start(call, request);
-    mst_group_leave(call->group, MST_ENTER_COLLECTIVE);
+    status = start(group, request, number);
+    mst_group_shown(group, MST_CLASS_COLLECTIVE);
     return status;
 }
 
 /* ---- finishing ---- */
 
-static struct mst_started *find(muster_group *group, uint64_t number)
+static struct mst_started *find(mst_group *group, uint64_t number)
 {
     for (int i = 0; number && group->started && i < MST_STARTED_MAX; i++)
         if (group->started[i].number == number)
@@ -147,16 +147,9 @@ static struct mst_started *find(muster_group *group, uint64_t number)
     return NULL;
 }
 
-static void release(muster_group *group, struct mst_started *place, muster_request *request)
-{
-    place->number = 0;
-    group->started_count--;
-    *request = (muster_request)MUSTER_REQUEST_INIT;
-}
-
 static muster_status finish(struct mst_started *place)
 {
-    if (place->call.group->size == 1)
+    if (place->call.group->base.size == 1)
         return MUSTER_OK;
     mst_call_show(&place->call);
     place->call.group->finishing = true;
@@ -164,30 +157,23 @@ static muster_status finish(struct mst_started *place)
     return mst_call_move(&place->call);
 }
 
-muster_status muster_finish(muster_request *request)
+muster_status mst_call_finish(muster_group *of, uint64_t number, bool *over)
 {
-    muster_group *group = request ? request->group : NULL;
+    mst_group *group = mst_group_of(of);
+    struct mst_started *place = find(group, number);
 
-    if (!group)
-        return mst_fail(MUSTER_ERR_INVALID,
-                        "the request is not under way: it was never started, or is finished");
-    muster_status entered = mst_group_enter(group, MST_ENTER_COLLECTIVE);
-    if (entered == MUSTER_ERR_BUSY || entered == MUSTER_ERR_FORKED)
-        return entered;
-    muster_status status = entered;
-    struct mst_started *place = find(group, request->number);
+    *over = place != NULL;
     if (!place)
-        status = mst_fail(MUSTER_ERR_INVALID,
-                          "operation %llu of those that were started is not under way: it is "
-                          "finished already",
-                          (unsigned long long)request->number);
-    else if (entered == MUSTER_OK)
+        return mst_fail(MUSTER_ERR_INVALID,
+                        "operation %llu of those that were started is not under way: it is finished already",
+                        (unsigned long long)number);
+    muster_status status = mst_group_ready(group, MST_CLASS_COLLECTIVE);
+    if (status == MUSTER_OK) {
         status = finish(place);
-    if (place && status == MUSTER_OK)
-        mst_call_end(&place->call);
-    if (place)
-        release(group, place, request);
-    if (entered == MUSTER_OK)
-        mst_group_leave(group, MST_ENTER_COLLECTIVE);
+        if (status == MUSTER_OK)
+            mst_call_end(&place->call);
+        mst_group_shown(group, MST_CLASS_COLLECTIVE);
+    }
+    place->number = 0;
     return status;
 }

@@ -1,9 +1,10 @@
-/* Collectives in two halves: up to this rank's arrival; and, by muster_finish, the rest. */
+/* Collectives in two halves, for the API's table: up to this rank's arrival; and the rest. */
 #ifndef MST_STARTED_H
 #define MST_STARTED_H
 
 #include "src/onehost/coll/call.h"
 
-muster_status mst_collective_start(mst_call *call, muster_request *request);
+muster_status mst_call_start(muster_group *group, const mst_request *request, uint64_t *number);
+muster_status mst_call_finish(muster_group *group, uint64_t number, bool *over);
 
 #endif

@@ -37,7 +37,7 @@ unsigned char *mst_slot(const mst_call *call)
 
 void mst_call_prefetch(const mst_call *call)
 {
-    size_t bytes = mst_call_bytes(call, mst_shapes[call->collective].in, call->group->rank);
+    size_t bytes = mst_call_bytes(call, mst_shapes[call->request->collective].in, call->group->base.rank);
 
     if (call->in_line || bytes > PREFETCH_BYTES_MAX)
         return;
@@ -59,7 +59,7 @@ unsigned char *mst_own_slot(const mst_call *call)
     return mst_staging_own(&call->group->staging, call->part);
 }
 
-static unsigned char *member_at(const muster_group *group, int rank, uint64_t offset)
+static unsigned char *member_at(const mst_group *group, int rank, uint64_t offset)
 {
     const mst_subarena *subarena = group->subarena;
 
@@ -82,11 +82,11 @@ unsigned char *mst_view_out(const mst_call *call, int rank, size_t out_at)
 
 bool mst_all_inputs_in_arena(const mst_call *call)
 {
-    const mst_shape *shape = &mst_shapes[call->collective];
+    const mst_shape *shape = &mst_shapes[call->request->collective];
 
     if (!call->viewable)
         return false;
-    for (int rank = 0; rank < call->group->size; rank++)
+    for (int rank = 0; rank < call->group->base.size; rank++)
         if (mst_call_blocks(call, shape->in, rank) && call->group->records[rank].in_offset == 0)
             return false;
     return true;
@@ -94,11 +94,11 @@ bool mst_all_inputs_in_arena(const mst_call *call)
 
 bool mst_all_outputs_in_arena(const mst_call *call)
 {
-    const mst_shape *shape = &mst_shapes[call->collective];
+    const mst_shape *shape = &mst_shapes[call->request->collective];
 
     if (!call->viewable)
         return false;
-    for (int rank = 0; rank < call->group->size; rank++)
+    for (int rank = 0; rank < call->group->base.size; rank++)
         if (mst_call_blocks(call, shape->out, rank) && call->group->records[rank].out_offset == 0)
             return false;
     return true;
@@ -106,7 +106,7 @@ bool mst_all_outputs_in_arena(const mst_call *call)
 
 bool mst_any_input_in_arena(const mst_call *call)
 {
-    for (int rank = 0; rank < call->group->size && call->viewable; rank++)
+    for (int rank = 0; rank < call->group->base.size && call->viewable; rank++)
         if (call->group->records[rank].in_offset)
             return true;
     return false;
@@ -125,7 +125,7 @@ static void copy_through(const mst_call *call, void *to, const void *from, size_
 /* Inputs that no cache holds, which memcpy's `rep movs` reads faster than vectors do. */
 static bool comes_from_memory(const mst_call *call)
 {
-    return mst_call_bytes(call, mst_shapes[call->collective].in, call->group->rank) >=
+    return mst_call_bytes(call, mst_shapes[call->request->collective].in, call->group->base.rank) >=
            call->group->tuning.stream_bytes_min;
 }
 
@@ -146,17 +146,18 @@ void mst_stage(const mst_call *call, size_t at, const void *from, size_t bytes)
 
 bool mst_streams_out(const mst_call *call)
 {
-    const mst_shape *shape = &mst_shapes[call->collective];
+    const mst_shape *shape = &mst_shapes[call->request->collective];
 
     if (call->out_bytes < call->group->tuning.stream_bytes_min)
         return false;
-    return !shape->reduces || !mst_overlap(call->in, mst_call_bytes(call, shape->in, call->group->rank),
-                                           call->out, call->out_bytes);
+    return !shape->reduces ||
+           !mst_overlap(call->request->in, mst_call_bytes(call, shape->in, call->group->base.rank),
+                        call->request->out, call->out_bytes);
 }
 
 void mst_deliver(const mst_call *call, size_t at, const void *from, size_t bytes)
 {
-    unsigned char *to = (unsigned char *)call->out + at;
+    unsigned char *to = (unsigned char *)call->request->out + at;
 
     if (mst_streams_out(call) && to != from)
         call->group->kernels->stream(to, from, bytes);

@@ -2,7 +2,7 @@
 #ifndef MST_INIT_H
 #define MST_INIT_H
 
-#include "src/onehost/group.h"
+#include "src/backend.h"
 
 /* NULL: none, or it has been left. */
 const muster_group *mst_init_world(void);

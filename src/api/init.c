@@ -14,9 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "shm/port/os.h"
-#include "src/onehost/group.h"
-#include "src/onehost/init.h"
+#include "src/api/attach.h"
+#include "src/api/enter.h"
+#include "src/api/init.h"
 #include "src/pure/config.h"
 #include "src/pure/error.h"
 
@@ -67,14 +67,9 @@ void muster_set_interrupt(muster_interrupt_fn fn, void *arg)
     pthread_mutex_unlock(&lock);
 }
 
-static bool known(const char *backend)
-{
-    return !backend || strcmp(backend, "any") == 0 || strcmp(backend, "shm") == 0;
-}
-
 bool muster_is_available(const char *backend)
 {
-    return known(backend);
+    return mst_backend_find(backend) != NULL;
 }
 
 /* The world's `released` hook: whether this was the last caller's. */
@@ -97,8 +92,8 @@ static void leave_at_exit(void) __attribute__((destructor));
 /* An ordinary end of the program is an orderly leave. A forked child must not leave for its parent. */
 static void leave_at_exit(void)
 {
-    if (memoised && !mst_attachment_forked(memoised->subarena->attachment))
-        mst_attachment_leave(memoised->subarena->attachment);
+    if (memoised && *memoised->here)
+        memoised->backend->leave(memoised);
 }
 
 static void describe_rank(char text[sizeof rank_of])
@@ -111,10 +106,10 @@ static void describe_rank(char text[sizeof rank_of])
 }
 
 /* Called with the lock held, when the state becomes this process's. */
-static muster_status remember(void)
+static muster_status remember(const mst_backend *backend)
 {
     if (!here)
-        here = mst_os_fork_mark_create();
+        here = backend->mark_process();
     describe_rank(rank_of);
     return here ? MUSTER_OK : mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for the world");
 }
@@ -141,7 +136,7 @@ void mst_init_memoise(muster_group *world)
 {
     pthread_mutex_lock(&lock);
     here = NULL; /* the launching process's */
-    remember();
+    remember(world->backend);
     memoised = world;
     pinned = true;
     world->released = release;
@@ -173,14 +168,14 @@ static void warn_of_variables(const mst_log *log)
 }
 
 /* Each of its ranks would be alone, and most programs would not notice. */
-static void warn_of_other_launcher(const muster_group *world, const mst_log *log)
+static void warn_of_other_launcher(const muster_group *world)
 {
     int size;
     const char *variable = world->size == 1 ? muster_other_launcher(&size) : NULL;
 
     if (variable)
         mst_log_line(
-            log, MUSTER_LOG_WARN,
+            world->log, MUSTER_LOG_WARN,
             "is alone, though %s says %d ranks: muster does not know that launcher; start the program "
             "with muster run -n %d -- COMMAND",
             variable, size, size);
@@ -203,7 +198,7 @@ static muster_status refuse_alone(void)
 }
 
 /* Called with the lock held. */
-static muster_status attach(bool strict)
+static muster_status attach(const mst_backend *backend, bool strict)
 {
     muster_config config;
 
@@ -221,30 +216,31 @@ static muster_status attach(bool strict)
         config.log = logging.fn;
         config.log_arg = logging.arg;
     }
-    status = remember();
+    status = remember(backend);
     if (status == MUSTER_OK)
-        status = muster_attach(&config, &memoised);
+        status = mst_attach_by(backend, &config, &memoised);
     if (status == MUSTER_OK) {
         memoised->released = release;
-        warn_of_variables(&memoised->subarena->attachment->log);
-        warn_of_other_launcher(memoised, &memoised->subarena->attachment->log);
+        warn_of_variables(memoised->log);
+        warn_of_other_launcher(memoised);
     }
     return status;
 }
 
-muster_status muster_init(bool strict, const char *backend, muster_group **world)
+muster_status muster_init(bool strict, const char *name, muster_group **world)
 {
-    muster_status status;
+    const mst_backend *backend = mst_backend_find(name);
+    muster_status status = mst_check_place(world, "world");
 
-    if (!world)
-        return mst_fail(MUSTER_ERR_INVALID, "there is no place for the world: the last argument is NULL");
-    if (!known(backend))
+    if (status != MUSTER_OK)
+        return status;
+    if (!backend)
         return mst_fail(MUSTER_ERR_UNAVAILABLE, "there is no backend \"%.40s\"; expected \"any\" or \"shm\"",
-                        backend);
+                        name);
     pthread_mutex_lock(&lock);
     status = forget_the_parent();
     if (status == MUSTER_OK && !memoised)
-        status = attach(strict);
+        status = attach(backend, strict);
     else if (status == MUSTER_OK && strict && memoised->size == 1 && !mst_config_launched())
         status =
             mst_fail(MUSTER_ERR_UNAVAILABLE, "this process was not launched as a rank and init is strict");

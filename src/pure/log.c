@@ -1,5 +1,5 @@
 /* Lines of log.h. */
-#include "shm/base/log.h"
+#include "src/pure/log.h"
 
 #include <stdarg.h>
 #include <stdio.h>

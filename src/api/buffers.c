@@ -1,0 +1,28 @@
+/* Arena buffers: memory of a group that its other ranks can reach. */
+#include "src/api/enter.h"
+#include "src/pure/error.h"
+
+muster_status muster_alloc(muster_group *group, size_t bytes, void **buffer)
+{
+    muster_status status = mst_check_group(group);
+
+    if (status == MUSTER_OK)
+        status = mst_check_place(buffer, "buffer");
+    if (status != MUSTER_OK)
+        return status;
+    if (bytes > 0)
+        return group->backend->alloc(group, bytes, buffer);
+    *buffer = NULL;
+    return MUSTER_OK;
+}
+
+muster_status muster_free(muster_group *group, void *buffer)
+{
+    muster_status status = mst_check_group(group);
+
+    if (status != MUSTER_OK || !buffer || group->backend->release(group, buffer))
+        return status;
+    return mst_fail(MUSTER_ERR_INVALID,
+                    "%p is no buffer that this rank got from muster_alloc for this group and still has",
+                    buffer);
+}

@@ -1,0 +1,160 @@
+/*
+ * The collectives of the interface: each says what it asks for. What they are (spans of buffers, root, in
+ * place) is in src/pure/collective.h, how they are done is the backend's: src/onehost/coll/.
+ */
+#include "src/api/request.h"
+
+muster_status muster_barrier(muster_group *group)
+{
+    mst_request asked = { .collective = MST_BARRIER };
+
+    return mst_request_run(group, &asked);
+}
+
+muster_status muster_all_reduce(const void *in, void *out, size_t count, muster_dtype dtype, muster_op op,
+                                muster_group *group)
+{
+    mst_request asked = {
+        .collective = MST_ALL_REDUCE, .in = in, .out = out, .count = count, .dtype = dtype, .op = op
+    };
+
+    return mst_request_run(group, &asked);
+}
+
+muster_status muster_all_sum(const void *in, void *out, size_t count, muster_dtype dtype, muster_group *group)
+{
+    return muster_all_reduce(in, out, count, dtype, MUSTER_SUM, group);
+}
+
+muster_status muster_all_max(const void *in, void *out, size_t count, muster_dtype dtype, muster_group *group)
+{
+    return muster_all_reduce(in, out, count, dtype, MUSTER_MAX, group);
+}
+
+muster_status muster_all_min(const void *in, void *out, size_t count, muster_dtype dtype, muster_group *group)
+{
+    return muster_all_reduce(in, out, count, dtype, MUSTER_MIN, group);
+}
+
+muster_status muster_all_reduce_start(const void *in, void *out, size_t count, muster_dtype dtype,
+                                      muster_op op, muster_group *group, muster_request *request)
+{
+    mst_request asked = {
+        .collective = MST_ALL_REDUCE, .in = in, .out = out, .count = count, .dtype = dtype, .op = op
+    };
+
+    return mst_request_start(group, &asked, request);
+}
+
+muster_status muster_all_gather(const void *in, void *out, size_t count_per_rank, muster_dtype dtype,
+                                muster_group *group)
+{
+    mst_request asked = {
+        .collective = MST_ALL_GATHER, .in = in, .out = out, .count = count_per_rank, .dtype = dtype
+    };
+
+    return mst_request_run(group, &asked);
+}
+
+muster_status muster_all_gather_start(const void *in, void *out, size_t count_per_rank, muster_dtype dtype,
+                                      muster_group *group, muster_request *request)
+{
+    mst_request asked = {
+        .collective = MST_ALL_GATHER, .in = in, .out = out, .count = count_per_rank, .dtype = dtype
+    };
+
+    return mst_request_start(group, &asked, request);
+}
+
+muster_status muster_reduce_scatter(const void *in, void *out, size_t count_per_rank, muster_dtype dtype,
+                                    muster_op op, muster_group *group)
+{
+    mst_request asked = { .collective = MST_REDUCE_SCATTER,
+                          .in = in,
+                          .out = out,
+                          .count = count_per_rank,
+                          .dtype = dtype,
+                          .op = op };
+
+    return mst_request_run(group, &asked);
+}
+
+muster_status muster_sum_scatter(const void *in, void *out, size_t count_per_rank, muster_dtype dtype,
+                                 muster_group *group)
+{
+    return muster_reduce_scatter(in, out, count_per_rank, dtype, MUSTER_SUM, group);
+}
+
+muster_status muster_reduce_scatter_start(const void *in, void *out, size_t count_per_rank,
+                                          muster_dtype dtype, muster_op op, muster_group *group,
+                                          muster_request *request)
+{
+    mst_request asked = { .collective = MST_REDUCE_SCATTER,
+                          .in = in,
+                          .out = out,
+                          .count = count_per_rank,
+                          .dtype = dtype,
+                          .op = op };
+
+    return mst_request_start(group, &asked, request);
+}
+
+muster_status muster_broadcast(const void *in, void *out, size_t count, muster_dtype dtype, int root,
+                               muster_group *group)
+{
+    mst_request asked = {
+        .collective = MST_BROADCAST, .in = in, .out = out, .count = count, .dtype = dtype, .root = root
+    };
+
+    return mst_request_run(group, &asked);
+}
+
+muster_status muster_broadcast_start(const void *in, void *out, size_t count, muster_dtype dtype, int root,
+                                     muster_group *group, muster_request *request)
+{
+    mst_request asked = {
+        .collective = MST_BROADCAST, .in = in, .out = out, .count = count, .dtype = dtype, .root = root
+    };
+
+    return mst_request_start(group, &asked, request);
+}
+
+muster_status muster_reduce(const void *in, void *out, size_t count, muster_dtype dtype, muster_op op,
+                            int root, muster_group *group)
+{
+    mst_request asked = {
+        .collective = MST_REDUCE, .in = in, .out = out, .count = count, .dtype = dtype, .op = op, .root = root
+    };
+
+    return mst_request_run(group, &asked);
+}
+
+muster_status muster_gather(const void *in, void *out, size_t count_per_rank, muster_dtype dtype, int root,
+                            muster_group *group)
+{
+    mst_request asked = {
+        .collective = MST_GATHER, .in = in, .out = out, .count = count_per_rank, .dtype = dtype, .root = root
+    };
+
+    return mst_request_run(group, &asked);
+}
+
+muster_status muster_scatter(const void *in, void *out, size_t count_per_rank, muster_dtype dtype, int root,
+                             muster_group *group)
+{
+    mst_request asked = {
+        .collective = MST_SCATTER, .in = in, .out = out, .count = count_per_rank, .dtype = dtype, .root = root
+    };
+
+    return mst_request_run(group, &asked);
+}
+
+muster_status muster_all_to_all(const void *in, void *out, size_t count_per_rank, muster_dtype dtype,
+                                muster_group *group)
+{
+    mst_request asked = {
+        .collective = MST_ALL_TO_ALL, .in = in, .out = out, .count = count_per_rank, .dtype = dtype
+    };
+
+    return mst_request_run(group, &asked);
+}

@@ -1,0 +1,58 @@
+/* Entering and leaving of enter.h. */
+#include "src/api/enter.h"
+
+#include "src/pure/atomic.h"
+#include "src/pure/error.h"
+
+static muster_status refuse_null(void)
+{
+    return mst_fail(MUSTER_ERR_INVALID, "the group is NULL; expected one from muster_init, muster_attach "
+                                        "or muster_group_split");
+}
+
+static muster_status refuse_fork(void)
+{
+    return mst_fail(MUSTER_ERR_FORKED, "this process was forked by a rank and is none itself; only the "
+                                       "rank may use its groups");
+}
+
+static muster_status refuse_second_thread(void)
+{
+    return mst_fail(MUSTER_ERR_BUSY, "another thread is in a call of this group; a group serves one thread "
+                                     "at a time: wait for it, or split a group for each thread");
+}
+
+muster_status mst_check_group(const muster_group *group)
+{
+    if (!group)
+        return refuse_null();
+    return *group->here ? MUSTER_OK : refuse_fork();
+}
+
+muster_status mst_enter(muster_group *group, mst_call_class class)
+{
+    muster_status status = mst_check_group(group);
+
+    if (status != MUSTER_OK)
+        return status;
+    return mst_cmpxchg32_sc(&group->occupied[class], 0, 1) == 0 ? MUSTER_OK : refuse_second_thread();
+}
+
+void mst_leave(muster_group *group, mst_call_class class)
+{
+    mst_store32_rel(&group->occupied[class], 0);
+}
+
+muster_status mst_refuse(const muster_group *group, muster_status status)
+{
+    muster_status broken = group->backend->status(group);
+
+    return broken != MUSTER_OK ? broken : status;
+}
+
+muster_status mst_check_place(const void *place, const char *what)
+{
+    if (place)
+        return MUSTER_OK;
+    return mst_fail(MUSTER_ERR_INVALID, "there is no place for the %s: the last argument is NULL", what);
+}

@@ -1,0 +1,162 @@
+/* Groups: what they are, groups of groups, and what a user sets and asks. */
+#include <string.h>
+
+#include "src/api/enter.h"
+#include "src/api/init.h"
+#include "src/pure/atomic.h"
+#include "src/pure/error.h"
+
+int muster_group_rank(const muster_group *group)
+{
+    return group ? group->rank : -1;
+}
+
+int muster_group_size(const muster_group *group)
+{
+    return group ? group->size : 0;
+}
+
+int muster_group_translate(const muster_group *group, int rank, const muster_group *other)
+{
+    if (!group || !other || group->backend != other->backend || rank < 0 || rank >= group->size)
+        return -1;
+    return group->backend->translate(group, rank, other);
+}
+
+/* ---- from one group, others ---- */
+
+muster_status muster_group_split(muster_group *group, int color, int key, muster_group **child)
+{
+    muster_status status = mst_check_place(child, "child");
+
+    if (status != MUSTER_OK)
+        return status;
+    if (color < 0 && color != MUSTER_COLOR_NONE)
+        return mst_fail(MUSTER_ERR_INVALID,
+                        "color %d is negative; expected 0 or more, or MUSTER_COLOR_NONE to join no group",
+                        color);
+    status = mst_enter(group, MST_CLASS_SPLIT);
+    if (status != MUSTER_OK)
+        return status;
+    status = group->backend->split(group, color, key, child);
+    mst_leave(group, MST_CLASS_SPLIT);
+    return status;
+}
+
+static muster_status regroup(muster_group *group, bool grows, muster_group **made)
+{
+    muster_status status = mst_check_place(made, "new group");
+
+    if (status == MUSTER_OK)
+        status = mst_enter(group, MST_CLASS_SPLIT);
+    if (status != MUSTER_OK)
+        return status;
+    status = group->backend->regroup(group, grows, made);
+    mst_leave(group, MST_CLASS_SPLIT);
+    return status;
+}
+
+muster_status muster_group_shrink(muster_group *group, muster_group **survivors)
+{
+    return regroup(group, false, survivors);
+}
+
+muster_status muster_group_grow(muster_group *group, muster_group **grown)
+{
+    return regroup(group, true, grown);
+}
+
+muster_status muster_group_free(muster_group *group)
+{
+    muster_status status = group ? mst_check_group(group) : MUSTER_OK;
+
+    if (!group || status != MUSTER_OK)
+        return status;
+    for (int class = 0; class < MST_CALL_CLASSES; class ++)
+        if (mst_load32_acq(&group->occupied[class]))
+            return mst_fail(MUSTER_ERR_BUSY, "another thread is inside the group; free it when that is done");
+    if (group->started_count)
+        return mst_fail(
+            MUSTER_ERR_BUSY,
+            "%d operation%s of the group started and not finished; call muster_finish on each, then "
+            "free it",
+            group->started_count, group->started_count == 1 ? " is" : "s are");
+    if (!group->released || group->released(group))
+        group->backend->close(group);
+    return MUSTER_OK;
+}
+
+/* ---- what a user asks, and sets ---- */
+
+muster_status muster_group_status(const muster_group *group)
+{
+    muster_status status = mst_check_group(group);
+
+    return status == MUSTER_OK ? group->backend->status(group) : status;
+}
+
+muster_status muster_group_abort(muster_group *group, const char *reason)
+{
+    muster_status status = mst_check_group(group);
+
+    if (status == MUSTER_OK)
+        group->backend->abort_group(group, reason);
+    return status;
+}
+
+muster_status muster_group_set_interrupt(muster_group *group, muster_interrupt_fn fn, void *arg)
+{
+    muster_status status = mst_check_group(group);
+
+    if (status != MUSTER_OK)
+        return status;
+    group->interrupt = fn;
+    group->interrupt_arg = arg;
+    return MUSTER_OK;
+}
+
+/* No call is under way that has begun with another. */
+muster_status muster_group_set_timeout(muster_group *group, int64_t timeout_ns)
+{
+    muster_status status = MUSTER_OK;
+    int taken = 0;
+
+    if (timeout_ns < 0)
+        return mst_fail(MUSTER_ERR_INVALID, "a timeout of %lld ns; expected 0 for no limit, or more",
+                        (long long)timeout_ns);
+    while (taken < MST_CALL_CLASSES && (status = mst_enter(group, (mst_call_class)taken)) == MUSTER_OK)
+        taken++;
+    if (status == MUSTER_OK)
+        group->timeout_ns = timeout_ns;
+    while (taken-- > 0)
+        mst_leave(group, (mst_call_class)taken);
+    return status;
+}
+
+muster_status muster_report_crashes(muster_group *group)
+{
+    muster_status status = mst_check_group(group);
+
+    return status == MUSTER_OK ? group->backend->report_crashes(group) : status;
+}
+
+muster_status muster_phase(const char *name, const muster_group *group)
+{
+    const size_t most = sizeof((muster_record *)NULL)->phase - 1;
+    const char *said = name ? name : "";
+
+    if (!group)
+        group = mst_init_world();
+    if (!group)
+        return mst_fail(MUSTER_ERR_INVALID,
+                        "muster_phase(\"%.40s\", NULL) is for the world of muster_init, which "
+                        "has not been called; or give it a group",
+                        said);
+    if (strlen(said) > most)
+        return mst_fail(MUSTER_ERR_INVALID, "a phase's name of %zu bytes, \"%.40s...\"; expected up to %zu",
+                        strlen(said), said, most);
+    muster_status status = mst_check_group(group);
+    if (status == MUSTER_OK)
+        group->backend->mark_phase(group, said);
+    return status;
+}

@@ -1,0 +1,159 @@
+/* Checking, and the way to the backend, of request.h. */
+#include "src/api/request.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "src/api/enter.h"
+#include "src/pure/dtype.h"
+#include "src/pure/error.h"
+#include "src/pure/partition.h"
+
+/* ---- checking ---- */
+
+static muster_status refuse(const mst_request *request, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* By the name that the caller knows: all_reduce's sum is all_sum. */
+static muster_status refuse(const mst_request *request, const char *format, ...)
+{
+    char name[40], why[300];
+    va_list args;
+
+    mst_collective_name(request->collective, request->op, name, sizeof name);
+    va_start(args, format);
+    vsnprintf(why, sizeof why, format, args);
+    va_end(args);
+    return mst_fail(MUSTER_ERR_INVALID, "%s: %s", name, why);
+}
+
+static muster_status check_values(const muster_group *group, const mst_request *request)
+{
+    const mst_shape *shape = &mst_shapes[request->collective];
+    size_t unused;
+
+    if (!mst_dtype_valid(request->dtype))
+        return refuse(request, "%d is no dtype; expected MUSTER_BOOL ... MUSTER_COMPLEX64",
+                      (int)request->dtype);
+    if (shape->reduces && !mst_op_valid(request->op))
+        return refuse(request, "%d is no op; expected MUSTER_SUM, PROD, MAX or MIN", (int)request->op);
+    if (shape->rooted && (request->root < 0 || request->root >= group->size))
+        return refuse(request, "root %d is not a rank of a group of %d", request->root, group->size);
+    if (!mst_multiply(request->count, request->element_bytes, (size_t)group->size, &unused) ||
+        unused > PTRDIFF_MAX)
+        return refuse(
+            request,
+            "%zu elements of %s for each member of a group of %d are more bytes than memory can have",
+            request->count, muster_dtype_name(request->dtype), group->size);
+    return MUSTER_OK;
+}
+
+static size_t blocks_of(const muster_group *group, const mst_request *request, mst_span span)
+{
+    return mst_span_blocks(span, request->root, group->rank, group->size);
+}
+
+static size_t bytes_of(const muster_group *group, const mst_request *request, mst_span span)
+{
+    return blocks_of(group, request, span) * request->count * request->element_bytes;
+}
+
+/* Where the smaller buffer would lie in the larger one, were the call in place. */
+static bool is_in_place(const muster_group *group, const mst_request *request)
+{
+    const mst_shape *shape = &mst_shapes[request->collective];
+    size_t in_blocks = blocks_of(group, request, shape->in),
+           out_blocks = blocks_of(group, request, shape->out);
+    size_t own_part = (size_t)group->rank * request->count * request->element_bytes;
+    const char *in = request->in, *out = request->out;
+
+    if (!shape->in_place)
+        return false;
+    if (in_blocks < out_blocks)
+        return in == out + own_part;
+    if (in_blocks > out_blocks)
+        return out == in + own_part;
+    return in == out;
+}
+
+static muster_status check_buffers(const muster_group *group, const mst_request *request)
+{
+    const mst_shape *shape = &mst_shapes[request->collective];
+    size_t in_bytes = bytes_of(group, request, shape->in), out_bytes = bytes_of(group, request, shape->out);
+    if ((in_bytes && !request->in) || (out_bytes && !request->out))
+        return refuse(request, "the %s buffer is NULL and should hold %zu bytes",
+                      in_bytes && !request->in ? "in" : "out",
+                      in_bytes && !request->in ? in_bytes : out_bytes);
+    if (mst_overlap(request->in, in_bytes, request->out, out_bytes) && !is_in_place(group, request))
+        return refuse(request, "the in and out buffers overlap; expected separate buffers%s",
+                      !shape->in_place ? ""
+                      : shape->in == shape->out || shape->in == SPAN_ROOT_ONE || shape->out == SPAN_ROOT_ONE
+                          ? ", or in == out"
+                          : ", or this rank's part at base + rank x count of the larger one");
+    return MUSTER_OK;
+}
+
+/* Is this a call that can be made? */
+static muster_status check(const muster_group *group, mst_request *request)
+{
+    request->element_bytes = muster_dtype_size(request->dtype);
+
+    muster_status status = check_values(group, request);
+    if (status == MUSTER_OK)
+        status = check_buffers(group, request);
+    return status == MUSTER_OK ? status : mst_refuse(group, status);
+}
+
+/* ---- on their way ---- */
+
+muster_status mst_request_run(muster_group *group, mst_request *request)
+{
+    muster_status status = mst_enter(group, MST_CLASS_COLLECTIVE);
+
+    if (status != MUSTER_OK)
+        return status;
+    status = check(group, request);
+    if (status == MUSTER_OK)
+        status = group->backend->collective(group, request);
+    mst_leave(group, MST_CLASS_COLLECTIVE);
+    return status;
+}
+
+muster_status mst_request_start(muster_group *group, mst_request *request, muster_request *handle)
+{
+    muster_status status = mst_enter(group, MST_CLASS_COLLECTIVE);
+    uint64_t number;
+
+    if (status != MUSTER_OK)
+        return status;
+    status = mst_check_place(handle, "request");
+    status = status == MUSTER_OK ? check(group, request) : mst_refuse(group, status);
+    if (status == MUSTER_OK)
+        status = group->backend->start(group, request, &number);
+    if (status == MUSTER_OK) {
+        group->started_count++;
+        *handle = (muster_request){ group, number };
+    }
+    mst_leave(group, MST_CLASS_COLLECTIVE);
+    return status;
+}
+
+muster_status muster_finish(muster_request *request)
+{
+    muster_group *group = request ? request->group : NULL;
+    bool over = false;
+
+    if (!group)
+        return mst_fail(MUSTER_ERR_INVALID,
+                        "the request is not under way: it was never started, or is finished");
+    muster_status status = mst_enter(group, MST_CLASS_COLLECTIVE);
+    if (status != MUSTER_OK)
+        return status;
+    status = group->backend->finish(group, request->number, &over);
+    if (over) {
+        group->started_count--;
+        *request = (muster_request)MUSTER_REQUEST_INIT;
+    }
+    mst_leave(group, MST_CLASS_COLLECTIVE);
+    return status;
+}

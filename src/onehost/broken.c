@@ -1,0 +1,169 @@
+/* Sentences, and breaking, of broken.h. */
+#include "src/onehost/broken.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "src/pure/atomic.h"
+#include "src/pure/error.h"
+
+/* ---- poison into sentences ---- */
+
+static muster_status explain_death(const mst_poison *poison)
+{
+    switch (poison->kind) {
+    case MST_POISON_SIGNALED:
+        return mst_fail(MUSTER_ERR_PEER_DIED, "rank %d was killed by signal %d (%s); the group is broken",
+                        poison->rank, poison->code, strsignal(poison->code));
+    case MST_POISON_EXITED:
+        return mst_fail(MUSTER_ERR_PEER_DIED,
+                        "rank %d exited with status %d without leaving the group, which is broken now",
+                        poison->rank, poison->code);
+    case MST_POISON_EXECED:
+        return mst_fail(MUSTER_ERR_PEER_DIED,
+                        "rank %d executed another program (exec) without leaving the group, which is broken "
+                        "now",
+                        poison->rank);
+    case MST_POISON_CRASHED:
+        return mst_fail(MUSTER_ERR_PEER_DIED,
+                        "rank %d crashed and is writing its core file; the group is broken", poison->rank);
+    case MST_POISON_LEFT:
+        return mst_fail(MUSTER_ERR_PEER_DIED,
+                        poison->code
+                            ? "rank %d left the group (its program ended) while another rank still needed it"
+                            : "rank %d left the group (freed it, or its program ends) while another rank "
+                              "still needed it",
+                        poison->rank);
+    case MST_POISON_REGROUPS:
+        return mst_fail(
+            MUSTER_ERR_PEER_DIED,
+            "rank %d has gone to shrink the group, or to grow it, while another rank still needed "
+            "it; call the same, and go on in the new group",
+            poison->rank);
+    case MST_POISON_LAUNCHER:
+        return mst_fail(MUSTER_ERR_PEER_DIED, "the launcher of these ranks is gone, and the job with it");
+    default:
+        return mst_fail(MUSTER_ERR_PEER_DIED,
+                        "rank %d is gone (how it ended is not known); the group is broken", poison->rank);
+    }
+}
+
+/* A peer's sentence: its length is read once and bounded, and nothing in it is trusted as a format. */
+static muster_status explain_report(const mst_group *group, const mst_poison *poison)
+{
+    muster_status status = mst_poison_status(poison);
+    char text[MST_REASON_BYTES + 1] = "";
+
+    if (poison->rank < group->base.size) {
+        const mst_cell *cell = group->subarena->cells[poison->rank];
+        uint32_t bytes = cell->reason_bytes;
+
+        memcpy(text, cell->reason, bytes < MST_REASON_BYTES ? bytes : MST_REASON_BYTES);
+    }
+    return mst_fail(status, "%s", text[0] ? text : muster_status_string(status));
+}
+
+muster_status mst_group_broken(const mst_group *group)
+{
+    uint64_t word = mst_load64_acq(&group->subarena->cells[group->base.rank]->poison); /* E7 */
+    uint64_t none = group->subarena->no_poison[group->base.rank];
+
+    if (word == none)
+        return MUSTER_OK;
+    if (!mst_poison_is_of(word, none))
+        return mst_fail(MUSTER_ERR_BAD_ARENA,
+                        "the word that says why the group is broken is of another group: the arena is "
+                        "damaged");
+    mst_poison poison = mst_poison_unpack(word);
+    if (mst_poison_status(&poison) == MUSTER_ERR_PEER_DIED)
+        return explain_death(&poison);
+    return explain_report(group, &poison);
+}
+
+/* ---- beginning ---- */
+
+/* The first that this rank hears of it; the sentence is the thread's last error. */
+static muster_status tell_broken(mst_group *group, muster_status status)
+{
+    if (status != MUSTER_OK && mst_log_wanted(group->base.log, MUSTER_LOG_WARN) &&
+        mst_cmpxchg32_sc(&group->told_broken, 0, 1) == 0)
+        mst_log_line(group->base.log, MUSTER_LOG_WARN, "a group of %d is broken: %s", group->base.size,
+                     mst_error_sentence());
+    return status;
+}
+
+muster_status mst_group_ready(mst_group *group, mst_call_class class)
+{
+    uint32_t endings = mst_liveness_count(&group->subarena->attachment->geometry);
+    if (endings != group->endings_seen[class]) {
+        group->endings_seen[class] = endings;
+        mst_subarena_look_at_endings(group->subarena);
+    }
+    return tell_broken(group, mst_group_broken(group));
+}
+
+/* ---- breaking ---- */
+
+void mst_group_spread(mst_group *group, mst_poison_kind kind, int rank, int code)
+{
+    mst_poison poison = { kind, rank, code };
+
+    mst_poison_spread(group->subarena->cells, group->subarena->no_poison, group->base.size, &poison);
+}
+
+muster_status mst_group_poison(mst_group *group, mst_poison_kind kind, const char *format, ...)
+{
+    mst_cell *cell = group->subarena->cells[group->base.rank];
+    mst_poison poison = { kind, group->base.rank, 0 };
+    char text[MST_REASON_BYTES];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    if (mst_cmpxchg32_sc(&group->reason_taken, 0, 1) == 0) {
+        memcpy(cell->reason, text, sizeof text);
+        cell->reason_bytes = (uint32_t)strlen(text); /* published by E7 */
+        mst_group_spread(group, kind, group->base.rank, 0);
+    }
+    muster_status status = mst_group_broken(group);
+    /* Another thread of this rank is just about to poison: its sentence is not out yet. */
+    return status == MUSTER_OK ? mst_fail(mst_poison_status(&poison), "%s", text) : status;
+}
+
+void mst_group_abort(muster_group *group, const char *reason)
+{
+    mst_group_poison(mst_group_of(group), MST_POISON_ABORT, "rank %d aborted the group%s%s", group->rank,
+                     reason ? ": " : "", reason ? reason : "");
+}
+
+muster_status mst_group_status(const muster_group *group)
+{
+    return mst_group_broken(mst_group_of_const(group));
+}
+
+muster_status mst_group_interrupted(const mst_group *group, const char *doing)
+{
+    if (mst_load64_rlx(&group->interrupted) == MST_ORPHANED)
+        return explain_death(&(mst_poison){ .kind = MST_POISON_LAUNCHER });
+    return mst_fail(MUSTER_ERR_ABORTED, "rank %d was interrupted in %s", group->base.rank, doing);
+}
+
+muster_status mst_group_wait_failed(mst_group *group, mst_wait_result result, const char *doing,
+                                    const char *missing)
+{
+    muster_status status;
+
+    if (result == MST_WAIT_POISONED) {
+        status = mst_group_broken(group);
+        if (status == MUSTER_OK)
+            status = mst_fail(MUSTER_ERR_BAD_ARENA,
+                              "the group was broken, and why is not there any more: the arena is damaged");
+        return tell_broken(group, status);
+    }
+    return tell_broken(group,
+                       mst_group_poison(group, MST_POISON_LATE, "rank %d waited %.3g s in %s for %s",
+                                        group->base.rank, (double)group->base.timeout_ns / MST_NS_PER_S,
+                                        doing, missing));
+}

@@ -1,0 +1,126 @@
+/* The table of collectives, and running of run.h. */
+#include "src/onehost/coll/run.h"
+
+#include "src/onehost/broken.h"
+#include "src/onehost/coll/round.h"
+#include "src/onehost/coll/view.h"
+#include "src/onehost/showing.h"
+
+static const mst_method *const methods[MST_COLLECTIVE_COUNT] = {
+#define ROW(NAME, name, ...) [MST_##NAME] = &mst_method_##name,
+    MST_COLLECTIVES(ROW)
+#undef ROW
+};
+
+/* ---- where data travels ---- */
+
+/* The arena offset of a buffer that peers should read in place; 0: let it be staged. */
+static uint64_t arena_offset(const mst_call *call, const void *buffer, size_t bytes, size_t view_bytes_min)
+{
+    if (bytes < view_bytes_min)
+        return 0;
+    return mst_group_heap_offset(call->group, buffer, bytes);
+}
+
+/* The most that any rank has in such a buffer. */
+static size_t most_bytes_of(const mst_call *call, mst_span span)
+{
+    return mst_call_bytes(call, span, call->request->root);
+}
+
+static bool is_pooled(const mst_call *call, size_t in_bytes)
+{
+    const mst_tuning *tuning = &call->group->tuning;
+    mst_pooling pooling = methods[call->request->collective]->pooling;
+
+    return tuning->pooled && (pooling == MST_POOLED_ALWAYS ||
+                              (pooling == MST_POOLED_IF_LARGE && in_bytes > tuning->whole_bytes_max));
+}
+
+static size_t view_bytes_min(const mst_call *call, size_t in_bytes)
+{
+    const mst_tuning *tuning = &call->group->tuning;
+
+    return call->pooled && in_bytes <= tuning->pooled_view_bytes_max ? tuning->pooled_view_bytes_min
+                                                                     : tuning->view_bytes_min;
+}
+
+/* Decides, alike on every rank, whether data travels beside the flags, by which slots, or not at all. */
+static void choose_places(mst_call *call)
+{
+    const mst_shape *shape = &mst_shapes[call->request->collective];
+    size_t in_bytes = most_bytes_of(call, shape->in), out_bytes = most_bytes_of(call, shape->out);
+
+    call->out_bytes = mst_call_bytes(call, shape->out, call->group->base.rank);
+    call->in_line = in_bytes <= MST_PAYLOAD_BYTES;
+    call->pooled = is_pooled(call, in_bytes);
+    /* A slot holds also the results of reductions; pooled ones are written over the inputs. */
+    bool is_small = (call->pooled ? in_bytes : 2 * in_bytes) <= mst_staging_small_max(&call->group->staging);
+    call->small = call->in_line || is_small;
+    call->part = is_small ? MST_STAGING_SMALL : MST_STAGING_RING;
+    size_t least = view_bytes_min(call, in_bytes);
+    call->viewable = in_bytes >= least || out_bytes >= least;
+    if (call->viewable) {
+        call->in_offset = arena_offset(call, call->request->in,
+                                       mst_call_bytes(call, shape->in, call->group->base.rank), least);
+        call->out_offset = arena_offset(call, call->request->out,
+                                        mst_call_bytes(call, shape->out, call->group->base.rank), least);
+    }
+}
+
+/* ---- running ---- */
+
+muster_status mst_call_move(mst_call *call)
+{
+    /* Nothing to move: what remains is to arrive, wait and compare. */
+    mst_collective collective = call->request->count ? call->request->collective : MST_BARRIER;
+
+    return methods[collective]->run(call);
+}
+
+static muster_status run(mst_call *call)
+{
+    mst_group *group = call->group;
+
+    if (group->base.size == 1) {
+        mst_copy(call->request->out, call->request->in,
+                 mst_call_bytes(call, mst_shapes[call->request->collective].out, 0));
+        return MUSTER_OK;
+    }
+    call->lane = &group->steps;
+    call->lane->waiter.deadline.limit_ns = group->base.timeout_ns;
+    call->operation = ++group->operation;
+    call->parity = ++group->steps.operations & 1; /* not of call->operation: started ones count there, too */
+    mst_call_begin(call);
+    choose_places(call);
+    if (!call->small) /* else there is time while the others' lines come */
+        mst_call_show(call);
+    muster_status status = mst_call_move(call);
+    if (status == MUSTER_OK && call->small)
+        mst_call_prefetch(call);
+    return status;
+}
+
+void mst_call_end(const mst_call *call)
+{
+    const mst_group *group = call->group;
+
+    mst_group_end(call->group, call->request->out,
+                  mst_call_bytes(call, mst_shapes[call->request->collective].out, group->base.rank));
+}
+
+muster_status mst_call_run(muster_group *of, const mst_request *request)
+{
+    mst_group *group = mst_group_of(of);
+    mst_call call = { .request = request, .group = group };
+
+    muster_status status = mst_group_ready(group, MST_CLASS_COLLECTIVE);
+    if (status != MUSTER_OK)
+        return status;
+    mst_group_begin(group);
+    status = run(&call);
+    if (status == MUSTER_OK)
+        mst_call_end(&call);
+    mst_group_shown(group, MST_CLASS_COLLECTIVE);
+    return status;
+}

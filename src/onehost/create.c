@@ -1,0 +1,57 @@
+/* Making of create.h. */
+#include "src/onehost/create.h"
+
+#include <stdlib.h>
+
+#include "src/onehost/stall.h"
+#include "src/pure/error.h"
+
+static mst_waiter waiter_of(mst_group *group)
+{
+    return (mst_waiter){ .policy = group->subarena->attachment->policy,
+                         .poison = &group->subarena->cells[group->base.rank]->poison,
+                         .no_poison = group->subarena->no_poison[group->base.rank],
+                         .deadline = { .limit_ns = group->base.timeout_ns },
+                         .watch = mst_group_watch(group) };
+}
+
+muster_status mst_group_create(mst_subarena *subarena, const mst_kernels *kernels, int64_t timeout_ns,
+                               mst_group **created)
+{
+    size_t size = (size_t)subarena->size;
+    mst_group *group = calloc(1, sizeof *group);
+
+    if (group) {
+        group->records = calloc(size, sizeof *group->records);
+        group->sources = calloc(size, sizeof *group->sources);
+        group->targets = calloc(size + 1, sizeof *group->targets);
+        group->split_records = calloc(size, sizeof *group->split_records);
+    }
+    if (!group || !group->records || !group->sources || !group->targets || !group->split_records ||
+        !mst_channels_init(&group->channels, subarena, kernels->stream)) {
+        if (group)
+            mst_group_destroy(group);
+        mst_subarena_retire(subarena);
+        return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a group of %zu", size);
+    }
+    group->base = (muster_group){ .backend = &mst_backend_onehost,
+                                  .rank = subarena->rank,
+                                  .size = subarena->size,
+                                  .here = subarena->attachment->fork_mark,
+                                  .log = &subarena->attachment->log,
+                                  .timeout_ns = timeout_ns };
+    group->subarena = subarena;
+    group->staging.subarena = subarena;
+    group->staging.crowded = subarena->attachment->policy.spin_ns == 0;
+    mst_staging_begin(&group->staging);
+    group->kernels = kernels;
+    group->tuning = mst_tuning_for(subarena->size, subarena->attachment->policy.spin_ns == 0);
+    mst_group_plan_routes(group);
+    group->recorded = mst_record_pack(&(mst_record_what){
+        .peer = -1, .group_rank = (uint32_t)group->base.rank, .group_size = (uint32_t)group->base.size });
+    group->send_waiter = group->receive_waiter = waiter_of(group);
+    mst_lane_init(&group->steps, subarena, MST_LANE_STEPS, timeout_ns, mst_group_watch(group));
+    mst_lane_init(&group->splits, subarena, MST_LANE_SPLITS, timeout_ns, mst_group_watch(group));
+    *created = group;
+    return MUSTER_OK;
+}

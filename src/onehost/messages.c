@@ -1,0 +1,64 @@
+/* The call of messages.h. */
+#include "src/onehost/messages.h"
+
+#include "src/onehost/broken.h"
+#include "src/onehost/exchange.h"
+#include "src/onehost/showing.h"
+#include "src/pure/error.h"
+
+/* Nobody but the caller could make room for what it sends to itself. */
+static muster_status check_send_to_self(const mst_exchange *exchange)
+{
+    mst_group *group = exchange->group;
+    const mst_message *message = exchange->message;
+
+    if (!message->sends || message->receives || message->destination != group->base.rank ||
+        mst_channel_fits(&group->channels, group->base.rank, message->out_bytes))
+        return MUSTER_OK;
+    return mst_fail(
+        MUSTER_ERR_INVALID,
+        "send: %zu bytes to oneself do not fit into what the channel still buffers (of %llu KiB in "
+        "all); receive first, or use sendrecv",
+        message->out_bytes, (unsigned long long)group->channels.ring_bytes / 1024);
+}
+
+static muster_status enter(mst_group *group, const mst_message *message)
+{
+    muster_status status = MUSTER_OK;
+
+    if (message->sends)
+        status = mst_group_ready(group, MST_CLASS_SEND);
+    if (message->receives && status == MUSTER_OK)
+        status = mst_group_ready(group, MST_CLASS_RECEIVE);
+    return status;
+}
+
+muster_status mst_message_move(muster_group *of, const mst_message *message)
+{
+    mst_group *group = mst_group_of(of);
+    mst_exchange exchange = { .group = group,
+                              .message = message,
+                              .out = { .active = message->sends,
+                                       .peer = message->destination,
+                                       .bytes = (unsigned char *)(uintptr_t)message->out,
+                                       .total = message->out_bytes },
+                              .in = { .active = message->receives,
+                                      .peer = message->source,
+                                      .bytes = message->in,
+                                      .total = message->in_bytes } };
+
+    if (message->sends)
+        mst_channel_prefetch(&group->channels, message->destination, message->out_bytes);
+    muster_status status = enter(group, message);
+    if (status == MUSTER_OK && message->sends)
+        status = mst_channel_open(&group->channels, message->destination);
+    if (status == MUSTER_OK)
+        status = check_send_to_self(&exchange);
+    if (status == MUSTER_OK)
+        status = mst_exchange_run(&exchange);
+    if (message->receives)
+        mst_group_shown(group, MST_CLASS_RECEIVE);
+    if (message->sends)
+        mst_group_shown(group, MST_CLASS_SEND);
+    return status;
+}

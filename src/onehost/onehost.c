@@ -1,0 +1,50 @@
+/* The backend of one machine: its table. Ranks share an arena; what they do there is in this room and in
+ * shm/. */
+#include "shm/port/os.h"
+#include "src/onehost/attach.h"
+#include "src/onehost/broken.h"
+#include "src/onehost/buffer.h"
+#include "src/onehost/coll/run.h"
+#include "src/onehost/coll/started.h"
+#include "src/onehost/crash.h"
+#include "src/onehost/messages.h"
+#include "src/onehost/regroup.h"
+#include "src/onehost/showing.h"
+#include "src/onehost/split.h"
+
+static muster_status attach(const muster_config *config, muster_group **world)
+{
+    return mst_group_attach(config, NULL, world);
+}
+
+static muster_status report_crashes(muster_group *group)
+{
+    return mst_crash_report(mst_group_of(group)->subarena->attachment);
+}
+
+static void leave(muster_group *world)
+{
+    mst_attachment_leave(mst_group_of(world)->subarena->attachment);
+}
+
+const mst_backend mst_backend_onehost = {
+    .name = "shm",
+    .ranks_max = MST_RANKS_MAX,
+    .attach = attach,
+    .mark_process = mst_os_fork_mark_create,
+    .collective = mst_call_run,
+    .start = mst_call_start,
+    .finish = mst_call_finish,
+    .message = mst_message_move,
+    .split = mst_split,
+    .regroup = mst_regroup,
+    .alloc = mst_buffer_alloc,
+    .release = mst_buffer_release,
+    .status = mst_group_status,
+    .abort_group = mst_group_abort,
+    .translate = mst_group_translate,
+    .report_crashes = report_crashes,
+    .mark_phase = mst_group_mark_phase,
+    .close = mst_group_close,
+    .leave = leave,
+};

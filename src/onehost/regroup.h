@@ -1,0 +1,9 @@
+/* shrink and grow: the backend's regroup. */
+#ifndef MST_REGROUP_H
+#define MST_REGROUP_H
+
+#include "src/backend.h"
+
+muster_status mst_regroup(muster_group *group, bool grows, muster_group **made);
+
+#endif

@@ -1,0 +1,88 @@
+/* Activities and records of showing.h. */
+#include "src/onehost/showing.h"
+
+#include "shm/port/os.h"
+#include "shm/wait/recorder.h"
+
+#define TIMED_COUNT_MIN 16384 /* elements; fewer are moved within a tick of the coarse clock */
+
+static mst_activity *activity_of(const mst_group *group, mst_call_class class)
+{
+    return &group->subarena->cells[group->base.rank]->activities[class];
+}
+
+static int64_t time_ns(const mst_group *group)
+{
+    return group->subarena->attachment->recorder.exact ? mst_os_now_ns() : mst_os_coarse_ns();
+}
+
+/* Reading a clock costs as much as all the rest, so what is over in less than a tick of the coarse one ends
+ * when all had come. */
+static void record(mst_group *group, mst_call_class class, const mst_doing *doing, int64_t entered_ns)
+{
+    if (group->arrived_ns[class] == MST_UNRECORDED)
+        return;
+
+    const mst_recorder *recorder = &group->subarena->attachment->recorder;
+    mst_record_what what = { .kind = doing->kind,
+                             .dtype = doing->dtype,
+                             .op = doing->op,
+                             .entrance = class,
+                             .exact = recorder->exact,
+                             .started = class == MST_CLASS_COLLECTIVE && group->finishing,
+                             .peer = doing->peer };
+    int64_t arrived_ns = group->arrived_ns[class], done_ns = arrived_ns;
+
+    if (recorder->exact || arrived_ns == 0 || doing->count >= TIMED_COUNT_MIN)
+        done_ns = time_ns(group);
+    mst_operation operation = { .what = group->recorded | mst_record_pack(&what),
+                                .number = doing->operation,
+                                .group = group->subarena->cells[group->base.rank]->group,
+                                .count = doing->count,
+                                .entered_ns = entered_ns,
+                                .arrived_ns = arrived_ns,
+                                .done_ns = done_ns > arrived_ns ? done_ns : arrived_ns };
+    mst_recorder_note(recorder, &group->places[class], &operation);
+}
+
+void mst_group_shown(mst_group *group, mst_call_class class)
+{
+    mst_activity *activity = activity_of(group, class);
+
+    if (mst_activity_end(activity))
+        record(group, class, &activity->doing, activity->entered_ns);
+}
+
+void mst_group_show(mst_group *group, mst_call_class class, uint64_t latest, const mst_doing *doing)
+{
+    group->arrived_ns[class] = 0;
+    if (class == MST_CLASS_COLLECTIVE)
+        group->finishing = false;
+    mst_activity_begin(activity_of(group, class), latest, doing, time_ns(group));
+}
+
+void mst_group_arrived(mst_group *group, mst_call_class class, const mst_waiter *waiter)
+{
+    int64_t entered_ns = activity_of(group, class)->entered_ns;
+
+    group->arrived_ns[class] =
+        group->subarena->attachment->recorder.exact ? mst_os_now_ns() : entered_ns + waiter->waited_ns;
+}
+
+void mst_group_unrecorded(mst_group *group, mst_call_class class)
+{
+    group->arrived_ns[class] = MST_UNRECORDED;
+}
+
+void mst_group_record(mst_group *group, mst_call_class class, const mst_doing *doing)
+{
+    group->arrived_ns[class] = time_ns(group);
+    record(group, class, doing, group->arrived_ns[class]);
+}
+
+void mst_group_mark_phase(const muster_group *group, const char *name)
+{
+    const mst_attachment *attachment = mst_group_of_const(group)->subarena->attachment;
+    mst_record_what what = { .kind = MST_DOING_PHASE, .exact = true, .peer = -1, .group_size = 1 };
+    mst_recorder_mark(&attachment->recorder, mst_record_pack(&what), name, mst_os_now_ns());
+}
