@@ -3,8 +3,8 @@
  * make a rank die, stop, be late or fail (tests/points), in its own threads and in the library's. In an
  * ordinary build they are where chaos delays a rank, if a user asks for it, and nothing else.
  *
- * A point is named after the store and the side of it: "lane.publish" comes before the arrival,
- * "lane.published" after it. True: the caller is to fail as if the system had refused; only points that
+ * A point is named after the store and the side of it: "sequence.publish" comes before the arrival,
+ * "sequence.published" after it. True: the caller is to fail as if the system had refused; only points that
  * stand where something can be refused look at that. A point whose name begins with "never." marks what must
  * not happen: no run may come by.
  */

@@ -54,7 +54,8 @@
 
 /* What the code relies on, wherever fields lie. */
 static_assert(sizeof(mst_signal) == MST_LINE, "a signal has its line to itself");
-static_assert(sizeof(mst_arrival) == MST_LINE && sizeof(mst_lane_lines) == 3 * MST_LINE, "so has an arrival");
+static_assert(sizeof(mst_arrival) == MST_LINE && sizeof(mst_sequence_lines) == 3 * MST_LINE,
+              "so has an arrival");
 static_assert(sizeof(mst_activity) == 64, "half a line");
 static_assert((MST_RECORDS & (MST_RECORDS - 1)) == 0 && sizeof(mst_record) == 64 &&
                   MST_RECORDS * sizeof(mst_record) % MST_PAGE == 0,

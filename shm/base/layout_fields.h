@@ -59,12 +59,12 @@ STRUCT(mst_arrival)
     ARRAY(unsigned char, payload, [MST_PAYLOAD_BYTES]); /* owner, before the word: what is read first */
 END_STRUCT(mst_arrival);
 
-/* One rank's side of a lane: arrivals at even and odd steps, and who sleeps on them. `sleepers` has a
+/* One rank's side of a sequence: arrivals at even and odd steps, and who sleeps on them. `sleepers` has a
  * line of its own, since the owner looks at it after every step and the others read the arrivals. */
-STRUCT(mst_lane_lines)
+STRUCT(mst_sequence_lines)
     ARRAY(mst_arrival, arrivals, [2]);
     FIELD(alignas(MST_LINE) _Atomic uint32_t, sleepers); /* waiters, E9; read by the owner */
-END_STRUCT(mst_lane_lines);
+END_STRUCT(mst_sequence_lines);
 
 /* All that a rank was asked to do, published by its arrival (E2): for sentences, and for buffers that
  * are read where they lie. */
@@ -80,10 +80,10 @@ STRUCT(mst_call_record)
     ARRAY(uint64_t, reserved, [2]);
 END_STRUCT(mst_call_record);
 
-/* A lane for operations that are started now and finished later: each goes to the next of these. */
+/* A sequence for operations that are started now and finished later: each goes to the next of these. */
 STRUCT(mst_started_lines)
-    FIELD(mst_lane_lines, lane);        /* E2 */
-    ARRAY(mst_call_record, calls, [2]); /* by parity of the lane's operations, E2 */
+    FIELD(mst_sequence_lines, sequence); /* E2 */
+    ARRAY(mst_call_record, calls, [2]);  /* by parity of the sequence's operations, E2 */
 END_STRUCT(mst_started_lines);
 
 /* What a rank brings to a split, published by E3. */
@@ -156,14 +156,14 @@ STRUCT(mst_cell)
     /* 2 x generation + 1 while the rank is in the group, + 0 once it has left (E10). Never comes
      * back to an earlier value, so that a peer's stale look reads as "left". */
     FIELD(alignas(MST_LINE) _Atomic uint64_t, membership);
-    FIELD(_Atomic uint64_t, poison);    /* any member: generation, and why it is broken (poison.h), E7 */
-    FIELD(_Atomic uint64_t, channels);  /* offset of this rank's channel table, 0: has sent nothing, E4 */
-    FIELD(uint64_t, staging_offset);    /* before the rank attaches or splits: E1, E3 */
-    FIELD(_Atomic uint64_t, regroups);  /* 2 x those that this rank has arrived at + 1 in one, E11 */
-    FIELD(_Atomic uint64_t, decided);   /* rank 0's cell, any member: latest regroup and its winner, E12 */
-    FIELD(mst_lane_lines, steps);       /* collectives, E2 */
-    FIELD(mst_lane_lines, splits);      /* splits, E3: the payload is a split record */
-    ARRAY(mst_call_record, calls, [2]); /* by parity of the operations on the lane `steps`, E2 */
+    FIELD(_Atomic uint64_t, poison);   /* any member: generation, and why it is broken (poison.h), E7 */
+    FIELD(_Atomic uint64_t, channels); /* offset of this rank's channel table, 0: has sent nothing, E4 */
+    FIELD(uint64_t, staging_offset);   /* before the rank attaches or splits: E1, E3 */
+    FIELD(_Atomic uint64_t, regroups); /* 2 x those that this rank has arrived at + 1 in one, E11 */
+    FIELD(_Atomic uint64_t, decided);  /* rank 0's cell, any member: latest regroup and its winner, E12 */
+    FIELD(mst_sequence_lines, collectives); /* collectives, E2 */
+    FIELD(mst_sequence_lines, splits);      /* splits, E3: the payload is a split record */
+    ARRAY(mst_call_record, calls, [2]); /* by parity of the operations on the sequence `collectives`, E2 */
     FIELD(mst_signal, bell);            /* point to point: senders and receivers wake this rank, E5, E6 */
     FIELD(alignas(MST_LINE) uint32_t, reason_bytes); /* why this rank poisoned the group: once, before E7 */
     ARRAY(char, reason, [MST_REASON_BYTES]);

@@ -9,44 +9,44 @@
 #define RANK_SHIFT 1
 #define WORK_SHIFT 17
 
-static _Atomic uint64_t *word_of(const mst_lane *lane, int piece)
+static _Atomic uint64_t *word_of(const mst_sequence *sequence, int piece)
 {
-    return &lane->subarena->cells[0]->pieces[piece];
+    return &sequence->subarena->cells[0]->pieces[piece];
 }
 
-static uint64_t own_word(const mst_lane *lane)
+static uint64_t own_word(const mst_sequence *sequence)
 {
-    return lane->work << WORK_SHIFT | (uint64_t)lane->subarena->rank << RANK_SHIFT;
+    return sequence->work << WORK_SHIFT | (uint64_t)sequence->subarena->rank << RANK_SHIFT;
 }
 
 /* Of the work that this member is at. */
-static bool is_taken(const mst_lane *lane, uint64_t word)
+static bool is_taken(const mst_sequence *sequence, uint64_t word)
 {
-    return word >> WORK_SHIFT == lane->work;
+    return word >> WORK_SHIFT == sequence->work;
 }
 
 static bool is_begun(const void *arg)
 {
-    const mst_lane *lane = arg;
+    const mst_sequence *sequence = arg;
 
-    return is_taken(lane, mst_load64_acq(word_of(lane, 0))); /* E21: takes are in order */
+    return is_taken(sequence, mst_load64_acq(word_of(sequence, 0))); /* E21: takes are in order */
 }
 
-mst_wait_result mst_pieces_meet(mst_lane *lane, int *missing)
+mst_wait_result mst_pieces_meet(mst_sequence *sequence, int *missing)
 {
-    lane->work++;
-    return mst_lane_wait_unless(lane, is_begun, lane, missing);
+    sequence->work++;
+    return mst_sequence_wait_unless(sequence, is_begun, sequence, missing);
 }
 
-int mst_pieces_take(mst_lane *lane, int from, int count)
+int mst_pieces_take(mst_sequence *sequence, int from, int count)
 {
     for (int piece = from; piece < count; piece++) {
-        uint64_t word = mst_load64_acq(word_of(lane, piece)); /* E21 */
+        uint64_t word = mst_load64_acq(word_of(sequence, piece)); /* E21 */
 
-        if (is_taken(lane, word))
+        if (is_taken(sequence, word))
             continue;
         mst_fault_point("piece.take");
-        if (mst_cmpxchg64_sc(word_of(lane, piece), word, own_word(lane)) != word) /* E21 */
+        if (mst_cmpxchg64_sc(word_of(sequence, piece), word, own_word(sequence)) != word) /* E21 */
             continue;
         mst_fault_point("piece.taken");
         return piece;
@@ -54,36 +54,36 @@ int mst_pieces_take(mst_lane *lane, int from, int count)
     return count;
 }
 
-static mst_parking parking_of(const mst_lane *lane)
+static mst_parking parking_of(const mst_sequence *sequence)
 {
-    mst_cell *cell = lane->subarena->cells[0];
+    mst_cell *cell = sequence->subarena->cells[0];
 
     return (mst_parking){ &cell->pieces_rung, &cell->pieces_sleepers };
 }
 
-void mst_pieces_done(mst_lane *lane, int piece)
+void mst_pieces_done(mst_sequence *sequence, int piece)
 {
-    mst_exchange64_sc(word_of(lane, piece), own_word(lane) | DONE); /* E21: publishes the result */
+    mst_exchange64_sc(word_of(sequence, piece), own_word(sequence) | DONE); /* E21: publishes the result */
     mst_fault_point("piece.done");
-    mst_ring(parking_of(lane));
+    mst_ring(parking_of(sequence));
 }
 
 typedef struct taken {
-    const mst_lane *lane;
+    const mst_sequence *sequence;
     int piece;
 } taken;
 
 static uint64_t look_at(const taken *taken)
 {
-    return mst_load64_sc(word_of(taken->lane, taken->piece)); /* E21, E9 */
+    return mst_load64_sc(word_of(taken->sequence, taken->piece)); /* E21, E9 */
 }
 
 /* Who has taken the piece, of which all were taken; -1: the word makes no sense. */
-static int owner(const mst_lane *lane, uint64_t word)
+static int owner(const mst_sequence *sequence, uint64_t word)
 {
     int rank = (int)(word >> RANK_SHIFT & ((1U << (WORK_SHIFT - RANK_SHIFT)) - 1));
 
-    return is_taken(lane, word) && rank < lane->subarena->size ? rank : -1;
+    return is_taken(sequence, word) && rank < sequence->subarena->size ? rank : -1;
 }
 
 /* Or there is nothing to wait for. */
@@ -92,16 +92,16 @@ static bool is_done(const void *arg)
     const taken *taken = arg;
     uint64_t word = look_at(taken);
 
-    return word & DONE || owner(taken->lane, word) < 0;
+    return word & DONE || owner(taken->sequence, word) < 0;
 }
 
-mst_wait_result mst_pieces_wait(mst_lane *lane, int piece, int *by)
+mst_wait_result mst_pieces_wait(mst_sequence *sequence, int piece, int *by)
 {
-    taken awaited = { lane, piece };
+    taken awaited = { sequence, piece };
 
-    *by = owner(lane, look_at(&awaited));
-    mst_wait_result result = mst_wait_until(&lane->waiter, parking_of(lane), is_done, &awaited, *by);
+    *by = owner(sequence, look_at(&awaited));
+    mst_wait_result result = mst_wait_until(&sequence->waiter, parking_of(sequence), is_done, &awaited, *by);
     if (result == MST_WAIT_READY)
-        *by = owner(lane, look_at(&awaited));
+        *by = owner(sequence, look_at(&awaited));
     return result;
 }

@@ -16,14 +16,14 @@
 #include "shm/group/barrier.h"
 
 /* In place of waiting for all: until all have come, or somebody has taken a piece, and so has seen that. */
-mst_wait_result mst_pieces_meet(mst_lane *lane, int *missing);
+mst_wait_result mst_pieces_meet(mst_sequence *sequence, int *missing);
 
 /* The first piece from `from` on that nobody had taken, for this member to do; `count`: all are taken. */
-int mst_pieces_take(mst_lane *lane, int from, int count);
+int mst_pieces_take(mst_sequence *sequence, int from, int count);
 
-void mst_pieces_done(mst_lane *lane, int piece);
+void mst_pieces_done(mst_sequence *sequence, int piece);
 
 /* Waits for a piece that is taken; *by: who has done it, or was to. -1: its word makes no sense. */
-mst_wait_result mst_pieces_wait(mst_lane *lane, int piece, int *by);
+mst_wait_result mst_pieces_wait(mst_sequence *sequence, int piece, int *by);
 
 #endif

@@ -16,11 +16,11 @@ static_assert(sizeof(mst_cell) == MST_EXTENT_UNIT && SLOTS_BYTES % MST_EXTENT_UN
 
 /* ---- our own share ---- */
 
-static void init_lane(mst_lane_lines *lane)
+static void init_sequence(mst_sequence_lines *sequence)
 {
-    mst_store32_rlx(&lane->arrivals[0].word, 0);
-    mst_store32_rlx(&lane->arrivals[1].word, 0);
-    mst_store32_rlx(&lane->sleepers, 0);
+    mst_store32_rlx(&sequence->arrivals[0].word, 0);
+    mst_store32_rlx(&sequence->arrivals[1].word, 0);
+    mst_store32_rlx(&sequence->sleepers, 0);
 }
 
 static void init_cell(mst_cell *cell, uint64_t membership, uint64_t staging_offset)
@@ -34,10 +34,10 @@ static void init_cell(mst_cell *cell, uint64_t membership, uint64_t staging_offs
     for (int i = 0; i < MST_PIECES_MAX; i++)
         mst_store64_rlx(&cell->pieces[i], 0);
     cell->staging_offset = staging_offset;
-    init_lane(&cell->steps);
-    init_lane(&cell->splits);
+    init_sequence(&cell->collectives);
+    init_sequence(&cell->splits);
     for (int i = 0; i < MST_STARTED_MAX; i++)
-        init_lane(&cell->started[i].lane);
+        init_sequence(&cell->started[i].sequence);
     mst_store32_rlx(&cell->bell.word, 0);
     mst_store32_rlx(&cell->bell.sleepers, 0);
     cell->reason_bytes = 0;

@@ -72,18 +72,18 @@ muster_status mst_poison_status(const mst_poison *poison)
     return MUSTER_ERR_BAD_ARENA; /* also for a word that no version of muster writes */
 }
 
-static void alarm_lane(mst_lane_lines *lane)
+static void alarm_sequence(mst_sequence_lines *sequence)
 {
     for (int i = 0; i < 2; i++)
-        mst_alarm((mst_parking){ &lane->arrivals[i].word, &lane->sleepers });
+        mst_alarm((mst_parking){ &sequence->arrivals[i].word, &sequence->sleepers });
 }
 
 static void alarm_cell(mst_cell *cell)
 {
-    alarm_lane(&cell->steps);
-    alarm_lane(&cell->splits);
+    alarm_sequence(&cell->collectives);
+    alarm_sequence(&cell->splits);
     for (int i = 0; i < MST_STARTED_MAX; i++)
-        alarm_lane(&cell->started[i].lane);
+        alarm_sequence(&cell->started[i].sequence);
     mst_alarm(mst_signal_parking(&cell->bell));
     mst_alarm((mst_parking){ &cell->pieces_rung, &cell->pieces_sleepers });
 }

@@ -50,8 +50,9 @@ muster_status mst_group_create(mst_subarena *subarena, const mst_kernels *kernel
     group->recorded = mst_record_pack(&(mst_record_what){
         .peer = -1, .group_rank = (uint32_t)group->base.rank, .group_size = (uint32_t)group->base.size });
     group->send_waiter = group->receive_waiter = waiter_of(group);
-    mst_lane_init(&group->steps, subarena, MST_LANE_STEPS, timeout_ns, mst_group_watch(group));
-    mst_lane_init(&group->splits, subarena, MST_LANE_SPLITS, timeout_ns, mst_group_watch(group));
+    mst_sequence_init(&group->collectives, subarena, MST_SEQUENCE_COLLECTIVES, timeout_ns,
+                      mst_group_watch(group));
+    mst_sequence_init(&group->splits, subarena, MST_SEQUENCE_SPLITS, timeout_ns, mst_group_watch(group));
     *created = group;
     return MUSTER_OK;
 }

@@ -2,7 +2,7 @@
  * A group on shared memory, as its rank holds it: who belongs to it, and what its calls work with.
  *
  * It begins with the API's part (src/backend.h). Of the rest, each member is one kind of call's: collectives
- * step on the lane `steps` and stage beside it, splits on `splits`, messages go by the channels.
+ * step on the sequence `collectives` and stage beside it, splits on `splits`, messages go by the channels.
  */
 #ifndef MST_GROUP_H
 #define MST_GROUP_H
@@ -36,9 +36,9 @@ typedef struct mst_group {
     int64_t arrived_ns[MST_CALL_CLASSES]; /* when all had come to the call that is shown; 0: not yet */
     mst_record_places places[MST_CALL_CLASSES];
     uint64_t recorded; /* what every record of it has: whose it is, packed */
-    mst_lane steps;
-    mst_lane splits;
-    mst_staging staging;                  /* of the lane `steps` */
+    mst_sequence collectives;
+    mst_sequence splits;
+    mst_staging staging;                  /* of the sequence `collectives` */
     mst_route staging_route, arena_route; /* of what collectives copy there, or fold */
     mst_channels channels;
     mst_waiter send_waiter, receive_waiter;

@@ -2,7 +2,7 @@
  * split: from one group, a group per color.
  *
  * Each rank that gives a color claims its share of the child (a cell and staging in its own region),
- * then all exchange records in one step of the parent's split lane. From the same records every rank
+ * then all exchange records in one step of the parent's split sequence. From the same records every rank
  * computes the same members in the same order; nothing else needs agreement. A child is visible only
  * to ranks that have seen all records, so a rank that dies before it published leaves none behind.
  * Cost: one synchronisation and one pass over the parent's records.
@@ -56,18 +56,18 @@ static muster_status exchange(mst_group *group, const mst_split_record *own)
 {
     int missing;
 
-    memcpy(mst_lane_next(&group->splits)->payload, own, sizeof *own); /* published by E3 */
-    mst_wait_result result = mst_lane_step(&group->splits, &missing);
+    memcpy(mst_sequence_next(&group->splits)->payload, own, sizeof *own); /* published by E3 */
+    mst_wait_result result = mst_sequence_step(&group->splits, &missing);
     if (result != MST_WAIT_READY) {
         char doing[64], late[120];
 
         describe(group, doing, sizeof doing);
-        mst_lane_list_missing(&group->splits, late, sizeof late);
+        mst_sequence_list_missing(&group->splits, late, sizeof late);
         return mst_group_wait_failed(group, result, doing, late);
     }
     mst_group_arrived(group, MST_CLASS_SPLIT, &group->splits.waiter);
     for (int rank = 0; rank < group->base.size; rank++)
-        memcpy(&group->split_records[rank], mst_lane_arrival(&group->splits, rank)->payload,
+        memcpy(&group->split_records[rank], mst_sequence_arrival(&group->splits, rank)->payload,
                sizeof(mst_split_record)); /* E3: read once */
     return MUSTER_OK;
 }
@@ -161,7 +161,7 @@ static muster_status split(mst_group *group, int color, int key, mst_group **chi
                    &(mst_doing){ .kind = MST_DOING_SPLIT, .peer = -1, .operation = group->split });
     group->splits.waiter.watch = (mst_watch){ stalled, lost, woke, group, NULL };
     group->splits.waiter.deadline.limit_ns = group->base.timeout_ns;
-    mst_lane_begin(&group->splits);
+    mst_sequence_begin(&group->splits);
     muster_status claimed = joins ? mst_share_claim(attachment, &own) : MUSTER_OK;
     mst_split_record record = mst_child_record(&own, claimed);
     record.color = color;

@@ -1,5 +1,5 @@
 /*
- * A step of a lane, with crashes: shm/group/barrier.c, shm/wait/wait.c, shm/wait/poison.c and shm/death/beacon.c.
+ * A step of a sequence, with crashes: shm/group/barrier.c, shm/wait/wait.c, shm/wait/poison.c and shm/death/beacon.c.
  *
  * N ranks arrive and wait for each other; a rank is a main thread and the thread that holds its beacon.
  * Up to K ranks are killed between any two steps of either. There are no ticks in the model: whoever
@@ -31,7 +31,7 @@
 #define BIT(r) (1 << (r))
 
 byte word[N];        /* bit 0 poison, bit 1 arrived:                mst_arrival.word */
-byte sleepers[N];    /*                                             mst_lane_lines.sleepers */
+byte sleepers[N];    /*                                             mst_sequence_lines.sleepers */
 byte poison;         /* a bit per rank:                             mst_cell.poison */
 byte dead;
 byte fallen;         /* beacons, as the kernel sets them:           mst_rank_entry.beacon */

@@ -3,8 +3,8 @@
  * src/onehost/coll/started.c, shm/group/barrier.c.
  *
  * N ranks make the same OPERATIONS operations in the same order. Every one is drawn to be an ordinary one, or to be
- * started: in any way, but alike on all ranks. An ordinary one writes its record, arrives on the lane of collectives,
- * waits for all, and reads their records; one that is started writes and arrives on a lane of its own, and waits and
+ * started: in any way, but alike on all ranks. An ordinary one writes its record, arrives on the sequence of collectives,
+ * waits for all, and reads their records; one that is started writes and arrives on a sequence of its own, and waits and
  * reads when it is finished: before the next is started, or at the end.
  *
  *   shown: whoever reads a record finds that of its own operation: agreement is never a mismatch, and no record is
@@ -20,8 +20,8 @@
 #define OPERATIONS 5
 #endif
 
-typedef lane { byte record[2]; byte reading[2]; byte arrived };
-lane lanes[2 * N];      /* of each rank: mst_cell.calls and steps, then mst_cell.started[i] */
+typedef sequence { byte record[2]; byte reading[2]; byte arrived };
+sequence sequences[2 * N];      /* of each rank: mst_cell.calls and steps, then mst_cell.started[i] */
 #define ORDINARY 0
 #define STARTED N
 bool is_started[OPERATIONS + 1];
@@ -39,28 +39,28 @@ bool is_started[OPERATIONS + 1];
 
 /* announce(), publish(): in two steps, as a record is more than a word */
 inline publish(kind, at, op, count) {
-    assert(lanes[kind + me].reading[at] == 0);
-    lanes[kind + me].record[at] = 0;
-    lanes[kind + me].record[at] = op;
-    lanes[kind + me].arrived = count
+    assert(sequences[kind + me].reading[at] == 0);
+    sequences[kind + me].record[at] = 0;
+    sequences[kind + me].record[at] = op;
+    sequences[kind + me].arrived = count
 }
 
-/* mst_lane_wait(), compare_records() */
+/* mst_sequence_wait(), compare_records() */
 inline compare(kind, at, op, count) {
     p = 0;
     do
     :: p == N -> break
     :: p < N ->
-        (lanes[kind + p].arrived >= count);
+        (sequences[kind + p].arrived >= count);
         p++
     od;
     p = 0;
     do
     :: p == N -> break
     :: p < N ->
-        lanes[kind + p].reading[at]++;
-        assert(lanes[kind + p].record[at] == op);
-        lanes[kind + p].reading[at]--;
+        sequences[kind + p].reading[at]++;
+        assert(sequences[kind + p].record[at] == op);
+        sequences[kind + p].reading[at]--;
         p++
     od
 }

@@ -30,7 +30,7 @@ proctype Rank(byte me) {
         staging[me].piece[PIECE(s)] = s;        /* mst_stage() */
         arrived[me] = s;                        /* publish(), E2 */
         p = 0;
-        do                                      /* mst_lane_wait() */
+        do                                      /* mst_sequence_wait() */
         :: p == N -> break
         :: p < N -> (arrived[p] >= s); p++
         od;

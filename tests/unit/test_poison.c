@@ -34,10 +34,10 @@ static mst_poison poison_of(const scene *scene, int rank)
     return mst_poison_unpack(mst_load64_acq(&scene->cells[rank]->poison));
 }
 
-static void check_lane(const mst_lane_lines *lane)
+static void check_sequence(const mst_sequence_lines *sequence)
 {
     for (int i = 0; i < 2; i++)
-        ck_assert_uint_eq(mst_load32_acq(&lane->arrivals[i].word) & 1, 1);
+        ck_assert_uint_eq(mst_load32_acq(&sequence->arrivals[i].word) & 1, 1);
 }
 
 START_TEST(test_every_word_that_is_slept_on_changes)
@@ -48,10 +48,10 @@ START_TEST(test_every_word_that_is_slept_on_changes)
     for (int i = 0; i < SIZE; i++) {
         mst_cell *cell = scene->cells[i];
 
-        check_lane(&cell->steps);
-        check_lane(&cell->splits);
+        check_sequence(&cell->collectives);
+        check_sequence(&cell->splits);
         for (int place = 0; place < MST_STARTED_MAX; place++)
-            check_lane(&cell->started[place].lane);
+            check_sequence(&cell->started[place].sequence);
         ck_assert_uint_eq(mst_load32_acq(&cell->bell.word) & 1, 1);
         ck_assert_uint_eq(mst_load32_acq(&cell->pieces_rung) & 1, 1);
     }

@@ -16,14 +16,15 @@
 typedef struct mst_call {
     const mst_request *request;
     mst_group *group;
-    mst_lane *lane;     /* that it steps on */
-    uint64_t operation; /* its number in the group */
-    unsigned parity;  /* which of the two records beside the lane is this operation's: of those on the lane */
-    bool started;     /* in two halves: has arrived already, and inputs are in blocks of the library's */
-    size_t out_bytes; /* of this rank's `out` */
-    uint64_t in_offset;    /* non-zero: `in` lies in the arena and peers read it there */
-    uint64_t out_offset;   /* the same for `out` */
-    bool in_line;          /* what a rank stages fits beside its arrival's flag */
+    mst_sequence *sequence; /* that it steps on */
+    uint64_t operation;     /* its number in the group */
+    unsigned parity;     /* which of the two records beside the sequence is this operation's: of those on the
+                            sequence */
+    bool started;        /* in two halves: has arrived already, and inputs are in blocks of the library's */
+    size_t out_bytes;    /* of this rank's `out` */
+    uint64_t in_offset;  /* non-zero: `in` lies in the arena and peers read it there */
+    uint64_t out_offset; /* the same for `out` */
+    bool in_line;        /* what a rank stages fits beside its arrival's flag */
     mst_staging_part part; /* where it is staged if it does not */
     bool small;            /* in line, or in a small slot */
     bool viewable;         /* large enough for buffers to be read where they lie: see the records */

@@ -57,8 +57,8 @@ static bool may_rest(void *arg)
 
 void mst_call_begin(mst_call *call)
 {
-    call->lane->waiter.watch = (mst_watch){ stalled, lost, woke, call, may_rest };
-    mst_lane_begin(call->lane);
+    call->sequence->waiter.watch = (mst_watch){ stalled, lost, woke, call, may_rest };
+    mst_sequence_begin(call->sequence);
 }
 
 /* `worker`: for whom alone the rank waited; -1: for all. */
@@ -68,7 +68,7 @@ static muster_status step_failed(mst_call *call, mst_wait_result result, int wor
 
     mst_call_describe(call, doing, sizeof doing);
     if (worker < 0)
-        mst_lane_list_missing(call->lane, late, sizeof late);
+        mst_sequence_list_missing(call->sequence, late, sizeof late);
     else
         snprintf(late, sizeof late, "rank %d to work for all", worker);
     return mst_group_wait_failed(call->group, result, doing, late);
@@ -106,13 +106,13 @@ static bool plausible(const mst_call *call, int rank, const mst_call_record *rec
             mst_layout_heap_at(geometry, seat, record->out_offset, mst_call_bytes(call, shape->out, rank)));
 }
 
-/* The record of this operation in a rank's cell: beside the lane that it steps on. */
+/* The record of this operation in a rank's cell: beside the sequence that it steps on. */
 static mst_call_record *record_at(const mst_call *call, int rank)
 {
     mst_cell *cell = call->group->subarena->cells[rank];
 
-    if (call->lane->kind >= MST_LANE_STARTED)
-        return &cell->started[call->lane->kind - MST_LANE_STARTED].calls[call->parity];
+    if (call->sequence->kind >= MST_SEQUENCE_STARTED)
+        return &cell->started[call->sequence->kind - MST_SEQUENCE_STARTED].calls[call->parity];
     return &cell->calls[call->parity];
 }
 
@@ -147,7 +147,7 @@ static muster_status compare_requests(mst_call *call, uint64_t request)
 
     for (int rank = 0; rank < call->group->base.size && same; rank++)
         if (rank != call->group->base.rank) /* our own line is with the peers now */
-            same = mst_lane_arrival(call->lane, rank)->request == request; /* E2: read once */
+            same = mst_sequence_arrival(call->sequence, rank)->request == request; /* E2: read once */
     return same ? MUSTER_OK : compare_records(call);
 }
 
@@ -156,7 +156,7 @@ static uint64_t announce(mst_call *call)
 {
     uint64_t request = pack_request(call);
 
-    mst_lane_next(call->lane)->request = request;
+    mst_sequence_next(call->sequence)->request = request;
     mst_call_note(record_at(call, call->group->base.rank), call);
     return request;
 }
@@ -164,7 +164,7 @@ static uint64_t announce(mst_call *call)
 void mst_call_arrive(mst_call *call)
 {
     announce(call);
-    mst_lane_arrive(call->lane);
+    mst_sequence_arrive(call->sequence);
 }
 
 muster_status mst_step(mst_call *call, size_t staged)
@@ -176,22 +176,22 @@ muster_status mst_step(mst_call *call, size_t staged)
     if (first)
         request = call->started ? pack_request(call) : announce(call);
     if (!first || !call->started)
-        mst_lane_publish(call->lane);
+        mst_sequence_publish(call->sequence);
     if (first && call->small)
         mst_call_show(call);
     if (call->in_line)
-        mst_lane_prefetch_others(call->lane, staged);
-    mst_wait_result result =
-        call->pooled ? mst_pieces_meet(call->lane, &missing) : mst_lane_wait(call->lane, &missing);
+        mst_sequence_prefetch_others(call->sequence, staged);
+    mst_wait_result result = call->pooled ? mst_pieces_meet(call->sequence, &missing)
+                                          : mst_sequence_wait(call->sequence, &missing);
     if (result != MST_WAIT_READY)
         return step_failed(call, result, -1);
     call->stepped = true;
     /* Who takes no piece of pooled work leaves it to those who do, unless it needs the records. */
     call->compared = !first || !call->pooled || call->viewable;
     if (call->in_line)
-        mst_lane_prefetch(call->lane, staged);
+        mst_sequence_prefetch(call->sequence, staged);
     if (first)
-        mst_group_arrived(call->group, MST_CLASS_COLLECTIVE, &call->lane->waiter);
+        mst_group_arrived(call->group, MST_CLASS_COLLECTIVE, &call->sequence->waiter);
     if (!call->started && !call->in_line)
         mst_staging_turn(&call->group->staging, call->part, staged);
     return first && call->compared ? compare_requests(call, request) : MUSTER_OK;
@@ -201,8 +201,8 @@ muster_status mst_step(mst_call *call, size_t staged)
 
 muster_status mst_pool(mst_call *call, int count, mst_piece_fn work, const void *arg)
 {
-    for (int piece = mst_pieces_take(call->lane, 0, count); piece < count;
-         piece = mst_pieces_take(call->lane, piece + 1, count)) {
+    for (int piece = mst_pieces_take(call->sequence, 0, count); piece < count;
+         piece = mst_pieces_take(call->sequence, piece + 1, count)) {
         if (!call->compared) {
             muster_status status = compare_requests(call, pack_request(call));
             if (status != MUSTER_OK)
@@ -211,14 +211,14 @@ muster_status mst_pool(mst_call *call, int count, mst_piece_fn work, const void 
         }
         if (work)
             work(call, arg, piece);
-        mst_pieces_done(call->lane, piece);
+        mst_pieces_done(call->sequence, piece);
     }
     return MUSTER_OK;
 }
 
 muster_status mst_pool_wait(mst_call *call, int piece, int *by)
 {
-    mst_wait_result result = mst_pieces_wait(call->lane, piece, by);
+    mst_wait_result result = mst_pieces_wait(call->sequence, piece, by);
 
     if (result != MST_WAIT_READY)
         return step_failed(call, result, *by);

@@ -87,10 +87,11 @@ static muster_status run(mst_call *call)
                  mst_call_bytes(call, mst_shapes[call->request->collective].out, 0));
         return MUSTER_OK;
     }
-    call->lane = &group->steps;
-    call->lane->waiter.deadline.limit_ns = group->base.timeout_ns;
+    call->sequence = &group->collectives;
+    call->sequence->waiter.deadline.limit_ns = group->base.timeout_ns;
     call->operation = ++group->operation;
-    call->parity = ++group->steps.operations & 1; /* not of call->operation: started ones count there, too */
+    call->parity =
+        ++group->collectives.operations & 1; /* not of call->operation: started ones count there, too */
     mst_call_begin(call);
     choose_places(call);
     if (!call->small) /* else there is time while the others' lines come */

@@ -2,9 +2,9 @@
  * Collectives in two halves.
  *
  * Starting copies the input into a block of our heap that the library keeps, writes the record that
- * tells the others where it is, and arrives, on a lane of its own: the operations of a group go to its
+ * tells the others where it is, and arrives, on a sequence of its own: the operations of a group go to its
  * MST_STARTED_MAX places in turn, each with arrival lines and records in the cell. Finishing waits on
- * that lane and then does what the ordinary collective does with inputs that lie in the arena. A
+ * that sequence and then does what the ordinary collective does with inputs that lie in the arena. A
  * place has two blocks and uses them alternately: what was published in one is read no
  * more once all ranks have arrived in the same place with the other.
  *
@@ -35,7 +35,7 @@ struct mst_started {
     uint64_t number; /* of the operation; 0: the place is free */
     mst_request request;
     mst_call call;
-    mst_lane lane;
+    mst_sequence sequence;
     block blocks[2];
 };
 
@@ -49,8 +49,8 @@ static muster_status prepare_places(mst_group *group)
     if (!group->started)
         return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory to note operations that are started");
     for (int i = 0; i < MST_STARTED_MAX; i++)
-        mst_lane_init(&group->started[i].lane, group->subarena, MST_LANE_STARTED + i, group->base.timeout_ns,
-                      mst_group_watch(group));
+        mst_sequence_init(&group->started[i].sequence, group->subarena, MST_SEQUENCE_STARTED + i,
+                          group->base.timeout_ns, mst_group_watch(group));
     return MUSTER_OK;
 }
 
@@ -73,7 +73,7 @@ static muster_status publish(struct mst_started *place)
     mst_call *call = &place->call;
     mst_group *group = call->group;
     size_t in_bytes = mst_call_bytes(call, mst_shapes[call->request->collective].in, group->base.rank);
-    unsigned parity = (place->lane.operations + 1) & 1;
+    unsigned parity = (place->sequence.operations + 1) & 1;
     block *block = &place->blocks[parity];
 
     muster_status status = prepare_block(group, block, in_bytes);
@@ -87,9 +87,9 @@ static muster_status publish(struct mst_started *place)
         call->in_offset = block->offset;
         place->request.in = copy; /* what was given is the caller's again */
     }
-    call->lane = &place->lane;
-    place->lane.operations++;
-    place->lane.waiter.deadline.limit_ns = group->base.timeout_ns; /* which may have been set since */
+    call->sequence = &place->sequence;
+    place->sequence.operations++;
+    place->sequence.waiter.deadline.limit_ns = group->base.timeout_ns; /* which may have been set since */
     call->parity = parity;
     call->operation = ++group->operation;
     call->out_bytes = mst_call_bytes(call, mst_shapes[call->request->collective].out, group->base.rank);

@@ -22,7 +22,7 @@ size_t mst_slot_bytes(const mst_call *call)
 unsigned char *mst_slot(const mst_call *call)
 {
     if (call->in_line)
-        return mst_lane_next(call->lane)->payload;
+        return mst_sequence_next(call->sequence)->payload;
     return mst_staging_next(&call->group->staging, call->part);
 }
 
@@ -41,21 +41,21 @@ void mst_call_prefetch(const mst_call *call)
 
     if (call->in_line || bytes > PREFETCH_BYTES_MAX)
         return;
-    mst_lane_prefetch(call->lane, 0);
+    mst_sequence_prefetch(call->sequence, 0);
     mst_staging_prefetch(&call->group->staging, call->part, bytes);
 }
 
 const unsigned char *mst_peer_slot(const mst_call *call, int rank)
 {
     if (call->in_line)
-        return mst_lane_arrival(call->lane, rank)->payload;
+        return mst_sequence_arrival(call->sequence, rank)->payload;
     return mst_staging_last(&call->group->staging, call->part, rank);
 }
 
 unsigned char *mst_own_slot(const mst_call *call)
 {
     if (call->in_line)
-        return mst_lane_own(call->lane)->payload;
+        return mst_sequence_own(call->sequence)->payload;
     return mst_staging_own(&call->group->staging, call->part);
 }
 
