@@ -11,7 +11,7 @@
 #include "src/pure/atomic.h"
 #include "src/pure/error.h"
 
-#define SLOT_BYTES_ALL (1024 * 1024) /* what all ranks of the world stage for one step, about */
+#define SLOT_BYTES_ALL (1024 * 1024) /* what all ranks of the world stage for one round, about */
 #define SLOT_BYTES_MIN (32 * 1024)
 #define SLOT_BYTES_MAX (512 * 1024)
 #define STAGING_BYTES_MIN 8192 /* a piece (staging.h) holds one element of every rank, at least */

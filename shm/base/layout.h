@@ -14,7 +14,7 @@
  * world's ranks begin in the seats of their numbers, and who replaces a dead rank takes a seat beyond.
  * The rank in a seat is the only allocator of the seat's cells, slots and heap, which together are its
  * region, so carving needs no lock and a dead rank takes nothing with it but its own region. Cells of one row
- * lie side by side, since all members of a group read each other's at every step: far apart they would each
+ * lie side by side, since all members of a group read each other's at every round: far apart they would each
  * take an entry of the TLB and lines of the page tables, and a page fault when they are first read. So would
  * slots. A group's sub-arena is one cell, with its slots, and one staging block of each member; members
  * learn each other's at split. Control lines (header, entries, records, cells) and slots stay committed once

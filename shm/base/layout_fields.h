@@ -48,8 +48,8 @@ STRUCT(mst_signal)
 END_STRUCT(mst_signal);
 
 /*
- * One rank's arrival at a step: a flag, and beside it, so that it comes with the same line, what the
- * others read first. `word` is 2 x step + a poison bit. Only the owner stores to it; a poisoner sets
+ * One rank's arrival at a round: a flag, and beside it, so that it comes with the same line, what the
+ * others read first. `word` is 2 x round + a poison bit. Only the owner stores to it; a poisoner sets
  * the bit to change the word that a sleeper is parked on.
  */
 STRUCT(mst_arrival)
@@ -59,8 +59,8 @@ STRUCT(mst_arrival)
     ARRAY(unsigned char, payload, [MST_PAYLOAD_BYTES]); /* owner, before the word: what is read first */
 END_STRUCT(mst_arrival);
 
-/* One rank's side of a sequence: arrivals at even and odd steps, and who sleeps on them. `sleepers` has a
- * line of its own, since the owner looks at it after every step and the others read the arrivals. */
+/* One rank's side of a sequence: arrivals at even and odd rounds, and who sleeps on them. `sleepers` has a
+ * line of its own, since the owner looks at it after every round and the others read the arrivals. */
 STRUCT(mst_sequence_lines)
     ARRAY(mst_arrival, arrivals, [2]);
     FIELD(alignas(MST_LINE) _Atomic uint32_t, sleepers); /* waiters, E9; read by the owner */

@@ -1,4 +1,4 @@
-/* The steps of barrier.h. */
+/* The rounds of barrier.h. */
 #include "shm/group/barrier.h"
 
 #include "shm/base/fault.h"
@@ -36,22 +36,22 @@ static mst_sequence_lines *lines_of(const mst_sequence *sequence, int rank)
 
 mst_arrival *mst_sequence_next(const mst_sequence *sequence)
 {
-    return &lines_of(sequence, sequence->subarena->rank)->arrivals[(sequence->step + 1) & 1];
+    return &lines_of(sequence, sequence->subarena->rank)->arrivals[(sequence->round + 1) & 1];
 }
 
 mst_arrival *mst_sequence_own(const mst_sequence *sequence)
 {
-    return &lines_of(sequence, sequence->subarena->rank)->arrivals[sequence->step & 1];
+    return &lines_of(sequence, sequence->subarena->rank)->arrivals[sequence->round & 1];
 }
 
 const mst_arrival *mst_sequence_arrival(const mst_sequence *sequence, int rank)
 {
-    return &lines_of(sequence, rank)->arrivals[sequence->step & 1];
+    return &lines_of(sequence, rank)->arrivals[sequence->round & 1];
 }
 
 bool mst_sequence_has_arrived(const mst_sequence *sequence, int rank)
 {
-    return mst_count_reached(&mst_sequence_arrival(sequence, rank)->word, sequence->step); /* E2, E3 */
+    return mst_count_reached(&mst_sequence_arrival(sequence, rank)->word, sequence->round); /* E2, E3 */
 }
 
 void mst_sequence_list_missing(const mst_sequence *sequence, char *text, size_t bytes)
@@ -91,7 +91,7 @@ static bool has_come(const void *arg)
 static mst_wait_result wait_for(mst_sequence *sequence, const arrival *awaited)
 {
     mst_sequence_lines *lines = lines_of(sequence, awaited->rank);
-    mst_parking parking = { &lines->arrivals[sequence->step & 1].word, &lines->sleepers };
+    mst_parking parking = { &lines->arrivals[sequence->round & 1].word, &lines->sleepers };
 
     return mst_wait_until(&sequence->waiter, parking, has_come, awaited, awaited->rank);
 }
@@ -120,9 +120,9 @@ static mst_parking publish(mst_sequence *sequence)
 {
     mst_arrival *arrival = mst_sequence_next(sequence);
 
-    sequence->step++;
+    sequence->round++;
     mst_fault_point("sequence.publish");
-    mst_store32_rel(&arrival->word, 2 * sequence->step); /* E2, E3: publishes what came before */
+    mst_store32_rel(&arrival->word, 2 * sequence->round); /* E2, E3: publishes what came before */
     mst_fault_point("sequence.published");
     return (mst_parking){ &arrival->word, &lines_of(sequence, sequence->subarena->rank)->sleepers };
 }
@@ -168,7 +168,7 @@ void mst_sequence_prefetch_others(const mst_sequence *sequence, size_t payload_b
                               MST_CACHE_LINE_BYTES);
 }
 
-mst_wait_result mst_sequence_step(mst_sequence *sequence, int *missing)
+mst_wait_result mst_sequence_round(mst_sequence *sequence, int *missing)
 {
     mst_sequence_publish(sequence);
     return mst_sequence_wait(sequence, missing);

@@ -1,13 +1,13 @@
 /*
- * A step that work for all comes after, such as folding: in pieces, which whoever runs takes.
+ * A round that work for all comes after, such as folding: in pieces, which whoever runs takes.
  *
  * Where ranks outnumber CPUs, most members wait for a CPU when all have come. What each would do for itself,
  * one after the other, is done once for all, by those who run: a member takes a piece by compare-and-swap of
  * its word in rank 0's cell, does it, and says that it is done; each waits until all pieces are. Who gets a
  * CPU late finds them done, and looks at nobody's arrival. What pieces are made from, and what they result
- * in, must stay until all have arrived at the next step, as after any step.
+ * in, must stay until all have arrived at the next round, as after any round.
  *
- * Costs a compare-and-swap and an exchange per piece, and no more switches of a CPU than the step, unless a
+ * Costs a compare-and-swap and an exchange per piece, and no more switches of a CPU than the round, unless a
  * member that has taken a piece loses its CPU.
  */
 #ifndef MST_PIECES_H

@@ -2,7 +2,7 @@
  * A group on shared memory, as its rank holds it: who belongs to it, and what its calls work with.
  *
  * It begins with the API's part (src/backend.h). Of the rest, each member is one kind of call's: collectives
- * step on the sequence `collectives` and stage beside it, splits on `splits`, messages go by the channels.
+ * round on the sequence `collectives` and stage beside it, splits on `splits`, messages go by the channels.
  */
 #ifndef MST_GROUP_H
 #define MST_GROUP_H

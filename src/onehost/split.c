@@ -2,7 +2,7 @@
  * split: from one group, a group per color.
  *
  * Each rank that gives a color claims its share of the child (a cell and staging in its own region),
- * then all exchange records in one step of the parent's split sequence. From the same records every rank
+ * then all exchange records in one round of the parent's split sequence. From the same records every rank
  * computes the same members in the same order; nothing else needs agreement. A child is visible only
  * to ranks that have seen all records, so a rank that dies before it published leaves none behind.
  * Cost: one synchronisation and one pass over the parent's records.
@@ -51,13 +51,13 @@ static void woke(void *group)
     mst_group_woke(group);
 }
 
-/* Publishes this rank's record and copies everyone's: one step. */
+/* Publishes this rank's record and copies everyone's: one round. */
 static muster_status exchange(mst_group *group, const mst_split_record *own)
 {
     int missing;
 
     memcpy(mst_sequence_next(&group->splits)->payload, own, sizeof *own); /* published by E3 */
-    mst_wait_result result = mst_sequence_step(&group->splits, &missing);
+    mst_wait_result result = mst_sequence_round(&group->splits, &missing);
     if (result != MST_WAIT_READY) {
         char doing[64], late[120];
 

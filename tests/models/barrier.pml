@@ -1,8 +1,8 @@
 /*
- * A step of a sequence, with crashes: shm/group/barrier.c, shm/wait/wait.c, shm/wait/poison.c and shm/death/beacon.c.
+ * A round of a sequence, with crashes: shm/group/barrier.c, shm/wait/wait.c, shm/wait/poison.c and shm/death/beacon.c.
  *
  * N ranks arrive and wait for each other; a rank is a main thread and the thread that holds its beacon.
- * Up to K ranks are killed between any two steps of either. There are no ticks in the model: whoever
+ * Up to K ranks are killed between any two rounds of either. There are no ticks in the model: whoever
  * sleeps for ever here would sleep until its tick in the code, so an invalid end state is a lost wake-up.
  *
  *   shown: every main thread that lives returns (no invalid end state); OK only if all arrived; DIED only

@@ -1,7 +1,7 @@
 /*
- * Steps whose work is pooled, and others in between: shm/group/pieces.c, fold_pooled of src/onehost/coll/fold.c.
+ * Rounds whose work is pooled, and others in between: shm/group/pieces.c, fold_pooled of src/onehost/coll/fold.c.
  *
- * N ranks make OPERATIONS operations, every third of which is an ordinary one of one step. After the step of any
+ * N ranks make OPERATIONS operations, every third of which is an ordinary one of one round. After the round of any
  * other, whoever sees that all have arrived, or that somebody has taken a piece, takes pieces by compare-and-swap:
  * compares the requests before its first one, folds what lies in the slots, and writes the result over that piece of its own
  * slot, which nobody else reads. All wait for all pieces, and copy the results.
@@ -27,9 +27,9 @@
 #define DONE(word) ((word) % 2)
 
 typedef slots { byte piece[2 * PIECES] };   /* two slots of PIECES each, in turn */
-typedef lines { byte step[2] };
+typedef lines { byte round[2] };
 slots staging[N];
-lines request[N];       /* mst_arrival.request, by parity of the step */
+lines request[N];       /* mst_arrival.request, by parity of the round */
 byte arrived[N];        /* mst_arrival.word */
 byte word[PIECES];      /* mst_cell.pieces of rank 0 */
 
@@ -49,7 +49,7 @@ proctype Rank(byte me) {
     :: op <= OPERATIONS ->
         i = 0;
         do :: i == PIECES -> break :: i < PIECES -> staging[me].piece[AT(turn, i)] = op; i++ od; /* mst_stage() */
-        request[me].step[s & 1] = op;           /* announce() */
+        request[me].round[s & 1] = op;           /* announce() */
         arrived[me] = s;                        /* publish(), E2 */
         p = 0;
         do                                      /* mst_pieces_meet(): arrivals, or a piece that is taken, E21 */
@@ -66,7 +66,7 @@ proctype Rank(byte me) {
             do
             :: p == N -> break
             :: p < N ->
-                assert(request[p].step[s & 1] == op && staging[p].piece[AT(LAST, 0)] == op); p++
+                assert(request[p].round[s & 1] == op && staging[p].piece[AT(LAST, 0)] == op); p++
             od
         :: POOLED(op) ->
             compared = false;
@@ -95,7 +95,7 @@ proctype Rank(byte me) {
                     do                          /* compare_requests(), fold_piece() */
                     :: p == N -> break
                     :: p < N ->
-                        assert(compared || request[p].step[s & 1] == op);
+                        assert(compared || request[p].round[s & 1] == op);
                         assert(staging[p].piece[AT(LAST, i)] == op); p++
                     od;
                     compared = true;

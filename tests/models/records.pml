@@ -21,7 +21,7 @@
 #endif
 
 typedef sequence { byte record[2]; byte reading[2]; byte arrived };
-sequence sequences[2 * N];      /* of each rank: mst_cell.calls and steps, then mst_cell.started[i] */
+sequence sequences[2 * N];      /* of each rank: mst_cell.calls and collectives, then mst_cell.started[i] */
 #define ORDINARY 0
 #define STARTED N
 bool is_started[OPERATIONS + 1];
@@ -37,7 +37,7 @@ bool is_started[OPERATIONS + 1];
 #define PARITY(count, op) AT(count)
 #endif
 
-/* announce(), publish(): in two steps, as a record is more than a word */
+/* announce(), publish(): in two rounds, as a record is more than a word */
 inline publish(kind, at, op, count) {
     assert(sequences[kind + me].reading[at] == 0);
     sequences[kind + me].record[at] = 0;
@@ -66,14 +66,14 @@ inline compare(kind, at, op, count) {
 }
 
 proctype Rank(byte me) {
-    byte op = 1, steps = 0, starts = 0, under_way = 0, under_way_at = 0, p;
+    byte op = 1, rounds = 0, starts = 0, under_way = 0, under_way_at = 0, p;
 
     do
     :: op > OPERATIONS -> break
     :: op <= OPERATIONS && !is_started[op] ->
-        steps++;
-        publish(ORDINARY, PARITY(steps, op), op, steps);
-        compare(ORDINARY, PARITY(steps, op), op, steps);
+        rounds++;
+        publish(ORDINARY, PARITY(rounds, op), op, rounds);
+        compare(ORDINARY, PARITY(rounds, op), op, rounds);
         op++
     :: op <= OPERATIONS && is_started[op] ->
         if

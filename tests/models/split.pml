@@ -42,7 +42,7 @@ proctype Rank(byte me) {
     CRASH;
     record[me] = own;                           /* exchange() */
     CRASH;
-    published[me] = true;                       /* mst_sequence_step(), E3 */
+    published[me] = true;                       /* mst_sequence_round(), E3 */
     CRASH;
     do
     :: p == N -> break

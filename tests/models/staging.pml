@@ -1,11 +1,11 @@
 /*
- * Staging: shm/group/staging.h. What is written for step s is read by all after the arrival wait of s and must
- * not be overwritten before they have; pieces of steps that follow each other do not overlap, and that
+ * Staging: shm/group/staging.h. What is written for round s is read by all after the arrival wait of s and must
+ * not be overwritten before they have; pieces of rounds that follow each other do not overlap, and that
  * is all there is. Two halves are the narrowest ring there may be.
  *
- *   shown: what a rank reads in step s is what its peer wrote for step s.
+ *   shown: what a rank reads in round s is what its peer wrote for round s.
  *
- * -DONE_PIECE uses the same place at every step, and must fail.
+ * -DONE_PIECE uses the same place at every round, and must fail.
  */
 #ifndef N
 #define N 3

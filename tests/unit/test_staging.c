@@ -1,4 +1,4 @@
-/* Staging: pieces of steps that follow each other never touch, whatever their sizes and wherever they are
+/* Staging: pieces of rounds that follow each other never touch, whatever their sizes and wherever they are
  * put, and all lie inside the block. */
 #include "shm/group/staging.h"
 
@@ -27,7 +27,7 @@ static void run_staging(size_t block, bool crowded, uint64_t seed)
     ck_assert_ptr_nonnull(attachment);
     attachment->geometry.staging_bytes = block;
     mst_staging_begin(&staging);
-    for (int step = 0; step < 4000; step++) {
+    for (int round = 0; round < 4000; round++) {
         uint64_t drawn = random_next(&seed);
         mst_staging_part part = drawn >> 40 & 1 ? MST_STAGING_SMALL : MST_STAGING_RING;
         size_t piece_max = mst_staging_piece_max(&staging, part);

@@ -1,7 +1,7 @@
 /*
- * all_to_all: each rank stages a piece of its block for every other rank, one step, each copies the
+ * all_to_all: each rank stages a piece of its block for every other rank, one round, each copies the
  * pieces that are for it; in rounds that fit a slot. Where all inputs lie in the arena there is one
- * round, read in place, and one more step at the end. Blocks of N bytes, p ranks: one synchronisation
+ * round, read in place, and one more round at the end. Blocks of N bytes, p ranks: one synchronisation
  * per round, 2 (p - 1) N to stage and as much to copy.
  */
 #include "src/onehost/coll/patterns.h"
@@ -31,7 +31,7 @@ static muster_status all_to_all(mst_call *call)
         size_t staged = bytes;
 
         mst_deal_stage(call, base, bytes);
-        muster_status status = mst_step(call, staged * (size_t)call->group->base.size);
+        muster_status status = mst_round(call, staged * (size_t)call->group->base.size);
         if (status != MUSTER_OK)
             return status;
         if (mst_all_inputs_in_arena(call))
@@ -40,7 +40,7 @@ static muster_status all_to_all(mst_call *call)
         base += bytes;
     } while (base < block);
     mst_deliver(call, own, (const unsigned char *)call->request->in + own, block);
-    return mst_step_if_arena(call);
+    return mst_round_if_arena(call);
 }
 
 const mst_method mst_method_all_to_all = { .run = all_to_all };

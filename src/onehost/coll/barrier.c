@@ -1,11 +1,11 @@
-/* barrier: one step that carries nothing. Cost: one synchronisation. */
+/* barrier: one round that carries nothing. Cost: one synchronisation. */
 #include "src/onehost/coll/round.h"
 
 static muster_status barrier(mst_call *call)
 {
     int by;
 
-    muster_status status = mst_step(call, 0);
+    muster_status status = mst_round(call, 0);
     if (!call->pooled || status != MUSTER_OK)
         return status;
     status = mst_pool(call, 1, NULL, NULL); /* only to say that all have come */

@@ -1,7 +1,7 @@
 /*
- * broadcast: the root stages a piece, one step, everyone copies it; in rounds of a quarter, or less if that
+ * broadcast: the root stages a piece, one round, everyone copies it; in rounds of a quarter, or less if that
  * does not fit a slot, so that the root stages one while the others copy another. A root whose input lies in
- * the arena has it read there, in one round with one more step at the end. N bytes: one synchronisation per
+ * the arena has it read there, in one round with one more round at the end. N bytes: one synchronisation per
  * round, 2 N of traffic per rank.
  */
 #include "src/onehost/coll/round.h"
@@ -19,7 +19,7 @@ static muster_status broadcast(mst_call *call)
 
         if (is_root && !call->in_offset)
             mst_stage(call, 0, (const unsigned char *)call->request->in + base, bytes);
-        muster_status status = mst_step(call, bytes);
+        muster_status status = mst_round(call, bytes);
         if (status != MUSTER_OK)
             return status;
         if (mst_all_inputs_in_arena(call))
@@ -31,7 +31,7 @@ static muster_status broadcast(mst_call *call)
                     bytes);
         base += bytes;
     } while (base < all);
-    return mst_step_if_arena(call);
+    return mst_round_if_arena(call);
 }
 
 const mst_method mst_method_broadcast = { .run = broadcast };

@@ -14,7 +14,7 @@ size_t mst_call_bytes(const mst_call *call, mst_span span, int rank)
     return mst_call_blocks(call, span, rank) * call->request->count * call->request->element_bytes;
 }
 
-/* A quarter of it: more rounds are more steps, and take a root that copies to itself out of its stride. */
+/* A quarter of it: more rounds are more rounds, and take a root that copies to itself out of its stride. */
 size_t mst_call_round_bytes(const mst_call *call, size_t all, size_t most)
 {
     size_t least = call->group->tuning.round_bytes_min;

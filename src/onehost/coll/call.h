@@ -1,8 +1,8 @@
 /*
  * Collectives on shared memory: what they have in common.
  *
- * A collective is a sequence of steps (round.h): write into your slot, mst_step(), read the others' (view.h).
- * The first step carries what each rank was asked to do; all compare before any result is touched.
+ * A collective is a sequence of rounds (round.h): write into your slot, mst_round(), read the others'
+ * (view.h). The first round carries what each rank was asked to do; all compare before any result is touched.
  *
  * A new collective is one file in this folder, with its mst_method_<name>, and one row of
  * src/pure/collective.h; what programs call is in src/api/collectives.c.
@@ -16,7 +16,7 @@
 typedef struct mst_call {
     const mst_request *request;
     mst_group *group;
-    mst_sequence *sequence; /* that it steps on */
+    mst_sequence *sequence; /* whose rounds it takes */
     uint64_t operation;     /* its number in the group */
     unsigned parity;     /* which of the two records beside the sequence is this operation's: of those on the
                             sequence */
@@ -28,12 +28,12 @@ typedef struct mst_call {
     mst_staging_part part; /* where it is staged if it does not */
     bool small;            /* in line, or in a small slot */
     bool viewable;         /* large enough for buffers to be read where they lie: see the records */
-    bool pooled;           /* the work after its steps is pooled (shm/group/pieces.h) */
-    bool stepped;          /* the first step is done */
+    bool pooled;           /* the work after its rounds is pooled (shm/group/pieces.h) */
+    bool met;              /* the first round is done */
     bool compared;         /* what all were asked to do, or need not be by this rank */
 } mst_call;
 
-/* When the work after a call's steps is pooled (shm/group/pieces.h), where ranks share CPUs. */
+/* When the work after a call's rounds is pooled (shm/group/pieces.h), where ranks share CPUs. */
 typedef enum mst_pooling {
     MST_POOLED_NEVER,
     MST_POOLED_IF_LARGE, /* of a small one the root alone does the work, and no other waits for it */

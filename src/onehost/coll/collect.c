@@ -1,7 +1,7 @@
 /*
  * Every rank's block in rank order, for all_gather and gather: each stages a piece of its block, one
- * step, receivers copy all pieces; in rounds that fit a slot. Where all inputs lie in the arena there
- * is one round, read in place, and one more step at the end. Blocks of N bytes, p ranks: one
+ * round, receivers copy all pieces; in rounds that fit a slot. Where all inputs lie in the arena there
+ * is one round, read in place, and one more round at the end. Blocks of N bytes, p ranks: one
  * synchronisation per round, 2 N to stage and 2 (p - 1) N to copy.
  */
 #include "src/onehost/coll/patterns.h"
@@ -31,7 +31,7 @@ muster_status mst_collect_blocks(mst_call *call, bool receives)
 
         if (!call->in_offset)
             mst_stage(call, 0, (const unsigned char *)call->request->in + base, bytes);
-        muster_status status = mst_step(call, bytes);
+        muster_status status = mst_round(call, bytes);
         if (status != MUSTER_OK)
             return status;
         if (mst_all_inputs_in_arena(call))
@@ -40,5 +40,5 @@ muster_status mst_collect_blocks(mst_call *call, bool receives)
             copy_blocks(call, base, bytes);
         base += bytes;
     } while (base < block);
-    return mst_step_if_arena(call);
+    return mst_round_if_arena(call);
 }

@@ -2,7 +2,7 @@
  * The reduction of all inputs, for all_reduce and reduce. N bytes, p ranks; in rounds that fit a slot,
  * in one of four ways, the same bits:
  *
- *   whole         Everyone stages its piece; after one step every receiver folds all of them, with its
+ *   whole         Everyone stages its piece; after one round every receiver folds all of them, with its
  *                 own operand straight from the user's memory. One synchronisation per round, (p + 3) N
  *                 bytes of traffic per rank: best while a synchronisation costs more than the copying.
  *   pooled        Everyone stages its piece; who runs when all have come folds parts of it for all (pieces.h)
@@ -18,7 +18,7 @@
  *                 synchronisations in all, 2 N bytes, the least there can be. In place is safe: nobody
  *                 but rank r reads or writes slice r. Less than 1 MiB of all together is pooled as well.
  *
- * Where some inputs lie in the arena they are read there, by slices: the last step then says that
+ * Where some inputs lie in the arena they are read there, by slices: the last round then says that
  * nobody reads them any more. Where work is pooled, all have been read when all of it is done.
  */
 #include "src/onehost/coll/patterns.h"
@@ -107,7 +107,7 @@ static void stage_others_slices(const mst_call *call, size_t base, size_t bytes,
     mst_stage(call, end, in + end, bytes - end);
 }
 
-/* Folds our slice of the round into the slot of the next step, at `result_at`, and, where it is wanted,
+/* Folds our slice of the round into the slot of the next round, at `result_at`, and, where it is wanted,
  * the result. */
 static void fold_own_slice(const mst_call *call, size_t base, mst_slice own, size_t result_at, bool receives)
 {
@@ -140,7 +140,7 @@ static mst_slice own_slice(const mst_call *call, size_t bytes)
     return slice_of(call, bytes / call->request->element_bytes, call->group->base.rank);
 }
 
-/* All rounds, the first of which has been staged and stepped. A slot holds the inputs of one round and,
+/* All rounds, the first of which has been staged and met. A slot holds the inputs of one round and,
  * behind them, the result of our slice of the round before. */
 static muster_status fold_slices(mst_call *call, size_t all, size_t round, bool receives)
 {
@@ -153,7 +153,7 @@ static muster_status fold_slices(mst_call *call, size_t all, size_t round, bool 
         fold_own_slice(call, base, own_slice(call, bytes), next, receives);
         if (next && !call->in_offset)
             stage_others_slices(call, base + bytes, next, own_slice(call, next));
-        status = mst_step(call, next + slice_of(call, bytes / call->request->element_bytes, 0).count);
+        status = mst_round(call, next + slice_of(call, bytes / call->request->element_bytes, 0).count);
         if (status == MUSTER_OK && receives)
             copy_others_slices(call, base, bytes / call->request->element_bytes, next);
     }
@@ -196,7 +196,7 @@ static void fold_slice_in_arena(const mst_call *call, mst_slice slice)
 static muster_status fold_in_arena(mst_call *call)
 {
     fold_slice_in_arena(call, slice_of(call, call->request->count, call->group->base.rank));
-    return mst_step(call, 0);
+    return mst_round(call, 0);
 }
 
 static bool all_in_arena(const mst_call *call)
@@ -226,7 +226,7 @@ static muster_status fold_started(mst_call *call)
     fold_into_targets(call, whole ? 1 : 2, own.count);
     if (whole)
         return MUSTER_OK;
-    muster_status status = mst_step(call, 0);
+    muster_status status = mst_round(call, 0);
     for (int i = 1; i < group->base.size && status == MUSTER_OK; i++) {
         int rank = (group->base.rank + i) % group->base.size;
         mst_slice slice = slice_of(call, call->request->count, rank);
@@ -239,7 +239,7 @@ static muster_status fold_started(mst_call *call)
 /* ---- all ---- */
 
 /* Bytes of a round: with a slice of the round before they fit a slot. The same for both ways, since an
- * input found in the arena turns one into the other after the first step. Where so many ranks share a small
+ * input found in the arena turns one into the other after the first round. Where so many ranks share a small
  * slot that a line of each does not fit, the slices of some are empty and none is larger than a line. */
 static size_t round_bytes(const mst_call *call)
 {
@@ -249,7 +249,7 @@ static size_t round_bytes(const mst_call *call)
     return lines ? lines * LINE_BYTES * parts : (slot - LINE_BYTES) / LINE_BYTES * LINE_BYTES;
 }
 
-/* All rounds, the first of which has been staged and stepped. */
+/* All rounds, the first of which has been staged and met. */
 static muster_status fold_wholes(mst_call *call, size_t all, size_t round, bool receives)
 {
     muster_status status = MUSTER_OK;
@@ -263,7 +263,7 @@ static muster_status fold_wholes(mst_call *call, size_t all, size_t round, bool 
         if (next == 0)
             break;
         mst_stage(call, 0, (const unsigned char *)call->request->in + base + bytes, next);
-        status = mst_step(call, next);
+        status = mst_round(call, next);
     }
     return status;
 }
@@ -347,7 +347,7 @@ static muster_status fold_pooled(mst_call *call, size_t all, bool receives)
 
         if (!call->in_offset)
             mst_stage(call, 0, (const unsigned char *)call->request->in + base, bytes);
-        status = mst_step(call, bytes);
+        status = mst_round(call, bytes);
         if (status == MUSTER_OK && all_in_arena(call))
             return all <= call->group->tuning.pooled_view_bytes_max
                        ? fold_round(call, &(pooled_round){ 0, all, piece_bytes_of(all), false },
@@ -363,7 +363,7 @@ static muster_status fold_pooled(mst_call *call, size_t all, bool receives)
 static muster_status fold_tiny(mst_call *call, size_t all, bool receives)
 {
     mst_stage(call, 0, call->request->in, all);
-    muster_status status = mst_step(call, all);
+    muster_status status = mst_round(call, all);
     if (status == MUSTER_OK && receives)
         fold_whole(call, 0, all);
     return status;
@@ -385,7 +385,7 @@ muster_status mst_fold_all(mst_call *call, bool receives)
         mst_stage(call, 0, call->request->in, bytes);
     else if (!call->in_offset)
         stage_others_slices(call, 0, bytes, own_slice(call, bytes));
-    muster_status status = mst_step(call, bytes);
+    muster_status status = mst_round(call, bytes);
     if (status != MUSTER_OK)
         return status;
     if (call->started)

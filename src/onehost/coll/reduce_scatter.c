@@ -1,7 +1,7 @@
 /*
- * reduce_scatter, and sum_scatter: each rank stages a piece of every other rank's block, one step,
+ * reduce_scatter, and sum_scatter: each rank stages a piece of every other rank's block, one round,
  * each folds the pieces of its own block from all; in rounds that fit a slot. Where all inputs lie in
- * the arena there is one round, folded from where they lie, and one more step at the end. Blocks of N
+ * the arena there is one round, folded from where they lie, and one more round at the end. Blocks of N
  * bytes, p ranks: one synchronisation per round, 2 (p - 1) N to stage and (p + 1) N to fold.
  */
 #include "src/onehost/coll/patterns.h"
@@ -29,7 +29,7 @@ static muster_status reduce_scatter(mst_call *call)
         size_t staged = bytes;
 
         mst_deal_stage(call, base, bytes);
-        muster_status status = mst_step(call, staged * (size_t)call->group->base.size);
+        muster_status status = mst_round(call, staged * (size_t)call->group->base.size);
         if (status != MUSTER_OK)
             return status;
         if (mst_all_inputs_in_arena(call))
@@ -37,7 +37,7 @@ static muster_status reduce_scatter(mst_call *call)
         fold_own_block(call, base, bytes, staged);
         base += bytes;
     } while (base < block);
-    return mst_step_if_arena(call);
+    return mst_round_if_arena(call);
 }
 
 const mst_method mst_method_reduce_scatter = { .run = reduce_scatter };

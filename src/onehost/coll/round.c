@@ -24,7 +24,7 @@ static uint64_t pack_request(const mst_call *call)
            count << 20;
 }
 
-/* ---- steps ---- */
+/* ---- rounds ---- */
 
 static bool stalled(void *arg, int peer, int64_t slept_ns)
 {
@@ -62,7 +62,7 @@ void mst_call_begin(mst_call *call)
 }
 
 /* `worker`: for whom alone the rank waited; -1: for all. */
-static muster_status step_failed(mst_call *call, mst_wait_result result, int worker)
+static muster_status round_failed(mst_call *call, mst_wait_result result, int worker)
 {
     char doing[120], late[120];
 
@@ -106,7 +106,7 @@ static bool plausible(const mst_call *call, int rank, const mst_call_record *rec
             mst_layout_heap_at(geometry, seat, record->out_offset, mst_call_bytes(call, shape->out, rank)));
 }
 
-/* The record of this operation in a rank's cell: beside the sequence that it steps on. */
+/* The record of this operation in a rank's cell: beside its sequence. */
 static mst_call_record *record_at(const mst_call *call, int rank)
 {
     mst_cell *cell = call->group->subarena->cells[rank];
@@ -167,9 +167,9 @@ void mst_call_arrive(mst_call *call)
     mst_sequence_arrive(call->sequence);
 }
 
-muster_status mst_step(mst_call *call, size_t staged)
+muster_status mst_round(mst_call *call, size_t staged)
 {
-    bool first = !call->stepped;
+    bool first = !call->met;
     uint64_t request = 0;
     int missing;
 
@@ -184,8 +184,8 @@ muster_status mst_step(mst_call *call, size_t staged)
     mst_wait_result result = call->pooled ? mst_pieces_meet(call->sequence, &missing)
                                           : mst_sequence_wait(call->sequence, &missing);
     if (result != MST_WAIT_READY)
-        return step_failed(call, result, -1);
-    call->stepped = true;
+        return round_failed(call, result, -1);
+    call->met = true;
     /* Who takes no piece of pooled work leaves it to those who do, unless it needs the records. */
     call->compared = !first || !call->pooled || call->viewable;
     if (call->in_line)
@@ -221,7 +221,7 @@ muster_status mst_pool_wait(mst_call *call, int piece, int *by)
     mst_wait_result result = mst_pieces_wait(call->sequence, piece, by);
 
     if (result != MST_WAIT_READY)
-        return step_failed(call, result, *by);
+        return round_failed(call, result, *by);
     if (*by < 0)
         return mst_group_poison(call->group, MST_POISON_DAMAGE,
                                 "rank %d found that nobody works for operation %llu: the arena is damaged",
@@ -229,8 +229,8 @@ muster_status mst_pool_wait(mst_call *call, int piece, int *by)
     return MUSTER_OK;
 }
 
-muster_status mst_step_if_arena(mst_call *call)
+muster_status mst_round_if_arena(mst_call *call)
 {
     /* What a started operation is read from belongs to the library, and stays as it is. */
-    return mst_any_input_in_arena(call) && !call->started ? mst_step(call, 0) : MUSTER_OK;
+    return mst_any_input_in_arena(call) && !call->started ? mst_round(call, 0) : MUSTER_OK;
 }

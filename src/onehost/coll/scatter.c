@@ -1,7 +1,7 @@
 /*
- * scatter: the root stages a piece of every rank's block, one step, each rank copies its own; in
+ * scatter: the root stages a piece of every rank's block, one round, each rank copies its own; in
  * rounds as of a broadcast. A root whose input lies in the arena has it read there, in one round with
- * one more step at the end. Blocks of N bytes, p ranks: one synchronisation per round; the root moves
+ * one more round at the end. Blocks of N bytes, p ranks: one synchronisation per round; the root moves
  * 2 p N bytes, the others 2 N.
  */
 #include "src/onehost/coll/patterns.h"
@@ -20,7 +20,7 @@ static muster_status scatter(mst_call *call)
 
         if (is_root)
             mst_deal_stage(call, base, bytes);
-        muster_status status = mst_step(call, staged * (size_t)call->group->base.size);
+        muster_status status = mst_round(call, staged * (size_t)call->group->base.size);
         if (status != MUSTER_OK)
             return status;
         if (mst_all_inputs_in_arena(call))
@@ -32,7 +32,7 @@ static muster_status scatter(mst_call *call)
     } while (base < block);
     if (is_root)
         mst_deliver(call, 0, (const unsigned char *)call->request->in + own * block, block);
-    return mst_step_if_arena(call);
+    return mst_round_if_arena(call);
 }
 
 const mst_method mst_method_scatter = { .run = scatter };

@@ -1,5 +1,5 @@
 /*
- * Slots, our piece of staging for a step, and views: where the bytes of a peer can be read. And copying into
+ * Slots, our piece of staging for a round, and views: where the bytes of a peer can be read. And copying into
  * the one and out of the other.
  */
 #ifndef MST_VIEW_H
@@ -7,7 +7,7 @@
 
 #include "src/onehost/coll/call.h"
 
-/* Where this rank puts the bytes of the next step, and how many fit. Tiny ones lie beside the flag. */
+/* Where this rank puts the bytes of the next round, and how many fit. Tiny ones lie beside the flag. */
 unsigned char *mst_slot(const mst_call *call);
 size_t mst_slot_bytes(const mst_call *call);
 
@@ -15,18 +15,18 @@ size_t mst_slot_bytes(const mst_call *call);
  * the peers have read them. */
 void mst_call_prefetch(const mst_call *call);
 
-/* What `rank`, or we, put into its slot for the last step. */
+/* What `rank`, or we, put into its slot for the last round. */
 const unsigned char *mst_peer_slot(const mst_call *call, int rank);
 unsigned char *mst_own_slot(const mst_call *call);
 
 /*
- * The view of a rank's input: where its bytes can be read after the step, whether they lie in the
+ * The view of a rank's input: where its bytes can be read after the round, whether they lie in the
  * arena (at byte `in_at` of its `in`) or travelled by its slot (at byte `slot_at`).
  */
 const unsigned char *mst_view(const mst_call *call, int rank, size_t in_at, size_t slot_at);
 unsigned char *mst_view_out(const mst_call *call, int rank, size_t out_at); /* only if it is in the arena */
 
-/* Known after the first step, and the same on all ranks. */
+/* Known after the first round, and the same on all ranks. */
 bool mst_any_input_in_arena(const mst_call *call);
 bool mst_all_inputs_in_arena(const mst_call *call);
 bool mst_all_outputs_in_arena(const mst_call *call);
