@@ -249,7 +249,7 @@ int MPI_Op_create(MPI_User_function *function, int commutes, MPI_Op *made)
 {
     user_op *op = calloc(1, sizeof *op);
 
-    (void)commutes; /* all are folded in the order of the ranks */
+    (void)commutes; /* all are reduced in the order of the ranks */
     if (!op)
         mpi_fail("MPI_Op_create", "no memory");
     op->function = function;
@@ -291,9 +291,9 @@ static bool recognise(user_op *op, MPI_Datatype type, const extent *extent, know
     return found;
 }
 
-/* An operation that is not ours: everything from everyone, folded here in the order of the ranks. */
-static void fold_as_given(user_op *op, const void *in, void *out, int count, MPI_Datatype type,
-                          const extent *extent, muster_group *group)
+/* An operation that is not ours: everything from everyone, reduced here in the order of the ranks. */
+static void reduce_as_given(user_op *op, const void *in, void *out, int count, MPI_Datatype type,
+                            const extent *extent, muster_group *group)
 {
     size_t size = (size_t)muster_group_size(group);
     size_t bytes = extent->dtype == MUSTER_UINT8 ? extent->count : extent->count * extent->element_bytes;
@@ -329,7 +329,7 @@ int MPI_Allreduce(const void *in, void *out, int count, MPI_Datatype type, MPI_O
     } else if (recognise(op, type, &extent, &known)) {
         check("MPI_Allreduce", muster_all_reduce(in, out, (size_t)count, known.dtype, known.op, group));
     } else {
-        fold_as_given(op, in, out, count, type, &extent, group);
+        reduce_as_given(op, in, out, count, type, &extent, group);
     }
     return MPI_SUCCESS;
 }

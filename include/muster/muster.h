@@ -24,7 +24,7 @@
  * In place   Reductions and broadcast: `in == out`. Gathers and scatters: this rank's own part may
  *            lie where it belongs in the large buffer, `base + rank * count` (NCCL's rule). Any
  *            other overlap of `in` and `out` is MUSTER_ERR_INVALID.
- * Bits       A reduction folds in rank order 0 ... n-1, element by element. Every rank gets the
+ * Bits       A reduction reduces in rank order 0 ... n-1, element by element. Every rank gets the
  *            same bits, whatever the message size, the path or the instruction set.
  * Threads    One thread at a time per group: a second one gets MUSTER_ERR_BUSY. Different groups,
  *            and split beside a collective of the same group, may run at the same time.
@@ -131,7 +131,7 @@ MUSTER_API const char *muster_dtype_name(muster_dtype dtype);
  *               SUM                 PROD                MAX, MIN
  *   bool        or                  and                 or, and
  *   integers    wraps               wraps               numeric
- *   float16,    folds in float32, rounds once           NaN propagates, -0 < +0
+ *   float16,    reduces in float32, rounds once           NaN propagates, -0 < +0
  *   bfloat16    to nearest even
  *   float32/64  in the type         in the type         NaN propagates, -0 < +0
  *   complex64   per part            (ac-bd, ad+bc)      by real, then imaginary part; NaN propagates

@@ -1,5 +1,5 @@
 /*
- * A round that work for all comes after, such as folding: in pieces, which whoever runs takes.
+ * A round that work for all comes after, such as reducing: in pieces, which whoever runs takes.
  *
  * Where ranks outnumber CPUs, most members wait for a CPU when all have come. What each would do for itself,
  * one after the other, is done once for all, by those who run: a member takes a piece by compare-and-swap of

@@ -1,11 +1,11 @@
 /*
- * All folds, for one instruction-set level.
+ * All reduces, for one instruction-set level.
  *
- * CMake compiles this file once per level with -DMST_ISA=<name> and the level's flags. A pass folds up
+ * CMake compiles this file once per level with -DMST_ISA=<name> and the level's flags. A pass reduces up
  * to four sources into one place, a loop for each number of them, so plain that the compiler vectorises
  * it; more than four go in several passes over a block that stays in the first-level cache. Floats are
- * folded vector by vector, written with the compiler's vector types, since selecting among NaNs and zeros
- * is too much for it to vectorise; those of 16 bits are widened, folded in float32 and narrowed in
+ * reduced vector by vector, written with the compiler's vector types, since selecting among NaNs and zeros
+ * is too much for it to vectorise; those of 16 bits are widened, reduced in float32 and narrowed in
  * registers, in one pass whatever the number of sources, since they round once. One source of floats is
  * copied. What fixes the bits is written out in the combine functions: which NaN wins, that -0 < +0, and (by
  * -ffp-contract=off) that nothing is fused. Costs one read of each source and one write.
@@ -92,7 +92,7 @@ static inline complex64 min_c64(complex64 a, complex64 b)
     return is_nan_c64(a) || (keep && !is_nan_c64(b)) ? a : b;
 }
 
-/* ---- the fold ---- */
+/* ---- reductions ---- */
 
 /* Nothing one iteration stores is what another loads, though destination and a source may be the same.
  * (clang finds out as it runs; told so, it complains of every loop that it cannot vectorise.) */
@@ -105,8 +105,8 @@ static inline complex64 min_c64(complex64 a, complex64 b)
 typedef void (*pass_fn)(void *out, const void *const *in, int in_count, size_t count);
 
 /* Block by block: the first sources into the block, then it and the next ones, and at the end out. */
-static void fold_in_passes(pass_fn pass, size_t element, void *out, const void *const *sources,
-                           int source_count, size_t count)
+static void reduce_in_passes(pass_fn pass, size_t element, void *out, const void *const *sources,
+                             int source_count, size_t count)
 {
     _Alignas(64) unsigned char block[BLOCK_BYTES];
 
@@ -134,11 +134,11 @@ static void fold_in_passes(pass_fn pass, size_t element, void *out, const void *
         if (source_count <= PASS_SOURCES)                                                                    \
             NAME##_pass(destination, sources, source_count, count);                                          \
         else                                                                                                 \
-            fold_in_passes(NAME##_pass, sizeof(ELEMENT), destination, sources, source_count, count);         \
+            reduce_in_passes(NAME##_pass, sizeof(ELEMENT), destination, sources, source_count, count);       \
     }
 
 /* What has been combined already is widened again in the next pass, to the same. */
-#define FOLD(NAME, ELEMENT, ACCUMULATOR, WIDEN, NARROW, COMBINE)                                             \
+#define REDUCE(NAME, ELEMENT, ACCUMULATOR, WIDEN, NARROW, COMBINE)                                           \
     static inline ACCUMULATOR NAME##_both(ACCUMULATOR a, ELEMENT b)                                          \
     {                                                                                                        \
         ACCUMULATOR wide = (ACCUMULATOR)WIDEN(b);                                                            \
@@ -165,13 +165,13 @@ static void fold_in_passes(pass_fn pass, size_t element, void *out, const void *
     }                                                                                                        \
     FOLD_ANY_NUMBER(NAME, ELEMENT)
 
-/* ---- the fold of floats, a vector at a time ---- */
+/* ---- reductions of floats, a vector at a time ---- */
 
 #define ALWAYS_INLINE inline __attribute__((always_inline))
 
 /* `in_count` is a constant where this is called, so that the loop over sources is none. What is left of
- * a vector is folded as a whole one, of which some lanes are nobody's. */
-#define FOLD_VECTORS(NAME, ELEMENT, VECTOR, LANES, FORM, COMBINE)                                            \
+ * a vector is reduced as a whole one, of which some lanes are nobody's. */
+#define REDUCE_VECTORS(NAME, ELEMENT, VECTOR, LANES, FORM, COMBINE)                                          \
     static ALWAYS_INLINE void NAME##_vector(ELEMENT *out, const ELEMENT *const *in, int in_count, size_t at) \
     {                                                                                                        \
         VECTOR acc = load_##FORM(in[0] + at);                                                                \
@@ -221,62 +221,63 @@ static void fold_in_passes(pass_fn pass, size_t element, void *out, const void *
             NAME##_rest(out, in, in_count, count - rest, rest);                                              \
     }
 
-#define FOLD_WIDE(NAME, ELEMENT, VECTOR, LANES, FORM, COMBINE)                                               \
-    FOLD_VECTORS(NAME, ELEMENT, VECTOR, LANES, FORM, COMBINE)                                                \
+#define REDUCE_WIDE(NAME, ELEMENT, VECTOR, LANES, FORM, COMBINE)                                             \
+    REDUCE_VECTORS(NAME, ELEMENT, VECTOR, LANES, FORM, COMBINE)                                              \
     FOLD_ANY_NUMBER(NAME, ELEMENT)
 
-#define FOLD_WIDES(FORM, LANES)                                                                              \
-    FOLD_WIDE(fold_sum_##FORM, FORM, vector_##FORM, LANES, FORM, sum_##FORM)                                 \
-    FOLD_WIDE(fold_prod_##FORM, FORM, vector_##FORM, LANES, FORM, prod_##FORM)                               \
-    FOLD_WIDE(fold_max_##FORM, FORM, vector_##FORM, LANES, FORM, max_##FORM)                                 \
-    FOLD_WIDE(fold_min_##FORM, FORM, vector_##FORM, LANES, FORM, min_##FORM)
+#define REDUCE_WIDES(FORM, LANES)                                                                            \
+    REDUCE_WIDE(reduce_sum_##FORM, FORM, vector_##FORM, LANES, FORM, sum_##FORM)                             \
+    REDUCE_WIDE(reduce_prod_##FORM, FORM, vector_##FORM, LANES, FORM, prod_##FORM)                           \
+    REDUCE_WIDE(reduce_max_##FORM, FORM, vector_##FORM, LANES, FORM, max_##FORM)                             \
+    REDUCE_WIDE(reduce_min_##FORM, FORM, vector_##FORM, LANES, FORM, min_##FORM)
 
-#define FOLD_HALVES(FORM, VECTOR, LANES, COMBINES)                                                           \
-    FOLD_VECTORS(fold_sum_##FORM, u16, VECTOR, LANES, FORM, sum_##COMBINES)                                  \
-    FOLD_VECTORS(fold_prod_##FORM, u16, VECTOR, LANES, FORM, prod_##COMBINES)                                \
-    FOLD_VECTORS(fold_max_##FORM, u16, VECTOR, LANES, FORM, max_##COMBINES)                                  \
-    FOLD_VECTORS(fold_min_##FORM, u16, VECTOR, LANES, FORM, min_##COMBINES)
+#define REDUCE_HALVES(FORM, VECTOR, LANES, COMBINES)                                                         \
+    REDUCE_VECTORS(reduce_sum_##FORM, u16, VECTOR, LANES, FORM, sum_##COMBINES)                              \
+    REDUCE_VECTORS(reduce_prod_##FORM, u16, VECTOR, LANES, FORM, prod_##COMBINES)                            \
+    REDUCE_VECTORS(reduce_max_##FORM, u16, VECTOR, LANES, FORM, max_##COMBINES)                              \
+    REDUCE_VECTORS(reduce_min_##FORM, u16, VECTOR, LANES, FORM, min_##COMBINES)
 
-#define FOLD_ORDER(T, ACCUMULATOR)                                                                           \
-    FOLD(max_##T, T, ACCUMULATOR, SAME, SAME, INTEGER_MAX)                                                   \
-    FOLD(min_##T, T, ACCUMULATOR, SAME, SAME, INTEGER_MIN)
+#define REDUCE_ORDER(T, ACCUMULATOR)                                                                         \
+    REDUCE(max_##T, T, ACCUMULATOR, SAME, SAME, INTEGER_MAX)                                                 \
+    REDUCE(min_##T, T, ACCUMULATOR, SAME, SAME, INTEGER_MIN)
 
 /* Sums and products have the same bits for signed and unsigned. */
-#define FOLD_WRAP(T, ACCUMULATOR)                                                                            \
-    FOLD(sum_##T, T, ACCUMULATOR, SAME, SAME, INTEGER_SUM)                                                   \
-    FOLD(prod_##T, T, ACCUMULATOR, SAME, SAME, INTEGER_PROD)
+#define REDUCE_WRAP(T, ACCUMULATOR)                                                                          \
+    REDUCE(sum_##T, T, ACCUMULATOR, SAME, SAME, INTEGER_SUM)                                                 \
+    REDUCE(prod_##T, T, ACCUMULATOR, SAME, SAME, INTEGER_PROD)
 
-FOLD(either, u8, uint8_t, TRUTH, SAME, EITHER)
-FOLD(both, u8, uint8_t, TRUTH, SAME, BOTH)
-FOLD_WRAP(u8, uint8_t)
-FOLD_WRAP(u16, uint16_t)
-FOLD_WRAP(u32, uint32_t)
-FOLD_WRAP(u64, uint64_t)
-FOLD_ORDER(u8, uint8_t)
-FOLD_ORDER(u16, uint16_t)
-FOLD_ORDER(u32, uint32_t)
-FOLD_ORDER(u64, uint64_t)
-FOLD_ORDER(s8, int8_t)
-FOLD_ORDER(s16, int16_t)
-FOLD_ORDER(s32, int32_t)
-FOLD_ORDER(s64, int64_t)
-FOLD_HALVES(f16, vector_f32, LANES_32, f32)
-FOLD_HALVES(bf16, pair_bf16, 2 * LANES_32, bf16)
-FOLD_WIDES(f32, LANES_32)
-FOLD_WIDES(f64, LANES_64)
-FOLD(fold_sum_c64, c64, complex64, load_c64, store_c64, sum_c64)
-FOLD(fold_prod_c64, c64, complex64, load_c64, store_c64, prod_c64)
-FOLD(fold_max_c64, c64, complex64, load_c64, store_c64, max_c64)
-FOLD(fold_min_c64, c64, complex64, load_c64, store_c64, min_c64)
+REDUCE(either, u8, uint8_t, TRUTH, SAME, EITHER)
+REDUCE(both, u8, uint8_t, TRUTH, SAME, BOTH)
+REDUCE_WRAP(u8, uint8_t)
+REDUCE_WRAP(u16, uint16_t)
+REDUCE_WRAP(u32, uint32_t)
+REDUCE_WRAP(u64, uint64_t)
+REDUCE_ORDER(u8, uint8_t)
+REDUCE_ORDER(u16, uint16_t)
+REDUCE_ORDER(u32, uint32_t)
+REDUCE_ORDER(u64, uint64_t)
+REDUCE_ORDER(s8, int8_t)
+REDUCE_ORDER(s16, int16_t)
+REDUCE_ORDER(s32, int32_t)
+REDUCE_ORDER(s64, int64_t)
+REDUCE_HALVES(f16, vector_f32, LANES_32, f32)
+REDUCE_HALVES(bf16, pair_bf16, 2 * LANES_32, bf16)
+REDUCE_WIDES(f32, LANES_32)
+REDUCE_WIDES(f64, LANES_64)
+REDUCE(reduce_sum_c64, c64, complex64, load_c64, store_c64, sum_c64)
+REDUCE(reduce_prod_c64, c64, complex64, load_c64, store_c64, prod_c64)
+REDUCE(reduce_max_c64, c64, complex64, load_c64, store_c64, max_c64)
+REDUCE(reduce_min_c64, c64, complex64, load_c64, store_c64, min_c64)
 
 #define HALF_ROW(NAME)                                                                                       \
     {                                                                                                        \
-        fold_sum_##NAME##_pass, fold_prod_##NAME##_pass, fold_max_##NAME##_pass, fold_min_##NAME##_pass      \
+        reduce_sum_##NAME##_pass, reduce_prod_##NAME##_pass, reduce_max_##NAME##_pass,                       \
+            reduce_min_##NAME##_pass                                                                         \
     }
 
 #define FLOAT_ROW(NAME)                                                                                      \
     {                                                                                                        \
-        fold_sum_##NAME, fold_prod_##NAME, fold_max_##NAME, fold_min_##NAME                                  \
+        reduce_sum_##NAME, reduce_prod_##NAME, reduce_max_##NAME, reduce_min_##NAME                          \
     }
 
 /* ---- copying ---- */

@@ -1,5 +1,5 @@
 /*
- * Kernels: n sources into one destination, folded in rank order, in one pass.
+ * Kernels: n sources into one destination, reduced in rank order, in one pass.
  *
  * kernels.c is compiled once per instruction-set level (CMakeLists.txt lists them) into a table of
  * one function per dtype and op; dispatch.c picks the best table that this CPU can run. Every table
@@ -12,11 +12,11 @@
 
 /* destination may be one of the sources; any other overlap is not allowed. Any alignment. Of one source
  * floats are copied, signalling NaNs too. */
-typedef void (*mst_fold_fn)(void *destination, const void *const *sources, int source_count, size_t count);
+typedef void (*mst_reduce_fn)(void *destination, const void *const *sources, int source_count, size_t count);
 
 typedef struct mst_kernels {
     const char *isa;
-    mst_fold_fn fold[MUSTER_DTYPE_COUNT][MUSTER_OP_COUNT];
+    mst_reduce_fn reduce[MUSTER_DTYPE_COUNT][MUSTER_OP_COUNT];
     /* memcpy through the cache, made for bytes that another CPU wrote, or reads next. */
     void (*copy)(void *destination, const void *source, size_t bytes);
     /* memcpy around the cache, where the CPU can: for bytes that are next read by another CPU, or not

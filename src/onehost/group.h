@@ -21,7 +21,7 @@ struct mst_started;
 #define MST_ORPHANED 2      /* the launcher is gone, which ends also what goes on in a broken group */
 #define MST_UNRECORDED (-1) /* in place of when all had come */
 
-/* Where the result of a fold goes, and whether around the cache. */
+/* Where the result of a reduce goes, and whether around the cache. */
 typedef struct mst_target {
     unsigned char *at;
     bool stream;
@@ -39,7 +39,7 @@ typedef struct mst_group {
     mst_sequence collectives;
     mst_sequence splits;
     mst_staging staging;                  /* of the sequence `collectives` */
-    mst_route staging_route, arena_route; /* of what collectives copy there, or fold */
+    mst_route staging_route, arena_route; /* of what collectives copy there, or reduce */
     mst_channels channels;
     mst_waiter send_waiter, receive_waiter;
     uint64_t operation;       /* collectives entered */

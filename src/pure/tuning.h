@@ -12,7 +12,7 @@
 
 typedef struct mst_tuning {
     /* alike on every rank */
-    size_t whole_bytes_max; /* reductions up to here: one step, every rank folds everything */
+    size_t whole_bytes_max; /* reductions up to here: one step, every rank reduces everything */
     bool pooled; /* reductions are pooled work (shm/group/pieces.h) instead, and barriers are led by it */
     size_t view_bytes_min; /* arena buffers from here on are read where they lie; takes a step more */
     /* Of pooled work, which takes no step more, from the one to the other; larger work is not pooled if all

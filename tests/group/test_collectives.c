@@ -366,7 +366,7 @@ static int two_to_the_31(muster_group *world, void *arg)
     RANK_CHECK(world, in != MAP_FAILED);
     in[count - 1] = (uint8_t)(rank + 1);
     in[count / 2] = 100;
-    /* out == in: one mapping per rank, and the whole length is folded */
+    /* out == in: one mapping per rank, and the whole length is reduced */
     RANK_OK(world, muster_all_sum(in, out, count, MUSTER_UINT8, world));
     RANK_CHECK(world, out[count - 1] == 3 && out[count / 2] == 200 && out[count - 2] == 0);
     munmap(in, count);

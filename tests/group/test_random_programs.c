@@ -117,10 +117,10 @@ static void expect(const call *c, void *const *inputs, int size, int rank, size_
     switch (c->kind) {
     case ALL_REDUCE:
     case REDUCE:
-        oracle_fold(element, (const void *const *)inputs, size, index, c->dtype, c->op);
+        oracle_reduce(element, (const void *const *)inputs, size, index, c->dtype, c->op);
         return;
     case REDUCE_SCATTER:
-        oracle_fold(element, (const void *const *)inputs, size, own, c->dtype, c->op);
+        oracle_reduce(element, (const void *const *)inputs, size, own, c->dtype, c->op);
         return;
     case ALL_GATHER:
     case GATHER:

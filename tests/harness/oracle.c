@@ -65,7 +65,7 @@ uint16_t oracle_to_half(float value, muster_dtype dtype)
     return (uint16_t)(sign | (bits >= infinity ? infinity : (int)bits));
 }
 
-/* ---- folding ---- */
+/* ---- reducing ---- */
 
 float oracle_combine_floats(float a, float b, muster_op op)
 {
@@ -89,7 +89,7 @@ float oracle_combine_floats(float a, float b, muster_op op)
     }
 }
 
-static double fold_double(double a, double b, muster_op op)
+static double reduce_double(double a, double b, muster_op op)
 {
     switch (op) {
     case MUSTER_SUM:
@@ -111,7 +111,7 @@ static double fold_double(double a, double b, muster_op op)
     }
 }
 
-static void fold_complex(float a[2], const float b[2], muster_op op)
+static void reduce_complex(float a[2], const float b[2], muster_op op)
 {
     float re = a[0], im = a[1];
     bool first_nan = isnan(a[0]) || isnan(a[1]), second_nan = isnan(b[0]) || isnan(b[1]);
@@ -140,7 +140,7 @@ static void fold_complex(float a[2], const float b[2], muster_op op)
     }
 }
 
-static int64_t fold_signed(int64_t a, int64_t b, muster_op op)
+static int64_t reduce_signed(int64_t a, int64_t b, muster_op op)
 {
     switch (op) {
     case MUSTER_SUM:
@@ -154,7 +154,7 @@ static int64_t fold_signed(int64_t a, int64_t b, muster_op op)
     }
 }
 
-static uint64_t fold_unsigned(uint64_t a, uint64_t b, muster_op op)
+static uint64_t reduce_unsigned(uint64_t a, uint64_t b, muster_op op)
 {
     switch (op) {
     case MUSTER_SUM:
@@ -184,8 +184,8 @@ static uint64_t load_integer(const void *from, muster_dtype dtype)
     return value;
 }
 
-static void fold_integers(void *to, const void *const *inputs, int n, size_t at, muster_dtype dtype,
-                          muster_op op)
+static void reduce_integers(void *to, const void *const *inputs, int n, size_t at, muster_dtype dtype,
+                            muster_op op)
 {
     size_t size = muster_dtype_size(dtype);
     uint64_t acc = load_integer((const char *)inputs[0] + at, dtype);
@@ -193,15 +193,15 @@ static void fold_integers(void *to, const void *const *inputs, int n, size_t at,
     for (int i = 1; i < n; i++) {
         uint64_t next = load_integer((const char *)inputs[i] + at, dtype);
 
-        acc = is_signed(dtype) ? (uint64_t)fold_signed((int64_t)acc, (int64_t)next, op)
-                               : fold_unsigned(acc, next, op);
+        acc = is_signed(dtype) ? (uint64_t)reduce_signed((int64_t)acc, (int64_t)next, op)
+                               : reduce_unsigned(acc, next, op);
         memcpy(&next, &acc, 8); /* wrap to the width, then on */
         acc = size < 8 ? load_integer(&next, dtype) : next;
     }
     memcpy(to, &acc, size);
 }
 
-static void fold_bools(unsigned char *to, const void *const *inputs, int n, size_t at, muster_op op)
+static void reduce_bools(unsigned char *to, const void *const *inputs, int n, size_t at, muster_op op)
 {
     bool any = false, all = true;
 
@@ -214,8 +214,8 @@ static void fold_bools(unsigned char *to, const void *const *inputs, int n, size
     *to = op == MUSTER_SUM || op == MUSTER_MAX ? any : all;
 }
 
-static void fold_halves(uint16_t *to, const void *const *inputs, int n, size_t at, muster_dtype dtype,
-                        muster_op op)
+static void reduce_halves(uint16_t *to, const void *const *inputs, int n, size_t at, muster_dtype dtype,
+                          muster_op op)
 {
     float acc = 0;
 
@@ -230,7 +230,7 @@ static void fold_halves(uint16_t *to, const void *const *inputs, int n, size_t a
     memcpy(to, &result, 2);
 }
 
-void oracle_fold(void *to, const void *const *inputs, int n, size_t index, muster_dtype dtype, muster_op op)
+void oracle_reduce(void *to, const void *const *inputs, int n, size_t index, muster_dtype dtype, muster_op op)
 {
     size_t at = index * muster_dtype_size(dtype);
 
@@ -240,11 +240,11 @@ void oracle_fold(void *to, const void *const *inputs, int n, size_t index, muste
     }
     switch (dtype) {
     case MUSTER_BOOL:
-        fold_bools(to, inputs, n, at, op);
+        reduce_bools(to, inputs, n, at, op);
         return;
     case MUSTER_FLOAT16:
     case MUSTER_BFLOAT16:
-        fold_halves(to, inputs, n, at, dtype, op);
+        reduce_halves(to, inputs, n, at, dtype, op);
         return;
     case MUSTER_FLOAT32: {
         float acc = 0, next;
@@ -259,7 +259,7 @@ void oracle_fold(void *to, const void *const *inputs, int n, size_t index, muste
         double acc = 0, next;
         for (int i = 0; i < n; i++) {
             memcpy(&next, (const char *)inputs[i] + at, 8);
-            acc = i ? fold_double(acc, next, op) : next;
+            acc = i ? reduce_double(acc, next, op) : next;
         }
         memcpy(to, &acc, 8);
         return;
@@ -269,13 +269,13 @@ void oracle_fold(void *to, const void *const *inputs, int n, size_t index, muste
         memcpy(acc, (const char *)inputs[0] + at, 8);
         for (int i = 1; i < n; i++) {
             memcpy(next, (const char *)inputs[i] + at, 8);
-            fold_complex(acc, next, op);
+            reduce_complex(acc, next, op);
         }
         memcpy(to, acc, 8);
         return;
     }
     default:
-        fold_integers(to, inputs, n, at, dtype, op);
+        reduce_integers(to, inputs, n, at, dtype, op);
     }
 }
 

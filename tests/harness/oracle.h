@@ -10,8 +10,8 @@
 #include "muster/muster.h"
 
 /* *to = inputs[0][index] op inputs[1][index] op ..., in that order. */
-void oracle_fold(void *to, const void *const *inputs, int input_count, size_t index, muster_dtype dtype,
-                 muster_op op);
+void oracle_reduce(void *to, const void *const *inputs, int input_count, size_t index, muster_dtype dtype,
+                   muster_op op);
 
 /* Whether two elements are the same: to the bit, except that any NaN equals any NaN of its place. */
 bool oracle_same(const void *a, const void *b, muster_dtype dtype);

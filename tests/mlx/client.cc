@@ -303,11 +303,11 @@ void reduce_the_rest()
     mpi.all_reduce(&flag, &all, 1, mpi.boolean, mpi.min, mpi.world);
     CHECK(!all);
 
-    int32_t own = rank_ + 1, folded = 0, expected = 1;
+    int32_t own = rank_ + 1, reduced = 0, expected = 1;
     for (int r = 1; r < size_; r++)
         expected = 2 * expected + r + 1;
-    mpi.all_reduce(&own, &folded, 1, mpi.int32, ops.product, mpi.world);
-    CHECK(folded == expected);
+    mpi.all_reduce(&own, &reduced, 1, mpi.int32, ops.product, mpi.world);
+    CHECK(reduced == expected);
     mpi.all_reduce(nullptr, nullptr, 0, mpi.float32, mpi.sum, mpi.world);
     mpi.all_reduce(nullptr, nullptr, 0, mpi.int32, ops.product, mpi.world);
 }

@@ -1,9 +1,9 @@
 /*
- * Rounds whose work is pooled, and others in between: shm/group/pieces.c, fold_pooled of src/onehost/coll/fold.c.
+ * Rounds whose work is pooled, and others in between: shm/group/pieces.c, reduce_pooled of src/onehost/coll/reduce_pattern.c.
  *
  * N ranks make OPERATIONS operations, every third of which is an ordinary one of one round. After the round of any
  * other, whoever sees that all have arrived, or that somebody has taken a piece, takes pieces by compare-and-swap:
- * compares the requests before its first one, folds what lies in the slots, and writes the result over that piece of its own
+ * compares the requests before its first one, reduces what lies in the slots, and writes the result over that piece of its own
  * slot, which nobody else reads. All wait for all pieces, and copy the results.
  *
  *   shown: each piece is done once per operation; requests are those of the operation when they are compared,
@@ -92,7 +92,7 @@ proctype Rank(byte me) {
                     word[i] = TAKEN(op, me) + 1;
 #endif
                     p = 0;
-                    do                          /* compare_requests(), fold_piece() */
+                    do                          /* compare_requests(), reduce_piece() */
                     :: p == N -> break
                     :: p < N ->
                         assert(compared || request[p].round[s & 1] == op);

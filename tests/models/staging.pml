@@ -35,7 +35,7 @@ proctype Rank(byte me) {
         :: p < N -> (arrived[p] >= s); p++
         od;
         p = 0;
-        do                                      /* the fold, from mst_peer_slot() */
+        do                                      /* the reduce, from mst_peer_slot() */
         :: p == N -> break
         :: p < N -> assert(staging[p].piece[PIECE(s)] == s); p++
         od;

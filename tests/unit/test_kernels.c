@@ -61,7 +61,7 @@ START_TEST(test_rounding_is_to_nearest_even)
 }
 END_TEST
 
-/* ---- folds ---- */
+/* ---- reduces ---- */
 
 START_TEST(test_no_level_is_left_out)
 {
@@ -69,22 +69,22 @@ START_TEST(test_no_level_is_left_out)
 }
 END_TEST
 
-typedef struct fold_case {
+typedef struct reduce_case {
     const mst_kernels *kernels;
     muster_dtype dtype;
     muster_op op;
-} fold_case;
+} reduce_case;
 
-static void check_fold(fold_case c, const void *const *sources, int n, size_t count, unsigned char *out,
-                       unsigned char *scalar)
+static void check_reduce(reduce_case c, const void *const *sources, int n, size_t count, unsigned char *out,
+                         unsigned char *scalar)
 {
     size_t bytes = muster_dtype_size(c.dtype);
     unsigned char expected[8];
 
-    c.kernels->fold[c.dtype][c.op](out, sources, n, count);
-    mst_kernels_find("scalar")->fold[c.dtype][c.op](scalar, sources, n, count);
+    c.kernels->reduce[c.dtype][c.op](out, sources, n, count);
+    mst_kernels_find("scalar")->reduce[c.dtype][c.op](scalar, sources, n, count);
     for (size_t i = 0; i < count && n > 1; i++) {
-        oracle_fold(expected, sources, n, i, c.dtype, c.op);
+        oracle_reduce(expected, sources, n, i, c.dtype, c.op);
         ck_assert_msg(oracle_same(expected, out + i * bytes, c.dtype),
                       "%s: %s op %d of %d sources: element %zu of %zu differs from the reference",
                       c.kernels->isa, muster_dtype_name(c.dtype), c.op, n, i, count);
@@ -93,7 +93,7 @@ static void check_fold(fold_case c, const void *const *sources, int n, size_t co
                   c.kernels->isa, muster_dtype_name(c.dtype), c.op, n);
 }
 
-static void check_case(fold_case c)
+static void check_case(reduce_case c)
 {
     static const size_t counts[] = { 1, 3, 31, 511, 512, 513, 2100 };
     size_t bytes = muster_dtype_size(c.dtype);
@@ -110,13 +110,13 @@ static void check_case(fold_case c)
                 fill_elements(memory[s] + (k * 13 + (size_t)s * 7) % 64, counts[k], c.dtype,
                               k * 100 + (size_t)s);
             }
-            check_fold(c, sources, n, counts[k], memory[SOURCES] + k % 64, memory[SOURCES + 1]);
+            check_reduce(c, sources, n, counts[k], memory[SOURCES] + k % 64, memory[SOURCES + 1]);
         }
     for (int s = 0; s < SOURCES + 2; s++)
         free(memory[s]);
 }
 
-START_TEST(test_folds_match_the_reference)
+START_TEST(test_reduces_match_the_reference)
 {
     const mst_kernels *kernels = mst_kernels_name(_i) ? mst_kernels_find(mst_kernels_name(_i)) : NULL;
 
@@ -124,13 +124,14 @@ START_TEST(test_folds_match_the_reference)
         return; /* not in this build, or not on this CPU */
     for (int dtype = 0; dtype < MUSTER_DTYPE_COUNT; dtype++)
         for (int op = 0; op < MUSTER_OP_COUNT; op++)
-            check_case((fold_case){ kernels, (muster_dtype)dtype, (muster_op)op });
+            check_case((reduce_case){ kernels, (muster_dtype)dtype, (muster_op)op });
 }
 END_TEST
 
-/* The fold by the definition, one value at a time: the first NaN, made quiet, is the result; one source is
+/* The reduce by the definition, one value at a time: the first NaN, made quiet, is the result; one source is
  * copied. */
-static uint16_t fold_of_halves(const void *const *sources, int n, size_t at, muster_dtype dtype, muster_op op)
+static uint16_t reduce_of_halves(const void *const *sources, int n, size_t at, muster_dtype dtype,
+                                 muster_op op)
 {
     float result = 0;
 
@@ -163,9 +164,9 @@ static void check_all_halves(const mst_kernels *kernels, muster_dtype dtype, mus
         for (int n = 1; n <= 3; n++) {
             sources[0] = n == 2 ? first : second;
             sources[1] = n == 2 ? second : first;
-            kernels->fold[dtype][op](out, sources, n, 65536);
+            kernels->reduce[dtype][op](out, sources, n, 65536);
             for (uint32_t i = 0; i < 65536; i++) {
-                uint16_t wanted = fold_of_halves(sources, n, i, dtype, op);
+                uint16_t wanted = reduce_of_halves(sources, n, i, dtype, op);
 
                 if (out[i] != wanted) /* checking by Check takes a minute for as many */
                     ck_abort_msg("%s: %s op %d of %d sources, the first %04x: %04x, not %04x", kernels->isa,
@@ -207,8 +208,8 @@ static void check_specials(const mst_kernels *kernels, muster_op op)
                 first[i] = second[i] = 0x40490fdb;
             first[at] = special_bits[pair / SPECIALS];
             second[at] = special_bits[pair % SPECIALS];
-            kernels->fold[MUSTER_FLOAT32][op](out, sources, 2, 37);
-            mst_kernels_find("scalar")->fold[MUSTER_FLOAT32][op](scalar, sources, 2, 37);
+            kernels->reduce[MUSTER_FLOAT32][op](out, sources, 2, 37);
+            mst_kernels_find("scalar")->reduce[MUSTER_FLOAT32][op](scalar, sources, 2, 37);
             ck_assert_msg(memcmp(out, scalar, 37 * 4) == 0,
                           "%s: op %d of %08x and %08x at %zu: %08x, scalar %08x", kernels->isa, op, first[at],
                           second[at], at, out[at], scalar[at]);
@@ -272,7 +273,7 @@ int main(void)
     tcase_add_test(tests, test_half_conversions_match_the_reference);
     tcase_add_test(tests, test_rounding_is_to_nearest_even);
     tcase_add_test(tests, test_no_level_is_left_out);
-    tcase_add_loop_test(tests, test_folds_match_the_reference, 0, LEVELS);
+    tcase_add_loop_test(tests, test_reduces_match_the_reference, 0, LEVELS);
     tcase_add_loop_test(tests, test_all_halves_are_as_defined_on_every_level, 0, LEVELS);
     tcase_add_loop_test(tests, test_specials_are_the_same_in_every_position, 0, LEVELS);
     tcase_add_loop_test(tests, test_copying_and_streaming_do_what_memcpy_does, 0, LEVELS);

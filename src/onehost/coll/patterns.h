@@ -5,11 +5,13 @@
 #include "src/onehost/coll/round.h"
 #include "src/onehost/coll/view.h"
 
-/* fold.c: the reduction of all inputs, for every rank that `receives`. */
-muster_status mst_fold_all(mst_call *call, bool receives);
+/* reduce_pattern.c: the reduction of all inputs, for every rank that `receives`. */
+muster_status mst_reduce_all(mst_call *call, bool receives);
 
-/* fold.c: folds the group's `sources` into `out` at byte `at`; around the cache where results go there. */
-void mst_fold_out(const mst_call *call, size_t at, size_t bytes);
+/* reduce_pattern.c: reduces the group's `sources` into `out` at byte `at`; around the cache where results go
+ * there.
+ */
+void mst_reduce_out(const mst_call *call, size_t at, size_t bytes);
 
 /* collect.c: every rank's block in rank order, for every rank that `receives`. */
 muster_status mst_collect_blocks(mst_call *call, bool receives);

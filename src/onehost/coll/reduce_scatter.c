@@ -1,12 +1,12 @@
 /*
  * reduce_scatter, and sum_scatter: each rank stages a piece of every other rank's block, one round,
- * each folds the pieces of its own block from all; in rounds that fit a slot. Where all inputs lie in
- * the arena there is one round, folded from where they lie, and one more round at the end. Blocks of N
- * bytes, p ranks: one synchronisation per round, 2 (p - 1) N to stage and (p + 1) N to fold.
+ * each reduces the pieces of its own block from all; in rounds that fit a slot. Where all inputs lie in
+ * the arena there is one round, reduced from where they lie, and one more round at the end. Blocks of N
+ * bytes, p ranks: one synchronisation per round, 2 (p - 1) N to stage and (p + 1) N to reduce.
  */
 #include "src/onehost/coll/patterns.h"
 
-static void fold_own_block(const mst_call *call, size_t base, size_t bytes, size_t staged)
+static void reduce_own_block(const mst_call *call, size_t base, size_t bytes, size_t staged)
 {
     mst_group *group = call->group;
     size_t own = (size_t)group->base.rank;
@@ -15,7 +15,7 @@ static void fold_own_block(const mst_call *call, size_t base, size_t bytes, size
     for (int rank = 0; rank < group->base.size; rank++)
         group->sources[rank] = rank == group->base.rank ? (const unsigned char *)call->request->in + in_at
                                                         : mst_view(call, rank, in_at, own * staged);
-    mst_fold_out(call, base, bytes);
+    mst_reduce_out(call, base, bytes);
 }
 
 static muster_status reduce_scatter(mst_call *call)
@@ -34,7 +34,7 @@ static muster_status reduce_scatter(mst_call *call)
             return status;
         if (mst_all_inputs_in_arena(call))
             bytes = block;
-        fold_own_block(call, base, bytes, staged);
+        reduce_own_block(call, base, bytes, staged);
         base += bytes;
     } while (base < block);
     return mst_round_if_arena(call);

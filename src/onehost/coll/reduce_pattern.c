@@ -2,18 +2,16 @@
  * The reduction of all inputs, for all_reduce and reduce. N bytes, p ranks; in rounds that fit a slot,
  * in one of four ways, the same bits:
  *
- *   whole         Everyone stages its piece; after one round every receiver folds all of them, with its
+ *   whole         Everyone stages its piece; after one round every receiver reduces all of them, with its
  *                 own operand straight from the user's memory. One synchronisation per round, (p + 3) N
  *                 bytes of traffic per rank: best while a synchronisation costs more than the copying.
- *   pooled        Everyone stages its piece; who runs when all have come folds parts of it for all (pieces.h)
- *                 and stages the results, which the others copy. One synchronisation per round, and what
- *                 everyone would read one after the other is read once, 4 N bytes and (p + 1) N for one of
- *                 all: where ranks share CPUs, so that most of them wait for one anyway.
- *   slices        Reduce-scatter, then all-gather: each rank folds its slice of the round and stages
- *                 the result, receivers copy the other slices. Rounds overlap: with the result of one
- *                 goes the input of the next, so that R rounds take R + 1 synchronisations, and
- *                 (5 - 2/p) N bytes.
- *   in the arena  Inputs and outputs of all ranks lie in the arena: each rank folds its slice of the
+ *   pooled        Everyone stages its piece; who runs when all have come reduces parts of it for all
+ * (pieces.h) and stages the results, which the others copy. One synchronisation per round, and what everyone
+ * would read one after the other is read once, 4 N bytes and (p + 1) N for one of all: where ranks share
+ * CPUs, so that most of them wait for one anyway. slices        Reduce-scatter, then all-gather: each rank
+ * reduces its slice of the round and stages the result, receivers copy the other slices. Rounds overlap: with
+ * the result of one goes the input of the next, so that R rounds take R + 1 synchronisations, and (5 - 2/p) N
+ * bytes. in the arena  Inputs and outputs of all ranks lie in the arena: each rank reduces its slice of the
  *                 whole from where the inputs lie, and writes it into every output. Two
  *                 synchronisations in all, 2 N bytes, the least there can be. In place is safe: nobody
  *                 but rank r reads or writes slice r. Less than 1 MiB of all together is pooled as well.
@@ -25,9 +23,9 @@
 #include "src/pure/partition.h"
 
 #define LINE_BYTES 64
-#define BLOCK_BYTES 4096     /* what is folded at a time into a block of our cache, for several places */
+#define BLOCK_BYTES 4096     /* what is reduced at a time into a block of our cache, for several places */
 #define ALONE_BYTES 8192     /* the same for one place: stores around the cache in fewer, longer rows */
-#define STRETCH_BYTES 131072 /* what is folded without asking again which way to store */
+#define STRETCH_BYTES 131072 /* what is reduced without asking again which way to store */
 #define PIECE_BYTES_MIN 8192 /* of pooled work: less is not worth a second CPU */
 
 static mst_slice slice_of(const mst_call *call, size_t count, int rank)
@@ -39,16 +37,16 @@ static mst_slice slice_of(const mst_call *call, size_t count, int rank)
                         slice.count * call->request->element_bytes };
 }
 
-/* Folds the group's `sources` straight into one place. */
-static void fold_into(const mst_call *call, void *to, size_t bytes)
+/* Reduces the group's `sources` straight into one place. */
+static void reduce_into(const mst_call *call, void *to, size_t bytes)
 {
-    call->group->kernels->fold[call->request->dtype][call->request->op](
+    call->group->kernels->reduce[call->request->dtype][call->request->op](
         to, call->group->sources, call->group->base.size, bytes / call->request->element_bytes);
 }
 
-/* Folds the group's `sources` into its first `target_count` targets, by way of a block in the cache:
+/* Reduces the group's `sources` into its first `target_count` targets, by way of a block in the cache:
  * each source is read once, and a target may be written around the cache. Moves the pointers on. */
-static void fold_into_targets(const mst_call *call, int target_count, size_t bytes)
+static void reduce_into_targets(const mst_call *call, int target_count, size_t bytes)
 {
     mst_group *group = call->group;
     size_t most = target_count == 1 ? ALONE_BYTES : BLOCK_BYTES;
@@ -57,7 +55,7 @@ static void fold_into_targets(const mst_call *call, int target_count, size_t byt
     while (bytes > 0) {
         size_t now = bytes < most ? bytes : most;
 
-        fold_into(call, block, now);
+        reduce_into(call, block, now);
         for (int t = 0; t < target_count; t++) {
             mst_target *target = &group->targets[t];
 
@@ -70,29 +68,29 @@ static void fold_into_targets(const mst_call *call, int target_count, size_t byt
     }
 }
 
-void mst_fold_out(const mst_call *call, size_t at, size_t bytes)
+void mst_reduce_out(const mst_call *call, size_t at, size_t bytes)
 {
     unsigned char *out = (unsigned char *)call->request->out + at;
 
     /* Not where inputs are staged around the cache: both together are too many for its way to memory. */
     if (!mst_streams_out(call) || mst_route_goes_around(&call->group->staging_route, bytes)) {
-        fold_into(call, out, bytes);
+        reduce_into(call, out, bytes);
         return;
     }
     call->group->targets[0] = (mst_target){ out, true };
-    fold_into_targets(call, 1, bytes);
+    reduce_into_targets(call, 1, bytes);
 }
 
 /* ---- whole ---- */
 
-static void fold_whole(const mst_call *call, size_t base, size_t bytes)
+static void reduce_whole(const mst_call *call, size_t base, size_t bytes)
 {
     mst_group *group = call->group;
 
     for (int rank = 0; rank < group->base.size; rank++)
         group->sources[rank] = rank == group->base.rank ? (const unsigned char *)call->request->in + base
                                                         : mst_peer_slot(call, rank);
-    mst_fold_out(call, base, bytes);
+    mst_reduce_out(call, base, bytes);
 }
 
 /* ---- slices ---- */
@@ -107,9 +105,10 @@ static void stage_others_slices(const mst_call *call, size_t base, size_t bytes,
     mst_stage(call, end, in + end, bytes - end);
 }
 
-/* Folds our slice of the round into the slot of the next round, at `result_at`, and, where it is wanted,
+/* Reduces our slice of the round into the slot of the next round, at `result_at`, and, where it is wanted,
  * the result. */
-static void fold_own_slice(const mst_call *call, size_t base, mst_slice own, size_t result_at, bool receives)
+static void reduce_own_slice(const mst_call *call, size_t base, mst_slice own, size_t result_at,
+                             bool receives)
 {
     mst_group *group = call->group;
 
@@ -122,7 +121,7 @@ static void fold_own_slice(const mst_call *call, size_t base, mst_slice own, siz
     if (receives)
         group->targets[1] =
             (mst_target){ (unsigned char *)call->request->out + base + own.begin, mst_streams_out(call) };
-    fold_into_targets(call, receives ? 2 : 1, own.count);
+    reduce_into_targets(call, receives ? 2 : 1, own.count);
 }
 
 static void copy_others_slices(const mst_call *call, size_t base, size_t count, size_t result_at)
@@ -142,7 +141,7 @@ static mst_slice own_slice(const mst_call *call, size_t bytes)
 
 /* All rounds, the first of which has been staged and met. A slot holds the inputs of one round and,
  * behind them, the result of our slice of the round before. */
-static muster_status fold_slices(mst_call *call, size_t all, size_t round, bool receives)
+static muster_status reduce_slices(mst_call *call, size_t all, size_t round, bool receives)
 {
     muster_status status = MUSTER_OK;
 
@@ -150,7 +149,7 @@ static muster_status fold_slices(mst_call *call, size_t all, size_t round, bool 
         size_t bytes = all - base < round ? all - base : round, left = all - base - bytes;
         size_t next = left < round ? left : round;
 
-        fold_own_slice(call, base, own_slice(call, bytes), next, receives);
+        reduce_own_slice(call, base, own_slice(call, bytes), next, receives);
         if (next && !call->in_offset)
             stage_others_slices(call, base + bytes, next, own_slice(call, next));
         status = mst_round(call, next + slice_of(call, bytes / call->request->element_bytes, 0).count);
@@ -163,18 +162,18 @@ static muster_status fold_slices(mst_call *call, size_t all, size_t round, bool 
 /* ---- in the arena ---- */
 
 /* A stretch of our slice, into all outputs, whichever way they are written faster now. */
-static void fold_stretch(const mst_call *call, size_t bytes)
+static void reduce_stretch(const mst_call *call, size_t bytes)
 {
     mst_group *group = call->group;
     bool around = mst_streams_out(call) || mst_route_begin(&group->arena_route, bytes);
 
     for (int i = 0; i < group->base.size; i++)
         group->targets[i].stream = around;
-    fold_into_targets(call, group->base.size, bytes);
+    reduce_into_targets(call, group->base.size, bytes);
     mst_route_end(&group->arena_route, bytes);
 }
 
-static void fold_slice_in_arena(const mst_call *call, mst_slice slice)
+static void reduce_slice_in_arena(const mst_call *call, mst_slice slice)
 {
     mst_group *group = call->group;
 
@@ -188,14 +187,14 @@ static void fold_slice_in_arena(const mst_call *call, mst_slice slice)
     for (size_t left = slice.count; left > 0;) {
         size_t now = left < STRETCH_BYTES ? left : STRETCH_BYTES;
 
-        fold_stretch(call, now);
+        reduce_stretch(call, now);
         left -= now;
     }
 }
 
-static muster_status fold_in_arena(mst_call *call)
+static muster_status reduce_in_arena(mst_call *call)
 {
-    fold_slice_in_arena(call, slice_of(call, call->request->count, call->group->base.rank));
+    reduce_slice_in_arena(call, slice_of(call, call->request->count, call->group->base.rank));
     return mst_round(call, 0);
 }
 
@@ -207,9 +206,9 @@ static bool all_in_arena(const mst_call *call)
 
 /* ---- started earlier ---- */
 
-/* Inputs are copies in the arena. Small ones everybody folds whole; of large ones everybody folds its
+/* Inputs are copies in the arena. Small ones everybody reduces whole; of large ones everybody reduces its
  * slice, leaves it in its own copy, where nobody but itself reads that slice, and reads the others'. */
-static muster_status fold_started(mst_call *call)
+static muster_status reduce_started(mst_call *call)
 {
     mst_group *group = call->group;
     size_t all = call->request->count * call->request->element_bytes;
@@ -223,7 +222,7 @@ static muster_status fold_started(mst_call *call)
     group->targets[1] = (mst_target){ mst_layout_at(&group->subarena->attachment->geometry,
                                                     group->subarena->own.seat, call->in_offset + own.begin),
                                       mst_route_goes_around(&group->staging_route, own.count) };
-    fold_into_targets(call, whole ? 1 : 2, own.count);
+    reduce_into_targets(call, whole ? 1 : 2, own.count);
     if (whole)
         return MUSTER_OK;
     muster_status status = mst_round(call, 0);
@@ -250,7 +249,7 @@ static size_t round_bytes(const mst_call *call)
 }
 
 /* All rounds, the first of which has been staged and met. */
-static muster_status fold_wholes(mst_call *call, size_t all, size_t round, bool receives)
+static muster_status reduce_wholes(mst_call *call, size_t all, size_t round, bool receives)
 {
     muster_status status = MUSTER_OK;
 
@@ -259,7 +258,7 @@ static muster_status fold_wholes(mst_call *call, size_t all, size_t round, bool 
         size_t next = left < round ? left : round;
 
         if (receives)
-            fold_whole(call, base, bytes);
+            reduce_whole(call, base, bytes);
         if (next == 0)
             break;
         mst_stage(call, 0, (const unsigned char *)call->request->in + base + bytes, next);
@@ -296,7 +295,7 @@ static mst_slice piece_of(const pooled_round *round, int piece)
 }
 
 /* For all, and for ourselves. */
-static void fold_piece(const mst_call *call, const void *arg, int piece)
+static void reduce_piece(const mst_call *call, const void *arg, int piece)
 {
     const pooled_round *round = arg;
     mst_slice slice = piece_of(round, piece);
@@ -310,21 +309,21 @@ static void fold_piece(const mst_call *call, const void *arg, int piece)
                                       mst_route_goes_around(&group->staging_route, round->bytes) };
     if (round->receives)
         group->targets[1] = (mst_target){ (unsigned char *)call->request->out + at, mst_streams_out(call) };
-    fold_into_targets(call, round->receives ? 2 : 1, slice.count);
+    reduce_into_targets(call, round->receives ? 2 : 1, slice.count);
 }
 
 /* Into all outputs. */
-static void fold_piece_in_arena(const mst_call *call, const void *arg, int piece)
+static void reduce_piece_in_arena(const mst_call *call, const void *arg, int piece)
 {
-    fold_slice_in_arena(call, piece_of(arg, piece));
+    reduce_slice_in_arena(call, piece_of(arg, piece));
 }
 
 /* Who wants no results waits, too: a disagreement is found by those who work. */
-static muster_status fold_round(mst_call *call, const pooled_round *round, mst_piece_fn fold)
+static muster_status reduce_round(mst_call *call, const pooled_round *round, mst_piece_fn reduce)
 {
     int count = piece_count(round), by;
 
-    muster_status status = mst_pool(call, count, fold, round);
+    muster_status status = mst_pool(call, count, reduce, round);
     for (int piece = 0; piece < count && status == MUSTER_OK; piece++) {
         mst_slice slice = piece_of(round, piece);
 
@@ -336,7 +335,7 @@ static muster_status fold_round(mst_call *call, const pooled_round *round, mst_p
 }
 
 /* In rounds that fill a slot; what lies in the arena in one. */
-static muster_status fold_pooled(mst_call *call, size_t all, bool receives)
+static muster_status reduce_pooled(mst_call *call, size_t all, bool receives)
 {
     size_t slot = mst_slot_bytes(call), most = call->in_line || all < slot ? all : slot;
     muster_status status = MUSTER_OK;
@@ -350,33 +349,33 @@ static muster_status fold_pooled(mst_call *call, size_t all, bool receives)
         status = mst_round(call, bytes);
         if (status == MUSTER_OK && all_in_arena(call))
             return all <= call->group->tuning.pooled_view_bytes_max
-                       ? fold_round(call, &(pooled_round){ 0, all, piece_bytes_of(all), false },
-                                    fold_piece_in_arena)
-                       : fold_in_arena(call);
+                       ? reduce_round(call, &(pooled_round){ 0, all, piece_bytes_of(all), false },
+                                      reduce_piece_in_arena)
+                       : reduce_in_arena(call);
         if (status == MUSTER_OK)
-            status = fold_round(call, &round, fold_piece);
+            status = reduce_round(call, &round, reduce_piece);
     }
     return status;
 }
 
 /* Everything beside the flags. */
-static muster_status fold_tiny(mst_call *call, size_t all, bool receives)
+static muster_status reduce_tiny(mst_call *call, size_t all, bool receives)
 {
     mst_stage(call, 0, call->request->in, all);
     muster_status status = mst_round(call, all);
     if (status == MUSTER_OK && receives)
-        fold_whole(call, 0, all);
+        reduce_whole(call, 0, all);
     return status;
 }
 
-muster_status mst_fold_all(mst_call *call, bool receives)
+muster_status mst_reduce_all(mst_call *call, bool receives)
 {
     size_t all = call->request->count * call->request->element_bytes;
 
     if (call->pooled)
-        return fold_pooled(call, all, receives);
+        return reduce_pooled(call, all, receives);
     if (call->in_line)
-        return fold_tiny(call, all, receives);
+        return reduce_tiny(call, all, receives);
 
     bool whole = all <= call->group->tuning.whole_bytes_max;
     size_t round = round_bytes(call), bytes = all < round ? all : round;
@@ -389,10 +388,10 @@ muster_status mst_fold_all(mst_call *call, bool receives)
     if (status != MUSTER_OK)
         return status;
     if (call->started)
-        return fold_started(call);
+        return reduce_started(call);
     if (all_in_arena(call))
-        return fold_in_arena(call);
+        return reduce_in_arena(call);
     if (whole && !mst_any_input_in_arena(call))
-        return fold_wholes(call, all, round, receives);
-    return fold_slices(call, all, round, receives);
+        return reduce_wholes(call, all, round, receives);
+    return reduce_slices(call, all, round, receives);
 }
