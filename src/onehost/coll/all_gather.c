@@ -1,9 +1,9 @@
-/* all_gather: every rank's block, for every rank (collect.c). */
-#include "src/onehost/coll/patterns.h"
+/* all_gather: every rank's block, for every rank (gather_pattern.c). */
+#include "src/onehost/coll/gather_pattern.h"
 
 static muster_status all_gather(mst_call *call)
 {
-    return mst_collect_blocks(call, true);
+    return mst_gather_blocks(call, true);
 }
 
 const mst_method mst_method_all_gather = { .run = all_gather };

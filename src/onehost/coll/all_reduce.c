@@ -1,6 +1,6 @@
 /* all_reduce, and all_sum, all_max, all_min: the reduction of all inputs for every rank (reduce_pattern.c).
  */
-#include "src/onehost/coll/patterns.h"
+#include "src/onehost/coll/reduce_pattern.h"
 
 static muster_status all_reduce(mst_call *call)
 {

@@ -4,7 +4,9 @@
  * round, read in place, and one more round at the end. Blocks of N bytes, p ranks: one synchronisation
  * per round, 2 (p - 1) N to stage and as much to copy.
  */
-#include "src/onehost/coll/patterns.h"
+#include "src/onehost/coll/round.h"
+#include "src/onehost/coll/scatter_pattern.h"
+#include "src/onehost/coll/view.h"
 
 static void copy_own_blocks(const mst_call *call, size_t base, size_t bytes, size_t staged)
 {
@@ -22,7 +24,7 @@ static void copy_own_blocks(const mst_call *call, size_t base, size_t bytes, siz
 static muster_status all_to_all(mst_call *call)
 {
     size_t block = call->request->count * call->request->element_bytes;
-    size_t round = mst_deal_round_bytes(call);
+    size_t round = mst_scatter_round_bytes(call);
     size_t own = (size_t)call->group->base.rank * block;
     size_t base = 0;
 
@@ -30,7 +32,7 @@ static muster_status all_to_all(mst_call *call)
         size_t bytes = block - base < round ? block - base : round;
         size_t staged = bytes;
 
-        mst_deal_stage(call, base, bytes);
+        mst_scatter_stage(call, base, bytes);
         muster_status status = mst_round(call, staged * (size_t)call->group->base.size);
         if (status != MUSTER_OK)
             return status;

@@ -1,9 +1,9 @@
-/* gather: every rank's block, for the root alone (collect.c). */
-#include "src/onehost/coll/patterns.h"
+/* gather: every rank's block, for the root alone (gather_pattern.c). */
+#include "src/onehost/coll/gather_pattern.h"
 
 static muster_status gather(mst_call *call)
 {
-    return mst_collect_blocks(call, call->group->base.rank == call->request->root);
+    return mst_gather_blocks(call, call->group->base.rank == call->request->root);
 }
 
 const mst_method mst_method_gather = { .run = gather };

@@ -1,5 +1,5 @@
 /* reduce: the reduction of all inputs for the root alone (reduce_pattern.c). Every rank reduces its share. */
-#include "src/onehost/coll/patterns.h"
+#include "src/onehost/coll/reduce_pattern.h"
 
 static muster_status reduce(mst_call *call)
 {

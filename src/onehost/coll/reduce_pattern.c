@@ -19,7 +19,10 @@
  * Where some inputs lie in the arena they are read there, by slices: the last round then says that
  * nobody reads them any more. Where work is pooled, all have been read when all of it is done.
  */
-#include "src/onehost/coll/patterns.h"
+#include "src/onehost/coll/reduce_pattern.h"
+
+#include "src/onehost/coll/round.h"
+#include "src/onehost/coll/view.h"
 #include "src/pure/partition.h"
 
 #define LINE_BYTES 64

@@ -4,7 +4,10 @@
  * the arena there is one round, reduced from where they lie, and one more round at the end. Blocks of N
  * bytes, p ranks: one synchronisation per round, 2 (p - 1) N to stage and (p + 1) N to reduce.
  */
-#include "src/onehost/coll/patterns.h"
+#include "src/onehost/coll/reduce_pattern.h"
+#include "src/onehost/coll/round.h"
+#include "src/onehost/coll/scatter_pattern.h"
+#include "src/onehost/coll/view.h"
 
 static void reduce_own_block(const mst_call *call, size_t base, size_t bytes, size_t staged)
 {
@@ -21,14 +24,14 @@ static void reduce_own_block(const mst_call *call, size_t base, size_t bytes, si
 static muster_status reduce_scatter(mst_call *call)
 {
     size_t block = call->request->count * call->request->element_bytes;
-    size_t round = mst_deal_round_bytes(call);
+    size_t round = mst_scatter_round_bytes(call);
     size_t base = 0;
 
     do {
         size_t bytes = block - base < round ? block - base : round;
         size_t staged = bytes;
 
-        mst_deal_stage(call, base, bytes);
+        mst_scatter_stage(call, base, bytes);
         muster_status status = mst_round(call, staged * (size_t)call->group->base.size);
         if (status != MUSTER_OK)
             return status;

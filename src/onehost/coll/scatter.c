@@ -4,12 +4,14 @@
  * one more round at the end. Blocks of N bytes, p ranks: one synchronisation per round; the root moves
  * 2 p N bytes, the others 2 N.
  */
-#include "src/onehost/coll/patterns.h"
+#include "src/onehost/coll/round.h"
+#include "src/onehost/coll/scatter_pattern.h"
+#include "src/onehost/coll/view.h"
 
 static muster_status scatter(mst_call *call)
 {
     size_t block = call->request->count * call->request->element_bytes;
-    size_t round = mst_call_round_bytes(call, block, mst_deal_round_bytes(call));
+    size_t round = mst_call_round_bytes(call, block, mst_scatter_round_bytes(call));
     bool is_root = call->group->base.rank == call->request->root;
     size_t own = (size_t)call->group->base.rank;
     size_t base = 0;
@@ -19,7 +21,7 @@ static muster_status scatter(mst_call *call)
         size_t staged = bytes;
 
         if (is_root)
-            mst_deal_stage(call, base, bytes);
+            mst_scatter_stage(call, base, bytes);
         muster_status status = mst_round(call, staged * (size_t)call->group->base.size);
         if (status != MUSTER_OK)
             return status;

@@ -1,7 +1,7 @@
 /*
  * A trace: the operations of a job, rank by rank, and what can be said of them. Collected from a job's flight
- * recorder (collect.c), kept in a file that Perfetto and Chrome show (file.c), summed up as a table (table.c)
- * or drawn as a page (report.c).
+ * recorder (gather_pattern.c), kept in a file that Perfetto and Chrome show (file.c), summed up as a table
+ * (table.c) or drawn as a page (report.c).
  *
  * All members' records of one collective are an operation. It begins for each when it enters; who enters
  * last makes the others wait. Phases are stretches of a rank's time that the program has named.
@@ -126,7 +126,7 @@ bool trace_print(const trace *trace, bool all, FILE *to);
 /* One sentence: where time is lost, to whom, and what to try. */
 void trace_diagnose(const trace *trace, const trace_sums *sums, char *text, size_t bytes);
 
-/* ---- collect.c ---- */
+/* ---- gather_pattern.c ---- */
 
 /* Notes the command, and this machine and moment. */
 void trace_describe(trace *trace, const char *command);

@@ -4,7 +4,10 @@
  * is one round, read in place, and one more round at the end. Blocks of N bytes, p ranks: one
  * synchronisation per round, 2 N to stage and 2 (p - 1) N to copy.
  */
-#include "src/onehost/coll/patterns.h"
+#include "src/onehost/coll/gather_pattern.h"
+
+#include "src/onehost/coll/round.h"
+#include "src/onehost/coll/view.h"
 
 /* Our own piece last, and not all of them at the end: it is in our cache still. */
 static void copy_blocks(const mst_call *call, size_t base, size_t bytes)
@@ -20,7 +23,7 @@ static void copy_blocks(const mst_call *call, size_t base, size_t bytes)
     mst_deliver(call, own + base, (const unsigned char *)call->request->in + base, bytes);
 }
 
-muster_status mst_collect_blocks(mst_call *call, bool receives)
+muster_status mst_gather_blocks(mst_call *call, bool receives)
 {
     size_t block = call->request->count * call->request->element_bytes;
     size_t round = mst_slot_bytes(call) / call->request->element_bytes * call->request->element_bytes;

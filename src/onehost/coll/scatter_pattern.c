@@ -1,13 +1,15 @@
-/* Staging for collectives in which every rank has a block for every other, of patterns.h. */
-#include "src/onehost/coll/patterns.h"
+/* Staging for collectives in which every rank has a block for every other, of scatter_pattern.h. */
+#include "src/onehost/coll/scatter_pattern.h"
 
-size_t mst_deal_round_bytes(const mst_call *call)
+#include "src/onehost/coll/view.h"
+
+size_t mst_scatter_round_bytes(const mst_call *call)
 {
     return mst_slot_bytes(call) / (size_t)call->group->base.size / call->request->element_bytes *
            call->request->element_bytes;
 }
 
-void mst_deal_stage(const mst_call *call, size_t base, size_t bytes)
+void mst_scatter_stage(const mst_call *call, size_t base, size_t bytes)
 {
     size_t block = call->request->count * call->request->element_bytes;
     const unsigned char *in = call->request->in;
