@@ -18,7 +18,7 @@
  * take an entry of the TLB and lines of the page tables, and a page fault when they are first read. So would
  * slots. A group's sub-arena is one cell, with its slots, and one staging block of each member; members
  * learn each other's at split. Control lines (header, entries, records, cells) and slots stay committed once
- * used; the heap is committed piece by piece.
+ * used; the heap is committed chunk by chunk.
  *
  * What each of these is made of is one list, layout_fields.h, from which come the structs, the fingerprint
  * that attachers compare, docs/LAYOUT.md and its test.

@@ -26,7 +26,7 @@ CONSTANT(MST_REASON_BYTES, 252);  /* of a sentence that explains poison */
 CONSTANT(MST_RECORDS, 1024);      /* operations that a rank remembers; a power of two */
 CONSTANT(MST_DOING_BYTES, 96);    /* of a description of the call that a rank waits in */
 CONSTANT(MST_PAYLOAD_BYTES, 112); /* beside an arrival's flag */
-CONSTANT(MST_PIECES_MAX, 13);     /* that work for all is cut into */
+CONSTANT(MST_CHUNKS_MAX, 13);     /* that work for all is cut into */
 CONSTANT(MST_SLOT_BYTES, 4224);   /* of a small entry of a channel: 4 KiB, and a little */
 CONSTANT(MST_SMALL_BYTES, 4096);  /* of a small slot of staging: two belong to a cell */
 CONSTANT(MST_ACTIVITIES, 4);      /* as many as a group has entrances */
@@ -174,11 +174,11 @@ STRUCT(mst_cell)
     FIELD(uint64_t, group); /* of this group's members only, before the first activity */
     FIELD(uint32_t, group_rank);
     FIELD(uint32_t, group_size);
-    /* Rank 0's cell: who has taken, or done, which piece of which work, packed, by any member, E21; and the
+    /* Rank 0's cell: who has taken, or done, which chunk of which work, packed, by any member, E21; and the
      * signal of those who sleep until one is done, E9. */
-    FIELD(_Atomic uint32_t, pieces_rung);
-    FIELD(_Atomic uint32_t, pieces_sleepers);
-    ARRAY(_Atomic uint64_t, pieces, [MST_PIECES_MAX]);
+    FIELD(_Atomic uint32_t, chunks_rung);
+    FIELD(_Atomic uint32_t, chunks_sleepers);
+    ARRAY(_Atomic uint64_t, chunks, [MST_CHUNKS_MAX]);
 END_STRUCT(mst_cell);
 
 /* One per seat. A world's rank goes from JOINING to ATTACHED; one that replaces another is WAITING in

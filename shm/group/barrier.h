@@ -31,7 +31,7 @@ typedef struct mst_sequence {
     mst_subarena *subarena;
     mst_sequence_kind kind;
     uint32_t round;      /* the last one we arrived at */
-    uint64_t work;       /* how many of them work came after that was pooled (pieces.h) */
+    uint64_t work;       /* how many of them work came after that was shared (chunks.h) */
     uint64_t operations; /* that have begun on this sequence: picks what they use in turn */
     mst_waiter waiter;
 } mst_sequence;

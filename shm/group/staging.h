@@ -5,9 +5,9 @@
  * move on in the ring by the same number of bytes, so each knows where the others' bytes are.
  *
  * What is written for round s must stay until all have read it, which they have when they arrive at
- * round s + 1 (barrier.h): so the pieces of two rounds that follow each other must not overlap. A piece
+ * round s + 1 (barrier.h): so the chunks of two rounds that follow each other must not overlap. A chunk
  * of the ring is at most a quarter of it, and the ring is begun anew when less than a quarter is left, at
- * which time the last piece lies in its second half.
+ * which time the last chunk lies in its second half.
  *
  * Why a ring: storing to a line that a peer has read lately takes its cache's answer. In a ring larger than
  * that cache the line has left it. Why slots all the same: a few lines that are used over and over are
@@ -28,7 +28,7 @@ typedef enum mst_staging_part { MST_STAGING_RING, MST_STAGING_SMALL } mst_stagin
 typedef struct mst_staging {
     const mst_subarena *subarena;
     bool crowded; /* members share CPUs */
-    /* Where in the part the pieces of the last round begin, and those of the next one. */
+    /* Where in the part the chunks of the last round begin, and those of the next one. */
     size_t last[2];
     size_t next[2];
 } mst_staging;
@@ -45,7 +45,7 @@ static inline size_t mst_staging_small_max(const mst_staging *staging)
 }
 
 /* The most that can be staged for one round. */
-static inline size_t mst_staging_piece_max(const mst_staging *staging, mst_staging_part part)
+static inline size_t mst_staging_chunk_max(const mst_staging *staging, mst_staging_part part)
 {
     if (part == MST_STAGING_SMALL)
         return mst_staging_small_max(staging);
@@ -91,14 +91,14 @@ static inline const unsigned char *mst_staging_last(const mst_staging *staging, 
 /* A round is made, for which the member that staged most staged `bytes` in that part. */
 static inline void mst_staging_turn(mst_staging *staging, mst_staging_part part, size_t bytes)
 {
-    size_t at = staging->next[part], piece_max = mst_staging_piece_max(staging, part);
+    size_t at = staging->next[part], chunk_max = mst_staging_chunk_max(staging, part);
     size_t behind = (at + bytes + MST_LINE - 1) / MST_LINE * MST_LINE;
 
     staging->last[part] = at;
     if (part == MST_STAGING_SMALL || staging->crowded)
-        staging->next[part] = at ? 0 : piece_max;
+        staging->next[part] = at ? 0 : chunk_max;
     else
-        staging->next[part] = behind + piece_max <= mst_staging_ring_bytes(staging) ? behind : 0;
+        staging->next[part] = behind + chunk_max <= mst_staging_ring_bytes(staging) ? behind : 0;
 }
 
 #endif

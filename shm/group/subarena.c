@@ -29,10 +29,10 @@ static void init_cell(mst_cell *cell, uint64_t membership, uint64_t staging_offs
     mst_store64_rlx(&cell->channels, 0);
     mst_store64_rlx(&cell->regroups, 0);
     mst_store64_rlx(&cell->decided, 0);
-    mst_store32_rlx(&cell->pieces_rung, 0);
-    mst_store32_rlx(&cell->pieces_sleepers, 0);
-    for (int i = 0; i < MST_PIECES_MAX; i++)
-        mst_store64_rlx(&cell->pieces[i], 0);
+    mst_store32_rlx(&cell->chunks_rung, 0);
+    mst_store32_rlx(&cell->chunks_sleepers, 0);
+    for (int i = 0; i < MST_CHUNKS_MAX; i++)
+        mst_store64_rlx(&cell->chunks[i], 0);
     cell->staging_offset = staging_offset;
     init_sequence(&cell->collectives);
     init_sequence(&cell->splits);

@@ -85,7 +85,7 @@ static void alarm_cell(mst_cell *cell)
     for (int i = 0; i < MST_STARTED_MAX; i++)
         alarm_sequence(&cell->started[i].sequence);
     mst_alarm(mst_signal_parking(&cell->bell));
-    mst_alarm((mst_parking){ &cell->pieces_rung, &cell->pieces_sleepers });
+    mst_alarm((mst_parking){ &cell->chunks_rung, &cell->chunks_sleepers });
 }
 
 /* Swaps the reason in; what there was before. A test hears of it when the cell has become another group's,

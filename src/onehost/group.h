@@ -9,7 +9,7 @@
 
 #include "shm/group/barrier.h"
 #include "shm/group/channel.h"
-#include "shm/group/pieces.h"
+#include "shm/group/chunks.h"
 #include "shm/group/staging.h"
 #include "src/backend.h"
 #include "src/kernels/reduce.h"

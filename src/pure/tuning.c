@@ -31,10 +31,10 @@ mst_tuning mst_tuning_for(int ranks, bool crowded)
         row++;
     return (mst_tuning){
         .whole_bytes_max = crowded ? row->whole_bytes_max_crowded : row->whole_bytes_max,
-        .pooled = crowded && ranks > 2,
+        .shared = crowded && ranks > 2,
         .view_bytes_min = crowded ? VIEW_BYTES_MIN_CROWDED : VIEW_BYTES_MIN,
-        .pooled_view_bytes_min = VIEW_BYTES_MIN,
-        .pooled_view_bytes_max = POOLED_VIEW_BYTES_ALL / (size_t)ranks,
+        .shared_view_bytes_min = VIEW_BYTES_MIN,
+        .shared_view_bytes_max = POOLED_VIEW_BYTES_ALL / (size_t)ranks,
         .round_bytes_min = crowded ? SIZE_MAX : ROUND_BYTES_MIN,
         .around_bytes_min = 2 * KIB,
         .around_dearer = crowded ? DEARER_CROWDED : DEARER,

@@ -13,11 +13,11 @@
 typedef struct mst_tuning {
     /* alike on every rank */
     size_t whole_bytes_max; /* reductions up to here: one step, every rank reduces everything */
-    bool pooled; /* reductions are pooled work (shm/group/pieces.h) instead, and barriers are led by it */
+    bool shared; /* reductions are shared work (shm/group/chunks.h) instead, and barriers are led by it */
     size_t view_bytes_min; /* arena buffers from here on are read where they lie; takes a step more */
-    /* Of pooled work, which takes no step more, from the one to the other; larger work is not pooled if all
+    /* Of shared work, which takes no step more, from the one to the other; larger work is not shared if all
      * of it lies there: everybody would meet each other's pages. */
-    size_t pooled_view_bytes_min, pooled_view_bytes_max;
+    size_t shared_view_bytes_min, shared_view_bytes_max;
     /* What one rank stages for others that do nothing but copy it is cut into rounds, of so much at least, so
      * that they copy one while it stages the next. */
     size_t round_bytes_min;

@@ -53,7 +53,7 @@ START_TEST(test_every_word_that_is_slept_on_changes)
         for (int place = 0; place < MST_STARTED_MAX; place++)
             check_sequence(&cell->started[place].sequence);
         ck_assert_uint_eq(mst_load32_acq(&cell->bell.word) & 1, 1);
-        ck_assert_uint_eq(mst_load32_acq(&cell->pieces_rung) & 1, 1);
+        ck_assert_uint_eq(mst_load32_acq(&cell->chunks_rung) & 1, 1);
     }
     shared_page_free(scene, sizeof *scene);
 }

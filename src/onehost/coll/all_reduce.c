@@ -7,4 +7,4 @@ static muster_status all_reduce(mst_call *call)
     return mst_reduce_all(call, true);
 }
 
-const mst_method mst_method_all_reduce = { .run = all_reduce, .pooling = MST_POOLED_ALWAYS };
+const mst_method mst_method_all_reduce = { .run = all_reduce, .sharing = MST_SHARED_ALWAYS };

@@ -1,6 +1,6 @@
 /*
- * all_to_all: each rank stages a piece of its block for every other rank, one round, each copies the
- * pieces that are for it; in rounds that fit a slot. Where all inputs lie in the arena there is one
+ * all_to_all: each rank stages a chunk of its block for every other rank, one round, each copies the
+ * chunks that are for it; in rounds that fit a slot. Where all inputs lie in the arena there is one
  * round, read in place, and one more round at the end. Blocks of N bytes, p ranks: one synchronisation
  * per round, 2 (p - 1) N to stage and as much to copy.
  */

@@ -6,10 +6,10 @@ static muster_status barrier(mst_call *call)
     int by;
 
     muster_status status = mst_round(call, 0);
-    if (!call->pooled || status != MUSTER_OK)
+    if (!call->shared || status != MUSTER_OK)
         return status;
-    status = mst_pool(call, 1, NULL, NULL); /* only to say that all have come */
-    return status == MUSTER_OK ? mst_pool_wait(call, 0, &by) : status;
+    status = mst_work_share(call, 1, NULL, NULL); /* only to say that all have come */
+    return status == MUSTER_OK ? mst_work_await(call, 0, &by) : status;
 }
 
-const mst_method mst_method_barrier = { .run = barrier, .pooling = MST_POOLED_ALWAYS };
+const mst_method mst_method_barrier = { .run = barrier, .sharing = MST_SHARED_ALWAYS };

@@ -1,5 +1,5 @@
 /*
- * broadcast: the root stages a piece, one round, everyone copies it; in rounds of a quarter, or less if that
+ * broadcast: the root stages a chunk, one round, everyone copies it; in rounds of a quarter, or less if that
  * does not fit a slot, so that the root stages one while the others copy another. A root whose input lies in
  * the arena has it read there, in one round with one more round at the end. N bytes: one synchronisation per
  * round, 2 N of traffic per rank.
@@ -24,7 +24,7 @@ static muster_status broadcast(mst_call *call)
             return status;
         if (mst_all_inputs_in_arena(call))
             bytes = all;
-        /* The root too piece by piece: it is in its cache still, and the others copy at the same time. */
+        /* The root too chunk by chunk: it is in its cache still, and the others copy at the same time. */
         mst_deliver(call, base,
                     is_root ? (const unsigned char *)call->request->in + base
                             : mst_view(call, call->request->root, base, 0),

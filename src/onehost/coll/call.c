@@ -26,7 +26,7 @@ size_t mst_call_round_bytes(const mst_call *call, size_t all, size_t most)
 
 /* ---- what it is, for others ---- */
 
-/* Field by field, straight into the arena: assembling it elsewhere and copying it in wider pieces would
+/* Field by field, straight into the arena: assembling it elsewhere and copying it in wider chunks would
  * wait until the stores before it are out, and those go to a line that the peers have. */
 void mst_call_note(mst_call_record *record, const mst_call *call)
 {

@@ -28,22 +28,22 @@ typedef struct mst_call {
     mst_staging_part part; /* where it is staged if it does not */
     bool small;            /* in line, or in a small slot */
     bool viewable;         /* large enough for buffers to be read where they lie: see the records */
-    bool pooled;           /* the work after its rounds is pooled (shm/group/pieces.h) */
+    bool shared;           /* the work after its rounds is shared (shm/group/chunks.h) */
     bool met;              /* the first round is done */
     bool compared;         /* what all were asked to do, or need not be by this rank */
 } mst_call;
 
-/* When the work after a call's rounds is pooled (shm/group/pieces.h), where ranks share CPUs. */
-typedef enum mst_pooling {
-    MST_POOLED_NEVER,
-    MST_POOLED_IF_LARGE, /* of a small one the root alone does the work, and no other waits for it */
-    MST_POOLED_ALWAYS
-} mst_pooling;
+/* When the work after a call's rounds is shared (shm/group/chunks.h), where ranks share CPUs. */
+typedef enum mst_sharing {
+    MST_SHARED_NEVER,
+    MST_SHARED_IF_LARGE, /* of a small one the root alone does the work, and no other waits for it */
+    MST_SHARED_ALWAYS
+} mst_sharing;
 
 /* How a collective is done. */
 typedef struct mst_method {
     muster_status (*run)(mst_call *call);
-    mst_pooling pooling;
+    mst_sharing sharing;
 } mst_method;
 
 #define DECLARATION(NAME, name, ...) extern const mst_method mst_method_##name;

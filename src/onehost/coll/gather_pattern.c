@@ -1,6 +1,6 @@
 /*
- * Every rank's block in rank order, for all_gather and gather: each stages a piece of its block, one
- * round, receivers copy all pieces; in rounds that fit a slot. Where all inputs lie in the arena there
+ * Every rank's block in rank order, for all_gather and gather: each stages a chunk of its block, one
+ * round, receivers copy all chunks; in rounds that fit a slot. Where all inputs lie in the arena there
  * is one round, read in place, and one more round at the end. Blocks of N bytes, p ranks: one
  * synchronisation per round, 2 N to stage and 2 (p - 1) N to copy.
  */
@@ -9,7 +9,7 @@
 #include "src/onehost/coll/round.h"
 #include "src/onehost/coll/view.h"
 
-/* Our own piece last, and not all of them at the end: it is in our cache still. */
+/* Our own chunk last, and not all of them at the end: it is in our cache still. */
 static void copy_blocks(const mst_call *call, size_t base, size_t bytes)
 {
     size_t block = call->request->count * call->request->element_bytes;

@@ -6,4 +6,4 @@ static muster_status reduce(mst_call *call)
     return mst_reduce_all(call, call->group->base.rank == call->request->root);
 }
 
-const mst_method mst_method_reduce = { .run = reduce, .pooling = MST_POOLED_IF_LARGE };
+const mst_method mst_method_reduce = { .run = reduce, .sharing = MST_SHARED_IF_LARGE };

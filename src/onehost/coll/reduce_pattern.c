@@ -2,11 +2,11 @@
  * The reduction of all inputs, for all_reduce and reduce. N bytes, p ranks; in rounds that fit a slot,
  * in one of four ways, the same bits:
  *
- *   whole         Everyone stages its piece; after one round every receiver reduces all of them, with its
+ *   whole         Everyone stages its chunk; after one round every receiver reduces all of them, with its
  *                 own operand straight from the user's memory. One synchronisation per round, (p + 3) N
  *                 bytes of traffic per rank: best while a synchronisation costs more than the copying.
- *   pooled        Everyone stages its piece; who runs when all have come reduces parts of it for all
- * (pieces.h) and stages the results, which the others copy. One synchronisation per round, and what everyone
+ *   shared        Everyone stages its chunk; who runs when all have come reduces parts of it for all
+ * (chunks.h) and stages the results, which the others copy. One synchronisation per round, and what everyone
  * would read one after the other is read once, 4 N bytes and (p + 1) N for one of all: where ranks share
  * CPUs, so that most of them wait for one anyway. slices        Reduce-scatter, then all-gather: each rank
  * reduces its slice of the round and stages the result, receivers copy the other slices. Rounds overlap: with
@@ -14,10 +14,10 @@
  * bytes. in the arena  Inputs and outputs of all ranks lie in the arena: each rank reduces its slice of the
  *                 whole from where the inputs lie, and writes it into every output. Two
  *                 synchronisations in all, 2 N bytes, the least there can be. In place is safe: nobody
- *                 but rank r reads or writes slice r. Less than 1 MiB of all together is pooled as well.
+ *                 but rank r reads or writes slice r. Less than 1 MiB of all together is shared as well.
  *
  * Where some inputs lie in the arena they are read there, by slices: the last round then says that
- * nobody reads them any more. Where work is pooled, all have been read when all of it is done.
+ * nobody reads them any more. Where work is shared, all have been read when all of it is done.
  */
 #include "src/onehost/coll/reduce_pattern.h"
 
@@ -29,7 +29,7 @@
 #define BLOCK_BYTES 4096     /* what is reduced at a time into a block of our cache, for several places */
 #define ALONE_BYTES 8192     /* the same for one place: stores around the cache in fewer, longer rows */
 #define STRETCH_BYTES 131072 /* what is reduced without asking again which way to store */
-#define PIECE_BYTES_MIN 8192 /* of pooled work: less is not worth a second CPU */
+#define CHUNK_BYTES_MIN 8192 /* of shared work: less is not worth a second CPU */
 
 static mst_slice slice_of(const mst_call *call, size_t count, int rank)
 {
@@ -270,38 +270,38 @@ static muster_status reduce_wholes(mst_call *call, size_t all, size_t round, boo
     return status;
 }
 
-/* ---- pooled ---- */
+/* ---- shared ---- */
 
-/* A round of those that are pooled; its pieces are of one size, but the last. */
-typedef struct pooled_round {
-    size_t base, bytes, piece_bytes;
+/* A round of those that are shared; its chunks are of one size, but the last. */
+typedef struct shared_round {
+    size_t base, bytes, chunk_bytes;
     bool receives; /* by copying */
-} pooled_round;
+} shared_round;
 
-static size_t piece_bytes_of(size_t bytes)
+static size_t chunk_bytes_of(size_t bytes)
 {
-    size_t least = (bytes + MST_PIECES_MAX - 1) / MST_PIECES_MAX;
+    size_t least = (bytes + MST_CHUNKS_MAX - 1) / MST_CHUNKS_MAX;
 
-    return least < PIECE_BYTES_MIN ? PIECE_BYTES_MIN : (least + BLOCK_BYTES - 1) / BLOCK_BYTES * BLOCK_BYTES;
+    return least < CHUNK_BYTES_MIN ? CHUNK_BYTES_MIN : (least + BLOCK_BYTES - 1) / BLOCK_BYTES * BLOCK_BYTES;
 }
 
-static int piece_count(const pooled_round *round)
+static int chunk_count(const shared_round *round)
 {
-    return (int)((round->bytes + round->piece_bytes - 1) / round->piece_bytes);
+    return (int)((round->bytes + round->chunk_bytes - 1) / round->chunk_bytes);
 }
 
-static mst_slice piece_of(const pooled_round *round, int piece)
+static mst_slice chunk_of(const shared_round *round, int chunk)
 {
-    size_t begin = (size_t)piece * round->piece_bytes, left = round->bytes - begin;
+    size_t begin = (size_t)chunk * round->chunk_bytes, left = round->bytes - begin;
 
-    return (mst_slice){ begin, left < round->piece_bytes ? left : round->piece_bytes };
+    return (mst_slice){ begin, left < round->chunk_bytes ? left : round->chunk_bytes };
 }
 
 /* For all, and for ourselves. */
-static void reduce_piece(const mst_call *call, const void *arg, int piece)
+static void reduce_chunk(const mst_call *call, const void *arg, int chunk)
 {
-    const pooled_round *round = arg;
-    mst_slice slice = piece_of(round, piece);
+    const shared_round *round = arg;
+    mst_slice slice = chunk_of(round, chunk);
     size_t at = round->base + slice.begin;
     mst_group *group = call->group;
 
@@ -316,21 +316,21 @@ static void reduce_piece(const mst_call *call, const void *arg, int piece)
 }
 
 /* Into all outputs. */
-static void reduce_piece_in_arena(const mst_call *call, const void *arg, int piece)
+static void reduce_chunk_in_arena(const mst_call *call, const void *arg, int chunk)
 {
-    reduce_slice_in_arena(call, piece_of(arg, piece));
+    reduce_slice_in_arena(call, chunk_of(arg, chunk));
 }
 
 /* Who wants no results waits, too: a disagreement is found by those who work. */
-static muster_status reduce_round(mst_call *call, const pooled_round *round, mst_piece_fn reduce)
+static muster_status reduce_round(mst_call *call, const shared_round *round, mst_chunk_fn reduce)
 {
-    int count = piece_count(round), by;
+    int count = chunk_count(round), by;
 
-    muster_status status = mst_pool(call, count, reduce, round);
-    for (int piece = 0; piece < count && status == MUSTER_OK; piece++) {
-        mst_slice slice = piece_of(round, piece);
+    muster_status status = mst_work_share(call, count, reduce, round);
+    for (int chunk = 0; chunk < count && status == MUSTER_OK; chunk++) {
+        mst_slice slice = chunk_of(round, chunk);
 
-        status = mst_pool_wait(call, piece, &by);
+        status = mst_work_await(call, chunk, &by);
         if (status == MUSTER_OK && round->receives && by != call->group->base.rank)
             mst_deliver(call, round->base + slice.begin, mst_peer_slot(call, by) + slice.begin, slice.count);
     }
@@ -338,25 +338,25 @@ static muster_status reduce_round(mst_call *call, const pooled_round *round, mst
 }
 
 /* In rounds that fill a slot; what lies in the arena in one. */
-static muster_status reduce_pooled(mst_call *call, size_t all, bool receives)
+static muster_status reduce_shared(mst_call *call, size_t all, bool receives)
 {
     size_t slot = mst_slot_bytes(call), most = call->in_line || all < slot ? all : slot;
     muster_status status = MUSTER_OK;
 
     for (size_t base = 0; base < all && status == MUSTER_OK; base += most) {
         size_t bytes = all - base < most ? all - base : most;
-        pooled_round round = { base, bytes, piece_bytes_of(bytes), receives };
+        shared_round round = { base, bytes, chunk_bytes_of(bytes), receives };
 
         if (!call->in_offset)
             mst_stage(call, 0, (const unsigned char *)call->request->in + base, bytes);
         status = mst_round(call, bytes);
         if (status == MUSTER_OK && all_in_arena(call))
-            return all <= call->group->tuning.pooled_view_bytes_max
-                       ? reduce_round(call, &(pooled_round){ 0, all, piece_bytes_of(all), false },
-                                      reduce_piece_in_arena)
+            return all <= call->group->tuning.shared_view_bytes_max
+                       ? reduce_round(call, &(shared_round){ 0, all, chunk_bytes_of(all), false },
+                                      reduce_chunk_in_arena)
                        : reduce_in_arena(call);
         if (status == MUSTER_OK)
-            status = reduce_round(call, &round, reduce_piece);
+            status = reduce_round(call, &round, reduce_chunk);
     }
     return status;
 }
@@ -375,8 +375,8 @@ muster_status mst_reduce_all(mst_call *call, bool receives)
 {
     size_t all = call->request->count * call->request->element_bytes;
 
-    if (call->pooled)
-        return reduce_pooled(call, all, receives);
+    if (call->shared)
+        return reduce_shared(call, all, receives);
     if (call->in_line)
         return reduce_tiny(call, all, receives);
 

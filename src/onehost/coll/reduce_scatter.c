@@ -1,6 +1,6 @@
 /*
- * reduce_scatter, and sum_scatter: each rank stages a piece of every other rank's block, one round,
- * each reduces the pieces of its own block from all; in rounds that fit a slot. Where all inputs lie in
+ * reduce_scatter, and sum_scatter: each rank stages a chunk of every other rank's block, one round,
+ * each reduces the chunks of its own block from all; in rounds that fit a slot. Where all inputs lie in
  * the arena there is one round, reduced from where they lie, and one more round at the end. Blocks of N
  * bytes, p ranks: one synchronisation per round, 2 (p - 1) N to stage and (p + 1) N to reduce.
  */

@@ -181,13 +181,13 @@ muster_status mst_round(mst_call *call, size_t staged)
         mst_call_show(call);
     if (call->in_line)
         mst_sequence_prefetch_others(call->sequence, staged);
-    mst_wait_result result = call->pooled ? mst_pieces_meet(call->sequence, &missing)
+    mst_wait_result result = call->shared ? mst_chunks_meet(call->sequence, &missing)
                                           : mst_sequence_wait(call->sequence, &missing);
     if (result != MST_WAIT_READY)
         return round_failed(call, result, -1);
     call->met = true;
-    /* Who takes no piece of pooled work leaves it to those who do, unless it needs the records. */
-    call->compared = !first || !call->pooled || call->viewable;
+    /* Who takes no chunk of shared work leaves it to those who do, unless it needs the records. */
+    call->compared = !first || !call->shared || call->viewable;
     if (call->in_line)
         mst_sequence_prefetch(call->sequence, staged);
     if (first)
@@ -197,12 +197,12 @@ muster_status mst_round(mst_call *call, size_t staged)
     return first && call->compared ? compare_requests(call, request) : MUSTER_OK;
 }
 
-/* ---- work that is pooled ---- */
+/* ---- work that is shared ---- */
 
-muster_status mst_pool(mst_call *call, int count, mst_piece_fn work, const void *arg)
+muster_status mst_work_share(mst_call *call, int count, mst_chunk_fn work, const void *arg)
 {
-    for (int piece = mst_pieces_take(call->sequence, 0, count); piece < count;
-         piece = mst_pieces_take(call->sequence, piece + 1, count)) {
+    for (int chunk = mst_chunks_take(call->sequence, 0, count); chunk < count;
+         chunk = mst_chunks_take(call->sequence, chunk + 1, count)) {
         if (!call->compared) {
             muster_status status = compare_requests(call, pack_request(call));
             if (status != MUSTER_OK)
@@ -210,15 +210,15 @@ muster_status mst_pool(mst_call *call, int count, mst_piece_fn work, const void 
             call->compared = true;
         }
         if (work)
-            work(call, arg, piece);
-        mst_pieces_done(call->sequence, piece);
+            work(call, arg, chunk);
+        mst_chunks_done(call->sequence, chunk);
     }
     return MUSTER_OK;
 }
 
-muster_status mst_pool_wait(mst_call *call, int piece, int *by)
+muster_status mst_work_await(mst_call *call, int chunk, int *by)
 {
-    mst_wait_result result = mst_pieces_wait(call->sequence, piece, by);
+    mst_wait_result result = mst_chunks_wait(call->sequence, chunk, by);
 
     if (result != MST_WAIT_READY)
         return round_failed(call, result, *by);

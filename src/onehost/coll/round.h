@@ -18,13 +18,13 @@ void mst_call_arrive(mst_call *call);
 muster_status mst_round(mst_call *call, size_t staged);
 
 /*
- * After a round of a call that is pooled: does those of `count` pieces of work that nobody else has taken.
- * What one results in may be written over that piece of our own slot, which nobody else reads. Then each
- * rank waits for each piece, and finds it in the slot of the rank that did it.
+ * After a round of a call that is shared: does those of `count` chunks of work that nobody else has taken.
+ * What one results in may be written over that chunk of our own slot, which nobody else reads. Then each
+ * rank waits for each chunk, and finds it in the slot of the rank that did it.
  */
-typedef void (*mst_piece_fn)(const mst_call *call, const void *arg, int piece);
-muster_status mst_pool(mst_call *call, int count, mst_piece_fn work, const void *arg);
-muster_status mst_pool_wait(mst_call *call, int piece, int *by);
+typedef void (*mst_chunk_fn)(const mst_call *call, const void *arg, int chunk);
+muster_status mst_work_share(mst_call *call, int count, mst_chunk_fn work, const void *arg);
+muster_status mst_work_await(mst_call *call, int chunk, int *by);
 
 /* The last round of a call that read inputs in the arena: nobody may still be reading when it returns. */
 muster_status mst_round_if_arena(mst_call *call);

@@ -28,20 +28,20 @@ static size_t most_bytes_of(const mst_call *call, mst_span span)
     return mst_call_bytes(call, span, call->request->root);
 }
 
-static bool is_pooled(const mst_call *call, size_t in_bytes)
+static bool is_shared(const mst_call *call, size_t in_bytes)
 {
     const mst_tuning *tuning = &call->group->tuning;
-    mst_pooling pooling = methods[call->request->collective]->pooling;
+    mst_sharing sharing = methods[call->request->collective]->sharing;
 
-    return tuning->pooled && (pooling == MST_POOLED_ALWAYS ||
-                              (pooling == MST_POOLED_IF_LARGE && in_bytes > tuning->whole_bytes_max));
+    return tuning->shared && (sharing == MST_SHARED_ALWAYS ||
+                              (sharing == MST_SHARED_IF_LARGE && in_bytes > tuning->whole_bytes_max));
 }
 
 static size_t view_bytes_min(const mst_call *call, size_t in_bytes)
 {
     const mst_tuning *tuning = &call->group->tuning;
 
-    return call->pooled && in_bytes <= tuning->pooled_view_bytes_max ? tuning->pooled_view_bytes_min
+    return call->shared && in_bytes <= tuning->shared_view_bytes_max ? tuning->shared_view_bytes_min
                                                                      : tuning->view_bytes_min;
 }
 
@@ -53,9 +53,9 @@ static void choose_places(mst_call *call)
 
     call->out_bytes = mst_call_bytes(call, shape->out, call->group->base.rank);
     call->in_line = in_bytes <= MST_PAYLOAD_BYTES;
-    call->pooled = is_pooled(call, in_bytes);
-    /* A slot holds also the results of reductions; pooled ones are written over the inputs. */
-    bool is_small = (call->pooled ? in_bytes : 2 * in_bytes) <= mst_staging_small_max(&call->group->staging);
+    call->shared = is_shared(call, in_bytes);
+    /* A slot holds also the results of reductions; shared ones are written over the inputs. */
+    bool is_small = (call->shared ? in_bytes : 2 * in_bytes) <= mst_staging_small_max(&call->group->staging);
     call->small = call->in_line || is_small;
     call->part = is_small ? MST_STAGING_SMALL : MST_STAGING_RING;
     size_t least = view_bytes_min(call, in_bytes);

@@ -1,5 +1,5 @@
 /*
- * scatter: the root stages a piece of every rank's block, one round, each rank copies its own; in
+ * scatter: the root stages a chunk of every rank's block, one round, each rank copies its own; in
  * rounds as of a broadcast. A root whose input lies in the arena has it read there, in one round with
  * one more round at the end. Blocks of N bytes, p ranks: one synchronisation per round; the root moves
  * 2 p N bytes, the others 2 N.

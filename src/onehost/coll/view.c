@@ -16,7 +16,7 @@ void mst_copy(void *to, const void *from, size_t bytes)
 
 size_t mst_slot_bytes(const mst_call *call)
 {
-    return mst_staging_piece_max(&call->group->staging, call->part);
+    return mst_staging_chunk_max(&call->group->staging, call->part);
 }
 
 unsigned char *mst_slot(const mst_call *call)

@@ -1,5 +1,5 @@
 /*
- * Slots, our piece of staging for a round, and views: where the bytes of a peer can be read. And copying into
+ * Slots, our chunk of staging for a round, and views: where the bytes of a peer can be read. And copying into
  * the one and out of the other.
  */
 #ifndef MST_VIEW_H

@@ -1,6 +1,6 @@
-/* The pieces of pieces.h. A word is the number of the work, which never comes again, the member, and a bit.
+/* The chunks of chunks.h. A word is the number of the work, which never comes again, the member, and a bit.
  */
-#include "shm/group/pieces.h"
+#include "shm/group/chunks.h"
 
 #include "shm/base/fault.h"
 #include "src/pure/atomic.h"
@@ -9,9 +9,9 @@
 #define RANK_SHIFT 1
 #define WORK_SHIFT 17
 
-static _Atomic uint64_t *word_of(const mst_sequence *sequence, int piece)
+static _Atomic uint64_t *word_of(const mst_sequence *sequence, int chunk)
 {
-    return &sequence->subarena->cells[0]->pieces[piece];
+    return &sequence->subarena->cells[0]->chunks[chunk];
 }
 
 static uint64_t own_word(const mst_sequence *sequence)
@@ -32,24 +32,24 @@ static bool is_begun(const void *arg)
     return is_taken(sequence, mst_load64_acq(word_of(sequence, 0))); /* E21: takes are in order */
 }
 
-mst_wait_result mst_pieces_meet(mst_sequence *sequence, int *missing)
+mst_wait_result mst_chunks_meet(mst_sequence *sequence, int *missing)
 {
     sequence->work++;
     return mst_sequence_wait_unless(sequence, is_begun, sequence, missing);
 }
 
-int mst_pieces_take(mst_sequence *sequence, int from, int count)
+int mst_chunks_take(mst_sequence *sequence, int from, int count)
 {
-    for (int piece = from; piece < count; piece++) {
-        uint64_t word = mst_load64_acq(word_of(sequence, piece)); /* E21 */
+    for (int chunk = from; chunk < count; chunk++) {
+        uint64_t word = mst_load64_acq(word_of(sequence, chunk)); /* E21 */
 
         if (is_taken(sequence, word))
             continue;
-        mst_fault_point("piece.take");
-        if (mst_cmpxchg64_sc(word_of(sequence, piece), word, own_word(sequence)) != word) /* E21 */
+        mst_fault_point("chunk.take");
+        if (mst_cmpxchg64_sc(word_of(sequence, chunk), word, own_word(sequence)) != word) /* E21 */
             continue;
-        mst_fault_point("piece.taken");
-        return piece;
+        mst_fault_point("chunk.taken");
+        return chunk;
     }
     return count;
 }
@@ -58,27 +58,27 @@ static mst_parking parking_of(const mst_sequence *sequence)
 {
     mst_cell *cell = sequence->subarena->cells[0];
 
-    return (mst_parking){ &cell->pieces_rung, &cell->pieces_sleepers };
+    return (mst_parking){ &cell->chunks_rung, &cell->chunks_sleepers };
 }
 
-void mst_pieces_done(mst_sequence *sequence, int piece)
+void mst_chunks_done(mst_sequence *sequence, int chunk)
 {
-    mst_exchange64_sc(word_of(sequence, piece), own_word(sequence) | DONE); /* E21: publishes the result */
-    mst_fault_point("piece.done");
+    mst_exchange64_sc(word_of(sequence, chunk), own_word(sequence) | DONE); /* E21: publishes the result */
+    mst_fault_point("chunk.done");
     mst_ring(parking_of(sequence));
 }
 
 typedef struct taken {
     const mst_sequence *sequence;
-    int piece;
+    int chunk;
 } taken;
 
 static uint64_t look_at(const taken *taken)
 {
-    return mst_load64_sc(word_of(taken->sequence, taken->piece)); /* E21, E9 */
+    return mst_load64_sc(word_of(taken->sequence, taken->chunk)); /* E21, E9 */
 }
 
-/* Who has taken the piece, of which all were taken; -1: the word makes no sense. */
+/* Who has taken the chunk, of which all were taken; -1: the word makes no sense. */
 static int owner(const mst_sequence *sequence, uint64_t word)
 {
     int rank = (int)(word >> RANK_SHIFT & ((1U << (WORK_SHIFT - RANK_SHIFT)) - 1));
@@ -95,9 +95,9 @@ static bool is_done(const void *arg)
     return word & DONE || owner(taken->sequence, word) < 0;
 }
 
-mst_wait_result mst_pieces_wait(mst_sequence *sequence, int piece, int *by)
+mst_wait_result mst_chunks_wait(mst_sequence *sequence, int chunk, int *by)
 {
-    taken awaited = { sequence, piece };
+    taken awaited = { sequence, chunk };
 
     *by = owner(sequence, look_at(&awaited));
     mst_wait_result result = mst_wait_until(&sequence->waiter, parking_of(sequence), is_done, &awaited, *by);

@@ -1,21 +1,21 @@
 /*
- * Rounds whose work is pooled, and others in between: shm/group/pieces.c, reduce_pooled of src/onehost/coll/reduce_pattern.c.
+ * Rounds whose work is shared, and others in between: shm/group/chunks.c, reduce_shared of src/onehost/coll/reduce_pattern.c.
  *
  * N ranks make OPERATIONS operations, every third of which is an ordinary one of one round. After the round of any
- * other, whoever sees that all have arrived, or that somebody has taken a piece, takes pieces by compare-and-swap:
- * compares the requests before its first one, reduces what lies in the slots, and writes the result over that piece of its own
- * slot, which nobody else reads. All wait for all pieces, and copy the results.
+ * other, whoever sees that all have arrived, or that somebody has taken a chunk, takes chunks by compare-and-swap:
+ * compares the requests before its first one, reduces what lies in the slots, and writes the result over that chunk of its own
+ * slot, which nobody else reads. All wait for all chunks, and copy the results.
  *
- *   shown: each piece is done once per operation; requests are those of the operation when they are compared,
+ *   shown: each chunk is done once per operation; requests are those of the operation when they are compared,
  *          slots have what was written for it when they are read, and so have the results; each rank finds all.
  *
- * -DEARLY says that a piece is done before it is. -DONE_SLOT has one slot, not two in turn. Both must fail.
+ * -DEARLY says that a chunk is done before it is. -DONE_SLOT has one slot, not two in turn. Both must fail.
  */
 #ifndef N
 #define N 3
 #endif
-#ifndef PIECES
-#define PIECES 2
+#ifndef CHUNKS
+#define CHUNKS 2
 #endif
 #ifndef OPERATIONS
 #define OPERATIONS 4
@@ -26,14 +26,14 @@
 #define BY(word) (((word) % (2 * N)) / 2)
 #define DONE(word) ((word) % 2)
 
-typedef slots { byte piece[2 * PIECES] };   /* two slots of PIECES each, in turn */
+typedef slots { byte chunk[2 * CHUNKS] };   /* two slots of CHUNKS each, in turn */
 typedef lines { byte round[2] };
 slots staging[N];
 lines request[N];       /* mst_arrival.request, by parity of the round */
 byte arrived[N];        /* mst_arrival.word */
-byte word[PIECES];      /* mst_cell.pieces of rank 0 */
+byte word[CHUNKS];      /* mst_cell.chunks of rank 0 */
 
-#define AT(turn, i) (turn) * PIECES + (i)
+#define AT(turn, i) (turn) * CHUNKS + (i)
 #ifdef ONE_SLOT
 #define LAST turn
 #else
@@ -48,11 +48,11 @@ proctype Rank(byte me) {
     :: op > OPERATIONS -> break
     :: op <= OPERATIONS ->
         i = 0;
-        do :: i == PIECES -> break :: i < PIECES -> staging[me].piece[AT(turn, i)] = op; i++ od; /* mst_stage() */
+        do :: i == CHUNKS -> break :: i < CHUNKS -> staging[me].chunk[AT(turn, i)] = op; i++ od; /* mst_stage() */
         request[me].round[s & 1] = op;           /* announce() */
         arrived[me] = s;                        /* publish(), E2 */
         p = 0;
-        do                                      /* mst_pieces_meet(): arrivals, or a piece that is taken, E21 */
+        do                                      /* mst_chunks_meet(): arrivals, or a chunk that is taken, E21 */
         :: p == N || (POOLED(op) && WORK(word[0]) == op) -> break
         :: p < N && !(POOLED(op) && WORK(word[0]) == op) ->
             (arrived[p] >= s || (POOLED(op) && WORK(word[0]) == op)); p++
@@ -66,19 +66,19 @@ proctype Rank(byte me) {
             do
             :: p == N -> break
             :: p < N ->
-                assert(request[p].round[s & 1] == op && staging[p].piece[AT(LAST, 0)] == op); p++
+                assert(request[p].round[s & 1] == op && staging[p].chunk[AT(LAST, 0)] == op); p++
             od
         :: POOLED(op) ->
             compared = false;
             i = 0;
-            do                                  /* mst_pool() */
-            :: i == PIECES -> break
-            :: i < PIECES ->
+            do                                  /* mst_work_share() */
+            :: i == CHUNKS -> break
+            :: i < CHUNKS ->
                 seen = word[i];
                 mine = false;
                 if
                 :: WORK(seen) != op ->
-                    atomic {                    /* mst_pieces_take(): the compare-and-swap */
+                    atomic {                    /* mst_chunks_take(): the compare-and-swap */
                         if
                         :: word[i] == seen -> assert(WORK(seen) < op); word[i] = TAKEN(op, me); mine = true
                         :: else
@@ -92,28 +92,28 @@ proctype Rank(byte me) {
                     word[i] = TAKEN(op, me) + 1;
 #endif
                     p = 0;
-                    do                          /* compare_requests(), reduce_piece() */
+                    do                          /* compare_requests(), reduce_chunk() */
                     :: p == N -> break
                     :: p < N ->
                         assert(compared || request[p].round[s & 1] == op);
-                        assert(staging[p].piece[AT(LAST, i)] == op); p++
+                        assert(staging[p].chunk[AT(LAST, i)] == op); p++
                     od;
                     compared = true;
-                    staging[me].piece[AT(LAST, i)] = 100 + op;
+                    staging[me].chunk[AT(LAST, i)] = 100 + op;
 #ifndef EARLY
-                    word[i] = TAKEN(op, me) + 1 /* mst_pieces_done() */
+                    word[i] = TAKEN(op, me) + 1 /* mst_chunks_done() */
 #endif
                 :: else
                 fi;
                 i++
             od;
             i = 0;
-            do                                  /* mst_pool_wait(), mst_deliver() */
-            :: i == PIECES -> break
-            :: i < PIECES ->
+            do                                  /* mst_work_await(), mst_deliver() */
+            :: i == CHUNKS -> break
+            :: i < CHUNKS ->
                 (DONE(word[i]) || WORK(word[i]) != op);
                 assert(WORK(word[i]) == op);
-                assert(staging[BY(word[i])].piece[AT(LAST, i)] == 100 + op);
+                assert(staging[BY(word[i])].chunk[AT(LAST, i)] == 100 + op);
                 i++
             od
         fi;
