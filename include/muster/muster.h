@@ -400,7 +400,7 @@ MUSTER_API muster_status muster_all_to_all(const void *in, void *out, size_t cou
 /* Returns when every rank has entered. What a rank wrote to memory before is seen after. */
 MUSTER_API muster_status muster_barrier(muster_group *group);
 
-/* ---- collectives in two halves ------------------------------------------------------------ */
+/* ---- nonblocking collectives ------------------------------------------------------------ */
 
 /*
  * Start publishes this rank's part and returns without waiting; finish waits for the others and

@@ -21,7 +21,7 @@ CONSTANT(MST_LINE, 128);          /* two cache lines: neighbours are prefetched 
 CONSTANT(MST_PAGE, 65536);        /* largest page size in use; all big offsets are multiples of it */
 CONSTANT(MST_RANKS_MAX, 1024);    /* of a world; and seats of an arena */
 CONSTANT(MST_CELLS_MAX, 4096);    /* groups that one rank may be a member of at the same time */
-CONSTANT(MST_STARTED_MAX, 4);     /* operations of a group that may be started and not finished */
+CONSTANT(MST_NONBLOCKING_MAX, 4); /* operations of a group that may be started and not finished */
 CONSTANT(MST_REASON_BYTES, 252);  /* of a sentence that explains poison */
 CONSTANT(MST_RECORDS, 1024);      /* operations that a rank remembers; a power of two */
 CONSTANT(MST_DOING_BYTES, 96);    /* of a description of the call that a rank waits in */
@@ -81,10 +81,10 @@ STRUCT(mst_call_record)
 END_STRUCT(mst_call_record);
 
 /* A sequence for operations that are started now and finished later: each goes to the next of these. */
-STRUCT(mst_started_lines)
+STRUCT(mst_nonblocking_lines)
     FIELD(mst_sequence_lines, sequence); /* E2 */
     ARRAY(mst_call_record, calls, [2]);  /* by parity of the sequence's operations, E2 */
-END_STRUCT(mst_started_lines);
+END_STRUCT(mst_nonblocking_lines);
 
 /* What a rank brings to a split, published by E3. */
 STRUCT(mst_split_record)
@@ -167,7 +167,7 @@ STRUCT(mst_cell)
     FIELD(mst_signal, bell);            /* point to point: senders and receivers wake this rank, E5, E6 */
     FIELD(alignas(MST_LINE) uint32_t, reason_bytes); /* why this rank poisoned the group: once, before E7 */
     ARRAY(char, reason, [MST_REASON_BYTES]);
-    ARRAY(mst_started_lines, started, [MST_STARTED_MAX]);
+    ARRAY(mst_nonblocking_lines, nonblocking, [MST_NONBLOCKING_MAX]);
     ARRAY(alignas(MST_LINE) mst_regroup_record, regroup_records, [2]); /* by parity of the regroup */
     /* For those who look from outside: no rank reads these. */
     ARRAY(alignas(MST_LINE) mst_activity, activities, [MST_ACTIVITIES]);

@@ -29,8 +29,8 @@ static mst_sequence_lines *lines_of(const mst_sequence *sequence, int rank)
 {
     mst_cell *cell = sequence->subarena->cells[rank];
 
-    if (sequence->kind >= MST_SEQUENCE_STARTED)
-        return &cell->started[sequence->kind - MST_SEQUENCE_STARTED].sequence;
+    if (sequence->kind >= MST_SEQUENCE_NONBLOCKING)
+        return &cell->nonblocking[sequence->kind - MST_SEQUENCE_NONBLOCKING].sequence;
     return sequence->kind == MST_SEQUENCE_COLLECTIVES ? &cell->collectives : &cell->splits;
 }
 

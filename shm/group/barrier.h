@@ -20,11 +20,11 @@
 
 #include "shm/group/subarena.h"
 
-/* MST_SEQUENCE_STARTED + i is the sequence of started operations number i. */
+/* MST_SEQUENCE_NONBLOCKING + i is the sequence of started operations number i. */
 typedef enum mst_sequence_kind {
     MST_SEQUENCE_COLLECTIVES,
     MST_SEQUENCE_SPLITS,
-    MST_SEQUENCE_STARTED
+    MST_SEQUENCE_NONBLOCKING
 } mst_sequence_kind;
 
 typedef struct mst_sequence {

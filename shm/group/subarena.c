@@ -36,8 +36,8 @@ static void init_cell(mst_cell *cell, uint64_t membership, uint64_t staging_offs
     cell->staging_offset = staging_offset;
     init_sequence(&cell->collectives);
     init_sequence(&cell->splits);
-    for (int i = 0; i < MST_STARTED_MAX; i++)
-        init_sequence(&cell->started[i].sequence);
+    for (int i = 0; i < MST_NONBLOCKING_MAX; i++)
+        init_sequence(&cell->nonblocking[i].sequence);
     mst_store32_rlx(&cell->bell.word, 0);
     mst_store32_rlx(&cell->bell.sleepers, 0);
     cell->reason_bytes = 0;

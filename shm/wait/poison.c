@@ -82,8 +82,8 @@ static void alarm_cell(mst_cell *cell)
 {
     alarm_sequence(&cell->collectives);
     alarm_sequence(&cell->splits);
-    for (int i = 0; i < MST_STARTED_MAX; i++)
-        alarm_sequence(&cell->started[i].sequence);
+    for (int i = 0; i < MST_NONBLOCKING_MAX; i++)
+        alarm_sequence(&cell->nonblocking[i].sequence);
     mst_alarm(mst_signal_parking(&cell->bell));
     mst_alarm((mst_parking){ &cell->chunks_rung, &cell->chunks_sleepers });
 }

@@ -43,7 +43,7 @@ typedef struct mst_operation {
 
 typedef struct mst_record_what {
     uint32_t kind, dtype, op, entrance;
-    bool exact, started; /* exact times; in two halves, of which this is the second */
+    bool exact, started; /* exact times; nonblocking, of which this is the end */
     int32_t peer;        /* -1: none */
     uint32_t group_rank, group_size;
 } mst_record_what;

@@ -10,7 +10,7 @@ void mst_group_destroy(mst_group *group)
     free(group->sources);
     free(group->targets);
     free(group->split_records);
-    free(group->started);
+    free(group->nonblocking);
     free(group);
 }
 

@@ -15,7 +15,7 @@
 #include "src/kernels/reduce.h"
 #include "src/pure/tuning.h"
 
-struct mst_started;
+struct mst_nonblocking;
 
 #define MST_INTERRUPTED 1
 #define MST_ORPHANED 2      /* the launcher is gone, which ends also what goes on in a broken group */
@@ -51,12 +51,13 @@ typedef struct mst_group {
     const void **sources;     /* by rank, for kernels */
     mst_target *targets;      /* one more than there are ranks */
     mst_split_record *split_records;
-    struct mst_started *started;   /* operations in two halves, by place (coll/started.c); NULL: never any */
-    uint64_t start_number;         /* of the latest */
-    _Atomic uint32_t told_broken;  /* 1: so in the log */
-    bool finishing;                /* what is shown of collectives is the second half of one */
-    _Atomic uint64_t interrupted;  /* MST_INTERRUPTED: it has said so; or MST_ORPHANED */
-    _Atomic uint64_t looked_ns;    /* into a long wait, when it was looked for what costs more */
+    struct mst_nonblocking
+        *nonblocking;             /* nonblocking operations, by place (coll/nonblocking.c); NULL: never any */
+    uint64_t start_number;        /* of the latest */
+    _Atomic uint32_t told_broken; /* 1: so in the log */
+    bool finishing;               /* what is shown of collectives is the second half of one */
+    _Atomic uint64_t interrupted; /* MST_INTERRUPTED: it has said so; or MST_ORPHANED */
+    _Atomic uint64_t looked_ns;   /* into a long wait, when it was looked for what costs more */
     _Atomic uint32_t reason_taken; /* our cell's sentence has an author */
 } mst_group;
 

@@ -1,5 +1,5 @@
 /*
- * Collectives in two halves: right results whatever the order of finishing, with other operations in
+ * Nonblocking collectives: right results whatever the order of finishing, with other operations in
  * between, inputs overwritten as soon as start returns, and every mistake an error in words.
  */
 #include <signal.h>

@@ -1,6 +1,6 @@
 /*
  * Call records and arrival lines, with operations that are started in between: src/onehost/coll/call.c,
- * src/onehost/coll/started.c, shm/group/barrier.c.
+ * src/onehost/coll/nonblocking.c, shm/group/barrier.c.
  *
  * N ranks make the same OPERATIONS operations in the same order. Every one is drawn to be an ordinary one, or to be
  * started: in any way, but alike on all ranks. An ordinary one writes its record, arrives on the sequence of collectives,
@@ -21,7 +21,7 @@
 #endif
 
 typedef sequence { byte record[2]; byte reading[2]; byte arrived };
-sequence sequences[2 * N];      /* of each rank: mst_cell.calls and collectives, then mst_cell.started[i] */
+sequence sequences[2 * N];      /* of each rank: mst_cell.calls and collectives, then mst_cell.nonblocking[i] */
 #define ORDINARY 0
 #define STARTED N
 bool is_started[OPERATIONS + 1];

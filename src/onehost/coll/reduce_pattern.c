@@ -211,7 +211,7 @@ static bool all_in_arena(const mst_call *call)
 
 /* Inputs are copies in the arena. Small ones everybody reduces whole; of large ones everybody reduces its
  * slice, leaves it in its own copy, where nobody but itself reads that slice, and reads the others'. */
-static muster_status reduce_started(mst_call *call)
+static muster_status reduce_nonblocking(mst_call *call)
 {
     mst_group *group = call->group;
     size_t all = call->request->count * call->request->element_bytes;
@@ -390,8 +390,8 @@ muster_status mst_reduce_all(mst_call *call, bool receives)
     muster_status status = mst_round(call, bytes);
     if (status != MUSTER_OK)
         return status;
-    if (call->started)
-        return reduce_started(call);
+    if (call->nonblocking)
+        return reduce_nonblocking(call);
     if (all_in_arena(call))
         return reduce_in_arena(call);
     if (whole && !mst_any_input_in_arena(call))

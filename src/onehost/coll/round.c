@@ -111,8 +111,8 @@ static mst_call_record *record_at(const mst_call *call, int rank)
 {
     mst_cell *cell = call->group->subarena->cells[rank];
 
-    if (call->sequence->kind >= MST_SEQUENCE_STARTED)
-        return &cell->started[call->sequence->kind - MST_SEQUENCE_STARTED].calls[call->parity];
+    if (call->sequence->kind >= MST_SEQUENCE_NONBLOCKING)
+        return &cell->nonblocking[call->sequence->kind - MST_SEQUENCE_NONBLOCKING].calls[call->parity];
     return &cell->calls[call->parity];
 }
 
@@ -174,8 +174,8 @@ muster_status mst_round(mst_call *call, size_t staged)
     int missing;
 
     if (first)
-        request = call->started ? pack_request(call) : announce(call);
-    if (!first || !call->started)
+        request = call->nonblocking ? pack_request(call) : announce(call);
+    if (!first || !call->nonblocking)
         mst_sequence_publish(call->sequence);
     if (first && call->small)
         mst_call_show(call);
@@ -192,7 +192,7 @@ muster_status mst_round(mst_call *call, size_t staged)
         mst_sequence_prefetch(call->sequence, staged);
     if (first)
         mst_group_arrived(call->group, MST_CLASS_COLLECTIVE, &call->sequence->waiter);
-    if (!call->started && !call->in_line)
+    if (!call->nonblocking && !call->in_line)
         mst_staging_turn(&call->group->staging, call->part, staged);
     return first && call->compared ? compare_requests(call, request) : MUSTER_OK;
 }
@@ -232,5 +232,5 @@ muster_status mst_work_await(mst_call *call, int chunk, int *by)
 muster_status mst_round_if_arena(mst_call *call)
 {
     /* What a started operation is read from belongs to the library, and stays as it is. */
-    return mst_any_input_in_arena(call) && !call->started ? mst_round(call, 0) : MUSTER_OK;
+    return mst_any_input_in_arena(call) && !call->nonblocking ? mst_round(call, 0) : MUSTER_OK;
 }

@@ -9,7 +9,7 @@
 /* The call's first wait comes next. */
 void mst_call_begin(mst_call *call);
 
-/* The announcement and arrival of a call in two halves, after which the first mst_round() only waits. */
+/* The announcement and arrival of a call nonblocking, after which the first mst_round() only waits. */
 void mst_call_arrive(mst_call *call);
 
 /* Arrives, waits for all; the first one of a call also compares what all were asked to do. `staged`:

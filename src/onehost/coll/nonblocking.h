@@ -1,6 +1,6 @@
-/* Collectives in two halves, for the API's table: up to this rank's arrival; and the rest. */
-#ifndef MST_STARTED_H
-#define MST_STARTED_H
+/* Nonblocking collectives, for the API's table: up to this rank's arrival; and the rest. */
+#ifndef MST_NONBLOCKING_H
+#define MST_NONBLOCKING_H
 
 #include "src/onehost/coll/call.h"
 

@@ -1,9 +1,9 @@
 /*
- * Collectives in two halves.
+ * Nonblocking collectives.
  *
  * Starting copies the input into a block of our heap that the library keeps, writes the record that
  * tells the others where it is, and arrives, on a sequence of its own: the operations of a group go to its
- * MST_STARTED_MAX places in turn, each with arrival lines and records in the cell. Finishing waits on
+ * MST_NONBLOCKING_MAX places in turn, each with arrival lines and records in the cell. Finishing waits on
  * that sequence and then does what the ordinary collective does with inputs that lie in the arena. A
  * place has two blocks and uses them alternately: what was published in one is read no
  * more once all ranks have arrived in the same place with the other.
@@ -11,7 +11,7 @@
  * Cost: the copy, one synchronisation, and reading each peer's input once; large reductions take one
  * more synchronisation and read a slice of each.
  */
-#include "src/onehost/coll/started.h"
+#include "src/onehost/coll/nonblocking.h"
 
 #include <stdlib.h>
 
@@ -23,7 +23,7 @@
 #include "src/onehost/stall.h"
 #include "src/pure/error.h"
 
-static_assert(MUSTER_STARTED_MAX == MST_STARTED_MAX, "the header says how many");
+static_assert(MUSTER_STARTED_MAX == MST_NONBLOCKING_MAX, "the header says how many");
 
 typedef struct block {
     uint64_t offset; /* 0: none */
@@ -31,7 +31,7 @@ typedef struct block {
 } block;
 
 /* One place, and the operation in it. */
-struct mst_started {
+struct mst_nonblocking {
     uint64_t number; /* of the operation; 0: the place is free */
     mst_request request;
     mst_call call;
@@ -43,13 +43,13 @@ struct mst_started {
 
 static muster_status prepare_places(mst_group *group)
 {
-    if (group->started)
+    if (group->nonblocking)
         return MUSTER_OK;
-    group->started = calloc(MST_STARTED_MAX, sizeof *group->started);
-    if (!group->started)
+    group->nonblocking = calloc(MST_NONBLOCKING_MAX, sizeof *group->nonblocking);
+    if (!group->nonblocking)
         return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory to note operations that are started");
-    for (int i = 0; i < MST_STARTED_MAX; i++)
-        mst_sequence_init(&group->started[i].sequence, group->subarena, MST_SEQUENCE_STARTED + i,
+    for (int i = 0; i < MST_NONBLOCKING_MAX; i++)
+        mst_sequence_init(&group->nonblocking[i].sequence, group->subarena, MST_SEQUENCE_NONBLOCKING + i,
                           group->base.timeout_ns, mst_group_watch(group));
     return MUSTER_OK;
 }
@@ -68,7 +68,7 @@ static muster_status prepare_block(mst_group *group, block *block, size_t bytes)
     return status;
 }
 
-static muster_status publish(struct mst_started *place)
+static muster_status publish(struct mst_nonblocking *place)
 {
     mst_call *call = &place->call;
     mst_group *group = call->group;
@@ -93,7 +93,7 @@ static muster_status publish(struct mst_started *place)
     call->parity = parity;
     call->operation = ++group->operation;
     call->out_bytes = mst_call_bytes(call, mst_shapes[call->request->collective].out, group->base.rank);
-    call->started = call->viewable = true;
+    call->nonblocking = call->viewable = true;
     mst_call_show(call);
     mst_group_unrecorded(group, MST_CLASS_COLLECTIVE);
     mst_call_arrive(call);
@@ -106,12 +106,12 @@ static muster_status start(mst_group *group, const mst_request *request, uint64_
 
     if (status != MUSTER_OK)
         return status;
-    struct mst_started *place = &group->started[group->start_number % MST_STARTED_MAX];
+    struct mst_nonblocking *place = &group->nonblocking[group->start_number % MST_NONBLOCKING_MAX];
     if (place->number)
         return mst_fail(MUSTER_ERR_BUSY,
                         "operation %llu of those that were started is not finished, and %d more "
                         "are the most there can be; finish it first",
-                        (unsigned long long)place->number, MST_STARTED_MAX - 1);
+                        (unsigned long long)place->number, MST_NONBLOCKING_MAX - 1);
     mst_group_begin(group);
     place->request = *request;
     place->call = (mst_call){ .request = &place->request, .group = group };
@@ -139,15 +139,15 @@ muster_status mst_call_start(muster_group *of, const mst_request *request, uint6
 
 /* ---- finishing ---- */
 
-static struct mst_started *find(mst_group *group, uint64_t number)
+static struct mst_nonblocking *find(mst_group *group, uint64_t number)
 {
-    for (int i = 0; number && group->started && i < MST_STARTED_MAX; i++)
-        if (group->started[i].number == number)
-            return &group->started[i];
+    for (int i = 0; number && group->nonblocking && i < MST_NONBLOCKING_MAX; i++)
+        if (group->nonblocking[i].number == number)
+            return &group->nonblocking[i];
     return NULL;
 }
 
-static muster_status finish(struct mst_started *place)
+static muster_status finish(struct mst_nonblocking *place)
 {
     if (place->call.group->base.size == 1)
         return MUSTER_OK;
@@ -160,7 +160,7 @@ static muster_status finish(struct mst_started *place)
 muster_status mst_call_finish(muster_group *of, uint64_t number, bool *over)
 {
     mst_group *group = mst_group_of(of);
-    struct mst_started *place = find(group, number);
+    struct mst_nonblocking *place = find(group, number);
 
     *over = place != NULL;
     if (!place)
