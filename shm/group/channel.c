@@ -80,13 +80,13 @@ static void copy_in(const mst_channels *channels, mst_channel_end *end, unsigned
 {
     unsigned char *ring = end->channel->ring, *ring_end = ring + channels->ring_bytes;
     size_t first = to < ring ? bytes : least(bytes, (size_t)(ring_end - to));
-    mst_stream_fn copy = mst_route_begin(&end->route, bytes) ? channels->stream : plain_copy;
+    mst_stream_fn copy = mst_store_begin(&end->policy, bytes) ? channels->stream : plain_copy;
 
     if (first)
         copy(to, from, first);
     if (first < bytes)
         copy(ring, (const unsigned char *)from + first, bytes - first);
-    mst_route_end(&end->route, bytes);
+    mst_store_end(&end->policy, bytes);
 }
 
 static void copy_out(const mst_channels *channels, const mst_channel_end *end, void *to,
@@ -113,8 +113,8 @@ static void begin(const mst_channels *channels, mst_channel_end *end, mst_channe
 {
     end->channel = channel;
     end->number = 1;
-    mst_route_init(&end->route, channels->plan, MST_ROUTE_FOR_READER);
-    mst_route_init(&end->view_route, channels->plan, MST_ROUTE_FOR_WRITER);
+    mst_store_init(&end->policy, channels->plan, MST_STORE_POLICY_FOR_READER);
+    mst_store_init(&end->view_stores, channels->plan, MST_STORE_POLICY_FOR_WRITER);
 }
 
 static uint64_t channel_bytes(const mst_channels *channels)

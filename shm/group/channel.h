@@ -29,13 +29,13 @@
 #ifndef MST_CHANNEL_H
 #define MST_CHANNEL_H
 
-#include "shm/group/route.h"
+#include "shm/group/store_policy.h"
 #include "shm/group/subarena.h"
 
 #define MST_PART_BYTES                                                                                       \
     32768 /* the most of one entry: the receiver copies one while the sender fills the next */
 
-/* memcpy around the cache. */
+/* memcpy by non-temporal stores. */
 typedef void (*mst_stream_fn)(void *to, const void *from, size_t bytes);
 
 typedef enum mst_entry_kind {
@@ -46,14 +46,14 @@ typedef enum mst_entry_kind {
 } mst_entry_kind;
 
 typedef struct mst_channel_end {
-    mst_channel *channel;   /* NULL: not made, or not found yet */
-    uint64_t number;        /* of this end's next entry, from 1 */
-    uint64_t position;      /* where the next entry in the ring begins; only grows */
-    uint64_t head;          /* as this end last knew, or published, it */
-    uint64_t slots[2];      /* the sender's: which entry lies there, or lay there; 0: none */
-    const mst_entry *found; /* the receiver's: the next entry, once it has come */
-    mst_route route;        /* of the bytes of entries */
-    mst_route view_route;   /* of bytes that are written where they are wanted */
+    mst_channel *channel;         /* NULL: not made, or not found yet */
+    uint64_t number;              /* of this end's next entry, from 1 */
+    uint64_t position;            /* where the next entry in the ring begins; only grows */
+    uint64_t head;                /* as this end last knew, or published, it */
+    uint64_t slots[2];            /* the sender's: which entry lies there, or lay there; 0: none */
+    const mst_entry *found;       /* the receiver's: the next entry, once it has come */
+    mst_store_policy policy;      /* of the bytes of entries */
+    mst_store_policy view_stores; /* of bytes that are written where they are wanted */
 } mst_channel_end;
 
 /* What the thread that receives from a member leaves for the one that sends to it. */
@@ -70,7 +70,7 @@ typedef struct mst_channels {
     uint64_t table_offset;     /* of our table, 0: not made yet */
     uint64_t ring_bytes;
     mst_stream_fn stream;
-    mst_route_plan plan; /* of channels that are not made yet */
+    mst_store_plan plan; /* of channels that are not made yet */
 } mst_channels;
 
 bool mst_channels_init(mst_channels *channels, mst_subarena *subarena,

@@ -306,7 +306,7 @@ static void copy(void *destination, const void *source, size_t bytes)
     memcpy(to, from, left);
 }
 
-/* Around the cache. */
+/* by non-temporal stores. */
 
 /* ThreadSanitizer does not see what intrinsics store. */
 #if defined(__SANITIZE_THREAD__) || !defined(__x86_64__)

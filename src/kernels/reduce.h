@@ -19,7 +19,7 @@ typedef struct mst_kernels {
     mst_reduce_fn reduce[MUSTER_DTYPE_COUNT][MUSTER_OP_COUNT];
     /* memcpy through the cache, made for bytes that another CPU wrote, or reads next. */
     void (*copy)(void *destination, const void *source, size_t bytes);
-    /* memcpy around the cache, where the CPU can: for bytes that are next read by another CPU, or not
+    /* memcpy by non-temporal stores, where the CPU can: for bytes that are next read by another CPU, or not
      * soon. Ordered before whatever is stored next. */
     void (*stream)(void *destination, const void *source, size_t bytes);
 } mst_kernels;

@@ -110,15 +110,15 @@ static void tell_attached(const mst_group *group)
 }
 
 /* As asked for, or by what copies will find out. */
-static muster_status plan_routes(mst_group *world)
+static muster_status plan_stores(mst_group *world)
 {
     size_t bytes = 0;
 
     muster_status status = mst_config_stream_bytes(&bytes);
     if (status == MUSTER_OK && bytes > 0) {
-        world->tuning.around_bytes_min = bytes;
-        world->tuning.around_fixed = true;
-        mst_group_plan_routes(world);
+        world->tuning.nontemporal_bytes_min = bytes;
+        world->tuning.nontemporal_fixed = true;
+        mst_group_plan_stores(world);
     }
     return status;
 }
@@ -163,7 +163,7 @@ muster_status mst_group_attach(const muster_config *config, mst_arena *share, mu
         group->whole = true;
         group->base.interrupt = config->interrupt;
         group->base.interrupt_arg = config->interrupt_arg;
-        status = plan_routes(group);
+        status = plan_stores(group);
     }
     if (status == MUSTER_OK && config->report_crashes)
         status = mst_crash_report(subarena->attachment);

@@ -36,11 +36,11 @@ muster_status mst_child_create(mst_group *group, const mst_share *shares, int ra
         return status;
     created->base.interrupt = group->base.interrupt;
     created->base.interrupt_arg = group->base.interrupt_arg;
-    created->tuning.around_bytes_min = group->tuning.around_bytes_min; /* perhaps the user's */
-    created->tuning.around_fixed = group->tuning.around_fixed;
-    mst_group_plan_routes(created);
-    mst_route_inherit(&created->staging_route, &group->staging_route);
-    mst_route_inherit(&created->arena_route, &group->arena_route);
+    created->tuning.nontemporal_bytes_min = group->tuning.nontemporal_bytes_min; /* perhaps the user's */
+    created->tuning.nontemporal_fixed = group->tuning.nontemporal_fixed;
+    mst_group_plan_stores(created);
+    mst_store_inherit(&created->staging_stores, &group->staging_stores);
+    mst_store_inherit(&created->arena_stores, &group->arena_stores);
     mst_log_line(created->base.log, MUSTER_LOG_INFO, "is rank %d of a new group of %d", rank, size);
     *child = created;
     return MUSTER_OK;

@@ -46,7 +46,7 @@ muster_status mst_group_create(mst_subarena *subarena, const mst_kernels *kernel
     mst_staging_begin(&group->staging);
     group->kernels = kernels;
     group->tuning = mst_tuning_for(subarena->size, subarena->attachment->policy.spin_ns == 0);
-    mst_group_plan_routes(group);
+    mst_group_plan_stores(group);
     group->recorded = mst_record_pack(&(mst_record_what){
         .peer = -1, .group_rank = (uint32_t)group->base.rank, .group_size = (uint32_t)group->base.size });
     group->send_waiter = group->receive_waiter = waiter_of(group);

@@ -35,15 +35,15 @@ static size_t next_part(const mst_transfer *transfer)
 }
 
 /* Into an arena buffer, which a peer may read next, or may have read: as for staging, where it is better
- * around the cache. */
+ * by non-temporal stores. */
 static void copy_within_arena(const mst_group *group, mst_channel_end *end, void *to, const void *from,
                               size_t bytes)
 {
-    if (mst_route_begin(&end->view_route, bytes))
+    if (mst_store_begin(&end->view_stores, bytes))
         group->kernels->stream(to, from, bytes);
     else
         memcpy(to, from, bytes);
-    mst_route_end(&end->view_route, bytes);
+    mst_store_end(&end->view_stores, bytes);
 }
 
 /* ---- sending ---- */

@@ -14,13 +14,13 @@ void mst_group_destroy(mst_group *group)
     free(group);
 }
 
-void mst_group_plan_routes(mst_group *group)
+void mst_group_plan_stores(mst_group *group)
 {
-    mst_route_plan plan = { group->tuning.around_bytes_min, group->tuning.around_fixed,
-                            group->tuning.around_dearer };
+    mst_store_plan plan = { group->tuning.nontemporal_bytes_min, group->tuning.nontemporal_fixed,
+                            group->tuning.nontemporal_dearer };
 
-    mst_route_init(&group->staging_route, plan, MST_ROUTE_FOR_READER);
-    mst_route_init(&group->arena_route, plan, MST_ROUTE_FOR_WRITER);
+    mst_store_init(&group->staging_stores, plan, MST_STORE_POLICY_FOR_READER);
+    mst_store_init(&group->arena_stores, plan, MST_STORE_POLICY_FOR_WRITER);
     group->channels.plan = plan;
 }
 

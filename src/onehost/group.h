@@ -21,7 +21,7 @@ struct mst_nonblocking;
 #define MST_ORPHANED 2      /* the launcher is gone, which ends also what goes on in a broken group */
 #define MST_UNRECORDED (-1) /* in place of when all had come */
 
-/* Where the result of a reduce goes, and whether around the cache. */
+/* Where the result of a reduce goes, and whether by non-temporal stores. */
 typedef struct mst_target {
     unsigned char *at;
     bool stream;
@@ -38,8 +38,8 @@ typedef struct mst_group {
     uint64_t recorded; /* what every record of it has: whose it is, packed */
     mst_sequence collectives;
     mst_sequence splits;
-    mst_staging staging;                  /* of the sequence `collectives` */
-    mst_route staging_route, arena_route; /* of what collectives copy there, or reduce */
+    mst_staging staging;                           /* of the sequence `collectives` */
+    mst_store_policy staging_stores, arena_stores; /* of what collectives copy there, or reduce */
     mst_channels channels;
     mst_waiter send_waiter, receive_waiter;
     uint64_t operation;       /* collectives entered */
@@ -77,8 +77,8 @@ void mst_group_destroy(mst_group *group);
 
 void mst_group_close(muster_group *group);
 
-/* Begins its routes by its tuning, before it is used. */
-void mst_group_plan_routes(mst_group *group);
+/* Begins its store policies by its tuning, before it is used. */
+void mst_group_plan_stores(mst_group *group);
 
 /* The arena offset of a buffer that lies in this rank's heap; 0: it does not. */
 uint64_t mst_group_heap_offset(const mst_group *group, const void *buffer, size_t bytes);

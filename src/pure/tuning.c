@@ -36,8 +36,8 @@ mst_tuning mst_tuning_for(int ranks, bool crowded)
         .shared_view_bytes_min = VIEW_BYTES_MIN,
         .shared_view_bytes_max = POOLED_VIEW_BYTES_ALL / (size_t)ranks,
         .round_bytes_min = crowded ? SIZE_MAX : ROUND_BYTES_MIN,
-        .around_bytes_min = 2 * KIB,
-        .around_dearer = crowded ? DEARER_CROWDED : DEARER,
+        .nontemporal_bytes_min = 2 * KIB,
+        .nontemporal_dearer = crowded ? DEARER_CROWDED : DEARER,
         .stream_bytes_min = 8 * MIB,
     };
 }

@@ -1,8 +1,8 @@
 /*
  * Where one way of moving data gives over to the next: thresholds as data, measured, in one table.
  * They change speed, never bits. Those that decide how many steps an operation has are the same on
- * every rank of a group; those about stores concern a rank alone, and leave to each route (shm/group/route.h)
- * what it finds out.
+ * every rank of a group; those about stores concern a rank alone, and leave to each policy
+ * (shm/group/store_policy.h) what it finds out.
  */
 #ifndef MST_TUNING_H
 #define MST_TUNING_H
@@ -22,11 +22,12 @@ typedef struct mst_tuning {
      * that they copy one while it stages the next. */
     size_t round_bytes_min;
     /* for a rank alone */
-    size_t around_bytes_min; /* copies that a peer reads go around the cache from here on, where they do */
-    bool around_fixed;       /* which they do without trials (shm/group/route.h) */
-    int around_dearer;       /* else unless they take so many times as long through it */
-    /* Results from here on go around the cache, which they would not fit, unless they overwrite inputs, which
-     * are in the cache already. */
+    size_t nontemporal_bytes_min; /* copies that a peer reads go by non-temporal stores from here on, where
+                                     they do */
+    bool nontemporal_fixed;       /* which they do without trials (shm/group/store_policy.h) */
+    int nontemporal_dearer;       /* else unless they take so many times as long through it */
+    /* Results from here on go by non-temporal stores, which they would not fit, unless they overwrite inputs,
+     * which are in the cache already. */
     size_t stream_bytes_min;
 } mst_tuning;
 

@@ -20,7 +20,7 @@ typedef struct mst_call {
     uint64_t operation;     /* its number in the group */
     unsigned parity;     /* which of the two records beside the sequence is this operation's: of those on the
                             sequence */
-    bool nonblocking; /* has arrived already, and inputs are in blocks of the library's */
+    bool nonblocking;    /* has arrived already, and inputs are in blocks of the library's */
     size_t out_bytes;    /* of this rank's `out` */
     uint64_t in_offset;  /* non-zero: `in` lies in the arena and peers read it there */
     uint64_t out_offset; /* the same for `out` */

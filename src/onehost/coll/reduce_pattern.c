@@ -27,7 +27,7 @@
 
 #define LINE_BYTES 64
 #define BLOCK_BYTES 4096     /* what is reduced at a time into a block of our cache, for several places */
-#define ALONE_BYTES 8192     /* the same for one place: stores around the cache in fewer, longer rows */
+#define ALONE_BYTES 8192     /* the same for one place: non-temporal stores in fewer, longer rows */
 #define STRETCH_BYTES 131072 /* what is reduced without asking again which way to store */
 #define CHUNK_BYTES_MIN 8192 /* of shared work: less is not worth a second CPU */
 
@@ -48,7 +48,7 @@ static void reduce_into(const mst_call *call, void *to, size_t bytes)
 }
 
 /* Reduces the group's `sources` into its first `target_count` targets, by way of a block in the cache:
- * each source is read once, and a target may be written around the cache. Moves the pointers on. */
+ * each source is read once, and a target may be written by non-temporal stores. Moves the pointers on. */
 static void reduce_into_targets(const mst_call *call, int target_count, size_t bytes)
 {
     mst_group *group = call->group;
@@ -75,8 +75,9 @@ void mst_reduce_out(const mst_call *call, size_t at, size_t bytes)
 {
     unsigned char *out = (unsigned char *)call->request->out + at;
 
-    /* Not where inputs are staged around the cache: both together are too many for its way to memory. */
-    if (!mst_streams_out(call) || mst_route_goes_around(&call->group->staging_route, bytes)) {
+    /* Not where inputs are staged by non-temporal stores: both together are too many for its way to memory.
+     */
+    if (!mst_streams_out(call) || mst_store_is_nontemporal(&call->group->staging_stores, bytes)) {
         reduce_into(call, out, bytes);
         return;
     }
@@ -119,8 +120,8 @@ static void reduce_own_slice(const mst_call *call, size_t base, mst_slice own, s
         group->sources[rank] = rank == group->base.rank
                                    ? (const unsigned char *)call->request->in + base + own.begin
                                    : mst_view(call, rank, base + own.begin, own.begin);
-    group->targets[0] =
-        (mst_target){ mst_slot(call) + result_at, mst_route_goes_around(&group->staging_route, own.count) };
+    group->targets[0] = (mst_target){ mst_slot(call) + result_at,
+                                      mst_store_is_nontemporal(&group->staging_stores, own.count) };
     if (receives)
         group->targets[1] =
             (mst_target){ (unsigned char *)call->request->out + base + own.begin, mst_streams_out(call) };
@@ -168,12 +169,12 @@ static muster_status reduce_slices(mst_call *call, size_t all, size_t round, boo
 static void reduce_stretch(const mst_call *call, size_t bytes)
 {
     mst_group *group = call->group;
-    bool around = mst_streams_out(call) || mst_route_begin(&group->arena_route, bytes);
+    bool nontemporal = mst_streams_out(call) || mst_store_begin(&group->arena_stores, bytes);
 
     for (int i = 0; i < group->base.size; i++)
-        group->targets[i].stream = around;
+        group->targets[i].stream = nontemporal;
     reduce_into_targets(call, group->base.size, bytes);
-    mst_route_end(&group->arena_route, bytes);
+    mst_store_end(&group->arena_stores, bytes);
 }
 
 static void reduce_slice_in_arena(const mst_call *call, mst_slice slice)
@@ -224,7 +225,7 @@ static muster_status reduce_nonblocking(mst_call *call)
         (mst_target){ (unsigned char *)call->request->out + own.begin, mst_streams_out(call) };
     group->targets[1] = (mst_target){ mst_layout_at(&group->subarena->attachment->geometry,
                                                     group->subarena->own.seat, call->in_offset + own.begin),
-                                      mst_route_goes_around(&group->staging_route, own.count) };
+                                      mst_store_is_nontemporal(&group->staging_stores, own.count) };
     reduce_into_targets(call, whole ? 1 : 2, own.count);
     if (whole)
         return MUSTER_OK;
@@ -309,7 +310,7 @@ static void reduce_chunk(const mst_call *call, const void *arg, int chunk)
         group->sources[rank] = rank == group->base.rank ? (const unsigned char *)call->request->in + at
                                                         : mst_view(call, rank, at, slice.begin);
     group->targets[0] = (mst_target){ mst_own_slot(call) + slice.begin,
-                                      mst_route_goes_around(&group->staging_route, round->bytes) };
+                                      mst_store_is_nontemporal(&group->staging_stores, round->bytes) };
     if (round->receives)
         group->targets[1] = (mst_target){ (unsigned char *)call->request->out + at, mst_streams_out(call) };
     reduce_into_targets(call, round->receives ? 2 : 1, slice.count);

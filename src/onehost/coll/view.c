@@ -131,17 +131,17 @@ static bool comes_from_memory(const mst_call *call)
 
 void mst_stage(const mst_call *call, size_t at, const void *from, size_t bytes)
 {
-    mst_route *route = &call->group->staging_route;
+    mst_store_policy *policy = &call->group->staging_stores;
     unsigned char *to = mst_slot(call) + at;
 
     mst_fault_point("slot.fill");
-    if (mst_route_begin(route, bytes))
+    if (mst_store_begin(policy, bytes))
         call->group->kernels->stream(to, from, bytes);
     else if (bytes > SMALL_BYTES && comes_from_memory(call))
         mst_copy(to, from, bytes);
     else
         copy_through(call, to, from, bytes);
-    mst_route_end(route, bytes);
+    mst_store_end(policy, bytes);
 }
 
 bool mst_streams_out(const mst_call *call)

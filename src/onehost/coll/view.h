@@ -31,11 +31,11 @@ bool mst_any_input_in_arena(const mst_call *call);
 bool mst_all_inputs_in_arena(const mst_call *call);
 bool mst_all_outputs_in_arena(const mst_call *call);
 
-/* Copies into our slot at byte `at`, or into `out`: around the cache where that is faster for whoever
+/* Copies into our slot at byte `at`, or into `out`: by non-temporal stores where that is faster for whoever
  * reads it next. */
 void mst_stage(const mst_call *call, size_t at, const void *from, size_t bytes);
 void mst_deliver(const mst_call *call, size_t at, const void *from, size_t bytes);
-bool mst_streams_out(const mst_call *call); /* whether mst_deliver goes around the cache */
+bool mst_streams_out(const mst_call *call); /* whether mst_deliver goes by non-temporal stores */
 
 /* memcpy that allows NULL for nothing, and source == destination. */
 void mst_copy(void *to, const void *from, size_t bytes);
