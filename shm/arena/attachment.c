@@ -75,7 +75,7 @@ static bool look_while_awaiting(void *arg, int peer, int64_t slept_ns)
 
 mst_awaited mst_attachment_await(mst_attachment *attachment, bool (*ready)(const void *arg), const void *arg)
 {
-    mst_signal *arrivals = &mst_layout_header(&attachment->geometry)->arrivals;
+    mst_eventcount *arrivals = &mst_layout_header(&attachment->geometry)->arrivals;
     awaiting awaiting = { .attachment = attachment };
     mst_waiter waiter = {
         .policy = { .spin_ns = 0, .yield_ns = 1 * MST_NS_PER_MS },
@@ -84,7 +84,7 @@ mst_awaited mst_attachment_await(mst_attachment *attachment, bool (*ready)(const
         .watch = { .tick = look_while_awaiting, .arg = &awaiting },
     };
 
-    mst_wait_result result = mst_wait_until(&waiter, mst_signal_parking(arrivals), ready, arg, -1);
+    mst_wait_result result = mst_wait_until(&waiter, mst_eventcount_parking(arrivals), ready, arg, -1);
     attachment->patience = waiter.deadline;
     if (result == MST_WAIT_POISONED)
         return (mst_awaited)mst_load64_rlx(&awaiting.stopped);
@@ -120,7 +120,7 @@ bool mst_attachment_is_damaged(const mst_attachment *attachment)
     if (here && mst_rendezvous_read(geometry).outcome == MST_OUTCOME_COMPLETE)
         return false;
     mst_rendezvous_settle(geometry, &(mst_rendezvous){ .outcome = MST_OUTCOME_DAMAGED });
-    mst_signal_raise(&mst_layout_header(geometry)->arrivals);
+    mst_eventcount_advance(&mst_layout_header(geometry)->arrivals);
     return true;
 }
 

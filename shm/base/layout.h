@@ -53,7 +53,7 @@
 #undef REST
 
 /* What the code relies on, wherever fields lie. */
-static_assert(sizeof(mst_signal) == MST_LINE, "a signal has its line to itself");
+static_assert(sizeof(mst_eventcount) == MST_LINE, "an event count has its line to itself");
 static_assert(sizeof(mst_arrival) == MST_LINE && sizeof(mst_sequence_lines) == 3 * MST_LINE,
               "so has an arrival");
 static_assert(sizeof(mst_activity) == 64, "half a line");

@@ -42,10 +42,10 @@ CONSTANT(MST_WORLD_MEMBERSHIP, 3);
  * difference. Waiters announce themselves in `sleepers` before parking, so that a waker makes a
  * system call only when someone sleeps.
  */
-STRUCT(mst_signal)
+STRUCT(mst_eventcount)
     FIELD(alignas(MST_LINE) _Atomic uint32_t, word); /* owner: E2, E3, E5; poisoner: E7; read by waiters */
     FIELD(_Atomic uint32_t, sleepers);               /* waiters, E9; read by whoever raises the word */
-END_STRUCT(mst_signal);
+END_STRUCT(mst_eventcount);
 
 /*
  * One rank's arrival at a round: a flag, and beside it, so that it comes with the same line, what the
@@ -164,7 +164,7 @@ STRUCT(mst_cell)
     FIELD(mst_sequence_lines, collectives); /* collectives, E2 */
     FIELD(mst_sequence_lines, splits);      /* splits, E3: the payload is a split record */
     ARRAY(mst_call_record, calls, [2]); /* by parity of the operations on the sequence `collectives`, E2 */
-    FIELD(mst_signal, bell);            /* point to point: senders and receivers wake this rank, E5, E6 */
+    FIELD(mst_eventcount, doorbell);    /* point to point: senders and receivers wake this rank, E5, E6 */
     FIELD(alignas(MST_LINE) uint32_t, reason_bytes); /* why this rank poisoned the group: once, before E7 */
     ARRAY(char, reason, [MST_REASON_BYTES]);
     ARRAY(mst_nonblocking_lines, nonblocking, [MST_NONBLOCKING_MAX]);
@@ -175,7 +175,7 @@ STRUCT(mst_cell)
     FIELD(uint32_t, group_rank);
     FIELD(uint32_t, group_size);
     /* Rank 0's cell: who has taken, or done, which chunk of which work, packed, by any member, E21; and the
-     * signal of those who sleep until one is done, E9. */
+     * event count of those who sleep until one is done, E9. */
     FIELD(_Atomic uint32_t, chunks_rung);
     FIELD(_Atomic uint32_t, chunks_sleepers);
     ARRAY(_Atomic uint64_t, chunks, [MST_CHUNKS_MAX]);
@@ -237,7 +237,7 @@ STRUCT(mst_header)
     FIELD(uint32_t, seats); /* at least one per rank; those beyond are for ranks that replace dead ones */
     FIELD(uint32_t, launcher_namespace); /* what its pid is a number of; 0: unknown */
     /* Attach state. */
-    FIELD(mst_signal, arrivals); /* ranks attached, E1; any change makes attachers look again */
+    FIELD(mst_eventcount, arrivals); /* ranks attached, E1; any change makes attachers look again */
     /* Settled once, by CAS: all have come, or whose end or giving up was the first (rendezvous.h), E23. */
     FIELD(alignas(MST_LINE) _Atomic uint64_t, rendezvous);
     FIELD(_Atomic uint32_t, endings);      /* counts changes of any entry's ending, E8 */

@@ -79,7 +79,7 @@ static void *hold(void *arg)
     beacon->up = mst_os_beacon_raise(&beacon->held, word) == 0;
     bool up = beacon->up;
     mst_fault_point("beacon.raised");
-    mst_signal_raise(&beacon->raised);
+    mst_eventcount_advance(&beacon->raised);
     if (up) {
         watch_until_stopped(beacon);
         mst_fault_point("beacon.lower");
@@ -107,7 +107,7 @@ void mst_beacon_start(mst_beacon *beacon, mst_liveness *liveness, void (*notify)
         return;
     beacon->started = mst_os_thread_start(&beacon->thread, hold, beacon) == 0;
     if (beacon->started)
-        mst_wait_until(&waiter, mst_signal_parking(&beacon->raised), is_raised, beacon, -1);
+        mst_wait_until(&waiter, mst_eventcount_parking(&beacon->raised), is_raised, beacon, -1);
     if (!beacon->started || !beacon->up) /* a limit on threads, a sandbox, a system without */
         mst_store32_rlx(&liveness->rung, MST_RUNG_TICK);
 }

@@ -23,7 +23,7 @@ typedef struct mst_beacon {
     bool started;
     bool up; /* before `raised` */
     pthread_t thread;
-    mst_signal raised;       /* 1: the thread holds the beacon, or has found that it cannot */
+    mst_eventcount raised;   /* 1: the thread holds the beacon, or has found that it cannot */
     _Atomic uint32_t orders; /* to the thread, which sleeps on this, too: watch, stop */
     mst_os_beacon held;
 } mst_beacon;

@@ -97,7 +97,7 @@ void mst_liveness_record(const mst_geometry *geometry, uint32_t seat, muster_end
     mst_add32_sc(&header->endings, 1); /* E8 */
     mst_fault_point("ending.counted");
     mst_wake_watchers(&header->endings);
-    mst_signal_raise(&header->arrivals);
+    mst_eventcount_advance(&header->arrivals);
 }
 
 bool mst_liveness_ended_before(const mst_geometry *geometry, uint32_t seat, uint32_t other)

@@ -18,7 +18,7 @@ void mst_succession_decide(const mst_geometry *geometry, uint32_t seat, uint32_t
     uint32_t word = successor == MST_NO_SEAT ? NOBODY : successor + 1;
 
     mst_store32_rel(&mst_layout_entry(geometry, seat)->successor, word); /* E15 */
-    mst_signal_raise(&mst_layout_header(geometry)->arrivals);
+    mst_eventcount_advance(&mst_layout_header(geometry)->arrivals);
 }
 
 /* Seats are given out in order, so a successor that is no later one is damage: nobody. */
@@ -94,7 +94,7 @@ bool mst_succession_admit(const mst_geometry *geometry, uint32_t seat, uint32_t 
     uint64_t earlier = mst_cmpxchg64_sc(&mst_layout_entry(geometry, seat)->admission, 0, word); /* E16 */
 
     mst_fault_point("newcomer.admitted");
-    mst_signal_raise(&mst_layout_header(geometry)->arrivals);
+    mst_eventcount_advance(&mst_layout_header(geometry)->arrivals);
     return earlier == 0 || earlier == word || earlier == GIVEN_UP;
 }
 

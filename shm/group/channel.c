@@ -286,7 +286,7 @@ static void publish(mst_channels *channels, int receiver, mst_entry *entry, cons
     mst_exchange64_sc(&entry->stamp, pack_stamp(end->number, envelope)); /* E5: publishes the entry */
     mst_fault_point("message.put");
     end->number++;
-    mst_signal_ring(&channels->subarena->cells[receiver]->bell);
+    mst_eventcount_ring(&channels->subarena->cells[receiver]->doorbell);
 }
 
 mst_flow mst_channel_put(mst_channels *channels, int receiver, const mst_envelope *envelope,
@@ -399,7 +399,7 @@ static void go_on(mst_channels *channels, int sender, size_t count, bool at_once
     mst_fault_point("message.take");
     mst_exchange64_sc(&end->channel->head, end->head); /* E6: all before may be written again */
     mst_fault_point("message.taken");
-    mst_signal_ring(&channels->subarena->cells[sender]->bell);
+    mst_eventcount_ring(&channels->subarena->cells[sender]->doorbell);
 }
 
 void mst_channel_take(mst_channels *channels, int sender, void *to, size_t count, bool at_once)
@@ -434,6 +434,6 @@ bool mst_channel_post(mst_channels *channels, int sender, uint64_t wanted_at, si
     mst_fault_point("message.want");
     mst_exchange64_sc(&end->channel->posted, end->number); /* E6: publishes the place */
     mst_fault_point("message.wanted");
-    mst_signal_ring(&channels->subarena->cells[sender]->bell);
+    mst_eventcount_ring(&channels->subarena->cells[sender]->doorbell);
     return true;
 }

@@ -24,7 +24,7 @@
  * does, so that the sender can write there.
  *
  * Nothing here waits: both ends do what can be done now and say whether it was; whoever must wait sleeps
- * on its own bell. One thread may be at one end of a channel and another at the other.
+ * on its own doorbell. One thread may be at one end of a channel and another at the other.
  */
 #ifndef MST_CHANNEL_H
 #define MST_CHANNEL_H

@@ -38,8 +38,8 @@ static void init_cell(mst_cell *cell, uint64_t membership, uint64_t staging_offs
     init_sequence(&cell->splits);
     for (int i = 0; i < MST_NONBLOCKING_MAX; i++)
         init_sequence(&cell->nonblocking[i].sequence);
-    mst_store32_rlx(&cell->bell.word, 0);
-    mst_store32_rlx(&cell->bell.sleepers, 0);
+    mst_store32_rlx(&cell->doorbell.word, 0);
+    mst_store32_rlx(&cell->doorbell.sleepers, 0);
     cell->reason_bytes = 0;
     mst_fault_point("cell.open");
     mst_store64_rel(&cell->membership, membership); /* E10; peers come here after E1 or E3 */
@@ -284,7 +284,7 @@ void mst_subarenas_look_at_endings(mst_attachment *attachment)
     for (const mst_subarena *subarena = attachment->left ? NULL : attachment->open; subarena;
          subarena = subarena->next)
         if (mst_subarena_look_at_endings(subarena)) /* those who shrink a group wait in a broken one */
-            mst_signal_raise(&subarena->cells[subarena->rank]->bell);
+            mst_eventcount_advance(&subarena->cells[subarena->rank]->doorbell);
     pthread_mutex_unlock(&attachment->lock);
 }
 

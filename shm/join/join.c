@@ -57,7 +57,7 @@ static void publish_entry(const mst_geometry *geometry, uint32_t seat)
     mst_fault_point("entry.attach");
     mst_store32_rel(&mst_layout_entry(geometry, seat)->state, MST_RANK_ATTACHED); /* E1 */
     mst_fault_point("entry.attached");
-    mst_signal_raise(&mst_layout_header(geometry)->arrivals); /* E1 */
+    mst_eventcount_advance(&mst_layout_header(geometry)->arrivals); /* E1 */
 }
 
 /* ---- waiting for the others ---- */
@@ -209,7 +209,7 @@ static mst_rendezvous settle(mst_attachment *attachment, const mst_rendezvous *p
 {
     mst_rendezvous settled = mst_rendezvous_settle(&attachment->geometry, proposed);
 
-    mst_signal_raise(&mst_layout_header(&attachment->geometry)->arrivals);
+    mst_eventcount_advance(&mst_layout_header(&attachment->geometry)->arrivals);
     mst_attachment_remove_name(attachment);
     return settled;
 }

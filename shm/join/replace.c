@@ -21,7 +21,7 @@ static void announce(const mst_attachment *attachment)
     mst_fault_point("newcomer.waiting");
     mst_add32_sc(&header->endings, 1); /* E8: those who watch beacons have one more to watch */
     mst_wake_watchers(&header->endings);
-    mst_signal_raise(&header->arrivals); /* E1 */
+    mst_eventcount_advance(&header->arrivals); /* E1 */
 }
 
 /* ---- waiting ---- */
@@ -134,7 +134,7 @@ static void settle(mst_attachment *attachment)
     mst_store32_rel(&mst_layout_entry(&attachment->geometry, attachment->seat)->state,
                     MST_RANK_ATTACHED); /* E1 */
     mst_fault_point("newcomer.attached");
-    mst_signal_raise(&mst_layout_header(&attachment->geometry)->arrivals); /* E1 */
+    mst_eventcount_advance(&mst_layout_header(&attachment->geometry)->arrivals); /* E1 */
 }
 
 muster_status mst_replace(mst_attachment *attachment, const mst_share *own, mst_subarena **group)

@@ -84,7 +84,7 @@ static void alarm_cell(mst_cell *cell)
     alarm_sequence(&cell->splits);
     for (int i = 0; i < MST_NONBLOCKING_MAX; i++)
         alarm_sequence(&cell->nonblocking[i].sequence);
-    mst_alarm(mst_signal_parking(&cell->bell));
+    mst_alarm(mst_eventcount_parking(&cell->doorbell));
     mst_alarm((mst_parking){ &cell->chunks_rung, &cell->chunks_sleepers });
 }
 

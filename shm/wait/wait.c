@@ -44,9 +44,9 @@ static uint32_t raise_word(mst_parking parking)
     return before;
 }
 
-uint32_t mst_signal_raise(mst_signal *signal)
+uint32_t mst_eventcount_advance(mst_eventcount *event)
 {
-    return raise_word(mst_signal_parking(signal));
+    return raise_word(mst_eventcount_parking(event));
 }
 
 void mst_ring(mst_parking parking)
@@ -55,9 +55,9 @@ void mst_ring(mst_parking parking)
         raise_word(parking);
 }
 
-void mst_signal_ring(mst_signal *signal)
+void mst_eventcount_ring(mst_eventcount *event)
 {
-    mst_ring(mst_signal_parking(signal));
+    mst_ring(mst_eventcount_parking(event));
 }
 
 void mst_alarm(mst_parking parking)

@@ -60,9 +60,9 @@ typedef struct mst_waiter {
     int spin_cut;      /* how often the spin has been halved, since the partner seems to share our CPU */
 } mst_waiter;
 
-static inline mst_parking mst_signal_parking(mst_signal *signal)
+static inline mst_parking mst_eventcount_parking(mst_eventcount *event)
 {
-    return (mst_parking){ &signal->word, &signal->sleepers };
+    return (mst_parking){ &event->word, &event->sleepers };
 }
 
 /*
@@ -92,7 +92,7 @@ static inline bool mst_count_reached(const _Atomic uint32_t *word, uint32_t coun
     return (int32_t)((now & ~1U) - (count << 1)) >= 0;
 }
 
-/* Sleeps a moment, for states that nobody can signal, such as a name that does not exist yet, and counts
+/* Sleeps a moment, for states that nobody announces, such as a name that does not exist yet, and counts
  * that. */
 void mst_wait_nap(mst_deadline *deadline, int64_t ns);
 
@@ -105,11 +105,11 @@ int mst_wait_watch(const mst_os_watched_word *words, size_t count, int64_t timeo
 void mst_wake_watchers(const _Atomic uint32_t *word);
 
 /* Adds 1 to the count and wakes the sleepers, if any. Returns the word as it was. */
-uint32_t mst_signal_raise(mst_signal *signal);
+uint32_t mst_eventcount_advance(mst_eventcount *event);
 
 /* Wakes whoever sleeps there to look again; free when nobody does. What they wait for was changed by a
  * read-modify-write of other words, and the word of the parking is no counter of anything. */
 void mst_ring(mst_parking parking);
-void mst_signal_ring(mst_signal *signal);
+void mst_eventcount_ring(mst_eventcount *event);
 
 #endif

@@ -2,7 +2,7 @@
  * Sending, receiving and waiting of exchange.h.
  *
  * A message is one entry of the channel, or as many parts as it takes; the first one says what was sent.
- * Each call moves what can be moved now in its one or two directions, then sleeps on this rank's bell
+ * Each call moves what can be moved now in its one or two directions, then sleeps on this rank's doorbell
  * until one of them can go on; as sendrecv always serves both, no pattern of it deadlocks. A large
  * message in an arena buffer is read where it lies, if the receiver waits for it already or the channel
  * could not buffer it anyway; and if the receiver's buffer is one too, the sender writes half of it. Cost:
@@ -420,7 +420,7 @@ muster_status mst_exchange_run(mst_exchange *exchange)
 {
     mst_group *group = exchange->group;
     mst_waiter *waiter = exchange->in.active ? &group->receive_waiter : &group->send_waiter;
-    mst_signal *bell = &group->subarena->cells[group->base.rank]->bell;
+    mst_eventcount *doorbell = &group->subarena->cells[group->base.rank]->doorbell;
 
     begin(exchange, waiter);
     for (bool shown = false;; shown = true) {
@@ -438,7 +438,8 @@ muster_status mst_exchange_run(mst_exchange *exchange)
             post(exchange);
         if (!shown)
             show(exchange);
-        mst_wait_result result = mst_wait_until(waiter, mst_signal_parking(bell), can_go_on, exchange, -1);
+        mst_wait_result result =
+            mst_wait_until(waiter, mst_eventcount_parking(doorbell), can_go_on, exchange, -1);
         if (result != MST_WAIT_READY)
             return wait_failed(exchange, result);
     }

@@ -129,7 +129,7 @@ muster_status mst_newcomers_await(mst_group *group, const mst_roll_call *roll, m
 {
     mst_attachment *attachment = group->subarena->attachment;
     newcomers newcomers = { group, roll };
-    mst_parking parking = mst_signal_parking(&mst_layout_header(&attachment->geometry)->arrivals);
+    mst_parking parking = mst_eventcount_parking(&mst_layout_header(&attachment->geometry)->arrivals);
 
     mst_wait_result result = mst_wait_until(waiter, parking, nobody_on_the_way, &newcomers, -1);
     if (result == MST_WAIT_READY)

@@ -12,8 +12,8 @@
  * admits the newcomers on the roll, so that one is enough. Who dies after that is a dead member of the new
  * group, which breaks on its first use, and is made anew in turn.
  *
- * Cost: one wait for the slowest survivor, a pass over the members, a bell per member; to grow, a wait for
- * the newcomers besides.
+ * Cost: one wait for the slowest survivor, a pass over the members, a doorbell per member; to grow, a wait
+ * for the newcomers besides.
  */
 #include "src/onehost/regroup.h"
 
@@ -121,8 +121,9 @@ static void arrive(const regroup *regroup, muster_status claimed)
     mst_fault_point("regroup.arrived");
     for (int rank = 0; rank < group->base.size; rank++)
         if (rank != group->base.rank)
-            mst_signal_raise(&group->subarena->cells[rank]->bell);
-    mst_signal_raise(&mst_layout_header(&group->subarena->attachment->geometry)->arrivals); /* who grows */
+            mst_eventcount_advance(&group->subarena->cells[rank]->doorbell);
+    mst_eventcount_advance(
+        &mst_layout_header(&group->subarena->attachment->geometry)->arrivals); /* who grows */
 }
 
 static muster_status explain_late(const regroup *regroup)
@@ -182,19 +183,21 @@ static void woke(void *arg)
     mst_group_woke(regroup->group);
 }
 
-/* Newcomers know nobody's bell, and ring where all who attach do. */
+/* Newcomers know nobody's doorbell, and ring where all who attach do. */
 static muster_status gather(regroup *regroup)
 {
     mst_group *group = regroup->group;
-    mst_signal *signal = regroup->grows ? &mst_layout_header(&group->subarena->attachment->geometry)->arrivals
-                                        : &own_cell(group)->bell;
+    mst_eventcount *signal = regroup->grows
+                                 ? &mst_layout_header(&group->subarena->attachment->geometry)->arrivals
+                                 : &own_cell(group)->doorbell;
 
     regroup->waiter = (mst_waiter){ .policy = group->subarena->attachment->policy,
                                     .poison = &group->interrupted,
                                     .deadline = { .limit_ns = group->base.timeout_ns },
                                     .watch = { .tick = stalled, .woke = woke, .arg = regroup } };
     mst_store64_rlx(&group->interrupted, 0);
-    switch (mst_wait_until(&regroup->waiter, mst_signal_parking(signal), all_accounted_for, regroup, -1)) {
+    switch (
+        mst_wait_until(&regroup->waiter, mst_eventcount_parking(signal), all_accounted_for, regroup, -1)) {
     case MST_WAIT_READY:
         mst_group_arrived(group, MST_CLASS_SPLIT, &regroup->waiter);
         return MUSTER_OK;

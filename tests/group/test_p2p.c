@@ -72,10 +72,10 @@ START_TEST(test_64_kib_per_pair_are_buffered)
 }
 END_TEST
 
-/* Whether rank 0 has announced that it sleeps on its bell. */
+/* Whether rank 0 has announced that it sleeps on its doorbell. */
 static bool sender_sleeps(const muster_group *world)
 {
-    return mst_load32_acq(&mst_group_of_const(world)->subarena->cells[0]->bell.sleepers) != 0;
+    return mst_load32_acq(&mst_group_of_const(world)->subarena->cells[0]->doorbell.sleepers) != 0;
 }
 
 /* Small messages until there is no room, and one more; then all of them are taken, and it goes on. Each size

@@ -12,7 +12,7 @@
 #include "tests/harness/ranks.h"
 
 typedef struct bench {
-    mst_signal signal;
+    mst_eventcount event;
     _Atomic uint64_t poison;
     _Atomic uint32_t ticks;
     mst_wait_result result;
@@ -21,7 +21,7 @@ typedef struct bench {
 
 static bool one_has_come(const void *arg)
 {
-    return mst_count_reached(&((const bench *)arg)->signal.word, 1);
+    return mst_count_reached(&((const bench *)arg)->event.word, 1);
 }
 
 static bool count_tick(void *arg, int peer, int64_t slept_ns)
@@ -47,7 +47,7 @@ static void *wait_for_one(void *arg)
     bench *bench = arg;
 
     bench->result =
-        mst_wait_until(&bench->waiter, mst_signal_parking(&bench->signal), one_has_come, bench, 3);
+        mst_wait_until(&bench->waiter, mst_eventcount_parking(&bench->event), one_has_come, bench, 3);
     return NULL;
 }
 
@@ -57,7 +57,7 @@ static pthread_t start_sleeper(bench *bench)
     pthread_t thread;
 
     ck_assert_int_eq(pthread_create(&thread, NULL, wait_for_one, bench), 0);
-    while (mst_load32_acq(&bench->signal.sleepers) == 0)
+    while (mst_load32_acq(&bench->event.sleepers) == 0)
         mst_os_yield();
     return thread;
 }
@@ -67,7 +67,7 @@ START_TEST(test_ready_wins_over_poison)
     bench bench;
 
     set_up(&bench);
-    mst_signal_raise(&bench.signal);
+    mst_eventcount_advance(&bench.event);
     mst_store64_rel(&bench.poison, 1);
     wait_for_one(&bench);
     ck_assert_int_eq(bench.result, MST_WAIT_READY);
@@ -89,9 +89,9 @@ START_TEST(test_what_came_before_poison_counts)
     bench bench;
 
     set_up(&bench);
-    ck_assert_int_eq(
-        mst_wait_until(&bench.waiter, mst_signal_parking(&bench.signal), comes_at_the_second_look, &bench, 3),
-        MST_WAIT_READY);
+    ck_assert_int_eq(mst_wait_until(&bench.waiter, mst_eventcount_parking(&bench.event),
+                                    comes_at_the_second_look, &bench, 3),
+                     MST_WAIT_READY);
 }
 END_TEST
 
@@ -102,10 +102,10 @@ START_TEST(test_a_raise_wakes)
 
         set_up(&bench);
         pthread_t thread = start_sleeper(&bench);
-        mst_signal_raise(&bench.signal);
+        mst_eventcount_advance(&bench.event);
         pthread_join(thread, NULL);
         ck_assert_int_eq(bench.result, MST_WAIT_READY);
-        ck_assert_uint_eq(mst_load32_acq(&bench.signal.sleepers), 0);
+        ck_assert_uint_eq(mst_load32_acq(&bench.event.sleepers), 0);
     }
 }
 END_TEST
@@ -118,10 +118,10 @@ START_TEST(test_an_alarm_wakes_into_poison)
         set_up(&bench);
         pthread_t thread = start_sleeper(&bench);
         mst_store64_rel(&bench.poison, 1);
-        mst_alarm(mst_signal_parking(&bench.signal));
+        mst_alarm(mst_eventcount_parking(&bench.event));
         pthread_join(thread, NULL);
         ck_assert_int_eq(bench.result, MST_WAIT_POISONED);
-        ck_assert_uint_eq(mst_load32_acq(&bench.signal.word) & 1, 1); /* nobody can fall asleep on it now */
+        ck_assert_uint_eq(mst_load32_acq(&bench.event.word) & 1, 1); /* nobody can fall asleep on it now */
     }
 }
 END_TEST
@@ -219,7 +219,7 @@ static bool tick_slowly(void *arg, int peer, int64_t slept_ns)
     count_tick(arg, peer, slept_ns);
     pass_time_ms(60);
     if (mst_load32_acq(&bench->ticks) >= 50)
-        mst_store32_rel(&bench->signal.word, 2);
+        mst_store32_rel(&bench->event.word, 2);
     return false;
 }
 
@@ -241,7 +241,7 @@ static bool come_and_leave(void *arg, int peer, int64_t slept_ns)
     bench *bench = arg;
 
     count_tick(arg, peer, slept_ns);
-    mst_store32_rel(&bench->signal.word, 2); /* what is waited for, as the last thing before leaving */
+    mst_store32_rel(&bench->event.word, 2); /* what is waited for, as the last thing before leaving */
     return true;
 }
 
@@ -298,14 +298,14 @@ END_TEST
 
 START_TEST(test_counts_wrap)
 {
-    mst_signal signal = { 0 };
+    mst_eventcount event = { 0 };
 
-    mst_store32_rel(&signal.word, 0xfffffffe); /* count 2^31 - 1 */
-    ck_assert(mst_count_reached(&signal.word, 0x7fffffff));
-    ck_assert(!mst_count_reached(&signal.word, 0x80000000));
-    mst_signal_raise(&signal); /* to 2^31, which is 0 in 31 bits */
-    ck_assert(mst_count_reached(&signal.word, 0x80000000));
-    ck_assert(!mst_count_reached(&signal.word, 0x80000001));
+    mst_store32_rel(&event.word, 0xfffffffe); /* count 2^31 - 1 */
+    ck_assert(mst_count_reached(&event.word, 0x7fffffff));
+    ck_assert(!mst_count_reached(&event.word, 0x80000000));
+    mst_eventcount_advance(&event); /* to 2^31, which is 0 in 31 bits */
+    ck_assert(mst_count_reached(&event.word, 0x80000000));
+    ck_assert(!mst_count_reached(&event.word, 0x80000001));
 }
 END_TEST
 
