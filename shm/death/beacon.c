@@ -8,6 +8,7 @@
 #include "src/pure/atomic.h"
 
 #define LOOK_AGAIN_NS 200000LL /* while a process whose beacon fell has not said how it ends */
+#define LOOK_AT_OURSELVES_NS (2 * MST_NS_PER_S)
 
 enum { ORDER_WATCH = 1, ORDER_STOP = 2 };
 
@@ -46,6 +47,16 @@ static size_t list_words(mst_beacon *beacon, mst_os_watched_word *words)
     return count;
 }
 
+/* A program whose threads have all ended is over: it must not wait for this one, nor its peers for it. */
+static bool is_left_alone(mst_beacon *beacon)
+{
+    if (!mst_os_thread_is_last())
+        return false;
+    beacon->started = false; /* for the program's handlers of its end: somebody else waits for this thread */
+    mst_os_thread_end_after(&beacon->thread);
+    return true;
+}
+
 static void watch_until_stopped(mst_beacon *beacon)
 {
     mst_os_watched_word words[MST_OS_WATCHED_MAX];
@@ -65,8 +76,13 @@ static void watch_until_stopped(mst_beacon *beacon)
         orders_seen = orders;
         if (orders & ORDER_STOP) /* whoever this thread was woken for has been told of */
             return;
-        if (endings == words[0].seen && mst_wait_watch(words, count, again ? LOOK_AGAIN_NS : 0) == -ENOSYS)
+        if (endings != words[0].seen)
+            continue;
+        int64_t slept_from_ns = mst_os_now_ns();
+        if (mst_wait_watch(words, count, again ? LOOK_AGAIN_NS : LOOK_AT_OURSELVES_NS) == -ENOSYS)
             mst_store32_rlx(&beacon->liveness->rung, MST_RUNG_TICK);
+        if (mst_os_now_ns() - slept_from_ns >= LOOK_AT_OURSELVES_NS && is_left_alone(beacon))
+            return;
     }
 }
 

@@ -8,7 +8,9 @@
  * sleeper that dies instead of recording is itself the next beacon to fall, so the news cascades.
  *
  * Up to 126 peers are watched by each, those after it in the order of ranks: whoever is watched by
- * somebody is known to everybody. Costs a thread with a small stack, and no time until somebody dies.
+ * somebody is known to everybody. Costs a thread with a small stack, and next to no time until somebody dies:
+ * every other second it looks whether the program's own threads have all ended, for then it ends, too, and
+ * with it the process.
  */
 #ifndef MST_BEACON_H
 #define MST_BEACON_H

@@ -196,6 +196,14 @@ void mst_os_thread_name(const char *name);
 /* How many threads this process has; 0: unknown. */
 int mst_os_thread_count(void);
 
+/* Whether all other threads of this process have ended, the first one by pthread_exit; the caller is not
+ * that. */
+bool mst_os_thread_is_last(void);
+
+/* Has a thread with as much stack as the program's own wait for `last`, and end: the process ends then as it
+ * would have without `last`, with the program's handlers of that. */
+void mst_os_thread_end_after(pthread_t *last);
+
 /* Has this process killed when `parent` ends, however it ends; -ESRCH: it has already. */
 int mst_os_die_with_parent(int32_t parent);
 

@@ -330,6 +330,30 @@ void mst_os_thread_name(const char *name)
     prctl(PR_SET_NAME, name);
 }
 
+bool mst_os_thread_is_last(void)
+{
+    char text[1024];
+    const char *fields;
+    uint64_t count;
+
+    return read_stat(getpid(), text, sizeof text, &fields) && *fields == 'Z' &&
+           stat_field(fields, 20, &count) && count == 2; /* the first one is counted until the process ends */
+}
+
+static void *end_after(void *last)
+{
+    pthread_join(*(pthread_t *)last, NULL);
+    return NULL;
+}
+
+void mst_os_thread_end_after(pthread_t *last)
+{
+    pthread_t thread;
+
+    if (pthread_create(&thread, NULL, end_after, last) == 0)
+        pthread_detach(thread);
+}
+
 int mst_os_thread_count(void)
 {
     char text[1024];

@@ -1,6 +1,7 @@
 /* Ranks of which rank 1 ends its part in the way that the argument names, while the others need it still: for
  * tests of what the launcher says of it. The others print why their call failed, and end with status 8. By
  * "alone" none ends: each goes on in a group of its own, where it waits for nobody. */
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,8 @@ static int leave(const char *how, muster_group *world, int *status)
         _exit(0);
     if (strcmp(how, "exec") == 0)
         execvp(sleeping[0], (char *const *)(uintptr_t)sleeping);
+    if (strcmp(how, "threads") == 0)
+        pthread_exit(NULL);
     if (strcmp(how, "kill") == 0)
         abort();
     if (strcmp(how, "abort") == 0)
