@@ -198,6 +198,35 @@ def first_message_without_the_store(killed):
     os._exit(7)
 
 
+class LateStore:
+    """A store that has not yet heard of the other one who wants a link."""
+
+    def __init__(self, store):
+        self._store = store
+
+    def add(self, key, number):
+        self._store.add(key, number)
+        return 1
+
+
+def killed_while_they_meet():
+    """Rank 1 makes the name under which it meets rank 0, and is killed before rank 0 comes: rank 0 is told, and no name
+    is left, whether it destroys the group or just ends."""
+    messages = dist.group.WORLD._messages
+    name = f"/dev/shm{messages.name}-link-0-1"
+    if dist.get_rank() == 1:
+        dist.irecv(torch.ones(1), 0)
+        while not os.path.exists(name):
+            time.sleep(0.001)
+        die()
+    messages.store = LateStore(messages.store)
+    expect(muster.PeerDiedError, KILLED.format(1), lambda: dist.irecv(torch.ones(1), 1).wait())
+    assert not os.path.exists(name), "at the error"
+    dist.destroy_process_group()
+    assert not os.path.exists(name), "at the end"
+    os._exit(7)
+
+
 class Faults(unittest.TestCase):
     def assert_told(self, ends, dead, survivors=None):
         for rank, end in enumerate(ends):
@@ -241,6 +270,10 @@ class Faults(unittest.TestCase):
             with self.subTest(killed=killed):
                 ends = run(3, first_message_without_the_store, killed)
                 self.assertEqual([end.status for end in ends[1:]], [7, 7], ends)
+
+    def test_killed_while_they_meet(self):
+        ends = run(2, killed_while_they_meet)
+        self.assertEqual((ends[0].status, ends[1].signal), (7, signal.SIGKILL), ends)
 
     def test_others_go_on(self):
         ends = run(3, others_go_on)

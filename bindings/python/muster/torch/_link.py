@@ -15,6 +15,8 @@ The receiver never waits to send, so both ends always make progress.
 
 import array
 import collections
+import contextlib
+import os
 import re
 import threading
 import time
@@ -62,6 +64,8 @@ class Link:
     def __init__(self, messages, peer):
         self._messages, self._peer = messages, peer
         self._rank = messages.group.rank()
+        self._key = f"link-{min(self._rank, peer)}-{max(self._rank, peer)}"
+        self._name = f"{messages.name}-{self._key}"
         self._there = int(self._rank < peer)  # the peer's rank in the group of two
         self._group = None
         self._meeting = True  # in the store
@@ -227,9 +231,8 @@ class Link:
 
     def _connect(self):
         """Attaches when both ends want the link: no name is there for longer than that takes."""
-        key = f"link-{min(self._rank, self._peer)}-{max(self._rank, self._peer)}"
         try:
-            met = self._meet(key)
+            met = self._meet()
         finally:
             with self._changed:
                 self._meeting = False
@@ -238,16 +241,15 @@ class Link:
                     return
         if not met:
             return
-        group = _muster.attach(f"{self._messages.name}-{key}", 1 - self._there, 2, 0, ATTACH_S * 10**9,
-                               self._messages.group, 8192)
+        group = _muster.attach(self._name, 1 - self._there, 2, 0, ATTACH_S * 10**9, self._messages.group, 8192)
         with self._changed:
             self._group = group
             self._changed.notify_all()
 
-    def _meet(self, key):
+    def _meet(self):
         """Says in the store that this end wants the link; whether the other one wants it as well."""
         store = self._messages.store
-        count, wait_s = store.add(key, 1), CONNECT_LOOK_S[0]
+        count, wait_s = store.add(self._key, 1), CONNECT_LOOK_S[0]
         while count < 2:
             with self._changed:
                 if self._closing or self._error is not None:
@@ -255,7 +257,7 @@ class Link:
             self._messages.group._check()
             time.sleep(wait_s)
             wait_s = min(wait_s * 2, CONNECT_LOOK_S[1])
-            count = store.add(key, 0)
+            count = store.add(self._key, 0)
         return True
 
     def _can_be_joined(self):
@@ -272,6 +274,8 @@ class Link:
             if self._error is not None:
                 return
             self._error = error
+            if self._group is None:
+                self._sweep()
             works = [sent.work for sent in self._sent.values()]
             works += [wanted.work for wanted in [*self._wanted, *self._taking.values()]]
             self._sent, self._taking, self._wanted, self._unseen = {}, {}, [], 0
@@ -280,6 +284,12 @@ class Link:
             work.finish(error)
         if self._group is not None:  # threads of ours that wait in it return
             self._group.abort(str(error))
+
+    def _sweep(self):
+        """The name is nobody else's, ever. Its maker may have been killed before both had attached, or this process may
+        end on the error, with its thread in the attaching."""
+        with contextlib.suppress(OSError):
+            os.unlink("/dev/shm" + self._name)
 
     def close(self):
         """Waits for those who are to learn that we have their messages; what else is under way fails."""
@@ -300,3 +310,5 @@ class Link:
         if self._group is not None:
             self._group._leave()
             self._group = None
+        else:
+            self._sweep()
