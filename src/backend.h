@@ -74,6 +74,9 @@ struct mst_backend {
 
     /* Makes a world of a config that has been checked as far as every backend would. */
     muster_status (*attach)(const muster_config *config, muster_group **world);
+    /* The world is the environment's, and this process the rank: what the launcher has lent it is kept from the
+     * programs that it executes. */
+    void (*adopt)(muster_group *world, const muster_config *config);
     /* A byte that is 1 in this process and 0 in its forks, for as long as it lives; NULL: no memory. */
     const unsigned char *(*mark_process)(void);
 

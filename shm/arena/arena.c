@@ -329,6 +329,14 @@ muster_status mst_arena_open(int fd, int size, mst_arena **arena)
     return status;
 }
 
+void mst_arena_keep_to_us(const mst_arena *arena, int fd)
+{
+    mst_os_held found = mst_os_hold(fd);
+
+    if (found.device == arena->held.device && found.inode == arena->held.inode)
+        mst_os_close_on_exec(fd);
+}
+
 /* ---- sharing ---- */
 
 mst_arena *mst_arena_share(mst_arena *arena)

@@ -49,6 +49,10 @@ muster_status mst_arena_meet(const char *name, const mst_arena_plan *plan, mst_d
 /* Whether the descriptor is of an arena, and where things are in it, without a base: for who only looks. */
 muster_status mst_arena_identify(int fd, mst_geometry *geometry, int32_t *launcher_pid);
 
+/* Keeps a descriptor, if it is of this arena, from programs that this process executes: one that outlives the
+ * job would hold its memory. */
+void mst_arena_keep_to_us(const mst_arena *arena, int fd);
+
 mst_arena *mst_arena_share(mst_arena *arena); /* one more user of the mapping */
 void mst_arena_close(mst_arena *arena);       /* unmaps after the last; NULL is fine */
 

@@ -221,6 +221,7 @@ static muster_status attach(const mst_backend *backend, bool strict)
         status = mst_attach_by(backend, &config, &memoised);
     if (status == MUSTER_OK) {
         memoised->released = release;
+        backend->adopt(memoised, &config);
         warn_of_variables(memoised->log);
         warn_of_other_launcher(memoised);
     }

@@ -11,10 +11,20 @@
 #include "src/onehost/regroup.h"
 #include "src/onehost/showing.h"
 #include "src/onehost/split.h"
+#include "src/pure/config.h"
 
 static muster_status attach(const muster_config *config, muster_group **world)
 {
     return mst_group_attach(config, NULL, world);
+}
+
+/* The launcher gives it to whatever is executed, as there may be wrappers; no other program is this rank. */
+static void adopt(muster_group *world, const muster_config *config)
+{
+    int fd;
+
+    if (config->arena && mst_config_descriptor(config->arena, &fd))
+        mst_arena_keep_to_us(mst_group_of(world)->subarena->attachment->arena, fd);
 }
 
 static muster_status report_crashes(muster_group *group)
@@ -31,6 +41,7 @@ const mst_backend mst_backend_onehost = {
     .name = "shm",
     .ranks_max = MST_RANKS_MAX,
     .attach = attach,
+    .adopt = adopt,
     .mark_process = mst_os_fork_mark_create,
     .collective = mst_call_run,
     .start = mst_call_start,

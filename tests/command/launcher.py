@@ -398,6 +398,32 @@ def killed():
             eventually("rank %s is told" % rank, lambda: "launcher of these ranks is gone" in open(folder + "/" + rank).read())
 
 
+def links(pid):
+    """What a process has open."""
+    try:
+        return [os.readlink("/proc/%d/fd/%s" % (pid, fd)) for fd in os.listdir("/proc/%d/fd" % pid)]
+    except FileNotFoundError:
+        return []
+
+
+def name(pid):
+    try:
+        with open("/proc/%d/comm" % pid) as file:
+            return file.read().strip()
+    except FileNotFoundError:
+        return ""
+
+
+def executed():
+    """What a rank executes may outlive the job, and must not hold its memory; a wrapper, before that, does."""
+    job = Job("--on-failure", "continue", "-n", "2", "--", LEAVES, "exec")
+    eventually("a rank that is another program", lambda: "sleep" in map(name, children(job.pid)))
+    sleeper = [pid for pid in children(job.pid) if name(pid) == "sleep"][0]
+    check(not any("memfd:muster" in link for link in links(sleeper)), "no arena", links(sleeper))
+    job.process.terminate()
+    job.process.wait()
+
+
 # ---- causes ----
 
 def says(how, ranks, status, *sentences):
@@ -440,7 +466,7 @@ def causes():
     check(status == 143 and "so the ranks were stopped (--on-hang abort)" in err.splitlines()[-1], "--on-hang abort", err)
 
 
-for part in (starving, unwritable, parts, terminals, widths, background, order, closed, inherited, once, stopping, killed, causes):
+for part in (starving, unwritable, parts, terminals, widths, background, order, closed, inherited, once, stopping, killed, executed, causes):
     if len(sys.argv) < 2 or part.__name__ in sys.argv[1:]:
         part()
 print("the launcher: checks: %d, failures: %d" % (checks, failures))
