@@ -181,6 +181,21 @@ class Arrays(unittest.TestCase):
                 assert bytes(got) == bytes(x)
                 assert isinstance(got, array.array) == isinstance(x, array.array)
 
+    @ranks(3)
+    def test_rows(self):
+        """A result goes into an array of its shape, or into a flat one; and rows are not cut."""
+        x = np.arange(6.0).reshape(2, 3)
+        expect(ValueError, r"out has shape (3,2); expected (2, 3)", lambda: muster.all_sum(x, out=np.zeros((3, 2))))
+        expect(ValueError, r"out has shape (2,9); expected (6, 3)", lambda: muster.all_gather(x, out=np.zeros((2, 9))))
+        assert (muster.all_sum(x, out=np.zeros(6)) == 3 * np.arange(6)).all()
+        assert muster.all_gather(x, out=np.zeros(18))[17] == 5
+        for call in (muster.all_to_all, muster.sum_scatter):
+            for out in (None, np.zeros(6)):
+                expect(ValueError, "Invalid shape=(2,3) for a group of size 3", lambda: call(x, out=out))
+        assert muster.all_to_all(x.reshape(3, 2), out=np.zeros((3, 2))).shape == (3, 2)
+        assert muster.sum_scatter(x.reshape(6), out=np.zeros(2)).shape == (2,)
+        assert muster.empty(np.int64(3)).shape == (3,)
+
 
 class WithoutNumpy(unittest.TestCase):
     @ranks(2)

@@ -1,6 +1,7 @@
 """Making arrays of the kind that the caller uses: numpy's where there is numpy, array.array's else."""
 
 import array as _array
+import operator
 
 from . import _muster
 
@@ -79,9 +80,10 @@ def _name(dtype):
 def make(shape, dtype, memory=None):
     """An array of that shape, in `memory` if that is given."""
     name = _name(dtype)
-    if isinstance(shape, int):
-        shape = (shape,)
-    shape = tuple(shape)
+    try:
+        shape = (operator.index(shape),)
+    except TypeError:
+        shape = tuple(shape)
     count = 1
     for length in shape:
         if length < 0:
@@ -95,8 +97,6 @@ def make(shape, dtype, memory=None):
     size = memoryview(bytearray(8)).cast(code).itemsize
     data = bytearray(count * size) if memory is None else memory(count * size)
     return _cast(data, code, shape)
-
-
 
 
 _muster.use_arrays(as_array, result)

@@ -77,7 +77,7 @@ static bool open_input(const call *call, PyObject **kept, view *in)
 
 /* ---- shapes, as MLX has them ---- */
 
-typedef enum shape_rule { AS_X, GATHERED, SCATTERED } shape_rule;
+typedef enum shape_rule { AS_X, GATHERED, SCATTERED, DEALT } shape_rule;
 
 /* "(2,3)", as MLX writes it. */
 static void spell_shape(const view *in, char *text, size_t bytes)
@@ -90,30 +90,40 @@ static void spell_shape(const view *in, char *text, size_t bytes)
         PyOS_snprintf(text + used, bytes - used, "%s)", in->dimensions ? "" : "(");
 }
 
-static PyObject *shape_of_result(const call *call, const view *in, shape_rule rule, int size)
+/* Rows are not cut, where there are rows. */
+static bool check_rows(const call *call, const view *in, shape_rule rule, int size)
+{
+    bool has_rows = in->dimensions > 1 || (rule == SCATTERED && !call->out);
+
+    if ((rule != SCATTERED && rule != DEALT) || !has_rows)
+        return true;
+    if (in->dimensions > 0 && in->shape[0] % size == 0)
+        return true;
+    char text[200];
+
+    spell_shape(in, text, sizeof text);
+    PyErr_Format(PyExc_ValueError,
+                 "[%s] Invalid shape=%s for a group of size %d. The first dimension (axis 0) must be "
+                 "divisible by the group size and input must have at least one.",
+                 call->name, text, size);
+    return false;
+}
+
+static Py_ssize_t first_of_result(const view *in, shape_rule rule, int size)
 {
     Py_ssize_t first = in->dimensions ? in->shape[0] : 1;
-    int dimensions = in->dimensions;
 
-    if (rule == SCATTERED && (dimensions == 0 || first % size != 0)) {
-        char text[200];
+    return rule == GATHERED ? first * size : rule == SCATTERED ? first / size : first;
+}
 
-        spell_shape(in, text, sizeof text);
-        return PyErr_Format(
-            PyExc_ValueError,
-            "[%s] Invalid shape=%s for a group of size %d. The first dimension (axis 0) must be "
-            "divisible by the group size and input must have at least one.",
-            call->name, text, size);
-    }
-    if (rule == GATHERED)
-        first *= size;
-    if (rule == SCATTERED)
-        first /= size;
-    if (rule == GATHERED && dimensions == 0)
-        dimensions = 1;
+static PyObject *shape_of_result(const view *in, shape_rule rule, int size)
+{
+    int dimensions = rule == GATHERED && in->dimensions == 0 ? 1 : in->dimensions;
     PyObject *shape = PyTuple_New(dimensions);
+
     for (int i = 0; shape && i < dimensions; i++)
-        PyTuple_SetItem(shape, i, PyLong_FromSsize_t(i == 0 ? first : in->shape[i]));
+        PyTuple_SetItem(shape, i,
+                        PyLong_FromSsize_t(i == 0 ? first_of_result(in, rule, size) : in->shape[i]));
     return shape;
 }
 
@@ -124,7 +134,7 @@ static bool open_output(const call *call, PyObject *like, const view *in, shape_
     if (call->out) {
         *result = Py_NewRef(call->out);
     } else {
-        PyObject *shape = shape_of_result(call, in, rule, size);
+        PyObject *shape = shape_of_result(in, rule, size);
 
         *result = shape ? PyObject_CallFunctionObjArgs(state_of_module()->result, like, shape, NULL) : NULL;
         Py_XDECREF(shape);
@@ -139,6 +149,18 @@ static bool open_output(const call *call, PyObject *like, const view *in, shape_
     return false;
 }
 
+/* Of one row after the other it may be, or of the shape that the result has; rows of another length are a
+ * mistake. */
+static bool has_shape_of_result(const view *in, const view *out, shape_rule rule, int size)
+{
+    if (in->dimensions < 2 || out->dimensions != in->dimensions)
+        return true;
+    for (int i = 0; i < in->dimensions; i++)
+        if (out->shape[i] != (i == 0 ? first_of_result(in, rule, size) : in->shape[i]))
+            return false;
+    return true;
+}
+
 static bool check_output(const call *call, const view *in, const view *out, shape_rule rule, int size)
 {
     size_t wanted = rule == GATHERED    ? in->count * (size_t)size
@@ -146,8 +168,18 @@ static bool check_output(const call *call, const view *in, const view *out, shap
                                         : in->count;
 
     if (out->dtype == in->dtype && out->count == wanted &&
-        (rule != SCATTERED || in->count % (size_t)size == 0))
-        return true;
+        (rule != SCATTERED || in->count % (size_t)size == 0)) {
+        if (has_shape_of_result(in, out, rule, size))
+            return true;
+        PyObject *wanted = shape_of_result(in, rule, size);
+        char text[200];
+
+        spell_shape(out, text, sizeof text);
+        if (wanted)
+            PyErr_Format(PyExc_ValueError, "%s(): out has shape %s; expected %R", call->name, text, wanted);
+        Py_XDECREF(wanted);
+        return false;
+    }
     PyErr_Format(PyExc_ValueError, "%s(): out has %zu elements of %s; expected %zu of %s", call->name,
                  out->count, muster_dtype_name(out->dtype), wanted, muster_dtype_name(in->dtype));
     return false;
@@ -166,7 +198,7 @@ typedef enum kind {
     ALL_TO_ALL
 } kind;
 
-static const shape_rule rules[] = { AS_X, AS_X, AS_X, GATHERED, GATHERED, SCATTERED, SCATTERED, AS_X };
+static const shape_rule rules[] = { AS_X, AS_X, AS_X, GATHERED, GATHERED, SCATTERED, SCATTERED, DEALT };
 
 static muster_status run(kind kind, const void *in, void *out, size_t count, muster_dtype dtype, muster_op op,
                          int root, muster_group *group)
@@ -247,7 +279,8 @@ static PyObject *finish(kind kind, const call *call, PyObject *like, const view 
     if (kind == ALL_TO_ALL && in->count % (size_t)size != 0)
         return PyErr_Format(PyExc_ValueError, "all_to_all(): %zu elements cannot be dealt to %d ranks",
                             in->count, size);
-    if (!open_output(call, like, in, rules[kind], size, &result, &out))
+    if (!check_rows(call, in, rules[kind], size) ||
+        !open_output(call, like, in, rules[kind], size, &result, &out))
         return NULL;
     if (check_output(call, in, &out, rules[kind], size)) {
         muster_status status = run_without_lock(kind, in, &out, op, root, group);
