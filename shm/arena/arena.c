@@ -180,10 +180,11 @@ static muster_status check_object(int fd, mst_os_object_info *info)
     int error = mst_os_object_info_get(fd, info);
 
     if (error)
-        return mst_fail(MUSTER_ERR_BAD_ARENA,
-                        "descriptor %d is not open here; ranks must inherit it from muster run or "
-                        "muster_launch (does a wrapper close descriptors?)",
-                        fd);
+        return mst_fail(
+            MUSTER_ERR_BAD_ARENA,
+            "descriptor %d is not open here; ranks must inherit it from muster run or "
+            "muster_launch (does a wrapper close descriptors, or has a rank executed this program?)",
+            fd);
     if (!info->regular)
         return mst_fail(MUSTER_ERR_BAD_ARENA, "descriptor %d is no shared memory object", fd);
     if (!info->mine)
@@ -266,7 +267,7 @@ muster_status mst_arena_map(int fd, int size, mst_arena **arena)
         return status;
     int error = mst_os_object_read(fd, 0, &header, sizeof header);
     if (error)
-        return mst_fail(MUSTER_ERR_BAD_ARENA, "descriptor %d has %llu bytes: no muster arena", fd,
+        return mst_fail(MUSTER_ERR_BAD_ARENA, "this is no muster arena: it has %llu bytes",
                         (unsigned long long)info.bytes);
     status = check_header(&header, &info, size);
     if (status != MUSTER_OK)
