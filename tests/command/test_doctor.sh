@@ -26,6 +26,13 @@ if unshare --mount --map-root-user true 2>/dev/null; then
         env MUSTER_ARENA=/job MUSTER_SIZE=2 MUSTER_RANK=0 "$TEST_EXAMPLES/hello" >"$work/out" 2>&1 && fail "a named arena without /dev/shm"
     says 1 "the named arena /dev/shm/job cannot be created: No such file or directory; mount one \(mount -t tmpfs"
 fi
+if unshare --mount --map-root-user sh -c 'mount -t tmpfs none /proc' 2>/dev/null; then
+    checks=$((checks + 1))
+    unshare --mount --map-root-user sh -c 'mount -t tmpfs none /proc && exec "$@"' sh "$TEST_COMMAND" doctor >"$work/out" 2>&1
+    says 1 "^note  /proc: not mounted, so muster ps, inspect and top find no jobs"
+    says 0 "^ok    memory" # which it cannot know
+    says 1 "^Ranks can work here\.$"
+fi
 # No room for an arena's file: ranks cannot work, and it says so.
 checks=$((checks + 1))
 (ulimit -f 100 && exec "$TEST_COMMAND" doctor 2>&1) | cat >"$work/out"

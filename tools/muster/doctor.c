@@ -188,12 +188,25 @@ static void look_at_shm(void)
            "names: /dev/shm has %.0f of %.0f MiB free, for ranks that meet by MUSTER_ARENA=/name", left, all);
 }
 
+/* Much is read from there, also by ranks. */
+static bool look_at_proc(void)
+{
+    if (access("/proc/self/stat", R_OK) == 0)
+        return true;
+    report(FINDING_NOTE, "mount -t proc proc /proc",
+           "/proc: not mounted, so muster ps, inspect and top find no jobs, and nobody sees limits of memory "
+           "control groups");
+    return false;
+}
+
 /* Who goes over it is killed. Ranks look before they commit memory of the arena; a program's own is its
  * affair. */
 static void look_at_memory_limit(void)
 {
     mst_cgroup_memory memory;
 
+    if (!look_at_proc())
+        return;
     mst_cgroup_memory_get("", UINT64_MAX, &memory);
     if (memory.limit_bytes == UINT64_MAX) {
         report(FINDING_GOOD, NULL, "memory: no control group limits it");
