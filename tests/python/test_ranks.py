@@ -195,6 +195,7 @@ class Harness(unittest.TestCase):
         expect(TypeError, "is for functions", lambda: ranks(2)(3))
         expect(TypeError, "@ranks(4)", lambda: ranks(generator))  # without its parentheses
         expect(ValueError, "would run nothing", lambda: ranks(0))
+        expect(ValueError, "1024 at most", lambda: ranks(1025))
 
     def test_ends_before_the_end(self):
         self.fails(lambda: os._exit(0), "(?s)rank 0 of 2:.*exited with status 0 before the test was over")

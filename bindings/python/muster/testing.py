@@ -63,6 +63,8 @@ def _check_count(count):
         raise TypeError(f"ranks() takes the number of ranks, not {count!r}; write @ranks(4) above the test") from None
     if number < 1:
         raise ValueError(f"a test in {number} ranks would run nothing; expected 1 or more")
+    if number > 1024:  # muster_init would refuse it in each of them
+        raise ValueError(f"a test in {number} ranks; a group has 1024 at most")
     return number
 
 
