@@ -108,6 +108,20 @@ if command -v chromium >/dev/null; then # 1 us of 1000 fills a thousandth of the
 fi
 expect 1 "line 2 is not" sh -c "sed '2s/cpus/spus/' '$work/made.json' >'$work/cut' && '$TEST_COMMAND' trace '$work/cut'"
 
+# ---- a name that is no UTF-8 ----
+bytes=$(printf 'x\377 \355\240\200 \300\257 \364\220\200\200 \303\251\346\274\242\360\237\230\200 \303')
+expect 0 "" "$TEST_COMMAND" run -n 1 --trace "$work/bytes.json" -- sh -c true "$bytes"
+checks=$((checks + 1))
+python3 - "$work/bytes.json" <<'EOF' || fail "a trace is JSON, whatever names are"
+import json, sys
+command = json.load(open(sys.argv[1], encoding="utf-8"))["job"]["command"]
+no = "\ufffd"
+assert command.endswith(" true x%s %s %s %s \u00e9\u6f22\U0001f600 %s" % (no, no * 3, no * 2, no * 4, no)), command
+EOF
+expect 0 "" "$TEST_COMMAND" report "$work/bytes.json" -o "$work/page.html"
+checks=$((checks + 1))
+python3 -c 'import sys; open(sys.argv[1], encoding="utf-8").read()' "$work/page.html" || fail "a page is UTF-8"
+
 # ---- everybody is killed, or the launcher is: what they did is there ----
 begin "$work/pids" "$work/err" \
     "$TEST_COMMAND" run -n 3 --trace "$work/killed.json" -- sh -c "'$late' & echo \$!; wait"
