@@ -213,9 +213,23 @@ static enum MHD_Result turn_away(struct MHD_Connection *connection, queue_answer
                                     : "the server is stopping");
 }
 
+/* What is no JSON at all: a number that is too large, a NUL in a string. */
+static enum MHD_Result refuse_body(struct MHD_Connection *connection, const char *wrong,
+                                   const json_error_t *error)
+{
+    char why[400];
+    size_t ascii = 0;
+
+    while (error->text[ascii] && !(error->text[ascii] & 0x80)) /* it may have cut a character */
+        ascii++;
+    snprintf(why, sizeof why, "%s%s%.*s", wrong, ascii ? ": " : "", (int)ascii, error->text);
+    return refuse(connection, MHD_HTTP_BAD_REQUEST, why);
+}
+
 enum MHD_Result text_begin(struct MHD_Connection *connection, const char *body, size_t bytes, text **begun)
 {
-    json_t *root = json_loadb(body, bytes, 0, NULL);
+    json_error_t error = { .text = "" };
+    json_t *root = json_loadb(body, bytes, 0, &error);
     text *new = calloc(1, sizeof *new);
     bool streamed = true;
     wish wish;
@@ -226,7 +240,7 @@ enum MHD_Result text_begin(struct MHD_Connection *connection, const char *body, 
     json_decref(root);
     if (wrong || !new || !new->generation) {
         free(new);
-        return wrong ? refuse(connection, MHD_HTTP_BAD_REQUEST, wrong)
+        return wrong ? refuse_body(connection, wrong, &error)
                      : refuse(connection, MHD_HTTP_SERVICE_UNAVAILABLE, "out of memory");
     }
     new->connection = connection;

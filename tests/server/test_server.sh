@@ -134,6 +134,14 @@ checks=$((checks + 1))
 # ---- what makes no sense ----
 ask 400 'nonsense'
 says 1 'expected a JSON object'
+ask 400 '{"temperature": 1e400}'
+says 1 'expected a JSON object.*: real number overflow'
+ask 400 '{"tokens": 99999999999999999999}'
+says 1 'too big integer'
+ask 400 '{"prompt": "a\u0000b"}'
+says 1 'u0000 is not allowed'
+ask 400 "$(printf '{"prompt": "caf\303\251 \351t"}')"
+says 1 'expected a JSON object.*: unable to decode byte 0xe9'
 ask 400 '{"prompt": 7}'
 says 1 'expected prompt \(a string\)'
 ask 400 '{"promt": "The"}'
