@@ -226,32 +226,52 @@ def widths():
 
 
 SHELL = """
-import os, signal, subprocess, sys
+import os, signal, subprocess, sys, termios
+def stopped():
+    with open("/proc/%d/task/%d/children" % (job.pid, job.pid)) as file:
+        return sum(open("/proc/%s/stat" % pid).read().rsplit(")", 1)[1].split()[0] == "T" for pid in file.read().split())
 signal.signal(signal.SIGTTOU, signal.SIG_IGN)
-job = subprocess.Popen(sys.argv[1:], preexec_fn=lambda: os.setpgid(0, 0))
+modes = termios.tcgetattr(0)
+modes[3] |= termios.TOSTOP
+termios.tcsetattr(0, termios.TCSANOW, modes)
+job = subprocess.Popen(sys.argv[2:], preexec_fn=lambda: (os.setpgid(0, 0), signal.signal(signal.SIGTTOU, signal.SIG_DFL)))
 status = os.waitpid(job.pid, os.WUNTRACED)[1]
-print("stopped", os.WIFSTOPPED(status) and os.WSTOPSIG(status) == signal.SIGTTIN, os.tcgetpgrp(0) == os.getpgrp(), flush=True)
+while stopped() != int(sys.argv[1]):
+    pass
+print("stopped", os.WIFSTOPPED(status), os.tcgetpgrp(0) == os.getpgrp(), flush=True)
 os.tcsetpgrp(0, job.pid)
 os.kill(-job.pid, signal.SIGCONT)
-print("ended", os.waitpid(job.pid, 0)[1], flush=True)
+print("status", os.waitpid(job.pid, 0)[1], "over", flush=True)
 """
 
 
-def background():
-    """A rank is to read the terminal, and the job is in the background of it: it does not take it from the shell."""
+def in_background(ranks, *args):
+    """A job in the background of a terminal, which stops there with all its ranks, and is then brought to the front."""
     pid, ours = pty.fork()
     if pid == 0:
-        os.execv(sys.executable, [sys.executable, "-c", SHELL] + RUN +
-                 ["-n", "2", "--stdin", "1"] + shell("echo $MUSTER_RANK reads; read x && echo got $x"))
+        os.execv(sys.executable, [sys.executable, "-c", SHELL, str(ranks)] + RUN + list(args))
     job = Job.__new__(Job)
     job.seen, job.process = b"", subprocess.Popen(["true"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    job.process.stdout = os.fdopen(ours, "r+b", 0)
-    job.read_until(b"stopped")
+    job.process.stdout, job.pid = os.fdopen(ours, "r+b", 0), pid
+    job.read_until(b"stopped True True")
+    return job
+
+
+def background():
+    # A rank is to read the terminal: the job does not take it from the shell.
+    job = in_background(0, "-n", "2", "--stdin", "1", *shell("echo $MUSTER_RANK reads; read x && echo got $x"))
     job.read_until(b"1 reads")
-    os.write(ours, b"typed\n")
-    job.read_until(b"ended")
-    os.waitpid(pid, 0)
-    check(b"stopped True True" in job.seen and b"got typed" in job.seen, "a job in the background", job.seen)
+    job.process.stdout.write(b"typed\n")
+    job.read_until(b"over")
+    os.waitpid(job.pid, 0)
+    check(b"got typed" in job.seen, "a rank that reads the terminal", job.seen)
+    # After stty tostop, nobody may print there; the ranks stop, too.
+    job = in_background(2, "-n", "2", "--prefix", "rank", *shell("echo printed; exec sleep 1000"))
+    job.read_until(b"printed", 2)
+    job.process.stdout.write(b"\3")
+    job.read_until(b"over")
+    os.waitpid(job.pid, 0)
+    check(b"status %d over" % (130 << 8) in job.seen, "ranks that print to the terminal", job.seen)
 
 
 SCRIPT = """

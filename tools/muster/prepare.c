@@ -183,6 +183,7 @@ const char *prepare_rank(int rank, void *arg)
     const run_options *options = preparation->options;
 
     inherited_restore();
+    terminal_leave();
     const char *unbound = binding_apply(options, rank);
     if (unbound)
         return unbound;

@@ -41,10 +41,15 @@ static volatile sig_atomic_t hung; /* it has asked us to end */
 
 static void note_signal(int signal, siginfo_t *info, void *context)
 {
-    unsigned char byte = (unsigned char)signal;
+    static volatile sig_atomic_t stops; /* until we are continued: each attempt to write asks anew */
+    bool of_background = signal == SIGTTIN || signal == SIGTTOU;
+    unsigned char byte = (unsigned char)(of_background ? SIGTSTP : signal); /* the ranks, too */
     int saved = errno;
 
     (void)context;
+    if (of_background && stops)
+        return;
+    stops = of_background || (stops && signal != SIGCONT);
     if (signal == SIGTERM && hang_watcher && info->si_pid == hang_watcher)
         hung = 1;
     if (write(signal_pipe[1], &byte, 1) < 0)
@@ -57,17 +62,36 @@ static const int passed[] = {
     SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH, SIGTSTP, SIGCONT
 };
 
+/* In the background of a terminal they come to who reads from it, or, after stty tostop, writes to it. The
+ * call must fail then, or it would only send another. */
+static const int of_terminal[] = { SIGTTIN, SIGTTOU };
+
+/* nohup and shells without job control ignore some on purpose: those are left. */
+static void handle(const int *signals, size_t count, const struct sigaction *action)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct sigaction before;
+
+        if (sigaction(signals[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+            sigaction(signals[i], action, NULL);
+    }
+}
+
 static void note_signals(void)
 {
     struct sigaction action = { .sa_sigaction = note_signal, .sa_flags = SA_RESTART | SA_SIGINFO };
 
-    for (size_t i = 0; i < sizeof passed / sizeof passed[0]; i++) {
-        struct sigaction before;
+    handle(passed, sizeof passed / sizeof passed[0], &action);
+    action.sa_flags = SA_SIGINFO;
+    handle(of_terminal, sizeof of_terminal / sizeof of_terminal[0], &action);
+}
 
-        /* nohup and shells without job control ignore some on purpose: leave those. */
-        if (sigaction(passed[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
-            sigaction(passed[i], &action, NULL);
-    }
+/* The ranks are gone: what is yet to be said stops us until we may say it. */
+static void stop_as_others(void)
+{
+    struct sigaction action = { .sa_handler = SIG_DFL };
+
+    handle(of_terminal, sizeof of_terminal / sizeof of_terminal[0], &action);
 }
 
 /* As a program ends whose reader is gone: nobody is told, unless our parent wanted it so. */
@@ -119,6 +143,7 @@ static int launch(const run_options *options)
     muster_report report = MUSTER_REPORT_INIT;
 
     muster_status status = muster_launch(&options->launch, NULL, NULL, &report);
+    stop_as_others();
     if (status == MUSTER_OK)
         return EXIT_SUCCESS;
     conclude(options, &report);

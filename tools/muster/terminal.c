@@ -12,6 +12,7 @@ static int lent = -1;
 static bool is_ours;         /* to lend */
 static struct termios modes; /* as they were */
 static bool has_modes;
+static struct sigaction writing; /* in the background: SIGTTOU, as it was */
 
 /* A script goes on behind us, and reads the terminal, too. A rank that was ended in the middle of a line, or
  * of a page, has not put it in order. */
@@ -42,7 +43,16 @@ void terminal_lend(void)
     if (!is_ours)
         return;
     has_modes = tcgetattr(lent, &modes) == 0;
+    /* From now on we are in the background of it, and still show what the other ranks print. */
+    sigaction(SIGTTOU, NULL, &writing);
+    signal(SIGTTOU, SIG_IGN);
     atexit(terminal_take_back);
+}
+
+void terminal_leave(void)
+{
+    if (is_ours)
+        sigaction(SIGTTOU, &writing, NULL);
 }
 
 void terminal_come_to_front(int terminal)

@@ -11,6 +11,9 @@ void terminal_lend(void);
 /* The same, for who ends otherwise than by exit. */
 void terminal_take_back(void);
 
+/* In each rank: forgets that the command prints to a terminal that it has lent. */
+void terminal_leave(void);
+
 /* In a rank: from here on it is in the foreground, if the command was, gets what is typed, and may read it.
  */
 void terminal_come_to_front(int terminal);
