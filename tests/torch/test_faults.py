@@ -198,6 +198,33 @@ def first_message_without_the_store(killed):
     os._exit(7)
 
 
+def first_message_for_who_has_left(wanted):
+    """Rank 1 has destroyed the group before rank 0 says that it has something for it, or wants something; `wanted`: it
+    once wanted something of rank 0."""
+    x, group = torch.ones(3), dist.new_group()
+    dist.barrier()
+    if dist.get_rank() == 1:
+        if wanted:
+            dist.irecv(x, 0, group=group)
+        dist.destroy_process_group(group)
+        dist.barrier()
+    else:
+        dist.barrier()
+        for call in (lambda: dist.send(x, 1, group=group), lambda: dist.recv(x, 1, group=group)):
+            expect(muster.torch.PeerDiedError, "rank 1 left the group", call)
+
+
+def first_message_for_who_has_given_up():
+    """Rank 1 has waited for its timeout; rank 0 comes later."""
+    x, group = torch.ones(3), dist.new_group(timeout=datetime.timedelta(seconds=0.2))
+    if dist.get_rank() == 1:
+        expect(muster.torch.TimedOutError, "waited 0.2 s", lambda: dist.recv(x, 0, group=group))
+        dist.barrier()
+    else:
+        dist.barrier()
+        expect(dist.DistBackendError, "", lambda: dist.send(x, 1, group=group))
+
+
 class LateStore:
     """A store that has not yet heard of the other one who wants a link."""
 
@@ -205,8 +232,8 @@ class LateStore:
         self._store = store
 
     def add(self, key, number):
-        self._store.add(key, number)
-        return 1
+        count = self._store.add(key, number)
+        return min(count, 1) if key.startswith("link-") else count
 
 
 def killed_while_they_meet():
@@ -270,6 +297,12 @@ class Faults(unittest.TestCase):
             with self.subTest(killed=killed):
                 ends = run(3, first_message_without_the_store, killed)
                 self.assertEqual([end.status for end in ends[1:]], [7, 7], ends)
+
+    def test_first_message_for_who_has_left(self):
+        for wanted in (False, True):
+            with self.subTest(wanted=wanted):
+                values(2, first_message_for_who_has_left, wanted)
+        values(2, first_message_for_who_has_given_up)
 
     def test_killed_while_they_meet(self):
         ends = run(2, killed_while_they_meet)

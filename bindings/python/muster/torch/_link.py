@@ -24,13 +24,14 @@ import time
 import torch
 
 from .. import _muster
-from ._errors import AbortedError, MismatchError, as_torch_has_it
+from ._errors import AbortedError, MismatchError, PeerDiedError, as_torch_has_it
 from ._tensors import INT64, RECV, SEND, call, describe, how_moved
 
 EAGER_BYTES = 16 << 10
 CONNECT_LOOK_S = (0.001, 0.02)  # how often one end looks whether the other one has come: at first, at last
 ATTACH_S = 30                   # once both have come
 CLOSE_S = 10
+GONE = 1000                     # added to a link's count by an end that leaves before the other one has come
 STORE_S = 1                     # how long the end of a link waits for an answer of the store
 EAGER, OFFER, ACCEPT, DATA, TAKEN, REFUSED, SEEN = range(1, 8)
 _FRAME = 6  # kind, message, tag, dtype, elements, unused
@@ -247,18 +248,27 @@ class Link:
             self._changed.notify_all()
 
     def _meet(self):
-        """Says in the store that this end wants the link; whether the other one wants it as well."""
+        """Says in the store that this end wants the link; whether the other one wants it as well. When one comes and
+        the other one leaves, the store says which was first: either both attach or neither does."""
         store = self._messages.store
         count, wait_s = store.add(self._key, 1), CONNECT_LOOK_S[0]
         while count < 2:
             with self._changed:
-                if self._closing or self._error is not None:
-                    return False
+                leaves = self._closing or self._error is not None
+            if leaves:
+                return store.add(self._key, GONE) == GONE + 2
             self._messages.group._check()
+            if self._messages.has_left(self._peer):
+                break
             time.sleep(wait_s)
             wait_s = min(wait_s * 2, CONNECT_LOOK_S[1])
             count = store.add(self._key, 0)
-        return True
+        if count == 2:
+            return True
+        if self._messages.has_left(self._peer):
+            raise PeerDiedError(f"rank {self._peer} left the group (destroyed it, or its program ends) while rank "
+                                f"{self._rank} still needed it")
+        raise AbortedError(f"rank {self._peer} has given up its messages with rank {self._rank}: one has failed there")
 
     def _can_be_joined(self):
         """Its threads are about to end, but for one that asks a store whose rank is stopped: when that answers, the

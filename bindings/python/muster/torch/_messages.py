@@ -10,13 +10,14 @@ When a member dies, everything under way in the group fails, naming the one that
 itself, which learns of deaths, and on torch's store, by which both ends of a link know that the other one wants it.
 """
 
+import contextlib
 import threading
 import time
 
 import torch.distributed as dist
 
 from ._errors import DESTROYED, TimedOutError, as_torch_has_it
-from ._link import Link
+from ._link import STORE_S, Link
 from ._tensors import Into, check, describe, elements
 from ._work import Work
 
@@ -149,5 +150,16 @@ class Messages:
         with self._lock:
             self._closed = True
             links = list(self._links.values())
+        thread = threading.Thread(target=self._tell_that_we_leave, daemon=True, name="muster-leave")
+        thread.start()
+        thread.join(STORE_S)  # whose rank may be stopped
         for link in links:
             link.close()
+
+    def _tell_that_we_leave(self):
+        with contextlib.suppress(Exception):  # the store may have gone with its rank
+            self.store.add(f"left-{self._rank}", 1)
+
+    def has_left(self, peer):
+        """Whether the peer has destroyed the group: it makes no link any more."""
+        return self.store.add(f"left-{peer}", 0) > 0
