@@ -203,11 +203,46 @@ static int keep_private(void *at, size_t bytes, void **base)
     return 0;
 }
 
+/* Whether the program has locked all memory to come (mlockall). */
+static bool locks_what_it_maps(void)
+{
+    size_t bytes = (size_t)sysconf(_SC_PAGESIZE);
+    void *at = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (at == MAP_FAILED)
+        return false;
+    bool locked = madvise(at, bytes, MADV_DONTNEED) < 0 && errno == EINVAL;
+    munmap(at, bytes);
+    return locked;
+}
+
+/* A locked mapping that can be used gets all of its pages at once: of an arena, more than any machine has. So
+ * it becomes usable when it is locked page by page. */
+static int map_shared(void *where, int flags, size_t bytes, int fd, off_t from, void **base)
+{
+    bool locked = locks_what_it_maps();
+    int usable = PROT_READ | PROT_WRITE;
+    void *at = mmap(where, bytes, locked ? PROT_NONE : usable, MAP_SHARED | MAP_NORESERVE | flags, fd, from);
+
+    if (at == MAP_FAILED)
+        return -errno;
+    if (locked && ((mlock2(at, bytes, MLOCK_ONFAULT) < 0 && munlock(at, bytes) < 0) ||
+                   mprotect(at, bytes, usable) < 0)) {
+        int error = errno;
+
+        munmap(at, bytes);
+        return -error;
+    }
+    *base = at;
+    return 0;
+}
+
 int mst_os_object_map(int fd, size_t bytes, void **base)
 {
-    void *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+    void *at;
 
-    return at == MAP_FAILED ? -errno : keep_private(at, bytes, base);
+    int error = map_shared(NULL, 0, bytes, fd, 0, &at);
+    return error ? error : keep_private(at, bytes, base);
 }
 
 int mst_os_object_map_prefixes(int fd, size_t common, size_t stride, size_t prefix, size_t count, void **base)
@@ -220,12 +255,12 @@ int mst_os_object_map_prefixes(int fd, size_t common, size_t stride, size_t pref
     for (size_t i = 0; i <= count; i++) { /* the common bytes, then each prefix */
         size_t from = i == 0 ? 0 : common + (i - 1) * stride, to = i == 0 ? 0 : common + (i - 1) * prefix;
 
-        if (mmap(at + to, i == 0 ? common : prefix, PROT_READ | PROT_WRITE,
-                 MAP_SHARED | MAP_NORESERVE | MAP_FIXED, fd, (off_t)from) == MAP_FAILED) {
-            int error = errno;
+        void *part;
+        int error = map_shared(at + to, MAP_FIXED, i == 0 ? common : prefix, fd, (off_t)from, &part);
 
+        if (error) {
             munmap(at, all);
-            return -error;
+            return error;
         }
     }
     return keep_private(at, all, base);

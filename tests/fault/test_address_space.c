@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -239,6 +240,50 @@ START_TEST(test_too_little)
 }
 END_TEST
 
+/* ---- memory that is locked ---- */
+
+/* What this process has of shared memory, in KiB. */
+static long shared_resident(void)
+{
+    FILE *file = fopen("/proc/self/status", "re");
+    char line[200];
+    long found = 0;
+
+    while (file && fgets(line, sizeof line, file))
+        sscanf(line, "RssShmem: %ld", &found);
+    if (file)
+        fclose(file);
+    return found;
+}
+
+static int attach_locked(void)
+{
+    muster_config config = MUSTER_CONFIG_INIT;
+    muster_group *group;
+
+    if (mlockall(MCL_CURRENT | MCL_FUTURE) < 0)
+        return 0; /* not for this user */
+    config.arena_bytes = 512 * MIB;
+    long before = shared_resident();
+    RANK_OK(NULL, muster_attach(&config, &group));
+    RANK_CHECK(group, shared_resident() - before < 64 * 1024);
+    RANK_CHECK(group, reduce_in_place(group) == 0);
+    return muster_group_free(group) != MUSTER_OK;
+}
+
+/* An arena is address space. A program that locks all that it maps must not lock that in memory. */
+START_TEST(test_an_arena_of_a_program_that_locks_its_memory)
+{
+    pid_t pid = fork();
+    int status;
+
+    if (pid == 0)
+        _exit(attach_locked());
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    ck_assert_int_eq(status, 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("address space");
@@ -248,6 +293,7 @@ int main(void)
     if (!under_address_sanitizer() && !under_thread_sanitizer()) { /* they need terabytes of it */
         tcase_add_loop_test(tests, test_less_for_some, 0, sizeof tight / sizeof tight[0]);
         tcase_add_test(tests, test_too_little);
+        tcase_add_test(tests, test_an_arena_of_a_program_that_locks_its_memory);
     }
     suite_add_tcase(suite, tests);
     return run_suite(suite);
