@@ -159,7 +159,7 @@ MUSTER_API bool muster_is_available(const char *backend);
  *   MUSTER_ATTACH_TIMEOUT   seconds to wait for all ranks (named: 30; inherited: no limit, since
  *                           the launcher reports the dead)
  *   MUSTER_TIMEOUT          seconds that any one operation may wait; no limit when unset
- *   MUSTER_LIVENESS         how to learn that a peer died, best first: beacon (a word that the kernel
+ *   MUSTER_LIVENESS         how to learn that a peer died, best first: futex (a word that the kernel
  *                           changes, watched by a thread of the library; needs Linux 5.16), tick (the
  *                           same word, looked at every 5 to 20 ms of waiting), pidfd, launcher (only
  *                           when the launcher says so). The best that the system has when unset

@@ -163,7 +163,7 @@ void mst_attachment_destroy(mst_attachment *attachment)
     }
     if (attachment->forget)
         attachment->forget(attachment);
-    mst_beacon_stop(&attachment->beacon);
+    mst_death_word_stop(&attachment->death_word);
     mst_heap_destroy(&attachment->heap);
     mst_liveness_destroy(&attachment->liveness);
     mst_deadlock_destroy(&attachment->deadlock);

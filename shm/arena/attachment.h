@@ -9,13 +9,13 @@
 
 #include "shm/arena/arena.h"
 #include "shm/arena/heap.h"
-#include "src/pure/log.h"
 #include "shm/base/mishap.h"
-#include "shm/death/beacon.h"
 #include "shm/death/deadlock.h"
+#include "shm/death/death_word.h"
 #include "shm/death/liveness.h"
 #include "shm/wait/recorder.h"
 #include "shm/wait/wait.h"
+#include "src/pure/log.h"
 
 /* What the program asks, while it waits for others, of whether to go on; `ask` NULL: always. */
 typedef struct mst_interrupt {
@@ -33,7 +33,7 @@ typedef struct mst_attachment {
     mst_memory memory;
     mst_heap heap;
     mst_liveness liveness;
-    mst_beacon beacon;
+    mst_death_word death_word;
     mst_deadlock deadlock;
     mst_recorder recorder;
     mst_mishaps mishaps;

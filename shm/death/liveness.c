@@ -21,7 +21,7 @@ enum {
 /* In the word of how a rank ended, above kind and code: the header's count when it was recorded. */
 #define ORDER_SHIFT 24
 
-/* How long a beacon may have fallen before "nobody could say how" is the answer. Only a process that gets
+/* How long a death word may have fallen before "nobody could say how" is the answer. Only a process that gets
  * no CPU to die on takes longer than a moment. */
 #define UNKNOWN_AFTER_NS (250 * MST_NS_PER_MS)
 
@@ -266,7 +266,7 @@ static void look_for_unwatched(mst_liveness *liveness, uint32_t seat)
     liveness->watches[seat].fd = WATCH_FIRED;
 }
 
-/* ---- beacons ---- */
+/* ---- death words ---- */
 
 /* Whether somebody else will still say how ranks end. */
 static bool launcher_may_tell(const mst_liveness *liveness)
@@ -275,7 +275,7 @@ static bool launcher_may_tell(const mst_liveness *liveness)
            !liveness->launcher_gone;
 }
 
-/* What became of a rank whose beacon fell: false while that is not to be seen yet. A process that goes on
+/* What became of a rank whose death word fell: false while that is not to be seen yet. A process that goes on
  * as another program has no other sign than that. */
 static bool explain_fall(mst_liveness *liveness, uint32_t seat, muster_ending *ending, bool *gone)
 {
@@ -308,13 +308,14 @@ static bool explain_fall(mst_liveness *liveness, uint32_t seat, muster_ending *e
 }
 
 /* True: look again soon. */
-static bool look_at_beacon(mst_liveness *liveness, uint32_t seat)
+static bool look_at_death_word(mst_liveness *liveness, uint32_t seat)
 {
     mst_rank_entry *entry = mst_layout_entry(&liveness->geometry, seat);
     muster_ending ending;
     bool gone;
 
-    if (!mst_os_beacon_fell(mst_load32_acq(&entry->beacon)) || mst_load64_acq(&entry->ending) != 0 || /* E8 */
+    if (!mst_os_death_word_fell(mst_load32_acq(&entry->death_word)) ||
+        mst_load64_acq(&entry->ending) != 0 ||          /* E8 */
         mst_load32_acq(&entry->state) == MST_RANK_LEFT) /* E10 */
         return false;
     if (liveness->fell_ns[seat] == 0)
@@ -328,22 +329,22 @@ static bool look_at_beacon(mst_liveness *liveness, uint32_t seat)
 }
 
 /* The lock is held. */
-static bool look_at_beacons(mst_liveness *liveness)
+static bool look_at_death_words(mst_liveness *liveness)
 {
     bool again = false;
 
     if (mst_load32_rlx(&liveness->rung) > MST_RUNG_TICK)
         return false;
     for (uint32_t seat = 0; seat < liveness->geometry.seats; seat++)
-        if (seat != liveness->self && look_at_beacon(liveness, seat))
+        if (seat != liveness->self && look_at_death_word(liveness, seat))
             again = true;
     return again;
 }
 
-bool mst_liveness_scan_beacons(mst_liveness *liveness)
+bool mst_liveness_scan_death_words(mst_liveness *liveness)
 {
     pthread_mutex_lock(&liveness->lock);
-    bool again = look_at_beacons(liveness);
+    bool again = look_at_death_words(liveness);
     pthread_mutex_unlock(&liveness->lock);
     return again;
 }
@@ -408,7 +409,7 @@ void mst_liveness_scan(mst_liveness *liveness)
     if (!liveness->launcher_gone)
         look_at_launcher(liveness);
     if (mst_load32_rlx(&liveness->rung) != MST_RUNG_LAUNCHER) {
-        look_at_beacons(liveness);
+        look_at_death_words(liveness);
         look_at_watches(liveness);
     }
     pthread_mutex_unlock(&liveness->lock);

@@ -4,8 +4,8 @@
  * Several sources, each enough, best first; a rank uses the first rung that it and the system can, or
  * the one that it is told to:
  *
- *   R0 beacon    a word per rank that the kernel changes within 0.1 ms of its holder's end, whatever
- *                memory it has; a thread of the library sleeps on all of them (beacon.h)
+ *   R0 death word    a word per rank that the kernel changes within 0.1 ms of its holder's end, whatever
+ *                memory it has; a thread of the library sleeps on all of them (death_word.h)
  *   R1 tick      the same words, looked at on every tick of a wait
  *   R2 pidfd     a watch per peer process, looked at on every tick; it fires when the memory is gone
  *   R3 launcher  the launcher's word alone; only where there is one
@@ -14,9 +14,9 @@
  * the job is, and nobody waits for its word. Where the system refuses watches (R2), and no launcher will
  * tell, the system is asked on every tick whether the process is there still. The first to know records the
  * ending; it never changes afterwards. That a rank has ended and that it can write no more are two facts: its
- * other threads may run a moment longer than its beacon, so its memory is used again only when it is *gone*.
- * A crash that writes a core file keeps both beacon and watch waiting; the file system of processes tells of
- * it. Time alone declares nobody dead: a stopped or debugged rank has no ending.
+ * other threads may run a moment longer than its death word, so its memory is used again only when it is
+ * *gone*. A crash that writes a core file keeps both death word and watch waiting; the file system of
+ * processes tells of it. Time alone declares nobody dead: a stopped or debugged rank has no ending.
  */
 #ifndef MST_LIVENESS_H
 #define MST_LIVENESS_H
@@ -27,7 +27,7 @@
 #include "shm/base/layout.h"
 #include "shm/port/os.h"
 
-typedef enum mst_rung { MST_RUNG_BEACON, MST_RUNG_TICK, MST_RUNG_PIDFD, MST_RUNG_LAUNCHER } mst_rung;
+typedef enum mst_rung { MST_RUNG_FUTEX, MST_RUNG_TICK, MST_RUNG_PIDFD, MST_RUNG_LAUNCHER } mst_rung;
 
 /* The process that launches the ranks. */
 typedef struct mst_launcher {
@@ -45,7 +45,8 @@ typedef struct mst_liveness {
     mst_launcher launcher;
     mst_os_held *watches; /* one per rank, then the launcher's; fd negative: why there is none */
     bool *fired;
-    int64_t *fell_ns; /* since when a rank's beacon has been seen fallen and its ending not known; 0: not */
+    int64_t
+        *fell_ns; /* since when a rank's death word has been seen fallen and its ending not known; 0: not */
     bool launcher_gone;
     pthread_mutex_t lock; /* threads of one rank may wait in several groups */
 } mst_liveness;
@@ -57,11 +58,11 @@ void mst_liveness_destroy(mst_liveness *liveness);
 /* Says in our entry who we are. */
 void mst_liveness_introduce(mst_liveness *liveness);
 
-/* Looks at all beacons and watches and records what they tell. Never blocks. */
+/* Looks at all death words and watches and records what they tell. Never blocks. */
 void mst_liveness_scan(mst_liveness *liveness);
 
-/* Looks at the beacons only. True: one has fallen and it is not known yet how; look again soon. */
-bool mst_liveness_scan_beacons(mst_liveness *liveness);
+/* Looks at the death words only. True: one has fallen and it is not known yet how; look again soon. */
+bool mst_liveness_scan_death_words(mst_liveness *liveness);
 
 /* Whether a rank that keeps others waiting is writing its core file: records that. */
 void mst_liveness_look_for_dump(mst_liveness *liveness, uint32_t seat);

@@ -47,7 +47,7 @@ static mst_presence look_at_seat(const mst_geometry *geometry, uint32_t seat)
 }
 
 /* Whether the launcher will have a word on a seat whose rank has ended: when its process does, too. That of
- * one that executes another program, or whose beacon alone is gone, may live as long as it likes. */
+ * one that executes another program, or whose death word alone is gone, may live as long as it likes. */
 static bool will_be_decided(mst_liveness *liveness, uint32_t seat, muster_ending ending)
 {
     bool process_ends = ending.kind != MUSTER_ENDED_EXECED &&

@@ -277,8 +277,8 @@ static muster_status take_seat(mst_attachment *attachment, mst_share *share)
         return status;
     attachment->joined = true;
     if (attachment->geometry.seats > 1)
-        mst_beacon_start(&attachment->beacon, &attachment->liveness, look_at_endings, attachment);
-    attachment->deadlock.own_threads = attachment->beacon.started && attachment->beacon.up;
+        mst_death_word_start(&attachment->death_word, &attachment->liveness, look_at_endings, attachment);
+    attachment->deadlock.own_threads = attachment->death_word.started && attachment->death_word.up;
     return mst_share_claim(attachment, share);
 }
 
@@ -345,7 +345,7 @@ static muster_status join_as(mst_attachment *attachment, mst_subarena **world)
      * than the first wait that becomes slow. */
     if (attachment->arena->launcher.pid == 0)
         mst_liveness_scan(&attachment->liveness);
-    mst_beacon_watch(&attachment->beacon);
+    mst_death_word_watch(&attachment->death_word);
     return status;
 }
 

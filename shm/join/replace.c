@@ -19,7 +19,7 @@ static void announce(const mst_attachment *attachment)
     mst_store32_rel(&mst_layout_entry(&attachment->geometry, attachment->seat)->state,
                     MST_RANK_WAITING); /* E1 */
     mst_fault_point("newcomer.waiting");
-    mst_add32_sc(&header->endings, 1); /* E8: those who watch beacons have one more to watch */
+    mst_add32_sc(&header->endings, 1); /* E8: those who watch death words have one more to watch */
     mst_wake_watchers(&header->endings);
     mst_eventcount_advance(&header->arrivals); /* E1 */
 }

@@ -2,7 +2,7 @@
  * The port contract: everything muster asks of the operating system.
  *
  * One file per system implements it (os_linux.c), and these are the only files that may look at
- * the system with #ifdef. Parking and beacons, which systems differ in most, have files of their
+ * the system with #ifdef. Parking and death words, which systems differ in most, have files of their
  * own: os_park_futex.c, and os_park_portable.c which needs nothing but nanosleep.
  *
  * Functions return 0 or a descriptor on success and -errno on failure, unless said otherwise. None
@@ -56,22 +56,22 @@ typedef struct mst_os_watched_word {
  * may return early. -ENOSYS where the system cannot. */
 int mst_os_park_on_any(const mst_os_watched_word *words, size_t count, int64_t timeout_ns);
 
-/* ---- beacons: words that the system itself changes when their holder ends ---- */
+/* ---- death words: words that the system itself changes when their holder ends ---- */
 
 /* What the holder's thread keeps in private memory while it holds one. */
-typedef struct mst_os_beacon {
+typedef struct mst_os_death_word {
     void *list[4];
-} mst_os_beacon;
+} mst_os_death_word;
 
 /*
  * The calling thread holds *word from here on: when the thread ends, however it ends, or its process
  * executes another program, the system sets a bit of the word and wakes one of those parked on it; 0.1 ms
- * after a kill, whatever memory the process has. A thread holds one beacon at most. -ENOSYS where the
+ * after a kill, whatever memory the process has. A thread holds one death word at most. -ENOSYS where the
  * system cannot.
  */
-int mst_os_beacon_raise(mst_os_beacon *beacon, _Atomic uint32_t *word);
-void mst_os_beacon_lower(mst_os_beacon *beacon, _Atomic uint32_t *word); /* the word is 0 again */
-bool mst_os_beacon_fell(uint32_t value); /* whether a word says that its holder has ended */
+int mst_os_death_word_raise(mst_os_death_word *death_word, _Atomic uint32_t *word);
+void mst_os_death_word_lower(mst_os_death_word *death_word, _Atomic uint32_t *word); /* the word is 0 again */
+bool mst_os_death_word_fell(uint32_t value); /* whether a word says that its holder has ended */
 
 /* ---- shared memory objects ---- */
 

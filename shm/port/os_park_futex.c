@@ -1,9 +1,9 @@
 /*
- * Parking and beacons by futex. The words are shared between processes and mappings, so the PRIVATE
+ * Parking and death words by futex. The words are shared between processes and mappings, so the PRIVATE
  * flag must never appear here: with it, a wake in one process does not reach a sleeper in another.
  *
- * A beacon is a word on the robust list of a thread. The list is the kernel's, and one per thread, so it
- * is put in place of the C library's: the thread that holds a beacon locks no robust mutexes.
+ * A death word is a word on the robust list of a thread. The list is the kernel's, and one per thread, so it
+ * is put in place of the C library's: the thread that holds a death word locks no robust mutexes.
  */
 #define _GNU_SOURCE
 #include "shm/port/os.h"
@@ -61,7 +61,7 @@ int mst_os_park_on_any(const mst_os_watched_word *words, size_t count, int64_t t
     return errno == EPERM ? -ENOSYS : -errno; /* seccomp filters say "not allowed" for "not there" */
 }
 
-/* ---- beacons ---- */
+/* ---- death words ---- */
 
 /* One list with one node. The kernel finds the word by its distance from the node, so the arena holds
  * nothing but the word. */
@@ -70,11 +70,11 @@ typedef struct robust {
     struct robust_list node;
 } robust;
 
-static_assert(sizeof(robust) <= sizeof(mst_os_beacon), "os.h reserves enough");
+static_assert(sizeof(robust) <= sizeof(mst_os_death_word), "os.h reserves enough");
 
-int mst_os_beacon_raise(mst_os_beacon *beacon, _Atomic uint32_t *word)
+int mst_os_death_word_raise(mst_os_death_word *death_word, _Atomic uint32_t *word)
 {
-    robust *list = (robust *)beacon;
+    robust *list = (robust *)death_word;
 
     list->node.next = &list->head.list;
     list->head.list.next = &list->node;
@@ -87,15 +87,15 @@ int mst_os_beacon_raise(mst_os_beacon *beacon, _Atomic uint32_t *word)
     return 0;
 }
 
-void mst_os_beacon_lower(mst_os_beacon *beacon, _Atomic uint32_t *word)
+void mst_os_death_word_lower(mst_os_death_word *death_word, _Atomic uint32_t *word)
 {
-    robust *list = (robust *)beacon;
+    robust *list = (robust *)death_word;
 
     atomic_store_explicit(word, 0, memory_order_release); /* no longer ours in the kernel's eyes */
     list->head.list.next = &list->head.list;
 }
 
-bool mst_os_beacon_fell(uint32_t value)
+bool mst_os_death_word_fell(uint32_t value)
 {
     return (value & FUTEX_OWNER_DIED) != 0;
 }

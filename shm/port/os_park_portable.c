@@ -1,7 +1,7 @@
 /*
  * Parking with nothing but nanosleep: look, sleep, look again, with sleeps that grow from 50 us to
  * 1 ms. A wake needs no call at all, since the sleeper looks by itself; the price is up to 1 ms of
- * latency and a thousand looks per second and waiter. There are no beacons here: the dead are found by
+ * latency and a thousand looks per second and waiter. There are no death words here: the dead are found by
  * their watches. It is the seed of systems without a futex.
  */
 #define _POSIX_C_SOURCE 200809L
@@ -46,18 +46,18 @@ int mst_os_park_on_any(const mst_os_watched_word *words, size_t count, int64_t t
     return -ENOSYS;
 }
 
-int mst_os_beacon_raise(mst_os_beacon *beacon, _Atomic uint32_t *word)
+int mst_os_death_word_raise(mst_os_death_word *death_word, _Atomic uint32_t *word)
 {
-    (void)beacon, (void)word;
+    (void)death_word, (void)word;
     return -ENOSYS;
 }
 
-void mst_os_beacon_lower(mst_os_beacon *beacon, _Atomic uint32_t *word)
+void mst_os_death_word_lower(mst_os_death_word *death_word, _Atomic uint32_t *word)
 {
-    (void)beacon, (void)word;
+    (void)death_word, (void)word;
 }
 
-bool mst_os_beacon_fell(uint32_t value)
+bool mst_os_death_word_fell(uint32_t value)
 {
     return (value & 0x40000000) != 0; /* as Linux says it: peers may have been built otherwise */
 }

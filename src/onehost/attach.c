@@ -69,7 +69,7 @@ static muster_status find_kernels(const mst_kernels **kernels)
         isa ? isa : "");
 }
 
-static const char *const rung_names[] = { "beacon", "tick", "pidfd", "launcher" };
+static const char *const rung_names[] = { "futex", "tick", "pidfd", "launcher" };
 
 /* MUSTER_LIVENESS, or the config's word. */
 static muster_status find_rung(const char *name, mst_rung *rung)
@@ -80,7 +80,7 @@ static muster_status find_rung(const char *name, mst_rung *rung)
             return MUSTER_OK;
     }
     return mst_fail(MUSTER_ERR_INVALID,
-                    "MUSTER_LIVENESS is \"%.20s\"; expected beacon, tick, pidfd or launcher, or leave it "
+                    "MUSTER_LIVENESS is \"%.20s\"; expected futex, tick, pidfd or launcher, or leave it "
                     "unset",
                     name);
 }

@@ -459,7 +459,7 @@ def causes():
     says("_exit", 3, 8, "rank 1 exited with status 0 while others still needed it; then rank ")
     if os.environ.get("TEST_SANITIZE") != "thread":  # which has a thread of its own, that keeps the process
         says("threads", 3, 8, "rank 1 exited with status 0 while others still needed it; then rank ")
-    if os.environ.get("TEST_PARK") != "portable":  # without futexes there are no beacons, and nothing else sees an exec
+    if os.environ.get("TEST_PARK") != "portable":  # without futexes there are no death words, and nothing else sees an exec
         says("exec", 2, 8, early % ("executed another program (exec)", 0))
     says("kill", 4, 134, "rank 1 was killed by signal 6 (Aborted)")
     says("four", 4, 4, "rank 1 exited with status 4")

@@ -84,7 +84,7 @@ if command -v gdb >/dev/null; then
     kill $job
     wait $job 2>/dev/null
     head -1 "$work/out" | grep -q "^muster run: a rank has waited for" || fail "--on-hang stacks: the sentence does not come first"
-    says 0 "muster-beacon|watch_until_stopped"
+    says 0 "muster-watch|watch_until_stopped"
     says 4 "^rank [0-3]:$"
 fi
 

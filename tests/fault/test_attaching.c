@@ -41,7 +41,7 @@ typedef struct scene {
     char sentences[RANKS_MAX][300];
 } scene;
 
-static const char *const rungs[] = { "beacon", "tick", "pidfd", "launcher" };
+static const char *const rungs[] = { "futex", "tick", "pidfd", "launcher" };
 
 /* ---- in a rank, which has been executed anew ---- */
 

@@ -112,7 +112,7 @@ static uint64_t seed_of_run(void)
     return text ? strtoull(text, NULL, 10) : (uint64_t)getpid() * 1000;
 }
 
-static const char *const rungs[] = { "beacon", "tick", "pidfd", "launcher" };
+static const char *const rungs[] = { "futex", "tick", "pidfd", "launcher" };
 
 START_TEST(test_ranks_that_were_launched)
 {
@@ -417,7 +417,7 @@ static int lose_one_without_descriptors(muster_group *world, void *arg)
 /* Who cannot look how another ended, as there is no descriptor left, waits for the launcher's word. */
 START_TEST(test_how_a_rank_ended_without_descriptors)
 {
-    static const char *const rungs[] = { "beacon", "tick", "pidfd", "launcher" };
+    static const char *const rungs[] = { "futex", "tick", "pidfd", "launcher" };
     muster_launch_config config = MUSTER_LAUNCH_CONFIG_INIT;
 
     config.size = 3;

@@ -269,7 +269,7 @@ START_TEST(test_another_program_is_not_waited_for)
     scene *scene = shared_page(sizeof *scene);
     muster_report report = MUSTER_REPORT_INIT;
 
-    if (strcmp(mst_os_park_name(), "futex") == 0) { /* else there are no beacons, which alone show it */
+    if (strcmp(mst_os_park_name(), "futex") == 0) { /* else there are no death words, which alone show it */
         run_failing_ranks((rank_options){ .size = 3, .restarts = 4, .op_timeout_s = 2 },
                           become_another_program, scene, &report);
         ck_assert_int_eq(scene->events, 2);

@@ -384,7 +384,7 @@ START_TEST(test_ranks_of_another_pid_namespace)
     int status;
 
     if (geteuid() != 0 || strcmp(mst_os_park_name(), "futex") != 0)
-        return; /* needs a namespace and beacons */
+        return; /* needs a namespace and death words */
     name_of_test(name, sizeof name, "namespace");
     pid_t foreign = start_foreign_rank(name);
     ck_assert_int_eq(attach_by_name(name, 0, &world), MUSTER_OK);

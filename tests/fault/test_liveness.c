@@ -17,10 +17,10 @@
 #include "src/onehost/group.h"
 #include "tests/harness/ranks.h"
 
-static const char *const rungs[] = { "beacon", "tick", "pidfd", "launcher" };
+static const char *const rungs[] = { "futex", "tick", "pidfd", "launcher" };
 #define RUNGS 4
 
-static bool has_beacons(void)
+static bool has_death_words(void)
 {
     return strcmp(mst_os_park_name(), "futex") == 0;
 }
@@ -112,7 +112,7 @@ END_TEST
 
 START_TEST(test_another_program_in_the_rank_s_place)
 {
-    if (!has_beacons())
+    if (!has_death_words())
         return;
     setenv("MUSTER_LIVENESS", rungs[_i], 1); /* a process watch sees nothing: the process lives on */
     play(BY_EXEC, "executed another program", false);
@@ -314,7 +314,7 @@ static int has_rung(muster_group *world, void *arg)
 
 START_TEST(test_the_best_rung_is_taken)
 {
-    mst_rung expected = has_beacons() ? MST_RUNG_BEACON : MST_RUNG_TICK;
+    mst_rung expected = has_death_words() ? MST_RUNG_FUTEX : MST_RUNG_TICK;
 
     run_ranks(3, RANKS_AS_PROCESSES, has_rung, &expected);
     run_ranks(3, RANKS_AS_THREADS, has_rung, &expected);
@@ -364,7 +364,7 @@ START_TEST(test_an_unknown_rung_is_refused)
 
     config.liveness = "telepathy";
     ck_assert_int_eq(muster_attach(&config, &world), MUSTER_ERR_INVALID);
-    ck_assert_ptr_nonnull(strstr(muster_error_detail(), "expected beacon, tick, pidfd or launcher"));
+    ck_assert_ptr_nonnull(strstr(muster_error_detail(), "expected futex, tick, pidfd or launcher"));
 }
 END_TEST
 

@@ -45,7 +45,7 @@ typedef struct scene {
     _Atomic int failed;            /* something was wrong, and has been said */
 } scene;
 
-static const char *const rungs[] = { "beacon", "tick", "pidfd", "launcher" };
+static const char *const rungs[] = { "futex", "tick", "pidfd", "launcher" };
 
 static void nap_up_to(uint64_t *state, long ns)
 {

@@ -302,7 +302,7 @@ static int reuse_after_a_death(muster_group *world, void *arg)
 
 START_TEST(test_memory_is_reused_only_when_a_death_is_confirmed)
 {
-    static const char *const rungs[] = { "beacon", "tick", "launcher" };
+    static const char *const rungs[] = { "futex", "tick", "launcher" };
     death *death = shared_page(sizeof *death);
 
     for (size_t i = 0; i < sizeof rungs / sizeof rungs[0]; i++) {

@@ -1,7 +1,7 @@
 /*
- * A round of a sequence, with crashes: shm/group/barrier.c, shm/wait/wait.c, shm/wait/poison.c and shm/death/beacon.c.
+ * A round of a sequence, with crashes: shm/group/barrier.c, shm/wait/wait.c, shm/wait/poison.c and shm/death/death_word.c.
  *
- * N ranks arrive and wait for each other; a rank is a main thread and the thread that holds its beacon.
+ * N ranks arrive and wait for each other; a rank is a main thread and the thread that holds its death_word.
  * Up to K ranks are killed between any two rounds of either. There are no ticks in the model: whoever
  * sleeps for ever here would sleep until its tick in the code, so an invalid end state is a lost wake-up.
  *
@@ -34,11 +34,11 @@ byte word[N];        /* bit 0 poison, bit 1 arrived:                mst_arrival.
 byte sleepers[N];    /*                                             mst_sequence_lines.sleepers */
 byte poison;         /* a bit per rank:                             mst_cell.poison */
 byte dead;
-byte fallen;         /* beacons, as the kernel sets them:           mst_rank_entry.beacon */
+byte fallen;         /* death words, as the kernel sets them:           mst_rank_entry.death_word */
 byte ended;          /*                                             mst_rank_entry.ending */
 byte endings;        /*                                             mst_header.endings */
 byte parked[N];      /* main thread: 1 + the rank on whose word it sleeps, 0 awake */
-byte watching;       /* beacon threads that sleep */
+byte watching;       /* death word threads that sleep */
 byte killed;
 
 #define ALIVE (!(dead & BIT(me)))
@@ -93,14 +93,14 @@ again:
 gone: skip
 }
 
-proctype Beacon(byte me) {
+proctype Death word(byte me) {
     byte seen_endings = 0, seen_fallen = 0, last = 0, p = 0, c = 0, u = 0;
 
     goto end_watching;                           /* it has slept since the rank attached */
     do
     ::  /* list_words(): what is slept on is read before it is acted upon */
         d_step { seen_endings = endings; seen_fallen = fallen };
-        do                                       /* mst_liveness_scan_beacons() */
+        do                                       /* mst_liveness_scan_death_words() */
         :: !ALIVE -> goto gone
         :: ALIVE && (fallen & ~ended) ->
             atomic {                             /* mst_liveness_record(): the CAS */
@@ -154,7 +154,7 @@ end_watching:
 gone: skip
 }
 
-/* Kills a rank, whose beacon falls with it: the kernel wakes one of those who watch it, any one. */
+/* Kills a rank, whose death word falls with it: the kernel wakes one of those who watch it, any one. */
 #define KILL(v) \
     atomic { \
         v < N && killed < K && !(dead & BIT(v)) -> \
@@ -185,7 +185,7 @@ init {
         watching = BIT(N) - 1;
         do :: i < MEMBERS -> run Main(i); i++ :: else -> break od;
         i = 0;
-        do :: i < N -> run Beacon(i); i++ :: else -> break od;
+        do :: i < N -> run Death word(i); i++ :: else -> break od;
         run Killer()
     }
 }

@@ -100,7 +100,7 @@ end_silent: (false)
 #endif
 }
 
-/* The beacons: deaths become known before the launcher knows, or after. */
+/* The death words: deaths become known before the launcher knows, or after. */
 proctype Deaths() {
     byte s;
 

@@ -1,10 +1,10 @@
 /*
- * The end of a group, and the next one in the same memory: shm/group/subarena.c, shm/wait/poison.c, shm/death/beacon.c.
+ * The end of a group, and the next one in the same memory: shm/group/subarena.c, shm/wait/poison.c, shm/death/death_word.c.
  *
  * N ranks are in a group; the last of them dies. A rank is a main thread and the thread that watches over it, which
  * may set out to poison the rank's groups at any moment after the death, and is slow. The main thread of each that is
  * left leaves the group, waits until every other member has left it or can write no more, and uses its cell for the
- * next group. The one that dies has a watching thread, too: its beacon falls (the death is known) before its last
+ * next group. The one that dies has a watching thread, too: its death word falls (the death is known) before its last
  * thread has stopped (the kernel confirms it), and in between that thread goes on.
  *
  *   shown: nobody sets out to swap a word of a cell that is another group's by now; the next group is not poisoned;
@@ -25,7 +25,7 @@ bool listed[N];         /* mst_attachment.open */
 bool lock[N];           /* mst_attachment.lock */
 byte generation[N];     /* of the cell, now */
 byte poison[N];         /* mst_cell.poison: 1 + the generation that it is of; 0: none */
-bool ended;             /* the beacon of the doomed has fallen */
+bool ended;             /* the death word of the doomed has fallen */
 bool gone;              /* mst_rank_entry.gone: the kernel has confirmed it */
 bool watcher_over[N];
 
@@ -87,7 +87,7 @@ proctype Main(byte me) {
     assert(poison[me] == 0)
 }
 
-/* The kernel: the beacon falls, and when the last thread has stopped, at any point of what it did, that is confirmed. */
+/* The kernel: the death word falls, and when the last thread has stopped, at any point of what it did, that is confirmed. */
 proctype Death() {
     ended = true;
     watcher_over[DOOMED];

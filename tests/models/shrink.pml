@@ -71,7 +71,7 @@ proctype Rank(byte me) {
 gone: skip
 }
 
-/* The beacons: every death becomes known, some time. */
+/* The death words: every death becomes known, some time. */
 proctype Deaths() {
 end_watching:
     do

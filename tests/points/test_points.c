@@ -91,7 +91,7 @@ static void meet(const char *name, bool victim)
     }
     if (!victim)
         return;
-    if (is_in_library() && strcmp(name, "beacon.notify") == 0)
+    if (is_in_library() && strcmp(name, "death_word.notify") == 0)
         wait_a_while(&accounts->leaves);
     if (is_in_library() && strcmp(name, "poison.decided") == 0 && !accounts->spreads) {
         accounts->spreads = 1;
@@ -454,7 +454,7 @@ START_TEST(test_every_point)
 
         if (only && strcmp(only, points[i]) != 0)
             continue;
-        if (strncmp(points[i], "beacon.", 7) == 0 && strcmp(mst_os_park_name(), "futex") != 0)
+        if (strncmp(points[i], "death_word.", 7) == 0 && strcmp(mst_os_park_name(), "futex") != 0)
             continue; /* none there */
         for (int victim = 0; victim < SIZE * tries && !(reached && victim >= SIZE); victim++)
             for (int asleep = 0; asleep < 2; asleep++)

@@ -374,8 +374,8 @@ int print_verdicts(const muster_inspection *seen, FILE *to)
     return count;
 }
 
-/* gdb's "Thread 2 (... "muster-beacon"):" and what follows is the library's own, which says nothing of the
- * program. */
+/* gdb's "Thread 2 (... "muster-watch"):" and what follows is the library's own, which says nothing of
+ * the program. */
 static bool begins_own_thread(const char *line, bool is_own)
 {
     return strncmp(line, "Thread ", 7) == 0 ? strstr(line, "\"muster-") != NULL : is_own;
