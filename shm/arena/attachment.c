@@ -9,7 +9,7 @@
 #include "shm/wait/rendezvous.h"
 #include "src/pure/atomic.h"
 
-mst_attachment *mst_attachment_create(mst_arena *arena, uint32_t rank, uint32_t seat, mst_rung rung)
+mst_attachment *mst_attachment_create(mst_arena *arena, uint32_t rank, uint32_t seat, mst_detection detection)
 {
     mst_attachment *attachment = calloc(1, sizeof *attachment);
 
@@ -20,8 +20,9 @@ mst_attachment *mst_attachment_create(mst_arena *arena, uint32_t rank, uint32_t 
     attachment->seat = seat;
     attachment->rank = rank;
     mst_store32_rlx(&attachment->users, 1);
-    if (arena->launcher.pid == 0 && rung == MST_RUNG_LAUNCHER) /* nobody would ever tell of a death */
-        rung = MST_RUNG_PIDFD;
+    if (arena->launcher.pid == 0 &&
+        detection == MST_DETECTION_LAUNCHER) /* nobody would ever tell of a death */
+        detection = MST_DETECTION_PIDFD;
     attachment->recorder = (mst_recorder){
         .records = mst_layout_records(&attachment->geometry, seat),
         .claimed = &mst_layout_entry(&attachment->geometry, seat)->claimed,
@@ -38,7 +39,7 @@ mst_attachment *mst_attachment_create(mst_arena *arena, uint32_t rank, uint32_t 
     attachment->released = calloc(arena->geometry.seats, sizeof *attachment->released);
     if (liveness && attachment->together && attachment->released &&
         mst_deadlock_init(&attachment->deadlock, &arena->geometry, seat)) {
-        mst_store32_rlx(&attachment->liveness.rung, rung);
+        mst_store32_rlx(&attachment->liveness.detection, detection);
         return attachment;
     }
     if (liveness)

@@ -57,7 +57,8 @@ typedef struct mst_attachment {
 } mst_attachment;
 
 /* Prepares to be `rank`, in a seat of the arena, and takes the arena over; NULL: no memory. Held once. */
-mst_attachment *mst_attachment_create(mst_arena *arena, uint32_t rank, uint32_t seat, mst_rung rung);
+mst_attachment *mst_attachment_create(mst_arena *arena, uint32_t rank, uint32_t seat,
+                                      mst_detection detection);
 void mst_attachment_destroy(mst_attachment *attachment);
 
 void mst_attachment_hold(mst_attachment *attachment);

@@ -82,7 +82,7 @@ static void watch_until_stopped(mst_death_word *death_word)
             continue;
         int64_t slept_from_ns = mst_os_now_ns();
         if (mst_wait_watch(words, count, again ? LOOK_AGAIN_NS : LOOK_AT_OURSELVES_NS) == -ENOSYS)
-            mst_store32_rlx(&death_word->liveness->rung, MST_RUNG_TICK);
+            mst_store32_rlx(&death_word->liveness->detection, MST_DETECTION_TICK);
         if (mst_os_now_ns() - slept_from_ns >= LOOK_AT_OURSELVES_NS && is_left_alone(death_word))
             return;
     }
@@ -122,13 +122,13 @@ void mst_death_word_start(mst_death_word *death_word, mst_liveness *liveness, vo
     mst_waiter waiter = { .policy = { .spin_ns = 0, .yield_ns = 1 * MST_NS_PER_MS } };
 
     *death_word = (mst_death_word){ .liveness = liveness, .notify = notify, .arg = arg };
-    if (mst_load32_rlx(&liveness->rung) > MST_RUNG_TICK)
+    if (mst_load32_rlx(&liveness->detection) > MST_DETECTION_TICK)
         return;
     death_word->started = mst_os_thread_start(&death_word->thread, hold, death_word) == 0;
     if (death_word->started)
         mst_wait_until(&waiter, mst_eventcount_parking(&death_word->raised), is_raised, death_word, -1);
     if (!death_word->started || !death_word->up) /* a limit on threads, a sandbox, a system without */
-        mst_store32_rlx(&liveness->rung, MST_RUNG_TICK);
+        mst_store32_rlx(&liveness->detection, MST_DETECTION_TICK);
 }
 
 static void give_order(mst_death_word *death_word, uint32_t order)
@@ -139,7 +139,7 @@ static void give_order(mst_death_word *death_word, uint32_t order)
 
 void mst_death_word_watch(mst_death_word *death_word)
 {
-    if (death_word->started && mst_load32_rlx(&death_word->liveness->rung) == MST_RUNG_FUTEX)
+    if (death_word->started && mst_load32_rlx(&death_word->liveness->detection) == MST_DETECTION_FUTEX)
         give_order(death_word, ORDER_WATCH);
 }
 
@@ -148,7 +148,8 @@ void mst_death_word_stop(mst_death_word *death_word)
     if (!death_word->started)
         return;
     give_order(death_word, ORDER_STOP);
-    if (mst_load32_rlx(&death_word->liveness->rung) != MST_RUNG_FUTEX) { /* it sleeps on the endings alone */
+    if (mst_load32_rlx(&death_word->liveness->detection) !=
+        MST_DETECTION_FUTEX) { /* it sleeps on the endings alone */
         mst_add32_sc(count_of_endings(death_word->liveness), 1);
         mst_wake_watchers(count_of_endings(death_word->liveness));
     }

@@ -30,12 +30,12 @@ typedef struct mst_death_word {
     mst_os_death_word held;
 } mst_death_word;
 
-/* Raises the death word of the liveness's rank, if its rung has one and the system too. Returns when it is
- * up, so that peers find it with the entry. */
+/* Raises the death word of the liveness's rank, if its detection method has one and the system too. Returns
+ * when it is up, so that peers find it with the entry. */
 void mst_death_word_start(mst_death_word *death_word, mst_liveness *liveness, void (*notify)(void *arg),
                           void *arg);
 
-/* All ranks are here: watch them, if the rung says so. */
+/* All ranks are here: watch them, if the detection method says so. */
 void mst_death_word_watch(mst_death_word *death_word);
 
 /* Lowers it; fine when it was never up. */

@@ -168,7 +168,7 @@ static mst_os_held open_watch(int32_t pid, uint64_t start, uint64_t identity, bo
     if (watch == -EMFILE || watch == -ENFILE)
         return mst_os_hold(WATCH_LATER);
     if (watch < 0)
-        return mst_os_hold(WATCH_REFUSED); /* this rung is not to be had here */
+        return mst_os_hold(WATCH_REFUSED); /* this detection method is not to be had here */
     uint64_t found = identity ? mst_os_watch_identity(watch) : 0;
     bool other = found && found != identity;
     if (!found) {
@@ -333,7 +333,7 @@ static bool look_at_death_words(mst_liveness *liveness)
 {
     bool again = false;
 
-    if (mst_load32_rlx(&liveness->rung) > MST_RUNG_TICK)
+    if (mst_load32_rlx(&liveness->detection) > MST_DETECTION_TICK)
         return false;
     for (uint32_t seat = 0; seat < liveness->geometry.seats; seat++)
         if (seat != liveness->self && look_at_death_word(liveness, seat))
@@ -408,7 +408,7 @@ void mst_liveness_scan(mst_liveness *liveness)
     pthread_mutex_lock(&liveness->lock);
     if (!liveness->launcher_gone)
         look_at_launcher(liveness);
-    if (mst_load32_rlx(&liveness->rung) != MST_RUNG_LAUNCHER) {
+    if (mst_load32_rlx(&liveness->detection) != MST_DETECTION_LAUNCHER) {
         look_at_death_words(liveness);
         look_at_watches(liveness);
     }
@@ -451,7 +451,7 @@ void mst_liveness_look_for_dump(mst_liveness *liveness, uint32_t seat)
     const mst_rank_entry *entry = mst_layout_entry(&liveness->geometry, seat);
     int code;
 
-    if (mst_load32_rlx(&liveness->rung) == MST_RUNG_LAUNCHER || entry->pid == liveness->self_pid ||
+    if (mst_load32_rlx(&liveness->detection) == MST_DETECTION_LAUNCHER || entry->pid == liveness->self_pid ||
         !same_namespace(liveness, entry) || mst_load64_acq(&entry->ending) != 0) /* E8 */
         return;
     if (mst_os_process_ending(entry->pid, entry->process_start, -1, &code) == MST_OS_DUMPING)

@@ -1,8 +1,8 @@
 /*
  * Who has died, and how.
  *
- * Several sources, each enough, best first; a rank uses the first rung that it and the system can, or
- * the one that it is told to:
+ * Several sources, each enough, best first; a rank uses the first detection method that it and the system
+ * can, or the one that it is told to:
  *
  *   R0 death word    a word per rank that the kernel changes within 0.1 ms of its holder's end, whatever
  *                memory it has; a thread of the library sleeps on all of them (death_word.h)
@@ -10,13 +10,13 @@
  *   R2 pidfd     a watch per peer process, looked at on every tick; it fires when the memory is gone
  *   R3 launcher  the launcher's word alone; only where there is one
  *
- * A higher rung includes the lower ones, and each includes watching the launcher itself: when that is gone
- * the job is, and nobody waits for its word. Where the system refuses watches (R2), and no launcher will
- * tell, the system is asked on every tick whether the process is there still. The first to know records the
- * ending; it never changes afterwards. That a rank has ended and that it can write no more are two facts: its
- * other threads may run a moment longer than its death word, so its memory is used again only when it is
- * *gone*. A crash that writes a core file keeps both death word and watch waiting; the file system of
- * processes tells of it. Time alone declares nobody dead: a stopped or debugged rank has no ending.
+ * A higher detection method includes the lower ones, and each includes watching the launcher itself: when
+ * that is gone the job is, and nobody waits for its word. Where the system refuses watches (R2), and no
+ * launcher will tell, the system is asked on every tick whether the process is there still. The first to know
+ * records the ending; it never changes afterwards. That a rank has ended and that it can write no more are
+ * two facts: its other threads may run a moment longer than its death word, so its memory is used again only
+ * when it is *gone*. A crash that writes a core file keeps both death word and watch waiting; the file system
+ * of processes tells of it. Time alone declares nobody dead: a stopped or debugged rank has no ending.
  */
 #ifndef MST_LIVENESS_H
 #define MST_LIVENESS_H
@@ -27,7 +27,12 @@
 #include "shm/base/layout.h"
 #include "shm/port/os.h"
 
-typedef enum mst_rung { MST_RUNG_FUTEX, MST_RUNG_TICK, MST_RUNG_PIDFD, MST_RUNG_LAUNCHER } mst_rung;
+typedef enum mst_detection {
+    MST_DETECTION_FUTEX,
+    MST_DETECTION_TICK,
+    MST_DETECTION_PIDFD,
+    MST_DETECTION_LAUNCHER
+} mst_detection;
 
 /* The process that launches the ranks. */
 typedef struct mst_launcher {
@@ -38,8 +43,8 @@ typedef struct mst_launcher {
 
 typedef struct mst_liveness {
     mst_geometry geometry;
-    _Atomic uint32_t rung; /* an mst_rung; goes down when the system turns out not to offer it */
-    uint32_t self;         /* our rank, or MST_RANKS_MAX: none */
+    _Atomic uint32_t detection; /* an mst_detection; goes down when the system turns out not to offer it */
+    uint32_t self;              /* our rank, or MST_RANKS_MAX: none */
     int32_t self_pid;
     uint64_t self_namespace;
     mst_launcher launcher;

@@ -375,7 +375,8 @@ muster_status mst_join(mst_arena *arena, const mst_joiner *joiner, mst_subarena 
         mst_arena_close(arena);
         return status;
     }
-    mst_attachment *attachment = mst_attachment_create(arena, (uint32_t)joiner->rank, seat, joiner->rung);
+    mst_attachment *attachment =
+        mst_attachment_create(arena, (uint32_t)joiner->rank, seat, joiner->detection);
     if (!attachment) {
         mst_arena_close(arena);
         return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory to attach");

@@ -13,8 +13,8 @@
 
 typedef struct mst_joiner {
     int rank;
-    int replacements; /* how many processes were the rank before, all dead; see replace.h */
-    mst_rung rung;    /* the best way of learning of deaths that may be tried */
+    int replacements;        /* how many processes were the rank before, all dead; see replace.h */
+    mst_detection detection; /* the best way of learning of deaths that may be tried */
     mst_interrupt interrupt;
     mst_deadline patience; /* with the others; what has been waited for the arena counts */
 } mst_joiner;

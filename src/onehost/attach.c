@@ -69,14 +69,14 @@ static muster_status find_kernels(const mst_kernels **kernels)
         isa ? isa : "");
 }
 
-static const char *const rung_names[] = { "futex", "tick", "pidfd", "launcher" };
+static const char *const detection_names[] = { "futex", "tick", "pidfd", "launcher" };
 
 /* MUSTER_LIVENESS, or the config's word. */
-static muster_status find_rung(const char *name, mst_rung *rung)
+static muster_status find_detection(const char *name, mst_detection *detection)
 {
     for (int i = 0; i < 4; i++) {
-        *rung = (mst_rung)i;
-        if (!name || strcmp(name, rung_names[i]) == 0)
+        *detection = (mst_detection)i;
+        if (!name || strcmp(name, detection_names[i]) == 0)
             return MUSTER_OK;
     }
     return mst_fail(MUSTER_ERR_INVALID,
@@ -97,7 +97,7 @@ static void tell_attached(const mst_group *group)
         group->base.rank, group->base.size, mst_os_process_id(), group->kernels->isa,
         (unsigned long long)geometry->staging_bytes / 1024,
         attachment->policy.spin_ns ? "spinning" : "without spinning, as there are more ranks than CPUs",
-        rung_names[mst_load32_rlx(&attachment->liveness.rung)]);
+        detection_names[mst_load32_rlx(&attachment->liveness.detection)]);
     if (geometry->unmapped_bytes)
         mst_log_line(
             &attachment->log, MUSTER_LOG_INFO,
@@ -142,7 +142,7 @@ muster_status mst_group_attach(const muster_config *config, mst_arena *share, mu
         return status;
     if (share)
         mst_arena_share(share);
-    status = find_rung(config->liveness, &joiner.rung);
+    status = find_detection(config->liveness, &joiner.detection);
     if (status == MUSTER_OK)
         status = mst_mishaps_parse(config->restarts ? NULL : config->fault, config->rank, &mishaps);
     if (config->chaos)

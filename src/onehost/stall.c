@@ -176,7 +176,7 @@ bool mst_group_may_rest(const mst_group *group)
     const mst_attachment *attachment = group->subarena->attachment;
 
     return attachment->death_word.started && attachment->death_word.up &&
-           mst_load32_rlx(&attachment->liveness.rung) == MST_RUNG_FUTEX &&
+           mst_load32_rlx(&attachment->liveness.detection) == MST_DETECTION_FUTEX &&
            !mst_load32_rlx(&attachment->deadlock.published) && !group->base.interrupt;
 }
 

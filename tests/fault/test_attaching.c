@@ -41,7 +41,7 @@ typedef struct scene {
     char sentences[RANKS_MAX][300];
 } scene;
 
-static const char *const rungs[] = { "futex", "tick", "pidfd", "launcher" };
+static const char *const detections[] = { "futex", "tick", "pidfd", "launcher" };
 
 /* ---- in a rank, which has been executed anew ---- */
 
@@ -229,7 +229,7 @@ START_TEST(test_the_killed_is_named_by_all)
     uint64_t seed = first_seed();
     int worlds = worlds_wanted(60), fd;
 
-    setenv("MUSTER_LIVENESS", rungs[_i], 1);
+    setenv("MUSTER_LIVENESS", detections[_i], 1);
     for (int i = 0; i < worlds; i++, seed++) {
         scene *scene = open_scene(&fd);
         muster_report report = MUSTER_REPORT_INIT;
@@ -252,7 +252,7 @@ START_TEST(test_the_killed_is_named_by_who_meet_by_name)
     uint64_t seed = first_seed();
     int worlds = worlds_wanted(15), fd;
 
-    setenv("MUSTER_LIVENESS", rungs[_i], 1);
+    setenv("MUSTER_LIVENESS", detections[_i], 1);
     setenv("MUSTER_ATTACH_TIMEOUT", "0.3", 1);
     for (int i = 0; i < worlds; i++, seed++) {
         scene *scene = open_scene(&fd);
@@ -333,7 +333,7 @@ START_TEST(test_damage_ends_in_words)
     uint64_t seed = first_seed();
     int worlds = worlds_wanted(60), fd;
 
-    setenv("MUSTER_LIVENESS", rungs[_i], 1);
+    setenv("MUSTER_LIVENESS", detections[_i], 1);
     for (int i = 0; i < worlds; i++, seed++) {
         scene *scene = open_scene(&fd);
         muster_report report = MUSTER_REPORT_INIT;
@@ -394,7 +394,7 @@ START_TEST(test_the_launcher_is_killed)
     uint64_t seed = first_seed();
     int fd;
 
-    setenv("MUSTER_LIVENESS", rungs[_i], 1);
+    setenv("MUSTER_LIVENESS", detections[_i], 1);
     for (int i = 0; i < 8; i++, seed++) {
         scene *scene = open_scene(&fd);
 

@@ -401,12 +401,12 @@ static int end_one_after_the_other(muster_group *world, void *arg)
 
 START_TEST(test_the_first_to_end_is_named)
 {
-    static const char *const rungs[] = { "tick", "pidfd",
-                                         "launcher" }; /* no thread tells all groups at once */
+    static const char *const detections[] = { "tick", "pidfd",
+                                              "launcher" }; /* no thread tells all groups at once */
     muster_report report = MUSTER_REPORT_INIT;
     muster_ending endings[4];
 
-    setenv("MUSTER_LIVENESS", rungs[_i], 1);
+    setenv("MUSTER_LIVENESS", detections[_i], 1);
     report.endings = endings;
     run_failing_ranks((rank_options){ .size = 4 }, end_one_after_the_other, NULL, &report);
     for (int rank = 0; rank < 4; rank += 2)

@@ -112,7 +112,7 @@ static uint64_t seed_of_run(void)
     return text ? strtoull(text, NULL, 10) : (uint64_t)getpid() * 1000;
 }
 
-static const char *const rungs[] = { "futex", "tick", "pidfd", "launcher" };
+static const char *const detections[] = { "futex", "tick", "pidfd", "launcher" };
 
 START_TEST(test_ranks_that_were_launched)
 {
@@ -120,7 +120,7 @@ START_TEST(test_ranks_that_were_launched)
     muster_report report = MUSTER_REPORT_INIT;
     muster_ending endings[4];
 
-    setenv("MUSTER_LIVENESS", rungs[_i], 1);
+    setenv("MUSTER_LIVENESS", detections[_i], 1);
     for (int run = 0; run < 4; run++) {
         *scene = (struct scene){ .seed = seed_of_run() + (uint64_t)run, .fails = run % 2 };
         report.endings = endings;
@@ -131,10 +131,10 @@ START_TEST(test_ranks_that_were_launched)
             ck_assert_msg(endings[rank].kind == (killed ? MUSTER_ENDED_SIGNALED : MUSTER_ENDED_EXITED) &&
                               endings[rank].code == (killed ? SIGKILL : 0),
                           "TEST_SEED=%llu, %s: rank %d ended %d, %d; told: %s",
-                          (unsigned long long)scene->seed, rungs[_i], rank, endings[rank].kind,
+                          (unsigned long long)scene->seed, detections[_i], rank, endings[rank].kind,
                           endings[rank].code, scene->said[rank]);
             ck_assert_msg(!scene->fails || rank == 3 || strstr(scene->said[rank], "rank 3 was killed"),
-                          "%s: rank %d was told: %s", rungs[_i], rank, scene->said[rank]);
+                          "%s: rank %d was told: %s", detections[_i], rank, scene->said[rank]);
         }
     }
     shared_page_free(scene, sizeof *scene);
@@ -209,7 +209,7 @@ START_TEST(test_ranks_that_have_no_descriptor_left)
 {
     shortage *shortage = shared_page(sizeof *shortage);
 
-    setenv("MUSTER_LIVENESS", rungs[_i], 1);
+    setenv("MUSTER_LIVENESS", detections[_i], 1);
     run_ranks(2, RANKS_AS_PROCESSES, run_short, shortage);
     shared_page_free(shortage, sizeof *shortage);
 }
@@ -238,7 +238,7 @@ START_TEST(test_ranks_that_meet_by_name)
     char name[64];
 
     name_of_test(name, sizeof name, "descriptors");
-    setenv("MUSTER_LIVENESS", rungs[_i], 1);
+    setenv("MUSTER_LIVENESS", detections[_i], 1);
     for (int run = 0; run < 2; run++) {
         *scene = (struct scene){ .arena = name, .seed = seed_of_run() + (uint64_t)run, .fails = run % 2 };
         for (int rank = 0; rank < 3; rank++) {
@@ -251,7 +251,7 @@ START_TEST(test_ranks_that_meet_by_name)
 
             ck_assert_int_eq(waitpid(ranks[rank], &status, 0), ranks[rank]);
             ck_assert_msg(status == wanted, "TEST_SEED=%llu, %s: rank %d ended with %#x; told: %s",
-                          (unsigned long long)scene->seed, rungs[_i], rank, (unsigned)status,
+                          (unsigned long long)scene->seed, detections[_i], rank, (unsigned)status,
                           scene->said[rank]);
         }
         ck_assert_int_lt(shm_open(name, O_RDWR, 0), 0);
@@ -417,12 +417,12 @@ static int lose_one_without_descriptors(muster_group *world, void *arg)
 /* Who cannot look how another ended, as there is no descriptor left, waits for the launcher's word. */
 START_TEST(test_how_a_rank_ended_without_descriptors)
 {
-    static const char *const rungs[] = { "futex", "tick", "pidfd", "launcher" };
+    static const char *const detections[] = { "futex", "tick", "pidfd", "launcher" };
     muster_launch_config config = MUSTER_LAUNCH_CONFIG_INIT;
 
     config.size = 3;
     config.on_failure = MUSTER_ON_FAILURE_CONTINUE;
-    setenv("MUSTER_LIVENESS", rungs[_i], 1);
+    setenv("MUSTER_LIVENESS", detections[_i], 1);
     for (int open_files = 0; open_files < 8; open_files++) {
         muster_ending endings[3];
         muster_report report = MUSTER_REPORT_INIT;

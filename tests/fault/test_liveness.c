@@ -1,6 +1,6 @@
 /*
- * Every way of learning of a death, and every way to end, told apart: each rung of the ladder (forced by
- * MUSTER_LIVENESS) against a kill, an exit, another program in the process's place, and a crash.
+ * Every way of learning of a death, and every way to end, told apart: each detection method of the ladder
+ * (forced by MUSTER_LIVENESS) against a kill, an exit, another program in the process's place, and a crash.
  */
 #define _GNU_SOURCE /* prlimit */
 #include <signal.h>
@@ -17,7 +17,7 @@
 #include "src/onehost/group.h"
 #include "tests/harness/ranks.h"
 
-static const char *const rungs[] = { "futex", "tick", "pidfd", "launcher" };
+static const char *const detections[] = { "futex", "tick", "pidfd", "launcher" };
 #define RUNGS 4
 
 static bool has_death_words(void)
@@ -101,7 +101,7 @@ static void play(int way, const char *how, bool report)
 
 START_TEST(test_each_rung_finds_each_end)
 {
-    setenv("MUSTER_LIVENESS", rungs[_i], 1);
+    setenv("MUSTER_LIVENESS", detections[_i], 1);
     play(SIGKILL, "was killed by signal 9", false);
     play(SIGUSR1, "was killed by signal 10", false);
     play(BY_EXIT, "exited with status 7", false);
@@ -114,7 +114,7 @@ START_TEST(test_another_program_in_the_rank_s_place)
 {
     if (!has_death_words())
         return;
-    setenv("MUSTER_LIVENESS", rungs[_i], 1); /* a process watch sees nothing: the process lives on */
+    setenv("MUSTER_LIVENESS", detections[_i], 1); /* a process watch sees nothing: the process lives on */
     play(BY_EXEC, "executed another program", false);
 }
 END_TEST
@@ -196,7 +196,7 @@ START_TEST(test_a_known_end_ends_the_next_call)
     muster_report report = MUSTER_REPORT_INIT;
     muster_ending endings[3];
 
-    setenv("MUSTER_LIVENESS", rungs[_i], 1);
+    setenv("MUSTER_LIVENESS", detections[_i], 1);
     report.endings = endings;
     run_failing_ranks((rank_options){ .size = 3 }, call_after_an_end, NULL, &report);
     for (int rank = 0; rank < 3; rank += 2)
@@ -281,7 +281,7 @@ START_TEST(test_memory_is_used_again_when_an_end_is_confirmed)
     muster_report report = MUSTER_REPORT_INIT;
     muster_ending endings[3];
 
-    setenv("MUSTER_LIVENESS", rungs[_i], 1);
+    setenv("MUSTER_LIVENESS", detections[_i], 1);
     report.endings = endings;
     run_failing_ranks((rank_options){ .size = 3 }, use_memory_again, done, &report);
     for (int rank = 0; rank < 3; rank += 2)
@@ -294,7 +294,7 @@ START_TEST(test_memory_is_used_again_when_a_program_that_ends_has_ended)
 {
     _Atomic int *done = shared_page(sizeof *done);
 
-    setenv("MUSTER_LIVENESS", rungs[_i], 1);
+    setenv("MUSTER_LIVENESS", detections[_i], 1);
     exits = true;
     run_ranks(3, RANKS_AS_PROCESSES, use_memory_again, done);
     shared_page_free(done, sizeof *done);
@@ -305,16 +305,16 @@ END_TEST
 
 static int has_rung(muster_group *world, void *arg)
 {
-    mst_rung expected = *(const mst_rung *)arg;
+    mst_detection expected = *(const mst_detection *)arg;
 
     RANK_OK(world, muster_barrier(world));
-    RANK_CHECK(world, mst_group_of_const(world)->subarena->attachment->liveness.rung == expected);
+    RANK_CHECK(world, mst_group_of_const(world)->subarena->attachment->liveness.detection == expected);
     return 0;
 }
 
 START_TEST(test_the_best_rung_is_taken)
 {
-    mst_rung expected = has_death_words() ? MST_RUNG_FUTEX : MST_RUNG_TICK;
+    mst_detection expected = has_death_words() ? MST_DETECTION_FUTEX : MST_DETECTION_TICK;
 
     run_ranks(3, RANKS_AS_PROCESSES, has_rung, &expected);
     run_ranks(3, RANKS_AS_THREADS, has_rung, &expected);
@@ -325,7 +325,8 @@ static int killed_in_a_world_without_threads(muster_group *world, void *arg)
 {
     scene *scene = arg;
 
-    RANK_CHECK(world, mst_group_of_const(world)->subarena->attachment->liveness.rung == MST_RUNG_TICK);
+    RANK_CHECK(world,
+               mst_group_of_const(world)->subarena->attachment->liveness.detection == MST_DETECTION_TICK);
     scene->without_threads++;
     return one_ends(world, arg);
 }

@@ -45,7 +45,7 @@ typedef struct scene {
     _Atomic int failed;            /* something was wrong, and has been said */
 } scene;
 
-static const char *const rungs[] = { "futex", "tick", "pidfd", "launcher" };
+static const char *const detections[] = { "futex", "tick", "pidfd", "launcher" };
 
 static void nap_up_to(uint64_t *state, long ns)
 {
@@ -346,7 +346,7 @@ static int play(uint64_t seed)
     scene->early = random_next(&state) % 4 == 0;
     scene->seats = scene->size + (scene->grows ? RESTARTS : 0);
     scene->kills_wanted = scene->grows ? RESTARTS : scene->size - 1;
-    setenv("MUSTER_LIVENESS", rungs[random_next(&state) % 4], 1);
+    setenv("MUSTER_LIVENESS", detections[random_next(&state) % 4], 1);
     ck_assert_int_eq(pipe(ends), 0);
     pid_t launcher = fork();
     if (launcher == 0)

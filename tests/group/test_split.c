@@ -302,11 +302,11 @@ static int reuse_after_a_death(muster_group *world, void *arg)
 
 START_TEST(test_memory_is_reused_only_when_a_death_is_confirmed)
 {
-    static const char *const rungs[] = { "futex", "tick", "launcher" };
+    static const char *const detections[] = { "futex", "tick", "launcher" };
     death *death = shared_page(sizeof *death);
 
-    for (size_t i = 0; i < sizeof rungs / sizeof rungs[0]; i++) {
-        setenv("MUSTER_LIVENESS", rungs[i], 1);
+    for (size_t i = 0; i < sizeof detections / sizeof detections[0]; i++) {
+        setenv("MUSTER_LIVENESS", detections[i], 1);
         *death = (struct death){ 0 };
         run_ranks(2, RANKS_AS_THREADS, reuse_after_a_death, death);
     }
