@@ -557,25 +557,25 @@ typedef struct muster_launch_config {
             NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, false                                \
     }
 
-typedef enum muster_ending_kind {
-    MUSTER_ENDED_NOT,      /* alive, or unknown */
-    MUSTER_ENDED_EXITED,   /* code: the exit status */
-    MUSTER_ENDED_SIGNALED, /* code: the signal */
-    MUSTER_ENDED_VANISHED, /* gone, and nobody could say how */
-    MUSTER_ENDED_EXECED,   /* its process goes on as another program */
-    MUSTER_ENDED_CRASHED   /* is writing its core file; nobody could say yet of what */
-} muster_ending_kind;
+typedef enum muster_termination_kind {
+    MUSTER_TERMINATION_NONE,     /* alive, or unknown */
+    MUSTER_TERMINATION_EXITED,   /* code: the exit status */
+    MUSTER_TERMINATION_SIGNALED, /* code: the signal */
+    MUSTER_TERMINATION_VANISHED, /* gone, and nobody could say how */
+    MUSTER_TERMINATION_EXECED,   /* its process goes on as another program */
+    MUSTER_TERMINATION_CRASHED   /* is writing its core file; nobody could say yet of what */
+} muster_termination_kind;
 
-typedef struct muster_ending {
-    muster_ending_kind kind;
+typedef struct muster_termination {
+    muster_termination_kind kind;
     int code;
-} muster_ending;
+} muster_termination;
 
 typedef struct muster_report {
-    size_t struct_size;     /* sizeof(muster_report), set by MUSTER_REPORT_INIT */
-    muster_ending *endings; /* in: NULL, or room for one ending per rank, filled by rank */
-    int first_failed;       /* the rank that failed first and was not replaced; -1: none */
-    muster_ending first;    /* how it ended */
+    size_t struct_size;               /* sizeof(muster_report), set by MUSTER_REPORT_INIT */
+    muster_termination *terminations; /* in: NULL, or room for one ending per rank, filled by rank */
+    int first_failed;                 /* the rank that failed first and was not replaced; -1: none */
+    muster_termination first;         /* how it ended */
     bool timed_out;
     int exit_status;   /* what a command should exit with: 0, the status of the rank that failed
                           first, 128 + its signal, 124 after a timeout, 128 + SIGPIPE when nobody reads
@@ -588,7 +588,7 @@ typedef struct muster_report {
 
 #define MUSTER_REPORT_INIT                                                                                   \
     {                                                                                                        \
-        sizeof(muster_report), NULL, -1, { MUSTER_ENDED_NOT, 0 }, false, 0, "", 0, 0, false                  \
+        sizeof(muster_report), NULL, -1, { MUSTER_TERMINATION_NONE, 0 }, false, 0, "", 0, 0, false           \
     }
 
 /*
@@ -602,7 +602,7 @@ typedef struct muster_report {
  *
  * They are children of this process: while they run it must not wait for children that it does not know
  * (waitpid(-1), also in a handler of SIGCHLD), nor ignore SIGCHLD. Else how a rank ended is lost, and
- * counts as a failure: MUSTER_ENDED_VANISHED.
+ * counts as a failure: MUSTER_TERMINATION_VANISHED.
  *
  * With MUSTER_ON_FAILURE_RESPAWN a rank that fails once all have attached is started again, in the same
  * way, while another one is in the world still: MUSTER_RESTARTS says how often that was. The others take
@@ -626,7 +626,7 @@ typedef struct muster_seen_rank {
     bool attached;
     bool left;     /* freed all its groups, or ended in the ordinary way */
     bool replaced; /* another process is this rank now, or will be */
-    muster_ending ending;
+    muster_termination termination;
 } muster_seen_rank;
 
 /* What it does in a group: nothing at present (in_call false), or a call. */

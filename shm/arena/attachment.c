@@ -137,7 +137,7 @@ static bool claim_removal(mst_attachment *attachment)
         return false;
     bool damaged = found > attachment->geometry.seats; /* nobody's claim: better that somebody does it */
     if (found != 0 && !damaged &&
-        mst_liveness_ending(&attachment->geometry, found - 1).kind == MUSTER_ENDED_NOT)
+        mst_liveness_termination(&attachment->geometry, found - 1).kind == MUSTER_TERMINATION_NONE)
         return false;
     return mst_cmpxchg32_sc(remover, found, attachment->seat + 1) == found;
 }
@@ -190,13 +190,13 @@ void mst_attachment_part(mst_attachment *attachment, uint32_t seat)
 
 void mst_attachment_release_dead(mst_attachment *attachment)
 {
-    uint32_t endings = mst_liveness_count(&attachment->geometry);
+    uint32_t terminations = mst_liveness_count(&attachment->geometry);
 
-    if (endings == attachment->endings_seen)
+    if (terminations == attachment->terminations_seen)
         return;
     mst_liveness_scan(&attachment->liveness); /* which of them can write no more */
     if (!mst_holders_release_dead(&attachment->geometry, attachment->released))
-        attachment->endings_seen = endings;
+        attachment->terminations_seen = terminations;
 }
 
 void mst_attachment_leave(mst_attachment *attachment)

@@ -50,7 +50,7 @@ typedef struct mst_attachment {
     uint32_t cells_committed;
     uint32_t *together;           /* by seat: in how many groups we are with the one there */
     bool *released;               /* by seat: memory of the dead that has gone back */
-    uint32_t endings_seen;        /* their count, when no memory of the dead was left to be released */
+    uint32_t terminations_seen;   /* their count, when no memory of the dead was left to be released */
     bool left;                    /* all groups at once, as the program ends: nobody poisons them any more */
     struct mst_subarena *open;    /* the rank's groups */
     struct mst_subarena *retired; /* given back, but peers may still read them */

@@ -43,7 +43,7 @@ static uint64_t sum_of_others(const mst_memory *memory)
         const mst_rank_entry *entry = mst_layout_entry(&memory->geometry, seat);
         uint64_t bytes = mst_load64_sc(&entry->committing); /* E22 */
 
-        if (seat != memory->seat && mst_load64_acq(&entry->ending) == 0) /* E8 */
+        if (seat != memory->seat && mst_load64_acq(&entry->termination) == 0) /* E8 */
             sum += bytes < PIECE_BYTES ? bytes : PIECE_BYTES;
     }
     return sum;

@@ -197,13 +197,13 @@ STRUCT(mst_rank_entry)
     FIELD(alignas(MST_LINE) _Atomic uint32_t, state); /* the rank (claims by CAS), E1, E10 */
     FIELD(int32_t, pid);                              /* the rank, before ATTACHED, E1 */
     FIELD(uint64_t, process_start);                   /* tells a reused pid apart; before ATTACHED, E1 */
-    FIELD(_Atomic uint64_t, ending);     /* launcher or any peer, once: 0 or the packed ending, E8 */
-    FIELD(_Atomic uint32_t, death_word); /* the rank, and the kernel at its death; 0: it has none */
-    FIELD(_Atomic uint32_t, gone);       /* launcher or any peer, or the rank: MST_WRITES_NO_MORE ..., E8 */
-    FIELD(uint64_t, process_identity);   /* likewise, where the system has such numbers; 0: it has not */
-    FIELD(uint64_t, process_namespace);  /* what the pid is a number of; 0: unknown */
-    FIELD(uint64_t, process_image);      /* the program that the process runs; 0: unknown */
-    FIELD(uint32_t, rank);               /* which rank of the world it is; before ATTACHED, E1 */
+    FIELD(_Atomic uint64_t, termination); /* launcher or any peer, once: 0 or the packed termination, E8 */
+    FIELD(_Atomic uint32_t, death_word);  /* the rank, and the kernel at its death; 0: it has none */
+    FIELD(_Atomic uint32_t, gone);        /* launcher or any peer, or the rank: MST_WRITES_NO_MORE ..., E8 */
+    FIELD(uint64_t, process_identity);    /* likewise, where the system has such numbers; 0: it has not */
+    FIELD(uint64_t, process_namespace);   /* what the pid is a number of; 0: unknown */
+    FIELD(uint64_t, process_image);       /* the program that the process runs; 0: unknown */
+    FIELD(uint32_t, rank);                /* which rank of the world it is; before ATTACHED, E1 */
     FIELD(_Atomic uint32_t, successor); /* launcher: 1 + the seat of its replacement, UINT32_MAX: none, E15 */
     FIELD(_Atomic uint64_t, admission); /* of a replacement: the roll that it is on, by any member, E16 */
     FIELD(_Atomic uint64_t, claimed);   /* the rank: places that it has taken in its ring of records */
@@ -240,7 +240,7 @@ STRUCT(mst_header)
     FIELD(mst_eventcount, arrivals); /* ranks attached, E1; any change makes attachers look again */
     /* Settled once, by CAS: all have come, or whose end or giving up was the first (rendezvous.h), E23. */
     FIELD(alignas(MST_LINE) _Atomic uint64_t, rendezvous);
-    FIELD(_Atomic uint32_t, endings);      /* counts changes of any entry's ending, E8 */
+    FIELD(_Atomic uint32_t, terminations); /* counts changes of any entry's termination, E8 */
     FIELD(_Atomic uint32_t, name_remover); /* by CAS: 1 + who removes the name; UINT32_MAX: done */
 END_STRUCT(mst_header);
 

@@ -17,23 +17,23 @@ static _Atomic uint32_t *own_word(const mst_liveness *liveness)
     return &mst_layout_entry(&liveness->geometry, liveness->self)->death_word;
 }
 
-static _Atomic uint32_t *count_of_endings(const mst_liveness *liveness)
+static _Atomic uint32_t *count_of_terminations(const mst_liveness *liveness)
 {
-    return &mst_layout_header(&liveness->geometry)->endings;
+    return &mst_layout_header(&liveness->geometry)->terminations;
 }
 
 /* ---- in the thread ---- */
 
-/* What the thread sleeps on: its orders, the count of endings, and death words. They are read before they are
- * acted upon, so that a change in between ends the sleep at once. */
+/* What the thread sleeps on: its orders, the count of terminations, and death words. They are read before
+ * they are acted upon, so that a change in between ends the sleep at once. */
 static size_t list_words(mst_death_word *death_word, mst_os_watched_word *words)
 {
     const mst_liveness *liveness = death_word->liveness;
     uint32_t seats = liveness->geometry.seats;
-    _Atomic uint32_t *endings = count_of_endings(liveness);
+    _Atomic uint32_t *terminations = count_of_terminations(liveness);
     size_t count = 2;
 
-    words[0] = (mst_os_watched_word){ endings, mst_load32_acq(endings) }; /* E8 */
+    words[0] = (mst_os_watched_word){ terminations, mst_load32_acq(terminations) }; /* E8 */
     words[1] = (mst_os_watched_word){ &death_word->orders, mst_load32_acq(&death_word->orders) };
     if (!(words[1].seen & ORDER_WATCH))
         return count;
@@ -62,23 +62,23 @@ static bool is_left_alone(mst_death_word *death_word)
 static void watch_until_stopped(mst_death_word *death_word)
 {
     mst_os_watched_word words[MST_OS_WATCHED_MAX];
-    uint32_t endings_seen = 0, orders_seen = 0;
+    uint32_t terminations_seen = 0, orders_seen = 0;
 
     for (;;) {
         size_t count = list_words(death_word, words);
         uint32_t orders = words[1].seen;
         bool again = (orders & ORDER_WATCH) && mst_liveness_scan_death_words(death_word->liveness);
-        uint32_t endings = mst_liveness_count(&death_word->liveness->geometry);
+        uint32_t terminations = mst_liveness_count(&death_word->liveness->geometry);
 
-        if (endings != endings_seen || orders != orders_seen) {
+        if (terminations != terminations_seen || orders != orders_seen) {
             mst_fault_point("death_word.notify");
             death_word->notify(death_word->arg);
         }
-        endings_seen = endings;
+        terminations_seen = terminations;
         orders_seen = orders;
         if (orders & ORDER_STOP) /* whoever this thread was woken for has been told of */
             return;
-        if (endings != words[0].seen)
+        if (terminations != words[0].seen)
             continue;
         int64_t slept_from_ns = mst_os_now_ns();
         if (mst_wait_watch(words, count, again ? LOOK_AGAIN_NS : LOOK_AT_OURSELVES_NS) == -ENOSYS)
@@ -149,9 +149,9 @@ void mst_death_word_stop(mst_death_word *death_word)
         return;
     give_order(death_word, ORDER_STOP);
     if (mst_load32_rlx(&death_word->liveness->detection) !=
-        MST_DETECTION_FUTEX) { /* it sleeps on the endings alone */
-        mst_add32_sc(count_of_endings(death_word->liveness), 1);
-        mst_wake_watchers(count_of_endings(death_word->liveness));
+        MST_DETECTION_FUTEX) { /* it sleeps on the terminations alone */
+        mst_add32_sc(count_of_terminations(death_word->liveness), 1);
+        mst_wake_watchers(count_of_terminations(death_word->liveness));
     }
     pthread_join(death_word->thread, NULL);
     death_word->started = false;

@@ -3,7 +3,7 @@
  *
  * The death word is the word in the rank's entry; the thread holds it for as long as the rank is attached, so
  * that the kernel changes the word when the process ends. Meanwhile the thread sleeps on the death words of
- * the peers and on the count of endings. When one falls it finds out how, records the ending and has the
+ * the peers and on the count of terminations. When one falls it finds out how, records the ending and has the
  * rank's groups poisoned. The kernel wakes one sleeper per death word; recording wakes all the others, and a
  * sleeper that dies instead of recording is itself the next death word to fall, so the news cascades.
  *
@@ -20,7 +20,7 @@
 
 typedef struct mst_death_word {
     mst_liveness *liveness;
-    void (*notify)(void *arg); /* endings have been recorded, by whomever */
+    void (*notify)(void *arg); /* terminations have been recorded, by whomever */
     void *arg;
     bool started;
     bool up; /* before `raised` */

@@ -24,7 +24,7 @@ void mst_holders_remove(const mst_geometry *geometry, uint32_t seat, uint32_t se
 
 static bool has_ended(const mst_geometry *geometry, uint32_t seat)
 {
-    return mst_liveness_ending(geometry, seat).kind != MUSTER_ENDED_NOT;
+    return mst_liveness_termination(geometry, seat).kind != MUSTER_TERMINATION_NONE;
 }
 
 /* Who is dead, or in no group at all, holds nothing. */

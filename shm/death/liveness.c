@@ -1,4 +1,4 @@
-/* Watches and endings of liveness.h. */
+/* Watches and terminations of liveness.h. */
 #include "shm/death/liveness.h"
 
 #include <errno.h>
@@ -67,43 +67,43 @@ void mst_liveness_destroy(mst_liveness *liveness)
     pthread_mutex_destroy(&liveness->lock);
 }
 
-muster_ending mst_liveness_ending(const mst_geometry *geometry, uint32_t seat)
+muster_termination mst_liveness_termination(const mst_geometry *geometry, uint32_t seat)
 {
-    return mst_ending_unpack(mst_load64_acq(&mst_layout_entry(geometry, seat)->ending)); /* E8 */
+    return mst_termination_unpack(mst_load64_acq(&mst_layout_entry(geometry, seat)->termination)); /* E8 */
 }
 
-muster_ending mst_ending_unpack(uint64_t word)
+muster_termination mst_termination_unpack(uint64_t word)
 {
     uint64_t kind = word & 0xff;
 
     /* Also a word that is not 0 and names no end, which nobody writes: no end could be recorded over it. */
-    if (kind > MUSTER_ENDED_CRASHED || (word != 0 && kind == MUSTER_ENDED_NOT))
-        kind = MUSTER_ENDED_VANISHED;
-    return (muster_ending){ (muster_ending_kind)kind, (int)(word >> 8 & 0xffff) };
+    if (kind > MUSTER_TERMINATION_CRASHED || (word != 0 && kind == MUSTER_TERMINATION_NONE))
+        kind = MUSTER_TERMINATION_VANISHED;
+    return (muster_termination){ (muster_termination_kind)kind, (int)(word >> 8 & 0xffff) };
 }
 
-void mst_liveness_record(const mst_geometry *geometry, uint32_t seat, muster_ending ending)
+void mst_liveness_record(const mst_geometry *geometry, uint32_t seat, muster_termination termination)
 {
     mst_header *header = mst_layout_header(geometry);
-    uint64_t word = (uint64_t)ending.kind | ((uint64_t)ending.code & 0xffff) << 8;
+    uint64_t word = (uint64_t)termination.kind | ((uint64_t)termination.code & 0xffff) << 8;
 
-    if (mst_load64_acq(&mst_layout_entry(geometry, seat)->ending) != 0) /* E8 */
+    if (mst_load64_acq(&mst_layout_entry(geometry, seat)->termination) != 0) /* E8 */
         return;
-    word |= (uint64_t)mst_add32_sc(&header->endings, 1) << ORDER_SHIFT;            /* E8 */
-    if (mst_cmpxchg64_sc(&mst_layout_entry(geometry, seat)->ending, 0, word) != 0) /* E8 */
+    word |= (uint64_t)mst_add32_sc(&header->terminations, 1) << ORDER_SHIFT;            /* E8 */
+    if (mst_cmpxchg64_sc(&mst_layout_entry(geometry, seat)->termination, 0, word) != 0) /* E8 */
         return;
-    mst_fault_point("ending.recorded");
-    mst_rendezvous_note_ending(geometry, seat, ending);
-    mst_add32_sc(&header->endings, 1); /* E8 */
-    mst_fault_point("ending.counted");
-    mst_wake_watchers(&header->endings);
+    mst_fault_point("termination.recorded");
+    mst_rendezvous_note_termination(geometry, seat, termination);
+    mst_add32_sc(&header->terminations, 1); /* E8 */
+    mst_fault_point("termination.counted");
+    mst_wake_watchers(&header->terminations);
     mst_eventcount_advance(&header->arrivals);
 }
 
 bool mst_liveness_ended_before(const mst_geometry *geometry, uint32_t seat, uint32_t other)
 {
-    uint64_t word = mst_load64_acq(&mst_layout_entry(geometry, seat)->ending);        /* E8 */
-    uint64_t other_word = mst_load64_acq(&mst_layout_entry(geometry, other)->ending); /* E8 */
+    uint64_t word = mst_load64_acq(&mst_layout_entry(geometry, seat)->termination);        /* E8 */
+    uint64_t other_word = mst_load64_acq(&mst_layout_entry(geometry, other)->termination); /* E8 */
 
     return (int32_t)((uint32_t)(word >> ORDER_SHIFT) - (uint32_t)(other_word >> ORDER_SHIFT)) < 0;
 }
@@ -129,7 +129,7 @@ void mst_liveness_introduce(mst_liveness *liveness)
 
 uint32_t mst_liveness_count(const mst_geometry *geometry)
 {
-    return mst_load32_acq(&mst_layout_header(geometry)->endings); /* E8 */
+    return mst_load32_acq(&mst_layout_header(geometry)->terminations); /* E8 */
 }
 
 bool mst_liveness_launcher_gone(mst_liveness *liveness)
@@ -199,35 +199,36 @@ static void watch_peer(mst_liveness *liveness, uint32_t seat)
     if (!gone)
         return;
     liveness->watches[seat].fd = WATCH_FIRED;
-    if (mst_load64_acq(&mst_layout_entry(&liveness->geometry, seat)->ending) == 0) /* E8 */
-        mst_liveness_record(&liveness->geometry, seat, (muster_ending){ MUSTER_ENDED_VANISHED, 0 });
+    if (mst_load64_acq(&mst_layout_entry(&liveness->geometry, seat)->termination) == 0) /* E8 */
+        mst_liveness_record(&liveness->geometry, seat,
+                            (muster_termination){ MUSTER_TERMINATION_VANISHED, 0 });
     mst_liveness_record_gone(&liveness->geometry, seat);
 }
 
 /* Whether a process is not there any more, for all that is to be seen without a watch. That nothing is shown
  * of it says nothing: it may be hidden from us, or there may be no descriptor to read that with. */
-static bool is_seen_ended(int32_t pid, uint64_t start, mst_os_ending *how, int *code)
+static bool is_seen_ended(int32_t pid, uint64_t start, mst_os_termination *how, int *code)
 {
     uint64_t found;
 
-    *how = mst_os_process_ending(pid, start, -1, code);
+    *how = mst_os_process_termination(pid, start, -1, code);
     if (*how == MST_OS_EXITED || *how == MST_OS_SIGNALED || !mst_os_process_is_there(pid))
         return true;
     found = *how == MST_OS_UNKNOWN && start ? mst_os_process_start(pid) : 0;
     return found != 0 && found != start;
 }
 
-static muster_ending ending_of(mst_os_ending found, int code)
+static muster_termination termination_of(mst_os_termination found, int code)
 {
     switch (found) {
     case MST_OS_EXITED:
-        return (muster_ending){ MUSTER_ENDED_EXITED, code };
+        return (muster_termination){ MUSTER_TERMINATION_EXITED, code };
     case MST_OS_SIGNALED:
-        return (muster_ending){ MUSTER_ENDED_SIGNALED, code };
+        return (muster_termination){ MUSTER_TERMINATION_SIGNALED, code };
     case MST_OS_DUMPING:
-        return (muster_ending){ MUSTER_ENDED_CRASHED, 0 };
+        return (muster_termination){ MUSTER_TERMINATION_CRASHED, 0 };
     default:
-        return (muster_ending){ MUSTER_ENDED_VANISHED, 0 };
+        return (muster_termination){ MUSTER_TERMINATION_VANISHED, 0 };
     }
 }
 
@@ -238,14 +239,14 @@ static void record_fired(mst_liveness *liveness, uint32_t seat)
     mst_os_held *watch = &liveness->watches[seat];
     int code = 0;
 
-    mst_os_ending found =
-        mst_os_process_ending(entry->pid, entry->process_start, mst_os_held_fd(watch), &code);
+    mst_os_termination found =
+        mst_os_process_termination(entry->pid, entry->process_start, mst_os_held_fd(watch), &code);
     if (found == MST_OS_RUNNING) { /* it told of another process's end: it is the program's own */
         watch->fd = WATCH_CLOSED;
         return;
     }
-    if (mst_load64_acq(&entry->ending) == 0) /* E8 */
-        mst_liveness_record(&liveness->geometry, seat, ending_of(found, code));
+    if (mst_load64_acq(&entry->termination) == 0) /* E8 */
+        mst_liveness_record(&liveness->geometry, seat, termination_of(found, code));
     mst_liveness_record_gone(&liveness->geometry, seat);
     mst_os_held_close(watch);
     watch->fd = WATCH_FIRED;
@@ -255,13 +256,13 @@ static void record_fired(mst_liveness *liveness, uint32_t seat)
 static void look_for_unwatched(mst_liveness *liveness, uint32_t seat)
 {
     const mst_rank_entry *entry = mst_layout_entry(&liveness->geometry, seat);
-    mst_os_ending how;
+    mst_os_termination how;
     int code = 0;
 
     if ((liveness->launcher.pid != 0 && !liveness->launcher_gone) ||
         !is_seen_ended(entry->pid, entry->process_start, &how, &code))
         return;
-    mst_liveness_record(&liveness->geometry, seat, ending_of(how, code));
+    mst_liveness_record(&liveness->geometry, seat, termination_of(how, code));
     mst_liveness_record_gone(&liveness->geometry, seat);
     liveness->watches[seat].fd = WATCH_FIRED;
 }
@@ -277,7 +278,7 @@ static bool launcher_may_tell(const mst_liveness *liveness)
 
 /* What became of a rank whose death word fell: false while that is not to be seen yet. A process that goes on
  * as another program has no other sign than that. */
-static bool explain_fall(mst_liveness *liveness, uint32_t seat, muster_ending *ending, bool *gone)
+static bool explain_fall(mst_liveness *liveness, uint32_t seat, muster_termination *termination, bool *gone)
 {
     const mst_rank_entry *entry = mst_layout_entry(&liveness->geometry, seat);
     int64_t fallen_ns = mst_os_now_ns() - liveness->fell_ns[seat];
@@ -286,22 +287,22 @@ static bool explain_fall(mst_liveness *liveness, uint32_t seat, muster_ending *e
 
     *gone = false;
     watch_peer(liveness, seat);
-    if (!same_namespace(liveness, entry) || mst_load64_acq(&entry->ending) != 0) { /* E8 */
-        *ending = (muster_ending){ MUSTER_ENDED_VANISHED, 0 };
+    if (!same_namespace(liveness, entry) || mst_load64_acq(&entry->termination) != 0) { /* E8 */
+        *termination = (muster_termination){ MUSTER_TERMINATION_VANISHED, 0 };
         return late || !launcher_may_tell(liveness);
     }
-    mst_os_ending found = mst_os_process_ending(entry->pid, entry->process_start,
-                                                mst_os_held_fd(&liveness->watches[seat]), &code);
-    *ending = ending_of(found, code);
+    mst_os_termination found = mst_os_process_termination(entry->pid, entry->process_start,
+                                                          mst_os_held_fd(&liveness->watches[seat]), &code);
+    *termination = termination_of(found, code);
     if (found == MST_OS_RUNNING) {
         uint64_t image = mst_os_process_image(entry->pid);
 
         *gone = image && entry->process_image && image != entry->process_image;
-        *ending = (muster_ending){ MUSTER_ENDED_EXECED, 0 };
+        *termination = (muster_termination){ MUSTER_TERMINATION_EXECED, 0 };
         return *gone || late;
     }
     if (found == MST_OS_ENDING && code == 0)
-        *ending = (muster_ending){ MUSTER_ENDED_EXITED, 0 };
+        *termination = (muster_termination){ MUSTER_TERMINATION_EXITED, 0 };
     if (found == MST_OS_UNKNOWN) /* there may be no descriptor left to see it with */
         return late || !launcher_may_tell(liveness);
     return found != MST_OS_ENDING || late;
@@ -311,18 +312,18 @@ static bool explain_fall(mst_liveness *liveness, uint32_t seat, muster_ending *e
 static bool look_at_death_word(mst_liveness *liveness, uint32_t seat)
 {
     mst_rank_entry *entry = mst_layout_entry(&liveness->geometry, seat);
-    muster_ending ending;
+    muster_termination termination;
     bool gone;
 
     if (!mst_os_death_word_fell(mst_load32_acq(&entry->death_word)) ||
-        mst_load64_acq(&entry->ending) != 0 ||          /* E8 */
+        mst_load64_acq(&entry->termination) != 0 ||     /* E8 */
         mst_load32_acq(&entry->state) == MST_RANK_LEFT) /* E10 */
         return false;
     if (liveness->fell_ns[seat] == 0)
         liveness->fell_ns[seat] = mst_os_now_ns();
-    if (!explain_fall(liveness, seat, &ending, &gone))
+    if (!explain_fall(liveness, seat, &termination, &gone))
         return true;
-    mst_liveness_record(&liveness->geometry, seat, ending);
+    mst_liveness_record(&liveness->geometry, seat, termination);
     if (gone)
         mst_liveness_record_gone(&liveness->geometry, seat);
     return false;
@@ -371,7 +372,7 @@ static void look_at_launcher(mst_liveness *liveness)
 {
     mst_os_held *watch = &liveness->watches[liveness->geometry.seats];
     const mst_launcher *launcher = &liveness->launcher;
-    mst_os_ending how;
+    mst_os_termination how;
     bool gone = false;
     int code = 0;
 
@@ -399,7 +400,8 @@ static void look_at_watches(mst_liveness *liveness)
         else if (is_refused(watch))
             look_for_unwatched(liveness, seat);
         else if (watch->fd == WATCH_FIRED) /* should its ending have been lost by damage */
-            mst_liveness_record(&liveness->geometry, seat, (muster_ending){ MUSTER_ENDED_VANISHED, 0 });
+            mst_liveness_record(&liveness->geometry, seat,
+                                (muster_termination){ MUSTER_TERMINATION_VANISHED, 0 });
     }
 }
 
@@ -424,7 +426,7 @@ bool mst_liveness_is_gone(mst_liveness *liveness, uint32_t seat)
 {
     if (mst_liveness_writes_no_more(&liveness->geometry, seat))
         return true;
-    if (mst_liveness_ending(&liveness->geometry, seat).kind == MUSTER_ENDED_NOT)
+    if (mst_liveness_termination(&liveness->geometry, seat).kind == MUSTER_TERMINATION_NONE)
         return false;
     mst_liveness_scan(liveness);
     return mst_liveness_writes_no_more(&liveness->geometry, seat);
@@ -452,8 +454,8 @@ void mst_liveness_look_for_dump(mst_liveness *liveness, uint32_t seat)
     int code;
 
     if (mst_load32_rlx(&liveness->detection) == MST_DETECTION_LAUNCHER || entry->pid == liveness->self_pid ||
-        !same_namespace(liveness, entry) || mst_load64_acq(&entry->ending) != 0) /* E8 */
+        !same_namespace(liveness, entry) || mst_load64_acq(&entry->termination) != 0) /* E8 */
         return;
-    if (mst_os_process_ending(entry->pid, entry->process_start, -1, &code) == MST_OS_DUMPING)
-        mst_liveness_record(&liveness->geometry, seat, (muster_ending){ MUSTER_ENDED_CRASHED, 0 });
+    if (mst_os_process_termination(entry->pid, entry->process_start, -1, &code) == MST_OS_DUMPING)
+        mst_liveness_record(&liveness->geometry, seat, (muster_termination){ MUSTER_TERMINATION_CRASHED, 0 });
 }

@@ -13,10 +13,10 @@
  * A higher detection method includes the lower ones, and each includes watching the launcher itself: when
  * that is gone the job is, and nobody waits for its word. Where the system refuses watches (R2), and no
  * launcher will tell, the system is asked on every tick whether the process is there still. The first to know
- * records the ending; it never changes afterwards. That a rank has ended and that it can write no more are
- * two facts: its other threads may run a moment longer than its death word, so its memory is used again only
- * when it is *gone*. A crash that writes a core file keeps both death word and watch waiting; the file system
- * of processes tells of it. Time alone declares nobody dead: a stopped or debugged rank has no ending.
+ * records the termination; it never changes afterwards. That a rank has ended and that it can write no more
+ * are two facts: its other threads may run a moment longer than its death word, so its memory is used again
+ * only when it is *gone*. A crash that writes a core file keeps both death word and watch waiting; the file
+ * system of processes tells of it. Time alone declares nobody dead: a stopped or debugged rank has no ending.
  */
 #ifndef MST_LIVENESS_H
 #define MST_LIVENESS_H
@@ -74,9 +74,9 @@ void mst_liveness_look_for_dump(mst_liveness *liveness, uint32_t seat);
 
 bool mst_liveness_launcher_gone(mst_liveness *liveness);
 
-/* How a rank ended; MUSTER_ENDED_NOT while it has not. */
-muster_ending mst_liveness_ending(const mst_geometry *geometry, uint32_t seat);
-muster_ending mst_ending_unpack(uint64_t word); /* of an entry */
+/* How a rank ended; MUSTER_TERMINATION_NONE while it has not. */
+muster_termination mst_liveness_termination(const mst_geometry *geometry, uint32_t seat);
+muster_termination mst_termination_unpack(uint64_t word); /* of an entry */
 
 /* Whether a rank that has ended can write no more; the second one looks first. */
 bool mst_liveness_writes_no_more(const mst_geometry *geometry, uint32_t seat);
@@ -87,8 +87,8 @@ bool mst_liveness_is_gone(mst_liveness *liveness, uint32_t seat);
 void mst_liveness_say_we_end(mst_liveness *liveness);
 bool mst_liveness_may_write_yet(mst_liveness *liveness, uint32_t seat);
 
-/* Records an ending, once, and wakes those who wait for ranks to attach or for endings. */
-void mst_liveness_record(const mst_geometry *geometry, uint32_t seat, muster_ending ending);
+/* Records a termination, once, and wakes those who wait for ranks to attach or for terminations. */
+void mst_liveness_record(const mst_geometry *geometry, uint32_t seat, muster_termination termination);
 void mst_liveness_record_gone(const mst_geometry *geometry, uint32_t seat);
 
 /* Which of two ranks that have ended was recorded first, whoever recorded them. A rank that ended because of

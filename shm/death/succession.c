@@ -48,10 +48,11 @@ static mst_presence look_at_seat(const mst_geometry *geometry, uint32_t seat)
 
 /* Whether the launcher will have a word on a seat whose rank has ended: when its process does, too. That of
  * one that executes another program, or whose death word alone is gone, may live as long as it likes. */
-static bool will_be_decided(mst_liveness *liveness, uint32_t seat, muster_ending ending)
+static bool will_be_decided(mst_liveness *liveness, uint32_t seat, muster_termination termination)
 {
-    bool process_ends = ending.kind != MUSTER_ENDED_EXECED &&
-                        (ending.kind != MUSTER_ENDED_VANISHED || mst_liveness_is_gone(liveness, seat));
+    bool process_ends =
+        termination.kind != MUSTER_TERMINATION_EXECED &&
+        (termination.kind != MUSTER_TERMINATION_VANISHED || mst_liveness_is_gone(liveness, seat));
 
     return process_ends && liveness->launcher.pid != 0 && !mst_liveness_launcher_gone(liveness);
 }
@@ -62,9 +63,9 @@ mst_presence mst_succession_look(mst_liveness *liveness, uint32_t rank, uint32_t
     bool decided;
 
     for (*seat = rank;;) {
-        muster_ending ending = mst_liveness_ending(geometry, *seat);
+        muster_termination termination = mst_liveness_termination(geometry, *seat);
 
-        if (ending.kind == MUSTER_ENDED_NOT) {
+        if (termination.kind == MUSTER_TERMINATION_NONE) {
             mst_presence found = look_at_seat(geometry, *seat);
             bool promised = liveness->launcher.pid != 0 && !mst_liveness_launcher_gone(liveness);
 
@@ -72,7 +73,7 @@ mst_presence mst_succession_look(mst_liveness *liveness, uint32_t rank, uint32_t
         }
         uint32_t next = successor_of(geometry, *seat, &decided);
         if (next == MST_NO_SEAT)
-            return !decided && will_be_decided(liveness, *seat, ending) ? MST_COMING : MST_LOST;
+            return !decided && will_be_decided(liveness, *seat, termination) ? MST_COMING : MST_LOST;
         *seat = next;
     }
 }

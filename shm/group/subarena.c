@@ -254,7 +254,8 @@ static int first_to_end(const mst_subarena *subarena)
     for (int rank = 0; rank < subarena->size; rank++) {
         uint32_t seat = subarena->shares[rank].seat;
 
-        if (rank == subarena->rank || mst_liveness_ending(geometry, seat).kind == MUSTER_ENDED_NOT ||
+        if (rank == subarena->rank ||
+            mst_liveness_termination(geometry, seat).kind == MUSTER_TERMINATION_NONE ||
             !mst_subarena_has_member(subarena, rank))
             continue;
         if (first < 0 || mst_liveness_ended_before(geometry, seat, subarena->shares[first].seat))
@@ -265,25 +266,26 @@ static int first_to_end(const mst_subarena *subarena)
 
 /* Who ended because of another's end must not be named for it. So a second look, which sees every end that
  * was recorded before one that the first look saw. */
-bool mst_subarena_look_at_endings(const mst_subarena *subarena)
+bool mst_subarena_look_at_terminations(const mst_subarena *subarena)
 {
     if (first_to_end(subarena) < 0)
         return false;
     int rank = first_to_end(subarena);
     if (rank < 0) /* it has left after all, before it ended */
         return false;
-    muster_ending ending = mst_liveness_ending(&subarena->attachment->geometry, subarena->shares[rank].seat);
-    mst_poison poison = { mst_poison_of_ending(ending), rank, ending.code };
+    muster_termination termination =
+        mst_liveness_termination(&subarena->attachment->geometry, subarena->shares[rank].seat);
+    mst_poison poison = { mst_poison_of_termination(termination), rank, termination.code };
     mst_poison_spread(subarena->cells, subarena->no_poison, subarena->size, &poison);
     return true;
 }
 
-void mst_subarenas_look_at_endings(mst_attachment *attachment)
+void mst_subarenas_look_at_terminations(mst_attachment *attachment)
 {
     pthread_mutex_lock(&attachment->lock);
     for (const mst_subarena *subarena = attachment->left ? NULL : attachment->open; subarena;
          subarena = subarena->next)
-        if (mst_subarena_look_at_endings(subarena)) /* those who shrink a group wait in a broken one */
+        if (mst_subarena_look_at_terminations(subarena)) /* those who shrink a group wait in a broken one */
             mst_eventcount_advance(&subarena->cells[subarena->rank]->doorbell);
     pthread_mutex_unlock(&attachment->lock);
 }

@@ -63,10 +63,10 @@ bool mst_subarena_is_broken(const mst_subarena *subarena);
 
 /* A member that ended without leaving breaks the group, whoever it was that others wait for. Whether there
  * is one. */
-bool mst_subarena_look_at_endings(const mst_subarena *subarena);
+bool mst_subarena_look_at_terminations(const mst_subarena *subarena);
 
 /* The same for every group of the rank. */
-void mst_subarenas_look_at_endings(mst_attachment *attachment);
+void mst_subarenas_look_at_terminations(mst_attachment *attachment);
 
 /* Heap blocks that go back with the group, if not before. */
 muster_status mst_subarena_claim_block(mst_subarena *subarena, uint64_t bytes, uint64_t *offset);

@@ -64,7 +64,7 @@ static void publish_entry(const mst_geometry *geometry, uint32_t seat)
 
 static bool never_comes(const mst_geometry *geometry, uint32_t rank, uint32_t state)
 {
-    return state == MST_RANK_LEFT || mst_liveness_ending(geometry, rank).kind != MUSTER_ENDED_NOT;
+    return state == MST_RANK_LEFT || mst_liveness_termination(geometry, rank).kind != MUSTER_TERMINATION_NONE;
 }
 
 static mst_outcome look_at_rank(const mst_geometry *geometry, uint32_t rank)
@@ -107,7 +107,7 @@ static mst_rendezvous look_around(const mst_attachment *attachment)
         seen.rank = rank;
     }
     if (seen.outcome == MST_OUTCOME_ENDED)
-        seen.ending = mst_liveness_ending(geometry, seen.rank);
+        seen.termination = mst_liveness_termination(geometry, seen.rank);
     return seen;
 }
 
@@ -127,21 +127,21 @@ static void list_missing(const mst_geometry *geometry, char *text, size_t bytes)
     mst_ranklist_end(&missing);
 }
 
-static muster_status explain_ending(const mst_rendezvous *settled)
+static muster_status explain_termination(const mst_rendezvous *settled)
 {
-    const muster_ending *ending = &settled->ending;
+    const muster_termination *termination = &settled->termination;
 
-    switch (ending->kind) {
-    case MUSTER_ENDED_SIGNALED:
+    switch (termination->kind) {
+    case MUSTER_TERMINATION_SIGNALED:
         return mst_fail(MUSTER_ERR_PEER_DIED, "rank %u was killed by signal %d (%s) before it attached",
-                        settled->rank, ending->code, strsignal(ending->code));
-    case MUSTER_ENDED_EXITED:
+                        settled->rank, termination->code, strsignal(termination->code));
+    case MUSTER_TERMINATION_EXITED:
         return mst_fail(MUSTER_ERR_PEER_DIED, "rank %u exited with status %d before it attached",
-                        settled->rank, ending->code);
-    case MUSTER_ENDED_EXECED:
+                        settled->rank, termination->code);
+    case MUSTER_TERMINATION_EXECED:
         return mst_fail(MUSTER_ERR_PEER_DIED,
                         "rank %u executed another program (exec) before it had attached", settled->rank);
-    case MUSTER_ENDED_CRASHED:
+    case MUSTER_TERMINATION_CRASHED:
         return mst_fail(MUSTER_ERR_PEER_DIED,
                         "rank %u crashed before it had attached, and is writing its "
                         "core file",
@@ -183,7 +183,7 @@ static muster_status explain(const mst_attachment *attachment, const mst_rendezv
     case MST_OUTCOME_COMPLETE:
         return MUSTER_OK;
     case MST_OUTCOME_ENDED:
-        return explain_ending(settled);
+        return explain_termination(settled);
     case MST_OUTCOME_LEFT:
         return mst_fail(MUSTER_ERR_PEER_DIED, "rank %u left before all had attached", settled->rank);
     case MST_OUTCOME_LATE:
@@ -263,9 +263,9 @@ static muster_status limit_heap(mst_attachment *attachment)
 
 /* ---- all of it ---- */
 
-static void look_at_endings(void *arg)
+static void look_at_terminations(void *arg)
 {
-    mst_subarenas_look_at_endings(arg);
+    mst_subarenas_look_at_terminations(arg);
 }
 
 /* The first share a rank claims is its share of the world, or of the group that it comes into as a
@@ -277,7 +277,8 @@ static muster_status take_seat(mst_attachment *attachment, mst_share *share)
         return status;
     attachment->joined = true;
     if (attachment->geometry.seats > 1)
-        mst_death_word_start(&attachment->death_word, &attachment->liveness, look_at_endings, attachment);
+        mst_death_word_start(&attachment->death_word, &attachment->liveness, look_at_terminations,
+                             attachment);
     attachment->deadlock.own_threads = attachment->death_word.started && attachment->death_word.up;
     return mst_share_claim(attachment, share);
 }

@@ -19,8 +19,8 @@ static void announce(const mst_attachment *attachment)
     mst_store32_rel(&mst_layout_entry(&attachment->geometry, attachment->seat)->state,
                     MST_RANK_WAITING); /* E1 */
     mst_fault_point("newcomer.waiting");
-    mst_add32_sc(&header->endings, 1); /* E8: those who watch death words have one more to watch */
-    mst_wake_watchers(&header->endings);
+    mst_add32_sc(&header->terminations, 1); /* E8: those who watch death words have one more to watch */
+    mst_wake_watchers(&header->terminations);
     mst_eventcount_advance(&header->arrivals); /* E1 */
 }
 
@@ -33,7 +33,7 @@ static bool can_admit(const mst_geometry *geometry, uint32_t seat)
     bool inside = state == MST_RANK_ATTACHED ||
                   (state == MST_RANK_WAITING && mst_load64_acq(&entry->admission)); /* E16 */
 
-    return inside && mst_liveness_ending(geometry, seat).kind == MUSTER_ENDED_NOT;
+    return inside && mst_liveness_termination(geometry, seat).kind == MUSTER_TERMINATION_NONE;
 }
 
 static bool anyone_can_admit(const mst_attachment *attachment)

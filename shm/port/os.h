@@ -174,18 +174,18 @@ bool mst_os_process_is_there(int32_t pid);
  * whose number is not ours any more has not, and becomes -1: to be opened again. */
 void mst_os_process_poll(mst_os_held *watches, size_t count, bool *fired);
 
-typedef enum mst_os_ending {
+typedef enum mst_os_termination {
     MST_OS_RUNNING,  /* and nothing says that it will end */
     MST_OS_ENDING,   /* it has been told to, or is about to be another program */
     MST_OS_DUMPING,  /* it crashed, and writes its core file */
     MST_OS_EXITED,   /* *code: the status */
     MST_OS_SIGNALED, /* *code: the signal */
     MST_OS_UNKNOWN   /* it is gone, and the system does not say how */
-} mst_os_ending;
+} mst_os_termination;
 
 /* How a process ended, or is ending, as far as the system says; `start` as above, 0: any. ENDING with
  * *code 0: its status is 0, unless it is about to be another program; -1: not to be seen yet. */
-mst_os_ending mst_os_process_ending(int32_t pid, uint64_t start, int watch, int *code);
+mst_os_termination mst_os_process_termination(int32_t pid, uint64_t start, int watch, int *code);
 
 /* Starts a thread of the library's own: all signals blocked, a small stack. */
 int mst_os_thread_start(pthread_t *thread, void *(*run)(void *arg), void *arg);

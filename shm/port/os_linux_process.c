@@ -162,7 +162,7 @@ struct pidfd_info {
 #define PIDFD_INFO_EXIT (1ULL << 3)
 #define PIDFD_GET_INFO _IOWR(0xFF, 11, struct pidfd_info)
 
-static mst_os_ending decode_wait_status(int status, int *code)
+static mst_os_termination decode_wait_status(int status, int *code)
 {
     if (WIFSIGNALED(status)) {
         *code = WTERMSIG(status);
@@ -173,7 +173,7 @@ static mst_os_ending decode_wait_status(int status, int *code)
 }
 
 /* Of a process that still has threads: is it about to end, and of what? */
-static mst_os_ending look_at_living(int32_t pid, int *code)
+static mst_os_termination look_at_living(int32_t pid, int *code)
 {
     char status[4096];
     uint64_t value;
@@ -204,7 +204,7 @@ static bool may_see(int32_t pid)
 /* The kernel shows how a process ends as soon as it begins to, long before its memory is gone; to the same
  * user only. A status of 0 is believed when it is a zombie: a program that is being replaced by a thread
  * of its own also looks like that for a moment. */
-static mst_os_ending look_at_stat(int32_t pid, const char *fields, int *code)
+static mst_os_termination look_at_stat(int32_t pid, const char *fields, int *code)
 {
     uint64_t status, flags = 0;
     bool zombie = *fields == 'Z' || *fields == 'X';
@@ -230,20 +230,20 @@ static bool ask_watch(int watch, int *status)
     return true;
 }
 
-mst_os_ending mst_os_process_ending(int32_t pid, uint64_t start, int watch, int *code)
+mst_os_termination mst_os_process_termination(int32_t pid, uint64_t start, int watch, int *code)
 {
     char text[1024];
     const char *fields;
-    mst_os_ending ending = MST_OS_UNKNOWN;
+    mst_os_termination termination = MST_OS_UNKNOWN;
     uint64_t found;
     int status;
 
     if (read_stat(pid, text, sizeof text, &fields) && stat_field(fields, 22, &found) &&
         (!start || found == start))
-        ending = look_at_stat(pid, fields, code);
-    if (ending == MST_OS_UNKNOWN && ask_watch(watch, &status)) /* also when it was reaped in between */
-        ending = decode_wait_status(status, code);
-    return ending;
+        termination = look_at_stat(pid, fields, code);
+    if (termination == MST_OS_UNKNOWN && ask_watch(watch, &status)) /* also when it was reaped in between */
+        termination = decode_wait_status(status, code);
+    return termination;
 }
 
 uint64_t mst_os_watch_identity(int watch)

@@ -28,16 +28,16 @@ mst_poison mst_poison_unpack(uint64_t word)
     };
 }
 
-mst_poison_kind mst_poison_of_ending(muster_ending ending)
+mst_poison_kind mst_poison_of_termination(muster_termination termination)
 {
-    switch (ending.kind) {
-    case MUSTER_ENDED_EXITED:
+    switch (termination.kind) {
+    case MUSTER_TERMINATION_EXITED:
         return MST_POISON_EXITED;
-    case MUSTER_ENDED_SIGNALED:
+    case MUSTER_TERMINATION_SIGNALED:
         return MST_POISON_SIGNALED;
-    case MUSTER_ENDED_EXECED:
+    case MUSTER_TERMINATION_EXECED:
         return MST_POISON_EXECED;
-    case MUSTER_ENDED_CRASHED:
+    case MUSTER_TERMINATION_CRASHED:
         return MST_POISON_CRASHED;
     default:
         return MST_POISON_VANISHED;

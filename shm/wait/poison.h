@@ -41,7 +41,7 @@ typedef struct mst_poison {
     int code;
 } mst_poison;
 
-mst_poison_kind mst_poison_of_ending(muster_ending ending);
+mst_poison_kind mst_poison_of_termination(muster_termination termination);
 muster_status mst_poison_status(const mst_poison *poison);
 mst_poison mst_poison_unpack(uint64_t word); /* DAMAGE also for a reason that nobody can have written */
 

@@ -17,14 +17,14 @@ static _Atomic uint64_t *word_of(const mst_geometry *geometry)
 /* That all have come is the same word, whoever says it. */
 static uint64_t pack(const mst_rendezvous *settled)
 {
-    uint64_t how =
-        settled->outcome == MST_OUTCOME_REFUSED ? (uint64_t)settled->status : (uint64_t)settled->ending.kind;
+    uint64_t how = settled->outcome == MST_OUTCOME_REFUSED ? (uint64_t)settled->status
+                                                           : (uint64_t)settled->termination.kind;
 
     if (settled->outcome == MST_OUTCOME_COMPLETE)
         return MST_OUTCOME_COMPLETE;
     return (uint64_t)settled->outcome | (uint64_t)settled->rank << 8 |
            (uint64_t)settled->by << (8 + RANK_BITS) | how << 32 |
-           ((uint64_t)settled->ending.code & 0xffff) << 40;
+           ((uint64_t)settled->termination.code & 0xffff) << 40;
 }
 
 static mst_rendezvous unpack(const mst_geometry *geometry, uint64_t word)
@@ -33,7 +33,7 @@ static mst_rendezvous unpack(const mst_geometry *geometry, uint64_t word)
     mst_rendezvous found = { .outcome = (mst_outcome)(word & 0xff),
                              .rank = (uint32_t)(word >> 8) & mask,
                              .by = (uint32_t)(word >> (8 + RANK_BITS)) & mask,
-                             .ending = { (muster_ending_kind)how, (int)(word >> 40 & 0xffff) },
+                             .termination = { (muster_termination_kind)how, (int)(word >> 40 & 0xffff) },
                              .status = (muster_status)how };
 
     if (word == MST_OUTCOME_OPEN || word == MST_OUTCOME_COMPLETE)
@@ -43,7 +43,7 @@ static mst_rendezvous unpack(const mst_geometry *geometry, uint64_t word)
     if (found.outcome == MST_OUTCOME_REFUSED)
         valid = valid && how > MUSTER_OK && how <= MUSTER_ERR_UNAVAILABLE;
     else
-        valid = valid && how <= MUSTER_ENDED_CRASHED;
+        valid = valid && how <= MUSTER_TERMINATION_CRASHED;
     return valid ? found : (mst_rendezvous){ .outcome = MST_OUTCOME_DAMAGED };
 }
 
@@ -61,9 +61,10 @@ mst_rendezvous mst_rendezvous_settle(const mst_geometry *geometry, const mst_ren
     return earlier == MST_OUTCOME_OPEN ? *proposed : unpack(geometry, earlier);
 }
 
-void mst_rendezvous_note_ending(const mst_geometry *geometry, uint32_t seat, muster_ending ending)
+void mst_rendezvous_note_termination(const mst_geometry *geometry, uint32_t seat,
+                                     muster_termination termination)
 {
-    mst_rendezvous ended = { .outcome = MST_OUTCOME_ENDED, .rank = seat, .ending = ending };
+    mst_rendezvous ended = { .outcome = MST_OUTCOME_ENDED, .rank = seat, .termination = termination };
 
     /* Who has attached has come, however long it lives. */
     if (seat < geometry->size &&

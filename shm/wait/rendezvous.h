@@ -15,7 +15,7 @@
 typedef enum mst_outcome {
     MST_OUTCOME_OPEN,        /* not settled */
     MST_OUTCOME_COMPLETE,    /* all have attached */
-    MST_OUTCOME_ENDED,       /* `rank` ended before it had attached, as `ending` says */
+    MST_OUTCOME_ENDED,       /* `rank` ended before it had attached, as `termination` says */
     MST_OUTCOME_LEFT,        /* `rank` left before all had attached */
     MST_OUTCOME_LATE,        /* `by` waited in vain for `rank` */
     MST_OUTCOME_REFUSED,     /* `rank` could not take its place: `status` */
@@ -28,7 +28,7 @@ typedef struct mst_rendezvous {
     mst_outcome outcome;
     uint32_t rank;
     uint32_t by; /* who settled it */
-    muster_ending ending;
+    muster_termination termination;
     muster_status status;
 } mst_rendezvous;
 
@@ -39,6 +39,7 @@ mst_rendezvous mst_rendezvous_read(const mst_geometry *geometry);
 mst_rendezvous mst_rendezvous_settle(const mst_geometry *geometry, const mst_rendezvous *proposed);
 
 /* The end of a rank has just been recorded. */
-void mst_rendezvous_note_ending(const mst_geometry *geometry, uint32_t seat, muster_ending ending);
+void mst_rendezvous_note_termination(const mst_geometry *geometry, uint32_t seat,
+                                     muster_termination termination);
 
 #endif

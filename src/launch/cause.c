@@ -17,17 +17,18 @@
 
 bool mst_cause_is_likelier(const mst_rank_process *process, const mst_rank_process *other)
 {
-    return !other ||
-           (process->ending.kind == MUSTER_ENDED_SIGNALED && other->ending.kind != MUSTER_ENDED_SIGNALED);
+    return !other || (process->termination.kind == MUSTER_TERMINATION_SIGNALED &&
+                      other->termination.kind != MUSTER_TERMINATION_SIGNALED);
 }
 
 /* Whether the ranks have recorded that one which has not ended yet was killed, or is gone. */
 static bool is_known_to_be_killed(const mst_supervision *all, const mst_rank_process *process)
 {
-    muster_ending_kind kind = mst_liveness_ending(all->geometry, (uint32_t)process->seat).kind;
+    muster_termination_kind kind = mst_liveness_termination(all->geometry, (uint32_t)process->seat).kind;
 
     return process->running && mst_respawn_was_inside(all, process) &&
-           (kind == MUSTER_ENDED_SIGNALED || kind == MUSTER_ENDED_CRASHED || kind == MUSTER_ENDED_VANISHED);
+           (kind == MUSTER_TERMINATION_SIGNALED || kind == MUSTER_TERMINATION_CRASHED ||
+            kind == MUSTER_TERMINATION_VANISHED);
 }
 
 /* What broke the world for a process that was in it from the beginning; false: nothing has. */
@@ -72,7 +73,7 @@ int mst_cause_find(const mst_supervision *all, const mst_rank_process *failed)
     if (read_world_poison(all, failed, &poison) && is_failure(&poison) &&
         all->processes[poison.rank].replaced_by < 0)
         return poison.rank;
-    if (failed->ending.kind == MUSTER_ENDED_SIGNALED)
+    if (failed->termination.kind == MUSTER_TERMINATION_SIGNALED)
         return failed->seat;
     for (int i = 0; i < all->count; i++)
         if (is_known_to_be_killed(all, &all->processes[i]))
@@ -90,8 +91,8 @@ void mst_cause_settle(mst_supervision *all)
         return;
     const mst_rank_process *breaker = &all->processes[poison.rank];
     bool of_itself = all->stopped_at_ns == 0 || breaker->ended_ns < all->stopped_at_ns;
-    if (of_itself && breaker->replaced_by < 0 && breaker->ending.kind == MUSTER_ENDED_EXITED &&
-        breaker->ending.code != 0)
+    if (of_itself && breaker->replaced_by < 0 && breaker->termination.kind == MUSTER_TERMINATION_EXITED &&
+        breaker->termination.code != 0)
         all->first_failed = breaker->seat;
 }
 
@@ -130,7 +131,7 @@ static const char *how_it_left(const mst_rank_process *process, const mst_poison
         return "executed another program (exec)";
     if (poison->kind == MST_POISON_REGROUPS)
         return "went to shrink or grow the group";
-    if (process->ending.kind == MUSTER_ENDED_EXITED && process->ending.code == 0)
+    if (process->termination.kind == MUSTER_TERMINATION_EXITED && process->termination.code == 0)
         return "exited with status 0";
     return poison->code ? "ended" : "freed the group";
 }
@@ -174,17 +175,17 @@ static bool find_reason(const mst_supervision *all, const mst_rank_process *fail
 }
 
 /* A signal that does not ask to end, such as USR1, ends who does not expect it. */
-static bool was_passed_on(const mst_supervision *all, muster_ending ending)
+static bool was_passed_on(const mst_supervision *all, muster_termination termination)
 {
-    return ending.kind == MUSTER_ENDED_SIGNALED && (all->passed_on >> ending.code % 64 & 1);
+    return termination.kind == MUSTER_TERMINATION_SIGNALED && (all->passed_on >> termination.code % 64 & 1);
 }
 
 /* What the launcher itself did, on whose behalf. */
 static bool describe_stop(const mst_supervision *all, const mst_rank_process *first, char *text, size_t bytes)
 {
     int64_t grace_ns = mst_supervision_grace_ns(all);
-    bool ended_by_it = was_passed_on(all, first->ending);
-    int signal = ended_by_it ? first->ending.code : all->stopped_by;
+    bool ended_by_it = was_passed_on(all, first->termination);
+    int signal = ended_by_it ? first->termination.code : all->stopped_by;
     char ended[200];
 
     if (!signal)
@@ -193,7 +194,8 @@ static bool describe_stop(const mst_supervision *all, const mst_rank_process *fi
     if (ended_by_it)
         snprintf(text, bytes, "signal %d (%s) was passed on to the ranks, and ended them", signal,
                  strsignal(signal));
-    else if (all->killed && first->ending.kind == MUSTER_ENDED_SIGNALED && first->ending.code == SIGKILL)
+    else if (all->killed && first->termination.kind == MUSTER_TERMINATION_SIGNALED &&
+             first->termination.code == SIGKILL)
         snprintf(
             text, bytes,
             "signal %d (%s) was passed on to the ranks; rank %d had not ended %.3g s later, and was killed",

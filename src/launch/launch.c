@@ -55,11 +55,11 @@ static muster_status check(const muster_launch_config *config, muster_rank_fn fn
 
 /* ---- the report ---- */
 
-static int exit_status_of(muster_ending ending)
+static int exit_status_of(muster_termination termination)
 {
-    if (ending.kind == MUSTER_ENDED_SIGNALED)
-        return 128 + ending.code;
-    return ending.kind == MUSTER_ENDED_EXITED ? ending.code : 1;
+    if (termination.kind == MUSTER_TERMINATION_SIGNALED)
+        return 128 + termination.code;
+    return termination.kind == MUSTER_TERMINATION_EXITED ? termination.code : 1;
 }
 
 /* What the launcher's side of it was: the time, or nobody who reads the output. */
@@ -81,9 +81,9 @@ static void fill_in(const mst_supervision *all, muster_report *report)
 {
     char lost[160];
 
-    for (int i = 0; report->endings && i < all->count; i++)
+    for (int i = 0; report->terminations && i < all->count; i++)
         if (mst_respawn_was_inside(all, &all->processes[i])) /* seats are in the order of time */
-            report->endings[all->processes[i].rank] = all->processes[i].ending;
+            report->terminations[all->processes[i].rank] = all->processes[i].termination;
     report->timed_out = all->timed_out;
     report->restarts = all->restarts;
     report->stopped_by = all->stopped_by;
@@ -92,7 +92,7 @@ static void fill_in(const mst_supervision *all, muster_report *report)
     if (describe_stop(all, report))
         return;
     if (all->first_failed >= 0) {
-        report->first = all->processes[all->first_failed].ending;
+        report->first = all->processes[all->first_failed].termination;
         report->exit_status = exit_status_of(report->first);
         mst_cause_describe(all, report->summary, sizeof report->summary);
     } else if (report->output_lost) {
@@ -270,7 +270,7 @@ muster_status muster_launch(const muster_launch_config *given, muster_rank_fn fn
         .config = &config, .fn = fn, .arg = arg, .guard = { .control = { { .fd = -1 }, { .fd = -1 } } }
     };
     if (given_report)
-        report.endings = given_report->endings;
+        report.terminations = given_report->terminations;
     if (!config.threads)
         mst_descriptors_prepare(&plan.descriptors, config.size);
     status = launch(&plan, &report);

@@ -142,9 +142,9 @@ bool mst_respawn_decide(mst_supervision *all, mst_rank_process *process)
 static void cancel(mst_supervision *all, mst_rank_process *process)
 {
     process->scheduled = false;
-    process->ending = (muster_ending){ MUSTER_ENDED_VANISHED, 0 };
+    process->termination = (muster_termination){ MUSTER_TERMINATION_VANISHED, 0 };
     process->ended_ns = mst_os_now_ns();
-    mst_liveness_record(all->geometry, (uint32_t)process->seat, process->ending);
+    mst_liveness_record(all->geometry, (uint32_t)process->seat, process->termination);
     mst_liveness_record_gone(all->geometry, (uint32_t)process->seat);
 }
 

@@ -23,7 +23,7 @@ typedef struct mst_rank_process {
     int polled_at;     /* where that is among what is polled; -1: nowhere */
     bool running;
     bool own_group; /* leads a process group, which is killed with it */
-    muster_ending ending;
+    muster_termination termination;
     bool dumped_core;
     bool out_of_memory; /* the system killed it for its memory control group */
     int64_t start_at_ns, ended_ns;

@@ -23,7 +23,7 @@
 #define GRACE_NS (2 * MST_NS_PER_S)
 #define LAST_WORDS_NS (100 * MST_NS_PER_MS)   /* for the others to say what they know of a failure */
 #define LOOK_AT_TIME_NS (250 * MST_NS_PER_MS) /* so that time in which the job was stopped is noticed */
-#define REPEAT_NS MST_NS_PER_S                /* of looks for endings that have been wiped out */
+#define REPEAT_NS MST_NS_PER_S                /* of looks for terminations that have been wiped out */
 #define LOOK_MS 20                            /* between looks where the system gives no watches */
 
 int64_t mst_supervision_grace_ns(const mst_supervision *all)
@@ -37,7 +37,7 @@ static void signal_all(const mst_supervision *all, int signal)
         mst_rank_signal(&all->processes[i], signal);
 }
 
-/* ---- endings ---- */
+/* ---- terminations ---- */
 
 static bool may_have_ended(const mst_supervision *all, const mst_rank_process *process)
 {
@@ -53,15 +53,15 @@ static bool has_ended(mst_rank_process *process)
         if (errno != ECHILD)
             return false;
         /* Somebody else reaped it (the program waits for any child): how it ended is lost. */
-        process->ending = (muster_ending){ MUSTER_ENDED_VANISHED, 0 };
+        process->termination = (muster_termination){ MUSTER_TERMINATION_VANISHED, 0 };
         return true;
     }
     if (info.si_pid == 0)
         return false;
     if (info.si_code == CLD_EXITED)
-        process->ending = (muster_ending){ MUSTER_ENDED_EXITED, info.si_status };
+        process->termination = (muster_termination){ MUSTER_TERMINATION_EXITED, info.si_status };
     else
-        process->ending = (muster_ending){ MUSTER_ENDED_SIGNALED, info.si_status };
+        process->termination = (muster_termination){ MUSTER_TERMINATION_SIGNALED, info.si_status };
     process->dumped_core = info.si_code == CLD_DUMPED;
     return true;
 }
@@ -70,7 +70,8 @@ static bool has_ended(mst_rank_process *process)
  * memory was used up. */
 static void look_for_memory_kill(mst_supervision *all, mst_rank_process *process)
 {
-    if (process->ending.kind != MUSTER_ENDED_SIGNALED || process->ending.code != SIGKILL || all->stopping)
+    if (process->termination.kind != MUSTER_TERMINATION_SIGNALED || process->termination.code != SIGKILL ||
+        all->stopping)
         return;
     uint64_t kills = mst_cgroup_memory_kills("");
     process->out_of_memory = kills > all->memory_kills;
@@ -79,7 +80,7 @@ static void look_for_memory_kill(mst_supervision *all, mst_rank_process *process
 
 static void reap(mst_supervision *all, mst_rank_process *process)
 {
-    mst_liveness_record(all->geometry, (uint32_t)process->seat, process->ending);
+    mst_liveness_record(all->geometry, (uint32_t)process->seat, process->termination);
     mst_liveness_record_gone(all->geometry, (uint32_t)process->seat);
     if (process->own_group) {
         kill(-process->pid, SIGKILL); /* what it left behind; the zombie still holds the number */
@@ -93,43 +94,43 @@ static void reap(mst_supervision *all, mst_rank_process *process)
 }
 
 /* Where damage has wiped out what was said of a rank that has ended, its peers would wait for it. */
-static void repeat_endings(const mst_supervision *all)
+static void repeat_terminations(const mst_supervision *all)
 {
     for (int i = 0; i < all->count; i++) {
         const mst_rank_process *process = &all->processes[i];
 
         if (process->running || process->ended_ns == 0 ||
-            mst_liveness_ending(all->geometry, (uint32_t)process->seat).kind != MUSTER_ENDED_NOT)
+            mst_liveness_termination(all->geometry, (uint32_t)process->seat).kind != MUSTER_TERMINATION_NONE)
             continue;
-        mst_liveness_record(all->geometry, (uint32_t)process->seat, process->ending);
+        mst_liveness_record(all->geometry, (uint32_t)process->seat, process->termination);
         mst_liveness_record_gone(all->geometry, (uint32_t)process->seat);
     }
 }
 
 bool mst_rank_failed(const mst_rank_process *process)
 {
-    return process->ending.kind != MUSTER_ENDED_EXITED || process->ending.code != 0;
+    return process->termination.kind != MUSTER_TERMINATION_EXITED || process->termination.code != 0;
 }
 
 void mst_rank_describe(const mst_rank_process *process, char *text, size_t bytes)
 {
-    muster_ending ending = process->ending;
+    muster_termination termination = process->termination;
 
-    if (ending.kind == MUSTER_ENDED_SIGNALED)
-        snprintf(text, bytes, "rank %d was killed by signal %d (%s)%s", process->rank, ending.code,
-                 strsignal(ending.code),
+    if (termination.kind == MUSTER_TERMINATION_SIGNALED)
+        snprintf(text, bytes, "rank %d was killed by signal %d (%s)%s", process->rank, termination.code,
+                 strsignal(termination.code),
                  process->dumped_core     ? ", core dumped"
                  : process->out_of_memory ? "; its memory control group was out of memory"
                                           : "");
-    else if (ending.kind == MUSTER_ENDED_EXITED)
-        snprintf(text, bytes, "rank %d exited with status %d", process->rank, ending.code);
+    else if (termination.kind == MUSTER_TERMINATION_EXITED)
+        snprintf(text, bytes, "rank %d exited with status %d", process->rank, termination.code);
     else if (process->pid == 0)
         snprintf(text, bytes, "rank %d could not be started", process->rank);
     else
         snprintf(text, bytes, "rank %d ended, and its status went to somebody else", process->rank);
 }
 
-static void collect_endings(mst_supervision *all)
+static void collect_terminations(mst_supervision *all)
 {
     const mst_rank_process *cause = NULL;
     int running = all->running;
@@ -322,8 +323,8 @@ void mst_supervise(mst_supervision *all)
         poll(all->polled, count, poll_timeout_ms(all, watched));
         if (all->polled[0].revents)
             mst_supervise_signals(all);
-        collect_endings(all);
-        repeat_endings(all);
+        collect_terminations(all);
+        repeat_terminations(all);
         act_on_time(all);
         mst_pump(all);
         mst_respawn_act(all); /* which may add processes that were not polled */

@@ -46,11 +46,11 @@ static int run_body(rank_thread *self, muster_group *world)
 
 static void fail(rank_thread *self, int code)
 {
-    muster_ending ending = { MUSTER_ENDED_EXITED, code };
+    muster_termination termination = { MUSTER_TERMINATION_EXITED, code };
 
     self->code = code;
     mst_cmpxchg32_sc(&self->crew->first_failed, 0, (uint32_t)self->rank + 1);
-    mst_liveness_record(&self->crew->arena->geometry, (uint32_t)self->rank, ending);
+    mst_liveness_record(&self->crew->arena->geometry, (uint32_t)self->rank, termination);
     mst_succession_decide(&self->crew->arena->geometry, (uint32_t)self->rank, MST_NO_SEAT);
 }
 
@@ -79,14 +79,14 @@ static void *rank_main(void *arg)
 
 static void fill_in(const crew *crew, const rank_thread *threads, muster_report *report)
 {
-    for (int rank = 0; report->endings && rank < crew->config->size; rank++)
-        report->endings[rank] = (muster_ending){ MUSTER_ENDED_EXITED, threads[rank].code };
+    for (int rank = 0; report->terminations && rank < crew->config->size; rank++)
+        report->terminations[rank] = (muster_termination){ MUSTER_TERMINATION_EXITED, threads[rank].code };
     report->first_failed = (int)mst_load32_acq(&crew->first_failed) - 1;
     if (report->first_failed < 0)
         return;
     const rank_thread *first = &threads[report->first_failed];
     report->exit_status = first->code;
-    report->first = (muster_ending){ MUSTER_ENDED_EXITED, first->code };
+    report->first = (muster_termination){ MUSTER_TERMINATION_EXITED, first->code };
     if (first->detail[0])
         snprintf(report->summary, sizeof report->summary, "rank %d could not start: %s", first->rank,
                  first->detail);

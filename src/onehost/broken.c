@@ -95,10 +95,10 @@ static muster_status tell_broken(mst_group *group, muster_status status)
 
 muster_status mst_group_ready(mst_group *group, mst_call_class class)
 {
-    uint32_t endings = mst_liveness_count(&group->subarena->attachment->geometry);
-    if (endings != group->endings_seen[class]) {
-        group->endings_seen[class] = endings;
-        mst_subarena_look_at_endings(group->subarena);
+    uint32_t terminations = mst_liveness_count(&group->subarena->attachment->geometry);
+    if (terminations != group->terminations_seen[class]) {
+        group->terminations_seen[class] = terminations;
+        mst_subarena_look_at_terminations(group->subarena);
     }
     return tell_broken(group, mst_group_broken(group));
 }

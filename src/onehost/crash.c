@@ -26,7 +26,7 @@ static void tell_peers(int number)
 
         if (attachment && !mst_attachment_forked(attachment)) /* a forked child is no rank */
             mst_liveness_record(&attachment->geometry, attachment->seat,
-                                (muster_ending){ MUSTER_ENDED_SIGNALED, number });
+                                (muster_termination){ MUSTER_TERMINATION_SIGNALED, number });
     }
 }
 

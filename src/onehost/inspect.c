@@ -163,9 +163,9 @@ static muster_status read_rank(reader *reader, uint32_t seat)
 
     if (mst_os_object_read(reader->fd, offset, &entry, sizeof entry) != 0)
         return mst_fail(MUSTER_ERR_BAD_ARENA, "the arena ends within the rank entries: it is damaged");
-    uint32_t state = mst_load32_acq(&entry.state);                           /* E1 */
-    uint32_t successor = mst_load32_acq(&entry.successor);                   /* E15 */
-    muster_ending ending = mst_ending_unpack(mst_load64_acq(&entry.ending)); /* E8 */
+    uint32_t state = mst_load32_acq(&entry.state);                                               /* E1 */
+    uint32_t successor = mst_load32_acq(&entry.successor);                                       /* E15 */
+    muster_termination termination = mst_termination_unpack(mst_load64_acq(&entry.termination)); /* E8 */
     bool begun = state != MST_RANK_VACANT && state != MST_RANK_JOINING;
     if (seat >= (uint32_t)found->size && !begun) /* nobody's yet */
         return MUSTER_OK;
@@ -178,7 +178,7 @@ static muster_status read_rank(reader *reader, uint32_t seat)
         .attached = state == MST_RANK_ATTACHED,
         .left = state == MST_RANK_LEFT,
         .replaced = successor != 0 && successor != UINT32_MAX,
-        .ending = ending,
+        .termination = termination,
     };
     if (state != MST_RANK_ATTACHED && state != MST_RANK_LEFT)
         return MUSTER_OK;

@@ -112,7 +112,7 @@ static bool is_on_the_way(const newcomers *newcomers, uint32_t seat)
     const mst_geometry *geometry = &newcomers->group->subarena->attachment->geometry;
 
     return mst_load32_acq(&mst_layout_entry(geometry, seat)->state) == MST_RANK_WAITING && /* E1 */
-           mst_liveness_ending(geometry, seat).kind == MUSTER_ENDED_NOT;
+           mst_liveness_termination(geometry, seat).kind == MUSTER_TERMINATION_NONE;
 }
 
 static bool nobody_on_the_way(const void *arg)

@@ -65,8 +65,8 @@ static bool never_comes(const mst_group *group, int rank)
     const mst_subarena *subarena = group->subarena;
 
     return !mst_subarena_has_member(subarena, rank) ||
-           mst_liveness_ending(&subarena->attachment->geometry, subarena->shares[rank].seat).kind !=
-               MUSTER_ENDED_NOT;
+           mst_liveness_termination(&subarena->attachment->geometry, subarena->shares[rank].seat).kind !=
+               MUSTER_TERMINATION_NONE;
 }
 
 static bool all_accounted_for(const void *arg)

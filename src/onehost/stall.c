@@ -42,18 +42,20 @@ void mst_group_lost(mst_group *group, int peer)
     const mst_subarena *subarena = group->subarena;
 
     /* It may have left, or gone, for that. */
-    if (!is_lost(group, peer) || mst_subarena_look_at_endings(subarena))
+    if (!is_lost(group, peer) || mst_subarena_look_at_terminations(subarena))
         return;
     if (!has_left(group, peer)) {
         mst_group_spread(group, MST_POISON_REGROUPS, peer, 0);
         return;
     }
-    muster_ending ending = mst_liveness_ending(&subarena->attachment->geometry, subarena->shares[peer].seat);
+    muster_termination termination =
+        mst_liveness_termination(&subarena->attachment->geometry, subarena->shares[peer].seat);
     /* If it also died, say how. */
-    if (ending.kind == MUSTER_ENDED_NOT || (ending.kind == MUSTER_ENDED_EXITED && ending.code == 0))
-        mst_group_spread(group, MST_POISON_LEFT, peer, ending.kind == MUSTER_ENDED_EXITED);
+    if (termination.kind == MUSTER_TERMINATION_NONE ||
+        (termination.kind == MUSTER_TERMINATION_EXITED && termination.code == 0))
+        mst_group_spread(group, MST_POISON_LEFT, peer, termination.kind == MUSTER_TERMINATION_EXITED);
     else
-        mst_group_spread(group, mst_poison_of_ending(ending), peer, ending.code);
+        mst_group_spread(group, mst_poison_of_termination(termination), peer, termination.code);
 }
 
 static bool is_due(mst_group *group, int64_t slept_ns)
@@ -74,7 +76,7 @@ static void look_for_dead(mst_group *group, const mst_stall *stall, bool due)
     for (int i = 0; i < 2; i++)
         if (due && stall->peers[i] >= 0 && stall->slept_ns >= LOOK_FOR_DUMP_AFTER_NS)
             mst_liveness_look_for_dump(liveness, group->subarena->shares[stall->peers[i]].seat);
-    mst_subarena_look_at_endings(group->subarena);
+    mst_subarena_look_at_terminations(group->subarena);
     if (mst_liveness_launcher_gone(liveness)) {
         mst_store64_rlx(&group->interrupted, MST_ORPHANED);
         mst_group_spread(group, MST_POISON_LAUNCHER, 0, 0);

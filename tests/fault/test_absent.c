@@ -248,12 +248,13 @@ static int wait_in_another_group(muster_group *world, void *arg)
 START_TEST(test_a_circle_through_a_shrink_ends)
 {
     muster_report report = MUSTER_REPORT_INIT;
-    muster_ending endings[3];
+    muster_termination terminations[3];
 
-    report.endings = endings;
+    report.terminations = terminations;
     run_failing_ranks((rank_options){ .size = 3 }, wait_in_another_group, NULL, &report);
     for (int rank = 1; rank < 3; rank++)
-        ck_assert_msg(endings[rank].kind == MUSTER_ENDED_EXITED && endings[rank].code == 0, "rank %d", rank);
+        ck_assert_msg(terminations[rank].kind == MUSTER_TERMINATION_EXITED && terminations[rank].code == 0,
+                      "rank %d", rank);
 }
 END_TEST
 

@@ -356,11 +356,11 @@ START_TEST(test_damage_ends_in_words)
 END_TEST
 
 /* No end can be recorded over a word that is not 0: it must not read as that of a rank that lives. */
-START_TEST(test_a_damaged_ending_is_one)
+START_TEST(test_a_damaged_termination_is_one)
 {
-    ck_assert_int_eq(mst_ending_unpack(0).kind, MUSTER_ENDED_NOT);
+    ck_assert_int_eq(mst_termination_unpack(0).kind, MUSTER_TERMINATION_NONE);
     for (int bit = 0; bit < 64; bit++)
-        ck_assert_int_ne(mst_ending_unpack(1ULL << bit).kind, MUSTER_ENDED_NOT);
+        ck_assert_int_ne(mst_termination_unpack(1ULL << bit).kind, MUSTER_TERMINATION_NONE);
 }
 END_TEST
 
@@ -462,7 +462,7 @@ int main(void)
     Suite *suite = suite_create("attaching");
     TCase *tests = tcase_create("attaching");
     tcase_set_timeout(tests, getenv("TEST_ATTACHES") ? 100000 : TEST_TIMEOUT_S);
-    tcase_add_test(tests, test_a_damaged_ending_is_one);
+    tcase_add_test(tests, test_a_damaged_termination_is_one);
     if (!under_thread_sanitizer()) { /* it sees nothing between processes */
         tcase_add_loop_test(tests, test_the_killed_is_named_by_all, 0, 4);
         tcase_add_loop_test(tests, test_the_killed_is_named_by_who_meet_by_name, 0, 4);

@@ -135,15 +135,16 @@ START_TEST(test_no_bad_access_and_no_endless_wait)
     for (int i = 0; i < worlds; i++) {
         scene *scene = shared_page(sizeof *scene);
         muster_report report = MUSTER_REPORT_INIT;
-        muster_ending endings[SIZE];
+        muster_termination terminations[SIZE];
 
         scene->seed = base + (uint64_t)i;
-        report.endings = endings;
+        report.terminations = terminations;
         run_failing_ranks((rank_options){ .size = SIZE, .op_timeout_s = 0.5, .staging_bytes = 65536 },
                           work_among_damage, scene, &report);
         for (int rank = 0; rank < SIZE; rank++)
             ck_assert_msg(scene->done[rank], "seed %llu: rank %d ended %d, %d",
-                          (unsigned long long)scene->seed, rank, endings[rank].kind, endings[rank].code);
+                          (unsigned long long)scene->seed, rank, terminations[rank].kind,
+                          terminations[rank].code);
         shared_page_free(scene, sizeof *scene);
     }
 }

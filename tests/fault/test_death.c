@@ -159,14 +159,15 @@ static int groups_of_the_dead(muster_group *world, void *arg)
 START_TEST(test_poison_reaches_every_group_of_the_dead_and_no_other)
 {
     muster_report report = MUSTER_REPORT_INIT;
-    muster_ending endings[5];
+    muster_termination terminations[5];
 
-    report.endings = endings;
+    report.terminations = terminations;
     run_failing_ranks((rank_options){ .size = 5 }, groups_of_the_dead, NULL, &report);
     for (int rank = 0; rank < 5; rank++)
-        ck_assert_msg(rank == 2 ? endings[rank].kind == MUSTER_ENDED_SIGNALED
-                                : endings[rank].kind == MUSTER_ENDED_EXITED && endings[rank].code == 0,
-                      "rank %d ended with %d", rank, endings[rank].code);
+        ck_assert_msg(rank == 2 ? terminations[rank].kind == MUSTER_TERMINATION_SIGNALED
+                                : terminations[rank].kind == MUSTER_TERMINATION_EXITED &&
+                                      terminations[rank].code == 0,
+                      "rank %d ended with %d", rank, terminations[rank].code);
 }
 END_TEST
 
@@ -359,8 +360,8 @@ END_TEST
 /* Whose ends the launcher sees in one turn, and of which the ranks have noted nothing. */
 START_TEST(test_of_two_ends_at_once_the_kill_is_the_cause)
 {
-    mst_rank_process killed = { .ending = { MUSTER_ENDED_SIGNALED, SIGKILL } };
-    mst_rank_process exited = { .ending = { MUSTER_ENDED_EXITED, 3 } };
+    mst_rank_process killed = { .termination = { MUSTER_TERMINATION_SIGNALED, SIGKILL } };
+    mst_rank_process exited = { .termination = { MUSTER_TERMINATION_EXITED, 3 } };
 
     ck_assert(mst_cause_is_likelier(&exited, NULL));
     ck_assert(mst_cause_is_likelier(&killed, &exited));
@@ -371,10 +372,10 @@ END_TEST
 
 enum { FIRST = 3, SECOND = 1 }; /* to end, and because of that */
 
-static void await_ending(const muster_group *world, uint32_t rank)
+static void await_termination(const muster_group *world, uint32_t rank)
 {
-    AWAIT(mst_liveness_ending(&mst_group_of_const(world)->subarena->attachment->geometry, rank).kind !=
-          MUSTER_ENDED_NOT);
+    AWAIT(mst_liveness_termination(&mst_group_of_const(world)->subarena->attachment->geometry, rank).kind !=
+          MUSTER_TERMINATION_NONE);
 }
 
 /* The others were busy elsewhere until both had ended: the lower rank is only the consequence. */
@@ -392,8 +393,8 @@ static int end_one_after_the_other(muster_group *world, void *arg)
         RANK_CHECK(pair, muster_barrier(pair) == MUSTER_ERR_PEER_DIED);
         _exit(9);
     }
-    await_ending(world, FIRST);
-    await_ending(world, SECOND);
+    await_termination(world, FIRST);
+    await_termination(world, SECOND);
     RANK_CHECK(world, muster_barrier(world) == MUSTER_ERR_PEER_DIED);
     RANK_CHECK(world, strstr(muster_error_detail(), "rank 3 was killed by signal 9"));
     return 0;
@@ -404,14 +405,14 @@ START_TEST(test_the_first_to_end_is_named)
     static const char *const detections[] = { "tick", "pidfd",
                                               "launcher" }; /* no thread tells all groups at once */
     muster_report report = MUSTER_REPORT_INIT;
-    muster_ending endings[4];
+    muster_termination terminations[4];
 
     setenv("MUSTER_LIVENESS", detections[_i], 1);
-    report.endings = endings;
+    report.terminations = terminations;
     run_failing_ranks((rank_options){ .size = 4 }, end_one_after_the_other, NULL, &report);
     for (int rank = 0; rank < 4; rank += 2)
-        ck_assert_msg(endings[rank].kind == MUSTER_ENDED_EXITED && endings[rank].code == 0,
-                      "rank %d ended %d, %d", rank, endings[rank].kind, endings[rank].code);
+        ck_assert_msg(terminations[rank].kind == MUSTER_TERMINATION_EXITED && terminations[rank].code == 0,
+                      "rank %d ended %d, %d", rank, terminations[rank].kind, terminations[rank].code);
 }
 END_TEST
 

@@ -118,21 +118,22 @@ START_TEST(test_ranks_that_were_launched)
 {
     scene *scene = shared_page(sizeof *scene);
     muster_report report = MUSTER_REPORT_INIT;
-    muster_ending endings[4];
+    muster_termination terminations[4];
 
     setenv("MUSTER_LIVENESS", detections[_i], 1);
     for (int run = 0; run < 4; run++) {
         *scene = (struct scene){ .seed = seed_of_run() + (uint64_t)run, .fails = run % 2 };
-        report.endings = endings;
+        report.terminations = terminations;
         run_failing_ranks((rank_options){ .size = 4 }, work, scene, &report);
         for (int rank = 0; rank < 4; rank++) {
             bool killed = scene->fails && rank == 3;
 
-            ck_assert_msg(endings[rank].kind == (killed ? MUSTER_ENDED_SIGNALED : MUSTER_ENDED_EXITED) &&
-                              endings[rank].code == (killed ? SIGKILL : 0),
+            ck_assert_msg(terminations[rank].kind ==
+                                  (killed ? MUSTER_TERMINATION_SIGNALED : MUSTER_TERMINATION_EXITED) &&
+                              terminations[rank].code == (killed ? SIGKILL : 0),
                           "TEST_SEED=%llu, %s: rank %d ended %d, %d; told: %s",
-                          (unsigned long long)scene->seed, detections[_i], rank, endings[rank].kind,
-                          endings[rank].code, scene->said[rank]);
+                          (unsigned long long)scene->seed, detections[_i], rank, terminations[rank].kind,
+                          terminations[rank].code, scene->said[rank]);
             ck_assert_msg(!scene->fails || rank == 3 || strstr(scene->said[rank], "rank 3 was killed"),
                           "%s: rank %d was told: %s", detections[_i], rank, scene->said[rank]);
         }
@@ -424,14 +425,15 @@ START_TEST(test_how_a_rank_ended_without_descriptors)
     config.on_failure = MUSTER_ON_FAILURE_CONTINUE;
     setenv("MUSTER_LIVENESS", detections[_i], 1);
     for (int open_files = 0; open_files < 8; open_files++) {
-        muster_ending endings[3];
+        muster_termination terminations[3];
         muster_report report = MUSTER_REPORT_INIT;
 
-        report.endings = endings;
+        report.terminations = terminations;
         ck_assert_int_eq(muster_launch(&config, lose_one_without_descriptors, &open_files, &report),
                          MUSTER_ERR_PEER_DIED);
         for (int rank = 0; rank < 2; rank++)
-            ck_assert_msg(endings[rank].kind == MUSTER_ENDED_EXITED && endings[rank].code == 0,
+            ck_assert_msg(terminations[rank].kind == MUSTER_TERMINATION_EXITED &&
+                              terminations[rank].code == 0,
                           "%d descriptors: rank %d", open_files, rank);
     }
     unsetenv("MUSTER_LIVENESS");

@@ -121,19 +121,19 @@ START_TEST(test_without_restarts_left_a_rank_stays_lost)
 {
     scene *scene = shared_page(sizeof *scene);
     muster_report report = MUSTER_REPORT_INIT;
-    muster_ending endings[3];
+    muster_termination terminations[3];
 
     scene->deaths = 1;
-    report.endings = endings;
+    report.terminations = terminations;
     run_failing_ranks((rank_options){ .size = 3, .restarts = 2 }, serve, scene, &report);
     ck_assert_int_eq(report.first_failed, 2);
     ck_assert_int_eq(report.exit_status, 128 + SIGKILL);
-    ck_assert_int_eq(endings[2].kind, MUSTER_ENDED_SIGNALED);
+    ck_assert_int_eq(terminations[2].kind, MUSTER_TERMINATION_SIGNALED);
     for (int rank = 0; rank < 2; rank++) {
         ck_assert_int_eq(scene->lives[rank], 2);
         ck_assert_int_eq(scene->sizes[rank], 2);
-        ck_assert_int_eq(endings[rank].kind, MUSTER_ENDED_EXITED);
-        ck_assert_int_eq(endings[rank].code, 0);
+        ck_assert_int_eq(terminations[rank].kind, MUSTER_TERMINATION_EXITED);
+        ck_assert_int_eq(terminations[rank].code, 0);
     }
     shared_page_free(scene, sizeof *scene);
 }
@@ -367,8 +367,8 @@ static int never_take_it_in(muster_group *world, void *arg)
 
     if (muster_group_rank(world) == 1)
         raise(SIGKILL);
-    AWAIT(mst_liveness_ending(&mst_group_of_const(world)->subarena->attachment->geometry, 2).kind !=
-          MUSTER_ENDED_NOT);
+    AWAIT(mst_liveness_termination(&mst_group_of_const(world)->subarena->attachment->geometry, 2).kind !=
+          MUSTER_TERMINATION_NONE);
     scene->events++;
     return 0;
 }

@@ -180,7 +180,7 @@ static void kill_one(uint64_t seed)
     static const int sizes[] = { 2, 3, 4, 8, 16 };
     scene *scene = shared_page(sizeof *scene);
     muster_report report = MUSTER_REPORT_INIT;
-    muster_ending endings[RANKS_MAX];
+    muster_termination terminations[RANKS_MAX];
     uint64_t state = seed;
     rank_options options = { .size = sizes[random_next(&state) % 5] };
 
@@ -191,17 +191,18 @@ static void kill_one(uint64_t seed)
     scene->split = random_next(&state) % 2;
     scene->arena = random_next(&state) % 2;
     name_of_test(scene->name, sizeof scene->name, "kills");
-    report.endings = endings;
+    report.terminations = terminations;
     run_failing_ranks(options, work_until_one_is_killed, scene, &report);
     for (int rank = 0; rank < options.size; rank++) {
-        bool right = rank == scene->victim
-                         ? endings[rank].kind == MUSTER_ENDED_SIGNALED && endings[rank].code == SIGKILL
-                         : endings[rank].kind == MUSTER_ENDED_EXITED && endings[rank].code == 0;
+        bool right =
+            rank == scene->victim
+                ? terminations[rank].kind == MUSTER_TERMINATION_SIGNALED && terminations[rank].code == SIGKILL
+                : terminations[rank].kind == MUSTER_TERMINATION_EXITED && terminations[rank].code == 0;
 
         ck_assert_msg(right, "seed %llu: %d ranks, %s, %s, %s buffers: rank %d ended %d, %d",
                       (unsigned long long)seed, options.size, scene->named ? "named" : "launched",
                       scene->split ? "split" : "world", scene->arena ? "arena" : "private", rank,
-                      endings[rank].kind, endings[rank].code);
+                      terminations[rank].kind, terminations[rank].code);
     }
     shared_page_free(scene, sizeof *scene);
 }

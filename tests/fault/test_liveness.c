@@ -185,7 +185,7 @@ static int call_after_an_end(muster_group *world, void *arg)
     RANK_OK(world, muster_barrier(world));
     if (rank == 1)
         raise(SIGKILL);
-    AWAIT(mst_liveness_ending(geometry, 1).kind != MUSTER_ENDED_NOT); /* the launcher sees it */
+    AWAIT(mst_liveness_termination(geometry, 1).kind != MUSTER_TERMINATION_NONE); /* the launcher sees it */
     RANK_CHECK(world, muster_send(&x, 1, MUSTER_UINT8, rank, world) == MUSTER_ERR_PEER_DIED);
     RANK_CHECK(world, strstr(muster_error_detail(), "rank 1 was killed by signal 9"));
     return 0;
@@ -194,13 +194,14 @@ static int call_after_an_end(muster_group *world, void *arg)
 START_TEST(test_a_known_end_ends_the_next_call)
 {
     muster_report report = MUSTER_REPORT_INIT;
-    muster_ending endings[3];
+    muster_termination terminations[3];
 
     setenv("MUSTER_LIVENESS", detections[_i], 1);
-    report.endings = endings;
+    report.terminations = terminations;
     run_failing_ranks((rank_options){ .size = 3 }, call_after_an_end, NULL, &report);
     for (int rank = 0; rank < 3; rank += 2)
-        ck_assert_msg(endings[rank].kind == MUSTER_ENDED_EXITED && endings[rank].code == 0, "rank %d", rank);
+        ck_assert_msg(terminations[rank].kind == MUSTER_TERMINATION_EXITED && terminations[rank].code == 0,
+                      "rank %d", rank);
 }
 END_TEST
 
@@ -210,7 +211,8 @@ static int end_and_go_on(muster_group *world, _Atomic int *done)
 {
     const mst_attachment *attachment = mst_group_of_const(world)->subarena->attachment;
 
-    mst_liveness_record(&attachment->geometry, attachment->seat, (muster_ending){ MUSTER_ENDED_CRASHED, 0 });
+    mst_liveness_record(&attachment->geometry, attachment->seat,
+                        (muster_termination){ MUSTER_TERMINATION_CRASHED, 0 });
     for (int i = 0; i < 30000 && *done < muster_group_size(world) - 1; i++) /* unless one has failed */
         pass_time_ms(1);
     _exit(0);
@@ -279,13 +281,14 @@ START_TEST(test_memory_is_used_again_when_an_end_is_confirmed)
 {
     _Atomic int *done = shared_page(sizeof *done);
     muster_report report = MUSTER_REPORT_INIT;
-    muster_ending endings[3];
+    muster_termination terminations[3];
 
     setenv("MUSTER_LIVENESS", detections[_i], 1);
-    report.endings = endings;
+    report.terminations = terminations;
     run_failing_ranks((rank_options){ .size = 3 }, use_memory_again, done, &report);
     for (int rank = 0; rank < 3; rank += 2)
-        ck_assert_msg(endings[rank].kind == MUSTER_ENDED_EXITED && endings[rank].code == 0, "rank %d", rank);
+        ck_assert_msg(terminations[rank].kind == MUSTER_TERMINATION_EXITED && terminations[rank].code == 0,
+                      "rank %d", rank);
     shared_page_free(done, sizeof *done);
 }
 END_TEST

@@ -86,11 +86,11 @@ START_TEST(test_what_a_sandbox_refuses)
     const struct row *row = &rows[_i % ROWS];
     muster_launch_config config = MUSTER_LAUNCH_CONFIG_INIT;
     muster_report report = MUSTER_REPORT_INIT;
-    muster_ending endings[3];
+    muster_termination terminations[3];
 
     config.size = 3;
     config.on_failure = MUSTER_ON_FAILURE_CONTINUE;
-    report.endings = endings;
+    report.terminations = terminations;
     refuse(row, errors[_i / ROWS]);
     muster_status status = muster_launch(&config, use_and_lose, NULL, &report);
     const char *what = row->refused[0] ? row->refused[0] : "nothing";
@@ -101,9 +101,10 @@ START_TEST(test_what_a_sandbox_refuses)
     }
     ck_assert_msg(status == MUSTER_ERR_PEER_DIED, "%s: %s", what, muster_error_detail());
     for (int rank = 0; rank < 3; rank++)
-        ck_assert_msg(rank == 1 ? endings[1].code == SIGKILL
-                                : endings[rank].kind == MUSTER_ENDED_EXITED && endings[rank].code == 0,
-                      "%s: rank %d ended %d, %d", what, rank, endings[rank].kind, endings[rank].code);
+        ck_assert_msg(
+            rank == 1 ? terminations[1].code == SIGKILL
+                      : terminations[rank].kind == MUSTER_TERMINATION_EXITED && terminations[rank].code == 0,
+            "%s: rank %d ended %d, %d", what, rank, terminations[rank].kind, terminations[rank].code);
 }
 END_TEST
 

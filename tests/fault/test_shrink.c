@@ -71,16 +71,17 @@ START_TEST(test_deaths_one_after_another_leave_one)
     int first[8] = { 0 }, last[8] = { 7, 6, 5, 4, 3, 2, 1, 0 }, mixed[8] = { 3, 0, 2, 5, 1, 1, 0, 0 };
     int *orders[] = { first, last, mixed };
     muster_report report = MUSTER_REPORT_INIT;
-    muster_ending endings[8];
+    muster_termination terminations[8];
 
     for (int size = 2; size <= 8; size++)
         for (int i = 0; i < 3; i++) {
             int survivors = 0;
 
-            report.endings = endings;
+            report.terminations = terminations;
             run_failing_ranks((rank_options){ .size = size }, die_one_after_another, orders[i], &report);
             for (int rank = 0; rank < size; rank++)
-                survivors += endings[rank].kind == MUSTER_ENDED_EXITED && endings[rank].code == 0;
+                survivors +=
+                    terminations[rank].kind == MUSTER_TERMINATION_EXITED && terminations[rank].code == 0;
             ck_assert_msg(survivors == 1, "%d ranks, order %d: %d survivors are content", size, i, survivors);
         }
 }
@@ -170,9 +171,9 @@ START_TEST(test_deaths_while_shrinking)
     const char *wanted = getenv("TEST_SHRINKS"), *seed = getenv("TEST_SEED");
     int rounds = wanted ? atoi(wanted) : 150;
     muster_report report = MUSTER_REPORT_INIT;
-    muster_ending endings[8];
+    muster_termination terminations[8];
 
-    report.endings = endings;
+    report.terminations = terminations;
     for (int i = 0; i < rounds; i++) {
         scene *scene = shared_page(sizeof *scene);
         int size = 3 + i % 6;
@@ -185,10 +186,11 @@ START_TEST(test_deaths_while_shrinking)
         run_failing_ranks((rank_options){ .size = size }, die_while_shrinking, scene, &report);
         uint64_t agreed = scene->agreed[scene->survivor];
         for (int rank = 0; rank < size; rank++) {
-            bool content = endings[rank].kind == MUSTER_ENDED_EXITED && endings[rank].code == 0;
+            bool content =
+                terminations[rank].kind == MUSTER_TERMINATION_EXITED && terminations[rank].code == 0;
 
             ck_assert_msg(content || (scene->doomed >> rank & 1), "seed %llu: rank %d ended with %d",
-                          (unsigned long long)scene->seed, rank, endings[rank].code);
+                          (unsigned long long)scene->seed, rank, terminations[rank].code);
             ck_assert_msg(!content || scene->agreed[rank] == agreed, "seed %llu: rank %d: %llx, %llx",
                           (unsigned long long)scene->seed, rank, (unsigned long long)scene->agreed[rank],
                           (unsigned long long)agreed);

@@ -299,11 +299,13 @@ static void check_report(scene *scene, const muster_report *report)
     if (!named || sscanf(named, "%d", &rank) != 1 || rank < 0 || rank >= scene->size || !scene->killed[rank])
         complain(scene, "the launcher says", report->summary);
     for (int i = 0; i < scene->size; i++) {
-        const muster_ending *ending = &report->endings[i];
-        bool exited = ending->kind == MUSTER_ENDED_EXITED;
+        const muster_termination *termination = &report->terminations[i];
+        bool exited = termination->kind == MUSTER_TERMINATION_EXITED;
 
-        if (exited ? ending->code != 0 && (ending->code != 125 || scene->inside[i] > scene->killed[i])
-                   : ending->kind != MUSTER_ENDED_SIGNALED || ending->code != SIGKILL || !scene->killed[i])
+        if (exited
+                ? termination->code != 0 && (termination->code != 125 || scene->inside[i] > scene->killed[i])
+                : termination->kind != MUSTER_TERMINATION_SIGNALED || termination->code != SIGKILL ||
+                      !scene->killed[i])
             complain(scene, "a rank has ended otherwise", report->summary);
     }
 }
@@ -313,7 +315,7 @@ static _Noreturn void be_the_launcher(scene *scene)
     muster_launch_config config = MUSTER_LAUNCH_CONFIG_INIT;
     muster_report report = MUSTER_REPORT_INIT;
     const char *limit = getenv("TEST_STORM_LIMIT");
-    muster_ending endings[RANKS_MAX];
+    muster_termination terminations[RANKS_MAX];
 
     scene->launcher = getpid();
     config.size = scene->size;
@@ -323,7 +325,7 @@ static _Noreturn void be_the_launcher(scene *scene)
     config.timeout_ns = (limit ? atoi(limit) : 200) * MST_NS_PER_S;
     config.arena = let_loose;
     config.arena_arg = scene;
-    report.endings = endings;
+    report.terminations = terminations;
     muster_launch(&config, endure, scene, &report);
     scene->over = 1;
     check_report(scene, &report);

@@ -265,7 +265,7 @@ static int watch_a_death(muster_group *world, muster_group *child)
     uint32_t cell = mst_group_of_const(child)->subarena->own.cell;
     bool done[2] = { false, false };
 
-    mst_liveness_record(geometry, 1, (muster_ending){ MUSTER_ENDED_SIGNALED, 9 });
+    mst_liveness_record(geometry, 1, (muster_termination){ MUSTER_TERMINATION_SIGNALED, 9 });
     /* No thread of ours need have told: a call that would not wait for anybody finds it, too. */
     RANK_CHECK(world, muster_send(&cell, 1, MUSTER_UINT32, 1, child) == MUSTER_ERR_PEER_DIED);
     RANK_OK(world, muster_group_free(child));

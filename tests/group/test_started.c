@@ -303,14 +303,15 @@ static int die_in_between(muster_group *world, void *arg)
 
 START_TEST(test_a_death_comes_out_of_finish)
 {
-    muster_ending endings[3];
+    muster_termination terminations[3];
     muster_report report = MUSTER_REPORT_INIT;
 
-    report.endings = endings;
+    report.terminations = terminations;
     run_failing_ranks((rank_options){ .size = 3, .mode = RANKS_AS_PROCESSES }, die_in_between, NULL, &report);
     ck_assert_int_eq(report.first_failed, 1);
     for (int rank = 0; rank < 3; rank += 2)
-        ck_assert_msg(endings[rank].kind == MUSTER_ENDED_EXITED && endings[rank].code == 0, "rank %d", rank);
+        ck_assert_msg(terminations[rank].kind == MUSTER_TERMINATION_EXITED && terminations[rank].code == 0,
+                      "rank %d", rank);
 }
 END_TEST
 

@@ -35,7 +35,7 @@ void run_ranks_with(rank_options options, muster_rank_fn body, void *arg);
  * that small messages already take many rounds. */
 void run_all_sizes(muster_rank_fn body, void *arg);
 
-/* Runs processes of which some are meant to fail; the caller looks at the endings. */
+/* Runs processes of which some are meant to fail; the caller looks at the terminations. */
 void run_failing_ranks(rank_options options, muster_rank_fn body, void *arg, muster_report *report);
 
 /* Waits for a fact, such as what another rank has done. It has no end of its own: Check's deadline is one. */

@@ -62,18 +62,18 @@ int main(void)
 {
     muster_launch_config config = MUSTER_LAUNCH_CONFIG_INIT;
     muster_report report = MUSTER_REPORT_INIT;
-    muster_ending endings[2];
+    muster_termination terminations[2];
     int before = count("/proc/self/fd"), outcome = FINE;
 
-    memset(endings, 0, sizeof endings);
+    memset(terminations, 0, sizeof terminations);
     config.size = 2;
     config.on_failure = MUSTER_ON_FAILURE_CONTINUE;
-    report.endings = endings;
+    report.terminations = terminations;
     muster_status status = muster_launch(&config, rank, NULL, &report);
     if (status != MUSTER_OK)
         outcome = muster_error_detail()[0] ? REFUSED : WRONG;
     for (int i = 0; i < 2; i++) /* 125: it could not attach, and said so */
-        if (endings[i].kind == MUSTER_ENDED_SIGNALED || endings[i].code == WRONG)
+        if (terminations[i].kind == MUSTER_TERMINATION_SIGNALED || terminations[i].code == WRONG)
             outcome = WRONG;
     if (count("/proc/self/fd") != before || count("/proc/self/task") != 3 || waitpid(-1, NULL, WNOHANG) > 0)
         outcome = WRONG;

@@ -35,8 +35,8 @@ byte sleepers[N];    /*                                             mst_sequence
 byte poison;         /* a bit per rank:                             mst_cell.poison */
 byte dead;
 byte fallen;         /* death words, as the kernel sets them:           mst_rank_entry.death_word */
-byte ended;          /*                                             mst_rank_entry.ending */
-byte endings;        /*                                             mst_header.endings */
+byte ended;          /*                                             mst_rank_entry.termination */
+byte terminations;        /*                                             mst_header.terminations */
 byte parked[N];      /* main thread: 1 + the rank on whose word it sleeps, 0 awake */
 byte watching;       /* death word threads that sleep */
 byte killed;
@@ -94,12 +94,12 @@ gone: skip
 }
 
 proctype Death word(byte me) {
-    byte seen_endings = 0, seen_fallen = 0, last = 0, p = 0, c = 0, u = 0;
+    byte seen_terminations = 0, seen_fallen = 0, last = 0, p = 0, c = 0, u = 0;
 
     goto end_watching;                           /* it has slept since the rank attached */
     do
     ::  /* list_words(): what is slept on is read before it is acted upon */
-        d_step { seen_endings = endings; seen_fallen = fallen };
+        d_step { seen_terminations = terminations; seen_fallen = fallen };
         do                                       /* mst_liveness_scan_death_words() */
         :: !ALIVE -> goto gone
         :: ALIVE && (fallen & ~ended) ->
@@ -109,16 +109,16 @@ proctype Death word(byte me) {
                 ended = ended | BIT(p);
                 p = 0
             };
-            STEP(endings++);
+            STEP(terminations++);
 #ifndef DEAF
             STEP(watching = 0)                   /* mst_wake_watchers() */
 #endif
         :: ALIVE && !(fallen & ~ended) -> break
         od;
         if                                       /* notify: mst_poison_spread() for what has ended */
-        :: ALIVE && endings != last && me >= MEMBERS -> last = endings /* poisons its own groups only */
-        :: ALIVE && endings != last && me < MEMBERS ->
-            last = endings; c = 0;
+        :: ALIVE && terminations != last && me >= MEMBERS -> last = terminations /* poisons its own groups only */
+        :: ALIVE && terminations != last && me < MEMBERS ->
+            last = terminations; c = 0;
 #ifndef INTERLEAVED
             do                                   /* all words before any alarm */
             :: c < MEMBERS -> STEP(poison = poison | BIT(c)); c++
@@ -137,16 +137,16 @@ proctype Death word(byte me) {
             :: else -> break
             od;
             c = 0
-        :: ALIVE && endings == last -> skip
+        :: ALIVE && terminations == last -> skip
         :: !ALIVE -> goto gone
         fi;
         atomic {                                 /* mst_os_park_on_any(): only if nothing has changed */
             if
-            :: ALIVE && endings == seen_endings && last == seen_endings && fallen == seen_fallen ->
+            :: ALIVE && terminations == seen_terminations && last == seen_terminations && fallen == seen_fallen ->
                 watching = watching | BIT(me)
             :: else -> skip
             fi;
-            seen_endings = 0; seen_fallen = 0
+            seen_terminations = 0; seen_fallen = 0
         };
 end_watching:
         (!(watching & BIT(me)) || !ALIVE)

@@ -68,7 +68,7 @@ end_waiting:
 gone: skip
 }
 
-/* The launcher: endings, successors, starts. */
+/* The launcher: terminations, successors, starts. */
 proctype Launcher() {
     byte s;
 

@@ -40,7 +40,7 @@ bool watcher_over[N];
 #define LATE(c) assert(generation[c] == 0)  /* mst_fault_point("never.late") */
 #endif
 
-/* mst_subarenas_look_at_endings(), mst_poison_spread(): at most once per rank, at any time. */
+/* mst_subarenas_look_at_terminations(), mst_poison_spread(): at most once per rank, at any time. */
 proctype Watcher(byte me) {
     byte c = 0;
 

@@ -22,7 +22,7 @@ byte members[N];        /* mst_roll, one bit per line */
 bool share[N];          /* mst_regroup_record.share is written */
 bool arrived[N];        /* mst_cell.regroups, E11 */
 byte decided;           /* mst_cell.decided of rank 0: 1 + the winner, E12 */
-bool dead[N], ended[N]; /* ended: known, mst_rank_entry.ending */
+bool dead[N], ended[N]; /* ended: known, mst_rank_entry.termination */
 byte agreed = 0;        /* of the first to return */
 byte killed;
 

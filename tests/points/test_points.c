@@ -371,19 +371,20 @@ static int body(muster_group *world, void *arg)
 static void run_plan(void)
 {
     muster_report report = MUSTER_REPORT_INIT;
-    muster_ending endings[SIZE];
+    muster_termination terminations[SIZE];
 
     memset(accounts, 0, sizeof *accounts);
     name_of_test(arena_name, sizeof arena_name, "points");
-    report.endings = endings;
+    report.terminations = terminations;
     run_failing_ranks((rank_options){ .size = SIZE, .restarts = plan.grows ? 10 : 0 }, body, NULL, &report);
     for (int rank = 0; rank < SIZE; rank++) {
-        bool killed = endings[rank].kind == MUSTER_ENDED_SIGNALED && endings[rank].code == SIGKILL;
+        muster_termination how = terminations[rank];
+        bool killed = how.kind == MUSTER_TERMINATION_SIGNALED && how.code == SIGKILL;
         bool expected = killed ? (rank == plan.victim && plan.action == KILL) || rank == plan.doomed
-                               : endings[rank].kind == MUSTER_ENDED_EXITED && endings[rank].code == 0;
+                               : how.kind == MUSTER_TERMINATION_EXITED && how.code == 0;
 
         /* A world that never came about, because a rank died or failed on the way to it. */
-        if (plan.action != STOP && endings[rank].kind == MUSTER_ENDED_EXITED && endings[rank].code == 125)
+        if (plan.action != STOP && how.kind == MUSTER_TERMINATION_EXITED && how.code == 125)
             expected = !accounts->entered[rank] && accounts->fired;
         ck_assert_msg(!accounts->never,
                       "point %s, pass %d, %s in rank %d%s: what must never happen has happened", plan.point,
@@ -391,8 +392,7 @@ static void run_plan(void)
                       plan.in_library ? ", the library's threads" : "");
         ck_assert_msg(expected, "point %s, pass %d, %s in rank %d, peers %s, doomed %d: rank %d ended %d, %d",
                       plan.point, plan.hit, action_names[plan.action], plan.victim,
-                      plan.asleep ? "asleep" : "busy", plan.doomed, rank, endings[rank].kind,
-                      endings[rank].code);
+                      plan.asleep ? "asleep" : "busy", plan.doomed, rank, how.kind, how.code);
     }
 }
 
@@ -449,7 +449,7 @@ START_TEST(test_every_point)
     ck_assert_int_gt(count, _i == FAIL ? 0 : 25);
     for (int i = 0; i < count; i++) {
         bool reached = false;
-        /* Who is the first to record an ending, to prove a circle, or to remove a name, is chance. */
+        /* Who is the first to record a termination, to prove a circle, or to remove a name, is chance. */
         int tries = _i == KILL ? 10 : 1;
 
         if (only && strcmp(only, points[i]) != 0)

@@ -84,15 +84,16 @@ static bool is_in_call(const muster_inspection *seen, int rank)
     return false;
 }
 
-static void describe_ending(const muster_ending *ending, char *text, int bytes)
+static void describe_termination(const muster_termination *termination, char *text, int bytes)
 {
-    if (ending->kind == MUSTER_ENDED_EXITED)
-        snprintf(text, (size_t)bytes, "exited with status %d", ending->code);
-    else if (ending->kind == MUSTER_ENDED_SIGNALED)
-        snprintf(text, (size_t)bytes, "was killed by signal %d (%s)", ending->code, strsignal(ending->code));
-    else if (ending->kind == MUSTER_ENDED_EXECED)
+    if (termination->kind == MUSTER_TERMINATION_EXITED)
+        snprintf(text, (size_t)bytes, "exited with status %d", termination->code);
+    else if (termination->kind == MUSTER_TERMINATION_SIGNALED)
+        snprintf(text, (size_t)bytes, "was killed by signal %d (%s)", termination->code,
+                 strsignal(termination->code));
+    else if (termination->kind == MUSTER_TERMINATION_EXECED)
         snprintf(text, (size_t)bytes, "has executed another program");
-    else if (ending->kind == MUSTER_ENDED_CRASHED)
+    else if (termination->kind == MUSTER_TERMINATION_CRASHED)
         snprintf(text, (size_t)bytes, "crashed and is writing its core file");
     else
         snprintf(text, (size_t)bytes, "is gone");
@@ -105,8 +106,8 @@ void describe_rank(const muster_inspection *seen, int rank, char *text, int byte
 
     if (!found || found->pid == 0)
         snprintf(text, (size_t)bytes, "has not come");
-    else if (found->ending.kind != MUSTER_ENDED_NOT)
-        describe_ending(&found->ending, text, bytes);
+    else if (found->termination.kind != MUSTER_TERMINATION_NONE)
+        describe_termination(&found->termination, text, bytes);
     else if (found->left)
         snprintf(text, (size_t)bytes, "has left");
     else if (state == 'T' || state == 't')
@@ -404,7 +405,7 @@ void print_stacks(const muster_inspection *seen, FILE *to)
     for (int i = 0; i < seen->rank_count; i++) {
         const muster_seen_rank *rank = &seen->ranks[i];
 
-        if (read_state(rank->pid) == 0 || rank->ending.kind != MUSTER_ENDED_NOT)
+        if (read_state(rank->pid) == 0 || rank->termination.kind != MUSTER_TERMINATION_NONE)
             continue;
         fprintf(to, "\nrank %d:\n", rank->rank);
         print_stack(rank->pid, to);
