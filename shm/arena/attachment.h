@@ -9,7 +9,7 @@
 
 #include "shm/arena/arena.h"
 #include "shm/arena/heap.h"
-#include "shm/base/mishap.h"
+#include "shm/base/injection.h"
 #include "shm/death/deadlock.h"
 #include "shm/death/death_word.h"
 #include "shm/death/liveness.h"
@@ -36,7 +36,7 @@ typedef struct mst_attachment {
     mst_death_word death_word;
     mst_deadlock deadlock;
     mst_recorder recorder;
-    mst_mishaps mishaps;
+    mst_injections injections;
     mst_log log;
     mst_wait_policy policy;
     mst_interrupt interrupt;                                 /* of attaching */

@@ -104,9 +104,9 @@ static void tell_attached(const mst_group *group)
             "rank %d has address space for %llu of the %llu MiB of each rank's memory: no rank uses more",
             group->base.rank, (unsigned long long)mst_layout_mapped_heap_bytes(geometry) >> 20,
             (unsigned long long)geometry->region_bytes >> 20);
-    if (attachment->mishaps.count)
+    if (attachment->injections.count)
         mst_log_line(&attachment->log, MUSTER_LOG_WARN, "MUSTER_FAULT asks for %d fault%s of this rank",
-                     attachment->mishaps.count, attachment->mishaps.count == 1 ? "" : "s");
+                     attachment->injections.count, attachment->injections.count == 1 ? "" : "s");
 }
 
 /* As asked for, or by what copies will find out. */
@@ -133,7 +133,7 @@ muster_status mst_group_attach(const muster_config *config, mst_arena *share, mu
                           .patience = patience_of(config, false) };
     mst_subarena *subarena;
     mst_group *group = NULL;
-    mst_mishaps mishaps;
+    mst_injections injections;
 
     muster_status status = find_kernels(&kernels);
     if (status == MUSTER_OK && !share)
@@ -144,7 +144,7 @@ muster_status mst_group_attach(const muster_config *config, mst_arena *share, mu
         mst_arena_share(share);
     status = find_detection(config->liveness, &joiner.detection);
     if (status == MUSTER_OK)
-        status = mst_mishaps_parse(config->restarts ? NULL : config->fault, config->rank, &mishaps);
+        status = mst_injections_parse(config->restarts ? NULL : config->fault, config->rank, &injections);
     if (config->chaos)
         mst_chaos_begin(config->chaos, (uint32_t)config->rank);
     if (status == MUSTER_OK)
@@ -157,7 +157,7 @@ muster_status mst_group_attach(const muster_config *config, mst_arena *share, mu
     if (status == MUSTER_OK) {
         subarena->attachment->deadlock.promised = config->one_thread;
         subarena->attachment->recorder.exact = config->exact_times;
-        subarena->attachment->mishaps = mishaps;
+        subarena->attachment->injections = injections;
         subarena->attachment->log =
             (mst_log){ config->log_level, config->log, config->log_arg, config->rank };
         group->whole = true;

@@ -88,12 +88,12 @@ int mst_group_translate(const muster_group *group, int rank, const muster_group 
 /* An operation begins, or has given this rank a result: when what a user has asked to go wrong does. */
 static inline void mst_group_begin(mst_group *group)
 {
-    mst_mishap_begin(&group->subarena->attachment->mishaps, group->base.log);
+    mst_injection_begin(&group->subarena->attachment->injections, group->base.log);
 }
 
 static inline void mst_group_end(mst_group *group, void *result, size_t bytes)
 {
-    mst_mishap_end(&group->subarena->attachment->mishaps, group->base.log, result, bytes);
+    mst_injection_end(&group->subarena->attachment->injections, group->base.log, result, bytes);
 }
 
 #endif

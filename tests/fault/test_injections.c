@@ -9,18 +9,18 @@
 #include <unistd.h>
 
 #include "shm/base/chaos.h"
-#include "shm/base/mishap.h"
+#include "shm/base/injection.h"
 #include "tests/harness/ranks.h"
 
 /* ---- the text ---- */
 
 static void expect_parsed(const char *text, int rank, int count)
 {
-    mst_mishaps mishaps;
+    mst_injections injections;
 
-    ck_assert_msg(mst_mishaps_parse(text, rank, &mishaps) == MUSTER_OK, "%s: %s", text,
+    ck_assert_msg(mst_injections_parse(text, rank, &injections) == MUSTER_OK, "%s: %s", text,
                   muster_error_detail());
-    ck_assert_int_eq(mishaps.count, count);
+    ck_assert_int_eq(injections.count, count);
 }
 
 START_TEST(test_texts)
@@ -42,19 +42,20 @@ START_TEST(test_texts)
                                              "rank=1:op=1:delay=5h",
                                              "rank=1:op=1:delay=99999s",
                                              "op=1:rank=1:kill" };
-    mst_mishaps mishaps;
+    mst_injections injections;
 
     for (size_t i = 0; i < sizeof senseless / sizeof senseless[0]; i++) {
-        ck_assert_msg(mst_mishaps_parse(senseless[i], 1, &mishaps) == MUSTER_ERR_INVALID, "%s", senseless[i]);
+        ck_assert_msg(mst_injections_parse(senseless[i], 1, &injections) == MUSTER_ERR_INVALID, "%s",
+                      senseless[i]);
         ck_assert_ptr_nonnull(strstr(muster_error_detail(), "rank=R:op=N:WHAT"));
     }
     expect_parsed(NULL, 0, 0);
     expect_parsed("rank=2:op=7:kill", 2, 1);
     expect_parsed("rank=2:op=7:kill", 1, 0);
     expect_parsed("rank=2:op=7:kill,rank=0:op=3:delay=50ms,rank=2:op=8:flip,rank=2:op=1:stop", 2, 3);
-    ck_assert_int_eq(mst_mishaps_parse("rank=0:op=3:delay=50ms", 0, &mishaps), MUSTER_OK);
-    ck_assert_int_eq(mishaps.all[0].delay_ns, 50 * 1000 * 1000);
-    ck_assert_uint_eq(mishaps.all[0].operation, 3);
+    ck_assert_int_eq(mst_injections_parse("rank=0:op=3:delay=50ms", 0, &injections), MUSTER_OK);
+    ck_assert_int_eq(injections.all[0].delay_ns, 50 * 1000 * 1000);
+    ck_assert_uint_eq(injections.all[0].operation, 3);
 }
 END_TEST
 
@@ -213,8 +214,8 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("mishaps");
-    TCase *tests = tcase_create("mishaps");
+    Suite *suite = suite_create("injected faults");
+    TCase *tests = tcase_create("injected faults");
 
     tcase_set_timeout(tests, TEST_TIMEOUT_S);
     tcase_add_test(tests, test_texts);

@@ -1,5 +1,5 @@
-/* Parsing and striking of mishap.h. */
-#include "shm/base/mishap.h"
+/* Parsing and striking of injection.h. */
+#include "shm/base/injection.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -18,7 +18,7 @@ static muster_status refuse(const char *text)
         MUSTER_ERR_INVALID,
         "MUSTER_FAULT is \"%.80s\"; expected rank=R:op=N:WHAT, with kill, stop, delay=50ms or flip for "
         "WHAT; up to %d, with commas between them",
-        text, MST_MISHAPS_MAX);
+        text, MST_INJECTIONS_MAX);
 }
 
 /* "name=123" at *at, which then points behind it. */
@@ -54,43 +54,43 @@ static bool take_delay(const char **at, int64_t *delay_ns)
     return false;
 }
 
-static bool take_what(const char **at, mst_mishap *mishap)
+static bool take_what(const char **at, mst_injection *injection)
 {
-    static const char *const words[] = { [MST_MISHAP_KILL] = "kill", [MST_MISHAP_STOP] = "stop" };
+    static const char *const words[] = { [MST_INJECTION_KILL] = "kill", [MST_INJECTION_STOP] = "stop" };
 
-    for (int i = 0; i <= MST_MISHAP_STOP; i++)
+    for (int i = 0; i <= MST_INJECTION_STOP; i++)
         if (strncmp(*at, words[i], 4) == 0) {
-            mishap->kind = (mst_mishap_kind)i;
+            injection->kind = (mst_injection_kind)i;
             *at += 4;
             return true;
         }
     if (strncmp(*at, "flip", 4) == 0) {
-        mishap->kind = MST_MISHAP_FLIP;
+        injection->kind = MST_INJECTION_FLIP;
         *at += 4;
         return true;
     }
-    mishap->kind = MST_MISHAP_DELAY;
-    return take_delay(at, &mishap->delay_ns);
+    injection->kind = MST_INJECTION_DELAY;
+    return take_delay(at, &injection->delay_ns);
 }
 
-muster_status mst_mishaps_parse(const char *text, int rank, mst_mishaps *mishaps)
+muster_status mst_injections_parse(const char *text, int rank, mst_injections *injections)
 {
     const char *at = text;
     int all = 0;
 
-    *mishaps = (mst_mishaps){ .count = 0 };
+    *injections = (mst_injections){ .count = 0 };
     if (!text)
         return MUSTER_OK;
     for (;; at++) { /* behind the comma */
-        mst_mishap mishap = { .operation = 0 };
+        mst_injection injection = { .operation = 0 };
         uint64_t whose;
 
-        if (++all > MST_MISHAPS_MAX || !take_number(&at, "rank=", &whose) || *at++ != ':' ||
-            !take_number(&at, "op=", &mishap.operation) || *at++ != ':' || mishap.operation == 0 ||
-            !take_what(&at, &mishap))
+        if (++all > MST_INJECTIONS_MAX || !take_number(&at, "rank=", &whose) || *at++ != ':' ||
+            !take_number(&at, "op=", &injection.operation) || *at++ != ':' || injection.operation == 0 ||
+            !take_what(&at, &injection))
             return refuse(text);
         if (whose == (uint64_t)rank)
-            mishaps->all[mishaps->count++] = mishap;
+            injections->all[injections->count++] = injection;
         if (*at == '\0')
             return MUSTER_OK;
         if (*at != ',')
@@ -100,46 +100,46 @@ muster_status mst_mishaps_parse(const char *text, int rank, mst_mishaps *mishaps
 
 /* ---- what happens ---- */
 
-static void strike(const mst_mishap *mishap, mst_mishaps *mishaps, const mst_log *log)
+static void strike(const mst_injection *injection, mst_injections *injections, const mst_log *log)
 {
-    unsigned long long operation = (unsigned long long)mishap->operation;
+    unsigned long long operation = (unsigned long long)injection->operation;
 
-    switch (mishap->kind) {
-    case MST_MISHAP_KILL:
+    switch (injection->kind) {
+    case MST_INJECTION_KILL:
         mst_log_line(log, MUSTER_LOG_WARN, "MUSTER_FAULT: kills itself at operation %llu", operation);
         raise(SIGKILL);
         break;
-    case MST_MISHAP_STOP:
+    case MST_INJECTION_STOP:
         mst_log_line(log, MUSTER_LOG_WARN,
                      "MUSTER_FAULT: stops itself at operation %llu; kill -CONT %d lets it go on", operation,
                      mst_os_process_id());
         raise(SIGSTOP);
         break;
-    case MST_MISHAP_DELAY:
+    case MST_INJECTION_DELAY:
         mst_log_line(log, MUSTER_LOG_WARN, "MUSTER_FAULT: is late for operation %llu by %.3g s", operation,
-                     (double)mishap->delay_ns / MST_NS_PER_S);
-        mst_os_sleep(mishap->delay_ns);
+                     (double)injection->delay_ns / MST_NS_PER_S);
+        mst_os_sleep(injection->delay_ns);
         break;
-    case MST_MISHAP_FLIP:
-        mst_add32_sc(&mishaps->flips, 1);
+    case MST_INJECTION_FLIP:
+        mst_add32_sc(&injections->flips, 1);
         break;
     }
 }
 
-void mst_mishaps_strike(mst_mishaps *mishaps, const mst_log *log)
+void mst_injections_strike(mst_injections *injections, const mst_log *log)
 {
-    uint64_t operation = mst_add64_rlx(&mishaps->operations, 1) + 1;
+    uint64_t operation = mst_add64_rlx(&injections->operations, 1) + 1;
 
-    for (int i = 0; i < mishaps->count; i++)
-        if (mishaps->all[i].operation == operation)
-            strike(&mishaps->all[i], mishaps, log);
+    for (int i = 0; i < injections->count; i++)
+        if (injections->all[i].operation == operation)
+            strike(&injections->all[i], injections, log);
 }
 
-void mst_mishaps_spoil(mst_mishaps *mishaps, const mst_log *log, void *result, size_t bytes)
+void mst_injections_spoil(mst_injections *injections, const mst_log *log, void *result, size_t bytes)
 {
-    uint32_t due = mst_load32_rlx(&mishaps->flips);
+    uint32_t due = mst_load32_rlx(&injections->flips);
 
-    if (due == 0 || bytes == 0 || mst_cmpxchg32_sc(&mishaps->flips, due, due - 1) != due)
+    if (due == 0 || bytes == 0 || mst_cmpxchg32_sc(&injections->flips, due, due - 1) != due)
         return;
     ((unsigned char *)result)[bytes / 2] ^= 1;
     mst_log_line(log, MUSTER_LOG_WARN, "MUSTER_FAULT: has flipped a bit of byte %zu of a result of %zu bytes",
