@@ -33,11 +33,11 @@
  *            (poisoned) and every later call on it returns the same status; other groups live on.
  *            After an error the contents of output buffers are undefined. Those who are left may make
  *            a new group: muster_group_shrink.
- * Deadlock   Ranks that wait for each other in a circle, by messages or in different groups, get
- *            MUSTER_ERR_DEADLOCK with the circle spelled out, a tenth of a second after it has closed.
+ * Deadlock   Ranks that wait for each other in a cycle, by messages or in different groups, get
+ *            MUSTER_ERR_DEADLOCK with the cycle spelled out, a tenth of a second after it has closed.
  *            Only of processes whose one thread is the one that waits (or see MUSTER_ONE_THREAD):
  *            another thread might still do what is waited for, and a rank that computes is never
- *            taken for part of a circle.
+ *            taken for part of a cycle.
  * Fork       A child forked by a rank may not use the rank's groups: MUSTER_ERR_FORKED. muster_init in the
  *            child reads the child's environment: it makes a world if that names another one or none, and
  *            returns MUSTER_ERR_FORKED if that still names the rank that forked it.

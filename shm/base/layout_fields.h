@@ -213,12 +213,13 @@ STRUCT(mst_rank_entry)
     /* One bit per seat whose rank is in a group with this one: that rank, E17. */
     ARRAY(alignas(MST_LINE) _Atomic uint64_t, holders, [MST_RANKS_MAX / 64]);
     /* What the rank waits for, while it waits long (deadlock.h). */
-    FIELD(alignas(MST_LINE) _Atomic uint64_t, episode); /* the rank: 2 x waits + 1 in one, + 2 after, E13 */
-    FIELD(_Atomic uint64_t, verdict);      /* a member of a circle: the episode that is part of it, E14 */
+    FIELD(alignas(MST_LINE) _Atomic uint64_t,
+          wait_epoch);                     /* the rank: 2 x waits + 1 in one, + 2 after, E13 */
+    FIELD(_Atomic uint64_t, verdict);      /* a member of a cycle: the wait epoch that is part of it, E14 */
     FIELD(_Atomic uint32_t, checks);       /* the rank: how often it has looked in vain, E13 */
     ARRAY(_Atomic uint32_t, awaited, [2]); /* the rank: 1 + whom it waits for, 0: nobody, E13 */
     ARRAY(char, doing, [MST_DOING_BYTES]); /* the rank: in which call, E13 */
-    ARRAY(alignas(MST_LINE) char, circle, [256]); /* with the verdict: who waits for whom, E14 */
+    ARRAY(alignas(MST_LINE) char, cycle, [256]); /* with the verdict: who waits for whom, E14 */
 END_STRUCT(mst_rank_entry);
 
 STRUCT(mst_header)

@@ -17,9 +17,9 @@ bool mst_deadlock_init(mst_deadlock *deadlock, const mst_geometry *geometry, uin
 {
     *deadlock = (mst_deadlock){ .geometry = *geometry,
                                 .self = self,
-                                .circle = calloc(geometry->seats, sizeof *deadlock->circle),
+                                .cycle = calloc(geometry->seats, sizeof *deadlock->cycle),
                                 .seen_from = calloc(geometry->seats, sizeof *deadlock->seen_from) };
-    if (deadlock->circle && deadlock->seen_from)
+    if (deadlock->cycle && deadlock->seen_from)
         return true;
     mst_deadlock_destroy(deadlock);
     return false;
@@ -27,7 +27,7 @@ bool mst_deadlock_init(mst_deadlock *deadlock, const mst_geometry *geometry, uin
 
 void mst_deadlock_destroy(mst_deadlock *deadlock)
 {
-    free(deadlock->circle);
+    free(deadlock->cycle);
     free(deadlock->seen_from);
 }
 
@@ -52,9 +52,9 @@ void mst_deadlock_waiting(mst_deadlock *deadlock, const uint32_t awaited[2], con
         mst_store32_rlx(&entry->awaited[i], awaited[i] < MST_RANKS_MAX ? awaited[i] + 1 : 0);
     snprintf(entry->doing, sizeof entry->doing, "%s", doing);
     mst_fault_point("wait.publish");
-    mst_store64_rel(&entry->episode, 2 * ++deadlock->waits + 1); /* E13 */
+    mst_store64_rel(&entry->wait_epoch, 2 * ++deadlock->waits + 1); /* E13 */
     mst_store32_rlx(&deadlock->published, 1);
-    deadlock->circle_size = 0;
+    deadlock->cycle_size = 0;
 }
 
 void mst_deadlock_over(mst_deadlock *deadlock)
@@ -62,7 +62,7 @@ void mst_deadlock_over(mst_deadlock *deadlock)
     if (!mst_load32_rlx(&deadlock->published))
         return;
     /* E13: before anything that others may be waiting for */
-    mst_exchange64_sc(&entry_of(deadlock, deadlock->self)->episode, 2 * deadlock->waits + 2);
+    mst_exchange64_sc(&entry_of(deadlock, deadlock->self)->wait_epoch, 2 * deadlock->waits + 2);
     mst_store32_rlx(&deadlock->published, 0);
 }
 
@@ -72,11 +72,11 @@ void mst_deadlock_over(mst_deadlock *deadlock)
 static void read_awaited(const mst_deadlock *deadlock, uint32_t seat, uint32_t awaited[2])
 {
     const mst_rank_entry *entry = entry_of(deadlock, seat);
-    uint64_t episode = mst_load64_acq(&entry->episode); /* E13 */
+    uint64_t wait_epoch = mst_load64_acq(&entry->wait_epoch); /* E13 */
 
     for (int i = 0; i < 2; i++)
-        awaited[i] = mst_load32_acq(&entry->awaited[i]) - 1;                  /* 0 becomes NOBODY */
-    bool valid = (episode & 1) && mst_load64_acq(&entry->episode) == episode; /* E13 */
+        awaited[i] = mst_load32_acq(&entry->awaited[i]) - 1;                           /* 0 becomes NOBODY */
+    bool valid = (wait_epoch & 1) && mst_load64_acq(&entry->wait_epoch) == wait_epoch; /* E13 */
     for (int i = 0; i < 2; i++)
         if (!valid || awaited[i] >= deadlock->geometry.seats)
             awaited[i] = NOBODY;
@@ -106,9 +106,9 @@ static bool leads_back(mst_deadlock *deadlock, uint32_t *last)
     return false;
 }
 
-static uint64_t episode_of(const mst_deadlock *deadlock, uint32_t seat)
+static uint64_t wait_epoch_of(const mst_deadlock *deadlock, uint32_t seat)
 {
-    return mst_load64_acq(&entry_of(deadlock, seat)->episode); /* E13 */
+    return mst_load64_acq(&entry_of(deadlock, seat)->wait_epoch); /* E13 */
 }
 
 static uint32_t checks_of(const mst_deadlock *deadlock, uint32_t seat)
@@ -120,19 +120,19 @@ static uint32_t checks_of(const mst_deadlock *deadlock, uint32_t seat)
  * any checks: whatever is checked twice after that, is checked while all of them wait. */
 static void suspect(mst_deadlock *deadlock, uint32_t last)
 {
-    mst_deadlock_member *circle = deadlock->circle;
+    mst_deadlock_member *cycle = deadlock->cycle;
     uint32_t size = 1, at;
 
     for (uint32_t seat = last; seat != deadlock->self; seat = deadlock->seen_from[seat])
         size++;
-    at = deadlock->circle_size = size;
+    at = deadlock->cycle_size = size;
     for (uint32_t seat = last; seat != deadlock->self; seat = deadlock->seen_from[seat])
-        circle[--at].seat = seat;
-    circle[0].seat = deadlock->self;
+        cycle[--at].seat = seat;
+    cycle[0].seat = deadlock->self;
     for (uint32_t i = 0; i < size; i++)
-        circle[i].episode = episode_of(deadlock, circle[i].seat);
+        cycle[i].wait_epoch = wait_epoch_of(deadlock, cycle[i].seat);
     for (uint32_t i = 0; i < size; i++)
-        circle[i].checks = checks_of(deadlock, circle[i].seat);
+        cycle[i].checks = checks_of(deadlock, cycle[i].seat);
 }
 
 /* ---- proving ---- */
@@ -152,17 +152,17 @@ static proof examine(const mst_deadlock *deadlock)
 {
     proof result = PROVEN;
 
-    for (uint32_t i = 0; i < deadlock->circle_size; i++) {
-        const mst_deadlock_member *then = &deadlock->circle[i];
-        uint32_t next = deadlock->circle[(i + 1) % deadlock->circle_size].seat;
+    for (uint32_t i = 0; i < deadlock->cycle_size; i++) {
+        const mst_deadlock_member *then = &deadlock->cycle[i];
+        uint32_t next = deadlock->cycle[(i + 1) % deadlock->cycle_size].seat;
 
         if (checks_of(deadlock, then->seat) - then->checks < CHECKS_AS_PROOF)
             result = NOT_YET;
-        if (!waits_for(deadlock, then->seat, next) || !(then->episode & 1))
+        if (!waits_for(deadlock, then->seat, next) || !(then->wait_epoch & 1))
             return REFUTED;
     }
-    for (uint32_t i = 0; i < deadlock->circle_size; i++) /* all of them, after all of the checks */
-        if (episode_of(deadlock, deadlock->circle[i].seat) != deadlock->circle[i].episode)
+    for (uint32_t i = 0; i < deadlock->cycle_size; i++) /* all of them, after all of the checks */
+        if (wait_epoch_of(deadlock, deadlock->cycle[i].seat) != deadlock->cycle[i].wait_epoch)
             return REFUTED;
     return result;
 }
@@ -173,9 +173,9 @@ static void spell_out(const mst_deadlock *deadlock, char *text, size_t bytes)
 {
     size_t used = (size_t)snprintf(text, bytes, "deadlock among ranks of the world: ");
 
-    for (uint32_t i = 0; i < deadlock->circle_size && used < bytes; i++) {
-        const mst_rank_entry *entry = entry_of(deadlock, deadlock->circle[i].seat);
-        uint32_t next = deadlock->circle[(i + 1) % deadlock->circle_size].seat;
+    for (uint32_t i = 0; i < deadlock->cycle_size && used < bytes; i++) {
+        const mst_rank_entry *entry = entry_of(deadlock, deadlock->cycle[i].seat);
+        uint32_t next = deadlock->cycle[(i + 1) % deadlock->cycle_size].seat;
         char doing[MST_DOING_BYTES + 1] = "";
 
         memcpy(doing, entry->doing, MST_DOING_BYTES); /* its writer waits: E13 */
@@ -194,25 +194,25 @@ static void tell(const mst_deadlock *deadlock, const mst_deadlock_member *member
     mst_rank_entry *entry = entry_of(deadlock, member->seat);
     uint64_t earlier = mst_load64_acq(&entry->verdict); /* E14 */
 
-    if ((earlier & ~CLAIMED) == member->episode ||
-        mst_cmpxchg64_sc(&entry->verdict, earlier, member->episode | CLAIMED) != earlier) /* E14 */
+    if ((earlier & ~CLAIMED) == member->wait_epoch ||
+        mst_cmpxchg64_sc(&entry->verdict, earlier, member->wait_epoch | CLAIMED) != earlier) /* E14 */
         return;
     mst_fault_point("verdict.claimed");
-    snprintf(entry->circle, sizeof entry->circle, "%s", text);
-    /* Unless we were so late that another circle has been claimed meanwhile. */
-    mst_cmpxchg64_sc(&entry->verdict, member->episode | CLAIMED, member->episode); /* E14 */
+    snprintf(entry->cycle, sizeof entry->cycle, "%s", text);
+    /* Unless we were so late that another cycle has been claimed meanwhile. */
+    mst_cmpxchg64_sc(&entry->verdict, member->wait_epoch | CLAIMED, member->wait_epoch); /* E14 */
     mst_fault_point("verdict.told");
 }
 
 static bool was_told(const mst_deadlock *deadlock, char *text, size_t bytes)
 {
     const mst_rank_entry *entry = entry_of(deadlock, deadlock->self);
-    char circle[sizeof entry->circle + 1] = "";
+    char cycle[sizeof entry->cycle + 1] = "";
 
     if (mst_load64_acq(&entry->verdict) != 2 * deadlock->waits + 1) /* E14 */
         return false;
-    memcpy(circle, entry->circle, sizeof entry->circle);
-    snprintf(text, bytes, "%s", circle);
+    memcpy(cycle, entry->cycle, sizeof entry->cycle);
+    snprintf(text, bytes, "%s", cycle);
     return true;
 }
 
@@ -224,16 +224,16 @@ bool mst_deadlock_found(mst_deadlock *deadlock, char *text, size_t bytes)
         return false;
     if (was_told(deadlock, text, bytes))
         return true;
-    proof result = deadlock->circle_size ? examine(deadlock) : REFUTED;
+    proof result = deadlock->cycle_size ? examine(deadlock) : REFUTED;
     if (result == REFUTED) {
-        deadlock->circle_size = 0;
+        deadlock->cycle_size = 0;
         if (leads_back(deadlock, &last))
             suspect(deadlock, last);
     }
     if (result != PROVEN)
         return false;
     spell_out(deadlock, text, bytes);
-    for (uint32_t i = 1; i < deadlock->circle_size; i++)
-        tell(deadlock, &deadlock->circle[i], text);
+    for (uint32_t i = 1; i < deadlock->cycle_size; i++)
+        tell(deadlock, &deadlock->cycle[i], text);
     return true;
 }

@@ -1,12 +1,12 @@
 /*
- * Ranks that wait for each other in a circle.
+ * Ranks that wait for each other in a cycle.
  *
  * A rank whose wait has become long publishes in its entry of the arena whom it waits for; at every tick of
- * the wait, after it has looked in vain once more, it counts one check. Whoever finds a circle through
+ * the wait, after it has looked in vain once more, it counts one check. Whoever finds a cycle through
  * itself remembers it, with the numbers of the waits and the checks, and believes it when later every
  * member is in the same wait and has counted two checks more. That is proof: at the first look all
  * members were waiting; the second of the two checks began after it; so each has found that what it
- * waits for is not there at a time when none of the others could still do it. The circle's text is then
+ * waits for is not there at a time when none of the others could still do it. The cycle's text is then
  * written into every member's entry, since the first to leave would hide it from the others.
  *
  * A rank takes part only while the thread that waits is all there is of its process (the library's own
@@ -22,11 +22,11 @@
 
 #include "shm/base/layout.h"
 
-/* A member of a circle, as it was when the circle was first seen. */
+/* A member of a cycle, as it was when the cycle was first seen. */
 typedef struct mst_deadlock_member {
     uint32_t seat;
     uint32_t checks;
-    uint64_t episode;
+    uint64_t wait_epoch;
 } mst_deadlock_member;
 
 typedef struct mst_deadlock {
@@ -36,9 +36,9 @@ typedef struct mst_deadlock {
     bool promised;              /* only one thread of this rank calls muster, whatever others there are */
     _Atomic uint32_t published; /* 1: the wait under way; other threads of the rank may look */
     uint64_t waits;             /* published so far */
-    mst_deadlock_member *circle;
-    uint32_t *seen_from;  /* for the search: by whom a rank was reached */
-    uint32_t circle_size; /* 0: none suspected */
+    mst_deadlock_member *cycle;
+    uint32_t *seen_from; /* for the search: by whom a rank was reached */
+    uint32_t cycle_size; /* 0: none suspected */
 } mst_deadlock;
 
 bool mst_deadlock_init(mst_deadlock *deadlock, const mst_geometry *geometry,
@@ -49,7 +49,7 @@ void mst_deadlock_destroy(mst_deadlock *deadlock);
  * nobody), in words. Called at each tick; publishes, or counts a check. */
 void mst_deadlock_waiting(mst_deadlock *deadlock, const uint32_t awaited[2], const char *doing);
 
-/* Whether that wait is part of a circle; the circle, spelled out, in `text`. */
+/* Whether that wait is part of a cycle; the cycle, spelled out, in `text`. */
 bool mst_deadlock_found(mst_deadlock *deadlock, char *text, size_t bytes);
 
 /* The wait is over. */

@@ -155,7 +155,7 @@ static void describe(const void *arg, char *text, size_t bytes)
              regroup->group->base.size);
 }
 
-/* All who are missing are waited for; one of them leads to a circle if any does, sooner or later, since those
+/* All who are missing are waited for; one of them leads to a cycle if any does, sooner or later, since those
  * who have come wait for the same. */
 static int first_missing(const regroup *regroup)
 {

@@ -1,6 +1,6 @@
 /*
  * Waits that have become long, of stall.h: at every tick a rank looks for members that are dead or have left,
- * for circles of ranks that wait for each other, and asks the program whether to go on.
+ * for wait cycles of ranks that wait for each other, and asks the program whether to go on.
  */
 #include "src/onehost/stall.h"
 
@@ -107,10 +107,10 @@ static void look_for_poison(mst_group *group, int peer)
     mst_group_spread(group, poison.kind, poison.rank, poison.code);
 }
 
-static void look_for_circle(mst_group *group, const mst_stall *stall, bool due)
+static void look_for_cycle(mst_group *group, const mst_stall *stall, bool due)
 {
     mst_deadlock *deadlock = &group->subarena->attachment->deadlock;
-    char doing[MST_DOING_BYTES], circle[MST_REASON_BYTES];
+    char doing[MST_DOING_BYTES], cycle[MST_REASON_BYTES];
     uint32_t awaited[2];
 
     if (!due && !mst_load32_rlx(&deadlock->published)) /* a thread may have ended since we looked */
@@ -119,8 +119,8 @@ static void look_for_circle(mst_group *group, const mst_stall *stall, bool due)
         awaited[i] = stall->peers[i] < 0 ? MST_RANKS_MAX : group->subarena->shares[stall->peers[i]].seat;
     stall->describe(stall->arg, doing, sizeof doing);
     mst_deadlock_waiting(deadlock, awaited, doing);
-    if (mst_deadlock_found(deadlock, circle, sizeof circle) && !stall->regroups)
-        mst_group_poison(group, MST_POISON_DEADLOCK, "%s", circle);
+    if (mst_deadlock_found(deadlock, cycle, sizeof cycle) && !stall->regroups)
+        mst_group_poison(group, MST_POISON_DEADLOCK, "%s", cycle);
 }
 
 /* Who is in a group has attached, or is a replacement about to have. */
@@ -169,7 +169,7 @@ bool mst_group_stalled(mst_group *group, const mst_stall *stall)
     ask_for_interruption(group, stall);
     if (stall->describe && stall->slept_ns >= LOOK_FOR_CIRCLE_AFTER_NS &&
         (stall->regroups || !mst_subarena_is_broken(group->subarena)))
-        look_for_circle(group, stall, due);
+        look_for_cycle(group, stall, due);
     return is_lost(group, stall->peers[0]) || is_lost(group, stall->peers[1]);
 }
 

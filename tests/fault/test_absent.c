@@ -245,7 +245,7 @@ static int wait_in_another_group(muster_group *world, void *arg)
     return 0;
 }
 
-START_TEST(test_a_circle_through_a_shrink_ends)
+START_TEST(test_a_cycle_through_a_shrink_ends)
 {
     muster_report report = MUSTER_REPORT_INIT;
     muster_termination terminations[3];
@@ -268,7 +268,7 @@ int main(void)
     tcase_add_test(tests, test_one_that_gave_up_shrinking_is_waited_for);
     tcase_add_test(tests, test_nobody_waits_for_one_whose_word_is_damaged);
     if (!under_thread_sanitizer()) /* it sees nothing between processes, and has threads of its own */
-        tcase_add_test(tests, test_a_circle_through_a_shrink_ends);
+        tcase_add_test(tests, test_a_cycle_through_a_shrink_ends);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }

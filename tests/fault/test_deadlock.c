@@ -1,5 +1,5 @@
 /*
- * Ranks that wait for each other in a circle are told so, all of them, and what the circle is; ranks that
+ * Ranks that wait for each other in a cycle are told so, all of them, and what the cycle is; ranks that
  * only look as if they did are not.
  */
 #include <pthread.h>
@@ -25,7 +25,7 @@ static int expect_deadlock(muster_group *group, muster_status status, const char
     return 0;
 }
 
-/* ---- circles ---- */
+/* ---- wait cycles ---- */
 
 static int all_receive(muster_group *world, void *arg)
 {
@@ -49,7 +49,7 @@ static int all_send(muster_group *world, void *arg)
                            "in send (float32 x 400000)");
 }
 
-START_TEST(test_circles_of_messages)
+START_TEST(test_cycles_of_messages)
 {
     for (int size = 2; size <= 8; size += 1 + (size > 3)) {
         run_ranks(size, RANKS_AS_PROCESSES, all_receive, NULL);
@@ -71,7 +71,7 @@ static int receive_from_oneself(muster_group *world, void *arg)
     return 0;
 }
 
-START_TEST(test_a_circle_of_one)
+START_TEST(test_a_cycle_of_one)
 {
     run_ranks(1, RANKS_AS_PROCESSES, receive_from_oneself, NULL);
     run_ranks(2, RANKS_AS_PROCESSES, receive_from_oneself, NULL);
@@ -121,7 +121,7 @@ static int split_against_finish(muster_group *world, void *arg)
     return expect_deadlock(world, muster_group_split(world, 0, -1, &child), "1 in split #1");
 }
 
-START_TEST(test_circles_across_groups_and_operations)
+START_TEST(test_cycles_across_groups_and_operations)
 {
     run_ranks(2, RANKS_AS_PROCESSES, different_groups, NULL);
     for (int size = 2; size <= 4; size++)
@@ -131,7 +131,7 @@ START_TEST(test_circles_across_groups_and_operations)
 END_TEST
 
 /* 0 -> 1 -> 0 in one group; 2 waits for them in another, and learns that they left. */
-static int beside_the_circle(muster_group *world, void *arg)
+static int beside_the_cycle(muster_group *world, void *arg)
 {
     int rank = muster_group_rank(world);
     muster_group *pair;
@@ -146,13 +146,13 @@ static int beside_the_circle(muster_group *world, void *arg)
     return 0;
 }
 
-START_TEST(test_who_is_not_in_the_circle_gets_no_deadlock)
+START_TEST(test_who_is_not_in_the_cycle_gets_no_deadlock)
 {
-    run_ranks(3, RANKS_AS_PROCESSES, beside_the_circle, NULL);
+    run_ranks(3, RANKS_AS_PROCESSES, beside_the_cycle, NULL);
 }
 END_TEST
 
-/* ---- no circles ---- */
+/* ---- no wait cycles ---- */
 
 /* A chain whose end computes: 0 waits for 1, which waits for 2, and so on. */
 static int a_chain_behind_a_slow_rank(muster_group *world, void *arg)
@@ -235,7 +235,7 @@ static int a_stopped_rank(muster_group *world, void *arg)
     return 0;
 }
 
-START_TEST(test_what_only_looks_like_a_circle)
+START_TEST(test_what_only_looks_like_a_cycle)
 {
     pid_t *pids = shared_page(sizeof(pid_t) * 3);
 
@@ -279,12 +279,12 @@ int main(void)
 
     tcase_set_timeout(tests, TEST_TIMEOUT_S);
     if (!under_thread_sanitizer()) { /* it has a thread of its own, so nobody is alone */
-        tcase_add_test(tests, test_circles_of_messages);
-        tcase_add_test(tests, test_a_circle_of_one);
-        tcase_add_test(tests, test_circles_across_groups_and_operations);
-        tcase_add_test(tests, test_who_is_not_in_the_circle_gets_no_deadlock);
+        tcase_add_test(tests, test_cycles_of_messages);
+        tcase_add_test(tests, test_a_cycle_of_one);
+        tcase_add_test(tests, test_cycles_across_groups_and_operations);
+        tcase_add_test(tests, test_who_is_not_in_the_cycle_gets_no_deadlock);
     }
-    tcase_add_test(tests, test_what_only_looks_like_a_circle);
+    tcase_add_test(tests, test_what_only_looks_like_a_cycle);
     tcase_add_test(tests, test_a_promise_that_other_threads_stay_out);
     suite_add_tcase(suite, tests);
     return run_suite(suite);

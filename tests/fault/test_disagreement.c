@@ -196,7 +196,7 @@ static int set_a_deadline(muster_group *world, void *arg)
         RANK_CHECK(world, muster_finish(&request) == MUSTER_ERR_TIMED_OUT);
         RANK_CHECK(world, muster_barrier(groups[3]) == MUSTER_ERR_TIMED_OUT);
     }
-    /* The others wait nowhere, which would close a circle, until rank 0 has given up. */
+    /* The others wait nowhere, which would close a cycle, until rank 0 has given up. */
     AWAIT(muster_group_status(groups[3]) != MUSTER_OK);
     RANK_OK(world, muster_barrier(world));
     for (int i = 0; i < 4; i++)

@@ -115,8 +115,8 @@ uint32_t state_of_seat(const muster_group *group, uint32_t seat)
 
 bool has_waited_long(const muster_group *group, uint32_t seat)
 {
-    return mst_load64_acq(
-               &mst_layout_entry(&mst_group_of_const(group)->subarena->attachment->geometry, seat)->episode) &
+    return mst_load64_acq(&mst_layout_entry(&mst_group_of_const(group)->subarena->attachment->geometry, seat)
+                               ->wait_epoch) &
            1;
 }
 

@@ -449,7 +449,7 @@ START_TEST(test_every_point)
     ck_assert_int_gt(count, _i == FAIL ? 0 : 25);
     for (int i = 0; i < count; i++) {
         bool reached = false;
-        /* Who is the first to record a termination, to prove a circle, or to remove a name, is chance. */
+        /* Who is the first to record a termination, to prove a cycle, or to remove a name, is chance. */
         int tries = _i == KILL ? 10 : 1;
 
         if (only && strcmp(only, points[i]) != 0)

@@ -43,7 +43,7 @@ static bool add_errors(PyObject *module)
         { MUSTER_ERR_MISMATCH, "MismatchError",
           "Ranks asked for different things; the message shows both sides." },
         { MUSTER_ERR_DEADLOCK, "DeadlockError",
-          "Ranks wait for each other in a circle, which the message spells out." },
+          "Ranks wait for each other in a cycle, which the message spells out." },
         { MUSTER_ERR_ABORTED, "AbortedError", "A rank aborted the group, or was interrupted." },
     };
 

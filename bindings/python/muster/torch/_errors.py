@@ -25,7 +25,7 @@ class MismatchError(_muster.MismatchError, _Base):
 
 
 class DeadlockError(_muster.DeadlockError, _Base):
-    """Ranks wait for each other in a circle, which the message spells out."""
+    """Ranks wait for each other in a cycle, which the message spells out."""
 
 
 class AbortedError(_muster.AbortedError, _Base):
