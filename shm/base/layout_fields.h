@@ -101,7 +101,7 @@ END_STRUCT(mst_split_record);
 /* What a rank brings to a shrink or a grow, published by E11. */
 STRUCT(mst_regroup_record)
     FIELD(mst_split_record, share); /* color, key, operation: unused */
-    FIELD(uint64_t, roll_offset);   /* where in its heap the roll is that it will propose */
+    FIELD(uint64_t, list_offset);   /* where in its heap the membership list is that it will propose */
     FIELD(uint32_t, grows);         /* 1: replacements of dead ranks are to be taken in */
     FIELD(uint32_t, reserved);
     ARRAY(uint64_t, reserved_too, [6]);
@@ -109,18 +109,18 @@ END_STRUCT(mst_regroup_record);
 
 /* Who belongs to a new group: a proposal, and, if it is the first, the decision (E12). So many lines
  * follow, in the order of the new group. */
-STRUCT(mst_roll)
+STRUCT(mst_member_list_head)
     FIELD(uint64_t, size);
     FIELD(uint64_t, crowded); /* 1: members wait without spinning; alike on all: other things follow */
     ARRAY(uint64_t, reserved, [2]);
-END_STRUCT(mst_roll);
+END_STRUCT(mst_member_list_head);
 
-STRUCT(mst_roll_line)
+STRUCT(mst_member_line)
     FIELD(uint32_t, seat);
     FIELD(uint32_t, cell);
     FIELD(uint64_t, membership);
     FIELD(uint64_t, staging_offset);
-END_STRUCT(mst_roll_line);
+END_STRUCT(mst_member_line);
 
 /* What a call is, for those who look from outside. */
 STRUCT(mst_doing)
@@ -205,8 +205,9 @@ STRUCT(mst_rank_entry)
     FIELD(uint64_t, process_image);       /* the program that the process runs; 0: unknown */
     FIELD(uint32_t, rank);                /* which rank of the world it is; before ATTACHED, E1 */
     FIELD(_Atomic uint32_t, successor); /* launcher: 1 + the seat of its replacement, UINT32_MAX: none, E15 */
-    FIELD(_Atomic uint64_t, admission); /* of a replacement: the roll that it is on, by any member, E16 */
-    FIELD(_Atomic uint64_t, claimed);   /* the rank: places that it has taken in its ring of records */
+    FIELD(_Atomic uint64_t,
+          admission); /* of a replacement: the membership list that it is on, by any member, E16 */
+    FIELD(_Atomic uint64_t, claimed);    /* the rank: places that it has taken in its ring of records */
     FIELD(_Atomic uint64_t, committing); /* the rank: bytes that it is about to get memory for, E22 */
     FIELD(uint64_t, mapped_bytes); /* the rank, before ATTACHED, E1: of each heap; all end at the least */
     ARRAY(alignas(MST_LINE) uint64_t, cpus, [16]); /* the rank, before ATTACHED: CPUs that it may use, E1 */

@@ -88,10 +88,10 @@ uint32_t mst_succession_seat(const mst_geometry *geometry, uint32_t rank, uint32
     return seat;
 }
 
-bool mst_succession_admit(const mst_geometry *geometry, uint32_t seat, uint32_t roll_seat,
-                          uint64_t roll_offset)
+bool mst_succession_admit(const mst_geometry *geometry, uint32_t seat, uint32_t list_seat,
+                          uint64_t list_offset)
 {
-    uint64_t word = roll_offset | roll_seat;
+    uint64_t word = list_offset | list_seat;
     uint64_t earlier = mst_cmpxchg64_sc(&mst_layout_entry(geometry, seat)->admission, 0, word); /* E16 */
 
     mst_fault_point("newcomer.admitted");
@@ -99,13 +99,13 @@ bool mst_succession_admit(const mst_geometry *geometry, uint32_t seat, uint32_t 
     return earlier == 0 || earlier == word || earlier == GIVEN_UP;
 }
 
-bool mst_succession_admitted(const mst_geometry *geometry, uint32_t seat, uint32_t *roll_seat,
-                             uint64_t *roll_offset)
+bool mst_succession_admitted(const mst_geometry *geometry, uint32_t seat, uint32_t *list_seat,
+                             uint64_t *list_offset)
 {
     uint64_t word = mst_load64_acq(&mst_layout_entry(geometry, seat)->admission); /* E16 */
 
-    *roll_seat = (uint32_t)(word & ((1U << SEAT_BITS) - 1));
-    *roll_offset = word >> SEAT_BITS << SEAT_BITS;
+    *list_seat = (uint32_t)(word & ((1U << SEAT_BITS) - 1));
+    *list_offset = word >> SEAT_BITS << SEAT_BITS;
     return word != 0;
 }
 

@@ -4,8 +4,8 @@
  * The launcher says of every seat whose rank has ended who sits in its stead: a rank in another seat,
  * which may not be there yet, or nobody (E15). From the seat that a rank began in, those words lead to
  * the seat that it has now. A replacement takes its seat, prepares its share, and waits there until the
- * others put it on the roll of a new group: its admission (E16), by compare-and-swap, so that it joins one
- * group only, whoever of the others tells it.
+ * others put it on the membership list of a new group: its admission (E16), by compare-and-swap, so that it
+ * joins one group only, whoever of the others tells it.
  */
 #ifndef MST_SUCCESSION_H
 #define MST_SUCCESSION_H
@@ -30,15 +30,15 @@ mst_presence mst_succession_look(mst_liveness *liveness, uint32_t rank, uint32_t
 /* The seat of the process that is a rank after so many replacements; MST_NO_SEAT: none was announced. */
 uint32_t mst_succession_seat(const mst_geometry *geometry, uint32_t rank, uint32_t replacements);
 
-/* Puts who waits in `seat` on the roll that lies at an offset of another's heap, unless it has given up and
- * is leaving; false: it is on another roll. */
-bool mst_succession_admit(const mst_geometry *geometry, uint32_t seat, uint32_t roll_seat,
-                          uint64_t roll_offset);
+/* Puts who waits in `seat` on the membership list that lies at an offset of another's heap, unless it has
+ * given up and is leaving; false: it is on another membership list. */
+bool mst_succession_admit(const mst_geometry *geometry, uint32_t seat, uint32_t list_seat,
+                          uint64_t list_offset);
 
-/* The replacement's side: whether it has been admitted, and where the roll is; and giving up, which is
- * false if it has been admitted meanwhile. */
-bool mst_succession_admitted(const mst_geometry *geometry, uint32_t seat, uint32_t *roll_seat,
-                             uint64_t *roll_offset);
+/* The replacement's side: whether it has been admitted, and where the membership list is; and giving up,
+ * which is false if it has been admitted meanwhile. */
+bool mst_succession_admitted(const mst_geometry *geometry, uint32_t seat, uint32_t *list_seat,
+                             uint64_t *list_offset);
 bool mst_succession_give_up(const mst_geometry *geometry, uint32_t seat);
 
 #endif

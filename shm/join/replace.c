@@ -5,7 +5,7 @@
 
 #include "shm/base/fault.h"
 #include "shm/death/succession.h"
-#include "shm/join/roll.h"
+#include "shm/join/member_list.h"
 #include "shm/port/os.h"
 #include "src/pure/atomic.h"
 #include "src/pure/error.h"
@@ -61,13 +61,13 @@ static bool is_decided(const void *arg)
            !is_waiting(attachment) || !anyone_can_admit(attachment);
 }
 
-static muster_status await_admission(mst_attachment *attachment, uint32_t *roll_seat, uint64_t *roll_offset)
+static muster_status await_admission(mst_attachment *attachment, uint32_t *list_seat, uint64_t *list_offset)
 {
     mst_awaited result = mst_attachment_await(attachment, is_decided, attachment);
 
-    if (mst_succession_admitted(&attachment->geometry, attachment->seat, roll_seat, roll_offset) ||
+    if (mst_succession_admitted(&attachment->geometry, attachment->seat, list_seat, list_offset) ||
         !mst_succession_give_up(&attachment->geometry, attachment->seat)) {
-        mst_succession_admitted(&attachment->geometry, attachment->seat, roll_seat, roll_offset);
+        mst_succession_admitted(&attachment->geometry, attachment->seat, list_seat, list_offset);
         return MUSTER_OK;
     }
     if (!is_waiting(attachment))
@@ -93,41 +93,41 @@ static muster_status await_admission(mst_attachment *attachment, uint32_t *roll_
 
 /* ---- entering ---- */
 
-static muster_status read_roll(mst_attachment *attachment, const mst_share *own, uint32_t roll_seat,
-                               uint64_t roll_offset, mst_roll_call *roll)
+static muster_status read_list(mst_attachment *attachment, const mst_share *own, uint32_t list_seat,
+                               uint64_t list_offset, mst_member_list *list)
 {
-    muster_status status = mst_roll_read(&attachment->geometry, roll_seat, roll_offset, roll);
+    muster_status status = mst_member_list_read(&attachment->geometry, list_seat, list_offset, list);
     if (status != MUSTER_OK)
         return status;
-    int rank = mst_roll_find(roll, attachment->seat);
-    if (rank >= 0 && roll->shares[rank].cell == own->cell &&
-        roll->shares[rank].membership == own->membership &&
-        roll->shares[rank].staging_offset == own->staging_offset)
+    int rank = mst_member_list_find(list, attachment->seat);
+    if (rank >= 0 && list->shares[rank].cell == own->cell &&
+        list->shares[rank].membership == own->membership &&
+        list->shares[rank].staging_offset == own->staging_offset)
         return MUSTER_OK;
     return mst_fail(MUSTER_ERR_BAD_ARENA,
                     "rank %u was admitted to a group that it is not in: the arena is damaged",
                     attachment->rank);
 }
 
-static muster_status enter(mst_attachment *attachment, const mst_share *own, uint32_t roll_seat,
-                           uint64_t roll_offset, mst_subarena **group)
+static muster_status enter(mst_attachment *attachment, const mst_share *own, uint32_t list_seat,
+                           uint64_t list_offset, mst_subarena **group)
 {
     int room = (int)(attachment->geometry.size + attachment->geometry.seats);
-    mst_roll_call roll = { calloc((size_t)room, sizeof *roll.shares), room, 0, { 0, 0 } };
+    mst_member_list list = { calloc((size_t)room, sizeof *list.shares), room, 0, { 0, 0 } };
 
-    muster_status status = roll.shares
-                               ? read_roll(attachment, own, roll_seat, roll_offset, &roll)
+    muster_status status = list.shares
+                               ? read_list(attachment, own, list_seat, list_offset, &list)
                                : mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a group of up to %d", room);
     if (status == MUSTER_OK) {
-        attachment->policy = roll.policy;
-        status = mst_subarena_open(attachment, roll.shares, mst_roll_find(&roll, attachment->seat), roll.size,
-                                   group);
+        attachment->policy = list.policy;
+        status = mst_subarena_open(attachment, list.shares, mst_member_list_find(&list, attachment->seat),
+                                   list.size, group);
     }
-    free(roll.shares);
+    free(list.shares);
     return status;
 }
 
-/* ATTACHED also says that the roll has been read: its memory may be used again. */
+/* ATTACHED also says that the membership list has been read: its memory may be used again. */
 static void settle(mst_attachment *attachment)
 {
     mst_fault_point("newcomer.attach");
@@ -139,13 +139,13 @@ static void settle(mst_attachment *attachment)
 
 muster_status mst_replace(mst_attachment *attachment, const mst_share *own, mst_subarena **group)
 {
-    uint64_t roll_offset;
-    uint32_t roll_seat;
+    uint64_t list_offset;
+    uint32_t list_seat;
 
     announce(attachment);
-    muster_status status = await_admission(attachment, &roll_seat, &roll_offset);
+    muster_status status = await_admission(attachment, &list_seat, &list_offset);
     if (status == MUSTER_OK)
-        status = enter(attachment, own, roll_seat, roll_offset, group);
+        status = enter(attachment, own, list_seat, list_offset, group);
     if (status == MUSTER_OK)
         settle(attachment);
     else

@@ -33,12 +33,12 @@ static uint32_t state_of(const mst_supervision *all, const mst_rank_process *pro
 
 bool mst_respawn_was_inside(const mst_supervision *all, const mst_rank_process *process)
 {
-    uint64_t roll_offset;
-    uint32_t roll_seat;
+    uint64_t list_offset;
+    uint32_t list_seat;
 
     return process->seat < all->config->size ||
-           (mst_succession_admitted(all->geometry, (uint32_t)process->seat, &roll_seat, &roll_offset) &&
-            roll_offset != 0);
+           (mst_succession_admitted(all->geometry, (uint32_t)process->seat, &list_seat, &list_offset) &&
+            list_offset != 0);
 }
 
 static bool is_inside(const mst_supervision *all, const mst_rank_process *process)

@@ -34,65 +34,66 @@ bool mst_newcomers_are_here(const mst_group *group)
     return true;
 }
 
-/* ---- the roll ---- */
+/* ---- the membership list ---- */
 
-static void sort_by_rank(const mst_group *group, mst_roll_call *roll)
+static void sort_by_rank(const mst_group *group, mst_member_list *list)
 {
-    for (int i = 1; i < roll->size; i++) { /* the members are in order already, or nearly */
-        mst_share share = roll->shares[i];
+    for (int i = 1; i < list->size; i++) { /* the members are in order already, or nearly */
+        mst_share share = list->shares[i];
         uint32_t rank = rank_in_world(group, share.seat);
         int at = i;
 
-        for (; at > 0 && rank_in_world(group, roll->shares[at - 1].seat) > rank; at--)
-            roll->shares[at] = roll->shares[at - 1];
-        roll->shares[at] = share;
+        for (; at > 0 && rank_in_world(group, list->shares[at - 1].seat) > rank; at--)
+            list->shares[at] = list->shares[at - 1];
+        list->shares[at] = share;
     }
 }
 
-void mst_newcomers_enrol(const mst_group *group, mst_roll_call *roll)
+void mst_newcomers_enrol(const mst_group *group, mst_member_list *list)
 {
     mst_attachment *attachment = group->subarena->attachment;
     uint32_t seat;
 
-    for (uint32_t rank = 0; rank < attachment->geometry.size && roll->size < roll->room; rank++) {
+    for (uint32_t rank = 0; rank < attachment->geometry.size && list->size < list->room; rank++) {
         if (mst_succession_look(&attachment->liveness, rank, &seat) != MST_WAITING)
             continue;
         const mst_cell *cell = mst_layout_cell(&attachment->geometry, seat, MST_WORLD_CELL);
-        roll->shares[roll->size++] =
+        list->shares[list->size++] =
             (mst_share){ seat, MST_WORLD_CELL, MST_WORLD_MEMBERSHIP, cell->staging_offset }; /* E1 */
     }
-    sort_by_rank(group, roll);
+    sort_by_rank(group, list);
 }
 
 /* ---- into the group ---- */
 
-/* The newcomer may come to read what others on the roll have written when those are dead, and we have left.
+/* The newcomer may come to read what others on the membership list have written when those are dead, and we
+ * have left.
  */
-static void hold_for(const mst_geometry *geometry, uint32_t newcomer, const mst_roll_call *roll)
+static void hold_for(const mst_geometry *geometry, uint32_t newcomer, const mst_member_list *list)
 {
-    for (int i = 0; i < roll->size; i++)
-        if (roll->shares[i].seat < geometry->seats)
-            mst_holders_add(geometry, roll->shares[i].seat, newcomer);
+    for (int i = 0; i < list->size; i++)
+        if (list->shares[i].seat < geometry->seats)
+            mst_holders_add(geometry, list->shares[i].seat, newcomer);
 }
 
-muster_status mst_newcomers_admit(mst_group *group, const mst_roll_call *roll, uint32_t roll_seat,
-                                  uint64_t roll_offset)
+muster_status mst_newcomers_admit(mst_group *group, const mst_member_list *list, uint32_t list_seat,
+                                  uint64_t list_offset)
 {
     const mst_geometry *geometry = &group->subarena->attachment->geometry;
 
-    for (int i = 0; i < roll->size; i++) {
-        uint32_t seat = roll->shares[i].seat;
+    for (int i = 0; i < list->size; i++) {
+        uint32_t seat = list->shares[i].seat;
 
         if (seat >= geometry->seats)
             return mst_fail(MUSTER_ERR_BAD_ARENA,
-                            "the roll of a new group names seat %u of %u: the arena "
+                            "the membership list of a new group names seat %u of %u: the arena "
                             "is damaged",
                             seat, geometry->seats);
         if (is_member(group, seat))
             continue;
         if (mst_load64_acq(&mst_layout_entry(geometry, seat)->admission) == 0) /* E16: else, it was done */
-            hold_for(geometry, seat, roll);
-        if (mst_succession_admit(geometry, seat, roll_seat, roll_offset))
+            hold_for(geometry, seat, list);
+        if (mst_succession_admit(geometry, seat, list_seat, list_offset))
             continue;
         return mst_fail(MUSTER_ERR_INVALID,
                         "the replacement of rank %u is in another group already: two groups of the world "
@@ -104,7 +105,7 @@ muster_status mst_newcomers_admit(mst_group *group, const mst_roll_call *roll, u
 
 typedef struct newcomers {
     const mst_group *group;
-    const mst_roll_call *roll;
+    const mst_member_list *list;
 } newcomers;
 
 static bool is_on_the_way(const newcomers *newcomers, uint32_t seat)
@@ -119,16 +120,16 @@ static bool nobody_on_the_way(const void *arg)
 {
     const newcomers *newcomers = arg;
 
-    for (int i = 0; i < newcomers->roll->size; i++)
-        if (is_on_the_way(newcomers, newcomers->roll->shares[i].seat))
+    for (int i = 0; i < newcomers->list->size; i++)
+        if (is_on_the_way(newcomers, newcomers->list->shares[i].seat))
             return false;
     return true;
 }
 
-muster_status mst_newcomers_await(mst_group *group, const mst_roll_call *roll, mst_waiter *waiter)
+muster_status mst_newcomers_await(mst_group *group, const mst_member_list *list, mst_waiter *waiter)
 {
     mst_attachment *attachment = group->subarena->attachment;
-    newcomers newcomers = { group, roll };
+    newcomers newcomers = { group, list };
     mst_parking parking = mst_eventcount_parking(&mst_layout_header(&attachment->geometry)->arrivals);
 
     mst_wait_result result = mst_wait_until(waiter, parking, nobody_on_the_way, &newcomers, -1);

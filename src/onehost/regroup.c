@@ -4,12 +4,12 @@
  *
  * Each survivor claims fresh memory, publishes its share in its cell of the old group (E11), and waits
  * until every other member has done so, has ended, or has left; to grow, also until every replacement
- * that the launcher has promised is there, or is not to come (newcomers.h). It then proposes a roll of the
- * living that it sees. Survivors may see different deaths, so one proposal must count: a survivor writes
- * its own into its heap and offers it by compare-and-swap in the cell of rank 0, whose memory outlives
+ * that the launcher has promised is there, or is not to come (newcomers.h). It then proposes a membership
+ * list of the living that it sees. Survivors may see different deaths, so one proposal must count: a survivor
+ * writes its own into its heap and offers it by compare-and-swap in the cell of rank 0, whose memory outlives
  * rank 0; the first one wins and all take it (E12). Nobody waits for a decision, so nobody can die in the
  * middle of one: what a rank left half written is either not offered, or whole. Every survivor then
- * admits the newcomers on the roll, so that one is enough. Who dies after that is a dead member of the new
+ * admits the newcomers on the list, so that one is enough. Who dies after that is a dead member of the new
  * group, which breaks on its first use, and is made anew in turn.
  *
  * Cost: one wait for the slowest survivor, a pass over the members, a doorbell per member; to grow, a wait
@@ -36,8 +36,8 @@ typedef struct regroup {
     uint64_t number; /* of the regroup in the group, from 1 */
     bool grows;
     mst_share own;        /* our share of the new group */
-    uint64_t roll_offset; /* of our proposal */
-    mst_roll_call roll;   /* first what we propose, then what was decided */
+    uint64_t list_offset; /* of our proposal */
+    mst_member_list list; /* first what we propose, then what was decided */
     mst_waiter waiter;    /* of all that it waits for, under one deadline */
 } regroup;
 
@@ -91,11 +91,11 @@ static muster_status claim(regroup *regroup)
     mst_attachment *attachment = group->subarena->attachment;
     int room = group->base.size + (regroup->grows ? (int)attachment->geometry.size : 0);
 
-    regroup->roll = (mst_roll_call){ calloc((size_t)room, sizeof(mst_share)), room, 0, attachment->policy };
-    if (!regroup->roll.shares)
+    regroup->list = (mst_member_list){ calloc((size_t)room, sizeof(mst_share)), room, 0, attachment->policy };
+    if (!regroup->list.shares)
         return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a group of up to %d", room);
     muster_status status =
-        mst_subarena_claim_block(group->subarena, mst_roll_bytes(room), &regroup->roll_offset);
+        mst_subarena_claim_block(group->subarena, mst_member_list_bytes(room), &regroup->list_offset);
     return status == MUSTER_OK ? mst_share_claim(attachment, &regroup->own) : status;
 }
 
@@ -113,7 +113,7 @@ static void arrive(const regroup *regroup, muster_status claimed)
 
     *record_of(regroup, group->base.rank) = (mst_regroup_record){
         .share = mst_child_record(&regroup->own, claimed),
-        .roll_offset = regroup->roll_offset,
+        .list_offset = regroup->list_offset,
         .grows = regroup->grows,
     };
     mst_fault_point("regroup.arrive");
@@ -224,22 +224,22 @@ static muster_status catch_up(const regroup *next)
 #define WINNER_BITS 16
 #define DECISION_TRIES 4
 
-static void draw_up_roll(regroup *regroup)
+static void draw_up_list(regroup *regroup)
 {
     const mst_group *group = regroup->group;
-    mst_roll_call *roll = &regroup->roll;
+    mst_member_list *list = &regroup->list;
 
-    roll->size = 0;
+    list->size = 0;
     for (int rank = 0; rank < group->base.size; rank++) {
         if (!has_arrived(regroup, rank) || never_comes(group, rank))
             continue;
         mst_split_record record = record_of(regroup, rank)->share; /* E11: read once */
-        roll->shares[roll->size++] = mst_child_share(group, rank, &record);
+        list->shares[list->size++] = mst_child_share(group, rank, &record);
     }
     if (regroup->grows)
-        mst_newcomers_enrol(group, roll);
-    mst_roll_write(&group->subarena->attachment->geometry, group->subarena->own.seat, regroup->roll_offset,
-                   roll);
+        mst_newcomers_enrol(group, list);
+    mst_member_list_write(&group->subarena->attachment->geometry, group->subarena->own.seat,
+                          regroup->list_offset, list);
 }
 
 static void propose(regroup *regroup)
@@ -248,7 +248,7 @@ static void propose(regroup *regroup)
     _Atomic uint64_t *decided = &group->subarena->cells[0]->decided;
     uint64_t offer = regroup->number << WINNER_BITS | (uint64_t)group->base.rank;
 
-    draw_up_roll(regroup);
+    draw_up_list(regroup);
     mst_fault_point("regroup.propose");
     uint64_t found = mst_load64_acq(decided); /* E12 */
     /* Who is faster has decided; if the word changes more often than that, it is by damage, which
@@ -269,13 +269,13 @@ static muster_status damaged(const regroup *regroup, const char *what)
                     regroup->group->base.rank, what, name_of(regroup));
 }
 
-/* What everyone on the roll has brought; all who read it come to the same. */
+/* What everyone on the membership list has brought; all who read it come to the same. */
 static muster_status check_records(const regroup *regroup)
 {
     const mst_group *group = regroup->group;
 
     for (int rank = 0; rank < group->base.size; rank++) {
-        if (mst_roll_find(&regroup->roll, group->subarena->shares[rank].seat) < 0)
+        if (mst_member_list_find(&regroup->list, group->subarena->shares[rank].seat) < 0)
             continue;
         mst_regroup_record record = *record_of(regroup, rank); /* E11: read once */
         if (record.share.status != MUSTER_OK)
@@ -291,8 +291,8 @@ static muster_status check_records(const regroup *regroup)
     return MUSTER_OK;
 }
 
-/* Reads the roll that was decided upon: who belongs to the new group, and whoever drew it up. */
-static muster_status read_decision(regroup *regroup, uint32_t *roll_seat, uint64_t *roll_offset)
+/* Reads the membership list that was decided upon: who belongs to the new group, and whoever drew it up. */
+static muster_status read_decision(regroup *regroup, uint32_t *list_seat, uint64_t *list_offset)
 {
     const mst_subarena *subarena = regroup->group->subarena;
     uint64_t decided = mst_load64_acq(&subarena->cells[0]->decided); /* E12 */
@@ -300,11 +300,11 @@ static muster_status read_decision(regroup *regroup, uint32_t *roll_seat, uint64
 
     if (decided >> WINNER_BITS != regroup->number || winner >= (uint64_t)regroup->group->base.size)
         return damaged(regroup, "nobody of the group decided");
-    *roll_seat = subarena->shares[winner].seat;
-    *roll_offset = record_of(regroup, (int)winner)->roll_offset; /* E12: read once */
+    *list_seat = subarena->shares[winner].seat;
+    *list_offset = record_of(regroup, (int)winner)->list_offset; /* E12: read once */
     muster_status status =
-        mst_roll_read(&subarena->attachment->geometry, *roll_seat, *roll_offset, &regroup->roll);
-    if (status == MUSTER_OK && mst_roll_find(&regroup->roll, subarena->own.seat) < 0)
+        mst_member_list_read(&subarena->attachment->geometry, *list_seat, *list_offset, &regroup->list);
+    if (status == MUSTER_OK && mst_member_list_find(&regroup->list, subarena->own.seat) < 0)
         status = damaged(regroup, "the others take this rank for dead");
     return status == MUSTER_OK ? check_records(regroup) : status;
 }
@@ -319,11 +319,11 @@ static bool may_try_again(muster_status status)
 /* Once the group exists: who is new joins it, or will never. */
 static muster_status receive(regroup *regroup, mst_group **made)
 {
-    muster_status status = mst_newcomers_await(regroup->group, &regroup->roll, &regroup->waiter);
+    muster_status status = mst_newcomers_await(regroup->group, &regroup->list, &regroup->waiter);
 
     if (status == MUSTER_OK)
         return MUSTER_OK;
-    mst_subarena_abandon_block(regroup->group->subarena, regroup->roll_offset); /* read still, perhaps */
+    mst_subarena_abandon_block(regroup->group->subarena, regroup->list_offset); /* read still, perhaps */
     mst_group_close(&(*made)->base);
     *made = NULL;
     return status;
@@ -333,24 +333,24 @@ static muster_status form(regroup *regroup, mst_group **made)
 {
     mst_group *group = regroup->group;
     mst_attachment *attachment = group->subarena->attachment;
-    uint32_t roll_seat = 0;
-    uint64_t roll_offset = 0;
+    uint32_t list_seat = 0;
+    uint64_t list_offset = 0;
     mst_group *child;
 
-    muster_status status = read_decision(regroup, &roll_seat, &roll_offset);
+    muster_status status = read_decision(regroup, &list_seat, &list_offset);
     if (may_try_again(status)) { /* all have seen it, so nobody uses the share */
         mst_share_release(attachment, &regroup->own);
         return status;
     }
     if (status == MUSTER_OK && regroup->grows)
-        status = mst_newcomers_admit(group, &regroup->roll, roll_seat, roll_offset);
+        status = mst_newcomers_admit(group, &regroup->list, list_seat, list_offset);
     if (status != MUSTER_OK) {
         mst_share_abandon(attachment, &regroup->own);
         return status;
     }
-    status = mst_child_create(group, regroup->roll.shares,
-                              mst_roll_find(&regroup->roll, group->subarena->own.seat), regroup->roll.size,
-                              &regroup->own, &child);
+    status = mst_child_create(group, regroup->list.shares,
+                              mst_member_list_find(&regroup->list, group->subarena->own.seat),
+                              regroup->list.size, &regroup->own, &child);
     if (status == MUSTER_OK && regroup->grows)
         status = receive(regroup, &child);
     if (status == MUSTER_OK) {
@@ -376,7 +376,7 @@ static muster_status agree_and_form(regroup *regroup, mst_group **made)
     muster_status claimed = claim(regroup);
     arrive(regroup, claimed); /* also when claiming failed: the others must know */
     status = gather(regroup);
-    if (status == MUSTER_OK && regroup->roll_offset)
+    if (status == MUSTER_OK && regroup->list_offset)
         propose(regroup);
     if (claimed != MUSTER_OK)
         return claimed;
@@ -401,7 +401,7 @@ muster_status mst_regroup(muster_group *of, bool grows, muster_group **made)
                                             "what shrink has left of it, and split that again");
     status = agree_and_form(&regroup, &child);
     say(group, group->regroups, false);
-    free(regroup.roll.shares);
+    free(regroup.list.shares);
     mst_group_shown(group, MST_CLASS_SPLIT);
     if (status == MUSTER_OK)
         *made = &child->base;

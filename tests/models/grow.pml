@@ -4,15 +4,15 @@
  *
  * The last rank is dead at the beginning. The launcher says of each dead seat who succeeds, and starts
  * that one, while there are restarts left and somebody is in the world. Survivors arrive, wait for each
- * other and for whoever is promised, and agree on a roll of seats; all of them admit who is new on it,
- * and wait until those have read it; then the roll's memory goes.
+ * other and for whoever is promised, and agree on a membership list of seats; all of them admit who is new on it,
+ * and wait until those have read it; then the membership list's memory goes.
  *
  *   shown: all who return, and who is admitted, have the same members, and are members; every member's
- *          share was there; nobody waits for ever, but a newcomer that is on no roll (the next grow takes
- *          it), and no roll is read when its memory is gone.
+ *          share was there; nobody waits for ever, but a newcomer that is on no membership list (the next grow takes
+ *          it), and no membership list is read when its memory is gone.
  *
- * -DONE_ADMITS lets the one who drew the roll up admit, and must fail. -DHASTY does not wait until the
- * roll is read, and must fail. -DSILENT_LAUNCHER says nothing when there are no restarts left, and must fail.
+ * -DONE_ADMITS lets the one who drew the membership list up admit, and must fail. -DHASTY does not wait until the
+ * membership list is read, and must fail. -DSILENT_LAUNCHER says nothing when there are no restarts left, and must fail.
  */
 #ifndef N
 #define N 3
@@ -32,10 +32,10 @@ mtype = { VACANT, WAITING, ATTACHED };
 mtype state[SEATS];         /* mst_rank_entry.state, E1 */
 bool share[SEATS];          /* cell and staging are there */
 bool arrived[N];            /* mst_cell.regroups, E11 */
-byte roll[N];               /* mst_roll, one bit per line; 0: its memory has gone back */
+byte membership list[N];               /* mst_member_list_head, one bit per line; 0: its memory has gone back */
 byte decided;               /* mst_cell.decided of rank 0: 1 + the winner, E12 */
 byte succ[SEATS];           /* mst_rank_entry.successor, E15: 0 undecided, 1 + seat, NONE */
-byte admission[SEATS];      /* mst_rank_entry.admission, E16: 0, or 1 + who drew the roll up */
+byte admission[SEATS];      /* mst_rank_entry.admission, E16: 0, or 1 + who drew the membership list up */
 bool dead[SEATS], ended[SEATS];
 byte agreed, killed, restarts;
 bool returned[N];
@@ -60,7 +60,7 @@ end_waiting:
          (me != N + 1 % R && CAN_ADMIT(N + 1 % R))) -> goto gone
     fi;
     CRASH;
-    got = roll[admission[me] - 1];              /* mst_roll_read() */
+    got = membership list[admission[me] - 1];              /* mst_member_list_read() */
     assert(HAS(got, me));
     AGREE(got);
     CRASH;
@@ -138,7 +138,7 @@ proctype Rank(byte me) {
     od;
     CRASH;
     p = 0;
-    do                                          /* draw_up_roll(): the members, then the newcomers */
+    do                                          /* draw_up_list(): the members, then the newcomers */
     :: p == N -> break
     :: p < N -> if :: arrived[p] && !ended[p] -> mine = mine | (1 << p) :: else fi; p++
     od;
@@ -149,12 +149,12 @@ proctype Rank(byte me) {
         if :: !ended[p] && state[p] == WAITING && admission[p] == 0 -> mine = mine | (1 << p) :: else fi;
         p++
     od;
-    roll[me] = mine;
+    membership list[me] = mine;
     CRASH;
     atomic { if :: decided == 0 -> decided = me + 1 :: else fi };   /* propose() */
     CRASH;
     winner = decided - 1;                       /* read_decision() */
-    got = roll[winner];
+    got = membership list[winner];
     assert(HAS(got, me));
     p = 0;
     do
@@ -188,7 +188,7 @@ proctype Rank(byte me) {
     /* The old group is given back; its memory goes when every other member has left it, or is dead. */
     if
     :: winner == me && (returned[0] || dead[0]) && (returned[1] || dead[1]) && (returned[2 % N] || dead[2 % N]) ->
-        roll[me] = 0
+        membership list[me] = 0
     :: skip
     fi;
 gone: skip

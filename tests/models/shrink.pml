@@ -18,7 +18,7 @@
 #define K 2
 #endif
 
-byte members[N];        /* mst_roll, one bit per line */
+byte members[N];        /* mst_member_list_head, one bit per line */
 bool share[N];          /* mst_regroup_record.share is written */
 bool arrived[N];        /* mst_cell.regroups, E11 */
 byte decided;           /* mst_cell.decided of rank 0: 1 + the winner, E12 */
