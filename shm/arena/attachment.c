@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "shm/base/fault.h"
-#include "shm/death/holders.h"
+#include "shm/death/references.h"
 #include "shm/port/os.h"
 #include "shm/wait/rendezvous.h"
 #include "src/pure/atomic.h"
@@ -179,13 +179,13 @@ void mst_attachment_destroy(mst_attachment *attachment)
 void mst_attachment_meet(mst_attachment *attachment, uint32_t seat)
 {
     if (seat != attachment->seat && attachment->together[seat]++ == 0)
-        mst_holders_add(&attachment->geometry, seat, attachment->seat);
+        mst_references_add(&attachment->geometry, seat, attachment->seat);
 }
 
 void mst_attachment_part(mst_attachment *attachment, uint32_t seat)
 {
     if (seat != attachment->seat && --attachment->together[seat] == 0)
-        mst_holders_remove(&attachment->geometry, seat, attachment->seat);
+        mst_references_remove(&attachment->geometry, seat, attachment->seat);
 }
 
 void mst_attachment_release_dead(mst_attachment *attachment)
@@ -195,7 +195,7 @@ void mst_attachment_release_dead(mst_attachment *attachment)
     if (terminations == attachment->terminations_seen)
         return;
     mst_liveness_scan(&attachment->liveness); /* which of them can write no more */
-    if (!mst_holders_release_dead(&attachment->geometry, attachment->released))
+    if (!mst_references_release_dead(&attachment->geometry, attachment->released))
         attachment->terminations_seen = terminations;
 }
 

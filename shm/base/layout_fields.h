@@ -212,7 +212,7 @@ STRUCT(mst_rank_entry)
     FIELD(uint64_t, mapped_bytes); /* the rank, before ATTACHED, E1: of each heap; all end at the least */
     ARRAY(alignas(MST_LINE) uint64_t, cpus, [16]); /* the rank, before ATTACHED: CPUs that it may use, E1 */
     /* One bit per seat whose rank is in a group with this one: that rank, E17. */
-    ARRAY(alignas(MST_LINE) _Atomic uint64_t, holders, [MST_RANKS_MAX / 64]);
+    ARRAY(alignas(MST_LINE) _Atomic uint64_t, references, [MST_RANKS_MAX / 64]);
     /* What the rank waits for, while it waits long (deadlock.h). */
     FIELD(alignas(MST_LINE) _Atomic uint64_t,
           wait_epoch);                     /* the rank: 2 x waits + 1 in one, + 2 after, E13 */

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "shm/base/fault.h"
-#include "shm/death/holders.h"
+#include "shm/death/references.h"
 #include "shm/death/succession.h"
 #include "shm/join/replace.h"
 #include "shm/port/os.h"
@@ -307,7 +307,7 @@ static muster_status join_first(mst_attachment *attachment, mst_subarena **world
     muster_status status = take_seat(attachment, &share);
     if (status == MUSTER_OK) {
         for (uint32_t seat = 0; seat < attachment->geometry.size; seat++) /* before anyone can die of them */
-            mst_holders_add(&attachment->geometry, seat, attachment->seat);
+            mst_references_add(&attachment->geometry, seat, attachment->seat);
         publish_entry(&attachment->geometry, attachment->seat);
         status = gather(attachment);
     } else if (attachment->joined) { /* a second claimant must not break the first one's job */

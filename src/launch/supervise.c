@@ -10,8 +10,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "shm/death/holders.h"
 #include "shm/death/liveness.h"
+#include "shm/death/references.h"
 #include "shm/port/cgroup.h"
 #include "shm/port/os.h"
 #include "src/launch/cause.h"
@@ -146,7 +146,7 @@ static void collect_terminations(mst_supervision *all)
             cause = process;
     }
     if (all->running < running && all->config->on_failure != MUSTER_ON_FAILURE_KILL)
-        mst_holders_release_dead(all->geometry, all->released);
+        mst_references_release_dead(all->geometry, all->released);
     if (cause && all->first_failed < 0 && !all->stopping)
         all->first_failed = mst_cause_find(all, cause);
 }

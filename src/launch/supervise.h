@@ -27,7 +27,7 @@ typedef struct mst_supervision {
     mst_rank_process *processes; /* by seat of the arena */
     int count;                   /* of them, also those that are to start later */
     int running;
-    bool *released;        /* by seat: memory of the dead that has gone back (holders.h) */
+    bool *released;        /* by seat: memory of the dead that has gone back (references.h) */
     int first_failed;      /* the seat; -1: none yet */
     uint64_t memory_kills; /* of the control group, so far */
     bool timed_out;

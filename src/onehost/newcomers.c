@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-#include "shm/death/holders.h"
+#include "shm/death/references.h"
 #include "shm/death/succession.h"
 #include "shm/port/os.h"
 #include "src/pure/atomic.h"
@@ -73,7 +73,7 @@ static void hold_for(const mst_geometry *geometry, uint32_t newcomer, const mst_
 {
     for (int i = 0; i < list->size; i++)
         if (list->shares[i].seat < geometry->seats)
-            mst_holders_add(geometry, list->shares[i].seat, newcomer);
+            mst_references_add(geometry, list->shares[i].seat, newcomer);
 }
 
 muster_status mst_newcomers_admit(mst_group *group, const mst_member_list *list, uint32_t list_seat,

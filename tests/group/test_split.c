@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "shm/death/holders.h"
+#include "shm/death/references.h"
 #include "shm/port/os.h"
 #include "src/onehost/group.h"
 #include "src/pure/atomic.h"
@@ -270,12 +270,13 @@ static int watch_a_death(muster_group *world, muster_group *child)
     RANK_CHECK(world, muster_send(&cell, 1, MUSTER_UINT32, 1, child) == MUSTER_ERR_PEER_DIED);
     RANK_OK(world, muster_group_free(child));
     RANK_CHECK(world, !is_reused(attachment, cell));
-    mst_holders_remove(geometry, 1, 0); /* so that only what is not confirmed keeps its memory */
-    RANK_CHECK(world, mst_holders_release_dead(geometry, done) && !done[1]);
-    mst_holders_add(geometry, 1, 0);
+    mst_references_remove(geometry, 1, 0); /* so that only what is not confirmed keeps its memory */
+    RANK_CHECK(world, mst_references_release_dead(geometry, done) && !done[1]);
+    mst_references_add(geometry, 1, 0);
     mst_liveness_record_gone(geometry, 1);
     RANK_CHECK(world, is_reused(attachment, cell));
-    RANK_CHECK(world, mst_holders_release_dead(geometry, done) && !done[1]); /* we are in the world with it */
+    RANK_CHECK(world,
+               mst_references_release_dead(geometry, done) && !done[1]); /* we are in the world with it */
     return 0;
 }
 

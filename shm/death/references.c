@@ -1,5 +1,5 @@
-/* The bits of holders.h. */
-#include "shm/death/holders.h"
+/* The bits of references.h. */
+#include "shm/death/references.h"
 
 #include "shm/base/fault.h"
 #include "shm/death/liveness.h"
@@ -8,15 +8,15 @@
 
 static _Atomic uint64_t *word_of(const mst_geometry *geometry, uint32_t seat, uint32_t self)
 {
-    return &mst_layout_entry(geometry, seat)->holders[self / 64];
+    return &mst_layout_entry(geometry, seat)->references[self / 64];
 }
 
-void mst_holders_add(const mst_geometry *geometry, uint32_t seat, uint32_t self)
+void mst_references_add(const mst_geometry *geometry, uint32_t seat, uint32_t self)
 {
     mst_or64_sc(word_of(geometry, seat, self), 1ULL << (self % 64)); /* E17 */
 }
 
-void mst_holders_remove(const mst_geometry *geometry, uint32_t seat, uint32_t self)
+void mst_references_remove(const mst_geometry *geometry, uint32_t seat, uint32_t self)
 {
     mst_and64_sc(word_of(geometry, seat, self), ~(1ULL << (self % 64))); /* E17: our last look was before */
     mst_fault_point("holder.removed");
@@ -46,7 +46,7 @@ static bool is_held(const mst_geometry *geometry, uint32_t seat)
     return false;
 }
 
-bool mst_holders_release_dead(const mst_geometry *geometry, bool *done)
+bool mst_references_release_dead(const mst_geometry *geometry, bool *done)
 {
     bool left = false;
 
