@@ -7,7 +7,7 @@
 
 #include "shm/base/fault.h"
 #include "shm/death/references.h"
-#include "shm/death/succession.h"
+#include "shm/death/successor.h"
 #include "shm/join/replace.h"
 #include "shm/port/os.h"
 #include "shm/wait/rendezvous.h"
@@ -357,7 +357,7 @@ static muster_status find_seat(const mst_geometry *geometry, const mst_joiner *j
                         geometry->size - 1);
     *seat = joiner->replacements < 0
                 ? MST_NO_SEAT
-                : mst_succession_seat(geometry, (uint32_t)joiner->rank, (uint32_t)joiner->replacements);
+                : mst_successor_seat(geometry, (uint32_t)joiner->rank, (uint32_t)joiner->replacements);
     if (*seat != MST_NO_SEAT)
         return MUSTER_OK;
     return mst_fail(

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "shm/base/fault.h"
-#include "shm/death/succession.h"
+#include "shm/death/successor.h"
 #include "shm/join/member_list.h"
 #include "shm/port/os.h"
 #include "src/pure/atomic.h"
@@ -15,10 +15,10 @@ static void announce(const mst_attachment *attachment)
 {
     mst_header *header = mst_layout_header(&attachment->geometry);
 
-    mst_fault_point("newcomer.wait");
+    mst_fault_point("respawned.wait");
     mst_store32_rel(&mst_layout_entry(&attachment->geometry, attachment->seat)->state,
                     MST_RANK_WAITING); /* E1 */
-    mst_fault_point("newcomer.waiting");
+    mst_fault_point("respawned.waiting");
     mst_add32_sc(&header->terminations, 1); /* E8: those who watch death words have one more to watch */
     mst_wake_watchers(&header->terminations);
     mst_eventcount_advance(&header->arrivals); /* E1 */
@@ -57,7 +57,7 @@ static bool is_decided(const void *arg)
     uint64_t offset;
     uint32_t seat;
 
-    return mst_succession_admitted(&attachment->geometry, attachment->seat, &seat, &offset) ||
+    return mst_successor_admitted(&attachment->geometry, attachment->seat, &seat, &offset) ||
            !is_waiting(attachment) || !anyone_can_admit(attachment);
 }
 
@@ -65,9 +65,9 @@ static muster_status await_admission(mst_attachment *attachment, uint32_t *list_
 {
     mst_awaited result = mst_attachment_await(attachment, is_decided, attachment);
 
-    if (mst_succession_admitted(&attachment->geometry, attachment->seat, list_seat, list_offset) ||
-        !mst_succession_give_up(&attachment->geometry, attachment->seat)) {
-        mst_succession_admitted(&attachment->geometry, attachment->seat, list_seat, list_offset);
+    if (mst_successor_admitted(&attachment->geometry, attachment->seat, list_seat, list_offset) ||
+        !mst_successor_give_up(&attachment->geometry, attachment->seat)) {
+        mst_successor_admitted(&attachment->geometry, attachment->seat, list_seat, list_offset);
         return MUSTER_OK;
     }
     if (!is_waiting(attachment))
@@ -130,10 +130,10 @@ static muster_status enter(mst_attachment *attachment, const mst_share *own, uin
 /* ATTACHED also says that the membership list has been read: its memory may be used again. */
 static void settle(mst_attachment *attachment)
 {
-    mst_fault_point("newcomer.attach");
+    mst_fault_point("respawned.attach");
     mst_store32_rel(&mst_layout_entry(&attachment->geometry, attachment->seat)->state,
                     MST_RANK_ATTACHED); /* E1 */
-    mst_fault_point("newcomer.attached");
+    mst_fault_point("respawned.attached");
     mst_eventcount_advance(&mst_layout_header(&attachment->geometry)->arrivals); /* E1 */
 }
 

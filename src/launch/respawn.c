@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "shm/death/succession.h"
+#include "shm/death/successor.h"
 #include "shm/port/os.h"
 #include "shm/wait/rendezvous.h"
 #include "src/pure/atomic.h"
@@ -37,7 +37,7 @@ bool mst_respawn_was_inside(const mst_supervision *all, const mst_rank_process *
     uint32_t list_seat;
 
     return process->seat < all->config->size ||
-           (mst_succession_admitted(all->geometry, (uint32_t)process->seat, &list_seat, &list_offset) &&
+           (mst_successor_admitted(all->geometry, (uint32_t)process->seat, &list_seat, &list_offset) &&
             list_offset != 0);
 }
 
@@ -115,7 +115,7 @@ static void schedule(mst_supervision *all, mst_rank_process *failed)
     all->count++;
     all->restarts++;
     failed->replaced_by = next->seat;
-    mst_succession_decide(all->geometry, (uint32_t)failed->seat, (uint32_t)next->seat);
+    mst_successor_decide(all->geometry, (uint32_t)failed->seat, (uint32_t)next->seat);
     snprintf(consequence, sizeof consequence, "starting it again in %.3g s (restart %d of %d)",
              (double)(next->start_at_ns - failed->ended_ns) / MST_NS_PER_S, all->restarts,
              mst_respawn_seats(all->config));
@@ -132,7 +132,7 @@ bool mst_respawn_decide(mst_supervision *all, mst_rank_process *process)
         }
         notice(all, process, "no restarts are left, and the others go on without it");
     }
-    mst_succession_decide(all->geometry, (uint32_t)process->seat, MST_NO_SEAT);
+    mst_successor_decide(all->geometry, (uint32_t)process->seat, MST_NO_SEAT);
     return mst_rank_failed(process) && mst_respawn_was_inside(all, process);
 }
 
@@ -164,7 +164,7 @@ static void dismiss(mst_supervision *all, mst_rank_process *process)
 {
     if (process->scheduled) {
         cancel(all, process);
-        mst_succession_decide(all->geometry, (uint32_t)process->seat, MST_NO_SEAT);
+        mst_successor_decide(all->geometry, (uint32_t)process->seat, MST_NO_SEAT);
     } else if (process->running && !process->unwanted && !mst_respawn_was_inside(all, process)) {
         process->unwanted = true;
         mst_rank_signal(process, SIGKILL);

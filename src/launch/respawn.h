@@ -2,7 +2,7 @@
  * Starting failed ranks again: whether, in which seat, and when.
  *
  * A rank is replaced while there are restarts left and another rank is in the world still, which could take
- * the new one in. The decision is told to the arena at once (succession.h), since those who are left may
+ * the new one in. The decision is told to the arena at once (successor.h), since those who are left may
  * already be waiting for it; the process follows after a delay that doubles while its predecessors were
  * short-lived. When nobody is in the world any more, replacements that were never taken in are stopped:
  * there is nothing for them to do.

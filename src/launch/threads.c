@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "shm/death/succession.h"
+#include "shm/death/successor.h"
 #include "src/backend.h"
 #include "src/onehost/attach.h"
 #include "src/pure/atomic.h"
@@ -51,7 +51,7 @@ static void fail(rank_thread *self, int code)
     self->code = code;
     mst_cmpxchg32_sc(&self->crew->first_failed, 0, (uint32_t)self->rank + 1);
     mst_liveness_record(&self->crew->arena->geometry, (uint32_t)self->rank, termination);
-    mst_succession_decide(&self->crew->arena->geometry, (uint32_t)self->rank, MST_NO_SEAT);
+    mst_successor_decide(&self->crew->arena->geometry, (uint32_t)self->rank, MST_NO_SEAT);
 }
 
 static void *rank_main(void *arg)

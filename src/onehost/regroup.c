@@ -4,16 +4,16 @@
  *
  * Each survivor claims fresh memory, publishes its share in its cell of the old group (E11), and waits
  * until every other member has done so, has ended, or has left; to grow, also until every replacement
- * that the launcher has promised is there, or is not to come (newcomers.h). It then proposes a membership
- * list of the living that it sees. Survivors may see different deaths, so one proposal must count: a survivor
- * writes its own into its heap and offers it by compare-and-swap in the cell of rank 0, whose memory outlives
- * rank 0; the first one wins and all take it (E12). Nobody waits for a decision, so nobody can die in the
- * middle of one: what a rank left half written is either not offered, or whole. Every survivor then
- * admits the newcomers on the list, so that one is enough. Who dies after that is a dead member of the new
- * group, which breaks on its first use, and is made anew in turn.
+ * that the launcher has promised is there, or is not to come (respawned.h). It then proposes a
+ * membership list of the living that it sees. Survivors may see different deaths, so one proposal must count:
+ * a survivor writes its own into its heap and offers it by compare-and-swap in the cell of rank 0, whose
+ * memory outlives rank 0; the first one wins and all take it (E12). Nobody waits for a decision, so nobody
+ * can die in the middle of one: what a rank left half written is either not offered, or whole. Every survivor
+ * then admits the respawned ranks on the list, so that one is enough. Who dies after that is a dead member of
+ * the new group, which breaks on its first use, and is made anew in turn.
  *
  * Cost: one wait for the slowest survivor, a pass over the members, a doorbell per member; to grow, a wait
- * for the newcomers besides.
+ * for the respawned ranks besides.
  */
 #include "src/onehost/regroup.h"
 
@@ -24,7 +24,7 @@
 #include "shm/port/os.h"
 #include "src/onehost/broken.h"
 #include "src/onehost/child.h"
-#include "src/onehost/newcomers.h"
+#include "src/onehost/respawned.h"
 #include "src/onehost/showing.h"
 #include "src/onehost/stall.h"
 #include "src/pure/atomic.h"
@@ -76,7 +76,7 @@ static bool all_accounted_for(const void *arg)
     for (int rank = 0; rank < regroup->group->base.size; rank++)
         if (!has_arrived(regroup, rank) && !never_comes(regroup->group, rank))
             return false;
-    return !regroup->grows || mst_newcomers_are_here(regroup->group);
+    return !regroup->grows || mst_respawned_are_here(regroup->group);
 }
 
 static mst_regroup_record *record_of(const regroup *regroup, int rank)
@@ -183,7 +183,7 @@ static void woke(void *arg)
     mst_group_woke(regroup->group);
 }
 
-/* Newcomers know nobody's doorbell, and ring where all who attach do. */
+/* Respawned ranks know nobody's doorbell, and ring where all who attach do. */
 static muster_status gather(regroup *regroup)
 {
     mst_group *group = regroup->group;
@@ -237,7 +237,7 @@ static void draw_up_list(regroup *regroup)
         list->shares[list->size++] = mst_child_share(group, rank, &record);
     }
     if (regroup->grows)
-        mst_newcomers_enrol(group, list);
+        mst_respawned_enrol(group, list);
     mst_member_list_write(&group->subarena->attachment->geometry, group->subarena->own.seat,
                           regroup->list_offset, list);
 }
@@ -319,7 +319,7 @@ static bool may_try_again(muster_status status)
 /* Once the group exists: who is new joins it, or will never. */
 static muster_status receive(regroup *regroup, mst_group **made)
 {
-    muster_status status = mst_newcomers_await(regroup->group, &regroup->list, &regroup->waiter);
+    muster_status status = mst_respawned_await(regroup->group, &regroup->list, &regroup->waiter);
 
     if (status == MUSTER_OK)
         return MUSTER_OK;
@@ -343,7 +343,7 @@ static muster_status form(regroup *regroup, mst_group **made)
         return status;
     }
     if (status == MUSTER_OK && regroup->grows)
-        status = mst_newcomers_admit(group, &regroup->list, list_seat, list_offset);
+        status = mst_respawned_admit(group, &regroup->list, list_seat, list_offset);
     if (status != MUSTER_OK) {
         mst_share_abandon(attachment, &regroup->own);
         return status;

@@ -64,7 +64,7 @@ static int complain(scene *scene, const char *who, const char *what)
 
 /* ---- ranks ---- */
 
-/* A group, and which rank of the world each of its members is; -1: not known, as it is a newcomer. */
+/* A group, and which rank of the world each of its members is; -1: not known, as it is a respawned rank. */
 typedef struct team {
     muster_group *group;
     int members[RANKS_MAX];

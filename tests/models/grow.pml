@@ -1,5 +1,5 @@
 /*
- * grow: src/onehost/regroup.c, src/onehost/newcomers.c, shm/join/replace.c and the launcher's decisions, under further deaths at
+ * grow: src/onehost/regroup.c, src/onehost/respawned.c, shm/join/replace.c and the launcher's decisions, under further deaths at
  * any point, of those who come in place of the dead, too.
  *
  * The last rank is dead at the beginning. The launcher says of each dead seat who succeeds, and starts
@@ -8,7 +8,7 @@
  * and wait until those have read it; then the membership list's memory goes.
  *
  *   shown: all who return, and who is admitted, have the same members, and are members; every member's
- *          share was there; nobody waits for ever, but a newcomer that is on no membership list (the next grow takes
+ *          share was there; nobody waits for ever, but a respawned rank that is on no membership list (the next grow takes
  *          it), and no membership list is read when its memory is gone.
  *
  * -DONE_ADMITS lets the one who drew the membership list up admit, and must fail. -DHASTY does not wait until the
@@ -114,7 +114,7 @@ end_watching:
     od
 }
 
-/* mst_succession_look(): waits until it is not MST_COMING, and where the rank sits then. */
+/* mst_successor_look(): waits until it is not MST_COMING, and where the rank sits then. */
 inline look(r, s) {
     s = r;
     do
@@ -138,7 +138,7 @@ proctype Rank(byte me) {
     od;
     CRASH;
     p = 0;
-    do                                          /* draw_up_list(): the members, then the newcomers */
+    do                                          /* draw_up_list(): the members, then the respawned ranks */
     :: p == N -> break
     :: p < N -> if :: arrived[p] && !ended[p] -> mine = mine | (1 << p) :: else fi; p++
     od;
@@ -163,7 +163,7 @@ proctype Rank(byte me) {
     od;
     AGREE(got);
     p = N;
-    do                                          /* mst_newcomers_admit() */
+    do                                          /* mst_respawned_admit() */
     :: p == SEATS -> break
     :: p < SEATS && HAS(got, p) ->
 #ifdef ONE_ADMITS
@@ -178,7 +178,7 @@ proctype Rank(byte me) {
     od;
 #ifndef HASTY
     p = N;
-    do                                          /* mst_newcomers_await() */
+    do                                          /* mst_respawned_await() */
     :: p == SEATS -> break
     :: p < SEATS -> (!HAS(got, p) || state[p] == ATTACHED || ended[p]); p++
     od;

@@ -427,9 +427,9 @@ static bool play_point(const char *point, action action, int victim, bool in_lib
             (struct plan){ .point = point, .action = action, .victim = victim, .hit = hit, .asleep = asleep };
         plan.in_library = in_library;
         plan.doomed = action == STOP ? -1 : (victim + 1) % SIZE;
-        plan.grows = strncmp(point, "newcomer.", 9) == 0;
+        plan.grows = strncmp(point, "respawned rank.", 9) == 0;
         if (plan.grows) /* all but one of these are the replacement's */
-            plan.doomed = strcmp(point, "newcomer.admitted") == 0 ? (victim + 1) % SIZE : victim;
+            plan.doomed = strcmp(point, "respawned.admitted") == 0 ? (victim + 1) % SIZE : victim;
         plan.deadlock = strncmp(point, "wait.", 5) == 0 || strncmp(point, "verdict.", 8) == 0;
         run_plan();
         if (!accounts->fired)

@@ -7,15 +7,15 @@
  * others put it on the membership list of a new group: its admission (E16), by compare-and-swap, so that it
  * joins one group only, whoever of the others tells it.
  */
-#ifndef MST_SUCCESSION_H
-#define MST_SUCCESSION_H
+#ifndef MST_SUCCESSOR_H
+#define MST_SUCCESSOR_H
 
 #include "shm/death/liveness.h"
 
 #define MST_NO_SEAT UINT32_MAX
 
 /* The launcher's word on a seat whose rank has ended, or will not start. Once for each. */
-void mst_succession_decide(const mst_geometry *geometry, uint32_t seat, uint32_t successor);
+void mst_successor_decide(const mst_geometry *geometry, uint32_t seat, uint32_t successor);
 
 typedef enum mst_presence {
     MST_PRESENT, /* in the world's groups */
@@ -25,20 +25,20 @@ typedef enum mst_presence {
 } mst_presence;
 
 /* How it stands with a rank of the world, and in which seat that one is. */
-mst_presence mst_succession_look(mst_liveness *liveness, uint32_t rank, uint32_t *seat);
+mst_presence mst_successor_look(mst_liveness *liveness, uint32_t rank, uint32_t *seat);
 
 /* The seat of the process that is a rank after so many replacements; MST_NO_SEAT: none was announced. */
-uint32_t mst_succession_seat(const mst_geometry *geometry, uint32_t rank, uint32_t replacements);
+uint32_t mst_successor_seat(const mst_geometry *geometry, uint32_t rank, uint32_t replacements);
 
 /* Puts who waits in `seat` on the membership list that lies at an offset of another's heap, unless it has
  * given up and is leaving; false: it is on another membership list. */
-bool mst_succession_admit(const mst_geometry *geometry, uint32_t seat, uint32_t list_seat,
-                          uint64_t list_offset);
+bool mst_successor_admit(const mst_geometry *geometry, uint32_t seat, uint32_t list_seat,
+                         uint64_t list_offset);
 
 /* The replacement's side: whether it has been admitted, and where the membership list is; and giving up,
  * which is false if it has been admitted meanwhile. */
-bool mst_succession_admitted(const mst_geometry *geometry, uint32_t seat, uint32_t *list_seat,
-                             uint64_t *list_offset);
-bool mst_succession_give_up(const mst_geometry *geometry, uint32_t seat);
+bool mst_successor_admitted(const mst_geometry *geometry, uint32_t seat, uint32_t *list_seat,
+                            uint64_t *list_offset);
+bool mst_successor_give_up(const mst_geometry *geometry, uint32_t seat);
 
 #endif

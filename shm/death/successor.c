@@ -1,5 +1,5 @@
-/* The words of succession.h. */
-#include "shm/death/succession.h"
+/* The words of successor.h. */
+#include "shm/death/successor.h"
 
 #include "shm/base/fault.h"
 #include "shm/wait/wait.h"
@@ -13,7 +13,7 @@
 
 static_assert(MST_RANKS_MAX <= 1 << SEAT_BITS, "a seat fits below an offset");
 
-void mst_succession_decide(const mst_geometry *geometry, uint32_t seat, uint32_t successor)
+void mst_successor_decide(const mst_geometry *geometry, uint32_t seat, uint32_t successor)
 {
     uint32_t word = successor == MST_NO_SEAT ? NOBODY : successor + 1;
 
@@ -57,7 +57,7 @@ static bool will_be_decided(mst_liveness *liveness, uint32_t seat, muster_termin
     return process_ends && liveness->launcher.pid != 0 && !mst_liveness_launcher_gone(liveness);
 }
 
-mst_presence mst_succession_look(mst_liveness *liveness, uint32_t rank, uint32_t *seat)
+mst_presence mst_successor_look(mst_liveness *liveness, uint32_t rank, uint32_t *seat)
 {
     const mst_geometry *geometry = &liveness->geometry;
     bool decided;
@@ -78,7 +78,7 @@ mst_presence mst_succession_look(mst_liveness *liveness, uint32_t rank, uint32_t
     }
 }
 
-uint32_t mst_succession_seat(const mst_geometry *geometry, uint32_t rank, uint32_t replacements)
+uint32_t mst_successor_seat(const mst_geometry *geometry, uint32_t rank, uint32_t replacements)
 {
     uint32_t seat = rank;
     bool decided;
@@ -88,19 +88,19 @@ uint32_t mst_succession_seat(const mst_geometry *geometry, uint32_t rank, uint32
     return seat;
 }
 
-bool mst_succession_admit(const mst_geometry *geometry, uint32_t seat, uint32_t list_seat,
-                          uint64_t list_offset)
+bool mst_successor_admit(const mst_geometry *geometry, uint32_t seat, uint32_t list_seat,
+                         uint64_t list_offset)
 {
     uint64_t word = list_offset | list_seat;
     uint64_t earlier = mst_cmpxchg64_sc(&mst_layout_entry(geometry, seat)->admission, 0, word); /* E16 */
 
-    mst_fault_point("newcomer.admitted");
+    mst_fault_point("respawned.admitted");
     mst_eventcount_advance(&mst_layout_header(geometry)->arrivals);
     return earlier == 0 || earlier == word || earlier == GIVEN_UP;
 }
 
-bool mst_succession_admitted(const mst_geometry *geometry, uint32_t seat, uint32_t *list_seat,
-                             uint64_t *list_offset)
+bool mst_successor_admitted(const mst_geometry *geometry, uint32_t seat, uint32_t *list_seat,
+                            uint64_t *list_offset)
 {
     uint64_t word = mst_load64_acq(&mst_layout_entry(geometry, seat)->admission); /* E16 */
 
@@ -109,7 +109,7 @@ bool mst_succession_admitted(const mst_geometry *geometry, uint32_t seat, uint32
     return word != 0;
 }
 
-bool mst_succession_give_up(const mst_geometry *geometry, uint32_t seat)
+bool mst_successor_give_up(const mst_geometry *geometry, uint32_t seat)
 {
     return mst_cmpxchg64_sc(&mst_layout_entry(geometry, seat)->admission, 0, GIVEN_UP) == 0; /* E16 */
 }

@@ -1,11 +1,11 @@
-/* Counting, enrolling, admitting and awaiting of newcomers.h. */
-#include "src/onehost/newcomers.h"
+/* Counting, enrolling, admitting and awaiting of respawned.h. */
+#include "src/onehost/respawned.h"
 #include "src/onehost/broken.h"
 
 #include <stdlib.h>
 
 #include "shm/death/references.h"
-#include "shm/death/succession.h"
+#include "shm/death/successor.h"
 #include "shm/port/os.h"
 #include "src/pure/atomic.h"
 #include "src/pure/error.h"
@@ -23,13 +23,13 @@ static bool is_member(const mst_group *group, uint32_t seat)
     return false;
 }
 
-bool mst_newcomers_are_here(const mst_group *group)
+bool mst_respawned_are_here(const mst_group *group)
 {
     mst_attachment *attachment = group->subarena->attachment;
     uint32_t seat;
 
     for (uint32_t rank = 0; rank < attachment->geometry.size; rank++)
-        if (mst_succession_look(&attachment->liveness, rank, &seat) == MST_COMING)
+        if (mst_successor_look(&attachment->liveness, rank, &seat) == MST_COMING)
             return false;
     return true;
 }
@@ -49,13 +49,13 @@ static void sort_by_rank(const mst_group *group, mst_member_list *list)
     }
 }
 
-void mst_newcomers_enrol(const mst_group *group, mst_member_list *list)
+void mst_respawned_enrol(const mst_group *group, mst_member_list *list)
 {
     mst_attachment *attachment = group->subarena->attachment;
     uint32_t seat;
 
     for (uint32_t rank = 0; rank < attachment->geometry.size && list->size < list->room; rank++) {
-        if (mst_succession_look(&attachment->liveness, rank, &seat) != MST_WAITING)
+        if (mst_successor_look(&attachment->liveness, rank, &seat) != MST_WAITING)
             continue;
         const mst_cell *cell = mst_layout_cell(&attachment->geometry, seat, MST_WORLD_CELL);
         list->shares[list->size++] =
@@ -66,17 +66,17 @@ void mst_newcomers_enrol(const mst_group *group, mst_member_list *list)
 
 /* ---- into the group ---- */
 
-/* The newcomer may come to read what others on the membership list have written when those are dead, and we
- * have left.
+/* The respawned rank may come to read what others on the membership list have written when those are dead,
+ * and we have left.
  */
-static void hold_for(const mst_geometry *geometry, uint32_t newcomer, const mst_member_list *list)
+static void hold_for(const mst_geometry *geometry, uint32_t respawned, const mst_member_list *list)
 {
     for (int i = 0; i < list->size; i++)
         if (list->shares[i].seat < geometry->seats)
-            mst_references_add(geometry, list->shares[i].seat, newcomer);
+            mst_references_add(geometry, list->shares[i].seat, respawned);
 }
 
-muster_status mst_newcomers_admit(mst_group *group, const mst_member_list *list, uint32_t list_seat,
+muster_status mst_respawned_admit(mst_group *group, const mst_member_list *list, uint32_t list_seat,
                                   uint64_t list_offset)
 {
     const mst_geometry *geometry = &group->subarena->attachment->geometry;
@@ -93,7 +93,7 @@ muster_status mst_newcomers_admit(mst_group *group, const mst_member_list *list,
             continue;
         if (mst_load64_acq(&mst_layout_entry(geometry, seat)->admission) == 0) /* E16: else, it was done */
             hold_for(geometry, seat, list);
-        if (mst_succession_admit(geometry, seat, list_seat, list_offset))
+        if (mst_successor_admit(geometry, seat, list_seat, list_offset))
             continue;
         return mst_fail(MUSTER_ERR_INVALID,
                         "the replacement of rank %u is in another group already: two groups of the world "
@@ -103,14 +103,14 @@ muster_status mst_newcomers_admit(mst_group *group, const mst_member_list *list,
     return MUSTER_OK;
 }
 
-typedef struct newcomers {
+typedef struct respawned {
     const mst_group *group;
     const mst_member_list *list;
-} newcomers;
+} respawned;
 
-static bool is_on_the_way(const newcomers *newcomers, uint32_t seat)
+static bool is_on_the_way(const respawned *awaited, uint32_t seat)
 {
-    const mst_geometry *geometry = &newcomers->group->subarena->attachment->geometry;
+    const mst_geometry *geometry = &awaited->group->subarena->attachment->geometry;
 
     return mst_load32_acq(&mst_layout_entry(geometry, seat)->state) == MST_RANK_WAITING && /* E1 */
            mst_liveness_termination(geometry, seat).kind == MUSTER_TERMINATION_NONE;
@@ -118,21 +118,21 @@ static bool is_on_the_way(const newcomers *newcomers, uint32_t seat)
 
 static bool nobody_on_the_way(const void *arg)
 {
-    const newcomers *newcomers = arg;
+    const respawned *awaited = arg;
 
-    for (int i = 0; i < newcomers->list->size; i++)
-        if (is_on_the_way(newcomers, newcomers->list->shares[i].seat))
+    for (int i = 0; i < awaited->list->size; i++)
+        if (is_on_the_way(awaited, awaited->list->shares[i].seat))
             return false;
     return true;
 }
 
-muster_status mst_newcomers_await(mst_group *group, const mst_member_list *list, mst_waiter *waiter)
+muster_status mst_respawned_await(mst_group *group, const mst_member_list *list, mst_waiter *waiter)
 {
     mst_attachment *attachment = group->subarena->attachment;
-    newcomers newcomers = { group, list };
+    respawned awaited = { group, list };
     mst_parking parking = mst_eventcount_parking(&mst_layout_header(&attachment->geometry)->arrivals);
 
-    mst_wait_result result = mst_wait_until(waiter, parking, nobody_on_the_way, &newcomers, -1);
+    mst_wait_result result = mst_wait_until(waiter, parking, nobody_on_the_way, &awaited, -1);
     if (result == MST_WAIT_READY)
         return MUSTER_OK;
     if (result == MST_WAIT_POISONED)
