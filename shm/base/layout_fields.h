@@ -111,7 +111,7 @@ END_STRUCT(mst_regroup_record);
  * follow, in the order of the new group. */
 STRUCT(mst_member_list_head)
     FIELD(uint64_t, size);
-    FIELD(uint64_t, crowded); /* 1: members wait without spinning; alike on all: other things follow */
+    FIELD(uint64_t, oversubscribed); /* 1: members wait without spinning; alike on all: other things follow */
     ARRAY(uint64_t, reserved, [2]);
 END_STRUCT(mst_member_list_head);
 

@@ -27,7 +27,7 @@ typedef enum mst_staging_part { MST_STAGING_RING, MST_STAGING_SMALL } mst_stagin
 
 typedef struct mst_staging {
     const mst_subarena *subarena;
-    bool crowded; /* members share CPUs */
+    bool oversubscribed; /* members share CPUs */
     /* Where in the part the chunks of the last round begin, and those of the next one. */
     size_t last[2];
     size_t next[2];
@@ -41,7 +41,7 @@ static inline size_t mst_staging_ring_bytes(const mst_staging *staging)
 /* Of a slot; where CPUs are for all, a ring is faster with more. Both slots are in the same page then. */
 static inline size_t mst_staging_small_max(const mst_staging *staging)
 {
-    return staging->crowded ? MST_SMALL_BYTES : MST_SMALL_BYTES / 2;
+    return staging->oversubscribed ? MST_SMALL_BYTES : MST_SMALL_BYTES / 2;
 }
 
 /* The most that can be staged for one round. */
@@ -49,7 +49,7 @@ static inline size_t mst_staging_chunk_max(const mst_staging *staging, mst_stagi
 {
     if (part == MST_STAGING_SMALL)
         return mst_staging_small_max(staging);
-    return mst_staging_ring_bytes(staging) / (staging->crowded ? 2 : 4) / MST_LINE * MST_LINE;
+    return mst_staging_ring_bytes(staging) / (staging->oversubscribed ? 2 : 4) / MST_LINE * MST_LINE;
 }
 
 /* Before the first round. */
@@ -95,7 +95,7 @@ static inline void mst_staging_turn(mst_staging *staging, mst_staging_part part,
     size_t behind = (at + bytes + MST_LINE - 1) / MST_LINE * MST_LINE;
 
     staging->last[part] = at;
-    if (part == MST_STAGING_SMALL || staging->crowded)
+    if (part == MST_STAGING_SMALL || staging->oversubscribed)
         staging->next[part] = at ? 0 : chunk_max;
     else
         staging->next[part] = behind + chunk_max <= mst_staging_ring_bytes(staging) ? behind : 0;

@@ -18,7 +18,8 @@ void mst_member_list_write(const mst_geometry *geometry, uint32_t seat, uint64_t
 {
     mst_member_list_head *list = (mst_member_list_head *)(void *)mst_layout_at(geometry, seat, offset);
 
-    *list = (mst_member_list_head){ .size = (uint64_t)call->size, .crowded = call->policy.spin_ns == 0 };
+    *list =
+        (mst_member_list_head){ .size = (uint64_t)call->size, .oversubscribed = call->policy.spin_ns == 0 };
     for (int i = 0; i < call->size; i++) {
         const mst_share *share = &call->shares[i];
 
@@ -35,12 +36,12 @@ muster_status mst_member_list_read(const mst_geometry *geometry, uint32_t seat, 
 
     if (head.size == 0 || head.size > (uint64_t)call->room ||
         !mst_layout_heap_at(geometry, seat, offset, mst_member_list_bytes((int)head.size)) ||
-        head.crowded > 1)
+        head.oversubscribed > 1)
         return mst_fail(MUSTER_ERR_BAD_ARENA,
                         "there is no membership list of a new group at %llu: the arena is damaged",
                         (unsigned long long)offset);
     call->size = (int)head.size;
-    call->policy = mst_wait_policy_for((int)geometry->size, head.crowded ? 1 : (int)geometry->size);
+    call->policy = mst_wait_policy_for((int)geometry->size, head.oversubscribed ? 1 : (int)geometry->size);
     for (int i = 0; i < call->size; i++) { /* the shares are checked when the group is opened */
         mst_member_line line = lines_of(list)[i];
 

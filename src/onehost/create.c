@@ -42,7 +42,7 @@ muster_status mst_group_create(mst_subarena *subarena, const mst_kernels *kernel
                                   .timeout_ns = timeout_ns };
     group->subarena = subarena;
     group->staging.subarena = subarena;
-    group->staging.crowded = subarena->attachment->policy.spin_ns == 0;
+    group->staging.oversubscribed = subarena->attachment->policy.spin_ns == 0;
     mst_staging_begin(&group->staging);
     group->kernels = kernels;
     group->tuning = mst_tuning_for(subarena->size, subarena->attachment->policy.spin_ns == 0);

@@ -16,28 +16,28 @@
 
 static const struct row {
     int ranks_max;
-    size_t whole_bytes_max;         /* CPUs for all: while a synchronisation costs more than the copying */
-    size_t whole_bytes_max_crowded; /* a synchronisation costs several switches of a CPU */
+    size_t whole_bytes_max; /* CPUs for all: while a synchronisation costs more than the copying */
+    size_t whole_bytes_max_oversubscribed; /* a synchronisation costs several switches of a CPU */
 } rows[] = {
     { 2, SIZE_MAX, SIZE_MAX }, { 3, 8 * KIB, 128 * KIB }, { 4, 4 * KIB, 256 * KIB },
     { 8, 2 * KIB, 128 * KIB }, { 16, 2 * KIB, 32 * KIB }, { INT32_MAX, 1 * KIB, 16 * KIB },
 };
 
-mst_tuning mst_tuning_for(int ranks, bool crowded)
+mst_tuning mst_tuning_for(int ranks, bool oversubscribed)
 {
     const struct row *row = rows;
 
     while (ranks > row->ranks_max)
         row++;
     return (mst_tuning){
-        .whole_bytes_max = crowded ? row->whole_bytes_max_crowded : row->whole_bytes_max,
-        .shared = crowded && ranks > 2,
-        .view_bytes_min = crowded ? VIEW_BYTES_MIN_CROWDED : VIEW_BYTES_MIN,
+        .whole_bytes_max = oversubscribed ? row->whole_bytes_max_oversubscribed : row->whole_bytes_max,
+        .shared = oversubscribed && ranks > 2,
+        .view_bytes_min = oversubscribed ? VIEW_BYTES_MIN_CROWDED : VIEW_BYTES_MIN,
         .shared_view_bytes_min = VIEW_BYTES_MIN,
         .shared_view_bytes_max = POOLED_VIEW_BYTES_ALL / (size_t)ranks,
-        .round_bytes_min = crowded ? SIZE_MAX : ROUND_BYTES_MIN,
+        .round_bytes_min = oversubscribed ? SIZE_MAX : ROUND_BYTES_MIN,
         .nontemporal_bytes_min = 2 * KIB,
-        .nontemporal_dearer = crowded ? DEARER_CROWDED : DEARER,
+        .nontemporal_dearer = oversubscribed ? DEARER_CROWDED : DEARER,
         .stream_bytes_min = 8 * MIB,
     };
 }

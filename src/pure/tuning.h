@@ -31,7 +31,7 @@ typedef struct mst_tuning {
     size_t stream_bytes_min;
 } mst_tuning;
 
-/* For a group of so many ranks; `crowded`: they outnumber their CPUs. */
-mst_tuning mst_tuning_for(int ranks, bool crowded);
+/* For a group of so many ranks; `oversubscribed`: they outnumber their CPUs. */
+mst_tuning mst_tuning_for(int ranks, bool oversubscribed);
 
 #endif

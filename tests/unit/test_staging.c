@@ -16,11 +16,11 @@ static bool touch(chunk a, chunk b)
     return a.begin < b.end && b.begin < a.end;
 }
 
-static void run_staging(size_t block, bool crowded, uint64_t seed)
+static void run_staging(size_t block, bool oversubscribed, uint64_t seed)
 {
     mst_attachment *attachment = calloc(1, sizeof *attachment);
     mst_subarena subarena = { .attachment = attachment };
-    mst_staging staging = { .subarena = &subarena, .crowded = crowded };
+    mst_staging staging = { .subarena = &subarena, .oversubscribed = oversubscribed };
     mst_staging_part last_part = MST_STAGING_RING;
     chunk last = { 0 };
 
