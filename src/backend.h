@@ -19,16 +19,6 @@
 
 typedef struct mst_backend mst_backend;
 
-/* What may run beside what: one thread in each. sendrecv is in both of its classes. */
-typedef enum mst_call_class {
-    MST_CLASS_COLLECTIVE,
-    MST_CLASS_SPLIT, /* shrink and grow, too */
-    MST_CLASS_SEND,
-    MST_CLASS_RECEIVE
-} mst_call_class;
-
-#define MST_CALL_CLASSES 4
-
 /* A collective as a rank was asked for it. */
 typedef struct mst_request {
     mst_collective collective;
@@ -63,9 +53,9 @@ struct muster_group {
     int64_t timeout_ns;            /* of one operation; 0: no limit */
     muster_interrupt_fn interrupt; /* NULL: none */
     void *interrupt_arg;
-    _Atomic uint32_t occupied[MST_CALL_CLASSES]; /* 1: a thread is in a call of that class */
-    int started_count;                           /* operations started and not finished yet */
-    bool (*released)(muster_group *group);       /* muster_init's: false while others still use the world */
+    _Atomic uint32_t occupied[MUSTER_CALL_CLASS_COUNT]; /* 1: a thread is in a call of that class */
+    int started_count;                                  /* operations started and not finished yet */
+    bool (*released)(muster_group *group); /* muster_init's: false while others still use the world */
 };
 
 struct mst_backend {
@@ -74,8 +64,8 @@ struct mst_backend {
 
     /* Makes a world of a config that has been checked as far as every backend would. */
     muster_status (*attach)(const muster_config *config, muster_group **world);
-    /* The world is the environment's, and this process the rank: what the launcher has lent it is kept from the
-     * programs that it executes. */
+    /* The world is the environment's, and this process the rank: what the launcher has lent it is kept from
+     * the programs that it executes. */
     void (*adopt)(muster_group *world, const muster_config *config);
     /* A byte that is 1 in this process and 0 in its forks, for as long as it lives; NULL: no memory. */
     const unsigned char *(*mark_process)(void);

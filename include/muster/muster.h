@@ -619,6 +619,16 @@ MUSTER_API muster_status muster_launch(const muster_launch_config *config, muste
 
 /* ---- looking from outside ----------------------------------------------------------------- */
 
+/* What may run beside what in a group: one thread may be in a call of each class. A sendrecv is in two. */
+typedef enum muster_call_class {
+    MUSTER_CALL_COLLECTIVE, /* nonblocking ones, too */
+    MUSTER_CALL_SPLIT,      /* split, shrink and grow */
+    MUSTER_CALL_SEND,
+    MUSTER_CALL_RECEIVE
+} muster_call_class;
+
+#define MUSTER_CALL_CLASS_COUNT 4
+
 /* A process that is, or was, a rank. */
 typedef struct muster_seen_rank {
     int rank; /* of the world */
@@ -637,7 +647,7 @@ typedef struct muster_seen_call {
     bool world;     /* the group in which all began */
     int group_rank;
     int group_size;
-    int entrance; /* 0: collectives, 1: split, shrink and grow, 2: send, 3: recv */
+    muster_call_class call_class;
     bool in_call;
     uint64_t operation;   /* the call's number in the group; not in a call: as `latest` */
     uint64_t latest;      /* the latest that it has entered there; what was started may end later */
@@ -685,9 +695,9 @@ typedef struct muster_record {
     bool world;     /* the group in which all began */
     int group_rank;
     int group_size;
-    int entrance;       /* as in muster_seen_call */
-    uint64_t operation; /* its number there: the same on all ranks for collectives */
-    char call[24];      /* "all_sum"; "phase": no operation, but a mark that muster_phase has left */
+    muster_call_class call_class; /* as in muster_seen_call */
+    uint64_t operation;           /* its number there: the same on all ranks for collectives */
+    char call[24]; /* "all_sum"; "phase": no operation, but a mark that muster_phase has left */
     muster_dtype dtype;
     size_t count;       /* elements, as the call gives them */
     size_t bytes;       /* of the larger of the rank's buffers */

@@ -29,7 +29,7 @@ CONSTANT(MST_PAYLOAD_BYTES, 112); /* beside an arrival's flag */
 CONSTANT(MST_CHUNKS_MAX, 13);     /* that work for all is cut into */
 CONSTANT(MST_SLOT_BYTES, 4224);   /* of a small entry of a channel: 4 KiB, and a little */
 CONSTANT(MST_SMALL_BYTES, 4096);  /* of a small slot of staging: two belong to a cell */
-CONSTANT(MST_ACTIVITIES, 4);      /* as many as a group has entrances */
+CONSTANT(MST_ACTIVITIES, 4);      /* one for each call class */
 CONSTANT(MST_ENTRY_UNIT, 64);     /* entries of a channel begin at multiples of it */
 CONSTANT(MST_ENTRIES_OFFSET, 65536);
 CONSTANT(MST_REGION_BYTES_MIN, 16 * 1024 * 1024);

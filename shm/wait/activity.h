@@ -1,6 +1,6 @@
 /*
  * What a rank is doing in a group, kept where others can see it from outside (muster inspect): one activity
- * per entrance of the group, in the rank's own cell. Only the rank writes it, and no rank reads it, so its
+ * per call class of the group, in the rank's own cell. Only the rank writes it, and no rank reads it, so its
  * lines stay in the rank's cache: entering and leaving a call cost some nanoseconds.
  *
  * The number is odd while the rank is in a call. What else there is may be believed only then, by who finds

@@ -2,9 +2,9 @@
  * The flight recorder: the latest MST_RECORDS operations of a rank, in a ring of the arena that outlives it.
  *
  * Only the rank writes, when an operation is over, and no rank reads, so the ring stays in the rank's cache.
- * Several of its threads may be in groups of their own: each entrance of a group takes places in blocks,
+ * Several of its threads may be in groups of their own: each call class of a group takes places in blocks,
  * which costs one atomic addition in MST_RECORD_BLOCK operations, and fills them one by one. Places that a
- * seldom used entrance holds are given up once others have taken many more, so that a reader knows how far
+ * seldom used call class holds are given up once others have taken many more, so that a reader knows how far
  * back it has to look for what was not filled yet.
  *
  * A record counts when its stamp, which says the how manieth place it is, is not 0, and two looks show the
@@ -27,7 +27,7 @@ typedef struct mst_recorder {
     bool exact; /* times by the exact clock, which costs more than the rest */
 } mst_recorder;
 
-/* The places that an entrance holds: the next one, and where they end. */
+/* The places that a call class holds: the next one, and where they end. */
 typedef struct mst_record_places {
     uint64_t next, end;
 } mst_record_places;
@@ -42,7 +42,7 @@ typedef struct mst_operation {
 } mst_operation;
 
 typedef struct mst_record_what {
-    uint32_t kind, dtype, op, entrance;
+    uint32_t kind, dtype, op, call_class;
     bool exact, started; /* exact times; nonblocking, of which this is the end */
     int32_t peer;        /* -1: none */
     uint32_t group_rank, group_size;
@@ -51,7 +51,7 @@ typedef struct mst_record_what {
 static inline uint64_t mst_record_pack(const mst_record_what *what)
 {
     return (uint64_t)what->kind | (uint64_t)what->dtype << 8 | (uint64_t)what->op << 16 |
-           (uint64_t)what->exact << 20 | (uint64_t)what->started << 21 | (uint64_t)what->entrance << 22 |
+           (uint64_t)what->exact << 20 | (uint64_t)what->started << 21 | (uint64_t)what->call_class << 22 |
            (uint64_t)(what->peer + 1) << 24 | (uint64_t)what->group_rank << 36 |
            (uint64_t)what->group_size << 48;
 }
@@ -61,7 +61,7 @@ static inline mst_record_what mst_record_unpack(uint64_t word)
     return (mst_record_what){ .kind = word & 0xff,
                               .dtype = word >> 8 & 0xff,
                               .op = word >> 16 & 0xf,
-                              .entrance = word >> 22 & 3,
+                              .call_class = word >> 22 & 3,
                               .exact = word >> 20 & 1,
                               .started = word >> 21 & 1,
                               .peer = (int32_t)(word >> 24 & 0xfff) - 1,

@@ -29,7 +29,7 @@ muster_status mst_check_group(const muster_group *group)
     return *group->here ? MUSTER_OK : refuse_fork();
 }
 
-muster_status mst_enter(muster_group *group, mst_call_class class)
+muster_status mst_enter(muster_group *group, muster_call_class class)
 {
     muster_status status = mst_check_group(group);
 
@@ -38,7 +38,7 @@ muster_status mst_enter(muster_group *group, mst_call_class class)
     return mst_cmpxchg32_sc(&group->occupied[class], 0, 1) == 0 ? MUSTER_OK : refuse_second_thread();
 }
 
-void mst_leave(muster_group *group, mst_call_class class)
+void mst_leave(muster_group *group, muster_call_class class)
 {
     mst_store32_rel(&group->occupied[class], 0);
 }

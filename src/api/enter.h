@@ -11,8 +11,8 @@
 muster_status mst_check_group(const muster_group *group);
 
 /* The same, and takes the class: BUSY while another thread has it. */
-muster_status mst_enter(muster_group *group, mst_call_class class);
-void mst_leave(muster_group *group, mst_call_class class);
+muster_status mst_enter(muster_group *group, muster_call_class class);
+void mst_leave(muster_group *group, muster_call_class class);
 
 /* What to return for arguments that make no sense, with that sentence said already: a group that is broken
  * says so first. */

@@ -35,11 +35,11 @@ muster_status muster_group_split(muster_group *group, int color, int key, muster
         return mst_fail(MUSTER_ERR_INVALID,
                         "color %d is negative; expected 0 or more, or MUSTER_COLOR_NONE to join no group",
                         color);
-    status = mst_enter(group, MST_CLASS_SPLIT);
+    status = mst_enter(group, MUSTER_CALL_SPLIT);
     if (status != MUSTER_OK)
         return status;
     status = group->backend->split(group, color, key, child);
-    mst_leave(group, MST_CLASS_SPLIT);
+    mst_leave(group, MUSTER_CALL_SPLIT);
     return status;
 }
 
@@ -48,11 +48,11 @@ static muster_status regroup(muster_group *group, bool grows, muster_group **mad
     muster_status status = mst_check_place(made, "new group");
 
     if (status == MUSTER_OK)
-        status = mst_enter(group, MST_CLASS_SPLIT);
+        status = mst_enter(group, MUSTER_CALL_SPLIT);
     if (status != MUSTER_OK)
         return status;
     status = group->backend->regroup(group, grows, made);
-    mst_leave(group, MST_CLASS_SPLIT);
+    mst_leave(group, MUSTER_CALL_SPLIT);
     return status;
 }
 
@@ -72,7 +72,7 @@ muster_status muster_group_free(muster_group *group)
 
     if (!group || status != MUSTER_OK)
         return status;
-    for (int class = 0; class < MST_CALL_CLASSES; class ++)
+    for (int class = 0; class < MUSTER_CALL_CLASS_COUNT; class ++)
         if (mst_load32_acq(&group->occupied[class]))
             return mst_fail(MUSTER_ERR_BUSY, "another thread is inside the group; free it when that is done");
     if (group->started_count)
@@ -124,12 +124,13 @@ muster_status muster_group_set_timeout(muster_group *group, int64_t timeout_ns)
     if (timeout_ns < 0)
         return mst_fail(MUSTER_ERR_INVALID, "a timeout of %lld ns; expected 0 for no limit, or more",
                         (long long)timeout_ns);
-    while (taken < MST_CALL_CLASSES && (status = mst_enter(group, (mst_call_class)taken)) == MUSTER_OK)
+    while (taken < MUSTER_CALL_CLASS_COUNT &&
+           (status = mst_enter(group, (muster_call_class)taken)) == MUSTER_OK)
         taken++;
     if (status == MUSTER_OK)
         group->timeout_ns = timeout_ns;
     while (taken-- > 0)
-        mst_leave(group, (mst_call_class)taken);
+        mst_leave(group, (muster_call_class)taken);
     return status;
 }
 

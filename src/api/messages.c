@@ -51,11 +51,11 @@ muster_status muster_send(const void *buf, size_t count, muster_dtype dtype, int
         .name = "send", .dtype = dtype, .sends = true, .destination = dst, .out = buf, .out_count = count
     };
 
-    muster_status status = mst_enter(group, MST_CLASS_SEND);
+    muster_status status = mst_enter(group, MUSTER_CALL_SEND);
     if (status != MUSTER_OK)
         return status;
     status = move(group, &message);
-    mst_leave(group, MST_CLASS_SEND);
+    mst_leave(group, MUSTER_CALL_SEND);
     return status;
 }
 
@@ -65,11 +65,11 @@ muster_status muster_recv(void *buf, size_t count, muster_dtype dtype, int src, 
         .name = "recv", .dtype = dtype, .receives = true, .source = src, .in = buf, .in_count = count
     };
 
-    muster_status status = mst_enter(group, MST_CLASS_RECEIVE);
+    muster_status status = mst_enter(group, MUSTER_CALL_RECEIVE);
     if (status != MUSTER_OK)
         return status;
     status = move(group, &message);
-    mst_leave(group, MST_CLASS_RECEIVE);
+    mst_leave(group, MUSTER_CALL_RECEIVE);
     return status;
 }
 
@@ -87,14 +87,14 @@ muster_status muster_sendrecv(const void *sendbuf, size_t sendcount, int dst, vo
                             .out_count = sendcount,
                             .in_count = recvcount };
 
-    muster_status status = mst_enter(group, MST_CLASS_SEND);
+    muster_status status = mst_enter(group, MUSTER_CALL_SEND);
     if (status != MUSTER_OK)
         return status;
-    status = mst_enter(group, MST_CLASS_RECEIVE);
+    status = mst_enter(group, MUSTER_CALL_RECEIVE);
     if (status == MUSTER_OK) {
         status = move(group, &message);
-        mst_leave(group, MST_CLASS_RECEIVE);
+        mst_leave(group, MUSTER_CALL_RECEIVE);
     }
-    mst_leave(group, MST_CLASS_SEND);
+    mst_leave(group, MUSTER_CALL_SEND);
     return status;
 }

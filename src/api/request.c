@@ -108,20 +108,20 @@ static muster_status check(const muster_group *group, mst_request *request)
 
 muster_status mst_request_run(muster_group *group, mst_request *request)
 {
-    muster_status status = mst_enter(group, MST_CLASS_COLLECTIVE);
+    muster_status status = mst_enter(group, MUSTER_CALL_COLLECTIVE);
 
     if (status != MUSTER_OK)
         return status;
     status = check(group, request);
     if (status == MUSTER_OK)
         status = group->backend->collective(group, request);
-    mst_leave(group, MST_CLASS_COLLECTIVE);
+    mst_leave(group, MUSTER_CALL_COLLECTIVE);
     return status;
 }
 
 muster_status mst_request_start(muster_group *group, mst_request *request, muster_request *handle)
 {
-    muster_status status = mst_enter(group, MST_CLASS_COLLECTIVE);
+    muster_status status = mst_enter(group, MUSTER_CALL_COLLECTIVE);
     uint64_t number;
 
     if (status != MUSTER_OK)
@@ -134,7 +134,7 @@ muster_status mst_request_start(muster_group *group, mst_request *request, muste
         group->started_count++;
         *handle = (muster_request){ group, number };
     }
-    mst_leave(group, MST_CLASS_COLLECTIVE);
+    mst_leave(group, MUSTER_CALL_COLLECTIVE);
     return status;
 }
 
@@ -146,7 +146,7 @@ muster_status muster_finish(muster_request *request)
     if (!group)
         return mst_fail(MUSTER_ERR_INVALID,
                         "the request is not under way: it was never started, or is finished");
-    muster_status status = mst_enter(group, MST_CLASS_COLLECTIVE);
+    muster_status status = mst_enter(group, MUSTER_CALL_COLLECTIVE);
     if (status != MUSTER_OK)
         return status;
     status = group->backend->finish(group, request->number, &over);
@@ -154,6 +154,6 @@ muster_status muster_finish(muster_request *request)
         group->started_count--;
         *request = (muster_request)MUSTER_REQUEST_INIT;
     }
-    mst_leave(group, MST_CLASS_COLLECTIVE);
+    mst_leave(group, MUSTER_CALL_COLLECTIVE);
     return status;
 }

@@ -93,7 +93,7 @@ static muster_status tell_broken(mst_group *group, muster_status status)
     return status;
 }
 
-muster_status mst_group_ready(mst_group *group, mst_call_class class)
+muster_status mst_group_ready(mst_group *group, muster_call_class class)
 {
     uint32_t terminations = mst_liveness_count(&group->subarena->attachment->geometry);
     if (terminations != group->terminations_seen[class]) {

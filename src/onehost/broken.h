@@ -11,7 +11,7 @@
 
 /* Whether a call may begin: looks for members that have ended since the last one of that class. What the
  * group is broken by, with its sentence, if it is. */
-muster_status mst_group_ready(mst_group *group, mst_call_class class);
+muster_status mst_group_ready(mst_group *group, muster_call_class class);
 
 /* The status that the group is broken by, with its sentence; MUSTER_OK when it is not. */
 muster_status mst_group_broken(const mst_group *group);

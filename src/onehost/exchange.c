@@ -368,12 +368,12 @@ static void show(mst_exchange *exchange)
     if (exchange->out.shown) {
         mst_doing sending = doing_of(exchange, true);
 
-        mst_group_show(group, MST_CLASS_SEND, sending.operation, &sending);
+        mst_group_show(group, MUSTER_CALL_SEND, sending.operation, &sending);
     }
     if (exchange->in.shown) {
         mst_doing receiving = doing_of(exchange, false);
 
-        mst_group_show(group, MST_CLASS_RECEIVE, receiving.operation, &receiving);
+        mst_group_show(group, MUSTER_CALL_RECEIVE, receiving.operation, &receiving);
     }
 }
 
@@ -381,7 +381,7 @@ static void show(mst_exchange *exchange)
 static void record_direction(mst_exchange *exchange, bool out, const mst_waiter *waiter)
 {
     const mst_transfer *transfer = out ? &exchange->out : &exchange->in;
-    mst_call_class class = out ? MST_CLASS_SEND : MST_CLASS_RECEIVE;
+    muster_call_class class = out ? MUSTER_CALL_SEND : MUSTER_CALL_RECEIVE;
 
     if (transfer->shown) {
         mst_group_arrived(exchange->group, class, waiter);

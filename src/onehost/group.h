@@ -32,9 +32,9 @@ typedef struct mst_group {
     mst_subarena *subarena;
     const mst_kernels *kernels;
     mst_tuning tuning;
-    uint32_t terminations_seen[MST_CALL_CLASSES];
-    int64_t arrived_ns[MST_CALL_CLASSES]; /* when all had come to the call that is shown; 0: not yet */
-    mst_record_places places[MST_CALL_CLASSES];
+    uint32_t terminations_seen[MUSTER_CALL_CLASS_COUNT];
+    int64_t arrived_ns[MUSTER_CALL_CLASS_COUNT]; /* when all had come to the call that is shown; 0: not yet */
+    mst_record_places places[MUSTER_CALL_CLASS_COUNT];
     uint64_t recorded; /* what every record of it has: whose it is, packed */
     mst_sequence collectives;
     mst_sequence splits;

@@ -87,9 +87,9 @@ static muster_seen_call *next_call(reader *reader)
 }
 
 static muster_status note_call(reader *reader, const mst_rank_entry *entry, const mst_cell *cell,
-                               int entrance)
+                               muster_call_class class)
 {
-    const mst_activity *activity = &cell->activities[entrance];
+    const mst_activity *activity = &cell->activities[class];
     const mst_doing *doing = &activity->doing;
     uint64_t number = mst_load64_acq(&activity->number); /* E18 */
     muster_seen_call *call = next_call(reader);
@@ -102,7 +102,7 @@ static muster_status note_call(reader *reader, const mst_rank_entry *entry, cons
                                 .world = cell->group == MST_WORLD_MEMBERSHIP, /* seat 0, cell 0 */
                                 .group_rank = (int)cell->group_rank,
                                 .group_size = (int)cell->group_size,
-                                .entrance = entrance,
+                                .call_class = class,
                                 .in_call = number & 1,
                                 .operation = (number + 1) / 2,
                                 .latest = (number + 1) / 2,
@@ -140,12 +140,12 @@ static muster_status read_groups(reader *reader, uint32_t seat, const mst_rank_e
         if (!(membership & 1) || cell.group_size == 0 || cell.group_size > MST_RANKS_MAX ||
             cell.group_rank >= cell.group_size)
             continue;
-        for (int entrance = 0; entrance < MST_ACTIVITIES; entrance++) {
-            bool used = mst_load64_acq(&cell.activities[entrance].number) != 0; /* E18 */
+        for (int class = 0; class < MST_ACTIVITIES; class ++) {
+            bool used = mst_load64_acq(&cell.activities[class].number) != 0; /* E18 */
 
-            if (!used && entrance > 0)
+            if (!used && class != MUSTER_CALL_COLLECTIVE)
                 continue;
-            muster_status status = note_call(reader, entry, &cell, entrance);
+            muster_status status = note_call(reader, entry, &cell, (muster_call_class) class);
             if (status != MUSTER_OK)
                 return status;
         }

@@ -27,9 +27,9 @@ static muster_status enter(mst_group *group, const mst_message *message)
     muster_status status = MUSTER_OK;
 
     if (message->sends)
-        status = mst_group_ready(group, MST_CLASS_SEND);
+        status = mst_group_ready(group, MUSTER_CALL_SEND);
     if (message->receives && status == MUSTER_OK)
-        status = mst_group_ready(group, MST_CLASS_RECEIVE);
+        status = mst_group_ready(group, MUSTER_CALL_RECEIVE);
     return status;
 }
 
@@ -57,8 +57,8 @@ muster_status mst_message_move(muster_group *of, const mst_message *message)
     if (status == MUSTER_OK)
         status = mst_exchange_run(&exchange);
     if (message->receives)
-        mst_group_shown(group, MST_CLASS_RECEIVE);
+        mst_group_shown(group, MUSTER_CALL_RECEIVE);
     if (message->sends)
-        mst_group_shown(group, MST_CLASS_SEND);
+        mst_group_shown(group, MUSTER_CALL_SEND);
     return status;
 }

@@ -2,10 +2,10 @@
  * muster_records_*: the operations that the ranks of a job remember, read from its arena by somebody who is
  * no rank, again and again, each once.
  *
- * A rank fills its ring in the order of places, but for those that a seldom used entrance holds back; so each
- * time what was taken since the last time is looked at, and as much before it as can still have been empty
- * then. What has been given out is known by its stamp. What was overwritten in between is counted as lost;
- * that counts places, of which a few may never have been filled.
+ * A rank fills its ring in the order of places, but for those that a seldom used call class holds back; so
+ * each time what was taken since the last time is looked at, and as much before it as can still have been
+ * empty then. What has been given out is known by its stamp. What was overwritten in between is counted as
+ * lost; that counts places, of which a few may never have been filled.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,7 +62,7 @@ static void decode_operation(const mst_record *from, const mst_record_what *what
     record->world = record->group == MST_WORLD_MEMBERSHIP;
     record->group_rank = (int)what->group_rank;
     record->group_size = (int)what->group_size;
-    record->entrance = (int)what->entrance;
+    record->call_class = (muster_call_class)what->call_class;
     record->operation = mst_load64_rlx(&from->number);
     record->peer = what->peer;
     record->dtype = (muster_dtype)what->dtype;

@@ -199,7 +199,7 @@ static muster_status gather(regroup *regroup)
     switch (
         mst_wait_until(&regroup->waiter, mst_eventcount_parking(signal), all_accounted_for, regroup, -1)) {
     case MST_WAIT_READY:
-        mst_group_arrived(group, MST_CLASS_SPLIT, &regroup->waiter);
+        mst_group_arrived(group, MUSTER_CALL_SPLIT, &regroup->waiter);
         return MUSTER_OK;
     case MST_WAIT_POISONED:
         return mst_group_interrupted(group, name_of(regroup));
@@ -365,7 +365,7 @@ static muster_status agree_and_form(regroup *regroup, mst_group **made)
     mst_attachment *attachment = regroup->group->subarena->attachment;
 
     mst_group_begin(regroup->group);
-    mst_group_show(regroup->group, MST_CLASS_SPLIT, regroup->group->split + regroup->number,
+    mst_group_show(regroup->group, MUSTER_CALL_SPLIT, regroup->group->split + regroup->number,
                    &(mst_doing){ .kind = regroup->grows ? MST_DOING_GROW : MST_DOING_SHRINK,
                                  .peer = -1,
                                  .operation = regroup->number });
@@ -402,7 +402,7 @@ muster_status mst_regroup(muster_group *of, bool grows, muster_group **made)
     status = agree_and_form(&regroup, &child);
     say(group, group->regroups, false);
     free(regroup.list.shares);
-    mst_group_shown(group, MST_CLASS_SPLIT);
+    mst_group_shown(group, MUSTER_CALL_SPLIT);
     if (status == MUSTER_OK)
         *made = &child->base;
     return status;

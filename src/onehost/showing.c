@@ -6,7 +6,7 @@
 
 #define TIMED_COUNT_MIN 16384 /* elements; fewer are moved within a tick of the coarse clock */
 
-static mst_activity *activity_of(const mst_group *group, mst_call_class class)
+static mst_activity *activity_of(const mst_group *group, muster_call_class class)
 {
     return &group->subarena->cells[group->base.rank]->activities[class];
 }
@@ -18,7 +18,7 @@ static int64_t time_ns(const mst_group *group)
 
 /* Reading a clock costs as much as all the rest, so what is over in less than a tick of the coarse one ends
  * when all had come. */
-static void record(mst_group *group, mst_call_class class, const mst_doing *doing, int64_t entered_ns)
+static void record(mst_group *group, muster_call_class class, const mst_doing *doing, int64_t entered_ns)
 {
     if (group->arrived_ns[class] == MST_UNRECORDED)
         return;
@@ -27,9 +27,9 @@ static void record(mst_group *group, mst_call_class class, const mst_doing *doin
     mst_record_what what = { .kind = doing->kind,
                              .dtype = doing->dtype,
                              .op = doing->op,
-                             .entrance = class,
+                             .call_class = class,
                              .exact = recorder->exact,
-                             .started = class == MST_CLASS_COLLECTIVE && group->finishing,
+                             .started = class == MUSTER_CALL_COLLECTIVE && group->finishing,
                              .peer = doing->peer };
     int64_t arrived_ns = group->arrived_ns[class], done_ns = arrived_ns;
 
@@ -45,7 +45,7 @@ static void record(mst_group *group, mst_call_class class, const mst_doing *doin
     mst_recorder_note(recorder, &group->places[class], &operation);
 }
 
-void mst_group_shown(mst_group *group, mst_call_class class)
+void mst_group_shown(mst_group *group, muster_call_class class)
 {
     mst_activity *activity = activity_of(group, class);
 
@@ -53,15 +53,15 @@ void mst_group_shown(mst_group *group, mst_call_class class)
         record(group, class, &activity->doing, activity->entered_ns);
 }
 
-void mst_group_show(mst_group *group, mst_call_class class, uint64_t latest, const mst_doing *doing)
+void mst_group_show(mst_group *group, muster_call_class class, uint64_t latest, const mst_doing *doing)
 {
     group->arrived_ns[class] = 0;
-    if (class == MST_CLASS_COLLECTIVE)
+    if (class == MUSTER_CALL_COLLECTIVE)
         group->finishing = false;
     mst_activity_begin(activity_of(group, class), latest, doing, time_ns(group));
 }
 
-void mst_group_arrived(mst_group *group, mst_call_class class, const mst_waiter *waiter)
+void mst_group_arrived(mst_group *group, muster_call_class class, const mst_waiter *waiter)
 {
     int64_t entered_ns = activity_of(group, class)->entered_ns;
 
@@ -69,12 +69,12 @@ void mst_group_arrived(mst_group *group, mst_call_class class, const mst_waiter 
         group->subarena->attachment->recorder.exact ? mst_os_now_ns() : entered_ns + waiter->waited_ns;
 }
 
-void mst_group_unrecorded(mst_group *group, mst_call_class class)
+void mst_group_unrecorded(mst_group *group, muster_call_class class)
 {
     group->arrived_ns[class] = MST_UNRECORDED;
 }
 
-void mst_group_record(mst_group *group, mst_call_class class, const mst_doing *doing)
+void mst_group_record(mst_group *group, muster_call_class class, const mst_doing *doing)
 {
     group->arrived_ns[class] = time_ns(group);
     record(group, class, doing, group->arrived_ns[class]);

@@ -65,7 +65,7 @@ static muster_status exchange(mst_group *group, const mst_split_record *own)
         mst_sequence_list_missing(&group->splits, late, sizeof late);
         return mst_group_wait_failed(group, result, doing, late);
     }
-    mst_group_arrived(group, MST_CLASS_SPLIT, &group->splits.waiter);
+    mst_group_arrived(group, MUSTER_CALL_SPLIT, &group->splits.waiter);
     for (int rank = 0; rank < group->base.size; rank++)
         memcpy(&group->split_records[rank], mst_sequence_arrival(&group->splits, rank)->payload,
                sizeof(mst_split_record)); /* E3: read once */
@@ -157,7 +157,7 @@ static muster_status split(mst_group *group, int color, int key, mst_group **chi
 
     mst_group_begin(group);
     group->split++;
-    mst_group_show(group, MST_CLASS_SPLIT, group->split + group->regroups,
+    mst_group_show(group, MUSTER_CALL_SPLIT, group->split + group->regroups,
                    &(mst_doing){ .kind = MST_DOING_SPLIT, .peer = -1, .operation = group->split });
     group->splits.waiter.watch = (mst_watch){ stalled, lost, woke, group, NULL };
     group->splits.waiter.deadline.limit_ns = group->base.timeout_ns;
@@ -186,11 +186,11 @@ muster_status mst_split(muster_group *of, int color, int key, muster_group **chi
     mst_group *group = mst_group_of(of);
     mst_group *made = NULL;
 
-    muster_status status = mst_group_ready(group, MST_CLASS_SPLIT);
+    muster_status status = mst_group_ready(group, MUSTER_CALL_SPLIT);
     if (status != MUSTER_OK)
         return status;
     status = split(group, color, key, &made);
-    mst_group_shown(group, MST_CLASS_SPLIT);
+    mst_group_shown(group, MUSTER_CALL_SPLIT);
     if (status == MUSTER_OK)
         *child = made ? &made->base : NULL;
     return status;

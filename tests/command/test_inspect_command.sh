@@ -35,6 +35,8 @@ seen = json.load(open(sys.argv[1]))
 assert seen["schema"] == 1 and seen["size"] == 4 and len(seen["ranks"]) == 4 and len(seen["verdicts"]) == 3
 waiting = {call["rank"]: call["call"] for call in seen["calls"] if call["in_call"]}
 assert waiting == {0: "all_sum (float32 x 100)", 1: "all_sum (float32 x 100)", 2: "recv (float32 x 5)"}, waiting
+classes = {call["rank"]: call["call_class"] for call in seen["calls"] if call["in_call"]}
+assert classes == {0: "collective", 1: "collective", 2: "receive"}, classes
 EOF
 "$TEST_COMMAND" ps >"$work/out" 2>&1
 says 1 "^ *$job +4 +3  .*muster run -n 4"

@@ -78,7 +78,7 @@ with open(path, "w") as file:
     for n in range(1, 201):
         for rank in range(ranks):
             wait = 0 if rank == (n % ranks if always_last is None else always_last) else waits
-            print('{"ph":"X","pid":1,"tid":%d,"ts":%.3f,"dur":%.3f,"name":"all_sum 4 B","args":{"call":"all_sum","dtype":"int32","count":1,"bytes":4,"group":3,"world":1,"group_rank":%d,"group_size":%d,"entrance":0,"operation":%d,"peer":-1,"exact":1,"started":0,"arrived":1,"waited_us":%.3f}},'
+            print('{"ph":"X","pid":1,"tid":%d,"ts":%.3f,"dur":%.3f,"name":"all_sum 4 B","args":{"call":"all_sum","dtype":"int32","count":1,"bytes":4,"group":3,"world":1,"group_rank":%d,"group_size":%d,"call_class":"collective","operation":%d,"peer":-1,"exact":1,"started":0,"arrived":1,"waited_us":%.3f}},'
                   % (rank, n * 1000 - wait, wait + 1, rank, ranks, n, wait), file=file)
     print('{"ph":"M","pid":1,"tid":0,"name":"process_name","args":{"name":"muster"}}\n]}', file=file)
 EOF

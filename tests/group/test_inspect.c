@@ -62,7 +62,7 @@ static int look_at_waiting_ranks(muster_group *world, void *arg)
         for (int other = 0; other < 2; other++) {
             RANK_OK(world, await_call(other, 3, "all_sum (float32 x 7)", &call));
             RANK_CHECK(world, call.world && call.operation == 10 && call.peer == -1 && call.bytes == 28 &&
-                                  call.entrance == 0);
+                                  call.call_class == MUSTER_CALL_COLLECTIVE);
             RANK_CHECK(world, call.group_rank == other && call.broken == MUSTER_OK && call.since_ns >= 0);
         }
     }
@@ -81,10 +81,10 @@ static int look_at_waiting_ranks(muster_group *world, void *arg)
     RANK_CHECK(world, y0 == 3 && y1 == 3);
     if (rank == 2) {
         RANK_OK(world, await_call(0, 3, "recv (int32 x 5)", &call));
-        RANK_CHECK(world, call.peer == 2 && call.entrance == 3 && call.pid > 0);
+        RANK_CHECK(world, call.peer == 2 && call.call_class == MUSTER_CALL_RECEIVE && call.pid > 0);
         RANK_OK(world, muster_send(y, 5, MUSTER_INT32, 0, world));
         RANK_OK(world, await_call(1, 3, "split", &call));
-        RANK_CHECK(world, call.operation == 1 && call.entrance == 1);
+        RANK_CHECK(world, call.operation == 1 && call.call_class == MUSTER_CALL_SPLIT);
     }
     if (rank == 0)
         RANK_OK(world, muster_recv(y, 5, MUSTER_INT32, 2, world));
@@ -147,7 +147,7 @@ static int look_while_it_changes(muster_group *world, void *arg)
         for (int at = 0; at < seen.call_count; at++) {
             const muster_seen_call *call = &seen.calls[at];
 
-            if (call->group_size != 2 || call->entrance != 0 || !call->in_call)
+            if (call->group_size != 2 || call->call_class != MUSTER_CALL_COLLECTIVE || !call->in_call)
                 continue;
             in_calls++;
             if (strcmp(call->what, calls[call->operation % 4]) != 0)

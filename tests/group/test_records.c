@@ -107,16 +107,18 @@ static void check_one_of_each(bool exact)
     for (int rank = 0; rank < 3; rank++) {
         const muster_record *sum = find(&pile, rank, "all_sum", 1), *gathered;
 
-        ck_assert(sum->world && sum->group_rank == rank && sum->group_size == 3 && sum->entrance == 0);
+        ck_assert(sum->world && sum->group_rank == rank && sum->group_size == 3 &&
+                  sum->call_class == MUSTER_CALL_COLLECTIVE);
         ck_assert(sum->dtype == MUSTER_FLOAT64 && sum->count == 7 && sum->bytes == 56 && sum->peer == -1);
         gathered = find(&pile, rank, "all_gather", 2);
         ck_assert(gathered->count == 7 && gathered->bytes == 3 * 56 && gathered->group == sum->group);
         ck_assert_int_eq(find(&pile, rank, "broadcast", 3)->peer, 2);
         ck_assert(find(&pile, rank, "all_reduce(prod)", 4)->started && !sum->started);
-        ck_assert_int_eq(find(&pile, rank, "split", 1)->entrance, 1);
+        ck_assert_int_eq(find(&pile, rank, "split", 1)->call_class, MUSTER_CALL_SPLIT);
     }
     ck_assert(find(&pile, 0, "send", 1)->peer == 1 && find(&pile, 0, "send", 1)->bytes == 10);
-    ck_assert(find(&pile, 1, "recv", 1)->peer == 0 && find(&pile, 1, "recv", 1)->entrance == 3);
+    ck_assert(find(&pile, 1, "recv", 1)->peer == 0 &&
+              find(&pile, 1, "recv", 1)->call_class == MUSTER_CALL_RECEIVE);
     ck_assert_int_eq(find(&pile, 2, "sendrecv", 1)->peer, 2);
     ck_assert(!find(&pile, 2, "barrier", 1)->world && find(&pile, 2, "barrier", 1)->group_rank == 1);
     ck_assert_int_eq(pile.count, 3 * 5 + 2 + 2 + 2);

@@ -8,18 +8,17 @@
 #include "tools/muster/text.h"
 
 #define NS_PER_S 1e9
-#define ENTRANCE_COLLECTIVE 0
 
 enum { RANKS_MAX = 1024, DESCRIBED_MAX = 4 };
 
-/* The member's entry at that entrance; NULL: it has none, as it has not been there. */
+/* The member's entry of that call class; NULL: it has none, as it has not been there. */
 static const muster_seen_call *find_call(const muster_inspection *seen, unsigned long long group,
-                                         int group_rank, int entrance)
+                                         int group_rank, muster_call_class call_class)
 {
     for (int i = 0; i < seen->call_count; i++) {
         const muster_seen_call *call = &seen->calls[i];
 
-        if (call->group == group && call->group_rank == group_rank && call->entrance == entrance)
+        if (call->group == group && call->group_rank == group_rank && call->call_class == call_class)
             return call;
     }
     return NULL;
@@ -28,7 +27,7 @@ static const muster_seen_call *find_call(const muster_inspection *seen, unsigned
 static const muster_seen_call *find_member(const muster_inspection *seen, unsigned long long group,
                                            int group_rank)
 {
-    return find_call(seen, group, group_rank, ENTRANCE_COLLECTIVE); /* which every member has */
+    return find_call(seen, group, group_rank, MUSTER_CALL_COLLECTIVE); /* which every member has */
 }
 
 static void mark(bool *listed, int rank)
@@ -57,7 +56,7 @@ void name_group(const muster_inspection *seen, unsigned long long group, char *t
         return;
     }
     for (int i = 0; i < seen->call_count; i++)
-        if (seen->calls[i].group == group && seen->calls[i].entrance == ENTRANCE_COLLECTIVE)
+        if (seen->calls[i].group == group && seen->calls[i].call_class == MUSTER_CALL_COLLECTIVE)
             mark(listed, seen->calls[i].rank);
     list_ranks(listed, RANKS_MAX, ranks, sizeof ranks);
     snprintf(text, (size_t)bytes, "group {%s}", ranks);
@@ -133,7 +132,7 @@ static void say_waiting(sentence *verdict, const muster_inspection *seen, const 
     for (int i = 0; i < seen->call_count; i++) {
         const muster_seen_call *other = &seen->calls[i];
 
-        if (other->group != call->group || other->entrance != call->entrance || !other->in_call ||
+        if (other->group != call->group || other->call_class != call->call_class || !other->in_call ||
             other->operation != call->operation)
             continue;
         mark(waiting, other->rank);
@@ -148,7 +147,7 @@ static void say_waiting(sentence *verdict, const muster_inspection *seen, const 
 /* Whether the member has come to the call; one that has not is who is waited for. */
 static bool has_entered(const muster_inspection *seen, const muster_seen_call *call, int group_rank)
 {
-    const muster_seen_call *other = find_call(seen, call->group, group_rank, call->entrance);
+    const muster_seen_call *other = find_call(seen, call->group, group_rank, call->call_class);
 
     return other && other->latest >= call->operation;
 }
@@ -236,7 +235,7 @@ static bool is_first_of_its_kind(const muster_inspection *seen, int at)
         return false;
     for (int i = 0; i < at && call->peer < 0; i++)
         if (seen->calls[i].in_call && seen->calls[i].group == call->group &&
-            seen->calls[i].entrance == call->entrance && seen->calls[i].operation == call->operation)
+            seen->calls[i].call_class == call->call_class && seen->calls[i].operation == call->operation)
             return false;
     return true;
 }
@@ -313,7 +312,7 @@ void print_ranks(const muster_inspection *seen, FILE *to)
 
 static bool is_broken_alike(const muster_seen_call *a, const muster_seen_call *b)
 {
-    return b->entrance == ENTRANCE_COLLECTIVE && a->group == b->group && a->broken == b->broken;
+    return b->call_class == MUSTER_CALL_COLLECTIVE && a->group == b->group && a->broken == b->broken;
 }
 
 /* Each group and reason once, with all who know it. */
@@ -324,7 +323,7 @@ static void print_broken(const muster_inspection *seen, FILE *to)
         bool known[RANKS_MAX] = { false }, told = false;
         char group[120], ranks[200];
 
-        if (call->broken == MUSTER_OK || call->entrance != ENTRANCE_COLLECTIVE)
+        if (call->broken == MUSTER_OK || call->call_class != MUSTER_CALL_COLLECTIVE)
             continue;
         for (int other = 0; other < seen->call_count; other++)
             if (is_broken_alike(call, &seen->calls[other])) {

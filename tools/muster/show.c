@@ -124,10 +124,10 @@ static void print_call_json(const muster_inspection *seen, const muster_seen_cal
     name_group(seen, call->group, group, sizeof group);
     printf("    { \"rank\": %d, \"group\": ", call->rank);
     print_string(group);
-    printf(
-        ", \"group_rank\": %d, \"group_size\": %d, \"entrance\": %d, \"in_call\": %s, \"operation\": %llu, ",
-        call->group_rank, call->group_size, call->entrance, call->in_call ? "true" : "false",
-        (unsigned long long)call->operation);
+    printf(", \"group_rank\": %d, \"group_size\": %d, \"call_class\": \"%s\", \"in_call\": %s, "
+           "\"operation\": %llu, ",
+           call->group_rank, call->group_size, call_class_name(call->call_class),
+           call->in_call ? "true" : "false", (unsigned long long)call->operation);
     printf("\"call\": ");
     print_string(call->what);
     printf(", \"bytes\": %zu", call->bytes);

@@ -17,6 +17,26 @@ const char *plural(unsigned long long count)
     return count == 1 ? "" : "s";
 }
 
+static const char *const class_names[MUSTER_CALL_CLASS_COUNT] = { [MUSTER_CALL_COLLECTIVE] = "collective",
+                                                                  [MUSTER_CALL_SPLIT] = "split",
+                                                                  [MUSTER_CALL_SEND] = "send",
+                                                                  [MUSTER_CALL_RECEIVE] = "receive" };
+
+const char *call_class_name(muster_call_class call_class)
+{
+    return class_names[call_class];
+}
+
+bool find_call_class(const char *name, muster_call_class *call_class)
+{
+    for (int i = 0; i < MUSTER_CALL_CLASS_COUNT; i++)
+        if (strcmp(class_names[i], name) == 0) {
+            *call_class = (muster_call_class)i;
+            return true;
+        }
+    return false;
+}
+
 int list_ranks(const bool *listed, int size, char *text, size_t bytes)
 {
     size_t used = 0;

@@ -8,11 +8,18 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "muster/muster.h"
+
 /* "" for one, "s" for any other number. */
 const char *plural(unsigned long long count);
 
 /* "0 2 4-63" of the ranks whose place in `listed` is true; returns how many they are. */
 int list_ranks(const bool *listed, int size, char *text, size_t bytes);
+
+/* "collective", "split", "send" or "receive", as the JSON of inspect and trace has it; and back, false: it is
+ * none. */
+const char *call_class_name(muster_call_class call_class);
+bool find_call_class(const char *name, muster_call_class *call_class);
 
 /* A text that is put together bit by bit, and cut where the room ends. */
 typedef struct sentence {

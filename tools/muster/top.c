@@ -94,7 +94,7 @@ static const muster_seen_call *find_before(const muster_inspection *before, cons
 {
     for (int i = 0; i < before->call_count; i++)
         if (before->calls[i].pid == call->pid && before->calls[i].rank == call->rank &&
-            before->calls[i].group == call->group && before->calls[i].entrance == call->entrance)
+            before->calls[i].group == call->group && before->calls[i].call_class == call->call_class)
             return &before->calls[i];
     return NULL;
 }

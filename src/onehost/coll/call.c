@@ -69,7 +69,7 @@ void mst_call_show(const mst_call *call)
                         .count = call->request->count,
                         .operation = call->operation };
 
-    mst_group_show(call->group, MST_CLASS_COLLECTIVE, call->group->operation, &doing);
+    mst_group_show(call->group, MUSTER_CALL_COLLECTIVE, call->group->operation, &doing);
     if (mst_log_wanted(call->group->base.log, MUSTER_LOG_DEBUG))
         tell_entered(call);
 }

@@ -95,7 +95,7 @@ static muster_status publish(struct mst_nonblocking *place)
     call->out_bytes = mst_call_bytes(call, mst_shapes[call->request->collective].out, group->base.rank);
     call->nonblocking = call->viewable = true;
     mst_call_show(call);
-    mst_group_unrecorded(group, MST_CLASS_COLLECTIVE);
+    mst_group_unrecorded(group, MUSTER_CALL_COLLECTIVE);
     mst_call_arrive(call);
     return MUSTER_OK;
 }
@@ -129,11 +129,11 @@ muster_status mst_call_start(muster_group *of, const mst_request *request, uint6
 {
     mst_group *group = mst_group_of(of);
 
-    muster_status status = mst_group_ready(group, MST_CLASS_COLLECTIVE);
+    muster_status status = mst_group_ready(group, MUSTER_CALL_COLLECTIVE);
     if (status != MUSTER_OK)
         return status;
     status = start(group, request, number);
-    mst_group_shown(group, MST_CLASS_COLLECTIVE);
+    mst_group_shown(group, MUSTER_CALL_COLLECTIVE);
     return status;
 }
 
@@ -167,12 +167,12 @@ muster_status mst_call_finish(muster_group *of, uint64_t number, bool *over)
         return mst_fail(MUSTER_ERR_INVALID,
                         "operation %llu of those that were started is not under way: it is finished already",
                         (unsigned long long)number);
-    muster_status status = mst_group_ready(group, MST_CLASS_COLLECTIVE);
+    muster_status status = mst_group_ready(group, MUSTER_CALL_COLLECTIVE);
     if (status == MUSTER_OK) {
         status = finish(place);
         if (status == MUSTER_OK)
             mst_call_end(&place->call);
-        mst_group_shown(group, MST_CLASS_COLLECTIVE);
+        mst_group_shown(group, MUSTER_CALL_COLLECTIVE);
     }
     place->number = 0;
     return status;

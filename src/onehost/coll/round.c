@@ -191,7 +191,7 @@ muster_status mst_round(mst_call *call, size_t staged)
     if (call->in_line)
         mst_sequence_prefetch(call->sequence, staged);
     if (first)
-        mst_group_arrived(call->group, MST_CLASS_COLLECTIVE, &call->sequence->waiter);
+        mst_group_arrived(call->group, MUSTER_CALL_COLLECTIVE, &call->sequence->waiter);
     if (!call->nonblocking && !call->in_line)
         mst_staging_turn(&call->group->staging, call->part, staged);
     return first && call->compared ? compare_requests(call, request) : MUSTER_OK;

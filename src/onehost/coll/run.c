@@ -115,13 +115,13 @@ muster_status mst_call_run(muster_group *of, const mst_request *request)
     mst_group *group = mst_group_of(of);
     mst_call call = { .request = request, .group = group };
 
-    muster_status status = mst_group_ready(group, MST_CLASS_COLLECTIVE);
+    muster_status status = mst_group_ready(group, MUSTER_CALL_COLLECTIVE);
     if (status != MUSTER_OK)
         return status;
     mst_group_begin(group);
     status = run(&call);
     if (status == MUSTER_OK)
         mst_call_end(&call);
-    mst_group_shown(group, MST_CLASS_COLLECTIVE);
+    mst_group_shown(group, MUSTER_CALL_COLLECTIVE);
     return status;
 }

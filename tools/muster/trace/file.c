@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "tools/muster/text.h"
 #include "tools/muster/trace/trace.h"
 
 #define LINE_BYTES 1000
@@ -103,13 +104,13 @@ static void write_slice(const muster_record *record, int64_t begin_ns, FILE *fil
     fprintf(file,
             "{\"ph\":\"X\",\"pid\":1,\"tid\":%d,\"ts\":%.3f,\"dur\":%.3f,\"name\":\"%s %zu B\",\"args\":{"
             "\"call\":\"%s\",\"dtype\":\"%s\",\"count\":%zu,\"bytes\":%zu,\"group\":%" PRIu64
-            ",\"world\":%d,\"group_rank\":%d,\"group_size\":%d,\"entrance\":%d,\"operation\":%" PRIu64
+            ",\"world\":%d,\"group_rank\":%d,\"group_size\":%d,\"call_class\":\"%s\",\"operation\":%" PRIu64
             ",\"peer\":%d,\"exact\":%d,\"started\":%d,\"arrived\":%d,\"waited_us\":%.3f}},\n",
             record->rank, us(record->entered_ns - begin_ns), us(record->done_ns - record->entered_ns),
             record->call, record->bytes, record->call, dtype ? dtype : "?", record->count, record->bytes,
-            record->group, record->world, record->group_rank, record->group_size, record->entrance,
-            record->operation, record->peer, record->exact, record->started, record->arrived_ns != 0,
-            us(trace_waited_ns(record)));
+            record->group, record->world, record->group_rank, record->group_size,
+            call_class_name(record->call_class), record->operation, record->peer, record->exact,
+            record->started, record->arrived_ns != 0, us(trace_waited_ns(record)));
 }
 
 static void write_wait(const muster_record *record, const muster_record *last, int64_t begin_ns, FILE *file)
@@ -204,22 +205,22 @@ static bool parse_slice(const char *line, const trace *trace, muster_record *rec
 {
     int world, exact, started, arrived;
     double ts, duration, waited;
-    char dtype[16];
+    char dtype[16], class[12];
 
     *record = (muster_record){ .rank = -1 };
-    int found =
-        sscanf(line,
-               "{\"ph\":\"X\",\"pid\":1,\"tid\":%d,\"ts\":%lf,\"dur\":%lf,\"name\":\"%*[^\"]\",\"args\":{"
-               "\"call\":\"%23[^\"]\",\"dtype\":\"%15[^\"]\",\"count\":%zu,\"bytes\":%zu,\"group\":%" SCNu64
-               ",\"world\":%d,\"group_rank\":%d,\"group_size\":%d,\"entrance\":%d,\"operation\":%" SCNu64
-               ",\"peer\":%d,\"exact\":%d,\"started\":%d,\"arrived\":%d,\"waited_us\":%lf}}",
-               &record->rank, &ts, &duration, record->call, dtype, &record->count, &record->bytes,
-               &record->group, &world, &record->group_rank, &record->group_size, &record->entrance,
-               &record->operation, &record->peer, &exact, &started, &arrived, &waited);
+    int found = sscanf(
+        line,
+        "{\"ph\":\"X\",\"pid\":1,\"tid\":%d,\"ts\":%lf,\"dur\":%lf,\"name\":\"%*[^\"]\",\"args\":{"
+        "\"call\":\"%23[^\"]\",\"dtype\":\"%15[^\"]\",\"count\":%zu,\"bytes\":%zu,\"group\":%" SCNu64
+        ",\"world\":%d,\"group_rank\":%d,\"group_size\":%d,\"call_class\":\"%11[a-z]\",\"operation\":%" SCNu64
+        ",\"peer\":%d,\"exact\":%d,\"started\":%d,\"arrived\":%d,\"waited_us\":%lf}}",
+        &record->rank, &ts, &duration, record->call, dtype, &record->count, &record->bytes, &record->group,
+        &world, &record->group_rank, &record->group_size, class, &record->operation, &record->peer, &exact,
+        &started, &arrived, &waited);
     if (found != 18 || record->rank < 0 || record->rank >= trace->ranks || record->group_size < 1 ||
         record->group_size > TRACE_RANKS_MAX || !(ts >= 0 && ts < 1e15) ||
         !(duration >= 0 && duration < 1e15) || !(waited >= 0 && waited <= duration + 1) ||
-        !find_dtype(dtype, &record->dtype))
+        !find_dtype(dtype, &record->dtype) || !find_call_class(class, &record->call_class))
         return false;
     record->world = world;
     record->exact = exact;

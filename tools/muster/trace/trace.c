@@ -49,7 +49,7 @@ static int by_operation(const void *a, const void *b)
     int order = compare(x->group, y->group);
 
     if (order == 0)
-        order = compare((uint64_t)x->entrance, (uint64_t)y->entrance);
+        order = compare((uint64_t)x->call_class, (uint64_t)y->call_class);
     if (order == 0)
         order = compare(x->operation, y->operation);
     if (order == 0)
@@ -97,7 +97,7 @@ size_t trace_operation(const trace *trace, size_t first)
     size_t end = first + 1;
 
     while (end < trace->count && records[end].group == records[first].group &&
-           records[end].entrance == records[first].entrance &&
+           records[end].call_class == records[first].call_class &&
            records[end].operation == records[first].operation)
         end++;
     return end - first;
@@ -107,7 +107,7 @@ int trace_last(const muster_record *records, size_t count)
 {
     int last = 0;
 
-    if (records[0].entrance > 1 || count != (size_t)records[0].group_size || count < 2)
+    if (records[0].call_class > MUSTER_CALL_SPLIT || count != (size_t)records[0].group_size || count < 2)
         return -1;
     for (size_t i = 0; i < count; i++) {
         if (records[i].started || !records[i].exact)
