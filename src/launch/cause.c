@@ -22,24 +22,24 @@ bool mst_cause_is_likelier(const mst_rank_process *process, const mst_rank_proce
 }
 
 /* Whether the ranks have recorded that one which has not ended yet was killed, or is gone. */
-static bool is_known_to_be_killed(const mst_supervision *all, const mst_rank_process *process)
+static bool is_known_to_be_killed(const mst_job *job, const mst_rank_process *process)
 {
-    muster_termination_kind kind = mst_liveness_termination(all->geometry, (uint32_t)process->seat).kind;
+    muster_termination_kind kind = mst_liveness_termination(job->geometry, (uint32_t)process->seat).kind;
 
-    return process->running && mst_respawn_was_inside(all, process) &&
+    return process->running && mst_respawn_was_inside(job, process) &&
            (kind == MUSTER_TERMINATION_SIGNALED || kind == MUSTER_TERMINATION_CRASHED ||
             kind == MUSTER_TERMINATION_VANISHED);
 }
 
 /* What broke the world for a process that was in it from the beginning; false: nothing has. */
-static bool read_world_poison(const mst_supervision *all, const mst_rank_process *process, mst_poison *poison)
+static bool read_world_poison(const mst_job *job, const mst_rank_process *process, mst_poison *poison)
 {
-    const mst_cell *cell = mst_layout_cell(all->geometry, (uint32_t)process->seat, MST_WORLD_CELL);
+    const mst_cell *cell = mst_layout_cell(job->geometry, (uint32_t)process->seat, MST_WORLD_CELL);
     uint64_t word = mst_load64_acq(&cell->poison); /* E7 */
 
     *poison = mst_poison_unpack(word);
-    return mst_poison_is_one(word) && process->seat < all->config->size && poison->rank >= 0 &&
-           poison->rank < all->config->size;
+    return mst_poison_is_one(word) && process->seat < job->config->size && poison->rank >= 0 &&
+           poison->rank < job->config->size;
 }
 
 static bool is_failure(const mst_poison *poison)
@@ -49,10 +49,10 @@ static bool is_failure(const mst_poison *poison)
 }
 
 /* Whose failure kept the world from coming about, as its ranks were told; -1: nobody's, or it came about. */
-static int find_who_kept_away(const mst_supervision *all)
+static int find_who_kept_away(const mst_job *job)
 {
-    mst_rendezvous settled = mst_rendezvous_read(all->geometry);
-    const mst_rank_process *process = &all->processes[settled.rank];
+    mst_rendezvous settled = mst_rendezvous_read(job->geometry);
+    const mst_rank_process *process = &job->processes[settled.rank];
     bool named = settled.outcome == MST_OUTCOME_ENDED || settled.outcome == MST_OUTCOME_LEFT ||
                  settled.outcome == MST_OUTCOME_REFUSED || settled.outcome == MST_OUTCOME_INTERRUPTED;
 
@@ -63,55 +63,55 @@ static int find_who_kept_away(const mst_supervision *all)
  * A rank with much memory takes long to die: its peers know that it is dead, fail for that, and are gone
  * before it. So what the ranks have noted counts for who was first.
  */
-int mst_cause_find(const mst_supervision *all, const mst_rank_process *failed)
+int mst_cause_find(const mst_job *job, const mst_rank_process *failed)
 {
-    int away = find_who_kept_away(all);
+    int away = find_who_kept_away(job);
     mst_poison poison;
 
     if (away >= 0)
         return away;
-    if (read_world_poison(all, failed, &poison) && is_failure(&poison) &&
-        all->processes[poison.rank].replaced_by < 0)
+    if (read_world_poison(job, failed, &poison) && is_failure(&poison) &&
+        job->processes[poison.rank].replaced_by < 0)
         return poison.rank;
     if (failed->termination.kind == MUSTER_TERMINATION_SIGNALED)
         return failed->seat;
-    for (int i = 0; i < all->count; i++)
-        if (is_known_to_be_killed(all, &all->processes[i]))
+    for (int i = 0; i < job->count; i++)
+        if (is_known_to_be_killed(job, &job->processes[i]))
             return i;
     return failed->seat;
 }
 
-void mst_cause_settle(mst_supervision *all)
+void mst_cause_settle(mst_job *job)
 {
-    const mst_rank_process *first = all->first_failed >= 0 ? &all->processes[all->first_failed] : NULL;
+    const mst_rank_process *first = job->first_failed >= 0 ? &job->processes[job->first_failed] : NULL;
     mst_poison poison;
 
-    if (!first || !read_world_poison(all, first, &poison) ||
+    if (!first || !read_world_poison(job, first, &poison) ||
         (poison.kind != MST_POISON_LEFT && poison.kind != MST_POISON_ABORT))
         return;
-    const mst_rank_process *breaker = &all->processes[poison.rank];
-    bool of_itself = all->stopped_at_ns == 0 || breaker->ended_ns < all->stopped_at_ns;
+    const mst_rank_process *breaker = &job->processes[poison.rank];
+    bool of_itself = job->stopped_at_ns == 0 || breaker->ended_ns < job->stopped_at_ns;
     if (of_itself && breaker->replaced_by < 0 && breaker->termination.kind == MUSTER_TERMINATION_EXITED &&
         breaker->termination.code != 0)
-        all->first_failed = breaker->seat;
+        job->first_failed = breaker->seat;
 }
 
 /* ---- why ---- */
 
 /* Control lines as a peer has written them: read without touching memory that nobody has committed. */
-static bool read_cell(const mst_supervision *all, int seat, uint32_t index, mst_cell *cell)
+static bool read_cell(const mst_job *job, int seat, uint32_t index, mst_cell *cell)
 {
-    uint64_t offset = mst_layout_cell_offset(all->geometry, (uint32_t)seat, index);
+    uint64_t offset = mst_layout_cell_offset(job->geometry, (uint32_t)seat, index);
 
-    return mst_os_object_read(mst_os_held_fd(&all->plan->arena->held), offset, cell, sizeof *cell) == 0;
+    return mst_os_object_read(mst_os_held_fd(&job->plan->arena->held), offset, cell, sizeof *cell) == 0;
 }
 
 /* The cell of the member of that group who has that rank in it; false: it is not to be found. */
-static bool find_member(const mst_supervision *all, uint64_t group, int rank, mst_cell *cell, int *seat)
+static bool find_member(const mst_job *job, uint64_t group, int rank, mst_cell *cell, int *seat)
 {
-    for (*seat = 0; *seat < all->count; ++*seat)
+    for (*seat = 0; *seat < job->count; ++*seat)
         for (uint32_t index = 0; index < CELLS_SEARCHED; index++)
-            if (read_cell(all, *seat, index, cell) && cell->group == group && (int)cell->group_rank == rank)
+            if (read_cell(job, *seat, index, cell) && cell->group == group && (int)cell->group_rank == rank)
                 return true;
     return false;
 }
@@ -138,15 +138,15 @@ static const char *how_it_left(const mst_rank_process *process, const mst_poison
 
 /* Why the process's group was broken, where that is no rank's failure: somebody left too early, or has said
  * why in words. */
-static bool explain(const mst_supervision *all, const mst_rank_process *failed, const mst_cell *own,
-                    char *text, size_t bytes)
+static bool explain(const mst_job *job, const mst_rank_process *failed, const mst_cell *own, char *text,
+                    size_t bytes)
 {
     mst_poison poison = mst_poison_unpack(mst_load64_acq(&own->poison)); /* E7 */
     mst_cell cell;
     int seat;
 
     if (poison.kind == MST_POISON_NONE || is_failure(&poison) || poison.kind == MST_POISON_LAUNCHER ||
-        !find_member(all, own->group, poison.rank, &cell, &seat))
+        !find_member(job, own->group, poison.rank, &cell, &seat))
         return false;
     if (mst_poison_status(&poison) != MUSTER_ERR_PEER_DIED) {
         bool said = read_reason(&cell, text, bytes);
@@ -154,38 +154,38 @@ static bool explain(const mst_supervision *all, const mst_rank_process *failed, 
 
         if (own->group != MST_WORLD_MEMBERSHIP) /* whose ranks have other numbers there */
             snprintf(text + used, bytes - used, " (in a group of %d, where rank %d of the world is rank %d)",
-                     (int)own->group_size, all->processes[seat].rank, poison.rank);
+                     (int)own->group_size, job->processes[seat].rank, poison.rank);
         return said;
     }
-    const mst_rank_process *left = &all->processes[seat];
+    const mst_rank_process *left = &job->processes[seat];
     if (left == failed) /* its own failure says more */
         return false;
     snprintf(text, bytes, "rank %d %s while others still needed it", left->rank, how_it_left(left, &poison));
     return true;
 }
 
-static bool find_reason(const mst_supervision *all, const mst_rank_process *failed, char *text, size_t bytes)
+static bool find_reason(const mst_job *job, const mst_rank_process *failed, char *text, size_t bytes)
 {
     mst_cell cell;
 
     for (uint32_t index = 0; index < CELLS_SEARCHED; index++)
-        if (read_cell(all, failed->seat, index, &cell) && explain(all, failed, &cell, text, bytes))
+        if (read_cell(job, failed->seat, index, &cell) && explain(job, failed, &cell, text, bytes))
             return true;
     return false;
 }
 
 /* A signal that does not ask to end, such as USR1, ends who does not expect it. */
-static bool was_passed_on(const mst_supervision *all, muster_termination termination)
+static bool was_passed_on(const mst_job *job, muster_termination termination)
 {
-    return termination.kind == MUSTER_TERMINATION_SIGNALED && (all->passed_on >> termination.code % 64 & 1);
+    return termination.kind == MUSTER_TERMINATION_SIGNALED && (job->passed_on >> termination.code % 64 & 1);
 }
 
 /* What the launcher itself did, on whose behalf. */
-static bool describe_stop(const mst_supervision *all, const mst_rank_process *first, char *text, size_t bytes)
+static bool describe_stop(const mst_job *job, const mst_rank_process *first, char *text, size_t bytes)
 {
-    int64_t grace_ns = mst_supervision_grace_ns(all);
-    bool ended_by_it = was_passed_on(all, first->termination);
-    int signal = ended_by_it ? first->termination.code : all->stopped_by;
+    int64_t grace_ns = mst_job_grace_ns(job);
+    bool ended_by_it = was_passed_on(job, first->termination);
+    int signal = ended_by_it ? first->termination.code : job->stopped_by;
     char ended[200];
 
     if (!signal)
@@ -194,7 +194,7 @@ static bool describe_stop(const mst_supervision *all, const mst_rank_process *fi
     if (ended_by_it)
         snprintf(text, bytes, "signal %d (%s) was passed on to the ranks, and ended them", signal,
                  strsignal(signal));
-    else if (all->killed && first->termination.kind == MUSTER_TERMINATION_SIGNALED &&
+    else if (job->killed && first->termination.kind == MUSTER_TERMINATION_SIGNALED &&
              first->termination.code == SIGKILL)
         snprintf(
             text, bytes,
@@ -206,19 +206,19 @@ static bool describe_stop(const mst_supervision *all, const mst_rank_process *fi
     return true;
 }
 
-void mst_cause_describe(const mst_supervision *all, char *text, size_t bytes)
+void mst_cause_describe(const mst_job *job, char *text, size_t bytes)
 {
-    const mst_rank_process *first = &all->processes[all->first_failed];
+    const mst_rank_process *first = &job->processes[job->first_failed];
     char complaint[256], reason[300], ended[200];
 
-    if (mst_spawn_complaint(all->plan, complaint, sizeof complaint)) {
+    if (mst_spawn_complaint(job->plan, complaint, sizeof complaint)) {
         snprintf(text, bytes, "%s", complaint);
         return;
     }
-    if (describe_stop(all, first, text, bytes))
+    if (describe_stop(job, first, text, bytes))
         return;
     mst_rank_describe(first, ended, sizeof ended);
-    if (find_reason(all, first, reason, sizeof reason))
+    if (find_reason(job, first, reason, sizeof reason))
         snprintf(text, bytes, "%s; then %s", reason, ended);
     else
         snprintf(text, bytes, "%s", ended);

@@ -16,6 +16,7 @@
 #include "shm/port/os.h"
 #include "src/launch/cause.h"
 #include "src/launch/respawn.h"
+#include "src/launch/supervise.h"
 #include "src/launch/threads.h"
 #include "src/pure/config.h"
 #include "src/pure/error.h"
@@ -63,13 +64,13 @@ static int exit_status_of(muster_termination termination)
 }
 
 /* What the launcher's side of it was: the time, or nobody who reads the output. */
-static bool describe_stop(const mst_supervision *all, muster_report *report)
+static bool describe_stop(const mst_job *job, muster_report *report)
 {
-    if (all->timed_out) {
+    if (job->timed_out) {
         report->exit_status = STATUS_TIMED_OUT;
         snprintf(report->summary, sizeof report->summary, "timed out after %.3g s; the ranks were stopped",
-                 (double)all->config->timeout_ns / MST_NS_PER_S);
-    } else if (all->unread) {
+                 (double)job->config->timeout_ns / MST_NS_PER_S);
+    } else if (job->unread) {
         report->exit_status = 128 + SIGPIPE;
         snprintf(report->summary, sizeof report->summary,
                  "nobody reads what the ranks print any more (SIGPIPE); they were stopped");
@@ -77,24 +78,24 @@ static bool describe_stop(const mst_supervision *all, muster_report *report)
     return report->exit_status != 0;
 }
 
-static void fill_in(const mst_supervision *all, muster_report *report)
+static void fill_in(const mst_job *job, muster_report *report)
 {
     char lost[160];
 
-    for (int i = 0; report->terminations && i < all->count; i++)
-        if (mst_respawn_was_inside(all, &all->processes[i])) /* seats are in the order of time */
-            report->terminations[all->processes[i].rank] = all->processes[i].termination;
-    report->timed_out = all->timed_out;
-    report->restarts = all->restarts;
-    report->stopped_by = all->stopped_by;
-    report->output_lost = mst_output_lost(all->output, lost, sizeof lost);
-    report->first_failed = all->first_failed < 0 ? -1 : all->processes[all->first_failed].rank;
-    if (describe_stop(all, report))
+    for (int i = 0; report->terminations && i < job->count; i++)
+        if (mst_respawn_was_inside(job, &job->processes[i])) /* seats are in the order of time */
+            report->terminations[job->processes[i].rank] = job->processes[i].termination;
+    report->timed_out = job->timed_out;
+    report->restarts = job->restarts;
+    report->stopped_by = job->stopped_by;
+    report->output_lost = mst_output_lost(job->output, lost, sizeof lost);
+    report->first_failed = job->first_failed < 0 ? -1 : job->processes[job->first_failed].rank;
+    if (describe_stop(job, report))
         return;
-    if (all->first_failed >= 0) {
-        report->first = all->processes[all->first_failed].termination;
+    if (job->first_failed >= 0) {
+        report->first = job->processes[job->first_failed].termination;
         report->exit_status = exit_status_of(report->first);
-        mst_cause_describe(all, report->summary, sizeof report->summary);
+        mst_cause_describe(job, report->summary, sizeof report->summary);
     } else if (report->output_lost) {
         report->exit_status = STATUS_OUTPUT_LOST;
         snprintf(report->summary, sizeof report->summary, "%s", lost);
@@ -115,49 +116,49 @@ static muster_status conclude(const muster_report *report)
 /* ---- processes ---- */
 
 /* Starts all ranks; when one cannot be started, none stays. */
-static muster_status start_all(mst_spawn_plan *plan, mst_supervision *all)
+static muster_status start_all(mst_spawn_plan *plan, mst_job *job)
 {
     for (int rank = 0; rank < plan->config->size; rank++) {
-        mst_rank_process *process = &all->processes[rank];
+        mst_rank_process *process = &job->processes[rank];
 
         *process = (mst_rank_process){ .rank = rank, .seat = rank, .polled_at = -1, .replaced_by = -1 };
         int error = mst_spawn(plan, process);
         if (error) {
-            all->stopping = true;
-            for (int i = 0; i < all->count; i++)
-                mst_rank_signal(&all->processes[i], SIGKILL);
-            mst_supervise(all);
+            job->stopping = true;
+            for (int i = 0; i < job->count; i++)
+                mst_rank_signal(&job->processes[i], SIGKILL);
+            mst_supervise(job);
             return mst_fail(MUSTER_ERR_SYSTEM, "cannot start rank %d of %d: %s; %s, or use fewer ranks", rank,
                             plan->config->size, strerror(-error), mst_descriptors_remedy(error));
         }
-        all->count++;
-        all->running++;
+        job->count++;
+        job->running++;
     }
     return MUSTER_OK;
 }
 
-static bool reserve(mst_supervision *all)
+static bool reserve(mst_job *job)
 {
-    size_t seats = (size_t)all->config->size + (size_t)mst_respawn_seats(all->config);
+    size_t seats = (size_t)job->config->size + (size_t)mst_respawn_seats(job->config);
 
-    all->processes = calloc(seats, sizeof *all->processes);
-    all->released = calloc(seats, sizeof *all->released);
-    all->polled = calloc(seats * MST_POLLED_PER_SEAT + MST_POLLED_BESIDE, sizeof *all->polled);
-    return all->processes && all->released && all->polled;
+    job->processes = calloc(seats, sizeof *job->processes);
+    job->released = calloc(seats, sizeof *job->released);
+    job->polled = calloc(seats * MST_POLLED_PER_SEAT + MST_POLLED_BESIDE, sizeof *job->polled);
+    return job->processes && job->released && job->polled;
 }
 
-static muster_status watch_ranks(mst_spawn_plan *plan, mst_supervision *all, muster_report *report)
+static muster_status watch_ranks(mst_spawn_plan *plan, mst_job *job, muster_report *report)
 {
     fflush(NULL); /* or every rank would print what is still buffered */
     if (!plan->fn)
         mst_guard_start(&plan->guard, plan->arena);
-    muster_status status = start_all(plan, all);
+    muster_status status = start_all(plan, job);
     if (status == MUSTER_OK) {
-        all->time.limit_ns = plan->config->timeout_ns;
-        mst_deadline_resume(&all->time, mst_os_now_ns(), 0);
-        mst_supervise(all);
-        mst_cause_settle(all);
-        fill_in(all, report);
+        job->time.limit_ns = plan->config->timeout_ns;
+        mst_deadline_resume(&job->time, mst_os_now_ns(), 0);
+        mst_supervise(job);
+        mst_cause_settle(job);
+        fill_in(job, report);
         status = conclude(report);
     }
     mst_guard_stop(&plan->guard);
@@ -167,22 +168,22 @@ static muster_status watch_ranks(mst_spawn_plan *plan, mst_supervision *all, mus
 static muster_status launch_processes(mst_spawn_plan *plan, muster_report *report)
 {
     mst_output output;
-    mst_supervision all = { .plan = plan,
-                            .config = plan->config,
-                            .geometry = &plan->arena->geometry,
-                            .output = &output,
-                            .first_failed = -1,
-                            .memory_kills = mst_cgroup_memory_kills("") };
+    mst_job job = { .plan = plan,
+                    .config = plan->config,
+                    .geometry = &plan->arena->geometry,
+                    .output = &output,
+                    .first_failed = -1,
+                    .memory_kills = mst_cgroup_memory_kills("") };
 
     mst_output_init(&output, plan->config, &plan->arena->geometry);
     plan->output = &output;
     muster_status status =
-        reserve(&all) ? watch_ranks(plan, &all, report)
+        reserve(&job) ? watch_ranks(plan, &job, report)
                       : mst_fail(MUSTER_ERR_NO_MEMORY, "no memory to watch %d ranks", plan->config->size);
     mst_output_close(&output);
-    free(all.processes);
-    free(all.released);
-    free(all.polled);
+    free(job.processes);
+    free(job.released);
+    free(job.polled);
     return status;
 }
 

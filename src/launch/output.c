@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "shm/wait/poison.h"
-#include "src/launch/relay.h"
 #include "src/pure/atomic.h"
 
 #define REPEATS_RANKS_MIN 3 /* in a job of fewer nobody repeats */
@@ -87,9 +86,9 @@ static bool put_redrawn(mst_outlet *outlet, const char *head, const char *text, 
 }
 
 /* Somebody's unfinished line is broken before another rank's begins. */
-static void break_open_line(mst_output *output, int at, const mst_relay *next)
+static void break_open_line(mst_output *output, int at, const mst_output_line *next)
 {
-    mst_relay *open = output->open[at];
+    mst_output_line *open = output->open[at];
 
     if (!open || open == next)
         return;
@@ -114,51 +113,52 @@ static bool is_in_trouble(const mst_output *output, int rank)
     return output->failing || mst_poison_is_one(mst_load64_acq(&cell->poison)); /* E7 */
 }
 
-static bool is_repeated(mst_output *output, const mst_relay *relay, const muster_line *line, const char *head)
+static bool is_repeated(mst_output *output, const mst_output_line *shown, const muster_line *line,
+                        const char *head)
 {
-    return relay->fd == 2 && line->begins && line->ends && output->config->size >= REPEATS_RANKS_MIN &&
-           output->config->on_failure == MUSTER_ON_FAILURE_KILL && is_in_trouble(output, relay->rank) &&
-           mst_repeats_take(&output->repeats, relay->rank, line->text, line->bytes, head);
+    return shown->fd == 2 && line->begins && line->ends && output->config->size >= REPEATS_RANKS_MIN &&
+           output->config->on_failure == MUSTER_ON_FAILURE_KILL && is_in_trouble(output, shown->rank) &&
+           mst_repeats_take(&output->repeats, shown->rank, line->text, line->bytes, head);
 }
 
 /* To the program that takes whole lines itself; a part of one is there only where it is too long. */
-static void hand_over(mst_output *output, mst_relay *relay, const char *text, size_t bytes, bool ends)
+static void hand_over(mst_output *output, mst_output_line *shown, const char *text, size_t bytes, bool ends)
 {
-    if (!ends && !relay->told_long) {
+    if (!ends && !shown->told_long) {
         char notice[100];
 
-        relay->told_long = true;
+        shown->told_long = true;
         snprintf(notice, sizeof notice, "a line of rank %d is longer than 1 MiB, and comes in parts",
-                 relay->rank);
+                 shown->rank);
         mst_output_notice(output, notice);
     }
-    if (bytes > 0 || !relay->begun)
-        output->config->output(relay->rank, relay->fd, text, bytes, output->config->output_arg);
-    relay->begun = !ends;
+    if (bytes > 0 || !shown->begun)
+        output->config->output(shown->rank, shown->fd, text, bytes, output->config->output_arg);
+    shown->begun = !ends;
 }
 
-void mst_output_show(mst_output *output, mst_relay *relay, const char *text, size_t bytes, bool ends)
+void mst_output_show(mst_output *output, mst_output_line *shown, const char *text, size_t bytes, bool ends)
 {
-    int at = outlet_index(output, relay->fd);
+    int at = outlet_index(output, shown->fd);
     char head[MUSTER_HEAD_BYTES];
-    muster_line line = { relay->rank, relay->fd, text, bytes, !relay->begun, ends, relay->broken };
+    muster_line line = { shown->rank, shown->fd, text, bytes, !shown->begun, ends, shown->broken };
 
     if (output->config->output) {
-        hand_over(output, relay, text, bytes, ends);
+        hand_over(output, shown, text, bytes, ends);
         return;
     }
-    if (make_head(output, &line, head) && !is_repeated(output, relay, &line, head)) {
-        bool just_ends = bytes == 0 && relay->redraw && !relay->broken;
-        bool at_start = !relay->begun || relay->broken || (relay->redraw && !just_ends);
+    if (make_head(output, &line, head) && !is_repeated(output, shown, &line, head)) {
+        bool just_ends = bytes == 0 && shown->redraw && !shown->broken;
+        bool at_start = !shown->begun || shown->broken || (shown->redraw && !just_ends);
 
-        break_open_line(output, at, relay);
-        relay->redraw = put_redrawn(&output->outlets[at], head, text, bytes, at_start, ends) && !ends;
+        break_open_line(output, at, shown);
+        shown->redraw = put_redrawn(&output->outlets[at], head, text, bytes, at_start, ends) && !ends;
         if (ends)
             mst_outlet_put(&output->outlets[at], "\n", 1);
-        output->open[at] = ends ? NULL : relay;
+        output->open[at] = ends ? NULL : shown;
     }
-    relay->begun = !ends;
-    relay->broken = false;
+    shown->begun = !ends;
+    shown->broken = false;
 }
 
 void mst_output_notice(mst_output *output, const char *line)

@@ -12,14 +12,23 @@
 #include "src/launch/outlet.h"
 #include "src/launch/repeats.h"
 
-struct mst_relay;
+/* A line of one stream of a rank, as far as it has been shown. */
+typedef struct mst_output_line {
+    int rank;
+    int fd;      /* the stream, 1 or 2 */
+    bool begun;  /* a part of it has been passed on */
+    bool broken; /* and somebody else has printed since */
+    bool redraw; /* it ends with a carriage return */
+    bool too_long;
+    bool told_long;
+} mst_output_line;
 
 typedef struct mst_output {
     const muster_launch_config *config;
     const mst_geometry *geometry;
     mst_outlet outlets[2];
-    bool shared;               /* both streams are one file, and go through the first outlet */
-    struct mst_relay *open[2]; /* by outlet: whose line is not finished; NULL: nobody's */
+    bool shared;              /* both streams are one file, and go through the first outlet */
+    mst_output_line *open[2]; /* by outlet: whose line is not finished; NULL: nobody's */
     bool told_lost;
     bool draining;       /* all ranks have ended: only what they have left is taken */
     bool failing;        /* a rank has failed, and the others are about to be stopped */
@@ -32,8 +41,8 @@ void mst_output_close(mst_output *output);
 /* The outlet of a stream, 1 or 2; NULL where the program takes the lines itself. */
 mst_outlet *mst_output_outlet(mst_output *output, int fd);
 
-/* A part of a line of the relay's rank, which ends there or goes on. */
-void mst_output_show(mst_output *output, struct mst_relay *relay, const char *text, size_t bytes, bool ends);
+/* A part of a line, which ends there or goes on. */
+void mst_output_show(mst_output *output, mst_output_line *shown, const char *text, size_t bytes, bool ends);
 
 /* A sentence of the launcher's own. */
 void mst_output_notice(mst_output *output, const char *line);

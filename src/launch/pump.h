@@ -6,21 +6,19 @@
 #ifndef MST_PUMP_H
 #define MST_PUMP_H
 
-#include <poll.h>
-
-#include "src/launch/supervise.h"
+#include "src/launch/job.h"
 
 /* Adds ranks' output that there is room for, and outlets that wait for their reader; returns the new count.
  */
-nfds_t mst_pump_list(mst_supervision *all, nfds_t count);
+nfds_t mst_pump_list(mst_job *job, nfds_t count);
 
 /* Takes and writes what poll has found. */
-void mst_pump(mst_supervision *all);
+void mst_pump(mst_job *job);
 
 /* Shows parts of lines that have waited long enough; when to look again, 0: none waits. */
-int64_t mst_pump_show_parts(mst_supervision *all);
+int64_t mst_pump_show_parts(mst_job *job);
 
 /* After the last rank has ended. */
-void mst_pump_drain(mst_supervision *all);
+void mst_pump_drain(mst_job *job);
 
 #endif

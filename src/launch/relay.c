@@ -20,8 +20,7 @@ void mst_relay_init(mst_relay *relay, mst_output *output, int from, int fd, int 
 {
     *relay = (mst_relay){ .output = output,
                           .from = mst_os_hold(from),
-                          .fd = fd,
-                          .rank = rank,
+                          .shown = { .rank = rank, .fd = fd },
                           .left = LAST_BYTES,
                           .polled_at = -1 };
     if (from < 0)
@@ -32,7 +31,7 @@ void mst_relay_init(mst_relay *relay, mst_output *output, int from, int fd, int 
 
 bool mst_relay_is_ready(const mst_relay *relay)
 {
-    const mst_outlet *outlet = relay->from.fd >= 0 ? mst_output_outlet(relay->output, relay->fd) : NULL;
+    const mst_outlet *outlet = relay->from.fd >= 0 ? mst_output_outlet(relay->output, relay->shown.fd) : NULL;
 
     return relay->from.fd >= 0 && !(outlet && mst_outlet_is_full(outlet));
 }
@@ -55,10 +54,10 @@ static bool reserve(mst_relay *relay, size_t bytes)
 
 static void pass_on(mst_relay *relay, bool ends)
 {
-    mst_output_show(relay->output, relay, relay->line ? relay->line : "", relay->bytes, ends);
+    mst_output_show(relay->output, &relay->shown, relay->line ? relay->line : "", relay->bytes, ends);
     relay->bytes = 0;
     if (ends)
-        relay->too_long = false;
+        relay->shown.too_long = false;
 }
 
 static void take(mst_relay *relay, const char *text, size_t bytes)
@@ -74,12 +73,12 @@ static void take(mst_relay *relay, const char *text, size_t bytes)
             relay->bytes += part;
         } else { /* no memory to keep it: it is shown as it comes */
             pass_on(relay, false);
-            mst_output_show(relay->output, relay, text, part, false);
+            mst_output_show(relay->output, &relay->shown, text, part, false);
         }
         if (newline) {
             pass_on(relay, true);
         } else if (relay->bytes >= LINE_BYTES_MAX) {
-            relay->too_long = true;
+            relay->shown.too_long = true;
             pass_on(relay, false);
         }
         text += part + (newline != NULL);
@@ -150,7 +149,7 @@ int64_t mst_relay_show_part(mst_relay *relay, int64_t now_ns)
 void mst_relay_close(mst_relay *relay)
 {
     mst_os_held_close(&relay->from);
-    if (relay->bytes > 0 || relay->begun)
+    if (relay->bytes > 0 || relay->shown.begun)
         pass_on(relay, true);
     free(relay->line);
     relay->line = NULL;

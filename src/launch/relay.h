@@ -15,22 +15,15 @@
 typedef struct mst_relay {
     mst_output *output;
     mst_os_held from; /* our end; fd -1: closed */
-    int fd;           /* the stream, 1 or 2 */
-    int rank;
-    bool terminal; /* `from` is a pseudo-terminal */
-    char *line;    /* what has not been passed on since the last newline */
+    bool terminal;    /* `from` is a pseudo-terminal */
+    mst_output_line shown;
+    char *line; /* what has not been passed on since the last newline */
     size_t bytes, capacity;
     int64_t since_ns; /* when the first of that came, or there was room for more of it again */
     size_t chunk;     /* bytes since there was last nothing to read */
     bool drained;     /* nothing more was there after the latest read */
     size_t left;      /* bytes to be taken yet from what has ended */
     int polled_at;    /* where it is among what is polled; -1: nowhere */
-    /* output.h */
-    bool begun;  /* a part of this line has been passed on */
-    bool broken; /* and somebody else has printed since */
-    bool redraw; /* it ends with a carriage return */
-    bool too_long;
-    bool told_long;
 } mst_relay;
 
 void mst_relay_init(mst_relay *relay, mst_output *output, int from, int fd, int rank);

@@ -26,50 +26,50 @@ int mst_respawn_seats(const muster_launch_config *config)
 
 /* ---- who is in the world ---- */
 
-static uint32_t state_of(const mst_supervision *all, const mst_rank_process *process)
+static uint32_t state_of(const mst_job *job, const mst_rank_process *process)
 {
-    return mst_load32_acq(&mst_layout_entry(all->geometry, (uint32_t)process->seat)->state); /* E1 */
+    return mst_load32_acq(&mst_layout_entry(job->geometry, (uint32_t)process->seat)->state); /* E1 */
 }
 
-bool mst_respawn_was_inside(const mst_supervision *all, const mst_rank_process *process)
+bool mst_respawn_was_inside(const mst_job *job, const mst_rank_process *process)
 {
     uint64_t list_offset;
     uint32_t list_seat;
 
-    return process->seat < all->config->size ||
-           (mst_successor_admitted(all->geometry, (uint32_t)process->seat, &list_seat, &list_offset) &&
+    return process->seat < job->config->size ||
+           (mst_successor_admitted(job->geometry, (uint32_t)process->seat, &list_seat, &list_offset) &&
             list_offset != 0);
 }
 
-static bool is_inside(const mst_supervision *all, const mst_rank_process *process)
+static bool is_inside(const mst_job *job, const mst_rank_process *process)
 {
-    return process->running && state_of(all, process) != MST_RANK_LEFT &&
-           mst_respawn_was_inside(all, process);
+    return process->running && state_of(job, process) != MST_RANK_LEFT &&
+           mst_respawn_was_inside(job, process);
 }
 
-static bool anyone_inside(const mst_supervision *all)
+static bool anyone_inside(const mst_job *job)
 {
-    for (int i = 0; i < all->count; i++)
-        if (is_inside(all, &all->processes[i]))
+    for (int i = 0; i < job->count; i++)
+        if (is_inside(job, &job->processes[i]))
             return true;
     return false;
 }
 
-static bool has_begun(const mst_supervision *all)
+static bool has_begun(const mst_job *job)
 {
-    return mst_rendezvous_read(all->geometry).outcome == MST_OUTCOME_COMPLETE;
+    return mst_rendezvous_read(job->geometry).outcome == MST_OUTCOME_COMPLETE;
 }
 
 /* ---- deciding ---- */
 
-static void notice(const mst_supervision *all, const mst_rank_process *failed, const char *consequence)
+static void notice(const mst_job *job, const mst_rank_process *failed, const char *consequence)
 {
     char what[300], line[420];
 
-    if (!mst_spawn_complaint(all->plan, what, sizeof what)) /* taken from the pipe, asked for or not */
+    if (!mst_spawn_complaint(job->plan, what, sizeof what)) /* taken from the pipe, asked for or not */
         mst_rank_describe(failed, what, sizeof what);
     snprintf(line, sizeof line, "%s; %s", what, consequence);
-    mst_output_notice(all->output, line);
+    mst_output_notice(job->output, line);
 }
 
 /* How many processes of the rank, one after the other, were short-lived. */
@@ -78,9 +78,9 @@ static int short_lives(const mst_rank_process *failed)
     return failed->ended_ns - failed->start_at_ns < DELAY_NS_MAX ? failed->short_lives + 1 : 0;
 }
 
-static int64_t delay_of(const mst_supervision *all, int short_lived)
+static int64_t delay_of(const mst_job *job, int short_lived)
 {
-    int64_t delay_ns = all->config->restart_delay_ns ? all->config->restart_delay_ns : DELAY_NS;
+    int64_t delay_ns = job->config->restart_delay_ns ? job->config->restart_delay_ns : DELAY_NS;
 
     if (short_lived == 0)
         return 0;
@@ -89,112 +89,112 @@ static int64_t delay_of(const mst_supervision *all, int short_lived)
     return delay_ns < DELAY_NS_MAX ? delay_ns : DELAY_NS_MAX;
 }
 
-static bool may_respawn(const mst_supervision *all, const mst_rank_process *failed)
+static bool may_respawn(const mst_job *job, const mst_rank_process *failed)
 {
-    return all->config->on_failure == MUSTER_ON_FAILURE_RESPAWN && !all->stopping && !all->asked_to_end &&
-           !failed->unwanted && has_begun(all) && anyone_inside(all);
+    return job->config->on_failure == MUSTER_ON_FAILURE_RESPAWN && !job->stopping && !job->asked_to_end &&
+           !failed->unwanted && has_begun(job) && anyone_inside(job);
 }
 
 /* The replacement is to start in the next seat; a process is noted there at once. */
-static void schedule(mst_supervision *all, mst_rank_process *failed)
+static void schedule(mst_job *job, mst_rank_process *failed)
 {
-    mst_rank_process *next = &all->processes[all->count];
+    mst_rank_process *next = &job->processes[job->count];
     char consequence[100];
 
     *next = (mst_rank_process){ .rank = failed->rank,
-                                .seat = all->count,
+                                .seat = job->count,
                                 .restarts = failed->restarts + 1,
                                 .short_lives = short_lives(failed),
                                 .watch = { .fd = -1 },
                                 .polled_at = -1,
                                 .scheduled = true,
                                 .replaced_by = -1 };
-    next->start_at_ns = failed->ended_ns + delay_of(all, next->short_lives);
-    mst_relay_init(&next->relays[0], all->output, -1, 1, next->rank);
-    mst_relay_init(&next->relays[1], all->output, -1, 2, next->rank);
-    all->count++;
-    all->restarts++;
+    next->start_at_ns = failed->ended_ns + delay_of(job, next->short_lives);
+    mst_relay_init(&next->relays[0], job->output, -1, 1, next->rank);
+    mst_relay_init(&next->relays[1], job->output, -1, 2, next->rank);
+    job->count++;
+    job->restarts++;
     failed->replaced_by = next->seat;
-    mst_successor_decide(all->geometry, (uint32_t)failed->seat, (uint32_t)next->seat);
+    mst_successor_decide(job->geometry, (uint32_t)failed->seat, (uint32_t)next->seat);
     snprintf(consequence, sizeof consequence, "starting it again in %.3g s (restart %d of %d)",
-             (double)(next->start_at_ns - failed->ended_ns) / MST_NS_PER_S, all->restarts,
-             mst_respawn_seats(all->config));
-    notice(all, failed, consequence);
+             (double)(next->start_at_ns - failed->ended_ns) / MST_NS_PER_S, job->restarts,
+             mst_respawn_seats(job->config));
+    notice(job, failed, consequence);
 }
 
-bool mst_respawn_decide(mst_supervision *all, mst_rank_process *process)
+bool mst_respawn_decide(mst_job *job, mst_rank_process *process)
 {
     process->replaced_by = -1;
-    if (mst_rank_failed(process) && may_respawn(all, process)) {
-        if (all->restarts < mst_respawn_seats(all->config)) {
-            schedule(all, process);
+    if (mst_rank_failed(process) && may_respawn(job, process)) {
+        if (job->restarts < mst_respawn_seats(job->config)) {
+            schedule(job, process);
             return false;
         }
-        notice(all, process, "no restarts are left, and the others go on without it");
+        notice(job, process, "no restarts are left, and the others go on without it");
     }
-    mst_successor_decide(all->geometry, (uint32_t)process->seat, MST_NO_SEAT);
-    return mst_rank_failed(process) && mst_respawn_was_inside(all, process);
+    mst_successor_decide(job->geometry, (uint32_t)process->seat, MST_NO_SEAT);
+    return mst_rank_failed(process) && mst_respawn_was_inside(job, process);
 }
 
 /* ---- acting ---- */
 
 /* A process that will not be: those who wait for it must know. */
-static void cancel(mst_supervision *all, mst_rank_process *process)
+static void cancel(mst_job *job, mst_rank_process *process)
 {
     process->scheduled = false;
     process->termination = (muster_termination){ MUSTER_TERMINATION_VANISHED, 0 };
     process->ended_ns = mst_os_now_ns();
-    mst_liveness_record(all->geometry, (uint32_t)process->seat, process->termination);
-    mst_liveness_record_gone(all->geometry, (uint32_t)process->seat);
+    mst_liveness_record(job->geometry, (uint32_t)process->seat, process->termination);
+    mst_liveness_record_gone(job->geometry, (uint32_t)process->seat);
 }
 
-static void start(mst_supervision *all, mst_rank_process *process)
+static void start(mst_job *job, mst_rank_process *process)
 {
     fflush(NULL); /* or the rank would print what is still buffered */
-    if (mst_spawn(all->plan, process) == 0) {
+    if (mst_spawn(job->plan, process) == 0) {
         process->scheduled = false;
-        all->running++;
+        job->running++;
         return;
     }
-    cancel(all, process); /* no process to be had; later, perhaps */
-    mst_respawn_decide(all, process);
+    cancel(job, process); /* no process to be had; later, perhaps */
+    mst_respawn_decide(job, process);
 }
 
-static void dismiss(mst_supervision *all, mst_rank_process *process)
+static void dismiss(mst_job *job, mst_rank_process *process)
 {
     if (process->scheduled) {
-        cancel(all, process);
-        mst_successor_decide(all->geometry, (uint32_t)process->seat, MST_NO_SEAT);
-    } else if (process->running && !process->unwanted && !mst_respawn_was_inside(all, process)) {
+        cancel(job, process);
+        mst_successor_decide(job->geometry, (uint32_t)process->seat, MST_NO_SEAT);
+    } else if (process->running && !process->unwanted && !mst_respawn_was_inside(job, process)) {
         process->unwanted = true;
         mst_rank_signal(process, SIGKILL);
     }
 }
 
-void mst_respawn_act(mst_supervision *all)
+void mst_respawn_act(mst_job *job)
 {
     int64_t now_ns = mst_os_now_ns();
-    int count = all->count;
+    int count = job->count;
 
-    if (count == all->config->size) /* nobody was started again so far */
+    if (count == job->config->size) /* nobody was started again so far */
         return;
-    bool ending = all->stopping || all->asked_to_end, useless = !anyone_inside(all);
-    for (int i = all->config->size; i < count; i++) {
-        mst_rank_process *process = &all->processes[i];
+    bool ending = job->stopping || job->asked_to_end, useless = !anyone_inside(job);
+    for (int i = job->config->size; i < count; i++) {
+        mst_rank_process *process = &job->processes[i];
 
         if (useless || (ending && process->scheduled))
-            dismiss(all, process);
+            dismiss(job, process);
         else if (process->scheduled && now_ns >= process->start_at_ns)
-            start(all, process);
+            start(job, process);
     }
 }
 
-int64_t mst_respawn_next_ns(const mst_supervision *all)
+int64_t mst_respawn_next_ns(const mst_job *job)
 {
     int64_t next_ns = 0;
 
-    for (int i = all->config->size; i < all->count; i++) {
-        const mst_rank_process *process = &all->processes[i];
+    for (int i = job->config->size; i < job->count; i++) {
+        const mst_rank_process *process = &job->processes[i];
 
         if (process->scheduled && (next_ns == 0 || process->start_at_ns < next_ns))
             next_ns = process->start_at_ns;
@@ -204,19 +204,19 @@ int64_t mst_respawn_next_ns(const mst_supervision *all)
 
 /* ---- afterwards ---- */
 
-int mst_respawn_unreplaced(const mst_supervision *all)
+int mst_respawn_unreplaced(const mst_job *job)
 {
     int found = -1;
 
-    for (int i = 0; i < all->count; i++) {
-        const mst_rank_process *process = &all->processes[i];
+    for (int i = 0; i < job->count; i++) {
+        const mst_rank_process *process = &job->processes[i];
         int next = process->replaced_by;
 
-        if (!mst_rank_failed(process) || !mst_respawn_was_inside(all, process))
+        if (!mst_rank_failed(process) || !mst_respawn_was_inside(job, process))
             continue;
-        while (next >= 0 && !mst_respawn_was_inside(all, &all->processes[next]))
-            next = all->processes[next].replaced_by;
-        if (next < 0 && (found < 0 || process->ended_ns < all->processes[found].ended_ns))
+        while (next >= 0 && !mst_respawn_was_inside(job, &job->processes[next]))
+            next = job->processes[next].replaced_by;
+        if (next < 0 && (found < 0 || process->ended_ns < job->processes[found].ended_ns))
             found = i;
     }
     return found;

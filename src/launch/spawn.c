@@ -245,16 +245,6 @@ int mst_spawn(const mst_spawn_plan *plan, mst_rank_process *process)
     return 0;
 }
 
-void mst_rank_signal(const mst_rank_process *process, int signal)
-{
-    if (!process->running)
-        return;
-    if (process->own_group)
-        kill(-process->pid, signal);
-    if (!process->own_group || getpgid(process->pid) != process->pid) /* a rank may leave its group */
-        kill(process->pid, signal);
-}
-
 bool mst_spawn_complaint(const mst_spawn_plan *plan, char *text, size_t bytes)
 {
     int from = mst_os_held_fd(&plan->complaints[0]);

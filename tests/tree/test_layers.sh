@@ -1,5 +1,6 @@
 #!/bin/sh
 # Includes go down only: every #include "..." of shm/, src/, tools/, bench/ and examples/ against layers.txt.
+# Modules, a .c and a .h of one name, never include each other in a circle, on one layer either.
 # Also: shm/ never sees a dtype or an op, and system #ifdefs stay in shm/port/.
 set -eu
 cd "$TEST_SOURCE"
@@ -40,7 +41,18 @@ check() { # check FILES...: prints what breaks a layer
     END { exit bad }'
 }
 
-# The check itself must be able to fail.
+circles() { # circles FILES...: prints the modules that include each other, directly or by way of others
+    grep -HoE '^#include "[^"]*"' "$@" | awk -F: '
+    function module(path) { sub(/\.[ch]$/, "", path); return path }
+    {
+        included = $2
+        sub(/^#include "/, "", included); sub(/"$/, "", included)
+        if (included !~ /\//) { dir = $1; sub(/[^\/]*$/, "", dir); included = dir included }
+        if (module($1) != module(included)) print module($1), module(included)
+    }' | tsort 2>&1 >/dev/null
+}
+
+# The checks themselves must be able to fail.
 canary=$(mktemp -d)
 trap 'rm -rf "$canary"' EXIT
 mkdir -p "$canary/shm/wait" "$canary/tests/tree"
@@ -50,11 +62,30 @@ if (cd "$canary" && check shm/wait/wait.c /dev/null) >/dev/null; then
     echo "the check does not see an include that goes up"
     exit 1
 fi
+printf '#include "shm/wait/bell.h"\n' >"$canary/shm/wait/door.c" # door -> bell -> house -> door
+printf '#include "house.h"\n' >"$canary/shm/wait/bell.h"
+printf '#include "shm/wait/door.h"\n' >"$canary/shm/wait/house.h"
+if (cd "$canary" && circles shm/wait/*.[ch]) >/dev/null; then
+    echo "the check does not see modules that include each other in a circle"
+    exit 1
+fi
+printf '#include "shm/wait/door.h"\n' >"$canary/shm/wait/bell.h"
+printf '#include "shm/wait/house.h"\n' >"$canary/shm/wait/door.c"
+: >"$canary/shm/wait/house.h"
+if ! (cd "$canary" && circles shm/wait/bell.h shm/wait/door.c shm/wait/house.h) >/dev/null; then
+    echo "the check sees a circle where there is none"
+    exit 1
+fi
 
 # shellcheck disable=SC2046
 files=$(find $(ls -d shm src tools include bench examples demo bindings 2>/dev/null) -name "*.[ch]")
 # shellcheck disable=SC2086
 check $files /dev/null
+# shellcheck disable=SC2086
+if ! circles $files; then
+    echo "these modules include each other: give what they share a header of its own, or turn one include round"
+    exit 1
+fi
 # shellcheck disable=SC2046
 if grep -nE '\b(muster_dtype|muster_op|MUSTER_(SUM|PROD|MAX|MIN|FLOAT32|INT8))\b' $(find shm -name '*.[ch]'); then
     echo "shm/ is mechanism: it never sees a dtype or an op"

@@ -7,7 +7,6 @@
 
 #include "tools/muster/commands.h"
 #include "tools/muster/options.h"
-#include "tools/muster/run_options.h"
 
 /* How many words say the number of ranks, and the text of it; 0: these words do not. */
 static int find_ranks(char **words, const char **text)

@@ -4,7 +4,7 @@
 #ifndef MUSTER_CLI_PROGRAMS_H
 #define MUSTER_CLI_PROGRAMS_H
 
-enum { RUN_PROGRAMS_MAX = 64 };
+enum { RUN_RANKS_MAX = 1024, RUN_PROGRAMS_MAX = 64 };
 
 typedef struct run_program {
     char **command;  /* points into argv; ends with NULL */

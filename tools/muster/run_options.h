@@ -5,7 +5,7 @@
 #include "muster/muster.h"
 #include "tools/muster/programs.h"
 
-enum { RUN_RANKS_MAX = 1024, RUN_ENV_MAX = 256 };
+enum { RUN_ENV_MAX = 256 };
 
 typedef enum run_on_hang { RUN_HANG_NOTHING, RUN_HANG_REPORT, RUN_HANG_STACKS, RUN_HANG_ABORT } run_on_hang;
 typedef enum run_bind { RUN_BIND_NONE, RUN_BIND_CORE, RUN_BIND_NUMA } run_bind;

@@ -1,0 +1,67 @@
+/* Passing on, stopping and resizing of signals.h. */
+#include "src/launch/signals.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include "shm/port/os.h"
+#include "src/launch/streams.h"
+
+static int64_t later(int64_t at_ns, int64_t by_ns) /* 0: never */
+{
+    return at_ns ? at_ns + by_ns : 0;
+}
+
+/* As a terminal's user expects of a job. The time that it is stopped for does not count. */
+static void stop_ourselves(mst_job *job)
+{
+    int64_t before_ns = mst_os_now_ns();
+
+    raise(SIGSTOP);
+    int64_t stopped_ns = mst_os_now_ns() - before_ns;
+    mst_deadline_resume(&job->time, mst_os_now_ns(), MST_JOB_LOOK_NS);
+    job->stop_at_ns = later(job->stop_at_ns, stopped_ns);
+    job->kill_at_ns = later(job->kill_at_ns, stopped_ns);
+}
+
+/* Ranks ask their own terminals how wide they are, not ours. */
+static void resize_terminals(const mst_job *job)
+{
+    for (int at = 0; at < 2 * job->count; at++) {
+        const mst_relay *relay = &job->processes[at / 2].relays[at % 2];
+        int terminal = relay->terminal ? mst_os_held_fd(&relay->from) : -1;
+
+        if (terminal >= 0)
+            mst_streams_set_size(terminal);
+    }
+}
+
+/* A signal that asks to end is passed on, and starts the grace after which nothing is asked. */
+static void pass_on_signal(mst_job *job, int signal)
+{
+    if (signal == SIGWINCH)
+        resize_terminals(job);
+    if (job->first_failed < 0)
+        job->passed_on |= UINT64_C(1) << signal % 64;
+    mst_job_signal(job, signal);
+    if (signal == SIGTSTP)
+        stop_ourselves(job);
+    if (signal != SIGINT && signal != SIGTERM && signal != SIGHUP && signal != SIGQUIT)
+        return;
+    mst_job_signal(job, SIGCONT); /* a stopped rank cannot act on it */
+    job->asked_to_end = true;
+    job->output->failing = true;
+    if (!job->stopped_by && job->first_failed < 0)
+        job->stopped_by = signal;
+    if (signal != SIGINT && job->kill_at_ns == 0)
+        job->kill_at_ns = mst_os_now_ns() + mst_job_grace_ns(job);
+}
+
+void mst_signals_pass_on(mst_job *job)
+{
+    unsigned char signals[64];
+    ssize_t got = read(job->config->signal_fd, signals, sizeof signals);
+
+    for (ssize_t i = 0; i < got; i++)
+        pass_on_signal(job, signals[i]);
+}
