@@ -93,7 +93,7 @@ again:
 gone: skip
 }
 
-proctype Death word(byte me) {
+proctype DeathWord(byte me) {
     byte seen_terminations = 0, seen_fallen = 0, last = 0, p = 0, c = 0, u = 0;
 
     goto end_watching;                           /* it has slept since the rank attached */
@@ -185,7 +185,7 @@ init {
         watching = BIT(N) - 1;
         do :: i < MEMBERS -> run Main(i); i++ :: else -> break od;
         i = 0;
-        do :: i < N -> run Death word(i); i++ :: else -> break od;
+        do :: i < N -> run DeathWord(i); i++ :: else -> break od;
         run Killer()
     }
 }

@@ -32,7 +32,7 @@ mtype = { VACANT, WAITING, ATTACHED };
 mtype state[SEATS];         /* mst_rank_entry.state, E1 */
 bool share[SEATS];          /* cell and staging are there */
 bool arrived[N];            /* mst_cell.regroups, E11 */
-byte membership list[N];               /* mst_member_list_head, one bit per line; 0: its memory has gone back */
+byte list[N];               /* mst_member_list_head, one bit per line; 0: its memory has gone back */
 byte decided;               /* mst_cell.decided of rank 0: 1 + the winner, E12 */
 byte succ[SEATS];           /* mst_rank_entry.successor, E15: 0 undecided, 1 + seat, NONE */
 byte admission[SEATS];      /* mst_rank_entry.admission, E16: 0, or 1 + who drew the membership list up */
@@ -60,7 +60,7 @@ end_waiting:
          (me != N + 1 % R && CAN_ADMIT(N + 1 % R))) -> goto gone
     fi;
     CRASH;
-    got = membership list[admission[me] - 1];              /* mst_member_list_read() */
+    got = list[admission[me] - 1];              /* mst_member_list_read() */
     assert(HAS(got, me));
     AGREE(got);
     CRASH;
@@ -149,12 +149,12 @@ proctype Rank(byte me) {
         if :: !ended[p] && state[p] == WAITING && admission[p] == 0 -> mine = mine | (1 << p) :: else fi;
         p++
     od;
-    membership list[me] = mine;
+    list[me] = mine;
     CRASH;
     atomic { if :: decided == 0 -> decided = me + 1 :: else fi };   /* propose() */
     CRASH;
     winner = decided - 1;                       /* read_decision() */
-    got = membership list[winner];
+    got = list[winner];
     assert(HAS(got, me));
     p = 0;
     do
@@ -188,7 +188,7 @@ proctype Rank(byte me) {
     /* The old group is given back; its memory goes when every other member has left it, or is dead. */
     if
     :: winner == me && (returned[0] || dead[0]) && (returned[1] || dead[1]) && (returned[2 % N] || dead[2 % N]) ->
-        membership list[me] = 0
+        list[me] = 0
     :: skip
     fi;
 gone: skip
