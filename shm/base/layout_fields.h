@@ -205,9 +205,8 @@ STRUCT(mst_rank_entry)
     FIELD(uint64_t, process_image);       /* the program that the process runs; 0: unknown */
     FIELD(uint32_t, rank);                /* which rank of the world it is; before ATTACHED, E1 */
     FIELD(_Atomic uint32_t, successor); /* launcher: 1 + the seat of its replacement, UINT32_MAX: none, E15 */
-    FIELD(_Atomic uint64_t,
-          admission); /* of a replacement: the membership list that it is on, by any member, E16 */
-    FIELD(_Atomic uint64_t, claimed);    /* the rank: places that it has taken in its ring of records */
+    FIELD(_Atomic uint64_t, admission); /* of a replacement: its membership list, by any member, E16 */
+    FIELD(_Atomic uint64_t, claimed);   /* the rank: places that it has taken in its ring of records */
     FIELD(_Atomic uint64_t, committing); /* the rank: bytes that it is about to get memory for, E22 */
     FIELD(uint64_t, mapped_bytes); /* the rank, before ATTACHED, E1: of each heap; all end at the least */
     ARRAY(alignas(MST_LINE) uint64_t, cpus, [16]); /* the rank, before ATTACHED: CPUs that it may use, E1 */
