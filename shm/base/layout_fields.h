@@ -213,8 +213,7 @@ STRUCT(mst_rank_entry)
     /* One bit per seat whose rank is in a group with this one: that rank, E17. */
     ARRAY(alignas(MST_LINE) _Atomic uint64_t, references, [MST_RANKS_MAX / 64]);
     /* What the rank waits for, while it waits long (deadlock.h). */
-    FIELD(alignas(MST_LINE) _Atomic uint64_t,
-          wait_epoch);                     /* the rank: 2 x waits + 1 in one, + 2 after, E13 */
+    FIELD(alignas(MST_LINE) _Atomic uint64_t, wait_epoch); /* the rank: 2 x waits, + 1 in one, E13 */
     FIELD(_Atomic uint64_t, verdict);      /* a member of a cycle: the wait epoch that is part of it, E14 */
     FIELD(_Atomic uint32_t, checks);       /* the rank: how often it has looked in vain, E13 */
     ARRAY(_Atomic uint32_t, awaited, [2]); /* the rank: 1 + whom it waits for, 0: nobody, E13 */
