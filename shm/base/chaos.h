@@ -3,7 +3,7 @@
  * depends on who comes first. Whoever is about to publish something or to wait for it may be delayed: not at
  * all, by some microseconds of work, up to a millisecond of sleep, or now and then 20 ms.
  *
- * The seed is the process's: this file is the third with such state (docs/decisions/0019-mishaps.md).
+ * The seed is the process's: this file is the third with such state (docs/decisions/0019-injected-faults.md).
  */
 #ifndef MST_CHAOS_H
 #define MST_CHAOS_H
