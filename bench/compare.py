@@ -13,7 +13,7 @@ import tempfile
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build" / "compare"
 PEERS = ROOT / "bench" / "peers"
-FAR_NS = 130  # a line that takes longer comes from another die or socket
+SLOW_NS = 130  # a line that takes longer comes from another die or socket
 LIMIT_S = 600
 SCALING = (4, 8, 16, 32, 64)
 
@@ -150,7 +150,8 @@ def run_rounds(options, found):
                 last = largest_for(contender.name, ranks, largest)
                 measured = contender.measure(ranks, collective, (smallest, last, factor), options.seconds)
                 after = ping_ns()
-                place = "far" if min(before, after) > FAR_NS else "near" if max(before, after) <= FAR_NS else "mixed"
+                place = ("slow pair" if min(before, after) > SLOW_NS else
+                         "fast pair" if max(before, after) <= SLOW_NS else "mixed")
                 for size, median, p99, mean, wrong in measured:
                     if wrong:
                         fail(f"{contender.name}: {collective} of {size} bytes is wrong in {wrong:.0f} elements")
@@ -229,19 +230,19 @@ def plot(cells, names, folder, copy):
         rows = sorted(sizes.items())
         if len(rows) < 3:
             continue
-        stem, title = f"{collective}-{ranks}-{place}", f"{collective}, {ranks} ranks, {place}"
+        stem, title = f"{collective}-{ranks}-{place.split()[0]}", f"{collective}, {ranks} ranks, {place}"
         draw(folder, f"{stem}-latency", title, "bytes", "µs", names, rows, "${c}", "set format x '%.0b%B'")
         # Each rank reads its input and writes its output once: 4 bytes move for one of the vector.
         bound = f"{copy / 4} title 'limit: read in and written out once, {copy / 4:.1f} GB/s' with lines dashtype 2"
         draw(folder, f"{stem}-bandwidth", title, "bytes", "GB/s", names, rows, "$1/1000/${c}",
              "set format x '%.0b%B'", bound if (ranks, collective) == (2, "all_reduce") else None)
     for collective, size in (("barrier", 0), ("all_reduce", 4096)):
-        for place in ("near", "far"):
+        for place in ("fast pair", "slow pair"):
             rows = [(r, medians[r, collective, place][size]) for r in (2, *SCALING)
                     if size in medians.get((r, collective, place), {})]
             if len(rows) > 2:
                 what = collective if size == 0 else f"{collective} of 4 KiB"
-                draw(folder, f"{collective}-scaling-{place}", f"{what} by ranks on {os.cpu_count()} CPUs, {place}",
+                draw(folder, f"{collective}-scaling-{place.split()[0]}", f"{what} by ranks on {os.cpu_count()} CPUs, {place}",
                      "ranks", "µs", names, rows, "${c}")
 
 
