@@ -1,0 +1,69 @@
+#!/bin/sh
+# The documents hold together: links lead somewhere, a file that a document names is there, decisions have one form and a row in
+# their index, and what is generated is as its script writes it. Uses TEST_SOURCE.
+set -u
+cd "$TEST_SOURCE" || exit 1
+bad=0
+
+complain() {
+    echo "$*"
+    bad=1
+}
+
+# links_of FILES...: "FILE TARGET" for each link to a file of the tree.
+links_of() {
+    grep -HoE '\]\([^)# ]+' "$@" | sed 's/:](/ /' | grep -vE ' (https?|mailto):'
+}
+
+check_links() { # check_links FILES...
+    links_of "$@" | while read -r file target; do
+        [ -e "$(dirname "$file")/$target" ] || echo "$file links to $target, which is not there"
+    done
+}
+
+# A path without an ending is a module or a folder; NAME in capitals is for the reader to fill in.
+check_paths() {
+    grep -HoE '`(shm|src|tools|tests|docs|scripts|examples|demo|bench|bindings|cmake|include)/[A-Za-z0-9_./-]+`' "$@" | tr -d '`' |
+        sed 's/:/ /' | grep -vE '/(os_)?(NAME|SYSTEM)' | sort -u | while read -r file path; do
+        [ -e "$path" ] || [ -e "$path.c" ] || [ -e "$path.h" ] || echo "$file names $path, which is not there"
+    done
+}
+
+# check_decisions FOLDER: each page has its number, a title and a status; the index has each page, and no other.
+check_decisions() {
+    number=0
+    for page in "$1"/[0-9]*.md; do
+        number=$((number + 1))
+        name=$(basename "$page")
+        [ "$(printf '%04d' "$number")" = "${name%%-*}" ] || { echo "$page: the next number is $number"; break; }
+        title=$(sed -n "1s/^# $number\. //p" "$page")
+        [ -n "$title" ] || echo "$page does not begin with \"# $number. Title\""
+        sed -n 3p "$page" | grep -qE '^\*\*Status\.\*\* (Accepted|Superseded by \[[0-9]+\])' || echo "$page has no status in its third line"
+        for part in Context Decision Rejected Cost; do
+            grep -q "^\*\*$part\.\*\*" "$page" || echo "$page has no part \"$part\""
+        done
+        grep -qF "| $number | [$title]($name) | " "$1/README.md" || echo "$1/README.md has no row for \"$number. $title\""
+    done
+    [ "$(grep -c '^| [0-9]' "$1/README.md")" -eq "$number" ] || echo "$1/README.md has a row for a page that is not there"
+}
+
+documents=$(ls ./*.md docs/*.md docs/decisions/*.md docs/lab/*.md)
+# What is of another time may name files of that time.
+current=$(ls ./*.md docs/*.md | grep -v CHANGELOG)
+
+# The checks themselves must be able to fail.
+canary=$(mktemp -d)
+trap 'rm -rf "$canary"' EXIT
+printf 'see [it](nowhere.md) and `src/nowhere.c`\n' >"$canary/links.md"
+printf '# 2. Title\n\nno status\n' >"$canary/0001-page.md"
+printf '| 1 | [Other](0001-page.md) | accepted |\n' >"$canary/README.md"
+[ -n "$(check_links "$canary/links.md")" ] || complain "the check does not see a link that leads nowhere"
+[ -n "$(check_paths "$canary/links.md" /dev/null)" ] || complain "the check does not see a path that is not there"
+[ "$(check_decisions "$canary" | wc -l)" -ge 7 ] || complain "the check does not see a decision without form"
+
+# shellcheck disable=SC2086
+found=$(check_links $documents; check_paths $current; check_decisions docs/decisions)
+[ -z "$found" ] || complain "$found"
+python3 scripts/picture --check || bad=1
+[ "$bad" -eq 0 ] && echo "the documents hold: $(echo "$documents" | wc -l), $(ls docs/decisions | grep -c '^[0-9]') of them decisions"
+exit $bad
