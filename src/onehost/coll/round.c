@@ -12,6 +12,9 @@
 
 /* Everything but the offsets, in one word; a count beyond it is looked up in the record. */
 #define COUNT_PACKED_MAX ((1ULL << 44) - 1)
+_Static_assert(MST_COLLECTIVE_COUNT <= 1 << 4 && MUSTER_DTYPE_COUNT <= 1 << 4 && MUSTER_OP_COUNT <= 1 << 2 &&
+                   MST_RANKS_MAX <= 1 << 10,
+               "pack_request has no room for more: requests that differ would look alike");
 
 static uint64_t pack_request(const mst_call *call)
 {
