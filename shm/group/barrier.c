@@ -54,14 +54,14 @@ bool mst_sequence_has_arrived(const mst_sequence *sequence, int rank)
     return mst_count_reached(&mst_sequence_arrival(sequence, rank)->word, sequence->round); /* E2, E3 */
 }
 
+static bool is_missing(const void *sequence, int rank)
+{
+    return !mst_sequence_has_arrived(sequence, rank);
+}
+
 void mst_sequence_list_missing(const mst_sequence *sequence, char *text, size_t bytes)
 {
-    mst_ranklist missing = mst_ranklist_in(text, bytes);
-
-    for (int rank = 0; rank < sequence->subarena->size; rank++)
-        if (!mst_sequence_has_arrived(sequence, rank))
-            mst_ranklist_add(&missing, rank);
-    mst_ranklist_end(&missing);
+    mst_ranklist(text, bytes, sequence->subarena->size, is_missing, sequence);
 }
 
 /* Each rank begins with its neighbour, so that not all look at rank 0's line first. */

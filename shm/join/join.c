@@ -116,15 +116,9 @@ static bool no_longer_gathering(const void *arg)
     return look_around(arg).outcome != MST_OUTCOME_OPEN;
 }
 
-/* The ranks that have not come, as text. */
-static void list_missing(const mst_geometry *geometry, char *text, size_t bytes)
+static bool has_not_come(const void *geometry, int rank)
 {
-    mst_ranklist missing = mst_ranklist_in(text, bytes);
-
-    for (uint32_t rank = 0; rank < geometry->size; rank++)
-        if (mst_load32_acq(&mst_layout_entry(geometry, rank)->state) != MST_RANK_ATTACHED) /* E1 */
-            mst_ranklist_add(&missing, (int)rank);
-    mst_ranklist_end(&missing);
+    return mst_load32_acq(&mst_layout_entry(geometry, (uint32_t)rank)->state) != MST_RANK_ATTACHED; /* E1 */
 }
 
 static muster_status explain_termination(const mst_rendezvous *settled)
@@ -156,7 +150,7 @@ static muster_status explain_late(const mst_attachment *attachment, const mst_re
     const mst_deadline *deadline = &attachment->patience;
     char text[200];
 
-    list_missing(&attachment->geometry, text, sizeof text);
+    mst_ranklist(text, sizeof text, (int)attachment->geometry.size, has_not_come, &attachment->geometry);
     if (settled->by == attachment->rank)
         return mst_fail(
             MUSTER_ERR_TIMED_OUT,

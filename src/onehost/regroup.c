@@ -69,12 +69,20 @@ static bool never_comes(const mst_group *group, int rank)
                MUSTER_TERMINATION_NONE;
 }
 
+/* Waited for still. */
+static bool is_missing(const void *arg, int rank)
+{
+    const regroup *regroup = arg;
+
+    return !has_arrived(regroup, rank) && !never_comes(regroup->group, rank);
+}
+
 static bool all_accounted_for(const void *arg)
 {
     const regroup *regroup = arg;
 
     for (int rank = 0; rank < regroup->group->base.size; rank++)
-        if (!has_arrived(regroup, rank) && !never_comes(regroup->group, rank))
+        if (is_missing(regroup, rank))
             return false;
     return !regroup->grows || mst_respawned_are_here(regroup->group);
 }
@@ -130,12 +138,8 @@ static muster_status explain_late(const regroup *regroup)
 {
     const mst_group *group = regroup->group;
     char text[120];
-    mst_ranklist late = mst_ranklist_in(text, sizeof text);
 
-    for (int rank = 0; rank < group->base.size; rank++)
-        if (!has_arrived(regroup, rank) && !never_comes(group, rank))
-            mst_ranklist_add(&late, rank);
-    int count = mst_ranklist_end(&late);
+    int count = mst_ranklist(text, sizeof text, group->base.size, is_missing, regroup);
     if (count == 0)
         return mst_fail(MUSTER_ERR_TIMED_OUT,
                         "rank %d waited %.3g s in grow for replacements that the launcher has promised",
@@ -160,7 +164,7 @@ static void describe(const void *arg, char *text, size_t bytes)
 static int first_missing(const regroup *regroup)
 {
     for (int rank = 0; rank < regroup->group->base.size; rank++)
-        if (!has_arrived(regroup, rank) && !never_comes(regroup->group, rank))
+        if (is_missing(regroup, rank))
             return rank;
     return -1;
 }

@@ -5,12 +5,14 @@
 
 #define MORE_BYTES sizeof " ..."
 
-mst_ranklist mst_ranklist_in(char *text, size_t bytes)
-{
-    return (mst_ranklist){ text, bytes, (size_t)snprintf(text, bytes, "ranks"), 0, 0, -1 };
-}
+typedef struct ranklist {
+    char *text;
+    size_t bytes, used;
+    int count;
+    int first, last; /* of the run that is not written yet */
+} ranklist;
 
-static void write_run(mst_ranklist *list)
+static void write_run(ranklist *list)
 {
     char run[40];
 
@@ -32,7 +34,7 @@ static void write_run(mst_ranklist *list)
     list->bytes = list->used; /* full */
 }
 
-void mst_ranklist_add(mst_ranklist *list, int rank)
+static void add(ranklist *list, int rank)
 {
     if (list->count == 0 || rank != list->last + 1) {
         if (list->used < list->bytes)
@@ -43,11 +45,22 @@ void mst_ranklist_add(mst_ranklist *list, int rank)
     list->count++;
 }
 
-int mst_ranklist_end(mst_ranklist *list)
+static void end(ranklist *list)
 {
     if (list->count < 2)
         snprintf(list->text, list->bytes, list->count ? "rank %d" : "no rank", list->first);
     else if (list->used < list->bytes)
         write_run(list);
-    return list->count;
+}
+
+int mst_ranklist(char *text, size_t bytes, int size, bool (*is_in)(const void *arg, int rank),
+                 const void *arg)
+{
+    ranklist list = { text, bytes, (size_t)snprintf(text, bytes, "ranks"), 0, 0, -1 };
+
+    for (int rank = 0; rank < size; rank++)
+        if (is_in(arg, rank))
+            add(&list, rank);
+    end(&list);
+    return list.count;
 }

@@ -1,21 +1,13 @@
-/*
- * Ranks in sentences: "rank 3", "ranks 0 2 4-63". They are added in ascending order; what has no room is
- * "...".
- */
+/* Ranks in sentences: "no rank", "rank 3", "ranks 0 2 4-63". */
 #ifndef MST_RANKLIST_H
 #define MST_RANKLIST_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
-typedef struct mst_ranklist {
-    char *text;
-    size_t bytes, used;
-    int count;
-    int first, last; /* of the run that is not written yet */
-} mst_ranklist;
-
-mst_ranklist mst_ranklist_in(char *text, size_t bytes); /* 32 bytes or more */
-void mst_ranklist_add(mst_ranklist *list, int rank);
-int mst_ranklist_end(mst_ranklist *list); /* how many they are; of none the text is "no rank" */
+/* Lists those of the ranks from 0 to size - 1 that are in; returns how many they are. The text has 32 bytes
+ * or more; what has no room in it is "...". */
+int mst_ranklist(char *text, size_t bytes, int size, bool (*is_in)(const void *arg, int rank),
+                 const void *arg);
 
 #endif
