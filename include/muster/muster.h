@@ -571,6 +571,10 @@ typedef struct muster_termination {
     int code;
 } muster_termination;
 
+/* How a rank ended, in words that follow its name: "was killed by signal 9 (Killed)", "exited with status 3".
+ * They are cut off where they have no room. */
+MUSTER_API void muster_termination_describe(muster_termination termination, char *text, size_t bytes);
+
 typedef struct muster_report {
     size_t struct_size;               /* sizeof(muster_report), set by MUSTER_REPORT_INIT */
     muster_termination *terminations; /* in: NULL, or room for one ending per rank, filled by rank */

@@ -123,26 +123,14 @@ static bool has_not_come(const void *geometry, int rank)
 
 static muster_status explain_termination(const mst_rendezvous *settled)
 {
-    const muster_termination *termination = &settled->termination;
+    muster_termination_kind kind = settled->termination.kind;
+    bool over = kind == MUSTER_TERMINATION_EXITED || kind == MUSTER_TERMINATION_SIGNALED ||
+                kind == MUSTER_TERMINATION_EXECED;
+    char ended[120];
 
-    switch (termination->kind) {
-    case MUSTER_TERMINATION_SIGNALED:
-        return mst_fail(MUSTER_ERR_PEER_DIED, "rank %u was killed by signal %d (%s) before it attached",
-                        settled->rank, termination->code, strsignal(termination->code));
-    case MUSTER_TERMINATION_EXITED:
-        return mst_fail(MUSTER_ERR_PEER_DIED, "rank %u exited with status %d before it attached",
-                        settled->rank, termination->code);
-    case MUSTER_TERMINATION_EXECED:
-        return mst_fail(MUSTER_ERR_PEER_DIED,
-                        "rank %u executed another program (exec) before it had attached", settled->rank);
-    case MUSTER_TERMINATION_CRASHED:
-        return mst_fail(MUSTER_ERR_PEER_DIED,
-                        "rank %u crashed before it had attached, and is writing its "
-                        "core file",
-                        settled->rank);
-    default:
-        return mst_fail(MUSTER_ERR_PEER_DIED, "rank %u ended before it attached", settled->rank);
-    }
+    muster_termination_describe(settled->termination, ended, sizeof ended);
+    return mst_fail(MUSTER_ERR_PEER_DIED, "rank %u %s%s", settled->rank, ended,
+                    over ? " before it attached" : ", and had not attached");
 }
 
 static muster_status explain_late(const mst_attachment *attachment, const mst_rendezvous *settled)

@@ -44,6 +44,17 @@ mst_poison_kind mst_poison_of_termination(muster_termination termination)
     }
 }
 
+muster_termination mst_poison_termination(const mst_poison *poison)
+{
+    for (int kind = MUSTER_TERMINATION_EXITED; kind <= MUSTER_TERMINATION_CRASHED; kind++) {
+        muster_termination termination = { (muster_termination_kind)kind, poison->code };
+
+        if (mst_poison_of_termination(termination) == poison->kind)
+            return termination;
+    }
+    return (muster_termination){ MUSTER_TERMINATION_NONE, 0 };
+}
+
 muster_status mst_poison_status(const mst_poison *poison)
 {
     switch (poison->kind) {

@@ -42,6 +42,8 @@ typedef struct mst_poison {
 } mst_poison;
 
 mst_poison_kind mst_poison_of_termination(muster_termination termination);
+/* The other way round; kind NONE where no rank has ended. */
+muster_termination mst_poison_termination(const mst_poison *poison);
 muster_status mst_poison_status(const mst_poison *poison);
 mst_poison mst_poison_unpack(uint64_t word); /* DAMAGE also for a reason that nobody can have written */
 

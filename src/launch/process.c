@@ -3,7 +3,6 @@
 
 #include <signal.h>
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 bool mst_rank_failed(const mst_rank_process *process)
@@ -13,20 +12,21 @@ bool mst_rank_failed(const mst_rank_process *process)
 
 void mst_rank_describe(const mst_rank_process *process, char *text, size_t bytes)
 {
-    muster_termination termination = process->termination;
+    muster_termination_kind kind = process->termination.kind;
+    char ended[120];
 
-    if (termination.kind == MUSTER_TERMINATION_SIGNALED)
-        snprintf(text, bytes, "rank %d was killed by signal %d (%s)%s", process->rank, termination.code,
-                 strsignal(termination.code),
-                 process->dumped_core     ? ", core dumped"
-                 : process->out_of_memory ? "; its memory control group was out of memory"
-                                          : "");
-    else if (termination.kind == MUSTER_TERMINATION_EXITED)
-        snprintf(text, bytes, "rank %d exited with status %d", process->rank, termination.code);
-    else if (process->pid == 0)
-        snprintf(text, bytes, "rank %d could not be started", process->rank);
-    else
-        snprintf(text, bytes, "rank %d ended, and its status went to somebody else", process->rank);
+    if (kind == MUSTER_TERMINATION_NONE || kind == MUSTER_TERMINATION_VANISHED) {
+        snprintf(text, bytes,
+                 process->pid == 0 ? "rank %d could not be started"
+                                   : "rank %d ended, and its status went to somebody else",
+                 process->rank);
+        return;
+    }
+    muster_termination_describe(process->termination, ended, sizeof ended);
+    snprintf(text, bytes, "rank %d %s%s", process->rank, ended,
+             process->dumped_core     ? ", core dumped"
+             : process->out_of_memory ? "; its memory control group was out of memory"
+                                      : "");
 }
 
 void mst_rank_signal(const mst_rank_process *process, int signal)

@@ -10,24 +10,20 @@
 
 /* ---- poison into sentences ---- */
 
+static muster_status explain_termination(int rank, muster_termination termination)
+{
+    bool of_itself =
+        termination.kind == MUSTER_TERMINATION_EXITED || termination.kind == MUSTER_TERMINATION_EXECED;
+    char ended[120];
+
+    muster_termination_describe(termination, ended, sizeof ended);
+    return mst_fail(MUSTER_ERR_PEER_DIED, "rank %d %s%s", rank, ended,
+                    of_itself ? " without leaving the group, which is broken now" : "; the group is broken");
+}
+
 static muster_status explain_death(const mst_poison *poison)
 {
     switch (poison->kind) {
-    case MST_POISON_SIGNALED:
-        return mst_fail(MUSTER_ERR_PEER_DIED, "rank %d was killed by signal %d (%s); the group is broken",
-                        poison->rank, poison->code, strsignal(poison->code));
-    case MST_POISON_EXITED:
-        return mst_fail(MUSTER_ERR_PEER_DIED,
-                        "rank %d exited with status %d without leaving the group, which is broken now",
-                        poison->rank, poison->code);
-    case MST_POISON_EXECED:
-        return mst_fail(MUSTER_ERR_PEER_DIED,
-                        "rank %d executed another program (exec) without leaving the group, which is broken "
-                        "now",
-                        poison->rank);
-    case MST_POISON_CRASHED:
-        return mst_fail(MUSTER_ERR_PEER_DIED,
-                        "rank %d crashed and is writing its core file; the group is broken", poison->rank);
     case MST_POISON_LEFT:
         return mst_fail(MUSTER_ERR_PEER_DIED,
                         poison->code
@@ -44,8 +40,7 @@ static muster_status explain_death(const mst_poison *poison)
     case MST_POISON_LAUNCHER:
         return mst_fail(MUSTER_ERR_PEER_DIED, "the launcher of these ranks is gone, and the job with it");
     default:
-        return mst_fail(MUSTER_ERR_PEER_DIED,
-                        "rank %d is gone (how it ended is not known); the group is broken", poison->rank);
+        return explain_termination(poison->rank, mst_poison_termination(poison));
     }
 }
 

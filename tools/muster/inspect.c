@@ -83,21 +83,6 @@ static bool is_in_call(const muster_inspection *seen, int rank)
     return false;
 }
 
-static void describe_termination(const muster_termination *termination, char *text, int bytes)
-{
-    if (termination->kind == MUSTER_TERMINATION_EXITED)
-        snprintf(text, (size_t)bytes, "exited with status %d", termination->code);
-    else if (termination->kind == MUSTER_TERMINATION_SIGNALED)
-        snprintf(text, (size_t)bytes, "was killed by signal %d (%s)", termination->code,
-                 strsignal(termination->code));
-    else if (termination->kind == MUSTER_TERMINATION_EXECED)
-        snprintf(text, (size_t)bytes, "has executed another program");
-    else if (termination->kind == MUSTER_TERMINATION_CRASHED)
-        snprintf(text, (size_t)bytes, "crashed and is writing its core file");
-    else
-        snprintf(text, (size_t)bytes, "is gone");
-}
-
 void describe_rank(const muster_inspection *seen, int rank, char *text, int bytes)
 {
     const muster_seen_rank *found = find_rank(seen, rank);
@@ -106,7 +91,7 @@ void describe_rank(const muster_inspection *seen, int rank, char *text, int byte
     if (!found || found->pid == 0)
         snprintf(text, (size_t)bytes, "has not come");
     else if (found->termination.kind != MUSTER_TERMINATION_NONE)
-        describe_termination(&found->termination, text, bytes);
+        muster_termination_describe(found->termination, text, (size_t)bytes);
     else if (found->left)
         snprintf(text, (size_t)bytes, "has left");
     else if (state == 'T' || state == 't')
