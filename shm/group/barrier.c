@@ -6,7 +6,7 @@
 #include "src/pure/ranklist.h"
 
 void mst_sequence_init(mst_sequence *sequence, mst_subarena *subarena, mst_sequence_kind kind,
-                       int64_t timeout_ns, mst_watch watch)
+                       int64_t timeout_ns)
 {
     *sequence = (mst_sequence){
         .subarena = subarena,
@@ -14,13 +14,13 @@ void mst_sequence_init(mst_sequence *sequence, mst_subarena *subarena, mst_seque
         .waiter = { .policy = subarena->attachment->policy,
                     .poison = &subarena->cells[subarena->rank]->poison,
                     .no_poison = subarena->no_poison[subarena->rank],
-                    .deadline = { .limit_ns = timeout_ns },
-                    .watch = watch },
+                    .deadline = { .limit_ns = timeout_ns } },
     };
 }
 
-void mst_sequence_begin(mst_sequence *sequence)
+void mst_sequence_begin(mst_sequence *sequence, mst_watch watch)
 {
+    sequence->waiter.watch = watch;
     mst_deadline_begin(&sequence->waiter.deadline);
     sequence->waiter.waited_ns = 0;
 }

@@ -37,10 +37,10 @@ typedef struct mst_sequence {
 } mst_sequence;
 
 void mst_sequence_init(mst_sequence *sequence, mst_subarena *subarena, mst_sequence_kind kind,
-                       int64_t timeout_ns, mst_watch watch);
+                       int64_t timeout_ns);
 
-/* A new operation begins: its deadline counts from its first slow wait. */
-void mst_sequence_begin(mst_sequence *sequence);
+/* A new operation begins: its deadline counts from its first slow wait, and `watch` is for its waits. */
+void mst_sequence_begin(mst_sequence *sequence, mst_watch watch);
 
 /* Our line of the next round, to be filled in before arriving; and that of the round that we are at. */
 mst_arrival *mst_sequence_next(const mst_sequence *sequence);

@@ -3,7 +3,6 @@
 
 #include <stdlib.h>
 
-#include "src/onehost/stall.h"
 #include "src/pure/error.h"
 
 static mst_waiter waiter_of(mst_group *group)
@@ -11,8 +10,7 @@ static mst_waiter waiter_of(mst_group *group)
     return (mst_waiter){ .policy = group->subarena->attachment->policy,
                          .poison = &group->subarena->cells[group->base.rank]->poison,
                          .no_poison = group->subarena->no_poison[group->base.rank],
-                         .deadline = { .limit_ns = group->base.timeout_ns },
-                         .watch = mst_group_watch(group) };
+                         .deadline = { .limit_ns = group->base.timeout_ns } };
 }
 
 muster_status mst_group_create(mst_subarena *subarena, const mst_kernels *kernels, int64_t timeout_ns,
@@ -50,9 +48,8 @@ muster_status mst_group_create(mst_subarena *subarena, const mst_kernels *kernel
     group->recorded = mst_record_pack(&(mst_record_what){
         .peer = -1, .group_rank = (uint32_t)group->base.rank, .group_size = (uint32_t)group->base.size });
     group->send_waiter = group->receive_waiter = waiter_of(group);
-    mst_sequence_init(&group->collectives, subarena, MST_SEQUENCE_COLLECTIVES, timeout_ns,
-                      mst_group_watch(group));
-    mst_sequence_init(&group->splits, subarena, MST_SEQUENCE_SPLITS, timeout_ns, mst_group_watch(group));
+    mst_sequence_init(&group->collectives, subarena, MST_SEQUENCE_COLLECTIVES, timeout_ns);
+    mst_sequence_init(&group->splits, subarena, MST_SEQUENCE_SPLITS, timeout_ns);
     *created = group;
     return MUSTER_OK;
 }

@@ -16,7 +16,6 @@
 
 #include "src/onehost/broken.h"
 #include "src/onehost/showing.h"
-#include "src/onehost/stall.h"
 #include "src/pure/dtype.h"
 #include "src/pure/error.h"
 
@@ -291,47 +290,13 @@ static void describe(const void *arg, char *text, size_t bytes)
              is_done(&waiting->in) ? waiting->message->out_count : waiting->message->in_count);
 }
 
-/* Whom the call waits for to receive, and to send; -1: nobody any more. */
-static int receiver(const mst_exchange *waiting)
-{
-    return is_done(&waiting->out) ? -1 : waiting->out.peer;
-}
-
-static int sender(const mst_exchange *waiting)
-{
-    return is_done(&waiting->in) ? -1 : waiting->in.peer;
-}
-
-static bool stalled(void *arg, int peer, int64_t slept_ns)
-{
-    const mst_exchange *waiting = arg;
-    mst_stall stall = { { receiver(waiting), sender(waiting) }, slept_ns, describe, waiting, false };
-
-    (void)peer;
-    return mst_group_stalled(waiting->group, &stall);
-}
-
-static void lost(void *arg, int peer)
+/* The receiver, and the sender, while they are waited for. */
+static void find_peers(const void *arg, int peers[2])
 {
     const mst_exchange *waiting = arg;
 
-    (void)peer;
-    mst_group_lost(waiting->group, receiver(waiting));
-    mst_group_lost(waiting->group, sender(waiting));
-}
-
-static void woke(void *arg)
-{
-    const mst_exchange *waiting = arg;
-
-    mst_group_woke(waiting->group);
-}
-
-static bool may_rest(void *arg)
-{
-    const mst_exchange *waiting = arg;
-
-    return mst_group_may_rest(waiting->group);
+    peers[0] = is_done(&waiting->out) ? -1 : waiting->out.peer;
+    peers[1] = is_done(&waiting->in) ? -1 : waiting->in.peer;
 }
 
 static muster_status wait_failed(mst_exchange *exchange, mst_wait_result result)
@@ -403,6 +368,8 @@ static void tell_entered(const mst_exchange *exchange)
 
 static void begin(mst_exchange *exchange, mst_waiter *waiter)
 {
+    static const mst_wait_kind kind = { .describe = describe, .find_peers = find_peers, .may_rest = true };
+
     if (mst_log_wanted(exchange->group->base.log, MUSTER_LOG_DEBUG))
         tell_entered(exchange);
     mst_group_begin(exchange->group);
@@ -413,7 +380,8 @@ static void begin(mst_exchange *exchange, mst_waiter *waiter)
     waiter->deadline.limit_ns = exchange->group->base.timeout_ns;
     mst_deadline_begin(&waiter->deadline);
     waiter->waited_ns = 0;
-    waiter->watch = (mst_watch){ stalled, lost, woke, exchange, may_rest };
+    exchange->waiting = (mst_waiting){ &kind, exchange->group, exchange };
+    waiter->watch = mst_waiting_watch(&exchange->waiting);
 }
 
 muster_status mst_exchange_run(mst_exchange *exchange)

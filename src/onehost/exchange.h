@@ -4,7 +4,7 @@
 #ifndef MST_EXCHANGE_H
 #define MST_EXCHANGE_H
 
-#include "src/onehost/group.h"
+#include "src/onehost/stall.h"
 
 /* One direction of a call. */
 typedef struct mst_transfer {
@@ -23,6 +23,7 @@ typedef struct mst_exchange {
     mst_group *group;
     const mst_message *message;
     mst_transfer out, in;
+    mst_waiting waiting;
 } mst_exchange;
 
 /* Moves both until they are done. The channel that it sends by is open. */

@@ -38,7 +38,8 @@ typedef struct regroup {
     mst_share own;        /* our share of the new group */
     uint64_t list_offset; /* of our proposal */
     mst_member_list list; /* first what we propose, then what was decided */
-    mst_waiter waiter;    /* of all that it waits for, under one deadline */
+    mst_waiting waiting;
+    mst_waiter waiter; /* of all that it waits for, under one deadline */
 } regroup;
 
 static const char *name_of(const regroup *regroup)
@@ -159,46 +160,33 @@ static void describe(const void *arg, char *text, size_t bytes)
              regroup->group->base.size);
 }
 
-/* All who are missing are waited for; one of them leads to a cycle if any does, sooner or later, since those
- * who have come wait for the same. */
-static int first_missing(const regroup *regroup)
+/* All who are missing are waited for; the first of them leads to a cycle if any does, sooner or later, since
+ * those who have come wait for the same. A member that waits for us, in a call of another group, comes once
+ * that has ended. */
+static void find_peers(const void *arg, int peers[2])
 {
-    for (int rank = 0; rank < regroup->group->base.size; rank++)
+    const regroup *regroup = arg;
+
+    peers[0] = -1;
+    for (int rank = regroup->group->base.size - 1; rank >= 0; rank--)
         if (is_missing(regroup, rank))
-            return rank;
-    return -1;
-}
-
-/* A member that waits for us, in a call of another group, comes once that has ended. */
-static bool stalled(void *arg, int peer, int64_t slept_ns)
-{
-    const regroup *regroup = arg;
-    mst_stall stall = { { first_missing(regroup), -1 }, slept_ns, describe, regroup, true };
-
-    (void)peer;
-    mst_group_stalled(regroup->group, &stall);
-    return false;
-}
-
-static void woke(void *arg)
-{
-    const regroup *regroup = arg;
-
-    mst_group_woke(regroup->group);
+            peers[0] = rank;
 }
 
 /* Respawned ranks know nobody's doorbell, and ring where all who attach do. */
 static muster_status gather(regroup *regroup)
 {
+    static const mst_wait_kind kind = { .describe = describe, .find_peers = find_peers, .regroups = true };
     mst_group *group = regroup->group;
     mst_eventcount *signal = regroup->grows
                                  ? &mst_layout_header(&group->subarena->attachment->geometry)->arrivals
                                  : &own_cell(group)->doorbell;
 
+    regroup->waiting = (mst_waiting){ &kind, group, regroup };
     regroup->waiter = (mst_waiter){ .policy = group->subarena->attachment->policy,
                                     .poison = &group->interrupted,
                                     .deadline = { .limit_ns = group->base.timeout_ns },
-                                    .watch = { .tick = stalled, .woke = woke, .arg = regroup } };
+                                    .watch = mst_waiting_watch(&regroup->waiting) };
     mst_store64_rlx(&group->interrupted, 0);
     switch (
         mst_wait_until(&regroup->waiter, mst_eventcount_parking(signal), all_accounted_for, regroup, -1)) {

@@ -34,23 +34,6 @@ static void describe(const void *arg, char *text, size_t bytes)
     snprintf(text, bytes, "split #%llu of a group of %d", (unsigned long long)group->split, group->base.size);
 }
 
-static bool stalled(void *group, int peer, int64_t slept_ns)
-{
-    mst_stall stall = { { peer, -1 }, slept_ns, describe, group, false };
-
-    return mst_group_stalled(group, &stall);
-}
-
-static void lost(void *group, int peer)
-{
-    mst_group_lost(group, peer);
-}
-
-static void woke(void *group)
-{
-    mst_group_woke(group);
-}
-
 /* Publishes this rank's record and copies everyone's: one round. */
 static muster_status exchange(mst_group *group, const mst_split_record *own)
 {
@@ -152,6 +135,8 @@ static muster_status make_child(mst_group *group, int color, const mst_share *ow
 static muster_status split(mst_group *group, int color, int key, mst_group **child)
 {
     mst_attachment *attachment = group->subarena->attachment;
+    static const mst_wait_kind kind = { .describe = describe };
+    mst_waiting waiting = { &kind, group, group };
     mst_share own = { 0 };
     bool joins = color != MUSTER_COLOR_NONE;
 
@@ -159,9 +144,8 @@ static muster_status split(mst_group *group, int color, int key, mst_group **chi
     group->split++;
     mst_group_show(group, MUSTER_CALL_SPLIT, group->split + group->regroups,
                    &(mst_doing){ .kind = MST_DOING_SPLIT, .peer = -1, .operation = group->split });
-    group->splits.waiter.watch = (mst_watch){ stalled, lost, woke, group, NULL };
     group->splits.waiter.deadline.limit_ns = group->base.timeout_ns;
-    mst_sequence_begin(&group->splits);
+    mst_sequence_begin(&group->splits, mst_waiting_watch(&waiting));
     muster_status claimed = joins ? mst_share_claim(attachment, &own) : MUSTER_OK;
     mst_split_record record = mst_child_record(&own, claimed);
     record.color = color;

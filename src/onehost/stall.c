@@ -1,7 +1,4 @@
-/*
- * Waits that have become long, of stall.h: at every tick a rank looks for members that are dead or have left,
- * for wait cycles of ranks that wait for each other, and asks the program whether to go on.
- */
+/* The looks of stall.h. */
 #include "src/onehost/stall.h"
 
 #include "shm/port/os.h"
@@ -14,6 +11,13 @@
 #define OFTEN_NS (1 * MST_NS_PER_S)
 #define RARELY_NS (240 * MST_NS_PER_MS)
 #define LOOK_FOR_CIRCLE_AFTER_NS (10 * MST_NS_PER_MS) /* the second tick, and each after it */
+
+/* A call whose wait ticks. */
+typedef struct stall {
+    const mst_waiting *waiting;
+    int peers[2]; /* -1: nobody in particular */
+    int64_t slept_ns;
+} stall;
 
 /* A member that left is missed only by those who wait for it. */
 static bool has_left(const mst_group *group, int peer)
@@ -37,7 +41,7 @@ static bool is_lost(const mst_group *group, int peer)
     return has_left(group, peer) || has_gone(group, peer);
 }
 
-void mst_group_lost(mst_group *group, int peer)
+static void lose(mst_group *group, int peer)
 {
     const mst_subarena *subarena = group->subarena;
 
@@ -68,8 +72,9 @@ static bool is_due(mst_group *group, int64_t slept_ns)
     return true;
 }
 
-static void look_for_dead(mst_group *group, const mst_stall *stall, bool due)
+static void look_for_dead(const stall *stall, bool due)
 {
+    mst_group *group = stall->waiting->group;
     mst_liveness *liveness = &group->subarena->attachment->liveness;
 
     mst_liveness_scan(liveness);
@@ -107,9 +112,11 @@ static void look_for_poison(mst_group *group, int peer)
     mst_group_spread(group, poison.kind, poison.rank, poison.code);
 }
 
-static void look_for_cycle(mst_group *group, const mst_stall *stall, bool due)
+static void look_for_cycle(const stall *stall, bool due)
 {
+    mst_group *group = stall->waiting->group;
     mst_deadlock *deadlock = &group->subarena->attachment->deadlock;
+    const mst_wait_kind *kind = stall->waiting->kind;
     char doing[MST_DOING_BYTES], cycle[MST_REASON_BYTES];
     uint32_t awaited[2];
 
@@ -117,9 +124,9 @@ static void look_for_cycle(mst_group *group, const mst_stall *stall, bool due)
         return;
     for (int i = 0; i < 2; i++)
         awaited[i] = stall->peers[i] < 0 ? MST_RANKS_MAX : group->subarena->shares[stall->peers[i]].seat;
-    stall->describe(stall->arg, doing, sizeof doing);
+    kind->describe(stall->waiting->call, doing, sizeof doing);
     mst_deadlock_waiting(deadlock, awaited, doing);
-    if (mst_deadlock_found(deadlock, cycle, sizeof cycle) && !stall->regroups)
+    if (mst_deadlock_found(deadlock, cycle, sizeof cycle) && !kind->regroups)
         mst_group_poison(group, MST_POISON_DEADLOCK, "%s", cycle);
 }
 
@@ -149,57 +156,73 @@ static void look_for_damage(mst_group *group)
 }
 
 /* A shrink that is interrupted has left nothing half done: that call alone ends. */
-static void ask_for_interruption(mst_group *group, const mst_stall *stall)
+static void ask_for_interruption(const mst_waiting *waiting)
 {
+    mst_group *group = waiting->group;
+
     if (!group->base.interrupt || !group->base.interrupt(group->base.interrupt_arg))
         return;
     mst_store64_rlx(&group->interrupted, MST_INTERRUPTED);
-    if (!stall->regroups)
+    if (!waiting->kind->regroups)
         mst_group_poison(group, MST_POISON_ABORT, "rank %d was interrupted", group->base.rank);
 }
 
-bool mst_group_stalled(mst_group *group, const mst_stall *stall)
-{
-    bool due = is_due(group, stall->slept_ns);
+/* ---- the watch ---- */
 
-    look_for_dead(group, stall, due);
-    look_for_poison(group, stall->peers[0]);
-    look_for_poison(group, stall->peers[1]);
+static void find_peers(const mst_waiting *waiting, int peer, int peers[2])
+{
+    peers[0] = peer;
+    peers[1] = -1;
+    if (waiting->kind->find_peers)
+        waiting->kind->find_peers(waiting->call, peers);
+}
+
+static bool tick(void *arg, int peer, int64_t slept_ns)
+{
+    const mst_waiting *waiting = arg;
+    mst_group *group = waiting->group;
+    bool regroups = waiting->kind->regroups, due = is_due(group, slept_ns);
+    stall stall = { .waiting = waiting, .slept_ns = slept_ns };
+
+    find_peers(waiting, peer, stall.peers);
+    look_for_dead(&stall, due);
+    look_for_poison(group, stall.peers[0]);
+    look_for_poison(group, stall.peers[1]);
     look_for_damage(group);
-    ask_for_interruption(group, stall);
-    if (stall->describe && stall->slept_ns >= LOOK_FOR_CIRCLE_AFTER_NS &&
-        (stall->regroups || !mst_subarena_is_broken(group->subarena)))
-        look_for_cycle(group, stall, due);
-    return is_lost(group, stall->peers[0]) || is_lost(group, stall->peers[1]);
+    ask_for_interruption(waiting);
+    if (slept_ns >= LOOK_FOR_CIRCLE_AFTER_NS && (regroups || !mst_subarena_is_broken(group->subarena)))
+        look_for_cycle(&stall, due);
+    return !regroups && (is_lost(group, stall.peers[0]) || is_lost(group, stall.peers[1]));
 }
 
-bool mst_group_may_rest(const mst_group *group)
+static void lost(void *arg, int peer)
 {
-    const mst_attachment *attachment = group->subarena->attachment;
+    const mst_waiting *waiting = arg;
+    int peers[2];
 
-    return attachment->death_word.started && attachment->death_word.up &&
+    find_peers(waiting, peer, peers);
+    lose(waiting->group, peers[0]);
+    lose(waiting->group, peers[1]);
+}
+
+static void woke(void *arg)
+{
+    const mst_waiting *waiting = arg;
+
+    mst_deadlock_over(&waiting->group->subarena->attachment->deadlock);
+}
+
+static bool may_rest(void *arg)
+{
+    const mst_waiting *waiting = arg;
+    const mst_attachment *attachment = waiting->group->subarena->attachment;
+
+    return waiting->kind->may_rest && attachment->death_word.started && attachment->death_word.up &&
            mst_load32_rlx(&attachment->liveness.detection) == MST_DETECTION_FUTEX &&
-           !mst_load32_rlx(&attachment->deadlock.published) && !group->base.interrupt;
+           !mst_load32_rlx(&attachment->deadlock.published) && !waiting->group->base.interrupt;
 }
 
-void mst_group_woke(mst_group *group)
+mst_watch mst_waiting_watch(mst_waiting *waiting)
 {
-    mst_deadlock_over(&group->subarena->attachment->deadlock);
-}
-
-static bool tick(void *group, int peer, int64_t slept_ns)
-{
-    mst_stall stall = { { peer, -1 }, slept_ns, NULL, NULL, false };
-
-    return mst_group_stalled(group, &stall);
-}
-
-static void lost(void *group, int peer)
-{
-    mst_group_lost(group, peer);
-}
-
-mst_watch mst_group_watch(mst_group *group)
-{
-    return (mst_watch){ .tick = tick, .lost = lost, .arg = group };
+    return (mst_watch){ tick, lost, woke, waiting, may_rest };
 }

@@ -1,29 +1,36 @@
-/* Waits that have become long: what a rank looks for meanwhile. */
+/*
+ * Waits that have become long: at every tick a rank looks for members that are dead or have left, for wait
+ * cycles of ranks that wait for each other, and asks the program whether to go on. It does so for every call
+ * alike; a call says what it is, and whom it waits for.
+ */
 #ifndef MST_STALL_H
 #define MST_STALL_H
 
 #include "src/onehost/group.h"
 
-/* A wait that has become long: for whom, since when, and as part of what. */
-typedef struct mst_stall {
-    int peers[2]; /* all of whom must act; -1: nobody in particular */
-    int64_t slept_ns;
-    void (*describe)(const void *arg, char *text, size_t bytes); /* of the call; NULL: none to speak of */
-    const void *arg;
+/* What is the same of all calls of a kind. */
+typedef struct mst_wait_kind {
+    /* The call in words, for others in a wait cycle. */
+    void (*describe)(const void *call, char *text, size_t bytes);
+    /* The two ranks, both of whom must act; -1: nobody in particular. NULL: only the one that the wait names.
+     */
+    void (*find_peers)(const void *call, int peers[2]);
+    /* Whether a long wait may tick seldom, where deaths wake us, nobody counts our looks for wait cycles, and
+     * the program does not want to be asked. */
+    bool may_rest;
     /* The wait is for a regroup: also in a broken group, and a cycle ends the waits of the others in it,
-     * which are in calls that can end so. */
+     * which are in calls that can end so. Members may have left. */
     bool regroups;
-} mst_stall;
+} mst_wait_kind;
 
-/* The parts of a watch. Looks for members that are dead and for wait cycles of ranks that wait for each
- * other, and poisons; true: a peer has left. It is lost, if it has: poisons. And the end. */
-bool mst_group_stalled(mst_group *group, const mst_stall *stall);
-void mst_group_lost(mst_group *group, int peer);
-void mst_group_woke(mst_group *group);
-/* Deaths wake us, nobody counts our looks for wait cycles, and nobody wants to be asked. */
-bool mst_group_may_rest(const mst_group *group);
+/* A call that waits; as long as it may. */
+typedef struct mst_waiting {
+    const mst_wait_kind *kind;
+    mst_group *group;
+    const void *call;
+} mst_waiting;
 
-/* The watch of a wait that is not a call's. */
-mst_watch mst_group_watch(mst_group *group);
+/* What its waits do beside sleeping. */
+mst_watch mst_waiting_watch(mst_waiting *waiting);
 
 #endif

@@ -10,13 +10,14 @@
 #ifndef MST_CALL_H
 #define MST_CALL_H
 
-#include "src/onehost/group.h"
+#include "src/onehost/stall.h"
 
 /* One rank's call of one collective. */
 typedef struct mst_call {
     const mst_request *request;
     mst_group *group;
     mst_sequence *sequence; /* whose rounds it takes */
+    mst_waiting waiting;    /* in them */
     uint64_t operation;     /* its number in the group */
     unsigned parity;     /* which of the two records beside the sequence is this operation's: of those on the
                             sequence */

@@ -20,7 +20,6 @@
 #include "src/onehost/coll/run.h"
 #include "src/onehost/coll/view.h"
 #include "src/onehost/showing.h"
-#include "src/onehost/stall.h"
 #include "src/pure/error.h"
 
 static_assert(MUSTER_STARTED_MAX == MST_NONBLOCKING_MAX, "the header says how many");
@@ -50,7 +49,7 @@ static muster_status prepare_places(mst_group *group)
         return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory to note operations that are started");
     for (int i = 0; i < MST_NONBLOCKING_MAX; i++)
         mst_sequence_init(&group->nonblocking[i].sequence, group->subarena, MST_SEQUENCE_NONBLOCKING + i,
-                          group->base.timeout_ns, mst_group_watch(group));
+                          group->base.timeout_ns);
     return MUSTER_OK;
 }
 

@@ -8,7 +8,6 @@
 #include "src/onehost/coll/describe.h"
 #include "src/onehost/coll/view.h"
 #include "src/onehost/showing.h"
-#include "src/onehost/stall.h"
 
 /* Everything but the offsets, in one word; a count beyond it is looked up in the record. */
 #define COUNT_PACKED_MAX ((1ULL << 44) - 1)
@@ -29,39 +28,12 @@ static uint64_t pack_request(const mst_call *call)
 
 /* ---- rounds ---- */
 
-static bool stalled(void *arg, int peer, int64_t slept_ns)
-{
-    mst_call *call = arg;
-    mst_stall stall = { { peer, -1 }, slept_ns, mst_call_describe, call, false };
-
-    return mst_group_stalled(call->group, &stall);
-}
-
-static void lost(void *arg, int peer)
-{
-    const mst_call *call = arg;
-
-    mst_group_lost(call->group, peer);
-}
-
-static void woke(void *arg)
-{
-    const mst_call *call = arg;
-
-    mst_group_woke(call->group);
-}
-
-static bool may_rest(void *arg)
-{
-    const mst_call *call = arg;
-
-    return mst_group_may_rest(call->group);
-}
-
 void mst_call_begin(mst_call *call)
 {
-    call->sequence->waiter.watch = (mst_watch){ stalled, lost, woke, call, may_rest };
-    mst_sequence_begin(call->sequence);
+    static const mst_wait_kind kind = { .describe = mst_call_describe, .may_rest = true };
+
+    call->waiting = (mst_waiting){ &kind, call->group, call };
+    mst_sequence_begin(call->sequence, mst_waiting_watch(&call->waiting));
 }
 
 /* `worker`: for whom alone the rank waited; -1: for all. */
