@@ -63,6 +63,29 @@ extern "C" {
 #define MUSTER_API
 #endif
 
+/*
+ * Structs that grow begin with struct_size, and the others' fields are appended in later versions: a program
+ * compiled with one version's header works with the library of another. One that the program fills in begins
+ * with its _INIT, which sets struct_size, and all other fields to zero, which means the default. (In C++ a
+ * function, since there is no list of initialisers that all C++ compilers take without a warning.)
+ */
+#ifdef __cplusplus
+extern "C++" {
+template <typename T> inline T muster_sized()
+{
+    T made = T();
+    made.struct_size = sizeof(T);
+    return made;
+}
+}
+#define MUSTER_SIZED(type) muster_sized<type>()
+#else
+#define MUSTER_SIZED(type)                                                                                   \
+    {                                                                                                        \
+        .struct_size = sizeof(type)                                                                          \
+    }
+#endif
+
 /* ---- status ------------------------------------------------------------------------------- */
 
 typedef enum muster_status {
@@ -232,7 +255,7 @@ typedef struct muster_config {
     size_t struct_size; /* sizeof(muster_config), set by MUSTER_CONFIG_INIT */
     const char *arena;  /* "/name" or "fd:N"; NULL: a private arena for a group of one */
     int rank;
-    int size;
+    int size;                      /* 0: 1 */
     int64_t attach_timeout_ns;     /* 0: timeout_ns, or if that is 0, too, 30 s for a name; -1: no limit */
     int64_t timeout_ns;            /* of one operation; 0: no limit. Not counted while the job is stopped */
     size_t arena_bytes;            /* address space for all ranks, for whoever creates it; 0: 256 GiB */
@@ -251,11 +274,7 @@ typedef struct muster_config {
     uint64_t chaos;    /* as MUSTER_CHAOS; 0: none. Of the whole process */
 } muster_config;
 
-#define MUSTER_CONFIG_INIT                                                                                   \
-    {                                                                                                        \
-        sizeof(muster_config), NULL, 0, 1, 0, 0, 0, 0, NULL, false, false, 0, NULL, NULL, false,             \
-            MUSTER_LOG_OFF, NULL, NULL, NULL, 0                                                              \
-    }
+#define MUSTER_CONFIG_INIT MUSTER_SIZED(muster_config)
 
 /*
  * Attaches to an arena as one rank; blocks until all have come or the deadline passes, and then
@@ -498,9 +517,10 @@ typedef void (*muster_output_fn)(int rank, int fd, const char *line, size_t byte
 /* A line, or a part of one, that is about to be shown. A part of a line is shown when it has waited for a
  * moment, as prompts and progress bars do; the others follow as they come. */
 typedef struct muster_line {
-    int rank;         /* -1: a sentence of the launcher's own */
-    int fd;           /* 1 or 2 */
-    const char *text; /* without the newline; good for the call */
+    size_t struct_size; /* as the library knows it */
+    int rank;           /* -1: a sentence of the launcher's own */
+    int fd;             /* 1 or 2 */
+    const char *text;   /* without the newline; good for the call */
     size_t bytes;
     bool begins, ends; /* whether it is the line's first part, and its last */
     bool continued;    /* another rank has printed since the part before, so this one needs a head, too */
@@ -521,7 +541,7 @@ typedef const char *(*muster_prepare_fn)(int rank, void *arg);
 
 typedef struct muster_launch_config {
     size_t struct_size;         /* sizeof(muster_launch_config), set by MUSTER_LAUNCH_CONFIG_INIT */
-    int size;                   /* ranks to start */
+    int size;                   /* ranks to start; 0: 1 */
     const char *const *command; /* with fn NULL: argv to execute in every rank, NULL-terminated */
     bool threads;               /* ranks as threads of this process, for tests; not with command */
     bool prefix_output;         /* begin each line of a rank's output with "[rank] "; not with threads */
@@ -551,11 +571,7 @@ typedef struct muster_launch_config {
                       pseudo-terminals, so that C programs write each line as they print it */
 } muster_launch_config;
 
-#define MUSTER_LAUNCH_CONFIG_INIT                                                                            \
-    {                                                                                                        \
-        sizeof(muster_launch_config), 1, NULL, false, false, MUSTER_ON_FAILURE_KILL, 0, 0, 0, 0, 0, 0, 0, 0, \
-            NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, false                                \
-    }
+#define MUSTER_LAUNCH_CONFIG_INIT MUSTER_SIZED(muster_launch_config)
 
 typedef enum muster_termination_kind {
     MUSTER_TERMINATION_NONE,     /* alive, or unknown */
@@ -590,10 +606,7 @@ typedef struct muster_report {
     bool output_lost;  /* something that ranks printed could not be written; exit_status is not 0 then */
 } muster_report;
 
-#define MUSTER_REPORT_INIT                                                                                   \
-    {                                                                                                        \
-        sizeof(muster_report), NULL, -1, { MUSTER_TERMINATION_NONE, 0 }, false, 0, "", 0, 0, false           \
-    }
+#define MUSTER_REPORT_INIT MUSTER_SIZED(muster_report)
 
 /*
  * Starts `size` ranks and waits for all of them. With `fn`, each is a fork of this process that
@@ -635,8 +648,9 @@ typedef enum muster_call_class {
 
 /* A process that is, or was, a rank. */
 typedef struct muster_seen_rank {
-    int rank; /* of the world */
-    int pid;  /* 0: has not come */
+    size_t struct_size; /* as the library knows it */
+    int rank;           /* of the world */
+    int pid;            /* 0: has not come */
     bool attached;
     bool left;     /* freed all its groups, or ended in the ordinary way */
     bool replaced; /* another process is this rank now, or will be */
@@ -645,7 +659,8 @@ typedef struct muster_seen_rank {
 
 /* What it does in a group: nothing at present (in_call false), or a call. */
 typedef struct muster_seen_call {
-    int rank; /* of the world */
+    size_t struct_size; /* as the library knows it */
+    int rank;           /* of the world */
     int pid;
     uint64_t group; /* the same for all members of a group */
     bool world;     /* the group in which all began */
@@ -666,16 +681,13 @@ typedef struct muster_inspection {
     size_t struct_size; /* sizeof(muster_inspection), set by MUSTER_INSPECTION_INIT */
     int size;           /* ranks of the world */
     int launcher_pid;   /* 0: the ranks were started on their own */
-    muster_seen_rank *ranks;
     int rank_count;
-    muster_seen_call *calls; /* at least one per rank and group */
     int call_count;
+    const muster_seen_rank *const *ranks; /* pointers, since a later version's are longer */
+    const muster_seen_call *const *calls; /* at least one per rank and group */
 } muster_inspection;
 
-#define MUSTER_INSPECTION_INIT                                                                               \
-    {                                                                                                        \
-        sizeof(muster_inspection), 0, 0, NULL, 0, NULL, 0                                                    \
-    }
+#define MUSTER_INSPECTION_INIT MUSTER_SIZED(muster_inspection)
 
 /*
  * Looks at a job through its arena, as `muster inspect` does, from any process of the same user: `fd` is the
@@ -694,9 +706,10 @@ MUSTER_API void muster_inspection_free(muster_inspection *inspection); /* NULL i
  * 2 us, which count as none, and what is moved within some milliseconds takes no time.
  */
 typedef struct muster_record {
-    int rank;       /* of the world */
-    uint64_t group; /* the same for all members of a group */
-    bool world;     /* the group in which all began */
+    size_t struct_size; /* as the library knows it */
+    int rank;           /* of the world */
+    uint64_t group;     /* the same for all members of a group */
+    bool world;         /* the group in which all began */
     int group_rank;
     int group_size;
     muster_call_class call_class; /* as in muster_seen_call */

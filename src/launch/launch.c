@@ -20,6 +20,7 @@
 #include "src/launch/threads.h"
 #include "src/pure/config.h"
 #include "src/pure/error.h"
+#include "src/pure/sized.h"
 
 #define STATUS_TIMED_OUT 124
 #define STATUS_OUTPUT_LOST 1
@@ -251,33 +252,41 @@ static muster_status launch(mst_spawn_plan *plan, muster_report *report)
     return status;
 }
 
+static muster_status launch_checked(const muster_launch_config *config, muster_rank_fn fn, void *arg,
+                                    muster_report *report)
+{
+    mst_spawn_plan plan = {
+        .config = config, .fn = fn, .arg = arg, .guard = { .control = { { .fd = -1 }, { .fd = -1 } } }
+    };
+
+    if (!config->threads)
+        mst_descriptors_prepare(&plan.descriptors, config->size);
+    muster_status status = launch(&plan, report);
+    if (!config->threads)
+        mst_descriptors_restore(&plan.descriptors);
+    return status;
+}
+
 muster_status muster_launch(const muster_launch_config *given, muster_rank_fn fn, void *arg,
                             muster_report *given_report)
 {
     muster_report report = MUSTER_REPORT_INIT;
     muster_launch_config config;
+    muster_status status = MUSTER_OK;
 
-    muster_status status = mst_launch_config_accept(given, &config);
+    if (given_report)
+        status = mst_sized_take(&report, sizeof report, given_report, "MUSTER_REPORT_INIT");
+    if (status != MUSTER_OK)
+        return status;
+    report = (muster_report){ .terminations = report.terminations, .first_failed = -1 };
+    status = mst_launch_config_accept(given, &config);
     if (status == MUSTER_OK)
         status = check(&config, fn);
     if (status == MUSTER_OK)
         status = mst_config_sizes_from_environment(&config.arena_bytes, &config.staging_bytes);
-    if (status == MUSTER_OK && given_report && given_report->struct_size < sizeof report)
-        status = mst_fail(MUSTER_ERR_INVALID, "the report's struct_size is not set; begin with "
-                                              "MUSTER_REPORT_INIT");
-    if (status != MUSTER_OK)
-        return status;
-    mst_spawn_plan plan = {
-        .config = &config, .fn = fn, .arg = arg, .guard = { .control = { { .fd = -1 }, { .fd = -1 } } }
-    };
+    if (status == MUSTER_OK)
+        status = launch_checked(&config, fn, arg, &report);
     if (given_report)
-        report.terminations = given_report->terminations;
-    if (!config.threads)
-        mst_descriptors_prepare(&plan.descriptors, config.size);
-    status = launch(&plan, &report);
-    if (!config.threads)
-        mst_descriptors_restore(&plan.descriptors);
-    if (given_report)
-        *given_report = report;
+        mst_sized_give(given_report, &report, sizeof report);
     return status;
 }

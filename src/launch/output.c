@@ -141,7 +141,14 @@ void mst_output_show(mst_output *output, mst_output_line *shown, const char *tex
 {
     int at = outlet_index(output, shown->fd);
     char head[MUSTER_HEAD_BYTES];
-    muster_line line = { shown->rank, shown->fd, text, bytes, !shown->begun, ends, shown->broken };
+    muster_line line = { .struct_size = sizeof line,
+                         .rank = shown->rank,
+                         .fd = shown->fd,
+                         .text = text,
+                         .bytes = bytes,
+                         .begins = !shown->begun,
+                         .ends = ends,
+                         .continued = shown->broken };
 
     if (output->config->output) {
         hand_over(output, shown, text, bytes, ends);
@@ -165,7 +172,13 @@ void mst_output_notice(mst_output *output, const char *line)
 {
     int at = outlet_index(output, 2);
     char head[MUSTER_HEAD_BYTES];
-    muster_line own = { -1, 2, line, strlen(line), true, true, false };
+    muster_line own = { .struct_size = sizeof own,
+                        .rank = -1,
+                        .fd = 2,
+                        .text = line,
+                        .bytes = strlen(line),
+                        .begins = true,
+                        .ends = true };
 
     if (output->config->notice)
         output->config->notice(line, output->config->notice_arg);

@@ -16,14 +16,17 @@
 #include "src/onehost/coll/describe.h"
 #include "src/pure/collective.h"
 #include "src/pure/error.h"
+#include "src/pure/sized.h"
 
 #define ATTEMPTS 20 /* to read what does not change meanwhile */
 
 typedef struct reader {
     int fd;
     mst_geometry geometry; /* without a base: only for offsets */
-    muster_inspection *found;
-    int ranks_room, calls_room;
+    int size;
+    muster_seen_rank *ranks;
+    muster_seen_call *calls;
+    int rank_count, call_count, calls_room;
 } reader;
 
 /* ---- one rank in one group ---- */
@@ -72,18 +75,16 @@ static void describe(const mst_doing *doing, char *text, size_t bytes)
 
 static muster_seen_call *next_call(reader *reader)
 {
-    muster_inspection *found = reader->found;
-
-    if (found->call_count == reader->calls_room) {
+    if (reader->call_count == reader->calls_room) {
         int room = reader->calls_room ? 2 * reader->calls_room : 64;
-        muster_seen_call *calls = realloc(found->calls, (size_t)room * sizeof *calls);
+        muster_seen_call *calls = realloc(reader->calls, (size_t)room * sizeof *calls);
 
         if (!calls)
             return NULL;
-        found->calls = calls;
+        reader->calls = calls;
         reader->calls_room = room;
     }
-    return &found->calls[found->call_count++];
+    return &reader->calls[reader->call_count++];
 }
 
 static muster_status note_call(reader *reader, const mst_rank_entry *entry, const mst_cell *cell,
@@ -96,7 +97,8 @@ static muster_status note_call(reader *reader, const mst_rank_entry *entry, cons
 
     if (!call)
         return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for what the ranks are doing");
-    *call = (muster_seen_call){ .rank = (int)entry->rank,
+    *call = (muster_seen_call){ .struct_size = sizeof *call,
+                                .rank = (int)entry->rank,
                                 .pid = entry->pid,
                                 .group = cell->group,
                                 .world = cell->group == MST_WORLD_MEMBERSHIP, /* seat 0, cell 0 */
@@ -158,7 +160,6 @@ static muster_status read_groups(reader *reader, uint32_t seat, const mst_rank_e
 static muster_status read_rank(reader *reader, uint32_t seat)
 {
     uint64_t offset = MST_ENTRIES_OFFSET + (uint64_t)seat * sizeof(mst_rank_entry);
-    muster_inspection *found = reader->found;
     mst_rank_entry entry;
 
     if (mst_os_object_read(reader->fd, offset, &entry, sizeof entry) != 0)
@@ -167,13 +168,14 @@ static muster_status read_rank(reader *reader, uint32_t seat)
     uint32_t successor = mst_load32_acq(&entry.successor);                                       /* E15 */
     muster_termination termination = mst_termination_unpack(mst_load64_acq(&entry.termination)); /* E8 */
     bool begun = state != MST_RANK_VACANT && state != MST_RANK_JOINING;
-    if (seat >= (uint32_t)found->size && !begun) /* nobody's yet */
+    if (seat >= (uint32_t)reader->size && !begun) /* nobody's yet */
         return MUSTER_OK;
-    if (begun && entry.rank >= (uint32_t)found->size)
+    if (begun && entry.rank >= (uint32_t)reader->size)
         return mst_fail(MUSTER_ERR_BAD_ARENA, "seat %u says that it is rank %u of %d: the arena is damaged",
-                        seat, entry.rank, found->size);
-    found->ranks[found->rank_count++] = (muster_seen_rank){
-        .rank = seat < (uint32_t)found->size ? (int)seat : (int)entry.rank,
+                        seat, entry.rank, reader->size);
+    reader->ranks[reader->rank_count++] = (muster_seen_rank){
+        .struct_size = sizeof(muster_seen_rank),
+        .rank = seat < (uint32_t)reader->size ? (int)seat : (int)entry.rank,
         .pid = entry.pid,
         .attached = state == MST_RANK_ATTACHED,
         .left = state == MST_RANK_LEFT,
@@ -187,40 +189,80 @@ static muster_status read_rank(reader *reader, uint32_t seat)
 
 /* ---- all of it ---- */
 
+/* Makes the public form of an array, in one block: a pointer to each element, and the elements. */
+static void *make_pointers(const void *elements, int count, size_t bytes)
+{
+    const void **pointers = malloc(((size_t)count + 1) * (sizeof *pointers + bytes));
+
+    if (!pointers)
+        return NULL;
+    char *copies = (char *)(pointers + count);
+    if (count > 0)
+        memcpy(copies, elements, (size_t)count * bytes);
+    for (int i = 0; i < count; i++)
+        pointers[i] = copies + (size_t)i * bytes;
+    return pointers;
+}
+
+static void free_pointers(const muster_inspection *inspection)
+{
+    free((void *)(uintptr_t)inspection->ranks);
+    free((void *)(uintptr_t)inspection->calls);
+}
+
 void muster_inspection_free(muster_inspection *inspection)
 {
-    if (!inspection)
+    muster_inspection found, none = MUSTER_INSPECTION_INIT;
+
+    if (!inspection ||
+        mst_sized_take(&found, sizeof found, inspection, "MUSTER_INSPECTION_INIT") != MUSTER_OK)
         return;
-    free(inspection->ranks);
-    free(inspection->calls);
-    inspection->ranks = NULL;
-    inspection->calls = NULL;
-    inspection->rank_count = inspection->call_count = 0;
+    free_pointers(&found);
+    mst_sized_give(inspection, &none, sizeof none);
+}
+
+static muster_status read_ranks(reader *reader)
+{
+    muster_status status = MUSTER_OK;
+
+    reader->ranks = calloc(reader->geometry.seats, sizeof *reader->ranks);
+    if (!reader->ranks)
+        return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for %u ranks", reader->geometry.seats);
+    for (uint32_t seat = 0; status == MUSTER_OK && seat < reader->geometry.seats; seat++)
+        status = read_rank(reader, seat);
+    return status;
 }
 
 muster_status muster_inspect(int fd, muster_inspection *inspection)
 {
-    if (!inspection || inspection->struct_size < sizeof *inspection)
-        return mst_fail(MUSTER_ERR_INVALID,
-                        "the inspection is NULL or its struct_size is not set; begin with "
-                        "MUSTER_INSPECTION_INIT");
-    muster_inspection found = { .struct_size = sizeof found };
-    reader reader = { .fd = fd, .found = &found };
+    muster_inspection found;
+    reader reader = { .fd = fd };
     int32_t launcher_pid;
 
-    muster_status status = mst_arena_identify(fd, &reader.geometry, &launcher_pid);
+    muster_status status = mst_sized_take(&found, sizeof found, inspection, "MUSTER_INSPECTION_INIT");
+    if (status == MUSTER_OK)
+        status = mst_arena_identify(fd, &reader.geometry, &launcher_pid);
     if (status != MUSTER_OK)
         return status;
-    found.size = (int)reader.geometry.size;
-    found.launcher_pid = launcher_pid;
-    found.ranks = calloc(reader.geometry.seats, sizeof *found.ranks);
-    if (!found.ranks)
-        status = mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for %u ranks", reader.geometry.seats);
-    for (uint32_t seat = 0; status == MUSTER_OK && seat < reader.geometry.seats; seat++)
-        status = read_rank(&reader, seat);
-    if (status == MUSTER_OK)
-        *inspection = found;
-    else
-        muster_inspection_free(&found);
+    reader.size = (int)reader.geometry.size;
+    status = read_ranks(&reader);
+    if (status == MUSTER_OK) {
+        found = (muster_inspection){
+            .size = reader.size,
+            .launcher_pid = launcher_pid,
+            .rank_count = reader.rank_count,
+            .call_count = reader.call_count,
+            .ranks = make_pointers(reader.ranks, reader.rank_count, sizeof *reader.ranks),
+            .calls = make_pointers(reader.calls, reader.call_count, sizeof *reader.calls),
+        };
+        if (found.ranks && found.calls)
+            mst_sized_give(inspection, &found, sizeof found);
+        else {
+            status = mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for what the ranks are doing");
+            free_pointers(&found);
+        }
+    }
+    free(reader.ranks);
+    free(reader.calls);
     return status;
 }

@@ -81,7 +81,8 @@ static bool decode(const mst_record *from, int rank, muster_record *record)
     if (what.group_size < 1 || what.group_size > MST_RANKS_MAX || what.group_rank >= what.group_size ||
         what.peer >= (int32_t)what.group_size || !mst_dtype_valid((muster_dtype)what.dtype))
         return false;
-    *record = (muster_record){ .rank = rank,
+    *record = (muster_record){ .struct_size = sizeof *record,
+                               .rank = rank,
                                .exact = what.exact,
                                .entered_ns = (int64_t)mst_load64_rlx(&from->entered_ns),
                                .done_ns = (int64_t)mst_load64_rlx(&from->done_ns) };

@@ -9,29 +9,24 @@
 #include <string.h>
 
 #include "src/pure/error.h"
-
-static void accept(void *to, size_t to_bytes, const void *given, size_t given_bytes)
-{
-    memset(to, 0, to_bytes);
-    memcpy(to, given, given_bytes < to_bytes ? given_bytes : to_bytes);
-}
+#include "src/pure/sized.h"
 
 muster_status mst_config_accept(const muster_config *given, muster_config *config)
 {
-    if (!given || given->struct_size < offsetof(muster_config, attach_timeout_ns))
-        return mst_fail(MUSTER_ERR_INVALID, "the config is NULL or its struct_size is not set; begin with "
-                                            "MUSTER_CONFIG_INIT");
-    accept(config, sizeof *config, given, given->struct_size);
-    return MUSTER_OK;
+    muster_status status = mst_sized_take(config, sizeof *config, given, "MUSTER_CONFIG_INIT");
+
+    if (status == MUSTER_OK && config->size == 0)
+        config->size = 1;
+    return status;
 }
 
 muster_status mst_launch_config_accept(const muster_launch_config *given, muster_launch_config *config)
 {
-    if (!given || given->struct_size < offsetof(muster_launch_config, threads))
-        return mst_fail(MUSTER_ERR_INVALID, "the launch config is NULL or its struct_size is not set; begin "
-                                            "with MUSTER_LAUNCH_CONFIG_INIT");
-    accept(config, sizeof *config, given, given->struct_size);
-    return MUSTER_OK;
+    muster_status status = mst_sized_take(config, sizeof *config, given, "MUSTER_LAUNCH_CONFIG_INIT");
+
+    if (status == MUSTER_OK && config->size == 0)
+        config->size = 1;
+    return status;
 }
 
 /* ---- texts ---- */
@@ -224,6 +219,8 @@ muster_status mst_config_from_environment(muster_config *config)
         status = read_number("MUSTER_RANK", &read.rank);
         if (status == MUSTER_OK)
             status = read_number("MUSTER_SIZE", &read.size);
+        if (status == MUSTER_OK && read.size == 0) /* which in a config means 1 */
+            status = mst_fail(MUSTER_ERR_INVALID, "MUSTER_SIZE is 0; expected 1 or more ranks");
         if (status == MUSTER_OK && variable("MUSTER_RESTARTS"))
             status = read_number("MUSTER_RESTARTS", &read.restarts);
     }

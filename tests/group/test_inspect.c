@@ -25,9 +25,9 @@ static muster_status await_call(int rank, int size, const char *what, muster_see
         if (status != MUSTER_OK)
             return status;
         for (int i = 0; i < seen.call_count && !there; i++)
-            if (seen.calls[i].rank == rank && seen.calls[i].group_size == size && seen.calls[i].in_call &&
-                strcmp(seen.calls[i].what, what) == 0) {
-                *found = seen.calls[i];
+            if (seen.calls[i]->rank == rank && seen.calls[i]->group_size == size && seen.calls[i]->in_call &&
+                strcmp(seen.calls[i]->what, what) == 0) {
+                *found = *seen.calls[i];
                 there = true;
             }
         muster_inspection_free(&seen);
@@ -145,7 +145,7 @@ static int look_while_it_changes(muster_group *world, void *arg)
 
         RANK_OK(world, muster_inspect(arena_of_job(), &seen));
         for (int at = 0; at < seen.call_count; at++) {
-            const muster_seen_call *call = &seen.calls[at];
+            const muster_seen_call *call = seen.calls[at];
 
             if (call->group_size != 2 || call->call_class != MUSTER_CALL_COLLECTIVE || !call->in_call)
                 continue;

@@ -177,8 +177,8 @@ static void await_rank_0(uint64_t operation)
         if (muster_inspect(arena_of_job(), &seen) != MUSTER_OK)
             return;
         for (int i = 0; i < seen.call_count; i++)
-            there = there || (seen.calls[i].rank == 0 && seen.calls[i].in_call &&
-                              seen.calls[i].operation == operation);
+            there = there || (seen.calls[i]->rank == 0 && seen.calls[i]->in_call &&
+                              seen.calls[i]->operation == operation);
         muster_inspection_free(&seen);
     }
 }

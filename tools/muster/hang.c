@@ -21,8 +21,8 @@ static int64_t longest_wait_ns(const muster_inspection *seen)
     int64_t longest_ns = 0;
 
     for (int i = 0; i < seen->call_count; i++)
-        if (seen->calls[i].in_call && seen->calls[i].since_ns > longest_ns)
-            longest_ns = seen->calls[i].since_ns;
+        if (seen->calls[i]->in_call && seen->calls[i]->since_ns > longest_ns)
+            longest_ns = seen->calls[i]->since_ns;
     return longest_ns;
 }
 

@@ -16,7 +16,7 @@ static const muster_seen_call *find_call(const muster_inspection *seen, unsigned
                                          int group_rank, muster_call_class call_class)
 {
     for (int i = 0; i < seen->call_count; i++) {
-        const muster_seen_call *call = &seen->calls[i];
+        const muster_seen_call *call = seen->calls[i];
 
         if (call->group == group && call->group_rank == group_rank && call->call_class == call_class)
             return call;
@@ -56,8 +56,8 @@ void name_group(const muster_inspection *seen, unsigned long long group, char *t
         return;
     }
     for (int i = 0; i < seen->call_count; i++)
-        if (seen->calls[i].group == group && seen->calls[i].call_class == MUSTER_CALL_COLLECTIVE)
-            mark(listed, seen->calls[i].rank);
+        if (seen->calls[i]->group == group && seen->calls[i]->call_class == MUSTER_CALL_COLLECTIVE)
+            mark(listed, seen->calls[i]->rank);
     list_ranks(listed, RANKS_MAX, ranks, sizeof ranks);
     snprintf(text, (size_t)bytes, "group {%s}", ranks);
 }
@@ -70,15 +70,15 @@ static const muster_seen_rank *find_rank(const muster_inspection *seen, int rank
     const muster_seen_rank *found = NULL;
 
     for (int i = 0; i < seen->rank_count; i++)
-        if (seen->ranks[i].rank == rank)
-            found = &seen->ranks[i];
+        if (seen->ranks[i]->rank == rank)
+            found = seen->ranks[i];
     return found;
 }
 
 static bool is_in_call(const muster_inspection *seen, int rank)
 {
     for (int i = 0; i < seen->call_count; i++)
-        if (seen->calls[i].rank == rank && seen->calls[i].in_call)
+        if (seen->calls[i]->rank == rank && seen->calls[i]->in_call)
             return true;
     return false;
 }
@@ -115,7 +115,7 @@ static void say_waiting(sentence *verdict, const muster_inspection *seen, const 
     int count = 0;
 
     for (int i = 0; i < seen->call_count; i++) {
-        const muster_seen_call *other = &seen->calls[i];
+        const muster_seen_call *other = seen->calls[i];
 
         if (other->group != call->group || other->call_class != call->call_class || !other->in_call ||
             other->operation != call->operation)
@@ -214,13 +214,13 @@ static bool is_long(const muster_seen_call *call)
 /* One for each operation, by its first waiting member. */
 static bool is_first_of_its_kind(const muster_inspection *seen, int at)
 {
-    const muster_seen_call *call = &seen->calls[at];
+    const muster_seen_call *call = seen->calls[at];
 
     if (!is_long(call))
         return false;
     for (int i = 0; i < at && call->peer < 0; i++)
-        if (seen->calls[i].in_call && seen->calls[i].group == call->group &&
-            seen->calls[i].call_class == call->call_class && seen->calls[i].operation == call->operation)
+        if (seen->calls[i]->in_call && seen->calls[i]->group == call->group &&
+            seen->calls[i]->call_class == call->call_class && seen->calls[i]->operation == call->operation)
             return false;
     return true;
 }
@@ -240,7 +240,7 @@ static bool waits_for(const muster_inspection *seen, const muster_seen_call *cal
 static bool is_waited_for(const muster_inspection *seen, int rank)
 {
     for (int i = 0; i < seen->call_count; i++)
-        if (is_long(&seen->calls[i]) && waits_for(seen, &seen->calls[i], rank))
+        if (is_long(seen->calls[i]) && waits_for(seen, seen->calls[i], rank))
             return !is_in_call(seen, rank);
     return false;
 }
@@ -252,10 +252,10 @@ bool find_verdict(const muster_inspection *seen, int n, char *text)
     for (int i = 0; i < seen->call_count; i++) {
         if (!is_first_of_its_kind(seen, i) || n-- > 0)
             continue;
-        if (seen->calls[i].peer < 0)
-            judge_collective(seen, &seen->calls[i], &verdict);
+        if (seen->calls[i]->peer < 0)
+            judge_collective(seen, seen->calls[i], &verdict);
         else
-            judge_message(seen, &seen->calls[i], &verdict);
+            judge_message(seen, seen->calls[i], &verdict);
         return true;
     }
     return false;
@@ -270,7 +270,7 @@ static void print_rank(const muster_inspection *seen, const muster_seen_rank *ra
 
     describe_rank(seen, rank->rank, doing, sizeof doing);
     for (int i = 0; i < seen->call_count; i++) {
-        const muster_seen_call *call = &seen->calls[i];
+        const muster_seen_call *call = seen->calls[i];
 
         if (call->rank != rank->rank || call->pid != rank->pid || !call->in_call)
             continue;
@@ -292,7 +292,7 @@ void print_ranks(const muster_inspection *seen, FILE *to)
     fprintf(to, "%6s %8s  %-34s %-20s %9s %10s %11s\n", "rank", "pid", "doing", "in", "operation", "bytes",
             "for");
     for (int i = 0; i < seen->rank_count; i++)
-        print_rank(seen, &seen->ranks[i], to);
+        print_rank(seen, seen->ranks[i], to);
 }
 
 static bool is_broken_alike(const muster_seen_call *a, const muster_seen_call *b)
@@ -304,16 +304,16 @@ static bool is_broken_alike(const muster_seen_call *a, const muster_seen_call *b
 static void print_broken(const muster_inspection *seen, FILE *to)
 {
     for (int i = 0; i < seen->call_count; i++) {
-        const muster_seen_call *call = &seen->calls[i];
+        const muster_seen_call *call = seen->calls[i];
         bool known[RANKS_MAX] = { false }, told = false;
         char group[120], ranks[200];
 
         if (call->broken == MUSTER_OK || call->call_class != MUSTER_CALL_COLLECTIVE)
             continue;
         for (int other = 0; other < seen->call_count; other++)
-            if (is_broken_alike(call, &seen->calls[other])) {
+            if (is_broken_alike(call, seen->calls[other])) {
                 told = told || other < i;
-                mark(known, seen->calls[other].rank);
+                mark(known, seen->calls[other]->rank);
             }
         if (told)
             continue;
@@ -387,7 +387,7 @@ static void print_stack(int pid, FILE *to)
 void print_stacks(const muster_inspection *seen, FILE *to)
 {
     for (int i = 0; i < seen->rank_count; i++) {
-        const muster_seen_rank *rank = &seen->ranks[i];
+        const muster_seen_rank *rank = seen->ranks[i];
 
         if (read_state(rank->pid) == 0 || rank->termination.kind != MUSTER_TERMINATION_NONE)
             continue;

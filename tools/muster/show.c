@@ -52,7 +52,7 @@ static int count_waiting(const muster_inspection *seen)
 
     for (int rank = 0; rank < seen->size; rank++)
         for (int i = 0; i < seen->call_count; i++)
-            if (seen->calls[i].rank == rank && seen->calls[i].in_call) {
+            if (seen->calls[i]->rank == rank && seen->calls[i]->in_call) {
                 count++;
                 break;
             }
@@ -147,15 +147,15 @@ static void print_json(const job *job)
     printf("{\n  \"schema\": %d,\n  \"size\": %d,\n  \"launcher\": %d,\n  \"ranks\": [\n", JSON_SCHEMA,
            seen->size, seen->launcher_pid);
     for (int i = 0; i < seen->rank_count; i++) {
-        describe_rank(seen, seen->ranks[i].rank, doing, sizeof doing);
-        printf("    { \"rank\": %d, \"pid\": %d, \"replaced\": %s, \"state\": ", seen->ranks[i].rank,
-               seen->ranks[i].pid, seen->ranks[i].replaced ? "true" : "false");
+        describe_rank(seen, seen->ranks[i]->rank, doing, sizeof doing);
+        printf("    { \"rank\": %d, \"pid\": %d, \"replaced\": %s, \"state\": ", seen->ranks[i]->rank,
+               seen->ranks[i]->pid, seen->ranks[i]->replaced ? "true" : "false");
         print_string(doing);
         printf(" }%s\n", i + 1 < seen->rank_count ? "," : "");
     }
     printf("  ],\n  \"calls\": [\n");
     for (int i = 0; i < seen->call_count; i++) {
-        print_call_json(seen, &seen->calls[i]);
+        print_call_json(seen, seen->calls[i]);
         printf("%s\n", i + 1 < seen->call_count ? "," : "");
     }
     printf("  ],\n  \"verdicts\": [");

@@ -93,16 +93,16 @@ static void count_record(const muster_record *record, void *arg)
 static const muster_seen_call *find_before(const muster_inspection *before, const muster_seen_call *call)
 {
     for (int i = 0; i < before->call_count; i++)
-        if (before->calls[i].pid == call->pid && before->calls[i].rank == call->rank &&
-            before->calls[i].group == call->group && before->calls[i].call_class == call->call_class)
-            return &before->calls[i];
+        if (before->calls[i]->pid == call->pid && before->calls[i]->rank == call->rank &&
+            before->calls[i]->group == call->group && before->calls[i]->call_class == call->call_class)
+            return before->calls[i];
     return NULL;
 }
 
 static void count_operations(watch *watch, const muster_inspection *before)
 {
     for (int i = 0; i < watch->seen.call_count; i++) {
-        const muster_seen_call *call = &watch->seen.calls[i], *earlier = find_before(before, call);
+        const muster_seen_call *call = watch->seen.calls[i], *earlier = find_before(before, call);
         uint64_t from = earlier ? earlier->latest : 0;
 
         if (call->rank < RANKS_MAX && call->latest > from)
@@ -114,7 +114,7 @@ static void count_operations(watch *watch, const muster_inspection *before)
 static void count_waits(watch *watch, int64_t until_ns)
 {
     for (int i = 0; i < watch->seen.call_count; i++) {
-        const muster_seen_call *call = &watch->seen.calls[i];
+        const muster_seen_call *call = watch->seen.calls[i];
         int64_t since_ns = until_ns - watch->began_ns;
 
         if (call->rank < RANKS_MAX && call_waits(&watch->seen, call))
@@ -140,7 +140,7 @@ static bool look_at_job(watch *watch)
 static bool is_over(const watch *watch)
 {
     for (int i = 0; i < watch->seen.rank_count; i++) {
-        const muster_seen_rank *rank = &watch->seen.ranks[i];
+        const muster_seen_rank *rank = watch->seen.ranks[i];
         char state = read_state(rank->pid);
 
         if (rank->pid == 0 || (!rank->left && state != 0 && state != 'Z'))
@@ -201,9 +201,9 @@ static void describe_doing(const muster_inspection *seen, int rank, char *text, 
 {
     describe_rank(seen, rank, text, bytes);
     for (int i = 0; i < seen->call_count && strcmp(text, "waits in muster") == 0; i++)
-        if (seen->calls[i].rank == rank && seen->calls[i].in_call)
-            snprintf(text, (size_t)bytes, "%s #%llu", seen->calls[i].what,
-                     (unsigned long long)seen->calls[i].operation);
+        if (seen->calls[i]->rank == rank && seen->calls[i]->in_call)
+            snprintf(text, (size_t)bytes, "%s #%llu", seen->calls[i]->what,
+                     (unsigned long long)seen->calls[i]->operation);
 }
 
 static void print_line(const watch *watch, int rank, double share, bool straggles, int64_t span_ns)
