@@ -1,6 +1,5 @@
 /*
- * The part of the port contract of os.h that commits mapped memory and gives it back, and that knows whether
- * a kept descriptor is still ours, on Linux 5.10 and later.
+ * The part of the port contract of os.h that commits mapped memory and frees it, on Linux 5.10 and later.
  *
  * Nothing here needs the descriptor of the memory: a program may have closed it, and its number may be a file
  * of its own by now.
@@ -11,19 +10,13 @@
 #include <errno.h>
 #include <linux/futex.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
 #endif
-
-/* ---- memory ---- */
 
 static uintptr_t page_bytes(void)
 {
@@ -84,62 +77,4 @@ int mst_os_memory_release(void *at, size_t bytes)
     int error = madvise((void *)begin, end - begin, MADV_REMOVE) < 0 ? -errno : 0;
     mlock2((void *)begin, end - begin, MLOCK_ONFAULT);
     return error;
-}
-
-/* ---- kept descriptors ---- */
-
-mst_os_held mst_os_hold(int fd)
-{
-    struct stat st = { 0 };
-
-    if (fd < 0 || fstat(fd, &st) < 0)
-        return (mst_os_held){ .fd = fd < 0 ? fd : -1 };
-    return (mst_os_held){ .fd = fd, .device = st.st_dev, .inode = st.st_ino };
-}
-
-mst_os_held mst_os_hold_watch(int fd, int32_t pid)
-{
-    mst_os_held held = mst_os_hold(fd);
-
-    if (held.fd >= 0 && mst_os_watch_identity(fd) == 0) /* before Linux 6.9 all are one inode */
-        held.pid = pid;
-    return held;
-}
-
-/* Whose end the watch tells of, as the system shows it: -1 once that has been reaped. */
-static bool watches(int fd, int32_t pid)
-{
-    char path[48], line[128];
-    bool found = false;
-    int shown;
-
-    snprintf(path, sizeof path, "/proc/self/fdinfo/%d", fd);
-    FILE *file = fopen(path, "re");
-    if (!file) /* without /proc nobody can tell */
-        return true;
-    while (!found && fgets(line, sizeof line, file))
-        found = sscanf(line, "Pid: %d", &shown) == 1 && (shown == pid || shown == -1);
-    fclose(file);
-    return found;
-}
-
-int mst_os_held_fd(const mst_os_held *held)
-{
-    struct stat st;
-
-    if (held->fd < 0 || fstat(held->fd, &st) < 0 || st.st_dev != held->device || st.st_ino != held->inode ||
-        (held->pid && !watches(held->fd, held->pid)))
-        return -1;
-    return held->fd;
-}
-
-bool mst_os_held_is_lost(const mst_os_held *held)
-{
-    return held->fd >= 0 && mst_os_held_fd(held) < 0;
-}
-
-void mst_os_held_close(mst_os_held *held)
-{
-    mst_os_close(mst_os_held_fd(held));
-    held->fd = -1;
 }

@@ -17,7 +17,6 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -27,7 +26,6 @@
 #ifndef SYS_close_range
 #define SYS_close_range 436
 #endif
-#define PIDFS_MAGIC 0x50494446
 #define CLOSED_MAX 65536
 #define THREAD_STACK_BYTES 65536
 
@@ -244,17 +242,6 @@ mst_os_termination mst_os_process_termination(int32_t pid, uint64_t start, int w
     if (termination == MST_OS_UNKNOWN && ask_watch(watch, &status)) /* also when it was reaped in between */
         termination = decode_wait_status(status, code);
     return termination;
-}
-
-uint64_t mst_os_watch_identity(int watch)
-{
-    struct statfs fs;
-    struct stat st;
-
-    /* Before Linux 6.9 all pidfds are one inode, of another file system. */
-    if (fstatfs(watch, &fs) < 0 || fs.f_type != PIDFS_MAGIC || fstat(watch, &st) < 0)
-        return 0;
-    return (uint64_t)st.st_ino;
 }
 
 int mst_os_die_with_parent(int32_t parent)
