@@ -24,7 +24,11 @@ typedef struct module_state {
     int ranks_begun;                              /* how often this process was forked to be a rank */
 } module_state;
 
+/* ---- what all parts use: errors.c ---- */
+
 module_state *state_of_module(void);
+
+bool make_errors(PyObject *module);
 
 /* The exception of a call that failed, with its sentence; returns NULL. What a signal handler has raised
  * while it waited is left as it is. */

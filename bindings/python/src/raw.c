@@ -1,6 +1,7 @@
 /*
- * Operations on addresses, of binding.h: for muster.torch, which knows where a tensor's elements lie, and looks
- * after them until the call returns. Elements, roots and peers are checked by muster; addresses by nobody.
+ * Operations on addresses, of binding.h: for muster.torch, which knows where a tensor's elements lie, and
+ * looks after them until the call returns. Elements, roots and peers are checked by muster; addresses by
+ * nobody.
  */
 #include "bindings/python/src/binding.h"
 
@@ -69,12 +70,8 @@ PyObject *python_raw(PyObject *module, PyObject *args)
     if (!PyArg_ParseTuple(args, "iOKKniii:raw", &call, &object, &in, &out, &count, &dtype, &op, &peer) ||
         !(group = group_of(object)))
         return NULL;
-    raw_arguments with = { (const void *)(uintptr_t)in,
-                           (void *)(uintptr_t)out,
-                           (size_t)count,
-                           (muster_dtype)dtype,
-                           (muster_op)op,
-                           peer };
+    raw_arguments with = { (const void *)(uintptr_t)in, (void *)(uintptr_t)out, (size_t)count,
+                           (muster_dtype)dtype,         (muster_op)op,          peer };
     Py_BEGIN_ALLOW_THREADS
     status = run((raw_call)call, &with, group);
     Py_END_ALLOW_THREADS
