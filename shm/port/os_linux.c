@@ -1,4 +1,4 @@
-/* The port contract of os.h on Linux 5.10 and later, but for parking and for other processes. */
+/* The port contract of os.h on Linux 5.10 and later, except parking, processes, and committing memory. */
 #define _GNU_SOURCE
 #include "shm/port/os.h"
 
@@ -163,7 +163,7 @@ uint64_t mst_os_object_free_bytes(uint64_t device)
     struct stat st;
 
     if (stat(NAMES, &st) < 0 || st.st_dev != device || statvfs(NAMES, &vfs) < 0 || vfs.f_blocks == 0)
-        return UINT64_MAX; /* memfds live on a mount without a limit */
+        return UINT64_MAX; /* memfds are on an internal mount without a limit */
     return (uint64_t)vfs.f_bavail * vfs.f_frsize;
 }
 
@@ -190,7 +190,7 @@ int mst_os_object_use(int fd, bool alone)
     return flock(fd, (alone ? LOCK_EX : LOCK_SH) | LOCK_NB) < 0 ? -errno : 0;
 }
 
-/* A core file must not carry the arena, nor a forked child write to it. */
+/* Keeps the arena out of core files, and out of forked children, which must not write to it. */
 static int keep_private(void *at, size_t bytes, void **base)
 {
     if (madvise(at, bytes, MADV_DONTDUMP) < 0 || madvise(at, bytes, MADV_DONTFORK) < 0) {
@@ -203,7 +203,7 @@ static int keep_private(void *at, size_t bytes, void **base)
     return 0;
 }
 
-/* Whether the program has locked all memory to come (mlockall). */
+/* Whether the program has locked all its future mappings (mlockall). */
 static bool locks_what_it_maps(void)
 {
     size_t bytes = (size_t)sysconf(_SC_PAGESIZE);
@@ -216,8 +216,8 @@ static bool locks_what_it_maps(void)
     return locked;
 }
 
-/* A locked mapping that can be used gets all of its pages at once: of an arena, more than any machine has. So
- * it becomes usable when it is locked page by page. */
+/* With mlockall, a readable mapping is populated at once: for an arena, that is more memory than any machine
+ * has. So it is mapped without access, locked on fault, and then made accessible. */
 static int map_shared(void *where, int flags, size_t bytes, int fd, off_t from, void **base)
 {
     bool locked = locks_what_it_maps();
@@ -277,7 +277,7 @@ int mst_os_dup_above(int fd, int lowest)
 
     if (copy < 0 && errno == EINVAL) /* RLIMIT_NOFILE is below `lowest` */
         copy = fcntl(fd, F_DUPFD, 3);
-    if (copy < 0 && errno == EINVAL) /* and so low */
+    if (copy < 0 && errno == EINVAL) /* the limit is below 3, too */
         return -EMFILE;
     return copy < 0 ? -errno : copy;
 }

@@ -1,9 +1,10 @@
 /*
- * What control groups allow, on Linux: of cgroup.h.
+ * Control-group limits of cgroup.h, on Linux.
  *
- * /proc/self/cgroup says which group the process is in, as a path below the mount of the controller (v1), or
- * of all of them (v2); a limit of any group on the way up is one. In a container that path may be the
- * host's, of which only the end is to be seen, at the mount itself: then that is looked at alone.
+ * /proc/self/cgroup gives the process's group as a path below the mount of the controller (v1) or of the
+ * unified hierarchy (v2). Limits of all ancestors apply, so the walk goes up to the mount. In a container
+ * that path may be the host's, of which only the last group is visible, at the mount itself: then only the
+ * mount is read.
  */
 #define _GNU_SOURCE
 #include <limits.h>
@@ -15,12 +16,12 @@
 #include "shm/port/os.h"
 
 #define MOUNT "/sys/fs/cgroup"
-#define NO_LIMIT (1ULL << 62) /* v1 says so by a number near 2^63 */
+#define NO_LIMIT (1ULL << 62) /* v1 writes "no limit" as a number near 2^63 */
 
 typedef struct group {
     const char *root;
     char directory[700];
-    size_t mount_bytes; /* the part of it that is the mount */
+    size_t mount_bytes; /* length of the part that is the mount */
     bool unified;       /* v2 */
 } group;
 
@@ -60,7 +61,7 @@ static bool find_group(const char *root, const char *controller, group *found)
         bool legacy = names(line, controller), unified = strncmp(line, "0::", 3) == 0;
         const char *path = strchr(line, ':');
 
-        path = path ? strchr(path + 1, ':') : NULL; /* behind the second: it may have others in it */
+        path = path ? strchr(path + 1, ':') : NULL; /* after the second ':'; the path may contain more */
         if (!path || !(legacy || (unified && !any)))
             continue;
         line[strcspn(line, "\n")] = '\0';
@@ -78,7 +79,7 @@ static bool find_group(const char *root, const char *controller, group *found)
     return any;
 }
 
-/* The group above; false at the mount. */
+/* Goes to the parent group; false: this is the mount. */
 static bool go_up(group *group)
 {
     char *slash = strrchr(group->directory, '/');
@@ -99,7 +100,7 @@ static FILE *open_file(const group *group, const char *name)
     return fopen(path, "re");
 }
 
-/* Up to two numbers of the file's first line; how many. "max" is none. */
+/* Reads up to two numbers of the file's first line and returns how many there were; "max" is none. */
 static int read_numbers(const group *group, const char *name, long long numbers[2])
 {
     FILE *file = open_file(group, name);
@@ -128,7 +129,7 @@ static unsigned long long read_line(FILE *file, const char *name)
     return value;
 }
 
-/* What the system gives up before it refuses or kills: what is cached of files, and of its own. */
+/* What the kernel reclaims before it refuses memory or kills: page cache and reclaimable slab. */
 static uint64_t read_reclaimable(const group *group)
 {
     static const char *const unified[] = { "active_file", "inactive_file", "slab_reclaimable" };
@@ -195,7 +196,7 @@ int mst_os_cpu_quota(void)
 
 /* ---- memory ---- */
 
-/* How far the use is below the limit, which it may also be above; false: there is no limit. */
+/* The limit, and limit minus usage, which may be negative; false: there is no limit. */
 static bool read_margin(const group *group, const char *limit_name, const char *usage_name, uint64_t *limit,
                         int64_t *margin)
 {
@@ -214,7 +215,7 @@ static int64_t least_of(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-/* Memory of the arena can be swapped out; v1 limits both together, v2 each. */
+/* Arena memory can be swapped out. v1 limits memory + swap together, v2 limits each. */
 static uint64_t memory_left_of(const group *group, uint64_t enough, uint64_t *limit)
 {
     static const char *const names[2][4] = {
@@ -237,7 +238,7 @@ static uint64_t memory_left_of(const group *group, uint64_t enough, uint64_t *li
         left += least_of(swap, more);
     else
         left = limited ? least_of(left + swap, more + reclaimable) : left + swap;
-    left = least_of(left, (int64_t)*limit + swap); /* counts are not all of one moment */
+    left = least_of(left, (int64_t)*limit + swap); /* the counters were read at different moments */
     return left > 0 ? (uint64_t)left : 0;
 }
 
@@ -267,7 +268,7 @@ uint64_t mst_cgroup_memory_kills(const char *root)
     if (!find_group(root, "memory", &group))
         return 0;
     FILE *file = open_file(&group, group.unified ? "memory.events" : "memory.oom_control");
-    while (!file && go_up(&group)) /* a container sees its own group only, at the mount */
+    while (!file && go_up(&group)) /* a container sees only its own group, at the mount */
         file = open_file(&group, group.unified ? "memory.events" : "memory.oom_control");
     uint64_t kills = read_line(file, "oom_kill");
     if (file)

@@ -1,8 +1,8 @@
 /*
- * The part of the port contract of os.h that commits mapped memory and frees it, on Linux 5.10 and later.
+ * The part of the port contract of os.h that commits and releases mapped memory, on Linux 5.10 and later.
  *
- * Nothing here needs the descriptor of the memory: a program may have closed it, and its number may be a file
- * of its own by now.
+ * Committing needs no descriptor of the memory: the program may have closed it and reused its number for a
+ * file of its own.
  */
 #define _GNU_SOURCE
 #include "shm/port/os.h"
@@ -24,8 +24,9 @@ static uintptr_t page_bytes(void)
 }
 
 /*
- * Has the kernel add 0 to a word of the page: an access of its own that cannot be served is an error, where
- * one of ours would be SIGBUS; and what others write there meanwhile is not lost. Nobody waits on `nobody`.
+ * Has the kernel atomically add 0 to a word of the page (FUTEX_WAKE_OP). If no memory is available the kernel
+ * returns an error, where an access of ours would raise SIGBUS; concurrent writes of others are not lost.
+ * Nobody waits on `nobody`.
  */
 static int touch(uint32_t *word)
 {
@@ -39,7 +40,7 @@ static int touch(uint32_t *word)
     return woken < 0 ? -errno : 0;
 }
 
-/* Before Linux 5.14, and where a sandbox refuses the advice. */
+/* For Linux before 5.14, and sandboxes that refuse MADV_POPULATE_WRITE. */
 static int touch_pages(uintptr_t begin, uintptr_t end)
 {
     int error = 0;
@@ -65,7 +66,7 @@ int mst_os_memory_commit(void *at, size_t bytes)
 
 int mst_os_memory_release(void *at, size_t bytes)
 {
-    /* Whole pages only: others may be somebody else's at an edge. */
+    /* Whole pages only: the first and last page may be shared with a neighbouring block. */
     uintptr_t begin = ((uintptr_t)at + page_bytes() - 1) / page_bytes() * page_bytes();
     uintptr_t end = ((uintptr_t)at + bytes) / page_bytes() * page_bytes();
 
@@ -73,7 +74,7 @@ int mst_os_memory_release(void *at, size_t bytes)
         return 0;
     if (errno != EINVAL || munlock((void *)begin, end - begin) < 0)
         return -errno;
-    /* It was locked in memory (mlockall), and what is used there again is to be. */
+    /* The range was locked (mlockall): unlock it, remove it, and lock it again on fault. */
     int error = madvise((void *)begin, end - begin, MADV_REMOVE) < 0 ? -errno : 0;
     mlock2((void *)begin, end - begin, MLOCK_ONFAULT);
     return error;

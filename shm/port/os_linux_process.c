@@ -1,6 +1,6 @@
 /*
- * The part of the port contract of os.h that is about processes, on Linux 5.10 and later: telling them
- * apart, watching them, and finding out how they end, by pidfds and by /proc.
+ * The part of the port contract of os.h about processes, on Linux 5.10 and later: identifying them, watching
+ * them, and finding out how they end, by pidfds and /proc.
  */
 #define _GNU_SOURCE
 #include "shm/port/os.h"
@@ -31,8 +31,8 @@
 
 /* ---- what /proc says ---- */
 
-/* Reads /proc/PID/NAME by way of its directory: an emulator (qemu-user) answers by itself when a process
- * opens its own by name, with another start time than the one its peers read. */
+/* Opens /proc/PID/NAME relative to its directory: the emulator qemu-user intercepts a process's open of its
+ * own path and answers with another start time than its peers read. */
 static bool read_file(int32_t pid, const char *name, char *text, size_t bytes)
 {
     char path[32];
@@ -51,7 +51,7 @@ static bool read_file(int32_t pid, const char *name, char *text, size_t bytes)
     return got > 0;
 }
 
-/* The fields of its stat after the command's name, which may itself hold blanks and ')'. */
+/* The fields of /proc/PID/stat after the command name, which may itself contain blanks and ')'. */
 static bool read_stat(int32_t pid, char *text, size_t bytes, const char **fields)
 {
     if (!read_file(pid, "stat", text, bytes))
@@ -84,7 +84,7 @@ uint64_t mst_os_process_start(int32_t pid)
 
 uint64_t mst_os_process_image(int32_t pid)
 {
-    static const int numbers[] = { 26, 28, 45, 48 }; /* where code, stack, data and arguments begin */
+    static const int numbers[] = { 26, 28, 45, 48 }; /* begin of code, stack, data and arguments */
     uint64_t image = 0, value;
     char text[1024];
     const char *fields;
@@ -104,7 +104,7 @@ uint64_t mst_os_process_namespace(void)
     return stat("/proc/self/ns/pid", &st) == 0 ? (uint64_t)st.st_ino : 0;
 }
 
-/* A line of /proc/PID/status, such as "SigPnd:\t0000000000000100", as a number in that base. */
+/* Reads a line of /proc/PID/status, such as "SigPnd:\t0000000000000100", as a number in base `base`. */
 static bool status_line(const char *status, const char *name, int base, uint64_t *value)
 {
     const char *line = strstr(status, name);
@@ -141,7 +141,8 @@ void mst_os_process_poll(mst_os_held *watches, size_t count, bool *fired)
             polled[i] = (struct pollfd){ .fd = watches[base + i].fd, .events = POLLIN };
         int ready = poll(polled, n, 0);
         for (size_t i = 0; i < n; i++) {
-            /* A number that is ours now was ours when it was polled: what is lost does not come back. */
+            /* Checked after the poll: a number that is ours now was ours when it was polled, since a lost one
+             * never becomes ours again. */
             bool lost = mst_os_held_is_lost(&watches[base + i]);
 
             fired[base + i] = ready > 0 && !lost && (polled[i].revents & POLLIN) != 0;
@@ -151,7 +152,7 @@ void mst_os_process_poll(mst_os_held *watches, size_t count, bool *fired)
     }
 }
 
-/* struct pidfd_info of Linux 6.13, which Debian 12's headers do not have yet. */
+/* struct pidfd_info of Linux 6.13, which Debian 12's headers lack. */
 struct pidfd_info {
     uint64_t mask, cgroup_id;
     uint32_t pid, tgid, ppid, ruid, rgid, euid, egid, suid, sgid, fsuid, fsgid;
@@ -170,7 +171,7 @@ static mst_os_termination decode_wait_status(int status, int *code)
     return MST_OS_EXITED;
 }
 
-/* Of a process that still has threads: is it about to end, and of what? */
+/* Whether a process that still has threads is about to end, and how. */
 static mst_os_termination look_at_living(int32_t pid, int *code)
 {
     char status[4096];
@@ -186,8 +187,8 @@ static mst_os_termination look_at_living(int32_t pid, int *code)
     return MST_OS_RUNNING;
 }
 
-/* Whether the kernel shows us how a process ends. It shows 0 to others, and to all but root if the process
- * must not be dumped, and then the process's files are root's. */
+/* Whether the kernel shows us the exit status. It shows 0 to other users. If the process is not dumpable its
+ * /proc files belong to root, and only root sees the status. */
 static bool may_see(int32_t pid)
 {
     char path[32];
@@ -199,9 +200,9 @@ static bool may_see(int32_t pid)
 
 #define FLAG_EXITING 0x4 /* PF_EXITING */
 
-/* The kernel shows how a process ends as soon as it begins to, long before its memory is gone; to the same
- * user only. A status of 0 is believed when it is a zombie: a program that is being replaced by a thread
- * of its own also looks like that for a moment. */
+/* The kernel shows the status as soon as the process begins to exit, long before its memory is freed. A
+ * status of 0 is trusted only for a zombie: during an exec by another thread the process looks the same for a
+ * moment. */
 static mst_os_termination look_at_stat(int32_t pid, const char *fields, int *code)
 {
     uint64_t status, flags = 0;
@@ -217,7 +218,7 @@ static mst_os_termination look_at_stat(int32_t pid, const char *fields, int *cod
     return decode_wait_status((int)status, code);
 }
 
-/* Of a process that has been reaped, if the kernel (6.15 or later) remembers. */
+/* The status of a reaped process, where the kernel (6.15 or later) keeps it. */
 static bool ask_watch(int watch, int *status)
 {
     struct pidfd_info info = { .mask = PIDFD_INFO_EXIT };
@@ -239,7 +240,7 @@ mst_os_termination mst_os_process_termination(int32_t pid, uint64_t start, int w
     if (read_stat(pid, text, sizeof text, &fields) && stat_field(fields, 22, &found) &&
         (!start || found == start))
         termination = look_at_stat(pid, fields, code);
-    if (termination == MST_OS_UNKNOWN && ask_watch(watch, &status)) /* also when it was reaped in between */
+    if (termination == MST_OS_UNKNOWN && ask_watch(watch, &status)) /* also if it was reaped in between */
         termination = decode_wait_status(status, code);
     return termination;
 }
@@ -251,11 +252,11 @@ int mst_os_die_with_parent(int32_t parent)
     return getppid() == parent ? 0 : -ESRCH; /* it may have ended before the prctl */
 }
 
-/* ---- a process that the program does not see ---- */
+/* ---- a process that the program cannot notice ---- */
 
 int32_t mst_os_fork_unseen(void)
 {
-    long pid = syscall(SYS_clone, 0UL, 0UL, 0UL, 0UL, 0UL); /* no signal at its end: no ordinary child */
+    long pid = syscall(SYS_clone, 0UL, 0UL, 0UL, 0UL, 0UL); /* no exit signal: wait() does not see it */
 
     return pid < 0 ? -errno : (int32_t)pid;
 }
@@ -305,7 +306,7 @@ int mst_os_thread_start(pthread_t *thread, void *(*run)(void *arg), void *arg)
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     int error = pthread_create(thread, &attr, run, arg);
-    if (error == EINVAL) /* a program with much thread-local data needs more */
+    if (error == EINVAL) /* large thread-local data needs a larger stack */
         error = pthread_create(thread, NULL, run, arg);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     pthread_attr_destroy(&attr);
@@ -324,7 +325,7 @@ bool mst_os_thread_is_last(void)
     uint64_t count;
 
     return read_stat(getpid(), text, sizeof text, &fields) && *fields == 'Z' &&
-           stat_field(fields, 20, &count) && count == 2; /* the first one is counted until the process ends */
+           stat_field(fields, 20, &count) && count == 2; /* the main thread counts until the process ends */
 }
 
 static void *end_after(void *last)

@@ -1,9 +1,9 @@
 /*
- * Parking and death words by futex. The words are shared between processes and mappings, so the PRIVATE
- * flag must never appear here: with it, a wake in one process does not reach a sleeper in another.
+ * Parking and death words by futex. The words are shared between processes and mappings, so futex operations
+ * must never have the PRIVATE flag: with it, a wake in one process does not reach a sleeper in another.
  *
- * A death word is a word on the robust list of a thread. The list is the kernel's, and one per thread, so it
- * is put in place of the C library's: the thread that holds a death word locks no robust mutexes.
+ * A death word is on the robust list of the thread that owns it. The kernel knows one list per thread, so
+ * ours replaces the C library's: the thread that owns a death word must not lock robust mutexes.
  */
 #define _GNU_SOURCE
 #include "shm/port/os.h"
@@ -45,11 +45,11 @@ typedef struct waited_word {
     uint32_t flags, reserved;
 } waited_word;
 
-#define WORD_OF_32_BITS 2 /* FUTEX_32, and nothing that makes it private */
+#define WORD_OF_32_BITS 2 /* FUTEX_32 without FUTEX_PRIVATE */
 
 int mst_os_park_on_any(const mst_os_watched_word *words, size_t count, int64_t timeout_ns)
 {
-    int64_t until_ns = mst_os_now_ns() + timeout_ns; /* unlike FUTEX_WAIT, this wants a point in time */
+    int64_t until_ns = mst_os_now_ns() + timeout_ns; /* absolute, unlike FUTEX_WAIT */
     struct timespec until = { until_ns / MST_NS_PER_S, until_ns % MST_NS_PER_S };
     waited_word waited[MST_OS_WATCHED_MAX];
 
@@ -58,13 +58,13 @@ int mst_os_park_on_any(const mst_os_watched_word *words, size_t count, int64_t t
     long rc = syscall(SYS_futex_waitv, waited, count, 0, timeout_ns ? &until : NULL, CLOCK_MONOTONIC);
     if (rc >= 0 || errno == EAGAIN || errno == EINTR || errno == ETIMEDOUT)
         return 0;
-    return errno == EPERM ? -ENOSYS : -errno; /* seccomp filters say "not allowed" for "not there" */
+    return errno == EPERM ? -ENOSYS : -errno; /* seccomp filters return EPERM for calls they do not know */
 }
 
 /* ---- death words ---- */
 
-/* One list with one node. The kernel finds the word by its distance from the node, so the arena holds
- * nothing but the word. */
+/* A robust list with one node. The kernel finds the word by its offset from the node, so the arena contains
+ * only the word. */
 typedef struct robust {
     struct robust_list_head head;
     struct robust_list node;
@@ -82,8 +82,8 @@ int mst_os_death_word_raise(mst_os_death_word *death_word, _Atomic uint32_t *wor
     list->head.list_op_pending = NULL;
     if (syscall(SYS_set_robust_list, &list->head, sizeof list->head) < 0)
         return errno == EPERM ? -ENOSYS : -errno;
-    uint32_t holder = (uint32_t)syscall(SYS_gettid) & FUTEX_TID_MASK;
-    atomic_store_explicit(word, holder | FUTEX_WAITERS, memory_order_release); /* always: wake somebody */
+    uint32_t owner = (uint32_t)syscall(SYS_gettid) & FUTEX_TID_MASK;
+    atomic_store_explicit(word, owner | FUTEX_WAITERS, memory_order_release); /* always wake a sleeper */
     return 0;
 }
 
@@ -91,7 +91,7 @@ void mst_os_death_word_lower(mst_os_death_word *death_word, _Atomic uint32_t *wo
 {
     robust *list = (robust *)death_word;
 
-    atomic_store_explicit(word, 0, memory_order_release); /* no longer ours in the kernel's eyes */
+    atomic_store_explicit(word, 0, memory_order_release); /* without our id the kernel ignores it */
     list->head.list.next = &list->head.list;
 }
 

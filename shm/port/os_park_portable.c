@@ -1,8 +1,7 @@
 /*
- * Parking with nothing but nanosleep: look, sleep, look again, with sleeps that grow from 50 us to
- * 1 ms. A wake needs no call at all, since the sleeper looks by itself; the price is up to 1 ms of
- * latency and a thousand looks per second and waiter. There are no death words here: the dead are found by
- * their watches. It is the seed of systems without a futex.
+ * Parking with nothing but nanosleep: poll the word, with sleeps that grow from 50 us to 1 ms. Waking needs
+ * no call; the cost is up to 1 ms of latency and a thousand polls per second and waiter. There are no death
+ * words here: dead processes are found by their watches. A starting point for systems without futexes.
  */
 #define _POSIX_C_SOURCE 200809L
 #include "shm/port/os.h"
@@ -38,7 +37,7 @@ const char *mst_os_park_name(void)
     return "portable";
 }
 
-/* ---- what there is none of ---- */
+/* ---- not supported here ---- */
 
 int mst_os_park_on_any(const mst_os_watched_word *words, size_t count, int64_t timeout_ns)
 {
@@ -59,5 +58,5 @@ void mst_os_death_word_lower(mst_os_death_word *death_word, _Atomic uint32_t *wo
 
 bool mst_os_death_word_fell(uint32_t value)
 {
-    return (value & 0x40000000) != 0; /* as Linux says it: peers may have been built otherwise */
+    return (value & 0x40000000) != 0; /* FUTEX_OWNER_DIED: peers may have been built with futexes */
 }
