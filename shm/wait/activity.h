@@ -1,10 +1,10 @@
 /*
- * What a rank is doing in a group, kept where others can see it from outside (muster inspect): one activity
- * per call class of the group, in the rank's own cell. Only the rank writes it, and no rank reads it, so its
- * lines stay in the rank's cache: entering and leaving a call cost some nanoseconds.
+ * What a rank is doing in a group, for observers outside the job (muster inspect): one activity per call
+ * class of the group, in the rank's own cell. Only the rank writes it, and no rank reads it, so its lines
+ * stay in the rank's cache: entering and leaving a call cost some nanoseconds.
  *
- * The number is odd while the rank is in a call. What else there is may be believed only then, by who finds
- * the same number before and after reading it.
+ * The number is odd while the rank is in a call. The other fields are valid only then, for a reader that
+ * finds the same number before and after reading them.
  */
 #ifndef MST_ACTIVITY_H
 #define MST_ACTIVITY_H
@@ -12,7 +12,7 @@
 #include "shm/base/layout.h"
 #include "src/pure/atomic.h"
 
-/* Calls that are no collectives; those have the numbers below. */
+/* Calls other than collectives; those have lower numbers. */
 enum {
     MST_DOING_SEND = 64,
     MST_DOING_RECEIVE,
@@ -23,7 +23,7 @@ enum {
     MST_DOING_PHASE /* no call: a mark in the flight recorder */
 };
 
-/* `latest`: the number of the latest operation that was entered; a started one may be finished after it. */
+/* `latest`: the number of the latest operation entered; a nonblocking one may be finished after it. */
 static inline void mst_activity_begin(mst_activity *activity, uint64_t latest, const mst_doing *doing,
                                       int64_t now_ns)
 {
@@ -32,7 +32,7 @@ static inline void mst_activity_begin(mst_activity *activity, uint64_t latest, c
     mst_store64_rel(&activity->number, 2 * latest - 1); /* E18 */
 }
 
-/* Whether the rank was in a call. */
+/* Returns whether the rank was in a call. */
 static inline bool mst_activity_end(mst_activity *activity)
 {
     uint64_t number = mst_load64_rlx(&activity->number);

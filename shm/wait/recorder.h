@@ -1,14 +1,15 @@
 /*
- * The flight recorder: the latest MST_RECORDS operations of a rank, in a ring of the arena that outlives it.
+ * The flight recorder: the latest MST_RECORDS operations of a rank, in a ring of the arena that outlives the
+ * rank.
  *
- * Only the rank writes, when an operation is over, and no rank reads, so the ring stays in the rank's cache.
- * Several of its threads may be in groups of their own: each call class of a group takes places in blocks,
- * which costs one atomic addition in MST_RECORD_BLOCK operations, and fills them one by one. Places that a
- * seldom used call class holds are given up once others have taken many more, so that a reader knows how far
- * back it has to look for what was not filled yet.
+ * Only the rank writes, when an operation has finished, and no rank reads, so the ring stays in the rank's
+ * cache. Several threads of the rank may be in different groups: each call class of a group takes places of
+ * the ring in blocks, with one atomic addition per MST_RECORD_BLOCK operations, and fills them one by one. A
+ * seldom used call class abandons its places once others have taken many more, which bounds how far back a
+ * reader must look for places that are not filled yet.
  *
- * A record counts when its stamp, which says the how manieth place it is, is not 0, and two looks show the
- * same.
+ * A record is valid if its stamp, 1 + the number of its place, is not 0 and is the same before and after
+ * reading it.
  */
 #ifndef MST_RECORDER_H
 #define MST_RECORDER_H
@@ -19,31 +20,31 @@
 #include "src/pure/atomic.h"
 
 #define MST_RECORD_BLOCK 8
-#define MST_RECORDS_HELD (14 * MST_RECORD_BLOCK) /* whose places are farther back takes new ones */
+#define MST_RECORDS_HELD (14 * MST_RECORD_BLOCK) /* a call class whose places are older takes new ones */
 
 typedef struct mst_recorder {
     mst_record *records;
     _Atomic uint64_t *claimed;
-    bool exact; /* times by the exact clock, which costs more than the rest */
+    bool exact; /* times by the exact clock, which costs more than everything else here */
 } mst_recorder;
 
-/* The places that a call class holds: the next one, and where they end. */
+/* The places that a call class has taken: the next one, and where they end. */
 typedef struct mst_record_places {
     uint64_t next, end;
 } mst_record_places;
 
-/* What there is to say of an operation. */
+/* What is recorded of an operation. */
 typedef struct mst_operation {
     uint64_t what; /* mst_record_pack */
     uint64_t number;
     uint64_t group;
     uint64_t count;
-    int64_t entered_ns, arrived_ns, done_ns; /* arrived: 0: not all came, it failed */
+    int64_t entered_ns, arrived_ns, done_ns; /* arrived: 0: not all ranks arrived, the operation failed */
 } mst_operation;
 
 typedef struct mst_record_what {
     uint32_t kind, dtype, op, call_class;
-    bool exact, started; /* exact times; nonblocking, of which this is the end */
+    bool exact, started; /* exact times; the end of a nonblocking operation */
     int32_t peer;        /* -1: none */
     uint32_t group_rank, group_size;
 } mst_record_what;
@@ -75,7 +76,7 @@ static inline void mst_recorder_write(const mst_recorder *recorder, uint64_t pla
     mst_record *record = &recorder->records[place % MST_RECORDS];
 
     mst_store64_rlx(&record->stamp, 0);
-    mst_store64_rel(&record->what, operation->what); /* E19: after the 0, as all that follow */
+    mst_store64_rel(&record->what, operation->what); /* E19: these stores come after the stamp's 0 */
     mst_store64_rel(&record->number, operation->number);
     mst_store64_rel(&record->group, operation->group);
     mst_store64_rel(&record->count, operation->count);
@@ -98,8 +99,9 @@ static inline void mst_recorder_note(const mst_recorder *recorder, mst_record_pl
 }
 
 /*
- * A mark: the rank begins a phase of that name, at that time. It is no operation, and its name lies where an
- * operation has numbers, without an end if it is as long as can be. Any thread may make one.
+ * A mark: the rank begins a phase of that name, at that time. A mark is not an operation: its name is stored
+ * in the fields that hold an operation's numbers, without a terminator if it has the maximum length. Any
+ * thread may make one.
  */
 #define MST_MARK_BYTES 31
 
@@ -120,7 +122,7 @@ static inline void mst_recorder_mark(const mst_recorder *recorder, uint64_t what
     mst_recorder_write(recorder, mst_add64_rlx(recorder->claimed, 1), &mark);
 }
 
-/* The name of a mark, from a private copy. */
+/* The name of a mark, from a private copy of its record. */
 static inline void mst_record_mark_name(const mst_record *record, char name[MST_MARK_BYTES + 1])
 {
     const uint64_t words[4] = { mst_load64_rlx(&record->number), mst_load64_rlx(&record->group),

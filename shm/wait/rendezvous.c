@@ -1,10 +1,10 @@
-/* The word of rendezvous.h. */
+/* Packs, reads and settles the word of rendezvous.h. */
 #include "shm/wait/rendezvous.h"
 
 #include "shm/base/fault.h"
 #include "src/pure/atomic.h"
 
-/* bits 0-7 outcome, 8-19 rank, 20-31 by, 32-39 kind of ending or status, 40-55 its code */
+/* bits 0-7 outcome, 8-19 rank, 20-31 by, 32-39 kind of termination or status, 40-55 its code */
 #define RANK_BITS 12
 
 static_assert(MST_RANKS_MAX <= 1 << RANK_BITS, "a rank fits into its bits");
@@ -14,7 +14,7 @@ static _Atomic uint64_t *word_of(const mst_geometry *geometry)
     return &mst_layout_header(geometry)->rendezvous;
 }
 
-/* That all have come is the same word, whoever says it. */
+/* COMPLETE is the same word, whichever rank settles it. */
 static uint64_t pack(const mst_rendezvous *settled)
 {
     uint64_t how = settled->outcome == MST_OUTCOME_REFUSED ? (uint64_t)settled->status
@@ -66,7 +66,7 @@ void mst_rendezvous_note_termination(const mst_geometry *geometry, uint32_t seat
 {
     mst_rendezvous ended = { .outcome = MST_OUTCOME_ENDED, .rank = seat, .termination = termination };
 
-    /* Who has attached has come, however long it lives. */
+    /* A rank that has attached counts as arrived, however long it lives. */
     if (seat < geometry->size &&
         mst_load32_acq(&mst_layout_entry(geometry, seat)->state) != MST_RANK_ATTACHED) /* E1 */
         mst_rendezvous_settle(geometry, &ended);

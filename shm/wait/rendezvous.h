@@ -1,10 +1,10 @@
 /*
  * How the attaching of a world ends: one word, settled once, by compare-and-swap, and read by all.
  *
- * Either all ranks have come, or the word says why not: whose end, or whose giving up, was the first. A rank
- * that ends before it has attached is the cause from the moment on when its end is recorded, by whoever
- * records it; a rank that gives up for any other reason settles that before it leaves. So a rank that only
- * gave up because of another one, and then ended, is never taken for the cause: the word was settled before.
+ * Either all ranks have attached, or the word says which failure was first: a rank that ended, or a rank that
+ * gave up. A rank that ends before it has attached is the cause from the moment at which anybody records its
+ * termination; a rank that gives up for any other reason settles that before it leaves. So a rank that gave
+ * up because of another rank, and then ended, is never taken for the cause: the word was settled before.
  */
 #ifndef MST_RENDEZVOUS_H
 #define MST_RENDEZVOUS_H
@@ -17,11 +17,11 @@ typedef enum mst_outcome {
     MST_OUTCOME_COMPLETE,    /* all have attached */
     MST_OUTCOME_ENDED,       /* `rank` ended before it had attached, as `termination` says */
     MST_OUTCOME_LEFT,        /* `rank` left before all had attached */
-    MST_OUTCOME_LATE,        /* `by` waited in vain for `rank` */
-    MST_OUTCOME_REFUSED,     /* `rank` could not take its place: `status` */
-    MST_OUTCOME_INTERRUPTED, /* `rank` was interrupted by its program */
+    MST_OUTCOME_LATE,        /* `by` waited for `rank` until its deadline */
+    MST_OUTCOME_REFUSED,     /* `rank` could not attach: `status` */
+    MST_OUTCOME_INTERRUPTED, /* the program of `rank` interrupted it */
     MST_OUTCOME_ORPHANED,    /* the launcher is gone */
-    MST_OUTCOME_DAMAGED      /* words of the arena that no rank can have written */
+    MST_OUTCOME_DAMAGED      /* a word that no rank writes */
 } mst_outcome;
 
 typedef struct mst_rendezvous {
@@ -32,13 +32,13 @@ typedef struct mst_rendezvous {
     muster_status status;
 } mst_rendezvous;
 
-/* What has been settled; DAMAGED also for a word that nobody can have written. */
+/* The outcome so far; DAMAGED also for a word that no rank writes. */
 mst_rendezvous mst_rendezvous_read(const mst_geometry *geometry);
 
-/* Settles it, unless it is settled; returns what is. The caller wakes those who wait. */
+/* Settles the outcome unless it is settled, and returns the settled one. The caller wakes the waiters. */
 mst_rendezvous mst_rendezvous_settle(const mst_geometry *geometry, const mst_rendezvous *proposed);
 
-/* The end of a rank has just been recorded. */
+/* To be called when the termination of a rank has just been recorded. */
 void mst_rendezvous_note_termination(const mst_geometry *geometry, uint32_t seat,
                                      muster_termination termination);
 

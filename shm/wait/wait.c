@@ -1,4 +1,4 @@
-/* The waiting function of wait.h: spin, yield, park, in one story. */
+/* The waiting function of wait.h: first looks, spin, yield, park. */
 #include "shm/wait/wait.h"
 
 #include <errno.h>
@@ -9,23 +9,24 @@
 
 #define SPIN_NS (50 * 1000LL)
 #define YIELD_NS (1 * MST_NS_PER_MS)
-#define YIELD_NS_PER_TURN (125 * 1000LL) /* where many share a CPU: each is to have a few turns */
+#define YIELD_NS_PER_TURN (125 * 1000LL) /* for ranks that share a CPU: each should get a few turns */
 #define TICK_FIRST_NS (5 * MST_NS_PER_MS)
 #define TICK_LAST_NS (20 * MST_NS_PER_MS)
-#define TICK_REST_NS (250 * MST_NS_PER_MS) /* of who waits for work, perhaps for days */
+#define TICK_REST_NS (250 * MST_NS_PER_MS) /* of a rank that waits for work, perhaps for days */
 #define REST_AFTER_NS (1 * MST_NS_PER_S)
-/* At most: looking is system calls, microseconds of them, but asking the program whether to go on takes what
- * it takes, and so does everything where there are few turns of a CPU. That is waiting, and counts. */
+/* The longest a tick should take. Looking for dead ranks takes microseconds of system calls, but the
+ * program's interrupt check may take long, and on a crowded CPU everything does. That is waiting, and
+ * counts. */
 #define TICK_TAKES_NS (100 * MST_NS_PER_MS)
 #define FIRST_LOOKS 96      /* some 2 us */
-#define FIRST_LOOKS_BARE 32 /* of these, without a pause, which takes some 30 ns */
+#define FIRST_LOOKS_BARE 32 /* of these, without a pause instruction, which takes some 30 ns */
 #define SPINS_PER_LOOK_AT_CLOCK 8
-/* Of a thread with a real-time priority: others without one do not get the CPU by them. A hand-off takes
- * fewer yields than this, so asking costs nothing where they work. */
+/* A thread with a real-time priority does not let ordinary threads run by yielding. A hand-off takes fewer
+ * yields than this, so the check costs nothing where yielding works. */
 #define YIELDS_IN_VAIN 16
-#define FIRST_YIELDS 4      /* before the exact clock is read, which costs a tenth of what a hand-off does */
-#define SHARED_CPU_YIELDS 2 /* a partner that comes after so few was waiting for our CPU */
-#define SPIN_CUT_MAX 7      /* the spin is halved so many times at most */
+#define FIRST_YIELDS 4      /* before reading the exact clock, which costs a tenth of a hand-off */
+#define SHARED_CPU_YIELDS 2 /* a partner that arrives after so few yields was waiting for our CPU */
+#define SPIN_CUT_MAX 7      /* the spin is halved at most so many times */
 
 mst_wait_policy mst_wait_policy_for(int ranks, int cpus)
 {
@@ -62,8 +63,8 @@ void mst_eventcount_ring(mst_eventcount *event)
 
 void mst_alarm(mst_parking parking)
 {
-    /* E7: the sleeper's word changes, so it cannot fall asleep now; unless the bit was set before, and then
-     * it looks again at its next tick. E9: comes before or after the sleeper's own add. */
+    /* E7: the sleeper's word changes, so it cannot fall asleep now; if the bit was already set, the sleeper
+     * sees the poison at its next tick. E9: this is ordered before or after the sleeper's own add. */
     mst_or32_sc(parking.word, 1);
     mst_wake(parking);
 }
@@ -84,7 +85,7 @@ void mst_wake_watchers(const _Atomic uint32_t *word)
 
 void mst_wake(mst_parking parking)
 {
-    /* E9: adds nothing, but comes before or after each sleeper's own add. If after, it sees the sleeper;
+    /* E9: adds nothing, but is ordered before or after each sleeper's own add. If after, it sees the sleeper;
      * if before, the sleeper's add acquires the word that was stored before this. */
     if (mst_add32_sc(parking.sleepers, 0) != 0)
         mst_os_unpark_all(parking.word);
@@ -102,8 +103,8 @@ typedef struct attempt {
     mst_wait_result result;
 } attempt;
 
-/* Ready comes first: an operation that all ranks entered succeeds even if one died right after. It may have
- * come, and have died, between the two looks: so once more. */
+/* `ready` is checked first: an operation that all ranks entered succeeds even if one died right after. The
+ * peer may have arrived and died between the two checks, hence the second check of `ready`. */
 static bool settled(attempt *attempt)
 {
     if (attempt->ready(attempt->arg))
@@ -122,8 +123,8 @@ void mst_wait_settle(mst_waiter *waiter)
     waiter->owed = (mst_parking){ NULL, NULL };
 }
 
-/* A first look, as long as a few line transfers take, before anyone is woken and the clock is read: waking
- * waits until our own store is out, and that is time to spend on the partner's line. */
+/* A first look, for the time of a few line transfers, before waking anyone or reading the clock: a wake must
+ * wait until our own store is visible, and that time is better spent on loading the partner's line. */
 static bool look_first(attempt *attempt)
 {
     if (!attempt->waiter->policy.spin_ns)
@@ -163,7 +164,7 @@ static bool yield_some(attempt *attempt)
 
     for (int yields = 0;; yields++) {
         if (settled(attempt)) {
-            /* The partner came as soon as it got our CPU: spinning had only kept it away. */
+            /* The partner arrived as soon as it got our CPU: spinning had only kept it from running. */
             if (yields > 0 && yields <= SHARED_CPU_YIELDS && waiter->spin_cut < SPIN_CUT_MAX)
                 waiter->spin_cut++;
             return true;
@@ -174,8 +175,8 @@ static bool yield_some(attempt *attempt)
     }
 }
 
-/* Where ranks outnumber CPUs, the partner most often comes as soon as it gets ours. The coarse clock sees if
- * it worked long before. */
+/* Where ranks outnumber CPUs, the partner usually arrives as soon as it gets our CPU. The coarse clock is
+ * enough to notice a partner that computed for long before it arrived. */
 static bool yield_first(attempt *attempt)
 {
     mst_waiter *waiter = attempt->waiter;
@@ -192,7 +193,7 @@ static bool yield_first(attempt *attempt)
     return done;
 }
 
-/* Whoever has left did all it ever will before that: one more look decides whether it was enough. */
+/* A peer that has left has stored all it ever will: one more look decides whether that was enough. */
 static bool tick(attempt *attempt, int peer, int64_t slept_ns)
 {
     const mst_watch *watch = &attempt->waiter->watch;
@@ -213,8 +214,8 @@ static int64_t next_tick_in(const mst_watch *watch, int64_t tick_ns, int64_t sle
     return tick_ns * 2 < TICK_LAST_NS ? tick_ns * 2 : TICK_LAST_NS;
 }
 
-/* Counts what has been waited, and cuts what is slept next, if it is not time for a tick, to what is left;
- * true: nothing is. */
+/* Counts the waited time, and reduces *next_ns, the time until the next tick, to what is left of the
+ * deadline; true: nothing is left. */
 static bool count_down(mst_deadline *deadline, int64_t now_ns, int64_t *next_ns)
 {
     if (deadline->limit_ns == 0)
@@ -226,7 +227,7 @@ static bool count_down(mst_deadline *deadline, int64_t now_ns, int64_t *next_ns)
     return left_ns == 0;
 }
 
-/* Sleeps on the word, with a look for the dead at every tick. */
+/* Sleeps on the word, and looks for dead ranks at every tick. */
 static void sleep_on(attempt *attempt, mst_parking parking, int peer)
 {
     mst_waiter *waiter = attempt->waiter;
@@ -250,8 +251,7 @@ static void sleep_on(attempt *attempt, mst_parking parking, int peer)
             if (tick(attempt, peer, now_ns - began_ns))
                 break;
             tick_ns = next_tick_in(&waiter->watch, tick_ns, now_ns - began_ns);
-            next_tick_ns =
-                mst_os_now_ns() + tick_ns; /* a sleep comes between ticks, however long they take */
+            next_tick_ns = mst_os_now_ns() + tick_ns; /* a sleep follows each tick, however long ticks take */
             continue;
         }
         mst_os_park(parking.word, seen, left_ns);

@@ -1,16 +1,16 @@
 /*
  * The one function that waits.
  *
- * Everything in muster that must wait for another rank does so through mst_wait_until(): it
- * returns when what it waits for is there, when the group is poisoned, or when the deadline passes,
- * whichever it sees first in that order. While it sleeps it looks for the dead at every tick, so
- * that no wait is without an answer.
+ * Everything in muster that must wait for another rank does so through mst_wait_until(). It returns when the
+ * awaited condition holds, when the group is poisoned, or when the deadline passes, whichever it sees first
+ * in that order. While it sleeps it looks for dead ranks at every tick, so that no wait remains without an
+ * answer.
  *
- * How it waits is a policy: spin with pause while the partner is likely to answer at once, then
- * yield the CPU a bounded time, then park in the kernel. Where ranks outnumber CPUs there is no
- * spin at all, since a spinning waiter holds the very CPU that its partner needs (4 ms per
- * hand-off, against 1.5 us by yielding). Where there are CPUs enough the kernel may still put two
- * ranks on one: a waiter whose partner comes as soon as it yields spins less the next time.
+ * How it waits is a policy: spin with pause while the partner is likely to answer at once, then yield the CPU
+ * for a bounded time, then park in the kernel. Where ranks outnumber CPUs it does not spin, since a spinning
+ * waiter occupies the very CPU that its partner needs (4 ms per hand-off, against 1.5 us by yielding). Even
+ * with enough CPUs the kernel may place two ranks on one: a waiter whose partner arrives as soon as it yields
+ * spins less the next time.
  */
 #ifndef MST_WAIT_H
 #define MST_WAIT_H
@@ -30,34 +30,35 @@ mst_wait_policy mst_wait_policy_for(int ranks, int cpus);
 
 typedef enum mst_wait_result { MST_WAIT_READY, MST_WAIT_POISONED, MST_WAIT_TIMED_OUT } mst_wait_result;
 
-/* Where a waiter sleeps: on a word that changes, having said so in `sleepers`. */
+/* Where a waiter sleeps: on `word`, after it has counted itself in `sleepers`. */
 typedef struct mst_parking {
     _Atomic uint32_t *word;
     _Atomic uint32_t *sleepers;
 } mst_parking;
 
-/* What a long wait does beside sleeping; each may be NULL. */
+/* What a long wait does besides sleeping; each may be NULL. */
 typedef struct mst_watch {
-    /* Looks for the dead, may poison; every 5 to 20 ms of sleep (or see may_rest), of which there have been
-     * so many, right after a look in vain. True: somebody waited for has left. */
+    /* Looks for dead ranks and may poison the group; called every 5 to 20 ms of sleep (see also may_rest),
+     * right after `ready` was false. `slept_ns` is the time slept so far. True: an awaited rank has left. */
     bool (*tick)(void *arg, int peer, int64_t slept_ns);
-    /* And what it did before it left is not what is waited for, as another look has shown: poisons. */
+    /* Called if `ready` is still false after that: what the rank did before it left is not enough.
+     * Poisons. */
     void (*lost)(void *arg, int peer);
     void (*woke)(void *arg); /* at the end of a wait that ticked */
     void *arg;
-    /* Whether, once the wait is long, a few ticks a second will do: others will wake us. NULL: no. */
+    /* Whether a long wait can do with a few ticks per second, because a wake is certain. NULL: it cannot. */
     bool (*may_rest)(void *arg);
 } mst_watch;
 
 typedef struct mst_waiter {
     mst_wait_policy policy;
-    const _Atomic uint64_t *poison; /* ends the wait when it is not `no_poison`; NULL: nothing does */
+    const _Atomic uint64_t *poison; /* ends the wait when it differs from `no_poison`; NULL: no poison */
     uint64_t no_poison;
-    mst_deadline deadline; /* of all slow waits of an operation, which begins it */
+    mst_deadline deadline; /* of all slow waits of an operation, which starts it */
     mst_watch watch;
-    mst_parking owed;  /* whose sleepers are still to be woken, since we changed its word; NULL: none */
-    int64_t waited_ns; /* in slow waits since the operation's begin, which clears it */
-    int spin_cut;      /* how often the spin has been halved, since the partner seems to share our CPU */
+    mst_parking owed;  /* its sleepers are still to be woken, since we changed its word; NULL: none */
+    int64_t waited_ns; /* in slow waits since the operation began, which resets it */
+    int spin_cut;      /* how often the spin was halved, since the partner seems to share our CPU */
 } mst_waiter;
 
 static inline mst_parking mst_eventcount_parking(mst_eventcount *event)
@@ -66,25 +67,25 @@ static inline mst_parking mst_eventcount_parking(mst_eventcount *event)
 }
 
 /*
- * Waits until ready(arg). Whatever makes it true must also change the word, or be followed by
- * mst_ring. `peer` is handed to the tick: the rank waited for, or -1.
+ * Waits until ready(arg). Whatever makes it true must also change the word, or be followed by mst_ring.
+ * `peer` is the awaited rank, or -1; it is passed to the tick.
  */
 mst_wait_result mst_wait_until(mst_waiter *waiter, mst_parking parking, bool (*ready)(const void *arg),
                                const void *arg, int peer);
 
-/* Wakes those whom the waiter owes it. Waiting does so after its first looks, or at once where ranks
- * outnumber CPUs; whoever owes calls this when it is done waiting. */
+/* Wakes the sleepers of `owed`, if any. A wait does so after its first looks, or at once where ranks
+ * outnumber CPUs; a caller that set `owed` calls this when it has finished waiting. */
 void mst_wait_settle(mst_waiter *waiter);
 
-/* Wakes those who sleep on the word, if any. The caller has changed it; with a plain release store,
+/* Wakes the sleepers on the word, if any. The caller has changed the word; a plain release store is enough,
  * since sleepers are counted by read-modify-writes on both sides (E9). */
 void mst_wake(mst_parking parking);
 
 /* Sets the poison bit and wakes everyone. */
 void mst_alarm(mst_parking parking);
 
-/* Whether a word of the form 2 x count + poison has come to `count` or beyond. Acquires what its
- * owner published with it. */
+/* Whether a word of the form 2 x count + poison has reached `count`. Acquires what its owner published with
+ * it. */
 static inline bool mst_count_reached(const _Atomic uint32_t *word, uint32_t count)
 {
     uint32_t now = mst_load32_acq(word); /* E2, E3: acquires what the owner published */
@@ -92,14 +93,14 @@ static inline bool mst_count_reached(const _Atomic uint32_t *word, uint32_t coun
     return (int32_t)((now & ~1U) - (count << 1)) >= 0;
 }
 
-/* Sleeps a moment, for states that nobody announces, such as a name that does not exist yet, and counts
- * that. */
+/* Sleeps for `ns`, for states whose change nobody signals, such as a name that does not exist yet, and counts
+ * the time. */
 void mst_wait_nap(mst_deadline *deadline, int64_t ns);
 
 /*
- * Sleeps while all of the words are what they were, at most timeout_ns (0: no limit); for threads of the
- * library that watch over ranks, never for a rank. Those who change a word wake the watchers without
- * asking whether there are any. Where the system can park on one word only (-ENOSYS), on the first.
+ * Sleeps while all of the words keep their values, at most timeout_ns (0: no limit). For threads of the
+ * library that watch over ranks, never for a rank. Whoever changes a word wakes the watchers without checking
+ * whether there are any. Where the system can park on one word only (-ENOSYS), this parks on the first.
  */
 int mst_wait_watch(const mst_os_watched_word *words, size_t count, int64_t timeout_ns);
 void mst_wake_watchers(const _Atomic uint32_t *word);
@@ -107,8 +108,8 @@ void mst_wake_watchers(const _Atomic uint32_t *word);
 /* Adds 1 to the count and wakes the sleepers, if any. Returns the word as it was. */
 uint32_t mst_eventcount_advance(mst_eventcount *event);
 
-/* Wakes whoever sleeps there to look again; free when nobody does. What they wait for was changed by a
- * read-modify-write of other words, and the word of the parking is no counter of anything. */
+/* Wakes the sleepers of the parking, if any, to check again; costs a load when there are none. What they wait
+ * for was changed by a read-modify-write of other words; the parking's own word counts nothing. */
 void mst_ring(mst_parking parking);
 void mst_eventcount_ring(mst_eventcount *event);
 
