@@ -1,4 +1,4 @@
-/* Publishing, searching and proving of deadlock.h. */
+/* Publishes waits, and searches for, proves and reports wait cycles, as deadlock.h describes. */
 #include "shm/death/deadlock.h"
 
 #include <stdio.h>
@@ -11,7 +11,7 @@
 
 #define NOBODY UINT32_MAX
 #define CHECKS_AS_PROOF 2
-#define CLAIMED (1ULL << 63) /* of a verdict: its text is being written */
+#define CLAIMED (1ULL << 63) /* flag of a verdict: its text is being written */
 
 bool mst_deadlock_init(mst_deadlock *deadlock, const mst_geometry *geometry, uint32_t self)
 {
@@ -43,7 +43,7 @@ void mst_deadlock_waiting(mst_deadlock *deadlock, const uint32_t awaited[2], con
     mst_rank_entry *entry = entry_of(deadlock, deadlock->self);
 
     if (mst_load32_rlx(&deadlock->published)) {
-        mst_add32_sc(&entry->checks, 1); /* E13: we have just looked, in vain */
+        mst_add32_sc(&entry->checks, 1); /* E13: `ready` was false just now */
         return;
     }
     if (!deadlock->promised && mst_os_thread_count() != deadlock->own_threads + 1)
@@ -61,14 +61,14 @@ void mst_deadlock_over(mst_deadlock *deadlock)
 {
     if (!mst_load32_rlx(&deadlock->published))
         return;
-    /* E13: before anything that others may be waiting for */
+    /* E13: before we do anything that others may be waiting for */
     mst_exchange64_sc(&entry_of(deadlock, deadlock->self)->wait_epoch, 2 * deadlock->waits + 2);
     mst_store32_rlx(&deadlock->published, 0);
 }
 
 /* ---- searching ---- */
 
-/* The ranks that a waiting one waits for, NOBODY where there is none; all in one wait. */
+/* The ranks that a waiting rank waits for, NOBODY where there is none; all of one wait. */
 static void read_awaited(const mst_deadlock *deadlock, uint32_t seat, uint32_t awaited[2])
 {
     const mst_rank_entry *entry = entry_of(deadlock, seat);
@@ -82,7 +82,8 @@ static void read_awaited(const mst_deadlock *deadlock, uint32_t seat, uint32_t a
             awaited[i] = NOBODY;
 }
 
-/* Follows all that is waited for from here, breadth first; whether it leads back, and then over whom. */
+/* Searches breadth first from ourselves along the published waits; whether a path leads back, and by which
+ * last rank. */
 static bool leads_back(mst_deadlock *deadlock, uint32_t *last)
 {
     uint32_t seats = deadlock->geometry.seats, queue[MST_RANKS_MAX], count = 0, awaited[2];
@@ -116,8 +117,8 @@ static uint32_t checks_of(const mst_deadlock *deadlock, uint32_t seat)
     return mst_load32_acq(&entry_of(deadlock, seat)->checks); /* E13 */
 }
 
-/* Notes the members, from ourselves on in the order in which they wait for each other. All waits before
- * any checks: whatever is checked twice after that, is checked while all of them wait. */
+/* Records the members, from ourselves on in the order in which they wait for each other. All wait epochs are
+ * read before any count of checks, so any check counted later happens while all of them wait. */
 static void suspect(mst_deadlock *deadlock, uint32_t last)
 {
     mst_deadlock_member *cycle = deadlock->cycle;
@@ -137,7 +138,7 @@ static void suspect(mst_deadlock *deadlock, uint32_t last)
 
 /* ---- proving ---- */
 
-/* The wait of a rank leads to the next member still: the numbers may have been noted after a change. */
+/* Whether the rank still waits for the next member: its numbers may have been recorded after a change. */
 static bool waits_for(const mst_deadlock *deadlock, uint32_t seat, uint32_t next)
 {
     uint32_t awaited[2];
@@ -161,13 +162,13 @@ static proof examine(const mst_deadlock *deadlock)
         if (!waits_for(deadlock, then->seat, next) || !(then->wait_epoch & 1))
             return REFUTED;
     }
-    for (uint32_t i = 0; i < deadlock->cycle_size; i++) /* all of them, after all of the checks */
+    for (uint32_t i = 0; i < deadlock->cycle_size; i++) /* all wait epochs after all counts of checks */
         if (wait_epoch_of(deadlock, deadlock->cycle[i].seat) != deadlock->cycle[i].wait_epoch)
             return REFUTED;
     return result;
 }
 
-/* ---- telling ---- */
+/* ---- reporting ---- */
 
 static void spell_out(const mst_deadlock *deadlock, char *text, size_t bytes)
 {
@@ -178,17 +179,18 @@ static void spell_out(const mst_deadlock *deadlock, char *text, size_t bytes)
         uint32_t next = deadlock->cycle[(i + 1) % deadlock->cycle_size].seat;
         char doing[MST_DOING_BYTES + 1] = "";
 
-        memcpy(doing, entry->doing, MST_DOING_BYTES); /* its writer waits: E13 */
+        memcpy(doing, entry->doing, MST_DOING_BYTES); /* its writer is waiting: E13 */
         used += (size_t)snprintf(text + used, bytes - used, "%s%u in %s waits for ", i ? "; " : "",
                                  entry->rank, doing);
         if (used < bytes)
             used += (size_t)snprintf(text + used, bytes - used, "%u", entry_of(deadlock, next)->rank);
     }
-    if (used >= bytes) /* too many to name them all */
+    if (used >= bytes) /* not enough room to name them all */
         memcpy(text + bytes - 4, "...", 4);
 }
 
-/* Whoever claims a member's verdict first writes it; the others would write the same, begun elsewhere. */
+/* The first to claim a member's verdict writes it; the others would write the same cycle from another
+ * start. */
 static void tell(const mst_deadlock *deadlock, const mst_deadlock_member *member, const char *text)
 {
     mst_rank_entry *entry = entry_of(deadlock, member->seat);
@@ -199,7 +201,7 @@ static void tell(const mst_deadlock *deadlock, const mst_deadlock_member *member
         return;
     mst_fault_point("verdict.claimed");
     snprintf(entry->cycle, sizeof entry->cycle, "%s", text);
-    /* Unless we were so late that another cycle has been claimed meanwhile. */
+    /* Fails if we were so late that another cycle has been claimed meanwhile. */
     mst_cmpxchg64_sc(&entry->verdict, member->wait_epoch | CLAIMED, member->wait_epoch); /* E14 */
     mst_fault_point("verdict.told");
 }

@@ -7,7 +7,7 @@
 #include "shm/port/os.h"
 #include "src/pure/atomic.h"
 
-#define LOOK_AGAIN_NS 200000LL /* while a process whose death word fell has not said how it ends */
+#define LOOK_AGAIN_NS 200000LL /* while a fallen death word is not explained yet */
 #define LOOK_AT_OURSELVES_NS (2 * MST_NS_PER_S)
 
 enum { ORDER_WATCH = 1, ORDER_STOP = 2 };
@@ -22,10 +22,10 @@ static _Atomic uint32_t *count_of_terminations(const mst_liveness *liveness)
     return &mst_layout_header(&liveness->geometry)->terminations;
 }
 
-/* ---- in the thread ---- */
+/* ---- in the watching thread ---- */
 
-/* What the thread sleeps on: its orders, the count of terminations, and death words. They are read before
- * they are acted upon, so that a change in between ends the sleep at once. */
+/* What the thread sleeps on: its orders, the count of terminations, and death words. All are read before they
+ * are acted upon, so that a change in between ends the sleep at once. */
 static size_t list_words(mst_death_word *death_word, mst_os_watched_word *words)
 {
     const mst_liveness *liveness = death_word->liveness;
@@ -48,13 +48,13 @@ static size_t list_words(mst_death_word *death_word, mst_os_watched_word *words)
     return count;
 }
 
-/* A program whose threads have all ended is over: it must not wait for this one, nor its peers for it. */
+/* Whether only this thread is left. Then the process must end: it must not wait for this thread, nor peers
+ * for it. */
 static bool is_left_alone(mst_death_word *death_word)
 {
     if (!mst_os_thread_is_last())
         return false;
-    death_word->started =
-        false; /* for the program's handlers of its end: somebody else waits for this thread */
+    death_word->started = false; /* another thread joins this one, so that exit handlers do not */
     mst_os_thread_end_after(&death_word->thread);
     return true;
 }
@@ -76,7 +76,7 @@ static void watch_until_stopped(mst_death_word *death_word)
         }
         terminations_seen = terminations;
         orders_seen = orders;
-        if (orders & ORDER_STOP) /* whoever this thread was woken for has been told of */
+        if (orders & ORDER_STOP) /* everybody that this thread was woken for has been notified */
             return;
         if (terminations != words[0].seen)
             continue;
@@ -93,7 +93,7 @@ static void *hold(void *arg)
     mst_death_word *death_word = arg;
     _Atomic uint32_t *word = own_word(death_word->liveness);
 
-    mst_os_thread_name("muster-watch"); /* muster inspect --stacks leaves it out by this */
+    mst_os_thread_name("muster-watch"); /* muster inspect --stacks skips it by this name */
     death_word->up = mst_os_death_word_raise(&death_word->held, word) == 0;
     bool up = death_word->up;
     mst_fault_point("death_word.raised");
@@ -127,7 +127,7 @@ void mst_death_word_start(mst_death_word *death_word, mst_liveness *liveness, vo
     death_word->started = mst_os_thread_start(&death_word->thread, hold, death_word) == 0;
     if (death_word->started)
         mst_wait_until(&waiter, mst_eventcount_parking(&death_word->raised), is_raised, death_word, -1);
-    if (!death_word->started || !death_word->up) /* a limit on threads, a sandbox, a system without */
+    if (!death_word->started || !death_word->up) /* a limit on threads, a sandbox, or no system support */
         mst_store32_rlx(&liveness->detection, MST_DETECTION_TICK);
 }
 
@@ -149,7 +149,7 @@ void mst_death_word_stop(mst_death_word *death_word)
         return;
     give_order(death_word, ORDER_STOP);
     if (mst_load32_rlx(&death_word->liveness->detection) !=
-        MST_DETECTION_FUTEX) { /* it sleeps on the terminations alone */
+        MST_DETECTION_FUTEX) { /* it sleeps on the count of terminations only */
         mst_add32_sc(count_of_terminations(death_word->liveness), 1);
         mst_wake_watchers(count_of_terminations(death_word->liveness));
     }

@@ -1,16 +1,17 @@
 /*
- * The thread that holds a rank's death_word, and sleeps until somebody else's falls.
+ * The thread that owns a rank's death word, and sleeps until the death word of another rank falls.
  *
- * The death word is the word in the rank's entry; the thread holds it for as long as the rank is attached, so
- * that the kernel changes the word when the process ends. Meanwhile the thread sleeps on the death words of
- * the peers and on the count of terminations. When one falls it finds out how, records the ending and has the
- * rank's groups poisoned. The kernel wakes one sleeper per death word; recording wakes all the others, and a
- * sleeper that dies instead of recording is itself the next death word to fall, so the news cascades.
+ * The death word is in the rank's entry. The thread owns it while the rank is attached, so the kernel changes
+ * the word when the process ends. Meanwhile the thread sleeps on the death words of the peers and on the
+ * count of terminations. When a death word falls, the thread finds out how the process ended, records the
+ * termination and has the rank's groups poisoned. The kernel wakes one sleeper per death word; recording
+ * wakes all the others. If that sleeper dies instead of recording, its own death word falls next, and another
+ * sleeper takes over.
  *
- * Up to 126 peers are watched by each, those after it in the order of ranks: whoever is watched by
- * somebody is known to everybody. Costs a thread with a small stack, and next to no time until somebody dies:
- * every other second it looks whether the program's own threads have all ended, for then it ends, too, and
- * with it the process.
+ * Each thread watches up to 126 peers, those that follow it in the order of seats: what one thread records,
+ * all learn. Costs a thread with a small stack, and next to no CPU time until a rank dies: every other second
+ * the thread checks whether all of the program's own threads have ended; then it ends too, and with it the
+ * process.
  */
 #ifndef MST_DEATH_WORD_H
 #define MST_DEATH_WORD_H
@@ -20,25 +21,25 @@
 
 typedef struct mst_death_word {
     mst_liveness *liveness;
-    void (*notify)(void *arg); /* terminations have been recorded, by whomever */
+    void (*notify)(void *arg); /* terminations have been recorded, by any rank */
     void *arg;
     bool started;
-    bool up; /* before `raised` */
+    bool up; /* valid once `raised` has advanced */
     pthread_t thread;
-    mst_eventcount raised;   /* 1: the thread holds the death word, or has found that it cannot */
-    _Atomic uint32_t orders; /* to the thread, which sleeps on this, too: watch, stop */
+    mst_eventcount raised;   /* 1: the thread owns the death word, or has found that it cannot */
+    _Atomic uint32_t orders; /* to the thread, which also sleeps on this word: watch, stop */
     mst_os_death_word held;
 } mst_death_word;
 
-/* Raises the death word of the liveness's rank, if its detection method has one and the system too. Returns
- * when it is up, so that peers find it with the entry. */
+/* Raises the death word of the liveness's rank, if its detection method uses one and the system supports it.
+ * Returns after that, so that peers find the death word together with the entry. */
 void mst_death_word_start(mst_death_word *death_word, mst_liveness *liveness, void (*notify)(void *arg),
                           void *arg);
 
-/* All ranks are here: watch them, if the detection method says so. */
+/* All ranks have attached: watch them, if the detection method does. */
 void mst_death_word_watch(mst_death_word *death_word);
 
-/* Lowers it; fine when it was never up. */
+/* Lowers it; allowed if it was never raised. */
 void mst_death_word_stop(mst_death_word *death_word);
 
 #endif

@@ -1,4 +1,4 @@
-/* Watches and terminations of liveness.h. */
+/* Watches processes and records terminations, as liveness.h describes. */
 #include "shm/death/liveness.h"
 
 #include <errno.h>
@@ -11,18 +11,18 @@
 #include "src/pure/atomic.h"
 
 enum {
-    WATCH_CLOSED = -1,  /* not open yet */
+    WATCH_CLOSED = -1,  /* not opened yet */
     WATCH_NONE = -2,    /* not needed */
-    WATCH_REFUSED = -3, /* by the system */
+    WATCH_REFUSED = -3, /* refused by the system */
     WATCH_FIRED = -4,
-    WATCH_LATER = -5 /* refused for the moment: there is no descriptor left */
+    WATCH_LATER = -5 /* refused for now: no descriptors left */
 };
 
-/* In the word of how a rank ended, above kind and code: the header's count when it was recorded. */
+/* In the termination word, above kind and code: the header's count at the time of recording. */
 #define ORDER_SHIFT 24
 
-/* How long a death word may have fallen before "nobody could say how" is the answer. Only a process that gets
- * no CPU to die on takes longer than a moment. */
+/* How long a death word may have been fallen before the termination is recorded as unknown. Only a process
+ * that gets no CPU time to die takes longer than a moment. */
 #define UNKNOWN_AFTER_NS (250 * MST_NS_PER_MS)
 
 bool mst_liveness_init(mst_liveness *liveness, const mst_geometry *geometry, uint32_t self,
@@ -51,7 +51,7 @@ bool mst_liveness_init(mst_liveness *liveness, const mst_geometry *geometry, uin
     uint32_t own_namespace = (uint32_t)liveness->self_namespace;
     bool elsewhere = launcher->pid_namespace && own_namespace && launcher->pid_namespace != own_namespace;
     if (launcher->pid == 0 || launcher->pid == liveness->self_pid ||
-        elsewhere) /* there it is another process */
+        elsewhere) /* its pid means another process here */
         liveness->watches[geometry->seats] = mst_os_hold(WATCH_NONE);
     pthread_mutex_init(&liveness->lock, NULL);
     return true;
@@ -76,7 +76,8 @@ muster_termination mst_termination_unpack(uint64_t word)
 {
     uint64_t kind = word & 0xff;
 
-    /* Also a word that is not 0 and names no end, which nobody writes: no end could be recorded over it. */
+    /* Also for a word that is not 0 and names no termination, which no rank writes: nothing could replace
+     * it. */
     if (kind > MUSTER_TERMINATION_CRASHED || (word != 0 && kind == MUSTER_TERMINATION_NONE))
         kind = MUSTER_TERMINATION_VANISHED;
     return (muster_termination){ (muster_termination_kind)kind, (int)(word >> 8 & 0xffff) };
@@ -111,7 +112,7 @@ bool mst_liveness_ended_before(const mst_geometry *geometry, uint32_t seat, uint
 void mst_liveness_record_gone(const mst_geometry *geometry, uint32_t seat)
 {
     mst_store32_rel(&mst_layout_entry(geometry, seat)->gone,
-                    MST_WRITES_NO_MORE); /* E8: its last stores came before */
+                    MST_WRITES_NO_MORE); /* E8: orders its last stores before this */
 }
 
 void mst_liveness_introduce(mst_liveness *liveness)
@@ -142,7 +143,7 @@ bool mst_liveness_launcher_gone(mst_liveness *liveness)
 
 /* ---- one peer's process ---- */
 
-/* Whether pids of another rank mean to us what they mean to it. */
+/* Whether the pid of another rank is valid in our pid namespace. */
 static bool same_namespace(const mst_liveness *liveness, const mst_rank_entry *entry)
 {
     return entry->process_namespace == liveness->self_namespace;
@@ -158,8 +159,8 @@ static bool is_refused(const mst_os_held *watch)
     return watch->fd == WATCH_REFUSED || watch->fd == WATCH_LATER;
 }
 
-/* A watch on the process that had this pid, start time and, where there are such, identity; *gone if
- * that one has ended. */
+/* Opens a watch on the process with this pid, start time and, if known, identity; *gone if that process has
+ * ended. */
 static mst_os_held open_watch(int32_t pid, uint64_t start, uint64_t identity, bool *gone)
 {
     int watch = mst_os_process_watch(pid);
@@ -168,11 +169,11 @@ static mst_os_held open_watch(int32_t pid, uint64_t start, uint64_t identity, bo
     if (watch == -EMFILE || watch == -ENFILE)
         return mst_os_hold(WATCH_LATER);
     if (watch < 0)
-        return mst_os_hold(WATCH_REFUSED); /* this detection method is not to be had here */
+        return mst_os_hold(WATCH_REFUSED); /* this detection method is not available here */
     uint64_t found = identity ? mst_os_watch_identity(watch) : 0;
     bool other = found && found != identity;
     if (!found) {
-        found = mst_os_process_start(pid); /* 0: cannot tell, or already gone: the poll will say */
+        found = mst_os_process_start(pid); /* 0: unknown, or already gone: the poll will tell */
         other = start && found && found != start;
     }
     if (!other)
@@ -182,7 +183,7 @@ static mst_os_held open_watch(int32_t pid, uint64_t start, uint64_t identity, bo
     return mst_os_hold(WATCH_NONE);
 }
 
-/* Sees to it that a peer is watched if it can be; the lock is held. */
+/* Opens the watch of a peer if possible; the lock is held. */
 static void watch_peer(mst_liveness *liveness, uint32_t seat)
 {
     const mst_rank_entry *entry = mst_layout_entry(&liveness->geometry, seat);
@@ -190,7 +191,7 @@ static void watch_peer(mst_liveness *liveness, uint32_t seat)
 
     if (!is_to_be_opened(&liveness->watches[seat]))
         return;
-    /* A thread of this process cannot die alone; and another namespace's pids are other processes here. */
+    /* A thread of this process cannot die alone; a pid of another namespace means another process here. */
     if (entry->pid == liveness->self_pid || !same_namespace(liveness, entry)) {
         liveness->watches[seat].fd = WATCH_NONE;
         return;
@@ -205,8 +206,8 @@ static void watch_peer(mst_liveness *liveness, uint32_t seat)
     mst_liveness_record_gone(&liveness->geometry, seat);
 }
 
-/* Whether a process is not there any more, for all that is to be seen without a watch. That nothing is shown
- * of it says nothing: it may be hidden from us, or there may be no descriptor to read that with. */
+/* Whether a process has ended, as far as can be seen without a watch. Seeing nothing proves nothing: /proc
+ * may be hidden from us, or there may be no descriptor left to read it with. */
 static bool is_seen_ended(int32_t pid, uint64_t start, mst_os_termination *how, int *code)
 {
     uint64_t found;
@@ -232,7 +233,7 @@ static muster_termination termination_of(mst_os_termination found, int code)
     }
 }
 
-/* What a watch that fired means: all of the process has ended. */
+/* A fired watch: the whole process has ended. */
 static void record_fired(mst_liveness *liveness, uint32_t seat)
 {
     mst_rank_entry *entry = mst_layout_entry(&liveness->geometry, seat);
@@ -241,7 +242,7 @@ static void record_fired(mst_liveness *liveness, uint32_t seat)
 
     mst_os_termination found =
         mst_os_process_termination(entry->pid, entry->process_start, mst_os_held_fd(watch), &code);
-    if (found == MST_OS_RUNNING) { /* it told of another process's end: it is the program's own */
+    if (found == MST_OS_RUNNING) { /* the number was the program's own pidfd, of another process */
         watch->fd = WATCH_CLOSED;
         return;
     }
@@ -252,7 +253,7 @@ static void record_fired(mst_liveness *liveness, uint32_t seat)
     watch->fd = WATCH_FIRED;
 }
 
-/* Who cannot be watched, where no launcher will tell of it. */
+/* Checks a rank that cannot be watched, if no launcher will report its termination. */
 static void look_for_unwatched(mst_liveness *liveness, uint32_t seat)
 {
     const mst_rank_entry *entry = mst_layout_entry(&liveness->geometry, seat);
@@ -269,15 +270,15 @@ static void look_for_unwatched(mst_liveness *liveness, uint32_t seat)
 
 /* ---- death words ---- */
 
-/* Whether somebody else will still say how ranks end. */
+/* Whether the launcher can still report how ranks end. */
 static bool launcher_may_tell(const mst_liveness *liveness)
 {
     return liveness->launcher.pid != 0 && liveness->launcher.pid != liveness->self_pid &&
            !liveness->launcher_gone;
 }
 
-/* What became of a rank whose death word fell: false while that is not to be seen yet. A process that goes on
- * as another program has no other sign than that. */
+/* How a rank ended whose death word fell: false while that is not visible yet. An exec shows no other sign
+ * than the fallen death word and a changed program. */
 static bool explain_fall(mst_liveness *liveness, uint32_t seat, muster_termination *termination, bool *gone)
 {
     const mst_rank_entry *entry = mst_layout_entry(&liveness->geometry, seat);
@@ -303,7 +304,7 @@ static bool explain_fall(mst_liveness *liveness, uint32_t seat, muster_terminati
     }
     if (found == MST_OS_ENDING && code == 0)
         *termination = (muster_termination){ MUSTER_TERMINATION_EXITED, 0 };
-    if (found == MST_OS_UNKNOWN) /* there may be no descriptor left to see it with */
+    if (found == MST_OS_UNKNOWN) /* there may be no descriptor left to find out with */
         return late || !launcher_may_tell(liveness);
     return found != MST_OS_ENDING || late;
 }
@@ -359,7 +360,7 @@ static bool has_introduced_itself(const mst_liveness *liveness, uint32_t seat)
     return state == MST_RANK_ATTACHED || state == MST_RANK_WAITING;
 }
 
-/* Opens what is not open yet: a rank can be watched once it has said who it is. */
+/* Opens the watches that are not open yet: a rank can be watched once it has written its identity. */
 static void open_watches(mst_liveness *liveness)
 {
     for (uint32_t seat = 0; seat < liveness->geometry.seats; seat++)
@@ -367,7 +368,7 @@ static void open_watches(mst_liveness *liveness)
             watch_peer(liveness, seat);
 }
 
-/* Also of who learns of nothing but by the launcher's word: nobody can give that when it is gone. */
+/* Needed also by a rank whose only source is the launcher: once that is gone nobody reports terminations. */
 static void look_at_launcher(mst_liveness *liveness)
 {
     mst_os_held *watch = &liveness->watches[liveness->geometry.seats];
@@ -399,7 +400,7 @@ static void look_at_watches(mst_liveness *liveness)
             record_fired(liveness, seat);
         else if (is_refused(watch))
             look_for_unwatched(liveness, seat);
-        else if (watch->fd == WATCH_FIRED) /* should its ending have been lost by damage */
+        else if (watch->fd == WATCH_FIRED) /* if its termination was overwritten by damage */
             mst_liveness_record(&liveness->geometry, seat,
                                 (muster_termination){ MUSTER_TERMINATION_VANISHED, 0 });
     }

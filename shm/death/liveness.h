@@ -1,22 +1,23 @@
 /*
- * Who has died, and how.
+ * Which ranks have died, and how.
  *
- * Several sources, each enough, best first; a rank uses the first detection method that it and the system
- * can, or the one that it is told to:
+ * There are several sources, each sufficient, best first. A rank uses the first detection method that it and
+ * the system support, or the one that it is told to use:
  *
- *   R0 death word    a word per rank that the kernel changes within 0.1 ms of its holder's end, whatever
- *                memory it has; a thread of the library sleeps on all of them (death_word.h)
- *   R1 tick      the same words, looked at on every tick of a wait
- *   R2 pidfd     a watch per peer process, looked at on every tick; it fires when the memory is gone
- *   R3 launcher  the launcher's word alone; only where there is one
+ *   R0 death word  a word per rank that the kernel changes within 0.1 ms of the end of the thread that owns
+ * it, however much memory the process has; a thread of the library sleeps on all of them (death_word.h) R1
+ * tick        the same words, checked at every tick of a wait R2 pidfd       a watch per peer process,
+ * checked at every tick; it fires when the memory has been freed R3 launcher    only what the launcher
+ * reports; requires a launcher
  *
- * A higher detection method includes the lower ones, and each includes watching the launcher itself: when
- * that is gone the job is, and nobody waits for its word. Where the system refuses watches (R2), and no
- * launcher will tell, the system is asked on every tick whether the process is there still. The first to know
- * records the termination; it never changes afterwards. That a rank has ended and that it can write no more
- * are two facts: its other threads may run a moment longer than its death word, so its memory is used again
- * only when it is *gone*. A crash that writes a core file keeps both death word and watch waiting; the file
- * system of processes tells of it. Time alone declares nobody dead: a stopped or debugged rank has no ending.
+ * A higher detection method includes the lower ones, and each includes watching the launcher itself: when the
+ * launcher is gone the job has ended, and no rank waits for its reports. Where the system refuses watches
+ * (R2), and no launcher will report, the rank asks the system at every tick whether the process still exists.
+ * The first rank to know records the termination, which never changes afterwards. That a rank has ended and
+ * that it can no longer write are two facts: its other threads may outlive its death word for a moment, so
+ * its memory is reused only when it is *gone*. A crash that writes a core file delays both death word and
+ * watch; /proc shows it. Elapsed time alone declares nobody dead: a stopped or debugged rank has no
+ * termination.
  */
 #ifndef MST_LIVENESS_H
 #define MST_LIVENESS_H
@@ -38,20 +39,19 @@ typedef enum mst_detection {
 typedef struct mst_launcher {
     int32_t pid; /* 0: none */
     uint64_t start;
-    uint32_t pid_namespace; /* what the pid is a number of; 0: unknown */
+    uint32_t pid_namespace; /* pid namespace, in which the pid is valid; 0: unknown */
 } mst_launcher;
 
 typedef struct mst_liveness {
     mst_geometry geometry;
-    _Atomic uint32_t detection; /* an mst_detection; goes down when the system turns out not to offer it */
-    uint32_t self;              /* our rank, or MST_RANKS_MAX: none */
+    _Atomic uint32_t detection; /* an mst_detection; lowered when the system turns out not to support it */
+    uint32_t self;              /* our seat, or MST_RANKS_MAX: none */
     int32_t self_pid;
     uint64_t self_namespace;
     mst_launcher launcher;
-    mst_os_held *watches; /* one per rank, then the launcher's; fd negative: why there is none */
+    mst_os_held *watches; /* one per seat, then the launcher's; negative fd: why there is none */
     bool *fired;
-    int64_t
-        *fell_ns; /* since when a rank's death word has been seen fallen and its ending not known; 0: not */
+    int64_t *fell_ns; /* since when a rank's death word has fallen without explanation; 0: it has not */
     bool launcher_gone;
     pthread_mutex_t lock; /* threads of one rank may wait in several groups */
 } mst_liveness;
@@ -60,30 +60,31 @@ bool mst_liveness_init(mst_liveness *liveness, const mst_geometry *geometry, uin
                        const mst_launcher *launcher); /* false: no memory */
 void mst_liveness_destroy(mst_liveness *liveness);
 
-/* Says in our entry who we are. */
+/* Writes our identity into our entry. */
 void mst_liveness_introduce(mst_liveness *liveness);
 
-/* Looks at all death words and watches and records what they tell. Never blocks. */
+/* Checks all death words and watches and records what they show. Never blocks. */
 void mst_liveness_scan(mst_liveness *liveness);
 
-/* Looks at the death words only. True: one has fallen and it is not known yet how; look again soon. */
+/* Checks the death words only. True: one has fallen and the termination is not known yet; check again
+ * soon. */
 bool mst_liveness_scan_death_words(mst_liveness *liveness);
 
-/* Whether a rank that keeps others waiting is writing its core file: records that. */
+/* Checks whether a rank that delays others is writing its core file, and records that. */
 void mst_liveness_look_for_dump(mst_liveness *liveness, uint32_t seat);
 
 bool mst_liveness_launcher_gone(mst_liveness *liveness);
 
 /* How a rank ended; MUSTER_TERMINATION_NONE while it has not. */
 muster_termination mst_liveness_termination(const mst_geometry *geometry, uint32_t seat);
-muster_termination mst_termination_unpack(uint64_t word); /* of an entry */
+muster_termination mst_termination_unpack(uint64_t word); /* the word of an entry */
 
-/* Whether a rank that has ended can write no more; the second one looks first. */
+/* Whether a rank that has ended can no longer write; the second function scans first. */
 bool mst_liveness_writes_no_more(const mst_geometry *geometry, uint32_t seat);
 bool mst_liveness_is_gone(mst_liveness *liveness, uint32_t seat);
 
-/* Says that we leave all groups since our program ends: other threads of it may write until it has. And
- * whether that is so of a rank that has left. */
+/* Records that we leave all groups because our program ends: its other threads may write until it has ended.
+ * The second function: whether that is so of a rank that has left. */
 void mst_liveness_say_we_end(mst_liveness *liveness);
 bool mst_liveness_may_write_yet(mst_liveness *liveness, uint32_t seat);
 
@@ -91,11 +92,11 @@ bool mst_liveness_may_write_yet(mst_liveness *liveness, uint32_t seat);
 void mst_liveness_record(const mst_geometry *geometry, uint32_t seat, muster_termination termination);
 void mst_liveness_record_gone(const mst_geometry *geometry, uint32_t seat);
 
-/* Which of two ranks that have ended was recorded first, whoever recorded them. A rank that ended because of
- * another's end was recorded after it. */
+/* Which of two terminations was recorded first, by any rank. A rank that ended because of another rank's
+ * death is recorded after it. */
 bool mst_liveness_ended_before(const mst_geometry *geometry, uint32_t seat, uint32_t other);
 
-/* Grows with every recorded ending: a cheap "has anything changed?". */
+/* Grows with every recorded termination: a cheap check whether anything has changed. */
 uint32_t mst_liveness_count(const mst_geometry *geometry);
 
 #endif

@@ -1,4 +1,4 @@
-/* The bits of references.h. */
+/* Sets, clears and checks the bits of references.h. */
 #include "shm/death/references.h"
 
 #include "shm/base/fault.h"
@@ -18,8 +18,8 @@ void mst_references_add(const mst_geometry *geometry, uint32_t seat, uint32_t se
 
 void mst_references_remove(const mst_geometry *geometry, uint32_t seat, uint32_t self)
 {
-    mst_and64_sc(word_of(geometry, seat, self), ~(1ULL << (self % 64))); /* E17: our last look was before */
-    mst_fault_point("holder.removed");
+    mst_and64_sc(word_of(geometry, seat, self), ~(1ULL << (self % 64))); /* E17: after our last read there */
+    mst_fault_point("reference.removed");
 }
 
 static bool has_ended(const mst_geometry *geometry, uint32_t seat)
@@ -27,20 +27,20 @@ static bool has_ended(const mst_geometry *geometry, uint32_t seat)
     return mst_liveness_termination(geometry, seat).kind != MUSTER_TERMINATION_NONE;
 }
 
-/* Who is dead, or in no group at all, holds nothing. */
-static bool can_hold(const mst_geometry *geometry, uint32_t seat)
+/* A rank that is dead, or has left all groups, references nothing. */
+static bool can_read(const mst_geometry *geometry, uint32_t seat)
 {
     return !has_ended(geometry, seat) &&
            mst_load32_acq(&mst_layout_entry(geometry, seat)->state) != MST_RANK_LEFT; /* E10 */
 }
 
-static bool is_held(const mst_geometry *geometry, uint32_t seat)
+static bool is_read(const mst_geometry *geometry, uint32_t seat)
 {
     for (uint32_t first = 0; first < geometry->seats; first += 64) {
         uint64_t bits = mst_load64_acq(word_of(geometry, seat, first)); /* E17 */
 
-        for (uint32_t holder = first; bits != 0; holder++, bits >>= 1)
-            if ((bits & 1) && holder < geometry->seats && can_hold(geometry, holder))
+        for (uint32_t reader = first; bits != 0; reader++, bits >>= 1)
+            if ((bits & 1) && reader < geometry->seats && can_read(geometry, reader))
                 return true;
     }
     return false;
@@ -53,7 +53,7 @@ bool mst_references_release_dead(const mst_geometry *geometry, bool *done)
     for (uint32_t seat = 0; seat < geometry->seats; seat++) {
         if (done[seat] || !has_ended(geometry, seat))
             continue;
-        if (!mst_liveness_writes_no_more(geometry, seat) || is_held(geometry, seat)) {
+        if (!mst_liveness_writes_no_more(geometry, seat) || is_read(geometry, seat)) {
             left = true;
             continue;
         }

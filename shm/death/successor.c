@@ -1,4 +1,4 @@
-/* The words of successor.h. */
+/* Reads and writes the words of successor.h. */
 #include "shm/death/successor.h"
 
 #include "shm/base/fault.h"
@@ -7,7 +7,7 @@
 
 #define NOBODY UINT32_MAX
 
-/* Of an admission: offsets are multiples of more than there are seats. */
+/* Of an admission word: offsets are multiples of more than the number of seats. */
 #define SEAT_BITS 12
 #define GIVEN_UP 1
 
@@ -21,7 +21,7 @@ void mst_successor_decide(const mst_geometry *geometry, uint32_t seat, uint32_t 
     mst_eventcount_advance(&mst_layout_header(geometry)->arrivals);
 }
 
-/* Seats are given out in order, so a successor that is no later one is damage: nobody. */
+/* Seats are assigned in order, so a successor in an earlier seat is damage: none. */
 static uint32_t successor_of(const mst_geometry *geometry, uint32_t seat, bool *decided)
 {
     uint32_t word = mst_load32_acq(&mst_layout_entry(geometry, seat)->successor); /* E15 */
@@ -46,8 +46,8 @@ static mst_presence look_at_seat(const mst_geometry *geometry, uint32_t seat)
     }
 }
 
-/* Whether the launcher will have a word on a seat whose rank has ended: when its process does, too. That of
- * one that executes another program, or whose death word alone is gone, may live as long as it likes. */
+/* Whether the launcher will still decide on a seat whose rank has ended: only once the process ends. A
+ * process that executes another program, or of which only the death word is known to be gone, may live on. */
 static bool will_be_decided(mst_liveness *liveness, uint32_t seat, muster_termination termination)
 {
     bool process_ends =

@@ -1,11 +1,11 @@
 /*
- * Who takes whose place.
+ * Which process replaces which rank.
  *
- * The launcher says of every seat whose rank has ended who sits in its stead: a rank in another seat,
- * which may not be there yet, or nobody (E15). From the seat that a rank began in, those words lead to
- * the seat that it has now. A replacement takes its seat, prepares its share, and waits there until the
- * others put it on the membership list of a new group: its admission (E16), by compare-and-swap, so that it
- * joins one group only, whoever of the others tells it.
+ * For every seat whose rank has ended, the launcher stores who replaces it: the rank of another seat, which
+ * may not have started yet, or nobody (E15). Following these words from the seat in which a rank started
+ * leads to the seat that it has now. A replacement takes its seat, prepares its share of the group, and waits
+ * until the others put it on the membership list of a new group. That is its admission (E16), stored by
+ * compare-and-swap, so that it joins only one group, whichever member tells it.
  */
 #ifndef MST_SUCCESSOR_H
 #define MST_SUCCESSOR_H
@@ -14,29 +14,29 @@
 
 #define MST_NO_SEAT UINT32_MAX
 
-/* The launcher's word on a seat whose rank has ended, or will not start. Once for each. */
+/* The launcher's decision on a seat whose rank has ended, or will not start. Once for each seat. */
 void mst_successor_decide(const mst_geometry *geometry, uint32_t seat, uint32_t successor);
 
 typedef enum mst_presence {
-    MST_PRESENT, /* in the world's groups */
+    MST_PRESENT, /* in the groups of the world */
     MST_WAITING, /* to be admitted */
-    MST_COMING,  /* a replacement has been promised, or may be */
-    MST_LOST     /* dead or gone, and nobody comes instead */
+    MST_COMING,  /* a replacement has been announced, or may be */
+    MST_LOST     /* dead or gone, and not replaced */
 } mst_presence;
 
-/* How it stands with a rank of the world, and in which seat that one is. */
+/* The state of a rank of the world, and the seat that it has now. */
 mst_presence mst_successor_look(mst_liveness *liveness, uint32_t rank, uint32_t *seat);
 
-/* The seat of the process that is a rank after so many replacements; MST_NO_SEAT: none was announced. */
+/* The seat of a rank after `replacements` replacements; MST_NO_SEAT: fewer were announced. */
 uint32_t mst_successor_seat(const mst_geometry *geometry, uint32_t rank, uint32_t replacements);
 
-/* Puts who waits in `seat` on the membership list that lies at an offset of another's heap, unless it has
- * given up and is leaving; false: it is on another membership list. */
+/* Admits the rank that waits in `seat` to the membership list at an offset of another seat's heap, unless it
+ * has given up and is leaving; false: it is on another membership list. */
 bool mst_successor_admit(const mst_geometry *geometry, uint32_t seat, uint32_t list_seat,
                          uint64_t list_offset);
 
-/* The replacement's side: whether it has been admitted, and where the membership list is; and giving up,
- * which is false if it has been admitted meanwhile. */
+/* For the replacement: whether it has been admitted, and where the membership list is; and giving up, which
+ * returns false if it has been admitted meanwhile. */
 bool mst_successor_admitted(const mst_geometry *geometry, uint32_t seat, uint32_t *list_seat,
                             uint64_t *list_offset);
 bool mst_successor_give_up(const mst_geometry *geometry, uint32_t seat);
