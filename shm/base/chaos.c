@@ -4,7 +4,7 @@
 #include "shm/port/os.h"
 
 _Atomic uint64_t mst_chaos_seed;
-static _Atomic uint64_t edges; /* come by so far */
+static _Atomic uint64_t edges; /* passed so far */
 
 static uint64_t mix(uint64_t z)
 {
@@ -38,5 +38,5 @@ void mst_chaos_delay(void)
     else if (drawn % 8 == 2)
         work_for(part * 20);
     else if (drawn % 64 == 3)
-        mst_os_sleep(1); /* lets others go first */
+        mst_os_sleep(1); /* lets other threads run first */
 }

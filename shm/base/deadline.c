@@ -1,8 +1,8 @@
-/* Counting of deadline.h. */
+/* Counts waited time, as deadline.h describes. */
 #include "shm/base/deadline.h"
 
-#define LATENESS_NS_MAX 100000000LL /* of a busy machine: more is a gap */
-#define LATENESS_PARTS 4            /* of short limits: a quarter */
+#define LATENESS_NS_MAX 100000000LL /* that a busy machine may cause; more is a gap */
+#define LATENESS_PARTS 4            /* of short limits, a quarter */
 
 static int64_t lateness_allowed_ns(const mst_deadline *deadline)
 {

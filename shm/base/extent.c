@@ -23,7 +23,7 @@ void mst_extents_destroy(mst_extents *extents)
     *extents = (mst_extents){ 0 };
 }
 
-/* n claims cut the range into at most n + 1 free stretches. */
+/* n claims divide the range into at most n + 1 free extents. */
 static bool reserve(mst_extents *extents)
 {
     if (extents->claims + 2 <= extents->capacity)
@@ -95,7 +95,7 @@ void mst_extents_end_at(mst_extents *extents, uint64_t end)
 {
     mst_extent *last = extents->count ? &extents->free[extents->count - 1] : NULL;
 
-    while (last && last->offset >= end) /* sorted: the last ones go */
+    while (last && last->offset >= end) /* sorted: the last ones are removed */
         last = --extents->count ? last - 1 : NULL;
     if (last && last->bytes > end - last->offset)
         last->bytes = end - last->offset;

@@ -1,4 +1,4 @@
-/* Parsing and striking of injection.h. */
+/* Parses and applies the injected faults of injection.h. */
 #include "shm/base/injection.h"
 
 #include <ctype.h>
@@ -10,7 +10,7 @@
 #include "shm/port/os.h"
 #include "src/pure/error.h"
 
-/* ---- the text ---- */
+/* ---- parsing ---- */
 
 static muster_status refuse(const char *text)
 {
@@ -21,7 +21,7 @@ static muster_status refuse(const char *text)
         text, MST_INJECTIONS_MAX);
 }
 
-/* "name=123" at *at, which then points behind it. */
+/* Parses "name=123" at *at and moves *at behind it. */
 static bool take_number(const char **at, const char *name, uint64_t *number)
 {
     size_t bytes = strlen(name);
@@ -81,7 +81,7 @@ muster_status mst_injections_parse(const char *text, int rank, mst_injections *i
     *injections = (mst_injections){ .count = 0 };
     if (!text)
         return MUSTER_OK;
-    for (;; at++) { /* behind the comma */
+    for (;; at++) { /* the increment skips the comma */
         mst_injection injection = { .operation = 0 };
         uint64_t whose;
 
@@ -98,7 +98,7 @@ muster_status mst_injections_parse(const char *text, int rank, mst_injections *i
     }
 }
 
-/* ---- what happens ---- */
+/* ---- applying ---- */
 
 static void strike(const mst_injection *injection, mst_injections *injections, const mst_log *log)
 {

@@ -1,4 +1,4 @@
-/* Offsets of layout.h, computed here and nowhere else; and the list of its fields, told. */
+/* Computes all offsets of layout.h, and enumerates the list of its fields. */
 #include "shm/base/layout.h"
 
 static uint64_t round_up(uint64_t value, uint64_t unit)
@@ -13,8 +13,8 @@ uint64_t mst_layout_records_offset(uint32_t seats, uint32_t seat)
     return begin + (uint64_t)seat * MST_RECORDS * sizeof(mst_record);
 }
 
-/* Large, so that a line has left the receiver's own cache when it is written again; but what a rank has for
- * all others is at most some 4 MiB. */
+/* Large, so that a line has left the receiver's own cache before it is written again; but the rings that a
+ * rank has for all its peers take at most some 4 MiB. */
 uint64_t mst_layout_ring_bytes(uint32_t size)
 {
     return size <= 4 ? 1 << 20 : size <= 8 ? 1 << 19 : 1 << 18;
@@ -91,7 +91,7 @@ static void mix_row(void *context, const mst_layout_row *row)
     *hash = mix(*hash, row->bytes);
 }
 
-/* Where areas lie is said by functions: an arena of three seats stands for all. */
+/* Functions compute where areas begin: their values for an arena of three seats represent them all. */
 uint64_t mst_layout_fingerprint(void)
 {
     const uint64_t areas[] = {

@@ -1,27 +1,26 @@
 /*
  * The specification of the arena's bytes: the only place that says what lies where.
  *
- *   0                      header          one page: identity (written once), attach state
- *   MST_ENTRIES_OFFSET     rank entries    who sits in each seat, and how it ended
- *   mst_layout_records_offset(s) records   the latest operations of whoever sits in seat s: a ring
- *   mst_layout_cells_offset()    cells     MST_CELLS_MAX rows of one cell per seat: a cell for each
- *                                        group that the rank is a member of
- *   mst_layout_slots_offset()    slots     as many rows of two small slots per seat: those of the cell in
- *                                        the same place
- *   mst_layout_region_offset(s)  heap of s  staging, channels, arena buffers of whoever sits in seat s
+ *   0                               header          one page: identity (written once), attach state
+ *   MST_ENTRIES_OFFSET              rank entries    which process has each seat, and how it ended
+ *   mst_layout_records_offset(s)    records of s    a ring of the latest operations of the rank in seat s
+ *   mst_layout_cells_offset()       cells           MST_CELLS_MAX rows of one cell per seat; a rank uses one
+ * of its cells for each group that it is a member of mst_layout_slots_offset()       slots           as many
+ * rows of two small slots per seat: those of the cell with the same row and seat mst_layout_region_offset(s)
+ * heap of s       staging, channels and arena buffers of the rank in seat s
  *
- * A seat is the place of one process (or thread) that is a rank, and is never used by another: the
- * world's ranks begin in the seats of their numbers, and who replaces a dead rank takes a seat beyond.
- * The rank in a seat is the only allocator of the seat's cells, slots and heap, which together are its
- * region, so carving needs no lock and a dead rank takes nothing with it but its own region. Cells of one row
- * lie side by side, since all members of a group read each other's at every round: far apart they would each
- * take an entry of the TLB and lines of the page tables, and a page fault when they are first read. So would
- * slots. A group's sub-arena is one cell, with its slots, and one staging block of each member; members
- * learn each other's at split. Control lines (header, entries, records, cells) and slots stay committed once
- * used; the heap is committed chunk by chunk.
+ * A seat belongs to one process (or thread) that is a rank, and no other process ever uses it: the world's
+ * ranks start in the seats of their numbers, and a process that replaces a dead rank takes a further seat. A
+ * seat's cells, slots and heap are its region. The rank in the seat is the only allocator of its region, so
+ * allocating needs no lock, and a dead rank loses nothing but its own region. Cells of one row are adjacent
+ * because all members of a group read each other's at every round: far apart, each would need a TLB entry,
+ * lines of the page tables, and a page fault at the first read. The same is true of slots. A group's
+ * sub-arena is one cell, with its slots, and one staging block of each member; members learn each other's at
+ * split. Control lines (header, entries, records, cells) and slots stay committed once used; the heap is
+ * committed block by block.
  *
- * What each of these is made of is one list, layout_fields.h, from which come the structs, the fingerprint
- * that attachers compare, docs/LAYOUT.md and its test.
+ * The fields of each of these are in one list, layout_fields.h. The structs, the fingerprint that attaching
+ * ranks compare, docs/LAYOUT.md and its test are generated from it.
  */
 #ifndef MST_LAYOUT_H
 #define MST_LAYOUT_H
@@ -33,9 +32,9 @@
 #include <stdint.h>
 
 #define MST_READY_MAGIC 0x4d55535445523031ULL  /* "MUSTER01" */
-#define MST_MAKING_MAGIC 0x4d55535445523030ULL /* "MUSTER00": one that is being made */
+#define MST_MAKING_MAGIC 0x4d55535445523030ULL /* "MUSTER00": the arena is being created */
 
-/* The list, as declarations. */
+/* The list, expanded to declarations. */
 #define CONSTANT(name, value) enum { name = value }
 #define STRUCT(name) typedef struct name {
 #define END_STRUCT(name)                                                                                     \
@@ -69,7 +68,7 @@ static_assert(MST_REGION_BYTES_MIN % MST_PAGE == 0, "regions are whole pages");
 static_assert(sizeof(mst_channel) == MST_LINE + 2 * MST_SLOT_BYTES, "slots have no line with another writer");
 static_assert(sizeof(mst_entry) <= MST_ENTRY_UNIT, "an entry's beginning is one line");
 
-/* Where things are in an arena: private to each process, made from checked copies. */
+/* Where this process has mapped the arena, and its dimensions: private, made from checked copies. */
 typedef struct mst_geometry {
     unsigned char *base;
     uint64_t arena_bytes;
@@ -84,24 +83,24 @@ typedef struct mst_geometry {
 /* A row of the list. */
 typedef struct mst_layout_row {
     enum { MST_LAYOUT_CONSTANT, MST_LAYOUT_STRUCT, MST_LAYOUT_FIELD } kind;
-    const char *structure; /* of a field: which it is in */
+    const char *structure; /* of a field: the struct it is in */
     const char *name;
-    const char *type; /* of a field: as it is written */
+    const char *type; /* of a field: its type as written */
     uint64_t value;   /* of a constant; of a field: its offset */
-    uint64_t bytes;   /* 0: as many as there are */
+    uint64_t bytes;   /* 0: of variable length */
 } mst_layout_row;
 
-/* Tells the whole list, in its order. */
+/* Calls `tell` for each row of the list, in order. */
 void mst_layout_tell(void (*tell)(void *context, const mst_layout_row *row), void *context);
 
-/* A hash of all of it, and of where areas lie: builds that differ must not share an arena. */
+/* A hash of the list and of where areas begin: builds that differ must not share an arena. */
 uint64_t mst_layout_fingerprint(void);
 
-/* Bytes of an arena of so many seats whose heaps have `region_bytes` each. */
+/* Size of an arena with `seats` heaps of `region_bytes` each. */
 uint64_t mst_layout_arena_bytes(uint32_t seats, uint64_t region_bytes);
 uint64_t mst_layout_records_offset(uint32_t seats, uint32_t seat);
 
-/* Of a channel's ring, in a world of so many ranks: a power of two. */
+/* Size of a channel's ring in a world of `size` ranks: a power of two. */
 uint64_t mst_layout_ring_bytes(uint32_t size);
 uint64_t mst_layout_cells_offset(uint32_t seats);
 uint64_t mst_layout_region_offset(uint32_t seats, uint64_t region_bytes, uint32_t seat);
@@ -116,18 +115,18 @@ uint64_t mst_layout_slots_offset(const mst_geometry *geometry, uint32_t seat, ui
 uint64_t mst_layout_heap_begin(const mst_geometry *geometry, uint32_t seat);
 uint64_t mst_layout_heap_end(const mst_geometry *geometry, uint32_t seat);
 
-/* Bytes of each heap that this process has mapped: from its beginning; and all that it has mapped. */
+/* Bytes of each heap, from its beginning, that this process has mapped; and all bytes that it has mapped. */
 uint64_t mst_layout_mapped_heap_bytes(const mst_geometry *geometry);
 uint64_t mst_layout_mapped_bytes(const mst_geometry *geometry);
 
-/* Where an offset in the heap of a seat is here. It has been checked, or is our own. */
+/* The address in this process of an offset in a seat's heap. The offset has been checked, or is our own. */
 static inline unsigned char *mst_layout_at(const mst_geometry *geometry, uint32_t seat, uint64_t offset)
 {
     return geometry->base + offset - seat * geometry->unmapped_bytes;
 }
 
-/* The offset of an address in our own heap; of any other one, no offset that is in our heap. Of private
- * memory, which most is, 0, as fast as can be. */
+/* The offset of an address in our own heap. For an address elsewhere, a value outside our heap; 0, quickly,
+ * for private memory, the most frequent case. */
 static inline uint64_t mst_layout_own_offset(const mst_geometry *geometry, uint32_t seat, const void *at)
 {
     uint64_t distance = (uint64_t)((uintptr_t)at - (uintptr_t)geometry->base);
@@ -135,7 +134,7 @@ static inline uint64_t mst_layout_own_offset(const mst_geometry *geometry, uint3
     return distance < geometry->arena_bytes ? distance + seat * geometry->unmapped_bytes : 0;
 }
 
-/* The bytes at an offset that a peer gave, or NULL unless all of them lie in that peer's heap. */
+/* The address of bytes at an offset that a peer gave, or NULL unless all of them are in that peer's heap. */
 void *mst_layout_heap_at(const mst_geometry *geometry, uint32_t seat, uint64_t offset, uint64_t bytes);
 
 #endif

@@ -1,5 +1,5 @@
-/* The chunks of chunks.h. A word is the number of the work, which never comes again, the member, and a bit.
- */
+/* Implements chunks.h. A chunk's word is the number of the shared work, which is never reused, the member
+ * that took the chunk, and a bit for "done". */
 #include "shm/group/chunks.h"
 
 #include "shm/base/fault.h"
@@ -19,7 +19,7 @@ static uint64_t own_word(const mst_sequence *sequence)
     return sequence->work << WORK_SHIFT | (uint64_t)sequence->subarena->rank << RANK_SHIFT;
 }
 
-/* Of the work that this member is at. */
+/* Whether the chunk is taken, in the shared work that this member is at. */
 static bool is_taken(const mst_sequence *sequence, uint64_t word)
 {
     return word >> WORK_SHIFT == sequence->work;
@@ -29,7 +29,7 @@ static bool is_begun(const void *arg)
 {
     const mst_sequence *sequence = arg;
 
-    return is_taken(sequence, mst_load64_acq(word_of(sequence, 0))); /* E21: takes are in order */
+    return is_taken(sequence, mst_load64_acq(word_of(sequence, 0))); /* E21: chunks are taken in order */
 }
 
 mst_wait_result mst_chunks_meet(mst_sequence *sequence, int *missing)
@@ -58,7 +58,7 @@ static mst_parking parking_of(const mst_sequence *sequence)
 {
     mst_cell *cell = sequence->subarena->cells[0];
 
-    return (mst_parking){ &cell->chunks_rung, &cell->chunks_sleepers };
+    return (mst_parking){ &cell->chunks_word, &cell->chunks_sleepers };
 }
 
 void mst_chunks_done(mst_sequence *sequence, int chunk)
@@ -78,7 +78,7 @@ static uint64_t look_at(const taken *taken)
     return mst_load64_sc(word_of(taken->sequence, taken->chunk)); /* E21, E9 */
 }
 
-/* Who has taken the chunk, of which all were taken; -1: the word makes no sense. */
+/* Who has taken the chunk, which has been taken; -1: the word is invalid. */
 static int owner(const mst_sequence *sequence, uint64_t word)
 {
     int rank = (int)(word >> RANK_SHIFT & ((1U << (WORK_SHIFT - RANK_SHIFT)) - 1));
@@ -86,7 +86,7 @@ static int owner(const mst_sequence *sequence, uint64_t word)
     return is_taken(sequence, word) && rank < sequence->subarena->size ? rank : -1;
 }
 
-/* Or there is nothing to wait for. */
+/* Done, or invalid, so that there is nothing to wait for. */
 static bool is_done(const void *arg)
 {
     const taken *taken = arg;

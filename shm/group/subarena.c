@@ -1,4 +1,4 @@
-/* Claiming, opening and retiring of subarena.h. */
+/* Claims, opens and retires the sub-arenas of subarena.h. */
 #include "shm/group/subarena.h"
 
 #include <stdlib.h>
@@ -29,7 +29,7 @@ static void init_cell(mst_cell *cell, uint64_t membership, uint64_t staging_offs
     mst_store64_rlx(&cell->channels, 0);
     mst_store64_rlx(&cell->regroups, 0);
     mst_store64_rlx(&cell->decided, 0);
-    mst_store32_rlx(&cell->chunks_rung, 0);
+    mst_store32_rlx(&cell->chunks_word, 0);
     mst_store32_rlx(&cell->chunks_sleepers, 0);
     for (int i = 0; i < MST_CHUNKS_MAX; i++)
         mst_store64_rlx(&cell->chunks[i], 0);
@@ -42,7 +42,7 @@ static void init_cell(mst_cell *cell, uint64_t membership, uint64_t staging_offs
     mst_store32_rlx(&cell->doorbell.sleepers, 0);
     cell->reason_bytes = 0;
     mst_fault_point("cell.open");
-    mst_store64_rel(&cell->membership, membership); /* E10; peers come here after E1 or E3 */
+    mst_store64_rel(&cell->membership, membership); /* E10; peers read the cell after E1 or E3 */
 }
 
 static void free_cell(mst_attachment *attachment, uint32_t index)
@@ -52,7 +52,7 @@ static void free_cell(mst_attachment *attachment, uint32_t index)
     pthread_mutex_unlock(&attachment->lock);
 }
 
-/* Cells and their slots are committed in order, and never given back: at most 48 MiB per rank. */
+/* Cells and their slots are committed in order, and never released: at most 48 MiB per rank. */
 static muster_status commit_cells(mst_attachment *attachment, uint32_t index)
 {
     const mst_geometry *geometry = &attachment->geometry;
@@ -122,7 +122,7 @@ static void leave(mst_attachment *attachment, const mst_share *share)
 
     mst_fault_point("cell.leave");
     mst_store64_rel(&cell->membership,
-                    share->membership - 1); /* E10: our last touch of peers' memory is before */
+                    share->membership - 1); /* E10: our last access to peers' memory is before */
 }
 
 void mst_share_release(mst_attachment *attachment, const mst_share *share)
@@ -132,8 +132,8 @@ void mst_share_release(mst_attachment *attachment, const mst_share *share)
     free_cell(attachment, share->cell);
 }
 
-/* The memory stays claimed: a peer whose split succeeded may read it at any time. The parent is
- * poisoned then, so this happens at most once per group. */
+/* The memory stays claimed: a peer whose split succeeded may read it at any time. The parent group is
+ * poisoned in that case, so this happens at most once per group. */
 void mst_share_abandon(mst_attachment *attachment, const mst_share *share)
 {
     leave(attachment, share);
@@ -181,7 +181,7 @@ static muster_status check_share(const mst_geometry *geometry, const mst_share *
                     share->seat, share->cell, (unsigned long long)share->staging_offset);
 }
 
-/* For those who look from outside: which group the cell is of. Rank 0's share is no other group's, ever. */
+/* For muster inspect: identifies the cell's group by rank 0's share, which no other group ever has. */
 static void identify(const mst_subarena *subarena)
 {
     const mst_share *first = &subarena->shares[0];
@@ -243,9 +243,9 @@ bool mst_subarena_is_broken(const mst_subarena *subarena)
     return mst_load64_acq(&cell->poison) != subarena->no_poison[subarena->rank]; /* E7 */
 }
 
-/* ---- the dead ---- */
+/* ---- terminations ---- */
 
-/* The member whose end was recorded first; -1: none has ended without leaving. */
+/* The member whose termination was recorded first; -1: no member has ended without leaving. */
 static int first_to_end(const mst_subarena *subarena)
 {
     const mst_geometry *geometry = &subarena->attachment->geometry;
@@ -264,14 +264,14 @@ static int first_to_end(const mst_subarena *subarena)
     return first;
 }
 
-/* Who ended because of another's end must not be named for it. So a second look, which sees every end that
- * was recorded before one that the first look saw. */
+/* A rank that ended because of another rank's death must not be named as the cause. The second look sees
+ * every termination that was recorded before one that the first look saw. */
 bool mst_subarena_look_at_terminations(const mst_subarena *subarena)
 {
     if (first_to_end(subarena) < 0)
         return false;
     int rank = first_to_end(subarena);
-    if (rank < 0) /* it has left after all, before it ended */
+    if (rank < 0) /* it had left before it ended */
         return false;
     muster_termination termination =
         mst_liveness_termination(&subarena->attachment->geometry, subarena->shares[rank].seat);
@@ -285,12 +285,12 @@ void mst_subarenas_look_at_terminations(mst_attachment *attachment)
     pthread_mutex_lock(&attachment->lock);
     for (const mst_subarena *subarena = attachment->left ? NULL : attachment->open; subarena;
          subarena = subarena->next)
-        if (mst_subarena_look_at_terminations(subarena)) /* those who shrink a group wait in a broken one */
+        if (mst_subarena_look_at_terminations(subarena)) /* a rank in shrink waits in a broken group */
             mst_eventcount_advance(&subarena->cells[subarena->rank]->doorbell);
     pthread_mutex_unlock(&attachment->lock);
 }
 
-/* ---- giving back ---- */
+/* ---- freeing ---- */
 
 static bool all_peers_gone(const mst_subarena *subarena)
 {
@@ -318,7 +318,7 @@ static void reclaim_one(mst_subarena *subarena)
     destroy(subarena);
 }
 
-/* Takes back what the peers of retired groups have let go of. */
+/* Frees the retired groups that all peers have left. */
 static void reclaim(mst_attachment *attachment)
 {
     mst_subarena *ready = NULL;
@@ -351,8 +351,8 @@ static void take_off_list(mst_subarena **link, const mst_subarena *subarena)
     *link = subarena->next;
 }
 
-/* Off the list first: the thread that watches over the rank poisons what is on it, with the lock held, and
- * once we have said that we left, peers use their memory again. */
+/* First removes the sub-arena from the list: the watching thread poisons the groups on it, with the lock
+ * held, and once we have announced that we left, peers reuse their memory. */
 void mst_subarena_retire(mst_subarena *subarena)
 {
     mst_attachment *attachment = subarena->attachment;
@@ -374,7 +374,7 @@ void mst_subarena_drop_attachment(mst_attachment *attachment)
 {
     if (!mst_attachment_drop(attachment))
         return;
-    while (attachment->retired) { /* peers may read them still: the memory goes with the arena */
+    while (attachment->retired) { /* peers may still read them: the memory is released with the arena */
         mst_subarena *next = attachment->retired->next;
 
         destroy(attachment->retired);
@@ -434,7 +434,7 @@ bool mst_subarena_release_block(mst_subarena *subarena, uint64_t offset)
         if (subarena->blocks[i].offset != offset)
             continue;
         found = true;
-        /* In a broken group peers may still be reading: the block then goes when they have left. */
+        /* In a broken group peers may still be reading: the block is then freed with the group. */
         if (!mst_subarena_is_broken(subarena)) {
             mst_heap_release(&attachment->heap, offset, subarena->blocks[i].bytes);
             subarena->blocks[i] = subarena->blocks[--subarena->block_count];

@@ -1,4 +1,4 @@
-/* Packing and spreading of poison.h. */
+/* Packs and spreads the poison of poison.h. */
 #include "shm/wait/poison.h"
 
 #include "shm/base/fault.h"
@@ -96,11 +96,11 @@ static void alarm_cell(mst_cell *cell)
     for (int i = 0; i < MST_NONBLOCKING_MAX; i++)
         alarm_sequence(&cell->nonblocking[i].sequence);
     mst_alarm(mst_eventcount_parking(&cell->doorbell));
-    mst_alarm((mst_parking){ &cell->chunks_rung, &cell->chunks_sleepers });
+    mst_alarm((mst_parking){ &cell->chunks_word, &cell->chunks_sleepers });
 }
 
-/* Swaps the reason in; what there was before. A test hears of it when the cell has become another group's,
- * which nobody may be late for. */
+/* Sets the reason and returns the previous word. The fault point reports that the cell belongs to another
+ * group by now, which must not happen. */
 static uint64_t swap_in(mst_cell *cell, uint64_t none, uint64_t reason)
 {
     uint64_t found = mst_cmpxchg64_sc(&cell->poison, none, none | reason); /* E7 */
