@@ -1,4 +1,4 @@
-/* Creating, checking and mapping of arena.h. */
+/* Creates, checks and maps the arena of arena.h. */
 #include "shm/arena/arena.h"
 
 #include <errno.h>
@@ -11,10 +11,10 @@
 #include "src/pure/atomic.h"
 #include "src/pure/error.h"
 
-#define SLOT_BYTES_ALL (1024 * 1024) /* what all ranks of the world stage for one round, about */
+#define SLOT_BYTES_ALL (1024 * 1024) /* per round, staged by all ranks of the world together */
 #define SLOT_BYTES_MIN (32 * 1024)
 #define SLOT_BYTES_MAX (512 * 1024)
-#define STAGING_BYTES_MIN 8192 /* a piece (staging.h) holds one element of every rank, at least */
+#define STAGING_BYTES_MIN 8192 /* a slot (staging.h) holds at least one element of every rank */
 #define STAGING_BYTES_MAX (256ULL << 20)
 
 static uint64_t default_staging_bytes(int size)
@@ -34,7 +34,7 @@ static uint64_t odd_pages(uint64_t bytes)
     return (bytes / MST_PAGE - 1) / 2 * 2 * MST_PAGE + MST_PAGE;
 }
 
-/* Whatever is to be had: a world works with it. */
+/* The least address space per heap with which a world can work. */
 static uint64_t least_heap_bytes(const mst_geometry *geometry)
 {
     uint64_t staging = 2 * geometry->staging_bytes;
@@ -42,7 +42,7 @@ static uint64_t least_heap_bytes(const mst_geometry *geometry)
     return staging > MST_REGION_BYTES_MIN ? staging : MST_REGION_BYTES_MIN;
 }
 
-/* For sentences: so many are enough. */
+/* Rounded up: for messages that say how many are enough. */
 static unsigned long long mebibytes_up(uint64_t bytes)
 {
     return (bytes + (1 << 20) - 1) >> 20;
@@ -55,7 +55,7 @@ static uint64_t limit_of(uint64_t wanted)
     return space == wanted || file < space ? file : space;
 }
 
-/* What to do to have so much. */
+/* How to get as much address space as that. */
 static const char *remedy(uint64_t bytes)
 {
     if (mst_os_object_bytes_max() < bytes)
@@ -70,7 +70,7 @@ static muster_status plan_header(const mst_arena_plan *plan, mst_header *header)
     uint32_t seats = header->seats;
     uint64_t wanted = plan->arena_bytes ? plan->arena_bytes : MST_ARENA_BYTES_DEFAULT;
     uint64_t limit = limit_of(wanted);
-    uint64_t least = mst_layout_arena_bytes(seats, MST_REGION_BYTES_MIN + MST_PAGE); /* see below: odd */
+    uint64_t least = mst_layout_arena_bytes(seats, MST_REGION_BYTES_MIN + MST_PAGE); /* for odd_pages() */
     uint64_t staging = plan->staging_bytes ? plan->staging_bytes : default_staging_bytes(plan->size);
 
     if (plan->arena_bytes == 0 && wanted > limit)
@@ -223,7 +223,7 @@ static muster_status check_header(const mst_header *header, const mst_os_object_
     return MUSTER_OK;
 }
 
-/* As much of each heap as there is address space for; all members then use no more than that. */
+/* Maps as much of each heap as the address space allows; all members then use only that much. */
 static muster_status map_prefixes(int fd, mst_geometry *geometry)
 {
     uint64_t common = mst_layout_region_offset(geometry->seats, geometry->region_bytes, 0);
@@ -260,7 +260,7 @@ static muster_status map_all(int fd, mst_geometry *geometry)
 muster_status mst_arena_map(int fd, int size, mst_arena **arena)
 {
     mst_os_object_info info;
-    mst_header header; /* a private copy: checked once, never read again */
+    mst_header header; /* a private copy, checked once; the original is not read again */
 
     muster_status status = check_object(fd, &info);
     if (status != MUSTER_OK)
@@ -325,7 +325,7 @@ muster_status mst_arena_open(int fd, int size, mst_arena **arena)
     mst_os_close_on_exec(own);
     status = mst_arena_map(own, size, arena);
     if (status == MUSTER_OK)
-        (*arena)->held.fd = -1; /* whoever looks from outside finds the one that was inherited */
+        (*arena)->held.fd = -1; /* muster inspect finds the inherited descriptor */
     mst_os_close(own);
     return status;
 }

@@ -1,11 +1,11 @@
 /*
- * The arena as an object: created and sealed by a launcher, or created under a name by whichever
- * rank comes first; opened, checked and mapped by everyone else.
+ * The arena as an object: created and sealed by a launcher, or created under a name by the first rank to
+ * arrive; opened, checked and mapped by all others.
  *
- * Nothing in it is believed before it is checked: the descriptor (a regular object of ours, closed
- * to other users, of the size that its header claims, sealed unless it has a name), then the header
- * (finished, same version, same layout, same number of ranks). The checks read through the
- * descriptor; memory is mapped only afterwards, so that a bad object cannot fault.
+ * Nothing in it is trusted before it is checked: the descriptor (a regular object of this user, inaccessible
+ * to other users, of the size that its header states, sealed unless it has a name), then the header
+ * (finished, same version, same layout, same number of ranks). The checks read through the descriptor; memory
+ * is mapped only afterwards, so that a bad object cannot cause a fault.
  */
 #ifndef MST_ARENA_H
 #define MST_ARENA_H
@@ -17,19 +17,19 @@
 
 #define MST_ARENA_BYTES_DEFAULT (256ULL << 30) /* address space, not memory */
 
-/* What the creator decides, for all ranks. */
+/* What the creator decides for all ranks. */
 typedef struct mst_arena_plan {
     int size;
     int spare_seats;        /* for ranks that will replace dead ones */
     uint64_t arena_bytes;   /* 0: MST_ARENA_BYTES_DEFAULT, less where limits demand it */
-    uint64_t staging_bytes; /* 0: by the number of ranks */
-    bool launched;          /* this process launches the ranks, and will tell how they end */
+    uint64_t staging_bytes; /* 0: derived from the number of ranks */
+    bool launched;          /* this process launches the ranks, and reports how they end */
 } mst_arena_plan;
 
 /* A mapped arena; threads that are ranks of one process share it. */
 typedef struct mst_arena {
     mst_geometry geometry;
-    mst_os_held held; /* for those who look from outside, and to hand on; nothing here works on it */
+    mst_os_held held; /* for muster inspect, and to pass on to children; the mapping does not need it */
     mst_launcher launcher;
     char name[256]; /* "" when it has none */
     _Atomic uint32_t users;
@@ -38,25 +38,25 @@ typedef struct mst_arena {
 /* An anonymous, sealed arena. */
 muster_status mst_arena_create(const mst_arena_plan *plan, mst_arena **arena);
 
-/* The arena behind an inherited descriptor, which stays the caller's. */
+/* The arena of an inherited descriptor, which remains the caller's. */
 muster_status mst_arena_open(int fd, int size, mst_arena **arena);
 
-/* The arena called `name`, created by the first to come, for whom patience is needed. A name
- * left behind by ranks that are all dead is swept and taken over. */
+/* The arena called `name`, created by the first rank to arrive; the others wait until `patience` is used up.
+ * A name left by ranks that are all dead is removed and reused. */
 muster_status mst_arena_meet(const char *name, const mst_arena_plan *plan, mst_deadline *patience,
                              mst_arena **arena);
 
-/* Whether the descriptor is of an arena, and where things are in it, without a base: for who only looks. */
+/* Checks that the descriptor is of an arena, and gives its dimensions, without mapping it: for inspection. */
 muster_status mst_arena_identify(int fd, mst_geometry *geometry, int32_t *launcher_pid);
 
-/* Keeps a descriptor, if it is of this arena, from programs that this process executes: one that outlives the
- * job would hold its memory. */
+/* Marks a descriptor close-on-exec if it is of this arena: a program executed later would otherwise keep the
+ * arena's memory allocated. */
 void mst_arena_keep_to_us(const mst_arena *arena, int fd);
 
 mst_arena *mst_arena_share(mst_arena *arena); /* one more user of the mapping */
-void mst_arena_close(mst_arena *arena);       /* unmaps after the last; NULL is fine */
+void mst_arena_close(mst_arena *arena);       /* unmaps when the last user closes; NULL is allowed */
 
-/* The steps of creating and opening, for mst_arena_meet. */
+/* Parts of creating and opening, for mst_arena_meet. */
 muster_status mst_arena_format(int fd, const mst_arena_plan *plan, bool named);
 muster_status mst_arena_map(int fd, int size, mst_arena **arena); /* checks first; keeps fd on success */
 

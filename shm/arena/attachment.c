@@ -1,4 +1,4 @@
-/* Making, holding and leaving of attachment.h. */
+/* Creates, references and ends the attachment of attachment.h. */
 #include "shm/arena/attachment.h"
 
 #include <stdlib.h>
@@ -20,8 +20,7 @@ mst_attachment *mst_attachment_create(mst_arena *arena, uint32_t rank, uint32_t 
     attachment->seat = seat;
     attachment->rank = rank;
     mst_store32_rlx(&attachment->users, 1);
-    if (arena->launcher.pid == 0 &&
-        detection == MST_DETECTION_LAUNCHER) /* nobody would ever tell of a death */
+    if (arena->launcher.pid == 0 && detection == MST_DETECTION_LAUNCHER) /* nobody would report a death */
         detection = MST_DETECTION_PIDFD;
     attachment->recorder = (mst_recorder){
         .records = mst_layout_records(&attachment->geometry, seat),
@@ -57,7 +56,7 @@ mst_attachment *mst_attachment_create(mst_arena *arena, uint32_t rank, uint32_t 
 
 typedef struct awaiting {
     mst_attachment *attachment;
-    _Atomic uint64_t stopped; /* an mst_awaited; 0: go on */
+    _Atomic uint64_t stopped; /* an mst_awaited; 0: continue */
 } awaiting;
 
 static bool look_while_awaiting(void *arg, int peer, int64_t slept_ns)
@@ -92,7 +91,7 @@ mst_awaited mst_attachment_await(mst_attachment *attachment, bool (*ready)(const
     return result == MST_WAIT_READY ? MST_AWAITED : MST_AWAITED_TOO_LONG;
 }
 
-/* ---- groups come and go ---- */
+/* ---- references by groups ---- */
 
 void mst_attachment_hold(mst_attachment *attachment)
 {
@@ -116,7 +115,7 @@ bool mst_attachment_is_damaged(const mst_attachment *attachment)
 {
     const mst_geometry *geometry = &attachment->geometry;
     uint32_t state = mst_load32_acq(&mst_layout_entry(geometry, attachment->seat)->state); /* E1: our own */
-    bool here = state == MST_RANK_ATTACHED || state == MST_RANK_LEFT; /* the process may be at its end */
+    bool here = state == MST_RANK_ATTACHED || state == MST_RANK_LEFT; /* the latter at exit */
 
     if (here && mst_rendezvous_read(geometry).outcome == MST_OUTCOME_COMPLETE)
         return false;
@@ -127,7 +126,7 @@ bool mst_attachment_is_damaged(const mst_attachment *attachment)
 
 #define REMOVED UINT32_MAX
 
-/* Takes the task over from nobody, or from a rank that is dead. */
+/* Claims the task of removing the name, from nobody or from a rank that has died. */
 static bool claim_removal(mst_attachment *attachment)
 {
     _Atomic uint32_t *remover = &mst_layout_header(&attachment->geometry)->name_remover;
@@ -135,7 +134,7 @@ static bool claim_removal(mst_attachment *attachment)
 
     if (found == REMOVED)
         return false;
-    bool damaged = found > attachment->geometry.seats; /* nobody's claim: better that somebody does it */
+    bool damaged = found > attachment->geometry.seats; /* no rank's claim: rather remove it twice */
     if (found != 0 && !damaged &&
         mst_liveness_termination(&attachment->geometry, found - 1).kind == MUSTER_TERMINATION_NONE)
         return false;
@@ -149,7 +148,7 @@ void mst_attachment_remove_name(mst_attachment *attachment)
     if (!arena->name[0] || !claim_removal(attachment))
         return;
     mst_fault_point("name.remove");
-    /* Another job may use the name by now: the dead may have removed ours. */
+    /* Another job may use the name by now, if a dead rank had already removed ours. */
     if (mst_os_object_has_name(&arena->held, arena->name))
         mst_os_object_unlink(arena->name);
     mst_fault_point("name.removed");
@@ -194,7 +193,7 @@ void mst_attachment_release_dead(mst_attachment *attachment)
 
     if (terminations == attachment->terminations_seen)
         return;
-    mst_liveness_scan(&attachment->liveness); /* which of them can write no more */
+    mst_liveness_scan(&attachment->liveness); /* updates which of them can no longer write */
     if (!mst_references_release_dead(&attachment->geometry, attachment->released))
         attachment->terminations_seen = terminations;
 }
@@ -203,7 +202,7 @@ void mst_attachment_leave(mst_attachment *attachment)
 {
     pthread_mutex_lock(&attachment->lock);
     attachment->left = true;
-    mst_liveness_say_we_end(&attachment->liveness); /* before anybody takes us for one that has left */
+    mst_liveness_say_we_end(&attachment->liveness); /* before any rank takes us for one that has left */
     for (uint32_t index = 0; index < MST_CELLS_MAX; index++) {
         if (!attachment->in_use[index])
             continue;

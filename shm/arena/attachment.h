@@ -1,8 +1,7 @@
 /*
- * One rank's presence in an arena: its place among the rank entries, its region, its knowledge of
- * who is alive, and how it waits. Every group of the rank holds the attachment; the last one to go
- * detaches. Several threads of a process can be ranks, each with an attachment of its own on one
- * shared mapping.
+ * One rank's presence in an arena: its entry, its region, its knowledge of which ranks are alive, and how it
+ * waits. Every group of the rank references the attachment; the rank detaches when the last one is freed.
+ * Several threads of a process can be ranks, each with its own attachment on one shared mapping.
  */
 #ifndef MST_ATTACHMENT_H
 #define MST_ATTACHMENT_H
@@ -17,19 +16,19 @@
 #include "shm/wait/wait.h"
 #include "src/pure/log.h"
 
-/* What the program asks, while it waits for others, of whether to go on; `ask` NULL: always. */
+/* How the program can stop a wait for other ranks; `ask` NULL: it does not. */
 typedef struct mst_interrupt {
-    bool (*ask)(void *arg); /* true: no longer */
+    bool (*ask)(void *arg); /* true: stop waiting */
     void *arg;
 } mst_interrupt;
 
 typedef struct mst_attachment {
     mst_arena *arena;
     mst_geometry geometry;
-    uint32_t seat;                  /* ours, in the arena */
-    uint32_t rank;                  /* ours, of the world */
-    bool joined;                    /* the rank's entry is ours */
-    const unsigned char *fork_mark; /* 1 here, 0 in a forked child */
+    uint32_t seat;                  /* our seat in the arena */
+    uint32_t rank;                  /* our rank in the world */
+    bool joined;                    /* the seat's entry is ours */
+    const unsigned char *fork_mark; /* 1 in this process, 0 in a forked child */
     mst_memory memory;
     mst_heap heap;
     mst_liveness liveness;
@@ -39,58 +38,59 @@ typedef struct mst_attachment {
     mst_injections injections;
     mst_log log;
     mst_wait_policy policy;
-    mst_interrupt interrupt;                                 /* of attaching */
-    mst_deadline patience;                                   /* likewise */
+    mst_interrupt interrupt;                                 /* while attaching */
+    mst_deadline patience;                                   /* while attaching */
     _Atomic uint32_t users;                                  /* groups */
-    void (*forget)(const struct mst_attachment *attachment); /* called at the end; NULL: nobody to tell */
+    void (*forget)(const struct mst_attachment *attachment); /* called at the end; may be NULL */
 
-    pthread_mutex_t lock;                /* of what follows */
+    pthread_mutex_t lock;                /* protects the following members */
     uint32_t generations[MST_CELLS_MAX]; /* of our cells; never read from the arena */
     bool in_use[MST_CELLS_MAX];
     uint32_t cells_committed;
-    uint32_t *together;           /* by seat: in how many groups we are with the one there */
-    bool *released;               /* by seat: memory of the dead that has gone back */
-    uint32_t terminations_seen;   /* their count, when no memory of the dead was left to be released */
-    bool left;                    /* all groups at once, as the program ends: nobody poisons them any more */
+    uint32_t *together;         /* by seat: number of groups that we share with its rank */
+    bool *released;             /* by seat: memory of the dead rank that has been released */
+    uint32_t terminations_seen; /* number of terminations when no memory was left to release */
+    bool left; /* all groups at once, because the program ends: nobody poisons them any more */
     struct mst_subarena *open;    /* the rank's groups */
-    struct mst_subarena *retired; /* given back, but peers may still read them */
+    struct mst_subarena *retired; /* freed by us, but peers may still read them */
 } mst_attachment;
 
-/* Prepares to be `rank`, in a seat of the arena, and takes the arena over; NULL: no memory. Held once. */
+/* Prepares to be `rank` in a seat of the arena, and takes ownership of the arena; NULL: no memory. One
+ * reference. */
 mst_attachment *mst_attachment_create(mst_arena *arena, uint32_t rank, uint32_t seat,
                                       mst_detection detection);
 void mst_attachment_destroy(mst_attachment *attachment);
 
 void mst_attachment_hold(mst_attachment *attachment);
-/* Whether that was the last: the rank has then left, and the caller destroys the attachment. */
+/* Drops a reference; true: it was the last, the rank has left, and the caller destroys the attachment. */
 bool mst_attachment_drop(mst_attachment *attachment);
 
 typedef enum mst_awaited {
     MST_AWAITED,
-    MST_AWAITED_TOO_LONG,    /* its patience is at an end */
+    MST_AWAITED_TOO_LONG,    /* the deadline passed */
     MST_AWAITED_INTERRUPTED, /* by the program */
-    MST_AWAITED_ORPHANED     /* the launcher is gone: nobody starts, or tells of, who is missing */
+    MST_AWAITED_ORPHANED     /* the launcher is gone: nobody starts the missing ranks or reports on them */
 } mst_awaited;
 
-/* Waits, as part of attaching, until ready(arg); looks for the dead meanwhile. */
+/* Waits, as part of attaching, until ready(arg); looks for dead ranks meanwhile. */
 mst_awaited mst_attachment_await(mst_attachment *attachment, bool (*ready)(const void *arg), const void *arg);
 
-/* Says that this rank is done with every group, as an ordinary end of the program; for use at exit,
- * when nobody gave the groups back. Peers that need it see "left", not "died". */
+/* Leaves every group of this rank, as an ordinary end of the program: for use at exit, when the program has
+ * not freed its groups. Peers that wait for it see "left", not "died". */
 void mst_attachment_leave(mst_attachment *attachment);
 
-/* Whether a rank that has joined finds what it has said of itself, or of all having come, changed. Tells
- * those who may still wait for it, then. */
+/* Whether the rank finds its own entry, or the outcome of attaching, overwritten. If so, tells those who may
+ * still be attaching. */
 bool mst_attachment_is_damaged(const mst_attachment *attachment);
 
-/* Removes the arena's name, if it has one that is ours to remove: one rank does, or, should that one die
- * before it has, another. */
+/* Removes the arena's name, if it has one that is still ours. One rank does this, or another if that one dies
+ * first. */
 void mst_attachment_remove_name(mst_attachment *attachment);
 
-/* Notes that we get into a group with the one in that seat, or out of one; with the lock held. */
+/* Counts a group with the rank in that seat, or the end of one; the lock is held. */
 void mst_attachment_meet(mst_attachment *attachment, uint32_t seat);
 void mst_attachment_part(mst_attachment *attachment, uint32_t seat);
-/* Gives memory of the dead back that nobody reads any more; with the lock held. */
+/* Releases memory of dead ranks that nobody reads any more; the lock is held. */
 void mst_attachment_release_dead(mst_attachment *attachment);
 
 /* Whether this is a forked child of the rank, which has no arena mapped. */

@@ -1,4 +1,4 @@
-/* Claim, commit, cache and release of heap.h. */
+/* Claims, commits, caches and releases blocks of heap.h. */
 #include "shm/arena/heap.h"
 
 #include "shm/port/os.h"
@@ -30,7 +30,7 @@ void mst_heap_limit(mst_heap *heap, uint64_t bytes)
     pthread_mutex_unlock(&heap->lock);
 }
 
-/* Why it has no more than it has. */
+/* Reports why the heap is not larger. */
 static muster_status explain_small(const mst_heap *heap, uint64_t bytes)
 {
     bool whole = heap->bytes == heap->geometry.region_bytes;
@@ -81,7 +81,7 @@ static muster_status claim_fresh(mst_heap *heap, uint64_t bytes, uint64_t *offse
     void *block = mst_layout_heap_at(&heap->geometry, heap->seat, *offset, bytes);
     muster_status status = mst_memory_commit(heap->memory, block, bytes, "a block of arena memory");
     if (status != MUSTER_OK)
-        give_to_system(heap, *offset, bytes); /* a commit that failed half way must leave nothing */
+        give_to_system(heap, *offset, bytes); /* a partial commit must leave nothing committed */
     return status;
 }
 

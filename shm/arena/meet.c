@@ -1,13 +1,13 @@
 /*
- * Meeting under a name: how ranks that start on their own, in any order, come to share one arena.
+ * Named arenas: how ranks that are started independently, in any order, come to share one arena.
  *
- * Whoever finds no object of that name creates it (O_EXCL decides) and formats it; the others wait
- * until its header is published. Everyone holds a shared lock on the object while using it, so an
- * object that can be locked exclusively is in nobody's use: ranks that died before they were
- * complete left it behind, and it is swept; only with an arena's mark, since the name may be that of a file
- * of the program's. A creator that is swept between creating and locking notices that its object has lost its
- * name, and begins again. Once all ranks have attached the name is removed (attach.c), so that nothing is
- * left behind whatever happens later.
+ * A rank that finds no object of that name creates it (O_EXCL decides which) and formats it; the others wait
+ * until its header is published. Every rank has a shared lock on the object while it uses it, so an object
+ * that can be locked exclusively is unused: ranks that died before all had attached left it behind, and it is
+ * removed; but only if it has an arena's mark, since the name may be that of a file of the program. A creator
+ * whose object was removed between creation and locking notices that it has lost its name, and starts again.
+ * Once all ranks have attached, the name is removed (attach.c), so that nothing is left behind whatever
+ * happens later.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -29,7 +29,7 @@ static bool is_linked(int fd)
     return mst_os_object_info_get(fd, &info) == 0 && info.linked;
 }
 
-/* Removes an object that nobody uses. The exclusive lock keeps other sweepers away until closed. */
+/* Removes an unused object. The exclusive lock excludes other removers until fd is closed. */
 static void sweep(int fd, const char *name)
 {
     mst_os_held held = mst_os_hold(fd);
@@ -38,7 +38,7 @@ static void sweep(int fd, const char *name)
         mst_os_object_unlink(name);
 }
 
-/* Why there can be no object of that name, and what to do about it. */
+/* Explains why an object of that name cannot be created or opened, and what to do. */
 static muster_status explain_named(const char *name, int error, const char *verb)
 {
     const char *folder = mst_os_object_folder(), *remedy = "see to that";
@@ -66,8 +66,8 @@ static muster_status explain_named(const char *name, int error, const char *verb
         folder, name, verb, strerror(-error), remedy);
 }
 
-/* First of all: what has no mark may be a file of anybody's. Where there is no room for even that, by ulimit
- * -f, formatting fails, in words. */
+/* The first write: an object without a mark may be any file. If even that exceeds ulimit -f, formatting fails
+ * with a message. */
 static int mark(int fd)
 {
     uint64_t making = MST_MAKING_MAGIC;
@@ -85,7 +85,7 @@ static meeting create(const char *name, const mst_arena_plan *plan, int *found, 
         *status = explain_named(name, fd, "created");
         return MEETING_FAILED;
     }
-    if (mst_os_object_use(fd, false) < 0 || !is_linked(fd)) { /* swept before it was in use */
+    if (mst_os_object_use(fd, false) < 0 || !is_linked(fd)) { /* removed before we locked it */
         mst_os_close(fd);
         return MEETING_AGAIN;
     }
@@ -107,8 +107,8 @@ static uint64_t mark_of(int fd)
     return mst_os_object_read(fd, 0, &mark, sizeof mark) == 0 ? mark : 0;
 }
 
-/* Whether a file is an arena, be it unfinished, and so ours to remove: one that has been created only is
- * empty, and gets its mark before anything else. */
+/* Whether a file is an arena, possibly unfinished, and so ours to remove: one that has just been created is
+ * empty, and the mark is written first. */
 static bool is_ours(int fd)
 {
     mst_os_object_info info;

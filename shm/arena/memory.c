@@ -1,4 +1,4 @@
-/* Committing of memory.h. */
+/* Commits memory as described in memory.h. */
 #include "shm/arena/memory.h"
 
 #include <errno.h>
@@ -9,9 +9,9 @@
 #include "src/pure/atomic.h"
 #include "src/pure/error.h"
 
-#define LOOK_FROM (64ULL * 1024)         /* so much may be committed without a look */
-#define PIECE_BYTES (4ULL * 1024 * 1024) /* committed at once under a limit: a millisecond */
-#define SPARE_BYTES (1024ULL * 1024)     /* for page tables, and the program's own */
+#define LOOK_FROM (64ULL * 1024)        /* this much is committed without checking the limit */
+#define PART_BYTES (4ULL * 1024 * 1024) /* committed at once under a limit; takes a millisecond */
+#define SPARE_BYTES (1024ULL * 1024)    /* for page tables, and for the program itself */
 
 static double mebibytes(uint64_t bytes)
 {
@@ -44,7 +44,7 @@ static uint64_t sum_of_others(const mst_memory *memory)
         uint64_t bytes = mst_load64_sc(&entry->committing); /* E22 */
 
         if (seat != memory->seat && mst_load64_acq(&entry->termination) == 0) /* E8 */
-            sum += bytes < PIECE_BYTES ? bytes : PIECE_BYTES;
+            sum += bytes < PART_BYTES ? bytes : PART_BYTES;
     }
     return sum;
 }
@@ -55,8 +55,8 @@ static void announce(const mst_memory *memory, uint64_t bytes)
         mst_add64_sc(&mst_layout_entry(&memory->geometry, memory->seat)->committing, bytes); /* E22 */
 }
 
-/* *limited: whether there is a limit at all. What others say is read before what is used: they take it off
- * there when it is here. */
+/* *limited: whether there is a limit at all. What others announce is read before the usage, since they
+ * withdraw the announcement once the usage includes it. */
 static muster_status look_at_limit(const mst_memory *memory, const char *what, uint64_t bytes, bool *limited)
 {
     uint64_t taken = sum_of_others(memory) + SPARE_BYTES + memory->geometry.size * LOOK_FROM;
@@ -76,31 +76,31 @@ static muster_status look_at_limit(const mst_memory *memory, const char *what, u
         what, mebibytes(bytes), group.group, mebibytes(group.limit_bytes), mebibytes(left));
 }
 
-/* With a look before each piece at what all the rest needs, so that it fails long before the limit. */
-static muster_status commit_in_pieces(mst_memory *memory, unsigned char *at, uint64_t bytes, const char *what,
-                                      int *error)
+/* Checks before each part what the whole rest needs, so that it fails long before the limit. */
+static muster_status commit_in_parts(mst_memory *memory, unsigned char *at, uint64_t bytes, const char *what,
+                                     int *error)
 {
     bool limited = true;
 
     while (bytes > 0 && *error == 0) {
-        uint64_t piece = limited && bytes > PIECE_BYTES ? PIECE_BYTES : bytes;
-        uint64_t said = piece < PIECE_BYTES ? piece : PIECE_BYTES;
+        uint64_t part = limited && bytes > PART_BYTES ? PART_BYTES : bytes;
+        uint64_t said = part < PART_BYTES ? part : PART_BYTES;
 
         announce(memory, said);
         muster_status status = limited ? look_at_limit(memory, what, bytes, &limited) : MUSTER_OK;
         mst_fault_point("memory.announced");
         if (status == MUSTER_OK)
-            *error = mst_os_memory_commit(at, piece);
+            *error = mst_os_memory_commit(at, part);
         announce(memory, -said);
         if (status != MUSTER_OK)
             return status;
-        at += piece;
-        bytes -= piece;
+        at += part;
+        bytes -= part;
     }
     return MUSTER_OK;
 }
 
-/* ---- all of it ---- */
+/* ---- committing ---- */
 
 static bool is_worth_a_look(mst_memory *memory, uint64_t bytes)
 {
@@ -119,7 +119,7 @@ muster_status mst_memory_commit(mst_memory *memory, void *at, uint64_t bytes, co
     if (bytes > free_bytes || mst_fault_point("heap.commit"))
         error = -ENOSPC;
     else if (is_worth_a_look(memory, bytes))
-        status = commit_in_pieces(memory, at, bytes, what, &error);
+        status = commit_in_parts(memory, at, bytes, what, &error);
     else
         error = mst_os_memory_commit(at, bytes);
     if (status != MUSTER_OK || error == 0)
