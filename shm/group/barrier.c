@@ -1,4 +1,4 @@
-/* The rounds of barrier.h. */
+/* Implements the rounds of barrier.h. */
 #include "shm/group/barrier.h"
 
 #include "shm/base/fault.h"
@@ -64,7 +64,7 @@ void mst_sequence_list_missing(const mst_sequence *sequence, char *text, size_t 
     mst_ranklist(text, bytes, sequence->subarena->size, is_missing, sequence);
 }
 
-/* Each rank begins with its neighbour, so that not all look at rank 0's line first. */
+/* Each rank starts with its neighbour, so that they do not all read rank 0's line first. */
 static int neighbour(const mst_sequence *sequence, int distance)
 {
     int rank = sequence->subarena->rank + distance;
@@ -72,11 +72,11 @@ static int neighbour(const mst_sequence *sequence, int distance)
     return rank < sequence->subarena->size ? rank : rank - sequence->subarena->size;
 }
 
-/* A member's arrival, or what says as much. */
+/* A member's arrival, or another condition that implies it. */
 typedef struct arrival {
     const mst_sequence *sequence;
     int rank;
-    bool (*instead)(const void *arg); /* NULL: nothing */
+    bool (*instead)(const void *arg); /* NULL: none */
     const void *arg;
 } arrival;
 
@@ -101,8 +101,7 @@ static mst_wait_result wait_for_all(mst_sequence *sequence, arrival awaited, int
     for (int i = 1; i < sequence->subarena->size; i++) {
         awaited.rank = neighbour(sequence, i);
 
-        if (mst_sequence_has_arrived(sequence,
-                                     awaited.rank)) /* E2, E3: most have, once we have waited for one */
+        if (mst_sequence_has_arrived(sequence, awaited.rank)) /* E2, E3: most have, after one wait */
             continue;
         mst_wait_result result = wait_for(sequence, &awaited);
         if (result != MST_WAIT_READY) {
@@ -115,7 +114,7 @@ static mst_wait_result wait_for_all(mst_sequence *sequence, arrival awaited, int
     return MST_WAIT_READY;
 }
 
-/* Publishes the arrival; who sleeps on it is still to be woken. */
+/* Publishes our arrival; the caller must wake those who sleep on it. */
 static mst_parking publish(mst_sequence *sequence)
 {
     mst_arrival *arrival = mst_sequence_next(sequence);
@@ -134,7 +133,7 @@ void mst_sequence_arrive(mst_sequence *sequence)
 
 void mst_sequence_publish(mst_sequence *sequence)
 {
-    sequence->waiter.owed = publish(sequence); /* its sleepers are woken while we wait */
+    sequence->waiter.owed = publish(sequence); /* mst_wait_until wakes its sleepers after its first look */
 }
 
 mst_wait_result mst_sequence_wait(mst_sequence *sequence, int *missing)

@@ -1,4 +1,4 @@
-/* The rings of channel.h. */
+/* Implements the channels of channel.h. */
 #include "shm/group/channel.h"
 
 #include <stdlib.h>
@@ -74,7 +74,8 @@ static void plain_copy(void *to, const void *from, size_t bytes)
     memcpy(to, from, bytes);
 }
 
-/* The bytes of an entry: `to` is where they begin, in the ring, where they may wrap, or in a slot. */
+/* Copies the bytes of an entry to `to`, which is in the ring, where the bytes may wrap around, or in a
+ * slot. */
 static void copy_in(const mst_channels *channels, mst_channel_end *end, unsigned char *to, const void *from,
                     size_t bytes)
 {
@@ -106,9 +107,9 @@ static void copy_out(const mst_channels *channels, const mst_channel_end *end, v
  * word from before the sender's _sc store, or both could miss each other.
  */
 
-/* ---- finding each other ---- */
+/* ---- opening and finding channels ---- */
 
-/* An end is used, and touched, only when its channel is: there may be a thousand. */
+/* Ends are initialised only when their channel is used: there may be a thousand. */
 static void begin(const mst_channels *channels, mst_channel_end *end, mst_channel *channel)
 {
     end->channel = channel;
@@ -174,7 +175,7 @@ muster_status mst_channel_open(mst_channels *channels, int receiver)
     return MUSTER_OK;
 }
 
-/* The ring from `sender` to us, once it is there. Offsets are a peer's words: checked. */
+/* Finds the channel from `sender` to us, once it exists. Offsets come from a peer and are checked. */
 static mst_flow find(mst_channels *channels, int sender)
 {
     mst_subarena *subarena = channels->subarena;
@@ -201,10 +202,10 @@ static mst_flow find(mst_channels *channels, int sender)
 
 /* ---- the sender's end ---- */
 
-/* Learns how far the receiver has come in the ring. */
+/* Reads how far the receiver has read the ring. */
 static mst_flow learn_head(const mst_channels *channels, mst_channel_end *end)
 {
-    uint64_t head = mst_load64_sc(&end->channel->head); /* E6: the room is ours again */
+    uint64_t head = mst_load64_sc(&end->channel->head); /* E6: the space before it may be written again */
 
     if (end->position - head > channels->ring_bytes || head % MST_ENTRY_UNIT)
         return MST_FLOW_DAMAGED;
@@ -217,7 +218,7 @@ static bool has_room(const mst_channels *channels, const mst_channel_end *end, u
     return end->position - end->head + bytes <= channels->ring_bytes;
 }
 
-/* In the ring, for the entry, and the stamp behind it. */
+/* Makes sure that the ring has space for the entry and the stamp after it. */
 static mst_flow make_room(const mst_channels *channels, mst_channel_end *end, size_t count)
 {
     uint64_t bytes = entry_bytes(count) + MST_ENTRY_UNIT;
@@ -243,7 +244,8 @@ bool mst_channel_fits(mst_channels *channels, int receiver, size_t bytes)
            has_room(channels, end, all);
 }
 
-/* Whether the entry may go into its slot: it fits, and the last one that lay there is known to be taken. */
+/* Whether the entry may use its slot: it fits, and the previous entry there is known to have been
+ * consumed. */
 static bool takes_slot(const mst_channels *channels, int receiver, mst_entry_kind kind, size_t count)
 {
     const mst_channel_end *end = &channels->outgoing[receiver];
@@ -252,7 +254,7 @@ static bool takes_slot(const mst_channels *channels, int receiver, mst_entry_kin
            end->slots[end->number & 1] <= mst_load64_acq(&channels->notes[receiver].acknowledged); /* E20 */
 }
 
-/* While more lines than these are filled, the receiver looks at the first one, and takes it away again. */
+/* While more lines than this are filled, the polling receiver would take the first one away again. */
 #define PREFETCH_BYTES_MAX 256
 
 void mst_channel_prefetch(const mst_channels *channels, int receiver, size_t bytes)
@@ -264,7 +266,8 @@ void mst_channel_prefetch(const mst_channels *channels, int receiver, size_t byt
         mst_prefetch_for_store(slot_of(end->channel, end->number), MST_CACHE_LINE_BYTES);
 }
 
-/* The rest of the next entry, were it like this one: the receiver looks at its first line only. */
+/* Prefetches the rest of the next entry, assuming that it has this size: the receiver polls only its first
+ * line. */
 static void prefetch_rest(const mst_channels *channels, int receiver, size_t bytes)
 {
     const mst_channel_end *end = &channels->outgoing[receiver];
@@ -326,12 +329,12 @@ mst_flow mst_channel_wants(const mst_channels *channels, int receiver, size_t by
     const mst_subarena *subarena = channels->subarena;
     const mst_channel_end *end = &channels->outgoing[receiver];
 
-    if (mst_load64_sc(&end->channel->posted) != end->number - 1) /* E6: where it wants them */
+    if (mst_load64_sc(&end->channel->posted) != end->number - 1) /* E6: publishes wanted_at */
         return MST_FLOW_NOT_NOW;
     unsigned place = (end->number - 1) & 1;
     uint64_t wanted_at = end->channel->wanted_at[place]; /* read once */
     if (wanted_at == 0 || end->channel->wanted_bytes[place] != bytes)
-        return MST_FLOW_NOT_NOW; /* private, or of another size, of which the receiver will complain */
+        return MST_FLOW_NOT_NOW; /* private, or another size, which the receiver reports as an error */
     *buffer = mst_layout_heap_at(&subarena->attachment->geometry, subarena->shares[receiver].seat, wanted_at,
                                  bytes);
     return *buffer ? MST_FLOW_OK : MST_FLOW_DAMAGED;
@@ -347,8 +350,8 @@ mst_flow mst_channel_is_taken(mst_channels *channels, int receiver)
 
 /* ---- the receiver's end ---- */
 
-/* The next entry, in the ring or in its slot, where an older one may still be. Where the ring has one that
- * comes later, the slot has it for certain by now, so it is looked at last. */
+/* Finds the next entry, in the ring or in its slot, where an older one may still be. If the ring contains a
+ * later entry, the slot certainly contains this one by now, so the slot is read last. */
 static mst_flow look_for(const mst_channels *channels, mst_channel_end *end, uint64_t *stamp)
 {
     mst_entry *in_ring = entry_at(channels, end->channel, end->position);
@@ -381,14 +384,14 @@ mst_flow mst_channel_look(mst_channels *channels, int sender, mst_envelope *enve
     return flow;
 }
 
-/* The entry that was found is done with. */
+/* Marks the found entry as consumed. */
 static void go_on(mst_channels *channels, int sender, size_t count, bool at_once)
 {
     mst_channel_end *end = &channels->incoming[sender];
     mst_channel_notes *notes = &channels->notes[sender];
 
     mst_store64_rel(&notes->acknowledged, end->found->taken); /* E20: those slots may be written again */
-    mst_store64_rel(&notes->taken, end->number);              /* E20: and, when we say so, these */
+    mst_store64_rel(&notes->taken, end->number); /* E20: and these, once we have told the sender */
     end->number++;
     if (end->found == slot_of(end->channel, end->number - 1))
         return;
@@ -397,7 +400,7 @@ static void go_on(mst_channels *channels, int sender, size_t count, bool at_once
         return;
     end->head = end->position;
     mst_fault_point("message.take");
-    mst_exchange64_sc(&end->channel->head, end->head); /* E6: all before may be written again */
+    mst_exchange64_sc(&end->channel->head, end->head); /* E6: the ring up to here may be written again */
     mst_fault_point("message.taken");
     mst_eventcount_ring(&channels->subarena->cells[sender]->doorbell);
 }
@@ -427,12 +430,12 @@ bool mst_channel_post(mst_channels *channels, int sender, uint64_t wanted_at, si
 
     if (!end->channel)
         return false;
-    /* The sender may still be reading what was said of the entry before; of the one before that it is not, as
-     * it has sent the next since. */
+    /* The sender may still be reading the fields of the previous entry, but not those of the one before,
+     * since it has sent another entry since then. */
     end->channel->wanted_at[end->number & 1] = wanted_at;
     end->channel->wanted_bytes[end->number & 1] = bytes;
     mst_fault_point("message.want");
-    mst_exchange64_sc(&end->channel->posted, end->number); /* E6: publishes the place */
+    mst_exchange64_sc(&end->channel->posted, end->number); /* E6: publishes the two fields */
     mst_fault_point("message.wanted");
     mst_eventcount_ring(&channels->subarena->cells[sender]->doorbell);
     return true;

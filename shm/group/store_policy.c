@@ -1,17 +1,17 @@
-/* The trials of policy.h. One is not believed: some copies happen to be fast, or slow. */
+/* Runs the trials of store_policy.h. A change needs two: some copies are fast, or slow, by chance. */
 #include "shm/group/store_policy.h"
 
 #include "shm/port/os.h"
 
-#define TRIAL_COPIES 8 /* both ways in turn; the longest of each does not count */
+#define TRIAL_COPIES 8 /* both kinds alternately; the longest of each is ignored */
 #define TRIAL_COPIES_LARGE 6
 #define LARGE_BYTES 65536
 #define REST_MIN 16
-#define REST_MIN_LARGE 4 /* those of 256 KiB and more are far apart anyway */
+#define REST_MIN_LARGE 4 /* copies of 256 KiB and more are far apart in time anyway */
 #define REST_MIN_BYTES (1ULL << 20)
 #define REST_MAX 1024
 #define REST_MAX_BYTES (128ULL << 20)
-#define LAP_BYTES (2ULL << 20) /* of the largest ring: so many are written before it is written again */
+#define LAP_BYTES (2ULL << 20) /* of the largest ring: bytes written before the ring wraps around */
 #define PS_PER_NS 1000
 
 void mst_store_init(mst_store_policy *policy, mst_store_plan plan, mst_store_aim aim)
@@ -25,7 +25,7 @@ void mst_store_inherit(mst_store_policy *policy, const mst_store_policy *from)
         mst_store32_rlx(&policy->sizes[i].nontemporal, mst_load32_rlx(&from->sizes[i].nontemporal));
 }
 
-/* The nearest size that has found a way; itself, if there is none. */
+/* The nearest size that has been decided; itself, if there is none. */
 static const mst_store_size *nearest_decided(const mst_store_policy *policy, int at)
 {
     for (int apart = 1; apart < MST_STORE_POLICY_SIZES; apart++) {
@@ -37,7 +37,7 @@ static const mst_store_size *nearest_decided(const mst_store_policy *policy, int
     return &policy->sizes[at];
 }
 
-/* The first copy of a size. */
+/* The first copy of a size: starts with the kind of the nearest decided size. */
 static bool meet(mst_store_policy *policy, size_t bytes)
 {
     int at = mst_store_size_of(bytes);
@@ -67,7 +67,7 @@ static uint64_t within(uint64_t value, uint64_t least, uint64_t most)
     return value < least ? least : value < most ? value : most;
 }
 
-/* What one size has found out others may find out soon. */
+/* Changes the kind of one size, and schedules trials of the others soon. */
 static void change(mst_store_policy *policy, mst_store_size *size, bool nontemporal)
 {
     mst_store32_rlx(&size->nontemporal, nontemporal);
@@ -81,7 +81,7 @@ static void decide(mst_store_policy *policy, mst_store_size *size, size_t bytes)
     int64_t through_ps = size->sum_ps[0] - size->longest_ps[0];
     int64_t nontemporal_ps = size->sum_ps[1] - size->longest_ps[1];
     int dearer = policy->aim == MST_STORE_POLICY_FOR_READER ? policy->plan.dearer : 1;
-    int dearer_to_stay = (dearer * 7 + 5) / 10; /* large copies come near the limit at times */
+    int dearer_to_stay = (dearer * 7 + 5) / 10; /* hysteresis: large copies come near the limit at times */
     bool is_nontemporal = mst_load32_rlx(&size->nontemporal);
     bool nontemporal = through_ps > (is_nontemporal ? dearer_to_stay : dearer) * nontemporal_ps;
     bool doubted = nontemporal != is_nontemporal;

@@ -1,19 +1,20 @@
 /*
- * How bytes are stored that another CPU reads next: through the cache, or by non-temporal stores, which go
- * around it.
+ * Chooses how bytes that another CPU reads next are stored: by ordinary stores, into the cache, or by
+ * non-temporal stores, into memory.
  *
- * To store to a line that another CPU has read lately waits for that CPU's cache: between CPUs of a slow pair
- * a dozen times as long as to use non-temporal stores. In a fast pair it does not, and what was stored
- * through the cache is read from there, two or three times as fast as from memory. How fast a pair is the
- * reported topology does not tell, and it changes while a program runs: the kernel moves ranks, and a host
- * moves virtual CPUs. So the copies themselves find out. Now and then a few of about one size go either way
- * in turn and are timed; the others of that size go the way that won. Trials become rarer while nothing
- * changes, and when the way of one size does, the others are tried soon. The first copies of a size go the
- * way of the size next to it, and are not timed: stores to what no other CPU has read yet tell nothing.
+ * An ordinary store to a line that another CPU has read recently waits for that CPU's cache: between CPUs of
+ * a slow pair a dozen times as long as a non-temporal store takes. In a fast pair it does not wait, and the
+ * reader then gets the bytes from a cache, two or three times as fast as from memory. The reported topology
+ * does not tell how fast a pair is, and that changes while a program runs: the kernel migrates ranks, and a
+ * host migrates virtual CPUs. So the copies themselves are measured. Now and then a few copies of about one
+ * size alternate between the two kinds and are timed; the other copies of that size use the kind that won.
+ * Trials become rarer while nothing changes, and when the kind of one size changes, the other sizes are tried
+ * soon. The first copies of a size use the kind of the nearest size, and are not timed: stores to lines that
+ * no other CPU has read yet tell nothing.
  *
- * A policy belongs to bytes that are written over and over by one thread: a group's staging, a channel.
- * Costs a comparison and a count per copy; a trial two looks at the clock per copy, and its copies that
- * go the slower way. Speed is all that it decides.
+ * A policy belongs to memory that one thread writes over and over: a group's staging, a channel. Costs a
+ * comparison and a count per copy; a trial costs two clock reads per copy, and some copies of the slower
+ * kind. It affects only speed.
  */
 #ifndef MST_STORE_POLICY_H
 #define MST_STORE_POLICY_H
@@ -24,30 +25,29 @@
 
 #include "src/pure/atomic.h"
 
-/* What is known beforehand. */
+/* What is known in advance. */
 typedef struct mst_store_plan {
-    size_t nontemporal_bytes_min; /* smaller copies go through the cache */
-    bool fixed;                   /* larger ones by non-temporal stores, without trials */
-    int dearer; /* a copy for a reader goes through the cache unless that takes the writer so many times as
-                   long; back again, when it takes seven tenths of that, or less */
+    size_t nontemporal_bytes_min; /* smaller copies use ordinary stores */
+    bool fixed;                   /* all larger ones are non-temporal, without trials */
+    int dearer; /* a copy for a reader uses ordinary stores unless that takes the writer this many times as
+                   long as non-temporal ones; it returns to them at seven tenths of that, or less */
 } mst_store_plan;
 
-/* Whose time it is about: the reader of a copy gains by finding it in a cache, which the writer does not
- * see. */
+/* Whose time is minimised. The reader gains by finding a copy in a cache, which the writer cannot measure. */
 typedef enum mst_store_aim { MST_STORE_POLICY_FOR_READER, MST_STORE_POLICY_FOR_WRITER } mst_store_aim;
 
-/* Copies of about one size: of 2 KiB, less than 4, and so on; the last are of 256 KiB and more. */
+/* Size classes of copies: 2 KiB and up to 4 KiB, and so on; the last is 256 KiB and more. */
 #define MST_STORE_POLICY_SIZES 8
 #define MST_STORE_POLICY_BYTES_LOG2 11
 
 typedef struct mst_store_size {
-    _Atomic uint32_t nontemporal; /* 1: the way of copies that are not on trial; another thread may look */
-    bool met;                     /* a copy of it was made */
-    bool decided;                 /* a trial of it is over */
-    bool doubted;                 /* by the last trial: another like it changes the way */
+    _Atomic uint32_t nontemporal; /* 1: the kind of copies that are not on trial; read by other threads */
+    bool met;                     /* a copy of this size was made */
+    bool decided;                 /* a trial has ended */
+    bool doubted;                 /* by the last trial: another like it changes the kind */
     uint16_t rest;                /* copies until the next trial */
-    uint16_t rest_last;           /* as many were between the last two */
-    uint16_t tried; /* copies of the trial under way, and what they took per byte: all, and the longest */
+    uint16_t rest_last;           /* copies between the last two trials */
+    uint16_t tried;               /* copies of the current trial, and their time per byte: sum, and longest */
     int64_t sum_ps[2];
     int64_t longest_ps[2];
 } mst_store_size;
@@ -55,16 +55,16 @@ typedef struct mst_store_size {
 typedef struct mst_store_policy {
     mst_store_plan plan;
     mst_store_aim aim;
-    int64_t began_ns; /* the copy that is being timed; 0: none is */
+    int64_t began_ns; /* of the copy that is being timed; 0: none */
     mst_store_size sizes[MST_STORE_POLICY_SIZES];
 } mst_store_policy;
 
 void mst_store_init(mst_store_policy *policy, mst_store_plan plan, mst_store_aim aim);
 
-/* Before its first copy: begins with the ways that another has found, which may be in use. */
+/* Before its first copy: starts with the kinds that another policy, possibly in use, has found. */
 void mst_store_inherit(mst_store_policy *policy, const mst_store_policy *from);
 
-/* Begins a copy on trial, or the first of its size: which way it goes; and ends it. */
+/* Starts a copy on trial, or the first of its size, and returns whether it is non-temporal; and ends it. */
 bool mst_store_try(mst_store_policy *policy, size_t bytes);
 void mst_store_tried(mst_store_policy *policy, size_t bytes);
 
@@ -75,7 +75,7 @@ static inline int mst_store_size_of(size_t bytes)
     return log2 < 0 ? 0 : log2 < MST_STORE_POLICY_SIZES ? log2 : MST_STORE_POLICY_SIZES - 1;
 }
 
-/* Whether a copy should go by non-temporal stores, which is made at once, and followed by mst_store_end. */
+/* Whether a copy should be non-temporal. The copy must follow at once, and then mst_store_end. */
 static inline bool mst_store_begin(mst_store_policy *policy, size_t bytes)
 {
     if (bytes < policy->plan.nontemporal_bytes_min || policy->plan.fixed)
@@ -94,7 +94,7 @@ static inline void mst_store_end(mst_store_policy *policy, size_t bytes)
         mst_store_tried(policy, bytes);
 }
 
-/* The same for what is not timed, since it is more than a copy. */
+/* The same for stores that are not timed, since they are part of more than a copy. */
 static inline bool mst_store_is_nontemporal(const mst_store_policy *policy, size_t bytes)
 {
     return bytes >= policy->plan.nontemporal_bytes_min &&
