@@ -1,4 +1,4 @@
-/* Joining an arena, and waiting for the others, of join.h. */
+/* Joins an arena, and waits for the other ranks, as described in join.h. */
 #include "shm/join/join.h"
 
 #include <stdio.h>
@@ -15,7 +15,7 @@
 #include "src/pure/error.h"
 #include "src/pure/ranklist.h"
 
-/* ---- how all ranks together may use the machine ---- */
+/* ---- the CPUs of all ranks together ---- */
 
 static int cpus_of_all(const mst_geometry *geometry)
 {
@@ -78,20 +78,20 @@ static mst_outcome look_at_rank(const mst_geometry *geometry, uint32_t rank)
     return state == MST_RANK_VACANT || state == MST_RANK_JOINING ? MST_OUTCOME_OPEN : MST_OUTCOME_DAMAGED;
 }
 
-/* Damage, then an end, then a rank that may come yet: which of them tells more. */
+/* Order of severity: damage, then a termination, then a rank that may still attach. */
 static bool is_worse(mst_outcome found, mst_outcome worst)
 {
     return worst == MST_OUTCOME_COMPLETE || (worst == MST_OUTCOME_OPEN && found > MST_OUTCOME_COMPLETE) ||
            (worst != MST_OUTCOME_DAMAGED && found == MST_OUTCOME_DAMAGED);
 }
 
-/* What there is to see, whoever looks: OPEN with the first rank that has not come. */
+/* The state of the rendezvous as seen now; OPEN: with the first rank that has not attached. */
 static mst_rendezvous look_around(const mst_attachment *attachment)
 {
     const mst_geometry *geometry = &attachment->geometry;
     mst_rendezvous seen = mst_rendezvous_read(geometry);
 
-    if (seen.outcome != MST_OUTCOME_OPEN) /* some may have left already */
+    if (seen.outcome != MST_OUTCOME_OPEN) /* some may already have left */
         return seen;
     seen = (mst_rendezvous){ .outcome = MST_OUTCOME_COMPLETE, .by = attachment->rank };
     for (uint32_t rank = 0; rank < geometry->size; rank++) {
@@ -158,7 +158,7 @@ static muster_status explain_late(const mst_attachment *attachment, const mst_re
         settled->by, attachment->geometry.size, settled->rank);
 }
 
-/* The same cause on all ranks. */
+/* Reports the same cause on all ranks. */
 static muster_status explain(const mst_attachment *attachment, const mst_rendezvous *settled)
 {
     switch (settled->outcome) {
@@ -186,7 +186,7 @@ static muster_status explain(const mst_attachment *attachment, const mst_rendezv
     }
 }
 
-/* The first to know how the rendezvous ends settles it for all, either way. */
+/* Settles the outcome for all, whatever it is, unless another rank was faster. */
 static mst_rendezvous settle(mst_attachment *attachment, const mst_rendezvous *proposed)
 {
     mst_rendezvous settled = mst_rendezvous_settle(&attachment->geometry, proposed);
@@ -214,7 +214,7 @@ static muster_status gather(mst_attachment *attachment)
 
 /* ---- how much of the heaps is used ---- */
 
-/* What every rank of the world has mapped: where it has address space for less than all, all use less. */
+/* The least that any rank of the world has mapped: all ranks use only that much of each heap. */
 static uint64_t common_heap_bytes(const mst_geometry *geometry)
 {
     uint64_t least = geometry->region_bytes;
@@ -233,7 +233,7 @@ static muster_status limit_heap(mst_attachment *attachment)
     const mst_geometry *geometry = &attachment->geometry;
     uint64_t common = common_heap_bytes(geometry), mapped = mst_layout_mapped_heap_bytes(geometry);
 
-    if (common > mapped) /* a replacement: the others have begun */
+    if (common > mapped) /* a replacement: the others already use more */
         return mst_fail(
             MUSTER_ERR_NO_SPACE,
             "this process can map %llu MiB of each rank's memory, and the others use %llu; give it as much "
@@ -243,15 +243,15 @@ static muster_status limit_heap(mst_attachment *attachment)
     return MUSTER_OK;
 }
 
-/* ---- all of it ---- */
+/* ---- joining and opening the world ---- */
 
 static void look_at_terminations(void *arg)
 {
     mst_subarenas_look_at_terminations(arg);
 }
 
-/* The first share a rank claims is its share of the world, or of the group that it comes into as a
- * replacement, where everyone can find it. */
+/* The first share that a rank claims is its share of the world, or of the group that admits it as a
+ * replacement; so its cell and offset are known to all. */
 static muster_status take_seat(mst_attachment *attachment, mst_share *share)
 {
     muster_status status = claim_entry(attachment);
@@ -288,11 +288,11 @@ static muster_status join_first(mst_attachment *attachment, mst_subarena **world
 
     muster_status status = take_seat(attachment, &share);
     if (status == MUSTER_OK) {
-        for (uint32_t seat = 0; seat < attachment->geometry.size; seat++) /* before anyone can die of them */
+        for (uint32_t seat = 0; seat < attachment->geometry.size; seat++) /* before we can be seen, and die */
             mst_references_add(&attachment->geometry, seat, attachment->seat);
         publish_entry(&attachment->geometry, attachment->seat);
         status = gather(attachment);
-    } else if (attachment->joined) { /* a second claimant must not break the first one's job */
+    } else if (attachment->joined) { /* a second claimant of the seat must not break the first one's job */
         settle(attachment, &(mst_rendezvous){ .outcome = MST_OUTCOME_REFUSED,
                                               .rank = attachment->rank,
                                               .by = attachment->rank,
@@ -324,8 +324,8 @@ static muster_status join_as(mst_attachment *attachment, mst_subarena **world)
     muster_status status = first ? join_first(attachment, world) : join_later(attachment, world);
     if (status != MUSTER_OK)
         return status;
-    /* Where no launcher will say how a rank ended, watches are opened now: whoever reaps it may be faster
-     * than the first wait that becomes slow. */
+    /* Without a launcher to report terminations, watches are opened now: a dead rank may be reaped before our
+     * first slow wait. */
     if (attachment->arena->launcher.pid == 0)
         mst_liveness_scan(&attachment->liveness);
     mst_death_word_watch(&attachment->death_word);
@@ -367,6 +367,6 @@ muster_status mst_join(mst_arena *arena, const mst_joiner *joiner, mst_subarena 
     attachment->interrupt = joiner->interrupt;
     attachment->patience = joiner->patience;
     status = join_as(attachment, world);
-    mst_subarena_drop_attachment(attachment); /* the world holds it from here on, or nobody does */
+    mst_subarena_drop_attachment(attachment); /* the world has a reference now, or joining failed */
     return status;
 }

@@ -1,10 +1,10 @@
 /*
- * Joining: a rank takes its place in an arena and waits until every other rank has taken its own.
+ * Joining: a rank takes its seat in an arena and waits until every other rank has taken its own.
  *
- * The rank claims its entry, prepares its share of the world (cell 0 and the first block of its
- * heap, so that everyone can find them without being told), publishes that it is attached, and
- * waits. The last to come, or the first to give up, settles the rendezvous for all and removes the
- * arena's name, so that it is removed exactly once.
+ * The rank claims its entry, prepares its share of the world (cell 0 and the first block of its heap, whose
+ * offsets are therefore known to all), publishes that it is attached, and waits. The last rank to attach, or
+ * the first to give up, settles the rendezvous for all and removes the arena's name, so that it is removed
+ * exactly once.
  */
 #ifndef MST_JOIN_H
 #define MST_JOIN_H
@@ -13,16 +13,16 @@
 
 typedef struct mst_joiner {
     int rank;
-    int replacements;        /* how many processes were the rank before, all dead; see replace.h */
-    mst_detection detection; /* the best way of learning of deaths that may be tried */
+    int replacements;        /* number of dead processes that were this rank before; see replace.h */
+    mst_detection detection; /* the best detection method that may be used */
     mst_interrupt interrupt;
-    mst_deadline patience; /* with the others; what has been waited for the arena counts */
+    mst_deadline patience; /* for the others; time spent waiting for the arena counts */
 } mst_joiner;
 
 /*
- * Joins the arena; past the deadline those who did not come are named. `arena` is taken over:
- * closed when the last group of the rank goes, or on failure. `world` is the sub-arena of the world, or,
- * for a replacement, of the group that it was taken into.
+ * Joins the arena; the error at the deadline names the ranks that have not attached. Takes ownership of
+ * `arena`, which is closed when the rank's last group is freed, or on failure. `world` is the sub-arena of
+ * the world or, for a replacement, of the group that admitted it.
  */
 muster_status mst_join(mst_arena *arena, const mst_joiner *joiner, mst_subarena **world);
 

@@ -1,4 +1,4 @@
-/* Writing and reading of list.h. */
+/* Writes and reads the lists of member_list.h. */
 #include "shm/join/member_list.h"
 
 #include "src/pure/error.h"

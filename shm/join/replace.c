@@ -1,4 +1,4 @@
-/* Waiting to be admitted, and entering, of replace.h. */
+/* Waits for admission and enters the group, as described in replace.h. */
 #include "shm/join/replace.h"
 
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 #include "src/pure/atomic.h"
 #include "src/pure/error.h"
 
-/* WAITING is the last store of preparing: whoever sees it may use the seat's cell 0 and staging. */
+/* WAITING is the last store of the preparation: a rank that sees it may use the seat's cell 0 and staging. */
 static void announce(const mst_attachment *attachment)
 {
     mst_header *header = mst_layout_header(&attachment->geometry);
@@ -19,7 +19,7 @@ static void announce(const mst_attachment *attachment)
     mst_store32_rel(&mst_layout_entry(&attachment->geometry, attachment->seat)->state,
                     MST_RANK_WAITING); /* E1 */
     mst_fault_point("respawned.waiting");
-    mst_add32_sc(&header->terminations, 1); /* E8: those who watch death words have one more to watch */
+    mst_add32_sc(&header->terminations, 1); /* E8: there is one more death word to watch */
     mst_wake_watchers(&header->terminations);
     mst_eventcount_advance(&header->arrivals); /* E1 */
 }
@@ -127,7 +127,7 @@ static muster_status enter(mst_attachment *attachment, const mst_share *own, uin
     return status;
 }
 
-/* ATTACHED also says that the membership list has been read: its memory may be used again. */
+/* ATTACHED also means that we have read the membership list: its memory may be reused. */
 static void settle(mst_attachment *attachment)
 {
     mst_fault_point("respawned.attach");
