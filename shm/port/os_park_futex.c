@@ -45,7 +45,7 @@ typedef struct waited_word {
     uint32_t flags, reserved;
 } waited_word;
 
-#define WORD_OF_32_BITS 2 /* FUTEX_32 without FUTEX_PRIVATE */
+#define WORD_OF_32_BITS 2 /* FUTEX_32, shared between processes */
 
 int mst_os_park_on_any(const mst_os_watched_word *words, size_t count, int64_t timeout_ns)
 {
