@@ -1,4 +1,4 @@
-/* all_gather: every rank's block, for every rank (gather_pattern.c). */
+/* all_gather: every rank gets every rank's block. Algorithm and cost: gather_pattern.c. */
 #include "src/onehost/coll/gather_pattern.h"
 
 static muster_status all_gather(mst_call *call)

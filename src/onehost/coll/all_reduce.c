@@ -1,5 +1,5 @@
-/* all_reduce, and all_sum, all_max, all_min: the reduction of all inputs for every rank (reduce_pattern.c).
- */
+/* all_reduce, with all_sum, all_max and all_min: every rank gets the reduction of all inputs. Algorithm and
+ * cost: reduce_pattern.c. */
 #include "src/onehost/coll/reduce_pattern.h"
 
 static muster_status all_reduce(mst_call *call)

@@ -1,8 +1,10 @@
 /*
- * all_to_all: each rank stages a chunk of its block for every other rank, one round, each copies the
- * chunks that are for it; in rounds that fit a slot. Where all inputs lie in the arena there is one
- * round, read in place, and one more round at the end. Blocks of N bytes, p ranks: one synchronisation
- * per round, 2 (p - 1) N to stage and as much to copy.
+ * all_to_all: rank r gets block r of every rank.
+ *
+ * Each rank stages a part of its block for every other rank, does one round, and copies the parts that are
+ * for it; as many rounds as it takes, each filling a slot. If all inputs are in the arena they are read
+ * there, in one round, with one more round at the end. Cost for blocks of N bytes, p ranks: one
+ * synchronisation per round, 2 (p - 1) N bytes of traffic to stage and as much to copy.
  */
 #include "src/onehost/coll/round.h"
 #include "src/onehost/coll/scatter_pattern.h"

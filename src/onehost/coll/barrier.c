@@ -1,4 +1,4 @@
-/* barrier: one round that carries nothing. Cost: one synchronisation. */
+/* barrier: one round without data. Cost: one synchronisation. */
 #include "src/onehost/coll/round.h"
 
 static muster_status barrier(mst_call *call)
@@ -8,7 +8,7 @@ static muster_status barrier(mst_call *call)
     muster_status status = mst_round(call, 0);
     if (!call->shared || status != MUSTER_OK)
         return status;
-    status = mst_work_share(call, 1, NULL, NULL); /* only to say that all have come */
+    status = mst_work_share(call, 1, NULL, NULL); /* tells late members that all have arrived */
     return status == MUSTER_OK ? mst_work_await(call, 0, &by) : status;
 }
 

@@ -1,8 +1,10 @@
 /*
- * broadcast: the root stages a chunk, one round, everyone copies it; in rounds of a quarter, or less if that
- * does not fit a slot, so that the root stages one while the others copy another. A root whose input lies in
- * the arena has it read there, in one round with one more round at the end. N bytes: one synchronisation per
- * round, 2 N of traffic per rank.
+ * broadcast: every rank gets the root's input.
+ *
+ * The root stages a part, all do one round, and every rank copies the part. A part is a quarter of the input,
+ * or less if that does not fit a slot, so that the root stages one part while the others copy the previous
+ * one. If the root's input is in the arena it is read there, in one round, with one more round at the end.
+ * Cost for N bytes: one synchronisation per round, 2 N bytes of traffic per rank.
  */
 #include "src/onehost/coll/round.h"
 #include "src/onehost/coll/view.h"
@@ -24,7 +26,8 @@ static muster_status broadcast(mst_call *call)
             return status;
         if (mst_all_inputs_in_arena(call))
             bytes = all;
-        /* The root too chunk by chunk: it is in its cache still, and the others copy at the same time. */
+        /* The root copies part by part, too: the part is still in its cache, and the others copy at the same
+         * time. */
         mst_deliver(call, base,
                     is_root ? (const unsigned char *)call->request->in + base
                             : mst_view(call, call->request->root, base, 0),

@@ -1,4 +1,4 @@
-/* Sizes, and what a call is for others, of call.h. */
+/* Sizes and descriptions of calls, for call.h. */
 #include "src/onehost/coll/call.h"
 
 #include "src/onehost/coll/describe.h"
@@ -14,7 +14,8 @@ size_t mst_call_bytes(const mst_call *call, mst_span span, int rank)
     return mst_call_blocks(call, span, rank) * call->request->count * call->request->element_bytes;
 }
 
-/* A quarter of it: more rounds are more rounds, and take a root that copies to itself out of its stride. */
+/* A quarter: more rounds would cost more synchronisations, and delay a root that also copies to its own
+ * output. */
 size_t mst_call_round_bytes(const mst_call *call, size_t all, size_t most)
 {
     size_t least = call->group->tuning.round_bytes_min;
@@ -24,10 +25,10 @@ size_t mst_call_round_bytes(const mst_call *call, size_t all, size_t most)
     return round < most ? round : most / call->request->element_bytes * call->request->element_bytes;
 }
 
-/* ---- what it is, for others ---- */
+/* ---- what a call is, for other ranks and for observers ---- */
 
-/* Field by field, straight into the arena: assembling it elsewhere and copying it in wider chunks would
- * wait until the stores before it are out, and those go to a line that the peers have. */
+/* Written field by field, directly into the arena: copying an assembled record would use wider loads, which
+ * wait for the narrower stores before them, and those go to a line that the peers have in their caches. */
 void mst_call_note(mst_call_record *record, const mst_call *call)
 {
     const mst_shape *shape = &mst_shapes[call->request->collective];

@@ -1,11 +1,12 @@
 /*
- * Collectives on shared memory: what they have in common.
+ * What all collectives on shared memory have in common.
  *
- * A collective is a sequence of rounds (round.h): write into your slot, mst_round(), read the others'
- * (view.h). The first round carries what each rank was asked to do; all compare before any result is touched.
+ * A collective is a series of rounds (round.h): write to our slot, call mst_round(), read the others' slots
+ * (view.h). In the first round each rank publishes its request; all compare the requests before any result is
+ * written.
  *
- * A new collective is one file in this folder, with its mst_method_<name>, and one row of
- * src/pure/collective.h; what programs call is in src/api/collectives.c.
+ * To add a collective, add one file in this folder, with its mst_method_<name>, and one row in
+ * src/pure/collective.h; the public function is in src/api/collectives.c.
  */
 #ifndef MST_CALL_H
 #define MST_CALL_H
@@ -19,29 +20,28 @@ typedef struct mst_call {
     mst_sequence *sequence; /* whose rounds it takes */
     mst_waiting waiting;    /* in them */
     uint64_t operation;     /* its number in the group */
-    unsigned parity;     /* which of the two records beside the sequence is this operation's: of those on the
-                            sequence */
-    bool nonblocking;    /* has arrived already, and inputs are in blocks of the library's */
-    size_t out_bytes;    /* of this rank's `out` */
-    uint64_t in_offset;  /* non-zero: `in` lies in the arena and peers read it there */
-    uint64_t out_offset; /* the same for `out` */
-    bool in_line;        /* what a rank stages fits beside its arrival's flag */
-    mst_staging_part part; /* where it is staged if it does not */
-    bool small;            /* in line, or in a small slot */
-    bool viewable;         /* large enough for buffers to be read where they lie: see the records */
-    bool shared;           /* the work after its rounds is shared (shm/group/chunks.h) */
-    bool met;              /* the first round is done */
-    bool compared;         /* what all were asked to do, or need not be by this rank */
+    unsigned parity;        /* which of the sequence's two call records is this operation's */
+    bool nonblocking;       /* it has already arrived, and inputs are in the library's own blocks */
+    size_t out_bytes;       /* of this rank's `out` */
+    uint64_t in_offset;     /* non-zero: `in` is in the arena and peers read it there */
+    uint64_t out_offset;    /* the same for `out` */
+    bool in_line;           /* what a rank stages fits into the payload beside its arrival's flag */
+    mst_staging_part part;  /* the part of staging that it uses otherwise */
+    bool small;             /* in_line, or in a small slot */
+    bool viewable; /* large enough for buffers to be read without a copy: then the records say where */
+    bool shared;   /* the work after its rounds is shared (shm/group/chunks.h) */
+    bool met;      /* the first round is complete */
+    bool compared; /* the requests have been compared, or this rank need not compare them */
 } mst_call;
 
-/* When the work after a call's rounds is shared (shm/group/chunks.h), where ranks share CPUs. */
+/* When the work after a call's rounds is shared (shm/group/chunks.h), if the group is oversubscribed. */
 typedef enum mst_sharing {
     MST_SHARED_NEVER,
-    MST_SHARED_IF_LARGE, /* of a small one the root alone does the work, and no other waits for it */
+    MST_SHARED_IF_LARGE, /* for a small one the root alone does the work, and nobody waits for it */
     MST_SHARED_ALWAYS
 } mst_sharing;
 
-/* How a collective is done. */
+/* How a collective is carried out. */
 typedef struct mst_method {
     muster_status (*run)(mst_call *call);
     mst_sharing sharing;
@@ -51,17 +51,17 @@ typedef struct mst_method {
 MST_COLLECTIVES(DECLARATION)
 #undef DECLARATION
 
-/* Bytes of a round of `all` that one rank stages and others copy, out of a slot of `most`. */
+/* Bytes per round, of `all` bytes that one rank stages and the others copy, with slots of `most` bytes. */
 size_t mst_call_round_bytes(const mst_call *call, size_t all, size_t most);
 
-/* Blocks, or bytes, that `rank` has in such a buffer. */
+/* The number of blocks, or bytes, that `rank` has in such a buffer. */
 size_t mst_call_blocks(const mst_call *call, mst_span span, int rank);
 size_t mst_call_bytes(const mst_call *call, mst_span span, int rank);
 
-/* Shows what the call is to those who look from outside. */
+/* Publishes the call's activity, for observers outside the job. */
 void mst_call_show(const mst_call *call);
 
-/* What this rank was asked to do, as a record says it, and in words. */
+/* This rank's request, as a record, and as text. */
 void mst_call_note(mst_call_record *record, const mst_call *call);
 void mst_call_describe(const void *call, char *text, size_t bytes);
 

@@ -1,4 +1,4 @@
-/* Names and sentences of describe.h. */
+/* Names and descriptions of calls, for describe.h. */
 #include "src/onehost/coll/describe.h"
 
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* gather: every rank's block, for the root alone (gather_pattern.c). */
+/* gather: the root gets every rank's block. Algorithm and cost: gather_pattern.c. */
 #include "src/onehost/coll/gather_pattern.h"
 
 static muster_status gather(mst_call *call)

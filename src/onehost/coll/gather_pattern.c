@@ -1,15 +1,17 @@
 /*
- * Every rank's block in rank order, for all_gather and gather: each stages a chunk of its block, one
- * round, receivers copy all chunks; in rounds that fit a slot. Where all inputs lie in the arena there
- * is one round, read in place, and one more round at the end. Blocks of N bytes, p ranks: one
- * synchronisation per round, 2 N to stage and 2 (p - 1) N to copy.
+ * The gather pattern, for all_gather and gather: every rank's block, in rank order.
+ *
+ * Each rank stages a part of its block, all do one round, and each receiver copies all parts; as many rounds
+ * as it takes, each filling a slot. If all inputs are in the arena they are read there, in one round, with
+ * one more round at the end. Cost for blocks of N bytes, p ranks: one synchronisation per round, 2 N bytes of
+ * traffic to stage and 2 (p - 1) N to copy.
  */
 #include "src/onehost/coll/gather_pattern.h"
 
 #include "src/onehost/coll/round.h"
 #include "src/onehost/coll/view.h"
 
-/* Our own chunk last, and not all of them at the end: it is in our cache still. */
+/* Copies our own part last, in every round: it is still in our cache. */
 static void copy_blocks(const mst_call *call, size_t base, size_t bytes)
 {
     size_t block = call->request->count * call->request->element_bytes;

@@ -1,15 +1,15 @@
 /*
  * Nonblocking collectives.
  *
- * Starting copies the input into a block of our heap that the library keeps, writes the record that
- * tells the others where it is, and arrives, on a sequence of its own: the operations of a group go to its
- * MST_NONBLOCKING_MAX places in turn, each with arrival lines and records in the cell. Finishing waits on
- * that sequence and then does what the ordinary collective does with inputs that lie in the arena. A
- * place has two blocks and uses them alternately: what was published in one is read no
- * more once all ranks have arrived in the same place with the other.
+ * Starting copies the input into a block of our heap that the library owns, writes the record that tells the
+ * others where the block is, and arrives. Each group has MST_NONBLOCKING_MAX places for nonblocking
+ * operations, used in turn, each with its own sequence: arrival lines and records in the cell. Finishing
+ * waits on that sequence and then does what the ordinary collective does with inputs in the arena. A place
+ * has two blocks and alternates between them: once all ranks have arrived in the same place with one block,
+ * nobody reads the other any more.
  *
- * Cost: the copy, one synchronisation, and reading each peer's input once; large reductions take one
- * more synchronisation and read a slice of each.
+ * Cost: the copy, one synchronisation, and one read of each peer's input; large reductions need one more
+ * synchronisation and read a slice of each input and of each result.
  */
 #include "src/onehost/coll/nonblocking.h"
 
@@ -29,7 +29,7 @@ typedef struct block {
     size_t bytes;
 } block;
 
-/* One place, and the operation in it. */
+/* One place, and its current operation. */
 struct mst_nonblocking {
     uint64_t number; /* of the operation; 0: the place is free */
     mst_request request;
@@ -53,7 +53,7 @@ static muster_status prepare_places(mst_group *group)
     return MUSTER_OK;
 }
 
-/* Room for `bytes`, in the block that nobody reads any more. */
+/* Makes the block that nobody reads any more at least `bytes` large. */
 static muster_status prepare_block(mst_group *group, block *block, size_t bytes)
 {
     if (bytes <= block->bytes)
@@ -84,11 +84,11 @@ static muster_status publish(struct mst_nonblocking *place)
 
         mst_copy(copy, call->request->in, in_bytes);
         call->in_offset = block->offset;
-        place->request.in = copy; /* what was given is the caller's again */
+        place->request.in = copy; /* the user's input may be reused from here on */
     }
     call->sequence = &place->sequence;
     place->sequence.operations++;
-    place->sequence.waiter.deadline.limit_ns = group->base.timeout_ns; /* which may have been set since */
+    place->sequence.waiter.deadline.limit_ns = group->base.timeout_ns; /* the user may have changed it */
     call->parity = parity;
     call->operation = ++group->operation;
     call->out_bytes = mst_call_bytes(call, mst_shapes[call->request->collective].out, group->base.rank);

@@ -1,4 +1,5 @@
-/* Nonblocking collectives, for the API's table: up to this rank's arrival; and the rest. */
+/* Nonblocking collectives, for the backend's table: start, up to this rank's arrival; and finish, the
+ * rest. */
 #ifndef MST_NONBLOCKING_H
 #define MST_NONBLOCKING_H
 

@@ -1,4 +1,5 @@
-/* reduce: the reduction of all inputs for the root alone (reduce_pattern.c). Every rank reduces its share. */
+/* reduce: the root gets the reduction of all inputs. Algorithm and cost: reduce_pattern.c; all ranks take
+ * part. */
 #include "src/onehost/coll/reduce_pattern.h"
 
 static muster_status reduce(mst_call *call)

@@ -1,23 +1,23 @@
 /*
- * The reduction of all inputs, for all_reduce and reduce. N bytes, p ranks; in rounds that fit a slot,
- * in one of four ways, the same bits:
+ * The reduction of all inputs, for all_reduce and reduce, of N bytes on p ranks. There are four algorithms,
+ * with the same bits. All but the last work in rounds that fill a slot.
  *
- *   whole         Everyone stages its chunk; after one round every receiver reduces all of them, with its
- *                 own operand straight from the user's memory. One synchronisation per round, (p + 3) N
- *                 bytes of traffic per rank: best while a synchronisation costs more than the copying.
- *   shared        Everyone stages its chunk; who runs when all have come reduces parts of it for all
- * (chunks.h) and stages the results, which the others copy. One synchronisation per round, and what everyone
- * would read one after the other is read once, 4 N bytes and (p + 1) N for one of all: where ranks share
- * CPUs, so that most of them wait for one anyway. slices        Reduce-scatter, then all-gather: each rank
- * reduces its slice of the round and stages the result, receivers copy the other slices. Rounds overlap: with
- * the result of one goes the input of the next, so that R rounds take R + 1 synchronisations, and (5 - 2/p) N
- * bytes. in the arena  Inputs and outputs of all ranks lie in the arena: each rank reduces its slice of the
- *                 whole from where the inputs lie, and writes it into every output. Two
- *                 synchronisations in all, 2 N bytes, the least there can be. In place is safe: nobody
- *                 but rank r reads or writes slice r. Less than 1 MiB of all together is shared as well.
+ *   whole         Each rank stages its input; after one round every receiver reduces all inputs, reading its
+ * own from the user's memory. One synchronisation per round, (p + 3) N bytes of traffic per rank: best while
+ * a synchronisation costs more than the copying. shared        Each rank stages its input; the members that
+ * run when all have arrived reduce chunks of it for all (chunks.h) and stage the results, which the others
+ * copy. One synchronisation per round. Inputs are read once for all: 4 N bytes per rank, and (p + 1) N once
+ * for all. For groups that share CPUs, where most members would wait for a CPU anyway. slices Reduce-scatter,
+ * then all-gather: each rank reduces its slice of the round and stages the result; receivers copy the other
+ * slices. Rounds overlap: the result of one is published with the input of the next, so R rounds take R + 1
+ * synchronisations, and (5 - 2/p) N bytes. in the arena  Inputs and outputs of all ranks are in the arena:
+ * each rank reduces its slice of all inputs where they are, and writes it to every output. Two
+ * synchronisations in all, 2 N bytes, which is the minimum. In place is safe: only rank r reads or writes
+ * slice r. Up to 1 MiB for all ranks together, the slices are replaced by shared chunks where CPUs are
+ * shared.
  *
- * Where some inputs lie in the arena they are read there, by slices: the last round then says that
- * nobody reads them any more. Where work is shared, all have been read when all of it is done.
+ * If only some inputs are in the arena they are read there, by slices: the last round then tells that nobody
+ * reads them any more. With shared chunks, all inputs have been read when all chunks are done.
  */
 #include "src/onehost/coll/reduce_pattern.h"
 
@@ -26,10 +26,10 @@
 #include "src/pure/partition.h"
 
 #define LINE_BYTES 64
-#define BLOCK_BYTES 4096     /* what is reduced at a time into a block of our cache, for several places */
-#define ALONE_BYTES 8192     /* the same for one place: non-temporal stores in fewer, longer rows */
-#define STRETCH_BYTES 131072 /* what is reduced without asking again which way to store */
-#define CHUNK_BYTES_MIN 8192 /* of shared work: less is not worth a second CPU */
+#define BLOCK_BYTES 4096     /* reduced at a time into a block in our cache, for several targets */
+#define ALONE_BYTES 8192     /* the same for one target: non-temporal stores prefer fewer, longer runs */
+#define STRETCH_BYTES 131072 /* reduced before the store policy is asked again */
+#define CHUNK_BYTES_MIN 8192 /* of shared work: a smaller chunk is not worth a second CPU */
 
 static mst_slice slice_of(const mst_call *call, size_t count, int rank)
 {
@@ -40,15 +40,15 @@ static mst_slice slice_of(const mst_call *call, size_t count, int rank)
                         slice.count * call->request->element_bytes };
 }
 
-/* Reduces the group's `sources` straight into one place. */
+/* Reduces the group's `sources` directly into one place. */
 static void reduce_into(const mst_call *call, void *to, size_t bytes)
 {
     call->group->kernels->reduce[call->request->dtype][call->request->op](
         to, call->group->sources, call->group->base.size, bytes / call->request->element_bytes);
 }
 
-/* Reduces the group's `sources` into its first `target_count` targets, by way of a block in the cache:
- * each source is read once, and a target may be written by non-temporal stores. Moves the pointers on. */
+/* Reduces the group's `sources` into its first `target_count` targets, through a block in the cache: each
+ * source is read once, and a target may be written with non-temporal stores. Advances the pointers. */
 static void reduce_into_targets(const mst_call *call, int target_count, size_t bytes)
 {
     mst_group *group = call->group;
@@ -75,8 +75,7 @@ void mst_reduce_out(const mst_call *call, size_t at, size_t bytes)
 {
     unsigned char *out = (unsigned char *)call->request->out + at;
 
-    /* Not where inputs are staged by non-temporal stores: both together are too many for its way to memory.
-     */
+    /* Not if inputs are staged with non-temporal stores: both together exceed the CPU's buffers for them. */
     if (!mst_streams_out(call) || mst_store_is_nontemporal(&call->group->staging_stores, bytes)) {
         reduce_into(call, out, bytes);
         return;
@@ -99,7 +98,7 @@ static void reduce_whole(const mst_call *call, size_t base, size_t bytes)
 
 /* ---- slices ---- */
 
-/* Everything of the round but our own slice, which nobody else reads. */
+/* Stages all of the round except our own slice, which nobody else reads. */
 static void stage_others_slices(const mst_call *call, size_t base, size_t bytes, mst_slice own)
 {
     const unsigned char *in = (const unsigned char *)call->request->in + base;
@@ -109,8 +108,8 @@ static void stage_others_slices(const mst_call *call, size_t base, size_t bytes,
     mst_stage(call, end, in + end, bytes - end);
 }
 
-/* Reduces our slice of the round into the slot of the next round, at `result_at`, and, where it is wanted,
- * the result. */
+/* Reduces our slice of the round into the slot of the next round, at `result_at`, and, if this rank receives,
+ * into `out`. */
 static void reduce_own_slice(const mst_call *call, size_t base, mst_slice own, size_t result_at,
                              bool receives)
 {
@@ -143,8 +142,8 @@ static mst_slice own_slice(const mst_call *call, size_t bytes)
     return slice_of(call, bytes / call->request->element_bytes, call->group->base.rank);
 }
 
-/* All rounds, the first of which has been staged and met. A slot holds the inputs of one round and,
- * behind them, the result of our slice of the round before. */
+/* All rounds; the first has been staged and has happened. A slot contains the inputs of one round and, after
+ * them, the result of our slice of the previous round. */
 static muster_status reduce_slices(mst_call *call, size_t all, size_t round, bool receives)
 {
     muster_status status = MUSTER_OK;
@@ -165,7 +164,7 @@ static muster_status reduce_slices(mst_call *call, size_t all, size_t round, boo
 
 /* ---- in the arena ---- */
 
-/* A stretch of our slice, into all outputs, whichever way they are written faster now. */
+/* Reduces `bytes` of our slice into all outputs, by the kind of stores that is faster now. */
 static void reduce_stretch(const mst_call *call, size_t bytes)
 {
     mst_group *group = call->group;
@@ -208,10 +207,11 @@ static bool all_in_arena(const mst_call *call)
            mst_all_outputs_in_arena(call);
 }
 
-/* ---- started earlier ---- */
+/* ---- nonblocking ---- */
 
-/* Inputs are copies in the arena. Small ones everybody reduces whole; of large ones everybody reduces its
- * slice, leaves it in its own copy, where nobody but itself reads that slice, and reads the others'. */
+/* Inputs are copies in the arena. Small inputs every rank reduces whole. Of large ones every rank reduces its
+ * slice, stores the result in its own copy, where only it reads that slice, and then reads the others'
+ * results. */
 static muster_status reduce_nonblocking(mst_call *call)
 {
     mst_group *group = call->group;
@@ -241,9 +241,10 @@ static muster_status reduce_nonblocking(mst_call *call)
 
 /* ---- all ---- */
 
-/* Bytes of a round: with a slice of the round before they fit a slot. The same for both ways, since an
- * input found in the arena turns one into the other after the first round. Where so many ranks share a small
- * slot that a line of each does not fit, the slices of some are empty and none is larger than a line. */
+/* Bytes of a round: together with a slice of the previous round they fit a slot. The same for `whole` and
+ * `slices`, since an input found in the arena changes the one into the other after the first round. If so
+ * many ranks share a small slot that it has less than a line for each, the slices of some are empty and none
+ * is larger than a line. */
 static size_t round_bytes(const mst_call *call)
 {
     size_t parts = (size_t)call->group->base.size, slot = mst_slot_bytes(call);
@@ -252,7 +253,7 @@ static size_t round_bytes(const mst_call *call)
     return lines ? lines * LINE_BYTES * parts : (slot - LINE_BYTES) / LINE_BYTES * LINE_BYTES;
 }
 
-/* All rounds, the first of which has been staged and met. */
+/* All rounds; the first has been staged and has happened. */
 static muster_status reduce_wholes(mst_call *call, size_t all, size_t round, bool receives)
 {
     muster_status status = MUSTER_OK;
@@ -273,10 +274,10 @@ static muster_status reduce_wholes(mst_call *call, size_t all, size_t round, boo
 
 /* ---- shared ---- */
 
-/* A round of those that are shared; its chunks are of one size, but the last. */
+/* A round with shared chunks, all of one size but the last. */
 typedef struct shared_round {
     size_t base, bytes, chunk_bytes;
-    bool receives; /* by copying */
+    bool receives; /* this rank copies the results */
 } shared_round;
 
 static size_t chunk_bytes_of(size_t bytes)
@@ -298,7 +299,7 @@ static mst_slice chunk_of(const shared_round *round, int chunk)
     return (mst_slice){ begin, left < round->chunk_bytes ? left : round->chunk_bytes };
 }
 
-/* For all, and for ourselves. */
+/* Reduces a chunk into our slot, for all, and into our output. */
 static void reduce_chunk(const mst_call *call, const void *arg, int chunk)
 {
     const shared_round *round = arg;
@@ -316,13 +317,13 @@ static void reduce_chunk(const mst_call *call, const void *arg, int chunk)
     reduce_into_targets(call, round->receives ? 2 : 1, slice.count);
 }
 
-/* Into all outputs. */
+/* Reduces a chunk into all outputs. */
 static void reduce_chunk_in_arena(const mst_call *call, const void *arg, int chunk)
 {
     reduce_slice_in_arena(call, chunk_of(arg, chunk));
 }
 
-/* Who wants no results waits, too: a disagreement is found by those who work. */
+/* A rank that receives no results waits, too: those who reduce are the ones to find a mismatch. */
 static muster_status reduce_round(mst_call *call, const shared_round *round, mst_chunk_fn reduce)
 {
     int count = chunk_count(round), by;
@@ -338,7 +339,7 @@ static muster_status reduce_round(mst_call *call, const shared_round *round, mst
     return status;
 }
 
-/* In rounds that fill a slot; what lies in the arena in one. */
+/* Rounds that fill a slot; a single round for inputs and outputs in the arena. */
 static muster_status reduce_shared(mst_call *call, size_t all, bool receives)
 {
     size_t slot = mst_slot_bytes(call), most = call->in_line || all < slot ? all : slot;
@@ -362,7 +363,7 @@ static muster_status reduce_shared(mst_call *call, size_t all, bool receives)
     return status;
 }
 
-/* Everything beside the flags. */
+/* A reduction that fits into the arrivals' payload. */
 static muster_status reduce_tiny(mst_call *call, size_t all, bool receives)
 {
     mst_stage(call, 0, call->request->in, all);

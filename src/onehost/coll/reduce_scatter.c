@@ -1,8 +1,10 @@
 /*
- * reduce_scatter, and sum_scatter: each rank stages a chunk of every other rank's block, one round,
- * each reduces the chunks of its own block from all; in rounds that fit a slot. Where all inputs lie in
- * the arena there is one round, reduced from where they lie, and one more round at the end. Blocks of N
- * bytes, p ranks: one synchronisation per round, 2 (p - 1) N to stage and (p + 1) N to reduce.
+ * reduce_scatter, with sum_scatter: rank r gets the reduction of block r of all inputs.
+ *
+ * Each rank stages a part of every other rank's block, does one round, and reduces the parts of its own
+ * block; as many rounds as it takes, each filling a slot. If all inputs are in the arena they are read there,
+ * in one round, with one more round at the end. Cost for blocks of N bytes, p ranks: one synchronisation per
+ * round, 2 (p - 1) N bytes of traffic to stage and (p + 1) N to reduce.
  */
 #include "src/onehost/coll/reduce_pattern.h"
 #include "src/onehost/coll/round.h"

@@ -1,4 +1,4 @@
-/* The announcement of what a rank was asked to do, its comparison with what the others were, and waiting, of
+/* Publishes this rank's request, waits for the others, and compares their requests, as described in
  * round.h. */
 #include "src/onehost/coll/round.h"
 
@@ -9,7 +9,7 @@
 #include "src/onehost/coll/view.h"
 #include "src/onehost/showing.h"
 
-/* Everything but the offsets, in one word; a count beyond it is looked up in the record. */
+/* The request without offsets, in one word. A count that does not fit is compared by the records. */
 #define COUNT_PACKED_MAX ((1ULL << 44) - 1)
 _Static_assert(MST_COLLECTIVE_COUNT <= 1 << 4 && MUSTER_DTYPE_COUNT <= 1 << 4 && MUSTER_OP_COUNT <= 1 << 2 &&
                    MST_RANKS_MAX <= 1 << 10,
@@ -36,7 +36,7 @@ void mst_call_begin(mst_call *call)
     mst_sequence_begin(call->sequence, mst_waiting_watch(&call->waiting));
 }
 
-/* `worker`: for whom alone the rank waited; -1: for all. */
+/* `worker`: the only rank that this one waited for; -1: it waited for all. */
 static muster_status round_failed(mst_call *call, mst_wait_result result, int worker)
 {
     char doing[120], late[120];
@@ -67,7 +67,7 @@ static muster_status mismatch(mst_call *call, int rank)
                             rank, other, (unsigned long long)call->operation);
 }
 
-/* Offsets are a peer's words: they must lie in that peer's own heap. */
+/* Offsets come from a peer: they must be in that peer's own heap. */
 static bool plausible(const mst_call *call, int rank, const mst_call_record *record)
 {
     const mst_subarena *subarena = call->group->subarena;
@@ -81,7 +81,7 @@ static bool plausible(const mst_call *call, int rank, const mst_call_record *rec
             mst_layout_heap_at(geometry, seat, record->out_offset, mst_call_bytes(call, shape->out, rank)));
 }
 
-/* The record of this operation in a rank's cell: beside its sequence. */
+/* The record of this operation in a rank's cell, beside its sequence. */
 static mst_call_record *record_at(const mst_call *call, int rank)
 {
     mst_cell *cell = call->group->subarena->cells[rank];
@@ -97,7 +97,7 @@ static void copy_records(mst_call *call)
         call->group->records[rank] = *record_at(call, rank); /* E2: read once */
 }
 
-/* Every rank compares all with rank 0's, so that every rank finds the same two sides. */
+/* Every rank compares each record with rank 0's, so that all ranks report the same two sides. */
 static muster_status compare_records(mst_call *call)
 {
     mst_group *group = call->group;
@@ -114,19 +114,19 @@ static muster_status compare_records(mst_call *call)
     return MUSTER_OK;
 }
 
-/* Compares what all were asked to do. In short, from the lines that are here anyway, where that says
- * everything; else from the records. */
+/* Compares all requests: packed, from the arrival lines, which are in our cache anyway, if that is enough;
+ * else from the records. */
 static muster_status compare_requests(mst_call *call, uint64_t request)
 {
     bool same = !call->viewable && call->request->count < COUNT_PACKED_MAX;
 
     for (int rank = 0; rank < call->group->base.size && same; rank++)
-        if (rank != call->group->base.rank) /* our own line is with the peers now */
+        if (rank != call->group->base.rank) /* the peers have our own line now */
             same = mst_sequence_arrival(call->sequence, rank)->request == request; /* E2: read once */
     return same ? MUSTER_OK : compare_records(call);
 }
 
-/* Says what this rank was asked to do; both are published by E2. */
+/* Writes this rank's request, packed and as a record; E2 publishes both. */
 static uint64_t announce(mst_call *call)
 {
     uint64_t request = pack_request(call);
@@ -161,7 +161,8 @@ muster_status mst_round(mst_call *call, size_t staged)
     if (result != MST_WAIT_READY)
         return round_failed(call, result, -1);
     call->met = true;
-    /* Who takes no chunk of shared work leaves it to those who do, unless it needs the records. */
+    /* A rank that takes no chunk of shared work need not compare, unless it needs the records: those who take
+     * one do. */
     call->compared = !first || !call->shared || call->viewable;
     if (call->in_line)
         mst_sequence_prefetch(call->sequence, staged);
@@ -172,7 +173,7 @@ muster_status mst_round(mst_call *call, size_t staged)
     return first && call->compared ? compare_requests(call, request) : MUSTER_OK;
 }
 
-/* ---- work that is shared ---- */
+/* ---- shared work ---- */
 
 muster_status mst_work_share(mst_call *call, int count, mst_chunk_fn work, const void *arg)
 {
@@ -206,6 +207,6 @@ muster_status mst_work_await(mst_call *call, int chunk, int *by)
 
 muster_status mst_round_if_arena(mst_call *call)
 {
-    /* What a started operation is read from belongs to the library, and stays as it is. */
+    /* The inputs of a nonblocking operation are the library's copies, and remain unchanged. */
     return mst_any_input_in_arena(call) && !call->nonblocking ? mst_round(call, 0) : MUSTER_OK;
 }

@@ -1,4 +1,4 @@
-/* The table of collectives, and running of run.h. */
+/* The table of collectives, and how a call is run. */
 #include "src/onehost/coll/run.h"
 
 #include "src/onehost/broken.h"
@@ -12,9 +12,9 @@ static const mst_method *const methods[MST_COLLECTIVE_COUNT] = {
 #undef ROW
 };
 
-/* ---- where data travels ---- */
+/* ---- choosing how data is exchanged ---- */
 
-/* The arena offset of a buffer that peers should read in place; 0: let it be staged. */
+/* The arena offset of a buffer that peers should read without a copy; 0: it is staged. */
 static uint64_t arena_offset(const mst_call *call, const void *buffer, size_t bytes, size_t view_bytes_min)
 {
     if (bytes < view_bytes_min)
@@ -22,7 +22,7 @@ static uint64_t arena_offset(const mst_call *call, const void *buffer, size_t by
     return mst_group_heap_offset(call->group, buffer, bytes);
 }
 
-/* The most that any rank has in such a buffer. */
+/* The maximum that any rank has in such a buffer. */
 static size_t most_bytes_of(const mst_call *call, mst_span span)
 {
     return mst_call_bytes(call, span, call->request->root);
@@ -45,7 +45,8 @@ static size_t view_bytes_min(const mst_call *call, size_t in_bytes)
                                                                      : tuning->view_bytes_min;
 }
 
-/* Decides, alike on every rank, whether data travels beside the flags, by which slots, or not at all. */
+/* Decides, equally on every rank, whether data is in the arrivals' payload, in slots, or read without a
+ * copy. */
 static void choose_places(mst_call *call)
 {
     const mst_shape *shape = &mst_shapes[call->request->collective];
@@ -54,7 +55,7 @@ static void choose_places(mst_call *call)
     call->out_bytes = mst_call_bytes(call, shape->out, call->group->base.rank);
     call->in_line = in_bytes <= MST_PAYLOAD_BYTES;
     call->shared = is_shared(call, in_bytes);
-    /* A slot holds also the results of reductions; shared ones are written over the inputs. */
+    /* A slot also contains results of reductions; those of shared work overwrite the inputs. */
     bool is_small = (call->shared ? in_bytes : 2 * in_bytes) <= mst_staging_small_max(&call->group->staging);
     call->small = call->in_line || is_small;
     call->part = is_small ? MST_STAGING_SMALL : MST_STAGING_RING;
@@ -72,7 +73,7 @@ static void choose_places(mst_call *call)
 
 muster_status mst_call_move(mst_call *call)
 {
-    /* Nothing to move: what remains is to arrive, wait and compare. */
+    /* Without data, what remains is to arrive, wait and compare. */
     mst_collective collective = call->request->count ? call->request->collective : MST_BARRIER;
 
     return methods[collective]->run(call);
@@ -91,10 +92,10 @@ static muster_status run(mst_call *call)
     call->sequence->waiter.deadline.limit_ns = group->base.timeout_ns;
     call->operation = ++group->operation;
     call->parity =
-        ++group->collectives.operations & 1; /* not of call->operation: started ones count there, too */
+        ++group->collectives.operations & 1; /* not of call->operation, which counts nonblocking ones, too */
     mst_call_begin(call);
     choose_places(call);
-    if (!call->small) /* else there is time while the others' lines come */
+    if (!call->small) /* a small call does this while the others' lines arrive */
         mst_call_show(call);
     muster_status status = mst_call_move(call);
     if (status == MUSTER_OK && call->small)

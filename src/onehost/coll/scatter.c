@@ -1,8 +1,10 @@
 /*
- * scatter: the root stages a chunk of every rank's block, one round, each rank copies its own; in
- * rounds as of a broadcast. A root whose input lies in the arena has it read there, in one round with
- * one more round at the end. Blocks of N bytes, p ranks: one synchronisation per round; the root moves
- * 2 p N bytes, the others 2 N.
+ * scatter: rank r gets block r of the root's input.
+ *
+ * The root stages a part of every rank's block, all do one round, and each rank copies its part; parts are
+ * sized as for broadcast. If the root's input is in the arena it is read there, in one round, with one more
+ * round at the end. Cost for blocks of N bytes, p ranks: one synchronisation per round; 2 p N bytes of
+ * traffic for the root, 2 N for each other rank.
  */
 #include "src/onehost/coll/round.h"
 #include "src/onehost/coll/scatter_pattern.h"

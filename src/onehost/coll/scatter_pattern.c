@@ -1,4 +1,4 @@
-/* Staging for collectives in which every rank has a block for every other, of scatter_pattern.h. */
+/* Staging for collectives in which a rank has a block for every other rank, for scatter_pattern.h. */
 #include "src/onehost/coll/scatter_pattern.h"
 
 #include "src/onehost/coll/view.h"

@@ -1,4 +1,4 @@
-/* Slots, views and copies of view.h. */
+/* Slots, views and copies, for view.h. */
 #include "src/onehost/coll/view.h"
 
 #include <string.h>
@@ -27,11 +27,11 @@ unsigned char *mst_slot(const mst_call *call)
 }
 
 /*
- * Storing to a line that peers have read takes their caches' answer, as long as their lines take to come to
- * us; asked for early enough, it has come before we store. An arrival in line is asked for as soon as all
- * have come, and the peers look at it only once they are through. What is staged comes later: whoever asked
- * for the arrival as early would lose it again to peers that look at it while we stage. Beyond some lines,
- * asking for them keeps us from reading the peers'.
+ * Storing to a line that peers have read takes as long as fetching it back from their caches; prefetched
+ * early enough, the line is ours before we store. The arrival line of an in-line call is prefetched as soon
+ * as all have arrived: the peers poll it again only after they have finished. If data is staged first, an
+ * arrival line prefetched that early would be lost again to peers that poll it while we stage. Beyond a few
+ * lines, prefetching delays our reads of the peers' lines.
  */
 #define PREFETCH_BYTES_MAX 512
 
@@ -112,7 +112,7 @@ bool mst_any_input_in_arena(const mst_call *call)
     return false;
 }
 
-#define SMALL_BYTES 2048 /* so many memcpy copies by vectors itself, and is called directly */
+#define SMALL_BYTES 2048 /* memcpy copies this much with vectors itself, and is called directly */
 
 static void copy_through(const mst_call *call, void *to, const void *from, size_t bytes)
 {
@@ -122,7 +122,7 @@ static void copy_through(const mst_call *call, void *to, const void *from, size_
         mst_copy(to, from, bytes);
 }
 
-/* Inputs that no cache holds, which memcpy's `rep movs` reads faster than vectors do. */
+/* Inputs that no cache contains: memcpy's `rep movs` reads them faster than vectors do. */
 static bool comes_from_memory(const mst_call *call)
 {
     return mst_call_bytes(call, mst_shapes[call->request->collective].in, call->group->base.rank) >=
