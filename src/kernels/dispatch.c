@@ -1,4 +1,4 @@
-/* Which table of kernels this CPU can run. The build says which tables there are. */
+/* Selects the table of kernels that this CPU can run. The build defines which tables exist. */
 #include "src/kernels/reduce.h"
 
 #include <string.h>

@@ -1,7 +1,7 @@
 /*
- * Floats in vectors as wide as the instruction-set level has them, for kernels.c: how they are loaded,
- * combined and stored. Written with the compiler's vector types, and with intrinsics where the compiler
- * makes poor code of a conversion.
+ * Floats in vectors as wide as the instruction-set level allows, for kernels.c: how they are loaded, combined
+ * and stored. Written with the compiler's vector types, and with intrinsics where the compiler generates poor
+ * code for a conversion.
  */
 #ifndef MST_FLOATS_H
 #define MST_FLOATS_H
@@ -46,8 +46,8 @@ typedef double vector_f64 __attribute__((vector_size(VECTOR_BYTES)));
 typedef uint64_t bits_f64 __attribute__((vector_size(VECTOR_BYTES)));
 typedef uint16_t halves __attribute__((vector_size(VECTOR_BYTES / 2)));
 
-/* Comparing vectors gives all ones or none in each lane. For max, equal values have equal bits unless
- * they are zeros: AND gives +0 unless both are -0; for min OR, alike. */
+/* Comparing vectors gives all ones or zero in each lane. For max, equal values have equal bits unless they
+ * are zeros: AND gives +0 unless both are -0. For min, OR gives -0 unless both are +0. */
 #define FLOAT_COMBINES(KIND, VECTOR, BITS)                                                                   \
     static inline VECTOR choose_##KIND(BITS which, VECTOR a, VECTOR b)                                       \
     {                                                                                                        \
@@ -84,7 +84,7 @@ typedef uint16_t halves __attribute__((vector_size(VECTOR_BYTES / 2)));
 FLOAT_COMBINES(f32, vector_f32, bits_f32)
 FLOAT_COMBINES(f64, vector_f64, bits_f64)
 
-/* The CPU's addition has the rule built in, but compilers may exchange its operands. */
+/* The CPU's addition obeys the rule, but compilers may exchange its operands. */
 #if defined(__AVX__)
 #define FLOAT_SUM(KIND, VECTOR, BITS, ADD)                                                                   \
     static inline VECTOR sum_##KIND(VECTOR a, VECTOR b)                                                      \
@@ -133,8 +133,8 @@ static inline void store_f64(f64 *to, vector_f64 value)
     memcpy(to, &value, sizeof value);
 }
 
-/* The conversions of half.h, by lanes. Magnitudes are below 2^31, so comparing them as signed is right, and
- * is what SSE2 can. */
+/* The conversions of half.h, per lane. Magnitudes are below 2^31, so a signed comparison is correct, and SSE2
+ * has no other. */
 static inline bits_f32 pick(ints_f32 which, bits_f32 a, bits_f32 b)
 {
     return ((bits_f32)which & a) | (~(bits_f32)which & b);
@@ -166,7 +166,7 @@ static inline halves narrow_f16(vector_f32 value)
     return __builtin_convertvector(half, halves);
 }
 
-/* With the CPU's conversions where it has them, which give the bits of half.h. */
+/* Uses the CPU's conversions where available; they give the same bits as half.h. */
 static inline vector_f32 load_f16(const u16 *from)
 {
 #if defined(__AVX512F__)
@@ -199,11 +199,12 @@ static inline void store_f16(u16 *to, vector_f32 value)
 }
 
 /*
- * Of bfloat16 two vectors at a time: those in the low halves of words and those in the high ones, which are
- * floats after a shift or a mask, and are put together again in the same way; no lane changes its place.
+ * bfloat16 is loaded two vectors at a time: the elements in the low halves of 32-bit words and those in the
+ * high halves, which a shift or a mask turns into floats, and which are combined again in the same way. No
+ * element changes its lane.
  *
- * Storing need not look for NaNs: those of bfloat16 have nothing in the 16 bits that are rounded away, and
- * neither has one that the CPU makes, so that rounding leaves them; and combining has made them quiet.
+ * Storing need not handle NaNs: a NaN from bfloat16 has zeros in the 16 bits that are rounded away, and so
+ * has a NaN that the CPU creates, so rounding leaves them unchanged; and combining has made them quiet.
  */
 typedef struct pair_bf16 {
     vector_f32 low, high;
@@ -217,8 +218,8 @@ static inline pair_bf16 load_bf16(const u16 *from)
     return (pair_bf16){ (vector_f32)(words << 16), (vector_f32)(words & 0xffff0000) };
 }
 
-/* mst_bfloat16_of_float but for its NaNs, by lanes, into high halves; what the low ones are is nothing. Not
- * by AVX512_BF16's conversion: that takes subnormals for zero. */
+/* mst_bfloat16_of_float without its handling of NaNs, per lane, into the high halves; the low halves are
+ * meaningless. Not AVX512_BF16's conversion, which flushes subnormals to zero. */
 static inline bits_f32 round_bf16(vector_f32 value)
 {
     bits_f32 bits = (bits_f32)value;
@@ -244,7 +245,7 @@ PAIR_COMBINE(prod)
 PAIR_COMBINE(max)
 PAIR_COMBINE(min)
 
-/* ---- some lanes of a vector, of which the others are 0, and not stored ---- */
+/* ---- the first lanes of a vector: the others load as 0, and are not stored ---- */
 
 #if defined(__AVX512F__)
 static inline __mmask32 lanes(size_t count)
@@ -293,7 +294,7 @@ SOME_LANES(f32, vector_f32, LANES_32)
 SOME_LANES(f64, vector_f64, LANES_64)
 #endif
 
-/* Of 16 bits each, by way of a line. */
+/* Elements of 16 bits, through a buffer. */
 #define SOME_HALVES(FORM, VECTOR, LANES)                                                                     \
     static inline VECTOR load_some_##FORM(const u16 *from, size_t count)                                     \
     {                                                                                                        \

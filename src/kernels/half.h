@@ -1,7 +1,7 @@
 /*
- * float16 and bfloat16 to float32 and back, in integers, without branches, so that compilers
- * vectorise them and every instruction-set level gives the same bits as the hardware's conversions
- * do: nearest even, NaNs keep sign and leading payload and become quiet.
+ * float16 and bfloat16 to float32 and back, with integers and without branches, so that compilers vectorise
+ * them and every instruction-set level gives the bits of the hardware's conversions: round to nearest even;
+ * NaNs keep their sign and leading payload and become quiet.
  */
 #ifndef MST_HALF_H
 #define MST_HALF_H
@@ -61,7 +61,7 @@ static inline uint16_t mst_float16_of_float(float value)
     uint32_t sign = (bits >> 16) & 0x8000;
     uint32_t magnitude = bits & 0x7fffffff;
     uint32_t nan = 0x7e00 | ((magnitude >> 13) & 0x3ff);
-    /* Below 2^-14 the sum with 0.5 has the subnormal's bits at its end, rounded by the addition. */
+    /* Below 2^-14, the sum with 0.5 has the subnormal's bits at its end, rounded by the addition. */
     uint32_t tiny = mst_bits_of_float(mst_float_of_bits(magnitude) + 0.5f) - 0x3f000000;
     uint32_t normal = (magnitude + 0xfff + ((magnitude >> 13) & 1) - (112U << 23)) >> 13;
     uint32_t half = magnitude > 0x7f800000    ? nan

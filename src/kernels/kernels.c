@@ -1,20 +1,20 @@
 /*
- * All reduces, for one instruction-set level.
+ * All reductions, for one instruction-set level.
  *
- * CMake compiles this file once per level with -DMST_ISA=<name> and the level's flags. A pass reduces up
- * to four sources into one place, a loop for each number of them, so plain that the compiler vectorises
- * it; more than four go in several passes over a block that stays in the first-level cache. Floats are
- * reduced vector by vector, written with the compiler's vector types, since selecting among NaNs and zeros
- * is too much for it to vectorise; those of 16 bits are widened, reduced in float32 and narrowed in
- * registers, in one pass whatever the number of sources, since they round once. One source of floats is
- * copied. What fixes the bits is written out in the combine functions: which NaN wins, that -0 < +0, and (by
- * -ffp-contract=off) that nothing is fused. Costs one read of each source and one write.
+ * CMake compiles this file once per level with -DMST_ISA=<name> and the level's flags. A pass reduces up to
+ * four sources into one destination, with a loop for each number of sources that is simple enough for the
+ * compiler to vectorise; more sources take several passes over a block that stays in the first-level cache.
+ * Floats are reduced vector by vector, with the compiler's vector types, since it does not vectorise the
+ * selection among NaNs and zeros. 16-bit floats are widened, reduced in float32 and narrowed in registers, in
+ * one pass for any number of sources, since they round once. A single source of floats is copied. The combine
+ * functions define the bits: which NaN wins, that -0 < +0, and (by -ffp-contract=off) that nothing is fused.
+ * Cost: one read of each source and one write.
  */
 #include "src/kernels/floats.h"
 #include "src/kernels/reduce.h"
 
 #define PASS_SOURCES 4
-#define BLOCK_BYTES 4096 /* between passes: with the sources' blocks well inside 32 KiB */
+#define BLOCK_BYTES 4096 /* between passes: with the sources' blocks well within 32 KiB of cache */
 
 #define JOIN_(a, b) a##b
 #define JOIN(a, b) JOIN_(a, b)
@@ -28,7 +28,7 @@ typedef struct __attribute__((packed, may_alias)) {
 /* ---- integers: unsigned arithmetic wraps ---- */
 
 #define INTEGER_SUM(a, b) ((a) + (b))
-#define INTEGER_PROD(a, b) (1U * (a) * (b)) /* 1U: 16 bits would promote to int, and overflow */
+#define INTEGER_PROD(a, b) (1U * (a) * (b)) /* 1U: 16-bit operands would promote to int, and overflow */
 #define INTEGER_MAX(a, b) ((a) > (b) ? (a) : (b))
 #define INTEGER_MIN(a, b) ((a) < (b) ? (a) : (b))
 #define SAME(a) (a)
@@ -37,7 +37,7 @@ typedef struct __attribute__((packed, may_alias)) {
 #define EITHER(a, b) ((a) | (b))
 #define BOTH(a, b) ((a) & (b))
 
-/* ---- complex: by parts; order is lexicographic ---- */
+/* ---- complex: by components; the order is lexicographic ---- */
 
 typedef struct {
     float re, im;
@@ -70,7 +70,7 @@ static inline complex64 sum_c64(complex64 a, complex64 b)
 
 static inline complex64 prod_c64(complex64 a, complex64 b)
 {
-    /* volatile, since gcc 12's vectoriser makes a fused multiply-addsub of this shape even with
+    /* volatile, since gcc 12's vectoriser makes a fused multiply-addsub of this expression even with
      * -ffp-contract=off, and the bits would depend on the level. */
     volatile float ac = a.re * b.re, bd = a.im * b.im, ad = a.re * b.im, bc = a.im * b.re;
     complex64 product = { ac - bd, ad + bc };
@@ -94,8 +94,8 @@ static inline complex64 min_c64(complex64 a, complex64 b)
 
 /* ---- reductions ---- */
 
-/* Nothing one iteration stores is what another loads, though destination and a source may be the same.
- * (clang finds out as it runs; told so, it complains of every loop that it cannot vectorise.) */
+/* No iteration stores what another one loads, though the destination may be one of the sources. (clang checks
+ * that at run time; with the pragma it would warn of every loop that it cannot vectorise.) */
 #if defined(__clang__)
 #define INDEPENDENT
 #else
@@ -104,7 +104,8 @@ static inline complex64 min_c64(complex64 a, complex64 b)
 
 typedef void (*pass_fn)(void *out, const void *const *in, int in_count, size_t count);
 
-/* Block by block: the first sources into the block, then it and the next ones, and at the end out. */
+/* Per block: reduces the first sources into the block, then the block with the next ones, and the last into
+ * `out`. */
 static void reduce_in_passes(pass_fn pass, size_t element, void *out, const void *const *sources,
                              int source_count, size_t count)
 {
@@ -127,8 +128,8 @@ static void reduce_in_passes(pass_fn pass, size_t element, void *out, const void
     }
 }
 
-/* In as many passes as it takes. */
-#define FOLD_ANY_NUMBER(NAME, ELEMENT)                                                                       \
+/* Reduces any number of sources, in several passes if needed. */
+#define REDUCE_ANY_NUMBER(NAME, ELEMENT)                                                                     \
     static void NAME(void *destination, const void *const *sources, int source_count, size_t count)          \
     {                                                                                                        \
         if (source_count <= PASS_SOURCES)                                                                    \
@@ -137,7 +138,7 @@ static void reduce_in_passes(pass_fn pass, size_t element, void *out, const void
             reduce_in_passes(NAME##_pass, sizeof(ELEMENT), destination, sources, source_count, count);       \
     }
 
-/* What has been combined already is widened again in the next pass, to the same. */
+/* The next pass widens the previous pass's result again, without changing it. */
 #define REDUCE(NAME, ELEMENT, ACCUMULATOR, WIDEN, NARROW, COMBINE)                                           \
     static inline ACCUMULATOR NAME##_both(ACCUMULATOR a, ELEMENT b)                                          \
     {                                                                                                        \
@@ -163,14 +164,14 @@ static void reduce_in_passes(pass_fn pass, size_t element, void *out, const void
             INDEPENDENT for (size_t i = 0; i < count; i++) out[i] =                                          \
                 NARROW(NAME##_both(NAME##_both(NAME##_both((ACCUMULATOR)WIDEN(a[i]), b[i]), c[i]), d[i]));   \
     }                                                                                                        \
-    FOLD_ANY_NUMBER(NAME, ELEMENT)
+    REDUCE_ANY_NUMBER(NAME, ELEMENT)
 
 /* ---- reductions of floats, a vector at a time ---- */
 
 #define ALWAYS_INLINE inline __attribute__((always_inline))
 
-/* `in_count` is a constant where this is called, so that the loop over sources is none. What is left of
- * a vector is reduced as a whole one, of which some lanes are nobody's. */
+/* `in_count` is a constant where this is called, so the loop over sources is unrolled. A remainder is reduced
+ * as a whole vector, of which some lanes are unused. */
 #define REDUCE_VECTORS(NAME, ELEMENT, VECTOR, LANES, FORM, COMBINE)                                          \
     static ALWAYS_INLINE void NAME##_vector(ELEMENT *out, const ELEMENT *const *in, int in_count, size_t at) \
     {                                                                                                        \
@@ -223,7 +224,7 @@ static void reduce_in_passes(pass_fn pass, size_t element, void *out, const void
 
 #define REDUCE_WIDE(NAME, ELEMENT, VECTOR, LANES, FORM, COMBINE)                                             \
     REDUCE_VECTORS(NAME, ELEMENT, VECTOR, LANES, FORM, COMBINE)                                              \
-    FOLD_ANY_NUMBER(NAME, ELEMENT)
+    REDUCE_ANY_NUMBER(NAME, ELEMENT)
 
 #define REDUCE_WIDES(FORM, LANES)                                                                            \
     REDUCE_WIDE(reduce_sum_##FORM, FORM, vector_##FORM, LANES, FORM, sum_##FORM)                             \
@@ -241,7 +242,7 @@ static void reduce_in_passes(pass_fn pass, size_t element, void *out, const void
     REDUCE(max_##T, T, ACCUMULATOR, SAME, SAME, INTEGER_MAX)                                                 \
     REDUCE(min_##T, T, ACCUMULATOR, SAME, SAME, INTEGER_MIN)
 
-/* Sums and products have the same bits for signed and unsigned. */
+/* Sums and products have the same bits for signed and unsigned integers. */
 #define REDUCE_WRAP(T, ACCUMULATOR)                                                                          \
     REDUCE(sum_##T, T, ACCUMULATOR, SAME, SAME, INTEGER_SUM)                                                 \
     REDUCE(prod_##T, T, ACCUMULATOR, SAME, SAME, INTEGER_PROD)
@@ -282,10 +283,10 @@ REDUCE(reduce_min_c64, c64, complex64, load_c64, store_c64, min_c64)
 
 /* ---- copying ---- */
 
-#define MEMCPY_BYTES_MAX 2048 /* so many memcpy copies by vectors itself */
+#define MEMCPY_BYTES_MAX 2048 /* memcpy copies this much with vectors itself */
 
-/* More than that libraries copy by `rep movs` where CPUs have it, which takes longer to begin, and a tenth to
- * a third longer for lines that another CPU has just written. */
+/* Beyond that, C libraries use `rep movs` where CPUs have it, which takes longer to start, and takes a tenth
+ * to a third longer for lines that another CPU has just written. */
 static void copy(void *destination, const void *source, size_t bytes)
 {
     f32 *to = destination;
@@ -306,9 +307,9 @@ static void copy(void *destination, const void *source, size_t bytes)
     memcpy(to, from, left);
 }
 
-/* by non-temporal stores. */
+/* Non-temporal stores. */
 
-/* ThreadSanitizer does not see what intrinsics store. */
+/* ThreadSanitizer does not see stores by intrinsics. */
 #if defined(__SANITIZE_THREAD__) || !defined(__x86_64__)
 static void stream(void *destination, const void *source, size_t bytes)
 {
@@ -347,7 +348,7 @@ static void stream(void *destination, const void *source, size_t bytes)
     for (size_t i = head; i < end; i += 64)
         stream_line(to + i, from + i);
     memcpy(to + end, from + end, bytes - end);
-    _mm_sfence(); /* these stores are ordered by nothing else */
+    _mm_sfence(); /* nothing else orders non-temporal stores */
 }
 #endif
 
