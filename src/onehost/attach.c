@@ -1,6 +1,6 @@
 /*
- * Attaching: from a config to a world. Opens the arena that the config names (inherited, named, or
- * a private one), joins it, and makes the world's group on top. Keeps no state.
+ * Attaching: from a config to a world. Opens the arena that the config names (inherited, named, or a private
+ * one), joins it, and creates the world's group on it. Keeps no state.
  */
 #include "src/onehost/attach.h"
 
@@ -15,10 +15,10 @@
 #include "src/pure/config.h"
 #include "src/pure/error.h"
 
-#define ATTACH_TIMEOUT_NS (30 * MST_NS_PER_S) /* for a name: nothing else tells that a rank never comes */
+#define ATTACH_TIMEOUT_NS (30 * MST_NS_PER_S) /* of a named arena: a rank may never come */
 
-/* Attaching has a limit of its own; without one, it is an operation as any other; without that, either, who
- * meets under a name still has one. */
+/* The deadline of attaching: its own limit if set, else the limit of operations, else, for a named arena, the
+ * default. */
 static mst_deadline patience_of(const muster_config *config, bool named)
 {
     int64_t limit_ns = config->attach_timeout_ns;
@@ -71,7 +71,7 @@ static muster_status find_kernels(const mst_kernels **kernels)
 
 static const char *const detection_names[] = { "futex", "tick", "pidfd", "launcher" };
 
-/* MUSTER_LIVENESS, or the config's word. */
+/* The detection method named by MUSTER_LIVENESS or the config. */
 static muster_status find_detection(const char *name, mst_detection *detection)
 {
     for (int i = 0; i < 4; i++) {
@@ -109,7 +109,7 @@ static void tell_attached(const mst_group *group)
                      attachment->injections.count, attachment->injections.count == 1 ? "" : "s");
 }
 
-/* As asked for, or by what copies will find out. */
+/* As the user set it; otherwise by measurement. */
 static muster_status plan_stores(mst_group *world)
 {
     size_t bytes = 0;

@@ -1,4 +1,4 @@
-/* Sentences, and breaking, of broken.h. */
+/* Breaks groups, and turns poison into messages, as described in broken.h. */
 #include "src/onehost/broken.h"
 
 #include <stdarg.h>
@@ -8,7 +8,7 @@
 #include "src/pure/atomic.h"
 #include "src/pure/error.h"
 
-/* ---- poison into sentences ---- */
+/* ---- poison into messages ---- */
 
 static muster_status explain_termination(int rank, muster_termination termination)
 {
@@ -44,7 +44,7 @@ static muster_status explain_death(const mst_poison *poison)
     }
 }
 
-/* A peer's sentence: its length is read once and bounded, and nothing in it is trusted as a format. */
+/* A peer's message: its length is read once and bounded, and it is never used as a format. */
 static muster_status explain_report(const mst_group *group, const mst_poison *poison)
 {
     muster_status status = mst_poison_status(poison);
@@ -76,9 +76,9 @@ muster_status mst_group_broken(const mst_group *group)
     return explain_report(group, &poison);
 }
 
-/* ---- beginning ---- */
+/* ---- entering a call ---- */
 
-/* The first that this rank hears of it; the sentence is the thread's last error. */
+/* Logs it when this rank learns of it for the first time; the sentence is the thread's last error. */
 static muster_status tell_broken(mst_group *group, muster_status status)
 {
     if (status != MUSTER_OK && mst_log_wanted(group->base.log, MUSTER_LOG_WARN) &&
@@ -123,7 +123,7 @@ muster_status mst_group_poison(mst_group *group, mst_poison_kind kind, const cha
         mst_group_spread(group, kind, group->base.rank, 0);
     }
     muster_status status = mst_group_broken(group);
-    /* Another thread of this rank is just about to poison: its sentence is not out yet. */
+    /* Another thread of this rank is poisoning right now: its message is not published yet. */
     return status == MUSTER_OK ? mst_fail(mst_poison_status(&poison), "%s", text) : status;
 }
 

@@ -1,4 +1,4 @@
-/* Claiming and releasing of buffer.h. */
+/* Claims and releases the arena buffers of buffer.h. */
 #include "src/onehost/buffer.h"
 
 #include "src/onehost/group.h"

@@ -1,4 +1,4 @@
-/* Records, and making of child.h. */
+/* Creates new groups from shares, as described in child.h. */
 #include "src/onehost/child.h"
 
 #include "src/onehost/create.h"
@@ -36,7 +36,7 @@ muster_status mst_child_create(mst_group *group, const mst_share *shares, int ra
         return status;
     created->base.interrupt = group->base.interrupt;
     created->base.interrupt_arg = group->base.interrupt_arg;
-    created->tuning.nontemporal_bytes_min = group->tuning.nontemporal_bytes_min; /* perhaps the user's */
+    created->tuning.nontemporal_bytes_min = group->tuning.nontemporal_bytes_min; /* user settings */
     created->tuning.nontemporal_fixed = group->tuning.nontemporal_fixed;
     mst_group_plan_stores(created);
     mst_store_inherit(&created->staging_stores, &group->staging_stores);

@@ -1,4 +1,4 @@
-/* How many CPUs there are for this process, as the system allows them. */
+/* How many CPUs the system allows this process to use. */
 #include "muster/muster.h"
 #include "shm/port/os.h"
 

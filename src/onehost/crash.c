@@ -1,4 +1,4 @@
-/* The handler of crash.h. Everything it calls is safe in a handler: atomics, and futex wakes. */
+/* The signal handler of crash.h. All it calls is async-signal-safe: atomics and futex wakes. */
 #define _XOPEN_SOURCE 700 /* SA_ONSTACK */
 #include "src/onehost/crash.h"
 
@@ -9,7 +9,7 @@
 #include "src/pure/atomic.h"
 #include "src/pure/error.h"
 
-#define RANKS_MAX 64 /* threads of one process may each be a rank */
+#define RANKS_MAX 64 /* several threads of one process may be ranks */
 
 static const int fatal[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT };
 #define FATAL_COUNT (sizeof fatal / sizeof fatal[0])
@@ -24,13 +24,13 @@ static void tell_peers(int number)
     for (int i = 0; i < RANKS_MAX; i++) {
         const mst_attachment *attachment = atomic_load_explicit(&reporting[i], memory_order_acquire);
 
-        if (attachment && !mst_attachment_forked(attachment)) /* a forked child is no rank */
+        if (attachment && !mst_attachment_forked(attachment)) /* a forked child is not a rank */
             mst_liveness_record(&attachment->geometry, attachment->seat,
                                 (muster_termination){ MUSTER_TERMINATION_SIGNALED, number });
     }
 }
 
-/* Tells the peers, then lets happen what would have happened without us. */
+/* Tells the peers, then restores the previous handling, so that the signal has its ordinary effect. */
 static void on_crash(int number, siginfo_t *info, void *context)
 {
     (void)context;
@@ -38,7 +38,7 @@ static void on_crash(int number, siginfo_t *info, void *context)
     for (size_t i = 0; i < FATAL_COUNT; i++)
         if (fatal[i] == number)
             sigaction(number, &earlier[i], NULL);
-    if (info->si_code <= 0) /* sent by somebody: returning would not bring it again, as a fault does */
+    if (info->si_code <= 0) /* sent by kill() or raise(): unlike a fault, it would not recur on return */
         raise(number);
 }
 

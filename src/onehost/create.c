@@ -1,4 +1,4 @@
-/* Making of create.h. */
+/* Creates groups, as described in create.h. */
 #include "src/onehost/create.h"
 
 #include <stdlib.h>

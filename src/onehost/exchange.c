@@ -1,13 +1,13 @@
 /*
- * Sending, receiving and waiting of exchange.h.
+ * Sending and receiving messages, as described in exchange.h.
  *
- * A message is one entry of the channel, or as many parts as it takes; the first one says what was sent.
- * Each call moves what can be moved now in its one or two directions, then sleeps on this rank's doorbell
- * until one of them can go on; as sendrecv always serves both, no pattern of it deadlocks. A large
- * message in an arena buffer is read where it lies, if the receiver waits for it already or the channel
- * could not buffer it anyway; and if the receiver's buffer is one too, the sender writes half of it. Cost:
- * small messages (40 bytes) one line, others two copies, which overlap from part to part; from an arena
- * buffer one copy and a line back.
+ * A message is one entry of the channel, or as many parts as needed; the envelope of the first describes what
+ * was sent. Each call moves what can be moved now in its one or two directions, then sleeps on this rank's
+ * doorbell until one of them can continue; as sendrecv always serves both, no pattern of sendrecv deadlocks.
+ * A large message in an arena buffer is sent as a view, which the receiver reads without staging, if the
+ * receiver already waits for it or the channel could not buffer it anyway; if the receiver's buffer is an
+ * arena buffer too, the sender writes half of it. Cost: a small message (40 bytes) is one line; others take
+ * two copies, which overlap from part to part; from an arena buffer one copy and a line back.
  */
 #include "src/onehost/exchange.h"
 
@@ -19,7 +19,7 @@
 #include "src/pure/dtype.h"
 #include "src/pure/error.h"
 
-#define BUFFERED_BYTES (64 * 1024) /* the least that a channel buffers, as the header promises */
+#define BUFFERED_BYTES (64 * 1024) /* minimum that a channel buffers, as the header promises */
 
 static bool is_done(const mst_transfer *transfer)
 {
@@ -33,8 +33,8 @@ static size_t next_part(const mst_transfer *transfer)
     return left < MST_PART_BYTES ? left : MST_PART_BYTES;
 }
 
-/* Into an arena buffer, which a peer may read next, or may have read: as for staging, where it is better
- * by non-temporal stores. */
+/* Copies into an arena buffer, which a peer may have read, or may read next: as for staging, with
+ * non-temporal stores if these are faster. */
 static void copy_within_arena(const mst_group *group, mst_channel_end *end, void *to, const void *from,
                               size_t bytes)
 {
@@ -47,7 +47,7 @@ static void copy_within_arena(const mst_group *group, mst_channel_end *end, void
 
 /* ---- sending ---- */
 
-/* The arena offset of what is sent, if it should be read where it lies; 0: it travels. */
+/* The arena offset of a message that should be sent as a view; 0: it should be copied. */
 static uint64_t view_offset(const mst_exchange *exchange)
 {
     const mst_transfer *out = &exchange->out;
@@ -80,14 +80,14 @@ static mst_flow put_first(mst_exchange *exchange)
     return MST_FLOW_OK;
 }
 
-/* Of a view between two arena buffers the receiver reads so much, and the sender writes the rest. */
+/* Of a view between two arena buffers the receiver reads this much, and the sender writes the rest. */
 static size_t readers_share(const mst_transfer *transfer)
 {
     return transfer->total / 2 / MST_ENTRY_UNIT * MST_ENTRY_UNIT;
 }
 
-/* A view is being read: writes our share of it where that is wanted, and learns whether all is done. Who
- * wants a share says so before it is done with the view, so the look at the latter comes first. */
+/* A view is being read: writes our share of it if the receiver wants that, and checks whether all is done.
+ * The receiver posts its wish before it consumes the view, so "consumed" is checked first. */
 static mst_flow help_reader(mst_exchange *exchange)
 {
     mst_transfer *out = &exchange->out;
@@ -102,7 +102,7 @@ static mst_flow help_reader(mst_exchange *exchange)
     if (wanted == MST_FLOW_OK) {
         copy_within_arena(exchange->group, &channels->outgoing[out->peer], (unsigned char *)buffer + share,
                           out->bytes + share, out->total - share);
-        /* There is room: the receiver has come as far as the view. */
+        /* There is space: the receiver has consumed everything up to the view. */
         return mst_channel_put(channels, out->peer, &envelope, NULL, 0);
     }
     if (wanted == MST_FLOW_NOT_NOW && taken == MST_FLOW_OK)
@@ -187,7 +187,7 @@ static muster_status damaged(mst_exchange *exchange, int peer)
                             exchange->group->base.rank, peer);
 }
 
-/* Says that we wait, and where for. Once per message: the sender may be looking. */
+/* Posts that we wait, and the buffer. Once per message: the sender may be reading it. */
 static void post(mst_exchange *exchange)
 {
     mst_transfer *in = &exchange->in;
@@ -210,7 +210,7 @@ static muster_status take_view(mst_exchange *exchange)
     in->begun = in->viewed = true;
     in->done = shared ? readers_share(in) : in->total;
     if (shared)
-        post(exchange); /* if the sender does not know yet */
+        post(exchange); /* in case the sender does not know yet */
     if (shared)
         copy_within_arena(group, &group->channels.incoming[in->peer], in->bytes, from, in->done);
     else
@@ -323,7 +323,7 @@ static mst_doing doing_of(const mst_exchange *exchange, bool out)
                         .operation = exchange->group->messages[out ? 0 : 1] };
 }
 
-/* For those who look from outside, once it is clear that we wait. */
+/* Publishes the activity for observers outside the job, once it is clear that we wait. */
 static void show(mst_exchange *exchange)
 {
     mst_group *group = exchange->group;
@@ -342,7 +342,7 @@ static void show(mst_exchange *exchange)
     }
 }
 
-/* What was shown is recorded when it is left; the rest here. */
+/* A direction with an activity is recorded when that ends; the other one here. */
 static void record_direction(mst_exchange *exchange, bool out, const mst_waiter *waiter)
 {
     const mst_transfer *transfer = out ? &exchange->out : &exchange->in;
@@ -373,7 +373,7 @@ static void begin(mst_exchange *exchange, mst_waiter *waiter)
     if (mst_log_wanted(exchange->group->base.log, MUSTER_LOG_DEBUG))
         tell_entered(exchange);
     mst_group_begin(exchange->group);
-    if (exchange->out.active) /* the other one's may be another thread's */
+    if (exchange->out.active) /* the other direction's counter may be another thread's */
         exchange->group->messages[0]++;
     if (exchange->in.active)
         exchange->group->messages[1]++;

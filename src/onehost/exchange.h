@@ -1,5 +1,6 @@
 /*
- * One message, or one in each direction at once, of a rank with one peer each, through the pair's channels.
+ * Moves one message, or one in each direction at once, between this rank and one peer for each, through the
+ * pair's channels.
  */
 #ifndef MST_EXCHANGE_H
 #define MST_EXCHANGE_H
@@ -9,10 +10,10 @@
 /* One direction of a call. */
 typedef struct mst_transfer {
     bool active;
-    bool begun;  /* the first entry is put, or taken */
-    bool viewed; /* which was a view */
-    bool posted; /* that we wait */
-    bool shown;  /* to those who look from outside, as a wait */
+    bool begun;  /* the first entry has been put, or consumed */
+    bool viewed; /* the first entry is a view */
+    bool posted; /* we have posted that we wait */
+    bool shown;  /* has a published activity, as a wait */
     int peer;
     unsigned char *bytes; /* the user's; only read when sending */
     size_t total;
@@ -26,7 +27,7 @@ typedef struct mst_exchange {
     mst_waiting waiting;
 } mst_exchange;
 
-/* Moves both until they are done. The channel that it sends by is open. */
+/* Moves both directions until they are done. The channel to the receiver must be open. */
 muster_status mst_exchange_run(mst_exchange *exchange);
 
 #endif

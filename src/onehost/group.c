@@ -1,4 +1,4 @@
-/* Closing, and small questions, of group.h. */
+/* Frees groups, and answers simple questions about them, for group.h. */
 #include "src/onehost/group.h"
 
 #include <stdlib.h>

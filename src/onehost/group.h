@@ -1,8 +1,9 @@
 /*
- * A group on shared memory, as its rank holds it: who belongs to it, and what its calls work with.
+ * A group on shared memory, as its rank holds it: its members, and the state of its calls.
  *
- * It begins with the API's part (src/backend.h). Of the rest, each member is one kind of call's: collectives
- * round on the sequence `collectives` and stage beside it, splits on `splits`, messages go by the channels.
+ * It begins with the backend-independent part (src/backend.h). Each other member belongs to one kind of call:
+ * collectives use the sequence `collectives` and staging, splits the sequence `splits`, messages the
+ * channels.
  */
 #ifndef MST_GROUP_H
 #define MST_GROUP_H
@@ -18,10 +19,10 @@
 struct mst_nonblocking;
 
 #define MST_INTERRUPTED 1
-#define MST_ORPHANED 2      /* the launcher is gone, which ends also what goes on in a broken group */
-#define MST_UNRECORDED (-1) /* in place of when all had come */
+#define MST_ORPHANED 2      /* the launcher is gone; also ends waits in a broken group */
+#define MST_UNRECORDED (-1) /* a value of arrived_ns: do not record the call */
 
-/* Where the result of a reduce goes, and whether by non-temporal stores. */
+/* A destination of a reduction's result, and whether it is written with non-temporal stores. */
 typedef struct mst_target {
     unsigned char *at;
     bool stream;
@@ -33,35 +34,36 @@ typedef struct mst_group {
     const mst_kernels *kernels;
     mst_tuning tuning;
     uint32_t terminations_seen[MUSTER_CALL_CLASS_COUNT];
-    int64_t arrived_ns[MUSTER_CALL_CLASS_COUNT]; /* when all had come to the call that is shown; 0: not yet */
+    int64_t arrived_ns[MUSTER_CALL_CLASS_COUNT]; /* when all had arrived at the call with an activity; 0: not
+                                                    yet */
     mst_record_places places[MUSTER_CALL_CLASS_COUNT];
-    uint64_t recorded; /* what every record of it has: whose it is, packed */
+    uint64_t recorded; /* packed: what all records of this group have in common */
     mst_sequence collectives;
     mst_sequence splits;
-    mst_staging staging;                           /* of the sequence `collectives` */
-    mst_store_policy staging_stores, arena_stores; /* of what collectives copy there, or reduce */
+    mst_staging staging;                           /* for the sequence `collectives` */
+    mst_store_policy staging_stores, arena_stores; /* for collectives' copies and reductions there */
     mst_channels channels;
     mst_waiter send_waiter, receive_waiter;
-    uint64_t operation;       /* collectives entered */
-    uint64_t split;           /* splits entered */
-    uint64_t messages[2];     /* sends, receives */
-    uint64_t regroups;        /* shrinks and grows entered */
-    bool whole;               /* the world, or what shrink and grow have made of it */
-    mst_call_record *records; /* of the operation under way, by rank: private copies */
-    const void **sources;     /* by rank, for kernels */
-    mst_target *targets;      /* one more than there are ranks */
+    uint64_t operation;       /* collectives entered so far */
+    uint64_t split;           /* splits entered so far */
+    uint64_t messages[2];     /* sends and receives entered so far */
+    uint64_t regroups;        /* shrinks and grows entered so far */
+    bool whole;               /* the world, or a group that shrink or grow made of it */
+    mst_call_record *records; /* of the current operation, by rank: private copies */
+    const void **sources;     /* by rank, arguments of kernels */
+    mst_target *targets;      /* size + 1 of them */
     mst_split_record *split_records;
     struct mst_nonblocking
-        *nonblocking;             /* nonblocking operations, by place (coll/nonblocking.c); NULL: never any */
-    uint64_t start_number;        /* of the latest */
-    _Atomic uint32_t told_broken; /* 1: so in the log */
-    bool finishing;               /* what is shown of collectives is the second half of one */
-    _Atomic uint64_t interrupted; /* MST_INTERRUPTED: it has said so; or MST_ORPHANED */
-    _Atomic uint64_t looked_ns;   /* into a long wait, when it was looked for what costs more */
-    _Atomic uint32_t reason_taken; /* our cell's sentence has an author */
+        *nonblocking;      /* nonblocking operations, by place (coll/nonblocking.c); NULL: none so far */
+    uint64_t start_number; /* number of the latest one */
+    _Atomic uint32_t told_broken;  /* 1: logged that it is broken */
+    bool finishing;                /* the activity of collectives is the finish of a nonblocking one */
+    _Atomic uint64_t interrupted;  /* MST_INTERRUPTED or MST_ORPHANED; 0: neither */
+    _Atomic uint64_t looked_ns;    /* the time slept so far at the last expensive look of a long wait */
+    _Atomic uint32_t reason_taken; /* 1: a thread writes, or has written, our cell's reason */
 } mst_group;
 
-/* Ours, of a group that the API hands to this backend. */
+/* The backend's group of an API group. */
 static inline mst_group *mst_group_of(muster_group *group)
 {
     return (mst_group *)group;
@@ -72,20 +74,20 @@ static inline const mst_group *mst_group_of_const(const muster_group *group)
     return (const mst_group *)group;
 }
 
-/* Gives its memory back, however little of it there is. */
+/* Frees a group, which may be incomplete. */
 void mst_group_destroy(mst_group *group);
 
 void mst_group_close(muster_group *group);
 
-/* Begins its store policies by its tuning, before it is used. */
+/* Initialises the store policies from the tuning, before the group is used. */
 void mst_group_plan_stores(mst_group *group);
 
-/* The arena offset of a buffer that lies in this rank's heap; 0: it does not. */
+/* The arena offset of a buffer in this rank's heap; 0: it is elsewhere. */
 uint64_t mst_group_heap_offset(const mst_group *group, const void *buffer, size_t bytes);
 
 int mst_group_translate(const muster_group *group, int rank, const muster_group *other);
 
-/* An operation begins, or has given this rank a result: when what a user has asked to go wrong does. */
+/* To be called when an operation begins, and when it has produced a result: injected faults happen there. */
 static inline void mst_group_begin(mst_group *group)
 {
     mst_injection_begin(&group->subarena->attachment->injections, group->base.log);

@@ -1,9 +1,9 @@
 /*
- * muster_inspect: what the ranks of a job are doing, read from its arena by somebody who is no rank.
+ * muster_inspect: what the ranks of a job are doing, read from its arena by a process that is not a rank.
  *
- * Everything is read with pread, into private copies: nothing of the job is written, mapped or waited for, a
- * file that has holes or is cut short cannot hurt, and it works as well when all ranks are dead, as long as
- * somebody has the arena open. What changes while it is read is read again, until two copies are the same.
+ * Everything is read with pread, into private copies: nothing is written, mapped or waited for, and holes or
+ * a truncated file do no harm. It works even when all ranks are dead, as long as some process has the arena
+ * open. What changes while it is read is read again, until two copies are equal.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +18,7 @@
 #include "src/pure/error.h"
 #include "src/pure/sized.h"
 
-#define ATTEMPTS 20 /* to read what does not change meanwhile */
+#define ATTEMPTS 20 /* at reading what changes meanwhile */
 
 typedef struct reader {
     int fd;
@@ -31,7 +31,7 @@ typedef struct reader {
 
 /* ---- one rank in one group ---- */
 
-/* The whole array is to be the same twice: a call that begins or ends in between is looked at again. */
+/* Reads until all activities are equal twice: a call that begins or ends in between is read again. */
 static bool read_cell(const reader *reader, uint32_t seat, uint32_t index, mst_cell *cell)
 {
     uint64_t offset = mst_layout_cell_offset(&reader->geometry, seat, index);
@@ -44,10 +44,10 @@ static bool read_cell(const reader *reader, uint32_t seat, uint32_t index, mst_c
         if (memcmp(cell->activities, again, sizeof again) == 0) /* E18 */
             return true;
     }
-    for (int i = 0; i < MST_ACTIVITIES; i++) { /* it is busy: numbers are right, and calls over in no time */
+    for (int i = 0; i < MST_ACTIVITIES; i++) { /* a busy rank with short calls: only numbers are valid */
         uint64_t number = mst_load64_acq(&cell->activities[i].number); /* E18 */
 
-        mst_store64_rlx(&cell->activities[i].number, number + (number & 1)); /* of our copy: in no call */
+        mst_store64_rlx(&cell->activities[i].number, number + (number & 1)); /* in our copy: not in a call */
     }
     return true;
 }
@@ -128,7 +128,7 @@ static muster_status note_call(reader *reader, const mst_rank_entry *entry, cons
     return MUSTER_OK;
 }
 
-/* All groups of a rank. Its cells are taken from the first on, and one that never was is the end. */
+/* Reads all groups of a rank. Cells are claimed in order of index, so one that was never used is the last. */
 static muster_status read_groups(reader *reader, uint32_t seat, const mst_rank_entry *entry)
 {
     mst_cell cell;
@@ -187,7 +187,7 @@ static muster_status read_rank(reader *reader, uint32_t seat)
     return read_groups(reader, seat, &entry);
 }
 
-/* ---- all of it ---- */
+/* ---- the public functions ---- */
 
 /* Makes the public form of an array, in one block: a pointer to each element, and the elements. */
 static void *make_pointers(const void *elements, int count, size_t bytes)

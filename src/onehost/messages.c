@@ -1,4 +1,4 @@
-/* The call of messages.h. */
+/* send, recv and sendrecv, for messages.h. */
 #include "src/onehost/messages.h"
 
 #include "src/onehost/broken.h"
@@ -6,7 +6,7 @@
 #include "src/onehost/showing.h"
 #include "src/pure/error.h"
 
-/* Nobody but the caller could make room for what it sends to itself. */
+/* Refuses a message to ourselves that the channel cannot buffer: nobody else could consume it. */
 static muster_status check_send_to_self(const mst_exchange *exchange)
 {
     mst_group *group = exchange->group;

@@ -1,4 +1,4 @@
-/* send, recv and sendrecv: the backend's message. How messages move is in exchange.c. */
+/* send, recv and sendrecv: the backend's message function. exchange.c moves the messages. */
 #ifndef MST_MESSAGES_H
 #define MST_MESSAGES_H
 

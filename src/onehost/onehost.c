@@ -1,5 +1,5 @@
-/* The backend of one machine: its table. Ranks share an arena; what they do there is in this room and in
- * shm/. */
+/* The table of the shared-memory backend for one machine. Its functions are in this directory, the mechanism
+ * in shm/. */
 #include "shm/port/os.h"
 #include "src/onehost/attach.h"
 #include "src/onehost/broken.h"
@@ -18,7 +18,8 @@ static muster_status attach(const muster_config *config, muster_group **world)
     return mst_group_attach(config, NULL, world);
 }
 
-/* The launcher gives it to whatever is executed, as there may be wrappers; no other program is this rank. */
+/* The launcher leaves the arena's descriptor inheritable, since a wrapper may execute the rank; programs that
+ * the rank executes must not inherit it. */
 static void adopt(muster_group *world, const muster_config *config)
 {
     int fd;

@@ -1,11 +1,11 @@
 /*
- * muster_records_*: the operations that the ranks of a job remember, read from its arena by somebody who is
- * no rank, again and again, each once.
+ * muster_records_*: the flight recorders of a job's ranks, read from its arena by a process that is not a
+ * rank, repeatedly, each record once.
  *
- * A rank fills its ring in the order of places, but for those that a seldom used call class holds back; so
- * each time what was taken since the last time is looked at, and as much before it as can still have been
- * empty then. What has been given out is known by its stamp. What was overwritten in between is counted as
- * lost; that counts places, of which a few may never have been filled.
+ * A rank fills its ring in the order of places, except those that a seldom used call class still holds. So
+ * each time this reads the places that were taken since the last time, and as many before them as may still
+ * have been empty then. Stamps tell which records have been reported. Records that were overwritten in
+ * between are counted as lost; that counts places, of which a few may never have been filled.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,11 +19,11 @@
 #include "src/pure/error.h"
 
 #define HELD_BACK                                                                                            \
-    (MST_RECORDS_HELD + 2 * MST_RECORD_BLOCK) /* may have been taken, and not filled, at the last look */
+    (MST_RECORDS_HELD + 2 * MST_RECORD_BLOCK) /* may have been taken but not filled at the last look */
 
 typedef struct ring {
-    uint64_t stamps[MST_RECORDS]; /* of what was given out, by place */
-    uint64_t claimed;             /* when it was looked at last */
+    uint64_t stamps[MST_RECORDS]; /* of reported records, by place */
+    uint64_t claimed;             /* at the last look */
 } ring;
 
 struct muster_records {
@@ -41,7 +41,7 @@ static void decode_mark(const mst_record *from, muster_record *record)
 
     static_assert(sizeof record->phase == sizeof name, "a mark's name fits");
     mst_record_mark_name(from, name);
-    for (char *at = name; *at; at++) /* whatever lies there is to be shown on terminals */
+    for (char *at = name; *at; at++) /* the name is shown on terminals */
         if ((unsigned char)*at < ' ' || *at == 0x7f)
             *at = '?';
     memcpy(record->phase, name, sizeof name);
@@ -73,10 +73,10 @@ static void decode_operation(const mst_record *from, const mst_record_what *what
     mst_doing_name(&doing, record->call, sizeof record->call);
 }
 
-/* False: no record that a rank could have written. */
+/* False: not a record that a rank could have written. */
 static bool decode(const mst_record *from, int rank, muster_record *record)
 {
-    mst_record_what what = mst_record_unpack(mst_load64_rlx(&from->what)); /* of our copy, as all below */
+    mst_record_what what = mst_record_unpack(mst_load64_rlx(&from->what)); /* of our copy, like all below */
 
     if (what.group_size < 1 || what.group_size > MST_RANKS_MAX || what.group_rank >= what.group_size ||
         what.peer >= (int32_t)what.group_size || !mst_dtype_valid((muster_dtype)what.dtype))
@@ -96,7 +96,7 @@ static bool decode(const mst_record *from, int rank, muster_record *record)
 
 /* ---- one ring ---- */
 
-/* A stretch of the ring, twice; only what is the same in both counts. */
+/* Reads some places twice; those that differ are made invalid. */
 static bool read_places(const muster_records *records, uint32_t seat, uint64_t first, size_t count,
                         mst_record *places)
 {
@@ -109,7 +109,7 @@ static bool read_places(const muster_records *records, uint32_t seat, uint64_t f
         return false;
     for (size_t i = 0; i < count; i++)
         if (memcmp(&places[i], &again[i], sizeof again[i]) != 0) /* E19 */
-            mst_store64_rlx(&places[i].stamp, 0);                /* of our copy */
+            mst_store64_rlx(&places[i].stamp, 0);                /* in our copy */
     return true;
 }
 
@@ -127,7 +127,7 @@ static void give_out(muster_records *records, uint32_t seat, int rank, uint64_t 
 
         if (stamp == 0 || stamp == *known || (stamp - 1) % MST_RECORDS != first + i)
             continue;
-        if (stamp > ring->claimed) { /* newer than what we came for, in whose place it is: in its turn */
+        if (stamp > ring->claimed) { /* newer than `claimed`, over an older record: next time */
             records->lost += *known + MST_RECORDS != stamp;
             continue;
         }
@@ -145,7 +145,7 @@ static muster_status read_seat(muster_records *records, uint32_t seat, muster_re
 
     if (mst_os_object_read(records->held.fd, offset, &entry, sizeof entry) != 0)
         return mst_fail(MUSTER_ERR_BAD_ARENA, "the arena ends within the rank entries: it is damaged");
-    uint64_t claimed = mst_load64_rlx(&entry.claimed); /* how far to look; what counts are the stamps */
+    uint64_t claimed = mst_load64_rlx(&entry.claimed); /* only a limit: the stamps decide */
     if (claimed == 0)
         return MUSTER_OK;
     if (entry.rank >= records->geometry.size)
@@ -154,10 +154,10 @@ static muster_status read_seat(muster_records *records, uint32_t seat, muster_re
     uint64_t from = ring->claimed > HELD_BACK ? ring->claimed - HELD_BACK : 0;
     if (claimed - from >= MST_RECORDS)
         from = claimed - MST_RECORDS;
-    if (claimed - ring->claimed > MST_RECORDS) /* since we looked, or before we came */
+    if (claimed - ring->claimed > MST_RECORDS) /* since the last look, or before the first */
         records->lost += claimed - ring->claimed - MST_RECORDS;
     ring->claimed = claimed;
-    while (from < claimed) { /* up to the ring's end, and from its beginning */
+    while (from < claimed) { /* up to the end of the ring, then from its beginning */
         size_t first = from % MST_RECORDS, count = (size_t)(claimed - from);
 
         count = count < MST_RECORDS - first ? count : MST_RECORDS - first;

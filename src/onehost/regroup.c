@@ -1,19 +1,19 @@
 /*
- * shrink and grow: from a group that may have lost ranks, a group of those that are left, and, when it
- * grows, of those that replace the lost.
+ * shrink and grow: from a group that may have lost ranks, a group of the survivors and, in grow, of those
+ * that replace the lost ranks.
  *
- * Each survivor claims fresh memory, publishes its share in its cell of the old group (E11), and waits
- * until every other member has done so, has ended, or has left; to grow, also until every replacement
- * that the launcher has promised is there, or is not to come (respawned.h). It then proposes a
- * membership list of the living that it sees. Survivors may see different deaths, so one proposal must count:
- * a survivor writes its own into its heap and offers it by compare-and-swap in the cell of rank 0, whose
- * memory outlives rank 0; the first one wins and all take it (E12). Nobody waits for a decision, so nobody
- * can die in the middle of one: what a rank left half written is either not offered, or whole. Every survivor
- * then admits the respawned ranks on the list, so that one is enough. Who dies after that is a dead member of
- * the new group, which breaks on its first use, and is made anew in turn.
+ * Each survivor claims new memory, publishes its share in its cell of the old group (E11), and waits until
+ * every other member has done so, has ended, or has left; in grow, also until every replacement that the
+ * launcher has announced is ready, or will not come (respawned.h). It then proposes a membership list of the
+ * members that it sees alive. Survivors may see different deaths, so one proposal must win: a survivor writes
+ * its list into its heap and proposes it by compare-and-swap in the cell of rank 0, whose memory outlives
+ * rank 0; the first proposal wins, and all use it (E12). Nobody waits for a decision, so a death cannot
+ * interrupt one: a list is complete before it is proposed. Every survivor then admits the respawned ranks on
+ * the list, so that a single survivor is enough. A rank that dies after that is a dead member of the new
+ * group, which breaks at its first use, and can be shrunk in turn.
  *
- * Cost: one wait for the slowest survivor, a pass over the members, a doorbell per member; to grow, a wait
- * for the respawned ranks besides.
+ * Cost: one wait for the slowest survivor, a pass over the members, a doorbell per member; in grow, also a
+ * wait for the respawned ranks.
  */
 #include "src/onehost/regroup.h"
 
@@ -33,7 +33,7 @@
 
 typedef struct regroup {
     mst_group *group;
-    uint64_t number; /* of the regroup in the group, from 1 */
+    uint64_t number; /* of this regroup in the group, from 1 */
     bool grows;
     mst_share own;        /* our share of the new group */
     uint64_t list_offset; /* of our proposal */
@@ -93,7 +93,7 @@ static mst_regroup_record *record_of(const regroup *regroup, int rank)
     return &regroup->group->subarena->cells[rank]->regroup_records[regroup->number & 1];
 }
 
-/* Memory for what we bring, and for what we shall propose. */
+/* Allocates our share of the new group, and the memory of our proposal. */
 static muster_status claim(regroup *regroup)
 {
     mst_group *group = regroup->group;
@@ -108,14 +108,14 @@ static muster_status claim(regroup *regroup)
     return status == MUSTER_OK ? mst_share_claim(attachment, &regroup->own) : status;
 }
 
-/* How many we have arrived at, and whether we are in one: whoever waits for us elsewhere waits in vain then,
- * but not if we have given up, and use the group as before. */
+/* Publishes how many regroups we have arrived at, and whether we are in one: then ranks that wait for us in
+ * other calls give up. After a failed regroup we use the group as before. */
 static void say(const mst_group *group, uint64_t arrived, bool inside)
 {
     mst_store64_rel(&own_cell(group)->regroups, arrived << 1 | inside); /* E11 */
 }
 
-/* Publishes our share, and tells everyone who may be waiting for it. */
+/* Publishes our share, and wakes everyone who may wait for it. */
 static void arrive(const regroup *regroup, muster_status claimed)
 {
     mst_group *group = regroup->group;
@@ -132,7 +132,7 @@ static void arrive(const regroup *regroup, muster_status claimed)
         if (rank != group->base.rank)
             mst_eventcount_advance(&group->subarena->cells[rank]->doorbell);
     mst_eventcount_advance(
-        &mst_layout_header(&group->subarena->attachment->geometry)->arrivals); /* who grows */
+        &mst_layout_header(&group->subarena->attachment->geometry)->arrivals); /* for ranks in grow */
 }
 
 static muster_status explain_late(const regroup *regroup)
@@ -150,7 +150,7 @@ static muster_status explain_late(const regroup *regroup)
                     count > 1 ? "live" : "lives", count > 1 ? "have" : "has");
 }
 
-/* ---- waiting for them ---- */
+/* ---- waiting for the other members ---- */
 
 static void describe(const void *arg, char *text, size_t bytes)
 {
@@ -173,14 +173,15 @@ static void find_peers(const void *arg, int peers[2])
             peers[0] = rank;
 }
 
-/* Respawned ranks know nobody's doorbell, and ring where all who attach do. */
+/* Respawned ranks know no doorbell of this group, and advance the count of arrivals, as attaching ranks
+ * do. */
 static muster_status gather(regroup *regroup)
 {
     static const mst_wait_kind kind = { .describe = describe, .find_peers = find_peers, .regroups = true };
     mst_group *group = regroup->group;
-    mst_eventcount *signal = regroup->grows
-                                 ? &mst_layout_header(&group->subarena->attachment->geometry)->arrivals
-                                 : &own_cell(group)->doorbell;
+    mst_eventcount *event = regroup->grows
+                                ? &mst_layout_header(&group->subarena->attachment->geometry)->arrivals
+                                : &own_cell(group)->doorbell;
 
     regroup->waiting = (mst_waiting){ &kind, group, regroup };
     regroup->waiter = (mst_waiter){ .policy = group->subarena->attachment->policy,
@@ -188,8 +189,7 @@ static muster_status gather(regroup *regroup)
                                     .deadline = { .limit_ns = group->base.timeout_ns },
                                     .watch = mst_waiting_watch(&regroup->waiting) };
     mst_store64_rlx(&group->interrupted, 0);
-    switch (
-        mst_wait_until(&regroup->waiter, mst_eventcount_parking(signal), all_accounted_for, regroup, -1)) {
+    switch (mst_wait_until(&regroup->waiter, mst_eventcount_parking(event), all_accounted_for, regroup, -1)) {
     case MST_WAIT_READY:
         mst_group_arrived(group, MUSTER_CALL_SPLIT, &regroup->waiter);
         return MUSTER_OK;
@@ -200,8 +200,8 @@ static muster_status gather(regroup *regroup)
     }
 }
 
-/* Whoever is late for the last regroup, the wait of which may have failed here, still reads what we brought
- * to it, and of two records the other one is next: so all come to the last before we arrive at the next. */
+/* A rank that is late for the last regroup, which may have failed here, still reads our record of it, and the
+ * record after the next would overwrite that: so all must arrive at the last before we arrive at the next. */
 static muster_status catch_up(const regroup *next)
 {
     regroup last = *next;
@@ -211,7 +211,7 @@ static muster_status catch_up(const regroup *next)
     return gather(&last);
 }
 
-/* ---- the one proposal that counts ---- */
+/* ---- the winning proposal ---- */
 
 #define WINNER_BITS 16
 #define DECISION_TRIES 4
@@ -243,8 +243,8 @@ static void propose(regroup *regroup)
     draw_up_list(regroup);
     mst_fault_point("regroup.propose");
     uint64_t found = mst_load64_acq(decided); /* E12 */
-    /* Who is faster has decided; if the word changes more often than that, it is by damage, which
-     * read_decision finds. */
+    /* A faster rank has decided; if the word changes more often than DECISION_TRIES, it is damaged, which
+     * read_decision detects. */
     for (int tries = 0; tries < DECISION_TRIES && found >> WINNER_BITS < regroup->number; tries++) {
         uint64_t earlier = mst_cmpxchg64_sc(decided, found, offer); /* E12 */
 
@@ -261,7 +261,7 @@ static muster_status damaged(const regroup *regroup, const char *what)
                     regroup->group->base.rank, what, name_of(regroup));
 }
 
-/* What everyone on the membership list has brought; all who read it come to the same. */
+/* Checks the records of all on the membership list; all readers come to the same result. */
 static muster_status check_records(const regroup *regroup)
 {
     const mst_group *group = regroup->group;
@@ -283,7 +283,7 @@ static muster_status check_records(const regroup *regroup)
     return MUSTER_OK;
 }
 
-/* Reads the membership list that was decided upon: who belongs to the new group, and whoever drew it up. */
+/* Reads the winning membership list, and where it is. */
 static muster_status read_decision(regroup *regroup, uint32_t *list_seat, uint64_t *list_offset)
 {
     const mst_subarena *subarena = regroup->group->subarena;
@@ -301,21 +301,21 @@ static muster_status read_decision(regroup *regroup, uint32_t *list_seat, uint64
     return status == MUSTER_OK ? check_records(regroup) : status;
 }
 
-/* ---- all of it ---- */
+/* ---- the whole call ---- */
 
 static bool may_try_again(muster_status status)
 {
     return status == MUSTER_ERR_NO_SPACE || status == MUSTER_ERR_MISMATCH;
 }
 
-/* Once the group exists: who is new joins it, or will never. */
+/* Once the group exists: waits until the respawned ranks have joined it, or never will. */
 static muster_status receive(regroup *regroup, mst_group **made)
 {
     muster_status status = mst_respawned_await(regroup->group, &regroup->list, &regroup->waiter);
 
     if (status == MUSTER_OK)
         return MUSTER_OK;
-    mst_subarena_abandon_block(regroup->group->subarena, regroup->list_offset); /* read still, perhaps */
+    mst_subarena_abandon_block(regroup->group->subarena, regroup->list_offset); /* may still be read */
     mst_group_close(&(*made)->base);
     *made = NULL;
     return status;
@@ -366,7 +366,7 @@ static muster_status agree_and_form(regroup *regroup, mst_group **made)
         return status;
     regroup->group->regroups = regroup->number;
     muster_status claimed = claim(regroup);
-    arrive(regroup, claimed); /* also when claiming failed: the others must know */
+    arrive(regroup, claimed); /* even if claiming failed: the others must know */
     status = gather(regroup);
     if (status == MUSTER_OK && regroup->list_offset)
         propose(regroup);
@@ -385,7 +385,7 @@ muster_status mst_regroup(muster_group *of, bool grows, muster_group **made)
     regroup regroup = { .group = group, .number = group->regroups + 1, .grows = grows };
     mst_group *child = NULL;
 
-    muster_status status = mst_group_broken(group); /* which it may be */
+    muster_status status = mst_group_broken(group); /* the group may be broken */
     if (status == MUSTER_ERR_BAD_ARENA)
         return status;
     if (grows && !group->whole)

@@ -1,4 +1,4 @@
-/* shrink and grow: the backend's regroup. */
+/* shrink and grow: the backend's regroup function. */
 #ifndef MST_REGROUP_H
 #define MST_REGROUP_H
 

@@ -1,4 +1,4 @@
-/* Counting, enrolling, admitting and awaiting of respawned.h. */
+/* Counts, lists, admits and awaits respawned ranks, for respawned.h. */
 #include "src/onehost/respawned.h"
 #include "src/onehost/broken.h"
 
@@ -38,7 +38,7 @@ bool mst_respawned_are_here(const mst_group *group)
 
 static void sort_by_rank(const mst_group *group, mst_member_list *list)
 {
-    for (int i = 1; i < list->size; i++) { /* the members are in order already, or nearly */
+    for (int i = 1; i < list->size; i++) { /* the members are already in order, or nearly */
         mst_share share = list->shares[i];
         uint32_t rank = rank_in_world(group, share.seat);
         int at = i;
@@ -64,11 +64,10 @@ void mst_respawned_enrol(const mst_group *group, mst_member_list *list)
     sort_by_rank(group, list);
 }
 
-/* ---- into the group ---- */
+/* ---- admission ---- */
 
-/* The respawned rank may come to read what others on the membership list have written when those are dead,
- * and we have left.
- */
+/* Adds references on behalf of the respawned rank: it may read what others on the list have written after
+ * those are dead and we have left. */
 static void hold_for(const mst_geometry *geometry, uint32_t respawned, const mst_member_list *list)
 {
     for (int i = 0; i < list->size; i++)
@@ -91,7 +90,7 @@ muster_status mst_respawned_admit(mst_group *group, const mst_member_list *list,
                             seat, geometry->seats);
         if (is_member(group, seat))
             continue;
-        if (mst_load64_acq(&mst_layout_entry(geometry, seat)->admission) == 0) /* E16: else, it was done */
+        if (mst_load64_acq(&mst_layout_entry(geometry, seat)->admission) == 0) /* E16: else it was done */
             hold_for(geometry, seat, list);
         if (mst_successor_admit(geometry, seat, list_seat, list_offset))
             continue;

@@ -1,4 +1,4 @@
-/* Activities and records of showing.h. */
+/* Publishes activities and writes records, for showing.h. */
 #include "src/onehost/showing.h"
 
 #include "shm/port/os.h"
@@ -16,8 +16,8 @@ static int64_t time_ns(const mst_group *group)
     return group->subarena->attachment->recorder.exact ? mst_os_now_ns() : mst_os_coarse_ns();
 }
 
-/* Reading a clock costs as much as all the rest, so what is over in less than a tick of the coarse one ends
- * when all had come. */
+/* Reading a clock costs as much as all the rest, so an operation that takes less than a tick of the coarse
+ * clock is recorded as done when all had arrived. */
 static void record(mst_group *group, muster_call_class class, const mst_doing *doing, int64_t entered_ns)
 {
     if (group->arrived_ns[class] == MST_UNRECORDED)

@@ -1,6 +1,6 @@
 /*
- * What a rank does, for those who look from outside (shm/wait/activity.h), and its record in the flight
- * recorder when it is done (shm/wait/recorder.h).
+ * Publishes what a rank is doing, for observers outside the job (shm/wait/activity.h), and records it in the
+ * flight recorder when it is done (shm/wait/recorder.h).
  */
 #ifndef MST_SHOWING_H
 #define MST_SHOWING_H
@@ -8,23 +8,23 @@
 #include "shm/wait/activity.h"
 #include "src/onehost/group.h"
 
-/* Shows what the rank is doing, until it is over. `latest`: the number of the latest operation of that class
- * that it has entered. */
+/* Publishes what the rank is doing, until mst_group_shown. `latest`: number of the latest operation of that
+ * class that it has entered. */
 void mst_group_show(mst_group *group, muster_call_class class, uint64_t latest, const mst_doing *doing);
 
-/* It is over, and recorded, if it was shown. */
+/* Ends the activity, if there is one, and records the operation. */
 void mst_group_shown(mst_group *group, muster_call_class class);
 
-/* All others have come to the call that is shown, after the slow waits that the waiter has counted. */
+/* All others have arrived at the call with the activity, after the slow waits that `waiter` has counted. */
 void mst_group_arrived(mst_group *group, muster_call_class class, const mst_waiter *waiter);
 
-/* The call that is shown is not an operation's end: it goes unrecorded. */
+/* The current activity is not the end of an operation: it is not recorded. */
 void mst_group_unrecorded(mst_group *group, muster_call_class class);
 
-/* Records an operation that was too short to be shown. */
+/* Records an operation that was too short for an activity. */
 void mst_group_record(mst_group *group, muster_call_class class, const mst_doing *doing);
 
-/* Marks in the flight recorder that a phase begins. */
+/* Marks the beginning of a phase in the flight recorder. */
 void mst_group_mark_phase(const muster_group *group, const char *name);
 
 #endif

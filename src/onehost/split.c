@@ -1,11 +1,11 @@
 /*
  * split: from one group, a group per color.
  *
- * Each rank that gives a color claims its share of the child (a cell and staging in its own region),
- * then all exchange records in one round of the parent's split sequence. From the same records every rank
- * computes the same members in the same order; nothing else needs agreement. A child is visible only
- * to ranks that have seen all records, so a rank that dies before it published leaves none behind.
- * Cost: one synchronisation and one pass over the parent's records.
+ * Each rank that gives a color claims its share of the child (a cell and staging in its own region), then all
+ * exchange records in one round of the parent's split sequence. From the same records every rank computes the
+ * same members in the same order; no further agreement is needed. A child is visible only to ranks that have
+ * seen all records, so a rank that dies before it has published leaves none behind. Cost: one synchronisation
+ * and one pass over the parent's records.
  */
 #include "src/onehost/split.h"
 
@@ -20,7 +20,7 @@
 #include "src/onehost/stall.h"
 #include "src/pure/error.h"
 
-/* Where this rank stands among those of its color, and the color's members in the child's order. */
+/* The members of this rank's color in the child's order, and this rank's place among them. */
 typedef struct membership {
     mst_share *shares;
     int rank;
@@ -55,7 +55,7 @@ static muster_status exchange(mst_group *group, const mst_split_record *own)
     return MUSTER_OK;
 }
 
-/* ---- who belongs together ---- */
+/* ---- computing the members ---- */
 
 typedef struct candidate {
     int key;
@@ -151,7 +151,7 @@ static muster_status split(mst_group *group, int color, int key, mst_group **chi
     record.color = color;
     record.key = key < 0 ? group->base.rank : key;
     record.operation = group->split;
-    muster_status status = exchange(group, &record); /* also when claiming failed: the others must know */
+    muster_status status = exchange(group, &record); /* even if claiming failed: the others must know */
     if (status != MUSTER_OK) {
         if (joins && claimed == MUSTER_OK)
             mst_share_abandon(attachment, &own);

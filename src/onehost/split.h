@@ -1,4 +1,4 @@
-/* From one group, a group per color: the backend's split. */
+/* split: from one group, a group per color. The backend's split function. */
 #ifndef MST_SPLIT_H
 #define MST_SPLIT_H
 

@@ -6,11 +6,11 @@
 #include "src/pure/atomic.h"
 
 #define LOOK_FOR_DUMP_AFTER_NS (100 * MST_NS_PER_MS)
-/* What takes several system calls is done at every tick of the first second, then four times a second: a rank
- * that waits for work, perhaps for days, should cost nothing. */
+/* Anything that takes several system calls is done at every tick of the first second, then four times per
+ * second: a rank that waits for work, perhaps for days, should use no CPU time. */
 #define OFTEN_NS (1 * MST_NS_PER_S)
 #define RARELY_NS (240 * MST_NS_PER_MS)
-#define LOOK_FOR_CIRCLE_AFTER_NS (10 * MST_NS_PER_MS) /* the second tick, and each after it */
+#define LOOK_FOR_CYCLE_AFTER_NS (10 * MST_NS_PER_MS) /* at the second tick, and each after it */
 
 /* A call whose wait ticks. */
 typedef struct stall {
@@ -25,8 +25,8 @@ static bool has_left(const mst_group *group, int peer)
     return peer >= 0 && !mst_subarena_has_member(group->subarena, peer);
 }
 
-/* Nor does one come to any call that waits for it while it is gone to shrink the group, or to grow it, and
- * waits for us there. */
+/* Whether it has entered a shrink or grow of the group, in which it waits for us: then it arrives at no other
+ * call. */
 static bool has_gone(const mst_group *group, int peer)
 {
     mst_cell *const *cells = group->subarena->cells;
@@ -45,7 +45,7 @@ static void lose(mst_group *group, int peer)
 {
     const mst_subarena *subarena = group->subarena;
 
-    /* It may have left, or gone, for that. */
+    /* It may have left or entered the regroup because of a death, which is the cause then. */
     if (!is_lost(group, peer) || mst_subarena_look_at_terminations(subarena))
         return;
     if (!has_left(group, peer)) {
@@ -54,7 +54,7 @@ static void lose(mst_group *group, int peer)
     }
     muster_termination termination =
         mst_liveness_termination(&subarena->attachment->geometry, subarena->shares[peer].seat);
-    /* If it also died, say how. */
+    /* If it has died since, report how. */
     if (termination.kind == MUSTER_TERMINATION_NONE ||
         (termination.kind == MUSTER_TERMINATION_EXITED && termination.code == 0))
         mst_group_spread(group, MST_POISON_LEFT, peer, termination.kind == MUSTER_TERMINATION_EXITED);
@@ -88,8 +88,8 @@ static void look_for_dead(const stall *stall, bool due)
     }
 }
 
-/* A member whose cell is poisoned enters no call any more: whoever waits for it takes its reason over, by
- * which all get it, whatever became of the one that was to tell them. */
+/* A member with a poisoned cell enters no call any more. A rank that waits for it adopts its reason and
+ * spreads it, which covers the case that the first to spread it has died. */
 static void look_for_poison(mst_group *group, int peer)
 {
     const mst_subarena *subarena = group->subarena;
@@ -99,7 +99,7 @@ static void look_for_poison(mst_group *group, int peer)
     uint64_t word = mst_load64_acq(&subarena->cells[peer]->poison); /* E7 */
     if (word == subarena->no_poison[peer])
         return;
-    if (!mst_poison_is_of(word, subarena->no_poison[peer])) { /* of the cell's next group, or of none */
+    if (!mst_poison_is_of(word, subarena->no_poison[peer])) { /* of the cell's next group, or damaged */
         if (!has_left(group, peer))
             mst_group_poison(
                 group, MST_POISON_DAMAGE,
@@ -120,7 +120,7 @@ static void look_for_cycle(const stall *stall, bool due)
     char doing[MST_DOING_BYTES], cycle[MST_REASON_BYTES];
     uint32_t awaited[2];
 
-    if (!due && !mst_load32_rlx(&deadlock->published)) /* a thread may have ended since we looked */
+    if (!due && !mst_load32_rlx(&deadlock->published)) /* a thread may have ended since the last look */
         return;
     for (int i = 0; i < 2; i++)
         awaited[i] = stall->peers[i] < 0 ? MST_RANKS_MAX : group->subarena->shares[stall->peers[i]].seat;
@@ -130,7 +130,7 @@ static void look_for_cycle(const stall *stall, bool due)
         mst_group_poison(group, MST_POISON_DEADLOCK, "%s", cycle);
 }
 
-/* Who is in a group has attached, or is a replacement about to have. */
+/* Every member of a group has attached, or is a replacement about to. */
 static bool a_member_is_damaged(const mst_subarena *subarena)
 {
     for (int rank = 0; rank < subarena->size; rank++) {
@@ -144,7 +144,7 @@ static bool a_member_is_damaged(const mst_subarena *subarena)
     return false;
 }
 
-/* Who attaches yet would wait for us in vain if what we have said of ourselves were lost. */
+/* If our entry were overwritten, ranks that are still attaching would wait for us for ever. */
 static void look_for_damage(mst_group *group)
 {
     if (!mst_attachment_is_damaged(group->subarena->attachment) && !a_member_is_damaged(group->subarena))
