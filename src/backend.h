@@ -1,14 +1,14 @@
 /*
- * The seam between what the interface promises and who carries it.
+ * The backend interface: between the public API and what carries it.
  *
- * Above it, src/api checks arguments, lets one thread at a time into each class of calls, keeps what the user
- * has set, and knows neither shared memory nor any other way to reach a rank. Below it, a backend moves the
- * data, waits, and finds out why a group is broken. A backend is one table of functions, and its group begins
- * with ours: {table, rank, size, classes of calls, deadline, interrupt}.
+ * Above it, src/api checks arguments, lets one thread at a time into each call class, keeps what the user has
+ * set, and knows neither shared memory nor any other transport. Below it, a backend moves the data, waits,
+ * and finds out why a group is broken. A backend is one table of functions, and its group begins with struct
+ * muster_group: {table, rank, size, call classes, deadline, interrupt}.
  *
- * What every function of the table relies on: the group is this process's, the thread is the only one in the
- * call's class, and the arguments are sound. What it promises: a call on a broken group returns what the
- * group is broken by, with its sentence, before anything else happens.
+ * Each function may rely on this: the group belongs to this process, the thread is the only one in the call's
+ * class, and the arguments are valid. It must ensure this: a call on a broken group has no effect but to
+ * return what broke the group, with its sentence.
  */
 #ifndef MST_BACKEND_H
 #define MST_BACKEND_H
@@ -19,7 +19,7 @@
 
 typedef struct mst_backend mst_backend;
 
-/* A collective as a rank was asked for it. */
+/* A collective, as the user called it. */
 typedef struct mst_request {
     mst_collective collective;
     muster_dtype dtype;
@@ -48,49 +48,49 @@ struct muster_group {
     const mst_backend *backend;
     int rank;
     int size;
-    const unsigned char *here;     /* 1 in the process whose group it is, 0 in those forked by it */
-    const mst_log *log;            /* where the rank tells what goes on */
+    const unsigned char *here;     /* 1 in the process whose group it is, 0 in its forked children */
+    const mst_log *log;            /* the rank's log */
     int64_t timeout_ns;            /* of one operation; 0: no limit */
     muster_interrupt_fn interrupt; /* NULL: none */
     void *interrupt_arg;
     _Atomic uint32_t occupied[MUSTER_CALL_CLASS_COUNT]; /* 1: a thread is in a call of that class */
-    int started_count;                                  /* operations started and not finished yet */
-    bool (*released)(muster_group *group); /* muster_init's: false while others still use the world */
+    int started_count;                                  /* nonblocking operations not finished yet */
+    bool (*released)(muster_group *group); /* set by muster_init; false: others still use the world */
 };
 
 struct mst_backend {
-    const char *name; /* as users say it: "shm" */
+    const char *name; /* as users name it: "shm" */
     int ranks_max;    /* of a world */
 
-    /* Makes a world of a config that has been checked as far as every backend would. */
+    /* Creates a world from a config, of which the checks common to all backends have been made. */
     muster_status (*attach)(const muster_config *config, muster_group **world);
-    /* The world is the environment's, and this process the rank: what the launcher has lent it is kept from
-     * the programs that it executes. */
+    /* The world is the environment's, and this process its rank: resources that it got from the launcher must
+     * not pass to programs that it executes. */
     void (*adopt)(muster_group *world, const muster_config *config);
-    /* A byte that is 1 in this process and 0 in its forks, for as long as it lives; NULL: no memory. */
+    /* A byte that is 1 in this process and 0 in its forked children, valid until exit; NULL: no memory. */
     const unsigned char *(*mark_process)(void);
 
-    /* Each of its class. */
+    /* One thread at a time per call class. */
     muster_status (*collective)(muster_group *group, const mst_request *request);
     muster_status (*start)(muster_group *group, const mst_request *request, uint64_t *number);
-    /* *over: the operation is done with, by success or failure; else there is none of that number. */
+    /* *over: the operation has ended, successfully or not; false: there is no operation of that number. */
     muster_status (*finish)(muster_group *group, uint64_t number, bool *over);
     muster_status (*message)(muster_group *group, const mst_message *message);
     muster_status (*split)(muster_group *group, int color, int key, muster_group **child);
-    muster_status (*regroup)(muster_group *group, bool grows, muster_group **made); /* broken ones, too */
+    muster_status (*regroup)(muster_group *group, bool grows, muster_group **made); /* broken ones too */
 
     /* At any time, by any thread. */
     muster_status (*alloc)(muster_group *group, size_t bytes, void **buffer);
-    bool (*release)(muster_group *group, void *buffer); /* false: it is none of the group's */
+    bool (*release)(muster_group *group, void *buffer); /* false: not a buffer of this group */
     muster_status (*status)(const muster_group *group);
     void (*abort_group)(muster_group *group, const char *reason);
-    int (*translate)(const muster_group *group, int rank, const muster_group *other); /* -1: not in there */
+    int (*translate)(const muster_group *group, int rank, const muster_group *other); /* -1: not a member */
     muster_status (*report_crashes)(muster_group *group);
     void (*mark_phase)(const muster_group *group, const char *name);
 
-    /* The group is no thread's any more. */
+    /* Frees the group, which no thread uses any more. */
     void (*close)(muster_group *group);
-    /* The process ends in the ordinary way, and with it the rank. */
+    /* The process, and so the rank, ends in the ordinary way. */
     void (*leave)(muster_group *world);
 };
 

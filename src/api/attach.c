@@ -1,4 +1,4 @@
-/* Attaching: what a config must be like whoever makes a world of it. Keeps no state. */
+/* Attaching: the checks of a config that hold for every backend. Keeps no state. */
 #include "src/api/attach.h"
 
 #include <string.h>
@@ -7,7 +7,7 @@
 #include "src/pure/config.h"
 #include "src/pure/error.h"
 
-static const mst_backend *const backends[] = { &mst_backend_onehost }; /* the best first */
+static const mst_backend *const backends[] = { &mst_backend_onehost }; /* best first */
 
 const mst_backend *mst_backend_find(const char *name)
 {

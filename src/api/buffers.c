@@ -1,4 +1,4 @@
-/* Arena buffers: memory of a group that its other ranks can reach. */
+/* Arena buffers: memory of a group that its other ranks can access. */
 #include "src/api/enter.h"
 #include "src/pure/error.h"
 

@@ -1,6 +1,6 @@
 /*
- * The collectives of the interface: each says what it asks for. What they are (spans of buffers, root, in
- * place) is in src/pure/collective.h, how they are done is the backend's: src/onehost/coll/.
+ * The public collectives: each describes its request. src/pure/collective.h defines what they are (spans of
+ * buffers, root, in place); the backend carries them out: src/onehost/coll/.
  */
 #include "src/api/request.h"
 

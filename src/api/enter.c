@@ -1,4 +1,4 @@
-/* Entering and leaving of enter.h. */
+/* Enters and leaves calls, for enter.h. */
 #include "src/api/enter.h"
 
 #include "src/pure/atomic.h"

@@ -1,6 +1,6 @@
 /*
- * What every call on a group begins and ends with: whose group it is, and one thread at a time in each class
- * of calls.
+ * What every call on a group begins and ends with: the checks that the group is this process's, and that only
+ * one thread is in each call class.
  */
 #ifndef MST_ENTER_H
 #define MST_ENTER_H
@@ -10,15 +10,15 @@
 /* INVALID for NULL, FORKED in a forked child of the rank. */
 muster_status mst_check_group(const muster_group *group);
 
-/* The same, and takes the class: BUSY while another thread has it. */
+/* The same, and enters the class: BUSY while another thread is in it. */
 muster_status mst_enter(muster_group *group, muster_call_class class);
 void mst_leave(muster_group *group, muster_call_class class);
 
-/* What to return for arguments that make no sense, with that sentence said already: a group that is broken
- * says so first. */
+/* The status for invalid arguments, whose sentence has been recorded: if the group is broken, that is
+ * reported instead. */
 muster_status mst_refuse(const muster_group *group, muster_status status);
 
-/* INVALID: there is no place for what the call makes. */
+/* INVALID if `place`, where the call should store its result, is NULL. */
 muster_status mst_check_place(const void *place, const char *what);
 
 #endif

@@ -1,4 +1,4 @@
-/* Groups: what they are, groups of groups, and what a user sets and asks. */
+/* Groups: their properties, groups made from groups, and settings. */
 #include <string.h>
 
 #include "src/api/enter.h"
@@ -23,7 +23,7 @@ int muster_group_translate(const muster_group *group, int rank, const muster_gro
     return group->backend->translate(group, rank, other);
 }
 
-/* ---- from one group, others ---- */
+/* ---- groups made from groups ---- */
 
 muster_status muster_group_split(muster_group *group, int color, int key, muster_group **child)
 {
@@ -86,7 +86,7 @@ muster_status muster_group_free(muster_group *group)
     return MUSTER_OK;
 }
 
-/* ---- what a user asks, and sets ---- */
+/* ---- status and settings ---- */
 
 muster_status muster_group_status(const muster_group *group)
 {
@@ -115,7 +115,7 @@ muster_status muster_group_set_interrupt(muster_group *group, muster_interrupt_f
     return MUSTER_OK;
 }
 
-/* No call is under way that has begun with another. */
+/* Enters all classes first, so that no current call uses the old value. */
 muster_status muster_group_set_timeout(muster_group *group, int64_t timeout_ns)
 {
     muster_status status = MUSTER_OK;

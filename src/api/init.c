@@ -1,13 +1,13 @@
 /*
- * muster_init: the world that the environment describes, kept for the process.
+ * muster_init: the world that the environment describes, one per process.
  *
- * This file has process-wide state (src/onehost/crash.c and shm/base/chaos.c are the others): which world
- * muster_init has given out, and to how many callers. The world is left when the last of them frees it, or,
- * since programs forget, when the process exits in the ordinary way.
+ * This file has process-wide state (src/onehost/crash.c and shm/base/chaos.c are the others): the world that
+ * muster_init has returned, and to how many callers. The rank leaves the world when the last of them frees
+ * it, or, since programs forget, when the process exits in the ordinary way.
  *
- * A forked child inherits this state and is no rank of that world. It is told so, unless its environment
- * makes it a rank of another world (muster.testing does) or of none, as that of a process that was executed
- * would.
+ * A forked child inherits this state and is not a rank of that world. muster_init tells it so, unless its
+ * environment makes it a rank of another world (as muster.testing does) or of none; then it behaves as in a
+ * newly executed process.
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -24,7 +24,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static muster_group *memoised;
 static int callers;
 static bool left;   /* a rank attaches once */
-static bool pinned; /* the launcher's: nobody frees it */
+static bool pinned; /* the launcher's: no caller frees it */
 static muster_interrupt_fn interrupt;
 static void *interrupt_arg;
 static struct {
@@ -34,11 +34,11 @@ static struct {
     void *arg;
 } logging;
 static bool variables_told;
-static const unsigned char *here; /* 1 in the process that this state is of, 0 in those forked by it */
+static const unsigned char *here; /* 1 in the process whose state this is, 0 in its forked children */
 static char rank_of[320]; /* the seat that the environment named when this process attached; "": none */
 
-/* Another thread may have been inside muster_init, waiting for ranks, when this process was forked: it is not
- * in the child, and nobody would unlock. */
+/* When this process was forked, another thread may have been inside muster_init, waiting for ranks. The child
+ * does not have that thread, so nobody would unlock. */
 static void unlock_in_child(void)
 {
     lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
@@ -72,7 +72,7 @@ bool muster_is_available(const char *backend)
     return mst_backend_find(backend) != NULL;
 }
 
-/* The world's `released` hook: whether this was the last caller's. */
+/* The world's `released` hook: returns whether this was the last caller. */
 static bool release(muster_group *group)
 {
     bool last;
@@ -89,7 +89,7 @@ static bool release(muster_group *group)
 
 static void leave_at_exit(void) __attribute__((destructor));
 
-/* An ordinary end of the program is an orderly leave. A forked child must not leave for its parent. */
+/* An ordinary end of the program leaves the world. A forked child must not leave for its parent. */
 static void leave_at_exit(void)
 {
     if (memoised && *memoised->here)
@@ -105,7 +105,7 @@ static void describe_rank(char text[sizeof rank_of])
         snprintf(text, sizeof rank_of, "%s of %s", rank ? rank : "", arena ? arena : "");
 }
 
-/* Called with the lock held, when the state becomes this process's. */
+/* The lock is held. Called when the state becomes this process's. */
 static muster_status remember(const mst_backend *backend)
 {
     if (!here)
@@ -114,8 +114,7 @@ static muster_status remember(const mst_backend *backend)
     return here ? MUSTER_OK : mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for the world");
 }
 
-/* Called with the lock held. The parent's world is not freed: its handles may still be asked for rank and
- * size. */
+/* The lock is held. The parent's world is not freed: its handles may still be used for rank and size. */
 static muster_status forget_the_parent(void)
 {
     char rank[sizeof rank_of];
@@ -153,7 +152,7 @@ const muster_group *mst_init_world(void)
 
 extern char **environ;
 
-/* Misspelt, most likely. Once for the process. */
+/* Warns of unknown MUSTER_* variables, most likely misspelt, once per process. */
 static void warn_of_variables(const mst_log *log)
 {
     for (char **setting = environ; *setting && !variables_told; setting++) {
@@ -197,7 +196,7 @@ static muster_status refuse_alone(void)
         variable, size, size);
 }
 
-/* Called with the lock held. */
+/* The lock is held. */
 static muster_status attach(const mst_backend *backend, bool strict)
 {
     muster_config config;

@@ -1,5 +1,4 @@
-/* send, recv, sendrecv: what a call must be like, and which classes it is in. How messages move is the
- * backend's. */
+/* send, recv and sendrecv: checks, and call classes. The backend moves the messages. */
 #include "src/api/enter.h"
 #include "src/pure/dtype.h"
 #include "src/pure/error.h"

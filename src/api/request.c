@@ -1,4 +1,4 @@
-/* Checking, and the way to the backend, of request.h. */
+/* Checks requests and passes them to the backend, for request.h. */
 #include "src/api/request.h"
 
 #include <stdarg.h>
@@ -14,7 +14,7 @@
 static muster_status refuse(const mst_request *request, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* By the name that the caller knows: all_reduce's sum is all_sum. */
+/* Uses the name that the caller knows: the sum of all_reduce is all_sum. */
 static muster_status refuse(const mst_request *request, const char *format, ...)
 {
     char name[40], why[300];
@@ -58,7 +58,7 @@ static size_t bytes_of(const muster_group *group, const mst_request *request, ms
     return blocks_of(group, request, span) * request->count * request->element_bytes;
 }
 
-/* Where the smaller buffer would lie in the larger one, were the call in place. */
+/* Whether the smaller buffer is exactly where the call in place requires it within the larger one. */
 static bool is_in_place(const muster_group *group, const mst_request *request)
 {
     const mst_shape *shape = &mst_shapes[request->collective];
@@ -93,7 +93,7 @@ static muster_status check_buffers(const muster_group *group, const mst_request 
     return MUSTER_OK;
 }
 
-/* Is this a call that can be made? */
+/* Checks whether the request can be carried out. */
 static muster_status check(const muster_group *group, mst_request *request)
 {
     request->element_bytes = muster_dtype_size(request->dtype);
@@ -104,7 +104,7 @@ static muster_status check(const muster_group *group, mst_request *request)
     return status == MUSTER_OK ? status : mst_refuse(group, status);
 }
 
-/* ---- on their way ---- */
+/* ---- calling the backend ---- */
 
 muster_status mst_request_run(muster_group *group, mst_request *request)
 {

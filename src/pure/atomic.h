@@ -1,11 +1,11 @@
 /*
- * Atomic access with the ordering in the name: _rlx relaxed, _acq acquire, _rel release, _sc
- * sequentially consistent. Every synchronising call site names its edge (E1, E2, ...), and
- * docs/MEMORY_MODEL.md pairs the two ends.
+ * Atomic access with the memory order in the name: _rlx relaxed, _acq acquire, _rel release, _sc sequentially
+ * consistent. Every synchronising call names its edge (E1, E2, ...), and docs/MEMORY_MODEL.md pairs the two
+ * ends.
  *
- * There are no fences here on purpose: ThreadSanitizer does not see them. Where store-then-load
- * must not be reordered (a waker looks for sleepers, a sleeper looks again), read-modify-writes do
- * it; docs/MEMORY_MODEL.md says how.
+ * There are no fences, because ThreadSanitizer does not see them. Where a store and a later load must not be
+ * reordered (a waker looks for sleepers, a sleeper looks again), read-modify-writes order them;
+ * docs/MEMORY_MODEL.md explains how.
  */
 #ifndef MST_ATOMIC_H
 #define MST_ATOMIC_H
@@ -57,7 +57,8 @@ static inline uint32_t mst_or32_sc(_Atomic uint32_t *at, uint32_t bits)
     return atomic_fetch_or_explicit(at, bits, memory_order_seq_cst);
 }
 
-/* Stores `value` if `expected` is there. Returns what was there: `expected` if the value was stored. */
+/* Stores `value` if the content is `expected`. Returns the old content: `expected` if the value was
+ * stored. */
 static inline uint32_t mst_cmpxchg32_sc(_Atomic uint32_t *at, uint32_t expected, uint32_t value)
 {
     atomic_compare_exchange_strong_explicit(at, &expected, value, memory_order_seq_cst, memory_order_seq_cst);
@@ -114,27 +115,27 @@ static inline void mst_and64_sc(_Atomic uint64_t *at, uint64_t bits)
     atomic_fetch_and_explicit(at, bits, memory_order_seq_cst);
 }
 
-/* The same. */
+/* The same for 64 bits. */
 static inline uint64_t mst_cmpxchg64_sc(_Atomic uint64_t *at, uint64_t expected, uint64_t value)
 {
     atomic_compare_exchange_strong_explicit(at, &expected, value, memory_order_seq_cst, memory_order_seq_cst);
     return expected;
 }
 
-/* Asks for a line to be read. As all prefetching only a wish: it orders nothing and changes nothing. */
+/* Prefetches a line for reading. Prefetches are hints: they order nothing and change nothing. */
 static inline void mst_prefetch_for_load(const void *at)
 {
     __builtin_prefetch(at);
 }
 
-/* Asks for the lines of `bytes` bytes to be ours by the time when we store to them: to a line that peers have
- * read, a store waits for their caches' answer. */
+/* Prefetches the lines of `bytes` bytes for writing: a store to a line that peers have read waits for their
+ * caches. */
 static inline void mst_prefetch_for_store(void *at, size_t bytes)
 {
     for (size_t done = 0; done < bytes; done += MST_CACHE_LINE_BYTES) {
         char *line = (char *)at + done;
 #if defined(__x86_64__)
-        __asm__ __volatile__("prefetchw %0" : : "m"(*line)); /* a CPU that does not know it does nothing */
+        __asm__ __volatile__("prefetchw %0" : : "m"(*line)); /* a no-op on CPUs that do not know it */
 #else
         __builtin_prefetch(line, 1);
 #endif

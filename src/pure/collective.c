@@ -1,4 +1,4 @@
-/* The rows of collective.h, as a table. */
+/* The rows of collective.h as a table. */
 #include "src/pure/collective.h"
 
 #include <stdio.h>

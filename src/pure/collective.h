@@ -1,13 +1,14 @@
 /*
- * What each collective is, whoever carries it: its name, the blocks of its buffers, whether it has a root,
- * reduces, and may be in place. One row each.
+ * What each collective is, for every backend: its name, the blocks of its buffers, whether it has a root,
+ * whether it reduces, and whether it may be in place. One row each.
  */
 #ifndef MST_COLLECTIVE_H
 #define MST_COLLECTIVE_H
 
 #include "muster/muster.h"
 
-/* How many blocks of `count` elements a buffer has: none, one, one per rank; or so on the root only. */
+/* How many blocks of `count` elements a buffer has: none, one, or one per rank; the ROOT ones on the root
+ * only. */
 typedef enum mst_span { SPAN_NONE, SPAN_ONE, SPAN_ALL, SPAN_ROOT_ONE, SPAN_ROOT_ALL } mst_span;
 
 /* clang-format off */
@@ -35,15 +36,15 @@ typedef struct mst_shape {
     const char *name;
     mst_span in, out;
     bool rooted, reduces, in_place;
-    const char *mlx_names[MUSTER_OP_COUNT]; /* NULL: as the collective, with the op */
+    const char *mlx_names[MUSTER_OP_COUNT]; /* NULL: the collective's name, with the op */
 } mst_shape;
 
 extern const mst_shape mst_shapes[MST_COLLECTIVE_COUNT];
 
-/* How many blocks of `count` elements `rank` has in such a buffer. */
+/* How many blocks of `count` elements `rank` has in a buffer of that span. */
 size_t mst_span_blocks(mst_span span, int root, int rank, int size);
 
-/* "all_sum", "reduce(prod)", "barrier"; "?" for no collective. */
+/* "all_sum", "reduce(prod)", "barrier"; "?" for an invalid number. */
 void mst_collective_name(uint32_t collective, muster_op op, char *text, size_t bytes);
 
 #endif

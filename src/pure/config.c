@@ -1,4 +1,4 @@
-/* Reading and checking for config.h. */
+/* Reads and checks what config.h describes. */
 #define _GNU_SOURCE /* secure_getenv */
 #include "src/pure/config.h"
 
@@ -29,7 +29,7 @@ muster_status mst_launch_config_accept(const muster_launch_config *given, muster
     return status;
 }
 
-/* ---- texts ---- */
+/* ---- parsing ---- */
 
 bool mst_config_seconds(const char *text, int64_t *ns)
 {
@@ -79,7 +79,7 @@ bool mst_config_descriptor(const char *arena, int *fd)
 
 /* ---- the environment ---- */
 
-/* NULL in a setuid program, too: its environment is somebody else's. */
+/* NULL also in a setuid program, whose environment is not to be trusted. */
 static const char *variable(const char *name)
 {
     const char *value = secure_getenv(name);
@@ -229,9 +229,9 @@ muster_status mst_config_from_environment(muster_config *config)
     return status;
 }
 
-/* ---- somebody else's ---- */
+/* ---- other launchers ---- */
 
-/* Other launchers' word for how many ranks there are. */
+/* Where other launchers put the number of ranks. */
 static const char *const sizes[] = { "WORLD_SIZE", "OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_NTASKS" };
 
 const char *muster_other_launcher(int *size)

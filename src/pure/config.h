@@ -1,6 +1,6 @@
 /*
- * What the user asked for: the MUSTER_* variables and the public structs, read, checked and turned
- * into plain values. Reads the environment when told to and keeps nothing.
+ * What the user asked for: the MUSTER_* variables and the public structs, read, checked and turned into plain
+ * values. Reads the environment when asked to and keeps no state.
  */
 #ifndef MST_CONFIG_H
 #define MST_CONFIG_H
@@ -15,25 +15,25 @@ muster_status mst_launch_config_accept(const muster_launch_config *given, muster
 /* Whether the environment asks for a world. */
 bool mst_config_launched(void);
 
-/* Everything from the environment. config->arena points into it. */
+/* Reads all settings from the environment. config->arena points into it. */
 muster_status mst_config_from_environment(muster_config *config);
 
-/* The sizes alone, which whoever creates an arena may set: MUSTER_ARENA_BYTES, MUSTER_STAGING_BYTES. */
+/* Only the sizes, which any creator of an arena may set: MUSTER_ARENA_BYTES, MUSTER_STAGING_BYTES. */
 muster_status mst_config_sizes_from_environment(size_t *arena_bytes, size_t *staging_bytes);
 
-/* N of "fd:N"; false when the text is no such thing. */
+/* Parses "fd:N"; false for any other text. */
 bool mst_config_descriptor(const char *arena, int *fd);
 
 /* MUSTER_ISA, NULL when unset. */
 const char *mst_config_isa(void);
 
-/* MUSTER_STREAM_BYTES, in place of what would be measured; *bytes stays when unset. */
+/* MUSTER_STREAM_BYTES, which replaces the measured threshold; leaves *bytes alone if unset. */
 muster_status mst_config_stream_bytes(size_t *bytes);
 
-/* "2.5" seconds as nanoseconds; false unless the text is a number > 0 and below a century. */
+/* Parses "2.5" seconds to nanoseconds; false unless the text is a number > 0 and less than a century. */
 bool mst_config_seconds(const char *text, int64_t *ns);
 
-/* "4096", "64k", "2M", "1G" as bytes; false for anything else. */
+/* Parses "4096", "64k", "2M" or "1G" to bytes; false for anything else. */
 bool mst_config_bytes(const char *text, size_t *bytes);
 
 #endif

@@ -1,4 +1,4 @@
-/* The tables of dtypes and ops. */
+/* Tables of dtypes and ops. */
 #include "src/pure/dtype.h"
 
 static const struct {

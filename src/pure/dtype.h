@@ -6,6 +6,6 @@
 
 bool mst_dtype_valid(muster_dtype dtype);
 bool mst_op_valid(muster_op op);
-const char *mst_op_name(muster_op op); /* "sum"; "?" for a value that is no op */
+const char *mst_op_name(muster_op op); /* "sum"; "?" for an invalid op */
 
 #endif

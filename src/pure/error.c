@@ -1,4 +1,4 @@
-/* The per-thread sentence of error.h: a fixed buffer, so that failing needs no memory. */
+/* The sentence of error.h, one per thread: a fixed buffer, so that failing allocates nothing. */
 #include "src/pure/error.h"
 
 #include <errno.h>
@@ -14,7 +14,7 @@ muster_status mst_fail(muster_status status, const char *format, ...)
     char text[sizeof sentence];
     va_list args;
 
-    /* By way of a copy: an argument may be the previous sentence. */
+    /* Formats into a copy: an argument may be the previous sentence. */
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);

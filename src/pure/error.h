@@ -1,6 +1,6 @@
 /*
- * The sentence behind a status. The first function that knows why something failed says so here;
- * those above it only pass the status on. One sentence per thread, read by muster_error_detail().
+ * The sentence that explains a status. The function that knows why something failed records it; its callers
+ * only pass the status on. One sentence per thread, read by muster_error_detail().
  */
 #ifndef MST_ERROR_H
 #define MST_ERROR_H

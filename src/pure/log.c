@@ -1,4 +1,4 @@
-/* Lines of log.h. */
+/* Formats and writes the lines of log.h. */
 #include "src/pure/log.h"
 
 #include <stdarg.h>
@@ -13,7 +13,7 @@ static void write_to_stderr(const mst_log *log, muster_log_level level, const ch
     int bytes = snprintf(text, sizeof text, "muster: rank %d: %s: %s\n", log->rank, names[level], line);
 
     if (bytes > 0 && write(STDERR_FILENO, text, (size_t)bytes) < 0)
-        return; /* there is nobody to tell that to */
+        return; /* where could that be reported */
 }
 
 void mst_log_line(const mst_log *log, muster_log_level level, const char *format, ...)

@@ -1,6 +1,6 @@
 /*
- * Telling the program what goes on, where it has asked to be told: a level and a function per rank, silent
- * otherwise. What is said is for people; nothing else may depend on it.
+ * The log: tells the program what happens, if it asked for that; a level and a function per rank. Lines are
+ * for people; nothing may depend on their text.
  */
 #ifndef MST_LOG_H
 #define MST_LOG_H
@@ -14,7 +14,7 @@ typedef struct mst_log {
     int rank; /* of the world, for lines on stderr */
 } mst_log;
 
-/* Looked at before anything is put into words. */
+/* To be checked before a line is formatted. */
 static inline bool mst_log_wanted(const mst_log *log, muster_log_level level)
 {
     return __builtin_expect(level <= log->level, false);

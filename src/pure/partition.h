@@ -1,4 +1,4 @@
-/* Who works on what: pure arithmetic, the same on every rank. */
+/* How work is divided among ranks: pure arithmetic, identical on every rank. */
 #ifndef MST_PARTITION_H
 #define MST_PARTITION_H
 
@@ -11,13 +11,12 @@ typedef struct mst_slice {
 } mst_slice;
 
 /*
- * Slice `index` of `count` elements cut into `parts`, in order, together all of them. Slices begin
- * at multiples of `granule` elements, so that two ranks do not write to one cache line; the last
- * ones may be shorter or empty.
+ * Slice `index` of `count` elements divided into `parts` slices, in order. Slices begin at multiples of
+ * `granule` elements, so that no two ranks write to one cache line; the last ones may be shorter or empty.
  */
 mst_slice mst_partition(size_t count, int parts, int index, size_t granule);
 
-/* a * b * c, or false when that is more than a size_t holds. */
+/* a * b * c; false if a size_t cannot hold it. */
 bool mst_multiply(size_t a, size_t b, size_t c, size_t *product);
 
 /* Whether the two ranges share a byte. */

@@ -1,4 +1,4 @@
-/* Runs of ranklist.h. */
+/* Formats lists of ranks, for ranklist.h. */
 #include "src/pure/ranklist.h"
 
 #include <stdio.h>

@@ -1,8 +1,7 @@
 /*
- * Where one way of moving data gives over to the next: thresholds as data, measured, in one table.
- * They change speed, never bits. Those that decide how many steps an operation has are the same on
- * every rank of a group; those about stores concern a rank alone, and leave to each policy
- * (shm/group/store_policy.h) what it finds out.
+ * Thresholds between the ways of moving data, measured, in one table. They change speed, never bits. Those
+ * that decide how many rounds an operation has are equal on every rank of a group; those about stores concern
+ * one rank, and leave to each store policy (shm/group/store_policy.h) what it measures.
  */
 #ifndef MST_TUNING_H
 #define MST_TUNING_H
@@ -11,27 +10,27 @@
 #include <stddef.h>
 
 typedef struct mst_tuning {
-    /* alike on every rank */
-    size_t whole_bytes_max; /* reductions up to here: one step, every rank reduces everything */
-    bool shared; /* reductions are shared work (shm/group/chunks.h) instead, and barriers are led by it */
-    size_t view_bytes_min; /* arena buffers from here on are read where they lie; takes a step more */
-    /* Of shared work, which takes no step more, from the one to the other; larger work is not shared if all
-     * of it lies there: everybody would meet each other's pages. */
+    /* equal on every rank */
+    size_t whole_bytes_max; /* reductions up to this size: one round, every rank reduces everything */
+    bool shared; /* reductions are shared work (shm/group/chunks.h) instead, and barriers use it to finish
+                    early */
+    size_t view_bytes_min; /* arena buffers from this size on are read without staging, with one more round */
+    /* The same for shared work, which needs no further round, from the one size to the other. Larger
+     * reductions entirely in the arena are not shared: every rank would touch pages of all the others. */
     size_t shared_view_bytes_min, shared_view_bytes_max;
-    /* What one rank stages for others that do nothing but copy it is cut into rounds, of so much at least, so
-     * that they copy one while it stages the next. */
+    /* What one rank stages and the others only copy is divided into rounds of at least this size, so that the
+     * others copy one while it stages the next. */
     size_t round_bytes_min;
-    /* for a rank alone */
-    size_t nontemporal_bytes_min; /* copies that a peer reads go by non-temporal stores from here on, where
-                                     they do */
-    bool nontemporal_fixed;       /* which they do without trials (shm/group/store_policy.h) */
-    int nontemporal_dearer;       /* else unless they take so many times as long through it */
-    /* Results from here on go by non-temporal stores, which they would not fit, unless they overwrite inputs,
-     * which are in the cache already. */
+    /* for one rank */
+    size_t nontemporal_bytes_min; /* copies that a peer reads may be non-temporal from this size on */
+    bool nontemporal_fixed;       /* they always are, without trials (shm/group/store_policy.h) */
+    int nontemporal_dearer;       /* otherwise only if ordinary stores take this many times as long */
+    /* Results from this size on are written with non-temporal stores, since no cache would hold them; except
+     * over inputs, which are in the cache already. */
     size_t stream_bytes_min;
 } mst_tuning;
 
-/* For a group of so many ranks; `oversubscribed`: they outnumber their CPUs. */
+/* For a group of `ranks` ranks; `oversubscribed`: more than their CPUs. */
 mst_tuning mst_tuning_for(int ranks, bool oversubscribed);
 
 #endif

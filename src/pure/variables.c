@@ -1,4 +1,4 @@
-/* The environment variables that muster reads; docs/CONFIG.md explains them, and a test compares the two with
+/* The environment variables that muster reads. docs/CONFIG.md describes them, and a test compares both with
  * the code. */
 #include <string.h>
 
