@@ -1,4 +1,4 @@
-/* Looking for causes, of cause.h, in what ranks have left in the arena. */
+/* Finds the cause of a failure, as described in cause.h, from what ranks have written into the arena. */
 #include "src/launch/cause.h"
 
 #include <stdio.h>
@@ -11,9 +11,9 @@
 #include "src/launch/respawn.h"
 #include "src/pure/atomic.h"
 
-#define CELLS_SEARCHED 64 /* groups of a rank that are looked at, the world first */
+#define CELLS_SEARCHED 64 /* per rank, the world first */
 
-/* ---- who was first ---- */
+/* ---- which rank was first ---- */
 
 bool mst_cause_is_likelier(const mst_rank_process *process, const mst_rank_process *other)
 {
@@ -21,7 +21,7 @@ bool mst_cause_is_likelier(const mst_rank_process *process, const mst_rank_proce
                       other->termination.kind != MUSTER_TERMINATION_SIGNALED);
 }
 
-/* Whether the ranks have recorded that one which has not ended yet was killed, or is gone. */
+/* Whether the ranks have recorded that this one, which has not been reaped yet, was killed or has ended. */
 static bool is_known_to_be_killed(const mst_job *job, const mst_rank_process *process)
 {
     muster_termination_kind kind = mst_liveness_termination(job->geometry, (uint32_t)process->seat).kind;
@@ -31,7 +31,7 @@ static bool is_known_to_be_killed(const mst_job *job, const mst_rank_process *pr
             kind == MUSTER_TERMINATION_VANISHED);
 }
 
-/* What broke the world for a process that was in it from the beginning; false: nothing has. */
+/* What broke the world, in the cell of a process that was in it from the beginning; false: nothing. */
 static bool read_world_poison(const mst_job *job, const mst_rank_process *process, mst_poison *poison)
 {
     const mst_cell *cell = mst_layout_cell(job->geometry, (uint32_t)process->seat, MST_WORLD_CELL);
@@ -48,7 +48,8 @@ static bool is_failure(const mst_poison *poison)
            poison->kind == MST_POISON_CRASHED || poison->kind == MST_POISON_VANISHED;
 }
 
-/* Whose failure kept the world from coming about, as its ranks were told; -1: nobody's, or it came about. */
+/* The rank whose failure prevented the world, as the other ranks were told; -1: none, or the world was
+ * complete. */
 static int find_who_kept_away(const mst_job *job)
 {
     mst_rendezvous settled = mst_rendezvous_read(job->geometry);
@@ -60,8 +61,8 @@ static int find_who_kept_away(const mst_job *job)
 }
 
 /*
- * A rank with much memory takes long to die: its peers know that it is dead, fail for that, and are gone
- * before it. So what the ranks have noted counts for who was first.
+ * A rank with much memory takes long to die: its peers learn that it is dead, fail because of that, and end
+ * before it. So what the ranks have recorded decides which rank was first.
  */
 int mst_cause_find(const mst_job *job, const mst_rank_process *failed)
 {
@@ -98,7 +99,7 @@ void mst_cause_settle(mst_job *job)
 
 /* ---- why ---- */
 
-/* Control lines as a peer has written them: read without touching memory that nobody has committed. */
+/* Reads a cell with pread: touching memory that is not committed could fault. */
 static bool read_cell(const mst_job *job, int seat, uint32_t index, mst_cell *cell)
 {
     uint64_t offset = mst_layout_cell_offset(job->geometry, (uint32_t)seat, index);
@@ -106,7 +107,7 @@ static bool read_cell(const mst_job *job, int seat, uint32_t index, mst_cell *ce
     return mst_os_object_read(mst_os_held_fd(&job->plan->arena->held), offset, cell, sizeof *cell) == 0;
 }
 
-/* The cell of the member of that group who has that rank in it; false: it is not to be found. */
+/* Finds the cell of the member with that rank in that group; false: not found. */
 static bool find_member(const mst_job *job, uint64_t group, int rank, mst_cell *cell, int *seat)
 {
     for (*seat = 0; *seat < job->count; ++*seat)
@@ -116,7 +117,7 @@ static bool find_member(const mst_job *job, uint64_t group, int rank, mst_cell *
     return false;
 }
 
-/* The sentence that a member has written when it broke its group. */
+/* The message that a member wrote when it broke its group. */
 static bool read_reason(const mst_cell *cell, char *text, size_t bytes)
 {
     size_t length = cell->reason_bytes < MST_REASON_BYTES ? cell->reason_bytes : MST_REASON_BYTES;
@@ -136,8 +137,8 @@ static const char *how_it_left(const mst_rank_process *process, const mst_poison
     return poison->code ? "ended" : "freed the group";
 }
 
-/* Why the process's group was broken, where that is no rank's failure: somebody left too early, or has said
- * why in words. */
+/* Why the process's group was broken, unless by a rank's failure: a member left too early, or wrote a
+ * message. */
 static bool explain(const mst_job *job, const mst_rank_process *failed, const mst_cell *own, char *text,
                     size_t bytes)
 {
@@ -152,7 +153,7 @@ static bool explain(const mst_job *job, const mst_rank_process *failed, const ms
         bool said = read_reason(&cell, text, bytes);
         size_t used = strlen(text);
 
-        if (own->group != MST_WORLD_MEMBERSHIP) /* whose ranks have other numbers there */
+        if (own->group != MST_WORLD_MEMBERSHIP) /* ranks have other numbers in the world */
             snprintf(text + used, bytes - used, " (in a group of %d, where rank %d of the world is rank %d)",
                      (int)own->group_size, job->processes[seat].rank, poison.rank);
         return said;
@@ -174,13 +175,13 @@ static bool find_reason(const mst_job *job, const mst_rank_process *failed, char
     return false;
 }
 
-/* A signal that does not ask to end, such as USR1, ends who does not expect it. */
+/* A signal that does not ask to end, such as USR1, ends a rank that has no handler for it. */
 static bool was_passed_on(const mst_job *job, muster_termination termination)
 {
     return termination.kind == MUSTER_TERMINATION_SIGNALED && (job->passed_on >> termination.code % 64 & 1);
 }
 
-/* What the launcher itself did, on whose behalf. */
+/* Describes what the launcher itself did, and why. */
 static bool describe_stop(const mst_job *job, const mst_rank_process *first, char *text, size_t bytes)
 {
     int64_t grace_ns = mst_job_grace_ns(job);

@@ -1,4 +1,4 @@
-/* Limits and stand-ins of descriptors.h. */
+/* Raises the limit of descriptors, and plugs closed standard descriptors, as described in descriptors.h. */
 #define _GNU_SOURCE /* O_CLOEXEC */
 #include "src/launch/descriptors.h"
 
@@ -7,10 +7,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define EACH_RANK 3    /* stdout, stderr, and a watch of its end */
+#define EACH_RANK 3    /* stdout, stderr, and a watch */
 #define BESIDE_THEM 64 /* the arena, the guard, and what the program has open */
 
-/* What is not there is opened for nothing: writing to it is still an error. */
+/* Plugs a closed descriptor with /dev/null, read-only: writing to it remains an error. */
 static bool plug(int fd)
 {
     if (fcntl(fd, F_GETFD) >= 0 || errno != EBADF)
@@ -23,7 +23,7 @@ static bool plug(int fd)
     return null >= 0;
 }
 
-/* Whether it is still what plug() has put there, and not a file of somebody's. */
+/* Whether plug() still has this descriptor, or another file has been opened there. */
 static bool is_plug(int fd)
 {
     struct stat status, null;

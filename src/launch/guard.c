@@ -1,4 +1,4 @@
-/* The guarding process of guard.h. After the fork it calls only what a signal handler may, since the program
+/* The guard process of guard.h. After the fork it calls only async-signal-safe functions, since the program
  * may have threads. */
 #define _GNU_SOURCE /* pipe2 */
 #include "src/launch/guard.h"
@@ -20,7 +20,7 @@ typedef struct ward {
     int count;
 } ward;
 
-/* A note is a process group to add, or one to remove as a negative number; one write, which is never cut. */
+/* A note is a process group to add, or the negative of one to remove; one write, which is atomic. */
 static void take_note(ward *ward, pid_t note)
 {
     if (note > 0 && ward->count < MST_RANKS_MAX)
@@ -30,7 +30,7 @@ static void take_note(ward *ward, pid_t note)
             ward->groups[i] = ward->groups[--ward->count];
 }
 
-/* Takes the notes that are there; false: the pipe has no writers any more. */
+/* Handles the notes in the pipe; false: the pipe has no writers any more. */
 static bool take_notes(ward *ward, int control)
 {
     pid_t notes[64];
@@ -57,22 +57,22 @@ static void poison_all(const mst_geometry *geometry)
             uint64_t membership = mst_load64_acq(&cell->membership); /* E10 */
             uint64_t none = mst_poison_none(membership);
 
-            if (membership == 0) /* nor was any behind it ever one: the first free one is taken */
+            if (membership == 0) /* cells are claimed in order: none after this was used */
                 break;
             if (membership & 1)
                 mst_poison_spread(&cell, &none, 1, &gone);
         }
 }
 
-/* A rank that has left its process group goes on, and its next call says why nobody will come. One that has
- * been woken when only some were poisoned may sleep again: the second round wakes it. */
+/* A rank that has left its process group continues, and its next call must report that the launcher is gone.
+ * A rank that wakes before all cells are poisoned may sleep again: the second pass wakes it. */
 static void tell_survivors(const mst_geometry *geometry)
 {
     poison_all(geometry);
     poison_all(geometry);
 }
 
-/* Forks have no mapping of the arena: one of our own, of the control lines. False: there is none. */
+/* The arena is not inherited by forks: maps the control lines anew. False: impossible. */
 static bool map_cells(const mst_arena *arena, mst_geometry *geometry)
 {
     void *base;
@@ -96,13 +96,13 @@ static _Noreturn void keep_watch(int control, int launcher, const mst_arena *are
     mst_os_close_others(kept, 2);
     setsid();
     int moved = chdir("/");
-    (void)moved; /* else a folder stays in use for as long as the ranks live */
+    (void)moved; /* otherwise a directory stays in use while the ranks live */
     do {
         launched = poll(polled, launcher >= 0 ? 2 : 1, -1) < 0 || !(polled[1].revents & POLLIN);
         if (take_notes(&ward, control))
             continue;
-        /* The launcher has ended, or its program closes descriptors that it does not know: its watch tells.
-         */
+        /* The launcher has ended, or its program closes descriptors that it does not know: its watch tells
+         * which. */
         launched = launched && launcher >= 0;
         polled[0].fd = -1;
     } while (launched);
@@ -122,7 +122,7 @@ void mst_guard_start(mst_guard *guard, const mst_arena *arena)
     *guard = (mst_guard){ .pid = 0, .control = { { .fd = -1 }, { .fd = -1 } } };
     if (pipe2(control, O_CLOEXEC | O_NONBLOCK) < 0)
         return;
-    int launcher = mst_os_process_watch(parent); /* its end shows even while a fork of it holds the pipe */
+    int launcher = mst_os_process_watch(parent); /* fires even if a fork of it has the pipe open */
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     int32_t pid = mst_os_fork_unseen();
@@ -144,8 +144,8 @@ void mst_guard_stop(mst_guard *guard)
     *guard = (mst_guard){ .pid = 0, .control = { { .fd = -1 }, { .fd = -1 } } };
 }
 
-/* A guard that is stopped does not stop us: its pipe takes some thousand notes, and what it misses after that
- * is killed by the system as far as it is a rank itself. */
+/* A stopped guard does not block us: its pipe has space for some thousand notes. For process groups whose
+ * notes are lost after that, the kernel still kills the rank itself. */
 static void note(const mst_guard *guard, pid_t what)
 {
     int to = mst_os_held_fd(&guard->control[1]);

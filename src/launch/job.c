@@ -1,4 +1,4 @@
-/* What job.h says of a job as a whole. */
+/* Functions on a job as a whole, for job.h. */
 #include "src/launch/job.h"
 
 #define GRACE_NS (2 * MST_NS_PER_S)

@@ -1,7 +1,6 @@
 /*
- * muster_launch: makes an arena, starts the ranks in it as processes or threads, watches them, and
- * reports. The arena is this process's until the last rank has ended, so that its word on how a rank
- * ended always has a place to go.
+ * muster_launch: creates an arena, starts the ranks as processes or threads, watches them, and reports. This
+ * process keeps the arena until the last rank has ended, so that it can record every termination.
  */
 #define _GNU_SOURCE /* pipe2 */
 #include <errno.h>
@@ -64,7 +63,7 @@ static int exit_status_of(muster_termination termination)
     return termination.kind == MUSTER_TERMINATION_EXITED ? termination.code : 1;
 }
 
-/* What the launcher's side of it was: the time, or nobody who reads the output. */
+/* The launcher's own reason for stopping the ranks: the time limit, or output that nobody reads. */
 static bool describe_stop(const mst_job *job, muster_report *report)
 {
     if (job->timed_out) {
@@ -84,7 +83,7 @@ static void fill_in(const mst_job *job, muster_report *report)
     char lost[160];
 
     for (int i = 0; report->terminations && i < job->count; i++)
-        if (mst_respawn_was_inside(job, &job->processes[i])) /* seats are in the order of time */
+        if (mst_respawn_was_inside(job, &job->processes[i])) /* a replacement has a later seat */
             report->terminations[job->processes[i].rank] = job->processes[i].termination;
     report->timed_out = job->timed_out;
     report->restarts = job->restarts;
@@ -116,7 +115,7 @@ static muster_status conclude(const muster_report *report)
 
 /* ---- processes ---- */
 
-/* Starts all ranks; when one cannot be started, none stays. */
+/* Starts all ranks; if one cannot be started, none remains. */
 static muster_status start_all(mst_spawn_plan *plan, mst_job *job)
 {
     for (int rank = 0; rank < plan->config->size; rank++) {
@@ -150,7 +149,7 @@ static bool reserve(mst_job *job)
 
 static muster_status watch_ranks(mst_spawn_plan *plan, mst_job *job, muster_report *report)
 {
-    fflush(NULL); /* or every rank would print what is still buffered */
+    fflush(NULL); /* otherwise every rank would print what is still buffered */
     if (!plan->fn)
         mst_guard_start(&plan->guard, plan->arena);
     muster_status status = start_all(plan, job);
@@ -188,7 +187,7 @@ static muster_status launch_processes(mst_spawn_plan *plan, muster_report *repor
     return status;
 }
 
-/* Output that nobody reads is an error here, not the end of this process. */
+/* Output that nobody reads is an error here; SIGPIPE must not end this process. */
 static void block_pipe_signal(sigset_t *before)
 {
     sigset_t pipe_signal;

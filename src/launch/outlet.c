@@ -1,4 +1,4 @@
-/* Keeping and writing of outlet.h. */
+/* Buffers and writes output, as described in outlet.h. */
 #define _GNU_SOURCE /* O_CLOEXEC with sockets' flags */
 #include "src/launch/outlet.h"
 
@@ -15,9 +15,9 @@
 
 #include "shm/port/os.h"
 
-#define FULL_BYTES 65536    /* kept, when nothing more is taken */
-#define AT_ONCE_BYTES 65536 /* written at a time */
-#define CAREFUL_BYTES 512   /* what a terminal or a pipe with any room takes without blocking */
+#define FULL_BYTES 65536    /* kept before the outlet is full */
+#define AT_ONCE_BYTES 65536 /* written per flush */
+#define CAREFUL_BYTES 512   /* what a writable terminal or pipe takes without blocking */
 
 static bool is_same(int a, int b)
 {
@@ -78,7 +78,7 @@ void mst_outlet_abandon(mst_outlet *outlet)
     outlet->begin = outlet->end = 0;
 }
 
-/* Makes room for so many bytes behind what is kept. */
+/* Makes space for `bytes` bytes after what is kept. */
 static bool reserve(mst_outlet *outlet, size_t bytes)
 {
     size_t kept = outlet->end - outlet->begin, capacity = outlet->capacity ? outlet->capacity : FULL_BYTES;
@@ -109,12 +109,12 @@ void mst_outlet_put(mst_outlet *outlet, const char *text, size_t bytes)
         return;
     }
     if (mst_outlet_is_empty(outlet))
-        outlet->taken_ns = mst_os_now_ns(); /* the reader has this from now on */
+        outlet->taken_ns = mst_os_now_ns(); /* the reader's patience is counted from now on */
     memcpy(outlet->text + outlet->end, text, bytes);
     outlet->end += bytes;
 }
 
-/* Somebody in the program may have closed ours: then it is the other one, with care. */
+/* The program may have closed our own descriptor: then the given one is used, carefully. */
 static int open_end(mst_outlet *outlet)
 {
     if (outlet->kind == MST_OUTLET_REOPENED && mst_os_held_is_lost(&outlet->own))
@@ -127,7 +127,7 @@ int mst_outlet_polled(const mst_outlet *outlet)
     return outlet->kind == MST_OUTLET_REOPENED ? outlet->own.fd : outlet->fd;
 }
 
-/* One write that does not block; -1 with EAGAIN: there is no room now. */
+/* One write that does not block; -1 with EAGAIN: no space now. */
 static ssize_t write_some(mst_outlet *outlet, const char *text, size_t bytes)
 {
     int to = open_end(outlet);
@@ -154,7 +154,7 @@ void mst_outlet_flush(mst_outlet *outlet)
         ssize_t done = write_some(outlet, outlet->text + outlet->begin, bytes);
 
         if (done < 0 && (errno == EINTR || errno == EAGAIN || errno == EWOULDBLOCK))
-            return; /* the next turn's poll says when */
+            return; /* the next turn polls for space */
         if (done < 0) {
             outlet->error = errno;
             mst_outlet_abandon(outlet);

@@ -1,4 +1,4 @@
-/* Heads, breaks and complaints of output.h. */
+/* Formats ranks' lines, with heads and breaks, for output.h. */
 #include "src/launch/output.h"
 
 #include <errno.h>
@@ -10,9 +10,9 @@
 #include "shm/wait/poison.h"
 #include "src/pure/atomic.h"
 
-#define REPEATS_RANKS_MIN 3 /* in a job of fewer nobody repeats */
+#define REPEATS_RANKS_MIN 3 /* fewer ranks do not repeat each other */
 
-/* ---- where to ---- */
+/* ---- where output goes ---- */
 
 static bool is_one_file(int a, int b)
 {
@@ -48,7 +48,7 @@ mst_outlet *mst_output_outlet(mst_output *output, int fd)
 
 /* ---- lines ---- */
 
-/* False: the line is not to be shown. */
+/* False: the line must not be shown. */
 static bool make_head(const mst_output *output, const muster_line *line, char head[MUSTER_HEAD_BYTES])
 {
     head[0] = '\0';
@@ -58,15 +58,15 @@ static bool make_head(const mst_output *output, const muster_line *line, char he
     return true;
 }
 
-/* The text with a head at its beginning, if it has one there, and after each carriage return that something
- * follows; true: it ends with one. */
+/* Writes the text with a head at its beginning, if it starts a line, and after each carriage return that is
+ * followed by text; true: it ends with a carriage return. */
 static bool put_redrawn(mst_outlet *outlet, const char *head, const char *text, size_t bytes, bool at_start,
                         bool ends)
 {
     size_t head_bytes = strlen(head), used = 0;
 
     while (used < bytes && at_start && text[used] == '\r')
-        used++; /* before the head, or it would be drawn over */
+        used++; /* before the head, which would be overwritten otherwise */
     mst_outlet_put(outlet, text, used);
     bool is_empty = used == bytes;
     while (used < bytes) {
@@ -85,7 +85,7 @@ static bool put_redrawn(mst_outlet *outlet, const char *head, const char *text, 
     return at_start;
 }
 
-/* Somebody's unfinished line is broken before another rank's begins. */
+/* Breaks another rank's unfinished line before this one begins. */
 static void break_open_line(mst_output *output, int at, const mst_output_line *next)
 {
     mst_output_line *open = output->open[at];
@@ -105,7 +105,7 @@ static void break_open_line(mst_output *output, int at, const mst_output_line *n
     }
 }
 
-/* Whether the rank knows that its world is broken: what it prints then, others are about to print, too. */
+/* Whether the rank knows that its world is broken: then the others are about to print the same message. */
 static bool is_in_trouble(const mst_output *output, int rank)
 {
     const mst_cell *cell = mst_layout_cell(output->geometry, (uint32_t)rank, MST_WORLD_CELL);
@@ -121,7 +121,7 @@ static bool is_repeated(mst_output *output, const mst_output_line *shown, const 
            mst_repeats_take(&output->repeats, shown->rank, line->text, line->bytes, head);
 }
 
-/* To the program that takes whole lines itself; a part of one is there only where it is too long. */
+/* Passes the line to a program that takes whole lines itself; a part of a line only if it is too long. */
 static void hand_over(mst_output *output, mst_output_line *shown, const char *text, size_t bytes, bool ends)
 {
     if (!ends && !shown->told_long) {
@@ -190,7 +190,7 @@ void mst_output_notice(mst_output *output, const char *line)
     mst_outlet_put(&output->outlets[at], "\n", 1);
 }
 
-/* ---- what cannot be written ---- */
+/* ---- lost output ---- */
 
 static const char *name_of(const mst_outlet *outlet)
 {
@@ -202,7 +202,7 @@ bool mst_output_lost(const mst_output *output, char *text, size_t bytes)
     for (int i = 0; i < 2; i++) {
         const mst_outlet *outlet = &output->outlets[i];
 
-        /* Who starts us without a standard error wants to hear nothing. */
+        /* a program without a standard error wants no messages */
         if (!outlet->lost || (outlet->fd == 2 && outlet->error == EBADF))
             continue;
         if (outlet->error)

@@ -1,4 +1,4 @@
-/* Words and signals of process.h. */
+/* Describes and signals processes, for process.h. */
 #include "src/launch/process.h"
 
 #include <signal.h>
@@ -35,6 +35,6 @@ void mst_rank_signal(const mst_rank_process *process, int signal)
         return;
     if (process->own_group)
         kill(-process->pid, signal);
-    if (!process->own_group || getpgid(process->pid) != process->pid) /* a rank may leave its group */
+    if (!process->own_group || getpgid(process->pid) != process->pid) /* a rank may leave its process group */
         kill(process->pid, signal);
 }

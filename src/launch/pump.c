@@ -1,11 +1,11 @@
-/* Taking, writing and draining of pump.h. */
+/* Reads, writes and drains output, as described in pump.h. */
 #include "src/launch/pump.h"
 
 #include "shm/port/os.h"
 #include "src/launch/signals.h"
 
 #define QUIET_NS (1 * MST_NS_PER_S)           /* for descendants that keep a rank's output open */
-#define PATIENCE_NS (1 * MST_NS_PER_S)        /* with a reader that takes nothing, when we are to end */
+#define PATIENCE_NS (1 * MST_NS_PER_S)        /* with a reader that takes nothing, when the job must end */
 #define PATIENCE_FAILED_NS (5 * MST_NS_PER_S) /* the same, when a rank has failed */
 #define LOOK_MS 20
 
@@ -38,7 +38,7 @@ static void write_out(mst_job *job)
         job->unread = true;
 }
 
-/* In the next turn another rank's comes first: whoever prints most does not take all the room. */
+/* Each turn starts with another rank: the rank that prints most must not take all the space. */
 void mst_pump(mst_job *job)
 {
     int relays = 2 * job->count;
@@ -69,7 +69,7 @@ int64_t mst_pump_show_parts(mst_job *job)
     return next_ns;
 }
 
-/* ---- the end ---- */
+/* ---- after the last rank has ended ---- */
 
 static bool is_any_open(const mst_job *job)
 {
@@ -90,7 +90,7 @@ static bool is_any_full(const mst_job *job)
     return mst_outlet_is_full(&job->output->outlets[0]) || mst_outlet_is_full(&job->output->outlets[1]);
 }
 
-/* A job that went well waits for its reader, as any program does. One that is to end does not wait for one
+/* A successful job waits for its reader, as any program does. A job that must end does not wait for a reader
  * that takes nothing. */
 static void give_up(mst_job *job, int64_t now_ns)
 {
@@ -141,12 +141,12 @@ void mst_pump_drain(mst_job *job)
             wait_for_output(job);
         give_up(job, now_ns);
     }
-    close_all(job); /* what is in no pipe and not passed on */
+    close_all(job); /* shows what is not in a pipe any more and not yet shown */
     mst_output_tell_repeats(job->output);
     write_out(job);
     while (!mst_outlet_is_empty(&job->output->outlets[0]) || !mst_outlet_is_empty(&job->output->outlets[1])) {
         wait_for_output(job);
         give_up(job, mst_os_now_ns());
     }
-    write_out(job); /* tells what is lost */
+    write_out(job); /* reports lost output */
 }

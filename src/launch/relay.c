@@ -1,4 +1,4 @@
-/* Reading and cutting of relay.h. */
+/* Reads output and divides it into lines, as described in relay.h. */
 #include "src/launch/relay.h"
 
 #include <errno.h>
@@ -10,11 +10,11 @@
 
 #include "shm/port/os.h"
 
-#define LINE_BYTES_MAX (1024 * 1024)     /* of a longer line, what has come is passed on */
-#define READ_BYTES 16384                 /* at a time, so that no rank keeps us from the others */
-#define PART_NS (50 * MST_NS_PER_MS)     /* how long a part of a line waits for the rest */
-#define STDIO_BYTES 4096                 /* what C programs write at a time to what is no terminal */
-#define LAST_BYTES ((size_t)1024 * 1024) /* at most, of what an ended rank has left in its pipe */
+#define LINE_BYTES_MAX (1024 * 1024) /* a longer line is shown in parts */
+#define READ_BYTES 16384             /* per turn, so that no rank delays the others */
+#define PART_NS (50 * MST_NS_PER_MS) /* how long a part of a line waits for the rest */
+#define STDIO_BYTES 4096             /* the buffer size of C programs that write to anything but a terminal */
+#define LAST_BYTES ((size_t)1024 * 1024) /* maximum that is read from an ended rank's pipe */
 
 void mst_relay_init(mst_relay *relay, mst_output *output, int from, int fd, int rank)
 {
@@ -71,7 +71,7 @@ static void take(mst_relay *relay, const char *text, size_t bytes)
         if (reserve(relay, part + 1)) {
             memcpy(relay->line + relay->bytes, text, part);
             relay->bytes += part;
-        } else { /* no memory to keep it: it is shown as it comes */
+        } else { /* no memory to keep it: it is shown as it arrives */
             pass_on(relay, false);
             mst_output_show(relay->output, &relay->shown, text, part, false);
         }
@@ -92,7 +92,7 @@ bool mst_relay_pump(mst_relay *relay)
         "(muster: what else this rank prints here is lost: something in the program that "
         "launched it closes descriptors that it did not open)";
     char text[READ_BYTES];
-    int from = mst_os_held_fd(&relay->from); /* whoever takes the lines may close it, too */
+    int from = mst_os_held_fd(&relay->from); /* the program that takes the lines may also close it */
 
     if (from < 0) {
         take(relay, lost, sizeof lost - 1);
@@ -114,7 +114,7 @@ bool mst_relay_pump(mst_relay *relay)
 
 /*
  * A program that prints into a pipe without flushing writes whole buffers, which end anywhere: the rest of
- * the line comes with the next. Only what ends elsewhere is meant to be seen as it is.
+ * the line comes with the next buffer. Only output that ends elsewhere was meant to be visible at once.
  */
 static bool ends_with_buffer(const mst_relay *relay)
 {
@@ -128,8 +128,8 @@ static bool has_more(const mst_relay *relay)
     return poll(&polled, 1, 0) != 0;
 }
 
-/* What has been printed and not yet read is no rest to wait for: a reader who takes nothing keeps us from it,
- * or there was no turn for us. Both end with an event. */
+/* While printed bytes are still unread, the line has not been waiting for its rest: a full outlet or the
+ * length of the turn kept us from reading them. Both end with an event. */
 int64_t mst_relay_show_part(mst_relay *relay, int64_t now_ns)
 {
     if (relay->bytes == 0 || relay->output->config->output || ends_with_buffer(relay))

@@ -1,6 +1,6 @@
 /*
- * Takes what a rank prints from its pipe or terminal, a bounded amount at a time, and passes it on in lines
- * and parts of lines (output.h).
+ * Reads what a rank prints from its pipe or terminal, a bounded amount at a time, and passes it to output.h
+ * in lines and parts of lines.
  */
 #ifndef MST_RELAY_H
 #define MST_RELAY_H
@@ -17,28 +17,28 @@ typedef struct mst_relay {
     mst_os_held from; /* our end; fd -1: closed */
     bool terminal;    /* `from` is a pseudo-terminal */
     mst_output_line shown;
-    char *line; /* what has not been passed on since the last newline */
+    char *line; /* read since the last newline and not passed on yet */
     size_t bytes, capacity;
-    int64_t since_ns; /* when the first of that came, or there was room for more of it again */
-    size_t chunk;     /* bytes since there was last nothing to read */
-    bool drained;     /* nothing more was there after the latest read */
-    size_t left;      /* bytes to be taken yet from what has ended */
-    int polled_at;    /* where it is among what is polled; -1: nowhere */
+    int64_t since_ns; /* when its first byte arrived, or reading became possible again */
+    size_t chunk;     /* bytes read since the pipe was last empty */
+    bool drained;     /* the latest read emptied the pipe */
+    size_t left;      /* bytes that may still be read after the rank has ended */
+    int polled_at;    /* its index in job->polled; -1: not polled */
 } mst_relay;
 
 void mst_relay_init(mst_relay *relay, mst_output *output, int from, int fd, int rank);
 
-/* Whether there is room for more of it. */
+/* Whether its outlet has space for more. */
 bool mst_relay_is_ready(const mst_relay *relay);
 
-/* Passes on what one read gives; false: the other end is closed, or ours is (by the program, which may close
- * what it does not know). Never blocks. */
+/* Passes on what one read returns; false: the other end is closed, or ours is (the program may have closed it
+ * as unknown). Never blocks. */
 bool mst_relay_pump(mst_relay *relay);
 
-/* Passes on a part of a line that has waited long enough; when the next such look is due, 0: none. */
+/* Passes on a part of a line that has waited long enough; returns when to look again, 0: none waits. */
 int64_t mst_relay_show_part(mst_relay *relay, int64_t now_ns);
 
-/* Passes on an unfinished last line, and closes. */
+/* Passes on an unfinished last line, and closes our end. */
 void mst_relay_close(mst_relay *relay);
 
 #endif

@@ -1,11 +1,11 @@
-/* Counting of repeats.h. */
+/* Counts repeated lines, for repeats.h. */
 #include "src/launch/repeats.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define LINE_BYTES_MAX 4096 /* longer ones are no sentences */
+#define LINE_BYTES_MAX 4096 /* longer lines are not messages */
 
 static mst_repeated_line *find(mst_repeats *repeats, const char *text, size_t bytes)
 {
@@ -34,7 +34,7 @@ bool mst_repeats_take(mst_repeats *repeats, int rank, const char *text, size_t b
         add(repeats, rank, text, bytes);
         return false;
     }
-    if (rank == line->first) /* a rank that says it twice has a reason */
+    if (rank == line->first) /* one rank repeating itself is shown */
         return false;
     snprintf(line->head, sizeof line->head, "%s", head);
     line->more++;

@@ -1,4 +1,4 @@
-/* The decisions of respawn.h. */
+/* Decides and carries out respawns, as described in respawn.h. */
 #include "src/launch/respawn.h"
 
 #include <signal.h>
@@ -11,7 +11,7 @@
 #include "src/pure/atomic.h"
 
 #define DELAY_NS (100 * MST_NS_PER_MS)
-#define DELAY_NS_MAX (10 * MST_NS_PER_S) /* also how long a process lives that is not short-lived */
+#define DELAY_NS_MAX (10 * MST_NS_PER_S) /* a process that lives longer is not short-lived */
 #define DOUBLINGS_MAX 20
 
 int mst_respawn_seats(const muster_launch_config *config)
@@ -24,7 +24,7 @@ int mst_respawn_seats(const muster_launch_config *config)
     return room < MST_RESTARTS_DEFAULT ? room : MST_RESTARTS_DEFAULT;
 }
 
-/* ---- who is in the world ---- */
+/* ---- members of the world ---- */
 
 static uint32_t state_of(const mst_job *job, const mst_rank_process *process)
 {
@@ -66,13 +66,13 @@ static void notice(const mst_job *job, const mst_rank_process *failed, const cha
 {
     char what[300], line[420];
 
-    if (!mst_spawn_complaint(job->plan, what, sizeof what)) /* taken from the pipe, asked for or not */
+    if (!mst_spawn_complaint(job->plan, what, sizeof what)) /* read from the pipe in any case */
         mst_rank_describe(failed, what, sizeof what);
     snprintf(line, sizeof line, "%s; %s", what, consequence);
     mst_output_notice(job->output, line);
 }
 
-/* How many processes of the rank, one after the other, were short-lived. */
+/* How many consecutive processes of the rank were short-lived, this one included. */
 static int short_lives(const mst_rank_process *failed)
 {
     return failed->ended_ns - failed->start_at_ns < DELAY_NS_MAX ? failed->short_lives + 1 : 0;
@@ -95,7 +95,7 @@ static bool may_respawn(const mst_job *job, const mst_rank_process *failed)
            !failed->unwanted && has_begun(job) && anyone_inside(job);
 }
 
-/* The replacement is to start in the next seat; a process is noted there at once. */
+/* Schedules the replacement in the next seat, where the process is recorded at once. */
 static void schedule(mst_job *job, mst_rank_process *failed)
 {
     mst_rank_process *next = &job->processes[job->count];
@@ -136,9 +136,9 @@ bool mst_respawn_decide(mst_job *job, mst_rank_process *process)
     return mst_rank_failed(process) && mst_respawn_was_inside(job, process);
 }
 
-/* ---- acting ---- */
+/* ---- starting and stopping ---- */
 
-/* A process that will not be: those who wait for it must know. */
+/* Cancels a scheduled process: ranks that wait for it must know. */
 static void cancel(mst_job *job, mst_rank_process *process)
 {
     process->scheduled = false;
@@ -150,13 +150,13 @@ static void cancel(mst_job *job, mst_rank_process *process)
 
 static void start(mst_job *job, mst_rank_process *process)
 {
-    fflush(NULL); /* or the rank would print what is still buffered */
+    fflush(NULL); /* otherwise the rank would print what is still buffered */
     if (mst_spawn(job->plan, process) == 0) {
         process->scheduled = false;
         job->running++;
         return;
     }
-    cancel(job, process); /* no process to be had; later, perhaps */
+    cancel(job, process); /* no process could be created; perhaps later */
     mst_respawn_decide(job, process);
 }
 
@@ -176,7 +176,7 @@ void mst_respawn_act(mst_job *job)
     int64_t now_ns = mst_os_now_ns();
     int count = job->count;
 
-    if (count == job->config->size) /* nobody was started again so far */
+    if (count == job->config->size) /* no respawned ranks so far */
         return;
     bool ending = job->stopping || job->asked_to_end, useless = !anyone_inside(job);
     for (int i = job->config->size; i < count; i++) {
@@ -202,7 +202,7 @@ int64_t mst_respawn_next_ns(const mst_job *job)
     return next_ns;
 }
 
-/* ---- afterwards ---- */
+/* ---- the report ---- */
 
 int mst_respawn_unreplaced(const mst_job *job)
 {

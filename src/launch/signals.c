@@ -1,4 +1,4 @@
-/* Passing on, stopping and resizing of signals.h. */
+/* Passes on signals, and handles stopping and resizing, for signals.h. */
 #include "src/launch/signals.h"
 
 #include <signal.h>
@@ -12,7 +12,7 @@ static int64_t later(int64_t at_ns, int64_t by_ns) /* 0: never */
     return at_ns ? at_ns + by_ns : 0;
 }
 
-/* As a terminal's user expects of a job. The time that it is stopped for does not count. */
+/* A terminal's user expects a job to stop as a whole. The time for which it is stopped does not count. */
 static void stop_ourselves(mst_job *job)
 {
     int64_t before_ns = mst_os_now_ns();
@@ -24,7 +24,7 @@ static void stop_ourselves(mst_job *job)
     job->kill_at_ns = later(job->kill_at_ns, stopped_ns);
 }
 
-/* Ranks ask their own terminals how wide they are, not ours. */
+/* Ranks ask their own terminals for the width, not ours. */
 static void resize_terminals(const mst_job *job)
 {
     for (int at = 0; at < 2 * job->count; at++) {
@@ -36,7 +36,7 @@ static void resize_terminals(const mst_job *job)
     }
 }
 
-/* A signal that asks to end is passed on, and starts the grace after which nothing is asked. */
+/* Passes on a signal. One that asks to end starts the grace period, after which ranks are killed. */
 static void pass_on_signal(mst_job *job, int signal)
 {
     if (signal == SIGWINCH)
@@ -48,7 +48,7 @@ static void pass_on_signal(mst_job *job, int signal)
         stop_ourselves(job);
     if (signal != SIGINT && signal != SIGTERM && signal != SIGHUP && signal != SIGQUIT)
         return;
-    mst_job_signal(job, SIGCONT); /* a stopped rank cannot act on it */
+    mst_job_signal(job, SIGCONT); /* a stopped rank cannot handle it */
     job->asked_to_end = true;
     job->output->failing = true;
     if (!job->stopped_by && job->first_failed < 0)

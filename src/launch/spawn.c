@@ -1,4 +1,4 @@
-/* The two sides of the fork of spawn.h. */
+/* Both sides of the fork, for spawn.h. */
 #define _DEFAULT_SOURCE /* NSIG */
 #include "src/launch/spawn.h"
 
@@ -34,7 +34,7 @@ static _Noreturn void complain(const mst_spawn_plan *plan, int rank, int status,
     size_t all = bytes < (int)sizeof text ? (size_t)bytes + 1 : sizeof text;
 
     if (write(mst_os_held_fd(&plan->complaints[1]), text, all) < 0)
-        status = STATUS_NOT_STARTED; /* nothing more can be done about it here */
+        status = STATUS_NOT_STARTED; /* it cannot even be reported */
     _exit(status);
 }
 
@@ -61,7 +61,8 @@ static void set_environment(const mst_spawn_plan *plan, const mst_rank_process *
     }
 }
 
-/* Other threads of the program that launches may have closed it meanwhile, and opened files of theirs. */
+/* Other threads of the launching program may have closed the descriptor, and opened files that took its
+ * number. */
 static int arena_descriptor(const mst_spawn_plan *plan, int rank)
 {
     int fd = mst_os_held_fd(&plan->arena->held);
@@ -73,7 +74,7 @@ static int arena_descriptor(const mst_spawn_plan *plan, int rank)
     return fd;
 }
 
-/* Standard input belongs to rank 0, and a terminal to nobody: ranks are background processes. */
+/* Standard input goes to rank 0 only, and never from a terminal: ranks are background processes. */
 static void redirect_input(int rank)
 {
     if (rank == 0 && !isatty(STDIN_FILENO))
@@ -85,7 +86,7 @@ static void redirect_input(int rank)
     }
 }
 
-/* Why a command cannot be executed, as its user would ask. */
+/* Explains why a command cannot be executed. */
 static void explain_exec(const char *command, int error, char *text, size_t bytes)
 {
     bool exists = access(command, F_OK) == 0;
@@ -151,9 +152,9 @@ static _Noreturn void run_function(const mst_spawn_plan *plan, const mst_rank_pr
     _exit(code);
 }
 
-/* What the launcher keeps for itself of this rank and of those before it (they are in the order of seats).
- * With a reading end of a pipe here, no rank would learn that the launcher reads no more, and with an outlet
- * no reader that the launcher writes no more. */
+/* Closes the launcher's descriptors of this rank and of those before it (which are in the order of seats). If
+ * a rank kept the reading end of a pipe, no rank would notice that the launcher stops reading; if it kept an
+ * outlet, the reader would not notice that the launcher stops writing. */
 static void close_what_is_the_launchers(const mst_spawn_plan *plan, const mst_rank_process *self,
                                         const mst_streams *streams)
 {
@@ -168,7 +169,7 @@ static void close_what_is_the_launchers(const mst_spawn_plan *plan, const mst_ra
     mst_output_close(plan->output);
 }
 
-/* What comes from here on is not for the launcher's handlers: they would take it for a signal of its own. */
+/* Resets the launcher's signal handlers: they would treat the rank's signals as the launcher's. */
 static void forget_handlers(void)
 {
     struct sigaction action;
@@ -195,7 +196,7 @@ static _Noreturn void child(const mst_spawn_plan *plan, const mst_rank_process *
         run_function(plan, self);
     }
     setpgid(0, 0);
-    mst_guard_add(&plan->guard, getpid()); /* the launcher may be killed before it can */
+    mst_guard_add(&plan->guard, getpid()); /* the launcher may be killed before it does this */
     forget_handlers();
     pthread_sigmask(SIG_SETMASK, &plan->mask, NULL);
     run_command(plan, self);
@@ -203,7 +204,8 @@ static _Noreturn void child(const mst_spawn_plan *plan, const mst_rank_process *
 
 /* ---- in the launcher ---- */
 
-/* The child's handlers and mask are not the launcher's, so no signal may come in between. */
+/* Blocks all signals during the fork: until the child has reset its handlers and mask, the launcher's would
+ * apply. */
 static pid_t fork_blocked(void)
 {
     sigset_t all, before;
@@ -238,7 +240,7 @@ int mst_spawn(const mst_spawn_plan *plan, mst_rank_process *process)
     process->own_group = !plan->fn;
     process->start_at_ns = mst_os_now_ns();
     if (process->own_group)
-        setpgid(pid, pid); /* on both sides: whoever comes first */
+        setpgid(pid, pid); /* on both sides, since either may run first */
     process->watch = mst_os_hold_watch(plan->descriptors.few ? -1 : mst_os_process_watch(pid), pid);
     for (int i = 0; i < 2; i++)
         mst_relay_init(&process->relays[i], plan->output, streams.ours[i], i + 1, process->rank);

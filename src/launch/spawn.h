@@ -1,7 +1,7 @@
 /*
- * Starting one rank as a process: a fork of ours that runs a function, or that executes a command.
- * Either way it dies with the launcher, finds its place in the world in its environment, and has the
- * signals and limits that the program had before the launch.
+ * Starts one rank as a process: a fork that runs a function or executes a command. Either way it is killed
+ * with the launcher, finds its place in the world in its environment, and has the signal mask and limits that
+ * the program had before the launch.
  */
 #ifndef MST_SPAWN_H
 #define MST_SPAWN_H
@@ -15,17 +15,17 @@
 
 typedef struct mst_spawn_plan {
     const muster_launch_config *config;
-    muster_rank_fn fn; /* NULL: config->command */
+    muster_rank_fn fn; /* NULL: the ranks execute config->command */
     void *arg;
     mst_arena *arena;
-    mst_os_held complaints[2]; /* a pipe: why a rank could not even start */
+    mst_os_held complaints[2]; /* a pipe: why a rank could not start */
     mst_output *output;
     mst_guard guard;
     mst_descriptors descriptors;
     sigset_t mask; /* of the calling thread before the launch */
 } mst_spawn_plan;
 
-/* Starts the process of a rank, which says which and where; -errno when it cannot be forked. */
+/* Starts the process of a rank, which describes rank and seat; -errno if fork or its preparation fails. */
 int mst_spawn(const mst_spawn_plan *plan, mst_rank_process *process);
 
 /* "rank 2 could not start: ..." of the first that complained; false: none did. */

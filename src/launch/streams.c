@@ -1,4 +1,4 @@
-/* Pipes and pseudo-terminals of streams.h. */
+/* Opens pipes and pseudo-terminals, for streams.h. */
 #define _GNU_SOURCE /* pipe2, ptsname_r */
 #include "src/launch/streams.h"
 
@@ -22,7 +22,7 @@ void mst_streams_set_size(int terminal)
         }
 }
 
-/* Bytes come out as the rank writes them: newlines stay newlines. */
+/* Without output processing: newlines stay newlines. */
 static int open_terminal(int *ours, int *theirs)
 {
     struct termios modes;

@@ -20,9 +20,9 @@
 #include "src/launch/signals.h"
 #include "src/pure/atomic.h"
 
-#define LAST_WORDS_NS (100 * MST_NS_PER_MS) /* for the others to say what they know of a failure */
-#define REPEAT_NS MST_NS_PER_S              /* of looks for terminations that have been wiped out */
-#define LOOK_MS 20                          /* between looks where the system gives no watches */
+#define LAST_WORDS_NS (100 * MST_NS_PER_MS) /* for the others to report a failure */
+#define REPEAT_NS MST_NS_PER_S              /* of checks for overwritten terminations */
+#define LOOK_MS 20                          /* between looks if the system has no watches */
 
 /* ---- terminations ---- */
 
@@ -31,7 +31,7 @@ static bool may_have_ended(const mst_job *job, const mst_rank_process *process)
     return process->watch.fd < 0 || process->polled_at < 0 || job->polled[process->polled_at].revents;
 }
 
-/* Whether the rank has ended; it is a zombie then, and stays one until reap(). */
+/* Whether the rank has ended; then it is a zombie, and remains one until reap(). */
 static bool has_ended(mst_rank_process *process)
 {
     siginfo_t info = { 0 };
@@ -39,7 +39,7 @@ static bool has_ended(mst_rank_process *process)
     if (waitid(P_PID, (id_t)process->pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0) {
         if (errno != ECHILD)
             return false;
-        /* Somebody else reaped it (the program waits for any child): how it ended is lost. */
+        /* Another wait in the program has reaped it: how it ended is unknown. */
         process->termination = (muster_termination){ MUSTER_TERMINATION_VANISHED, 0 };
         return true;
     }
@@ -53,8 +53,8 @@ static bool has_ended(mst_rank_process *process)
     return true;
 }
 
-/* Of a rank that was killed: whether the system has killed one more of the control group meanwhile, since its
- * memory was used up. */
+/* For a rank that was killed: whether the kernel has killed one more process of the control group for lack of
+ * memory. */
 static void look_for_memory_kill(mst_job *job, mst_rank_process *process)
 {
     if (process->termination.kind != MUSTER_TERMINATION_SIGNALED || process->termination.code != SIGKILL ||
@@ -62,7 +62,7 @@ static void look_for_memory_kill(mst_job *job, mst_rank_process *process)
         return;
     uint64_t kills = mst_cgroup_memory_kills("");
     process->out_of_memory = kills > job->memory_kills;
-    job->memory_kills += process->out_of_memory; /* each counts for one of them */
+    job->memory_kills += process->out_of_memory; /* each kill counts for one rank */
 }
 
 static void reap(mst_job *job, mst_rank_process *process)
@@ -70,7 +70,7 @@ static void reap(mst_job *job, mst_rank_process *process)
     mst_liveness_record(job->geometry, (uint32_t)process->seat, process->termination);
     mst_liveness_record_gone(job->geometry, (uint32_t)process->seat);
     if (process->own_group) {
-        kill(-process->pid, SIGKILL); /* what it left behind; the zombie still holds the number */
+        kill(-process->pid, SIGKILL); /* its remaining processes; the zombie still reserves the number */
         mst_guard_remove(&job->plan->guard, process->pid);
     }
     waitpid(process->pid, NULL, 0);
@@ -80,7 +80,7 @@ static void reap(mst_job *job, mst_rank_process *process)
     job->running--;
 }
 
-/* Where damage has wiped out what was said of a rank that has ended, its peers would wait for it. */
+/* Records terminations again that damage has overwritten; otherwise peers would wait for those ranks. */
 static void repeat_terminations(const mst_job *job)
 {
     for (int i = 0; i < job->count; i++) {
@@ -129,7 +129,7 @@ static void stop_all(mst_job *job)
     mst_job_signal(job, SIGCONT);
 }
 
-/* The others are about to learn of a failure, and may end of themselves. */
+/* The others are about to learn of a failure, and may report it and end by themselves. */
 static void expect_last_words(mst_job *job, int64_t now_ns)
 {
     if (job->first_failed < 0 || job->config->on_failure != MUSTER_ON_FAILURE_KILL || job->stop_at_ns)
@@ -163,7 +163,7 @@ static int64_t earlier_of(int64_t a_ns, int64_t b_ns) /* 0: never */
     return a_ns && (a_ns < b_ns || !b_ns) ? a_ns : b_ns;
 }
 
-/* When there is something to do, whatever comes; 0: never. */
+/* When something is due without an event; 0: never. */
 static int64_t next_deadline_ns(mst_job *job)
 {
     int64_t until_ns = earlier_of(job->kill_at_ns, mst_respawn_next_ns(job));
@@ -177,7 +177,7 @@ static int poll_timeout_ms(mst_job *job, bool watched)
 {
     int64_t until_ns = next_deadline_ns(job);
 
-    if (job->unread && !job->stopping) /* has just come out, and no event of the ranks need follow */
+    if (job->unread && !job->stopping) /* it was set after polling, and no event of the ranks need follow */
         return 0;
     if (!watched)
         return LOOK_MS;
@@ -191,11 +191,11 @@ static int poll_timeout_ms(mst_job *job, bool watched)
         left_ns = left_ns < MST_JOB_LOOK_NS ? left_ns : MST_JOB_LOOK_NS;
         left_ns = left_ns < allowed_ns ? left_ns : allowed_ns;
     }
-    /* After KILL the zombies come without further deadlines; look again soon in any case. */
+    /* After KILL no deadline remains, so look again soon for the zombies. */
     return left_ns <= 0 ? LOOK_MS : (int)(left_ns / MST_NS_PER_MS) + 1;
 }
 
-/* Fills in what to poll, the signals first; whether all processes have watches. */
+/* Lists what to poll, the signals first; *watched: whether all processes have watches. */
 static nfds_t list_polled(mst_job *job, bool *watched)
 {
     nfds_t count = 0;
@@ -207,7 +207,7 @@ static nfds_t list_polled(mst_job *job, bool *watched)
         mst_rank_process *process = &job->processes[i];
 
         process->polled_at = -1;
-        if (mst_os_held_is_lost(&process->watch)) /* its number is the program's by now */
+        if (mst_os_held_is_lost(&process->watch)) /* its number is the program's now */
             process->watch.fd = -1;
         if (process->running && process->watch.fd >= 0) {
             process->polled_at = (int)count;
@@ -232,7 +232,7 @@ void mst_supervise(mst_job *job)
         repeat_terminations(job);
         act_on_time(job);
         mst_pump(job);
-        mst_respawn_act(job); /* which may add processes that were not polled */
+        mst_respawn_act(job); /* may add processes that were not polled */
     }
     if (job->first_failed < 0)
         job->first_failed = mst_respawn_unreplaced(job);

@@ -1,4 +1,4 @@
-/* One thread per rank, of threads.h. A body that returns a failure counts as a rank that exited. */
+/* Ranks as threads, for threads.h. A body that returns a failure counts as a rank that exited with it. */
 #include "src/launch/threads.h"
 
 #include <pthread.h>
@@ -35,7 +35,7 @@ static bool keep(muster_group *group)
     return false;
 }
 
-/* The world is the launcher's, as with processes: a body that frees it frees nothing. */
+/* The launcher owns the world, as with processes: muster_group_free in a body does nothing. */
 static int run_body(rank_thread *self, muster_group *world)
 {
     world->released = keep;
@@ -60,7 +60,7 @@ static void *rank_main(void *arg)
     muster_config config = MUSTER_CONFIG_INIT;
     muster_group *world;
 
-    mst_config_from_environment(&config); /* for the timeouts; who we are is not in it */
+    mst_config_from_environment(&config); /* for the timeouts; it does not contain rank and size */
     config.rank = self->rank;
     config.size = self->crew->config->size;
     if (self->crew->config->op_timeout_ns)
@@ -110,7 +110,7 @@ muster_status mst_launch_threads(const muster_launch_config *config, mst_arena *
         thread->crew = &crew;
         thread->rank = started;
         if (pthread_create(&thread->thread, NULL, rank_main, thread) != 0) {
-            fail(thread, 125); /* the others learn that this one never comes */
+            fail(thread, 125); /* the others must learn that this one never attaches */
             snprintf(thread->detail, sizeof thread->detail, "no thread to be had");
             break;
         }

@@ -1,5 +1,5 @@
-/* Ranks as threads of one process on one mapping: for tests, and for finding races with
- * ThreadSanitizer, which sees nothing across processes or across two mappings. */
+/* Ranks as threads of one process on one mapping: for tests, and for finding races with ThreadSanitizer,
+ * which sees nothing across processes or across two mappings. */
 #ifndef MST_THREADS_H
 #define MST_THREADS_H
 
