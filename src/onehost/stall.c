@@ -190,7 +190,7 @@ static bool tick(void *arg, int peer, int64_t slept_ns)
     look_for_poison(group, stall.peers[1]);
     look_for_damage(group);
     ask_for_interruption(waiting);
-    if (slept_ns >= LOOK_FOR_CIRCLE_AFTER_NS && (regroups || !mst_subarena_is_broken(group->subarena)))
+    if (slept_ns >= LOOK_FOR_CYCLE_AFTER_NS && (regroups || !mst_subarena_is_broken(group->subarena)))
         look_for_cycle(&stall, due);
     return !regroups && (is_lost(group, stall.peers[0]) || is_lost(group, stall.peers[1]));
 }
