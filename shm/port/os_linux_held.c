@@ -1,6 +1,6 @@
 /*
- * The part of the port contract of os.h that knows whether a kept descriptor is still ours, on Linux 5.10 and
- * later: by device and inode, and for a pidfd that has no inode of its own by whose end it tells of.
+ * The part of the port contract of os.h that checks whether a kept descriptor is still ours, on Linux 5.10
+ * and later: by device and inode, and for a pidfd without an inode of its own by the process that it watches.
  */
 #define _GNU_SOURCE
 #include "shm/port/os.h"
@@ -17,7 +17,7 @@ uint64_t mst_os_watch_identity(int watch)
     struct statfs fs;
     struct stat st;
 
-    /* Before Linux 6.9 all pidfds are one inode, of another file system. */
+    /* Before Linux 6.9 all pidfds share one inode, on another file system. */
     if (fstatfs(watch, &fs) < 0 || fs.f_type != PIDFS_MAGIC || fstat(watch, &st) < 0)
         return 0;
     return (uint64_t)st.st_ino;
@@ -36,12 +36,12 @@ mst_os_held mst_os_hold_watch(int fd, int32_t pid)
 {
     mst_os_held held = mst_os_hold(fd);
 
-    if (held.fd >= 0 && mst_os_watch_identity(fd) == 0) /* before Linux 6.9 all are one inode */
+    if (held.fd >= 0 && mst_os_watch_identity(fd) == 0) /* before Linux 6.9 all pidfds share one inode */
         held.pid = pid;
     return held;
 }
 
-/* Whose end the watch tells of, as the system shows it: -1 once that has been reaped. */
+/* Whether `fd` is a pidfd of `pid`; the kernel shows -1 once the process has been reaped. */
 static bool watches(int fd, int32_t pid)
 {
     char path[48], line[128];
@@ -50,7 +50,7 @@ static bool watches(int fd, int32_t pid)
 
     snprintf(path, sizeof path, "/proc/self/fdinfo/%d", fd);
     FILE *file = fopen(path, "re");
-    if (!file) /* without /proc nobody can tell */
+    if (!file) /* without /proc this cannot be checked */
         return true;
     while (!found && fgets(line, sizeof line, file))
         found = sscanf(line, "Pid: %d", &shown) == 1 && (shown == pid || shown == -1);
