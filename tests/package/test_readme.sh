@@ -1,7 +1,8 @@
 #!/bin/sh
 # README.md as a reader would paste it: every block, in order, in one shell, in a copy of this tree and an empty
 # HOME; as an unprivileged user and as root, where root runs the tests. A block of C or Python becomes the file that
-# its first line names. Check is hidden, as on a machine that has only what README.md asks for.
+# its first line names. Check is hidden, as on a machine that has only what README.md asks for. A block of text is
+# what a command prints: each line of it must have been printed, with whatever numbers.
 #
 # The sections "From MLX" and "From PyTorch" fetch up to gigabytes: TEST_README=long tries them, too. Without a
 # package index "From Python" is not tried, and that is said. Uses TEST_SOURCE.
@@ -23,26 +24,33 @@ if ! env $network python3 -m pip download -q --no-deps -d "$work/probe" numpy >"
     left_out="From Python|From MLX|From PyTorch"
 fi
 
-# The blocks as one shell script; "@ TEXT" lines say where it is.
-awk -v left_out="$left_out" '
+# The blocks as one shell script; "@ TEXT" lines say where it is. Blocks of text become $work/expected.
+: >"$work/expected"
+awk -v left_out="$left_out" -v expected="$work/expected" '
     /^## / { section = substr($0, 4); away = left_out != "" && section ~ "^(" left_out ")$" }
     !/^```/ && !inside { next }
-    /^```$/ && inside { if (kind != "sh") print "END_OF_BLOCK"; else print "wait"; inside = 0; next }
+    /^```$/ && inside { if (kind == "sh") print "wait"; else if (kind != "text") print "END_OF_BLOCK"; inside = 0; next }
     /^```/ {
         kind = substr($0, 4); inside = 1; first = 1
-        if (kind !~ /^(sh|c|python)$/) { print "README.md:" NR ": a block of kind \"" kind "\" neither runs nor is a file" >"/dev/stderr"; exit 1 }
+        if (kind !~ /^(sh|c|python|text)$/) { print "README.md:" NR ": a block of kind \"" kind "\" neither runs nor is a file" >"/dev/stderr"; exit 1 }
         skip = away
-        if (!skip) print "echo \"@ README.md:" NR "\""
+        if (!skip && kind != "text") print "echo \"@ README.md:" NR "\""
         if (skip) kind = "sh"
         next
     }
     skip { next }
+    kind == "text" { print >expected; next }
     first && kind != "sh" {
         if (!match($0, /[a-z_]+\.(c|py)/)) { print "README.md:" NR ": the first line names no file" >"/dev/stderr"; exit 1 }
         print "cat >" substr($0, RSTART, RLENGTH) " <<\"END_OF_BLOCK\""
     }
     { first = 0; print }
 ' "$TEST_SOURCE/README.md" >"$work/blocks"
+
+# masked FILE: without numbers and the width of columns
+masked() {
+    sed -E 's/[0-9]+(\.[0-9]+)?/N/g; s/ +/ /g; s/^ //; s/ $//' "$1"
+}
 
 mkdir "$work/checkout"
 (cd "$TEST_SOURCE" && tar cf - --exclude=./build --exclude=./.git --exclude=__pycache__ .) | (cd "$work/checkout" && tar xf -)
@@ -58,9 +66,14 @@ read_as() {
     (cd "$work/checkout" && "$@" env -i HOME="$work/$name" USER="$name" PATH="$PATH" PKG_CONFIG_LIBDIR=/nonexistent $network \
         sh -e "$work/blocks") >"$work/out" 2>&1 || status=$?
     said=0
-    for line in "The tests are not built" "rank 3 of 4: 6" "rank 0 of 2: 1" "rank 1 of 2: 1"; do
+    for line in "The tests are not built" "rank 3 of 4: 4" "rank 0 of 2: 2" "rank 1 of 2: 2"; do
         grep -q "$line" "$work/out" || said=1
     done
+    masked "$work/out" >"$work/printed"
+    masked "$work/expected" >"$work/promised"
+    while read -r line; do
+        [ -z "$line" ] || grep -qxF -- "$line" "$work/printed" || { said=1; echo "not printed: $line"; }
+    done <"$work/promised"
     case $left_out in
     *Python*) ;;
     *) [ "$(grep -cE "^\[?[0-3]?\]? ?[0-3] 6.0 2 4.0$" "$work/out")" -eq 4 ] || said=1 ;;
