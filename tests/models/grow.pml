@@ -45,7 +45,7 @@ bool returned[N];
 #define CAN_ADMIT(s) (!ended[s] && (state[s] == ATTACHED || (state[s] == WAITING && admission[s] != 0)))
 #define INSIDE(s) (!dead[s] && (s < N || admission[s] != 0))
 
-proctype Newcomer(byte me) {
+proctype Respawned(byte me) {
     byte got;
 
     CRASH;
@@ -86,7 +86,7 @@ decide:
     :: restarts < R && (INSIDE(0) || INSIDE(1) || INSIDE(2 % N) || INSIDE(N) || INSIDE(N + 1 % R)) ->
         restarts++;
         succ[s] = N + restarts;                 /* mst_respawn_decide() */
-        run Newcomer(N + restarts - 1)
+        run Respawned(N + restarts - 1)
     :: else ->
 #ifdef SILENT_LAUNCHER
         goto end_silent
