@@ -1,4 +1,4 @@
-/* The table of tuning.h. docs/PERFORMANCE.md says how the figures were measured. */
+/* The table of tuning.h. docs/lab/PERFORMANCE.md says how the figures were measured. */
 #include "src/pure/tuning.h"
 
 #include <stdint.h>
