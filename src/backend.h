@@ -76,6 +76,7 @@ struct mst_backend {
     /* *over: the operation has ended, successfully or not; false: there is no operation of that number. */
     muster_status (*finish)(muster_group *group, uint64_t number, bool *over);
     muster_status (*message)(muster_group *group, const mst_message *message);
+    /* In the order of keys, of equal ones in the parent's; *child is NULL for MUSTER_COLOR_NONE. */
     muster_status (*split)(muster_group *group, int color, int key, muster_group **child);
     muster_status (*regroup)(muster_group *group, bool grows, muster_group **made); /* broken ones too */
 

@@ -38,7 +38,7 @@ muster_status muster_group_split(muster_group *group, int color, int key, muster
     status = mst_enter(group, MUSTER_CALL_SPLIT);
     if (status != MUSTER_OK)
         return status;
-    status = group->backend->split(group, color, key, child);
+    status = group->backend->split(group, color, key < 0 ? group->rank : key, child);
     mst_leave(group, MUSTER_CALL_SPLIT);
     return status;
 }

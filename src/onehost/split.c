@@ -149,7 +149,7 @@ static muster_status split(mst_group *group, int color, int key, mst_group **chi
     muster_status claimed = joins ? mst_share_claim(attachment, &own) : MUSTER_OK;
     mst_split_record record = mst_child_record(&own, claimed);
     record.color = color;
-    record.key = key < 0 ? group->base.rank : key;
+    record.key = key;
     record.operation = group->split;
     muster_status status = exchange(group, &record); /* even if claiming failed: the others must know */
     if (status != MUSTER_OK) {

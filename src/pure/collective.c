@@ -43,3 +43,20 @@ void mst_collective_name(uint32_t collective, muster_op op, char *text, size_t b
     else
         snprintf(text, bytes, "%s(%s)", shape->name, mst_op_name(op));
 }
+
+void mst_collective_describe(uint32_t collective, muster_dtype dtype, muster_op op, int root, uint64_t count,
+                             char *text, size_t bytes)
+{
+    const char *element = muster_dtype_name(dtype);
+    char name[40], of_root[24] = "";
+
+    mst_collective_name(collective, op, name, sizeof name);
+    if (collective == MST_BARRIER) {
+        snprintf(text, bytes, "%s", name);
+        return;
+    }
+    if (root >= 0)
+        snprintf(of_root, sizeof of_root, ", root %d", root);
+    snprintf(text, bytes, "%s (%s x %llu%s)", name, element ? element : "?", (unsigned long long)count,
+             of_root);
+}

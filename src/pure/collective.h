@@ -47,4 +47,9 @@ size_t mst_span_blocks(mst_span span, int root, int rank, int size);
 /* "all_sum", "reduce(prod)", "barrier"; "?" for an invalid number. */
 void mst_collective_name(uint32_t collective, muster_op op, char *text, size_t bytes);
 
+/* What a rank was asked for, as sentences have it: "broadcast (float32 x 4096, root 1)"; root -1: it has
+ * none. */
+void mst_collective_describe(uint32_t collective, muster_dtype dtype, muster_op op, int root, uint64_t count,
+                             char *text, size_t bytes);
+
 #endif

@@ -11,6 +11,21 @@
 #include "src/pure/atomic.h"
 #include "tests/harness/ranks.h"
 
+/* Among other keys: a negative one is the rank in the parent, and that of rank 0 is the last rank's, too. */
+static int some_keys_are_negative(muster_group *world)
+{
+    int n = muster_group_size(world), rank = muster_group_rank(world);
+    muster_group *mixed;
+
+    RANK_OK(world, muster_group_split(world, 0, rank == n - 1 ? 0 : -1 - rank, &mixed));
+    if (rank == 0)
+        RANK_CHECK(world, muster_group_rank(mixed) == 0);
+    else
+        RANK_CHECK(world, muster_group_rank(mixed) == (rank == n - 1 ? 1 : rank + 1));
+    RANK_OK(world, muster_group_free(mixed));
+    return 0;
+}
+
 static int colors_and_keys(muster_group *world, void *arg)
 {
     int n = muster_group_size(world), rank = muster_group_rank(world);
@@ -44,7 +59,7 @@ static int colors_and_keys(muster_group *world, void *arg)
     RANK_OK(world, muster_group_free(reversed));
     RANK_OK(world, muster_group_free(nested));
     RANK_OK(world, muster_group_free(mine));
-    return 0;
+    return some_keys_are_negative(world);
 }
 
 START_TEST(test_colors_and_keys)

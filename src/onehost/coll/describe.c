@@ -29,18 +29,8 @@ size_t mst_doing_bytes(const mst_doing *doing, int rank, int size)
 
 void mst_request_describe(const mst_call_record *record, char *text, size_t bytes)
 {
-    const char *dtype = muster_dtype_name((muster_dtype)record->dtype);
-    char name[40], root[24] = "";
-
-    mst_collective_name(record->collective, (muster_op)record->op, name, sizeof name);
-    if (record->collective == MST_BARRIER) {
-        snprintf(text, bytes, "%s", name);
-        return;
-    }
-    if (record->root >= 0)
-        snprintf(root, sizeof root, ", root %d", record->root);
-    snprintf(text, bytes, "%s (%s x %llu%s)", name, dtype ? dtype : "?", (unsigned long long)record->count,
-             root);
+    mst_collective_describe(record->collective, (muster_dtype)record->dtype, (muster_op)record->op,
+                            record->root, record->count, text, bytes);
 }
 
 void mst_record_describe(const mst_call_record *record, char *text, size_t bytes)
