@@ -9,6 +9,32 @@
  * Each function may rely on this: the group belongs to this process, the thread is the only one in the call's
  * class, and the arguments are valid. It must ensure this: a call on a broken group has no effect but to
  * return what broke the group, with its sentence.
+ *
+ * What else a new backend must provide (tests/backend is a small one; TEST_BACKEND runs the tests of the
+ * public API on it):
+ *
+ * 1. It fills all of struct muster_group, with zeros from `occupied` on. `here` and `log` live as long as the
+ *    group, which may outlive the world. A group made from another takes over its log, timeout and interrupt.
+ *
+ * 2. An operation keeps the timeout that the group had when it began or was started. The interrupt function
+ *    is called on the waiting thread, every 5 to 20 ms, without a lock held: it may call muster.
+ *
+ * 3. All ranks compare their requests before any output is written. The op counts only if the shape reduces,
+ *    the root only if it is rooted. A difference is MISMATCH on all ranks; the sentence has rank 0's request
+ *    and the first one that differs, by mst_collective_describe. Started and ordinary operations are counted
+ *    together.
+ *
+ * 4. `out` may overlap `in` as the in-place rules allow. With count 0 the buffers may be NULL, and the ranks
+ *    still wait for each other.
+ *
+ * 5. `start` numbers operations from 1. It returns BUSY if MUSTER_STARTED_MAX of the group are not finished.
+ *
+ * 6. Each pair buffers at least 64 KiB of messages, of any sizes; so does a rank for itself. A send to
+ *    oneself that does not fit is INVALID. sendrecv sends and receives at the same time.
+ *
+ * 7. A rank that waits for a member which closes the group, or leaves, gets PEER_DIED.
+ *
+ * 8. `close` frees the group's buffers. It is not called while an operation is started and not finished.
  */
 #ifndef MST_BACKEND_H
 #define MST_BACKEND_H

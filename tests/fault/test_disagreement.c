@@ -348,7 +348,7 @@ int main(void)
     tcase_add_test(tests, test_deadlines_of_groups);
     tcase_add_test(tests, test_abort_reaches_everyone);
     tcase_add_test(tests, test_a_second_thread_is_busy_and_harms_nothing);
-    if (!under_thread_sanitizer()) /* it does not support what a forked child does next */
+    if (on_one_host() && !under_thread_sanitizer()) /* it does not support what a forked child does next */
         tcase_add_test(tests, test_a_forked_child_is_refused);
     suite_add_tcase(suite, tests);
     return run_suite(suite);

@@ -54,7 +54,7 @@ static int buffers_go_with_their_group(muster_group *world, void *arg)
     RANK_OK(world, muster_alloc(world, 100, &buffer));
     RANK_OK(world, muster_free(world, buffer));
     RANK_OK(world, muster_alloc(world, 100, &same));
-    RANK_CHECK(world, same == buffer);
+    RANK_CHECK(world, !on_one_host() || same == buffer); /* where the arena gives the first that is free */
     return 0;
 }
 
@@ -196,9 +196,11 @@ int main(void)
     tcase_set_timeout(tests, TEST_TIMEOUT_S);
     tcase_add_test(tests, test_alloc_and_free);
     tcase_add_test(tests, test_buffers_go_with_their_group);
-    tcase_add_test(tests, test_more_than_the_arena_has);
-    tcase_add_test(tests, test_memory_goes_back_to_the_system);
     tcase_add_test(tests, test_inputs_are_free_on_return);
+    if (on_one_host()) { /* which has an arena, with a size and an object of the system's */
+        tcase_add_test(tests, test_more_than_the_arena_has);
+        tcase_add_test(tests, test_memory_goes_back_to_the_system);
+    }
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }

@@ -3,9 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "shm/port/os.h"
-#include "src/onehost/group.h"
-#include "src/pure/atomic.h"
 #include "tests/harness/oracle.h"
 #include "tests/harness/ranks.h"
 
@@ -72,12 +69,6 @@ START_TEST(test_64_kib_per_pair_are_buffered)
 }
 END_TEST
 
-/* Whether rank 0 has announced that it sleeps on its doorbell. */
-static bool sender_sleeps(const muster_group *world)
-{
-    return mst_load32_acq(&mst_group_of_const(world)->subarena->cells[0]->doorbell.sleepers) != 0;
-}
-
 /* Small messages until there is no room, and one more; then all of them are taken, and it goes on. Each size
  * ends the ring elsewhere, so that also the stamp behind the last entry has, or lacks, its room. */
 static int flood(muster_group *world, void *arg)
@@ -96,8 +87,7 @@ static int flood(muster_group *world, void *arg)
             if (rank == 0)
                 RANK_OK(world, muster_send(x, (size_t)count, MUSTER_INT32, 1, world));
             if (rank == 1 && i == 0)
-                while (!sender_sleeps(world))
-                    mst_os_yield();
+                AWAIT(is_asleep_in_message(world, 0));
             if (rank != 1)
                 continue;
             RANK_OK(world, muster_recv(x, (size_t)count, MUSTER_INT32, 0, world));

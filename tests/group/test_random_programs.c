@@ -432,7 +432,7 @@ START_TEST(test_random_programs)
     plan plan = { .seed = (uint64_t)from_environment("TEST_SEED", 1) * 7919 + (uint64_t)_i,
                   .programs = from_environment("TEST_PROGRAMS", 30) };
     rank_options options = { .size = _i % 8 + 1,
-                             .mode = _i % 16 < 8 ? RANKS_AS_PROCESSES : RANKS_AS_THREADS,
+                             .mode = _i % 16 < 8 && on_one_host() ? RANKS_AS_PROCESSES : RANKS_AS_THREADS,
                              .staging_bytes = _i % 32 < 16 ? 8192 : 0 };
 
     plan.closes = options.mode == RANKS_AS_PROCESSES && from_environment("TEST_CLOSED", 0);

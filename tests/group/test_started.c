@@ -326,7 +326,7 @@ int main(void)
     tcase_add_test(tests, test_bits_are_those_of_the_ordinary_form);
     tcase_add_test(tests, test_mistakes_are_errors);
     tcase_add_test(tests, test_faults_come_out_of_finish);
-    if (!under_thread_sanitizer())
+    if (on_one_host() && !under_thread_sanitizer()) /* a thread does not die alone */
         tcase_add_test(tests, test_a_death_comes_out_of_finish);
     suite_add_tcase(suite, tests);
     return run_suite(suite);

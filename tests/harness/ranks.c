@@ -15,6 +15,8 @@
 #include "shm/base/layout.h"
 #include "src/onehost/group.h"
 #include "src/pure/atomic.h"
+#include "tests/backend/threads.h"
+#include "tests/harness/elsewhere.h"
 
 bool under_thread_sanitizer(void)
 {
@@ -23,6 +25,11 @@ bool under_thread_sanitizer(void)
 #else
     return false;
 #endif
+}
+
+bool on_one_host(void)
+{
+    return !backend_of_test();
 }
 
 bool under_address_sanitizer(void)
@@ -120,6 +127,13 @@ bool has_waited_long(const muster_group *group, uint32_t seat)
            1;
 }
 
+bool is_asleep_in_message(const muster_group *group, int rank)
+{
+    if (group->backend == &backend_of_threads)
+        return thread_is_waiting(group, rank);
+    return mst_load32_acq(&mst_group_of_const(group)->subarena->cells[rank]->doorbell.sleepers) != 0;
+}
+
 /* A joined thread may still be on the kernel's list: pthread_join returns when its memory is free, which
  * is a moment earlier. ThreadSanitizer starts threads of its own, when it likes. */
 static int count_threads_left(inventory before)
@@ -171,10 +185,17 @@ static muster_launch_config config_of(rank_options options)
 
 void run_ranks_with(rank_options options, muster_rank_fn body, void *arg)
 {
+    const mst_backend *elsewhere = backend_of_test();
     muster_launch_config config = config_of(options);
     muster_report report = MUSTER_REPORT_INIT;
     inventory before = take_inventory();
 
+    if (elsewhere) {
+        if (config.threads)
+            run_ranks_by(elsewhere, options, body, arg);
+        check_nothing_left(before);
+        return;
+    }
     muster_status status = muster_launch(&config, body, arg, &report);
     ck_assert_msg(status == MUSTER_OK, "%d ranks as %s: %s", options.size,
                   config.threads ? "threads" : "processes", muster_error_detail());
@@ -192,7 +213,7 @@ void run_all_sizes(muster_rank_fn body, void *arg)
     static const size_t stagings[] = { 0, 8192 };
 
     for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++) {
-        for (size_t b = 0; b < 2; b++) {
+        for (size_t b = 0; b < (backend_of_test() ? 1 : 2); b++) { /* staging is onehost's */
             rank_options options = { .size = sizes[s], .staging_bytes = stagings[b] };
 
             options.mode = RANKS_AS_THREADS;
@@ -209,6 +230,7 @@ void run_failing_ranks(rank_options options, muster_rank_fn body, void *arg, mus
     muster_launch_config config = config_of(options);
     inventory before = take_inventory();
 
+    ck_assert_msg(!backend_of_test(), "ranks that fail are processes, of which there are none here");
     muster_launch(&config, body, arg, report);
     check_nothing_left(before);
 }

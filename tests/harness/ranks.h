@@ -35,6 +35,10 @@ void run_ranks_with(rank_options options, muster_rank_fn body, void *arg);
  * that small messages already take many rounds. */
 void run_all_sizes(muster_rank_fn body, void *arg);
 
+/* Whether ranks are by the library's own backend, in shared memory, and may be processes; with
+ * TEST_BACKEND=threads (elsewhere.h) they are not, and what runs them as processes runs nothing. */
+bool on_one_host(void);
+
 /* Runs processes of which some are meant to fail; the caller looks at the terminations. */
 void run_failing_ranks(rank_options options, muster_rank_fn body, void *arg, muster_report *report);
 
@@ -52,6 +56,9 @@ uint32_t state_of_seat(const muster_group *group, uint32_t seat);
 
 /* Whether rank 0, 1, ... of the world has made known that it waits long (shm/death/deadlock.h). */
 bool has_waited_long(const muster_group *group, uint32_t seat);
+
+/* Whether that member of the group, of whatever backend, sleeps in a send or a receive. */
+bool is_asleep_in_message(const muster_group *group, int rank);
 
 /* Memory that all ranks of a run share, zeroed; for what ranks want to tell the test. */
 void *shared_page(size_t bytes);

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Includes go down only: every #include "..." of shm/, src/, tools/, bench/ and examples/ against layers.txt.
 # Modules, a .c and a .h of one name, never include each other in a circle, on one layer either.
-# Also: shm/ never sees a dtype or an op, and system #ifdefs stay in shm/port/.
+# Also: src/api knows no shared memory, shm/ never sees a dtype or an op, and system #ifdefs stay in shm/port/.
 set -eu
 cd "$TEST_SOURCE"
 
@@ -74,6 +74,23 @@ printf '#include "shm/wait/house.h"\n' >"$canary/shm/wait/door.c"
 : >"$canary/shm/wait/house.h"
 if ! (cd "$canary" && circles shm/wait/bell.h shm/wait/door.c shm/wait/house.h) >/dev/null; then
     echo "the check sees a circle where there is none"
+    exit 1
+fi
+
+# The seam that is src/backend.h: what is above it, and the second backend, which shows that it says all that a
+# backend needs to know, see nothing of shared memory, nor of the backend that has it. The table allows src/api a
+# little more: layers 0 and 1.
+crosses() { # crosses FILES...: prints what does
+    grep -HnE '^#include ["<](shm|src/(onehost|launch))/' "$@"
+}
+mkdir -p "$canary/src/api"
+printf '#include "shm/port/cgroup.h"\n' >"$canary/src/api/x.c"
+if ! crosses "$canary/src/api/x.c" >/dev/null; then
+    echo "the check does not see an include that crosses the seam"
+    exit 1
+fi
+if crosses src/api/*.[ch] src/backend.h tests/backend/*.[ch]; then
+    echo "src/backend.h is a seam: only src/onehost knows how ranks reach each other"
     exit 1
 fi
 

@@ -1,0 +1,137 @@
+/* Breaking and waiting of handle.h. */
+#define _GNU_SOURCE
+#include "tests/backend/handle.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "src/pure/error.h"
+#include "src/pure/ranklist.h"
+
+#define TICK_NS (10 * 1000000LL)
+
+muster_status explain(const shared_group *shared)
+{
+    return shared->broken == MUSTER_OK ? MUSTER_OK : mst_fail(shared->broken, "%s", shared->reason);
+}
+
+/* The first reason stays. */
+muster_status break_group(shared_group *shared, muster_status status, const char *format, ...)
+{
+    va_list args;
+
+    if (shared->broken == MUSTER_OK) {
+        va_start(args, format);
+        vsnprintf(shared->reason, sizeof shared->reason, format, args);
+        va_end(args);
+        shared->broken = status;
+        tell_all(shared);
+    }
+    return explain(shared);
+}
+
+/* ---- waiting ---- */
+
+static bool is_over(const handle *handle, const wait *wait)
+{
+    if (wait->rendezvous)
+        return wait->rendezvous->come == handle->shared->size;
+    return wait->envelope ? wait->envelope->taken : wait->channel->first != NULL;
+}
+
+static bool is_missing(const void *arg, int rank)
+{
+    const wait *wait = arg;
+
+    return wait->rendezvous ? !wait->rendezvous->postings[rank].here : rank == wait->peer;
+}
+
+/* A member that is needed, and has left; -1: none. */
+static int find_lost(const shared_group *shared, const wait *wait)
+{
+    for (int rank = 0; rank < shared->size; rank++)
+        if (is_missing(wait, rank) && (shared->left[rank] || shared->world->ended[shared->seats[rank]]))
+            return rank;
+    return -1;
+}
+
+static muster_status be_late(handle *handle, const wait *wait)
+{
+    char text[120];
+
+    mst_ranklist(text, sizeof text, handle->shared->size, is_missing, wait);
+    return break_group(handle->shared, MUSTER_ERR_TIMED_OUT, "rank %d waited %.3g s in %s for %s%s",
+                       handle->base.rank, (double)wait->limit_ns / NS_PER_S, wait->doing, text,
+                       wait->rendezvous ? ""
+                       : wait->envelope ? " to receive"
+                                        : " to send");
+}
+
+static int64_t now_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * NS_PER_S + now.tv_nsec;
+}
+
+/* Until something changes, or for a tick where it has to be looked whether to go on waiting. */
+static void sleep_once(handle *handle, bool ticks)
+{
+    world *world = handle->shared->world;
+    int64_t until = now_ns() + TICK_NS;
+    struct timespec then = { until / NS_PER_S, until % NS_PER_S };
+
+    handle->shared->waits[handle->base.rank]++;
+    if (ticks)
+        pthread_cond_timedwait(&world->changed, &world->lock, &then);
+    else
+        pthread_cond_wait(&world->changed, &world->lock);
+    handle->shared->waits[handle->base.rank]--;
+}
+
+/* Asks the program, which may do as it likes there: without the lock. */
+static bool is_interrupted(handle *handle, int64_t *asked_ns)
+{
+    if (!handle->base.interrupt || now_ns() - *asked_ns < TICK_NS / 2)
+        return false;
+    unlock(handle);
+    bool stop = handle->base.interrupt(handle->base.interrupt_arg);
+    *asked_ns = now_ns();
+    lock(handle);
+    return stop;
+}
+
+muster_status wait_for(handle *handle, const wait *wait)
+{
+    shared_group *shared = handle->shared;
+    int64_t begun_ns = now_ns(), asked_ns = begun_ns;
+
+    while (!is_over(handle, wait)) {
+        int lost = find_lost(shared, wait);
+
+        if (shared->broken != MUSTER_OK)
+            return explain(shared);
+        if (lost >= 0)
+            return break_group(shared, MUSTER_ERR_PEER_DIED,
+                               "rank %d left the group (freed it, or its program ends) while another rank "
+                               "still needed it",
+                               lost);
+        if (wait->limit_ns && now_ns() - begun_ns >= wait->limit_ns)
+            return be_late(handle, wait);
+        sleep_once(handle, wait->limit_ns || handle->base.interrupt);
+        if (is_interrupted(handle, &asked_ns) && !is_over(handle, wait))
+            return break_group(shared, MUSTER_ERR_ABORTED, "rank %d was interrupted in %s", handle->base.rank,
+                               wait->doing);
+    }
+    return MUSTER_OK;
+}
+
+muster_status thread_status(const muster_group *group)
+{
+    lock(handle_of_const(group));
+    muster_status status = explain(handle_of_const(group)->shared);
+    unlock(handle_of_const(group));
+    return status;
+}

@@ -1,0 +1,90 @@
+/*
+ * One rank's group of the backend of threads, breaking it, and the one function that waits.
+ */
+#ifndef TEST_HANDLE_H
+#define TEST_HANDLE_H
+
+#include "src/backend.h"
+#include "src/kernels/reduce.h"
+#include "tests/backend/shared.h"
+
+#define NS_PER_S 1000000000LL
+
+typedef struct buffer {
+    struct buffer *next;
+    void *memory;
+} buffer;
+
+/* One rank's group. */
+typedef struct handle {
+    muster_group base;
+    mst_log log;
+    const mst_kernels *kernels;
+    shared_group *shared;
+    uint64_t met[RENDEZVOUS_KINDS]; /* rendezvous that it has come to */
+    uint64_t started;
+    struct {
+        uint64_t number; /* 0: none */
+        rendezvous *rendezvous;
+    } under_way[MUSTER_STARTED_MAX];
+    buffer *buffers;
+} handle;
+
+static inline handle *handle_of(muster_group *group)
+{
+    return (handle *)group;
+}
+
+static inline const handle *handle_of_const(const muster_group *group)
+{
+    return (const handle *)group;
+}
+
+static inline void lock(const handle *handle)
+{
+    pthread_mutex_lock(&handle->shared->world->lock);
+}
+
+static inline void unlock(const handle *handle)
+{
+    pthread_mutex_unlock(&handle->shared->world->lock);
+}
+
+static inline void tell_all(const shared_group *shared)
+{
+    pthread_cond_broadcast(&shared->world->changed);
+}
+
+/* ---- with the lock ---- */
+
+/* What the group is broken by, with its sentence; MUSTER_OK: it is not. */
+muster_status explain(const shared_group *shared);
+
+/* Breaks it, unless it is broken, and returns what it is broken by now. */
+muster_status break_group(shared_group *shared, muster_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* What is waited for: that all have come to a rendezvous, that a envelope is taken, or that there is one in a
+ * channel. */
+typedef struct wait {
+    const char *doing; /* in words */
+    const rendezvous *rendezvous;
+    const envelope *envelope;
+    const channel *channel;
+    int peer;         /* of a message */
+    int64_t limit_ns; /* 0: none */
+} wait;
+
+/* Returns when that is so, or when the group is broken: by others, as somebody needed has left, as it takes
+ * too long, or as the program does not want to wait any longer. */
+muster_status wait_for(handle *handle, const wait *wait);
+
+/* ---- for the table ---- */
+
+muster_status thread_collective(muster_group *group, const mst_request *request);
+muster_status thread_start(muster_group *group, const mst_request *request, uint64_t *number);
+muster_status thread_finish(muster_group *group, uint64_t number, bool *over);
+muster_status thread_message(muster_group *group, const mst_message *message);
+muster_status thread_status(const muster_group *group);
+
+#endif

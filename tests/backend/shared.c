@@ -1,0 +1,147 @@
+/* Making, finding and ending of shared.h. */
+#include "tests/backend/shared.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+shared_group *shared_create(world *world, int size)
+{
+    size_t members = (size_t)size;
+    shared_group *made = calloc(1, sizeof *made);
+
+    if (!made)
+        return NULL;
+    made->world = world;
+    made->size = made->handles = size;
+    made->seats = calloc(members, sizeof *made->seats);
+    made->left = calloc(members, sizeof *made->left);
+    made->waits = calloc(members, sizeof *made->waits);
+    made->channels = calloc(members * members, sizeof *made->channels);
+    if (made->seats && made->left && made->waits && made->channels)
+        return made;
+    shared_destroy(made);
+    return NULL;
+}
+
+static void rendezvous_destroy(rendezvous *rendezvous, int size)
+{
+    for (int rank = 0; rank < size; rank++)
+        free(rendezvous->postings[rank].in);
+    free(rendezvous);
+}
+
+void shared_destroy(shared_group *shared)
+{
+    for (int kind = 0; kind < RENDEZVOUS_KINDS; kind++)
+        for (rendezvous *next, *at = shared->open[kind]; at; at = next) {
+            next = at->next;
+            rendezvous_destroy(at, shared->size);
+        }
+    for (int i = 0; shared->channels && i < shared->size * shared->size; i++)
+        for (envelope *next, *at = shared->channels[i].first; at; at = next) {
+            next = at->next;
+            free(at);
+        }
+    free(shared->channels);
+    free(shared->waits);
+    free(shared->left);
+    free(shared->seats);
+    free(shared);
+}
+
+world *world_create(const char *name, int size)
+{
+    world *made = calloc(1, sizeof *made);
+    pthread_condattr_t monotonic;
+
+    if (!made)
+        return NULL;
+    made->ended = calloc((size_t)size, sizeof *made->ended);
+    made->whole = shared_create(made, size);
+    if (!made->ended || !made->whole) {
+        free(made->ended);
+        free(made);
+        return NULL;
+    }
+    for (int rank = 0; rank < size; rank++)
+        made->whole->seats[rank] = rank;
+    made->whole->handles = 0; /* each rank that attaches is one more */
+    snprintf(made->name, sizeof made->name, "%s", name);
+    pthread_mutex_init(&made->lock, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&made->changed, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    return made;
+}
+
+void world_destroy(world *world)
+{
+    pthread_cond_destroy(&world->changed);
+    pthread_mutex_destroy(&world->lock);
+    free(world->ended);
+    free(world);
+}
+
+rendezvous *shared_rendezvous(shared_group *shared, rendezvous_kind kind, uint64_t number)
+{
+    rendezvous *at = shared->open[kind];
+
+    while (at && at->number != number)
+        at = at->next;
+    if (at)
+        return at;
+    at = calloc(1, sizeof *at + (size_t)shared->size * sizeof *at->postings);
+    if (at) {
+        at->number = number;
+        at->next = shared->open[kind];
+        shared->open[kind] = at;
+    }
+    return at;
+}
+
+void shared_part(shared_group *shared, rendezvous_kind kind, rendezvous *over)
+{
+    rendezvous **at = &shared->open[kind];
+
+    if (++over->done < shared->size)
+        return;
+    while (*at != over)
+        at = &(*at)->next;
+    *at = over->next;
+    rendezvous_destroy(over, shared->size);
+}
+
+bool channel_fits(const channel *channel, size_t bytes)
+{
+    return bytes < CHANNEL_WEIGHT_MAX && channel->weight + bytes + 1 <= CHANNEL_WEIGHT_MAX;
+}
+
+void channel_append(channel *channel, envelope *envelope)
+{
+    envelope->next = NULL;
+    if (channel->first)
+        channel->last->next = envelope;
+    else
+        channel->first = envelope;
+    channel->last = envelope;
+    if (!envelope->lent)
+        channel->weight += envelope->bytes + 1;
+}
+
+void channel_remove(channel *channel, envelope *envelope)
+{
+    struct envelope *before = NULL;
+
+    for (struct envelope *at = channel->first; at != envelope; at = at->next)
+        before = at;
+    if (before)
+        before->next = envelope->next;
+    else
+        channel->first = envelope->next;
+    if (channel->last == envelope)
+        channel->last = before;
+    if (!envelope->lent)
+        channel->weight -= envelope->bytes + 1;
+}

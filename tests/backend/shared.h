@@ -1,0 +1,98 @@
+/*
+ * What the ranks of the backend of threads share: a world with its lock, and groups, each of them
+ * as all of its members see it. Whoever touches what is in here has the lock.
+ */
+#ifndef TEST_SHARED_H
+#define TEST_SHARED_H
+
+#include <pthread.h>
+
+#include "src/backend.h"
+
+enum {
+    RANKS_MAX = 1024,
+    REASON_BYTES = 252,
+    CHANNEL_WEIGHT_MAX = 128 << 10 /* a message weighs its bytes and 1: 64 KiB fit, however cut up */
+};
+
+/* Those that one thread may be in while another is in the other. */
+typedef enum rendezvous_kind { COLLECTIVES, SPLITS, RENDEZVOUS_KINDS } rendezvous_kind;
+
+/* What a rank brings to a rendezvous, and what it gets there. */
+typedef struct posting {
+    bool here;
+    mst_request request;
+    void *in;         /* a copy, so that what was given is the caller's again */
+    int64_t limit_ns; /* of its wait */
+    int color, key;   /* of a split */
+    struct shared_group *child;
+    int child_rank;
+} posting;
+
+/* A collective or a split under way: it can be done when all have come, and goes when all have got what they
+ * came for. */
+typedef struct rendezvous {
+    struct rendezvous *next;
+    uint64_t number;
+    int come, done;
+    posting postings[];
+} rendezvous;
+
+/* A message on its way. What the channel has no room for is lent: it stays the sender's, who waits. */
+typedef struct envelope {
+    struct envelope *next;
+    muster_dtype dtype;
+    size_t count, bytes;
+    const void *data;
+    bool lent, taken;
+} envelope;
+
+/* From one member to another, in order. */
+typedef struct channel {
+    envelope *first, *last;
+    size_t weight; /* of what is not lent */
+} channel;
+
+/* All groups of a job. */
+typedef struct world {
+    pthread_mutex_t lock;
+    pthread_cond_t changed; /* anything that somebody may wait for */
+    int handles;            /* groups that are open, all ranks together */
+    bool *ended;            /* by rank of the world: it has left all groups */
+    char name[64];          /* under which its ranks meet until all have come */
+    struct shared_group *whole;
+    struct world *next;
+} world;
+
+typedef struct shared_group {
+    world *world;
+    int size;
+    int handles;
+    int *seats; /* by member: its rank in the world */
+    bool *left; /* by member: it has given the group back */
+    int *waits; /* by member: threads of it that wait */
+    rendezvous *open[RENDEZVOUS_KINDS];
+    channel *channels; /* from i to j: i * size + j */
+    muster_status broken;
+    char reason[REASON_BYTES];
+} shared_group;
+
+/* NULL: no memory. */
+world *world_create(const char *name, int size);
+void world_destroy(world *world);
+shared_group *shared_create(world *world, int size);
+void shared_destroy(shared_group *shared);
+
+/* The rendezvous of that number, made by the first who comes; NULL: no memory. */
+rendezvous *shared_rendezvous(shared_group *shared, rendezvous_kind kind, uint64_t number);
+
+/* A member has got what it came for; the last one ends it. */
+void shared_part(shared_group *shared, rendezvous_kind kind, rendezvous *rendezvous);
+
+bool channel_fits(const channel *channel, size_t bytes);
+
+/* Puts it behind those that wait to be taken, or takes it out before it is. */
+void channel_append(channel *channel, envelope *envelope);
+void channel_remove(channel *channel, envelope *envelope);
+
+#endif
