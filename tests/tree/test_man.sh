@@ -1,6 +1,6 @@
 #!/bin/sh
-# The manual and docs/CONFIG.md: pages of section 3 are what the header says, every public function has one, and every option
-# of the commands is in the page of its command. Uses TEST_SOURCE and TEST_COMMAND.
+# The manual and docs/CONFIG.md: pages of section 3 are what the header says, every public function has one, its lists and
+# tables have their rows there, and every option of the commands is in the page of its command. Uses TEST_SOURCE and TEST_COMMAND.
 set -u
 cd "$TEST_SOURCE" || exit 1
 bad=0
@@ -38,6 +38,7 @@ if command -v mandoc >/dev/null; then
     for page in docs/man/*.[13]; do
         mandoc -T lint -W warning "$page" || bad=1
     done
+    python3 tests/tree/man_rows.py include/muster/muster.h docs/man/*.3 || bad=1
 fi
 [ "$bad" -eq 0 ] && echo "the manual holds: $(ls docs/man | wc -l) pages"
 exit $bad
