@@ -82,15 +82,15 @@ static muster_status plan_header(const mst_arena_plan *plan, mst_header *header)
                         seats, seats == 1 ? "" : "s", mebibytes_up(least), (unsigned long long)(limit >> 20),
                         remedy(least));
     if (wanted < least)
-        return mst_fail(
-            MUSTER_ERR_NO_SPACE,
-            "an arena for %u rank%s, replacements included, needs %llu MiB of address space, and is "
-            "to have %llu; raise MUSTER_ARENA_BYTES, or leave it unset",
-            seats, seats == 1 ? "" : "s", mebibytes_up(least), (unsigned long long)(wanted >> 20));
+        return mst_fail(MUSTER_ERR_NO_SPACE,
+                        "an arena for %u rank%s, replacements included, needs %llu MiB of address space, and "
+                        "%llu were requested; raise MUSTER_ARENA_BYTES, or leave it unset",
+                        seats, seats == 1 ? "" : "s", mebibytes_up(least),
+                        (unsigned long long)(wanted >> 20));
     if (wanted > limit)
         return mst_fail(
             MUSTER_ERR_NO_SPACE,
-            "an arena of %llu MiB is asked for, and this process may have %llu MiB of address space; "
+            "an arena of %llu MiB was requested, and this process may have %llu MiB of address space; "
             "lower MUSTER_ARENA_BYTES, or %s",
             (unsigned long long)(wanted >> 20), (unsigned long long)(limit >> 20), remedy(wanted));
     staging = (staging + 2 * MST_EXTENT_UNIT - 1) / (2 * MST_EXTENT_UNIT) * (2 * MST_EXTENT_UNIT);
@@ -186,7 +186,7 @@ static muster_status check_object(int fd, mst_os_object_info *info)
             "muster_launch (does a wrapper close descriptors, or has a rank executed this program?)",
             fd);
     if (!info->regular)
-        return mst_fail(MUSTER_ERR_BAD_ARENA, "descriptor %d is no shared memory object", fd);
+        return mst_fail(MUSTER_ERR_BAD_ARENA, "descriptor %d is not a shared memory object", fd);
     if (!info->mine)
         return mst_fail(MUSTER_ERR_PERMISSION, "the arena belongs to user %u, not to this one",
                         info->owner_uid);
@@ -199,7 +199,7 @@ static muster_status check_object(int fd, mst_os_object_info *info)
 static muster_status check_header(const mst_header *header, const mst_os_object_info *info, int size)
 {
     if (header->ready != MST_READY_MAGIC)
-        return mst_fail(MUSTER_ERR_BAD_ARENA, "this is no muster arena, or an unfinished one");
+        return mst_fail(MUSTER_ERR_BAD_ARENA, "this is not a muster arena, or it is unfinished");
     if (header->version != MST_LAYOUT_VERSION || header->fingerprint != mst_layout_fingerprint())
         return mst_fail(MUSTER_ERR_BAD_ARENA,
                         "the arena has layout version %u (fingerprint %016llx) and this library has %u "
@@ -207,8 +207,8 @@ static muster_status check_header(const mst_header *header, const mst_os_object_
                         header->version, (unsigned long long)header->fingerprint, MST_LAYOUT_VERSION,
                         (unsigned long long)mst_layout_fingerprint());
     if (header->size != (uint32_t)size)
-        return mst_fail(MUSTER_ERR_INVALID, "the arena is for %u rank%s and this one says %d", header->size,
-                        header->size == 1 ? "" : "s", size);
+        return mst_fail(MUSTER_ERR_INVALID, "the arena is for %u rank%s, but this rank was told %d",
+                        header->size, header->size == 1 ? "" : "s", size);
     if (!info->sealed && !header->named)
         return mst_fail(MUSTER_ERR_BAD_ARENA, "the arena is not sealed: it could shrink under its ranks");
     if (header->arena_bytes != info->bytes || header->region_bytes < MST_REGION_BYTES_MIN ||
@@ -267,7 +267,7 @@ muster_status mst_arena_map(int fd, int size, mst_arena **arena)
         return status;
     int error = mst_os_object_read(fd, 0, &header, sizeof header);
     if (error)
-        return mst_fail(MUSTER_ERR_BAD_ARENA, "this is no muster arena: it has %llu bytes",
+        return mst_fail(MUSTER_ERR_BAD_ARENA, "this is not a muster arena: it has %llu bytes",
                         (unsigned long long)info.bytes);
     status = check_header(&header, &info, size);
     if (status != MUSTER_OK)
@@ -301,7 +301,7 @@ muster_status mst_arena_identify(int fd, mst_geometry *geometry, int32_t *launch
         return status;
     if (mst_os_object_read(fd, 0, &header, sizeof header) != 0 || header.size == 0 ||
         header.size > MST_RANKS_MAX)
-        return mst_fail(MUSTER_ERR_BAD_ARENA, "descriptor %d is of no muster arena", fd);
+        return mst_fail(MUSTER_ERR_BAD_ARENA, "descriptor %d is not a muster arena", fd);
     status = check_header(&header, &info, (int)header.size);
     if (status != MUSTER_OK)
         return status;

@@ -41,7 +41,7 @@ static void sweep(int fd, const char *name)
 /* Explains why an object of that name cannot be created or opened, and what to do. */
 static muster_status explain_named(const char *name, int error, const char *verb)
 {
-    const char *folder = mst_os_object_folder(), *remedy = "see to that";
+    const char *folder = mst_os_object_folder(), *remedy = "fix that";
     muster_status status = MUSTER_ERR_SYSTEM;
     char text[100];
 
@@ -53,7 +53,7 @@ static muster_status explain_named(const char *name, int error, const char *verb
         snprintf(text, sizeof text, "mount one (mount -t tmpfs tmpfs %.40s)", folder);
         remedy = text;
     } else if (error == -ENOSPC || error == -EDQUOT) {
-        snprintf(text, sizeof text, "remove what nobody needs from %.40s", folder);
+        snprintf(text, sizeof text, "delete unneeded files in %.40s", folder);
         status = MUSTER_ERR_NO_SPACE;
         remedy = text;
     } else if (error == -EMFILE || error == -ENFILE) {
@@ -132,10 +132,10 @@ static meeting check_file(const char *name, int fd, muster_status *status)
         return MEETING_FAILED;
     }
     if (!is_ours(fd)) {
-        *status = mst_fail(MUSTER_ERR_BAD_ARENA,
-                           "%s%s is there and is no arena of muster's; choose another name, or remove it if "
-                           "nobody needs it",
-                           mst_os_object_folder(), name);
+        *status = mst_fail(
+            MUSTER_ERR_BAD_ARENA,
+            "%s%s exists and is not a muster arena; choose another name, or remove it if it is not needed",
+            mst_os_object_folder(), name);
         return MEETING_FAILED;
     }
     return MEETING_FOUND;
@@ -149,7 +149,7 @@ static meeting join(const char *name, int *found, muster_status *status)
         return MEETING_AGAIN;
     if (fd == -EACCES || fd == -ELOOP) {
         *status = mst_fail(MUSTER_ERR_PERMISSION,
-                           "the named arena %s%s is not this user's to open: %s; choose another name",
+                           "the named arena %s%s cannot be opened by this user: %s; choose another name",
                            mst_os_object_folder(), name, strerror(-fd));
         return MEETING_FAILED;
     }
@@ -177,7 +177,7 @@ static muster_status check_name(const char *name)
     if (name[0] == '/' && name[1] != '\0' && !strchr(name + 1, '/') && strlen(name) < 250)
         return MUSTER_OK;
     return mst_fail(MUSTER_ERR_INVALID,
-                    "\"%s\" is no name for an arena: expected /NAME with one slash, at the front, and at "
+                    "\"%s\" is not a valid arena name: expected /NAME with one slash, at the front, and at "
                     "most 250 characters",
                     name);
 }
@@ -199,11 +199,10 @@ muster_status mst_arena_meet(const char *name, const mst_arena_plan *plan, mst_d
         if (outcome == MEETING_FOUND)
             break;
         if (mst_deadline_passed(patience))
-            return mst_fail(
-                MUSTER_ERR_TIMED_OUT,
-                "the named arena %s%s exists but its creator did not finish it in time; start all "
-                "ranks anew, or give them longer with MUSTER_ATTACH_TIMEOUT",
-                mst_os_object_folder(), name);
+            return mst_fail(MUSTER_ERR_TIMED_OUT,
+                            "the named arena %s%s exists but its creator did not finish it in time; restart "
+                            "all ranks, or give them longer with MUSTER_ATTACH_TIMEOUT",
+                            mst_os_object_folder(), name);
         mst_wait_nap(patience, LOOK_AGAIN_NS);
     }
     status = mst_arena_map(fd, plan->size, arena);

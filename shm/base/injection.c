@@ -111,7 +111,7 @@ static void strike(const mst_injection *injection, mst_injections *injections, c
         break;
     case MST_INJECTION_STOP:
         mst_log_line(log, MUSTER_LOG_WARN,
-                     "MUSTER_FAULT: stops itself at operation %llu; kill -CONT %d lets it go on", operation,
+                     "MUSTER_FAULT: stops itself at operation %llu; kill -CONT %d continues it", operation,
                      mst_os_process_id());
         raise(SIGSTOP);
         break;

@@ -80,9 +80,10 @@ static muster_status claim_cell(mst_attachment *attachment, uint32_t *index, uin
     while (at < MST_CELLS_MAX && attachment->in_use[at])
         at++;
     if (at == MST_CELLS_MAX)
-        status = mst_fail(MUSTER_ERR_NO_SPACE,
-                          "rank %u is in %d groups, the most there can be; free groups that are done",
-                          attachment->rank, MST_CELLS_MAX);
+        status =
+            mst_fail(MUSTER_ERR_NO_SPACE,
+                     "rank %u is in %d groups, which is the maximum; free groups that are no longer needed",
+                     attachment->rank, MST_CELLS_MAX);
     else
         status = commit_cells(attachment, at);
     if (status == MUSTER_OK) {
@@ -406,7 +407,7 @@ muster_status mst_subarena_claim_block(mst_subarena *subarena, uint64_t bytes, u
     reclaim(attachment);
     pthread_mutex_lock(&attachment->lock);
     if (!reserve_block(subarena))
-        status = mst_fail(MUSTER_ERR_NO_MEMORY, "no memory to note a block of the arena");
+        status = mst_fail(MUSTER_ERR_NO_MEMORY, "no memory to record a block of the arena");
     if (status == MUSTER_OK)
         status = mst_heap_claim(&attachment->heap, bytes, offset);
     if (status == MUSTER_OK)

@@ -142,20 +142,19 @@ static muster_status explain_late(const mst_attachment *attachment, const mst_re
     if (settled->by == attachment->rank)
         return mst_fail(
             MUSTER_ERR_TIMED_OUT,
-            "rank %u waited %.1f s for all %u ranks to attach and %s did not come; start them, or "
+            "rank %u waited %.1f s for all %u ranks to attach and %s did not attach; start them, or "
             "give them longer with MUSTER_ATTACH_TIMEOUT",
             attachment->rank, (double)deadline->total_ns / MST_NS_PER_S, attachment->geometry.size, text);
     if (settled->rank == attachment->rank)
         return mst_fail(
             MUSTER_ERR_TIMED_OUT,
-            "rank %u came too late: rank %u had waited for it, and given up; give all longer with "
+            "rank %u attached too late: rank %u had waited for it and given up; give all longer with "
             "MUSTER_ATTACH_TIMEOUT",
             settled->rank, settled->by);
-    return mst_fail(
-        MUSTER_ERR_TIMED_OUT,
-        "rank %u waited for all %u ranks to attach and gave up, since rank %u did not come; start "
-        "it, or give it longer with MUSTER_ATTACH_TIMEOUT",
-        settled->by, attachment->geometry.size, settled->rank);
+    return mst_fail(MUSTER_ERR_TIMED_OUT,
+                    "rank %u waited for all %u ranks to attach and gave up, since rank %u did not attach; "
+                    "start it, or give it longer with MUSTER_ATTACH_TIMEOUT",
+                    settled->by, attachment->geometry.size, settled->rank);
 }
 
 /* Reports the same cause on all ranks. */
@@ -180,7 +179,7 @@ static muster_status explain(const mst_attachment *attachment, const mst_rendezv
         return mst_fail(MUSTER_ERR_PEER_DIED, "the launcher of these ranks is gone, and the job with it");
     default:
         return mst_fail(MUSTER_ERR_BAD_ARENA,
-                        "rank %u found words about who has attached that no rank can have written: the arena "
+                        "rank %u found an outcome of attaching that no rank writes: the arena "
                         "is damaged",
                         attachment->rank);
     }

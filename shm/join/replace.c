@@ -71,23 +71,21 @@ static muster_status await_admission(mst_attachment *attachment, uint32_t *list_
         return MUSTER_OK;
     }
     if (!is_waiting(attachment))
-        return mst_fail(MUSTER_ERR_BAD_ARENA,
-                        "what rank %u has said of itself is not there any more: the arena is damaged",
+        return mst_fail(MUSTER_ERR_BAD_ARENA, "the entry of rank %u was overwritten: the arena is damaged",
                         attachment->rank);
     if (result == MST_AWAITED_ORPHANED)
         return mst_fail(MUSTER_ERR_PEER_DIED, "the launcher of these ranks is gone, and the job with it");
     if (result == MST_AWAITED_INTERRUPTED)
-        return mst_fail(MUSTER_ERR_ABORTED, "rank %u was interrupted while it waited to be taken in",
+        return mst_fail(MUSTER_ERR_ABORTED, "rank %u was interrupted while it waited to be admitted",
                         attachment->rank);
     if (result == MST_AWAITED_TOO_LONG)
-        return mst_fail(
-            MUSTER_ERR_TIMED_OUT,
-            "rank %u was started again and waited %.1f s for the others to take it in, which they "
-            "do by muster_group_grow; give them longer with MUSTER_ATTACH_TIMEOUT",
-            attachment->rank, (double)attachment->patience.total_ns / MST_NS_PER_S);
+        return mst_fail(MUSTER_ERR_TIMED_OUT,
+                        "rank %u was started again and waited %.1f s for the others to admit it, with "
+                        "muster_group_grow; give them longer with MUSTER_ATTACH_TIMEOUT",
+                        attachment->rank, (double)attachment->patience.total_ns / MST_NS_PER_S);
     return mst_fail(MUSTER_ERR_PEER_DIED,
-                    "rank %u was started again, and all others have ended or left without taking it in; they "
-                    "do so by muster_group_grow",
+                    "rank %u was started again, and all others have ended or left without admitting it "
+                    "(muster_group_grow)",
                     attachment->rank);
 }
 

@@ -22,7 +22,8 @@ muster_status muster_free(muster_group *group, void *buffer)
 
     if (status != MUSTER_OK || !buffer || group->backend->release(group, buffer))
         return status;
-    return mst_fail(MUSTER_ERR_INVALID,
-                    "%p is no buffer that this rank got from muster_alloc for this group and still has",
-                    buffer);
+    return mst_fail(
+        MUSTER_ERR_INVALID,
+        "%p is not a buffer of this group: muster_alloc did not return it to this rank, or it has been freed",
+        buffer);
 }

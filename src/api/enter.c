@@ -12,7 +12,7 @@ static muster_status refuse_null(void)
 
 static muster_status refuse_fork(void)
 {
-    return mst_fail(MUSTER_ERR_FORKED, "this process was forked by a rank and is none itself; only the "
+    return mst_fail(MUSTER_ERR_FORKED, "this process was forked by a rank and is not a rank itself; only the "
                                        "rank may use its groups");
 }
 
@@ -54,5 +54,5 @@ muster_status mst_check_place(const void *place, const char *what)
 {
     if (place)
         return MUSTER_OK;
-    return mst_fail(MUSTER_ERR_INVALID, "there is no place for the %s: the last argument is NULL", what);
+    return mst_fail(MUSTER_ERR_INVALID, "the last argument, where the %s is returned, is NULL", what);
 }

@@ -74,7 +74,7 @@ muster_status muster_group_free(muster_group *group)
         return status;
     for (int class = 0; class < MUSTER_CALL_CLASS_COUNT; class ++)
         if (mst_load32_acq(&group->occupied[class]))
-            return mst_fail(MUSTER_ERR_BUSY, "another thread is inside the group; free it when that is done");
+            return mst_fail(MUSTER_ERR_BUSY, "another thread is inside the group; free it after that call");
     if (group->started_count)
         return mst_fail(
             MUSTER_ERR_BUSY,

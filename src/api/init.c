@@ -123,7 +123,7 @@ static muster_status forget_the_parent(void)
         return MUSTER_OK;
     describe_rank(rank);
     if ((memoised || left) && rank[0] != '\0' && strcmp(rank, rank_of) == 0)
-        return mst_fail(MUSTER_ERR_FORKED, "this process was forked by a rank and is none itself");
+        return mst_fail(MUSTER_ERR_FORKED, "this process was forked by a rank and is not a rank itself");
     memoised = NULL;
     callers = 0;
     left = pinned = false;

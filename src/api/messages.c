@@ -22,7 +22,7 @@ static muster_status check(const muster_group *group, mst_message *message)
     muster_status status = MUSTER_OK;
 
     if (element == 0)
-        return mst_fail(MUSTER_ERR_INVALID, "%s: %d is no dtype", message->name, (int)message->dtype);
+        return mst_fail(MUSTER_ERR_INVALID, "%s: %d is not a dtype", message->name, (int)message->dtype);
     if (!mst_multiply(message->out_count, element, 1, &message->out_bytes) ||
         message->out_bytes > PTRDIFF_MAX ||
         !mst_multiply(message->in_count, element, 1, &message->in_bytes) || message->in_bytes > PTRDIFF_MAX)

@@ -33,10 +33,10 @@ static muster_status check_values(const muster_group *group, const mst_request *
     size_t unused;
 
     if (!mst_dtype_valid(request->dtype))
-        return refuse(request, "%d is no dtype; expected MUSTER_BOOL ... MUSTER_COMPLEX64",
+        return refuse(request, "%d is not a dtype; expected MUSTER_BOOL ... MUSTER_COMPLEX64",
                       (int)request->dtype);
     if (shape->reduces && !mst_op_valid(request->op))
-        return refuse(request, "%d is no op; expected MUSTER_SUM, PROD, MAX or MIN", (int)request->op);
+        return refuse(request, "%d is not an op; expected MUSTER_SUM, PROD, MAX or MIN", (int)request->op);
     if (shape->rooted && (request->root < 0 || request->root >= group->size))
         return refuse(request, "root %d is not a rank of a group of %d", request->root, group->size);
     if (!mst_multiply(request->count, request->element_bytes, (size_t)group->size, &unused) ||
@@ -145,7 +145,7 @@ muster_status muster_finish(muster_request *request)
 
     if (!group)
         return mst_fail(MUSTER_ERR_INVALID,
-                        "the request is not under way: it was never started, or is finished");
+                        "the request is not pending: it was never started, or has been finished");
     muster_status status = mst_enter(group, MUSTER_CALL_COLLECTIVE);
     if (status != MUSTER_OK)
         return status;

@@ -206,10 +206,10 @@ bool mst_output_lost(const mst_output *output, char *text, size_t bytes)
         if (!outlet->lost || (outlet->fd == 2 && outlet->error == EBADF))
             continue;
         if (outlet->error)
-            snprintf(text, bytes, "%s cannot be written (%s): what the ranks print there is lost",
+            snprintf(text, bytes, "%s cannot be written (%s): the ranks' output there is lost",
                      name_of(outlet), strerror(outlet->error));
         else
-            snprintf(text, bytes, "the last that the ranks printed is lost: nobody took it from %s",
+            snprintf(text, bytes, "the last output of the ranks is lost: nobody read it from %s",
                      name_of(outlet));
         return true;
     }

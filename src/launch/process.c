@@ -18,7 +18,7 @@ void mst_rank_describe(const mst_rank_process *process, char *text, size_t bytes
     if (kind == MUSTER_TERMINATION_NONE || kind == MUSTER_TERMINATION_VANISHED) {
         snprintf(text, bytes,
                  process->pid == 0 ? "rank %d could not be started"
-                                   : "rank %d ended, and its status went to somebody else",
+                                   : "rank %d ended, and its status was reaped elsewhere in this program",
                  process->rank);
         return;
     }

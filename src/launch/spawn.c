@@ -95,9 +95,9 @@ static void explain_exec(const char *command, int error, char *text, size_t byte
     if (error == ENOENT && exists && !strchr(command, '/'))
         snprintf(text, bytes, "it is not in PATH; did you mean ./%.100s?", command);
     else if (error == ENOENT && exists)
-        snprintf(text, bytes, "it is there, and the interpreter or loader that it names is not");
+        snprintf(text, bytes, "it exists, but the interpreter or loader that it names does not");
     else if (error == EACCES && stat(command, &status) == 0 && S_ISDIR(status.st_mode))
-        snprintf(text, bytes, "it is a folder");
+        snprintf(text, bytes, "it is a directory");
     else if (error == EACCES && exists)
         snprintf(text, bytes, "%s; is it a program, and executable (chmod +x)?", strerror(error));
     else

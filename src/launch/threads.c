@@ -111,7 +111,7 @@ muster_status mst_launch_threads(const muster_launch_config *config, mst_arena *
         thread->rank = started;
         if (pthread_create(&thread->thread, NULL, rank_main, thread) != 0) {
             fail(thread, 125); /* the others must learn that this one never attaches */
-            snprintf(thread->detail, sizeof thread->detail, "no thread to be had");
+            snprintf(thread->detail, sizeof thread->detail, "no thread could be created");
             break;
         }
     }

@@ -38,19 +38,18 @@ static muster_status open_arena(const muster_config *config, mst_deadline *patie
     int fd;
 
     if (!config->arena && config->size != 1)
-        return mst_fail(
-            MUSTER_ERR_INVALID,
-            "a world of %d ranks needs an arena to meet in: /NAME, the same on all ranks, or fd:N "
-            "from a launcher",
-            config->size);
+        return mst_fail(MUSTER_ERR_INVALID,
+                        "a world of %d ranks needs an arena: /NAME, the same on all ranks, or fd:N "
+                        "from a launcher",
+                        config->size);
     if (!config->arena)
         return mst_arena_create(&plan, arena);
     if (mst_config_descriptor(config->arena, &fd)) {
         return mst_arena_open(fd, config->size, arena);
     }
     if (config->arena[0] != '/')
-        return mst_fail(MUSTER_ERR_INVALID, "\"%.60s\" is no arena: expected /NAME, or fd:N from a launcher",
-                        config->arena);
+        return mst_fail(MUSTER_ERR_INVALID,
+                        "\"%.60s\" is not an arena: expected /NAME, or fd:N from a launcher", config->arena);
     *patience = patience_of(config, true);
     return mst_arena_meet(config->arena, &plan, patience, arena);
 }
@@ -93,7 +92,7 @@ static void tell_attached(const mst_group *group)
     mst_log_line(
         &attachment->log, MUSTER_LOG_INFO,
         "rank %d of %d has attached, in process %d: %s kernels, %llu KiB of staging per group, waits %s, "
-        "learns of deaths by %s",
+        "detects deaths by %s",
         group->base.rank, group->base.size, mst_os_process_id(), group->kernels->isa,
         (unsigned long long)geometry->staging_bytes / 1024,
         attachment->policy.spin_ns ? "spinning" : "without spinning, as there are more ranks than CPUs",

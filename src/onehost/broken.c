@@ -68,7 +68,7 @@ muster_status mst_group_broken(const mst_group *group)
         return MUSTER_OK;
     if (!mst_poison_is_of(word, none))
         return mst_fail(MUSTER_ERR_BAD_ARENA,
-                        "the word that says why the group is broken is of another group: the arena is "
+                        "the group's poison word belongs to another group: the arena is "
                         "damaged");
     mst_poison poison = mst_poison_unpack(word);
     if (mst_poison_status(&poison) == MUSTER_ERR_PEER_DIED)
@@ -153,8 +153,9 @@ muster_status mst_group_wait_failed(mst_group *group, mst_wait_result result, co
     if (result == MST_WAIT_POISONED) {
         status = mst_group_broken(group);
         if (status == MUSTER_OK)
-            status = mst_fail(MUSTER_ERR_BAD_ARENA,
-                              "the group was broken, and why is not there any more: the arena is damaged");
+            status =
+                mst_fail(MUSTER_ERR_BAD_ARENA,
+                         "the group was broken, and the reason has been overwritten: the arena is damaged");
         return tell_broken(group, status);
     }
     return tell_broken(group,

@@ -81,7 +81,5 @@ muster_status mst_crash_report(mst_attachment *attachment)
     if (at < RANKS_MAX)
         return MUSTER_OK;
     return mst_fail(MUSTER_ERR_NO_SPACE,
-                    "%d ranks of this process report their crashes already, the most "
-                    "there can be",
-                    RANKS_MAX);
+                    "%d ranks of this process already report their crashes, which is the maximum", RANKS_MAX);
 }

@@ -164,10 +164,10 @@ static muster_status check_envelope(mst_exchange *exchange, const mst_envelope *
     bool begins = envelope->kind == MST_ENTRY_MESSAGE || envelope->kind == MST_ENTRY_VIEW;
 
     if (in->begun ? !goes_on : !begins)
-        return mst_group_poison(exchange->group, MST_POISON_DAMAGE,
-                                "rank %d found no message where one from rank %d should begin or go on: the "
-                                "arena is damaged",
-                                exchange->group->base.rank, in->peer);
+        return mst_group_poison(
+            exchange->group, MST_POISON_DAMAGE,
+            "rank %d found no message where one from rank %d should begin or continue: the arena is damaged",
+            exchange->group->base.rank, in->peer);
     if (in->begun || (envelope->count == exchange->message->in_count &&
                       envelope->tag == (uint16_t)exchange->message->dtype))
         return MUSTER_OK;
@@ -290,7 +290,7 @@ static void describe(const void *arg, char *text, size_t bytes)
              is_done(&waiting->in) ? waiting->message->out_count : waiting->message->in_count);
 }
 
-/* The receiver, and the sender, while they are waited for. */
+/* The rank that must receive, and the rank that must send, for the call to continue; -1: none any more. */
 static void find_peers(const void *arg, int peers[2])
 {
     const mst_exchange *waiting = arg;

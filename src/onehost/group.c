@@ -28,8 +28,8 @@ void mst_group_close(muster_group *closed)
 {
     mst_group *group = mst_group_of(closed);
 
-    mst_log_line(closed->log, MUSTER_LOG_INFO, "gives a group of %d back, in which it was rank %d",
-                 closed->size, closed->rank);
+    mst_log_line(closed->log, MUSTER_LOG_INFO, "frees a group of %d, in which it was rank %d", closed->size,
+                 closed->rank);
     mst_subarena_retire(group->subarena);
     mst_group_destroy(group);
 }

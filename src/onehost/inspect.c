@@ -168,7 +168,7 @@ static muster_status read_rank(reader *reader, uint32_t seat)
     uint32_t successor = mst_load32_acq(&entry.successor);                                       /* E15 */
     muster_termination termination = mst_termination_unpack(mst_load64_acq(&entry.termination)); /* E8 */
     bool begun = state != MST_RANK_VACANT && state != MST_RANK_JOINING;
-    if (seat >= (uint32_t)reader->size && !begun) /* nobody's yet */
+    if (seat >= (uint32_t)reader->size && !begun) /* an unused seat */
         return MUSTER_OK;
     if (begun && entry.rank >= (uint32_t)reader->size)
         return mst_fail(MUSTER_ERR_BAD_ARENA, "seat %u says that it is rank %u of %d: the arena is damaged",

@@ -175,7 +175,7 @@ muster_status muster_records_open(int fd, muster_records **opened)
     int32_t launcher_pid;
 
     if (!opened)
-        return mst_fail(MUSTER_ERR_INVALID, "there is no place for the records: the last argument is NULL");
+        return mst_fail(MUSTER_ERR_INVALID, "the last argument, where the records are returned, is NULL");
     if (!records)
         return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory to read records");
     records->held = mst_os_hold(fd);
@@ -200,11 +200,10 @@ muster_status muster_records_read(muster_records *records, muster_record_fn fn, 
     if (!records || !fn)
         return mst_fail(MUSTER_ERR_INVALID, "the records, or the function that takes them, are NULL");
     if (mst_os_held_fd(&records->held) < 0)
-        return mst_fail(
-            MUSTER_ERR_INVALID,
-            "descriptor %d is not the arena's any more, on which these records were opened; keep it "
-            "open until muster_records_close",
-            records->held.fd);
+        return mst_fail(MUSTER_ERR_INVALID,
+                        "descriptor %d is no longer that of the arena on which these records were opened; "
+                        "keep it open until muster_records_close",
+                        records->held.fd);
     for (uint32_t seat = 0; status == MUSTER_OK && seat < records->geometry.seats; seat++)
         status = read_seat(records, seat, fn, arg);
     if (lost)

@@ -143,7 +143,7 @@ static muster_status explain_late(const regroup *regroup)
     int count = mst_ranklist(text, sizeof text, group->base.size, is_missing, regroup);
     if (count == 0)
         return mst_fail(MUSTER_ERR_TIMED_OUT,
-                        "rank %d waited %.3g s in grow for replacements that the launcher has promised",
+                        "rank %d waited %.3g s in grow for replacements that the launcher has announced",
                         group->base.rank, (double)group->base.timeout_ns / MST_NS_PER_S);
     return mst_fail(MUSTER_ERR_TIMED_OUT, "rank %d waited %.3g s in %s for %s, which %s and %s not called it",
                     group->base.rank, (double)group->base.timeout_ns / MST_NS_PER_S, name_of(regroup), text,
@@ -160,9 +160,9 @@ static void describe(const void *arg, char *text, size_t bytes)
              regroup->group->base.size);
 }
 
-/* All who are missing are waited for; the first of them leads to a cycle if any does, sooner or later, since
- * those who have come wait for the same. A member that waits for us, in a call of another group, comes once
- * that has ended. */
+/* All missing ranks are awaited. The first of them is enough to find a wait cycle, sooner or later, since the
+ * ranks that have arrived wait for the same ones. A member that waits for us in a call of another group
+ * arrives here once that call has failed. */
 static void find_peers(const void *arg, int peers[2])
 {
     const regroup *regroup = arg;
@@ -261,7 +261,7 @@ static muster_status damaged(const regroup *regroup, const char *what)
                     regroup->group->base.rank, what, name_of(regroup));
 }
 
-/* Checks the records of all on the membership list; all readers come to the same result. */
+/* Checks the records of all on the membership list; all readers get the same result. */
 static muster_status check_records(const regroup *regroup)
 {
     const mst_group *group = regroup->group;
@@ -291,13 +291,13 @@ static muster_status read_decision(regroup *regroup, uint32_t *list_seat, uint64
     uint64_t winner = decided & ((1ULL << WINNER_BITS) - 1);
 
     if (decided >> WINNER_BITS != regroup->number || winner >= (uint64_t)regroup->group->base.size)
-        return damaged(regroup, "nobody of the group decided");
+        return damaged(regroup, "no member of the group decided");
     *list_seat = subarena->shares[winner].seat;
     *list_offset = record_of(regroup, (int)winner)->list_offset; /* E12: read once */
     muster_status status =
         mst_member_list_read(&subarena->attachment->geometry, *list_seat, *list_offset, &regroup->list);
     if (status == MUSTER_OK && mst_member_list_find(&regroup->list, subarena->own.seat) < 0)
-        status = damaged(regroup, "the others take this rank for dead");
+        status = damaged(regroup, "the other members consider this rank dead");
     return status == MUSTER_OK ? check_records(regroup) : status;
 }
 
@@ -389,8 +389,8 @@ muster_status mst_regroup(muster_group *of, bool grows, muster_group **made)
     if (status == MUSTER_ERR_BAD_ARENA)
         return status;
     if (grows && !group->whole)
-        return mst_fail(MUSTER_ERR_INVALID, "a group that split has made cannot grow; grow the world, or "
-                                            "what shrink has left of it, and split that again");
+        return mst_fail(MUSTER_ERR_INVALID, "a group made by split cannot grow; grow the world, or the group "
+                                            "that shrink made of it, and split that again");
     status = agree_and_form(&regroup, &child);
     say(group, group->regroups, false);
     free(regroup.list.shares);

@@ -1,4 +1,4 @@
-/* The looks of stall.h. */
+/* What a rank does at each tick of a long wait, as described in stall.h. */
 #include "src/onehost/stall.h"
 
 #include "shm/port/os.h"
@@ -12,14 +12,14 @@
 #define RARELY_NS (240 * MST_NS_PER_MS)
 #define LOOK_FOR_CYCLE_AFTER_NS (10 * MST_NS_PER_MS) /* at the second tick, and each after it */
 
-/* A call whose wait ticks. */
+/* One tick of a wait. */
 typedef struct stall {
     const mst_waiting *waiting;
-    int peers[2]; /* -1: nobody in particular */
+    int peers[2]; /* that must act; -1: none in particular */
     int64_t slept_ns;
 } stall;
 
-/* A member that left is missed only by those who wait for it. */
+/* A member that has left matters only to ranks that wait for it. */
 static bool has_left(const mst_group *group, int peer)
 {
     return peer >= 0 && !mst_subarena_has_member(group->subarena, peer);
@@ -101,11 +101,9 @@ static void look_for_poison(mst_group *group, int peer)
         return;
     if (!mst_poison_is_of(word, subarena->no_poison[peer])) { /* of the cell's next group, or damaged */
         if (!has_left(group, peer))
-            mst_group_poison(
-                group, MST_POISON_DAMAGE,
-                "rank %d has found the word of rank %d that says why the group is broken changed: "
-                "the arena is damaged",
-                group->base.rank, peer);
+            mst_group_poison(group, MST_POISON_DAMAGE,
+                             "rank %d found the poison word of rank %d overwritten: the arena is damaged",
+                             group->base.rank, peer);
         return;
     }
     mst_poison poison = mst_poison_unpack(word);
@@ -149,10 +147,9 @@ static void look_for_damage(mst_group *group)
 {
     if (!mst_attachment_is_damaged(group->subarena->attachment) && !a_member_is_damaged(group->subarena))
         return;
-    mst_group_poison(
-        group, MST_POISON_DAMAGE,
-        "rank %d has found what it, or others, had said of themselves changed: the arena is damaged",
-        group->base.rank);
+    mst_group_poison(group, MST_POISON_DAMAGE,
+                     "rank %d found its own entry, or another rank's, overwritten: the arena is damaged",
+                     group->base.rank);
 }
 
 /* A shrink that is interrupted has left nothing half done: that call alone ends. */

@@ -7,7 +7,7 @@
 
 #include "muster/muster.h"
 
-/* Copies a caller's struct of any version into ours (src/pure/sized.h), and puts the defaults in place of 0.
+/* Copies a caller's struct of any version into ours (src/pure/sized.h), and replaces 0 by the defaults.
  */
 muster_status mst_config_accept(const muster_config *given, muster_config *config);
 muster_status mst_launch_config_accept(const muster_launch_config *given, muster_launch_config *config);

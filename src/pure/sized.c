@@ -1,11 +1,11 @@
-/* Copying for sized.h. */
+/* Copies structs of different sizes, for sized.h. */
 #include "src/pure/sized.h"
 
 #include <string.h>
 
 #include "src/pure/error.h"
 
-#define BYTES_MAX 4096 /* no struct of any version is longer: this is no size, but what lay there */
+#define BYTES_MAX 4096 /* no struct of any version is longer: a larger size is an uninitialised one */
 
 static bool is_zero(const unsigned char *bytes, size_t count)
 {

@@ -1,7 +1,7 @@
 /*
- * Public structs that grow: a program and the library may be of different versions, so each has its own idea
- * of how long such a struct is. It begins with struct_size, the size that its writer knows; new fields are
- * appended, and zero means the default. What is longer than we know is accepted as long as it is zero.
+ * Public structs that grow: a program and the library may be of different versions, which differ in
+ * the size of such a struct. It begins with struct_size, the size in the version of the program; new fields
+ * are appended, and zero means the default. A longer struct than ours is accepted if the excess is zero.
  */
 #ifndef MST_SIZED_H
 #define MST_SIZED_H
@@ -15,8 +15,8 @@
  */
 muster_status mst_sized_take(void *to, size_t bytes, const void *given, const char *initialiser);
 
-/* Fills in the caller's struct from ours, *from, of `bytes`, as far as the caller's goes; what it has beyond
- * ours becomes zero. Its struct_size stays. */
+/* Copies our struct, *from, of `bytes`, into the caller's, up to the caller's size; a longer one is filled
+ * with zeros. Keeps its struct_size. */
 void mst_sized_give(void *given, const void *from, size_t bytes);
 
 #endif

@@ -1,4 +1,4 @@
-/* How a rank ended, in words: one function for all who say it, in the library and outside. */
+/* Describes how a rank ended: one function for all messages, of the library and of programs. */
 #include <stdio.h>
 #include <string.h>
 

@@ -12,7 +12,7 @@ begin "$work/job" "$work/job" "$TEST_COMMAND" run -n 4 --grace 0.5 -- "$TEST_BUI
 echo $job >"$work/first"
 until [ "$(grep -c ready "$work/job")" -eq 4 ]; do sleep 0.05; done
 stuck=$(pgrep -P $job | while read -r pid; do tr '\0' '\n' <"/proc/$pid/environ" | grep -q '^MUSTER_RANK=3$' && echo "$pid"; done)
-until inspect $job && [ "$(grep -c "waited" "$work/out")" -eq 3 ] && grep -q "this: rank 3 sleeps" "$work/out"; do sleep 0.05; done
+until inspect $job && [ "$(grep -c "waited" "$work/out")" -eq 3 ] && grep -q "^cause: rank 3 sleeps" "$work/out"; do sleep 0.05; done
 inspect "$stuck" || fail "by a rank's pid: status $?"
 says 1 "^4 ranks, launched by $job: .*muster run -n 4"
 says 1 "^ *0 +[0-9]+ +all_sum \(float32 x 100\) +group \{0 2\} +1 "
@@ -22,11 +22,11 @@ says 1 "^ *3 +$stuck +sleeps in user code$"
 says 1 "^rank 2 has not entered all_sum \(float32 x 100\) #1 of group \{0 2\}; rank 0 has waited [0-9.]+ s; rank 2 waits in muster$"
 says 1 "^ranks 0 2 3 have not entered all_sum \(float32 x 100\) #12 of world; rank 1 has waited"
 says 1 "^rank 2 has waited [0-9.]+ s in recv \(float32 x 5\) from rank 3 of world; rank 3 sleeps in user code$"
-says 1 "^it comes down to this: rank 3 sleeps in user code$"
-[ "$(grep -c "comes down" "$work/out")" -eq 1 ] || fail "more than one cause"
+says 1 "^cause: rank 3 sleeps in user code$"
+[ "$(grep -c "^cause: " "$work/out")" -eq 1 ] || fail "more than one cause"
 kill -STOP "$stuck"
 until inspect $job && grep -q "rank 3 is stopped" "$work/out"; do sleep 0.05; done # once it has had a CPU to stop on
-says 1 "^it comes down to this: rank 3 is stopped \(SIGSTOP"
+says 1 "^cause: rank 3 is stopped \(SIGSTOP"
 inspect --json $job
 checks=$((checks + 1))
 python3 - "$work/out" <<'EOF' || fail "--json"
@@ -77,7 +77,7 @@ timeout 60 "$TEST_COMMAND" run -n 4 --on-hang abort --hang-after 0.3 -- "$TEST_B
 [ $? -eq 143 ] || fail "--on-hang abort"
 cat "$work/err" >>"$work/out"
 says 1 "^muster run: a rank has waited for 0\.[3-9] s$"
-says 1 "^it comes down to this: rank 3 sleeps in user code$"
+says 1 "^cause: rank 3 sleeps in user code$"
 
 if command -v gdb >/dev/null; then
     # The sentence comes first, and of each rank its own threads only. One that is reported ends the job.
@@ -111,7 +111,7 @@ for rank in 0 1 2 3; do
     MUSTER_ARENA=/muster-test-inspect-$$ MUSTER_SIZE=4 MUSTER_RANK=$rank "$TEST_BUILD/tests/waits" >>"$work/named" 2>&1 &
 done
 until [ "$(grep -c ready "$work/named")" -eq 4 ]; do sleep 0.05; done
-until inspect /muster-test-inspect-$$ && grep -q "comes down" "$work/out"; do sleep 0.05; done
+until inspect /muster-test-inspect-$$ && grep -q "^cause: " "$work/out"; do sleep 0.05; done
 says 1 "^4 ranks, found through [0-9]+: .*waits"
 pkill -KILL -f "^$TEST_BUILD/tests/waits"
 wait

@@ -39,9 +39,9 @@ expect 3 "rank 1 exited with status 3" $run -n 3 -- sh -c '[ $MUSTER_RANK != 1 ]
 expect 137 "rank 2 was killed by signal 9" $run -n 3 -- sh -c '[ $MUSTER_RANK != 2 ] || kill -9 $$; sleep 30'
 expect 127 "cannot execute" $run -n 2 -- /no/such/program
 expect 126 "cannot execute \"/etc/passwd\": Permission denied; is it a program, and executable" $run -n 2 -- /etc/passwd
-expect 126 "cannot execute \"/usr\": it is a folder" $run -n 2 -- /usr
+expect 126 "cannot execute \"/usr\": it is a directory" $run -n 2 -- /usr
 printf '#!/no/such/python\n' >"$work/my-program" && chmod +x "$work/my-program"
-expect 127 "it is there, and the interpreter or loader that it names is not" $run -n 2 -- "$work/my-program"
+expect 127 "it exists, but the interpreter or loader that it names does not" $run -n 2 -- "$work/my-program"
 expect 127 "it is not in PATH; did you mean ./my-program?" sh -c "cd $work && exec $run -n 2 my-program"
 expect 127 "cannot execute \"my-progrm\": No such file or directory" sh -c "cd $work && exec $run -n 2 my-progrm"
 expect 124 "timed out after 0.5 s" $run -n 2 --timeout 0.5 -- sleep 30

@@ -95,7 +95,7 @@ expect 0 "^muster run: nobody reads MUSTER_TIMOUT; did you mean MUSTER_TIMEOUT?$
 [ "$(wc -l <"$work/err")" -eq 1 ] || fail "--env: warned more than once, or of too much"
 expect 0 "^muster run: nobody reads MUSTER_FROBNICATE; muster(1) lists the variables$" env MUSTER_FROBNICATE=1 $run -n 1 -- true
 
-expect 125 "needs [0-9]* MiB of address space, and is to have 0; raise MUSTER_ARENA_BYTES, or leave it unset$" env MUSTER_ARENA_BYTES=3 $run -n 2 -- true
+expect 125 "needs [0-9]* MiB of address space, and 0 were requested; raise MUSTER_ARENA_BYTES, or leave it unset$" env MUSTER_ARENA_BYTES=3 $run -n 2 -- true
 expect 125 "lower MUSTER_ARENA_BYTES, or " env MUSTER_ARENA_BYTES=900000000G $run -n 2 -- true
 
 # ---- below another launcher ----
@@ -115,7 +115,7 @@ expect 0 "" env SLURM_NTASKS=3 $run -n 2 -- true # the script of a batch job
 # ---- commands around it ----
 expect 0 "" $run -n 2 --wrap 'env "A=q r"' -- sh -c 'echo "$A"'
 says 2 "^\[[01]\] q r$"
-expect 125 "is no command" $run -n 2 --wrap '$(ls' -- true
+expect 125 "is not a command" $run -n 2 --wrap '$(ls' -- true
 expect 2 "only ranks 0 to 1" $run -n 2 --gdb 2 -- true
 if command -v gdb >/dev/null; then
     expect 0 "" setsid -w $run -n 2 --gdb 1 -- echo hi

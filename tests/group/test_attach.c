@@ -106,7 +106,7 @@ START_TEST(test_a_deadline_names_the_missing)
     muster_config config = config_for(name, 1, 4);
     config.attach_timeout_ns = 200000000;
     ck_assert_int_eq(muster_attach(&config, &world), MUSTER_ERR_TIMED_OUT);
-    ck_assert_msg(strstr(muster_error_detail(), "ranks 0 2 3 did not come"), "%s", muster_error_detail());
+    ck_assert_msg(strstr(muster_error_detail(), "ranks 0 2 3 did not attach"), "%s", muster_error_detail());
     ck_assert_ptr_null(world);
     ck_assert_msg(!name_exists(name), "the name is still there");
 }
@@ -172,7 +172,7 @@ START_TEST(test_bad_configs)
     config = config_for("/x", 0, 1025);
     expect_refusal(&config, MUSTER_ERR_INVALID, "1025");
     config = config_for("x", 0, 2);
-    expect_refusal(&config, MUSTER_ERR_INVALID, "no arena");
+    expect_refusal(&config, MUSTER_ERR_INVALID, "not an arena");
     config = config_for("/a/b", 0, 2);
     expect_refusal(&config, MUSTER_ERR_INVALID, "one slash");
     config = config_for("/", 0, 2);
@@ -180,7 +180,7 @@ START_TEST(test_bad_configs)
     config = config_for("fd:999", 0, 2);
     expect_refusal(&config, MUSTER_ERR_BAD_ARENA, "999");
     config = config_for("fd:x", 0, 2);
-    expect_refusal(&config, MUSTER_ERR_INVALID, "no arena");
+    expect_refusal(&config, MUSTER_ERR_INVALID, "not an arena");
     ck_assert_int_eq(muster_attach(&config, NULL), MUSTER_ERR_INVALID);
 }
 END_TEST
@@ -225,9 +225,9 @@ START_TEST(test_arenas_that_are_none)
     int pipes[2];
 
     ck_assert_int_eq(pipe(pipes), 0);
-    expect_fd_refused(pipes[0], 2, MUSTER_ERR_BAD_ARENA, "no shared memory object");
-    expect_fd_refused(memfd_with(0, true), 2, MUSTER_ERR_BAD_ARENA, "no muster arena");
-    expect_fd_refused(memfd_with(bytes, true), 2, MUSTER_ERR_BAD_ARENA, "no muster arena");
+    expect_fd_refused(pipes[0], 2, MUSTER_ERR_BAD_ARENA, "not a shared memory object");
+    expect_fd_refused(memfd_with(0, true), 2, MUSTER_ERR_BAD_ARENA, "not a muster arena");
+    expect_fd_refused(memfd_with(bytes, true), 2, MUSTER_ERR_BAD_ARENA, "not a muster arena");
 
     struct {
         const char *words;

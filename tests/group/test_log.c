@@ -75,7 +75,7 @@ static int use_logged_world(muster_group *world, void *arg)
     bool info = setting->level >= MUSTER_LOG_INFO, debug = setting->level == MUSTER_LOG_DEBUG;
     RANK_CHECK(world, count_lines(&pile, "has attached") == info);
     RANK_CHECK(world, count_lines(&pile, "of a new group of 2") == info);
-    RANK_CHECK(world, count_lines(&pile, "gives a group of 2 back") == 2 * info);
+    RANK_CHECK(world, count_lines(&pile, "frees a group of 2") == 2 * info);
     RANK_CHECK(world, count_lines(&pile, "all_max (float32 x 3), operation 1, in a group of 2") == debug);
     RANK_CHECK(world, count_lines(&pile, rank == 0 ? "send (float32 x 3) with rank 1"
                                                    : "recv (float32 x 3) with rank 0") == debug);
@@ -180,7 +180,7 @@ START_TEST(test_standard_error)
     setenv("MUSTER_LOG", "info", 1);
     capture(use_world, text, sizeof text);
     ck_assert_ptr_nonnull(strstr(text, "muster: rank 0: info: rank 0 of 1 has attached"));
-    ck_assert_ptr_nonnull(strstr(text, "info: gives a group of 1 back, in which it was rank 0\n"));
+    ck_assert_ptr_nonnull(strstr(text, "info: frees a group of 1, in which it was rank 0\n"));
 }
 END_TEST
 

@@ -91,7 +91,7 @@ START_TEST(test_files_that_are_no_arenas)
     for (size_t bytes = 1; bytes <= sizeof text; bytes++) {
         int fd = create(name);
         ck_assert_int_eq(pwrite(fd, text, bytes, 0), (ssize_t)bytes);
-        expect_refusal(name, MUSTER_ERR_BAD_ARENA, "no arena of muster's");
+        expect_refusal(name, MUSTER_ERR_BAD_ARENA, "is not a muster arena");
         ck_assert(fstat(fd, &before) == 0 && stat(path, &after) == 0);
         ck_assert(before.st_ino == after.st_ino && after.st_size == (off_t)bytes);
         ck_assert_int_eq(pread(fd, found, sizeof found, 0), (ssize_t)bytes);
@@ -100,7 +100,7 @@ START_TEST(test_files_that_are_no_arenas)
         close(fd);
     }
     ck_assert_int_eq(mkfifo(path, 0600), 0);
-    expect_refusal(name, MUSTER_ERR_BAD_ARENA, "no arena of muster's");
+    expect_refusal(name, MUSTER_ERR_BAD_ARENA, "is not a muster arena");
     ck_assert_int_eq(unlink(path), 0);
 }
 END_TEST

@@ -72,7 +72,7 @@ class Forks(unittest.TestCase):
             def helper():
                 assert world.size() == 2  # what its parent is, it may know
                 for use in (muster.init, muster.barrier, lambda: muster.barrier(group=world)):
-                    expect(muster.Error, "was forked by a rank and is none itself", use)
+                    expect(muster.Error, "was forked by a rank and is not a rank itself", use)
 
             self.in_fork(helper)
             muster.barrier()

@@ -89,14 +89,14 @@ void describe_rank(const muster_inspection *seen, int rank, char *text, int byte
     char state = found ? read_state(found->pid) : 0;
 
     if (!found || found->pid == 0)
-        snprintf(text, (size_t)bytes, "has not come");
+        snprintf(text, (size_t)bytes, "has not attached");
     else if (found->termination.kind != MUSTER_TERMINATION_NONE)
         muster_termination_describe(found->termination, text, (size_t)bytes);
     else if (found->left)
         snprintf(text, (size_t)bytes, "has left");
     else if (state == 'T' || state == 't')
         snprintf(text, (size_t)bytes, "is stopped (%s)",
-                 state == 'T' ? "SIGSTOP; kill -CONT lets it go on" : "by a debugger");
+                 state == 'T' ? "SIGSTOP; kill -CONT continues it" : "by a debugger");
     else if (state == 0 || state == 'Z')
         snprintf(text, (size_t)bytes, "is gone");
     else if (is_in_call(seen, rank))
@@ -339,11 +339,11 @@ static void print_causes(const muster_inspection *seen, FILE *to)
             continue;
         }
         describe_rank(seen, rank, doing, sizeof doing);
-        fprintf(to, "it comes down to this: rank %d %s\n", rank, doing);
+        fprintf(to, "cause: rank %d %s\n", rank, doing);
     }
     int more_count = list_ranks(more, RANKS_MAX, ranks, sizeof ranks);
     if (more_count > 0)
-        fprintf(to, "and others wait for rank%s %s, too\n", plural((unsigned)more_count), ranks);
+        fprintf(to, "others also wait for rank%s %s\n", plural((unsigned)more_count), ranks);
 }
 
 int print_verdicts(const muster_inspection *seen, FILE *to)

@@ -81,7 +81,7 @@ bool output_close(run_output *output)
                 !output->log_error)
                 output->log_error = errno; /* some file systems say only now that they are full */
     if (output->log_error)
-        fprintf(stderr, "muster run: --log-dir %s: %s: what the ranks printed is not all there\n",
+        fprintf(stderr, "muster run: --log-dir %s: %s: the ranks' output is incomplete\n",
                 output->options->log_folder, strerror(output->log_error));
     return output->log_error == 0;
 }

@@ -39,7 +39,7 @@ static bool cut_wrap(run_preparation *preparation, const char *wrap)
 {
     if (!wrap || wordexp(wrap, &preparation->words, WRDE_NOCMD) == 0)
         return true;
-    fprintf(stderr, "muster run: --wrap '%s' is no command: mind quotes and special characters\n", wrap);
+    fprintf(stderr, "muster run: --wrap '%s' is not a command: check quotes and special characters\n", wrap);
     return false;
 }
 

@@ -96,7 +96,7 @@ static void print_job(const job *job, bool stacks)
     print_ranks(seen, stdout);
     printf("\n");
     if (print_verdicts(seen, stdout) == 0)
-        printf("nobody waits for anybody\n");
+        printf("no rank waits for another\n");
     if (stacks)
         print_stacks(seen, stdout);
 }

@@ -17,8 +17,8 @@
 typedef struct mst_call {
     const mst_request *request;
     mst_group *group;
-    mst_sequence *sequence; /* whose rounds it takes */
-    mst_waiting waiting;    /* in them */
+    mst_sequence *sequence; /* whose rounds it uses */
+    mst_waiting waiting;    /* its waits in them */
     uint64_t operation;     /* its number in the group */
     unsigned parity;        /* which of the sequence's two call records is this operation's */
     bool nonblocking;       /* it has already arrived, and inputs are in the library's own blocks */

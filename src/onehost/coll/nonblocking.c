@@ -46,7 +46,7 @@ static muster_status prepare_places(mst_group *group)
         return MUSTER_OK;
     group->nonblocking = calloc(MST_NONBLOCKING_MAX, sizeof *group->nonblocking);
     if (!group->nonblocking)
-        return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory to note operations that are started");
+        return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for nonblocking operations");
     for (int i = 0; i < MST_NONBLOCKING_MAX; i++)
         mst_sequence_init(&group->nonblocking[i].sequence, group->subarena, MST_SEQUENCE_NONBLOCKING + i,
                           group->base.timeout_ns);
@@ -108,8 +108,8 @@ static muster_status start(mst_group *group, const mst_request *request, uint64_
     struct mst_nonblocking *place = &group->nonblocking[group->start_number % MST_NONBLOCKING_MAX];
     if (place->number)
         return mst_fail(MUSTER_ERR_BUSY,
-                        "operation %llu of those that were started is not finished, and %d more "
-                        "are the most there can be; finish it first",
+                        "started operation %llu is not finished, and at most %d more can be started after "
+                        "it; finish it first",
                         (unsigned long long)place->number, MST_NONBLOCKING_MAX - 1);
     mst_group_begin(group);
     place->request = *request;
@@ -164,7 +164,7 @@ muster_status mst_call_finish(muster_group *of, uint64_t number, bool *over)
     *over = place != NULL;
     if (!place)
         return mst_fail(MUSTER_ERR_INVALID,
-                        "operation %llu of those that were started is not under way: it is finished already",
+                        "started operation %llu is not pending: it has been finished already",
                         (unsigned long long)number);
     muster_status status = mst_group_ready(group, MUSTER_CALL_COLLECTIVE);
     if (status == MUSTER_OK) {

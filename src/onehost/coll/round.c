@@ -199,9 +199,10 @@ muster_status mst_work_await(mst_call *call, int chunk, int *by)
     if (result != MST_WAIT_READY)
         return round_failed(call, result, *by);
     if (*by < 0)
-        return mst_group_poison(call->group, MST_POISON_DAMAGE,
-                                "rank %d found that nobody works for operation %llu: the arena is damaged",
-                                call->group->base.rank, (unsigned long long)call->operation);
+        return mst_group_poison(
+            call->group, MST_POISON_DAMAGE,
+            "rank %d found no owner of the shared work of operation %llu: the arena is damaged",
+            call->group->base.rank, (unsigned long long)call->operation);
     return MUSTER_OK;
 }
 
