@@ -40,8 +40,11 @@
 #define MST_BACKEND_H
 
 #include "muster/muster.h"
+#include "shm/base/atomic.h" /* these four know no shared memory: what both sides of the seam need */
+#include "shm/base/error.h"
+#include "shm/base/log.h"
+#include "shm/base/ranklist.h"
 #include "src/pure/collective.h"
-#include "src/pure/log.h"
 
 typedef struct mst_backend mst_backend;
 

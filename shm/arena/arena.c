@@ -6,10 +6,10 @@
 #include <string.h>
 
 #include "shm/arena/memory.h"
+#include "shm/base/atomic.h"
+#include "shm/base/error.h"
 #include "shm/base/extent.h"
 #include "shm/port/os.h"
-#include "src/pure/atomic.h"
-#include "src/pure/error.h"
 
 #define SLOT_BYTES_ALL (1024 * 1024) /* per round, staged by all ranks of the world together */
 #define SLOT_BYTES_MIN (32 * 1024)

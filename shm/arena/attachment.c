@@ -3,11 +3,11 @@
 
 #include <stdlib.h>
 
+#include "shm/base/atomic.h"
 #include "shm/base/fault.h"
 #include "shm/death/references.h"
 #include "shm/port/os.h"
 #include "shm/wait/rendezvous.h"
-#include "src/pure/atomic.h"
 
 mst_attachment *mst_attachment_create(mst_arena *arena, uint32_t rank, uint32_t seat, mst_detection detection)
 {

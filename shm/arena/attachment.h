@@ -9,12 +9,12 @@
 #include "shm/arena/arena.h"
 #include "shm/arena/heap.h"
 #include "shm/base/injection.h"
+#include "shm/base/log.h"
 #include "shm/death/deadlock.h"
 #include "shm/death/death_word.h"
 #include "shm/death/liveness.h"
 #include "shm/wait/recorder.h"
 #include "shm/wait/wait.h"
-#include "src/pure/log.h"
 
 /* How the program can stop a wait for other ranks; `ask` NULL: it does not. */
 typedef struct mst_interrupt {

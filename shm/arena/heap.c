@@ -1,8 +1,8 @@
 /* Claims, commits, caches and releases blocks of heap.h. */
 #include "shm/arena/heap.h"
 
+#include "shm/base/error.h"
 #include "shm/port/os.h"
-#include "src/pure/error.h"
 
 bool mst_heap_init(mst_heap *heap, const mst_geometry *geometry, mst_memory *memory, uint32_t seat)
 {

@@ -14,9 +14,9 @@
 #include <string.h>
 
 #include "shm/arena/arena.h"
+#include "shm/base/error.h"
 #include "shm/port/os.h"
 #include "shm/wait/wait.h"
-#include "src/pure/error.h"
 
 #define LOOK_AGAIN_NS (2 * MST_NS_PER_MS)
 

@@ -3,11 +3,11 @@
 
 #include <errno.h>
 
+#include "shm/base/atomic.h"
+#include "shm/base/error.h"
 #include "shm/base/fault.h"
 #include "shm/port/cgroup.h"
 #include "shm/port/os.h"
-#include "src/pure/atomic.h"
-#include "src/pure/error.h"
 
 #define LOOK_FROM (64ULL * 1024)        /* this much is committed without checking the limit */
 #define PART_BYTES (4ULL * 1024 * 1024) /* committed at once under a limit; takes a millisecond */

@@ -8,7 +8,7 @@
 #ifndef MST_CHAOS_H
 #define MST_CHAOS_H
 
-#include "src/pure/atomic.h"
+#include "shm/base/atomic.h"
 
 extern _Atomic uint64_t mst_chaos_seed; /* 0: no chaos */
 

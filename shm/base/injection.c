@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shm/base/error.h"
 #include "shm/port/os.h"
-#include "src/pure/error.h"
 
 /* ---- parsing ---- */
 

@@ -10,8 +10,8 @@
 
 #include <stddef.h>
 
-#include "src/pure/atomic.h"
-#include "src/pure/log.h"
+#include "shm/base/atomic.h"
+#include "shm/base/log.h"
 
 #define MST_INJECTIONS_MAX 16
 

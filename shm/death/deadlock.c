@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shm/base/atomic.h"
 #include "shm/base/fault.h"
 #include "shm/port/os.h"
-#include "src/pure/atomic.h"
 
 #define NOBODY UINT32_MAX
 #define CHECKS_AS_PROOF 2

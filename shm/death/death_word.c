@@ -3,9 +3,9 @@
 
 #include <errno.h>
 
+#include "shm/base/atomic.h"
 #include "shm/base/fault.h"
 #include "shm/port/os.h"
-#include "src/pure/atomic.h"
 
 #define LOOK_AGAIN_NS 200000LL /* while a fallen death word is not explained yet */
 #define LOOK_AT_OURSELVES_NS (2 * MST_NS_PER_S)

@@ -4,11 +4,11 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "shm/base/atomic.h"
 #include "shm/base/fault.h"
 #include "shm/port/os.h"
 #include "shm/wait/rendezvous.h"
 #include "shm/wait/wait.h"
-#include "src/pure/atomic.h"
 
 enum {
     WATCH_CLOSED = -1,  /* not opened yet */

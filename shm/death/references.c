@@ -1,10 +1,10 @@
 /* Sets, clears and checks the bits of references.h. */
 #include "shm/death/references.h"
 
+#include "shm/base/atomic.h"
 #include "shm/base/fault.h"
 #include "shm/death/liveness.h"
 #include "shm/port/os.h"
-#include "src/pure/atomic.h"
 
 static _Atomic uint64_t *word_of(const mst_geometry *geometry, uint32_t seat, uint32_t self)
 {

@@ -1,9 +1,9 @@
 /* Reads and writes the words of successor.h. */
 #include "shm/death/successor.h"
 
+#include "shm/base/atomic.h"
 #include "shm/base/fault.h"
 #include "shm/wait/wait.h"
-#include "src/pure/atomic.h"
 
 #define NOBODY UINT32_MAX
 

@@ -1,9 +1,9 @@
 /* Implements the rounds of barrier.h. */
 #include "shm/group/barrier.h"
 
+#include "shm/base/atomic.h"
 #include "shm/base/fault.h"
-#include "src/pure/atomic.h"
-#include "src/pure/ranklist.h"
+#include "shm/base/ranklist.h"
 
 void mst_sequence_init(mst_sequence *sequence, mst_subarena *subarena, mst_sequence_kind kind,
                        int64_t timeout_ns)

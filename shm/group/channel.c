@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shm/base/atomic.h"
+#include "shm/base/error.h"
 #include "shm/base/fault.h"
-#include "src/pure/atomic.h"
-#include "src/pure/error.h"
 
 bool mst_channels_init(mst_channels *channels, mst_subarena *subarena, mst_stream_fn stream)
 {

@@ -2,8 +2,8 @@
  * that took the chunk, and a bit for "done". */
 #include "shm/group/chunks.h"
 
+#include "shm/base/atomic.h"
 #include "shm/base/fault.h"
-#include "src/pure/atomic.h"
 
 #define DONE 1U
 #define RANK_SHIFT 1

@@ -19,8 +19,8 @@
 #ifndef MST_STAGING_H
 #define MST_STAGING_H
 
+#include "shm/base/atomic.h"
 #include "shm/group/subarena.h"
-#include "src/pure/atomic.h"
 
 /* Which part of staging a round uses; the same on all ranks. */
 typedef enum mst_staging_part { MST_STAGING_RING, MST_STAGING_SMALL } mst_staging_part;

@@ -23,7 +23,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "src/pure/atomic.h"
+#include "shm/base/atomic.h"
 
 /* What is known in advance. */
 typedef struct mst_store_plan {

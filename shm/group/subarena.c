@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shm/base/atomic.h"
+#include "shm/base/error.h"
 #include "shm/base/fault.h"
 #include "shm/port/os.h"
-#include "src/pure/atomic.h"
-#include "src/pure/error.h"
 
 #define SLOTS_BYTES (2 * MST_SMALL_BYTES)
 

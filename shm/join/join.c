@@ -5,15 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shm/base/atomic.h"
+#include "shm/base/error.h"
 #include "shm/base/fault.h"
+#include "shm/base/ranklist.h"
 #include "shm/death/references.h"
 #include "shm/death/successor.h"
 #include "shm/join/replace.h"
 #include "shm/port/os.h"
 #include "shm/wait/rendezvous.h"
-#include "src/pure/atomic.h"
-#include "src/pure/error.h"
-#include "src/pure/ranklist.h"
 
 /* ---- the CPUs of all ranks together ---- */
 

@@ -1,7 +1,7 @@
 /* Writes and reads the lists of member_list.h. */
 #include "shm/join/member_list.h"
 
-#include "src/pure/error.h"
+#include "shm/base/error.h"
 
 static mst_member_line *lines_of(mst_member_list_head *list)
 {

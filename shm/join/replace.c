@@ -3,12 +3,12 @@
 
 #include <stdlib.h>
 
+#include "shm/base/atomic.h"
+#include "shm/base/error.h"
 #include "shm/base/fault.h"
 #include "shm/death/successor.h"
 #include "shm/join/member_list.h"
 #include "shm/port/os.h"
-#include "src/pure/atomic.h"
-#include "src/pure/error.h"
 
 /* WAITING is the last store of the preparation: a rank that sees it may use the seat's cell 0 and staging. */
 static void announce(const mst_attachment *attachment)

@@ -9,8 +9,8 @@
 #ifndef MST_ACTIVITY_H
 #define MST_ACTIVITY_H
 
+#include "shm/base/atomic.h"
 #include "shm/base/layout.h"
-#include "src/pure/atomic.h"
 
 /* Calls other than collectives; those have lower numbers. */
 enum {

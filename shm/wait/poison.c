@@ -1,9 +1,9 @@
 /* Packs and spreads the poison of poison.h. */
 #include "shm/wait/poison.h"
 
+#include "shm/base/atomic.h"
 #include "shm/base/fault.h"
 #include "shm/wait/wait.h"
-#include "src/pure/atomic.h"
 
 /* bits 0-3 kind, 4-15 rank, 16-31 code; 32-63 are the cell's generation */
 #define REASON_BITS UINT32_MAX

@@ -16,8 +16,8 @@
 
 #include <string.h>
 
+#include "shm/base/atomic.h"
 #include "shm/base/layout.h"
-#include "src/pure/atomic.h"
 
 #define MST_RECORD_BLOCK 8
 #define MST_RECORDS_HELD (14 * MST_RECORD_BLOCK) /* a call class whose places are older takes new ones */

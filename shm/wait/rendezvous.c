@@ -1,8 +1,8 @@
 /* Packs, reads and settles the word of rendezvous.h. */
 #include "shm/wait/rendezvous.h"
 
+#include "shm/base/atomic.h"
 #include "shm/base/fault.h"
-#include "src/pure/atomic.h"
 
 /* bits 0-7 outcome, 8-19 rank, 20-31 by, 32-39 kind of termination or status, 40-55 its code */
 #define RANK_BITS 12

@@ -3,9 +3,9 @@
 
 #include <errno.h>
 
+#include "shm/base/atomic.h"
 #include "shm/base/chaos.h"
 #include "shm/port/os.h"
-#include "src/pure/atomic.h"
 
 #define SPIN_NS (50 * 1000LL)
 #define YIELD_NS (1 * MST_NS_PER_MS)

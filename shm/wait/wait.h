@@ -15,10 +15,10 @@
 #ifndef MST_WAIT_H
 #define MST_WAIT_H
 
+#include "shm/base/atomic.h"
 #include "shm/base/deadline.h"
 #include "shm/base/layout.h"
 #include "shm/port/os.h"
-#include "src/pure/atomic.h"
 
 typedef struct mst_wait_policy {
     int64_t spin_ns;  /* with pause */

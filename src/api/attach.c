@@ -5,7 +5,6 @@
 
 #include "src/api/enter.h"
 #include "src/pure/config.h"
-#include "src/pure/error.h"
 
 static const mst_backend *const backends[] = { &mst_backend_onehost }; /* best first */
 

@@ -1,6 +1,5 @@
 /* Arena buffers: memory of a group that its other ranks can access. */
 #include "src/api/enter.h"
-#include "src/pure/error.h"
 
 muster_status muster_alloc(muster_group *group, size_t bytes, void **buffer)
 {

@@ -1,9 +1,6 @@
 /* Enters and leaves calls, for enter.h. */
 #include "src/api/enter.h"
 
-#include "src/pure/atomic.h"
-#include "src/pure/error.h"
-
 static muster_status refuse_null(void)
 {
     return mst_fail(MUSTER_ERR_INVALID, "the group is NULL; expected one from muster_init, muster_attach "

@@ -3,8 +3,6 @@
 
 #include "src/api/enter.h"
 #include "src/api/init.h"
-#include "src/pure/atomic.h"
-#include "src/pure/error.h"
 
 int muster_group_rank(const muster_group *group)
 {

@@ -18,7 +18,6 @@
 #include "src/api/enter.h"
 #include "src/api/init.h"
 #include "src/pure/config.h"
-#include "src/pure/error.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static muster_group *memoised;

@@ -1,7 +1,6 @@
 /* send, recv and sendrecv: checks, and call classes. The backend moves the messages. */
 #include "src/api/enter.h"
 #include "src/pure/dtype.h"
-#include "src/pure/error.h"
 #include "src/pure/partition.h"
 
 static muster_status check_direction(const mst_message *message, const muster_group *group, const char *role,

@@ -6,7 +6,6 @@
 
 #include "src/api/enter.h"
 #include "src/pure/dtype.h"
-#include "src/pure/error.h"
 #include "src/pure/partition.h"
 
 /* ---- checking ---- */

@@ -4,12 +4,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "shm/base/atomic.h"
 #include "shm/death/liveness.h"
 #include "shm/port/os.h"
 #include "shm/wait/poison.h"
 #include "shm/wait/rendezvous.h"
 #include "src/launch/respawn.h"
-#include "src/pure/atomic.h"
 
 #define CELLS_SEARCHED 64 /* per rank, the world first */
 

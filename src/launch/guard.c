@@ -10,10 +10,10 @@
 #include <stdint.h>
 #include <unistd.h>
 
+#include "shm/base/atomic.h"
 #include "shm/base/layout.h"
 #include "shm/port/os.h"
 #include "shm/wait/poison.h"
-#include "src/pure/atomic.h"
 
 typedef struct ward {
     pid_t groups[MST_RANKS_MAX];

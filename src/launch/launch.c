@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "shm/base/error.h"
 #include "shm/port/cgroup.h"
 #include "shm/port/os.h"
 #include "src/launch/cause.h"
@@ -18,7 +19,6 @@
 #include "src/launch/supervise.h"
 #include "src/launch/threads.h"
 #include "src/pure/config.h"
-#include "src/pure/error.h"
 #include "src/pure/sized.h"
 
 #define STATUS_TIMED_OUT 124

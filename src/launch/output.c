@@ -7,8 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "shm/base/atomic.h"
 #include "shm/wait/poison.h"
-#include "src/pure/atomic.h"
 
 #define REPEATS_RANKS_MIN 3 /* fewer ranks do not repeat each other */
 

@@ -5,10 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "shm/base/atomic.h"
 #include "shm/death/successor.h"
 #include "shm/port/os.h"
 #include "shm/wait/rendezvous.h"
-#include "src/pure/atomic.h"
 
 #define DELAY_NS (100 * MST_NS_PER_MS)
 #define DELAY_NS_MAX (10 * MST_NS_PER_S) /* a process that lives longer is not short-lived */

@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "shm/base/atomic.h"
 #include "shm/death/liveness.h"
 #include "shm/death/references.h"
 #include "shm/port/cgroup.h"
@@ -18,7 +19,6 @@
 #include "src/launch/pump.h"
 #include "src/launch/respawn.h"
 #include "src/launch/signals.h"
-#include "src/pure/atomic.h"
 
 #define LAST_WORDS_NS (100 * MST_NS_PER_MS) /* for the others to report a failure */
 #define REPEAT_NS MST_NS_PER_S              /* of checks for overwritten terminations */

@@ -6,12 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shm/base/atomic.h"
+#include "shm/base/error.h"
 #include "shm/death/successor.h"
 #include "src/backend.h"
 #include "src/onehost/attach.h"
-#include "src/pure/atomic.h"
 #include "src/pure/config.h"
-#include "src/pure/error.h"
 
 typedef struct crew {
     const muster_launch_config *config;

@@ -6,14 +6,14 @@
 
 #include <string.h>
 
+#include "shm/base/atomic.h"
 #include "shm/base/chaos.h"
+#include "shm/base/error.h"
 #include "shm/join/join.h"
 #include "shm/port/os.h"
 #include "src/onehost/crash.h"
 #include "src/onehost/create.h"
-#include "src/pure/atomic.h"
 #include "src/pure/config.h"
-#include "src/pure/error.h"
 
 #define ATTACH_TIMEOUT_NS (30 * MST_NS_PER_S) /* of a named arena: a rank may never come */
 

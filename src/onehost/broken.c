@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "src/pure/atomic.h"
-#include "src/pure/error.h"
+#include "shm/base/atomic.h"
+#include "shm/base/error.h"
 
 /* ---- poison into messages ---- */
 

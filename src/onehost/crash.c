@@ -6,8 +6,8 @@
 #include <signal.h>
 #include <string.h>
 
-#include "src/pure/atomic.h"
-#include "src/pure/error.h"
+#include "shm/base/atomic.h"
+#include "shm/base/error.h"
 
 #define RANKS_MAX 64 /* several threads of one process may be ranks */
 

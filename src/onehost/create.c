@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "src/pure/error.h"
+#include "shm/base/error.h"
 
 static mst_waiter waiter_of(mst_group *group)
 {

@@ -14,10 +14,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "shm/base/error.h"
 #include "src/onehost/broken.h"
 #include "src/onehost/showing.h"
 #include "src/pure/dtype.h"
-#include "src/pure/error.h"
 
 #define BUFFERED_BYTES (64 * 1024) /* minimum that a channel buffers, as the header promises */
 

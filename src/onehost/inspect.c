@@ -10,12 +10,12 @@
 #include <string.h>
 
 #include "shm/arena/arena.h"
+#include "shm/base/error.h"
 #include "shm/death/liveness.h"
 #include "shm/wait/activity.h"
 #include "shm/wait/poison.h"
 #include "src/onehost/coll/describe.h"
 #include "src/pure/collective.h"
-#include "src/pure/error.h"
 #include "src/pure/sized.h"
 
 #define ATTEMPTS 20 /* at reading what changes meanwhile */

@@ -1,10 +1,10 @@
 /* send, recv and sendrecv, for messages.h. */
 #include "src/onehost/messages.h"
 
+#include "shm/base/error.h"
 #include "src/onehost/broken.h"
 #include "src/onehost/exchange.h"
 #include "src/onehost/showing.h"
-#include "src/pure/error.h"
 
 /* Refuses a message to ourselves that the channel cannot buffer: nobody else could consume it. */
 static muster_status check_send_to_self(const mst_exchange *exchange)

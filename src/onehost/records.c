@@ -12,11 +12,11 @@
 #include <string.h>
 
 #include "shm/arena/arena.h"
+#include "shm/base/error.h"
 #include "shm/wait/activity.h"
 #include "shm/wait/recorder.h"
 #include "src/onehost/coll/describe.h"
 #include "src/pure/dtype.h"
-#include "src/pure/error.h"
 
 #define HELD_BACK                                                                                            \
     (MST_RECORDS_HELD + 2 * MST_RECORD_BLOCK) /* may have been taken but not filled at the last look */

@@ -20,16 +20,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "shm/base/atomic.h"
+#include "shm/base/error.h"
 #include "shm/base/fault.h"
+#include "shm/base/ranklist.h"
 #include "shm/port/os.h"
 #include "src/onehost/broken.h"
 #include "src/onehost/child.h"
 #include "src/onehost/respawned.h"
 #include "src/onehost/showing.h"
 #include "src/onehost/stall.h"
-#include "src/pure/atomic.h"
-#include "src/pure/error.h"
-#include "src/pure/ranklist.h"
 
 typedef struct regroup {
     mst_group *group;

@@ -4,11 +4,11 @@
 
 #include <stdlib.h>
 
+#include "shm/base/atomic.h"
+#include "shm/base/error.h"
 #include "shm/death/references.h"
 #include "shm/death/successor.h"
 #include "shm/port/os.h"
-#include "src/pure/atomic.h"
-#include "src/pure/error.h"
 
 static uint32_t rank_in_world(const mst_group *group, uint32_t seat)
 {

@@ -13,12 +13,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shm/base/error.h"
 #include "shm/base/fault.h"
 #include "src/onehost/broken.h"
 #include "src/onehost/child.h"
 #include "src/onehost/showing.h"
 #include "src/onehost/stall.h"
-#include "src/pure/error.h"
 
 /* The members of this rank's color in the child's order, and this rank's place among them. */
 typedef struct membership {

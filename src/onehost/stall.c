@@ -1,9 +1,9 @@
 /* What a rank does at each tick of a long wait, as described in stall.h. */
 #include "src/onehost/stall.h"
 
+#include "shm/base/atomic.h"
 #include "shm/port/os.h"
 #include "src/onehost/broken.h"
-#include "src/pure/atomic.h"
 
 #define LOOK_FOR_DUMP_AFTER_NS (100 * MST_NS_PER_MS)
 /* Anything that takes several system calls is done at every tick of the first second, then four times per

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "src/pure/error.h"
+#include "shm/base/error.h"
 #include "src/pure/sized.h"
 
 muster_status mst_config_accept(const muster_config *given, muster_config *config)

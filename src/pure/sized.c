@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "src/pure/error.h"
+#include "shm/base/error.h"
 
 #define BYTES_MAX 4096 /* no struct of any version is longer: a larger size is an uninitialised one */
 

@@ -1,7 +1,7 @@
 /* Names of statuses, and the last error's sentence. */
 #include "muster/muster.h"
 
-#include "src/pure/error.h"
+#include "shm/base/error.h"
 
 #define STRING_(x) #x
 #define STRING(x) STRING_(x)

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "src/pure/error.h"
 #include "tests/backend/handle.h"
 
 static void describe(const mst_request *request, char *text, size_t bytes)

@@ -6,8 +6,6 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "src/pure/error.h"
-#include "src/pure/ranklist.h"
 
 #define TICK_NS (10 * 1000000LL)
 

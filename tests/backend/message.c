@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "src/pure/error.h"
 #include "tests/backend/handle.h"
 
 static channel *channel_between(const shared_group *shared, int from, int to)

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "src/pure/error.h"
 #include "tests/backend/handle.h"
 
 enum { PAGE_BYTES = 4096 };

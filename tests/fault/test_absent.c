@@ -8,8 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "shm/base/atomic.h"
 #include "src/onehost/group.h"
-#include "src/pure/atomic.h"
 #include "tests/harness/ranks.h"
 
 typedef struct absence {

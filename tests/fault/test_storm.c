@@ -20,9 +20,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "shm/base/atomic.h"
 #include "shm/base/layout.h"
 #include "shm/port/os.h"
-#include "src/pure/atomic.h"
 #include "tests/harness/oracle.h"
 #include "tests/harness/ranks.h"
 

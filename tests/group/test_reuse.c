@@ -1,10 +1,10 @@
 /* What a group of split was made of, once a member has died: shared memory's side of test_split. */
 #include <stdlib.h>
 
+#include "shm/base/atomic.h"
 #include "shm/death/references.h"
 #include "shm/port/os.h"
 #include "src/onehost/group.h"
-#include "src/pure/atomic.h"
 #include "tests/harness/ranks.h"
 
 /* Whether the cell that a group had is given out again, as the first that is free. */

@@ -12,9 +12,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "shm/base/atomic.h"
 #include "shm/base/layout.h"
 #include "src/onehost/group.h"
-#include "src/pure/atomic.h"
 #include "tests/backend/threads.h"
 #include "tests/harness/elsewhere.h"
 

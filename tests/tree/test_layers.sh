@@ -89,7 +89,8 @@ if ! crosses "$canary/src/api/x.c" >/dev/null; then
     echo "the check does not see an include that crosses the seam"
     exit 1
 fi
-if crosses src/api/*.[ch] src/backend.h tests/backend/*.[ch]; then
+# The seam itself has these for both its sides; they know no shared memory.
+if crosses src/api/*.[ch] tests/backend/*.[ch] || crosses src/backend.h | grep -vE 'shm/base/(atomic|error|log|ranklist)\.h'; then
     echo "src/backend.h is a seam: only src/onehost knows how ranks reach each other"
     exit 1
 fi

@@ -33,7 +33,7 @@ awk '
     grep -nE 'atomic_(thread|signal)_fence|__sync_|__atomic_' $library && complain "no fences: ThreadSanitizer does not see them; orders are written out"
     grep -nE 'PRIVATE_FLAG|FUTEX_PRIVATE' $library && complain "futexes here are shared between processes"
     grep -nE '\b(printf|puts|perror|exit|abort|signal|sigaction|sched_setaffinity)\(' $(find shm src -name '*.c' ! -path 'src/launch/spawn.c' ! -path 'src/onehost/crash.c') && complain "the library never prints, exits, or installs handlers"
-    grep -nE 'atomic_(load|store|fetch_[a-z]+|exchange|compare_exchange_(strong|weak))\(' $library && complain "orders are written out: src/pure/atomic.h"
+    grep -nE 'atomic_(load|store|fetch_[a-z]+|exchange|compare_exchange_(strong|weak))\(' $library && complain "orders are written out: shm/base/atomic.h"
     # A test waits for a fact (AWAIT), or has a rank be slow (pass_time_ms): tests/harness/ranks.h.
     grep -nE '\b(u|nano|clock_nano)?sleep\(' $(find tests -name '*.[ch]' ! -path 'tests/harness/ranks.c' ! -path 'tests/command/*' ! -path 'tests/soak/*') && complain "no test sleeps to synchronise"
     true

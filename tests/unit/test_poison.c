@@ -4,8 +4,8 @@
 
 #include <string.h>
 
+#include "shm/base/atomic.h"
 #include "shm/base/layout.h"
-#include "src/pure/atomic.h"
 #include "tests/harness/ranks.h"
 
 #define SIZE 3

@@ -1,5 +1,5 @@
 /* Ranks in sentences: runs, the singular, and what has no room. */
-#include "src/pure/ranklist.h"
+#include "shm/base/ranklist.h"
 #include "tests/harness/ranks.h"
 
 typedef struct ranks_in {

@@ -7,8 +7,8 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "shm/base/atomic.h"
 #include "shm/port/os.h"
-#include "src/pure/atomic.h"
 #include "tests/harness/ranks.h"
 
 typedef struct bench {

@@ -15,12 +15,12 @@
 
 #include <stdlib.h>
 
+#include "shm/base/error.h"
 #include "src/onehost/broken.h"
 #include "src/onehost/coll/round.h"
 #include "src/onehost/coll/run.h"
 #include "src/onehost/coll/view.h"
 #include "src/onehost/showing.h"
-#include "src/pure/error.h"
 
 static_assert(MUSTER_STARTED_MAX == MST_NONBLOCKING_MAX, "the header says how many");
 

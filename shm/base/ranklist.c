@@ -1,5 +1,5 @@
 /* Formats lists of ranks, for ranklist.h. */
-#include "src/pure/ranklist.h"
+#include "shm/base/ranklist.h"
 
 #include <stdio.h>
 

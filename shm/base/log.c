@@ -1,5 +1,5 @@
 /* Formats and writes the lines of log.h. */
-#include "src/pure/log.h"
+#include "shm/base/log.h"
 
 #include <stdarg.h>
 #include <stdio.h>

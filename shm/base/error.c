@@ -1,5 +1,5 @@
 /* The sentence of error.h, one per thread: a fixed buffer, so that failing allocates nothing. */
-#include "src/pure/error.h"
+#include "shm/base/error.h"
 
 #include <errno.h>
 #include <stdarg.h>
