@@ -15,7 +15,7 @@
 #define TICK_REST_NS (250 * MST_NS_PER_MS) /* of a rank that waits for work, perhaps for days */
 #define REST_AFTER_NS (1 * MST_NS_PER_S)
 /* The longest a tick should take. Looking for dead ranks takes microseconds of system calls, but the
- * program's interrupt check may take long, and on a crowded CPU everything does. That is waiting, and
+ * program's interrupt check may take long, and on an oversubscribed CPU everything does. That is waiting, and
  * counts. */
 #define TICK_TAKES_NS (100 * MST_NS_PER_MS)
 #define FIRST_LOOKS 96      /* some 2 us */

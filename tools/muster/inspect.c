@@ -236,7 +236,7 @@ static bool waits_for(const muster_inspection *seen, const muster_seen_call *cal
     return false;
 }
 
-/* Somebody waits for it in vain, and it itself waits for nobody: what a hang comes down to. */
+/* Whether others wait for the rank while it waits for no one: the cause of a hang. */
 static bool is_waited_for(const muster_inspection *seen, int rank)
 {
     for (int i = 0; i < seen->call_count; i++)
