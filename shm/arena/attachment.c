@@ -9,36 +9,56 @@
 #include "shm/port/os.h"
 #include "shm/wait/rendezvous.h"
 
-mst_attachment *mst_attachment_create(mst_arena *arena, uint32_t rank, uint32_t seat, mst_detection detection)
+/* Without a launcher nobody would report a death. */
+static mst_detection detection_of(const mst_arena *arena, const mst_attachment_config *config)
+{
+    bool nobody_reports = arena->launcher.pid == 0 && config->detection == MST_DETECTION_LAUNCHER;
+
+    return nobody_reports ? MST_DETECTION_PIDFD : config->detection;
+}
+
+/* The members that need no memory of their own. */
+static void fill_in(mst_attachment *attachment, mst_arena *arena, const mst_attachment_config *config)
+{
+    const mst_geometry *geometry = &attachment->geometry;
+
+    attachment->arena = arena;
+    attachment->memory =
+        (mst_memory){ .device = arena->held.device, .geometry = *geometry, .seat = attachment->seat };
+    attachment->recorder = (mst_recorder){
+        .records = mst_layout_records(geometry, attachment->seat),
+        .claimed = &mst_layout_entry(geometry, attachment->seat)->claimed,
+        .exact = config->exact_times,
+    };
+    attachment->injections = config->injections;
+    attachment->log = config->log;
+    attachment->attaching = (mst_attaching){ config->interrupt, config->patience };
+    mst_store32_rlx(&attachment->users, 1);
+    pthread_mutex_init(&attachment->lock, NULL);
+}
+
+mst_attachment *mst_attachment_create(mst_arena *arena, uint32_t rank, uint32_t seat,
+                                      const mst_attachment_config *config)
 {
     mst_attachment *attachment = calloc(1, sizeof *attachment);
 
     if (!attachment)
         return NULL;
-    attachment->arena = arena;
     attachment->geometry = arena->geometry;
     attachment->seat = seat;
     attachment->rank = rank;
-    mst_store32_rlx(&attachment->users, 1);
-    if (arena->launcher.pid == 0 && detection == MST_DETECTION_LAUNCHER) /* nobody would report a death */
-        detection = MST_DETECTION_PIDFD;
-    attachment->recorder = (mst_recorder){
-        .records = mst_layout_records(&attachment->geometry, seat),
-        .claimed = &mst_layout_entry(&attachment->geometry, seat)->claimed,
-    };
-    pthread_mutex_init(&attachment->lock, NULL);
+    fill_in(attachment, arena, config);
     attachment->fork_mark = mst_os_fork_mark_create();
-    attachment->memory =
-        (mst_memory){ .device = arena->held.device, .geometry = arena->geometry, .seat = seat };
     bool heap = attachment->fork_mark &&
                 mst_heap_init(&attachment->heap, &arena->geometry, &attachment->memory, seat);
     bool liveness =
         heap && mst_liveness_init(&attachment->liveness, &arena->geometry, seat, &arena->launcher);
-    attachment->together = calloc(arena->geometry.seats, sizeof *attachment->together);
-    attachment->released = calloc(arena->geometry.seats, sizeof *attachment->released);
-    if (liveness && attachment->together && attachment->released &&
+    attachment->others.together = calloc(arena->geometry.seats, sizeof *attachment->others.together);
+    attachment->others.released = calloc(arena->geometry.seats, sizeof *attachment->others.released);
+    if (liveness && attachment->others.together && attachment->others.released &&
         mst_deadlock_init(&attachment->deadlock, &arena->geometry, seat)) {
-        mst_store32_rlx(&attachment->liveness.detection, detection);
+        mst_store32_rlx(&attachment->liveness.detection, detection_of(arena, config));
+        attachment->deadlock.promised = config->one_thread;
         return attachment;
     }
     if (liveness)
@@ -46,8 +66,8 @@ mst_attachment *mst_attachment_create(mst_arena *arena, uint32_t rank, uint32_t 
     if (heap)
         mst_heap_destroy(&attachment->heap);
     mst_os_fork_mark_destroy(attachment->fork_mark);
-    free(attachment->together);
-    free(attachment->released);
+    free(attachment->others.together);
+    free(attachment->others.released);
     free(attachment);
     return NULL;
 }
@@ -62,7 +82,7 @@ typedef struct awaiting {
 static bool look_while_awaiting(void *arg, int peer, int64_t slept_ns)
 {
     awaiting *awaiting = arg;
-    const mst_interrupt *interrupt = &awaiting->attachment->interrupt;
+    const mst_interrupt *interrupt = &awaiting->attachment->attaching.interrupt;
 
     (void)peer, (void)slept_ns;
     mst_liveness_scan(&awaiting->attachment->liveness);
@@ -80,12 +100,12 @@ mst_awaited mst_attachment_await(mst_attachment *attachment, bool (*ready)(const
     mst_waiter waiter = {
         .policy = { .spin_ns = 0, .yield_ns = 1 * MST_NS_PER_MS },
         .poison = &awaiting.stopped,
-        .deadline = attachment->patience,
+        .deadline = attachment->attaching.patience,
         .watch = { .tick = look_while_awaiting, .arg = &awaiting },
     };
 
     mst_wait_result result = mst_wait_until(&waiter, mst_eventcount_parking(arrivals), ready, arg, -1);
-    attachment->patience = waiter.deadline;
+    attachment->attaching.patience = waiter.deadline;
     if (result == MST_WAIT_POISONED)
         return (mst_awaited)mst_load64_rlx(&awaiting.stopped);
     return result == MST_WAIT_READY ? MST_AWAITED : MST_AWAITED_TOO_LONG;
@@ -170,20 +190,20 @@ void mst_attachment_destroy(mst_attachment *attachment)
     mst_os_fork_mark_destroy(attachment->fork_mark);
     pthread_mutex_destroy(&attachment->lock);
     mst_arena_close(attachment->arena);
-    free(attachment->together);
-    free(attachment->released);
+    free(attachment->others.together);
+    free(attachment->others.released);
     free(attachment);
 }
 
 void mst_attachment_meet(mst_attachment *attachment, uint32_t seat)
 {
-    if (seat != attachment->seat && attachment->together[seat]++ == 0)
+    if (seat != attachment->seat && attachment->others.together[seat]++ == 0)
         mst_references_add(&attachment->geometry, seat, attachment->seat);
 }
 
 void mst_attachment_part(mst_attachment *attachment, uint32_t seat)
 {
-    if (seat != attachment->seat && --attachment->together[seat] == 0)
+    if (seat != attachment->seat && --attachment->others.together[seat] == 0)
         mst_references_remove(&attachment->geometry, seat, attachment->seat);
 }
 
@@ -191,11 +211,11 @@ void mst_attachment_release_dead(mst_attachment *attachment)
 {
     uint32_t terminations = mst_liveness_count(&attachment->geometry);
 
-    if (terminations == attachment->terminations_seen)
+    if (terminations == attachment->others.terminations_seen)
         return;
     mst_liveness_scan(&attachment->liveness); /* updates which of them can no longer write */
-    if (!mst_references_release_dead(&attachment->geometry, attachment->released))
-        attachment->terminations_seen = terminations;
+    if (!mst_references_release_dead(&attachment->geometry, attachment->others.released))
+        attachment->others.terminations_seen = terminations;
 }
 
 void mst_attachment_leave(mst_attachment *attachment)
@@ -204,10 +224,10 @@ void mst_attachment_leave(mst_attachment *attachment)
     attachment->left = true;
     mst_liveness_say_we_end(&attachment->liveness); /* before any rank takes us for one that has left */
     for (uint32_t index = 0; index < MST_CELLS_MAX; index++) {
-        if (!attachment->in_use[index])
+        if (!attachment->cells.in_use[index])
             continue;
         mst_cell *cell = mst_layout_cell(&attachment->geometry, attachment->seat, index);
-        mst_store64_rel(&cell->membership, 2 * (uint64_t)attachment->generations[index]); /* E10 */
+        mst_store64_rel(&cell->membership, 2 * (uint64_t)attachment->cells.generations[index]); /* E10 */
     }
     pthread_mutex_unlock(&attachment->lock);
     mst_store32_rel(&mst_layout_entry(&attachment->geometry, attachment->seat)->state,

@@ -22,6 +22,37 @@ typedef struct mst_interrupt {
     void *arg;
 } mst_interrupt;
 
+/* What the rank's program asks for. It is complete before another thread or rank sees the attachment. */
+typedef struct mst_attachment_config {
+    mst_detection detection; /* the best detection method that may be used */
+    mst_interrupt interrupt; /* while attaching */
+    mst_deadline patience;   /* for the others; time spent waiting for the arena counts */
+    bool one_thread;         /* only one thread of this rank calls muster, whatever others there are */
+    bool exact_times;        /* records use the exact clock */
+    mst_injections injections;
+    mst_log log;
+} mst_attachment_config;
+
+/* What ends an attach that waits: the program, or the deadline. */
+typedef struct mst_attaching {
+    mst_interrupt interrupt;
+    mst_deadline patience;
+} mst_attaching;
+
+/* This rank's cells: one per group that it is in. */
+typedef struct mst_own_cells {
+    uint32_t generations[MST_CELLS_MAX]; /* never read from the arena */
+    bool in_use[MST_CELLS_MAX];
+    uint32_t committed;
+} mst_own_cells;
+
+/* The other ranks by seat: whose memory this rank uses, and whose has been released. */
+typedef struct mst_others {
+    uint32_t *together;         /* number of groups that we share with the seat's rank */
+    bool *released;             /* memory of the dead rank that has been released */
+    uint32_t terminations_seen; /* number of terminations when no memory was left to release */
+} mst_others;
+
 typedef struct mst_attachment {
     mst_arena *arena;
     mst_geometry geometry;
@@ -38,18 +69,13 @@ typedef struct mst_attachment {
     mst_injections injections;
     mst_log log;
     mst_wait_policy policy;
-    mst_interrupt interrupt;                                 /* while attaching */
-    mst_deadline patience;                                   /* while attaching */
+    mst_attaching attaching;
     _Atomic uint32_t users;                                  /* groups */
     void (*forget)(const struct mst_attachment *attachment); /* called at the end; may be NULL */
 
-    pthread_mutex_t lock;                /* protects the following members */
-    uint32_t generations[MST_CELLS_MAX]; /* of our cells; never read from the arena */
-    bool in_use[MST_CELLS_MAX];
-    uint32_t cells_committed;
-    uint32_t *together;         /* by seat: number of groups that we share with its rank */
-    bool *released;             /* by seat: memory of the dead rank that has been released */
-    uint32_t terminations_seen; /* number of terminations when no memory was left to release */
+    pthread_mutex_t lock; /* protects the following members */
+    mst_own_cells cells;
+    mst_others others;
     bool left; /* all groups at once, because the program ends: nobody poisons them any more */
     struct mst_subarena *open;    /* the rank's groups */
     struct mst_subarena *retired; /* freed by us, but peers may still read them */
@@ -58,7 +84,7 @@ typedef struct mst_attachment {
 /* Prepares to be `rank` in a seat of the arena, and takes ownership of the arena; NULL: no memory. One
  * reference. */
 mst_attachment *mst_attachment_create(mst_arena *arena, uint32_t rank, uint32_t seat,
-                                      mst_detection detection);
+                                      const mst_attachment_config *config);
 void mst_attachment_destroy(mst_attachment *attachment);
 
 void mst_attachment_hold(mst_attachment *attachment);

@@ -48,7 +48,7 @@ static void init_cell(mst_cell *cell, uint64_t membership, uint64_t staging_offs
 static void free_cell(mst_attachment *attachment, uint32_t index)
 {
     pthread_mutex_lock(&attachment->lock);
-    attachment->in_use[index] = false;
+    attachment->cells.in_use[index] = false;
     pthread_mutex_unlock(&attachment->lock);
 }
 
@@ -57,7 +57,7 @@ static muster_status commit_cells(mst_attachment *attachment, uint32_t index)
 {
     const mst_geometry *geometry = &attachment->geometry;
     mst_memory *memory = &attachment->memory;
-    uint32_t seat = attachment->seat, next = attachment->cells_committed;
+    uint32_t seat = attachment->seat, next = attachment->cells.committed;
 
     if (index < next)
         return MUSTER_OK;
@@ -67,7 +67,7 @@ static muster_status commit_cells(mst_attachment *attachment, uint32_t index)
         status = mst_memory_commit(memory, mst_layout_slots(geometry, seat, next), SLOTS_BYTES,
                                    "a group's small slots");
     if (status == MUSTER_OK)
-        attachment->cells_committed++;
+        attachment->cells.committed++;
     return status;
 }
 
@@ -77,7 +77,7 @@ static muster_status claim_cell(mst_attachment *attachment, uint32_t *index, uin
     uint32_t at = 0;
 
     pthread_mutex_lock(&attachment->lock);
-    while (at < MST_CELLS_MAX && attachment->in_use[at])
+    while (at < MST_CELLS_MAX && attachment->cells.in_use[at])
         at++;
     if (at == MST_CELLS_MAX)
         status =
@@ -87,10 +87,10 @@ static muster_status claim_cell(mst_attachment *attachment, uint32_t *index, uin
     else
         status = commit_cells(attachment, at);
     if (status == MUSTER_OK) {
-        attachment->in_use[at] = true;
-        attachment->generations[at]++;
+        attachment->cells.in_use[at] = true;
+        attachment->cells.generations[at]++;
         *index = at;
-        *membership = 2 * (uint64_t)attachment->generations[at] + 1;
+        *membership = 2 * (uint64_t)attachment->cells.generations[at] + 1;
     }
     pthread_mutex_unlock(&attachment->lock);
     return status;

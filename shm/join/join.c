@@ -135,7 +135,7 @@ static muster_status explain_termination(const mst_rendezvous *settled)
 
 static muster_status explain_late(const mst_attachment *attachment, const mst_rendezvous *settled)
 {
-    const mst_deadline *deadline = &attachment->patience;
+    const mst_deadline *deadline = &attachment->attaching.patience;
     char text[200];
 
     mst_ranklist(text, sizeof text, (int)attachment->geometry.size, has_not_come, &attachment->geometry);
@@ -197,6 +197,8 @@ static mst_rendezvous settle(mst_attachment *attachment, const mst_rendezvous *p
 
 static muster_status gather(mst_attachment *attachment)
 {
+    mst_log_line(&attachment->log, MUSTER_LOG_DEBUG, "waits for all %u ranks to attach, in process %d",
+                 attachment->geometry.size, mst_os_process_id());
     mst_awaited result = mst_attachment_await(attachment, no_longer_gathering, attachment);
     mst_rendezvous seen = look_around(attachment);
 
@@ -357,14 +359,11 @@ muster_status mst_join(mst_arena *arena, const mst_joiner *joiner, mst_subarena 
         mst_arena_close(arena);
         return status;
     }
-    mst_attachment *attachment =
-        mst_attachment_create(arena, (uint32_t)joiner->rank, seat, joiner->detection);
+    mst_attachment *attachment = mst_attachment_create(arena, (uint32_t)joiner->rank, seat, &joiner->config);
     if (!attachment) {
         mst_arena_close(arena);
         return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory to attach");
     }
-    attachment->interrupt = joiner->interrupt;
-    attachment->patience = joiner->patience;
     status = join_as(attachment, world);
     mst_subarena_drop_attachment(attachment); /* the world has a reference now, or joining failed */
     return status;

@@ -13,10 +13,8 @@
 
 typedef struct mst_joiner {
     int rank;
-    int replacements;        /* number of dead processes that were this rank before; see replace.h */
-    mst_detection detection; /* the best detection method that may be used */
-    mst_interrupt interrupt;
-    mst_deadline patience; /* for the others; time spent waiting for the arena counts */
+    int replacements; /* number of dead processes that were this rank before; see replace.h */
+    mst_attachment_config config;
 } mst_joiner;
 
 /*

@@ -82,7 +82,7 @@ static muster_status await_admission(mst_attachment *attachment, uint32_t *list_
         return mst_fail(MUSTER_ERR_TIMED_OUT,
                         "rank %u was started again and waited %.1f s for the others to admit it, with "
                         "muster_group_grow; give them longer with MUSTER_ATTACH_TIMEOUT",
-                        attachment->rank, (double)attachment->patience.total_ns / MST_NS_PER_S);
+                        attachment->rank, (double)attachment->attaching.patience.total_ns / MST_NS_PER_S);
     return mst_fail(MUSTER_ERR_PEER_DIED,
                     "rank %u was started again, and all others have ended or left without admitting it "
                     "(muster_group_grow)",

@@ -122,43 +122,56 @@ static muster_status plan_stores(mst_group *world)
     return status;
 }
 
+/* Copies from the config what an attachment is made with. Fails when a value makes no sense. */
+static muster_status configure(const muster_config *config, mst_attachment_config *attachment)
+{
+    muster_status status = find_detection(config->liveness, &attachment->detection);
+
+    if (status == MUSTER_OK)
+        status = mst_injections_parse(config->restarts ? NULL : config->fault, config->rank,
+                                      &attachment->injections);
+    attachment->interrupt = (mst_interrupt){ config->interrupt, config->interrupt_arg };
+    attachment->one_thread = config->one_thread;
+    attachment->exact_times = config->exact_times;
+    attachment->log = (mst_log){ config->log_level, config->log, config->log_arg, config->rank };
+    return status;
+}
+
+static muster_status join(const muster_config *config, mst_arena *arena, mst_joiner *joiner,
+                          mst_subarena **subarena)
+{
+    muster_status status = configure(config, &joiner->config);
+
+    if (config->chaos)
+        mst_chaos_begin(config->chaos, (uint32_t)config->rank);
+    if (status == MUSTER_OK)
+        return mst_join(arena, joiner, subarena);
+    mst_arena_close(arena);
+    return status;
+}
+
 muster_status mst_group_attach(const muster_config *config, mst_arena *share, muster_group **world)
 {
     const mst_kernels *kernels;
     mst_arena *arena = share;
     mst_joiner joiner = { .rank = config->rank,
                           .replacements = config->restarts,
-                          .interrupt = { config->interrupt, config->interrupt_arg },
-                          .patience = patience_of(config, false) };
+                          .config.patience = patience_of(config, false) };
     mst_subarena *subarena;
     mst_group *group = NULL;
-    mst_injections injections;
 
     muster_status status = find_kernels(&kernels);
     if (status == MUSTER_OK && !share)
-        status = open_arena(config, &joiner.patience, &arena);
+        status = open_arena(config, &joiner.config.patience, &arena);
     if (status != MUSTER_OK)
         return status;
     if (share)
         mst_arena_share(share);
-    status = find_detection(config->liveness, &joiner.detection);
-    if (status == MUSTER_OK)
-        status = mst_injections_parse(config->restarts ? NULL : config->fault, config->rank, &injections);
-    if (config->chaos)
-        mst_chaos_begin(config->chaos, (uint32_t)config->rank);
-    if (status == MUSTER_OK)
-        status = mst_join(arena, &joiner, &subarena);
-    else
-        mst_arena_close(arena);
+    status = join(config, arena, &joiner, &subarena);
     if (status != MUSTER_OK)
         return status;
     status = mst_group_create(subarena, kernels, config->timeout_ns, &group);
     if (status == MUSTER_OK) {
-        subarena->attachment->deadlock.promised = config->one_thread;
-        subarena->attachment->recorder.exact = config->exact_times;
-        subarena->attachment->injections = injections;
-        subarena->attachment->log =
-            (mst_log){ config->log_level, config->log, config->log_arg, config->rank };
         group->whole = true;
         group->base.interrupt = config->interrupt;
         group->base.interrupt_arg = config->interrupt_arg;

@@ -74,6 +74,9 @@ static int use_logged_world(muster_group *world, void *arg)
         RANK_CHECK(world, pile.levels[i] <= setting->level && !strchr(pile.lines[i], '\n'));
     bool info = setting->level >= MUSTER_LOG_INFO, debug = setting->level == MUSTER_LOG_DEBUG;
     RANK_CHECK(world, count_lines(&pile, "has attached") == info);
+    /* The log is there before anything is waited for: the first line is of that. */
+    RANK_CHECK(world, count_lines(&pile, "waits for all 2 ranks to attach") == debug);
+    RANK_CHECK(world, !debug || strstr(pile.lines[0], "waits for all 2 ranks to attach"));
     RANK_CHECK(world, count_lines(&pile, "of a new group of 2") == info);
     RANK_CHECK(world, count_lines(&pile, "frees a group of 2") == 2 * info);
     RANK_CHECK(world, count_lines(&pile, "all_max (float32 x 3), operation 1, in a group of 2") == debug);
