@@ -51,7 +51,7 @@ void mst_collective_describe(uint32_t collective, muster_dtype dtype, muster_op 
     char name[40], of_root[24] = "";
 
     mst_collective_name(collective, op, name, sizeof name);
-    if (collective == MST_BARRIER) {
+    if (collective < MST_COLLECTIVE_COUNT && mst_shapes[collective].in == SPAN_NONE) {
         snprintf(text, bytes, "%s", name);
         return;
     }

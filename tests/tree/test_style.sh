@@ -67,5 +67,20 @@ for document in docs/MEMORY_MODEL.md docs/MODELS.md docs/ARCHITECTURE.md docs/FA
             complain "$document names $name, which is not there"
     done
 done
+
+# What a collective is, is its row of src/pure/collective.h, its file, and what programs call: nobody else asks which.
+named_elsewhere() { # named_elsewhere NAME name: where else the code of src/ and shm/ names it
+    names="\\b(MST_$1|mst_method_$2|muster_$2(_start)?)\\b"
+    case $2 in *_*) names="$names|\\b$2\\b" ;; esac # else it is a word of English, too
+    grep -rnE "$names" src shm --include='*.[ch]' |
+        grep -vE "^(src/onehost/coll/$2\.c|src/api/collectives\.c|src/pure/collective\.h):|^[^:]*:[0-9]*: *(/\*|\*)"
+}
+rows=$(sed -n 's/^    X(\([A-Z_]*\), \([a-z_]*\),.*/\1:\2/p' src/pure/collective.h)
+[ "$(echo "$rows" | wc -l)" -ge 9 ] || complain "the rows of src/pure/collective.h are not found"
+for row in $rows; do
+    named_elsewhere "${row%:*}" "${row#*:}" && complain "${row#*:} is named outside its row and its file"
+    [ -f "src/onehost/coll/${row#*:}.c" ] || complain "${row#*:} has no file in src/onehost/coll"
+done
+
 [ "$bad" -eq 0 ] && echo "style holds in $(echo "$everything" | wc -w) files"
 exit $bad

@@ -206,6 +206,19 @@ muster_status mst_work_await(mst_call *call, int chunk, int *by)
     return MUSTER_OK;
 }
 
+/* ---- whole rounds ---- */
+
+muster_status mst_round_empty(mst_call *call)
+{
+    int by;
+
+    muster_status status = mst_round(call, 0);
+    if (!call->shared || status != MUSTER_OK)
+        return status;
+    status = mst_work_share(call, 1, NULL, NULL); /* tells late members that all have arrived */
+    return status == MUSTER_OK ? mst_work_await(call, 0, &by) : status;
+}
+
 muster_status mst_round_if_arena(mst_call *call)
 {
     /* The inputs of a nonblocking operation are the library's copies, and remain unchanged. */

@@ -26,6 +26,9 @@ typedef void (*mst_chunk_fn)(const mst_call *call, const void *arg, int chunk);
 muster_status mst_work_share(mst_call *call, int count, mst_chunk_fn work, const void *arg);
 muster_status mst_work_await(mst_call *call, int chunk, int *by);
 
+/* A round without data: arrives, waits and compares. */
+muster_status mst_round_empty(mst_call *call);
+
 /* The last round of a call that read inputs in the arena: after it nobody reads them any more. */
 muster_status mst_round_if_arena(mst_call *call);
 

@@ -73,10 +73,7 @@ static void choose_places(mst_call *call)
 
 muster_status mst_call_move(mst_call *call)
 {
-    /* Without data, what remains is to arrive, wait and compare. */
-    mst_collective collective = call->request->count ? call->request->collective : MST_BARRIER;
-
-    return methods[collective]->run(call);
+    return call->request->count ? methods[call->request->collective]->run(call) : mst_round_empty(call);
 }
 
 static muster_status run(mst_call *call)
