@@ -136,6 +136,53 @@ static uint64_t announce(mst_call *call)
     return request;
 }
 
+/* ---- whether all ranks pass the same `staged` ---- */
+
+#ifdef MST_CHECKED
+
+static void publish_staged(const mst_call *call, size_t staged)
+{
+    mst_sequence_next(call->sequence)->staged = (uint32_t)staged + 1; /* published by E2 */
+}
+
+/* Where the requests differ, `staged` may, too, and the sentence is about the requests. */
+static muster_status check_staged(mst_call *call, size_t staged)
+{
+    for (int rank = 0; rank < call->group->base.size; rank++) {
+        uint32_t said = mst_sequence_arrival(call->sequence, rank)->staged; /* E2: read once */
+        char doing[120];
+
+        if (said == 0 || said == (uint32_t)staged + 1) /* 0: a build without MST_CHECKED */
+            continue;
+        muster_status status = compare_records(call);
+        if (status != MUSTER_OK)
+            return status;
+        mst_call_describe(call, doing, sizeof doing);
+        return mst_group_poison(
+            call->group, MST_POISON_DAMAGE,
+            "rank %d advanced by %zu bytes in a round of %s, and rank %d by %u: a defect in muster",
+            call->group->base.rank, staged, doing, rank, said - 1);
+    }
+    return MUSTER_OK;
+}
+
+#else
+
+static void publish_staged(const mst_call *call, size_t staged)
+{
+    (void)call, (void)staged;
+}
+
+static muster_status check_staged(const mst_call *call, size_t staged)
+{
+    (void)call, (void)staged;
+    return MUSTER_OK;
+}
+
+#endif
+
+/* ---- meeting ---- */
+
 void mst_call_arrive(mst_call *call)
 {
     announce(call);
@@ -150,6 +197,8 @@ muster_status mst_round(mst_call *call, size_t staged)
 
     if (first)
         request = call->nonblocking ? pack_request(call) : announce(call);
+    if (!call->nonblocking)
+        publish_staged(call, staged);
     if (!first || !call->nonblocking)
         mst_sequence_publish(call->sequence);
     if (first && call->small)
@@ -170,7 +219,8 @@ muster_status mst_round(mst_call *call, size_t staged)
         mst_group_arrived(call->group, MUSTER_CALL_COLLECTIVE, &call->sequence->waiter);
     if (!call->nonblocking && !call->in_line)
         mst_staging_turn(&call->group->staging, call->part, staged);
-    return first && call->compared ? compare_requests(call, request) : MUSTER_OK;
+    muster_status status = first && call->compared ? compare_requests(call, request) : MUSTER_OK;
+    return status == MUSTER_OK && !call->nonblocking ? check_staged(call, staged) : status;
 }
 
 /* ---- shared work ---- */

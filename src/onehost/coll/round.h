@@ -14,7 +14,8 @@ void mst_call_begin(mst_call *call);
 void mst_call_arrive(mst_call *call);
 
 /* Arrives and waits for all; the first round of a call also compares all requests. `staged`: max bytes staged
- * by any rank; identical on all, also on ranks that staged nothing; advances the ring. */
+ * by any rank; identical on all, also on ranks that staged nothing, which MST_CHECKED builds check; advances
+ * the ring. */
 muster_status mst_round(mst_call *call, size_t staged);
 
 /*
