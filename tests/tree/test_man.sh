@@ -34,6 +34,12 @@ for command in run inspect top trace report bench; do
         [ "$option" = --help ] || grep -qE -- "^\|.*\`$option\b" docs/CONFIG.md || complain "docs/CONFIG.md does not have $option of muster $command"
     done
 done
+# The words that a variable may be set to are in muster(1), too.
+for pair in $(sed -n 's/^| `\(MUSTER_[A-Z_]*\)` |[^|]*|\([^|]*\)|$/\1 \2/p' docs/CONFIG.md |
+    awk '{ n = split($0, part, "`"); for (i = 2; i <= n; i += 2) if (part[i] ~ /^[a-z0-9]+$/) print $1 ":" part[i] }'); do
+    awk -v name="${pair%%:*}" '/^\.It Ev/ { found = $3 == name } found' docs/man/muster.1 | grep -qw "${pair#*:}" ||
+        complain "docs/man/muster.1 does not have ${pair#*:} for ${pair%%:*}, which docs/CONFIG.md has"
+done
 if command -v mandoc >/dev/null; then
     for page in docs/man/*.[13]; do
         mandoc -T lint -W warning "$page" || bad=1

@@ -25,7 +25,7 @@ static const char help[] =
     "  -f, --factor N       from one size to the next (4)\n"
     "  -d, --dtype TYPE     bool, int8 ... float32 ... complex64 (float32)\n"
     "  -o, --op OP          sum, prod, max or min (sum)\n"
-    "      --arena          arena buffers: peers read them where they lie\n"
+    "      --arena          arena buffers, which peers read zero-copy\n"
     "      --in-place       where the operation has an in-place form\n"
     "      --seconds S      of measuring per line (0.3)\n"
     "      --no-limits      do not measure the machine first\n"
