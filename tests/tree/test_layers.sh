@@ -5,6 +5,11 @@
 set -eu
 cd "$TEST_SOURCE"
 
+# The checks below read includes of one spelling: "FOLDER/.../FILE" from the top of the tree, or a file beside.
+spelled_otherwise() { # spelled_otherwise FILES...: prints the includes that would escape them
+    grep -HnE '^[[:space:]]+#[[:space:]]*include|^#[[:space:]]+include|^#include([[:space:]]{2,}|[^[:space:]])|^#include ["<]([^">]*/)?\.\.?/' "$@"
+}
+
 check() { # check FILES...: prints what breaks a layer
     grep -HnoE '^#include ["<](shm|src|tools|muster|tests|bench|examples|demo)/[^">]*[">]|^#include "[^"/]*"' "$@" |
         awk -F: -v table=tests/tree/layers.txt '
@@ -55,6 +60,19 @@ circles() { # circles FILES...: prints the modules that include each other, dire
 # The checks themselves must be able to fail.
 canary=$(mktemp -d)
 trap 'rm -rf "$canary"' EXIT
+for line in '#include "../../shm/wait/wait.h"' '#  include "shm/wait/wait.h"' ' #include "shm/wait/wait.h"' '#include"shm/wait/wait.h"' \
+    '#include "shm/wait/../port/os.h"'; do
+    echo "$line" >"$canary/x.c"
+    if ! spelled_otherwise "$canary/x.c" >/dev/null; then
+        echo "the check does not see an include spelled otherwise: $line"
+        exit 1
+    fi
+done
+printf '#include "shm/wait/wait.h"\n#include <stdio.h>\n#include "own.h"\n' >"$canary/x.c"
+if spelled_otherwise "$canary/x.c"; then
+    echo "the check refuses includes that are spelled well"
+    exit 1
+fi
 mkdir -p "$canary/shm/wait" "$canary/tests/tree"
 cp tests/tree/layers.txt "$canary/tests/tree/"
 printf '#include "src/onehost/group.h"\n' >"$canary/shm/wait/wait.c"
@@ -97,6 +115,11 @@ fi
 
 # shellcheck disable=SC2046
 files=$(find $(ls -d shm src tools include bench examples demo bindings 2>/dev/null) -name "*.[ch]")
+# shellcheck disable=SC2086
+if spelled_otherwise $files src/backend.h tests/backend/*.[ch]; then
+    echo 'write #include "FOLDER/.../FILE", from the top of the tree'
+    exit 1
+fi
 # shellcheck disable=SC2086
 check $files /dev/null
 # shellcheck disable=SC2086
