@@ -74,7 +74,7 @@ def contenders():
     loop = loop_object()
     library = BUILD / "muster"
     muster_run = lambda n: [library / "bin" / "muster", "run", "-n", n, "--prefix", "none", "--"]
-    ours = compile_peer("cc", [PEERS / "muster.c", loop], BUILD / "peer_muster", f"-I{ROOT}/include",
+    ours = compile_peer("cc", [PEERS / "collectives.c", loop], BUILD / "peer_muster", f"-I{ROOT}/include",
                         f"-I{PEERS}", f"{library}/libmuster.so", f"-Wl,-rpath,{library}")
     compile_peer("cc", [PEERS / "ping.c"], BUILD / "ping")
     found = [Contender("muster", ours, muster_run),

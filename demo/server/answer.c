@@ -43,7 +43,7 @@ static enum MHD_Result send_refusal(struct MHD_Connection *connection, unsigned 
     return result;
 }
 
-enum MHD_Result refuse(struct MHD_Connection *connection, unsigned status, const char *why)
+enum MHD_Result answer_refusal(struct MHD_Connection *connection, unsigned status, const char *why)
 {
     return send_refusal(connection, status, why, NULL);
 }

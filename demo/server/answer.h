@@ -9,7 +9,7 @@ enum MHD_Result answer(struct MHD_Connection *connection, unsigned status, const
                        const char *text);
 
 /* {"error": why}; with Retry-After where the status is 503. */
-enum MHD_Result refuse(struct MHD_Connection *connection, unsigned status, const char *why);
+enum MHD_Result answer_refusal(struct MHD_Connection *connection, unsigned status, const char *why);
 
 /* 405, with the methods that the path has. */
 enum MHD_Result refuse_method(struct MHD_Connection *connection, const char *allow);

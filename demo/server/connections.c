@@ -73,7 +73,7 @@ static void *look(void *arg)
     while (!all.ending) {
         struct timespec until;
         int64_t patience_ns = (is_full() ? CONNECTION_HURRY_S : CONNECTION_PATIENCE_S) * NS_PER_S;
-        int64_t latest_ns = now_ns() - patience_ns;
+        int64_t latest_ns = monotonic_ns() - patience_ns;
 
         for (guest *each = all.first; each; each = each->next)
             if (each->silent_since_ns < latest_ns)
@@ -136,7 +136,7 @@ void connections_notify(void *arg, struct MHD_Connection *connection, void **sta
         if (arrived) { /* without: it is watched by libmicrohttpd's own limit only */
             arrived->socket =
                 MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-            arrived->silent_since_ns = now_ns();
+            arrived->silent_since_ns = monotonic_ns();
             add(arrived);
         }
         *state = arrived;
@@ -167,5 +167,5 @@ void connections_served(struct MHD_Connection *connection)
 
 void connections_idle(struct MHD_Connection *connection)
 {
-    set_silent_since(connection, now_ns());
+    set_silent_since(connection, monotonic_ns());
 }

@@ -51,10 +51,10 @@ static enum MHD_Result generate(struct MHD_Connection *connection, const char *m
     if (strcmp(method, MHD_HTTP_METHOD_POST) != 0)
         return refuse_method(connection, "POST");
     if (request->too_long)
-        return refuse(connection, MHD_HTTP_CONTENT_TOO_LARGE, "the body has more than 64 KiB");
+        return answer_refusal(connection, MHD_HTTP_CONTENT_TOO_LARGE, "the body has more than 64 KiB");
     if (connections_full())
-        return refuse(connection, MHD_HTTP_SERVICE_UNAVAILABLE,
-                      "as many clients as the server takes are here");
+        return answer_refusal(connection, MHD_HTTP_SERVICE_UNAVAILABLE,
+                              "as many clients as the server takes are here");
     return text_begin(connection, request->body, request->used, &request->text);
 }
 
@@ -64,11 +64,12 @@ static enum MHD_Result answer_ready(struct MHD_Connection *connection)
     queue_answer would = queue_look(texts);
 
     if (would == QUEUE_STOPS)
-        return refuse(connection, MHD_HTTP_SERVICE_UNAVAILABLE, "the server is stopping");
+        return answer_refusal(connection, MHD_HTTP_SERVICE_UNAVAILABLE, "the server is stopping");
     if (would == QUEUE_FULL || connections_full())
-        return refuse(connection, MHD_HTTP_SERVICE_UNAVAILABLE, "the server is full");
+        return answer_refusal(connection, MHD_HTTP_SERVICE_UNAVAILABLE, "the server is full");
     if (!metrics_is_ready())
-        return refuse(connection, MHD_HTTP_SERVICE_UNAVAILABLE, "ranks were lost, and the others regroup");
+        return answer_refusal(connection, MHD_HTTP_SERVICE_UNAVAILABLE,
+                              "ranks were lost, and the others regroup");
     return answer(connection, MHD_HTTP_OK, "text/plain", "ready\n");
 }
 
@@ -84,8 +85,8 @@ static enum MHD_Result serve(struct MHD_Connection *connection, const char *path
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
         known = known || strcmp(path, paths[i]) == 0;
     if (!known)
-        return refuse(connection, MHD_HTTP_NOT_FOUND,
-                      "there are /, /generate, /health, /live, /ready and /metrics");
+        return answer_refusal(connection, MHD_HTTP_NOT_FOUND,
+                              "there are /, /generate, /health, /live, /ready and /metrics");
     if (!get)
         return refuse_method(connection, "GET, HEAD");
     if (strcmp(path, "/health") == 0)

@@ -34,7 +34,7 @@ static struct {
     int64_t looked_ns, began_ns;
 } all = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
-int64_t now_ns(void)
+int64_t monotonic_ns(void)
 {
     struct timespec now;
 
@@ -59,7 +59,7 @@ void metrics_group(const muster_group *group)
     pthread_mutex_lock(&all.lock);
     all.ranks = muster_group_size(group);
     if (!all.began_ns)
-        all.began_ns = now_ns();
+        all.began_ns = monotonic_ns();
     if (!all.records && arena && strncmp(arena, "fd:", 3) == 0 &&
         muster_records_open(atoi(arena + 3), &all.records) != MUSTER_OK)
         fprintf(stderr, "server: no waiting times: %s\n", muster_error_detail());
@@ -130,7 +130,7 @@ void metrics_regrouped(void)
 
 void metrics_step(int tokens, int64_t sum_ns)
 {
-    int64_t now = now_ns(), second = now / NS_PER_S;
+    int64_t now = monotonic_ns(), second = now / NS_PER_S;
 
     pthread_mutex_lock(&all.lock);
     all.tokens += (uint64_t)tokens;
@@ -153,7 +153,7 @@ void metrics_step(int tokens, int64_t sum_ns)
 /* Of the last whole second. */
 static double tokens_per_second(void)
 {
-    int64_t second = now_ns() / NS_PER_S - 1;
+    int64_t second = monotonic_ns() / NS_PER_S - 1;
 
     return all.seconds[second % RATE_SECONDS] == second ? (double)all.by_second[second % RATE_SECONDS] : 0;
 }

@@ -31,6 +31,6 @@ void metrics_step(int tokens, int64_t sum_ns);
 void metrics_print(FILE *to);
 void metrics_print_json(FILE *to);
 
-int64_t now_ns(void);
+int64_t monotonic_ns(void);
 
 #endif

@@ -164,12 +164,12 @@ static muster_status take_step(server *server, bool *stops)
     if (*stops)
         return MUSTER_OK;
     shard_apply(&server->shard, &server->model, server->step->contexts, rows, server->sums);
-    int64_t began_ns = now_ns();
+    int64_t began_ns = monotonic_ns();
     status = muster_all_sum(server->sums, server->sums, (size_t)(rows * server->model.values), MUSTER_INT32,
                             server->group);
     if (status != MUSTER_OK || !first)
         return status;
-    metrics_step(rows, now_ns() - began_ns);
+    metrics_step(rows, monotonic_ns() - began_ns);
     queue_give(&server->queue, &server->model, server->taken, rows, server->sums);
     server->taken_count = 0;
     return MUSTER_OK;

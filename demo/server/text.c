@@ -77,7 +77,7 @@ static int read_more(text *text, int most)
                                           room < most ? room : most);
 
     if (got > 0 && text->read == 0)
-        metrics_first_token(now_ns() - text->began_ns);
+        metrics_first_token(monotonic_ns() - text->began_ns);
     text->read += got > 0 ? got : 0;
     return got;
 }
@@ -103,7 +103,7 @@ static const char *finish(const text *text)
 
 static double seconds_since(int64_t began_ns)
 {
-    return (double)(now_ns() - began_ns) / 1e9;
+    return (double)(monotonic_ns() - began_ns) / 1e9;
 }
 
 /* ---- as a stream: a line per token, and one that says how it went ---- */
@@ -125,7 +125,7 @@ static void write_end(text *text)
                                   "{\"done\":%s,\"tokens\":%d,\"seconds\":%.6f,\"finish\":\"%s\"}\n",
                                   finished ? "true" : "false", text->read, seconds_since(text->began_ns),
                                   finished ? finished : "server stops");
-    metrics_request_done(now_ns() - text->began_ns);
+    metrics_request_done(monotonic_ns() - text->began_ns);
 }
 
 static ssize_t read_stream(void *arg, uint64_t position, char *to, size_t room)
@@ -176,15 +176,15 @@ static enum MHD_Result answer_whole(struct MHD_Connection *connection, text *tex
     text->answered = true;
     if (!finished || !object) {
         free(object);
-        return refuse(connection, MHD_HTTP_SERVICE_UNAVAILABLE,
-                      finished ? "out of memory" : "the server is stopping");
+        return answer_refusal(connection, MHD_HTTP_SERVICE_UNAVAILABLE,
+                              finished ? "out of memory" : "the server is stopping");
     }
     size_t used = (size_t)sprintf(object, "{\"text\":\"");
     for (int i = 0; i < text->read; i++)
         used += write_json_byte(text->bytes[i], object + used, 8);
     sprintf(object + used, "\",\"tokens\":%d,\"seconds\":%.6f,\"finish\":\"%s\"}\n", text->read,
             seconds_since(text->began_ns), finished);
-    metrics_request_done(now_ns() - text->began_ns);
+    metrics_request_done(monotonic_ns() - text->began_ns);
     enum MHD_Result result = answer(connection, MHD_HTTP_OK, "application/json", object);
     free(object);
     return result;
@@ -208,9 +208,9 @@ enum MHD_Result text_go_on(struct MHD_Connection *connection, text *text)
 static enum MHD_Result turn_away(struct MHD_Connection *connection, queue_answer why)
 {
     metrics_refused();
-    return refuse(connection, MHD_HTTP_SERVICE_UNAVAILABLE,
-                  why == QUEUE_FULL ? "as many texts as the server takes are being made; try again"
-                                    : "the server is stopping");
+    return answer_refusal(connection, MHD_HTTP_SERVICE_UNAVAILABLE,
+                          why == QUEUE_FULL ? "as many texts as the server takes are being made; try again"
+                                            : "the server is stopping");
 }
 
 /* What is no JSON at all: a number that is too large, a NUL in a string. */
@@ -223,7 +223,7 @@ static enum MHD_Result refuse_body(struct MHD_Connection *connection, const char
     while (error->text[ascii] && !(error->text[ascii] & 0x80)) /* it may have cut a character */
         ascii++;
     snprintf(why, sizeof why, "%s%s%.*s", wrong, ascii ? ": " : "", (int)ascii, error->text);
-    return refuse(connection, MHD_HTTP_BAD_REQUEST, why);
+    return answer_refusal(connection, MHD_HTTP_BAD_REQUEST, why);
 }
 
 enum MHD_Result text_begin(struct MHD_Connection *connection, const char *body, size_t bytes, text **begun)
@@ -241,11 +241,11 @@ enum MHD_Result text_begin(struct MHD_Connection *connection, const char *body, 
     if (wrong || !new || !new->generation) {
         free(new);
         return wrong ? refuse_body(connection, wrong, &error)
-                     : refuse(connection, MHD_HTTP_SERVICE_UNAVAILABLE, "out of memory");
+                     : answer_refusal(connection, MHD_HTTP_SERVICE_UNAVAILABLE, "out of memory");
     }
     new->connection = connection;
     new->streamed = streamed;
-    new->began_ns = now_ns();
+    new->began_ns = monotonic_ns();
     queue_answer added = queue_add(texts, new->generation);
     if (added != QUEUE_ADDED) {
         free(new);

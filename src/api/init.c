@@ -95,7 +95,7 @@ static void leave_at_exit(void)
         memoised->backend->leave(memoised);
 }
 
-static void describe_rank(char text[sizeof rank_of])
+static void name_rank(char text[sizeof rank_of])
 {
     const char *arena = getenv("MUSTER_ARENA"), *rank = getenv("MUSTER_RANK");
 
@@ -109,7 +109,7 @@ static muster_status remember(const mst_backend *backend)
 {
     if (!here)
         here = backend->mark_process();
-    describe_rank(rank_of);
+    name_rank(rank_of);
     return here ? MUSTER_OK : mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for the world");
 }
 
@@ -120,7 +120,7 @@ static muster_status forget_the_parent(void)
 
     if (!here || *here)
         return MUSTER_OK;
-    describe_rank(rank);
+    name_rank(rank);
     if ((memoised || left) && rank[0] != '\0' && strcmp(rank, rank_of) == 0)
         return mst_fail(MUSTER_ERR_FORKED, "this process was forked by a rank and is not a rank itself");
     memoised = NULL;
@@ -152,7 +152,7 @@ const muster_group *mst_init_world(void)
 extern char **environ;
 
 /* Warns of unknown MUSTER_* variables, most likely misspelt, once per process. */
-static void warn_of_variables(const mst_log *log)
+static void log_unknown_variables(const mst_log *log)
 {
     for (char **setting = environ; *setting && !variables_told; setting++) {
         char name[64];
@@ -166,7 +166,7 @@ static void warn_of_variables(const mst_log *log)
 }
 
 /* Each of its ranks would be alone, and most programs would not notice. */
-static void warn_of_other_launcher(const muster_group *world)
+static void log_other_launcher(const muster_group *world)
 {
     int size;
     const char *variable = world->size == 1 ? muster_other_launcher(&size) : NULL;
@@ -220,8 +220,8 @@ static muster_status attach(const mst_backend *backend, bool strict)
     if (status == MUSTER_OK) {
         memoised->released = release;
         backend->adopt(memoised, &config);
-        warn_of_variables(memoised->log);
-        warn_of_other_launcher(memoised);
+        log_unknown_variables(memoised->log);
+        log_other_launcher(memoised);
     }
     return status;
 }

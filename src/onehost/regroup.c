@@ -110,7 +110,7 @@ static muster_status claim(regroup *regroup)
 
 /* Publishes how many regroups we have arrived at, and whether we are in one: then ranks that wait for us in
  * other calls give up. After a failed regroup we use the group as before. */
-static void say(const mst_group *group, uint64_t arrived, bool inside)
+static void publish(const mst_group *group, uint64_t arrived, bool inside)
 {
     mst_store64_rel(&own_cell(group)->regroups, arrived << 1 | inside); /* E11 */
 }
@@ -126,7 +126,7 @@ static void arrive(const regroup *regroup, muster_status claimed)
         .grows = regroup->grows,
     };
     mst_fault_point("regroup.arrive");
-    say(group, regroup->number, true);
+    publish(group, regroup->number, true);
     mst_fault_point("regroup.arrived");
     for (int rank = 0; rank < group->base.size; rank++)
         if (rank != group->base.rank)
@@ -207,7 +207,7 @@ static muster_status catch_up(const regroup *next)
     regroup last = *next;
 
     last.number--;
-    say(next->group, last.number, true);
+    publish(next->group, last.number, true);
     return gather(&last);
 }
 
@@ -392,7 +392,7 @@ muster_status mst_regroup(muster_group *of, bool grows, muster_group **made)
         return mst_fail(MUSTER_ERR_INVALID, "a group made by split cannot grow; grow the world, or the group "
                                             "that shrink made of it, and split that again");
     status = agree_and_form(&regroup, &child);
-    say(group, group->regroups, false);
+    publish(group, group->regroups, false);
     free(regroup.list.shares);
     mst_group_shown(group, MUSTER_CALL_SPLIT);
     if (status == MUSTER_OK)

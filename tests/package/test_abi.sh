@@ -14,7 +14,7 @@ git clone -q . "$work/clone"
 cd "$work/clone"
 cp "$TEST_SOURCE/scripts/abi" "$TEST_SOURCE/scripts/setup" scripts/
 sed -i 's/^MUSTER_API const char \*muster_version(void);/&\nMUSTER_API int muster_of_old(void);/' include/muster/muster.h
-printf 'int muster_of_old(void)\n{\n    return 0;\n}\n' >>src/pure/status.c
+printf 'int muster_of_old(void)\n{\n    return 0;\n}\n' >>shm/base/status.c
 git -c user.name=test -c user.email=test@example.org commit -qam "an earlier version"
 if scripts/abi HEAD "$(find "$TEST_BUILD" -name 'libmuster.so' | head -1)" >"$work/out" 2>&1; then
     echo "a function that is gone was not noticed"
