@@ -33,13 +33,13 @@ static void check(const char *function, muster_status status)
 /* ---- communicators ---- */
 
 /*
- * A freed one is dropped, and its group given back long after: when so many more have been dropped that no
+ * A freed one is dropped, and its group freed long after: when so many more have been dropped that no
  * queued operation can be that old. Its handle stays, a few bytes, so that a later use is an error.
  */
 #define DROPPED_MAX 1024
 
 typedef struct communicator {
-    muster_group *group;       /* NULL: given back */
+    muster_group *group;       /* NULL: freed */
     struct communicator *next; /* of all that were made */
     struct communicator *next_dropped;
     bool dropped;

@@ -18,7 +18,7 @@
 #include "tests/harness/ranks.h"
 
 static const char *const detections[] = { "futex", "tick", "pidfd", "launcher" };
-#define RUNGS 4
+#define DETECTIONS 4
 
 static bool has_death_words(void)
 {
@@ -99,7 +99,7 @@ static void play(int way, const char *how, bool report)
     shared_page_free(scene, sizeof *scene);
 }
 
-START_TEST(test_each_rung_finds_each_end)
+START_TEST(test_each_detection_method_finds_each_end)
 {
     setenv("MUSTER_LIVENESS", detections[_i], 1);
     play(SIGKILL, "was killed by signal 9", false);
@@ -236,7 +236,7 @@ static int exit_slowly(_Atomic int *done)
     exit(0);
 }
 
-/* Which cell a new group gets; there may be none of the one that was given back. */
+/* Which cell a new group gets; the one that was freed may not be free for use yet. */
 static int use_cell_of_child(muster_group *group, uint32_t *cell)
 {
     muster_group *child;
@@ -306,7 +306,7 @@ END_TEST
 
 /* ---- what the system does not offer ---- */
 
-static int has_rung(muster_group *world, void *arg)
+static int has_method(muster_group *world, void *arg)
 {
     mst_detection expected = *(const mst_detection *)arg;
 
@@ -315,12 +315,12 @@ static int has_rung(muster_group *world, void *arg)
     return 0;
 }
 
-START_TEST(test_the_best_rung_is_taken)
+START_TEST(test_the_best_detection_method_is_taken)
 {
     mst_detection expected = has_death_words() ? MST_DETECTION_FUTEX : MST_DETECTION_TICK;
 
-    run_ranks(3, RANKS_AS_PROCESSES, has_rung, &expected);
-    run_ranks(3, RANKS_AS_THREADS, has_rung, &expected);
+    run_ranks(3, RANKS_AS_PROCESSES, has_method, &expected);
+    run_ranks(3, RANKS_AS_THREADS, has_method, &expected);
 }
 END_TEST
 
@@ -361,7 +361,7 @@ START_TEST(test_without_threads_the_dead_are_found_all_the_same)
 }
 END_TEST
 
-START_TEST(test_an_unknown_rung_is_refused)
+START_TEST(test_an_unknown_detection_method_is_refused)
 {
     muster_config config = MUSTER_CONFIG_INIT;
     muster_group *world;
@@ -378,16 +378,16 @@ int main(void)
     TCase *tests = tcase_create("liveness");
 
     tcase_set_timeout(tests, TEST_TIMEOUT_S);
-    tcase_add_loop_test(tests, test_each_rung_finds_each_end, 0, RUNGS);
+    tcase_add_loop_test(tests, test_each_detection_method_finds_each_end, 0, DETECTIONS);
     tcase_add_loop_test(tests, test_another_program_in_the_rank_s_place, 0, 2);
     tcase_add_test(tests, test_a_crash_is_reported_by_its_handler);
     tcase_add_test(tests, test_a_core_file_is_not_waited_for);
-    tcase_add_loop_test(tests, test_a_known_end_ends_the_next_call, 0, RUNGS);
-    tcase_add_loop_test(tests, test_memory_is_used_again_when_an_end_is_confirmed, 0, RUNGS);
-    tcase_add_loop_test(tests, test_memory_is_used_again_when_a_program_that_ends_has_ended, 0, RUNGS);
-    tcase_add_test(tests, test_the_best_rung_is_taken);
+    tcase_add_loop_test(tests, test_a_known_end_ends_the_next_call, 0, DETECTIONS);
+    tcase_add_loop_test(tests, test_memory_is_used_again_when_an_end_is_confirmed, 0, DETECTIONS);
+    tcase_add_loop_test(tests, test_memory_is_used_again_when_a_program_that_ends_has_ended, 0, DETECTIONS);
+    tcase_add_test(tests, test_the_best_detection_method_is_taken);
     tcase_add_test(tests, test_without_threads_the_dead_are_found_all_the_same);
-    tcase_add_test(tests, test_an_unknown_rung_is_refused);
+    tcase_add_test(tests, test_an_unknown_detection_method_is_refused);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }

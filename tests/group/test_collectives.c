@@ -353,7 +353,7 @@ END_TEST
 /* ---- more than 2^31 elements ---- */
 
 /* Reads come from the kernel's zero page and the interesting part is at the end; the output is one
- * byte per element, and given back as it goes. */
+ * byte per element, and freed as it goes. */
 static int two_to_the_31(muster_group *world, void *arg)
 {
     const size_t count = (1ULL << 31) + 12345;

@@ -46,7 +46,7 @@ static int watch_a_death(muster_group *world, muster_group *child)
 }
 
 /* Rank 1 is said to have ended and still runs, as one does that the kernel takes long to tear down: what it
- * can write to is not used again, and its memory not given back, until it is confirmed that it writes no
+ * can write to is not used again, and its memory not freed, until it is confirmed that it writes no
  * more. */
 static int reuse_after_a_death(muster_group *world, void *arg)
 {

@@ -20,7 +20,7 @@
 #ifndef OPERATIONS
 #define OPERATIONS 4
 #endif
-#define POOLED(op) ((op) % 3 != 0)
+#define SHARED(op) ((op) % 3 != 0)
 #define TAKEN(op, me) ((op) * 2 * N + (me) * 2)
 #define WORK(word) ((word) / (2 * N))
 #define BY(word) (((word) % (2 * N)) / 2)
@@ -53,22 +53,22 @@ proctype Rank(byte me) {
         arrived[me] = s;                        /* publish(), E2 */
         p = 0;
         do                                      /* mst_chunks_meet(): arrivals, or a chunk that is taken, E21 */
-        :: p == N || (POOLED(op) && WORK(word[0]) == op) -> break
-        :: p < N && !(POOLED(op) && WORK(word[0]) == op) ->
-            (arrived[p] >= s || (POOLED(op) && WORK(word[0]) == op)); p++
+        :: p == N || (SHARED(op) && WORK(word[0]) == op) -> break
+        :: p < N && !(SHARED(op) && WORK(word[0]) == op) ->
+            (arrived[p] >= s || (SHARED(op) && WORK(word[0]) == op)); p++
         od;
 #ifndef ONE_SLOT
         turn = 1 - turn;                        /* mst_staging_turn() */
 #endif
         if
-        :: !POOLED(op) ->
+        :: !SHARED(op) ->
             p = 0;
             do
             :: p == N -> break
             :: p < N ->
                 assert(request[p].round[s & 1] == op && staging[p].chunk[AT(LAST, 0)] == op); p++
             od
-        :: POOLED(op) ->
+        :: SHARED(op) ->
             compared = false;
             i = 0;
             do                                  /* mst_work_share() */

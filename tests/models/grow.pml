@@ -185,7 +185,7 @@ proctype Rank(byte me) {
 #endif
     CRASH;
     returned[me] = true;
-    /* The old group is given back; its memory goes when every other member has left it, or is dead. */
+    /* The old group is freed; its memory goes when every other member has left it, or is dead. */
     if
     :: winner == me && (returned[0] || dead[0]) && (returned[1] || dead[1]) && (returned[2 % N] || dead[2 % N]) ->
         list[me] = 0

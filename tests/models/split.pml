@@ -6,7 +6,7 @@
  * published, or in poison when somebody was killed: that the waiting ends is barrier.pml's affair.
  *
  *   shown: a rank that has the child sees only shares that were claimed and are still there; a share is
- *          given back for use by others (mst_share_release) only if no rank has a child with it; what one
+ *          freed for use by others (mst_share_release) only if no rank has a child with it; what one
  *          rank found no memory for, no rank has.
  *
  * -DHASTY gives the share back for use when the wait fails (mst_share_abandon keeps it): must fail, since

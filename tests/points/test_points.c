@@ -139,7 +139,7 @@ static muster_status use_messages(muster_group *world, float *x, float *y)
     int next = (rank + 1) % size, before = (rank + size - 1) % size;
 
     muster_status status = muster_sendrecv(x, 4, next, y, 4, before, MUSTER_FLOAT32, world);
-    for (int i = 0; i < 8 && status == MUSTER_OK; i++) /* beyond what a ring gives back at a time */
+    for (int i = 0; i < 8 && status == MUSTER_OK; i++) /* beyond what a ring frees at a time */
         status = muster_sendrecv(x, FLOATS, next, y, FLOATS, before, MUSTER_FLOAT32, world);
     if (status == MUSTER_OK && y[FLOATS - 1] != (float)(1 + before))
         status = MUSTER_ERR_BAD_ARENA;
@@ -186,7 +186,7 @@ static muster_status run_into_deadlock(muster_group *world)
     return status == MUSTER_ERR_DEADLOCK ? MUSTER_OK : status;
 }
 
-/* A world of our own making, met by name, and given back in the orderly way. */
+/* A world of our own making, met by name, and freed in the orderly way. */
 static muster_status use_another_world(muster_group *world)
 {
     muster_config config = MUSTER_CONFIG_INIT;
@@ -207,7 +207,7 @@ static muster_status use_another_world(muster_group *world)
     return status;
 }
 
-/* In a group that is given back broken, so that its memory is used again. */
+/* In a group that is freed broken, so that its memory is used again. */
 static muster_status lose_one(muster_group *world)
 {
     muster_group *group;

@@ -99,8 +99,8 @@ class Arrays(unittest.TestCase):
                lambda: muster.sum_scatter(np.zeros(5)))
         table = np.arange(24).reshape(4, 6)
         assert (muster.all_sum(table.T) == 4 * table.T).all()  # not in C order
-        dealt = muster.all_to_all(np.arange(4) + 10 * rank)
-        assert dealt.tolist() == [rank, 10 + rank, 20 + rank, 30 + rank]
+        received = muster.all_to_all(np.arange(4) + 10 * rank)
+        assert received.tolist() == [rank, 10 + rank, 20 + rank, 30 + rank]
 
     @ranks(3)
     def test_the_rest(self):

@@ -41,9 +41,9 @@ def check_collectives():
     assert (mine == rank * size).all()
     dist.scatter(mine, [torch.full((2,), float(i)) for i in range(size)] if rank == 0 else None)
     assert (mine == rank).all()
-    dealt = torch.zeros(size)
-    dist.all_to_all_single(dealt, torch.arange(size) + 10.0 * rank)
-    assert dealt.tolist() == [10.0 * i + rank for i in range(size)]
+    received = torch.zeros(size)
+    dist.all_to_all_single(received, torch.arange(size) + 10.0 * rank)
+    assert received.tolist() == [10.0 * i + rank for i in range(size)]
     mine, theirs = [rank + 2 * i for i in range(size)], [i + 2 * rank for i in range(size)]  # rows to, and from
     rows = torch.cat([torch.full((count, 2), 10.0 * rank + to) for to, count in enumerate(mine)])
     got = torch.zeros(sum(theirs), 2)

@@ -52,6 +52,11 @@ check_words() {
     grep -HnwiE 'lanes?|folds?|folded|folding|beacons?|mishaps?|pooled|crowded|newcomers?|entrances?' "$@"
 }
 
+# The same for code, names included; a lane is a vector's there.
+check_words_of_code() {
+    grep -HniE '(^|[^a-z])(folds?|folded|folding|beacons?|mishaps?|pooled|crowded|newcomers?|entrances?|rungs?)([^a-z]|$)' "$@"
+}
+
 documents=$(ls ./*.md docs/*.md docs/decisions/*.md docs/lab/*.md)
 # What is of another time may name files of that time.
 current=$(ls ./*.md docs/*.md | grep -v CHANGELOG)
@@ -66,8 +71,16 @@ printf '| 1 | [Other](0001-page.md) | accepted |\n' >"$canary/README.md"
 [ -n "$(check_links "$canary/links.md")" ] || complain "the check does not see a link that leads nowhere"
 [ -n "$(check_paths "$canary/links.md" /dev/null)" ] || complain "the check does not see a path that is not there"
 [ -n "$(check_words "$canary/words.md")" ] || complain "the check does not see a word that was replaced"
+printf 'static bool has_rung(void);\n' >"$canary/words.c"
+[ -n "$(check_words_of_code "$canary/words.c")" ] || complain "the check does not see a name of a word that was replaced"
 [ "$(check_decisions "$canary" | wc -l)" -ge 7 ] || complain "the check does not see a decision without form"
 
+# shellcheck disable=SC2086
+code=$(find include shm src tools bindings examples demo bench tests scripts docs/man -type f ! -path '*/fuzz/corpus/*' \
+    ! -path tests/tree/test_documents.sh ! -path 'demo/data/*' ! -name '*.pyc')
+# shellcheck disable=SC2086
+found=$(check_words_of_code $code)
+[ -z "$found" ] || complain "$found"
 # shellcheck disable=SC2086
 found=$(check_words $current | grep -v '^./docs/lab/'; check_links $documents; check_paths $current; check_decisions docs/decisions)
 [ -z "$found" ] || complain "$found"

@@ -77,7 +77,7 @@ static bool open_input(const call *call, PyObject **kept, view *in)
 
 /* ---- shapes, as MLX has them ---- */
 
-typedef enum shape_rule { AS_X, GATHERED, SCATTERED, DEALT } shape_rule;
+typedef enum shape_rule { AS_X, GATHERED, SCATTERED, EXCHANGED } shape_rule;
 
 /* "(2,3)", as MLX writes it. */
 static void spell_shape(const view *in, char *text, size_t bytes)
@@ -95,7 +95,7 @@ static bool check_rows(const call *call, const view *in, shape_rule rule, int si
 {
     bool has_rows = in->dimensions > 1 || (rule == SCATTERED && !call->out);
 
-    if ((rule != SCATTERED && rule != DEALT) || !has_rows)
+    if ((rule != SCATTERED && rule != EXCHANGED) || !has_rows)
         return true;
     if (in->dimensions > 0 && in->shape[0] % size == 0)
         return true;
@@ -198,7 +198,7 @@ typedef enum kind {
     ALL_TO_ALL
 } kind;
 
-static const shape_rule rules[] = { AS_X, AS_X, AS_X, GATHERED, GATHERED, SCATTERED, SCATTERED, DEALT };
+static const shape_rule rules[] = { AS_X, AS_X, AS_X, GATHERED, GATHERED, SCATTERED, SCATTERED, EXCHANGED };
 
 static muster_status run(kind kind, const void *in, void *out, size_t count, muster_dtype dtype, muster_op op,
                          int root, muster_group *group)
@@ -277,8 +277,9 @@ static PyObject *finish(kind kind, const call *call, PyObject *like, const view 
         return status == MUSTER_OK ? Py_NewRef(Py_None) : raise_status(status);
     }
     if (kind == ALL_TO_ALL && in->count % (size_t)size != 0)
-        return PyErr_Format(PyExc_ValueError, "all_to_all(): %zu elements cannot be dealt to %d ranks",
-                            in->count, size);
+        return PyErr_Format(PyExc_ValueError,
+                            "all_to_all(): %zu elements cannot be split evenly among %d ranks", in->count,
+                            size);
     if (!check_rows(call, in, rules[kind], size) ||
         !open_output(call, like, in, rules[kind], size, &result, &out))
         return NULL;

@@ -30,7 +30,7 @@ def _check_splits(what, splits, tensor, size):
     """How many rows each rank has of the tensor."""
     rows = len(tensor)
     if not splits and rows % size:
-        raise ValueError(f"{what}: {rows} rows cannot be dealt to {size} ranks in equal parts")
+        raise ValueError(f"{what}: {rows} rows cannot be split evenly among {size} ranks")
     splits = list(splits) or [rows // size] * size
     _check_length(what, splits, size)
     if sum(splits) != rows or min(splits) < 0:
@@ -194,18 +194,18 @@ class Collectives:
         own = parts[0].new_zeros((size, longest))
         for row, part in zip(own, parts):
             row[: len(part)] = part
-        dealt = torch.empty_like(own)
+        received = torch.empty_like(own)
         dtype, factor = how_moved(own)
-        call(ALL_TO_ALL, self._group, dealt, own, longest * factor, dtype)
-        return [got[:count] for got, count in zip(dealt, counts)]
+        call(ALL_TO_ALL, self._group, received, own, longest * factor, dtype)
+        return [got[:count] for got, count in zip(received, counts)]
 
-    def _deal_rows(self, out, tensor, out_splits, in_splits):
+    def _exchange_rows(self, out, tensor, out_splits, in_splits):
         width = out[:1].numel() if len(out) else tensor[:1].numel()
         parts = [part.reshape(-1) for part in torch.split(elements(tensor), in_splits)]
         got = self._exchange(parts, [rows * width for rows in out_splits])
         out.detach().copy_(torch.cat(got).view(out.shape))
 
-    def _deal(self, out, tensor):
+    def _exchange_tensor(self, out, tensor):
         dtype, factor = how_moved(out)
         with Into(out) as place:
             call(ALL_TO_ALL, self._group, place, elements(tensor), out.numel() // self.size() * factor, dtype)
@@ -215,17 +215,17 @@ class Collectives:
         check(tensor)
         if out_splits or in_splits:  # for one rank that may be to say nothing, so all take the same way
             splits = [_check_splits("all_to_all", *of, self.size()) for of in ((out_splits, out), (in_splits, tensor))]
-            step, items = self._deal_rows, [(out, tensor, *splits)]
+            step, items = self._exchange_rows, [(out, tensor, *splits)]
         else:
             _check_sizes("all_to_all", [out], tensor)
-            step, items = self._deal, [(out, tensor)]
+            step, items = self._exchange_tensor, [(out, tensor)]
             if out.numel() % self.size():
-                raise ValueError(f"all_to_all: {out.numel()} elements cannot be dealt to {self.size()} ranks")
+                raise ValueError(f"all_to_all: {out.numel()} elements cannot be split evenly among {self.size()} ranks")
         return self._do("all_to_all", step, [out], opts, items)
 
     alltoall_base = all_to_all_single
 
-    def _deal_tensors(self, outs, tensors):
+    def _exchange_tensors(self, outs, tensors):
         flat = [elements(tensor).reshape(-1) for tensor in tensors]
         for out, got in zip(outs, self._exchange(flat, [out.numel() for out in outs])):
             out.detach().copy_(got.view(out.shape))
@@ -235,7 +235,7 @@ class Collectives:
             _check_length("all_to_all", parts, self.size())
         for tensor in [*outs, *tensors]:
             check(tensor)
-        return self._do("all_to_all", self._deal_tensors, outs, opts, [(outs, tensors)])
+        return self._do("all_to_all", self._exchange_tensors, outs, opts, [(outs, tensors)])
 
     # ---- nothing but having come ----
 
