@@ -54,7 +54,7 @@ static bool is_left_alone(mst_death_word *death_word)
 {
     if (!mst_os_thread_is_last())
         return false;
-    death_word->started = false; /* another thread joins this one, so that exit handlers do not */
+    death_word->started = false; /* exit handlers must not join this thread: a new one does */
     mst_os_thread_end_after(&death_word->thread);
     return true;
 }

@@ -1,17 +1,18 @@
 /*
  * The thread that owns a rank's death word, and sleeps until the death word of another rank falls.
  *
- * The death word is in the rank's entry. The thread owns it while the rank is attached, so the kernel changes
- * the word when the process ends. Meanwhile the thread sleeps on the death words of the peers and on the
+ * The death word, a robust futex, is in the rank's entry. The thread raises it, which makes the thread its
+ * owner, when the rank attaches, and lowers it when the rank detaches. If the process ends in between, the
+ * word falls: the kernel marks it. Meanwhile the thread sleeps on the death words of the peers and on the
  * count of terminations. When a death word falls, the thread finds out how the process ended, records the
  * termination and has the rank's groups poisoned. The kernel wakes one sleeper per death word; recording
  * wakes all the others. If that sleeper dies instead of recording, its own death word falls next, and another
  * sleeper takes over.
  *
  * Each thread watches up to 126 peers, those that follow it in the order of seats: what one thread records,
- * all learn. Costs a thread with a small stack, and next to no CPU time until a rank dies: every other second
- * the thread checks whether all of the program's own threads have ended; then it ends too, and with it the
- * process.
+ * all others read. Costs a thread with a small stack, and next to no CPU time until a rank dies: every other
+ * second the thread checks whether all of the program's own threads have ended; then it ends too, and with it
+ * the process.
  */
 #ifndef MST_DEATH_WORD_H
 #define MST_DEATH_WORD_H

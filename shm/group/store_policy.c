@@ -78,12 +78,12 @@ static void change(mst_store_policy *policy, mst_store_size *size, bool nontempo
 
 static void decide(mst_store_policy *policy, mst_store_size *size, size_t bytes)
 {
-    int64_t through_ps = size->sum_ps[0] - size->longest_ps[0];
+    int64_t ordinary_ps = size->sum_ps[0] - size->longest_ps[0];
     int64_t nontemporal_ps = size->sum_ps[1] - size->longest_ps[1];
-    int dearer = policy->aim == MST_STORE_POLICY_FOR_READER ? policy->plan.dearer : 1;
-    int dearer_to_stay = (dearer * 7 + 5) / 10; /* hysteresis: large copies come near the limit at times */
+    int max_ratio = policy->aim == MST_STORE_POLICY_FOR_READER ? policy->plan.max_ratio : 1;
+    int ratio_to_stay = (max_ratio * 7 + 5) / 10; /* hysteresis: large copies come near the limit at times */
     bool is_nontemporal = mst_load32_rlx(&size->nontemporal);
-    bool nontemporal = through_ps > (is_nontemporal ? dearer_to_stay : dearer) * nontemporal_ps;
+    bool nontemporal = ordinary_ps > (is_nontemporal ? ratio_to_stay : max_ratio) * nontemporal_ps;
     bool doubted = nontemporal != is_nontemporal;
     uint64_t rest_min = within(REST_MIN_BYTES / bytes, REST_MIN_LARGE, REST_MIN);
     uint64_t rest_max = within(REST_MAX_BYTES / bytes, REST_MIN, REST_MAX);

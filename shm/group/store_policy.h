@@ -2,15 +2,15 @@
  * Chooses how bytes that another CPU reads next are stored: by ordinary stores, into the cache, or by
  * non-temporal stores, into memory.
  *
- * An ordinary store to a line that another CPU has read recently waits for that CPU's cache: between CPUs of
- * a slow pair a dozen times as long as a non-temporal store takes. In a fast pair it does not wait, and the
- * reader then gets the bytes from a cache, two or three times as fast as from memory. The reported topology
- * does not tell how fast a pair is, and that changes while a program runs: the kernel migrates ranks, and a
- * host migrates virtual CPUs. So the copies themselves are measured. Now and then a few copies of about one
- * size alternate between the two kinds and are timed; the other copies of that size use the kind that won.
- * Trials become rarer while nothing changes, and when the kind of one size changes, the other sizes are tried
- * soon. The first copies of a size use the kind of the nearest size, and are not timed: stores to lines that
- * no other CPU has read yet tell nothing.
+ * An ordinary store to a line that another CPU has read recently waits for that CPU's cache. In a slow pair
+ * it takes a dozen times as long as a non-temporal store. In a fast pair it does not wait, and the reader
+ * then gets the bytes from a cache, two or three times as fast as from memory. The reported topology does not
+ * tell how fast a pair is, and that changes while a program runs: the kernel migrates ranks, and a host
+ * migrates virtual CPUs. So the copies themselves are measured. Now and then a few copies of about one size
+ * alternate between the two kinds and are timed; the other copies of that size use the kind that won. Trials
+ * become rarer while nothing changes, and when the kind of one size changes, the other sizes are tried soon.
+ * The first copies of a size use the kind of the nearest size, and are not timed: stores to lines that no
+ * other CPU has read yet tell nothing.
  *
  * A policy belongs to memory that one thread writes over and over: a group's staging, a channel. Costs a
  * comparison and a count per copy; a trial costs two clock reads per copy, and some copies of the slower
@@ -29,8 +29,8 @@
 typedef struct mst_store_plan {
     size_t nontemporal_bytes_min; /* smaller copies use ordinary stores */
     bool fixed;                   /* all larger ones are non-temporal, without trials */
-    int dearer; /* a copy for a reader uses ordinary stores unless that takes the writer this many times as
-                   long as non-temporal ones; it returns to them at seven tenths of that, or less */
+    int max_ratio; /* of the writer's time with ordinary stores to that with non-temporal ones: above it a
+                      copy for a reader is non-temporal, until the ratio is at most seven tenths of this */
 } mst_store_plan;
 
 /* Whose time is minimised. The reader gains by finding a copy in a cache, which the writer cannot measure. */

@@ -13,16 +13,16 @@
 #include "src/onehost/attach.h"
 #include "src/pure/config.h"
 
-typedef struct crew {
+typedef struct team {
     const muster_launch_config *config;
     mst_arena *arena;
     muster_rank_fn fn;
     void *arg;
     _Atomic uint32_t first_failed; /* rank + 1 */
-} crew;
+} team;
 
 typedef struct rank_thread {
-    crew *crew;
+    team *team;
     int rank;
     int code;
     pthread_t thread;
@@ -39,7 +39,7 @@ static bool keep(muster_group *group)
 static int run_body(rank_thread *self, muster_group *world)
 {
     world->released = keep;
-    int code = self->crew->fn(world, self->crew->arg) & 0xff;
+    int code = self->team->fn(world, self->team->arg) & 0xff;
     world->released = NULL;
     return code;
 }
@@ -49,9 +49,9 @@ static void fail(rank_thread *self, int code)
     muster_termination termination = { MUSTER_TERMINATION_EXITED, code };
 
     self->code = code;
-    mst_cmpxchg32_sc(&self->crew->first_failed, 0, (uint32_t)self->rank + 1);
-    mst_liveness_record(&self->crew->arena->geometry, (uint32_t)self->rank, termination);
-    mst_successor_decide(&self->crew->arena->geometry, (uint32_t)self->rank, MST_NO_SEAT);
+    mst_cmpxchg32_sc(&self->team->first_failed, 0, (uint32_t)self->rank + 1);
+    mst_liveness_record(&self->team->arena->geometry, (uint32_t)self->rank, termination);
+    mst_successor_decide(&self->team->arena->geometry, (uint32_t)self->rank, MST_NO_SEAT);
 }
 
 static void *rank_main(void *arg)
@@ -62,10 +62,10 @@ static void *rank_main(void *arg)
 
     mst_config_from_environment(&config); /* for the timeouts; it does not contain rank and size */
     config.rank = self->rank;
-    config.size = self->crew->config->size;
-    if (self->crew->config->op_timeout_ns)
-        config.timeout_ns = self->crew->config->op_timeout_ns;
-    if (mst_group_attach(&config, self->crew->arena, &world) != MUSTER_OK) {
+    config.size = self->team->config->size;
+    if (self->team->config->op_timeout_ns)
+        config.timeout_ns = self->team->config->op_timeout_ns;
+    if (mst_group_attach(&config, self->team->arena, &world) != MUSTER_OK) {
         snprintf(self->detail, sizeof self->detail, "%s", muster_error_detail());
         fail(self, 125);
         return NULL;
@@ -77,11 +77,11 @@ static void *rank_main(void *arg)
     return NULL;
 }
 
-static void fill_in(const crew *crew, const rank_thread *threads, muster_report *report)
+static void fill_in(const team *team, const rank_thread *threads, muster_report *report)
 {
-    for (int rank = 0; report->terminations && rank < crew->config->size; rank++)
+    for (int rank = 0; report->terminations && rank < team->config->size; rank++)
         report->terminations[rank] = (muster_termination){ MUSTER_TERMINATION_EXITED, threads[rank].code };
-    report->first_failed = (int)mst_load32_acq(&crew->first_failed) - 1;
+    report->first_failed = (int)mst_load32_acq(&team->first_failed) - 1;
     if (report->first_failed < 0)
         return;
     const rank_thread *first = &threads[report->first_failed];
@@ -98,7 +98,7 @@ static void fill_in(const crew *crew, const rank_thread *threads, muster_report 
 muster_status mst_launch_threads(const muster_launch_config *config, mst_arena *arena, muster_rank_fn fn,
                                  void *arg, muster_report *report)
 {
-    crew crew = { config, arena, fn, arg, 0 };
+    team team = { config, arena, fn, arg, 0 };
     rank_thread *threads = calloc((size_t)config->size, sizeof *threads);
     int started = 0;
 
@@ -107,7 +107,7 @@ muster_status mst_launch_threads(const muster_launch_config *config, mst_arena *
     for (; started < config->size; started++) {
         rank_thread *thread = &threads[started];
 
-        thread->crew = &crew;
+        thread->team = &team;
         thread->rank = started;
         if (pthread_create(&thread->thread, NULL, rank_main, thread) != 0) {
             fail(thread, 125); /* the others must learn that this one never attaches */
@@ -117,7 +117,7 @@ muster_status mst_launch_threads(const muster_launch_config *config, mst_arena *
     }
     for (int rank = 0; rank < started; rank++)
         pthread_join(threads[rank].thread, NULL);
-    fill_in(&crew, threads, report);
+    fill_in(&team, threads, report);
     free(threads);
     if (report->first_failed >= 0)
         return mst_fail(MUSTER_ERR_PEER_DIED, "%s", report->summary);

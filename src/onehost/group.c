@@ -17,7 +17,7 @@ void mst_group_destroy(mst_group *group)
 void mst_group_plan_stores(mst_group *group)
 {
     mst_store_plan plan = { group->tuning.nontemporal_bytes_min, group->tuning.nontemporal_fixed,
-                            group->tuning.nontemporal_dearer };
+                            group->tuning.nontemporal_max_ratio };
 
     mst_store_init(&group->staging_stores, plan, MST_STORE_POLICY_FOR_READER);
     mst_store_init(&group->arena_stores, plan, MST_STORE_POLICY_FOR_WRITER);

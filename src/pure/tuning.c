@@ -8,8 +8,8 @@
 /* Ordinary stores, from 4 KiB on, take 0.7 to 2.7 times as long as non-temporal ones between CPUs of a fast
  * pair, seldom 5 times; of a slow pair 5 to 25 times, seldom 3. In oversubscribed groups, which alternate
  * between halves that peers have just read: fast 1 to 3.5 times, slow 6 to 15. */
-#define DEARER 4
-#define DEARER_OVERSUBSCRIBED 5
+#define MAX_RATIO 4
+#define MAX_RATIO_OVERSUBSCRIBED 5
 #define ROUND_BYTES_MIN (64 * KIB)
 #define VIEW_BYTES_MIN (8 * KIB)
 #define VIEW_BYTES_MIN_OVERSUBSCRIBED (64 * KIB)
@@ -38,7 +38,7 @@ mst_tuning mst_tuning_for(int ranks, bool oversubscribed)
         .shared_view_bytes_max = SHARED_VIEW_BYTES_ALL / (size_t)ranks,
         .round_bytes_min = oversubscribed ? SIZE_MAX : ROUND_BYTES_MIN,
         .nontemporal_bytes_min = 2 * KIB,
-        .nontemporal_dearer = oversubscribed ? DEARER_OVERSUBSCRIBED : DEARER,
+        .nontemporal_max_ratio = oversubscribed ? MAX_RATIO_OVERSUBSCRIBED : MAX_RATIO,
         .stream_bytes_min = 8 * MIB,
     };
 }

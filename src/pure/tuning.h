@@ -24,7 +24,7 @@ typedef struct mst_tuning {
     /* for one rank */
     size_t nontemporal_bytes_min; /* copies that a peer reads may be non-temporal from this size on */
     bool nontemporal_fixed;       /* they always are, without trials (shm/group/store_policy.h) */
-    int nontemporal_dearer;       /* otherwise only if ordinary stores take this many times as long */
+    int nontemporal_max_ratio;    /* otherwise only if ordinary stores take this many times as long */
     /* Results from this size on are written with non-temporal stores, since no cache would hold them; except
      * over inputs, which are in the cache already. */
     size_t stream_bytes_min;

@@ -45,7 +45,7 @@ START_TEST(test_the_faster_way_is_taken)
 {
     mst_store_policy policy;
 
-    mst_store_init(&policy, (mst_store_plan){ .nontemporal_bytes_min = 2048, .dearer = 4 },
+    mst_store_init(&policy, (mst_store_plan){ .nontemporal_bytes_min = 2048, .max_ratio = 4 },
                    MST_STORE_POLICY_FOR_READER);
     ck_assert_int_gt(count_nontemporal(&policy, COPY_BYTES, far), COPIES * 9 / 10);
 }
@@ -55,7 +55,7 @@ START_TEST(test_it_is_found_out_again_when_it_changes)
 {
     mst_store_policy policy;
 
-    mst_store_init(&policy, (mst_store_plan){ .nontemporal_bytes_min = 2048, .dearer = 4 },
+    mst_store_init(&policy, (mst_store_plan){ .nontemporal_bytes_min = 2048, .max_ratio = 4 },
                    MST_STORE_POLICY_FOR_READER);
     for (int i = 0; i < 3; i++) {
         count_nontemporal(&policy, COPY_BYTES, far);
@@ -69,15 +69,15 @@ END_TEST
 
 START_TEST(test_a_reader_is_worth_more_of_the_writers_time)
 {
-    const weather dearer = { 20000, 13000 };
+    const weather slower = { 20000, 13000 };
     mst_store_policy for_reader, for_writer;
 
-    mst_store_init(&for_reader, (mst_store_plan){ .nontemporal_bytes_min = 2048, .dearer = 4 },
+    mst_store_init(&for_reader, (mst_store_plan){ .nontemporal_bytes_min = 2048, .max_ratio = 4 },
                    MST_STORE_POLICY_FOR_READER);
-    mst_store_init(&for_writer, (mst_store_plan){ .nontemporal_bytes_min = 2048, .dearer = 4 },
+    mst_store_init(&for_writer, (mst_store_plan){ .nontemporal_bytes_min = 2048, .max_ratio = 4 },
                    MST_STORE_POLICY_FOR_WRITER);
-    count_nontemporal(&for_reader, COPY_BYTES, dearer);
-    count_nontemporal(&for_writer, COPY_BYTES, dearer);
+    count_nontemporal(&for_reader, COPY_BYTES, slower);
+    count_nontemporal(&for_writer, COPY_BYTES, slower);
     ck_assert(!mst_store_is_nontemporal(&for_reader, COPY_BYTES));
     ck_assert(mst_store_is_nontemporal(&for_writer, COPY_BYTES));
 }
@@ -89,7 +89,7 @@ START_TEST(test_leaving_a_way_takes_more_than_staying)
     const weather between = { 35000, 10000 };
     mst_store_policy policy, other;
 
-    mst_store_init(&policy, (mst_store_plan){ .nontemporal_bytes_min = 2048, .dearer = 4 },
+    mst_store_init(&policy, (mst_store_plan){ .nontemporal_bytes_min = 2048, .max_ratio = 4 },
                    MST_STORE_POLICY_FOR_READER);
     other = policy;
     count_nontemporal(&policy, COPY_BYTES, far);
@@ -104,7 +104,7 @@ START_TEST(test_what_another_has_found_is_believed_and_tried)
 {
     mst_store_policy policy, child;
 
-    mst_store_init(&policy, (mst_store_plan){ .nontemporal_bytes_min = 2048, .dearer = 4 },
+    mst_store_init(&policy, (mst_store_plan){ .nontemporal_bytes_min = 2048, .max_ratio = 4 },
                    MST_STORE_POLICY_FOR_READER);
     child = policy;
     count_nontemporal(&policy, COPY_BYTES, far);
@@ -120,7 +120,7 @@ START_TEST(test_the_first_copies_of_a_size_go_its_neighbours_way_untimed)
 {
     mst_store_policy policy;
 
-    mst_store_init(&policy, (mst_store_plan){ .nontemporal_bytes_min = 2048, .dearer = 4 },
+    mst_store_init(&policy, (mst_store_plan){ .nontemporal_bytes_min = 2048, .max_ratio = 4 },
                    MST_STORE_POLICY_FOR_READER);
     for (size_t written = 0; written < 1 << 20; written += COPY_BYTES) {
         ck_assert(!mst_store_begin(&policy, COPY_BYTES));
@@ -141,7 +141,7 @@ START_TEST(test_when_one_size_changes_the_others_are_tried_soon)
 {
     mst_store_policy policy;
 
-    mst_store_init(&policy, (mst_store_plan){ .nontemporal_bytes_min = 2048, .dearer = 4 },
+    mst_store_init(&policy, (mst_store_plan){ .nontemporal_bytes_min = 2048, .max_ratio = 4 },
                    MST_STORE_POLICY_FOR_READER);
     count_nontemporal(&policy, COPY_BYTES, near);
     count_nontemporal(&policy, 4 * COPY_BYTES, near);
@@ -156,7 +156,7 @@ START_TEST(test_small_copies_go_through_the_cache)
 {
     mst_store_policy policy;
 
-    mst_store_init(&policy, (mst_store_plan){ .nontemporal_bytes_min = 2048, .dearer = 4 },
+    mst_store_init(&policy, (mst_store_plan){ .nontemporal_bytes_min = 2048, .max_ratio = 4 },
                    MST_STORE_POLICY_FOR_READER);
     ck_assert_int_eq(count_nontemporal(&policy, 2047, far), 0);
     count_nontemporal(&policy, COPY_BYTES, far);
@@ -181,7 +181,7 @@ START_TEST(test_sizes_that_come_in_turn_are_not_compared)
 {
     mst_store_policy policy;
 
-    mst_store_init(&policy, (mst_store_plan){ .nontemporal_bytes_min = 2048, .dearer = 4 },
+    mst_store_init(&policy, (mst_store_plan){ .nontemporal_bytes_min = 2048, .max_ratio = 4 },
                    MST_STORE_POLICY_FOR_READER);
     for (int i = 0; i < COPIES; i++) {
         copy(&policy, COPY_BYTES, near);
