@@ -74,9 +74,15 @@ static void release(float *buffer)
 int main(int argc, char **argv)
 {
     must(muster_init(true, NULL, &world));
-    peer peer = { .rank = muster_group_rank(world), .size = muster_group_size(world), .barrier = barrier,
-                  .max = max, .all_reduce = all_reduce, .all_gather = all_gather,
-                  .reduce_scatter = reduce_scatter, .broadcast = broadcast, .ping_pong = ping_pong };
+    peer peer = { .rank = muster_group_rank(world),
+                  .size = muster_group_size(world),
+                  .barrier = barrier,
+                  .max = max,
+                  .all_reduce = all_reduce,
+                  .all_gather = all_gather,
+                  .reduce_scatter = reduce_scatter,
+                  .broadcast = broadcast,
+                  .ping_pong = ping_pong };
 
     if (getenv("BENCH_ARENA")) {
         peer.allocate = allocate;

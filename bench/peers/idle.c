@@ -57,7 +57,8 @@ int main(void)
     }
     if (rank == 0) {
         qsort(wakes, TURNS, sizeof wakes[0], compare);
-        printf("%.0f %.0f %.1f %.1f\n", waited_us / TURNS, used_us / TURNS, wakes[TURNS / 2], wakes[TURNS - 1]);
+        printf("%.0f %.0f %.1f %.1f\n", waited_us / TURNS, used_us / TURNS, wakes[TURNS / 2],
+               wakes[TURNS - 1]);
     }
     must(muster_group_free(world));
     return 0;

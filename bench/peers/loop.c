@@ -139,8 +139,8 @@ static void measure(const task *t, double seconds, size_t bytes, long wrong)
     double median = p->max(times[batches / 2]), p99 = p->max(times[batches * 99 / 100]);
     double mean = p->max(sum / (double)batches), all_wrong = p->max((double)wrong);
     if (p->rank == 0)
-        printf("%s %zu %.4f %.4f %.4f %.0f\n", t->collective, bytes, median / halves / 1e3, p99 / halves / 1e3,
-               mean / halves / 1e3, all_wrong);
+        printf("%s %zu %.4f %.4f %.4f %.0f\n", t->collective, bytes, median / halves / 1e3,
+               p99 / halves / 1e3, mean / halves / 1e3, all_wrong);
     fflush(stdout);
     free(times);
 }
@@ -166,10 +166,12 @@ int loop_main(const peer *p, int argc, char **argv)
 {
     if (argc != 6 || !offered(p, argv[1])) {
         if (p->rank == 0)
-            fprintf(stderr, "usage: COLLECTIVE MIN MAX FACTOR SECONDS; or this contender has no such collective\n");
+            fprintf(stderr,
+                    "usage: COLLECTIVE MIN MAX FACTOR SECONDS; or this contender has no such collective\n");
         return 2;
     }
-    size_t min = strtoull(argv[2], NULL, 10), max = strtoull(argv[3], NULL, 10), factor = strtoull(argv[4], NULL, 10);
+    size_t min = strtoull(argv[2], NULL, 10), max = strtoull(argv[3], NULL, 10),
+           factor = strtoull(argv[4], NULL, 10);
     bool blocks_out = strcmp(argv[1], "all_gather") == 0, blocks_in = strcmp(argv[1], "reduce_scatter") == 0;
     size_t parts = blocks_in || blocks_out ? (size_t)p->size : 1;
     bool is_barrier = strcmp(argv[1], "barrier") == 0;

@@ -53,8 +53,14 @@ int main(int argc, char **argv)
     MPI_Init(&argc, &argv);
     MPI_Comm_rank(MPI_COMM_WORLD, &rank);
     MPI_Comm_size(MPI_COMM_WORLD, &size);
-    const peer peer = { .rank = rank, .size = size, .barrier = barrier, .max = max, .all_reduce = all_reduce,
-                        .all_gather = all_gather, .reduce_scatter = reduce_scatter, .broadcast = broadcast,
+    const peer peer = { .rank = rank,
+                        .size = size,
+                        .barrier = barrier,
+                        .max = max,
+                        .all_reduce = all_reduce,
+                        .all_gather = all_gather,
+                        .reduce_scatter = reduce_scatter,
+                        .broadcast = broadcast,
                         .ping_pong = ping_pong };
     int status = loop_main(&peer, argc, argv);
     MPI_Finalize();

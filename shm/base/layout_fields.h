@@ -50,7 +50,7 @@ END_STRUCT(mst_eventcount);
  * sleeper is parked on. */
 STRUCT(mst_arrival)
     FIELD(alignas(MST_LINE) _Atomic uint32_t, word); /* owner: E2, E3; poisoner: E7 */
-    FIELD(uint32_t, staged); /* owner, before the word, in a checked build: 1 + bytes; 0: not published */
+    FIELD(uint32_t, staged);  /* owner, before the word, in a checked build: 1 + bytes; 0: not published */
     FIELD(uint64_t, request); /* owner, before the word: what it was asked to do, packed */
     ARRAY(unsigned char, payload, [MST_PAYLOAD_BYTES]); /* owner, before the word: what is read first */
 END_STRUCT(mst_arrival);

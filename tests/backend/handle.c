@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <time.h>
 
-
 #define TICK_NS (10 * 1000000LL)
 
 muster_status explain(const shared_group *shared)

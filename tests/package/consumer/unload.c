@@ -1,5 +1,5 @@
-/* A program that opens the library at run time and closes it again while it is a rank, and reports its crashes:
- * threads and handlers of the library's go on. Arguments: the library, and "crash". */
+/* A program that opens the library at run time and closes it again while it is a rank, and reports its
+ * crashes: threads and handlers of the library's go on. Arguments: the library, and "crash". */
 #include <dlfcn.h>
 #include <muster/muster.h>
 #include <signal.h>
