@@ -115,7 +115,7 @@ static mst_wait_result wait_for_all(mst_sequence *sequence, arrival awaited, int
 }
 
 /* Publishes our arrival; the caller must wake those who sleep on it. */
-static mst_parking publish(mst_sequence *sequence)
+static inline mst_parking publish(mst_sequence *sequence)
 {
     mst_arrival *arrival = mst_sequence_next(sequence);
 

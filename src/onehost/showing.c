@@ -18,7 +18,8 @@ static int64_t time_ns(const mst_group *group)
 
 /* Reading a clock costs as much as all the rest, so an operation that takes less than a tick of the coarse
  * clock is recorded as done when all had arrived. */
-static void record(mst_group *group, muster_call_class class, const mst_doing *doing, int64_t entered_ns)
+static inline void record(mst_group *group, muster_call_class class, const mst_doing *doing,
+                          int64_t entered_ns)
 {
     if (group->arrived_ns[class] == MST_UNRECORDED)
         return;

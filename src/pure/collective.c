@@ -12,25 +12,6 @@ const mst_shape mst_shapes[MST_COLLECTIVE_COUNT] = {
 #undef ROW
 };
 
-size_t mst_span_blocks(mst_span span, int root, int rank, int size)
-{
-    size_t all = (size_t)size;
-
-    switch (span) {
-    case SPAN_ONE:
-        return 1;
-    case SPAN_ALL:
-        return all;
-    case SPAN_ROOT_ONE:
-        return rank == root ? 1 : 0;
-    case SPAN_ROOT_ALL:
-        return rank == root ? all : 0;
-    case SPAN_NONE:
-        break;
-    }
-    return 0;
-}
-
 void mst_collective_name(uint32_t collective, muster_op op, char *text, size_t bytes)
 {
     const mst_shape *shape = collective < MST_COLLECTIVE_COUNT ? &mst_shapes[collective] : NULL;

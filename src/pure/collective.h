@@ -42,7 +42,24 @@ typedef struct mst_shape {
 extern const mst_shape mst_shapes[MST_COLLECTIVE_COUNT];
 
 /* How many blocks of `count` elements `rank` has in a buffer of that span. */
-size_t mst_span_blocks(mst_span span, int root, int rank, int size);
+static inline size_t mst_span_blocks(mst_span span, int root, int rank, int size)
+{
+    size_t all = (size_t)size;
+
+    switch (span) {
+    case SPAN_ONE:
+        return 1;
+    case SPAN_ALL:
+        return all;
+    case SPAN_ROOT_ONE:
+        return rank == root ? 1 : 0;
+    case SPAN_ROOT_ALL:
+        return rank == root ? all : 0;
+    case SPAN_NONE:
+        break;
+    }
+    return 0;
+}
 
 /* "all_sum", "reduce(prod)", "barrier"; "?" for an invalid number. */
 void mst_collective_name(uint32_t collective, muster_op op, char *text, size_t bytes);

@@ -55,14 +55,36 @@ MST_COLLECTIVES(DECLARATION)
 size_t mst_call_round_bytes(const mst_call *call, size_t all, size_t most);
 
 /* The number of blocks, or bytes, that `rank` has in such a buffer. */
-size_t mst_call_blocks(const mst_call *call, mst_span span, int rank);
-size_t mst_call_bytes(const mst_call *call, mst_span span, int rank);
+static inline size_t mst_call_blocks(const mst_call *call, mst_span span, int rank)
+{
+    return mst_span_blocks(span, call->request->root, rank, call->group->base.size);
+}
+
+static inline size_t mst_call_bytes(const mst_call *call, mst_span span, int rank)
+{
+    return mst_call_blocks(call, span, rank) * call->request->count * call->request->element_bytes;
+}
 
 /* Publishes the call's activity, for observers outside the job. */
 void mst_call_show(const mst_call *call);
 
 /* This rank's request, as a record, and as text. */
-void mst_call_note(mst_call_record *record, const mst_call *call);
 void mst_call_describe(const void *call, char *text, size_t bytes);
+
+/* Written field by field, directly into the arena: copying an assembled record would use wider loads, which
+ * wait for the narrower stores before them, and those go to a line that the peers have in their caches. */
+static inline void mst_call_note(mst_call_record *record, const mst_call *call)
+{
+    const mst_shape *shape = &mst_shapes[call->request->collective];
+
+    record->operation = call->operation;
+    record->count = call->request->count;
+    record->in_offset = call->in_offset;
+    record->out_offset = call->out_offset;
+    record->collective = call->request->collective;
+    record->dtype = (uint32_t)call->request->dtype;
+    record->op = shape->reduces ? (uint32_t)call->request->op : 0;
+    record->root = shape->rooted ? call->request->root : -1;
+}
 
 #endif

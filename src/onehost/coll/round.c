@@ -127,7 +127,7 @@ static muster_status compare_requests(mst_call *call, uint64_t request)
 }
 
 /* Writes this rank's request, packed and as a record; E2 publishes both. */
-static uint64_t announce(mst_call *call)
+static inline uint64_t announce(mst_call *call)
 {
     uint64_t request = pack_request(call);
 
