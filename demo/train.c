@@ -357,7 +357,7 @@ static unsigned char *read_text(const char *path, size_t *bytes)
 static void set_up(trainer *t)
 {
     int rows = t->batch > HELD_OUT_SAMPLES ? t->batch : HELD_OUT_SAMPLES;
-    size_t samples = (size_t)(rows / t->size + 1);
+    size_t samples = (size_t)(rows / t->size) + 1;
     uint64_t state = t->seed;
 
     t->weights = allocate(PARAMETER_COUNT, sizeof(float));

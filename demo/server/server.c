@@ -165,8 +165,8 @@ static muster_status take_step(server *server, bool *stops)
         return MUSTER_OK;
     shard_apply(&server->shard, &server->model, server->step->contexts, rows, server->sums);
     int64_t began_ns = monotonic_ns();
-    status = muster_all_sum(server->sums, server->sums, (size_t)(rows * server->model.values), MUSTER_INT32,
-                            server->group);
+    status = muster_all_sum(server->sums, server->sums, (size_t)rows * (size_t)server->model.values,
+                            MUSTER_INT32, server->group);
     if (status != MUSTER_OK || !first)
         return status;
     metrics_step(rows, monotonic_ns() - began_ns);

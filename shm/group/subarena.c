@@ -160,6 +160,7 @@ static mst_subarena *allocate(int size)
     if (!subarena)
         return NULL;
     subarena->shares = calloc((size_t)size, sizeof *subarena->shares);
+    /* NOLINTNEXTLINE(bugprone-sizeof-expression): pointers to cells */
     subarena->cells = calloc((size_t)size, sizeof *subarena->cells);
     subarena->no_poison = calloc((size_t)size, sizeof *subarena->no_poison);
     subarena->slots = calloc((size_t)size, sizeof *subarena->slots);

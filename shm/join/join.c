@@ -352,7 +352,7 @@ static muster_status find_seat(const mst_geometry *geometry, const mst_joiner *j
 
 muster_status mst_join(mst_arena *arena, const mst_joiner *joiner, mst_subarena **world)
 {
-    uint32_t seat;
+    uint32_t seat = MST_NO_SEAT;
 
     muster_status status = find_seat(&arena->geometry, joiner, &seat);
     if (status != MUSTER_OK) {

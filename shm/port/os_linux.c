@@ -239,7 +239,7 @@ static int map_shared(void *where, int flags, size_t bytes, int fd, off_t from, 
 
 int mst_os_object_map(int fd, size_t bytes, void **base)
 {
-    void *at;
+    void *at = NULL;
 
     int error = map_shared(NULL, 0, bytes, fd, 0, &at);
     return error ? error : keep_private(at, bytes, base);

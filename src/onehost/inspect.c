@@ -41,6 +41,7 @@ static bool read_cell(const reader *reader, uint32_t seat, uint32_t index, mst_c
         if (mst_os_object_read(reader->fd, offset, cell, sizeof *cell) != 0 ||
             mst_os_object_read(reader->fd, offset + offsetof(mst_cell, activities), again, sizeof again) != 0)
             return false;
+        /* NOLINTNEXTLINE(bugprone-suspicious-memory-comparison): all bytes, as they were read */
         if (memcmp(cell->activities, again, sizeof again) == 0) /* E18 */
             return true;
     }

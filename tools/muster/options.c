@@ -172,7 +172,7 @@ static int complain(const cli_syntax *syntax, int found, char **argv)
 {
     const cli_option *option = optopt ? find(syntax, optopt) : NULL;
 
-    if (found == ':')
+    if (found == ':' && option)
         return complain_of_value(syntax, option, NULL);
     if (option || optopt == 'h')
         return usage_error(syntax->command, "--%s takes no value", option ? option->name : "help");

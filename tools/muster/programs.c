@@ -43,7 +43,7 @@ static char **find_next(char **words)
 /* The first of `words` is -n; *used of them are it and, perhaps, "--". */
 static int parse_ranks(char **words, int *size, int *used)
 {
-    const char *text;
+    const char *text = "";
 
     *used = find_ranks(words, &text);
     if (!parse_number(text, 1, RUN_RANKS_MAX, size))
