@@ -198,7 +198,7 @@ static void keep_likeliest(float *weights, int values, const sampling *sampling)
 
 int model_draw(const model *model, const int32_t *sums, const sampling *sampling, uint64_t *state)
 {
-    float weights[MODEL_VALUES_MAX], all = 0;
+    float weights[MODEL_VALUES_MAX] = { 0 }, all = 0;
     int values = model->values, value = 0, last = 0;
 
     for (int j = 0; j < values; j++)

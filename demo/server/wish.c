@@ -10,7 +10,7 @@ static const char *add_stop(wish *wish, const json_t *stop)
     if (!string || !string[0] || strlen(string) > GENERATION_STOP_BYTES_MAX ||
         wish->stop_count == GENERATION_STOPS_MAX)
         return "stop is not a string of 1 to 64 bytes, or a list of up to 4 of them";
-    strcpy(wish->stops[wish->stop_count++], string);
+    memcpy(wish->stops[wish->stop_count++], string, strlen(string) + 1);
     return NULL;
 }
 
