@@ -242,7 +242,11 @@ class Link:
                     return
         if not met:
             return
-        group = _muster.attach(self._name, 1 - self._there, 2, 0, ATTACH_S * 10**9, self._messages.group, 8192)
+        try:
+            group = _muster.attach(self._name, 1 - self._there, 2, 0, ATTACH_S * 10**9, self._messages.group, 8192)
+        except BaseException:
+            self._sweep()  # fail() may have swept before the attaching made the name
+            raise
         with self._changed:
             self._group = group
             self._changed.notify_all()
