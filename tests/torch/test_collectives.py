@@ -181,7 +181,7 @@ def wrong_numbers_of_parts(x, size):
         expect(ValueError, words, lambda: dist.all_to_all_single(whole, whole, splits, [2] * size))
         expect(ValueError, words, lambda: dist.all_to_all_single(whole, whole, [2] * size, splits))
     uneven = torch.zeros(2 * size + 1)
-    expect(ValueError, "in equal parts", lambda: dist.all_to_all_single(uneven, whole, None, [2] * size))
+    expect(ValueError, "split evenly", lambda: dist.all_to_all_single(uneven, whole, None, [2] * size))
 
 
 def sent_and_expected_differ():
