@@ -12,7 +12,7 @@ model=$work/model.bin
 start() {
     ranks=$1
     shift
-    begin "$work/server" "$work/server" "$TEST_COMMAND" run -n "$ranks" "$@" -- "$server" --port 0 "$model"
+    begin "$work/server" "$work/server" "$TEST_COMMAND" run --grace 20 -n "$ranks" "$@" -- "$server" --port 0 "$model"
     wait_until_listening 1
 }
 
