@@ -47,6 +47,7 @@ muster_status mst_message_move(muster_group *of, const mst_message *message)
                                       .bytes = message->in,
                                       .total = message->in_bytes } };
 
+    /* First, since the checks take as long as the lines; it only prefetches, also in a broken group. */
     if (message->sends)
         mst_channel_prefetch(&group->channels, message->destination, message->out_bytes);
     muster_status status = enter(group, message);
