@@ -6,7 +6,7 @@
  * that can be locked exclusively is unused: ranks that died before all had attached left it behind, and it is
  * removed; but only if it has an arena's mark, since the name may be that of a file of the program. A creator
  * whose object was removed between creation and locking notices that it has lost its name, and starts again.
- * Once all ranks have attached, the name is removed (attach.c), so that nothing is left behind whatever
+ * Once all ranks have attached, the name is removed (attachment.c), so that nothing is left behind whatever
  * happens later.
  */
 #include <errno.h>

@@ -10,7 +10,7 @@
  *
  * -DOUTSIDER makes the last rank one of the world that is not in the group: it watches all the same, and
  * may be the one that the kernel wakes.
- * -DDEAF leaves out that recording an ending wakes the other watchers (mst_wake_watchers in
+ * -DDEAF leaves out that recording a termination wakes the other watchers (mst_wake_watchers in
  * mst_liveness_record): the outsider would know, and the group's ranks sleep on.
  * -DINTERLEAVED alarms each cell right after its poison, as the code once did: a rank looks at its own cell
  * and sleeps on another's word, whose alarm may have come before the poison.
