@@ -27,7 +27,10 @@
  * 4. `out` may overlap `in` as the in-place rules allow. With count 0 the buffers may be NULL, and the ranks
  *    still wait for each other.
  *
- * 5. `start` numbers operations from 1. It returns BUSY if MUSTER_STARTED_MAX of the group are not finished.
+ * 5. The number of a started operation is mst_started_number of its call class and of a number that no
+ *    other operation of the group has that is not over. Collectives are started in the same order on all
+ *    ranks, and end in any order. `wait` and `test` make progress of all that was started in the groups
+ *    involved, and so does every other call that waits.
  *
  * 6. Each pair buffers at least 64 KiB of messages, of any sizes; so does a rank for itself. A send to
  *    oneself that does not fit is INVALID. sendrecv sends and receives at the same time.
@@ -72,6 +75,27 @@ typedef struct mst_message {
     size_t out_bytes, in_bytes;
 } mst_message;
 
+/* One wait for started operations. */
+typedef struct mst_wait_set {
+    muster_request *requests; /* those without a group are skipped; all others are of one backend */
+    size_t count;
+    bool all;           /* waits for each of them, in place of any of them */
+    int64_t timeout_ns; /* of the wait; 0: those that the operations began with */
+    /* The groups in whose calls of a class this thread is: a list by next_waited[class]. */
+    muster_group *groups[MUSTER_CALL_CLASS_COUNT];
+} mst_wait_set;
+
+/* The number of a started operation contains its call class. */
+static inline uint64_t mst_started_number(uint64_t number, muster_call_class class)
+{
+    return number * MUSTER_CALL_CLASS_COUNT + class;
+}
+
+static inline muster_call_class mst_started_class(uint64_t number)
+{
+    return (muster_call_class)(number % MUSTER_CALL_CLASS_COUNT);
+}
+
 /* The beginning of every backend's group. */
 struct muster_group {
     const mst_backend *backend;
@@ -82,8 +106,10 @@ struct muster_group {
     int64_t timeout_ns;            /* of one operation; 0: no limit */
     muster_interrupt_fn interrupt; /* NULL: none */
     void *interrupt_arg;
-    _Atomic uint32_t occupied[MUSTER_CALL_CLASS_COUNT]; /* 1: a thread is in a call of that class */
-    int started_count;                                  /* nonblocking operations not finished yet */
+    /* Not 0: a thread is in a call of that class; the address of its wait set if it is a wait. */
+    _Atomic uint64_t occupied[MUSTER_CALL_CLASS_COUNT];
+    muster_group *next_waited[MUSTER_CALL_CLASS_COUNT]; /* in a wait set: of the thread in that class */
+    _Atomic uint64_t started_count;                     /* started operations that are not completed yet */
     bool (*released)(muster_group *group); /* set by muster_init; false: others still use the world */
 };
 
@@ -102,8 +128,13 @@ struct mst_backend {
     /* One thread at a time per call class. */
     muster_status (*collective)(muster_group *group, const mst_request *request);
     muster_status (*start)(muster_group *group, const mst_request *request, uint64_t *number);
-    /* *over: the operation has ended, successfully or not; false: there is no operation of that number. */
-    muster_status (*finish)(muster_group *group, uint64_t number, bool *over);
+    /* Makes progress, without waiting. *over: the operation has ended, and this is its status; INVALID, and
+     * not over: no operation of that number is pending. */
+    muster_status (*test)(muster_group *group, uint64_t number, bool *over);
+    /* Waits until one operation of the set, or each, is over, and completes it (mst_request_over). Returns at
+     * the first that fails, with its status. *index: the request of one that has succeeded; the count if none
+     * was pending. INVALID, before any wait: a request is not pending. */
+    muster_status (*wait)(mst_wait_set *set, size_t *index);
     muster_status (*message)(muster_group *group, const mst_message *message);
     /* In the order of keys, of equal ones in the parent's; *child is NULL for MUSTER_COLOR_NONE. */
     muster_status (*split)(muster_group *group, int color, int key, muster_group **child);
@@ -123,6 +154,13 @@ struct mst_backend {
     /* The process, and so the rank, ends in the ordinary way. */
     void (*leave)(muster_group *world);
 };
+
+/* The operation of a request has ended, and its backend has forgotten it. */
+static inline void mst_request_over(muster_request *request)
+{
+    mst_add64_rlx(&request->group->started_count, (uint64_t)-1);
+    *request = (muster_request)MUSTER_REQUEST_INIT;
+}
 
 extern const mst_backend mst_backend_onehost;
 

@@ -519,15 +519,15 @@ MUSTER_API muster_status muster_barrier(muster_group *group);
 /* ---- nonblocking collectives ------------------------------------------------------------ */
 
 /*
- * A start function copies this rank's input for the others and returns without waiting. muster_finish
- * waits for the other ranks and completes the operation. Between the two the program does other work.
+ * A start function begins an operation and returns without waiting. The operation goes on while the
+ * program does other work, and ends in muster_wait, muster_test, muster_wait_any or muster_wait_all.
  *
  * Example:
  *
  *     float x[3] = { 1, 2, 3 };
  *     muster_request request = MUSTER_REQUEST_INIT;
  *     if (muster_all_reduce_start(x, x, 3, MUSTER_FLOAT32, MUSTER_SUM, world, &request) == MUSTER_OK)
- *         muster_finish(&request);
+ *         muster_wait(&request, 0);
  */
 
 /* A started operation. It may be copied; its fields are the library's. */
@@ -543,8 +543,8 @@ typedef struct muster_request {
 #define MUSTER_STARTED_MAX 4
 
 /*
- * Start an operation. When start returns, `in` may be overwritten; `out` may be used when muster_finish
- * has returned MUSTER_OK. Shapes and the in-place rule are those of the blocking forms.
+ * Start an operation. When start returns, `in` may be overwritten; `out` may be used when the operation
+ * has been completed. Shapes and the in-place rule are those of the blocking forms.
  *
  * All ranks start the operations of a group in the same order. They may finish them in any order, and
  * call blocking collectives of the group in between. Up to MUSTER_STARTED_MAX operations of a group may
@@ -565,12 +565,34 @@ MUSTER_API muster_status muster_broadcast_start(const void *in, void *out, size_
                                                 int root, muster_group *group, muster_request *request);
 
 /*
- * Completes a started operation and resets *request. Blocks until the other ranks have started it.
- * Errors: INVALID when the request was never started, or is finished, through a copy, too; BUSY and
- * FORKED, after which the request is as before; those of collectives, after which the operation is
- * over. (MPI_Wait)
+ * Completes a started operation and resets *request. Blocks until the operation is over. `timeout_ns`: how
+ * long this call may wait, in place of the timeout that the group had when the operation was started; 0:
+ * that one. Errors: INVALID when the request was never started, or has been completed, through a copy, too;
+ * BUSY and FORKED, after which the request is as before; those of collectives, after which the operation
+ * is over. (MPI_Wait)
  */
-MUSTER_API muster_status muster_finish(muster_request *request);
+MUSTER_API muster_status muster_wait(muster_request *request, int64_t timeout_ns);
+
+/* Writes into *done whether the operation is over, and then completes it as muster_wait does. Never waits
+ * for another rank. Errors: those of muster_wait, except TIMED_OUT. (MPI_Test) */
+MUSTER_API muster_status muster_test(muster_request *request, bool *done);
+
+/*
+ * Waits until one of `count` operations is over, completes it as muster_wait does, and writes into *index
+ * which; `count` when no request was pending. Empty requests are skipped. The requests may be of several
+ * groups. Errors: those of muster_wait; the request of the operation that has failed is reset.
+ * (MPI_Waitany)
+ */
+MUSTER_API muster_status muster_wait_any(muster_request *requests, size_t count, int64_t timeout_ns,
+                                         size_t *index);
+
+/*
+ * Completes each of `count` operations as muster_wait does, whatever the order in which they end.
+ * `timeout_ns` is of all together. Empty requests are skipped. The requests may be of several groups.
+ * Errors: those of muster_wait, of the first operation that fails: operations that are over have been
+ * reset, and the others are as before. (MPI_Waitall)
+ */
+MUSTER_API muster_status muster_wait_all(muster_request *requests, size_t count, int64_t timeout_ns);
 
 /* ---- point to point ----------------------------------------------------------------------- */
 
@@ -902,7 +924,7 @@ typedef struct muster_record {
     size_t bytes;       /* of the larger of the rank's buffers */
     int peer;           /* the root, or the sender or receiver of the message, in the group; -1: none */
     bool exact;         /* the times are exact */
-    bool started;       /* it is a muster_finish; the rank had arrived earlier */
+    bool started;       /* it had been started; the times are those of the call that completed it */
     int64_t entered_ns; /* when the rank entered the call */
     int64_t arrived_ns; /* when the last rank that it needed had entered; 0: the call failed before */
     int64_t done_ns;    /* when it left the call */

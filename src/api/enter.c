@@ -13,7 +13,7 @@ static muster_status refuse_fork(void)
                                        "rank may use its groups");
 }
 
-static muster_status refuse_second_thread(void)
+muster_status mst_refuse_second_thread(void)
 {
     return mst_fail(MUSTER_ERR_BUSY, "another thread is in a call of this group; a group serves one thread "
                                      "at a time: wait for it, or split a group for each thread");
@@ -32,12 +32,12 @@ muster_status mst_enter(muster_group *group, muster_call_class class)
 
     if (status != MUSTER_OK)
         return status;
-    return mst_cmpxchg32_sc(&group->occupied[class], 0, 1) == 0 ? MUSTER_OK : refuse_second_thread();
+    return mst_cmpxchg64_sc(&group->occupied[class], 0, 1) == 0 ? MUSTER_OK : mst_refuse_second_thread();
 }
 
 void mst_leave(muster_group *group, muster_call_class class)
 {
-    mst_store32_rel(&group->occupied[class], 0);
+    mst_store64_rel(&group->occupied[class], 0);
 }
 
 muster_status mst_refuse(const muster_group *group, muster_status status)

@@ -14,6 +14,9 @@ muster_status mst_check_group(const muster_group *group);
 muster_status mst_enter(muster_group *group, muster_call_class class);
 void mst_leave(muster_group *group, muster_call_class class);
 
+/* BUSY, with its sentence. */
+muster_status mst_refuse_second_thread(void);
+
 /* The status for invalid arguments, whose sentence has been recorded: if the group is broken, that is
  * reported instead. */
 muster_status mst_refuse(const muster_group *group, muster_status status);

@@ -71,14 +71,14 @@ muster_status muster_group_free(muster_group *group)
     if (!group || status != MUSTER_OK)
         return status;
     for (int class = 0; class < MUSTER_CALL_CLASS_COUNT; class ++)
-        if (mst_load32_acq(&group->occupied[class]))
+        if (mst_load64_acq(&group->occupied[class]))
             return mst_fail(MUSTER_ERR_BUSY, "another thread is inside the group; free it after that call");
-    if (group->started_count)
-        return mst_fail(
-            MUSTER_ERR_BUSY,
-            "%d operation%s of the group started and not finished; call muster_finish on each, then "
-            "free it",
-            group->started_count, group->started_count == 1 ? " is" : "s are");
+    uint64_t started = mst_load64_rlx(&group->started_count);
+    if (started)
+        return mst_fail(MUSTER_ERR_BUSY,
+                        "%llu operation%s of the group started and not completed; call muster_wait on each, "
+                        "then free it",
+                        (unsigned long long)started, started == 1 ? " is" : "s are");
     if (!group->released || group->released(group))
         group->backend->close(group);
     return MUSTER_OK;

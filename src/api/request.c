@@ -130,28 +130,8 @@ muster_status mst_request_start(muster_group *group, mst_request *request, muste
     if (status == MUSTER_OK)
         status = group->backend->start(group, request, &number);
     if (status == MUSTER_OK) {
-        group->started_count++;
+        mst_add64_rlx(&group->started_count, 1);
         *handle = (muster_request){ group, number };
-    }
-    mst_leave(group, MUSTER_CALL_COLLECTIVE);
-    return status;
-}
-
-muster_status muster_finish(muster_request *request)
-{
-    muster_group *group = request ? request->group : NULL;
-    bool over = false;
-
-    if (!group)
-        return mst_fail(MUSTER_ERR_INVALID,
-                        "the request is not pending: it was never started, or has been finished");
-    muster_status status = mst_enter(group, MUSTER_CALL_COLLECTIVE);
-    if (status != MUSTER_OK)
-        return status;
-    status = group->backend->finish(group, request->number, &over);
-    if (over) {
-        group->started_count--;
-        *request = (muster_request)MUSTER_REQUEST_INIT;
     }
     mst_leave(group, MUSTER_CALL_COLLECTIVE);
     return status;

@@ -1,7 +1,7 @@
 /*
  * Collectives of the backend of threads. Each is a rendezvous: a rank posts what it was asked to do, with a
  * copy of its input, waits until all have come, compares, and computes its own output from the copies. A
- * started one is the same in two halves.
+ * started one is the same in two halves (started.c).
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -25,7 +25,7 @@ static size_t bytes_of(const handle *handle, const mst_request *request, mst_spa
 }
 
 /* Puts a request with a copy of its input into the next rendezvous. */
-static muster_status come(handle *handle, const mst_request *request, rendezvous **to)
+muster_status collective_come(handle *handle, const mst_request *request, rendezvous **to)
 {
     size_t bytes = bytes_of(handle, request, mst_shapes[request->collective].in);
     shared_group *shared = handle->shared;
@@ -136,19 +136,18 @@ static void compute(const handle *handle, const rendezvous *rendezvous)
     }
 }
 
-static muster_status complete(handle *handle, rendezvous *rendezvous)
+void collective_describe(const rendezvous *rendezvous, int rank, char *text, size_t bytes)
 {
-    char request[100], doing[140];
+    char request[100];
 
-    describe(&rendezvous->postings[handle->base.rank].request, request, sizeof request);
-    snprintf(doing, sizeof doing, "%s, operation %" PRIu64, request, rendezvous->number);
+    describe(&rendezvous->postings[rank].request, request, sizeof request);
+    snprintf(text, bytes, "%s, operation %" PRIu64, request, rendezvous->number);
+}
+
+muster_status collective_complete(handle *handle, rendezvous *rendezvous)
+{
     lock(handle);
-    muster_status status =
-        wait_for(handle, &(wait){ .doing = doing,
-                                  .rendezvous = rendezvous,
-                                  .limit_ns = rendezvous->postings[handle->base.rank].limit_ns });
-    if (status == MUSTER_OK)
-        status = compare(handle, rendezvous);
+    muster_status status = compare(handle, rendezvous);
     unlock(handle);
     if (status != MUSTER_OK)
         return status;
@@ -161,42 +160,17 @@ static muster_status complete(handle *handle, rendezvous *rendezvous)
 
 muster_status thread_collective(muster_group *group, const mst_request *request)
 {
+    handle *handle = handle_of(group);
     rendezvous *rendezvous;
+    char doing[140];
 
-    muster_status status = come(handle_of(group), request, &rendezvous);
-    return status == MUSTER_OK ? complete(handle_of(group), rendezvous) : status;
-}
-
-muster_status thread_start(muster_group *group, const mst_request *request, uint64_t *number)
-{
-    handle *handle = handle_of(group);
-    size_t place = handle->started % MUSTER_STARTED_MAX;
-
-    muster_status status = thread_status(group);
-    if (status == MUSTER_OK && handle->under_way[place].number)
-        return mst_fail(MUSTER_ERR_BUSY,
-                        "operation %" PRIu64 " of those that were started is not finished, and %d more are "
-                        "the most there can be; finish it first",
-                        handle->under_way[place].number, MUSTER_STARTED_MAX - 1);
-    if (status == MUSTER_OK)
-        status = come(handle, request, &handle->under_way[place].rendezvous);
-    if (status == MUSTER_OK)
-        *number = handle->under_way[place].number = ++handle->started;
-    return status;
-}
-
-muster_status thread_finish(muster_group *group, uint64_t number, bool *over)
-{
-    handle *handle = handle_of(group);
-    size_t place = (number - 1) % MUSTER_STARTED_MAX;
-
-    *over = number && handle->under_way[place].number == number;
-    if (!*over)
-        return mst_fail(MUSTER_ERR_INVALID,
-                        "operation %" PRIu64
-                        " of those that were started is not under way: it is finished already",
-                        number);
-    handle->under_way[place].number = 0;
-    muster_status status = thread_status(group);
-    return status == MUSTER_OK ? complete(handle, handle->under_way[place].rendezvous) : status;
+    muster_status status = collective_come(handle, request, &rendezvous);
+    if (status != MUSTER_OK)
+        return status;
+    collective_describe(rendezvous, group->rank, doing, sizeof doing);
+    lock(handle);
+    status = wait_for(
+        handle, &(wait){ .doing = doing, .rendezvous = rendezvous, .limit_ns = handle->base.timeout_ns });
+    unlock(handle);
+    return status == MUSTER_OK ? collective_complete(handle, rendezvous) : status;
 }

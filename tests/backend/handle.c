@@ -65,7 +65,7 @@ static muster_status be_late(handle *handle, const wait *wait)
                                         : " to send");
 }
 
-static int64_t now_ns(void)
+int64_t now_ns(void)
 {
     struct timespec now;
 
@@ -73,19 +73,20 @@ static int64_t now_ns(void)
     return now.tv_sec * NS_PER_S + now.tv_nsec;
 }
 
-/* Until something changes, or for a tick where it has to be looked whether to go on waiting. */
-static void sleep_once(handle *handle, bool ticks)
+muster_status look_at(handle *handle, const wait *wait, int64_t begun_ns, bool *over)
 {
-    world *world = handle->shared->world;
-    int64_t until = now_ns() + TICK_NS;
-    struct timespec then = { until / NS_PER_S, until % NS_PER_S };
+    shared_group *shared = handle->shared;
 
-    handle->shared->waits[handle->base.rank]++;
-    if (ticks)
-        pthread_cond_timedwait(&world->changed, &world->lock, &then);
-    else
-        pthread_cond_wait(&world->changed, &world->lock);
-    handle->shared->waits[handle->base.rank]--;
+    *over = is_over(handle, wait);
+    if (*over || shared->broken != MUSTER_OK)
+        return *over ? MUSTER_OK : explain(shared);
+    int lost = find_lost(shared, wait);
+    if (lost >= 0)
+        return break_group(
+            shared, MUSTER_ERR_PEER_DIED,
+            "rank %d left the group (freed it, or its program ends) while another rank still needed it",
+            lost);
+    return wait->limit_ns && now_ns() - begun_ns >= wait->limit_ns ? be_late(handle, wait) : MUSTER_OK;
 }
 
 /* Asks the program, which may do as it likes there: without the lock. */
@@ -100,29 +101,36 @@ static bool is_interrupted(handle *handle, int64_t *asked_ns)
     return stop;
 }
 
+muster_status sleep_once(handle *handle, const wait *wait, int64_t *asked_ns)
+{
+    world *world = handle->shared->world;
+    int64_t until = now_ns() + TICK_NS;
+    struct timespec then = { until / NS_PER_S, until % NS_PER_S };
+
+    handle->shared->waits[handle->base.rank]++;
+    if (wait->limit_ns || handle->base.interrupt)
+        pthread_cond_timedwait(&world->changed, &world->lock, &then);
+    else
+        pthread_cond_wait(&world->changed, &world->lock);
+    handle->shared->waits[handle->base.rank]--;
+    if (!is_interrupted(handle, asked_ns) || is_over(handle, wait))
+        return MUSTER_OK;
+    return break_group(handle->shared, MUSTER_ERR_ABORTED, "rank %d was interrupted in %s", handle->base.rank,
+                       wait->doing);
+}
+
 muster_status wait_for(handle *handle, const wait *wait)
 {
-    shared_group *shared = handle->shared;
     int64_t begun_ns = now_ns(), asked_ns = begun_ns;
+    bool over;
 
-    while (!is_over(handle, wait)) {
-        int lost = find_lost(shared, wait);
-
-        if (shared->broken != MUSTER_OK)
-            return explain(shared);
-        if (lost >= 0)
-            return break_group(shared, MUSTER_ERR_PEER_DIED,
-                               "rank %d left the group (freed it, or its program ends) while another rank "
-                               "still needed it",
-                               lost);
-        if (wait->limit_ns && now_ns() - begun_ns >= wait->limit_ns)
-            return be_late(handle, wait);
-        sleep_once(handle, wait->limit_ns || handle->base.interrupt);
-        if (is_interrupted(handle, &asked_ns) && !is_over(handle, wait))
-            return break_group(shared, MUSTER_ERR_ABORTED, "rank %d was interrupted in %s", handle->base.rank,
-                               wait->doing);
+    muster_status status = look_at(handle, wait, begun_ns, &over);
+    while (status == MUSTER_OK && !over) {
+        status = sleep_once(handle, wait, &asked_ns);
+        if (status == MUSTER_OK)
+            status = look_at(handle, wait, begun_ns, &over);
     }
-    return MUSTER_OK;
+    return status;
 }
 
 muster_status thread_status(const muster_group *group)

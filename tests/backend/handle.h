@@ -15,6 +15,13 @@ typedef struct buffer {
     void *memory;
 } buffer;
 
+/* An operation that was started and is not completed. */
+typedef struct started {
+    struct started *next;
+    uint64_t number;
+    rendezvous *rendezvous;
+} started;
+
 /* One rank's group. */
 typedef struct handle {
     muster_group base;
@@ -22,11 +29,8 @@ typedef struct handle {
     const mst_kernels *kernels;
     shared_group *shared;
     uint64_t met[RENDEZVOUS_KINDS]; /* rendezvous that it has come to */
-    uint64_t started;
-    struct {
-        uint64_t number; /* 0: none */
-        rendezvous *rendezvous;
-    } under_way[MUSTER_STARTED_MAX];
+    started *first, *last;          /* in the order of their numbers */
+    uint64_t starts;
     buffer *buffers;
 } handle;
 
@@ -75,15 +79,35 @@ typedef struct wait {
     int64_t limit_ns; /* 0: none */
 } wait;
 
+/* Whether that is so; an error: the group is broken, as somebody needed has left, or as it has taken too long
+ * since then. */
+muster_status look_at(handle *handle, const wait *wait, int64_t begun_ns, bool *over);
+
+/* Until something changes, or for a tick if it is to be looked then, whatever changes. Asks the program
+ * whether to go on. */
+muster_status sleep_once(handle *handle, const wait *wait, int64_t *asked_ns);
+int64_t now_ns(void);
+
 /* Returns when that is so, or when the group is broken: by others, as somebody needed has left, as it takes
  * too long, or as the program does not want to wait any longer. */
 muster_status wait_for(handle *handle, const wait *wait);
+
+/* ---- collectives, in two halves; without the lock ---- */
+
+/* Puts a request with a copy of its input into the next rendezvous. */
+muster_status collective_come(handle *handle, const mst_request *request, rendezvous **to);
+
+/* Once all have come: compares, and computes this rank's output. */
+muster_status collective_complete(handle *handle, rendezvous *rendezvous);
+
+void collective_describe(const rendezvous *rendezvous, int rank, char *text, size_t bytes);
 
 /* ---- for the table ---- */
 
 muster_status thread_collective(muster_group *group, const mst_request *request);
 muster_status thread_start(muster_group *group, const mst_request *request, uint64_t *number);
-muster_status thread_finish(muster_group *group, uint64_t number, bool *over);
+muster_status thread_test(muster_group *group, uint64_t number, bool *over);
+muster_status thread_wait(mst_wait_set *set, size_t *index);
 muster_status thread_message(muster_group *group, const mst_message *message);
 muster_status thread_status(const muster_group *group);
 

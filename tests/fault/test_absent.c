@@ -42,7 +42,7 @@ static muster_status wait_in_vain(muster_group *group, const absence *absence)
         return muster_group_split(group, 0, -1, &child);
     default:
         status = muster_all_reduce_start(x, y, MANY, MUSTER_INT32, MUSTER_SUM, group, &request);
-        return status == MUSTER_OK ? muster_finish(&request) : status;
+        return status == MUSTER_OK ? muster_wait(&request, 0) : status;
     }
 }
 

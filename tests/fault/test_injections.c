@@ -98,7 +98,7 @@ static int run_operations(muster_group *world, void *arg)
         } else if (i == 4) {
             status = muster_all_reduce_start(x, x, 4, MUSTER_INT32, MUSTER_SUM, world, &request);
             if (status == MUSTER_OK)
-                status = muster_finish(&request);
+                status = muster_wait(&request, 0);
         } else if (i == 5) {
             status = muster_barrier(child);
         } else if (i == 9) {

@@ -108,7 +108,7 @@ static muster_status use_started(const team *team)
 
     muster_status status =
         muster_all_reduce_start(in, out, ELEMENTS, MUSTER_INT64, MUSTER_MAX, team->group, &request);
-    return status == MUSTER_OK ? muster_finish(&request) : status;
+    return status == MUSTER_OK ? muster_wait(&request, 0) : status;
 }
 
 static muster_status use_messages(const team *team)

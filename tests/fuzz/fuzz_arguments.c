@@ -91,7 +91,7 @@ static void make_other(const call *call, muster_group *world, muster_request *re
         muster_all_reduce_start(call->in, call->out, call->count, call->dtype, call->op, world, request);
         break;
     case 12:
-        muster_finish(request);
+        muster_wait(request, 0);
         break;
     case 13:
         muster_group_translate(world, call->root, world);
@@ -132,7 +132,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
         else
             make_other(&call, world, &request);
     }
-    while (request.group && muster_finish(&request) != MUSTER_OK)
+    while (request.group && muster_wait(&request, 0) != MUSTER_OK)
         ;
     return 0;
 }

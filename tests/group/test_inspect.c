@@ -69,15 +69,15 @@ static int look_at_waiting_ranks(muster_group *world, void *arg)
     RANK_OK(world, muster_all_sum(x, x, 7, MUSTER_FLOAT32, world));
     if (rank < 2) {
         RANK_OK(world, start_two(requests, &y0, &y1, world));
-        RANK_OK(world, muster_finish(&requests[0]));
+        RANK_OK(world, muster_wait(&requests[0], 0));
     } else {
         do /* not to start one, which is a call as well */
             RANK_OK(world, await_call(0, 3, "all_sum (float32 x 1)", &call));
         while (call.operation != 11 || call.latest != 12);
         RANK_OK(world, start_two(requests, &y0, &y1, world));
-        RANK_OK(world, muster_finish(&requests[0]));
+        RANK_OK(world, muster_wait(&requests[0], 0));
     }
-    RANK_OK(world, muster_finish(&requests[1]));
+    RANK_OK(world, muster_wait(&requests[1], 0));
     RANK_CHECK(world, y0 == 3 && y1 == 3);
     if (rank == 2) {
         RANK_OK(world, await_call(0, 3, "recv (int32 x 5)", &call));

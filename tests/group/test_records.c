@@ -78,7 +78,7 @@ static int do_one_of_each(muster_group *world, void *arg)
     RANK_OK(world, muster_all_gather(x, all, 7, MUSTER_FLOAT64, world));
     RANK_OK(world, muster_broadcast(x, x, 7, MUSTER_FLOAT64, 2, world));
     RANK_OK(world, muster_all_reduce_start(x, x, 1, MUSTER_FLOAT64, MUSTER_PROD, world, &request));
-    RANK_OK(world, muster_finish(&request));
+    RANK_OK(world, muster_wait(&request, 0));
     if (rank == 0)
         RANK_OK(world, muster_send(message, 5, MUSTER_INT16, 1, world));
     if (rank == 1)

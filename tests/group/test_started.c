@@ -68,7 +68,7 @@ static int one_round(muster_group *world, const round_buffers *b, int round, siz
         RANK_CHECK(world, x == n);
     }
     for (int i = 0; i < 4; i++)
-        RANK_OK(world, muster_finish(&requests[(i + rank + round) % 4]));
+        RANK_OK(world, muster_wait(&requests[(i + rank + round) % 4], 0));
     return check_round(world, b, round, count, root);
 }
 
@@ -124,7 +124,7 @@ static int one_turn(muster_group *world, const interleaving *plan, int32_t *in, 
                                                    &requests[i]));
     }
     for (int i = 0; i < plan->starts; i++) {
-        RANK_OK(world, muster_finish(&requests[i]));
+        RANK_OK(world, muster_wait(&requests[i], 0));
         RANK_CHECK(world, results[i][few - 1] == sum(n, turn, few - 1));
     }
     return 0;
@@ -184,7 +184,7 @@ static int same_bits(muster_group *world, void *arg)
         in[i] = (float)(i % 977) * 1e-3f * (float)(muster_group_rank(world) * 31 + 1);
     RANK_OK(world, muster_all_sum(in, ordinary, COUNT, MUSTER_FLOAT32, world));
     RANK_OK(world, muster_all_reduce_start(in, in, COUNT, MUSTER_FLOAT32, MUSTER_SUM, world, &request));
-    RANK_OK(world, muster_finish(&request));
+    RANK_OK(world, muster_wait(&request, 0));
     RANK_CHECK(world, memcmp(in, ordinary, COUNT * sizeof *in) == 0);
     free(in), free(ordinary);
     return 0;
@@ -193,6 +193,77 @@ static int same_bits(muster_group *world, void *arg)
 START_TEST(test_bits_are_those_of_the_ordinary_form)
 {
     run_all_sizes(same_bits, NULL);
+}
+END_TEST
+
+/* ---- several at once ---- */
+
+enum { SEVERAL = 4 };
+
+static int start_several(muster_group *world, muster_group *other, int32_t *x, muster_request *requests)
+{
+    for (int i = 0; i < SEVERAL; i++) {
+        x[i] = i + muster_group_rank(world);
+        RANK_OK(world, muster_all_reduce_start(&x[i], &x[i], 1, MUSTER_INT32, MUSTER_SUM,
+                                               i % 2 ? other : world, &requests[i]));
+    }
+    return 0;
+}
+
+static int check_several(muster_group *world, const int32_t *x, const muster_request *requests)
+{
+    int n = muster_group_size(world);
+
+    for (int i = 0; i < SEVERAL; i++) {
+        RANK_CHECK(world, x[i] == n * i + n * (n - 1) / 2);
+        RANK_CHECK(world, requests[i].group == NULL);
+    }
+    return 0;
+}
+
+/* Each way of waiting for operations of two groups; each rank takes them in an order of its own. */
+static int wait_for_several(muster_group *world, void *arg)
+{
+    muster_request requests[SEVERAL + 1] = { MUSTER_REQUEST_INIT };
+    int rank = muster_group_rank(world);
+    int32_t x[SEVERAL];
+    size_t index = 99;
+    muster_group *other;
+    bool done = true;
+
+    (void)arg;
+    RANK_OK(world, muster_group_split(world, 0, -1, &other));
+    RANK_OK(world, muster_wait_any(requests, 1, 0, &index));
+    RANK_CHECK(world, index == 1);
+    RANK_OK(world, muster_wait_all(NULL, 0, 0));
+    for (int turn = 0; turn < 20; turn++) {
+        requests[SEVERAL] = (muster_request)MUSTER_REQUEST_INIT;
+        if (start_several(world, other, x, &requests[turn % 2]))
+            return 1;
+        if (turn % 3 == 0)
+            RANK_OK(world, muster_wait_all(requests, SEVERAL + 1, 0));
+        for (int i = 0; turn % 3 == 1 && i < SEVERAL; i++) {
+            RANK_OK(world, muster_wait_any(requests, SEVERAL + 1, 0, &index));
+            RANK_CHECK(world, index < SEVERAL + 1 && !requests[index].group);
+        }
+        for (int i = 0; turn % 3 == 2 && i < SEVERAL; i++) {
+            muster_request *request = &requests[turn % 2 + (i + rank + turn) % SEVERAL];
+
+            do
+                RANK_OK(world, muster_test(request, &done));
+            while (!done);
+        }
+        if (check_several(world, x, &requests[turn % 2]))
+            return 1;
+        requests[0] = (muster_request)MUSTER_REQUEST_INIT;
+    }
+    RANK_OK(world, muster_group_free(other));
+    return 0;
+}
+
+START_TEST(test_several_are_waited_for)
+{
+    run_all_sizes(wait_for_several, NULL);
 }
 END_TEST
 
@@ -207,7 +278,7 @@ static int make_mistakes(muster_group *world, void *arg)
     (void)arg;
     RANK_OK(world, muster_group_split(world, 0, -1, &group));
     RANK_CHECK(world,
-               muster_finish(NULL) == MUSTER_ERR_INVALID && muster_finish(&none) == MUSTER_ERR_INVALID);
+               muster_wait(NULL, 0) == MUSTER_ERR_INVALID && muster_wait(&none, 0) == MUSTER_ERR_INVALID);
     RANK_CHECK(world, strstr(muster_error_detail(), "never started"));
     RANK_CHECK(world,
                muster_all_reduce_start(x, x, 1, MUSTER_INT32, MUSTER_SUM, group, NULL) == MUSTER_ERR_INVALID);
@@ -216,17 +287,14 @@ static int make_mistakes(muster_group *world, void *arg)
     for (int i = 0; i < MUSTER_STARTED_MAX; i++)
         RANK_OK(world,
                 muster_all_reduce_start(&x[i], &x[i], 1, MUSTER_INT32, MUSTER_SUM, group, &requests[i]));
-    RANK_CHECK(world, muster_all_reduce_start(&x[4], &x[4], 1, MUSTER_INT32, MUSTER_SUM, group,
-                                              &requests[4]) == MUSTER_ERR_BUSY);
-    RANK_CHECK(world, strstr(muster_error_detail(), "finish it first"));
     RANK_CHECK(world, muster_group_free(group) == MUSTER_ERR_BUSY);
     RANK_CHECK(world, strstr(muster_error_detail(), "4 operations"));
     copy = requests[0];
     for (int i = 0; i < MUSTER_STARTED_MAX; i++)
-        RANK_OK(world, muster_finish(&requests[i]));
-    RANK_CHECK(world, muster_finish(&requests[0]) == MUSTER_ERR_INVALID);
-    RANK_CHECK(world, muster_finish(&copy) == MUSTER_ERR_INVALID);
-    RANK_CHECK(world, strstr(muster_error_detail(), "finished already"));
+        RANK_OK(world, muster_wait(&requests[i], 0));
+    RANK_CHECK(world, muster_wait(&requests[0], 0) == MUSTER_ERR_INVALID);
+    RANK_CHECK(world, muster_wait(&copy, 0) == MUSTER_ERR_INVALID);
+    RANK_CHECK(world, strstr(muster_error_detail(), "completed already"));
     for (int i = 0; i < MUSTER_STARTED_MAX; i++)
         RANK_CHECK(world, x[i] == muster_group_size(world));
     RANK_OK(world, muster_barrier(group)); /* the group is as it was */
@@ -250,10 +318,10 @@ static int disagree(muster_group *world, void *arg)
         RANK_OK(world, muster_all_reduce_start(x, x, 8, MUSTER_FLOAT32, MUSTER_MAX, world, &request));
     else
         RANK_OK(world, muster_all_reduce_start(x, x, 8, MUSTER_FLOAT32, MUSTER_SUM, world, &request));
-    RANK_CHECK(world, muster_finish(&request) == MUSTER_ERR_MISMATCH);
+    RANK_CHECK(world, muster_wait(&request, 0) == MUSTER_ERR_MISMATCH);
     RANK_CHECK(world, strstr(muster_error_detail(), "all_sum (float32 x 8)") &&
                           strstr(muster_error_detail(), "all_max (float32 x 8)"));
-    RANK_CHECK(world, muster_finish(&request) == MUSTER_ERR_INVALID); /* it is over */
+    RANK_CHECK(world, muster_wait(&request, 0) == MUSTER_ERR_INVALID); /* it is over */
     return 0;
 }
 
@@ -265,7 +333,7 @@ static int be_late(muster_group *world, void *arg)
     (void)arg;
     if (muster_group_rank(world) == 0) {
         RANK_OK(world, muster_all_reduce_start(&x, &x, 1, MUSTER_FLOAT32, MUSTER_SUM, world, &request));
-        RANK_CHECK(world, muster_finish(&request) == MUSTER_ERR_TIMED_OUT);
+        RANK_CHECK(world, muster_wait(&request, 0) == MUSTER_ERR_TIMED_OUT);
         RANK_CHECK(world, strstr(muster_error_detail(), "all_sum (float32 x 1)") &&
                               strstr(muster_error_detail(), "rank 1"));
         return 0;
@@ -295,7 +363,7 @@ static int die_in_between(muster_group *world, void *arg)
         raise(SIGKILL); /* before it starts anything */
     muster_status status = muster_all_reduce_start(&x, &x, 1, MUSTER_FLOAT32, MUSTER_SUM, world, &request);
     if (status == MUSTER_OK) /* rank 1 is not gone yet, or nobody has told */
-        status = muster_finish(&request);
+        status = muster_wait(&request, 0);
     RANK_CHECK(world, status == MUSTER_ERR_PEER_DIED);
     RANK_CHECK(world, strstr(muster_error_detail(), "rank 1 was killed by signal 9"));
     return 0;
@@ -324,6 +392,7 @@ int main(void)
     tcase_add_test(tests, test_results_in_any_order);
     tcase_add_test(tests, test_between_ordinary_operations);
     tcase_add_test(tests, test_bits_are_those_of_the_ordinary_form);
+    tcase_add_test(tests, test_several_are_waited_for);
     tcase_add_test(tests, test_mistakes_are_errors);
     tcase_add_test(tests, test_faults_come_out_of_finish);
     if (on_one_host() && !under_thread_sanitizer()) /* a thread does not die alone */

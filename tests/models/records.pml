@@ -77,7 +77,7 @@ proctype Rank(byte me) {
         op++
     :: op <= OPERATIONS && is_started[op] ->
         if
-        :: under_way -> compare(STARTED, under_way_at, under_way, starts)   /* muster_finish() */
+        :: under_way -> compare(STARTED, under_way_at, under_way, starts)   /* muster_wait() */
         :: else
         fi;
         starts++;

@@ -152,7 +152,7 @@ static muster_status use_started(muster_group *world, const float *x, float *y)
 
     muster_status status = muster_all_reduce_start(x, y, FLOATS, MUSTER_FLOAT32, MUSTER_MAX, world, &request);
     if (status == MUSTER_OK)
-        status = muster_finish(&request);
+        status = muster_wait(&request, 0);
     if (status == MUSTER_OK && y[7] != SIZE)
         status = MUSTER_ERR_BAD_ARENA;
     return status;

@@ -22,8 +22,6 @@
 #include "src/onehost/coll/view.h"
 #include "src/onehost/showing.h"
 
-static_assert(MUSTER_STARTED_MAX == MST_NONBLOCKING_MAX, "the header says how many");
-
 typedef struct block {
     uint64_t offset; /* 0: none */
     size_t bytes;
@@ -107,10 +105,11 @@ static muster_status start(mst_group *group, const mst_request *request, uint64_
         return status;
     struct mst_nonblocking *place = &group->nonblocking[group->start_number % MST_NONBLOCKING_MAX];
     if (place->number)
-        return mst_fail(MUSTER_ERR_BUSY,
-                        "started operation %llu is not finished, and at most %d more can be started after "
-                        "it; finish it first",
-                        (unsigned long long)place->number, MST_NONBLOCKING_MAX - 1);
+        return mst_fail(
+            MUSTER_ERR_BUSY,
+            "an operation of the group that was started is not completed, and at most %d more can be "
+            "started after it; wait for it first",
+            MST_NONBLOCKING_MAX - 1);
     mst_group_begin(group);
     place->request = *request;
     place->call = (mst_call){ .request = &place->request, .group = group };
@@ -120,7 +119,7 @@ static muster_status start(mst_group *group, const mst_request *request, uint64_
     else
         status = publish(place);
     if (status == MUSTER_OK)
-        *number = place->number = ++group->start_number;
+        *number = place->number = mst_started_number(++group->start_number, MUSTER_CALL_COLLECTIVE);
     return status;
 }
 
@@ -138,12 +137,20 @@ muster_status mst_call_start(muster_group *of, const mst_request *request, uint6
 
 /* ---- finishing ---- */
 
-static struct mst_nonblocking *find(mst_group *group, uint64_t number)
+static struct mst_nonblocking *find(const muster_group *of, uint64_t number)
 {
+    const mst_group *group = (const mst_group *)of;
+
     for (int i = 0; number && group->nonblocking && i < MST_NONBLOCKING_MAX; i++)
         if (group->nonblocking[i].number == number)
             return &group->nonblocking[i];
     return NULL;
+}
+
+static muster_status refuse(void)
+{
+    return mst_fail(MUSTER_ERR_INVALID,
+                    "the request is not pending: its operation has been completed already");
 }
 
 static muster_status finish(struct mst_nonblocking *place)
@@ -156,23 +163,76 @@ static muster_status finish(struct mst_nonblocking *place)
     return mst_call_move(&place->call);
 }
 
-muster_status mst_call_finish(muster_group *of, uint64_t number, bool *over)
+/* `timeout_ns`: 0: the one that it began with. */
+static muster_status complete(struct mst_nonblocking *place, int64_t timeout_ns)
 {
-    mst_group *group = mst_group_of(of);
-    struct mst_nonblocking *place = find(group, number);
+    mst_group *group = place->call.group;
 
-    *over = place != NULL;
-    if (!place)
-        return mst_fail(MUSTER_ERR_INVALID,
-                        "started operation %llu is not pending: it has been finished already",
-                        (unsigned long long)number);
     muster_status status = mst_group_ready(group, MUSTER_CALL_COLLECTIVE);
     if (status == MUSTER_OK) {
+        if (timeout_ns)
+            place->sequence.waiter.deadline.limit_ns = timeout_ns;
         status = finish(place);
         if (status == MUSTER_OK)
             mst_call_end(&place->call);
         mst_group_shown(group, MUSTER_CALL_COLLECTIVE);
     }
     place->number = 0;
+    return status;
+}
+
+static bool can_complete(const struct mst_nonblocking *place)
+{
+    const mst_group *group = place->call.group;
+
+    if (mst_subarena_is_broken(group->subarena))
+        return true;
+    for (int rank = 0; rank < group->base.size && group->base.size > 1; rank++)
+        if (!mst_sequence_has_arrived(&place->sequence, rank)) /* E2 */
+            return false;
+    return true;
+}
+
+muster_status mst_call_test(muster_group *of, uint64_t number, bool *over)
+{
+    struct mst_nonblocking *place = find(of, number);
+
+    *over = place && can_complete(place);
+    if (!place)
+        return refuse();
+    return *over ? complete(place, 0) : MUSTER_OK;
+}
+
+/* The first pending one, or the first that does not wait; the count: none. */
+static size_t choose(const mst_wait_set *set)
+{
+    size_t first = set->count;
+
+    for (size_t i = 0; i < set->count; i++) {
+        if (!set->requests[i].group)
+            continue;
+        if (first == set->count)
+            first = i;
+        if (set->all || can_complete(find(set->requests[i].group, set->requests[i].number)))
+            return set->all ? first : i;
+    }
+    return first;
+}
+
+muster_status mst_call_wait(mst_wait_set *set, size_t *index)
+{
+    muster_status status = MUSTER_OK;
+
+    for (size_t i = 0; i < set->count; i++)
+        if (set->requests[i].group && !find(set->requests[i].group, set->requests[i].number))
+            return refuse();
+    do {
+        *index = choose(set);
+        if (*index == set->count)
+            break;
+        muster_request *request = &set->requests[*index];
+        status = complete(find(request->group, request->number), set->timeout_ns);
+        mst_request_over(request);
+    } while (set->all && status == MUSTER_OK);
     return status;
 }

@@ -1,0 +1,148 @@
+/*
+ * Waiting for started operations: muster_wait, muster_test, muster_wait_any, muster_wait_all.
+ *
+ * A wait is a call of each class that its operations belong to, in each group that they belong to, so that
+ * the state of a group has one user per class. It enters all of them first, each once, whichever requests
+ * share it: `occupied` then contains the address of the wait's set. The backend does the rest.
+ */
+#include "src/api/enter.h"
+
+static muster_status refuse_empty(void)
+{
+    return mst_fail(MUSTER_ERR_INVALID,
+                    "the request is not pending: it was never started, or has been completed");
+}
+
+/* ---- entering all groups ---- */
+
+static muster_status enter(mst_wait_set *set, const muster_request *request)
+{
+    muster_call_class class = mst_started_class(request->number);
+    muster_group *group = request->group;
+    uint64_t us = (uint64_t)(uintptr_t)set;
+
+    muster_status status = mst_check_group(group);
+    if (status != MUSTER_OK)
+        return status;
+    uint64_t before = mst_cmpxchg64_sc(&group->occupied[class], 0, us);
+    if (before == us)
+        return MUSTER_OK;
+    if (before != 0)
+        return mst_refuse_second_thread();
+    group->next_waited[class] = set->groups[class];
+    set->groups[class] = group;
+    return MUSTER_OK;
+}
+
+static void leave_all(const mst_wait_set *set)
+{
+    for (int class = 0; class < MUSTER_CALL_CLASS_COUNT; class ++)
+        for (muster_group *group = set->groups[class], *next; group; group = next) {
+            next = group->next_waited[class];
+            mst_leave(group, (muster_call_class) class);
+        }
+}
+
+/* Enters the groups of all pending requests. *pending: one of them; NULL: there is none. */
+static muster_status enter_all(mst_wait_set *set, const muster_request **pending)
+{
+    muster_status status = MUSTER_OK;
+
+    *pending = NULL;
+    for (size_t i = 0; i < set->count && status == MUSTER_OK; i++) {
+        const muster_request *request = &set->requests[i];
+
+        if (!request->group)
+            continue;
+        status = enter(set, request);
+        if (status == MUSTER_OK && *pending && (*pending)->group->backend != request->group->backend)
+            status = mst_fail(MUSTER_ERR_INVALID,
+                              "the requests belong to groups of two backends, \"%s\" and "
+                              "\"%s\"; wait for those of one at a time",
+                              (*pending)->group->backend->name, request->group->backend->name);
+        *pending = request;
+    }
+    if (status != MUSTER_OK)
+        leave_all(set);
+    return status;
+}
+
+/* ---- waiting ---- */
+
+static muster_status check(const mst_wait_set *set)
+{
+    if (set->count && !set->requests)
+        return mst_fail(MUSTER_ERR_INVALID, "the requests are NULL; expected an array of %zu", set->count);
+    if (set->timeout_ns < 0)
+        return mst_fail(MUSTER_ERR_INVALID,
+                        "a timeout of %lld ns; expected 0 for the one that the operation began with, or more",
+                        (long long)set->timeout_ns);
+    return MUSTER_OK;
+}
+
+static muster_status wait(mst_wait_set *set, size_t *index)
+{
+    const muster_request *pending;
+
+    muster_status status = check(set);
+    if (status == MUSTER_OK)
+        status = enter_all(set, &pending);
+    if (status != MUSTER_OK)
+        return status;
+    *index = set->count;
+    if (pending)
+        status = pending->group->backend->wait(set, index);
+    leave_all(set);
+    return status;
+}
+
+muster_status muster_wait(muster_request *request, int64_t timeout_ns)
+{
+    mst_wait_set set = { .requests = request, .count = 1, .timeout_ns = timeout_ns };
+    size_t index;
+
+    return request && request->group ? wait(&set, &index) : refuse_empty();
+}
+
+muster_status muster_wait_all(muster_request *requests, size_t count, int64_t timeout_ns)
+{
+    mst_wait_set set = { .requests = requests, .count = count, .all = true, .timeout_ns = timeout_ns };
+    size_t index;
+
+    return wait(&set, &index);
+}
+
+muster_status muster_wait_any(muster_request *requests, size_t count, int64_t timeout_ns, size_t *index)
+{
+    mst_wait_set set = { .requests = requests, .count = count, .timeout_ns = timeout_ns };
+    size_t found;
+
+    muster_status status = mst_check_place(index, "index");
+    if (status == MUSTER_OK)
+        status = wait(&set, &found);
+    if (status == MUSTER_OK)
+        *index = found;
+    return status;
+}
+
+muster_status muster_test(muster_request *request, bool *done)
+{
+    mst_wait_set set = { .requests = request, .count = 1 };
+    const muster_request *pending;
+    bool over;
+
+    if (!request || !request->group)
+        return refuse_empty();
+    muster_status status = mst_check_place(done, "answer");
+    if (status == MUSTER_OK)
+        status = enter_all(&set, &pending);
+    if (status != MUSTER_OK)
+        return status;
+    status = request->group->backend->test(request->group, request->number, &over);
+    if (status == MUSTER_OK)
+        *done = over;
+    if (over)
+        mst_request_over(request);
+    leave_all(&set);
+    return status;
+}

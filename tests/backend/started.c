@@ -1,0 +1,179 @@
+/*
+ * Started operations of the backend of threads, and waiting for them. A rank keeps a list of its own. It
+ * computes when it is asked for the result, and nobody needs it for that: others have a copy of its input.
+ */
+#include <stdlib.h>
+
+#include "tests/backend/handle.h"
+
+static started *find(const muster_group *group, uint64_t number)
+{
+    started *at = handle_of_const(group)->first;
+
+    while (at && at->number != number)
+        at = at->next;
+    return at;
+}
+
+static void forget(handle *handle, started *over)
+{
+    started **at = &handle->first, *before = NULL;
+
+    for (; *at != over; at = &(*at)->next)
+        before = *at;
+    *at = over->next;
+    if (handle->last == over)
+        handle->last = before;
+    free(over);
+}
+
+muster_status thread_start(muster_group *group, const mst_request *request, uint64_t *number)
+{
+    handle *handle = handle_of(group);
+    started *made = calloc(1, sizeof *made);
+
+    if (!made)
+        return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a started operation");
+    muster_status status = collective_come(handle, request, &made->rendezvous);
+    if (status != MUSTER_OK) {
+        free(made);
+        return status;
+    }
+    *number = made->number = mst_started_number(++handle->starts, MUSTER_CALL_COLLECTIVE);
+    *(handle->last ? &handle->last->next : &handle->first) = made;
+    handle->last = made;
+    return MUSTER_OK;
+}
+
+/* ---- waiting ---- */
+
+static wait wait_of(const muster_group *group, const started *started, int64_t timeout_ns, char *doing,
+                    size_t bytes)
+{
+    const posting *own = &started->rendezvous->postings[group->rank];
+
+    collective_describe(started->rendezvous, group->rank, doing, bytes);
+    return (wait){ .doing = doing,
+                   .rendezvous = started->rendezvous,
+                   .limit_ns = timeout_ns ? timeout_ns : own->limit_ns };
+}
+
+/* Ends it: `status` is why waiting for it ended. */
+static muster_status complete(muster_group *group, started *started, muster_status status)
+{
+    rendezvous *rendezvous = started->rendezvous;
+
+    forget(handle_of(group), started);
+    return status == MUSTER_OK ? collective_complete(handle_of(group), rendezvous) : status;
+}
+
+static muster_status refuse(void)
+{
+    return mst_fail(MUSTER_ERR_INVALID,
+                    "the request is not pending: its operation has been completed already");
+}
+
+muster_status thread_test(muster_group *group, uint64_t number, bool *over)
+{
+    started *started = find(group, number);
+    char doing[140];
+    bool ready;
+
+    *over = false;
+    if (!started)
+        return refuse();
+    wait waited = wait_of(group, started, 0, doing, sizeof doing);
+    waited.limit_ns = 0;
+    lock(handle_of(group));
+    muster_status status = look_at(handle_of(group), &waited, 0, &ready);
+    unlock(handle_of(group));
+    *over = ready || status != MUSTER_OK;
+    return *over ? complete(group, started, status) : MUSTER_OK;
+}
+
+/* Looks at the requests that may be the next to end: the first pending one, or all. *index: the one that has
+ * ended, or the count. *next: the last one looked at. */
+static muster_status look_at_all(const mst_wait_set *set, int64_t begun_ns, size_t *index, size_t *next)
+{
+    char doing[140];
+    bool over;
+
+    *index = *next = set->count;
+    for (size_t i = 0; i < set->count && (!set->all || *next == set->count); i++) {
+        muster_group *group = set->requests[i].group;
+
+        if (!group)
+            continue;
+        *next = i;
+        wait waited =
+            wait_of(group, find(group, set->requests[i].number), set->timeout_ns, doing, sizeof doing);
+        muster_status status = look_at(handle_of(group), &waited, begun_ns, &over);
+        if (over || status != MUSTER_OK) {
+            *index = i;
+            return status;
+        }
+    }
+    return MUSTER_OK;
+}
+
+/* Waits for the next one that ends. */
+static muster_status await_one(const mst_wait_set *set, handle *handle, int64_t begun_ns, size_t *index)
+{
+    int64_t asked_ns = begun_ns;
+    char doing[140];
+    size_t next;
+
+    lock(handle);
+    muster_status status = look_at_all(set, begun_ns, index, &next);
+    while (status == MUSTER_OK && *index == set->count && next < set->count) {
+        muster_group *group = set->requests[next].group;
+        wait waited =
+            wait_of(group, find(group, set->requests[next].number), set->timeout_ns, doing, sizeof doing);
+
+        status = sleep_once(handle_of(group), &waited, &asked_ns);
+        if (status != MUSTER_OK)
+            *index = next;
+        else
+            status = look_at_all(set, begun_ns, index, &next);
+    }
+    unlock(handle);
+    return status;
+}
+
+/* All requests must be pending, and of one world, which has one lock. *found: one of their groups. */
+static muster_status check(const mst_wait_set *set, muster_group **found)
+{
+    *found = NULL;
+    for (size_t i = 0; i < set->count; i++) {
+        muster_group *group = set->requests[i].group;
+
+        if (!group)
+            continue;
+        if (!find(group, set->requests[i].number))
+            return refuse();
+        if (*found && handle_of(*found)->shared->world != handle_of(group)->shared->world)
+            return mst_fail(MUSTER_ERR_UNSUPPORTED, "the requests are of two worlds of threads");
+        *found = group;
+    }
+    return MUSTER_OK;
+}
+
+muster_status thread_wait(mst_wait_set *set, size_t *index)
+{
+    int64_t begun_ns = now_ns();
+    muster_group *any;
+
+    muster_status status = check(set, &any);
+    *index = set->count;
+    while (status == MUSTER_OK && any) {
+        status = await_one(set, handle_of(any), begun_ns, index);
+        if (*index == set->count)
+            break;
+        muster_request *request = &set->requests[*index];
+        status = complete(request->group, find(request->group, request->number), status);
+        mst_request_over(request);
+        if (!set->all)
+            break;
+    }
+    return status;
+}
