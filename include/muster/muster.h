@@ -407,7 +407,7 @@ MUSTER_API int muster_group_translate(const muster_group *group, int rank, const
 MUSTER_API muster_status muster_group_free(muster_group *group);
 
 /* Returns MUSTER_OK, or the status that has broken the group; muster_error_detail() then has the
- * sentence. Never blocks. */
+ * sentence. Looks whether ranks have ended. Never blocks. */
 MUSTER_API muster_status muster_group_status(const muster_group *group);
 
 /* Breaks the group: every rank that is in a call of it, or makes one later, gets ABORTED with `reason`,

@@ -22,8 +22,8 @@ enum {
 #define ORDER_SHIFT 24
 
 /* How long a death word may have been fallen before the termination is recorded as unknown. Only a process
- * that gets no CPU time to die takes longer than a moment. */
-#define UNKNOWN_AFTER_NS (250 * MST_NS_PER_MS)
+ * that gets no CPU time to die takes longer than a moment; on a machine that is busy enough, a second. */
+#define UNKNOWN_AFTER_NS (5 * MST_NS_PER_S)
 
 bool mst_liveness_init(mst_liveness *liveness, const mst_geometry *geometry, uint32_t self,
                        const mst_launcher *launcher)
@@ -219,6 +219,16 @@ static bool is_seen_ended(int32_t pid, uint64_t start, mst_os_termination *how, 
     return found != 0 && found != start;
 }
 
+/* Of several ends that are found at one look, those by a signal are recorded first (`killed_only`), then the
+ * others. Which of them came first is not to be seen; but a rank that a signal ended did not end because of
+ * another one, and a rank that exits may have learned of that death where nobody has recorded it here: by
+ * another arena, or a socket. */
+static bool is_for_later(muster_termination termination, bool killed_only)
+{
+    return killed_only && termination.kind != MUSTER_TERMINATION_SIGNALED &&
+           termination.kind != MUSTER_TERMINATION_CRASHED;
+}
+
 static muster_termination termination_of(mst_os_termination found, int code)
 {
     switch (found) {
@@ -233,8 +243,8 @@ static muster_termination termination_of(mst_os_termination found, int code)
     }
 }
 
-/* A fired watch: the whole process has ended. */
-static void record_fired(mst_liveness *liveness, uint32_t seat)
+/* A fired watch: the whole process has ended. False: left for later. */
+static bool record_fired(mst_liveness *liveness, uint32_t seat, bool killed_only)
 {
     mst_rank_entry *entry = mst_layout_entry(&liveness->geometry, seat);
     mst_os_held *watch = &liveness->watches[seat];
@@ -244,13 +254,16 @@ static void record_fired(mst_liveness *liveness, uint32_t seat)
         mst_os_process_termination(entry->pid, entry->process_start, mst_os_held_fd(watch), &code);
     if (found == MST_OS_RUNNING) { /* the number was the program's own pidfd, of another process */
         watch->fd = WATCH_CLOSED;
-        return;
+        return true;
     }
+    if (is_for_later(termination_of(found, code), killed_only))
+        return false;
     if (mst_load64_acq(&entry->termination) == 0) /* E8 */
         mst_liveness_record(&liveness->geometry, seat, termination_of(found, code));
     mst_liveness_record_gone(&liveness->geometry, seat);
     mst_os_held_close(watch);
     watch->fd = WATCH_FIRED;
+    return true;
 }
 
 /* Checks a rank that cannot be watched, if no launcher will report its termination. */
@@ -309,8 +322,8 @@ static bool explain_fall(mst_liveness *liveness, uint32_t seat, muster_terminati
     return found != MST_OS_ENDING || late;
 }
 
-/* True: look again soon. */
-static bool look_at_death_word(mst_liveness *liveness, uint32_t seat)
+/* True: it has ended, and is not recorded yet; look again soon. */
+static bool look_at_death_word(mst_liveness *liveness, uint32_t seat, bool killed_only)
 {
     mst_rank_entry *entry = mst_layout_entry(&liveness->geometry, seat);
     muster_termination termination;
@@ -322,7 +335,7 @@ static bool look_at_death_word(mst_liveness *liveness, uint32_t seat)
         return false;
     if (liveness->fell_ns[seat] == 0)
         liveness->fell_ns[seat] = mst_os_now_ns();
-    if (!explain_fall(liveness, seat, &termination, &gone))
+    if (!explain_fall(liveness, seat, &termination, &gone) || is_for_later(termination, killed_only))
         return true;
     mst_liveness_record(&liveness->geometry, seat, termination);
     if (gone)
@@ -330,17 +343,21 @@ static bool look_at_death_word(mst_liveness *liveness, uint32_t seat)
     return false;
 }
 
-/* The lock is held. */
-static bool look_at_death_words(mst_liveness *liveness)
+static bool look_at_each_death_word(mst_liveness *liveness, bool killed_only)
 {
     bool again = false;
 
-    if (mst_load32_rlx(&liveness->detection) > MST_DETECTION_TICK)
-        return false;
     for (uint32_t seat = 0; seat < liveness->geometry.seats; seat++)
-        if (seat != liveness->self && look_at_death_word(liveness, seat))
+        if (seat != liveness->self && look_at_death_word(liveness, seat, killed_only))
             again = true;
     return again;
+}
+
+/* The lock is held. */
+static bool look_at_death_words(mst_liveness *liveness)
+{
+    return mst_load32_rlx(&liveness->detection) <= MST_DETECTION_TICK &&
+           look_at_each_death_word(liveness, true) && look_at_each_death_word(liveness, false);
 }
 
 bool mst_liveness_scan_death_words(mst_liveness *liveness)
@@ -386,6 +403,14 @@ static void look_at_launcher(mst_liveness *liveness)
     liveness->launcher_gone = liveness->launcher_gone || gone;
 }
 
+/* Records those that have fired, and leaves the others in `fired`. */
+static void look_at_fired(mst_liveness *liveness, bool killed_only)
+{
+    for (uint32_t seat = 0; seat < liveness->geometry.seats; seat++)
+        if (liveness->fired[seat])
+            liveness->fired[seat] = !record_fired(liveness, seat, killed_only);
+}
+
 /* The lock is held. */
 static void look_at_watches(mst_liveness *liveness)
 {
@@ -393,12 +418,12 @@ static void look_at_watches(mst_liveness *liveness)
 
     open_watches(liveness);
     mst_os_process_poll(liveness->watches, seats, liveness->fired);
+    look_at_fired(liveness, true);
+    look_at_fired(liveness, false);
     for (uint32_t seat = 0; seat < seats; seat++) {
         const mst_os_held *watch = &liveness->watches[seat];
 
-        if (liveness->fired[seat])
-            record_fired(liveness, seat);
-        else if (is_refused(watch))
+        if (is_refused(watch))
             look_for_unwatched(liveness, seat);
         else if (watch->fd == WATCH_FIRED) /* if its termination was overwritten by damage */
             mst_liveness_record(&liveness->geometry, seat,

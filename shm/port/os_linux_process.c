@@ -171,8 +171,12 @@ static mst_os_termination decode_wait_status(int status, int *code)
     return MST_OS_EXITED;
 }
 
+/* Of a process, as /proc shows them. */
+#define FLAG_EXITING 0x4    /* PF_EXITING */
+#define FLAG_SIGNALED 0x400 /* PF_SIGNALED: a signal ends it */
+
 /* Whether a process that still has threads is about to end, and how. */
-static mst_os_termination look_at_living(int32_t pid, int *code)
+static mst_os_termination look_at_living(int32_t pid, uint64_t flags, int *code)
 {
     char status[4096];
     uint64_t value;
@@ -182,6 +186,8 @@ static mst_os_termination look_at_living(int32_t pid, int *code)
     if (status_line(status, "\nCoreDumping:", 10, &value) && value == 1)
         return MST_OS_DUMPING;
     *code = -1;
+    if (flags & FLAG_SIGNALED) /* no longer pending */
+        return MST_OS_ENDING;
     if (status_line(status, "\nSigPnd:", 16, &value) && (value & 1ULL << (SIGKILL - 1)))
         return MST_OS_ENDING;
     return MST_OS_RUNNING;
@@ -198,8 +204,6 @@ static bool may_see(int32_t pid)
     return geteuid() == 0 || (stat(path, &st) == 0 && st.st_uid == geteuid());
 }
 
-#define FLAG_EXITING 0x4 /* PF_EXITING */
-
 /* The kernel shows the status as soon as the process begins to exit, long before its memory is freed. A
  * status of 0 is trusted only for a zombie: during an exec by another thread the process looks the same for a
  * moment. */
@@ -209,7 +213,7 @@ static mst_os_termination look_at_stat(int32_t pid, const char *fields, int *cod
     bool zombie = *fields == 'Z' || *fields == 'X';
 
     if (!zombie && !(stat_field(fields, 9, &flags) && (flags & FLAG_EXITING)))
-        return look_at_living(pid, code);
+        return look_at_living(pid, flags, code);
     if (!stat_field(fields, 52, &status) || (status == 0 && !may_see(pid)))
         return MST_OS_UNKNOWN;
     *code = 0;

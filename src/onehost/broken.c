@@ -133,9 +133,16 @@ void mst_group_abort(muster_group *group, const char *reason)
                      reason ? ": " : "", reason ? reason : "");
 }
 
-muster_status mst_group_status(const muster_group *group)
+/* A program may ask this and nothing else; then nobody but its own thread has looked, if it has one. */
+muster_status mst_group_status(const muster_group *base)
 {
-    return mst_group_broken(mst_group_of_const(group));
+    const mst_group *group = mst_group_of_const(base);
+    muster_status status = mst_group_broken(group);
+
+    if (status != MUSTER_OK || base->size == 1)
+        return status;
+    mst_liveness_scan(&group->subarena->attachment->liveness);
+    return mst_subarena_look_at_terminations(group->subarena) ? mst_group_broken(group) : MUSTER_OK;
 }
 
 muster_status mst_group_interrupted(const mst_group *group, const char *doing)

@@ -254,6 +254,38 @@ def killed_while_they_meet():
     os._exit(7)
 
 
+class LateGroup:
+    """A group that learns of an end later than its links do: after so many questions."""
+
+    def __init__(self, group, questions):
+        self._group, self._questions = group, questions
+
+    def _check(self):
+        self._questions -= 1
+        if self._questions < 0:
+            self._group._check()
+
+    def __getattr__(self, name):
+        return getattr(self._group, name)
+
+
+def told_by_a_link():
+    """Rank 2 is killed, and rank 1 ends because of that; rank 0 has a link with rank 1 only, which tells first."""
+    pids, rank, x = _pids(), dist.get_rank(), torch.ones(3)
+    if rank < 2:
+        for source in (0, 1):
+            dist.send(x, 1 - rank) if rank == source else dist.recv(x, 1 - rank)
+    dist.barrier()
+    if rank == 2:
+        die()
+    wait_until_dead(pids[2])
+    if rank == 1:
+        os._exit(0)
+    messages = dist.group.WORLD._messages
+    messages.group = LateGroup(messages.group, 20)
+    dist.recv(x, 1)
+
+
 class Faults(unittest.TestCase):
     def assert_told(self, ends, dead, survivors=None):
         for rank, end in enumerate(ends):
@@ -270,6 +302,9 @@ class Faults(unittest.TestCase):
             self.assert_told(run(4, ring, step), dead=2)
         for elements in (10, 1 << 18):
             self.assert_told(run(3, pipeline, elements), dead=2)
+
+    def test_told_by_a_link(self):
+        self.assertIn(KILLED.format(2), run(3, told_by_a_link)[0].error.message)
 
     def test_meet_the_dead(self):
         for what in ("send", "isend", "send much", "recv", "irecv", "all_reduce", "started", "broadcast", "barrier",

@@ -33,6 +33,7 @@ ATTACH_S = 30                   # once both have come
 CLOSE_S = 10
 GONE = 1000                     # added to a link's count by an end that leaves before the other one has come
 STORE_S = 1                     # how long the end of a link waits for an answer of the store
+GROUP_IS_BROKEN = "the whole group is broken: "  # so begins the reason of an abort that the other end will learn itself
 EAGER, OFFER, ACCEPT, DATA, TAKEN, REFUSED, SEEN = range(1, 8)
 _FRAME = 6  # kind, message, tag, dtype, elements, unused
 _DTYPES = sorted((value for value in vars(torch).values() if isinstance(value, torch.dtype)), key=str)
@@ -297,7 +298,8 @@ class Link:
         for work in works:
             work.finish(error)
         if self._group is not None:  # threads of ours that wait in it return
-            self._group.abort(str(error))
+            broken = self._messages.cause() is not None
+            self._group.abort(f"{GROUP_IS_BROKEN if broken else ''}{error}")
 
     def _sweep(self):
         """The name is nobody else's, ever. Its maker may have been killed before both had attached, or this process may

@@ -16,12 +16,23 @@ import time
 
 import torch.distributed as dist
 
-from ._errors import DESTROYED, TimedOutError, as_torch_has_it
-from ._link import STORE_S, Link
+from ._errors import DESTROYED, PeerDiedError, TimedOutError, as_torch_has_it
+from ._link import GROUP_IS_BROKEN, STORE_S, Link
 from ._tensors import Into, check, describe, elements
 from ._work import Work
 
 LOOK_S = 0.02  # how often who waits looks whether the group is broken
+LEARN_S = 10   # after which a group that has not learned of an end never will
+
+
+def _knows_within(error):
+    """How long, at most, until the group knows of the end that a link's error tells of: the machine may be busy. A
+    rank that has left in order breaks no group; and the store may have gone without a rank."""
+    if isinstance(error, PeerDiedError):
+        return 0 if "left the group" in str(error) else LEARN_S
+    if GROUP_IS_BROKEN in str(error):
+        return LEARN_S
+    return STORE_S if isinstance(error, dist.DistNetworkError) else 0
 
 
 class MessageWork(Work):
@@ -119,17 +130,28 @@ class Messages:
         self._link(peer).receive(work, Into(tensor), tensor, tag)
         return work
 
-    def why(self, error=None):
-        """What the group is broken by, which is the first cause, or else the error."""
+    def cause(self):
+        """What the group is broken by, or None."""
         try:
             self.group._check()
         except Exception as cause:
             return as_torch_has_it(cause)
-        return error
+        return None
+
+    def why(self, error):
+        """What the group is broken by, which is the first cause, or else a link's error. A link is a small world of its
+        own, and tells of the rank at its other end only, which may have ended because of another one. The group
+        learns of every end as well, perhaps later; so it is asked until it has."""
+        until = time.monotonic() + _knows_within(error)
+        while True:
+            cause = self.cause()
+            if cause is not None or time.monotonic() >= until:
+                return cause if cause is not None else error
+            time.sleep(0.001)
 
     def look(self):
         """Fails everything that is under way when the group is broken, and raises that."""
-        cause = self.why()
+        cause = self.cause()
         if cause is not None:
             self.fail(cause)
             raise cause
