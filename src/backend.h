@@ -61,6 +61,7 @@ typedef struct mst_request {
     void *out;
     size_t count;
     size_t element_bytes; /* of the dtype */
+    bool repeated;        /* all fields are those of the group's latest blocking collective */
 } mst_request;
 
 /* One message, or one in each direction at once. */
@@ -110,6 +111,7 @@ struct muster_group {
     _Atomic uint64_t occupied[MUSTER_CALL_CLASS_COUNT];
     muster_group *next_waited[MUSTER_CALL_CLASS_COUNT]; /* in a wait set: of the thread in that class */
     _Atomic uint64_t started_count;                     /* started operations that are not completed yet */
+    mst_request latest; /* the latest blocking collective that passed the checks of src/api */
     bool (*released)(muster_group *group); /* set by muster_init; false: others still use the world */
 };
 

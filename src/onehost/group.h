@@ -28,6 +28,19 @@ typedef struct mst_target {
     bool stream;
 } mst_target;
 
+/* How a collective exchanges its data (coll/run.c): the same for the same request, unless a buffer may be in
+ * the arena. */
+typedef struct mst_plan {
+    uint64_t request;      /* the request in one word (coll/round.c) */
+    size_t out_bytes;      /* of this rank's `out` */
+    mst_staging_part part; /* the part of staging that it uses, unless in_line */
+    bool in_line;          /* what a rank stages fits into the payload beside its arrival's flag */
+    bool small;            /* in_line, or in a small slot */
+    bool viewable; /* large enough for buffers to be read without a copy: then the records say where */
+    bool shared;   /* the work after its rounds is shared (shm/group/chunks.h) */
+    bool made;     /* false: not chosen yet */
+} mst_plan;
+
 typedef struct mst_group {
     muster_group base;
     mst_subarena *subarena;
@@ -40,6 +53,7 @@ typedef struct mst_group {
     uint64_t recorded; /* packed: what all records of this group have in common */
     mst_sequence collectives;
     mst_sequence splits;
+    mst_plan plan;                                 /* of the latest blocking collective */
     mst_staging staging;                           /* for the sequence `collectives` */
     mst_store_policy staging_stores, arena_stores; /* for collectives' copies and reductions there */
     mst_channels channels;

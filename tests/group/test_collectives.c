@@ -202,6 +202,8 @@ static int bad_arguments(muster_group *world, void *arg)
 
     (void)arg;
     REFUSED(muster_all_sum(x, y, 4, MUSTER_FLOAT32, NULL));
+    /* The latest valid call is remembered; each of these differs from it in one argument. */
+    RANK_OK(world, muster_all_sum(x, y, 4, MUSTER_FLOAT32, world));
     REFUSED_BY_NAME(muster_all_sum(NULL, y, 4, MUSTER_FLOAT32, world));
     REFUSED_BY_NAME(muster_all_sum(x, NULL, 4, MUSTER_FLOAT32, world));
     REFUSED_BY_NAME(muster_all_sum(x, y, 4, (muster_dtype)14, world));
@@ -212,7 +214,9 @@ static int bad_arguments(muster_group *world, void *arg)
     REFUSED_BY_NAME(muster_all_min(NULL, y, 4, MUSTER_FLOAT32, world));
     REFUSED_BY_NAME(muster_all_sum(x, y, SIZE_MAX / 2, MUSTER_FLOAT32, world));
     REFUSED_BY_NAME(muster_sum_scatter(NULL, y, 1, MUSTER_FLOAT32, world));
+    RANK_OK(world, muster_all_sum(x, x, 1, MUSTER_FLOAT32, world));
     REFUSED_BY_NAME(muster_all_to_all(x, x, 1, MUSTER_FLOAT32, world));
+    RANK_OK(world, muster_broadcast(x, y, 4, MUSTER_FLOAT32, 0, world));
     REFUSED_BY_NAME(muster_broadcast(x, y, 4, MUSTER_FLOAT32, n, world));
     REFUSED_BY_NAME(muster_broadcast(x, y, 4, MUSTER_FLOAT32, -1, world));
     REFUSED(muster_group_split(world, -2, 0, &child));

@@ -22,16 +22,11 @@ typedef struct mst_call {
     uint64_t operation;     /* its number in the group */
     unsigned parity;        /* which of the sequence's two call records is this operation's */
     bool nonblocking;       /* it has already arrived, and inputs are in the library's own blocks */
-    size_t out_bytes;       /* of this rank's `out` */
     uint64_t in_offset;     /* non-zero: `in` is in the arena and peers read it there */
     uint64_t out_offset;    /* the same for `out` */
-    bool in_line;           /* what a rank stages fits into the payload beside its arrival's flag */
-    mst_staging_part part;  /* the part of staging that it uses otherwise */
-    bool small;             /* in_line, or in a small slot */
-    bool viewable; /* large enough for buffers to be read without a copy: then the records say where */
-    bool shared;   /* the work after its rounds is shared (shm/group/chunks.h) */
-    bool met;      /* the first round is complete */
-    bool compared; /* the requests have been compared, or this rank need not compare them */
+    mst_plan plan;          /* how it exchanges its data */
+    bool met;               /* the first round is complete */
+    bool compared;          /* the requests have been compared, or this rank need not compare them */
 } mst_call;
 
 /* When the work after a call's rounds is shared (shm/group/chunks.h), if the group is oversubscribed. */

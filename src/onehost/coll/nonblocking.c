@@ -89,8 +89,8 @@ static muster_status publish(struct mst_nonblocking *place)
     place->sequence.waiter.deadline.limit_ns = group->base.timeout_ns; /* the user may have changed it */
     call->parity = parity;
     call->operation = ++group->operation;
-    call->out_bytes = mst_call_bytes(call, mst_shapes[call->request->collective].out, group->base.rank);
-    call->nonblocking = call->viewable = true;
+    call->plan.out_bytes = mst_call_bytes(call, mst_shapes[call->request->collective].out, group->base.rank);
+    call->nonblocking = call->plan.viewable = true;
     mst_call_show(call);
     mst_group_unrecorded(group, MUSTER_CALL_COLLECTIVE);
     mst_call_arrive(call);

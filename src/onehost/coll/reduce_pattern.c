@@ -342,7 +342,7 @@ static muster_status reduce_round(mst_call *call, const shared_round *round, mst
 /* Rounds that fill a slot; a single round for inputs and outputs in the arena. */
 static muster_status reduce_shared(mst_call *call, size_t all, bool receives)
 {
-    size_t slot = mst_slot_bytes(call), most = call->in_line || all < slot ? all : slot;
+    size_t slot = mst_slot_bytes(call), most = call->plan.in_line || all < slot ? all : slot;
     muster_status status = MUSTER_OK;
 
     for (size_t base = 0; base < all && status == MUSTER_OK; base += most) {
@@ -377,9 +377,9 @@ muster_status mst_reduce_all(mst_call *call, bool receives)
 {
     size_t all = call->request->count * call->request->element_bytes;
 
-    if (call->shared)
+    if (call->plan.shared)
         return reduce_shared(call, all, receives);
-    if (call->in_line)
+    if (call->plan.in_line)
         return reduce_tiny(call, all, receives);
 
     bool whole = all <= call->group->tuning.whole_bytes_max;

@@ -9,13 +9,13 @@
 #include "src/onehost/coll/view.h"
 #include "src/onehost/showing.h"
 
-/* The request without offsets, in one word. A count that does not fit is compared by the records. */
+/* A count that does not fit into the word is compared by the records. */
 #define COUNT_PACKED_MAX ((1ULL << 44) - 1)
 _Static_assert(MST_COLLECTIVE_COUNT <= 1 << 4 && MUSTER_DTYPE_COUNT <= 1 << 4 && MUSTER_OP_COUNT <= 1 << 2 &&
                    MST_RANKS_MAX <= 1 << 10,
-               "pack_request has no room for more: requests that differ would look alike");
+               "mst_round_request has no room for more: requests that differ would look alike");
 
-static uint64_t pack_request(const mst_call *call)
+uint64_t mst_round_request(const mst_call *call)
 {
     const mst_shape *shape = &mst_shapes[call->request->collective];
     uint64_t count = call->request->count < COUNT_PACKED_MAX ? call->request->count : COUNT_PACKED_MAX;
@@ -116,9 +116,10 @@ static muster_status compare_records(mst_call *call)
 
 /* Compares all requests: packed, from the arrival lines, which are in our cache anyway, if that is enough;
  * else from the records. */
-static muster_status compare_requests(mst_call *call, uint64_t request)
+static muster_status compare_requests(mst_call *call)
 {
-    bool same = !call->viewable && call->request->count < COUNT_PACKED_MAX;
+    uint64_t request = call->plan.request;
+    bool same = !call->plan.viewable && call->request->count < COUNT_PACKED_MAX;
 
     for (int rank = 0; rank < call->group->base.size && same; rank++)
         if (rank != call->group->base.rank) /* the peers have our own line now */
@@ -127,13 +128,10 @@ static muster_status compare_requests(mst_call *call, uint64_t request)
 }
 
 /* Writes this rank's request, packed and as a record; E2 publishes both. */
-static inline uint64_t announce(mst_call *call)
+static inline void announce(const mst_call *call)
 {
-    uint64_t request = pack_request(call);
-
-    mst_sequence_next(call->sequence)->request = request;
+    mst_sequence_next(call->sequence)->request = call->plan.request;
     mst_call_note(record_at(call, call->group->base.rank), call);
-    return request;
 }
 
 /* ---- whether all ranks pass the same `staged` ---- */
@@ -185,6 +183,7 @@ static muster_status check_staged(const mst_call *call, size_t staged)
 
 void mst_call_arrive(mst_call *call)
 {
+    call->plan.request = mst_round_request(call);
     announce(call);
     mst_sequence_arrive(call->sequence);
 }
@@ -192,34 +191,33 @@ void mst_call_arrive(mst_call *call)
 muster_status mst_round(mst_call *call, size_t staged)
 {
     bool first = !call->met;
-    uint64_t request = 0;
     int missing;
 
-    if (first)
-        request = call->nonblocking ? pack_request(call) : announce(call);
+    if (first && !call->nonblocking)
+        announce(call);
     if (!call->nonblocking)
         publish_staged(call, staged);
     if (!first || !call->nonblocking)
         mst_sequence_publish(call->sequence);
-    if (first && call->small)
+    if (first && call->plan.small)
         mst_call_show(call);
-    if (call->in_line)
+    if (call->plan.in_line)
         mst_sequence_prefetch_others(call->sequence, staged);
-    mst_wait_result result = call->shared ? mst_chunks_meet(call->sequence, &missing)
-                                          : mst_sequence_wait(call->sequence, &missing);
+    mst_wait_result result = call->plan.shared ? mst_chunks_meet(call->sequence, &missing)
+                                               : mst_sequence_wait(call->sequence, &missing);
     if (result != MST_WAIT_READY)
         return round_failed(call, result, -1);
     call->met = true;
     /* A rank that takes no chunk of shared work need not compare, unless it needs the records: those who take
      * one do. */
-    call->compared = !first || !call->shared || call->viewable;
-    if (call->in_line)
+    call->compared = !first || !call->plan.shared || call->plan.viewable;
+    if (call->plan.in_line)
         mst_sequence_prefetch(call->sequence, staged);
     if (first)
         mst_group_arrived(call->group, MUSTER_CALL_COLLECTIVE, &call->sequence->waiter);
-    if (!call->nonblocking && !call->in_line)
-        mst_staging_turn(&call->group->staging, call->part, staged);
-    muster_status status = first && call->compared ? compare_requests(call, request) : MUSTER_OK;
+    if (!call->nonblocking && !call->plan.in_line)
+        mst_staging_turn(&call->group->staging, call->plan.part, staged);
+    muster_status status = first && call->compared ? compare_requests(call) : MUSTER_OK;
     return status == MUSTER_OK && !call->nonblocking ? check_staged(call, staged) : status;
 }
 
@@ -230,7 +228,7 @@ muster_status mst_work_share(mst_call *call, int count, mst_chunk_fn work, const
     for (int chunk = mst_chunks_take(call->sequence, 0, count); chunk < count;
          chunk = mst_chunks_take(call->sequence, chunk + 1, count)) {
         if (!call->compared) {
-            muster_status status = compare_requests(call, pack_request(call));
+            muster_status status = compare_requests(call);
             if (status != MUSTER_OK)
                 return status;
             call->compared = true;
@@ -263,7 +261,7 @@ muster_status mst_round_empty(mst_call *call)
     int by;
 
     muster_status status = mst_round(call, 0);
-    if (!call->shared || status != MUSTER_OK)
+    if (!call->plan.shared || status != MUSTER_OK)
         return status;
     status = mst_work_share(call, 1, NULL, NULL); /* tells late members that all have arrived */
     return status == MUSTER_OK ? mst_work_await(call, 0, &by) : status;

@@ -10,6 +10,9 @@
 /* To be called before the call's first wait. */
 void mst_call_begin(mst_call *call);
 
+/* The call's request without offsets, in one word, for its plan. */
+uint64_t mst_round_request(const mst_call *call);
+
 /* Publishes the request of a nonblocking call and arrives; its first mst_round() then only waits. */
 void mst_call_arrive(mst_call *call);
 

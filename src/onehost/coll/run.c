@@ -41,8 +41,8 @@ static size_t view_bytes_min(const mst_call *call, size_t in_bytes)
 {
     const mst_tuning *tuning = &call->group->tuning;
 
-    return call->shared && in_bytes <= tuning->shared_view_bytes_max ? tuning->shared_view_bytes_min
-                                                                     : tuning->view_bytes_min;
+    return call->plan.shared && in_bytes <= tuning->shared_view_bytes_max ? tuning->shared_view_bytes_min
+                                                                          : tuning->view_bytes_min;
 }
 
 /* Decides, equally on every rank, whether data is in the arrivals' payload, in slots, or read without a
@@ -52,21 +52,34 @@ static void choose_places(mst_call *call)
     const mst_shape *shape = &mst_shapes[call->request->collective];
     size_t in_bytes = most_bytes_of(call, shape->in), out_bytes = most_bytes_of(call, shape->out);
 
-    call->out_bytes = mst_call_bytes(call, shape->out, call->group->base.rank);
-    call->in_line = in_bytes <= MST_PAYLOAD_BYTES;
-    call->shared = is_shared(call, in_bytes);
+    call->plan.out_bytes = mst_call_bytes(call, shape->out, call->group->base.rank);
+    call->plan.in_line = in_bytes <= MST_PAYLOAD_BYTES;
+    call->plan.shared = is_shared(call, in_bytes);
     /* A slot also contains results of reductions; those of shared work overwrite the inputs. */
-    bool is_small = (call->shared ? in_bytes : 2 * in_bytes) <= mst_staging_small_max(&call->group->staging);
-    call->small = call->in_line || is_small;
-    call->part = is_small ? MST_STAGING_SMALL : MST_STAGING_RING;
+    bool is_small =
+        (call->plan.shared ? in_bytes : 2 * in_bytes) <= mst_staging_small_max(&call->group->staging);
+    call->plan.small = call->plan.in_line || is_small;
+    call->plan.part = is_small ? MST_STAGING_SMALL : MST_STAGING_RING;
     size_t least = view_bytes_min(call, in_bytes);
-    call->viewable = in_bytes >= least || out_bytes >= least;
-    if (call->viewable) {
+    call->plan.viewable = in_bytes >= least || out_bytes >= least;
+    if (call->plan.viewable) {
         call->in_offset = arena_offset(call, call->request->in,
                                        mst_call_bytes(call, shape->in, call->group->base.rank), least);
         call->out_offset = arena_offset(call, call->request->out,
                                         mst_call_bytes(call, shape->out, call->group->base.rank), least);
     }
+    call->plan.request = mst_round_request(call);
+    /* Whether buffers are in the arena may change from call to call. */
+    call->plan.made = !call->plan.viewable;
+    call->group->plan = call->plan;
+}
+
+static void plan(mst_call *call)
+{
+    if (call->request->repeated && call->group->plan.made)
+        call->plan = call->group->plan;
+    else
+        choose_places(call);
 }
 
 /* ---- running ---- */
@@ -91,11 +104,11 @@ static muster_status run(mst_call *call)
     call->parity =
         ++group->collectives.operations & 1; /* not of call->operation, which counts nonblocking ones, too */
     mst_call_begin(call);
-    choose_places(call);
-    if (!call->small) /* a small call does this while the others' lines arrive */
+    plan(call);
+    if (!call->plan.small) /* a small call does this while the others' lines arrive */
         mst_call_show(call);
     muster_status status = mst_call_move(call);
-    if (status == MUSTER_OK && call->small)
+    if (status == MUSTER_OK && call->plan.small)
         mst_call_prefetch(call);
     return status;
 }

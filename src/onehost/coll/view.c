@@ -16,14 +16,14 @@ void mst_copy(void *to, const void *from, size_t bytes)
 
 size_t mst_slot_bytes(const mst_call *call)
 {
-    return mst_staging_chunk_max(&call->group->staging, call->part);
+    return mst_staging_chunk_max(&call->group->staging, call->plan.part);
 }
 
 unsigned char *mst_slot(const mst_call *call)
 {
-    if (call->in_line)
+    if (call->plan.in_line)
         return mst_sequence_next(call->sequence)->payload;
-    return mst_staging_next(&call->group->staging, call->part);
+    return mst_staging_next(&call->group->staging, call->plan.part);
 }
 
 /*
@@ -39,24 +39,24 @@ void mst_call_prefetch(const mst_call *call)
 {
     size_t bytes = mst_call_bytes(call, mst_shapes[call->request->collective].in, call->group->base.rank);
 
-    if (call->in_line || bytes > PREFETCH_BYTES_MAX)
+    if (call->plan.in_line || bytes > PREFETCH_BYTES_MAX)
         return;
     mst_sequence_prefetch(call->sequence, 0);
-    mst_staging_prefetch(&call->group->staging, call->part, bytes);
+    mst_staging_prefetch(&call->group->staging, call->plan.part, bytes);
 }
 
 const unsigned char *mst_peer_slot(const mst_call *call, int rank)
 {
-    if (call->in_line)
+    if (call->plan.in_line)
         return mst_sequence_arrival(call->sequence, rank)->payload;
-    return mst_staging_last(&call->group->staging, call->part, rank);
+    return mst_staging_last(&call->group->staging, call->plan.part, rank);
 }
 
 unsigned char *mst_own_slot(const mst_call *call)
 {
-    if (call->in_line)
+    if (call->plan.in_line)
         return mst_sequence_own(call->sequence)->payload;
-    return mst_staging_own(&call->group->staging, call->part);
+    return mst_staging_own(&call->group->staging, call->plan.part);
 }
 
 static unsigned char *member_at(const mst_group *group, int rank, uint64_t offset)
@@ -68,7 +68,7 @@ static unsigned char *member_at(const mst_group *group, int rank, uint64_t offse
 
 const unsigned char *mst_view(const mst_call *call, int rank, size_t in_at, size_t slot_at)
 {
-    uint64_t offset = call->viewable ? call->group->records[rank].in_offset : 0;
+    uint64_t offset = call->plan.viewable ? call->group->records[rank].in_offset : 0;
 
     if (offset)
         return member_at(call->group, rank, offset + in_at);
@@ -84,7 +84,7 @@ bool mst_all_inputs_in_arena(const mst_call *call)
 {
     const mst_shape *shape = &mst_shapes[call->request->collective];
 
-    if (!call->viewable)
+    if (!call->plan.viewable)
         return false;
     for (int rank = 0; rank < call->group->base.size; rank++)
         if (mst_call_blocks(call, shape->in, rank) && call->group->records[rank].in_offset == 0)
@@ -96,7 +96,7 @@ bool mst_all_outputs_in_arena(const mst_call *call)
 {
     const mst_shape *shape = &mst_shapes[call->request->collective];
 
-    if (!call->viewable)
+    if (!call->plan.viewable)
         return false;
     for (int rank = 0; rank < call->group->base.size; rank++)
         if (mst_call_blocks(call, shape->out, rank) && call->group->records[rank].out_offset == 0)
@@ -106,7 +106,7 @@ bool mst_all_outputs_in_arena(const mst_call *call)
 
 bool mst_any_input_in_arena(const mst_call *call)
 {
-    for (int rank = 0; rank < call->group->base.size && call->viewable; rank++)
+    for (int rank = 0; rank < call->group->base.size && call->plan.viewable; rank++)
         if (call->group->records[rank].in_offset)
             return true;
     return false;
@@ -148,11 +148,11 @@ bool mst_streams_out(const mst_call *call)
 {
     const mst_shape *shape = &mst_shapes[call->request->collective];
 
-    if (call->out_bytes < call->group->tuning.stream_bytes_min)
+    if (call->plan.out_bytes < call->group->tuning.stream_bytes_min)
         return false;
     return !shape->reduces ||
            !mst_overlap(call->request->in, mst_call_bytes(call, shape->in, call->group->base.rank),
-                        call->request->out, call->out_bytes);
+                        call->request->out, call->plan.out_bytes);
 }
 
 void mst_deliver(const mst_call *call, size_t at, const void *from, size_t bytes)
