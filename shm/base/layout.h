@@ -4,10 +4,11 @@
  *   0                               header          one page: identity (written once), attach state
  *   MST_ENTRIES_OFFSET              rank entries    which process has each seat, and how it ended
  *   mst_layout_records_offset(s)    records of s    a ring of the latest operations of the rank in seat s
- *   mst_layout_cells_offset()       cells           MST_CELLS_MAX rows of one cell per seat; a rank uses one
- * of its cells for each group that it is a member of mst_layout_slots_offset()       slots           as many
- * rows of two small slots per seat: those of the cell with the same row and seat mst_layout_region_offset(s)
- * heap of s       staging, channels and arena buffers of the rank in seat s
+ *   mst_layout_cells_offset()       cells           MST_CELLS_MAX rows of one cell per seat
+ *   mst_layout_slots_offset()       slots           as many rows of two small slots per seat
+ *   mst_layout_region_offset(s)     heap of s       staging, channels and arena buffers of the rank in seat s
+ *
+ * A rank uses one of its cells for each group that it is a member of, and the slots of the same row and seat.
  *
  * A seat belongs to one process (or thread) that is a rank, and no other process ever uses it: the world's
  * ranks start in the seats of their numbers, and a process that replaces a dead rank takes a further seat. A

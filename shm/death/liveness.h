@@ -5,10 +5,11 @@
  * the system support, or the one that it is told to use:
  *
  *   R0 death word  a word per rank that the kernel changes within 0.1 ms of the end of the thread that owns
- * it, however much memory the process has; a thread of the library sleeps on all of them (death_word.h) R1
- * tick        the same words, checked at every tick of a wait R2 pidfd       a watch per peer process,
- * checked at every tick; it fires when the memory has been freed R3 launcher    only what the launcher
- * reports; requires a launcher
+ *                  it, however much memory the process has; a thread of the library sleeps on all of them
+ *                  (death_word.h)
+ *   R1 tick        the same words, checked at every tick of a wait
+ *   R2 pidfd       a watch per peer process, checked at every tick; it fires when the memory has been freed
+ *   R3 launcher    only what the launcher reports; requires a launcher
  *
  * A higher detection method includes the lower ones, and each includes watching the launcher itself: when the
  * launcher is gone the job has ended, and no rank waits for its reports. Where the system refuses watches

@@ -23,6 +23,14 @@ awk '
     FNR > 500 && FNR != seen[FILENAME] && !long[FILENAME]++ && FILENAME !~ /muster\.h$/ { print FILENAME ": over 500 lines"; bad = 1 }
     END { exit bad }' $everything || bad=1
 
+# A row of a table in a comment that is too long runs together with the next row when clang-format wraps it.
+# shellcheck disable=SC2086
+awk '
+    FNR == 1 { row = 0 }
+    row && /^ \* [^ ]/ { print FILENAME ":" FNR ": the row of a table above goes on here: shorten it"; bad = 1 }
+    { row = /^ \*   +[^ ].*[^ ]  +[^ ]/ }
+    END { exit bad }' $everything || bad=1
+
 # shellcheck disable=SC2086
 {
     grep -nE '\bkill\([^,]*, *0\)' $library && complain "kill(pid, 0) takes a zombie for alive"

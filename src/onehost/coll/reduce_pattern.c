@@ -2,19 +2,23 @@
  * The reduction of all inputs, for all_reduce and reduce, of N bytes on p ranks. There are four algorithms,
  * with the same bits. All but the last work in rounds that fill a slot.
  *
- *   whole         Each rank stages its input; after one round every receiver reduces all inputs, reading its
- * own from the user's memory. One synchronisation per round, (p + 3) N bytes of traffic per rank: best while
- * a synchronisation costs more than the copying. shared        Each rank stages its input; the members that
- * run when all have arrived reduce chunks of it for all (chunks.h) and stage the results, which the others
- * copy. One synchronisation per round. Inputs are read once for all: 4 N bytes per rank, and (p + 1) N once
- * for all. For groups that share CPUs, where most members would wait for a CPU anyway. slices Reduce-scatter,
- * then all-gather: each rank reduces its slice of the round and stages the result; receivers copy the other
- * slices. Rounds overlap: the result of one is published with the input of the next, so R rounds take R + 1
- * synchronisations, and (5 - 2/p) N bytes. in the arena  Inputs and outputs of all ranks are in the arena:
- * each rank reduces its slice of all inputs where they are, and writes it to every output. Two
- * synchronisations in all, 2 N bytes, which is the minimum. In place is safe: only rank r reads or writes
- * slice r. Up to 1 MiB for all ranks together, the slices are replaced by shared chunks where CPUs are
- * shared.
+ * Whole: each rank stages its input; after one round every receiver reduces all inputs, reading its own from
+ * the user's memory. One synchronisation per round, (p + 3) N bytes of traffic per rank: best while a
+ * synchronisation costs more than the copying.
+ *
+ * Shared: each rank stages its input; the members that run when all have arrived reduce chunks of it for all
+ * (chunks.h) and stage the results, which the others copy. One synchronisation per round. Inputs are read
+ * once for all: 4 N bytes per rank, and (p + 1) N once for all. For groups that share CPUs, where most
+ * members would wait for a CPU anyway.
+ *
+ * Slices: reduce-scatter, then all-gather. Each rank reduces its slice of the round and stages the result;
+ * receivers copy the other slices. Rounds overlap: the result of one is published with the input of the next,
+ * so R rounds take R + 1 synchronisations, and (5 - 2/p) N bytes.
+ *
+ * In the arena: inputs and outputs of all ranks are in the arena. Each rank reduces its slice of all inputs
+ * where they are, and writes it to every output. Two synchronisations in all, 2 N bytes, which is the
+ * minimum. In place is safe: only rank r reads or writes slice r. Up to 1 MiB for all ranks together, the
+ * slices are replaced by shared chunks where CPUs are shared.
  *
  * If only some inputs are in the arena they are read there, by slices: the last round then tells that nobody
  * reads them any more. With shared chunks, all inputs have been read when all chunks are done.
