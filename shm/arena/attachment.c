@@ -6,6 +6,7 @@
 #include "shm/base/atomic.h"
 #include "shm/base/fault.h"
 #include "shm/death/references.h"
+#include "shm/death/terminations.h"
 #include "shm/port/os.h"
 #include "shm/wait/rendezvous.h"
 
@@ -156,7 +157,7 @@ static bool claim_removal(mst_attachment *attachment)
         return false;
     bool damaged = found > attachment->geometry.seats; /* no rank's claim: rather remove it twice */
     if (found != 0 && !damaged &&
-        mst_liveness_termination(&attachment->geometry, found - 1).kind == MUSTER_TERMINATION_NONE)
+        mst_termination_of(&attachment->geometry, found - 1).kind == MUSTER_TERMINATION_NONE)
         return false;
     return mst_cmpxchg32_sc(remover, found, attachment->seat + 1) == found;
 }
@@ -209,7 +210,7 @@ void mst_attachment_part(mst_attachment *attachment, uint32_t seat)
 
 void mst_attachment_release_dead(mst_attachment *attachment)
 {
-    uint32_t terminations = mst_liveness_count(&attachment->geometry);
+    uint32_t terminations = mst_termination_count(&attachment->geometry);
 
     if (terminations == attachment->others.terminations_seen)
         return;

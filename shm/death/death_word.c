@@ -5,6 +5,7 @@
 
 #include "shm/base/atomic.h"
 #include "shm/base/fault.h"
+#include "shm/death/terminations.h"
 #include "shm/port/os.h"
 
 #define LOOK_AGAIN_NS 200000LL /* while a fallen death word is not explained yet */
@@ -68,7 +69,7 @@ static void watch_until_stopped(mst_death_word *death_word)
         size_t count = list_words(death_word, words);
         uint32_t orders = words[1].seen;
         bool again = (orders & ORDER_WATCH) && mst_liveness_scan_death_words(death_word->liveness);
-        uint32_t terminations = mst_liveness_count(&death_word->liveness->geometry);
+        uint32_t terminations = mst_termination_count(&death_word->liveness->geometry);
 
         if (terminations != terminations_seen || orders != orders_seen) {
             mst_fault_point("death_word.notify");

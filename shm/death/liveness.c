@@ -6,8 +6,8 @@
 
 #include "shm/base/atomic.h"
 #include "shm/base/fault.h"
+#include "shm/death/terminations.h"
 #include "shm/port/os.h"
-#include "shm/wait/rendezvous.h"
 #include "shm/wait/wait.h"
 
 enum {
@@ -17,9 +17,6 @@ enum {
     WATCH_FIRED = -4,
     WATCH_LATER = -5 /* refused for now: no descriptors left */
 };
-
-/* In the termination word, above kind and code: the header's count at the time of recording. */
-#define ORDER_SHIFT 24
 
 /* How long a death word may have been fallen before the termination is recorded as unknown. Only a process
  * that gets no CPU time to die takes longer than a moment; on a machine that is busy enough, a second. */
@@ -67,54 +64,6 @@ void mst_liveness_destroy(mst_liveness *liveness)
     pthread_mutex_destroy(&liveness->lock);
 }
 
-muster_termination mst_liveness_termination(const mst_geometry *geometry, uint32_t seat)
-{
-    return mst_termination_unpack(mst_load64_acq(&mst_layout_entry(geometry, seat)->termination)); /* E8 */
-}
-
-muster_termination mst_termination_unpack(uint64_t word)
-{
-    uint64_t kind = word & 0xff;
-
-    /* Also for a word that is not 0 and names no termination, which no rank writes: nothing could replace
-     * it. */
-    if (kind > MUSTER_TERMINATION_CRASHED || (word != 0 && kind == MUSTER_TERMINATION_NONE))
-        kind = MUSTER_TERMINATION_VANISHED;
-    return (muster_termination){ (muster_termination_kind)kind, (int)(word >> 8 & 0xffff) };
-}
-
-void mst_liveness_record(const mst_geometry *geometry, uint32_t seat, muster_termination termination)
-{
-    mst_header *header = mst_layout_header(geometry);
-    uint64_t word = (uint64_t)termination.kind | ((uint64_t)termination.code & 0xffff) << 8;
-
-    if (mst_load64_acq(&mst_layout_entry(geometry, seat)->termination) != 0) /* E8 */
-        return;
-    word |= (uint64_t)mst_add32_sc(&header->terminations, 1) << ORDER_SHIFT;            /* E8 */
-    if (mst_cmpxchg64_sc(&mst_layout_entry(geometry, seat)->termination, 0, word) != 0) /* E8 */
-        return;
-    mst_fault_point("termination.recorded");
-    mst_rendezvous_note_termination(geometry, seat, termination);
-    mst_add32_sc(&header->terminations, 1); /* E8 */
-    mst_fault_point("termination.counted");
-    mst_wake_watchers(&header->terminations);
-    mst_eventcount_advance(&header->arrivals);
-}
-
-bool mst_liveness_ended_before(const mst_geometry *geometry, uint32_t seat, uint32_t other)
-{
-    uint64_t word = mst_load64_acq(&mst_layout_entry(geometry, seat)->termination);        /* E8 */
-    uint64_t other_word = mst_load64_acq(&mst_layout_entry(geometry, other)->termination); /* E8 */
-
-    return (int32_t)((uint32_t)(word >> ORDER_SHIFT) - (uint32_t)(other_word >> ORDER_SHIFT)) < 0;
-}
-
-void mst_liveness_record_gone(const mst_geometry *geometry, uint32_t seat)
-{
-    mst_store32_rel(&mst_layout_entry(geometry, seat)->gone,
-                    MST_WRITES_NO_MORE); /* E8: orders its last stores before this */
-}
-
 void mst_liveness_introduce(mst_liveness *liveness)
 {
     mst_rank_entry *entry = mst_layout_entry(&liveness->geometry, liveness->self);
@@ -126,11 +75,6 @@ void mst_liveness_introduce(mst_liveness *liveness)
     entry->process_namespace = liveness->self_namespace;
     entry->process_image = mst_os_process_image(entry->pid);
     mst_os_close(watch);
-}
-
-uint32_t mst_liveness_count(const mst_geometry *geometry)
-{
-    return mst_load32_acq(&mst_layout_header(geometry)->terminations); /* E8 */
 }
 
 bool mst_liveness_launcher_gone(mst_liveness *liveness)
@@ -201,9 +145,9 @@ static void watch_peer(mst_liveness *liveness, uint32_t seat)
         return;
     liveness->watches[seat].fd = WATCH_FIRED;
     if (mst_load64_acq(&mst_layout_entry(&liveness->geometry, seat)->termination) == 0) /* E8 */
-        mst_liveness_record(&liveness->geometry, seat,
-                            (muster_termination){ MUSTER_TERMINATION_VANISHED, 0 });
-    mst_liveness_record_gone(&liveness->geometry, seat);
+        mst_termination_record(&liveness->geometry, seat,
+                               (muster_termination){ MUSTER_TERMINATION_VANISHED, 0 });
+    mst_termination_record_gone(&liveness->geometry, seat);
 }
 
 /* Whether a process has ended, as far as can be seen without a watch. Seeing nothing proves nothing: /proc
@@ -259,8 +203,8 @@ static bool record_fired(mst_liveness *liveness, uint32_t seat, bool killed_only
     if (is_for_later(termination_of(found, code), killed_only))
         return false;
     if (mst_load64_acq(&entry->termination) == 0) /* E8 */
-        mst_liveness_record(&liveness->geometry, seat, termination_of(found, code));
-    mst_liveness_record_gone(&liveness->geometry, seat);
+        mst_termination_record(&liveness->geometry, seat, termination_of(found, code));
+    mst_termination_record_gone(&liveness->geometry, seat);
     mst_os_held_close(watch);
     watch->fd = WATCH_FIRED;
     return true;
@@ -276,8 +220,8 @@ static void look_for_unwatched(mst_liveness *liveness, uint32_t seat)
     if ((liveness->launcher.pid != 0 && !liveness->launcher_gone) ||
         !is_seen_ended(entry->pid, entry->process_start, &how, &code))
         return;
-    mst_liveness_record(&liveness->geometry, seat, termination_of(how, code));
-    mst_liveness_record_gone(&liveness->geometry, seat);
+    mst_termination_record(&liveness->geometry, seat, termination_of(how, code));
+    mst_termination_record_gone(&liveness->geometry, seat);
     liveness->watches[seat].fd = WATCH_FIRED;
 }
 
@@ -337,9 +281,9 @@ static bool look_at_death_word(mst_liveness *liveness, uint32_t seat, bool kille
         liveness->fell_ns[seat] = mst_os_now_ns();
     if (!explain_fall(liveness, seat, &termination, &gone) || is_for_later(termination, killed_only))
         return true;
-    mst_liveness_record(&liveness->geometry, seat, termination);
+    mst_termination_record(&liveness->geometry, seat, termination);
     if (gone)
-        mst_liveness_record_gone(&liveness->geometry, seat);
+        mst_termination_record_gone(&liveness->geometry, seat);
     return false;
 }
 
@@ -426,8 +370,8 @@ static void look_at_watches(mst_liveness *liveness)
         if (is_refused(watch))
             look_for_unwatched(liveness, seat);
         else if (watch->fd == WATCH_FIRED) /* if its termination was overwritten by damage */
-            mst_liveness_record(&liveness->geometry, seat,
-                                (muster_termination){ MUSTER_TERMINATION_VANISHED, 0 });
+            mst_termination_record(&liveness->geometry, seat,
+                                   (muster_termination){ MUSTER_TERMINATION_VANISHED, 0 });
     }
 }
 
@@ -443,19 +387,14 @@ void mst_liveness_scan(mst_liveness *liveness)
     pthread_mutex_unlock(&liveness->lock);
 }
 
-bool mst_liveness_writes_no_more(const mst_geometry *geometry, uint32_t seat)
-{
-    return mst_load32_acq(&mst_layout_entry(geometry, seat)->gone) == MST_WRITES_NO_MORE; /* E8 */
-}
-
 bool mst_liveness_is_gone(mst_liveness *liveness, uint32_t seat)
 {
-    if (mst_liveness_writes_no_more(&liveness->geometry, seat))
+    if (mst_termination_writes_no_more(&liveness->geometry, seat))
         return true;
-    if (mst_liveness_termination(&liveness->geometry, seat).kind == MUSTER_TERMINATION_NONE)
+    if (mst_termination_of(&liveness->geometry, seat).kind == MUSTER_TERMINATION_NONE)
         return false;
     mst_liveness_scan(liveness);
-    return mst_liveness_writes_no_more(&liveness->geometry, seat);
+    return mst_termination_writes_no_more(&liveness->geometry, seat);
 }
 
 void mst_liveness_say_we_end(mst_liveness *liveness)
@@ -483,5 +422,6 @@ void mst_liveness_look_for_dump(mst_liveness *liveness, uint32_t seat)
         !same_namespace(liveness, entry) || mst_load64_acq(&entry->termination) != 0) /* E8 */
         return;
     if (mst_os_process_termination(entry->pid, entry->process_start, -1, &code) == MST_OS_DUMPING)
-        mst_liveness_record(&liveness->geometry, seat, (muster_termination){ MUSTER_TERMINATION_CRASHED, 0 });
+        mst_termination_record(&liveness->geometry, seat,
+                               (muster_termination){ MUSTER_TERMINATION_CRASHED, 0 });
 }

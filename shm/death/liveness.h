@@ -76,28 +76,12 @@ void mst_liveness_look_for_dump(mst_liveness *liveness, uint32_t seat);
 
 bool mst_liveness_launcher_gone(mst_liveness *liveness);
 
-/* How a rank ended; MUSTER_TERMINATION_NONE while it has not. */
-muster_termination mst_liveness_termination(const mst_geometry *geometry, uint32_t seat);
-muster_termination mst_termination_unpack(uint64_t word); /* the word of an entry */
-
-/* Whether a rank that has ended can no longer write; the second function scans first. */
-bool mst_liveness_writes_no_more(const mst_geometry *geometry, uint32_t seat);
+/* Whether a rank that has ended can no longer write; scans first if that is not recorded. */
 bool mst_liveness_is_gone(mst_liveness *liveness, uint32_t seat);
 
 /* Records that we leave all groups because our program ends: its other threads may write until it has ended.
  * The second function: whether that is so of a rank that has left. */
 void mst_liveness_say_we_end(mst_liveness *liveness);
 bool mst_liveness_may_write_yet(mst_liveness *liveness, uint32_t seat);
-
-/* Records a termination, once, and wakes those who wait for ranks to attach or for terminations. */
-void mst_liveness_record(const mst_geometry *geometry, uint32_t seat, muster_termination termination);
-void mst_liveness_record_gone(const mst_geometry *geometry, uint32_t seat);
-
-/* Which of two terminations was recorded first, by any rank. A rank that ended because of another rank's
- * death is recorded after it. */
-bool mst_liveness_ended_before(const mst_geometry *geometry, uint32_t seat, uint32_t other);
-
-/* Grows with every recorded termination: a cheap check whether anything has changed. */
-uint32_t mst_liveness_count(const mst_geometry *geometry);
 
 #endif

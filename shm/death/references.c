@@ -3,7 +3,7 @@
 
 #include "shm/base/atomic.h"
 #include "shm/base/fault.h"
-#include "shm/death/liveness.h"
+#include "shm/death/terminations.h"
 #include "shm/port/os.h"
 
 static _Atomic uint64_t *word_of(const mst_geometry *geometry, uint32_t seat, uint32_t self)
@@ -24,7 +24,7 @@ void mst_references_remove(const mst_geometry *geometry, uint32_t seat, uint32_t
 
 static bool has_ended(const mst_geometry *geometry, uint32_t seat)
 {
-    return mst_liveness_termination(geometry, seat).kind != MUSTER_TERMINATION_NONE;
+    return mst_termination_of(geometry, seat).kind != MUSTER_TERMINATION_NONE;
 }
 
 /* A rank that is dead, or has left all groups, references nothing. */
@@ -53,7 +53,7 @@ bool mst_references_release_dead(const mst_geometry *geometry, bool *done)
     for (uint32_t seat = 0; seat < geometry->seats; seat++) {
         if (done[seat] || !has_ended(geometry, seat))
             continue;
-        if (!mst_liveness_writes_no_more(geometry, seat) || is_read(geometry, seat)) {
+        if (!mst_termination_writes_no_more(geometry, seat) || is_read(geometry, seat)) {
             left = true;
             continue;
         }

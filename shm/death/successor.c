@@ -3,6 +3,7 @@
 
 #include "shm/base/atomic.h"
 #include "shm/base/fault.h"
+#include "shm/death/terminations.h"
 #include "shm/wait/wait.h"
 
 #define NOBODY UINT32_MAX
@@ -63,7 +64,7 @@ mst_presence mst_successor_look(mst_liveness *liveness, uint32_t rank, uint32_t 
     bool decided;
 
     for (*seat = rank;;) {
-        muster_termination termination = mst_liveness_termination(geometry, *seat);
+        muster_termination termination = mst_termination_of(geometry, *seat);
 
         if (termination.kind == MUSTER_TERMINATION_NONE) {
             mst_presence found = look_at_seat(geometry, *seat);

@@ -7,6 +7,7 @@
 #include "shm/base/atomic.h"
 #include "shm/base/error.h"
 #include "shm/base/fault.h"
+#include "shm/death/terminations.h"
 #include "shm/port/os.h"
 
 #define SLOTS_BYTES (2 * MST_SMALL_BYTES)
@@ -256,11 +257,10 @@ static int first_to_end(const mst_subarena *subarena)
     for (int rank = 0; rank < subarena->size; rank++) {
         uint32_t seat = subarena->shares[rank].seat;
 
-        if (rank == subarena->rank ||
-            mst_liveness_termination(geometry, seat).kind == MUSTER_TERMINATION_NONE ||
+        if (rank == subarena->rank || mst_termination_of(geometry, seat).kind == MUSTER_TERMINATION_NONE ||
             !mst_subarena_has_member(subarena, rank))
             continue;
-        if (first < 0 || mst_liveness_ended_before(geometry, seat, subarena->shares[first].seat))
+        if (first < 0 || mst_termination_precedes(geometry, seat, subarena->shares[first].seat))
             first = rank;
     }
     return first;
@@ -276,7 +276,7 @@ bool mst_subarena_look_at_terminations(const mst_subarena *subarena)
     if (rank < 0) /* it had left before it ended */
         return false;
     muster_termination termination =
-        mst_liveness_termination(&subarena->attachment->geometry, subarena->shares[rank].seat);
+        mst_termination_of(&subarena->attachment->geometry, subarena->shares[rank].seat);
     mst_poison poison = { mst_poison_of_termination(termination), rank, termination.code };
     mst_poison_spread(subarena->cells, subarena->no_poison, subarena->size, &poison);
     return true;

@@ -11,6 +11,7 @@
 #include "shm/base/ranklist.h"
 #include "shm/death/references.h"
 #include "shm/death/successor.h"
+#include "shm/death/terminations.h"
 #include "shm/join/replace.h"
 #include "shm/port/os.h"
 #include "shm/wait/rendezvous.h"
@@ -64,7 +65,7 @@ static void publish_entry(const mst_geometry *geometry, uint32_t seat)
 
 static bool never_comes(const mst_geometry *geometry, uint32_t rank, uint32_t state)
 {
-    return state == MST_RANK_LEFT || mst_liveness_termination(geometry, rank).kind != MUSTER_TERMINATION_NONE;
+    return state == MST_RANK_LEFT || mst_termination_of(geometry, rank).kind != MUSTER_TERMINATION_NONE;
 }
 
 static mst_outcome look_at_rank(const mst_geometry *geometry, uint32_t rank)
@@ -100,14 +101,14 @@ static mst_rendezvous look_around(const mst_attachment *attachment)
         if (rank == attachment->rank && found != MST_OUTCOME_COMPLETE) /* we have attached */
             found = MST_OUTCOME_DAMAGED;
         bool earlier = found == MST_OUTCOME_ENDED && seen.outcome == MST_OUTCOME_ENDED &&
-                       mst_liveness_ended_before(geometry, rank, seen.rank);
+                       mst_termination_precedes(geometry, rank, seen.rank);
         if (found == MST_OUTCOME_COMPLETE || (!earlier && !is_worse(found, seen.outcome)))
             continue;
         seen.outcome = found;
         seen.rank = rank;
     }
     if (seen.outcome == MST_OUTCOME_ENDED)
-        seen.termination = mst_liveness_termination(geometry, seen.rank);
+        seen.termination = mst_termination_of(geometry, seen.rank);
     return seen;
 }
 

@@ -7,6 +7,7 @@
 #include "shm/base/error.h"
 #include "shm/base/fault.h"
 #include "shm/death/successor.h"
+#include "shm/death/terminations.h"
 #include "shm/join/member_list.h"
 #include "shm/port/os.h"
 
@@ -33,7 +34,7 @@ static bool can_admit(const mst_geometry *geometry, uint32_t seat)
     bool inside = state == MST_RANK_ATTACHED ||
                   (state == MST_RANK_WAITING && mst_load64_acq(&entry->admission)); /* E16 */
 
-    return inside && mst_liveness_termination(geometry, seat).kind == MUSTER_TERMINATION_NONE;
+    return inside && mst_termination_of(geometry, seat).kind == MUSTER_TERMINATION_NONE;
 }
 
 static bool anyone_can_admit(const mst_attachment *attachment)

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "shm/base/atomic.h"
-#include "shm/death/liveness.h"
+#include "shm/death/terminations.h"
 #include "shm/port/os.h"
 #include "shm/wait/poison.h"
 #include "shm/wait/rendezvous.h"
@@ -24,7 +24,7 @@ bool mst_cause_is_likelier(const mst_rank_process *process, const mst_rank_proce
 /* Whether the ranks have recorded that this one, which has not been reaped yet, was killed or has ended. */
 static bool is_known_to_be_killed(const mst_job *job, const mst_rank_process *process)
 {
-    muster_termination_kind kind = mst_liveness_termination(job->geometry, (uint32_t)process->seat).kind;
+    muster_termination_kind kind = mst_termination_of(job->geometry, (uint32_t)process->seat).kind;
 
     return process->running && mst_respawn_was_inside(job, process) &&
            (kind == MUSTER_TERMINATION_SIGNALED || kind == MUSTER_TERMINATION_CRASHED ||

@@ -7,6 +7,7 @@
 
 #include "shm/base/atomic.h"
 #include "shm/death/successor.h"
+#include "shm/death/terminations.h"
 #include "shm/port/os.h"
 #include "shm/wait/rendezvous.h"
 
@@ -144,8 +145,8 @@ static void cancel(mst_job *job, mst_rank_process *process)
     process->scheduled = false;
     process->termination = (muster_termination){ MUSTER_TERMINATION_VANISHED, 0 };
     process->ended_ns = mst_os_now_ns();
-    mst_liveness_record(job->geometry, (uint32_t)process->seat, process->termination);
-    mst_liveness_record_gone(job->geometry, (uint32_t)process->seat);
+    mst_termination_record(job->geometry, (uint32_t)process->seat, process->termination);
+    mst_termination_record_gone(job->geometry, (uint32_t)process->seat);
 }
 
 static void start(mst_job *job, mst_rank_process *process)

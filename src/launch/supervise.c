@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #include "shm/base/atomic.h"
-#include "shm/death/liveness.h"
 #include "shm/death/references.h"
+#include "shm/death/terminations.h"
 #include "shm/port/cgroup.h"
 #include "shm/port/os.h"
 #include "src/launch/cause.h"
@@ -67,8 +67,8 @@ static void look_for_memory_kill(mst_job *job, mst_rank_process *process)
 
 static void reap(mst_job *job, mst_rank_process *process)
 {
-    mst_liveness_record(job->geometry, (uint32_t)process->seat, process->termination);
-    mst_liveness_record_gone(job->geometry, (uint32_t)process->seat);
+    mst_termination_record(job->geometry, (uint32_t)process->seat, process->termination);
+    mst_termination_record_gone(job->geometry, (uint32_t)process->seat);
     if (process->own_group) {
         kill(-process->pid, SIGKILL); /* its remaining processes; the zombie still reserves the number */
         mst_guard_remove(&job->plan->guard, process->pid);
@@ -87,10 +87,10 @@ static void repeat_terminations(const mst_job *job)
         const mst_rank_process *process = &job->processes[i];
 
         if (process->running || process->ended_ns == 0 ||
-            mst_liveness_termination(job->geometry, (uint32_t)process->seat).kind != MUSTER_TERMINATION_NONE)
+            mst_termination_of(job->geometry, (uint32_t)process->seat).kind != MUSTER_TERMINATION_NONE)
             continue;
-        mst_liveness_record(job->geometry, (uint32_t)process->seat, process->termination);
-        mst_liveness_record_gone(job->geometry, (uint32_t)process->seat);
+        mst_termination_record(job->geometry, (uint32_t)process->seat, process->termination);
+        mst_termination_record_gone(job->geometry, (uint32_t)process->seat);
     }
 }
 

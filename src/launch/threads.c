@@ -9,6 +9,7 @@
 #include "shm/base/atomic.h"
 #include "shm/base/error.h"
 #include "shm/death/successor.h"
+#include "shm/death/terminations.h"
 #include "src/backend.h"
 #include "src/onehost/attach.h"
 #include "src/pure/config.h"
@@ -50,7 +51,7 @@ static void fail(rank_thread *self, int code)
 
     self->code = code;
     mst_cmpxchg32_sc(&self->team->first_failed, 0, (uint32_t)self->rank + 1);
-    mst_liveness_record(&self->team->arena->geometry, (uint32_t)self->rank, termination);
+    mst_termination_record(&self->team->arena->geometry, (uint32_t)self->rank, termination);
     mst_successor_decide(&self->team->arena->geometry, (uint32_t)self->rank, MST_NO_SEAT);
 }
 

@@ -7,6 +7,7 @@
 
 #include "shm/base/atomic.h"
 #include "shm/base/error.h"
+#include "shm/death/terminations.h"
 
 /* ---- poison into messages ---- */
 
@@ -90,7 +91,7 @@ static muster_status tell_broken(mst_group *group, muster_status status)
 
 muster_status mst_group_ready(mst_group *group, muster_call_class class)
 {
-    uint32_t terminations = mst_liveness_count(&group->subarena->attachment->geometry);
+    uint32_t terminations = mst_termination_count(&group->subarena->attachment->geometry);
     if (terminations != group->terminations_seen[class]) {
         group->terminations_seen[class] = terminations;
         mst_subarena_look_at_terminations(group->subarena);

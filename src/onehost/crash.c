@@ -8,6 +8,7 @@
 
 #include "shm/base/atomic.h"
 #include "shm/base/error.h"
+#include "shm/death/terminations.h"
 
 #define RANKS_MAX 64 /* several threads of one process may be ranks */
 
@@ -25,8 +26,8 @@ static void tell_peers(int number)
         const mst_attachment *attachment = atomic_load_explicit(&reporting[i], memory_order_acquire);
 
         if (attachment && !mst_attachment_forked(attachment)) /* a forked child is not a rank */
-            mst_liveness_record(&attachment->geometry, attachment->seat,
-                                (muster_termination){ MUSTER_TERMINATION_SIGNALED, number });
+            mst_termination_record(&attachment->geometry, attachment->seat,
+                                   (muster_termination){ MUSTER_TERMINATION_SIGNALED, number });
     }
 }
 

@@ -11,7 +11,7 @@
 
 #include "shm/arena/arena.h"
 #include "shm/base/error.h"
-#include "shm/death/liveness.h"
+#include "shm/death/terminations.h"
 #include "shm/wait/activity.h"
 #include "shm/wait/poison.h"
 #include "src/onehost/coll/describe.h"

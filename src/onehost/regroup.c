@@ -24,6 +24,7 @@
 #include "shm/base/error.h"
 #include "shm/base/fault.h"
 #include "shm/base/ranklist.h"
+#include "shm/death/terminations.h"
 #include "shm/port/os.h"
 #include "src/onehost/broken.h"
 #include "src/onehost/child.h"
@@ -66,7 +67,7 @@ static bool never_comes(const mst_group *group, int rank)
     const mst_subarena *subarena = group->subarena;
 
     return !mst_subarena_has_member(subarena, rank) ||
-           mst_liveness_termination(&subarena->attachment->geometry, subarena->shares[rank].seat).kind !=
+           mst_termination_of(&subarena->attachment->geometry, subarena->shares[rank].seat).kind !=
                MUSTER_TERMINATION_NONE;
 }
 

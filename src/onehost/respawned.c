@@ -1,5 +1,6 @@
 /* Counts, lists, admits and awaits respawned ranks, for respawned.h. */
 #include "src/onehost/respawned.h"
+#include "shm/death/terminations.h"
 #include "src/onehost/broken.h"
 
 #include <stdlib.h>
@@ -112,7 +113,7 @@ static bool is_on_the_way(const respawned *awaited, uint32_t seat)
     const mst_geometry *geometry = &awaited->group->subarena->attachment->geometry;
 
     return mst_load32_acq(&mst_layout_entry(geometry, seat)->state) == MST_RANK_WAITING && /* E1 */
-           mst_liveness_termination(geometry, seat).kind == MUSTER_TERMINATION_NONE;
+           mst_termination_of(geometry, seat).kind == MUSTER_TERMINATION_NONE;
 }
 
 static bool nobody_on_the_way(const void *arg)

@@ -2,6 +2,7 @@
 #include "src/onehost/stall.h"
 
 #include "shm/base/atomic.h"
+#include "shm/death/terminations.h"
 #include "shm/port/os.h"
 #include "src/onehost/broken.h"
 
@@ -53,7 +54,7 @@ static void lose(mst_group *group, int peer)
         return;
     }
     muster_termination termination =
-        mst_liveness_termination(&subarena->attachment->geometry, subarena->shares[peer].seat);
+        mst_termination_of(&subarena->attachment->geometry, subarena->shares[peer].seat);
     /* If it has died since, report how. */
     if (termination.kind == MUSTER_TERMINATION_NONE ||
         (termination.kind == MUSTER_TERMINATION_EXITED && termination.code == 0))

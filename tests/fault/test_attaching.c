@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 #include "shm/base/layout.h"
-#include "shm/death/liveness.h"
+#include "shm/death/terminations.h"
 #include "tests/harness/oracle.h"
 #include "tests/harness/ranks.h"
 

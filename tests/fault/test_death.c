@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "shm/base/layout.h"
-#include "shm/death/liveness.h"
+#include "shm/death/terminations.h"
 #include "src/launch/cause.h"
 #include "src/onehost/group.h"
 #include "tests/harness/oracle.h"
@@ -374,7 +374,7 @@ enum { FIRST = 3, SECOND = 1 }; /* to end, and because of that */
 
 static void await_termination(const muster_group *world, uint32_t rank)
 {
-    AWAIT(mst_liveness_termination(&mst_group_of_const(world)->subarena->attachment->geometry, rank).kind !=
+    AWAIT(mst_termination_of(&mst_group_of_const(world)->subarena->attachment->geometry, rank).kind !=
           MUSTER_TERMINATION_NONE);
 }
 

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "shm/base/layout.h"
-#include "shm/death/liveness.h"
+#include "shm/death/terminations.h"
 #include "shm/port/os.h"
 #include "src/onehost/group.h"
 #include "tests/harness/oracle.h"
@@ -367,7 +367,7 @@ static int never_take_it_in(muster_group *world, void *arg)
 
     if (muster_group_rank(world) == 1)
         raise(SIGKILL);
-    AWAIT(mst_liveness_termination(&mst_group_of_const(world)->subarena->attachment->geometry, 2).kind !=
+    AWAIT(mst_termination_of(&mst_group_of_const(world)->subarena->attachment->geometry, 2).kind !=
           MUSTER_TERMINATION_NONE);
     scene->events++;
     return 0;

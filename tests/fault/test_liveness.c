@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "shm/arena/attachment.h"
+#include "shm/death/terminations.h"
 #include "src/onehost/group.h"
 #include "tests/harness/ranks.h"
 
@@ -185,7 +186,7 @@ static int call_after_an_end(muster_group *world, void *arg)
     RANK_OK(world, muster_barrier(world));
     if (rank == 1)
         raise(SIGKILL);
-    AWAIT(mst_liveness_termination(geometry, 1).kind != MUSTER_TERMINATION_NONE); /* the launcher sees it */
+    AWAIT(mst_termination_of(geometry, 1).kind != MUSTER_TERMINATION_NONE); /* the launcher sees it */
     RANK_CHECK(world, muster_send(&x, 1, MUSTER_UINT8, rank, world) == MUSTER_ERR_PEER_DIED);
     RANK_CHECK(world, strstr(muster_error_detail(), "rank 1 was killed by signal 9"));
     return 0;
@@ -211,8 +212,8 @@ static int end_and_go_on(muster_group *world, _Atomic int *done)
 {
     const mst_attachment *attachment = mst_group_of_const(world)->subarena->attachment;
 
-    mst_liveness_record(&attachment->geometry, attachment->seat,
-                        (muster_termination){ MUSTER_TERMINATION_CRASHED, 0 });
+    mst_termination_record(&attachment->geometry, attachment->seat,
+                           (muster_termination){ MUSTER_TERMINATION_CRASHED, 0 });
     for (int i = 0; i < 30000 && *done < muster_group_size(world) - 1; i++) /* unless one has failed */
         pass_time_ms(1);
     _exit(0);

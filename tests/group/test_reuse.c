@@ -3,6 +3,7 @@
 
 #include "shm/base/atomic.h"
 #include "shm/death/references.h"
+#include "shm/death/terminations.h"
 #include "shm/port/os.h"
 #include "src/onehost/group.h"
 #include "tests/harness/ranks.h"
@@ -30,7 +31,7 @@ static int watch_a_death(muster_group *world, muster_group *child)
     uint32_t cell = mst_group_of_const(child)->subarena->own.cell;
     bool done[2] = { false, false };
 
-    mst_liveness_record(geometry, 1, (muster_termination){ MUSTER_TERMINATION_SIGNALED, 9 });
+    mst_termination_record(geometry, 1, (muster_termination){ MUSTER_TERMINATION_SIGNALED, 9 });
     /* No thread of ours need have told: a call that would not wait for anybody finds it, too. */
     RANK_CHECK(world, muster_send(&cell, 1, MUSTER_UINT32, 1, child) == MUSTER_ERR_PEER_DIED);
     RANK_OK(world, muster_group_free(child));
@@ -38,7 +39,7 @@ static int watch_a_death(muster_group *world, muster_group *child)
     mst_references_remove(geometry, 1, 0); /* so that only what is not confirmed keeps its memory */
     RANK_CHECK(world, mst_references_release_dead(geometry, done) && !done[1]);
     mst_references_add(geometry, 1, 0);
-    mst_liveness_record_gone(geometry, 1);
+    mst_termination_record_gone(geometry, 1);
     RANK_CHECK(world, is_reused(attachment, cell));
     RANK_CHECK(world,
                mst_references_release_dead(geometry, done) && !done[1]); /* we are in the world with it */

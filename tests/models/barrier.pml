@@ -11,7 +11,7 @@
  * -DOUTSIDER makes the last rank one of the world that is not in the group: it watches all the same, and
  * may be the one that the kernel wakes.
  * -DDEAF leaves out that recording a termination wakes the other watchers (mst_wake_watchers in
- * mst_liveness_record): the outsider would know, and the group's ranks sleep on.
+ * mst_termination_record): the outsider would know, and the group's ranks sleep on.
  * -DINTERLEAVED alarms each cell right after its poison, as the code once did: a rank looks at its own cell
  * and sleeps on another's word, whose alarm may have come before the poison.
  * -DCARELESS parks without comparing the word again (mst_os_park's `seen`). All must fail.
@@ -103,7 +103,7 @@ proctype DeathWord(byte me) {
         do                                       /* mst_liveness_scan_death_words() */
         :: !ALIVE -> goto gone
         :: ALIVE && (fallen & ~ended) ->
-            atomic {                             /* mst_liveness_record(): the CAS */
+            atomic {                             /* mst_termination_record(): the CAS */
                 p = 0;
                 do :: p < N && !(fallen & ~ended & BIT(p)) -> p++ :: else -> break od;
                 ended = ended | BIT(p);
