@@ -115,6 +115,46 @@ struct muster_group {
     bool (*released)(muster_group *group); /* set by muster_init; false: others still use the world */
 };
 
+/* The beginning of every backend's share. */
+struct muster_share {
+    muster_group *group; /* of the same members, in the same order; nobody else knows it */
+    bool sealed;         /* muster_share_seal has succeeded */
+};
+
+/* Bytes for a member's block, and a signal for the member. */
+typedef struct mst_put {
+    int rank;
+    size_t offset;
+    const void *from;
+    size_t bytes;
+    int signal;
+} mst_put;
+
+typedef struct mst_signal_wait {
+    int source;
+    int signal;
+    uint64_t count;
+    int64_t timeout_ns; /* 0: the group's; below 0: it does not wait */
+} mst_signal_wait;
+
+/* Memory that all members of a group map. */
+typedef struct mst_share_methods {
+    /* Collective, as split; the share's group takes over what a group made from another does. Blocks are
+     * zeros, and begin at pages. */
+    muster_status (*create)(muster_group *group, size_t bytes, muster_share **share);
+    void (*at)(const muster_share *share, int rank, void **address, size_t *bytes);
+    void (*sync)(muster_share *share);
+    muster_status (*seal)(muster_share *share); /* collective */
+    /* The bytes are in the block. By one thread at a time; never blocks. */
+    muster_status (*put_signal)(muster_share *share, const mst_put *put);
+    /* A deadline, an interruption or a death ends the call alone. By one thread at a time. */
+    muster_status (*wait_signal)(muster_share *share, const mst_signal_wait *wait);
+    /* The address that corresponds, in the block of that member of the group, to one in this rank's block of
+     * any share. */
+    muster_status (*peer)(muster_group *group, int rank, const void *mine, void **theirs);
+    void (*close)(muster_share *share);
+} mst_share_methods;
+
 struct mst_backend {
     const char *name; /* as users name it: "shm" */
     int ranks_max;    /* of a world */
@@ -145,6 +185,7 @@ struct mst_backend {
     /* At any time, by any thread. */
     muster_status (*alloc)(muster_group *group, size_t bytes, void **buffer);
     bool (*release)(muster_group *group, void *buffer); /* false: not a buffer of this group */
+    const mst_share_methods *shares;                    /* NULL: none, as between hosts */
     muster_status (*status)(const muster_group *group);
     void (*abort_group)(muster_group *group, const char *reason);
     int (*translate)(const muster_group *group, int rank, const muster_group *other); /* -1: not a member */

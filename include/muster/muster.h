@@ -654,6 +654,124 @@ MUSTER_API muster_status muster_alloc(muster_group *group, size_t bytes, void **
  * address. */
 MUSTER_API muster_status muster_free(muster_group *group, void *buffer);
 
+/* ---- memory that all ranks map ------------------------------------------------------------- */
+
+/*
+ * A share is memory of which each rank of a group gives a block, and which every rank reads and writes
+ * directly: a shared window of MPI (MPI_Win_allocate_shared), a symmetric window of NCCL.
+ *
+ * Example, weights that are in memory once:
+ *
+ *     size_t bytes = 1000 * sizeof(float);
+ *     muster_share *weights;
+ *     void *at;
+ *     if (muster_share_create(world, muster_group_rank(world) == 0 ? bytes : 0, &weights) == MUSTER_OK) {
+ *         muster_share_at(weights, 0, &at, NULL);
+ *         if (muster_group_rank(world) == 0)
+ *             memset(at, 0, bytes);
+ *         muster_share_seal(weights);
+ *         printf("%g\n", ((const float *)at)[999]);
+ *         muster_share_free(weights);
+ *     }
+ *
+ * What makes a write of one rank visible to another is what makes the latter wait for the former:
+ *
+ *     written before                    is visible after
+ *     muster_barrier, any collective    the same call
+ *     muster_send                       the muster_recv of that message
+ *     muster_put_signal                 the muster_wait_signal that waited for it
+ *     muster_share_seal                 the same call
+ *     muster_share_sync                 a later muster_share_sync of the same share
+ *     an atomic release in the share    the atomic acquire that reads it
+ *
+ * Without one of these, two ranks that touch the same bytes at the same time, one of them writing, race as
+ * two threads do.
+ */
+
+/* Memory that all ranks of a group map. */
+typedef struct muster_share muster_share;
+
+/*
+ * Creates a share. Each rank gives the bytes of its own block, 0 for none; the sizes may differ. Blocks begin
+ * at pages, are zeros, and are committed: touching them never fails. This rank's block is also an arena
+ * buffer: collectives and messages read it zero-copy.
+ *
+ * The share does not depend on the group, which may be freed before it, and it outlives every rank: the block
+ * of a rank that died, or freed the share, stays where it is until the last living rank has freed the share,
+ * also after muster_group_shrink. A forked child has no share: touching its memory there is SIGSEGV.
+ *
+ * A collective; blocks. Errors: those of any collective; NO_SPACE, on all ranks, none of which gets
+ * anything, when the arena or the system has no room for a block: the detail has the sizes, and the group is
+ * as before. (MPI_Win_allocate_shared; ncclCommWindowRegister)
+ */
+MUSTER_API muster_status muster_share_create(muster_group *group, size_t bytes, muster_share **share);
+
+/* Writes into *address where the block of `rank` is in this process, and into *bytes, unless it is NULL, how
+ * large it is as that rank asked for it; NULL and 0 for a block of none. The address is valid until this rank
+ * frees the share, whatever becomes of the others, and may differ from process to process. Never blocks.
+ * Errors: INVALID, FORKED. (MPI_Win_shared_query) */
+MUSTER_API muster_status muster_share_at(const muster_share *share, int rank, void **address, size_t *bytes);
+
+/*
+ * Orders this rank's accesses to memory: all syncs of a share, by all its ranks, are in one order, and what
+ * was written before one is visible after every later one. For ranks that learn from plain memory that
+ * something is there: the writer writes, syncs and sets a flag; the reader sees the flag, syncs and reads. It
+ * waits for nobody and tells nobody. A barrier needs no sync before or after it. Any thread may call it, at
+ * any time. Errors: INVALID, FORKED. (MPI_Win_sync)
+ */
+MUSTER_API muster_status muster_share_sync(muster_share *share);
+
+/*
+ * Makes all blocks read-only, for all ranks, until they free the share. What was written before is visible to
+ * all after it. A write after it is SIGSEGV in the rank that writes, also when the block is the output of a
+ * collective. Ranks that are threads of one process have one mapping: there the first that frees the share
+ * ends the protection. A collective of the share; blocks. Errors: those of any collective; SYSTEM, on all
+ * ranks, when one cannot protect its memory: then none has.
+ */
+MUSTER_API muster_status muster_share_seal(muster_share *share);
+
+/* Frees the share, for this rank. Local; never blocks; `share` may be NULL. A rank that waits for this one
+ * in muster_wait_signal or muster_share_seal gets PEER_DIED. Errors: FORKED; BUSY when another thread is in
+ * a call of the share. (MPI_Win_free) */
+MUSTER_API muster_status muster_share_free(muster_share *share);
+
+/*
+ * Writes into *theirs the address, in this process, of what corresponds to `mine` at member `rank` of the
+ * group: the same distance from the beginning of that member's block of the share in whose block of this rank
+ * `mine` is. The share may have been created on any group of both ranks. Never guesses: memory of
+ * muster_alloc belongs to no share, and is INVALID. The address is valid as long as the share. Never blocks.
+ * Errors: FORKED; INVALID when `mine` is in no block of this rank, or the member is not in that share, or its
+ * block is smaller. (nvshmem_ptr)
+ */
+MUSTER_API muster_status muster_peer_buffer(muster_group *group, int rank, const void *mine, void **theirs);
+
+#define MUSTER_SIGNALS 16
+
+/*
+ * Copies `bytes` bytes from `from` to `offset` in the block of `rank`, then raises signal number `signal`, 0
+ * to MUSTER_SIGNALS - 1, at that rank. Bytes of 0 raise the signal alone; `from` may then be NULL. Nothing
+ * else is told to the rank: that the bytes there may be overwritten is for the program to know, by a signal
+ * of that rank, say. Never blocks. One thread at a time. Errors: INVALID, BUSY, FORKED; PEER_DIED when that
+ * rank has died or freed the share. (ncclPutSignal; nvshmem_putmem_signal)
+ */
+MUSTER_API muster_status muster_put_signal(muster_share *share, int rank, size_t offset, const void *from,
+                                           size_t bytes, int signal);
+
+/*
+ * Waits until rank `source` has raised signal number `signal` at this rank `count` times more than this rank
+ * has waited for already; everything that `source` wrote before it raised them is visible then. Each source
+ * has signals of its own, which are counted, and so never lost. A `timeout_ns` of 0 is that of the group,
+ * above 0 it holds in its place, and below 0 the call does not wait.
+ *
+ * An error ends this call alone: nothing has been counted as waited for, the share is as before, and the
+ * call may be repeated. Signals that were raised before `source` died are still waited for. Deaths of other
+ * ranks are no error. One thread at a time. Errors: INVALID, BUSY, FORKED; PEER_DIED when `source` has died
+ * or freed the share; TIMED_OUT; DEADLOCK; ABORTED when interrupted; BAD_ARENA. (ncclWaitSignal;
+ * nvshmem_signal_wait_until)
+ */
+MUSTER_API muster_status muster_wait_signal(muster_share *share, int source, int signal, uint64_t count,
+                                            int64_t timeout_ns);
+
 /* ---- launching ---------------------------------------------------------------------------- */
 
 /*

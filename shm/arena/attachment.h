@@ -70,7 +70,8 @@ typedef struct mst_attachment {
     mst_log log;
     mst_wait_policy policy;
     mst_attaching attaching;
-    _Atomic uint32_t users;                                  /* groups */
+    _Atomic uint32_t users;  /* groups */
+    _Atomic uint32_t sealed; /* groups whose blocks this process may only read */
     void (*forget)(const struct mst_attachment *attachment); /* called at the end; may be NULL */
 
     pthread_mutex_t lock; /* protects the following members */

@@ -30,6 +30,7 @@ CONSTANT(MST_CHUNKS_MAX, 13);     /* maximum number of chunks that shared work i
 CONSTANT(MST_SLOT_BYTES, 4224);   /* capacity of a channel's small entry: 4 KiB and its header */
 CONSTANT(MST_SMALL_BYTES, 4096);  /* size of a small staging slot; a cell has two */
 CONSTANT(MST_ACTIVITIES, 4);      /* call classes of a group */
+CONSTANT(MST_SIGNALS, 16);        /* signals of a window that one member can raise at another */
 CONSTANT(MST_ENTRY_UNIT, 64);     /* entries of a channel begin at multiples of this */
 CONSTANT(MST_ENTRIES_OFFSET, 65536);
 CONSTANT(MST_REGION_BYTES_MIN, 16 * 1024 * 1024);
@@ -92,7 +93,8 @@ STRUCT(mst_split_record)
     FIELD(uint64_t, membership); /* the value of that cell's membership while the rank is in the child */
     FIELD(uint64_t, staging_offset);
     FIELD(uint64_t, operation); /* number of the split in the parent */
-    ARRAY(uint64_t, reserved, [3]);
+    FIELD(uint64_t, makes); /* what the call makes, enum mst_makes of src/onehost: the same on all ranks */
+    ARRAY(uint64_t, details, [2]); /* of what it makes: a window's bytes of this rank */
 END_STRUCT(mst_split_record);
 
 /* What a rank contributes to a shrink or a grow, published by E11. */
@@ -261,3 +263,14 @@ STRUCT(mst_entry)
     FIELD(uint64_t, count);
     FIELD(uint64_t, taken); /* how many entries of the opposite channel the sender has consumed, E20 */
 END_STRUCT(mst_entry);
+
+/* What one member has raised at another, in the latter's block of a window. */
+STRUCT(mst_signals)
+    ARRAY(alignas(MST_LINE) _Atomic uint64_t, raised, [MST_SIGNALS]); /* the raiser: how often, E24 */
+END_STRUCT(mst_signals);
+
+/* Behind the user's bytes of a member's block of a window: what belongs to its calls. */
+STRUCT(mst_window_lines)
+    FIELD(alignas(MST_LINE) _Atomic uint64_t, syncs); /* in rank 0's block, any member: counts syncs, E25 */
+    REST(mst_signals, signals);                       /* raised at this member, by raiser */
+END_STRUCT(mst_window_lines);

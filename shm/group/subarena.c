@@ -99,15 +99,22 @@ static muster_status claim_cell(mst_attachment *attachment, uint32_t *index, uin
 
 static void reclaim(mst_attachment *attachment);
 
-muster_status mst_share_claim(mst_attachment *attachment, mst_share *share)
+/* Of the staging of a share, or of the block in its place. */
+static uint64_t bytes_of(const mst_geometry *geometry, const mst_share *share)
 {
-    mst_share claimed = { .seat = attachment->seat };
+    return share->block_bytes ? share->block_bytes : geometry->staging_bytes;
+}
+
+static muster_status claim(mst_attachment *attachment, mst_share *share)
+{
+    mst_share claimed = { .seat = attachment->seat, .block_bytes = share->block_bytes };
 
     reclaim(attachment);
     muster_status status = claim_cell(attachment, &claimed.cell, &claimed.membership);
     if (status != MUSTER_OK)
         return status;
-    status = mst_heap_claim(&attachment->heap, attachment->geometry.staging_bytes, &claimed.staging_offset);
+    status =
+        mst_heap_claim(&attachment->heap, bytes_of(&attachment->geometry, share), &claimed.staging_offset);
     if (status != MUSTER_OK) {
         free_cell(attachment, claimed.cell);
         return status;
@@ -116,6 +123,23 @@ muster_status mst_share_claim(mst_attachment *attachment, mst_share *share)
               claimed.staging_offset);
     *share = claimed;
     return MUSTER_OK;
+}
+
+muster_status mst_share_claim(mst_attachment *attachment, mst_share *share)
+{
+    share->block_bytes = 0;
+    return claim(attachment, share);
+}
+
+/* Only blocks of the heap's cache have been used before: the system gives zeros. */
+muster_status mst_share_claim_block(mst_attachment *attachment, mst_share *share)
+{
+    muster_status status = claim(attachment, share);
+
+    if (status == MUSTER_OK && share->block_bytes <= MST_HEAP_CACHE_BLOCK_BYTES_MAX)
+        memset(mst_layout_at(&attachment->geometry, share->seat, share->staging_offset), 0,
+               share->block_bytes);
+    return status;
 }
 
 static void leave(mst_attachment *attachment, const mst_share *share)
@@ -130,7 +154,7 @@ static void leave(mst_attachment *attachment, const mst_share *share)
 void mst_share_release(mst_attachment *attachment, const mst_share *share)
 {
     leave(attachment, share);
-    mst_heap_release(&attachment->heap, share->staging_offset, attachment->geometry.staging_bytes);
+    mst_heap_release(&attachment->heap, share->staging_offset, bytes_of(&attachment->geometry, share));
     free_cell(attachment, share->cell);
 }
 
@@ -176,10 +200,10 @@ static muster_status check_share(const mst_geometry *geometry, const mst_share *
 {
     if (share->seat < geometry->seats && share->cell < MST_CELLS_MAX && (share->membership & 1) &&
         share->staging_offset % MST_EXTENT_UNIT == 0 &&
-        mst_layout_heap_at(geometry, share->seat, share->staging_offset, geometry->staging_bytes))
+        mst_layout_heap_at(geometry, share->seat, share->staging_offset, bytes_of(geometry, share)))
         return MUSTER_OK;
     return mst_fail(MUSTER_ERR_BAD_ARENA,
-                    "seat %u of the arena claims cell %u and staging at %llu, which are not in its region: "
+                    "seat %u of the arena claims cell %u and memory at %llu, which are not in its region: "
                     "the arena is damaged",
                     share->seat, share->cell, (unsigned long long)share->staging_offset);
 }
@@ -315,7 +339,8 @@ static void reclaim_one(mst_subarena *subarena)
 
     for (size_t i = 0; i < subarena->block_count; i++)
         mst_heap_release(&attachment->heap, subarena->blocks[i].offset, subarena->blocks[i].bytes);
-    mst_heap_release(&attachment->heap, subarena->own.staging_offset, attachment->geometry.staging_bytes);
+    mst_heap_release(&attachment->heap, subarena->own.staging_offset,
+                     bytes_of(&attachment->geometry, &subarena->own));
     free_cell(attachment, subarena->own.cell);
     destroy(subarena);
 }

@@ -19,6 +19,8 @@ typedef struct mst_share {
     uint32_t cell;
     uint64_t membership;
     uint64_t staging_offset;
+    uint64_t
+        block_bytes; /* of the block there, if it is not staging but memory that members map; 0: staging */
 } mst_share;
 
 typedef struct mst_subarena {
@@ -33,11 +35,16 @@ typedef struct mst_subarena {
     unsigned char **staging; /* by rank of the group: the ring */
     mst_extent *blocks;      /* heap blocks of ours that are freed with the group at the latest */
     size_t block_count, block_capacity;
+    unsigned char *const *mapped; /* by rank: memory that all members map; NULL: there is none */
+    const uint64_t *mapped_bytes;
+    bool sealed;               /* we may only read that */
     struct mst_subarena *next; /* in the list of open or of retired sub-arenas */
 } mst_subarena;
 
 /* Claims this rank's share of a future group: an initialised cell, committed slots and staging. */
 muster_status mst_share_claim(mst_attachment *attachment, mst_share *share);
+/* The same with a block of share->block_bytes in place of staging: zeros, in memory that others can map. */
+muster_status mst_share_claim_block(mst_attachment *attachment, mst_share *share);
 /* Frees a share that no peer will use: all of them saw the split fail. */
 void mst_share_release(mst_attachment *attachment, const mst_share *share);
 /* Leaves a group of which some peers may already be members, though this rank saw its split fail. */

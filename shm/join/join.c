@@ -277,7 +277,7 @@ static muster_status open_world(mst_attachment *attachment, mst_subarena **world
     for (uint32_t rank = 0; rank < size; rank++) {
         const mst_cell *cell = mst_layout_cell(&attachment->geometry, rank, MST_WORLD_CELL);
 
-        shares[rank] = (mst_share){ rank, MST_WORLD_CELL, MST_WORLD_MEMBERSHIP, cell->staging_offset };
+        shares[rank] = (mst_share){ rank, MST_WORLD_CELL, MST_WORLD_MEMBERSHIP, cell->staging_offset, 0 };
     }
     muster_status status = mst_subarena_open(attachment, shares, (int)attachment->rank, (int)size, world);
     free(shares);

@@ -45,7 +45,7 @@ muster_status mst_member_list_read(const mst_geometry *geometry, uint32_t seat, 
     for (int i = 0; i < call->size; i++) { /* the shares are checked when the group is opened */
         mst_member_line line = lines_of(list)[i];
 
-        call->shares[i] = (mst_share){ line.seat, line.cell, line.membership, line.staging_offset };
+        call->shares[i] = (mst_share){ line.seat, line.cell, line.membership, line.staging_offset, 0 };
     }
     return MUSTER_OK;
 }

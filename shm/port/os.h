@@ -140,6 +140,11 @@ void mst_os_unmap(void *base, size_t bytes);
 int mst_os_memory_commit(void *at, size_t bytes);
 int mst_os_memory_release(void *at, size_t bytes); /* frees its memory; it reads as 0 afterwards */
 
+/* Size of a page, and whether this process may write the pages of a mapped range, which are whole ones; a
+ * write that is not allowed is SIGSEGV. Other processes are not affected. */
+size_t mst_os_page_bytes(void);
+int mst_os_memory_protect(void *at, size_t bytes, bool writable);
+
 int mst_os_dup_above(int fd, int lowest); /* a copy of fd numbered >= lowest, inheritable */
 int mst_os_close_on_exec(int fd);
 void mst_os_close(int fd); /* ignores negative ones */

@@ -1,5 +1,6 @@
 /*
- * The part of the port contract of os.h that commits and releases mapped memory, on Linux 5.10 and later.
+ * The part of the port contract of os.h that commits, releases and protects mapped memory, on Linux 5.10 and
+ * later.
  *
  * Committing needs no descriptor of the memory: the program may have closed it and reused its number for a
  * file of its own.
@@ -18,9 +19,9 @@
 #define MADV_POPULATE_WRITE 23
 #endif
 
-static uintptr_t page_bytes(void)
+size_t mst_os_page_bytes(void)
 {
-    return (uintptr_t)sysconf(_SC_PAGESIZE);
+    return (size_t)sysconf(_SC_PAGESIZE);
 }
 
 /*
@@ -45,14 +46,14 @@ static int touch_pages(uintptr_t begin, uintptr_t end)
 {
     int error = 0;
 
-    for (uintptr_t at = begin; at < end && error == 0; at += page_bytes())
+    for (uintptr_t at = begin; at < end && error == 0; at += mst_os_page_bytes())
         error = touch((uint32_t *)at);
     return error;
 }
 
 int mst_os_memory_commit(void *at, size_t bytes)
 {
-    uintptr_t begin = (uintptr_t)at / page_bytes() * page_bytes(), end = (uintptr_t)at + bytes;
+    uintptr_t begin = (uintptr_t)at / mst_os_page_bytes() * mst_os_page_bytes(), end = (uintptr_t)at + bytes;
     int rc, error;
 
     do
@@ -67,8 +68,8 @@ int mst_os_memory_commit(void *at, size_t bytes)
 int mst_os_memory_release(void *at, size_t bytes)
 {
     /* Whole pages only: the first and last page may be shared with a neighbouring block. */
-    uintptr_t begin = ((uintptr_t)at + page_bytes() - 1) / page_bytes() * page_bytes();
-    uintptr_t end = ((uintptr_t)at + bytes) / page_bytes() * page_bytes();
+    uintptr_t begin = ((uintptr_t)at + mst_os_page_bytes() - 1) / mst_os_page_bytes() * mst_os_page_bytes();
+    uintptr_t end = ((uintptr_t)at + bytes) / mst_os_page_bytes() * mst_os_page_bytes();
 
     if (begin >= end || madvise((void *)begin, end - begin, MADV_REMOVE) == 0)
         return 0;
@@ -78,4 +79,9 @@ int mst_os_memory_release(void *at, size_t bytes)
     int error = madvise((void *)begin, end - begin, MADV_REMOVE) < 0 ? -errno : 0;
     mlock2((void *)begin, end - begin, MLOCK_ONFAULT);
     return error;
+}
+
+int mst_os_memory_protect(void *at, size_t bytes, bool writable)
+{
+    return mprotect(at, bytes, writable ? PROT_READ | PROT_WRITE : PROT_READ) < 0 ? -errno : 0;
 }

@@ -17,9 +17,13 @@ enum {
     MST_DOING_SEND = 64,
     MST_DOING_RECEIVE,
     MST_DOING_SENDRECV,
-    MST_DOING_SPLIT,
+    MST_DOING_PUT_SIGNAL,
+    MST_DOING_SPLIT, /* this and the following have no count of elements */
     MST_DOING_SHRINK,
     MST_DOING_GROW,
+    MST_DOING_SHARE,
+    MST_DOING_SEAL,
+    MST_DOING_WAIT_SIGNAL,
     MST_DOING_PHASE /* no call: a mark in the flight recorder */
 };
 

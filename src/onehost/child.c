@@ -16,7 +16,7 @@ mst_split_record mst_child_record(const mst_share *share, muster_status claimed)
 mst_share mst_child_share(const mst_group *group, int rank, const mst_split_record *record)
 {
     return (mst_share){ group->subarena->shares[rank].seat, record->cell, record->membership,
-                        record->staging_offset };
+                        record->staging_offset, 0 };
 }
 
 muster_status mst_child_create(mst_group *group, const mst_share *shares, int rank, int size,

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "shm/group/mapped.h"
+
 void mst_group_destroy(mst_group *group)
 {
     mst_channels_destroy(&group->channels);
@@ -36,10 +38,11 @@ void mst_group_close(muster_group *closed)
 
 uint64_t mst_group_heap_offset(const mst_group *group, const void *buffer, size_t bytes)
 {
-    const mst_attachment *attachment = group->subarena->attachment;
+    mst_attachment *attachment = group->subarena->attachment;
     uint64_t offset = mst_layout_own_offset(&attachment->geometry, attachment->seat, buffer);
 
-    if (offset == 0)
+    if (offset == 0 ||
+        mst_subarena_is_sealed(attachment, buffer)) /* there a peer that writes would be killed */
         return 0;
     return mst_layout_heap_at(&attachment->geometry, attachment->seat, offset, bytes) ? offset : 0;
 }

@@ -20,6 +20,9 @@ struct mst_nonblocking;
 
 #define MST_INTERRUPTED 1
 #define MST_ORPHANED 2      /* the launcher is gone; also ends waits in a broken group */
+#define MST_ABANDONED 3     /* of waits that end alone: an awaited member is gone, */
+#define MST_IN_CYCLE 4      /* the wait is part of a wait cycle, */
+#define MST_DAMAGED 5       /* the arena is damaged */
 #define MST_UNRECORDED (-1) /* a value of arrived_ns: do not record the call */
 
 /* A destination of a reduction's result, and whether it is written with non-temporal stores. */
@@ -70,9 +73,10 @@ typedef struct mst_group {
     struct mst_nonblocking
         *nonblocking;      /* nonblocking operations, by place (coll/nonblocking.c); NULL: none so far */
     uint64_t start_number; /* number of the latest one */
-    _Atomic uint32_t told_broken;  /* 1: logged that it is broken */
-    bool finishing;                /* the activity of collectives is the finish of a nonblocking one */
-    _Atomic uint64_t interrupted;  /* MST_INTERRUPTED or MST_ORPHANED; 0: neither */
+    _Atomic uint32_t told_broken; /* 1: logged that it is broken */
+    bool finishing;               /* the activity of collectives is the finish of a nonblocking one */
+    _Atomic uint64_t
+        interrupted; /* MST_INTERRUPTED and the like, for waits that do not look at poison; 0: none */
     _Atomic uint64_t looked_ns;    /* the time slept so far at the last expensive look of a long wait */
     _Atomic uint32_t reason_taken; /* 1: a thread writes, or has written, our cell's reason */
 } mst_group;

@@ -11,6 +11,7 @@
 #include "src/onehost/regroup.h"
 #include "src/onehost/showing.h"
 #include "src/onehost/split.h"
+#include "src/onehost/window.h"
 #include "src/pure/config.h"
 
 static muster_status attach(const muster_config *config, muster_group **world)
@@ -53,6 +54,7 @@ const mst_backend mst_backend_onehost = {
     .regroup = mst_regroup,
     .alloc = mst_buffer_alloc,
     .release = mst_buffer_release,
+    .shares = &mst_window_methods,
     .status = mst_group_status,
     .abort_group = mst_group_abort,
     .translate = mst_group_translate,

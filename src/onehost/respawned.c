@@ -60,7 +60,7 @@ void mst_respawned_enrol(const mst_group *group, mst_member_list *list)
             continue;
         const mst_cell *cell = mst_layout_cell(&attachment->geometry, seat, MST_WORLD_CELL);
         list->shares[list->size++] =
-            (mst_share){ seat, MST_WORLD_CELL, MST_WORLD_MEMBERSHIP, cell->staging_offset }; /* E1 */
+            (mst_share){ seat, MST_WORLD_CELL, MST_WORLD_MEMBERSHIP, cell->staging_offset, 0 }; /* E1 */
     }
     sort_by_rank(group, list);
 }

@@ -9,16 +9,11 @@
  */
 #include "src/onehost/split.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "shm/base/error.h"
-#include "shm/base/fault.h"
-#include "src/onehost/broken.h"
+#include "src/onehost/agree.h"
 #include "src/onehost/child.h"
-#include "src/onehost/showing.h"
-#include "src/onehost/stall.h"
 
 /* The members of this rank's color in the child's order, and this rank's place among them. */
 typedef struct membership {
@@ -26,34 +21,6 @@ typedef struct membership {
     int rank;
     int size;
 } membership;
-
-static void describe(const void *arg, char *text, size_t bytes)
-{
-    const mst_group *group = arg;
-
-    snprintf(text, bytes, "split #%llu of a group of %d", (unsigned long long)group->split, group->base.size);
-}
-
-/* Publishes this rank's record and copies everyone's: one round. */
-static muster_status exchange(mst_group *group, const mst_split_record *own)
-{
-    int missing;
-
-    memcpy(mst_sequence_next(&group->splits)->payload, own, sizeof *own); /* published by E3 */
-    mst_wait_result result = mst_sequence_round(&group->splits, &missing);
-    if (result != MST_WAIT_READY) {
-        char doing[64], late[120];
-
-        describe(group, doing, sizeof doing);
-        mst_sequence_list_missing(&group->splits, late, sizeof late);
-        return mst_group_wait_failed(group, result, doing, late);
-    }
-    mst_group_arrived(group, MUSTER_CALL_SPLIT, &group->splits.waiter);
-    for (int rank = 0; rank < group->base.size; rank++)
-        memcpy(&group->split_records[rank], mst_sequence_arrival(&group->splits, rank)->payload,
-               sizeof(mst_split_record)); /* E3: read once */
-    return MUSTER_OK;
-}
 
 /* ---- computing the members ---- */
 
@@ -133,32 +100,23 @@ static muster_status make_child(mst_group *group, int color, const mst_share *ow
     return status;
 }
 
-static muster_status split(mst_group *group, int color, int key, mst_group **child)
+static muster_status split(mst_agreement *agreement, int color, int key, mst_group **child)
 {
+    mst_group *group = agreement->group;
     mst_attachment *attachment = group->subarena->attachment;
-    static const mst_wait_kind kind = { .describe = describe };
-    mst_waiting waiting = { &kind, group, group };
     mst_share own = { 0 };
     bool joins = color != MUSTER_COLOR_NONE;
 
-    mst_group_begin(group);
-    group->split++;
-    mst_group_show(group, MUSTER_CALL_SPLIT, group->split + group->regroups,
-                   &(mst_doing){ .kind = MST_DOING_SPLIT, .peer = -1, .operation = group->split });
-    group->splits.waiter.deadline.limit_ns = group->base.timeout_ns;
-    mst_sequence_begin(&group->splits, mst_waiting_watch(&waiting));
     muster_status claimed = joins ? mst_share_claim(attachment, &own) : MUSTER_OK;
     mst_split_record record = mst_child_record(&own, claimed);
     record.color = color;
     record.key = key;
-    record.operation = group->split;
-    muster_status status = exchange(group, &record); /* even if claiming failed: the others must know */
+    muster_status status = mst_agree(agreement, &record); /* even if claiming failed: the others must know */
     if (status != MUSTER_OK) {
         if (joins && claimed == MUSTER_OK)
             mst_share_abandon(attachment, &own);
         return status;
     }
-    mst_fault_point("split.exchanged");
     if (claimed != MUSTER_OK)
         return claimed;
     if (joins)
@@ -168,14 +126,14 @@ static muster_status split(mst_group *group, int color, int key, mst_group **chi
 
 muster_status mst_split(muster_group *of, int color, int key, muster_group **child)
 {
-    mst_group *group = mst_group_of(of);
+    mst_agreement agreement;
     mst_group *made = NULL;
 
-    muster_status status = mst_group_ready(group, MUSTER_CALL_SPLIT);
+    muster_status status = mst_agree_begin(&agreement, mst_group_of(of), MST_MAKES_GROUP);
     if (status != MUSTER_OK)
         return status;
-    status = split(group, color, key, &made);
-    mst_group_shown(group, MUSTER_CALL_SPLIT);
+    status = split(&agreement, color, key, &made);
+    mst_agree_end(&agreement);
     if (status == MUSTER_OK)
         *child = made ? &made->base : NULL;
     return status;

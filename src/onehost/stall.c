@@ -42,6 +42,15 @@ static bool is_lost(const mst_group *group, int peer)
     return has_left(group, peer) || has_gone(group, peer);
 }
 
+bool mst_member_is_gone(const mst_group *group, int rank)
+{
+    const mst_subarena *subarena = group->subarena;
+
+    return has_left(group, rank) ||
+           mst_liveness_termination(&subarena->attachment->geometry, subarena->shares[rank].seat).kind !=
+               MUSTER_TERMINATION_NONE;
+}
+
 static void lose(mst_group *group, int peer)
 {
     const mst_subarena *subarena = group->subarena;
@@ -125,8 +134,14 @@ static void look_for_cycle(const stall *stall, bool due)
         awaited[i] = stall->peers[i] < 0 ? MST_RANKS_MAX : group->subarena->shares[stall->peers[i]].seat;
     kind->describe(stall->waiting->call, doing, sizeof doing);
     mst_deadlock_waiting(deadlock, awaited, doing);
-    if (mst_deadlock_found(deadlock, cycle, sizeof cycle) && !kind->regroups)
+    if (!mst_deadlock_found(deadlock, cycle, sizeof cycle) || kind->regroups)
+        return;
+    if (kind->alone) {
+        kind->keep_cycle(stall->waiting->call, cycle);
+        mst_store64_rlx(&group->interrupted, MST_IN_CYCLE);
+    } else {
         mst_group_poison(group, MST_POISON_DEADLOCK, "%s", cycle);
+    }
 }
 
 /* Every member of a group has attached, or is a replacement about to. */
@@ -144,13 +159,15 @@ static bool a_member_is_damaged(const mst_subarena *subarena)
 }
 
 /* If our entry were overwritten, ranks that are still attaching would wait for us for ever. */
-static void look_for_damage(mst_group *group)
+static void look_for_damage(mst_group *group, bool alone)
 {
     if (!mst_attachment_is_damaged(group->subarena->attachment) && !a_member_is_damaged(group->subarena))
         return;
     mst_group_poison(group, MST_POISON_DAMAGE,
                      "rank %d found its own entry, or another rank's, overwritten: the arena is damaged",
                      group->base.rank);
+    if (alone)
+        mst_store64_rlx(&group->interrupted, MST_DAMAGED);
 }
 
 /* A shrink that is interrupted has left nothing half done: that call alone ends. */
@@ -161,7 +178,7 @@ static void ask_for_interruption(const mst_waiting *waiting)
     if (!group->base.interrupt || !group->base.interrupt(group->base.interrupt_arg))
         return;
     mst_store64_rlx(&group->interrupted, MST_INTERRUPTED);
-    if (!waiting->kind->regroups)
+    if (!waiting->kind->regroups && !waiting->kind->alone)
         mst_group_poison(group, MST_POISON_ABORT, "rank %d was interrupted", group->base.rank);
 }
 
@@ -175,21 +192,30 @@ static void find_peers(const mst_waiting *waiting, int peer, int peers[2])
         waiting->kind->find_peers(waiting->call, peers);
 }
 
+static bool any_is_gone(const mst_group *group, const int peers[2])
+{
+    return (peers[0] >= 0 && mst_member_is_gone(group, peers[0])) ||
+           (peers[1] >= 0 && mst_member_is_gone(group, peers[1]));
+}
+
 static bool tick(void *arg, int peer, int64_t slept_ns)
 {
     const mst_waiting *waiting = arg;
     mst_group *group = waiting->group;
-    bool regroups = waiting->kind->regroups, due = is_due(group, slept_ns);
+    bool regroups = waiting->kind->regroups, alone = waiting->kind->alone, due = is_due(group, slept_ns);
     stall stall = { .waiting = waiting, .slept_ns = slept_ns };
 
     find_peers(waiting, peer, stall.peers);
     look_for_dead(&stall, due);
-    look_for_poison(group, stall.peers[0]);
-    look_for_poison(group, stall.peers[1]);
-    look_for_damage(group);
+    for (int i = 0; i < 2 && !alone; i++)
+        look_for_poison(group, stall.peers[i]);
+    look_for_damage(group, alone);
     ask_for_interruption(waiting);
-    if (slept_ns >= LOOK_FOR_CYCLE_AFTER_NS && (regroups || !mst_subarena_is_broken(group->subarena)))
+    if (slept_ns >= LOOK_FOR_CYCLE_AFTER_NS &&
+        (regroups || alone || !mst_subarena_is_broken(group->subarena)))
         look_for_cycle(&stall, due);
+    if (alone)
+        return any_is_gone(group, stall.peers);
     return !regroups && (is_lost(group, stall.peers[0]) || is_lost(group, stall.peers[1]));
 }
 
@@ -199,6 +225,11 @@ static void lost(void *arg, int peer)
     int peers[2];
 
     find_peers(waiting, peer, peers);
+    if (waiting->kind->alone) {
+        if (any_is_gone(waiting->group, peers))
+            mst_store64_rlx(&waiting->group->interrupted, MST_ABANDONED);
+        return;
+    }
     lose(waiting->group, peers[0]);
     lose(waiting->group, peers[1]);
 }

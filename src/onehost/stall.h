@@ -20,6 +20,11 @@ typedef struct mst_wait_kind {
     /* The wait is for a regroup: it continues in a broken group, members may have left, and a wait cycle ends
      * only the waits of the other members in it, whose calls can fail. */
     bool regroups;
+    /* What ends the wait ends this call alone, which has left nothing half done; `interrupted` of the group
+     * says what it was. Of deaths only those of the awaited members matter. */
+    bool alone;
+    void (*keep_cycle)(const void *call,
+                       const char *cycle); /* of a wait that ends alone: it is in this cycle */
 } mst_wait_kind;
 
 /* A call that may wait; must exist as long as its waits. */
@@ -28,6 +33,9 @@ typedef struct mst_waiting {
     mst_group *group;
     const void *call;
 } mst_waiting;
+
+/* Whether a member has ended, or has left the group: it does nothing more in it. */
+bool mst_member_is_gone(const mst_group *group, int rank);
 
 /* The watch of its waits: what they do besides sleeping. */
 mst_watch mst_waiting_watch(mst_waiting *waiting);

@@ -101,18 +101,24 @@ static bool is_interrupted(handle *handle, int64_t *asked_ns)
     return stop;
 }
 
-muster_status sleep_once(handle *handle, const wait *wait, int64_t *asked_ns)
+/* Until something changes, or for a tick where it has to be looked whether to go on waiting. */
+static void sleep_some(handle *handle, bool ticks)
 {
     world *world = handle->shared->world;
     int64_t until = now_ns() + TICK_NS;
     struct timespec then = { until / NS_PER_S, until % NS_PER_S };
 
     handle->shared->waits[handle->base.rank]++;
-    if (wait->limit_ns || handle->base.interrupt)
+    if (ticks || handle->base.interrupt)
         pthread_cond_timedwait(&world->changed, &world->lock, &then);
     else
         pthread_cond_wait(&world->changed, &world->lock);
     handle->shared->waits[handle->base.rank]--;
+}
+
+muster_status sleep_once(handle *handle, const wait *wait, int64_t *asked_ns)
+{
+    sleep_some(handle, wait->limit_ns > 0);
     if (!is_interrupted(handle, asked_ns) || is_over(handle, wait))
         return MUSTER_OK;
     return break_group(handle->shared, MUSTER_ERR_ABORTED, "rank %d was interrupted in %s", handle->base.rank,
@@ -131,6 +137,37 @@ muster_status wait_for(handle *handle, const wait *wait)
             status = look_at(handle, wait, begun_ns, &over);
     }
     return status;
+}
+
+/* ---- waiting alone ---- */
+
+bool has_gone(const shared_group *shared, int rank)
+{
+    return shared->left[rank] || shared->world->ended[shared->seats[rank]];
+}
+
+muster_status refuse_gone(const handle *handle, int rank, const char *doing)
+{
+    return mst_fail(MUSTER_ERR_PEER_DIED, "rank %d has freed it, or its program ends; rank %d needs it in %s",
+                    rank, handle->base.rank, doing);
+}
+
+muster_status wait_alone(handle *handle, const lone_wait *wait)
+{
+    int64_t limit_ns = wait->timeout_ns ? wait->timeout_ns : handle->base.timeout_ns;
+    int64_t begun_ns = now_ns(), asked_ns = begun_ns;
+
+    while (!wait->there(wait->arg)) {
+        if (has_gone(handle->shared, wait->peer(wait->arg)))
+            return refuse_gone(handle, wait->peer(wait->arg), wait->doing);
+        if (limit_ns < 0 || (limit_ns && now_ns() - begun_ns >= limit_ns))
+            return MUSTER_ERR_TIMED_OUT;
+        sleep_some(handle, limit_ns > 0);
+        if (is_interrupted(handle, &asked_ns) && !wait->there(wait->arg))
+            return mst_fail(MUSTER_ERR_ABORTED, "rank %d was interrupted in %s", handle->base.rank,
+                            wait->doing);
+    }
+    return MUSTER_OK;
 }
 
 muster_status thread_status(const muster_group *group)

@@ -102,6 +102,30 @@ muster_status collective_complete(handle *handle, rendezvous *rendezvous);
 
 void collective_describe(const rendezvous *rendezvous, int rank, char *text, size_t bytes);
 
+/* What ends this wait ends it alone: TIMED_OUT, without a sentence, a member that is needed, or the program.
+ */
+typedef struct lone_wait {
+    const char *doing;
+    bool (*there)(const void *arg);
+    int (*peer)(const void *arg); /* who must act */
+    const void *arg;
+    int64_t timeout_ns; /* 0: the group's; below 0: it only looks */
+} lone_wait;
+
+muster_status wait_alone(handle *handle, const lone_wait *wait);
+
+/* Whether the member does nothing more in the group; and PEER_DIED with the sentence. */
+bool has_gone(const shared_group *shared, int rank);
+muster_status refuse_gone(const handle *handle, int rank, const char *doing);
+
+/* ---- without the lock ---- */
+
+/* Meets all members to make what all of them make; *made: a handle of what has become of it, which is the
+ * group of this rank's posting, or NULL. */
+muster_status meet_to_make(handle *parent, const posting *mine, handle **made);
+
+extern const mst_share_methods shares_of_threads;
+
 /* ---- for the table ---- */
 
 muster_status thread_collective(muster_group *group, const mst_request *request);

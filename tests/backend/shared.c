@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 shared_group *shared_create(world *world, int size)
@@ -24,6 +25,35 @@ shared_group *shared_create(world *world, int size)
     return NULL;
 }
 
+bool shared_add_blocks(shared_group *shared, const posting *postings)
+{
+    enum { PAGE_BYTES = 4096 };
+    size_t members = (size_t)shared->size;
+
+    shared->blocks = calloc(members, sizeof *shared->blocks);
+    for (size_t i = 0; shared->blocks && i < members; i++) {
+        block *block = &shared->blocks[i];
+        size_t bytes = postings[i].bytes, pages = bytes / PAGE_BYTES + 1;
+
+        block->bytes = bytes;
+        block->raised = calloc(members, sizeof *block->raised);
+        block->memory = bytes > SIZE_MAX / 2 ? NULL : aligned_alloc(PAGE_BYTES, pages * PAGE_BYTES);
+        if (!block->raised || !block->memory)
+            return false;
+        memset(block->memory, 0, pages * PAGE_BYTES);
+    }
+    return shared->blocks != NULL;
+}
+
+static void destroy_blocks(shared_group *shared)
+{
+    for (int i = 0; shared->blocks && i < shared->size; i++) {
+        free(shared->blocks[i].memory);
+        free(shared->blocks[i].raised);
+    }
+    free(shared->blocks);
+}
+
 static void rendezvous_destroy(rendezvous *rendezvous, int size)
 {
     for (int rank = 0; rank < size; rank++)
@@ -43,6 +73,7 @@ void shared_destroy(shared_group *shared)
             next = at->next;
             free(at);
         }
+    destroy_blocks(shared);
     free(shared->channels);
     free(shared->waits);
     free(shared->left);

@@ -18,6 +18,9 @@ enum {
 /* Those that one thread may be in while another is in the other. */
 typedef enum rendezvous_kind { COLLECTIVES, SPLITS, RENDEZVOUS_KINDS } rendezvous_kind;
 
+/* What a rendezvous of splits is for. */
+typedef enum makes { MAKES_GROUP, MAKES_SHARE, MAKES_SEAL } makes;
+
 /* What a rank brings to a rendezvous, and what it gets there. */
 typedef struct posting {
     bool here;
@@ -25,6 +28,8 @@ typedef struct posting {
     void *in;         /* a copy, so that what was given is the caller's again */
     int64_t limit_ns; /* of its wait */
     int color, key;   /* of a split */
+    makes makes;
+    size_t bytes; /* of a share */
     struct shared_group *child;
     int child_rank;
 } posting;
@@ -53,6 +58,13 @@ typedef struct channel {
     size_t weight; /* of what is not lent */
 } channel;
 
+/* One member's part of a share. */
+typedef struct block {
+    void *memory; /* NULL: none */
+    size_t bytes;
+    uint64_t (*raised)[MUSTER_SIGNALS]; /* at this member, by raiser */
+} block;
+
 /* All groups of a job. */
 typedef struct world {
     pthread_mutex_t lock;
@@ -73,6 +85,8 @@ typedef struct shared_group {
     int *waits; /* by member: threads of it that wait */
     rendezvous *open[RENDEZVOUS_KINDS];
     channel *channels; /* from i to j: i * size + j */
+    block *blocks;     /* of the group of a share: by member; else NULL */
+    _Atomic uint64_t syncs;
     muster_status broken;
     char reason[REASON_BYTES];
 } shared_group;
@@ -82,6 +96,9 @@ world *world_create(const char *name, int size);
 void world_destroy(world *world);
 shared_group *shared_create(world *world, int size);
 void shared_destroy(shared_group *shared);
+
+/* Makes it the group of a share with those bytes of each posting; false: no memory. */
+bool shared_add_blocks(shared_group *shared, const posting *postings);
 
 /* The rendezvous of that number, made by the first who comes; NULL: no memory. */
 rendezvous *shared_rendezvous(shared_group *shared, rendezvous_kind kind, uint64_t number);

@@ -231,6 +231,10 @@ static void make_children(shared_group *parent, rendezvous *rendezvous)
         if (postings[first].color == MUSTER_COLOR_NONE || postings[first].child)
             continue;
         shared_group *child = shared_create(parent->world, members);
+        if (child && postings[first].makes == MAKES_SHARE && !shared_add_blocks(child, postings)) {
+            shared_destroy(child);
+            child = NULL;
+        }
         for (int rank = 0; child && rank < parent->size; rank++) {
             if (postings[rank].color != postings[first].color)
                 continue;
@@ -243,8 +247,28 @@ static void make_children(shared_group *parent, rendezvous *rendezvous)
     }
 }
 
+static const char *const make_names[] = { "split", "share_create", "share_seal" };
+
+/* The last one to come makes what all make, if they make the same. */
+static muster_status come_to_make(handle *handle, rendezvous *rendezvous)
+{
+    shared_group *shared = handle->shared;
+    const posting *postings = rendezvous->postings;
+
+    if (++rendezvous->come < shared->size)
+        return MUSTER_OK;
+    for (int rank = 1; rank < shared->size; rank++)
+        if (postings[rank].makes != postings[0].makes)
+            return break_group(shared, MUSTER_ERR_MISMATCH,
+                               "rank 0 called %s and rank %d %s; all must call the same",
+                               make_names[postings[0].makes], rank, make_names[postings[rank].makes]);
+    make_children(shared, rendezvous);
+    pthread_cond_broadcast(&shared->world->changed);
+    return MUSTER_OK;
+}
+
 /* Comes to the split, and gets its place in a child. */
-static muster_status meet_to_split(handle *handle, int color, int key, posting *got)
+static muster_status meet_to_split(handle *handle, const posting *mine, posting *got)
 {
     shared_group *shared = handle->shared;
     char doing[80];
@@ -256,33 +280,34 @@ static muster_status meet_to_split(handle *handle, int color, int key, posting *
     if (!rendezvous)
         return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a split");
     handle->met[SPLITS]++;
-    rendezvous->postings[handle->base.rank] = (posting){ .here = true, .color = color, .key = key };
-    if (++rendezvous->come == shared->size) {
-        make_children(shared, rendezvous);
-        pthread_cond_broadcast(&shared->world->changed);
-    }
-    snprintf(doing, sizeof doing, "split #%" PRIu64 " of a group of %d", rendezvous->number, shared->size);
-    status = wait_for(
-        handle, &(wait){ .doing = doing, .rendezvous = rendezvous, .limit_ns = handle->base.timeout_ns });
+    rendezvous->postings[handle->base.rank] = *mine;
+    status = come_to_make(handle, rendezvous);
+    snprintf(doing, sizeof doing, "%s #%" PRIu64 " of a group of %d", make_names[mine->makes],
+             rendezvous->number, shared->size);
+    if (status == MUSTER_OK)
+        status = wait_for(
+            handle, &(wait){ .doing = doing, .rendezvous = rendezvous, .limit_ns = handle->base.timeout_ns });
+    if (status == MUSTER_OK && shared->broken == MUSTER_ERR_MISMATCH)
+        status = explain(shared);
     if (status != MUSTER_OK)
         return status;
     *got = rendezvous->postings[handle->base.rank];
     shared_part(shared, SPLITS, rendezvous);
-    if (color != MUSTER_COLOR_NONE && !got->child)
+    if (mine->color != MUSTER_COLOR_NONE && !got->child)
         return mst_fail(MUSTER_ERR_NO_SPACE, "no memory for a group; the parent is as before");
     shared->world->handles += got->child != NULL;
     return MUSTER_OK;
 }
 
-static muster_status split(muster_group *group, int color, int key, muster_group **child)
+muster_status meet_to_make(handle *parent, const posting *mine, handle **child)
 {
-    handle *parent = handle_of(group), *made = calloc(1, sizeof *made);
+    handle *made = calloc(1, sizeof *made);
     posting got = { 0 };
 
     if (!made)
         return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a group");
     lock(parent);
-    muster_status status = meet_to_split(parent, color, key, &got);
+    muster_status status = meet_to_split(parent, mine, &got);
     unlock(parent);
     if (status != MUSTER_OK || !got.child) {
         free(made);
@@ -293,16 +318,27 @@ static muster_status split(muster_group *group, int color, int key, muster_group
     made->log = parent->log;
     made->kernels = parent->kernels;
     made->shared = got.child;
-    made->base = (muster_group){ .backend = group->backend,
+    made->base = (muster_group){ .backend = parent->base.backend,
                                  .rank = got.child_rank,
                                  .size = got.child->size,
-                                 .here = group->here,
+                                 .here = parent->base.here,
                                  .log = &made->log,
-                                 .timeout_ns = group->timeout_ns,
-                                 .interrupt = group->interrupt,
-                                 .interrupt_arg = group->interrupt_arg };
-    *child = &made->base;
+                                 .timeout_ns = parent->base.timeout_ns,
+                                 .interrupt = parent->base.interrupt,
+                                 .interrupt_arg = parent->base.interrupt_arg };
+    *child = made;
     return MUSTER_OK;
+}
+
+static muster_status split(muster_group *group, int color, int key, muster_group **child)
+{
+    const posting mine = { .here = true, .color = color, .key = key };
+    handle *made = NULL;
+
+    muster_status status = meet_to_make(handle_of(group), &mine, &made);
+    if (status == MUSTER_OK)
+        *child = made ? &made->base : NULL;
+    return status;
 }
 
 static muster_status regroup(muster_group *group, bool grows, muster_group **made)
@@ -397,6 +433,7 @@ const mst_backend backend_of_threads = {
     .regroup = regroup,
     .alloc = alloc,
     .release = release,
+    .shares = &shares_of_threads,
     .status = thread_status,
     .abort_group = abort_group,
     .translate = translate,

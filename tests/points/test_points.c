@@ -20,8 +20,9 @@
 #include "shm/base/fault.h"
 #include "shm/port/os.h"
 #include "tests/harness/ranks.h"
+#include "tests/points/uses.h"
 
-enum { SIZE = 3, FLOATS = 20000, POINTS_MAX = 100 };
+enum { POINTS_MAX = 100 };
 
 #define LATE_US 20000 /* past the first tick of whoever waits */
 
@@ -133,46 +134,6 @@ bool mst_fault_point(const char *name)
 
 /* ---- the program ---- */
 
-static muster_status use_messages(muster_group *world, float *x, float *y)
-{
-    int rank = muster_group_rank(world), size = muster_group_size(world);
-    int next = (rank + 1) % size, before = (rank + size - 1) % size;
-
-    muster_status status = muster_sendrecv(x, 4, next, y, 4, before, MUSTER_FLOAT32, world);
-    for (int i = 0; i < 8 && status == MUSTER_OK; i++) /* beyond what a ring frees at a time */
-        status = muster_sendrecv(x, FLOATS, next, y, FLOATS, before, MUSTER_FLOAT32, world);
-    if (status == MUSTER_OK && y[FLOATS - 1] != (float)(1 + before))
-        status = MUSTER_ERR_BAD_ARENA;
-    return status;
-}
-
-static muster_status use_started(muster_group *world, const float *x, float *y)
-{
-    muster_request request = MUSTER_REQUEST_INIT;
-
-    muster_status status = muster_all_reduce_start(x, y, FLOATS, MUSTER_FLOAT32, MUSTER_MAX, world, &request);
-    if (status == MUSTER_OK)
-        status = muster_wait(&request, 0);
-    if (status == MUSTER_OK && y[7] != SIZE)
-        status = MUSTER_ERR_BAD_ARENA;
-    return status;
-}
-
-static muster_status use_child(muster_group *world)
-{
-    muster_group *child;
-    int32_t one = 1, sum = 0;
-
-    muster_status status = muster_group_split(world, 0, -1, &child);
-    if (status != MUSTER_OK)
-        return status;
-    status = muster_all_sum(&one, &sum, 1, MUSTER_INT32, child);
-    if (status == MUSTER_OK && sum != SIZE)
-        status = MUSTER_ERR_BAD_ARENA;
-    muster_group_free(child);
-    return status;
-}
-
 static muster_status run_into_deadlock(muster_group *world)
 {
     muster_group *pair;
@@ -240,7 +201,7 @@ static muster_status use_everything(muster_group *world)
 
     for (int i = 0; i < FLOATS; i++)
         x[i] = (float)(1 + rank);
-    for (int step = 0; step < 8 && status == MUSTER_OK; step++) {
+    for (int step = 0; step < 9 && status == MUSTER_OK; step++) {
         be_late(rank);
         switch (step) {
         case 0:
@@ -263,6 +224,9 @@ static muster_status use_everything(muster_group *world)
             break;
         case 6:
             status = use_another_world(world);
+            break;
+        case 7:
+            status = use_share(world, plan.action == FAIL);
             break;
         default:
             status = lose_one(world);

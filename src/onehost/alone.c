@@ -1,0 +1,160 @@
+/* The waits of alone.h: the one wait of the library, with a watch that breaks nothing. */
+#include "src/onehost/alone.h"
+
+#include <stdio.h>
+
+#include "shm/base/error.h"
+#include "src/onehost/broken.h"
+#include "src/onehost/coll/describe.h"
+#include "src/onehost/showing.h"
+
+/* One wait, and the count of terminations that it has looked at. */
+typedef struct attempt {
+    mst_alone *wait;
+    uint32_t terminations;
+} attempt;
+
+static const mst_geometry *geometry_of(const mst_alone *wait)
+{
+    return &wait->group->subarena->attachment->geometry;
+}
+
+/* Also when somebody has ended since: then it is looked who. */
+static bool ready(const void *arg)
+{
+    const attempt *attempt = arg;
+
+    return attempt->wait->there(attempt->wait->call) ||
+           mst_liveness_count(geometry_of(attempt->wait)) != attempt->terminations;
+}
+
+static void describe(const void *arg, char *text, size_t bytes)
+{
+    const attempt *attempt = arg;
+
+    mst_doing_name(&attempt->wait->doing, text, bytes);
+}
+
+static void find_peers(const void *arg, int peers[2])
+{
+    const attempt *attempt = arg;
+
+    peers[0] = attempt->wait->find_peer(attempt->wait->call);
+    peers[1] = -1;
+}
+
+static void keep_cycle(const void *arg, const char *cycle)
+{
+    const attempt *attempt = arg;
+
+    snprintf(attempt->wait->cycle, sizeof attempt->wait->cycle, "%s", cycle);
+}
+
+mst_waiter mst_alone_waiter(mst_group *group)
+{
+    return (mst_waiter){ .policy = group->subarena->attachment->policy, .poison = &group->interrupted };
+}
+
+static int64_t limit_ns(const mst_alone *wait)
+{
+    return wait->timeout_ns ? wait->timeout_ns : wait->group->base.timeout_ns;
+}
+
+double mst_alone_waited_s(const mst_alone *wait)
+{
+    return wait->timeout_ns < 0 ? 0 : (double)limit_ns(wait) / MST_NS_PER_S;
+}
+
+muster_status mst_alone_refuse(const mst_alone *wait, int rank)
+{
+    const mst_group *group = wait->group;
+    muster_termination termination =
+        mst_liveness_termination(geometry_of(wait), group->subarena->shares[rank].seat);
+    char name[24], ended[120] = "has freed it, or its program ends";
+
+    mst_doing_name(&wait->doing, name, sizeof name);
+    if (termination.kind != MUSTER_TERMINATION_NONE &&
+        (termination.kind != MUSTER_TERMINATION_EXITED || termination.code != 0))
+        muster_termination_describe(termination, ended, sizeof ended);
+    return mst_fail(MUSTER_ERR_PEER_DIED, "rank %d %s; rank %d needs it in %s", rank, ended, group->base.rank,
+                    name);
+}
+
+/* What ended the wait; `there` was false after that. */
+static muster_status explain(const mst_alone *wait)
+{
+    uint64_t why = mst_load64_rlx(&wait->group->interrupted);
+    char name[24];
+
+    mst_doing_name(&wait->doing, name, sizeof name);
+    if (why == MST_IN_CYCLE)
+        return mst_fail(MUSTER_ERR_DEADLOCK, "%s", wait->cycle);
+    if (why == MST_DAMAGED)
+        return mst_group_broken(wait->group);
+    if (why == MST_ABANDONED)
+        return mst_alone_refuse(wait, wait->find_peer(wait->call));
+    return mst_group_interrupted(wait->group, name);
+}
+
+/* Once nothing has happened at the first look. */
+static muster_status wait_long(attempt *attempt, mst_waiter *waiter)
+{
+    static const mst_wait_kind kind = { .describe = describe,
+                                        .find_peers = find_peers,
+                                        .may_rest = true,
+                                        .alone = true,
+                                        .keep_cycle = keep_cycle };
+    mst_alone *wait = attempt->wait;
+    mst_group *group = wait->group;
+    mst_eventcount *doorbell = &group->subarena->cells[group->base.rank]->doorbell;
+    mst_waiting waiting = { &kind, group, attempt };
+
+    waiter->deadline.limit_ns = limit_ns(wait);
+    mst_deadline_begin(&waiter->deadline);
+    waiter->waited_ns = 0;
+    waiter->watch = mst_waiting_watch(&waiting);
+    for (;;) {
+        attempt->terminations = mst_liveness_count(geometry_of(wait));
+        int peer = wait->find_peer(wait->call);
+        bool gone = peer >= 0 && mst_member_is_gone(group, peer);
+
+        if (wait->there(wait->call)) /* after `gone`: who is gone has done all it ever will */
+            return MUSTER_OK;
+        if (gone)
+            return mst_alone_refuse(wait, peer);
+        mst_wait_result result = mst_wait_until(waiter, mst_eventcount_parking(doorbell), ready, attempt, -1);
+        if (result != MST_WAIT_READY && wait->there(wait->call))
+            return MUSTER_OK;
+        if (result == MST_WAIT_POISONED)
+            return explain(wait);
+        if (result == MST_WAIT_TIMED_OUT)
+            return MUSTER_ERR_TIMED_OUT;
+    }
+}
+
+muster_status mst_alone_wait(mst_alone *wait, mst_waiter *waiter)
+{
+    attempt attempt = { .wait = wait };
+
+    if (wait->there(wait->call))
+        return MUSTER_OK;
+    int peer = wait->find_peer(wait->call);
+    if (wait->timeout_ns < 0 && (peer < 0 || !mst_member_is_gone(wait->group, peer)))
+        return wait->there(wait->call) ? MUSTER_OK : MUSTER_ERR_TIMED_OUT;
+    if (mst_load64_rlx(&wait->group->interrupted) != MST_ORPHANED)
+        mst_store64_rlx(&wait->group->interrupted, 0);
+    wait->shown = true;
+    mst_group_show(wait->group, wait->class, wait->doing.operation, &wait->doing);
+    return wait_long(&attempt, waiter);
+}
+
+void mst_alone_end(const mst_alone *wait, const mst_waiter *waiter, muster_status status)
+{
+    if (wait->shown) {
+        if (status == MUSTER_OK)
+            mst_group_arrived(wait->group, wait->class, waiter);
+        mst_group_shown(wait->group, wait->class);
+    } else if (status == MUSTER_OK) {
+        mst_group_record(wait->group, wait->class, &wait->doing);
+    }
+}

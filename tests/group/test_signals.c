@@ -1,0 +1,158 @@
+/* Signals of a share: puts and waits, what is counted, and what ends a wait alone. */
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/harness/ranks.h"
+
+enum { NO_TIME = -1, MS = 1000000 };
+
+/* Each rank puts to the next one, which tells by a signal of its own that the place is free again. */
+static int put_in_a_ring(muster_group *world, void *arg)
+{
+    enum { ROUNDS = 300, WORDS = 200, FULL = 3, FREE = MUSTER_SIGNALS - 1 };
+    int n = muster_group_size(world), rank = muster_group_rank(world);
+    int next = (rank + 1) % n, before = (rank + n - 1) % n;
+    int out[WORDS], *in;
+    muster_share *share;
+
+    (void)arg;
+    RANK_OK(world, muster_share_create(world, sizeof out + 40, &share));
+    RANK_OK(world, muster_share_at(share, rank, (void **)&in, NULL));
+    for (int round = 0; round < ROUNDS; round++) {
+        for (int i = 0; i < WORDS; i++)
+            out[i] = (round * n + rank) * WORDS + i;
+        if (round > 0)
+            RANK_OK(world, muster_wait_signal(share, next, FREE, 1, 0));
+        RANK_OK(world, muster_put_signal(share, next, 40, out, sizeof out, FULL));
+        RANK_OK(world, muster_wait_signal(share, before, FULL, 1, 0));
+        for (int i = 0; i < WORDS; i++)
+            RANK_CHECK(world, in[i + 10] == (round * n + before) * WORDS + i);
+        RANK_OK(world, muster_put_signal(share, before, 0, NULL, 0, FREE));
+    }
+    RANK_CHECK(world, muster_wait_signal(share, before, FULL, 1, NO_TIME) == MUSTER_ERR_TIMED_OUT);
+    RANK_OK(world, muster_wait_signal(share, next, FREE, 1, 0));
+    RANK_OK(world, muster_barrier(world)); /* who frees the share puts and takes no more */
+    RANK_OK(world, muster_share_free(share));
+    return 0;
+}
+
+START_TEST(test_puts_in_a_ring)
+{
+    run_all_sizes(put_in_a_ring, NULL);
+}
+END_TEST
+
+/* Signals are counted, for each source and number; an error counts none. */
+static int signals_are_counted(muster_group *world, void *arg)
+{
+    int rank = muster_group_rank(world), n = muster_group_size(world);
+    muster_share *share;
+
+    (void)arg;
+    RANK_OK(world, muster_share_create(world, 0, &share));
+    for (int i = 0; i < 5 + rank; i++)
+        RANK_OK(world, muster_put_signal(share, 0, 0, NULL, 0, rank % 2));
+    RANK_OK(world, muster_barrier(world));
+    for (int source = 0; rank == 0 && source < n; source++) {
+        RANK_CHECK(world, muster_wait_signal(share, source, source % 2, 6 + (uint64_t)source, 2 * MS) ==
+                              MUSTER_ERR_TIMED_OUT);
+        char expected[60];
+        snprintf(expected, sizeof expected, "rank %d: %d of %d came", source, 5 + source, 6 + source);
+        RANK_CHECK(world, strstr(muster_error_detail(), expected));
+        RANK_CHECK(world,
+                   muster_wait_signal(share, source, 1 - source % 2, 1, NO_TIME) == MUSTER_ERR_TIMED_OUT);
+        RANK_OK(world, muster_wait_signal(share, source, source % 2, 2, NO_TIME));
+        RANK_OK(world, muster_wait_signal(share, source, source % 2, 3 + (uint64_t)source, 0));
+        RANK_CHECK(world, muster_wait_signal(share, source, source % 2, 1, NO_TIME) == MUSTER_ERR_TIMED_OUT);
+        RANK_OK(world, muster_wait_signal(share, source, source % 2, 0, 0));
+    }
+    RANK_OK(world, muster_barrier(world)); /* the group is as before */
+    RANK_OK(world, muster_share_free(share));
+    return 0;
+}
+
+START_TEST(test_signals_are_counted)
+{
+    run_all_sizes(signals_are_counted, NULL);
+}
+END_TEST
+
+/* A wait for each other's signal is a cycle, which ends both calls, and nothing else. */
+static int wait_for_each_other(muster_group *world, void *arg)
+{
+    int rank = muster_group_rank(world);
+    muster_share *share;
+
+    (void)arg;
+    RANK_OK(world, muster_share_create(world, 0, &share));
+    muster_status status = muster_wait_signal(share, 1 - rank, 0, 1, 0);
+    RANK_CHECK(world, status == MUSTER_ERR_DEADLOCK);
+    RANK_CHECK(
+        world,
+        strstr(muster_error_detail(), "0 in wait_signal waits for 1; 1 in wait_signal waits for 0") ||
+            strstr(muster_error_detail(), "1 in wait_signal waits for 0; 0 in wait_signal waits for 1"));
+    RANK_OK(world, muster_barrier(world));
+    RANK_OK(world, muster_put_signal(share, 1 - rank, 0, NULL, 0, 0));
+    RANK_OK(world, muster_wait_signal(share, 1 - rank, 0, 1, 0));
+    RANK_OK(world, muster_barrier(world));
+    RANK_OK(world, muster_share_free(share));
+    return 0;
+}
+
+START_TEST(test_a_cycle_of_waits_ends_them)
+{
+    run_ranks(2, RANKS_AS_PROCESSES, wait_for_each_other, NULL);
+}
+END_TEST
+
+static bool is_wanted(void *arg)
+{
+    return *(const bool *)arg;
+}
+
+static int interrupted_once(muster_group *world, void *arg)
+{
+    int rank = muster_group_rank(world);
+    muster_group *group;
+    muster_share *share;
+    bool wanted = false;
+
+    (void)arg;
+    RANK_OK(world, muster_group_split(world, 0, -1, &group));
+    if (rank == 0)
+        RANK_OK(world, muster_group_set_interrupt(group, is_wanted, &wanted));
+    RANK_OK(world, muster_share_create(group, 0, &share));
+    wanted = true;
+    if (rank == 0)
+        RANK_CHECK(world, muster_wait_signal(share, 1, 0, 1, 0) == MUSTER_ERR_ABORTED);
+    wanted = false;
+    RANK_OK(world, muster_barrier(world));
+    RANK_OK(world, muster_put_signal(share, 1 - rank, 0, NULL, 0, 0));
+    RANK_OK(world, muster_barrier(world));
+    RANK_OK(world, muster_wait_signal(share, 1 - rank, 0, 1, 0)); /* nothing is broken */
+    RANK_OK(world, muster_share_free(share));
+    RANK_OK(world, muster_group_free(group));
+    return 0;
+}
+
+START_TEST(test_an_interruption_ends_one_call)
+{
+    run_ranks(2, RANKS_AS_PROCESSES, interrupted_once, NULL);
+    run_ranks(2, RANKS_AS_THREADS, interrupted_once, NULL);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("signals");
+    TCase *tests = tcase_create("signals");
+
+    tcase_set_timeout(tests, TEST_TIMEOUT_S);
+    tcase_add_test(tests, test_puts_in_a_ring);
+    tcase_add_test(tests, test_signals_are_counted);
+    tcase_add_test(tests, test_an_interruption_ends_one_call);
+    if (on_one_host()) /* which looks for cycles */
+        tcase_add_test(tests, test_a_cycle_of_waits_ends_them);
+    suite_add_tcase(suite, tests);
+    return run_suite(suite);
+}

@@ -1,0 +1,73 @@
+/* The parts of uses.h. */
+#include "tests/points/uses.h"
+
+muster_status use_messages(muster_group *world, float *x, float *y)
+{
+    int rank = muster_group_rank(world), size = muster_group_size(world);
+    int next = (rank + 1) % size, before = (rank + size - 1) % size;
+
+    muster_status status = muster_sendrecv(x, 4, next, y, 4, before, MUSTER_FLOAT32, world);
+    for (int i = 0; i < 8 && status == MUSTER_OK; i++) /* beyond what a ring frees at a time */
+        status = muster_sendrecv(x, FLOATS, next, y, FLOATS, before, MUSTER_FLOAT32, world);
+    if (status == MUSTER_OK && y[FLOATS - 1] != (float)(1 + before))
+        status = MUSTER_ERR_BAD_ARENA;
+    return status;
+}
+
+muster_status use_started(muster_group *world, const float *x, float *y)
+{
+    muster_request request = MUSTER_REQUEST_INIT;
+
+    muster_status status = muster_all_reduce_start(x, y, FLOATS, MUSTER_FLOAT32, MUSTER_MAX, world, &request);
+    if (status == MUSTER_OK)
+        status = muster_wait(&request, 0);
+    if (status == MUSTER_OK && y[7] != SIZE)
+        status = MUSTER_ERR_BAD_ARENA;
+    return status;
+}
+
+muster_status use_child(muster_group *world)
+{
+    muster_group *child;
+    int32_t one = 1, sum = 0;
+
+    muster_status status = muster_group_split(world, 0, -1, &child);
+    if (status != MUSTER_OK)
+        return status;
+    status = muster_all_sum(&one, &sum, 1, MUSTER_INT32, child);
+    if (status == MUSTER_OK && sum != SIZE)
+        status = MUSTER_ERR_BAD_ARENA;
+    muster_group_free(child);
+    return status;
+}
+
+/* A put in a ring, then all is read-only; what is there stays, whoever dies. */
+muster_status use_share(muster_group *world, bool may_fail)
+{
+    int rank = muster_group_rank(world), next = (rank + 1) % SIZE, before = (rank + SIZE - 1) % SIZE;
+    muster_share *share;
+    int *mine, *theirs;
+
+    muster_status status = muster_share_create(world, sizeof *mine, &share);
+    if (status != MUSTER_OK)
+        return status;
+    if (muster_share_at(share, rank, (void **)&mine, NULL) != MUSTER_OK ||
+        muster_share_at(share, next, (void **)&theirs, NULL) != MUSTER_OK)
+        status = MUSTER_ERR_BAD_ARENA;
+    if (status == MUSTER_OK)
+        status = muster_put_signal(share, next, 0, &rank, sizeof rank, 1);
+    if (status == MUSTER_OK && *theirs != rank)
+        status = MUSTER_ERR_BAD_ARENA;
+    if (status == MUSTER_OK)
+        status = muster_wait_signal(share, before, 1, 1, 0);
+    if (status == MUSTER_OK && *mine != before)
+        status = MUSTER_ERR_BAD_ARENA;
+    if (status == MUSTER_OK)
+        status = muster_share_seal(share);
+    if (may_fail && status == MUSTER_ERR_SYSTEM) { /* on all ranks, and nothing is sealed */
+        *mine = 0;
+        status = MUSTER_OK;
+    }
+    muster_share_free(share);
+    return status;
+}
