@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "shm/base/error.h"
+#include "shm/death/terminations.h"
 #include "src/onehost/broken.h"
 #include "src/onehost/coll/describe.h"
 #include "src/onehost/showing.h"
@@ -25,7 +26,7 @@ static bool ready(const void *arg)
     const attempt *attempt = arg;
 
     return attempt->wait->there(attempt->wait->call) ||
-           mst_liveness_count(geometry_of(attempt->wait)) != attempt->terminations;
+           mst_termination_count(geometry_of(attempt->wait)) != attempt->terminations;
 }
 
 static void describe(const void *arg, char *text, size_t bytes)
@@ -69,7 +70,7 @@ muster_status mst_alone_refuse(const mst_alone *wait, int rank)
 {
     const mst_group *group = wait->group;
     muster_termination termination =
-        mst_liveness_termination(geometry_of(wait), group->subarena->shares[rank].seat);
+        mst_termination_of(geometry_of(wait), group->subarena->shares[rank].seat);
     char name[24], ended[120] = "has freed it, or its program ends";
 
     mst_doing_name(&wait->doing, name, sizeof name);
@@ -114,7 +115,7 @@ static muster_status wait_long(attempt *attempt, mst_waiter *waiter)
     waiter->waited_ns = 0;
     waiter->watch = mst_waiting_watch(&waiting);
     for (;;) {
-        attempt->terminations = mst_liveness_count(geometry_of(wait));
+        attempt->terminations = mst_termination_count(geometry_of(wait));
         int peer = wait->find_peer(wait->call);
         bool gone = peer >= 0 && mst_member_is_gone(group, peer);
 

@@ -47,7 +47,7 @@ bool mst_member_is_gone(const mst_group *group, int rank)
     const mst_subarena *subarena = group->subarena;
 
     return has_left(group, rank) ||
-           mst_liveness_termination(&subarena->attachment->geometry, subarena->shares[rank].seat).kind !=
+           mst_termination_of(&subarena->attachment->geometry, subarena->shares[rank].seat).kind !=
                MUSTER_TERMINATION_NONE;
 }
 
