@@ -180,6 +180,11 @@ struct mst_backend {
     muster_status (*message)(muster_group *group, const mst_message *message);
     /* In the order of keys, of equal ones in the parent's; *child is NULL for MUSTER_COLOR_NONE. */
     muster_status (*split)(muster_group *group, int color, int key, muster_group **child);
+    /* A split in which all give the same color, and that is called dup. */
+    muster_status (*dup)(muster_group *group, muster_group **copy);
+    /* Only those in the list call it: different ranks of the group, this one among them. Two ranks that give
+     * different lists, at the call that they make together, get MISMATCH. */
+    muster_status (*subset)(muster_group *group, const int *ranks, int count, muster_group **subset);
     muster_status (*regroup)(muster_group *group, bool grows, muster_group **made); /* broken ones too */
 
     /* At any time, by any thread. */

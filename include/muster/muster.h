@@ -366,6 +366,28 @@ MUSTER_API int muster_group_size(const muster_group *group);
 MUSTER_API muster_status muster_group_split(muster_group *group, int color, int key, muster_group **child);
 
 /*
+ * Makes a group with the same members in the same order, for a library that must not disturb the
+ * messages and collectives of its caller. The copy has the timeout and the interrupt function of the
+ * group, and no name. A collective over the group; blocks. Errors: NO_SPACE, on all ranks; those of any
+ * collective; MISMATCH also when another rank called split. (MPI_Comm_dup)
+ */
+MUSTER_API muster_status muster_group_dup(muster_group *group, muster_group **copy);
+
+/*
+ * Makes a group of the `count` ranks of `group` that are in the list, in the order of the list. Only
+ * these call it, all with the same list, and it blocks until all of them have. The other members of
+ * `group` take no part, and may be in any call. So ranks may make disjoint subsets at the same time,
+ * and overlapping ones in any order in which no ranks wait for each other in a cycle.
+ *
+ * Errors: INVALID when this rank is not in the list, or the list has a rank twice; NO_SPACE, on all
+ * ranks of the list, after which `group` is as before; MISMATCH when two ranks that are in each other's
+ * list give different lists; those of any collective. MISMATCH, TIMED_OUT, DEADLOCK and PEER_DIED break
+ * `group`, not only the subset. (MPI_Comm_create_group)
+ */
+MUSTER_API muster_status muster_group_subset(muster_group *group, const int *ranks, int count,
+                                             muster_group **subset);
+
+/*
  * Makes a new group of the living members of a group, in the old order, in fresh memory. The group is
  * usually broken, but may not be. A collective over the living members; it blocks until each of them
  * has called it or freed the group, whatever else happens.
@@ -446,7 +468,8 @@ MUSTER_API muster_status muster_group_set_timeout(muster_group *group, int64_t t
 /*
  * All block, all are called by every rank of the group in the same order, and all fail alike. Errors:
  * INVALID (this rank alone; the group is as before), BUSY, FORKED, PEER_DIED, TIMED_OUT, MISMATCH,
- * DEADLOCK, ABORTED, BAD_ARENA.
+ * DEADLOCK, ABORTED, BAD_ARENA; NO_SPACE, on all ranks, before anything has moved, in the first operation
+ * of a group that needs more memory than small ones do, after which the group is as before.
  *
  * Example:
  *
@@ -960,7 +983,7 @@ MUSTER_API muster_status muster_launch(const muster_launch_config *config, muste
 /* The classes of calls. One thread may be in a call of each class of a group at the same time. */
 typedef enum muster_call_class {
     MUSTER_CALL_COLLECTIVE, /* blocking and nonblocking collectives */
-    MUSTER_CALL_SPLIT,      /* split, shrink and grow */
+    MUSTER_CALL_SPLIT,      /* split, dup, subset, shrink and grow */
     MUSTER_CALL_SEND,       /* send, and one half of sendrecv */
     MUSTER_CALL_RECEIVE     /* recv, and the other half */
 } muster_call_class;

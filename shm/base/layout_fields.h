@@ -16,7 +16,7 @@
  */
 
 /* To be raised when a field keeps its name, type and place but changes its meaning. */
-CONSTANT(MST_LAYOUT_VERSION, 16);
+CONSTANT(MST_LAYOUT_VERSION, 17);
 CONSTANT(MST_LINE, 128);          /* two cache lines: the adjacent one is prefetched */
 CONSTANT(MST_PAGE, 65536);        /* largest page size in use; large offsets are multiples of it */
 CONSTANT(MST_RANKS_MAX, 1024);    /* of a world; also seats of an arena */
@@ -34,7 +34,8 @@ CONSTANT(MST_SIGNALS, 16);        /* signals of a window that one member can rai
 CONSTANT(MST_ENTRY_UNIT, 64);     /* entries of a channel begin at multiples of this */
 CONSTANT(MST_ENTRIES_OFFSET, 65536);
 CONSTANT(MST_REGION_BYTES_MIN, 16 * 1024 * 1024);
-CONSTANT(MST_WORLD_CELL, 0); /* every rank's cell in the first generation of the world */
+CONSTANT(MST_PAIRS_REFUSED, 1); /* in place of the offset of a table of pairs: there will be none */
+CONSTANT(MST_WORLD_CELL, 0);    /* every rank's cell in the first generation of the world */
 CONSTANT(MST_WORLD_MEMBERSHIP, 3);
 
 /* An event count: a growing count that others wait for. `word` is 2 x count + a poison bit: the owner adds 2,
@@ -64,6 +65,13 @@ STRUCT(mst_sequence_lines)
     FIELD(alignas(MST_LINE) _Atomic uint32_t, sleepers); /* waiters, E9; read by the owner */
 END_STRUCT(mst_sequence_lines);
 
+/* Where a rank's ring of staging is, in the payload of an arrival, E2. */
+STRUCT(mst_staging_offer)
+    FIELD(uint64_t, offset);
+    FIELD(uint32_t, status); /* a muster_status: whether the rank could claim it */
+    FIELD(uint32_t, reserved);
+END_STRUCT(mst_staging_offer);
+
 /* All that a rank was asked to do, published by its arrival (E2): for error messages, and for buffers that
  * peers read without a copy. */
 STRUCT(mst_call_record)
@@ -91,11 +99,24 @@ STRUCT(mst_split_record)
     FIELD(uint32_t, status);     /* a muster_status: whether the rank could allocate its share of the child */
     FIELD(uint32_t, cell);       /* index of its cell for the child */
     FIELD(uint64_t, membership); /* the value of that cell's membership while the rank is in the child */
-    FIELD(uint64_t, staging_offset);
-    FIELD(uint64_t, operation); /* number of the split in the parent */
+    FIELD(uint64_t, staging_offset); /* 0: none yet */
+    FIELD(uint64_t, operation);      /* number of the split in the parent */
     FIELD(uint64_t, makes); /* what the call makes, enum mst_makes of src/onehost: the same on all ranks */
     ARRAY(uint64_t, details, [2]); /* of what it makes: a window's bytes of this rank */
 END_STRUCT(mst_split_record);
+
+/* What a rank contributes to a subset, for one other member (pairs.h). */
+STRUCT(mst_pair_record)
+    FIELD(_Atomic uint64_t, call); /* how many subsets the pair has come to, E27 */
+    FIELD(uint64_t, list);         /* a hash of the subset's ranks */
+    FIELD(uint64_t, membership);   /* as in a split record */
+    FIELD(uint32_t, cell);
+    FIELD(uint32_t, status); /* a muster_status: whether the rank could allocate its share */
+END_STRUCT(mst_pair_record);
+
+STRUCT(mst_pair_entry)
+    ARRAY(mst_pair_record, records, [2]); /* by parity of the call */
+END_STRUCT(mst_pair_entry);
 
 /* What a rank contributes to a shrink or a grow, published by E11. */
 STRUCT(mst_regroup_record)
@@ -118,7 +139,7 @@ STRUCT(mst_member_line)
     FIELD(uint32_t, seat);
     FIELD(uint32_t, cell);
     FIELD(uint64_t, membership);
-    FIELD(uint64_t, staging_offset);
+    FIELD(uint64_t, staging_offset); /* 0: none yet */
 END_STRUCT(mst_member_line);
 
 /* Describes a call, for observers outside the job (muster inspect). */
@@ -157,9 +178,10 @@ STRUCT(mst_cell)
     FIELD(alignas(MST_LINE) _Atomic uint64_t, membership);
     FIELD(_Atomic uint64_t, poison);   /* any member: generation, and the reason if poisoned (poison.h), E7 */
     FIELD(_Atomic uint64_t, channels); /* offset of this rank's channel table; 0: it has sent nothing, E4 */
-    FIELD(uint64_t, staging_offset);   /* before the rank attaches or splits: E1, E3 */
+    FIELD(uint64_t, staging_offset);   /* of a world, before the rank attaches, E1; 0: see the offers */
     FIELD(_Atomic uint64_t, regroups); /* 2 x regroups that this rank has arrived at, + 1 while in one, E11 */
     FIELD(_Atomic uint64_t, decided);  /* rank 0's cell, any member: latest regroup and its winner, E12 */
+    FIELD(_Atomic uint64_t, pairs);    /* offset of this rank's table of pairs; 0: none yet, E26 */
     FIELD(mst_sequence_lines, collectives); /* collectives, E2 */
     FIELD(mst_sequence_lines, splits);      /* splits, E3: the payload is a split record */
     ARRAY(mst_call_record, calls, [2]); /* by parity of the operations on the sequence `collectives`, E2 */

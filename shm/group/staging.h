@@ -9,6 +9,10 @@
  * the ring, and the ring restarts at its beginning when less than a quarter is left, at which time the last
  * range is in its second half.
  *
+ * The ring is claimed when a group first needs it. In that operation each member claims its own and offers it
+ * to the others in the payload of a round of its own, which comes first: so all know where all rings are, or
+ * that one member has no memory for it, before anything is staged.
+ *
  * Why a ring: a store to a line that a peer has read recently must wait for that peer's cache. In a ring
  * larger than that cache the line has been evicted. Why slots nevertheless: a few lines that are used over
  * and over are faster than a ring, where every line is a miss and the peer's CPU prefetches the next lines
@@ -52,6 +56,13 @@ static inline size_t mst_staging_chunk_max(const mst_staging *staging, mst_stagi
         return mst_staging_small_max(staging);
     return mst_staging_ring_bytes(staging) / (staging->oversubscribed ? 2 : 4) / MST_LINE * MST_LINE;
 }
+
+/* Claims our ring, unless we have it. Returns what to offer to the others: where it is, and the status that
+ * the claim ended with. */
+mst_staging_offer mst_staging_claim(mst_subarena *subarena);
+
+/* Notes where a member's ring is; false: not in its heap. */
+bool mst_staging_place(mst_subarena *subarena, int rank, uint64_t offset);
 
 /* To be called before the first round. */
 static inline void mst_staging_begin(mst_staging *staging)

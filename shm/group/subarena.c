@@ -24,17 +24,18 @@ static void init_sequence(mst_sequence_lines *sequence)
     mst_store32_rlx(&sequence->sleepers, 0);
 }
 
-static void init_cell(mst_cell *cell, uint64_t membership, uint64_t staging_offset)
+static void init_cell(mst_cell *cell, uint64_t membership)
 {
     mst_store64_rlx(&cell->poison, mst_poison_none(membership));
     mst_store64_rlx(&cell->channels, 0);
     mst_store64_rlx(&cell->regroups, 0);
     mst_store64_rlx(&cell->decided, 0);
+    mst_store64_rlx(&cell->pairs, 0);
     mst_store32_rlx(&cell->chunks_word, 0);
     mst_store32_rlx(&cell->chunks_sleepers, 0);
     for (int i = 0; i < MST_CHUNKS_MAX; i++)
         mst_store64_rlx(&cell->chunks[i], 0);
-    cell->staging_offset = staging_offset;
+    cell->staging_offset = 0;
     init_sequence(&cell->collectives);
     init_sequence(&cell->splits);
     for (int i = 0; i < MST_NONBLOCKING_MAX; i++)
@@ -113,14 +114,13 @@ static muster_status claim(mst_attachment *attachment, mst_share *share)
     muster_status status = claim_cell(attachment, &claimed.cell, &claimed.membership);
     if (status != MUSTER_OK)
         return status;
-    status =
-        mst_heap_claim(&attachment->heap, bytes_of(&attachment->geometry, share), &claimed.staging_offset);
+    if (share->block_bytes)
+        status = mst_heap_claim(&attachment->heap, share->block_bytes, &claimed.staging_offset);
     if (status != MUSTER_OK) {
         free_cell(attachment, claimed.cell);
         return status;
     }
-    init_cell(mst_layout_cell(&attachment->geometry, attachment->seat, claimed.cell), claimed.membership,
-              claimed.staging_offset);
+    init_cell(mst_layout_cell(&attachment->geometry, attachment->seat, claimed.cell), claimed.membership);
     *share = claimed;
     return MUSTER_OK;
 }
@@ -142,6 +142,25 @@ muster_status mst_share_claim_block(mst_attachment *attachment, mst_share *share
     return status;
 }
 
+muster_status mst_share_claim_staging(mst_attachment *attachment, mst_share *share)
+{
+    mst_cell *cell = mst_layout_cell(&attachment->geometry, attachment->seat, share->cell);
+
+    muster_status status =
+        mst_heap_claim(&attachment->heap, attachment->geometry.staging_bytes, &share->staging_offset);
+    if (status == MUSTER_OK)
+        cell->staging_offset = share->staging_offset;
+    else
+        mst_share_release(attachment, share);
+    return status;
+}
+
+static void release_memory(mst_attachment *attachment, const mst_share *share)
+{
+    if (share->staging_offset)
+        mst_heap_release(&attachment->heap, share->staging_offset, bytes_of(&attachment->geometry, share));
+}
+
 static void leave(mst_attachment *attachment, const mst_share *share)
 {
     mst_cell *cell = mst_layout_cell(&attachment->geometry, attachment->seat, share->cell);
@@ -154,7 +173,7 @@ static void leave(mst_attachment *attachment, const mst_share *share)
 void mst_share_release(mst_attachment *attachment, const mst_share *share)
 {
     leave(attachment, share);
-    mst_heap_release(&attachment->heap, share->staging_offset, bytes_of(&attachment->geometry, share));
+    release_memory(attachment, share);
     free_cell(attachment, share->cell);
 }
 
@@ -196,11 +215,16 @@ static mst_subarena *allocate(int size)
     return NULL;
 }
 
+bool mst_share_has_room(const mst_geometry *geometry, const mst_share *share)
+{
+    return share->staging_offset % MST_EXTENT_UNIT == 0 &&
+           mst_layout_heap_at(geometry, share->seat, share->staging_offset, bytes_of(geometry, share));
+}
+
 static muster_status check_share(const mst_geometry *geometry, const mst_share *share)
 {
     if (share->seat < geometry->seats && share->cell < MST_CELLS_MAX && (share->membership & 1) &&
-        share->staging_offset % MST_EXTENT_UNIT == 0 &&
-        mst_layout_heap_at(geometry, share->seat, share->staging_offset, bytes_of(geometry, share)))
+        ((share->staging_offset == 0 && share->block_bytes == 0) || mst_share_has_room(geometry, share)))
         return MUSTER_OK;
     return mst_fail(MUSTER_ERR_BAD_ARENA,
                     "seat %u of the arena claims cell %u and memory at %llu, which are not in its region: "
@@ -238,12 +262,14 @@ muster_status mst_subarena_open(mst_attachment *attachment, const mst_share *sha
     subarena->rank = rank;
     subarena->size = size;
     subarena->own = shares[rank];
+    subarena->staged = true;
     for (int r = 0; r < size; r++) {
         subarena->shares[r] = shares[r];
         subarena->cells[r] = mst_layout_cell(geometry, shares[r].seat, shares[r].cell);
         subarena->no_poison[r] = mst_poison_none(shares[r].membership);
         subarena->slots[r] = mst_layout_slots(geometry, shares[r].seat, shares[r].cell);
         subarena->staging[r] = mst_layout_at(geometry, shares[r].seat, shares[r].staging_offset);
+        subarena->staged = subarena->staged && shares[r].staging_offset != 0;
     }
     identify(subarena);
     mst_attachment_hold(attachment);
@@ -339,8 +365,7 @@ static void reclaim_one(mst_subarena *subarena)
 
     for (size_t i = 0; i < subarena->block_count; i++)
         mst_heap_release(&attachment->heap, subarena->blocks[i].offset, subarena->blocks[i].bytes);
-    mst_heap_release(&attachment->heap, subarena->own.staging_offset,
-                     bytes_of(&attachment->geometry, &subarena->own));
+    release_memory(attachment, &subarena->own);
     free_cell(attachment, subarena->own.cell);
     destroy(subarena);
 }

@@ -2,10 +2,12 @@
  * The part of an arena that belongs to one group, as one of its members sees it.
  *
  * Each member contributes a cell (control lines) with its small slots, and a staging block from its own
- * region. A member claims its share before the split, tells the others where it is in its split record, and
- * learns theirs. That needs no lock, and nothing incomplete is ever visible, because nobody can reach what a
- * member has not published. Freeing is just as local: the member announces that it has left (E10), and its
- * memory is reused only when every other member has left or is dead, since until then they may read it.
+ * region. A member claims its cell before the split, tells the others where it is in its split record, and
+ * learns theirs. Staging follows when the group first needs it (staging.h): most groups of a large program
+ * move little, and staging costs megabytes and milliseconds. Only a world has it from the beginning. That
+ * needs no lock, and nothing incomplete is ever visible, because nobody can reach what a member has not
+ * published. Freeing is just as local: the member announces that it has left (E10), and its memory is reused
+ * only when every other member has left or is dead, since until then they may read it.
  */
 #ifndef MST_SUBARENA_H
 #define MST_SUBARENA_H
@@ -18,7 +20,7 @@ typedef struct mst_share {
     uint32_t seat;
     uint32_t cell;
     uint64_t membership;
-    uint64_t staging_offset;
+    uint64_t staging_offset; /* 0: not claimed yet */
     uint64_t
         block_bytes; /* of the block there, if it is not staging but memory that members map; 0: staging */
 } mst_share;
@@ -32,7 +34,8 @@ typedef struct mst_subarena {
     mst_cell **cells;        /* by rank of the group */
     uint64_t *no_poison;     /* by rank of the group: the word of a cell without poison */
     unsigned char **slots;   /* by rank of the group: the two small slots, adjacent */
-    unsigned char **staging; /* by rank of the group: the ring */
+    unsigned char **staging; /* by rank of the group: the ring; valid once `staged` */
+    bool staged;             /* all members have staging, and we know where */
     mst_extent *blocks;      /* heap blocks of ours that are freed with the group at the latest */
     size_t block_count, block_capacity;
     unsigned char *const *mapped; /* by rank: memory that all members map; NULL: there is none */
@@ -41,14 +44,20 @@ typedef struct mst_subarena {
     struct mst_subarena *next; /* in the list of open or of retired sub-arenas */
 } mst_subarena;
 
-/* Claims this rank's share of a future group: an initialised cell, committed slots and staging. */
+/* Claims this rank's share of a future group: an initialised cell, and committed slots. */
 muster_status mst_share_claim(mst_attachment *attachment, mst_share *share);
 /* The same with a block of share->block_bytes in place of staging: zeros, in memory that others can map. */
 muster_status mst_share_claim_block(mst_attachment *attachment, mst_share *share);
+/* Adds staging, which the cell then tells of; to be called before the share is published. On failure the
+ * share is gone. */
+muster_status mst_share_claim_staging(mst_attachment *attachment, mst_share *share);
 /* Frees a share that no peer will use: all of them saw the split fail. */
 void mst_share_release(mst_attachment *attachment, const mst_share *share);
 /* Leaves a group of which some peers may already be members, though this rank saw its split fail. */
 void mst_share_abandon(mst_attachment *attachment, const mst_share *share);
+
+/* Whether a peer can have its staging, or its block, where it told. */
+bool mst_share_has_room(const mst_geometry *geometry, const mst_share *share);
 
 /* Creates the sub-arena of `size` members from their shares, which come from peers: BAD_ARENA unless every
  * offset is in its owner's region. Takes ownership of our own share on success. */

@@ -264,7 +264,8 @@ static muster_status take_seat(mst_attachment *attachment, mst_share *share)
         mst_death_word_start(&attachment->death_word, &attachment->liveness, look_at_terminations,
                              attachment);
     attachment->deadlock.own_threads = attachment->death_word.started && attachment->death_word.up;
-    return mst_share_claim(attachment, share);
+    status = mst_share_claim(attachment, share);
+    return status == MUSTER_OK ? mst_share_claim_staging(attachment, share) : status;
 }
 
 static muster_status open_world(mst_attachment *attachment, mst_subarena **world)

@@ -24,7 +24,9 @@ enum {
     MST_DOING_SHARE,
     MST_DOING_SEAL,
     MST_DOING_WAIT_SIGNAL,
-    MST_DOING_PHASE /* no call: a mark in the flight recorder */
+    MST_DOING_DUP,
+    MST_DOING_SUBSET, /* waits for one rank after another, as a message does */
+    MST_DOING_PHASE   /* no call: a mark in the flight recorder */
 };
 
 /* `latest`: the number of the latest operation entered; a nonblocking one may be finished after it. */

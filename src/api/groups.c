@@ -41,6 +41,61 @@ muster_status muster_group_split(muster_group *group, int color, int key, muster
     return status;
 }
 
+muster_status muster_group_dup(muster_group *group, muster_group **copy)
+{
+    muster_status status = mst_check_place(copy, "copy");
+
+    if (status == MUSTER_OK)
+        status = mst_enter(group, MUSTER_CALL_SPLIT);
+    if (status != MUSTER_OK)
+        return status;
+    status = group->backend->dup(group, copy);
+    mst_leave(group, MUSTER_CALL_SPLIT);
+    return status;
+}
+
+static bool is_listed(int rank, const int *ranks, int count)
+{
+    for (int i = 0; i < count; i++)
+        if (ranks[i] == rank)
+            return true;
+    return false;
+}
+
+static muster_status check_list(const muster_group *group, const int *ranks, int count)
+{
+    if (!ranks || count < 1 || count > group->size)
+        return mst_fail(MUSTER_ERR_INVALID, "subset: a list of %d ranks%s; expected 1 to %d", count,
+                        ranks ? "" : ", which is NULL", group->size);
+    for (int i = 0; i < count; i++) {
+        if (ranks[i] < 0 || ranks[i] >= group->size)
+            return mst_fail(MUSTER_ERR_INVALID, "subset: %d is not a rank of a group of %d", ranks[i],
+                            group->size);
+        if (is_listed(ranks[i], ranks, i))
+            return mst_fail(MUSTER_ERR_INVALID, "subset: rank %d is in the list twice", ranks[i]);
+    }
+    if (!is_listed(group->rank, ranks, count))
+        return mst_fail(MUSTER_ERR_INVALID,
+                        "subset: rank %d, which calls it, is not in the list; only those in it call it",
+                        group->rank);
+    return MUSTER_OK;
+}
+
+muster_status muster_group_subset(muster_group *group, const int *ranks, int count, muster_group **subset)
+{
+    muster_status status = mst_check_place(subset, "subset");
+
+    if (status == MUSTER_OK)
+        status = mst_enter(group, MUSTER_CALL_SPLIT);
+    if (status != MUSTER_OK)
+        return status;
+    status = check_list(group, ranks, count);
+    status =
+        status == MUSTER_OK ? group->backend->subset(group, ranks, count, subset) : mst_refuse(group, status);
+    mst_leave(group, MUSTER_CALL_SPLIT);
+    return status;
+}
+
 static muster_status regroup(muster_group *group, bool grows, muster_group **made)
 {
     muster_status status = mst_check_place(made, "new group");

@@ -10,6 +10,7 @@
 #include "src/onehost/showing.h"
 
 static const uint32_t doing_kinds[] = { [MST_MAKES_GROUP] = MST_DOING_SPLIT,
+                                        [MST_MAKES_COPY] = MST_DOING_DUP,
                                         [MST_MAKES_SHARE] = MST_DOING_SHARE,
                                         [MST_MAKES_SEAL] = MST_DOING_SEAL };
 

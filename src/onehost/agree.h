@@ -11,6 +11,7 @@
 /* What a record is for; members that make different things get MISMATCH. */
 typedef enum mst_makes {
     MST_MAKES_GROUP, /* split */
+    MST_MAKES_COPY,  /* dup: a split in which all give one color */
     MST_MAKES_SHARE, /* details: bytes of this rank's block */
     MST_MAKES_SEAL   /* of a share, which a call makes read-only */
 } mst_makes;

@@ -39,6 +39,7 @@ muster_status mst_group_create(mst_subarena *subarena, const mst_kernels *kernel
                                   .log = &subarena->attachment->log,
                                   .timeout_ns = timeout_ns };
     group->subarena = subarena;
+    mst_pairs_init(&group->pairs, subarena);
     group->staging.subarena = subarena;
     group->staging.oversubscribed = subarena->attachment->policy.spin_ns == 0;
     mst_staging_begin(&group->staging);

@@ -8,6 +8,7 @@
 void mst_group_destroy(mst_group *group)
 {
     mst_channels_destroy(&group->channels);
+    mst_pairs_destroy(&group->pairs);
     free(group->records);
     free(group->sources);
     free(group->targets);

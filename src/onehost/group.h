@@ -2,8 +2,8 @@
  * A group on shared memory, as its rank holds it: its members, and the state of its calls.
  *
  * It begins with the backend-independent part (src/backend.h). Each other member belongs to one kind of call:
- * collectives use the sequence `collectives` and staging, splits the sequence `splits`, messages the
- * channels.
+ * collectives use the sequence `collectives` and staging, splits the sequence `splits`, subsets the pairs,
+ * messages the channels.
  */
 #ifndef MST_GROUP_H
 #define MST_GROUP_H
@@ -11,6 +11,7 @@
 #include "shm/group/barrier.h"
 #include "shm/group/channel.h"
 #include "shm/group/chunks.h"
+#include "shm/group/pairs.h"
 #include "shm/group/staging.h"
 #include "src/backend.h"
 #include "src/kernels/reduce.h"
@@ -57,12 +58,14 @@ typedef struct mst_group {
     mst_sequence collectives;
     mst_sequence splits;
     mst_plan plan;                                 /* of the latest blocking collective */
+    mst_pairs pairs;                               /* for subsets */
     mst_staging staging;                           /* for the sequence `collectives` */
     mst_store_policy staging_stores, arena_stores; /* for collectives' copies and reductions there */
     mst_channels channels;
     mst_waiter send_waiter, receive_waiter;
     uint64_t operation;       /* collectives entered so far */
-    uint64_t split;           /* splits entered so far */
+    uint64_t split;           /* splits and dups entered so far */
+    uint64_t subset;          /* subsets entered so far */
     uint64_t messages[2];     /* sends and receives entered so far */
     uint64_t regroups;        /* shrinks and grows entered so far */
     bool whole;               /* the world, or a group that shrink or grow made of it */

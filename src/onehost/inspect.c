@@ -122,7 +122,7 @@ static muster_status note_call(reader *reader, const mst_rank_entry *entry, cons
     call->bytes = mst_doing_bytes(doing, call->group_rank, call->group_size);
     if (doing->kind >= MST_DOING_SEND)
         call->peer = doing->peer;
-    else
+    if (doing->kind < MST_DOING_SEND || doing->kind == MST_DOING_SUBSET)
         call->operation = doing->operation;
     int64_t since_ns = mst_os_now_ns() - activity->entered_ns;
     call->since_ns = since_ns > 0 ? since_ns : 0;

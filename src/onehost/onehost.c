@@ -11,6 +11,7 @@
 #include "src/onehost/regroup.h"
 #include "src/onehost/showing.h"
 #include "src/onehost/split.h"
+#include "src/onehost/subset.h"
 #include "src/onehost/window.h"
 #include "src/pure/config.h"
 
@@ -51,6 +52,8 @@ const mst_backend mst_backend_onehost = {
     .wait = mst_call_wait,
     .message = mst_message_move,
     .split = mst_split,
+    .dup = mst_dup,
+    .subset = mst_subset,
     .regroup = mst_regroup,
     .alloc = mst_buffer_alloc,
     .release = mst_buffer_release,

@@ -62,6 +62,11 @@ void mst_group_show(mst_group *group, muster_call_class class, uint64_t latest, 
     mst_activity_begin(activity_of(group, class), latest, doing, time_ns(group));
 }
 
+void mst_group_awaits(const mst_group *group, muster_call_class class, int peer)
+{
+    activity_of(group, class)->doing.peer = peer;
+}
+
 void mst_group_arrived(mst_group *group, muster_call_class class, const mst_waiter *waiter)
 {
     int64_t entered_ns = activity_of(group, class)->entered_ns;

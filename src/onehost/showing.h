@@ -12,6 +12,9 @@
  * class that it has entered. */
 void mst_group_show(mst_group *group, muster_call_class class, uint64_t latest, const mst_doing *doing);
 
+/* The activity waits for that rank now; -1: for no one. */
+void mst_group_awaits(const mst_group *group, muster_call_class class, int peer);
+
 /* Ends the activity, if there is one, and records the operation. */
 void mst_group_shown(mst_group *group, muster_call_class class);
 

@@ -1,7 +1,7 @@
 /*
- * split: from one group, a group per color.
+ * split: from one group, a group per color. dup: a split in which all have one color.
  *
- * Each rank that gives a color claims its share of the child (a cell and staging in its own region), then all
+ * Each rank that gives a color claims its share of the child (a cell in its own region), then all
  * exchange records in one round of the parent's split sequence. From the same records every rank computes the
  * same members in the same order; no further agreement is needed. A child is visible only to ranks that have
  * seen all records, so a rank that dies before it has published leaves none behind. Cost: one synchronisation
@@ -124,12 +124,12 @@ static muster_status split(mst_agreement *agreement, int color, int key, mst_gro
     return MUSTER_OK;
 }
 
-muster_status mst_split(muster_group *of, int color, int key, muster_group **child)
+static muster_status run(mst_group *group, mst_makes makes, int color, int key, muster_group **child)
 {
     mst_agreement agreement;
     mst_group *made = NULL;
 
-    muster_status status = mst_agree_begin(&agreement, mst_group_of(of), MST_MAKES_GROUP);
+    muster_status status = mst_agree_begin(&agreement, group, makes);
     if (status != MUSTER_OK)
         return status;
     status = split(&agreement, color, key, &made);
@@ -137,4 +137,14 @@ muster_status mst_split(muster_group *of, int color, int key, muster_group **chi
     if (status == MUSTER_OK)
         *child = made ? &made->base : NULL;
     return status;
+}
+
+muster_status mst_split(muster_group *of, int color, int key, muster_group **child)
+{
+    return run(mst_group_of(of), MST_MAKES_GROUP, color, key, child);
+}
+
+muster_status mst_dup(muster_group *of, muster_group **copy)
+{
+    return run(mst_group_of(of), MST_MAKES_COPY, 0, of->rank, copy);
 }

@@ -30,10 +30,10 @@ muster_status break_group(shared_group *shared, muster_status status, const char
 
 /* ---- waiting ---- */
 
-static bool is_over(const handle *handle, const wait *wait)
+static bool is_over(const wait *wait)
 {
     if (wait->rendezvous)
-        return wait->rendezvous->come == handle->shared->size;
+        return wait->rendezvous->come == wait->rendezvous->expected;
     return wait->envelope ? wait->envelope->taken : wait->channel->first != NULL;
 }
 
@@ -77,7 +77,7 @@ muster_status look_at(handle *handle, const wait *wait, int64_t begun_ns, bool *
 {
     shared_group *shared = handle->shared;
 
-    *over = is_over(handle, wait);
+    *over = is_over(wait);
     if (*over || shared->broken != MUSTER_OK)
         return *over ? MUSTER_OK : explain(shared);
     int lost = find_lost(shared, wait);
@@ -119,7 +119,7 @@ static void sleep_some(handle *handle, bool ticks)
 muster_status sleep_once(handle *handle, const wait *wait, int64_t *asked_ns)
 {
     sleep_some(handle, wait->limit_ns > 0);
-    if (!is_interrupted(handle, asked_ns) || is_over(handle, wait))
+    if (!is_interrupted(handle, asked_ns) || is_over(wait))
         return MUSTER_OK;
     return break_group(handle->shared, MUSTER_ERR_ABORTED, "rank %d was interrupted in %s", handle->base.rank,
                        wait->doing);

@@ -134,5 +134,8 @@ muster_status thread_test(muster_group *group, uint64_t number, bool *over);
 muster_status thread_wait(mst_wait_set *set, size_t *index);
 muster_status thread_message(muster_group *group, const mst_message *message);
 muster_status thread_status(const muster_group *group);
+muster_status thread_split(muster_group *group, int color, int key, muster_group **child);
+muster_status thread_dup(muster_group *group, muster_group **copy);
+muster_status thread_subset(muster_group *group, const int *ranks, int count, muster_group **subset);
 
 #endif

@@ -115,28 +115,33 @@ void world_destroy(world *world)
     free(world);
 }
 
-rendezvous *shared_rendezvous(shared_group *shared, rendezvous_kind kind, uint64_t number)
+rendezvous *shared_open(shared_group *shared, rendezvous_kind kind, uint64_t number, int expected)
 {
-    rendezvous *at = shared->open[kind];
+    rendezvous *at = calloc(1, sizeof *at + (size_t)shared->size * sizeof *at->postings);
 
-    while (at && at->number != number)
-        at = at->next;
-    if (at)
-        return at;
-    at = calloc(1, sizeof *at + (size_t)shared->size * sizeof *at->postings);
     if (at) {
         at->number = number;
+        at->expected = expected;
         at->next = shared->open[kind];
         shared->open[kind] = at;
     }
     return at;
 }
 
+rendezvous *shared_rendezvous(shared_group *shared, rendezvous_kind kind, uint64_t number)
+{
+    rendezvous *at = shared->open[kind];
+
+    while (at && at->number != number)
+        at = at->next;
+    return at ? at : shared_open(shared, kind, number, shared->size);
+}
+
 void shared_part(shared_group *shared, rendezvous_kind kind, rendezvous *over)
 {
     rendezvous **at = &shared->open[kind];
 
-    if (++over->done < shared->size)
+    if (++over->done < over->expected)
         return;
     while (*at != over)
         at = &(*at)->next;

@@ -15,11 +15,11 @@ enum {
     CHANNEL_WEIGHT_MAX = 128 << 10 /* a message weighs its bytes and 1: 64 KiB fit, however cut up */
 };
 
-/* Those that one thread may be in while another is in the other. */
-typedef enum rendezvous_kind { COLLECTIVES, SPLITS, RENDEZVOUS_KINDS } rendezvous_kind;
+/* Those that one thread may be in while another is in the other; splits and subsets only in turn. */
+typedef enum rendezvous_kind { COLLECTIVES, SPLITS, SUBSETS, RENDEZVOUS_KINDS } rendezvous_kind;
 
 /* What a rendezvous of splits is for. */
-typedef enum makes { MAKES_GROUP, MAKES_SHARE, MAKES_SEAL } makes;
+typedef enum makes { MAKES_GROUP, MAKES_SHARE, MAKES_SEAL, MAKES_COPY } makes;
 
 /* What a rank brings to a rendezvous, and what it gets there. */
 typedef struct posting {
@@ -27,7 +27,7 @@ typedef struct posting {
     mst_request request;
     void *in;         /* a copy, so that what was given is the caller's again */
     int64_t limit_ns; /* of its wait */
-    int color, key;   /* of a split */
+    int color, key;   /* of a split; of a subset: 0 for its members, and their places */
     makes makes;
     size_t bytes; /* of a share */
     struct shared_group *child;
@@ -39,7 +39,7 @@ typedef struct posting {
 typedef struct rendezvous {
     struct rendezvous *next;
     uint64_t number;
-    int come, done;
+    int expected, come, done;
     posting postings[];
 } rendezvous;
 
@@ -99,6 +99,9 @@ void shared_destroy(shared_group *shared);
 
 /* Makes it the group of a share with those bytes of each posting; false: no memory. */
 bool shared_add_blocks(shared_group *shared, const posting *postings);
+
+/* A new rendezvous of all, or of so many; NULL: no memory. */
+rendezvous *shared_open(shared_group *shared, rendezvous_kind kind, uint64_t number, int expected);
 
 /* The rendezvous of that number, made by the first who comes; NULL: no memory. */
 rendezvous *shared_rendezvous(shared_group *shared, rendezvous_kind kind, uint64_t number);

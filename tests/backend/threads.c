@@ -1,8 +1,6 @@
-/* Attaching, split, buffers and what else the table of threads.h has. A split is a rendezvous at which the
- * last to come makes the children. */
+/* Attaching, buffers and what else the table of threads.h has. */
 #include "tests/backend/threads.h"
 
-#include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -209,137 +207,7 @@ static void abort_group(muster_group *group, const char *reason)
     unlock(handle_of(group));
 }
 
-/* ---- groups from groups ---- */
-
-static bool goes_before(const rendezvous *rendezvous, int a, int b)
-{
-    int first = rendezvous->postings[a].key, second = rendezvous->postings[b].key;
-
-    return first != second ? first < second : a < b;
-}
-
-/* A shared for each color; without memory for one its members find none. */
-static void make_children(shared_group *parent, rendezvous *rendezvous)
-{
-    posting *postings = rendezvous->postings;
-
-    for (int first = 0; first < parent->size; first++) {
-        int members = 0;
-
-        for (int rank = 0; rank < parent->size; rank++)
-            members += postings[rank].color == postings[first].color;
-        if (postings[first].color == MUSTER_COLOR_NONE || postings[first].child)
-            continue;
-        shared_group *child = shared_create(parent->world, members);
-        if (child && postings[first].makes == MAKES_SHARE && !shared_add_blocks(child, postings)) {
-            shared_destroy(child);
-            child = NULL;
-        }
-        for (int rank = 0; child && rank < parent->size; rank++) {
-            if (postings[rank].color != postings[first].color)
-                continue;
-            for (int other = 0; other < parent->size; other++)
-                postings[rank].child_rank +=
-                    postings[other].color == postings[rank].color && goes_before(rendezvous, other, rank);
-            postings[rank].child = child;
-            child->seats[postings[rank].child_rank] = parent->seats[rank];
-        }
-    }
-}
-
-static const char *const make_names[] = { "split", "share_create", "share_seal" };
-
-/* The last one to come makes what all make, if they make the same. */
-static muster_status come_to_make(handle *handle, rendezvous *rendezvous)
-{
-    shared_group *shared = handle->shared;
-    const posting *postings = rendezvous->postings;
-
-    if (++rendezvous->come < shared->size)
-        return MUSTER_OK;
-    for (int rank = 1; rank < shared->size; rank++)
-        if (postings[rank].makes != postings[0].makes)
-            return break_group(shared, MUSTER_ERR_MISMATCH,
-                               "rank 0 called %s and rank %d %s; all must call the same",
-                               make_names[postings[0].makes], rank, make_names[postings[rank].makes]);
-    make_children(shared, rendezvous);
-    pthread_cond_broadcast(&shared->world->changed);
-    return MUSTER_OK;
-}
-
-/* Comes to the split, and gets its place in a child. */
-static muster_status meet_to_split(handle *handle, const posting *mine, posting *got)
-{
-    shared_group *shared = handle->shared;
-    char doing[80];
-
-    muster_status status = explain(shared);
-    if (status != MUSTER_OK)
-        return status;
-    rendezvous *rendezvous = shared_rendezvous(shared, SPLITS, handle->met[SPLITS] + 1);
-    if (!rendezvous)
-        return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a split");
-    handle->met[SPLITS]++;
-    rendezvous->postings[handle->base.rank] = *mine;
-    status = come_to_make(handle, rendezvous);
-    snprintf(doing, sizeof doing, "%s #%" PRIu64 " of a group of %d", make_names[mine->makes],
-             rendezvous->number, shared->size);
-    if (status == MUSTER_OK)
-        status = wait_for(
-            handle, &(wait){ .doing = doing, .rendezvous = rendezvous, .limit_ns = handle->base.timeout_ns });
-    if (status == MUSTER_OK && shared->broken == MUSTER_ERR_MISMATCH)
-        status = explain(shared);
-    if (status != MUSTER_OK)
-        return status;
-    *got = rendezvous->postings[handle->base.rank];
-    shared_part(shared, SPLITS, rendezvous);
-    if (mine->color != MUSTER_COLOR_NONE && !got->child)
-        return mst_fail(MUSTER_ERR_NO_SPACE, "no memory for a group; the parent is as before");
-    shared->world->handles += got->child != NULL;
-    return MUSTER_OK;
-}
-
-muster_status meet_to_make(handle *parent, const posting *mine, handle **child)
-{
-    handle *made = calloc(1, sizeof *made);
-    posting got = { 0 };
-
-    if (!made)
-        return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a group");
-    lock(parent);
-    muster_status status = meet_to_split(parent, mine, &got);
-    unlock(parent);
-    if (status != MUSTER_OK || !got.child) {
-        free(made);
-        if (status == MUSTER_OK)
-            *child = NULL;
-        return status;
-    }
-    made->log = parent->log;
-    made->kernels = parent->kernels;
-    made->shared = got.child;
-    made->base = (muster_group){ .backend = parent->base.backend,
-                                 .rank = got.child_rank,
-                                 .size = got.child->size,
-                                 .here = parent->base.here,
-                                 .log = &made->log,
-                                 .timeout_ns = parent->base.timeout_ns,
-                                 .interrupt = parent->base.interrupt,
-                                 .interrupt_arg = parent->base.interrupt_arg };
-    *child = made;
-    return MUSTER_OK;
-}
-
-static muster_status split(muster_group *group, int color, int key, muster_group **child)
-{
-    const posting mine = { .here = true, .color = color, .key = key };
-    handle *made = NULL;
-
-    muster_status status = meet_to_make(handle_of(group), &mine, &made);
-    if (status == MUSTER_OK)
-        *child = made ? &made->base : NULL;
-    return status;
-}
+/* ---- groups from groups: children.c ---- */
 
 static muster_status regroup(muster_group *group, bool grows, muster_group **made)
 {
@@ -429,7 +297,9 @@ const mst_backend backend_of_threads = {
     .test = thread_test,
     .wait = thread_wait,
     .message = thread_message,
-    .split = split,
+    .split = thread_split,
+    .dup = thread_dup,
+    .subset = thread_subset,
     .regroup = regroup,
     .alloc = alloc,
     .release = release,

@@ -25,7 +25,7 @@ enum { RANKS_MAX = 16, ELEMENTS = 20000 };
 typedef struct scene {
     uint64_t seed;
     int victim;
-    bool named, split, arena;
+    bool named, split, subset, arena; /* subset: in place of the split */
     char name[64];
     _Atomic int pids[RANKS_MAX];
     double seconds;
@@ -125,9 +125,13 @@ static int open_groups(scene *scene, muster_group *world, muster_group **base, m
         RANK_OK(world, muster_attach(&config, base));
     }
     *group = *base;
-    if (scene->split) /* in another order */
-        RANK_OK(world,
-                muster_group_split(*base, 0, muster_group_size(world) - muster_group_rank(world), group));
+    int size = muster_group_size(world), ranks[RANKS_MAX];
+    for (int i = 0; i < size; i++) /* in another order */
+        ranks[i] = size - 1 - i;
+    if (scene->split && scene->subset)
+        RANK_OK(world, muster_group_subset(*base, ranks, size, group));
+    else if (scene->split)
+        RANK_OK(world, muster_group_split(*base, 0, size - muster_group_rank(world), group));
     return 0;
 }
 
@@ -189,6 +193,7 @@ static void kill_one(uint64_t seed)
     scene->victim = (int)(random_next(&state) % (uint64_t)options.size);
     scene->named = random_next(&state) % 2;
     scene->split = random_next(&state) % 2;
+    scene->subset = random_next(&state) % 2;
     scene->arena = random_next(&state) % 2;
     name_of_test(scene->name, sizeof scene->name, "kills");
     report.terminations = terminations;

@@ -77,11 +77,23 @@ static int own_rank(void)
     return atoi(getenv("MUSTER_RANK"));
 }
 
-static muster_status use_child(const team *team)
+/* In the same order, so that a rank that dies has the same number in both. */
+static muster_status subset_of_all(const team *team, muster_group **child)
+{
+    int ranks[RANKS_MAX], size = muster_group_size(team->group);
+
+    for (int i = 0; i < size; i++)
+        ranks[i] = i;
+    return muster_group_subset(team->group, ranks, size, child);
+}
+
+static muster_status use_child(const team *team, int kind)
 {
     muster_group *child;
 
-    muster_status status = muster_group_split(team->group, 0, -1, &child);
+    muster_status status = kind == 0   ? muster_group_split(team->group, 0, -1, &child)
+                           : kind == 1 ? muster_group_dup(team->group, &child)
+                                       : subset_of_all(team, &child);
     if (status != MUSTER_OK)
         return status;
     status = muster_all_sum(in, out, ELEMENTS, MUSTER_INT64, child);
@@ -126,7 +138,7 @@ static muster_status work(const team *team, const scene *scene, int round, bool 
 
     switch (round % 6) {
     case 0:
-        return use_child(team);
+        return use_child(team, round / 6 % 3);
     case 1:
         return use_arena(team);
     case 2:

@@ -77,7 +77,8 @@ static void make_other(const call *call, muster_group *world, muster_request *re
 
     switch (call->which & 15) {
     case 8:
-        if (muster_group_split(world, call->root % 4, call->wild, &child) == MUSTER_OK)
+        if (call->wild & 1 ? muster_group_subset(world, &call->root, call->wild >> 1, &child) == MUSTER_OK
+                           : muster_group_split(world, call->root % 4, call->wild, &child) == MUSTER_OK)
             muster_group_free(child);
         break;
     case 9:

@@ -322,15 +322,17 @@ static int run_call(const call *c, known_group *known, uint64_t *own, uint64_t *
 
 static int split_group(known_group *parent, known_group *child, uint64_t *state)
 {
-    int colors[8], keys[8];
+    int colors[8], keys[8], ranks[8];
     int count = 1 + (int)(random_next(state) % 3);
+    bool by_list = random_next(state) % 3 == 0; /* a subset for each color, with the same members */
 
     for (int r = 0; r < parent->size; r++) {
         colors[r] = (int)(random_next(state) % (uint64_t)(count + 1)) - 1;
         keys[r] = (int)(random_next(state) % 4) - 1;
     }
     int color = colors[parent->rank];
-    RANK_OK(parent->group, muster_group_split(parent->group, color, keys[parent->rank], &child->group));
+    if (!by_list)
+        RANK_OK(parent->group, muster_group_split(parent->group, color, keys[parent->rank], &child->group));
     child->size = 0;
     if (color < 0) {
         RANK_CHECK(parent->group, child->group == NULL);
@@ -344,8 +346,11 @@ static int split_group(known_group *parent, known_group *child, uint64_t *state)
                 continue;
             if (r == parent->rank)
                 child->rank = child->size;
+            ranks[child->size] = r;
             child->members[child->size++] = parent->members[r];
         }
+    if (by_list)
+        RANK_OK(parent->group, muster_group_subset(parent->group, ranks, child->size, &child->group));
     RANK_CHECK(child->group, muster_group_size(child->group) == child->size);
     RANK_CHECK(child->group, muster_group_rank(child->group) == child->rank);
     return 0;

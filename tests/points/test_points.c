@@ -214,7 +214,7 @@ static muster_status use_everything(muster_group *world)
             status = use_messages(world, x, y);
             break;
         case 3:
-            status = use_child(world);
+            status = use_child(world, x, y);
             break;
         case 4:
             status = use_started(world, x, y);

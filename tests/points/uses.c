@@ -26,7 +26,29 @@ muster_status use_started(muster_group *world, const float *x, float *y)
     return status;
 }
 
-muster_status use_child(muster_group *world)
+/* A subset of all in another order, which claims its staging there, and a copy of it. */
+static muster_status use_subset(muster_group *world, const float *x, float *y)
+{
+    static const int ranks[SIZE] = { 2, 0, 1 };
+    muster_group *subset, *copy;
+
+    muster_status status = muster_group_subset(world, ranks, SIZE, &subset);
+    if (status != MUSTER_OK)
+        return status;
+    status = muster_all_sum(x, y, FLOATS, MUSTER_FLOAT32, subset);
+    if (status == MUSTER_OK && y[FLOATS - 1] != (float)(SIZE * (SIZE + 1)) / 2)
+        status = MUSTER_ERR_BAD_ARENA;
+    if (status == MUSTER_OK)
+        status = muster_group_dup(subset, &copy);
+    muster_group_free(subset);
+    if (status != MUSTER_OK)
+        return status;
+    status = muster_barrier(copy);
+    muster_group_free(copy);
+    return status;
+}
+
+muster_status use_child(muster_group *world, const float *x, float *y)
 {
     muster_group *child;
     int32_t one = 1, sum = 0;
@@ -38,7 +60,7 @@ muster_status use_child(muster_group *world)
     if (status == MUSTER_OK && sum != SIZE)
         status = MUSTER_ERR_BAD_ARENA;
     muster_group_free(child);
-    return status;
+    return status == MUSTER_OK ? use_subset(world, x, y) : status;
 }
 
 /* A put in a ring, then all is read-only; what is there stays, whoever dies. */

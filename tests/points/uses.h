@@ -9,7 +9,7 @@ enum { SIZE = 3, FLOATS = 20000 }; /* of x and y */
 
 muster_status use_messages(muster_group *world, float *x, float *y);
 muster_status use_started(muster_group *world, const float *x, float *y);
-muster_status use_child(muster_group *world);
+muster_status use_child(muster_group *world, const float *x, float *y);
 muster_status use_share(muster_group *world, bool may_fail); /* its sealing may fail, on all ranks */
 
 #endif

@@ -3,7 +3,10 @@
 #include "src/onehost/coll/round.h"
 
 #include <stdio.h>
+#include <string.h>
 
+#include "shm/base/error.h"
+#include "shm/base/fault.h"
 #include "src/onehost/broken.h"
 #include "src/onehost/coll/describe.h"
 #include "src/onehost/coll/view.h"
@@ -219,6 +222,58 @@ muster_status mst_round(mst_call *call, size_t staged)
         mst_staging_turn(&call->group->staging, call->plan.part, staged);
     muster_status status = first && call->compared ? compare_requests(call) : MUSTER_OK;
     return status == MUSTER_OK && !call->nonblocking ? check_staged(call, staged) : status;
+}
+
+/* ---- staging that is not there yet ---- */
+
+static muster_status accept_offer(mst_call *call, int rank)
+{
+    mst_staging_offer offer;
+
+    memcpy(&offer, mst_sequence_arrival(call->sequence, rank)->payload, sizeof offer); /* E2: read once */
+    if (offer.status != MUSTER_OK)
+        return mst_fail(MUSTER_ERR_NO_SPACE,
+                        "rank %d has no memory for staging, which this group has not needed before; nothing "
+                        "has moved, and the group is as before: free buffers or groups, and try again",
+                        rank);
+    if (!mst_staging_place(call->group->subarena, rank, offer.offset))
+        return mst_group_poison(call->group, MST_POISON_DAMAGE,
+                                "rank %d says that its staging is outside its region: the arena is damaged",
+                                rank);
+    return MUSTER_OK;
+}
+
+/* All ranks get the same result, since they read the same offers. */
+static muster_status accept_offers(mst_call *call)
+{
+    muster_status status = MUSTER_OK;
+
+    for (int rank = 0; rank < call->group->base.size && status == MUSTER_OK; rank++)
+        status = accept_offer(call, rank);
+    call->group->subarena->staged = status == MUSTER_OK;
+    return status;
+}
+
+muster_status mst_round_for_staging(mst_call *call)
+{
+    mst_staging_offer offer = mst_staging_claim(call->group->subarena);
+    int missing;
+
+    announce(call);
+    memcpy(mst_sequence_next(call->sequence)->payload, &offer, sizeof offer); /* published by E2 */
+    publish_staged(call, 0);
+    mst_fault_point("staging.offer");
+    mst_wait_result result = mst_sequence_round(call->sequence, &missing);
+    if (result != MST_WAIT_READY)
+        return round_failed(call, result, -1);
+    call->met = true;
+    mst_group_arrived(call->group, MUSTER_CALL_COLLECTIVE, &call->sequence->waiter);
+    muster_status status = compare_requests(call);
+    if (status == MUSTER_OK)
+        status = check_staged(call, 0);
+    if (status == MUSTER_OK && offer.status != MUSTER_OK)
+        return (muster_status)offer.status; /* the sentence of the claim says more */
+    return status == MUSTER_OK ? accept_offers(call) : status;
 }
 
 /* ---- shared work ---- */

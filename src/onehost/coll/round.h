@@ -21,6 +21,10 @@ void mst_call_arrive(mst_call *call);
  * the ring. */
 muster_status mst_round(mst_call *call, size_t staged);
 
+/* The first round of the first call of a group that needs staging: compares the requests, and each rank
+ * claims its ring and tells where it is. NO_SPACE on all ranks, before anything has moved, if one cannot. */
+muster_status mst_round_for_staging(mst_call *call);
+
 /*
  * After a round of a call that shares its work: does those of `count` chunks that no other rank has taken.
  * The result of a chunk may overwrite that chunk of our own slot, which nobody else reads. Then each rank

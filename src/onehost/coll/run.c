@@ -89,6 +89,13 @@ muster_status mst_call_move(mst_call *call)
     return call->request->count ? methods[call->request->collective]->run(call) : mst_round_empty(call);
 }
 
+/* A small call is shown while the others' lines arrive, and its slots are always there. */
+static muster_status begin_large(mst_call *call)
+{
+    mst_call_show(call);
+    return call->group->subarena->staged ? MUSTER_OK : mst_round_for_staging(call);
+}
+
 static muster_status run(mst_call *call)
 {
     mst_group *group = call->group;
@@ -105,9 +112,9 @@ static muster_status run(mst_call *call)
         ++group->collectives.operations & 1; /* not of call->operation, which counts nonblocking ones, too */
     mst_call_begin(call);
     plan(call);
-    if (!call->plan.small) /* a small call does this while the others' lines arrive */
-        mst_call_show(call);
-    muster_status status = mst_call_move(call);
+    muster_status status = call->plan.small ? MUSTER_OK : begin_large(call);
+    if (status == MUSTER_OK)
+        status = mst_call_move(call);
     if (status == MUSTER_OK && call->plan.small)
         mst_call_prefetch(call);
     return status;
