@@ -32,8 +32,11 @@
  *    ranks, and end in any order. `wait` and `test` make progress of all that was started in the groups
  *    involved, and so does every other call that waits.
  *
- * 6. Each pair buffers at least 64 KiB of messages, of any sizes; so does a rank for itself. A send to
- *    oneself that does not fit is INVALID. sendrecv sends and receives at the same time.
+ * 6. Messages match receives as MPI says: of those that match, the message that was sent first and the
+ * receive that was posted first. A receive of any source is fair. Each pair buffers at least 64 KiB of
+ * messages, of any sizes; so does a rank for itself. A send to oneself that does not fit is INVALID. A
+ * message that is buffered, or waits for its receive, holds up no other one. sendrecv sends and receives at
+ * the same time.
  *
  * 7. A rank that waits for a member which closes the group, or leaves, gets PEER_DIED.
  *
@@ -69,11 +72,15 @@ typedef struct mst_message {
     const char *name; /* of the call */
     muster_dtype dtype;
     bool sends, receives;
-    int destination, source;
+    int destination;
+    int source; /* or MUSTER_ANY_SOURCE */
+    int send_tag;
+    int receive_tag; /* or MUSTER_ANY_TAG */
     const void *out;
     void *in;
     size_t out_count, in_count;
     size_t out_bytes, in_bytes;
+    muster_message *result; /* what has come, if it receives; NULL: exactly in_count elements must come */
 } mst_message;
 
 /* One wait for started operations. */
@@ -178,6 +185,10 @@ struct mst_backend {
      * was pending. INVALID, before any wait: a request is not pending. */
     muster_status (*wait)(mst_wait_set *set, size_t *index);
     muster_status (*message)(muster_group *group, const mst_message *message);
+    /* Whether a message of that source and tag, which may be any, can be received; *result: what it is.
+     * `waits`: until there is one. */
+    muster_status (*probe)(muster_group *group, int source, int tag, bool waits, bool *found,
+                           muster_message *result);
     /* In the order of keys, of equal ones in the parent's; *child is NULL for MUSTER_COLOR_NONE. */
     muster_status (*split)(muster_group *group, int color, int key, muster_group **child);
     /* A split in which all give the same color, and that is called dup. */

@@ -51,11 +51,11 @@ static void ping_pong(float *buffer, size_t count)
     int rank = muster_group_rank(world);
 
     if (rank == 0)
-        must(muster_send(buffer, count, MUSTER_FLOAT32, 1, world));
+        must(muster_send(buffer, count, MUSTER_FLOAT32, 1, 0, world));
     if (rank <= 1)
-        must(muster_recv(buffer, count, MUSTER_FLOAT32, 1 - rank, world));
+        must(muster_recv(buffer, count, MUSTER_FLOAT32, 1 - rank, 0, world, NULL));
     if (rank == 1)
-        must(muster_send(buffer, count, MUSTER_FLOAT32, 0, world));
+        must(muster_send(buffer, count, MUSTER_FLOAT32, 0, 0, world));
 }
 
 static float *allocate(size_t bytes)

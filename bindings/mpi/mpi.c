@@ -357,7 +357,7 @@ int MPI_Send(const void *buf, int count, MPI_Datatype type, int dst, int tag, MP
     extent extent = extent_of("MPI_Send", count, type);
 
     (void)tag; /* MLX sends with 0 and receives any */
-    check("MPI_Send", muster_send(buf, extent.count, extent.dtype, dst, group));
+    check("MPI_Send", muster_send(buf, extent.count, extent.dtype, dst, 0, group));
     return MPI_SUCCESS;
 }
 
@@ -366,7 +366,7 @@ int MPI_Recv(void *buf, int count, MPI_Datatype type, int src, int tag, MPI_Comm
     muster_group *group = group_of("MPI_Recv", comm);
     extent extent = extent_of("MPI_Recv", count, type);
 
-    check("MPI_Recv", muster_recv(buf, extent.count, extent.dtype, src, group));
+    check("MPI_Recv", muster_recv(buf, extent.count, extent.dtype, src, 0, group, NULL));
     if (status)
         *status =
             (MPI_Status){ src, tag < 0 ? 0 : tag, MPI_SUCCESS, 0, (size_t)count * extent.element_bytes };

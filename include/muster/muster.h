@@ -620,35 +620,87 @@ MUSTER_API muster_status muster_wait_all(muster_request *requests, size_t count,
 /* ---- point to point ----------------------------------------------------------------------- */
 
 /*
- * Messages from one rank to another arrive in the order sent. One thread may send while another
- * receives.
+ * Messages from one rank to another, with a tag, which the program chooses. A receive names the source and
+ * the tag that it wants, or takes any of either. The rules are MPI's:
+ *
+ *   Order     Of two messages from one rank that match the same receive, the one that was sent first is
+ *             received first. Of two receives that match the same message, the one that was made, or
+ *             started, first gets it. Messages of other sources or tags may pass.
+ *   Any       A receive with MUSTER_ANY_SOURCE serves the sources in turn: none that sends waits for
+ *             ever. MUSTER_ANY_TAG takes every tag.
+ *   None      To send to MUSTER_RANK_NONE, or to receive from it, does nothing and succeeds at once.
+ *   Oneself   A rank may send to itself, in a group of any size.
+ *   Buffers   At least 64 KiB of messages are buffered for each pair of ranks. They stay in the arena
+ *             until they are received; a sender whose buffer is full waits.
+ *
+ * One thread may send while another receives.
  *
  * Example:
  *
  *     int size = muster_group_size(world), rank = muster_group_rank(world), got;
- *     muster_sendrecv(&rank, 1, (rank + 1) % size, &got, 1, (rank + size - 1) % size, MUSTER_INT32, world);
+ *     muster_sendrecv(&rank, 1, (rank + 1) % size, 0, &got, 1, (rank + size - 1) % size, 0, MUSTER_INT32,
+ *                     world, NULL);
+ *
+ * Example, a rank that serves the others:
+ *
+ *     char task[100];
+ *     muster_message came = MUSTER_MESSAGE_INIT;
+ *     muster_recv(task, 100, MUSTER_UINT8, MUSTER_ANY_SOURCE, MUSTER_ANY_TAG, world, &came);
+ *     muster_send(task, came.count, MUSTER_UINT8, came.source, came.tag, world);
  */
+
+/* In place of a rank, or of a tag. (MPI_ANY_SOURCE, MPI_PROC_NULL, MPI_ANY_TAG) */
+#define MUSTER_ANY_SOURCE (-1)
+#define MUSTER_RANK_NONE (-2)
+#define MUSTER_ANY_TAG (-1)
+
+/* What has been received, or can be. (MPI_Status) */
+typedef struct muster_message {
+    size_t struct_size; /* set by MUSTER_MESSAGE_INIT */
+    int source;         /* MUSTER_RANK_NONE: nothing was received */
+    int tag;            /* MUSTER_ANY_TAG: nothing was received */
+    size_t count;       /* elements */
+    muster_dtype dtype;
+} muster_message;
+
+#define MUSTER_MESSAGE_INIT MUSTER_SIZED(muster_message)
 
 /*
- * Sends `count` elements to rank `dst`. At least 64 KiB of messages are buffered for each pair of
- * ranks: a message that fits returns at once. A longer one blocks until the receiver has taken enough
- * of it. From an arena buffer, a longer message, and one for which the receiver waits already, is
- * zero-copy, and returns when the receiver has read it. A message to oneself must fit into what is free
- * of the buffer, else it is INVALID. When count or dtype differ from those of the receive, both ranks
- * get MISMATCH. Errors: those of collectives. (MPI_Send with one tag; send of MLX)
+ * Sends `count` elements to rank `dst`, with a tag of 0 to 2^31 - 1. A message that fits into what is
+ * buffered returns at once. A longer one blocks until the receiver has taken enough of it. From an arena
+ * buffer, a longer message, and one for which the receiver waits already, is zero-copy, and returns when the
+ * receiver has read it. A message to oneself must fit into what is free of the buffer, else it is INVALID.
+ * When the receive does not fit (muster_recv), both ranks get MISMATCH. Errors: those of collectives.
+ * (MPI_Send; send of MLX)
  */
-MUSTER_API muster_status muster_send(const void *buf, size_t count, muster_dtype dtype, int dst,
+MUSTER_API muster_status muster_send(const void *buf, size_t count, muster_dtype dtype, int dst, int tag,
                                      muster_group *group);
 
-/* Receives the next message of rank `src`, of exactly `count` elements of `dtype`, else MISMATCH.
- * Blocks until it is there. Errors: those of collectives. (MPI_Recv with one tag; recv of MLX) */
-MUSTER_API muster_status muster_recv(void *buf, size_t count, muster_dtype dtype, int src,
-                                     muster_group *group);
+/*
+ * Receives the first message of rank `src`, or of any, with `tag`, or with any. Blocks until it is there.
+ * When `message` is NULL, the message must have exactly `count` elements. Otherwise it may have fewer, and
+ * *message says what has come; `count` is the room in `buf`. A message with other elements than `dtype`, or
+ * with too many, is MISMATCH on both ranks, since one of them is wrong. A receive from any source needs every
+ * other rank: when one has died, it is PEER_DIED, and when all of them have left the group. Errors: those of
+ * collectives. (MPI_Recv; recv of MLX)
+ */
+MUSTER_API muster_status muster_recv(void *buf, size_t count, muster_dtype dtype, int src, int tag,
+                                     muster_group *group, muster_message *message);
 
 /* Sends and receives at the same time, so that a ring of ranks that all call it cannot deadlock. The
- * buffers must not overlap. Errors: those of collectives. (MPI_Sendrecv) */
-MUSTER_API muster_status muster_sendrecv(const void *sendbuf, size_t sendcount, int dst, void *recvbuf,
-                                         size_t recvcount, int src, muster_dtype dtype, muster_group *group);
+ * buffers must not overlap. `message` is that of muster_recv. Errors: those of collectives. (MPI_Sendrecv) */
+MUSTER_API muster_status muster_sendrecv(const void *sendbuf, size_t sendcount, int dst, int sendtag,
+                                         void *recvbuf, size_t recvcount, int src, int recvtag,
+                                         muster_dtype dtype, muster_group *group, muster_message *message);
+
+/* Waits until there is a message that a receive of this source and tag would get, and says in *message,
+ * unless it is NULL, what it is. The message stays where it is. Errors: those of muster_recv. (MPI_Probe) */
+MUSTER_API muster_status muster_probe(int src, int tag, muster_group *group, muster_message *message);
+
+/* Says whether there is one, without waiting. *message is written only if there is. Errors: those of
+ * muster_recv. (MPI_Iprobe) */
+MUSTER_API muster_status muster_iprobe(int src, int tag, muster_group *group, bool *found,
+                                       muster_message *message);
 
 /* ---- arena buffers ------------------------------------------------------------------------ */
 

@@ -66,8 +66,12 @@ static_assert(sizeof(mst_cell) == 4096, "cells are a power of two, so that they 
 static_assert(sizeof(mst_header) <= MST_ENTRIES_OFFSET && MST_ENTRIES_OFFSET % MST_PAGE == 0,
               "the header lies before the entries");
 static_assert(MST_REGION_BYTES_MIN % MST_PAGE == 0, "regions are whole pages");
-static_assert(sizeof(mst_channel) == MST_LINE + 2 * MST_SLOT_BYTES, "slots have no line with another writer");
-static_assert(sizeof(mst_entry) <= MST_ENTRY_UNIT, "an entry's beginning is one line");
+static_assert(offsetof(mst_channel, answers_taken) % MST_LINE == 0 &&
+                  offsetof(mst_channel, slots) % MST_LINE == 0,
+              "sender and receiver write to lines of their own");
+static_assert(sizeof(mst_channel) % MST_LINE == 0, "the ring begins with a line");
+static_assert(sizeof(mst_entry) + sizeof(mst_entry_part) <= MST_ENTRY_UNIT,
+              "an entry's beginning is one line");
 
 /* Where this process has mapped the arena, and its dimensions: private, made from checked copies. */
 typedef struct mst_geometry {

@@ -32,6 +32,9 @@ CONSTANT(MST_SMALL_BYTES, 4096);  /* size of a small staging slot; a cell has tw
 CONSTANT(MST_ACTIVITIES, 4);      /* call classes of a group */
 CONSTANT(MST_SIGNALS, 16);        /* signals of a window that one member can raise at another */
 CONSTANT(MST_ENTRY_UNIT, 64);     /* entries of a channel begin at multiples of this */
+CONSTANT(MST_EXPRESS_BYTES, 8320); /* capacity of the entry beside a channel's ring: 8 KiB and its header */
+CONSTANT(MST_ANSWERS, 32);         /* answers of a channel that its sender may not have read */
+CONSTANT(MST_ANNOUNCEMENTS, 16);   /* announcements of a channel that its receiver may not have read */
 CONSTANT(MST_ENTRIES_OFFSET, 65536);
 CONSTANT(MST_REGION_BYTES_MIN, 16 * 1024 * 1024);
 CONSTANT(MST_PAIRS_REFUSED, 1); /* in place of the offset of a table of pairs: there will be none */
@@ -265,26 +268,54 @@ STRUCT(mst_header)
     FIELD(_Atomic uint32_t, name_remover); /* by CAS: 1 + the seat that removes the name; UINT32_MAX: done */
 END_STRUCT(mst_header);
 
-/* One direction between two ranks, in the sender's heap: two slots for small entries, and a ring of
- * mst_layout_ring_bytes() bytes for the others. */
-STRUCT(mst_channel)
-    FIELD(alignas(MST_LINE) _Atomic uint64_t, head); /* receiver: bytes that it has consumed, E6 */
-    FIELD(_Atomic uint64_t, posted);                 /* receiver: number of the entry that it waits for, E6 */
-    ARRAY(uint64_t, wanted_at, [2]);    /* receiver, before `posted`: offset to write to, 0: private */
-    ARRAY(uint64_t, wanted_bytes, [2]); /* its size; both indexed by parity of the entry's number */
-    ARRAY(alignas(MST_LINE) unsigned char, slots, [2][MST_SLOT_BYTES]); /* of even and odd entries */
-    REST(alignas(MST_LINE) unsigned char, ring);
-END_STRUCT(mst_channel);
+/* What a receiver tells the sender about a message that does not travel by itself. Read by the sender once
+ * its number is there. */
+STRUCT(mst_answer)
+    FIELD(_Atomic uint64_t, stamp); /* receiver: number of the answer, from 1, and its kind, packed, E28 */
+    FIELD(uint64_t, message);       /* receiver, before the stamp: number of the message's first entry */
+    FIELD(uint64_t, offset);        /* the same: of the receiver's buffer, where the kind says so */
+END_STRUCT(mst_answer);
+
+/* A message whose bytes have no room in the ring: what is known of it. It has a number among the entries. */
+STRUCT(mst_announcement)
+    FIELD(_Atomic uint64_t, stamp); /* sender: number and kind, packed, E5 */
+    FIELD(uint64_t, total);         /* sender, before the stamp: bytes of the message */
+    FIELD(uint64_t, offset);        /* the same: of its bytes in the sender's heap, where the kind says so */
+    FIELD(int32_t, tag);
+    FIELD(uint32_t, type);
+END_STRUCT(mst_announcement);
 
 /* The beginning of an entry, at a multiple of MST_ENTRY_UNIT, followed directly by its bytes, so that a small
  * message is one cache line. `stamp` says that the entry is complete: its number (from 1, in the channel),
- * kind and tag, packed. In the ring, the sender clears the stamp of the next entry first. What `count` and
- * the tag mean is defined by the messages. */
+ * its kind and its bytes, packed. In the ring, the sender clears the stamp of the next entry first. */
 STRUCT(mst_entry)
-    FIELD(_Atomic uint64_t, stamp); /* sender: 0, or number, kind and tag, E5 */
-    FIELD(uint64_t, count);
+    FIELD(_Atomic uint64_t, stamp); /* sender: 0, or number, kind and bytes, E5 */
     FIELD(uint64_t, taken); /* how many entries of the opposite channel the sender has consumed, E20 */
+    FIELD(int32_t, tag);
+    FIELD(uint32_t, type); /* of the elements; for the messages */
 END_STRUCT(mst_entry);
+
+/* What follows the beginning of an entry that is not a whole message. */
+STRUCT(mst_entry_part)
+    FIELD(uint64_t, message); /* number of the message's first entry */
+    FIELD(uint64_t, place);   /* of a first entry: bytes of the message; of others: where its bytes begin */
+END_STRUCT(mst_entry_part);
+
+/* One direction between two ranks, in the sender's heap: two slots for small entries, a ring of
+ * mst_layout_ring_bytes() bytes for the others, and what lets a message pass a ring that is full. */
+STRUCT(mst_channel)
+    FIELD(alignas(MST_LINE) _Atomic uint64_t, head); /* receiver: bytes that it has consumed, E6 */
+    FIELD(_Atomic uint64_t, posted);  /* receiver: number of the entry that it waits for, and tag, E6 */
+    FIELD(_Atomic uint64_t, starved); /* receiver: number of the entry that it needs, while others stay, E6 */
+    FIELD(_Atomic uint64_t, announcements_taken); /* receiver: how many it has read, E6 */
+    FIELD(_Atomic uint64_t, express_taken);       /* receiver: how many entries it has taken there, E6 */
+    ARRAY(mst_answer, answers, [MST_ANSWERS]);
+    FIELD(alignas(MST_LINE) _Atomic uint64_t, answers_taken); /* sender: how many it has read, E5 */
+    ARRAY(mst_announcement, announcements, [MST_ANNOUNCEMENTS]);
+    ARRAY(alignas(MST_LINE) unsigned char, slots, [2][MST_SLOT_BYTES]); /* of even and odd entries */
+    ARRAY(alignas(MST_LINE) unsigned char, express, [MST_EXPRESS_BYTES]); /* one entry, of its own numbers */
+    REST(alignas(MST_LINE) unsigned char, ring);
+END_STRUCT(mst_channel);
 
 /* What one member has raised at another, in the latter's block of a window. */
 STRUCT(mst_signals)

@@ -1,9 +1,9 @@
 /*
  * Channels: entries from one member to another, in order, through two slots and a ring in the sender's
- * region.
+ * region. This file has what both ends share; channel_out.h is the sender's end, channel_in.h the receiver's.
  *
  * A channel is created when a pair first communicates and lives as long as the group; its offset is published
- * in a table of one offset per receiver (E4). An entry is a stamp, the message's envelope and bytes, in whole
+ * in a table of one offset per receiver (E4). An entry is a stamp, what the message is, and bytes, in whole
  * cache lines: the receiver polls the stamp of the next entry, and a small message arrives with the same line
  * (E5).
  *
@@ -18,10 +18,14 @@
  * this from the receiver's own entries, each of which states how many it has consumed (E20); that costs
  * nothing, and if the receiver sends nothing, entries use the ring.
  *
+ * The receiver may leave an entry where it is and go on to the next (channel_in.h). Space is freed up to the
+ * first entry that was left. When what was left fills the ring, the receiver says that it starves (E6), and
+ * the sender passes the ring: an announcement tells of a message without its bytes, and one entry beside the
+ * ring, the express entry, carries bytes that the receiver has asked for.
+ *
  * Bytes in the sender's heap need not be copied: an entry can state their offset, and the sender waits until
- * the receiver has consumed the entry. A receiver that waits for a large message posts that it waits, so that
- * the sender knows that it would not wait long, and, if its buffer is in its heap, the offset, so that the
- * sender can write there.
+ * the receiver has read them. The receiver answers messages that do not travel by themselves (E28): that it
+ * wants the rest, that it wants a part of a view written to its own heap, that it has read a view.
  *
  * Nothing here waits: both ends do what is possible now and return whether it was. A caller that must wait
  * sleeps on its own doorbell. One thread may use one end of a channel and another thread the other end.
@@ -32,34 +36,75 @@
 #include "shm/group/store_policy.h"
 #include "shm/group/subarena.h"
 
-#define MST_PART_BYTES                                                                                       \
-    32768 /* bytes of one entry at most: the receiver copies one while the sender fills the next */
+/* Bytes of one entry at most: the receiver copies one while the sender fills the next. */
+#define MST_PART_BYTES 32768
+
+/* Bytes of a message that travel without being asked for: one entry, or a first one and a part after it. */
+#define MST_EAGER_BYTES (2 * MST_PART_BYTES)
 
 /* memcpy with non-temporal stores. */
 typedef void (*mst_stream_fn)(void *to, const void *from, size_t bytes);
 
 typedef enum mst_entry_kind {
-    MST_ENTRY_MESSAGE, /* the first bytes, or all */
-    MST_ENTRY_PART,    /* further bytes */
-    MST_ENTRY_VIEW,    /* instead of bytes, the offset of the bytes in the sender's heap */
-    MST_ENTRY_WRITTEN  /* no bytes: the sender has written its share into the receiver's buffer */
+    MST_ENTRY_WHOLE,          /* a message of up to MST_PART_BYTES */
+    MST_ENTRY_FIRST,          /* the first MST_PART_BYTES of a longer one */
+    MST_ENTRY_VIEW,           /* a message, of which the entry has only where it is in the sender's heap */
+    MST_ENTRY_ANNOUNCED,      /* an announcement of a message whose bytes can be asked for */
+    MST_ENTRY_ANNOUNCED_VIEW, /* the same of a view */
+    MST_ENTRY_PART,           /* further bytes of a message */
+    MST_ENTRY_WRITTEN,        /* no bytes: the sender has written its share into the receiver's buffer */
+    MST_ENTRY_KINDS
 } mst_entry_kind;
 
+/* What an entry is; a private copy. */
+typedef struct mst_envelope {
+    mst_entry_kind kind;
+    int32_t tag;
+    uint32_t type;
+    size_t bytes;     /* in this entry */
+    uint64_t number;  /* of the entry; set by the channel */
+    uint64_t total;   /* of a message: its bytes */
+    uint64_t message; /* of further entries: number of the message's first */
+    uint64_t offset;  /* of a view: in the sender's heap; of a part: where its bytes are in the message */
+} mst_envelope;
+
+typedef enum mst_answer_kind {
+    MST_ANSWER_REST,   /* send the rest */
+    MST_ANSWER_WANTED, /* write your share of the view to this offset in my heap */
+    MST_ANSWER_READ,   /* the view has been read */
+    MST_ANSWER_KINDS
+} mst_answer_kind;
+
+/* An entry that the receiver has left where it is. */
+typedef struct mst_kept {
+    struct mst_kept *next;
+    const mst_entry *at; /* NULL: it was an announcement */
+    uint64_t number;
+    uint64_t position; /* of the ring, from where it cannot be freed */
+    bool over;
+} mst_kept;
+
 typedef struct mst_channel_end {
-    mst_channel *channel;         /* NULL: not created, or not found yet */
-    uint64_t number;              /* of the next entry at this end, from 1 */
-    uint64_t position;            /* of the next entry in the ring; only grows */
-    uint64_t head;                /* the receiver's position, as this end last read or published it */
-    uint64_t slots[2];            /* sender: number of the latest entry in each slot; 0: none */
-    const mst_entry *found;       /* receiver: the next entry, once it has arrived */
-    mst_store_policy policy;      /* for the bytes of entries */
-    mst_store_policy view_stores; /* for bytes that are written directly into the receiver's buffer */
+    mst_channel *channel;              /* NULL: not created, or not found yet */
+    uint64_t number;                   /* of the next entry at this end, from 1 */
+    uint64_t position;                 /* of the next entry in the ring; only grows */
+    uint64_t head;                     /* up to where the ring is free, as last read or published */
+    uint64_t slots[2];                 /* sender: number of the latest entry in each slot; 0: none */
+    const mst_entry *found;            /* receiver: the next entry, once it has arrived */
+    const mst_announcement *announced; /* receiver: the same, if it is an announcement; else NULL */
+    mst_kept *kept_first, *kept_last;  /* receiver: entries that it has left, in order */
+    uint64_t announcements;            /* put, or read */
+    uint64_t express;                  /* entries beside the ring, put or taken */
+    uint64_t answers;                  /* read, or given */
+    uint64_t starved;                  /* receiver: as last published */
+    mst_store_policy policy;           /* for the bytes of entries */
+    mst_store_policy view_stores;      /* for bytes that are written directly into the receiver's buffer */
 } mst_channel_end;
 
 /* What the thread that receives from a member tells the thread that sends to it. */
 typedef struct mst_channel_notes {
-    _Atomic uint64_t taken;        /* number of its entries that we have consumed, E20 */
-    _Atomic uint64_t acknowledged; /* number of our entries that it has consumed, as it stated, E20 */
+    _Atomic uint64_t taken;        /* number up to which we have consumed its entries, E20 */
+    _Atomic uint64_t acknowledged; /* number up to which it has consumed ours, as it stated, E20 */
 } mst_channel_notes;
 
 typedef struct mst_channels {
@@ -77,60 +122,56 @@ bool mst_channels_init(mst_channels *channels, mst_subarena *subarena,
                        mst_stream_fn stream); /* false: no memory */
 void mst_channels_destroy(mst_channels *channels);
 
+typedef enum mst_flow { MST_FLOW_OK, MST_FLOW_NOT_NOW, MST_FLOW_DAMAGED } mst_flow;
+
 /* Creates the channel to `receiver` if there is none. On failure (NO_SPACE and others) nothing has
  * changed. */
 muster_status mst_channel_open(mst_channels *channels, int receiver);
 
-typedef enum mst_flow { MST_FLOW_OK, MST_FLOW_NOT_NOW, MST_FLOW_DAMAGED } mst_flow;
+/* Finds the channel from `sender` to us, once it exists. */
+mst_flow mst_channel_find(mst_channels *channels, int sender);
 
-/* The header of an entry; a private copy. */
-typedef struct mst_envelope {
-    mst_entry_kind kind;
-    uint16_t tag;
-    uint64_t count;
-} mst_envelope;
+/* ---- entries ---- */
 
-/* ---- the sender's end ---- */
+/* Bytes of an entry before those of the message. */
+static inline size_t mst_entry_head_bytes(mst_entry_kind kind)
+{
+    return sizeof(mst_entry) + (kind == MST_ENTRY_WHOLE ? 0 : sizeof(mst_entry_part));
+}
 
-/* Prefetches, for writing, the line in which a small message of this size will begin, and which the receiver
- * is polling: to be called as long before mst_channel_put as possible. */
-void mst_channel_prefetch(const mst_channels *channels, int receiver, size_t bytes);
+static inline uint64_t mst_entry_bytes(mst_entry_kind kind, size_t bytes)
+{
+    return (mst_entry_head_bytes(kind) + bytes + MST_ENTRY_UNIT - 1) / MST_ENTRY_UNIT * MST_ENTRY_UNIT;
+}
 
-/* Appends an entry of up to MST_PART_BYTES bytes, if there is space for all of them. */
-mst_flow mst_channel_put(mst_channels *channels, int receiver, const mst_envelope *envelope,
-                         const void *bytes, size_t count);
+static inline mst_entry *mst_entry_at(const mst_channels *channels, mst_channel *channel, uint64_t position)
+{
+    return (mst_entry *)(void *)(channel->ring + position % channels->ring_bytes);
+}
 
-/* Whether there is space for such an entry. */
-mst_flow mst_channel_has_room(mst_channels *channels, int receiver, size_t bytes);
+static inline mst_entry *mst_entry_slot(mst_channel *channel, uint64_t number)
+{
+    return (mst_entry *)(void *)channel->slots[number & 1];
+}
 
-/* Whether a message of this size would fit into the free space of the ring. */
-bool mst_channel_fits(mst_channels *channels, int receiver, size_t bytes);
+/* A stamp: the number modulo 2^44, the kind, and the bytes. */
+#define MST_STAMP_NUMBER 20
+#define MST_STAMP_KIND 16
 
-/* Whether the receiver waits for the entry that is put next. */
-bool mst_channel_is_awaited(const mst_channels *channels, int receiver);
+static inline uint64_t mst_stamp_pack(uint64_t number, mst_entry_kind kind, size_t bytes)
+{
+    return number << MST_STAMP_NUMBER | (uint64_t)kind << MST_STAMP_KIND | bytes;
+}
 
-/* Whether the receiver has posted where it wants the bytes of the latest view, so that the sender can write
- * some of them; *buffer: that address, in the receiver's heap. */
-mst_flow mst_channel_wants(const mst_channels *channels, int receiver, size_t bytes, void **buffer);
+static inline bool mst_stamp_is_of(uint64_t stamp, uint64_t number)
+{
+    return ((stamp ^ number << MST_STAMP_NUMBER) >> MST_STAMP_NUMBER) == 0;
+}
 
-/* Whether the receiver has consumed all entries. */
-mst_flow mst_channel_is_taken(mst_channels *channels, int receiver);
-
-/* ---- the receiver's end ---- */
-
-/* Whether the next entry has arrived, and its envelope. */
-mst_flow mst_channel_look(mst_channels *channels, int sender, mst_envelope *envelope);
-
-/* Consumes the next entry, which has arrived, and copies its bytes unless `to` is NULL. `at_once`: the sender
- * waits for that. */
-void mst_channel_take(mst_channels *channels, int sender, void *to, size_t count, bool at_once);
-
-/* The address of the `bytes` of a view, which is the next entry and has arrived; NULL: outside the sender's
- * heap. */
-const void *mst_channel_view(const mst_channels *channels, int sender, size_t bytes);
-
-/* Posts that this end waits for the next entry, or for its bytes if it is a view, and the offset in its heap
- * where it wants `bytes` bytes, 0: elsewhere. false: the channel does not exist yet. Once per entry. */
-bool mst_channel_post(mst_channels *channels, int sender, uint64_t wanted_at, size_t bytes);
+/* What a receiver waits for: the number of the next entry, and a tag. */
+static inline uint64_t mst_posted_pack(uint64_t number, int32_t tag)
+{
+    return number << 32 | (uint32_t)tag;
+}
 
 #endif

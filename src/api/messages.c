@@ -1,18 +1,62 @@
-/* send, recv and sendrecv: checks, and call classes. The backend moves the messages. */
+/* send, recv, sendrecv and probe: checks, and call classes. The backend moves the messages. */
 #include "src/api/enter.h"
 #include "src/pure/dtype.h"
 #include "src/pure/partition.h"
+#include "src/pure/sized.h"
 
-static muster_status check_direction(const mst_message *message, const muster_group *group, const char *role,
-                                     int peer, const void *buffer, size_t count)
+/* ---- checking ---- */
+
+static muster_status check_peer(const char *name, const char *role, int peer, bool may_be_any,
+                                const muster_group *group)
 {
-    if (peer < 0 || peer >= group->size)
-        return mst_fail(MUSTER_ERR_INVALID, "%s: %s %d is not a rank of a group of %d", message->name, role,
-                        peer, group->size);
-    if (count && !buffer)
-        return mst_fail(MUSTER_ERR_INVALID, "%s: the buffer is NULL and should hold %zu element%s",
-                        message->name, count, count == 1 ? "" : "s");
-    return MUSTER_OK;
+    if ((peer >= 0 && peer < group->size) || peer == MUSTER_RANK_NONE ||
+        (may_be_any && peer == MUSTER_ANY_SOURCE))
+        return MUSTER_OK;
+    return mst_fail(MUSTER_ERR_INVALID, "%s: %s %d is not a rank of a group of %d", name, role, peer,
+                    group->size);
+}
+
+static muster_status check_tag(const char *name, int tag, bool may_be_any)
+{
+    if (tag >= 0 || (may_be_any && tag == MUSTER_ANY_TAG))
+        return MUSTER_OK;
+    return mst_fail(MUSTER_ERR_INVALID, "%s: %d is not a tag; expected 0 to 2147483647%s", name, tag,
+                    may_be_any ? ", or MUSTER_ANY_TAG" : "");
+}
+
+static muster_status check_buffer(const char *name, const void *buffer, size_t count)
+{
+    if (!count || buffer)
+        return MUSTER_OK;
+    return mst_fail(MUSTER_ERR_INVALID, "%s: the buffer is NULL and should hold %zu element%s", name, count,
+                    count == 1 ? "" : "s");
+}
+
+static muster_status check_result(muster_message *result)
+{
+    muster_message unused;
+
+    return result ? mst_sized_take(&unused, sizeof unused, result, "MUSTER_MESSAGE_INIT") : MUSTER_OK;
+}
+
+static muster_status check_send(const muster_group *group, const mst_message *message)
+{
+    muster_status status = check_peer(message->name, "destination", message->destination, false, group);
+
+    if (status == MUSTER_OK)
+        status = check_tag(message->name, message->send_tag, false);
+    return status == MUSTER_OK ? check_buffer(message->name, message->out, message->out_count) : status;
+}
+
+static muster_status check_receive(const muster_group *group, const mst_message *message)
+{
+    muster_status status = check_peer(message->name, "source", message->source, true, group);
+
+    if (status == MUSTER_OK)
+        status = check_tag(message->name, message->receive_tag, true);
+    if (status == MUSTER_OK)
+        status = check_result(message->result);
+    return status == MUSTER_OK ? check_buffer(message->name, message->in, message->in_count) : status;
 }
 
 static muster_status check(const muster_group *group, mst_message *message)
@@ -27,27 +71,54 @@ static muster_status check(const muster_group *group, mst_message *message)
         !mst_multiply(message->in_count, element, 1, &message->in_bytes) || message->in_bytes > PTRDIFF_MAX)
         return mst_fail(MUSTER_ERR_INVALID, "%s: more elements than memory can have", message->name);
     if (message->sends)
-        status = check_direction(message, group, "destination", message->destination, message->out,
-                                 message->out_count);
+        status = check_send(group, message);
     if (status == MUSTER_OK && message->receives)
-        status = check_direction(message, group, "source", message->source, message->in, message->in_count);
+        status = check_receive(group, message);
     if (status == MUSTER_OK && mst_overlap(message->out, message->out_bytes, message->in, message->in_bytes))
         status = mst_fail(MUSTER_ERR_INVALID, "%s: the send and receive buffers overlap", message->name);
     return status;
 }
 
-static muster_status move(muster_group *group, mst_message *message)
-{
-    muster_status status = check(group, message);
+/* ---- moving ---- */
 
-    return status == MUSTER_OK ? group->backend->message(group, message) : mst_refuse(group, status);
+/* What is received from MUSTER_RANK_NONE. */
+static void tell_none(muster_message *result, muster_dtype dtype)
+{
+    muster_message none = {
+        .struct_size = sizeof none, .source = MUSTER_RANK_NONE, .tag = MUSTER_ANY_TAG, .dtype = dtype
+    };
+
+    if (result)
+        mst_sized_give(result, &none, sizeof none);
 }
 
-muster_status muster_send(const void *buf, size_t count, muster_dtype dtype, int dst, muster_group *group)
+/* Moves what has a peer. */
+static muster_status move(muster_group *group, mst_message *message)
 {
-    mst_message message = {
-        .name = "send", .dtype = dtype, .sends = true, .destination = dst, .out = buf, .out_count = count
-    };
+    bool from_none = message->receives && message->source == MUSTER_RANK_NONE;
+    muster_status status = check(group, message);
+
+    if (status != MUSTER_OK)
+        return mst_refuse(group, status);
+    message->sends = message->sends && message->destination != MUSTER_RANK_NONE;
+    message->receives = message->receives && !from_none;
+    status = message->sends || message->receives ? group->backend->message(group, message)
+                                                 : group->backend->status(group);
+    if (status == MUSTER_OK && from_none)
+        tell_none(message->result, message->dtype);
+    return status;
+}
+
+muster_status muster_send(const void *buf, size_t count, muster_dtype dtype, int dst, int tag,
+                          muster_group *group)
+{
+    mst_message message = { .name = "send",
+                            .dtype = dtype,
+                            .sends = true,
+                            .destination = dst,
+                            .send_tag = tag,
+                            .out = buf,
+                            .out_count = count };
 
     muster_status status = mst_enter(group, MUSTER_CALL_SEND);
     if (status != MUSTER_OK)
@@ -57,11 +128,17 @@ muster_status muster_send(const void *buf, size_t count, muster_dtype dtype, int
     return status;
 }
 
-muster_status muster_recv(void *buf, size_t count, muster_dtype dtype, int src, muster_group *group)
+muster_status muster_recv(void *buf, size_t count, muster_dtype dtype, int src, int tag, muster_group *group,
+                          muster_message *result)
 {
-    mst_message message = {
-        .name = "recv", .dtype = dtype, .receives = true, .source = src, .in = buf, .in_count = count
-    };
+    mst_message message = { .name = "recv",
+                            .dtype = dtype,
+                            .receives = true,
+                            .source = src,
+                            .receive_tag = tag,
+                            .in = buf,
+                            .in_count = count,
+                            .result = result };
 
     muster_status status = mst_enter(group, MUSTER_CALL_RECEIVE);
     if (status != MUSTER_OK)
@@ -71,8 +148,9 @@ muster_status muster_recv(void *buf, size_t count, muster_dtype dtype, int src, 
     return status;
 }
 
-muster_status muster_sendrecv(const void *sendbuf, size_t sendcount, int dst, void *recvbuf, size_t recvcount,
-                              int src, muster_dtype dtype, muster_group *group)
+muster_status muster_sendrecv(const void *sendbuf, size_t sendcount, int dst, int sendtag, void *recvbuf,
+                              size_t recvcount, int src, int recvtag, muster_dtype dtype, muster_group *group,
+                              muster_message *result)
 {
     mst_message message = { .name = "sendrecv",
                             .dtype = dtype,
@@ -80,10 +158,13 @@ muster_status muster_sendrecv(const void *sendbuf, size_t sendcount, int dst, vo
                             .receives = true,
                             .destination = dst,
                             .source = src,
+                            .send_tag = sendtag,
+                            .receive_tag = recvtag,
                             .out = sendbuf,
                             .in = recvbuf,
                             .out_count = sendcount,
-                            .in_count = recvcount };
+                            .in_count = recvcount,
+                            .result = result };
 
     muster_status status = mst_enter(group, MUSTER_CALL_SEND);
     if (status != MUSTER_OK)
@@ -94,5 +175,54 @@ muster_status muster_sendrecv(const void *sendbuf, size_t sendcount, int dst, vo
         mst_leave(group, MUSTER_CALL_RECEIVE);
     }
     mst_leave(group, MUSTER_CALL_SEND);
+    return status;
+}
+
+/* ---- probing ---- */
+
+static muster_status probe(const char *name, int src, int tag, muster_group *group, bool waits, bool *found,
+                           muster_message *result)
+{
+    muster_status status = check_peer(name, "source", src, true, group);
+
+    if (status == MUSTER_OK)
+        status = check_tag(name, tag, true);
+    if (status == MUSTER_OK)
+        status = check_result(result);
+    if (status != MUSTER_OK)
+        return mst_refuse(group, status);
+    if (src != MUSTER_RANK_NONE)
+        return group->backend->probe(group, src, tag, waits, found, result);
+    *found = true;
+    tell_none(result, MUSTER_BOOL);
+    return group->backend->status(group);
+}
+
+muster_status muster_probe(int src, int tag, muster_group *group, muster_message *message)
+{
+    bool found;
+
+    muster_status status = mst_enter(group, MUSTER_CALL_RECEIVE);
+    if (status != MUSTER_OK)
+        return status;
+    status = probe("probe", src, tag, group, true, &found, message);
+    mst_leave(group, MUSTER_CALL_RECEIVE);
+    return status;
+}
+
+muster_status muster_iprobe(int src, int tag, muster_group *group, bool *found, muster_message *message)
+{
+    bool there = false;
+
+    muster_status status = mst_enter(group, MUSTER_CALL_RECEIVE);
+    if (status != MUSTER_OK)
+        return status;
+    if (!found)
+        status = mst_refuse(group, mst_fail(MUSTER_ERR_INVALID, "iprobe: `found` is NULL"));
+    if (status == MUSTER_OK)
+        status = probe("iprobe", src, tag, group, false, &there, message);
+    if (status == MUSTER_OK)
+        *found = there;
+    mst_leave(group, MUSTER_CALL_RECEIVE);
     return status;
 }

@@ -26,7 +26,8 @@ muster_status mst_group_create(mst_subarena *subarena, const mst_kernels *kernel
         group->split_records = calloc(size, sizeof *group->split_records);
     }
     if (!group || !group->records || !group->sources || !group->targets || !group->split_records ||
-        !mst_channels_init(&group->channels, subarena, kernels->stream)) {
+        !mst_channels_init(&group->channels, subarena, kernels->stream) ||
+        !mst_traffic_init(&group->traffic, subarena->size)) {
         if (group)
             mst_group_destroy(group);
         mst_subarena_retire(subarena);

@@ -2,6 +2,7 @@
 #include "src/onehost/group.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "shm/group/mapped.h"
 
@@ -9,6 +10,7 @@ void mst_group_destroy(mst_group *group)
 {
     mst_channels_destroy(&group->channels);
     mst_pairs_destroy(&group->pairs);
+    mst_traffic_destroy(&group->traffic);
     free(group->records);
     free(group->sources);
     free(group->targets);
@@ -46,6 +48,16 @@ uint64_t mst_group_heap_offset(const mst_group *group, const void *buffer, size_
         mst_subarena_is_sealed(attachment, buffer)) /* there a peer that writes would be killed */
         return 0;
     return mst_layout_heap_at(&attachment->geometry, attachment->seat, offset, bytes) ? offset : 0;
+}
+
+void mst_group_copy_within_arena(const mst_group *group, mst_channel_end *end, void *to, const void *from,
+                                 size_t bytes)
+{
+    if (mst_store_begin(&end->view_stores, bytes))
+        group->kernels->stream(to, from, bytes);
+    else
+        memcpy(to, from, bytes);
+    mst_store_end(&end->view_stores, bytes);
 }
 
 int mst_group_translate(const muster_group *group, int rank, const muster_group *other)

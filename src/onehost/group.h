@@ -15,6 +15,7 @@
 #include "shm/group/staging.h"
 #include "src/backend.h"
 #include "src/kernels/reduce.h"
+#include "src/onehost/transfer.h"
 #include "src/pure/tuning.h"
 
 struct mst_nonblocking;
@@ -62,6 +63,7 @@ typedef struct mst_group {
     mst_staging staging;                           /* for the sequence `collectives` */
     mst_store_policy staging_stores, arena_stores; /* for collectives' copies and reductions there */
     mst_channels channels;
+    mst_traffic traffic; /* messages */
     mst_waiter send_waiter, receive_waiter;
     uint64_t operation;       /* collectives entered so far */
     uint64_t split;           /* splits and dups entered so far */
@@ -105,6 +107,17 @@ void mst_group_plan_stores(mst_group *group);
 
 /* The arena offset of a buffer in this rank's heap; 0: it is elsewhere. */
 uint64_t mst_group_heap_offset(const mst_group *group, const void *buffer, size_t bytes);
+
+/* Copies into an arena buffer, which a peer may have read, or may read next: as for staging, with
+ * non-temporal stores if these are faster. */
+void mst_group_copy_within_arena(const mst_group *group, mst_channel_end *end, void *to, const void *from,
+                                 size_t bytes);
+
+/* Of a view between two arena buffers the receiver reads this much, and the sender writes the rest. */
+static inline size_t mst_group_readers_share(size_t total)
+{
+    return total / 2 / MST_ENTRY_UNIT * MST_ENTRY_UNIT;
+}
 
 int mst_group_translate(const muster_group *group, int rank, const muster_group *other);
 

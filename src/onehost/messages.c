@@ -1,19 +1,23 @@
-/* send, recv and sendrecv, for messages.h. */
+/* send, recv, sendrecv and probe, for messages.h. */
 #include "src/onehost/messages.h"
 
+#include <stdio.h>
+
 #include "shm/base/error.h"
+#include "shm/group/channel_out.h"
 #include "src/onehost/broken.h"
 #include "src/onehost/exchange.h"
+#include "src/onehost/incoming.h"
 #include "src/onehost/showing.h"
+#include "src/pure/dtype.h"
+#include "src/pure/sized.h"
 
-/* Refuses a message to ourselves that the channel cannot buffer: nobody else could consume it. */
-static muster_status check_send_to_self(const mst_exchange *exchange)
+/* Refuses a message to ourselves that does not travel by itself: nobody else could receive it. */
+static muster_status check_send_to_self(mst_group *group, const mst_message *message)
 {
-    mst_group *group = exchange->group;
-    const mst_message *message = exchange->message;
-
     if (!message->sends || message->receives || message->destination != group->base.rank ||
-        mst_channel_fits(&group->channels, group->base.rank, message->out_bytes))
+        (message->out_bytes <= MST_EAGER_BYTES &&
+         mst_channel_has_room(&group->channels, group->base.rank, message->out_bytes) == MST_FLOW_OK))
         return MUSTER_OK;
     return mst_fail(
         MUSTER_ERR_INVALID,
@@ -36,25 +40,17 @@ static muster_status enter(mst_group *group, const mst_message *message)
 muster_status mst_message_move(muster_group *of, const mst_message *message)
 {
     mst_group *group = mst_group_of(of);
-    mst_exchange exchange = { .group = group,
-                              .message = message,
-                              .out = { .active = message->sends,
-                                       .peer = message->destination,
-                                       .bytes = (unsigned char *)(uintptr_t)message->out,
-                                       .total = message->out_bytes },
-                              .in = { .active = message->receives,
-                                      .peer = message->source,
-                                      .bytes = message->in,
-                                      .total = message->in_bytes } };
+    mst_exchange exchange;
 
     /* First, since the checks take as long as the lines; it only prefetches, also in a broken group. */
     if (message->sends)
         mst_channel_prefetch(&group->channels, message->destination, message->out_bytes);
+    mst_exchange_init(&exchange, group, message);
     muster_status status = enter(group, message);
     if (status == MUSTER_OK && message->sends)
         status = mst_channel_open(&group->channels, message->destination);
     if (status == MUSTER_OK)
-        status = check_send_to_self(&exchange);
+        status = check_send_to_self(group, message);
     if (status == MUSTER_OK)
         status = mst_exchange_run(&exchange);
     if (message->receives)
@@ -62,4 +58,99 @@ muster_status mst_message_move(muster_group *of, const mst_message *message)
     if (message->sends)
         mst_group_shown(group, MUSTER_CALL_SEND);
     return status;
+}
+
+/* ---- probing ---- */
+
+/* A probe that waits. */
+typedef struct probe {
+    mst_group *group;
+    int source, tag;
+    const mst_unexpected *found;
+    muster_status status;
+    mst_waiting waiting;
+} probe;
+
+static bool look(const void *arg)
+{
+    probe *probe = *(struct probe *const *)arg;
+
+    probe->status = mst_incoming_probe(probe->group, probe->source, probe->tag, &probe->found);
+    return probe->found || probe->status != MUSTER_OK;
+}
+
+static void describe(const void *arg, char *text, size_t bytes)
+{
+    const probe *probe = arg;
+
+    snprintf(text, bytes, probe->tag == MUSTER_ANY_TAG ? "probe (any tag)" : "probe (tag %d)", probe->tag);
+}
+
+static void find_peers(const void *arg, int peers[2])
+{
+    const probe *probe = arg;
+
+    peers[0] = -1;
+    peers[1] = probe->source == MUSTER_ANY_SOURCE ? MST_ANY_PEER : probe->source;
+}
+
+static muster_status fail(probe *probe, mst_wait_result result)
+{
+    char doing[40], missing[32] = "any rank to send";
+
+    describe(probe, doing, sizeof doing);
+    if (probe->source >= 0)
+        snprintf(missing, sizeof missing, "rank %d to send", probe->source);
+    return mst_group_wait_failed(probe->group, result, doing, missing);
+}
+
+static muster_status wait(probe *probe)
+{
+    static const mst_wait_kind kind = { .describe = describe, .find_peers = find_peers, .may_rest = true };
+    mst_group *group = probe->group;
+    mst_waiter *waiter = &group->receive_waiter;
+    mst_eventcount *doorbell = &group->subarena->cells[group->base.rank]->doorbell;
+
+    waiter->deadline.limit_ns = group->base.timeout_ns;
+    mst_deadline_begin(&waiter->deadline);
+    waiter->waited_ns = 0;
+    probe->waiting = (mst_waiting){ &kind, group, probe };
+    waiter->watch = mst_waiting_watch(&probe->waiting);
+    mst_wait_result result = mst_wait_until(waiter, mst_eventcount_parking(doorbell), look, &probe, -1);
+    return result == MST_WAIT_READY ? probe->status : fail(probe, result);
+}
+
+static void tell(const probe *probe, muster_message *result)
+{
+    const mst_envelope *envelope = &probe->found->envelope;
+    muster_message came = { .struct_size = sizeof came,
+                            .source = probe->found->node.source,
+                            .tag = envelope->tag,
+                            .count =
+                                (size_t)envelope->total / muster_dtype_size((muster_dtype)envelope->type),
+                            .dtype = (muster_dtype)envelope->type };
+
+    mst_sized_give(result, &came, sizeof came);
+}
+
+muster_status mst_message_probe(muster_group *of, int source, int tag, bool waits, bool *found,
+                                muster_message *result)
+{
+    mst_group *group = mst_group_of(of);
+    probe probe = { .group = group, .source = source, .tag = tag }, *at = &probe;
+
+    muster_status status = mst_group_ready(group, MUSTER_CALL_RECEIVE);
+    if (status != MUSTER_OK)
+        return status;
+    mst_group_begin(group);
+    if (!look(&at) && waits)
+        status = wait(&probe);
+    else
+        status = probe.status;
+    if (status != MUSTER_OK)
+        return status;
+    *found = probe.found != NULL;
+    if (probe.found && result)
+        tell(&probe, result);
+    return MUSTER_OK;
 }

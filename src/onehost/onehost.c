@@ -51,6 +51,7 @@ const mst_backend mst_backend_onehost = {
     .test = mst_call_test,
     .wait = mst_call_wait,
     .message = mst_message_move,
+    .probe = mst_message_probe,
     .split = mst_split,
     .dup = mst_dup,
     .subset = mst_subset,

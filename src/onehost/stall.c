@@ -37,9 +37,30 @@ static bool has_gone(const mst_group *group, int peer)
     return (theirs & 1) && theirs >> 1 > own >> 1;
 }
 
+/* One of any that would do is lost if it has entered a regroup, where it waits for us; or if all have left.
+ * Who has died has broken the group. */
+static int find_lost(const mst_group *group, int peer)
+{
+    int left = -1, there = 0;
+
+    if (peer != MST_ANY_PEER)
+        return has_left(group, peer) || has_gone(group, peer) ? peer : -1;
+    for (int rank = 0; rank < group->base.size; rank++) {
+        if (rank == group->base.rank)
+            continue;
+        if (has_gone(group, rank))
+            return rank;
+        if (has_left(group, rank))
+            left = rank;
+        else
+            there++;
+    }
+    return there ? -1 : left;
+}
+
 static bool is_lost(const mst_group *group, int peer)
 {
-    return has_left(group, peer) || has_gone(group, peer);
+    return find_lost(group, peer) >= 0;
 }
 
 bool mst_member_is_gone(const mst_group *group, int rank)
@@ -56,7 +77,8 @@ static void lose(mst_group *group, int peer)
     const mst_subarena *subarena = group->subarena;
 
     /* It may have left or entered the regroup because of a death, which is the cause then. */
-    if (!is_lost(group, peer) || mst_subarena_look_at_terminations(subarena))
+    peer = find_lost(group, peer);
+    if (peer < 0 || mst_subarena_look_at_terminations(subarena))
         return;
     if (!has_left(group, peer)) {
         mst_group_spread(group, MST_POISON_REGROUPS, peer, 0);
@@ -82,15 +104,23 @@ static bool is_due(mst_group *group, int64_t slept_ns)
     return true;
 }
 
+static bool is_awaited(const stall *stall, int rank)
+{
+    if (rank == stall->peers[0] || rank == stall->peers[1])
+        return true;
+    return rank != stall->waiting->group->base.rank &&
+           (stall->peers[0] == MST_ANY_PEER || stall->peers[1] == MST_ANY_PEER);
+}
+
 static void look_for_dead(const stall *stall, bool due)
 {
     mst_group *group = stall->waiting->group;
     mst_liveness *liveness = &group->subarena->attachment->liveness;
 
     mst_liveness_scan(liveness);
-    for (int i = 0; i < 2; i++)
-        if (due && stall->peers[i] >= 0 && stall->slept_ns >= LOOK_FOR_DUMP_AFTER_NS)
-            mst_liveness_look_for_dump(liveness, group->subarena->shares[stall->peers[i]].seat);
+    for (int rank = 0; rank < group->base.size && stall->slept_ns >= LOOK_FOR_DUMP_AFTER_NS; rank++)
+        if (due && is_awaited(stall, rank))
+            mst_liveness_look_for_dump(liveness, group->subarena->shares[rank].seat);
     mst_subarena_look_at_terminations(group->subarena);
     if (mst_liveness_launcher_gone(liveness)) {
         mst_store64_rlx(&group->interrupted, MST_ORPHANED);
@@ -207,8 +237,9 @@ static bool tick(void *arg, int peer, int64_t slept_ns)
 
     find_peers(waiting, peer, stall.peers);
     look_for_dead(&stall, due);
-    for (int i = 0; i < 2 && !alone; i++)
-        look_for_poison(group, stall.peers[i]);
+    for (int rank = 0; rank < group->base.size && !alone; rank++)
+        if (is_awaited(&stall, rank))
+            look_for_poison(group, rank);
     look_for_damage(group, alone);
     ask_for_interruption(waiting);
     if (slept_ns >= LOOK_FOR_CYCLE_AFTER_NS &&

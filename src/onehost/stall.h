@@ -8,11 +8,15 @@
 
 #include "src/onehost/group.h"
 
+/* In place of a rank: any of the other members would do. */
+#define MST_ANY_PEER (-2)
+
 /* What all calls of a kind have in common. */
 typedef struct mst_wait_kind {
     /* Describes the call, for the report of a wait cycle. */
     void (*describe)(const void *call, char *text, size_t bytes);
-    /* Gives two ranks that must both act; -1: none in particular. NULL: only the rank that the wait names. */
+    /* Gives two ranks that must both act; -1: none in particular; MST_ANY_PEER. NULL: only the rank that the
+     * wait names. */
     void (*find_peers)(const void *call, int peers[2]);
     /* Whether a long wait may tick seldom: if deaths wake us, no published wait depends on our ticks, and
      * there is no interrupt function. */

@@ -34,7 +34,7 @@ static bool is_over(const wait *wait)
 {
     if (wait->rendezvous)
         return wait->rendezvous->come == wait->rendezvous->expected;
-    return wait->envelope ? wait->envelope->taken : wait->channel->first != NULL;
+    return wait->over ? *wait->over : mst_matching_find(wait->matching, wait->peer, wait->tag) != NULL;
 }
 
 static bool is_missing(const void *arg, int rank)
@@ -44,25 +44,42 @@ static bool is_missing(const void *arg, int rank)
     return wait->rendezvous ? !wait->rendezvous->postings[rank].here : rank == wait->peer;
 }
 
-/* A member that is needed, and has left; -1: none. */
-static int find_lost(const shared_group *shared, const wait *wait)
+static bool has_left(const shared_group *shared, int rank)
 {
-    for (int rank = 0; rank < shared->size; rank++)
-        if (is_missing(wait, rank) && (shared->left[rank] || shared->world->ended[shared->seats[rank]]))
+    return shared->left[rank] || shared->world->ended[shared->seats[rank]];
+}
+
+/* A member that is needed, and has left; the last other one, where any would do and all have; -1: none. */
+static int find_lost(const handle *handle, const wait *wait)
+{
+    const shared_group *shared = handle->shared;
+    int last = -1;
+
+    for (int rank = 0; rank < shared->size; rank++) {
+        if (is_missing(wait, rank) && has_left(shared, rank))
             return rank;
-    return -1;
+        if (rank == handle->base.rank || !wait->receives || wait->peer != MUSTER_ANY_SOURCE)
+            continue;
+        if (!has_left(shared, rank))
+            return -1;
+        last = rank;
+    }
+    return last;
 }
 
 static muster_status be_late(handle *handle, const wait *wait)
 {
     char text[120];
 
-    mst_ranklist(text, sizeof text, handle->shared->size, is_missing, wait);
+    if (wait->receives && wait->peer == MUSTER_ANY_SOURCE)
+        snprintf(text, sizeof text, "any rank");
+    else
+        mst_ranklist(text, sizeof text, handle->shared->size, is_missing, wait);
     return break_group(handle->shared, MUSTER_ERR_TIMED_OUT, "rank %d waited %.3g s in %s for %s%s",
                        handle->base.rank, (double)wait->limit_ns / NS_PER_S, wait->doing, text,
                        wait->rendezvous ? ""
-                       : wait->envelope ? " to receive"
-                                        : " to send");
+                       : wait->receives ? " to send"
+                                        : " to receive");
 }
 
 int64_t now_ns(void)
@@ -80,7 +97,7 @@ muster_status look_at(handle *handle, const wait *wait, int64_t begun_ns, bool *
     *over = is_over(wait);
     if (*over || shared->broken != MUSTER_OK)
         return *over ? MUSTER_OK : explain(shared);
-    int lost = find_lost(shared, wait);
+    int lost = find_lost(handle, wait);
     if (lost >= 0)
         return break_group(
             shared, MUSTER_ERR_PEER_DIED,

@@ -68,14 +68,15 @@ muster_status explain(const shared_group *shared);
 muster_status break_group(shared_group *shared, muster_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* What is waited for: that all have come to a rendezvous, that a envelope is taken, or that there is one in a
- * channel. */
+/* What is waited for: that all have come to a rendezvous, that a message is over, or that there is one. */
 typedef struct wait {
     const char *doing; /* in words */
     const rendezvous *rendezvous;
-    const envelope *envelope;
-    const channel *channel;
-    int peer;         /* of a message */
+    const bool *over;
+    const mst_matching *matching;
+    int peer; /* of a message, or any */
+    int tag;  /* of one to come */
+    bool receives;
     int64_t limit_ns; /* 0: none */
 } wait;
 
@@ -133,6 +134,8 @@ muster_status thread_start(muster_group *group, const mst_request *request, uint
 muster_status thread_test(muster_group *group, uint64_t number, bool *over);
 muster_status thread_wait(mst_wait_set *set, size_t *index);
 muster_status thread_message(muster_group *group, const mst_message *message);
+muster_status thread_probe(muster_group *group, int source, int tag, bool waits, bool *found,
+                           muster_message *result);
 muster_status thread_status(const muster_group *group);
 muster_status thread_split(muster_group *group, int color, int key, muster_group **child);
 muster_status thread_dup(muster_group *group, muster_group **copy);

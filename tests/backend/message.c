@@ -1,13 +1,14 @@
-/* Messages of the backend of threads: a queue of envelopes for each pair. */
+/* Messages of the backend of threads: a mailbox for each member, to which senders bring what they send. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "src/pure/sized.h"
 #include "tests/backend/handle.h"
 
-static channel *channel_between(const shared_group *shared, int from, int to)
+static mailbox *mailbox_of(const shared_group *shared, int rank)
 {
-    return &shared->channels[from * shared->size + to];
+    return &shared->mailboxes[rank];
 }
 
 static void doing_of(const mst_message *message, size_t count, char *text, size_t bytes)
@@ -15,55 +16,100 @@ static void doing_of(const mst_message *message, size_t count, char *text, size_
     snprintf(text, bytes, "%s (%s x %zu)", message->name, muster_dtype_name(message->dtype), count);
 }
 
-/* A copy where there is room; to oneself always, as nobody else would take it meanwhile. NULL: no memory. */
-static envelope *post(handle *handle, const mst_message *message, envelope *lent)
-{
-    channel *to = channel_between(handle->shared, handle->base.rank, message->destination);
-    envelope *envelope = lent;
+/* ---- a message and its receive ---- */
 
-    if (channel_fits(to, message->out_bytes) || message->destination == handle->base.rank) {
-        envelope = malloc(sizeof *envelope + message->out_bytes);
-        if (!envelope)
-            return NULL;
-        if (message->out_bytes)
-            memcpy(envelope + 1, message->out, message->out_bytes);
-    }
-    *envelope = (struct envelope){ .dtype = message->dtype,
-                                   .count = message->out_count,
-                                   .bytes = message->out_bytes,
-                                   .data = envelope == lent ? message->out : envelope + 1,
-                                   .lent = envelope == lent };
-    channel_append(to, envelope);
-    tell_all(handle->shared);
-    return envelope;
+static void tell(muster_message *result, const envelope *envelope)
+{
+    muster_message came = { .struct_size = sizeof came,
+                            .source = envelope->node.source,
+                            .tag = envelope->node.tag,
+                            .count = envelope->count,
+                            .dtype = envelope->dtype };
+
+    if (result)
+        mst_sized_give(result, &came, sizeof came);
 }
 
-static muster_status take(handle *handle, const mst_message *message)
+/* Whether the message fits its receive; otherwise the group is broken. */
+static bool fits(shared_group *shared, int rank, const mst_message *message, const envelope *envelope)
 {
-    channel *from = channel_between(handle->shared, message->source, handle->base.rank);
-    char doing[80];
+    bool exact = !message->result;
 
-    doing_of(message, message->in_count, doing, sizeof doing);
-    muster_status status = wait_for(handle, &(wait){ .doing = doing,
-                                                     .channel = from,
-                                                     .peer = message->source,
-                                                     .limit_ns = handle->base.timeout_ns });
-    if (status != MUSTER_OK)
-        return status;
-    envelope *envelope = from->first;
-    if (envelope->dtype != message->dtype || envelope->count != message->in_count)
-        return break_group(handle->shared, MUSTER_ERR_MISMATCH,
-                           "rank %d expected a message of %s x %zu from rank %d, which sent %s x %zu",
-                           handle->base.rank, muster_dtype_name(message->dtype), message->in_count,
-                           message->source, muster_dtype_name(envelope->dtype), envelope->count);
+    if (envelope->dtype == message->dtype && envelope->count <= message->in_count &&
+        (!exact || envelope->count == message->in_count))
+        return true;
+    break_group(shared, MUSTER_ERR_MISMATCH,
+                "rank %d expected a message of %s x %s%zu from rank %d, which sent %s x %zu", rank,
+                muster_dtype_name(message->dtype), exact ? "" : "up to ", message->in_count,
+                envelope->node.source, muster_dtype_name(envelope->dtype), envelope->count);
+    return false;
+}
+
+/* Whoever brings the two together, the sender or the receiver, does this. */
+static void deliver(const mst_message *message, const envelope *envelope)
+{
     if (envelope->bytes)
         memcpy(message->in, envelope->data, envelope->bytes);
-    channel_remove(from, envelope);
-    envelope->taken = true;
-    if (!envelope->lent)
-        free(envelope);
-    tell_all(handle->shared);
-    return MUSTER_OK;
+    tell(message->result, envelope);
+}
+
+/* ---- sending ---- */
+
+/* A copy where there is room; to oneself always, as nobody else would take it meanwhile. NULL: no memory. */
+static envelope *keep(handle *handle, const mst_message *message, const envelope *sent, envelope *lent)
+{
+    mailbox *to = mailbox_of(handle->shared, message->destination);
+    envelope *kept = lent;
+
+    *lent = *sent;
+    lent->lent = true;
+    if (mailbox_has_room(to, handle->base.rank, message->out_bytes) ||
+        message->destination == handle->base.rank) {
+        kept = malloc(sizeof *kept + message->out_bytes);
+        if (!kept)
+            return NULL;
+        if (message->out_bytes)
+            memcpy(kept + 1, message->out, message->out_bytes);
+        *kept = *sent;
+        kept->data = kept + 1;
+        mailbox_weigh(to, kept, true);
+    }
+    mst_matching_keep(&to->matching, &kept->node);
+    return kept;
+}
+
+/* *waits: it is lent, and is ours again when it is taken. */
+static muster_status post(handle *handle, const mst_message *message, envelope *lent, bool *waits)
+{
+    shared_group *shared = handle->shared;
+    envelope sent = { .node = { .source = handle->base.rank, .tag = message->send_tag },
+                      .dtype = message->dtype,
+                      .count = message->out_count,
+                      .bytes = message->out_bytes,
+                      .data = message->out };
+    mst_match_node *found = mst_matching_arrive(&mailbox_of(shared, message->destination)->matching,
+                                                sent.node.source, sent.node.tag);
+
+    *waits = false;
+    if (found) {
+        receipt *receipt = (struct receipt *)found;
+
+        receipt->matched = true;
+        receipt->over = fits(shared, message->destination, &receipt->message, &sent);
+        if (receipt->over)
+            deliver(&receipt->message, &sent);
+    } else {
+        const envelope *kept = keep(handle, message, &sent, lent);
+
+        if (!kept)
+            return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a message of %zu bytes", message->out_bytes);
+        *waits = kept == lent;
+    }
+    tell_all(shared);
+    /* One that is buffered may not fit its receive: the next call tells. */
+    return mailbox_has_room(mailbox_of(shared, message->destination), handle->base.rank, message->out_bytes)
+               ? MUSTER_OK
+               : explain(shared);
 }
 
 /* Until what was lent is ours again: taken, or, where the group is broken, never to be. */
@@ -75,33 +121,70 @@ static muster_status get_back(handle *handle, const mst_message *message, envelo
     doing_of(message, message->out_count, doing, sizeof doing);
     if (status == MUSTER_OK)
         status = wait_for(handle, &(wait){ .doing = doing,
-                                           .envelope = lent,
+                                           .over = &lent->taken,
                                            .peer = message->destination,
                                            .limit_ns = handle->base.timeout_ns });
     if (!lent->taken)
-        channel_remove(channel_between(handle->shared, handle->base.rank, message->destination), lent);
+        mst_matching_take(&mailbox_of(handle->shared, message->destination)->matching, &lent->node);
+    return status;
+}
+
+/* ---- receiving ---- */
+
+static muster_status take(handle *handle, const mst_message *message)
+{
+    shared_group *shared = handle->shared;
+    mailbox *mailbox = mailbox_of(shared, handle->base.rank);
+    receipt receipt = { .node = { .source = message->source, .tag = message->receive_tag },
+                        .message = *message };
+    mst_match_node *found = mst_matching_find(&mailbox->matching, message->source, message->receive_tag);
+    char doing[80];
+
+    if (found) {
+        if (!fits(shared, handle->base.rank, message, (envelope *)found))
+            return explain(shared);
+        envelope *envelope = mailbox_take(mailbox, found);
+        if (message->source == MUSTER_ANY_SOURCE)
+            mst_matching_serve(&mailbox->matching, envelope->node.source);
+        deliver(message, envelope);
+        envelope->taken = true;
+        if (!envelope->lent)
+            free(envelope);
+        tell_all(shared);
+        return explain(shared);
+    }
+    mst_matching_post(&mailbox->matching, &receipt.node);
+    doing_of(message, message->in_count, doing, sizeof doing);
+    muster_status status = wait_for(handle, &(wait){ .doing = doing,
+                                                     .over = &receipt.over,
+                                                     .peer = message->source,
+                                                     .receives = true,
+                                                     .limit_ns = handle->base.timeout_ns });
+    if (!receipt.matched)
+        mst_matching_unpost(&mailbox->matching, &receipt.node);
     return status;
 }
 
 static muster_status exchange(handle *handle, const mst_message *message)
 {
     const shared_group *shared = handle->shared;
-    envelope lent, *sent = NULL;
+    envelope lent;
+    bool waits = false;
 
     muster_status status = explain(shared);
     if (status != MUSTER_OK)
         return status;
     if (message->sends && !message->receives && message->destination == handle->base.rank &&
-        !channel_fits(channel_between(shared, handle->base.rank, handle->base.rank), message->out_bytes))
+        !mailbox_has_room(mailbox_of(shared, handle->base.rank), handle->base.rank, message->out_bytes))
         return mst_fail(MUSTER_ERR_INVALID,
                         "send: %zu bytes to oneself do not fit into what is still buffered; receive first, "
                         "or use sendrecv",
                         message->out_bytes);
-    if (message->sends && !(sent = post(handle, message, &lent)))
-        return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a message of %zu bytes", message->out_bytes);
-    if (message->receives)
+    if (message->sends)
+        status = post(handle, message, &lent, &waits);
+    if (status == MUSTER_OK && message->receives)
         status = take(handle, message);
-    return sent == &lent ? get_back(handle, message, &lent, status) : status;
+    return waits ? get_back(handle, message, &lent, status) : status;
 }
 
 muster_status thread_message(muster_group *group, const mst_message *message)
@@ -109,5 +192,28 @@ muster_status thread_message(muster_group *group, const mst_message *message)
     lock(handle_of(group));
     muster_status status = exchange(handle_of(group), message);
     unlock(handle_of(group));
+    return status;
+}
+
+muster_status thread_probe(muster_group *group, int source, int tag, bool waits, bool *found,
+                           muster_message *result)
+{
+    handle *handle = handle_of(group);
+
+    lock(handle);
+    mst_matching *matching = &mailbox_of(handle->shared, group->rank)->matching;
+    muster_status status = explain(handle->shared);
+    if (status == MUSTER_OK && waits)
+        status = wait_for(handle, &(wait){ .doing = "probe",
+                                           .matching = matching,
+                                           .peer = source,
+                                           .tag = tag,
+                                           .receives = true,
+                                           .limit_ns = group->timeout_ns });
+    const mst_match_node *node = status == MUSTER_OK ? mst_matching_find(matching, source, tag) : NULL;
+    if (node)
+        tell(result, (const envelope *)node);
+    *found = node != NULL;
+    unlock(handle);
     return status;
 }

@@ -6,6 +6,31 @@
 #include <string.h>
 #include <time.h>
 
+static bool make_mailboxes(const shared_group *shared)
+{
+    for (int rank = 0; rank < shared->size; rank++) {
+        mailbox *made = &shared->mailboxes[rank];
+
+        made->weights = calloc((size_t)shared->size, sizeof *made->weights);
+        if (!made->weights || !mst_matching_init(&made->matching, shared->size))
+            return false;
+    }
+    return true;
+}
+
+/* With what nobody has received. */
+static void end_mailbox(mailbox *mailbox, int size)
+{
+    for (int sender = 0; mailbox->matching.by_source && sender < size; sender++)
+        for (mst_match_node *next, *at = mailbox->matching.by_source[sender].first; at; at = next) {
+            next = at->list_next;
+            if (!((envelope *)at)->lent)
+                free(at);
+        }
+    mst_matching_destroy(&mailbox->matching);
+    free(mailbox->weights);
+}
+
 shared_group *shared_create(world *world, int size)
 {
     size_t members = (size_t)size;
@@ -18,8 +43,8 @@ shared_group *shared_create(world *world, int size)
     made->seats = calloc(members, sizeof *made->seats);
     made->left = calloc(members, sizeof *made->left);
     made->waits = calloc(members, sizeof *made->waits);
-    made->channels = calloc(members * members, sizeof *made->channels);
-    if (made->seats && made->left && made->waits && made->channels)
+    made->mailboxes = calloc(members, sizeof *made->mailboxes);
+    if (made->seats && made->left && made->waits && made->mailboxes && make_mailboxes(made))
         return made;
     shared_destroy(made);
     return NULL;
@@ -68,13 +93,10 @@ void shared_destroy(shared_group *shared)
             next = at->next;
             rendezvous_destroy(at, shared->size);
         }
-    for (int i = 0; shared->channels && i < shared->size * shared->size; i++)
-        for (envelope *next, *at = shared->channels[i].first; at; at = next) {
-            next = at->next;
-            free(at);
-        }
+    for (int rank = 0; shared->mailboxes && rank < shared->size; rank++)
+        end_mailbox(&shared->mailboxes[rank], shared->size);
     destroy_blocks(shared);
-    free(shared->channels);
+    free(shared->mailboxes);
     free(shared->waits);
     free(shared->left);
     free(shared->seats);
@@ -149,35 +171,24 @@ void shared_part(shared_group *shared, rendezvous_kind kind, rendezvous *over)
     rendezvous_destroy(over, shared->size);
 }
 
-bool channel_fits(const channel *channel, size_t bytes)
+bool mailbox_has_room(const mailbox *mailbox, int sender, size_t bytes)
 {
-    return bytes < CHANNEL_WEIGHT_MAX && channel->weight + bytes + 1 <= CHANNEL_WEIGHT_MAX;
+    return bytes < MAILBOX_WEIGHT_MAX && mailbox->weights[sender] + bytes + 1 <= MAILBOX_WEIGHT_MAX;
 }
 
-void channel_append(channel *channel, envelope *envelope)
+void mailbox_weigh(mailbox *mailbox, const envelope *envelope, bool in)
 {
-    envelope->next = NULL;
-    if (channel->first)
-        channel->last->next = envelope;
-    else
-        channel->first = envelope;
-    channel->last = envelope;
-    if (!envelope->lent)
-        channel->weight += envelope->bytes + 1;
+    size_t weight = envelope->bytes + 1;
+
+    mailbox->weights[envelope->node.source] += in ? weight : -weight;
 }
 
-void channel_remove(channel *channel, envelope *envelope)
+envelope *mailbox_take(mailbox *mailbox, mst_match_node *found)
 {
-    struct envelope *before = NULL;
+    envelope *taken = (envelope *)found;
 
-    for (struct envelope *at = channel->first; at != envelope; at = at->next)
-        before = at;
-    if (before)
-        before->next = envelope->next;
-    else
-        channel->first = envelope->next;
-    if (channel->last == envelope)
-        channel->last = before;
-    if (!envelope->lent)
-        channel->weight -= envelope->bytes + 1;
+    mst_matching_take(&mailbox->matching, found);
+    if (!taken->lent)
+        mailbox_weigh(mailbox, taken, false);
+    return taken;
 }

@@ -8,11 +8,12 @@
 #include <pthread.h>
 
 #include "src/backend.h"
+#include "src/pure/matching.h"
 
 enum {
     RANKS_MAX = 1024,
     REASON_BYTES = 252,
-    CHANNEL_WEIGHT_MAX = 128 << 10 /* a message weighs its bytes and 1: 64 KiB fit, however cut up */
+    MAILBOX_WEIGHT_MAX = 128 << 10 /* a message weighs its bytes and 1: 64 KiB fit, however cut up */
 };
 
 /* Those that one thread may be in while another is in the other; splits and subsets only in turn. */
@@ -43,20 +44,29 @@ typedef struct rendezvous {
     posting postings[];
 } rendezvous;
 
-/* A message on its way. What the channel has no room for is lent: it stays the sender's, who waits. */
+/* A message that nobody has received yet. What the mailbox has no room for is lent: it stays the sender's,
+ * who waits. */
 typedef struct envelope {
-    struct envelope *next;
+    mst_match_node node; /* first */
     muster_dtype dtype;
     size_t count, bytes;
     const void *data;
     bool lent, taken;
 } envelope;
 
-/* From one member to another, in order. */
-typedef struct channel {
-    envelope *first, *last;
-    size_t weight; /* of what is not lent */
-} channel;
+/* A receive that no message has come for yet. */
+typedef struct receipt {
+    mst_match_node node; /* first */
+    mst_message message;
+    bool matched; /* taken out */
+    bool over;
+} receipt;
+
+/* What one member has not received. */
+typedef struct mailbox {
+    mst_matching matching;
+    size_t *weights; /* by sender: of what is not lent */
+} mailbox;
 
 /* One member's part of a share. */
 typedef struct block {
@@ -84,7 +94,7 @@ typedef struct shared_group {
     bool *left; /* by member: it has given the group back */
     int *waits; /* by member: threads of it that wait */
     rendezvous *open[RENDEZVOUS_KINDS];
-    channel *channels; /* from i to j: i * size + j */
+    mailbox *mailboxes; /* by member */
     block *blocks;     /* of the group of a share: by member; else NULL */
     _Atomic uint64_t syncs;
     muster_status broken;
@@ -109,10 +119,12 @@ rendezvous *shared_rendezvous(shared_group *shared, rendezvous_kind kind, uint64
 /* A member has got what it came for; the last one ends it. */
 void shared_part(shared_group *shared, rendezvous_kind kind, rendezvous *rendezvous);
 
-bool channel_fits(const channel *channel, size_t bytes);
+bool mailbox_has_room(const mailbox *mailbox, int sender, size_t bytes);
 
-/* Puts it behind those that wait to be taken, or takes it out before it is. */
-void channel_append(channel *channel, envelope *envelope);
-void channel_remove(channel *channel, envelope *envelope);
+/* Counts a message, or no longer. */
+void mailbox_weigh(mailbox *mailbox, const envelope *envelope, bool in);
+
+/* Takes a message out that was found. */
+envelope *mailbox_take(mailbox *mailbox, mst_match_node *found);
 
 #endif

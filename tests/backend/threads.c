@@ -297,6 +297,7 @@ const mst_backend backend_of_threads = {
     .test = thread_test,
     .wait = thread_wait,
     .message = thread_message,
+    .probe = thread_probe,
     .split = thread_split,
     .dup = thread_dup,
     .subset = thread_subset,

@@ -35,7 +35,7 @@ int main(int argc, char **argv)
     if (rank == 3)
         pause();
     if (rank == 2)
-        muster_recv(x, 5, MUSTER_FLOAT32, 3, world);
+        muster_recv(x, 5, MUSTER_FLOAT32, 3, 0, world, NULL);
     muster_all_sum(x, x, 100, MUSTER_FLOAT32, rank == 0 ? half : world);
     return 0;
 }

@@ -35,9 +35,9 @@ static muster_status wait_in_vain(muster_group *group, const absence *absence)
     case LARGE_CALL:
         return muster_all_sum(x, y, MANY, MUSTER_INT32, group);
     case RECEIVE_CALL:
-        return muster_recv(x, 1, MUSTER_INT32, absence->absent, group);
+        return muster_recv(x, 1, MUSTER_INT32, absence->absent, 0, group, NULL);
     case SEND_CALL:
-        return muster_send(x, MANY, MUSTER_INT32, absence->absent, group);
+        return muster_send(x, MANY, MUSTER_INT32, absence->absent, 0, group);
     case SPLIT_CALL:
         return muster_group_split(group, 0, -1, &child);
     default:
@@ -231,7 +231,7 @@ static int wait_in_another_group(muster_group *world, void *arg)
     if (rank == 0)
         raise(SIGKILL);
     if (rank == 1) {
-        RANK_CHECK(pair, muster_recv(&x, 1, MUSTER_UINT8, 1, pair) == MUSTER_ERR_DEADLOCK);
+        RANK_CHECK(pair, muster_recv(&x, 1, MUSTER_UINT8, 1, 0, pair, NULL) == MUSTER_ERR_DEADLOCK);
         RANK_CHECK(pair, strstr(muster_error_detail(), "in shrink #1 of a group of 3 waits for 1"));
         RANK_CHECK(world, muster_barrier(world) == MUSTER_ERR_PEER_DIED);
     } else {

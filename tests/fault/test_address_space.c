@@ -55,8 +55,8 @@ static int exchange(muster_group *group)
     RANK_OK(group, muster_alloc(group, COUNT * sizeof *to, (void **)&to));
     for (int i = 0; i < COUNT; i++)
         from[i] = rank * COUNT + i;
-    RANK_OK(group, muster_sendrecv(from, COUNT, (rank + 1) % size, to, COUNT, (rank + size - 1) % size,
-                                   MUSTER_INT32, group));
+    RANK_OK(group, muster_sendrecv(from, COUNT, (rank + 1) % size, 0, to, COUNT, (rank + size - 1) % size, 0,
+                                   MUSTER_INT32, group, NULL));
     for (int i = 0; i < COUNT; i++)
         RANK_CHECK(group, to[i] == (rank + size - 1) % size * COUNT + i);
     int32_t *all;

@@ -88,7 +88,7 @@ static muster_status work(muster_group *world, muster_group *child, uint64_t rou
     case 2:
         return muster_all_gather(in, out, FLOATS, MUSTER_FLOAT32, world);
     case 3:
-        return muster_sendrecv(in, FLOATS, next, out, FLOATS, before, MUSTER_FLOAT32, world);
+        return muster_sendrecv(in, FLOATS, next, 0, out, FLOATS, before, 0, MUSTER_FLOAT32, world, NULL);
     case 4:
         status = muster_group_split(child, 0, -1, &made);
         muster_group_free(made);

@@ -36,7 +36,7 @@ static int all_receive(muster_group *world, void *arg)
     (void)arg;
     /* The first to find it, or to tell, decides where the text begins; every part of it is there. */
     snprintf(part, sizeof part, "%d in recv (float32 x 1) waits for %d", rank, (rank + 1) % size);
-    return expect_deadlock(world, muster_recv(&x, 1, MUSTER_FLOAT32, (rank + 1) % size, world),
+    return expect_deadlock(world, muster_recv(&x, 1, MUSTER_FLOAT32, (rank + 1) % size, 0, world, NULL),
                            size < 5 ? part : "in recv (float32 x 1) waits for");
 }
 
@@ -45,7 +45,7 @@ static int all_send(muster_group *world, void *arg)
     int rank = muster_group_rank(world), size = muster_group_size(world);
 
     (void)arg;
-    return expect_deadlock(world, muster_send(large, LARGE, MUSTER_FLOAT32, (rank + 1) % size, world),
+    return expect_deadlock(world, muster_send(large, LARGE, MUSTER_FLOAT32, (rank + 1) % size, 0, world),
                            "in send (float32 x 400000)");
 }
 
@@ -65,9 +65,10 @@ static int receive_from_oneself(muster_group *world, void *arg)
 
     (void)arg;
     if (rank == 0)
-        return expect_deadlock(world, muster_recv(&x, 1, MUSTER_FLOAT32, 0, world),
+        return expect_deadlock(world, muster_recv(&x, 1, MUSTER_FLOAT32, 0, 0, world, NULL),
                                "0 in recv (float32 x 1) waits for 0");
-    RANK_CHECK(world, muster_recv(&x, 1, MUSTER_FLOAT32, 0, world) == MUSTER_ERR_DEADLOCK); /* its group's */
+    RANK_CHECK(world, muster_recv(&x, 1, MUSTER_FLOAT32, 0, 0, world, NULL) ==
+                          MUSTER_ERR_DEADLOCK); /* its group's */
     return 0;
 }
 
@@ -103,7 +104,7 @@ static int message_against_collective(muster_group *world, void *arg)
 
     (void)arg;
     if (rank == 0)
-        return expect_deadlock(world, muster_recv(&x, 1, MUSTER_FLOAT32, 1, world), "0 in recv");
+        return expect_deadlock(world, muster_recv(&x, 1, MUSTER_FLOAT32, 1, 0, world, NULL), "0 in recv");
     return expect_deadlock(world, muster_barrier(world), "in barrier");
 }
 
@@ -140,7 +141,7 @@ static int beside_the_cycle(muster_group *world, void *arg)
     (void)arg;
     RANK_OK(world, muster_group_split(world, rank < 2 ? 0 : MUSTER_COLOR_NONE, -1, &pair));
     if (rank < 2)
-        return expect_deadlock(pair, muster_recv(&x, 1, MUSTER_FLOAT32, 1 - rank, pair), "in recv");
+        return expect_deadlock(pair, muster_recv(&x, 1, MUSTER_FLOAT32, 1 - rank, 0, pair, NULL), "in recv");
     RANK_CHECK(world, muster_barrier(world) == MUSTER_ERR_PEER_DIED);
     RANK_CHECK(world, strstr(muster_error_detail(), "left the group"));
     return 0;
@@ -164,9 +165,9 @@ static int a_chain_behind_a_slow_rank(muster_group *world, void *arg)
     if (rank == size - 1)
         pass_time_ms(700);
     else
-        RANK_OK(world, muster_recv(&x, 1, MUSTER_FLOAT32, rank + 1, world));
+        RANK_OK(world, muster_recv(&x, 1, MUSTER_FLOAT32, rank + 1, 0, world, NULL));
     if (rank > 0)
-        RANK_OK(world, muster_send(&x, 1, MUSTER_FLOAT32, rank - 1, world));
+        RANK_OK(world, muster_send(&x, 1, MUSTER_FLOAT32, rank - 1, 0, world));
     RANK_OK(world, muster_barrier(world));
     return 0;
 }
@@ -176,7 +177,7 @@ static void *send_late(void *world)
     float x = 1;
 
     pass_time_ms(700);
-    return (void *)(uintptr_t)(muster_send(&x, 1, MUSTER_FLOAT32, 0, world) == MUSTER_OK);
+    return (void *)(uintptr_t)(muster_send(&x, 1, MUSTER_FLOAT32, 0, 0, world) == MUSTER_OK);
 }
 
 /* Rank 1's first thread waits for rank 0, and rank 0 for rank 1, whose second thread will help. */
@@ -190,9 +191,9 @@ static int a_second_thread_helps(muster_group *world, void *arg)
     (void)arg;
     if (rank == 1)
         RANK_CHECK(world, pthread_create(&helper, NULL, send_late, world) == 0);
-    RANK_OK(world, muster_recv(&x, 1, MUSTER_FLOAT32, 1 - rank, world));
+    RANK_OK(world, muster_recv(&x, 1, MUSTER_FLOAT32, 1 - rank, 0, world, NULL));
     if (rank == 0)
-        RANK_OK(world, muster_send(&x, 1, MUSTER_FLOAT32, 1, world));
+        RANK_OK(world, muster_send(&x, 1, MUSTER_FLOAT32, 1, 0, world));
     if (rank == 1) {
         pthread_join(helper, &sent);
         RANK_CHECK(world, sent != NULL);
@@ -211,17 +212,17 @@ static int a_stopped_rank(muster_group *world, void *arg)
     RANK_OK(world, muster_barrier(world));
     switch (rank) {
     case 0:
-        RANK_OK(world, muster_recv(&x, 1, MUSTER_FLOAT32, 1, world));
-        RANK_OK(world, muster_send(&x, 1, MUSTER_FLOAT32, 2, world));
+        RANK_OK(world, muster_recv(&x, 1, MUSTER_FLOAT32, 1, 0, world, NULL));
+        RANK_OK(world, muster_send(&x, 1, MUSTER_FLOAT32, 2, 0, world));
         break;
     case 1:
-        RANK_OK(world, muster_recv(&x, 1, MUSTER_FLOAT32, 2, world));
-        RANK_OK(world, muster_send(&x, 1, MUSTER_FLOAT32, 0, world));
+        RANK_OK(world, muster_recv(&x, 1, MUSTER_FLOAT32, 2, 0, world, NULL));
+        RANK_OK(world, muster_send(&x, 1, MUSTER_FLOAT32, 0, 0, world));
         break;
     default:
         AWAIT(has_waited_long(world, 1));
         kill(pids[1], SIGSTOP);
-        RANK_OK(world, muster_send(&x, 1, MUSTER_FLOAT32, 1, world));
+        RANK_OK(world, muster_send(&x, 1, MUSTER_FLOAT32, 1, 0, world));
         pass_time_ms(400); /* what 1 waits for is there; it has not looked */
         pid_t helper = fork();
         if (helper == 0) {
@@ -229,7 +230,8 @@ static int a_stopped_rank(muster_group *world, void *arg)
             kill(pids[1], SIGCONT);
             _exit(0);
         }
-        RANK_OK(world, muster_recv(&x, 1, MUSTER_FLOAT32, 0, world)); /* looks like 2 -> 0 -> 1 -> 2 */
+        RANK_OK(world,
+                muster_recv(&x, 1, MUSTER_FLOAT32, 0, 0, world, NULL)); /* looks like 2 -> 0 -> 1 -> 2 */
         waitpid(helper, NULL, 0);
     }
     return 0;

@@ -70,7 +70,7 @@ static muster_status one_operation(int operation, muster_group *group, int victi
     case 4:
         return muster_group_split(group, 0, -1, &child);
     default: /* a message that the victim never sends */
-        return muster_recv(x, 1, MUSTER_FLOAT32, rank == victim ? (victim + 1) % n : victim, group);
+        return muster_recv(x, 1, MUSTER_FLOAT32, rank == victim ? (victim + 1) % n : victim, 0, group, NULL);
     }
 }
 
@@ -207,12 +207,12 @@ static int send_and_go(muster_group *world, void *arg)
 
     (void)arg;
     if (muster_group_rank(world) == 0) {
-        RANK_OK(world, muster_send(&x, 1, MUSTER_INT32, 1, world));
+        RANK_OK(world, muster_send(&x, 1, MUSTER_INT32, 1, 0, world));
         return 0;
     }
     AWAIT(state_of_seat(world, 0) == MST_RANK_LEFT);
     x = 0;
-    RANK_OK(world, muster_recv(&x, 1, MUSTER_INT32, 0, world));
+    RANK_OK(world, muster_recv(&x, 1, MUSTER_INT32, 0, 0, world, NULL));
     RANK_CHECK(world, x == 42);
     return 0;
 }

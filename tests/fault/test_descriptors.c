@@ -62,8 +62,8 @@ static int use_all(muster_group *world)
         x[i] = 1;
     RANK_OK(world, muster_all_sum(x, y, 100000, MUSTER_FLOAT32, world));
     RANK_CHECK(world, y[0] == (float)size && y[99999] == (float)size);
-    RANK_OK(world, muster_sendrecv(x, 100000, (rank + 1) % size, y, 100000, (rank + size - 1) % size,
-                                   MUSTER_FLOAT32, world));
+    RANK_OK(world, muster_sendrecv(x, 100000, (rank + 1) % size, 0, y, 100000, (rank + size - 1) % size, 0,
+                                   MUSTER_FLOAT32, world, NULL));
     RANK_CHECK(world, y[99999] == 1);
     RANK_OK(world, muster_group_split(world, rank % 2, rank, &half));
     RANK_CHECK(world, use_memory(half) == 0);

@@ -111,13 +111,13 @@ static int message_mismatch(muster_group *world, void *arg)
     int32_t x[8] = { 0 };
 
     if (rank == 0) {
-        RANK_OK(world, muster_send(x, 8, MUSTER_INT32, 1, world)); /* buffered: this rank learns it next */
+        RANK_OK(world, muster_send(x, 8, MUSTER_INT32, 1, 0, world)); /* buffered: this rank learns it next */
         muster_status status;
-        while ((status = muster_send(x, 8, MUSTER_INT32, 1, world)) == MUSTER_OK)
+        while ((status = muster_send(x, 8, MUSTER_INT32, 1, 0, world)) == MUSTER_OK)
             continue;
         RANK_CHECK(world, status == MUSTER_ERR_MISMATCH);
     } else {
-        RANK_CHECK(world, muster_recv(x, wish->count, wish->dtype, 0, world) == MUSTER_ERR_MISMATCH);
+        RANK_CHECK(world, muster_recv(x, wish->count, wish->dtype, 0, 0, world, NULL) == MUSTER_ERR_MISMATCH);
     }
     RANK_CHECK(world,
                strstr(muster_error_detail(), wish->words) && strstr(muster_error_detail(), "int32 x 8"));
@@ -164,7 +164,7 @@ static int miss_a_message(muster_group *world, void *arg)
 
     (void)arg;
     if (muster_group_rank(world) == 1) {
-        RANK_CHECK(world, muster_recv(&x, 1, MUSTER_FLOAT32, 0, world) == MUSTER_ERR_TIMED_OUT);
+        RANK_CHECK(world, muster_recv(&x, 1, MUSTER_FLOAT32, 0, 0, world, NULL) == MUSTER_ERR_TIMED_OUT);
         RANK_CHECK(world, strstr(muster_error_detail(), "recv (float32 x 1) for rank 0 to send"));
     }
     AWAIT(muster_group_status(world) != MUSTER_OK);
@@ -191,7 +191,7 @@ static int set_a_deadline(muster_group *world, void *arg)
     if (muster_group_rank(world) == 0) {
         RANK_CHECK(world, muster_barrier(groups[0]) == MUSTER_ERR_TIMED_OUT);
         RANK_CHECK(world, strstr(muster_error_detail(), "waited 0.2 s"));
-        RANK_CHECK(world, muster_recv(&x, 1, MUSTER_FLOAT32, 1, groups[1]) == MUSTER_ERR_TIMED_OUT);
+        RANK_CHECK(world, muster_recv(&x, 1, MUSTER_FLOAT32, 1, 0, groups[1], NULL) == MUSTER_ERR_TIMED_OUT);
         RANK_OK(world, muster_all_reduce_start(&x, &y, 1, MUSTER_FLOAT32, MUSTER_SUM, groups[2], &request));
         RANK_CHECK(world, muster_wait(&request, 0) == MUSTER_ERR_TIMED_OUT);
         RANK_CHECK(world, muster_barrier(groups[3]) == MUSTER_ERR_TIMED_OUT);
@@ -284,7 +284,7 @@ static int two_threads(muster_group *world, void *arg)
 
     (void)arg;
     if (rank == 1) { /* the token comes when rank 0 has met BUSY */
-        RANK_OK(world, muster_recv(&x, 1, MUSTER_FLOAT32, 0, world));
+        RANK_OK(world, muster_recv(&x, 1, MUSTER_FLOAT32, 0, 0, world, NULL));
         RANK_OK(world, muster_barrier(world));
         return 0;
     }
@@ -292,7 +292,7 @@ static int two_threads(muster_group *world, void *arg)
     while (muster_all_sum(&x, &x, 0, (muster_dtype)99, world) != MUSTER_ERR_BUSY)
         continue; /* INVALID until the thread is inside; never anything that waits */
     RANK_CHECK(world, muster_group_free(world) == MUSTER_ERR_BUSY);
-    RANK_OK(world, muster_send(&x, 1, MUSTER_FLOAT32, 1, world));
+    RANK_OK(world, muster_send(&x, 1, MUSTER_FLOAT32, 1, 0, world));
     pthread_join(thread, &status);
     RANK_CHECK(world, (intptr_t)status == MUSTER_OK);
     return 0;

@@ -104,8 +104,8 @@ static int run_operations(muster_group *world, void *arg)
         } else if (i == 9) {
             int32_t from[4] = { SIZE, SIZE, SIZE, SIZE };
 
-            status = muster_sendrecv(from, 4, (rank + 1) % SIZE, x, 4, (rank + SIZE - 1) % SIZE, MUSTER_INT32,
-                                     world);
+            status = muster_sendrecv(from, 4, (rank + 1) % SIZE, 0, x, 4, (rank + SIZE - 1) % SIZE, 0,
+                                     MUSTER_INT32, world, NULL);
         } else {
             status = muster_all_sum(x, x, 4, MUSTER_INT32, i % 2 ? world : child);
         }

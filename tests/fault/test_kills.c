@@ -72,8 +72,8 @@ static muster_status work(const desk *desk, uint64_t round)
     case 2:
         if (size == 1)
             return MUSTER_OK;
-        status = muster_sendrecv(desk->in, (size_t)count, next, desk->out, (size_t)count, before,
-                                 MUSTER_INT64, desk->group);
+        status = muster_sendrecv(desk->in, (size_t)count, next, 0, desk->out, (size_t)count, before, 0,
+                                 MUSTER_INT64, desk->group, NULL);
         right = desk->out[last] == value(before, round, last);
         break;
     default:

@@ -425,7 +425,7 @@ static int work_in_signals(muster_group *world, void *arg)
         muster_group *child;
 
         RANK_OK(world, muster_all_sum(x, y, 50000, MUSTER_FLOAT32, world));
-        RANK_OK(world, muster_sendrecv(x, 50000, next, y, 50000, before, MUSTER_FLOAT32, world));
+        RANK_OK(world, muster_sendrecv(x, 50000, next, 0, y, 50000, before, 0, MUSTER_FLOAT32, world, NULL));
         RANK_OK(world, muster_group_split(world, 0, -1, &child));
         RANK_OK(child, muster_barrier(child));
         muster_group_free(child);

@@ -187,7 +187,7 @@ static int call_after_an_end(muster_group *world, void *arg)
     if (rank == 1)
         raise(SIGKILL);
     AWAIT(mst_termination_of(geometry, 1).kind != MUSTER_TERMINATION_NONE); /* the launcher sees it */
-    RANK_CHECK(world, muster_send(&x, 1, MUSTER_UINT8, rank, world) == MUSTER_ERR_PEER_DIED);
+    RANK_CHECK(world, muster_send(&x, 1, MUSTER_UINT8, rank, 0, world) == MUSTER_ERR_PEER_DIED);
     RANK_CHECK(world, strstr(muster_error_detail(), "rank 1 was killed by signal 9"));
     return 0;
 }

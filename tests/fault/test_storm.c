@@ -127,8 +127,8 @@ static muster_status use_messages(const team *team)
 {
     int rank = muster_group_rank(team->group), size = muster_group_size(team->group);
 
-    return muster_sendrecv(in, ELEMENTS, (rank + 1) % size, out, ELEMENTS, (rank + size - 1) % size,
-                           MUSTER_INT64, team->group);
+    return muster_sendrecv(in, ELEMENTS, (rank + 1) % size, 0, out, ELEMENTS, (rank + size - 1) % size, 0,
+                           MUSTER_INT64, team->group, NULL);
 }
 
 /* All that there is, in turn; `over` on all, or on none. */

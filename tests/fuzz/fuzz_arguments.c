@@ -61,12 +61,12 @@ static void make_collective(const call *call, muster_group *world)
         muster_all_to_all(call->in, call->out, call->count, call->dtype, world);
         break;
     case 6:
-        muster_sendrecv(call->in, call->count, call->root % 3, call->out, call->count, call->root % 3,
-                        call->dtype, world);
+        muster_sendrecv(call->in, call->count, call->root % 3, 0, call->out, call->count, call->root % 3, 0,
+                        call->dtype, world, NULL);
         break;
     default:
         /* not from itself, which has sent nothing: that would break the group */
-        muster_recv(call->out, call->count, call->dtype, call->root ? call->root : 1, world);
+        muster_recv(call->out, call->count, call->dtype, call->root ? call->root : 1, 0, world, NULL);
     }
 }
 

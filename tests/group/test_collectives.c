@@ -221,8 +221,8 @@ static int bad_arguments(muster_group *world, void *arg)
     REFUSED_BY_NAME(muster_broadcast(x, y, 4, MUSTER_FLOAT32, -1, world));
     REFUSED(muster_group_split(world, -2, 0, &child));
     REFUSED(muster_group_split(world, 0, 0, NULL));
-    REFUSED(muster_send(x, 1, MUSTER_FLOAT32, n, world));
-    REFUSED(muster_recv(x, 1, MUSTER_FLOAT32, -1, world));
+    REFUSED(muster_send(x, 1, MUSTER_FLOAT32, n, 0, world));
+    REFUSED(muster_recv(x, 1, MUSTER_FLOAT32, -3, 0, world, NULL));
     REFUSED(muster_alloc(world, 8, NULL));
     REFUSED(muster_free(world, x));
     if (n > 1) { /* the rank's own part, and nowhere else */

@@ -82,12 +82,12 @@ static int look_at_waiting_ranks(muster_group *world, void *arg)
     if (rank == 2) {
         RANK_OK(world, await_call(0, 3, "recv (int32 x 5)", &call));
         RANK_CHECK(world, call.peer == 2 && call.call_class == MUSTER_CALL_RECEIVE && call.pid > 0);
-        RANK_OK(world, muster_send(y, 5, MUSTER_INT32, 0, world));
+        RANK_OK(world, muster_send(y, 5, MUSTER_INT32, 0, 0, world));
         RANK_OK(world, await_call(1, 3, "split", &call));
         RANK_CHECK(world, call.operation == 1 && call.call_class == MUSTER_CALL_SPLIT);
     }
     if (rank == 0)
-        RANK_OK(world, muster_recv(y, 5, MUSTER_INT32, 2, world));
+        RANK_OK(world, muster_recv(y, 5, MUSTER_INT32, 2, 0, world, NULL));
     RANK_OK(world, muster_group_split(world, rank == 1 ? 1 : 0, -1, &child));
     if (rank == 2) {
         RANK_OK(world, await_call(0, 2, "barrier", &call));

@@ -60,9 +60,9 @@ static int use_logged_world(muster_group *world, void *arg)
     RANK_OK(logged, muster_group_split(logged, 0, -1, &child));
     RANK_OK(logged, muster_all_max(x, x, 3, MUSTER_FLOAT32, child));
     if (rank == 0)
-        RANK_OK(logged, muster_send(x, 3, MUSTER_FLOAT32, 1, child));
+        RANK_OK(logged, muster_send(x, 3, MUSTER_FLOAT32, 1, 0, child));
     else
-        RANK_OK(logged, muster_recv(x, 3, MUSTER_FLOAT32, 0, child));
+        RANK_OK(logged, muster_recv(x, 3, MUSTER_FLOAT32, 0, 0, child, NULL));
     if (setting->breaks) {
         RANK_CHECK(logged,
                    muster_broadcast(x, x, (size_t)rank + 1, MUSTER_FLOAT32, 0, child) == MUSTER_ERR_MISMATCH);

@@ -21,9 +21,9 @@ static int every_pair(muster_group *world, void *arg)
                 if (rank == src) {
                     for (size_t i = 0; i < counts[k]; i++)
                         buffer[i] = (int32_t)(i * 31 + k) + src;
-                    RANK_OK(world, muster_send(buffer, counts[k], MUSTER_INT32, dst, world));
+                    RANK_OK(world, muster_send(buffer, counts[k], MUSTER_INT32, dst, 0, world));
                 } else if (rank == dst) {
-                    RANK_OK(world, muster_recv(buffer, counts[k], MUSTER_INT32, src, world));
+                    RANK_OK(world, muster_recv(buffer, counts[k], MUSTER_INT32, src, 0, world, NULL));
                     for (size_t i = 0; i < counts[k]; i++)
                         RANK_CHECK(world, buffer[i] == (int32_t)(i * 31 + k) + src);
                 }
@@ -49,15 +49,16 @@ static int buffered(muster_group *world, void *arg)
     RANK_CHECK(world, buffer);
     for (int dst = 0; dst < n; dst++) {
         memset(buffer, rank * 16 + dst, BYTES);
-        RANK_OK(world, muster_send(buffer, BYTES, MUSTER_UINT8, dst, world));
+        RANK_OK(world, muster_send(buffer, BYTES, MUSTER_UINT8, dst, 0, world));
     }
     for (int src = 0; src < n; src++) {
-        RANK_OK(world, muster_recv(buffer, BYTES, MUSTER_UINT8, src, world));
+        RANK_OK(world, muster_recv(buffer, BYTES, MUSTER_UINT8, src, 0, world, NULL));
         RANK_CHECK(world, buffer[0] == src * 16 + rank && buffer[BYTES - 1] == src * 16 + rank);
     }
     unsigned char *large = calloc(3 << 20, 1);
 
-    RANK_CHECK(world, large && muster_send(large, 3 << 20, MUSTER_UINT8, rank, world) == MUSTER_ERR_INVALID);
+    RANK_CHECK(world,
+               large && muster_send(large, 3 << 20, MUSTER_UINT8, rank, 0, world) == MUSTER_ERR_INVALID);
     free(large);
     free(buffer);
     return 0;
@@ -85,12 +86,12 @@ static int flood(muster_group *world, void *arg)
             for (int k = 0; k < count; k++)
                 x[k] = i + k + bytes_sent;
             if (rank == 0)
-                RANK_OK(world, muster_send(x, (size_t)count, MUSTER_INT32, 1, world));
+                RANK_OK(world, muster_send(x, (size_t)count, MUSTER_INT32, 1, 0, world));
             if (rank == 1 && i == 0)
                 AWAIT(is_asleep_in_message(world, 0));
             if (rank != 1)
                 continue;
-            RANK_OK(world, muster_recv(x, (size_t)count, MUSTER_INT32, 0, world));
+            RANK_OK(world, muster_recv(x, (size_t)count, MUSTER_INT32, 0, 0, world, NULL));
             for (int k = 0; k < count; k++)
                 RANK_CHECK(world, x[k] == i + k + bytes_sent);
         }
@@ -120,13 +121,13 @@ static int patterns(muster_group *world, void *arg)
 
         for (int i = 0; i < COUNT; i++)
             out[i] = rank * 7 + i + shift;
-        RANK_OK(world, muster_sendrecv(out, COUNT, dst, in, COUNT, src, MUSTER_INT32, world));
+        RANK_OK(world, muster_sendrecv(out, COUNT, dst, 0, in, COUNT, src, 0, MUSTER_INT32, world, NULL));
         for (int i = 0; i < COUNT; i++)
             RANK_CHECK(world, in[i] == src * 7 + i + shift);
     }
     /* sizes that differ */
-    RANK_OK(world, muster_sendrecv(out, (size_t)rank, (rank + 1) % n, in, (size_t)((rank + n - 1) % n),
-                                   (rank + n - 1) % n, MUSTER_INT32, world));
+    RANK_OK(world, muster_sendrecv(out, (size_t)rank, (rank + 1) % n, 0, in, (size_t)((rank + n - 1) % n),
+                                   (rank + n - 1) % n, 0, MUSTER_INT32, world, NULL));
     free(out);
     free(in);
     return 0;
@@ -147,7 +148,7 @@ static int exchange_with_oneself(muster_group *world, int32_t *out, int32_t *in,
     for (size_t i = 0; i < count; i++)
         out[i] = (int32_t)i * 3 + turn;
     memset(in, 0xee, count * sizeof *in);
-    RANK_OK(world, muster_sendrecv(out, count, rank, in, count, rank, MUSTER_INT32, world));
+    RANK_OK(world, muster_sendrecv(out, count, rank, 0, in, count, rank, 0, MUSTER_INT32, world, NULL));
     RANK_CHECK(world, count == 0 || memcmp(in, out, count * sizeof *in) == 0);
     return 0;
 }
@@ -160,10 +161,10 @@ static int buffer_for_oneself(muster_group *world, int32_t *out, int32_t *in, si
     for (; messages < 8 && sent + count <= room; messages++, sent += count) {
         for (size_t i = 0; i < count; i++)
             out[i] = (int32_t)(i + messages * 11) + turn;
-        RANK_OK(world, muster_send(out, count, MUSTER_INT32, rank, world));
+        RANK_OK(world, muster_send(out, count, MUSTER_INT32, rank, 0, world));
     }
     for (size_t m = 0; m < messages; m++) {
-        RANK_OK(world, muster_recv(in, count, MUSTER_INT32, rank, world));
+        RANK_OK(world, muster_recv(in, count, MUSTER_INT32, rank, 0, world, NULL));
         for (size_t i = 0; i < count; i++)
             RANK_CHECK(world, in[i] == (int32_t)(i + m * 11) + turn);
     }
@@ -223,20 +224,21 @@ static int from_the_arena(muster_group *world, void *arg)
         for (size_t i = 0; i < count; i++)
             out[i] = (int32_t)i * 7 + rank + turn;
         if (count * sizeof *out <= 65536 && turn < 10) { /* the promise holds for them too */
-            RANK_OK(world, muster_send(out, count, MUSTER_INT32, next, world));
-            RANK_OK(world, muster_recv(in, count, MUSTER_INT32, previous, world));
+            RANK_OK(world, muster_send(out, count, MUSTER_INT32, next, 0, world));
+            RANK_OK(world, muster_recv(in, count, MUSTER_INT32, previous, 0, world, NULL));
         } else if (rank > 0) {
-            RANK_OK(world, muster_recv(in, count, MUSTER_INT32, previous, world));
-            RANK_OK(world, muster_send(out, count, MUSTER_INT32, next, world));
+            RANK_OK(world, muster_recv(in, count, MUSTER_INT32, previous, 0, world, NULL));
+            RANK_OK(world, muster_send(out, count, MUSTER_INT32, next, 0, world));
         } else {
-            RANK_OK(world, muster_send(out, count, MUSTER_INT32, next, world));
-            RANK_OK(world, muster_recv(in, count, MUSTER_INT32, previous, world));
+            RANK_OK(world, muster_send(out, count, MUSTER_INT32, next, 0, world));
+            RANK_OK(world, muster_recv(in, count, MUSTER_INT32, previous, 0, world, NULL));
         }
         for (size_t i = 0; i < count; i++) {
             out[i] = -1; /* ours again: a receiver that still read it would show */
             RANK_CHECK(world, in[i] == (int32_t)i * 7 + previous + turn);
         }
-        RANK_OK(world, muster_sendrecv(in, count, previous, out, count, next, MUSTER_INT32, world));
+        RANK_OK(world,
+                muster_sendrecv(in, count, previous, 0, out, count, next, 0, MUSTER_INT32, world, NULL));
         for (size_t i = 0; i < count; i++)
             RANK_CHECK(world, out[i] == (int32_t)i * 7 + rank + turn);
     }
@@ -264,13 +266,13 @@ static int too_large(muster_group *world, void *arg)
     RANK_OK(world, muster_alloc(world, LARGE, (void **)&buffer));
     memset(buffer, rank, LARGE);
     if (rank == 0) {
-        RANK_OK(world, muster_send(buffer, 1, MUSTER_UINT8, 1, group)); /* which makes the ring */
+        RANK_OK(world, muster_send(buffer, 1, MUSTER_UINT8, 1, 0, group)); /* which makes the ring */
         for (int i = 0; i < 30; i++)
             memset(buffer, 0, LARGE); /* meanwhile the other one begins to wait */
-        RANK_CHECK(world, muster_send(buffer, LARGE, MUSTER_UINT8, 1, group) == MUSTER_ERR_MISMATCH);
+        RANK_CHECK(world, muster_send(buffer, LARGE, MUSTER_UINT8, 1, 0, group) == MUSTER_ERR_MISMATCH);
     } else {
-        RANK_OK(world, muster_recv(buffer, 1, MUSTER_UINT8, 0, group));
-        RANK_CHECK(world, muster_recv(buffer, SMALL, MUSTER_UINT8, 0, group) == MUSTER_ERR_MISMATCH);
+        RANK_OK(world, muster_recv(buffer, 1, MUSTER_UINT8, 0, 0, group, NULL));
+        RANK_CHECK(world, muster_recv(buffer, SMALL, MUSTER_UINT8, 0, 0, group, NULL) == MUSTER_ERR_MISMATCH);
     }
     RANK_OK(world, muster_barrier(world)); /* the sender is done: its group is broken, the world is not */
     for (int i = SMALL; i < LARGE; i++)
@@ -297,7 +299,7 @@ static void *send_many(void *arg)
     intptr_t failures = 0;
 
     for (int32_t i = 0; i < 3000; i++)
-        failures += muster_send(&i, 1, MUSTER_INT32, next, world) != MUSTER_OK;
+        failures += muster_send(&i, 1, MUSTER_INT32, next, 0, world) != MUSTER_OK;
     return (void *)failures;
 }
 
@@ -312,7 +314,7 @@ static int send_beside_receive(muster_group *world, void *arg)
     for (int32_t i = 0; i < 3000; i++) {
         int32_t got;
 
-        RANK_OK(world, muster_recv(&got, 1, MUSTER_INT32, previous, world));
+        RANK_OK(world, muster_recv(&got, 1, MUSTER_INT32, previous, 0, world, NULL));
         RANK_CHECK(world, got == i);
     }
     pthread_join(thread, &failures);
@@ -338,7 +340,7 @@ static int send_burst(muster_group *world, uint64_t *state, unsigned char *buffe
         memset(buffer, (int)random_next(state), bytes);
         if (bytes)
             buffer[0] = (unsigned char)(seed + m);
-        RANK_OK(world, muster_send(buffer, bytes, MUSTER_UINT8, to, world));
+        RANK_OK(world, muster_send(buffer, bytes, MUSTER_UINT8, to, 0, world));
     }
     return 0;
 }
@@ -351,7 +353,7 @@ static int take_burst(muster_group *world, uint64_t *state, unsigned char *buffe
         size_t bytes = random_next(state) % 9 == 0 ? 5000 : random_next(state) % 4100;
         unsigned char value = (unsigned char)random_next(state);
 
-        RANK_OK(world, muster_recv(buffer, bytes, MUSTER_UINT8, from, world));
+        RANK_OK(world, muster_recv(buffer, bytes, MUSTER_UINT8, from, 0, world, NULL));
         RANK_CHECK(world, bytes == 0 || buffer[0] == (unsigned char)(seed + m));
         for (size_t i = 1; i < bytes; i++)
             RANK_CHECK(world, buffer[i] == value);

@@ -164,8 +164,8 @@ static muster_status perform(const call *c, const void *in, void *out, muster_gr
     case ALL_TO_ALL:
         return muster_all_to_all(in, out, c->count, c->dtype, group);
     default:
-        return muster_sendrecv(in, c->count, (rank + 1) % size, out, c->count, (rank + size - 1) % size,
-                               c->dtype, group);
+        return muster_sendrecv(in, c->count, (rank + 1) % size, 0, out, c->count, (rank + size - 1) % size, 0,
+                               c->dtype, group, NULL);
     }
 }
 

@@ -80,11 +80,11 @@ static int do_one_of_each(muster_group *world, void *arg)
     RANK_OK(world, muster_all_reduce_start(x, x, 1, MUSTER_FLOAT64, MUSTER_PROD, world, &request));
     RANK_OK(world, muster_wait(&request, 0));
     if (rank == 0)
-        RANK_OK(world, muster_send(message, 5, MUSTER_INT16, 1, world));
+        RANK_OK(world, muster_send(message, 5, MUSTER_INT16, 1, 0, world));
     if (rank == 1)
-        RANK_OK(world, muster_recv(message, 5, MUSTER_INT16, 0, world));
+        RANK_OK(world, muster_recv(message, 5, MUSTER_INT16, 0, 0, world, NULL));
     if (rank == 2)
-        RANK_OK(world, muster_sendrecv(message, 2, 2, message + 2, 2, 2, MUSTER_INT16, world));
+        RANK_OK(world, muster_sendrecv(message, 2, 2, 0, message + 2, 2, 2, 0, MUSTER_INT16, world, NULL));
     RANK_OK(world, muster_group_split(world, rank == 1, -1, &child));
     if (rank != 1)
         RANK_OK(child, muster_barrier(child));

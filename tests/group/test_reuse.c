@@ -33,7 +33,7 @@ static int watch_a_death(muster_group *world, muster_group *child)
 
     mst_termination_record(geometry, 1, (muster_termination){ MUSTER_TERMINATION_SIGNALED, 9 });
     /* No thread of ours need have told: a call that would not wait for anybody finds it, too. */
-    RANK_CHECK(world, muster_send(&cell, 1, MUSTER_UINT32, 1, child) == MUSTER_ERR_PEER_DIED);
+    RANK_CHECK(world, muster_send(&cell, 1, MUSTER_UINT32, 1, 0, child) == MUSTER_ERR_PEER_DIED);
     RANK_OK(world, muster_group_free(child));
     RANK_CHECK(world, !is_reused(attachment, cell));
     mst_references_remove(geometry, 1, 0); /* so that only what is not confirmed keeps its memory */

@@ -35,13 +35,13 @@ static int dup_is_apart(muster_group *world, void *arg)
         int32_t other = 1000 + i;
 
         if (rank == 0) {
-            RANK_OK(world, muster_send(&i, 1, MUSTER_INT32, 1, world));
-            RANK_OK(world, muster_send(&other, 1, MUSTER_INT32, 1, copy));
+            RANK_OK(world, muster_send(&i, 1, MUSTER_INT32, 1, 0, world));
+            RANK_OK(world, muster_send(&other, 1, MUSTER_INT32, 1, 0, copy));
         }
         if (rank == 1) {
-            RANK_OK(world, muster_recv(&told, 1, MUSTER_INT32, 0, copy));
+            RANK_OK(world, muster_recv(&told, 1, MUSTER_INT32, 0, 0, copy, NULL));
             RANK_CHECK(world, told == other);
-            RANK_OK(world, muster_recv(&told, 1, MUSTER_INT32, 0, world));
+            RANK_OK(world, muster_recv(&told, 1, MUSTER_INT32, 0, 0, world, NULL));
             RANK_CHECK(world, told == i);
         }
     }

@@ -38,7 +38,7 @@ static muster_status use(muster_group *world)
     if (status == MUSTER_OK)
         status = muster_all_gather(x, y, 5000, MUSTER_FLOAT64, world);
     if (status == MUSTER_OK)
-        status = muster_sendrecv(x, 5000, other, y, 5000, other, MUSTER_FLOAT64, world);
+        status = muster_sendrecv(x, 5000, other, 0, y, 5000, other, 0, MUSTER_FLOAT64, world, NULL);
     if (status == MUSTER_OK)
         status = muster_group_split(world, 0, -1, &child);
     if (status == MUSTER_OK)

@@ -142,7 +142,7 @@ static muster_status run_into_deadlock(muster_group *world)
     muster_status status = muster_group_split(world, 0, -1, &pair);
     if (status != MUSTER_OK)
         return status;
-    status = muster_recv(&x, 1, MUSTER_FLOAT32, (muster_group_rank(pair) + 1) % SIZE, pair);
+    status = muster_recv(&x, 1, MUSTER_FLOAT32, (muster_group_rank(pair) + 1) % SIZE, 0, pair, NULL);
     muster_group_free(pair);
     return status == MUSTER_ERR_DEADLOCK ? MUSTER_OK : status;
 }

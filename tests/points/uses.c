@@ -6,9 +6,9 @@ muster_status use_messages(muster_group *world, float *x, float *y)
     int rank = muster_group_rank(world), size = muster_group_size(world);
     int next = (rank + 1) % size, before = (rank + size - 1) % size;
 
-    muster_status status = muster_sendrecv(x, 4, next, y, 4, before, MUSTER_FLOAT32, world);
+    muster_status status = muster_sendrecv(x, 4, next, 0, y, 4, before, 0, MUSTER_FLOAT32, world, NULL);
     for (int i = 0; i < 8 && status == MUSTER_OK; i++) /* beyond what a ring frees at a time */
-        status = muster_sendrecv(x, FLOATS, next, y, FLOATS, before, MUSTER_FLOAT32, world);
+        status = muster_sendrecv(x, FLOATS, next, 0, y, FLOATS, before, 0, MUSTER_FLOAT32, world, NULL);
     if (status == MUSTER_OK && y[FLOATS - 1] != (float)(1 + before))
         status = MUSTER_ERR_BAD_ARENA;
     return status;

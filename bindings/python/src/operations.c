@@ -411,7 +411,7 @@ static PyObject *send(PyObject *module, PyObject *args, PyObject *keywords)
         !open_input(&call, &kept, &in))
         return NULL;
     Py_BEGIN_ALLOW_THREADS
-    status = muster_send(in.data, in.count, in.dtype, dst, group);
+    status = muster_send(in.data, in.count, in.dtype, dst, 0, group);
     Py_END_ALLOW_THREADS
     view_close(&in);
     Py_DECREF(kept);
@@ -433,7 +433,7 @@ static PyObject *receive_into(PyObject *array, PyObject *dtype, int src, muster_
         return NULL;
     }
     Py_BEGIN_ALLOW_THREADS
-    status = muster_recv(out.data, out.count, out.dtype, src, group);
+    status = muster_recv(out.data, out.count, out.dtype, src, 0, group, NULL);
     Py_END_ALLOW_THREADS
     view_close(&out);
     if (status == MUSTER_OK)

@@ -51,9 +51,9 @@ static muster_status run(raw_call call, const raw_arguments *with, muster_group 
     case RAW_BARRIER:
         return muster_barrier(group);
     case RAW_SEND:
-        return muster_send(with->in, with->count, with->dtype, with->peer, group);
+        return muster_send(with->in, with->count, with->dtype, with->peer, 0, group);
     default:
-        return muster_recv(with->out, with->count, with->dtype, with->peer, group);
+        return muster_recv(with->out, with->count, with->dtype, with->peer, 0, group, NULL);
     }
 }
 

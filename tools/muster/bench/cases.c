@@ -56,8 +56,8 @@ static muster_status run_sendrecv(const bench_call *c)
 {
     int rank = muster_group_rank(c->group), ranks = muster_group_size(c->group);
 
-    return muster_sendrecv(c->in, c->count, (rank + 1) % ranks, c->out, c->count, (rank + ranks - 1) % ranks,
-                           c->dtype, c->group);
+    return muster_sendrecv(c->in, c->count, (rank + 1) % ranks, 0, c->out, c->count,
+                           (rank + ranks - 1) % ranks, 0, c->dtype, c->group, NULL);
 }
 
 /* Ranks 0 and 1 send a message there and back; the others look on. */
@@ -67,11 +67,11 @@ static muster_status run_ping_pong(const bench_call *c)
     muster_status status = MUSTER_OK;
 
     if (rank == 0)
-        status = muster_send(c->in, c->count, c->dtype, 1, c->group);
+        status = muster_send(c->in, c->count, c->dtype, 1, 0, c->group);
     if (rank <= 1 && status == MUSTER_OK)
-        status = muster_recv(c->out, c->count, c->dtype, 1 - rank, c->group);
+        status = muster_recv(c->out, c->count, c->dtype, 1 - rank, 0, c->group, NULL);
     if (rank == 1 && status == MUSTER_OK)
-        status = muster_send(c->in, c->count, c->dtype, 0, c->group);
+        status = muster_send(c->in, c->count, c->dtype, 0, 0, c->group);
     return status;
 }
 
