@@ -241,8 +241,10 @@ STRUCT(mst_rank_entry)
     FIELD(_Atomic uint64_t, verdict);      /* a member of a cycle: the wait epoch that is part of it, E14 */
     FIELD(_Atomic uint32_t, checks);       /* the rank: how often it has checked without success, E13 */
     ARRAY(_Atomic uint32_t, awaited, [2]); /* the rank: 1 + the seat it waits for, 0: none, E13 */
+    FIELD(_Atomic uint32_t, awaits_any);   /* the rank: 1: it waits for one of those in any_of, too, E13 */
     ARRAY(char, doing, [MST_DOING_BYTES]); /* the rank: the call that it waits in, E13 */
     ARRAY(alignas(MST_LINE) char, cycle, [256]); /* with the verdict: who waits for whom, E14 */
+    ARRAY(_Atomic uint64_t, any_of, [MST_RANKS_MAX / 64]); /* the rank: one bit per seat, E13 */
 END_STRUCT(mst_rank_entry);
 
 STRUCT(mst_header)

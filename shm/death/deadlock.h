@@ -1,14 +1,18 @@
 /*
- * Detects ranks that wait for each other in a cycle.
+ * Detects ranks that wait for each other in a cycle, or in a knot.
+ *
+ * A wait is for one or two ranks, each of which must act, and for any one of a set of ranks. It can end
+ * unless one of the former, or all of the latter, cannot act. Ranks are deadlocked if each of them waits and
+ * cannot go on because of others of them: a cycle, if none waits for a set, and a knot otherwise.
  *
  * A rank whose wait has become long publishes in its entry of the arena which ranks it waits for; at every
  * tick of the wait, after it has checked once more without success, it counts one check. A rank that finds a
- * cycle through itself records it, with the wait epochs and the counts of checks, and considers it proven
- * when later every member is in the same wait and has counted two more checks. That is proof: at the first
- * look all members were waiting, and the second of the two checks began after it, so each member has found
- * that what it waits for is absent at a time when none of the others could still provide it. The description
- * of the cycle is then written into every member's entry, since the first member to leave would hide the
- * cycle from the others.
+ * cycle or knot that it is part of records it, with the wait epochs and the counts of checks, and considers
+ * it proven when later every member is in the same wait and has counted two more checks. That is proof: at
+ * the first look all members were waiting, and the second of the two checks began after it, so each member
+ * has found that what it waits for is absent at a time when none of the others could still provide it. The
+ * description of the cycle is then written into every member's entry, since the first member to leave would
+ * hide the cycle from the others.
  *
  * A rank takes part only while the waiting thread is the only one of its process (apart from the library's
  * own): another one might be computing, and later provide what is awaited. A program whose other threads
@@ -39,6 +43,7 @@ typedef struct mst_deadlock {
     uint64_t waits;             /* number of published waits */
     mst_deadlock_member *cycle;
     uint32_t *seen_from; /* for the search: the rank from which a rank was reached */
+    bool *stuck;         /* by seat: for the search: cannot go on; then: is one of the members */
     uint32_t cycle_size; /* 0: none suspected */
 } mst_deadlock;
 
@@ -46,9 +51,15 @@ bool mst_deadlock_init(mst_deadlock *deadlock, const mst_geometry *geometry,
                        uint32_t self); /* false: no memory */
 void mst_deadlock_destroy(mst_deadlock *deadlock);
 
-/* States what the current wait is for: up to two seats (MST_RANKS_MAX: none), all of which must act, and the
- * call. Called at each tick; publishes, or counts a check. */
-void mst_deadlock_waiting(mst_deadlock *deadlock, const uint32_t awaited[2], const char *doing);
+/* A set of seats. */
+typedef struct mst_seats {
+    uint64_t bits[MST_RANKS_MAX / 64];
+} mst_seats;
+
+/* States what the current wait is for: up to two seats (MST_RANKS_MAX: none), all of which must act; any one
+ * of a set, NULL: none; and the call. Called at each tick; publishes, or counts a check. */
+void mst_deadlock_waiting(mst_deadlock *deadlock, const uint32_t awaited[2], const mst_seats *any_of,
+                          const char *doing);
 
 /* Whether the current wait is part of a cycle; if so, writes a description of the cycle to `text`. */
 bool mst_deadlock_found(mst_deadlock *deadlock, char *text, size_t bytes);

@@ -150,6 +150,21 @@ static void look_for_poison(mst_group *group, int peer)
     mst_group_spread(group, poison.kind, poison.rank, poison.code);
 }
 
+/* Whether any of the other members would do; *seats: theirs. */
+static bool find_any_of(const stall *stall, mst_seats *seats)
+{
+    const mst_group *group = stall->waiting->group;
+
+    *seats = (mst_seats){ 0 };
+    if (stall->peers[0] != MST_ANY_PEER && stall->peers[1] != MST_ANY_PEER)
+        return false;
+    for (int rank = 0; rank < group->base.size; rank++)
+        if (rank != group->base.rank)
+            seats->bits[group->subarena->shares[rank].seat / 64] |=
+                1ULL << group->subarena->shares[rank].seat % 64;
+    return true;
+}
+
 static void look_for_cycle(const stall *stall, bool due)
 {
     mst_group *group = stall->waiting->group;
@@ -157,13 +172,14 @@ static void look_for_cycle(const stall *stall, bool due)
     const mst_wait_kind *kind = stall->waiting->kind;
     char doing[MST_DOING_BYTES], cycle[MST_REASON_BYTES];
     uint32_t awaited[2];
+    mst_seats any_of;
 
     if (!due && !mst_load32_rlx(&deadlock->published)) /* a thread may have ended since the last look */
         return;
     for (int i = 0; i < 2; i++)
         awaited[i] = stall->peers[i] < 0 ? MST_RANKS_MAX : group->subarena->shares[stall->peers[i]].seat;
     kind->describe(stall->waiting->call, doing, sizeof doing);
-    mst_deadlock_waiting(deadlock, awaited, doing);
+    mst_deadlock_waiting(deadlock, awaited, find_any_of(stall, &any_of) ? &any_of : NULL, doing);
     if (!mst_deadlock_found(deadlock, cycle, sizeof cycle) || kind->regroups)
         return;
     if (kind->alone) {

@@ -79,6 +79,66 @@ START_TEST(test_a_cycle_of_one)
 }
 END_TEST
 
+/* A receive of any source waits for all others: it is stuck only if each of them is. */
+static int all_receive_of_any(muster_group *world, void *arg)
+{
+    int rank = muster_group_rank(world), size = muster_group_size(world);
+    muster_message came = MUSTER_MESSAGE_INIT;
+    float x;
+
+    (void)arg;
+    if (rank == 0)
+        return expect_deadlock(world, muster_recv(&x, 1, MUSTER_FLOAT32, MUSTER_ANY_SOURCE, 7, world, &came),
+                               "0 in recv (float32 x 1, tag 7) waits for any rank");
+    if (rank == 1)
+        return expect_deadlock(world, muster_probe(MUSTER_ANY_SOURCE, MUSTER_ANY_TAG, world, NULL),
+                               "1 in probe (any tag) waits for any rank");
+    return expect_deadlock(world, muster_recv(&x, 1, MUSTER_FLOAT32, (rank + 1) % size, 3, world, NULL),
+                           "deadlock");
+}
+
+/* One of those that could send only takes its time; then a message ends all waits, one after the other. */
+static int one_of_any_computes(muster_group *world, void *arg)
+{
+    int rank = muster_group_rank(world), size = muster_group_size(world);
+    float x = 1;
+
+    (void)arg;
+    if (rank == size - 1) {
+        for (int other = 0; other < size - 1; other++)
+            AWAIT(has_waited_long(world, (uint32_t)other));
+        pass_time_ms(150);
+        RANK_OK(world, muster_send(&x, 1, MUSTER_FLOAT32, 0, 0, world));
+        return 0;
+    }
+    RANK_OK(world, muster_recv(&x, 1, MUSTER_FLOAT32, MUSTER_ANY_SOURCE, MUSTER_ANY_TAG, world, NULL));
+    if (rank < size - 2)
+        RANK_OK(world, muster_send(&x, 1, MUSTER_FLOAT32, rank + 1, 0, world));
+    return 0;
+}
+
+/* Tags: each waits for a message that the other would send later. */
+static int crossed_tags(muster_group *world, void *arg)
+{
+    int rank = muster_group_rank(world);
+    float x = 1;
+
+    (void)arg;
+    RANK_OK(world, muster_send(&x, 1, MUSTER_FLOAT32, 1 - rank, 1, world));
+    return expect_deadlock(world, muster_recv(&x, 1, MUSTER_FLOAT32, 1 - rank, 2, world, NULL),
+                           "in recv (float32 x 1, tag 2) waits for");
+}
+
+START_TEST(test_any_source_and_tags)
+{
+    for (int size = 2; size <= 5; size++) {
+        run_ranks(size, RANKS_AS_PROCESSES, all_receive_of_any, NULL);
+        run_ranks(size, RANKS_AS_PROCESSES, one_of_any_computes, NULL);
+    }
+    run_ranks(2, RANKS_AS_PROCESSES, crossed_tags, NULL);
+}
+END_TEST
+
 static int different_groups(muster_group *world, void *arg)
 {
     muster_group *a, *b, *mine;
@@ -283,6 +343,7 @@ int main(void)
     if (!under_thread_sanitizer()) { /* it has a thread of its own, so nobody is alone */
         tcase_add_test(tests, test_cycles_of_messages);
         tcase_add_test(tests, test_a_cycle_of_one);
+        tcase_add_test(tests, test_any_source_and_tags);
         tcase_add_test(tests, test_cycles_across_groups_and_operations);
         tcase_add_test(tests, test_who_is_not_in_the_cycle_gets_no_deadlock);
     }
