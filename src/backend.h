@@ -24,6 +24,9 @@
  *    and the first one that differs, by mst_collective_describe. Started and ordinary operations are counted
  *    together.
  *
+ *    Of varied blocks they compare what each gives to each with what that one takes (mst_request_gives,
+ *    mst_request_takes): the sentence names the pair and both counts.
+ *
  * 4. `out` may overlap `in` as the in-place rules allow. With count 0 the buffers may be NULL, and the ranks
  *    still wait for each other.
  *
@@ -50,7 +53,7 @@
 #include "shm/base/error.h"
 #include "shm/base/log.h"
 #include "shm/base/ranklist.h"
-#include "src/pure/collective.h"
+#include "src/pure/blocks.h"
 
 typedef struct mst_backend mst_backend;
 
@@ -63,9 +66,30 @@ typedef struct mst_request {
     const void *in;
     void *out;
     size_t count;
-    size_t element_bytes; /* of the dtype */
-    bool repeated;        /* all fields are those of the group's latest blocking collective */
+    mst_blocks in_blocks, out_blocks; /* of buffers whose spans are varied, on the ranks that have them */
+    size_t elements;                  /* as sentences say it: the count, or of varied blocks those of the
+                                         larger buffer together */
+    size_t element_bytes;             /* of the dtype */
+    bool repeated;                    /* all fields are those of the group's latest blocking collective */
 } mst_request;
+
+/* What this rank gives to, and takes from, each rank in a collective with varied blocks. They look into the
+ * request, and live as long. */
+static inline mst_counts mst_request_gives(const mst_request *request, int rank, int size)
+{
+    const mst_shape *shape = &mst_shapes[request->collective];
+
+    return mst_counts_through(shape->in, shape->out, request->in_blocks.counts, &request->count,
+                              request->root, rank, size);
+}
+
+static inline mst_counts mst_request_takes(const mst_request *request, int rank, int size)
+{
+    const mst_shape *shape = &mst_shapes[request->collective];
+
+    return mst_counts_through(shape->out, shape->in, request->out_blocks.counts, &request->count,
+                              request->root, rank, size);
+}
 
 /* One message, or one in each direction at once. */
 typedef struct mst_message {

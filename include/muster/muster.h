@@ -539,6 +539,94 @@ MUSTER_API muster_status muster_all_to_all(const void *in, void *out, size_t cou
  * it. (MPI_Barrier) */
 MUSTER_API muster_status muster_barrier(muster_group *group);
 
+/* ---- collectives with a count for each rank ----------------------------------------------- */
+
+/*
+ * As the collectives above, but each rank's block has a count of its own. `counts` and `displacements` are
+ * arrays of one number per rank, in elements: how long block r is, and where it begins from the beginning of
+ * the buffer. With displacements NULL the blocks are packed, one behind the other. A count may be 0, on
+ * some ranks or all. Blocks of `in` may overlap each other; blocks of `out` that do are INVALID, and what is
+ * between them is not written. A call is in place as its fixed form, when the one block is this rank's block
+ * at its place in the larger buffer.
+ *
+ * Ranks whose counts disagree get MISMATCH, all of them, before any output is written: the detail names a
+ * pair of ranks, and how much the one gives and the other takes. The counts cost some nanoseconds per rank;
+ * bytes are moved as fast as by the fixed forms, and it does not matter how unequal the counts are.
+ *
+ * Example, in which every rank has as many numbers as its rank says:
+ *
+ *     size_t counts[64];
+ *     int mine[64] = { 0 }, all[64 * 64], rank = muster_group_rank(world);
+ *     for (int r = 0; r < muster_group_size(world); r++)
+ *         counts[r] = (size_t)r;
+ *     muster_all_gatherv(mine, counts[rank], all, counts, NULL, MUSTER_INT32, world);
+ *
+ * Example, in which only the root knows how much it broadcasts; each rank takes memory of its own for it,
+ * and frees it:
+ *
+ *     int32_t list[3] = { 2, 3, 5 };
+ *     uint64_t count = muster_group_rank(world) == 0 ? 3 : 0;
+ *     void *got;
+ *     if (muster_broadcast(&count, &count, 1, MUSTER_UINT64, 0, world) == MUSTER_OK &&
+ *         muster_alloc(world, count * sizeof list[0], &got) == MUSTER_OK) {
+ *         muster_broadcast(list, got, count, MUSTER_INT32, 0, world);
+ *         muster_free(world, got);
+ *     }
+ */
+
+/* Every rank gets block r from rank r, whose `in` has `count` elements: counts[r], on all ranks the same.
+ * `out` has all blocks. In place: in == out + displacements[rank]. (MPI_Allgatherv) */
+MUSTER_API muster_status muster_all_gatherv(const void *in, size_t count, void *out, const size_t *counts,
+                                            const size_t *displacements, muster_dtype dtype,
+                                            muster_group *group);
+
+/* The root gets what muster_all_gatherv gives to all. `out`, `counts` and `displacements` are used on the
+ * root only; elsewhere they may be NULL. In place, on the root: in == out + displacements[root].
+ * (MPI_Gatherv) */
+MUSTER_API muster_status muster_gatherv(const void *in, size_t count, void *out, const size_t *counts,
+                                        const size_t *displacements, muster_dtype dtype, int root,
+                                        muster_group *group);
+
+/* Rank r gets block r of the root's `in`, in its `out` of `count` elements: the root's counts[r]. `in`,
+ * `counts` and `displacements` are used on the root only; elsewhere they may be NULL. In place, on the root:
+ * out == in + displacements[root]. (MPI_Scatterv) */
+MUSTER_API muster_status muster_scatterv(const void *in, const size_t *counts, const size_t *displacements,
+                                         void *out, size_t count, muster_dtype dtype, int root,
+                                         muster_group *group);
+
+/* Block r of this rank's `in` becomes block `rank` of rank r's `out`: this rank's in_counts[r] is rank r's
+ * out_counts[rank]. The buffers must not overlap, but blocks of one may lie between those of the other.
+ * (MPI_Alltoallv) */
+MUSTER_API muster_status muster_all_to_allv(const void *in, const size_t *in_counts,
+                                            const size_t *in_displacements, void *out,
+                                            const size_t *out_counts, const size_t *out_displacements,
+                                            muster_dtype dtype, muster_group *group);
+
+/* Rank r gets block r, of counts[r] elements, of the reduction of all ranks' `in`, which has all blocks,
+ * packed. `counts` is the same on all ranks. In place: out is this rank's block of `in`.
+ * (MPI_Reduce_scatter) */
+MUSTER_API muster_status muster_reduce_scatterv(const void *in, const size_t *counts, void *out,
+                                                muster_dtype dtype, muster_op op, muster_group *group);
+
+/* ---- scans -------------------------------------------------------------------------------- */
+
+/*
+ * Example, of where in a common list this rank's numbers begin:
+ *
+ *     uint64_t mine = 7, before = 0;
+ *     muster_exscan(&mine, &before, 1, MUSTER_UINT64, MUSTER_SUM, world);
+ */
+
+/* Rank r gets in_0[i] op in_1[i] op ... op in_r[i] in out[i], in this order. `in` and `out` have `count`
+ * elements. In place: in == out. (MPI_Scan) */
+MUSTER_API muster_status muster_scan(const void *in, void *out, size_t count, muster_dtype dtype,
+                                     muster_op op, muster_group *group);
+
+/* Rank r gets in_0[i] op ... op in_r-1[i] in out[i]: its own input does not count. On rank 0 `out` is left
+ * as it is, and may be NULL. In place: in == out. (MPI_Exscan) */
+MUSTER_API muster_status muster_exscan(const void *in, void *out, size_t count, muster_dtype dtype,
+                                       muster_op op, muster_group *group);
+
 /* ---- nonblocking collectives ------------------------------------------------------------ */
 
 /*

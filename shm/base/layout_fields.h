@@ -89,6 +89,22 @@ STRUCT(mst_call_record)
     ARRAY(uint64_t, reserved, [2]);
 END_STRUCT(mst_call_record);
 
+/* The beginning of a payload, in a collective whose blocks have counts of their own (E2): the rest of the
+ * payload, a small slot or the ring of staging has the first bytes of the rank's stream. */
+STRUCT(mst_varied_head)
+    FIELD(uint64_t, balance);   /* src/pure/blocks.h: those of all ranks add up to 0 */
+    FIELD(uint64_t, bytes);     /* of the stream */
+    FIELD(uint64_t, in_offset); /* arena offset of the input, which the others read there; 0: it is staged */
+END_STRUCT(mst_varied_head);
+
+/* A payload, if the balances do not add up to 0 (E2): what a rank finds in the counts of the others. */
+STRUCT(mst_count_finding)
+    FIELD(uint64_t, given); /* elements that rank `from` gives to the rank that has found this */
+    FIELD(uint64_t, taken); /* elements that this one takes from it */
+    FIELD(uint32_t, found); /* 1: they differ; 0: all is well between this rank and the others */
+    FIELD(uint32_t, from);
+END_STRUCT(mst_count_finding);
+
 /* A sequence for nonblocking operations; each operation uses the next of these in turn. */
 STRUCT(mst_nonblocking_lines)
     FIELD(mst_sequence_lines, sequence); /* E2 */

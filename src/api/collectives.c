@@ -158,3 +158,96 @@ muster_status muster_all_to_all(const void *in, void *out, size_t count_per_rank
 
     return mst_request_run(group, &asked);
 }
+
+/* ---- a count for each rank ---- */
+
+muster_status muster_all_gatherv(const void *in, size_t count, void *out, const size_t *counts,
+                                 const size_t *displacements, muster_dtype dtype, muster_group *group)
+{
+    mst_request asked = { .collective = MST_ALL_GATHERV,
+                          .in = in,
+                          .out = out,
+                          .count = count,
+                          .out_blocks = { counts, displacements },
+                          .dtype = dtype };
+
+    return mst_request_run(group, &asked);
+}
+
+muster_status muster_gatherv(const void *in, size_t count, void *out, const size_t *counts,
+                             const size_t *displacements, muster_dtype dtype, int root, muster_group *group)
+{
+    mst_request asked = { .collective = MST_GATHERV,
+                          .in = in,
+                          .out = out,
+                          .count = count,
+                          .out_blocks = { counts, displacements },
+                          .dtype = dtype,
+                          .root = root };
+
+    return mst_request_run(group, &asked);
+}
+
+muster_status muster_scatterv(const void *in, const size_t *counts, const size_t *displacements, void *out,
+                              size_t count, muster_dtype dtype, int root, muster_group *group)
+{
+    mst_request asked = { .collective = MST_SCATTERV,
+                          .in = in,
+                          .out = out,
+                          .count = count,
+                          .in_blocks = { counts, displacements },
+                          .dtype = dtype,
+                          .root = root };
+
+    return mst_request_run(group, &asked);
+}
+
+muster_status muster_all_to_allv(const void *in, const size_t *in_counts, const size_t *in_displacements,
+                                 void *out, const size_t *out_counts, const size_t *out_displacements,
+                                 muster_dtype dtype, muster_group *group)
+{
+    mst_request asked = { .collective = MST_ALL_TO_ALLV,
+                          .in = in,
+                          .out = out,
+                          .in_blocks = { in_counts, in_displacements },
+                          .out_blocks = { out_counts, out_displacements },
+                          .dtype = dtype };
+
+    return mst_request_run(group, &asked);
+}
+
+muster_status muster_reduce_scatterv(const void *in, const size_t *counts, void *out, muster_dtype dtype,
+                                     muster_op op, muster_group *group)
+{
+    mst_request asked = { .collective = MST_REDUCE_SCATTERV,
+                          .in = in,
+                          .out = out,
+                          .count = counts && group ? counts[group->rank] : 0,
+                          .in_blocks = { counts, NULL },
+                          .dtype = dtype,
+                          .op = op };
+
+    return mst_request_run(group, &asked);
+}
+
+/* ---- scans ---- */
+
+muster_status muster_scan(const void *in, void *out, size_t count, muster_dtype dtype, muster_op op,
+                          muster_group *group)
+{
+    mst_request asked = {
+        .collective = MST_SCAN, .in = in, .out = out, .count = count, .dtype = dtype, .op = op
+    };
+
+    return mst_request_run(group, &asked);
+}
+
+muster_status muster_exscan(const void *in, void *out, size_t count, muster_dtype dtype, muster_op op,
+                            muster_group *group)
+{
+    mst_request asked = {
+        .collective = MST_EXSCAN, .in = in, .out = out, .count = count, .dtype = dtype, .op = op
+    };
+
+    return mst_request_run(group, &asked);
+}

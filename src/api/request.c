@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "src/api/enter.h"
+#include "src/api/varied.h"
 #include "src/pure/dtype.h"
 #include "src/pure/partition.h"
 
@@ -29,7 +30,6 @@ static muster_status refuse(const mst_request *request, const char *format, ...)
 static muster_status check_values(const muster_group *group, const mst_request *request)
 {
     const mst_shape *shape = &mst_shapes[request->collective];
-    size_t unused;
 
     if (!mst_dtype_valid(request->dtype))
         return refuse(request, "%d is not a dtype; expected MUSTER_BOOL ... MUSTER_COMPLEX64",
@@ -38,6 +38,13 @@ static muster_status check_values(const muster_group *group, const mst_request *
         return refuse(request, "%d is not an op; expected MUSTER_SUM, PROD, MAX or MIN", (int)request->op);
     if (shape->rooted && (request->root < 0 || request->root >= group->size))
         return refuse(request, "root %d is not a rank of a group of %d", request->root, group->size);
+    return MUSTER_OK;
+}
+
+static muster_status check_count(const muster_group *group, const mst_request *request)
+{
+    size_t unused;
+
     if (!mst_multiply(request->count, request->element_bytes, (size_t)group->size, &unused) ||
         unused > PTRDIFF_MAX)
         return refuse(
@@ -92,6 +99,22 @@ static muster_status check_buffers(const muster_group *group, const mst_request 
     return MUSTER_OK;
 }
 
+/* The checks of one count for all ranks. */
+static muster_status check_equal(const muster_group *group, mst_request *request)
+{
+    request->elements = request->count;
+
+    muster_status status = check_count(group, request);
+    return status == MUSTER_OK ? check_buffers(group, request) : status;
+}
+
+static muster_status check_varied(const muster_group *group, mst_request *request)
+{
+    char why[300];
+
+    return mst_varied_wrong(group, request, why, sizeof why) ? refuse(request, "%s", why) : MUSTER_OK;
+}
+
 /* Checks whether the request can be carried out. */
 static muster_status check(const muster_group *group, mst_request *request)
 {
@@ -99,7 +122,8 @@ static muster_status check(const muster_group *group, mst_request *request)
 
     muster_status status = check_values(group, request);
     if (status == MUSTER_OK)
-        status = check_buffers(group, request);
+        status = mst_shapes[request->collective].varied ? check_varied(group, request)
+                                                        : check_equal(group, request);
     return status == MUSTER_OK ? status : mst_refuse(group, status);
 }
 
@@ -120,6 +144,7 @@ static bool is_repeated(const muster_group *group, const mst_request *request)
 static muster_status check_new(muster_group *group, mst_request *request)
 {
     if (is_repeated(group, request)) {
+        request->elements = request->count;
         request->element_bytes = group->latest.element_bytes;
         request->repeated = true;
         return MUSTER_OK;
@@ -127,6 +152,8 @@ static muster_status check_new(muster_group *group, mst_request *request)
     muster_status status = check(group, request);
     if (status == MUSTER_OK)
         group->latest = *request;
+    if (mst_shapes[request->collective].varied) /* its counts may be others in the same arrays */
+        group->latest.collective = MST_COLLECTIVE_COUNT;
     return status;
 }
 

@@ -16,6 +16,7 @@ void mst_group_destroy(mst_group *group)
     free(group->targets);
     free(group->split_records);
     free(group->nonblocking);
+    free(group->varied);
     free(group);
 }
 

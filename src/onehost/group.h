@@ -19,6 +19,7 @@
 #include "src/pure/tuning.h"
 
 struct mst_nonblocking;
+struct mst_varied;
 
 #define MST_INTERRUPTED 1
 #define MST_ORPHANED 2      /* the launcher is gone; also ends waits in a broken group */
@@ -37,6 +38,7 @@ typedef struct mst_target {
  * the arena. */
 typedef struct mst_plan {
     uint64_t request;      /* the request in one word (coll/round.c) */
+    size_t in_bytes;       /* of this rank's `in` */
     size_t out_bytes;      /* of this rank's `out` */
     mst_staging_part part; /* the part of staging that it uses, unless in_line */
     bool in_line;          /* what a rank stages fits into the payload beside its arrival's flag */
@@ -76,8 +78,9 @@ typedef struct mst_group {
     mst_target *targets;      /* size + 1 of them */
     mst_split_record *split_records;
     struct mst_nonblocking
-        *nonblocking;      /* nonblocking operations, by place (coll/nonblocking.c); NULL: none so far */
-    uint64_t start_number; /* number of the latest one */
+        *nonblocking;          /* nonblocking operations, by place (coll/nonblocking.c); NULL: none so far */
+    uint64_t start_number;     /* number of the latest one */
+    struct mst_varied *varied; /* of the current collective with counts by rank; NULL: none so far */
     _Atomic uint32_t told_broken; /* 1: logged that it is broken */
     bool finishing;               /* the activity of collectives is the finish of a nonblocking one */
     _Atomic uint64_t

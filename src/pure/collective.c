@@ -7,7 +7,10 @@
 
 const mst_shape mst_shapes[MST_COLLECTIVE_COUNT] = {
 #define ROW(NAME, name, in, out, rooted, reduces, in_place, ...)                                             \
-    [MST_##NAME] = { #name, in, out, rooted, reduces, in_place, { __VA_ARGS__ } },
+    [MST_##NAME] = {                                                                                         \
+        #name,          in, out, rooted, reduces, in_place, (in) >= SPAN_VARIED || (out) >= SPAN_VARIED,     \
+        { __VA_ARGS__ }                                                                                      \
+    },
     MST_COLLECTIVES(ROW)
 #undef ROW
 };

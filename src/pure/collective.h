@@ -8,8 +8,18 @@
 #include "muster/muster.h"
 
 /* How many blocks of `count` elements a buffer has: none, one, or one per rank; the ROOT ones on the root
- * only. */
-typedef enum mst_span { SPAN_NONE, SPAN_ONE, SPAN_ALL, SPAN_ROOT_ONE, SPAN_ROOT_ALL } mst_span;
+ * only, LATER on every rank but 0. The VARIED ones have one block per rank, each with a count of its own
+ * (blocks.h). */
+typedef enum mst_span {
+    SPAN_NONE,
+    SPAN_ONE,
+    SPAN_ALL,
+    SPAN_ROOT_ONE,
+    SPAN_ROOT_ALL,
+    SPAN_LATER,
+    SPAN_VARIED,
+    SPAN_ROOT_VARIED
+} mst_span;
 
 /* clang-format off */
 /*  X(NAME, name, in, out, rooted, reduces, in place, MLX's name by op or NULL) */
@@ -22,7 +32,14 @@ typedef enum mst_span { SPAN_NONE, SPAN_ONE, SPAN_ALL, SPAN_ROOT_ONE, SPAN_ROOT_
     X(REDUCE, reduce, SPAN_ONE, SPAN_ROOT_ONE, true, true, true, NULL)                                      \
     X(GATHER, gather, SPAN_ONE, SPAN_ROOT_ALL, true, false, true, NULL)                                     \
     X(SCATTER, scatter, SPAN_ROOT_ALL, SPAN_ONE, true, false, true, NULL)                                   \
-    X(ALL_TO_ALL, all_to_all, SPAN_ALL, SPAN_ALL, false, false, false, NULL)
+    X(ALL_TO_ALL, all_to_all, SPAN_ALL, SPAN_ALL, false, false, false, NULL)                                \
+    X(ALL_GATHERV, all_gatherv, SPAN_ONE, SPAN_VARIED, false, false, true, NULL)                            \
+    X(GATHERV, gatherv, SPAN_ONE, SPAN_ROOT_VARIED, true, false, true, NULL)                                \
+    X(SCATTERV, scatterv, SPAN_ROOT_VARIED, SPAN_ONE, true, false, true, NULL)                              \
+    X(ALL_TO_ALLV, all_to_allv, SPAN_VARIED, SPAN_VARIED, false, false, false, NULL)                        \
+    X(REDUCE_SCATTERV, reduce_scatterv, SPAN_VARIED, SPAN_ONE, false, true, true, NULL)                     \
+    X(SCAN, scan, SPAN_ONE, SPAN_ONE, false, true, true, NULL)                                              \
+    X(EXSCAN, exscan, SPAN_ONE, SPAN_LATER, false, true, true, NULL)
 /* clang-format on */
 
 typedef enum mst_collective {
@@ -36,29 +53,32 @@ typedef struct mst_shape {
     const char *name;
     mst_span in, out;
     bool rooted, reduces, in_place;
+    bool varied;                            /* a buffer has blocks of different sizes */
     const char *mlx_names[MUSTER_OP_COUNT]; /* NULL: the collective's name, with the op */
 } mst_shape;
 
 extern const mst_shape mst_shapes[MST_COLLECTIVE_COUNT];
 
-/* How many blocks of `count` elements `rank` has in a buffer of that span. */
+static inline bool mst_span_varied(mst_span span)
+{
+    return span >= SPAN_VARIED;
+}
+
+/* Whether `rank` has a buffer of that span. */
+static inline bool mst_span_has(mst_span span, int root, int rank)
+{
+    bool is_roots = span == SPAN_ROOT_ONE || span == SPAN_ROOT_ALL || span == SPAN_ROOT_VARIED;
+
+    return span != SPAN_NONE && (!is_roots || rank == root) && (span != SPAN_LATER || rank > 0);
+}
+
+/* How many blocks of `count` elements `rank` has in a buffer of that span. Blocks of different sizes are one,
+ * of as many elements as they have together. */
 static inline size_t mst_span_blocks(mst_span span, int root, int rank, int size)
 {
-    size_t all = (size_t)size;
-
-    switch (span) {
-    case SPAN_ONE:
-        return 1;
-    case SPAN_ALL:
-        return all;
-    case SPAN_ROOT_ONE:
-        return rank == root ? 1 : 0;
-    case SPAN_ROOT_ALL:
-        return rank == root ? all : 0;
-    case SPAN_NONE:
-        break;
-    }
-    return 0;
+    if (!mst_span_has(span, root, rank))
+        return 0;
+    return span == SPAN_ALL || span == SPAN_ROOT_ALL ? (size_t)size : 1;
 }
 
 /* "all_sum", "reduce(prod)", "barrier"; "?" for an invalid number. */

@@ -31,6 +31,11 @@ bool mst_op_valid(muster_op op)
     return (unsigned)op < MUSTER_OP_COUNT;
 }
 
+bool mst_dtype_widens(muster_dtype dtype)
+{
+    return dtype == MUSTER_FLOAT16 || dtype == MUSTER_BFLOAT16;
+}
+
 const char *mst_op_name(muster_op op)
 {
     return mst_op_valid(op) ? ops[op] : "?";

@@ -6,6 +6,7 @@
 
 bool mst_dtype_valid(muster_dtype dtype);
 bool mst_op_valid(muster_op op);
-const char *mst_op_name(muster_op op); /* "sum"; "?" for an invalid op */
+bool mst_dtype_widens(muster_dtype dtype); /* reductions accumulate in a wider type, and round once */
+const char *mst_op_name(muster_op op);     /* "sum"; "?" for an invalid op */
 
 #endif

@@ -15,24 +15,67 @@ static void describe(const mst_request *request, char *text, size_t bytes)
     const mst_shape *shape = &mst_shapes[request->collective];
 
     mst_collective_describe(request->collective, request->dtype, request->op,
-                            shape->rooted ? request->root : -1, request->count, text, bytes);
+                            shape->rooted ? request->root : -1, request->elements, text, bytes);
 }
 
-static size_t bytes_of(const handle *handle, const mst_request *request, mst_span span)
+/* Of a buffer, from its beginning to the end of its last block. */
+static size_t bytes_of(const handle *handle, const mst_request *request, mst_span span,
+                       const mst_blocks *blocks)
 {
+    mst_blocks_size size;
+
+    if (mst_span_varied(span) && mst_span_has(span, request->root, handle->base.rank) &&
+        mst_blocks_measure(blocks, handle->base.size, &size))
+        return size.end * request->element_bytes;
     return mst_span_blocks(span, request->root, handle->base.rank, handle->base.size) * request->count *
            request->element_bytes;
 }
 
-/* Puts a request with a copy of its input into the next rendezvous. */
-muster_status collective_come(handle *handle, const mst_request *request, rendezvous **to)
+/* Copies an array with one number for each rank to *at, and goes on behind it. */
+static const size_t *copy_numbers(size_t **at, const size_t *numbers, int size)
 {
-    size_t bytes = bytes_of(handle, request, mst_shapes[request->collective].in);
-    shared_group *shared = handle->shared;
-    void *copy = malloc(bytes + 1);
+    size_t *copy = *at;
 
-    if (copy && bytes)
+    if (!numbers)
+        return NULL;
+    memcpy(copy, numbers, (size_t)size * sizeof *copy);
+    *at += size;
+    return copy;
+}
+
+/* A copy of the input, and behind it of the counts and displacements of the request, which is made to use
+ * them. NULL: no memory. */
+static void *copy_of(const handle *handle, mst_request *request)
+{
+    const mst_shape *shape = &mst_shapes[request->collective];
+    int size = handle->base.size, rank = handle->base.rank;
+    bool has_in = mst_span_varied(shape->in) && mst_span_has(shape->in, request->root, rank);
+    bool has_out = mst_span_varied(shape->out) && mst_span_has(shape->out, request->root, rank);
+    mst_blocks in = has_in ? request->in_blocks : (mst_blocks){ 0 },
+               out = has_out ? request->out_blocks : (mst_blocks){ 0 };
+    size_t bytes = bytes_of(handle, request, shape->in, &in);
+    size_t words = bytes / sizeof(size_t) + 1;
+    size_t *copy = malloc((words + 4 * (size_t)size) * sizeof *copy), *at = copy;
+
+    if (!copy)
+        return NULL;
+    if (bytes)
         memcpy(copy, request->in, bytes);
+    at += words;
+    request->in_blocks.counts = copy_numbers(&at, in.counts, size);
+    request->in_blocks.displacements = copy_numbers(&at, in.displacements, size);
+    request->out_blocks.counts = copy_numbers(&at, out.counts, size);
+    request->out_blocks.displacements = copy_numbers(&at, out.displacements, size);
+    return copy;
+}
+
+/* Puts a request with a copy of its input into the next rendezvous. */
+muster_status collective_come(handle *handle, const mst_request *asked, rendezvous **to)
+{
+    mst_request copied = *asked, *request = &copied;
+    shared_group *shared = handle->shared;
+    void *copy = copy_of(handle, request);
+
     lock(handle);
     muster_status status = explain(shared);
     rendezvous *rendezvous = status == MUSTER_OK && copy
@@ -41,11 +84,11 @@ muster_status collective_come(handle *handle, const mst_request *request, rendez
     if (rendezvous) {
         handle->met[COLLECTIVES]++;
         rendezvous->postings[handle->base.rank] =
-            (posting){ .here = true, .request = *request, .in = copy, .limit_ns = handle->base.timeout_ns };
+            (posting){ .here = true, .request = copied, .in = copy, .limit_ns = handle->base.timeout_ns };
         if (++rendezvous->come == shared->size)
             tell_all(shared);
     } else if (status == MUSTER_OK) {
-        status = mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a copy of %zu bytes", bytes);
+        status = mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a copy of %zu elements", request->elements);
     }
     unlock(handle);
     if (!rendezvous)
@@ -59,8 +102,9 @@ static bool is_same(const mst_request *a, const mst_request *b)
 {
     const mst_shape *shape = &mst_shapes[a->collective];
 
-    return a->collective == b->collective && a->count == b->count && a->dtype == b->dtype &&
-           (!shape->reduces || a->op == b->op) && (!shape->rooted || a->root == b->root);
+    return a->collective == b->collective && (shape->varied || a->count == b->count) &&
+           a->dtype == b->dtype && (!shape->reduces || a->op == b->op) &&
+           (!shape->rooted || a->root == b->root);
 }
 
 /* Everybody compares all with rank 0's, so that all find the same two sides. */
@@ -81,23 +125,82 @@ static muster_status compare(handle *handle, const rendezvous *rendezvous)
     return MUSTER_OK;
 }
 
-/* Block `block` of what that rank has put in. */
+/* The same of what each rank gives each, and that one takes. */
+static muster_status compare_counts(handle *handle, const rendezvous *rendezvous)
+{
+    const posting *postings = rendezvous->postings;
+    int size = handle->shared->size;
+    char name[40];
+
+    for (int taker = 0; taker < size && mst_shapes[postings[0].request.collective].varied; taker++)
+        for (int giver = 0; giver < size; giver++) {
+            mst_counts gives = mst_request_gives(&postings[giver].request, giver, size),
+                       takes = mst_request_takes(&postings[taker].request, taker, size);
+            size_t given = mst_counts_of(&gives, taker), taken = mst_counts_of(&takes, giver);
+
+            if (given == taken)
+                continue;
+            mst_collective_name(postings[0].request.collective, postings[0].request.op, name, sizeof name);
+            return break_group(handle->shared, MUSTER_ERR_MISMATCH,
+                               "in %s, operation %" PRIu64
+                               " of the group, rank %d gives %zu elements to rank "
+                               "%d, and rank %d takes %zu from rank %d: their counts must agree",
+                               name, rendezvous->number, giver, given, taker, taker, taken, giver);
+        }
+    return MUSTER_OK;
+}
+
+/* Where block `block` of a buffer begins, in bytes. */
+static size_t place_of(const mst_request *request, mst_span span, const mst_blocks *blocks, int block)
+{
+    size_t packed = 0;
+
+    if (!mst_span_varied(span))
+        return span == SPAN_ALL || span == SPAN_ROOT_ALL
+                   ? (size_t)block * request->count * request->element_bytes
+                   : 0;
+    if (blocks->displacements)
+        return blocks->displacements[block] * request->element_bytes;
+    for (int rank = 0; rank < block; rank++)
+        packed += blocks->counts[rank];
+    return packed * request->element_bytes;
+}
+
+/* What that rank has put in for `block`. */
 static const void *block_of(const rendezvous *rendezvous, int rank, int block)
 {
     const mst_request *request = &rendezvous->postings[rank].request;
 
     return (const char *)rendezvous->postings[rank].in +
-           (size_t)block * request->count * request->element_bytes;
+           place_of(request, mst_shapes[request->collective].in, &request->in_blocks, block);
 }
 
-static void reduce(const handle *handle, const rendezvous *rendezvous, const mst_request *request, int block)
+/* Takes what each rank gives to this one. */
+static void take(const handle *handle, const rendezvous *rendezvous)
+{
+    const mst_request *request = &rendezvous->postings[handle->base.rank].request;
+    mst_counts takes = mst_request_takes(request, handle->base.rank, handle->base.size);
+
+    for (int rank = 0; rank < handle->base.size; rank++) {
+        size_t bytes = mst_counts_of(&takes, rank) * request->element_bytes;
+
+        if (bytes)
+            memcpy((char *)request->out +
+                       place_of(request, mst_shapes[request->collective].out, &request->out_blocks, rank),
+                   block_of(rendezvous, rank, handle->base.rank), bytes);
+    }
+}
+
+/* Of the inputs of the first `ranks` ranks. */
+static void reduce(const handle *handle, const rendezvous *rendezvous, const mst_request *request, int block,
+                   int ranks)
 {
     const void *sources[RANKS_MAX];
 
-    for (int rank = 0; rank < handle->shared->size; rank++)
+    for (int rank = 0; rank < ranks; rank++)
         sources[rank] = block_of(rendezvous, rank, block);
-    handle->kernels->reduce[request->dtype][request->op](request->out, sources, handle->shared->size,
-                                                         request->count);
+    if (ranks && request->count)
+        handle->kernels->reduce[request->dtype][request->op](request->out, sources, ranks, request->count);
 }
 
 /* This rank's output. Nobody writes to the copies any more. */
@@ -107,15 +210,26 @@ static void compute(const handle *handle, const rendezvous *rendezvous)
     size_t bytes = request->count * request->element_bytes;
     int size = handle->base.size, own = handle->base.rank;
 
-    if (bytes_of(handle, request, mst_shapes[request->collective].out) == 0)
+    if (bytes_of(handle, request, mst_shapes[request->collective].out, &request->out_blocks) == 0)
         return;
     switch (request->collective) {
     case MST_ALL_REDUCE:
     case MST_REDUCE:
-        reduce(handle, rendezvous, request, 0);
+        reduce(handle, rendezvous, request, 0, size);
         break;
     case MST_REDUCE_SCATTER:
-        reduce(handle, rendezvous, request, own);
+    case MST_REDUCE_SCATTERV:
+        reduce(handle, rendezvous, request, own, size);
+        break;
+    case MST_SCAN:
+    case MST_EXSCAN:
+        reduce(handle, rendezvous, request, 0, request->collective == MST_SCAN ? own + 1 : own);
+        break;
+    case MST_ALL_GATHERV:
+    case MST_GATHERV:
+    case MST_SCATTERV:
+    case MST_ALL_TO_ALLV:
+        take(handle, rendezvous);
         break;
     case MST_BROADCAST:
         memcpy(request->out, block_of(rendezvous, request->root, 0), bytes);
@@ -148,6 +262,8 @@ muster_status collective_complete(handle *handle, rendezvous *rendezvous)
 {
     lock(handle);
     muster_status status = compare(handle, rendezvous);
+    if (status == MUSTER_OK)
+        status = compare_counts(handle, rendezvous);
     unlock(handle);
     if (status != MUSTER_OK)
         return status;

@@ -27,9 +27,22 @@ static const request requests[] = {
     { "broadcast (float32 x 100, root 1)", 8 }, { "reduce(sum) (float32 x 100, root 0)", 9 },
     { "gather (float32 x 100, root 0)", 10 }, { "scatter (float32 x 100, root 0)", 11 },
     { "all_to_all (float32 x 100)", 12 }, { "barrier", 13 },
+    { "scan(sum) (float32 x 100)", 14 }, { "exscan(sum) (float32 x 100)", 15 },
+    { "all_gatherv (float32 x ", 16 }, { "scatterv (float32 x ", 17 },
 };
 /* clang-format on */
 #define REQUESTS (int)(sizeof requests / sizeof requests[0])
+
+static muster_status make_varied(int which, muster_group *group, float *in, float *out)
+{
+    size_t counts[8];
+
+    for (int rank = 0; rank < muster_group_size(group); rank++)
+        counts[rank] = 100;
+    if (which == 16)
+        return muster_all_gatherv(in, 100, out, counts, NULL, MUSTER_FLOAT32, group);
+    return muster_scatterv(in, counts, NULL, out, 100, MUSTER_FLOAT32, 0, group);
+}
 
 static muster_status make(int which, muster_group *group, float *in, float *out)
 {
@@ -59,6 +72,13 @@ static muster_status make(int which, muster_group *group, float *in, float *out)
         return muster_scatter(in, out, 100, MUSTER_FLOAT32, 0, group);
     case 12:
         return muster_all_to_all(in, out, 100, MUSTER_FLOAT32, group);
+    case 14:
+        return muster_scan(in, out, 100, MUSTER_FLOAT32, MUSTER_SUM, group);
+    case 15:
+        return muster_exscan(in, out, 100, MUSTER_FLOAT32, MUSTER_SUM, group);
+    case 16:
+    case 17:
+        return make_varied(which, group, in, out);
     default:
         return muster_barrier(group);
     }

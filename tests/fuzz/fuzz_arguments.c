@@ -70,6 +70,38 @@ static void make_collective(const call *call, muster_group *world)
     }
 }
 
+/* A group of one: one count and one displacement, of which the input says whether they are there. */
+static void make_varied(const call *call, muster_group *world)
+{
+    size_t count = call->count, at = (size_t)(unsigned)call->root % 100, other = call->root & 64 ? at : count;
+    const size_t *counts = call->wild % 7 ? &count : NULL, *displacements = call->wild & 8 ? &at : NULL;
+
+    switch (call->which & 7) {
+    case 0:
+        muster_all_gatherv(call->in, other, call->out, counts, displacements, call->dtype, world);
+        break;
+    case 1:
+        muster_gatherv(call->in, other, call->out, counts, displacements, call->dtype, call->root % 3, world);
+        break;
+    case 2:
+        muster_scatterv(call->in, counts, displacements, call->out, other, call->dtype, call->root % 3,
+                        world);
+        break;
+    case 3:
+        muster_all_to_allv(call->in, counts, displacements, call->out, &other, displacements, call->dtype,
+                           world);
+        break;
+    case 4:
+        muster_reduce_scatterv(call->in, counts, call->out, call->dtype, call->op, world);
+        break;
+    case 5:
+        muster_scan(call->in, call->out, call->count, call->dtype, call->op, world);
+        break;
+    default:
+        muster_exscan(call->in, call->out, call->count, call->dtype, call->op, world);
+    }
+}
+
 static void make_other(const call *call, muster_group *world, muster_request *request)
 {
     muster_group *child = NULL;
@@ -128,7 +160,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     while (bytes > 0) {
         call call = read_call(&data, &bytes, memory);
 
-        if ((call.which & 15) < 8)
+        if (call.which & 16)
+            make_varied(&call, world);
+        else if ((call.which & 15) < 8)
             make_collective(&call, world);
         else
             make_other(&call, world, &request);

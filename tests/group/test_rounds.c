@@ -17,6 +17,7 @@ static void begin(mst_call *call, const mst_request *request, muster_group *worl
                         .sequence = &group->collectives,
                         .operation = ++group->operation,
                         .parity = ++group->collectives.operations & 1 };
+    call->plan.request = mst_round_request(call);
     mst_call_begin(call);
 }
 

@@ -41,7 +41,7 @@ void mst_call_show(const mst_call *call)
                         .dtype = (uint32_t)call->request->dtype,
                         .op = shape->reduces ? (uint32_t)call->request->op : 0,
                         .peer = shape->rooted ? call->request->root : -1,
-                        .count = call->request->count,
+                        .count = call->request->elements,
                         .operation = call->operation };
 
     mst_group_show(call->group, MUSTER_CALL_COLLECTIVE, call->group->operation, &doing);

@@ -49,7 +49,7 @@ MST_COLLECTIVES(DECLARATION)
 /* Bytes per round, of `all` bytes that one rank stages and the others copy, with slots of `most` bytes. */
 size_t mst_call_round_bytes(const mst_call *call, size_t all, size_t most);
 
-/* The number of blocks, or bytes, that `rank` has in such a buffer. */
+/* The number of blocks, or bytes, that `rank` has in such a buffer, if all blocks have the same count. */
 static inline size_t mst_call_blocks(const mst_call *call, mst_span span, int rank)
 {
     return mst_span_blocks(span, call->request->root, rank, call->group->base.size);
@@ -73,7 +73,7 @@ static inline void mst_call_note(mst_call_record *record, const mst_call *call)
     const mst_shape *shape = &mst_shapes[call->request->collective];
 
     record->operation = call->operation;
-    record->count = call->request->count;
+    record->count = call->request->elements;
     record->in_offset = call->in_offset;
     record->out_offset = call->out_offset;
     record->collective = call->request->collective;

@@ -89,6 +89,7 @@ static muster_status publish(struct mst_nonblocking *place)
     place->sequence.waiter.deadline.limit_ns = group->base.timeout_ns; /* the user may have changed it */
     call->parity = parity;
     call->operation = ++group->operation;
+    call->plan.in_bytes = in_bytes;
     call->plan.out_bytes = mst_call_bytes(call, mst_shapes[call->request->collective].out, group->base.rank);
     call->nonblocking = call->plan.viewable = true;
     mst_call_show(call);
@@ -114,8 +115,7 @@ static muster_status start(mst_group *group, const mst_request *request, uint64_
     place->request = *request;
     place->call = (mst_call){ .request = &place->request, .group = group };
     if (group->base.size == 1)
-        mst_copy(request->out, request->in,
-                 mst_call_bytes(&place->call, mst_shapes[request->collective].out, 0));
+        mst_call_alone(&place->call);
     else
         status = publish(place);
     if (status == MUSTER_OK)

@@ -35,7 +35,7 @@
 #define STRETCH_BYTES 131072 /* reduced before the store policy is asked again */
 #define CHUNK_BYTES_MIN 8192 /* of shared work: a smaller chunk is not worth a second CPU */
 
-static mst_slice slice_of(const mst_call *call, size_t count, int rank)
+mst_slice mst_reduce_slice(const mst_call *call, size_t count, int rank)
 {
     mst_slice slice =
         mst_partition(count, call->group->base.size, rank, LINE_BYTES / call->request->element_bytes);
@@ -102,8 +102,7 @@ static void reduce_whole(const mst_call *call, size_t base, size_t bytes)
 
 /* ---- slices ---- */
 
-/* Stages all of the round except our own slice, which nobody else reads. */
-static void stage_others_slices(const mst_call *call, size_t base, size_t bytes, mst_slice own)
+void mst_stage_others_slices(const mst_call *call, size_t base, size_t bytes, mst_slice own)
 {
     const unsigned char *in = (const unsigned char *)call->request->in + base;
     size_t end = own.begin + own.count;
@@ -135,7 +134,7 @@ static void copy_others_slices(const mst_call *call, size_t base, size_t count, 
 {
     for (int i = 1; i < call->group->base.size; i++) {
         int rank = (call->group->base.rank + i) % call->group->base.size;
-        mst_slice slice = slice_of(call, count, rank);
+        mst_slice slice = mst_reduce_slice(call, count, rank);
 
         mst_deliver(call, base + slice.begin, mst_peer_slot(call, rank) + result_at, slice.count);
     }
@@ -143,7 +142,7 @@ static void copy_others_slices(const mst_call *call, size_t base, size_t count, 
 
 static mst_slice own_slice(const mst_call *call, size_t bytes)
 {
-    return slice_of(call, bytes / call->request->element_bytes, call->group->base.rank);
+    return mst_reduce_slice(call, bytes / call->request->element_bytes, call->group->base.rank);
 }
 
 /* All rounds; the first has been staged and has happened. A slot contains the inputs of one round and, after
@@ -158,8 +157,9 @@ static muster_status reduce_slices(mst_call *call, size_t all, size_t round, boo
 
         reduce_own_slice(call, base, own_slice(call, bytes), next, receives);
         if (next && !call->in_offset)
-            stage_others_slices(call, base + bytes, next, own_slice(call, next));
-        status = mst_round(call, next + slice_of(call, bytes / call->request->element_bytes, 0).count);
+            mst_stage_others_slices(call, base + bytes, next, own_slice(call, next));
+        status =
+            mst_round(call, next + mst_reduce_slice(call, bytes / call->request->element_bytes, 0).count);
         if (status == MUSTER_OK && receives)
             copy_others_slices(call, base, bytes / call->request->element_bytes, next);
     }
@@ -201,7 +201,7 @@ static void reduce_slice_in_arena(const mst_call *call, mst_slice slice)
 
 static muster_status reduce_in_arena(mst_call *call)
 {
-    reduce_slice_in_arena(call, slice_of(call, call->request->count, call->group->base.rank));
+    reduce_slice_in_arena(call, mst_reduce_slice(call, call->request->count, call->group->base.rank));
     return mst_round(call, 0);
 }
 
@@ -221,7 +221,8 @@ static muster_status reduce_nonblocking(mst_call *call)
     mst_group *group = call->group;
     size_t all = call->request->count * call->request->element_bytes;
     bool whole = all <= group->tuning.whole_bytes_max;
-    mst_slice own = whole ? (mst_slice){ 0, all } : slice_of(call, call->request->count, group->base.rank);
+    mst_slice own =
+        whole ? (mst_slice){ 0, all } : mst_reduce_slice(call, call->request->count, group->base.rank);
 
     for (int rank = 0; rank < group->base.size; rank++)
         group->sources[rank] = mst_view(call, rank, own.begin, 0);
@@ -236,7 +237,7 @@ static muster_status reduce_nonblocking(mst_call *call)
     muster_status status = mst_round(call, 0);
     for (int i = 1; i < group->base.size && status == MUSTER_OK; i++) {
         int rank = (group->base.rank + i) % group->base.size;
-        mst_slice slice = slice_of(call, call->request->count, rank);
+        mst_slice slice = mst_reduce_slice(call, call->request->count, rank);
 
         mst_deliver(call, slice.begin, mst_view(call, rank, slice.begin, 0), slice.count);
     }
@@ -392,7 +393,7 @@ muster_status mst_reduce_all(mst_call *call, bool receives)
     if (!call->in_offset && whole)
         mst_stage(call, 0, call->request->in, bytes);
     else if (!call->in_offset)
-        stage_others_slices(call, 0, bytes, own_slice(call, bytes));
+        mst_stage_others_slices(call, 0, bytes, own_slice(call, bytes));
     muster_status status = mst_round(call, bytes);
     if (status != MUSTER_OK)
         return status;

@@ -18,10 +18,12 @@ _Static_assert(MST_COLLECTIVE_COUNT <= 1 << 4 && MUSTER_DTYPE_COUNT <= 1 << 4 &&
                    MST_RANKS_MAX <= 1 << 10,
                "mst_round_request has no room for more: requests that differ would look alike");
 
+/* Varied counts differ by rank, and are compared by their balances. */
 uint64_t mst_round_request(const mst_call *call)
 {
     const mst_shape *shape = &mst_shapes[call->request->collective];
-    uint64_t count = call->request->count < COUNT_PACKED_MAX ? call->request->count : COUNT_PACKED_MAX;
+    uint64_t asked = shape->varied ? 0 : call->request->count;
+    uint64_t count = asked < COUNT_PACKED_MAX ? asked : COUNT_PACKED_MAX;
     uint64_t root = shape->rooted ? (uint64_t)call->request->root : 0,
              op = shape->reduces ? (uint64_t)call->request->op : 0;
 
@@ -52,10 +54,11 @@ static muster_status round_failed(mst_call *call, mst_wait_result result, int wo
     return mst_group_wait_failed(call->group, result, doing, late);
 }
 
-static bool same_request(const mst_call_record *a, const mst_call_record *b)
+/* `varied`: the counts need not be equal. */
+static bool same_request(const mst_call_record *a, const mst_call_record *b, bool varied)
 {
-    return a->operation == b->operation && a->collective == b->collective && a->count == b->count &&
-           a->dtype == b->dtype && a->op == b->op && a->root == b->root;
+    return a->operation == b->operation && a->collective == b->collective &&
+           (varied || a->count == b->count) && a->dtype == b->dtype && a->op == b->op && a->root == b->root;
 }
 
 static muster_status mismatch(mst_call *call, int rank)
@@ -106,8 +109,10 @@ static muster_status compare_records(mst_call *call)
     mst_group *group = call->group;
 
     copy_records(call);
+    uint32_t collective = group->records[0].collective;
+    bool varied = collective < MST_COLLECTIVE_COUNT && mst_shapes[collective].varied;
     for (int rank = 1; rank < group->base.size; rank++)
-        if (!same_request(&group->records[0], &group->records[rank]))
+        if (!same_request(&group->records[0], &group->records[rank], varied))
             return mismatch(call, rank);
     for (int rank = 0; rank < group->base.size; rank++)
         if (!plausible(call, rank, &group->records[rank]))
@@ -122,7 +127,7 @@ static muster_status compare_records(mst_call *call)
 static muster_status compare_requests(mst_call *call)
 {
     uint64_t request = call->plan.request;
-    bool same = !call->plan.viewable && call->request->count < COUNT_PACKED_MAX;
+    bool same = !call->plan.viewable && call->request->elements < COUNT_PACKED_MAX;
 
     for (int rank = 0; rank < call->group->base.size && same; rank++)
         if (rank != call->group->base.rank) /* the peers have our own line now */
@@ -191,7 +196,8 @@ void mst_call_arrive(mst_call *call)
     mst_sequence_arrive(call->sequence);
 }
 
-muster_status mst_round(mst_call *call, size_t staged)
+/* Arrives and waits for all. */
+static inline muster_status meet(mst_call *call, size_t staged)
 {
     bool first = !call->met;
     int missing;
@@ -218,10 +224,28 @@ muster_status mst_round(mst_call *call, size_t staged)
         mst_sequence_prefetch(call->sequence, staged);
     if (first)
         mst_group_arrived(call->group, MUSTER_CALL_COLLECTIVE, &call->sequence->waiter);
+    return MUSTER_OK;
+}
+
+muster_status mst_round(mst_call *call, size_t staged)
+{
+    bool first = !call->met;
+
+    muster_status status = meet(call, staged);
+    if (status != MUSTER_OK)
+        return status;
     if (!call->nonblocking && !call->plan.in_line)
         mst_staging_turn(&call->group->staging, call->plan.part, staged);
-    muster_status status = first && call->compared ? compare_requests(call) : MUSTER_OK;
+    status = first && call->compared ? compare_requests(call) : MUSTER_OK;
     return status == MUSTER_OK && !call->nonblocking ? check_staged(call, staged) : status;
+}
+
+muster_status mst_round_varied(mst_call *call, size_t staged)
+{
+    bool first = !call->met;
+    muster_status status = meet(call, staged);
+
+    return status == MUSTER_OK && first ? compare_requests(call) : status;
 }
 
 /* ---- staging that is not there yet ---- */

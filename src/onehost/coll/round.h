@@ -21,6 +21,10 @@ void mst_call_arrive(mst_call *call);
  * the ring. */
 muster_status mst_round(mst_call *call, size_t staged);
 
+/* The first round, unless it was the next one below, of a call in which no rank knows how many bytes the
+ * others have staged: the caller advances staging, once it has learnt that. `staged`: by this rank. */
+muster_status mst_round_varied(mst_call *call, size_t staged);
+
 /* The first round of the first call of a group that needs staging: compares the requests, and each rank
  * claims its ring and tells where it is. NO_SPACE on all ranks, before anything has moved, if one cannot. */
 muster_status mst_round_for_staging(mst_call *call);

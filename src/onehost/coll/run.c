@@ -3,6 +3,7 @@
 
 #include "src/onehost/broken.h"
 #include "src/onehost/coll/round.h"
+#include "src/onehost/coll/varied.h"
 #include "src/onehost/coll/view.h"
 #include "src/onehost/showing.h"
 
@@ -52,6 +53,7 @@ static void choose_places(mst_call *call)
     const mst_shape *shape = &mst_shapes[call->request->collective];
     size_t in_bytes = most_bytes_of(call, shape->in), out_bytes = most_bytes_of(call, shape->out);
 
+    call->plan.in_bytes = mst_call_bytes(call, shape->in, call->group->base.rank);
     call->plan.out_bytes = mst_call_bytes(call, shape->out, call->group->base.rank);
     call->plan.in_line = in_bytes <= MST_PAYLOAD_BYTES;
     call->plan.shared = is_shared(call, in_bytes);
@@ -63,10 +65,8 @@ static void choose_places(mst_call *call)
     size_t least = view_bytes_min(call, in_bytes);
     call->plan.viewable = in_bytes >= least || out_bytes >= least;
     if (call->plan.viewable) {
-        call->in_offset = arena_offset(call, call->request->in,
-                                       mst_call_bytes(call, shape->in, call->group->base.rank), least);
-        call->out_offset = arena_offset(call, call->request->out,
-                                        mst_call_bytes(call, shape->out, call->group->base.rank), least);
+        call->in_offset = arena_offset(call, call->request->in, call->plan.in_bytes, least);
+        call->out_offset = arena_offset(call, call->request->out, call->plan.out_bytes, least);
     }
     call->plan.request = mst_round_request(call);
     /* Whether buffers are in the arena may change from call to call. */
@@ -86,10 +86,13 @@ static void plan(mst_call *call)
 
 muster_status mst_call_move(mst_call *call)
 {
-    return call->request->count ? methods[call->request->collective]->run(call) : mst_round_empty(call);
+    bool moves = call->request->count || mst_shapes[call->request->collective].varied;
+
+    return moves ? methods[call->request->collective]->run(call) : mst_round_empty(call);
 }
 
-/* A small call is shown while the others' lines arrive, and its slots are always there. */
+/* A small call is shown while the others' lines arrive, and its slots are always there. With counts by rank
+ * no rank knows whether another one's part is large. */
 static muster_status begin_large(mst_call *call)
 {
     mst_call_show(call);
@@ -101,18 +104,22 @@ static muster_status run(mst_call *call)
     mst_group *group = call->group;
 
     if (group->base.size == 1) {
-        mst_copy(call->request->out, call->request->in,
-                 mst_call_bytes(call, mst_shapes[call->request->collective].out, 0));
+        mst_call_alone(call);
         return MUSTER_OK;
     }
+    bool varied = mst_shapes[call->request->collective].varied;
+    if (varied && !mst_varied_prepare(call)) /* before the operation has a number: the others have not */
+        return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for the counts of %d ranks", group->base.size);
     call->sequence = &group->collectives;
     call->sequence->waiter.deadline.limit_ns = group->base.timeout_ns;
     call->operation = ++group->operation;
     call->parity =
         ++group->collectives.operations & 1; /* not of call->operation, which counts nonblocking ones, too */
     mst_call_begin(call);
-    plan(call);
-    muster_status status = call->plan.small ? MUSTER_OK : begin_large(call);
+    if (!varied)
+        plan(call);
+    bool shows_later = call->plan.small && (!varied || group->subarena->staged);
+    muster_status status = shows_later ? MUSTER_OK : begin_large(call);
     if (status == MUSTER_OK)
         status = mst_call_move(call);
     if (status == MUSTER_OK && call->plan.small)
@@ -120,12 +127,24 @@ static muster_status run(mst_call *call)
     return status;
 }
 
+void mst_call_alone(const mst_call *call)
+{
+    const mst_request *request = call->request;
+
+    if (mst_shapes[request->collective].varied)
+        mst_varied_alone(call);
+    else
+        mst_copy(request->out, request->in, mst_call_bytes(call, mst_shapes[request->collective].out, 0));
+}
+
 void mst_call_end(const mst_call *call)
 {
-    const mst_group *group = call->group;
+    const mst_request *request = call->request;
+    const mst_shape *shape = &mst_shapes[request->collective];
+    size_t bytes = mst_call_bytes(call, shape->out, call->group->base.rank);
+    void *result = shape->varied ? mst_varied_result(call, &bytes) : request->out;
 
-    mst_group_end(call->group, call->request->out,
-                  mst_call_bytes(call, mst_shapes[call->request->collective].out, group->base.rank));
+    mst_group_end(call->group, result, bytes);
 }
 
 muster_status mst_call_run(muster_group *of, const mst_request *request)

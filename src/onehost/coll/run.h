@@ -7,6 +7,9 @@
 /* The backend's collective: a complete call. */
 muster_status mst_call_run(muster_group *group, const mst_request *request);
 
+/* A call in a group of one: copies. */
+void mst_call_alone(const mst_call *call);
+
 /* Parts of it: everything after number and buffers are decided; and what follows when it has produced its
  * result. */
 muster_status mst_call_move(mst_call *call);

@@ -37,12 +37,10 @@ unsigned char *mst_slot(const mst_call *call)
 
 void mst_call_prefetch(const mst_call *call)
 {
-    size_t bytes = mst_call_bytes(call, mst_shapes[call->request->collective].in, call->group->base.rank);
-
-    if (call->plan.in_line || bytes > PREFETCH_BYTES_MAX)
+    if (call->plan.in_line || call->plan.in_bytes > PREFETCH_BYTES_MAX)
         return;
     mst_sequence_prefetch(call->sequence, 0);
-    mst_staging_prefetch(&call->group->staging, call->plan.part, bytes);
+    mst_staging_prefetch(&call->group->staging, call->plan.part, call->plan.in_bytes);
 }
 
 const unsigned char *mst_peer_slot(const mst_call *call, int rank)
@@ -125,8 +123,7 @@ static void copy_through(const mst_call *call, void *to, const void *from, size_
 /* Inputs that no cache contains: memcpy's `rep movs` reads them faster than vectors do. */
 static bool comes_from_memory(const mst_call *call)
 {
-    return mst_call_bytes(call, mst_shapes[call->request->collective].in, call->group->base.rank) >=
-           call->group->tuning.stream_bytes_min;
+    return call->plan.in_bytes >= call->group->tuning.stream_bytes_min;
 }
 
 void mst_stage(const mst_call *call, size_t at, const void *from, size_t bytes)
@@ -151,8 +148,7 @@ bool mst_streams_out(const mst_call *call)
     if (call->plan.out_bytes < call->group->tuning.stream_bytes_min)
         return false;
     return !shape->reduces ||
-           !mst_overlap(call->request->in, mst_call_bytes(call, shape->in, call->group->base.rank),
-                        call->request->out, call->plan.out_bytes);
+           !mst_overlap(call->request->in, call->plan.in_bytes, call->request->out, call->plan.out_bytes);
 }
 
 void mst_deliver(const mst_call *call, size_t at, const void *from, size_t bytes)

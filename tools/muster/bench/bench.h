@@ -6,7 +6,7 @@
 
 #include "tools/muster/bench/cases.h"
 
-#define BENCH_CASES_MAX 16
+#define BENCH_CASES_MAX 32
 
 typedef struct bench_options {
     const bench_case *cases[BENCH_CASES_MAX];

@@ -46,6 +46,53 @@ static muster_status run_all_to_all(const bench_call *c)
     return muster_all_to_all(c->in, c->out, c->count, c->dtype, c->group);
 }
 
+/* With a count for each rank: all the same, as for the fixed forms, so that the two can be compared. */
+#define RANKS_MAX 1024
+
+static const size_t *counts_of(const bench_call *c)
+{
+    static size_t counts[RANKS_MAX]; /* each rank is a process */
+
+    for (int rank = 0; rank < muster_group_size(c->group) && counts[rank] != c->count; rank++)
+        counts[rank] = c->count;
+    return counts;
+}
+
+static muster_status run_all_gatherv(const bench_call *c)
+{
+    return muster_all_gatherv(c->in, c->count, c->out, counts_of(c), NULL, c->dtype, c->group);
+}
+
+static muster_status run_reduce_scatterv(const bench_call *c)
+{
+    return muster_reduce_scatterv(c->in, counts_of(c), c->out, c->dtype, c->op, c->group);
+}
+
+static muster_status run_gatherv(const bench_call *c)
+{
+    return muster_gatherv(c->in, c->count, c->out, counts_of(c), NULL, c->dtype, 0, c->group);
+}
+
+static muster_status run_scatterv(const bench_call *c)
+{
+    return muster_scatterv(c->in, counts_of(c), NULL, c->out, c->count, c->dtype, 0, c->group);
+}
+
+static muster_status run_all_to_allv(const bench_call *c)
+{
+    return muster_all_to_allv(c->in, counts_of(c), NULL, c->out, counts_of(c), NULL, c->dtype, c->group);
+}
+
+static muster_status run_scan(const bench_call *c)
+{
+    return muster_scan(c->in, c->out, c->count, c->dtype, c->op, c->group);
+}
+
+static muster_status run_exscan(const bench_call *c)
+{
+    return muster_exscan(c->in, c->out, c->count, c->dtype, c->op, c->group);
+}
+
 static muster_status run_barrier(const bench_call *c)
 {
     return muster_barrier(c->group);
@@ -133,6 +180,13 @@ static const bench_case cases[] = {
     { "gather",         run_gather,         false, true,  false, true,  all_but_own,       from_block },
     { "scatter",        run_scatter,        true,  false, false, false, all_but_own,       from_root },
     { "all_to_all",     run_all_to_all,     true,  true,  false, false, all_but_own,       from_block },
+    { "all_gatherv",    run_all_gatherv,    false, true,  false, false, all_but_own,       from_block },
+    { "reduce_scatterv", run_reduce_scatterv, true, false, true, false, all_but_own,       NULL },
+    { "gatherv",        run_gatherv,        false, true,  false, true,  all_but_own,       from_block },
+    { "scatterv",       run_scatterv,       true,  false, false, false, all_but_own,       from_root },
+    { "all_to_allv",    run_all_to_allv,    true,  true,  false, false, all_but_own,       from_block },
+    { "scan",           run_scan,           false, false, true,  false, once,              NULL },
+    { "exscan",         run_exscan,         false, false, true,  false, once,              NULL },
     { "sendrecv",       run_sendrecv,       false, false, false, false, once,              from_previous },
     { "ping_pong",      run_ping_pong,      false, false, false, false, there_and_back,    from_partner },
     { "barrier",        run_barrier,        false, false, false, false, NULL,              NULL },
@@ -236,8 +290,10 @@ static int expected_at(const bench_call *call, size_t block, size_t i)
 
     if (!call->which->reduces)
         return value_at(call, call->which->source(rank, ranks, block), at);
-    int value = value_at(call, 0, at);
-    for (int r = 1; r < ranks; r++)
+    int value = value_at(call, 0, at), last = ranks;
+    if (call->which->run == run_scan || call->which->run == run_exscan)
+        last = call->which->run == run_scan ? rank + 1 : rank;
+    for (int r = 1; r < last; r++)
         value = combine(call->op, value, value_at(call, r, at));
     return value;
 }
@@ -250,7 +306,7 @@ size_t bench_count_wrong(const bench_call *call)
     unsigned char bytes[8];
 
     if (!call->which->bus_factor || (call->which->rooted_out && rank != 0) ||
-        (call->which->run == run_ping_pong && rank > 1))
+        (call->which->run == run_ping_pong && rank > 1) || (call->which->run == run_exscan && rank == 0))
         return 0;
     for (size_t block = 0; block < blocks; block++)
         for (size_t i = 0; i < call->count; i++) {

@@ -72,7 +72,8 @@ static void clear(const buffers *buffers)
 static bool has_in_place_form(const bench_case *which)
 {
     return which->bus_factor && strcmp(which->name, "all_to_all") != 0 &&
-           strcmp(which->name, "sendrecv") != 0 && strcmp(which->name, "ping_pong") != 0;
+           strcmp(which->name, "all_to_allv") != 0 && strcmp(which->name, "sendrecv") != 0 &&
+           strcmp(which->name, "ping_pong") != 0;
 }
 
 static bool make_buffers(const bench_options *options, bench_call *call, buffers *made)

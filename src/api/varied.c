@@ -1,0 +1,166 @@
+/*
+ * Checks the counts and displacements of all_gatherv and the like, for varied.h: that they are there, that
+ * their sums are sizes, that no two blocks of an output share an element, and that the buffers overlap only
+ * as a call in place may. Whether the ranks' counts agree only a backend can find out; but that a rank gives
+ * itself what it takes from itself is checked here, since no other rank is concerned.
+ */
+#include "src/api/varied.h"
+
+#include <stdio.h>
+
+#include "src/pure/partition.h"
+
+/* One of the two buffers. */
+typedef struct side {
+    const char *name;
+    const char *base;
+    const mst_blocks *blocks; /* NULL: one block of the request's count */
+    mst_blocks_size size;
+    bool written;
+} side;
+
+static side side_of(const muster_group *group, const mst_request *request, bool is_out)
+{
+    mst_span span = is_out ? mst_shapes[request->collective].out : mst_shapes[request->collective].in;
+    side made = { .name = is_out ? "out" : "in",
+                  .base = is_out ? request->out : request->in,
+                  .written = is_out };
+
+    if (!mst_span_has(span, request->root, group->rank))
+        return made;
+    if (mst_span_varied(span))
+        made.blocks = is_out ? &request->out_blocks : &request->in_blocks;
+    else
+        made.size = (mst_blocks_size){ request->count, 0, request->count };
+    return made;
+}
+
+/* ---- one buffer ---- */
+
+static bool is_side_wrong(const muster_group *group, const mst_request *request, side *side, char *why,
+                          size_t bytes)
+{
+    int first, second;
+
+    if (side->blocks && !side->blocks->counts) {
+        snprintf(why, bytes, "the counts of the %s buffer are NULL; expected %d of them", side->name,
+                 group->size);
+        return true;
+    }
+    if ((side->blocks && !mst_blocks_measure(side->blocks, group->size, &side->size)) ||
+        side->size.end > PTRDIFF_MAX / request->element_bytes ||
+        side->size.total > PTRDIFF_MAX / request->element_bytes) {
+        snprintf(why, bytes, "the blocks of the %s buffer are more bytes than memory can have", side->name);
+        return true;
+    }
+    if (side->size.total && !side->base) {
+        snprintf(why, bytes, "the %s buffer is NULL and should hold %zu elements", side->name,
+                 side->size.end);
+        return true;
+    }
+    if (side->written && side->blocks && !mst_blocks_disjoint(side->blocks, group->size, &first, &second)) {
+        snprintf(why, bytes,
+                 "blocks %d and %d of the out buffer overlap: %zu elements from %zu on, and %zu from %zu on",
+                 first, second, side->blocks->counts[first], side->blocks->displacements[first],
+                 side->blocks->counts[second], side->blocks->displacements[second]);
+        return true;
+    }
+    return false;
+}
+
+/* ---- both buffers ---- */
+
+static size_t place_of(const side *side, int rank)
+{
+    size_t packed = 0;
+
+    if (!side->blocks)
+        return 0;
+    if (side->blocks->displacements)
+        return side->blocks->displacements[rank];
+    for (int r = 0; r < rank; r++)
+        packed += side->blocks->counts[r];
+    return packed;
+}
+
+/* Whether two buffers share a byte, of which `one` has a single block. */
+static bool shares_block(const muster_group *group, size_t element, const char *one, size_t one_bytes,
+                         const side *other)
+{
+    size_t packed = 0;
+
+    for (int rank = 0; other->blocks && rank < group->size; rank++) {
+        size_t at = other->blocks->displacements ? other->blocks->displacements[rank] : packed;
+
+        packed += other->blocks->counts[rank];
+        if (mst_overlap(one, one_bytes, other->base + at * element, other->blocks->counts[rank] * element))
+            return true;
+    }
+    return !other->blocks && mst_overlap(one, one_bytes, other->base, other->size.total * element);
+}
+
+static bool do_blocks_overlap(const muster_group *group, size_t element, const side *in, const side *out)
+{
+    size_t packed = 0;
+
+    if (!in->blocks)
+        return shares_block(group, element, in->base, in->size.total * element, out);
+    for (int rank = 0; rank < group->size; rank++) {
+        size_t at = in->blocks->displacements ? in->blocks->displacements[rank] : packed;
+
+        packed += in->blocks->counts[rank];
+        if (shares_block(group, element, in->base + at * element, in->blocks->counts[rank] * element, out))
+            return true;
+    }
+    return false;
+}
+
+/* Buffers may overlap where no block does: the gaps between blocks are nobody's. */
+static bool do_overlap(const muster_group *group, size_t element, const side *in, const side *out)
+{
+    const mst_blocks_size *a = &in->size, *b = &out->size;
+
+    return a->total && b->total &&
+           mst_overlap(in->base + a->begin * element, (a->end - a->begin) * element,
+                       out->base + b->begin * element, (b->end - b->begin) * element) &&
+           do_blocks_overlap(group, element, in, out);
+}
+
+/* The one block of the one buffer is this rank's block of the other. */
+static bool is_in_place(const muster_group *group, const mst_request *request, const side *in,
+                        const side *out)
+{
+    return mst_shapes[request->collective].in_place &&
+           in->base + place_of(in, group->rank) * request->element_bytes ==
+               out->base + place_of(out, group->rank) * request->element_bytes;
+}
+
+static bool are_sides_wrong(const muster_group *group, const mst_request *request, const side *in,
+                            const side *out, char *why, size_t bytes)
+{
+    mst_counts gives = mst_request_gives(request, group->rank, group->size),
+               takes = mst_request_takes(request, group->rank, group->size);
+    size_t given = mst_counts_of(&gives, group->rank), taken = mst_counts_of(&takes, group->rank);
+
+    if (given != taken)
+        snprintf(why, bytes, "rank %d, this one, gives itself %zu elements and takes %zu from itself",
+                 group->rank, given, taken);
+    else if (do_overlap(group, request->element_bytes, in, out) && !is_in_place(group, request, in, out))
+        snprintf(why, bytes, "the in and out buffers overlap; expected separate buffers%s",
+                 mst_shapes[request->collective].in_place
+                     ? ", or this rank's block at its place in the larger one"
+                     : "");
+    else
+        return false;
+    return true;
+}
+
+bool mst_varied_wrong(const muster_group *group, mst_request *request, char *why, size_t bytes)
+{
+    side in = side_of(group, request, false), out = side_of(group, request, true);
+
+    if (is_side_wrong(group, request, &in, why, bytes) || is_side_wrong(group, request, &out, why, bytes))
+        return true;
+    request->elements = in.size.total > out.size.total ? in.size.total : out.size.total;
+    return are_sides_wrong(group, request, &in, &out, why, bytes);
+}

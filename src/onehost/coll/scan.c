@@ -1,0 +1,9 @@
+/* scan: rank r gets in_0 op ... op in_r. Algorithm and cost: scan_pattern.c. */
+#include "src/onehost/coll/scan_pattern.h"
+
+static muster_status scan(mst_call *call)
+{
+    return mst_scan_ranks(call, true);
+}
+
+const mst_method mst_method_scan = { .run = scan };

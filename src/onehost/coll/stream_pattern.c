@@ -1,0 +1,168 @@
+/*
+ * The stream pattern, for all_gatherv, gatherv, scatterv and all_to_allv.
+ *
+ * Each rank's stream (varied.h) is what it gives to the others: its block, where all get the same; otherwise
+ * a table of where each rank's block begins, and the blocks one behind the other. Per round each rank stages
+ * the next window of its stream, all do one round, and each rank copies what is for it in the others'
+ * windows; as many rounds as the longest stream takes. An input in the arena is read there after the first
+ * round, with one more round at the end; then the table says where in it each block is. So how much is staged
+ * depends on what a rank gives in all, and not on the largest of its blocks.
+ *
+ * Cost, for a rank that gives G bytes and takes T: one synchronisation for each window of the longest stream,
+ * 2 G bytes of traffic to stage and 2 T to copy; 2 p hashes for the balance, and p numbers of the table.
+ */
+#include "src/onehost/coll/stream_pattern.h"
+
+#include <string.h>
+
+#include "src/onehost/coll/round.h"
+#include "src/onehost/coll/varied.h"
+#include "src/onehost/coll/view.h"
+
+/* A part of the streams: what is staged for one round. */
+typedef struct window {
+    uint64_t begin, bytes;
+    bool first;
+} window;
+
+static window cut(const window *window, uint64_t at, uint64_t bytes)
+{
+    uint64_t begin = at > window->begin ? at : window->begin;
+    uint64_t end = at + bytes < window->begin + window->bytes ? at + bytes : window->begin + window->bytes;
+
+    return (struct window){ begin, end > begin ? end - begin : 0, window->first };
+}
+
+/* ---- staging ---- */
+
+/* Stages what the window has of `bytes` bytes that are at `at` in the stream. */
+static void stage_part(const mst_call *call, const window *window, uint64_t at, const void *from,
+                       uint64_t bytes)
+{
+    struct window part = cut(window, at, bytes);
+
+    if (part.bytes)
+        mst_stage(call, part.begin - window->begin + (window->first ? mst_varied_begin(call) : 0),
+                  (const unsigned char *)from + (part.begin - at), part.bytes);
+}
+
+static void stage_window(const mst_call *call, const mst_varied *varied, const window *window)
+{
+    const unsigned char *in = call->request->in;
+    int size = call->group->base.size, own = call->group->base.rank;
+    const mst_varied_head *head = &varied->heads[own];
+
+    if (window->begin >= head->bytes)
+        return;
+    if (!varied->is_tabled) {
+        stage_part(call, window, 0, in, head->bytes);
+        return;
+    }
+    stage_part(call, window, 0, varied->table, (size_t)size * sizeof varied->table[0]);
+    for (int rank = 0; rank < size && !head->in_offset; rank++)
+        if (rank != own)
+            stage_part(call, window, varied->table[rank], in + varied->in_at[rank],
+                       mst_counts_of(&varied->gives, rank) * call->request->element_bytes);
+}
+
+/* ---- taking ---- */
+
+/* Whether this window tells where our block is in that rank's stream, or in its input. */
+static bool learn_place(const mst_call *call, mst_varied *varied, int rank, const window *window)
+{
+    uint64_t entry = (uint64_t)call->group->base.rank * sizeof(uint64_t);
+
+    if (!varied->is_tabled)
+        return window->first;
+    if (cut(window, entry, sizeof(uint64_t)).bytes == 0)
+        return false;
+    memcpy(&varied->from_at[rank], mst_varied_slot(call, rank, window->first) + (entry - window->begin),
+           sizeof(uint64_t)); /* E2: read once */
+    return true;
+}
+
+static muster_status take_from_arena(const mst_call *call, const mst_varied *varied, int rank, size_t bytes)
+{
+    const unsigned char *from = mst_varied_in_arena(call, rank, varied->from_at[rank], bytes);
+
+    if (!from)
+        return mst_varied_damaged(call, rank);
+    mst_deliver(call, varied->out_at[rank], from, bytes);
+    return MUSTER_OK;
+}
+
+/* Takes what the window has of the bytes that a rank gives us. */
+static muster_status take_from(const mst_call *call, mst_varied *varied, int rank, const window *window)
+{
+    size_t bytes = mst_counts_of(&varied->takes, rank) * call->request->element_bytes;
+
+    if (bytes == 0)
+        return MUSTER_OK;
+    const mst_varied_head *head = &varied->heads[rank];
+    bool learnt = learn_place(call, varied, rank, window);
+    uint64_t at = varied->from_at[rank];
+    if (head->in_offset)
+        return learnt ? take_from_arena(call, varied, rank, bytes) : MUSTER_OK;
+    if (learnt && (at > head->bytes || bytes > head->bytes - at))
+        return mst_varied_damaged(call, rank);
+    struct window part = cut(window, at, bytes);
+    if (part.bytes)
+        mst_deliver(call, varied->out_at[rank] + (part.begin - at),
+                    mst_varied_slot(call, rank, window->first) + (part.begin - window->begin), part.bytes);
+    return MUSTER_OK;
+}
+
+/* Of the block that all get, what we have just staged, which is still in our cache; otherwise our own block
+ * in the last round. */
+static void take_own(const mst_call *call, const mst_varied *varied, const window *window)
+{
+    int own = call->group->base.rank;
+    size_t bytes = mst_counts_of(&varied->takes, own) * call->request->element_bytes;
+    bool in_parts = !varied->is_tabled && varied->heads[own].bytes;
+    bool is_last = window->begin + window->bytes >= varied->longest;
+    struct window part = in_parts ? cut(window, 0, bytes) : (struct window){ 0, is_last ? bytes : 0, false };
+
+    if (part.bytes)
+        mst_deliver(call, varied->out_at[own] + part.begin,
+                    (const unsigned char *)call->request->in + varied->in_at[own] + part.begin, part.bytes);
+}
+
+static muster_status take_window(const mst_call *call, mst_varied *varied, const window *window)
+{
+    int size = call->group->base.size, rank = call->group->base.rank;
+    muster_status status = MUSTER_OK;
+
+    for (int i = 1; i < size && status == MUSTER_OK; i++) {
+        rank = rank + 1 < size ? rank + 1 : 0;
+        status = take_from(call, varied, rank, window);
+    }
+    take_own(call, varied, window);
+    return status;
+}
+
+/* ---- all rounds ---- */
+
+muster_status mst_move_streams(mst_call *call)
+{
+    mst_varied *varied = call->group->varied;
+    window window = { 0, varied->window, true };
+
+    stage_window(call, varied, &window);
+    muster_status status = mst_varied_meet(call);
+    if (status != MUSTER_OK)
+        return status;
+    window.bytes = varied->window;
+    status = take_window(call, varied, &window);
+    if (varied->longest > varied->window)
+        mst_varied_use_ring(call);
+    while (status == MUSTER_OK && window.begin + window.bytes < varied->longest) {
+        window.begin += window.bytes;
+        window.first = false;
+        size_t left = varied->longest - window.begin;
+        stage_window(call, varied, &window);
+        status = mst_round(call, left < window.bytes ? left : window.bytes);
+        if (status == MUSTER_OK)
+            status = take_window(call, varied, &window);
+    }
+    return status == MUSTER_OK ? mst_varied_end(call) : status;
+}

@@ -1,0 +1,288 @@
+/* Streams, their heads and the first round, for varied.h. */
+#include "src/onehost/coll/varied.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/onehost/broken.h"
+#include "src/onehost/coll/round.h"
+#include "src/onehost/coll/view.h"
+
+static_assert(MST_RANKS_MAX <= MST_BLOCKS_MAX, "blocks.h must sort the blocks of all ranks");
+
+/* ---- preparing ---- */
+
+static mst_varied *allocate(size_t size)
+{
+    mst_varied *varied = calloc(
+        1, sizeof *varied + size * (2 * sizeof(size_t) + 2 * sizeof(uint64_t) + sizeof(mst_varied_head)));
+    if (!varied)
+        return NULL;
+    varied->heads = (mst_varied_head *)(varied + 1);
+    varied->table = (uint64_t *)(varied->heads + size);
+    varied->from_at = varied->table + size;
+    varied->in_at = (size_t *)(varied->from_at + size);
+    varied->out_at = varied->in_at + size;
+    return varied;
+}
+
+static void place(const mst_call *call, mst_span span, const mst_blocks *blocks, size_t *at)
+{
+    int size = call->group->base.size;
+
+    if (mst_span_varied(span) && mst_span_has(span, call->request->root, call->group->base.rank))
+        mst_blocks_place(blocks, size, call->request->element_bytes, at);
+    else
+        memset(at, 0, (size_t)size * sizeof *at);
+}
+
+/* All elements but those from this rank to itself. */
+static size_t to_others(const mst_call *call, const mst_counts *between)
+{
+    size_t elements = 0;
+
+    for (int rank = between->first; rank < between->end; rank++)
+        elements += between->counts[(size_t)rank * between->stride];
+    return elements - mst_counts_of(between, call->group->base.rank);
+}
+
+/* Bytes that the others need of our input, each counted once; of what is reduced, our own block counts, too,
+ * which has a place in the slot. */
+static size_t needed_bytes(const mst_call *call, const mst_varied *varied)
+{
+    const mst_shape *shape = &mst_shapes[call->request->collective];
+    size_t others = to_others(call, &varied->gives);
+
+    if (others && shape->reduces)
+        others += mst_counts_of(&varied->gives, call->group->base.rank);
+    else if (others && !mst_span_varied(shape->in))
+        others = call->request->count; /* the same block for all */
+    return others * call->request->element_bytes;
+}
+
+/* The arena offset from which on all of our blocks lie, *begin bytes behind the input's beginning; 0: they
+ * are staged. */
+static uint64_t offset_of_input(const mst_call *call, size_t needed, size_t *begin)
+{
+    const mst_request *request = call->request;
+    mst_blocks_size size = { request->count, 0, request->count };
+
+    *begin = 0;
+    if (needed < call->group->tuning.view_bytes_min)
+        return 0;
+    if (mst_span_varied(mst_shapes[request->collective].in))
+        mst_blocks_measure(&request->in_blocks, call->group->base.size, &size);
+    *begin = size.begin * request->element_bytes;
+    return mst_group_heap_offset(call->group, (const unsigned char *)request->in + *begin,
+                                 (size.end - size.begin) * request->element_bytes);
+}
+
+/* Blocks follow the table from the next rank's on, and end with that of the rank before ours: so each rank
+ * has its block in another window, and none waits for all the others to take theirs. Returns where they end.
+ */
+static size_t fill_table(const mst_call *call, mst_varied *varied)
+{
+    int size = call->group->base.size;
+    size_t at = (size_t)size * sizeof(uint64_t);
+
+    for (int i = 1; i <= size; i++) {
+        int rank = call->group->base.rank + i < size ? call->group->base.rank + i
+                                                     : call->group->base.rank + i - size;
+
+        varied->table[rank] = at;
+        if (i < size)
+            at += mst_counts_of(&varied->gives, rank) * call->request->element_bytes;
+    }
+    return at;
+}
+
+/* Decides whether the input is staged, and how long the stream is. */
+static void plan_stream(mst_call *call, mst_varied *varied, mst_varied_head *head)
+{
+    size_t needed = needed_bytes(call, varied), begin;
+    int size = call->group->base.size;
+
+    call->plan.in_bytes = needed;
+    head->in_offset = offset_of_input(call, needed, &begin);
+    head->bytes = head->in_offset ? 0 : needed;
+    if (!varied->is_tabled || needed == 0)
+        return;
+    head->bytes = head->in_offset ? (size_t)size * sizeof(uint64_t) : fill_table(call, varied);
+    for (int rank = 0; head->in_offset && rank < size; rank++)
+        varied->table[rank] = varied->in_at[rank] - begin;
+}
+
+/* ---- places ---- */
+
+static bool fits_payload(size_t bytes)
+{
+    return bytes <= MST_PAYLOAD_BYTES - sizeof(mst_varied_head);
+}
+
+/* Half of a slot, as for other collectives. */
+static bool fits_small(const mst_call *call, size_t bytes)
+{
+    return 2 * bytes <= mst_staging_small_max(&call->group->staging);
+}
+
+/* What only the root stages is divided into rounds as for scatter. */
+static size_t window_for(const mst_call *call, uint64_t longest)
+{
+    size_t most = mst_staging_chunk_max(&call->group->staging, MST_STAGING_RING);
+    size_t least = call->group->tuning.round_bytes_min;
+    size_t quarter = ((size_t)longest / 4 + MST_LINE - 1) / MST_LINE * MST_LINE;
+    size_t window = quarter > least ? quarter : least;
+
+    return mst_shapes[call->request->collective].in == SPAN_ROOT_VARIED && window < most ? window : most;
+}
+
+static void choose_places(mst_call *call, const mst_varied *varied)
+{
+    size_t bytes = varied->heads[call->group->base.rank].bytes;
+
+    call->plan.out_bytes =
+        (to_others(call, &varied->takes) + mst_counts_of(&varied->takes, call->group->base.rank)) *
+        call->request->element_bytes;
+    call->plan.request = mst_round_request(call);
+    call->plan.in_line = fits_payload(bytes);
+    call->plan.part = fits_small(call, bytes) ? MST_STAGING_SMALL : MST_STAGING_RING;
+    call->plan.small = call->plan.part == MST_STAGING_SMALL;
+}
+
+bool mst_varied_prepare(mst_call *call)
+{
+    mst_group *group = call->group;
+    const mst_request *request = call->request;
+    const mst_shape *shape = &mst_shapes[request->collective];
+
+    if (!group->varied)
+        group->varied = allocate((size_t)group->base.size);
+    mst_varied *varied = group->varied;
+    if (!varied)
+        return false;
+    varied->gives = mst_request_gives(request, group->base.rank, group->base.size);
+    varied->takes = mst_request_takes(request, group->base.rank, group->base.size);
+    varied->is_tabled = mst_span_varied(shape->in) && !shape->reduces;
+    place(call, shape->in, &request->in_blocks, varied->in_at);
+    place(call, shape->out, &request->out_blocks, varied->out_at);
+    mst_varied_head *head = &varied->heads[group->base.rank];
+    head->balance = mst_counts_balance(&varied->gives, &varied->takes, group->base.rank);
+    plan_stream(call, varied, head);
+    memset(varied->from_at, varied->is_tabled ? 0xff : 0, (size_t)group->base.size * sizeof(uint64_t));
+    varied->window = window_for(call, head->bytes);
+    choose_places(call, varied);
+    return true;
+}
+
+/* ---- the first round ---- */
+
+/* Reads the heads of all, and advances staging. Returns the sum of the balances. */
+static uint64_t read_heads(mst_call *call, mst_varied *varied)
+{
+    mst_group *group = call->group;
+    uint64_t balance = 0;
+    bool any_small = false;
+
+    varied->longest = 0;
+    varied->any_in_arena = false;
+    for (int rank = 0; rank < group->base.size; rank++) {
+        mst_varied_head *head = &varied->heads[rank];
+
+        if (rank != group->base.rank) /* the peers have our own line now */
+            memcpy(head, mst_sequence_arrival(call->sequence, rank)->payload,
+                   sizeof *head); /* E2: read once */
+        balance += head->balance;
+        varied->longest = head->bytes > varied->longest ? head->bytes : varied->longest;
+        varied->any_in_arena |= head->in_offset != 0;
+        any_small |= !fits_payload(head->bytes) && fits_small(call, head->bytes);
+    }
+    varied->window = window_for(call, varied->longest);
+    if (any_small)
+        mst_staging_turn(&group->staging, MST_STAGING_SMALL, 0);
+    if (!fits_small(call, varied->longest))
+        mst_staging_turn(&group->staging, MST_STAGING_RING,
+                         varied->longest < varied->window ? varied->longest : varied->window);
+    return balance;
+}
+
+muster_status mst_varied_meet(mst_call *call)
+{
+    mst_varied *varied = call->group->varied;
+    const mst_varied_head *own = &varied->heads[call->group->base.rank];
+
+    memcpy(mst_sequence_next(call->sequence)->payload, own, sizeof *own);
+    muster_status status =
+        mst_round_varied(call, sizeof *own + (call->plan.in_line ? (size_t)own->bytes : 0));
+    if (status != MUSTER_OK)
+        return status;
+    return read_heads(call, varied) == 0 ? MUSTER_OK : mst_varied_disagree(call);
+}
+
+muster_status mst_varied_end(mst_call *call)
+{
+    if (!call->group->varied->any_in_arena)
+        return MUSTER_OK;
+    mst_varied_use_ring(call);
+    return mst_round(call, 0);
+}
+
+const unsigned char *mst_varied_slot(const mst_call *call, int rank, bool first)
+{
+    const mst_staging *staging = &call->group->staging;
+    size_t bytes = call->group->varied->heads[rank].bytes;
+
+    if (first && fits_payload(bytes))
+        return mst_sequence_arrival(call->sequence, rank)->payload + sizeof(mst_varied_head);
+    return mst_staging_last(staging, first && fits_small(call, bytes) ? MST_STAGING_SMALL : MST_STAGING_RING,
+                            rank);
+}
+
+const unsigned char *mst_varied_in_arena(const mst_call *call, int rank, uint64_t at, size_t bytes)
+{
+    const mst_subarena *subarena = call->group->subarena;
+    uint64_t offset;
+
+    if (__builtin_add_overflow(call->group->varied->heads[rank].in_offset, at, &offset))
+        return NULL;
+    return mst_layout_heap_at(&subarena->attachment->geometry, subarena->shares[rank].seat, offset, bytes);
+}
+
+muster_status mst_varied_damaged(const mst_call *call, int rank)
+{
+    return mst_group_poison(call->group, MST_POISON_DAMAGE,
+                            "rank %d says that it has bytes where it cannot have any: the arena is damaged",
+                            rank);
+}
+
+/* ---- groups of one, results ---- */
+
+void mst_varied_alone(const mst_call *call)
+{
+    const mst_request *request = call->request;
+    const mst_blocks *in = &request->in_blocks, *out = &request->out_blocks;
+    mst_counts takes = mst_request_takes(request, 0, 1);
+    size_t from = in->displacements ? in->displacements[0] : 0,
+           to = out->displacements ? out->displacements[0] : 0, count = mst_counts_of(&takes, 0);
+
+    if (count)
+        mst_copy((unsigned char *)request->out + to * request->element_bytes,
+                 (const unsigned char *)request->in + from * request->element_bytes,
+                 count * request->element_bytes);
+}
+
+void *mst_varied_result(const mst_call *call, size_t *bytes)
+{
+    const mst_request *request = call->request;
+    int size = call->group->base.size, rank = 0;
+    mst_counts takes = mst_request_takes(request, call->group->base.rank, size);
+
+    while (rank < size && mst_counts_of(&takes, rank) == 0)
+        rank++;
+    *bytes = rank < size ? mst_counts_of(&takes, rank) * request->element_bytes : 0;
+    if (*bytes == 0)
+        return request->out;
+    size_t at = 0;
+    if (mst_span_varied(mst_shapes[request->collective].out) && request->out_blocks.displacements)
+        at = request->out_blocks.displacements[rank] * request->element_bytes;
+    return (unsigned char *)request->out + at;
+}

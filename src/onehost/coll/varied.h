@@ -1,0 +1,72 @@
+/*
+ * Collectives in which each block has a count of its own.
+ *
+ * No rank knows how much the others stage, yet all must do the same rounds. So each tells in its first
+ * arrival, in a mst_varied_head: its balance (src/pure/blocks.h), by which all find out whether their counts
+ * agree before any output is written; how long its stream is; and where its input is, if the others read it
+ * in the arena.
+ *
+ * A stream is what a rank stages in all rounds together. Its first bytes come with the first arrival: in the
+ * payload, or in a small slot if that is too short, or else in the ring, which all rounds after it use. Which
+ * of them it is, the others see from the stream's length.
+ */
+#ifndef MST_VARIED_H
+#define MST_VARIED_H
+
+#include "src/onehost/coll/call.h"
+
+typedef struct mst_varied {
+    mst_counts gives, takes;
+    size_t *in_at, *out_at; /* bytes, by rank: what we give it, and take from it, in our buffers */
+    uint64_t *table;        /* by rank: where in our stream, or from in_offset on, that rank's block is */
+    uint64_t *from_at;      /* by rank: where our block is in its stream, or from its in_offset on */
+    mst_varied_head *heads; /* by rank; our own from the beginning, the others' after the first round */
+    size_t window;          /* bytes of a stream per round in the ring */
+    size_t longest;         /* after the first round: bytes of the longest stream */
+    bool is_tabled;         /* each rank gets another block: the stream begins with the table */
+    bool any_in_arena;      /* after the first round: some rank's input is read in the arena */
+} mst_varied;
+
+/* Fills in the group's mst_varied, and the places of the call; false: no memory. */
+bool mst_varied_prepare(mst_call *call);
+
+/* Where in the slot of the first round the stream begins. */
+static inline size_t mst_varied_begin(const mst_call *call)
+{
+    return call->plan.in_line ? sizeof(mst_varied_head) : 0;
+}
+
+/* The first round: compares the requests and the balances, and advances staging. */
+muster_status mst_varied_meet(mst_call *call);
+
+/* To be called before further rounds: they use the ring, and the first one may have used another part on each
+ * rank. */
+static inline void mst_varied_use_ring(mst_call *call)
+{
+    call->plan.in_line = call->plan.small = false;
+    call->plan.part = MST_STAGING_RING;
+}
+
+/* The last round of a call in which inputs were read in the arena. */
+muster_status mst_varied_end(mst_call *call);
+
+/* Where the window of a rank's stream is that was staged for the last round: `first`, or a later one. */
+const unsigned char *mst_varied_slot(const mst_call *call, int rank, bool first);
+
+/* What a rank whose input is in the arena has for us, `bytes` of it; NULL: that is not in its heap. */
+const unsigned char *mst_varied_in_arena(const mst_call *call, int rank, uint64_t at, size_t bytes);
+
+/* Breaks the group, since what that rank says of its stream cannot be. */
+muster_status mst_varied_damaged(const mst_call *call, int rank);
+
+/* After a first round in which the balances did not add up to 0: finds two ranks that disagree, the same on
+ * all ranks, and breaks the group. */
+muster_status mst_varied_disagree(mst_call *call);
+
+/* A call in a group of one. */
+void mst_varied_alone(const mst_call *call);
+
+/* The first block of the output that is not empty. */
+void *mst_varied_result(const mst_call *call, size_t *bytes);
+
+#endif

@@ -1,0 +1,121 @@
+/* The arithmetic of blocks.h. */
+#include "src/pure/blocks.h"
+
+/* ---- blocks ---- */
+
+bool mst_blocks_measure(const mst_blocks *blocks, int size, mst_blocks_size *measured)
+{
+    size_t packed = 0, begin = SIZE_MAX, end = 0;
+
+    *measured = (mst_blocks_size){ 0 };
+    for (int rank = 0; rank < size; rank++) {
+        size_t count = blocks->counts[rank],
+               at = blocks->displacements ? blocks->displacements[rank] : packed;
+        size_t behind;
+
+        if (__builtin_add_overflow(packed, count, &packed))
+            return false;
+        if (count == 0)
+            continue;
+        if (__builtin_add_overflow(at, count, &behind))
+            return false;
+        begin = at < begin ? at : begin;
+        end = behind > end ? behind : end;
+    }
+    *measured = (mst_blocks_size){ packed, packed ? begin : 0, end };
+    return true;
+}
+
+/* Sorts ranks by displacement, by insertion with shrinking gaps. */
+static void sort_ranks(const size_t *displacements, uint16_t *ranks, int count)
+{
+    static const int gaps[] = { 701, 301, 132, 57, 23, 10, 4, 1 };
+
+    for (size_t g = 0; g < sizeof gaps / sizeof gaps[0]; g++)
+        for (int i = gaps[g]; i < count; i++) {
+            uint16_t rank = ranks[i];
+            int at = i;
+
+            for (; at >= gaps[g] && displacements[ranks[at - gaps[g]]] > displacements[rank]; at -= gaps[g])
+                ranks[at] = ranks[at - gaps[g]];
+            ranks[at] = rank;
+        }
+}
+
+/* The usual case: blocks in the order of ranks, with or without gaps. */
+static bool is_ascending(const mst_blocks *blocks, int size)
+{
+    size_t behind = 0;
+
+    for (int rank = 0; rank < size; rank++) {
+        if (blocks->counts[rank] == 0)
+            continue;
+        if (blocks->displacements[rank] < behind)
+            return false;
+        behind = blocks->displacements[rank] + blocks->counts[rank];
+    }
+    return true;
+}
+
+bool mst_blocks_disjoint(const mst_blocks *blocks, int size, int *first, int *second)
+{
+    uint16_t ranks[MST_BLOCKS_MAX];
+    int count = 0;
+
+    if (!blocks->displacements || is_ascending(blocks, size))
+        return true;
+    for (int rank = 0; rank < size; rank++)
+        if (blocks->counts[rank])
+            ranks[count++] = (uint16_t)rank;
+    sort_ranks(blocks->displacements, ranks, count);
+    for (int i = 1; i < count; i++) {
+        *first = ranks[i - 1];
+        *second = ranks[i];
+        if (blocks->displacements[*first] + blocks->counts[*first] > blocks->displacements[*second])
+            return false;
+    }
+    return true;
+}
+
+void mst_blocks_place(const mst_blocks *blocks, int size, size_t element_bytes, size_t *at)
+{
+    size_t packed = 0;
+
+    for (int rank = 0; rank < size; rank++) {
+        at[rank] = blocks->displacements ? blocks->displacements[rank] * element_bytes : packed;
+        packed += blocks->counts[rank] * element_bytes;
+    }
+}
+
+/* ---- counts between ranks ---- */
+
+mst_counts mst_counts_through(mst_span here, mst_span there, const size_t *counts, const size_t *count,
+                              int root, int rank, int size)
+{
+    bool varies = mst_span_varied(here), to_root = there == SPAN_ROOT_VARIED;
+
+    if (!mst_span_has(here, root, rank))
+        return (mst_counts){ count, 0, 0, 0 };
+    return (mst_counts){ varies ? counts : count, varies, to_root ? root : 0, to_root ? root + 1 : size };
+}
+
+/* The finalizer of SplitMix64: each bit of the result depends on each of the argument. */
+static inline uint64_t hash(uint64_t from, uint64_t to, uint64_t count)
+{
+    uint64_t x = count + (from << 32 | (to + 1)) * 0x9e3779b97f4a7c15ULL;
+
+    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9ULL;
+    x = (x ^ x >> 27) * 0x94d049bb133111ebULL;
+    return x ^ x >> 31;
+}
+
+uint64_t mst_counts_balance(const mst_counts *gives, const mst_counts *takes, int own)
+{
+    uint64_t balance = 0;
+
+    for (int rank = gives->first; rank < gives->end; rank++)
+        balance += hash((uint64_t)own, (uint64_t)rank, gives->counts[(size_t)rank * gives->stride]);
+    for (int rank = takes->first; rank < takes->end; rank++)
+        balance -= hash((uint64_t)rank, (uint64_t)own, takes->counts[(size_t)rank * takes->stride]);
+    return balance;
+}
