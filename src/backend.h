@@ -186,6 +186,30 @@ typedef struct mst_share_methods {
     void (*close)(muster_share *share);
 } mst_share_methods;
 
+/* The beginning of every backend's queue. */
+struct muster_queue {
+    muster_group *group; /* as of a share */
+    int writer;
+    size_t entries, entry_bytes;
+    bool peeked; /* at the entry that is popped or released next */
+};
+
+/* Entries from one member of a group to all others, in order. What ends a wait ends the call alone. By one
+ * thread at a time of the writer, and of each reader; the deadlines are as of signals. */
+typedef struct mst_queue_methods {
+    /* Collective, as split: MISMATCH unless all give the same. */
+    muster_status (*create)(muster_group *group, int writer, size_t entries, size_t entry_bytes,
+                            muster_queue **queue);
+    muster_status (*push)(muster_queue *queue, const void *entry, size_t bytes, int64_t timeout_ns);
+    /* The next entry, where it is, until `release`; again the same one until then. */
+    muster_status (*peek)(muster_queue *queue, int64_t timeout_ns, const void **entry, size_t *bytes);
+    void (*release)(muster_queue *queue);
+    int (*drop)(muster_queue *queue); /* readers that are gone; returns how many are left */
+    /* The reader that has most entries before it, and how many; -1 and 0: there is none. At any time. */
+    void (*lag)(const muster_queue *queue, int *rank, uint64_t *entries);
+    void (*close)(muster_queue *queue);
+} mst_queue_methods;
+
 struct mst_backend {
     const char *name; /* as users name it: "shm" */
     int ranks_max;    /* of a world */
@@ -226,6 +250,7 @@ struct mst_backend {
     muster_status (*alloc)(muster_group *group, size_t bytes, void **buffer);
     bool (*release)(muster_group *group, void *buffer); /* false: not a buffer of this group */
     const mst_share_methods *shares;                    /* NULL: none, as between hosts */
+    const mst_queue_methods *queues;                    /* likewise */
     muster_status (*status)(const muster_group *group);
     void (*abort_group)(muster_group *group, const char *reason);
     int (*translate)(const muster_group *group, int rank, const muster_group *other); /* -1: not a member */

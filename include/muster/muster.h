@@ -935,6 +935,90 @@ MUSTER_API muster_status muster_put_signal(muster_share *share, int rank, size_t
 MUSTER_API muster_status muster_wait_signal(muster_share *share, int source, int signal, uint64_t count,
                                             int64_t timeout_ns);
 
+/* ---- queues of one writer and many readers -------------------------------------------------- */
+
+/*
+ * A queue in the arena, bounded, into which one rank pushes and from which every other rank of the group
+ * reads every entry, in order: how a scheduler tells its workers what to do. The writer waits for the slowest
+ * reader only when that one is a whole queue behind, and the error then says which it is.
+ *
+ * Example:
+ *
+ *     int rank = muster_group_rank(world), step = 7, done;
+ *     size_t bytes;
+ *     muster_queue *steps;
+ *     if (muster_queue_create(world, 0, 64, sizeof step, &steps) == MUSTER_OK) {
+ *         if (rank == 0)
+ *             muster_queue_push(steps, &step, sizeof step, 0);
+ *         else if (muster_queue_pop(steps, &done, sizeof done, 0, &bytes) == MUSTER_OK)
+ *             printf("rank %d does step %d\n", rank, done);
+ *         muster_queue_free(steps);
+ *     }
+ */
+
+/* A queue. */
+typedef struct muster_queue muster_queue;
+
+/*
+ * Creates a queue of `entries` entries of up to `entry_bytes` bytes each, written by rank `writer`, whose
+ * part of the arena has room for all of them. It does not depend on the group, which may be freed before it.
+ * A collective; blocks. Errors: those of any collective; MISMATCH when ranks give different values; NO_SPACE,
+ * on all ranks, none of which gets anything.
+ */
+MUSTER_API muster_status muster_queue_create(muster_group *group, int writer, size_t entries,
+                                             size_t entry_bytes, muster_queue **queue);
+
+/*
+ * Pushes a copy of an entry of `bytes` bytes, which may be 0. Everything that the writer wrote before it is
+ * visible to a reader that has read it. Waits while the slowest reader has not read the entry that was pushed
+ * `entries` before. A `timeout_ns` of 0 is that of the group, above 0 it holds in its place, and below 0 the
+ * call does not wait.
+ *
+ * An error ends this call alone: nothing has been pushed, the queue is as before, and the call may be
+ * repeated. Errors: INVALID, BUSY, FORKED; TIMED_OUT, with the reader that lags, and by how many entries;
+ * PEER_DIED when a reader has died, or holds up the queue and has freed it: muster_queue_drop goes on without
+ * it; DEADLOCK; ABORTED when interrupted; BAD_ARENA.
+ */
+MUSTER_API muster_status muster_queue_push(muster_queue *queue, const void *entry, size_t bytes,
+                                           int64_t timeout_ns);
+
+/*
+ * Copies the next entry into `buffer` and its size into *bytes. Waits until the writer has pushed it; the
+ * timeout is as of muster_queue_push. Each reader reads all entries, in the order pushed.
+ *
+ * An error ends this call alone: the entry is still the next one. Entries that were pushed before the writer
+ * died, or freed the queue, are still read; after them it is PEER_DIED. Deaths of other readers are no error.
+ * Errors: INVALID, also when the entry has more than `capacity` bytes; BUSY, FORKED, PEER_DIED, TIMED_OUT,
+ * DEADLOCK, ABORTED, BAD_ARENA.
+ */
+MUSTER_API muster_status muster_queue_pop(muster_queue *queue, void *buffer, size_t capacity,
+                                          int64_t timeout_ns, size_t *bytes);
+
+/* Writes into *entry where the next entry is, in the arena, and into *bytes its size: muster_queue_pop
+ * without the copy. It stays there, read-only for the program, until muster_queue_release; until then the
+ * same entry is peeked at again, and popped. It is aligned to 16 bytes. Errors: those of muster_queue_pop. */
+MUSTER_API muster_status muster_queue_peek(muster_queue *queue, int64_t timeout_ns, const void **entry,
+                                           size_t *bytes);
+
+/* Ends the use of the entry that was peeked at: the writer may overwrite it. Never blocks. Errors: INVALID
+ * when none was; BUSY, FORKED. */
+MUSTER_API muster_status muster_queue_release(muster_queue *queue);
+
+/* Goes on without the readers that have died or freed the queue: pushes neither wait for them nor fail.
+ * Writes into *readers, unless it is NULL, how many are left. For the writer; never blocks. Errors: INVALID,
+ * BUSY, FORKED. */
+MUSTER_API muster_status muster_queue_drop(muster_queue *queue, int *readers);
+
+/* Writes into *rank which reader has most entries before it, the first of several, and into *entries how
+ * many; -1 and 0 without readers. Either may be NULL. For the writer; never blocks. Errors: INVALID, BUSY,
+ * FORKED. */
+MUSTER_API muster_status muster_queue_lag(muster_queue *queue, int *rank, uint64_t *entries);
+
+/* Frees the queue, for this rank. Local; never blocks; `queue` may be NULL. Readers still read what the
+ * writer pushed before it freed the queue. Errors: FORKED; BUSY when another thread is in a call of the
+ * queue. */
+MUSTER_API muster_status muster_queue_free(muster_queue *queue);
+
 /* ---- launching ---------------------------------------------------------------------------- */
 
 /*

@@ -121,7 +121,8 @@ STRUCT(mst_split_record)
     FIELD(uint64_t, staging_offset); /* 0: none yet */
     FIELD(uint64_t, operation);      /* number of the split in the parent */
     FIELD(uint64_t, makes); /* what the call makes, enum mst_makes of src/onehost: the same on all ranks */
-    ARRAY(uint64_t, details, [2]); /* of what it makes: a window's bytes of this rank */
+    ARRAY(uint64_t, details, [2]); /* of what it makes: a window's bytes of this rank; a queue's entries, and
+                                      bytes of each */
 END_STRUCT(mst_split_record);
 
 /* What a rank contributes to a subset, for one other member (pairs.h). */
@@ -345,3 +346,16 @@ STRUCT(mst_window_lines)
     FIELD(alignas(MST_LINE) _Atomic uint64_t, syncs); /* in rank 0's block, any member: counts syncs, E25 */
     REST(mst_signals, signals);                       /* raised at this member, by raiser */
 END_STRUCT(mst_window_lines);
+
+/* A place of a queue's ring, in the writer's block, at a multiple of MST_LINE, followed directly by its
+ * bytes, so that a small entry is one line. */
+STRUCT(mst_queue_place)
+    FIELD(_Atomic uint64_t, stamp); /* writer: number of the entry that is there, from 1; 0: none yet, E29 */
+    FIELD(uint64_t, bytes);         /* writer, before the stamp */
+END_STRUCT(mst_queue_place);
+
+/* A reader's block of a queue. */
+STRUCT(mst_queue_reader)
+    FIELD(alignas(MST_LINE) _Atomic uint64_t,
+          released); /* the reader: number of the last entry that it is done with, E30 */
+END_STRUCT(mst_queue_reader);

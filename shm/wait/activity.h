@@ -18,6 +18,7 @@ enum {
     MST_DOING_RECEIVE,
     MST_DOING_SENDRECV,
     MST_DOING_PUT_SIGNAL,
+    MST_DOING_PUSH,
     MST_DOING_SPLIT, /* this and the following have no count of elements */
     MST_DOING_SHRINK,
     MST_DOING_GROW,
@@ -26,7 +27,9 @@ enum {
     MST_DOING_WAIT_SIGNAL,
     MST_DOING_DUP,
     MST_DOING_SUBSET, /* waits for one rank after another, as a message does */
-    MST_DOING_PHASE   /* no call: a mark in the flight recorder */
+    MST_DOING_QUEUE,
+    MST_DOING_POP,
+    MST_DOING_PHASE /* no call: a mark in the flight recorder */
 };
 
 /* `latest`: the number of the latest operation entered; a nonblocking one may be finished after it. */

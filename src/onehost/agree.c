@@ -12,7 +12,8 @@
 static const uint32_t doing_kinds[] = { [MST_MAKES_GROUP] = MST_DOING_SPLIT,
                                         [MST_MAKES_COPY] = MST_DOING_DUP,
                                         [MST_MAKES_SHARE] = MST_DOING_SHARE,
-                                        [MST_MAKES_SEAL] = MST_DOING_SEAL };
+                                        [MST_MAKES_SEAL] = MST_DOING_SEAL,
+                                        [MST_MAKES_QUEUE] = MST_DOING_QUEUE };
 
 static void name_of(uint64_t makes, char *text, size_t bytes)
 {

@@ -13,7 +13,8 @@ typedef enum mst_makes {
     MST_MAKES_GROUP, /* split */
     MST_MAKES_COPY,  /* dup: a split in which all give one color */
     MST_MAKES_SHARE, /* details: bytes of this rank's block */
-    MST_MAKES_SEAL   /* of a share, which a call makes read-only */
+    MST_MAKES_SEAL,  /* of a share, which a call makes read-only */
+    MST_MAKES_QUEUE  /* color: the writer; details: entries, and bytes of each */
 } mst_makes;
 
 /* A call that agrees; must exist as long as the call. */

@@ -9,6 +9,7 @@
 #include "src/onehost/crash.h"
 #include "src/onehost/messages.h"
 #include "src/onehost/regroup.h"
+#include "src/onehost/ring.h"
 #include "src/onehost/showing.h"
 #include "src/onehost/split.h"
 #include "src/onehost/subset.h"
@@ -59,6 +60,7 @@ const mst_backend mst_backend_onehost = {
     .alloc = mst_buffer_alloc,
     .release = mst_buffer_release,
     .shares = &mst_window_methods,
+    .queues = &mst_ring_methods,
     .status = mst_group_status,
     .abort_group = mst_group_abort,
     .translate = mst_group_translate,

@@ -1,7 +1,6 @@
 /* Creates, seals and frees the windows of window.h, and their signals. Creating costs one synchronisation. */
 #include "src/onehost/window.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,11 +9,10 @@
 #include "shm/base/fault.h"
 #include "shm/group/mapped.h"
 #include "shm/port/os.h"
+#include "shm/wait/activity.h"
 #include "src/onehost/agree.h"
 #include "src/onehost/alone.h"
-#include "src/onehost/broken.h"
-#include "src/onehost/child.h"
-#include "src/onehost/showing.h"
+#include "src/onehost/hidden.h"
 
 typedef struct window {
     muster_share base;
@@ -55,9 +53,11 @@ static uint64_t lines_bytes(int size)
     return sizeof(mst_window_lines) + (uint64_t)size * sizeof(mst_signals);
 }
 
-/* Of a block with so many bytes of the user; 0: more than there can be. */
-static uint64_t block_bytes(uint64_t bytes, int size)
+static uint64_t block_bytes(const mst_split_record *record, int rank, int size)
 {
+    uint64_t bytes = record->details[0]; /* of the user */
+
+    (void)rank;
     return bytes > UINT64_MAX / 2 ? 0
                                   : lost_bytes_max() + whole_pages(bytes) + whole_pages(lines_bytes(size));
 }
@@ -96,111 +96,38 @@ static window *allocate(int size)
     return NULL;
 }
 
-/* Memory for the window, and this rank's block. */
-static muster_status claim(mst_group *group, size_t bytes, window **made, mst_share *own)
+static void find_blocks(window *window, const mst_group *parent)
 {
-    own->block_bytes = block_bytes(bytes, group->base.size);
-    if (own->block_bytes == 0)
-        return mst_fail(MUSTER_ERR_NO_SPACE, "share_create: %zu bytes are more than any arena can hold",
-                        bytes);
-    *made = allocate(group->base.size);
-    if (!*made)
-        return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a share of %d ranks", group->base.size);
-    return mst_share_claim_block(group->subarena->attachment, own);
-}
+    mst_subarena *subarena = window->group->subarena;
 
-/* The first rank that could not get its block; the same for all, but that rank has its own sentence. */
-static muster_status check_claims(const mst_group *group)
-{
-    for (int rank = 0; rank < group->base.size; rank++) {
-        const mst_split_record *record = &group->split_records[rank];
-
-        if (record->status != MUSTER_OK)
-            return mst_fail(
-                MUSTER_ERR_NO_SPACE,
-                "share_create: rank %d could not get its %.1f MiB (%s), so no rank gets any; the group "
-                "is as before",
-                rank, (double)record->details[0] / 1048576,
-                muster_status_string((muster_status)record->status));
+    for (int rank = 0; rank < subarena->size; rank++) {
+        window->bytes[rank] = parent->split_records[rank].details[0];
+        window->blocks[rank] = (unsigned char *)whole_pages((uintptr_t)subarena->staging[rank]);
     }
-    return MUSTER_OK;
-}
-
-/* The group of the window, of all members of the parent in their order. */
-static muster_status open_group(mst_group *parent, const mst_share *own, window *window)
-{
-    int size = parent->base.size;
-    for (int rank = 0; rank < size; rank++) {
-        const mst_split_record *record = &parent->split_records[rank];
-
-        window->bytes[rank] = record->details[0];
-        window->members[rank] = mst_child_share(parent, rank, record);
-        window->members[rank].block_bytes = block_bytes(record->details[0], size);
-        if (window->members[rank].block_bytes == 0) /* damaged: opening it refuses */
-            window->members[rank].block_bytes = UINT64_MAX;
-    }
-    muster_status status =
-        mst_child_create(parent, window->members, parent->base.rank, size, own, &window->group);
-    if (status != MUSTER_OK)
-        return status;
-    for (int rank = 0; rank < size; rank++)
-        window->blocks[rank] =
-            (unsigned char *)whole_pages((uintptr_t)window->group->subarena->staging[rank]);
-    mst_subarena_map_blocks(window->group->subarena, window->blocks, window->bytes);
-    return MUSTER_OK;
-}
-
-/* The same sentence as the others get, but for the reason in this rank's own. */
-static muster_status claim_failed(size_t bytes)
-{
-    char why[256];
-
-    snprintf(why, sizeof why, "%s", mst_error_sentence());
-    return mst_fail(MUSTER_ERR_NO_SPACE,
-                    "share_create: this rank could not get its %.1f MiB, so no rank gets any: %s",
-                    (double)bytes / 1048576, why);
-}
-
-static muster_status create(mst_agreement *agreement, size_t bytes, window **made)
-{
-    mst_group *parent = agreement->group;
-    mst_attachment *attachment = parent->subarena->attachment;
-    mst_share own = { 0 };
-
-    muster_status claimed = claim(parent, bytes, made, &own);
-    mst_split_record record = mst_child_record(&own, claimed);
-    record.details[0] = bytes;
-    muster_status status = mst_agree(agreement, &record); /* even if claiming failed: the others must know */
-    if (claimed != MUSTER_OK)
-        return status == MUSTER_OK ? claim_failed(bytes) : status;
-    if (status != MUSTER_OK) {
-        mst_share_abandon(attachment, &own);
-        return status;
-    }
-    status = check_claims(parent);
-    if (status != MUSTER_OK) {
-        mst_share_release(attachment, &own);
-        return status;
-    }
-    return open_group(parent, &own, *made);
+    mst_subarena_map_blocks(subarena, window->blocks, window->bytes);
 }
 
 static muster_status window_create(muster_group *of, size_t bytes, muster_share **share)
 {
-    mst_agreement agreement;
-    window *made = NULL;
+    window *made = allocate(of->size);
+    muster_status prepared =
+        made ? MUSTER_OK : mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a share of %d ranks", of->size);
+    mst_hidden plan = { .makes = MST_MAKES_SHARE,
+                        .name = "share_create",
+                        .own = { .details = { bytes } },
+                        .bytes = block_bytes,
+                        .members = made ? made->members : NULL };
+    mst_group *group;
 
-    muster_status status = mst_agree_begin(&agreement, mst_group_of(of), MST_MAKES_SHARE);
-    if (status != MUSTER_OK)
-        return status;
-    status = create(&agreement, bytes, &made);
-    mst_agree_end(&agreement);
+    muster_status status = mst_hidden_create(mst_group_of(of), &plan, prepared, &group);
     if (status != MUSTER_OK) {
         destroy(made);
         return status;
     }
-    made->base.group = &made->group->base;
-    made->waiter = mst_alone_waiter(made->group);
+    made->group = group;
+    made->base.group = &group->base;
+    made->waiter = mst_alone_waiter(group);
+    find_blocks(made, mst_group_of(of));
     *share = &made->base;
     return MUSTER_OK;
 }

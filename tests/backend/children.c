@@ -15,6 +15,15 @@ static bool goes_before(const rendezvous *rendezvous, int a, int b)
     return first != second ? first < second : a < b;
 }
 
+/* What the group has beside its members. */
+static bool add_memory(shared_group *child, const posting *postings, int first)
+{
+    if (postings[first].makes == MAKES_SHARE)
+        return shared_add_blocks(child, postings);
+    return postings[first].makes != MAKES_QUEUE ||
+           shared_add_entries(child, postings[first].entries, postings[first].bytes);
+}
+
 /* A shared for each color; without memory for one its members find none. */
 static void make_children(shared_group *parent, rendezvous *rendezvous)
 {
@@ -28,7 +37,7 @@ static void make_children(shared_group *parent, rendezvous *rendezvous)
         if (postings[first].color == MUSTER_COLOR_NONE || postings[first].child)
             continue;
         shared_group *child = shared_create(parent->world, members);
-        if (child && postings[first].makes == MAKES_SHARE && !shared_add_blocks(child, postings)) {
+        if (child && !add_memory(child, postings, first)) {
             shared_destroy(child);
             child = NULL;
         }
@@ -44,7 +53,25 @@ static void make_children(shared_group *parent, rendezvous *rendezvous)
     }
 }
 
-static const char *const make_names[] = { "split", "share_create", "share_seal", "dup" };
+static const char *const make_names[] = { "split", "share_create", "share_seal", "dup", "queue_create" };
+
+static muster_status compare_queues(shared_group *shared, const posting *postings)
+{
+    const posting *first = &postings[0];
+
+    for (int rank = 1; rank < shared->size; rank++) {
+        const posting *other = &postings[rank];
+
+        if (first->writer != other->writer || first->entries != other->entries ||
+            first->bytes != other->bytes)
+            return break_group(shared, MUSTER_ERR_MISMATCH,
+                               "rank 0 called queue_create (writer %d, %zu entries of %zu bytes) and rank %d "
+                               "queue_create (writer %d, %zu entries of %zu bytes)",
+                               first->writer, first->entries, first->bytes, rank, other->writer,
+                               other->entries, other->bytes);
+    }
+    return MUSTER_OK;
+}
 
 /* The last one to come makes what all make, if they make the same. */
 static muster_status come_to_make(handle *handle, rendezvous *rendezvous)
@@ -59,6 +86,8 @@ static muster_status come_to_make(handle *handle, rendezvous *rendezvous)
             return break_group(shared, MUSTER_ERR_MISMATCH,
                                "rank 0 called %s and rank %d %s; all must call the same",
                                make_names[postings[0].makes], rank, make_names[postings[rank].makes]);
+    if (postings[0].makes == MAKES_QUEUE && compare_queues(shared, postings) != MUSTER_OK)
+        return explain(shared);
     make_children(shared, rendezvous);
     pthread_cond_broadcast(&shared->world->changed);
     return MUSTER_OK;

@@ -126,6 +126,7 @@ muster_status refuse_gone(const handle *handle, int rank, const char *doing);
 muster_status meet_to_make(handle *parent, const posting *mine, handle **made);
 
 extern const mst_share_methods shares_of_threads;
+extern const mst_queue_methods queues_of_threads;
 
 /* ---- for the table ---- */
 

@@ -70,6 +70,32 @@ bool shared_add_blocks(shared_group *shared, const posting *postings)
     return shared->blocks != NULL;
 }
 
+bool shared_add_entries(shared_group *shared, size_t size, size_t bytes)
+{
+    entries *made = size > 1 << 20 ? NULL : calloc(1, sizeof *made + size * sizeof made->places[0]);
+
+    shared->entries = made;
+    if (!made)
+        return false;
+    made->size = size;
+    made->released = calloc((size_t)shared->size, sizeof *made->released);
+    for (size_t i = 0; made->released && i < size; i++) {
+        made->places[i].data = bytes > SIZE_MAX / 2 ? NULL : malloc(bytes + 1);
+        if (!made->places[i].data)
+            return false;
+    }
+    return made->released != NULL;
+}
+
+static void destroy_entries(entries *entries)
+{
+    for (size_t i = 0; entries && i < entries->size; i++)
+        free(entries->places[i].data);
+    if (entries)
+        free(entries->released);
+    free(entries);
+}
+
 static void destroy_blocks(shared_group *shared)
 {
     for (int i = 0; shared->blocks && i < shared->size; i++) {
@@ -96,6 +122,7 @@ void shared_destroy(shared_group *shared)
     for (int rank = 0; shared->mailboxes && rank < shared->size; rank++)
         end_mailbox(&shared->mailboxes[rank], shared->size);
     destroy_blocks(shared);
+    destroy_entries(shared->entries);
     free(shared->mailboxes);
     free(shared->waits);
     free(shared->left);

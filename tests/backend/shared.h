@@ -20,7 +20,7 @@ enum {
 typedef enum rendezvous_kind { COLLECTIVES, SPLITS, SUBSETS, RENDEZVOUS_KINDS } rendezvous_kind;
 
 /* What a rendezvous of splits is for. */
-typedef enum makes { MAKES_GROUP, MAKES_SHARE, MAKES_SEAL, MAKES_COPY } makes;
+typedef enum makes { MAKES_GROUP, MAKES_SHARE, MAKES_SEAL, MAKES_COPY, MAKES_QUEUE } makes;
 
 /* What a rank brings to a rendezvous, and what it gets there. */
 typedef struct posting {
@@ -30,7 +30,9 @@ typedef struct posting {
     int64_t limit_ns; /* of its wait */
     int color, key;   /* of a split; of a subset: 0 for its members, and their places */
     makes makes;
-    size_t bytes; /* of a share */
+    size_t bytes;   /* of a share, or of an entry of a queue */
+    size_t entries; /* of a queue */
+    int writer;
     struct shared_group *child;
     int child_rank;
 } posting;
@@ -75,6 +77,17 @@ typedef struct block {
     uint64_t (*raised)[MUSTER_SIGNALS]; /* at this member, by raiser */
 } block;
 
+/* What has been pushed into a queue, each entry at its number, modulo the size; all numbers are from 1. */
+typedef struct entries {
+    size_t size;
+    uint64_t pushed;
+    uint64_t *released; /* by rank: the last one that it is done with */
+    struct {
+        void *data;
+        size_t bytes;
+    } places[];
+} entries;
+
 /* All groups of a job. */
 typedef struct world {
     pthread_mutex_t lock;
@@ -97,6 +110,7 @@ typedef struct shared_group {
     mailbox *mailboxes; /* by member */
     block *blocks;     /* of the group of a share: by member; else NULL */
     _Atomic uint64_t syncs;
+    struct entries *entries; /* of the group of a queue; else NULL */
     muster_status broken;
     char reason[REASON_BYTES];
 } shared_group;
@@ -112,6 +126,9 @@ bool shared_add_blocks(shared_group *shared, const posting *postings);
 
 /* A new rendezvous of all, or of so many; NULL: no memory. */
 rendezvous *shared_open(shared_group *shared, rendezvous_kind kind, uint64_t number, int expected);
+
+/* Makes it the group of a queue; false: no memory. */
+bool shared_add_entries(shared_group *shared, size_t entries, size_t bytes);
 
 /* The rendezvous of that number, made by the first who comes; NULL: no memory. */
 rendezvous *shared_rendezvous(shared_group *shared, rendezvous_kind kind, uint64_t number);

@@ -305,6 +305,7 @@ const mst_backend backend_of_threads = {
     .alloc = alloc,
     .release = release,
     .shares = &shares_of_threads,
+    .queues = &queues_of_threads,
     .status = thread_status,
     .abort_group = abort_group,
     .translate = translate,

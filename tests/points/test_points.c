@@ -201,7 +201,7 @@ static muster_status use_everything(muster_group *world)
 
     for (int i = 0; i < FLOATS; i++)
         x[i] = (float)(1 + rank);
-    for (int step = 0; step < 9 && status == MUSTER_OK; step++) {
+    for (int step = 0; step < 10 && status == MUSTER_OK; step++) {
         be_late(rank);
         switch (step) {
         case 0:
@@ -227,6 +227,9 @@ static muster_status use_everything(muster_group *world)
             break;
         case 7:
             status = use_share(world, plan.action == FAIL);
+            break;
+        case 8:
+            status = use_queue(world);
             break;
         default:
             status = lose_one(world);

@@ -93,3 +93,26 @@ muster_status use_share(muster_group *world, bool may_fail)
     muster_share_free(share);
     return status;
 }
+
+/* More entries than there are places, so that the writer waits, too. */
+muster_status use_queue(muster_group *world)
+{
+    enum { WRITER = 1, ENTRIES = 2, PUSHES = 6 };
+    muster_queue *queue;
+    size_t bytes;
+
+    muster_status status = muster_queue_create(world, WRITER, ENTRIES, sizeof(int), &queue);
+    if (status != MUSTER_OK)
+        return status;
+    for (int i = 0; i < PUSHES && status == MUSTER_OK; i++) {
+        int entry = i;
+
+        status = muster_group_rank(world) == WRITER
+                     ? muster_queue_push(queue, &entry, sizeof entry, 0)
+                     : muster_queue_pop(queue, &entry, sizeof entry, 0, &bytes);
+        if (status == MUSTER_OK && entry != i)
+            status = MUSTER_ERR_BAD_ARENA;
+    }
+    muster_queue_free(queue);
+    return status;
+}

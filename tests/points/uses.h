@@ -11,5 +11,6 @@ muster_status use_messages(muster_group *world, float *x, float *y);
 muster_status use_started(muster_group *world, const float *x, float *y);
 muster_status use_child(muster_group *world, const float *x, float *y);
 muster_status use_share(muster_group *world, bool may_fail); /* its sealing may fail, on all ranks */
+muster_status use_queue(muster_group *world);
 
 #endif

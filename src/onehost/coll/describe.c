@@ -7,9 +7,9 @@
 
 void mst_doing_name(const mst_doing *doing, char *text, size_t bytes)
 {
-    static const char *const names[] = { "send",       "recv",        "sendrecv", "put_signal",
-                                         "split",      "shrink",      "grow",     "share_create",
-                                         "share_seal", "wait_signal", "dup",      "subset" };
+    static const char *const names[] = { "send",        "recv",   "sendrecv", "put_signal",   "push",
+                                         "split",       "shrink", "grow",     "share_create", "share_seal",
+                                         "wait_signal", "dup",    "subset",   "queue_create", "pop" };
     uint32_t which = doing->kind - MST_DOING_SEND;
 
     if (doing->kind < MST_COLLECTIVE_COUNT)
