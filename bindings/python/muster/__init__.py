@@ -9,6 +9,7 @@ Started as `muster run -n 4 -- python program.py`. Without that the world is a g
 
 from . import _arrays
 from ._phase import phase
+from ._shares import Queue, Share
 from ._muster import (
     AbortedError, DeadlockError, Error, Group, MismatchError, PeerDiedError, TimedOutError, __version__,
     all_gather, all_max, all_min, all_reduce, all_sum, all_to_all, allocate as _allocate, barrier, broadcast,
@@ -16,8 +17,8 @@ from ._muster import (
 )
 
 __all__ = [
-    "AbortedError", "DeadlockError", "Error", "Group", "MismatchError", "PeerDiedError", "TimedOutError",
-    "all_gather", "all_max", "all_min", "all_reduce", "all_sum", "all_to_all", "barrier", "broadcast", "empty",
+    "AbortedError", "DeadlockError", "Error", "Group", "MismatchError", "PeerDiedError", "Queue", "Share",
+    "TimedOutError", "all_gather", "all_max", "all_min", "all_reduce", "all_sum", "all_to_all", "barrier", "broadcast", "empty",
     "gather", "init", "is_available", "phase", "recv", "recv_into", "recv_like", "reduce", "reduce_scatter", "scatter",
     "send", "sum_scatter",
 ]

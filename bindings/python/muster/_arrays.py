@@ -99,4 +99,30 @@ def make(shape, dtype, memory=None):
     return _cast(data, code, shape)
 
 
+def view(block, dtype, shape=None):
+    """The beginning of a block of memory as an array of that shape, or all of it."""
+    name = _name(dtype)
+    if _numpy is not None:
+        kind = _numpy.dtype("uint16" if name == "bfloat16" else name)
+        size = kind.itemsize
+    else:
+        code = "H" if name in ("bfloat16", "float16") else _CODES[name]
+        size = memoryview(bytearray(8)).cast(code).itemsize
+    nbytes = memoryview(block).nbytes
+    if shape is None:
+        shape = nbytes // size
+    try:
+        shape = (operator.index(shape),)
+    except TypeError:
+        shape = tuple(shape)
+    count = 1
+    for length in shape:
+        count *= length
+    if min(shape, default=0) < 0 or count * size > nbytes:
+        raise ValueError(f"{shape} of {name} is not in a block of {nbytes} bytes")
+    if _numpy is not None:
+        return _numpy.frombuffer(block, kind, count).reshape(shape) if count else _numpy.empty(shape, kind)
+    return _cast(memoryview(block)[:count * size], code, shape)
+
+
 _muster.use_arrays(as_array, result)

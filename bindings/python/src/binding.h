@@ -17,7 +17,7 @@
 
 /* What the module knows once it is imported; one interpreter's. */
 typedef struct module_state {
-    PyObject *group_type, *memory_type;
+    PyObject *group_type, *memory_type, *share_type, *block_type, *queue_type;
     PyObject *errors[MUSTER_ERR_UNAVAILABLE + 1]; /* exceptions, by status */
     PyObject *world;                              /* the group that init gave out; NULL: none yet */
     PyObject *as_array, *result;                  /* of muster._arrays */
@@ -84,5 +84,12 @@ PyObject *python_raw(PyObject *module, PyObject *args);
 extern PyMethodDef python_operations[];
 bool make_memory_type(PyObject *module, module_state *state);
 PyObject *python_allocate(PyObject *module, PyObject *args);
+
+/* ---- shares: share.c, queues: queue.c ---- */
+
+bool make_share_types(module_state *state);
+PyObject *python_share(PyObject *module, PyObject *args);
+bool make_queue_type(module_state *state);
+PyObject *python_queue(PyObject *module, PyObject *args);
 
 #endif

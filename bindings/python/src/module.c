@@ -17,6 +17,8 @@ static PyObject *use_arrays(PyObject *module, PyObject *args)
 static PyMethodDef methods[] = {
     { "use_arrays", use_arrays, METH_VARARGS, NULL },
     { "allocate", python_allocate, METH_VARARGS, NULL },
+    { "share", python_share, METH_VARARGS, NULL },
+    { "queue", python_queue, METH_VARARGS, NULL },
     { "attach", python_attach, METH_VARARGS, NULL },
     { "mark_phase", python_mark_phase, METH_VARARGS, NULL },
     { "end_rank", python_end_rank, METH_NOARGS, NULL },
@@ -44,7 +46,8 @@ PyMODINIT_FUNC PyInit__muster(void)
     muster_set_interrupt(has_interrupted, NULL); /* here, as it must not wait with Python's lock held */
     if (module && PyModule_AddFunctions(module, python_operations) == 0 &&
         make_group_type(module, state_of_module()) && make_memory_type(module, state_of_module()) &&
-        make_errors(module) && PyModule_AddStringConstant(module, "__version__", muster_version()) == 0)
+        make_share_types(state_of_module()) && make_queue_type(state_of_module()) && make_errors(module) &&
+        PyModule_AddStringConstant(module, "__version__", muster_version()) == 0)
         return module;
     Py_XDECREF(module);
     return NULL;

@@ -1,0 +1,149 @@
+/* Queues as Python objects, of binding.h: what muster.Queue is made of. Entries are bytes. */
+#include "bindings/python/src/binding.h"
+
+typedef struct queue_object {
+    PyObject_HEAD muster_queue *queue; /* NULL: freed */
+} queue_object;
+
+static muster_queue *queue_of(PyObject *self)
+{
+    muster_queue *queue = ((queue_object *)self)->queue;
+
+    if (!queue)
+        PyErr_SetString(PyExc_ValueError, "this rank has freed the queue");
+    return queue;
+}
+
+static PyObject *push(PyObject *self, PyObject *args)
+{
+    muster_queue *queue = queue_of(self);
+    Py_buffer entry;
+    long long timeout_ns;
+    muster_status status;
+
+    if (!queue || !PyArg_ParseTuple(args, "y*L:push", &entry, &timeout_ns))
+        return NULL;
+    Py_BEGIN_ALLOW_THREADS
+    status = muster_queue_push(queue, entry.buf, (size_t)entry.len, timeout_ns);
+    Py_END_ALLOW_THREADS
+    PyBuffer_Release(&entry);
+    if (status != MUSTER_OK)
+        return raise_status(status);
+    Py_RETURN_NONE;
+}
+
+static PyObject *pop(PyObject *self, PyObject *args)
+{
+    muster_queue *queue = queue_of(self);
+    const void *entry = NULL;
+    size_t bytes = 0;
+    long long timeout_ns;
+    muster_status status;
+
+    if (!queue || !PyArg_ParseTuple(args, "L:pop", &timeout_ns))
+        return NULL;
+    Py_BEGIN_ALLOW_THREADS
+    status = muster_queue_peek(queue, timeout_ns, &entry, &bytes);
+    Py_END_ALLOW_THREADS
+    if (status != MUSTER_OK)
+        return raise_status(status);
+    PyObject *copy = PyBytes_FromStringAndSize(entry, (Py_ssize_t)bytes);
+    if (copy) /* else the entry stays */
+        muster_queue_release(queue);
+    return copy;
+}
+
+static PyObject *drop(PyObject *self, PyObject *unused)
+{
+    muster_queue *queue = queue_of(self);
+    int readers;
+
+    (void)unused;
+    if (!queue)
+        return NULL;
+    muster_status status = muster_queue_drop(queue, &readers);
+    return status == MUSTER_OK ? PyLong_FromLong(readers) : raise_status(status);
+}
+
+static PyObject *lag(PyObject *self, PyObject *unused)
+{
+    muster_queue *queue = queue_of(self);
+    uint64_t entries;
+    int rank;
+
+    (void)unused;
+    if (!queue)
+        return NULL;
+    muster_status status = muster_queue_lag(queue, &rank, &entries);
+    return status == MUSTER_OK ? Py_BuildValue("iK", rank, (unsigned long long)entries)
+                               : raise_status(status);
+}
+
+static PyObject *free_queue(PyObject *self, PyObject *unused)
+{
+    queue_object *object = (queue_object *)self;
+    muster_status status = muster_queue_free(object->queue);
+
+    (void)unused;
+    if (status != MUSTER_OK)
+        return raise_status(status);
+    object->queue = NULL;
+    Py_RETURN_NONE;
+}
+
+static void dealloc(PyObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+
+    muster_queue_free(((queue_object *)self)->queue);
+    freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
+    release(self);
+    Py_DECREF(type);
+}
+
+static PyMethodDef methods[] = {
+    { "push", push, METH_VARARGS, NULL },      { "pop", pop, METH_VARARGS, NULL },
+    { "drop", drop, METH_NOARGS, NULL },       { "lag", lag, METH_NOARGS, NULL },
+    { "free", free_queue, METH_NOARGS, NULL }, { NULL, NULL, 0, NULL },
+};
+
+bool make_queue_type(module_state *state)
+{
+    static PyType_Slot slots[] = { { Py_tp_dealloc, dealloc }, { Py_tp_methods, methods }, { 0, NULL } };
+    static PyType_Spec spec = { "muster._Queue", sizeof(queue_object), 0,
+                                Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots };
+
+    state->queue_type = PyType_FromSpec(&spec);
+    return state->queue_type != NULL;
+}
+
+PyObject *python_queue(PyObject *module, PyObject *args)
+{
+    PyObject *owner;
+    Py_ssize_t entries, entry_bytes;
+    int writer;
+    muster_group *group;
+    muster_queue *queue = NULL;
+    muster_status status;
+
+    (void)module;
+    if (!PyArg_ParseTuple(args, "nniO:queue", &entries, &entry_bytes, &writer, &owner) ||
+        !(group = group_of(owner)))
+        return NULL;
+    if (entries < 1 || entry_bytes < 0)
+        return PyErr_Format(PyExc_ValueError, "%zd entries of %zd bytes; expected at least 1, of 0 or more",
+                            entries, entry_bytes);
+    queue_object *object =
+        (queue_object *)PyType_GenericAlloc((PyTypeObject *)state_of_module()->queue_type, 0);
+    if (!object)
+        return NULL;
+    Py_BEGIN_ALLOW_THREADS
+    status = muster_queue_create(group, writer, (size_t)entries, (size_t)entry_bytes, &queue);
+    Py_END_ALLOW_THREADS
+    object->queue = queue;
+    if (status == MUSTER_OK)
+        return (PyObject *)object;
+    raise_status(status);
+    Py_DECREF(object);
+    return NULL;
+}

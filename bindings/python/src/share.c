@@ -1,0 +1,236 @@
+/* Shares as Python objects, of binding.h: what muster.Share is made of. A block has the buffer protocol;
+ * views of blocks are counted, so that memory is neither freed nor made read-only under somebody who may
+ * write there. */
+#include "bindings/python/src/binding.h"
+
+typedef struct share_object {
+    PyObject_HEAD muster_share *share; /* NULL: freed */
+    bool sealed;
+    Py_ssize_t views;
+} share_object;
+
+typedef struct block_object {
+    PyObject_HEAD PyObject *owner; /* the share */
+    void *data;
+    Py_ssize_t bytes;
+} block_object;
+
+static muster_share *share_of(PyObject *self)
+{
+    muster_share *share = ((share_object *)self)->share;
+
+    if (!share)
+        PyErr_SetString(PyExc_ValueError, "this rank has freed the share");
+    return share;
+}
+
+static PyObject *none_or_error(muster_status status)
+{
+    if (status != MUSTER_OK)
+        return raise_status(status);
+    Py_RETURN_NONE;
+}
+
+/* ---- blocks ---- */
+
+static int get_buffer(PyObject *self, Py_buffer *buffer, int flags)
+{
+    static char nothing;
+    block_object *block = (block_object *)self;
+    share_object *owner = (share_object *)block->owner;
+    void *data = block->data ? block->data : &nothing;
+
+    if (!share_of(block->owner)) {
+        buffer->obj = NULL;
+        return -1;
+    }
+    if (PyBuffer_FillInfo(buffer, self, data, block->bytes, owner->sealed, flags) < 0)
+        return -1;
+    owner->views++;
+    return 0;
+}
+
+static void release_buffer(PyObject *self, Py_buffer *buffer)
+{
+    (void)buffer;
+    ((share_object *)((block_object *)self)->owner)->views--;
+}
+
+static void block_dealloc(PyObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+
+    Py_XDECREF(((block_object *)self)->owner);
+    freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
+    release(self);
+    Py_DECREF(type);
+}
+
+static PyObject *block_of(PyObject *self, PyObject *args)
+{
+    muster_share *share = share_of(self);
+    void *data;
+    size_t bytes;
+    int rank;
+
+    if (!share || !PyArg_ParseTuple(args, "i:block", &rank))
+        return NULL;
+    muster_status status = muster_share_at(share, rank, &data, &bytes);
+    if (status != MUSTER_OK)
+        return raise_status(status);
+    block_object *block =
+        (block_object *)PyType_GenericAlloc((PyTypeObject *)state_of_module()->block_type, 0);
+    if (!block)
+        return NULL;
+    block->owner = Py_NewRef(self);
+    block->data = data;
+    block->bytes = (Py_ssize_t)bytes;
+    return (PyObject *)block;
+}
+
+/* ---- the share ---- */
+
+static PyObject *sync_share(PyObject *self, PyObject *unused)
+{
+    muster_share *share = share_of(self);
+
+    (void)unused;
+    return share ? none_or_error(muster_share_sync(share)) : NULL;
+}
+
+static bool has_views(const share_object *object, const char *what)
+{
+    if (object->views)
+        PyErr_Format(PyExc_BufferError, "%zd views of the share's blocks are alive; delete them before %s",
+                     object->views, what);
+    return object->views != 0;
+}
+
+static PyObject *seal(PyObject *self, PyObject *unused)
+{
+    share_object *object = (share_object *)self;
+    muster_share *share = share_of(self);
+    muster_status status;
+
+    (void)unused;
+    if (!share ||
+        (!object->sealed && has_views(object, "it is sealed: a write to them would end the process")))
+        return NULL;
+    Py_BEGIN_ALLOW_THREADS
+    status = muster_share_seal(share);
+    Py_END_ALLOW_THREADS
+    object->sealed |= status == MUSTER_OK;
+    return none_or_error(status);
+}
+
+static PyObject *put_signal(PyObject *self, PyObject *args)
+{
+    muster_share *share = share_of(self);
+    Py_buffer data;
+    Py_ssize_t offset;
+    int rank, signal;
+
+    if (!share || !PyArg_ParseTuple(args, "iy*ni:put_signal", &rank, &data, &offset, &signal))
+        return NULL;
+    muster_status status = muster_put_signal(share, rank, (size_t)offset, data.buf, (size_t)data.len, signal);
+    PyBuffer_Release(&data);
+    return none_or_error(status);
+}
+
+static PyObject *wait_signal(PyObject *self, PyObject *args)
+{
+    muster_share *share = share_of(self);
+    unsigned long long count;
+    long long timeout_ns;
+    int source, signal;
+    muster_status status;
+
+    if (!share || !PyArg_ParseTuple(args, "iiKL:wait_signal", &source, &signal, &count, &timeout_ns))
+        return NULL;
+    Py_BEGIN_ALLOW_THREADS
+    status = muster_wait_signal(share, source, signal, count, timeout_ns);
+    Py_END_ALLOW_THREADS
+    return none_or_error(status);
+}
+
+static PyObject *free_share(PyObject *self, PyObject *unused)
+{
+    share_object *object = (share_object *)self;
+
+    (void)unused;
+    if (!object->share)
+        Py_RETURN_NONE;
+    if (has_views(object, "it is freed"))
+        return NULL;
+    muster_status status = muster_share_free(object->share);
+    if (status == MUSTER_OK)
+        object->share = NULL;
+    return none_or_error(status);
+}
+
+static void share_dealloc(PyObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+
+    muster_share_free(((share_object *)self)->share);
+    freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
+    release(self);
+    Py_DECREF(type);
+}
+
+static PyMethodDef share_methods[] = {
+    { "block", block_of, METH_VARARGS, NULL },
+    { "sync", sync_share, METH_NOARGS, NULL },
+    { "seal", seal, METH_NOARGS, NULL },
+    { "put_signal", put_signal, METH_VARARGS, NULL },
+    { "wait_signal", wait_signal, METH_VARARGS, NULL },
+    { "free", free_share, METH_NOARGS, NULL },
+    { NULL, NULL, 0, NULL },
+};
+
+bool make_share_types(module_state *state)
+{
+    static PyType_Slot share_slots[] = { { Py_tp_dealloc, share_dealloc },
+                                         { Py_tp_methods, share_methods },
+                                         { 0, NULL } };
+    static PyType_Slot block_slots[] = { { Py_tp_dealloc, block_dealloc },
+                                         { Py_bf_getbuffer, get_buffer },
+                                         { Py_bf_releasebuffer, release_buffer },
+                                         { 0, NULL } };
+    static PyType_Spec share_spec = { "muster._Share", sizeof(share_object), 0,
+                                      Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, share_slots };
+    static PyType_Spec block_spec = { "muster._Block", sizeof(block_object), 0,
+                                      Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, block_slots };
+
+    state->share_type = PyType_FromSpec(&share_spec);
+    state->block_type = PyType_FromSpec(&block_spec);
+    return state->share_type && state->block_type;
+}
+
+PyObject *python_share(PyObject *module, PyObject *args)
+{
+    PyObject *owner;
+    Py_ssize_t bytes;
+    muster_group *group;
+    muster_share *share = NULL;
+    muster_status status;
+
+    (void)module;
+    if (!PyArg_ParseTuple(args, "nO:share", &bytes, &owner) || !(group = group_of(owner)))
+        return NULL;
+    if (bytes < 0)
+        return PyErr_Format(PyExc_ValueError, "%zd bytes are less than none", bytes);
+    share_object *object =
+        (share_object *)PyType_GenericAlloc((PyTypeObject *)state_of_module()->share_type, 0);
+    if (!object)
+        return NULL;
+    Py_BEGIN_ALLOW_THREADS
+    status = muster_share_create(group, (size_t)bytes, &share);
+    Py_END_ALLOW_THREADS
+    object->share = share;
+    if (status == MUSTER_OK)
+        return (PyObject *)object;
+    raise_status(status);
+    Py_DECREF(object);
+    return NULL;
+}
