@@ -14,28 +14,11 @@
 #include <string.h>
 
 #include "tests/harness/belongings.h"
-#include "tests/harness/oracle.h"
+#include "tests/harness/random_calls.h"
 #include "tests/harness/ranks.h"
 
 #define CALLS_PER_PROGRAM 16
 #define GROUPS_MAX 6
-
-typedef enum kind {
-    /* clang-format off */
-    ALL_REDUCE, ALL_GATHER, REDUCE_SCATTER, BROADCAST, REDUCE, GATHER, SCATTER, ALL_TO_ALL, SENDRECV, KINDS
-    /* clang-format on */
-} kind;
-
-typedef struct call {
-    kind kind;
-    muster_dtype dtype;
-    muster_op op;
-    size_t count;
-    int root;
-    bool in_place;
-    bool in_halves; /* started, then finished */
-    uint64_t seed;
-} call;
 
 /* A buffer of this rank's for one call: private or in the arena, at any alignment. */
 typedef struct buffer {
@@ -64,83 +47,31 @@ typedef struct known_group {
     uint64_t starts;
 } known_group;
 
-static size_t draw_count(uint64_t *state)
+/* ---- the call itself ---- */
+
+/* With packed blocks; tests/group/test_varied.c has the others. */
+static muster_status perform_varied(const call *c, const void *in, void *out, muster_group *group)
 {
-    static const size_t edges[] = { 0, 1, 2, 3, 7, 64, 255, 1000, 4095, 4097, 9001, 40000 };
+    int rank = muster_group_rank(group), size = muster_group_size(group);
+    size_t ins[8], outs[8];
 
-    return random_next(state) % 3 ? edges[random_next(state) % (sizeof edges / sizeof edges[0])]
-                                  : random_next(state) % 3000;
-}
-
-static call draw_call(uint64_t *state, int size)
-{
-    call drawn = {
-        .kind = (kind)(random_next(state) % KINDS),
-        .dtype = (muster_dtype)(random_next(state) % MUSTER_DTYPE_COUNT),
-        .op = (muster_op)(random_next(state) % MUSTER_OP_COUNT),
-        .count = draw_count(state),
-        .root = (int)(random_next(state) % (uint64_t)size),
-        .in_place = random_next(state) % 2,
-        .in_halves = random_next(state) % 3 == 0,
-        .seed = random_next(state),
-    };
-
-    if (drawn.kind == ALL_TO_ALL || drawn.kind == SENDRECV)
-        drawn.in_place = false;
-    return drawn;
-}
-
-static bool in_has_all(const call *c)
-{
-    return c->kind == REDUCE_SCATTER || c->kind == SCATTER || c->kind == ALL_TO_ALL;
-}
-
-static bool out_has_all(const call *c)
-{
-    return c->kind == ALL_GATHER || c->kind == GATHER || c->kind == ALL_TO_ALL;
-}
-
-static bool receives(const call *c, int rank)
-{
-    return (c->kind != REDUCE && c->kind != GATHER) || rank == c->root;
-}
-
-/* ---- the reference ---- */
-
-/* Element `index` of what `rank` should have in its output. */
-static void expect(const call *c, void *const *inputs, int size, int rank, size_t index, void *element)
-{
-    size_t bytes = muster_dtype_size(c->dtype), block = index / (c->count ? c->count : 1);
-    size_t within = c->count ? index % c->count : 0, own = (size_t)rank * c->count + index;
-    int from = (rank + size - 1) % size;
-
+    for (int r = 0; r < size; r++) {
+        ins[r] = elements_between(c, rank, r);
+        outs[r] = elements_between(c, r, rank);
+    }
     switch (c->kind) {
-    case ALL_REDUCE:
-    case REDUCE:
-        oracle_reduce(element, (const void *const *)inputs, size, index, c->dtype, c->op);
-        return;
-    case REDUCE_SCATTER:
-        oracle_reduce(element, (const void *const *)inputs, size, own, c->dtype, c->op);
-        return;
-    case ALL_GATHER:
-    case GATHER:
-        memcpy(element, (char *)inputs[block] + within * bytes, bytes);
-        return;
-    case BROADCAST:
-        memcpy(element, (char *)inputs[c->root] + index * bytes, bytes);
-        return;
-    case SCATTER:
-        memcpy(element, (char *)inputs[c->root] + own * bytes, bytes);
-        return;
-    case ALL_TO_ALL:
-        memcpy(element, (char *)inputs[block] + ((size_t)rank * c->count + within) * bytes, bytes);
-        return;
+    case ALL_GATHERV:
+        return muster_all_gatherv(in, ins[0], out, outs, NULL, c->dtype, group);
+    case GATHERV:
+        return muster_gatherv(in, ins[0], out, outs, NULL, c->dtype, c->root, group);
+    case SCATTERV:
+        return muster_scatterv(in, ins, NULL, out, outs[0], c->dtype, c->root, group);
+    case REDUCE_SCATTERV:
+        return muster_reduce_scatterv(in, ins, out, c->dtype, c->op, group);
     default:
-        memcpy(element, (char *)inputs[from] + index * bytes, bytes);
+        return muster_all_to_allv(in, ins, NULL, out, outs, NULL, c->dtype, group);
     }
 }
-
-/* ---- the call itself ---- */
 
 static muster_status perform(const call *c, const void *in, void *out, muster_group *group)
 {
@@ -163,9 +94,15 @@ static muster_status perform(const call *c, const void *in, void *out, muster_gr
         return muster_scatter(in, out, c->count, c->dtype, c->root, group);
     case ALL_TO_ALL:
         return muster_all_to_all(in, out, c->count, c->dtype, group);
-    default:
+    case SCAN:
+        return muster_scan(in, out, c->count, c->dtype, c->op, group);
+    case EXSCAN:
+        return muster_exscan(in, out, c->count, c->dtype, c->op, group);
+    case SENDRECV:
         return muster_sendrecv(in, c->count, (rank + 1) % size, 0, out, c->count, (rank + size - 1) % size, 0,
                                c->dtype, group, NULL);
+    default:
+        return perform_varied(c, in, out, group);
     }
 }
 
@@ -214,13 +151,13 @@ static void free_buffer(buffer *buffer, muster_group *group)
 static int compare(const call *c, void *const *inputs, const known_group *known, const unsigned char *out)
 {
     size_t bytes = muster_dtype_size(c->dtype);
-    size_t count = c->count * (out_has_all(c) ? (size_t)known->size : 1);
+    size_t count = elements_out(c, known->rank, known->size);
     unsigned char expected[8];
 
     if (!receives(c, known->rank))
         return 0;
     for (size_t i = 0; i < count; i++) {
-        expect(c, inputs, known->size, known->rank, i, expected);
+        expect_element(c, inputs, known->size, known->rank, i, expected);
         if (oracle_same(expected, out + i * bytes, c->dtype))
             continue;
         fprintf(stderr,
@@ -236,14 +173,16 @@ static int begin_call(under_way *u, const known_group *known, uint64_t *local)
 {
     const call *c = &u->call;
     size_t bytes = muster_dtype_size(c->dtype);
-    size_t in_count = c->count * (in_has_all(c) ? (size_t)known->size : 1);
-    size_t out_count = c->count * (out_has_all(c) ? (size_t)known->size : 1);
-    size_t part = (size_t)known->rank * c->count * bytes;
+    size_t in_count = elements_in(c, known->rank, known->size);
+    size_t out_count = elements_out(c, known->rank, known->size);
+    size_t part = place_of_block(c, known->rank) * bytes;
     muster_group *group = known->group;
 
     for (int r = 0; r < known->size; r++) {
-        u->inputs[r] = malloc(in_count * bytes + 1);
-        fill_elements(u->inputs[r], in_count, c->dtype, c->seed + (uint64_t)r);
+        size_t count = elements_in(c, r, known->size);
+
+        u->inputs[r] = malloc(count * bytes + 1);
+        fill_elements(u->inputs[r], count, c->dtype, c->seed + (uint64_t)r);
     }
     RANK_CHECK(group, make_buffer(&u->in, in_count * bytes, local, group));
     RANK_CHECK(group, make_buffer(&u->out, out_count * bytes, local, group));

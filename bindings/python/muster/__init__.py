@@ -10,17 +10,19 @@ Started as `muster run -n 4 -- python program.py`. Without that the world is a g
 from . import _arrays
 from ._phase import phase
 from ._shares import Queue, Share
+from ._varied import all_gatherv, all_to_allv, gatherv, reduce_scatterv, scatterv
 from ._muster import (
     AbortedError, DeadlockError, Error, Group, MismatchError, PeerDiedError, TimedOutError, __version__,
     all_gather, all_max, all_min, all_reduce, all_sum, all_to_all, allocate as _allocate, barrier, broadcast,
-    gather, init, is_available, recv_into, reduce, reduce_scatter, scatter, send, sum_scatter,
+    exscan, gather, init, is_available, recv_into, reduce, reduce_scatter, scan, scatter, send, sum_scatter,
 )
 
 __all__ = [
     "AbortedError", "DeadlockError", "Error", "Group", "MismatchError", "PeerDiedError", "Queue", "Share",
-    "TimedOutError", "all_gather", "all_max", "all_min", "all_reduce", "all_sum", "all_to_all", "barrier", "broadcast", "empty",
-    "gather", "init", "is_available", "phase", "recv", "recv_into", "recv_like", "reduce", "reduce_scatter", "scatter",
-    "send", "sum_scatter",
+    "TimedOutError",
+    "all_gather", "all_gatherv", "all_max", "all_min", "all_reduce", "all_sum", "all_to_all", "all_to_allv", "barrier",
+    "broadcast", "empty", "exscan", "gather", "gatherv", "init", "is_available", "phase", "recv", "recv_into",
+    "recv_like", "reduce", "reduce_scatter", "reduce_scatterv", "scan", "scatter", "scatterv", "send", "sum_scatter",
 ]
 
 

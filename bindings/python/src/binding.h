@@ -79,8 +79,11 @@ bool dtype_of_name(PyObject *name, muster_dtype *dtype); /* false: with an excep
 PyObject *python_attach(PyObject *module, PyObject *args);
 PyObject *python_raw(PyObject *module, PyObject *args);
 
-/* ---- operations: operations.c, arena memory: memory.c ---- */
+/* ---- operations: operations.c, with counts by rank: varied.c, arena memory: memory.c ---- */
 
+bool op_of_name(PyObject *name, muster_op *op); /* false: with an exception */
+
+PyObject *python_varied(PyObject *module, PyObject *args);
 extern PyMethodDef python_operations[];
 bool make_memory_type(PyObject *module, module_state *state);
 PyObject *python_allocate(PyObject *module, PyObject *args);

@@ -195,10 +195,13 @@ typedef enum kind {
     GATHER,
     REDUCE_SCATTER,
     SCATTER,
-    ALL_TO_ALL
+    ALL_TO_ALL,
+    SCAN,
+    EXSCAN
 } kind;
 
-static const shape_rule rules[] = { AS_X, AS_X, AS_X, GATHERED, GATHERED, SCATTERED, SCATTERED, EXCHANGED };
+static const shape_rule rules[] = { AS_X,      AS_X,      AS_X,      GATHERED, GATHERED,
+                                    SCATTERED, SCATTERED, EXCHANGED, AS_X,     AS_X };
 
 static muster_status run(kind kind, const void *in, void *out, size_t count, muster_dtype dtype, muster_op op,
                          int root, muster_group *group)
@@ -220,12 +223,16 @@ static muster_status run(kind kind, const void *in, void *out, size_t count, mus
         return muster_reduce_scatter(in, out, count / size, dtype, op, group);
     case SCATTER:
         return muster_scatter(in, out, count / size, dtype, root, group);
+    case SCAN:
+        return muster_scan(in, out, count, dtype, op, group);
+    case EXSCAN:
+        return muster_exscan(in, out, count, dtype, op, group);
     default:
         return muster_all_to_all(in, out, count / size, dtype, group);
     }
 }
 
-static bool op_of(PyObject *name, muster_op *op)
+bool op_of_name(PyObject *name, muster_op *op)
 {
     static const char *const names[] = { "sum", "prod", "max", "min" };
 
@@ -263,7 +270,12 @@ static muster_status run_without_lock(kind kind, const view *in, view *out, must
     return status;
 }
 
-/* With the input open. Reduce and gather have a result at the root only. */
+static bool has_result(kind kind, int rank, int root)
+{
+    return kind == EXSCAN ? rank > 0 : (kind != REDUCE && kind != GATHER) || rank == root;
+}
+
+/* With the input open. Reduce and gather have a result at the root only, exscan on all ranks but 0. */
 static PyObject *finish(kind kind, const call *call, PyObject *like, const view *in, muster_op op, int root,
                         muster_group *group)
 {
@@ -271,7 +283,7 @@ static PyObject *finish(kind kind, const call *call, PyObject *like, const view 
     PyObject *result;
     view out;
 
-    if ((kind == REDUCE || kind == GATHER) && muster_group_rank(group) != root) {
+    if (!has_result(kind, muster_group_rank(group), root)) {
         muster_status status = run_without_lock(kind, in, NULL, op, root, group);
 
         return status == MUSTER_OK ? Py_NewRef(Py_None) : raise_status(status);
@@ -302,9 +314,9 @@ static PyObject *collective(kind kind, muster_op op, const call *call)
     int root = 0;
     view in;
 
-    if (!group || !op_of(call->op, &op) || !root_of(call, group, &root))
+    if (!group || !op_of_name(call->op, &op) || !root_of(call, group, &root))
         return NULL;
-    if (muster_group_size(group) == 1 && !call->out) /* MLX: x itself, whatever it is */
+    if (muster_group_size(group) == 1 && !call->out && kind != EXSCAN) /* MLX: x itself, whatever it is */
         return Py_NewRef(call->x);
     if (!open_input(call, &like, &in))
         return NULL;
@@ -331,6 +343,8 @@ COLLECTIVE(all_gather, ALL_GATHER, MUSTER_SUM, false, false)
 COLLECTIVE(sum_scatter, REDUCE_SCATTER, MUSTER_SUM, false, false)
 COLLECTIVE(reduce_scatter, REDUCE_SCATTER, MUSTER_SUM, true, false)
 COLLECTIVE(all_to_all, ALL_TO_ALL, MUSTER_SUM, false, false)
+COLLECTIVE(scan, SCAN, MUSTER_SUM, true, false)
+COLLECTIVE(exscan, EXSCAN, MUSTER_SUM, true, false)
 COLLECTIVE(broadcast, BROADCAST, MUSTER_SUM, false, true)
 COLLECTIVE(reduce, REDUCE, MUSTER_SUM, true, true)
 COLLECTIVE(gather, GATHER, MUSTER_SUM, false, true)
@@ -479,6 +493,12 @@ PyMethodDef python_operations[] = {
       "reduce_scatter(x, *, op='sum', group=None, out=None)\n\nsum_scatter by op." LIKE_X },
     { "all_to_all", FAST(all_to_all),
       "all_to_all(x, *, group=None, out=None)\n\nPart r of x, on axis 0, goes to rank r." LIKE_X },
+    { "scan", FAST(scan),
+      "scan(x, *, op='sum', group=None, out=None)\n\nThe reduction of the x of all ranks up to this "
+      "one." LIKE_X },
+    { "exscan", FAST(exscan),
+      "exscan(x, *, op='sum', group=None, out=None)\n\nThe reduction of the x of all ranks before this one; "
+      "None on rank\n0, where out is left as it is." },
     { "broadcast", FAST(broadcast), "broadcast(x, root=0, *, group=None, out=None)\n\nThe root's x." LIKE_X },
     { "reduce", FAST(reduce),
       "reduce(x, root=0, *, op='sum', group=None, out=None)\n\nall_reduce at the root; None "
