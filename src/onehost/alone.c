@@ -36,12 +36,26 @@ static void describe(const void *arg, char *text, size_t bytes)
     mst_doing_name(&attempt->wait->doing, text, bytes);
 }
 
+/* Who is awaited may change during the wait: a queue's slowest reader. Observers see whom it is for now, and
+ * what was made known for the search of cycles is no longer so. */
+static void change_peer(mst_alone *wait, int peer)
+{
+    mst_activity *activity = &wait->group->subarena->cells[wait->group->base.rank]->activities[wait->class];
+
+    if (peer == wait->doing.peer)
+        return;
+    wait->doing.peer = peer;
+    mst_deadlock_over(&wait->group->subarena->attachment->deadlock);
+    mst_activity_begin(activity, wait->doing.operation, &wait->doing, activity->entered_ns);
+}
+
 static void find_peers(const void *arg, int peers[2])
 {
     const attempt *attempt = arg;
 
     peers[0] = attempt->wait->find_peer(attempt->wait->call);
     peers[1] = -1;
+    change_peer(attempt->wait, peers[0]);
 }
 
 static void keep_cycle(const void *arg, const char *cycle)

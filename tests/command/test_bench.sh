@@ -19,7 +19,7 @@ expect() { # expect STATUS WORDS COMMAND...: WORDS on stdout or stderr
     fi
 }
 
-all="all_sum all_gather sum_scatter broadcast reduce gather scatter all_to_all all_gatherv reduce_scatterv gatherv scatterv all_to_allv scan exscan sendrecv ping_pong barrier"
+all="all_sum all_gather sum_scatter broadcast reduce gather scatter all_to_all all_gatherv reduce_scatterv gatherv scatterv all_to_allv scan exscan sendrecv ping_pong put_signal queue barrier"
 bench="$TEST_COMMAND bench"
 expect 0 "usage: muster bench" $bench --help
 expect 2 "no operation" $bench all_the_things

@@ -41,6 +41,19 @@ EOF
 "$TEST_COMMAND" ps >"$work/out" 2>&1
 says 1 "^ *$job +4 +3  .*muster run -n 4"
 
+# ---- who waits in a queue, and for a signal ----
+begin "$work/queue" "$work/queue" "$TEST_COMMAND" run -n 4 --grace 0.5 -- "$TEST_BUILD/tests/waits" queue
+until [ "$(grep -c ready "$work/queue")" -eq 4 ]; do sleep 0.05; done
+until inspect $job && [ "$(grep -c "has waited" "$work/out")" -eq 3 ] && grep -q "to rank 2 of" "$work/out"; do sleep 0.05; done
+says 1 "^ *0 +[0-9]+ +push \(uint8 x 4\) "
+says 1 "^rank 0 has waited [0-9.]+ s in push \(uint8 x 4\) to rank 2 of .*; rank 2 sleeps in user code$"
+says 1 "^rank 1 has waited [0-9.]+ s in pop from rank 0 of .*; rank 0 waits in muster$"
+says 1 "^rank 3 has waited [0-9.]+ s in wait_signal from rank 2 of .*; rank 2 sleeps in user code$"
+says 1 "^cause: rank 2 sleeps in user code$"
+kill $job
+wait $job 2>/dev/null
+job=$(cat "$work/first")
+
 # ---- many ranks are said as ranges ----
 begin "$work/many" "$work/many" "$TEST_COMMAND" run -n 12 --grace 0.5 -- "$TEST_BUILD/tests/waits" few
 until [ "$(grep -c ready "$work/many")" -eq 12 ]; do sleep 0.05; done

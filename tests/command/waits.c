@@ -1,7 +1,9 @@
 /* A job that hangs on purpose, for `muster inspect`: rank 3 does nothing, and in the end all wait for it.
- * With an argument, of any size: three ranks go to a barrier, and the others do not. */
+ * With "few", of any size: three ranks go to a barrier, and the others do not. With "queue": rank 2 does
+ * nothing, and the others wait for it in push, for an entry, and for a signal. */
 #include <muster/muster.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 static int wait_for_many(muster_group *world)
@@ -13,16 +15,40 @@ static int wait_for_many(muster_group *world)
     return muster_barrier(world) != MUSTER_OK;
 }
 
+static int wait_for_reader(muster_group *world)
+{
+    int rank = muster_group_rank(world), entry = 0;
+    muster_queue *queue;
+    muster_share *share;
+    size_t bytes;
+
+    if (muster_queue_create(world, 0, 2, sizeof entry, &queue) != MUSTER_OK ||
+        muster_share_create(world, 100, &share) != MUSTER_OK)
+        return 1;
+    printf("ready\n");
+    fflush(stdout);
+    if (rank == 2)
+        pause();
+    if (rank == 3)
+        muster_wait_signal(share, 2, 7, 1, 0);
+    for (; rank < 2; entry++) {
+        muster_status status = rank == 0 ? muster_queue_push(queue, &entry, sizeof entry, 0)
+                                         : muster_queue_pop(queue, &entry, sizeof entry, 0, &bytes);
+        if (status != MUSTER_OK)
+            return 1;
+    }
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     muster_group *world, *half;
     float x[100] = { 0 };
 
-    (void)argv;
     if (muster_init(true, NULL, &world) != MUSTER_OK)
         return 1;
     if (argc > 1)
-        return wait_for_many(world);
+        return strcmp(argv[1], "queue") == 0 ? wait_for_reader(world) : wait_for_many(world);
     if (muster_group_size(world) != 4)
         return 1;
     int rank = muster_group_rank(world);

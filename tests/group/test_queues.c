@@ -373,6 +373,39 @@ START_TEST(test_a_cycle_through_a_queue)
 }
 END_TEST
 
+/* The writer waits for both readers. One of them reads, and waits for the writer: that is no cycle, since the
+ * writer waits for the other one now, which comes late. */
+static int no_cycle(muster_group *world, void *arg)
+{
+    int rank = muster_group_rank(world);
+    muster_queue *queue;
+    size_t bytes;
+    char got;
+
+    (void)arg;
+    RANK_OK(world, muster_queue_create(world, 0, 1, 1, &queue));
+    for (int i = 0; rank == 0 && i < 3; i++)
+        RANK_OK(world, muster_queue_push(queue, "abc" + i, 1, 0));
+    if (rank == 1)
+        AWAIT(has_waited_long(world, 0));
+    if (rank == 2) {
+        AWAIT(has_waited_long(world, 1));
+        pass_time_ms(150); /* several looks of both */
+    }
+    for (int i = 0; rank > 0 && i < 3; i++) {
+        RANK_OK(world, muster_queue_pop(queue, &got, 1, 0, &bytes));
+        RANK_CHECK(world, got == "abc"[i]);
+    }
+    RANK_OK(world, muster_queue_free(queue));
+    return 0;
+}
+
+START_TEST(test_a_reader_that_has_read_is_no_cycle)
+{
+    run_ranks(3, RANKS_AS_PROCESSES, no_cycle, NULL);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("queues");
@@ -387,8 +420,10 @@ int main(void)
     tcase_add_test(tests, test_ranks_want_different_queues);
     if (on_one_host()) { /* which has an arena of a size, and looks for cycles */
         tcase_add_test(tests, test_a_queue_that_is_too_large);
-        if (!under_thread_sanitizer()) /* whose processes have a thread more */
+        if (!under_thread_sanitizer()) { /* whose processes have a thread more */
             tcase_add_test(tests, test_a_cycle_through_a_queue);
+            tcase_add_test(tests, test_a_reader_that_has_read_is_no_cycle);
+        }
     }
     suite_add_tcase(suite, tests);
     return run_suite(suite);

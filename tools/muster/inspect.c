@@ -196,7 +196,7 @@ static void judge_message(const muster_inspection *seen, const muster_seen_call 
 
     name_group(seen, call->group, group, sizeof group);
     say(verdict, "rank %d has waited %.1f s in %s %s ", call->rank, (double)call->since_ns / NS_PER_S,
-        call->what, strncmp(call->what, "recv", 4) == 0 ? "from" : "to");
+        call->what, call->call_class == MUSTER_CALL_RECEIVE ? "from" : "to");
     if (!peer) {
         say(verdict, "rank %d of %s, which has left it", call->peer, group);
         return;

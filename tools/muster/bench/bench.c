@@ -18,7 +18,7 @@ static const char help[] =
     "Measures operations on this machine, checks every result, and prints what the machine could do at\n"
     "best. Operations: all_reduce (or all_sum), all_gather, reduce_scatter (or sum_scatter), broadcast,\n"
     "reduce, gather, scatter, all_to_all, all_gatherv, reduce_scatterv, gatherv, scatterv, all_to_allv,\n"
-    "scan, exscan, sendrecv, ping_pong, barrier; all_reduce when none is named.\n"
+    "scan, exscan, sendrecv, ping_pong, put_signal, queue, barrier; all_reduce when none is named.\n"
     "\n"
     "  -n, --ranks N        how many ranks (2)\n"
     "  -b, --min BYTES      first size (4); K, M and G are understood\n"
@@ -136,6 +136,12 @@ static int complain_of_case(const char *name)
                        spelling.nearest ? spelling.nearest : "", spelling.nearest ? "?" : "");
 }
 
+static bool needs_two(const char *name)
+{
+    return strcmp(name, "ping_pong") == 0 || strcmp(name, "sendrecv") == 0 ||
+           strcmp(name, "put_signal") == 0 || strcmp(name, "queue") == 0;
+}
+
 static int take_cases(int count, char **names, bench_options *options)
 {
     if (count == 0)
@@ -147,8 +153,7 @@ static int take_cases(int count, char **names, bench_options *options)
             return complain_of_case(names[i]);
         if (options->case_count == BENCH_CASES_MAX)
             return usage_error("bench", "at most %d operations at a time", BENCH_CASES_MAX);
-        if (options->ranks < 2 &&
-            (strcmp(found->name, "ping_pong") == 0 || strcmp(found->name, "sendrecv") == 0))
+        if (options->ranks < 2 && needs_two(found->name))
             return usage_error("bench", "%s needs 2 ranks or more", found->name);
         options->cases[options->case_count++] = found;
     }

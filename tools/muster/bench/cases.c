@@ -4,6 +4,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "tools/muster/bench/memory.h"
+
 /* ---- how each is called ---- */
 
 static muster_status run_all_reduce(const bench_call *c)
@@ -189,6 +191,8 @@ static const bench_case cases[] = {
     { "exscan",         run_exscan,         false, false, true,  false, once,              NULL },
     { "sendrecv",       run_sendrecv,       false, false, false, false, once,              from_previous },
     { "ping_pong",      run_ping_pong,      false, false, false, false, there_and_back,    from_partner },
+    { "put_signal",     bench_put_signal,   false, false, false, false, there_and_back,    from_partner },
+    { "queue",          bench_queue,        false, false, false, false, once,              from_root },
     { "barrier",        run_barrier,        false, false, false, false, NULL,              NULL },
 };
 /* clang-format on */
@@ -306,7 +310,8 @@ size_t bench_count_wrong(const bench_call *call)
     unsigned char bytes[8];
 
     if (!call->which->bus_factor || (call->which->rooted_out && rank != 0) ||
-        (call->which->run == run_ping_pong && rank > 1) || (call->which->run == run_exscan && rank == 0))
+        ((call->which->run == run_ping_pong || call->which->run == bench_put_signal) && rank > 1) ||
+        (call->which->run == bench_queue && rank == 0) || (call->which->run == run_exscan && rank == 0))
         return 0;
     for (size_t block = 0; block < blocks; block++)
         for (size_t i = 0; i < call->count; i++) {

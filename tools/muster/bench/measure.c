@@ -71,9 +71,13 @@ static void clear(const buffers *buffers)
 
 static bool has_in_place_form(const bench_case *which)
 {
-    return which->bus_factor && strcmp(which->name, "all_to_all") != 0 &&
-           strcmp(which->name, "all_to_allv") != 0 && strcmp(which->name, "sendrecv") != 0 &&
-           strcmp(which->name, "ping_pong") != 0;
+    static const char *const without[] = { "all_to_all", "all_to_allv", "sendrecv", "ping_pong",
+                                           "put_signal" };
+
+    for (size_t i = 0; i < sizeof without / sizeof without[0]; i++)
+        if (strcmp(which->name, without[i]) == 0)
+            return false;
+    return which->bus_factor != NULL;
 }
 
 static bool make_buffers(const bench_options *options, bench_call *call, buffers *made)
