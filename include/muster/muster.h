@@ -716,7 +716,8 @@ MUSTER_API muster_status muster_wait_all(muster_request *requests, size_t count,
  *             started, first gets it. Messages of other sources or tags may pass.
  *   Any       A receive with MUSTER_ANY_SOURCE serves the sources in turn: none that sends waits for
  *             ever. MUSTER_ANY_TAG takes every tag.
- *   None      To send to MUSTER_RANK_NONE, or to receive from it, does nothing and succeeds at once.
+ *   None      To send to MUSTER_RANK_NONE, or to receive from it, does nothing and succeeds at once; the
+ *             buffer is not looked at.
  *   Oneself   A rank may send to itself, in a group of any size.
  *   Buffers   At least 64 KiB of messages are buffered for each pair of ranks. They stay in the arena
  *             until they are received; a sender whose buffer is full waits.
@@ -768,9 +769,9 @@ MUSTER_API muster_status muster_send(const void *buf, size_t count, muster_dtype
  * Receives the first message of rank `src`, or of any, with `tag`, or with any. Blocks until it is there.
  * When `message` is NULL, the message must have exactly `count` elements. Otherwise it may have fewer, and
  * *message says what has come; `count` is the room in `buf`. A message with other elements than `dtype`, or
- * with too many, is MISMATCH on both ranks, since one of them is wrong. A receive from any source needs every
- * other rank: when one has died, it is PEER_DIED, and when all of them have left the group. Errors: those of
- * collectives. (MPI_Recv; recv of MLX)
+ * with too many, is MISMATCH on both ranks, since one of them is wrong; one with none may be of any dtype. A
+ * receive from any source needs every other rank: when one has died, it is PEER_DIED, and when all of them
+ * have left the group. Errors: those of collectives. (MPI_Recv; recv of MLX)
  */
 MUSTER_API muster_status muster_recv(void *buf, size_t count, muster_dtype dtype, int src, int tag,
                                      muster_group *group, muster_message *message);

@@ -45,7 +45,9 @@ static muster_status check_send(const muster_group *group, const mst_message *me
 
     if (status == MUSTER_OK)
         status = check_tag(message->name, message->send_tag, false);
-    return status == MUSTER_OK ? check_buffer(message->name, message->out, message->out_count) : status;
+    if (status != MUSTER_OK || message->destination == MUSTER_RANK_NONE)
+        return status;
+    return check_buffer(message->name, message->out, message->out_count);
 }
 
 static muster_status check_receive(const muster_group *group, const mst_message *message)
@@ -56,7 +58,9 @@ static muster_status check_receive(const muster_group *group, const mst_message 
         status = check_tag(message->name, message->receive_tag, true);
     if (status == MUSTER_OK)
         status = check_result(message->result);
-    return status == MUSTER_OK ? check_buffer(message->name, message->in, message->in_count) : status;
+    if (status != MUSTER_OK || message->source == MUSTER_RANK_NONE)
+        return status;
+    return check_buffer(message->name, message->in, message->in_count);
 }
 
 static muster_status check(const muster_group *group, mst_message *message)
@@ -74,7 +78,9 @@ static muster_status check(const muster_group *group, mst_message *message)
         status = check_send(group, message);
     if (status == MUSTER_OK && message->receives)
         status = check_receive(group, message);
-    if (status == MUSTER_OK && mst_overlap(message->out, message->out_bytes, message->in, message->in_bytes))
+    if (status == MUSTER_OK && message->destination != MUSTER_RANK_NONE &&
+        message->source != MUSTER_RANK_NONE &&
+        mst_overlap(message->out, message->out_bytes, message->in, message->in_bytes))
         status = mst_fail(MUSTER_ERR_INVALID, "%s: the send and receive buffers overlap", message->name);
     return status;
 }

@@ -7,6 +7,7 @@
  */
 #include "src/onehost/incoming.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -193,12 +194,23 @@ static muster_status refuse(mst_group *group, const mst_transfer *receive, int s
 {
     const char *sent = muster_dtype_name((muster_dtype)envelope->type);
     size_t element = muster_dtype_size((muster_dtype)envelope->type);
+    char tagged[24] = "";
 
+    if (envelope->tag)
+        snprintf(tagged, sizeof tagged, " with tag %d", (int)envelope->tag);
     return mst_group_poison(group, MST_POISON_MISMATCH,
-                            "rank %d expected a message of %s x %s%zu from rank %d, which sent %s x %zu",
+                            "rank %d expected a message of %s x %s%zu from rank %d, which sent %s x %zu%s",
                             group->base.rank, muster_dtype_name(receive->dtype),
                             receive->exact ? "" : "up to ", receive->room / muster_dtype_size(receive->dtype),
-                            source, sent ? sent : "?", element ? (size_t)envelope->total / element : 0);
+                            source, sent ? sent : "?", element ? (size_t)envelope->total / element : 0,
+                            tagged);
+}
+
+/* A message of no elements has no type that could disagree. */
+static bool fits(const mst_transfer *receive, const mst_envelope *envelope)
+{
+    return (envelope->type == (uint32_t)receive->dtype || envelope->total == 0) &&
+           envelope->total <= receive->room && (!receive->exact || envelope->total == receive->room);
 }
 
 /* A part of a message, or the share of a view that the sender has written. */
@@ -279,8 +291,7 @@ static bool is_possible(const mst_envelope *envelope)
 static muster_status accept(mst_group *group, mst_transfer *receive, int source, const mst_envelope *envelope,
                             mst_unexpected *record)
 {
-    if (envelope->type != (uint32_t)receive->dtype || envelope->total > receive->room ||
-        (receive->exact && envelope->total < receive->room))
+    if (!fits(receive, envelope))
         return refuse(group, receive, source, envelope);
     if (receive->peer == MUSTER_ANY_SOURCE) {
         mst_matching_serve(&incoming_of(group)->matching, source);
@@ -289,6 +300,7 @@ static muster_status accept(mst_group *group, mst_transfer *receive, int source,
     }
     receive->peer = source;
     receive->tag = envelope->tag;
+    receive->dtype = (muster_dtype)envelope->type;
     receive->number = envelope->number;
     receive->total = (size_t)envelope->total;
     receive->state = MST_TRANSFER_MOVES;

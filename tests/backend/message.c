@@ -35,13 +35,14 @@ static bool fits(shared_group *shared, int rank, const mst_message *message, con
 {
     bool exact = !message->result;
 
-    if (envelope->dtype == message->dtype && envelope->count <= message->in_count &&
+    if ((envelope->dtype == message->dtype || envelope->count == 0) && envelope->count <= message->in_count &&
         (!exact || envelope->count == message->in_count))
         return true;
     break_group(shared, MUSTER_ERR_MISMATCH,
-                "rank %d expected a message of %s x %s%zu from rank %d, which sent %s x %zu", rank,
-                muster_dtype_name(message->dtype), exact ? "" : "up to ", message->in_count,
-                envelope->node.source, muster_dtype_name(envelope->dtype), envelope->count);
+                "rank %d expected a message of %s x %s%zu from rank %d, which sent %s x %zu with tag %d",
+                rank, muster_dtype_name(message->dtype), exact ? "" : "up to ", message->in_count,
+                envelope->node.source, muster_dtype_name(envelope->dtype), envelope->count,
+                envelope->node.tag);
     return false;
 }
 

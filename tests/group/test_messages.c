@@ -324,6 +324,10 @@ static int nobody(muster_group *world, void *arg)
     RANK_CHECK(world, x == 5);
     RANK_OK(world, muster_sendrecv(&x, 1, MUSTER_RANK_NONE, 0, &came.count, 1, MUSTER_RANK_NONE, 0,
                                    MUSTER_INT32, world, NULL));
+    RANK_OK(world, muster_sendrecv(&x, 1, MUSTER_RANK_NONE, 0, &x, 1, MUSTER_RANK_NONE, 0, MUSTER_INT32,
+                                   world, NULL));
+    RANK_OK(world, muster_send(NULL, 1, MUSTER_INT32, MUSTER_RANK_NONE, 3, world));
+    RANK_OK(world, muster_recv(NULL, 1, MUSTER_INT32, MUSTER_RANK_NONE, 3, world, NULL));
     RANK_OK(world, muster_probe(MUSTER_RANK_NONE, 0, world, &came));
     RANK_OK(world, muster_iprobe(MUSTER_RANK_NONE, 0, world, &found, &came));
     RANK_CHECK(world, found && came.source == MUSTER_RANK_NONE);
@@ -373,18 +377,20 @@ START_TEST(test_oneself)
 }
 END_TEST
 
+/* No elements are of any dtype, as the end of a list of tasks in MPI's programs. */
 static int zero(muster_group *world, void *arg)
 {
     int n = muster_group_size(world), rank = muster_group_rank(world), next = (rank + 1) % n;
+    double task = 5;
     muster_message came = MUSTER_MESSAGE_INIT;
 
     (void)arg;
     for (int tag = 0; tag < 4; tag++)
-        RANK_OK(world, muster_send(NULL, 0, MUSTER_FLOAT32, next, tag, world));
+        RANK_OK(world, muster_send(NULL, 0, MUSTER_UINT8, next, tag, world));
     for (int tag = 3; tag >= 0; tag--) {
         came.count = 9;
-        RANK_OK(world, muster_recv(NULL, 0, MUSTER_FLOAT32, MUSTER_ANY_SOURCE, tag, world, &came));
-        RANK_CHECK(world, came.count == 0 && came.tag == tag);
+        RANK_OK(world, muster_recv(&task, 1, MUSTER_FLOAT64, MUSTER_ANY_SOURCE, tag, world, &came));
+        RANK_CHECK(world, came.count == 0 && came.tag == tag && came.dtype == MUSTER_UINT8 && task == 5);
     }
     return 0;
 }
@@ -430,7 +436,7 @@ START_TEST(test_what_does_not_fit_is_a_mismatch_on_both)
     misfit misfits[] = {
         { 3, 2, MUSTER_INT32, false,
           "rank 1 expected a message of int32 x 2 from rank 0, which sent int32 x 3" },
-        { 2, 3, MUSTER_INT32, false, "of int32 x 3 from rank 0, which sent int32 x 2" },
+        { 2, 3, MUSTER_INT32, false, "of int32 x 3 from rank 0, which sent int32 x 2 with tag 2" },
         { 3, 2, MUSTER_INT32, true, "of int32 x up to 2 from rank 0, which sent int32 x 3" },
         { 3, 3, MUSTER_FLOAT32, true, "of float32 x up to 3 from rank 0, which sent int32 x 3" },
     };
