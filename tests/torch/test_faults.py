@@ -286,6 +286,17 @@ def told_by_a_link():
     dist.recv(x, 1)
 
 
+def attach_in_vain(name, rank):
+    """In a process of its own; its number, once the name is there."""
+    pid = os.fork()
+    if pid == 0:
+        muster._muster.attach(name, rank, 2, 0, -1)
+        os._exit(0)
+    while not os.path.exists("/dev/shm" + name):
+        time.sleep(0.001)
+    return pid
+
+
 class Faults(unittest.TestCase):
     def assert_told(self, ends, dead, survivors=None):
         for rank, end in enumerate(ends):
@@ -342,6 +353,15 @@ class Faults(unittest.TestCase):
     def test_killed_while_they_meet(self):
         ends = run(2, killed_while_they_meet)
         self.assertEqual((ends[0].status, ends[1].signal), (7, signal.SIGKILL), ends)
+
+    def test_names_of_the_dead_are_removed_by_the_next_job(self):
+        names = [f"/muster-torch-test-{os.getpid()}-{i}" for i in range(2)]
+        pids = [attach_in_vain(name, 0) for name in names]
+        os.kill(pids[0], signal.SIGKILL)
+        os.waitpid(pids[0], 0)
+        values(2, dist.barrier)
+        self.assertEqual([os.path.exists("/dev/shm" + name) for name in names], [False, True])
+        self.assertEqual([os.waitpid(pid, 0)[1] for pid in (attach_in_vain(names[1], 1), pids[1])], [0, 0])
 
     def test_others_go_on(self):
         ends = run(3, others_go_on)

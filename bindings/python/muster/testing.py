@@ -30,7 +30,7 @@ import time
 import traceback
 import unittest
 
-from . import _muster
+from . import _muster, _names
 
 _serial = itertools.count()
 
@@ -229,6 +229,7 @@ def _wait(group, until):
 
 def _run(count, timeout, body):
     __tracebackhide__ = True
+    _names.sweep("muster-python-")  # of processes that were killed
     name = f"/muster-python-{os.getpid()}-{next(_serial)}"
     sys.stdout.flush()
     sys.stderr.flush()
@@ -245,8 +246,7 @@ def _run(count, timeout, body):
     finally:
         for rank in group:
             rank.reap()
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink("/dev/shm" + name)  # of ranks that were killed before all had come
+        _names.remove(name)  # of ranks that were killed before all had come
     outcomes = [rank.outcome() for rank in group]
     failures = [f"rank {rank} of {count}:\n{text}" for rank, (came, text) in enumerate(outcomes) if came == "failed"]
     skips = [f"rank {rank} skipped: {text}" for rank, (came, text) in enumerate(outcomes) if came == "skipped"]

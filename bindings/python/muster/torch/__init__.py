@@ -25,7 +25,7 @@ if tuple(map(int, torch.__version__.split(".")[:2])) < _OLDEST:
 if not dist.is_available():
     raise ImportError("muster.torch needs a PyTorch that was built with torch.distributed, and this one was not")
 
-from .. import _muster
+from .. import _muster, _names
 from ._errors import AbortedError, DeadlockError, Error, MismatchError, PeerDiedError, TimedOutError, as_torch_has_it
 from ._group import ProcessGroupMuster, leave_all  # noqa: F401: the latter for muster.testing
 
@@ -70,6 +70,7 @@ def _join(name, rank, size, timeout_ns):
 
 def _create(store, rank, size, timeout):
     if rank == 0:
+        _names.sweep("muster-torch-")
         store.set("muster", f"/muster-torch-{secrets.token_hex(8)}")
     name = store.get("muster").decode()
     try:

@@ -15,15 +15,13 @@ The receiver never waits to send, so both ends always make progress.
 
 import array
 import collections
-import contextlib
-import os
 import re
 import threading
 import time
 
 import torch
 
-from .. import _muster
+from .. import _muster, _names
 from ._errors import AbortedError, MismatchError, PeerDiedError, as_torch_has_it
 from ._tensors import INT64, RECV, SEND, call, describe, how_moved
 
@@ -303,9 +301,8 @@ class Link:
 
     def _sweep(self):
         """The name is nobody else's, ever. Its maker may have been killed before both had attached, or this process may
-        end on the error, with its thread in the attaching."""
-        with contextlib.suppress(OSError):
-            os.unlink("/dev/shm" + self._name)
+        end on the error, with its thread in the attaching. (If both are killed, the next job sweeps.)"""
+        _names.remove(self._name)
 
     def close(self):
         """Waits for those who are to learn that we have their messages; what else is under way fails."""
