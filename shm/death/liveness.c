@@ -18,9 +18,11 @@ enum {
     WATCH_LATER = -5 /* refused for now: no descriptors left */
 };
 
-/* How long a death word may have been fallen before the termination is recorded as unknown. Only a process
- * that gets no CPU time to die takes longer than a moment; on a machine that is busy enough, a second. */
-#define UNKNOWN_AFTER_NS (5 * MST_NS_PER_S)
+/* How long a death word may have been fallen before the termination is recorded as unknown: of a process that
+ * shows no sign of an end, and of one that is about to end. Only one that gets no CPU time to die takes
+ * longer than a moment; on a machine that is busy enough, a second. */
+#define UNKNOWN_AFTER_NS (250 * MST_NS_PER_MS)
+#define UNENDED_AFTER_NS (5 * MST_NS_PER_S)
 
 bool mst_liveness_init(mst_liveness *liveness, const mst_geometry *geometry, uint32_t self,
                        const mst_launcher *launcher)
@@ -263,7 +265,7 @@ static bool explain_fall(mst_liveness *liveness, uint32_t seat, muster_terminati
         *termination = (muster_termination){ MUSTER_TERMINATION_EXITED, 0 };
     if (found == MST_OS_UNKNOWN) /* there may be no descriptor left to find out with */
         return late || !launcher_may_tell(liveness);
-    return found != MST_OS_ENDING || late;
+    return found != MST_OS_ENDING || fallen_ns >= UNENDED_AFTER_NS;
 }
 
 /* True: it has ended, and is not recorded yet; look again soon. */
