@@ -19,6 +19,7 @@ static void begin(mst_call *call, const mst_request *request, muster_group *worl
                         .parity = ++group->collectives.operations & 1 };
     call->plan.request = mst_round_request(call);
     mst_call_begin(call);
+    call->plan.request = mst_round_request(call);
 }
 
 static int make_rounds(muster_group *world, void *arg)
