@@ -54,6 +54,11 @@ awk 'FNR == 1 { loops = 0 }
     /^ *sleep [0-9.]+/ && !loops { print FILENAME ":" FNR ": " $0; bad = 1 }
     END { exit bad }' $(find tests -name '*.sh') || complain "no test sleeps to synchronise"
 
+# Check's own limit is 4 s, which a busy machine takes.
+for test in $(grep -l tcase_create tests/*/*.c); do
+    grep -q tcase_set_timeout "$test" || complain "$test has no tcase_set_timeout"
+done
+
 # Every synchronising access names its edge, and every edge is in the document, with two ends.
 for edge in $(cat $library | grep -oE '\bE[0-9]+\b' | sort -u); do
     grep -q "^| $edge |" docs/MEMORY_MODEL.md || complain "edge $edge is not in docs/MEMORY_MODEL.md"

@@ -186,6 +186,7 @@ int main(void)
     Suite *suite = suite_create("cgroup");
     TCase *tests = tcase_create("cgroup");
 
+    tcase_set_timeout(tests, TEST_TIMEOUT_S);
     tcase_add_checked_fixture(tests, make_root, remove_root);
     tcase_add_test(tests, test_nothing_there);
     tcase_add_test(tests, test_unified);

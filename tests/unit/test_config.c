@@ -135,6 +135,7 @@ int main(void)
     Suite *suite = suite_create("config");
     TCase *tests = tcase_create("config");
 
+    tcase_set_timeout(tests, TEST_TIMEOUT_S);
     tcase_add_test(tests, test_seconds);
     tcase_add_test(tests, test_bytes);
     tcase_add_test(tests, test_descriptors);

@@ -153,6 +153,7 @@ int main(void)
     Suite *suite = suite_create("deadline");
     TCase *tests = tcase_create("deadline");
 
+    tcase_set_timeout(tests, TEST_TIMEOUT_S);
     tcase_add_test(tests, test_a_waiter_that_runs_ends_on_time);
     tcase_add_test(tests, test_without_a_limit_nothing_passes);
     tcase_add_test(tests, test_lateness_counts);

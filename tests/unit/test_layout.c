@@ -259,6 +259,7 @@ int main(int argc, char **argv)
     Suite *suite = suite_create("layout");
     TCase *tests = tcase_create("layout");
 
+    tcase_set_timeout(tests, TEST_TIMEOUT_S);
     tcase_add_test(tests, test_the_document_is_what_the_list_says);
     tcase_add_test(tests, test_fields_are_all_that_structs_have);
     tcase_add_test(tests, test_regions_do_not_overlap);

@@ -63,6 +63,7 @@ int main(void)
     Suite *suite = suite_create("partition");
     TCase *tests = tcase_create("partition");
 
+    tcase_set_timeout(tests, TEST_TIMEOUT_S);
     tcase_add_test(tests, test_slices_cover_everything_once_in_order);
     tcase_add_test(tests, test_slices_of_very_many_elements);
     tcase_add_test(tests, test_products_that_do_not_fit);

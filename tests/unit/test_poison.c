@@ -112,6 +112,7 @@ int main(void)
     Suite *suite = suite_create("poison");
     TCase *tests = tcase_create("poison");
 
+    tcase_set_timeout(tests, TEST_TIMEOUT_S);
     tcase_add_test(tests, test_every_word_that_is_slept_on_changes);
     tcase_add_test(tests, test_the_first_reason_wins);
     tcase_add_test(tests, test_a_later_group_of_a_cell_is_left_alone);

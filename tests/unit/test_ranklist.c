@@ -86,6 +86,7 @@ int main(void)
     Suite *suite = suite_create("ranklist");
     TCase *tests = tcase_create("ranklist");
 
+    tcase_set_timeout(tests, TEST_TIMEOUT_S);
     tcase_add_test(tests, test_runs);
     tcase_add_test(tests, test_many);
     tcase_add_test(tests, test_no_room);

@@ -58,6 +58,7 @@ int main(void)
     Suite *suite = suite_create("termination");
     TCase *tests = tcase_create("termination");
 
+    tcase_set_timeout(tests, TEST_TIMEOUT_S);
     tcase_add_loop_test(tests, test_words, 0, EXPECTED);
     tcase_add_test(tests, test_there_and_back);
     suite_add_tcase(suite, tests);
