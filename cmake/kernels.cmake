@@ -20,7 +20,7 @@ endfunction()
 
 muster_kernels(scalar -O2 -fno-tree-vectorize)
 muster_kernels(base -O3)
-if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
+if(MUSTER_WIDE_KERNELS AND CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
     muster_kernels(v2 -O3 -march=x86-64-v2)
     muster_kernels(v3 -O3 -march=x86-64-v3)
     muster_kernels(v4 -O3 -march=x86-64-v4 -mprefer-vector-width=512)

@@ -120,13 +120,16 @@ says 1 "^ *3 +[0-9]+ +was killed by signal 9 \(Killed\)$"
 
 # ---- ranks that started on their own, by name ----
 : >"$work/named"
+named=""
 for rank in 0 1 2 3; do
     MUSTER_ARENA=/muster-test-inspect-$$ MUSTER_SIZE=4 MUSTER_RANK=$rank "$TEST_BUILD/tests/waits" >>"$work/named" 2>&1 &
+    named="$named $!"
 done
 until [ "$(grep -c ready "$work/named")" -eq 4 ]; do sleep 0.05; done
 until inspect /muster-test-inspect-$$ && grep -q "^cause: " "$work/out"; do sleep 0.05; done
 says 1 "^4 ranks, found through [0-9]+: .*waits"
-pkill -KILL -f "^$TEST_BUILD/tests/waits"
+# shellcheck disable=SC2086
+kill -KILL $named
 wait
 
 conclude "muster inspect"

@@ -6,10 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/statvfs.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "shm/arena/attachment.h"
+#include "src/onehost/group.h"
 #include "tests/harness/oracle.h"
 #include "tests/harness/ranks.h"
 
@@ -338,28 +340,29 @@ END_TEST
 
 typedef struct hoard {
     char arena[64];
-    uint64_t used_before, used_at_death, used_at_last;
+    uint64_t used_at_death, used_at_last;
 } hoard;
 
-static uint64_t shared_memory_used(void)
+/* What the group's arena takes. */
+static uint64_t memory_used(const muster_group *group)
 {
-    struct statvfs vfs;
+    struct stat st = { 0 };
 
-    ck_assert_int_eq(statvfs("/dev/shm", &vfs), 0);
-    return (uint64_t)(vfs.f_blocks - vfs.f_bfree) * vfs.f_frsize;
+    fstat(mst_group_of_const(group)->subarena->attachment->arena->held.fd, &st);
+    return (uint64_t)st.st_blocks * 512;
 }
 
 /* Gives groups back until the memory has gone, too: the dead may take a moment to give up theirs. */
 static uint64_t give_back_until(muster_group *group, uint64_t enough)
 {
-    for (int i = 0; i < 20000 && shared_memory_used() > enough; i++) {
+    for (int i = 0; i < 20000 && memory_used(group) > enough; i++) {
         muster_group *child;
 
         if (muster_group_split(group, muster_group_rank(group), -1, &child) != MUSTER_OK)
             break;
         muster_group_free(child);
     }
-    return shared_memory_used();
+    return memory_used(group);
 }
 
 static int die_rich(muster_group *world, void *arg)
@@ -382,14 +385,14 @@ static int die_rich(muster_group *world, void *arg)
     RANK_CHECK(other, muster_barrier(other) == MUSTER_ERR_PEER_DIED);
     RANK_OK(other, muster_group_shrink(other, &rest));
     if (config.rank == 0)
-        hoard->used_at_death = shared_memory_used();
+        hoard->used_at_death = memory_used(rest);
     RANK_OK(rest, muster_barrier(rest));
     RANK_OK(other, muster_group_free(other));
     RANK_OK(rest, muster_barrier(rest));
     if (config.rank == 0)
-        hoard->used_at_last = give_back_until(rest, hoard->used_before + BUFFER_BYTES / 4);
+        hoard->used_at_last = give_back_until(rest, BUFFER_BYTES / 4);
     else
-        give_back_until(rest, hoard->used_before + BUFFER_BYTES / 4);
+        give_back_until(rest, BUFFER_BYTES / 4);
     muster_group_free(rest);
     return 0;
 }
@@ -400,11 +403,10 @@ START_TEST(test_memory_of_the_dead_goes_back)
     muster_report report = MUSTER_REPORT_INIT;
 
     name_of_test(hoard->arena, sizeof hoard->arena, "hoard");
-    hoard->used_before = shared_memory_used();
     run_failing_ranks((rank_options){ .size = 3 }, die_rich, hoard, &report);
     ck_assert_int_eq(report.first_failed, 1);
-    ck_assert_uint_ge(hoard->used_at_death, hoard->used_before + BUFFER_BYTES); /* or this shows nothing */
-    ck_assert_uint_le(hoard->used_at_last, hoard->used_before + BUFFER_BYTES / 4);
+    ck_assert_uint_ge(hoard->used_at_death, BUFFER_BYTES); /* or this shows nothing */
+    ck_assert_uint_le(hoard->used_at_last, BUFFER_BYTES / 4);
     shared_page_free(hoard, sizeof *hoard);
 }
 END_TEST

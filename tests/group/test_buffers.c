@@ -159,7 +159,7 @@ static int32_t answer(int which, int round, int from, int i, muster_group *world
 
 static int overwrite_inputs_at_once(muster_group *world, void *arg)
 {
-    enum { ROUNDS = 40, COLLECTIVES = 6 };
+    enum { ROUNDS = 16, COLLECTIVES = 6 };
     int n = muster_group_size(world), rank = muster_group_rank(world);
     int32_t *in, *out = malloc(RANKS_MAX * BLOCK * sizeof *out);
 

@@ -44,6 +44,8 @@ awk -v left_out="$left_out" -v expected="$work/expected" '
         if (!match($0, /[a-z_]+\.(c|py)/)) { print "README.md:" NR ": the first line names no file" >"/dev/stderr"; exit 1 }
         print "cat >" substr($0, RSTART, RLENGTH) " <<\"END_OF_BLOCK\""
     }
+    # A reader has a machine that is not busy: two seconds are enough for the ranks to wait.
+    kind == "sh" { sub(/^sleep 2;/, "until muster inspect $! 2>/dev/null | grep -q \"has not entered\"; do sleep 0.1; done;") }
     { first = 0; print }
 ' "$TEST_SOURCE/README.md" >"$work/blocks"
 
