@@ -20,7 +20,8 @@
  *    is called on the waiting thread, every 5 to 20 ms, without a lock held: it may call muster.
  *
  * 3. All ranks compare their requests before any output is written. The op counts only if the shape reduces,
- *    the root only if it is rooted. A difference is MISMATCH on all ranks; the sentence has rank 0's request
+ *    the root only if it is rooted; operations that programs made are compared by name, premultiplied sums
+ *    without their factors. A difference is MISMATCH on all ranks; the sentence has rank 0's request
  *    and the first one that differs, by mst_collective_describe. Started and ordinary operations are counted
  *    together.
  *
@@ -57,11 +58,22 @@
 
 typedef struct mst_backend mst_backend;
 
+/* An operation that the program made. It lives until the requests that use it are over. */
+typedef struct mst_made_op {
+    char name[MUSTER_OP_NAME_BYTES];
+    muster_op_fn fn; /* NULL: a premultiplied sum */
+    void *arg;
+    muster_dtype dtype;       /* of the factor */
+    unsigned char factor[16]; /* of a premultiplied sum: this rank's */
+} mst_made_op;
+
 /* A collective, as the user called it. */
 typedef struct mst_request {
     mst_collective collective;
     muster_dtype dtype;
-    muster_op op;
+    muster_op op;            /* MST_OP_PREMUL_SUM or MST_OP_USER in place of the number of a made one */
+    const mst_made_op *made; /* NULL: the op is a constant */
+    bool unusual;            /* dtype and op say less than all: `made`, or MUSTER_BYTES */
     int root;
     const void *in;
     void *out;
@@ -142,7 +154,8 @@ struct muster_group {
     _Atomic uint64_t occupied[MUSTER_CALL_CLASS_COUNT];
     muster_group *next_waited[MUSTER_CALL_CLASS_COUNT]; /* in a wait set: of the thread in that class */
     _Atomic uint64_t started_count;                     /* started operations that are not completed yet */
-    mst_request latest; /* the latest blocking collective that passed the checks of src/api */
+    mst_request latest;       /* the latest blocking collective that passed the checks of src/api */
+    struct mst_kept_op *kept; /* made operations that started ones use */
     bool (*released)(muster_group *group); /* set by muster_init; false: others still use the world */
 };
 
@@ -263,9 +276,14 @@ struct mst_backend {
     void (*leave)(muster_group *world);
 };
 
+/* A started operation no longer needs what the program made for it (src/api/operations.c). */
+void mst_op_let_go(muster_group *group, uint64_t number);
+
 /* The operation of a request has ended, and its backend has forgotten it. */
 static inline void mst_request_over(muster_request *request)
 {
+    if (request->group->kept)
+        mst_op_let_go(request->group, request->number);
     mst_add64_rlx(&request->group->started_count, (uint64_t)-1);
     *request = (muster_request)MUSTER_REQUEST_INIT;
 }

@@ -159,35 +159,154 @@ typedef enum muster_dtype {
     MUSTER_BFLOAT16,
     MUSTER_FLOAT32,
     MUSTER_FLOAT64,
-    MUSTER_COMPLEX64 /* two float32: real, imaginary */
+    MUSTER_COMPLEX64,  /* two float32: real, imaginary */
+    MUSTER_COMPLEX128, /* two float64 */
+    /* The 8-bit floats of the Open Compute Project, as torch.float8_e4m3fn and torch.float8_e5m2: E4M3 has
+     * no infinity, one NaN of each sign, and 448 as its largest value; what rounds to more is NaN. E5M2 is
+     * the upper half of a float16: what rounds to more than 57344 is infinite. */
+    MUSTER_FLOAT8_E4M3,
+    MUSTER_FLOAT8_E5M2,
+    /* Pairs of a value and an index, for MUSTER_MAXLOC and MUSTER_MINLOC. */
+    MUSTER_INT32_INT32,          /* muster_int32_int32 */
+    MUSTER_INT64_INT64,          /* muster_int64_int64 */
+    MUSTER_FLOAT32_INT32,        /* muster_float32_int32 */
+    MUSTER_FLOAT64_INT64,        /* muster_float64_int64 */
+    MUSTER_BYTES_OF = 0x40000000 /* and above: MUSTER_BYTES */
 } muster_dtype;
 
-#define MUSTER_DTYPE_COUNT 14
+#define MUSTER_DTYPE_COUNT 21 /* without MUSTER_BYTES */
+
+/* Elements of `n` bytes, from 1 to 2^30 - 1, of which muster knows nothing more: they are moved, and reduced
+ * by operations that the program makes (muster_op_create). Another `n` gives a value that is no dtype. */
+#define MUSTER_BYTES(n) ((muster_dtype)(MUSTER_BYTES_OF + ((size_t)(n) < 0x40000000 ? (int)(n) : 0)))
+
+/* The elements of the dtypes of pairs. */
+typedef struct muster_int32_int32 {
+    int32_t value, index;
+} muster_int32_int32;
+typedef struct muster_int64_int64 {
+    int64_t value, index;
+} muster_int64_int64;
+typedef struct muster_float32_int32 {
+    float value;
+    int32_t index;
+} muster_float32_int32;
+typedef struct muster_float64_int64 {
+    double value;
+    int64_t index;
+} muster_float64_int64;
 
 /* Returns the bytes of one element; 0 for a value that is no dtype. */
 MUSTER_API size_t muster_dtype_size(muster_dtype dtype);
 
-/* Returns "float32" and the like; NULL for a value that is no dtype. */
+/* Returns "float32" and the like, "bytes" for MUSTER_BYTES(n); NULL for a value that is no dtype. */
 MUSTER_API const char *muster_dtype_name(muster_dtype dtype);
 
 /*
- * How a reduction combines two elements. All operations work with all dtypes:
+ * How a reduction combines two elements. These operations work with these dtypes, and with no others:
  *
- *                 SUM            PROD            MAX, MIN
- *     bool        or             and             or, and
- *     integers    wraps around   wraps around    numeric
- *     float16     in float32     in float32      NaN wins, -0 < +0
- *     bfloat16    in float32     in float32      NaN wins, -0 < +0
- *     float32     in the type    in the type     NaN wins, -0 < +0
- *     float64     in the type    in the type     NaN wins, -0 < +0
- *     complex64   by part        (ac-bd, ad+bc)  real, then imaginary part; NaN wins
+ *                 SUM           PROD          MAX, MIN         AVG          BAND, BOR, BXOR
+ *     bool        or            and           or, and          -            and, or, exclusive or
+ *     integers    wraps         wraps         numeric          -            by bit
+ *     8-bit and
+ *     16-bit
+ *     floats      in float32    in float32    NaN wins         in float32   -
+ *     float32     in the type   in the type   NaN wins         in the type  -
+ *     float64     in the type   in the type   NaN wins         in the type  -
+ *     complex     by part       (ac-bd,       real, then       by part      -
+ *                               ad+bc)        imaginary part
  *
- * SUM and PROD of float16 and bfloat16 reduce all ranks' elements in float32 and round once, to nearest
- * even. When several elements are NaN, the result is the NaN of the lowest rank, made quiet.
+ * SUM and PROD of floats of 8 and 16 bits reduce all ranks' elements in float32 and round once, to nearest
+ * even. MAX and MIN have -0 < +0. When several elements are NaN, the result is the NaN of the lowest rank,
+ * made quiet. AVG is the sum, divided by the number of ranks with one rounding; integers have none, as in
+ * Gloo, since their mean is no integer.
+ *
+ * MAXLOC and MINLOC work with pairs, and nothing else does: the result is the pair of the greatest or
+ * smallest value, by the order of MAX and MIN, and of several such pairs that of the lowest index. A NaN
+ * wins. (MPI_MAXLOC)
+ *
+ * Operations of the program's own (muster_op_create) have other numbers, and work with every dtype.
  */
-typedef enum muster_op { MUSTER_SUM, MUSTER_PROD, MUSTER_MAX, MUSTER_MIN } muster_op;
+typedef enum muster_op {
+    MUSTER_SUM,
+    MUSTER_PROD,
+    MUSTER_MAX,
+    MUSTER_MIN,
+    MUSTER_AVG,
+    MUSTER_BAND,
+    MUSTER_BOR,
+    MUSTER_BXOR,
+    MUSTER_MAXLOC,
+    MUSTER_MINLOC,
+    MUSTER_OP_CREATED = 0x40000000 /* and above: made by muster_op_create */
+} muster_op;
 
-#define MUSTER_OP_COUNT 4
+#define MUSTER_OP_COUNT 10 /* without those of the program */
+
+/* ---- operations of the program ------------------------------------------------------------ */
+
+/*
+ * A program makes an operation, uses it in place of a constant of muster_op, and frees it.
+ *
+ * Example:
+ *
+ *     static void gcd(void *acc, const void *next, size_t count, muster_dtype dtype, void *arg)
+ *     {
+ *         uint32_t *a = (uint32_t *)acc;
+ *         const uint32_t *b = (const uint32_t *)next;
+ *         (void)dtype, (void)arg;
+ *         for (size_t i = 0; i < count; i++)
+ *             for (uint32_t divisor = b[i], rest; divisor; a[i] = divisor, divisor = rest)
+ *                 rest = a[i] % divisor;
+ *     }
+ *
+ *     int main(void)
+ *     {
+ *         muster_group *world;
+ *         muster_op op;
+ *         uint32_t x = 12;
+ *         if (muster_init(false, NULL, &world) == MUSTER_OK &&
+ *             muster_op_create("gcd", gcd, NULL, true, &op) == MUSTER_OK) {
+ *             muster_all_reduce(&x, &x, 1, MUSTER_UINT32, op, world);
+ *             muster_op_free(op);
+ *         }
+ *         return 0;
+ *     }
+ */
+
+/*
+ * acc[i] = acc[i] op next[i], for `count` elements of `dtype`. The arrays do not overlap. Both are aligned as
+ * the ranks' `in` buffers are, at most to 16 bytes. It runs on the thread that makes progress with the
+ * operation; ranks that are threads run it at the same time. It must not call muster, nor return otherwise
+ * than by returning.
+ */
+typedef void (*muster_op_fn)(void *acc, const void *next, size_t count, muster_dtype dtype, void *arg);
+
+#define MUSTER_OP_NAME_BYTES 16 /* of a name, with its terminating 0 */
+
+/*
+ * Makes an operation for all_reduce, reduce, reduce_scatter, and what else takes a muster_op, with every
+ * dtype, MUSTER_BYTES and pairs included. Local: each rank makes its own, and ranks that use it together give
+ * it one name, which they compare, and which sentences show. It is always applied in the order of ranks, to
+ * in_0 first; `commutative` is for the reader, as in MPI, and changes nothing. How many elements a call of
+ * `fn` gets is not defined. It holds for the process and its forked children. Errors: INVALID; NO_SPACE when
+ * the process has 1024 operations. (MPI_Op_create)
+ */
+MUSTER_API muster_status muster_op_create(const char *name, muster_op_fn fn, void *arg, bool commutative,
+                                          muster_op *op);
+
+/*
+ * Makes the operation that multiplies the elements of each rank by that rank's factor, and adds the products
+ * in the order of ranks. *scalar is this rank's factor, an element of `dtype`, which is the dtype of the
+ * calls: integers, which wrap, floats, or complex numbers. Floats of 8 and 16 bits are multiplied and added
+ * in float32, and rounded once. Ranks may have different factors. Errors: as muster_op_create.
+ * (ncclRedOpCreatePreMulSum)
+ */
+MUSTER_API muster_status muster_op_create_premul_sum(const void *scalar, muster_dtype dtype, muster_op *op);
+
+/* Frees an operation of this process. Operations that were started with it are completed all the same; a call
+ * that begins later gets INVALID. Errors: INVALID for any other value. (MPI_Op_free) */
+MUSTER_API muster_status muster_op_free(muster_op op);
 
 /* ---- worlds ------------------------------------------------------------------------------- */
 

@@ -94,7 +94,7 @@ static muster_status plan_header(const mst_arena_plan *plan, mst_header *header)
             "lower MUSTER_ARENA_BYTES, or %s",
             (unsigned long long)(wanted >> 20), (unsigned long long)(limit >> 20), remedy(wanted));
     staging = (staging + 2 * MST_EXTENT_UNIT - 1) / (2 * MST_EXTENT_UNIT) * (2 * MST_EXTENT_UNIT);
-    if (staging < STAGING_BYTES_MIN || staging < 5 * 8 * (uint64_t)plan->size || staging > STAGING_BYTES_MAX)
+    if (staging < STAGING_BYTES_MIN || staging < 5 * 16 * (uint64_t)plan->size || staging > STAGING_BYTES_MAX)
         return mst_fail(MUSTER_ERR_INVALID, "staging of %llu bytes per rank is not between %d and %llu",
                         (unsigned long long)staging, STAGING_BYTES_MIN,
                         (unsigned long long)STAGING_BYTES_MAX);

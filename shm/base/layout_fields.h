@@ -25,6 +25,7 @@ CONSTANT(MST_NONBLOCKING_MAX, 4); /* operations per group that can be started an
 CONSTANT(MST_REASON_BYTES, 252);  /* length of the sentence that explains poison */
 CONSTANT(MST_RECORDS, 1024);      /* operations that a rank remembers; a power of two */
 CONSTANT(MST_DOING_BYTES, 96);    /* length of the description of the call that a rank waits in */
+CONSTANT(MST_OP_BYTES, 16);       /* length of the name of an operation that the program made */
 CONSTANT(MST_PAYLOAD_BYTES, 112); /* beside an arrival's flag */
 CONSTANT(MST_CHUNKS_MAX, 13);     /* maximum number of chunks that shared work is divided into */
 CONSTANT(MST_SLOT_BYTES, 4224);   /* capacity of a channel's small entry: 4 KiB and its header */
@@ -86,7 +87,7 @@ STRUCT(mst_call_record)
     FIELD(uint32_t, dtype);
     FIELD(uint32_t, op);
     FIELD(int32_t, root);
-    ARRAY(uint64_t, reserved, [2]);
+    ARRAY(char, made, [MST_OP_BYTES]); /* if the program made the op: its name, or this rank's factor */
 END_STRUCT(mst_call_record);
 
 /* The beginning of a payload, in a collective whose blocks have counts of their own (E2): the rest of the
@@ -176,7 +177,7 @@ STRUCT(mst_activity)
     FIELD(_Atomic uint64_t, number); /* 2 x the latest operation entered, - 1 while in the call, E18 */
     FIELD(int64_t, entered_ns);      /* monotonic coarse clock: up to some milliseconds early */
     FIELD(mst_doing, doing);
-    ARRAY(uint64_t, reserved, [2]);
+    ARRAY(char, op_name, [MST_OP_BYTES]); /* of a collective, if the program made the op */
 END_STRUCT(mst_activity);
 
 /* A finished operation, for observers outside the job (recorder.h). Written by the rank, E19. */

@@ -1,9 +1,9 @@
 /*
  * muster_init: the world that the environment describes, one per process.
  *
- * This file has process-wide state (src/onehost/crash.c and shm/base/chaos.c are the others): the world that
- * muster_init has returned, and to how many callers. The rank leaves the world when the last of them frees
- * it, or, since programs forget, when the process exits in the ordinary way.
+ * This file has process-wide state (operations.c, src/onehost/crash.c and shm/base/chaos.c are the others):
+ * the world that muster_init has returned, and to how many callers. The rank leaves the world when the last
+ * of them frees it, or, since programs forget, when the process exits in the ordinary way.
  *
  * A forked child inherits this state and is not a rank of that world. muster_init tells it so, unless its
  * environment makes it a rank of another world (as muster.testing does) or of none; then it behaves as in a

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "src/api/enter.h"
+#include "src/api/operations.h"
 #include "src/api/varied.h"
 #include "src/pure/dtype.h"
 #include "src/pure/partition.h"
@@ -17,25 +18,91 @@ static muster_status refuse(const mst_request *request, const char *format, ...)
 /* Uses the name that the caller knows: the sum of all_reduce is all_sum. */
 static muster_status refuse(const mst_request *request, const char *format, ...)
 {
-    char name[40], why[300];
+    bool is_constant = mst_op_valid(request->op);
+    char name[80], why[300];
     va_list args;
 
-    mst_collective_name(request->collective, request->op, name, sizeof name);
+    mst_collective_name(request->collective, is_constant || request->made ? request->op : MUSTER_OP_CREATED,
+                        request->made ? request->made->name : NULL, name, sizeof name);
     va_start(args, format);
     vsnprintf(why, sizeof why, format, args);
     va_end(args);
     return mst_fail(MUSTER_ERR_INVALID, "%s: %s", name, why);
 }
 
-static muster_status check_values(const muster_group *group, const mst_request *request)
+/* ---- dtype and op ---- */
+
+#define NUMBER_BYTES_MAX 16 /* of an element that is a number */
+
+static muster_status refuse_pair(const mst_request *request)
+{
+    char dtype[MST_DTYPE_NAME_BYTES];
+
+    mst_dtype_describe(request->dtype, dtype);
+    return refuse(request, "%s does not work with %s, but with %s; with %s, these work: %s",
+                  mst_op_name(request->op), dtype, mst_op_dtypes(request->op), dtype,
+                  mst_dtype_ops(request->dtype));
+}
+
+/* Blocks of different sizes are reduced in rounds that would cut large elements. */
+static muster_status check_made(const mst_request *request)
+{
+    if (!mst_shapes[request->collective].varied || NUMBER_BYTES_MAX % request->element_bytes == 0)
+        return MUSTER_OK;
+    return refuse(request,
+                  "elements of %zu bytes, with an operation of muster_op_create; expected 1, 2, 4, 8 or 16, "
+                  "except where all counts are equal",
+                  request->element_bytes);
+}
+
+/* An operation that the program made: the request is told which, and uses it. */
+static muster_status take_made(mst_request *request)
+{
+    muster_op given = request->op;
+
+    request->made = mst_op_take(given);
+    if (!request->made)
+        return refuse(
+            request,
+            "%d is not an op; expected MUSTER_SUM ... MUSTER_MINLOC, or one of muster_op_create that "
+            "has not been freed",
+            (int)given);
+    request->unusual = true;
+    request->op = (muster_op)(request->made->fn ? MST_OP_USER : MST_OP_PREMUL_SUM);
+    if (request->made->fn)
+        return check_made(request);
+    if (request->made->dtype == request->dtype)
+        return MUSTER_OK;
+    return refuse(request, "the factor was given as %s, and the elements are %s; expected one dtype",
+                  muster_dtype_name(request->made->dtype), muster_dtype_name(request->dtype));
+}
+
+/* What is not an op and a dtype of the header that work together. */
+static muster_status check_unusual(mst_request *request)
+{
+    if (!mst_dtype_valid(request->dtype))
+        return refuse(request,
+                      "%d is not a dtype; expected MUSTER_BOOL ... MUSTER_FLOAT64_INT64, or MUSTER_BYTES(n) "
+                      "with n of 1 to 1073741823",
+                      (int)request->dtype);
+    request->unusual = mst_dtype_is_bytes(request->dtype);
+    if (!mst_shapes[request->collective].reduces)
+        return MUSTER_OK;
+    return mst_op_valid(request->op) ? refuse_pair(request) : take_made(request);
+}
+
+/* ---- the rest ---- */
+
+static muster_status check_values(const muster_group *group, mst_request *request)
 {
     const mst_shape *shape = &mst_shapes[request->collective];
 
-    if (!mst_dtype_valid(request->dtype))
-        return refuse(request, "%d is not a dtype; expected MUSTER_BOOL ... MUSTER_COMPLEX64",
-                      (int)request->dtype);
-    if (shape->reduces && !mst_op_valid(request->op))
-        return refuse(request, "%d is not an op; expected MUSTER_SUM, PROD, MAX or MIN", (int)request->op);
+    if (shape->reduces ? !mst_op_works(request->op, request->dtype)
+                       : (unsigned)request->dtype >= MUSTER_DTYPE_COUNT) {
+        muster_status status = check_unusual(request);
+        if (status != MUSTER_OK)
+            return status;
+    }
     if (shape->rooted && (request->root < 0 || request->root >= group->size))
         return refuse(request, "root %d is not a rank of a group of %d", request->root, group->size);
     return MUSTER_OK;
@@ -43,15 +110,16 @@ static muster_status check_values(const muster_group *group, const mst_request *
 
 static muster_status check_count(const muster_group *group, const mst_request *request)
 {
+    char dtype[MST_DTYPE_NAME_BYTES];
     size_t unused;
 
-    if (!mst_multiply(request->count, request->element_bytes, (size_t)group->size, &unused) ||
-        unused > PTRDIFF_MAX)
-        return refuse(
-            request,
-            "%zu elements of %s for each member of a group of %d are more bytes than memory can have",
-            request->count, muster_dtype_name(request->dtype), group->size);
-    return MUSTER_OK;
+    if (mst_multiply(request->count, request->element_bytes, (size_t)group->size, &unused) &&
+        unused <= PTRDIFF_MAX)
+        return MUSTER_OK;
+    mst_dtype_describe(request->dtype, dtype);
+    return refuse(request,
+                  "%zu elements of %s for each member of a group of %d are more bytes than memory can have",
+                  request->count, dtype, group->size);
 }
 
 static size_t blocks_of(const muster_group *group, const mst_request *request, mst_span span)
@@ -140,24 +208,31 @@ static bool is_repeated(const muster_group *group, const mst_request *request)
            request->op == latest->op && request->root == latest->root;
 }
 
-/* Checks the request unless the latest one was the same. */
-static muster_status check_new(muster_group *group, mst_request *request)
+/* ---- calling the backend ---- */
+
+static __attribute__((noinline)) muster_status run_new(muster_group *group, mst_request *request)
 {
-    if (is_repeated(group, request)) {
-        request->elements = request->count;
-        request->element_bytes = group->latest.element_bytes;
-        request->repeated = true;
-        return MUSTER_OK;
-    }
     muster_status status = check(group, request);
-    if (status == MUSTER_OK)
-        group->latest = *request;
-    if (mst_shapes[request->collective].varied) /* its counts may be others in the same arrays */
-        group->latest.collective = MST_COLLECTIVE_COUNT;
+
+    if (status == MUSTER_OK) {
+        /* An operation that the program made may be freed before the next call, and counts by rank may be
+         * others in the same arrays. */
+        if (!request->unusual && !mst_shapes[request->collective].varied)
+            group->latest = *request;
+        status = group->backend->collective(group, request);
+    }
+    if (request->made)
+        mst_op_release(request->made);
     return status;
 }
 
-/* ---- calling the backend ---- */
+static muster_status run_repeated(muster_group *group, mst_request *request)
+{
+    request->elements = request->count;
+    request->element_bytes = group->latest.element_bytes;
+    request->repeated = true;
+    return group->backend->collective(group, request);
+}
 
 muster_status mst_request_run(muster_group *group, mst_request *request)
 {
@@ -165,10 +240,23 @@ muster_status mst_request_run(muster_group *group, mst_request *request)
 
     if (status != MUSTER_OK)
         return status;
-    status = check_new(group, request);
-    if (status == MUSTER_OK)
-        status = group->backend->collective(group, request);
+    status = is_repeated(group, request) ? run_repeated(group, request) : run_new(group, request);
     mst_leave(group, MUSTER_CALL_COLLECTIVE);
+    return status;
+}
+
+/* The operation that the program made stays in use until the started one is over. */
+static muster_status start(muster_group *group, const mst_request *request, uint64_t *number)
+{
+    if (request->made && !mst_op_prepare(group, request->made)) {
+        mst_op_release(request->made);
+        return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a started operation");
+    }
+    muster_status status = group->backend->start(group, request, number);
+    if (request->made && status == MUSTER_OK)
+        mst_op_keep(group, *number);
+    else if (request->made)
+        mst_op_let_go(group, 0);
     return status;
 }
 
@@ -182,7 +270,9 @@ muster_status mst_request_start(muster_group *group, mst_request *request, muste
     status = mst_check_place(handle, "request");
     status = status == MUSTER_OK ? check(group, request) : mst_refuse(group, status);
     if (status == MUSTER_OK)
-        status = group->backend->start(group, request, &number);
+        status = start(group, request, &number);
+    else if (request->made)
+        mst_op_release(request->made);
     if (status == MUSTER_OK) {
         mst_add64_rlx(&group->started_count, 1);
         *handle = (muster_request){ group, number };

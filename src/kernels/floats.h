@@ -294,26 +294,26 @@ SOME_LANES(f32, vector_f32, LANES_32)
 SOME_LANES(f64, vector_f64, LANES_64)
 #endif
 
-/* Elements of 16 bits, through a buffer. */
-#define SOME_HALVES(FORM, VECTOR, LANES)                                                                     \
-    static inline VECTOR load_some_##FORM(const u16 *from, size_t count)                                     \
+/* Elements of 8 or 16 bits, through a buffer. */
+#define SOME_NARROW(FORM, ELEMENT, VECTOR, LANES)                                                            \
+    static inline VECTOR load_some_##FORM(const ELEMENT *from, size_t count)                                 \
     {                                                                                                        \
-        u16 line[LANES] = { 0 };                                                                             \
-        const u16 *at = line;                                                                                \
+        ELEMENT line[LANES] = { 0 };                                                                         \
+        const ELEMENT *at = line;                                                                            \
                                                                                                              \
         memcpy(line, from, count * sizeof *line);                                                            \
         return load_##FORM(at);                                                                              \
     }                                                                                                        \
                                                                                                              \
-    static inline void store_some_##FORM(u16 *to, VECTOR value, size_t count)                                \
+    static inline void store_some_##FORM(ELEMENT *to, VECTOR value, size_t count)                            \
     {                                                                                                        \
-        u16 line[LANES];                                                                                     \
+        ELEMENT line[LANES];                                                                                 \
                                                                                                              \
         store_##FORM(line, value);                                                                           \
         memcpy(to, line, count * sizeof *line);                                                              \
     }
 
-SOME_HALVES(f16, vector_f32, LANES_32)
-SOME_HALVES(bf16, pair_bf16, 2 * LANES_32)
+SOME_NARROW(f16, u16, vector_f32, LANES_32)
+SOME_NARROW(bf16, u16, pair_bf16, 2 * LANES_32)
 
 #endif

@@ -14,9 +14,16 @@
  * of floats is copied, including signalling NaNs. */
 typedef void (*mst_reduce_fn)(void *destination, const void *const *sources, int source_count, size_t count);
 
+/* The sum of all sources, each multiplied by its factor: one element of the dtype, at any address; that of
+ * source s is at factors + s * stride. The same rules. */
+typedef void (*mst_reduce_scaled_fn)(void *destination, const void *const *sources, const void *factors,
+                                     size_t stride, int source_count, size_t count);
+
 typedef struct mst_kernels {
     const char *isa;
+    /* NULL where the op does not work with the dtype (mst_op_works). */
     mst_reduce_fn reduce[MUSTER_DTYPE_COUNT][MUSTER_OP_COUNT];
+    mst_reduce_scaled_fn reduce_scaled[MUSTER_DTYPE_COUNT];
     /* memcpy with ordinary stores, for bytes that another CPU has written, or reads next. */
     void (*copy)(void *destination, const void *source, size_t bytes);
     /* memcpy with non-temporal stores, where the CPU has them: for bytes that another CPU reads next, or that

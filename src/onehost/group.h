@@ -43,9 +43,11 @@ typedef struct mst_plan {
     mst_staging_part part; /* the part of staging that it uses, unless in_line */
     bool in_line;          /* what a rank stages fits into the payload beside its arrival's flag */
     bool small;            /* in_line, or in a small slot */
-    bool viewable; /* large enough for buffers to be read without a copy: then the records say where */
-    bool shared;   /* the work after its rounds is shared (shm/group/chunks.h) */
-    bool made;     /* false: not chosen yet */
+    bool viewable;        /* large enough for buffers to be read without a copy: then the records say where */
+    bool shared;          /* the work after its rounds is shared (shm/group/chunks.h) */
+    bool assembled;       /* a reduction whose elements rounds would cut (coll/assembled.h) */
+    mst_reduce_fn reduce; /* of a reduction; NULL: the program made the operation */
+    bool made;            /* false: not chosen yet */
 } mst_plan;
 
 typedef struct mst_group {

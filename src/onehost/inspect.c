@@ -16,6 +16,7 @@
 #include "shm/wait/poison.h"
 #include "src/onehost/coll/describe.h"
 #include "src/pure/collective.h"
+#include "src/pure/dtype.h"
 #include "src/pure/sized.h"
 
 #define ATTEMPTS 20 /* at reading what changes meanwhile */
@@ -53,25 +54,27 @@ static bool read_cell(const reader *reader, uint32_t seat, uint32_t index, mst_c
     return true;
 }
 
-static void describe(const mst_doing *doing, char *text, size_t bytes)
+static void describe(const mst_activity *activity, char *text, size_t bytes)
 {
-    const char *dtype = muster_dtype_name((muster_dtype)doing->dtype);
+    const mst_doing *doing = &activity->doing;
     mst_call_record record = { .collective = doing->kind,
                                .dtype = doing->dtype,
                                .op = doing->op,
                                .root = doing->peer,
                                .count = doing->count };
-    char name[40];
+    char name[40], dtype[MST_DTYPE_NAME_BYTES];
 
     if (doing->kind < MST_COLLECTIVE_COUNT) {
+        snprintf(record.made, sizeof record.made, "%.*s", (int)sizeof record.made - 1, activity->op_name);
         mst_request_describe(&record, text, bytes);
         return;
     }
     mst_doing_name(doing, name, sizeof name);
+    mst_dtype_describe((muster_dtype)doing->dtype, dtype);
     if (doing->kind >= MST_DOING_SPLIT)
         snprintf(text, bytes, "%s", name);
     else
-        snprintf(text, bytes, "%s (%s x %llu)", name, dtype ? dtype : "?", (unsigned long long)doing->count);
+        snprintf(text, bytes, "%s (%s x %llu)", name, dtype, (unsigned long long)doing->count);
 }
 
 static muster_seen_call *next_call(reader *reader)
@@ -118,7 +121,7 @@ static muster_status note_call(reader *reader, const mst_rank_entry *entry, cons
     }
     if (!call->in_call)
         return MUSTER_OK;
-    describe(doing, call->what, sizeof call->what);
+    describe(activity, call->what, sizeof call->what);
     call->bytes = mst_doing_bytes(doing, call->group_rank, call->group_size);
     if (doing->kind >= MST_DOING_SEND)
         call->peer = doing->peer;

@@ -50,10 +50,15 @@ static void decode_mark(const mst_record *from, muster_record *record)
     record->peer = -1;
 }
 
+static uint32_t dtype_of(const mst_record_what *what)
+{
+    return what->dtype == MST_RECORD_BYTES ? (uint32_t)MUSTER_BYTES(1) : what->dtype;
+}
+
 static void decode_operation(const mst_record *from, const mst_record_what *what, muster_record *record)
 {
     mst_doing doing = { .kind = what->kind,
-                        .dtype = what->dtype,
+                        .dtype = dtype_of(what),
                         .op = what->op,
                         .peer = what->peer,
                         .count = mst_load64_rlx(&from->count) };
@@ -65,7 +70,7 @@ static void decode_operation(const mst_record *from, const mst_record_what *what
     record->call_class = (muster_call_class)what->call_class;
     record->operation = mst_load64_rlx(&from->number);
     record->peer = what->peer;
-    record->dtype = (muster_dtype)what->dtype;
+    record->dtype = (muster_dtype)doing.dtype;
     record->count = (size_t)doing.count;
     record->started = what->started;
     record->arrived_ns = (int64_t)mst_load64_rlx(&from->arrived_ns);
@@ -79,7 +84,7 @@ static bool decode(const mst_record *from, int rank, muster_record *record)
     mst_record_what what = mst_record_unpack(mst_load64_rlx(&from->what)); /* of our copy, like all below */
 
     if (what.group_size < 1 || what.group_size > MST_RANKS_MAX || what.group_rank >= what.group_size ||
-        what.peer >= (int32_t)what.group_size || !mst_dtype_valid((muster_dtype)what.dtype))
+        what.peer >= (int32_t)what.group_size || !mst_dtype_valid((muster_dtype)dtype_of(&what)))
         return false;
     *record = (muster_record){ .struct_size = sizeof *record,
                                .rank = rank,

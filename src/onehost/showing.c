@@ -1,6 +1,8 @@
 /* Publishes activities and writes records, for showing.h. */
 #include "src/onehost/showing.h"
 
+#include <stdio.h>
+
 #include "shm/port/os.h"
 #include "shm/wait/recorder.h"
 
@@ -16,6 +18,9 @@ static int64_t time_ns(const mst_group *group)
     return group->subarena->attachment->recorder.exact ? mst_os_now_ns() : mst_os_coarse_ns();
 }
 
+static void record_bytes(mst_group *group, muster_call_class class, const mst_doing *doing,
+                         int64_t entered_ns);
+
 /* Reading a clock costs as much as all the rest, so an operation that takes less than a tick of the coarse
  * clock is recorded as done when all had arrived. */
 static inline void record(mst_group *group, muster_call_class class, const mst_doing *doing,
@@ -23,6 +28,10 @@ static inline void record(mst_group *group, muster_call_class class, const mst_d
 {
     if (group->arrived_ns[class] == MST_UNRECORDED)
         return;
+    if (doing->dtype >= MUSTER_DTYPE_COUNT && doing->dtype != MST_RECORD_BYTES) {
+        record_bytes(group, class, doing, entered_ns);
+        return;
+    }
 
     const mst_recorder *recorder = &group->subarena->attachment->recorder;
     mst_record_what what = { .kind = doing->kind,
@@ -46,6 +55,17 @@ static inline void record(mst_group *group, muster_call_class class, const mst_d
     mst_recorder_note(recorder, &group->places[class], &operation);
 }
 
+/* A record has no room for the size of an element: of MUSTER_BYTES it has the number of bytes. */
+static void record_bytes(mst_group *group, muster_call_class class, const mst_doing *doing,
+                         int64_t entered_ns)
+{
+    mst_doing bytes = *doing;
+
+    bytes.count *= muster_dtype_size((muster_dtype)doing->dtype);
+    bytes.dtype = MST_RECORD_BYTES;
+    record(group, class, &bytes, entered_ns);
+}
+
 void mst_group_shown(mst_group *group, muster_call_class class)
 {
     mst_activity *activity = activity_of(group, class);
@@ -65,6 +85,13 @@ void mst_group_show(mst_group *group, muster_call_class class, uint64_t latest, 
 void mst_group_awaits(const mst_group *group, muster_call_class class, int peer)
 {
     activity_of(group, class)->doing.peer = peer;
+}
+
+void mst_group_show_op(mst_group *group, const char *name)
+{
+    mst_activity *activity = activity_of(group, MUSTER_CALL_COLLECTIVE);
+
+    snprintf(activity->op_name, sizeof activity->op_name, "%s", name);
 }
 
 void mst_group_arrived(mst_group *group, muster_call_class class, const mst_waiter *waiter)

@@ -15,6 +15,9 @@ void mst_group_show(mst_group *group, muster_call_class class, uint64_t latest, 
 /* The activity waits for that rank now; -1: for no one. */
 void mst_group_awaits(const mst_group *group, muster_call_class class, int peer);
 
+/* To be called before it: the name of the collective's operation, which the program made. */
+void mst_group_show_op(mst_group *group, const char *name);
+
 /* Ends the activity, if there is one, and records the operation. */
 void mst_group_shown(mst_group *group, muster_call_class class);
 

@@ -15,32 +15,30 @@ const mst_shape mst_shapes[MST_COLLECTIVE_COUNT] = {
 #undef ROW
 };
 
-void mst_collective_name(uint32_t collective, muster_op op, char *text, size_t bytes)
+void mst_collective_name(uint32_t collective, muster_op op, const char *op_name, char *text, size_t bytes)
 {
     const mst_shape *shape = collective < MST_COLLECTIVE_COUNT ? &mst_shapes[collective] : NULL;
     const char *mlx_name = shape && mst_op_valid(op) ? shape->mlx_names[op] : NULL;
 
     if (!shape)
         snprintf(text, bytes, "?");
-    else if (mlx_name || !shape->reduces || !mst_op_valid(op))
+    else if (mlx_name || !shape->reduces || (unsigned)op >= MST_OP_CODES)
         snprintf(text, bytes, "%s", mlx_name ? mlx_name : shape->name);
     else
-        snprintf(text, bytes, "%s(%s)", shape->name, mst_op_name(op));
+        snprintf(text, bytes, "%s(%s)", shape->name, op_name ? op_name : mst_op_name(op));
 }
 
-void mst_collective_describe(uint32_t collective, muster_dtype dtype, muster_op op, int root, uint64_t count,
-                             char *text, size_t bytes)
+void mst_collective_describe(const mst_asked *asked, char *text, size_t bytes)
 {
-    const char *element = muster_dtype_name(dtype);
-    char name[40], of_root[24] = "";
+    char name[40 + MUSTER_OP_NAME_BYTES], dtype[MST_DTYPE_NAME_BYTES], of_root[24] = "";
 
-    mst_collective_name(collective, op, name, sizeof name);
-    if (collective < MST_COLLECTIVE_COUNT && mst_shapes[collective].in == SPAN_NONE) {
+    mst_collective_name(asked->collective, asked->op, asked->op_name, name, sizeof name);
+    if (asked->collective < MST_COLLECTIVE_COUNT && mst_shapes[asked->collective].in == SPAN_NONE) {
         snprintf(text, bytes, "%s", name);
         return;
     }
-    if (root >= 0)
-        snprintf(of_root, sizeof of_root, ", root %d", root);
-    snprintf(text, bytes, "%s (%s x %llu%s)", name, element ? element : "?", (unsigned long long)count,
-             of_root);
+    if (asked->root >= 0)
+        snprintf(of_root, sizeof of_root, ", root %d", asked->root);
+    mst_dtype_describe(asked->dtype, dtype);
+    snprintf(text, bytes, "%s (%s x %llu%s)", name, dtype, (unsigned long long)asked->count, of_root);
 }

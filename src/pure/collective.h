@@ -54,7 +54,7 @@ typedef struct mst_shape {
     mst_span in, out;
     bool rooted, reduces, in_place;
     bool varied;                            /* a buffer has blocks of different sizes */
-    const char *mlx_names[MUSTER_OP_COUNT]; /* NULL: the collective's name, with the op */
+    const char *mlx_names[MUSTER_OP_COUNT]; /* by op; NULL: the collective's name, with the op */
 } mst_shape;
 
 extern const mst_shape mst_shapes[MST_COLLECTIVE_COUNT];
@@ -81,12 +81,20 @@ static inline size_t mst_span_blocks(mst_span span, int root, int rank, int size
     return span == SPAN_ALL || span == SPAN_ROOT_ALL ? (size_t)size : 1;
 }
 
-/* "all_sum", "reduce(prod)", "barrier"; "?" for an invalid number. */
-void mst_collective_name(uint32_t collective, muster_op op, char *text, size_t bytes);
+/* "all_sum", "reduce(prod)", "barrier"; "?" for an invalid number. `op_name`: of an operation that the
+ * program made, or NULL. */
+void mst_collective_name(uint32_t collective, muster_op op, const char *op_name, char *text, size_t bytes);
 
-/* What a rank was asked for, as sentences have it: "broadcast (float32 x 4096, root 1)"; root -1: it has
- * none. */
-void mst_collective_describe(uint32_t collective, muster_dtype dtype, muster_op op, int root, uint64_t count,
-                             char *text, size_t bytes);
+/* What a rank was asked for, as sentences have it: "broadcast (float32 x 4096, root 1)". */
+typedef struct mst_asked {
+    uint32_t collective;
+    muster_dtype dtype;
+    muster_op op;
+    const char *op_name; /* as above */
+    int root;            /* -1: none */
+    uint64_t count;
+} mst_asked;
+
+void mst_collective_describe(const mst_asked *asked, char *text, size_t bytes);
 
 #endif

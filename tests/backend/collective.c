@@ -14,8 +14,14 @@ static void describe(const mst_request *request, char *text, size_t bytes)
 {
     const mst_shape *shape = &mst_shapes[request->collective];
 
-    mst_collective_describe(request->collective, request->dtype, request->op,
-                            shape->rooted ? request->root : -1, request->elements, text, bytes);
+    mst_asked asked = { .collective = request->collective,
+                        .dtype = request->dtype,
+                        .op = request->op,
+                        .op_name = request->made ? request->made->name : NULL,
+                        .root = shape->rooted ? request->root : -1,
+                        .count = request->elements };
+
+    mst_collective_describe(&asked, text, bytes);
 }
 
 /* Of a buffer, from its beginning to the end of its last block. */
@@ -83,8 +89,14 @@ muster_status collective_come(handle *handle, const mst_request *asked, rendezvo
                                  : NULL;
     if (rendezvous) {
         handle->met[COLLECTIVES]++;
-        rendezvous->postings[handle->base.rank] =
-            (posting){ .here = true, .request = copied, .in = copy, .limit_ns = handle->base.timeout_ns };
+        posting *posting = &rendezvous->postings[handle->base.rank];
+        *posting = (struct posting){
+            .here = true, .request = copied, .in = copy, .limit_ns = handle->base.timeout_ns
+        };
+        if (request->made) {
+            posting->made = *request->made;
+            posting->request.made = &posting->made;
+        }
         if (++rendezvous->come == shared->size)
             tell_all(shared);
     } else if (status == MUSTER_OK) {
@@ -103,7 +115,8 @@ static bool is_same(const mst_request *a, const mst_request *b)
     const mst_shape *shape = &mst_shapes[a->collective];
 
     return a->collective == b->collective && (shape->varied || a->count == b->count) &&
-           a->dtype == b->dtype && (!shape->reduces || a->op == b->op) &&
+           a->dtype == b->dtype &&
+           (!shape->reduces || (a->op == b->op && (!a->made || strcmp(a->made->name, b->made->name) == 0))) &&
            (!shape->rooted || a->root == b->root);
 }
 
@@ -140,7 +153,8 @@ static muster_status compare_counts(handle *handle, const rendezvous *rendezvous
 
             if (given == taken)
                 continue;
-            mst_collective_name(postings[0].request.collective, postings[0].request.op, name, sizeof name);
+            mst_collective_name(postings[0].request.collective, postings[0].request.op,
+                                postings[0].request.made ? postings[0].made.name : NULL, name, sizeof name);
             return break_group(handle->shared, MUSTER_ERR_MISMATCH,
                                "in %s, operation %" PRIu64
                                " of the group, rank %d gives %zu elements to rank "
@@ -192,6 +206,24 @@ static void take(const handle *handle, const rendezvous *rendezvous)
 }
 
 /* Of the inputs of the first `ranks` ranks. */
+static void combine(const handle *handle, const rendezvous *rendezvous, const mst_request *request,
+                    const void *const *sources, int ranks)
+{
+    const mst_made_op *made = request->made;
+
+    if (!made) {
+        handle->kernels->reduce[request->dtype][request->op](request->out, sources, ranks, request->count);
+    } else if (!made->fn) {
+        handle->kernels->reduce_scaled[request->dtype](request->out, sources,
+                                                       rendezvous->postings[0].made.factor, sizeof(posting),
+                                                       ranks, request->count);
+    } else {
+        memcpy(request->out, sources[0], request->count * request->element_bytes);
+        for (int rank = 1; rank < ranks; rank++)
+            made->fn(request->out, sources[rank], request->count, request->dtype, made->arg);
+    }
+}
+
 static void reduce(const handle *handle, const rendezvous *rendezvous, const mst_request *request, int block,
                    int ranks)
 {
@@ -200,7 +232,7 @@ static void reduce(const handle *handle, const rendezvous *rendezvous, const mst
     for (int rank = 0; rank < ranks; rank++)
         sources[rank] = block_of(rendezvous, rank, block);
     if (ranks && request->count)
-        handle->kernels->reduce[request->dtype][request->op](request->out, sources, ranks, request->count);
+        combine(handle, rendezvous, request, sources, ranks);
 }
 
 /* This rank's output. Nobody writes to the copies any more. */

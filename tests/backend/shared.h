@@ -26,6 +26,7 @@ typedef enum makes { MAKES_GROUP, MAKES_SHARE, MAKES_SEAL, MAKES_COPY, MAKES_QUE
 typedef struct posting {
     bool here;
     mst_request request;
+    mst_made_op made; /* a copy of what the request refers to */
     void *in;         /* a copy, so that what was given is the caller's again */
     int64_t limit_ns; /* of its wait */
     int color, key;   /* of a split; of a subset: 0 for its members, and their places */

@@ -206,9 +206,9 @@ static int bad_arguments(muster_group *world, void *arg)
     RANK_OK(world, muster_all_sum(x, y, 4, MUSTER_FLOAT32, world));
     REFUSED_BY_NAME(muster_all_sum(NULL, y, 4, MUSTER_FLOAT32, world));
     REFUSED_BY_NAME(muster_all_sum(x, NULL, 4, MUSTER_FLOAT32, world));
-    REFUSED_BY_NAME(muster_all_sum(x, y, 4, (muster_dtype)14, world));
+    REFUSED_BY_NAME(muster_all_sum(x, y, 4, (muster_dtype)21, world));
     REFUSED_BY_NAME(muster_all_sum(x, y, 4, (muster_dtype)-1, world));
-    REFUSED_BY_NAME(muster_all_reduce(x, y, 4, MUSTER_FLOAT32, (muster_op)4, world));
+    REFUSED_BY_NAME(muster_all_reduce(x, y, 4, MUSTER_FLOAT32, (muster_op)10, world));
     REFUSED_BY_NAME(muster_all_sum(x, x + 1, 4, MUSTER_FLOAT32, world));
     REFUSED_BY_NAME(muster_all_max(x, x + 1, 4, MUSTER_FLOAT32, world));
     REFUSED_BY_NAME(muster_all_min(NULL, y, 4, MUSTER_FLOAT32, world));

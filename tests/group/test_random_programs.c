@@ -152,7 +152,7 @@ static int compare(const call *c, void *const *inputs, const known_group *known,
 {
     size_t bytes = muster_dtype_size(c->dtype);
     size_t count = elements_out(c, known->rank, known->size);
-    unsigned char expected[8];
+    unsigned char expected[16];
 
     if (!receives(c, known->rank))
         return 0;

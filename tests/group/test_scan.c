@@ -112,6 +112,8 @@ static int reduce_all(muster_group *world, void *arg)
                                             .out_arena = arena > 0,
                                             .in_place = number % 2 };
 
+                    while (!oracle_reduces(reduction.dtype, reduction.op))
+                        reduction.op = (muster_op)((reduction.op + 1) % MUSTER_OP_COUNT);
                     if (run_reduction(world, &reduction))
                         return 1;
                 }

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/harness/narrow.h"
+
 uint64_t random_next(uint64_t *state)
 {
     uint64_t z = *state += 0x9e3779b97f4a7c15ULL;
@@ -15,62 +17,13 @@ uint64_t random_next(uint64_t *state)
     return z ^ (z >> 31);
 }
 
-/* ---- 16-bit floats, by arithmetic ---- */
-
-typedef struct half_format {
-    int exponent_bits, fraction_bits;
-} half_format;
-
-static half_format format_of(muster_dtype dtype)
-{
-    return dtype == MUSTER_FLOAT16 ? (half_format){ 5, 10 } : (half_format){ 8, 7 };
-}
-
-double oracle_of_half(uint16_t half, muster_dtype dtype)
-{
-    half_format f = format_of(dtype);
-    int exponent = (half >> f.fraction_bits) & ((1 << f.exponent_bits) - 1);
-    int fraction = half & ((1 << f.fraction_bits) - 1);
-    int bias = (1 << (f.exponent_bits - 1)) - 1;
-    double value;
-
-    if (exponent == (1 << f.exponent_bits) - 1)
-        value = fraction ? NAN : INFINITY;
-    else if (exponent == 0)
-        value = ldexp(fraction, 1 - bias - f.fraction_bits);
-    else
-        value = ldexp((1 << f.fraction_bits) + fraction, exponent - bias - f.fraction_bits);
-    return half & 0x8000 ? -value : value;
-}
-
-uint16_t oracle_to_half(float value, muster_dtype dtype)
-{
-    half_format f = format_of(dtype);
-    int bias = (1 << (f.exponent_bits - 1)) - 1;
-    int infinity = ((1 << f.exponent_bits) - 1) << f.fraction_bits;
-    int sign = signbit(value) ? 0x8000 : 0;
-    double magnitude = fabs((double)value);
-    int exponent;
-
-    if (isnan(value))
-        return (uint16_t)(sign | infinity | 1 << (f.fraction_bits - 1));
-    if (isinf(value))
-        return (uint16_t)(sign | infinity);
-    frexp(magnitude, &exponent);
-    if (magnitude == 0 || exponent - 1 < 1 - bias) /* subnormal: the last place is fixed */
-        exponent = 2 - bias;
-    /* rint rounds to nearest even; what it counts is units of the last place, carries included. */
-    double units = rint(ldexp(magnitude, f.fraction_bits - (exponent - 1)));
-    double bits = units + (double)(exponent - 1 + bias - 1) * (1 << f.fraction_bits);
-    return (uint16_t)(sign | (bits >= infinity ? infinity : (int)bits));
-}
-
 /* ---- reducing ---- */
 
 float oracle_combine_floats(float a, float b, muster_op op)
 {
     switch (op) {
     case MUSTER_SUM:
+    case MUSTER_AVG:
         return a + b;
     case MUSTER_PROD:
         return a * b;
@@ -93,6 +46,7 @@ static double reduce_double(double a, double b, muster_op op)
 {
     switch (op) {
     case MUSTER_SUM:
+    case MUSTER_AVG:
         return a + b;
     case MUSTER_PROD:
         return a * b;
@@ -111,33 +65,42 @@ static double reduce_double(double a, double b, muster_op op)
     }
 }
 
-static void reduce_complex(float a[2], const float b[2], muster_op op)
-{
-    float re = a[0], im = a[1];
-    bool first_nan = isnan(a[0]) || isnan(a[1]), second_nan = isnan(b[0]) || isnan(b[1]);
-
-    if (op == MUSTER_SUM) {
-        a[0] = re + b[0];
-        a[1] = im + b[1];
-    } else if (first_nan) {
-        return;
-    } else if (second_nan) {
-        a[0] = b[0];
-        a[1] = b[1];
-    } else if (op == MUSTER_PROD) {
-        float ac = re * b[0], bd = im * b[1], ad = re * b[1], bc = im * b[0];
-
-        a[0] = ac - bd;
-        a[1] = ad + bc;
-    } else {
-        bool less = re < b[0] || (re == b[0] && im < b[1]);
-        bool more = re > b[0] || (re == b[0] && im > b[1]);
-
-        if (op == MUSTER_MAX ? less : more) {
-            a[0] = b[0];
-            a[1] = b[1];
-        }
+#define REDUCE_COMPLEX(NAME, PART)                                                                           \
+    static void NAME(PART a[2], const PART b[2], muster_op op)                                               \
+    {                                                                                                        \
+        PART re = a[0], im = a[1];                                                                           \
+        bool first_nan = isnan(a[0]) || isnan(a[1]), second_nan = isnan(b[0]) || isnan(b[1]);                \
+                                                                                                             \
+        if (op == MUSTER_SUM || op == MUSTER_AVG) {                                                          \
+            a[0] = re + b[0];                                                                                \
+            a[1] = im + b[1];                                                                                \
+        } else if (first_nan) {                                                                              \
+            return;                                                                                          \
+        } else if (second_nan) {                                                                             \
+            a[0] = b[0];                                                                                     \
+            a[1] = b[1];                                                                                     \
+        } else if (op == MUSTER_PROD) {                                                                      \
+            PART ac = re * b[0], bd = im * b[1], ad = re * b[1], bc = im * b[0];                             \
+                                                                                                             \
+            a[0] = ac - bd;                                                                                  \
+            a[1] = ad + bc;                                                                                  \
+        } else {                                                                                             \
+            bool less = re < b[0] || (re == b[0] && im < b[1]);                                              \
+            bool more = re > b[0] || (re == b[0] && im > b[1]);                                              \
+                                                                                                             \
+            if (op == MUSTER_MAX ? less : more) {                                                            \
+                a[0] = b[0];                                                                                 \
+                a[1] = b[1];                                                                                 \
+            }                                                                                                \
+        }                                                                                                    \
     }
+
+REDUCE_COMPLEX(combine_complex64, float)
+REDUCE_COMPLEX(combine_complex128, double)
+
+static uint64_t combine_bits(uint64_t a, uint64_t b, muster_op op)
+{
+    return op == MUSTER_BAND ? a & b : op == MUSTER_BOR ? a | b : a ^ b;
 }
 
 static int64_t reduce_signed(int64_t a, int64_t b, muster_op op)
@@ -149,8 +112,10 @@ static int64_t reduce_signed(int64_t a, int64_t b, muster_op op)
         return (int64_t)((uint64_t)a * (uint64_t)b);
     case MUSTER_MAX:
         return a > b ? a : b;
-    default:
+    case MUSTER_MIN:
         return a < b ? a : b;
+    default:
+        return (int64_t)combine_bits((uint64_t)a, (uint64_t)b, op);
     }
 }
 
@@ -158,13 +123,16 @@ static uint64_t reduce_unsigned(uint64_t a, uint64_t b, muster_op op)
 {
     switch (op) {
     case MUSTER_SUM:
+    case MUSTER_AVG:
         return a + b;
     case MUSTER_PROD:
         return a * b;
     case MUSTER_MAX:
         return a > b ? a : b;
-    default:
+    case MUSTER_MIN:
         return a < b ? a : b;
+    default:
+        return combine_bits(a, b, op);
     }
 }
 
@@ -203,31 +171,111 @@ static void reduce_integers(void *to, const void *const *inputs, int n, size_t a
 
 static void reduce_bools(unsigned char *to, const void *const *inputs, int n, size_t at, muster_op op)
 {
-    bool any = false, all = true;
+    bool any = false, all = true, odd = false;
 
     for (int i = 0; i < n; i++) {
         bool value = ((const unsigned char *)inputs[i])[at] != 0;
 
         any = any || value;
         all = all && value;
+        odd = odd != value;
     }
-    *to = op == MUSTER_SUM || op == MUSTER_MAX ? any : all;
+    *to = op == MUSTER_BXOR ? odd : op == MUSTER_SUM || op == MUSTER_MAX || op == MUSTER_BOR ? any : all;
 }
 
-static void reduce_halves(uint16_t *to, const void *const *inputs, int n, size_t at, muster_dtype dtype,
+/* The quotient by as few ranks as there are is so far from a tie of narrow floats, or exactly one, that a
+ * double has enough places for a second rounding to do no harm. */
+static void reduce_narrow(void *to, const void *const *inputs, int n, size_t at, muster_dtype dtype,
                           muster_op op)
 {
     float acc = 0;
 
     for (int i = 0; i < n; i++) {
-        uint16_t half;
-        memcpy(&half, (const char *)inputs[i] + at, 2);
-        float next = (float)oracle_of_half(half, dtype);
+        float next = (float)narrow_load((const char *)inputs[i] + at, dtype);
 
         acc = i ? oracle_combine_floats(acc, next, op) : next;
     }
-    uint16_t result = oracle_to_half(acc, dtype);
-    memcpy(to, &result, 2);
+    narrow_store(to, op == MUSTER_AVG ? (double)acc / n : (double)acc, dtype);
+}
+
+/* Whether pair `b` is chosen rather than `a`: by value, NaN first, then by index. */
+static bool is_chosen(double a, int64_t a_index, double b, int64_t b_index, muster_op op)
+{
+    if (isnan(a) || isnan(b))
+        return isnan(a) && isnan(b) ? b_index < a_index : isnan(b);
+    if (a == 0 && b == 0 && signbit(a) != signbit(b))
+        return op == MUSTER_MAXLOC ? signbit(a) : signbit(b);
+    if (a == b)
+        return b_index < a_index;
+    return op == MUSTER_MAXLOC ? b > a : b < a;
+}
+
+#define REDUCE_PAIRS(DTYPE, TYPE, CHOSEN)                                                                    \
+    case DTYPE: {                                                                                            \
+        TYPE acc, next;                                                                                      \
+                                                                                                             \
+        memcpy(&acc, (const char *)inputs[0] + at, sizeof acc);                                              \
+        for (int i = 1; i < n; i++) {                                                                        \
+            memcpy(&next, (const char *)inputs[i] + at, sizeof next);                                        \
+            if (CHOSEN(acc.value, acc.index, next.value, next.index, op))                                    \
+                acc = next;                                                                                  \
+        }                                                                                                    \
+        memcpy(to, &acc, sizeof acc);                                                                        \
+        return;                                                                                              \
+    }
+
+static bool is_chosen_integer(int64_t a, int64_t a_index, int64_t b, int64_t b_index, muster_op op)
+{
+    if (a == b)
+        return b_index < a_index;
+    return op == MUSTER_MAXLOC ? b > a : b < a;
+}
+
+static void reduce_pairs(void *to, const void *const *inputs, int n, size_t at, muster_dtype dtype,
+                         muster_op op)
+{
+    switch (dtype) {
+        REDUCE_PAIRS(MUSTER_INT32_INT32, muster_int32_int32, is_chosen_integer)
+        REDUCE_PAIRS(MUSTER_INT64_INT64, muster_int64_int64, is_chosen_integer)
+        REDUCE_PAIRS(MUSTER_FLOAT32_INT32, muster_float32_int32, is_chosen)
+        REDUCE_PAIRS(MUSTER_FLOAT64_INT64, muster_float64_int64, is_chosen)
+    default:
+        abort();
+    }
+}
+
+#define REDUCE_REAL(DTYPE, TYPE, COMBINE)                                                                    \
+    case DTYPE: {                                                                                            \
+        TYPE acc = 0, next;                                                                                  \
+                                                                                                             \
+        for (int i = 0; i < n; i++) {                                                                        \
+            memcpy(&next, (const char *)inputs[i] + at, sizeof next);                                        \
+            acc = i ? COMBINE(acc, next, op) : next;                                                         \
+        }                                                                                                    \
+        if (op == MUSTER_AVG)                                                                                \
+            acc /= (TYPE)n;                                                                                  \
+        memcpy(to, &acc, sizeof acc);                                                                        \
+        return;                                                                                              \
+    }
+
+#define REDUCE_COMPLEX_OF(DTYPE, PART, COMBINE)                                                              \
+    case DTYPE: {                                                                                            \
+        PART acc[2], next[2];                                                                                \
+                                                                                                             \
+        memcpy(acc, (const char *)inputs[0] + at, sizeof acc);                                               \
+        for (int i = 1; i < n; i++) {                                                                        \
+            memcpy(next, (const char *)inputs[i] + at, sizeof next);                                         \
+            COMBINE(acc, next, op);                                                                          \
+        }                                                                                                    \
+        for (int part = 0; part < 2 && op == MUSTER_AVG; part++)                                             \
+            acc[part] /= (PART)n;                                                                            \
+        memcpy(to, acc, sizeof acc);                                                                         \
+        return;                                                                                              \
+    }
+
+static bool is_pair(muster_dtype dtype)
+{
+    return dtype >= MUSTER_INT32_INT32 && dtype <= MUSTER_FLOAT64_INT64;
 }
 
 void oracle_reduce(void *to, const void *const *inputs, int n, size_t index, muster_dtype dtype, muster_op op)
@@ -239,43 +287,43 @@ void oracle_reduce(void *to, const void *const *inputs, int n, size_t index, mus
         return;
     }
     switch (dtype) {
+        REDUCE_REAL(MUSTER_FLOAT32, float, oracle_combine_floats)
+        REDUCE_REAL(MUSTER_FLOAT64, double, reduce_double)
+        REDUCE_COMPLEX_OF(MUSTER_COMPLEX64, float, combine_complex64)
+        REDUCE_COMPLEX_OF(MUSTER_COMPLEX128, double, combine_complex128)
     case MUSTER_BOOL:
         reduce_bools(to, inputs, n, at, op);
         return;
-    case MUSTER_FLOAT16:
-    case MUSTER_BFLOAT16:
-        reduce_halves(to, inputs, n, at, dtype, op);
-        return;
-    case MUSTER_FLOAT32: {
-        float acc = 0, next;
-        for (int i = 0; i < n; i++) {
-            memcpy(&next, (const char *)inputs[i] + at, 4);
-            acc = i ? oracle_combine_floats(acc, next, op) : next;
-        }
-        memcpy(to, &acc, 4);
-        return;
-    }
-    case MUSTER_FLOAT64: {
-        double acc = 0, next;
-        for (int i = 0; i < n; i++) {
-            memcpy(&next, (const char *)inputs[i] + at, 8);
-            acc = i ? reduce_double(acc, next, op) : next;
-        }
-        memcpy(to, &acc, 8);
-        return;
-    }
-    case MUSTER_COMPLEX64: {
-        float acc[2], next[2];
-        memcpy(acc, (const char *)inputs[0] + at, 8);
-        for (int i = 1; i < n; i++) {
-            memcpy(next, (const char *)inputs[i] + at, 8);
-            reduce_complex(acc, next, op);
-        }
-        memcpy(to, acc, 8);
-        return;
-    }
     default:
-        reduce_integers(to, inputs, n, at, dtype, op);
+        if (narrow_is(dtype))
+            reduce_narrow(to, inputs, n, at, dtype, op);
+        else if (is_pair(dtype))
+            reduce_pairs(to, inputs, n, at, dtype, op);
+        else
+            reduce_integers(to, inputs, n, at, dtype, op);
+    }
+}
+
+/* ---- which ---- */
+
+bool oracle_reduces(muster_dtype dtype, muster_op op)
+{
+    bool is_integer = dtype >= MUSTER_INT8 && dtype <= MUSTER_UINT64;
+
+    switch (op) {
+    case MUSTER_SUM:
+    case MUSTER_PROD:
+    case MUSTER_MAX:
+    case MUSTER_MIN:
+        return !is_pair(dtype);
+    case MUSTER_AVG:
+        return !is_pair(dtype) && !is_integer && dtype != MUSTER_BOOL;
+    case MUSTER_BAND:
+    case MUSTER_BOR:
+    case MUSTER_BXOR:
+        return is_integer || dtype == MUSTER_BOOL;
+    default:
+        return is_pair(dtype);
     }
 }
 
@@ -290,27 +338,36 @@ static bool same_float(const void *a, const void *b)
     return (isnan(x) && isnan(y)) || memcmp(a, b, 4) == 0;
 }
 
-bool oracle_same(const void *a, const void *b, muster_dtype dtype)
+static bool same_double(const void *a, const void *b)
 {
     double x, y;
-    uint16_t p, q;
+
+    memcpy(&x, a, 8);
+    memcpy(&y, b, 8);
+    return (isnan(x) && isnan(y)) || memcmp(a, b, 8) == 0;
+}
+
+bool oracle_same(const void *a, const void *b, muster_dtype dtype)
+{
+    size_t size = muster_dtype_size(dtype), half = size / 2;
+    const char *second_a = (const char *)a + half, *second_b = (const char *)b + half;
 
     switch (dtype) {
-    case MUSTER_FLOAT16:
-    case MUSTER_BFLOAT16:
-        memcpy(&p, a, 2);
-        memcpy(&q, b, 2);
-        return p == q || (isnan(oracle_of_half(p, dtype)) && isnan(oracle_of_half(q, dtype)));
     case MUSTER_FLOAT32:
         return same_float(a, b);
     case MUSTER_FLOAT64:
-        memcpy(&x, a, 8);
-        memcpy(&y, b, 8);
-        return (isnan(x) && isnan(y)) || memcmp(a, b, 8) == 0;
+        return same_double(a, b);
     case MUSTER_COMPLEX64:
-        return same_float(a, b) && same_float((const char *)a + 4, (const char *)b + 4);
+        return same_float(a, b) && same_float(second_a, second_b);
+    case MUSTER_COMPLEX128:
+        return same_double(a, b) && same_double(second_a, second_b);
+    case MUSTER_FLOAT32_INT32:
+        return same_float(a, b) && memcmp(second_a, second_b, half) == 0;
+    case MUSTER_FLOAT64_INT64:
+        return same_double(a, b) && memcmp(second_a, second_b, half) == 0;
     default:
-        return memcmp(a, b, muster_dtype_size(dtype)) == 0;
+        return memcmp(a, b, size) == 0 ||
+               (narrow_is(dtype) && isnan(narrow_load(a, dtype)) && isnan(narrow_load(b, dtype)));
     }
 }
 
@@ -327,12 +384,44 @@ static double random_real(uint64_t *state)
     return ldexp((double)(int32_t)(r >> 32), (int)((r >> 8) % 16) - 38);
 }
 
+static void fill_float(void *at, uint64_t *state)
+{
+    float value = (float)random_real(state);
+
+    memcpy(at, &value, 4);
+}
+
+static void fill_double(void *at, uint64_t *state)
+{
+    double value = random_real(state);
+
+    memcpy(at, &value, 8);
+}
+
+/* Often equal values, and equal indices. */
+static void fill_pair(unsigned char *at, muster_dtype dtype, uint64_t *state)
+{
+    uint64_t r = random_next(state);
+    size_t half = muster_dtype_size(dtype) / 2;
+    int64_t value = r % 3 ? (int64_t)(r >> 8) % 3 : (int64_t)random_next(state);
+    int64_t index = r % 5 ? (int64_t)(r >> 16) % 4 : (int64_t)random_next(state);
+
+    memcpy(at, &value, half);
+    if (dtype == MUSTER_FLOAT32_INT32)
+        memcpy(at, &(float){ (float)(value % 3) }, half);
+    if (dtype == MUSTER_FLOAT32_INT32 && r % 7 == 0)
+        fill_float(at, state);
+    if (dtype == MUSTER_FLOAT64_INT64)
+        memcpy(at, &(double){ (double)(value % 3) }, half);
+    if (dtype == MUSTER_FLOAT64_INT64 && r % 7 == 0)
+        fill_double(at, state);
+    memcpy(at + half, &index, half);
+}
+
 static void fill_one(unsigned char *at, muster_dtype dtype, uint64_t *state)
 {
+    size_t size = muster_dtype_size(dtype);
     uint64_t bits;
-    uint16_t half;
-    float single;
-    double real;
 
     switch (dtype) {
     case MUSTER_BOOL:
@@ -340,23 +429,27 @@ static void fill_one(unsigned char *at, muster_dtype dtype, uint64_t *state)
         return;
     case MUSTER_FLOAT16:
     case MUSTER_BFLOAT16:
-        half = oracle_to_half((float)random_real(state), dtype);
-        memcpy(at, &half, 2);
+        narrow_store(at, (double)(float)random_real(state), dtype);
         return;
     case MUSTER_FLOAT32:
     case MUSTER_COMPLEX64:
-        for (size_t part = 0; part < muster_dtype_size(dtype) / 4; part++) {
-            single = (float)random_real(state);
-            memcpy(at + 4 * part, &single, 4);
-        }
+        for (size_t part = 0; part < size; part += 4)
+            fill_float(at + part, state);
         return;
     case MUSTER_FLOAT64:
-        real = random_real(state);
-        memcpy(at, &real, 8);
+    case MUSTER_COMPLEX128:
+        for (size_t part = 0; part < size; part += 8)
+            fill_double(at + part, state);
         return;
     default:
-        bits = random_next(state);
-        memcpy(at, &bits, muster_dtype_size(dtype));
+        if (is_pair(dtype)) {
+            fill_pair(at, dtype, state);
+            return;
+        }
+        for (size_t part = 0; part < size; part += 8) {
+            bits = random_next(state);
+            memcpy(at + part, &bits, size - part < 8 ? size - part : 8);
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 /*
  * The serial reference: what every collective should give, element by element, in plain code that
- * shares nothing with the library. Slow on purpose: 16-bit floats go by way of ldexp and rint.
+ * shares nothing with the library. Slow on purpose: narrow floats go by way of ldexp and rint.
  */
 #ifndef TEST_ORACLE_H
 #define TEST_ORACLE_H
@@ -13,11 +13,11 @@
 void oracle_reduce(void *to, const void *const *inputs, int input_count, size_t index, muster_dtype dtype,
                    muster_op op);
 
+/* Whether the op works with the dtype, by the header's table. */
+bool oracle_reduces(muster_dtype dtype, muster_op op);
+
 /* Whether two elements are the same: to the bit, except that any NaN equals any NaN of its place. */
 bool oracle_same(const void *a, const void *b, muster_dtype dtype);
-
-double oracle_of_half(uint16_t half, muster_dtype dtype);
-uint16_t oracle_to_half(float value, muster_dtype dtype);
 
 /* Fills `count` elements from a seed: ordinary values, with specials (NaN, infinities, zeros of both
  * signs, subnormals, extremes) strewn in. The same seed gives the same elements. */

@@ -24,6 +24,8 @@ call draw_call(uint64_t *state, int size)
         .seed = random_next(state),
     };
 
+    while (!oracle_reduces(drawn.dtype, drawn.op))
+        drawn.op = (muster_op)(random_next(state) % MUSTER_OP_COUNT);
     if (drawn.kind == ALL_TO_ALL || drawn.kind == ALL_TO_ALLV || drawn.kind == SENDRECV)
         drawn.in_place = false;
     return drawn;

@@ -1,6 +1,8 @@
 /* Sizes and descriptions of calls, for call.h. */
 #include "src/onehost/coll/call.h"
 
+#include <string.h>
+
 #include "src/onehost/coll/describe.h"
 #include "src/onehost/showing.h"
 
@@ -12,7 +14,18 @@ size_t mst_call_round_bytes(const mst_call *call, size_t all, size_t most)
     size_t quarter = (all / 4 + MST_LINE - 1) / MST_LINE * MST_LINE;
     size_t round = quarter < least ? least : quarter;
 
-    return round < most ? round : most / call->request->element_bytes * call->request->element_bytes;
+    return round < most ? round : most / mst_call_unit_bytes(call) * mst_call_unit_bytes(call);
+}
+
+/* ---- operations that the program made ---- */
+
+static_assert(sizeof((mst_made_op *)0)->name == MST_OP_BYTES &&
+                  sizeof((mst_made_op *)0)->factor == MST_OP_BYTES,
+              "records have room for both");
+
+void mst_call_note_made(mst_call_record *record, const mst_made_op *made)
+{
+    memcpy(record->made, made->fn ? (const void *)made->name : made->factor, sizeof record->made);
 }
 
 /* ---- what a call is, for other ranks and for observers ---- */

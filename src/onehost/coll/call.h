@@ -46,6 +46,16 @@ typedef struct mst_method {
 MST_COLLECTIVES(DECLARATION)
 #undef DECLARATION
 
+#define MST_ELEMENT_BYTES_MAX 16 /* of the dtypes but MUSTER_BYTES */
+
+/* What a round may not cut: an element, unless it may be larger than what a round moves. */
+static inline size_t mst_call_unit_bytes(const mst_call *call)
+{
+    size_t element = call->request->element_bytes;
+
+    return element <= MST_ELEMENT_BYTES_MAX ? element : 1;
+}
+
 /* Bytes per round, of `all` bytes that one rank stages and the others copy, with slots of `most` bytes. */
 size_t mst_call_round_bytes(const mst_call *call, size_t all, size_t most);
 
@@ -66,6 +76,8 @@ void mst_call_show(const mst_call *call);
 /* This rank's request, as a record, and as text. */
 void mst_call_describe(const void *call, char *text, size_t bytes);
 
+void mst_call_note_made(mst_call_record *record, const mst_made_op *made);
+
 /* Written field by field, directly into the arena: copying an assembled record would use wider loads, which
  * wait for the narrower stores before them, and those go to a line that the peers have in their caches. */
 static inline void mst_call_note(mst_call_record *record, const mst_call *call)
@@ -80,6 +92,8 @@ static inline void mst_call_note(mst_call_record *record, const mst_call *call)
     record->dtype = (uint32_t)call->request->dtype;
     record->op = shape->reduces ? (uint32_t)call->request->op : 0;
     record->root = shape->rooted ? call->request->root : -1;
+    if (call->request->made)
+        mst_call_note_made(record, call->request->made);
 }
 
 #endif

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "src/pure/collective.h"
+#include "src/pure/dtype.h"
 
 void mst_doing_name(const mst_doing *doing, char *text, size_t bytes)
 {
@@ -13,7 +14,7 @@ void mst_doing_name(const mst_doing *doing, char *text, size_t bytes)
     uint32_t which = doing->kind - MST_DOING_SEND;
 
     if (doing->kind < MST_COLLECTIVE_COUNT)
-        mst_collective_name(doing->kind, (muster_op)doing->op, text, bytes);
+        mst_collective_name(doing->kind, (muster_op)doing->op, NULL, text, bytes);
     else
         snprintf(text, bytes, "%s", which < sizeof names / sizeof names[0] ? names[which] : "?");
 }
@@ -31,8 +32,15 @@ size_t mst_doing_bytes(const mst_doing *doing, int rank, int size)
 
 void mst_request_describe(const mst_call_record *record, char *text, size_t bytes)
 {
-    mst_collective_describe(record->collective, (muster_dtype)record->dtype, (muster_op)record->op,
-                            record->root, record->count, text, bytes);
+    bool is_user = record->op == MST_OP_USER;
+    mst_asked asked = { .collective = record->collective,
+                        .dtype = (muster_dtype)record->dtype,
+                        .op = (muster_op)record->op,
+                        .op_name = is_user ? record->made : NULL,
+                        .root = record->root,
+                        .count = record->count };
+
+    mst_collective_describe(&asked, text, bytes);
 }
 
 void mst_record_describe(const mst_call_record *record, char *text, size_t bytes)

@@ -61,7 +61,8 @@ static muster_status tell(const mst_call *call, int taker, const mst_count_findi
 
     if (finding->from >= (uint32_t)call->group->base.size)
         return mst_varied_damaged(call, taker);
-    mst_collective_name(call->request->collective, call->request->op, name, sizeof name);
+    mst_collective_name(call->request->collective, call->request->op,
+                        call->request->made ? call->request->made->name : NULL, name, sizeof name);
     return mst_group_poison(call->group, MST_POISON_MISMATCH,
                             "in %s, operation %llu of the group, rank %u gives %llu elements to rank %d, and "
                             "rank %d takes %llu from rank %u: their counts must agree",

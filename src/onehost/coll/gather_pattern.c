@@ -28,7 +28,7 @@ static void copy_blocks(const mst_call *call, size_t base, size_t bytes)
 muster_status mst_gather_blocks(mst_call *call, bool receives)
 {
     size_t block = call->request->count * call->request->element_bytes;
-    size_t round = mst_slot_bytes(call) / call->request->element_bytes * call->request->element_bytes;
+    size_t round = mst_slot_bytes(call) / mst_call_unit_bytes(call) * mst_call_unit_bytes(call);
     size_t base = 0;
 
     do {

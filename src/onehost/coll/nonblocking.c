@@ -17,6 +17,7 @@
 
 #include "shm/base/error.h"
 #include "src/onehost/broken.h"
+#include "src/onehost/coll/combine.h"
 #include "src/onehost/coll/round.h"
 #include "src/onehost/coll/run.h"
 #include "src/onehost/coll/view.h"
@@ -92,6 +93,7 @@ static muster_status publish(struct mst_nonblocking *place)
     call->plan.in_bytes = in_bytes;
     call->plan.out_bytes = mst_call_bytes(call, mst_shapes[call->request->collective].out, group->base.rank);
     call->nonblocking = call->plan.viewable = true;
+    mst_combine_plan(call);
     mst_call_show(call);
     mst_group_unrecorded(group, MUSTER_CALL_COLLECTIVE);
     mst_call_arrive(call);
@@ -157,6 +159,8 @@ static muster_status finish(struct mst_nonblocking *place)
 {
     if (place->call.group->base.size == 1)
         return MUSTER_OK;
+    if (place->request.made)
+        mst_group_show_op(place->call.group, place->request.made->name);
     mst_call_show(&place->call);
     place->call.group->finishing = true;
     mst_call_begin(&place->call);

@@ -25,13 +25,13 @@
  */
 #include "src/onehost/coll/reduce_pattern.h"
 
+#include "src/onehost/coll/assembled.h"
+#include "src/onehost/coll/combine.h"
 #include "src/onehost/coll/round.h"
 #include "src/onehost/coll/view.h"
 #include "src/pure/partition.h"
 
 #define LINE_BYTES 64
-#define BLOCK_BYTES 4096     /* reduced at a time into a block in our cache, for several targets */
-#define ALONE_BYTES 8192     /* the same for one target: non-temporal stores prefer fewer, longer runs */
 #define STRETCH_BYTES 131072 /* reduced before the store policy is asked again */
 #define CHUNK_BYTES_MIN 8192 /* of shared work: a smaller chunk is not worth a second CPU */
 
@@ -44,50 +44,6 @@ mst_slice mst_reduce_slice(const mst_call *call, size_t count, int rank)
                         slice.count * call->request->element_bytes };
 }
 
-/* Reduces the group's `sources` directly into one place. */
-static void reduce_into(const mst_call *call, void *to, size_t bytes)
-{
-    call->group->kernels->reduce[call->request->dtype][call->request->op](
-        to, call->group->sources, call->group->base.size, bytes / call->request->element_bytes);
-}
-
-/* Reduces the group's `sources` into its first `target_count` targets, through a block in the cache: each
- * source is read once, and a target may be written with non-temporal stores. Advances the pointers. */
-static void reduce_into_targets(const mst_call *call, int target_count, size_t bytes)
-{
-    mst_group *group = call->group;
-    size_t most = target_count == 1 ? ALONE_BYTES : BLOCK_BYTES;
-    _Alignas(LINE_BYTES) unsigned char block[ALONE_BYTES];
-
-    while (bytes > 0) {
-        size_t now = bytes < most ? bytes : most;
-
-        reduce_into(call, block, now);
-        for (int t = 0; t < target_count; t++) {
-            mst_target *target = &group->targets[t];
-
-            (target->stream ? group->kernels->stream : group->kernels->copy)(target->at, block, now);
-            target->at += now;
-        }
-        for (int s = 0; s < group->base.size; s++)
-            group->sources[s] = (const unsigned char *)group->sources[s] + now;
-        bytes -= now;
-    }
-}
-
-void mst_reduce_out(const mst_call *call, size_t at, size_t bytes)
-{
-    unsigned char *out = (unsigned char *)call->request->out + at;
-
-    /* Not if inputs are staged with non-temporal stores: both together exceed the CPU's buffers for them. */
-    if (!mst_streams_out(call) || mst_store_is_nontemporal(&call->group->staging_stores, bytes)) {
-        reduce_into(call, out, bytes);
-        return;
-    }
-    call->group->targets[0] = (mst_target){ out, true };
-    reduce_into_targets(call, 1, bytes);
-}
-
 /* ---- whole ---- */
 
 static void reduce_whole(const mst_call *call, size_t base, size_t bytes)
@@ -97,7 +53,7 @@ static void reduce_whole(const mst_call *call, size_t base, size_t bytes)
     for (int rank = 0; rank < group->base.size; rank++)
         group->sources[rank] = rank == group->base.rank ? (const unsigned char *)call->request->in + base
                                                         : mst_peer_slot(call, rank);
-    mst_reduce_out(call, base, bytes);
+    mst_combine_out(call, base, bytes);
 }
 
 /* ---- slices ---- */
@@ -127,7 +83,7 @@ static void reduce_own_slice(const mst_call *call, size_t base, mst_slice own, s
     if (receives)
         group->targets[1] =
             (mst_target){ (unsigned char *)call->request->out + base + own.begin, mst_streams_out(call) };
-    reduce_into_targets(call, receives ? 2 : 1, own.count);
+    mst_combine_into_targets(call, receives ? 2 : 1, own.count);
 }
 
 static void copy_others_slices(const mst_call *call, size_t base, size_t count, size_t result_at)
@@ -176,7 +132,7 @@ static void reduce_stretch(const mst_call *call, size_t bytes)
 
     for (int i = 0; i < group->base.size; i++)
         group->targets[i].stream = nontemporal;
-    reduce_into_targets(call, group->base.size, bytes);
+    mst_combine_into_targets(call, group->base.size, bytes);
     mst_store_end(&group->arena_stores, bytes);
 }
 
@@ -231,7 +187,7 @@ static muster_status reduce_nonblocking(mst_call *call)
     group->targets[1] = (mst_target){ mst_layout_at(&group->subarena->attachment->geometry,
                                                     group->subarena->own.seat, call->in_offset + own.begin),
                                       mst_store_is_nontemporal(&group->staging_stores, own.count) };
-    reduce_into_targets(call, whole ? 1 : 2, own.count);
+    mst_combine_into_targets(call, whole ? 1 : 2, own.count);
     if (whole)
         return MUSTER_OK;
     muster_status status = mst_round(call, 0);
@@ -289,7 +245,8 @@ static size_t chunk_bytes_of(size_t bytes)
 {
     size_t least = (bytes + MST_CHUNKS_MAX - 1) / MST_CHUNKS_MAX;
 
-    return least < CHUNK_BYTES_MIN ? CHUNK_BYTES_MIN : (least + BLOCK_BYTES - 1) / BLOCK_BYTES * BLOCK_BYTES;
+    return least < CHUNK_BYTES_MIN ? CHUNK_BYTES_MIN
+                                   : (least + MST_COMBINE_BYTES - 1) / MST_COMBINE_BYTES * MST_COMBINE_BYTES;
 }
 
 static int chunk_count(const shared_round *round)
@@ -319,7 +276,7 @@ static void reduce_chunk(const mst_call *call, const void *arg, int chunk)
                                       mst_store_is_nontemporal(&group->staging_stores, round->bytes) };
     if (round->receives)
         group->targets[1] = (mst_target){ (unsigned char *)call->request->out + at, mst_streams_out(call) };
-    reduce_into_targets(call, round->receives ? 2 : 1, slice.count);
+    mst_combine_into_targets(call, round->receives ? 2 : 1, slice.count);
 }
 
 /* Reduces a chunk into all outputs. */
@@ -386,6 +343,8 @@ muster_status mst_reduce_all(mst_call *call, bool receives)
         return reduce_shared(call, all, receives);
     if (call->plan.in_line)
         return reduce_tiny(call, all, receives);
+    if (call->plan.assembled)
+        return mst_reduce_assembled(call, receives ? call->group->base.size : 0);
 
     bool whole = all <= call->group->tuning.whole_bytes_max;
     size_t round = round_bytes(call), bytes = all < round ? all : round;

@@ -14,7 +14,4 @@ mst_slice mst_reduce_slice(const mst_call *call, size_t count, int rank);
 /* Stages the round of `bytes` bytes at `base` of the input, except our own slice, which nobody else reads. */
 void mst_stage_others_slices(const mst_call *call, size_t base, size_t bytes, mst_slice own);
 
-/* Reduces the group's `sources` into `out` at byte `at`, with non-temporal stores if results use them. */
-void mst_reduce_out(const mst_call *call, size_t at, size_t bytes);
-
 #endif

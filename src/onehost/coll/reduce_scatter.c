@@ -6,7 +6,8 @@
  * in one round, with one more round at the end. Cost for blocks of N bytes, p ranks: one synchronisation per
  * round, 2 (p - 1) N bytes of traffic to stage and (p + 1) N to reduce.
  */
-#include "src/onehost/coll/reduce_pattern.h"
+#include "src/onehost/coll/assembled.h"
+#include "src/onehost/coll/combine.h"
 #include "src/onehost/coll/round.h"
 #include "src/onehost/coll/scatter_pattern.h"
 #include "src/onehost/coll/view.h"
@@ -20,7 +21,7 @@ static void reduce_own_block(const mst_call *call, size_t base, size_t bytes, si
     for (int rank = 0; rank < group->base.size; rank++)
         group->sources[rank] = rank == group->base.rank ? (const unsigned char *)call->request->in + in_at
                                                         : mst_view(call, rank, in_at, own * staged);
-    mst_reduce_out(call, base, bytes);
+    mst_combine_out(call, base, bytes);
 }
 
 static muster_status reduce_scatter(mst_call *call)
@@ -29,6 +30,8 @@ static muster_status reduce_scatter(mst_call *call)
     size_t round = mst_scatter_round_bytes(call);
     size_t base = 0;
 
+    if (call->plan.assembled)
+        return mst_reduce_assembled(call, call->group->base.size);
     do {
         size_t bytes = block - base < round ? block - base : round;
         size_t staged = bytes;

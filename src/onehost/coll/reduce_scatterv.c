@@ -7,7 +7,7 @@
  * round with one more at the end. Cost for blocks of N_r bytes, N together, p ranks: R synchronisations, 2 (N
  * - N_r) bytes of traffic to stage and (p + 1) N_r to reduce; 2 p hashes for the balance (varied.h).
  */
-#include "src/onehost/coll/reduce_pattern.h"
+#include "src/onehost/coll/combine.h"
 #include "src/onehost/coll/round.h"
 #include "src/onehost/coll/varied.h"
 #include "src/onehost/coll/view.h"
@@ -93,7 +93,7 @@ static muster_status reduce_part(const mst_call *call, const division *division,
         if (!group->sources[rank])
             return mst_varied_damaged(call, rank);
     }
-    mst_reduce_out(call, begin, bytes);
+    mst_combine_out(call, begin, bytes);
     return MUSTER_OK;
 }
 

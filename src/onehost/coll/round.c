@@ -11,10 +11,12 @@
 #include "src/onehost/coll/describe.h"
 #include "src/onehost/coll/view.h"
 #include "src/onehost/showing.h"
+#include "src/pure/dtype.h"
 
-/* A count that does not fit into the word is compared by the records. */
-#define COUNT_PACKED_MAX ((1ULL << 44) - 1)
-_Static_assert(MST_COLLECTIVE_COUNT <= 1 << 4 && MUSTER_DTYPE_COUNT <= 1 << 4 && MUSTER_OP_COUNT <= 1 << 2 &&
+/* A count that does not fit into the word is compared by the records, and so are the size of MUSTER_BYTES and
+ * the name of an operation that the program made: the word only says that there is one. */
+#define COUNT_PACKED_MAX ((1ULL << 40) - 1)
+_Static_assert(MST_COLLECTIVE_COUNT <= 1 << 5 && MUSTER_DTYPE_COUNT < 1 << 5 && MST_OP_CODES <= 1 << 4 &&
                    MST_RANKS_MAX <= 1 << 10,
                "mst_round_request has no room for more: requests that differ would look alike");
 
@@ -25,10 +27,11 @@ uint64_t mst_round_request(const mst_call *call)
     uint64_t asked = shape->varied ? 0 : call->request->count;
     uint64_t count = asked < COUNT_PACKED_MAX ? asked : COUNT_PACKED_MAX;
     uint64_t root = shape->rooted ? (uint64_t)call->request->root : 0,
-             op = shape->reduces ? (uint64_t)call->request->op : 0;
+             op = shape->reduces ? (uint64_t)call->request->op : 0,
+             dtype = call->request->dtype < MUSTER_DTYPE_COUNT ? (uint64_t)call->request->dtype
+                                                               : MUSTER_DTYPE_COUNT;
 
-    return (uint64_t)call->request->collective | (uint64_t)call->request->dtype << 4 | op << 8 | root << 10 |
-           count << 20;
+    return (uint64_t)call->request->collective | dtype << 5 | op << 10 | root << 14 | count << 24;
 }
 
 /* ---- rounds ---- */
@@ -58,7 +61,8 @@ static muster_status round_failed(mst_call *call, mst_wait_result result, int wo
 static bool same_request(const mst_call_record *a, const mst_call_record *b, bool varied)
 {
     return a->operation == b->operation && a->collective == b->collective &&
-           (varied || a->count == b->count) && a->dtype == b->dtype && a->op == b->op && a->root == b->root;
+           (varied || a->count == b->count) && a->dtype == b->dtype && a->op == b->op && a->root == b->root &&
+           (a->op != MST_OP_USER || strcmp(a->made, b->made) == 0);
 }
 
 static muster_status mismatch(mst_call *call, int rank)
@@ -99,8 +103,13 @@ static mst_call_record *record_at(const mst_call *call, int rank)
 
 static void copy_records(mst_call *call)
 {
-    for (int rank = 0; rank < call->group->base.size; rank++)
-        call->group->records[rank] = *record_at(call, rank); /* E2: read once */
+    for (int rank = 0; rank < call->group->base.size; rank++) {
+        mst_call_record *record = &call->group->records[rank];
+
+        *record = *record_at(call, rank); /* E2: read once */
+        if (record->op == MST_OP_USER)
+            record->made[sizeof record->made - 1] = '\0';
+    }
 }
 
 /* Every rank compares each record with rank 0's, so that all ranks report the same two sides. */
@@ -127,7 +136,7 @@ static muster_status compare_records(mst_call *call)
 static muster_status compare_requests(mst_call *call)
 {
     uint64_t request = call->plan.request;
-    bool same = !call->plan.viewable && call->request->elements < COUNT_PACKED_MAX;
+    bool same = !call->plan.viewable && !call->request->unusual && call->request->elements < COUNT_PACKED_MAX;
 
     for (int rank = 0; rank < call->group->base.size && same; rank++)
         if (rank != call->group->base.rank) /* the peers have our own line now */

@@ -2,6 +2,7 @@
 #include "src/onehost/coll/run.h"
 
 #include "src/onehost/broken.h"
+#include "src/onehost/coll/combine.h"
 #include "src/onehost/coll/round.h"
 #include "src/onehost/coll/varied.h"
 #include "src/onehost/coll/view.h"
@@ -34,8 +35,9 @@ static bool is_shared(const mst_call *call, size_t in_bytes)
     const mst_tuning *tuning = &call->group->tuning;
     mst_sharing sharing = methods[call->request->collective]->sharing;
 
-    return tuning->shared && (sharing == MST_SHARED_ALWAYS ||
-                              (sharing == MST_SHARED_IF_LARGE && in_bytes > tuning->whole_bytes_max));
+    return tuning->shared && !call->plan.assembled &&
+           (sharing == MST_SHARED_ALWAYS ||
+            (sharing == MST_SHARED_IF_LARGE && in_bytes > tuning->whole_bytes_max));
 }
 
 static size_t view_bytes_min(const mst_call *call, size_t in_bytes)
@@ -53,9 +55,10 @@ static void choose_places(mst_call *call)
     const mst_shape *shape = &mst_shapes[call->request->collective];
     size_t in_bytes = most_bytes_of(call, shape->in), out_bytes = most_bytes_of(call, shape->out);
 
+    mst_combine_plan(call);
     call->plan.in_bytes = mst_call_bytes(call, shape->in, call->group->base.rank);
     call->plan.out_bytes = mst_call_bytes(call, shape->out, call->group->base.rank);
-    call->plan.in_line = in_bytes <= MST_PAYLOAD_BYTES;
+    call->plan.in_line = in_bytes <= MST_PAYLOAD_BYTES && !call->plan.assembled;
     call->plan.shared = is_shared(call, in_bytes);
     /* A slot also contains results of reductions; those of shared work overwrite the inputs. */
     bool is_small =
@@ -70,7 +73,7 @@ static void choose_places(mst_call *call)
     }
     call->plan.request = mst_round_request(call);
     /* Whether buffers are in the arena may change from call to call. */
-    call->plan.made = !call->plan.viewable;
+    call->plan.made = !call->plan.viewable && !call->request->unusual;
     call->group->plan = call->plan;
 }
 
@@ -134,7 +137,8 @@ void mst_call_alone(const mst_call *call)
     if (mst_shapes[request->collective].varied)
         mst_varied_alone(call);
     else
-        mst_copy(request->out, request->in, mst_call_bytes(call, mst_shapes[request->collective].out, 0));
+        mst_combine_alone(call, request->out, request->in,
+                          mst_call_bytes(call, mst_shapes[request->collective].out, 0));
 }
 
 void mst_call_end(const mst_call *call)

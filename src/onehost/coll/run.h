@@ -15,4 +15,7 @@ void mst_call_alone(const mst_call *call);
 muster_status mst_call_move(mst_call *call);
 void mst_call_end(const mst_call *call);
 
+/* The whole of a call in a group of one. */
+void mst_call_alone(const mst_call *call);
+
 #endif

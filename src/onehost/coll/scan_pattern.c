@@ -16,12 +16,15 @@
  * reads or writes slice r.
  *
  * If only some inputs are in the arena they are read there, by slices. A prefix is made from the one before
- * it and one more input, in a block that stays in the cache. Where results are rounded (16-bit floats) it is
- * made from all inputs up to it, since rounding twice would give other bits: they are in the cache, too, so
- * that is p / 2 times the arithmetic, and the same traffic.
+ * it and one more input, in a block that stays in the cache. Where results are rounded (floats of 8 and 16
+ * bits, averages), and by operations of the program, it is made from all inputs up to it, since rounding
+ * twice would give other bits: they are in the cache, too, so that is p / 2 times the arithmetic, and the
+ * same traffic.
  */
 #include "src/onehost/coll/scan_pattern.h"
 
+#include "src/onehost/coll/assembled.h"
+#include "src/onehost/coll/combine.h"
 #include "src/onehost/coll/reduce_pattern.h"
 #include "src/onehost/coll/round.h"
 #include "src/onehost/coll/view.h"
@@ -36,12 +39,6 @@ static int inputs_of(int rank, bool inclusive)
     return rank + (inclusive ? 1 : 0);
 }
 
-static void reduce(const mst_call *call, void *to, const void *const *sources, int count, size_t bytes)
-{
-    call->group->kernels->reduce[call->request->dtype][call->request->op](
-        to, sources, count, bytes / call->request->element_bytes);
-}
-
 /* ---- whole ---- */
 
 static void scan_whole(const mst_call *call, size_t base, size_t bytes, bool inclusive)
@@ -54,7 +51,7 @@ static void scan_whole(const mst_call *call, size_t base, size_t bytes, bool inc
                                : call->nonblocking      ? mst_view(call, rank, base, 0)
                                                         : mst_peer_slot(call, rank);
     if (count)
-        reduce(call, (unsigned char *)call->request->out + base, group->sources, count, bytes);
+        mst_combine(call, (unsigned char *)call->request->out + base, group->sources, count, bytes);
 }
 
 /* All rounds; the first has been staged and has happened. Nobody reads the input of the last rank. */
@@ -99,7 +96,7 @@ static void chain_prefixes(const mst_call *call, size_t bytes, bool inclusive)
         unsigned char *before = blocks[rank & 1], *with = blocks[(rank + 1) & 1];
         const void *const both[] = { before, call->group->sources[rank] };
 
-        reduce(call, with, rank ? both : &both[1], rank ? 2 : 1, bytes);
+        mst_combine(call, with, rank ? both : &both[1], rank ? 2 : 1, bytes);
         put(call, rank, inclusive ? with : before, bytes);
     }
 }
@@ -110,7 +107,7 @@ static void reduce_prefixes(const mst_call *call, size_t bytes, bool inclusive)
     _Alignas(LINE_BYTES) unsigned char block[BLOCK_BYTES];
 
     for (int rank = call->group->base.size - 1; inputs_of(rank, inclusive) > 0; rank--) {
-        reduce(call, block, call->group->sources, inputs_of(rank, inclusive), bytes);
+        mst_combine(call, block, call->group->sources, inputs_of(rank, inclusive), bytes);
         put(call, rank, block, bytes);
     }
 }
@@ -119,12 +116,13 @@ static void reduce_prefixes(const mst_call *call, size_t bytes, bool inclusive)
 static void scan_sources(const mst_call *call, size_t bytes, bool inclusive)
 {
     mst_group *group = call->group;
-    bool widens = mst_dtype_widens(call->request->dtype);
+    const mst_request *request = call->request;
+    bool from_all = mst_dtype_widens(request->dtype) || request->op == MUSTER_AVG || request->made;
 
     while (bytes > 0) {
         size_t now = bytes < BLOCK_BYTES ? bytes : BLOCK_BYTES;
 
-        (widens ? reduce_prefixes : chain_prefixes)(call, now, inclusive);
+        (from_all ? reduce_prefixes : chain_prefixes)(call, now, inclusive);
         for (int rank = 0; rank < group->base.size; rank++) {
             group->sources[rank] = (const unsigned char *)group->sources[rank] + now;
             if (group->targets[rank].at)
@@ -239,6 +237,9 @@ muster_status mst_scan_ranks(mst_call *call, bool inclusive)
 {
     size_t element = call->request->element_bytes, all = call->request->count * element;
     size_t round = round_bytes(call);
+
+    if (call->plan.assembled)
+        return mst_reduce_assembled(call, inputs_of(call->group->base.rank, inclusive));
     bool only_whole = round == 0; /* all is staged, then, what is in the arena, too */
     bool whole = only_whole || all <= call->group->tuning.whole_bytes_max;
 

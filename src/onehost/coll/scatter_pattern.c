@@ -5,8 +5,9 @@
 
 size_t mst_scatter_round_bytes(const mst_call *call)
 {
-    return mst_slot_bytes(call) / (size_t)call->group->base.size / call->request->element_bytes *
-           call->request->element_bytes;
+    size_t unit = mst_call_unit_bytes(call);
+
+    return mst_slot_bytes(call) / (size_t)call->group->base.size / unit * unit;
 }
 
 void mst_scatter_stage(const mst_call *call, size_t base, size_t bytes)

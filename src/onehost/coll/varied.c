@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "src/onehost/broken.h"
+#include "src/onehost/coll/combine.h"
 #include "src/onehost/coll/round.h"
 #include "src/onehost/coll/view.h"
 
@@ -144,6 +145,7 @@ static void choose_places(mst_call *call, const mst_varied *varied)
         (to_others(call, &varied->takes) + mst_counts_of(&varied->takes, call->group->base.rank)) *
         call->request->element_bytes;
     call->plan.request = mst_round_request(call);
+    mst_combine_plan(call);
     call->plan.in_line = fits_payload(bytes);
     call->plan.part = fits_small(call, bytes) ? MST_STAGING_SMALL : MST_STAGING_RING;
     call->plan.small = call->plan.part == MST_STAGING_SMALL;
@@ -265,9 +267,9 @@ void mst_varied_alone(const mst_call *call)
            to = out->displacements ? out->displacements[0] : 0, count = mst_counts_of(&takes, 0);
 
     if (count)
-        mst_copy((unsigned char *)request->out + to * request->element_bytes,
-                 (const unsigned char *)request->in + from * request->element_bytes,
-                 count * request->element_bytes);
+        mst_combine_alone(call, (unsigned char *)request->out + to * request->element_bytes,
+                          (const unsigned char *)request->in + from * request->element_bytes,
+                          count * request->element_bytes);
 }
 
 void *mst_varied_result(const mst_call *call, size_t *bytes)

@@ -1,0 +1,126 @@
+/*
+ * Combines sources, for combine.h.
+ *
+ * Operations that the program made see blocks: `acc` is a block of ours, `next` the source itself, as it lies
+ * in staging or in its rank's arena buffer. Rounds, slices and blocks begin at multiples of a line, so a
+ * source's elements are aligned as in the buffer that they come from, up to the 16 bytes of an arrival's
+ * payload.
+ */
+#include "src/onehost/coll/combine.h"
+
+#include <string.h>
+
+#include "src/onehost/coll/view.h"
+#include "src/onehost/showing.h"
+#include "src/pure/partition.h"
+
+#define ALONE_BYTES 8192 /* for one target: non-temporal stores prefer fewer, longer runs */
+
+/* ---- planning ---- */
+
+/* Whether rounds, slices and blocks would cut elements. */
+static bool cuts_elements(const mst_request *request)
+{
+    return request->made && request->made->fn && MST_ELEMENT_BYTES_MAX % request->element_bytes != 0;
+}
+
+void mst_combine_plan(mst_call *call)
+{
+    const mst_request *request = call->request;
+
+    if (request->made)
+        mst_group_show_op(call->group, request->made->name);
+    call->plan.assembled = cuts_elements(request);
+    call->plan.reduce = !mst_shapes[request->collective].reduces || request->made
+                            ? NULL
+                            : call->group->kernels->reduce[request->dtype][request->op];
+}
+
+/* ---- combining ---- */
+
+void mst_combine_onto(const mst_call *call, void *acc, const void *const *sources, int count, size_t bytes)
+{
+    const mst_request *request = call->request;
+
+    for (int s = 1; s < count; s++)
+        request->made->fn(acc, sources[s], bytes / request->element_bytes, request->dtype,
+                          request->made->arg);
+}
+
+/* `to` may be one of the sources, so that the result is made in a block first. */
+static void combine_by_program(const mst_call *call, void *to, const void *const *sources, int count,
+                               size_t bytes)
+{
+    _Alignas(64) unsigned char block[MST_COMBINE_BYTES];
+
+    for (size_t at = 0; at < bytes; at += sizeof block) {
+        size_t now = bytes - at < sizeof block ? bytes - at : sizeof block;
+
+        memcpy(block, (const unsigned char *)sources[0] + at, now);
+        for (int s = 1; s < count; s++)
+            call->request->made->fn(block, (const unsigned char *)sources[s] + at,
+                                    now / call->request->element_bytes, call->request->dtype,
+                                    call->request->made->arg);
+        memcpy((unsigned char *)to + at, block, now);
+    }
+}
+
+void mst_combine(const mst_call *call, void *to, const void *const *sources, int count, size_t bytes)
+{
+    const mst_request *request = call->request;
+    size_t elements = bytes / request->element_bytes;
+
+    if (call->plan.reduce)
+        call->plan.reduce(to, sources, count, elements);
+    else if (request->made->fn)
+        combine_by_program(call, to, sources, count, bytes);
+    else
+        call->group->kernels->reduce_scaled[request->dtype](to, sources, call->group->records[0].made,
+                                                            sizeof(mst_call_record), count, elements);
+}
+
+void mst_combine_alone(const mst_call *call, void *to, const void *from, size_t bytes)
+{
+    const mst_request *request = call->request;
+
+    if (bytes && request->made && !request->made->fn)
+        call->group->kernels->reduce_scaled[request->dtype](to, &from, request->made->factor, 0, 1,
+                                                            bytes / request->element_bytes);
+    else
+        mst_copy(to, from, bytes);
+}
+
+void mst_combine_into_targets(const mst_call *call, int target_count, size_t bytes)
+{
+    mst_group *group = call->group;
+    size_t most = target_count == 1 ? ALONE_BYTES : MST_COMBINE_BYTES;
+    _Alignas(64) unsigned char block[ALONE_BYTES];
+
+    while (bytes > 0) {
+        size_t now = bytes < most ? bytes : most;
+
+        mst_combine(call, block, group->sources, group->base.size, now);
+        for (int t = 0; t < target_count; t++) {
+            mst_target *target = &group->targets[t];
+
+            (target->stream ? group->kernels->stream : group->kernels->copy)(target->at, block, now);
+            target->at += now;
+        }
+        for (int s = 0; s < group->base.size; s++)
+            group->sources[s] = (const unsigned char *)group->sources[s] + now;
+        bytes -= now;
+    }
+}
+
+void mst_combine_out(const mst_call *call, size_t at, size_t bytes)
+{
+    unsigned char *out = (unsigned char *)call->request->out + at;
+
+    /* Not if inputs are staged with non-temporal stores: both together exceed the CPU's buffers for them. */
+    if (!mst_streams_out(call) || mst_store_is_nontemporal(&call->group->staging_stores, bytes)) {
+        mst_combine(call, out, call->group->sources, call->group->base.size, bytes);
+        return;
+    }
+    call->group->targets[0] = (mst_target){ out, true };
+    mst_combine_into_targets(call, 1, bytes);
+}

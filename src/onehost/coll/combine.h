@@ -1,0 +1,31 @@
+/*
+ * Combining the group's `sources`, an address for each rank, in rank order: by a kernel, or by an operation
+ * that the program made. Every reduction ends here, so that all give the same bits.
+ */
+#ifndef MST_COMBINE_H
+#define MST_COMBINE_H
+
+#include "src/onehost/coll/call.h"
+
+#define MST_COMBINE_BYTES 4096 /* combined at a time into a block in our cache, for several targets */
+
+/* Plans it, before the call is shown. */
+void mst_combine_plan(mst_call *call);
+
+/* `count` sources, from that of rank 0 on, into `to`, which may be one of them. */
+void mst_combine(const mst_call *call, void *to, const void *const *sources, int count, size_t bytes);
+
+/* All into the group's first `target_count` targets, through a block in the cache: each source is read once,
+ * and a target may be written with non-temporal stores. Advances the pointers. */
+void mst_combine_into_targets(const mst_call *call, int target_count, size_t bytes);
+
+/* All into `out`, from byte `at` on, which may be one of the sources. */
+void mst_combine_out(const mst_call *call, size_t at, size_t bytes);
+
+/* All of a group of one; not only for reductions: others copy. */
+void mst_combine_alone(const mst_call *call, void *to, const void *from, size_t bytes);
+
+/* By an operation that the program made, into `acc`, which contains the elements of the first source. */
+void mst_combine_onto(const mst_call *call, void *acc, const void *const *sources, int count, size_t bytes);
+
+#endif

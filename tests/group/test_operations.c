@@ -1,0 +1,277 @@
+/*
+ * Operations and dtypes: every pair of them is right, by the serial reference, or refused in words;
+ * premultiplied sums; elements of any size that only move.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/harness/inputs.h"
+#include "tests/harness/narrow.h"
+#include "tests/harness/oracle.h"
+#include "tests/harness/ranks.h"
+
+#define REFUSED_WITH(call, words)                                                                            \
+    RANK_CHECK(world, (call) == MUSTER_ERR_INVALID && strstr(muster_error_detail(), words))
+
+static int check_pair(muster_group *world, muster_dtype dtype, muster_op op, size_t count)
+{
+    int n = muster_group_size(world), rank = muster_group_rank(world);
+    size_t bytes = count * muster_dtype_size(dtype);
+    unsigned char *inputs[INPUTS_MAX] = { 0 }, *out = malloc(bytes), *again = malloc(bytes), expected[16];
+    muster_request request = MUSTER_REQUEST_INIT;
+    int failed = 0;
+
+    fill_inputs(inputs, n, count, dtype, (uint64_t)op * 100 + (uint64_t)dtype);
+    failed = muster_all_reduce(inputs[rank], out, count, dtype, op, world) != MUSTER_OK;
+    for (size_t i = 0; i < count && !failed; i++) {
+        oracle_reduce(expected, (const void *const *)inputs, n, i, dtype, op);
+        failed = !oracle_same(expected, out + i * muster_dtype_size(dtype), dtype);
+    }
+    if (!failed)
+        failed =
+            muster_all_reduce_start(inputs[rank], again, count, dtype, op, world, &request) != MUSTER_OK ||
+            muster_wait(&request, 0) != MUSTER_OK || memcmp(out, again, bytes) != 0;
+    if (!failed)
+        failed = muster_scan(inputs[rank], again, count, dtype, op, world) != MUSTER_OK;
+    for (size_t i = 0; i < count && !failed; i++) {
+        oracle_reduce(expected, (const void *const *)inputs, rank + 1, i, dtype, op);
+        failed = !oracle_same(expected, again + i * muster_dtype_size(dtype), dtype);
+    }
+    if (!failed)
+        failed = muster_all_reduce(inputs[rank], inputs[rank], count, dtype, op, world) != MUSTER_OK ||
+                 memcmp(out, inputs[rank], bytes) != 0;
+    if (failed)
+        fprintf(stderr, "%s, op %d, %zu elements, %d ranks: wrong\n", muster_dtype_name(dtype), op, count, n);
+    free_inputs(inputs, n);
+    free(out);
+    free(again);
+    return failed;
+}
+
+/* The sentence names both, and what works in place of them. */
+static int check_refusal(muster_group *world, muster_dtype dtype, muster_op op, const char *name)
+{
+    unsigned char in[16] = { 0 }, out[16] = { 0 };
+    muster_request request = MUSTER_REQUEST_INIT;
+    char words[80];
+
+    snprintf(words, sizeof words, ": %s does not work with %s, but with ", name, muster_dtype_name(dtype));
+    RANK_CHECK(world, muster_all_reduce(in, out, 1, dtype, op, world) == MUSTER_ERR_INVALID);
+    RANK_CHECK(world, strstr(muster_error_detail(), words));
+    RANK_CHECK(world, strstr(muster_error_detail(), "these work: "));
+    RANK_CHECK(world, muster_reduce_scatter(in, out, 0, dtype, op, world) == MUSTER_ERR_INVALID);
+    RANK_CHECK(world, muster_reduce(in, out, 1, dtype, op, 0, world) == MUSTER_ERR_INVALID);
+    RANK_CHECK(world, muster_all_reduce_start(in, out, 1, dtype, op, world, &request) == MUSTER_ERR_INVALID);
+    return 0;
+}
+
+static int every_pair(muster_group *world, void *arg)
+{
+    static const char *const names[] = { "sum",  "prod", "max",  "min",    "avg",
+                                         "band", "bor",  "bxor", "maxloc", "minloc" };
+    static const size_t counts[] = { 1, 7, 1801 };
+    int failed = 0;
+
+    (void)arg;
+    for (int dtype = 0; dtype < MUSTER_DTYPE_COUNT; dtype++)
+        for (int op = 0; op < MUSTER_OP_COUNT && !failed; op++) {
+            if (!oracle_reduces((muster_dtype)dtype, (muster_op)op))
+                failed = check_refusal(world, (muster_dtype)dtype, (muster_op)op, names[op]);
+            else
+                for (size_t i = 0; i < 3 && !failed; i++)
+                    failed = check_pair(world, (muster_dtype)dtype, (muster_op)op, counts[i]);
+        }
+    return failed;
+}
+
+START_TEST(test_every_pair_is_right_or_refused)
+{
+    run_all_sizes(every_pair, NULL);
+}
+END_TEST
+
+/* ---- the same bits on every path ---- */
+
+static int same_bits(muster_group *world, void *arg)
+{
+    static const size_t counts[] = { 1000, 20000 };
+    int failed = 0;
+
+    (void)arg;
+    for (int i = 0; i < 2 && !failed; i++)
+        failed = reduce_on_every_path(world, counts[i], MUSTER_FLOAT16, MUSTER_AVG) ||
+                 reduce_on_every_path(world, counts[i], MUSTER_FLOAT8_E5M2, MUSTER_SUM) ||
+                 reduce_on_every_path(world, counts[i], MUSTER_COMPLEX128, MUSTER_PROD) ||
+                 reduce_on_every_path(world, counts[i], MUSTER_FLOAT64_INT64, MUSTER_MINLOC);
+    return failed;
+}
+
+START_TEST(test_same_bits_on_every_path)
+{
+    run_all_sizes(same_bits, NULL);
+}
+END_TEST
+
+/* ---- premultiplied sums ---- */
+
+static int scaled_floats(muster_group *world, size_t count)
+{
+    int n = muster_group_size(world), rank = muster_group_rank(world);
+    float factor = 0.1F * (float)(rank + 1), expected = 0, *x = malloc(count * sizeof *x);
+    muster_request request = MUSTER_REQUEST_INIT;
+    muster_op op;
+
+    for (int r = 0; r < n; r++) {
+        float product = (float)(r + 3) * 0.7F * (0.1F * (float)(r + 1));
+        expected = r ? expected + product : product;
+    }
+    for (size_t i = 0; i < count; i++)
+        x[i] = (float)(rank + 3) * 0.7F;
+    RANK_OK(world, muster_op_create_premul_sum(&factor, MUSTER_FLOAT32, &op));
+    RANK_OK(world, muster_all_reduce_start(x, x, count, MUSTER_FLOAT32, op, world, &request));
+    RANK_OK(world, muster_op_free(op));
+    RANK_OK(world, muster_wait(&request, 0));
+    for (size_t i = 0; i < count; i++)
+        RANK_CHECK(world, x[i] == expected);
+    free(x);
+    return 0;
+}
+
+/* float16: products and sums in float32, rounded once; the integers wrap. */
+static int scaled(muster_group *world, void *arg)
+{
+    int n = muster_group_size(world), rank = muster_group_rank(world);
+    uint16_t half = narrow_round(1.5 + rank, MUSTER_FLOAT16), x16, y16;
+    uint8_t byte = (uint8_t)(rank + 100), x8 = (uint8_t)(7 * rank + 1), y8, wrapped = 0;
+    float sum = 0;
+    muster_op op;
+
+    (void)arg;
+    x16 = narrow_round(0.3, MUSTER_FLOAT16);
+    for (int r = 0; r < n; r++) {
+        float product = (float)narrow_value(x16, MUSTER_FLOAT16) * (1.5F + (float)r);
+
+        sum = r ? sum + product : product;
+        wrapped = (uint8_t)(wrapped + (r + 100) * (7 * r + 1));
+    }
+    RANK_OK(world, muster_op_create_premul_sum(&half, MUSTER_FLOAT16, &op));
+    RANK_OK(world, muster_all_reduce(&x16, &y16, 1, MUSTER_FLOAT16, op, world));
+    RANK_CHECK(world, y16 == narrow_round((double)sum, MUSTER_FLOAT16));
+    REFUSED_WITH(muster_all_reduce(&x16, &y16, 1, MUSTER_BFLOAT16, op, world),
+                 "all_reduce(premul_sum): the factor was given as float16, and the elements are bfloat16");
+    RANK_OK(world, muster_op_free(op));
+    RANK_OK(world, muster_op_create_premul_sum(&byte, MUSTER_UINT8, &op));
+    RANK_OK(world, muster_all_reduce(&x8, &y8, 1, MUSTER_UINT8, op, world));
+    RANK_CHECK(world, y8 == wrapped);
+    RANK_OK(world, muster_op_free(op));
+    REFUSED_WITH(muster_op_create_premul_sum(&byte, MUSTER_BOOL, &op), "bool has no products");
+    REFUSED_WITH(muster_op_create_premul_sum(&byte, MUSTER_INT32_INT32, &op), "int32_int32 has no products");
+    REFUSED_WITH(muster_op_create_premul_sum(&byte, MUSTER_BYTES(4), &op), "bytes(4) has no products");
+    REFUSED_WITH(muster_op_create_premul_sum(NULL, MUSTER_UINT8, &op), "the factor is NULL");
+    for (size_t count = 1; count < 100000; count *= 17)
+        if (scaled_floats(world, count))
+            return 1;
+    return 0;
+}
+
+START_TEST(test_premultiplied_sums)
+{
+    run_all_sizes(scaled, NULL);
+}
+END_TEST
+
+/* ---- elements of any size ---- */
+
+static unsigned char byte_at(int rank, size_t at)
+{
+    return (unsigned char)((size_t)rank * 77 + at * 3 + (at >> 7));
+}
+
+static void fill_bytes(unsigned char *to, size_t bytes, int rank)
+{
+    for (size_t i = 0; i < bytes; i++)
+        to[i] = byte_at(rank, i);
+}
+
+static bool are_bytes(const unsigned char *at, size_t bytes, int rank, size_t from)
+{
+    for (size_t i = 0; i < bytes; i++)
+        if (at[i] != byte_at(rank, from + i))
+            return false;
+    return true;
+}
+
+static int moved(muster_group *world, size_t element, size_t count)
+{
+    int n = muster_group_size(world), rank = muster_group_rank(world), root = n - 1;
+    size_t block = element * count, all = block * (size_t)n, own = (size_t)rank * block;
+    unsigned char *in = malloc(all), *out = calloc(1, all);
+    muster_dtype dtype = MUSTER_BYTES(element);
+
+    fill_bytes(in, all, rank);
+    RANK_OK(world, muster_all_gather(in, out, count, dtype, world));
+    for (int r = 0; r < n; r++)
+        RANK_CHECK(world, are_bytes(out + (size_t)r * block, block, r, 0));
+    RANK_OK(world, muster_all_to_all(in, out, count, dtype, world));
+    for (int r = 0; r < n; r++)
+        RANK_CHECK(world, are_bytes(out + (size_t)r * block, block, r, own));
+    RANK_OK(world, muster_scatter(in, out, count, dtype, root, world));
+    RANK_CHECK(world, are_bytes(out, block, root, own));
+    RANK_OK(world, muster_broadcast(in, out, count, dtype, root, world));
+    RANK_CHECK(world, are_bytes(out, block, root, 0));
+    memset(out, 0, all);
+    size_t sent = n > 1 || block < 60000 ? count : 0; /* a message to oneself must fit the channel */
+    RANK_OK(world, muster_sendrecv(in, sent, (rank + 1) % n, 5, out, sent, (rank + n - 1) % n, 5, dtype,
+                                   world, NULL));
+    RANK_CHECK(world, sent == 0 || are_bytes(out, block, (rank + n - 1) % n, 0));
+    RANK_OK(world, muster_gather(in, out, count, dtype, root, world));
+    for (int r = 0; r < n && rank == root; r++)
+        RANK_CHECK(world, are_bytes(out + (size_t)r * block, block, r, 0));
+    free(in);
+    free(out);
+    return 0;
+}
+
+static int any_size(muster_group *world, void *arg)
+{
+    static const size_t sizes[] = { 1, 3, 16, 24, 1000, 70001 };
+    unsigned char x[8] = { 0 }, y[8];
+
+    (void)arg;
+    for (int i = 0; i < 6; i++)
+        if (moved(world, sizes[i], 1) || moved(world, sizes[i], 1 + 60000 / sizes[i]))
+            return 1;
+    REFUSED_WITH(
+        muster_all_sum(x, y, 1, MUSTER_BYTES(4), world),
+        "all_sum: sum does not work with bytes(4), but with booleans and numbers; with bytes(4), these "
+        "work: operations of muster_op_create");
+    REFUSED_WITH(muster_broadcast(x, x, 1, MUSTER_BYTES(0), 0, world), "is not a dtype");
+    REFUSED_WITH(muster_broadcast(x, x, 1, MUSTER_BYTES(1ULL << 30), 0, world), "is not a dtype");
+    REFUSED_WITH(muster_broadcast(x, x, 1, MUSTER_BYTES((1ULL << 32) + 4), 0, world), "is not a dtype");
+    RANK_CHECK(world, muster_dtype_size(MUSTER_BYTES(24)) == 24);
+    RANK_CHECK(world, strcmp(muster_dtype_name(MUSTER_BYTES(24)), "bytes") == 0);
+    RANK_CHECK(world, muster_dtype_size(MUSTER_BYTES(0)) == 0 && !muster_dtype_name(MUSTER_BYTES(0)));
+    return 0;
+}
+
+START_TEST(test_elements_of_any_size_move)
+{
+    run_all_sizes(any_size, NULL);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("operations");
+    TCase *tests = tcase_create("ops and dtypes");
+
+    tcase_set_timeout(tests, TEST_TIMEOUT_S);
+    tcase_add_test(tests, test_every_pair_is_right_or_refused);
+    tcase_add_test(tests, test_same_bits_on_every_path);
+    tcase_add_test(tests, test_premultiplied_sums);
+    tcase_add_test(tests, test_elements_of_any_size_move);
+    suite_add_tcase(suite, tests);
+    return run_suite(suite);
+}
