@@ -25,8 +25,8 @@
  *    and the first one that differs, by mst_collective_describe. Started and ordinary operations are counted
  *    together.
  *
- *    Of varied blocks they compare what each gives to each with what that one takes (mst_request_gives,
- *    mst_request_takes): the sentence names the pair and both counts.
+ *    Of varied blocks they compare what each gives to each with what that one takes: the sentence names the
+ *    pair and both counts.
  *
  * 4. `out` may overlap `in` as the in-place rules allow. With count 0 the buffers may be NULL, and the ranks
  *    still wait for each other.
@@ -79,29 +79,13 @@ typedef struct mst_request {
     void *out;
     size_t count;
     mst_blocks in_blocks, out_blocks; /* of buffers whose spans are varied, on the ranks that have them */
+    mst_counts gives, takes;          /* where a span is varied: to and from each rank */
+    size_t in_elements, out_elements; /* likewise: of this rank's buffers */
     size_t elements;                  /* as sentences say it: the count, or of varied blocks those of the
                                          larger buffer together */
     size_t element_bytes;             /* of the dtype */
     bool repeated;                    /* all fields are those of the group's latest blocking collective */
 } mst_request;
-
-/* What this rank gives to, and takes from, each rank in a collective with varied blocks. They look into the
- * request, and live as long. */
-static inline mst_counts mst_request_gives(const mst_request *request, int rank, int size)
-{
-    const mst_shape *shape = &mst_shapes[request->collective];
-
-    return mst_counts_through(shape->in, shape->out, request->in_blocks.counts, &request->count,
-                              request->root, rank, size);
-}
-
-static inline mst_counts mst_request_takes(const mst_request *request, int rank, int size)
-{
-    const mst_shape *shape = &mst_shapes[request->collective];
-
-    return mst_counts_through(shape->out, shape->in, request->out_blocks.counts, &request->count,
-                              request->root, rank, size);
-}
 
 /* One message, or one in each direction at once. */
 typedef struct mst_message {
@@ -155,6 +139,8 @@ struct muster_group {
     muster_group *next_waited[MUSTER_CALL_CLASS_COUNT]; /* in a wait set: of the thread in that class */
     _Atomic uint64_t started_count;                     /* started operations that are not completed yet */
     mst_request latest;       /* the latest blocking collective that passed the checks of src/api */
+    size_t *latest_counts;    /* the counts and displacements that it was given; NULL: never any
+                                 (src/api/varied.c) */
     struct mst_kept_op *kept; /* made operations that started ones use */
     bool (*released)(muster_group *group); /* set by muster_init; false: others still use the world */
 };

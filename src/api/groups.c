@@ -1,4 +1,5 @@
 /* Groups: their properties, groups made from groups, and settings. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "src/api/enter.h"
@@ -134,8 +135,10 @@ muster_status muster_group_free(muster_group *group)
                         "%llu operation%s of the group started and not completed; call muster_wait on each, "
                         "then free it",
                         (unsigned long long)started, started == 1 ? " is" : "s are");
-    if (!group->released || group->released(group))
+    if (!group->released || group->released(group)) {
+        free(group->latest_counts);
         group->backend->close(group);
+    }
     return MUSTER_OK;
 }
 

@@ -199,13 +199,23 @@ static muster_status check(const muster_group *group, mst_request *request)
  * Whether the program repeats the latest request of the group, buffers included, as loops do: then its checks
  * are known to succeed. All zeros, at first, are a barrier.
  */
-static bool is_repeated(const muster_group *group, const mst_request *request)
+static bool is_repeated(const muster_group *group, mst_request *request)
 {
     const mst_request *latest = &group->latest;
 
-    return request->in == latest->in && request->out == latest->out && request->count == latest->count &&
-           request->collective == latest->collective && request->dtype == latest->dtype &&
-           request->op == latest->op && request->root == latest->root;
+    if (request->in != latest->in || request->out != latest->out || request->count != latest->count ||
+        request->collective != latest->collective || request->dtype != latest->dtype ||
+        request->op != latest->op || request->root != latest->root)
+        return false;
+    request->elements = request->count;
+    return !mst_shapes[request->collective].varied || mst_varied_repeated(group, request);
+}
+
+static void remember(muster_group *group, const mst_request *request)
+{
+    group->latest = *request;
+    if (mst_shapes[request->collective].varied && !mst_varied_remember(group))
+        group->latest.collective = MST_COLLECTIVE_COUNT; /* none that could be repeated */
 }
 
 /* ---- calling the backend ---- */
@@ -215,10 +225,8 @@ static __attribute__((noinline)) muster_status run_new(muster_group *group, mst_
     muster_status status = check(group, request);
 
     if (status == MUSTER_OK) {
-        /* An operation that the program made may be freed before the next call, and counts by rank may be
-         * others in the same arrays. */
-        if (!request->unusual && !mst_shapes[request->collective].varied)
-            group->latest = *request;
+        if (!request->unusual) /* an operation that the program made may be freed before the next call */
+            remember(group, request);
         status = group->backend->collective(group, request);
     }
     if (request->made)
@@ -228,7 +236,6 @@ static __attribute__((noinline)) muster_status run_new(muster_group *group, mst_
 
 static muster_status run_repeated(muster_group *group, mst_request *request)
 {
-    request->elements = request->count;
     request->element_bytes = group->latest.element_bytes;
     request->repeated = true;
     return group->backend->collective(group, request);

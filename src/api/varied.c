@@ -7,6 +7,8 @@
 #include "src/api/varied.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "src/pure/partition.h"
 
@@ -138,9 +140,8 @@ static bool is_in_place(const muster_group *group, const mst_request *request, c
 static bool are_sides_wrong(const muster_group *group, const mst_request *request, const side *in,
                             const side *out, char *why, size_t bytes)
 {
-    mst_counts gives = mst_request_gives(request, group->rank, group->size),
-               takes = mst_request_takes(request, group->rank, group->size);
-    size_t given = mst_counts_of(&gives, group->rank), taken = mst_counts_of(&takes, group->rank);
+    size_t given = mst_counts_of(&request->gives, group->rank);
+    size_t taken = mst_counts_of(&request->takes, group->rank);
 
     if (given != taken)
         snprintf(why, bytes, "rank %d, this one, gives itself %zu elements and takes %zu from itself",
@@ -155,12 +156,81 @@ static bool are_sides_wrong(const muster_group *group, const mst_request *reques
     return true;
 }
 
+/* Writes down what the counts say, for the backend. */
+static void describe_counts(const muster_group *group, mst_request *request, const side *in, const side *out)
+{
+    const mst_shape *shape = &mst_shapes[request->collective];
+
+    request->gives = mst_counts_through(shape->in, shape->out, request->in_blocks.counts, request->count,
+                                        request->root, group->rank, group->size);
+    request->takes = mst_counts_through(shape->out, shape->in, request->out_blocks.counts, request->count,
+                                        request->root, group->rank, group->size);
+    request->in_elements = in->size.total;
+    request->out_elements = out->size.total;
+    request->elements = in->size.total > out->size.total ? in->size.total : out->size.total;
+}
+
 bool mst_varied_wrong(const muster_group *group, mst_request *request, char *why, size_t bytes)
 {
     side in = side_of(group, request, false), out = side_of(group, request, true);
 
     if (is_side_wrong(group, request, &in, why, bytes) || is_side_wrong(group, request, &out, why, bytes))
         return true;
-    request->elements = in.size.total > out.size.total ? in.size.total : out.size.total;
+    describe_counts(group, request, &in, &out);
     return are_sides_wrong(group, request, &in, &out, why, bytes);
+}
+
+/* ---- calls that are repeated ---- */
+
+#define ARRAYS 4
+
+/* The arrays with a number for each rank that the request has; NULL: it has not that one. */
+static void find_arrays(const muster_group *group, const mst_request *request, const size_t *arrays[ARRAYS])
+{
+    const mst_shape *shape = &mst_shapes[request->collective];
+    bool in = mst_span_varied(shape->in) && mst_span_has(shape->in, request->root, group->rank);
+    bool out = mst_span_varied(shape->out) && mst_span_has(shape->out, request->root, group->rank);
+
+    arrays[0] = in ? request->in_blocks.counts : NULL;
+    arrays[1] = in ? request->in_blocks.displacements : NULL;
+    arrays[2] = out ? request->out_blocks.counts : NULL;
+    arrays[3] = out ? request->out_blocks.displacements : NULL;
+}
+
+bool mst_varied_repeated(const muster_group *group, mst_request *request)
+{
+    const mst_request *latest = &group->latest;
+    const size_t *now[ARRAYS], *before[ARRAYS];
+    size_t size = (size_t)group->size;
+
+    find_arrays(group, request, now);
+    find_arrays(group, latest, before);
+    for (size_t i = 0; i < ARRAYS; i++)
+        if (!now[i] != !before[i] ||
+            (now[i] && memcmp(now[i], group->latest_counts + i * size, size * sizeof *now[i]) != 0))
+            return false;
+    request->gives = latest->gives;
+    request->takes = latest->takes;
+    request->gives.counts = latest->gives.counts ? now[0] : NULL;
+    request->takes.counts = latest->takes.counts ? now[2] : NULL;
+    request->in_elements = latest->in_elements;
+    request->out_elements = latest->out_elements;
+    request->elements = latest->elements;
+    return true;
+}
+
+bool mst_varied_remember(muster_group *group)
+{
+    const size_t *arrays[ARRAYS];
+    size_t size = (size_t)group->size;
+
+    if (!group->latest_counts)
+        group->latest_counts = malloc(ARRAYS * size * sizeof *group->latest_counts);
+    if (!group->latest_counts)
+        return false;
+    find_arrays(group, &group->latest, arrays);
+    for (size_t i = 0; i < ARRAYS; i++)
+        if (arrays[i])
+            memcpy(group->latest_counts + i * size, arrays[i], size * sizeof *arrays[i]);
+    return true;
 }

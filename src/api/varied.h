@@ -5,7 +5,12 @@
 #include "src/backend.h"
 
 /* Writes one sentence about what is wrong with the counts, displacements and buffers; false: nothing is.
- * Fills in request->elements. */
+ * Fills in what the request says of them. */
 bool mst_varied_wrong(const muster_group *group, mst_request *request, char *why, size_t bytes);
+
+/* Whether the request, which is otherwise group->latest, has the same counts and displacements, in whatever
+ * arrays; fills in what it says of them. And copies those of group->latest, for that; false: no memory. */
+bool mst_varied_repeated(const muster_group *group, mst_request *request);
+bool mst_varied_remember(muster_group *group);
 
 #endif

@@ -89,14 +89,15 @@ void mst_blocks_place(const mst_blocks *blocks, int size, size_t element_bytes, 
 
 /* ---- counts between ranks ---- */
 
-mst_counts mst_counts_through(mst_span here, mst_span there, const size_t *counts, const size_t *count,
-                              int root, int rank, int size)
+mst_counts mst_counts_through(mst_span here, mst_span there, const size_t *counts, size_t each, int root,
+                              int rank, int size)
 {
-    bool varies = mst_span_varied(here), to_root = there == SPAN_ROOT_VARIED;
+    bool with_root = there == SPAN_ROOT_VARIED;
 
     if (!mst_span_has(here, root, rank))
-        return (mst_counts){ count, 0, 0, 0 };
-    return (mst_counts){ varies ? counts : count, varies, to_root ? root : 0, to_root ? root + 1 : size };
+        return (mst_counts){ 0 };
+    return (mst_counts){ mst_span_varied(here) ? counts : NULL, each, with_root ? root : 0,
+                         with_root ? root + 1 : size };
 }
 
 /* The finalizer of SplitMix64: each bit of the result depends on each of the argument. */
@@ -114,8 +115,8 @@ uint64_t mst_counts_balance(const mst_counts *gives, const mst_counts *takes, in
     uint64_t balance = 0;
 
     for (int rank = gives->first; rank < gives->end; rank++)
-        balance += hash((uint64_t)own, (uint64_t)rank, gives->counts[(size_t)rank * gives->stride]);
+        balance += hash((uint64_t)own, (uint64_t)rank, mst_counts_at(gives, rank));
     for (int rank = takes->first; rank < takes->end; rank++)
-        balance -= hash((uint64_t)rank, (uint64_t)own, takes->counts[(size_t)rank * takes->stride]);
+        balance -= hash((uint64_t)rank, (uint64_t)own, mst_counts_at(takes, rank));
     return balance;
 }

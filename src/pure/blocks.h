@@ -39,21 +39,25 @@ void mst_blocks_place(const mst_blocks *blocks, int size, size_t element_bytes, 
 
 /* How many elements go between this rank and each rank from `first` to before `end`, and no others. */
 typedef struct mst_counts {
-    const size_t *counts;
-    size_t stride; /* 0: counts[0] for each */
+    const size_t *counts; /* by rank; NULL: as many for each */
+    size_t each;
     int first, end;
 } mst_counts;
 
 /* What goes through this rank's buffer. `here` and `there`: the spans of this buffer and of those at the
- * other end; `counts`: of its blocks, if they vary; `count`: of the block otherwise. The result points to
- * these. */
-mst_counts mst_counts_through(mst_span here, mst_span there, const size_t *counts, const size_t *count,
-                              int root, int rank, int size);
+ * other end; `counts`: of its blocks, if they vary; `each`: of its block otherwise. */
+mst_counts mst_counts_through(mst_span here, mst_span there, const size_t *counts, size_t each, int root,
+                              int rank, int size);
+
+/* For ranks from `first` to before `end`; and for any rank. */
+static inline size_t mst_counts_at(const mst_counts *between, int rank)
+{
+    return between->counts ? between->counts[rank] : between->each;
+}
 
 static inline size_t mst_counts_of(const mst_counts *between, int rank)
 {
-    return rank >= between->first && rank < between->end ? between->counts[(size_t)rank * between->stride]
-                                                         : 0;
+    return rank >= between->first && rank < between->end ? mst_counts_at(between, rank) : 0;
 }
 
 uint64_t mst_counts_balance(const mst_counts *gives, const mst_counts *takes, int rank);

@@ -72,6 +72,8 @@ static void *copy_of(const handle *handle, mst_request *request)
     request->in_blocks.displacements = copy_numbers(&at, in.displacements, size);
     request->out_blocks.counts = copy_numbers(&at, out.counts, size);
     request->out_blocks.displacements = copy_numbers(&at, out.displacements, size);
+    request->gives.counts = request->in_blocks.counts;
+    request->takes.counts = request->out_blocks.counts;
     return copy;
 }
 
@@ -147,9 +149,8 @@ static muster_status compare_counts(handle *handle, const rendezvous *rendezvous
 
     for (int taker = 0; taker < size && mst_shapes[postings[0].request.collective].varied; taker++)
         for (int giver = 0; giver < size; giver++) {
-            mst_counts gives = mst_request_gives(&postings[giver].request, giver, size),
-                       takes = mst_request_takes(&postings[taker].request, taker, size);
-            size_t given = mst_counts_of(&gives, taker), taken = mst_counts_of(&takes, giver);
+            size_t given = mst_counts_of(&postings[giver].request.gives, taker);
+            size_t taken = mst_counts_of(&postings[taker].request.takes, giver);
 
             if (given == taken)
                 continue;
@@ -193,10 +194,9 @@ static const void *block_of(const rendezvous *rendezvous, int rank, int block)
 static void take(const handle *handle, const rendezvous *rendezvous)
 {
     const mst_request *request = &rendezvous->postings[handle->base.rank].request;
-    mst_counts takes = mst_request_takes(request, handle->base.rank, handle->base.size);
 
     for (int rank = 0; rank < handle->base.size; rank++) {
-        size_t bytes = mst_counts_of(&takes, rank) * request->element_bytes;
+        size_t bytes = mst_counts_of(&request->takes, rank) * request->element_bytes;
 
         if (bytes)
             memcpy((char *)request->out +

@@ -21,7 +21,7 @@ static void stage_counts(const mst_call *call, int first, int count)
     uint64_t numbers[STAGED_AT_ONCE];
 
     for (int at = 0; at < count; at++)
-        numbers[at] = mst_counts_of(&call->group->varied->gives, first + at);
+        numbers[at] = mst_counts_of(&call->request->gives, first + at);
     mst_stage(call, 0, numbers, (size_t)count * sizeof numbers[0]);
 }
 
@@ -29,7 +29,7 @@ static void stage_counts(const mst_call *call, int first, int count)
 static void look(const mst_call *call, int at, mst_count_finding *finding)
 {
     for (int rank = 0; rank < call->group->base.size && !finding->found; rank++) {
-        uint64_t given, taken = mst_counts_of(&call->group->varied->takes, rank);
+        uint64_t given, taken = mst_counts_of(&call->request->takes, rank);
 
         memcpy(&given, mst_peer_slot(call, rank) + (size_t)at * sizeof given, sizeof given); /* E2 */
         if (given != taken)

@@ -70,7 +70,8 @@ static void stage_parts(const mst_call *call, const division *division, size_t r
         size_t part = part_bytes(call, division, rank), begin = round * part;
 
         if (begin < block && rank != call->group->base.rank)
-            mst_stage(call, at, (const unsigned char *)call->request->in + varied->in_at[rank] + begin,
+            mst_stage(call, at,
+                      (const unsigned char *)call->request->in + mst_varied_at(varied->in_at, rank) + begin,
                       block - begin < part ? block - begin : part);
         at += part;
     }
@@ -81,7 +82,7 @@ static muster_status reduce_part(const mst_call *call, const division *division,
 {
     mst_group *group = call->group;
     const mst_varied *varied = group->varied;
-    size_t in_at = varied->in_at[group->base.rank] + begin;
+    size_t in_at = mst_varied_at(varied->in_at, group->base.rank) + begin;
 
     for (int rank = 0; rank < group->base.size; rank++) {
         if (rank == group->base.rank)

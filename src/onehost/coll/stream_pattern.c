@@ -61,8 +61,8 @@ static void stage_window(const mst_call *call, const mst_varied *varied, const w
     stage_part(call, window, 0, varied->table, (size_t)size * sizeof varied->table[0]);
     for (int rank = 0; rank < size && !head->in_offset; rank++)
         if (rank != own)
-            stage_part(call, window, varied->table[rank], in + varied->in_at[rank],
-                       mst_counts_of(&varied->gives, rank) * call->request->element_bytes);
+            stage_part(call, window, varied->table[rank], in + mst_varied_at(varied->in_at, rank),
+                       mst_counts_of(&call->request->gives, rank) * call->request->element_bytes);
 }
 
 /* ---- taking ---- */
@@ -81,33 +81,34 @@ static bool learn_place(const mst_call *call, mst_varied *varied, int rank, cons
     return true;
 }
 
-static muster_status take_from_arena(const mst_call *call, const mst_varied *varied, int rank, size_t bytes)
+static muster_status take_from_arena(const mst_call *call, const mst_varied *varied, int rank, uint64_t at,
+                                     size_t bytes)
 {
-    const unsigned char *from = mst_varied_in_arena(call, rank, varied->from_at[rank], bytes);
+    const unsigned char *from = mst_varied_in_arena(call, rank, at, bytes);
 
     if (!from)
         return mst_varied_damaged(call, rank);
-    mst_deliver(call, varied->out_at[rank], from, bytes);
+    mst_deliver(call, mst_varied_at(varied->out_at, rank), from, bytes);
     return MUSTER_OK;
 }
 
 /* Takes what the window has of the bytes that a rank gives us. */
 static muster_status take_from(const mst_call *call, mst_varied *varied, int rank, const window *window)
 {
-    size_t bytes = mst_counts_of(&varied->takes, rank) * call->request->element_bytes;
+    size_t bytes = mst_counts_of(&call->request->takes, rank) * call->request->element_bytes;
 
     if (bytes == 0)
         return MUSTER_OK;
     const mst_varied_head *head = &varied->heads[rank];
     bool learnt = learn_place(call, varied, rank, window);
-    uint64_t at = varied->from_at[rank];
+    uint64_t at = varied->is_tabled ? varied->from_at[rank] : 0;
     if (head->in_offset)
-        return learnt ? take_from_arena(call, varied, rank, bytes) : MUSTER_OK;
+        return learnt ? take_from_arena(call, varied, rank, at, bytes) : MUSTER_OK;
     if (learnt && (at > head->bytes || bytes > head->bytes - at))
         return mst_varied_damaged(call, rank);
     struct window part = cut(window, at, bytes);
     if (part.bytes)
-        mst_deliver(call, varied->out_at[rank] + (part.begin - at),
+        mst_deliver(call, mst_varied_at(varied->out_at, rank) + (part.begin - at),
                     mst_varied_slot(call, rank, window->first) + (part.begin - window->begin), part.bytes);
     return MUSTER_OK;
 }
@@ -117,14 +118,15 @@ static muster_status take_from(const mst_call *call, mst_varied *varied, int ran
 static void take_own(const mst_call *call, const mst_varied *varied, const window *window)
 {
     int own = call->group->base.rank;
-    size_t bytes = mst_counts_of(&varied->takes, own) * call->request->element_bytes;
+    size_t bytes = mst_counts_of(&call->request->takes, own) * call->request->element_bytes;
     bool in_parts = !varied->is_tabled && varied->heads[own].bytes;
     bool is_last = window->begin + window->bytes >= varied->longest;
     struct window part = in_parts ? cut(window, 0, bytes) : (struct window){ 0, is_last ? bytes : 0, false };
 
     if (part.bytes)
-        mst_deliver(call, varied->out_at[own] + part.begin,
-                    (const unsigned char *)call->request->in + varied->in_at[own] + part.begin, part.bytes);
+        mst_deliver(call, mst_varied_at(varied->out_at, own) + part.begin,
+                    (const unsigned char *)call->request->in + mst_varied_at(varied->in_at, own) + part.begin,
+                    part.bytes);
 }
 
 static muster_status take_window(const mst_call *call, mst_varied *varied, const window *window)

@@ -22,43 +22,35 @@ static mst_varied *allocate(size_t size)
     varied->heads = (mst_varied_head *)(varied + 1);
     varied->table = (uint64_t *)(varied->heads + size);
     varied->from_at = varied->table + size;
-    varied->in_at = (size_t *)(varied->from_at + size);
-    varied->out_at = varied->in_at + size;
+    varied->places = (size_t *)(varied->from_at + size);
     return varied;
 }
 
-static void place(const mst_call *call, mst_span span, const mst_blocks *blocks, size_t *at)
+/* Where the blocks of a buffer are, by rank; NULL: there is one, at its beginning. */
+static const size_t *place(const mst_call *call, mst_span span, const mst_blocks *blocks, size_t *at)
 {
-    int size = call->group->base.size;
-
-    if (mst_span_varied(span) && mst_span_has(span, call->request->root, call->group->base.rank))
-        mst_blocks_place(blocks, size, call->request->element_bytes, at);
-    else
-        memset(at, 0, (size_t)size * sizeof *at);
-}
-
-/* All elements but those from this rank to itself. */
-static size_t to_others(const mst_call *call, const mst_counts *between)
-{
-    size_t elements = 0;
-
-    for (int rank = between->first; rank < between->end; rank++)
-        elements += between->counts[(size_t)rank * between->stride];
-    return elements - mst_counts_of(between, call->group->base.rank);
+    if (!mst_span_varied(span) || !mst_span_has(span, call->request->root, call->group->base.rank))
+        return NULL;
+    mst_blocks_place(blocks, call->group->base.size, call->request->element_bytes, at);
+    return at;
 }
 
 /* Bytes that the others need of our input, each counted once; of what is reduced, our own block counts, too,
  * which has a place in the slot. */
-static size_t needed_bytes(const mst_call *call, const mst_varied *varied)
+static size_t needed_bytes(const mst_call *call)
 {
-    const mst_shape *shape = &mst_shapes[call->request->collective];
-    size_t others = to_others(call, &varied->gives);
+    const mst_request *request = call->request;
+    const mst_counts *gives = &request->gives;
+    int own = call->group->base.rank;
+    bool to_itself_only = gives->first == own && gives->end == own + 1;
+    size_t elements = gives->first < gives->end && !to_itself_only ? gives->each : 0;
 
-    if (others && shape->reduces)
-        others += mst_counts_of(&varied->gives, call->group->base.rank);
-    else if (others && !mst_span_varied(shape->in))
-        others = call->request->count; /* the same block for all */
-    return others * call->request->element_bytes;
+    if (gives->counts) {
+        elements = request->in_elements - mst_counts_of(gives, own);
+        if (elements && mst_shapes[request->collective].reduces)
+            elements = request->in_elements;
+    }
+    return elements * request->element_bytes;
 }
 
 /* The arena offset from which on all of our blocks lie, *begin bytes behind the input's beginning; 0: they
@@ -92,7 +84,7 @@ static size_t fill_table(const mst_call *call, mst_varied *varied)
 
         varied->table[rank] = at;
         if (i < size)
-            at += mst_counts_of(&varied->gives, rank) * call->request->element_bytes;
+            at += mst_counts_of(&call->request->gives, rank) * call->request->element_bytes;
     }
     return at;
 }
@@ -100,7 +92,7 @@ static size_t fill_table(const mst_call *call, mst_varied *varied)
 /* Decides whether the input is staged, and how long the stream is. */
 static void plan_stream(mst_call *call, mst_varied *varied, mst_varied_head *head)
 {
-    size_t needed = needed_bytes(call, varied), begin;
+    size_t needed = needed_bytes(call), begin;
     int size = call->group->base.size;
 
     call->plan.in_bytes = needed;
@@ -110,7 +102,7 @@ static void plan_stream(mst_call *call, mst_varied *varied, mst_varied_head *hea
         return;
     head->bytes = head->in_offset ? (size_t)size * sizeof(uint64_t) : fill_table(call, varied);
     for (int rank = 0; head->in_offset && rank < size; rank++)
-        varied->table[rank] = varied->in_at[rank] - begin;
+        varied->table[rank] = mst_varied_at(varied->in_at, rank) - begin;
 }
 
 /* ---- places ---- */
@@ -141,9 +133,7 @@ static void choose_places(mst_call *call, const mst_varied *varied)
 {
     size_t bytes = varied->heads[call->group->base.rank].bytes;
 
-    call->plan.out_bytes =
-        (to_others(call, &varied->takes) + mst_counts_of(&varied->takes, call->group->base.rank)) *
-        call->request->element_bytes;
+    call->plan.out_bytes = call->request->out_elements * call->request->element_bytes;
     call->plan.request = mst_round_request(call);
     mst_combine_plan(call);
     call->plan.in_line = fits_payload(bytes);
@@ -160,19 +150,27 @@ bool mst_varied_prepare(mst_call *call)
     if (!group->varied)
         group->varied = allocate((size_t)group->base.size);
     mst_varied *varied = group->varied;
-    if (!varied)
+    if (!varied) {
+        group->plan.made = false;
         return false;
-    varied->gives = mst_request_gives(request, group->base.rank, group->base.size);
-    varied->takes = mst_request_takes(request, group->base.rank, group->base.size);
+    }
     varied->is_tabled = mst_span_varied(shape->in) && !shape->reduces;
-    place(call, shape->in, &request->in_blocks, varied->in_at);
-    place(call, shape->out, &request->out_blocks, varied->out_at);
+    if (varied->is_tabled)
+        memset(varied->from_at, 0xff, (size_t)group->base.size * sizeof(uint64_t));
+    if (request->repeated && group->plan.made) {
+        call->plan = group->plan;
+        return true;
+    }
+    varied->in_at = place(call, shape->in, &request->in_blocks, varied->places);
+    varied->out_at = place(call, shape->out, &request->out_blocks, varied->places + group->base.size);
     mst_varied_head *head = &varied->heads[group->base.rank];
-    head->balance = mst_counts_balance(&varied->gives, &varied->takes, group->base.rank);
+    head->balance = mst_counts_balance(&request->gives, &request->takes, group->base.rank);
     plan_stream(call, varied, head);
-    memset(varied->from_at, varied->is_tabled ? 0xff : 0, (size_t)group->base.size * sizeof(uint64_t));
     varied->window = window_for(call, head->bytes);
     choose_places(call, varied);
+    /* Whether buffers are in the arena may change from call to call. */
+    call->plan.made = !request->unusual && call->plan.in_bytes < group->tuning.view_bytes_min;
+    group->plan = call->plan;
     return true;
 }
 
@@ -262,9 +260,9 @@ void mst_varied_alone(const mst_call *call)
 {
     const mst_request *request = call->request;
     const mst_blocks *in = &request->in_blocks, *out = &request->out_blocks;
-    mst_counts takes = mst_request_takes(request, 0, 1);
+
     size_t from = in->displacements ? in->displacements[0] : 0,
-           to = out->displacements ? out->displacements[0] : 0, count = mst_counts_of(&takes, 0);
+           to = out->displacements ? out->displacements[0] : 0, count = mst_counts_of(&request->takes, 0);
 
     if (count)
         mst_combine_alone(call, (unsigned char *)request->out + to * request->element_bytes,
@@ -276,11 +274,10 @@ void *mst_varied_result(const mst_call *call, size_t *bytes)
 {
     const mst_request *request = call->request;
     int size = call->group->base.size, rank = 0;
-    mst_counts takes = mst_request_takes(request, call->group->base.rank, size);
 
-    while (rank < size && mst_counts_of(&takes, rank) == 0)
+    while (rank < size && mst_counts_of(&request->takes, rank) == 0)
         rank++;
-    *bytes = rank < size ? mst_counts_of(&takes, rank) * request->element_bytes : 0;
+    *bytes = rank < size ? mst_counts_of(&request->takes, rank) * request->element_bytes : 0;
     if (*bytes == 0)
         return request->out;
     size_t at = 0;

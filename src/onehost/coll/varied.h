@@ -16,10 +16,11 @@
 #include "src/onehost/coll/call.h"
 
 typedef struct mst_varied {
-    mst_counts gives, takes;
-    size_t *in_at, *out_at; /* bytes, by rank: what we give it, and take from it, in our buffers */
+    size_t *places; /* memory of the two that follow */
+    const size_t *in_at,
+        *out_at;            /* bytes, by rank: where in our buffers its block is; NULL: at the beginning */
     uint64_t *table;        /* by rank: where in our stream, or from in_offset on, that rank's block is */
-    uint64_t *from_at;      /* by rank: where our block is in its stream, or from its in_offset on */
+    uint64_t *from_at;      /* by rank, if tabled: where our block is in its stream, or from in_offset on */
     mst_varied_head *heads; /* by rank; our own from the beginning, the others' after the first round */
     size_t window;          /* bytes of a stream per round in the ring */
     size_t longest;         /* after the first round: bytes of the longest stream */
@@ -29,6 +30,11 @@ typedef struct mst_varied {
 
 /* Fills in the group's mst_varied, and the places of the call; false: no memory. */
 bool mst_varied_prepare(mst_call *call);
+
+static inline size_t mst_varied_at(const size_t *places, int rank)
+{
+    return places ? places[rank] : 0;
+}
 
 /* Where in the slot of the first round the stream begins. */
 static inline size_t mst_varied_begin(const mst_call *call)
