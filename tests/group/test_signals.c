@@ -1,6 +1,8 @@
 /* Signals of a share: puts and waits, what is counted, and what ends a wait alone. */
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "tests/harness/ranks.h"
 
@@ -143,6 +145,47 @@ START_TEST(test_an_interruption_ends_one_call)
 }
 END_TEST
 
+/* A forked child has no share and no queue. */
+static int fork_is_refused(muster_group *world, void *arg)
+{
+    muster_queue *queue;
+    muster_share *share;
+    const void *entry;
+    void *at;
+    size_t bytes;
+    int status;
+
+    (void)arg;
+    RANK_OK(world, muster_share_create(world, 100, &share));
+    RANK_OK(world, muster_queue_create(world, 0, 1, 1, &queue));
+    pid_t child = fork();
+    if (child == 0)
+        _exit(muster_share_at(share, 0, &at, NULL) == MUSTER_ERR_FORKED &&
+                      muster_share_sync(share) == MUSTER_ERR_FORKED &&
+                      muster_share_seal(share) == MUSTER_ERR_FORKED &&
+                      muster_put_signal(share, 0, 0, "x", 1, 0) == MUSTER_ERR_FORKED &&
+                      muster_wait_signal(share, 0, 0, 1, 0) == MUSTER_ERR_FORKED &&
+                      muster_peer_buffer(world, 0, &at, &at) == MUSTER_ERR_FORKED &&
+                      muster_queue_push(queue, "x", 1, 0) == MUSTER_ERR_FORKED &&
+                      muster_queue_peek(queue, 0, &entry, &bytes) == MUSTER_ERR_FORKED &&
+                      muster_queue_free(queue) == MUSTER_ERR_FORKED &&
+                      muster_share_free(share) == MUSTER_ERR_FORKED
+                  ? 0
+                  : 1);
+    RANK_CHECK(world, waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    RANK_OK(world, muster_share_at(share, 0, &at, NULL));
+    RANK_OK(world, muster_barrier(world));
+    RANK_OK(world, muster_queue_free(queue));
+    RANK_OK(world, muster_share_free(share));
+    return 0;
+}
+
+START_TEST(test_a_forked_child_is_refused)
+{
+    run_ranks(2, RANKS_AS_PROCESSES, fork_is_refused, NULL);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("signals");
@@ -152,6 +195,7 @@ int main(void)
     tcase_add_test(tests, test_puts_in_a_ring);
     tcase_add_test(tests, test_signals_are_counted);
     tcase_add_test(tests, test_an_interruption_ends_one_call);
+    tcase_add_test(tests, test_a_forked_child_is_refused);
     if (on_one_host() &&
         !under_thread_sanitizer()) /* which looks for cycles, among processes of one thread */
         tcase_add_test(tests, test_a_cycle_of_waits_ends_them);
