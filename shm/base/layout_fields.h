@@ -122,8 +122,7 @@ STRUCT(mst_split_record)
     FIELD(uint64_t, staging_offset); /* 0: none yet */
     FIELD(uint64_t, operation);      /* number of the split in the parent */
     FIELD(uint64_t, makes); /* what the call makes, enum mst_makes of src/onehost: the same on all ranks */
-    ARRAY(uint64_t, details, [2]); /* of what it makes: a window's bytes of this rank; a queue's entries, and
-                                      bytes of each */
+    ARRAY(uint64_t, details, [2]); /* a window's bytes of this rank; a queue's entries, and bytes of each */
 END_STRUCT(mst_split_record);
 
 /* What a rank contributes to a subset, for one other member (pairs.h). */
@@ -357,6 +356,5 @@ END_STRUCT(mst_queue_place);
 
 /* A reader's block of a queue. */
 STRUCT(mst_queue_reader)
-    FIELD(alignas(MST_LINE) _Atomic uint64_t,
-          released); /* the reader: number of the last entry that it is done with, E30 */
+    FIELD(alignas(MST_LINE) _Atomic uint64_t, released); /* reader: last entry it is done with, E30 */
 END_STRUCT(mst_queue_reader);
