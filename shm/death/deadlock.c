@@ -44,18 +44,21 @@ void mst_deadlock_waiting(mst_deadlock *deadlock, const uint32_t awaited[2], con
                           const char *doing)
 {
     mst_rank_entry *entry = entry_of(deadlock, deadlock->self);
+    mst_seats seats = any_of ? *any_of : (mst_seats){ 0 };
 
-    if (mst_load32_rlx(&deadlock->published)) {
+    if (mst_load32_rlx(&deadlock->published) && !memcmp(&seats, &deadlock->any_of, sizeof seats)) {
         mst_add32_sc(&entry->checks, 1); /* E13: `ready` was false just now */
         return;
     }
+    mst_deadlock_over(deadlock); /* what was published before a member left */
     if (!deadlock->promised && mst_os_thread_count() != deadlock->own_threads + 1)
         return;
     for (int i = 0; i < 2; i++)
         mst_store32_rlx(&entry->awaited[i], awaited[i] < MST_RANKS_MAX ? awaited[i] + 1 : 0);
     mst_store32_rlx(&entry->awaits_any, any_of != NULL);
     for (int i = 0; any_of && i < MST_RANKS_MAX / 64; i++)
-        mst_store64_rlx(&entry->any_of[i], any_of->bits[i]);
+        mst_store64_rlx(&entry->any_of[i], seats.bits[i]);
+    deadlock->any_of = seats;
     snprintf(entry->doing, sizeof entry->doing, "%s", doing);
     mst_fault_point("wait.publish");
     mst_store64_rel(&entry->wait_epoch, 2 * ++deadlock->waits + 1); /* E13 */

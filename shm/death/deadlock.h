@@ -34,6 +34,11 @@ typedef struct mst_deadlock_member {
     uint64_t wait_epoch;
 } mst_deadlock_member;
 
+/* A set of seats. */
+typedef struct mst_seats {
+    uint64_t bits[MST_RANKS_MAX / 64];
+} mst_seats;
+
 typedef struct mst_deadlock {
     mst_geometry geometry;
     uint32_t self;
@@ -41,6 +46,7 @@ typedef struct mst_deadlock {
     bool promised;              /* the user states that only one thread of this rank calls muster */
     _Atomic uint32_t published; /* 1: the current wait; other threads of the rank may read it */
     uint64_t waits;             /* number of published waits */
+    mst_seats any_of;           /* as published; empty: none */
     mst_deadlock_member *cycle;
     uint32_t *seen_from; /* for the search: the rank from which a rank was reached */
     bool *stuck;         /* by seat: for the search: cannot go on; then: is one of the members */
@@ -51,13 +57,9 @@ bool mst_deadlock_init(mst_deadlock *deadlock, const mst_geometry *geometry,
                        uint32_t self); /* false: no memory */
 void mst_deadlock_destroy(mst_deadlock *deadlock);
 
-/* A set of seats. */
-typedef struct mst_seats {
-    uint64_t bits[MST_RANKS_MAX / 64];
-} mst_seats;
-
 /* States what the current wait is for: up to two seats (MST_RANKS_MAX: none), all of which must act; any one
- * of a set, NULL: none; and the call. Called at each tick; publishes, or counts a check. */
+ * of a set, NULL: none; and the call. Called at each tick; publishes, again when the set has become smaller,
+ * or counts a check. */
 void mst_deadlock_waiting(mst_deadlock *deadlock, const uint32_t awaited[2], const mst_seats *any_of,
                           const char *doing);
 

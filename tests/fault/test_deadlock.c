@@ -117,6 +117,26 @@ static int one_of_any_computes(muster_group *world, void *arg)
     return 0;
 }
 
+/* Who leaves cannot send any more, whether it left before the others waited or after. */
+static int one_of_any_leaves(muster_group *world, void *arg)
+{
+    int size = muster_group_size(world), x;
+    const bool *later = arg;
+    muster_group *copy;
+
+    RANK_OK(world, muster_group_dup(world, &copy));
+    if (muster_group_rank(world) == size - 1) {
+        for (int other = 0; *later && other < size - 1; other++)
+            AWAIT(has_waited_long(world, (uint32_t)other));
+    } else {
+        RANK_CHECK(world,
+                   muster_recv(&x, 1, MUSTER_INT32, MUSTER_ANY_SOURCE, 0, copy, NULL) == MUSTER_ERR_DEADLOCK);
+    }
+    RANK_OK(world, muster_group_free(copy));
+    RANK_OK(world, muster_barrier(world));
+    return 0;
+}
+
 /* Tags: each waits for a message that the other would send later. */
 static int crossed_tags(muster_group *world, void *arg)
 {
@@ -134,6 +154,10 @@ START_TEST(test_any_source_and_tags)
     for (int size = 2; size <= 5; size++) {
         run_ranks(size, RANKS_AS_PROCESSES, all_receive_of_any, NULL);
         run_ranks(size, RANKS_AS_PROCESSES, one_of_any_computes, NULL);
+    }
+    for (int i = 0; i < 2; i++) {
+        bool later = i;
+        run_ranks(3, RANKS_AS_PROCESSES, one_of_any_leaves, &later);
     }
     run_ranks(2, RANKS_AS_PROCESSES, crossed_tags, NULL);
 }
