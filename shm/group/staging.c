@@ -21,7 +21,7 @@ bool mst_staging_place(mst_subarena *subarena, int rank, uint64_t offset)
     told.staging_offset = offset;
     if (!mst_share_has_room(geometry, &told))
         return false;
-    subarena->shares[rank] = told;
+    subarena->shares[rank].staging_offset = offset; /* that alone: the watcher of deaths reads the seat */
     subarena->staging[rank] = mst_layout_at(geometry, told.seat, offset);
     return true;
 }
