@@ -99,6 +99,10 @@ expect 0 "" $run -n 4 -- "$TEST_EXAMPLES/hello"
 [ "$(grep -c "of 4: the ranks add up to 6$" "$work/out")" -eq 4 ] || fail "hello"
 expect 0 "" $run -n 6 -- "$TEST_EXAMPLES/grid"
 [ "$(grep -c "total 21$" "$work/out")" -eq 6 ] || fail "grid"
+for n in 1 2 5; do
+    expect 0 "" $run -n $n -- "$TEST_EXAMPLES/farm"
+    grep -q "17984 prime numbers below 200000$" "$work/out" || fail "farm of $n"
+done
 expect 0 "" $run -n 3 -- "$TEST_EXAMPLES/weights"
 [ "$(grep -c "squares add up to 524287.845" "$work/out")" -eq 3 ] || fail "weights"
 expect 0 "" $run -n 4 -- "$TEST_EXAMPLES/steps"
