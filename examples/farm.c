@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 #define TASKS 200
-#define NUMBERS 1000 /* of one task */
+#define NUMBERS 1000        /* of one task */
 enum { RESULT, TASK, END }; /* tags */
 
 static void check(muster_status status)
