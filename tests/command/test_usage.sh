@@ -35,7 +35,7 @@ refused "^muster run: --mlx takes no value$" run --mlx=1
 refused "^muster run: --on-hang foo: expected nothing, report, stacks or abort$" run -n 2 --on-hang foo -- true
 refused "^muster run: --on-hang stack: expected .* or abort; did you mean stacks?$" run -n 2 --on-hang stack -- true
 refused "^muster run: --timeout 0: expected seconds above 0" run --timeout 0
-refused "^muster bench: --op mix: expected sum, prod, max or min; did you mean max?$" bench --op mix
+refused "^muster bench: --op mix: expected sum, prod, max, min, avg, band, bor, bxor, maxloc or minloc; did you mean m[ai][xn]?$" bench --op mix
 refused "^muster bench: \"al_reduce\" is no operation .*; did you mean all_reduce?$" bench al_reduce
 refused "^muster inspect: --trace lacks its value; expected a file$" inspect --trace
 refused "^muster top: --seconds never: expected seconds above 0" top --seconds never
@@ -47,7 +47,7 @@ refused "^muster: \"walk\" is no subcommand; expected run, .* or bench$" walk
 refused "^muster: \"-n\" is no subcommand; did you mean muster run -n?$" -n 4 ./hello
 refused "^muster inspect: --json, --stacks and --trace exclude each other$" inspect --json --stacks
 refused "^muster run: --wrap lacks its value; expected a command$" run -n 2 --wrap "" true
-refused "^muster bench: --dtype float31: expected bool, .* or complex64$" bench --dtype float31
+refused "^muster bench: --dtype float31: expected bool, .* or float64_int64$" bench --dtype float31
 for command in inspect top; do
     expect 1 "^muster $command: no job .* has met under /nojob; muster ps lists the jobs$" "$muster" $command /nojob
     expect 1 "^muster $command: \"job\" is neither the number of a process nor a /NAME;" "$muster" $command job

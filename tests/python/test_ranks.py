@@ -14,6 +14,11 @@ import unittest
 import muster
 from muster.testing import ranks
 
+try:
+    import numpy
+except ImportError:
+    numpy = None
+
 
 def expect(error, text, call):
     """The call raises that, with the text in its message."""
@@ -254,6 +259,39 @@ class Harness(unittest.TestCase):
         except ProcessLookupError:
             pass  # it has ended before
         assert muster.recv_into(array.array("i", [0]), 0)[0] == 7
+
+
+class Operations(unittest.TestCase):
+    """Operations by name, and the dtypes of structures and of 8-bit floats."""
+
+    @ranks(2)
+    def test_without_numpy(self):
+        rank = muster.init().rank()
+        assert muster.all_reduce(array.array("d", [rank]), op="avg")[0] == 0.5
+        assert muster.all_reduce(array.array("i", [4 | rank]), op="bxor")[0] == 1
+        assert muster.all_reduce(array.array("B", [0x38]), dtype="float8_e4m3")[0] == 0x40  # 1 + 1
+        assert muster.all_reduce(array.array("B", [0x3c]), dtype="float8_e5m2")[0] == 0x40
+        expect(ValueError, "avg does not work with int32, but with floats",
+               lambda: muster.all_reduce(array.array("i", [1]), op="avg"))
+        expect(ValueError, "expected 'sum', 'prod'", lambda: muster.all_reduce(array.array("i", [1]), op="mean"))
+
+    @unittest.skipUnless(numpy, "needs numpy")
+    def test_with_numpy(self):
+        @ranks(2)
+        def body():
+            rank = muster.init().rank()
+            pairs = numpy.zeros(2, dtype=[("value", "f4"), ("index", "i4")])
+            pairs["value"], pairs["index"] = [rank, 5], [7 + rank, 3 - rank]
+            most = muster.all_reduce(pairs, op="maxloc")
+            assert most.dtype == pairs.dtype and most.tolist() == [(1, 8), (5, 2)], most
+            wide = numpy.array([(-rank, rank)], dtype=[("x", "i8"), ("y", "i8")])
+            assert muster.all_reduce(wide, op="minloc").tolist() == [(-1, 1)]
+            assert muster.all_sum(numpy.array([1 + 1j * rank])).tolist() == [2 + 1j]
+            odd = numpy.zeros(1, dtype=[("x", "i4"), ("y", "i8")])
+            expect(ValueError, "a structure of a value and an index", lambda: muster.all_reduce(odd, op="maxloc"))
+            expect(ValueError, "sum does not work with float32_int32", lambda: muster.all_sum(pairs))
+
+        body()
 
 
 if __name__ == "__main__":

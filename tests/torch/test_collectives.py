@@ -114,6 +114,24 @@ def orders_of_elements():
     mean = torch.tensor([float(rank)])
     dist.all_reduce(mean, op=dist.ReduceOp.AVG)
     assert mean == 1
+    mean = torch.tensor([1 + 2.0**-10 * (rank == 0)], dtype=torch.float16)  # divided and rounded once, not twice
+    dist.all_reduce(mean, op=dist.ReduceOp.AVG)
+    assert mean == torch.tensor((SIZE + 2.0**-10) / SIZE).half(), mean
+    for op, wanted in ("BAND", 4), ("BOR", 7), ("BXOR", 4 ^ 5 ^ 6):
+        bits = torch.tensor([4 + rank])
+        dist.all_reduce(bits, op=getattr(dist.ReduceOp, op))
+        assert bits == wanted, (op, bits)
+    wide = torch.tensor([complex(1 + rank, rank)], dtype=torch.complex128)
+    dist.all_reduce(wide)
+    assert wide == 6 + 3j, wide
+    for kind in torch.float8_e4m3fn, torch.float8_e5m2:
+        eighth = torch.tensor([0.5 + rank]).to(kind)
+        dist.all_reduce(eighth)
+        assert eighth.float() == torch.tensor(4.5).to(kind).float(), eighth
+    for kind in torch.float32, torch.float16, torch.int32:
+        scaled = torch.tensor([1 + rank], dtype=kind)
+        dist.all_reduce(scaled, op=dist._make_nccl_premul_sum(2.0 + rank))
+        assert scaled == 2 + 6 + 12, scaled
     part = torch.zeros(2)
     dist.reduce_scatter_single(part, torch.arange(2.0 * SIZE), op=dist.ReduceOp.AVG)
     assert (part == torch.arange(2.0 * SIZE)[2 * rank:2 * rank + 2]).all()
@@ -152,8 +170,9 @@ def refused():
             torch.ones(2, dtype=dtype), integers, op=dist.ReduceOp.AVG))
         assert (integers == 1).all()
     for op in ("BAND", "BOR", "BXOR"):
-        expect(no, f"no reduction {op}; expected", lambda: dist.all_reduce(x.int(), op=getattr(dist.ReduceOp, op)))
-    expect(no, "float8_e4m3fn by SUM", lambda: dist.all_reduce(x.to(torch.float8_e4m3fn)))
+        expect(no, f"{op} of torch.float32: ", lambda: dist.all_reduce(x, op=getattr(dist.ReduceOp, op)))
+    expect(no, "PREMUL_SUM of torch.bool", lambda: dist.all_reduce(x.bool(), op=dist._make_nccl_premul_sum(2.0)))
+    expect(no, "float8_e4m3fnuz by SUM", lambda: dist.all_reduce(x.to(torch.float8_e4m3fnuz)))
     expect(no, "use to_dense()", lambda: dist.all_reduce(x.to_sparse()))
     expect(no, "copy it to the CPU", lambda: dist.all_reduce(torch.ones(2, device="meta")))
     expect(no, "give recv() its src", lambda: dist.recv(x))

@@ -16,6 +16,9 @@ _CODES = {
     "float16": "e", "float32": "f", "float64": "d",
 }
 
+# What numpy has not: elements of the same size; and pairs, by their fields.
+_STAND_INS = {"bfloat16": "uint16", "float8_e4m3": "uint8", "float8_e5m2": "uint8"}
+
 _EXPECTED = ('expected an array, such as numpy.array(x, "float32"), torch.tensor(x) or array.array("f", x), a number, or '
              "whatever has the buffer protocol")
 
@@ -90,10 +93,10 @@ def make(shape, dtype, memory=None):
             raise ValueError(f"shape {shape} has a negative length")
         count *= length
     if _numpy is not None:
-        kind = _numpy.dtype("uint16" if name == "bfloat16" else name)
+        kind = _numpy.dtype(_STAND_INS.get(name, name))
         data = bytearray(count * kind.itemsize) if memory is None else memory(count * kind.itemsize)
         return _numpy.frombuffer(data, kind, count).reshape(shape) if count else _numpy.empty(shape, kind)
-    code = "H" if name in ("bfloat16", "float16") else _CODES[name]
+    code = _CODES.get(_STAND_INS.get(name, name), "H")
     size = memoryview(bytearray(8)).cast(code).itemsize
     data = bytearray(count * size) if memory is None else memory(count * size)
     return _cast(data, code, shape)
@@ -103,10 +106,10 @@ def view(block, dtype, shape=None):
     """The beginning of a block of memory as an array of that shape, or all of it."""
     name = _name(dtype)
     if _numpy is not None:
-        kind = _numpy.dtype("uint16" if name == "bfloat16" else name)
+        kind = _numpy.dtype(_STAND_INS.get(name, name))
         size = kind.itemsize
     else:
-        code = "H" if name in ("bfloat16", "float16") else _CODES[name]
+        code = _CODES.get(_STAND_INS.get(name, name), "H")
         size = memoryview(bytearray(8)).cast(code).itemsize
     nbytes = memoryview(block).nbytes
     if shape is None:

@@ -78,6 +78,8 @@ bool dtype_of_name(PyObject *name, muster_dtype *dtype); /* false: with an excep
 
 PyObject *python_attach(PyObject *module, PyObject *args);
 PyObject *python_raw(PyObject *module, PyObject *args);
+PyObject *python_premul_sum(PyObject *module, PyObject *args);
+PyObject *python_op_free(PyObject *module, PyObject *args);
 
 /* ---- operations: operations.c, with counts by rank: varied.c, arena memory: memory.c ---- */
 

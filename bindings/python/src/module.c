@@ -24,6 +24,8 @@ static PyMethodDef methods[] = {
     { "end_rank", python_end_rank, METH_NOARGS, NULL },
     { "begin_rank", python_begin_rank, METH_NOARGS, NULL },
     { "raw", python_raw, METH_VARARGS, NULL },
+    { "premul_sum", python_premul_sum, METH_VARARGS, NULL },
+    { "op_free", python_op_free, METH_VARARGS, NULL },
     { "varied", python_varied, METH_VARARGS, NULL },
     { "is_available", (PyCFunction)(void (*)(void))python_is_available, METH_VARARGS | METH_KEYWORDS,
       "is_available(backend='any') -> bool\n\nWhether init can use that backend: any, shm, or MLX's mpi and "

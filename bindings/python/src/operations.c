@@ -234,7 +234,11 @@ static muster_status run(kind kind, const void *in, void *out, size_t count, mus
 
 bool op_of_name(PyObject *name, muster_op *op)
 {
-    static const char *const names[] = { "sum", "prod", "max", "min" };
+    static const char *const names[MUSTER_OP_COUNT] = {
+        [MUSTER_SUM] = "sum",       [MUSTER_PROD] = "prod",     [MUSTER_MAX] = "max", [MUSTER_MIN] = "min",
+        [MUSTER_AVG] = "avg",       [MUSTER_BAND] = "band",     [MUSTER_BOR] = "bor", [MUSTER_BXOR] = "bxor",
+        [MUSTER_MAXLOC] = "maxloc", [MUSTER_MINLOC] = "minloc",
+    };
 
     for (int i = 0; name && PyUnicode_Check(name) && i < MUSTER_OP_COUNT; i++) {
         if (PyUnicode_CompareWithASCIIString(name, names[i]) != 0)
@@ -244,7 +248,10 @@ bool op_of_name(PyObject *name, muster_op *op)
     }
     if (!name)
         return true;
-    PyErr_Format(PyExc_ValueError, "op: %R is none; expected 'sum', 'prod', 'max' or 'min'", name);
+    PyErr_Format(PyExc_ValueError,
+                 "op: %R is none; expected 'sum', 'prod', 'max', 'min', 'avg', 'band', 'bor', 'bxor', "
+                 "'maxloc' or 'minloc'",
+                 name);
     return false;
 }
 
@@ -483,7 +490,8 @@ PyMethodDef python_operations[] = {
     { "all_min", FAST(all_min),
       "all_min(x, *, group=None, out=None)\n\nThe smallest of every rank's x." LIKE_X },
     { "all_reduce", FAST(all_reduce),
-      "all_reduce(x, *, op='sum', group=None, out=None)\n\nop: sum, prod, max or min." LIKE_X },
+      "all_reduce(x, *, op='sum', group=None, out=None)\n\nop: sum, prod, max, min, avg (of floats), band, "
+      "bor, bxor (of integers),\nmaxloc or minloc (of pairs: a dtype of a value and an index)." LIKE_X },
     { "all_gather", FAST(all_gather),
       "all_gather(x, *, group=None, out=None)\n\nEvery rank's x, one after the other on axis 0." LIKE_X },
     { "sum_scatter", FAST(sum_scatter),

@@ -80,6 +80,42 @@ PyObject *python_raw(PyObject *module, PyObject *args)
     Py_RETURN_NONE;
 }
 
+/* ---- premultiplied sums ---- */
+
+/* premul_sum(dtype, factor) -> op: the factor is an element, as bytes. */
+PyObject *python_premul_sum(PyObject *module, PyObject *args)
+{
+    Py_buffer factor;
+    muster_op op;
+    int dtype;
+
+    (void)module;
+    if (!PyArg_ParseTuple(args, "iy*:premul_sum", &dtype, &factor))
+        return NULL;
+    bool fits = (size_t)factor.len == muster_dtype_size((muster_dtype)dtype);
+    muster_status status =
+        fits ? muster_op_create_premul_sum(factor.buf, (muster_dtype)dtype, &op) : MUSTER_ERR_INVALID;
+    PyBuffer_Release(&factor);
+    if (!fits)
+        PyErr_SetString(PyExc_ValueError, "the factor is not one element of the dtype");
+    else if (status != MUSTER_OK)
+        return raise_status(status);
+    return fits ? PyLong_FromLong((long)op) : NULL;
+}
+
+PyObject *python_op_free(PyObject *module, PyObject *args)
+{
+    int op;
+
+    (void)module;
+    if (!PyArg_ParseTuple(args, "i:op_free", &op))
+        return NULL;
+    muster_status status = muster_op_free((muster_op)op);
+    if (status != MUSTER_OK)
+        return raise_status(status);
+    Py_RETURN_NONE;
+}
+
 /* ---- groups of their own ---- */
 
 /* While a group is attached, whether another one, of the same ranks and more, has lost somebody. */

@@ -19,15 +19,47 @@ static bool integer_of(size_t bytes, bool is_signed, muster_dtype *dtype)
     return false;
 }
 
-/* A format of the struct module, or numpy's "Zf"; of this machine's byte order. */
+/* Takes a type of the struct module and a field's name off a format. */
+static char take_field(const char **format)
+{
+    const char *end;
+
+    if (**format && strchr("@=<", **format))
+        ++*format;
+    char type = **format;
+    if (!type || *++*format != ':' || !(end = strchr(*format + 1, ':')))
+        return 0;
+    *format = end + 1;
+    return type;
+}
+
+/* What numpy calls a structured dtype of a value and an index: "T{f:value:i:index:}", whatever they are
+ * called. */
+static bool pair_of_format(const char *format, size_t bytes, muster_dtype *dtype)
+{
+    format += 2;
+    char value = take_field(&format), index = value ? take_field(&format) : 0;
+
+    if (!index || !strchr("ilq", index) || strcmp(format, "}") != 0)
+        return false;
+    *dtype = bytes == 8 ? MUSTER_INT32_INT32 : MUSTER_INT64_INT64;
+    if (strchr("fd", value))
+        *dtype = value == 'f' ? MUSTER_FLOAT32_INT32 : MUSTER_FLOAT64_INT64;
+    return bytes == muster_dtype_size(*dtype) && (strchr("fd", value) || value == index) &&
+           (index == 'i') == (bytes == 8);
+}
+
+/* A format of the struct module, or numpy's for complex numbers and pairs; of this machine's byte order. */
 static bool dtype_of_format(const char *format, size_t bytes, muster_dtype *dtype)
 {
     if (!format)
         format = "B";
+    if (strncmp(format, "T{", 2) == 0)
+        return pair_of_format(format, bytes, dtype);
     if (*format == '@' || *format == '=' || *format == '<')
         format++;
-    if (strcmp(format, "Zf") == 0) {
-        *dtype = MUSTER_COMPLEX64;
+    if (strcmp(format, "Zf") == 0 || strcmp(format, "Zd") == 0) {
+        *dtype = format[1] == 'f' ? MUSTER_COMPLEX64 : MUSTER_COMPLEX128;
         return true;
     }
     if (!*format || format[1])
@@ -64,7 +96,8 @@ bool dtype_of_name(PyObject *name, muster_dtype *dtype)
     }
     PyErr_Format(PyExc_ValueError,
                  "%R is no dtype; expected bool, int8 ... int64, uint8 ... uint64, float16, "
-                 "bfloat16, float32, float64 or complex64",
+                 "bfloat16, float8_e4m3, float8_e5m2, float32, float64, complex64, complex128, or a pair: "
+                 "int32_int32, int64_int64, float32_int32 or float64_int64",
                  name);
     return false;
 }
@@ -106,7 +139,9 @@ static int open_buffer(PyObject *object, bool writable, view *view)
         PyErr_Format(
             PyExc_ValueError,
             "elements of format \"%s\" are of no type that muster knows; expected bool, int8 ... int64, "
-            "uint8 ... uint64, float16, bfloat16, float32, float64 or complex64",
+            "uint8 ... uint64, float16, bfloat16, float32, float64, complex64, complex128, or a structure of "
+            "a "
+            "value and an index: int32 and int32, int64 and int64, float32 and int32, float64 and int64",
             view->buffer.format ? view->buffer.format : "");
         return -1;
     }
@@ -137,6 +172,7 @@ typedef struct dl_managed_tensor {
 } dl_managed_tensor;
 
 enum { DL_CPU = 1, DL_INT = 0, DL_UINT = 1, DL_FLOAT = 2, DL_BFLOAT = 4, DL_COMPLEX = 5, DL_BOOL = 6 };
+enum { DL_FLOAT8_E4M3FN = 10, DL_FLOAT8_E5M2 = 12 }; /* of version 1.1 */
 
 static bool dtype_of_dlpack(const dl_tensor *tensor, muster_dtype *dtype)
 {
@@ -146,12 +182,15 @@ static bool dtype_of_dlpack(const dl_tensor *tensor, muster_dtype *dtype)
         return false;
     if (tensor->code == DL_INT || tensor->code == DL_UINT)
         return integer_of(bytes, tensor->code == DL_INT, dtype);
-    *dtype = tensor->code == DL_BFLOAT && bytes == 2    ? MUSTER_BFLOAT16
-             : tensor->code == DL_FLOAT && bytes == 2   ? MUSTER_FLOAT16
-             : tensor->code == DL_FLOAT && bytes == 4   ? MUSTER_FLOAT32
-             : tensor->code == DL_FLOAT && bytes == 8   ? MUSTER_FLOAT64
-             : tensor->code == DL_COMPLEX && bytes == 8 ? MUSTER_COMPLEX64
-                                                        : MUSTER_BOOL;
+    *dtype = tensor->code == DL_BFLOAT && bytes == 2          ? MUSTER_BFLOAT16
+             : tensor->code == DL_FLOAT && bytes == 2         ? MUSTER_FLOAT16
+             : tensor->code == DL_FLOAT && bytes == 4         ? MUSTER_FLOAT32
+             : tensor->code == DL_FLOAT && bytes == 8         ? MUSTER_FLOAT64
+             : tensor->code == DL_COMPLEX && bytes == 8       ? MUSTER_COMPLEX64
+             : tensor->code == DL_COMPLEX && bytes == 16      ? MUSTER_COMPLEX128
+             : tensor->code == DL_FLOAT8_E4M3FN && bytes == 1 ? MUSTER_FLOAT8_E4M3
+             : tensor->code == DL_FLOAT8_E5M2 && bytes == 1   ? MUSTER_FLOAT8_E5M2
+                                                              : MUSTER_BOOL;
     return *dtype != MUSTER_BOOL || (tensor->code == DL_BOOL && bytes == 1);
 }
 

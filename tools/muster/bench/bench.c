@@ -24,8 +24,8 @@ static const char help[] =
     "  -b, --min BYTES      first size (4); K, M and G are understood\n"
     "  -e, --max BYTES      last size (64M)\n"
     "  -f, --factor N       from one size to the next (4)\n"
-    "  -d, --dtype TYPE     bool, int8 ... float32 ... complex64 (float32)\n"
-    "  -o, --op OP          sum, prod, max or min (sum)\n"
+    "  -d, --dtype TYPE     a dtype of the header, such as int8 or float32_int32 (float32)\n"
+    "  -o, --op OP          sum, prod, max, min, avg, band, bor, bxor, maxloc or minloc (sum)\n"
     "      --arena          arena buffers, which peers read zero-copy\n"
     "      --in-place       where the operation has an in-place form\n"
     "      --seconds S      of measuring per line (0.3)\n"
@@ -96,12 +96,15 @@ static bool take_seconds(void *into, const char *text)
     return end != text && !*end && options->seconds > 0 && options->seconds < 3600;
 }
 
-static const char *const ops[] = { "sum", "prod", "max", "min", NULL }; /* as muster_op */
+static const char *const ops[] = { "sum", "prod", "max",    "min",    "avg", "band",
+                                   "bor", "bxor", "maxloc", "minloc", NULL }; /* as muster_op */
 
 #define AT(field) .offset = offsetof(bench_options, field)
 #define SIZE "a size: bytes, such as 4096, 64K or 16M"
 
-#define DTYPES "bool, int8 ... int64, uint8 ... uint64, float16, bfloat16, float32, float64 or complex64"
+#define DTYPES                                                                                               \
+    "bool, int8 ... int64, uint8 ... uint64, float16, bfloat16, float32, float64, complex64, complex128, "   \
+    "float8_e4m3, float8_e5m2, or a pair: int32_int32, int64_int64, float32_int32 or float64_int64"
 
 static const cli_option known[] = {
     { "ranks", 'n', CLI_COUNT, AT(ranks), "a number of ranks from 1 to 1024" },

@@ -216,11 +216,15 @@ const bench_case *bench_case_find(const char *name)
 
 /* ---- values ---- */
 
+#define ELEMENT_BYTES_MAX 16
+
 /* Element `i` of rank `rank`: few enough ones that any dtype can hold what they add up to. */
 static int value_at(const bench_call *call, int rank, size_t i)
 {
     size_t place = i % 13;
 
+    if (call->op == MUSTER_AVG && call->which->reduces)
+        return (int)(place % 5);
     if (call->op == MUSTER_PROD && call->which->reduces)
         return 1 + (place == (size_t)rank);
     return call->which->reduces ? place == (size_t)rank % 13 : (int)((place + (size_t)rank) % 5);
@@ -233,40 +237,76 @@ static int combine(muster_op op, int a, int b)
         return a + b;
     case MUSTER_PROD:
         return a * b;
-    case MUSTER_MAX:
-        return a > b ? a : b;
-    default:
+    case MUSTER_BAND:
+        return a & b;
+    case MUSTER_BOR:
+        return a | b;
+    case MUSTER_BXOR:
+        return a ^ b;
+    case MUSTER_MIN:
+    case MUSTER_MINLOC:
         return a < b ? a : b;
+    default: /* the average is of equal values */
+        return a > b ? a : b;
     }
 }
 
-static size_t encode(muster_dtype dtype, int value, unsigned char bytes[8])
+/* The bits of a float of fewer bits: exact for integers of few enough digits. */
+static uint32_t narrow(int value, int fraction_bits, uint32_t bias)
+{
+    float as_float = (float)value;
+    uint32_t bits;
+
+    memcpy(&bits, &as_float, sizeof bits);
+    return value ? (bits >> (23 - fraction_bits)) - ((127 - bias) << fraction_bits) : 0;
+}
+
+/* The index of a pair is its value, so that equal values are equal pairs. */
+static size_t encode(muster_dtype dtype, int value, unsigned char bytes[ELEMENT_BYTES_MAX])
 {
     float as_float = (float)value;
     double as_double = value;
     uint64_t as_integer = (uint64_t)value;
     uint32_t bits;
 
-    memset(bytes, 0, 8);
-    memcpy(&bits, &as_float, sizeof bits);
+    memset(bytes, 0, ELEMENT_BYTES_MAX);
     switch (dtype) {
     case MUSTER_BOOL:
         bytes[0] = value != 0;
         break;
-    case MUSTER_FLOAT16: /* exact for integers up to 2048 */
-        bits = value ? (bits >> 13) - (112U << 10) : 0;
+    case MUSTER_FLOAT16:
+        bits = narrow(value, 10, 15);
         memcpy(bytes, &bits, 2);
         break;
-    case MUSTER_BFLOAT16: /* exact up to 256 */
-        bits >>= 16;
+    case MUSTER_BFLOAT16:
+        bits = narrow(value, 7, 127);
         memcpy(bytes, &bits, 2);
+        break;
+    case MUSTER_FLOAT8_E4M3:
+        bytes[0] = (unsigned char)narrow(value, 3, 7);
+        break;
+    case MUSTER_FLOAT8_E5M2:
+        bytes[0] = (unsigned char)narrow(value, 2, 15);
         break;
     case MUSTER_FLOAT32:
     case MUSTER_COMPLEX64:
         memcpy(bytes, &as_float, sizeof as_float);
         break;
     case MUSTER_FLOAT64:
+    case MUSTER_COMPLEX128:
         memcpy(bytes, &as_double, sizeof as_double);
+        break;
+    case MUSTER_INT32_INT32:
+        memcpy(bytes, &(muster_int32_int32){ value, value }, sizeof(muster_int32_int32));
+        break;
+    case MUSTER_INT64_INT64:
+        memcpy(bytes, &(muster_int64_int64){ value, value }, sizeof(muster_int64_int64));
+        break;
+    case MUSTER_FLOAT32_INT32:
+        memcpy(bytes, &(muster_float32_int32){ as_float, value }, sizeof(muster_float32_int32));
+        break;
+    case MUSTER_FLOAT64_INT64:
+        memcpy(bytes, &(muster_float64_int64){ as_double, value }, sizeof(muster_float64_int64));
         break;
     default:
         memcpy(bytes, &as_integer, sizeof as_integer);
@@ -278,7 +318,7 @@ void bench_fill(const bench_call *call)
 {
     int rank = muster_group_rank(call->group);
     size_t count = call->count * (call->which->in_all ? (size_t)muster_group_size(call->group) : 1);
-    unsigned char bytes[8];
+    unsigned char bytes[ELEMENT_BYTES_MAX];
 
     for (size_t i = 0; i < count; i++) {
         size_t size = encode(call->dtype, value_at(call, rank, i), bytes);
@@ -307,7 +347,7 @@ size_t bench_count_wrong(const bench_call *call)
     int rank = muster_group_rank(call->group), ranks = muster_group_size(call->group);
     size_t blocks = call->which->out_all ? (size_t)ranks : 1, wrong = 0;
     const unsigned char *out = call->out;
-    unsigned char bytes[8];
+    unsigned char bytes[ELEMENT_BYTES_MAX];
 
     if (!call->which->bus_factor || (call->which->rooted_out && rank != 0) ||
         ((call->which->run == run_ping_pong || call->which->run == bench_put_signal) && rank > 1) ||

@@ -18,8 +18,8 @@ _muster() {
     --trace | -o | --output) mapfile -t COMPREPLY < <(compgen -f -- "$word"); return ;;
     --cwd | --log-dir) mapfile -t COMPREPLY < <(compgen -d -- "$word"); return ;;
     --prefix) mapfile -t COMPREPLY < <(compgen -W "rank none" -- "$word"); return ;;
-    -d | --dtype) mapfile -t COMPREPLY < <(compgen -W "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 bfloat16 float32 float64 complex64" -- "$word"); return ;;
-    -o | --op) mapfile -t COMPREPLY < <(compgen -W "sum prod max min" -- "$word"); return ;;
+    -d | --dtype) mapfile -t COMPREPLY < <(compgen -W "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 bfloat16 float32 float64 complex64 complex128 float8_e4m3 float8_e5m2 int32_int32 int64_int64 float32_int32 float64_int64" -- "$word"); return ;;
+    -o | --op) mapfile -t COMPREPLY < <(compgen -W "sum prod max min avg band bor bxor maxloc minloc" -- "$word"); return ;;
     -n | -np | --ranks | --restarts | --max-restarts | --trace-limit | --hang-after | --show | --env | --gdb | --wrap | --timeout | --op-timeout | --grace | -b | --min | -e | --max | -f | --factor | --seconds) return ;;
     esac
     case ${COMP_WORDS[1]} in

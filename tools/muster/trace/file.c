@@ -197,7 +197,8 @@ static bool find_dtype(const char *name, muster_dtype *dtype)
             *dtype = (muster_dtype)i;
             return true;
         }
-    return false;
+    *dtype = MUSTER_BYTES(1);
+    return strcmp(muster_dtype_name(*dtype), name) == 0;
 }
 
 /* A slice that is an operation; false: the line is damaged. */

@@ -66,11 +66,9 @@ class Collectives:
     # ---- reductions ----
 
     def _combine(self, what, tensor, how, root=0):
-        dtype, factor, op, average = how
-        with Into(tensor) as place:
-            call(what, self._group, place, place, tensor.numel() * factor, dtype, op, root)
-            if average and (what == ALL_REDUCE or self.rank() == root):
-                place.div_(self.size())
+        dtype, made = how
+        with Into(tensor) as place, made as op:
+            call(what, self._group, place, place, tensor.numel(), dtype, op, root)
 
     def allreduce(self, tensors, opts=None):
         tensors = [tensors] if isinstance(tensors, torch.Tensor) else tensors
@@ -85,11 +83,9 @@ class Collectives:
         return self._do("reduce", self._combine, tensors, opts, items)
 
     def _scatter_base(self, out, tensor, how):
-        dtype, factor, op, average = how
-        with Into(out) as place:
-            call(REDUCE_SCATTER, self._group, place, elements(tensor), out.numel() * factor, dtype, op)
-            if average:
-                place.div_(self.size())
+        dtype, made = how
+        with Into(out) as place, made as op:
+            call(REDUCE_SCATTER, self._group, place, elements(tensor), out.numel(), dtype, op)
 
     def reduce_scatter_single_coalesced(self, outs, tensors, opts):
         for out, tensor in zip(outs, tensors):

@@ -4,16 +4,19 @@ What is only moved may be of any type: one that muster does not know goes as byt
 muster can combine so, or is refused in words.
 """
 
+import contextlib
+
 import torch
 import torch.distributed as dist
 
 from .. import _muster
 
 # muster_dtype's names in its order, and so their numbers.
-_NAMES = ("bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 bfloat16 float32 float64 complex64").split()
+_NAMES = ("bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 bfloat16 float32 float64 complex64 complex128 "
+          "float8_e4m3fn float8_e5m2").split()
 _NUMBERS = {getattr(torch, name): number for number, name in enumerate(_NAMES)}
-_UINT8, _FLOAT64, INT64 = _NUMBERS[torch.uint8], _NUMBERS[torch.float64], _NUMBERS[torch.int64]
-_OPS = {"SUM": 0, "AVG": 0, "PRODUCT": 1, "MAX": 2, "MIN": 3}
+_UINT8, INT64 = _NUMBERS[torch.uint8], _NUMBERS[torch.int64]
+_OPS = {"SUM": 0, "PRODUCT": 1, "MAX": 2, "MIN": 3, "AVG": 4, "BAND": 5, "BOR": 6, "BXOR": 7}  # as muster_op
 
 # muster._muster.raw's calls, by number.
 (ALL_REDUCE, REDUCE, BROADCAST, ALL_GATHER, GATHER, REDUCE_SCATTER, SCATTER, ALL_TO_ALL, BARRIER, SEND,
@@ -62,8 +65,6 @@ def how_moved(tensor):
     """(dtype, its elements per element of the tensor), for what only moves."""
     if tensor.dtype in _NUMBERS:
         return _NUMBERS[tensor.dtype], 1
-    if tensor.dtype is torch.complex128:
-        return _FLOAT64, 2
     return _UINT8, tensor.element_size()
 
 
@@ -76,19 +77,42 @@ def name_of(op):
 
 
 def how_combined(tensor, op):
-    """(dtype, its elements per element of the tensor, muster's op, whether to divide by the ranks afterwards)."""
+    """(dtype, a context whose value is muster's op)."""
     name = name_of(op)
-    if name not in _OPS:
-        raise NotImplementedError(f"muster has no reduction {name}; expected SUM, AVG, PRODUCT, MIN or MAX")
-    average = name == "AVG"
-    if average and not (tensor.is_floating_point() or tensor.is_complex()):
+    real = tensor.is_floating_point() or tensor.is_complex()
+    if name == "AVG" and not real:
         raise NotImplementedError(f"AVG of {tensor.dtype}: muster averages floating-point tensors only, as the mean of "
                                   "integers is none; use SUM, and divide as you mean it")
-    if tensor.dtype in _NUMBERS:
-        return _NUMBERS[tensor.dtype], 1, _OPS[name], average
-    if tensor.dtype is torch.complex128 and _OPS[name] == 0:
-        return _FLOAT64, 2, 0, average
-    raise NotImplementedError(f"muster cannot reduce {tensor.dtype} by {name}; convert the tensor first")
+    if name in ("BAND", "BOR", "BXOR") and real:
+        raise NotImplementedError(f"{name} of {tensor.dtype}: muster combines the bits of integers and of bool only")
+    if tensor.dtype not in _NUMBERS:
+        raise NotImplementedError(f"muster cannot reduce {tensor.dtype} by {name}; convert the tensor first")
+    if name == "PREMUL_SUM":
+        return _NUMBERS[tensor.dtype], _premultiplied(tensor.dtype, op.__getstate__()[1])
+    if name not in _OPS:
+        raise NotImplementedError(f"muster has no reduction {name}; expected {', '.join(_OPS)} or PREMUL_SUM")
+    return _NUMBERS[tensor.dtype], contextlib.nullcontext(_OPS[name])
+
+
+def _premultiplied(dtype, factor):
+    if dtype is torch.bool:
+        raise NotImplementedError("PREMUL_SUM of torch.bool: it has no products; convert the tensor first")
+    element = torch.as_tensor(factor).detach().to("cpu", dtype).reshape(1)
+    return _Made(_NUMBERS[dtype], bytes(element.view(torch.uint8).tolist()))
+
+
+class _Made:
+    """A premultiplied sum, from when it is needed until it is not."""
+
+    def __init__(self, dtype, factor):
+        self._arguments = dtype, factor
+
+    def __enter__(self):
+        self._op = _muster.premul_sum(*self._arguments)
+        return self._op
+
+    def __exit__(self, *error):
+        _muster.op_free(self._op)
 
 
 def call(what, group, into=None, source=None, count=0, dtype=0, op=0, peer=0):
