@@ -44,7 +44,10 @@
  *
  * 7. A rank that waits for a member which closes the group, or leaves, gets PEER_DIED.
  *
- * 8. `close` frees the group's buffers. It is not called while an operation is started and not finished.
+ * 8. An error of a group, whoever caused it, tells the group, and where it is known the rank that it is about
+ *    (mst_error_in_group, mst_fail_about).
+ *
+ * 9. `close` frees the group's buffers. It is not called while an operation is started and not finished.
  */
 #ifndef MST_BACKEND_H
 #define MST_BACKEND_H
@@ -143,6 +146,8 @@ struct muster_group {
                                  (src/api/varied.c) */
     struct mst_kept_op *kept; /* made operations that started ones use */
     bool (*released)(muster_group *group); /* set by muster_init; false: others still use the world */
+    uint64_t number;                       /* the same on all members, and no other group's of the job */
+    char name[MUSTER_GROUP_NAME_BYTES];    /* "": none */
 };
 
 /* The beginning of every backend's share. */
@@ -255,6 +260,7 @@ struct mst_backend {
     int (*translate)(const muster_group *group, int rank, const muster_group *other); /* -1: not a member */
     muster_status (*report_crashes)(muster_group *group);
     void (*mark_phase)(const muster_group *group, const char *name);
+    void (*show_name)(const muster_group *group); /* to observers: the group has another name */
 
     /* Frees the group, which no thread uses any more. */
     void (*close)(muster_group *group);

@@ -132,6 +132,48 @@ MUSTER_API const char *muster_status_string(muster_status status);
  * until the thread's next muster call. */
 MUSTER_API const char *muster_error_detail(void);
 
+/* The ways in which a rank can end. */
+typedef enum muster_termination_kind {
+    MUSTER_TERMINATION_NONE,     /* it lives, or nobody knows */
+    MUSTER_TERMINATION_EXITED,   /* it exited; code: the exit status */
+    MUSTER_TERMINATION_SIGNALED, /* a signal killed it; code: the signal */
+    MUSTER_TERMINATION_VANISHED, /* it is gone, and nobody knows how */
+    MUSTER_TERMINATION_EXECED,   /* its process executes another program */
+    MUSTER_TERMINATION_CRASHED   /* it is writing its core file; the signal is not known yet */
+} muster_termination_kind;
+
+/* How a rank ended. */
+typedef struct muster_termination {
+    muster_termination_kind kind;
+    int code; /* the exit status or the signal; otherwise 0 */
+} muster_termination;
+
+/* Writes how a rank ended, in words that follow its name: "was killed by signal 9 (Killed)", "exited
+ * with status 3". `bytes` is the size of `text`; what does not fit is cut off. */
+MUSTER_API void muster_termination_describe(muster_termination termination, char *text, size_t bytes);
+
+/* The parts of an error, for programs and bindings that decide by them; the sentence has all in words. */
+typedef struct muster_error_info {
+    size_t struct_size;             /* set by MUSTER_ERROR_INFO_INIT */
+    muster_status status;           /* MUSTER_OK: this thread has had no error */
+    int rank;                       /* whom it is about, in the group; -1: nobody, or it is not known */
+    muster_termination termination; /* how that rank ended; kind NONE: it has not, or nobody knows */
+    int64_t deadline_ns;            /* of TIMED_OUT: the limit that passed; 0: none */
+    char operation[24];             /* the call that failed, such as "all_sum"; "": none of a group */
+    char group_name[32];            /* of muster_group_set_name */
+    uint64_t group;                 /* the group's number, as in muster_seen_call; 0: none */
+} muster_error_info;
+
+#define MUSTER_ERROR_INFO_INIT MUSTER_SIZED(muster_error_info)
+
+/*
+ * Fills in *info with the parts of this thread's last error, of which muster_error_detail has the
+ * sentence. `rank` is the rank that died or left (PEER_DIED), that has not come (TIMED_OUT: the first of
+ * them), that asked for something else (MISMATCH), that aborted or was interrupted (ABORTED), or that
+ * has no memory (NO_SPACE). Errors: INVALID, which is the last error then.
+ */
+MUSTER_API muster_status muster_last_error(muster_error_info *info);
+
 /* Returns the library's version, "0.1.0". */
 MUSTER_API const char *muster_version(void);
 
@@ -541,6 +583,20 @@ MUSTER_API muster_status muster_group_grow(muster_group *group, muster_group **g
  * it is not a member, or there is no such rank or group. A respawned rank is not the same member as the
  * dead one. Never blocks. (MPI_Group_translate_ranks) */
 MUSTER_API int muster_group_translate(const muster_group *group, int rank, const muster_group *other);
+
+#define MUSTER_GROUP_NAME_BYTES 32
+
+/*
+ * Names the group, such as "tp:0": sentences of errors about it begin with the name, and muster inspect,
+ * top, trace and report, logs and the functions that look from outside show it. Local: each rank names
+ * its own, and usually all give the same name. At most 31 bytes, without control characters; "" or NULL
+ * removes it. Errors: INVALID, FORKED, BUSY. (MPI_Comm_set_name)
+ */
+MUSTER_API muster_status muster_group_set_name(muster_group *group, const char *name);
+
+/* Returns the name that this rank has given the group; "" when it has none, and for NULL. The text is
+ * valid until the name is set again, or the group is freed. (MPI_Comm_get_name) */
+MUSTER_API const char *muster_group_name(const muster_group *group);
 
 /* Frees the group, and with it its arena buffers. Local; never blocks; `group` may be NULL. Members
  * that still need this rank in the group get PEER_DIED, "left the group". Errors: FORKED; BUSY when
@@ -1242,26 +1298,6 @@ typedef struct muster_launch_config {
 
 #define MUSTER_LAUNCH_CONFIG_INIT MUSTER_SIZED(muster_launch_config)
 
-/* The ways in which a rank can end. */
-typedef enum muster_termination_kind {
-    MUSTER_TERMINATION_NONE,     /* it lives, or nobody knows */
-    MUSTER_TERMINATION_EXITED,   /* it exited; code: the exit status */
-    MUSTER_TERMINATION_SIGNALED, /* a signal killed it; code: the signal */
-    MUSTER_TERMINATION_VANISHED, /* it is gone, and nobody knows how */
-    MUSTER_TERMINATION_EXECED,   /* its process executes another program */
-    MUSTER_TERMINATION_CRASHED   /* it is writing its core file; the signal is not known yet */
-} muster_termination_kind;
-
-/* How a rank ended. */
-typedef struct muster_termination {
-    muster_termination_kind kind;
-    int code; /* the exit status or the signal; otherwise 0 */
-} muster_termination;
-
-/* Writes how a rank ended, in words that follow its name: "was killed by signal 9 (Killed)", "exited
- * with status 3". `bytes` is the size of `text`; what does not fit is cut off. */
-MUSTER_API void muster_termination_describe(muster_termination termination, char *text, size_t bytes);
-
 /* What has become of a run. */
 typedef struct muster_report {
     size_t struct_size;               /* set by MUSTER_REPORT_INIT */
@@ -1363,6 +1399,7 @@ typedef struct muster_seen_call {
     size_t bytes;       /* of the larger of its buffers; 0 when in no call */
     int64_t since_ns;   /* how long it has been in the call, to some milliseconds */
     muster_status broken; /* what has broken the group for this rank; MUSTER_OK: nothing */
+    char group_name[MUSTER_GROUP_NAME_BYTES]; /* that the rank has given the group; "": none */
 } muster_seen_call;
 
 /* What muster_inspect has found. */
@@ -1414,6 +1451,7 @@ typedef struct muster_record {
     int64_t arrived_ns; /* when the last rank that it needed had entered; 0: the call failed before */
     int64_t done_ns;    /* when it left the call */
     char phase[32];     /* of a mark: the phase that begins at entered_ns; "": none */
+    char group_name[MUSTER_GROUP_NAME_BYTES]; /* that rank 0 of the group has given it; "": none */
 } muster_record;
 
 /*

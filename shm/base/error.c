@@ -1,4 +1,4 @@
-/* The sentence of error.h, one per thread: a fixed buffer, so that failing allocates nothing. */
+/* The sentence and the parts of error.h, one per thread: fixed buffers, so that failing allocates nothing. */
 #include "shm/base/error.h"
 
 #include <errno.h>
@@ -8,17 +8,39 @@
 #include <string.h>
 
 static _Thread_local char sentence[512];
+static _Thread_local muster_error_info parts = { .struct_size = sizeof parts, .rank = -1 };
+
+static muster_status fail(int rank, muster_status status, const char *format, va_list args)
+    __attribute__((format(printf, 3, 0)));
+
+static muster_status fail(int rank, muster_status status, const char *format, va_list args)
+{
+    char text[sizeof sentence];
+
+    /* Formats into a copy: an argument may be the previous sentence. */
+    vsnprintf(text, sizeof text, format, args);
+    memcpy(sentence, text, sizeof sentence);
+    parts = (muster_error_info){ .struct_size = sizeof parts, .status = status, .rank = rank };
+    return status;
+}
 
 muster_status mst_fail(muster_status status, const char *format, ...)
 {
-    char text[sizeof sentence];
     va_list args;
 
-    /* Formats into a copy: an argument may be the previous sentence. */
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    fail(-1, status, format, args);
     va_end(args);
-    memcpy(sentence, text, sizeof sentence);
+    return status;
+}
+
+muster_status mst_fail_about(int rank, muster_status status, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    fail(rank, status, format, args);
+    va_end(args);
     return status;
 }
 
@@ -31,4 +53,39 @@ muster_status mst_fail_system(int error, const char *what)
 const char *mst_error_sentence(void)
 {
     return sentence;
+}
+
+/* ---- parts ---- */
+
+void mst_error_about(int rank, muster_termination termination)
+{
+    parts.rank = rank;
+    parts.termination = termination;
+}
+
+void mst_error_late(int64_t deadline_ns)
+{
+    parts.deadline_ns = deadline_ns;
+}
+
+void mst_error_in_group(const char *name, uint64_t number)
+{
+    char text[sizeof sentence];
+
+    parts.group = number;
+    snprintf(parts.group_name, sizeof parts.group_name, "%s", name);
+    if (!name[0])
+        return;
+    snprintf(text, sizeof text, "group \"%s\": %.*s", name, (int)(sizeof text - 48), sentence);
+    memcpy(sentence, text, sizeof sentence);
+}
+
+void mst_error_operation(const char *name)
+{
+    snprintf(parts.operation, sizeof parts.operation, "%s", name);
+}
+
+const muster_error_info *mst_error_parts(void)
+{
+    return &parts;
 }

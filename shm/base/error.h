@@ -15,4 +15,27 @@ muster_status mst_fail_system(int error, const char *what);
 
 const char *mst_error_sentence(void);
 
+/*
+ * The parts of an error, for programs that decide by them (muster_last_error). mst_fail sets them to none;
+ * whoever knows more adds it after that. They are about the thread's latest mst_fail.
+ */
+
+/* mst_fail about a rank of the group. */
+muster_status mst_fail_about(int rank, muster_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Whom it is about, in the group, and how that rank ended; kind NONE: it has not, or nobody knows. */
+void mst_error_about(int rank, muster_termination termination);
+
+/* The limit that passed. */
+void mst_error_late(int64_t deadline_ns);
+
+/* The group, whose name, if it has one, then begins the sentence. */
+void mst_error_in_group(const char *name, uint64_t number);
+
+/* The call that failed, as the user knows it. */
+void mst_error_operation(const char *name);
+
+const muster_error_info *mst_error_parts(void);
+
 #endif

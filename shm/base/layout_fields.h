@@ -17,27 +17,28 @@
 
 /* To be raised when a field keeps its name, type and place but changes its meaning. */
 CONSTANT(MST_LAYOUT_VERSION, 17);
-CONSTANT(MST_LINE, 128);          /* two cache lines: the adjacent one is prefetched */
-CONSTANT(MST_PAGE, 65536);        /* largest page size in use; large offsets are multiples of it */
-CONSTANT(MST_RANKS_MAX, 1024);    /* of a world; also seats of an arena */
-CONSTANT(MST_CELLS_MAX, 4096);    /* groups that one rank can be a member of at the same time */
-CONSTANT(MST_NONBLOCKING_MAX, 4); /* operations per group that can be started and not yet finished */
-CONSTANT(MST_REASON_BYTES, 252);  /* length of the sentence that explains poison */
-CONSTANT(MST_RECORDS, 1024);      /* operations that a rank remembers; a power of two */
-CONSTANT(MST_DOING_BYTES, 96);    /* length of the description of the call that a rank waits in */
-CONSTANT(MST_OP_BYTES, 16);       /* length of the name of an operation that the program made */
-CONSTANT(MST_PAYLOAD_BYTES, 112); /* beside an arrival's flag */
-CONSTANT(MST_CHUNKS_MAX, 13);     /* maximum number of chunks that shared work is divided into */
-CONSTANT(MST_SLOT_BYTES, 4224);   /* capacity of a channel's small entry: 4 KiB and its header */
-CONSTANT(MST_SMALL_BYTES, 4096);  /* size of a small staging slot; a cell has two */
-CONSTANT(MST_ACTIVITIES, 4);      /* call classes of a group */
-CONSTANT(MST_SIGNALS, 16);        /* signals of a window that one member can raise at another */
-CONSTANT(MST_ENTRY_UNIT, 64);     /* entries of a channel begin at multiples of this */
+CONSTANT(MST_LINE, 128);           /* two cache lines: the adjacent one is prefetched */
+CONSTANT(MST_PAGE, 65536);         /* largest page size in use; large offsets are multiples of it */
+CONSTANT(MST_RANKS_MAX, 1024);     /* of a world; also seats of an arena */
+CONSTANT(MST_CELLS_MAX, 4096);     /* groups that one rank can be a member of at the same time */
+CONSTANT(MST_NONBLOCKING_MAX, 4);  /* operations per group that can be started and not yet finished */
+CONSTANT(MST_REASON_BYTES, 252);   /* length of the sentence that explains poison */
+CONSTANT(MST_RECORDS, 1024);       /* operations that a rank remembers; a power of two */
+CONSTANT(MST_DOING_BYTES, 96);     /* length of the description of the call that a rank waits in */
+CONSTANT(MST_OP_BYTES, 16);        /* length of the name of an operation that the program made */
+CONSTANT(MST_PAYLOAD_BYTES, 112);  /* beside an arrival's flag */
+CONSTANT(MST_CHUNKS_MAX, 13);      /* maximum number of chunks that shared work is divided into */
+CONSTANT(MST_SLOT_BYTES, 4224);    /* capacity of a channel's small entry: 4 KiB and its header */
+CONSTANT(MST_SMALL_BYTES, 4096);   /* size of a small staging slot; a cell has two */
+CONSTANT(MST_ACTIVITIES, 4);       /* call classes of a group */
+CONSTANT(MST_SIGNALS, 16);         /* signals of a window that one member can raise at another */
+CONSTANT(MST_ENTRY_UNIT, 64);      /* entries of a channel begin at multiples of this */
 CONSTANT(MST_EXPRESS_BYTES, 8320); /* capacity of the entry beside a channel's ring: 8 KiB and its header */
 CONSTANT(MST_ANSWERS, 32);         /* answers of a channel that its sender may not have read */
 CONSTANT(MST_ANNOUNCEMENTS, 16);   /* announcements of a channel that its receiver may not have read */
 CONSTANT(MST_ENTRIES_OFFSET, 65536);
 CONSTANT(MST_REGION_BYTES_MIN, 16 * 1024 * 1024);
+CONSTANT(MST_NAME_WORDS, 4);    /* of a group's name: 32 bytes, of which the last is 0 */
 CONSTANT(MST_PAIRS_REFUSED, 1); /* in place of the offset of a table of pairs: there will be none */
 CONSTANT(MST_WORLD_CELL, 0);    /* every rank's cell in the first generation of the world */
 CONSTANT(MST_WORLD_MEMBERSHIP, 3);
@@ -202,8 +203,10 @@ STRUCT(mst_cell)
     FIELD(_Atomic uint64_t, regroups); /* 2 x regroups that this rank has arrived at, + 1 while in one, E11 */
     FIELD(_Atomic uint64_t, decided);  /* rank 0's cell, any member: latest regroup and its winner, E12 */
     FIELD(_Atomic uint64_t, pairs);    /* offset of this rank's table of pairs; 0: none yet, E26 */
-    FIELD(mst_sequence_lines, collectives); /* collectives, E2 */
-    FIELD(mst_sequence_lines, splits);      /* splits, E3: the payload is a split record */
+    ARRAY(_Atomic uint64_t, name, [MST_NAME_WORDS]); /* the group's, for observers: bytes, then zeros, E31 */
+    FIELD(int64_t, reason_limit_ns);                 /* with the reason: the limit that passed; 0: none */
+    FIELD(mst_sequence_lines, collectives);          /* collectives, E2 */
+    FIELD(mst_sequence_lines, splits);               /* splits, E3: the payload is a split record */
     ARRAY(mst_call_record, calls, [2]); /* by parity of the operations on the sequence `collectives`, E2 */
     FIELD(mst_eventcount, doorbell);    /* point to point: senders and receivers wake this rank, E5, E6 */
     FIELD(alignas(MST_LINE) uint32_t, reason_bytes); /* owner, once, before E7: why it poisoned the group */
@@ -260,7 +263,7 @@ STRUCT(mst_rank_entry)
     ARRAY(_Atomic uint32_t, awaited, [2]); /* the rank: 1 + the seat it waits for, 0: none, E13 */
     FIELD(_Atomic uint32_t, awaits_any);   /* the rank: 1: it waits for one of those in any_of, too, E13 */
     ARRAY(char, doing, [MST_DOING_BYTES]); /* the rank: the call that it waits in, E13 */
-    ARRAY(alignas(MST_LINE) char, cycle, [256]); /* with the verdict: who waits for whom, E14 */
+    ARRAY(alignas(MST_LINE) char, cycle, [256]);           /* with the verdict: who waits for whom, E14 */
     ARRAY(_Atomic uint64_t, any_of, [MST_RANKS_MAX / 64]); /* the rank: one bit per seat, E13 */
 END_STRUCT(mst_rank_entry);
 
@@ -331,7 +334,7 @@ STRUCT(mst_channel)
     ARRAY(mst_answer, answers, [MST_ANSWERS]);
     FIELD(alignas(MST_LINE) _Atomic uint64_t, answers_taken); /* sender: how many it has read, E5 */
     ARRAY(mst_announcement, announcements, [MST_ANNOUNCEMENTS]);
-    ARRAY(alignas(MST_LINE) unsigned char, slots, [2][MST_SLOT_BYTES]); /* of even and odd entries */
+    ARRAY(alignas(MST_LINE) unsigned char, slots, [2][MST_SLOT_BYTES]);   /* of even and odd entries */
     ARRAY(alignas(MST_LINE) unsigned char, express, [MST_EXPRESS_BYTES]); /* one entry, of its own numbers */
     REST(alignas(MST_LINE) unsigned char, ring);
 END_STRUCT(mst_channel);

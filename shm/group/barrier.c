@@ -59,9 +59,14 @@ static bool is_missing(const void *sequence, int rank)
     return !mst_sequence_has_arrived(sequence, rank);
 }
 
-void mst_sequence_list_missing(const mst_sequence *sequence, char *text, size_t bytes)
+int mst_sequence_list_missing(const mst_sequence *sequence, char *text, size_t bytes)
 {
-    mst_ranklist(text, bytes, sequence->subarena->size, is_missing, sequence);
+    int size = sequence->subarena->size, first = 0;
+
+    mst_ranklist(text, bytes, size, is_missing, sequence);
+    while (first < size && !is_missing(sequence, first))
+        first++;
+    return first < size ? first : -1;
 }
 
 /* Each rank starts with its neighbour, so that they do not all read rank 0's line first. */

@@ -70,7 +70,7 @@ void mst_sequence_prefetch_others(const mst_sequence *sequence, size_t payload_b
 /* Whether a member has arrived at our current round. */
 bool mst_sequence_has_arrived(const mst_sequence *sequence, int rank);
 
-/* Lists the members that have not arrived, as text. */
-void mst_sequence_list_missing(const mst_sequence *sequence, char *text, size_t bytes);
+/* Lists the members that have not arrived, as text. Returns the first of them; -1: all have. */
+int mst_sequence_list_missing(const mst_sequence *sequence, char *text, size_t bytes);
 
 #endif

@@ -31,6 +31,8 @@ static void init_cell(mst_cell *cell, uint64_t membership)
     mst_store64_rlx(&cell->regroups, 0);
     mst_store64_rlx(&cell->decided, 0);
     mst_store64_rlx(&cell->pairs, 0);
+    for (int i = 0; i < MST_NAME_WORDS; i++)
+        mst_store64_rlx(&cell->name[i], 0);
     mst_store32_rlx(&cell->chunks_word, 0);
     mst_store32_rlx(&cell->chunks_sleepers, 0);
     for (int i = 0; i < MST_CHUNKS_MAX; i++)
@@ -43,6 +45,7 @@ static void init_cell(mst_cell *cell, uint64_t membership)
     mst_store32_rlx(&cell->doorbell.word, 0);
     mst_store32_rlx(&cell->doorbell.sleepers, 0);
     cell->reason_bytes = 0;
+    cell->reason_limit_ns = 0;
     mst_fault_point("cell.open");
     mst_store64_rel(&cell->membership, membership); /* E10; peers read the cell after E1 or E3 */
 }
@@ -235,12 +238,10 @@ static muster_status check_share(const mst_geometry *geometry, const mst_share *
 /* For muster inspect: identifies the cell's group by rank 0's share, which no other group ever has. */
 static void identify(const mst_subarena *subarena)
 {
-    const mst_share *first = &subarena->shares[0];
     mst_cell *cell = subarena->cells[subarena->rank];
 
     memset(cell->activities, 0, sizeof cell->activities);
-    cell->group =
-        (uint64_t)first->seat << 48 | (uint64_t)first->cell << 32 | (first->membership & UINT32_MAX);
+    cell->group = mst_subarena_number(subarena);
     cell->group_rank = (uint32_t)subarena->rank;
     cell->group_size = (uint32_t)subarena->size;
 }

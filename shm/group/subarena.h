@@ -64,6 +64,14 @@ bool mst_share_has_room(const mst_geometry *geometry, const mst_share *share);
 muster_status mst_subarena_open(mst_attachment *attachment, const mst_share *shares, int rank, int size,
                                 mst_subarena **subarena);
 
+/* A number of the group: rank 0's share, which no other group ever has. */
+static inline uint64_t mst_subarena_number(const mst_subarena *subarena)
+{
+    const mst_share *first = &subarena->shares[0];
+
+    return (uint64_t)first->seat << 48 | (uint64_t)first->cell << 32 | (first->membership & UINT32_MAX);
+}
+
 /* Leaves the group; its memory is freed when peers no longer read it. Never blocks, never fails. */
 void mst_subarena_retire(mst_subarena *subarena);
 

@@ -130,11 +130,13 @@ static muster_status explain_termination(const mst_rendezvous *settled)
     char ended[120];
 
     muster_termination_describe(settled->termination, ended, sizeof ended);
-    return mst_fail(MUSTER_ERR_PEER_DIED, "rank %u %s%s", settled->rank, ended,
-                    over ? " before it attached" : ", and had not attached");
+    mst_fail(MUSTER_ERR_PEER_DIED, "rank %u %s%s", settled->rank, ended,
+             over ? " before it attached" : ", and had not attached");
+    mst_error_about((int)settled->rank, settled->termination);
+    return MUSTER_ERR_PEER_DIED;
 }
 
-static muster_status explain_late(const mst_attachment *attachment, const mst_rendezvous *settled)
+static muster_status say_late(const mst_attachment *attachment, const mst_rendezvous *settled)
 {
     const mst_deadline *deadline = &attachment->attaching.patience;
     char text[200];
@@ -158,6 +160,15 @@ static muster_status explain_late(const mst_attachment *attachment, const mst_re
                     settled->by, attachment->geometry.size, settled->rank);
 }
 
+static muster_status explain_late(const mst_attachment *attachment, const mst_rendezvous *settled)
+{
+    muster_status status = say_late(attachment, settled);
+
+    mst_error_about((int)settled->rank, (muster_termination){ MUSTER_TERMINATION_NONE, 0 });
+    mst_error_late(attachment->attaching.patience.limit_ns);
+    return status;
+}
+
 /* Reports the same cause on all ranks. */
 static muster_status explain(const mst_attachment *attachment, const mst_rendezvous *settled)
 {
@@ -167,15 +178,16 @@ static muster_status explain(const mst_attachment *attachment, const mst_rendezv
     case MST_OUTCOME_ENDED:
         return explain_termination(settled);
     case MST_OUTCOME_LEFT:
-        return mst_fail(MUSTER_ERR_PEER_DIED, "rank %u left before all had attached", settled->rank);
+        return mst_fail_about((int)settled->rank, MUSTER_ERR_PEER_DIED,
+                              "rank %u left before all had attached", settled->rank);
     case MST_OUTCOME_LATE:
         return explain_late(attachment, settled);
     case MST_OUTCOME_REFUSED:
-        return mst_fail(MUSTER_ERR_PEER_DIED, "rank %u could not attach: %s", settled->rank,
-                        muster_status_string(settled->status));
+        return mst_fail_about((int)settled->rank, MUSTER_ERR_PEER_DIED, "rank %u could not attach: %s",
+                              settled->rank, muster_status_string(settled->status));
     case MST_OUTCOME_INTERRUPTED:
-        return mst_fail(MUSTER_ERR_ABORTED, "rank %u was interrupted while it waited for all to attach",
-                        settled->rank);
+        return mst_fail_about((int)settled->rank, MUSTER_ERR_ABORTED,
+                              "rank %u was interrupted while it waited for all to attach", settled->rank);
     case MST_OUTCOME_ORPHANED:
         return mst_fail(MUSTER_ERR_PEER_DIED, "the launcher of these ranks is gone, and the job with it");
     default:

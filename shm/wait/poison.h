@@ -27,7 +27,8 @@ typedef enum mst_poison_kind {
     MST_POISON_LEFT,     /* left the group; `code` 1: its program is known to have ended */
     MST_POISON_REGROUPS, /* entered a shrink or a grow of the group */
     MST_POISON_LAUNCHER, /* not a rank: the launcher is gone */
-    /* reported by `rank`, which wrote the sentence into its cell */
+    /* reported by `rank`, which wrote the sentence into its cell; `code`: 1 + the rank that it is about, 0:
+       none */
     MST_POISON_LATE,     /* TIMED_OUT */
     MST_POISON_MISMATCH, /* MISMATCH */
     MST_POISON_DEADLOCK, /* DEADLOCK */

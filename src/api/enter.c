@@ -40,6 +40,14 @@ void mst_leave(muster_group *group, muster_call_class class)
     mst_store64_rel(&group->occupied[class], 0);
 }
 
+muster_status mst_end(muster_group *group, muster_call_class class, const char *name, muster_status status)
+{
+    mst_leave(group, class);
+    if (status != MUSTER_OK)
+        mst_error_operation(name);
+    return status;
+}
+
 muster_status mst_refuse(const muster_group *group, muster_status status)
 {
     muster_status broken = group->backend->status(group);

@@ -14,6 +14,9 @@ muster_status mst_check_group(const muster_group *group);
 muster_status mst_enter(muster_group *group, muster_call_class class);
 void mst_leave(muster_group *group, muster_call_class class);
 
+/* The same at the end of a call: an error's parts get its name. */
+muster_status mst_end(muster_group *group, muster_call_class class, const char *name, muster_status status);
+
 /* BUSY, with its sentence. */
 muster_status mst_refuse_second_thread(void);
 

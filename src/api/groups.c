@@ -38,8 +38,7 @@ muster_status muster_group_split(muster_group *group, int color, int key, muster
     if (status != MUSTER_OK)
         return status;
     status = group->backend->split(group, color, key < 0 ? group->rank : key, child);
-    mst_leave(group, MUSTER_CALL_SPLIT);
-    return status;
+    return mst_end(group, MUSTER_CALL_SPLIT, "split", status);
 }
 
 muster_status muster_group_dup(muster_group *group, muster_group **copy)
@@ -50,9 +49,7 @@ muster_status muster_group_dup(muster_group *group, muster_group **copy)
         status = mst_enter(group, MUSTER_CALL_SPLIT);
     if (status != MUSTER_OK)
         return status;
-    status = group->backend->dup(group, copy);
-    mst_leave(group, MUSTER_CALL_SPLIT);
-    return status;
+    return mst_end(group, MUSTER_CALL_SPLIT, "dup", group->backend->dup(group, copy));
 }
 
 static bool is_listed(int rank, const int *ranks, int count)
@@ -93,8 +90,7 @@ muster_status muster_group_subset(muster_group *group, const int *ranks, int cou
     status = check_list(group, ranks, count);
     status =
         status == MUSTER_OK ? group->backend->subset(group, ranks, count, subset) : mst_refuse(group, status);
-    mst_leave(group, MUSTER_CALL_SPLIT);
-    return status;
+    return mst_end(group, MUSTER_CALL_SPLIT, "subset", status);
 }
 
 static muster_status regroup(muster_group *group, bool grows, muster_group **made)
@@ -106,8 +102,7 @@ static muster_status regroup(muster_group *group, bool grows, muster_group **mad
     if (status != MUSTER_OK)
         return status;
     status = group->backend->regroup(group, grows, made);
-    mst_leave(group, MUSTER_CALL_SPLIT);
-    return status;
+    return mst_end(group, MUSTER_CALL_SPLIT, grows ? "grow" : "shrink", status);
 }
 
 muster_status muster_group_shrink(muster_group *group, muster_group **survivors)
@@ -171,23 +166,76 @@ muster_status muster_group_set_interrupt(muster_group *group, muster_interrupt_f
     return MUSTER_OK;
 }
 
-/* Enters all classes first, so that no current call uses the old value. */
+/* Enters the first `classes` classes, or none. */
+static muster_status enter_classes(muster_group *group, int classes)
+{
+    for (int class = 0; class < classes; class ++) {
+        muster_status status = mst_enter(group, (muster_call_class) class);
+
+        if (status == MUSTER_OK)
+            continue;
+        while (class -- > 0)
+            mst_leave(group, (muster_call_class) class);
+        return status;
+    }
+    return MUSTER_OK;
+}
+
+static void leave_all(muster_group *group)
+{
+    for (int class = 0; class < MUSTER_CALL_CLASS_COUNT; class ++)
+        mst_leave(group, (muster_call_class) class);
+}
+
+/* Settings: in all classes, so that no current call uses the old value. */
 muster_status muster_group_set_timeout(muster_group *group, int64_t timeout_ns)
 {
-    muster_status status = MUSTER_OK;
-    int taken = 0;
-
     if (timeout_ns < 0)
         return mst_fail(MUSTER_ERR_INVALID, "a timeout of %lld ns; expected 0 for no limit, or more",
                         (long long)timeout_ns);
-    while (taken < MUSTER_CALL_CLASS_COUNT &&
-           (status = mst_enter(group, (muster_call_class)taken)) == MUSTER_OK)
-        taken++;
+    muster_status status = enter_classes(group, MUSTER_CALL_CLASS_COUNT);
+    if (status != MUSTER_OK)
+        return status;
+    group->timeout_ns = timeout_ns;
+    leave_all(group);
+    return MUSTER_OK;
+}
+
+/* It is shown on terminals, in lines. */
+static muster_status check_name(const char *name)
+{
+    size_t bytes = strlen(name);
+
+    if (bytes >= MUSTER_GROUP_NAME_BYTES)
+        return mst_fail(MUSTER_ERR_INVALID, "a group's name of %zu bytes, \"%.40s...\"; expected up to %d",
+                        bytes, name, MUSTER_GROUP_NAME_BYTES - 1);
+    for (size_t i = 0; i < bytes; i++)
+        if ((unsigned char)name[i] < ' ' || name[i] == 0x7f)
+            return mst_fail(MUSTER_ERR_INVALID, "a group's name with a control character, 0x%02x",
+                            (unsigned)name[i]);
+    return MUSTER_OK;
+}
+
+muster_status muster_group_set_name(muster_group *group, const char *name)
+{
+    char given[MUSTER_GROUP_NAME_BYTES] = "";
+
+    muster_status status = name ? check_name(name) : MUSTER_OK;
     if (status == MUSTER_OK)
-        group->timeout_ns = timeout_ns;
-    while (taken-- > 0)
-        mst_leave(group, (muster_call_class)taken);
-    return status;
+        status = enter_classes(group, MUSTER_CALL_CLASS_COUNT);
+    if (status != MUSTER_OK)
+        return status;
+    if (name)
+        memcpy(given, name, strlen(name));
+    memcpy(group->name, given, sizeof given);
+    group->backend->show_name(group);
+    leave_all(group);
+    return MUSTER_OK;
+}
+
+const char *muster_group_name(const muster_group *group)
+{
+    return group ? group->name : "";
 }
 
 muster_status muster_report_crashes(muster_group *group)

@@ -129,9 +129,7 @@ muster_status muster_send(const void *buf, size_t count, muster_dtype dtype, int
     muster_status status = mst_enter(group, MUSTER_CALL_SEND);
     if (status != MUSTER_OK)
         return status;
-    status = move(group, &message);
-    mst_leave(group, MUSTER_CALL_SEND);
-    return status;
+    return mst_end(group, MUSTER_CALL_SEND, "send", move(group, &message));
 }
 
 muster_status muster_recv(void *buf, size_t count, muster_dtype dtype, int src, int tag, muster_group *group,
@@ -149,9 +147,7 @@ muster_status muster_recv(void *buf, size_t count, muster_dtype dtype, int src, 
     muster_status status = mst_enter(group, MUSTER_CALL_RECEIVE);
     if (status != MUSTER_OK)
         return status;
-    status = move(group, &message);
-    mst_leave(group, MUSTER_CALL_RECEIVE);
-    return status;
+    return mst_end(group, MUSTER_CALL_RECEIVE, "recv", move(group, &message));
 }
 
 muster_status muster_sendrecv(const void *sendbuf, size_t sendcount, int dst, int sendtag, void *recvbuf,
@@ -180,8 +176,7 @@ muster_status muster_sendrecv(const void *sendbuf, size_t sendcount, int dst, in
         status = move(group, &message);
         mst_leave(group, MUSTER_CALL_RECEIVE);
     }
-    mst_leave(group, MUSTER_CALL_SEND);
-    return status;
+    return mst_end(group, MUSTER_CALL_SEND, "sendrecv", status);
 }
 
 /* ---- probing ---- */
@@ -212,8 +207,7 @@ muster_status muster_probe(int src, int tag, muster_group *group, muster_message
     if (status != MUSTER_OK)
         return status;
     status = probe("probe", src, tag, group, true, &found, message);
-    mst_leave(group, MUSTER_CALL_RECEIVE);
-    return status;
+    return mst_end(group, MUSTER_CALL_RECEIVE, "probe", status);
 }
 
 muster_status muster_iprobe(int src, int tag, muster_group *group, bool *found, muster_message *message)

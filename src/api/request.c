@@ -27,7 +27,9 @@ static muster_status refuse(const mst_request *request, const char *format, ...)
     va_start(args, format);
     vsnprintf(why, sizeof why, format, args);
     va_end(args);
-    return mst_fail(MUSTER_ERR_INVALID, "%s: %s", name, why);
+    mst_fail(MUSTER_ERR_INVALID, "%s: %s", name, why);
+    mst_error_operation(name);
+    return MUSTER_ERR_INVALID;
 }
 
 /* ---- dtype and op ---- */

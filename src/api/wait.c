@@ -93,6 +93,8 @@ static muster_status wait(mst_wait_set *set, size_t *index)
     if (pending)
         status = pending->group->backend->wait(set, index);
     leave_all(set);
+    if (status != MUSTER_OK)
+        mst_error_operation("wait");
     return status;
 }
 
@@ -144,5 +146,7 @@ muster_status muster_test(muster_request *request, bool *done)
     if (over)
         mst_request_over(request);
     leave_all(&set);
+    if (status != MUSTER_OK)
+        mst_error_operation("test");
     return status;
 }

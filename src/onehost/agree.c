@@ -62,9 +62,9 @@ static muster_status compare(const mst_agreement *agreement)
             continue;
         name_of(records[0].makes, first, sizeof first);
         name_of(records[rank].makes, other, sizeof other);
-        return mst_group_poison(group, MST_POISON_MISMATCH,
-                                "rank 0 called %s and rank %d %s; all must call the same", first, rank,
-                                other);
+        return mst_group_poison_about(group, MST_POISON_MISMATCH, rank,
+                                      "rank 0 called %s and rank %d %s; all must call the same", first, rank,
+                                      other);
     }
     return MUSTER_OK;
 }
@@ -82,8 +82,8 @@ muster_status mst_agree(mst_agreement *agreement, mst_split_record *own)
         char doing[64], late[120];
 
         describe(agreement, doing, sizeof doing);
-        mst_sequence_list_missing(&group->splits, late, sizeof late);
-        return mst_group_wait_failed(group, result, doing, late);
+        missing = mst_sequence_list_missing(&group->splits, late, sizeof late);
+        return mst_group_wait_failed(group, result, doing, late, missing);
     }
     mst_group_arrived(group, MUSTER_CALL_SPLIT, &group->splits.waiter);
     for (int rank = 0; rank < group->base.size; rank++)

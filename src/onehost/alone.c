@@ -91,8 +91,9 @@ muster_status mst_alone_refuse(const mst_alone *wait, int rank)
     if (termination.kind != MUSTER_TERMINATION_NONE &&
         (termination.kind != MUSTER_TERMINATION_EXITED || termination.code != 0))
         muster_termination_describe(termination, ended, sizeof ended);
-    return mst_fail(MUSTER_ERR_PEER_DIED, "rank %d %s; rank %d needs it in %s", rank, ended, group->base.rank,
-                    name);
+    mst_fail(MUSTER_ERR_PEER_DIED, "rank %d %s; rank %d needs it in %s", rank, ended, group->base.rank, name);
+    mst_error_about(rank, termination);
+    return mst_group_error(group, MUSTER_ERR_PEER_DIED);
 }
 
 /* What ended the wait; `there` was false after that. */

@@ -18,23 +18,25 @@ static muster_status explain_termination(int rank, muster_termination terminatio
     char ended[120];
 
     muster_termination_describe(termination, ended, sizeof ended);
-    return mst_fail(MUSTER_ERR_PEER_DIED, "rank %d %s%s", rank, ended,
-                    of_itself ? " without leaving the group, which is broken now" : "; the group is broken");
+    mst_fail(MUSTER_ERR_PEER_DIED, "rank %d %s%s", rank, ended,
+             of_itself ? " without leaving the group, which is broken now" : "; the group is broken");
+    mst_error_about(rank, termination);
+    return MUSTER_ERR_PEER_DIED;
 }
 
 static muster_status explain_death(const mst_poison *poison)
 {
     switch (poison->kind) {
     case MST_POISON_LEFT:
-        return mst_fail(MUSTER_ERR_PEER_DIED,
-                        poison->code
-                            ? "rank %d left the group (its program ended) while another rank still needed it"
-                            : "rank %d left the group (freed it, or its program ends) while another rank "
-                              "still needed it",
-                        poison->rank);
+        return mst_fail_about(
+            poison->rank, MUSTER_ERR_PEER_DIED,
+            poison->code ? "rank %d left the group (its program ended) while another rank still needed it"
+                         : "rank %d left the group (freed it, or its program ends) while another rank "
+                           "still needed it",
+            poison->rank);
     case MST_POISON_REGROUPS:
-        return mst_fail(
-            MUSTER_ERR_PEER_DIED,
+        return mst_fail_about(
+            poison->rank, MUSTER_ERR_PEER_DIED,
             "rank %d has gone to shrink the group, or to grow it, while another rank still needed "
             "it; call the same, and go on in the new group",
             poison->rank);
@@ -49,15 +51,27 @@ static muster_status explain_death(const mst_poison *poison)
 static muster_status explain_report(const mst_group *group, const mst_poison *poison)
 {
     muster_status status = mst_poison_status(poison);
+    bool known = poison->code > 0 && poison->code <= group->base.size;
     char text[MST_REASON_BYTES + 1] = "";
+    int64_t limit_ns = 0;
 
     if (poison->rank < group->base.size) {
         const mst_cell *cell = group->subarena->cells[poison->rank];
         uint32_t bytes = cell->reason_bytes;
 
         memcpy(text, cell->reason, bytes < MST_REASON_BYTES ? bytes : MST_REASON_BYTES);
+        limit_ns = cell->reason_limit_ns;
     }
-    return mst_fail(status, "%s", text[0] ? text : muster_status_string(status));
+    mst_fail_about(known ? poison->code - 1 : -1, status, "%s",
+                   text[0] ? text : muster_status_string(status));
+    mst_error_late(limit_ns);
+    return status;
+}
+
+muster_status mst_group_error(const mst_group *group, muster_status status)
+{
+    mst_error_in_group(group->base.name, group->base.number);
+    return status;
 }
 
 muster_status mst_group_broken(const mst_group *group)
@@ -68,13 +82,13 @@ muster_status mst_group_broken(const mst_group *group)
     if (word == none)
         return MUSTER_OK;
     if (!mst_poison_is_of(word, none))
-        return mst_fail(MUSTER_ERR_BAD_ARENA,
-                        "the group's poison word belongs to another group: the arena is "
-                        "damaged");
+        return mst_group_error(group,
+                               mst_fail(MUSTER_ERR_BAD_ARENA,
+                                        "the group's poison word belongs to another group: the arena is "
+                                        "damaged"));
     mst_poison poison = mst_poison_unpack(word);
-    if (mst_poison_status(&poison) == MUSTER_ERR_PEER_DIED)
-        return explain_death(&poison);
-    return explain_report(group, &poison);
+    bool is_death = mst_poison_status(&poison) == MUSTER_ERR_PEER_DIED;
+    return mst_group_error(group, is_death ? explain_death(&poison) : explain_report(group, &poison));
 }
 
 /* ---- entering a call ---- */
@@ -108,30 +122,62 @@ void mst_group_spread(mst_group *group, mst_poison_kind kind, int rank, int code
     mst_poison_spread(group->subarena->cells, group->subarena->no_poison, group->base.size, &poison);
 }
 
-muster_status mst_group_poison(mst_group *group, mst_poison_kind kind, const char *format, ...)
+/* A reason in words, and what it is about: a rank, -1: none, and a limit that passed, 0: none. */
+typedef struct report {
+    mst_poison_kind kind;
+    int rank;
+    int64_t limit_ns;
+    char text[MST_REASON_BYTES];
+} report;
+
+static muster_status tell(mst_group *group, const report *report)
 {
     mst_cell *cell = group->subarena->cells[group->base.rank];
-    mst_poison poison = { kind, group->base.rank, 0 };
-    char text[MST_REASON_BYTES];
+    mst_poison poison = { report->kind, group->base.rank, report->rank + 1 };
+
+    if (mst_cmpxchg32_sc(&group->reason_taken, 0, 1) == 0) {
+        memcpy(cell->reason, report->text, sizeof report->text);
+        cell->reason_limit_ns = report->limit_ns;
+        cell->reason_bytes = (uint32_t)strlen(report->text); /* published by E7 */
+        mst_group_spread(group, report->kind, group->base.rank, report->rank + 1);
+    }
+    muster_status status = mst_group_broken(group);
+    if (status != MUSTER_OK)
+        return status;
+    /* Another thread of this rank is poisoning right now: its message is not published yet. */
+    mst_fail_about(report->rank, mst_poison_status(&poison), "%s", report->text);
+    mst_error_late(report->limit_ns);
+    return mst_group_error(group, mst_poison_status(&poison));
+}
+
+muster_status mst_group_poison(mst_group *group, mst_poison_kind kind, const char *format, ...)
+{
+    report report = { .kind = kind, .rank = -1 };
     va_list args;
 
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    vsnprintf(report.text, sizeof report.text, format, args);
     va_end(args);
-    if (mst_cmpxchg32_sc(&group->reason_taken, 0, 1) == 0) {
-        memcpy(cell->reason, text, sizeof text);
-        cell->reason_bytes = (uint32_t)strlen(text); /* published by E7 */
-        mst_group_spread(group, kind, group->base.rank, 0);
-    }
-    muster_status status = mst_group_broken(group);
-    /* Another thread of this rank is poisoning right now: its message is not published yet. */
-    return status == MUSTER_OK ? mst_fail(mst_poison_status(&poison), "%s", text) : status;
+    return tell(group, &report);
+}
+
+muster_status mst_group_poison_about(mst_group *group, mst_poison_kind kind, int rank, const char *format,
+                                     ...)
+{
+    report report = { .kind = kind, .rank = rank };
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(report.text, sizeof report.text, format, args);
+    va_end(args);
+    return tell(group, &report);
 }
 
 void mst_group_abort(muster_group *group, const char *reason)
 {
-    mst_group_poison(mst_group_of(group), MST_POISON_ABORT, "rank %d aborted the group%s%s", group->rank,
-                     reason ? ": " : "", reason ? reason : "");
+    mst_group_poison_about(mst_group_of(group), MST_POISON_ABORT, group->rank,
+                           "rank %d aborted the group%s%s", group->rank, reason ? ": " : "",
+                           reason ? reason : "");
 }
 
 /* A program may ask this and nothing else; then nobody but its own thread has looked, if it has one. */
@@ -149,13 +195,15 @@ muster_status mst_group_status(const muster_group *base)
 muster_status mst_group_interrupted(const mst_group *group, const char *doing)
 {
     if (mst_load64_rlx(&group->interrupted) == MST_ORPHANED)
-        return explain_death(&(mst_poison){ .kind = MST_POISON_LAUNCHER });
-    return mst_fail(MUSTER_ERR_ABORTED, "rank %d was interrupted in %s", group->base.rank, doing);
+        return mst_group_error(group, explain_death(&(mst_poison){ .kind = MST_POISON_LAUNCHER }));
+    return mst_group_error(group, mst_fail_about(group->base.rank, MUSTER_ERR_ABORTED,
+                                                 "rank %d was interrupted in %s", group->base.rank, doing));
 }
 
 muster_status mst_group_wait_failed(mst_group *group, mst_wait_result result, const char *doing,
-                                    const char *missing)
+                                    const char *missing, int rank)
 {
+    report late = { .kind = MST_POISON_LATE, .rank = rank, .limit_ns = group->base.timeout_ns };
     muster_status status;
 
     if (result == MST_WAIT_POISONED) {
@@ -166,8 +214,7 @@ muster_status mst_group_wait_failed(mst_group *group, mst_wait_result result, co
                          "the group was broken, and the reason has been overwritten: the arena is damaged");
         return tell_broken(group, status);
     }
-    return tell_broken(group,
-                       mst_group_poison(group, MST_POISON_LATE, "rank %d waited %.3g s in %s for %s",
-                                        group->base.rank, (double)group->base.timeout_ns / MST_NS_PER_S,
-                                        doing, missing));
+    snprintf(late.text, sizeof late.text, "rank %d waited %.3g s in %s for %s", group->base.rank,
+             (double)group->base.timeout_ns / MST_NS_PER_S, doing, missing);
+    return tell_broken(group, tell(group, &late));
 }

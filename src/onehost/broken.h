@@ -17,9 +17,12 @@ muster_status mst_group_ready(mst_group *group, muster_call_class class);
 muster_status mst_group_broken(const mst_group *group);
 
 /* Turns the result of a failed wait into a status: the poison; or, after the deadline, poisons the group.
- * `doing` is the operation, `missing` the ranks that have not arrived. */
+ * `doing` is the operation, `missing` the ranks that have not arrived, `rank` the first of them. */
 muster_status mst_group_wait_failed(mst_group *group, mst_wait_result result, const char *doing,
-                                    const char *missing);
+                                    const char *missing, int rank);
+
+/* Adds the group to the thread's latest error, which is about it. */
+muster_status mst_group_error(const mst_group *group, muster_status status);
 
 /* The status of a wait that ended because of `interrupted`. */
 muster_status mst_group_interrupted(const mst_group *group, const char *doing);
@@ -28,6 +31,10 @@ muster_status mst_group_interrupted(const mst_group *group, const char *doing);
  * first. */
 muster_status mst_group_poison(mst_group *group, mst_poison_kind kind, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* The same about a rank, which muster_last_error tells. */
+muster_status mst_group_poison_about(mst_group *group, mst_poison_kind kind, int rank, const char *format,
+                                     ...) __attribute__((format(printf, 4, 5)));
 
 /* The same without a message: kind, rank and code say enough. */
 void mst_group_spread(mst_group *group, mst_poison_kind kind, int rank, int code);

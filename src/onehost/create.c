@@ -38,7 +38,8 @@ muster_status mst_group_create(mst_subarena *subarena, const mst_kernels *kernel
                                   .size = subarena->size,
                                   .here = subarena->attachment->fork_mark,
                                   .log = &subarena->attachment->log,
-                                  .timeout_ns = timeout_ns };
+                                  .timeout_ns = timeout_ns,
+                                  .number = mst_subarena_number(subarena) };
     group->subarena = subarena;
     mst_pairs_init(&group->pairs, subarena);
     group->staging.subarena = subarena;

@@ -189,7 +189,7 @@ static muster_status wait_failed(mst_exchange *exchange, mst_wait_result result)
         snprintf(missing, sizeof missing, "rank %d to %s", late, exchange->received ? "receive" : "send");
     else
         snprintf(missing, sizeof missing, "any rank to send");
-    return mst_group_wait_failed(exchange->group, result, doing, missing);
+    return mst_group_wait_failed(exchange->group, result, doing, missing, late);
 }
 
 static mst_doing doing_of(const mst_exchange *exchange, bool out)

@@ -198,12 +198,12 @@ static muster_status refuse(mst_group *group, const mst_transfer *receive, int s
 
     if (envelope->tag)
         snprintf(tagged, sizeof tagged, " with tag %d", (int)envelope->tag);
-    return mst_group_poison(group, MST_POISON_MISMATCH,
-                            "rank %d expected a message of %s x %s%zu from rank %d, which sent %s x %zu%s",
-                            group->base.rank, muster_dtype_name(receive->dtype),
-                            receive->exact ? "" : "up to ", receive->room / muster_dtype_size(receive->dtype),
-                            source, sent ? sent : "?", element ? (size_t)envelope->total / element : 0,
-                            tagged);
+    return mst_group_poison_about(
+        group, MST_POISON_MISMATCH, source,
+        "rank %d expected a message of %s x %s%zu from rank %d, which sent %s x %zu%s", group->base.rank,
+        muster_dtype_name(receive->dtype), receive->exact ? "" : "up to ",
+        receive->room / muster_dtype_size(receive->dtype), source, sent ? sent : "?",
+        element ? (size_t)envelope->total / element : 0, tagged);
 }
 
 /* A message of no elements has no type that could disagree. */

@@ -15,6 +15,7 @@
 #include "shm/wait/activity.h"
 #include "shm/wait/poison.h"
 #include "src/onehost/coll/describe.h"
+#include "src/onehost/showing.h"
 #include "src/pure/collective.h"
 #include "src/pure/dtype.h"
 #include "src/pure/sized.h"
@@ -32,19 +33,22 @@ typedef struct reader {
 
 /* ---- one rank in one group ---- */
 
-/* Reads until all activities are equal twice: a call that begins or ends in between is read again. */
+/* Reads until all activities, and the name, are equal twice: a call that begins or ends in between is read
+ * again. */
 static bool read_cell(const reader *reader, uint32_t seat, uint32_t index, mst_cell *cell)
 {
     uint64_t offset = mst_layout_cell_offset(&reader->geometry, seat, index);
-    mst_activity again[MST_ACTIVITIES];
+    mst_cell again;
 
     for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
         if (mst_os_object_read(reader->fd, offset, cell, sizeof *cell) != 0 ||
-            mst_os_object_read(reader->fd, offset + offsetof(mst_cell, activities), again, sizeof again) != 0)
+            mst_os_object_read(reader->fd, offset, &again, sizeof again) != 0)
             return false;
-        /* NOLINTNEXTLINE(bugprone-suspicious-memory-comparison): all bytes, as they were read */
-        if (memcmp(cell->activities, again, sizeof again) == 0) /* E18 */
+        /* NOLINTBEGIN(bugprone-suspicious-memory-comparison): all bytes, as they were read */
+        if (memcmp(cell->activities, again.activities, sizeof again.activities) == 0 && /* E18 */
+            memcmp(cell->name, again.name, sizeof again.name) == 0)                     /* E31 */
             return true;
+        /* NOLINTEND(bugprone-suspicious-memory-comparison) */
     }
     for (int i = 0; i < MST_ACTIVITIES; i++) { /* a busy rank with short calls: only numbers are valid */
         uint64_t number = mst_load64_acq(&cell->activities[i].number); /* E18 */
@@ -113,6 +117,7 @@ static muster_status note_call(reader *reader, const mst_rank_entry *entry, cons
                                 .operation = (number + 1) / 2,
                                 .latest = (number + 1) / 2,
                                 .peer = -1 };
+    mst_group_read_name(cell, call->group_name);
     uint64_t poison = mst_load64_acq(&cell->poison); /* E7 */
     if (mst_poison_is_one(poison)) {
         mst_poison unpacked = mst_poison_unpack(poison);

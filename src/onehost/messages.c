@@ -101,7 +101,7 @@ static muster_status fail(probe *probe, mst_wait_result result)
     describe(probe, doing, sizeof doing);
     if (probe->source >= 0)
         snprintf(missing, sizeof missing, "rank %d to send", probe->source);
-    return mst_group_wait_failed(probe->group, result, doing, missing);
+    return mst_group_wait_failed(probe->group, result, doing, missing, probe->source);
 }
 
 static muster_status wait(probe *probe)

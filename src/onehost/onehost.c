@@ -66,6 +66,7 @@ const mst_backend mst_backend_onehost = {
     .translate = mst_group_translate,
     .report_crashes = report_crashes,
     .mark_phase = mst_group_mark_phase,
+    .show_name = mst_group_show_name,
     .close = mst_group_close,
     .leave = leave,
 };

@@ -16,10 +16,19 @@
 #include "shm/wait/activity.h"
 #include "shm/wait/recorder.h"
 #include "src/onehost/coll/describe.h"
+#include "src/onehost/showing.h"
 #include "src/pure/dtype.h"
 
 #define HELD_BACK                                                                                            \
     (MST_RECORDS_HELD + 2 * MST_RECORD_BLOCK) /* may have been taken but not filled at the last look */
+
+#define NAMES 64 /* remembered during a look; a power of two */
+
+/* The name of a group, as rank 0's cell had it in this look. */
+typedef struct known_name {
+    uint64_t group; /* 0: none; the world's number is not 0 */
+    char name[MUSTER_GROUP_NAME_BYTES];
+} known_name;
 
 typedef struct ring {
     uint64_t stamps[MST_RECORDS]; /* of reported records, by place */
@@ -30,8 +39,38 @@ struct muster_records {
     mst_os_held held; /* the caller's: never closed here */
     mst_geometry geometry;
     ring *rings; /* by seat */
+    known_name names[NAMES];
     uint64_t lost;
 };
+
+/* ---- names of groups ---- */
+
+/* A group's number is where rank 0's cell is, and its membership there. Once that has gone the name stays,
+ * until the cell is another group's. */
+static void read_name(const muster_records *records, known_name *known)
+{
+    uint32_t seat = (uint32_t)(known->group >> 48), index = known->group >> 32 & 0xffff;
+    mst_cell cell;
+
+    known->name[0] = '\0';
+    if (seat >= records->geometry.seats || index >= MST_CELLS_MAX ||
+        mst_os_object_read(records->held.fd, mst_layout_cell_offset(&records->geometry, seat, index), &cell,
+                           sizeof cell) != 0 ||
+        ((mst_load64_acq(&cell.membership) ^ known->group) & UINT32_MAX & ~1ULL) != 0) /* E10 */
+        return;
+    mst_group_read_name(&cell, known->name); /* E31 */
+}
+
+static const char *name_of(muster_records *records, uint64_t group)
+{
+    known_name *known = &records->names[(group ^ group >> 32) % NAMES];
+
+    if (known->group != group) {
+        known->group = group;
+        read_name(records, known);
+    }
+    return known->name;
+}
 
 /* ---- one record ---- */
 
@@ -138,8 +177,11 @@ static void give_out(muster_records *records, uint32_t seat, int rank, uint64_t 
             continue;
         }
         *known = stamp;
-        if (decode(&places[i], rank, &record))
-            fn(&record, arg);
+        if (!decode(&places[i], rank, &record))
+            continue;
+        if (record.group)
+            memcpy(record.group_name, name_of(records, record.group), sizeof record.group_name);
+        fn(&record, arg);
     }
 }
 
@@ -210,6 +252,7 @@ muster_status muster_records_read(muster_records *records, muster_record_fn fn, 
                         "descriptor %d is no longer that of the arena on which these records were opened; "
                         "keep it open until muster_records_close",
                         records->held.fd);
+    memset(records->names, 0, sizeof records->names); /* they may be others by now */
     for (uint32_t seat = 0; status == MUSTER_OK && seat < records->geometry.seats; seat++)
         status = read_seat(records, seat, fn, arg);
     if (lost)

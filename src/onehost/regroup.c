@@ -139,16 +139,24 @@ static void arrive(const regroup *regroup, muster_status claimed)
 static muster_status explain_late(const regroup *regroup)
 {
     const mst_group *group = regroup->group;
+    double waited_s = (double)group->base.timeout_ns / MST_NS_PER_S;
     char text[120];
+    int first = 0;
 
     int count = mst_ranklist(text, sizeof text, group->base.size, is_missing, regroup);
+    while (count && !is_missing(regroup, first))
+        first++;
     if (count == 0)
-        return mst_fail(MUSTER_ERR_TIMED_OUT,
-                        "rank %d waited %.3g s in grow for replacements that the launcher has announced",
-                        group->base.rank, (double)group->base.timeout_ns / MST_NS_PER_S);
-    return mst_fail(MUSTER_ERR_TIMED_OUT, "rank %d waited %.3g s in %s for %s, which %s and %s not called it",
-                    group->base.rank, (double)group->base.timeout_ns / MST_NS_PER_S, name_of(regroup), text,
-                    count > 1 ? "live" : "lives", count > 1 ? "have" : "has");
+        mst_fail(MUSTER_ERR_TIMED_OUT,
+                 "rank %d waited %.3g s in grow for replacements that the launcher has announced",
+                 group->base.rank, waited_s);
+    else
+        mst_fail_about(first, MUSTER_ERR_TIMED_OUT,
+                       "rank %d waited %.3g s in %s for %s, which %s and %s not called it", group->base.rank,
+                       waited_s, name_of(regroup), text, count > 1 ? "live" : "lives",
+                       count > 1 ? "have" : "has");
+    mst_error_late(group->base.timeout_ns);
+    return mst_group_error(group, MUSTER_ERR_TIMED_OUT);
 }
 
 /* ---- waiting for the other members ---- */
@@ -272,14 +280,16 @@ static muster_status check_records(const regroup *regroup)
             continue;
         mst_regroup_record record = *record_of(regroup, rank); /* E11: read once */
         if (record.share.status != MUSTER_OK)
-            return mst_fail(MUSTER_ERR_NO_SPACE,
-                            "rank %d could not get its share of the new group (%s); free what is not needed "
-                            "and try again",
-                            rank, muster_status_string((muster_status)record.share.status));
+            return mst_fail_about(
+                rank, MUSTER_ERR_NO_SPACE,
+                "rank %d could not get its share of the new group (%s); free what is not needed "
+                "and try again",
+                rank, muster_status_string((muster_status)record.share.status));
         if ((record.grows != 0) != regroup->grows)
-            return mst_fail(MUSTER_ERR_MISMATCH,
-                            "rank %d called %s and rank %d %s; all must call the same, and may try again",
-                            group->base.rank, name_of(regroup), rank, regroup->grows ? "shrink" : "grow");
+            return mst_fail_about(
+                rank, MUSTER_ERR_MISMATCH,
+                "rank %d called %s and rank %d %s; all must call the same, and may try again",
+                group->base.rank, name_of(regroup), rank, regroup->grows ? "shrink" : "grow");
     }
     return MUSTER_OK;
 }

@@ -137,7 +137,8 @@ muster_status mst_respawned_await(mst_group *group, const mst_member_list *list,
         return MUSTER_OK;
     if (result == MST_WAIT_POISONED)
         return mst_group_interrupted(group, "grow");
-    return mst_fail(MUSTER_ERR_TIMED_OUT,
-                    "rank %d waited %.3g s in grow for a replacement to enter the new group",
-                    group->base.rank, (double)group->base.timeout_ns / MST_NS_PER_S);
+    mst_fail(MUSTER_ERR_TIMED_OUT, "rank %d waited %.3g s in grow for a replacement to enter the new group",
+             group->base.rank, (double)group->base.timeout_ns / MST_NS_PER_S);
+    mst_error_late(group->base.timeout_ns);
+    return mst_group_error(group, MUSTER_ERR_TIMED_OUT);
 }

@@ -2,6 +2,7 @@
 #include "src/onehost/showing.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "shm/port/os.h"
 #include "shm/wait/recorder.h"
@@ -111,6 +112,30 @@ void mst_group_record(mst_group *group, muster_call_class class, const mst_doing
 {
     group->arrived_ns[class] = time_ns(group);
     record(group, class, doing, group->arrived_ns[class]);
+}
+
+void mst_group_show_name(const muster_group *of)
+{
+    mst_cell *cell = mst_group_of_const(of)->subarena->cells[of->rank];
+    uint64_t words[MST_NAME_WORDS];
+
+    static_assert(sizeof words == sizeof of->name, "a name fits");
+    memcpy(words, of->name, sizeof words);
+    for (int i = 0; i < MST_NAME_WORDS; i++)
+        mst_store64_rel(&cell->name[i], words[i]); /* E31 */
+}
+
+void mst_group_read_name(const mst_cell *cell, char name[MUSTER_GROUP_NAME_BYTES])
+{
+    uint64_t words[MST_NAME_WORDS];
+
+    for (int i = 0; i < MST_NAME_WORDS; i++)
+        words[i] = mst_load64_acq(&cell->name[i]); /* E31, of a copy */
+    memcpy(name, words, sizeof words);
+    name[MUSTER_GROUP_NAME_BYTES - 1] = '\0';
+    for (char *at = name; *at; at++) /* it is shown on terminals */
+        if ((unsigned char)*at < ' ' || *at == 0x7f)
+            *at = '?';
 }
 
 void mst_group_mark_phase(const muster_group *group, const char *name)

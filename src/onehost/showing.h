@@ -30,6 +30,12 @@ void mst_group_unrecorded(mst_group *group, muster_call_class class);
 /* Records an operation that was too short for an activity. */
 void mst_group_record(mst_group *group, muster_call_class class, const mst_doing *doing);
 
+/* Writes the group's name where observers read it. */
+void mst_group_show_name(const muster_group *group);
+
+/* A name as observers have read it, which may be damaged: up to 31 bytes that can be shown. */
+void mst_group_read_name(const mst_cell *cell, char name[MUSTER_GROUP_NAME_BYTES]);
+
 /* Marks the beginning of a phase in the flight recorder. */
 void mst_group_mark_phase(const muster_group *group, const char *name);
 

@@ -225,7 +225,8 @@ static void ask_for_interruption(const mst_waiting *waiting)
         return;
     mst_store64_rlx(&group->interrupted, MST_INTERRUPTED);
     if (!waiting->kind->regroups && !waiting->kind->alone)
-        mst_group_poison(group, MST_POISON_ABORT, "rank %d was interrupted", group->base.rank);
+        mst_group_poison_about(group, MST_POISON_ABORT, group->base.rank, "rank %d was interrupted",
+                               group->base.rank);
 }
 
 /* ---- the watch ---- */

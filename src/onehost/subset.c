@@ -120,7 +120,7 @@ static muster_status await(subset *subset)
         return MUSTER_OK;
     describe(subset, doing, sizeof doing);
     snprintf(late, sizeof late, "rank %d", subset->awaited);
-    return mst_group_wait_failed(group, result, doing, late);
+    return mst_group_wait_failed(group, result, doing, late, subset->awaited);
 }
 
 /* ---- what the members told ---- */
@@ -135,11 +135,12 @@ static muster_status mismatch(const subset *subset, int rank)
 
     list_ranks(subset->ranks, subset->count, own_text, sizeof own_text);
     list_ranks(theirs, count, their_text, sizeof their_text);
-    return mst_group_poison(group, MST_POISON_MISMATCH,
-                            "rank %d made a subset of %s and rank %d a subset of %s; each is in the other's, "
-                            "and both must give the same list",
-                            own_first ? group->base.rank : rank, own_first ? own_text : their_text,
-                            own_first ? rank : group->base.rank, own_first ? their_text : own_text);
+    return mst_group_poison_about(
+        group, MST_POISON_MISMATCH, own_first ? rank : group->base.rank,
+        "rank %d made a subset of %s and rank %d a subset of %s; each is in the other's, "
+        "and both must give the same list",
+        own_first ? group->base.rank : rank, own_first ? own_text : their_text,
+        own_first ? rank : group->base.rank, own_first ? their_text : own_text);
 }
 
 /* Waits for the member at that place of the list, and learns its share, into the group's records of splits.
@@ -182,9 +183,9 @@ static muster_status meet_all(subset *subset)
     }
     mst_group_awaits(subset->group, MUSTER_CALL_SPLIT, -1);
     if (status == MUSTER_OK && first_refused >= 0)
-        return mst_fail(MUSTER_ERR_NO_SPACE,
-                        "rank %d could not get its share of the new group; the parent group is unchanged",
-                        first_refused);
+        return mst_fail_about(
+            first_refused, MUSTER_ERR_NO_SPACE,
+            "rank %d could not get its share of the new group; the parent group is unchanged", first_refused);
     return status;
 }
 

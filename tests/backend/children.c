@@ -242,6 +242,7 @@ static void fill_in(const handle *parent, const posting *got, handle *made)
                                  .here = parent->base.here,
                                  .log = &made->log,
                                  .timeout_ns = parent->base.timeout_ns,
+                                 .number = (uintptr_t)got->child,
                                  .interrupt = parent->base.interrupt,
                                  .interrupt_arg = parent->base.interrupt_arg };
 }

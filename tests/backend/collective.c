@@ -306,7 +306,7 @@ muster_status collective_complete(handle *handle, rendezvous *rendezvous)
     return MUSTER_OK;
 }
 
-muster_status thread_collective(muster_group *group, const mst_request *request)
+static muster_status run(muster_group *group, const mst_request *request)
 {
     handle *handle = handle_of(group);
     rendezvous *rendezvous;
@@ -321,4 +321,17 @@ muster_status thread_collective(muster_group *group, const mst_request *request)
         handle, &(wait){ .doing = doing, .rendezvous = rendezvous, .limit_ns = handle->base.timeout_ns });
     unlock(handle);
     return status == MUSTER_OK ? collective_complete(handle, rendezvous) : status;
+}
+
+muster_status thread_collective(muster_group *group, const mst_request *request)
+{
+    char name[24];
+
+    muster_status status = run(group, request);
+    if (status == MUSTER_OK)
+        return status;
+    mst_collective_name(request->collective, request->op, request->made ? request->made->name : NULL, name,
+                        sizeof name);
+    mst_error_operation(name);
+    return status;
 }

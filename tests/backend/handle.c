@@ -142,6 +142,13 @@ muster_status sleep_once(handle *handle, const wait *wait, int64_t *asked_ns)
                        wait->doing);
 }
 
+static muster_status in_group(const muster_group *group, muster_status status)
+{
+    if (status != MUSTER_OK)
+        mst_error_in_group(group->name, group->number);
+    return status;
+}
+
 muster_status wait_for(handle *handle, const wait *wait)
 {
     int64_t begun_ns = now_ns(), asked_ns = begun_ns;
@@ -153,7 +160,7 @@ muster_status wait_for(handle *handle, const wait *wait)
         if (status == MUSTER_OK)
             status = look_at(handle, wait, begun_ns, &over);
     }
-    return status;
+    return in_group(&handle->base, status);
 }
 
 /* ---- waiting alone ---- */
@@ -192,5 +199,5 @@ muster_status thread_status(const muster_group *group)
     lock(handle_of_const(group));
     muster_status status = explain(handle_of_const(group)->shared);
     unlock(handle_of_const(group));
-    return status;
+    return in_group(group, status);
 }

@@ -25,12 +25,12 @@ DTYPES = ("bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 float3
 
 
 def expect(error, text, call):
-    """The call raises that, with the text in its message."""
+    """The call raises that, with the text in its message. Returns what it raised."""
     try:
         call()
     except error as raised:
         assert text in str(raised), f"{raised!s} has no {text!r}"
-        return
+        return raised
     raise AssertionError(f"no {error.__name__}")
 
 
@@ -243,12 +243,52 @@ class WithoutNumpy(unittest.TestCase):
         expect(muster.AbortedError, "enough", lambda: muster.barrier(group=child))
         assert issubclass(muster.PeerDiedError, RuntimeError)
 
+    @ranks(3)
+    def test_groups(self):
+        world = muster.init()
+        copy = world.dup()
+        assert (copy.rank(), copy.size(), copy.name) == (world.rank(), 3, "")
+        copy.name = "tp:0"
+        assert copy.name == "tp:0" and "tp:0" in repr(copy) and world.name == ""
+        expect(ValueError, "32 bytes", lambda: setattr(copy, "name", "x" * 32))
+        expect(TypeError, "", lambda: setattr(copy, "name", 3))
+        if world.rank() != 1:
+            pair = copy.subset([2, 0])
+            assert pair.rank() == (0 if world.rank() == 2 else 1)
+            assert muster.all_sum(array.array("i", [world.rank()]), group=pair)[0] == 2
+        else:
+            expect(ValueError, "not in the list", lambda: copy.subset([2, 0]))
+        expect(ValueError, "twice", lambda: copy.subset((0, 0)))
+        expect(ValueError, "-1 is not a rank", lambda: copy.subset([1 << 40]))
+        expect(TypeError, "", lambda: copy.subset(3))
+
+    @ranks(2)
+    def test_parts_of_errors(self):
+        world, ours = muster.init(), array.array("i", [0] * (1 + muster.init().rank()))
+        child = world.dup()
+        child.name = "tp:0"
+        error = expect(muster.MismatchError, 'group "tp:0": rank 0 called all_sum',
+                       lambda: muster.all_sum(ours, group=child))
+        assert (error.rank, error.operation, error.group) == (1, "all_sum", "tp:0")
+        assert (error.termination, error.signal, error.exit_status, error.deadline) == (None,) * 4
+        child = world.dup()
+        if world.rank() == 0:
+            child._set_timeout(10_000_000)
+            error = expect(muster.TimedOutError, "for rank 1", lambda: muster.barrier(group=child))
+            assert (error.rank, error.deadline, error.group) == (1, 0.01, None)
+        muster.barrier()  # rank 1 is there until then
+        error = expect(ValueError, "", lambda: world.subset([]))
+        assert (error.rank, error.operation) == (None, "subset")
+        assert muster.Error("made by a program").rank is None
+
     def test_a_dead_rank(self):
         @ranks(3)
         def body():
             if muster.init().rank() == 1:
                 os.kill(os.getpid(), signal.SIGKILL)
-            expect(muster.PeerDiedError, "rank 1 was killed by signal 9", muster.barrier)
+            error = expect(muster.PeerDiedError, "rank 1 was killed by signal 9", muster.barrier)
+            assert (error.rank, error.signal, error.exit_status) == (1, signal.SIGKILL, None)
+            assert error.termination == "was killed by signal 9 (Killed)"
             rest = muster.init().shrink()
             assert rest.size() == 2
 

@@ -51,6 +51,13 @@ void name_group(const muster_inspection *seen, unsigned long long group, char *t
     char ranks[100];
 
     const muster_seen_call *member = find_member(seen, group, 0);
+    for (int at = 0; member && !member->group_name[0] && at < member->group_size; at++)
+        if (find_member(seen, group, at) && find_member(seen, group, at)->group_name[0])
+            member = find_member(seen, group, at); /* rank 0 has given none */
+    if (member && member->group_name[0]) {
+        snprintf(text, (size_t)bytes, "%s", member->group_name);
+        return;
+    }
     if (member && member->world) {
         snprintf(text, (size_t)bytes, "world");
         return;

@@ -21,7 +21,9 @@
 static const char ps_help[] = "usage: muster ps\n"
                               "\n"
                               "Lists the jobs on this machine that this user may look at: launcher, ranks, "
-                              "how many wait, the command.\n";
+                              "how many wait, the command,\n"
+                              "and in brackets the names of its groups. A process that is a rank of several "
+                              "worlds is listed once.\n";
 
 static const char inspect_help[] =
     "usage: muster inspect [options] [PID | /NAME]\n"
@@ -59,6 +61,55 @@ static int count_waiting(const muster_inspection *seen)
     return count;
 }
 
+/* The process is that of an earlier job in the list: it is a rank of several worlds. */
+static bool is_listed(const job *jobs, int at)
+{
+    for (int i = 0; i < at; i++)
+        if (jobs[i].pid == jobs[at].pid)
+            return true;
+    return false;
+}
+
+static bool has_name(const char *names, const char *name)
+{
+    size_t bytes = strlen(name);
+
+    for (const char *at = names; (at = strstr(at, name)) != NULL; at += bytes)
+        if ((at == names || at[-1] == ' ') && (at[bytes] == '\0' || at[bytes] == ','))
+            return true;
+    return false;
+}
+
+/* "tp:0, pp:0": the names of the job's groups that are not in the list yet. */
+static void list_names(const muster_inspection *seen, char *names, size_t room)
+{
+    for (int i = 0; i < seen->call_count; i++) {
+        const char *name = seen->calls[i]->group_name;
+        size_t used = strlen(names);
+
+        if (name[0] && used + strlen(name) + sizeof ", " <= room && !has_name(names, name))
+            snprintf(names + used, room - used, "%s%s", used ? ", " : "", name);
+    }
+}
+
+/* A process, once, with all worlds that it was found in: the largest, and what waits in any. */
+static void print_process(const job *jobs, int count, int at)
+{
+    char command[200], names[120] = "";
+    int ranks = 0, waiting = 0;
+
+    for (int i = at; i < count; i++) {
+        if (jobs[i].pid != jobs[at].pid)
+            continue;
+        ranks = jobs[i].seen.size > ranks ? jobs[i].seen.size : ranks;
+        waiting += count_waiting(&jobs[i].seen);
+        list_names(&jobs[i].seen, names, sizeof names);
+    }
+    read_command(jobs[at].pid, command, sizeof command);
+    printf("%8d %6d %8d  %s", jobs[at].pid, ranks, waiting, command);
+    printf(names[0] ? "  [%s]\n" : "\n", names);
+}
+
 int command_ps(int argc, char **argv)
 {
     static const cli_syntax syntax = { "ps", ps_help, NULL, 0, false };
@@ -73,12 +124,9 @@ int command_ps(int argc, char **argv)
         return EXIT_FAILURE;
     int count = jobs_find(jobs, JOBS_MAX);
     printf("%8s %6s %8s  %s\n", "pid", "ranks", "waiting", "command");
-    for (int i = 0; i < count; i++) {
-        char command[200];
-
-        read_command(jobs[i].pid, command, sizeof command);
-        printf("%8d %6d %8d  %s\n", jobs[i].pid, jobs[i].seen.size, count_waiting(&jobs[i].seen), command);
-    }
+    for (int i = 0; i < count; i++)
+        if (!is_listed(jobs, i))
+            print_process(jobs, count, i);
     jobs_free(jobs, count);
     return EXIT_SUCCESS;
 }

@@ -1,4 +1,6 @@
 /* What the module knows once it is imported, and its exceptions. */
+#include <string.h>
+
 #include "bindings/python/src/binding.h"
 
 static module_state state;
@@ -8,14 +10,62 @@ module_state *state_of_module(void)
     return &state;
 }
 
+/* Takes over `value`; false: there is none, or it cannot be set. */
+static bool set_part(PyObject *error, const char *name, PyObject *value)
+{
+    bool set = value && PyObject_SetAttrString(error, name, value) == 0;
+
+    Py_XDECREF(value);
+    return set;
+}
+
+static PyObject *text_or_none(const char *text)
+{
+    return text[0] ? PyUnicode_DecodeUTF8(text, (Py_ssize_t)strlen(text), "replace") : Py_NewRef(Py_None);
+}
+
+static PyObject *number_or_none(bool known, long number)
+{
+    return known ? PyLong_FromLong(number) : Py_NewRef(Py_None);
+}
+
+/* The parts of the error, which programs decide by; what is not known is None. */
+static bool add_parts(PyObject *error, const muster_error_info *info)
+{
+    muster_termination ended = info->termination;
+    char words[120] = "";
+
+    if (ended.kind != MUSTER_TERMINATION_NONE)
+        muster_termination_describe(ended, words, sizeof words);
+    return set_part(error, "rank", number_or_none(info->rank >= 0, info->rank)) &&
+           set_part(error, "termination", text_or_none(words)) &&
+           set_part(error, "signal", number_or_none(ended.kind == MUSTER_TERMINATION_SIGNALED, ended.code)) &&
+           set_part(error, "exit_status",
+                    number_or_none(ended.kind == MUSTER_TERMINATION_EXITED, ended.code)) &&
+           set_part(error, "operation", text_or_none(info->operation)) &&
+           set_part(error, "group", text_or_none(info->group_name)) &&
+           set_part(error, "deadline",
+                    info->deadline_ns ? PyFloat_FromDouble((double)info->deadline_ns / 1e9)
+                                      : Py_NewRef(Py_None));
+}
+
 PyObject *raise_status(muster_status status)
 {
-    const char *sentence = muster_error_detail();
+    PyObject *type = state.errors[status] ? state.errors[status] : state.errors[MUSTER_OK];
+    muster_error_info info = MUSTER_ERROR_INFO_INIT;
+    char sentence[600];
 
     if (PyErr_Occurred()) /* a signal handler's, which ended the wait */
         return NULL;
-    PyErr_SetString(state.errors[status] ? state.errors[status] : state.errors[MUSTER_OK],
-                    sentence[0] ? sentence : muster_status_string(status));
+    PyOS_snprintf(sentence, sizeof sentence, "%s",
+                  muster_error_detail()[0] ? muster_error_detail() : muster_status_string(status));
+    muster_last_error(&info);
+    PyObject *words = PyUnicode_DecodeUTF8(sentence, (Py_ssize_t)strlen(sentence), "replace");
+    PyObject *error = words ? PyObject_CallFunctionObjArgs(type, words, NULL) : NULL;
+    if (error && add_parts(error, &info))
+        PyErr_SetObject(type, error);
+    Py_XDECREF(words);
+    Py_XDECREF(error);
     return NULL;
 }
 
@@ -31,6 +81,8 @@ static bool add_error(PyObject *module, muster_status status, const char *name, 
 
 bool make_errors(PyObject *module)
 {
+    static const char *const parts[] = { "rank",      "termination", "signal",  "exit_status",
+                                         "operation", "group",       "deadline" };
     static const struct {
         muster_status status;
         const char *name, *doc;
@@ -45,8 +97,15 @@ bool make_errors(PyObject *module)
         { MUSTER_ERR_ABORTED, "AbortedError", "A rank aborted the group, or was interrupted." },
     };
 
-    if (!add_error(module, MUSTER_OK, "Error", PyExc_RuntimeError, "What muster's operations fail with."))
+    if (!add_error(
+            module, MUSTER_OK, "Error", PyExc_RuntimeError,
+            "What muster's operations fail with.\n\nrank: whom it is about, in the group; termination: how "
+            "that ended, in words;\nsignal, exit_status: by what number; operation: the call; group: its "
+            "name;\ndeadline: the seconds that were too long. None: not known."))
         return false;
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) /* also of those that programs make */
+        if (PyObject_SetAttrString(state.errors[MUSTER_OK], parts[i], Py_None) != 0)
+            return false;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         if (!add_error(module, rows[i].status, rows[i].name, state.errors[MUSTER_OK], rows[i].doc))
             return false;

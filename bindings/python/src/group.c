@@ -1,4 +1,5 @@
 /* muster.Group, init and is_available, of binding.h. */
+#include <limits.h>
 #include <string.h>
 
 #include "bindings/python/src/binding.h"
@@ -149,6 +150,86 @@ static PyObject *split(PyObject *self, PyObject *args, PyObject *keywords)
     return wrap_group(child);
 }
 
+static PyObject *dup_group(PyObject *self, PyObject *unused)
+{
+    muster_group *copy = NULL;
+    muster_status status;
+
+    (void)unused;
+    Py_BEGIN_ALLOW_THREADS
+    status = muster_group_dup(((group_object *)self)->group, &copy);
+    Py_END_ALLOW_THREADS
+    return status == MUSTER_OK ? wrap_group(copy) : raise_status(status);
+}
+
+/* The ranks of a sequence; NULL with an exception. */
+static int *read_ranks(PyObject *sequence, int *count)
+{
+    Py_ssize_t length = PySequence_Size(sequence);
+    int *ranks = length < 0 ? NULL : PyMem_Malloc(((size_t)length + 1) * sizeof *ranks);
+
+    if (!ranks)
+        return length < 0 ? NULL : (int *)(void *)PyErr_NoMemory();
+    for (Py_ssize_t i = 0; i < length; i++) {
+        PyObject *item = PySequence_GetItem(sequence, i);
+        long rank = item ? PyLong_AsLong(item) : -1;
+
+        Py_XDECREF(item);
+        if (rank == -1 && PyErr_Occurred()) {
+            PyMem_Free(ranks);
+            return NULL;
+        }
+        ranks[i] = rank >= 0 && rank < INT_MAX ? (int)rank : -1; /* which muster refuses */
+    }
+    *count = length < INT_MAX ? (int)length : INT_MAX;
+    return ranks;
+}
+
+static PyObject *subset(PyObject *self, PyObject *args)
+{
+    muster_group *made = NULL;
+    muster_status status;
+    PyObject *sequence;
+    int count = 0;
+
+    if (!PyArg_ParseTuple(args, "O:subset", &sequence))
+        return NULL;
+    int *ranks = read_ranks(sequence, &count);
+    if (!ranks)
+        return NULL;
+    Py_BEGIN_ALLOW_THREADS
+    status = muster_group_subset(((group_object *)self)->group, ranks, count, &made);
+    Py_END_ALLOW_THREADS
+    PyMem_Free(ranks);
+    return status == MUSTER_OK ? wrap_group(made) : raise_status(status);
+}
+
+static PyObject *get_name(PyObject *self, void *unused)
+{
+    const char *name = muster_group_name(((group_object *)self)->group);
+
+    (void)unused;
+    return PyUnicode_DecodeUTF8(name, (Py_ssize_t)strlen(name), "replace");
+}
+
+static int set_name(PyObject *self, PyObject *value, void *unused)
+{
+    PyObject *bytes = value ? PyUnicode_AsUTF8String(value) : NULL;
+
+    (void)unused;
+    if (!value)
+        PyErr_SetString(PyExc_AttributeError, "a group's name can be set to '', and not deleted");
+    if (!bytes)
+        return -1;
+    const char *name = PyBytes_AsString(bytes);
+    muster_status status = muster_group_set_name(((group_object *)self)->group, name ? name : "");
+    Py_DECREF(bytes);
+    if (status == MUSTER_OK)
+        return 0;
+    raise_status(status);
+    return -1;
+}
+
 /* shrink and grow: a group of those who are left, and of those who replace the lost. */
 static PyObject *regroup(PyObject *self, muster_status (*make)(muster_group *group, muster_group **made))
 {
@@ -225,9 +306,10 @@ static PyObject *leave(PyObject *self, PyObject *unused)
 static PyObject *repr(PyObject *self)
 {
     const muster_group *group = ((group_object *)self)->group;
+    const char *name = muster_group_name(group);
 
-    return PyUnicode_FromFormat("<muster.Group: rank %d of %d>", muster_group_rank(group),
-                                muster_group_size(group));
+    return PyUnicode_FromFormat("<muster.Group%s%s: rank %d of %d>", name[0] ? " " : "", name,
+                                muster_group_rank(group), muster_group_size(group));
 }
 
 static PyMethodDef methods[] = {
@@ -236,6 +318,10 @@ static PyMethodDef methods[] = {
     { "split", (PyCFunction)(void (*)(void))split, METH_VARARGS | METH_KEYWORDS,
       "split(color, key=-1) -> Group or None\n\nRanks of the same color form a group, in the order of key; a "
       "negative key\nis the rank here. Color -1: no group, None." },
+    { "dup", dup_group, METH_NOARGS, "dup() -> Group\n\nA group of the same ranks, apart from this one." },
+    { "subset", subset, METH_VARARGS,
+      "subset(ranks) -> Group\n\nA group of these ranks, in this order; only they call it, with the same "
+      "list." },
     { "shrink", shrink, METH_NOARGS,
       "shrink() -> Group\n\nA group of the ranks that are left, when some have died; all of them call it." },
     { "grow", grow, METH_NOARGS,
@@ -249,9 +335,16 @@ static PyMethodDef methods[] = {
     { NULL, NULL, 0, NULL },
 };
 
+static PyGetSetDef properties[] = {
+    { "name", get_name, set_name,
+      "Its name, such as 'tp:0', with which errors, muster inspect and ps tell it.", NULL },
+    { NULL, NULL, NULL, NULL, NULL },
+};
+
 bool make_group_type(PyObject *module, module_state *state)
 {
     static PyType_Slot slots[] = {
+        { Py_tp_getset, properties },
         { Py_tp_dealloc, dealloc },
         { Py_tp_repr, repr },
         { Py_tp_methods, methods },

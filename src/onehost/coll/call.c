@@ -61,3 +61,13 @@ void mst_call_show(const mst_call *call)
     if (mst_log_wanted(call->group->base.log, MUSTER_LOG_DEBUG))
         tell_entered(call);
 }
+
+muster_status mst_request_failed(const mst_request *request, muster_status status)
+{
+    char name[24];
+
+    mst_collective_name(request->collective, request->op, request->made ? request->made->name : NULL, name,
+                        sizeof name);
+    mst_error_operation(name);
+    return status;
+}

@@ -73,6 +73,9 @@ static inline size_t mst_call_bytes(const mst_call *call, mst_span span, int ran
 /* Publishes the call's activity, for observers outside the job. */
 void mst_call_show(const mst_call *call);
 
+/* Adds the call's name to the thread's latest error. */
+muster_status mst_request_failed(const mst_request *request, muster_status status);
+
 /* This rank's request, as a record, and as text. */
 void mst_call_describe(const void *call, char *text, size_t bytes);
 

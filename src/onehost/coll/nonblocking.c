@@ -130,11 +130,11 @@ muster_status mst_call_start(muster_group *of, const mst_request *request, uint6
     mst_group *group = mst_group_of(of);
 
     muster_status status = mst_group_ready(group, MUSTER_CALL_COLLECTIVE);
-    if (status != MUSTER_OK)
-        return status;
-    status = start(group, request, number);
-    mst_group_shown(group, MUSTER_CALL_COLLECTIVE);
-    return status;
+    if (status == MUSTER_OK) {
+        status = start(group, request, number);
+        mst_group_shown(group, MUSTER_CALL_COLLECTIVE);
+    }
+    return status == MUSTER_OK ? status : mst_request_failed(request, status);
 }
 
 /* ---- finishing ---- */

@@ -50,11 +50,12 @@ static muster_status round_failed(mst_call *call, mst_wait_result result, int wo
     char doing[120], late[120];
 
     mst_call_describe(call, doing, sizeof doing);
-    if (worker < 0)
-        mst_sequence_list_missing(call->sequence, late, sizeof late);
-    else
+    if (worker >= 0) {
         snprintf(late, sizeof late, "rank %d to work for all", worker);
-    return mst_group_wait_failed(call->group, result, doing, late);
+        return mst_group_wait_failed(call->group, result, doing, late, worker);
+    }
+    int first = mst_sequence_list_missing(call->sequence, late, sizeof late);
+    return mst_group_wait_failed(call->group, result, doing, late, first);
 }
 
 /* `varied`: the counts need not be equal. */
@@ -72,9 +73,9 @@ static muster_status mismatch(mst_call *call, int rank)
 
     mst_request_describe(&records[0], first, sizeof first);
     mst_request_describe(&records[rank], other, sizeof other);
-    return mst_group_poison(call->group, MST_POISON_MISMATCH,
-                            "rank 0 called %s and rank %d called %s, as operation %llu of the group", first,
-                            rank, other, (unsigned long long)call->operation);
+    return mst_group_poison_about(call->group, MST_POISON_MISMATCH, rank,
+                                  "rank 0 called %s and rank %d called %s, as operation %llu of the group",
+                                  first, rank, other, (unsigned long long)call->operation);
 }
 
 /* Offsets come from a peer: they must be in that peer's own heap. */
@@ -265,10 +266,11 @@ static muster_status accept_offer(mst_call *call, int rank)
 
     memcpy(&offer, mst_sequence_arrival(call->sequence, rank)->payload, sizeof offer); /* E2: read once */
     if (offer.status != MUSTER_OK)
-        return mst_fail(MUSTER_ERR_NO_SPACE,
-                        "rank %d has no memory for staging, which this group has not needed before; nothing "
-                        "has moved, and the group is as before: free buffers or groups, and try again",
-                        rank);
+        return mst_fail_about(
+            rank, MUSTER_ERR_NO_SPACE,
+            "rank %d has no memory for staging, which this group has not needed before; nothing "
+            "has moved, and the group is as before: free buffers or groups, and try again",
+            rank);
     if (!mst_staging_place(call->group->subarena, rank, offer.offset))
         return mst_group_poison(call->group, MST_POISON_DAMAGE,
                                 "rank %d says that its staging is outside its region: the arena is damaged",

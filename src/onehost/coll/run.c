@@ -158,11 +158,13 @@ muster_status mst_call_run(muster_group *of, const mst_request *request)
 
     muster_status status = mst_group_ready(group, MUSTER_CALL_COLLECTIVE);
     if (status != MUSTER_OK)
-        return status;
+        return mst_request_failed(request, status);
     mst_group_begin(group);
     status = run(&call);
     if (status == MUSTER_OK)
         mst_call_end(&call);
+    else
+        mst_request_failed(request, status);
     mst_group_shown(group, MUSTER_CALL_COLLECTIVE);
     return status;
 }

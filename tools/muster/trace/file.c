@@ -15,6 +15,7 @@
 #define LINE_BYTES 1000
 #define OPENING "{\"muster_trace\":1,"
 #define JOB "\"job\":{"
+#define GROUP_NAME ",\"group_name\":"
 
 /* ---- writing ---- */
 
@@ -105,12 +106,17 @@ static void write_slice(const muster_record *record, int64_t begin_ns, FILE *fil
             "{\"ph\":\"X\",\"pid\":1,\"tid\":%d,\"ts\":%.3f,\"dur\":%.3f,\"name\":\"%s %zu B\",\"args\":{"
             "\"call\":\"%s\",\"dtype\":\"%s\",\"count\":%zu,\"bytes\":%zu,\"group\":%" PRIu64
             ",\"world\":%d,\"group_rank\":%d,\"group_size\":%d,\"call_class\":\"%s\",\"operation\":%" PRIu64
-            ",\"peer\":%d,\"exact\":%d,\"started\":%d,\"arrived\":%d,\"waited_us\":%.3f}},\n",
+            ",\"peer\":%d,\"exact\":%d,\"started\":%d,\"arrived\":%d,\"waited_us\":%.3f",
             record->rank, us(record->entered_ns - begin_ns), us(record->done_ns - record->entered_ns),
             record->call, record->bytes, record->call, dtype ? dtype : "?", record->count, record->bytes,
             record->group, record->world, record->group_rank, record->group_size,
             call_class_name(record->call_class), record->operation, record->peer, record->exact,
             record->started, record->arrived_ns != 0, us(trace_waited_ns(record)));
+    if (record->group_name[0]) {
+        fprintf(file, ",\"group_name\":");
+        write_string(record->group_name, file);
+    }
+    fprintf(file, "}},\n");
 }
 
 static void write_wait(const muster_record *record, const muster_record *last, int64_t begin_ns, FILE *file)
@@ -201,37 +207,6 @@ static bool find_dtype(const char *name, muster_dtype *dtype)
     return strcmp(muster_dtype_name(*dtype), name) == 0;
 }
 
-/* A slice that is an operation; false: the line is damaged. */
-static bool parse_slice(const char *line, const trace *trace, muster_record *record)
-{
-    int world, exact, started, arrived;
-    double ts, duration, waited;
-    char dtype[16], class[12];
-
-    *record = (muster_record){ .rank = -1 };
-    int found = sscanf(
-        line,
-        "{\"ph\":\"X\",\"pid\":1,\"tid\":%d,\"ts\":%lf,\"dur\":%lf,\"name\":\"%*[^\"]\",\"args\":{"
-        "\"call\":\"%23[^\"]\",\"dtype\":\"%15[^\"]\",\"count\":%zu,\"bytes\":%zu,\"group\":%" SCNu64
-        ",\"world\":%d,\"group_rank\":%d,\"group_size\":%d,\"call_class\":\"%11[a-z]\",\"operation\":%" SCNu64
-        ",\"peer\":%d,\"exact\":%d,\"started\":%d,\"arrived\":%d,\"waited_us\":%lf}}",
-        &record->rank, &ts, &duration, record->call, dtype, &record->count, &record->bytes, &record->group,
-        &world, &record->group_rank, &record->group_size, class, &record->operation, &record->peer, &exact,
-        &started, &arrived, &waited);
-    if (found != 18 || record->rank < 0 || record->rank >= trace->ranks || record->group_size < 1 ||
-        record->group_size > TRACE_RANKS_MAX || !(ts >= 0 && ts < 1e15) ||
-        !(duration >= 0 && duration < 1e15) || !(waited >= 0 && waited <= duration + 1) ||
-        !find_dtype(dtype, &record->dtype) || !find_call_class(class, &record->call_class))
-        return false;
-    record->world = world;
-    record->exact = exact;
-    record->started = started;
-    record->entered_ns = (int64_t)(ts * 1e3 + 0.5) + 1; /* no time is 0 */
-    record->done_ns = record->entered_ns + (int64_t)(duration * 1e3 + 0.5);
-    record->arrived_ns = arrived ? record->entered_ns + (int64_t)(waited * 1e3 + 0.5) : 0;
-    return true;
-}
-
 /* A JSON string as write_string makes them, at *at, which goes behind it; false: it is none, or too long. */
 static bool parse_string(const char **at, char *to, size_t room)
 {
@@ -268,6 +243,41 @@ static bool parse_field(const char **at, const char *name, char *to, size_t room
         return false;
     *at += length;
     return parse_string(at, to, room);
+}
+
+/* A slice that is an operation; false: the line is damaged. */
+static bool parse_slice(const char *line, const trace *trace, muster_record *record)
+{
+    int world, exact, started, arrived, used = 0;
+    double ts, duration, waited;
+    char dtype[16], class[12];
+
+    *record = (muster_record){ .rank = -1 };
+    int found = sscanf(
+        line,
+        "{\"ph\":\"X\",\"pid\":1,\"tid\":%d,\"ts\":%lf,\"dur\":%lf,\"name\":\"%*[^\"]\",\"args\":{"
+        "\"call\":\"%23[^\"]\",\"dtype\":\"%15[^\"]\",\"count\":%zu,\"bytes\":%zu,\"group\":%" SCNu64
+        ",\"world\":%d,\"group_rank\":%d,\"group_size\":%d,\"call_class\":\"%11[a-z]\",\"operation\":%" SCNu64
+        ",\"peer\":%d,\"exact\":%d,\"started\":%d,\"arrived\":%d,\"waited_us\":%lf%n",
+        &record->rank, &ts, &duration, record->call, dtype, &record->count, &record->bytes, &record->group,
+        &world, &record->group_rank, &record->group_size, class, &record->operation, &record->peer, &exact,
+        &started, &arrived, &waited, &used);
+    const char *at = line + used;
+    if (strncmp(at, GROUP_NAME, strlen(GROUP_NAME)) == 0 &&
+        !parse_field(&at, GROUP_NAME, record->group_name, sizeof record->group_name))
+        return false;
+    if (found != 18 || record->rank < 0 || record->rank >= trace->ranks || record->group_size < 1 ||
+        record->group_size > TRACE_RANKS_MAX || !(ts >= 0 && ts < 1e15) ||
+        !(duration >= 0 && duration < 1e15) || !(waited >= 0 && waited <= duration + 1) ||
+        !find_dtype(dtype, &record->dtype) || !find_call_class(class, &record->call_class))
+        return false;
+    record->world = world;
+    record->exact = exact;
+    record->started = started;
+    record->entered_ns = (int64_t)(ts * 1e3 + 0.5) + 1; /* no time is 0 */
+    record->done_ns = record->entered_ns + (int64_t)(duration * 1e3 + 0.5);
+    record->arrived_ns = arrived ? record->entered_ns + (int64_t)(waited * 1e3 + 0.5) : 0;
+    return true;
 }
 
 static bool parse_job(const char *line, trace_job *job)

@@ -15,7 +15,8 @@ static trace_class *find_class(trace_sums *sums, const muster_record *record)
         trace_class *class = &sums->classes[i];
 
         if (class->bytes == record->bytes && class->dtype == record->dtype &&
-            class->group_size == record->group_size && strcmp(class->call, record->call) == 0)
+            class->group_size == record->group_size && strcmp(class->call, record->call) == 0 &&
+            strcmp(class->group_name, record->group_name) == 0)
             return class;
     }
     trace_class *more = realloc(sums->classes, (sums->class_count + 1) * sizeof *more);
@@ -28,6 +29,7 @@ static trace_class *find_class(trace_sums *sums, const muster_record *record)
                             .count = record->count,
                             .group_size = record->group_size };
     memcpy(added->call, record->call, sizeof added->call);
+    memcpy(added->group_name, record->group_name, sizeof added->group_name);
     return added;
 }
 

@@ -42,21 +42,30 @@ static int longest_first(const void *a, const void *b)
     return of_x > of_y ? -1 : of_x < of_y;
 }
 
+static bool any_name(const trace_sums *sums)
+{
+    for (size_t i = 0; i < sums->class_count; i++)
+        if (sums->classes[i].group_name[0])
+            return true;
+    return false;
+}
+
 static void print_classes(trace_sums *sums, bool all, FILE *to)
 {
     size_t shown = all || sums->class_count < CLASSES_SHOWN ? sums->class_count : (size_t)CLASSES_SHOWN;
 
     qsort(sums->classes, sums->class_count, sizeof *sums->classes, longest_first);
-    fprintf(to, "%-18s %-9s %10s %6s %9s %11s %10s %10s %7s\n", "call", "type", "bytes", "ranks", "times",
-            "each", "moved", "waited", "waiting");
+    fprintf(to, "%-18s %-9s %10s %6s %9s %11s %10s %10s %7s%s\n", "call", "type", "bytes", "ranks", "times",
+            "each", "moved", "waited", "waiting", any_name(sums) ? "  group" : "");
     for (size_t i = 0; i < shown; i++) {
         const trace_class *class = &sums->classes[i];
         int64_t all_ns = class->moved_ns + class->waited_ns;
 
-        fprintf(to, "%-18s %-9s %10zu %6d %9llu %8.1f us %8.3f s %8.3f s %6.1f%%\n", class->call,
+        fprintf(to, "%-18s %-9s %10zu %6d %9llu %8.1f us %8.3f s %8.3f s %6.1f%%%s%s\n", class->call,
                 class->bytes ? muster_dtype_name(class->dtype) : "-", class->bytes, class->group_size,
                 (unsigned long long)class->times, seconds(all_ns) * 1e6 / (double)class->times,
-                seconds(class->moved_ns), seconds(class->waited_ns), trace_percent(class->waited_ns, all_ns));
+                seconds(class->moved_ns), seconds(class->waited_ns), trace_percent(class->waited_ns, all_ns),
+                class->group_name[0] ? "  " : "", class->group_name);
     }
     if (shown < sums->class_count)
         fprintf(to, "and %zu other kinds of calls; --all shows them\n", sums->class_count - shown);

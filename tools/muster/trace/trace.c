@@ -43,6 +43,12 @@ static int compare(uint64_t a, uint64_t b)
     return a < b ? -1 : a > b;
 }
 
+/* Subsets are counted by each rank for itself, apart from what all members do. */
+static bool is_apart(const muster_record *record)
+{
+    return strcmp(record->call, "subset") == 0;
+}
+
 static int by_operation(const void *a, const void *b)
 {
     const muster_record *x = a, *y = b;
@@ -50,6 +56,8 @@ static int by_operation(const void *a, const void *b)
 
     if (order == 0)
         order = compare((uint64_t)x->call_class, (uint64_t)y->call_class);
+    if (order == 0)
+        order = compare(is_apart(x), is_apart(y));
     if (order == 0)
         order = compare(x->operation, y->operation);
     if (order == 0)
@@ -97,7 +105,7 @@ size_t trace_operation(const trace *trace, size_t first)
     size_t end = first + 1;
 
     while (end < trace->count && records[end].group == records[first].group &&
-           records[end].call_class == records[first].call_class &&
+           records[end].call_class == records[first].call_class && !is_apart(&records[end]) &&
            records[end].operation == records[first].operation)
         end++;
     return end - first;
@@ -107,7 +115,8 @@ int trace_last(const muster_record *records, size_t count)
 {
     int last = 0;
 
-    if (records[0].call_class > MUSTER_CALL_SPLIT || count != (size_t)records[0].group_size || count < 2)
+    if (records[0].call_class > MUSTER_CALL_SPLIT || is_apart(&records[0]) ||
+        count != (size_t)records[0].group_size || count < 2)
         return -1;
     for (size_t i = 0; i < count; i++) {
         if (records[i].started || !records[i].exact)

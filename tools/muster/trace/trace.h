@@ -79,6 +79,7 @@ typedef struct trace_class {
     muster_dtype dtype;
     size_t bytes, count;
     int group_size;
+    char group_name[MUSTER_GROUP_NAME_BYTES];
     uint64_t times;
     int64_t moved_ns, waited_ns;
 } trace_class;

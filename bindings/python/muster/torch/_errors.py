@@ -42,4 +42,8 @@ for _kind in _KINDS.values():
 def as_torch_has_it(error):
     """The error, or, where it is muster's, the same as torch's programs catch it."""
     kind = _KINDS.get(type(error))
-    return kind(str(error)) if kind else error
+    if not kind:
+        return error
+    made = kind(str(error))
+    made.__dict__.update(error.__dict__)  # rank, termination and the like
+    return made

@@ -47,12 +47,21 @@ class ProcessGroupMuster(Collectives, dist.ProcessGroup):
 
     def setGroupName(self, name):
         self._group_name = name
+        self._show_name()
 
     def getGroupDesc(self):
         return self._group_desc
 
     def setGroupDesc(self, desc):
         self._group_desc = desc
+        self._show_name()
+
+    def _show_name(self):
+        """muster's errors, inspect, ps and traces show the description, such as mesh_tp, or else torch's number."""
+        desc = self._group_desc if self._group_desc not in ("", "undefined") else self._group_name
+        shown = "".join(c if c.isprintable() else "?" for c in desc)
+        if not self._closed:
+            self._group.name = shown.encode()[:31].decode(errors="ignore")
 
     group_name = property(getGroupName)
     group_desc = property(getGroupDesc)
