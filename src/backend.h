@@ -233,8 +233,9 @@ struct mst_backend {
      * not over: no operation of that number is pending. */
     muster_status (*test)(muster_group *group, uint64_t number, bool *over);
     /* Waits until one operation of the set, or each, is over, and completes it (mst_request_over). Returns at
-     * the first that fails, with its status. *index: the request of one that has succeeded; the count if none
-     * was pending. INVALID, before any wait: a request is not pending. */
+     * the first that fails, with its status; `all` then completes those of broken groups, too. *index: the
+     * request of one that has succeeded; the count if none was pending. INVALID, before any wait: a request
+     * is not pending. */
     muster_status (*wait)(mst_wait_set *set, size_t *index);
     muster_status (*message)(muster_group *group, const mst_message *message);
     /* Whether a message of that source and tag, which may be any, can be received; *result: what it is.

@@ -826,18 +826,20 @@ typedef struct muster_request {
     {                                                                                                        \
         NULL, 0                                                                                              \
     }
-#define MUSTER_STARTED_MAX 4
 
 /*
- * Start an operation. When start returns, `in` may be overwritten; `out` may be used when the operation
- * has been completed. Shapes and the in-place rule are those of the blocking forms.
+ * Start an operation. Its buffers belong to it until it has been completed: until then the program neither
+ * writes to `in` nor touches `out`. Shapes and the in-place rule are those of the blocking forms.
  *
- * All ranks start the operations of a group in the same order. They may finish them in any order, and
- * call blocking collectives of the group in between. Up to MUSTER_STARTED_MAX operations of a group may
- * be started and not finished: one more gets BUSY until the one that was started MUSTER_STARTED_MAX
- * before it is finished. The copy needs arena memory: NO_SPACE fails on this rank alone, and the others
- * wait until it has started the operation. Other errors: those of collectives. (MPI_Iallreduce and the
- * like)
+ * All ranks start the operations of a group in the same order. Each rank completes them in any order, and
+ * calls other functions of the group in between. Any number may be started; memory is the limit. An input
+ * that is not in an arena buffer, or is small, is copied into the arena: NO_SPACE and NO_MEMORY mean that
+ * the operation was not started on this rank, and the others wait until it is.
+ *
+ * Operations go on in every call of the rank on that group, whatever the call is for, and while the rank
+ * waits in a call on any other group of its world. An operation is over when all ranks have started it and,
+ * where its buffers are large arena buffers, which are not copied, or it is a large reduction, have gone on
+ * with it in some call. Other errors: those of collectives. (MPI_Iallreduce and the like)
  */
 MUSTER_API muster_status muster_all_reduce_start(const void *in, void *out, size_t count, muster_dtype dtype,
                                                  muster_op op, muster_group *group, muster_request *request);
@@ -849,6 +851,23 @@ MUSTER_API muster_status muster_reduce_scatter_start(const void *in, void *out, 
                                                      muster_request *request);
 MUSTER_API muster_status muster_broadcast_start(const void *in, void *out, size_t count, muster_dtype dtype,
                                                 int root, muster_group *group, muster_request *request);
+MUSTER_API muster_status muster_reduce_start(const void *in, void *out, size_t count, muster_dtype dtype,
+                                             muster_op op, int root, muster_group *group,
+                                             muster_request *request);
+MUSTER_API muster_status muster_gather_start(const void *in, void *out, size_t count_per_rank,
+                                             muster_dtype dtype, int root, muster_group *group,
+                                             muster_request *request);
+MUSTER_API muster_status muster_scatter_start(const void *in, void *out, size_t count_per_rank,
+                                              muster_dtype dtype, int root, muster_group *group,
+                                              muster_request *request);
+MUSTER_API muster_status muster_all_to_all_start(const void *in, void *out, size_t count_per_rank,
+                                                 muster_dtype dtype, muster_group *group,
+                                                 muster_request *request);
+MUSTER_API muster_status muster_scan_start(const void *in, void *out, size_t count, muster_dtype dtype,
+                                           muster_op op, muster_group *group, muster_request *request);
+MUSTER_API muster_status muster_exscan_start(const void *in, void *out, size_t count, muster_dtype dtype,
+                                             muster_op op, muster_group *group, muster_request *request);
+MUSTER_API muster_status muster_barrier_start(muster_group *group, muster_request *request);
 
 /*
  * Completes a started operation and resets *request. Blocks until the operation is over. `timeout_ns`: how
@@ -875,8 +894,8 @@ MUSTER_API muster_status muster_wait_any(muster_request *requests, size_t count,
 /*
  * Completes each of `count` operations as muster_wait does, whatever the order in which they end.
  * `timeout_ns` is of all together. Empty requests are skipped. The requests may be of several groups.
- * Errors: those of muster_wait, of the first operation that fails: operations that are over have been
- * reset, and the others are as before. (MPI_Waitall)
+ * Errors: those of muster_wait, of the first operation that fails. All requests of groups that are broken
+ * then have been reset; those of other groups are completed, or as before. (MPI_Waitall)
  */
 MUSTER_API muster_status muster_wait_all(muster_request *requests, size_t count, int64_t timeout_ns);
 
@@ -1393,13 +1412,14 @@ typedef struct muster_seen_call {
     muster_call_class call_class;
     bool in_call;       /* it is in a call of this class now */
     uint64_t operation; /* the number of the call in the group; when in no call, the same as latest */
-    uint64_t latest;    /* the number of the latest call that it has entered; nonblocking ones finish later */
+    uint64_t latest;    /* the number of the latest call that it has entered, or started */
     int peer;           /* the rank in the group for which alone it waits; -1: all */
     char what[100];     /* "all_sum (float32 x 4096)"; "" when in no call */
     size_t bytes;       /* of the larger of its buffers; 0 when in no call */
     int64_t since_ns;   /* how long it has been in the call, to some milliseconds */
     muster_status broken; /* what has broken the group for this rank; MUSTER_OK: nothing */
     char group_name[MUSTER_GROUP_NAME_BYTES]; /* that the rank has given the group; "": none */
+    uint64_t under_way;   /* of collectives: how many the rank has started and has not its result of yet */
 } muster_seen_call;
 
 /* What muster_inspect has found. */
@@ -1416,8 +1436,8 @@ typedef struct muster_inspection {
 #define MUSTER_INSPECTION_INIT MUSTER_SIZED(muster_inspection)
 
 /*
- * Reads what each rank of a job is doing, as `muster inspect` shows it. Operations that were started
- * and that nobody finishes yet are not shown. muster_inspection_free frees the result. Errors: INVALID,
+ * Reads what each rank of a job is doing, as `muster inspect` shows it. Of operations that were started
+ * and that nobody waits for yet it has the number. muster_inspection_free frees the result. Errors: INVALID,
  * BAD_ARENA (not an arena, or of another version of muster), PERMISSION, NO_MEMORY.
  */
 MUSTER_API muster_status muster_inspect(int fd, muster_inspection *inspection);

@@ -34,6 +34,7 @@ static void fill_in(mst_attachment *attachment, mst_arena *arena, const mst_atta
     attachment->injections = config->injections;
     attachment->log = config->log;
     attachment->attaching = (mst_attaching){ config->interrupt, config->patience };
+    mst_background_init(&attachment->background);
     mst_store32_rlx(&attachment->users, 1);
     pthread_mutex_init(&attachment->lock, NULL);
 }
@@ -190,6 +191,7 @@ void mst_attachment_destroy(mst_attachment *attachment)
     mst_deadlock_destroy(&attachment->deadlock);
     mst_os_fork_mark_destroy(attachment->fork_mark);
     pthread_mutex_destroy(&attachment->lock);
+    mst_background_destroy(&attachment->background);
     mst_arena_close(attachment->arena);
     free(attachment->others.together);
     free(attachment->others.released);

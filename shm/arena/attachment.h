@@ -70,8 +70,9 @@ typedef struct mst_attachment {
     mst_log log;
     mst_wait_policy policy;
     mst_attaching attaching;
-    _Atomic uint32_t users;  /* groups */
-    _Atomic uint32_t sealed; /* groups whose blocks this process may only read */
+    mst_background background; /* of all waits of the rank */
+    _Atomic uint32_t users;    /* groups */
+    _Atomic uint32_t sealed;   /* groups whose blocks this process may only read */
     void (*forget)(const struct mst_attachment *attachment); /* called at the end; may be NULL */
 
     pthread_mutex_t lock; /* protects the following members */
@@ -101,6 +102,12 @@ typedef enum mst_awaited {
 
 /* Waits, as part of attaching, until ready(arg); looks for dead ranks meanwhile. */
 mst_awaited mst_attachment_await(mst_attachment *attachment, bool (*ready)(const void *arg), const void *arg);
+
+/* Where peers ring for what the rank has started. */
+static inline mst_parking mst_attachment_doorbell(const mst_attachment *attachment)
+{
+    return mst_eventcount_parking(&mst_layout_entry(&attachment->geometry, attachment->seat)->doorbell);
+}
 
 /* Leaves every group of this rank, as an ordinary end of the program: for use at exit, when the program has
  * not freed its groups. Peers that wait for it see "left", not "died". */

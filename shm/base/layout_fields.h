@@ -16,12 +16,11 @@
  */
 
 /* To be raised when a field keeps its name, type and place but changes its meaning. */
-CONSTANT(MST_LAYOUT_VERSION, 17);
+CONSTANT(MST_LAYOUT_VERSION, 18);
 CONSTANT(MST_LINE, 128);           /* two cache lines: the adjacent one is prefetched */
 CONSTANT(MST_PAGE, 65536);         /* largest page size in use; large offsets are multiples of it */
 CONSTANT(MST_RANKS_MAX, 1024);     /* of a world; also seats of an arena */
 CONSTANT(MST_CELLS_MAX, 4096);     /* groups that one rank can be a member of at the same time */
-CONSTANT(MST_NONBLOCKING_MAX, 4);  /* operations per group that can be started and not yet finished */
 CONSTANT(MST_REASON_BYTES, 252);   /* length of the sentence that explains poison */
 CONSTANT(MST_RECORDS, 1024);       /* operations that a rank remembers; a power of two */
 CONSTANT(MST_DOING_BYTES, 96);     /* length of the description of the call that a rank waits in */
@@ -107,11 +106,24 @@ STRUCT(mst_count_finding)
     FIELD(uint32_t, from);
 END_STRUCT(mst_count_finding);
 
-/* A sequence for nonblocking operations; each operation uses the next of these in turn. */
-STRUCT(mst_nonblocking_lines)
-    FIELD(mst_sequence_lines, sequence); /* E2 */
-    ARRAY(mst_call_record, calls, [2]);  /* by parity of the sequence's operations, E2 */
-END_STRUCT(mst_nonblocking_lines);
+/* An entry of a rank's journal (journal.h): a collective that it has started. Written by the rank: `next`
+ * before it has started one more, all else before it has started this one, E32. What peers read of small or
+ * private inputs follows. */
+STRUCT(mst_journal_entry)
+    FIELD(alignas(MST_LINE) mst_call_record, call);
+    FIELD(uint64_t, next);          /* arena offset of the entry after it */
+    FIELD(uint64_t, result_offset); /* where peers find the rank's slice of a large reduction */
+    FIELD(uint64_t, lends);         /* 1: the input is the user's buffer; 0: a copy */
+    ARRAY(uint64_t, reserved, [5]);
+END_STRUCT(mst_journal_entry);
+
+/* How far a rank has come in the journals of a group. */
+STRUCT(mst_journal_lines)
+    FIELD(alignas(MST_LINE) _Atomic uint64_t, started); /* entries in its own journal, E32 */
+    FIELD(_Atomic uint64_t, read); /* operations of which it has read all inputs, E33 */
+    FIELD(_Atomic uint64_t, done); /* operations of which it reads nothing any more, E34 */
+    FIELD(uint64_t, first);        /* arena offset of the first entry, before `started`: E32 */
+END_STRUCT(mst_journal_lines);
 
 /* What a rank contributes to a split, published by E3. */
 STRUCT(mst_split_record)
@@ -211,7 +223,8 @@ STRUCT(mst_cell)
     FIELD(mst_eventcount, doorbell);    /* point to point: senders and receivers wake this rank, E5, E6 */
     FIELD(alignas(MST_LINE) uint32_t, reason_bytes); /* owner, once, before E7: why it poisoned the group */
     ARRAY(char, reason, [MST_REASON_BYTES]);
-    ARRAY(mst_nonblocking_lines, nonblocking, [MST_NONBLOCKING_MAX]);
+    FIELD(mst_journal_lines, journal); /* started collectives, E32, E33, E34 */
+    ARRAY(unsigned char, reserved, [1920]);
     ARRAY(alignas(MST_LINE) mst_regroup_record, regroup_records, [2]); /* by parity of the regroup */
     /* For observers outside the job: no rank reads these. */
     ARRAY(alignas(MST_LINE) mst_activity, activities, [MST_ACTIVITIES]);
@@ -256,6 +269,8 @@ STRUCT(mst_rank_entry)
     ARRAY(alignas(MST_LINE) uint64_t, cpus, [16]); /* the rank, before ATTACHED: CPUs that it may use, E1 */
     /* One bit per seat whose rank is in a group with this one, set by that rank, E17. */
     ARRAY(alignas(MST_LINE) _Atomic uint64_t, references, [MST_RANKS_MAX / 64]);
+    /* On which the rank sleeps for what it has started: peers that go on with started operations, E9. */
+    FIELD(mst_eventcount, doorbell);
     /* What the rank waits for, while it waits long (deadlock.h). */
     FIELD(alignas(MST_LINE) _Atomic uint64_t, wait_epoch); /* the rank: 2 x waits, + 1 in one, E13 */
     FIELD(_Atomic uint64_t, verdict);      /* a member of a cycle: the wait epoch that is part of it, E14 */

@@ -14,7 +14,9 @@ void mst_sequence_init(mst_sequence *sequence, mst_subarena *subarena, mst_seque
         .waiter = { .policy = subarena->attachment->policy,
                     .poison = &subarena->cells[subarena->rank]->poison,
                     .no_poison = subarena->no_poison[subarena->rank],
-                    .deadline = { .limit_ns = timeout_ns } },
+                    .deadline = { .limit_ns = timeout_ns },
+                    .background = &subarena->attachment->background,
+                    .interruption = mst_attachment_doorbell(subarena->attachment) },
     };
 }
 
@@ -29,8 +31,6 @@ static mst_sequence_lines *lines_of(const mst_sequence *sequence, int rank)
 {
     mst_cell *cell = sequence->subarena->cells[rank];
 
-    if (sequence->kind >= MST_SEQUENCE_NONBLOCKING)
-        return &cell->nonblocking[sequence->kind - MST_SEQUENCE_NONBLOCKING].sequence;
     return sequence->kind == MST_SEQUENCE_COLLECTIVES ? &cell->collectives : &cell->splits;
 }
 

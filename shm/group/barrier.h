@@ -12,20 +12,15 @@
  * that all have finished what they did after round s. Memory used at round s may be written again for round s
  * + 2.
  *
- * A group has several sequences: one for collectives, one for splits, so that one thread can split while
- * another is in a collective, and some for nonblocking operations.
+ * A group has two sequences, one for collectives and one for splits, so that one thread can split while
+ * another is in a collective.
  */
 #ifndef MST_BARRIER_H
 #define MST_BARRIER_H
 
 #include "shm/group/subarena.h"
 
-/* MST_SEQUENCE_NONBLOCKING + i is the sequence of nonblocking operations number i. */
-typedef enum mst_sequence_kind {
-    MST_SEQUENCE_COLLECTIVES,
-    MST_SEQUENCE_SPLITS,
-    MST_SEQUENCE_NONBLOCKING
-} mst_sequence_kind;
+typedef enum mst_sequence_kind { MST_SEQUENCE_COLLECTIVES, MST_SEQUENCE_SPLITS } mst_sequence_kind;
 
 typedef struct mst_sequence {
     mst_subarena *subarena;

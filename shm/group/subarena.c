@@ -40,8 +40,10 @@ static void init_cell(mst_cell *cell, uint64_t membership)
     cell->staging_offset = 0;
     init_sequence(&cell->collectives);
     init_sequence(&cell->splits);
-    for (int i = 0; i < MST_NONBLOCKING_MAX; i++)
-        init_sequence(&cell->nonblocking[i].sequence);
+    mst_store64_rlx(&cell->journal.started, 0);
+    mst_store64_rlx(&cell->journal.read, 0);
+    mst_store64_rlx(&cell->journal.done, 0);
+    cell->journal.first = 0;
     mst_store32_rlx(&cell->doorbell.word, 0);
     mst_store32_rlx(&cell->doorbell.sleepers, 0);
     cell->reason_bytes = 0;

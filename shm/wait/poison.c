@@ -93,8 +93,6 @@ static void alarm_cell(mst_cell *cell)
 {
     alarm_sequence(&cell->collectives);
     alarm_sequence(&cell->splits);
-    for (int i = 0; i < MST_NONBLOCKING_MAX; i++)
-        alarm_sequence(&cell->nonblocking[i].sequence);
     mst_alarm(mst_eventcount_parking(&cell->doorbell));
     mst_alarm((mst_parking){ &cell->chunks_word, &cell->chunks_sleepers });
 }

@@ -21,6 +21,7 @@
 #define FIRST_LOOKS 96      /* some 2 us */
 #define FIRST_LOOKS_BARE 32 /* of these, without a pause instruction, which takes some 30 ns */
 #define SPINS_PER_LOOK_AT_CLOCK 8
+#define NAP_NS (1 * MST_NS_PER_MS) /* where a change of one of several words would not wake us */
 /* A thread with a real-time priority does not let ordinary threads run by yielding. A hand-off takes fewer
  * yields than this, so the check costs nothing where yielding works. */
 #define YIELDS_IN_VAIN 16
@@ -116,6 +117,16 @@ static bool settled(attempt *attempt)
     return true;
 }
 
+/* Makes progress of what else is under way, then looks. */
+static bool settled_in_passing(attempt *attempt)
+{
+    mst_background *background = attempt->waiter->background;
+
+    if (background)
+        mst_background_progress(background);
+    return settled(attempt);
+}
+
 void mst_wait_settle(mst_waiter *waiter)
 {
     if (waiter->owed.word)
@@ -153,6 +164,8 @@ static bool spin_some(attempt *attempt, int64_t began_ns)
             }
             mst_os_relax();
         }
+        if (settled_in_passing(attempt))
+            return true;
     } while (mst_os_now_ns() - began_ns < spin_ns);
     return false;
 }
@@ -163,7 +176,7 @@ static bool yield_some(attempt *attempt)
     int64_t until_ns = mst_os_now_ns() + waiter->policy.yield_ns;
 
     for (int yields = 0;; yields++) {
-        if (settled(attempt)) {
+        if (settled_in_passing(attempt)) {
             /* The partner arrived as soon as it got our CPU: spinning had only kept it from running. */
             if (yields > 0 && yields <= SHARED_CPU_YIELDS && waiter->spin_cut < SPIN_CUT_MAX)
                 waiter->spin_cut++;
@@ -227,18 +240,74 @@ static bool count_down(mst_deadline *deadline, int64_t now_ns, int64_t *next_ns)
     return left_ns == 0;
 }
 
+/* ---- sleeping ---- */
+
+/* The words that a sleeper sleeps on: the first is that of the wait. */
+typedef struct bed {
+    mst_parking parkings[MST_OS_WATCHED_MAX];
+    mst_os_watched_word words[MST_OS_WATCHED_MAX];
+    size_t count;
+    bool naps;
+    bool in_background; /* one of them is the background's */
+} bed;
+
+static void lie_down(bed *bed, mst_parking parking)
+{
+    mst_add32_sc(parking.sleepers, 1); /* E9: announced before the last look */
+    bed->words[bed->count].word = parking.word;
+    bed->parkings[bed->count++] = parking;
+}
+
+static void make_bed(bed *bed, const mst_waiter *waiter, mst_parking parking)
+{
+    bed->count = 0;
+    bed->naps = waiter->naps;
+    bed->in_background = false;
+    lie_down(bed, parking);
+    for (size_t i = 0; i < waiter->more_count; i++)
+        lie_down(bed, waiter->more[i]);
+}
+
+static void get_up(const bed *bed)
+{
+    for (size_t i = 0; i < bed->count; i++)
+        mst_add32_sc(bed->parkings[i].sleepers, (uint32_t)-1);
+}
+
+/* Reads what the words are now: parking fails if one changes after this. */
+static void read_words(bed *bed, const mst_waiter *waiter)
+{
+    if (waiter->background && !bed->in_background && !mst_background_is_empty(waiter->background)) {
+        bed->in_background = true;
+        lie_down(bed, waiter->interruption);
+    }
+    for (size_t i = 0; i < bed->count; i++)
+        bed->words[i].seen = mst_load32_sc(bed->parkings[i].word); /* E9 */
+}
+
+static void park(const bed *bed, int64_t timeout_ns)
+{
+    int64_t nap_ns = timeout_ns < NAP_NS ? timeout_ns : NAP_NS;
+
+    if (bed->count == 1)
+        mst_os_park(bed->words[0].word, bed->words[0].seen, bed->naps ? nap_ns : timeout_ns);
+    else if (mst_os_park_on_any(bed->words, bed->count, bed->naps ? nap_ns : timeout_ns) == -ENOSYS)
+        mst_os_park(bed->words[0].word, bed->words[0].seen, nap_ns);
+}
+
 /* Sleeps on the word, and looks for dead ranks at every tick. */
 static void sleep_on(attempt *attempt, mst_parking parking, int peer)
 {
     mst_waiter *waiter = attempt->waiter;
+    bed bed;
     int64_t tick_ns = TICK_FIRST_NS;
     int64_t began_ns = mst_os_now_ns(), next_tick_ns = began_ns + tick_ns;
     bool ticked = false;
 
-    mst_add32_sc(parking.sleepers, 1); /* E9: announced before the last look */
+    make_bed(&bed, waiter, parking);
     for (;;) {
-        uint32_t seen = mst_load32_sc(parking.word); /* E9: parking fails if it changes after this */
-        if (settled(attempt))
+        read_words(&bed, waiter);
+        if (settled_in_passing(attempt))
             break;
         int64_t now_ns = mst_os_now_ns();
         int64_t left_ns = next_tick_ns - now_ns;
@@ -254,9 +323,9 @@ static void sleep_on(attempt *attempt, mst_parking parking, int peer)
             next_tick_ns = mst_os_now_ns() + tick_ns; /* a sleep follows each tick, however long ticks take */
             continue;
         }
-        mst_os_park(parking.word, seen, left_ns);
+        park(&bed, left_ns);
     }
-    mst_add32_sc(parking.sleepers, (uint32_t)-1);
+    get_up(&bed);
     if (ticked && waiter->watch.woke)
         waiter->watch.woke(waiter->watch.arg);
 }

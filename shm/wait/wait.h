@@ -19,6 +19,7 @@
 #include "shm/base/deadline.h"
 #include "shm/base/layout.h"
 #include "shm/port/os.h"
+#include "shm/wait/background.h"
 
 typedef struct mst_wait_policy {
     int64_t spin_ns;  /* with pause */
@@ -59,6 +60,11 @@ typedef struct mst_waiter {
     mst_parking owed;  /* its sleepers are still to be woken, since we changed its word; NULL: none */
     int64_t waited_ns; /* in slow waits since the operation began, which resets it */
     int spin_cut;      /* how often the spin was halved, since the partner seems to share our CPU */
+    mst_background *background; /* NULL: none */
+    mst_parking interruption;   /* on which it sleeps, too, while the background has tasks */
+    const mst_parking *more;    /* further words that it sleeps on, up to MST_OS_WATCHED_MAX - 2 */
+    size_t more_count;
+    bool naps; /* there are more words still: it sleeps for a short time only */
 } mst_waiter;
 
 static inline mst_parking mst_eventcount_parking(mst_eventcount *event)

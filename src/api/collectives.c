@@ -11,6 +11,13 @@ muster_status muster_barrier(muster_group *group)
     return mst_request_run(group, &asked);
 }
 
+muster_status muster_barrier_start(muster_group *group, muster_request *request)
+{
+    mst_request asked = { .collective = MST_BARRIER };
+
+    return mst_request_start(group, &asked, request);
+}
+
 muster_status muster_all_reduce(const void *in, void *out, size_t count, muster_dtype dtype, muster_op op,
                                 muster_group *group)
 {
@@ -129,6 +136,16 @@ muster_status muster_reduce(const void *in, void *out, size_t count, muster_dtyp
     return mst_request_run(group, &asked);
 }
 
+muster_status muster_reduce_start(const void *in, void *out, size_t count, muster_dtype dtype, muster_op op,
+                                  int root, muster_group *group, muster_request *request)
+{
+    mst_request asked = {
+        .collective = MST_REDUCE, .in = in, .out = out, .count = count, .dtype = dtype, .op = op, .root = root
+    };
+
+    return mst_request_start(group, &asked, request);
+}
+
 muster_status muster_gather(const void *in, void *out, size_t count_per_rank, muster_dtype dtype, int root,
                             muster_group *group)
 {
@@ -137,6 +154,16 @@ muster_status muster_gather(const void *in, void *out, size_t count_per_rank, mu
     };
 
     return mst_request_run(group, &asked);
+}
+
+muster_status muster_gather_start(const void *in, void *out, size_t count_per_rank, muster_dtype dtype,
+                                  int root, muster_group *group, muster_request *request)
+{
+    mst_request asked = {
+        .collective = MST_GATHER, .in = in, .out = out, .count = count_per_rank, .dtype = dtype, .root = root
+    };
+
+    return mst_request_start(group, &asked, request);
 }
 
 muster_status muster_scatter(const void *in, void *out, size_t count_per_rank, muster_dtype dtype, int root,
@@ -149,6 +176,16 @@ muster_status muster_scatter(const void *in, void *out, size_t count_per_rank, m
     return mst_request_run(group, &asked);
 }
 
+muster_status muster_scatter_start(const void *in, void *out, size_t count_per_rank, muster_dtype dtype,
+                                   int root, muster_group *group, muster_request *request)
+{
+    mst_request asked = {
+        .collective = MST_SCATTER, .in = in, .out = out, .count = count_per_rank, .dtype = dtype, .root = root
+    };
+
+    return mst_request_start(group, &asked, request);
+}
+
 muster_status muster_all_to_all(const void *in, void *out, size_t count_per_rank, muster_dtype dtype,
                                 muster_group *group)
 {
@@ -157,6 +194,16 @@ muster_status muster_all_to_all(const void *in, void *out, size_t count_per_rank
     };
 
     return mst_request_run(group, &asked);
+}
+
+muster_status muster_all_to_all_start(const void *in, void *out, size_t count_per_rank, muster_dtype dtype,
+                                      muster_group *group, muster_request *request)
+{
+    mst_request asked = {
+        .collective = MST_ALL_TO_ALL, .in = in, .out = out, .count = count_per_rank, .dtype = dtype
+    };
+
+    return mst_request_start(group, &asked, request);
 }
 
 /* ---- a count for each rank ---- */
@@ -250,4 +297,24 @@ muster_status muster_exscan(const void *in, void *out, size_t count, muster_dtyp
     };
 
     return mst_request_run(group, &asked);
+}
+
+muster_status muster_scan_start(const void *in, void *out, size_t count, muster_dtype dtype, muster_op op,
+                                muster_group *group, muster_request *request)
+{
+    mst_request asked = {
+        .collective = MST_SCAN, .in = in, .out = out, .count = count, .dtype = dtype, .op = op
+    };
+
+    return mst_request_start(group, &asked, request);
+}
+
+muster_status muster_exscan_start(const void *in, void *out, size_t count, muster_dtype dtype, muster_op op,
+                                  muster_group *group, muster_request *request)
+{
+    mst_request asked = {
+        .collective = MST_EXSCAN, .in = in, .out = out, .count = count, .dtype = dtype, .op = op
+    };
+
+    return mst_request_start(group, &asked, request);
 }

@@ -67,7 +67,12 @@ static void keep_cycle(const void *arg, const char *cycle)
 
 mst_waiter mst_alone_waiter(mst_group *group)
 {
-    return (mst_waiter){ .policy = group->subarena->attachment->policy, .poison = &group->interrupted };
+    mst_attachment *attachment = group->subarena->attachment;
+
+    return (mst_waiter){ .policy = attachment->policy,
+                         .background = &attachment->background,
+                         .interruption = mst_attachment_doorbell(attachment),
+                         .poison = &group->interrupted };
 }
 
 static int64_t limit_ns(const mst_alone *wait)

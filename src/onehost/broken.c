@@ -93,6 +93,16 @@ muster_status mst_group_broken(const mst_group *group)
 
 /* ---- entering a call ---- */
 
+/* Where there are pending operations, each call looks here (mst_group_want_progress). */
+static void proceed(mst_group *group)
+{
+    if (!mst_load32_rlx(&group->wants_progress))
+        return;
+    mst_background_progress(&group->subarena->attachment->background);
+    if (mst_load32_rlx(&group->wants_progress))
+        mst_group_want_progress(group);
+}
+
 /* Logs it when this rank learns of it for the first time; the sentence is the thread's last error. */
 static muster_status tell_broken(mst_group *group, muster_status status)
 {
@@ -106,9 +116,10 @@ static muster_status tell_broken(mst_group *group, muster_status status)
 muster_status mst_group_ready(mst_group *group, muster_call_class class)
 {
     uint32_t terminations = mst_termination_count(&group->subarena->attachment->geometry);
-    if (terminations != group->terminations_seen[class]) {
-        group->terminations_seen[class] = terminations;
+    if (terminations != mst_load32_rlx(&group->terminations_seen[class])) {
+        mst_store32_rlx(&group->terminations_seen[class], terminations);
         mst_subarena_look_at_terminations(group->subarena);
+        proceed(group);
     }
     return tell_broken(group, mst_group_broken(group));
 }
@@ -200,10 +211,19 @@ muster_status mst_group_interrupted(const mst_group *group, const char *doing)
                                                  "rank %d was interrupted in %s", group->base.rank, doing));
 }
 
+muster_status mst_group_late(mst_group *group, int64_t limit_ns, const char *doing, const char *missing,
+                             int rank)
+{
+    report late = { .kind = MST_POISON_LATE, .rank = rank, .limit_ns = limit_ns };
+
+    snprintf(late.text, sizeof late.text, "rank %d waited %.3g s in %s for %s", group->base.rank,
+             (double)limit_ns / MST_NS_PER_S, doing, missing);
+    return tell_broken(group, tell(group, &late));
+}
+
 muster_status mst_group_wait_failed(mst_group *group, mst_wait_result result, const char *doing,
                                     const char *missing, int rank)
 {
-    report late = { .kind = MST_POISON_LATE, .rank = rank, .limit_ns = group->base.timeout_ns };
     muster_status status;
 
     if (result == MST_WAIT_POISONED) {
@@ -214,7 +234,5 @@ muster_status mst_group_wait_failed(mst_group *group, mst_wait_result result, co
                          "the group was broken, and the reason has been overwritten: the arena is damaged");
         return tell_broken(group, status);
     }
-    snprintf(late.text, sizeof late.text, "rank %d waited %.3g s in %s for %s", group->base.rank,
-             (double)group->base.timeout_ns / MST_NS_PER_S, doing, missing);
-    return tell_broken(group, tell(group, &late));
+    return mst_group_late(group, group->base.timeout_ns, doing, missing, rank);
 }

@@ -24,6 +24,10 @@ muster_status mst_group_wait_failed(mst_group *group, mst_wait_result result, co
 /* Adds the group to the thread's latest error, which is about it. */
 muster_status mst_group_error(const mst_group *group, muster_status status);
 
+/* A deadline of `limit_ns` has passed, in a wait for `rank`, -1: several. Breaks the group. */
+muster_status mst_group_late(mst_group *group, int64_t limit_ns, const char *doing, const char *missing,
+                             int rank);
+
 /* The status of a wait that ended because of `interrupted`. */
 muster_status mst_group_interrupted(const mst_group *group, const char *doing);
 

@@ -1,16 +1,37 @@
-/* Creates groups, as described in create.h. */
+/* Creates and frees groups, as described in create.h. */
 #include "src/onehost/create.h"
 
 #include <stdlib.h>
 
 #include "shm/base/error.h"
+#include "src/onehost/coll/started.h"
+#include "src/onehost/pending.h"
+
+static void destroy(mst_group *group)
+{
+    mst_channels_destroy(&group->channels);
+    mst_pairs_destroy(&group->pairs);
+    mst_traffic_destroy(&group->traffic);
+    mst_started_destroy(group);
+    mst_pending_destroy(group);
+    free(group->records);
+    free(group->sources);
+    free(group->targets);
+    free(group->split_records);
+    free(group->varied);
+    free(group);
+}
 
 static mst_waiter waiter_of(mst_group *group)
 {
-    return (mst_waiter){ .policy = group->subarena->attachment->policy,
+    mst_attachment *attachment = group->subarena->attachment;
+
+    return (mst_waiter){ .policy = attachment->policy,
                          .poison = &group->subarena->cells[group->base.rank]->poison,
                          .no_poison = group->subarena->no_poison[group->base.rank],
-                         .deadline = { .limit_ns = group->base.timeout_ns } };
+                         .deadline = { .limit_ns = group->base.timeout_ns },
+                         .background = &attachment->background,
+                         .interruption = mst_attachment_doorbell(attachment) };
 }
 
 muster_status mst_group_create(mst_subarena *subarena, const mst_kernels *kernels, int64_t timeout_ns,
@@ -20,6 +41,8 @@ muster_status mst_group_create(mst_subarena *subarena, const mst_kernels *kernel
     mst_group *group = calloc(1, sizeof *group);
 
     if (group) {
+        group->subarena = subarena;
+        mst_pending_init(group);
         group->records = calloc(size, sizeof *group->records);
         group->sources = calloc(size, sizeof *group->sources);
         group->targets = calloc(size + 1, sizeof *group->targets);
@@ -29,7 +52,7 @@ muster_status mst_group_create(mst_subarena *subarena, const mst_kernels *kernel
         !mst_channels_init(&group->channels, subarena, kernels->stream) ||
         !mst_traffic_init(&group->traffic, subarena->size)) {
         if (group)
-            mst_group_destroy(group);
+            destroy(group);
         mst_subarena_retire(subarena);
         return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a group of %zu", size);
     }
@@ -40,7 +63,6 @@ muster_status mst_group_create(mst_subarena *subarena, const mst_kernels *kernel
                                   .log = &subarena->attachment->log,
                                   .timeout_ns = timeout_ns,
                                   .number = mst_subarena_number(subarena) };
-    group->subarena = subarena;
     mst_pairs_init(&group->pairs, subarena);
     group->staging.subarena = subarena;
     group->staging.oversubscribed = subarena->attachment->policy.spin_ns == 0;
@@ -55,4 +77,15 @@ muster_status mst_group_create(mst_subarena *subarena, const mst_kernels *kernel
     mst_sequence_init(&group->splits, subarena, MST_SEQUENCE_SPLITS, timeout_ns);
     *created = group;
     return MUSTER_OK;
+}
+
+void mst_group_close(muster_group *closed)
+{
+    mst_group *group = mst_group_of(closed);
+
+    mst_log_line(closed->log, MUSTER_LOG_INFO, "frees a group of %d, in which it was rank %d", closed->size,
+                 closed->rank);
+    mst_background_remove(&group->subarena->attachment->background, &group->task);
+    mst_subarena_retire(group->subarena);
+    destroy(group);
 }

@@ -8,4 +8,7 @@
 muster_status mst_group_create(mst_subarena *subarena, const mst_kernels *kernels, int64_t timeout_ns,
                                mst_group **group);
 
+/* For the backend's table: frees a group. */
+void mst_group_close(muster_group *group);
+
 #endif

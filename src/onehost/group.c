@@ -1,24 +1,9 @@
-/* Frees groups, and answers simple questions about them, for group.h. */
+/* Answers simple questions about groups, for group.h. */
 #include "src/onehost/group.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "shm/group/mapped.h"
-
-void mst_group_destroy(mst_group *group)
-{
-    mst_channels_destroy(&group->channels);
-    mst_pairs_destroy(&group->pairs);
-    mst_traffic_destroy(&group->traffic);
-    free(group->records);
-    free(group->sources);
-    free(group->targets);
-    free(group->split_records);
-    free(group->nonblocking);
-    free(group->varied);
-    free(group);
-}
 
 void mst_group_plan_stores(mst_group *group)
 {
@@ -28,16 +13,6 @@ void mst_group_plan_stores(mst_group *group)
     mst_store_init(&group->staging_stores, plan, MST_STORE_POLICY_FOR_READER);
     mst_store_init(&group->arena_stores, plan, MST_STORE_POLICY_FOR_WRITER);
     group->channels.plan = plan;
-}
-
-void mst_group_close(muster_group *closed)
-{
-    mst_group *group = mst_group_of(closed);
-
-    mst_log_line(closed->log, MUSTER_LOG_INFO, "frees a group of %d, in which it was rank %d", closed->size,
-                 closed->rank);
-    mst_subarena_retire(group->subarena);
-    mst_group_destroy(group);
 }
 
 uint64_t mst_group_heap_offset(const mst_group *group, const void *buffer, size_t bytes)

@@ -8,6 +8,8 @@
 #ifndef MST_GROUP_H
 #define MST_GROUP_H
 
+#include <pthread.h>
+
 #include "shm/group/barrier.h"
 #include "shm/group/channel.h"
 #include "shm/group/chunks.h"
@@ -18,15 +20,27 @@
 #include "src/onehost/transfer.h"
 #include "src/pure/tuning.h"
 
-struct mst_nonblocking;
+typedef struct mst_pending mst_pending;
+struct mst_group;
+struct mst_started_calls;
 struct mst_varied;
 
+/* Pending operations by number (pending.h). The lock is for all that started operations change. */
+typedef struct mst_pending_table {
+    pthread_mutex_t lock;
+    struct mst_pending_place *places;
+    uint32_t count;
+    uint32_t first_free;                                                /* 1 + the place; 0: none */
+    bool (*progress[MUSTER_CALL_CLASS_COUNT])(struct mst_group *group); /* of the classes that have any */
+} mst_pending_table;
+
 #define MST_INTERRUPTED 1
-#define MST_ORPHANED 2      /* the launcher is gone; also ends waits in a broken group */
-#define MST_ABANDONED 3     /* of waits that end alone: an awaited member is gone, */
-#define MST_IN_CYCLE 4      /* the wait is part of a wait cycle, */
-#define MST_DAMAGED 5       /* the arena is damaged */
-#define MST_UNRECORDED (-1) /* a value of arrived_ns: do not record the call */
+#define MST_ORPHANED 2            /* the launcher is gone; also ends waits in a broken group */
+#define MST_ABANDONED 3           /* of waits that end alone: an awaited member is gone, */
+#define MST_IN_CYCLE 4            /* the wait is part of a wait cycle, */
+#define MST_DAMAGED 5             /* the arena is damaged */
+#define MST_LOOK_AGAIN UINT32_MAX /* differs from every count of terminations */
+#define MST_UNRECORDED (-1)       /* a value of arrived_ns: do not record the call */
 
 /* A destination of a reduction's result, and whether it is written with non-temporal stores. */
 typedef struct mst_target {
@@ -55,7 +69,7 @@ typedef struct mst_group {
     mst_subarena *subarena;
     const mst_kernels *kernels;
     mst_tuning tuning;
-    uint32_t terminations_seen[MUSTER_CALL_CLASS_COUNT];
+    _Atomic uint32_t terminations_seen[MUSTER_CALL_CLASS_COUNT]; /* MST_LOOK_AGAIN: also for progress */
     int64_t arrived_ns[MUSTER_CALL_CLASS_COUNT]; /* when all had arrived at the call with an activity; 0: not
                                                     yet */
     mst_record_places places[MUSTER_CALL_CLASS_COUNT];
@@ -79,12 +93,14 @@ typedef struct mst_group {
     const void **sources;     /* by rank, arguments of kernels */
     mst_target *targets;      /* size + 1 of them */
     mst_split_record *split_records;
-    struct mst_nonblocking
-        *nonblocking;          /* nonblocking operations, by place (coll/nonblocking.c); NULL: none so far */
-    uint64_t start_number;     /* number of the latest one */
-    struct mst_varied *varied; /* of the current collective with counts by rank; NULL: none so far */
-    _Atomic uint32_t told_broken; /* 1: logged that it is broken */
-    bool finishing;               /* the activity of collectives is the finish of a nonblocking one */
+    mst_pending_table pending;
+    mst_task task;                     /* their progress in waits for something else */
+    _Atomic uint32_t wants_progress;   /* 0: there is nothing to do for them */
+    struct mst_started_calls *started; /* of collectives (coll/started.c); NULL: none so far */
+    int64_t tested_ns;                 /* when a test last looked around */
+    struct mst_varied *varied;         /* of the current collective with counts by rank; NULL: none so far */
+    _Atomic uint32_t told_broken;      /* 1: logged that it is broken */
+    bool finishing;                    /* the activity of collectives is the wait for a started one */
     _Atomic uint64_t
         interrupted; /* MST_INTERRUPTED and the like, for waits that do not look at poison; 0: none */
     _Atomic uint64_t looked_ns;    /* the time slept so far at the last expensive look of a long wait */
@@ -101,11 +117,6 @@ static inline const mst_group *mst_group_of_const(const muster_group *group)
 {
     return (const mst_group *)group;
 }
-
-/* Frees a group, which may be incomplete. */
-void mst_group_destroy(mst_group *group);
-
-void mst_group_close(muster_group *group);
 
 /* Initialises the store policies from the tuning, before the group is used. */
 void mst_group_plan_stores(mst_group *group);
@@ -125,6 +136,14 @@ static inline size_t mst_group_readers_share(size_t total)
 }
 
 int mst_group_translate(const muster_group *group, int rank, const muster_group *other);
+
+/* So that the next call of every class makes progress of pending operations (mst_group_ready). One that
+ * resets its count just now does not, and makes progress when it waits. */
+static inline void mst_group_want_progress(mst_group *group)
+{
+    for (int class = 0; class < MUSTER_CALL_CLASS_COUNT; class ++)
+        mst_store32_rlx(&group->terminations_seen[class], MST_LOOK_AGAIN);
+}
 
 /* To be called when an operation begins, and when it has produced a result: injected faults happen there. */
 static inline void mst_group_begin(mst_group *group)

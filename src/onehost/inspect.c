@@ -95,6 +95,15 @@ static muster_seen_call *next_call(reader *reader)
     return &reader->calls[reader->call_count++];
 }
 
+/* Read one after the other while the rank goes on: never more than it has started. */
+static uint64_t count_under_way(const mst_journal_lines *journal)
+{
+    uint64_t done = mst_load64_acq(&journal->done),
+             started = mst_load64_acq(&journal->started); /* E34, E32 */
+
+    return started > done ? started - done : 0;
+}
+
 static muster_status note_call(reader *reader, const mst_rank_entry *entry, const mst_cell *cell,
                                muster_call_class class)
 {
@@ -124,6 +133,8 @@ static muster_status note_call(reader *reader, const mst_rank_entry *entry, cons
 
         call->broken = mst_poison_status(&unpacked);
     }
+    if (class == MUSTER_CALL_COLLECTIVE)
+        call->under_way = count_under_way(&cell->journal);
     if (!call->in_call)
         return MUSTER_OK;
     describe(activity, call->what, sizeof call->what);

@@ -4,10 +4,12 @@
 #include "src/onehost/attach.h"
 #include "src/onehost/broken.h"
 #include "src/onehost/buffer.h"
-#include "src/onehost/coll/nonblocking.h"
 #include "src/onehost/coll/run.h"
+#include "src/onehost/coll/started.h"
 #include "src/onehost/crash.h"
+#include "src/onehost/create.h"
 #include "src/onehost/messages.h"
+#include "src/onehost/pending.h"
 #include "src/onehost/regroup.h"
 #include "src/onehost/ring.h"
 #include "src/onehost/showing.h"
@@ -48,9 +50,9 @@ const mst_backend mst_backend_onehost = {
     .adopt = adopt,
     .mark_process = mst_os_fork_mark_create,
     .collective = mst_call_run,
-    .start = mst_call_start,
-    .test = mst_call_test,
-    .wait = mst_call_wait,
+    .start = mst_started_call,
+    .test = mst_pending_test,
+    .wait = mst_pending_wait,
     .message = mst_message_move,
     .probe = mst_message_probe,
     .split = mst_split,

@@ -28,6 +28,7 @@
 #include "shm/port/os.h"
 #include "src/onehost/broken.h"
 #include "src/onehost/child.h"
+#include "src/onehost/create.h"
 #include "src/onehost/respawned.h"
 #include "src/onehost/showing.h"
 #include "src/onehost/stall.h"
@@ -194,6 +195,8 @@ static muster_status gather(regroup *regroup)
 
     regroup->waiting = (mst_waiting){ &kind, group, regroup };
     regroup->waiter = (mst_waiter){ .policy = group->subarena->attachment->policy,
+                                    .background = &group->subarena->attachment->background,
+                                    .interruption = mst_attachment_doorbell(group->subarena->attachment),
                                     .poison = &group->interrupted,
                                     .deadline = { .limit_ns = group->base.timeout_ns },
                                     .watch = mst_waiting_watch(&regroup->waiting) };

@@ -12,6 +12,7 @@
 #include "shm/wait/activity.h"
 #include "src/onehost/alone.h"
 #include "src/onehost/broken.h"
+#include "src/onehost/create.h"
 #include "src/onehost/hidden.h"
 
 #define ENTRIES_MAX (1ULL << 32)

@@ -58,7 +58,7 @@ static int find_lost(const mst_group *group, int peer)
     return there ? -1 : left;
 }
 
-static bool is_lost(const mst_group *group, int peer)
+bool mst_group_is_lost(const mst_group *group, int peer)
 {
     return find_lost(group, peer) >= 0;
 }
@@ -72,7 +72,7 @@ bool mst_member_is_gone(const mst_group *group, int rank)
                MUSTER_TERMINATION_NONE;
 }
 
-static void lose(mst_group *group, int peer)
+void mst_group_lose(mst_group *group, int peer)
 {
     const mst_subarena *subarena = group->subarena;
 
@@ -259,12 +259,13 @@ static bool tick(void *arg, int peer, int64_t slept_ns)
             look_for_poison(group, rank);
     look_for_damage(group, alone);
     ask_for_interruption(waiting);
-    if (slept_ns >= LOOK_FOR_CYCLE_AFTER_NS &&
+    if (slept_ns >= LOOK_FOR_CYCLE_AFTER_NS && !waiting->kind->open &&
         (regroups || alone || !mst_subarena_is_broken(group->subarena)))
         look_for_cycle(&stall, due);
     if (alone)
         return any_is_gone(group, stall.peers);
-    return !regroups && (is_lost(group, stall.peers[0]) || is_lost(group, stall.peers[1]));
+    return !regroups &&
+           (mst_group_is_lost(group, stall.peers[0]) || mst_group_is_lost(group, stall.peers[1]));
 }
 
 static void lost(void *arg, int peer)
@@ -278,8 +279,8 @@ static void lost(void *arg, int peer)
             mst_store64_rlx(&waiting->group->interrupted, MST_ABANDONED);
         return;
     }
-    lose(waiting->group, peers[0]);
-    lose(waiting->group, peers[1]);
+    mst_group_lose(waiting->group, peers[0]);
+    mst_group_lose(waiting->group, peers[1]);
 }
 
 static void woke(void *arg)

@@ -29,6 +29,8 @@ typedef struct mst_wait_kind {
     bool alone;
     void (*keep_cycle)(const void *call,
                        const char *cycle); /* of a wait that ends alone: it is in this cycle */
+    /* Something else may end the wait: it is part of no wait cycle. */
+    bool open;
 } mst_wait_kind;
 
 /* A call that may wait; must exist as long as its waits. */
@@ -40,6 +42,10 @@ typedef struct mst_waiting {
 
 /* Whether a member has ended, or has left the group: it does nothing more in it. */
 bool mst_member_is_gone(const mst_group *group, int rank);
+/* Whether a member that a rank waits for has left, or gone to a shrink or grow, so that it enters no call any
+ * more; and breaks the group if it has. Rank -1 is nobody, MST_ANY_PEER any that would do. */
+bool mst_group_is_lost(const mst_group *group, int rank);
+void mst_group_lose(mst_group *group, int rank);
 
 /* The watch of its waits: what they do besides sleeping. */
 mst_watch mst_waiting_watch(mst_waiting *waiting);

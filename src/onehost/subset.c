@@ -233,6 +233,8 @@ static void prepare_to_wait(subset *subset)
 
     subset->waiting = (mst_waiting){ &kind, group, subset };
     subset->waiter = (mst_waiter){ .policy = subarena->attachment->policy,
+                                   .background = &subarena->attachment->background,
+                                   .interruption = mst_attachment_doorbell(subarena->attachment),
                                    .poison = &subarena->cells[group->base.rank]->poison,
                                    .no_poison = subarena->no_poison[group->base.rank],
                                    .deadline = { .limit_ns = group->base.timeout_ns },

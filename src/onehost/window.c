@@ -12,6 +12,7 @@
 #include "shm/wait/activity.h"
 #include "src/onehost/agree.h"
 #include "src/onehost/alone.h"
+#include "src/onehost/create.h"
 #include "src/onehost/hidden.h"
 
 typedef struct window {

@@ -158,6 +158,19 @@ static muster_status check(const mst_wait_set *set, muster_group **found)
     return MUSTER_OK;
 }
 
+/* After the first that has failed. */
+static void end_broken(mst_wait_set *set)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        muster_group *group = set->requests[i].group;
+
+        if (!group || thread_status(group) == MUSTER_OK)
+            continue;
+        forget(handle_of(group), find(group, set->requests[i].number));
+        mst_request_over(&set->requests[i]);
+    }
+}
+
 muster_status thread_wait(mst_wait_set *set, size_t *index)
 {
     int64_t begun_ns = now_ns();
@@ -174,6 +187,8 @@ muster_status thread_wait(mst_wait_set *set, size_t *index)
         mst_request_over(request);
         if (!set->all)
             break;
+        if (status != MUSTER_OK)
+            end_broken(set);
     }
     return status;
 }

@@ -107,6 +107,8 @@ expect 0 "" $run -n 3 -- "$TEST_EXAMPLES/weights"
 [ "$(grep -c "squares add up to 524287.845" "$work/out")" -eq 3 ] || fail "weights"
 expect 0 "" $run -n 4 -- "$TEST_EXAMPLES/steps"
 [ "$(grep -c "the steps add up to 15$" "$work/out")" -eq 3 ] || fail "steps"
+expect 0 "" $run -n 3 -- "$TEST_EXAMPLES/overlap"
+grep -q "sum is 24$" "$work/out" || fail "overlap"
 expect 137 "rank 1 was killed by signal 9" $run -n 4 --on-failure continue -- "$TEST_EXAMPLES/survive"
 grep -q "^\[0\] done after 5000 steps, 1 left$" "$work/out" || fail "survive"
 expect 0 "rank 3 was killed by signal 9 (Killed); starting it again in 0.1 s (restart 3 of 16)" \

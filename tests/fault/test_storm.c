@@ -26,7 +26,7 @@
 #include "tests/harness/oracle.h"
 #include "tests/harness/ranks.h"
 
-enum { RANKS_MAX = 8, RESTARTS = 8, SEATS_MAX = RANKS_MAX + RESTARTS, ELEMENTS = 20000 };
+enum { STARTED = 4, RANKS_MAX = 8, RESTARTS = 8, SEATS_MAX = RANKS_MAX + RESTARTS, ELEMENTS = 20000 };
 
 #define ENTRIES_BYTES (MST_ENTRIES_OFFSET + SEATS_MAX * sizeof(mst_rank_entry))
 
@@ -116,11 +116,26 @@ static muster_status use_arena(const team *team)
 
 static muster_status use_started(const team *team)
 {
-    muster_request request = MUSTER_REQUEST_INIT;
+    muster_request requests[STARTED] = { MUSTER_REQUEST_INIT };
+    static int64_t gathered[RANKS_MAX * ELEMENTS], least[3];
+    int64_t *lent;
 
-    muster_status status =
-        muster_all_reduce_start(in, out, ELEMENTS, MUSTER_INT64, MUSTER_MAX, team->group, &request);
-    return status == MUSTER_OK ? muster_wait(&request, 0) : status;
+    muster_status status = muster_alloc(team->group, sizeof in, (void **)&lent);
+    if (status != MUSTER_OK)
+        return status;
+    memset(lent, 1, sizeof in);
+    if (status == MUSTER_OK)
+        status =
+            muster_all_reduce_start(in, out, ELEMENTS, MUSTER_INT64, MUSTER_MAX, team->group, &requests[0]);
+    if (status == MUSTER_OK)
+        status = muster_all_gather_start(lent, gathered, ELEMENTS, MUSTER_INT64, team->group, &requests[1]);
+    if (status == MUSTER_OK)
+        status = muster_reduce_start(in, least, 3, MUSTER_INT64, MUSTER_MIN, 0, team->group, &requests[2]);
+    if (status == MUSTER_OK)
+        status = muster_barrier_start(team->group, &requests[3]);
+    muster_status waited = muster_wait_all(requests, STARTED, 0);
+    muster_free(team->group, lent);
+    return status == MUSTER_OK ? waited : status;
 }
 
 static muster_status use_messages(const team *team)

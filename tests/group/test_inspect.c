@@ -74,6 +74,7 @@ static int look_at_waiting_ranks(muster_group *world, void *arg)
         do /* not to start one, which is a call as well */
             RANK_OK(world, await_call(0, 3, "all_sum (float32 x 1)", &call));
         while (call.operation != 11 || call.latest != 12);
+        RANK_CHECK(world, call.under_way == 2);
         RANK_OK(world, start_two(requests, &y0, &y1, world));
         RANK_OK(world, muster_wait(&requests[0], 0));
     }

@@ -33,7 +33,6 @@ typedef struct under_way {
     unsigned char *out_at;
     void *inputs[8];
     muster_request request;
-    uint64_t number; /* of those that were started */
 } under_way;
 
 /* A group, and who its members are in the world: the reference needs no group. */
@@ -42,9 +41,9 @@ typedef struct known_group {
     int members[8];
     int size;
     int rank;
-    under_way started[MUSTER_STARTED_MAX];
+    under_way started[CALLS_PER_PROGRAM];
+    muster_request requests[CALLS_PER_PROGRAM]; /* theirs */
     int started_count;
-    uint64_t starts;
 } known_group;
 
 /* ---- the call itself ---- */
@@ -108,8 +107,17 @@ static muster_status perform(const call *c, const void *in, void *out, muster_gr
 
 static bool has_halves(const call *c)
 {
-    return c->kind == ALL_REDUCE || c->kind == ALL_GATHER || c->kind == REDUCE_SCATTER ||
-           c->kind == BROADCAST;
+    switch (c->kind) {
+    case SENDRECV:
+    case ALL_GATHERV:
+    case GATHERV:
+    case SCATTERV:
+    case ALL_TO_ALLV:
+    case REDUCE_SCATTERV:
+        return false;
+    default:
+        return true;
+    }
 }
 
 static muster_status start(const call *c, const void *in, void *out, muster_group *group,
@@ -122,6 +130,18 @@ static muster_status start(const call *c, const void *in, void *out, muster_grou
         return muster_all_gather_start(in, out, c->count, c->dtype, group, request);
     case REDUCE_SCATTER:
         return muster_reduce_scatter_start(in, out, c->count, c->dtype, c->op, group, request);
+    case REDUCE:
+        return muster_reduce_start(in, out, c->count, c->dtype, c->op, c->root, group, request);
+    case GATHER:
+        return muster_gather_start(in, out, c->count, c->dtype, c->root, group, request);
+    case SCATTER:
+        return muster_scatter_start(in, out, c->count, c->dtype, c->root, group, request);
+    case ALL_TO_ALL:
+        return muster_all_to_all_start(in, out, c->count, c->dtype, group, request);
+    case SCAN:
+        return muster_scan_start(in, out, c->count, c->dtype, c->op, group, request);
+    case EXSCAN:
+        return muster_exscan_start(in, out, c->count, c->dtype, c->op, group, request);
     default:
         return muster_broadcast_start(in, out, c->count, c->dtype, c->root, group, request);
     }
@@ -201,11 +221,9 @@ static int begin_call(under_way *u, const known_group *known, uint64_t *local)
     return 0;
 }
 
-/* Finishes it, if it was started, and compares. */
+/* Compares. */
 static int end_call(under_way *u, const known_group *known)
 {
-    if (u->call.in_halves)
-        RANK_OK(known->group, muster_wait(&u->request, 0));
     int wrong = compare(&u->call, u->inputs, known, u->out_at);
     free_buffer(&u->in, known->group);
     free_buffer(&u->out, known->group);
@@ -216,43 +234,68 @@ static int end_call(under_way *u, const known_group *known)
 
 /* ---- what is under way ---- */
 
-static int finish_one(known_group *known, int at)
+/* Waits for one of them, by one of the ways, or for all, and says which. */
+static int await_some(known_group *known, uint64_t *local, size_t *at, bool *all)
 {
-    under_way u = known->started[at];
+    uint64_t drawn = random_next(local);
+    size_t count = (size_t)known->started_count;
+    bool done = false;
 
-    known->started[at] = known->started[--known->started_count];
-    return end_call(&u, known);
+    *at = drawn / 8 % count;
+    *all = drawn % 8 == 0;
+    switch (drawn % 8) {
+    case 0:
+        RANK_OK(known->group, muster_wait_all(known->requests, count, 0));
+        return 0;
+    case 1:
+    case 2:
+        RANK_OK(known->group, muster_wait_any(known->requests, count, 0, at));
+        return 0;
+    case 3:
+    case 4:
+        while (!done)
+            RANK_OK(known->group, muster_test(&known->requests[*at], &done));
+        return 0;
+    default:
+        RANK_OK(known->group, muster_wait(&known->requests[*at], 0));
+        return 0;
+    }
 }
 
-static int finish_all(known_group *known)
+static int finish_some(known_group *known, uint64_t *local)
 {
-    while (known->started_count > 0)
-        if (finish_one(known, 0))
+    size_t at;
+    bool all;
+
+    if (await_some(known, local, &at, &all))
+        return 1;
+    do {
+        under_way u = known->started[at];
+
+        known->started[at] = known->started[--known->started_count];
+        known->requests[at] = known->requests[known->started_count];
+        if (end_call(&u, known))
             return 1;
+        at = 0;
+    } while (all && known->started_count > 0);
     return 0;
 }
 
-/* A call; one in halves stays under way, while others of the group are made, started and finished in any
- * order that all members draw alike. */
-static int run_call(const call *c, known_group *known, uint64_t *own, uint64_t *local)
+/* A call; one in halves stays under way, while others of the group are made and started. Each
+ * rank finishes them in an order of its own. */
+static int run_call(const call *c, known_group *known, uint64_t *local)
 {
     under_way u = { .call = *c };
 
-    for (uint64_t drawn = random_next(own); drawn % 3 == 0 && known->started_count > 0; drawn /= 3)
-        if (finish_one(known, (int)(random_next(own) % (uint64_t)known->started_count)))
+    for (uint64_t drawn = random_next(local); drawn % 3 == 0 && known->started_count > 0; drawn /= 3)
+        if (finish_some(known, local))
             return 1;
     u.call.in_halves = c->in_halves && has_halves(c);
-    if (u.call.in_halves && known->started_count == MUSTER_STARTED_MAX && finish_one(known, 0))
-        return 1;
-    /* Places are used in turn, so the one that comes next may be taken while others are free. */
-    for (int i = 0; u.call.in_halves && i < known->started_count; i++)
-        if (known->started[i].number + MUSTER_STARTED_MAX == known->starts && finish_one(known, i--))
-            return 1;
     if (begin_call(&u, known, local))
         return 1;
     if (!u.call.in_halves)
         return end_call(&u, known);
-    u.number = known->starts++;
+    known->requests[known->started_count] = u.request;
     known->started[known->started_count++] = u;
     return 0;
 }
@@ -330,14 +373,15 @@ static int run_program(muster_group *world, uint64_t seed)
         if (!splits && group->group) {
             call c = draw_call(&own, group->size);
 
-            if (run_call(&c, group, &own, &local))
+            if (run_call(&c, group, &local))
                 return 1;
         }
         groups += splits;
     }
     for (int g = 0; g < groups; g++)
-        if (known[g].group && finish_all(&known[g]))
-            return 1;
+        while (known[g].started_count > 0)
+            if (finish_some(&known[g], &local))
+                return 1;
     for (int g = 1; g < groups; g++)
         RANK_OK(world, muster_group_free(known[g].group));
     return 0;

@@ -1,6 +1,6 @@
 /*
  * Nonblocking collectives: right results whatever the order of finishing, with other operations in
- * between, inputs overwritten as soon as start returns, and every mistake an error in words.
+ * between; several at once; and every mistake an error in words.
  */
 #include <signal.h>
 #include <stdlib.h>
@@ -61,7 +61,6 @@ static int one_round(muster_group *world, const round_buffers *b, int round, siz
     RANK_OK(world, muster_reduce_scatter_start(b->in, b->scattered, count, MUSTER_INT32, MUSTER_SUM, world,
                                                &requests[2]));
     RANK_OK(world, muster_broadcast_start(b->in, b->sent, count, MUSTER_INT32, root, world, &requests[3]));
-    memset(b->in, 0xee, count * (size_t)n * sizeof *b->in);
     if (round % 3 == 0) {
         int32_t x = 1;
         RANK_OK(world, muster_all_sum(&x, &x, 1, MUSTER_INT32, world));
@@ -108,10 +107,10 @@ typedef struct interleaving {
 static int one_turn(muster_group *world, const interleaving *plan, int32_t *in, int32_t *out, int turn)
 {
     enum { STARTED_COUNT = 269 };
-    static _Thread_local int32_t results[MUSTER_STARTED_MAX][STARTED_COUNT];
+    static _Thread_local int32_t results[4][STARTED_COUNT];
     int rank = muster_group_rank(world), n = muster_group_size(world);
     size_t few = plan->count < STARTED_COUNT ? plan->count : STARTED_COUNT;
-    muster_request requests[MUSTER_STARTED_MAX];
+    muster_request requests[4];
 
     for (size_t i = 0; i < plan->count; i++)
         in[i] = value(rank, turn, i);
@@ -156,8 +155,8 @@ START_TEST(test_between_ordinary_operations)
 {
     static const size_t counts[] = { 20, 500, 2309, COUNT_MAX };
 
-    for (int i = 0; i < 4 * MUSTER_STARTED_MAX; i++) {
-        interleaving plan = { .starts = 1 + i % MUSTER_STARTED_MAX, .count = counts[i / MUSTER_STARTED_MAX] };
+    for (int i = 0; i < 4 * 4; i++) {
+        interleaving plan = { .starts = 1 + i % 4, .count = counts[i / 4] };
 
         for (int size = 2; size <= 4; size += 2) {
             plan.arena = i % 2;
@@ -271,8 +270,8 @@ END_TEST
 
 static int make_mistakes(muster_group *world, void *arg)
 {
-    muster_request requests[MUSTER_STARTED_MAX + 1], copy, none = MUSTER_REQUEST_INIT;
-    int32_t x[MUSTER_STARTED_MAX + 1] = { 1, 1, 1, 1, 1 };
+    muster_request requests[5], copy, none = MUSTER_REQUEST_INIT;
+    int32_t x[5] = { 1, 1, 1, 1, 1 };
     muster_group *group;
 
     (void)arg;
@@ -284,18 +283,18 @@ static int make_mistakes(muster_group *world, void *arg)
                muster_all_reduce_start(x, x, 1, MUSTER_INT32, MUSTER_SUM, group, NULL) == MUSTER_ERR_INVALID);
     RANK_CHECK(world, muster_all_reduce_start(x, x, 1, (muster_dtype)77, MUSTER_SUM, group, &requests[0]) ==
                           MUSTER_ERR_INVALID);
-    for (int i = 0; i < MUSTER_STARTED_MAX; i++)
+    for (int i = 0; i < 4; i++)
         RANK_OK(world,
                 muster_all_reduce_start(&x[i], &x[i], 1, MUSTER_INT32, MUSTER_SUM, group, &requests[i]));
     RANK_CHECK(world, muster_group_free(group) == MUSTER_ERR_BUSY);
     RANK_CHECK(world, strstr(muster_error_detail(), "4 operations"));
     copy = requests[0];
-    for (int i = 0; i < MUSTER_STARTED_MAX; i++)
+    for (int i = 0; i < 4; i++)
         RANK_OK(world, muster_wait(&requests[i], 0));
     RANK_CHECK(world, muster_wait(&requests[0], 0) == MUSTER_ERR_INVALID);
     RANK_CHECK(world, muster_wait(&copy, 0) == MUSTER_ERR_INVALID);
     RANK_CHECK(world, strstr(muster_error_detail(), "completed already"));
-    for (int i = 0; i < MUSTER_STARTED_MAX; i++)
+    for (int i = 0; i < 4; i++)
         RANK_CHECK(world, x[i] == muster_group_size(world));
     RANK_OK(world, muster_barrier(group)); /* the group is as it was */
     RANK_OK(world, muster_group_free(group));
@@ -342,9 +341,34 @@ static int be_late(muster_group *world, void *arg)
     return 0;
 }
 
+/* The deadline of a wait, in place of none and of a longer one. */
+static int be_late_in_this_wait(muster_group *world, void *arg)
+{
+    muster_request requests[2];
+    size_t index;
+    float x = 0;
+
+    (void)arg;
+    if (muster_group_rank(world) > 0) {
+        AWAIT(muster_group_status(world) != MUSTER_OK);
+        return 0;
+    }
+    RANK_OK(world, muster_barrier_start(world, &requests[0]));
+    RANK_OK(world, muster_all_reduce_start(&x, &x, 1, MUSTER_FLOAT32, MUSTER_SUM, world, &requests[1]));
+    RANK_CHECK(world, muster_wait(&requests[0], -1) == MUSTER_ERR_INVALID && requests[0].group);
+    RANK_CHECK(world, muster_wait_any(requests, 2, 100000000, &index) == MUSTER_ERR_TIMED_OUT);
+    RANK_CHECK(world, strstr(muster_error_detail(), "waited 0.1 s in barrier") &&
+                          strstr(muster_error_detail(), "rank 1"));
+    RANK_CHECK(world, !requests[0].group && requests[1].group == world);
+    RANK_CHECK(world, muster_wait_all(requests, 2, 0) == MUSTER_ERR_TIMED_OUT && !requests[1].group);
+    return 0;
+}
+
 START_TEST(test_faults_come_out_of_finish)
 {
     rank_options options = { .size = 2, .mode = RANKS_AS_THREADS, .op_timeout_s = 0.2 };
+
+    run_ranks(2, RANKS_AS_THREADS, be_late_in_this_wait, NULL);
 
     run_ranks(3, RANKS_AS_THREADS, disagree, NULL);
     run_ranks(3, RANKS_AS_PROCESSES, disagree, NULL);

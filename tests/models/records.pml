@@ -1,11 +1,10 @@
 /*
- * Call records and arrival lines, with operations that are started in between: src/onehost/coll/call.c,
- * src/onehost/coll/nonblocking.c, shm/group/barrier.c.
+ * Call records and arrival lines, with operations that are started in between: src/onehost/coll/round.c,
+ * shm/group/barrier.c.
  *
  * N ranks make the same OPERATIONS operations in the same order. Every one is drawn to be an ordinary one, or to be
  * started: in any way, but alike on all ranks. An ordinary one writes its record, arrives on the sequence of collectives,
- * waits for all, and reads their records; one that is started writes and arrives on a sequence of its own, and waits and
- * reads when it is finished: before the next is started, or at the end.
+ * waits for all, and reads their records; one that is started only counts (journal.pml has the rest).
  *
  *   shown: whoever reads a record finds that of its own operation: agreement is never a mismatch, and no record is
  *          written while it is read.
@@ -21,9 +20,7 @@
 #endif
 
 typedef sequence { byte record[2]; byte reading[2]; byte arrived };
-sequence sequences[2 * N];      /* of each rank: mst_cell.calls and collectives, then mst_cell.nonblocking[i] */
-#define ORDINARY 0
-#define STARTED N
+sequence sequences[N];      /* of each rank: mst_cell.calls and collectives */
 bool is_started[OPERATIONS + 1];
 
 #ifdef ONE_RECORD
@@ -38,58 +35,45 @@ bool is_started[OPERATIONS + 1];
 #endif
 
 /* announce(), publish(): in two rounds, as a record is more than a word */
-inline publish(kind, at, op, count) {
-    assert(sequences[kind + me].reading[at] == 0);
-    sequences[kind + me].record[at] = 0;
-    sequences[kind + me].record[at] = op;
-    sequences[kind + me].arrived = count
+inline publish(at, op, count) {
+    assert(sequences[me].reading[at] == 0);
+    sequences[me].record[at] = 0;
+    sequences[me].record[at] = op;
+    sequences[me].arrived = count
 }
 
 /* mst_sequence_wait(), compare_records() */
-inline compare(kind, at, op, count) {
+inline compare(at, op, count) {
     p = 0;
     do
     :: p == N -> break
     :: p < N ->
-        (sequences[kind + p].arrived >= count);
+        (sequences[p].arrived >= count);
         p++
     od;
     p = 0;
     do
     :: p == N -> break
     :: p < N ->
-        sequences[kind + p].reading[at]++;
-        assert(sequences[kind + p].record[at] == op);
-        sequences[kind + p].reading[at]--;
+        sequences[p].reading[at]++;
+        assert(sequences[p].record[at] == op);
+        sequences[p].reading[at]--;
         p++
     od
 }
 
 proctype Rank(byte me) {
-    byte op = 1, rounds = 0, starts = 0, under_way = 0, under_way_at = 0, p;
+    byte op = 1, rounds = 0, p;
 
     do
     :: op > OPERATIONS -> break
     :: op <= OPERATIONS && !is_started[op] ->
         rounds++;
-        publish(ORDINARY, PARITY(rounds, op), op, rounds);
-        compare(ORDINARY, PARITY(rounds, op), op, rounds);
+        publish(PARITY(rounds, op), op, rounds);
+        compare(PARITY(rounds, op), op, rounds);
         op++
-    :: op <= OPERATIONS && is_started[op] ->
-        if
-        :: under_way -> compare(STARTED, under_way_at, under_way, starts)   /* muster_wait() */
-        :: else
-        fi;
-        starts++;
-        under_way = op;
-        under_way_at = AT(starts);
-        publish(STARTED, under_way_at, op, starts);
-        op++
-    od;
-    if
-    :: under_way -> compare(STARTED, under_way_at, under_way, starts)
-    :: else
-    fi
+    :: op <= OPERATIONS && is_started[op] -> op++
+    od
 }
 
 init {

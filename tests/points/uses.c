@@ -33,10 +33,13 @@ muster_status use_messages(muster_group *world, float *x, float *y)
 muster_status use_started(muster_group *world, const float *x, float *y)
 {
     muster_request request = MUSTER_REQUEST_INIT;
+    muster_status status = MUSTER_OK;
 
-    muster_status status = muster_all_reduce_start(x, y, FLOATS, MUSTER_FLOAT32, MUSTER_MAX, world, &request);
-    if (status == MUSTER_OK)
-        status = muster_wait(&request, 0);
+    for (int i = 0; i < 3 && status == MUSTER_OK; i++) { /* each needs a segment of its journal */
+        status = muster_all_reduce_start(x, y, FLOATS, MUSTER_FLOAT32, MUSTER_MAX, world, &request);
+        if (status == MUSTER_OK)
+            status = muster_wait(&request, 0);
+    }
     if (status == MUSTER_OK && y[7] != SIZE)
         status = MUSTER_ERR_BAD_ARENA;
     return status;

@@ -270,12 +270,28 @@ bool find_verdict(const muster_inspection *seen, int n, char *text)
 
 /* ---- printing ---- */
 
+/* ", 3 operations started" and the like; "" where there are none. */
+static void describe_started(const muster_inspection *seen, const muster_seen_rank *rank, char *text,
+                             int bytes)
+{
+    unsigned long long count = 0;
+
+    for (int i = 0; i < seen->call_count; i++)
+        if (seen->calls[i]->rank == rank->rank && seen->calls[i]->pid == rank->pid)
+            count += seen->calls[i]->under_way;
+    text[0] = 0;
+    if (count)
+        snprintf(text, (size_t)bytes, ", %llu operation%s started and under way", count,
+                 plural((unsigned)count));
+}
+
 static void print_rank(const muster_inspection *seen, const muster_seen_rank *rank, FILE *to)
 {
-    char doing[120], group[120];
+    char doing[120], group[120], started[80];
     bool any = false;
 
     describe_rank(seen, rank->rank, doing, sizeof doing);
+    describe_started(seen, rank, started, sizeof started);
     for (int i = 0; i < seen->call_count; i++) {
         const muster_seen_call *call = seen->calls[i];
 
@@ -286,12 +302,12 @@ static void print_rank(const muster_inspection *seen, const muster_seen_rank *ra
                 (unsigned long long)call->operation, call->bytes, (double)call->since_ns / 1e9);
         if (strcmp(doing, "waits in muster") != 0) /* stopped, or dead */
             fprintf(to, "  %s", doing);
-        fprintf(to, "\n");
+        fprintf(to, "%s\n", any ? "" : started);
         any = true;
     }
     if (!any)
-        fprintf(to, "%6d %8d  %s\n", rank->rank, rank->pid,
-                rank->replaced ? "ended, and was replaced" : doing);
+        fprintf(to, "%6d %8d  %s%s\n", rank->rank, rank->pid,
+                rank->replaced ? "ended, and was replaced" : doing, started);
 }
 
 void print_ranks(const muster_inspection *seen, FILE *to)

@@ -184,6 +184,8 @@ static void print_call_json(const muster_inspection *seen, const muster_seen_cal
         printf("null");
     else
         print_string(muster_status_string(call->broken));
+    if (call->call_class == MUSTER_CALL_COLLECTIVE)
+        printf(", \"under_way\": %llu", (unsigned long long)call->under_way);
     printf(" }");
 }
 

@@ -47,15 +47,21 @@ static void tell_entered(const mst_call *call)
                  call->group->base.size);
 }
 
-void mst_call_show(const mst_call *call)
+mst_doing mst_call_doing(const mst_call *call)
 {
     const mst_shape *shape = &mst_shapes[call->request->collective];
-    mst_doing doing = { .kind = call->request->collective,
+
+    return (mst_doing){ .kind = call->request->collective,
                         .dtype = (uint32_t)call->request->dtype,
                         .op = shape->reduces ? (uint32_t)call->request->op : 0,
                         .peer = shape->rooted ? call->request->root : -1,
                         .count = call->request->elements,
                         .operation = call->operation };
+}
+
+void mst_call_show(const mst_call *call)
+{
+    mst_doing doing = mst_call_doing(call);
 
     mst_group_show(call->group, MUSTER_CALL_COLLECTIVE, call->group->operation, &doing);
     if (mst_log_wanted(call->group->base.log, MUSTER_LOG_DEBUG))

@@ -17,16 +17,16 @@
 typedef struct mst_call {
     const mst_request *request;
     mst_group *group;
-    mst_sequence *sequence; /* whose rounds it uses */
-    mst_waiting waiting;    /* its waits in them */
-    uint64_t operation;     /* its number in the group */
-    unsigned parity;        /* which of the sequence's two call records is this operation's */
-    bool nonblocking;       /* it has already arrived, and inputs are in the library's own blocks */
-    uint64_t in_offset;     /* non-zero: `in` is in the arena and peers read it there */
-    uint64_t out_offset;    /* the same for `out` */
-    mst_plan plan;          /* how it exchanges its data */
-    bool met;               /* the first round is complete */
-    bool compared;          /* the requests have been compared, or this rank need not compare them */
+    mst_sequence *sequence;         /* whose rounds it uses */
+    mst_waiting waiting;            /* its waits in them */
+    uint64_t operation;             /* its number in the group */
+    unsigned parity;                /* which of the sequence's two call records is this operation's */
+    const mst_call_record *records; /* of all ranks; NULL: those of the group */
+    uint64_t in_offset;             /* non-zero: `in` is in the arena and peers read it there */
+    uint64_t out_offset;            /* the same for `out` */
+    mst_plan plan;                  /* how it exchanges its data */
+    bool met;                       /* the first round is complete */
+    bool compared;                  /* the requests have been compared, or this rank need not compare them */
 } mst_call;
 
 /* When the work after a call's rounds is shared (shm/group/chunks.h), if the group is oversubscribed. */
@@ -36,11 +36,23 @@ typedef enum mst_sharing {
     MST_SHARED_ALWAYS
 } mst_sharing;
 
+/* What a started operation computes this rank's output from, once all ranks have started it. */
+typedef struct mst_inputs {
+    const mst_call *call;
+    const unsigned char *const *in; /* by rank: where its `in` can be read; NULL: it has none */
+    const void **sources;           /* by rank, arguments of kernels */
+    mst_target *targets;            /* size + 1 of them */
+} mst_inputs;
+
 /* How a collective is carried out. */
 typedef struct mst_method {
     muster_status (*run)(mst_call *call);
     mst_sharing sharing;
+    void (*compute)(const mst_inputs *inputs); /* a started one, at a rank with output; NULL: nothing to do */
+    bool by_slices; /* a started one may be reduced slice by slice: all ranks reduce the same elements */
 } mst_method;
+
+extern const mst_method *const mst_methods[MST_COLLECTIVE_COUNT];
 
 #define DECLARATION(NAME, name, ...) extern const mst_method mst_method_##name;
 MST_COLLECTIVES(DECLARATION)
@@ -70,7 +82,8 @@ static inline size_t mst_call_bytes(const mst_call *call, mst_span span, int ran
     return mst_call_blocks(call, span, rank) * call->request->count * call->request->element_bytes;
 }
 
-/* Publishes the call's activity, for observers outside the job. */
+/* What the call is, for observers outside the job; and publishes that as the activity. */
+mst_doing mst_call_doing(const mst_call *call);
 void mst_call_show(const mst_call *call);
 
 /* Adds the call's name to the thread's latest error. */

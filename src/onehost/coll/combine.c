@@ -75,8 +75,9 @@ void mst_combine(const mst_call *call, void *to, const void *const *sources, int
     else if (request->made->fn)
         combine_by_program(call, to, sources, count, bytes);
     else
-        call->group->kernels->reduce_scaled[request->dtype](to, sources, call->group->records[0].made,
-                                                            sizeof(mst_call_record), count, elements);
+        call->group->kernels->reduce_scaled[request->dtype](
+            to, sources, (call->records ? call->records : call->group->records)[0].made,
+            sizeof(mst_call_record), count, elements);
 }
 
 void mst_combine_alone(const mst_call *call, void *to, const void *from, size_t bytes)
@@ -90,7 +91,8 @@ void mst_combine_alone(const mst_call *call, void *to, const void *from, size_t 
         mst_copy(to, from, bytes);
 }
 
-void mst_combine_into_targets(const mst_call *call, int target_count, size_t bytes)
+void mst_combine_sources(const mst_call *call, const void **sources, mst_target *targets, int target_count,
+                         size_t bytes)
 {
     mst_group *group = call->group;
     size_t most = target_count == 1 ? ALONE_BYTES : MST_COMBINE_BYTES;
@@ -99,17 +101,22 @@ void mst_combine_into_targets(const mst_call *call, int target_count, size_t byt
     while (bytes > 0) {
         size_t now = bytes < most ? bytes : most;
 
-        mst_combine(call, block, group->sources, group->base.size, now);
+        mst_combine(call, block, sources, group->base.size, now);
         for (int t = 0; t < target_count; t++) {
-            mst_target *target = &group->targets[t];
+            mst_target *target = &targets[t];
 
             (target->stream ? group->kernels->stream : group->kernels->copy)(target->at, block, now);
             target->at += now;
         }
         for (int s = 0; s < group->base.size; s++)
-            group->sources[s] = (const unsigned char *)group->sources[s] + now;
+            sources[s] = (const unsigned char *)sources[s] + now;
         bytes -= now;
     }
+}
+
+void mst_combine_into_targets(const mst_call *call, int target_count, size_t bytes)
+{
+    mst_combine_sources(call, call->group->sources, call->group->targets, target_count, bytes);
 }
 
 void mst_combine_out(const mst_call *call, size_t at, size_t bytes)

@@ -19,6 +19,10 @@ void mst_combine(const mst_call *call, void *to, const void *const *sources, int
  * and a target may be written with non-temporal stores. Advances the pointers. */
 void mst_combine_into_targets(const mst_call *call, int target_count, size_t bytes);
 
+/* The same with other sources, of all ranks, and targets. */
+void mst_combine_sources(const mst_call *call, const void **sources, mst_target *targets, int target_count,
+                         size_t bytes);
+
 /* All into `out`, from byte `at` on, which may be one of the sources. */
 void mst_combine_out(const mst_call *call, size_t at, size_t bytes);
 

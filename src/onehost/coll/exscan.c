@@ -6,4 +6,9 @@ static muster_status exscan(mst_call *call)
     return mst_scan_ranks(call, false);
 }
 
-const mst_method mst_method_exscan = { .run = exscan };
+static void compute(const mst_inputs *inputs)
+{
+    mst_scan_inputs(inputs, false);
+}
+
+const mst_method mst_method_exscan = { .run = exscan, .compute = compute };

@@ -6,4 +6,4 @@ static muster_status gather(mst_call *call)
     return mst_gather_blocks(call, call->group->base.rank == call->request->root);
 }
 
-const mst_method mst_method_gather = { .run = gather };
+const mst_method mst_method_gather = { .run = gather, .compute = mst_gather_inputs };

@@ -25,6 +25,18 @@ static void copy_blocks(const mst_call *call, size_t base, size_t bytes)
     mst_deliver(call, own + base, (const unsigned char *)call->request->in + base, bytes);
 }
 
+void mst_gather_inputs(const mst_inputs *inputs)
+{
+    const mst_group *group = inputs->call->group;
+    size_t block = inputs->call->request->count * inputs->call->request->element_bytes;
+
+    for (int i = 1; i <= group->base.size; i++) {
+        int rank = (group->base.rank + i) % group->base.size;
+
+        mst_deliver(inputs->call, (size_t)rank * block, inputs->in[rank], block);
+    }
+}
+
 muster_status mst_gather_blocks(mst_call *call, bool receives)
 {
     size_t block = call->request->count * call->request->element_bytes;

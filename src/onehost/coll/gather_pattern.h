@@ -7,4 +7,7 @@
 /* `receives`: this rank gets the blocks. */
 muster_status mst_gather_blocks(mst_call *call, bool receives);
 
+/* The same for a started one. */
+void mst_gather_inputs(const mst_inputs *inputs);
+
 #endif

@@ -167,39 +167,6 @@ static bool all_in_arena(const mst_call *call)
            mst_all_outputs_in_arena(call);
 }
 
-/* ---- nonblocking ---- */
-
-/* Inputs are copies in the arena. Small inputs every rank reduces whole. Of large ones every rank reduces its
- * slice, stores the result in its own copy, where only it reads that slice, and then reads the others'
- * results. */
-static muster_status reduce_nonblocking(mst_call *call)
-{
-    mst_group *group = call->group;
-    size_t all = call->request->count * call->request->element_bytes;
-    bool whole = all <= group->tuning.whole_bytes_max;
-    mst_slice own =
-        whole ? (mst_slice){ 0, all } : mst_reduce_slice(call, call->request->count, group->base.rank);
-
-    for (int rank = 0; rank < group->base.size; rank++)
-        group->sources[rank] = mst_view(call, rank, own.begin, 0);
-    group->targets[0] =
-        (mst_target){ (unsigned char *)call->request->out + own.begin, mst_streams_out(call) };
-    group->targets[1] = (mst_target){ mst_layout_at(&group->subarena->attachment->geometry,
-                                                    group->subarena->own.seat, call->in_offset + own.begin),
-                                      mst_store_is_nontemporal(&group->staging_stores, own.count) };
-    mst_combine_into_targets(call, whole ? 1 : 2, own.count);
-    if (whole)
-        return MUSTER_OK;
-    muster_status status = mst_round(call, 0);
-    for (int i = 1; i < group->base.size && status == MUSTER_OK; i++) {
-        int rank = (group->base.rank + i) % group->base.size;
-        mst_slice slice = mst_reduce_slice(call, call->request->count, rank);
-
-        mst_deliver(call, slice.begin, mst_view(call, rank, slice.begin, 0), slice.count);
-    }
-    return status;
-}
-
 /* ---- all ---- */
 
 /* Bytes of a round: together with a slice of the previous round they fit a slot. The same for `whole` and
@@ -356,8 +323,6 @@ muster_status mst_reduce_all(mst_call *call, bool receives)
     muster_status status = mst_round(call, bytes);
     if (status != MUSTER_OK)
         return status;
-    if (call->nonblocking)
-        return reduce_nonblocking(call);
     if (all_in_arena(call))
         return reduce_in_arena(call);
     if (whole && !mst_any_input_in_arena(call))

@@ -8,7 +8,7 @@
 /* `receives`: this rank gets the result. */
 muster_status mst_reduce_all(mst_call *call, bool receives);
 
-/* The bytes of `count` elements that are that rank's slice. */
+/* The slice of the reduction of `count` elements that `rank` does for all, in bytes. */
 mst_slice mst_reduce_slice(const mst_call *call, size_t count, int rank);
 
 /* Stages the round of `bytes` bytes at `base` of the input, except our own slice, which nobody else reads. */

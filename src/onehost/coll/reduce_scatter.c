@@ -8,6 +8,7 @@
  */
 #include "src/onehost/coll/assembled.h"
 #include "src/onehost/coll/combine.h"
+#include "src/onehost/coll/reduce_started.h"
 #include "src/onehost/coll/round.h"
 #include "src/onehost/coll/scatter_pattern.h"
 #include "src/onehost/coll/view.h"
@@ -48,4 +49,12 @@ static muster_status reduce_scatter(mst_call *call)
     return mst_round_if_arena(call);
 }
 
-const mst_method mst_method_reduce_scatter = { .run = reduce_scatter };
+static void compute(const mst_inputs *inputs)
+{
+    size_t block = inputs->call->request->count * inputs->call->request->element_bytes;
+
+    mst_reduce_part(inputs, inputs->call->group->base.size, (size_t)inputs->call->group->base.rank * block,
+                    block);
+}
+
+const mst_method mst_method_reduce_scatter = { .run = reduce_scatter, .compute = compute };

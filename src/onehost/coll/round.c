@@ -66,9 +66,8 @@ static bool same_request(const mst_call_record *a, const mst_call_record *b, boo
            (a->op != MST_OP_USER || strcmp(a->made, b->made) == 0);
 }
 
-static muster_status mismatch(mst_call *call, int rank)
+static muster_status mismatch(const mst_call *call, const mst_call_record *records, int rank)
 {
-    const mst_call_record *records = call->group->records;
     char first[100], other[100];
 
     mst_request_describe(&records[0], first, sizeof first);
@@ -95,11 +94,7 @@ static bool plausible(const mst_call *call, int rank, const mst_call_record *rec
 /* The record of this operation in a rank's cell, beside its sequence. */
 static mst_call_record *record_at(const mst_call *call, int rank)
 {
-    mst_cell *cell = call->group->subarena->cells[rank];
-
-    if (call->sequence->kind >= MST_SEQUENCE_NONBLOCKING)
-        return &cell->nonblocking[call->sequence->kind - MST_SEQUENCE_NONBLOCKING].calls[call->parity];
-    return &cell->calls[call->parity];
+    return &call->group->subarena->cells[rank]->calls[call->parity];
 }
 
 static void copy_records(mst_call *call)
@@ -114,22 +109,26 @@ static void copy_records(mst_call *call)
 }
 
 /* Every rank compares each record with rank 0's, so that all ranks report the same two sides. */
-static muster_status compare_records(mst_call *call)
+muster_status mst_records_compare(const mst_call *call, const mst_call_record *records)
 {
-    mst_group *group = call->group;
-
-    copy_records(call);
-    uint32_t collective = group->records[0].collective;
+    uint32_t collective = records[0].collective;
     bool varied = collective < MST_COLLECTIVE_COUNT && mst_shapes[collective].varied;
-    for (int rank = 1; rank < group->base.size; rank++)
-        if (!same_request(&group->records[0], &group->records[rank], varied))
-            return mismatch(call, rank);
-    for (int rank = 0; rank < group->base.size; rank++)
-        if (!plausible(call, rank, &group->records[rank]))
+
+    for (int rank = 1; rank < call->group->base.size; rank++)
+        if (!same_request(&records[0], &records[rank], varied))
+            return mismatch(call, records, rank);
+    for (int rank = 0; rank < call->group->base.size; rank++)
+        if (!plausible(call, rank, &records[rank]))
             return mst_group_poison(
-                group, MST_POISON_DAMAGE,
+                call->group, MST_POISON_DAMAGE,
                 "rank %d says that its buffer is outside its region: the arena is damaged", rank);
     return MUSTER_OK;
+}
+
+static muster_status compare_records(mst_call *call)
+{
+    copy_records(call);
+    return mst_records_compare(call, call->group->records);
 }
 
 /* Compares all requests: packed, from the arrival lines, which are in our cache anyway, if that is enough;
@@ -199,25 +198,16 @@ static muster_status check_staged(const mst_call *call, size_t staged)
 
 /* ---- meeting ---- */
 
-void mst_call_arrive(mst_call *call)
-{
-    call->plan.request = mst_round_request(call);
-    announce(call);
-    mst_sequence_arrive(call->sequence);
-}
-
 /* Arrives and waits for all. */
 static inline muster_status meet(mst_call *call, size_t staged)
 {
     bool first = !call->met;
     int missing;
 
-    if (first && !call->nonblocking)
+    if (first)
         announce(call);
-    if (!call->nonblocking)
-        publish_staged(call, staged);
-    if (!first || !call->nonblocking)
-        mst_sequence_publish(call->sequence);
+    publish_staged(call, staged);
+    mst_sequence_publish(call->sequence);
     if (first && call->plan.small)
         mst_call_show(call);
     if (call->plan.in_line)
@@ -244,10 +234,10 @@ muster_status mst_round(mst_call *call, size_t staged)
     muster_status status = meet(call, staged);
     if (status != MUSTER_OK)
         return status;
-    if (!call->nonblocking && !call->plan.in_line)
+    if (!call->plan.in_line)
         mst_staging_turn(&call->group->staging, call->plan.part, staged);
     status = first && call->compared ? compare_requests(call) : MUSTER_OK;
-    return status == MUSTER_OK && !call->nonblocking ? check_staged(call, staged) : status;
+    return status == MUSTER_OK ? check_staged(call, staged) : status;
 }
 
 muster_status mst_round_varied(mst_call *call, size_t staged)
@@ -359,6 +349,5 @@ muster_status mst_round_empty(mst_call *call)
 
 muster_status mst_round_if_arena(mst_call *call)
 {
-    /* The inputs of a nonblocking operation are the library's copies, and remain unchanged. */
-    return mst_any_input_in_arena(call) && !call->nonblocking ? mst_round(call, 0) : MUSTER_OK;
+    return mst_any_input_in_arena(call) ? mst_round(call, 0) : MUSTER_OK;
 }

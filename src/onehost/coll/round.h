@@ -13,8 +13,8 @@ void mst_call_begin(mst_call *call);
 /* The call's request without offsets, in one word, for its plan. */
 uint64_t mst_round_request(const mst_call *call);
 
-/* Publishes the request of a nonblocking call and arrives; its first mst_round() then only waits. */
-void mst_call_arrive(mst_call *call);
+/* Compares the records of all ranks, private copies, for the call; whatever differs breaks the group. */
+muster_status mst_records_compare(const mst_call *call, const mst_call_record *records);
 
 /* Arrives and waits for all; the first round of a call also compares all requests. `staged`: max bytes staged
  * by any rank; identical on all, also on ranks that staged nothing, which MST_CHECKED builds check; advances

@@ -8,7 +8,7 @@
 #include "src/onehost/coll/view.h"
 #include "src/onehost/showing.h"
 
-static const mst_method *const methods[MST_COLLECTIVE_COUNT] = {
+const mst_method *const mst_methods[MST_COLLECTIVE_COUNT] = {
 #define ROW(NAME, name, ...) [MST_##NAME] = &mst_method_##name,
     MST_COLLECTIVES(ROW)
 #undef ROW
@@ -33,7 +33,7 @@ static size_t most_bytes_of(const mst_call *call, mst_span span)
 static bool is_shared(const mst_call *call, size_t in_bytes)
 {
     const mst_tuning *tuning = &call->group->tuning;
-    mst_sharing sharing = methods[call->request->collective]->sharing;
+    mst_sharing sharing = mst_methods[call->request->collective]->sharing;
 
     return tuning->shared && !call->plan.assembled &&
            (sharing == MST_SHARED_ALWAYS ||
@@ -87,11 +87,11 @@ static void plan(mst_call *call)
 
 /* ---- running ---- */
 
-muster_status mst_call_move(mst_call *call)
+static muster_status move(mst_call *call)
 {
     bool moves = call->request->count || mst_shapes[call->request->collective].varied;
 
-    return moves ? methods[call->request->collective]->run(call) : mst_round_empty(call);
+    return moves ? mst_methods[call->request->collective]->run(call) : mst_round_empty(call);
 }
 
 /* A small call is shown while the others' lines arrive, and its slots are always there. With counts by rank
@@ -117,14 +117,14 @@ static muster_status run(mst_call *call)
     call->sequence->waiter.deadline.limit_ns = group->base.timeout_ns;
     call->operation = ++group->operation;
     call->parity =
-        ++group->collectives.operations & 1; /* not of call->operation, which counts nonblocking ones, too */
+        ++group->collectives.operations & 1; /* not of call->operation, which counts started ones, too */
     mst_call_begin(call);
     if (!varied)
         plan(call);
     bool shows_later = call->plan.small && (!varied || group->subarena->staged);
     muster_status status = shows_later ? MUSTER_OK : begin_large(call);
     if (status == MUSTER_OK)
-        status = mst_call_move(call);
+        status = move(call);
     if (status == MUSTER_OK && call->plan.small)
         mst_call_prefetch(call);
     return status;

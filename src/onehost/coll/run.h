@@ -10,9 +10,7 @@ muster_status mst_call_run(muster_group *group, const mst_request *request);
 /* A call in a group of one: copies. */
 void mst_call_alone(const mst_call *call);
 
-/* Parts of it: everything after number and buffers are decided; and what follows when it has produced its
- * result. */
-muster_status mst_call_move(mst_call *call);
+/* A call has produced its result: injected faults happen there. */
 void mst_call_end(const mst_call *call);
 
 /* The whole of a call in a group of one. */

@@ -6,4 +6,9 @@ static muster_status scan(mst_call *call)
     return mst_scan_ranks(call, true);
 }
 
-const mst_method mst_method_scan = { .run = scan };
+static void compute(const mst_inputs *inputs)
+{
+    mst_scan_inputs(inputs, true);
+}
+
+const mst_method mst_method_scan = { .run = scan, .compute = compute };

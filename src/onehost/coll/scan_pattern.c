@@ -26,6 +26,7 @@
 #include "src/onehost/coll/assembled.h"
 #include "src/onehost/coll/combine.h"
 #include "src/onehost/coll/reduce_pattern.h"
+#include "src/onehost/coll/reduce_started.h"
 #include "src/onehost/coll/round.h"
 #include "src/onehost/coll/view.h"
 #include "src/pure/dtype.h"
@@ -48,7 +49,6 @@ static void scan_whole(const mst_call *call, size_t base, size_t bytes, bool inc
 
     for (int rank = 0; rank < count; rank++)
         group->sources[rank] = rank == group->base.rank ? (const unsigned char *)call->request->in + base
-                               : call->nonblocking      ? mst_view(call, rank, base, 0)
                                                         : mst_peer_slot(call, rank);
     if (count)
         mst_combine(call, (unsigned char *)call->request->out + base, group->sources, count, bytes);
@@ -253,13 +253,18 @@ muster_status mst_scan_ranks(mst_call *call, bool inclusive)
     muster_status status = mst_round(call, bytes);
     if (status != MUSTER_OK)
         return status;
-    if (call->nonblocking) { /* inputs are in the arena and remain unchanged */
-        scan_whole(call, 0, all, inclusive);
-        return MUSTER_OK;
-    }
     if (mst_all_inputs_in_arena(call) && mst_all_outputs_in_arena(call))
         return scan_in_arena(call, all, inclusive);
     if (only_whole || (whole && !mst_any_input_in_arena(call)))
         return scan_wholes(call, all, round, inclusive);
     return scan_slices(call, all, round, inclusive);
+}
+
+void mst_scan_inputs(const mst_inputs *inputs, bool inclusive)
+{
+    int count = inputs_of(inputs->call->group->base.rank, inclusive);
+
+    if (count)
+        mst_reduce_part(inputs, count, 0,
+                        inputs->call->request->count * inputs->call->request->element_bytes);
 }

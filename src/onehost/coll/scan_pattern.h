@@ -7,4 +7,7 @@
 /* `inclusive`: the input of this rank counts, too. */
 muster_status mst_scan_ranks(mst_call *call, bool inclusive);
 
+/* The same for a started one. */
+void mst_scan_inputs(const mst_inputs *inputs, bool inclusive);
+
 #endif

@@ -39,4 +39,13 @@ static muster_status scatter(mst_call *call)
     return mst_round_if_arena(call);
 }
 
-const mst_method mst_method_scatter = { .run = scatter };
+static void compute(const mst_inputs *inputs)
+{
+    const mst_request *request = inputs->call->request;
+    size_t block = request->count * request->element_bytes;
+
+    mst_deliver(inputs->call, 0, inputs->in[request->root] + (size_t)inputs->call->group->base.rank * block,
+                block);
+}
+
+const mst_method mst_method_scatter = { .run = scatter, .compute = compute };

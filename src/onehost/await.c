@@ -1,0 +1,486 @@
+/*
+ * Waiting for pending operations, of one group or several, and testing one.
+ *
+ * The thread makes progress in each group of the set and looks whether an operation that it waits for is
+ * over, or a group is broken. Between looks it sleeps on its doorbells in all these groups: whoever advances
+ * an operation rings them. Each tick looks for deaths, and for members that are needed and have left, in all
+ * groups. A wait for one operation, or for all, is part of wait cycles; a wait for any of several is not,
+ * since each of them could end it.
+ */
+#include "shm/base/atomic.h"
+#include "shm/base/error.h"
+#include "src/onehost/broken.h"
+#include "src/onehost/pending.h"
+#include "src/onehost/showing.h"
+#include "src/onehost/stall.h"
+
+#define DOORBELLS_MAX (MST_OS_WATCHED_MAX - 2)
+#define TEST_LOOKS_AFTER_NS (20 * MST_NS_PER_MS)
+
+typedef struct awaiting {
+    mst_wait_set *set;
+    size_t next;        /* the first pending request */
+    size_t found;       /* the one that is over, or whose group is broken; the count: none */
+    bool failed;        /* its group is broken */
+    bool alone;         /* only `next` can end the wait */
+    mst_pending *shown; /* has an activity */
+    mst_waiter waiter;
+    mst_parking doorbells[DOORBELLS_MAX]; /* of all groups but the first */
+} awaiting;
+
+static mst_group *group_of(const muster_request *request)
+{
+    return mst_group_of(request->group);
+}
+
+static mst_pending *pending_of(const muster_request *request)
+{
+    return request->group ? mst_pending_find(group_of(request), request->number) : NULL;
+}
+
+static mst_parking doorbell_of(const mst_group *group)
+{
+    return mst_eventcount_parking(&group->subarena->cells[group->base.rank]->doorbell);
+}
+
+static size_t next_pending(const mst_wait_set *set, size_t from)
+{
+    while (from < set->count && !set->requests[from].group)
+        from++;
+    return from;
+}
+
+/* Each group of the set, once for each class that this thread is in. */
+typedef bool (*group_fn)(mst_group *group, muster_call_class class, void *arg);
+
+static bool for_each_group(const mst_wait_set *set, group_fn fn, void *arg)
+{
+    for (int class = 0; class < MUSTER_CALL_CLASS_COUNT; class ++)
+        for (muster_group *group = set->groups[class]; group; group = group->next_waited[class])
+            if (fn(mst_group_of(group), (muster_call_class) class, arg))
+                return true;
+    return false;
+}
+
+/* ---- looking ---- */
+
+static size_t request_of(const mst_wait_set *set, const mst_group *group)
+{
+    size_t i = 0;
+
+    while (i < set->count && set->requests[i].group != &group->base)
+        i++;
+    return i;
+}
+
+static bool progress_in(mst_group *group, muster_call_class class, void *arg)
+{
+    (void)class, (void)arg;
+    mst_pending_progress(group);
+    return false;
+}
+
+static bool is_over(const muster_request *request)
+{
+    const mst_pending *pending = pending_of(request);
+
+    return pending->kind->is_over(pending);
+}
+
+static bool find_broken(mst_group *group, muster_call_class class, void *arg)
+{
+    awaiting *awaiting = arg;
+
+    (void)class;
+    if (!mst_subarena_is_broken(group->subarena))
+        return false;
+    awaiting->found = request_of(awaiting->set, group);
+    awaiting->failed = awaiting->found < awaiting->set->count; /* else all of its operations have ended */
+    return awaiting->failed;
+}
+
+/* Success comes first: what all ranks have entered succeeds even if one of them has died since. */
+static bool look(awaiting *awaiting)
+{
+    const mst_wait_set *set = awaiting->set;
+
+    for (size_t i = awaiting->next; i < set->count; i = next_pending(set, i + 1)) {
+        if (is_over(&set->requests[i])) {
+            awaiting->found = i;
+            return true;
+        }
+        if (set->all)
+            break;
+    }
+    return for_each_group(set, find_broken, awaiting);
+}
+
+static bool is_found(const void *arg)
+{
+    awaiting *awaiting = (struct awaiting *)(uintptr_t)arg; /* the wait passes on what it was given */
+
+    for_each_group(awaiting->set, progress_in, NULL);
+    return look(awaiting);
+}
+
+/* ---- ticks ---- */
+
+static void describe(const void *arg, char *text, size_t bytes)
+{
+    const mst_pending *pending = arg;
+
+    pending->kind->describe(pending, text, bytes);
+}
+
+static void find_peers(const void *arg, int peers[2])
+{
+    const mst_pending *pending = arg;
+
+    peers[0] = peers[1] = -1;
+    if (pending)
+        pending->kind->find_peers(pending, peers);
+}
+
+/* Whether the wait is one of those that a cycle can be made of. */
+static bool depends(const awaiting *awaiting, const mst_pending *pending)
+{
+    int peers[2];
+
+    return awaiting->alone && pending->kind->find_peers(pending, peers);
+}
+
+static mst_waiting waiting_in(mst_group *group, const awaiting *awaiting)
+{
+    static const mst_wait_kind closed = { .describe = describe, .find_peers = find_peers, .may_rest = true };
+    static const mst_wait_kind open = {
+        .describe = describe, .find_peers = find_peers, .may_rest = true, .open = true
+    };
+    const muster_request *request = &awaiting->set->requests[awaiting->next];
+    mst_pending *pending = &group->base == request->group ? pending_of(request) : NULL;
+
+    return (mst_waiting){ pending && depends(awaiting, pending) ? &closed : &open, group, pending };
+}
+
+typedef struct ticking {
+    awaiting *awaiting;
+    int64_t slept_ns;
+} ticking;
+
+static bool tick_in(mst_group *group, muster_call_class class, void *arg)
+{
+    const ticking *ticking = arg;
+    mst_waiting waiting = waiting_in(group, ticking->awaiting);
+    mst_watch watch = mst_waiting_watch(&waiting);
+
+    (void)class;
+    watch.tick(watch.arg, -1, ticking->slept_ns);
+    return false;
+}
+
+/* A member that is needed for one of the operations, and has left or gone; -1: none. */
+static int find_lost(const mst_pending *pending)
+{
+    int peers[2];
+
+    pending->kind->find_peers(pending, peers);
+    for (int i = 0; i < 2; i++)
+        if (mst_group_is_lost(pending->group, peers[i]))
+            return peers[i];
+    return -1;
+}
+
+static bool tick(void *arg, int peer, int64_t slept_ns)
+{
+    awaiting *awaiting = arg;
+    const mst_wait_set *set = awaiting->set;
+    bool lost = false;
+
+    (void)peer;
+    for_each_group(set, tick_in, &(ticking){ awaiting, slept_ns });
+    for (size_t i = awaiting->next; i < set->count && !lost; i = next_pending(set, i + 1))
+        lost = find_lost(pending_of(&set->requests[i])) >= 0;
+    return lost;
+}
+
+static void lost(void *arg, int peer)
+{
+    const awaiting *awaiting = arg;
+    const mst_wait_set *set = awaiting->set;
+
+    (void)peer;
+    for (size_t i = awaiting->next; i < set->count; i = next_pending(set, i + 1)) {
+        mst_pending *pending = pending_of(&set->requests[i]);
+
+        mst_group_lose(pending->group, find_lost(pending));
+    }
+}
+
+static bool wake_in(mst_group *group, muster_call_class class, void *arg)
+{
+    (void)class, (void)arg;
+    mst_deadlock_over(&group->subarena->attachment->deadlock);
+    return false;
+}
+
+static void woke(void *arg)
+{
+    const awaiting *awaiting = arg;
+
+    for_each_group(awaiting->set, wake_in, NULL);
+}
+
+static bool must_tick_in(mst_group *group, muster_call_class class, void *arg)
+{
+    mst_waiting waiting = waiting_in(group, arg);
+    mst_watch watch = mst_waiting_watch(&waiting);
+
+    (void)class;
+    return !watch.may_rest(watch.arg);
+}
+
+static bool may_rest(void *arg)
+{
+    const awaiting *awaiting = arg;
+
+    return !for_each_group(awaiting->set, must_tick_in, arg);
+}
+
+/* ---- waiting ---- */
+
+static int64_t limit_of(const mst_wait_set *set, size_t i)
+{
+    return set->timeout_ns ? set->timeout_ns : pending_of(&set->requests[i])->timeout_ns;
+}
+
+/* The request whose deadline is the first: of all, that of the one that is waited for. */
+static size_t find_latest(const awaiting *awaiting)
+{
+    const mst_wait_set *set = awaiting->set;
+    size_t found = awaiting->next;
+
+    for (size_t i = found; i < set->count && !set->all && !set->timeout_ns; i = next_pending(set, i + 1)) {
+        int64_t limit_ns = limit_of(set, i), least_ns = limit_of(set, found);
+
+        if (limit_ns && (!least_ns || limit_ns < least_ns))
+            found = i;
+    }
+    return found;
+}
+
+static void tell_late(const awaiting *awaiting, size_t i)
+{
+    const mst_pending *pending = pending_of(&awaiting->set->requests[i]);
+    char doing[120], missing[120];
+    int peers[2];
+
+    pending->kind->describe(pending, doing, sizeof doing);
+    pending->kind->list_missing(pending, missing, sizeof missing);
+    pending->kind->find_peers(pending, peers);
+    mst_group_late(pending->group, awaiting->waiter.deadline.limit_ns, doing, missing,
+                   peers[1] < 0 ? peers[0] : -1);
+}
+
+static void show(awaiting *awaiting)
+{
+    mst_pending *pending = pending_of(&awaiting->set->requests[awaiting->next]);
+
+    awaiting->shown = pending;
+    awaiting->waiter.waited_ns = 0;
+    pending->kind->show(pending);
+}
+
+/* The activity of an operation that is not the one that has ended. */
+static void hide(awaiting *awaiting)
+{
+    muster_call_class class = mst_started_class(awaiting->shown->number);
+
+    mst_group_unrecorded(awaiting->shown->group, class);
+    mst_group_shown(awaiting->shown->group, class);
+    awaiting->shown = NULL;
+}
+
+static bool has_one_more(const awaiting *awaiting)
+{
+    return next_pending(awaiting->set, awaiting->next + 1) < awaiting->set->count;
+}
+
+/* Those of all groups but that of the next request, on whose doorbell the wait sleeps anyway. */
+static bool list_doorbell(mst_group *group, muster_call_class class, void *arg)
+{
+    awaiting *awaiting = arg;
+    mst_waiter *waiter = &awaiting->waiter;
+
+    (void)class;
+    if (&group->base == awaiting->set->requests[awaiting->next].group)
+        return false;
+    if (waiter->more_count < DOORBELLS_MAX)
+        awaiting->doorbells[waiter->more_count++] = doorbell_of(group);
+    else
+        waiter->naps = true; /* too many to sleep on all */
+    return false;
+}
+
+/* Waits until `found` is one. */
+static void await_one(awaiting *awaiting)
+{
+    const mst_wait_set *set = awaiting->set;
+    mst_waiter *waiter = &awaiting->waiter;
+
+    awaiting->alone = set->all || !has_one_more(awaiting);
+    if (look(awaiting))
+        return;
+    show(awaiting);
+    waiter->more_count = 0;
+    for_each_group(set, list_doorbell, awaiting);
+    size_t latest = find_latest(awaiting);
+    waiter->deadline.limit_ns = limit_of(set, latest);
+    mst_group *group = group_of(&set->requests[awaiting->next]);
+    if (mst_wait_until(waiter, doorbell_of(group), is_found, awaiting, -1) == MST_WAIT_READY)
+        return;
+    tell_late(awaiting, latest);
+    awaiting->found = latest;
+    awaiting->failed = true;
+}
+
+static void take_out(mst_pending *pending, bool succeeded, bool shown, const mst_waiter *waiter)
+{
+    mst_pending_lock(pending->group);
+    mst_pending_remove(pending);
+    mst_pending_unlock(pending->group);
+    pending->kind->complete(pending, succeeded, shown, waiter);
+}
+
+/* Ends the operation; `failed`: its group is broken. */
+static muster_status end(mst_pending *pending, bool failed, bool shown, const mst_waiter *waiter)
+{
+    muster_status status =
+        failed ? mst_group_wait_failed(pending->group, MST_WAIT_POISONED, "", "", -1) : MUSTER_OK;
+
+    if (failed)
+        pending->kind->name_error(pending, status);
+    take_out(pending, !failed, shown, waiter);
+    return status;
+}
+
+/* The requests of broken groups after the first that has failed. */
+static void end_broken(mst_wait_set *set)
+{
+    for (size_t i = next_pending(set, 0); i < set->count; i = next_pending(set, i + 1)) {
+        if (!mst_subarena_is_broken(group_of(&set->requests[i])->subarena))
+            continue;
+        take_out(pending_of(&set->requests[i]), false, false, NULL);
+        mst_request_over(&set->requests[i]);
+    }
+}
+
+static muster_status complete(awaiting *awaiting)
+{
+    muster_request *request = &awaiting->set->requests[awaiting->found];
+    mst_pending *pending = pending_of(request);
+    bool shown = awaiting->shown == pending;
+
+    if (awaiting->shown && !shown)
+        hide(awaiting);
+    awaiting->shown = NULL;
+    muster_status status = end(pending, awaiting->failed, shown, &awaiting->waiter);
+    mst_request_over(request);
+    return status;
+}
+
+/* A group that was broken before gives no results any more. */
+static bool enter_in(mst_group *group, muster_call_class class, void *arg)
+{
+    awaiting *awaiting = arg;
+
+    if (mst_group_ready(group, class) == MUSTER_OK)
+        return false;
+    awaiting->found = request_of(awaiting->set, group);
+    awaiting->failed = true;
+    return true;
+}
+
+static void begin(awaiting *awaiting)
+{
+    mst_attachment *first = group_of(&awaiting->set->requests[awaiting->next])->subarena->attachment;
+
+    awaiting->waiter = (mst_waiter){ .policy = first->policy,
+                                     .watch = { tick, lost, woke, awaiting, may_rest },
+                                     .background = &first->background,
+                                     .interruption = mst_attachment_doorbell(first),
+                                     .more = awaiting->doorbells };
+}
+
+static muster_status refuse(void)
+{
+    return mst_fail(MUSTER_ERR_INVALID,
+                    "the request is not pending: its operation has been completed already");
+}
+
+static muster_status check(const mst_wait_set *set)
+{
+    for (size_t i = 0; i < set->count; i++)
+        if (set->requests[i].group && !pending_of(&set->requests[i]))
+            return refuse();
+    return MUSTER_OK;
+}
+
+muster_status mst_pending_wait(mst_wait_set *set, size_t *index)
+{
+    awaiting awaiting = { .set = set, .next = next_pending(set, 0) };
+
+    muster_status status = check(set);
+    *index = set->count;
+    if (status != MUSTER_OK || awaiting.next == set->count)
+        return status;
+    begin(&awaiting);
+    bool broken = for_each_group(set, enter_in, &awaiting);
+    for_each_group(set, progress_in, NULL);
+    do {
+        if (!broken)
+            await_one(&awaiting);
+        *index = awaiting.found;
+        status = complete(&awaiting);
+        awaiting.next = next_pending(set, awaiting.next);
+    } while (set->all && status == MUSTER_OK && awaiting.next < set->count);
+    if (set->all && status != MUSTER_OK)
+        end_broken(set);
+    return status;
+}
+
+/* ---- testing ---- */
+
+/* What a tick does in a wait: a program that only tests has no other occasion. */
+static void look_around(mst_pending *pending)
+{
+    mst_group *group = pending->group;
+    static const mst_wait_kind kind = { .describe = describe, .find_peers = find_peers, .open = true };
+    mst_waiting waiting = { &kind, group, pending };
+    mst_watch watch = mst_waiting_watch(&waiting);
+    int64_t now_ns = mst_os_coarse_ns();
+
+    if (now_ns - group->tested_ns < TEST_LOOKS_AFTER_NS)
+        return;
+    group->tested_ns = now_ns;
+    if (watch.tick(watch.arg, -1, 0) && !pending->kind->is_over(pending))
+        watch.lost(watch.arg, -1);
+}
+
+muster_status mst_pending_test(muster_group *of, uint64_t number, bool *over)
+{
+    mst_group *group = mst_group_of(of);
+    mst_pending *pending = mst_pending_find(group, number);
+
+    *over = false;
+    if (!pending)
+        return refuse();
+    bool failed = mst_group_ready(group, mst_started_class(number)) != MUSTER_OK;
+    if (!failed) {
+        mst_pending_progress(group);
+        if (!pending->kind->is_over(pending))
+            look_around(pending);
+        *over = pending->kind->is_over(pending);
+        failed = !*over && mst_subarena_is_broken(group->subarena);
+    }
+    *over = *over || failed;
+    return *over ? end(pending, failed, false, NULL) : MUSTER_OK;
+}

@@ -1,0 +1,66 @@
+/*
+ * The pending operations of a rank in a group: those that were started and are not completed, whatever their
+ * call class, by number; and progress for them.
+ *
+ * What an operation is, its class knows: coll/started.c collectives. It has a struct that begins with
+ * mst_pending, and a kind. The group has one lock for all of them, because every call of the rank makes
+ * progress for all. Progress is made in calls that wait, after their first looks, at the beginning of each
+ * call while there is something to do (mst_group_ready), and in muster_wait and its relatives.
+ */
+#ifndef MST_PENDING_H
+#define MST_PENDING_H
+
+#include "src/onehost/group.h"
+
+typedef struct mst_pending_kind {
+    /* Whether it has ended. Without the lock. */
+    bool (*is_over)(const mst_pending *pending);
+    /* Two ranks of the group that must do something, -1: none in particular. True: they must enter a call
+     * that they have not entered; false: they only have to go on in any call. Without the lock. */
+    bool (*find_peers)(const mst_pending *pending, int peers[2]);
+    void (*describe)(const mst_pending *pending, char *text, size_t bytes);
+    void (*list_missing)(const mst_pending *pending, char *text, size_t bytes);
+    /* Publishes the activity, as this thread waits for it now. */
+    void (*show)(const mst_pending *pending);
+    /* Adds its name to the thread's latest error, by which it has failed. */
+    void (*name_error)(const mst_pending *pending, muster_status status);
+    /* It is over, or has failed: ends its activity, if it is `shown`, records it, and frees it. */
+    void (*complete)(mst_pending *pending, bool succeeded, bool shown, const mst_waiter *waiter);
+} mst_pending_kind;
+
+/* The beginning of each pending operation. */
+struct mst_pending {
+    const mst_pending_kind *kind;
+    mst_group *group;
+    uint64_t number;
+    int64_t timeout_ns; /* that the group had when it was started */
+};
+
+/* Gives it a number that contains its class; NO_MEMORY. With the lock. */
+muster_status mst_pending_add(mst_pending *pending, muster_call_class class);
+void mst_pending_remove(mst_pending *pending);
+
+/* The operation of that number; NULL: there is none. */
+mst_pending *mst_pending_find(mst_group *group, uint64_t number);
+
+void mst_pending_lock(mst_group *group);
+void mst_pending_unlock(mst_group *group);
+
+/* Registers what makes progress of the operations of a class: it has the lock, must not wait, and returns
+ * whether there will be more to do. */
+void mst_pending_register(mst_group *group, muster_call_class class, bool (*progress)(mst_group *group));
+
+/* Tells that there is something to do for operations of the group, until progress finds that there is not. */
+void mst_pending_wanted(mst_group *group);
+
+/* Makes progress, if there is something to do. */
+void mst_pending_progress(mst_group *group);
+
+void mst_pending_init(mst_group *group);
+void mst_pending_destroy(mst_group *group);
+
+/* For the backend's table. */
+muster_status mst_pending_test(muster_group *group, uint64_t number, bool *over);
+muster_status mst_pending_wait(mst_wait_set *set, size_t *index);
+
+#endif
