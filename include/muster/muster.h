@@ -598,6 +598,25 @@ MUSTER_API muster_status muster_group_set_name(muster_group *group, const char *
  * valid until the name is set again, or the group is freed. (MPI_Comm_get_name) */
 MUSTER_API const char *muster_group_name(const muster_group *group);
 
+/*
+ * Grids of ranks: arithmetic, for any number of ranks; no group is needed, and nothing blocks. `dims` are
+ * the ranks along each of up to MUSTER_GRID_MAX dimensions. The last coordinate varies fastest.
+ */
+#define MUSTER_GRID_MAX 8
+
+/* Chooses the dims that are 0, so that all dims multiply to `size`: as equal as possible, the larger
+ * first. Errors: INVALID when the others do not divide `size`, or it is above 2^20. (MPI_Dims_create) */
+MUSTER_API muster_status muster_grid_dims(int size, int dimensions, int *dims);
+
+/* Gives the coordinates of a rank. Errors: INVALID. (MPI_Cart_coords) */
+MUSTER_API muster_status muster_grid_coordinates(const int *dims, int dimensions, int rank, int *coordinates);
+
+/* Returns the rank that is `distance` steps from `rank` along a dimension, backwards when `distance` is
+ * negative; MUSTER_RANK_NONE, with which messages do nothing, beyond the edge, unless the grid is
+ * periodic there, and for arguments that are not valid. (MPI_Cart_shift) */
+MUSTER_API int muster_grid_neighbour(const int *dims, int dimensions, int rank, int dimension, int distance,
+                                     bool periodic);
+
 /* Frees the group, and with it its arena buffers. Local; never blocks; `group` may be NULL. Members
  * that still need this rank in the group get PEER_DIED, "left the group". Errors: FORKED; BUSY when
  * another thread is in a call of the group, or a started operation is not finished. */

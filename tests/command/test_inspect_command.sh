@@ -15,11 +15,11 @@ stuck=$(pgrep -P $job | while read -r pid; do tr '\0' '\n' <"/proc/$pid/environ"
 until inspect $job && [ "$(grep -c "waited" "$work/out")" -eq 3 ] && grep -q "^cause: rank 3 sleeps" "$work/out"; do sleep 0.05; done
 inspect "$stuck" || fail "by a rank's pid: status $?"
 says 1 "^4 ranks, launched by $job: .*muster run -n 4"
-says 1 "^ *0 +[0-9]+ +all_sum \(float32 x 100\) +group \{0 2\} +1 "
+says 1 "^ *0 +[0-9]+ +all_sum \(float32 x 100\) +tp:0 +1 "
 says 1 "^ *1 +[0-9]+ +all_sum \(float32 x 100\) +world +12 "
 says 1 "^ *2 +[0-9]+ +recv \(float32 x 5\) +world "
 says 1 "^ *3 +$stuck +sleeps in user code$"
-says 1 "^rank 2 has not entered all_sum \(float32 x 100\) #1 of group \{0 2\}; rank 0 has waited [0-9.]+ s; rank 2 waits in muster$"
+says 1 "^rank 2 has not entered all_sum \(float32 x 100\) #1 of tp:0; rank 0 has waited [0-9.]+ s; rank 2 waits in muster$"
 says 1 "^ranks 0 2 3 have not entered all_sum \(float32 x 100\) #12 of world; rank 1 has waited"
 says 1 "^rank 2 has waited [0-9.]+ s in recv \(float32 x 5\) from rank 3 of world; rank 3 sleeps in user code$"
 says 1 "^cause: rank 3 sleeps in user code$"
@@ -39,7 +39,7 @@ classes = {call["rank"]: call["call_class"] for call in seen["calls"] if call["i
 assert classes == {0: "collective", 1: "collective", 2: "receive"}, classes
 EOF
 "$TEST_COMMAND" ps >"$work/out" 2>&1
-says 1 "^ *$job +4 +3  .*muster run -n 4"
+says 1 "^ *$job +4 +3  .*muster run -n 4.*  \[tp:0, odd\]$"
 
 # ---- who waits in a queue, and for a signal ----
 begin "$work/queue" "$work/queue" "$TEST_COMMAND" run -n 4 --grace 0.5 -- "$TEST_BUILD/tests/waits" queue
@@ -115,7 +115,7 @@ kill -CONT "$launcher"
 wait $job 2>/dev/null
 cp "$work/err" "$work/out"
 says 1 "^muster run: the ranks, as they ended:$"
-says 1 "^ *0 +[0-9]+ +all_sum \(float32 x 100\) +group \{0 2\} +1 +400 +[0-9.]+ s  was killed by signal 9 \(Killed\)$"
+says 1 "^ *0 +[0-9]+ +all_sum \(float32 x 100\) +tp:0 +1 +400 +[0-9.]+ s  was killed by signal 9 \(Killed\)$"
 says 1 "^ *3 +[0-9]+ +was killed by signal 9 \(Killed\)$"
 
 # ---- ranks that started on their own, by name ----
