@@ -204,8 +204,8 @@ typedef enum muster_dtype {
     MUSTER_COMPLEX64,  /* two float32: real, imaginary */
     MUSTER_COMPLEX128, /* two float64 */
     /* The 8-bit floats of the Open Compute Project, as torch.float8_e4m3fn and torch.float8_e5m2: E4M3 has
-     * no infinity, one NaN of each sign, and 448 as its largest value; what rounds to more is NaN. E5M2 is
-     * the upper half of a float16: what rounds to more than 57344 is infinite. */
+     * no infinity, one NaN of each sign, and 448 as its largest value, which larger results become. E5M2 is
+     * the upper half of a float16: what rounds to more than 57344 is infinite. (PyTorch 2.13) */
     MUSTER_FLOAT8_E4M3,
     MUSTER_FLOAT8_E5M2,
     /* Pairs of a value and an index, for MUSTER_MAXLOC and MUSTER_MINLOC. */

@@ -1,9 +1,10 @@
 /*
  * 8-bit floats in vectors, for kernels.c: widened to float32, and narrowed, rounding once. E4M3 has four bits
  * of exponent, three of fraction, one NaN of each sign and no infinity: what rounds to more than 448 becomes
- * NaN. E5M2 is the upper half of a float16. NaNs keep their sign, and those of E5M2 the payload that fits,
- * and become quiet. The same as PyTorch's float8_e4m3fn and float8_e5m2, but for the sign and payload of
- * NaNs. (OCP 8-bit Floating Point Specification, revision 1.0)
+ * 448. E5M2 is the upper half of a float16, and what rounds to more than 57344 becomes infinite. The OCP
+ * specification leaves that open; this is what PyTorch does since 2.13 (pull request 178817), but for the
+ * sign and payload of NaNs, which are kept, as far as they fit, and made quiet. ml_dtypes makes NaN of E4M3
+ * that overflows. (OCP 8-bit Floating Point Specification, revision 1.0)
  */
 #ifndef MST_FLOAT8_H
 #define MST_FLOAT8_H
@@ -61,8 +62,9 @@ static inline void store_e4m3(u8 *to, vector_f32 value)
     bits_f32 tiny = (bits_f32)((vector_f32)magnitude + 0x1p14f) - 0x46800000;
     bits_f32 normal = (magnitude + 0x7ffff + ((magnitude >> 20) & 1) - (120U << 23)) >> 20;
     bits_f32 finite = pick(ordered < 0x3c800000, tiny, normal);
+    bits_f32 number = pick(ordered > 0x43e00000, (bits_f32){ 0 } + 0x7e, finite);
 
-    store_eighths(to, (bits >> 24 & 0x80) | pick(ordered > 0x43e80000, (bits_f32){ 0 } + 0x7f, finite));
+    store_eighths(to, (bits >> 24 & 0x80) | pick(ordered > 0x7f800000, (bits_f32){ 0 } + 0x7f, number));
 }
 
 static inline vector_f32 load_e5m2(const u8 *from)

@@ -127,6 +127,42 @@ START_TEST(test_made_operations_are_applied_in_rank_order)
 }
 END_TEST
 
+/* ---- between calls that repeat each other ---- */
+
+static int between_repeated(muster_group *world, void *arg)
+{
+    int n = muster_group_size(world), rank = muster_group_rank(world);
+    int32_t in[40], out[20], factor = 3;
+    size_t counts[INPUTS_MAX], others[INPUTS_MAX], at = 0;
+    muster_op op;
+
+    (void)arg;
+    for (int i = 0; i < 40; i++)
+        in[i] = i;
+    for (int r = 0; r < n; r++) {
+        counts[r] = (size_t)(r % 3 + 1);
+        others[r] = (size_t)(n - r) % 4 + 1;
+        at += r < rank ? counts[r] : 0;
+    }
+    RANK_OK(world, muster_op_create_premul_sum(&factor, MUSTER_INT32, &op));
+    for (int round = 0; round < 3; round++) {
+        RANK_OK(world, muster_reduce_scatterv(in, counts, out, MUSTER_INT32, MUSTER_SUM, world));
+        RANK_CHECK(world, out[0] == n * (int)at && out[counts[rank] - 1] == n * (int)(at + counts[rank] - 1));
+        RANK_OK(world, muster_reduce_scatterv(in, others, out, MUSTER_INT32, op, world));
+        RANK_CHECK(world, out[0] % (3 * n) == 0);
+        RANK_OK(world, muster_all_reduce(in, out, 1 + (size_t)round, MUSTER_INT32, op, world));
+        RANK_CHECK(world, out[round] == 3 * n * round);
+    }
+    RANK_OK(world, muster_op_free(op));
+    return 0;
+}
+
+START_TEST(test_made_operations_between_calls_that_repeat_each_other)
+{
+    run_all_sizes(between_repeated, NULL);
+}
+END_TEST
+
 /* ---- what a made operation is promised ---- */
 
 typedef struct seen {
@@ -289,6 +325,7 @@ int main(void)
 
     tcase_set_timeout(tests, TEST_TIMEOUT_S);
     tcase_add_test(tests, test_made_operations_are_applied_in_rank_order);
+    tcase_add_test(tests, test_made_operations_between_calls_that_repeat_each_other);
     tcase_add_test(tests, test_made_operations_see_aligned_elements);
     tcase_add_test(tests, test_bad_handles_are_refused_in_words);
     tcase_add_test(tests, test_a_process_has_1024_operations);

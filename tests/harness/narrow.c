@@ -7,7 +7,7 @@
 typedef struct narrow_format {
     int exponent_bits, fraction_bits;
     int largest;  /* bits of the largest finite value */
-    int overflow; /* bits of what is larger: infinity, or NaN where there is none */
+    int overflow; /* bits of what is larger: infinity, or the largest where there is none */
     int nan;
 } narrow_format;
 
@@ -21,7 +21,7 @@ static narrow_format format_of(muster_dtype dtype)
     case MUSTER_FLOAT8_E5M2:
         return (narrow_format){ 5, 2, 0x7b, 0x7c, 0x7e };
     default:
-        return (narrow_format){ 4, 3, 0x7e, 0x7f, 0x7f };
+        return (narrow_format){ 4, 3, 0x7e, 0x7e, 0x7f };
     }
 }
 

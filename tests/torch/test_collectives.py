@@ -140,6 +140,21 @@ def orders_of_elements():
     assert flag.item()
 
 
+def eights():
+    """Every pair of 8-bit floats, added, multiplied and averaged: what PyTorch's own conversions make of it."""
+    rank, names = dist.get_rank(), ("SUM", "PRODUCT", "AVG")
+    for kind in torch.float8_e4m3fn, torch.float8_e5m2:
+        every = torch.arange(256, dtype=torch.uint8).view(kind)
+        one, other = every.repeat(256), every.repeat_interleave(256)
+        x, y = one.float(), other.float()
+        for name, wide in zip(names, (x + y, x * y, (x + y) / 2)):
+            own = (one, other)[rank].clone()
+            dist.all_reduce(own, op=getattr(dist.ReduceOp, name))
+            wanted, own = wide.to(kind).float(), own.float()
+            assert torch.equal(own.nan_to_num(7e7), wanted.nan_to_num(7e7)), (kind, name, (own != wanted).nonzero()[:9])
+            assert torch.equal(torch.signbit(own) & ~own.isnan(), torch.signbit(wanted) & ~wanted.isnan()), (kind, name)
+
+
 def coalesced():
     x, y = torch.ones(3), torch.ones(4)
     with dist._coalescing_manager():
@@ -281,6 +296,9 @@ class Collectives(unittest.TestCase):
 
     def test_orders_of_elements(self):
         values(SIZE, orders_of_elements)
+
+    def test_8_bit_floats(self):
+        values(2, eights)
 
     def test_coalesced(self):
         values(SIZE, coalesced)
