@@ -78,6 +78,10 @@ static int check_made(muster_group *world, muster_op op, muster_op_fn fn, muster
     RANK_OK(world, muster_wait(&request, 0));
     RANK_CHECK(world, memcmp(out, expected, bytes) == 0);
     memcpy(out, inputs[rank], bytes);
+    RANK_OK(world, muster_all_reduce_start(out, out, count, dtype, op, world, &request));
+    RANK_OK(world, muster_wait(&request, 0));
+    RANK_CHECK(world, memcmp(out, expected, bytes) == 0);
+    memcpy(out, inputs[rank], bytes);
     RANK_OK(world, muster_all_reduce(out, out, count, dtype, op, world));
     RANK_CHECK(world, memcmp(out, expected, bytes) == 0);
     memcpy(expected, inputs[0], bytes);

@@ -221,6 +221,12 @@ static int moved(muster_group *world, size_t element, size_t count)
     RANK_CHECK(world, are_bytes(out, block, root, own));
     RANK_OK(world, muster_broadcast(in, out, count, dtype, root, world));
     RANK_CHECK(world, are_bytes(out, block, root, 0));
+    muster_request request = MUSTER_REQUEST_INIT;
+    memset(out, 0, all);
+    RANK_OK(world, muster_all_gather_start(in, out, count, dtype, world, &request));
+    RANK_OK(world, muster_wait(&request, 0));
+    for (int r = 0; r < n; r++)
+        RANK_CHECK(world, are_bytes(out + (size_t)r * block, block, r, 0));
     memset(out, 0, all);
     size_t sent = n > 1 || block < 60000 ? count : 0; /* a message to oneself must fit the channel */
     RANK_OK(world, muster_sendrecv(in, sent, (rank + 1) % n, 5, out, sent, (rank + n - 1) % n, 5, dtype,

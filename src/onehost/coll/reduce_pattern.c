@@ -37,11 +37,10 @@
 
 mst_slice mst_reduce_slice(const mst_call *call, size_t count, int rank)
 {
-    mst_slice slice =
-        mst_partition(count, call->group->base.size, rank, LINE_BYTES / call->request->element_bytes);
+    size_t element = call->request->element_bytes, granule = element < LINE_BYTES ? LINE_BYTES / element : 1;
+    mst_slice slice = mst_partition(count, call->group->base.size, rank, granule);
 
-    return (mst_slice){ slice.begin * call->request->element_bytes,
-                        slice.count * call->request->element_bytes };
+    return (mst_slice){ slice.begin * element, slice.count * element };
 }
 
 /* ---- whole ---- */
