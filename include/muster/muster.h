@@ -848,7 +848,8 @@ typedef struct muster_request {
 
 /*
  * Start an operation. Its buffers belong to it until it has been completed: until then the program neither
- * writes to `in` nor touches `out`. Shapes and the in-place rule are those of the blocking forms.
+ * writes to `in`, counts and displacements nor touches `out`. Shapes and the in-place rule are those of the
+ * blocking forms.
  *
  * All ranks start the operations of a group in the same order. Each rank completes them in any order, and
  * calls other functions of the group in between. Any number may be started; memory is the limit. An input
@@ -886,6 +887,25 @@ MUSTER_API muster_status muster_scan_start(const void *in, void *out, size_t cou
                                            muster_op op, muster_group *group, muster_request *request);
 MUSTER_API muster_status muster_exscan_start(const void *in, void *out, size_t count, muster_dtype dtype,
                                              muster_op op, muster_group *group, muster_request *request);
+MUSTER_API muster_status muster_all_gatherv_start(const void *in, size_t count, void *out,
+                                                  const size_t *counts, const size_t *displacements,
+                                                  muster_dtype dtype, muster_group *group,
+                                                  muster_request *request);
+MUSTER_API muster_status muster_gatherv_start(const void *in, size_t count, void *out, const size_t *counts,
+                                              const size_t *displacements, muster_dtype dtype, int root,
+                                              muster_group *group, muster_request *request);
+MUSTER_API muster_status muster_scatterv_start(const void *in, const size_t *counts,
+                                               const size_t *displacements, void *out, size_t count,
+                                               muster_dtype dtype, int root, muster_group *group,
+                                               muster_request *request);
+MUSTER_API muster_status muster_all_to_allv_start(const void *in, const size_t *in_counts,
+                                                  const size_t *in_displacements, void *out,
+                                                  const size_t *out_counts, const size_t *out_displacements,
+                                                  muster_dtype dtype, muster_group *group,
+                                                  muster_request *request);
+MUSTER_API muster_status muster_reduce_scatterv_start(const void *in, const size_t *counts, void *out,
+                                                      muster_dtype dtype, muster_op op, muster_group *group,
+                                                      muster_request *request);
 MUSTER_API muster_status muster_barrier_start(muster_group *group, muster_request *request);
 
 /*
@@ -1429,13 +1449,13 @@ typedef struct muster_seen_call {
     int group_rank; /* in the group */
     int group_size;
     muster_call_class call_class;
-    bool in_call;       /* it is in a call of this class now */
-    uint64_t operation; /* the number of the call in the group; when in no call, the same as latest */
-    uint64_t latest;    /* the number of the latest call that it has entered, or started */
-    int peer;           /* the rank in the group for which alone it waits; -1: all */
-    char what[100];     /* "all_sum (float32 x 4096)"; "" when in no call */
-    size_t bytes;       /* of the larger of its buffers; 0 when in no call */
-    int64_t since_ns;   /* how long it has been in the call, to some milliseconds */
+    bool in_call;         /* it is in a call of this class now */
+    uint64_t operation;   /* the number of the call in the group; when in no call, the same as latest */
+    uint64_t latest;      /* the number of the latest call that it has entered, or started */
+    int peer;             /* the rank in the group for which alone it waits; -1: all */
+    char what[100];       /* "all_sum (float32 x 4096)"; "" when in no call */
+    size_t bytes;         /* of the larger of its buffers; 0 when in no call */
+    int64_t since_ns;     /* how long it has been in the call, to some milliseconds */
     muster_status broken; /* what has broken the group for this rank; MUSTER_OK: nothing */
     char group_name[MUSTER_GROUP_NAME_BYTES]; /* that the rank has given the group; "": none */
     uint64_t under_way;   /* of collectives: how many the rank has started and has not its result of yet */

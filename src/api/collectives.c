@@ -208,73 +208,152 @@ muster_status muster_all_to_all_start(const void *in, void *out, size_t count_pe
 
 /* ---- a count for each rank ---- */
 
-muster_status muster_all_gatherv(const void *in, size_t count, void *out, const size_t *counts,
-                                 const size_t *displacements, muster_dtype dtype, muster_group *group)
+static mst_request all_gatherv_of(const void *in, size_t count, void *out, const size_t *counts,
+                                  const size_t *displacements, muster_dtype dtype)
 {
-    mst_request asked = { .collective = MST_ALL_GATHERV,
+    return (mst_request){ .collective = MST_ALL_GATHERV,
                           .in = in,
                           .out = out,
                           .count = count,
                           .out_blocks = { counts, displacements },
                           .dtype = dtype };
+}
+
+muster_status muster_all_gatherv(const void *in, size_t count, void *out, const size_t *counts,
+                                 const size_t *displacements, muster_dtype dtype, muster_group *group)
+{
+    mst_request asked = all_gatherv_of(in, count, out, counts, displacements, dtype);
 
     return mst_request_run(group, &asked);
 }
 
-muster_status muster_gatherv(const void *in, size_t count, void *out, const size_t *counts,
-                             const size_t *displacements, muster_dtype dtype, int root, muster_group *group)
+muster_status muster_all_gatherv_start(const void *in, size_t count, void *out, const size_t *counts,
+                                       const size_t *displacements, muster_dtype dtype, muster_group *group,
+                                       muster_request *request)
 {
-    mst_request asked = { .collective = MST_GATHERV,
+    mst_request asked = all_gatherv_of(in, count, out, counts, displacements, dtype);
+
+    return mst_request_start(group, &asked, request);
+}
+
+static mst_request gatherv_of(const void *in, size_t count, void *out, const size_t *counts,
+                              const size_t *displacements, muster_dtype dtype, int root)
+{
+    return (mst_request){ .collective = MST_GATHERV,
                           .in = in,
                           .out = out,
                           .count = count,
                           .out_blocks = { counts, displacements },
                           .dtype = dtype,
                           .root = root };
+}
+
+muster_status muster_gatherv(const void *in, size_t count, void *out, const size_t *counts,
+                             const size_t *displacements, muster_dtype dtype, int root, muster_group *group)
+{
+    mst_request asked = gatherv_of(in, count, out, counts, displacements, dtype, root);
 
     return mst_request_run(group, &asked);
 }
 
-muster_status muster_scatterv(const void *in, const size_t *counts, const size_t *displacements, void *out,
-                              size_t count, muster_dtype dtype, int root, muster_group *group)
+muster_status muster_gatherv_start(const void *in, size_t count, void *out, const size_t *counts,
+                                   const size_t *displacements, muster_dtype dtype, int root,
+                                   muster_group *group, muster_request *request)
 {
-    mst_request asked = { .collective = MST_SCATTERV,
+    mst_request asked = gatherv_of(in, count, out, counts, displacements, dtype, root);
+
+    return mst_request_start(group, &asked, request);
+}
+
+static mst_request scatterv_of(const void *in, const size_t *counts, const size_t *displacements, void *out,
+                               size_t count, muster_dtype dtype, int root)
+{
+    return (mst_request){ .collective = MST_SCATTERV,
                           .in = in,
                           .out = out,
                           .count = count,
                           .in_blocks = { counts, displacements },
                           .dtype = dtype,
                           .root = root };
+}
+
+muster_status muster_scatterv(const void *in, const size_t *counts, const size_t *displacements, void *out,
+                              size_t count, muster_dtype dtype, int root, muster_group *group)
+{
+    mst_request asked = scatterv_of(in, counts, displacements, out, count, dtype, root);
 
     return mst_request_run(group, &asked);
+}
+
+muster_status muster_scatterv_start(const void *in, const size_t *counts, const size_t *displacements,
+                                    void *out, size_t count, muster_dtype dtype, int root,
+                                    muster_group *group, muster_request *request)
+{
+    mst_request asked = scatterv_of(in, counts, displacements, out, count, dtype, root);
+
+    return mst_request_start(group, &asked, request);
+}
+
+static mst_request all_to_allv_of(const void *in, const size_t *in_counts, const size_t *in_displacements,
+                                  void *out, const size_t *out_counts, const size_t *out_displacements,
+                                  muster_dtype dtype)
+{
+    return (mst_request){ .collective = MST_ALL_TO_ALLV,
+                          .in = in,
+                          .out = out,
+                          .in_blocks = { in_counts, in_displacements },
+                          .out_blocks = { out_counts, out_displacements },
+                          .dtype = dtype };
 }
 
 muster_status muster_all_to_allv(const void *in, const size_t *in_counts, const size_t *in_displacements,
                                  void *out, const size_t *out_counts, const size_t *out_displacements,
                                  muster_dtype dtype, muster_group *group)
 {
-    mst_request asked = { .collective = MST_ALL_TO_ALLV,
-                          .in = in,
-                          .out = out,
-                          .in_blocks = { in_counts, in_displacements },
-                          .out_blocks = { out_counts, out_displacements },
-                          .dtype = dtype };
+    mst_request asked =
+        all_to_allv_of(in, in_counts, in_displacements, out, out_counts, out_displacements, dtype);
 
     return mst_request_run(group, &asked);
 }
 
-muster_status muster_reduce_scatterv(const void *in, const size_t *counts, void *out, muster_dtype dtype,
-                                     muster_op op, muster_group *group)
+muster_status muster_all_to_allv_start(const void *in, const size_t *in_counts,
+                                       const size_t *in_displacements, void *out, const size_t *out_counts,
+                                       const size_t *out_displacements, muster_dtype dtype,
+                                       muster_group *group, muster_request *request)
 {
-    mst_request asked = { .collective = MST_REDUCE_SCATTERV,
+    mst_request asked =
+        all_to_allv_of(in, in_counts, in_displacements, out, out_counts, out_displacements, dtype);
+
+    return mst_request_start(group, &asked, request);
+}
+
+static mst_request reduce_scatterv_of(const void *in, const size_t *counts, void *out, muster_dtype dtype,
+                                      muster_op op, const muster_group *group)
+{
+    return (mst_request){ .collective = MST_REDUCE_SCATTERV,
                           .in = in,
                           .out = out,
                           .count = counts && group ? counts[group->rank] : 0,
                           .in_blocks = { counts, NULL },
                           .dtype = dtype,
                           .op = op };
+}
+
+muster_status muster_reduce_scatterv(const void *in, const size_t *counts, void *out, muster_dtype dtype,
+                                     muster_op op, muster_group *group)
+{
+    mst_request asked = reduce_scatterv_of(in, counts, out, dtype, op, group);
 
     return mst_request_run(group, &asked);
+}
+
+muster_status muster_reduce_scatterv_start(const void *in, const size_t *counts, void *out,
+                                           muster_dtype dtype, muster_op op, muster_group *group,
+                                           muster_request *request)
+{
+    mst_request asked = reduce_scatterv_of(in, counts, out, dtype, op, group);
+
+    return mst_request_start(group, &asked, request);
 }
 
 /* ---- scans ---- */

@@ -106,6 +106,40 @@ START_TEST(test_every_pair_that_disagrees)
 }
 END_TEST
 
+/* The same of operations that were started: they are looked at when all ranks have started them. */
+static int disagree_started(muster_group *world, void *arg)
+{
+    int size = muster_group_size(world), rank = muster_group_rank(world), number = 0;
+
+    (void)arg;
+    for (int odd = 0; odd < size; odd++)
+        for (int about = 0; about < size; about++, number++) {
+            size_t ins[] = { 3, 3, 3 }, outs[] = { 3, 3, 3 };
+            int64_t in[12] = { 0 }, out[12] = { 12345 };
+            muster_request request;
+            muster_group *group;
+
+            if (about == odd)
+                continue;
+            if (rank == odd)
+                (number % 2 ? ins : outs)[about]++;
+            RANK_OK(world, muster_group_split(world, 0, -1, &group));
+            RANK_OK(group,
+                    muster_all_to_allv_start(in, ins, NULL, out, outs, NULL, MUSTER_INT64, group, &request));
+            RANK_CHECK(world, muster_wait(&request, 0) == MUSTER_ERR_MISMATCH);
+            RANK_CHECK(world, names_pair(AA, odd, about, number % 2, 3));
+            RANK_CHECK(world, out[0] == 12345);
+            RANK_OK(world, muster_group_free(group));
+        }
+    return 0;
+}
+
+START_TEST(test_started_ones_that_disagree)
+{
+    run_ranks(3, RANKS_AS_THREADS, disagree_started, NULL);
+}
+END_TEST
+
 /* Disagreements that cancel each other out in every sum. */
 static int swap_counts(muster_group *world, void *arg)
 {
@@ -114,10 +148,10 @@ static int swap_counts(muster_group *world, void *arg)
     int64_t in[6] = { 0 }, out[6];
 
     (void)arg;
-    if (rank == 0) {
+    if (rank == 0)
         ins[1] = 2;
-        ins[2] = 0;
-    }
+    if (rank == 2)
+        outs[0] = 2;
     RANK_CHECK(world, muster_all_to_allv(in, ins, NULL, out, outs, NULL, MUSTER_INT64, world) ==
                           MUSTER_ERR_MISMATCH);
     RANK_CHECK(world, strstr(muster_error_detail(), "rank 0 gives 2 elements to rank 1, and rank 1 takes 1"));
@@ -203,6 +237,7 @@ int main(void)
 
     tcase_set_timeout(tests, TEST_TIMEOUT_S);
     tcase_add_test(tests, test_every_pair_that_disagrees);
+    tcase_add_test(tests, test_started_ones_that_disagree);
     tcase_add_test(tests, test_disagreements_that_cancel_out);
     tcase_add_test(tests, test_refusals);
     suite_add_tcase(suite, tests);

@@ -32,6 +32,7 @@ typedef struct under_way {
     buffer in, out;
     unsigned char *out_at;
     void *inputs[8];
+    size_t *counts; /* by rank, of what it gives, and of what it takes: the operation's until it is over */
     muster_request request;
 } under_way;
 
@@ -49,15 +50,11 @@ typedef struct known_group {
 /* ---- the call itself ---- */
 
 /* With packed blocks; tests/group/test_varied.c has the others. */
-static muster_status perform_varied(const call *c, const void *in, void *out, muster_group *group)
+static muster_status perform_varied(const call *c, const size_t *counts, const void *in, void *out,
+                                    muster_group *group)
 {
-    int rank = muster_group_rank(group), size = muster_group_size(group);
-    size_t ins[8], outs[8];
+    const size_t *ins = counts, *outs = counts + 8;
 
-    for (int r = 0; r < size; r++) {
-        ins[r] = elements_between(c, rank, r);
-        outs[r] = elements_between(c, r, rank);
-    }
     switch (c->kind) {
     case ALL_GATHERV:
         return muster_all_gatherv(in, ins[0], out, outs, NULL, c->dtype, group);
@@ -72,7 +69,27 @@ static muster_status perform_varied(const call *c, const void *in, void *out, mu
     }
 }
 
-static muster_status perform(const call *c, const void *in, void *out, muster_group *group)
+static muster_status start_varied(const call *c, const size_t *counts, const void *in, void *out,
+                                  muster_group *group, muster_request *request)
+{
+    const size_t *ins = counts, *outs = counts + 8;
+
+    switch (c->kind) {
+    case ALL_GATHERV:
+        return muster_all_gatherv_start(in, ins[0], out, outs, NULL, c->dtype, group, request);
+    case GATHERV:
+        return muster_gatherv_start(in, ins[0], out, outs, NULL, c->dtype, c->root, group, request);
+    case SCATTERV:
+        return muster_scatterv_start(in, ins, NULL, out, outs[0], c->dtype, c->root, group, request);
+    case REDUCE_SCATTERV:
+        return muster_reduce_scatterv_start(in, ins, out, c->dtype, c->op, group, request);
+    default:
+        return muster_all_to_allv_start(in, ins, NULL, out, outs, NULL, c->dtype, group, request);
+    }
+}
+
+static muster_status perform(const call *c, const size_t *counts, const void *in, void *out,
+                             muster_group *group)
 {
     int rank = muster_group_rank(group), size = muster_group_size(group);
 
@@ -101,27 +118,17 @@ static muster_status perform(const call *c, const void *in, void *out, muster_gr
         return muster_sendrecv(in, c->count, (rank + 1) % size, 0, out, c->count, (rank + size - 1) % size, 0,
                                c->dtype, group, NULL);
     default:
-        return perform_varied(c, in, out, group);
+        return perform_varied(c, counts, in, out, group);
     }
 }
 
 static bool has_halves(const call *c)
 {
-    switch (c->kind) {
-    case SENDRECV:
-    case ALL_GATHERV:
-    case GATHERV:
-    case SCATTERV:
-    case ALL_TO_ALLV:
-    case REDUCE_SCATTERV:
-        return false;
-    default:
-        return true;
-    }
+    return c->kind != SENDRECV;
 }
 
-static muster_status start(const call *c, const void *in, void *out, muster_group *group,
-                           muster_request *request)
+static muster_status start(const call *c, const size_t *counts, const void *in, void *out,
+                           muster_group *group, muster_request *request)
 {
     switch (c->kind) {
     case ALL_REDUCE:
@@ -142,8 +149,10 @@ static muster_status start(const call *c, const void *in, void *out, muster_grou
         return muster_scan_start(in, out, c->count, c->dtype, c->op, group, request);
     case EXSCAN:
         return muster_exscan_start(in, out, c->count, c->dtype, c->op, group, request);
-    default:
+    case BROADCAST:
         return muster_broadcast_start(in, out, c->count, c->dtype, c->root, group, request);
+    default:
+        return start_varied(c, counts, in, out, group, request);
     }
 }
 
@@ -204,6 +213,11 @@ static int begin_call(under_way *u, const known_group *known, uint64_t *local)
         u->inputs[r] = malloc(count * bytes + 1);
         fill_elements(u->inputs[r], count, c->dtype, c->seed + (uint64_t)r);
     }
+    u->counts = malloc(16 * sizeof *u->counts);
+    for (int r = 0; r < known->size; r++) {
+        u->counts[r] = elements_between(c, known->rank, r);
+        u->counts[8 + r] = elements_between(c, r, known->rank);
+    }
     RANK_CHECK(group, make_buffer(&u->in, in_count * bytes, local, group));
     RANK_CHECK(group, make_buffer(&u->out, out_count * bytes, local, group));
     /* In place: the smaller buffer is a part of the larger one. */
@@ -215,9 +229,9 @@ static int begin_call(under_way *u, const known_group *known, uint64_t *local)
     if (in_count)
         memcpy(in_at, u->inputs[known->rank], in_count * bytes);
     if (c->in_halves)
-        RANK_OK(group, start(c, in_at, u->out_at, group, &u->request));
+        RANK_OK(group, start(c, u->counts, in_at, u->out_at, group, &u->request));
     else
-        RANK_OK(group, perform(c, in_at, u->out_at, group));
+        RANK_OK(group, perform(c, u->counts, in_at, u->out_at, group));
     return 0;
 }
 
@@ -227,6 +241,7 @@ static int end_call(under_way *u, const known_group *known)
     int wrong = compare(&u->call, u->inputs, known, u->out_at);
     free_buffer(&u->in, known->group);
     free_buffer(&u->out, known->group);
+    free(u->counts);
     for (int r = 0; r < known->size; r++)
         free(u->inputs[r]);
     return wrong;

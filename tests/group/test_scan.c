@@ -128,6 +128,33 @@ START_TEST(test_reducers)
 }
 END_TEST
 
+/* Where results are rounded, prefixes are made from all inputs; in place, from the longest on. */
+static int scan_narrow(muster_group *world, void *arg)
+{
+    (void)arg;
+    for (int i = 0; i < 24; i++) {
+        reduction reduction = { .reducer = i % 2 ? SCAN : EXSCAN,
+                                .pattern = EQUAL,
+                                .most = 70001,
+                                .dtype = i / 2 % 2 ? MUSTER_FLOAT16 : MUSTER_BFLOAT16,
+                                .op = MUSTER_SUM,
+                                .in_arena = i / 8 == 1 || (i / 8 == 2 && muster_group_rank(world) % 2),
+                                .out_arena = i / 8 == 1,
+                                .in_place = i / 4 % 2 };
+
+        if (run_reduction(world, &reduction))
+            return 1;
+    }
+    return 0;
+}
+
+START_TEST(test_scans_that_round)
+{
+    run_ranks_with((rank_options){ .size = 4, .mode = RANKS_AS_THREADS, .staging_bytes = 65536 }, scan_narrow,
+                   NULL);
+}
+END_TEST
+
 START_TEST(test_reducers_of_much)
 {
     size_t most[] = { 9000, 70001, 0 };
@@ -146,6 +173,7 @@ int main(void)
     tcase_set_timeout(tests, TEST_TIMEOUT_S);
     tcase_add_test(tests, test_reducers);
     tcase_add_test(tests, test_reducers_of_much);
+    tcase_add_test(tests, test_scans_that_round);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }

@@ -94,6 +94,7 @@ typedef struct scene {
     muster_dtype dtype;
     int root;
     bool in_arena, out_arena, in_place;
+    bool started;
 } scene;
 
 /* Which pair's count is that of a rank's only block. */
@@ -143,6 +144,25 @@ static muster_status move(const scene *s, const void *in, const layout *ins, voi
     }
 }
 
+static muster_status start(const scene *s, const void *in, const layout *ins, void *out, const layout *outs,
+                           muster_group *group, muster_request *request)
+{
+    switch (s->mover) {
+    case ALL_GATHERV:
+        return muster_all_gatherv_start(in, ins->counts[0], out, outs->counts, displacements_of(outs),
+                                        s->dtype, group, request);
+    case GATHERV:
+        return muster_gatherv_start(in, ins->counts[0], out, outs->counts, displacements_of(outs), s->dtype,
+                                    s->root, group, request);
+    case SCATTERV:
+        return muster_scatterv_start(in, ins->counts, displacements_of(ins), out, outs->counts[0], s->dtype,
+                                     s->root, group, request);
+    default:
+        return muster_all_to_allv_start(in, ins->counts, displacements_of(ins), out, outs->counts,
+                                        displacements_of(outs), s->dtype, group, request);
+    }
+}
+
 /* Fills what this rank gives. */
 static void fill_in(const scene *s, unsigned char *in, const layout *ins, int rank, int size)
 {
@@ -182,7 +202,14 @@ static int run_scene(muster_group *group, const scene *s)
     else if (s->in_place && (s->mover == ALL_GATHERV || (s->mover == GATHERV && rank == s->root)))
         in_at = out + outs.displacements[rank] * element;
     fill_in(s, in_at, &ins, rank, size);
-    RANK_OK(group, move(s, in_at, &ins, out_at, &outs, group));
+    if (s->started) {
+        muster_request request;
+
+        RANK_OK(group, start(s, in_at, &ins, out_at, &outs, group, &request));
+        RANK_OK(group, muster_wait(&request, 0));
+    } else {
+        RANK_OK(group, move(s, in_at, &ins, out_at, &outs, group));
+    }
     if ((s->mover != GATHERV || rank == s->root) && !is_right(s, out_at, &outs, rank, size)) {
         fprintf(stderr, "mover %d, pattern %d, order %d, most %zu, %s, arena %d %d, in place %d, %d ranks\n",
                 s->mover, s->pattern, s->order, s->most, muster_dtype_name(s->dtype), s->in_arena,
@@ -216,7 +243,8 @@ static int move_all(muster_group *world, void *arg)
                                 .root = number % size,
                                 .in_arena = arena == 1 || (arena == 2 && rank % 2),
                                 .out_arena = number % 5 == 0,
-                                .in_place = number % 4 == 3 && mover != ALL_TO_ALLV };
+                                .in_place = number % 4 == 3 && mover != ALL_TO_ALLV,
+                                .started = number % 7 < 2 };
 
                 if (run_scene(world, &scene))
                     return 1;
@@ -246,7 +274,8 @@ static int move_much(muster_group *world, void *arg)
                                 .dtype = MUSTER_INT8,
                                 .root = number % muster_group_size(world),
                                 .in_arena = arena == 1 || (arena == 2 && rank % 2),
-                                .out_arena = number % 2 };
+                                .out_arena = number % 2,
+                                .started = number / 2 % 2 };
 
                 if (run_scene(world, &scene))
                     return 1;

@@ -11,6 +11,7 @@
 #include "src/onehost/broken.h"
 #include "src/onehost/coll/reduce_started.h"
 #include "src/onehost/coll/round.h"
+#include "src/onehost/coll/varied_started.h"
 #include "src/onehost/coll/view.h"
 
 #define SMALL_BYTES 4096 /* an operation with less is published together with those that follow it */
@@ -48,6 +49,8 @@ static muster_status collect(struct mst_started_calls *calls, mst_started_op *op
         calls->lends[rank] = entry->lends;
     }
     muster_status status = mst_records_compare(&operation->call, calls->records);
+    if (status == MUSTER_OK && mst_shapes[operation->request.collective].varied)
+        return mst_varied_collect(&operation->call, calls->records, calls->in);
     for (int rank = 0; rank < group->base.size && status == MUSTER_OK; rank++) {
         size_t bytes = mst_op_in_bytes_of(operation, rank);
 
@@ -147,7 +150,8 @@ static muster_status read_inputs(struct mst_started_calls *calls, mst_started_op
     mst_inputs inputs = inputs_of(calls, operation);
 
     muster_status status = collect(calls, operation);
-    if (status != MUSTER_OK || !operation->request.count)
+    bool moves = operation->request.count || mst_shapes[operation->request.collective].varied;
+    if (status != MUSTER_OK || !moves)
         return status;
     mst_fault_point("started.read");
     if (is_sliced(calls, operation)) {
@@ -161,15 +165,15 @@ static muster_status read_inputs(struct mst_started_calls *calls, mst_started_op
 }
 
 /* Takes operations to the stage, as far as all have been started. */
-static bool read_all(mst_group *group, struct mst_started_calls *calls)
+static bool read_all(struct mst_started_calls *calls)
 {
     uint64_t started = mst_journal_all(&calls->journal, MST_JOURNAL_STARTED); /* E32 */
     uint64_t published = mst_journal_own(&calls->journal, MST_JOURNAL_READ), own = published;
 
     while (own < started && read_inputs(calls, calls->to_read) == MUSTER_OK) {
         const mst_started_op *operation = calls->to_read;
-        bool small = operation->call.plan.out_bytes < SMALL_BYTES &&
-                     mst_op_in_bytes_of(operation, group->base.rank) < SMALL_BYTES;
+        bool small =
+            operation->call.plan.out_bytes < SMALL_BYTES && operation->call.plan.in_bytes < SMALL_BYTES;
 
         calls->to_read = operation->next;
         own++;
@@ -225,7 +229,7 @@ bool mst_started_progress(mst_group *group)
 {
     struct mst_started_calls *calls = group->started;
 
-    if (!calls || mst_subarena_is_broken(group->subarena) || read_all(group, calls))
+    if (!calls || mst_subarena_is_broken(group->subarena) || read_all(calls))
         return false;
     finish_all(calls);
     mst_started_forget(calls);

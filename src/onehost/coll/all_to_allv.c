@@ -2,4 +2,4 @@
  * stream_pattern.c. */
 #include "src/onehost/coll/stream_pattern.h"
 
-const mst_method mst_method_all_to_allv = { .run = mst_move_streams };
+const mst_method mst_method_all_to_allv = { .run = mst_move_streams, .compute = mst_take_inputs };

@@ -55,7 +55,7 @@ static muster_status find(mst_call *call, mst_count_finding *finding)
     return MUSTER_OK;
 }
 
-static muster_status tell(const mst_call *call, int taker, const mst_count_finding *finding)
+muster_status mst_varied_tell(const mst_call *call, int taker, const mst_count_finding *finding)
 {
     char name[40];
 
@@ -69,6 +69,15 @@ static muster_status tell(const mst_call *call, int taker, const mst_count_findi
                             name, (unsigned long long)call->operation, finding->from,
                             (unsigned long long)finding->given, taker, taker,
                             (unsigned long long)finding->taken, finding->from);
+}
+
+muster_status mst_varied_tell_none(const mst_call *call)
+{
+    return mst_group_poison(
+        call->group, MST_POISON_DAMAGE,
+        "the counts of operation %llu disagree, though those of each two ranks agree: they "
+        "were changed during the call, or the arena is damaged",
+        (unsigned long long)call->operation);
 }
 
 muster_status mst_varied_disagree(mst_call *call)
@@ -86,13 +95,7 @@ muster_status mst_varied_disagree(mst_call *call)
     for (int rank = 0; rank < call->group->base.size && status == MUSTER_OK; rank++) {
         memcpy(&other, mst_peer_slot(call, rank), sizeof other); /* E2: read once */
         if (other.found)
-            return tell(call, rank, &other);
+            return mst_varied_tell(call, rank, &other);
     }
-    if (status == MUSTER_OK)
-        status =
-            mst_group_poison(call->group, MST_POISON_DAMAGE,
-                             "the counts of operation %llu disagree, though those of each two ranks agree: "
-                             "they were changed during the call, or the arena is damaged",
-                             (unsigned long long)call->operation);
-    return status;
+    return status == MUSTER_OK ? mst_varied_tell_none(call) : status;
 }

@@ -8,6 +8,7 @@
  * - N_r) bytes of traffic to stage and (p + 1) N_r to reduce; 2 p hashes for the balance (varied.h).
  */
 #include "src/onehost/coll/combine.h"
+#include "src/onehost/coll/reduce_started.h"
 #include "src/onehost/coll/round.h"
 #include "src/onehost/coll/varied.h"
 #include "src/onehost/coll/view.h"
@@ -130,4 +131,10 @@ static muster_status reduce_scatterv(mst_call *call)
     return status == MUSTER_OK ? mst_varied_end(call) : status;
 }
 
-const mst_method mst_method_reduce_scatterv = { .run = reduce_scatterv };
+static void compute(const mst_inputs *inputs)
+{
+    mst_reduce_part(inputs, inputs->call->group->base.size, 0,
+                    inputs->call->request->count * inputs->call->request->element_bytes);
+}
+
+const mst_method mst_method_reduce_scatterv = { .run = reduce_scatterv, .compute = compute };

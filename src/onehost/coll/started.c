@@ -31,6 +31,7 @@
 #include "src/onehost/coll/advance.h"
 #include "src/onehost/coll/combine.h"
 #include "src/onehost/coll/run.h"
+#include "src/onehost/coll/varied_started.h"
 #include "src/onehost/coll/view.h"
 #include "src/onehost/showing.h"
 
@@ -131,7 +132,7 @@ static void complete(mst_pending *pending, bool succeeded, bool shown, const mst
     mst_group *group = pending->group;
 
     if (succeeded)
-        mst_group_end(group, operation->request.out, mst_op_out_bytes_of(operation, group->base.rank));
+        mst_call_end(&operation->call);
     if (succeeded && group->base.size > 1)
         record(operation, shown, waiter);
     if (shown)
@@ -227,8 +228,10 @@ static uint64_t plan(mst_started_op *operation)
     size_t out_bytes = mst_op_out_bytes_of(operation, group->base.rank), least = group->tuning.view_bytes_min;
     mst_call *call = &operation->call;
 
-    mst_combine_plan(call);
     call->records = group->started->records;
+    if (mst_shapes[request->collective].varied)
+        return mst_varied_plan(call, &operation->lends_in);
+    mst_combine_plan(call);
     call->plan.in_bytes = in_bytes;
     call->plan.out_bytes = out_bytes;
     if (in_bytes >= least && !overwrites_input(operation))
@@ -252,7 +255,9 @@ static void fill(mst_started_op *operation, uint64_t offset)
     size_t in_bytes = mst_op_in_bytes_of(operation, group->base.rank);
 
     entry->lends = operation->lends_in;
-    if (!operation->lends_in && in_bytes) {
+    if (mst_shapes[operation->request.collective].varied) {
+        mst_varied_fill(call, entry, offset);
+    } else if (!operation->lends_in && in_bytes) {
         call->in_offset = offset;
         mst_fault_point("started.copy");
         (in_bytes < SMALL_BYTES ? mst_copy : group->kernels->copy)(entry + 1, operation->request.in,

@@ -168,3 +168,22 @@ muster_status mst_move_streams(mst_call *call)
     }
     return status == MUSTER_OK ? mst_varied_end(call) : status;
 }
+
+/* ---- started ---- */
+
+void mst_take_inputs(const mst_inputs *inputs)
+{
+    const mst_request *request = inputs->call->request;
+    const mst_blocks *out = &request->out_blocks;
+    size_t packed = 0;
+
+    for (int rank = 0; rank < inputs->call->group->base.size; rank++) {
+        size_t count = mst_counts_of(&request->takes, rank);
+        size_t at = request->takes.counts && out->displacements ? out->displacements[rank] : packed;
+
+        packed += count;
+        if (count)
+            mst_deliver(inputs->call, at * request->element_bytes, inputs->in[rank],
+                        count * request->element_bytes);
+    }
+}

@@ -7,4 +7,7 @@
 
 muster_status mst_move_streams(mst_call *call);
 
+/* The same for a started one: `in` has what each rank gives us. */
+void mst_take_inputs(const mst_inputs *inputs);
+
 #endif

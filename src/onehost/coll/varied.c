@@ -35,9 +35,7 @@ static const size_t *place(const mst_call *call, mst_span span, const mst_blocks
     return at;
 }
 
-/* Bytes that the others need of our input, each counted once; of what is reduced, our own block counts, too,
- * which has a place in the slot. */
-static size_t needed_bytes(const mst_call *call)
+size_t mst_varied_needed(const mst_call *call)
 {
     const mst_request *request = call->request;
     const mst_counts *gives = &request->gives;
@@ -53,9 +51,7 @@ static size_t needed_bytes(const mst_call *call)
     return elements * request->element_bytes;
 }
 
-/* The arena offset from which on all of our blocks lie, *begin bytes behind the input's beginning; 0: they
- * are staged. */
-static uint64_t offset_of_input(const mst_call *call, size_t needed, size_t *begin)
+uint64_t mst_varied_in_offset(const mst_call *call, size_t needed, size_t *begin)
 {
     const mst_request *request = call->request;
     mst_blocks_size size = { request->count, 0, request->count };
@@ -92,11 +88,11 @@ static size_t fill_table(const mst_call *call, mst_varied *varied)
 /* Decides whether the input is staged, and how long the stream is. */
 static void plan_stream(mst_call *call, mst_varied *varied, mst_varied_head *head)
 {
-    size_t needed = needed_bytes(call), begin;
+    size_t needed = mst_varied_needed(call), begin;
     int size = call->group->base.size;
 
     call->plan.in_bytes = needed;
-    head->in_offset = offset_of_input(call, needed, &begin);
+    head->in_offset = mst_varied_in_offset(call, needed, &begin);
     head->bytes = head->in_offset ? 0 : needed;
     if (!varied->is_tabled || needed == 0)
         return;

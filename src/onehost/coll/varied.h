@@ -28,6 +28,14 @@ typedef struct mst_varied {
     bool any_in_arena;      /* after the first round: some rank's input is read in the arena */
 } mst_varied;
 
+/* Bytes that the others need of our input, each counted once; of what is reduced, our own block counts, too,
+ * which has a place in the slot. */
+size_t mst_varied_needed(const mst_call *call);
+
+/* The arena offset from which on all of our blocks lie, *begin bytes behind the input's beginning; 0: they
+ * are staged, or copied. `needed`: as above. */
+uint64_t mst_varied_in_offset(const mst_call *call, size_t needed, size_t *begin);
+
 /* Fills in the group's mst_varied, and the places of the call; false: no memory. */
 bool mst_varied_prepare(mst_call *call);
 
@@ -68,6 +76,10 @@ muster_status mst_varied_damaged(const mst_call *call, int rank);
 /* After a first round in which the balances did not add up to 0: finds two ranks that disagree, the same on
  * all ranks, and breaks the group. */
 muster_status mst_varied_disagree(mst_call *call);
+
+/* Breaks the group by what the rank `taker` has found; or since no pair of ranks disagrees, and all do. */
+muster_status mst_varied_tell(const mst_call *call, int taker, const mst_count_finding *finding);
+muster_status mst_varied_tell_none(const mst_call *call);
 
 /* A call in a group of one. */
 void mst_varied_alone(const mst_call *call);
