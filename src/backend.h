@@ -238,6 +238,12 @@ struct mst_backend {
      * is not pending. */
     muster_status (*wait)(mst_wait_set *set, size_t *index);
     muster_status (*message)(muster_group *group, const mst_message *message);
+    /* Starts a message of one direction, or of none: that is over at once. */
+    muster_status (*start_message)(muster_group *group, muster_call_class call_class,
+                                   const mst_message *message, uint64_t *number);
+    /* *canceled: it was a receive that no message had matched, and is over; INVALID: no operation of that
+     * number is pending. */
+    muster_status (*cancel)(muster_group *group, uint64_t number, bool *canceled);
     /* Whether a message of that source and tag, which may be any, can be received; *result: what it is.
      * `waits`: until there is one. */
     muster_status (*probe)(muster_group *group, int source, int tag, bool waits, bool *found,

@@ -1024,6 +1024,40 @@ MUSTER_API muster_status muster_probe(int src, int tag, muster_group *group, mus
 MUSTER_API muster_status muster_iprobe(int src, int tag, muster_group *group, bool *found,
                                        muster_message *message);
 
+/*
+ * Start a send or a receive, and return without waiting. muster_wait and its relatives complete it. `buf` belongs to
+ * it until then, and so does *message, which a receive may have, and which is written when the receive ends.
+ *
+ * Messages match in the order in which sends and receives were started or called, and may be completed in any
+ * order. Any number may be started; memory is the limit: NO_MEMORY, or NO_SPACE for the first message to a
+ * rank, means that it was not started. A send whose bytes are buffered is over at once. What is not buffered
+ * waits at the sender, in order. Started messages go on in every call of the rank on that group, whatever the
+ * call is for, and while the rank waits in a call on any other group of its world. A started receive from
+ * oneself can get any message that one sends later. Other errors: those of muster_send and muster_recv.
+ * (MPI_Isend, MPI_Irecv)
+ *
+ * Example, with both neighbours in a ring:
+ *
+ *     int size = muster_group_size(world), rank = muster_group_rank(world), got[2];
+ *     muster_request requests[4];
+ *     for (int i = 0; i < 2; i++) {
+ *         int peer = (rank + (i ? 1 : size - 1)) % size;
+ *         muster_recv_start(&got[i], 1, MUSTER_INT32, peer, i, world, NULL, &requests[i]);
+ *         muster_send_start(&rank, 1, MUSTER_INT32, peer, 1 - i, world, &requests[2 + i]);
+ *     }
+ *     muster_wait_all(requests, 4, 0);
+ */
+MUSTER_API muster_status muster_send_start(const void *buf, size_t count, muster_dtype dtype, int dst, int tag,
+                                           muster_group *group, muster_request *request);
+MUSTER_API muster_status muster_recv_start(void *buf, size_t count, muster_dtype dtype, int src, int tag,
+                                           muster_group *group, muster_message *message,
+                                           muster_request *request);
+
+/* Takes a started receive back that no message has matched yet. *canceled: true: it is over, *request is
+ * reset, and `buf` is as it was; false: it must be completed, as must every other operation. Never blocks.
+ * Errors: those of muster_test. (MPI_Cancel) */
+MUSTER_API muster_status muster_cancel(muster_request *request, bool *canceled);
+
 /* ---- arena buffers ------------------------------------------------------------------------ */
 
 /*
@@ -1511,6 +1545,7 @@ typedef struct muster_record {
     int64_t done_ns;    /* when it left the call */
     char phase[32];     /* of a mark: the phase that begins at entered_ns; "": none */
     char group_name[MUSTER_GROUP_NAME_BYTES]; /* that rank 0 of the group has given it; "": none */
+    int tag;            /* of a message, as given to the call, where it may be MUSTER_ANY_TAG; else 0 */
 } muster_record;
 
 /*

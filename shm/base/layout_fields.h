@@ -185,7 +185,7 @@ END_STRUCT(mst_member_line);
 STRUCT(mst_doing)
     FIELD(uint32_t, kind); /* a collective of src/, or one of activity.h */
     FIELD(uint32_t, dtype);
-    FIELD(uint32_t, op);
+    FIELD(uint32_t, op);        /* of messages: the tag */
     FIELD(int32_t, peer);       /* the rank of the group that it waits for, or the root; -1: all */
     FIELD(uint64_t, count);     /* elements */
     FIELD(uint64_t, operation); /* its number in the group */
@@ -202,7 +202,7 @@ END_STRUCT(mst_activity);
 STRUCT(mst_record)
     FIELD(_Atomic uint64_t, stamp);  /* 1 + places taken before; 0: being written, or never written */
     FIELD(_Atomic uint64_t, what);   /* packed: the call, the rank and the size of its group */
-    FIELD(_Atomic uint64_t, number); /* of the operation in the group */
+    FIELD(_Atomic uint64_t, number); /* of the operation in the group; of messages: and the tag, packed */
     FIELD(_Atomic uint64_t, group);
     FIELD(_Atomic uint64_t, count);
     FIELD(_Atomic uint64_t, entered_ns); /* monotonic clock, as the two that follow */

@@ -131,6 +131,16 @@ muster_status mst_channel_open(mst_channels *channels, int receiver);
 /* Finds the channel from `sender` to us, once it exists. */
 mst_flow mst_channel_find(mst_channels *channels, int sender);
 
+/* Wakes a member, if it waits for messages, or for anything else while messages are to be moved. */
+static inline void mst_channels_ring(const mst_channels *channels, int member)
+{
+    const mst_subarena *subarena = channels->subarena;
+
+    mst_eventcount_ring(&subarena->cells[member]->doorbell);
+    mst_eventcount_ring(
+        &mst_layout_entry(&subarena->attachment->geometry, subarena->shares[member].seat)->doorbell);
+}
+
 /* ---- entries ---- */
 
 /* Bytes of an entry before those of the message. */

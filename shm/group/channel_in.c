@@ -110,7 +110,7 @@ static void pass(mst_channels *channels, int sender, const mst_envelope *envelop
     end->number++;
     if (end->announced) {
         mst_exchange64_sc(&end->channel->announcements_taken, ++end->announcements); /* E6: read */
-        mst_eventcount_ring(&channels->subarena->cells[sender]->doorbell);
+        mst_channels_ring(channels, sender);
         return;
     }
     mst_store64_rel(&channels->notes[sender].acknowledged,
@@ -134,7 +134,7 @@ static void free_space(mst_channels *channels, int sender, bool at_once)
     mst_fault_point("message.take");
     mst_exchange64_sc(&end->channel->head, end->head); /* E6: the ring up to here may be written again */
     mst_fault_point("message.taken");
-    mst_eventcount_ring(&channels->subarena->cells[sender]->doorbell);
+    mst_channels_ring(channels, sender);
 }
 
 void mst_channel_take(mst_channels *channels, int sender, const mst_envelope *envelope, void *to)
@@ -218,7 +218,7 @@ void mst_channel_take_express(mst_channels *channels, int sender, const mst_enve
     if (to)
         mst_channel_copy(channels, sender, entry, envelope->kind, to, envelope->bytes);
     mst_exchange64_sc(&end->channel->express_taken, ++end->express); /* E6: it may be written again */
-    mst_eventcount_ring(&channels->subarena->cells[sender]->doorbell);
+    mst_channels_ring(channels, sender);
 }
 
 /* ---- what the sender is told ---- */
@@ -233,7 +233,7 @@ void mst_channel_starve(mst_channels *channels, int sender)
     end->starved = end->number;
     mst_fault_point("message.starve");
     mst_exchange64_sc(&end->channel->starved, end->number); /* E6 */
-    mst_eventcount_ring(&channels->subarena->cells[sender]->doorbell);
+    mst_channels_ring(channels, sender);
 }
 
 void mst_channel_post(mst_channels *channels, int sender, int32_t tag)
@@ -243,7 +243,7 @@ void mst_channel_post(mst_channels *channels, int sender, int32_t tag)
     mst_fault_point("message.want");
     mst_exchange64_sc(&end->channel->posted, mst_posted_pack(end->number, tag)); /* E6 */
     mst_fault_point("message.wanted");
-    mst_eventcount_ring(&channels->subarena->cells[sender]->doorbell);
+    mst_channels_ring(channels, sender);
 }
 
 bool mst_channel_answer(mst_channels *channels, int sender, mst_answer_kind kind, uint64_t message,
@@ -261,7 +261,7 @@ bool mst_channel_answer(mst_channels *channels, int sender, mst_answer_kind kind
     mst_exchange64_sc(&at->stamp,
                       mst_stamp_pack(++end->answers, (mst_entry_kind)kind, 0)); /* E28: publishes it */
     mst_fault_point("message.answered");
-    mst_eventcount_ring(&channels->subarena->cells[sender]->doorbell);
+    mst_channels_ring(channels, sender);
     return true;
 }
 

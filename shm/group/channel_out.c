@@ -129,7 +129,7 @@ static void publish(mst_channels *channels, int receiver, mst_entry *entry, uint
     mst_fault_point("message.write");
     mst_exchange64_sc(&entry->stamp, stamp); /* E5: publishes the entry */
     mst_fault_point("message.put");
-    mst_eventcount_ring(&channels->subarena->cells[receiver]->doorbell);
+    mst_channels_ring(channels, receiver);
 }
 
 mst_flow mst_channel_put(mst_channels *channels, int receiver, const mst_envelope *envelope,
@@ -184,7 +184,7 @@ mst_flow mst_channel_announce(mst_channels *channels, int receiver, const mst_en
     mst_fault_point("message.announced");
     end->number++;
     end->announcements++;
-    mst_eventcount_ring(&channels->subarena->cells[receiver]->doorbell);
+    mst_channels_ring(channels, receiver);
     return MST_FLOW_OK;
 }
 

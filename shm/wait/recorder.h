@@ -58,6 +58,12 @@ static inline uint64_t mst_record_pack(const mst_record_what *what)
            (uint64_t)what->group_size << 48;
 }
 
+/* The number of a message, modulo 2^32, and its tag. */
+static inline uint64_t mst_record_pack_message(uint64_t number, uint32_t tag)
+{
+    return (uint64_t)tag << 32 | (uint32_t)number;
+}
+
 static inline mst_record_what mst_record_unpack(uint64_t word)
 {
     return (mst_record_what){ .kind = word & 0xff,

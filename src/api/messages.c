@@ -179,6 +179,92 @@ muster_status muster_sendrecv(const void *sendbuf, size_t sendcount, int dst, in
     return mst_end(group, MUSTER_CALL_SEND, "sendrecv", status);
 }
 
+/* ---- starting ---- */
+
+static muster_status start_checked(muster_group *group, muster_call_class class, mst_message *message,
+                                   muster_request *request)
+{
+    bool from_none = message->receives && message->source == MUSTER_RANK_NONE;
+    uint64_t number;
+
+    message->sends = message->sends && message->destination != MUSTER_RANK_NONE;
+    message->receives = message->receives && !from_none;
+    muster_status status = group->backend->start_message(group, class, message, &number);
+    if (status != MUSTER_OK)
+        return status;
+    if (from_none)
+        tell_none(message->result, message->dtype);
+    mst_add64_rlx(&group->started_count, 1);
+    *request = (muster_request){ group, number };
+    return MUSTER_OK;
+}
+
+static muster_status start(muster_group *group, muster_call_class class, mst_message *message,
+                           muster_request *request)
+{
+    muster_status status = mst_enter(group, class);
+
+    if (status != MUSTER_OK)
+        return status;
+    status = mst_check_place(request, "request");
+    if (status == MUSTER_OK)
+        status = check(group, message);
+    status = status == MUSTER_OK ? start_checked(group, class, message, request) : mst_refuse(group, status);
+    return mst_end(group, class, message->name, status);
+}
+
+muster_status muster_send_start(const void *buf, size_t count, muster_dtype dtype, int dst, int tag,
+                                muster_group *group, muster_request *request)
+{
+    mst_message message = { .name = "send_start",
+                            .dtype = dtype,
+                            .sends = true,
+                            .destination = dst,
+                            .send_tag = tag,
+                            .out = buf,
+                            .out_count = count };
+
+    return start(group, MUSTER_CALL_SEND, &message, request);
+}
+
+muster_status muster_recv_start(void *buf, size_t count, muster_dtype dtype, int src, int tag,
+                                muster_group *group, muster_message *result, muster_request *request)
+{
+    mst_message message = { .name = "recv_start",
+                            .dtype = dtype,
+                            .receives = true,
+                            .source = src,
+                            .receive_tag = tag,
+                            .in = buf,
+                            .in_count = count,
+                            .result = result };
+
+    return start(group, MUSTER_CALL_RECEIVE, &message, request);
+}
+
+muster_status muster_cancel(muster_request *request, bool *canceled)
+{
+    muster_group *group = request ? request->group : NULL;
+    bool over = false;
+
+    if (!group)
+        return mst_fail(MUSTER_ERR_INVALID,
+                        "the request is not pending: it was never started, or has been completed");
+    muster_call_class class = mst_started_class(request->number);
+    muster_status status = mst_check_place(canceled, "answer");
+    if (status == MUSTER_OK)
+        status = mst_enter(group, class);
+    if (status != MUSTER_OK)
+        return status;
+    status = group->backend->cancel(group, request->number, &over);
+    if (status == MUSTER_OK) {
+        *canceled = over;
+        if (over)
+            mst_request_over(request);
+    }
+    return mst_end(group, class, "cancel", status);
+}
+
 /* ---- probing ---- */
 
 static muster_status probe(const char *name, int src, int tag, muster_group *group, bool waits, bool *found,

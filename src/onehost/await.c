@@ -461,7 +461,10 @@ static void look_around(mst_pending *pending)
     if (now_ns - group->tested_ns < TEST_LOOKS_AFTER_NS)
         return;
     group->tested_ns = now_ns;
-    if (watch.tick(watch.arg, -1, 0) && !pending->kind->is_over(pending))
+    if (!watch.tick(watch.arg, -1, 0))
+        return;
+    mst_pending_progress(group); /* what it did before it left may be enough */
+    if (!pending->kind->is_over(pending))
         watch.lost(watch.arg, -1);
 }
 

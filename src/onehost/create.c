@@ -6,12 +6,14 @@
 #include "shm/base/error.h"
 #include "src/onehost/coll/started.h"
 #include "src/onehost/pending.h"
+#include "src/onehost/started_messages.h"
 
 static void destroy(mst_group *group)
 {
     mst_channels_destroy(&group->channels);
     mst_pairs_destroy(&group->pairs);
     mst_traffic_destroy(&group->traffic);
+    mst_message_destroy(group);
     mst_started_destroy(group);
     mst_pending_destroy(group);
     free(group->records);

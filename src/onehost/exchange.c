@@ -17,6 +17,7 @@
 #include "src/onehost/broken.h"
 #include "src/onehost/incoming.h"
 #include "src/onehost/outgoing.h"
+#include "src/onehost/pending.h"
 #include "src/onehost/showing.h"
 #include "src/pure/dtype.h"
 #include "src/pure/sized.h"
@@ -87,6 +88,18 @@ static mst_flow receive_at_once(const mst_exchange *exchange)
 
 /* ---- transfers ---- */
 
+static void lock(const mst_exchange *exchange)
+{
+    if (exchange->locks)
+        mst_pending_lock(exchange->group);
+}
+
+static void unlock(const mst_exchange *exchange)
+{
+    if (exchange->locks)
+        mst_pending_unlock(exchange->group);
+}
+
 static muster_status add(mst_exchange *exchange)
 {
     const mst_message *message = exchange->message;
@@ -120,10 +133,14 @@ static bool move(mst_exchange *exchange)
     bool moved = false;
 
     exchange->status = MUSTER_OK;
+    lock(exchange);
     if (exchange->message->sends)
         exchange->status = mst_outgoing_move(group, &moved);
     if (exchange->message->receives && exchange->status == MUSTER_OK)
         exchange->status = mst_incoming_move(group, &moved);
+    unlock(exchange);
+    if (moved && exchange->locks)
+        mst_channels_ring(&group->channels, group->base.rank); /* what another thread waits for may be over */
     if (!exchange->sent)
         exchange->sent = mst_transfer_is_over(&exchange->out);
     if (!exchange->received)
@@ -137,7 +154,7 @@ static bool can_move(const void *arg)
 {
     mst_exchange *exchange = *(mst_exchange *const *)arg;
 
-    return move(exchange) || exchange->status != MUSTER_OK;
+    return move(exchange) || exchange->status != MUSTER_OK || (exchange->sent && exchange->received);
 }
 
 static bool has_come(const void *arg)
@@ -172,7 +189,9 @@ static void find_peers(const void *arg, int peers[2])
     peers[1] = -1;
     if (exchange->received)
         return;
+    lock(exchange);
     peers[1] = exchange->added ? exchange->in.peer : exchange->message->source;
+    unlock(exchange);
     if (peers[1] == MUSTER_ANY_SOURCE)
         peers[1] = MST_ANY_PEER;
 }
@@ -200,6 +219,7 @@ static mst_doing doing_of(const mst_exchange *exchange, bool out)
                                 : out                               ? MST_DOING_SEND
                                                                     : MST_DOING_RECEIVE,
                         .dtype = message->dtype,
+                        .op = (uint32_t)(out ? message->send_tag : message->receive_tag),
                         .peer = out ? message->destination : message->source,
                         .count = out ? message->out_count : message->in_count,
                         .operation = exchange->group->messages[out ? 0 : 1] };
@@ -283,21 +303,24 @@ static muster_status wait(mst_exchange *exchange, mst_waiter *waiter, bool (*rea
 /* Turns of transfers. */
 static muster_status run_transfers(mst_exchange *exchange, mst_waiter *waiter)
 {
+    lock(exchange);
     muster_status status = add(exchange);
-
+    unlock(exchange);
     while (status == MUSTER_OK) {
         bool moved = move(exchange);
 
         status = exchange->status;
         if (status != MUSTER_OK || (exchange->sent && exchange->received))
             break;
-        if (!exchange->received)
+        if (!exchange->received && !exchange->locks)
             mst_incoming_hint(exchange->group, &exchange->in);
         if (!moved)
             status = wait(exchange, waiter, can_move);
         if (status == MUSTER_OK)
             status = exchange->status;
     }
+    if (status != MUSTER_OK)
+        mst_message_stop(exchange->group);
     return status;
 }
 
@@ -325,10 +348,10 @@ muster_status mst_exchange_run(mst_exchange *exchange)
 {
     mst_group *group = exchange->group;
     mst_waiter *waiter = exchange->received ? &group->send_waiter : &group->receive_waiter;
-    bool passed;
+    bool passed = false;
 
     begin(exchange, waiter);
-    muster_status status = pass(exchange, waiter, &passed);
+    muster_status status = exchange->locks ? MUSTER_OK : pass(exchange, waiter, &passed);
     if (status == MUSTER_OK && !passed)
         status = run_transfers(exchange, waiter);
     if (status != MUSTER_OK)

@@ -6,11 +6,13 @@
 #define MST_EXCHANGE_H
 
 #include "src/onehost/stall.h"
+#include "src/onehost/started_messages.h"
 
 typedef struct mst_exchange {
     mst_group *group;
     const mst_message *message;
     bool sent, received;      /* or nothing is to be */
+    bool locks;               /* other threads of the rank may move the same messages */
     bool shows_out, shows_in; /* has a published activity, as a wait */
     bool added;               /* the transfers below are in use */
     mst_transfer out, in;     /* of what does not pass at once */
@@ -25,6 +27,8 @@ static inline void mst_exchange_init(mst_exchange *exchange, mst_group *group, c
     exchange->message = message;
     exchange->sent = !message->sends;
     exchange->received = !message->receives;
+    exchange->locks = (message->sends && mst_message_is_shared(group, false)) ||
+                      (message->receives && mst_message_is_shared(group, true));
     exchange->shows_out = exchange->shows_in = exchange->added = false;
     exchange->status = MUSTER_OK;
 }

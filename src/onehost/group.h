@@ -81,7 +81,8 @@ typedef struct mst_group {
     mst_staging staging;                           /* for the sequence `collectives` */
     mst_store_policy staging_stores, arena_stores; /* for collectives' copies and reductions there */
     mst_channels channels;
-    mst_traffic traffic; /* messages */
+    mst_traffic traffic;                    /* messages */
+    struct started_message *spare_messages; /* of started ones that are over */
     mst_waiter send_waiter, receive_waiter;
     uint64_t operation;       /* collectives entered so far */
     uint64_t split;           /* splits and dups entered so far */

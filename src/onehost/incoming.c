@@ -77,7 +77,7 @@ static void finish(mst_group *group, mst_transfer *receive)
 
         mst_sized_give(receive->result, &came, sizeof came);
     }
-    receive->state = MST_TRANSFER_OVER;
+    mst_transfer_end(receive);
 }
 
 static bool answer(mst_group *group, const mst_transfer *receive, mst_answer_kind kind, uint64_t offset)
@@ -446,7 +446,6 @@ void mst_incoming_remove(mst_group *group, mst_transfer *receive)
 {
     mst_matching_unpost(&incoming_of(group)->matching, &receive->node);
     unwant(group, receive->peer);
-    receive->state = MST_TRANSFER_OVER;
 }
 
 /* While a probe looks, all that comes of its source is wanted. */

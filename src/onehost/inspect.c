@@ -58,6 +58,19 @@ static bool read_cell(const reader *reader, uint32_t seat, uint32_t index, mst_c
     return true;
 }
 
+/* ", tag 7"; "" for tag 0. */
+static const char *tag_of(const mst_doing *doing, char *text, size_t bytes)
+{
+    int tag = (int)(int32_t)doing->op;
+
+    if (tag == MUSTER_ANY_TAG)
+        return ", any tag";
+    if (tag == 0)
+        return "";
+    snprintf(text, bytes, ", tag %d", tag);
+    return text;
+}
+
 static void describe(const mst_activity *activity, char *text, size_t bytes)
 {
     const mst_doing *doing = &activity->doing;
@@ -66,7 +79,7 @@ static void describe(const mst_activity *activity, char *text, size_t bytes)
                                .op = doing->op,
                                .root = doing->peer,
                                .count = doing->count };
-    char name[40], dtype[MST_DTYPE_NAME_BYTES];
+    char name[40], tag[24], dtype[MST_DTYPE_NAME_BYTES];
 
     if (doing->kind < MST_COLLECTIVE_COUNT) {
         snprintf(record.made, sizeof record.made, "%.*s", (int)sizeof record.made - 1, activity->op_name);
@@ -78,7 +91,8 @@ static void describe(const mst_activity *activity, char *text, size_t bytes)
     if (doing->kind >= MST_DOING_SPLIT)
         snprintf(text, bytes, "%s", name);
     else
-        snprintf(text, bytes, "%s (%s x %llu)", name, dtype, (unsigned long long)doing->count);
+        snprintf(text, bytes, "%s (%s x %llu%s)", name, dtype, (unsigned long long)doing->count,
+                 tag_of(doing, tag, sizeof tag));
 }
 
 static muster_seen_call *next_call(reader *reader)
@@ -140,7 +154,7 @@ static muster_status note_call(reader *reader, const mst_rank_entry *entry, cons
     describe(activity, call->what, sizeof call->what);
     call->bytes = mst_doing_bytes(doing, call->group_rank, call->group_size);
     if (doing->kind >= MST_DOING_SEND)
-        call->peer = doing->peer;
+        call->peer = doing->peer; /* a receive from any rank waits for all */
     if (doing->kind < MST_DOING_SEND || doing->kind == MST_DOING_SUBSET)
         call->operation = doing->operation;
     int64_t since_ns = mst_os_now_ns() - activity->entered_ns;

@@ -8,16 +8,31 @@
 #include "src/onehost/broken.h"
 #include "src/onehost/exchange.h"
 #include "src/onehost/incoming.h"
+#include "src/onehost/pending.h"
 #include "src/onehost/showing.h"
 #include "src/pure/dtype.h"
 #include "src/pure/sized.h"
 
-/* Refuses a message to ourselves that does not travel by itself: nobody else could receive it. */
+/* Whether a message to ourselves travels by itself, or a receive for it has been started. */
+static bool can_send_to_self(mst_group *group, const mst_message *message)
+{
+    if (message->out_bytes <= MST_EAGER_BYTES &&
+        mst_channel_has_room(&group->channels, group->base.rank, message->out_bytes) == MST_FLOW_OK)
+        return true;
+    if (!mst_message_is_shared(group, true))
+        return false;
+    mst_pending_lock(group);
+    bool expected =
+        mst_matching_expects(&group->traffic.incoming.matching, group->base.rank, message->send_tag);
+    mst_pending_unlock(group);
+    return expected;
+}
+
+/* Refuses one that nobody would receive. */
 static muster_status check_send_to_self(mst_group *group, const mst_message *message)
 {
     if (!message->sends || message->receives || message->destination != group->base.rank ||
-        (message->out_bytes <= MST_EAGER_BYTES &&
-         mst_channel_has_room(&group->channels, group->base.rank, message->out_bytes) == MST_FLOW_OK))
+        can_send_to_self(group, message))
         return MUSTER_OK;
     return mst_fail(
         MUSTER_ERR_INVALID,
@@ -66,16 +81,36 @@ muster_status mst_message_move(muster_group *of, const mst_message *message)
 typedef struct probe {
     mst_group *group;
     int source, tag;
-    const mst_unexpected *found;
+    bool locks;
+    const mst_unexpected *found; /* as long as the lock is held */
+    muster_message came;
     muster_status status;
     mst_waiting waiting;
 } probe;
+
+static void copy_found(probe *probe)
+{
+    const mst_envelope *envelope = &probe->found->envelope;
+
+    probe->came =
+        (muster_message){ .struct_size = sizeof probe->came,
+                          .source = probe->found->node.source,
+                          .tag = envelope->tag,
+                          .count = (size_t)envelope->total / muster_dtype_size((muster_dtype)envelope->type),
+                          .dtype = (muster_dtype)envelope->type };
+}
 
 static bool look(const void *arg)
 {
     probe *probe = *(struct probe *const *)arg;
 
+    if (probe->locks)
+        mst_pending_lock(probe->group);
     probe->status = mst_incoming_probe(probe->group, probe->source, probe->tag, &probe->found);
+    if (probe->found)
+        copy_found(probe);
+    if (probe->locks)
+        mst_pending_unlock(probe->group);
     return probe->found || probe->status != MUSTER_OK;
 }
 
@@ -120,24 +155,15 @@ static muster_status wait(probe *probe)
     return result == MST_WAIT_READY ? probe->status : fail(probe, result);
 }
 
-static void tell(const probe *probe, muster_message *result)
-{
-    const mst_envelope *envelope = &probe->found->envelope;
-    muster_message came = { .struct_size = sizeof came,
-                            .source = probe->found->node.source,
-                            .tag = envelope->tag,
-                            .count =
-                                (size_t)envelope->total / muster_dtype_size((muster_dtype)envelope->type),
-                            .dtype = (muster_dtype)envelope->type };
-
-    mst_sized_give(result, &came, sizeof came);
-}
-
 muster_status mst_message_probe(muster_group *of, int source, int tag, bool waits, bool *found,
                                 muster_message *result)
 {
     mst_group *group = mst_group_of(of);
-    probe probe = { .group = group, .source = source, .tag = tag }, *at = &probe;
+    probe probe = { .group = group,
+                    .source = source,
+                    .tag = tag,
+                    .locks = mst_message_is_shared(group, true) },
+          *at = &probe;
 
     muster_status status = mst_group_ready(group, MUSTER_CALL_RECEIVE);
     if (status != MUSTER_OK)
@@ -151,6 +177,6 @@ muster_status mst_message_probe(muster_group *of, int source, int tag, bool wait
         return status;
     *found = probe.found != NULL;
     if (probe.found && result)
-        tell(&probe, result);
+        mst_sized_give(result, &probe.came, sizeof probe.came);
     return MUSTER_OK;
 }

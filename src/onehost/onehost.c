@@ -14,6 +14,7 @@
 #include "src/onehost/ring.h"
 #include "src/onehost/showing.h"
 #include "src/onehost/split.h"
+#include "src/onehost/started_messages.h"
 #include "src/onehost/subset.h"
 #include "src/onehost/window.h"
 #include "src/pure/config.h"
@@ -54,6 +55,8 @@ const mst_backend mst_backend_onehost = {
     .test = mst_pending_test,
     .wait = mst_pending_wait,
     .message = mst_message_move,
+    .start_message = mst_message_start,
+    .cancel = mst_message_cancel,
     .probe = mst_message_probe,
     .split = mst_split,
     .dup = mst_dup,

@@ -102,7 +102,8 @@ static mst_flow put_part(mst_group *group, mst_transfer *send)
     return flow;
 }
 
-/* Puts the entries that travel by themselves: all or none, so that they are adjacent. */
+/* Puts the entries that travel by themselves: all or none, so that they are adjacent. The send stays in its
+ * state if these are all. */
 static mst_flow put_eager(mst_group *group, mst_transfer *send)
 {
     bool whole = send->total <= MST_PART_BYTES;
@@ -119,9 +120,7 @@ static mst_flow put_eager(mst_group *group, mst_transfer *send)
     send->done = envelope.bytes;
     if (!whole)
         flow = put_part(group, send);
-    if (send->done == send->total)
-        send->state = MST_TRANSFER_OVER;
-    else
+    if (send->done < send->total)
         tell(group, send, false);
     return flow;
 }
@@ -153,10 +152,12 @@ static mst_flow put_queue(mst_group *group, int peer, bool *moved)
         starved = flow == MST_FLOW_NOT_NOW && (starved || mst_channel_is_starved(&group->channels, peer));
         if (starved)
             flow = announce(group, send, view);
-        if (flow == MST_FLOW_OK) {
-            mst_transfers_remove_first(queue);
-            *moved = true;
-        }
+        if (flow != MST_FLOW_OK)
+            break;
+        *moved = true;
+        mst_transfers_remove_first(queue);
+        if (send->state == MST_TRANSFER_WAITS)
+            mst_transfer_end(send);
     }
     return flow;
 }
@@ -167,7 +168,7 @@ static void leave_table(mst_group *group, mst_transfer *send)
 {
     mst_table_remove(&group->traffic.outgoing.told, &send->node);
     destination_of(group, send->peer)->told--;
-    send->state = MST_TRANSFER_OVER;
+    mst_transfer_end(send);
 }
 
 /* A view is over when it has been read, and our share of it written. */
@@ -248,22 +249,15 @@ static mst_flow put_written(mst_group *group, mst_transfer *send)
 
     envelope.message = send->number;
     mst_flow flow = mst_channel_put(&group->channels, send->peer, &envelope, NULL);
-    if (flow == MST_FLOW_NOT_NOW)
-        flow = mst_channel_put_express(&group->channels, send->peer, &envelope, NULL);
-    if (flow == MST_FLOW_OK) {
-        send->sharing = false;
-        send->state = MST_TRANSFER_TOLD;
-        end_view(group, send);
-    }
-    return flow;
+    return flow == MST_FLOW_NOT_NOW ? mst_channel_put_express(&group->channels, send->peer, &envelope, NULL)
+                                    : flow;
 }
 
 /* The next part, in the ring, or beside it if the ring is full of what the receiver does not take. */
-static mst_flow put_next(mst_group *group, mst_transfer *send)
+static mst_flow put_rest(mst_group *group, mst_transfer *send)
 {
-    if (send->sharing)
-        return put_written(group, send);
     mst_flow flow = put_part(group, send);
+
     if (flow == MST_FLOW_NOT_NOW && mst_channel_is_starved(&group->channels, send->peer)) {
         mst_envelope envelope = envelope_of(send, MST_ENTRY_PART);
 
@@ -274,9 +268,20 @@ static mst_flow put_next(mst_group *group, mst_transfer *send)
         if (flow == MST_FLOW_OK)
             send->done += envelope.bytes;
     }
-    if (flow == MST_FLOW_OK && send->done == send->total)
-        leave_table(group, send);
     return flow;
+}
+
+/* The send's last entry has been put. */
+static void end_granted(mst_group *group, mst_transfer *send)
+{
+    mst_transfers_remove_first(&destination_of(group, send->peer)->granted);
+    if (!send->viewed) {
+        leave_table(group, send);
+        return;
+    }
+    send->sharing = false;
+    send->state = MST_TRANSFER_TOLD;
+    end_view(group, send);
 }
 
 static mst_flow put_granted(mst_group *group, int peer, bool *moved)
@@ -287,11 +292,12 @@ static mst_flow put_granted(mst_group *group, int peer, bool *moved)
     while (granted->first && flow == MST_FLOW_OK) {
         mst_transfer *send = granted->first;
 
-        flow = put_next(group, send);
-        if (flow == MST_FLOW_OK)
-            *moved = true;
-        if (flow == MST_FLOW_OK && send->state != MST_TRANSFER_MOVES)
-            mst_transfers_remove_first(granted);
+        flow = send->viewed ? put_written(group, send) : put_rest(group, send);
+        if (flow != MST_FLOW_OK)
+            break;
+        *moved = true;
+        if (send->viewed || send->done == send->total)
+            end_granted(group, send);
     }
     return flow;
 }

@@ -108,6 +108,10 @@ static void decode_operation(const mst_record *from, const mst_record_what *what
     record->group_size = (int)what->group_size;
     record->call_class = (muster_call_class)what->call_class;
     record->operation = mst_load64_rlx(&from->number);
+    if (record->call_class == MUSTER_CALL_SEND || record->call_class == MUSTER_CALL_RECEIVE) {
+        record->tag = (int)(int32_t)(record->operation >> 32);
+        record->operation = (uint32_t)record->operation;
+    }
     record->peer = what->peer;
     record->dtype = (muster_dtype)doing.dtype;
     record->count = (size_t)doing.count;

@@ -19,6 +19,11 @@ static int64_t time_ns(const mst_group *group)
     return group->subarena->attachment->recorder.exact ? mst_os_now_ns() : mst_os_coarse_ns();
 }
 
+static bool is_message(muster_call_class class)
+{
+    return class == MUSTER_CALL_SEND || class == MUSTER_CALL_RECEIVE;
+}
+
 static void record_bytes(mst_group *group, muster_call_class class, const mst_doing *doing,
                          int64_t entered_ns);
 
@@ -37,7 +42,7 @@ static inline void record(mst_group *group, muster_call_class class, const mst_d
     const mst_recorder *recorder = &group->subarena->attachment->recorder;
     mst_record_what what = { .kind = doing->kind,
                              .dtype = doing->dtype,
-                             .op = doing->op,
+                             .op = is_message(class) ? 0 : doing->op,
                              .call_class = class,
                              .exact = recorder->exact,
                              .started = class == MUSTER_CALL_COLLECTIVE && group->finishing,
@@ -47,7 +52,9 @@ static inline void record(mst_group *group, muster_call_class class, const mst_d
     if (recorder->exact || arrived_ns == 0 || doing->count >= TIMED_COUNT_MIN)
         done_ns = time_ns(group);
     mst_operation operation = { .what = group->recorded | mst_record_pack(&what),
-                                .number = doing->operation,
+                                .number = is_message(class)
+                                              ? mst_record_pack_message(doing->operation, doing->op)
+                                              : doing->operation,
                                 .group = group->subarena->cells[group->base.rank]->group,
                                 .count = doing->count,
                                 .entered_ns = entered_ns,

@@ -8,11 +8,15 @@
  * receive matches where it is, in its channel.
  *
  * A transfer belongs to its call, or, if it was started, to its request. Each direction is used by one thread
- * at a time.
+ * at a time: by the one that is in a call of its class, or, while started messages of that direction are not
+ * completed (`started`), by the one that has the group's lock of pending operations. Only a thread in a call
+ * of the class starts or completes messages, so that another one that is in such a call may rely on what it
+ * has found.
  */
 #ifndef MST_TRANSFER_H
 #define MST_TRANSFER_H
 
+#include "shm/base/atomic.h"
 #include "shm/group/channel.h"
 #include "src/backend.h"
 #include "src/pure/matching.h"
@@ -20,8 +24,7 @@
 typedef enum mst_transfer_state {
     MST_TRANSFER_WAITS, /* a send: in the queue; a receive: posted, without a message */
     MST_TRANSFER_TOLD,  /* a send: the receiver knows of it, and has to answer */
-    MST_TRANSFER_MOVES, /* a send: further entries are to be put; a receive: it has a message */
-    MST_TRANSFER_OVER
+    MST_TRANSFER_MOVES  /* a send: further entries are to be put; a receive: it has a message */
 } mst_transfer_state;
 
 typedef struct mst_transfer {
@@ -34,9 +37,10 @@ typedef struct mst_transfer {
     bool sharing; /* the same: the sender has written its share, and has to tell */
     bool read;    /* the same: the receiver has read it */
     mst_transfer_state state;
-    mst_answer_kind owed; /* a receive in the list of answers that had no room */
-    int peer;             /* MUSTER_ANY_SOURCE until a message has come */
-    int tag;              /* likewise MUSTER_ANY_TAG */
+    _Atomic uint32_t over; /* 1: it has ended; from then on it is its owner's, who frees it */
+    mst_answer_kind owed;  /* a receive in the list of answers that had no room */
+    int peer;              /* MUSTER_ANY_SOURCE until a message has come */
+    int tag;               /* likewise MUSTER_ANY_TAG */
     muster_dtype dtype;
     unsigned char *bytes; /* the user's; only read when sending */
     size_t room;          /* of the buffer */
@@ -93,6 +97,8 @@ typedef struct mst_incoming {
 typedef struct mst_traffic {
     mst_outgoing outgoing;
     mst_incoming incoming;
+    _Atomic uint32_t started[2]; /* sends, receives: started, and not completed */
+    bool ended;                  /* a call has failed, and its transfers are gone: nothing moves any more */
 } mst_traffic;
 
 bool mst_traffic_init(mst_traffic *traffic, int size); /* false: no memory */
@@ -106,7 +112,13 @@ void mst_transfers_remove_first(mst_transfers *list);
 
 static inline bool mst_transfer_is_over(const mst_transfer *transfer)
 {
-    return transfer->state == MST_TRANSFER_OVER;
+    return mst_load32_acq(&transfer->over) != 0; /* what was received is there */
+}
+
+/* The last that is done with it. */
+static inline void mst_transfer_end(mst_transfer *transfer)
+{
+    mst_store32_rel(&transfer->over, 1);
 }
 
 /* Puts a transfer that has its first entry into a table, to be found by the peer's number of it. */

@@ -177,6 +177,11 @@ mst_match_node *mst_matching_arrive(mst_matching *matching, int source, int tag)
     return first;
 }
 
+bool mst_matching_expects(const mst_matching *matching, int source, int tag)
+{
+    return mst_table_find(&matching->posted, source, tag) || find_wildcard(matching, source, tag);
+}
+
 void mst_matching_keep(mst_matching *matching, mst_match_node *message)
 {
     mst_table_insert(&matching->unexpected, message);

@@ -65,6 +65,9 @@ void mst_matching_unpost(mst_matching *matching, mst_match_node *receive);
 /* Finds the receive for a message that has arrived, and takes it out; NULL: none. */
 mst_match_node *mst_matching_arrive(mst_matching *matching, int source, int tag);
 
+/* Whether there is a receive for such a message. */
+bool mst_matching_expects(const mst_matching *matching, int source, int tag);
+
 /* Adds a message that no receive matches. */
 void mst_matching_keep(mst_matching *matching, mst_match_node *message);
 

@@ -19,7 +19,12 @@ typedef struct buffer {
 typedef struct started {
     struct started *next;
     uint64_t number;
-    rendezvous *rendezvous;
+    rendezvous *rendezvous; /* of a collective; NULL: it is a message */
+    mst_message message;
+    envelope lent;    /* a send for which there was no room */
+    receipt receipt;  /* a receive */
+    const bool *over; /* of the two; NULL: it is */
+    int64_t limit_ns; /* of a message */
 } started;
 
 /* One rank's group. */
@@ -128,6 +133,13 @@ muster_status meet_to_make(handle *parent, const posting *mine, handle **made);
 extern const mst_share_methods shares_of_threads;
 extern const mst_queue_methods queues_of_threads;
 
+/* Starts the message, and takes it back in a group that is broken, or if no message has come for it. */
+muster_status message_begin(handle *handle, started *started);
+void message_drop(handle *handle, started *started);
+
+/* What a wait for it waits for. */
+wait message_wait(const started *started, char *doing, size_t bytes);
+
 /* ---- for the table ---- */
 
 muster_status thread_collective(muster_group *group, const mst_request *request);
@@ -135,6 +147,9 @@ muster_status thread_start(muster_group *group, const mst_request *request, uint
 muster_status thread_test(muster_group *group, uint64_t number, bool *over);
 muster_status thread_wait(mst_wait_set *set, size_t *index);
 muster_status thread_message(muster_group *group, const mst_message *message);
+muster_status thread_start_message(muster_group *group, muster_call_class call_class,
+                                   const mst_message *message, uint64_t *number);
+muster_status thread_cancel(muster_group *group, uint64_t number, bool *canceled);
 muster_status thread_probe(muster_group *group, int source, int tag, bool waits, bool *found,
                            muster_message *result);
 muster_status thread_status(const muster_group *group);

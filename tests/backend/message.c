@@ -132,29 +132,39 @@ static muster_status get_back(handle *handle, const mst_message *message, envelo
 
 /* ---- receiving ---- */
 
-static muster_status take(handle *handle, const mst_message *message)
+/* Takes a message that is there, or posts the receipt. */
+static void begin_take(handle *handle, const mst_message *message, receipt *receipt)
 {
     shared_group *shared = handle->shared;
     mailbox *mailbox = mailbox_of(shared, handle->base.rank);
-    receipt receipt = { .node = { .source = message->source, .tag = message->receive_tag },
-                        .message = *message };
     mst_match_node *found = mst_matching_find(&mailbox->matching, message->source, message->receive_tag);
+
+    *receipt = (struct receipt){ .node = { .source = message->source, .tag = message->receive_tag },
+                                 .message = *message,
+                                 .matched = found != NULL };
+    if (!found) {
+        mst_matching_post(&mailbox->matching, &receipt->node);
+        return;
+    }
+    if (!fits(shared, handle->base.rank, message, (envelope *)found))
+        return;
+    envelope *envelope = mailbox_take(mailbox, found);
+    if (message->source == MUSTER_ANY_SOURCE)
+        mst_matching_serve(&mailbox->matching, envelope->node.source);
+    deliver(message, envelope);
+    envelope->taken = true;
+    if (!envelope->lent)
+        free(envelope);
+    receipt->over = true;
+    tell_all(shared);
+}
+
+static muster_status take(handle *handle, const mst_message *message)
+{
+    receipt receipt;
     char doing[80];
 
-    if (found) {
-        if (!fits(shared, handle->base.rank, message, (envelope *)found))
-            return explain(shared);
-        envelope *envelope = mailbox_take(mailbox, found);
-        if (message->source == MUSTER_ANY_SOURCE)
-            mst_matching_serve(&mailbox->matching, envelope->node.source);
-        deliver(message, envelope);
-        envelope->taken = true;
-        if (!envelope->lent)
-            free(envelope);
-        tell_all(shared);
-        return explain(shared);
-    }
-    mst_matching_post(&mailbox->matching, &receipt.node);
+    begin_take(handle, message, &receipt);
     doing_of(message, message->in_count, doing, sizeof doing);
     muster_status status = wait_for(handle, &(wait){ .doing = doing,
                                                      .over = &receipt.over,
@@ -162,9 +172,55 @@ static muster_status take(handle *handle, const mst_message *message)
                                                      .receives = true,
                                                      .limit_ns = handle->base.timeout_ns });
     if (!receipt.matched)
-        mst_matching_unpost(&mailbox->matching, &receipt.node);
+        mst_matching_unpost(&mailbox_of(handle->shared, handle->base.rank)->matching, &receipt.node);
     return status;
 }
+
+/* ---- started messages ---- */
+
+muster_status message_begin(handle *handle, started *started)
+{
+    const mst_message *message = &started->message;
+    bool waits = false;
+
+    muster_status status = explain(handle->shared);
+    if (status == MUSTER_OK && message->sends) {
+        status = post(handle, message, &started->lent, &waits);
+        started->over = waits ? &started->lent.taken : NULL;
+    } else if (status == MUSTER_OK && message->receives) {
+        started->over = &started->receipt.over;
+        begin_take(handle, message, &started->receipt);
+    }
+    return status;
+}
+
+void message_drop(handle *handle, started *started)
+{
+    shared_group *shared = handle->shared;
+    const mst_message *message = &started->message;
+
+    if (!started->over || *started->over)
+        return;
+    if (message->sends)
+        mst_matching_take(&mailbox_of(shared, message->destination)->matching, &started->lent.node);
+    else if (!started->receipt.matched)
+        mst_matching_unpost(&mailbox_of(shared, handle->base.rank)->matching, &started->receipt.node);
+}
+
+wait message_wait(const started *started, char *doing, size_t bytes)
+{
+    static const bool over = true;
+    const mst_message *message = &started->message;
+
+    doing_of(message, message->sends ? message->out_count : message->in_count, doing, bytes);
+    return (wait){ .doing = doing,
+                   .over = started->over ? started->over : &over,
+                   .peer = message->sends ? message->destination : message->source,
+                   .receives = message->receives,
+                   .limit_ns = started->limit_ns };
+}
+
+/* ---- the calls ---- */
 
 static muster_status exchange(handle *handle, const mst_message *message)
 {

@@ -109,7 +109,7 @@ typedef struct shared_group {
     int *waits; /* by member: threads of it that wait */
     rendezvous *open[RENDEZVOUS_KINDS];
     mailbox *mailboxes; /* by member */
-    block *blocks;     /* of the group of a share: by member; else NULL */
+    block *blocks;      /* of the group of a share: by member; else NULL */
     _Atomic uint64_t syncs;
     struct entries *entries; /* of the group of a queue; else NULL */
     muster_status broken;

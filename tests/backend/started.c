@@ -27,6 +27,14 @@ static void forget(handle *handle, started *over)
     free(over);
 }
 
+static uint64_t append(handle *handle, started *made, muster_call_class class)
+{
+    made->number = mst_started_number(++handle->starts, class);
+    *(handle->last ? &handle->last->next : &handle->first) = made;
+    handle->last = made;
+    return made->number;
+}
+
 muster_status thread_start(muster_group *group, const mst_request *request, uint64_t *number)
 {
     handle *handle = handle_of(group);
@@ -39,10 +47,30 @@ muster_status thread_start(muster_group *group, const mst_request *request, uint
         free(made);
         return status;
     }
-    *number = made->number = mst_started_number(++handle->starts, MUSTER_CALL_COLLECTIVE);
-    *(handle->last ? &handle->last->next : &handle->first) = made;
-    handle->last = made;
+    lock(handle);
+    *number = append(handle, made, MUSTER_CALL_COLLECTIVE);
+    unlock(handle);
     return MUSTER_OK;
+}
+
+muster_status thread_start_message(muster_group *group, muster_call_class call_class,
+                                   const mst_message *message, uint64_t *number)
+{
+    handle *handle = handle_of(group);
+    started *made = calloc(1, sizeof *made);
+
+    if (!made)
+        return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a started message");
+    made->message = *message;
+    made->limit_ns = group->timeout_ns;
+    lock(handle);
+    muster_status status = message_begin(handle, made);
+    if (status == MUSTER_OK)
+        *number = append(handle, made, call_class);
+    unlock(handle);
+    if (status != MUSTER_OK)
+        free(made);
+    return status;
 }
 
 /* ---- waiting ---- */
@@ -50,8 +78,13 @@ muster_status thread_start(muster_group *group, const mst_request *request, uint
 static wait wait_of(const muster_group *group, const started *started, int64_t timeout_ns, char *doing,
                     size_t bytes)
 {
-    const posting *own = &started->rendezvous->postings[group->rank];
+    if (!started->rendezvous) {
+        wait waited = message_wait(started, doing, bytes);
 
+        waited.limit_ns = timeout_ns ? timeout_ns : waited.limit_ns;
+        return waited;
+    }
+    const posting *own = &started->rendezvous->postings[group->rank];
     collective_describe(started->rendezvous, group->rank, doing, bytes);
     return (wait){ .doing = doing,
                    .rendezvous = started->rendezvous,
@@ -63,14 +96,36 @@ static muster_status complete(muster_group *group, started *started, muster_stat
 {
     rendezvous *rendezvous = started->rendezvous;
 
+    lock(handle_of(group));
+    if (!rendezvous)
+        message_drop(handle_of(group), started);
     forget(handle_of(group), started);
-    return status == MUSTER_OK ? collective_complete(handle_of(group), rendezvous) : status;
+    unlock(handle_of(group));
+    return status == MUSTER_OK && rendezvous ? collective_complete(handle_of(group), rendezvous) : status;
 }
 
 static muster_status refuse(void)
 {
     return mst_fail(MUSTER_ERR_INVALID,
                     "the request is not pending: its operation has been completed already");
+}
+
+muster_status thread_cancel(muster_group *group, uint64_t number, bool *canceled)
+{
+    handle *handle = handle_of(group);
+
+    *canceled = false;
+    lock(handle);
+    started *started = find(group, number);
+    muster_status status = started ? explain(handle->shared) : refuse();
+    if (status == MUSTER_OK && !started->rendezvous && started->message.receives &&
+        !started->receipt.matched) {
+        message_drop(handle, started);
+        forget(handle, started);
+        *canceled = true;
+    }
+    unlock(handle);
+    return status;
 }
 
 muster_status thread_test(muster_group *group, uint64_t number, bool *over)
