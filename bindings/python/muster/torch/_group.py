@@ -57,10 +57,11 @@ class ProcessGroupMuster(Collectives, dist.ProcessGroup):
         self._show_name()
 
     def _show_name(self):
-        """muster's errors, inspect, ps and traces show the description, such as mesh_tp, or else torch's number."""
+        """muster's errors, inspect, ps and traces show the description, such as mesh_tp, or else torch's number. The
+        group of all ranks, which torch calls default_pg, needs no name."""
         desc = self._group_desc if self._group_desc not in ("", "undefined") else self._group_name
         shown = "".join(c if c.isprintable() else "?" for c in desc)
-        if not self._closed:
+        if not self._closed and desc != "default_pg":
             self._group.name = shown.encode()[:31].decode(errors="ignore")
 
     group_name = property(getGroupName)
