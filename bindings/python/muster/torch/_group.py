@@ -58,10 +58,10 @@ class ProcessGroupMuster(Collectives, dist.ProcessGroup):
 
     def _show_name(self):
         """muster's errors, inspect, ps and traces show the description, such as mesh_tp, or else torch's number. The
-        group of all ranks, which torch calls default_pg, needs no name."""
+        group of all ranks, which is default_pg and number 0, needs no name."""
         desc = self._group_desc if self._group_desc not in ("", "undefined") else self._group_name
         shown = "".join(c if c.isprintable() else "?" for c in desc)
-        if not self._closed and desc != "default_pg":
+        if not self._closed and desc not in ("default_pg", "0"):
             self._group.name = shown.encode()[:31].decode(errors="ignore")
 
     group_name = property(getGroupName)
