@@ -150,7 +150,8 @@ static void look_for_poison(mst_group *group, int peer)
     mst_group_spread(group, poison.kind, poison.rank, poison.code);
 }
 
-/* Whether any of the other members would do; *seats: of those that are still there. */
+/* Whether any of the other members would do; *seats: of those that are still there. In a group of one that is
+ * this rank itself. */
 static bool find_any_of(const stall *stall, mst_seats *seats)
 {
     const mst_group *group = stall->waiting->group;
@@ -159,7 +160,7 @@ static bool find_any_of(const stall *stall, mst_seats *seats)
     if (stall->peers[0] != MST_ANY_PEER && stall->peers[1] != MST_ANY_PEER)
         return false;
     for (int rank = 0; rank < group->base.size; rank++)
-        if (rank != group->base.rank && !has_left(group, rank))
+        if ((rank != group->base.rank || group->base.size == 1) && !has_left(group, rank))
             seats->bits[group->subarena->shares[rank].seat / 64] |=
                 1ULL << group->subarena->shares[rank].seat % 64;
     return true;

@@ -72,8 +72,18 @@ static int receive_from_oneself(muster_group *world, void *arg)
     return 0;
 }
 
+static int receive_from_nobody(muster_group *world, void *arg)
+{
+    float x;
+
+    (void)arg;
+    return expect_deadlock(world, muster_recv(&x, 1, MUSTER_FLOAT32, MUSTER_ANY_SOURCE, 0, world, NULL),
+                           "waits for any rank");
+}
+
 START_TEST(test_a_cycle_of_one)
 {
+    run_ranks(1, RANKS_AS_PROCESSES, receive_from_nobody, NULL);
     run_ranks(1, RANKS_AS_PROCESSES, receive_from_oneself, NULL);
     run_ranks(2, RANKS_AS_PROCESSES, receive_from_oneself, NULL);
 }
