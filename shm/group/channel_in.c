@@ -189,12 +189,6 @@ mst_kept *mst_channel_release(mst_channels *channels, int sender, mst_kept *kept
     return released;
 }
 
-void mst_channel_free_now(mst_channels *channels, int sender)
-{
-    if (channels->incoming[sender].channel)
-        free_space(channels, sender, true);
-}
-
 /* ---- past the ring ---- */
 
 mst_flow mst_channel_look_express(mst_channels *channels, int sender, mst_envelope *envelope)

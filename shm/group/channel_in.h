@@ -32,9 +32,6 @@ mst_kept *mst_channel_release(mst_channels *channels, int sender, mst_kept *kept
 mst_flow mst_channel_look_express(mst_channels *channels, int sender, mst_envelope *envelope);
 void mst_channel_take_express(mst_channels *channels, int sender, const mst_envelope *envelope, void *to);
 
-/* Frees all space that can be freed, now: for a sender that waits for it. */
-void mst_channel_free_now(mst_channels *channels, int sender);
-
 /* Tells the sender that all entries have been looked at, some are kept, and another one is needed. */
 void mst_channel_starve(mst_channels *channels, int sender);
 

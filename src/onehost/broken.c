@@ -214,7 +214,7 @@ muster_status mst_group_interrupted(const mst_group *group, const char *doing)
 muster_status mst_group_late(mst_group *group, int64_t limit_ns, const char *doing, const char *missing,
                              int rank)
 {
-    report late = { .kind = MST_POISON_LATE, .rank = rank, .limit_ns = limit_ns };
+    report late = { .kind = MST_POISON_LATE, .rank = rank >= 0 ? rank : -1, .limit_ns = limit_ns };
 
     snprintf(late.text, sizeof late.text, "rank %d waited %.3g s in %s for %s", group->base.rank,
              (double)limit_ns / MST_NS_PER_S, doing, missing);

@@ -131,8 +131,14 @@ static mst_unexpected *get_record(mst_incoming *incoming)
 {
     mst_unexpected *record = incoming->spare;
 
-    if (!record)
-        return malloc(sizeof *record);
+    if (!record) {
+        record = malloc(sizeof *record);
+        if (record) {
+            record->made_next = incoming->made;
+            incoming->made = record;
+        }
+        return record;
+    }
     incoming->spare = (mst_unexpected *)record->kept.next;
     return record;
 }
@@ -150,7 +156,9 @@ static muster_status keep(mst_group *group, int source, const mst_envelope *enve
         return mst_group_poison(group, MST_POISON_ABORT,
                                 "rank %d has no memory to remember the messages that it has not received",
                                 group->base.rank);
-    *record = (mst_unexpected){ .envelope = *envelope, .node = { .source = source, .tag = envelope->tag } };
+    *record = (mst_unexpected){ .made_next = record->made_next,
+                                .envelope = *envelope,
+                                .node = { .source = source, .tag = envelope->tag } };
     if (is_announced(envelope))
         mst_channel_take(&group->channels, source, envelope, NULL);
     else
@@ -165,7 +173,9 @@ static bool keep_second(mst_group *group, int source, const mst_envelope *envelo
     mst_unexpected *record = (mst_unexpected *)group->channels.incoming[source].kept_last;
 
     if (!record || record->kept.over || record->second || record->envelope.kind != MST_ENTRY_FIRST ||
-        record->envelope.number != envelope->message || envelope->kind != MST_ENTRY_PART)
+        record->envelope.number != envelope->message || envelope->kind != MST_ENTRY_PART ||
+        envelope->offset != record->envelope.bytes ||
+        envelope->bytes > record->envelope.total - record->envelope.bytes)
         return false;
     record->second_bytes = envelope->bytes;
     record->second = mst_channel_keep_with(&group->channels, source, envelope);
@@ -460,6 +470,8 @@ muster_status mst_incoming_probe(mst_group *group, int source, int tag, const ms
         want(group, source);
         status = mst_incoming_move(group, &moved);
         unwant(group, source);
+        if (moved) /* of another receive, perhaps: what a wait has published must not stay as it is */
+            mst_deadlock_over(&group->subarena->attachment->deadlock);
         node = mst_matching_find(matching, source, tag);
     }
     *found = node ? unexpected_of(node) : NULL;

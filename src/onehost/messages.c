@@ -13,19 +13,24 @@
 #include "src/pure/dtype.h"
 #include "src/pure/sized.h"
 
-/* Whether a message to ourselves travels by itself, or a receive for it has been started. */
+static bool has_room_for_self(mst_group *group, const mst_message *message)
+{
+    return message->out_bytes <= MST_EAGER_BYTES &&
+           mst_channel_has_room(&group->channels, group->base.rank, message->out_bytes) == MST_FLOW_OK;
+}
+
+/* Whether a message to ourselves travels by itself, and no started one waits ahead of it, or a receive for it
+ * has been started. */
 static bool can_send_to_self(mst_group *group, const mst_message *message)
 {
-    if (message->out_bytes <= MST_EAGER_BYTES &&
-        mst_channel_has_room(&group->channels, group->base.rank, message->out_bytes) == MST_FLOW_OK)
-        return true;
-    if (!mst_message_is_shared(group, true))
-        return false;
+    if (!mst_message_is_shared(group, false) && !mst_message_is_shared(group, true))
+        return has_room_for_self(group, message);
     mst_pending_lock(group);
-    bool expected =
-        mst_matching_expects(&group->traffic.incoming.matching, group->base.rank, message->send_tag);
+    bool goes = (!group->traffic.outgoing.destinations[group->base.rank].queue.first &&
+                 has_room_for_self(group, message)) ||
+                mst_matching_expects(&group->traffic.incoming.matching, group->base.rank, message->send_tag);
     mst_pending_unlock(group);
-    return expected;
+    return goes;
 }
 
 /* Refuses one that nobody would receive. */
@@ -57,8 +62,9 @@ muster_status mst_message_move(muster_group *of, const mst_message *message)
     mst_group *group = mst_group_of(of);
     mst_exchange exchange;
 
-    /* First, since the checks take as long as the lines; it only prefetches, also in a broken group. */
-    if (message->sends)
+    /* First, since the checks take as long as the lines; it only prefetches, also in a broken group. Not
+     * while another thread may be in the channel, for started sends. */
+    if (message->sends && !mst_message_is_shared(group, false))
         mst_channel_prefetch(&group->channels, message->destination, message->out_bytes);
     mst_exchange_init(&exchange, group, message);
     muster_status status = enter(group, message);

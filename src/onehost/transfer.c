@@ -23,22 +23,12 @@ bool mst_traffic_init(mst_traffic *traffic, int size)
            mst_table_init(&incoming->receiving) && mst_matching_init(&incoming->matching, size);
 }
 
-static mst_unexpected *of_node(mst_match_node *node)
-{
-    return (mst_unexpected *)(void *)((char *)node - offsetof(mst_unexpected, node));
-}
-
 void mst_traffic_destroy(mst_traffic *traffic)
 {
     mst_incoming *incoming = &traffic->incoming;
 
-    for (int source = 0; incoming->matching.by_source && source < incoming->matching.sources; source++)
-        for (mst_match_node *next, *at = incoming->matching.by_source[source].first; at; at = next) {
-            next = at->list_next;
-            free(of_node(at));
-        }
-    for (mst_unexpected *next, *at = incoming->spare; at; at = next) {
-        next = (mst_unexpected *)at->kept.next;
+    for (mst_unexpected *next, *at = incoming->made; at; at = next) {
+        next = at->made_next;
         free(at);
     }
     mst_matching_destroy(&incoming->matching);

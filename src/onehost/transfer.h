@@ -57,6 +57,7 @@ typedef struct mst_unexpected {
     mst_envelope envelope;
     const mst_entry *second; /* the part after the first entry, once it has come */
     size_t second_bytes;
+    struct mst_unexpected *made_next; /* in the list of all that were made */
 } mst_unexpected;
 
 typedef struct mst_transfers {
@@ -92,6 +93,7 @@ typedef struct mst_incoming {
     int pending;               /* receives that are not over */
     mst_members wanted;
     mst_unexpected *spare; /* by kept.next */
+    mst_unexpected *made;  /* all that exist, by made_next */
 } mst_incoming;
 
 typedef struct mst_traffic {
