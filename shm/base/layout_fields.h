@@ -117,7 +117,7 @@ STRUCT(mst_journal_entry)
     ARRAY(uint64_t, reserved, [5]);
 END_STRUCT(mst_journal_entry);
 
-/* Behind the entry of a started collective with counts by rank, E31. */
+/* Behind the entry of a started collective with counts by rank, E32. */
 STRUCT(mst_varied_entry)
     FIELD(uint64_t, balance); /* src/pure/blocks.h: those of all ranks add up to 0 */
     REST(uint64_t, numbers);  /* by rank, three of each: what it gives, what it takes, where the block is */
@@ -126,7 +126,7 @@ END_STRUCT(mst_varied_entry);
 /* How far a rank has come in the journals of a group. */
 STRUCT(mst_journal_lines)
     FIELD(alignas(MST_LINE) _Atomic uint64_t, started); /* entries in its own journal, E32 */
-    FIELD(_Atomic uint64_t, read); /* operations of which it has read all inputs, E33 */
+    FIELD(_Atomic uint64_t, read);                      /* operations of which it has read all inputs, E33 */
     FIELD(_Atomic uint64_t, done); /* operations of which it reads nothing any more, E34 */
     FIELD(uint64_t, first);        /* arena offset of the first entry, before `started`: E32 */
 END_STRUCT(mst_journal_lines);

@@ -26,10 +26,7 @@ bool mst_journal_init(mst_journal *journal, mst_subarena *subarena)
     *journal = (mst_journal){ .subarena = subarena };
     journal->positions[MST_JOURNAL_READ] = calloc(size, sizeof(mst_journal_entry *));
     journal->positions[MST_JOURNAL_DONE] = calloc(size, sizeof(mst_journal_entry *));
-    if (journal->positions[MST_JOURNAL_READ] && journal->positions[MST_JOURNAL_DONE])
-        return true;
-    mst_journal_destroy(journal);
-    return false;
+    return journal->positions[MST_JOURNAL_READ] && journal->positions[MST_JOURNAL_DONE];
 }
 
 static void free_list(segment *first)

@@ -36,7 +36,7 @@ typedef struct mst_journal {
         *positions[MST_JOURNAL_STAGES]; /* by rank: the entry that we came to last; by stage */
 } mst_journal;
 
-bool mst_journal_init(mst_journal *journal, mst_subarena *subarena); /* false: no memory */
+bool mst_journal_init(mst_journal *journal, mst_subarena *subarena); /* false: no memory; destroy it */
 void mst_journal_destroy(mst_journal *journal);                      /* of arena memory, frees none */
 
 /* Makes an entry, which no peer sees before mst_journal_advance, with `bytes` bytes behind it. *offset: of
@@ -44,7 +44,7 @@ void mst_journal_destroy(mst_journal *journal);                      /* of arena
 muster_status mst_journal_append(mst_journal *journal, uint64_t bytes, mst_journal_entry **entry,
                                  uint64_t *offset);
 
-/* Publishes that we have come to entry number `count` in that stage, and wakes members that sleep. */
+/* Publishes that we have reached entry number `count` in that stage, and wakes members that sleep. */
 void mst_journal_advance(mst_journal *journal, mst_journal_stage stage, uint64_t count);
 
 /* How far we have come; and the member that has come least far, which acquires what they published. */

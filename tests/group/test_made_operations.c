@@ -97,6 +97,43 @@ static int check_made(muster_group *world, muster_op op, muster_op_fn fn, muster
     return 0;
 }
 
+/* The same of reduce_scatter, into another buffer and in place, blocking and started, from ordinary memory
+ * and from the arena. */
+static int check_scattered(muster_group *world, muster_op op, muster_op_fn fn, muster_dtype dtype,
+                           size_t count)
+{
+    int n = muster_group_size(world), rank = muster_group_rank(world);
+    size_t block = count * muster_dtype_size(dtype), all = block * (size_t)n;
+    unsigned char *inputs[INPUTS_MAX] = { 0 }, *expected = malloc(all), *copy = malloc(all),
+                  *out = malloc(block);
+    void *arena;
+
+    fill_inputs(inputs, n, count * (size_t)n, dtype, count + 3);
+    memcpy(expected, inputs[0], all);
+    for (int r = 1; r < n; r++)
+        fn(expected, inputs[r], count * (size_t)n, dtype, NULL);
+    RANK_OK(world, muster_alloc(world, all, &arena));
+    for (int way = 0; way < 8; way++) {
+        unsigned char *in = way & 1 ? arena : copy, *to = way & 2 ? in + (size_t)rank * block : out;
+        muster_request request = MUSTER_REQUEST_INIT;
+
+        memcpy(in, inputs[rank], all);
+        if (way & 4) {
+            RANK_OK(world, muster_reduce_scatter_start(in, to, count, dtype, op, world, &request));
+            RANK_OK(world, muster_wait(&request, 0));
+        } else {
+            RANK_OK(world, muster_reduce_scatter(in, to, count, dtype, op, world));
+        }
+        RANK_CHECK(world, memcmp(to, expected + (size_t)rank * block, block) == 0);
+    }
+    RANK_OK(world, muster_free(world, arena));
+    free_inputs(inputs, n);
+    free(expected);
+    free(copy);
+    free(out);
+    return 0;
+}
+
 static int made_operations(muster_group *world, void *arg)
 {
     static const size_t counts[] = { 1, 5, 300, 7001 }, sizes[] = { 1, 3, 12, 16, 17, 24, 64, 1000 };
@@ -116,6 +153,9 @@ static int made_operations(muster_group *world, void *arg)
             failed = check_made(world, mixed, mix, MUSTER_BYTES(sizes[k]), counts[i]);
     }
     failed = failed || check_made(world, mixed, mix, MUSTER_BYTES(70001), 3); /* larger than a slot */
+    for (int i = 0; i < 4 && !failed; i++)
+        failed = check_scattered(world, mixed, mix, MUSTER_BYTES(24), counts[i]) ||
+                 check_scattered(world, matrix, multiply, MUSTER_BYTES(16), counts[i]);
     failed = failed || reduce_on_every_path(world, 3000, MUSTER_BYTES(24), mixed);
     failed = failed || reduce_on_every_path(world, 20000, MUSTER_BYTES(16), matrix);
     failed = failed || reduce_on_every_path(world, 40000, MUSTER_BFLOAT16, mixed);
@@ -198,6 +238,15 @@ static int aligned_elements(muster_group *world, void *arg)
     in = calloc(33333, 16); /* malloc aligns to 16 bytes */
     memset(arena_in, 0, 16 * 33333);
     for (int i = 0; i < 6; i++) {
+        size_t each[INPUTS_MAX] = { 0 };
+        muster_request request = MUSTER_REQUEST_INIT;
+
+        each[0] = counts[i] / 2;
+        each[muster_group_size(world) - 1] += counts[i] - counts[i] / 2;
+        RANK_OK(world, muster_reduce_scatterv(in, each, arena_out, MUSTER_BYTES(16), op, world));
+        RANK_OK(world,
+                muster_reduce_scatterv_start(in, each, arena_out, MUSTER_BYTES(16), op, world, &request));
+        RANK_OK(world, muster_wait(&request, 0));
         RANK_OK(world, muster_all_reduce(in, in, counts[i], MUSTER_BYTES(16), op, world));
         RANK_OK(world, muster_all_reduce(in, arena_out, counts[i], MUSTER_BYTES(16), op, world));
         RANK_OK(world, muster_all_reduce(arena_in, arena_out, counts[i], MUSTER_BYTES(16), op, world));

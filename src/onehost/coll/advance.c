@@ -27,6 +27,15 @@ static muster_status damaged(mst_group *group, int rank)
         group->base.rank, rank);
 }
 
+/* Whether the operation is the one of that number. Our own counts are in the arena, too. */
+static bool is_next(mst_group *group, const mst_started_op *operation, uint64_t number)
+{
+    if (operation && operation->number == number)
+        return true;
+    damaged(group, group->base.rank);
+    return false;
+}
+
 /* The address of a peer's bytes; NULL: they are not in its heap. */
 static unsigned char *peer_at(const mst_group *group, int rank, uint64_t offset, size_t bytes)
 {
@@ -45,7 +54,7 @@ static muster_status collect(struct mst_started_calls *calls, mst_started_op *op
 
         if (!entry)
             return damaged(group, rank);
-        calls->records[rank] = entry->call; /* E32: read once */
+        mst_record_copy(&calls->records[rank], &entry->call); /* E32 */
         calls->lends[rank] = entry->lends;
     }
     muster_status status = mst_records_compare(&operation->call, calls->records);
@@ -60,8 +69,7 @@ static muster_status collect(struct mst_started_calls *calls, mst_started_op *op
     }
     /* Our own, from the buffer: it is in our cache. Not where the output replaces it before it has been read.
      */
-    if (mst_op_in_bytes_of(operation, group->base.rank) &&
-        !(operation->call.plan.assembled && operation->request.in == operation->request.out))
+    if (mst_op_in_bytes_of(operation, group->base.rank) && !mst_op_keeps_own(operation))
         calls->in[group->base.rank] = operation->request.in;
     return status;
 }
@@ -165,12 +173,13 @@ static muster_status read_inputs(struct mst_started_calls *calls, mst_started_op
 }
 
 /* Takes operations to the stage, as far as all have been started. */
-static bool read_all(struct mst_started_calls *calls)
+static bool read_all(mst_group *group, struct mst_started_calls *calls)
 {
     uint64_t started = mst_journal_all(&calls->journal, MST_JOURNAL_STARTED); /* E32 */
     uint64_t published = mst_journal_own(&calls->journal, MST_JOURNAL_READ), own = published;
 
-    while (own < started && read_inputs(calls, calls->to_read) == MUSTER_OK) {
+    while (own < started && is_next(group, calls->to_read, own + 1) &&
+           read_inputs(calls, calls->to_read) == MUSTER_OK) {
         const mst_started_op *operation = calls->to_read;
         bool small =
             operation->call.plan.out_bytes < SMALL_BYTES && operation->call.plan.in_bytes < SMALL_BYTES;
@@ -210,14 +219,14 @@ static muster_status copy_slices(struct mst_started_calls *calls, const mst_star
     return MUSTER_OK;
 }
 
-static void finish_all(struct mst_started_calls *calls)
+static void finish_all(mst_group *group, struct mst_started_calls *calls)
 {
     uint64_t own = mst_journal_own(&calls->journal, MST_JOURNAL_DONE), published = own;
     uint64_t read = mst_journal_own(&calls->journal, MST_JOURNAL_READ);
     uint64_t read_by_all = mst_journal_all(&calls->journal, MST_JOURNAL_READ); /* E33 */
 
-    while (own < read && (!calls->to_do->sliced || own < read_by_all) &&
-           copy_slices(calls, calls->to_do) == MUSTER_OK) {
+    while (own < read && is_next(group, calls->to_do, own + 1) &&
+           (!calls->to_do->sliced || own < read_by_all) && copy_slices(calls, calls->to_do) == MUSTER_OK) {
         calls->to_do = calls->to_do->next;
         own++;
     }
@@ -229,9 +238,9 @@ bool mst_started_progress(mst_group *group)
 {
     struct mst_started_calls *calls = group->started;
 
-    if (!calls || mst_subarena_is_broken(group->subarena) || read_all(calls))
+    if (!calls || mst_subarena_is_broken(group->subarena) || read_all(group, calls))
         return false;
-    finish_all(calls);
+    finish_all(group, calls);
     mst_started_forget(calls);
     mst_journal_reclaim(&calls->journal);
     return mst_journal_own(&calls->journal, MST_JOURNAL_DONE) <

@@ -49,6 +49,16 @@ static inline bool mst_op_reduces_wholes(const mst_started_op *operation)
     return mst_methods[operation->request.collective]->by_slices && !operation->call.plan.assembled;
 }
 
+/* The output would replace this rank's own input before that has been read: a copy in the entry is read. */
+static inline bool mst_op_keeps_own(const mst_started_op *operation)
+{
+    const mst_request *request = &operation->request;
+    int own = operation->pending.group->base.rank;
+
+    return operation->call.plan.assembled && mst_overlap(request->in, mst_op_in_bytes_of(operation, own),
+                                                         request->out, mst_op_out_bytes_of(operation, own));
+}
+
 static inline mst_slice mst_op_slice_of(const mst_started_op *operation, int rank)
 {
     return mst_reduce_slice(&operation->call, operation->request.count, rank);

@@ -99,15 +99,17 @@ static mst_call_record *record_at(const mst_call *call, int rank)
     return &call->group->subarena->cells[rank]->calls[call->parity];
 }
 
+void mst_record_copy(mst_call_record *to, const mst_call_record *from)
+{
+    *to = *from;
+    if (to->op == MST_OP_USER)
+        to->made[sizeof to->made - 1] = '\0';
+}
+
 static void copy_records(mst_call *call)
 {
-    for (int rank = 0; rank < call->group->base.size; rank++) {
-        mst_call_record *record = &call->group->records[rank];
-
-        *record = *record_at(call, rank); /* E2: read once */
-        if (record->op == MST_OP_USER)
-            record->made[sizeof record->made - 1] = '\0';
-    }
+    for (int rank = 0; rank < call->group->base.size; rank++)
+        mst_record_copy(&call->group->records[rank], record_at(call, rank)); /* E2 */
 }
 
 /* Every rank compares each record with rank 0's, so that all ranks report the same two sides. */

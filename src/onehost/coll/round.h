@@ -13,6 +13,9 @@ void mst_call_begin(mst_call *call);
 /* The call's request without offsets, in one word, for its plan. */
 uint64_t mst_round_request(const mst_call *call);
 
+/* Reads a rank's record, once: its text ends. The edge that published the record is the caller's. */
+void mst_record_copy(mst_call_record *to, const mst_call_record *from);
+
 /* Compares the records of all ranks, private copies, for the call; whatever differs breaks the group. */
 muster_status mst_records_compare(const mst_call *call, const mst_call_record *records);
 

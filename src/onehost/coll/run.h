@@ -7,9 +7,6 @@
 /* The backend's collective: a complete call. */
 muster_status mst_call_run(muster_group *group, const mst_request *request);
 
-/* A call in a group of one: copies. */
-void mst_call_alone(const mst_call *call);
-
 /* A call has produced its result: injected faults happen there. */
 void mst_call_end(const mst_call *call);
 

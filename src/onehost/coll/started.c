@@ -75,12 +75,14 @@ static mst_journal_stage missing_stage(const mst_started_op *operation)
 
 static bool find_peers(const mst_pending *pending, int peers[2])
 {
+    peers[0] = peers[1] = -1;
+    if (is_over(pending)) /* it needs nobody, though others of the same wait may */
+        return false;
+
     const mst_started_op *operation = operation_of(pending);
     const mst_journal *journal = &pending->group->started->journal;
     mst_journal_stage stage = missing_stage(operation);
     int found = 0;
-
-    peers[0] = peers[1] = -1;
     for (int rank = 0; rank < pending->group->base.size && found < 2; rank++)
         if (!mst_journal_has_come(journal, stage, rank, operation->number) &&
             rank != pending->group->base.rank)
@@ -234,7 +236,7 @@ static uint64_t plan(mst_started_op *operation)
     mst_combine_plan(call);
     call->plan.in_bytes = in_bytes;
     call->plan.out_bytes = out_bytes;
-    if (in_bytes >= least && !overwrites_input(operation))
+    if (in_bytes >= least && !overwrites_input(operation) && !mst_op_keeps_own(operation))
         call->in_offset = mst_group_heap_offset(group, request->in, in_bytes);
     if (mst_op_reduces_wholes(operation) && out_bytes >= least)
         call->out_offset = mst_group_heap_offset(group, request->out, out_bytes);
@@ -343,7 +345,8 @@ muster_status mst_started_call(muster_group *of, const mst_request *request, uin
         return mst_request_failed(request,
                                   mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a started operation"));
     mst_group_begin(group);
-    made->pending = (mst_pending){ &collective_kind, group, 0, group->base.timeout_ns };
+    made->pending =
+        (mst_pending){ .kind = &collective_kind, .group = group, .timeout_ns = group->base.timeout_ns };
     made->request = *request;
     made->call = (mst_call){ .request = &made->request, .group = group };
     mst_pending_lock(group);

@@ -105,7 +105,7 @@ static void plan_stream(mst_call *call, mst_varied *varied, mst_varied_head *hea
 
 static bool fits_payload(size_t bytes)
 {
-    return bytes <= MST_PAYLOAD_BYTES - sizeof(mst_varied_head);
+    return bytes <= MST_PAYLOAD_BYTES - MST_VARIED_BEGIN;
 }
 
 /* Half of a slot, as for other collectives. */
@@ -208,7 +208,7 @@ muster_status mst_varied_meet(mst_call *call)
 
     memcpy(mst_sequence_next(call->sequence)->payload, own, sizeof *own);
     muster_status status =
-        mst_round_varied(call, sizeof *own + (call->plan.in_line ? (size_t)own->bytes : 0));
+        mst_round_varied(call, MST_VARIED_BEGIN + (call->plan.in_line ? (size_t)own->bytes : 0));
     if (status != MUSTER_OK)
         return status;
     return read_heads(call, varied) == 0 ? MUSTER_OK : mst_varied_disagree(call);
@@ -228,7 +228,7 @@ const unsigned char *mst_varied_slot(const mst_call *call, int rank, bool first)
     size_t bytes = call->group->varied->heads[rank].bytes;
 
     if (first && fits_payload(bytes))
-        return mst_sequence_arrival(call->sequence, rank)->payload + sizeof(mst_varied_head);
+        return mst_sequence_arrival(call->sequence, rank)->payload + MST_VARIED_BEGIN;
     return mst_staging_last(staging, first && fits_small(call, bytes) ? MST_STAGING_SMALL : MST_STAGING_RING,
                             rank);
 }

@@ -44,10 +44,13 @@ static inline size_t mst_varied_at(const size_t *places, int rank)
     return places ? places[rank] : 0;
 }
 
+/* Where in a payload the stream begins, behind its head: elements keep their alignment. */
+#define MST_VARIED_BEGIN ((sizeof(mst_varied_head) + 15) / 16 * 16)
+
 /* Where in the slot of the first round the stream begins. */
 static inline size_t mst_varied_begin(const mst_call *call)
 {
-    return call->plan.in_line ? sizeof(mst_varied_head) : 0;
+    return call->plan.in_line ? MST_VARIED_BEGIN : 0;
 }
 
 /* The first round: compares the requests and the balances, and advances staging. */

@@ -9,20 +9,15 @@
 /* The three parts of an entry's numbers, each by rank. */
 enum { GIVES, TAKES, PLACES, PARTS };
 
+/* The blocks behind the numbers keep the alignment of their elements. */
 static size_t numbers_bytes(const mst_group *group)
 {
-    return sizeof(mst_varied_entry) + PARTS * (size_t)group->base.size * sizeof(uint64_t);
+    return (sizeof(mst_varied_entry) + PARTS * (size_t)group->base.size * sizeof(uint64_t) + 15) / 16 * 16;
 }
 
 static uint64_t number_at(const mst_group *group, const mst_varied_entry *entry, int part, int rank)
 {
-    return entry->numbers[part * group->base.size + rank]; /* E31: read once */
-}
-
-/* An output that replaces the rank's own input before it has been read: that is read from the entry, then. */
-static bool keeps_own(const mst_call *call)
-{
-    return mst_shapes[call->request->collective].reduces && call->plan.assembled;
+    return entry->numbers[part * group->base.size + rank]; /* E32: read once */
 }
 
 uint64_t mst_varied_plan(mst_call *call, bool *lends)
@@ -34,7 +29,7 @@ uint64_t mst_varied_plan(mst_call *call, bool *lends)
     mst_combine_plan(call);
     call->plan.in_bytes = needed;
     call->plan.out_bytes = request->out_elements * request->element_bytes;
-    *lends = !keeps_own(call) && mst_varied_in_offset(call, needed, &begin);
+    *lends = mst_varied_in_offset(call, needed, &begin) != 0;
     return numbers_bytes(call->group) + (*lends ? 0 : needed);
 }
 
@@ -58,13 +53,13 @@ static void fill_places(const mst_call *call, mst_varied_entry *entry, uint64_t 
     const mst_group *group = call->group;
     const mst_request *request = call->request;
     unsigned char *to = (unsigned char *)entry + numbers_bytes(group);
-    bool has_own = mst_shapes[request->collective].reduces, is_copied = false;
+    bool is_copied = false;
     size_t packed = 0, used = 0;
 
     for (int rank = 0; rank < group->base.size; rank++) {
         size_t at = place_in(request, rank, &packed) * request->element_bytes;
         size_t bytes = mst_counts_of(&request->gives, rank) * request->element_bytes;
-        bool needs = bytes && (has_own || rank != group->base.rank);
+        bool needs = bytes && rank != group->base.rank; /* who reads its own from the buffer */
 
         entry->numbers[PLACES * group->base.size + rank] = lent ? lent + at : copied + used;
         if (lent || !needs || is_copied)
@@ -145,7 +140,7 @@ static muster_status find_blocks(const mst_call *call, const unsigned char **in)
 
         if (bytes == 0)
             in[rank] = NULL;
-        else if (rank == own && !keeps_own(call))
+        else if (rank == own)
             in[rank] = own_block(call);
         else
             in[rank] = peer_at(group, rank, number_at(group, entry, PLACES, own), bytes);
@@ -167,7 +162,7 @@ muster_status mst_varied_collect(const mst_call *call, const mst_call_record *re
         if (!entry)
             return mst_varied_damaged(call, rank);
         in[rank] = (const unsigned char *)entry;
-        balance += entry->balance; /* E31: read once */
+        balance += entry->balance; /* E32: read once */
     }
     return balance == 0 ? find_blocks(call, in) : disagree(call, in);
 }
