@@ -281,7 +281,8 @@ void mst_op_let_go(muster_group *group, uint64_t number);
 /* The operation of a request has ended, and its backend has forgotten it. */
 static inline void mst_request_over(muster_request *request)
 {
-    if (request->group->kept)
+    /* Only collectives have any, and their class excludes a second thread. */
+    if (mst_started_class(request->number) == MUSTER_CALL_COLLECTIVE && request->group->kept)
         mst_op_let_go(request->group, request->number);
     mst_add64_rlx(&request->group->started_count, (uint64_t)-1);
     *request = (muster_request)MUSTER_REQUEST_INIT;

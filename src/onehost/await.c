@@ -94,8 +94,12 @@ static bool find_broken(mst_group *group, muster_call_class class, void *arg)
     (void)class;
     if (!mst_subarena_is_broken(group->subarena))
         return false;
-    awaiting->found = request_of(awaiting->set, group);
-    awaiting->failed = awaiting->found < awaiting->set->count; /* else all of its operations have ended */
+    const mst_wait_set *set = awaiting->set;
+    size_t i = 0;
+    while (i < set->count && (set->requests[i].group != &group->base || is_over(&set->requests[i])))
+        i++;
+    awaiting->found = i;
+    awaiting->failed = i < set->count; /* else all of its operations have ended */
     return awaiting->failed;
 }
 
@@ -198,7 +202,7 @@ static bool tick(void *arg, int peer, int64_t slept_ns)
     (void)peer;
     for_each_group(set, tick_in, &(ticking){ awaiting, slept_ns });
     for (size_t i = awaiting->next; i < set->count && !lost; i = next_pending(set, i + 1))
-        lost = find_lost(pending_of(&set->requests[i])) >= 0;
+        lost = find_lost(pending_of(&set->requests[i])) != -1; /* MST_ANY_PEER, too */
     return lost;
 }
 
@@ -416,12 +420,27 @@ static muster_status refuse(void)
                     "the request is not pending: its operation has been completed already");
 }
 
+/* All of them are pending, and none is there twice, by a copy. */
 static muster_status check(const mst_wait_set *set)
 {
-    for (size_t i = 0; i < set->count; i++)
-        if (set->requests[i].group && !pending_of(&set->requests[i]))
-            return refuse();
-    return MUSTER_OK;
+    muster_status status = MUSTER_OK;
+    size_t checked = 0;
+
+    for (; checked < set->count && status == MUSTER_OK; checked++) {
+        mst_pending *pending = set->requests[checked].group ? pending_of(&set->requests[checked]) : NULL;
+
+        if (set->requests[checked].group && (!pending || pending->seen))
+            status = refuse();
+        else if (pending)
+            pending->seen = true;
+    }
+    for (size_t i = 0; i < checked; i++) {
+        mst_pending *pending = set->requests[i].group ? pending_of(&set->requests[i]) : NULL;
+
+        if (pending)
+            pending->seen = false;
+    }
+    return status;
 }
 
 muster_status mst_pending_wait(mst_wait_set *set, size_t *index)
@@ -458,9 +477,9 @@ static void look_around(mst_pending *pending)
     mst_watch watch = mst_waiting_watch(&waiting);
     int64_t now_ns = mst_os_coarse_ns();
 
-    if (now_ns - group->tested_ns < TEST_LOOKS_AFTER_NS)
+    if (now_ns - (int64_t)mst_load64_rlx(&group->tested_ns) < TEST_LOOKS_AFTER_NS)
         return;
-    group->tested_ns = now_ns;
+    mst_store64_rlx(&group->tested_ns, (uint64_t)now_ns);
     if (!watch.tick(watch.arg, -1, 0))
         return;
     mst_pending_progress(group); /* what it did before it left may be enough */

@@ -98,7 +98,7 @@ typedef struct mst_group {
     mst_task task;                     /* their progress in waits for something else */
     _Atomic uint32_t wants_progress;   /* 0: there is nothing to do for them */
     struct mst_started_calls *started; /* of collectives (coll/started.c); NULL: none so far */
-    int64_t tested_ns;                 /* when a test last looked around */
+    _Atomic uint64_t tested_ns;        /* when a test last looked around */
     struct mst_varied *varied;         /* of the current collective with counts by rank; NULL: none so far */
     _Atomic uint32_t told_broken;      /* 1: logged that it is broken */
     bool finishing;                    /* the activity of collectives is the wait for a started one */

@@ -2,10 +2,11 @@
  * The pending operations of a rank in a group: those that were started and are not completed, whatever their
  * call class, by number; and progress for them.
  *
- * What an operation is, its class knows: coll/started.c collectives. It has a struct that begins with
- * mst_pending, and a kind. The group has one lock for all of them, because every call of the rank makes
- * progress for all. Progress is made in calls that wait, after their first looks, at the beginning of each
- * call while there is something to do (mst_group_ready), and in muster_wait and its relatives.
+ * What an operation is, its class knows: coll/started.c collectives, started_messages.c messages. It has a
+ * struct that begins with mst_pending, and a kind. The group has one lock for all of them, because every call
+ * of the rank makes progress for all. Progress is made in calls that wait, after their first looks, at the
+ * beginning of each call while there is something to do (mst_group_ready), and in muster_wait and its
+ * relatives.
  */
 #ifndef MST_PENDING_H
 #define MST_PENDING_H
@@ -34,6 +35,7 @@ struct mst_pending {
     mst_group *group;
     uint64_t number;
     int64_t timeout_ns; /* that the group had when it was started */
+    bool seen;          /* only while a wait checks its requests */
 };
 
 /* Gives it a number that contains its class; NO_MEMORY. With the lock. */

@@ -25,6 +25,7 @@ typedef struct started {
     receipt receipt;  /* a receive */
     const bool *over; /* of the two; NULL: it is */
     int64_t limit_ns; /* of a message */
+    bool seen;        /* only while a wait checks its requests */
 } started;
 
 /* One rank's group. */

@@ -195,8 +195,9 @@ static muster_status await_one(const mst_wait_set *set, handle *handle, int64_t 
     return status;
 }
 
-/* All requests must be pending, and of one world, which has one lock. *found: one of their groups. */
-static muster_status check(const mst_wait_set *set, muster_group **found)
+/* Each once. All requests must be pending, and of one world, which has one lock. *found: one of their groups.
+ */
+static muster_status check_each(const mst_wait_set *set, muster_group **found)
 {
     *found = NULL;
     for (size_t i = 0; i < set->count; i++) {
@@ -204,13 +205,29 @@ static muster_status check(const mst_wait_set *set, muster_group **found)
 
         if (!group)
             continue;
-        if (!find(group, set->requests[i].number))
+        started *started = find(group, set->requests[i].number);
+        if (!started || started->seen)
             return refuse();
+        started->seen = true;
         if (*found && handle_of(*found)->shared->world != handle_of(group)->shared->world)
             return mst_fail(MUSTER_ERR_UNSUPPORTED, "the requests are of two worlds of threads");
         *found = group;
     }
     return MUSTER_OK;
+}
+
+static muster_status check(const mst_wait_set *set, muster_group **found)
+{
+    muster_status status = check_each(set, found);
+
+    for (size_t i = 0; i < set->count; i++) {
+        muster_group *group = set->requests[i].group;
+        started *started = group ? find(group, set->requests[i].number) : NULL;
+
+        if (started)
+            started->seen = false;
+    }
+    return status;
 }
 
 /* After the first that has failed. */
@@ -221,7 +238,7 @@ static void end_broken(mst_wait_set *set)
 
         if (!group || thread_status(group) == MUSTER_OK)
             continue;
-        forget(handle_of(group), find(group, set->requests[i].number));
+        complete(group, find(group, set->requests[i].number), thread_status(group));
         mst_request_over(&set->requests[i]);
     }
 }

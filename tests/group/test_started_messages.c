@@ -321,6 +321,59 @@ START_TEST(test_nobody_and_oneself)
 }
 END_TEST
 
+/* The others have freed the group, so nobody can send any more. */
+static int everyone_leaves(muster_group *world, void *arg)
+{
+    muster_request request;
+    muster_group *copy;
+    int32_t got;
+
+    (void)arg;
+    RANK_OK(world, muster_group_dup(world, &copy));
+    if (muster_group_rank(world) == 0) {
+        RANK_OK(world, muster_recv_start(&got, 1, MUSTER_INT32, MUSTER_ANY_SOURCE, 0, copy, NULL, &request));
+        RANK_CHECK(world, muster_wait(&request, 0) == MUSTER_ERR_PEER_DIED);
+    }
+    RANK_OK(world, muster_group_free(copy));
+    RANK_OK(world, muster_barrier(world));
+    return 0;
+}
+
+START_TEST(test_everyone_else_leaves)
+{
+    run_ranks(2, RANKS_AS_PROCESSES, everyone_leaves, NULL);
+    run_ranks(3, RANKS_AS_THREADS, everyone_leaves, NULL);
+}
+END_TEST
+
+/* ---- a group of one beside another ---- */
+
+static int one_is_over(muster_group *world, void *arg)
+{
+    int n = muster_group_size(world), rank = muster_group_rank(world);
+    muster_request requests[2];
+    muster_group *alone;
+    int32_t got = 0;
+
+    (void)arg;
+    RANK_OK(world, muster_group_split(world, rank, 0, &alone));
+    RANK_OK(world, muster_barrier_start(alone, &requests[1]));
+    RANK_OK(world, muster_recv_start(&got, 1, MUSTER_INT32, (rank + 1) % n, 0, world, NULL, &requests[0]));
+    if (rank)
+        pass_time_ms(60); /* so that rank 0's wait ticks */
+    RANK_OK(world, muster_send(&rank, 1, MUSTER_INT32, (rank + n - 1) % n, 0, world));
+    RANK_OK(world, muster_wait_all(requests, 2, 0));
+    RANK_CHECK(world, got == (rank + 1) % n);
+    RANK_OK(world, muster_group_free(alone));
+    return 0;
+}
+
+START_TEST(test_one_is_over)
+{
+    run_ranks(2, RANKS_AS_PROCESSES, one_is_over, NULL);
+}
+END_TEST
+
 /* ---- arena buffers ---- */
 
 static int from_the_arena(muster_group *world, void *arg)
@@ -426,6 +479,8 @@ int main(void)
     tcase_add_test(tests, test_progress_in_other_calls);
     tcase_add_test(tests, test_cancel);
     tcase_add_test(tests, test_nobody_and_oneself);
+    tcase_add_test(tests, test_everyone_else_leaves);
+    tcase_add_test(tests, test_one_is_over);
     tcase_add_test(tests, test_arena_buffers);
     tcase_add_test(tests, test_the_peer_dies);
     suite_add_tcase(suite, tests);
