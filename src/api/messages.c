@@ -115,6 +115,16 @@ static muster_status move(muster_group *group, mst_message *message)
     return status;
 }
 
+/* The whole call of one direction. */
+static muster_status move_one_way(muster_group *group, muster_call_class class, mst_message *message)
+{
+    muster_status status = mst_enter(group, class);
+
+    if (status != MUSTER_OK)
+        return status;
+    return mst_end(group, class, message->name, move(group, message));
+}
+
 muster_status muster_send(const void *buf, size_t count, muster_dtype dtype, int dst, int tag,
                           muster_group *group)
 {
@@ -126,10 +136,7 @@ muster_status muster_send(const void *buf, size_t count, muster_dtype dtype, int
                             .out = buf,
                             .out_count = count };
 
-    muster_status status = mst_enter(group, MUSTER_CALL_SEND);
-    if (status != MUSTER_OK)
-        return status;
-    return mst_end(group, MUSTER_CALL_SEND, "send", move(group, &message));
+    return move_one_way(group, MUSTER_CALL_SEND, &message);
 }
 
 muster_status muster_recv(void *buf, size_t count, muster_dtype dtype, int src, int tag, muster_group *group,
@@ -144,10 +151,7 @@ muster_status muster_recv(void *buf, size_t count, muster_dtype dtype, int src, 
                             .in_count = count,
                             .result = result };
 
-    muster_status status = mst_enter(group, MUSTER_CALL_RECEIVE);
-    if (status != MUSTER_OK)
-        return status;
-    return mst_end(group, MUSTER_CALL_RECEIVE, "recv", move(group, &message));
+    return move_one_way(group, MUSTER_CALL_RECEIVE, &message);
 }
 
 muster_status muster_sendrecv(const void *sendbuf, size_t sendcount, int dst, int sendtag, void *recvbuf,
@@ -309,6 +313,5 @@ muster_status muster_iprobe(int src, int tag, muster_group *group, bool *found, 
         status = probe("iprobe", src, tag, group, false, &there, message);
     if (status == MUSTER_OK)
         *found = there;
-    mst_leave(group, MUSTER_CALL_RECEIVE);
-    return status;
+    return mst_end(group, MUSTER_CALL_RECEIVE, "iprobe", status);
 }

@@ -32,8 +32,7 @@ muster_status muster_queue_create(muster_group *group, int writer, size_t entrie
     status = check_plan(group, writer, entries);
     if (status == MUSTER_OK)
         status = group->backend->queues->create(group, writer, entries, entry_bytes, queue);
-    mst_leave(group, MUSTER_CALL_SPLIT);
-    return status;
+    return mst_end(group, MUSTER_CALL_SPLIT, "queue_create", status);
 }
 
 static muster_status check(const muster_queue *queue)
@@ -78,8 +77,7 @@ muster_status muster_queue_push(muster_queue *queue, const void *entry, size_t b
     status = check_entry(queue, entry, bytes);
     if (status == MUSTER_OK)
         status = methods_of(queue)->push(queue, entry, bytes, timeout_ns);
-    mst_leave(queue->group, MUSTER_CALL_SEND);
-    return status;
+    return mst_end(queue->group, MUSTER_CALL_SEND, "queue_push", status);
 }
 
 muster_status muster_queue_drop(muster_queue *queue, int *readers)
@@ -130,8 +128,7 @@ muster_status muster_queue_peek(muster_queue *queue, int64_t timeout_ns, const v
         *entry = found;
         *bytes = found_bytes;
     }
-    mst_leave(queue->group, MUSTER_CALL_RECEIVE);
-    return status;
+    return mst_end(queue->group, MUSTER_CALL_RECEIVE, "queue_peek", status);
 }
 
 muster_status muster_queue_release(muster_queue *queue)
@@ -145,8 +142,7 @@ muster_status muster_queue_release(muster_queue *queue)
     else
         status = mst_fail(MUSTER_ERR_INVALID, "queue_release: no entry has been peeked at");
     queue->peeked = false;
-    mst_leave(queue->group, MUSTER_CALL_RECEIVE);
-    return status;
+    return mst_end(queue->group, MUSTER_CALL_RECEIVE, "queue_release", status);
 }
 
 static muster_status pop(muster_queue *queue, void *buffer, size_t capacity, int64_t timeout_ns,
@@ -182,8 +178,7 @@ muster_status muster_queue_pop(muster_queue *queue, void *buffer, size_t capacit
     if (status != MUSTER_OK)
         return status;
     status = pop(queue, buffer, capacity, timeout_ns, bytes);
-    mst_leave(queue->group, MUSTER_CALL_RECEIVE);
-    return status;
+    return mst_end(queue->group, MUSTER_CALL_RECEIVE, "queue_pop", status);
 }
 
 muster_status muster_queue_free(muster_queue *queue)

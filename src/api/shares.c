@@ -13,8 +13,7 @@ muster_status muster_share_create(muster_group *group, size_t bytes, muster_shar
         status = group->backend->shares->create(group, bytes, share);
     else
         status = mst_fail(MUSTER_ERR_UNSUPPORTED, "ranks on several hosts share no memory");
-    mst_leave(group, MUSTER_CALL_SPLIT);
-    return status;
+    return mst_end(group, MUSTER_CALL_SPLIT, "share_create", status);
 }
 
 static muster_status check(const muster_share *share)
@@ -75,8 +74,7 @@ muster_status muster_share_seal(muster_share *share)
         return status;
     status = methods_of(share)->seal(share);
     share->sealed = share->sealed || status == MUSTER_OK;
-    mst_leave(share->group, MUSTER_CALL_SPLIT);
-    return status;
+    return mst_end(share->group, MUSTER_CALL_SPLIT, "share_seal", status);
 }
 
 muster_status muster_share_free(muster_share *share)
@@ -155,8 +153,7 @@ muster_status muster_put_signal(muster_share *share, int rank, size_t offset, co
     status = check_put(share, &put);
     if (status == MUSTER_OK)
         status = methods_of(share)->put_signal(share, &put);
-    mst_leave(share->group, MUSTER_CALL_SEND);
-    return status;
+    return mst_end(share->group, MUSTER_CALL_SEND, "put_signal", status);
 }
 
 muster_status muster_wait_signal(muster_share *share, int source, int signal, uint64_t count,
@@ -172,8 +169,10 @@ muster_status muster_wait_signal(muster_share *share, int source, int signal, ui
     status = check_rank(share, source);
     if (status == MUSTER_OK)
         status = check_signal(signal);
+    if (status == MUSTER_OK && count > INT64_MAX)
+        status = mst_fail(MUSTER_ERR_INVALID, "wait_signal: a count of %llu; expected up to 2^63 - 1",
+                          (unsigned long long)count);
     if (status == MUSTER_OK)
         status = methods_of(share)->wait_signal(share, &wait);
-    mst_leave(share->group, MUSTER_CALL_RECEIVE);
-    return status;
+    return mst_end(share->group, MUSTER_CALL_RECEIVE, "wait_signal", status);
 }

@@ -85,6 +85,12 @@ double mst_alone_waited_s(const mst_alone *wait)
     return wait->timeout_ns < 0 ? 0 : (double)limit_ns(wait) / MST_NS_PER_S;
 }
 
+void mst_alone_late(const mst_alone *wait, int rank)
+{
+    mst_error_about(rank, (muster_termination){ MUSTER_TERMINATION_NONE, 0 });
+    mst_error_late(wait->timeout_ns < 0 ? 0 : limit_ns(wait));
+}
+
 muster_status mst_alone_refuse(const mst_alone *wait, int rank)
 {
     const mst_group *group = wait->group;

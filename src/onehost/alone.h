@@ -34,6 +34,9 @@ mst_waiter mst_alone_waiter(mst_group *group);
 muster_status mst_alone_wait(mst_alone *wait, mst_waiter *waiter);
 double mst_alone_waited_s(const mst_alone *wait);
 
+/* Adds to the error that the caller has made of TIMED_OUT: whom it waited for, and the limit. */
+void mst_alone_late(const mst_alone *wait, int rank);
+
 /* PEER_DIED with the sentence: that member is gone, in the middle of what this rank does. */
 muster_status mst_alone_refuse(const mst_alone *wait, int rank);
 

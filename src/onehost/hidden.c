@@ -29,8 +29,9 @@ static muster_status explain_own(const mst_group *parent, const mst_hidden *plan
     char why[300];
 
     snprintf(why, sizeof why, "%s", mst_error_sentence());
-    return mst_fail(MUSTER_ERR_NO_SPACE, "%s: this rank could not get its %.1f MiB, so no rank gets any: %s",
-                    plan->name, mebibytes(plan, &plan->own, parent->base.rank, parent->base.size), why);
+    return mst_fail_about(parent->base.rank, MUSTER_ERR_NO_SPACE,
+                          "%s: this rank could not get its %.1f MiB, so no rank gets any: %s", plan->name,
+                          mebibytes(plan, &plan->own, parent->base.rank, parent->base.size), why);
 }
 
 /* The first rank that could not get its block. */
@@ -40,8 +41,8 @@ static muster_status check_claims(const mst_group *parent, const mst_hidden *pla
         const mst_split_record *record = &parent->split_records[rank];
 
         if (record->status != MUSTER_OK)
-            return mst_fail(
-                MUSTER_ERR_NO_SPACE,
+            return mst_fail_about(
+                rank, MUSTER_ERR_NO_SPACE,
                 "%s: rank %d could not get its %.1f MiB (%s), so no rank gets any; the group is as before",
                 plan->name, rank, mebibytes(plan, record, rank, parent->base.size),
                 muster_status_string((muster_status)record->status));

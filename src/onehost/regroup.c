@@ -145,14 +145,14 @@ static muster_status explain_late(const regroup *regroup)
     int first = 0;
 
     int count = mst_ranklist(text, sizeof text, group->base.size, is_missing, regroup);
-    while (count && !is_missing(regroup, first))
+    while (first < group->base.size && !is_missing(regroup, first)) /* one may have come since */
         first++;
     if (count == 0)
         mst_fail(MUSTER_ERR_TIMED_OUT,
                  "rank %d waited %.3g s in grow for replacements that the launcher has announced",
                  group->base.rank, waited_s);
     else
-        mst_fail_about(first, MUSTER_ERR_TIMED_OUT,
+        mst_fail_about(first < group->base.size ? first : -1, MUSTER_ERR_TIMED_OUT,
                        "rank %d waited %.3g s in %s for %s, which %s and %s not called it", group->base.rank,
                        waited_s, name_of(regroup), text, count > 1 ? "live" : "lives",
                        count > 1 ? "have" : "has");

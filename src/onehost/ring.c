@@ -35,7 +35,7 @@ static ring *ring_of(muster_queue *queue)
     return (ring *)queue;
 }
 
-/* ---- what lies where ---- */
+/* ---- offsets ---- */
 
 static uint64_t place_bytes(uint64_t entry_bytes)
 {
@@ -262,11 +262,12 @@ static muster_status explain_full(ring *ring, const mst_alone *call)
         others += ring->active[other] && other != rank && released_by(ring, other, pushed) == released;
     if (others)
         snprintf(more, sizeof more, ", and %d more reader%s", others, others == 1 ? "" : "s");
-    return mst_fail(
-        MUSTER_ERR_TIMED_OUT,
-        "rank %d waited %.3g s in push: rank %d lags %llu entries behind, which is the whole queue%s",
-        ring->group->base.rank, mst_alone_waited_s(call), rank, (unsigned long long)(pushed - released),
-        more);
+    mst_fail(MUSTER_ERR_TIMED_OUT,
+             "rank %d waited %.3g s in push: rank %d lags %llu entries behind, which is the whole queue%s",
+             ring->group->base.rank, mst_alone_waited_s(call), rank, (unsigned long long)(pushed - released),
+             more);
+    mst_alone_late(call, rank);
+    return MUSTER_ERR_TIMED_OUT;
 }
 
 static muster_status make_room(ring *ring, mst_alone *call)
@@ -360,10 +361,12 @@ static muster_status ring_peek(muster_queue *queue, int64_t timeout_ns, const vo
     uint64_t found = status == MUSTER_OK ? place->bytes : 0; /* read once */
     if (status == MUSTER_OK && (ring->damaged || found > queue->entry_bytes))
         status = damaged(ring, queue->writer);
-    else if (status == MUSTER_ERR_TIMED_OUT)
-        status = mst_fail(status, "rank %d waited %.3g s in pop for rank %d to push entry %llu",
-                          ring->group->base.rank, mst_alone_waited_s(&call), queue->writer,
-                          (unsigned long long)ring->number);
+    if (status == MUSTER_ERR_TIMED_OUT) {
+        mst_fail(status, "rank %d waited %.3g s in pop for rank %d to push entry %llu",
+                 ring->group->base.rank, mst_alone_waited_s(&call), queue->writer,
+                 (unsigned long long)ring->number);
+        mst_alone_late(&call, queue->writer);
+    }
     mst_alone_end(&call, &ring->waiter, status);
     if (status != MUSTER_OK)
         return status;

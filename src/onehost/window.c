@@ -31,7 +31,7 @@ static window *window_of(muster_share *share)
     return (window *)share;
 }
 
-/* ---- what lies where in a block ---- */
+/* ---- offsets in a block ---- */
 
 /* Blocks begin at multiples of the heap's unit; where a page is larger than that, the user's bytes begin
  * later. */
@@ -165,6 +165,7 @@ static int protect(const window *window, bool writable)
 static muster_status seal(mst_agreement *agreement, window *window)
 {
     mst_group *group = window->group;
+    bool was_sealed = group->subarena->sealed;
     int error = mst_fault_point("window.seal") ? -12 : protect(window, false);
     muster_status own = error ? mst_fail_system(error, "share_seal: cannot protect memory") : MUSTER_OK;
     mst_split_record record = { .status = (uint32_t)own };
@@ -176,9 +177,9 @@ static muster_status seal(mst_agreement *agreement, window *window)
                               "share_seal: rank %d could not protect its memory, so no rank's is", rank);
     if (status == MUSTER_OK)
         status = own;
-    if (status != MUSTER_OK)
+    if (status != MUSTER_OK && !was_sealed)
         protect(window, true);
-    mst_subarena_seal(group->subarena, status == MUSTER_OK);
+    mst_subarena_seal(group->subarena, was_sealed || status == MUSTER_OK);
     return status;
 }
 
@@ -278,12 +279,13 @@ static muster_status window_wait_signal(muster_share *share, const mst_signal_wa
     muster_status status = mst_alone_wait(&call, &window->waiter);
     if (status == MUSTER_OK)
         *waited += signal->count;
-    else if (status == MUSTER_ERR_TIMED_OUT)
-        status = mst_fail(status,
-                          "rank %d waited %.3g s in wait_signal for signal %d of rank %d: %llu of %llu came",
-                          group->base.rank, mst_alone_waited_s(&call), signal->signal, signal->source,
-                          (unsigned long long)(mst_load64_acq(awaited.raised) - *waited), /* E24 */
-                          (unsigned long long)signal->count);
+    if (status == MUSTER_ERR_TIMED_OUT) {
+        mst_fail(status, "rank %d waited %.3g s in wait_signal for signal %d of rank %d: %llu of %llu came",
+                 group->base.rank, mst_alone_waited_s(&call), signal->signal, signal->source,
+                 (unsigned long long)(mst_load64_acq(awaited.raised) - *waited), /* E24 */
+                 (unsigned long long)signal->count);
+        mst_alone_late(&call, signal->source);
+    }
     mst_alone_end(&call, &window->waiter, status);
     return status;
 }

@@ -61,6 +61,12 @@ static int signals_are_counted(muster_group *world, void *arg)
         char expected[60];
         snprintf(expected, sizeof expected, "rank %d: %d of %d came", source, 5 + source, 6 + source);
         RANK_CHECK(world, strstr(muster_error_detail(), expected));
+        muster_error_info info = MUSTER_ERROR_INFO_INIT;
+        RANK_OK(world, muster_last_error(&info));
+        RANK_CHECK(world, strcmp(info.operation, "wait_signal") == 0);
+        RANK_CHECK(world, !on_one_host() || (info.rank == source && info.deadline_ns == 2 * MS));
+        RANK_CHECK(world,
+                   muster_wait_signal(share, source, source % 2, UINT64_MAX, NO_TIME) == MUSTER_ERR_INVALID);
         RANK_CHECK(world,
                    muster_wait_signal(share, source, 1 - source % 2, 1, NO_TIME) == MUSTER_ERR_TIMED_OUT);
         RANK_OK(world, muster_wait_signal(share, source, source % 2, 2, NO_TIME));
