@@ -97,7 +97,10 @@ def how_combined(tensor, op):
 def _premultiplied(dtype, factor):
     if dtype is torch.bool:
         raise NotImplementedError("PREMUL_SUM of torch.bool: it has no products; convert the tensor first")
-    element = torch.as_tensor(factor).detach().to("cpu", dtype).reshape(1)
+    given = torch.as_tensor(factor).detach()
+    element = given.to("cpu", dtype).reshape(1)
+    if not (dtype.is_floating_point or dtype.is_complex) and element.item() != given.item():
+        raise NotImplementedError(f"PREMUL_SUM of {dtype} by {given.item()}, which is not of that type; convert the tensor first")
     return _Made(_NUMBERS[dtype], bytes(element.view(torch.uint8).tolist()))
 
 
