@@ -39,7 +39,8 @@
  *             the contents of output buffers are undefined. The living ranks can make a new group with
  *             muster_group_shrink.
  *   Deadlock  Ranks that wait for each other in a cycle get MUSTER_ERR_DEADLOCK 0.1 s after the cycle
- *             has closed; the error detail shows the cycle. This covers messages, and calls in
+ *             has closed; the error detail shows the cycle. A receive from any source waits for all
+ *             ranks that could send: it is in a cycle if all of them are. This covers messages, and calls in
  *             different groups. It covers only processes in which the waiting thread is the only
  *             thread, or that set MUSTER_ONE_THREAD, since another thread could still end the wait.
  *   Fork      A child that a rank forks gets MUSTER_ERR_FORKED when it uses the rank's groups. The
@@ -106,7 +107,7 @@ typedef enum muster_status {
     MUSTER_OK = 0,
     /* The call has failed; the group can be used as before. */
     MUSTER_ERR_INVALID,     /* an argument or a MUSTER_* variable is not valid */
-    MUSTER_ERR_UNSUPPORTED, /* valid, but not supported; no function returns it at present */
+    MUSTER_ERR_UNSUPPORTED, /* valid, but not supported by the group's backend */
     MUSTER_ERR_NO_SPACE,    /* no arena memory; the detail has the sizes and a remedy */
     MUSTER_ERR_BUSY,        /* another thread is in a call of the group */
     MUSTER_ERR_FORKED,      /* called in a forked child of the rank */
@@ -260,14 +261,15 @@ MUSTER_API const char *muster_dtype_name(muster_dtype dtype);
  *
  * SUM and PROD of floats of 8 and 16 bits reduce all ranks' elements in float32 and round once, to nearest
  * even. MAX and MIN have -0 < +0. When several elements are NaN, the result is the NaN of the lowest rank,
- * made quiet. AVG is the sum, divided by the number of ranks with one rounding; integers have none, as in
- * Gloo, since their mean is no integer.
+ * made quiet. AVG is the sum, divided by the number of elements in it with one rounding, which in scans is
+ * not all ranks'; integers have none, as in Gloo, since their mean is no integer.
  *
  * MAXLOC and MINLOC work with pairs, and nothing else does: the result is the pair of the greatest or
  * smallest value, by the order of MAX and MIN, and of several such pairs that of the lowest index. A NaN
  * wins. (MPI_MAXLOC)
  *
- * Operations of the program's own (muster_op_create) have other numbers, and work with every dtype.
+ * Operations of the program's own (muster_op_create) have other numbers, and work with every dtype;
+ * reduce_scatterv takes them for elements of 1, 2, 4, 8 or 16 bytes.
  */
 typedef enum muster_op {
     MUSTER_SUM,
@@ -328,11 +330,12 @@ typedef void (*muster_op_fn)(void *acc, const void *next, size_t count, muster_d
 
 /*
  * Makes an operation for all_reduce, reduce, reduce_scatter, and what else takes a muster_op, with every
- * dtype, MUSTER_BYTES and pairs included. Local: each rank makes its own, and ranks that use it together give
- * it one name, which they compare, and which sentences show. It is always applied in the order of ranks, to
- * in_0 first; `commutative` is for the reader, as in MPI, and changes nothing. How many elements a call of
- * `fn` gets is not defined. It holds for the process and its forked children. Errors: INVALID; NO_SPACE when
- * the process has 1024 operations. (MPI_Op_create)
+ * dtype, MUSTER_BYTES and pairs included; reduce_scatterv only with elements of 1, 2, 4, 8 or 16 bytes.
+ * Local: each rank makes its own, and ranks that use it together give it one name, which they compare, and
+ * which sentences show. It is always applied in the order of ranks, to in_0 first; `commutative` is for the
+ * reader, as in MPI, and changes nothing. How many elements a call of `fn` gets is not defined. It holds for
+ * the process and its forked children. Errors: INVALID; NO_SPACE when the process has 1024 operations.
+ * (MPI_Op_create)
  */
 MUSTER_API muster_status muster_op_create(const char *name, muster_op_fn fn, void *arg, bool commutative,
                                           muster_op *op);
@@ -541,9 +544,10 @@ MUSTER_API muster_status muster_group_dup(muster_group *group, muster_group **co
  * and overlapping ones in any order in which no ranks wait for each other in a cycle.
  *
  * Errors: INVALID when this rank is not in the list, or the list has a rank twice; NO_SPACE, on all
- * ranks of the list, after which `group` is as before; MISMATCH when two ranks that are in each other's
- * list give different lists; those of any collective. MISMATCH, TIMED_OUT, DEADLOCK and PEER_DIED break
- * `group`, not only the subset. (MPI_Comm_create_group)
+ * ranks of the list, after which `group` is as before, but if a rank has no memory for its first subset,
+ * later ones of `group` with it fail, too, and a muster_group_dup helps; MISMATCH when two ranks that are in
+ * each other's list give different lists; those of any collective. MISMATCH, TIMED_OUT, DEADLOCK and
+ * PEER_DIED break `group`, not only the subset. (MPI_Comm_create_group)
  */
 MUSTER_API muster_status muster_group_subset(muster_group *group, const int *ranks, int count,
                                              muster_group **subset);
@@ -918,7 +922,7 @@ MUSTER_API muster_status muster_barrier_start(muster_group *group, muster_reques
 MUSTER_API muster_status muster_wait(muster_request *request, int64_t timeout_ns);
 
 /* Writes into *done whether the operation is over, and then completes it as muster_wait does. Never waits
- * for another rank. Errors: those of muster_wait, except TIMED_OUT. (MPI_Test) */
+ * for another rank. It has no timeout of its own. Errors: those of muster_wait. (MPI_Test) */
 MUSTER_API muster_status muster_test(muster_request *request, bool *done);
 
 /*
@@ -1019,14 +1023,16 @@ MUSTER_API muster_status muster_sendrecv(const void *sendbuf, size_t sendcount, 
  * unless it is NULL, what it is. The message stays where it is. Errors: those of muster_recv. (MPI_Probe) */
 MUSTER_API muster_status muster_probe(int src, int tag, muster_group *group, muster_message *message);
 
-/* Says whether there is one, without waiting. *message is written only if there is. Errors: those of
- * muster_recv. (MPI_Iprobe) */
+/* Says whether there is one, without waiting. *message is written only if there is. It needs nothing of
+ * the other ranks, so that a rank has left the group is no error: there is no message then. Errors: those
+ * of muster_recv otherwise. (MPI_Iprobe) */
 MUSTER_API muster_status muster_iprobe(int src, int tag, muster_group *group, bool *found,
                                        muster_message *message);
 
 /*
- * Start a send or a receive, and return without waiting. muster_wait and its relatives complete it. `buf` belongs to
- * it until then, and so does *message, which a receive may have, and which is written when the receive ends.
+ * Start a send or a receive, and return without waiting. muster_wait and its relatives complete it. `buf`
+ * belongs to it until then, and so does *message, which a receive may have, and which is written when the
+ * receive ends.
  *
  * Messages match in the order in which sends and receives were started or called, and may be completed in any
  * order. Any number may be started; memory is the limit: NO_MEMORY, or NO_SPACE for the first message to a
@@ -1047,8 +1053,8 @@ MUSTER_API muster_status muster_iprobe(int src, int tag, muster_group *group, bo
  *     }
  *     muster_wait_all(requests, 4, 0);
  */
-MUSTER_API muster_status muster_send_start(const void *buf, size_t count, muster_dtype dtype, int dst, int tag,
-                                           muster_group *group, muster_request *request);
+MUSTER_API muster_status muster_send_start(const void *buf, size_t count, muster_dtype dtype, int dst,
+                                           int tag, muster_group *group, muster_request *request);
 MUSTER_API muster_status muster_recv_start(void *buf, size_t count, muster_dtype dtype, int src, int tag,
                                            muster_group *group, muster_message *message,
                                            muster_request *request);
@@ -1455,9 +1461,9 @@ MUSTER_API muster_status muster_launch(const muster_launch_config *config, muste
 /* The classes of calls. One thread may be in a call of each class of a group at the same time. */
 typedef enum muster_call_class {
     MUSTER_CALL_COLLECTIVE, /* blocking and nonblocking collectives */
-    MUSTER_CALL_SPLIT,      /* split, dup, subset, shrink and grow */
-    MUSTER_CALL_SEND,       /* send, and one half of sendrecv */
-    MUSTER_CALL_RECEIVE     /* recv, and the other half */
+    MUSTER_CALL_SPLIT,      /* split, dup, subset, shrink, grow; creating shares and queues, and sealing */
+    MUSTER_CALL_SEND,       /* send, one half of sendrecv; put_signal, queue_push */
+    MUSTER_CALL_RECEIVE     /* recv, probe, the other half; wait_signal, queue_pop, queue_peek */
 } muster_call_class;
 
 #define MUSTER_CALL_CLASS_COUNT 4
@@ -1492,7 +1498,7 @@ typedef struct muster_seen_call {
     int64_t since_ns;     /* how long it has been in the call, to some milliseconds */
     muster_status broken; /* what has broken the group for this rank; MUSTER_OK: nothing */
     char group_name[MUSTER_GROUP_NAME_BYTES]; /* that the rank has given the group; "": none */
-    uint64_t under_way;   /* of collectives: how many the rank has started and has not its result of yet */
+    uint64_t under_way; /* of collectives: how many the rank has started and has not its result of yet */
 } muster_seen_call;
 
 /* What muster_inspect has found. */
@@ -1545,7 +1551,7 @@ typedef struct muster_record {
     int64_t done_ns;    /* when it left the call */
     char phase[32];     /* of a mark: the phase that begins at entered_ns; "": none */
     char group_name[MUSTER_GROUP_NAME_BYTES]; /* that rank 0 of the group has given it; "": none */
-    int tag;            /* of a message, as given to the call, where it may be MUSTER_ANY_TAG; else 0 */
+    int tag; /* of a message, as given to the call, where it may be MUSTER_ANY_TAG; else 0 */
 } muster_record;
 
 /*
