@@ -214,7 +214,7 @@ static muster_status form(subset *subset, mst_group **made)
     return status;
 }
 
-/* Gives back our share of a group that did not come about. */
+/* Frees our share of a group that did not come about. */
 static void give_up(const subset *subset, muster_status why)
 {
     mst_attachment *attachment = subset->group->subarena->attachment;

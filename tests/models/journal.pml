@@ -9,7 +9,7 @@
  *
  *   shown: whoever reads an entry, or a lent buffer, finds that of its own operation, and nobody writes to one that is read.
  *
- * -DEARLY_REUSE takes an entry back when all are done with it, not with a later one, although they still need the offset in
+ * -DEARLY_REUSE reclaims an entry when all are done with it, not with a later one, although they still need the offset in
  * it. -DEARLY_OVER ends an operation with a lent buffer when this rank has read. Both must fail.
  */
 #ifndef N

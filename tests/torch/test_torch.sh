@@ -29,6 +29,11 @@ expect_trained() { # expect_trained RANKS WAY
     ! grep -q "muster.*Warning\|register_backend" "$work/out" || fail "$2: a warning"
 }
 
+expect_no_names() {
+    checks=$((checks + 1))
+    [ -z "$(ls /dev/shm | grep muster-torch)" ] || { ls /dev/shm >"$work/out"; fail "a name was left in /dev/shm"; }
+}
+
 run_program() {
     for backend in gloo muster; do
         timeout 120 "$TEST_COMMAND" run -n 2 --torch -- "$python" "$program" $backend >"$work/out" 2>&1
@@ -46,14 +51,14 @@ if dist.get_rank() == 0:
 else:
     dist.distributed_c10d._get_default_store().get("never")' >"$work/out" 2>&1
     grep -q "waited 1 s in barrier" "$work/out" || fail "$python: --op-timeout"
+    expect_no_names
 }
 
 # The last one, since a job removes the names of earlier ones that were killed while they attached.
 run_torchrun() {
     timeout 120 "$python" -m torch.distributed.run --standalone --nproc-per-node 2 "$program" muster >"$work/out" 2>&1
     expect_trained 2 "$python, torchrun"
-    checks=$((checks + 1))
-    [ -z "$(ls /dev/shm | grep muster-torch)" ] || { ls /dev/shm >"$work/out"; fail "a name was left in /dev/shm"; }
+    expect_no_names
 }
 
 run_tests() { # each file on its own: a file's failure is its own
