@@ -9,20 +9,18 @@
  */
 #include "shm/base/atomic.h"
 #include "shm/base/error.h"
+#include "src/onehost/await_ticks.h"
 #include "src/onehost/broken.h"
 #include "src/onehost/pending.h"
 #include "src/onehost/showing.h"
 #include "src/onehost/stall.h"
 
 #define DOORBELLS_MAX (MST_OS_WATCHED_MAX - 2)
-#define TEST_LOOKS_AFTER_NS (20 * MST_NS_PER_MS)
 
 typedef struct awaiting {
-    mst_wait_set *set;
-    size_t next;        /* the first pending request */
+    mst_awaited_requests awaited;
     size_t found;       /* the one that is over, or whose group is broken; the count: none */
     bool failed;        /* its group is broken */
-    bool alone;         /* only `next` can end the wait */
     mst_pending *shown; /* has an activity */
     mst_waiter waiter;
     mst_parking doorbells[DOORBELLS_MAX]; /* of all groups but the first */
@@ -33,33 +31,9 @@ static mst_group *group_of(const muster_request *request)
     return mst_group_of(request->group);
 }
 
-static mst_pending *pending_of(const muster_request *request)
-{
-    return request->group ? mst_pending_find(group_of(request), request->number) : NULL;
-}
-
 static mst_parking doorbell_of(const mst_group *group)
 {
     return mst_eventcount_parking(&group->subarena->cells[group->base.rank]->doorbell);
-}
-
-static size_t next_pending(const mst_wait_set *set, size_t from)
-{
-    while (from < set->count && !set->requests[from].group)
-        from++;
-    return from;
-}
-
-/* Each group of the set, once for each class that this thread is in. */
-typedef bool (*group_fn)(mst_group *group, muster_call_class class, void *arg);
-
-static bool for_each_group(const mst_wait_set *set, group_fn fn, void *arg)
-{
-    for (int class = 0; class < MUSTER_CALL_CLASS_COUNT; class ++)
-        for (muster_group *group = set->groups[class]; group; group = group->next_waited[class])
-            if (fn(mst_group_of(group), (muster_call_class) class, arg))
-                return true;
-    return false;
 }
 
 /* ---- looking ---- */
@@ -82,7 +56,7 @@ static bool progress_in(mst_group *group, muster_call_class class, void *arg)
 
 static bool is_over(const muster_request *request)
 {
-    const mst_pending *pending = pending_of(request);
+    const mst_pending *pending = mst_awaited_find(request);
 
     return pending->kind->is_over(pending);
 }
@@ -94,7 +68,7 @@ static bool find_broken(mst_group *group, muster_call_class class, void *arg)
     (void)class;
     if (!mst_subarena_is_broken(group->subarena))
         return false;
-    const mst_wait_set *set = awaiting->set;
+    const mst_wait_set *set = awaiting->awaited.set;
     size_t i = 0;
     while (i < set->count && (set->requests[i].group != &group->base || is_over(&set->requests[i])))
         i++;
@@ -106,9 +80,9 @@ static bool find_broken(mst_group *group, muster_call_class class, void *arg)
 /* Success comes first: what all ranks have entered succeeds even if one of them has died since. */
 static bool look(awaiting *awaiting)
 {
-    const mst_wait_set *set = awaiting->set;
+    const mst_wait_set *set = awaiting->awaited.set;
 
-    for (size_t i = awaiting->next; i < set->count; i = next_pending(set, i + 1)) {
+    for (size_t i = awaiting->awaited.next; i < set->count; i = mst_awaited_next(set, i + 1)) {
         if (is_over(&set->requests[i])) {
             awaiting->found = i;
             return true;
@@ -116,153 +90,32 @@ static bool look(awaiting *awaiting)
         if (set->all)
             break;
     }
-    return for_each_group(set, find_broken, awaiting);
+    return mst_awaited_each_group(set, find_broken, awaiting);
 }
 
 static bool is_found(const void *arg)
 {
     awaiting *awaiting = (struct awaiting *)(uintptr_t)arg; /* the wait passes on what it was given */
 
-    for_each_group(awaiting->set, progress_in, NULL);
+    mst_awaited_each_group(awaiting->awaited.set, progress_in, NULL);
     return look(awaiting);
-}
-
-/* ---- ticks ---- */
-
-static void describe(const void *arg, char *text, size_t bytes)
-{
-    const mst_pending *pending = arg;
-
-    pending->kind->describe(pending, text, bytes);
-}
-
-static void find_peers(const void *arg, int peers[2])
-{
-    const mst_pending *pending = arg;
-
-    peers[0] = peers[1] = -1;
-    if (pending)
-        pending->kind->find_peers(pending, peers);
-}
-
-/* Whether the wait is one of those that a cycle can be made of. */
-static bool depends(const awaiting *awaiting, const mst_pending *pending)
-{
-    int peers[2];
-
-    return awaiting->alone && pending->kind->find_peers(pending, peers);
-}
-
-static mst_waiting waiting_in(mst_group *group, const awaiting *awaiting)
-{
-    static const mst_wait_kind closed = { .describe = describe, .find_peers = find_peers, .may_rest = true };
-    static const mst_wait_kind open = {
-        .describe = describe, .find_peers = find_peers, .may_rest = true, .open = true
-    };
-    const muster_request *request = &awaiting->set->requests[awaiting->next];
-    mst_pending *pending = &group->base == request->group ? pending_of(request) : NULL;
-
-    return (mst_waiting){ pending && depends(awaiting, pending) ? &closed : &open, group, pending };
-}
-
-typedef struct ticking {
-    awaiting *awaiting;
-    int64_t slept_ns;
-} ticking;
-
-static bool tick_in(mst_group *group, muster_call_class class, void *arg)
-{
-    const ticking *ticking = arg;
-    mst_waiting waiting = waiting_in(group, ticking->awaiting);
-    mst_watch watch = mst_waiting_watch(&waiting);
-
-    (void)class;
-    watch.tick(watch.arg, -1, ticking->slept_ns);
-    return false;
-}
-
-/* A member that is needed for one of the operations, and has left or gone; -1: none. */
-static int find_lost(const mst_pending *pending)
-{
-    int peers[2];
-
-    pending->kind->find_peers(pending, peers);
-    for (int i = 0; i < 2; i++)
-        if (mst_group_is_lost(pending->group, peers[i]))
-            return peers[i];
-    return -1;
-}
-
-static bool tick(void *arg, int peer, int64_t slept_ns)
-{
-    awaiting *awaiting = arg;
-    const mst_wait_set *set = awaiting->set;
-    bool lost = false;
-
-    (void)peer;
-    for_each_group(set, tick_in, &(ticking){ awaiting, slept_ns });
-    for (size_t i = awaiting->next; i < set->count && !lost; i = next_pending(set, i + 1))
-        lost = find_lost(pending_of(&set->requests[i])) != -1; /* MST_ANY_PEER, too */
-    return lost;
-}
-
-static void lost(void *arg, int peer)
-{
-    const awaiting *awaiting = arg;
-    const mst_wait_set *set = awaiting->set;
-
-    (void)peer;
-    for (size_t i = awaiting->next; i < set->count; i = next_pending(set, i + 1)) {
-        mst_pending *pending = pending_of(&set->requests[i]);
-
-        mst_group_lose(pending->group, find_lost(pending));
-    }
-}
-
-static bool wake_in(mst_group *group, muster_call_class class, void *arg)
-{
-    (void)class, (void)arg;
-    mst_deadlock_over(&group->subarena->attachment->deadlock);
-    return false;
-}
-
-static void woke(void *arg)
-{
-    const awaiting *awaiting = arg;
-
-    for_each_group(awaiting->set, wake_in, NULL);
-}
-
-static bool must_tick_in(mst_group *group, muster_call_class class, void *arg)
-{
-    mst_waiting waiting = waiting_in(group, arg);
-    mst_watch watch = mst_waiting_watch(&waiting);
-
-    (void)class;
-    return !watch.may_rest(watch.arg);
-}
-
-static bool may_rest(void *arg)
-{
-    const awaiting *awaiting = arg;
-
-    return !for_each_group(awaiting->set, must_tick_in, arg);
 }
 
 /* ---- waiting ---- */
 
 static int64_t limit_of(const mst_wait_set *set, size_t i)
 {
-    return set->timeout_ns ? set->timeout_ns : pending_of(&set->requests[i])->timeout_ns;
+    return set->timeout_ns ? set->timeout_ns : mst_awaited_find(&set->requests[i])->timeout_ns;
 }
 
 /* The request whose deadline is the first: of all, that of the one that is waited for. */
 static size_t find_latest(const awaiting *awaiting)
 {
-    const mst_wait_set *set = awaiting->set;
-    size_t found = awaiting->next;
+    const mst_wait_set *set = awaiting->awaited.set;
+    size_t found = awaiting->awaited.next;
 
-    for (size_t i = found; i < set->count && !set->all && !set->timeout_ns; i = next_pending(set, i + 1)) {
+    for (size_t i = found; i < set->count && !set->all && !set->timeout_ns;
+         i = mst_awaited_next(set, i + 1)) {
         int64_t limit_ns = limit_of(set, i), least_ns = limit_of(set, found);
 
         if (limit_ns && (!least_ns || limit_ns < least_ns))
@@ -273,7 +126,7 @@ static size_t find_latest(const awaiting *awaiting)
 
 static void tell_late(const awaiting *awaiting, size_t i)
 {
-    const mst_pending *pending = pending_of(&awaiting->set->requests[i]);
+    const mst_pending *pending = mst_awaited_find(&awaiting->awaited.set->requests[i]);
     char doing[120], missing[120];
     int peers[2];
 
@@ -286,7 +139,7 @@ static void tell_late(const awaiting *awaiting, size_t i)
 
 static void show(awaiting *awaiting)
 {
-    mst_pending *pending = pending_of(&awaiting->set->requests[awaiting->next]);
+    mst_pending *pending = mst_awaited_find(&awaiting->awaited.set->requests[awaiting->awaited.next]);
 
     awaiting->shown = pending;
     awaiting->waiter.waited_ns = 0;
@@ -305,7 +158,7 @@ static void hide(awaiting *awaiting)
 
 static bool has_one_more(const awaiting *awaiting)
 {
-    return next_pending(awaiting->set, awaiting->next + 1) < awaiting->set->count;
+    return mst_awaited_next(awaiting->awaited.set, awaiting->awaited.next + 1) < awaiting->awaited.set->count;
 }
 
 /* Those of all groups but that of the next request, on whose doorbell the wait sleeps anyway. */
@@ -315,7 +168,7 @@ static bool list_doorbell(mst_group *group, muster_call_class class, void *arg)
     mst_waiter *waiter = &awaiting->waiter;
 
     (void)class;
-    if (&group->base == awaiting->set->requests[awaiting->next].group)
+    if (&group->base == awaiting->awaited.set->requests[awaiting->awaited.next].group)
         return false;
     if (waiter->more_count < DOORBELLS_MAX)
         awaiting->doorbells[waiter->more_count++] = doorbell_of(group);
@@ -327,18 +180,18 @@ static bool list_doorbell(mst_group *group, muster_call_class class, void *arg)
 /* Waits until `found` is one. */
 static void await_one(awaiting *awaiting)
 {
-    const mst_wait_set *set = awaiting->set;
+    const mst_wait_set *set = awaiting->awaited.set;
     mst_waiter *waiter = &awaiting->waiter;
 
-    awaiting->alone = set->all || !has_one_more(awaiting);
+    awaiting->awaited.alone = set->all || !has_one_more(awaiting);
     if (look(awaiting))
         return;
     show(awaiting);
     waiter->more_count = 0;
-    for_each_group(set, list_doorbell, awaiting);
+    mst_awaited_each_group(set, list_doorbell, awaiting);
     size_t latest = find_latest(awaiting);
     waiter->deadline.limit_ns = limit_of(set, latest);
-    mst_group *group = group_of(&set->requests[awaiting->next]);
+    mst_group *group = group_of(&set->requests[awaiting->awaited.next]);
     if (mst_wait_until(waiter, doorbell_of(group), is_found, awaiting, -1) == MST_WAIT_READY)
         return;
     tell_late(awaiting, latest);
@@ -369,18 +222,18 @@ static muster_status end(mst_pending *pending, bool failed, bool shown, const ms
 /* The requests of broken groups after the first that has failed. */
 static void end_broken(mst_wait_set *set)
 {
-    for (size_t i = next_pending(set, 0); i < set->count; i = next_pending(set, i + 1)) {
+    for (size_t i = mst_awaited_next(set, 0); i < set->count; i = mst_awaited_next(set, i + 1)) {
         if (!mst_subarena_is_broken(group_of(&set->requests[i])->subarena))
             continue;
-        take_out(pending_of(&set->requests[i]), false, false, NULL);
+        take_out(mst_awaited_find(&set->requests[i]), false, false, NULL);
         mst_request_over(&set->requests[i]);
     }
 }
 
 static muster_status complete(awaiting *awaiting)
 {
-    muster_request *request = &awaiting->set->requests[awaiting->found];
-    mst_pending *pending = pending_of(request);
+    muster_request *request = &awaiting->awaited.set->requests[awaiting->found];
+    mst_pending *pending = mst_awaited_find(request);
     bool shown = awaiting->shown == pending;
 
     if (awaiting->shown && !shown)
@@ -398,17 +251,18 @@ static bool enter_in(mst_group *group, muster_call_class class, void *arg)
 
     if (mst_group_ready(group, class) == MUSTER_OK)
         return false;
-    awaiting->found = request_of(awaiting->set, group);
+    awaiting->found = request_of(awaiting->awaited.set, group);
     awaiting->failed = true;
     return true;
 }
 
 static void begin(awaiting *awaiting)
 {
-    mst_attachment *first = group_of(&awaiting->set->requests[awaiting->next])->subarena->attachment;
+    mst_attachment *first =
+        group_of(&awaiting->awaited.set->requests[awaiting->awaited.next])->subarena->attachment;
 
     awaiting->waiter = (mst_waiter){ .policy = first->policy,
-                                     .watch = { tick, lost, woke, awaiting, may_rest },
+                                     .watch = mst_awaited_watch(&awaiting->awaited),
                                      .background = &first->background,
                                      .interruption = mst_attachment_doorbell(first),
                                      .more = awaiting->doorbells };
@@ -427,7 +281,8 @@ static muster_status check(const mst_wait_set *set)
     size_t checked = 0;
 
     for (; checked < set->count && status == MUSTER_OK; checked++) {
-        mst_pending *pending = set->requests[checked].group ? pending_of(&set->requests[checked]) : NULL;
+        mst_pending *pending =
+            set->requests[checked].group ? mst_awaited_find(&set->requests[checked]) : NULL;
 
         if (set->requests[checked].group && (!pending || pending->seen))
             status = refuse();
@@ -435,7 +290,7 @@ static muster_status check(const mst_wait_set *set)
             pending->seen = true;
     }
     for (size_t i = 0; i < checked; i++) {
-        mst_pending *pending = set->requests[i].group ? pending_of(&set->requests[i]) : NULL;
+        mst_pending *pending = set->requests[i].group ? mst_awaited_find(&set->requests[i]) : NULL;
 
         if (pending)
             pending->seen = false;
@@ -445,47 +300,28 @@ static muster_status check(const mst_wait_set *set)
 
 muster_status mst_pending_wait(mst_wait_set *set, size_t *index)
 {
-    awaiting awaiting = { .set = set, .next = next_pending(set, 0) };
+    awaiting awaiting = { .awaited = { .set = set, .next = mst_awaited_next(set, 0) } };
 
     muster_status status = check(set);
     *index = set->count;
-    if (status != MUSTER_OK || awaiting.next == set->count)
+    if (status != MUSTER_OK || awaiting.awaited.next == set->count)
         return status;
     begin(&awaiting);
-    bool broken = for_each_group(set, enter_in, &awaiting);
-    for_each_group(set, progress_in, NULL);
+    bool broken = mst_awaited_each_group(set, enter_in, &awaiting);
+    mst_awaited_each_group(set, progress_in, NULL);
     do {
         if (!broken)
             await_one(&awaiting);
         *index = awaiting.found;
         status = complete(&awaiting);
-        awaiting.next = next_pending(set, awaiting.next);
-    } while (set->all && status == MUSTER_OK && awaiting.next < set->count);
+        awaiting.awaited.next = mst_awaited_next(set, awaiting.awaited.next);
+    } while (set->all && status == MUSTER_OK && awaiting.awaited.next < set->count);
     if (set->all && status != MUSTER_OK)
         end_broken(set);
     return status;
 }
 
 /* ---- testing ---- */
-
-/* What a tick does in a wait: a program that only tests has no other occasion. */
-static void look_around(mst_pending *pending)
-{
-    mst_group *group = pending->group;
-    static const mst_wait_kind kind = { .describe = describe, .find_peers = find_peers, .open = true };
-    mst_waiting waiting = { &kind, group, pending };
-    mst_watch watch = mst_waiting_watch(&waiting);
-    int64_t now_ns = mst_os_coarse_ns();
-
-    if (now_ns - (int64_t)mst_load64_rlx(&group->tested_ns) < TEST_LOOKS_AFTER_NS)
-        return;
-    mst_store64_rlx(&group->tested_ns, (uint64_t)now_ns);
-    if (!watch.tick(watch.arg, -1, 0))
-        return;
-    mst_pending_progress(group); /* what it did before it left may be enough */
-    if (!pending->kind->is_over(pending))
-        watch.lost(watch.arg, -1);
-}
 
 muster_status mst_pending_test(muster_group *of, uint64_t number, bool *over)
 {
@@ -499,7 +335,7 @@ muster_status mst_pending_test(muster_group *of, uint64_t number, bool *over)
     if (!failed) {
         mst_pending_progress(group);
         if (!pending->kind->is_over(pending))
-            look_around(pending);
+            mst_pending_look_around(pending);
         *over = pending->kind->is_over(pending);
         failed = !*over && mst_subarena_is_broken(group->subarena);
     }

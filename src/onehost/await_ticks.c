@@ -1,0 +1,180 @@
+#include "src/onehost/await_ticks.h"
+
+#include "shm/base/atomic.h"
+#include "src/onehost/showing.h"
+#include "src/onehost/stall.h"
+
+#define TEST_LOOKS_AFTER_NS (20 * MST_NS_PER_MS)
+
+/* ---- what is waited for ---- */
+
+mst_pending *mst_awaited_find(const muster_request *request)
+{
+    return request->group ? mst_pending_find(mst_group_of(request->group), request->number) : NULL;
+}
+
+size_t mst_awaited_next(const mst_wait_set *set, size_t from)
+{
+    while (from < set->count && !set->requests[from].group)
+        from++;
+    return from;
+}
+
+bool mst_awaited_each_group(const mst_wait_set *set,
+                            bool (*fn)(mst_group *group, muster_call_class class, void *arg), void *arg)
+{
+    for (int class = 0; class < MUSTER_CALL_CLASS_COUNT; class ++)
+        for (muster_group *group = set->groups[class]; group; group = group->next_waited[class])
+            if (fn(mst_group_of(group), (muster_call_class) class, arg))
+                return true;
+    return false;
+}
+
+/* ---- its activity ---- */
+
+static void describe(const void *arg, char *text, size_t bytes)
+{
+    const mst_pending *pending = arg;
+
+    pending->kind->describe(pending, text, bytes);
+}
+
+static void find_peers(const void *arg, int peers[2])
+{
+    const mst_pending *pending = arg;
+
+    peers[0] = peers[1] = -1;
+    if (pending)
+        pending->kind->find_peers(pending, peers);
+}
+
+/* Whether the wait is one of those that a cycle can be made of. */
+static bool depends(const mst_awaited_requests *awaited, const mst_pending *pending)
+{
+    int peers[2];
+
+    return awaited->alone && pending->kind->find_peers(pending, peers);
+}
+
+static mst_waiting waiting_in(mst_group *group, const mst_awaited_requests *awaited)
+{
+    static const mst_wait_kind closed = { .describe = describe, .find_peers = find_peers, .may_rest = true };
+    static const mst_wait_kind open = {
+        .describe = describe, .find_peers = find_peers, .may_rest = true, .open = true
+    };
+    const muster_request *request = &awaited->set->requests[awaited->next];
+    mst_pending *pending = &group->base == request->group ? mst_awaited_find(request) : NULL;
+
+    return (mst_waiting){ pending && depends(awaited, pending) ? &closed : &open, group, pending };
+}
+
+/* ---- ticks ---- */
+
+typedef struct ticking {
+    mst_awaited_requests *awaited;
+    int64_t slept_ns;
+} ticking;
+
+static bool tick_in(mst_group *group, muster_call_class class, void *arg)
+{
+    const ticking *ticking = arg;
+    mst_waiting waiting = waiting_in(group, ticking->awaited);
+    mst_watch watch = mst_waiting_watch(&waiting);
+
+    (void)class;
+    watch.tick(watch.arg, -1, ticking->slept_ns);
+    return false;
+}
+
+/* A member that is needed for one of the operations, and has left or gone; -1: none. */
+static int find_lost(const mst_pending *pending)
+{
+    int peers[2];
+
+    pending->kind->find_peers(pending, peers);
+    for (int i = 0; i < 2; i++)
+        if (mst_group_is_lost(pending->group, peers[i]))
+            return peers[i];
+    return -1;
+}
+
+static bool tick(void *arg, int peer, int64_t slept_ns)
+{
+    mst_awaited_requests *awaited = arg;
+    const mst_wait_set *set = awaited->set;
+    bool lost = false;
+
+    (void)peer;
+    mst_awaited_each_group(set, tick_in, &(ticking){ awaited, slept_ns });
+    for (size_t i = awaited->next; i < set->count && !lost; i = mst_awaited_next(set, i + 1))
+        lost = find_lost(mst_awaited_find(&set->requests[i])) != -1; /* MST_ANY_PEER, too */
+    return lost;
+}
+
+static void lost(void *arg, int peer)
+{
+    const mst_awaited_requests *awaited = arg;
+    const mst_wait_set *set = awaited->set;
+
+    (void)peer;
+    for (size_t i = awaited->next; i < set->count; i = mst_awaited_next(set, i + 1)) {
+        mst_pending *pending = mst_awaited_find(&set->requests[i]);
+
+        mst_group_lose(pending->group, find_lost(pending));
+    }
+}
+
+static bool wake_in(mst_group *group, muster_call_class class, void *arg)
+{
+    (void)class, (void)arg;
+    mst_deadlock_over(&group->subarena->attachment->deadlock);
+    return false;
+}
+
+static void woke(void *arg)
+{
+    const mst_awaited_requests *awaited = arg;
+
+    mst_awaited_each_group(awaited->set, wake_in, NULL);
+}
+
+static bool must_tick_in(mst_group *group, muster_call_class class, void *arg)
+{
+    mst_waiting waiting = waiting_in(group, arg);
+    mst_watch watch = mst_waiting_watch(&waiting);
+
+    (void)class;
+    return !watch.may_rest(watch.arg);
+}
+
+static bool may_rest(void *arg)
+{
+    const mst_awaited_requests *awaited = arg;
+
+    return !mst_awaited_each_group(awaited->set, must_tick_in, arg);
+}
+
+mst_watch mst_awaited_watch(mst_awaited_requests *awaited)
+{
+    return (mst_watch){ tick, lost, woke, awaited, may_rest };
+}
+
+/* ---- tests ---- */
+
+void mst_pending_look_around(mst_pending *pending)
+{
+    mst_group *group = pending->group;
+    static const mst_wait_kind kind = { .describe = describe, .find_peers = find_peers, .open = true };
+    mst_waiting waiting = { &kind, group, pending };
+    mst_watch watch = mst_waiting_watch(&waiting);
+    int64_t now_ns = mst_os_coarse_ns();
+
+    if (now_ns - (int64_t)mst_load64_rlx(&group->tested_ns) < TEST_LOOKS_AFTER_NS)
+        return;
+    mst_store64_rlx(&group->tested_ns, (uint64_t)now_ns);
+    if (!watch.tick(watch.arg, -1, 0))
+        return;
+    mst_pending_progress(group); /* what it did before it left may be enough */
+    if (!pending->kind->is_over(pending))
+        watch.lost(watch.arg, -1);
+}

@@ -1,0 +1,34 @@
+/*
+ * What a wait for pending operations does at each tick, and a test of one now and then: it looks in each of
+ * their groups for deaths and wait cycles, and for members that are needed and have left.
+ */
+#ifndef MST_AWAIT_TICKS_H
+#define MST_AWAIT_TICKS_H
+
+#include "src/onehost/pending.h"
+
+/* What is waited for. */
+typedef struct mst_awaited_requests {
+    mst_wait_set *set;
+    size_t next; /* the first pending request */
+    bool alone;  /* only `next` can end the wait */
+} mst_awaited_requests;
+
+/* The operation of a request; NULL: the request is over. */
+mst_pending *mst_awaited_find(const muster_request *request);
+
+/* The first request from there on that is not over; the count: none. */
+size_t mst_awaited_next(const mst_wait_set *set, size_t from);
+
+/* Calls `fn` for each group of the set, once for each class that this thread is in, until it returns true;
+ * returns whether it did. */
+bool mst_awaited_each_group(const mst_wait_set *set,
+                            bool (*fn)(mst_group *group, muster_call_class class, void *arg), void *arg);
+
+/* What the wait does besides sleeping; `awaited` must exist as long. */
+mst_watch mst_awaited_watch(mst_awaited_requests *awaited);
+
+/* The same for a program that only tests, which has no other occasion. */
+void mst_pending_look_around(mst_pending *pending);
+
+#endif
