@@ -291,26 +291,30 @@ static int fill_the_arena(muster_group *world, void *arg)
     static _Thread_local muster_request requests[MOST];
     char *in = malloc(BYTES), *out = malloc(BYTES);
     muster_status status = MUSTER_OK;
+    muster_group *other;
 
     (void)arg;
     RANK_CHECK(world, in && out);
+    RANK_OK(world, muster_group_dup(world, &other));
     memset(in, muster_group_rank(world), BYTES);
     for (int turn = 0; turn < 2; turn++) {
         int count = 0;
 
-        do
-            status = muster_broadcast_start(in, out, BYTES, MUSTER_INT8, 0, world, &requests[count]);
-        while (status == MUSTER_OK && ++count < MOST);
         if (muster_group_rank(world) == 0) {
+            do
+                status = muster_broadcast_start(in, out, BYTES, MUSTER_INT8, 0, world, &requests[count]);
+            while (status == MUSTER_OK && ++count < MOST);
             RANK_CHECK(world, count < MOST && status == MUSTER_ERR_NO_SPACE);
             RANK_CHECK(world, strstr(muster_error_detail(), "MUSTER_ARENA_BYTES"));
         }
+        RANK_OK(world, muster_barrier(other)); /* till then nobody reads what fills it */
         /* Only the root needs memory, which it has again when the others have read what is in it. */
         for (int i = count; i < MOST; i++)
             AWAIT(muster_broadcast_start(in, out, BYTES, MUSTER_INT8, 0, world, &requests[i]) == MUSTER_OK);
         RANK_OK(world, muster_wait_all(requests, MOST, 0));
         RANK_CHECK(world, out[0] == 0 && out[BYTES - 1] == 0);
     }
+    muster_group_free(other);
     free(in), free(out);
     return 0;
 }
