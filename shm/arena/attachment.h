@@ -109,6 +109,14 @@ static inline mst_parking mst_attachment_doorbell(const mst_attachment *attachme
     return mst_eventcount_parking(&mst_layout_entry(&attachment->geometry, attachment->seat)->doorbell);
 }
 
+/* What all waiters of the rank have in common. */
+static inline mst_waiter mst_attachment_waiter(mst_attachment *attachment)
+{
+    return (mst_waiter){ .policy = attachment->policy,
+                         .background = &attachment->background,
+                         .interruption = mst_attachment_doorbell(attachment) };
+}
+
 /* Leaves every group of this rank, as an ordinary end of the program: for use at exit, when the program has
  * not freed its groups. Peers that wait for it see "left", not "died". */
 void mst_attachment_leave(mst_attachment *attachment);

@@ -11,13 +11,11 @@ void mst_sequence_init(mst_sequence *sequence, mst_subarena *subarena, mst_seque
     *sequence = (mst_sequence){
         .subarena = subarena,
         .kind = kind,
-        .waiter = { .policy = subarena->attachment->policy,
-                    .poison = &subarena->cells[subarena->rank]->poison,
-                    .no_poison = subarena->no_poison[subarena->rank],
-                    .deadline = { .limit_ns = timeout_ns },
-                    .background = &subarena->attachment->background,
-                    .interruption = mst_attachment_doorbell(subarena->attachment) },
+        .waiter = mst_attachment_waiter(subarena->attachment),
     };
+    sequence->waiter.poison = &subarena->cells[subarena->rank]->poison;
+    sequence->waiter.no_poison = subarena->no_poison[subarena->rank];
+    sequence->waiter.deadline.limit_ns = timeout_ns;
 }
 
 void mst_sequence_begin(mst_sequence *sequence, mst_watch watch)

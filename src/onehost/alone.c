@@ -67,12 +67,10 @@ static void keep_cycle(const void *arg, const char *cycle)
 
 mst_waiter mst_alone_waiter(mst_group *group)
 {
-    mst_attachment *attachment = group->subarena->attachment;
+    mst_waiter waiter = mst_attachment_waiter(group->subarena->attachment);
 
-    return (mst_waiter){ .policy = attachment->policy,
-                         .background = &attachment->background,
-                         .interruption = mst_attachment_doorbell(attachment),
-                         .poison = &group->interrupted };
+    waiter.poison = &group->interrupted;
+    return waiter;
 }
 
 static int64_t limit_ns(const mst_alone *wait)

@@ -261,11 +261,9 @@ static void begin(awaiting *awaiting)
     mst_attachment *first =
         group_of(&awaiting->awaited.set->requests[awaiting->awaited.next])->subarena->attachment;
 
-    awaiting->waiter = (mst_waiter){ .policy = first->policy,
-                                     .watch = mst_awaited_watch(&awaiting->awaited),
-                                     .background = &first->background,
-                                     .interruption = mst_attachment_doorbell(first),
-                                     .more = awaiting->doorbells };
+    awaiting->waiter = mst_attachment_waiter(first);
+    awaiting->waiter.watch = mst_awaited_watch(&awaiting->awaited);
+    awaiting->waiter.more = awaiting->doorbells;
 }
 
 static muster_status refuse(void)

@@ -26,14 +26,12 @@ static void destroy(mst_group *group)
 
 static mst_waiter waiter_of(mst_group *group)
 {
-    mst_attachment *attachment = group->subarena->attachment;
+    mst_waiter waiter = mst_attachment_waiter(group->subarena->attachment);
 
-    return (mst_waiter){ .policy = attachment->policy,
-                         .poison = &group->subarena->cells[group->base.rank]->poison,
-                         .no_poison = group->subarena->no_poison[group->base.rank],
-                         .deadline = { .limit_ns = group->base.timeout_ns },
-                         .background = &attachment->background,
-                         .interruption = mst_attachment_doorbell(attachment) };
+    waiter.poison = &group->subarena->cells[group->base.rank]->poison;
+    waiter.no_poison = group->subarena->no_poison[group->base.rank];
+    waiter.deadline.limit_ns = group->base.timeout_ns;
+    return waiter;
 }
 
 muster_status mst_group_create(mst_subarena *subarena, const mst_kernels *kernels, int64_t timeout_ns,

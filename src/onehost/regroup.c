@@ -194,12 +194,10 @@ static muster_status gather(regroup *regroup)
                                 : &own_cell(group)->doorbell;
 
     regroup->waiting = (mst_waiting){ &kind, group, regroup };
-    regroup->waiter = (mst_waiter){ .policy = group->subarena->attachment->policy,
-                                    .background = &group->subarena->attachment->background,
-                                    .interruption = mst_attachment_doorbell(group->subarena->attachment),
-                                    .poison = &group->interrupted,
-                                    .deadline = { .limit_ns = group->base.timeout_ns },
-                                    .watch = mst_waiting_watch(&regroup->waiting) };
+    regroup->waiter = mst_attachment_waiter(group->subarena->attachment);
+    regroup->waiter.poison = &group->interrupted;
+    regroup->waiter.deadline.limit_ns = group->base.timeout_ns;
+    regroup->waiter.watch = mst_waiting_watch(&regroup->waiting);
     mst_store64_rlx(&group->interrupted, 0);
     switch (mst_wait_until(&regroup->waiter, mst_eventcount_parking(event), all_accounted_for, regroup, -1)) {
     case MST_WAIT_READY:

@@ -232,13 +232,11 @@ static void prepare_to_wait(subset *subset)
     const mst_subarena *subarena = group->subarena;
 
     subset->waiting = (mst_waiting){ &kind, group, subset };
-    subset->waiter = (mst_waiter){ .policy = subarena->attachment->policy,
-                                   .background = &subarena->attachment->background,
-                                   .interruption = mst_attachment_doorbell(subarena->attachment),
-                                   .poison = &subarena->cells[group->base.rank]->poison,
-                                   .no_poison = subarena->no_poison[group->base.rank],
-                                   .deadline = { .limit_ns = group->base.timeout_ns },
-                                   .watch = mst_waiting_watch(&subset->waiting) };
+    subset->waiter = mst_attachment_waiter(subarena->attachment);
+    subset->waiter.poison = &subarena->cells[group->base.rank]->poison;
+    subset->waiter.no_poison = subarena->no_poison[group->base.rank];
+    subset->waiter.deadline.limit_ns = group->base.timeout_ns;
+    subset->waiter.watch = mst_waiting_watch(&subset->waiting);
 }
 
 static muster_status run(subset *subset, mst_group **made)
