@@ -32,6 +32,7 @@ static void fill_in(mst_attachment *attachment, mst_arena *arena, const mst_atta
         .exact = config->exact_times,
     };
     attachment->injections = config->injections;
+    attachment->place.cpu = &mst_layout_entry(geometry, attachment->seat)->cpu;
     attachment->log = config->log;
     attachment->attaching = (mst_attaching){ config->interrupt, config->patience };
     mst_background_init(&attachment->background);

@@ -69,6 +69,7 @@ typedef struct mst_attachment {
     mst_injections injections;
     mst_log log;
     mst_wait_policy policy;
+    mst_place place;
     mst_attaching attaching;
     mst_background background; /* of all waits of the rank */
     _Atomic uint32_t users;    /* groups */
@@ -113,6 +114,7 @@ static inline mst_parking mst_attachment_doorbell(const mst_attachment *attachme
 static inline mst_waiter mst_attachment_waiter(mst_attachment *attachment)
 {
     return (mst_waiter){ .policy = attachment->policy,
+                         .place = &attachment->place,
                          .background = &attachment->background,
                          .interruption = mst_attachment_doorbell(attachment) };
 }

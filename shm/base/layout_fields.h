@@ -16,7 +16,7 @@
  */
 
 /* To be raised when a field keeps its name, type and place but changes its meaning. */
-CONSTANT(MST_LAYOUT_VERSION, 18);
+CONSTANT(MST_LAYOUT_VERSION, 19);
 CONSTANT(MST_LINE, 128);           /* two cache lines: the adjacent one is prefetched */
 CONSTANT(MST_PAGE, 65536);         /* largest page size in use; large offsets are multiples of it */
 CONSTANT(MST_RANKS_MAX, 1024);     /* of a world; also seats of an arena */
@@ -284,6 +284,7 @@ STRUCT(mst_rank_entry)
     ARRAY(_Atomic uint32_t, awaited, [2]); /* the rank: 1 + the seat it waits for, 0: none, E13 */
     FIELD(_Atomic uint32_t, awaits_any);   /* the rank: 1: it waits for one of those in any_of, too, E13 */
     ARRAY(char, doing, [MST_DOING_BYTES]); /* the rank: the call that it waits in, E13 */
+    FIELD(_Atomic uint32_t, cpu); /* the rank: 1 + the CPU on which it last waited, 0: not known; a hint */
     ARRAY(alignas(MST_LINE) char, cycle, [256]);           /* with the verdict: who waits for whom, E14 */
     ARRAY(_Atomic uint64_t, any_of, [MST_RANKS_MAX / 64]); /* the rank: one bit per seat, E13 */
 END_STRUCT(mst_rank_entry);

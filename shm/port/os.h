@@ -233,6 +233,9 @@ void mst_os_random(void *to, size_t bytes);
 
 /* ---- CPUs ---- */
 
+/* The CPU that this thread runs on, as of now; -1: not known. */
+int mst_os_cpu(void);
+
 /* The CPUs that this process may use, one bit each. */
 void mst_os_cpus_allowed(uint64_t mask[MST_CPUS_MAX / 64]);
 

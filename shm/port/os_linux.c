@@ -76,6 +76,11 @@ void mst_os_yield(void)
     sched_yield();
 }
 
+int mst_os_cpu(void)
+{
+    return sched_getcpu();
+}
+
 /* ---- shared memory objects ---- */
 
 int mst_os_object_create_anonymous(void)

@@ -9,6 +9,14 @@
 
 #define SPIN_NS (50 * 1000LL)
 #define YIELD_NS (1 * MST_NS_PER_MS)
+#define LONG_YIELD_NS (200 * 1000LL) /* another process had the CPU: its time slice is longer than this */
+/* How long the CPU counts as contended after that: each trial may cost a time slice, so it doubles while they
+ * fail. */
+#define CONTENDED_NS_MIN (100 * MST_NS_PER_MS)
+#define CONTENDED_NS_MAX (2 * MST_NS_PER_S)
+/* A sleep now and then lets the kernel wake a rank on an idle CPU; while ranks on one CPU only yield to each
+ * other, it leaves them there. */
+#define BESIDE_WAITS_PER_SLEEP 256
 #define YIELD_NS_PER_TURN (125 * 1000LL) /* for ranks that share a CPU: each should get a few turns */
 #define TICK_FIRST_NS (5 * MST_NS_PER_MS)
 #define TICK_LAST_NS (20 * MST_NS_PER_MS)
@@ -170,10 +178,59 @@ static bool spin_some(attempt *attempt, int64_t began_ns)
     return false;
 }
 
-static bool yield_some(attempt *attempt)
+/* ---- other programs on our CPU ---- */
+
+/* Publishes the CPU that this rank waits on, and looks whether a rank that it waits for was last there. */
+static bool is_beside(const mst_waiter *waiter, int peer)
+{
+    const mst_watch *watch = &waiter->watch;
+
+    if (!waiter->place || !watch->is_beside)
+        return false;
+    uint32_t cpu = (uint32_t)(mst_os_cpu() + 1);
+    if (mst_load32_rlx(waiter->place->cpu) != cpu)
+        mst_store32_rlx(waiter->place->cpu, cpu);
+    if (!cpu || !watch->is_beside(watch->arg, peer, cpu))
+        return false;
+    mst_store32_rlx(&waiter->place->waits_beside, mst_load32_rlx(&waiter->place->waits_beside) + 1);
+    return true;
+}
+
+/* Whether a yield would give the CPU to another program. Where ranks outnumber CPUs it nearly always serves a
+ * rank. */
+static bool is_contended(const mst_waiter *waiter, int64_t now_ns)
+{
+    return waiter->place && waiter->policy.spin_ns &&
+           now_ns < (int64_t)mst_load64_rlx(&waiter->place->contended_until_ns);
+}
+
+/* A long yield was another program's time slice, unless it was that of the partner, which has arrived. */
+static void learn_from_yield(const attempt *attempt, int64_t took_ns, int64_t now_ns, bool beside)
+{
+    const mst_waiter *waiter = attempt->waiter;
+
+    if (took_ns < LONG_YIELD_NS || !waiter->place || (beside && attempt->ready(attempt->arg)))
+        return;
+    mst_place *place = waiter->place;
+    int64_t latest_ns = (int64_t)mst_load64_rlx(&place->contended_ns);
+    bool again = now_ns - (int64_t)mst_load64_rlx(&place->contended_until_ns) < latest_ns;
+    int64_t next_ns = again ? 2 * latest_ns : CONTENDED_NS_MIN;
+    next_ns = next_ns < CONTENDED_NS_MAX ? next_ns : CONTENDED_NS_MAX;
+    mst_store64_rlx(&place->contended_ns, (uint64_t)next_ns);
+    mst_store64_rlx(&place->contended_until_ns, (uint64_t)(now_ns + next_ns));
+}
+
+/* Whether this rank should sleep, although it shares the CPU with the one that it waits for. */
+static bool should_part(const mst_waiter *waiter)
+{
+    return waiter->policy.spin_ns &&
+           mst_load32_rlx(&waiter->place->waits_beside) % BESIDE_WAITS_PER_SLEEP == 0;
+}
+
+static bool yield_some(attempt *attempt, bool beside)
 {
     mst_waiter *waiter = attempt->waiter;
-    int64_t until_ns = mst_os_now_ns() + waiter->policy.yield_ns;
+    int64_t now_ns = mst_os_now_ns(), until_ns = now_ns + waiter->policy.yield_ns;
 
     for (int yields = 0;; yields++) {
         if (settled_in_passing(attempt)) {
@@ -182,9 +239,13 @@ static bool yield_some(attempt *attempt)
                 waiter->spin_cut++;
             return true;
         }
-        if (mst_os_now_ns() >= until_ns || (yields == YIELDS_IN_VAIN && !mst_os_yields_to_all()))
+        if (now_ns >= until_ns || is_contended(waiter, now_ns) || (beside && should_part(waiter)) ||
+            (yields == YIELDS_IN_VAIN && !mst_os_yields_to_all()))
             return false;
         mst_os_yield();
+        int64_t began_ns = now_ns;
+        now_ns = mst_os_now_ns();
+        learn_from_yield(attempt, now_ns - began_ns, now_ns, beside);
     }
 }
 
@@ -343,7 +404,8 @@ mst_wait_result mst_wait_until(mst_waiter *waiter, mst_parking parking, bool (*r
         return attempt.result;
     int64_t began_ns = mst_os_now_ns();
     mst_deadline_resume(&waiter->deadline, began_ns, waiter->policy.spin_ns + waiter->policy.yield_ns);
-    if (!spin_some(&attempt, began_ns) && !yield_some(&attempt))
+    bool beside = is_beside(waiter, peer);
+    if ((beside || !spin_some(&attempt, began_ns)) && !yield_some(&attempt, beside))
         sleep_on(&attempt, parking, peer);
     int64_t ended_ns = mst_os_now_ns();
     mst_deadline_count(&waiter->deadline, ended_ns, 0);

@@ -11,6 +11,11 @@
  * waiter occupies the very CPU that its partner needs (4 ms per hand-off, against 1.5 us by yielding). Even
  * with enough CPUs the kernel may place two ranks on one: a waiter whose partner arrives as soon as it yields
  * spins less the next time.
+ *
+ * Beside other busy processes a yield gives one of them a whole time slice, some milliseconds, while a
+ * sleeper gets the CPU back at once when it is woken. A long yield says that the CPU is contended, and for a
+ * while the rank parks in place of yielding. Each rank publishes the CPU that it waits on: a rank whose
+ * partner was last seen there does not spin, since the partner needs that CPU.
  */
 #ifndef MST_WAIT_H
 #define MST_WAIT_H
@@ -49,7 +54,17 @@ typedef struct mst_watch {
     void *arg;
     /* Whether a long wait can do with a few ticks per second, because a wake is certain. NULL: it cannot. */
     bool (*may_rest)(void *arg);
+    /* Whether an awaited rank last waited on that CPU (mst_place), so that spinning would keep it from it. */
+    bool (*is_beside)(void *arg, int peer, uint32_t cpu);
 } mst_watch;
+
+/* Where a rank waits, and what it has found out about the CPU there: of all its waits. */
+typedef struct mst_place {
+    _Atomic uint32_t *cpu; /* in its entry: 1 + the CPU on which it last waited, for others to read */
+    _Atomic uint64_t contended_until_ns; /* till then a yield would give the CPU to another program */
+    _Atomic uint64_t contended_ns;       /* how long the latest such time was */
+    _Atomic uint32_t waits_beside;       /* waits for ranks that were on the same CPU */
+} mst_place;
 
 typedef struct mst_waiter {
     mst_wait_policy policy;
@@ -60,6 +75,7 @@ typedef struct mst_waiter {
     mst_parking owed;  /* its sleepers are still to be woken, since we changed its word; NULL: none */
     int64_t waited_ns; /* in slow waits since the operation began, which resets it */
     int spin_cut;      /* how often the spin was halved, since the partner seems to share our CPU */
+    mst_place *place;  /* NULL: it has none, and always yields before it parks */
     mst_background *background; /* NULL: none */
     mst_parking interruption;   /* on which it sleeps, too, while the background has tasks */
     const mst_parking *more;    /* further words that it sleeps on, up to MST_OS_WATCHED_MAX - 2 */

@@ -154,9 +154,32 @@ static bool may_rest(void *arg)
     return !mst_awaited_each_group(awaited->set, must_tick_in, arg);
 }
 
+typedef struct looking {
+    const mst_awaited_requests *awaited;
+    uint32_t cpu;
+} looking;
+
+static bool look_beside_in(mst_group *group, muster_call_class class, void *arg)
+{
+    const looking *looking = arg;
+    mst_waiting waiting = waiting_in(group, looking->awaited);
+    mst_watch watch = mst_waiting_watch(&waiting);
+
+    (void)class;
+    return watch.is_beside(watch.arg, -1, looking->cpu);
+}
+
+static bool is_beside(void *arg, int peer, uint32_t cpu)
+{
+    const mst_awaited_requests *awaited = arg;
+
+    (void)peer;
+    return mst_awaited_each_group(awaited->set, look_beside_in, &(looking){ awaited, cpu });
+}
+
 mst_watch mst_awaited_watch(mst_awaited_requests *awaited)
 {
-    return (mst_watch){ tick, lost, woke, awaited, may_rest };
+    return (mst_watch){ tick, lost, woke, awaited, may_rest, is_beside };
 }
 
 /* ---- tests ---- */

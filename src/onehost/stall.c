@@ -301,7 +301,27 @@ static bool may_rest(void *arg)
            !mst_load32_rlx(&attachment->deadlock.published) && !waiting->group->base.interrupt;
 }
 
+/* In a call that waits for nobody in particular, any other member may be the one. */
+static bool is_beside(void *arg, int peer, uint32_t cpu)
+{
+    const mst_waiting *waiting = arg;
+    const mst_subarena *subarena = waiting->group->subarena;
+    stall stall = { .waiting = waiting };
+
+    find_peers(waiting, peer, stall.peers);
+    if (stall.peers[0] == -1 && stall.peers[1] == -1)
+        stall.peers[0] = MST_ANY_PEER;
+    for (int rank = 0; rank < waiting->group->base.size; rank++) {
+        const mst_rank_entry *entry =
+            mst_layout_entry(&subarena->attachment->geometry, subarena->shares[rank].seat);
+
+        if (is_awaited(&stall, rank) && mst_load32_rlx(&entry->cpu) == cpu)
+            return true;
+    }
+    return false;
+}
+
 mst_watch mst_waiting_watch(mst_waiting *waiting)
 {
-    return (mst_watch){ tick, lost, woke, waiting, may_rest };
+    return (mst_watch){ tick, lost, woke, waiting, may_rest, is_beside };
 }

@@ -38,6 +38,9 @@ expect 0 "every result was right" $bench --check -n 1 -e 64K all_sum all_gather 
 for dtype in bool int8 int64 float16 bfloat16 float64 complex64; do
     expect 0 "every result was right" $bench --check -n 4 -b 64 -e 64K -d $dtype -o prod all_reduce sum_scatter
 done
+expect 0 "# all_reduce, maxloc" $bench --check -b 64 -e 64 -d float32_int32 -o maxloc all_reduce
+expect 0 "beside 2 busy processes on each CPU" $bench --check --neighbours 2 -e 4K all_sum barrier
+expect 2 "from 1 to 1024" $bench --neighbours 0
 expect 0 '"wrong": 0' $bench --check --json -e 4K all_sum barrier
 cp "$work/out" "$work/json"
 if command -v python3 >/dev/null; then

@@ -2,9 +2,11 @@
  * The waiting function alone: ready wins over poison, poison ends a sleep at once, a deadline ends it,
  * the tick comes while asleep, a raise wakes a sleeper; whichever way of parking was built in.
  */
+#define _GNU_SOURCE /* sched_setaffinity */
 #include "shm/wait/wait.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <string.h>
 
 #include "shm/base/atomic.h"
@@ -324,6 +326,131 @@ START_TEST(test_no_spinning_where_ranks_outnumber_cpus)
 }
 END_TEST
 
+/* ---- beside other programs ---- */
+
+#define FOR_EVER_NS (3600 * MST_NS_PER_S)
+
+typedef struct crowd {
+    bench bench;
+    mst_place place;
+    _Atomic uint32_t cpu;
+    bool beside;
+    uint32_t asked;       /* whether the partner is beside */
+    uint32_t looks_awake; /* after that */
+    pthread_t busy_thread;
+    _Atomic uint32_t over;
+} crowd;
+
+static bool tell_beside(void *arg, int peer, uint32_t cpu)
+{
+    crowd *crowd = arg;
+
+    ck_assert_int_eq(peer, 3);
+    ck_assert_uint_eq(mst_load32_rlx(&crowd->cpu), cpu);
+    crowd->asked++;
+    return crowd->beside;
+}
+
+/* Comes when the waiter sleeps, which is when it ticks. */
+static bool come_at_a_tick(void *arg, int peer, int64_t slept_ns)
+{
+    crowd *crowd = arg;
+
+    (void)peer, (void)slept_ns;
+    mst_eventcount_advance(&crowd->bench.event);
+    return false;
+}
+
+static void set_up_crowd(crowd *crowd)
+{
+    memset(crowd, 0, sizeof *crowd);
+    set_up(&crowd->bench);
+    crowd->place.cpu = &crowd->cpu;
+    crowd->bench.waiter.policy = (mst_wait_policy){ .spin_ns = 50000, .yield_ns = FOR_EVER_NS };
+    crowd->bench.waiter.place = &crowd->place;
+    crowd->bench.waiter.watch = (mst_watch){ .tick = come_at_a_tick, .arg = crowd, .is_beside = tell_beside };
+}
+
+START_TEST(test_a_rank_on_a_contended_cpu_parks)
+{
+    crowd crowd;
+
+    set_up_crowd(&crowd);
+    mst_store64_rlx(&crowd.place.contended_until_ns, (uint64_t)(mst_os_now_ns() + FOR_EVER_NS));
+    wait_for_one(&crowd.bench);
+    ck_assert_int_eq(crowd.bench.result, MST_WAIT_READY);
+    ck_assert_uint_eq(crowd.asked, 1);
+}
+END_TEST
+
+static bool is_looked_at_awake(const void *arg)
+{
+    crowd *crowd = (struct crowd *)(uintptr_t)arg;
+
+    crowd->looks_awake += crowd->asked && !mst_load32_acq(&crowd->bench.event.sleepers);
+    return crowd->looks_awake == 3;
+}
+
+/* It would spin for ever. */
+START_TEST(test_it_yields_to_a_partner_beside_it)
+{
+    crowd crowd;
+
+    set_up_crowd(&crowd);
+    crowd.beside = true;
+    crowd.bench.waiter.policy.spin_ns = FOR_EVER_NS;
+    ck_assert_int_eq(mst_wait_until(&crowd.bench.waiter, mst_eventcount_parking(&crowd.bench.event),
+                                    is_looked_at_awake, &crowd, 3),
+                     MST_WAIT_READY);
+}
+END_TEST
+
+/* It would yield for ever, which keeps the two on one CPU. */
+START_TEST(test_it_sleeps_now_and_then_beside_its_partner)
+{
+    crowd crowd;
+
+    set_up_crowd(&crowd);
+    crowd.beside = true;
+    mst_store32_rlx(&crowd.place.waits_beside, UINT32_MAX);
+    wait_for_one(&crowd.bench);
+    ck_assert_int_eq(crowd.bench.result, MST_WAIT_READY);
+}
+END_TEST
+
+static void stay_on_this_cpu(void)
+{
+    cpu_set_t cpus;
+
+    CPU_ZERO(&cpus);
+    CPU_SET(sched_getcpu(), &cpus);
+    ck_assert_int_eq(sched_setaffinity(0, sizeof cpus, &cpus), 0);
+}
+
+static void *keep_busy(void *arg)
+{
+    crowd *crowd = arg;
+
+    while (!mst_load32_acq(&crowd->over))
+        ;
+    return NULL;
+}
+
+START_TEST(test_a_long_yield_tells_that_the_cpu_is_contended)
+{
+    crowd crowd;
+
+    set_up_crowd(&crowd);
+    stay_on_this_cpu();
+    ck_assert_int_eq(pthread_create(&crowd.busy_thread, NULL, keep_busy, &crowd), 0);
+    wait_for_one(&crowd.bench); /* it would yield for ever */
+    mst_store32_rel(&crowd.over, 1);
+    pthread_join(crowd.busy_thread, NULL);
+    ck_assert_int_eq(crowd.bench.result, MST_WAIT_READY);
+    ck_assert_uint_ne(mst_load64_rlx(&crowd.place.contended_until_ns), 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("wait");
@@ -341,6 +468,10 @@ int main(void)
     tcase_add_test(tests, test_who_may_rest_ticks_rarely);
     tcase_add_test(tests, test_counts_wrap);
     tcase_add_test(tests, test_no_spinning_where_ranks_outnumber_cpus);
+    tcase_add_test(tests, test_a_rank_on_a_contended_cpu_parks);
+    tcase_add_test(tests, test_it_yields_to_a_partner_beside_it);
+    tcase_add_test(tests, test_it_sleeps_now_and_then_beside_its_partner);
+    tcase_add_test(tests, test_a_long_yield_tells_that_the_cpu_is_contended);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tools/muster/bench/neighbours.h"
 #include "tools/muster/commands.h"
 #include "tools/muster/options.h"
 #include "tools/muster/spelling.h"
@@ -29,6 +30,7 @@ static const char help[] =
     "      --arena          arena buffers, which peers read zero-copy\n"
     "      --in-place       where the operation has an in-place form\n"
     "      --seconds S      of measuring per line (0.3)\n"
+    "      --neighbours N   with N other busy processes on each CPU, as on a machine that is shared\n"
     "      --no-limits      do not measure the machine first\n"
     "      --check          a few repetitions of each: for the results, not the times\n"
     "      --json           one JSON object instead of the table\n"
@@ -96,8 +98,8 @@ static bool take_seconds(void *into, const char *text)
     return end != text && !*end && options->seconds > 0 && options->seconds < 3600;
 }
 
-static const char *const ops[] = { "sum", "prod", "max",    "min",    "avg", "band",
-                                   "bor", "bxor", "maxloc", "minloc", NULL }; /* as muster_op */
+const char *const bench_op_names[] = { "sum", "prod", "max",    "min",    "avg", "band",
+                                       "bor", "bxor", "maxloc", "minloc", NULL };
 
 #define AT(field) .offset = offsetof(bench_options, field)
 #define SIZE "a size: bytes, such as 4096, 64K or 16M"
@@ -113,10 +115,11 @@ static const cli_option known[] = {
     { "max", 'e', CLI_OWN, .take = take_max, .expected = SIZE },
     { "factor", 'f', CLI_OWN, .take = take_factor, .expected = "2 or more" },
     { "dtype", 'd', CLI_OWN, .take = take_dtype, .expected = DTYPES },
-    { "op", 'o', CLI_CHOICE, AT(op), .words = ops },
+    { "op", 'o', CLI_CHOICE, AT(op), .words = bench_op_names },
     { "arena", 0, CLI_FLAG, AT(arena) },
     { "in-place", 0, CLI_FLAG, AT(in_place) },
     { "seconds", 0, CLI_OWN, .take = take_seconds, .expected = "a time, such as 0.5" },
+    { "neighbours", 0, CLI_COUNT, AT(neighbours), "a number of processes from 1 to 1024" },
     { "no-limits", 0, CLI_FLAG, AT(no_limits) },
     { "check", 0, CLI_FLAG, AT(check_only) },
     { "json", 0, CLI_FLAG, AT(json) },
@@ -175,7 +178,13 @@ static int launch(bench_options *options)
     bench_print_limits(options, limited ? &limits : NULL);
     fflush(stdout); /* before forking: what is buffered would be printed by every rank */
     config.size = options->ranks;
-    if (muster_launch(&config, bench_rank, options, &report) == MUSTER_OK)
+    if (options->neighbours && !bench_neighbours_start(options->neighbours)) {
+        fprintf(stderr, "muster bench: neighbours could not be started: %s\n", strerror(errno));
+        return EXIT_FAILURE;
+    }
+    muster_status status = muster_launch(&config, bench_rank, options, &report);
+    bench_neighbours_stop();
+    if (status == MUSTER_OK)
         return EXIT_SUCCESS;
     fprintf(stderr, "muster bench: %s\n", report.summary[0] ? report.summary : muster_error_detail());
     return report.exit_status ? report.exit_status : EXIT_FAILURE;

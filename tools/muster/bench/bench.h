@@ -18,10 +18,13 @@ typedef struct bench_options {
     bool arena;    /* buffers from muster_alloc */
     bool in_place; /* where the operation has an in-place form */
     bool json;
+    int neighbours;  /* other busy processes on each CPU */
     bool no_limits;  /* do not measure the machine first */
     double seconds;  /* of measuring per row */
     bool check_only; /* a few repetitions, for tests: results count, times do not */
 } bench_options;
+
+extern const char *const bench_op_names[]; /* by muster_op, then NULL */
 
 typedef struct bench_row {
     const bench_case *which;

@@ -4,7 +4,6 @@
 #include "tools/muster/bench/bench.h"
 #include "tools/muster/text.h"
 
-static const char *const op_names[] = { "sum", "prod", "max", "min" };
 static bool rows_before; /* a comma is due in the JSON */
 
 static void print_number(const char *name, double value, const char *end)
@@ -36,6 +35,7 @@ void bench_print_limits(const bench_options *options, const bench_limits *limits
                options->ranks);
         printf("  \"buffers\": \"%s\",\n  \"in_place\": %s,\n", options->arena ? "arena" : "private",
                options->in_place ? "true" : "false");
+        printf("  \"neighbours\": %d,\n", options->neighbours);
         if (limits)
             print_limits_json(limits);
         printf("  \"rows\": [");
@@ -44,6 +44,9 @@ void bench_print_limits(const bench_options *options, const bench_limits *limits
     printf("# muster %s, %d rank%s, %s buffers%s\n", muster_version(), options->ranks,
            plural((unsigned)options->ranks), options->arena ? "arena" : "private",
            options->in_place ? ", in place" : "");
+    if (options->neighbours)
+        printf("# beside %d busy process%s on each CPU\n", options->neighbours,
+               options->neighbours == 1 ? "" : "es");
     if (!limits)
         return;
     printf("# this machine: a cache line to another CPU %.0f ns, a futex wake %.1f us, one way\n",
@@ -59,7 +62,7 @@ void bench_print_case(const bench_options *options, const bench_case *which)
     if (options->json)
         return;
     printf("#\n# %s%s%s\n", which->name, which->reduces ? ", " : "",
-           which->reduces ? op_names[options->op] : "");
+           which->reduces ? bench_op_names[options->op] : "");
     printf("#%13s %12s %9s %10s %10s %10s %8s %8s %6s\n", "size", "count", "type", "time", "p99", "mean",
            "algbw", "busbw", "wrong");
     printf("#%13s %12s %9s %10s %10s %10s %8s %8s %6s\n", "(B)", "(elements)", "", "(us)", "(us)", "(us)",
@@ -79,8 +82,8 @@ void bench_print_row(const bench_options *options, const bench_row *row)
     }
     printf("%s\n    { \"collective\": \"%s\", \"op\": \"%s\", \"type\": \"%s\", \"bytes\": %zu, \"count\": "
            "%zu, ",
-           rows_before ? "," : "", row->which->name, row->which->reduces ? op_names[options->op] : "none",
-           dtype, row->bytes, row->count);
+           rows_before ? "," : "", row->which->name,
+           row->which->reduces ? bench_op_names[options->op] : "none", dtype, row->bytes, row->count);
     print_number("median_us", row->median_us, ", ");
     print_number("p99_us", row->p99_us, ", ");
     print_number("mean_us", row->mean_us, ", ");
