@@ -15,8 +15,9 @@ static void must(muster_status status)
     exit(1);
 }
 
-static void barrier(void)
+static void barrier(const float *in, float *out, size_t count)
 {
+    (void)in, (void)out, (void)count;
     must(muster_barrier(world));
 }
 
@@ -41,22 +42,68 @@ static void reduce_scatter(const float *in, float *out, size_t count)
     must(muster_sum_scatter(in, out, count, MUSTER_FLOAT32, world));
 }
 
-static void broadcast(float *buffer, size_t count)
+static void broadcast(const float *in, float *out, size_t count)
 {
-    must(muster_broadcast(buffer, buffer, count, MUSTER_FLOAT32, 0, world));
+    (void)in;
+    must(muster_broadcast(out, out, count, MUSTER_FLOAT32, 0, world));
 }
 
-static void ping_pong(float *buffer, size_t count)
+static void all_to_all(const float *in, float *out, size_t count)
+{
+    must(muster_all_to_all(in, out, count, MUSTER_FLOAT32, world));
+}
+
+/* ---- with a count for each rank ---- */
+
+static const size_t *counts_of(size_t count)
+{
+    static size_t counts[LOOP_RANKS_MAX];
+    int size = muster_group_size(world);
+
+    for (int r = 0; r < size && counts[r] != count; r++)
+        counts[r] = count;
+    return counts;
+}
+
+static void all_gatherv(const float *in, float *out, size_t count)
+{
+    must(muster_all_gatherv(in, count, out, counts_of(count), NULL, MUSTER_FLOAT32, world));
+}
+
+static void all_to_allv(const float *in, float *out, size_t count)
+{
+    const size_t *counts = counts_of(count);
+
+    must(muster_all_to_allv(in, counts, NULL, out, counts, NULL, MUSTER_FLOAT32, world));
+}
+
+/* ---- messages ---- */
+
+static void send_back(float *buffer, size_t count, int tag)
 {
     int rank = muster_group_rank(world);
 
     if (rank == 0)
-        must(muster_send(buffer, count, MUSTER_FLOAT32, 1, 0, world));
+        must(muster_send(buffer, count, MUSTER_FLOAT32, 1, tag, world));
     if (rank <= 1)
-        must(muster_recv(buffer, count, MUSTER_FLOAT32, 1 - rank, 0, world, NULL));
+        must(muster_recv(buffer, count, MUSTER_FLOAT32, 1 - rank, tag, world, NULL));
     if (rank == 1)
-        must(muster_send(buffer, count, MUSTER_FLOAT32, 0, 0, world));
+        must(muster_send(buffer, count, MUSTER_FLOAT32, 0, tag, world));
 }
+
+static void ping_pong(const float *in, float *out, size_t count)
+{
+    (void)in;
+    send_back(out, count, 0);
+}
+
+static void ping_pong_tagged(const float *in, float *out, size_t count)
+{
+    (void)in;
+    send_back(out, count, 77);
+}
+
+/* ---- arena buffers ---- */
 
 static float *allocate(size_t bytes)
 {
@@ -76,13 +123,17 @@ int main(int argc, char **argv)
     must(muster_init(true, NULL, &world));
     peer peer = { .rank = muster_group_rank(world),
                   .size = muster_group_size(world),
-                  .barrier = barrier,
                   .max = max,
-                  .all_reduce = all_reduce,
-                  .all_gather = all_gather,
-                  .reduce_scatter = reduce_scatter,
-                  .broadcast = broadcast,
-                  .ping_pong = ping_pong };
+                  .call = { [LOOP_BARRIER] = barrier,
+                            [LOOP_ALL_REDUCE] = all_reduce,
+                            [LOOP_ALL_GATHER] = all_gather,
+                            [LOOP_ALL_GATHERV] = all_gatherv,
+                            [LOOP_REDUCE_SCATTER] = reduce_scatter,
+                            [LOOP_BROADCAST] = broadcast,
+                            [LOOP_ALL_TO_ALL] = all_to_all,
+                            [LOOP_ALL_TO_ALLV] = all_to_allv,
+                            [LOOP_PING_PONG] = ping_pong,
+                            [LOOP_PING_PONG_TAGGED] = ping_pong_tagged } };
 
     if (getenv("BENCH_ARENA")) {
         peer.allocate = allocate;

@@ -1,10 +1,14 @@
 // Gloo over TCP as a contender of bench/compare. Ranks are started by `muster run`, which says who is who;
-// they meet in the directory BENCH_GLOO_STORE.
+// they meet in the directory BENCH_STORE.
 #include <cstdlib>
 #include <memory>
+#include <vector>
 
 #include <gloo/allgather.h>
+#include <gloo/allgatherv.h>
 #include <gloo/allreduce.h>
+#include <gloo/alltoall.h>
+#include <gloo/alltoallv.h>
 #include <gloo/barrier.h>
 #include <gloo/broadcast.h>
 #include <gloo/math.h>
@@ -16,7 +20,7 @@
 
 static std::shared_ptr<gloo::rendezvous::Context> context;
 
-static void barrier()
+static void barrier(const float *, float *, size_t)
 {
     gloo::BarrierOptions options(context);
     gloo::barrier(options);
@@ -52,19 +56,45 @@ static void all_gather(const float *in, float *out, size_t count)
     gloo::allgather(options);
 }
 
-static void broadcast(float *buffer, size_t count)
+static void all_gatherv(const float *in, float *out, size_t count)
+{
+    gloo::AllgathervOptions options(context);
+    options.setInput(const_cast<float *>(in), count);
+    options.setOutput(out, std::vector<size_t>(context->size, count));
+    gloo::allgatherv(options);
+}
+
+static void broadcast(const float *, float *out, size_t count)
 {
     gloo::BroadcastOptions options(context);
-    options.setOutput(buffer, count);
+    options.setOutput(out, count);
     options.setRoot(0);
     gloo::broadcast(options);
 }
 
-static void ping_pong(float *buffer, size_t count)
+static void all_to_all(const float *in, float *out, size_t count)
+{
+    gloo::AlltoallOptions options(context);
+    options.setInput(const_cast<float *>(in), count * context->size);
+    options.setOutput(out, count * context->size);
+    gloo::alltoall(options);
+}
+
+static void all_to_allv(const float *in, float *out, size_t count)
+{
+    std::vector<int64_t> counts(context->size, static_cast<int64_t>(count));
+    gloo::AlltoallvOptions options(context);
+    options.setInput(const_cast<float *>(in), counts);
+    options.setOutput(out, counts);
+    gloo::alltoallv(options);
+}
+
+/* Each message of Gloo has a tag: there is one form. */
+static void ping_pong(const float *, float *out, size_t count)
 {
     if (context->rank > 1)
         return;
-    auto memory = context->createUnboundBuffer(buffer, count * sizeof(float));
+    auto memory = context->createUnboundBuffer(out, count * sizeof(float));
     int other = 1 - context->rank;
     for (int turn = 0; turn < 2; turn++)
         if (turn == context->rank) {
@@ -81,20 +111,23 @@ int main(int argc, char **argv)
     int rank = atoi(getenv("MUSTER_RANK")), size = atoi(getenv("MUSTER_SIZE"));
     gloo::transport::tcp::attr address;
     address.hostname = "127.0.0.1";
-    gloo::rendezvous::FileStore store(getenv("BENCH_GLOO_STORE"));
+    gloo::rendezvous::FileStore store(getenv("BENCH_STORE"));
     context = std::make_shared<gloo::rendezvous::Context>(rank, size);
     auto device = gloo::transport::tcp::CreateDevice(address);
     context->connectFullMesh(store, device);
     peer contender = {};
     contender.rank = rank;
     contender.size = size;
-    contender.barrier = barrier;
     contender.max = max;
-    contender.all_reduce = all_reduce;
-    contender.all_gather = all_gather;
-    contender.broadcast = broadcast;
-    contender.ping_pong = ping_pong;
+    contender.call[LOOP_BARRIER] = barrier;
+    contender.call[LOOP_ALL_REDUCE] = all_reduce;
+    contender.call[LOOP_ALL_GATHER] = all_gather;
+    contender.call[LOOP_ALL_GATHERV] = all_gatherv;
+    contender.call[LOOP_BROADCAST] = broadcast;
+    contender.call[LOOP_ALL_TO_ALL] = all_to_all;
+    contender.call[LOOP_ALL_TO_ALLV] = all_to_allv;
+    contender.call[LOOP_PING_PONG] = ping_pong;
     int status = loop_main(&contender, argc, argv);
-    barrier();
+    barrier(nullptr, nullptr, 0);
     return status;
 }

@@ -13,49 +13,26 @@
 #define BATCHES_MAX 4000
 #define WARM_UP_NS 3e6
 
+struct operation;
+
 typedef struct task {
     const peer *peer;
-    const char *collective;
+    const struct operation *operation;
+    loop_call *call;
     float *in, *out;
     size_t count; /* of the vector, or per rank */
     size_t in_count, out_count;
 } task;
 
-static double now_ns(void)
-{
-    struct timespec now;
+/* ---- the operations ---- */
 
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
-}
-
-static void run(const task *t)
-{
-    const peer *p = t->peer;
-
-    if (strcmp(t->collective, "all_reduce") == 0)
-        p->all_reduce(t->in, t->out, t->count);
-    else if (strcmp(t->collective, "all_gather") == 0)
-        p->all_gather(t->in, t->out, t->count);
-    else if (strcmp(t->collective, "reduce_scatter") == 0)
-        p->reduce_scatter(t->in, t->out, t->count);
-    else if (strcmp(t->collective, "broadcast") == 0)
-        p->broadcast(t->out, t->count);
-    else if (strcmp(t->collective, "ping_pong") == 0)
-        p->ping_pong(t->out, t->count);
-    else
-        p->barrier();
-}
-
-static bool offered(const peer *p, const char *collective)
-{
-    return strcmp(collective, "all_reduce") == 0       ? p->all_reduce != NULL
-           : strcmp(collective, "all_gather") == 0     ? p->all_gather != NULL
-           : strcmp(collective, "reduce_scatter") == 0 ? p->reduce_scatter != NULL
-           : strcmp(collective, "broadcast") == 0      ? p->broadcast != NULL
-           : strcmp(collective, "ping_pong") == 0      ? p->ping_pong != NULL
-                                                       : strcmp(collective, "barrier") == 0;
-}
+typedef struct operation {
+    const char *name;
+    bool in_parts, out_parts;                   /* the vector has a part for each rank */
+    bool from_root;                             /* rank 0's `out` is the input */
+    bool there_and_back;                        /* between ranks 0 and 1 */
+    float (*expected)(const task *t, size_t i); /* element i of `out`; NULL: nothing to look at */
+} operation;
 
 /* Small integers, so that any order of adding gives the same float. */
 static float value_at(int rank, size_t i)
@@ -72,44 +49,83 @@ static float sum_at(int size, size_t i)
     return sum;
 }
 
-static float expected_at(const task *t, size_t i)
+static float summed(const task *t, size_t i)
 {
-    const peer *p = t->peer;
+    return sum_at(t->peer->size, i);
+}
 
-    if (strcmp(t->collective, "all_reduce") == 0)
-        return sum_at(p->size, i);
-    if (strcmp(t->collective, "all_gather") == 0)
-        return value_at((int)(i / t->count), i % t->count);
-    if (strcmp(t->collective, "reduce_scatter") == 0)
-        return sum_at(p->size, (size_t)p->rank * t->count + i);
+static float summed_part(const task *t, size_t i)
+{
+    return sum_at(t->peer->size, (size_t)t->peer->rank * t->count + i);
+}
+
+static float gathered(const task *t, size_t i)
+{
+    return value_at((int)(i / t->count), i % t->count);
+}
+
+static float exchanged(const task *t, size_t i)
+{
+    return value_at((int)(i / t->count), (size_t)t->peer->rank * t->count + i % t->count);
+}
+
+static float of_root(const task *t, size_t i)
+{
+    (void)t;
     return value_at(0, i);
+}
+
+/* clang-format off */
+static const operation operations[LOOP_OPERATIONS] = {
+    /*                          name                in parts out    root   back   expected */
+    [LOOP_BARRIER]          = { "barrier",          false, false, false, false, NULL },
+    [LOOP_ALL_REDUCE]       = { "all_reduce",       false, false, false, false, summed },
+    [LOOP_ALL_GATHER]       = { "all_gather",       false, true,  false, false, gathered },
+    [LOOP_ALL_GATHERV]      = { "all_gatherv",      false, true,  false, false, gathered },
+    [LOOP_REDUCE_SCATTER]   = { "reduce_scatter",   true,  false, false, false, summed_part },
+    [LOOP_BROADCAST]        = { "broadcast",        false, false, true,  false, of_root },
+    [LOOP_ALL_TO_ALL]       = { "all_to_all",       true,  true,  false, false, exchanged },
+    [LOOP_ALL_TO_ALLV]      = { "all_to_allv",      true,  true,  false, false, exchanged },
+    [LOOP_PING_PONG]        = { "ping_pong",        false, false, true,  true,  of_root },
+    [LOOP_PING_PONG_TAGGED] = { "ping_pong_tagged", false, false, true,  true,  of_root },
+};
+/* clang-format on */
+
+/* ---- checking and measuring one ---- */
+
+static double now_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
 }
 
 static long check(task *t)
 {
     const peer *p = t->peer;
-    bool in_out = strcmp(t->collective, "broadcast") == 0 || strcmp(t->collective, "ping_pong") == 0;
+    const operation *o = t->operation;
     long wrong = 0;
 
     for (size_t i = 0; i < t->in_count; i++)
         t->in[i] = value_at(p->rank, i);
     for (size_t i = 0; i < t->out_count; i++)
-        t->out[i] = in_out && p->rank == 0 ? value_at(0, i) : -1;
-    run(t);
-    if (strcmp(t->collective, "barrier") == 0 || (strcmp(t->collective, "ping_pong") == 0 && p->rank > 1))
+        t->out[i] = o->from_root && p->rank == 0 ? value_at(0, i) : -1;
+    t->call(t->in, t->out, t->count);
+    if (!o->expected || (o->there_and_back && p->rank > 1))
         return 0;
     for (size_t i = 0; i < t->out_count; i++)
-        wrong += t->out[i] != expected_at(t, i);
+        wrong += t->out[i] != o->expected(t, i);
     return wrong;
 }
 
-static double time_batch(const task *t, long operations)
+static double time_batch(const task *t, long repetitions)
 {
-    t->peer->barrier();
+    t->peer->call[LOOP_BARRIER](NULL, NULL, 0);
     double began = now_ns();
-    for (long i = 0; i < operations; i++)
-        run(t);
-    return (now_ns() - began) / (double)operations;
+    for (long i = 0; i < repetitions; i++)
+        t->call(t->in, t->out, t->count);
+    return (now_ns() - began) / (double)repetitions;
 }
 
 static int compare(const void *a, const void *b)
@@ -122,28 +138,30 @@ static int compare(const void *a, const void *b)
 static void measure(const task *t, double seconds, size_t bytes, long wrong)
 {
     const peer *p = t->peer;
-    double halves = strcmp(t->collective, "ping_pong") == 0 ? 2 : 1;
+    double halves = t->operation->there_and_back ? 2 : 1;
     double warm = 0, ns = 0, sum = 0;
-    long operations = 1;
+    long repetitions = 1;
 
     for (double began = now_ns(); warm < WARM_UP_NS; warm = p->max(now_ns() - began)) {
-        ns = p->max(time_batch(t, operations));
-        operations = ns > BATCH_NS ? 1 : ns < BATCH_NS / 1000.0 ? 1000 : (long)(BATCH_NS / ns);
+        ns = p->max(time_batch(t, repetitions));
+        repetitions = ns > BATCH_NS ? 1 : ns < BATCH_NS / 1000.0 ? 1000 : (long)(BATCH_NS / ns);
     }
-    double wanted = seconds * 1e9 / (ns * (double)operations);
+    double wanted = seconds * 1e9 / (ns * (double)repetitions);
     long batches = wanted < BATCHES_MIN ? BATCHES_MIN : wanted > BATCHES_MAX ? BATCHES_MAX : (long)wanted;
     double *times = malloc((size_t)batches * sizeof *times);
     for (long i = 0; i < batches; i++)
-        sum += times[i] = time_batch(t, operations);
+        sum += times[i] = time_batch(t, repetitions);
     qsort(times, (size_t)batches, sizeof *times, compare);
     double median = p->max(times[batches / 2]), p99 = p->max(times[batches * 99 / 100]);
     double mean = p->max(sum / (double)batches), all_wrong = p->max((double)wrong);
     if (p->rank == 0)
-        printf("%s %zu %.4f %.4f %.4f %.0f\n", t->collective, bytes, median / halves / 1e3,
+        printf("%s %zu %.4f %.4f %.4f %.0f\n", t->operation->name, bytes, median / halves / 1e3,
                p99 / halves / 1e3, mean / halves / 1e3, all_wrong);
     fflush(stdout);
     free(times);
 }
+
+/* ---- all that were asked for ---- */
 
 static float *allocate(const peer *p, size_t bytes)
 {
@@ -162,38 +180,61 @@ static void release(const peer *p, float *buffer)
         free(buffer);
 }
 
+static bool measure_size(task t, size_t bytes, double seconds)
+{
+    const peer *p = t.peer;
+    const operation *o = t.operation;
+    size_t parts = o->in_parts || o->out_parts ? (size_t)p->size : 1;
+
+    t.count = (bytes / sizeof(float) + parts - 1) / parts;
+    t.in_count = o->in_parts ? t.count * parts : t.count;
+    t.out_count = o->out_parts ? t.count * parts : t.count;
+    t.in = allocate(p, t.in_count * sizeof(float));
+    t.out = allocate(p, t.out_count * sizeof(float));
+    if (!t.in || !t.out)
+        return false;
+    long wrong = check(&t);
+    memset(t.in, 0, t.in_count * sizeof(float));
+    memset(t.out, 0, t.out_count * sizeof(float));
+    measure(&t, seconds, o->expected ? t.count * parts * sizeof(float) : 0, wrong);
+    release(p, t.in);
+    release(p, t.out);
+    return true;
+}
+
+static bool is_among(const char *name, const char *names)
+{
+    size_t length = strlen(name);
+
+    for (const char *at = names; at; at = strchr(at, ','), at = at ? at + 1 : NULL)
+        if (strncmp(at, name, length) == 0 && (at[length] == ',' || at[length] == '\0'))
+            return true;
+    return false;
+}
+
 int loop_main(const peer *p, int argc, char **argv)
 {
-    if (argc != 6 || !offered(p, argv[1])) {
+    int measured = 0;
+
+    if (argc != 6) {
         if (p->rank == 0)
-            fprintf(stderr,
-                    "usage: COLLECTIVE MIN MAX FACTOR SECONDS; or this contender has no such collective\n");
-        return 2;
+            fprintf(stderr, "usage: OPERATION[,OPERATION...] MIN MAX FACTOR SECONDS\n");
+        return 1;
     }
     size_t min = strtoull(argv[2], NULL, 10), max = strtoull(argv[3], NULL, 10),
            factor = strtoull(argv[4], NULL, 10);
-    bool blocks_out = strcmp(argv[1], "all_gather") == 0, blocks_in = strcmp(argv[1], "reduce_scatter") == 0;
-    size_t parts = blocks_in || blocks_out ? (size_t)p->size : 1;
-    bool is_barrier = strcmp(argv[1], "barrier") == 0;
+    for (int i = 0; i < LOOP_OPERATIONS; i++) {
+        task t = { .peer = p, .operation = &operations[i], .call = p->call[i] };
 
-    for (size_t bytes = min; bytes <= max; bytes *= factor) {
-        task t = { .peer = p, .collective = argv[1] };
-
-        t.count = (bytes / sizeof(float) + parts - 1) / parts;
-        t.in_count = blocks_in ? t.count * parts : t.count;
-        t.out_count = blocks_out ? t.count * parts : t.count;
-        t.in = allocate(p, t.in_count * sizeof(float));
-        t.out = allocate(p, t.out_count * sizeof(float));
-        if (!t.in || !t.out)
-            return 1;
-        long wrong = check(&t);
-        memset(t.in, 0, t.in_count * sizeof(float));
-        memset(t.out, 0, t.out_count * sizeof(float));
-        measure(&t, strtod(argv[5], NULL), is_barrier ? 0 : t.count * parts * sizeof(float), wrong);
-        release(p, t.in);
-        release(p, t.out);
-        if (is_barrier)
-            break;
+        if (!t.call || !is_among(operations[i].name, argv[1]))
+            continue;
+        measured++;
+        for (size_t bytes = min; bytes <= max; bytes *= factor) {
+            if (!measure_size(t, bytes, strtod(argv[5], NULL)))
+                return 1;
+            if (!t.operation->expected) /* it has no size */
+                break;
+        }
     }
-    return 0;
+    return measured ? 0 : 2;
 }

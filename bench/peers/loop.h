@@ -3,7 +3,7 @@
  *
  * A contender fills in a `peer` and calls loop_main(). For every size: buffers, a check of one result,
  * warm-up, then batches of operations timed after a barrier, each batch some 20 us or one operation.
- * Rank 0 prints one line per size: collective, bytes, median, p99 and mean in us (the largest of any
+ * Rank 0 prints one line per size: operation, bytes, median, p99 and mean in us (the largest of any
  * rank's), wrong elements.
  */
 #ifndef BENCH_LOOP_H
@@ -16,21 +16,41 @@
 extern "C" {
 #endif
 
+enum { LOOP_RANKS_MAX = 1024 };
+
+/*
+ * All float32. `bytes` are counted as nccl-tests do: of the whole vector; `count` is of the vector in
+ * all_reduce, broadcast and the ping-pongs, else of one rank's part. barrier has no buffer.
+ */
+typedef enum loop_operation {
+    LOOP_BARRIER,
+    LOOP_ALL_REDUCE,
+    LOOP_ALL_GATHER,
+    LOOP_ALL_GATHERV, /* with a count for each rank, all of them `count`: to be compared with the fixed form
+                       */
+    LOOP_REDUCE_SCATTER,
+    LOOP_BROADCAST, /* of `out`, from rank 0 */
+    LOOP_ALL_TO_ALL,
+    LOOP_ALL_TO_ALLV,
+    LOOP_PING_PONG,        /* `out` from rank 0 to rank 1 and back, with tag 0; the time is halved */
+    LOOP_PING_PONG_TAGGED, /* with another tag */
+    LOOP_OPERATIONS
+} loop_operation;
+
+typedef void loop_call(const float *in, float *out, size_t count);
+
 typedef struct peer {
     int rank, size;
-    void (*barrier)(void);
-    double (*max)(double value); /* over all ranks */
-    /* `bytes` as nccl-tests count them: of the whole vector. NULL: not offered by this contender. */
-    void (*all_reduce)(const float *in, float *out, size_t count);
-    void (*all_gather)(const float *in, float *out, size_t count_per_rank);
-    void (*reduce_scatter)(const float *in, float *out, size_t count_per_rank);
-    void (*broadcast)(float *buffer, size_t count);
-    void (*ping_pong)(float *buffer, size_t count); /* there and back; the time is halved */
-    float *(*allocate)(size_t bytes);               /* NULL: malloc */
+    double (*max)(double value);      /* over all ranks */
+    loop_call *call[LOOP_OPERATIONS]; /* NULL: not offered by this contender; it has a barrier at least */
+    float *(*allocate)(size_t bytes); /* NULL: malloc */
     void (*release)(float *buffer);
 } peer;
 
-/* argv: collective, smallest bytes, largest bytes, factor, seconds per size. Returns the exit status. */
+/*
+ * argv: operations with commas between them, smallest bytes, largest bytes, factor, seconds per size. Passes
+ * over operations that the contender does not offer. Returns the exit status: 2 when it offers none of them.
+ */
 int loop_main(const peer *peer, int argc, char **argv);
 
 #ifdef __cplusplus

@@ -1,12 +1,15 @@
-/* Any MPI as a contender of bench/compare: Open MPI and MPICH. */
+/* Any MPI as a contender of bench/compare. With --version: what library it runs with. */
 #include <mpi.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "loop.h"
 
 static int rank, size;
 
-static void barrier(void)
+static void barrier(const float *in, float *out, size_t count)
 {
+    (void)in, (void)out, (void)count;
     MPI_Barrier(MPI_COMM_WORLD);
 }
 
@@ -33,35 +36,96 @@ static void reduce_scatter(const float *in, float *out, size_t count)
     MPI_Reduce_scatter_block(in, out, (int)count, MPI_FLOAT, MPI_SUM, MPI_COMM_WORLD);
 }
 
-static void broadcast(float *buffer, size_t count)
+static void broadcast(const float *in, float *out, size_t count)
 {
-    MPI_Bcast(buffer, (int)count, MPI_FLOAT, 0, MPI_COMM_WORLD);
+    (void)in;
+    MPI_Bcast(out, (int)count, MPI_FLOAT, 0, MPI_COMM_WORLD);
 }
 
-static void ping_pong(float *buffer, size_t count)
+static void all_to_all(const float *in, float *out, size_t count)
+{
+    MPI_Alltoall(in, (int)count, MPI_FLOAT, out, (int)count, MPI_FLOAT, MPI_COMM_WORLD);
+}
+
+/* ---- with a count for each rank ---- */
+
+static int counts[LOOP_RANKS_MAX], offsets[LOOP_RANKS_MAX];
+
+static void set_counts(size_t count)
+{
+    for (int r = 0; r < size && counts[r] != (int)count; r++) {
+        counts[r] = (int)count;
+        offsets[r] = r * (int)count;
+    }
+}
+
+static void all_gatherv(const float *in, float *out, size_t count)
+{
+    set_counts(count);
+    MPI_Allgatherv(in, (int)count, MPI_FLOAT, out, counts, offsets, MPI_FLOAT, MPI_COMM_WORLD);
+}
+
+static void all_to_allv(const float *in, float *out, size_t count)
+{
+    set_counts(count);
+    MPI_Alltoallv(in, counts, offsets, MPI_FLOAT, out, counts, offsets, MPI_FLOAT, MPI_COMM_WORLD);
+}
+
+/* ---- messages ---- */
+
+static void send_back(float *buffer, size_t count, int tag)
 {
     if (rank == 0)
-        MPI_Send(buffer, (int)count, MPI_FLOAT, 1, 0, MPI_COMM_WORLD);
+        MPI_Send(buffer, (int)count, MPI_FLOAT, 1, tag, MPI_COMM_WORLD);
     if (rank <= 1)
-        MPI_Recv(buffer, (int)count, MPI_FLOAT, 1 - rank, 0, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+        MPI_Recv(buffer, (int)count, MPI_FLOAT, 1 - rank, tag, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
     if (rank == 1)
-        MPI_Send(buffer, (int)count, MPI_FLOAT, 0, 0, MPI_COMM_WORLD);
+        MPI_Send(buffer, (int)count, MPI_FLOAT, 0, tag, MPI_COMM_WORLD);
+}
+
+static void ping_pong(const float *in, float *out, size_t count)
+{
+    (void)in;
+    send_back(out, count, 0);
+}
+
+static void ping_pong_tagged(const float *in, float *out, size_t count)
+{
+    (void)in;
+    send_back(out, count, 77);
+}
+
+static int print_version(void)
+{
+    char text[MPI_MAX_LIBRARY_VERSION_STRING];
+    int length;
+
+    if (MPI_Get_library_version(text, &length) != MPI_SUCCESS)
+        return 1;
+    puts(text);
+    return 0;
 }
 
 int main(int argc, char **argv)
 {
+    if (argc == 2 && strcmp(argv[1], "--version") == 0)
+        return print_version(); /* MPI need not be initialised for that */
     MPI_Init(&argc, &argv);
     MPI_Comm_rank(MPI_COMM_WORLD, &rank);
     MPI_Comm_size(MPI_COMM_WORLD, &size);
     const peer peer = { .rank = rank,
                         .size = size,
-                        .barrier = barrier,
                         .max = max,
-                        .all_reduce = all_reduce,
-                        .all_gather = all_gather,
-                        .reduce_scatter = reduce_scatter,
-                        .broadcast = broadcast,
-                        .ping_pong = ping_pong };
+                        .call = { [LOOP_BARRIER] = barrier,
+                                  [LOOP_ALL_REDUCE] = all_reduce,
+                                  [LOOP_ALL_GATHER] = all_gather,
+                                  [LOOP_ALL_GATHERV] = all_gatherv,
+                                  [LOOP_REDUCE_SCATTER] = reduce_scatter,
+                                  [LOOP_BROADCAST] = broadcast,
+                                  [LOOP_ALL_TO_ALL] = all_to_all,
+                                  [LOOP_ALL_TO_ALLV] = all_to_allv,
+                                  [LOOP_PING_PONG] = ping_pong,
+                                  [LOOP_PING_PONG_TAGGED] = ping_pong_tagged } };
     int status = loop_main(&peer, argc, argv);
     MPI_Finalize();
     return status;
