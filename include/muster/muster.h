@@ -322,7 +322,8 @@ typedef enum muster_op {
  * acc[i] = acc[i] op next[i], for `count` elements of `dtype`. The arrays do not overlap. Both are aligned as
  * the ranks' `in` buffers are, at most to 16 bytes. It runs on the thread that makes progress with the
  * operation; ranks that are threads run it at the same time. It must not call muster, nor return otherwise
- * than by returning.
+ * than by returning. Only muster_group_abort it may call, which is how it fails: a rank whose result has come
+ * of what it did after that gets ABORTED, from its call, or from muster_group_status when that has returned.
  */
 typedef void (*muster_op_fn)(void *acc, const void *next, size_t count, muster_dtype dtype, void *arg);
 

@@ -182,6 +182,77 @@ START_TEST(test_premultiplied_sums)
 }
 END_TEST
 
+/* ---- functions that fail ---- */
+
+typedef struct giving_up {
+    muster_group *group;
+    bool gives_up;
+} giving_up;
+
+/* The elements of the last rank, but for those that the rank that gives up does not combine. */
+static void give_up(void *acc, const void *next, size_t count, muster_dtype dtype, void *arg)
+{
+    const giving_up *with = arg;
+
+    if (with->gives_up)
+        muster_group_abort(with->group, "the function has failed");
+    else
+        memcpy(acc, next, count * muster_dtype_size(dtype));
+}
+
+static bool all_are(const int *x, size_t count, int value)
+{
+    for (size_t i = 0; i < count; i++)
+        if (x[i] != value)
+            return false;
+    return true;
+}
+
+/* Whoever has a result has the right one, or learns that it is not. */
+static int failed_once(muster_group *world, size_t count, int failing, bool started)
+{
+    int *x = malloc(count * sizeof *x), *y = malloc(count * sizeof *y), rank = muster_group_rank(world);
+    giving_up with = { NULL, rank == failing };
+    muster_request request;
+    muster_op op;
+
+    RANK_OK(world, muster_group_dup(world, &with.group));
+    for (size_t i = 0; i < count; i++)
+        x[i] = rank;
+    RANK_OK(world, muster_op_create("giving up", give_up, &with, false, &op));
+    muster_status status = started
+                               ? muster_all_reduce_start(x, y, count, MUSTER_INT32, op, with.group, &request)
+                               : muster_all_reduce(x, y, count, MUSTER_INT32, op, with.group);
+    if (started && status == MUSTER_OK)
+        status = muster_wait(&request, 0);
+    if (status == MUSTER_OK)
+        status = muster_group_status(with.group);
+    RANK_CHECK(world, status == MUSTER_ERR_ABORTED ||
+                          (status == MUSTER_OK && all_are(y, count, muster_group_size(world) - 1)));
+    RANK_OK(world, muster_op_free(op));
+    RANK_OK(world, muster_barrier(world)); /* nobody leaves a group that others still need */
+    RANK_OK(world, muster_group_free(with.group));
+    free(x);
+    free(y);
+    return 0;
+}
+
+static int failed(muster_group *world, void *arg)
+{
+    (void)arg;
+    for (int failing = 0; failing < muster_group_size(world); failing++)
+        for (size_t count = 1; count < 100000; count *= 300)
+            if (failed_once(world, count, failing, false) || failed_once(world, count, failing, true))
+                return 1;
+    return 0;
+}
+
+START_TEST(test_a_function_that_fails_breaks_the_group)
+{
+    run_all_sizes(failed, NULL);
+}
+END_TEST
+
 /* ---- elements of any size ---- */
 
 static unsigned char byte_at(int rank, size_t at)
@@ -277,6 +348,7 @@ int main(void)
     tcase_add_test(tests, test_every_pair_is_right_or_refused);
     tcase_add_test(tests, test_same_bits_on_every_path);
     tcase_add_test(tests, test_premultiplied_sums);
+    tcase_add_test(tests, test_a_function_that_fails_breaks_the_group);
     tcase_add_test(tests, test_elements_of_any_size_move);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
