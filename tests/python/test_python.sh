@@ -21,7 +21,7 @@ for python in "$TEST_PYTHON" /usr/bin/python3; do
     seen="$seen $(readlink -f "$python") "
     "$python" -c 'import numpy' 2>/dev/null && with=with || with=without
     echo "== $python, $with numpy"
-    for tests in test_muster test_varied test_ranks test_shares; do
+    for tests in test_muster test_varied test_ranks test_shares test_requests test_messages test_ops test_docs; do
         timeout 300 "$python" "$TEST_SOURCE/tests/python/$tests.py" >"$work/out" 2>&1 || fail "$python, $tests"
         ran=$(sed -n 's/^Ran \([0-9]*\) tests.*/\1/p' "$work/out")
         checks=$((checks + ${ran:-0} + 1))
@@ -30,7 +30,10 @@ for python in "$TEST_PYTHON" /usr/bin/python3; do
     checks=$((checks + 1)) # the stub has what the module has
     "$python" - "$TEST_SOURCE/bindings/python/muster/__init__.pyi" >"$work/out" 2>&1 <<'EOF' || fail "stub"
 import ast, sys, muster
-stub = {node.name for node in ast.parse(open(sys.argv[1]).read()).body if hasattr(node, "name")}
+body = ast.parse(open(sys.argv[1]).read()).body
+stub = {node.name for node in body if hasattr(node, "name")} | {
+    node.target.id for node in body if isinstance(node, ast.AnnAssign) and node.target.id.isupper()}
+stub = {name for name in stub if not name.startswith("_")}
 assert stub == set(muster.__all__), stub ^ set(muster.__all__)
 EOF
     checks=$((checks + 1))

@@ -5,44 +5,53 @@
     total = muster.all_sum(np.ones(4) * world.rank())
 
 Started as `muster run -n 4 -- python program.py`. Without that the world is a group of one.
+
+Each collective, send and recv has a form that starts it and returns a Request, such as all_sum_start.
 """
 
 from . import _arrays
+from ._messages import (
+    ANY_SOURCE, ANY_TAG, RANK_NONE, Message, recv, recv_like, recv_like_start, recv_start,
+)
+from ._ops import Op
 from ._phase import phase
 from ._shares import Queue, Share
-from ._varied import all_gatherv, all_to_allv, gatherv, reduce_scatterv, scatterv
+from ._varied import (
+    all_gatherv, all_gatherv_start, all_to_allv, all_to_allv_start, gatherv, gatherv_start, reduce_scatterv,
+    reduce_scatterv_start, scatterv, scatterv_start,
+)
 from ._muster import (
-    AbortedError, DeadlockError, Error, Group, MismatchError, PeerDiedError, TimedOutError, __version__,
-    all_gather, all_max, all_min, all_reduce, all_sum, all_to_all, allocate as _allocate, barrier, broadcast,
-    exscan, gather, init, is_available, recv_into, reduce, reduce_scatter, scan, scatter, send, sum_scatter,
+    AbortedError, DeadlockError, Error, Group, MismatchError, PeerDiedError, Request, TimedOutError, __version__,
+    all_gather, all_gather_start, all_max, all_max_start, all_min, all_min_start, all_reduce, all_reduce_start, all_sum,
+    all_sum_start, all_to_all, all_to_all_start, allocate as _allocate, barrier, barrier_start, broadcast,
+    broadcast_start, exscan, exscan_start, gather, gather_start, init, iprobe, is_available, probe, recv_into,
+    recv_into_start, reduce, reduce_scatter, reduce_scatter_start, reduce_start, scan, scan_start, scatter,
+    scatter_start, send, send_start, sendrecv, sum_scatter, sum_scatter_start, wait_all, wait_any,
 )
 
 __all__ = [
-    "AbortedError", "DeadlockError", "Error", "Group", "MismatchError", "PeerDiedError", "Queue", "Share",
-    "TimedOutError",
-    "all_gather", "all_gatherv", "all_max", "all_min", "all_reduce", "all_sum", "all_to_all", "all_to_allv", "barrier",
-    "broadcast", "empty", "exscan", "gather", "gatherv", "init", "is_available", "phase", "recv", "recv_into",
-    "recv_like", "reduce", "reduce_scatter", "reduce_scatterv", "scan", "scatter", "scatterv", "send", "sum_scatter",
+    "ANY_SOURCE", "ANY_TAG", "RANK_NONE",
+    "AbortedError", "DeadlockError", "Error", "Group", "Message", "MismatchError", "Op", "PeerDiedError", "Queue",
+    "Request", "Share", "TimedOutError",
+    "all_gather", "all_gather_start", "all_gatherv", "all_gatherv_start", "all_max", "all_max_start", "all_min",
+    "all_min_start", "all_reduce", "all_reduce_start", "all_sum", "all_sum_start", "all_to_all", "all_to_all_start",
+    "all_to_allv", "all_to_allv_start", "barrier", "barrier_start", "broadcast", "broadcast_start", "empty", "exscan",
+    "exscan_start", "gather", "gather_start", "gatherv", "gatherv_start", "init", "iprobe", "is_available", "phase",
+    "probe", "recv", "recv_into", "recv_into_start", "recv_like", "recv_like_start", "recv_start", "reduce",
+    "reduce_scatter", "reduce_scatter_start", "reduce_scatterv", "reduce_scatterv_start", "reduce_start", "scan",
+    "scan_start", "scatter", "scatter_start", "scatterv", "scatterv_start", "send", "send_start", "sendrecv",
+    "sum_scatter", "sum_scatter_start", "wait_all", "wait_any",
 ]
-
-
-def recv(shape, dtype, src, *, group=None, stream=None):
-    """Receives an array of that shape and dtype from rank src of the group."""
-    name = _arrays._name(dtype)
-    out = _arrays.make(shape, name)
-    return recv_into(out, src, group=group, dtype=name)
-
-
-def recv_like(x, src, *, group=None, stream=None):
-    """Receives an array of x's kind, shape and dtype from rank src. x itself is not used."""
-    like = x if hasattr(x, "shape") else _arrays.as_array(x)
-    shape = like.shape if hasattr(like, "shape") else memoryview(like).shape
-    return recv_into(_arrays.result(like, tuple(shape)), src, group=group)
 
 
 def empty(shape, dtype="float32", group=None):
     """An array in the arena: every rank reads it where it lies, so that collectives on it copy less.
 
     Its contents are undefined. The memory goes back when the array, and all views of it, are gone.
+
+        >>> x = muster.empty((2, 3))
+        >>> x[:] = rank
+        >>> muster.all_sum(x, out=x)[0].tolist()
+        [1.0, 1.0, 1.0]
     """
     return _arrays.make(shape, dtype, lambda count: _allocate(count, group))

@@ -38,6 +38,7 @@ class Share:
         """Copies the bytes of data to the offset of the rank's block, then raises a signal there."""
         if offset < 0:
             raise ValueError(f"an offset of {offset}")
+        _arrays.refuse_masked(data)
         self._share.put_signal(rank, data, offset, signal)
 
     def wait_signal(self, source, signal=0, count=1, timeout=None):
@@ -68,6 +69,7 @@ class Queue:
 
         PeerDiedError names a reader that has died: drop() goes on without it, and the push can be repeated.
         """
+        _arrays.refuse_masked(entry)
         self._queue.push(entry, _ns(timeout))
 
     def pop(self, timeout=None):

@@ -17,11 +17,14 @@
 
 /* What the module knows once it is imported; one interpreter's. */
 typedef struct module_state {
-    PyObject *group_type, *memory_type, *share_type, *block_type, *queue_type;
+    PyObject *group_type, *memory_type, *share_type, *block_type, *queue_type, *request_type;
     PyObject *errors[MUSTER_ERR_UNAVAILABLE + 1]; /* exceptions, by status */
     PyObject *world;                              /* the group that init gave out; NULL: none yet */
-    PyObject *as_array, *result;                  /* of muster._arrays */
-    int ranks_begun;                              /* how often this process was forked to be a rank */
+    PyObject *as_array, *result, *refuse_masked;  /* of muster._arrays */
+    PyObject *ndarray;                            /* numpy's type; None: there is no numpy */
+    PyObject *op_type, *combine;                  /* of muster._ops */
+    PyObject *message_type, *any_source, *any_tag, *rank_none; /* of muster._messages */
+    int ranks_begun; /* how often this process was forked to be a rank */
 } module_state;
 
 /* ---- what all parts use: errors.c ---- */
@@ -34,19 +37,33 @@ bool make_errors(PyObject *module);
  * while it waited is left as it is. */
 PyObject *raise_status(muster_status status);
 
+/* Takes the exception that is raised; NULL: none is. */
+PyObject *take_exception(void);
+
+/* Raises an exception that was taken, which stays the caller's; returns NULL. */
+PyObject *raise_again(PyObject *exception);
+
 /* ---- groups: group.c ---- */
 
 bool make_group_type(PyObject *module, module_state *state);
 PyObject *wrap_group(muster_group *group);
+void free_group(muster_group *group); /* one that no Group has */
+
+/* Of a Group: whether this process has made it, and what it has. */
+bool is_own(const PyObject *group);
+muster_group *group_in(const PyObject *group);
 
 /* The C group of a Group, or of the default world for None; NULL with an exception. */
 muster_group *group_of(PyObject *object);
 
+PyObject *python_begin_rank(PyObject *module, PyObject *unused);
+PyObject *python_end_rank(PyObject *module, PyObject *unused);
+
+/* ---- the world: world.c ---- */
+
 /* Asked while a rank waits: lets signal handlers run, which may raise; Ctrl-C does. */
 bool has_interrupted(void *unused);
 
-PyObject *python_begin_rank(PyObject *module, PyObject *unused);
-PyObject *python_end_rank(PyObject *module, PyObject *unused);
 PyObject *python_init(PyObject *module, PyObject *args, PyObject *keywords);
 PyObject *python_mark_phase(PyObject *module, PyObject *args);
 PyObject *python_is_available(PyObject *module, PyObject *args, PyObject *keywords);
@@ -74,6 +91,24 @@ void view_close(view *view);
 
 bool dtype_of_name(PyObject *name, muster_dtype *dtype); /* false: with an exception */
 
+/* ---- functions of the program's that combine: ops.c ---- */
+
+/* Whether this thread is in one. It has locks of muster's, so it must not call muster. */
+bool is_combining(void);
+PyObject *refuse_combining(void);
+
+PyObject *python_use_ops(PyObject *module, PyObject *args);
+
+/* ---- what cannot go yet: orphans.c ---- */
+
+typedef void (*release_fn)(void *object);
+
+/* Releases an object of muster's whose last reference has gone: now, or when no function combines. */
+void let_go(release_fn release, void *object);
+
+/* At the beginning of calls: ends what is over. */
+void look_at_leftovers(void);
+
 /* ---- for muster.torch: raw.c ---- */
 
 PyObject *python_attach(PyObject *module, PyObject *args);
@@ -81,12 +116,12 @@ PyObject *python_raw(PyObject *module, PyObject *args);
 PyObject *python_premul_sum(PyObject *module, PyObject *args);
 PyObject *python_op_free(PyObject *module, PyObject *args);
 
-/* ---- operations: operations.c, with counts by rank: varied.c, arena memory: memory.c ---- */
-
-bool op_of_name(PyObject *name, muster_op *op); /* false: with an exception */
+/* ---- operations: table.c, with counts by rank: varied.c, arena memory: memory.c ---- */
 
 PyObject *python_varied(PyObject *module, PyObject *args);
 extern PyMethodDef python_operations[];
+bool make_request_type(PyObject *module, module_state *state);
+PyObject *python_use_messages(PyObject *module, PyObject *args);
 bool make_memory_type(PyObject *module, module_state *state);
 PyObject *python_allocate(PyObject *module, PyObject *args);
 

@@ -30,14 +30,15 @@ static PyObject *number_or_none(bool known, long number)
 }
 
 /* The parts of the error, which programs decide by; what is not known is None. */
-static bool add_parts(PyObject *error, const muster_error_info *info)
+static bool add_parts(PyObject *error, muster_status status, const muster_error_info *info)
 {
     muster_termination ended = info->termination;
     char words[120] = "";
 
     if (ended.kind != MUSTER_TERMINATION_NONE)
         muster_termination_describe(ended, words, sizeof words);
-    return set_part(error, "rank", number_or_none(info->rank >= 0, info->rank)) &&
+    return set_part(error, "status", text_or_none(muster_status_string(status))) &&
+           set_part(error, "rank", number_or_none(info->rank >= 0, info->rank)) &&
            set_part(error, "termination", text_or_none(words)) &&
            set_part(error, "signal", number_or_none(ended.kind == MUSTER_TERMINATION_SIGNALED, ended.code)) &&
            set_part(error, "exit_status",
@@ -62,10 +63,39 @@ PyObject *raise_status(muster_status status)
     muster_last_error(&info);
     PyObject *words = PyUnicode_DecodeUTF8(sentence, (Py_ssize_t)strlen(sentence), "replace");
     PyObject *error = words ? PyObject_CallFunctionObjArgs(type, words, NULL) : NULL;
-    if (error && add_parts(error, &info))
+    if (error && add_parts(error, status, &info))
         PyErr_SetObject(type, error);
     Py_XDECREF(words);
     Py_XDECREF(error);
+    return NULL;
+}
+
+PyObject *refuse_combining(void)
+{
+    PyErr_SetString(state.errors[MUSTER_OK],
+                    "the function of a muster.Op has called muster: it runs within a call, and only combines "
+                    "what it is given");
+    return NULL;
+}
+
+PyObject *take_exception(void)
+{
+    PyObject *type, *exception, *traceback;
+
+    PyErr_Fetch(&type, &exception, &traceback);
+    if (!type)
+        return NULL;
+    PyErr_NormalizeException(&type, &exception, &traceback);
+    if (traceback)
+        PyException_SetTraceback(exception, traceback);
+    Py_XDECREF(type);
+    Py_XDECREF(traceback);
+    return exception;
+}
+
+PyObject *raise_again(PyObject *exception)
+{
+    PyErr_SetObject((PyObject *)Py_TYPE(exception), exception);
     return NULL;
 }
 
@@ -81,8 +111,8 @@ static bool add_error(PyObject *module, muster_status status, const char *name, 
 
 bool make_errors(PyObject *module)
 {
-    static const char *const parts[] = { "rank",      "termination", "signal",  "exit_status",
-                                         "operation", "group",       "deadline" };
+    static const char *const parts[] = { "rank",      "termination", "signal",   "exit_status",
+                                         "operation", "group",       "deadline", "status" };
     static const struct {
         muster_status status;
         const char *name, *doc;
@@ -101,7 +131,8 @@ bool make_errors(PyObject *module)
             module, MUSTER_OK, "Error", PyExc_RuntimeError,
             "What muster's operations fail with.\n\nrank: whom it is about, in the group; termination: how "
             "that ended, in words;\nsignal, exit_status: by what number; operation: the call; group: its "
-            "name;\ndeadline: the seconds that were too long. None: not known."))
+            "name;\ndeadline: the seconds that were too long; status: what has failed, as in C. None: not "
+            "known."))
         return false;
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) /* also of those that programs make */
         if (PyObject_SetAttrString(state.errors[MUSTER_OK], parts[i], Py_None) != 0)

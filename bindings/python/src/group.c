@@ -1,4 +1,4 @@
-/* muster.Group, init and is_available, of binding.h. */
+/* muster.Group, of binding.h. */
 #include <limits.h>
 #include <string.h>
 
@@ -12,13 +12,23 @@ typedef struct group_object {
 
 static group_object *groups; /* the interpreter's lock is its lock */
 
+static void release_group(void *group)
+{
+    muster_group_free(group);
+}
+
+void free_group(muster_group *group)
+{
+    let_go(release_group, group);
+}
+
 PyObject *wrap_group(muster_group *group)
 {
     PyTypeObject *type = (PyTypeObject *)state_of_module()->group_type;
     group_object *object = (group_object *)PyType_GenericAlloc(type, 0);
 
     if (!object) {
-        muster_group_free(group);
+        free_group(group);
         return NULL;
     }
     object->group = group;
@@ -32,10 +42,17 @@ PyObject *wrap_group(muster_group *group)
 }
 
 /* A group that the parent had made before this process was forked is no group of this process. */
-static bool is_own(const group_object *object)
+bool is_own(const PyObject *self)
 {
+    const group_object *object = (const group_object *)self;
+
     return object->ranks_begun == state_of_module()->ranks_begun &&
            muster_group_status(object->group) != MUSTER_ERR_FORKED;
+}
+
+muster_group *group_in(const PyObject *self)
+{
+    return ((const group_object *)self)->group;
 }
 
 /* muster.testing has forked this process to be a rank: no group that it has inherited is what the test means.
@@ -54,6 +71,7 @@ PyObject *python_end_rank(PyObject *module, PyObject *unused)
 {
     (void)module;
     (void)unused;
+    look_at_leftovers();
     for (group_object *object = groups; object; object = object->next) {
         muster_group_free(object->group);
         object->group = NULL;
@@ -82,7 +100,7 @@ static void dealloc(PyObject *self)
     *object->place = object->next;
     if (object->next)
         object->next->place = object->place;
-    muster_group_free(object->group);
+    free_group(object->group);
     freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
     release(self);
     Py_DECREF(type);
@@ -92,8 +110,13 @@ muster_group *group_of(PyObject *object)
 {
     module_state *state = state_of_module();
 
+    if (is_combining()) {
+        refuse_combining();
+        return NULL;
+    }
+    look_at_leftovers();
     if (!object || object == Py_None) {
-        if (!state->world || !is_own((group_object *)state->world)) {
+        if (!state->world || !is_own(state->world)) {
             PyObject *made = python_init(NULL, NULL, NULL);
 
             if (!made)
@@ -134,14 +157,15 @@ static PyObject *size(PyObject *self, PyObject *unused)
 static PyObject *split(PyObject *self, PyObject *args, PyObject *keywords)
 {
     static char *names[] = { "color", "key", NULL };
-    muster_group *child = NULL;
+    muster_group *group, *child = NULL;
     int color, key = -1;
     muster_status status;
 
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "i|i:split", names, &color, &key))
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "i|i:split", names, &color, &key) ||
+        !(group = group_of(self)))
         return NULL;
     Py_BEGIN_ALLOW_THREADS
-    status = muster_group_split(((group_object *)self)->group, color, key, &child);
+    status = muster_group_split(group, color, key, &child);
     Py_END_ALLOW_THREADS
     if (status != MUSTER_OK)
         return raise_status(status);
@@ -152,12 +176,14 @@ static PyObject *split(PyObject *self, PyObject *args, PyObject *keywords)
 
 static PyObject *dup_group(PyObject *self, PyObject *unused)
 {
-    muster_group *copy = NULL;
+    muster_group *group = group_of(self), *copy = NULL;
     muster_status status;
 
     (void)unused;
+    if (!group)
+        return NULL;
     Py_BEGIN_ALLOW_THREADS
-    status = muster_group_dup(((group_object *)self)->group, &copy);
+    status = muster_group_dup(group, &copy);
     Py_END_ALLOW_THREADS
     return status == MUSTER_OK ? wrap_group(copy) : raise_status(status);
 }
@@ -187,18 +213,18 @@ static int *read_ranks(PyObject *sequence, int *count)
 
 static PyObject *subset(PyObject *self, PyObject *args)
 {
-    muster_group *made = NULL;
+    muster_group *group, *made = NULL;
     muster_status status;
     PyObject *sequence;
     int count = 0;
 
-    if (!PyArg_ParseTuple(args, "O:subset", &sequence))
+    if (!PyArg_ParseTuple(args, "O:subset", &sequence) || !(group = group_of(self)))
         return NULL;
     int *ranks = read_ranks(sequence, &count);
     if (!ranks)
         return NULL;
     Py_BEGIN_ALLOW_THREADS
-    status = muster_group_subset(((group_object *)self)->group, ranks, count, &made);
+    status = muster_group_subset(group, ranks, count, &made);
     Py_END_ALLOW_THREADS
     PyMem_Free(ranks);
     return status == MUSTER_OK ? wrap_group(made) : raise_status(status);
@@ -233,11 +259,13 @@ static int set_name(PyObject *self, PyObject *value, void *unused)
 /* shrink and grow: a group of those who are left, and of those who replace the lost. */
 static PyObject *regroup(PyObject *self, muster_status (*make)(muster_group *group, muster_group **made))
 {
-    muster_group *made = NULL;
+    muster_group *group = group_of(self), *made = NULL;
     muster_status status;
 
+    if (!group)
+        return NULL;
     Py_BEGIN_ALLOW_THREADS
-    status = make(((group_object *)self)->group, &made);
+    status = make(group, &made);
     Py_END_ALLOW_THREADS
     return status == MUSTER_OK ? wrap_group(made) : raise_status(status);
 }
@@ -294,13 +322,19 @@ static PyObject *check(PyObject *self, PyObject *unused)
 static PyObject *leave(PyObject *self, PyObject *unused)
 {
     group_object *object = (group_object *)self;
-    muster_status status = muster_group_free(object->group);
+    muster_status status;
 
     (void)unused;
-    if (status != MUSTER_OK)
-        return raise_status(status);
-    object->group = NULL;
-    Py_RETURN_NONE;
+    look_at_leftovers(); /* operations without a Request may be over, and else hold the group */
+    muster_group *group = object->group;
+    object->group = NULL; /* so that nobody uses it meanwhile */
+    Py_BEGIN_ALLOW_THREADS
+    status = muster_group_free(group);
+    Py_END_ALLOW_THREADS
+    if (status == MUSTER_OK)
+        Py_RETURN_NONE;
+    object->group = group;
+    return raise_status(status);
 }
 
 static PyObject *repr(PyObject *self)
@@ -356,131 +390,4 @@ bool make_group_type(PyObject *module, module_state *state)
 
     state->group_type = PyType_FromSpec(&spec);
     return state->group_type && PyModule_AddObjectRef(module, "Group", state->group_type) == 0;
-}
-
-/* ---- init ---- */
-
-/* MLX's names for what works on one machine mean muster here. */
-static bool is_ours(const char *backend)
-{
-    static const char *const names[] = { "any", "shm", "mpi", "ring" };
-
-    for (int i = 0; i < 4; i++)
-        if (strcmp(backend, names[i]) == 0)
-            return true;
-    return false;
-}
-
-PyObject *python_is_available(PyObject *module, PyObject *args, PyObject *keywords)
-{
-    static char *names[] = { "backend", NULL };
-    const char *backend = "any";
-
-    (void)module;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|s:is_available", names, &backend))
-        return NULL;
-    return PyBool_FromLong(is_ours(backend));
-}
-
-bool has_interrupted(void *unused)
-{
-    PyGILState_STATE held = PyGILState_Ensure();
-    bool raised = PyErr_CheckSignals() < 0;
-
-    (void)unused;
-    PyGILState_Release(held);
-    return raised;
-}
-
-extern char **environ;
-
-/* What a rank's log would say, which nobody may have asked for. Once, as a world is made once. */
-static bool warn_of_environment(const muster_group *world)
-{
-    int size;
-    const char *variable = muster_group_size(world) == 1 ? muster_other_launcher(&size) : NULL;
-
-    if (variable &&
-        PyErr_WarnFormat(PyExc_RuntimeWarning, 1,
-                         "this process is alone in its world, though %s is %d: muster does not know that "
-                         "launcher; start the program with muster run -n %d -- python ...",
-                         variable, size, size) < 0)
-        return false;
-    for (char **setting = environ; *setting && muster_group_rank(world) == 0; setting++) {
-        char name[64];
-
-        PyOS_snprintf(name, sizeof name, "%.*s", (int)strcspn(*setting, "="), *setting);
-        if (!muster_is_variable(name) &&
-            PyErr_WarnFormat(PyExc_RuntimeWarning, 1, "nobody reads %s; man muster lists the variables",
-                             name) < 0)
-            return false;
-    }
-    return true;
-}
-
-static PyObject *attach(bool strict)
-{
-    module_state *state = state_of_module();
-    muster_group *world = NULL;
-    muster_status status;
-
-    Py_BEGIN_ALLOW_THREADS
-    status = muster_init(strict, NULL, &world);
-    Py_END_ALLOW_THREADS
-    if (status == MUSTER_ERR_UNAVAILABLE) {
-        PyErr_Format(PyExc_RuntimeError, "[distributed] Couldn't initialize any backend: %s",
-                     muster_error_detail());
-        return NULL;
-    }
-    if (status != MUSTER_OK)
-        return raise_status(status);
-    if (state->world && is_own((group_object *)state->world)) { /* two threads at once: one is enough */
-        muster_group_free(world);
-        return Py_NewRef(state->world);
-    }
-    Py_XDECREF(state->world); /* the parent's; freeing it here does nothing */
-    state->world = wrap_group(world);
-    if (!state->world || !warn_of_environment(world))
-        return NULL; /* warnings are errors for those who ask for it; the world is there */
-    return Py_NewRef(state->world);
-}
-
-PyObject *python_init(PyObject *module, PyObject *args, PyObject *keywords)
-{
-    static char *names[] = { "strict", "backend", NULL };
-    const char *backend = "any";
-    int strict = 0;
-
-    (void)module;
-    if (args && !PyArg_ParseTupleAndKeywords(args, keywords, "|ps:init", names, &strict, &backend))
-        return NULL;
-    if (!is_ours(backend))
-        return PyErr_Format(
-            PyExc_ValueError,
-            "[distributed] The only valid values for backend are 'any', 'shm', 'mpi' and 'ring' "
-            "but '%s' was provided.",
-            backend);
-    module_state *state = state_of_module();
-    if (state->world && is_own((group_object *)state->world) &&
-        !(strict && muster_group_size(((group_object *)state->world)->group) == 1))
-        return Py_NewRef(state->world);
-    return attach(strict != 0);
-}
-
-/* mark_phase(name, group) of muster._phase */
-PyObject *python_mark_phase(PyObject *module, PyObject *args)
-{
-    const char *name;
-    PyObject *object = Py_None;
-
-    (void)module;
-    if (!PyArg_ParseTuple(args, "s|O:phase", &name, &object))
-        return NULL;
-    muster_group *group = group_of(object);
-    if (!group)
-        return NULL;
-    muster_status status = muster_phase(name, group);
-    if (status != MUSTER_OK)
-        return raise_status(status);
-    Py_RETURN_NONE;
 }

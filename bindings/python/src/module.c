@@ -7,15 +7,20 @@ static PyObject *use_arrays(PyObject *module, PyObject *args)
     module_state *state = state_of_module();
 
     (void)module;
-    if (!PyArg_ParseTuple(args, "OO:use_arrays", &state->as_array, &state->result))
+    if (!PyArg_ParseTuple(args, "OOOO:use_arrays", &state->as_array, &state->result, &state->refuse_masked,
+                          &state->ndarray))
         return NULL;
     Py_INCREF(state->as_array);
     Py_INCREF(state->result);
+    Py_INCREF(state->refuse_masked);
+    Py_INCREF(state->ndarray);
     Py_RETURN_NONE;
 }
 
 static PyMethodDef methods[] = {
     { "use_arrays", use_arrays, METH_VARARGS, NULL },
+    { "use_messages", python_use_messages, METH_VARARGS, NULL },
+    { "use_ops", python_use_ops, METH_VARARGS, NULL },
     { "allocate", python_allocate, METH_VARARGS, NULL },
     { "share", python_share, METH_VARARGS, NULL },
     { "queue", python_queue, METH_VARARGS, NULL },
@@ -49,7 +54,8 @@ PyMODINIT_FUNC PyInit__muster(void)
     muster_set_interrupt(has_interrupted, NULL); /* here, as it must not wait with Python's lock held */
     if (module && PyModule_AddFunctions(module, python_operations) == 0 &&
         make_group_type(module, state_of_module()) && make_memory_type(module, state_of_module()) &&
-        make_share_types(state_of_module()) && make_queue_type(state_of_module()) && make_errors(module) &&
+        make_request_type(module, state_of_module()) && make_share_types(state_of_module()) &&
+        make_queue_type(state_of_module()) && make_errors(module) &&
         PyModule_AddStringConstant(module, "__version__", muster_version()) == 0)
         return module;
     Py_XDECREF(module);

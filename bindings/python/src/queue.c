@@ -82,20 +82,30 @@ static PyObject *lag(PyObject *self, PyObject *unused)
 static PyObject *free_queue(PyObject *self, PyObject *unused)
 {
     queue_object *object = (queue_object *)self;
-    muster_status status = muster_queue_free(object->queue);
+    muster_queue *queue = object->queue;
+    muster_status status;
 
     (void)unused;
-    if (status != MUSTER_OK)
-        return raise_status(status);
-    object->queue = NULL;
-    Py_RETURN_NONE;
+    object->queue = NULL; /* so that nobody uses it meanwhile */
+    Py_BEGIN_ALLOW_THREADS
+    status = muster_queue_free(queue);
+    Py_END_ALLOW_THREADS
+    if (status == MUSTER_OK)
+        Py_RETURN_NONE;
+    object->queue = queue;
+    return raise_status(status);
+}
+
+static void release_queue(void *queue)
+{
+    muster_queue_free(queue);
 }
 
 static void dealloc(PyObject *self)
 {
     PyTypeObject *type = Py_TYPE(self);
 
-    muster_queue_free(((queue_object *)self)->queue);
+    let_go(release_queue, ((queue_object *)self)->queue);
     freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
     release(self);
     Py_DECREF(type);

@@ -162,17 +162,27 @@ static PyObject *free_share(PyObject *self, PyObject *unused)
         Py_RETURN_NONE;
     if (has_views(object, "it is freed"))
         return NULL;
-    muster_status status = muster_share_free(object->share);
-    if (status == MUSTER_OK)
-        object->share = NULL;
+    muster_share *share = object->share;
+    muster_status status;
+    object->share = NULL; /* so that nobody uses it meanwhile */
+    Py_BEGIN_ALLOW_THREADS
+    status = muster_share_free(share);
+    Py_END_ALLOW_THREADS
+    if (status != MUSTER_OK)
+        object->share = share;
     return none_or_error(status);
+}
+
+static void release_share(void *share)
+{
+    muster_share_free(share);
 }
 
 static void share_dealloc(PyObject *self)
 {
     PyTypeObject *type = Py_TYPE(self);
 
-    muster_share_free(((share_object *)self)->share);
+    let_go(release_share, ((share_object *)self)->share);
     freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
     release(self);
     Py_DECREF(type);

@@ -1,161 +1,129 @@
 /*
- * Collectives with a count for each rank, of binding.h: the part of muster._varied that runs without the
- * interpreter's lock. Counts are elements here, and each buffer has exactly as many as its counts say.
+ * Collectives with a count for each rank, of operation.h: what muster._varied, which has their arguments,
+ * calls. Counts are elements here, and each buffer has exactly as many as its counts say.
  */
 #include <string.h>
 
-#include "bindings/python/src/binding.h"
+#include "bindings/python/src/operation.h"
 
 enum kind { ALL_GATHERV, GATHERV, SCATTERV, ALL_TO_ALLV, REDUCE_SCATTERV, KINDS };
 
-static const char *const names[] = { "all_gatherv", "gatherv", "scatterv", "all_to_allv", "reduce_scatterv" };
+static const char *const names[][2] = { [ALL_GATHERV] = { "all_gatherv", "all_gatherv_start" },
+                                        [GATHERV] = { "gatherv", "gatherv_start" },
+                                        [SCATTERV] = { "scatterv", "scatterv_start" },
+                                        [ALL_TO_ALLV] = { "all_to_allv", "all_to_allv_start" },
+                                        [REDUCE_SCATTERV] = { "reduce_scatterv", "reduce_scatterv_start" } };
 
-/* A buffer, and its counts by rank; NULL: it is one block. */
-typedef struct side {
-    view view;
-    bool open;
-    size_t *counts;
-} side;
-
-typedef struct call {
-    enum kind kind;
-    muster_group *group;
-    muster_op op;
-    int root;
-    side in, out;
-} call;
-
-static bool kind_of(const char *name, enum kind *kind)
+static bool kind_of(const char *name, int *kind)
 {
-    for (int i = 0; i < KINDS; i++)
-        if (strcmp(name, names[i]) == 0)
-            return *kind = (enum kind)i, true;
+    for (*kind = 0; *kind < KINDS; ++*kind)
+        if (strcmp(name, names[*kind][0]) == 0)
+            return true;
     PyErr_Format(PyExc_ValueError, "%s is no collective with a count for each rank", name);
     return false;
 }
 
-/* Reads the counts, which must be what the buffer has together. */
-static bool read_counts(const call *call, PyObject *numbers, side *side)
+/* Reads the counts, which must be what the buffer, if there is one, has together. */
+static bool read_counts(const operation *operation, PyObject *numbers, const view *view, size_t **counts)
 {
-    int size = muster_group_size(call->group);
+    int size = muster_group_size(operation->group);
     size_t total = 0;
 
     if (PySequence_Size(numbers) != size) {
         if (!PyErr_Occurred())
-            PyErr_Format(PyExc_ValueError, "%s(): %zd counts for a group of size %d", names[call->kind],
+            PyErr_Format(PyExc_ValueError, "%s(): %zd counts for a group of size %d", operation->name,
                          PySequence_Size(numbers), size);
         return false;
     }
-    side->counts = PyMem_Calloc((size_t)size, sizeof *side->counts);
-    if (!side->counts)
+    *counts = PyMem_Calloc((size_t)size, sizeof **counts);
+    if (!*counts)
         return PyErr_NoMemory(), false;
     for (int rank = 0; rank < size; rank++) {
         PyObject *number = PySequence_GetItem(numbers, rank);
 
-        side->counts[rank] = number ? PyLong_AsSize_t(number) : 0;
+        (*counts)[rank] = number ? PyLong_AsSize_t(number) : 0;
         Py_XDECREF(number);
         if (PyErr_Occurred())
             return false;
-        if (__builtin_add_overflow(total, side->counts[rank], &total))
+        if (__builtin_add_overflow(total, (*counts)[rank], &total))
             return PyErr_SetString(PyExc_OverflowError, "the counts are more than memory can have"), false;
     }
-    if (!side->open || side->view.count == total)
+    if (!view || view->count == total)
         return true;
     PyErr_Format(PyExc_ValueError, "%s(): the counts are %zu elements together, and the array has %zu",
-                 names[call->kind], total, side->view.count);
+                 operation->name, total, view->count);
     return false;
 }
 
-static bool open_side(const call *call, PyObject *array, PyObject *numbers, PyObject *dtype, bool writable,
-                      side *side)
+static bool opens_both(operation *o, PyObject *x, PyObject *in_counts, PyObject *out, PyObject *out_counts)
 {
-    if (array != Py_None) {
-        int opened = view_open(array, writable, dtype, &side->view);
-
-        if (opened == 0)
-            PyErr_Format(PyExc_TypeError, "%s(): %s: expected an array in C order", names[call->kind],
-                         writable ? "out cannot be written to where it lies"
-                                  : "x cannot be read where it lies");
-        if (opened != 1)
-            return false;
-        side->open = true;
-    }
-    return numbers == Py_None || read_counts(call, numbers, side);
+    if (x != Py_None && !operation_reads(o, x, NULL))
+        return false;
+    if (in_counts != Py_None && !read_counts(o, in_counts, o->has_in ? &o->in : NULL, &o->in_counts))
+        return false;
+    if (out == Py_None)
+        return out_counts == Py_None || read_counts(o, out_counts, NULL, &o->out_counts);
+    o->result = Py_NewRef(out);
+    return operation_writes(o, out, NULL) &&
+           (out_counts == Py_None || read_counts(o, out_counts, &o->out, &o->out_counts));
 }
 
-static void close_side(side *side)
+static bool check_both(const operation *o)
 {
-    if (side->open)
-        view_close(&side->view);
-    PyMem_Free(side->counts);
-}
+    if (!o->has_in || !o->has_out || o->in.dtype == o->out.dtype) {
+        size_t own = o->in_counts ? o->in_counts[muster_group_rank(o->group)] : 0;
 
-static bool check_sides(const call *call)
-{
-    if (!call->in.open || !call->out.open || call->in.view.dtype == call->out.view.dtype) {
-        size_t own = call->in.counts ? call->in.counts[muster_group_rank(call->group)] : 0;
-
-        if (call->kind != REDUCE_SCATTERV || call->out.view.count == own)
+        if (o->kind != REDUCE_SCATTERV || o->out.count == own)
             return true;
-        PyErr_Format(PyExc_ValueError, "reduce_scatterv(): out has %zu elements; expected %zu",
-                     call->out.view.count, own);
+        PyErr_Format(PyExc_ValueError, "%s(): out has %zu elements; expected %zu", o->name, o->out.count,
+                     own);
         return false;
     }
-    PyErr_Format(PyExc_ValueError, "%s(): x is of %s and out of %s", names[call->kind],
-                 muster_dtype_name(call->in.view.dtype), muster_dtype_name(call->out.view.dtype));
+    PyErr_Format(PyExc_ValueError, "%s(): x is of %s and out of %s", o->name, muster_dtype_name(o->in.dtype),
+                 muster_dtype_name(o->out.dtype));
     return false;
 }
 
-static muster_status run(const call *call)
+static muster_status run(operation *o, muster_request *request)
 {
-    const side *in = &call->in, *out = &call->out;
-    muster_dtype dtype = in->open ? in->view.dtype : out->view.dtype;
+    const void *in = o->has_in ? o->in.data : NULL;
+    void *out = o->has_out ? o->out.data : NULL;
+    size_t in_count = o->has_in ? o->in.count : 0, out_count = o->has_out ? o->out.count : 0;
 
-    switch (call->kind) {
+    switch (o->kind) {
     case ALL_GATHERV:
-        return muster_all_gatherv(in->view.data, in->view.count, out->view.data, out->counts, NULL, dtype,
-                                  call->group);
+        return EITHER(muster_all_gatherv, in, in_count, out, o->out_counts, NULL, o->dtype);
     case GATHERV:
-        return muster_gatherv(in->view.data, in->view.count, out->view.data, out->counts, NULL, dtype,
-                              call->root, call->group);
+        return EITHER(muster_gatherv, in, in_count, out, o->out_counts, NULL, o->dtype, o->root);
     case SCATTERV:
-        return muster_scatterv(in->view.data, in->counts, NULL, out->view.data, out->view.count, dtype,
-                               call->root, call->group);
+        return EITHER(muster_scatterv, in, o->in_counts, NULL, out, out_count, o->dtype, o->root);
     case ALL_TO_ALLV:
-        return muster_all_to_allv(in->view.data, in->counts, NULL, out->view.data, out->counts, NULL, dtype,
-                                  call->group);
+        return EITHER(muster_all_to_allv, in, o->in_counts, NULL, out, o->out_counts, NULL, o->dtype);
     default:
-        return muster_reduce_scatterv(in->view.data, in->counts, out->view.data, dtype, call->op,
-                                      call->group);
+        return EITHER(muster_reduce_scatterv, in, o->in_counts, out, o->dtype, o->op);
     }
 }
 
-/* varied(name, x, in_counts, out, out_counts, root, op, group, dtype): x and its counts, and out and its, are
- * None where the call has none. */
+/* varied(name, started, x, in_counts, out, out_counts, root, op, group): x and its counts, and out and its,
+ * are None where the call has none. */
 PyObject *python_varied(PyObject *module, PyObject *args)
 {
-    PyObject *x, *in_counts, *out, *out_counts, *op, *group, *dtype;
-    muster_status status = MUSTER_ERR_INVALID;
-    call call = { .op = MUSTER_SUM };
+    PyObject *x, *in_counts, *out, *out_counts, *op, *group;
+    operation place, *o;
     const char *name;
+    int started, root, kind;
 
     (void)module;
-    if (!PyArg_ParseTuple(args, "sOOOOiOOO:varied", &name, &x, &in_counts, &out, &out_counts, &call.root, &op,
-                          &group, &dtype) ||
-        !kind_of(name, &call.kind) || !(call.group = group_of(group)) ||
-        (op != Py_None && !op_of_name(op, &call.op)))
+    if (!PyArg_ParseTuple(args, "spOOOOiOO:varied", &name, &started, &x, &in_counts, &out, &out_counts, &root,
+                          &op, &group) ||
+        !kind_of(name, &kind) || !(o = operation_begin(&place, names[kind][started], group, started)))
         return NULL;
-    bool opened = open_side(&call, x, in_counts, dtype == Py_None ? NULL : dtype, false, &call.in) &&
-                  open_side(&call, out, out_counts, dtype == Py_None ? NULL : dtype, true, &call.out) &&
-                  check_sides(&call);
-    if (opened) {
-        Py_BEGIN_ALLOW_THREADS
-        status = run(&call);
-        Py_END_ALLOW_THREADS
-    }
-    close_side(&call.in);
-    close_side(&call.out);
-    if (!opened)
-        return NULL;
-    return status == MUSTER_OK ? Py_NewRef(out) : raise_status(status);
+    o->call = run;
+    o->kind = kind;
+    o->root = root;
+    o->op = MUSTER_SUM;
+    if (!operation_takes_op(o, op == Py_None ? NULL : op) || !opens_both(o, x, in_counts, out, out_counts) ||
+        !check_both(o))
+        return operation_fail(o);
+    return operation_perform(o);
 }

@@ -240,12 +240,28 @@ static int open_dlpack(PyObject *object, view *view)
 
 /* ---- either ---- */
 
+/* A subclass of numpy's arrays may be one with a mask, which would be lost. */
+static bool is_whole(PyObject *object)
+{
+    const module_state *state = state_of_module();
+    PyTypeObject *ndarray = (PyTypeObject *)state->ndarray;
+
+    if (state->ndarray == Py_None || Py_TYPE(object) == ndarray ||
+        !PyType_IsSubtype(Py_TYPE(object), ndarray))
+        return true;
+    PyObject *is_well = PyObject_CallFunctionObjArgs(state->refuse_masked, object, NULL);
+    Py_XDECREF(is_well);
+    return is_well != NULL;
+}
+
 int view_open(PyObject *object, bool writable, PyObject *dtype, view *view)
 {
     int opened = 0;
 
     view->has_buffer = false;
     view->capsule = NULL;
+    if (!is_whole(object))
+        return -1;
     if (PyObject_CheckBuffer(object))
         opened = open_buffer(object, writable, view);
     else if (PyObject_HasAttrString(object, "__dlpack__"))

@@ -1,0 +1,101 @@
+"""Messages: whom they are from, what they are, and receives that make their own array."""
+
+from . import _arrays, _muster
+
+
+class _Constant(int):
+    """Stands where a rank or a tag stands. Only the object itself means it: a -1 that a program has computed does not."""
+
+    def __new__(cls, name, value):
+        made = super().__new__(cls, value)
+        made._name = name
+        return made
+
+    def __repr__(self):
+        return f"muster.{self._name}"
+
+    def __reduce__(self):  # pickle and copy give the same object
+        return self._name
+
+
+ANY_SOURCE = _Constant("ANY_SOURCE", -1)
+ANY_TAG = _Constant("ANY_TAG", -1)
+RANK_NONE = _Constant("RANK_NONE", -2)
+
+
+class Message:
+    """What has come, or could be received: source, tag, count (elements) and dtype (its name).
+
+    Given to a receive, it is filled when the receive is over. Nothing came from RANK_NONE: then source is
+    RANK_NONE, tag ANY_TAG, count 0 and dtype None.
+
+        >>> muster.Message()
+        Message(source=muster.RANK_NONE, tag=muster.ANY_TAG, count=0, dtype=None)
+    """
+
+    __slots__ = ("source", "tag", "count", "dtype")
+
+    def __init__(self):
+        self._fill(RANK_NONE, ANY_TAG, 0, None)
+
+    def _fill(self, source, tag, count, dtype):
+        self.source, self.tag, self.count, self.dtype = source, tag, count, dtype
+
+    def __repr__(self):
+        return f"Message(source={self.source!r}, tag={self.tag!r}, count={self.count}, dtype={self.dtype!r})"
+
+
+def _receive(call, out, name, src, tag, group, message):
+    return call(out, src, tag, group=group, message=message, dtype=name, _is_new=True)
+
+
+def _like(x):
+    like = x if hasattr(x, "shape") else _arrays.as_array(x)
+    shape = like.shape if hasattr(like, "shape") else memoryview(like).shape
+    return _arrays.result(like, tuple(shape))
+
+
+def recv(shape, dtype, src, tag=0, *, group=None, stream=None, message=None):
+    """Receives an array of that shape and dtype from rank src of the group.
+
+    src may be ANY_SOURCE, and tag ANY_TAG. With message, a Message(), the message may have fewer elements than the
+    array, and message says what has come. From RANK_NONE: None.
+
+        >>> request = muster.send_start(np.ones((2, 2), "float32"), 1 - rank, tag=8)
+        >>> muster.recv((2, 2), "float32", muster.ANY_SOURCE, tag=8).tolist()
+        [[1.0, 1.0], [1.0, 1.0]]
+        >>> sent = request.wait()
+    """
+    return _receive(_muster.recv_into, _arrays.make(shape, dtype), _arrays.stand_in(dtype), src, tag, group, message)
+
+
+def recv_start(shape, dtype, src, tag=0, *, group=None, stream=None, message=None):
+    """Starts recv. The Request's wait() returns the array, and its message is the Message that was given.
+
+        >>> came = muster.Message()
+        >>> request = muster.recv_start(4, "int32", 1 - rank, muster.ANY_TAG, message=came)
+        >>> sent = muster.send(np.array([6, 7], "int32"), 1 - rank, tag=2)
+        >>> request.wait()[:came.count].tolist(), came.tag
+        ([6, 7], 2)
+    """
+    return _receive(_muster.recv_into_start, _arrays.make(shape, dtype), _arrays.stand_in(dtype), src, tag, group, message)
+
+
+def recv_like(x, src, tag=0, *, group=None, stream=None, message=None):
+    """recv of an array of x's kind, shape and dtype. x itself is not used.
+
+        >>> x = np.array([rank])
+        >>> request = muster.send_start(x, 1 - rank)
+        >>> muster.recv_like(x, 1 - rank).tolist() == [1 - rank]
+        True
+        >>> sent = request.wait()
+    """
+    return _receive(_muster.recv_into, _like(x), None, src, tag, group, message)
+
+
+def recv_like_start(x, src, tag=0, *, group=None, stream=None, message=None):
+    """Starts recv_like."""
+    return _receive(_muster.recv_into_start, _like(x), None, src, tag, group, message)
+
+
+_muster.use_messages(Message, ANY_SOURCE, ANY_TAG, RANK_NONE)

@@ -1,0 +1,172 @@
+/* What all operations have in common, of operation.h. */
+#include "bindings/python/src/operation.h"
+
+#include <stddef.h>
+#include <string.h>
+#include <unistd.h>
+
+operation *operation_begin(operation *place, const char *name, PyObject *group, bool started)
+{
+    muster_group *of = group_of(group);
+
+    if (!of)
+        return NULL;
+    operation *made = started ? PyMem_Malloc(sizeof *made) : place;
+    if (!made)
+        return (operation *)(void *)PyErr_NoMemory();
+    memset(made, 0, offsetof(operation, in)); /* what is open is open for as long as it is needed */
+    made->name = name;
+    made->started = started;
+    made->group = of;
+    made->owner = Py_NewRef(group && group != Py_None ? group : state_of_module()->world);
+    made->has_come = (muster_message)MUSTER_MESSAGE_INIT;
+    return made;
+}
+
+bool operation_reads(operation *operation, PyObject *x, PyObject *dtype)
+{
+    operation->kept = Py_NewRef(x);
+    int opened = view_open(x, false, dtype, &operation->in);
+    if (opened == 0) {
+        PyObject *made = PyObject_CallFunctionObjArgs(state_of_module()->as_array, x, NULL);
+
+        Py_DECREF(operation->kept);
+        operation->kept = made;
+        opened = made ? view_open(made, false, dtype, &operation->in) : -1;
+        if (opened == 0)
+            PyErr_Format(PyExc_TypeError, "%s(): %R has no elements that can be read where they lie",
+                         operation->name, x);
+    }
+    operation->has_in = opened == 1;
+    if (operation->has_in) {
+        operation->count = operation->in.count;
+        operation->dtype = operation->in.dtype;
+    }
+    return operation->has_in;
+}
+
+bool operation_writes(operation *operation, PyObject *array, PyObject *dtype)
+{
+    int opened = view_open(array, true, dtype, &operation->out);
+
+    if (opened == 0)
+        PyErr_Format(PyExc_TypeError,
+                     "%s(): out cannot be written to where it lies; expected an array in C order",
+                     operation->name);
+    operation->has_out = opened == 1;
+    if (operation->has_out && !operation->has_in) {
+        operation->count = operation->out.count;
+        operation->dtype = operation->out.dtype;
+    }
+    return operation->has_out;
+}
+
+void operation_close(operation *operation)
+{
+    if (operation->has_in)
+        view_close(&operation->in);
+    if (operation->has_out)
+        view_close(&operation->out);
+    PyMem_Free(operation->in_counts);
+    PyMem_Free(operation->out_counts);
+    Py_XDECREF(operation->kept);
+    Py_XDECREF(operation->function);
+    Py_XDECREF(operation->op_name);
+    Py_XDECREF(operation->error);
+    Py_XDECREF(operation->result);
+    Py_XDECREF(operation->message);
+    Py_XDECREF(operation->owner);
+    if (operation->started)
+        PyMem_Free(operation);
+}
+
+PyObject *operation_fail(operation *operation)
+{
+    operation_close(operation);
+    return NULL;
+}
+
+/* ---- what comes of it ---- */
+
+/* A rank whose function has failed has broken the group before it gave its part to others, who may have made
+ * their result of it. */
+static muster_status look_for_failed_functions(const operation *operation)
+{
+    muster_status status = muster_group_status(operation->group);
+
+    return status == MUSTER_ERR_ABORTED ? status : MUSTER_OK;
+}
+
+PyObject *operation_outcome(operation *operation, muster_status status)
+{
+    if (PyErr_Occurred()) /* a signal handler's, which ended the wait */
+        return NULL;
+    if (operation->error)
+        return raise_again(operation->error);
+    if (status == MUSTER_OK && operation->function)
+        status = look_for_failed_functions(operation);
+    if (status != MUSTER_OK)
+        return raise_status(status);
+    if (operation->message && !fill_message(operation->message, &operation->has_come))
+        return NULL;
+    return Py_NewRef(operation->result ? operation->result : Py_None);
+}
+
+static muster_status carry_out(operation *operation, muster_request *request)
+{
+    muster_status status;
+
+    Py_BEGIN_ALLOW_THREADS
+    status = operation_makes_op(operation);
+    if (status == MUSTER_OK) {
+        status = operation->call(operation, request);
+        operation_frees_op(operation);
+    }
+    Py_END_ALLOW_THREADS
+    return status;
+}
+
+static PyObject *start(operation *operation)
+{
+    PyObject *request = make_request(operation->name);
+
+    if (!request)
+        return operation_fail(operation);
+    muster_status status = carry_out(operation, &operation->request);
+    if (status == MUSTER_OK) {
+        operation->process = (long)getpid();
+        request_begins(request, operation);
+        return request;
+    }
+    operation_outcome(operation, status); /* raises */
+    operation_close(operation);
+    Py_DECREF(request);
+    return NULL;
+}
+
+PyObject *operation_perform(operation *operation)
+{
+    if (operation->started)
+        return start(operation);
+    muster_status status = carry_out(operation, NULL);
+    PyObject *result = operation_outcome(operation, status);
+    operation_close(operation);
+    return result;
+}
+
+PyObject *operation_done(operation *operation)
+{
+    PyObject *result = operation_outcome(operation, MUSTER_OK), *request = NULL;
+    bool started = operation->started;
+
+    if (result && started)
+        request = make_request(operation->name);
+    operation_close(operation);
+    if (!started || !result)
+        return result;
+    if (!request)
+        Py_DECREF(result);
+    else
+        request_is_over(request, result);
+    return request;
+}
