@@ -80,6 +80,18 @@ static inline uint64_t mst_load64_sc(const _Atomic uint64_t *at)
     return atomic_load_explicit(at, memory_order_seq_cst);
 }
 
+/* A load behind reads of other memory, which are over when it is made: an acquire load orders only what
+ * follows it. A read-modify-write orders both, also for ThreadSanitizer, but fetches the line from whoever
+ * did the last one. On x86 loads are in order, and compilers move none behind a seq_cst one. */
+static inline uint64_t mst_load64_behind(_Atomic uint64_t *at)
+{
+#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)
+    return atomic_load_explicit(at, memory_order_seq_cst);
+#else
+    return atomic_fetch_add_explicit(at, 0, memory_order_acq_rel);
+#endif
+}
+
 static inline uint64_t mst_add64_rlx(_Atomic uint64_t *at, uint64_t value)
 {
     return atomic_fetch_add_explicit(at, value, memory_order_relaxed);

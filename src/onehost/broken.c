@@ -91,6 +91,24 @@ muster_status mst_group_broken(const mst_group *group)
     return mst_group_error(group, is_death ? explain_death(&poison) : explain_report(group, &poison));
 }
 
+/* Every reason is decided in rank 0's cell before any member learns of it (mst_poison_spread). So one that
+ * read there that nothing is decided has read before any member returned with an error. */
+muster_status mst_group_was_whole(mst_group *group)
+{
+    const mst_subarena *subarena = group->subarena;
+    uint64_t word = mst_load64_behind(&subarena->cells[0]->poison); /* E7: after what was read */
+
+    if (word == subarena->no_poison[0])
+        return MUSTER_OK;
+    if (!mst_poison_is_of(word, subarena->no_poison[0]))
+        return mst_group_poison(group, MST_POISON_DAMAGE,
+                                "rank %d found the poison word of rank 0 overwritten: the arena is damaged",
+                                group->base.rank);
+    mst_poison poison = mst_poison_unpack(word);
+    mst_group_spread(group, poison.kind, poison.rank, poison.code); /* our own cell may not have it yet */
+    return mst_group_broken(group);
+}
+
 /* ---- entering a call ---- */
 
 /* Where there are pending operations, each call looks here (mst_group_want_progress). */

@@ -16,6 +16,10 @@ muster_status mst_group_ready(mst_group *group, muster_call_class class);
 /* Returns what broke the group, with its message; MUSTER_OK if it is not broken. */
 muster_status mst_group_broken(const mst_group *group);
 
+/* To be called when memory that members have lent was read: MUSTER_OK if the group was whole until then, so
+ * that no member can have got its memory back by an error, and written to it. Else what has broken it. */
+muster_status mst_group_was_whole(mst_group *group);
+
 /* Turns the result of a failed wait into a status: the poison; or, after the deadline, poisons the group.
  * `doing` is the operation, `missing` the ranks that have not arrived, `rank` the first of them. */
 muster_status mst_group_wait_failed(mst_group *group, mst_wait_result result, const char *doing,

@@ -262,6 +262,9 @@ static muster_status take_view(mst_group *group, mst_transfer *receive, const ms
     receive->done = buffer ? mst_group_readers_share(receive->total) : receive->total;
     bool answered = !buffer || answer(group, receive, MST_ANSWER_WANTED, buffer);
     copy_view(group, receive, from, buffer != 0);
+    muster_status status = mst_group_was_whole(group); /* else the sender may have written there */
+    if (status != MUSTER_OK)
+        return status;
     if (!answered || !answer(group, receive, MST_ANSWER_READ, 0)) /* senders leave room for these */
         return damaged(group, receive->peer);
     if (buffer)

@@ -74,6 +74,15 @@ static muster_status collect(struct mst_started_calls *calls, mst_started_op *op
     return status;
 }
 
+static bool any_lends(const struct mst_started_calls *calls, int size)
+{
+    int rank = 0;
+
+    while (rank < size && !calls->lends[rank])
+        rank++;
+    return rank < size;
+}
+
 /* By slices where that is less work, or where a rank's result would overwrite its own input, which others
  * read. */
 static bool is_sliced(const struct mst_started_calls *calls, const mst_started_op *operation)
@@ -84,10 +93,7 @@ static bool is_sliced(const struct mst_started_calls *calls, const mst_started_o
         return false;
     if (mst_op_in_bytes_of(operation, group->base.rank) > group->tuning.whole_bytes_max)
         return true;
-    for (int rank = 0; rank < group->base.size; rank++)
-        if (calls->lends[rank])
-            return true;
-    return false;
+    return any_lends(calls, group->base.size);
 }
 
 static mst_inputs inputs_of(const struct mst_started_calls *calls, const mst_started_op *operation)
@@ -164,12 +170,14 @@ static muster_status read_inputs(struct mst_started_calls *calls, mst_started_op
     mst_fault_point("started.read");
     if (is_sliced(calls, operation)) {
         reduce_slice(calls, operation);
-        return MUSTER_OK;
+    } else {
+        operation->needs_all_read = operation->lends_in;
+        if (method->compute && operation->call.plan.out_bytes)
+            method->compute(&inputs);
     }
-    operation->needs_all_read = operation->lends_in;
-    if (method->compute && operation->call.plan.out_bytes)
-        method->compute(&inputs);
-    return MUSTER_OK;
+    return any_lends(calls, operation->pending.group->base.size)
+               ? mst_group_was_whole(operation->pending.group)
+               : MUSTER_OK;
 }
 
 /* Takes operations to the stage, as far as all have been started. */
@@ -216,7 +224,7 @@ static muster_status copy_slices(struct mst_started_calls *calls, const mst_star
             return damaged(group, rank);
         mst_deliver(&operation->call, slice.begin, result, slice.count);
     }
-    return MUSTER_OK;
+    return operation->sliced ? mst_group_was_whole(group) : MUSTER_OK; /* slices may be in others' outputs */
 }
 
 static void finish_all(mst_group *group, struct mst_started_calls *calls)

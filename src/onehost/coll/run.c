@@ -151,6 +151,15 @@ void mst_call_end(const mst_call *call)
     mst_group_end(call->group, result, bytes);
 }
 
+/* Whether this rank may have read buffers of the program, where its peers have them. */
+static bool has_read_views(const mst_call *call)
+{
+    if (call->group->base.size == 1)
+        return false;
+    return mst_shapes[call->request->collective].varied ? call->group->varied->any_in_arena
+                                                        : call->plan.viewable;
+}
+
 muster_status mst_call_run(muster_group *of, const mst_request *request)
 {
     mst_group *group = mst_group_of(of);
@@ -161,6 +170,8 @@ muster_status mst_call_run(muster_group *of, const mst_request *request)
         return mst_request_failed(request, status);
     mst_group_begin(group);
     status = run(&call);
+    if (status == MUSTER_OK && has_read_views(&call))
+        status = mst_group_was_whole(group);
     if (status == MUSTER_OK)
         mst_call_end(&call);
     else
