@@ -241,9 +241,9 @@ struct mst_backend {
     /* Starts a message of one direction, or of none: that is over at once. */
     muster_status (*start_message)(muster_group *group, muster_call_class call_class,
                                    const mst_message *message, uint64_t *number);
-    /* *canceled: it was a receive that no message had matched, and is over; INVALID: no operation of that
-     * number is pending. */
-    muster_status (*cancel)(muster_group *group, uint64_t number, bool *canceled);
+    /* *over: it was a receive that no message had matched, and is over; so it is in a broken group, with the
+     * group's status. INVALID, and not over: no operation of that number is pending. */
+    muster_status (*cancel)(muster_group *group, uint64_t number, bool *over);
     /* Whether a message of that source and tag, which may be any, can be received; *result: what it is.
      * `waits`: until there is one. */
     muster_status (*probe)(muster_group *group, int source, int tag, bool waits, bool *found,

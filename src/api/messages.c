@@ -261,11 +261,10 @@ muster_status muster_cancel(muster_request *request, bool *canceled)
     if (status != MUSTER_OK)
         return status;
     status = group->backend->cancel(group, request->number, &over);
-    if (status == MUSTER_OK) {
+    if (status == MUSTER_OK)
         *canceled = over;
-        if (over)
-            mst_request_over(request);
-    }
+    if (over)
+        mst_request_over(request);
     return mst_end(group, class, "cancel", status);
 }
 

@@ -301,18 +301,19 @@ muster_status mst_message_start(muster_group *of, muster_call_class class, const
 
 /* ---- canceling ---- */
 
-muster_status mst_message_cancel(muster_group *of, uint64_t number, bool *canceled)
+muster_status mst_message_cancel(muster_group *of, uint64_t number, bool *over)
 {
     mst_group *group = mst_group_of(of);
     mst_pending *pending = mst_pending_find(group, number);
 
-    *canceled = false;
+    *over = false;
     if (!pending)
         return mst_fail(MUSTER_ERR_INVALID,
                         "the request is not pending: its operation has been completed already");
-    muster_status status = mst_group_ready(group, mst_started_class(number));
-    if (status != MUSTER_OK || pending->kind != &kind)
-        return status;
+    if (mst_group_ready(group, mst_started_class(number)) != MUSTER_OK)
+        return mst_pending_test(of, number, over); /* which ends it */
+    if (pending->kind != &kind)
+        return MUSTER_OK;
     started_message *message = (started_message *)pending;
     mst_pending_lock(group);
     if (message->class == MUSTER_CALL_RECEIVE && !mst_transfer_is_over(&message->transfer) &&
@@ -321,7 +322,7 @@ muster_status mst_message_cancel(muster_group *of, uint64_t number, bool *cancel
         mst_pending_remove(pending);
         mst_store32_rlx(&group->traffic.started[1], mst_load32_rlx(&group->traffic.started[1]) - 1);
         put_back(message);
-        *canceled = true;
+        *over = true;
     }
     mst_pending_unlock(group);
     return MUSTER_OK;

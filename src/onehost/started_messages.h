@@ -7,7 +7,7 @@
 /* For the backend's table. */
 muster_status mst_message_start(muster_group *group, muster_call_class class, const mst_message *message,
                                 uint64_t *number);
-muster_status mst_message_cancel(muster_group *group, uint64_t number, bool *canceled);
+muster_status mst_message_cancel(muster_group *group, uint64_t number, bool *over);
 
 /* A call has failed, whose transfers will be gone: nothing is moved any more. Without the lock. */
 void mst_message_stop(mst_group *group);

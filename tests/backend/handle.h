@@ -150,7 +150,7 @@ muster_status thread_wait(mst_wait_set *set, size_t *index);
 muster_status thread_message(muster_group *group, const mst_message *message);
 muster_status thread_start_message(muster_group *group, muster_call_class call_class,
                                    const mst_message *message, uint64_t *number);
-muster_status thread_cancel(muster_group *group, uint64_t number, bool *canceled);
+muster_status thread_cancel(muster_group *group, uint64_t number, bool *over);
 muster_status thread_probe(muster_group *group, int source, int tag, bool waits, bool *found,
                            muster_message *result);
 muster_status thread_status(const muster_group *group);

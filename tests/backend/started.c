@@ -110,11 +110,11 @@ static muster_status refuse(void)
                     "the request is not pending: its operation has been completed already");
 }
 
-muster_status thread_cancel(muster_group *group, uint64_t number, bool *canceled)
+muster_status thread_cancel(muster_group *group, uint64_t number, bool *over)
 {
     handle *handle = handle_of(group);
 
-    *canceled = false;
+    *over = false;
     lock(handle);
     started *started = find(group, number);
     muster_status status = started ? explain(handle->shared) : refuse();
@@ -122,17 +122,20 @@ muster_status thread_cancel(muster_group *group, uint64_t number, bool *canceled
         !started->receipt.matched) {
         message_drop(handle, started);
         forget(handle, started);
-        *canceled = true;
+        *over = true;
     }
     unlock(handle);
-    return status;
+    if (status == MUSTER_OK || !started)
+        return status;
+    *over = true;
+    return complete(group, started, status);
 }
 
 muster_status thread_test(muster_group *group, uint64_t number, bool *over)
 {
     started *started = find(group, number);
     char doing[140];
-    bool ready;
+    bool ready = false;
 
     *over = false;
     if (!started)
@@ -140,9 +143,11 @@ muster_status thread_test(muster_group *group, uint64_t number, bool *over)
     wait waited = wait_of(group, started, 0, doing, sizeof doing);
     waited.limit_ns = 0;
     lock(handle_of(group));
-    muster_status status = look_at(handle_of(group), &waited, 0, &ready);
+    muster_status status = explain(handle_of(group)->shared); /* before anything else */
+    if (status == MUSTER_OK)
+        status = look_at(handle_of(group), &waited, 0, &ready);
     unlock(handle_of(group));
-    *over = ready || status != MUSTER_OK;
+    *over = status != MUSTER_OK || ready;
     return *over ? complete(group, started, status) : MUSTER_OK;
 }
 
@@ -243,6 +248,18 @@ static void end_broken(mst_wait_set *set)
     }
 }
 
+/* Whether a group was broken before the wait: it gives no results any more. */
+static bool find_broken(const mst_wait_set *set, size_t *index)
+{
+    size_t i = 0;
+
+    while (i < set->count && (!set->requests[i].group || thread_status(set->requests[i].group) == MUSTER_OK))
+        i++;
+    if (i < set->count)
+        *index = i;
+    return i < set->count;
+}
+
 muster_status thread_wait(mst_wait_set *set, size_t *index)
 {
     int64_t begun_ns = now_ns();
@@ -250,8 +267,10 @@ muster_status thread_wait(mst_wait_set *set, size_t *index)
 
     muster_status status = check(set, &any);
     *index = set->count;
+    bool broken = status == MUSTER_OK && find_broken(set, index);
     while (status == MUSTER_OK && any) {
-        status = await_one(set, handle_of(any), begun_ns, index);
+        status = broken ? thread_status(set->requests[*index].group)
+                        : await_one(set, handle_of(any), begun_ns, index);
         if (*index == set->count)
             break;
         muster_request *request = &set->requests[*index];

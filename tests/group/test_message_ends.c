@@ -1,0 +1,203 @@
+/*
+ * How receives end otherwise than by their message: what a message that is too long leaves behind, and what
+ * can be taken back and when. Also run by the backend of threads.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/harness/ranks.h"
+
+enum { LARGE = 300000 }; /* bytes: more than travels by itself */
+
+static void run_pair(muster_rank_fn body)
+{
+    run_ranks(2, RANKS_AS_PROCESSES, body, NULL);
+    run_ranks(2, RANKS_AS_THREADS, body, NULL);
+}
+
+static int send_int(muster_group *world, int value, int to, int tag)
+{
+    RANK_OK(world, muster_send(&value, 1, MUSTER_INT32, to, tag, world));
+    return 0;
+}
+
+static int expect_int(muster_group *world, int value, int from, int tag)
+{
+    int got = -1;
+
+    RANK_OK(world, muster_recv(&got, 1, MUSTER_INT32, from, tag, world, NULL));
+    RANK_CHECK(world, got == value);
+    return 0;
+}
+
+/* ---- truncation ---- */
+
+/* A message that is too long ends this group alone, on all ranks; nothing is written beyond the room; all
+ * that was started ends; and a group made of it has nothing left of its messages. */
+static int too_long(muster_group *world, void *arg)
+{
+    const size_t *bytes = arg;
+    int rank = muster_group_rank(world), size = muster_group_size(world), got = 0;
+    unsigned char *buffer = malloc(LARGE + 1);
+    muster_request requests[2] = { MUSTER_REQUEST_INIT, MUSTER_REQUEST_INIT }, third;
+    muster_message came = MUSTER_MESSAGE_INIT;
+    muster_group *group, *rest;
+    bool found;
+
+    RANK_CHECK(world, buffer);
+    RANK_OK(world, muster_group_dup(world, &group));
+    memset(buffer, rank == 0 ? 1 : 0xee, LARGE + 1);
+    if (rank == 0) {
+        RANK_OK(world, muster_send_start(&rank, 1, MUSTER_INT32, 1, 8, group, &requests[1])); /* is left */
+        muster_status status = muster_send_start(buffer, *bytes, MUSTER_UINT8, 1, 6, group, &requests[0]);
+        RANK_CHECK(world, status == MUSTER_OK || status == MUSTER_ERR_MISMATCH); /* at once, perhaps */
+    } else if (rank == 1) {
+        RANK_OK(world, muster_recv_start(&got, 1, MUSTER_INT32, 0, 9, group, NULL, &requests[1]));
+        RANK_OK(world, muster_recv_start(&got, 1, MUSTER_INT32, 0, 9, group, NULL, &third));
+        RANK_OK(world, muster_recv_start(buffer, *bytes - 1, MUSTER_UINT8, 0, 6, group, &came, &requests[0]));
+        RANK_CHECK(world, muster_wait_all(requests, 2, 0) == MUSTER_ERR_MISMATCH);
+        RANK_CHECK(world, !requests[0].group && !requests[1].group);
+        RANK_CHECK(world, muster_cancel(&third, &found) == MUSTER_ERR_MISMATCH && !third.group);
+        RANK_CHECK(world, buffer[*bytes - 1] == 0xee && got == 0);
+    }
+    RANK_CHECK(world, muster_barrier(group) == MUSTER_ERR_MISMATCH);
+    RANK_CHECK(world, muster_send(&rank, 1, MUSTER_INT32, 0, 0, group) == MUSTER_ERR_MISMATCH);
+    RANK_CHECK(world, muster_iprobe(0, 8, group, &found, NULL) == MUSTER_ERR_MISMATCH);
+    if (rank == 0) {
+        RANK_CHECK(world, muster_wait_all(requests, 2, 0) == MUSTER_ERR_MISMATCH);
+        RANK_CHECK(world, !requests[0].group && !requests[1].group);
+    }
+    if (size > 1 && rank == 0) /* the other group is as it was */
+        RANK_OK(world, muster_send(&rank, 1, MUSTER_INT32, 1, 8, world));
+    if (rank == 1 && expect_int(world, 0, 0, 8))
+        return 1;
+    if (on_one_host()) {
+        RANK_OK(world, muster_group_shrink(group, &rest));
+        RANK_CHECK(rest, muster_group_size(rest) == size);
+        RANK_OK(rest, muster_iprobe(0, MUSTER_ANY_TAG, rest, &found, NULL));
+        RANK_CHECK(rest, !found);
+        RANK_OK(rest, muster_barrier(rest));
+        RANK_OK(rest, muster_sendrecv(&rank, 1, (rank + 1) % size, 6, &got, 1, (rank + size - 1) % size, 6,
+                                      MUSTER_INT32, rest, NULL));
+        RANK_CHECK(rest, got == (rank + size - 1) % size);
+        RANK_OK(rest, muster_group_free(rest));
+    }
+    RANK_OK(world, muster_group_free(group));
+    free(buffer);
+    return 0;
+}
+
+START_TEST(test_what_a_message_that_is_too_long_leaves)
+{
+    static size_t sizes[] = { 1, 41, 9000, 40000, 65537, LARGE };
+
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
+        for (int size = 2; size <= 3; size++) {
+            run_ranks(size, RANKS_AS_PROCESSES, too_long, &sizes[i]);
+            run_ranks(size, RANKS_AS_THREADS, too_long, &sizes[i]);
+        }
+}
+END_TEST
+
+/* ---- canceling ---- */
+
+/* Some of many receives are taken back, in no order: those that are left get the messages in the order made.
+ */
+static int cancel_some(muster_group *world, void *arg)
+{
+    enum { COUNT = 600 };
+    int rank = muster_group_rank(world), got[COUNT], sent = 0;
+    muster_request requests[COUNT];
+    bool canceled;
+
+    (void)arg;
+    for (int i = 0; i < COUNT && rank == 1; i++) {
+        got[i] = -1;
+        RANK_OK(world, muster_recv_start(&got[i], 1, MUSTER_INT32, i % 3 ? 0 : MUSTER_ANY_SOURCE,
+                                         i % 5 ? 1 : MUSTER_ANY_TAG, world, NULL, &requests[i]));
+    }
+    for (int i = 0; i < COUNT && rank == 1; i++) {
+        int at = i * 7 % COUNT; /* each once */
+
+        if (at % 2 == 0)
+            continue;
+        RANK_OK(world, muster_cancel(&requests[at], &canceled));
+        RANK_CHECK(world, canceled && !requests[at].group);
+    }
+    RANK_OK(world, muster_barrier(world));
+    for (int i = 0; i < COUNT / 2 && rank == 0; i++)
+        if (send_int(world, i, 1, 1))
+            return 1;
+    if (rank == 1)
+        RANK_OK(world, muster_wait_all(requests, COUNT, 0));
+    for (int i = 0; i < COUNT && rank == 1; i++)
+        RANK_CHECK(world, got[i] == (i % 2 ? -1 : sent++));
+    return 0;
+}
+
+/* Too late: the message is there, whole or in part. One that was taken back leaves its message for the next.
+ */
+static int cancel_too_late(muster_group *world, void *arg)
+{
+    int rank = muster_group_rank(world), got = -1;
+    unsigned char *large = calloc(1, LARGE);
+    muster_request requests[2], again;
+    bool canceled = true, done = false;
+
+    (void)arg;
+    RANK_CHECK(world, large);
+    memset(large, rank == 0 ? 6 : 0, LARGE);
+    if (rank == 1) {
+        RANK_OK(world, muster_recv_start(&got, 1, MUSTER_INT32, 0, 1, world, NULL, &requests[0]));
+        RANK_OK(world, muster_recv_start(large, LARGE, MUSTER_UINT8, 0, 2, world, NULL, &requests[1]));
+    }
+    RANK_OK(world, muster_barrier(world));
+    if (rank == 0) {
+        if (send_int(world, 5, 1, 1))
+            return 1;
+        RANK_OK(world, muster_send_start(large, LARGE, MUSTER_UINT8, 1, 2, world, &requests[0]));
+        if (send_int(world, 8, 1, 3))
+            return 1;
+        RANK_OK(world, muster_cancel(&requests[0], &canceled));
+        RANK_CHECK(world, !canceled && requests[0].group); /* a send is never taken back */
+        RANK_OK(world, muster_wait(&requests[0], 0));
+    } else {
+        RANK_OK(world, muster_probe(0, 3, world, NULL)); /* all are there */
+        RANK_OK(world, muster_test(&requests[1], &done));
+        for (int i = 0; i < 2; i++) {
+            if (i && done)
+                continue;
+            again = requests[i];
+            canceled = true;
+            RANK_OK(world, muster_cancel(&again, &canceled));
+            RANK_CHECK(world, !canceled && again.group);
+        }
+        RANK_OK(world, muster_wait_all(requests, 2, 0));
+        RANK_CHECK(world, got == 5 && large[0] == 6 && large[LARGE - 1] == 6);
+        RANK_CHECK(world,
+                   muster_cancel(&again, &canceled) == MUSTER_ERR_INVALID); /* a copy of what is over */
+        if (expect_int(world, 8, MUSTER_ANY_SOURCE, MUSTER_ANY_TAG))
+            return 1;
+    }
+    free(large);
+    return 0;
+}
+
+START_TEST(test_canceling)
+{
+    run_pair(cancel_some);
+    run_pair(cancel_too_late);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("message ends");
+    TCase *tests = tcase_create("message ends");
+
+    tcase_set_timeout(tests, TEST_TIMEOUT_S);
+    tcase_add_test(tests, test_what_a_message_that_is_too_long_leaves);
+    tcase_add_test(tests, test_canceling);
+    suite_add_tcase(suite, tests);
+    return run_suite(suite);
+}
