@@ -1,8 +1,8 @@
 /*
  * A storm: in every world ranks are killed, stopped and continued at random moments, while they attach,
- * operate, split, allocate, start and finish, shrink and grow; on every way of learning of deaths; and now
- * and then the launcher dies itself. Every survivor must end, and whatever it is told must name a rank that
- * was killed.
+ * operate, split, allocate, have requests of every kind in flight, shrink and grow; on every way of learning
+ * of deaths; and now and then the launcher dies itself. Every survivor must end, and whatever it is told must
+ * name a rank that was killed.
  *
  * Worlds either shrink, until one rank is left, or grow, with restarts. The killer is a process of its own,
  * which finds the ranks in the arena and kills only children of the launcher. Each world has a seed, which is
@@ -23,6 +23,7 @@
 #include "shm/base/atomic.h"
 #include "shm/base/layout.h"
 #include "shm/port/os.h"
+#include "tests/harness/in_flight.h"
 #include "tests/harness/oracle.h"
 #include "tests/harness/ranks.h"
 
@@ -151,9 +152,9 @@ static muster_status work(const team *team, const scene *scene, int round, bool 
 {
     int32_t done = scene->over, all_done = 0;
 
-    switch (round % 6) {
+    switch (round % 7) {
     case 0:
-        return use_child(team, round / 6 % 3);
+        return use_child(team, round / 7 % 3);
     case 1:
         return use_arena(team);
     case 2:
@@ -162,6 +163,8 @@ static muster_status work(const team *team, const scene *scene, int round, bool 
         return use_messages(team);
     case 4:
         return muster_barrier(team->group);
+    case 5:
+        return use_requests(team->group, scene->seed % 1000 + (uint64_t)round);
     default:;
         muster_status status = muster_all_min(&done, &all_done, 1, MUSTER_INT32, team->group);
         *over = status == MUSTER_OK && all_done;

@@ -114,6 +114,51 @@ START_TEST(test_same_bits_on_every_path)
 }
 END_TEST
 
+/* ---- pairs ---- */
+
+/* As MPI_MAXLOC and MPI_MINLOC: of equal values the lowest index, whoever has it. What MPI leaves open: a NaN
+ * wins, the one of the lowest index, and -0 < +0. */
+static int pairs_are_chosen(muster_group *world, void *arg)
+{
+    enum { COUNT = 6 };
+    int n = muster_group_size(world), rank = muster_group_rank(world), last = n - 1;
+    bool first = rank == 0, ends = rank == last;
+    const muster_float32_int32 in[COUNT] = {
+        { 2.5F, n - rank },                         /* all equal: the last rank's index */
+        { (float)rank, rank },                      /* all different */
+        { ends ? NAN : INFINITY, ends ? 7 : rank }, /* one NaN, beside what is greater than all */
+        { first || ends ? NAN : -1, first  ? 9
+                                    : ends ? -4
+                                           : -90 },                  /* two of them */
+        { first ? 0.0F : -0.0F, first ? 70 : rank },                 /* zeros of both signs */
+        { rank % 2 ? 1.0F : 0.0F, rank % 2 ? INT32_MIN : INT32_MAX } /* equal in two camps */
+    };
+    muster_float32_int32 most[COUNT], least[COUNT];
+
+    (void)arg;
+    RANK_OK(world, muster_all_reduce(in, most, COUNT, MUSTER_FLOAT32_INT32, MUSTER_MAXLOC, world));
+    RANK_OK(world, muster_all_reduce(in, least, COUNT, MUSTER_FLOAT32_INT32, MUSTER_MINLOC, world));
+    RANK_CHECK(world, most[0].value == 2.5F && most[0].index == 1 && least[0].index == 1);
+    RANK_CHECK(world, most[1].value == (float)last && most[1].index == last);
+    RANK_CHECK(world, least[1].value == 0 && least[1].index == 0);
+    for (int i = 2; i < 4; i++) {
+        int index = i == 2 ? 7 : n == 1 ? 9 : -4;
+
+        RANK_CHECK(world, isnan(most[i].value) && most[i].index == index);
+        RANK_CHECK(world, isnan(least[i].value) && least[i].index == index);
+    }
+    RANK_CHECK(world, most[4].value == 0 && !signbit(most[4].value) && most[4].index == 70);
+    RANK_CHECK(world, n == 1 || (signbit(least[4].value) && least[4].index == 1));
+    RANK_CHECK(world, most[5].index == (n > 1 ? INT32_MIN : INT32_MAX) && least[5].index == INT32_MAX);
+    return 0;
+}
+
+START_TEST(test_pairs_are_chosen_as_mpi_says)
+{
+    run_all_sizes(pairs_are_chosen, NULL);
+}
+END_TEST
+
 /* ---- premultiplied sums ---- */
 
 static int scaled_floats(muster_group *world, size_t count)
@@ -347,6 +392,7 @@ int main(void)
     tcase_set_timeout(tests, TEST_TIMEOUT_S);
     tcase_add_test(tests, test_every_pair_is_right_or_refused);
     tcase_add_test(tests, test_same_bits_on_every_path);
+    tcase_add_test(tests, test_pairs_are_chosen_as_mpi_says);
     tcase_add_test(tests, test_premultiplied_sums);
     tcase_add_test(tests, test_a_function_that_fails_breaks_the_group);
     tcase_add_test(tests, test_elements_of_any_size_move);
