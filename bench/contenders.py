@@ -109,7 +109,7 @@ class Contender:
             status, out, err, command = self.job(2, ["barrier"], (4, 4, 4), 0.001, TRIAL_LIMIT_S)
         except subprocess.TimeoutExpired as late:
             raise LeftOut(f"a barrier of 2 ranks took more than {late.timeout:.0f} s") from None
-        if status or not out.startswith("barrier "):
+        if status or not any(line.startswith("barrier ") for line in out.splitlines()):
             said = [line for line in (err or out).splitlines() if line.strip()][-1:] or ["it said nothing"]
             raise LeftOut(f"{' '.join(words(command))} ended with {status}: {said[0].strip()}")
 
@@ -193,7 +193,7 @@ def build_mpi(shop, package, debian):
     return compile_peer(f"mpicc.{debian}", sources, program), f"mpirun.{debian}"
 
 
-def mpi(shop, name, package, debian, flags=(), environment=None, spins=True):
+def mpi(shop, name, package, debian, flags=(), environment=None, spins=False):
     program, launcher = build_mpi(shop, package, debian)
     version = number_in(output_of([program, "--version"], left_out))
     return Contender(name, version, [program], lambda n: [launcher, *flags, "-n", n], environment, spins)
@@ -203,17 +203,32 @@ def open_mpi(shop):
     # The transport through shared memory was "vader" before Open MPI 5, which still takes that name for "sm".
     return mpi(shop, "Open MPI", "openmpi", "openmpi",
                ["--oversubscribe", "--bind-to", "none", "--mca", "btl", "self,vader", "--mca", "pml", "ob1"],
-               {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}, spins=False)
+               {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"})
 
 
 def mpich(shop):
-    return mpi(shop, "MPICH", "mpich", "mpich")
+    return mpi(shop, "MPICH", "mpich", "mpich", spins=True)
+
+
+def intel_settings(folder):
+    return {"I_MPI_ROOT": str(folder), "I_MPI_FABRICS": "shm", "I_MPI_PIN": "0", "I_MPI_HYDRA_BOOTSTRAP": "fork"}
 
 
 def intel_mpi(shop):
-    return mpi(shop, "Intel MPI", "impi", None, [],
-               {"I_MPI_ROOT": str(shop.environments / "impi"), "I_MPI_FABRICS": "shm", "I_MPI_PIN": "0",
-                "I_MPI_HYDRA_BOOTSTRAP": "fork"})
+    return mpi(shop, "Intel MPI", "impi", None, [], intel_settings(shop.environments / "impi"))
+
+
+def oneccl(shop):
+    folder, program = shop.environments / "oneccl", BUILD / "peer_oneccl"
+    if not (folder / "include" / "oneapi" / "ccl.hpp").exists():
+        raise LeftOut("not installed; see scripts/setup bench")
+    compile_peer("c++", [SOURCES / "oneccl.cc", shop.loop], program, f"-I{folder}/include", f"-L{folder}/lib",
+                 f"-Wl,-rpath,{folder}/lib", "-lccl")
+    version = number_in(output_of([program, "--version"], left_out))
+    # Over MPI, as its own transport takes milliseconds, and without a thread beside each rank, which takes its CPU.
+    return Contender("oneCCL", version, [program], lambda n: [folder / "bin" / "mpiexec", "-n", n],
+                     {**intel_settings(folder), "LD_LIBRARY_PATH": str(folder / "lib"), "CCL_ATL_TRANSPORT": "mpi",
+                      "CCL_WORKER_OFFLOAD": "0"}, spins=True)
 
 
 def gloo(shop):
@@ -225,15 +240,15 @@ def gloo(shop):
 
 
 def torch_gloo(shop):
-    folder = ROOT / "build" / "torch"
-    python = folder / "bin" / "python"
+    python = shop.environments.parent / "torch" / "bin" / "python"
     if not python.exists():
         raise LeftOut("not installed; scripts/setup torch installs PyTorch")
     version = output_of([python, "-c", "import torch; print(torch.__version__)"], left_out).strip()
     return Contender("PyTorch Gloo", version, [python, SOURCES / "torch_gloo.py"], shop.run, spins=True, ranks_max=2)
 
 
-PEERS = {"Open MPI": open_mpi, "MPICH": mpich, "Intel MPI": intel_mpi, "Gloo": gloo, "PyTorch Gloo": torch_gloo}
+PEERS = {"Open MPI": open_mpi, "MPICH": mpich, "Intel MPI": intel_mpi, "oneCCL": oneccl, "Gloo": gloo,
+         "PyTorch Gloo": torch_gloo}
 
 
 def gather(shop):
