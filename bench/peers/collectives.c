@@ -103,6 +103,35 @@ static void ping_pong_tagged(const float *in, float *out, size_t count)
     send_back(out, count, 77);
 }
 
+static void neighbours(const float *in, float *out, size_t count)
+{
+    int rank = muster_group_rank(world), size = muster_group_size(world);
+    muster_request requests[2 * LOOP_NEIGHBOURS];
+
+    for (int i = 0; i < LOOP_NEIGHBOURS; i++)
+        must(muster_recv_start(out + (size_t)i * count, count, MUSTER_FLOAT32,
+                               (rank + size - loop_neighbour(i, size)) % size, i, world, NULL, &requests[i]));
+    for (int i = 0; i < LOOP_NEIGHBOURS; i++)
+        must(muster_send_start(in, count, MUSTER_FLOAT32, (rank + loop_neighbour(i, size)) % size, i, world,
+                               &requests[LOOP_NEIGHBOURS + i]));
+    must(muster_wait_all(requests, 2 * LOOP_NEIGHBOURS, 0));
+}
+
+static void farm(const float *in, float *out, size_t count)
+{
+    int rank = muster_group_rank(world), size = muster_group_size(world);
+    muster_message came = MUSTER_MESSAGE_INIT;
+
+    for (int i = 1; rank == 0 && i < size; i++) {
+        must(muster_recv(out, count, MUSTER_FLOAT32, MUSTER_ANY_SOURCE, MUSTER_ANY_TAG, world, &came));
+        must(muster_send(in, count, MUSTER_FLOAT32, came.source, came.tag, world));
+    }
+    if (rank == 0)
+        return;
+    must(muster_send(in, count, MUSTER_FLOAT32, 0, rank, world));
+    must(muster_recv(out, count, MUSTER_FLOAT32, 0, rank, world, NULL));
+}
+
 /* ---- arena buffers ---- */
 
 static float *allocate(size_t bytes)
@@ -133,7 +162,9 @@ int main(int argc, char **argv)
                             [LOOP_ALL_TO_ALL] = all_to_all,
                             [LOOP_ALL_TO_ALLV] = all_to_allv,
                             [LOOP_PING_PONG] = ping_pong,
-                            [LOOP_PING_PONG_TAGGED] = ping_pong_tagged } };
+                            [LOOP_PING_PONG_TAGGED] = ping_pong_tagged,
+                            [LOOP_NEIGHBOURS_EXCHANGE] = neighbours,
+                            [LOOP_FARM] = farm } };
 
     if (getenv("BENCH_ARENA")) {
         peer.allocate = allocate;

@@ -31,6 +31,8 @@ typedef struct operation {
     bool in_parts, out_parts;                   /* the vector has a part for each rank */
     bool from_root;                             /* rank 0's `out` is the input */
     bool there_and_back;                        /* between ranks 0 and 1 */
+    int blocks;                                 /* of `out`, where it is messages; else 0 */
+    bool (*has_result)(int rank);               /* NULL: every rank */
     float (*expected)(const task *t, size_t i); /* element i of `out`; NULL: nothing to look at */
 } operation;
 
@@ -75,19 +77,38 @@ static float of_root(const task *t, size_t i)
     return value_at(0, i);
 }
 
+static float of_neighbours(const task *t, size_t i)
+{
+    int before = loop_neighbour((int)(i / t->count), t->peer->size);
+
+    return value_at((t->peer->rank + t->peer->size - before) % t->peer->size, i % t->count);
+}
+
+static bool of_the_pair(int rank)
+{
+    return rank <= 1;
+}
+
+static bool but_root(int rank)
+{
+    return rank > 0;
+}
+
 /* clang-format off */
 static const operation operations[LOOP_OPERATIONS] = {
-    /*                          name                in parts out    root   back   expected */
-    [LOOP_BARRIER]          = { "barrier",          false, false, false, false, NULL },
-    [LOOP_ALL_REDUCE]       = { "all_reduce",       false, false, false, false, summed },
-    [LOOP_ALL_GATHER]       = { "all_gather",       false, true,  false, false, gathered },
-    [LOOP_ALL_GATHERV]      = { "all_gatherv",      false, true,  false, false, gathered },
-    [LOOP_REDUCE_SCATTER]   = { "reduce_scatter",   true,  false, false, false, summed_part },
-    [LOOP_BROADCAST]        = { "broadcast",        false, false, true,  false, of_root },
-    [LOOP_ALL_TO_ALL]       = { "all_to_all",       true,  true,  false, false, exchanged },
-    [LOOP_ALL_TO_ALLV]      = { "all_to_allv",      true,  true,  false, false, exchanged },
-    [LOOP_PING_PONG]        = { "ping_pong",        false, false, true,  true,  of_root },
-    [LOOP_PING_PONG_TAGGED] = { "ping_pong_tagged", false, false, true,  true,  of_root },
+    /*                             name                in parts out    root   back  blocks who   expected */
+    [LOOP_BARRIER]             = { "barrier",          false, false, false, false, 0, NULL,        NULL },
+    [LOOP_ALL_REDUCE]          = { "all_reduce",       false, false, false, false, 0, NULL,        summed },
+    [LOOP_ALL_GATHER]          = { "all_gather",       false, true,  false, false, 0, NULL,        gathered },
+    [LOOP_ALL_GATHERV]         = { "all_gatherv",      false, true,  false, false, 0, NULL,        gathered },
+    [LOOP_REDUCE_SCATTER]      = { "reduce_scatter",   true,  false, false, false, 0, NULL,        summed_part },
+    [LOOP_BROADCAST]           = { "broadcast",        false, false, true,  false, 0, NULL,        of_root },
+    [LOOP_ALL_TO_ALL]          = { "all_to_all",       true,  true,  false, false, 0, NULL,        exchanged },
+    [LOOP_ALL_TO_ALLV]         = { "all_to_allv",      true,  true,  false, false, 0, NULL,        exchanged },
+    [LOOP_PING_PONG]           = { "ping_pong",        false, false, true,  true,  0, of_the_pair, of_root },
+    [LOOP_PING_PONG_TAGGED]    = { "ping_pong_tagged", false, false, true,  true,  0, of_the_pair, of_root },
+    [LOOP_NEIGHBOURS_EXCHANGE] = { "neighbours",       false, false, false, false, LOOP_NEIGHBOURS, NULL, of_neighbours },
+    [LOOP_FARM]                = { "farm",             false, false, false, false, 0, but_root,    of_root },
 };
 /* clang-format on */
 
@@ -112,7 +133,7 @@ static long check(task *t)
     for (size_t i = 0; i < t->out_count; i++)
         t->out[i] = o->from_root && p->rank == 0 ? value_at(0, i) : -1;
     t->call(t->in, t->out, t->count);
-    if (!o->expected || (o->there_and_back && p->rank > 1))
+    if (!o->expected || (o->has_result && !o->has_result(p->rank)))
         return 0;
     for (size_t i = 0; i < t->out_count; i++)
         wrong += t->out[i] != o->expected(t, i);
@@ -188,7 +209,7 @@ static bool measure_size(task t, size_t bytes, double seconds)
 
     t.count = (bytes / sizeof(float) + parts - 1) / parts;
     t.in_count = o->in_parts ? t.count * parts : t.count;
-    t.out_count = o->out_parts ? t.count * parts : t.count;
+    t.out_count = o->out_parts ? t.count * parts : o->blocks ? t.count * (size_t)o->blocks : t.count;
     t.in = allocate(p, t.in_count * sizeof(float));
     t.out = allocate(p, t.out_count * sizeof(float));
     if (!t.in || !t.out)
@@ -226,7 +247,7 @@ int loop_main(const peer *p, int argc, char **argv)
     for (int i = 0; i < LOOP_OPERATIONS; i++) {
         task t = { .peer = p, .operation = &operations[i], .call = p->call[i] };
 
-        if (!t.call || !is_among(operations[i].name, argv[1]))
+        if (!t.call || !is_among(operations[i].name, argv[1]) || (operations[i].blocks && p->size < 2))
             continue;
         measured++;
         for (size_t bytes = min; bytes <= max; bytes *= factor) {

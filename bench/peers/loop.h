@@ -16,11 +16,12 @@
 extern "C" {
 #endif
 
-enum { LOOP_RANKS_MAX = 1024 };
+enum { LOOP_RANKS_MAX = 1024, LOOP_NEIGHBOURS = 8 };
 
 /*
  * All float32. `bytes` are counted as nccl-tests do: of the whole vector; `count` is of the vector in
- * all_reduce, broadcast and the ping-pongs, else of one rank's part. barrier has no buffer.
+ * all_reduce and broadcast, of one message where there are messages, else of one rank's part. barrier has no
+ * buffer.
  */
 typedef enum loop_operation {
     LOOP_BARRIER,
@@ -34,8 +35,20 @@ typedef enum loop_operation {
     LOOP_ALL_TO_ALLV,
     LOOP_PING_PONG,        /* `out` from rank 0 to rank 1 and back, with tag 0; the time is halved */
     LOOP_PING_PONG_TAGGED, /* with another tag */
+    /* Starts a receive into block i of `out` from the rank loop_neighbour(i, size) before this one, and a
+     * send of `in` to the rank as far behind it, each i with a tag of its own; waits for all 16. */
+    LOOP_NEIGHBOURS_EXCHANGE,
+    /* Rank 0 receives size - 1 messages from any source with any tag, and sends `in` to each one's source
+     * with its tag; the others send `in` to rank 0 with their rank as the tag, and receive the answer. */
+    LOOP_FARM,
     LOOP_OPERATIONS
 } loop_operation;
+
+/* With fewer ranks than neighbours some of them are the same one, but none is this rank. */
+static inline int loop_neighbour(int i, int size)
+{
+    return 1 + i % (size - 1);
+}
 
 typedef void loop_call(const float *in, float *out, size_t count);
 

@@ -95,6 +95,33 @@ static void ping_pong_tagged(const float *in, float *out, size_t count)
     send_back(out, count, 77);
 }
 
+static void neighbours(const float *in, float *out, size_t count)
+{
+    MPI_Request requests[2 * LOOP_NEIGHBOURS];
+
+    for (int i = 0; i < LOOP_NEIGHBOURS; i++)
+        MPI_Irecv(out + (size_t)i * count, (int)count, MPI_FLOAT,
+                  (rank + size - loop_neighbour(i, size)) % size, i, MPI_COMM_WORLD, &requests[i]);
+    for (int i = 0; i < LOOP_NEIGHBOURS; i++)
+        MPI_Isend(in, (int)count, MPI_FLOAT, (rank + loop_neighbour(i, size)) % size, i, MPI_COMM_WORLD,
+                  &requests[LOOP_NEIGHBOURS + i]);
+    MPI_Waitall(2 * LOOP_NEIGHBOURS, requests, MPI_STATUSES_IGNORE);
+}
+
+static void farm(const float *in, float *out, size_t count)
+{
+    MPI_Status came;
+
+    for (int i = 1; rank == 0 && i < size; i++) {
+        MPI_Recv(out, (int)count, MPI_FLOAT, MPI_ANY_SOURCE, MPI_ANY_TAG, MPI_COMM_WORLD, &came);
+        MPI_Send(in, (int)count, MPI_FLOAT, came.MPI_SOURCE, came.MPI_TAG, MPI_COMM_WORLD);
+    }
+    if (rank == 0)
+        return;
+    MPI_Send(in, (int)count, MPI_FLOAT, 0, rank, MPI_COMM_WORLD);
+    MPI_Recv(out, (int)count, MPI_FLOAT, 0, rank, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+}
+
 static int print_version(void)
 {
     char text[MPI_MAX_LIBRARY_VERSION_STRING];
@@ -125,7 +152,9 @@ int main(int argc, char **argv)
                                   [LOOP_ALL_TO_ALL] = all_to_all,
                                   [LOOP_ALL_TO_ALLV] = all_to_allv,
                                   [LOOP_PING_PONG] = ping_pong,
-                                  [LOOP_PING_PONG_TAGGED] = ping_pong_tagged } };
+                                  [LOOP_PING_PONG_TAGGED] = ping_pong_tagged,
+                                  [LOOP_NEIGHBOURS_EXCHANGE] = neighbours,
+                                  [LOOP_FARM] = farm } };
     int status = loop_main(&peer, argc, argv);
     MPI_Finalize();
     return status;
