@@ -48,6 +48,7 @@ static bool takes_message(operation *operation, PyObject *message)
         return false;
     }
     operation->message = Py_NewRef(message);
+    operation->has_come = (muster_message)MUSTER_MESSAGE_INIT;
     return true;
 }
 

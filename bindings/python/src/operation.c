@@ -14,12 +14,11 @@ operation *operation_begin(operation *place, const char *name, PyObject *group, 
     operation *made = started ? PyMem_Malloc(sizeof *made) : place;
     if (!made)
         return (operation *)(void *)PyErr_NoMemory();
-    memset(made, 0, offsetof(operation, in)); /* what is open is open for as long as it is needed */
+    memset(made, 0, offsetof(operation, has_come));
     made->name = name;
     made->started = started;
     made->group = of;
     made->owner = Py_NewRef(group && group != Py_None ? group : state_of_module()->world);
-    made->has_come = (muster_message)MUSTER_MESSAGE_INIT;
     return made;
 }
 
@@ -67,8 +66,10 @@ void operation_close(operation *operation)
         view_close(&operation->in);
     if (operation->has_out)
         view_close(&operation->out);
-    PyMem_Free(operation->in_counts);
-    PyMem_Free(operation->out_counts);
+    if (operation->in_counts)
+        PyMem_Free(operation->in_counts);
+    if (operation->out_counts)
+        PyMem_Free(operation->out_counts);
     Py_XDECREF(operation->kept);
     Py_XDECREF(operation->function);
     Py_XDECREF(operation->op_name);
@@ -132,9 +133,10 @@ static PyObject *start(operation *operation)
 
     if (!request)
         return operation_fail(operation);
+    operation->waiter = NULL;
+    operation->process = (long)getpid();
     muster_status status = carry_out(operation, &operation->request);
     if (status == MUSTER_OK) {
-        operation->process = (long)getpid();
         request_begins(request, operation);
         return request;
     }

@@ -29,16 +29,18 @@ typedef struct operation {
     PyObject *op_name;  /* of that, as bytes */
     PyObject *error;    /* what the function has raised */
 
-    PyObject *result;        /* NULL: None */
-    PyObject *message;       /* a muster.Message that is to be filled; NULL: none */
-    muster_message has_come; /* what it is filled with */
-    muster_request request;  /* of a started one */
-    const void *waiter;      /* the call that waits for it; NULL: none */
-    long process;            /* that has started it */
-    struct operation *next;  /* of those without a Request: orphans.c */
+    PyObject *result;     /* NULL: None */
+    PyObject *message;    /* a muster.Message that is to be filled; NULL: none */
+    bool has_in, has_out; /* which of the views are open */
 
-    bool has_in, has_out; /* which of these are open */
+    /* What is not set before it is needed. */
+    muster_message has_come; /* what the message is filled with */
     view in, out;
+    /* of a started one */
+    muster_request request;
+    const void *waiter;     /* the call that waits for it; NULL: none */
+    long process;           /* that has started it */
+    struct operation *next; /* of those without a Request: orphans.c */
 } operation;
 
 /* In `call`: a function of C, or the one that starts it. */

@@ -18,10 +18,11 @@ static const char *const names[MUSTER_OP_COUNT] = {
 /* ---- calling the function ---- */
 
 static _Thread_local bool combining; /* this thread is in a function of the program's */
+static int threads_combining;        /* the interpreter's lock is its lock; each call looks here first */
 
 bool is_combining(void)
 {
-    return combining;
+    return threads_combining > 0 && combining;
 }
 
 /* acc = function(acc, next), by muster._ops. */
@@ -63,8 +64,10 @@ static void combine(void *acc, const void *next, size_t count, muster_dtype dtyp
     PyGILState_STATE held = PyGILState_Ensure();
     PyObject *before = take_exception(); /* this may be a tick of a wait that a signal ends */
     combining = true;
+    threads_combining++;
     if (!apply(operation, acc, next, count * muster_dtype_size(dtype), muster_dtype_name(dtype)))
         fail(operation);
+    threads_combining--;
     combining = false;
     if (before)
         raise_again(before);
