@@ -274,16 +274,19 @@ class Dropped(unittest.TestCase):
         request = muster.recv_into_start(ints(0), 1 - rank)
         pid = os.fork()
         if pid == 0:
-            status = 1
+            said = []
+            sys.unraisablehook = said.append
             with warnings.catch_warnings():
                 warnings.simplefilter("error")
                 try:
                     request.wait()
                 except muster.Error as error:
-                    status = "forked" not in str(error)
+                    said += [] if "forked" in str(error) else [error]
+                else:
+                    said.append("it waited")
                 del request
                 gc.collect()
-            os._exit(status)
+            os._exit(bool(said))
         assert os.waitpid(pid, 0)[1] == 0
         muster.send(ints(rank), 1 - rank)
         assert request.wait()[0] == 1 - rank
@@ -351,6 +354,21 @@ class Faults(unittest.TestCase):
         assert (error.deadline, error.status) == (0.01, "timed out")
         expect(muster.TimedOutError, "", lambda: request.wait())
         muster.barrier()
+
+    @ranks(2)
+    def test_canceled_in_a_broken_group(self):
+        """It is over then, with what has broken the group."""
+        rank = muster.init().rank()
+        copy = muster.init().dup()
+        request = muster.recv_into_start(ints(0), 1 - rank, group=copy)
+        muster.barrier()
+        if rank == 0:
+            copy.abort("enough")
+        muster.barrier()
+        for call in request.cancel, request.wait, request.test:
+            error = expect(muster.AbortedError, "enough", call)
+            assert (error.rank, error.status) == (0, "aborted")
+        assert request.done and not request.cancel()
 
     @ranks(2)
     def test_interrupted_while_waiting(self):

@@ -177,11 +177,8 @@ static PyObject *cancel(PyObject *self, PyObject *unused)
     Py_BEGIN_ALLOW_THREADS
     status = muster_cancel(&operation->request, &canceled);
     Py_END_ALLOW_THREADS
-    operation->waiter = NULL;
-    if (status != MUSTER_OK)
-        return raise_status(status);
-    if (!canceled)
-        Py_RETURN_FALSE;
+    if (status != MUSTER_OK || !canceled)
+        return after(request, status);
     request->pending = NULL;
     request->told = true;
     request->result = Py_NewRef(Py_None);
