@@ -87,7 +87,8 @@ typedef struct mst_request {
     size_t elements;                  /* as sentences say it: the count, or of varied blocks those of the
                                          larger buffer together */
     size_t element_bytes;             /* of the dtype */
-    bool repeated;                    /* all fields are those of the group's latest blocking collective */
+    bool repeated;                    /* all fields are those of the group's latest blocking collective; in
+                                         `latest` itself: there is one */
 } mst_request;
 
 /* One message, or one in each direction at once. */

@@ -6,9 +6,7 @@
 
 muster_status muster_barrier(muster_group *group)
 {
-    mst_request asked = { .collective = MST_BARRIER };
-
-    return mst_request_run(group, &asked);
+    return mst_request_run_equal(group, MST_BARRIER, NULL, NULL, 0, MUSTER_BOOL, MUSTER_SUM, 0);
 }
 
 muster_status muster_barrier_start(muster_group *group, muster_request *request)
@@ -21,11 +19,7 @@ muster_status muster_barrier_start(muster_group *group, muster_request *request)
 muster_status muster_all_reduce(const void *in, void *out, size_t count, muster_dtype dtype, muster_op op,
                                 muster_group *group)
 {
-    mst_request asked = {
-        .collective = MST_ALL_REDUCE, .in = in, .out = out, .count = count, .dtype = dtype, .op = op
-    };
-
-    return mst_request_run(group, &asked);
+    return mst_request_run_equal(group, MST_ALL_REDUCE, in, out, count, dtype, op, 0);
 }
 
 muster_status muster_all_sum(const void *in, void *out, size_t count, muster_dtype dtype, muster_group *group)
@@ -56,11 +50,7 @@ muster_status muster_all_reduce_start(const void *in, void *out, size_t count, m
 muster_status muster_all_gather(const void *in, void *out, size_t count_per_rank, muster_dtype dtype,
                                 muster_group *group)
 {
-    mst_request asked = {
-        .collective = MST_ALL_GATHER, .in = in, .out = out, .count = count_per_rank, .dtype = dtype
-    };
-
-    return mst_request_run(group, &asked);
+    return mst_request_run_equal(group, MST_ALL_GATHER, in, out, count_per_rank, dtype, MUSTER_SUM, 0);
 }
 
 muster_status muster_all_gather_start(const void *in, void *out, size_t count_per_rank, muster_dtype dtype,
@@ -76,14 +66,7 @@ muster_status muster_all_gather_start(const void *in, void *out, size_t count_pe
 muster_status muster_reduce_scatter(const void *in, void *out, size_t count_per_rank, muster_dtype dtype,
                                     muster_op op, muster_group *group)
 {
-    mst_request asked = { .collective = MST_REDUCE_SCATTER,
-                          .in = in,
-                          .out = out,
-                          .count = count_per_rank,
-                          .dtype = dtype,
-                          .op = op };
-
-    return mst_request_run(group, &asked);
+    return mst_request_run_equal(group, MST_REDUCE_SCATTER, in, out, count_per_rank, dtype, op, 0);
 }
 
 muster_status muster_sum_scatter(const void *in, void *out, size_t count_per_rank, muster_dtype dtype,
@@ -109,11 +92,7 @@ muster_status muster_reduce_scatter_start(const void *in, void *out, size_t coun
 muster_status muster_broadcast(const void *in, void *out, size_t count, muster_dtype dtype, int root,
                                muster_group *group)
 {
-    mst_request asked = {
-        .collective = MST_BROADCAST, .in = in, .out = out, .count = count, .dtype = dtype, .root = root
-    };
-
-    return mst_request_run(group, &asked);
+    return mst_request_run_equal(group, MST_BROADCAST, in, out, count, dtype, MUSTER_SUM, root);
 }
 
 muster_status muster_broadcast_start(const void *in, void *out, size_t count, muster_dtype dtype, int root,
@@ -129,11 +108,7 @@ muster_status muster_broadcast_start(const void *in, void *out, size_t count, mu
 muster_status muster_reduce(const void *in, void *out, size_t count, muster_dtype dtype, muster_op op,
                             int root, muster_group *group)
 {
-    mst_request asked = {
-        .collective = MST_REDUCE, .in = in, .out = out, .count = count, .dtype = dtype, .op = op, .root = root
-    };
-
-    return mst_request_run(group, &asked);
+    return mst_request_run_equal(group, MST_REDUCE, in, out, count, dtype, op, root);
 }
 
 muster_status muster_reduce_start(const void *in, void *out, size_t count, muster_dtype dtype, muster_op op,
@@ -149,11 +124,7 @@ muster_status muster_reduce_start(const void *in, void *out, size_t count, muste
 muster_status muster_gather(const void *in, void *out, size_t count_per_rank, muster_dtype dtype, int root,
                             muster_group *group)
 {
-    mst_request asked = {
-        .collective = MST_GATHER, .in = in, .out = out, .count = count_per_rank, .dtype = dtype, .root = root
-    };
-
-    return mst_request_run(group, &asked);
+    return mst_request_run_equal(group, MST_GATHER, in, out, count_per_rank, dtype, MUSTER_SUM, root);
 }
 
 muster_status muster_gather_start(const void *in, void *out, size_t count_per_rank, muster_dtype dtype,
@@ -169,11 +140,7 @@ muster_status muster_gather_start(const void *in, void *out, size_t count_per_ra
 muster_status muster_scatter(const void *in, void *out, size_t count_per_rank, muster_dtype dtype, int root,
                              muster_group *group)
 {
-    mst_request asked = {
-        .collective = MST_SCATTER, .in = in, .out = out, .count = count_per_rank, .dtype = dtype, .root = root
-    };
-
-    return mst_request_run(group, &asked);
+    return mst_request_run_equal(group, MST_SCATTER, in, out, count_per_rank, dtype, MUSTER_SUM, root);
 }
 
 muster_status muster_scatter_start(const void *in, void *out, size_t count_per_rank, muster_dtype dtype,
@@ -189,11 +156,7 @@ muster_status muster_scatter_start(const void *in, void *out, size_t count_per_r
 muster_status muster_all_to_all(const void *in, void *out, size_t count_per_rank, muster_dtype dtype,
                                 muster_group *group)
 {
-    mst_request asked = {
-        .collective = MST_ALL_TO_ALL, .in = in, .out = out, .count = count_per_rank, .dtype = dtype
-    };
-
-    return mst_request_run(group, &asked);
+    return mst_request_run_equal(group, MST_ALL_TO_ALL, in, out, count_per_rank, dtype, MUSTER_SUM, 0);
 }
 
 muster_status muster_all_to_all_start(const void *in, void *out, size_t count_per_rank, muster_dtype dtype,
@@ -361,21 +324,13 @@ muster_status muster_reduce_scatterv_start(const void *in, const size_t *counts,
 muster_status muster_scan(const void *in, void *out, size_t count, muster_dtype dtype, muster_op op,
                           muster_group *group)
 {
-    mst_request asked = {
-        .collective = MST_SCAN, .in = in, .out = out, .count = count, .dtype = dtype, .op = op
-    };
-
-    return mst_request_run(group, &asked);
+    return mst_request_run_equal(group, MST_SCAN, in, out, count, dtype, op, 0);
 }
 
 muster_status muster_exscan(const void *in, void *out, size_t count, muster_dtype dtype, muster_op op,
                             muster_group *group)
 {
-    mst_request asked = {
-        .collective = MST_EXSCAN, .in = in, .out = out, .count = count, .dtype = dtype, .op = op
-    };
-
-    return mst_request_run(group, &asked);
+    return mst_request_run_equal(group, MST_EXSCAN, in, out, count, dtype, op, 0);
 }
 
 muster_status muster_scan_start(const void *in, void *out, size_t count, muster_dtype dtype, muster_op op,

@@ -199,25 +199,31 @@ static muster_status check(const muster_group *group, mst_request *request)
 
 /*
  * Whether the program repeats the latest request of the group, buffers included, as loops do: then its checks
- * are known to succeed. All zeros, at first, are a barrier.
+ * are known to succeed. At first there is none.
  */
-static bool is_repeated(const muster_group *group, mst_request *request)
+static inline bool is_latest(const muster_group *group, mst_collective collective, const void *in,
+                             const void *out, size_t count, muster_dtype dtype, muster_op op, int root)
 {
     const mst_request *latest = &group->latest;
 
-    if (request->in != latest->in || request->out != latest->out || request->count != latest->count ||
-        request->collective != latest->collective || request->dtype != latest->dtype ||
-        request->op != latest->op || request->root != latest->root)
-        return false;
-    request->elements = request->count;
-    return !mst_shapes[request->collective].varied || mst_varied_repeated(group, request);
+    return latest->repeated && in == latest->in && out == latest->out && count == latest->count &&
+           collective == latest->collective && dtype == latest->dtype && op == latest->op &&
+           root == latest->root;
+}
+
+static bool is_repeated(const muster_group *group, mst_request *request)
+{
+    return is_latest(group, request->collective, request->in, request->out, request->count, request->dtype,
+                     request->op, request->root) &&
+           mst_varied_repeated(group, request);
 }
 
 static void remember(muster_group *group, const mst_request *request)
 {
     group->latest = *request;
+    group->latest.repeated = true;
     if (mst_shapes[request->collective].varied && !mst_varied_remember(group))
-        group->latest.collective = MST_COLLECTIVE_COUNT; /* none that could be repeated */
+        group->latest.repeated = false; /* it is not known what to compare */
 }
 
 /* ---- calling the backend ---- */
@@ -241,6 +247,30 @@ static muster_status run_repeated(muster_group *group, mst_request *request)
     request->element_bytes = group->latest.element_bytes;
     request->repeated = true;
     return group->backend->collective(group, request);
+}
+
+muster_status mst_request_run_equal(muster_group *group, mst_collective collective, const void *in, void *out,
+                                    size_t count, muster_dtype dtype, muster_op op, int root)
+{
+    muster_status status = mst_enter(group, MUSTER_CALL_COLLECTIVE);
+
+    if (status != MUSTER_OK)
+        return status;
+    if (is_latest(group, collective, in, out, count, dtype, op, root)) {
+        status = group->backend->collective(group, &group->latest);
+    } else {
+        mst_request request = { .collective = collective,
+                                .in = in,
+                                .out = out,
+                                .count = count,
+                                .dtype = dtype,
+                                .op = op,
+                                .root = root };
+
+        status = run_new(group, &request);
+    }
+    mst_leave(group, MUSTER_CALL_COLLECTIVE);
+    return status;
 }
 
 muster_status mst_request_run(muster_group *group, mst_request *request)

@@ -4,7 +4,12 @@
 
 #include "src/backend.h"
 
-/* Enters, checks, carries out and leaves a collective. */
+/* Enters, checks, carries out and leaves a collective with one count for all ranks. A call that repeats the
+ * latest one, as in a loop, finds its request ready in the group. */
+muster_status mst_request_run_equal(muster_group *group, mst_collective collective, const void *in, void *out,
+                                    size_t count, muster_dtype dtype, muster_op op, int root);
+
+/* The same with a count for each rank. */
 muster_status mst_request_run(muster_group *group, mst_request *request);
 
 /* The same up to this rank's arrival; *handle is for muster_wait and its relatives. */

@@ -74,13 +74,8 @@ muster_status mst_group_error(const mst_group *group, muster_status status)
     return status;
 }
 
-muster_status mst_group_broken(const mst_group *group)
+static __attribute__((noinline)) muster_status explain(const mst_group *group, uint64_t word, uint64_t none)
 {
-    uint64_t word = mst_load64_acq(&group->subarena->cells[group->base.rank]->poison); /* E7 */
-    uint64_t none = group->subarena->no_poison[group->base.rank];
-
-    if (word == none)
-        return MUSTER_OK;
     if (!mst_poison_is_of(word, none))
         return mst_group_error(group,
                                mst_fail(MUSTER_ERR_BAD_ARENA,
@@ -89,6 +84,14 @@ muster_status mst_group_broken(const mst_group *group)
     mst_poison poison = mst_poison_unpack(word);
     bool is_death = mst_poison_status(&poison) == MUSTER_ERR_PEER_DIED;
     return mst_group_error(group, is_death ? explain_death(&poison) : explain_report(group, &poison));
+}
+
+muster_status mst_group_broken(const mst_group *group)
+{
+    uint64_t word = mst_load64_acq(&group->subarena->cells[group->base.rank]->poison); /* E7 */
+    uint64_t none = group->subarena->no_poison[group->base.rank];
+
+    return word == none ? MUSTER_OK : explain(group, word, none);
 }
 
 /* Every reason is decided in rank 0's cell before any member learns of it (mst_poison_spread). So one that
