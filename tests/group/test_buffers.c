@@ -188,6 +188,49 @@ START_TEST(test_inputs_are_free_on_return)
 }
 END_TEST
 
+/* More messages are sent from arena buffers than answers have room for, and all are received while the sender
+ * is in no call. */
+static int more_views_than_answers(muster_group *world, void *arg)
+{
+    enum { COUNT = 40, LARGE = 150000 };
+    int rank = muster_group_rank(world);
+    muster_request requests[COUNT];
+    unsigned char *bytes[COUNT];
+    _Atomic int *steps = arg;
+    bool done;
+
+    for (int i = 0; i < COUNT; i++) {
+        RANK_OK(world, muster_alloc(world, LARGE, (void **)&bytes[i]));
+        memset(bytes[i], rank == 0 ? i + 1 : 0, LARGE);
+        if (rank == 0)
+            RANK_OK(world, muster_send_start(bytes[i], LARGE, MUSTER_UINT8, 1, i, world, &requests[i]));
+    }
+    if (rank == 0) {
+        *steps = 1;
+        AWAIT(*steps == 2);
+    } else {
+        AWAIT(*steps == 1);
+        for (int i = 0; i < COUNT; i++)
+            RANK_OK(world, muster_recv_start(bytes[i], LARGE, MUSTER_UINT8, 0, i, world, NULL, &requests[i]));
+        RANK_OK(world, muster_test(&requests[COUNT - 1], &done));
+        RANK_CHECK(world, !done);
+        *steps = 2;
+    }
+    RANK_OK(world, muster_wait_all(requests, COUNT, 0));
+    for (int i = 0; i < COUNT; i++)
+        RANK_CHECK(world, bytes[i][0] == i + 1 && bytes[i][LARGE - 1] == i + 1);
+    return 0;
+}
+
+START_TEST(test_more_views_than_answers)
+{
+    _Atomic int *steps = shared_page(sizeof *steps);
+
+    run_ranks(2, RANKS_AS_PROCESSES, more_views_than_answers, steps);
+    shared_page_free(steps, sizeof *steps);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("buffers");
@@ -198,6 +241,7 @@ int main(void)
     tcase_add_test(tests, test_buffers_go_with_their_group);
     tcase_add_test(tests, test_inputs_are_free_on_return);
     if (on_one_host()) { /* which has an arena, with a size and an object of the system's */
+        tcase_add_test(tests, test_more_views_than_answers);
         tcase_add_test(tests, test_more_than_the_arena_has);
         tcase_add_test(tests, test_memory_goes_back_to_the_system);
     }

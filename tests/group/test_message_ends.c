@@ -1,6 +1,6 @@
 /*
- * How receives end otherwise than by their message: what a message that is too long leaves behind, and what
- * can be taken back and when. Also run by the backend of threads.
+ * How receives end otherwise than by their message: what a message that is too long leaves behind, what
+ * can be taken back and when, and which of several ends a wait for them. Also run by the backend of threads.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -190,6 +190,76 @@ START_TEST(test_canceling)
 }
 END_TEST
 
+/* ---- waits for several ---- */
+
+/* Rank 2 has left: a wait that needs something of it, though of rank 1 as well, ends at once. */
+static int one_of_several_leaves(muster_group *world, void *arg)
+{
+    bool all = *(const bool *)arg;
+    int rank = muster_group_rank(world), got[2];
+    muster_request requests[2];
+    muster_group *group;
+    size_t index;
+
+    RANK_OK(world, muster_group_dup(world, &group));
+    for (int i = 0; i < 2 && rank == 0; i++)
+        RANK_OK(world, muster_recv_start(&got[i], 1, MUSTER_INT32, i + 1, 0, group, NULL, &requests[i]));
+    if (rank == 0) {
+        muster_status status =
+            all ? muster_wait_all(requests, 2, 0) : muster_wait_any(requests, 2, 0, &index);
+        RANK_CHECK(world, status == MUSTER_ERR_PEER_DIED);
+        RANK_CHECK(world, strstr(muster_error_detail(), "rank 2 left the group"));
+        for (int i = 0; i < 2; i++)
+            RANK_CHECK(world, !requests[i].group || muster_wait(&requests[i], 0) == MUSTER_ERR_PEER_DIED);
+    }
+    if (rank == 1) /* is there, and sends nothing */
+        RANK_OK(world, muster_recv(&got[0], 1, MUSTER_INT32, 0, 1, world, NULL));
+    RANK_OK(world, muster_group_free(group));
+    if (rank == 0)
+        RANK_OK(world, muster_send(&rank, 1, MUSTER_INT32, 1, 1, world));
+    return 0;
+}
+
+/* Of several limits the first that passes counts, and the sentence is about its operation. */
+static int the_first_limit(muster_group *world, void *arg)
+{
+    bool first = *(const bool *)arg;
+    int rank = muster_group_rank(world), got[2];
+    muster_request requests[2];
+    muster_group *group;
+    size_t index;
+
+    RANK_OK(world, muster_group_dup(world, &group));
+    for (int i = 0; i < 2; i++) {
+        RANK_OK(world, muster_group_set_timeout(group, (i == 0) == first ? 30000000 : 15000000000));
+        RANK_OK(world,
+                muster_recv_start(&got[i], 1, MUSTER_INT32, 1 - rank, 4 + i, group, NULL, &requests[i]));
+    }
+    muster_status status = muster_wait_any(requests, 2, 0, &index);
+    RANK_CHECK(world, status == MUSTER_ERR_TIMED_OUT);
+    RANK_CHECK(world, strstr(muster_error_detail(), "waited 0.03 s in recv_start (int32 x 1"));
+    RANK_CHECK(world, !on_one_host() || strstr(muster_error_detail(), first ? "tag 4)" : "tag 5)"));
+    RANK_CHECK(world, muster_wait_all(requests, 2, 0) == MUSTER_ERR_TIMED_OUT);
+    RANK_OK(world, muster_group_free(group));
+    return 0;
+}
+
+START_TEST(test_waits_for_several)
+{
+    for (int i = 0; i < 2; i++) {
+        rank_options options = { .size = 3, .mode = RANKS_AS_THREADS, .op_timeout_s = 20 };
+        bool flag = i;
+
+        if (!flag || on_one_host()) /* the backend of threads completes them in order */
+            run_ranks_with(options, one_of_several_leaves, &flag);
+        options.mode = RANKS_AS_PROCESSES;
+        run_ranks_with(options, one_of_several_leaves, &flag);
+        run_ranks(2, RANKS_AS_THREADS, the_first_limit, &flag);
+        run_ranks(2, RANKS_AS_PROCESSES, the_first_limit, &flag);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("message ends");
@@ -198,6 +268,7 @@ int main(void)
     tcase_set_timeout(tests, TEST_TIMEOUT_S);
     tcase_add_test(tests, test_what_a_message_that_is_too_long_leaves);
     tcase_add_test(tests, test_canceling);
+    tcase_add_test(tests, test_waits_for_several);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }
