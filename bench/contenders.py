@@ -62,6 +62,10 @@ def left_out(text):
     raise LeftOut(": ".join([first, *[line.strip() for line in more if "error" in line.lower()][:1]]))
 
 
+def last_line(said):
+    return next((line.strip() for line in reversed(said.splitlines()) if line.strip()), "it said nothing")
+
+
 class Contender:
     """launch: what stands before the program for a number of ranks. spins: whether it spins, or sleeps at once, while
     another rank needs its CPU, which costs milliseconds for each operation. ranks_max: no more ranks than that."""
@@ -94,14 +98,21 @@ class Contender:
             return *run_job(command, environment, limit_s), command
 
     def measure(self, ranks, operations, sizes, seconds):
-        """[(operation, bytes, median, p99, mean, wrong)] of those that it has."""
-        status, out, err, command = self.job(ranks, operations, sizes, seconds)
+        """[(operation, bytes, median, p99, mean, wrong)] of those that it has; LeftOut when it fails, or is wrong."""
+        try:
+            status, out, err, command = self.job(ranks, operations, sizes, seconds)
+        except subprocess.TimeoutExpired as late:
+            raise LeftOut(f"it took more than {late.timeout:.0f} s") from None
         if status == 2:
             return []
         if status:
-            fail(f"{self.name}: {' '.join(words(command))} ended with {status}\n{err}")
+            raise LeftOut(f"{' '.join(words(command))} ended with {status}: {last_line(err or out)}")
         rows = [line.split() for line in out.splitlines() if line.split(" ")[0] in operations]
-        return [(r[0], int(r[1]), *map(float, r[2:6])) for r in rows]
+        measured = [(r[0], int(r[1]), *map(float, r[2:6])) for r in rows]
+        for operation, size, *_, wrong in measured:
+            if wrong:
+                raise LeftOut(f"{operation} of {size} bytes is wrong in {wrong:.0f} elements")
+        return measured
 
     def try_out(self):
         """One barrier, so that a peer that does not run on this machine costs its column and not the run."""
@@ -110,8 +121,7 @@ class Contender:
         except subprocess.TimeoutExpired as late:
             raise LeftOut(f"a barrier of 2 ranks took more than {late.timeout:.0f} s") from None
         if status or not any(line.startswith("barrier ") for line in out.splitlines()):
-            said = [line for line in (err or out).splitlines() if line.strip()][-1:] or ["it said nothing"]
-            raise LeftOut(f"{' '.join(words(command))} ended with {status}: {said[0].strip()}")
+            raise LeftOut(f"{' '.join(words(command))} ended with {status}: {last_line(err or out)}")
 
 
 # ---- building ----

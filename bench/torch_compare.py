@@ -12,6 +12,8 @@ import muster.torch  # noqa: F401
 import torch
 import torch.distributed as dist
 
+import report
+
 ROUNDS, SECONDS = 9, 0.05
 
 dist.init_process_group("gloo")
@@ -38,6 +40,7 @@ def spread(times):
 
 
 if dist.get_rank() == 0:
+    print(f"{report.machine()}; muster {muster.__version__}, PyTorch {torch.__version__}\n")
     print(f"| bytes, {dist.get_world_size()} ranks | muster | gloo | gloo / muster |\n|---|---|---|---|")
 for size in (4, 1 << 10, 16 << 10, 256 << 10, 4 << 20):
     x = torch.zeros(size // 4)

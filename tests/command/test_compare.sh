@@ -39,3 +39,26 @@ $compare --smoke --only barrier ping_pong >/dev/null 2>&1
 $compare --smoke --only nonsense >/dev/null 2>"$work/said" && fail "an operation that is not there was taken"
 grep -q "'nonsense'" "$work/said" || fail "the complaint does not name it: $(cat "$work/said")"
 $compare --help | grep -q -- --only || fail "--help does not tell of --only"
+
+# In a whole run a peer that fails, or is wrong, is left out of that operation once, and the others go on.
+cat >"$work/peer" <<'END'
+#!/bin/sh
+case $1 in
+barrier) echo "barrier 0 1 2 1 0" ;;
+ping_pong) echo "ping_pong 4 1 2 1 5" ;;
+*) echo "this one fails" >&2; exit 3 ;;
+esac
+END
+printf '#!/bin/sh\necho 40\n' >"$work/ping"
+chmod +x "$work/peer" "$work/ping"
+python3 -B - "$TEST_SOURCE/bench" "$work" 2>/dev/null <<'END' || fail "a peer that fails is not left out of what it fails in"
+import argparse, sys, types
+sys.path.insert(0, sys.argv[1])
+import compare
+from contenders import Contender
+options = argparse.Namespace(rounds=2, smoke=False, seconds=0.001, only=["barrier", "ping_pong", "ping_pong_tagged"])
+peer, reasons = Contender("peer", "1.0", [f"{sys.argv[2]}/peer"], lambda ranks: [], ranks_max=2), []
+rows = compare.run_rounds(options, types.SimpleNamespace(ping=f"{sys.argv[2]}/ping"), [peer], reasons)
+assert [(row["round"], row["operation"], row["place"]) for row in rows] == [(r, "barrier", "fast pair") for r in (0, 1)]
+assert len(reasons) == 2 and "is wrong in 5 elements" in reasons[0] and reasons[1].endswith("this one fails"), reasons
+END
