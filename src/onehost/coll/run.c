@@ -127,7 +127,8 @@ static muster_status run(mst_call *call)
         status = move(call);
     if (status == MUSTER_OK && call->plan.small)
         mst_call_prefetch(call);
-    return status;
+    bool views = varied ? group->varied->any_in_arena : call->plan.viewable; /* of others, perhaps */
+    return status == MUSTER_OK && views ? mst_group_was_whole(group) : status;
 }
 
 void mst_call_alone(const mst_call *call)
@@ -151,15 +152,6 @@ void mst_call_end(const mst_call *call)
     mst_group_end(call->group, result, bytes);
 }
 
-/* Whether this rank may have read buffers of the program, where its peers have them. */
-static bool has_read_views(const mst_call *call)
-{
-    if (call->group->base.size == 1)
-        return false;
-    return mst_shapes[call->request->collective].varied ? call->group->varied->any_in_arena
-                                                        : call->plan.viewable;
-}
-
 muster_status mst_call_run(muster_group *of, const mst_request *request)
 {
     mst_group *group = mst_group_of(of);
@@ -170,8 +162,6 @@ muster_status mst_call_run(muster_group *of, const mst_request *request)
         return mst_request_failed(request, status);
     mst_group_begin(group);
     status = run(&call);
-    if (status == MUSTER_OK && has_read_views(&call))
-        status = mst_group_was_whole(group);
     if (status == MUSTER_OK)
         mst_call_end(&call);
     else
