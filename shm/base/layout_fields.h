@@ -354,7 +354,7 @@ STRUCT(mst_channel)
     FIELD(_Atomic uint64_t, announcements_taken); /* receiver: how many it has read, E6 */
     FIELD(_Atomic uint64_t, express_taken);       /* receiver: how many entries it has taken there, E6 */
     ARRAY(mst_answer, answers, [MST_ANSWERS]);
-    FIELD(alignas(MST_LINE) _Atomic uint64_t, answers_taken); /* sender: how many it has read, E5 */
+    FIELD(alignas(MST_LINE) _Atomic uint64_t, answers_taken); /* sender: how many it has read, E28 */
     ARRAY(mst_announcement, announcements, [MST_ANNOUNCEMENTS]);
     ARRAY(alignas(MST_LINE) unsigned char, slots, [2][MST_SLOT_BYTES]);   /* of even and odd entries */
     ARRAY(alignas(MST_LINE) unsigned char, express, [MST_EXPRESS_BYTES]); /* one entry, of its own numbers */

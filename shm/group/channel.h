@@ -143,6 +143,11 @@ static inline void mst_channels_ring(const mst_channels *channels, int member)
 
 /* ---- entries ---- */
 
+static inline size_t mst_least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
 /* Bytes of an entry before those of the message. */
 static inline size_t mst_entry_head_bytes(mst_entry_kind kind)
 {

@@ -110,6 +110,7 @@ static void pass(mst_channels *channels, int sender, const mst_envelope *envelop
     end->number++;
     if (end->announced) {
         mst_exchange64_sc(&end->channel->announcements_taken, ++end->announcements); /* E6: read */
+        mst_fault_point("message.noted");
         mst_channels_ring(channels, sender);
         return;
     }
@@ -212,6 +213,7 @@ void mst_channel_take_express(mst_channels *channels, int sender, const mst_enve
     if (to)
         mst_channel_copy(channels, sender, entry, envelope->kind, to, envelope->bytes);
     mst_exchange64_sc(&end->channel->express_taken, ++end->express); /* E6: it may be written again */
+    mst_fault_point("message.fetched");
     mst_channels_ring(channels, sender);
 }
 
@@ -227,6 +229,7 @@ void mst_channel_starve(mst_channels *channels, int sender)
     end->starved = end->number;
     mst_fault_point("message.starve");
     mst_exchange64_sc(&end->channel->starved, end->number); /* E6 */
+    mst_fault_point("message.starved");
     mst_channels_ring(channels, sender);
 }
 
@@ -240,15 +243,17 @@ void mst_channel_post(mst_channels *channels, int sender, int32_t tag)
     mst_channels_ring(channels, sender);
 }
 
-bool mst_channel_answer(mst_channels *channels, int sender, mst_answer_kind kind, uint64_t message,
+mst_flow mst_channel_answer(mst_channels *channels, int sender, mst_answer_kind kind, uint64_t message,
                         uint64_t offset, unsigned reserve)
 {
     mst_channel_end *end = &channels->incoming[sender];
     mst_answer *at = &end->channel->answers[end->answers % MST_ANSWERS];
-    uint64_t unread = end->answers - mst_load64_acq(&end->channel->answers_taken); /* E28: they were read */
+    uint64_t unread = end->answers - mst_load64_sc(&end->channel->answers_taken); /* E28: they were read */
 
+    if (unread > MST_ANSWERS)
+        return MST_FLOW_DAMAGED;
     if (unread + reserve >= MST_ANSWERS)
-        return false;
+        return MST_FLOW_NOT_NOW;
     at->message = message;
     at->offset = offset;
     mst_fault_point("message.answer");
@@ -256,7 +261,7 @@ bool mst_channel_answer(mst_channels *channels, int sender, mst_answer_kind kind
                       mst_stamp_pack(++end->answers, (mst_entry_kind)kind, 0)); /* E28: publishes it */
     mst_fault_point("message.answered");
     mst_channels_ring(channels, sender);
-    return true;
+    return MST_FLOW_OK;
 }
 
 const void *mst_channel_view(const mst_channels *channels, int sender, uint64_t offset, size_t bytes)

@@ -38,8 +38,8 @@ void mst_channel_starve(mst_channels *channels, int sender);
 /* Tells the sender that the next entry is awaited, if it has this tag; -1: any. The channel exists. */
 void mst_channel_post(mst_channels *channels, int sender, int32_t tag);
 
-/* Answers a message. `reserve`: how many answers must still have room after it. false: no room. */
-bool mst_channel_answer(mst_channels *channels, int sender, mst_answer_kind kind, uint64_t message,
+/* Answers a message. `reserve`: how many answers must still have room after it. */
+mst_flow mst_channel_answer(mst_channels *channels, int sender, mst_answer_kind kind, uint64_t message,
                         uint64_t offset, unsigned reserve);
 
 /* The address of the `bytes` of a view in the sender's heap; NULL: they are not all there. */

@@ -6,11 +6,6 @@
 #include "shm/base/atomic.h"
 #include "shm/base/fault.h"
 
-static size_t least(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
 static void plain_copy(void *to, const void *from, size_t bytes)
 {
     memcpy(to, from, bytes);
@@ -22,7 +17,7 @@ static void copy_in(const mst_channels *channels, mst_channel_end *end, unsigned
                     size_t bytes)
 {
     unsigned char *ring = end->channel->ring, *ring_end = ring + channels->ring_bytes;
-    size_t first = to < ring ? bytes : least(bytes, (size_t)(ring_end - to));
+    size_t first = to < ring ? bytes : mst_least(bytes, (size_t)(ring_end - to));
     mst_stream_fn copy = mst_store_begin(&end->policy, bytes) ? channels->stream : plain_copy;
 
     if (first)
@@ -72,7 +67,7 @@ static bool takes_slot(const mst_channels *channels, int receiver, mst_entry_kin
 mst_flow mst_channel_has_room(mst_channels *channels, int receiver, size_t total)
 {
     mst_channel_end *end = &channels->outgoing[receiver];
-    size_t first = least(total, MST_PART_BYTES), second = least(total, MST_EAGER_BYTES) - first;
+    size_t first = mst_least(total, MST_PART_BYTES), second = mst_least(total, MST_EAGER_BYTES) - first;
 
     if (takes_slot(channels, receiver, MST_ENTRY_WHOLE, total))
         return MST_FLOW_OK;
@@ -223,7 +218,9 @@ mst_flow mst_channel_read_answer(mst_channels *channels, int receiver, mst_answe
     *answer = (mst_answer_copy){ .kind = (mst_answer_kind)(stamp >> MST_STAMP_KIND & 0xf),
                                  .message = at->message,
                                  .offset = at->offset };
-    mst_store64_rel(&end->channel->answers_taken, ++end->answers); /* E28: it may be written again */
+    mst_exchange64_sc(&end->channel->answers_taken, ++end->answers); /* E28: it may be written again */
+    mst_fault_point("message.heard");
+    mst_channels_ring(channels, receiver); /* which may owe answers that had no room */
     return answer->kind < MST_ANSWER_KINDS ? MST_FLOW_OK : MST_FLOW_DAMAGED;
 }
 

@@ -29,7 +29,8 @@ enum {
     MST_DOING_SUBSET, /* waits for one rank after another, as a message does */
     MST_DOING_QUEUE,
     MST_DOING_POP,
-    MST_DOING_PHASE /* no call: a mark in the flight recorder */
+    MST_DOING_PHASE, /* no call: a mark in the flight recorder */
+    MST_DOING_PROBE
 };
 
 /* `latest`: the number of the latest operation entered; a nonblocking one may be finished after it. */

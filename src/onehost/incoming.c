@@ -7,15 +7,14 @@
  */
 #include "src/onehost/incoming.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "shm/base/error.h"
 #include "shm/group/channel_in.h"
 #include "src/onehost/broken.h"
+#include "src/onehost/unexpected.h"
 #include "src/pure/dtype.h"
-#include "src/pure/sized.h"
+#include "src/pure/message.h"
 
 #define VIEW_ANSWERS 16 /* room that is left for answers about views */
 
@@ -24,6 +23,14 @@ static muster_status damaged(mst_group *group, int peer)
     return mst_group_poison(group, MST_POISON_DAMAGE,
                             "rank %d found no message where one from rank %d should begin or continue: the "
                             "arena is damaged",
+                            group->base.rank, peer);
+}
+
+static muster_status damaged_answers(mst_group *group, int peer)
+{
+    return mst_group_poison(group, MST_POISON_DAMAGE,
+                            "rank %d found an impossible count of answers that rank %d has read: the arena is "
+                            "damaged",
                             group->base.rank, peer);
 }
 
@@ -68,133 +75,49 @@ static bool is_wanted(const mst_group *group, int source)
 static void finish(mst_group *group, mst_transfer *receive)
 {
     unwant(group, receive->peer);
-    if (receive->result) {
-        muster_message came = { .struct_size = sizeof came,
-                                .source = receive->peer,
-                                .tag = receive->tag,
-                                .count = receive->total / muster_dtype_size(receive->dtype),
-                                .dtype = receive->dtype };
-
-        mst_sized_give(receive->result, &came, sizeof came);
-    }
+    mst_message_tell(receive->result, receive->peer, receive->tag, receive->dtype, receive->total);
     mst_transfer_end(receive);
 }
 
-static bool answer(mst_group *group, const mst_transfer *receive, mst_answer_kind kind, uint64_t offset)
+static mst_flow answer(mst_group *group, const mst_transfer *receive, mst_answer_kind kind, uint64_t offset)
 {
     return mst_channel_answer(&group->channels, receive->peer, kind, receive->number, offset,
                               kind == MST_ANSWER_REST || receive->total == 0 ? VIEW_ANSWERS : 0);
 }
 
 /* Answers, or leaves it for later if there is no room. A message of no bytes is over then. */
-static void answer_soon(mst_group *group, mst_transfer *receive, mst_answer_kind kind)
+static muster_status answer_soon(mst_group *group, mst_transfer *receive, mst_answer_kind kind)
 {
     mst_transfers *owing = &incoming_of(group)->sources[receive->peer].owing;
+    mst_flow flow = owing->first ? MST_FLOW_NOT_NOW : answer(group, receive, kind, 0);
 
     receive->owed = kind;
-    if (owing->first || !answer(group, receive, kind, 0))
+    if (flow == MST_FLOW_DAMAGED)
+        return damaged_answers(group, receive->peer);
+    if (flow == MST_FLOW_NOT_NOW)
         mst_transfers_append(owing, receive);
     else if (kind == MST_ANSWER_READ)
         finish(group, receive);
-}
-
-static bool pay(mst_group *group, int source)
-{
-    mst_transfers *owing = &incoming_of(group)->sources[source].owing;
-    bool moved = false;
-
-    while (owing->first && answer(group, owing->first, owing->first->owed, 0)) {
-        mst_transfer *receive = owing->first;
-
-        mst_transfers_remove_first(owing);
-        if (receive->owed == MST_ANSWER_READ)
-            finish(group, receive);
-        moved = true;
-    }
-    return moved;
-}
-
-/* ---- records of messages that are kept ---- */
-
-static mst_unexpected *unexpected_of(mst_match_node *node)
-{
-    return (mst_unexpected *)(void *)((char *)node - offsetof(mst_unexpected, node));
-}
-
-static void put_back(mst_incoming *incoming, mst_unexpected *record)
-{
-    record->kept.next = (mst_kept *)incoming->spare;
-    incoming->spare = record;
-}
-
-static mst_unexpected *get_record(mst_incoming *incoming)
-{
-    mst_unexpected *record = incoming->spare;
-
-    if (!record) {
-        record = malloc(sizeof *record);
-        if (record) {
-            record->made_next = incoming->made;
-            incoming->made = record;
-        }
-        return record;
-    }
-    incoming->spare = (mst_unexpected *)record->kept.next;
-    return record;
-}
-
-static bool is_announced(const mst_envelope *envelope)
-{
-    return envelope->kind == MST_ENTRY_ANNOUNCED || envelope->kind == MST_ENTRY_ANNOUNCED_VIEW;
-}
-
-static muster_status keep(mst_group *group, int source, const mst_envelope *envelope)
-{
-    mst_unexpected *record = get_record(incoming_of(group));
-
-    if (!record)
-        return mst_group_poison(group, MST_POISON_ABORT,
-                                "rank %d has no memory to remember the messages that it has not received",
-                                group->base.rank);
-    *record = (mst_unexpected){ .made_next = record->made_next,
-                                .envelope = *envelope,
-                                .node = { .source = source, .tag = envelope->tag } };
-    if (is_announced(envelope))
-        mst_channel_take(&group->channels, source, envelope, NULL);
-    else
-        mst_channel_keep(&group->channels, source, envelope, &record->kept);
-    mst_matching_keep(&incoming_of(group)->matching, &record->node);
     return MUSTER_OK;
 }
 
-/* The second entry of a kept message. */
-static bool keep_second(mst_group *group, int source, const mst_envelope *envelope)
+static muster_status pay(mst_group *group, int source, bool *moved)
 {
-    mst_unexpected *record = (mst_unexpected *)group->channels.incoming[source].kept_last;
+    mst_transfers *owing = &incoming_of(group)->sources[source].owing;
+    mst_flow flow = MST_FLOW_OK;
 
-    if (!record || record->kept.over || record->second || record->envelope.kind != MST_ENTRY_FIRST ||
-        record->envelope.number != envelope->message || envelope->kind != MST_ENTRY_PART ||
-        envelope->offset != record->envelope.bytes ||
-        envelope->bytes > record->envelope.total - record->envelope.bytes)
-        return false;
-    record->second_bytes = envelope->bytes;
-    record->second = mst_channel_keep_with(&group->channels, source, envelope);
-    return true;
-}
+    while (owing->first && flow == MST_FLOW_OK) {
+        mst_transfer *receive = owing->first;
 
-/* The record's message has been taken. */
-static void release(mst_group *group, int source, mst_unexpected *record)
-{
-    mst_incoming *incoming = incoming_of(group);
-
-    if (is_announced(&record->envelope)) {
-        put_back(incoming, record);
-        return;
+        flow = answer(group, receive, receive->owed, 0);
+        if (flow != MST_FLOW_OK)
+            break;
+        mst_transfers_remove_first(owing);
+        if (receive->owed == MST_ANSWER_READ)
+            finish(group, receive);
+        *moved = true;
     }
-    for (mst_kept *next, *at = mst_channel_release(&group->channels, source, &record->kept); at; at = next) {
-        next = at->next;
-        put_back(incoming, (mst_unexpected *)at);
-    }
+    return flow == MST_FLOW_DAMAGED ? damaged_answers(group, source) : MUSTER_OK;
 }
 
 /* ---- taking messages ---- */
@@ -202,17 +125,17 @@ static void release(mst_group *group, int source, mst_unexpected *record)
 static muster_status refuse(mst_group *group, const mst_transfer *receive, int source,
                             const mst_envelope *envelope)
 {
-    const char *sent = muster_dtype_name((muster_dtype)envelope->type);
     size_t element = muster_dtype_size((muster_dtype)envelope->type);
-    char tagged[24] = "";
+    char expected[MST_DTYPE_NAME_BYTES], sent[MST_DTYPE_NAME_BYTES], tagged[MST_TAG_BYTES];
 
-    if (envelope->tag)
-        snprintf(tagged, sizeof tagged, " with tag %d", (int)envelope->tag);
+    mst_dtype_describe(receive->dtype, expected);
+    mst_dtype_describe((muster_dtype)envelope->type, sent);
+    mst_tag_describe(envelope->tag, tagged);
     return mst_group_poison_about(
         group, MST_POISON_MISMATCH, source,
-        "rank %d expected a message of %s x %s%zu from rank %d, which sent %s x %zu%s", group->base.rank,
-        muster_dtype_name(receive->dtype), receive->exact ? "" : "up to ",
-        receive->room / muster_dtype_size(receive->dtype), source, sent ? sent : "?",
+        "rank %d expected a message of %s x %s%zu from rank %d, which sent %s x %zu with %s",
+        group->base.rank, expected, receive->exact ? "" : "up to ",
+        receive->room / muster_dtype_size(receive->dtype), source, sent,
         element ? (size_t)envelope->total / element : 0, tagged);
 }
 
@@ -260,13 +183,15 @@ static muster_status take_view(mst_group *group, mst_transfer *receive, const ms
         return damaged(group, receive->peer);
     receive->sharing = buffer != 0;
     receive->done = buffer ? mst_group_readers_share(receive->total) : receive->total;
-    bool answered = !buffer || answer(group, receive, MST_ANSWER_WANTED, buffer);
+    mst_flow flow = buffer ? answer(group, receive, MST_ANSWER_WANTED, buffer) : MST_FLOW_OK;
     copy_view(group, receive, from, buffer != 0);
     muster_status status = mst_group_was_whole(group); /* else the sender may have written there */
     if (status != MUSTER_OK)
         return status;
-    if (!answered || !answer(group, receive, MST_ANSWER_READ, 0)) /* senders leave room for these */
-        return damaged(group, receive->peer);
+    if (flow == MST_FLOW_OK)
+        flow = answer(group, receive, MST_ANSWER_READ, 0);
+    if (flow != MST_FLOW_OK) /* senders leave room for these */
+        return damaged_answers(group, receive->peer);
     if (buffer)
         mst_transfer_enter(&incoming_of(group)->receiving, receive);
     else
@@ -320,7 +245,7 @@ static muster_status accept(mst_group *group, mst_transfer *receive, int source,
     receive->done = envelope->bytes;
     if (record) {
         copy_kept(group, receive, record);
-        release(group, source, record);
+        mst_unexpected_release(group, source, record);
     } else {
         mst_channel_take(&group->channels, source, envelope, envelope->bytes ? receive->bytes : NULL);
     }
@@ -329,8 +254,8 @@ static muster_status accept(mst_group *group, mst_transfer *receive, int source,
     if (receive->done < receive->total)
         mst_transfer_enter(&incoming_of(group)->receiving, receive);
     if (envelope->kind == MST_ENTRY_ANNOUNCED || receive->total > MST_EAGER_BYTES)
-        answer_soon(group, receive, receive->total ? MST_ANSWER_REST : MST_ANSWER_READ);
-    else if (receive->done == receive->total)
+        return answer_soon(group, receive, receive->total ? MST_ANSWER_REST : MST_ANSWER_READ);
+    if (receive->done == receive->total)
         finish(group, receive);
     return MUSTER_OK;
 }
@@ -343,7 +268,7 @@ static muster_status take_first(mst_group *group, int source, const mst_envelope
         return damaged(group, source);
     mst_match_node *found = mst_matching_arrive(&incoming_of(group)->matching, source, envelope->tag);
     if (!found)
-        return keep(group, source, envelope);
+        return mst_unexpected_keep(group, source, envelope);
     return accept(group, (mst_transfer *)found, source, envelope, NULL);
 }
 
@@ -351,7 +276,7 @@ static muster_status take_further(mst_group *group, int source, const mst_envelo
 {
     mst_transfer *receive = mst_transfer_find(&incoming_of(group)->receiving, source, envelope->message);
 
-    if (!receive && !express && keep_second(group, source, envelope))
+    if (!receive && !express && mst_unexpected_keep_second(group, source, envelope))
         return MUSTER_OK;
     if (!receive || !fits_part(receive, envelope))
         return damaged(group, source);
@@ -391,8 +316,8 @@ static muster_status move_from(mst_group *group, int source, bool *moved)
     muster_status status = move_express(group, source, moved);
     bool took_turn = false;
 
-    if (pay(group, source))
-        *moved = true;
+    if (status == MUSTER_OK)
+        status = pay(group, source, moved);
     while (status == MUSTER_OK && is_wanted(group, source) && !took_turn) {
         mst_envelope envelope;
         mst_flow flow = mst_channel_look(&group->channels, source, &envelope);
@@ -450,7 +375,7 @@ muster_status mst_incoming_add(mst_group *group, mst_transfer *receive)
         return MUSTER_OK;
     }
     mst_matching_take(matching, found);
-    mst_unexpected *record = unexpected_of(found);
+    mst_unexpected *record = mst_unexpected_of(found);
     mst_envelope envelope = record->envelope;
     return accept(group, receive, found->source, &envelope, record);
 }
@@ -477,7 +402,7 @@ muster_status mst_incoming_probe(mst_group *group, int source, int tag, const ms
             mst_deadlock_over(&group->subarena->attachment->deadlock);
         node = mst_matching_find(matching, source, tag);
     }
-    *found = node ? unexpected_of(node) : NULL;
+    *found = node ? mst_unexpected_of(node) : NULL;
     return status;
 }
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "shm/base/fault.h"
 #include "shm/port/os.h"
 #include "shm/wait/recorder.h"
 
@@ -95,6 +96,20 @@ void mst_group_awaits(const mst_group *group, muster_call_class class, int peer)
     activity_of(group, class)->doing.peer = peer;
 }
 
+mst_doing mst_doing_of_message(const mst_message *message, bool out, uint64_t number)
+{
+    int peer = out ? message->destination : message->source;
+
+    return (mst_doing){ .kind = message->sends && message->receives ? MST_DOING_SENDRECV
+                                : out                               ? MST_DOING_SEND
+                                                                    : MST_DOING_RECEIVE,
+                        .dtype = message->dtype,
+                        .op = (uint32_t)(out ? message->send_tag : message->receive_tag),
+                        .peer = peer < 0 ? -1 : peer,
+                        .count = out ? message->out_count : message->in_count,
+                        .operation = number };
+}
+
 void mst_group_show_op(mst_group *group, const char *name)
 {
     mst_activity *activity = activity_of(group, MUSTER_CALL_COLLECTIVE);
@@ -130,6 +145,7 @@ void mst_group_show_name(const muster_group *of)
     memcpy(words, of->name, sizeof words);
     for (int i = 0; i < MST_NAME_WORDS; i++)
         mst_store64_rel(&cell->name[i], words[i]); /* E31 */
+    mst_fault_point("group.named");
 }
 
 void mst_group_read_name(const mst_cell *cell, char name[MUSTER_GROUP_NAME_BYTES])

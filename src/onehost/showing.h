@@ -18,6 +18,9 @@ void mst_group_awaits(const mst_group *group, muster_call_class class, int peer)
 /* To be called before it: the name of the collective's operation, which the program made. */
 void mst_group_show_op(mst_group *group, const char *name);
 
+/* What a message is as an activity, in one of its directions; the number is that of the operation. */
+mst_doing mst_doing_of_message(const mst_message *message, bool out, uint64_t number);
+
 /* Ends the activity, if there is one, and records the operation. */
 void mst_group_shown(mst_group *group, muster_call_class class);
 

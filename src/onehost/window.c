@@ -147,6 +147,7 @@ static void window_at(const muster_share *share, int rank, void **address, size_
 static void window_sync(muster_share *share)
 {
     mst_add64_sc(&lines_of(window_of(share), 0)->syncs, 1); /* E25 */
+    mst_fault_point("window.synced");
 }
 
 /* Whether this process may write the user's bytes of all blocks. */
@@ -234,6 +235,7 @@ static muster_status window_put_signal(muster_share *share, const mst_put *put)
         memcpy(window->blocks[put->rank] + put->offset, put->from, put->bytes);
     mst_fault_point("window.put");
     mst_add64_sc(signal_at(window, put->rank, group->base.rank, put->signal), 1); /* E24 */
+    mst_fault_point("window.raised");
     mst_eventcount_ring(&group->subarena->cells[put->rank]->doorbell);
     mst_alone_end(&call, NULL, MUSTER_OK);
     return MUSTER_OK;

@@ -1,7 +1,8 @@
 /*
  * A rank gone wild: one of them flips random bits of the arena, anywhere in the control lines and the
  * heaps' beginnings, while all work. The others may get wrong data and any error, but never a bad access
- * (this is for AddressSanitizer's build above all), and never a wait beyond the deadline.
+ * (this is for AddressSanitizer's build above all), and never a wait beyond the deadline. Words of which it is
+ * known who finds that they cannot be true are damaged one by one, too.
  *
  * TEST_DAMAGES: how many worlds; TEST_SEED: the first seed.
  */
@@ -150,6 +151,39 @@ START_TEST(test_no_bad_access_and_no_endless_wait)
 }
 END_TEST
 
+/* ---- one word ---- */
+
+enum { LARGE = 25000 }; /* floats, of which the receiver must ask for the rest */
+
+/* The receiver finds that more answers have been read than it has given. */
+static int answers_that_were_never_given(muster_group *world, void *arg)
+{
+    int rank = muster_group_rank(world);
+    muster_status status;
+
+    (void)arg;
+    if (rank == 0)
+        RANK_OK(world, muster_send(in, 1, MUSTER_FLOAT32, 1, 0, world));
+    else
+        RANK_OK(world, muster_recv(out, 1, MUSTER_FLOAT32, 0, 0, world, NULL)); /* then it has found it */
+    if (rank == 0) {
+        status = muster_send(in, LARGE, MUSTER_FLOAT32, 1, 0, world);
+    } else {
+        mst_store64_rel(&mst_group_of(world)->channels.incoming[0].channel->answers_taken, 5);
+        status = muster_recv(out, LARGE, MUSTER_FLOAT32, 0, 0, world, NULL);
+    }
+    RANK_CHECK(world, status == MUSTER_ERR_BAD_ARENA);
+    RANK_CHECK(world, strstr(muster_error_detail(), "an impossible count of answers that rank 0 has read"));
+    return 0;
+}
+
+START_TEST(test_an_impossible_count_of_answers)
+{
+    run_ranks(2, RANKS_AS_PROCESSES, answers_that_were_never_given, NULL);
+    run_ranks(2, RANKS_AS_THREADS, answers_that_were_never_given, NULL);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("damage");
@@ -158,6 +192,7 @@ int main(void)
     tcase_set_timeout(tests, getenv("TEST_DAMAGES") ? 100000 : TEST_TIMEOUT_S);
     if (!under_thread_sanitizer()) /* flipping bits is a race, and that is the point */
         tcase_add_test(tests, test_no_bad_access_and_no_endless_wait);
+    tcase_add_test(tests, test_an_impossible_count_of_answers);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }

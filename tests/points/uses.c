@@ -75,7 +75,9 @@ muster_status use_child(muster_group *world, const float *x, float *y)
     muster_status status = muster_group_split(world, 0, -1, &child);
     if (status != MUSTER_OK)
         return status;
-    status = muster_all_sum(&one, &sum, 1, MUSTER_INT32, child);
+    status = muster_group_set_name(child, "child");
+    if (status == MUSTER_OK)
+        status = muster_all_sum(&one, &sum, 1, MUSTER_INT32, child);
     if (status == MUSTER_OK && sum != SIZE)
         status = MUSTER_ERR_BAD_ARENA;
     muster_group_free(child);
@@ -103,6 +105,8 @@ muster_status use_share(muster_group *world, bool may_fail)
         status = muster_wait_signal(share, before, 1, 1, 0);
     if (status == MUSTER_OK && *mine != before)
         status = MUSTER_ERR_BAD_ARENA;
+    if (status == MUSTER_OK)
+        status = muster_share_sync(share);
     if (status == MUSTER_OK)
         status = muster_share_seal(share);
     if (may_fail && status == MUSTER_ERR_SYSTEM) { /* on all ranks, and nothing is sealed */
