@@ -1,6 +1,7 @@
 /* send, recv, sendrecv and probe: checks, and call classes. The backend moves the messages. */
 #include "src/api/enter.h"
 #include "src/pure/dtype.h"
+#include "src/pure/message.h"
 #include "src/pure/partition.h"
 #include "src/pure/sized.h"
 
@@ -85,29 +86,57 @@ static muster_status check(const muster_group *group, mst_message *message)
     return status;
 }
 
-/* ---- moving ---- */
+/* ---- what was asked for ---- */
 
-/* What is received from MUSTER_RANK_NONE. */
+static inline mst_message send_of(const char *name, const void *buf, size_t count, muster_dtype dtype,
+                                  int dst, int tag)
+{
+    return (mst_message){ .name = name,
+                          .dtype = dtype,
+                          .sends = true,
+                          .destination = dst,
+                          .send_tag = tag,
+                          .out = buf,
+                          .out_count = count };
+}
+
+static inline mst_message receive_of(const char *name, void *buf, size_t count, muster_dtype dtype, int src,
+                                     int tag, muster_message *result)
+{
+    return (mst_message){ .name = name,
+                          .dtype = dtype,
+                          .receives = true,
+                          .source = src,
+                          .receive_tag = tag,
+                          .in = buf,
+                          .in_count = count,
+                          .result = result };
+}
+
+/* Takes out what has no peer, MUSTER_RANK_NONE. *from_none: that was the receive. */
+static void take_none_out(mst_message *message, bool *from_none)
+{
+    *from_none = message->receives && message->source == MUSTER_RANK_NONE;
+    message->sends = message->sends && message->destination != MUSTER_RANK_NONE;
+    message->receives = message->receives && !*from_none;
+}
+
 static void tell_none(muster_message *result, muster_dtype dtype)
 {
-    muster_message none = {
-        .struct_size = sizeof none, .source = MUSTER_RANK_NONE, .tag = MUSTER_ANY_TAG, .dtype = dtype
-    };
-
-    if (result)
-        mst_sized_give(result, &none, sizeof none);
+    mst_message_tell(result, MUSTER_RANK_NONE, MUSTER_ANY_TAG, dtype, 0);
 }
+
+/* ---- moving ---- */
 
 /* Moves what has a peer. */
 static muster_status move(muster_group *group, mst_message *message)
 {
-    bool from_none = message->receives && message->source == MUSTER_RANK_NONE;
     muster_status status = check(group, message);
+    bool from_none;
 
     if (status != MUSTER_OK)
         return mst_refuse(group, status);
-    message->sends = message->sends && message->destination != MUSTER_RANK_NONE;
-    message->receives = message->receives && !from_none;
+    take_none_out(message, &from_none);
     status = message->sends || message->receives ? group->backend->message(group, message)
                                                  : group->backend->status(group);
     if (status == MUSTER_OK && from_none)
@@ -128,13 +157,7 @@ static muster_status move_one_way(muster_group *group, muster_call_class class, 
 muster_status muster_send(const void *buf, size_t count, muster_dtype dtype, int dst, int tag,
                           muster_group *group)
 {
-    mst_message message = { .name = "send",
-                            .dtype = dtype,
-                            .sends = true,
-                            .destination = dst,
-                            .send_tag = tag,
-                            .out = buf,
-                            .out_count = count };
+    mst_message message = send_of("send", buf, count, dtype, dst, tag);
 
     return move_one_way(group, MUSTER_CALL_SEND, &message);
 }
@@ -142,14 +165,7 @@ muster_status muster_send(const void *buf, size_t count, muster_dtype dtype, int
 muster_status muster_recv(void *buf, size_t count, muster_dtype dtype, int src, int tag, muster_group *group,
                           muster_message *result)
 {
-    mst_message message = { .name = "recv",
-                            .dtype = dtype,
-                            .receives = true,
-                            .source = src,
-                            .receive_tag = tag,
-                            .in = buf,
-                            .in_count = count,
-                            .result = result };
+    mst_message message = receive_of("recv", buf, count, dtype, src, tag, result);
 
     return move_one_way(group, MUSTER_CALL_RECEIVE, &message);
 }
@@ -158,20 +174,13 @@ muster_status muster_sendrecv(const void *sendbuf, size_t sendcount, int dst, in
                               size_t recvcount, int src, int recvtag, muster_dtype dtype, muster_group *group,
                               muster_message *result)
 {
-    mst_message message = { .name = "sendrecv",
-                            .dtype = dtype,
-                            .sends = true,
-                            .receives = true,
-                            .destination = dst,
-                            .source = src,
-                            .send_tag = sendtag,
-                            .receive_tag = recvtag,
-                            .out = sendbuf,
-                            .in = recvbuf,
-                            .out_count = sendcount,
-                            .in_count = recvcount,
-                            .result = result };
+    mst_message message = receive_of("sendrecv", recvbuf, recvcount, dtype, src, recvtag, result);
 
+    message.sends = true;
+    message.destination = dst;
+    message.send_tag = sendtag;
+    message.out = sendbuf;
+    message.out_count = sendcount;
     muster_status status = mst_enter(group, MUSTER_CALL_SEND);
     if (status != MUSTER_OK)
         return status;
@@ -188,11 +197,10 @@ muster_status muster_sendrecv(const void *sendbuf, size_t sendcount, int dst, in
 static muster_status start_checked(muster_group *group, muster_call_class class, mst_message *message,
                                    muster_request *request)
 {
-    bool from_none = message->receives && message->source == MUSTER_RANK_NONE;
     uint64_t number;
+    bool from_none;
 
-    message->sends = message->sends && message->destination != MUSTER_RANK_NONE;
-    message->receives = message->receives && !from_none;
+    take_none_out(message, &from_none);
     muster_status status = group->backend->start_message(group, class, message, &number);
     if (status != MUSTER_OK)
         return status;
@@ -220,13 +228,7 @@ static muster_status start(muster_group *group, muster_call_class class, mst_mes
 muster_status muster_send_start(const void *buf, size_t count, muster_dtype dtype, int dst, int tag,
                                 muster_group *group, muster_request *request)
 {
-    mst_message message = { .name = "send_start",
-                            .dtype = dtype,
-                            .sends = true,
-                            .destination = dst,
-                            .send_tag = tag,
-                            .out = buf,
-                            .out_count = count };
+    mst_message message = send_of("send_start", buf, count, dtype, dst, tag);
 
     return start(group, MUSTER_CALL_SEND, &message, request);
 }
@@ -234,14 +236,7 @@ muster_status muster_send_start(const void *buf, size_t count, muster_dtype dtyp
 muster_status muster_recv_start(void *buf, size_t count, muster_dtype dtype, int src, int tag,
                                 muster_group *group, muster_message *result, muster_request *request)
 {
-    mst_message message = { .name = "recv_start",
-                            .dtype = dtype,
-                            .receives = true,
-                            .source = src,
-                            .receive_tag = tag,
-                            .in = buf,
-                            .in_count = count,
-                            .result = result };
+    mst_message message = receive_of("recv_start", buf, count, dtype, src, tag, result);
 
     return start(group, MUSTER_CALL_RECEIVE, &message, request);
 }

@@ -19,8 +19,7 @@
 #include "src/onehost/outgoing.h"
 #include "src/onehost/pending.h"
 #include "src/onehost/showing.h"
-#include "src/pure/dtype.h"
-#include "src/pure/sized.h"
+#include "src/pure/message.h"
 
 /* ---- what passes at once ---- */
 
@@ -36,17 +35,6 @@ static bool send_at_once(mst_exchange *exchange)
     return message->out_bytes < group->tuning.view_bytes_min && message->out_bytes <= MST_PART_BYTES &&
            !group->traffic.outgoing.destinations[message->destination].queue.first &&
            mst_channel_put(&group->channels, message->destination, &envelope, message->out) == MST_FLOW_OK;
-}
-
-static void tell_result(const mst_message *message, const mst_envelope *envelope)
-{
-    muster_message came = { .struct_size = sizeof came,
-                            .source = message->source,
-                            .tag = envelope->tag,
-                            .count = envelope->bytes / muster_dtype_size(message->dtype),
-                            .dtype = message->dtype };
-
-    mst_sized_give(message->result, &came, sizeof came);
 }
 
 /* Whether no other receive of the group, and no message that came out of order, has to be looked at. */
@@ -82,7 +70,7 @@ static mst_flow receive_at_once(const mst_exchange *exchange)
         return MST_FLOW_DAMAGED;
     mst_channel_take(channels, message->source, &envelope, message->in);
     if (message->result)
-        tell_result(message, &envelope);
+        mst_message_tell(message->result, message->source, envelope.tag, message->dtype, envelope.bytes);
     return MST_FLOW_OK;
 }
 
@@ -171,13 +159,9 @@ static void describe(const void *arg, char *text, size_t bytes)
     const mst_exchange *exchange = arg;
     const mst_message *message = exchange->message;
     bool sends = exchange->received;
-    int tag = sends ? message->send_tag : message->receive_tag;
-    char tagged[24] = "";
 
-    if (tag)
-        snprintf(tagged, sizeof tagged, tag == MUSTER_ANY_TAG ? ", any tag" : ", tag %d", tag);
-    snprintf(text, bytes, "%s (%s x %zu%s)", message->name, muster_dtype_name(message->dtype),
-             sends ? message->out_count : message->in_count, tagged);
+    mst_message_describe(message->name, message->dtype, sends ? message->out_count : message->in_count,
+                         sends ? message->send_tag : message->receive_tag, text, bytes);
 }
 
 /* The rank that must receive, and the rank that must send, for the call to continue; -1: none any more. */
@@ -213,16 +197,7 @@ static muster_status wait_failed(mst_exchange *exchange, mst_wait_result result)
 
 static mst_doing doing_of(const mst_exchange *exchange, bool out)
 {
-    const mst_message *message = exchange->message;
-
-    return (mst_doing){ .kind = message->sends && message->receives ? MST_DOING_SENDRECV
-                                : out                               ? MST_DOING_SEND
-                                                                    : MST_DOING_RECEIVE,
-                        .dtype = message->dtype,
-                        .op = (uint32_t)(out ? message->send_tag : message->receive_tag),
-                        .peer = out ? message->destination : message->source,
-                        .count = out ? message->out_count : message->in_count,
-                        .operation = exchange->group->messages[out ? 0 : 1] };
+    return mst_doing_of_message(exchange->message, out, exchange->group->messages[out ? 0 : 1]);
 }
 
 /* Publishes the activity for observers outside the job, once it is clear that we wait. */

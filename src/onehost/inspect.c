@@ -18,6 +18,7 @@
 #include "src/onehost/showing.h"
 #include "src/pure/collective.h"
 #include "src/pure/dtype.h"
+#include "src/pure/message.h"
 #include "src/pure/sized.h"
 
 #define ATTEMPTS 20 /* at reading what changes meanwhile */
@@ -58,19 +59,6 @@ static bool read_cell(const reader *reader, uint32_t seat, uint32_t index, mst_c
     return true;
 }
 
-/* ", tag 7"; "" for tag 0. */
-static const char *tag_of(const mst_doing *doing, char *text, size_t bytes)
-{
-    int tag = (int)(int32_t)doing->op;
-
-    if (tag == MUSTER_ANY_TAG)
-        return ", any tag";
-    if (tag == 0)
-        return "";
-    snprintf(text, bytes, ", tag %d", tag);
-    return text;
-}
-
 static void describe(const mst_activity *activity, char *text, size_t bytes)
 {
     const mst_doing *doing = &activity->doing;
@@ -79,7 +67,7 @@ static void describe(const mst_activity *activity, char *text, size_t bytes)
                                .op = doing->op,
                                .root = doing->peer,
                                .count = doing->count };
-    char name[40], tag[24], dtype[MST_DTYPE_NAME_BYTES];
+    char name[40], tag[MST_TAG_BYTES], dtype[MST_DTYPE_NAME_BYTES];
 
     if (doing->kind < MST_COLLECTIVE_COUNT) {
         snprintf(record.made, sizeof record.made, "%.*s", (int)sizeof record.made - 1, activity->op_name);
@@ -88,11 +76,16 @@ static void describe(const mst_activity *activity, char *text, size_t bytes)
     }
     mst_doing_name(doing, name, sizeof name);
     mst_dtype_describe((muster_dtype)doing->dtype, dtype);
-    if (doing->kind >= MST_DOING_SPLIT)
+    mst_tag_describe((int)(int32_t)doing->op, tag);
+    if (doing->kind <= MST_DOING_SENDRECV)
+        mst_message_describe(name, (muster_dtype)doing->dtype, (size_t)doing->count, (int)doing->op, text,
+                             bytes);
+    else if (doing->kind == MST_DOING_PROBE)
+        snprintf(text, bytes, "%s (%s)", name, tag);
+    else if (doing->kind >= MST_DOING_SPLIT)
         snprintf(text, bytes, "%s", name);
     else
-        snprintf(text, bytes, "%s (%s x %llu%s)", name, dtype, (unsigned long long)doing->count,
-                 tag_of(doing, tag, sizeof tag));
+        snprintf(text, bytes, "%s (%s x %llu)", name, dtype, (unsigned long long)doing->count);
 }
 
 static muster_seen_call *next_call(reader *reader)

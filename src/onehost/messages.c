@@ -10,8 +10,7 @@
 #include "src/onehost/incoming.h"
 #include "src/onehost/pending.h"
 #include "src/onehost/showing.h"
-#include "src/pure/dtype.h"
-#include "src/pure/sized.h"
+#include "src/pure/message.h"
 
 static bool has_room_for_self(mst_group *group, const mst_message *message)
 {
@@ -88,33 +87,24 @@ typedef struct probe {
     mst_group *group;
     int source, tag;
     bool locks;
-    const mst_unexpected *found; /* as long as the lock is held */
-    muster_message came;
+    bool found;
+    muster_message *result;
     muster_status status;
     mst_waiting waiting;
 } probe;
 
-static void copy_found(probe *probe)
-{
-    const mst_envelope *envelope = &probe->found->envelope;
-
-    probe->came =
-        (muster_message){ .struct_size = sizeof probe->came,
-                          .source = probe->found->node.source,
-                          .tag = envelope->tag,
-                          .count = (size_t)envelope->total / muster_dtype_size((muster_dtype)envelope->type),
-                          .dtype = (muster_dtype)envelope->type };
-}
-
 static bool look(const void *arg)
 {
     probe *probe = *(struct probe *const *)arg;
+    const mst_unexpected *found; /* as long as the lock is held */
 
     if (probe->locks)
         mst_pending_lock(probe->group);
-    probe->status = mst_incoming_probe(probe->group, probe->source, probe->tag, &probe->found);
+    probe->status = mst_incoming_probe(probe->group, probe->source, probe->tag, &found);
+    probe->found = found && probe->status == MUSTER_OK;
     if (probe->found)
-        copy_found(probe);
+        mst_message_tell(probe->result, found->node.source, found->envelope.tag,
+                         (muster_dtype)found->envelope.type, (size_t)found->envelope.total);
     if (probe->locks)
         mst_pending_unlock(probe->group);
     return probe->found || probe->status != MUSTER_OK;
@@ -123,8 +113,10 @@ static bool look(const void *arg)
 static void describe(const void *arg, char *text, size_t bytes)
 {
     const probe *probe = arg;
+    char tagged[MST_TAG_BYTES];
 
-    snprintf(text, bytes, probe->tag == MUSTER_ANY_TAG ? "probe (any tag)" : "probe (tag %d)", probe->tag);
+    mst_tag_describe(probe->tag, tagged);
+    snprintf(text, bytes, "probe (%s)", tagged);
 }
 
 static void find_peers(const void *arg, int peers[2])
@@ -145,6 +137,19 @@ static muster_status fail(probe *probe, mst_wait_result result)
     return mst_group_wait_failed(probe->group, result, doing, missing, probe->source);
 }
 
+/* It takes the number of the receive that comes next, and is not recorded: it moves nothing. */
+static void show(const probe *probe)
+{
+    mst_group *group = probe->group;
+    mst_doing doing = { .kind = MST_DOING_PROBE,
+                        .op = (uint32_t)probe->tag,
+                        .peer = probe->source < 0 ? -1 : probe->source,
+                        .operation = group->messages[1] + 1 };
+
+    mst_group_show(group, MUSTER_CALL_RECEIVE, doing.operation, &doing);
+    mst_group_unrecorded(group, MUSTER_CALL_RECEIVE);
+}
+
 static muster_status wait(probe *probe)
 {
     static const mst_wait_kind kind = { .describe = describe, .find_peers = find_peers, .may_rest = true };
@@ -157,7 +162,9 @@ static muster_status wait(probe *probe)
     waiter->waited_ns = 0;
     probe->waiting = (mst_waiting){ &kind, group, probe };
     waiter->watch = mst_waiting_watch(&probe->waiting);
+    show(probe);
     mst_wait_result result = mst_wait_until(waiter, mst_eventcount_parking(doorbell), look, &probe, -1);
+    mst_group_shown(group, MUSTER_CALL_RECEIVE);
     return result == MST_WAIT_READY ? probe->status : fail(probe, result);
 }
 
@@ -168,6 +175,7 @@ muster_status mst_message_probe(muster_group *of, int source, int tag, bool wait
     probe probe = { .group = group,
                     .source = source,
                     .tag = tag,
+                    .result = result,
                     .locks = mst_message_is_shared(group, true) },
           *at = &probe;
 
@@ -179,10 +187,7 @@ muster_status mst_message_probe(muster_group *of, int source, int tag, bool wait
         status = wait(&probe);
     else
         status = probe.status;
-    if (status != MUSTER_OK)
-        return status;
-    *found = probe.found != NULL;
-    if (probe.found && result)
-        mst_sized_give(result, &probe.came, sizeof probe.came);
-    return MUSTER_OK;
+    if (status == MUSTER_OK)
+        *found = probe.found;
+    return status;
 }

@@ -42,11 +42,6 @@ void mst_outgoing_add(mst_group *group, mst_transfer *transfer)
     mst_members_add(&group->traffic.outgoing.busy, transfer->peer);
 }
 
-static size_t least(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
 /* ---- first entries ---- */
 
 /* The arena offset of a message that should be sent as a view; 0: it should be copied. */
@@ -95,7 +90,7 @@ static mst_flow put_part(mst_group *group, mst_transfer *send)
 
     envelope.message = send->number;
     envelope.offset = send->done;
-    envelope.bytes = least(send->total - send->done, MST_PART_BYTES);
+    envelope.bytes = mst_least(send->total - send->done, MST_PART_BYTES);
     mst_flow flow = mst_channel_put(&group->channels, send->peer, &envelope, send->bytes + send->done);
     if (flow == MST_FLOW_OK)
         send->done += envelope.bytes;
@@ -110,7 +105,7 @@ static mst_flow put_eager(mst_group *group, mst_transfer *send)
     mst_envelope envelope = envelope_of(send, whole ? MST_ENTRY_WHOLE : MST_ENTRY_FIRST);
     mst_flow flow = MST_FLOW_OK;
 
-    envelope.bytes = least(send->total, MST_PART_BYTES);
+    envelope.bytes = mst_least(send->total, MST_PART_BYTES);
     if (!whole)
         flow = mst_channel_has_room(&group->channels, send->peer, send->total);
     if (flow == MST_FLOW_OK)
@@ -263,7 +258,7 @@ static mst_flow put_rest(mst_group *group, mst_transfer *send)
 
         envelope.message = send->number;
         envelope.offset = send->done;
-        envelope.bytes = least(send->total - send->done, MST_EXPRESS_PART);
+        envelope.bytes = mst_least(send->total - send->done, MST_EXPRESS_PART);
         flow = mst_channel_put_express(&group->channels, send->peer, &envelope, send->bytes + send->done);
         if (flow == MST_FLOW_OK)
             send->done += envelope.bytes;

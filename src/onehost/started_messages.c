@@ -17,20 +17,24 @@
 #include "src/onehost/pending.h"
 #include "src/onehost/showing.h"
 #include "src/onehost/stall.h"
-#include "src/pure/dtype.h"
+#include "src/pure/message.h"
 
 typedef struct started_message {
     mst_pending pending; /* first */
     mst_transfer transfer;
     muster_call_class class;
-    mst_doing doing;
-    int tag; /* as asked for */
+    mst_doing doing; /* as asked for */
     struct started_message *next_spare;
 } started_message;
 
 static const started_message *message_of(const mst_pending *pending)
 {
     return (const started_message *)pending;
+}
+
+static const char *name_of(muster_call_class class)
+{
+    return class == MUSTER_CALL_SEND ? "send_start" : "recv_start";
 }
 
 /* ---- what a wait needs to know ---- */
@@ -59,13 +63,10 @@ static bool find_peers(const mst_pending *pending, int peers[2])
 static void describe(const mst_pending *pending, char *text, size_t bytes)
 {
     const started_message *message = message_of(pending);
-    char tagged[24] = "";
+    const mst_doing *doing = &message->doing;
 
-    if (message->tag)
-        snprintf(tagged, sizeof tagged, message->tag == MUSTER_ANY_TAG ? ", any tag" : ", tag %d",
-                 message->tag);
-    snprintf(text, bytes, "%s (%s x %zu%s)", message->class == MUSTER_CALL_SEND ? "send_start" : "recv_start",
-             muster_dtype_name((muster_dtype)message->doing.dtype), (size_t)message->doing.count, tagged);
+    mst_message_describe(name_of(message->class), (muster_dtype)doing->dtype, (size_t)doing->count,
+                         (int)doing->op, text, bytes);
 }
 
 static void list_missing(const mst_pending *pending, char *text, size_t bytes)
@@ -86,11 +87,6 @@ static void show(const mst_pending *pending)
 
     mst_group_show(pending->group, message->class,
                    pending->group->messages[message->class != MUSTER_CALL_SEND], &message->doing);
-}
-
-static const char *name_of(muster_call_class class)
-{
-    return class == MUSTER_CALL_SEND ? "send_start" : "recv_start";
 }
 
 static void name_error(const mst_pending *pending, muster_status status)
@@ -211,27 +207,20 @@ static void fill_in(started_message *message, mst_group *group, muster_call_clas
                     const mst_message *asked)
 {
     bool sends = class == MUSTER_CALL_SEND;
-    int peer = sends ? asked->destination : asked->source;
 
     *message = (started_message){
         .pending = { .kind = &kind, .group = group, .timeout_ns = group->base.timeout_ns },
         .class = class,
-        .tag = sends ? asked->send_tag : asked->receive_tag,
         .transfer = { .sends = sends,
                       .exact = !asked->result,
-                      .peer = peer,
+                      .peer = sends ? asked->destination : asked->source,
                       .tag = sends ? asked->send_tag : asked->receive_tag,
                       .dtype = asked->dtype,
                       .bytes = sends ? (unsigned char *)(uintptr_t)asked->out : asked->in,
                       .room = asked->in_bytes,
                       .total = asked->out_bytes,
                       .result = asked->result },
-        .doing = { .kind = sends ? MST_DOING_SEND : MST_DOING_RECEIVE,
-                   .dtype = asked->dtype,
-                   .op = (uint32_t)(sends ? asked->send_tag : asked->receive_tag),
-                   .peer = peer < 0 ? -1 : peer,
-                   .count = sends ? asked->out_count : asked->in_count,
-                   .operation = group->messages[!sends] + 1 },
+        .doing = mst_doing_of_message(asked, sends, group->messages[!sends] + 1),
     };
 }
 

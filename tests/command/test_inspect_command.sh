@@ -17,11 +17,11 @@ inspect "$stuck" || fail "by a rank's pid: status $?"
 says 1 "^4 ranks, launched by $job: .*muster run -n 4"
 says 1 "^ *0 +[0-9]+ +all_sum \(float32 x 100\) +tp:0 +1 "
 says 1 "^ *1 +[0-9]+ +all_sum \(float32 x 100\) +world +12 "
-says 1 "^ *2 +[0-9]+ +recv \(float32 x 5\) +world "
+says 1 "^ *2 +[0-9]+ +recv \(float32 x 5, tag 0\) +world "
 says 1 "^ *3 +$stuck +sleeps in user code$"
 says 1 "^rank 2 has not entered all_sum \(float32 x 100\) #1 of tp:0; rank 0 has waited [0-9.]+ s; rank 2 waits in muster$"
 says 1 "^ranks 0 2 3 have not entered all_sum \(float32 x 100\) #12 of world; rank 1 has waited"
-says 1 "^rank 2 has waited [0-9.]+ s in recv \(float32 x 5\) from rank 3 of world; rank 3 sleeps in user code$"
+says 1 "^rank 2 has waited [0-9.]+ s in recv \(float32 x 5, tag 0\) from rank 3 of world; rank 3 sleeps in user code$"
 says 1 "^cause: rank 3 sleeps in user code$"
 [ "$(grep -c "^cause: " "$work/out")" -eq 1 ] || fail "more than one cause"
 kill -STOP "$stuck"
@@ -34,7 +34,7 @@ import json, sys
 seen = json.load(open(sys.argv[1]))
 assert seen["schema"] == 1 and seen["size"] == 4 and len(seen["ranks"]) == 4 and len(seen["verdicts"]) == 3
 waiting = {call["rank"]: call["call"] for call in seen["calls"] if call["in_call"]}
-assert waiting == {0: "all_sum (float32 x 100)", 1: "all_sum (float32 x 100)", 2: "recv (float32 x 5)"}, waiting
+assert waiting == {0: "all_sum (float32 x 100)", 1: "all_sum (float32 x 100)", 2: "recv (float32 x 5, tag 0)"}, waiting
 classes = {call["rank"]: call["call_class"] for call in seen["calls"] if call["in_call"]}
 assert classes == {0: "collective", 1: "collective", 2: "receive"}, classes
 EOF
@@ -50,6 +50,20 @@ says 1 "^rank 0 has waited [0-9.]+ s in push \(uint8 x 4\) to rank 2 of .*; rank
 says 1 "^rank 1 has waited [0-9.]+ s in pop from rank 0 of .*; rank 0 waits in muster$"
 says 1 "^rank 3 has waited [0-9.]+ s in wait_signal from rank 2 of .*; rank 2 sleeps in user code$"
 says 1 "^cause: rank 2 sleeps in user code$"
+kill $job
+wait $job 2>/dev/null
+job=$(cat "$work/first")
+
+# ---- who waits for a message: of any rank, and in a probe ----
+begin "$work/messages" "$work/messages" "$TEST_COMMAND" run -n 4 --grace 0.5 -- "$TEST_BUILD/tests/waits" messages
+until [ "$(grep -c ready "$work/messages")" -eq 4 ]; do sleep 0.05; done
+until inspect $job && [ "$(grep -c "has waited" "$work/out")" -eq 3 ] && grep -q "^cause: rank 2 sleeps" "$work/out"; do sleep 0.05; done
+says 1 "^ *1 +[0-9]+ +probe \(tag 7\) +world "
+says 1 "^rank 0 has waited [0-9.]+ s in recv \(int32 x 5, any tag\) from any rank of world$"
+says 1 "^rank 1 has waited [0-9.]+ s in probe \(tag 7\) from rank 2 of world; rank 2 sleeps in user code$"
+says 1 "^rank 3 has waited [0-9.]+ s in probe \(tag 0\) from any rank of world$"
+says 1 "^cause: rank 2 sleeps in user code$"
+[ "$(grep -c "^cause: " "$work/out")" -eq 1 ] || fail "more than one cause of waits for messages"
 kill $job
 wait $job 2>/dev/null
 job=$(cat "$work/first")

@@ -1,6 +1,7 @@
 /* A job that hangs on purpose, for `muster inspect`: rank 3 does nothing, and in the end all wait for it.
  * With "few", of any size: three ranks go to a barrier, and the others do not. With "queue": rank 2 does
- * nothing, and the others wait for it in push, for an entry, and for a signal. */
+ * nothing, and the others wait for it in push, for an entry, and for a signal. With "messages": rank 2 does
+ * nothing, and the others wait for messages. */
 #include <muster/muster.h>
 #include <stdio.h>
 #include <string.h>
@@ -40,6 +41,22 @@ static int wait_for_reader(muster_group *world)
     return 0;
 }
 
+static int wait_for_messages(muster_group *world)
+{
+    int rank = muster_group_rank(world), x[5];
+
+    printf("ready\n");
+    fflush(stdout);
+    if (rank == 0)
+        muster_recv(x, 5, MUSTER_INT32, MUSTER_ANY_SOURCE, MUSTER_ANY_TAG, world, NULL);
+    if (rank == 1)
+        muster_probe(2, 7, world, NULL);
+    if (rank == 2)
+        pause();
+    muster_probe(MUSTER_ANY_SOURCE, 0, world, NULL);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     muster_group *world, *half;
@@ -47,6 +64,8 @@ int main(int argc, char **argv)
 
     if (muster_init(true, NULL, &world) != MUSTER_OK)
         return 1;
+    if (argc > 1 && strcmp(argv[1], "messages") == 0)
+        return wait_for_messages(world);
     if (argc > 1)
         return strcmp(argv[1], "queue") == 0 ? wait_for_reader(world) : wait_for_many(world);
     if (muster_group_size(world) != 4)

@@ -35,9 +35,9 @@ static int all_receive(muster_group *world, void *arg)
 
     (void)arg;
     /* The first to find it, or to tell, decides where the text begins; every part of it is there. */
-    snprintf(part, sizeof part, "%d in recv (float32 x 1) waits for %d", rank, (rank + 1) % size);
+    snprintf(part, sizeof part, "%d in recv (float32 x 1, tag 0) waits for %d", rank, (rank + 1) % size);
     return expect_deadlock(world, muster_recv(&x, 1, MUSTER_FLOAT32, (rank + 1) % size, 0, world, NULL),
-                           size < 5 ? part : "in recv (float32 x 1) waits for");
+                           size < 5 ? part : "in recv (float32 x 1, tag 0) waits for");
 }
 
 static int all_send(muster_group *world, void *arg)
@@ -46,7 +46,7 @@ static int all_send(muster_group *world, void *arg)
 
     (void)arg;
     return expect_deadlock(world, muster_send(large, LARGE, MUSTER_FLOAT32, (rank + 1) % size, 0, world),
-                           "in send (float32 x 400000)");
+                           "in send (float32 x 400000, tag 0)");
 }
 
 START_TEST(test_cycles_of_messages)
@@ -66,7 +66,7 @@ static int receive_from_oneself(muster_group *world, void *arg)
     (void)arg;
     if (rank == 0)
         return expect_deadlock(world, muster_recv(&x, 1, MUSTER_FLOAT32, 0, 0, world, NULL),
-                               "0 in recv (float32 x 1) waits for 0");
+                               "0 in recv (float32 x 1, tag 0) waits for 0");
     RANK_CHECK(world, muster_recv(&x, 1, MUSTER_FLOAT32, 0, 0, world, NULL) ==
                           MUSTER_ERR_DEADLOCK); /* its group's */
     return 0;

@@ -190,7 +190,7 @@ static int miss_a_message(muster_group *world, void *arg)
     (void)arg;
     if (muster_group_rank(world) == 1) {
         RANK_CHECK(world, muster_recv(&x, 1, MUSTER_FLOAT32, 0, 0, world, NULL) == MUSTER_ERR_TIMED_OUT);
-        RANK_CHECK(world, strstr(muster_error_detail(), "recv (float32 x 1) for rank 0 to send"));
+        RANK_CHECK(world, strstr(muster_error_detail(), "recv (float32 x 1, tag 0) for rank 0 to send"));
     }
     AWAIT(muster_group_status(world) != MUSTER_OK);
     return 0;

@@ -81,7 +81,7 @@ static int look_at_waiting_ranks(muster_group *world, void *arg)
     RANK_OK(world, muster_wait(&requests[1], 0));
     RANK_CHECK(world, y0 == 3 && y1 == 3);
     if (rank == 2) {
-        RANK_OK(world, await_call(0, 3, "recv (int32 x 5)", &call));
+        RANK_OK(world, await_call(0, 3, "recv (int32 x 5, tag 0)", &call));
         RANK_CHECK(world, call.peer == 2 && call.call_class == MUSTER_CALL_RECEIVE && call.pid > 0);
         RANK_OK(world, muster_send(y, 5, MUSTER_INT32, 0, 0, world));
         RANK_OK(world, await_call(1, 3, "split", &call));

@@ -80,8 +80,8 @@ static int use_logged_world(muster_group *world, void *arg)
     RANK_CHECK(world, count_lines(&pile, "of a new group of 2") == info);
     RANK_CHECK(world, count_lines(&pile, "frees a group of 2") == 2 * info);
     RANK_CHECK(world, count_lines(&pile, "all_max (float32 x 3), operation 1, in a group of 2") == debug);
-    RANK_CHECK(world, count_lines(&pile, rank == 0 ? "send (float32 x 3) with rank 1"
-                                                   : "recv (float32 x 3) with rank 0") == debug);
+    RANK_CHECK(world, count_lines(&pile, rank == 0 ? "send (float32 x 3, tag 0) with rank 1"
+                                                   : "recv (float32 x 3, tag 0) with rank 0") == debug);
     RANK_CHECK(world, count_lines(&pile, "is broken: rank 0 called broadcast") ==
                           (setting->breaks && setting->level >= MUSTER_LOG_WARN));
     return 0;

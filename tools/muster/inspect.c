@@ -144,9 +144,15 @@ static bool has_entered(const muster_inspection *seen, const muster_seen_call *c
     return other && other->latest >= call->operation;
 }
 
+/* Its operations are this rank's alone: those of other ranks do not have the same numbers. */
+static bool is_message(const muster_seen_call *call)
+{
+    return call->call_class == MUSTER_CALL_SEND || call->call_class == MUSTER_CALL_RECEIVE;
+}
+
 bool call_waits(const muster_inspection *seen, const muster_seen_call *call)
 {
-    if (!call->in_call || call->peer >= 0) /* messages are shown once they wait */
+    if (!call->in_call || call->peer >= 0 || is_message(call)) /* messages are shown once they wait */
         return call->in_call;
     for (int at = 0; at < call->group_size; at++)
         if (!has_entered(seen, call, at))
@@ -204,6 +210,10 @@ static void judge_message(const muster_inspection *seen, const muster_seen_call 
     name_group(seen, call->group, group, sizeof group);
     say(verdict, "rank %d has waited %.1f s in %s %s ", call->rank, (double)call->since_ns / NS_PER_S,
         call->what, call->call_class == MUSTER_CALL_RECEIVE ? "from" : "to");
+    if (call->peer < 0) {
+        say(verdict, "any rank of %s", group);
+        return;
+    }
     if (!peer) {
         say(verdict, "rank %d of %s, which has left it", call->peer, group);
         return;
@@ -225,7 +235,7 @@ static bool is_first_of_its_kind(const muster_inspection *seen, int at)
 
     if (!is_long(call))
         return false;
-    for (int i = 0; i < at && call->peer < 0; i++)
+    for (int i = 0; i < at && call->peer < 0 && !is_message(call); i++)
         if (seen->calls[i]->in_call && seen->calls[i]->group == call->group &&
             seen->calls[i]->call_class == call->call_class && seen->calls[i]->operation == call->operation)
             return false;
@@ -237,8 +247,11 @@ static bool waits_for(const muster_inspection *seen, const muster_seen_call *cal
     for (int at = 0; at < call->group_size; at++) {
         const muster_seen_call *member = find_member(seen, call->group, at);
 
-        if (member && member->rank == rank)
-            return call->peer < 0 ? !has_entered(seen, call, at) : call->peer == at;
+        if (!member || member->rank != rank)
+            continue;
+        if (call->peer < 0 && is_message(call))
+            return at != call->group_rank;
+        return call->peer < 0 ? !has_entered(seen, call, at) : call->peer == at;
     }
     return false;
 }
@@ -259,7 +272,7 @@ bool find_verdict(const muster_inspection *seen, int n, char *text)
     for (int i = 0; i < seen->call_count; i++) {
         if (!is_first_of_its_kind(seen, i) || n-- > 0)
             continue;
-        if (seen->calls[i]->peer < 0)
+        if (seen->calls[i]->peer < 0 && !is_message(seen->calls[i]))
             judge_collective(seen, seen->calls[i], &verdict);
         else
             judge_message(seen, seen->calls[i], &verdict);

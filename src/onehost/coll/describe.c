@@ -10,7 +10,8 @@ void mst_doing_name(const mst_doing *doing, char *text, size_t bytes)
 {
     static const char *const names[] = { "send",        "recv",   "sendrecv", "put_signal",   "push",
                                          "split",       "shrink", "grow",     "share_create", "share_seal",
-                                         "wait_signal", "dup",    "subset",   "queue_create", "pop" };
+                                         "wait_signal", "dup",    "subset",   "queue_create", "pop",
+                                         "phase",       "probe" };
     uint32_t which = doing->kind - MST_DOING_SEND;
 
     if (doing->kind < MST_COLLECTIVE_COUNT)
