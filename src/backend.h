@@ -14,7 +14,8 @@
  * public API on it):
  *
  * 1. It fills all of struct muster_group, with zeros from `occupied` on. `here` and `log` live as long as the
- *    group, which may outlive the world. A group made from another takes over its log, timeout and interrupt.
+ *    group, which may outlive the world. A group made from another takes over its log, timeout, interrupt and
+ *    threads_multiple.
  *
  * 2. An operation keeps the timeout that the group had when it began or was started. The interrupt function
  *    is called on the waiting thread, every 5 to 20 ms, without a lock held: it may call muster.
@@ -47,7 +48,12 @@
  * 8. An error of a group, whoever caused it, tells the group, and where it is known the rank that it is about
  *    (mst_error_in_group, mst_fail_about).
  *
- * 9. `close` frees the group's buffers. It is not called while an operation is started and not finished.
+ * 9. Where the group has threads_multiple, several threads may be in each of the calls of messages, and wait
+ *    for operations and test them: messages match in the order in which the calls took effect, and each ends
+ *    one receive. A wait takes an operation for itself, as a test and a cancellation do meanwhile: to another
+ *    thread that gives it, it is BUSY.
+ *
+ * 10. `close` frees the group's buffers. It is not called while an operation is started and not finished.
  */
 #ifndef MST_BACKEND_H
 #define MST_BACKEND_H
@@ -107,15 +113,23 @@ typedef struct mst_message {
     muster_message *result; /* what has come, if it receives; NULL: exactly in_count elements must come */
 } mst_message;
 
+/* A group in whose calls of a class a waiting thread is. */
+typedef struct mst_waited {
+    struct mst_waited *next;
+    muster_group *group;
+} mst_waited;
+
 /* One wait for started operations. */
 typedef struct mst_wait_set {
     muster_request *requests; /* those without a group are skipped; all others are of one backend */
     size_t count;
-    bool all;           /* waits for each of them, in place of any of them */
-    int64_t timeout_ns; /* of the wait; 0: those that the operations began with */
-    /* The groups in whose calls of a class this thread is: a list by next_waited[class]. */
-    muster_group *groups[MUSTER_CALL_CLASS_COUNT];
+    bool all;                                    /* waits for each of them, in place of any of them */
+    int64_t timeout_ns;                          /* of the wait; 0: those that the operations began with */
+    mst_waited *groups[MUSTER_CALL_CLASS_COUNT]; /* in whose calls of a class this thread is, each once */
 } mst_wait_set;
+
+/* One that is the only one counts 1. */
+#define MST_ONE_OF_SEVERAL 2
 
 /* The number of a started operation contains its call class. */
 static inline uint64_t mst_started_number(uint64_t number, muster_call_class class)
@@ -138,10 +152,12 @@ struct muster_group {
     int64_t timeout_ns;            /* of one operation; 0: no limit */
     muster_interrupt_fn interrupt; /* NULL: none */
     void *interrupt_arg;
-    /* Not 0: a thread is in a call of that class; the address of its wait set if it is a wait. */
+    bool threads_multiple; /* several threads may be in calls of messages at the same time */
+    /* Not 0: a thread is in a call of that class; the address of its wait set if it is a wait. Of several
+     * that may be there, each counts MST_ONE_OF_SEVERAL. */
     _Atomic uint64_t occupied[MUSTER_CALL_CLASS_COUNT];
-    muster_group *next_waited[MUSTER_CALL_CLASS_COUNT]; /* in a wait set: of the thread in that class */
-    _Atomic uint64_t started_count;                     /* started operations that are not completed yet */
+    mst_waited waited[MUSTER_CALL_CLASS_COUNT]; /* in a wait set: of the only thread in that class */
+    _Atomic uint64_t started_count;             /* started operations that are not completed yet */
     mst_request latest;       /* the latest blocking collective that passed the checks of src/api */
     size_t *latest_counts;    /* the counts and displacements that it was given; NULL: never any
                                  (src/api/varied.c) */
@@ -227,7 +243,7 @@ struct mst_backend {
     /* A byte that is 1 in this process and 0 in its forked children, valid until exit; NULL: no memory. */
     const unsigned char *(*mark_process)(void);
 
-    /* One thread at a time per call class. */
+    /* One thread at a time per call class, but see 9. */
     muster_status (*collective)(muster_group *group, const mst_request *request);
     muster_status (*start)(muster_group *group, const mst_request *request, uint64_t *number);
     /* Makes progress, without waiting. *over: the operation has ended, and this is its status; INVALID, and

@@ -31,7 +31,8 @@
  *             same bits, whatever the message size, the algorithm or the instruction set.
  *   Threads   One thread at a time may be in a call of each class of a group (muster_call_class); a
  *             second one gets MUSTER_ERR_BUSY. Calls of different classes or different groups may run
- *             at the same time.
+ *             at the same time. With MUSTER_THREADS_MULTIPLE several threads may send, receive, probe, and
+ *             wait for messages in one group at the same time.
  *   Faults    When a rank dies, or leaves a group, while others need it, all of them get
  *             MUSTER_ERR_PEER_DIED. A rank that is slow, stopped or debugged is not dead. After
  *             PEER_DIED, TIMED_OUT, MISMATCH, DEADLOCK or ABORTED the group is broken for good: every
@@ -109,7 +110,7 @@ typedef enum muster_status {
     MUSTER_ERR_INVALID,     /* an argument or a MUSTER_* variable is not valid */
     MUSTER_ERR_UNSUPPORTED, /* valid, but not supported by the group's backend */
     MUSTER_ERR_NO_SPACE,    /* no arena memory; the detail has the sizes and a remedy */
-    MUSTER_ERR_BUSY,        /* another thread is in a call of the group */
+    MUSTER_ERR_BUSY,        /* another thread is in a call of the same class of the group */
     MUSTER_ERR_FORKED,      /* called in a forked child of the rank */
     /* The group is broken for good. */
     MUSTER_ERR_PEER_DIED, /* a rank died or left while others needed it */
@@ -404,6 +405,8 @@ MUSTER_API bool muster_is_available(const char *backend);
  *   MUSTER_CHAOS           A seed: random delays wherever ranks depend on each other, for tests.
  *   MUSTER_ONE_THREAD      1: one thread only of this rank calls muster, whatever others it has, so
  *                          that deadlocks are detected.
+ *   MUSTER_THREADS_MULTIPLE  1: several threads of this rank may be in calls of messages of one group at
+ *                          the same time. Each of these calls then takes a lock.
  *
  * Blocks until all ranks have attached. Without MUSTER_ARENA the world is a group of one or, with
  * `strict`, the result is MUSTER_ERR_UNAVAILABLE. Variables that describe a world that cannot be had
@@ -477,8 +480,9 @@ typedef struct muster_config {
     muster_log_level log_level;
     muster_log_fn log; /* NULL: stderr */
     void *log_arg;
-    const char *fault; /* as MUSTER_FAULT; NULL: none */
-    uint64_t chaos;    /* as MUSTER_CHAOS, for the process; 0: none */
+    const char *fault;     /* as MUSTER_FAULT; NULL: none */
+    uint64_t chaos;        /* as MUSTER_CHAOS, for the process; 0: none */
+    bool threads_multiple; /* as MUSTER_THREADS_MULTIPLE; not with one_thread */
 } muster_config;
 
 #define MUSTER_CONFIG_INIT MUSTER_SIZED(muster_config)
@@ -960,7 +964,13 @@ MUSTER_API muster_status muster_wait_all(muster_request *requests, size_t count,
  *   Buffers   At least 64 KiB of messages are buffered for each pair of ranks. They stay in the arena
  *             until they are received; a sender whose buffer is full waits.
  *
- * One thread may send while another receives.
+ * One thread may send while another receives. With MUSTER_THREADS_MULTIPLE, or threads_multiple of
+ * muster_config, any number of threads may be in these calls, and in muster_wait and its relatives for
+ * messages, in one group at the same time, as with MPI_THREAD_MULTIPLE: messages match in the order in which
+ * the calls took effect, and each message is received by one receive. A thread that has found a message by a
+ * probe may find it received by another one. A request is one thread's at a time: BUSY otherwise. A message
+ * to oneself that does not fit waits for another thread to receive it. The groups made of the world are as
+ * the world is, and ranks need not agree about it. (MPI_Init_thread)
  *
  * Example:
  *
@@ -996,7 +1006,8 @@ typedef struct muster_message {
  * Sends `count` elements to rank `dst`, with a tag of 0 to 2^31 - 1. A message that fits into what is
  * buffered returns at once. A longer one blocks until the receiver has taken enough of it. From an arena
  * buffer, a longer message, and one for which the receiver waits already, is zero-copy, and returns when the
- * receiver has read it. A message to oneself must fit into what is free of the buffer, else it is INVALID.
+ * receiver has read it. A message to oneself must fit into what is free of the buffer, else it is INVALID
+ * (unless another thread may receive it: MUSTER_THREADS_MULTIPLE).
  * When the receive does not fit (muster_recv), both ranks get MISMATCH. Errors: those of collectives.
  * (MPI_Send; send of MLX)
  */
@@ -1459,7 +1470,8 @@ MUSTER_API muster_status muster_launch(const muster_launch_config *config, muste
  *     muster_inspection_free(&seen);
  */
 
-/* The classes of calls. One thread may be in a call of each class of a group at the same time. */
+/* The classes of calls. One thread may be in a call of each class of a group at the same time; with
+ * MUSTER_THREADS_MULTIPLE several in the calls of messages that the last two have. */
 typedef enum muster_call_class {
     MUSTER_CALL_COLLECTIVE, /* blocking and nonblocking collectives */
     MUSTER_CALL_SPLIT,      /* split, dup, subset, shrink, grow; creating shares and queues, and sealing */

@@ -244,7 +244,7 @@ void mst_channel_post(mst_channels *channels, int sender, int32_t tag)
 }
 
 mst_flow mst_channel_answer(mst_channels *channels, int sender, mst_answer_kind kind, uint64_t message,
-                        uint64_t offset, unsigned reserve)
+                            uint64_t offset, unsigned reserve)
 {
     mst_channel_end *end = &channels->incoming[sender];
     mst_answer *at = &end->channel->answers[end->answers % MST_ANSWERS];

@@ -40,7 +40,7 @@ void mst_channel_post(mst_channels *channels, int sender, int32_t tag);
 
 /* Answers a message. `reserve`: how many answers must still have room after it. */
 mst_flow mst_channel_answer(mst_channels *channels, int sender, mst_answer_kind kind, uint64_t message,
-                        uint64_t offset, unsigned reserve);
+                            uint64_t offset, unsigned reserve);
 
 /* The address of the `bytes` of a view in the sender's heap; NULL: they are not all there. */
 const void *mst_channel_view(const mst_channels *channels, int sender, uint64_t offset, size_t bytes);

@@ -42,6 +42,11 @@ static inline void mst_activity_begin(mst_activity *activity, uint64_t latest, c
     mst_store64_rel(&activity->number, 2 * latest - 1); /* E18 */
 }
 
+static inline bool mst_activity_is_on(const mst_activity *activity)
+{
+    return mst_load64_rlx(&activity->number) & 1;
+}
+
 /* Returns whether the rank was in a call. */
 static inline bool mst_activity_end(mst_activity *activity)
 {

@@ -30,6 +30,11 @@ static muster_status check(const mst_backend *backend, const muster_config *conf
         return mst_fail(MUSTER_ERR_INVALID, "restarts is %d; expected 0 or more", config->restarts);
     if (config->timeout_ns < 0 || config->attach_timeout_ns < -1)
         return mst_fail(MUSTER_ERR_INVALID, "a timeout is negative");
+    if (config->one_thread && config->threads_multiple)
+        return mst_fail(
+            MUSTER_ERR_INVALID,
+            "one_thread (MUSTER_ONE_THREAD) says that one thread calls muster, and threads_multiple "
+            "(MUSTER_THREADS_MULTIPLE) that several do; set one of them");
     return MUSTER_OK;
 }
 

@@ -13,10 +13,21 @@ static muster_status refuse_fork(void)
                                        "rank may use its groups");
 }
 
-muster_status mst_refuse_second_thread(void)
+muster_status mst_refuse_second_thread(const muster_group *group, muster_call_class class)
 {
-    return mst_fail(MUSTER_ERR_BUSY, "another thread is in a call of this group; a group serves one thread "
-                                     "at a time: wait for it, or split a group for each thread");
+    static const char *const calls[] = { [MUSTER_CALL_COLLECTIVE] = "collective",
+                                         [MUSTER_CALL_SPLIT] = "call that makes groups, shares or queues",
+                                         [MUSTER_CALL_SEND] = "call that sends",
+                                         [MUSTER_CALL_RECEIVE] = "call that receives" };
+    bool of_messages = class == MUSTER_CALL_SEND || class == MUSTER_CALL_RECEIVE;
+
+    return mst_fail(MUSTER_ERR_BUSY,
+                    "another thread is in a %s of this group, which serves one thread at a time in each kind "
+                    "of call: wait for it, or make a group for each thread%s",
+                    calls[class],
+                    of_messages && !group->threads_multiple
+                        ? ", or, for messages, attach with threads_multiple (MUSTER_THREADS_MULTIPLE=1)"
+                        : "");
 }
 
 muster_status mst_check_group(const muster_group *group)
@@ -32,7 +43,9 @@ muster_status mst_enter(muster_group *group, muster_call_class class)
 
     if (status != MUSTER_OK)
         return status;
-    return mst_cmpxchg64_sc(&group->occupied[class], 0, 1) == 0 ? MUSTER_OK : mst_refuse_second_thread();
+    if (mst_cmpxchg64_sc(&group->occupied[class], 0, 1) != 0)
+        return mst_refuse_second_thread(group, class);
+    return MUSTER_OK;
 }
 
 void mst_leave(muster_group *group, muster_call_class class)
@@ -47,6 +60,53 @@ muster_status mst_end(muster_group *group, muster_call_class class, const char *
         mst_error_operation(name);
     return status;
 }
+
+/* ---- messages ---- */
+
+/* Others may be inside, unless one of them must be alone there, as one that changes the group's settings. */
+static muster_status enter_beside(muster_group *group, muster_call_class class)
+{
+    uint64_t inside = mst_load64_rlx(&group->occupied[class]), seen;
+
+    while (!(inside & 1)) {
+        seen = mst_cmpxchg64_sc(&group->occupied[class], inside, inside + MST_ONE_OF_SEVERAL);
+        if (seen == inside)
+            return MUSTER_OK;
+        inside = seen;
+    }
+    return mst_refuse_second_thread(group, class);
+}
+
+muster_status mst_enter_messages(muster_group *group, muster_call_class class)
+{
+    muster_status status = mst_check_group(group);
+
+    if (status != MUSTER_OK)
+        return status;
+    if (mst_serves_several(group, class))
+        return enter_beside(group, class);
+    return mst_cmpxchg64_sc(&group->occupied[class], 0, 1) == 0 ? MUSTER_OK
+                                                                : mst_refuse_second_thread(group, class);
+}
+
+void mst_leave_messages(muster_group *group, muster_call_class class)
+{
+    if (mst_serves_several(group, class))
+        mst_add64_sc(&group->occupied[class], (uint64_t)-MST_ONE_OF_SEVERAL);
+    else
+        mst_leave(group, class);
+}
+
+muster_status mst_end_messages(muster_group *group, muster_call_class class, const char *name,
+                               muster_status status)
+{
+    mst_leave_messages(group, class);
+    if (status != MUSTER_OK)
+        mst_error_operation(name);
+    return status;
+}
+
+/* ---- refusing ---- */
 
 muster_status mst_refuse(const muster_group *group, muster_status status)
 {

@@ -1,6 +1,7 @@
 /*
  * What every call on a group begins and ends with: the checks that the group is this process's, and that only
- * one thread is in each call class.
+ * one thread is in each call class; or, in calls of messages of a group with threads_multiple, that no other
+ * thread must be alone there.
  */
 #ifndef MST_ENTER_H
 #define MST_ENTER_H
@@ -14,11 +15,22 @@ muster_status mst_check_group(const muster_group *group);
 muster_status mst_enter(muster_group *group, muster_call_class class);
 void mst_leave(muster_group *group, muster_call_class class);
 
-/* The same at the end of a call: an error's parts get its name. */
+/* The same for calls that several threads may be in: those of messages, in a group with threads_multiple. */
+muster_status mst_enter_messages(muster_group *group, muster_call_class class);
+void mst_leave_messages(muster_group *group, muster_call_class class);
+
+static inline bool mst_serves_several(const muster_group *group, muster_call_class class)
+{
+    return group->threads_multiple && (class == MUSTER_CALL_SEND || class == MUSTER_CALL_RECEIVE);
+}
+
+/* Leaving at the end of a call: an error's parts get its name. */
 muster_status mst_end(muster_group *group, muster_call_class class, const char *name, muster_status status);
+muster_status mst_end_messages(muster_group *group, muster_call_class class, const char *name,
+                               muster_status status);
 
 /* BUSY, with its sentence. */
-muster_status mst_refuse_second_thread(void);
+muster_status mst_refuse_second_thread(const muster_group *group, muster_call_class class);
 
 /* The status for invalid arguments, whose sentence has been recorded: if the group is broken, that is
  * reported instead. */

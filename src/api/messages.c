@@ -147,11 +147,11 @@ static muster_status move(muster_group *group, mst_message *message)
 /* The whole call of one direction. */
 static muster_status move_one_way(muster_group *group, muster_call_class class, mst_message *message)
 {
-    muster_status status = mst_enter(group, class);
+    muster_status status = mst_enter_messages(group, class);
 
     if (status != MUSTER_OK)
         return status;
-    return mst_end(group, class, message->name, move(group, message));
+    return mst_end_messages(group, class, message->name, move(group, message));
 }
 
 muster_status muster_send(const void *buf, size_t count, muster_dtype dtype, int dst, int tag,
@@ -181,15 +181,15 @@ muster_status muster_sendrecv(const void *sendbuf, size_t sendcount, int dst, in
     message.send_tag = sendtag;
     message.out = sendbuf;
     message.out_count = sendcount;
-    muster_status status = mst_enter(group, MUSTER_CALL_SEND);
+    muster_status status = mst_enter_messages(group, MUSTER_CALL_SEND);
     if (status != MUSTER_OK)
         return status;
-    status = mst_enter(group, MUSTER_CALL_RECEIVE);
+    status = mst_enter_messages(group, MUSTER_CALL_RECEIVE);
     if (status == MUSTER_OK) {
         status = move(group, &message);
-        mst_leave(group, MUSTER_CALL_RECEIVE);
+        mst_leave_messages(group, MUSTER_CALL_RECEIVE);
     }
-    return mst_end(group, MUSTER_CALL_SEND, "sendrecv", status);
+    return mst_end_messages(group, MUSTER_CALL_SEND, "sendrecv", status);
 }
 
 /* ---- starting ---- */
@@ -214,7 +214,7 @@ static muster_status start_checked(muster_group *group, muster_call_class class,
 static muster_status start(muster_group *group, muster_call_class class, mst_message *message,
                            muster_request *request)
 {
-    muster_status status = mst_enter(group, class);
+    muster_status status = mst_enter_messages(group, class);
 
     if (status != MUSTER_OK)
         return status;
@@ -222,7 +222,7 @@ static muster_status start(muster_group *group, muster_call_class class, mst_mes
     if (status == MUSTER_OK)
         status = check(group, message);
     status = status == MUSTER_OK ? start_checked(group, class, message, request) : mst_refuse(group, status);
-    return mst_end(group, class, message->name, status);
+    return mst_end_messages(group, class, message->name, status);
 }
 
 muster_status muster_send_start(const void *buf, size_t count, muster_dtype dtype, int dst, int tag,
@@ -252,7 +252,7 @@ muster_status muster_cancel(muster_request *request, bool *canceled)
     muster_call_class class = mst_started_class(request->number);
     muster_status status = mst_check_place(canceled, "answer");
     if (status == MUSTER_OK)
-        status = mst_enter(group, class);
+        status = mst_enter_messages(group, class);
     if (status != MUSTER_OK)
         return status;
     status = group->backend->cancel(group, request->number, &over);
@@ -260,7 +260,7 @@ muster_status muster_cancel(muster_request *request, bool *canceled)
         *canceled = over;
     if (over)
         mst_request_over(request);
-    return mst_end(group, class, "cancel", status);
+    return mst_end_messages(group, class, "cancel", status);
 }
 
 /* ---- probing ---- */
@@ -287,18 +287,18 @@ muster_status muster_probe(int src, int tag, muster_group *group, muster_message
 {
     bool found;
 
-    muster_status status = mst_enter(group, MUSTER_CALL_RECEIVE);
+    muster_status status = mst_enter_messages(group, MUSTER_CALL_RECEIVE);
     if (status != MUSTER_OK)
         return status;
     status = probe("probe", src, tag, group, true, &found, message);
-    return mst_end(group, MUSTER_CALL_RECEIVE, "probe", status);
+    return mst_end_messages(group, MUSTER_CALL_RECEIVE, "probe", status);
 }
 
 muster_status muster_iprobe(int src, int tag, muster_group *group, bool *found, muster_message *message)
 {
     bool there = false;
 
-    muster_status status = mst_enter(group, MUSTER_CALL_RECEIVE);
+    muster_status status = mst_enter_messages(group, MUSTER_CALL_RECEIVE);
     if (status != MUSTER_OK)
         return status;
     if (!found)
@@ -307,5 +307,5 @@ muster_status muster_iprobe(int src, int tag, muster_group *group, bool *found, 
         status = probe("iprobe", src, tag, group, false, &there, message);
     if (status == MUSTER_OK)
         *found = there;
-    return mst_end(group, MUSTER_CALL_RECEIVE, "iprobe", status);
+    return mst_end_messages(group, MUSTER_CALL_RECEIVE, "iprobe", status);
 }

@@ -3,8 +3,11 @@
  *
  * A wait is a call of each class that its operations belong to, in each group that they belong to, so that
  * the state of a group has one user per class. It enters all of them first, each once, whichever requests
- * share it: `occupied` then contains the address of the wait's set. The backend does the rest.
+ * share it: `occupied` then contains the address of the wait's set. Where several threads may be in a class,
+ * each wait has a list of its own. The backend does the rest.
  */
+#include <stdlib.h>
+
 #include "src/api/enter.h"
 
 static muster_status refuse_empty(void)
@@ -15,6 +18,33 @@ static muster_status refuse_empty(void)
 
 /* ---- entering all groups ---- */
 
+static bool has_entered(const mst_wait_set *set, const muster_group *group, muster_call_class class)
+{
+    const mst_waited *at = set->groups[class];
+
+    while (at && at->group != group)
+        at = at->next;
+    return at != NULL;
+}
+
+/* Beside other threads. */
+static muster_status enter_beside(mst_wait_set *set, muster_group *group, muster_call_class class)
+{
+    if (has_entered(set, group, class))
+        return MUSTER_OK;
+    mst_waited *waited = malloc(sizeof *waited);
+    if (!waited)
+        return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a wait");
+    muster_status status = mst_enter_messages(group, class);
+    if (status != MUSTER_OK) {
+        free(waited);
+        return status;
+    }
+    *waited = (mst_waited){ set->groups[class], group };
+    set->groups[class] = waited;
+    return MUSTER_OK;
+}
+
 static muster_status enter(mst_wait_set *set, const muster_request *request)
 {
     muster_call_class class = mst_started_class(request->number);
@@ -24,22 +54,33 @@ static muster_status enter(mst_wait_set *set, const muster_request *request)
     muster_status status = mst_check_group(group);
     if (status != MUSTER_OK)
         return status;
+    if (mst_serves_several(group, class))
+        return enter_beside(set, group, class);
     uint64_t before = mst_cmpxchg64_sc(&group->occupied[class], 0, us);
     if (before == us)
         return MUSTER_OK;
     if (before != 0)
-        return mst_refuse_second_thread();
-    group->next_waited[class] = set->groups[class];
-    set->groups[class] = group;
+        return mst_refuse_second_thread(group, class);
+    group->waited[class] = (mst_waited){ set->groups[class], group };
+    set->groups[class] = &group->waited[class];
     return MUSTER_OK;
+}
+
+static void leave(mst_waited *waited, muster_call_class class)
+{
+    muster_group *group = waited->group;
+
+    if (waited != &group->waited[class])
+        free(waited);
+    mst_leave_messages(group, class);
 }
 
 static void leave_all(const mst_wait_set *set)
 {
     for (int class = 0; class < MUSTER_CALL_CLASS_COUNT; class ++)
-        for (muster_group *group = set->groups[class], *next; group; group = next) {
-            next = group->next_waited[class];
-            mst_leave(group, (muster_call_class) class);
+        for (mst_waited *waited = set->groups[class], *next; waited; waited = next) {
+            next = waited->next;
+            leave(waited, (muster_call_class) class);
         }
 }
 

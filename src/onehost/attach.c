@@ -173,6 +173,8 @@ muster_status mst_group_attach(const muster_config *config, mst_arena *share, mu
     status = mst_group_create(subarena, kernels, config->timeout_ns, &group);
     if (status == MUSTER_OK) {
         group->whole = true;
+        if (config->threads_multiple)
+            mst_group_serve_threads(group);
         group->base.interrupt = config->interrupt;
         group->base.interrupt_arg = config->interrupt_arg;
         status = plan_stores(group);

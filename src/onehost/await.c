@@ -19,9 +19,8 @@
 
 typedef struct awaiting {
     mst_awaited_requests awaited;
-    size_t found;       /* the one that is over, or whose group is broken; the count: none */
-    bool failed;        /* its group is broken */
-    mst_pending *shown; /* has an activity */
+    size_t found; /* the one that is over, or whose group is broken; the count: none */
+    bool failed;  /* its group is broken */
     mst_waiter waiter;
     mst_parking doorbells[DOORBELLS_MAX]; /* of all groups but the first */
 } awaiting;
@@ -137,23 +136,15 @@ static void tell_late(const awaiting *awaiting, size_t i)
                    peers[1] < 0 ? peers[0] : -1);
 }
 
-static void show(awaiting *awaiting)
-{
-    mst_pending *pending = mst_awaited_find(&awaiting->awaited.set->requests[awaiting->awaited.next]);
-
-    awaiting->shown = pending;
-    awaiting->waiter.waited_ns = 0;
-    pending->kind->show(pending);
-}
-
 /* The activity of an operation that is not the one that has ended. */
-static void hide(awaiting *awaiting)
+static void hide(const mst_pending *shown)
 {
-    muster_call_class class = mst_started_class(awaiting->shown->number);
+    muster_call_class class = mst_started_class(shown->number);
 
-    mst_group_unrecorded(awaiting->shown->group, class);
-    mst_group_shown(awaiting->shown->group, class);
-    awaiting->shown = NULL;
+    mst_pending_lock(shown->group);
+    mst_group_unrecorded(shown->group, class);
+    mst_group_shown(shown->group, class);
+    mst_pending_unlock(shown->group);
 }
 
 static bool has_one_more(const awaiting *awaiting)
@@ -186,7 +177,8 @@ static void await_one(awaiting *awaiting)
     awaiting->awaited.alone = set->all || !has_one_more(awaiting);
     if (look(awaiting))
         return;
-    show(awaiting);
+    waiter->waited_ns = 0;
+    mst_awaited_show(&awaiting->awaited);
     waiter->more_count = 0;
     mst_awaited_each_group(set, list_doorbell, awaiting);
     size_t latest = find_latest(awaiting);
@@ -234,12 +226,12 @@ static muster_status complete(awaiting *awaiting)
 {
     muster_request *request = &awaiting->awaited.set->requests[awaiting->found];
     mst_pending *pending = mst_awaited_find(request);
-    bool shown = awaiting->shown == pending;
+    const mst_pending *shown = awaiting->awaited.shown;
 
-    if (awaiting->shown && !shown)
-        hide(awaiting);
-    awaiting->shown = NULL;
-    muster_status status = end(pending, awaiting->failed, shown, &awaiting->waiter);
+    if (shown && shown != pending)
+        hide(shown);
+    awaiting->awaited.shown = NULL;
+    muster_status status = end(pending, awaiting->failed, shown == pending, &awaiting->waiter);
     mst_request_over(request);
     return status;
 }
@@ -266,41 +258,34 @@ static void begin(awaiting *awaiting)
     awaiting->waiter.more = awaiting->doorbells;
 }
 
-static muster_status refuse(void)
+/* Gives back what has not been completed. */
+static void let_go(const mst_wait_set *set, size_t count)
 {
-    return mst_fail(MUSTER_ERR_INVALID,
-                    "the request is not pending: its operation has been completed already");
+    for (size_t i = mst_awaited_next(set, 0); i < count; i = mst_awaited_next(set, i + 1))
+        mst_pending_let_go(mst_awaited_find(&set->requests[i]));
 }
 
-/* All of them are pending, and none is there twice, by a copy. */
-static muster_status check(const mst_wait_set *set)
+/* All of them are pending, none is there twice, by a copy, and no other thread has one. */
+static muster_status take(const mst_wait_set *set)
 {
-    muster_status status = MUSTER_OK;
-    size_t checked = 0;
+    for (size_t i = mst_awaited_next(set, 0); i < set->count; i = mst_awaited_next(set, i + 1)) {
+        const muster_request *request = &set->requests[i];
+        mst_pending *unused;
 
-    for (; checked < set->count && status == MUSTER_OK; checked++) {
-        mst_pending *pending =
-            set->requests[checked].group ? mst_awaited_find(&set->requests[checked]) : NULL;
-
-        if (set->requests[checked].group && (!pending || pending->seen))
-            status = refuse();
-        else if (pending)
-            pending->seen = true;
+        muster_status status = mst_pending_take(group_of(request), request->number, set, &unused);
+        if (status == MUSTER_OK)
+            continue;
+        let_go(set, i);
+        return status;
     }
-    for (size_t i = 0; i < checked; i++) {
-        mst_pending *pending = set->requests[i].group ? mst_awaited_find(&set->requests[i]) : NULL;
-
-        if (pending)
-            pending->seen = false;
-    }
-    return status;
+    return MUSTER_OK;
 }
 
 muster_status mst_pending_wait(mst_wait_set *set, size_t *index)
 {
     awaiting awaiting = { .awaited = { .set = set, .next = mst_awaited_next(set, 0) } };
 
-    muster_status status = check(set);
+    muster_status status = take(set);
     *index = set->count;
     if (status != MUSTER_OK || awaiting.awaited.next == set->count)
         return status;
@@ -316,6 +301,7 @@ muster_status mst_pending_wait(mst_wait_set *set, size_t *index)
     } while (set->all && status == MUSTER_OK && awaiting.awaited.next < set->count);
     if (set->all && status != MUSTER_OK)
         end_broken(set);
+    let_go(set, set->count);
     return status;
 }
 
@@ -324,11 +310,12 @@ muster_status mst_pending_wait(mst_wait_set *set, size_t *index)
 muster_status mst_pending_test(muster_group *of, uint64_t number, bool *over)
 {
     mst_group *group = mst_group_of(of);
-    mst_pending *pending = mst_pending_find(group, number);
+    mst_pending *pending;
 
     *over = false;
-    if (!pending)
-        return refuse();
+    muster_status status = mst_pending_take(group, number, over, &pending);
+    if (status != MUSTER_OK)
+        return status;
     bool failed = mst_group_ready(group, mst_started_class(number)) != MUSTER_OK;
     if (!failed) {
         mst_pending_progress(group);
@@ -338,5 +325,8 @@ muster_status mst_pending_test(muster_group *of, uint64_t number, bool *over)
         failed = !*over && mst_subarena_is_broken(group->subarena);
     }
     *over = *over || failed;
-    return *over ? end(pending, failed, false, NULL) : MUSTER_OK;
+    if (*over)
+        return end(pending, failed, false, NULL);
+    mst_pending_let_go(pending);
+    return MUSTER_OK;
 }

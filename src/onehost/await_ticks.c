@@ -24,8 +24,8 @@ bool mst_awaited_each_group(const mst_wait_set *set,
                             bool (*fn)(mst_group *group, muster_call_class class, void *arg), void *arg)
 {
     for (int class = 0; class < MUSTER_CALL_CLASS_COUNT; class ++)
-        for (muster_group *group = set->groups[class]; group; group = group->next_waited[class])
-            if (fn(mst_group_of(group), (muster_call_class) class, arg))
+        for (const mst_waited *waited = set->groups[class]; waited; waited = waited->next)
+            if (fn(mst_group_of(waited->group), (muster_call_class) class, arg))
                 return true;
     return false;
 }
@@ -105,6 +105,7 @@ static bool tick(void *arg, int peer, int64_t slept_ns)
     bool lost = false;
 
     (void)peer;
+    mst_awaited_show(awaited);
     mst_awaited_each_group(set, tick_in, &(ticking){ awaited, slept_ns });
     for (size_t i = awaited->next; i < set->count && !lost; i = mst_awaited_next(set, i + 1))
         lost = find_lost(mst_awaited_find(&set->requests[i])) != -1; /* MST_ANY_PEER, too */
@@ -122,6 +123,15 @@ static void lost(void *arg, int peer)
 
         mst_group_lose(pending->group, find_lost(pending));
     }
+}
+
+void mst_awaited_show(mst_awaited_requests *awaited)
+{
+    if (awaited->shown)
+        return;
+    mst_pending *pending = mst_awaited_find(&awaited->set->requests[awaited->next]);
+    if (pending->kind->show(pending))
+        awaited->shown = pending;
 }
 
 static bool wake_in(mst_group *group, muster_call_class class, void *arg)

@@ -10,8 +10,9 @@
 /* What is waited for. */
 typedef struct mst_awaited_requests {
     mst_wait_set *set;
-    size_t next; /* the first pending request */
-    bool alone;  /* only `next` can end the wait */
+    size_t next;        /* the first pending request */
+    bool alone;         /* only `next` can end the wait */
+    mst_pending *shown; /* has an activity */
 } mst_awaited_requests;
 
 /* The operation of a request; NULL: the request is over. */
@@ -24,6 +25,9 @@ size_t mst_awaited_next(const mst_wait_set *set, size_t from);
  * returns whether it did. */
 bool mst_awaited_each_group(const mst_wait_set *set,
                             bool (*fn)(mst_group *group, muster_call_class class, void *arg), void *arg);
+
+/* Publishes the activity of the next request, unless it is published, or another thread's is. */
+void mst_awaited_show(mst_awaited_requests *awaited);
 
 /* What the wait does besides sleeping; `awaited` must exist as long. */
 mst_watch mst_awaited_watch(mst_awaited_requests *awaited);

@@ -34,6 +34,8 @@ muster_status mst_child_create(mst_group *group, const mst_share *shares, int ra
     status = mst_group_create(subarena, group->kernels, group->base.timeout_ns, &created);
     if (status != MUSTER_OK)
         return status;
+    if (group->base.threads_multiple)
+        mst_group_serve_threads(created);
     created->base.interrupt = group->base.interrupt;
     created->base.interrupt_arg = group->base.interrupt_arg;
     created->tuning.nontemporal_bytes_min = group->tuning.nontemporal_bytes_min; /* user settings */

@@ -114,18 +114,33 @@ static muster_status add(mst_exchange *exchange)
     return mst_incoming_add(exchange->group, &exchange->in);
 }
 
+/* Another thread's call has failed, whose transfers are gone: nothing is moved any more. */
+static muster_status explain_end(const mst_exchange *exchange)
+{
+    return mst_group_wait_failed(exchange->group, MST_WAIT_POISONED, "", "", -1);
+}
+
+/* With the lock. */
+static muster_status move_all(const mst_exchange *exchange, bool *moved)
+{
+    muster_status status = MUSTER_OK;
+
+    if (exchange->message->sends)
+        status = mst_outgoing_move(exchange->group, moved);
+    if (exchange->message->receives && status == MUSTER_OK)
+        status = mst_incoming_move(exchange->group, moved);
+    return status;
+}
+
 /* Moves what can be moved now. */
 static bool move(mst_exchange *exchange)
 {
     mst_group *group = exchange->group;
     bool moved = false;
 
-    exchange->status = MUSTER_OK;
     lock(exchange);
-    if (exchange->message->sends)
-        exchange->status = mst_outgoing_move(group, &moved);
-    if (exchange->message->receives && exchange->status == MUSTER_OK)
-        exchange->status = mst_incoming_move(group, &moved);
+    bool ended = exchange->locks && group->traffic.ended;
+    exchange->status = ended ? MUSTER_OK : move_all(exchange, &moved);
     unlock(exchange);
     if (moved && exchange->locks)
         mst_channels_ring(&group->channels, group->base.rank); /* what another thread waits for may be over */
@@ -133,6 +148,8 @@ static bool move(mst_exchange *exchange)
         exchange->sent = mst_transfer_is_over(&exchange->out);
     if (!exchange->received)
         exchange->received = mst_transfer_is_over(&exchange->in);
+    if (ended && !(exchange->sent && exchange->received))
+        exchange->status = explain_end(exchange);
     return moved;
 }
 
@@ -197,26 +214,37 @@ static muster_status wait_failed(mst_exchange *exchange, mst_wait_result result)
 
 static mst_doing doing_of(const mst_exchange *exchange, bool out)
 {
-    return mst_doing_of_message(exchange->message, out, exchange->group->messages[out ? 0 : 1]);
+    return mst_doing_of_message(exchange->message, out, exchange->numbers[out ? 0 : 1]);
+}
+
+static bool show_direction(const mst_exchange *exchange, bool out)
+{
+    mst_doing doing = doing_of(exchange, out);
+
+    return mst_group_show_beside(exchange->group, out ? MUSTER_CALL_SEND : MUSTER_CALL_RECEIVE,
+                                 doing.operation, &doing);
 }
 
 /* Publishes the activity for observers outside the job, once it is clear that we wait. */
-static void show(mst_exchange *exchange)
+static void show(const void *call)
 {
-    mst_group *group = exchange->group;
+    mst_exchange *exchange = (mst_exchange *)(uintptr_t)call; /* the wait passes on what it was given */
 
-    exchange->shows_out = !exchange->sent;
-    exchange->shows_in = !exchange->received;
-    if (exchange->shows_out) {
-        mst_doing sending = doing_of(exchange, true);
+    lock(exchange);
+    if (!exchange->sent && !exchange->shows_out)
+        exchange->shows_out = show_direction(exchange, true);
+    if (!exchange->received && !exchange->shows_in)
+        exchange->shows_in = show_direction(exchange, false);
+    unlock(exchange);
+}
 
-        mst_group_show(group, MUSTER_CALL_SEND, sending.operation, &sending);
-    }
-    if (exchange->shows_in) {
-        mst_doing receiving = doing_of(exchange, false);
-
-        mst_group_show(group, MUSTER_CALL_RECEIVE, receiving.operation, &receiving);
-    }
+/* Both activities, if the exchange has them. */
+static void hide(const mst_exchange *exchange)
+{
+    if (exchange->shows_in)
+        mst_group_shown(exchange->group, MUSTER_CALL_RECEIVE);
+    if (exchange->shows_out)
+        mst_group_shown(exchange->group, MUSTER_CALL_SEND);
 }
 
 /* A direction with an activity is recorded when that ends; the other one here. */
@@ -246,21 +274,26 @@ static void tell_entered(const mst_exchange *exchange)
                  exchange->group->base.size);
 }
 
-static void begin(mst_exchange *exchange, mst_waiter *waiter)
+/* The other direction's counter may be another thread's. */
+static void count(mst_exchange *exchange)
 {
-    static const mst_wait_kind kind = { .describe = describe, .find_peers = find_peers, .may_rest = true };
+    uint64_t *messages = exchange->group->messages;
 
+    if (exchange->message->sends)
+        exchange->numbers[0] = ++messages[0];
+    if (exchange->message->receives)
+        exchange->numbers[1] = ++messages[1];
+}
+
+static void begin(mst_exchange *exchange, mst_waiter *waiter, const mst_wait_kind *kind)
+{
     if (mst_log_wanted(exchange->group->base.log, MUSTER_LOG_DEBUG))
         tell_entered(exchange);
     mst_group_begin(exchange->group);
-    if (exchange->message->sends) /* the other direction's counter may be another thread's */
-        exchange->group->messages[0]++;
-    if (exchange->message->receives)
-        exchange->group->messages[1]++;
     waiter->deadline.limit_ns = exchange->group->base.timeout_ns;
     mst_deadline_begin(&waiter->deadline);
     waiter->waited_ns = 0;
-    exchange->waiting = (mst_waiting){ &kind, exchange->group, exchange };
+    exchange->waiting = (mst_waiting){ kind, exchange->group, exchange };
     waiter->watch = mst_waiting_watch(&exchange->waiting);
 }
 
@@ -278,9 +311,8 @@ static muster_status wait(mst_exchange *exchange, mst_waiter *waiter, bool (*rea
 /* Turns of transfers. */
 static muster_status run_transfers(mst_exchange *exchange, mst_waiter *waiter)
 {
-    lock(exchange);
-    muster_status status = add(exchange);
-    unlock(exchange);
+    muster_status status = MUSTER_OK;
+
     while (status == MUSTER_OK) {
         bool moved = move(exchange);
 
@@ -294,8 +326,6 @@ static muster_status run_transfers(mst_exchange *exchange, mst_waiter *waiter)
         if (status == MUSTER_OK)
             status = exchange->status;
     }
-    if (status != MUSTER_OK)
-        mst_message_stop(exchange->group);
     return status;
 }
 
@@ -319,21 +349,80 @@ static muster_status pass(mst_exchange *exchange, mst_waiter *waiter, bool *pass
     return status;
 }
 
-muster_status mst_exchange_run(mst_exchange *exchange)
+/* With the lock, if others use it. */
+static void record_both(mst_exchange *exchange, const mst_waiter *waiter)
 {
-    mst_group *group = exchange->group;
-    mst_waiter *waiter = exchange->received ? &group->send_waiter : &group->receive_waiter;
-    bool passed = false;
-
-    begin(exchange, waiter);
-    muster_status status = exchange->locks ? MUSTER_OK : pass(exchange, waiter, &passed);
-    if (status == MUSTER_OK && !passed)
-        status = run_transfers(exchange, waiter);
-    if (status != MUSTER_OK)
-        return status;
     record_direction(exchange, true, waiter);
     record_direction(exchange, false, waiter);
-    if (exchange->message->receives)
+}
+
+static muster_status run(mst_exchange *exchange, mst_waiter *waiter)
+{
+    bool passed = false;
+
+    muster_status status = pass(exchange, waiter, &passed);
+    if (status != MUSTER_OK || passed)
+        return status;
+    status = add(exchange);
+    if (status == MUSTER_OK)
+        status = run_transfers(exchange, waiter);
+    if (status != MUSTER_OK)
+        mst_message_stop(exchange->group);
+    return status;
+}
+
+muster_status mst_exchange_run(mst_exchange *exchange)
+{
+    static const mst_wait_kind kind = { .describe = describe, .find_peers = find_peers, .may_rest = true };
+    mst_group *group = exchange->group;
+    mst_waiter *waiter = exchange->received ? &group->send_waiter : &group->receive_waiter;
+
+    begin(exchange, waiter, &kind);
+    count(exchange);
+    muster_status status = run(exchange, waiter);
+    if (status == MUSTER_OK) {
+        record_both(exchange, waiter);
+        if (exchange->message->receives)
+            mst_group_end(group, exchange->message->in, exchange->message->in_bytes);
+    }
+    hide(exchange);
+    return status;
+}
+
+/* ---- the same beside other threads ---- */
+
+static muster_status run_shared(mst_exchange *exchange, mst_waiter *waiter)
+{
+    mst_group *group = exchange->group;
+
+    lock(exchange);
+    count(exchange);
+    muster_status status = group->traffic.ended ? explain_end(exchange) : add(exchange);
+    unlock(exchange);
+    if (status == MUSTER_OK)
+        status = run_transfers(exchange, waiter);
+    if (status != MUSTER_OK)
+        mst_message_stop(group);
+    return status;
+}
+
+muster_status mst_exchange_run_shared(mst_exchange *exchange)
+{
+    static const mst_wait_kind kind = {
+        .describe = describe, .find_peers = find_peers, .show = show, .may_rest = true
+    };
+    mst_group *group = exchange->group;
+    mst_waiter waiter;
+
+    mst_group_borrow_waiter(group, exchange->received ? MUSTER_CALL_SEND : MUSTER_CALL_RECEIVE, &waiter);
+    begin(exchange, &waiter, &kind);
+    muster_status status = run_shared(exchange, &waiter);
+    lock(exchange);
+    if (status == MUSTER_OK)
+        record_both(exchange, &waiter);
+    hide(exchange);
+    unlock(exchange);
+    if (status == MUSTER_OK && exchange->message->receives)
         mst_group_end(group, exchange->message->in, exchange->message->in_bytes);
-    return MUSTER_OK;
+    return status;
 }

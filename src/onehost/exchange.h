@@ -12,10 +12,11 @@ typedef struct mst_exchange {
     mst_group *group;
     const mst_message *message;
     bool sent, received;      /* or nothing is to be */
-    bool locks;               /* other threads of the rank may move the same messages */
+    bool locks;               /* other threads of the rank may move the same messages: it is shared */
     bool shows_out, shows_in; /* has a published activity, as a wait */
     bool added;               /* the transfers below are in use */
     mst_transfer out, in;     /* of what does not pass at once */
+    uint64_t numbers[2];      /* of the send and of the receive: how many the rank has entered with it */
     muster_status status;     /* of moving, in a wait */
     mst_waiting waiting;
 } mst_exchange;
@@ -33,7 +34,9 @@ static inline void mst_exchange_init(mst_exchange *exchange, mst_group *group, c
     exchange->status = MUSTER_OK;
 }
 
-/* Moves both directions until they are done. The channel to the receiver must be open. */
+/* Moves both directions until they are done. The channel to the receiver must be open. The second is for one
+ * that is shared with other threads. */
 muster_status mst_exchange_run(mst_exchange *exchange);
+muster_status mst_exchange_run_shared(mst_exchange *exchange);
 
 #endif

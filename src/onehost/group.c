@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "shm/base/atomic.h"
 #include "shm/group/mapped.h"
 
 void mst_group_plan_stores(mst_group *group)
@@ -34,6 +35,26 @@ void mst_group_copy_within_arena(const mst_group *group, mst_channel_end *end, v
     else
         memcpy(to, from, bytes);
     mst_store_end(&end->view_stores, bytes);
+}
+
+/* All messages are moved with the lock, as if started ones were always pending. */
+void mst_group_serve_threads(mst_group *group)
+{
+    group->base.threads_multiple = true;
+    for (int i = 0; i < 2; i++)
+        mst_store32_rlx(&group->traffic.started[i], 1);
+}
+
+/* Where several wait, none spins: the lock that each look takes is what the others need. */
+void mst_group_borrow_waiter(const mst_group *group, muster_call_class class, mst_waiter *waiter)
+{
+    const _Atomic uint64_t *occupied = group->base.occupied;
+    uint64_t inside =
+        mst_load64_rlx(&occupied[MUSTER_CALL_SEND]) + mst_load64_rlx(&occupied[MUSTER_CALL_RECEIVE]);
+
+    *waiter = class == MUSTER_CALL_SEND ? group->send_waiter : group->receive_waiter;
+    if (group->base.threads_multiple && inside > 2 * MST_ONE_OF_SEVERAL)
+        waiter->policy.spin_ns = 0;
 }
 
 int mst_group_translate(const muster_group *group, int rank, const muster_group *other)

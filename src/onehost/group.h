@@ -136,6 +136,12 @@ static inline size_t mst_group_readers_share(size_t total)
     return total / 2 / MST_ENTRY_UNIT * MST_ENTRY_UNIT;
 }
 
+/* From now on several threads may be in calls of messages, as the program has stated (threads_multiple). */
+void mst_group_serve_threads(mst_group *group);
+
+/* A copy of the waiter of a call of messages, for a thread that may not be the only one in such calls. */
+void mst_group_borrow_waiter(const mst_group *group, muster_call_class class, mst_waiter *waiter);
+
 int mst_group_translate(const muster_group *group, int rank, const muster_group *other);
 
 /* So that the next call of every class makes progress of pending operations (mst_group_ready). One that

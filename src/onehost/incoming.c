@@ -28,10 +28,11 @@ static muster_status damaged(mst_group *group, int peer)
 
 static muster_status damaged_answers(mst_group *group, int peer)
 {
-    return mst_group_poison(group, MST_POISON_DAMAGE,
-                            "rank %d found an impossible count of answers that rank %d has read: the arena is "
-                            "damaged",
-                            group->base.rank, peer);
+    return mst_group_poison(
+        group, MST_POISON_DAMAGE,
+        "rank %d found an impossible count of answers that rank %d has read: the arena is "
+        "damaged",
+        group->base.rank, peer);
 }
 
 static mst_incoming *incoming_of(mst_group *group)
@@ -398,8 +399,10 @@ muster_status mst_incoming_probe(mst_group *group, int source, int tag, const ms
         want(group, source);
         status = mst_incoming_move(group, &moved);
         unwant(group, source);
-        if (moved) /* of another receive, perhaps: what a wait has published must not stay as it is */
+        if (moved) { /* of another receive, perhaps: what a wait has published must not stay as it is */
             mst_deadlock_over(&group->subarena->attachment->deadlock);
+            mst_channels_ring(&group->channels, group->base.rank); /* that receive may be another thread's */
+        }
         node = mst_matching_find(matching, source, tag);
     }
     *found = node ? mst_unexpected_of(node) : NULL;

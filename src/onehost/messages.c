@@ -56,6 +56,35 @@ static muster_status enter(mst_group *group, const mst_message *message)
     return status;
 }
 
+static muster_status move_alone(mst_exchange *exchange)
+{
+    const mst_message *message = exchange->message;
+    muster_status status = MUSTER_OK;
+
+    if (message->sends)
+        status = mst_channel_open(&exchange->group->channels, message->destination);
+    if (status == MUSTER_OK)
+        status = check_send_to_self(exchange->group, message);
+    return status == MUSTER_OK ? mst_exchange_run(exchange) : status;
+}
+
+/* Where there may be several threads, another one can receive what a rank sends to itself. */
+static muster_status move_shared(mst_exchange *exchange)
+{
+    mst_group *group = exchange->group;
+    const mst_message *message = exchange->message;
+    muster_status status = MUSTER_OK;
+
+    if (message->sends) {
+        mst_pending_lock(group);
+        status = mst_channel_open(&group->channels, message->destination);
+        mst_pending_unlock(group);
+    }
+    if (status == MUSTER_OK && !group->base.threads_multiple)
+        status = check_send_to_self(group, message);
+    return status == MUSTER_OK ? mst_exchange_run_shared(exchange) : status;
+}
+
 muster_status mst_message_move(muster_group *of, const mst_message *message)
 {
     mst_group *group = mst_group_of(of);
@@ -67,17 +96,9 @@ muster_status mst_message_move(muster_group *of, const mst_message *message)
         mst_channel_prefetch(&group->channels, message->destination, message->out_bytes);
     mst_exchange_init(&exchange, group, message);
     muster_status status = enter(group, message);
-    if (status == MUSTER_OK && message->sends)
-        status = mst_channel_open(&group->channels, message->destination);
-    if (status == MUSTER_OK)
-        status = check_send_to_self(group, message);
-    if (status == MUSTER_OK)
-        status = mst_exchange_run(&exchange);
-    if (message->receives)
-        mst_group_shown(group, MUSTER_CALL_RECEIVE);
-    if (message->sends)
-        mst_group_shown(group, MUSTER_CALL_SEND);
-    return status;
+    if (status != MUSTER_OK)
+        return status;
+    return exchange.locks ? move_shared(&exchange) : move_alone(&exchange);
 }
 
 /* ---- probing ---- */
@@ -87,26 +108,40 @@ typedef struct probe {
     mst_group *group;
     int source, tag;
     bool locks;
+    bool shown; /* has a published activity */
     bool found;
     muster_message *result;
     muster_status status;
     mst_waiting waiting;
 } probe;
 
+static void lock(const probe *probe)
+{
+    if (probe->locks)
+        mst_pending_lock(probe->group);
+}
+
+static void unlock(const probe *probe)
+{
+    if (probe->locks)
+        mst_pending_unlock(probe->group);
+}
+
 static bool look(const void *arg)
 {
     probe *probe = *(struct probe *const *)arg;
-    const mst_unexpected *found; /* as long as the lock is held */
+    const mst_unexpected *found = NULL; /* as long as the lock is held */
 
-    if (probe->locks)
-        mst_pending_lock(probe->group);
-    probe->status = mst_incoming_probe(probe->group, probe->source, probe->tag, &found);
+    lock(probe);
+    if (probe->locks && probe->group->traffic.ended)
+        probe->status = mst_group_wait_failed(probe->group, MST_WAIT_POISONED, "", "", -1);
+    else
+        probe->status = mst_incoming_probe(probe->group, probe->source, probe->tag, &found);
     probe->found = found && probe->status == MUSTER_OK;
     if (probe->found)
         mst_message_tell(probe->result, found->node.source, found->envelope.tag,
                          (muster_dtype)found->envelope.type, (size_t)found->envelope.total);
-    if (probe->locks)
-        mst_pending_unlock(probe->group);
+    unlock(probe);
     return probe->found || probe->status != MUSTER_OK;
 }
 
@@ -138,33 +173,51 @@ static muster_status fail(probe *probe, mst_wait_result result)
 }
 
 /* It takes the number of the receive that comes next, and is not recorded: it moves nothing. */
-static void show(const probe *probe)
+static void show(const void *call)
 {
+    probe *probe = (struct probe *)(uintptr_t)call; /* the wait passes on what it was given */
     mst_group *group = probe->group;
+
+    if (probe->shown)
+        return;
+    lock(probe);
     mst_doing doing = { .kind = MST_DOING_PROBE,
                         .op = (uint32_t)probe->tag,
                         .peer = probe->source < 0 ? -1 : probe->source,
                         .operation = group->messages[1] + 1 };
+    probe->shown = mst_group_show_beside(group, MUSTER_CALL_RECEIVE, doing.operation, &doing);
+    if (probe->shown)
+        mst_group_unrecorded(group, MUSTER_CALL_RECEIVE);
+    unlock(probe);
+}
 
-    mst_group_show(group, MUSTER_CALL_RECEIVE, doing.operation, &doing);
-    mst_group_unrecorded(group, MUSTER_CALL_RECEIVE);
+static void hide(const probe *probe)
+{
+    if (!probe->shown)
+        return;
+    lock(probe);
+    mst_group_shown(probe->group, MUSTER_CALL_RECEIVE);
+    unlock(probe);
 }
 
 static muster_status wait(probe *probe)
 {
-    static const mst_wait_kind kind = { .describe = describe, .find_peers = find_peers, .may_rest = true };
+    static const mst_wait_kind kind = {
+        .describe = describe, .find_peers = find_peers, .show = show, .may_rest = true
+    };
     mst_group *group = probe->group;
-    mst_waiter *waiter = &group->receive_waiter;
     mst_eventcount *doorbell = &group->subarena->cells[group->base.rank]->doorbell;
+    mst_waiter waiter;
 
-    waiter->deadline.limit_ns = group->base.timeout_ns;
-    mst_deadline_begin(&waiter->deadline);
-    waiter->waited_ns = 0;
+    mst_group_borrow_waiter(group, MUSTER_CALL_RECEIVE, &waiter);
+    waiter.deadline.limit_ns = group->base.timeout_ns;
+    mst_deadline_begin(&waiter.deadline);
+    waiter.waited_ns = 0;
     probe->waiting = (mst_waiting){ &kind, group, probe };
-    waiter->watch = mst_waiting_watch(&probe->waiting);
+    waiter.watch = mst_waiting_watch(&probe->waiting);
     show(probe);
-    mst_wait_result result = mst_wait_until(waiter, mst_eventcount_parking(doorbell), look, &probe, -1);
-    mst_group_shown(group, MUSTER_CALL_RECEIVE);
+    mst_wait_result result = mst_wait_until(&waiter, mst_eventcount_parking(doorbell), look, &probe, -1);
+    hide(probe);
     return result == MST_WAIT_READY ? probe->status : fail(probe, result);
 }
 

@@ -76,13 +76,49 @@ void mst_pending_remove(mst_pending *pending)
     table->first_free = (uint32_t)(place - table->places) + 1;
 }
 
+static mst_pending *find(const mst_group *group, uint64_t number)
+{
+    const struct mst_pending_place *place = place_of(&group->pending, number);
+
+    return place && place->pending && place->pending->number == number ? place->pending : NULL;
+}
+
 mst_pending *mst_pending_find(mst_group *group, uint64_t number)
 {
     mst_pending_lock(group);
-    const struct mst_pending_place *place = place_of(&group->pending, number);
-    mst_pending *found = place && place->pending && place->pending->number == number ? place->pending : NULL;
+    mst_pending *found = find(group, number);
     mst_pending_unlock(group);
     return found;
+}
+
+/* ---- whose they are ---- */
+
+static muster_status take(mst_pending *pending, const void *taker)
+{
+    if (!pending || pending->taken == taker)
+        return mst_fail(MUSTER_ERR_INVALID,
+                        "the request is not pending: its operation has been completed already");
+    if (pending->taken)
+        return mst_fail(MUSTER_ERR_BUSY, "another thread waits for this operation, or tests it, by a copy of "
+                                         "the request");
+    pending->taken = taker;
+    return MUSTER_OK;
+}
+
+muster_status mst_pending_take(mst_group *group, uint64_t number, const void *taker, mst_pending **found)
+{
+    mst_pending_lock(group);
+    *found = find(group, number);
+    muster_status status = take(*found, taker);
+    mst_pending_unlock(group);
+    return status;
+}
+
+void mst_pending_let_go(mst_pending *pending)
+{
+    mst_pending_lock(pending->group);
+    pending->taken = NULL;
+    mst_pending_unlock(pending->group);
 }
 
 /* ---- progress ---- */

@@ -21,8 +21,8 @@ typedef struct mst_pending_kind {
     bool (*find_peers)(const mst_pending *pending, int peers[2]);
     void (*describe)(const mst_pending *pending, char *text, size_t bytes);
     void (*list_missing)(const mst_pending *pending, char *text, size_t bytes);
-    /* Publishes the activity, as this thread waits for it now. */
-    void (*show)(const mst_pending *pending);
+    /* Publishes the activity, as this thread waits for it now; false: another thread's is there. */
+    bool (*show)(const mst_pending *pending);
     /* Adds its name to the thread's latest error, by which it has failed. */
     void (*name_error)(const mst_pending *pending, muster_status status);
     /* It is over, or has failed: ends its activity, if it is `shown`, records it, and frees it. */
@@ -35,7 +35,7 @@ struct mst_pending {
     mst_group *group;
     uint64_t number;
     int64_t timeout_ns; /* that the group had when it was started */
-    bool seen;          /* only while a wait checks its requests */
+    const void *taken;  /* by the wait or test that works with it, with the lock; NULL: by none */
 };
 
 /* Gives it a number that contains its class; NO_MEMORY. With the lock. */
@@ -44,6 +44,11 @@ void mst_pending_remove(mst_pending *pending);
 
 /* The operation of that number; NULL: there is none. */
 mst_pending *mst_pending_find(mst_group *group, uint64_t number);
+
+/* Finds it, and takes it for one wait or test, to which `taker` belongs, until that ends it or lets it go.
+ * INVALID: there is none, or it has been taken for this one already; BUSY: for another thread's. */
+muster_status mst_pending_take(mst_group *group, uint64_t number, const void *taker, mst_pending **found);
+void mst_pending_let_go(mst_pending *pending);
 
 void mst_pending_lock(mst_group *group);
 void mst_pending_unlock(mst_group *group);

@@ -26,17 +26,15 @@ static bool is_message(muster_call_class class)
 }
 
 static void record_bytes(mst_group *group, muster_call_class class, const mst_doing *doing,
-                         int64_t entered_ns);
+                         int64_t entered_ns, int64_t arrived_ns);
 
 /* Reading a clock costs as much as all the rest, so an operation that takes less than a tick of the coarse
  * clock is recorded as done when all had arrived. */
 static inline void record(mst_group *group, muster_call_class class, const mst_doing *doing,
-                          int64_t entered_ns)
+                          int64_t entered_ns, int64_t arrived_ns)
 {
-    if (group->arrived_ns[class] == MST_UNRECORDED)
-        return;
     if (doing->dtype >= MUSTER_DTYPE_COUNT && doing->dtype != MST_RECORD_BYTES) {
-        record_bytes(group, class, doing, entered_ns);
+        record_bytes(group, class, doing, entered_ns, arrived_ns);
         return;
     }
 
@@ -48,7 +46,7 @@ static inline void record(mst_group *group, muster_call_class class, const mst_d
                              .exact = recorder->exact,
                              .started = class == MUSTER_CALL_COLLECTIVE && group->finishing,
                              .peer = doing->peer };
-    int64_t arrived_ns = group->arrived_ns[class], done_ns = arrived_ns;
+    int64_t done_ns = arrived_ns;
 
     if (recorder->exact || arrived_ns == 0 || doing->count >= TIMED_COUNT_MIN)
         done_ns = time_ns(group);
@@ -66,21 +64,21 @@ static inline void record(mst_group *group, muster_call_class class, const mst_d
 
 /* A record has no room for the size of an element: of MUSTER_BYTES it has the number of bytes. */
 static void record_bytes(mst_group *group, muster_call_class class, const mst_doing *doing,
-                         int64_t entered_ns)
+                         int64_t entered_ns, int64_t arrived_ns)
 {
     mst_doing bytes = *doing;
 
     bytes.count *= muster_dtype_size((muster_dtype)doing->dtype);
     bytes.dtype = MST_RECORD_BYTES;
-    record(group, class, &bytes, entered_ns);
+    record(group, class, &bytes, entered_ns, arrived_ns);
 }
 
 void mst_group_shown(mst_group *group, muster_call_class class)
 {
     mst_activity *activity = activity_of(group, class);
 
-    if (mst_activity_end(activity))
-        record(group, class, &activity->doing, activity->entered_ns);
+    if (mst_activity_end(activity) && group->arrived_ns[class] != MST_UNRECORDED)
+        record(group, class, &activity->doing, activity->entered_ns, group->arrived_ns[class]);
 }
 
 void mst_group_show(mst_group *group, muster_call_class class, uint64_t latest, const mst_doing *doing)
@@ -89,6 +87,14 @@ void mst_group_show(mst_group *group, muster_call_class class, uint64_t latest, 
     if (class == MUSTER_CALL_COLLECTIVE)
         group->finishing = false;
     mst_activity_begin(activity_of(group, class), latest, doing, time_ns(group));
+}
+
+bool mst_group_show_beside(mst_group *group, muster_call_class class, uint64_t latest, const mst_doing *doing)
+{
+    if (mst_activity_is_on(activity_of(group, class)))
+        return false;
+    mst_group_show(group, class, latest, doing);
+    return true;
 }
 
 void mst_group_awaits(const mst_group *group, muster_call_class class, int peer)
@@ -132,8 +138,9 @@ void mst_group_unrecorded(mst_group *group, muster_call_class class)
 
 void mst_group_record(mst_group *group, muster_call_class class, const mst_doing *doing)
 {
-    group->arrived_ns[class] = time_ns(group);
-    record(group, class, doing, group->arrived_ns[class]);
+    int64_t now_ns = time_ns(group);
+
+    record(group, class, doing, now_ns, now_ns);
 }
 
 void mst_group_show_name(const muster_group *of)

@@ -12,6 +12,11 @@
  * class that it has entered. */
 void mst_group_show(mst_group *group, muster_call_class class, uint64_t latest, const mst_doing *doing);
 
+/* The same where several threads may be in calls of the class (threads_multiple): with the lock of pending
+ * operations, which ending and recording need then, too. False: the activity is another thread's. */
+bool mst_group_show_beside(mst_group *group, muster_call_class class, uint64_t latest,
+                           const mst_doing *doing);
+
 /* The activity waits for that rank now; -1: for no one. */
 void mst_group_awaits(const mst_group *group, muster_call_class class, int peer);
 

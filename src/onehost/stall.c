@@ -254,6 +254,8 @@ static bool tick(void *arg, int peer, int64_t slept_ns)
     stall stall = { .waiting = waiting, .slept_ns = slept_ns };
 
     find_peers(waiting, peer, stall.peers);
+    if (waiting->kind->show)
+        waiting->kind->show(waiting->call);
     look_for_dead(&stall, due);
     for (int rank = 0; rank < group->base.size && !alone; rank++)
         if (is_awaited(&stall, rank))

@@ -18,6 +18,9 @@ typedef struct mst_wait_kind {
     /* Gives two ranks that must both act; -1: none in particular; MST_ANY_PEER. NULL: only the rank that the
      * wait names. */
     void (*find_peers)(const void *call, int peers[2]);
+    /* Publishes its activity, if it could not before because another thread had published one; at each tick.
+     * NULL: no other thread is in calls of the class. */
+    void (*show)(const void *call);
     /* Whether a long wait may tick seldom: if deaths wake us, no published wait depends on our ticks, and
      * there is no interrupt function. */
     bool may_rest;

@@ -81,12 +81,16 @@ static void list_missing(const mst_pending *pending, char *text, size_t bytes)
         snprintf(text, bytes, "any rank to %s", act);
 }
 
-static void show(const mst_pending *pending)
+static bool show(const mst_pending *pending)
 {
     const started_message *message = message_of(pending);
+    mst_group *group = pending->group;
 
-    mst_group_show(pending->group, message->class,
-                   pending->group->messages[message->class != MUSTER_CALL_SEND], &message->doing);
+    mst_pending_lock(group);
+    bool shown = mst_group_show_beside(group, message->class,
+                                       group->messages[message->class != MUSTER_CALL_SEND], &message->doing);
+    mst_pending_unlock(group);
+    return shown;
 }
 
 static void name_error(const mst_pending *pending, muster_status status)
@@ -112,15 +116,15 @@ static void complete(mst_pending *pending, bool succeeded, bool shown, const mst
     mst_group *group = pending->group;
     bool receives = message->class == MUSTER_CALL_RECEIVE;
 
+    if (succeeded && receives)
+        mst_group_end(group, message->transfer.bytes, message->transfer.total);
+    mst_pending_lock(group);
     if (succeeded && shown)
         mst_group_arrived(group, message->class, waiter);
     else if (succeeded)
         mst_group_record(group, message->class, &message->doing);
     if (shown)
         mst_group_shown(group, message->class);
-    if (succeeded && receives)
-        mst_group_end(group, message->transfer.bytes, message->transfer.total);
-    mst_pending_lock(group);
     group->traffic.ended = group->traffic.ended || !succeeded; /* it may still be in a list */
     mst_store32_rlx(&group->traffic.started[receives], mst_load32_rlx(&group->traffic.started[receives]) - 1);
     put_back(message);
@@ -224,7 +228,8 @@ static void fill_in(started_message *message, mst_group *group, muster_call_clas
     };
 }
 
-/* Of nobody, and for nobody, it is over at once. */
+/* Of nobody, and for nobody, it is over at once. Where nothing is moved any more it stays as it is: the group
+ * is broken, as its wait will find. */
 static muster_status enlist(mst_group *group, started_message *message, const mst_message *asked)
 {
     bool moved = false;
@@ -234,6 +239,8 @@ static muster_status enlist(mst_group *group, started_message *message, const ms
         mst_transfer_end(&message->transfer);
         return MUSTER_OK;
     }
+    if (group->traffic.ended)
+        return MUSTER_OK;
     if (asked->sends)
         mst_outgoing_add(group, &message->transfer);
     else
@@ -277,42 +284,52 @@ muster_status mst_message_start(muster_group *of, muster_call_class class, const
     mst_group *group = mst_group_of(of);
 
     muster_status status = mst_group_ready(group, class);
-    if (status == MUSTER_OK && asked->sends)
-        status = mst_channel_open(&group->channels, asked->destination);
     if (status != MUSTER_OK)
         return status;
     mst_group_begin(group);
     mst_pending_lock(group);
-    status = start(group, class, asked, number);
+    if (asked->sends)
+        status = mst_channel_open(&group->channels, asked->destination);
+    if (status == MUSTER_OK)
+        status = start(group, class, asked, number);
     mst_pending_unlock(group);
     return status;
 }
 
 /* ---- canceling ---- */
 
+/* With the lock. Where nothing is moved any more, lists may have what is gone: its wait ends it then. */
+static bool take_back(mst_group *group, started_message *message)
+{
+    if (message->class != MUSTER_CALL_RECEIVE || group->traffic.ended ||
+        mst_transfer_is_over(&message->transfer) || message->transfer.state != MST_TRANSFER_WAITS)
+        return false;
+    mst_incoming_remove(group, &message->transfer);
+    mst_pending_remove(&message->pending);
+    mst_store32_rlx(&group->traffic.started[1], mst_load32_rlx(&group->traffic.started[1]) - 1);
+    put_back(message);
+    return true;
+}
+
 muster_status mst_message_cancel(muster_group *of, uint64_t number, bool *over)
 {
     mst_group *group = mst_group_of(of);
-    mst_pending *pending = mst_pending_find(group, number);
+    mst_pending *pending;
 
     *over = false;
-    if (!pending)
-        return mst_fail(MUSTER_ERR_INVALID,
-                        "the request is not pending: its operation has been completed already");
-    if (mst_group_ready(group, mst_started_class(number)) != MUSTER_OK)
+    muster_status status = mst_pending_take(group, number, over, &pending);
+    if (status != MUSTER_OK)
+        return status;
+    if (mst_group_ready(group, mst_started_class(number)) != MUSTER_OK) {
+        mst_pending_let_go(pending);
         return mst_pending_test(of, number, over); /* which ends it */
-    if (pending->kind != &kind)
-        return MUSTER_OK;
-    started_message *message = (started_message *)pending;
-    mst_pending_lock(group);
-    if (message->class == MUSTER_CALL_RECEIVE && !mst_transfer_is_over(&message->transfer) &&
-        message->transfer.state == MST_TRANSFER_WAITS) {
-        mst_incoming_remove(group, &message->transfer);
-        mst_pending_remove(pending);
-        mst_store32_rlx(&group->traffic.started[1], mst_load32_rlx(&group->traffic.started[1]) - 1);
-        put_back(message);
-        *over = true;
     }
-    mst_pending_unlock(group);
+    if (pending->kind == &kind) {
+        mst_pending_lock(group);
+        *over = take_back(group, (started_message *)pending);
+        mst_pending_unlock(group);
+    }
+    if (!*over)
+        mst_pending_let_go(pending);
     return MUSTER_OK;
 }

@@ -11,7 +11,7 @@
  * at a time: by the one that is in a call of its class, or, while started messages of that direction are not
  * completed (`started`), by the one that has the group's lock of pending operations. Only a thread in a call
  * of the class starts or completes messages, so that another one that is in such a call may rely on what it
- * has found.
+ * has found. Where several threads may be in calls of a class (threads_multiple), `started` is never 0.
  */
 #ifndef MST_TRANSFER_H
 #define MST_TRANSFER_H
@@ -99,8 +99,9 @@ typedef struct mst_incoming {
 typedef struct mst_traffic {
     mst_outgoing outgoing;
     mst_incoming incoming;
-    _Atomic uint32_t started[2]; /* sends, receives: started, and not completed */
-    bool ended;                  /* a call has failed, and its transfers are gone: nothing moves any more */
+    _Atomic uint32_t
+        started[2]; /* sends, receives: started, and not completed; and 1 with threads_multiple */
+    bool ended;     /* a call has failed, and its transfers are gone: nothing moves any more */
 } mst_traffic;
 
 bool mst_traffic_init(mst_traffic *traffic, int size); /* false: no memory */

@@ -203,6 +203,8 @@ muster_status mst_config_from_environment(muster_config *config)
     if (status == MUSTER_OK)
         status = read_switch("MUSTER_ONE_THREAD", &read.one_thread);
     if (status == MUSTER_OK)
+        status = read_switch("MUSTER_THREADS_MULTIPLE", &read.threads_multiple);
+    if (status == MUSTER_OK)
         status = read_switch("MUSTER_EXACT_TIMES", &read.exact_times);
     if (status == MUSTER_OK)
         status = read_log_level(&read.log_level);

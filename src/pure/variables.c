@@ -22,6 +22,7 @@ static const char *const known[] = {
     "MUSTER_SIZE",
     "MUSTER_STAGING_BYTES",
     "MUSTER_STREAM_BYTES",
+    "MUSTER_THREADS_MULTIPLE",
     "MUSTER_TIMEOUT",
     NULL,
 };

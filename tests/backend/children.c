@@ -244,7 +244,8 @@ static void fill_in(const handle *parent, const posting *got, handle *made)
                                  .timeout_ns = parent->base.timeout_ns,
                                  .number = (uintptr_t)got->child,
                                  .interrupt = parent->base.interrupt,
-                                 .interrupt_arg = parent->base.interrupt_arg };
+                                 .interrupt_arg = parent->base.interrupt_arg,
+                                 .threads_multiple = parent->base.threads_multiple };
 }
 
 /* As `mine` says; or, with a list, a subset. */

@@ -21,11 +21,11 @@ typedef struct started {
     uint64_t number;
     rendezvous *rendezvous; /* of a collective; NULL: it is a message */
     mst_message message;
-    envelope lent;    /* a send for which there was no room */
-    receipt receipt;  /* a receive */
-    const bool *over; /* of the two; NULL: it is */
-    int64_t limit_ns; /* of a message */
-    bool seen;        /* only while a wait checks its requests */
+    envelope lent;     /* a send for which there was no room */
+    receipt receipt;   /* a receive */
+    const bool *over;  /* of the two; NULL: it is */
+    int64_t limit_ns;  /* of a message */
+    const void *taken; /* by the wait or test that works with it; NULL: by none */
 } started;
 
 /* One rank's group. */

@@ -1,9 +1,8 @@
 /* Messages of the backend of threads: a mailbox for each member, to which senders bring what they send. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "src/pure/sized.h"
+#include "src/pure/message.h"
 #include "tests/backend/handle.h"
 
 static mailbox *mailbox_of(const shared_group *shared, int rank)
@@ -11,23 +10,17 @@ static mailbox *mailbox_of(const shared_group *shared, int rank)
     return &shared->mailboxes[rank];
 }
 
-static void doing_of(const mst_message *message, size_t count, char *text, size_t bytes)
+static void doing_of(const mst_message *message, bool out, char *text, size_t bytes)
 {
-    snprintf(text, bytes, "%s (%s x %zu)", message->name, muster_dtype_name(message->dtype), count);
+    mst_message_describe(message->name, message->dtype, out ? message->out_count : message->in_count,
+                         out ? message->send_tag : message->receive_tag, text, bytes);
 }
 
 /* ---- a message and its receive ---- */
 
 static void tell(muster_message *result, const envelope *envelope)
 {
-    muster_message came = { .struct_size = sizeof came,
-                            .source = envelope->node.source,
-                            .tag = envelope->node.tag,
-                            .count = envelope->count,
-                            .dtype = envelope->dtype };
-
-    if (result)
-        mst_sized_give(result, &came, sizeof came);
+    mst_message_tell(result, envelope->node.source, envelope->node.tag, envelope->dtype, envelope->bytes);
 }
 
 /* Whether the message fits its receive; otherwise the group is broken. */
@@ -56,7 +49,7 @@ static void deliver(const mst_message *message, const envelope *envelope)
 
 /* ---- sending ---- */
 
-/* A copy where there is room; to oneself always, as nobody else would take it meanwhile. NULL: no memory. */
+/* A copy where there is room; to oneself always, unless another thread may take it. NULL: no memory. */
 static envelope *keep(handle *handle, const mst_message *message, const envelope *sent, envelope *lent)
 {
     mailbox *to = mailbox_of(handle->shared, message->destination);
@@ -65,7 +58,7 @@ static envelope *keep(handle *handle, const mst_message *message, const envelope
     *lent = *sent;
     lent->lent = true;
     if (mailbox_has_room(to, handle->base.rank, message->out_bytes) ||
-        message->destination == handle->base.rank) {
+        (message->destination == handle->base.rank && !handle->base.threads_multiple)) {
         kept = malloc(sizeof *kept + message->out_bytes);
         if (!kept)
             return NULL;
@@ -119,7 +112,7 @@ static muster_status get_back(handle *handle, const mst_message *message, envelo
 {
     char doing[80];
 
-    doing_of(message, message->out_count, doing, sizeof doing);
+    doing_of(message, true, doing, sizeof doing);
     if (status == MUSTER_OK)
         status = wait_for(handle, &(wait){ .doing = doing,
                                            .over = &lent->taken,
@@ -165,7 +158,7 @@ static muster_status take(handle *handle, const mst_message *message)
     char doing[80];
 
     begin_take(handle, message, &receipt);
-    doing_of(message, message->in_count, doing, sizeof doing);
+    doing_of(message, false, doing, sizeof doing);
     muster_status status = wait_for(handle, &(wait){ .doing = doing,
                                                      .over = &receipt.over,
                                                      .peer = message->source,
@@ -212,7 +205,7 @@ wait message_wait(const started *started, char *doing, size_t bytes)
     static const bool over = true;
     const mst_message *message = &started->message;
 
-    doing_of(message, message->sends ? message->out_count : message->in_count, doing, bytes);
+    doing_of(message, message->sends, doing, bytes);
     return (wait){ .doing = doing,
                    .over = started->over ? started->over : &over,
                    .peer = message->sends ? message->destination : message->source,
@@ -232,6 +225,7 @@ static muster_status exchange(handle *handle, const mst_message *message)
     if (status != MUSTER_OK)
         return status;
     if (message->sends && !message->receives && message->destination == handle->base.rank &&
+        !handle->base.threads_multiple &&
         !mailbox_has_room(mailbox_of(shared, handle->base.rank), handle->base.rank, message->out_bytes))
         return mst_fail(MUSTER_ERR_INVALID,
                         "send: %zu bytes to oneself do not fit into what is still buffered; receive first, "

@@ -6,6 +6,7 @@
 
 #include "tests/backend/handle.h"
 
+/* With the lock, as all that looks at the list. */
 static started *find(const muster_group *group, uint64_t number)
 {
     started *at = handle_of_const(group)->first;
@@ -104,28 +105,43 @@ static muster_status complete(muster_group *group, started *started, muster_stat
     return status == MUSTER_OK && rendezvous ? collective_complete(handle_of(group), rendezvous) : status;
 }
 
-static muster_status refuse(void)
+/* Takes it for one wait or test, with the lock. */
+static muster_status take(const muster_group *group, uint64_t number, const void *taker, started **found)
 {
-    return mst_fail(MUSTER_ERR_INVALID,
-                    "the request is not pending: its operation has been completed already");
+    started *at = *found = find(group, number);
+
+    if (!at || at->taken == taker)
+        return mst_fail(MUSTER_ERR_INVALID,
+                        "the request is not pending: its operation has been completed already");
+    if (at->taken)
+        return mst_fail(MUSTER_ERR_BUSY, "another thread waits for this operation, or tests it");
+    at->taken = taker;
+    return MUSTER_OK;
 }
 
 muster_status thread_cancel(muster_group *group, uint64_t number, bool *over)
 {
     handle *handle = handle_of(group);
+    started *started;
 
     *over = false;
     lock(handle);
-    started *started = find(group, number);
-    muster_status status = started ? explain(handle->shared) : refuse();
+    muster_status status = take(group, number, over, &started);
+    if (status != MUSTER_OK) {
+        unlock(handle);
+        return status;
+    }
+    status = explain(handle->shared);
     if (status == MUSTER_OK && !started->rendezvous && started->message.receives &&
         !started->receipt.matched) {
         message_drop(handle, started);
         forget(handle, started);
         *over = true;
+    } else if (status == MUSTER_OK) {
+        started->taken = NULL;
     }
     unlock(handle);
-    if (status == MUSTER_OK || !started)
+    if (status == MUSTER_OK)
         return status;
     *over = true;
     return complete(group, started, status);
@@ -133,19 +149,24 @@ muster_status thread_cancel(muster_group *group, uint64_t number, bool *over)
 
 muster_status thread_test(muster_group *group, uint64_t number, bool *over)
 {
-    started *started = find(group, number);
+    started *started;
     char doing[140];
     bool ready = false;
 
     *over = false;
-    if (!started)
-        return refuse();
+    lock(handle_of(group));
+    muster_status status = take(group, number, over, &started);
+    if (status != MUSTER_OK) {
+        unlock(handle_of(group));
+        return status;
+    }
     wait waited = wait_of(group, started, 0, doing, sizeof doing);
     waited.limit_ns = 0;
-    lock(handle_of(group));
-    muster_status status = explain(handle_of(group)->shared); /* before anything else */
+    status = explain(handle_of(group)->shared); /* before anything else */
     if (status == MUSTER_OK)
         status = look_at(handle_of(group), &waited, 0, &ready);
+    if (!ready && status == MUSTER_OK)
+        started->taken = NULL;
     unlock(handle_of(group));
     *over = status != MUSTER_OK || ready;
     return *over ? complete(group, started, status) : MUSTER_OK;
@@ -200,38 +221,50 @@ static muster_status await_one(const mst_wait_set *set, handle *handle, int64_t 
     return status;
 }
 
-/* Each once. All requests must be pending, and of one world, which has one lock. *found: one of their groups.
- */
-static muster_status check_each(const mst_wait_set *set, muster_group **found)
+/* Each once. All requests must be pending, no other thread's, and of one world, which has one lock. *found:
+ * one of their groups. */
+static muster_status take_each(const mst_wait_set *set, muster_group **found, size_t *count)
 {
     *found = NULL;
-    for (size_t i = 0; i < set->count; i++) {
-        muster_group *group = set->requests[i].group;
+    for (*count = 0; *count < set->count; ++*count) {
+        muster_group *group = set->requests[*count].group;
+        started *unused;
 
         if (!group)
             continue;
-        started *started = find(group, set->requests[i].number);
-        if (!started || started->seen)
-            return refuse();
-        started->seen = true;
         if (*found && handle_of(*found)->shared->world != handle_of(group)->shared->world)
             return mst_fail(MUSTER_ERR_UNSUPPORTED, "the requests are of two worlds of threads");
+        lock(handle_of(group));
+        muster_status status = take(group, set->requests[*count].number, set, &unused);
+        unlock(handle_of(group));
+        if (status != MUSTER_OK)
+            return status;
         *found = group;
     }
     return MUSTER_OK;
 }
 
-static muster_status check(const mst_wait_set *set, muster_group **found)
+/* Of the first `count` requests those that are still pending. */
+static void let_go(const mst_wait_set *set, size_t count)
 {
-    muster_status status = check_each(set, found);
-
-    for (size_t i = 0; i < set->count; i++) {
+    for (size_t i = 0; i < count; i++) {
         muster_group *group = set->requests[i].group;
-        started *started = group ? find(group, set->requests[i].number) : NULL;
 
-        if (started)
-            started->seen = false;
+        if (!group)
+            continue;
+        lock(handle_of(group));
+        find(group, set->requests[i].number)->taken = NULL;
+        unlock(handle_of(group));
     }
+}
+
+static muster_status complete_request(muster_request *request, muster_status status)
+{
+    lock(handle_of(request->group));
+    started *started = find(request->group, request->number);
+    unlock(handle_of(request->group));
+    status = complete(request->group, started, status);
+    mst_request_over(request);
     return status;
 }
 
@@ -243,8 +276,7 @@ static void end_broken(mst_wait_set *set)
 
         if (!group || thread_status(group) == MUSTER_OK)
             continue;
-        complete(group, find(group, set->requests[i].number), thread_status(group));
-        mst_request_over(&set->requests[i]);
+        complete_request(&set->requests[i], thread_status(group));
     }
 }
 
@@ -264,22 +296,26 @@ muster_status thread_wait(mst_wait_set *set, size_t *index)
 {
     int64_t begun_ns = now_ns();
     muster_group *any;
+    size_t count;
 
-    muster_status status = check(set, &any);
+    muster_status status = take_each(set, &any, &count);
     *index = set->count;
-    bool broken = status == MUSTER_OK && find_broken(set, index);
+    if (status != MUSTER_OK) {
+        let_go(set, count);
+        return status;
+    }
+    bool broken = find_broken(set, index);
     while (status == MUSTER_OK && any) {
         status = broken ? thread_status(set->requests[*index].group)
                         : await_one(set, handle_of(any), begun_ns, index);
         if (*index == set->count)
             break;
-        muster_request *request = &set->requests[*index];
-        status = complete(request->group, find(request->group, request->number), status);
-        mst_request_over(request);
+        status = complete_request(&set->requests[*index], status);
         if (!set->all)
             break;
         if (status != MUSTER_OK)
             end_broken(set);
     }
+    let_go(set, set->count);
     return status;
 }

@@ -57,7 +57,8 @@ static handle *handle_create(const muster_config *config)
                                  .log = &made->log,
                                  .timeout_ns = config->timeout_ns,
                                  .interrupt = config->interrupt,
-                                 .interrupt_arg = config->interrupt_arg };
+                                 .interrupt_arg = config->interrupt_arg,
+                                 .threads_multiple = config->threads_multiple };
     return made;
 }
 

@@ -1,8 +1,8 @@
 /*
  * A rank gone wild: one of them flips random bits of the arena, anywhere in the control lines and the
  * heaps' beginnings, while all work. The others may get wrong data and any error, but never a bad access
- * (this is for AddressSanitizer's build above all), and never a wait beyond the deadline. Words of which it is
- * known who finds that they cannot be true are damaged one by one, too.
+ * (this is for AddressSanitizer's build above all), and never a wait beyond the deadline. Words of which it
+ * is known who finds that they cannot be true are damaged one by one, too.
  *
  * TEST_DAMAGES: how many worlds; TEST_SEED: the first seed.
  */

@@ -123,11 +123,11 @@ static int collective_against_receive(muster_group *world, void *arg)
     if (rank == 0) {
         if (start_receive(world, 1, 0, &request))
             return 1;
-        return expect_deadlock(world, muster_wait(&request, 0), "0 in recv_start (int32 x 1) waits for 1",
-                               "1 in barrier");
+        return expect_deadlock(world, muster_wait(&request, 0),
+                               "0 in recv_start (int32 x 1, tag 0) waits for 1", "1 in barrier");
     }
     RANK_OK(world, muster_barrier_start(world, &request));
-    return expect_deadlock(world, muster_wait(&request, 0), "0 in recv_start (int32 x 1) waits for 1",
+    return expect_deadlock(world, muster_wait(&request, 0), "0 in recv_start (int32 x 1, tag 0) waits for 1",
                            "1 in barrier");
 }
 
@@ -142,7 +142,7 @@ static int started_against_blocking(muster_group *world, void *arg)
         return 1;
     return expect_deadlock(
         world, rank == 0 ? muster_wait(&request, 0) : muster_recv(&x, 1, MUSTER_INT32, 0, 0, world, NULL),
-        "0 in recv_start (int32 x 1) waits for 1", "1 in recv (int32 x 1) waits for 0");
+        "0 in recv_start (int32 x 1, tag 0) waits for 1", "1 in recv (int32 x 1, tag 0) waits for 0");
 }
 
 START_TEST(test_cycles)

@@ -9,10 +9,23 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 
 static const char *const names[] = {
-    "MUSTER_ARENA",         "MUSTER_RANK",         "MUSTER_SIZE",     "MUSTER_ATTACH_TIMEOUT",
-    "MUSTER_TIMEOUT",       "MUSTER_ARENA_BYTES",  "MUSTER_LIVENESS", "MUSTER_REPORT_CRASHES",
-    "MUSTER_STAGING_BYTES", "MUSTER_STREAM_BYTES", "MUSTER_ISA",      "MUSTER_ONE_THREAD",
-    "MUSTER_RESTARTS",      "MUSTER_FAULT",        "MUSTER_CHAOS",    "MUSTER_LOG",
+    "MUSTER_ARENA",
+    "MUSTER_RANK",
+    "MUSTER_SIZE",
+    "MUSTER_ATTACH_TIMEOUT",
+    "MUSTER_TIMEOUT",
+    "MUSTER_ARENA_BYTES",
+    "MUSTER_LIVENESS",
+    "MUSTER_REPORT_CRASHES",
+    "MUSTER_STAGING_BYTES",
+    "MUSTER_STREAM_BYTES",
+    "MUSTER_ISA",
+    "MUSTER_ONE_THREAD",
+    "MUSTER_RESTARTS",
+    "MUSTER_FAULT",
+    "MUSTER_CHAOS",
+    "MUSTER_LOG",
+    "MUSTER_THREADS_MULTIPLE",
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)

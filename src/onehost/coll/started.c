@@ -108,10 +108,11 @@ static void list_missing(const mst_pending *pending, char *text, size_t bytes)
     mst_ranklist(text, bytes, pending->group->base.size, is_missing, pending);
 }
 
-static void show(const mst_pending *pending)
+static bool show(const mst_pending *pending)
 {
     mst_call_show(&operation_of(pending)->call);
     pending->group->finishing = true;
+    return true; /* no other thread is in calls of collectives */
 }
 
 static void record(const mst_started_op *operation, bool shown, const mst_waiter *waiter)
