@@ -144,7 +144,7 @@ typedef struct meeting {
 
 static uint32_t meetings(void)
 {
-    return under_thread_sanitizer() ? MEETINGS / 50 : MEETINGS;
+    return under_thread_sanitizer() || under_address_sanitizer() ? MEETINGS / 50 : MEETINGS;
 }
 
 static _Thread_local bool woken;
