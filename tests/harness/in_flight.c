@@ -56,15 +56,15 @@ static bool expect(flight *flight, bool right, const char *what)
 
 /* ---- what is sent ---- */
 
-/* Tags of one round differ from those of the next, which a faster rank has begun. */
+/* `which` of EACH: one that nobody sends. Tags of one round differ from those of the next, which a faster
+ * rank has begun. */
 static int tag_of(const flight *flight, int stream, int which)
 {
-    static const int same_as[] = { PLAIN, PLAIN, FROM_ANY, PROBED, LEFT, LEFT_TOO };
     int base = (int)(flight->seed % 1000) * 32;
 
     if (which == FROM_ANY || which == PROBED) /* of all streams */
         return base + which;
-    return base + 8 * (stream + 1) + same_as[which];
+    return base + 8 * (stream + 1) + (which == AGAIN ? PLAIN : which);
 }
 
 /* The same of all senders, so that any of them fits a receive of any source. */
