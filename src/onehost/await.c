@@ -19,8 +19,9 @@
 
 typedef struct awaiting {
     mst_awaited_requests awaited;
-    size_t found; /* the one that is over, or whose group is broken; the count: none */
-    bool failed;  /* its group is broken */
+    size_t found;       /* the one that is over, or whose group is broken; the count: none */
+    bool failed;        /* its group is broken, */
+    muster_status late; /* and this is what this wait has said of it, if its time was over; else OK */
     mst_waiter waiter;
     mst_parking doorbells[DOORBELLS_MAX]; /* of all groups but the first */
 } awaiting;
@@ -46,9 +47,9 @@ static size_t request_of(const mst_wait_set *set, const mst_group *group)
     return i;
 }
 
-static bool progress_in(mst_group *group, muster_call_class class, void *arg)
+static bool progress_in(mst_group *group, void *arg)
 {
-    (void)class, (void)arg;
+    (void)arg;
     mst_pending_progress(group);
     return false;
 }
@@ -60,11 +61,10 @@ static bool is_over(const muster_request *request)
     return pending->kind->is_over(pending);
 }
 
-static bool find_broken(mst_group *group, muster_call_class class, void *arg)
+static bool find_broken(mst_group *group, void *arg)
 {
     awaiting *awaiting = arg;
 
-    (void)class;
     if (!mst_subarena_is_broken(group->subarena))
         return false;
     const mst_wait_set *set = awaiting->awaited.set;
@@ -123,7 +123,7 @@ static size_t find_latest(const awaiting *awaiting)
     return found;
 }
 
-static void tell_late(const awaiting *awaiting, size_t i)
+static muster_status tell_late(const awaiting *awaiting, size_t i)
 {
     const mst_pending *pending = mst_awaited_find(&awaiting->awaited.set->requests[i]);
     char doing[120], missing[120];
@@ -132,8 +132,8 @@ static void tell_late(const awaiting *awaiting, size_t i)
     pending->kind->describe(pending, doing, sizeof doing);
     pending->kind->list_missing(pending, missing, sizeof missing);
     pending->kind->find_peers(pending, peers);
-    mst_group_late(pending->group, awaiting->waiter.deadline.limit_ns, doing, missing,
-                   peers[1] < 0 ? peers[0] : -1);
+    return mst_group_late(pending->group, awaiting->waiter.deadline.limit_ns, doing, missing,
+                          peers[1] < 0 ? peers[0] : -1);
 }
 
 /* The activity of an operation that is not the one that has ended. */
@@ -153,12 +153,11 @@ static bool has_one_more(const awaiting *awaiting)
 }
 
 /* Those of all groups but that of the next request, on whose doorbell the wait sleeps anyway. */
-static bool list_doorbell(mst_group *group, muster_call_class class, void *arg)
+static bool list_doorbell(mst_group *group, void *arg)
 {
     awaiting *awaiting = arg;
     mst_waiter *waiter = &awaiting->waiter;
 
-    (void)class;
     if (&group->base == awaiting->awaited.set->requests[awaiting->awaited.next].group)
         return false;
     if (waiter->more_count < DOORBELLS_MAX)
@@ -186,7 +185,7 @@ static void await_one(awaiting *awaiting)
     mst_group *group = group_of(&set->requests[awaiting->awaited.next]);
     if (mst_wait_until(waiter, doorbell_of(group), is_found, awaiting, -1) == MST_WAIT_READY)
         return;
-    tell_late(awaiting, latest);
+    awaiting->late = tell_late(awaiting, latest);
     awaiting->found = latest;
     awaiting->failed = true;
 }
@@ -199,15 +198,18 @@ static void take_out(mst_pending *pending, bool succeeded, bool shown, const mst
     pending->kind->complete(pending, succeeded, shown, waiter);
 }
 
-/* Ends the operation; `failed`: its group is broken. */
-static muster_status end(mst_pending *pending, bool failed, bool shown, const mst_waiter *waiter)
+/* What has broken the group. */
+static muster_status explain(mst_pending *pending)
 {
-    muster_status status =
-        failed ? mst_group_wait_failed(pending->group, MST_WAIT_POISONED, "", "", -1) : MUSTER_OK;
+    return mst_group_wait_failed(pending->group, MST_WAIT_POISONED, "", "", -1);
+}
 
-    if (failed)
+/* Ends the operation, with a status whose sentence is the latest error. */
+static muster_status end(mst_pending *pending, muster_status status, bool shown, const mst_waiter *waiter)
+{
+    if (status != MUSTER_OK)
         pending->kind->name_error(pending, status);
-    take_out(pending, !failed, shown, waiter);
+    take_out(pending, status == MUSTER_OK, shown, waiter);
     return status;
 }
 
@@ -231,7 +233,10 @@ static muster_status complete(awaiting *awaiting)
     if (shown && shown != pending)
         hide(shown);
     awaiting->awaited.shown = NULL;
-    muster_status status = end(pending, awaiting->failed, shown == pending, &awaiting->waiter);
+    muster_status status = awaiting->failed ? awaiting->late : MUSTER_OK;
+    if (awaiting->failed && status == MUSTER_OK)
+        status = explain(pending);
+    status = end(pending, status, shown == pending, &awaiting->waiter);
     mst_request_over(request);
     return status;
 }
@@ -290,7 +295,7 @@ muster_status mst_pending_wait(mst_wait_set *set, size_t *index)
     if (status != MUSTER_OK || awaiting.awaited.next == set->count)
         return status;
     begin(&awaiting);
-    bool broken = mst_awaited_each_group(set, enter_in, &awaiting);
+    bool broken = mst_awaited_each_call(set, enter_in, &awaiting);
     mst_awaited_each_group(set, progress_in, NULL);
     do {
         if (!broken)
@@ -326,7 +331,7 @@ muster_status mst_pending_test(muster_group *of, uint64_t number, bool *over)
     }
     *over = *over || failed;
     if (*over)
-        return end(pending, failed, false, NULL);
+        return end(pending, failed ? explain(pending) : MUSTER_OK, false, NULL);
     mst_pending_let_go(pending);
     return MUSTER_OK;
 }

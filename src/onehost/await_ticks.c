@@ -20,8 +20,34 @@ size_t mst_awaited_next(const mst_wait_set *set, size_t from)
     return from;
 }
 
-bool mst_awaited_each_group(const mst_wait_set *set,
-                            bool (*fn)(mst_group *group, muster_call_class class, void *arg), void *arg)
+static bool is_listed(const mst_waited *first, const muster_group *group)
+{
+    while (first && first->group != group)
+        first = first->next;
+    return first != NULL;
+}
+
+/* Whether this thread is in a call of the group of an earlier class, too. */
+static bool was_visited(const mst_wait_set *set, const muster_group *group, int class)
+{
+    for (int earlier = 0; earlier < class; earlier++)
+        if (group->threads_multiple ? is_listed(set->groups[earlier], group)
+                                    : mst_load64_rlx(&group->occupied[earlier]) == (uint64_t)(uintptr_t)set)
+            return true;
+    return false;
+}
+
+bool mst_awaited_each_group(const mst_wait_set *set, bool (*fn)(mst_group *group, void *arg), void *arg)
+{
+    for (int class = 0; class < MUSTER_CALL_CLASS_COUNT; class ++)
+        for (const mst_waited *waited = set->groups[class]; waited; waited = waited->next)
+            if (!was_visited(set, waited->group, class) && fn(mst_group_of(waited->group), arg))
+                return true;
+    return false;
+}
+
+bool mst_awaited_each_call(const mst_wait_set *set,
+                           bool (*fn)(mst_group *group, muster_call_class class, void *arg), void *arg)
 {
     for (int class = 0; class < MUSTER_CALL_CLASS_COUNT; class ++)
         for (const mst_waited *waited = set->groups[class]; waited; waited = waited->next)
@@ -75,13 +101,12 @@ typedef struct ticking {
     int64_t slept_ns;
 } ticking;
 
-static bool tick_in(mst_group *group, muster_call_class class, void *arg)
+static bool tick_in(mst_group *group, void *arg)
 {
     const ticking *ticking = arg;
     mst_waiting waiting = waiting_in(group, ticking->awaited);
     mst_watch watch = mst_waiting_watch(&waiting);
 
-    (void)class;
     watch.tick(watch.arg, -1, ticking->slept_ns);
     return false;
 }
@@ -134,9 +159,9 @@ void mst_awaited_show(mst_awaited_requests *awaited)
         awaited->shown = pending;
 }
 
-static bool wake_in(mst_group *group, muster_call_class class, void *arg)
+static bool wake_in(mst_group *group, void *arg)
 {
-    (void)class, (void)arg;
+    (void)arg;
     mst_deadlock_over(&group->subarena->attachment->deadlock);
     return false;
 }
@@ -148,12 +173,11 @@ static void woke(void *arg)
     mst_awaited_each_group(awaited->set, wake_in, NULL);
 }
 
-static bool must_tick_in(mst_group *group, muster_call_class class, void *arg)
+static bool must_tick_in(mst_group *group, void *arg)
 {
     mst_waiting waiting = waiting_in(group, arg);
     mst_watch watch = mst_waiting_watch(&waiting);
 
-    (void)class;
     return !watch.may_rest(watch.arg);
 }
 
@@ -169,13 +193,12 @@ typedef struct looking {
     uint32_t cpu;
 } looking;
 
-static bool look_beside_in(mst_group *group, muster_call_class class, void *arg)
+static bool look_beside_in(mst_group *group, void *arg)
 {
     const looking *looking = arg;
     mst_waiting waiting = waiting_in(group, looking->awaited);
     mst_watch watch = mst_waiting_watch(&waiting);
 
-    (void)class;
     return watch.is_beside(watch.arg, -1, looking->cpu);
 }
 

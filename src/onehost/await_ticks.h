@@ -21,10 +21,12 @@ mst_pending *mst_awaited_find(const muster_request *request);
 /* The first request from there on that is not over; the count: none. */
 size_t mst_awaited_next(const mst_wait_set *set, size_t from);
 
-/* Calls `fn` for each group of the set, once for each class that this thread is in, until it returns true;
- * returns whether it did. */
-bool mst_awaited_each_group(const mst_wait_set *set,
-                            bool (*fn)(mst_group *group, muster_call_class class, void *arg), void *arg);
+/* Calls `fn` for each group of the set, until it returns true; returns whether it did. */
+bool mst_awaited_each_group(const mst_wait_set *set, bool (*fn)(mst_group *group, void *arg), void *arg);
+
+/* The same, once for each class of a group that this thread is in. */
+bool mst_awaited_each_call(const mst_wait_set *set,
+                           bool (*fn)(mst_group *group, muster_call_class class, void *arg), void *arg);
 
 /* Publishes the activity of the next request, unless it is published, or another thread's is. */
 void mst_awaited_show(mst_awaited_requests *awaited);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "src/onehost/await_ticks.h"
 #include "tests/harness/ranks.h"
 
 /* ---- thousands at once ---- */
@@ -282,6 +283,49 @@ START_TEST(test_a_wait_makes_progress_in_all_its_groups)
 }
 END_TEST
 
+static bool count_group(mst_group *group, void *arg)
+{
+    (void)group;
+    ++*(int *)arg;
+    return false;
+}
+
+static bool count_call(mst_group *group, muster_call_class class, void *arg)
+{
+    (void)class;
+    return count_group(group, arg);
+}
+
+/* A wait that is in calls of several classes of a group looks into the group once. */
+static int look_once(muster_group *world, void *arg)
+{
+    mst_wait_set set = { .count = 0 };
+    int groups = 0, calls = 0;
+
+    for (int class = 0; class < MUSTER_CALL_CLASS_COUNT; class += 1 + class) { /* all but one */
+        mst_store64_rel(&world->occupied[class], (uint64_t)(uintptr_t)&set);
+        world->waited[class] = (mst_waited){ NULL, world };
+        set.groups[class] = &world->waited[class];
+    }
+    world->threads_multiple = arg != NULL;
+    mst_awaited_each_group(&set, count_group, &groups);
+    mst_awaited_each_call(&set, count_call, &calls);
+    world->threads_multiple = false;
+    for (int class = 0; class < MUSTER_CALL_CLASS_COUNT; class ++)
+        mst_store64_rel(&world->occupied[class], 0);
+    RANK_CHECK(world, groups == 1 && calls == 3);
+    return 0;
+}
+
+START_TEST(test_a_wait_looks_into_each_group_once)
+{
+    int several = 1;
+
+    run_ranks(1, RANKS_AS_THREADS, look_once, NULL);
+    run_ranks(1, RANKS_AS_THREADS, look_once, &several);
+}
+END_TEST
+
 /* ---- memory ---- */
 
 /* Until the arena is full: those that were started are all there, and the group is as before. */
@@ -362,6 +406,7 @@ int main(void)
     tcase_add_test(tests, test_a_wait_makes_progress_in_all_its_groups);
     if (on_one_host()) {
         tcase_add_test(tests, test_operations_go_on_in_any_call);
+        tcase_add_test(tests, test_a_wait_looks_into_each_group_once);
         tcase_add_test(tests, test_memory_is_the_limit);
     }
     suite_add_tcase(suite, tests);

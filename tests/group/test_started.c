@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "shm/base/chaos.h"
+#include "src/onehost/group.h"
 #include "tests/harness/ranks.h"
 
 enum { COUNT_MAX = 50000 };
@@ -361,7 +362,34 @@ static int be_late_in_this_wait(muster_group *world, void *arg)
     RANK_CHECK(world, strstr(muster_error_detail(), "waited 0.1 s in barrier") &&
                           strstr(muster_error_detail(), "rank 1"));
     RANK_CHECK(world, !requests[0].group && requests[1].group == world);
+    muster_error_info info = MUSTER_ERROR_INFO_INIT;
+    muster_last_error(&info);
+    RANK_CHECK(world, info.status == MUSTER_ERR_TIMED_OUT);
+    RANK_CHECK(world, !on_one_host() || info.deadline_ns == 100000000);
     RANK_CHECK(world, muster_wait_all(requests, 2, 0) == MUSTER_ERR_TIMED_OUT && !requests[1].group);
+    return 0;
+}
+
+/* Each of two threads of a rank is late, and the other one has begun to break the group, but not yet said
+ * why: as if that one were stopped there. */
+static int be_late_beside_another(muster_group *world, void *arg)
+{
+    muster_error_info info = MUSTER_ERROR_INFO_INIT;
+    muster_request request;
+    float x = 0;
+
+    (void)arg;
+    if (muster_group_rank(world) == 0) {
+        mst_store32_rlx(&mst_group_of(world)->reason_taken, 1);
+        RANK_OK(world, muster_all_reduce_start(&x, &x, 1, MUSTER_FLOAT32, MUSTER_SUM, world, &request));
+        RANK_CHECK(world, muster_wait(&request, 30000000) == MUSTER_ERR_TIMED_OUT);
+        RANK_CHECK(world, strstr(muster_error_detail(), "rank 0 waited 0.03 s in all_sum (float32 x 1)"));
+        muster_last_error(&info);
+        RANK_CHECK(world, info.status == MUSTER_ERR_TIMED_OUT && info.deadline_ns == 30000000);
+        mst_store32_rlx(&mst_group_of(world)->reason_taken, 0);
+        muster_group_abort(world, "the test is over");
+    }
+    AWAIT(muster_group_status(world) != MUSTER_OK);
     return 0;
 }
 
@@ -370,7 +398,8 @@ START_TEST(test_faults_come_out_of_finish)
     rank_options options = { .size = 2, .mode = RANKS_AS_THREADS, .op_timeout_s = 0.2 };
 
     run_ranks(2, RANKS_AS_THREADS, be_late_in_this_wait, NULL);
-
+    if (on_one_host())
+        run_ranks(2, RANKS_AS_THREADS, be_late_beside_another, NULL);
     run_ranks(3, RANKS_AS_THREADS, disagree, NULL);
     run_ranks(3, RANKS_AS_PROCESSES, disagree, NULL);
     run_ranks_with(options, be_late, NULL);
