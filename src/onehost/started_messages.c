@@ -191,7 +191,10 @@ static bool progress(mst_group *group)
     }
     if (any)
         tell_moved(group);
-    return !traffic->ended && (traffic->outgoing.busy.count > 0 || traffic->incoming.pending > 0);
+    if (traffic->ended) /* what is not shared belongs to a thread in a call of that direction */
+        return false;
+    return (mst_message_is_shared(group, false) && traffic->outgoing.busy.count > 0) ||
+           (mst_message_is_shared(group, true) && traffic->incoming.pending > 0);
 }
 
 /* ---- starting ---- */
