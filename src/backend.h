@@ -35,7 +35,8 @@
  * 5. The number of a started operation is mst_started_number of its call class and of a number that no
  *    other operation of the group has that is not over. Collectives are started in the same order on all
  *    ranks, and end in any order. `wait` and `test` make progress of all that was started in the groups
- *    involved, and so does every other call that waits.
+ *    involved, and so does every other call that waits. With progress_thread of the config they also go on
+ *    while the rank is in no call.
  *
  * 6. Messages match receives as MPI says: of those that match, the message that was sent first and the
  * receive that was posted first. A receive of any source is fair. Each pair buffers at least 64 KiB of

@@ -322,9 +322,10 @@ typedef enum muster_op {
 /*
  * acc[i] = acc[i] op next[i], for `count` elements of `dtype`. The arrays do not overlap. Both are aligned as
  * the ranks' `in` buffers are, at most to 16 bytes. It runs on the thread that makes progress with the
- * operation; ranks that are threads run it at the same time. It must not call muster, nor return otherwise
- * than by returning. Only muster_group_abort it may call, which is how it fails: a rank whose result has come
- * of what it did after that gets ABORTED, from its call, or from muster_group_status when that has returned.
+ * operation, also on the one of MUSTER_PROGRESS_THREAD, in which all signals are blocked; ranks that are
+ * threads run it at the same time. It must not call muster, nor return otherwise than by returning. Only
+ * muster_group_abort it may call, which is how it fails: a rank whose result has come of what it did after
+ * that gets ABORTED, from its call, or from muster_group_status when that has returned.
  */
 typedef void (*muster_op_fn)(void *acc, const void *next, size_t count, muster_dtype dtype, void *arg);
 
@@ -407,6 +408,8 @@ MUSTER_API bool muster_is_available(const char *backend);
  *                          that deadlocks are detected.
  *   MUSTER_THREADS_MULTIPLE  1: several threads of this rank may be in calls of messages of one group at
  *                          the same time. Each of these calls then takes a lock.
+ *   MUSTER_PROGRESS_THREAD  1: a thread of the library makes progress of started operations while no
+ *                           thread of this rank is in a call. It sleeps while nothing changes.
  *
  * Blocks until all ranks have attached. Without MUSTER_ARENA the world is a group of one or, with
  * `strict`, the result is MUSTER_ERR_UNAVAILABLE. Variables that describe a world that cannot be had
@@ -483,6 +486,7 @@ typedef struct muster_config {
     const char *fault;     /* as MUSTER_FAULT; NULL: none */
     uint64_t chaos;        /* as MUSTER_CHAOS, for the process; 0: none */
     bool threads_multiple; /* as MUSTER_THREADS_MULTIPLE; not with one_thread */
+    bool progress_thread;  /* as MUSTER_PROGRESS_THREAD */
 } muster_config;
 
 #define MUSTER_CONFIG_INIT MUSTER_SIZED(muster_config)
@@ -866,7 +870,8 @@ typedef struct muster_request {
  * the operation was not started on this rank, and the others wait until it is.
  *
  * Operations go on in every call of the rank on that group, whatever the call is for, and while the rank
- * waits in a call on any other group of its world. An operation is over when all ranks have started it and,
+ * waits in a call on any other group of its world; with MUSTER_PROGRESS_THREAD also while the rank is in
+ * no call. An operation is over when all ranks have started it and,
  * where its buffers are large arena buffers, which are not copied, or it is a large reduction, have gone on
  * with it in some call. Other errors: those of collectives. (MPI_Iallreduce and the like)
  */

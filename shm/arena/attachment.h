@@ -13,6 +13,7 @@
 #include "shm/death/deadlock.h"
 #include "shm/death/death_word.h"
 #include "shm/death/liveness.h"
+#include "shm/wait/progress_thread.h"
 #include "shm/wait/recorder.h"
 #include "shm/wait/wait.h"
 
@@ -29,6 +30,7 @@ typedef struct mst_attachment_config {
     mst_deadline patience;   /* for the others; time spent waiting for the arena counts */
     bool one_thread;         /* only one thread of this rank calls muster, whatever others there are */
     bool exact_times;        /* records use the exact clock */
+    bool progress_thread;    /* started operations go on while no thread of the rank is in a call */
     mst_injections injections;
     mst_log log;
 } mst_attachment_config;
@@ -71,9 +73,10 @@ typedef struct mst_attachment {
     mst_wait_policy policy;
     mst_place place;
     mst_attaching attaching;
-    mst_background background; /* of all waits of the rank */
-    _Atomic uint32_t users;    /* groups */
-    _Atomic uint32_t sealed;   /* groups whose blocks this process may only read */
+    mst_background background;    /* of all waits of the rank */
+    mst_progress_thread progress; /* if it is wanted */
+    _Atomic uint32_t users;       /* groups */
+    _Atomic uint32_t sealed;      /* groups whose blocks this process may only read */
     void (*forget)(const struct mst_attachment *attachment); /* called at the end; may be NULL */
 
     pthread_mutex_t lock; /* protects the following members */

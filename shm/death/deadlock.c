@@ -20,6 +20,7 @@ bool mst_deadlock_init(mst_deadlock *deadlock, const mst_geometry *geometry, uin
                                 .cycle = calloc(geometry->seats, sizeof *deadlock->cycle),
                                 .seen_from = calloc(geometry->seats, sizeof *deadlock->seen_from),
                                 .stuck = calloc(geometry->seats, sizeof *deadlock->stuck) };
+    pthread_mutex_init(&deadlock->lock, NULL);
     if (deadlock->cycle && deadlock->seen_from && deadlock->stuck)
         return true;
     mst_deadlock_destroy(deadlock);
@@ -28,6 +29,7 @@ bool mst_deadlock_init(mst_deadlock *deadlock, const mst_geometry *geometry, uin
 
 void mst_deadlock_destroy(mst_deadlock *deadlock)
 {
+    pthread_mutex_destroy(&deadlock->lock);
     free(deadlock->cycle);
     free(deadlock->seen_from);
     free(deadlock->stuck);
@@ -40,39 +42,59 @@ static mst_rank_entry *entry_of(const mst_deadlock *deadlock, uint32_t seat)
 
 /* ---- our own wait ---- */
 
-void mst_deadlock_waiting(mst_deadlock *deadlock, const uint32_t awaited[2], const mst_seats *any_of,
-                          const char *doing)
-{
-    mst_rank_entry *entry = entry_of(deadlock, deadlock->self);
-    mst_seats seats = any_of ? *any_of : (mst_seats){ 0 };
-
-    if (mst_load32_rlx(&deadlock->published) && !memcmp(&seats, &deadlock->any_of, sizeof seats)) {
-        mst_add32_sc(&entry->checks, 1); /* E13: `ready` was false just now */
-        return;
-    }
-    mst_deadlock_over(deadlock); /* what was published before a member left */
-    if (!deadlock->promised && mst_os_thread_count() != deadlock->own_threads + 1)
-        return;
-    for (int i = 0; i < 2; i++)
-        mst_store32_rlx(&entry->awaited[i], awaited[i] < MST_RANKS_MAX ? awaited[i] + 1 : 0);
-    mst_store32_rlx(&entry->awaits_any, any_of != NULL);
-    for (int i = 0; any_of && i < MST_RANKS_MAX / 64; i++)
-        mst_store64_rlx(&entry->any_of[i], seats.bits[i]);
-    deadlock->any_of = seats;
-    snprintf(entry->doing, sizeof entry->doing, "%s", doing);
-    mst_fault_point("wait.publish");
-    mst_store64_rel(&entry->wait_epoch, 2 * ++deadlock->waits + 1); /* E13 */
-    mst_store32_rlx(&deadlock->published, 1);
-    deadlock->cycle_size = 0;
-}
-
-void mst_deadlock_over(mst_deadlock *deadlock)
+/* With the lock. */
+static void withdraw(mst_deadlock *deadlock)
 {
     if (!mst_load32_rlx(&deadlock->published))
         return;
     /* E13: before we do anything that others may be waiting for */
     mst_exchange64_sc(&entry_of(deadlock, deadlock->self)->wait_epoch, 2 * deadlock->waits + 2);
-    mst_store32_rlx(&deadlock->published, 0);
+    mst_exchange32_sc(&deadlock->published, 0);
+}
+
+/* With the lock. */
+static void publish(mst_deadlock *deadlock, const uint32_t awaited[2], const mst_seats *any_of,
+                    const char *doing)
+{
+    mst_rank_entry *entry = entry_of(deadlock, deadlock->self);
+
+    for (int i = 0; i < 2; i++)
+        mst_store32_rlx(&entry->awaited[i], awaited[i] < MST_RANKS_MAX ? awaited[i] + 1 : 0);
+    mst_store32_rlx(&entry->awaits_any, any_of != NULL);
+    for (int i = 0; any_of && i < MST_RANKS_MAX / 64; i++)
+        mst_store64_rlx(&entry->any_of[i], any_of->bits[i]);
+    deadlock->any_of = any_of ? *any_of : (mst_seats){ 0 };
+    snprintf(entry->doing, sizeof entry->doing, "%s", doing);
+    mst_fault_point("wait.publish");
+    mst_store64_rel(&entry->wait_epoch, 2 * ++deadlock->waits + 1); /* E13 */
+    mst_exchange32_sc(&deadlock->published, 1);
+    deadlock->cycle_size = 0;
+}
+
+void mst_deadlock_waiting(mst_deadlock *deadlock, const uint32_t awaited[2], const mst_seats *any_of,
+                          const char *doing)
+{
+    mst_seats seats = any_of ? *any_of : (mst_seats){ 0 };
+
+    pthread_mutex_lock(&deadlock->lock);
+    if (mst_load32_rlx(&deadlock->published) && !memcmp(&seats, &deadlock->any_of, sizeof seats)) {
+        mst_add32_sc(&entry_of(deadlock, deadlock->self)->checks, 1); /* E13: `ready` was false just now */
+    } else {
+        withdraw(deadlock); /* what was published before a member left */
+        if (deadlock->promised || mst_os_thread_count() == (int)mst_load32_rlx(&deadlock->own_threads) + 1)
+            publish(deadlock, awaited, any_of, doing);
+    }
+    pthread_mutex_unlock(&deadlock->lock);
+}
+
+/* A thread that has moved something and finds nothing published has moved it before the wait was. */
+void mst_deadlock_over(mst_deadlock *deadlock)
+{
+    if (!mst_load32_sc(&deadlock->published))
+        return;
+    pthread_mutex_lock(&deadlock->lock);
+    withdraw(deadlock);
+    pthread_mutex_unlock(&deadlock->lock);
 }
 
 /* ---- searching ---- */

@@ -19,11 +19,15 @@
  * never call muster states so (MUSTER_ONE_THREAD). Elapsed time proves nothing here: a rank that computes or
  * sleeps has published nothing, and a stopped one counts no checks.
  *
- * Published and withdrawn by the only thread, and so without a lock. Costs nothing until a wait has lasted
- * two ticks.
+ * Published by the only thread of the program. It is withdrawn by that one, or by the progress thread when
+ * that has moved something, since this may be what another member waits for. A check counts only if the
+ * thread itself has made all progress that can be made (look_for_cycle in src/onehost/stall.c): else the
+ * other thread might be about to move something. Costs nothing until a wait has lasted two ticks.
  */
 #ifndef MST_DEADLOCK_H
 #define MST_DEADLOCK_H
+
+#include <pthread.h>
 
 #include "shm/base/layout.h"
 
@@ -42,11 +46,12 @@ typedef struct mst_seats {
 typedef struct mst_deadlock {
     mst_geometry geometry;
     uint32_t self;
-    int own_threads;            /* threads of the library that this process runs for this rank */
-    bool promised;              /* the user states that only one thread of this rank calls muster */
-    _Atomic uint32_t published; /* 1: the current wait; other threads of the rank may read it */
-    uint64_t waits;             /* number of published waits */
-    mst_seats any_of;           /* as published; empty: none */
+    _Atomic uint32_t own_threads; /* of the library, which this process runs for this rank */
+    bool promised;                /* the user states that only one thread of this rank calls muster */
+    pthread_mutex_t lock;         /* of whoever publishes or withdraws */
+    _Atomic uint32_t published;   /* 1: the current wait; other threads of the rank may read it */
+    uint64_t waits;               /* number of published waits */
+    mst_seats any_of;             /* as published; empty: none */
     mst_deadlock_member *cycle;
     uint32_t *seen_from; /* for the search: the rank from which a rank was reached */
     bool *stuck;         /* by seat: for the search: cannot go on; then: is one of the members */

@@ -49,12 +49,13 @@ static size_t list_words(mst_death_word *death_word, mst_os_watched_word *words)
     return count;
 }
 
-/* Whether only this thread is left. Then the process must end: it must not wait for this thread, nor peers
- * for it. */
+/* Whether only threads of the library are left. Then the process must end: it must not wait for this thread,
+ * nor peers for it. */
 static bool is_left_alone(mst_death_word *death_word)
 {
-    if (!mst_os_thread_is_last())
+    if (!mst_os_thread_is_last((int)mst_load32_rlx(death_word->own_threads)))
         return false;
+    mst_add32_sc(death_word->own_threads, (uint32_t)-1);
     death_word->started = false; /* exit handlers must not join this thread: a new one does */
     mst_os_thread_end_after(&death_word->thread);
     return true;
@@ -118,18 +119,21 @@ static bool is_raised(const void *arg)
 }
 
 void mst_death_word_start(mst_death_word *death_word, mst_liveness *liveness, void (*notify)(void *arg),
-                          void *arg)
+                          void *arg, _Atomic uint32_t *own_threads)
 {
     mst_waiter waiter = { .policy = { .spin_ns = 0, .yield_ns = 1 * MST_NS_PER_MS } };
 
-    *death_word = (mst_death_word){ .liveness = liveness, .notify = notify, .arg = arg };
+    *death_word =
+        (mst_death_word){ .liveness = liveness, .notify = notify, .arg = arg, .own_threads = own_threads };
     if (mst_load32_rlx(&liveness->detection) > MST_DETECTION_TICK)
         return;
-    death_word->started = mst_os_thread_start(&death_word->thread, hold, death_word) == 0;
+    death_word->started = mst_os_thread_start(&death_word->thread, false, hold, death_word) == 0;
     if (death_word->started)
         mst_wait_until(&waiter, mst_eventcount_parking(&death_word->raised), is_raised, death_word, -1);
     if (!death_word->started || !death_word->up) /* a limit on threads, a sandbox, or no system support */
         mst_store32_rlx(&liveness->detection, MST_DETECTION_TICK);
+    else
+        mst_add32_sc(own_threads, 1);
 }
 
 static void give_order(mst_death_word *death_word, uint32_t order)
@@ -148,6 +152,8 @@ void mst_death_word_stop(mst_death_word *death_word)
 {
     if (!death_word->started)
         return;
+    if (death_word->up)
+        mst_add32_sc(death_word->own_threads, (uint32_t)-1);
     give_order(death_word, ORDER_STOP);
     if (mst_load32_rlx(&death_word->liveness->detection) !=
         MST_DETECTION_FUTEX) { /* it sleeps on the count of terminations only */

@@ -24,6 +24,7 @@ typedef struct mst_death_word {
     mst_liveness *liveness;
     void (*notify)(void *arg); /* terminations have been recorded, by any rank */
     void *arg;
+    _Atomic uint32_t *own_threads; /* of the library, which this process runs for the rank: counts itself */
     bool started;
     bool up; /* valid once `raised` has advanced */
     pthread_t thread;
@@ -35,7 +36,7 @@ typedef struct mst_death_word {
 /* Raises the death word of the liveness's rank, if its detection method uses one and the system supports it.
  * Returns after that, so that peers find the death word together with the entry. */
 void mst_death_word_start(mst_death_word *death_word, mst_liveness *liveness, void (*notify)(void *arg),
-                          void *arg);
+                          void *arg, _Atomic uint32_t *own_threads);
 
 /* All ranks have attached: watch them, if the detection method does. */
 void mst_death_word_watch(mst_death_word *death_word);

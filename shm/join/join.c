@@ -264,6 +264,20 @@ static void look_at_terminations(void *arg)
     mst_subarenas_look_at_terminations(arg);
 }
 
+/* In a world of one nothing goes on without its own calls. */
+static muster_status start_progress_thread(mst_attachment *attachment)
+{
+    if (!attachment->progress.wanted || attachment->geometry.seats == 1)
+        return MUSTER_OK;
+    int error = mst_progress_thread_start(&attachment->progress, &attachment->background,
+                                          &attachment->deadlock.own_threads);
+    return error ? mst_fail(MUSTER_ERR_SYSTEM,
+                            "the progress thread of rank %u could not be started: %s; allow more threads "
+                            "(ulimit -u), or do without it (MUSTER_PROGRESS_THREAD)",
+                            attachment->rank, strerror(-error))
+                 : MUSTER_OK;
+}
+
 /* The first share that a rank claims is its share of the world, or of the group that admits it as a
  * replacement; so its cell and offset are known to all. */
 static muster_status take_seat(mst_attachment *attachment, mst_share *share)
@@ -273,10 +287,11 @@ static muster_status take_seat(mst_attachment *attachment, mst_share *share)
         return status;
     attachment->joined = true;
     if (attachment->geometry.seats > 1)
-        mst_death_word_start(&attachment->death_word, &attachment->liveness, look_at_terminations,
-                             attachment);
-    attachment->deadlock.own_threads = attachment->death_word.started && attachment->death_word.up;
-    status = mst_share_claim(attachment, share);
+        mst_death_word_start(&attachment->death_word, &attachment->liveness, look_at_terminations, attachment,
+                             &attachment->deadlock.own_threads);
+    status = start_progress_thread(attachment);
+    if (status == MUSTER_OK)
+        status = mst_share_claim(attachment, share);
     return status == MUSTER_OK ? mst_share_claim_staging(attachment, share) : status;
 }
 

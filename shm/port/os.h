@@ -196,8 +196,9 @@ typedef enum mst_os_termination {
  * *code 0: it exits with status 0, or is executing another program; *code -1: not visible yet. */
 mst_os_termination mst_os_process_termination(int32_t pid, uint64_t start, int watch, int *code);
 
-/* Starts one of the library's own threads: all signals blocked, a small stack. */
-int mst_os_thread_start(pthread_t *thread, void *(*run)(void *arg), void *arg);
+/* Starts one of the library's own threads: all signals blocked, and a small stack, unless it `calls_program`,
+ * whose functions need an ordinary one. */
+int mst_os_thread_start(pthread_t *thread, bool calls_program, void *(*run)(void *arg), void *arg);
 
 /* Gives the calling thread a name of at most 15 characters, for debuggers and ps. */
 void mst_os_thread_name(const char *name);
@@ -205,9 +206,9 @@ void mst_os_thread_name(const char *name);
 /* How many threads this process has; 0: unknown. */
 int mst_os_thread_count(void);
 
-/* Whether all other threads of this process have ended, the main thread by pthread_exit. Called by a thread
- * other than the main one. */
-bool mst_os_thread_is_last(void);
+/* Whether all threads of this process but `own` ones of the library have ended, the main thread by
+ * pthread_exit. Called by one of these. */
+bool mst_os_thread_is_last(int own);
 
 /* Starts a thread with a stack of ordinary size that joins `last` and ends. The process then ends as it would
  * have without `last`, running the program's exit handlers. */

@@ -299,14 +299,15 @@ void mst_os_close_others(const int *kept, size_t count)
 
 /* ---- our own thread ---- */
 
-int mst_os_thread_start(pthread_t *thread, void *(*run)(void *arg), void *arg)
+int mst_os_thread_start(pthread_t *thread, bool calls_program, void *(*run)(void *arg), void *arg)
 {
     size_t least = (size_t)sysconf(_SC_THREAD_STACK_MIN);
     sigset_t all, before;
     pthread_attr_t attr;
 
     pthread_attr_init(&attr);
-    pthread_attr_setstacksize(&attr, least > THREAD_STACK_BYTES ? least : THREAD_STACK_BYTES);
+    if (!calls_program)
+        pthread_attr_setstacksize(&attr, least > THREAD_STACK_BYTES ? least : THREAD_STACK_BYTES);
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     int error = pthread_create(thread, &attr, run, arg);
@@ -322,14 +323,15 @@ void mst_os_thread_name(const char *name)
     prctl(PR_SET_NAME, name);
 }
 
-bool mst_os_thread_is_last(void)
+bool mst_os_thread_is_last(int own)
 {
     char text[1024];
     const char *fields;
     uint64_t count;
 
     return read_stat(getpid(), text, sizeof text, &fields) && *fields == 'Z' &&
-           stat_field(fields, 20, &count) && count == 2; /* the main thread counts until the process ends */
+           stat_field(fields, 20, &count) &&
+           (int)count <= own + 1; /* the main thread counts until the process ends */
 }
 
 static void *end_after(void *last)

@@ -45,39 +45,6 @@ mst_wait_policy mst_wait_policy_for(int ranks, int cpus)
                               .yield_ns = turns_ns > YIELD_NS ? turns_ns : YIELD_NS };
 }
 
-static uint32_t raise_word(mst_parking parking)
-{
-    uint32_t before = mst_add32_sc(parking.word, 2); /* E1: publishes what came before */
-
-    if (mst_load32_sc(parking.sleepers) != 0) /* E9: after the word, so no sleeper is missed */
-        mst_os_unpark_all(parking.word);
-    return before;
-}
-
-uint32_t mst_eventcount_advance(mst_eventcount *event)
-{
-    return raise_word(mst_eventcount_parking(event));
-}
-
-void mst_ring(mst_parking parking)
-{
-    if (mst_load32_sc(parking.sleepers) != 0) /* E9: the caller's _sc store came before */
-        raise_word(parking);
-}
-
-void mst_eventcount_ring(mst_eventcount *event)
-{
-    mst_ring(mst_eventcount_parking(event));
-}
-
-void mst_alarm(mst_parking parking)
-{
-    /* E7: the sleeper's word changes, so it cannot fall asleep now; if the bit was already set, the sleeper
-     * sees the poison at its next tick. E9: this is ordered before or after the sleeper's own add. */
-    mst_or32_sc(parking.word, 1);
-    mst_wake(parking);
-}
-
 int mst_wait_watch(const mst_os_watched_word *words, size_t count, int64_t timeout_ns)
 {
     int error = mst_os_park_on_any(words, count, timeout_ns);
@@ -85,19 +52,6 @@ int mst_wait_watch(const mst_os_watched_word *words, size_t count, int64_t timeo
     if (error == -ENOSYS)
         mst_os_park(words[0].word, words[0].seen, timeout_ns ? timeout_ns : MST_NS_PER_S);
     return error;
-}
-
-void mst_wake_watchers(const _Atomic uint32_t *word)
-{
-    mst_os_unpark_all(word);
-}
-
-void mst_wake(mst_parking parking)
-{
-    /* E9: adds nothing, but is ordered before or after each sleeper's own add. If after, it sees the sleeper;
-     * if before, the sleeper's add acquires the word that was stored before this. */
-    if (mst_add32_sc(parking.sleepers, 0) != 0)
-        mst_os_unpark_all(parking.word);
 }
 
 static bool poisoned(const mst_waiter *waiter)
@@ -125,13 +79,15 @@ static bool settled(attempt *attempt)
     return true;
 }
 
-/* Makes progress of what else is under way, then looks. */
+/* Makes progress of what else is under way. */
+static bool make_progress(const mst_waiter *waiter, bool insists)
+{
+    return !waiter->background || mst_background_progress(waiter->background, insists);
+}
+
 static bool settled_in_passing(attempt *attempt)
 {
-    mst_background *background = attempt->waiter->background;
-
-    if (background)
-        mst_background_progress(background);
+    make_progress(attempt->waiter, false);
     return settled(attempt);
 }
 
@@ -356,6 +312,16 @@ static void park(const bed *bed, int64_t timeout_ns)
         mst_os_park(bed->words[0].word, bed->words[0].seen, nap_ns);
 }
 
+/* The same before a sleep. False: what is under way is left to another thread, and the bed has no word by
+ * which that one would wake us. */
+static bool look_before_sleep(attempt *attempt, const bed *bed, bool *done)
+{
+    bool all = make_progress(attempt->waiter, true);
+
+    *done = settled(attempt);
+    return all || bed->in_background;
+}
+
 /* Sleeps on the word, and looks for dead ranks at every tick. */
 static void sleep_on(attempt *attempt, mst_parking parking, int peer)
 {
@@ -363,12 +329,13 @@ static void sleep_on(attempt *attempt, mst_parking parking, int peer)
     bed bed;
     int64_t tick_ns = TICK_FIRST_NS;
     int64_t began_ns = mst_os_now_ns(), next_tick_ns = began_ns + tick_ns;
-    bool ticked = false;
+    bool ticked = false, done;
 
     make_bed(&bed, waiter, parking);
     for (;;) {
         read_words(&bed, waiter);
-        if (settled_in_passing(attempt))
+        bool wakeable = look_before_sleep(attempt, &bed, &done);
+        if (done)
             break;
         int64_t now_ns = mst_os_now_ns();
         int64_t left_ns = next_tick_ns - now_ns;
@@ -384,7 +351,8 @@ static void sleep_on(attempt *attempt, mst_parking parking, int peer)
             next_tick_ns = mst_os_now_ns() + tick_ns; /* a sleep follows each tick, however long ticks take */
             continue;
         }
-        park(&bed, left_ns);
+        if (wakeable)
+            park(&bed, left_ns);
     }
     get_up(&bed);
     if (ticked && waiter->watch.woke)
@@ -404,9 +372,13 @@ mst_wait_result mst_wait_until(mst_waiter *waiter, mst_parking parking, bool (*r
         return attempt.result;
     int64_t began_ns = mst_os_now_ns();
     mst_deadline_resume(&waiter->deadline, began_ns, waiter->policy.spin_ns + waiter->policy.yield_ns);
+    if (waiter->background)
+        mst_background_enter(waiter->background);
     bool beside = is_beside(waiter, peer);
     if ((beside || !spin_some(&attempt, began_ns)) && !yield_some(&attempt, beside))
         sleep_on(&attempt, parking, peer);
+    if (waiter->background)
+        mst_background_leave(waiter->background);
     int64_t ended_ns = mst_os_now_ns();
     mst_deadline_count(&waiter->deadline, ended_ns, 0);
     waiter->waited_ns += ended_ns - began_ns;

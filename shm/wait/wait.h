@@ -25,6 +25,7 @@
 #include "shm/base/layout.h"
 #include "shm/port/os.h"
 #include "shm/wait/background.h"
+#include "shm/wait/wake.h"
 
 typedef struct mst_wait_policy {
     int64_t spin_ns;  /* with pause */
@@ -35,12 +36,6 @@ typedef struct mst_wait_policy {
 mst_wait_policy mst_wait_policy_for(int ranks, int cpus);
 
 typedef enum mst_wait_result { MST_WAIT_READY, MST_WAIT_POISONED, MST_WAIT_TIMED_OUT } mst_wait_result;
-
-/* Where a waiter sleeps: on `word`, after it has counted itself in `sleepers`. */
-typedef struct mst_parking {
-    _Atomic uint32_t *word;
-    _Atomic uint32_t *sleepers;
-} mst_parking;
 
 /* What a long wait does besides sleeping; each may be NULL. */
 typedef struct mst_watch {
@@ -83,11 +78,6 @@ typedef struct mst_waiter {
     bool naps; /* there are more words still: it sleeps for a short time only */
 } mst_waiter;
 
-static inline mst_parking mst_eventcount_parking(mst_eventcount *event)
-{
-    return (mst_parking){ &event->word, &event->sleepers };
-}
-
 /*
  * Waits until ready(arg). Whatever makes it true must also change the word, or be followed by mst_ring.
  * `peer` is the awaited rank, or -1; it is passed to the tick.
@@ -98,13 +88,6 @@ mst_wait_result mst_wait_until(mst_waiter *waiter, mst_parking parking, bool (*r
 /* Wakes the sleepers of `owed`, if any. A wait does so after its first looks, or at once where ranks
  * outnumber CPUs; a caller that set `owed` calls this when it has finished waiting. */
 void mst_wait_settle(mst_waiter *waiter);
-
-/* Wakes the sleepers on the word, if any. The caller has changed the word; a plain release store is enough,
- * since sleepers are counted by read-modify-writes on both sides (E9). */
-void mst_wake(mst_parking parking);
-
-/* Sets the poison bit and wakes everyone. */
-void mst_alarm(mst_parking parking);
 
 /* Whether a word of the form 2 x count + poison has reached `count`. Acquires what its owner published with
  * it. */
@@ -121,18 +104,9 @@ void mst_wait_nap(mst_deadline *deadline, int64_t ns);
 
 /*
  * Sleeps while all of the words keep their values, at most timeout_ns (0: no limit). For threads of the
- * library that watch over ranks, never for a rank. Whoever changes a word wakes the watchers without checking
- * whether there are any. Where the system can park on one word only (-ENOSYS), this parks on the first.
+ * library that watch over ranks, never for a rank. Whoever changes a word wakes them by mst_wake_watchers.
+ * Where the system can park on one word only (-ENOSYS), this parks on the first.
  */
 int mst_wait_watch(const mst_os_watched_word *words, size_t count, int64_t timeout_ns);
-void mst_wake_watchers(const _Atomic uint32_t *word);
-
-/* Adds 1 to the count and wakes the sleepers, if any. Returns the word as it was. */
-uint32_t mst_eventcount_advance(mst_eventcount *event);
-
-/* Wakes the sleepers of the parking, if any, to check again; costs a load when there are none. What they wait
- * for was changed by a read-modify-write of other words; the parking's own word counts nothing. */
-void mst_ring(mst_parking parking);
-void mst_eventcount_ring(mst_eventcount *event);
 
 #endif

@@ -92,11 +92,12 @@ static void tell_attached(const mst_group *group)
     mst_log_line(
         &attachment->log, MUSTER_LOG_INFO,
         "rank %d of %d has attached, in process %d: %s kernels, %llu KiB of staging per group, waits %s, "
-        "detects deaths by %s",
+        "detects deaths by %s%s",
         group->base.rank, group->base.size, mst_os_process_id(), group->kernels->isa,
         (unsigned long long)geometry->staging_bytes / 1024,
         attachment->policy.spin_ns ? "spinning" : "without spinning, as there are more ranks than CPUs",
-        detection_names[mst_load32_rlx(&attachment->liveness.detection)]);
+        detection_names[mst_load32_rlx(&attachment->liveness.detection)],
+        mst_load32_rlx(&attachment->progress.started) ? ", has a progress thread" : "");
     if (geometry->unmapped_bytes)
         mst_log_line(
             &attachment->log, MUSTER_LOG_INFO,
@@ -133,6 +134,7 @@ static muster_status configure(const muster_config *config, mst_attachment_confi
     attachment->interrupt = (mst_interrupt){ config->interrupt, config->interrupt_arg };
     attachment->one_thread = config->one_thread;
     attachment->exact_times = config->exact_times;
+    attachment->progress_thread = config->progress_thread;
     attachment->log = (mst_log){ config->log_level, config->log, config->log_arg, config->rank };
     return status;
 }

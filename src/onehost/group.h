@@ -28,6 +28,7 @@ struct mst_varied;
 /* Pending operations by number (pending.h). The lock is for all that started operations change. */
 typedef struct mst_pending_table {
     pthread_mutex_t lock;
+    _Atomic uint32_t again; /* 1: a thread that sleeps has met the lock, and not looked: E35 */
     struct mst_pending_place *places;
     uint32_t count;
     uint32_t first_free;                                                /* 1 + the place; 0: none */

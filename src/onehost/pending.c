@@ -23,6 +23,19 @@ void mst_pending_lock(mst_group *group)
 void mst_pending_unlock(mst_group *group)
 {
     pthread_mutex_unlock(&group->pending.lock);
+    if (mst_exchange32_sc(&group->pending.again, 0)) /* E35: after we have let go */
+        mst_ring(mst_attachment_doorbell(group->subarena->attachment));
+}
+
+/* The second try comes after E35: if it fails, too, the other thread lets go after that. */
+static bool try_to_lock(mst_group *group, bool insists)
+{
+    if (pthread_mutex_trylock(&group->pending.lock) == 0)
+        return true;
+    if (!insists)
+        return false;
+    mst_exchange32_sc(&group->pending.again, 1); /* E35 */
+    return pthread_mutex_trylock(&group->pending.lock) == 0;
 }
 
 /* ---- the table ---- */
@@ -155,17 +168,15 @@ void mst_pending_progress(mst_group *group)
     mst_pending_unlock(group);
 }
 
-/* Whoever has the lock makes progress, or lists the task again. */
-static bool progress_in_background(void *arg)
+static mst_task_state progress_in_background(void *arg, bool insists)
 {
     mst_group *group = arg;
-    bool more = true;
 
-    if (pthread_mutex_trylock(&group->pending.lock) != 0)
-        return true;
-    more = progress_locked(group);
+    if (!try_to_lock(group, insists))
+        return MST_TASK_BUSY;
+    bool more = progress_locked(group);
     mst_pending_unlock(group);
-    return more;
+    return more ? MST_TASK_MORE : MST_TASK_OVER;
 }
 
 void mst_pending_init(mst_group *group)

@@ -51,7 +51,7 @@ muster_status mst_pending_take(mst_group *group, uint64_t number, const void *ta
 void mst_pending_let_go(mst_pending *pending);
 
 void mst_pending_lock(mst_group *group);
-void mst_pending_unlock(mst_group *group);
+void mst_pending_unlock(mst_group *group); /* rings this rank, if a thread that sleeps has met the lock */
 
 /* Registers what makes progress of the operations of a class: it has the lock, must not wait, and returns
  * whether there will be more to do. */

@@ -26,6 +26,7 @@ static const char *const names[] = {
     "MUSTER_CHAOS",
     "MUSTER_LOG",
     "MUSTER_THREADS_MULTIPLE",
+    "MUSTER_PROGRESS_THREAD",
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)

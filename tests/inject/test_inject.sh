@@ -44,6 +44,10 @@ refuse pidfd_open 1 "not allowed"
 refuse pidfd_open 24 "too many files"
 refuse futex 4 "interrupted"
 refuse futex 11 "try again"
+export MUSTER_PROGRESS_THREAD=1
+refuse pthread_create 11 "no more threads, one of which the user asks for"
+refuse futex_waitv 38 "not there, beside a progress thread"
+unset MUSTER_PROGRESS_THREAD
 # Standard input that cannot be kept for all ranks: none is given half of it as if it were all.
 status=0
 seq 100000 | INJECT=pwrite:3:28 LD_PRELOAD=$INJECT_LIBRARY timeout 20 "$TEST_COMMAND" run -n 2 --stdin all -- \

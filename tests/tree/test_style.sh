@@ -36,7 +36,7 @@ awk '
     grep -nE '\bkill\([^,]*, *0\)' $library && complain "kill(pid, 0) takes a zombie for alive"
     grep -nE 'CLOCK_REALTIME|gettimeofday|pthread_mutex_timedlock|sem_timedwait' $library && complain "deadlines are monotonic"
     grep -nE '\bsched_yield\(|\bnanosleep\(|\busleep\(|SYS_futex' $(echo "$library" | tr ' ' '\n' | grep -v 'shm/port/os_') && complain "waiting goes by shm/wait/wait"
-    grep -nE 'mst_os_(park|yield|relax|unpark_all)\(' $(echo "$library" | tr ' ' '\n' | grep -vE 'shm/(port/os|wait/wait)') && complain "one file waits: shm/wait/wait.c"
+    grep -nE 'mst_os_(park|yield|relax|unpark_all)\(' $(echo "$library" | tr ' ' '\n' | grep -vE 'shm/(port/os|wait/wa(it|ke)\.)') && complain "one file waits, shm/wait/wait.c, and one wakes, shm/wait/wake.c"
     grep -nE '\bvolatile\b' $(echo "$library" | tr ' ' '\n' | grep -v 'src/kernels/elements.h') && complain "volatile is no synchronisation"
     grep -nE 'atomic_(thread|signal)_fence|__sync_|__atomic_' $library && complain "no fences: ThreadSanitizer does not see them; orders are written out"
     grep -nE 'PRIVATE_FLAG|FUTEX_PRIVATE' $library && complain "futexes here are shared between processes"

@@ -246,7 +246,7 @@ bool mst_started_progress(mst_group *group)
 {
     struct mst_started_calls *calls = group->started;
 
-    if (!calls || mst_subarena_is_broken(group->subarena) || read_all(group, calls))
+    if (!calls || calls->ended || mst_subarena_is_broken(group->subarena) || read_all(group, calls))
         return false;
     finish_all(group, calls);
     mst_started_forget(calls);

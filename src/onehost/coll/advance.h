@@ -32,6 +32,7 @@ struct mst_started_calls {
     uint64_t *lends;                 /* by rank: whether its input is the user's buffer */
     const void **sources;
     mst_target *targets;
+    bool ended; /* one has failed, and the program has its buffers back: nothing goes on any more */
 };
 
 static inline size_t mst_op_in_bytes_of(const mst_started_op *operation, int rank)

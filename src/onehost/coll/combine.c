@@ -38,13 +38,20 @@ void mst_combine_plan(mst_call *call)
 
 /* ---- combining ---- */
 
-void mst_combine_onto(const mst_call *call, void *acc, const void *const *sources, int count, size_t bytes)
+static void call_program(const mst_call *call, void *acc, const void *next, size_t bytes)
 {
     const mst_request *request = call->request;
+    mst_progress_thread *progress = &call->group->subarena->attachment->progress;
 
+    mst_progress_thread_calls_program(progress);
+    request->made->fn(acc, next, bytes / request->element_bytes, request->dtype, request->made->arg);
+    mst_progress_thread_called_program(progress);
+}
+
+void mst_combine_onto(const mst_call *call, void *acc, const void *const *sources, int count, size_t bytes)
+{
     for (int s = 1; s < count; s++)
-        request->made->fn(acc, sources[s], bytes / request->element_bytes, request->dtype,
-                          request->made->arg);
+        call_program(call, acc, sources[s], bytes);
 }
 
 /* `to` may be one of the sources, so that the result is made in a block first. */
@@ -58,9 +65,7 @@ static void combine_by_program(const mst_call *call, void *to, const void *const
 
         memcpy(block, (const unsigned char *)sources[0] + at, now);
         for (int s = 1; s < count; s++)
-            call->request->made->fn(block, (const unsigned char *)sources[s] + at,
-                                    now / call->request->element_bytes, call->request->dtype,
-                                    call->request->made->arg);
+            call_program(call, block, (const unsigned char *)sources[s] + at, now);
         memcpy((unsigned char *)to + at, block, now);
     }
 }

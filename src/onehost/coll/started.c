@@ -145,6 +145,7 @@ static void complete(mst_pending *pending, bool succeeded, bool shown, const mst
         return;
     }
     mst_pending_lock(group);
+    group->started->ended = group->started->ended || !succeeded;
     operation->completed = true;
     mst_started_forget(group->started);
     mst_pending_unlock(group);

@@ -1,0 +1,41 @@
+/*
+ * Words on which threads sleep, and waking these.
+ *
+ * A sleeper counts itself in `sleepers`, reads the word, looks once more, and parks while the word is what it
+ * read. Whoever changes something wakes the sleepers, of which there are mostly none (E9). Only wait.c parks.
+ */
+#ifndef MST_WAKE_H
+#define MST_WAKE_H
+
+#include "shm/base/layout.h"
+
+/* Where a waiter sleeps: on `word`, after it has counted itself in `sleepers`. */
+typedef struct mst_parking {
+    _Atomic uint32_t *word;
+    _Atomic uint32_t *sleepers;
+} mst_parking;
+
+static inline mst_parking mst_eventcount_parking(mst_eventcount *event)
+{
+    return (mst_parking){ &event->word, &event->sleepers };
+}
+
+/* Wakes the sleepers on the word, if any. The caller has changed the word; a plain release store is enough,
+ * since sleepers are counted by read-modify-writes on both sides (E9). */
+void mst_wake(mst_parking parking);
+
+/* Sets the poison bit and wakes everyone. */
+void mst_alarm(mst_parking parking);
+
+/* Adds 1 to the count and wakes the sleepers, if any. Returns the word as it was. */
+uint32_t mst_eventcount_advance(mst_eventcount *event);
+
+/* Wakes the sleepers of the parking, if any, to check again; costs a load when there are none. What they wait
+ * for was changed by a read-modify-write of other words; the parking's own word counts nothing. */
+void mst_ring(mst_parking parking);
+void mst_eventcount_ring(mst_eventcount *event);
+
+/* Wakes who sleeps by mst_wait_watch, without checking whether anybody does. */
+void mst_wake_watchers(const _Atomic uint32_t *word);
+
+#endif
