@@ -290,11 +290,20 @@ static void begin(mst_exchange *exchange, mst_waiter *waiter, const mst_wait_kin
     if (mst_log_wanted(exchange->group->base.log, MUSTER_LOG_DEBUG))
         tell_entered(exchange);
     mst_group_begin(exchange->group);
+    waiter->waited_ns = 0;
+    exchange->waiting.kind = kind;
+    exchange->waits = false;
+}
+
+/* Most messages do not wait; this is for the first wait of one. */
+static void prepare_to_wait(mst_exchange *exchange, mst_waiter *waiter)
+{
+    exchange->waits = true;
+    exchange->waiting.group = exchange->group;
+    exchange->waiting.call = exchange;
+    waiter->watch = mst_waiting_watch(&exchange->waiting);
     waiter->deadline.limit_ns = exchange->group->base.timeout_ns;
     mst_deadline_begin(&waiter->deadline);
-    waiter->waited_ns = 0;
-    exchange->waiting = (mst_waiting){ kind, exchange->group, exchange };
-    waiter->watch = mst_waiting_watch(&exchange->waiting);
 }
 
 static muster_status wait(mst_exchange *exchange, mst_waiter *waiter, bool (*ready)(const void *arg))
@@ -302,6 +311,8 @@ static muster_status wait(mst_exchange *exchange, mst_waiter *waiter, bool (*rea
     mst_group *group = exchange->group;
     mst_eventcount *doorbell = &group->subarena->cells[group->base.rank]->doorbell;
 
+    if (!exchange->waits)
+        prepare_to_wait(exchange, waiter);
     if (!exchange->shows_out && !exchange->shows_in)
         show(exchange);
     mst_wait_result result = mst_wait_until(waiter, mst_eventcount_parking(doorbell), ready, &exchange, -1);

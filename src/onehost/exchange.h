@@ -18,6 +18,7 @@ typedef struct mst_exchange {
     mst_transfer out, in;     /* of what does not pass at once */
     uint64_t numbers[2];      /* of the send and of the receive: how many the rank has entered with it */
     muster_status status;     /* of moving, in a wait */
+    bool waits;               /* `waiting` is filled in */
     mst_waiting waiting;
 } mst_exchange;
 
