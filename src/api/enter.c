@@ -83,15 +83,14 @@ muster_status mst_enter_messages(muster_group *group, muster_call_class class)
 
     if (status != MUSTER_OK)
         return status;
-    if (mst_serves_several(group, class))
-        return enter_beside(group, class);
-    return mst_cmpxchg64_sc(&group->occupied[class], 0, 1) == 0 ? MUSTER_OK
-                                                                : mst_refuse_second_thread(group, class);
+    if (mst_cmpxchg64_sc(&group->occupied[class], 0, group->threads_multiple ? MST_ONE_OF_SEVERAL : 1) == 0)
+        return MUSTER_OK;
+    return group->threads_multiple ? enter_beside(group, class) : mst_refuse_second_thread(group, class);
 }
 
 void mst_leave_messages(muster_group *group, muster_call_class class)
 {
-    if (mst_serves_several(group, class))
+    if (group->threads_multiple)
         mst_add64_sc(&group->occupied[class], (uint64_t)-MST_ONE_OF_SEVERAL);
     else
         mst_leave(group, class);

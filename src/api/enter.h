@@ -15,7 +15,7 @@ muster_status mst_check_group(const muster_group *group);
 muster_status mst_enter(muster_group *group, muster_call_class class);
 void mst_leave(muster_group *group, muster_call_class class);
 
-/* The same for calls that several threads may be in: those of messages, in a group with threads_multiple. */
+/* The same for the classes of messages, where in a group with threads_multiple several threads may be. */
 muster_status mst_enter_messages(muster_group *group, muster_call_class class);
 void mst_leave_messages(muster_group *group, muster_call_class class);
 

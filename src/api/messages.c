@@ -261,26 +261,35 @@ muster_status muster_recv_start(void *buf, size_t count, muster_dtype dtype, int
     return start(group, MUSTER_CALL_RECEIVE, &message, request);
 }
 
+static muster_status cancel(muster_request *request, bool *canceled)
+{
+    bool over = false;
+
+    muster_status status = request->group->backend->cancel(request->group, request->number, &over);
+    if (status == MUSTER_OK)
+        *canceled = over;
+    if (over)
+        mst_request_over(request);
+    return status;
+}
+
 muster_status muster_cancel(muster_request *request, bool *canceled)
 {
     muster_group *group = request ? request->group : NULL;
-    bool over = false;
 
     if (!group)
         return mst_fail(MUSTER_ERR_INVALID,
                         "the request is not pending: it was never started, or has been completed");
     muster_call_class class = mst_started_class(request->number);
+    bool of_message = class != MUSTER_CALL_COLLECTIVE;
     muster_status status = mst_check_place(canceled, "answer");
     if (status == MUSTER_OK)
-        status = mst_enter_messages(group, class);
+        status = of_message ? mst_enter_messages(group, class) : mst_enter(group, class);
     if (status != MUSTER_OK)
         return status;
-    status = group->backend->cancel(group, request->number, &over);
-    if (status == MUSTER_OK)
-        *canceled = over;
-    if (over)
-        mst_request_over(request);
-    return mst_end_messages(group, class, "cancel", status);
+    status = cancel(request, canceled);
+    return of_message ? mst_end_messages(group, class, "cancel", status)
+                      : mst_end(group, class, "cancel", status);
 }
 
 /* ---- probing ---- */

@@ -70,8 +70,11 @@ static void leave(mst_waited *waited, muster_call_class class)
 {
     muster_group *group = waited->group;
 
-    if (waited != &group->waited[class])
-        free(waited);
+    if (waited == &group->waited[class]) {
+        mst_leave(group, class);
+        return;
+    }
+    free(waited);
     mst_leave_messages(group, class);
 }
 

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "tests/harness/ranks.h"
+#include "tests/harness/workers.h"
 
 typedef struct scene {
     _Atomic bool over;
@@ -102,6 +102,79 @@ static int look_at_waiting_ranks(muster_group *world, void *arg)
 START_TEST(test_what_ranks_wait_in)
 {
     run_ranks(3, RANKS_AS_PROCESSES, look_at_waiting_ranks, NULL);
+}
+END_TEST
+
+/* ---- several threads of a rank ---- */
+
+enum { WAITERS = 3 };
+
+static const char *const waits[WAITERS] = { "recv (int32 x 1, tag 0)", "recv (int32 x 1, tag 1)",
+                                            "probe (tag 2)" };
+
+static int wait_somehow(worker *self)
+{
+    muster_request request;
+    int x;
+
+    if (self->index == 1) {
+        RANK_OK(self->group, muster_recv_start(&x, 1, MUSTER_INT32, 1, 1, self->group, NULL, &request));
+        RANK_OK(self->group, muster_wait(&request, 0));
+        return 0;
+    }
+    if (self->index == 2)
+        RANK_OK(self->group, muster_probe(1, 2, self->group, NULL));
+    RANK_OK(self->group, muster_recv(&x, 1, MUSTER_INT32, 1, self->index, self->group, NULL));
+    return 0;
+}
+
+/* Which of them is shown that has not been yet; waits until there is one. */
+static muster_status await_waiter(bool seen_before[WAITERS], int *found)
+{
+    for (*found = -1; *found < 0; sched_yield()) {
+        muster_inspection seen = MUSTER_INSPECTION_INIT;
+
+        muster_status status = muster_inspect(arena_of_job(), &seen);
+        if (status != MUSTER_OK)
+            return status;
+        for (int i = 0; i < seen.call_count * WAITERS; i++) {
+            const muster_seen_call *call = seen.calls[i / WAITERS];
+
+            if (call->rank == 0 && call->call_class == MUSTER_CALL_RECEIVE && call->in_call &&
+                call->peer == 1 && !seen_before[i % WAITERS] && strcmp(call->what, waits[i % WAITERS]) == 0)
+                *found = i % WAITERS;
+        }
+        muster_inspection_free(&seen);
+    }
+    seen_before[*found] = true;
+    return MUSTER_OK;
+}
+
+/* When the wait that is shown is over, another one is. */
+static int threads_take_turns(muster_group *world, void *arg)
+{
+    worker workers[WAITERS];
+    bool seen[WAITERS] = { false };
+    int which, x = 0;
+
+    (void)arg;
+    for (int i = 0; i < WAITERS && muster_group_rank(world) == 0; i++) {
+        workers[i] = (worker){ .group = world, .index = i, .work = wait_somehow };
+        RANK_CHECK(world, worker_start(&workers[i]));
+    }
+    for (int i = 0; i < WAITERS && muster_group_rank(world) == 1; i++) {
+        RANK_OK(world, await_waiter(seen, &which));
+        RANK_OK(world, muster_send(&x, 1, MUSTER_INT32, 0, which, world));
+    }
+    for (int i = 0; i < WAITERS && muster_group_rank(world) == 0; i++)
+        RANK_CHECK(world, worker_join(&workers[i]) == 0);
+    return 0;
+}
+
+START_TEST(test_one_of_several_threads_is_shown)
+{
+    setenv("MUSTER_THREADS_MULTIPLE", "1", 1);
+    run_ranks(2, RANKS_AS_PROCESSES, threads_take_turns, NULL);
 }
 END_TEST
 
@@ -205,6 +278,7 @@ int main(void)
 
     tcase_set_timeout(tests, TEST_TIMEOUT_S);
     tcase_add_test(tests, test_what_ranks_wait_in);
+    tcase_add_test(tests, test_one_of_several_threads_is_shown);
     tcase_add_test(tests, test_never_half_a_call);
     tcase_add_test(tests, test_what_is_refused);
     suite_add_tcase(suite, tests);

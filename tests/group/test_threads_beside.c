@@ -310,7 +310,8 @@ int main(void)
     tcase_add_test(tests, test_not_with_one_thread);
     if (on_one_host()) {
         tcase_add_test(tests, test_a_death_ends_all_calls);
-        tcase_add_test(tests, test_deadlocks);
+        if (!under_thread_sanitizer()) /* whose own thread could end a wait, for all that muster knows */
+            tcase_add_test(tests, test_deadlocks);
     }
     suite_add_tcase(suite, tests);
     return run_suite(suite);
