@@ -311,6 +311,15 @@ START_TEST(test_children_serve_several_threads)
 }
 END_TEST
 
+START_TEST(test_beside_a_progress_thread)
+{
+    setenv("MUSTER_THREADS_MULTIPLE", "1", 1);
+    setenv("MUSTER_PROGRESS_THREAD", "1", 1);
+    run_ranks(2, RANKS_AS_THREADS, all_kinds, NULL);
+    run_ranks(2, RANKS_AS_PROCESSES, all_kinds, NULL);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("threads_multiple");
@@ -319,6 +328,7 @@ int main(void)
     tcase_set_timeout(tests, TEST_TIMEOUT_S);
     tcase_add_test(tests, test_each_message_once_and_in_order);
     tcase_add_test(tests, test_children_serve_several_threads);
+    tcase_add_test(tests, test_beside_a_progress_thread);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }
