@@ -220,7 +220,10 @@ static int any_of_two(muster_group *world, void *arg)
     (void)arg;
     if (rank == 2) {
         pass_time_ms(350);
-        return send_int(world, 0, 1) || send_int(world, 1, 1);
+        if (send_int(world, 0, 1) || send_int(world, 1, 1))
+            return 1;
+        RANK_OK(world, muster_barrier(world));
+        return 0;
     }
     if (start_receive(world, 1 - rank, 1, &requests[0]) || start_receive(world, 2, 1, &requests[1]))
         return 1;
@@ -228,6 +231,7 @@ static int any_of_two(muster_group *world, void *arg)
     RANK_CHECK(world, index == 1);
     RANK_OK(world, muster_cancel(&requests[0], &canceled));
     RANK_CHECK(world, canceled);
+    RANK_OK(world, muster_barrier(world)); /* who leaves is one that the other one still waits for */
     return 0;
 }
 
