@@ -20,9 +20,9 @@ WHOLE = [(2, "barrier", 4, 4, 4), (2, "all_reduce", 4, 64 * MIB, 4), (2, "all_ga
          (2, "all_gatherv", KIB, 16 * MIB, 4), (2, "reduce_scatter", KIB, 16 * MIB, 4),
          (2, "broadcast", KIB, 16 * MIB, 4), (2, "all_to_all", KIB, 16 * MIB, 4), (2, "all_to_allv", KIB, 16 * MIB, 4),
          (2, "ping_pong", 4, 16 * MIB, 4), (2, "ping_pong_tagged", 4, 4, 4),
-         (2, "neighbours", 64, 64 * KIB, 4), (2, "farm", 64, 64 * KIB, 4),
+         (2, "halo", 64, 64 * KIB, 4), (2, "farm", 64, 64 * KIB, 4),
          *((ranks, *rest) for ranks in (4, 8)
-           for rest in (("barrier", 4, 4, 4), ("all_reduce", 64, MIB, 4), ("neighbours", 4096, 4096, 4),
+           for rest in (("barrier", 4, 4, 4), ("all_reduce", 64, MIB, 4), ("halo", 4096, 4096, 4),
                         ("farm", 64, 4096, 8))),
          *((ranks, *rest) for ranks in report.SCALING[2:]
            for rest in (("barrier", 4, 4, 4), ("all_reduce", 4096, 4096, 4)))]

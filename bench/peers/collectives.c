@@ -103,7 +103,7 @@ static void ping_pong_tagged(const float *in, float *out, size_t count)
     send_back(out, count, 77);
 }
 
-static void neighbours(const float *in, float *out, size_t count)
+static void halo(const float *in, float *out, size_t count)
 {
     int rank = muster_group_rank(world), size = muster_group_size(world);
     muster_request requests[2 * LOOP_NEIGHBOURS];
@@ -163,7 +163,7 @@ int main(int argc, char **argv)
                             [LOOP_ALL_TO_ALLV] = all_to_allv,
                             [LOOP_PING_PONG] = ping_pong,
                             [LOOP_PING_PONG_TAGGED] = ping_pong_tagged,
-                            [LOOP_NEIGHBOURS_EXCHANGE] = neighbours,
+                            [LOOP_HALO] = halo,
                             [LOOP_FARM] = farm } };
 
     if (getenv("BENCH_ARENA")) {

@@ -31,7 +31,7 @@ typedef struct operation {
     bool in_parts, out_parts;                   /* the vector has a part for each rank */
     bool from_root;                             /* rank 0's `out` is the input */
     bool there_and_back;                        /* between ranks 0 and 1 */
-    int blocks;                                 /* of `out`, where it is messages; else 0 */
+    bool halo;                                  /* `out` has a block for each neighbour */
     bool (*has_result)(int rank);               /* NULL: every rank */
     float (*expected)(const task *t, size_t i); /* element i of `out`; NULL: nothing to look at */
 } operation;
@@ -96,19 +96,19 @@ static bool but_root(int rank)
 
 /* clang-format off */
 static const operation operations[LOOP_OPERATIONS] = {
-    /*                             name                in parts out    root   back  blocks who   expected */
-    [LOOP_BARRIER]             = { "barrier",          false, false, false, false, 0, NULL,        NULL },
-    [LOOP_ALL_REDUCE]          = { "all_reduce",       false, false, false, false, 0, NULL,        summed },
-    [LOOP_ALL_GATHER]          = { "all_gather",       false, true,  false, false, 0, NULL,        gathered },
-    [LOOP_ALL_GATHERV]         = { "all_gatherv",      false, true,  false, false, 0, NULL,        gathered },
-    [LOOP_REDUCE_SCATTER]      = { "reduce_scatter",   true,  false, false, false, 0, NULL,        summed_part },
-    [LOOP_BROADCAST]           = { "broadcast",        false, false, true,  false, 0, NULL,        of_root },
-    [LOOP_ALL_TO_ALL]          = { "all_to_all",       true,  true,  false, false, 0, NULL,        exchanged },
-    [LOOP_ALL_TO_ALLV]         = { "all_to_allv",      true,  true,  false, false, 0, NULL,        exchanged },
+    /*                             name                in parts out    root   back  halo   who   expected */
+    [LOOP_BARRIER]             = { "barrier",          false, false, false, false, false, NULL,        NULL },
+    [LOOP_ALL_REDUCE]          = { "all_reduce",       false, false, false, false, false, NULL,        summed },
+    [LOOP_ALL_GATHER]          = { "all_gather",       false, true,  false, false, false, NULL,        gathered },
+    [LOOP_ALL_GATHERV]         = { "all_gatherv",      false, true,  false, false, false, NULL,        gathered },
+    [LOOP_REDUCE_SCATTER]      = { "reduce_scatter",   true,  false, false, false, false, NULL,        summed_part },
+    [LOOP_BROADCAST]           = { "broadcast",        false, false, true,  false, false, NULL,        of_root },
+    [LOOP_ALL_TO_ALL]          = { "all_to_all",       true,  true,  false, false, false, NULL,        exchanged },
+    [LOOP_ALL_TO_ALLV]         = { "all_to_allv",      true,  true,  false, false, false, NULL,        exchanged },
     [LOOP_PING_PONG]           = { "ping_pong",        false, false, true,  true,  0, of_the_pair, of_root },
     [LOOP_PING_PONG_TAGGED]    = { "ping_pong_tagged", false, false, true,  true,  0, of_the_pair, of_root },
-    [LOOP_NEIGHBOURS_EXCHANGE] = { "neighbours",       false, false, false, false, LOOP_NEIGHBOURS, NULL, of_neighbours },
-    [LOOP_FARM]                = { "farm",             false, false, false, false, 0, but_root,    of_root },
+    [LOOP_HALO]                = { "halo",             false, false, false, false, true,  NULL,        of_neighbours },
+    [LOOP_FARM]                = { "farm",             false, false, false, false, false, but_root,    of_root },
 };
 /* clang-format on */
 
@@ -209,7 +209,7 @@ static bool measure_size(task t, size_t bytes, double seconds)
 
     t.count = (bytes / sizeof(float) + parts - 1) / parts;
     t.in_count = o->in_parts ? t.count * parts : t.count;
-    t.out_count = o->out_parts ? t.count * parts : o->blocks ? t.count * (size_t)o->blocks : t.count;
+    t.out_count = o->out_parts ? t.count * parts : o->halo ? t.count * LOOP_NEIGHBOURS : t.count;
     t.in = allocate(p, t.in_count * sizeof(float));
     t.out = allocate(p, t.out_count * sizeof(float));
     if (!t.in || !t.out)
@@ -247,7 +247,7 @@ int loop_main(const peer *p, int argc, char **argv)
     for (int i = 0; i < LOOP_OPERATIONS; i++) {
         task t = { .peer = p, .operation = &operations[i], .call = p->call[i] };
 
-        if (!t.call || !is_among(operations[i].name, argv[1]) || (operations[i].blocks && p->size < 2))
+        if (!t.call || !is_among(operations[i].name, argv[1]) || (operations[i].halo && p->size < 2))
             continue;
         measured++;
         for (size_t bytes = min; bytes <= max; bytes *= factor) {

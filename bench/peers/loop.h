@@ -37,7 +37,7 @@ typedef enum loop_operation {
     LOOP_PING_PONG_TAGGED, /* with another tag */
     /* Starts a receive into block i of `out` from the rank loop_neighbour(i, size) before this one, and a
      * send of `in` to the rank as far behind it, each i with a tag of its own; waits for all 16. */
-    LOOP_NEIGHBOURS_EXCHANGE,
+    LOOP_HALO,
     /* Rank 0 receives size - 1 messages from any source with any tag, and sends `in` to each one's source
      * with its tag; the others send `in` to rank 0 with their rank as the tag, and receive the answer. */
     LOOP_FARM,
