@@ -105,8 +105,8 @@ static const operation operations[LOOP_OPERATIONS] = {
     [LOOP_BROADCAST]           = { "broadcast",        false, false, true,  false, false, NULL,        of_root },
     [LOOP_ALL_TO_ALL]          = { "all_to_all",       true,  true,  false, false, false, NULL,        exchanged },
     [LOOP_ALL_TO_ALLV]         = { "all_to_allv",      true,  true,  false, false, false, NULL,        exchanged },
-    [LOOP_PING_PONG]           = { "ping_pong",        false, false, true,  true,  0, of_the_pair, of_root },
-    [LOOP_PING_PONG_TAGGED]    = { "ping_pong_tagged", false, false, true,  true,  0, of_the_pair, of_root },
+    [LOOP_PING_PONG]           = { "ping_pong",        false, false, true,  true,  false, of_the_pair, of_root },
+    [LOOP_PING_PONG_TAGGED]    = { "ping_pong_tagged", false, false, true,  true,  false, of_the_pair, of_root },
     [LOOP_HALO]                = { "halo",             false, false, false, false, true,  NULL,        of_neighbours },
     [LOOP_FARM]                = { "farm",             false, false, false, false, false, but_root,    of_root },
 };
