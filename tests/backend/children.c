@@ -64,7 +64,7 @@ static muster_status compare_queues(shared_group *shared, const posting *posting
 
         if (first->writer != other->writer || first->entries != other->entries ||
             first->bytes != other->bytes)
-            return break_group(shared, MUSTER_ERR_MISMATCH,
+            return break_group(shared, rank, MUSTER_ERR_MISMATCH,
                                "rank 0 called queue_create (writer %d, %zu entries of %zu bytes) and rank %d "
                                "queue_create (writer %d, %zu entries of %zu bytes)",
                                first->writer, first->entries, first->bytes, rank, other->writer,
@@ -83,7 +83,7 @@ static muster_status come_to_make(handle *handle, rendezvous *rendezvous)
         return MUSTER_OK;
     for (int rank = 1; rank < shared->size; rank++)
         if (postings[rank].makes != postings[0].makes)
-            return break_group(shared, MUSTER_ERR_MISMATCH,
+            return break_group(shared, rank, MUSTER_ERR_MISMATCH,
                                "rank 0 called %s and rank %d %s; all must call the same",
                                make_names[postings[0].makes], rank, make_names[postings[rank].makes]);
     if (postings[0].makes == MAKES_QUEUE && compare_queues(shared, postings) != MUSTER_OK)
@@ -185,7 +185,7 @@ static muster_status find_subset(handle *handle, const int *ranks, int count, re
             return MUSTER_OK;
         }
         if (other >= 0)
-            return break_group(shared, MUSTER_ERR_MISMATCH,
+            return break_group(shared, own < other ? other : own, MUSTER_ERR_MISMATCH,
                                "rank %d and rank %d made subsets of different lists; each is in the other's, "
                                "and both must give the same list",
                                own < other ? own : other, own < other ? other : own);
@@ -261,6 +261,7 @@ static muster_status make(handle *parent, const posting *mine, const int *ranks,
     if (status == MUSTER_OK)
         status = ranks ? meet_subset(parent, ranks, count, &got) : meet_to_split(parent, mine, &got);
     unlock(parent);
+    in_group(&parent->base, status);
     if (status == MUSTER_OK && got.child) {
         fill_in(parent, &got, made);
         *child = made;

@@ -133,7 +133,7 @@ static muster_status compare(handle *handle, const rendezvous *rendezvous)
             continue;
         describe(&postings[0].request, first, sizeof first);
         describe(&postings[rank].request, other, sizeof other);
-        return break_group(handle->shared, MUSTER_ERR_MISMATCH,
+        return break_group(handle->shared, rank, MUSTER_ERR_MISMATCH,
                            "rank 0 called %s and rank %d called %s, as operation %" PRIu64 " of the group",
                            first, rank, other, rendezvous->number);
     }
@@ -156,7 +156,7 @@ static muster_status compare_counts(handle *handle, const rendezvous *rendezvous
                 continue;
             mst_collective_name(postings[0].request.collective, postings[0].request.op,
                                 postings[0].request.made ? postings[0].made.name : NULL, name, sizeof name);
-            return break_group(handle->shared, MUSTER_ERR_MISMATCH,
+            return break_group(handle->shared, giver, MUSTER_ERR_MISMATCH,
                                "in %s, operation %" PRIu64
                                " of the group, rank %d gives %zu elements to rank "
                                "%d, and rank %d takes %zu from rank %d: their counts must agree",
@@ -327,7 +327,7 @@ muster_status thread_collective(muster_group *group, const mst_request *request)
 {
     char name[24];
 
-    muster_status status = run(group, request);
+    muster_status status = in_group(group, run(group, request));
     if (status == MUSTER_OK)
         return status;
     mst_collective_name(request->collective, request->op, request->made ? request->made->name : NULL, name,

@@ -10,11 +10,15 @@
 
 muster_status explain(const shared_group *shared)
 {
-    return shared->broken == MUSTER_OK ? MUSTER_OK : mst_fail(shared->broken, "%s", shared->reason);
+    if (shared->broken == MUSTER_OK)
+        return MUSTER_OK;
+    mst_fail_about(shared->about, shared->broken, "%s", shared->reason);
+    mst_error_late(shared->limit_ns);
+    return shared->broken;
 }
 
 /* The first reason stays. */
-muster_status break_group(shared_group *shared, muster_status status, const char *format, ...)
+muster_status break_group(shared_group *shared, int about, muster_status status, const char *format, ...)
 {
     va_list args;
 
@@ -22,6 +26,7 @@ muster_status break_group(shared_group *shared, muster_status status, const char
         va_start(args, format);
         vsnprintf(shared->reason, sizeof shared->reason, format, args);
         va_end(args);
+        shared->about = about;
         shared->broken = status;
         tell_all(shared);
     }
@@ -70,13 +75,18 @@ static int find_lost(const handle *handle, const wait *wait)
 static muster_status be_late(handle *handle, const wait *wait)
 {
     char text[120];
+    int first = 0;
 
+    while (first < handle->shared->size && !is_missing(wait, first))
+        first++;
+    handle->shared->limit_ns = wait->limit_ns;
     if (wait->receives && wait->peer == MUSTER_ANY_SOURCE)
         snprintf(text, sizeof text, "any rank");
     else
         mst_ranklist(text, sizeof text, handle->shared->size, is_missing, wait);
-    return break_group(handle->shared, MUSTER_ERR_TIMED_OUT, "rank %d waited %.3g s in %s for %s%s",
-                       handle->base.rank, (double)wait->limit_ns / NS_PER_S, wait->doing, text,
+    return break_group(handle->shared, first < handle->shared->size ? first : -1, MUSTER_ERR_TIMED_OUT,
+                       "rank %d waited %.3g s in %s for %s%s", handle->base.rank,
+                       (double)wait->limit_ns / NS_PER_S, wait->doing, text,
                        wait->rendezvous ? ""
                        : wait->receives ? " to send"
                                         : " to receive");
@@ -100,7 +110,7 @@ muster_status look_at(handle *handle, const wait *wait, int64_t begun_ns, bool *
     int lost = find_lost(handle, wait);
     if (lost >= 0)
         return break_group(
-            shared, MUSTER_ERR_PEER_DIED,
+            shared, lost, MUSTER_ERR_PEER_DIED,
             "rank %d left the group (freed it, or its program ends) while another rank still needed it",
             lost);
     return wait->limit_ns && now_ns() - begun_ns >= wait->limit_ns ? be_late(handle, wait) : MUSTER_OK;
@@ -138,13 +148,13 @@ muster_status sleep_once(handle *handle, const wait *wait, int64_t *asked_ns)
     sleep_some(handle, wait->limit_ns > 0);
     if (!is_interrupted(handle, asked_ns) || is_over(wait))
         return MUSTER_OK;
-    return break_group(handle->shared, MUSTER_ERR_ABORTED, "rank %d was interrupted in %s", handle->base.rank,
-                       wait->doing);
+    return break_group(handle->shared, handle->base.rank, MUSTER_ERR_ABORTED, "rank %d was interrupted in %s",
+                       handle->base.rank, wait->doing);
 }
 
-static muster_status in_group(const muster_group *group, muster_status status)
+muster_status in_group(const muster_group *group, muster_status status)
 {
-    if (status != MUSTER_OK)
+    if (status >= MUSTER_ERR_PEER_DIED && status <= MUSTER_ERR_ABORTED && mst_error_parts()->group == 0)
         mst_error_in_group(group->name, group->number);
     return status;
 }
@@ -172,8 +182,11 @@ bool has_gone(const shared_group *shared, int rank)
 
 muster_status refuse_gone(const handle *handle, int rank, const char *doing)
 {
-    return mst_fail(MUSTER_ERR_PEER_DIED, "rank %d has freed it, or its program ends; rank %d needs it in %s",
-                    rank, handle->base.rank, doing);
+    return in_group(&handle->base,
+                    mst_fail_about(rank, MUSTER_ERR_PEER_DIED,
+                                   "rank %d has freed the %s, or its program ends; rank %d needs it in %s",
+                                   rank, handle->shared->entries ? "queue" : "share", handle->base.rank,
+                                   doing));
 }
 
 muster_status wait_alone(handle *handle, const lone_wait *wait)
@@ -188,10 +201,20 @@ muster_status wait_alone(handle *handle, const lone_wait *wait)
             return MUSTER_ERR_TIMED_OUT;
         sleep_some(handle, limit_ns > 0);
         if (is_interrupted(handle, &asked_ns) && !wait->there(wait->arg))
-            return mst_fail(MUSTER_ERR_ABORTED, "rank %d was interrupted in %s", handle->base.rank,
-                            wait->doing);
+            return in_group(&handle->base,
+                            mst_fail_about(handle->base.rank, MUSTER_ERR_ABORTED,
+                                           "rank %d was interrupted in %s", handle->base.rank, wait->doing));
     }
     return MUSTER_OK;
+}
+
+void be_late_alone(const handle *handle, const lone_wait *wait)
+{
+    int64_t limit_ns = wait->timeout_ns ? wait->timeout_ns : handle->base.timeout_ns;
+
+    mst_error_about(wait->peer(wait->arg), (muster_termination){ MUSTER_TERMINATION_NONE, 0 });
+    mst_error_late(limit_ns > 0 ? limit_ns : 0);
+    in_group(&handle->base, MUSTER_ERR_TIMED_OUT);
 }
 
 muster_status thread_status(const muster_group *group)

@@ -34,7 +34,7 @@ typedef struct handle {
     mst_log log;
     const mst_kernels *kernels;
     shared_group *shared;
-    uint64_t met[RENDEZVOUS_KINDS]; /* rendezvous that it has come to */
+    uint64_t met[RENDEZVOUS_KINDS]; /* rendezvous that it has reached */
     started *first, *last;          /* in the order of their numbers */
     uint64_t starts;
     buffer *buffers;
@@ -70,11 +70,14 @@ static inline void tell_all(const shared_group *shared)
 /* What the group is broken by, with its sentence; MUSTER_OK: it is not. */
 muster_status explain(const shared_group *shared);
 
-/* Breaks it, unless it is broken, and returns what it is broken by now. */
-muster_status break_group(shared_group *shared, muster_status status, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+/* Breaks it by something about a rank, unless it is broken, and returns what it is broken by now. */
+muster_status break_group(shared_group *shared, int about, muster_status status, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 
-/* What is waited for: that all have come to a rendezvous, that a message is over, or that there is one. */
+/* Adds the group to an error that is of a group, unless it has one. Without the lock, too. */
+muster_status in_group(const muster_group *group, muster_status status);
+
+/* What is waited for: that all have reached a rendezvous, that a message is over, or that there is one. */
 typedef struct wait {
     const char *doing; /* in words */
     const rendezvous *rendezvous;
@@ -110,7 +113,7 @@ muster_status collective_complete(handle *handle, rendezvous *rendezvous);
 void collective_describe(const rendezvous *rendezvous, int rank, char *text, size_t bytes);
 
 /* What ends this wait ends it alone: TIMED_OUT, without a sentence, a member that is needed, or the program.
- */
+ * The caller makes the sentence of TIMED_OUT, and be_late_alone adds whom it is about, and the limit. */
 typedef struct lone_wait {
     const char *doing;
     bool (*there)(const void *arg);
@@ -120,6 +123,7 @@ typedef struct lone_wait {
 } lone_wait;
 
 muster_status wait_alone(handle *handle, const lone_wait *wait);
+void be_late_alone(const handle *handle, const lone_wait *wait);
 
 /* Whether the member does nothing more in the group; and PEER_DIED with the sentence. */
 bool has_gone(const shared_group *shared, int rank);

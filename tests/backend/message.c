@@ -31,7 +31,7 @@ static bool fits(shared_group *shared, int rank, const mst_message *message, con
     if ((envelope->dtype == message->dtype || envelope->count == 0) && envelope->count <= message->in_count &&
         (!exact || envelope->count == message->in_count))
         return true;
-    break_group(shared, MUSTER_ERR_MISMATCH,
+    break_group(shared, envelope->node.source, MUSTER_ERR_MISMATCH,
                 "rank %d expected a message of %s x %s%zu from rank %d, which sent %s x %zu with tag %d",
                 rank, muster_dtype_name(message->dtype), exact ? "" : "up to ", message->in_count,
                 envelope->node.source, muster_dtype_name(envelope->dtype), envelope->count,
@@ -243,7 +243,7 @@ muster_status thread_message(muster_group *group, const mst_message *message)
     lock(handle_of(group));
     muster_status status = exchange(handle_of(group), message);
     unlock(handle_of(group));
-    return status;
+    return in_group(group, status);
 }
 
 muster_status thread_probe(muster_group *group, int source, int tag, bool waits, bool *found,
@@ -266,5 +266,5 @@ muster_status thread_probe(muster_group *group, int source, int tag, bool waits,
         tell(result, (const envelope *)node);
     *found = node != NULL;
     unlock(handle);
-    return status;
+    return in_group(group, status);
 }

@@ -85,8 +85,8 @@ static muster_status queue_push(muster_queue *base, const void *entry, size_t by
     entries *entries = queue->handle->shared->entries;
 
     lock(queue->handle);
-    muster_status status =
-        wait_alone(queue->handle, &(lone_wait){ "push", has_room, slowest, queue, timeout_ns });
+    const lone_wait wait = { "push", has_room, slowest, queue, timeout_ns };
+    muster_status status = wait_alone(queue->handle, &wait);
     if (status == MUSTER_OK) {
         uint64_t at = entries->pushed++ % entries->size;
 
@@ -99,6 +99,7 @@ static muster_status queue_push(muster_queue *base, const void *entry, size_t by
             status, "rank %d waited in push: rank %d lags %llu entries behind, which is the whole queue",
             base->group->rank, slowest(queue),
             (unsigned long long)(entries->pushed - entries->released[slowest(queue)]));
+        be_late_alone(queue->handle, &wait);
     }
     unlock(queue->handle);
     return status;
@@ -152,14 +153,15 @@ static muster_status queue_peek(muster_queue *base, int64_t timeout_ns, const vo
 
     lock(queue->handle);
     uint64_t next = entries->released[base->group->rank];
-    muster_status status =
-        wait_alone(queue->handle, &(lone_wait){ "pop", has_entry, writer_of, queue, timeout_ns });
+    const lone_wait wait = { "pop", has_entry, writer_of, queue, timeout_ns };
+    muster_status status = wait_alone(queue->handle, &wait);
     if (status == MUSTER_OK) {
         *entry = entries->places[next % entries->size].data;
         *bytes = entries->places[next % entries->size].bytes;
     } else if (status == MUSTER_ERR_TIMED_OUT) {
         status = mst_fail(status, "rank %d waited in pop for rank %d to push entry %llu", base->group->rank,
                           base->writer, (unsigned long long)next + 1);
+        be_late_alone(queue->handle, &wait);
     }
     unlock(queue->handle);
     return status;

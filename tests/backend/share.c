@@ -105,14 +105,14 @@ static muster_status share_peer(muster_group *group, int rank, const void *mine,
     }
     pthread_mutex_unlock(&registry);
     if (!found)
-        return mst_fail(
-            MUSTER_ERR_INVALID,
-            "%p is not in this rank's block of a share that rank %d of the group is in; of memory that "
-            "peers use, allocate a share (muster_share_create)",
-            mine, rank);
+        return mst_fail(MUSTER_ERR_INVALID,
+                        "peer_buffer: %p is not in this rank's block of a share that rank %d of the group is "
+                        "in; of memory that "
+                        "peers use, allocate a share (muster_share_create)",
+                        mine, rank);
     if (!room)
-        return mst_fail(MUSTER_ERR_INVALID, "rank %d has nothing there: its block of that share is smaller",
-                        rank);
+        return mst_fail(MUSTER_ERR_INVALID,
+                        "peer_buffer: rank %d has nothing there: its block of that share is smaller", rank);
     *theirs = found;
     return MUSTER_OK;
 }
@@ -168,10 +168,12 @@ static muster_status wait_signal(muster_share *base, const mst_signal_wait *wait
     muster_status status = wait_alone(own, &lone);
     if (status == MUSTER_OK)
         *waited += wait->count;
-    else if (status == MUSTER_ERR_TIMED_OUT)
-        status = mst_fail(status, "rank %d waited in wait_signal for signal %d of rank %d: %llu of %llu came",
-                          own->base.rank, wait->signal, wait->source, (unsigned long long)(*raised - *waited),
-                          (unsigned long long)wait->count);
+    if (status == MUSTER_ERR_TIMED_OUT) {
+        mst_fail(status, "rank %d waited in wait_signal for signal %d of rank %d: %llu of %llu came",
+                 own->base.rank, wait->signal, wait->source, (unsigned long long)(*raised - *waited),
+                 (unsigned long long)wait->count);
+        be_late_alone(own, &lone);
+    }
     unlock(own);
     return status;
 }

@@ -113,6 +113,8 @@ typedef struct shared_group {
     _Atomic uint64_t syncs;
     struct entries *entries; /* of the group of a queue; else NULL */
     muster_status broken;
+    int about;        /* whom the reason is about; -1: nobody */
+    int64_t limit_ns; /* that passed; 0: none */
     char reason[REASON_BYTES];
 } shared_group;
 

@@ -102,7 +102,9 @@ static muster_status complete(muster_group *group, started *started, muster_stat
         message_drop(handle_of(group), started);
     forget(handle_of(group), started);
     unlock(handle_of(group));
-    return status == MUSTER_OK && rendezvous ? collective_complete(handle_of(group), rendezvous) : status;
+    if (status == MUSTER_OK && rendezvous)
+        status = collective_complete(handle_of(group), rendezvous);
+    return in_group(group, status);
 }
 
 /* Takes it for one wait or test, with the lock. */

@@ -13,7 +13,7 @@ enum { PAGE_BYTES = 4096 };
 /* ---- the process ---- */
 
 static pthread_mutex_t registry = PTHREAD_MUTEX_INITIALIZER;
-static world *incomplete_worlds; /* worlds that not all have come to */
+static world *incomplete_worlds; /* to which not all ranks have attached */
 static unsigned char *process;   /* 1 in this process; its forks have a copy, which they set to 0 */
 
 static void be_a_fork(void)
@@ -203,8 +203,8 @@ static void leave(muster_group *group)
 static void abort_group(muster_group *group, const char *reason)
 {
     lock(handle_of(group));
-    break_group(handle_of(group)->shared, MUSTER_ERR_ABORTED, "rank %d aborted the group%s%s", group->rank,
-                reason ? ": " : "", reason ? reason : "");
+    break_group(handle_of(group)->shared, group->rank, MUSTER_ERR_ABORTED, "rank %d aborted the group%s%s",
+                group->rank, reason ? ": " : "", reason ? reason : "");
     unlock(handle_of(group));
 }
 
