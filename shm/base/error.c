@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static _Thread_local char sentence[512];
+static _Thread_local char sentence[sizeof((mst_error_copy *)0)->sentence];
 static _Thread_local muster_error_info parts = { .struct_size = sizeof parts, .rank = -1 };
 
 static muster_status fail(int rank, muster_status status, const char *format, va_list args)
@@ -88,4 +88,19 @@ void mst_error_operation(const char *name)
 const muster_error_info *mst_error_parts(void)
 {
     return &parts;
+}
+
+/* ---- copies ---- */
+
+void mst_error_keep(mst_error_copy *copy)
+{
+    memcpy(copy->sentence, sentence, sizeof sentence);
+    copy->parts = parts;
+}
+
+muster_status mst_error_again(const mst_error_copy *copy)
+{
+    memcpy(sentence, copy->sentence, sizeof sentence);
+    parts = copy->parts;
+    return parts.status;
 }

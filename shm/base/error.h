@@ -38,4 +38,16 @@ void mst_error_operation(const char *name);
 
 const muster_error_info *mst_error_parts(void);
 
+/* A copy of the thread's latest error, for what fails before a wait and is reported after it: in the wait, an
+ * interrupt function may call muster, and other operations may fail. */
+typedef struct mst_error_copy {
+    char sentence[512];
+    muster_error_info parts;
+} mst_error_copy;
+
+void mst_error_keep(mst_error_copy *copy);
+
+/* Makes it the thread's latest error again; returns its status. */
+muster_status mst_error_again(const mst_error_copy *copy);
+
 #endif

@@ -367,15 +367,37 @@ static void tell(const mst_deadlock *deadlock, const mst_deadlock_member *member
     mst_fault_point("verdict.told");
 }
 
+static void copy_cycle(const mst_rank_entry *entry, char *text, size_t bytes)
+{
+    char cycle[sizeof entry->cycle + 1] = "";
+
+    memcpy(cycle, entry->cycle, sizeof entry->cycle);
+    snprintf(text, bytes, "%s", cycle);
+}
+
 static bool was_told(const mst_deadlock *deadlock, char *text, size_t bytes)
 {
     const mst_rank_entry *entry = entry_of(deadlock, deadlock->self);
-    char cycle[sizeof entry->cycle + 1] = "";
 
     if (mst_load64_acq(&entry->verdict) != 2 * deadlock->waits + 1) /* E14 */
         return false;
-    memcpy(cycle, entry->cycle, sizeof entry->cycle);
-    snprintf(text, bytes, "%s", cycle);
+    copy_cycle(entry, text, bytes);
+    return true;
+}
+
+/* The verdict may be on a wait before the latest one: as members leave, others wake up and wait again. */
+bool mst_deadlock_told(const mst_deadlock *deadlock, uint64_t earlier, char *text, size_t bytes)
+{
+    const mst_rank_entry *entry = entry_of(deadlock, deadlock->self);
+    uint64_t verdict = mst_load64_acq(&entry->verdict); /* E14 */
+
+    if ((verdict & ~CLAIMED) <= 2 * earlier + 1)
+        return false;
+    if (verdict & CLAIMED) /* and who claimed it may have ended */
+        snprintf(text, bytes, "deadlock among ranks of the world: %u in %.*s is one of them", entry->rank,
+                 (int)sizeof entry->doing, entry->doing);
+    else
+        copy_cycle(entry, text, bytes);
     return true;
 }
 

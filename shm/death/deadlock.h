@@ -71,6 +71,10 @@ void mst_deadlock_waiting(mst_deadlock *deadlock, const uint32_t awaited[2], con
 /* Whether the current wait is part of a cycle; if so, writes a description of the cycle to `text`. */
 bool mst_deadlock_found(mst_deadlock *deadlock, char *text, size_t bytes);
 
+/* Whether another rank has found a wait to be part of a cycle that was published after `earlier` waits, and
+ * may be over; as above. What is waited for may be gone because of that: members leave once they know. */
+bool mst_deadlock_told(const mst_deadlock *deadlock, uint64_t earlier, char *text, size_t bytes);
+
 /* The wait has ended. */
 void mst_deadlock_over(mst_deadlock *deadlock);
 

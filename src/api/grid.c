@@ -52,10 +52,14 @@ muster_status muster_grid_dims(int size, int dimensions, int *dims)
     factors factors = { .count = 0 };
     int rest = size, next = 0;
 
-    if (size < 1 || size > SIZE_MAX_OF_GRID || dimensions < 1 || dimensions > MUSTER_GRID_MAX || !dims)
+    if (size < 1 || size > SIZE_MAX_OF_GRID || dimensions < 1 || dimensions > MUSTER_GRID_MAX)
         return mst_fail(MUSTER_ERR_INVALID,
                         "grid_dims: %d ranks in %d dimensions; expected up to %d ranks, in 1 to %d", size,
                         dimensions, SIZE_MAX_OF_GRID, MUSTER_GRID_MAX);
+    if (!dims)
+        return mst_fail(MUSTER_ERR_INVALID,
+                        "grid_dims: dims is NULL and should hold %d numbers, with 0 for those to be chosen",
+                        dimensions);
     for (int i = 0; i < dimensions; i++) {
         factors.count += dims[i] == 0;
         if (dims[i] < 0 || (dims[i] > 0 && rest % dims[i] != 0))
@@ -94,8 +98,15 @@ muster_status muster_grid_coordinates(const int *dims, int dimensions, int rank,
 {
     int size = size_of(dims, dimensions);
 
-    if (size == 0 || rank < 0 || rank >= size || !coordinates)
+    if (size == 0)
+        return mst_fail(MUSTER_ERR_INVALID,
+                        "grid_coordinates: dims is no grid; expected 1 to %d numbers of at least 1",
+                        MUSTER_GRID_MAX);
+    if (rank < 0 || rank >= size)
         return mst_fail(MUSTER_ERR_INVALID, "grid_coordinates: rank %d of a grid of %d ranks", rank, size);
+    if (!coordinates)
+        return mst_fail(MUSTER_ERR_INVALID,
+                        "grid_coordinates: coordinates is NULL and should hold %d numbers", dimensions);
     for (int i = dimensions - 1; i >= 0; i--) {
         coordinates[i] = rank % dims[i];
         rank /= dims[i];

@@ -23,11 +23,12 @@ static muster_status check(const muster_share *share)
     return mst_check_group(share->group);
 }
 
-static muster_status check_rank(const muster_share *share, int rank)
+static muster_status check_rank(const muster_share *share, int rank, const char *name)
 {
     if (rank >= 0 && rank < share->group->size)
         return MUSTER_OK;
-    return mst_fail(MUSTER_ERR_INVALID, "%d is not a rank of a share of %d", rank, share->group->size);
+    return mst_fail(MUSTER_ERR_INVALID, "%s: %d is not a rank of a share of %d", name, rank,
+                    share->group->size);
 }
 
 static const mst_share_methods *methods_of(const muster_share *share)
@@ -42,7 +43,7 @@ muster_status muster_share_at(const muster_share *share, int rank, void **addres
     size_t found_bytes;
 
     if (status == MUSTER_OK)
-        status = check_rank(share, rank);
+        status = check_rank(share, rank, "share_at");
     if (status == MUSTER_OK && !address)
         status = mst_fail(MUSTER_ERR_INVALID,
                           "share_at: the address, where that of the block is returned, is NULL");
@@ -109,11 +110,14 @@ muster_status muster_peer_buffer(muster_group *group, int rank, const void *mine
 
 /* ---- signals ---- */
 
-static muster_status check_signal(int signal)
+static muster_status check_signal(const muster_share *share, int rank, int signal, const char *name)
 {
-    if (signal >= 0 && signal < MUSTER_SIGNALS)
-        return MUSTER_OK;
-    return mst_fail(MUSTER_ERR_INVALID, "%d is not a signal; expected 0 to %d", signal, MUSTER_SIGNALS - 1);
+    muster_status status = check_rank(share, rank, name);
+
+    if (status != MUSTER_OK || (signal >= 0 && signal < MUSTER_SIGNALS))
+        return status;
+    return mst_fail(MUSTER_ERR_INVALID, "%s: %d is not a signal; expected 0 to %d", name, signal,
+                    MUSTER_SIGNALS - 1);
 }
 
 static muster_status check_put(const muster_share *share, const mst_put *put)
@@ -121,9 +125,7 @@ static muster_status check_put(const muster_share *share, const mst_put *put)
     void *block;
     size_t room;
 
-    muster_status status = check_rank(share, put->rank);
-    if (status == MUSTER_OK)
-        status = check_signal(put->signal);
+    muster_status status = check_signal(share, put->rank, put->signal, "put_signal");
     if (status != MUSTER_OK || put->bytes == 0)
         return status;
     methods_of(share)->at(share, put->rank, &block, &room);
@@ -166,9 +168,7 @@ muster_status muster_wait_signal(muster_share *share, int source, int signal, ui
         status = mst_enter(share->group, MUSTER_CALL_RECEIVE);
     if (status != MUSTER_OK)
         return status;
-    status = check_rank(share, source);
-    if (status == MUSTER_OK)
-        status = check_signal(signal);
+    status = check_signal(share, source, signal, "wait_signal");
     if (status == MUSTER_OK && count > INT64_MAX)
         status = mst_fail(MUSTER_ERR_INVALID, "wait_signal: a count of %llu; expected up to 2^63 - 1",
                           (unsigned long long)count);

@@ -9,15 +9,22 @@
 #include "src/onehost/coll/describe.h"
 #include "src/onehost/showing.h"
 
-/* One wait, and the count of terminations that it has looked at. */
+/* One wait, the count of terminations that it has looked at, and that of waits which the rank had made known
+ * to others before it. */
 typedef struct attempt {
     mst_alone *wait;
     uint32_t terminations;
+    uint64_t waits;
 } attempt;
 
 static const mst_geometry *geometry_of(const mst_alone *wait)
 {
     return &wait->group->subarena->attachment->geometry;
+}
+
+static mst_deadlock *deadlock_of(const mst_alone *wait)
+{
+    return &wait->group->subarena->attachment->deadlock;
 }
 
 /* Also when somebody has ended since: then it is looked who. */
@@ -45,7 +52,7 @@ static void change_peer(mst_alone *wait, int peer)
     if (peer == wait->doing.peer)
         return;
     wait->doing.peer = peer;
-    mst_deadlock_over(&wait->group->subarena->attachment->deadlock);
+    mst_deadlock_over(deadlock_of(wait));
     mst_activity_begin(activity, wait->doing.operation, &wait->doing, activity->entered_ns);
 }
 
@@ -87,6 +94,7 @@ void mst_alone_late(const mst_alone *wait, int rank)
 {
     mst_error_about(rank, (muster_termination){ MUSTER_TERMINATION_NONE, 0 });
     mst_error_late(wait->timeout_ns < 0 ? 0 : limit_ns(wait));
+    mst_group_error(wait->group, MUSTER_ERR_TIMED_OUT);
 }
 
 muster_status mst_alone_refuse(const mst_alone *wait, int rank)
@@ -94,9 +102,11 @@ muster_status mst_alone_refuse(const mst_alone *wait, int rank)
     const mst_group *group = wait->group;
     muster_termination termination =
         mst_termination_of(geometry_of(wait), group->subarena->shares[rank].seat);
-    char name[24], ended[120] = "has freed it, or its program ends";
+    bool in_queue = wait->doing.kind == MST_DOING_PUSH || wait->doing.kind == MST_DOING_POP;
+    char name[24], ended[120];
 
     mst_doing_name(&wait->doing, name, sizeof name);
+    snprintf(ended, sizeof ended, "has freed the %s, or its program ends", in_queue ? "queue" : "share");
     if (termination.kind != MUSTER_TERMINATION_NONE &&
         (termination.kind != MUSTER_TERMINATION_EXITED || termination.code != 0))
         muster_termination_describe(termination, ended, sizeof ended);
@@ -105,19 +115,35 @@ muster_status mst_alone_refuse(const mst_alone *wait, int rank)
     return mst_group_error(group, MUSTER_ERR_PEER_DIED);
 }
 
-/* What ended the wait; `there` was false after that. */
-static muster_status explain(const mst_alone *wait)
+static muster_status refuse_cycle(const mst_alone *wait)
 {
+    return mst_group_error(wait->group, mst_fail(MUSTER_ERR_DEADLOCK, "%s", wait->cycle));
+}
+
+/* The member is gone: perhaps because it knows that it is in a cycle with this rank. */
+static muster_status refuse_gone(const attempt *attempt, int peer)
+{
+    mst_alone *wait = attempt->wait;
+
+    if (mst_deadlock_told(deadlock_of(wait), attempt->waits, wait->cycle, sizeof wait->cycle))
+        return refuse_cycle(wait);
+    return mst_alone_refuse(wait, peer);
+}
+
+/* What ended the wait; `there` was false after that. */
+static muster_status explain(const attempt *attempt)
+{
+    const mst_alone *wait = attempt->wait;
     uint64_t why = mst_load64_rlx(&wait->group->interrupted);
     char name[24];
 
     mst_doing_name(&wait->doing, name, sizeof name);
     if (why == MST_IN_CYCLE)
-        return mst_fail(MUSTER_ERR_DEADLOCK, "%s", wait->cycle);
+        return refuse_cycle(wait);
     if (why == MST_DAMAGED)
         return mst_group_broken(wait->group);
     if (why == MST_ABANDONED)
-        return mst_alone_refuse(wait, wait->find_peer(wait->call));
+        return refuse_gone(attempt, wait->find_peer(wait->call));
     return mst_group_interrupted(wait->group, name);
 }
 
@@ -138,6 +164,7 @@ static muster_status wait_long(attempt *attempt, mst_waiter *waiter)
     mst_deadline_begin(&waiter->deadline);
     waiter->waited_ns = 0;
     waiter->watch = mst_waiting_watch(&waiting);
+    attempt->waits = deadlock_of(wait)->waits;
     for (;;) {
         attempt->terminations = mst_termination_count(geometry_of(wait));
         int peer = wait->find_peer(wait->call);
@@ -146,12 +173,12 @@ static muster_status wait_long(attempt *attempt, mst_waiter *waiter)
         if (wait->there(wait->call)) /* after `gone`: who is gone has done all it ever will */
             return MUSTER_OK;
         if (gone)
-            return mst_alone_refuse(wait, peer);
+            return refuse_gone(attempt, peer);
         mst_wait_result result = mst_wait_until(waiter, mst_eventcount_parking(doorbell), ready, attempt, -1);
         if (result != MST_WAIT_READY && wait->there(wait->call))
             return MUSTER_OK;
         if (result == MST_WAIT_POISONED)
-            return explain(wait);
+            return explain(attempt);
         if (result == MST_WAIT_TIMED_OUT)
             return MUSTER_ERR_TIMED_OUT;
     }

@@ -23,12 +23,8 @@ static muster_status claim(const mst_group *parent, const mst_hidden *plan, mst_
     return mst_share_claim_block(parent->subarena->attachment, own);
 }
 
-/* The reason is the thread's last error still. */
-static muster_status explain_own(const mst_group *parent, const mst_hidden *plan)
+static muster_status explain_own(const mst_group *parent, const mst_hidden *plan, const char *why)
 {
-    char why[300];
-
-    snprintf(why, sizeof why, "%s", mst_error_sentence());
     return mst_fail_about(parent->base.rank, MUSTER_ERR_NO_SPACE,
                           "%s: this rank could not get its %.1f MiB, so no rank gets any: %s", plan->name,
                           mebibytes(plan, &plan->own, parent->base.rank, parent->base.size), why);
@@ -71,17 +67,20 @@ static muster_status create(mst_agreement *agreement, mst_hidden *plan, muster_s
     mst_group *parent = agreement->group;
     mst_attachment *attachment = parent->subarena->attachment;
     mst_share own = { 0 };
+    char why[300];
 
     muster_status claimed = prepared == MUSTER_OK ? claim(parent, plan, &own) : prepared;
     mst_split_record record = mst_child_record(&own, claimed);
     record.color = plan->own.color;
     for (int i = 0; i < 2; i++)
         record.details[i] = plan->own.details[i];
+    /* After the wait the thread's last error may be another one (mst_error_copy). */
+    snprintf(why, sizeof why, "%s", claimed == MUSTER_OK ? "" : mst_error_sentence());
     muster_status status = mst_agree(agreement, &record); /* even if claiming failed: the others must know */
     if (status == MUSTER_OK && plan->compare)
         status = plan->compare(parent);
     if (claimed != MUSTER_OK)
-        return status == MUSTER_OK ? explain_own(parent, plan) : status;
+        return status == MUSTER_OK ? explain_own(parent, plan, why) : status;
     if (status != MUSTER_OK) {
         mst_share_abandon(attachment, &own);
         return status;

@@ -367,6 +367,7 @@ static muster_status form(regroup *regroup, mst_group **made)
 static muster_status agree_and_form(regroup *regroup, mst_group **made)
 {
     mst_attachment *attachment = regroup->group->subarena->attachment;
+    mst_error_copy why;
 
     mst_group_begin(regroup->group);
     mst_group_show(regroup->group, MUSTER_CALL_SPLIT, regroup->group->split + regroup->number,
@@ -378,12 +379,14 @@ static muster_status agree_and_form(regroup *regroup, mst_group **made)
         return status;
     regroup->group->regroups = regroup->number;
     muster_status claimed = claim(regroup);
+    if (claimed != MUSTER_OK)
+        mst_error_keep(&why);
     arrive(regroup, claimed); /* even if claiming failed: the others must know */
     status = gather(regroup);
     if (status == MUSTER_OK && regroup->list_offset)
         propose(regroup);
     if (claimed != MUSTER_OK)
-        return claimed;
+        return mst_error_again(&why);
     if (status != MUSTER_OK) {
         mst_share_abandon(attachment, &regroup->own);
         return status;

@@ -158,9 +158,10 @@ static void ring_close(muster_queue *queue)
 
 static muster_status damaged(const ring *ring, int rank)
 {
-    return mst_fail(MUSTER_ERR_BAD_ARENA,
-                    "rank %d found an impossible number of rank %d in a queue: the arena is damaged",
-                    ring->group->base.rank, rank);
+    mst_fail_about(rank, MUSTER_ERR_BAD_ARENA,
+                   "rank %d found an impossible number of rank %d in a queue: the arena is damaged",
+                   ring->group->base.rank, rank);
+    return mst_group_error(ring->group, MUSTER_ERR_BAD_ARENA);
 }
 
 /* ---- how far readers have come ---- */

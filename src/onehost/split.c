@@ -106,11 +106,14 @@ static muster_status split(mst_agreement *agreement, int color, int key, mst_gro
     mst_attachment *attachment = group->subarena->attachment;
     mst_share own = { 0 };
     bool joins = color != MUSTER_COLOR_NONE;
+    mst_error_copy why;
 
     muster_status claimed = joins ? mst_share_claim(attachment, &own) : MUSTER_OK;
     mst_split_record record = mst_child_record(&own, claimed);
     record.color = color;
     record.key = key;
+    if (claimed != MUSTER_OK)
+        mst_error_keep(&why);
     muster_status status = mst_agree(agreement, &record); /* even if claiming failed: the others must know */
     if (status != MUSTER_OK) {
         if (joins && claimed == MUSTER_OK)
@@ -118,7 +121,7 @@ static muster_status split(mst_agreement *agreement, int color, int key, mst_gro
         return status;
     }
     if (claimed != MUSTER_OK)
-        return claimed;
+        return mst_error_again(&why);
     if (joins)
         return make_child(group, color, &own, child);
     return MUSTER_OK;

@@ -242,6 +242,7 @@ static void prepare_to_wait(subset *subset)
 static muster_status run(subset *subset, mst_group **made)
 {
     mst_group *group = subset->group;
+    mst_error_copy why;
 
     begin(subset);
     muster_status claimed = mst_pairs_begin(&group->pairs, subset->ranks, subset->count);
@@ -249,12 +250,14 @@ static muster_status run(subset *subset, mst_group **made)
         return claimed;
     prepare_to_wait(subset);
     claimed = mst_share_claim(group->subarena->attachment, &subset->own);
+    if (claimed != MUSTER_OK)
+        mst_error_keep(&why);
     tell_all(subset, claimed); /* even if claiming failed: the others must know */
     muster_status status = meet_all(subset);
     if (status == MUSTER_OK)
         mst_group_arrived(group, MUSTER_CALL_SPLIT, &subset->waiter);
     if (claimed != MUSTER_OK)
-        return status == MUSTER_OK ? claimed : status;
+        return status == MUSTER_OK ? mst_error_again(&why) : status;
     if (status == MUSTER_OK)
         return form(subset, made);
     give_up(subset, status);

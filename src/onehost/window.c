@@ -168,16 +168,17 @@ static muster_status seal(mst_agreement *agreement, window *window)
     mst_group *group = window->group;
     bool was_sealed = group->subarena->sealed;
     int error = mst_fault_point("window.seal") ? -12 : protect(window, false);
-    muster_status own = error ? mst_fail_system(error, "share_seal: cannot protect memory") : MUSTER_OK;
-    mst_split_record record = { .status = (uint32_t)own };
+    mst_split_record record = { .status = error ? MUSTER_ERR_SYSTEM : MUSTER_OK };
 
     muster_status status = mst_agree(agreement, &record);
-    for (int rank = 0; rank < group->base.size && status == MUSTER_OK && own == MUSTER_OK; rank++)
+    if (status == MUSTER_OK &&
+        error) /* after the wait, in which an interrupt function may have called muster */
+        status = mst_fail_system(error, "share_seal: cannot protect memory");
+    for (int rank = 0; rank < group->base.size && status == MUSTER_OK; rank++)
         if (group->split_records[rank].status != MUSTER_OK)
-            status = mst_fail(MUSTER_ERR_SYSTEM,
-                              "share_seal: rank %d could not protect its memory, so no rank's is", rank);
-    if (status == MUSTER_OK)
-        status = own;
+            status =
+                mst_fail_about(rank, MUSTER_ERR_SYSTEM,
+                               "share_seal: rank %d could not protect its memory, so no rank's is", rank);
     if (status != MUSTER_OK && !was_sealed)
         protect(window, true);
     mst_subarena_seal(group->subarena, was_sealed || status == MUSTER_OK);
@@ -303,12 +304,12 @@ static muster_status window_peer(muster_group *of, int rank, const void *mine, v
     if (!found)
         return mst_fail(
             MUSTER_ERR_INVALID,
-            "%p is not in this rank's block of a share that rank %d of the group is in; of memory that "
-            "peers use, allocate a share (muster_share_create)",
+            "peer_buffer: %p is not in this rank's block of a share that rank %d of the group is in; of "
+            "memory that peers use, allocate a share (muster_share_create)",
             mine, rank);
     if (left == 0)
-        return mst_fail(MUSTER_ERR_INVALID, "rank %d has nothing there: its block of that share is smaller",
-                        rank);
+        return mst_fail(MUSTER_ERR_INVALID,
+                        "peer_buffer: rank %d has nothing there: its block of that share is smaller", rank);
     *theirs = found;
     return MUSTER_OK;
 }

@@ -152,7 +152,7 @@ static int raiser_leaves(muster_group *world, void *arg)
         RANK_OK(world, muster_put_signal(share, 0, 0, NULL, 0, 0));
     if (rank == 0) {
         RANK_CHECK(world, muster_wait_signal(share, 1, 0, 2, 0) == MUSTER_ERR_PEER_DIED);
-        RANK_CHECK(world, strstr(muster_error_detail(), "rank 1 has freed it"));
+        RANK_CHECK(world, strstr(muster_error_detail(), "rank 1 has freed the share"));
         RANK_OK(world, muster_wait_signal(share, 1, 0, 1, 0));
         RANK_CHECK(world, muster_put_signal(share, 1, 0, "x", 1, 0) == MUSTER_ERR_PEER_DIED);
     }

@@ -181,7 +181,7 @@ static int one_is_late(muster_group *world, void *arg)
     RANK_CHECK(world, strstr(muster_error_detail(), "group \"tp:0\": rank 0 waited 0.02 s"));
     RANK_CHECK(world, strcmp(info.group_name, "tp:0") == 0 && info.group != 0);
     RANK_CHECK(world, strcmp(info.operation, rank == 2 ? "" : "all_max") == 0);
-    RANK_CHECK(world, !on_one_host() || (info.rank == 2 && info.deadline_ns == 20000000));
+    RANK_CHECK(world, info.rank == 2 && info.deadline_ns == 20000000);
     RANK_OK(world, muster_barrier(world));
     RANK_OK(world, muster_group_free(group));
     return 0;
@@ -251,6 +251,69 @@ START_TEST(test_reasons)
 }
 END_TEST
 
+/* ---- errors that are reported after a wait ---- */
+
+static bool fail_meanwhile(void *arg)
+{
+    muster_last_error(NULL); /* an error: the thread's latest */
+    ++*(_Atomic int *)arg;
+    return false;
+}
+
+/* Rank 0 is about to get an error that it must wait to report, since the others have to know: rank 1 comes
+ * when the interrupt function of rank 0 has had an error of its own. */
+static void come_late(const muster_group *world, const _Atomic int *asked)
+{
+    int before = *asked;
+
+    if (muster_group_rank(world) == 1)
+        AWAIT(*asked > before);
+}
+
+static int fail_after_a_wait(muster_group *world, void *arg)
+{
+    static muster_group *copies[4096];
+    static char bytes[3][600000];
+    int rank = muster_group_rank(world), made = 0;
+    muster_group *group;
+    muster_share *share;
+    void *buffer;
+
+    RANK_OK(world, muster_group_dup(world, &group));
+    if (rank == 0)
+        RANK_OK(world, muster_group_set_interrupt(group, fail_meanwhile, arg));
+    RANK_OK(world, muster_barrier(world));
+    come_late(world, arg);
+    RANK_CHECK(world, muster_share_create(group, rank == 0 ? SIZE_MAX : 1, &share) == MUSTER_ERR_NO_SPACE);
+    RANK_CHECK(world, rank == 1 || strstr(muster_error_detail(), "it is more than any arena can hold"));
+    for (size_t room = 1 << 20; rank == 0 && room; room /= 2) /* until its heap is full */
+        while (muster_alloc(world, room, &buffer) == MUSTER_OK)
+            ;
+    RANK_OK(world, muster_barrier(world));
+    come_late(world, arg);
+    RANK_CHECK(world, muster_all_gather(bytes[2], bytes, sizeof bytes[0], MUSTER_UINT8, group) ==
+                          MUSTER_ERR_NO_SPACE);
+    RANK_CHECK(world, rank == 1 || strstr(muster_error_detail(), "does not fit into this rank's"));
+    while (muster_group_dup(world, &copies[made]) == MUSTER_OK)
+        made++;
+    come_late(world, arg);
+    RANK_CHECK(world, muster_group_split(group, 0, -1, &copies[made]) == MUSTER_ERR_NO_SPACE);
+    RANK_CHECK(world, strstr(muster_error_detail(), "4096 groups, which is the maximum"));
+    while (made > 0)
+        RANK_OK(world, muster_group_free(copies[--made]));
+    RANK_OK(world, muster_group_free(group));
+    return 0;
+}
+
+START_TEST(test_errors_after_a_wait)
+{
+    void *asked = shared_page(sizeof(_Atomic int));
+
+    run_ranks_with((rank_options){ .size = 2, .arena_bytes = 192 << 20 }, fail_after_a_wait, asked);
+    shared_page_free(asked, sizeof(_Atomic int));
+}
+END_TEST
+
 /* ---- deaths ---- */
 
 static int one_dies(muster_group *world, void *arg)
@@ -302,10 +365,11 @@ int main(void)
     tcase_add_test(tests, test_names);
     tcase_add_test(tests, test_own_errors);
     tcase_add_test(tests, test_one_is_late);
+    tcase_add_test(tests, test_reasons);
     if (on_one_host()) { /* where ranks can be looked at, die, and be told from each other */
         tcase_add_test(tests, test_seen_from_outside);
         tcase_add_test(tests, test_recorded);
-        tcase_add_test(tests, test_reasons);
+        tcase_add_test(tests, test_errors_after_a_wait);
         tcase_add_test(tests, test_one_dies);
     }
     suite_add_tcase(suite, tests);

@@ -213,7 +213,7 @@ static int some_leave(muster_group *world, void *arg)
         RANK_CHECK(world, status == (i == 3 ? MUSTER_ERR_PEER_DIED : MUSTER_OK));
         if (status == MUSTER_OK)
             continue;
-        RANK_CHECK(world, strstr(muster_error_detail(), "rank 1 has freed it"));
+        RANK_CHECK(world, strstr(muster_error_detail(), "rank 1 has freed the queue"));
         RANK_CHECK(world, muster_queue_push(queue, &i, sizeof i, NO_TIME) == MUSTER_ERR_PEER_DIED);
         RANK_OK(world, muster_queue_drop(queue, &left));
         RANK_CHECK(world, left == muster_group_size(world) - 2);
@@ -225,7 +225,7 @@ static int some_leave(muster_group *world, void *arg)
     }
     if (rank > 1) {
         RANK_CHECK(world, muster_queue_pop(queue, &got, sizeof got, 0, &bytes) == MUSTER_ERR_PEER_DIED);
-        RANK_CHECK(world, strstr(muster_error_detail(), "rank 0 has freed it"));
+        RANK_CHECK(world, strstr(muster_error_detail(), "rank 0 has freed the queue"));
     }
     RANK_OK(world, muster_queue_free(queue));
     return 0;

@@ -95,7 +95,7 @@ class Shares(unittest.TestCase):
         if rank == 0:
             share.free()
         else:
-            expect(muster.PeerDiedError, "rank 0 has freed it", lambda: share.wait_signal(0))
+            expect(muster.PeerDiedError, "rank 0 has freed the share", lambda: share.wait_signal(0))
 
     @ranks(2)
     def test_no_space(self):

@@ -286,8 +286,11 @@ static muster_status accept_offers(mst_call *call)
 muster_status mst_round_for_staging(mst_call *call)
 {
     mst_staging_offer offer = mst_staging_claim(call->group->subarena);
+    mst_error_copy why;
     int missing;
 
+    if (offer.status != MUSTER_OK)
+        mst_error_keep(&why);
     announce(call);
     memcpy(mst_sequence_next(call->sequence)->payload, &offer, sizeof offer); /* published by E2 */
     publish_staged(call, 0);
@@ -301,7 +304,7 @@ muster_status mst_round_for_staging(mst_call *call)
     if (status == MUSTER_OK)
         status = check_staged(call, 0);
     if (status == MUSTER_OK && offer.status != MUSTER_OK)
-        return (muster_status)offer.status; /* the sentence of the claim says more */
+        return mst_error_again(&why); /* the sentence of the claim says more than that of accept_offers */
     return status == MUSTER_OK ? accept_offers(call) : status;
 }
 
