@@ -96,6 +96,8 @@ STRUCT(mst_varied_head)
     FIELD(uint64_t, balance);   /* src/pure/blocks.h: those of all ranks add up to 0 */
     FIELD(uint64_t, bytes);     /* of the stream */
     FIELD(uint64_t, in_offset); /* arena offset of the input, which the others read there; 0: it is staged */
+    FIELD(uint64_t, check); /* a hash of the other three: they decide how many rounds all do, and nobody else
+                               knows what they should be */
 END_STRUCT(mst_varied_head);
 
 /* A payload, if the balances do not add up to 0 (E2): what a rank finds in the counts of the others. */
@@ -139,14 +141,13 @@ STRUCT(mst_split_record)
     FIELD(uint32_t, cell);       /* index of its cell for the child */
     FIELD(uint64_t, membership); /* the value of that cell's membership while the rank is in the child */
     FIELD(uint64_t, staging_offset); /* 0: none yet */
-    FIELD(uint64_t, operation);      /* number of the split in the parent */
     FIELD(uint64_t, makes); /* what the call makes, enum mst_makes of src/onehost: the same on all ranks */
     ARRAY(uint64_t, details, [2]); /* a window's bytes of this rank; a queue's entries, and bytes of each */
 END_STRUCT(mst_split_record);
 
 /* What a rank contributes to a subset, for one other member (pairs.h). */
 STRUCT(mst_pair_record)
-    FIELD(_Atomic uint64_t, call); /* how many subsets the pair has come to, E27 */
+    FIELD(_Atomic uint64_t, call); /* how many subsets the pair has reached, E27 */
     FIELD(uint64_t, list);         /* a hash of the subset's ranks */
     FIELD(uint64_t, membership);   /* as in a split record */
     FIELD(uint32_t, cell);
@@ -159,7 +160,7 @@ END_STRUCT(mst_pair_entry);
 
 /* What a rank contributes to a shrink or a grow, published by E11. */
 STRUCT(mst_regroup_record)
-    FIELD(mst_split_record, share); /* color, key, operation: unused */
+    FIELD(mst_split_record, share); /* color and key: unused */
     FIELD(uint64_t, list_offset);   /* where in its heap the membership list is that it proposes */
     FIELD(uint32_t, grows);         /* 1: replacements of dead ranks are to be added */
     FIELD(uint32_t, reserved);

@@ -3,7 +3,7 @@
  *
  * A sequence (barrier.h) cannot serve such a call: its rounds are everybody's. So each rank has a table with
  * an entry for each other member, and each pair of ranks counts the subsets that both are in. Two records per
- * entry are enough, used by the parity of that count: a rank comes to the pair's call k + 1 only after it has
+ * entry are enough, used by the parity of that count: a rank reaches the pair's call k + 1 only after it has
  * read the other's record of call k, and writes record k + 2 only after it has seen the other at k + 1.
  *
  * Two ranks that are both in a subset wait for each other. So they must make the subsets that both are in in

@@ -34,8 +34,6 @@ static muster_status refuse(const mst_request *request, const char *format, ...)
 
 /* ---- dtype and op ---- */
 
-#define NUMBER_BYTES_MAX 16 /* of an element that is a number */
-
 static muster_status refuse_pair(const mst_request *request)
 {
     char dtype[MST_DTYPE_NAME_BYTES];
@@ -49,7 +47,7 @@ static muster_status refuse_pair(const mst_request *request)
 /* Blocks of different sizes are reduced in rounds that would cut large elements. */
 static muster_status check_made(const mst_request *request)
 {
-    if (!mst_shapes[request->collective].varied || NUMBER_BYTES_MAX % request->element_bytes == 0)
+    if (!mst_shapes[request->collective].varied || mst_element_is_uncut(request->element_bytes))
         return MUSTER_OK;
     return refuse(request,
                   "elements of %zu bytes, with an operation of muster_op_create; expected 1, 2, 4, 8 or 16, "

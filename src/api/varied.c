@@ -85,36 +85,18 @@ static size_t place_of(const side *side, int rank)
     return packed;
 }
 
-/* Whether two buffers share a byte, of which `one` has a single block. */
-static bool shares_block(const muster_group *group, size_t element, const char *one, size_t one_bytes,
-                         const side *other)
+static mst_placed_blocks placed(const muster_group *group, const side *side, const mst_blocks *single)
 {
-    size_t packed = 0;
-
-    for (int rank = 0; other->blocks && rank < group->size; rank++) {
-        size_t at = other->blocks->displacements ? other->blocks->displacements[rank] : packed;
-
-        packed += other->blocks->counts[rank];
-        if (mst_overlap(one, one_bytes, other->base + at * element, other->blocks->counts[rank] * element))
-            return true;
-    }
-    return !other->blocks && mst_overlap(one, one_bytes, other->base, other->size.total * element);
+    return (mst_placed_blocks){ side->blocks ? side->blocks : single, side->blocks ? group->size : 1,
+                                (uintptr_t)side->base };
 }
 
 static bool do_blocks_overlap(const muster_group *group, size_t element, const side *in, const side *out)
 {
-    size_t packed = 0;
+    const mst_blocks all_of_in = { &in->size.total, NULL }, all_of_out = { &out->size.total, NULL };
+    mst_placed_blocks read = placed(group, in, &all_of_in), written = placed(group, out, &all_of_out);
 
-    if (!in->blocks)
-        return shares_block(group, element, in->base, in->size.total * element, out);
-    for (int rank = 0; rank < group->size; rank++) {
-        size_t at = in->blocks->displacements ? in->blocks->displacements[rank] : packed;
-
-        packed += in->blocks->counts[rank];
-        if (shares_block(group, element, in->base + at * element, in->blocks->counts[rank] * element, out))
-            return true;
-    }
-    return false;
+    return mst_blocks_meet(&read, &written, element);
 }
 
 /* Buffers may overlap where no block does: the gaps between blocks are nobody's. */

@@ -74,7 +74,6 @@ muster_status mst_agree(mst_agreement *agreement, mst_split_record *own)
     mst_group *group = agreement->group;
     int missing;
 
-    own->operation = group->split;
     own->makes = agreement->makes;
     memcpy(mst_sequence_next(&group->splits)->payload, own, sizeof *own); /* published by E3 */
     mst_wait_result result = mst_sequence_round(&group->splits, &missing);

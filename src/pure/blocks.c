@@ -57,17 +57,27 @@ static bool is_ascending(const mst_blocks *blocks, int size)
     return true;
 }
 
-bool mst_blocks_disjoint(const mst_blocks *blocks, int size, int *first, int *second)
+/* Lists the ranks whose blocks are not empty in the order in which they are in the buffer; returns how many.
+ */
+static int list_in_order(const mst_blocks *blocks, int size, uint16_t ranks[MST_BLOCKS_MAX])
 {
-    uint16_t ranks[MST_BLOCKS_MAX];
     int count = 0;
 
-    if (!blocks->displacements || is_ascending(blocks, size))
-        return true;
     for (int rank = 0; rank < size; rank++)
         if (blocks->counts[rank])
             ranks[count++] = (uint16_t)rank;
-    sort_ranks(blocks->displacements, ranks, count);
+    if (blocks->displacements && !is_ascending(blocks, size))
+        sort_ranks(blocks->displacements, ranks, count);
+    return count;
+}
+
+bool mst_blocks_disjoint(const mst_blocks *blocks, int size, int *first, int *second)
+{
+    uint16_t ranks[MST_BLOCKS_MAX];
+
+    if (!blocks->displacements || is_ascending(blocks, size))
+        return true;
+    int count = list_in_order(blocks, size, ranks);
     for (int i = 1; i < count; i++) {
         *first = ranks[i - 1];
         *second = ranks[i];
@@ -75,6 +85,55 @@ bool mst_blocks_disjoint(const mst_blocks *blocks, int size, int *first, int *se
             return false;
     }
     return true;
+}
+
+/* One block after the other, as they are in the buffer. */
+typedef struct cursor {
+    const mst_placed_blocks *placed;
+    uint16_t ranks[MST_BLOCKS_MAX];
+    int count, next;
+    size_t packed;        /* elements of the blocks so far */
+    uintptr_t begin, end; /* of the current block; none: end is 0 */
+} cursor;
+
+static void advance(cursor *cursor, size_t element_bytes)
+{
+    const mst_blocks *blocks = cursor->placed->blocks;
+
+    cursor->begin = cursor->end = 0;
+    if (cursor->next == cursor->count)
+        return;
+    int rank = cursor->ranks[cursor->next++];
+    size_t at = blocks->displacements ? blocks->displacements[rank] : cursor->packed;
+    cursor->packed += blocks->counts[rank];
+    cursor->begin = cursor->placed->at + at * element_bytes;
+    cursor->end = cursor->begin + blocks->counts[rank] * element_bytes;
+}
+
+static void begin(cursor *cursor, const mst_placed_blocks *placed, size_t element_bytes)
+{
+    cursor->placed = placed;
+    cursor->count = list_in_order(placed->blocks, placed->size, cursor->ranks);
+    cursor->next = 0;
+    cursor->packed = 0;
+    advance(cursor, element_bytes);
+}
+
+/* A block of `b` that ends before one of `a` begins is before all later ones of `a`, too; and those of `b`
+ * end in the order in which they begin. */
+bool mst_blocks_meet(const mst_placed_blocks *a, const mst_placed_blocks *b, size_t element_bytes)
+{
+    cursor in_a, in_b;
+
+    begin(&in_a, a, element_bytes);
+    begin(&in_b, b, element_bytes);
+    for (; in_a.end; advance(&in_a, element_bytes)) {
+        while (in_b.end && in_b.end <= in_a.begin)
+            advance(&in_b, element_bytes);
+        if (in_b.end && in_b.begin < in_a.end)
+            return true;
+    }
+    return false;
 }
 
 void mst_blocks_place(const mst_blocks *blocks, int size, size_t element_bytes, size_t *at)

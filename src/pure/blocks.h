@@ -34,6 +34,16 @@ bool mst_blocks_measure(const mst_blocks *blocks, int size, mst_blocks_size *mea
 /* Whether no two blocks share an element; otherwise *first and *second do. */
 bool mst_blocks_disjoint(const mst_blocks *blocks, int size, int *first, int *second);
 
+/* A buffer of blocks, at an address. */
+typedef struct mst_placed_blocks {
+    const mst_blocks *blocks;
+    int size; /* how many */
+    uintptr_t at;
+} mst_placed_blocks;
+
+/* Whether a block of `a` and one of `b`, in which no two share an element, share a byte. */
+bool mst_blocks_meet(const mst_placed_blocks *a, const mst_placed_blocks *b, size_t element_bytes);
+
 /* The offset of each block in bytes. */
 void mst_blocks_place(const mst_blocks *blocks, int size, size_t element_bytes, size_t *at);
 

@@ -17,6 +17,15 @@ enum {
 
 #define MST_DTYPE_NAME_BYTES 24 /* "bytes(1073741823)" */
 
+#define MST_NUMBER_BYTES_MAX 16 /* of an element of all dtypes but MUSTER_BYTES */
+
+/* Whether elements of that size are never cut where they are reduced in parts: the parts begin at multiples
+ * of MST_NUMBER_BYTES_MAX. */
+static inline bool mst_element_is_uncut(size_t bytes)
+{
+    return MST_NUMBER_BYTES_MAX % bytes == 0;
+}
+
 bool mst_dtype_valid(muster_dtype dtype);
 bool mst_dtype_is_bytes(muster_dtype dtype); /* MUSTER_BYTES */
 

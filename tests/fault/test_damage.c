@@ -26,10 +26,11 @@ enum { SIZE = 3, FLOATS = 30000, FLIPS = 300 };
 typedef struct scene {
     uint64_t seed;
     _Atomic int ready;      /* ranks that have a group to damage */
-    _Atomic int done[SIZE]; /* by rank: came to its end */
+    _Atomic int done[SIZE]; /* by rank: reached its end */
 } scene;
 
 static float in[FLOATS], out[SIZE * FLOATS];
+static const size_t gathered[SIZE] = { FLOATS, FLOATS / 2, FLOATS / 3 }, few[SIZE] = { 3, 3, 3 };
 
 /* ---- the wild one ---- */
 
@@ -81,7 +82,7 @@ static muster_status work(muster_group *world, muster_group *child, uint64_t rou
     muster_group *made = NULL;
     muster_status status;
 
-    switch (round % 6) {
+    switch (round % 8) {
     case 0:
         return muster_all_sum(in, out, 1, MUSTER_FLOAT32, world);
     case 1:
@@ -94,6 +95,10 @@ static muster_status work(muster_group *world, muster_group *child, uint64_t rou
         status = muster_group_split(child, 0, -1, &made);
         muster_group_free(made);
         return status;
+    case 5: /* large ones, of which the root alone knows how many rounds they take; and small ones */
+        return muster_gatherv(in, FLOATS / (size_t)(rank + 1), out, gathered, NULL, MUSTER_FLOAT32, 0, world);
+    case 6:
+        return muster_all_gatherv(in, 3, out, few, NULL, MUSTER_FLOAT32, child);
     default:
         return muster_barrier(child);
     }
@@ -184,6 +189,44 @@ START_TEST(test_an_impossible_count_of_answers)
 }
 END_TEST
 
+/* ---- what a rank says of its stream ---- */
+
+/* Rank 2 comes last. Meanwhile the length of rank 0's stream is overwritten, by which nobody else can know
+ * how many rounds there will be: all are told, and none waits for rounds that never come. */
+static int head_is_overwritten(muster_group *world, void *arg)
+{
+    const uint64_t *flip = arg;
+    int rank = muster_group_rank(world);
+    muster_status status;
+
+    RANK_OK(world,
+            muster_gatherv(in, FLOATS / (size_t)(rank + 1), out, gathered, NULL, MUSTER_FLOAT32, 0, world));
+    RANK_OK(world, muster_barrier(world));
+    if (rank == 2) {
+        mst_sequence next = mst_group_of_const(world)->collectives;
+
+        next.round++;
+        AWAIT(mst_sequence_has_arrived(&next, 0));
+        mst_varied_head *head = (mst_varied_head *)(uintptr_t)mst_sequence_arrival(&next, 0)->payload;
+        head->bytes ^= *flip;
+    }
+    status = muster_gatherv(in, FLOATS / (size_t)(rank + 1), out, gathered, NULL, MUSTER_FLOAT32, 1, world);
+    RANK_CHECK(world, status == MUSTER_ERR_BAD_ARENA);
+    RANK_CHECK(world, strstr(muster_error_detail(), "rank 0 says"));
+    RANK_CHECK(world, muster_barrier(world) == MUSTER_ERR_BAD_ARENA);
+    return 0;
+}
+
+START_TEST(test_the_length_of_a_stream_is_overwritten)
+{
+    static const uint64_t flips[] = { 1, 1 << 18, 1ULL << 40, 1ULL << 63, FLOATS * sizeof(float) };
+
+    for (size_t i = 0; i < sizeof flips / sizeof flips[0]; i++)
+        run_ranks_with((rank_options){ .size = SIZE, .staging_bytes = 65536 }, head_is_overwritten,
+                       (void *)(uintptr_t)&flips[i]);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("damage");
@@ -193,6 +236,7 @@ int main(void)
     if (!under_thread_sanitizer()) /* flipping bits is a race, and that is the point */
         tcase_add_test(tests, test_no_bad_access_and_no_endless_wait);
     tcase_add_test(tests, test_an_impossible_count_of_answers);
+    tcase_add_test(tests, test_the_length_of_a_stream_is_overwritten);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }

@@ -12,6 +12,7 @@
 #define MST_CALL_H
 
 #include "src/onehost/stall.h"
+#include "src/pure/dtype.h"
 
 /* One rank's call of one collective. */
 typedef struct mst_call {
@@ -58,14 +59,12 @@ extern const mst_method *const mst_methods[MST_COLLECTIVE_COUNT];
 MST_COLLECTIVES(DECLARATION)
 #undef DECLARATION
 
-#define MST_ELEMENT_BYTES_MAX 16 /* of the dtypes but MUSTER_BYTES */
-
 /* What a round may not cut: an element, unless it may be larger than what a round moves. */
 static inline size_t mst_call_unit_bytes(const mst_call *call)
 {
     size_t element = call->request->element_bytes;
 
-    return element <= MST_ELEMENT_BYTES_MAX ? element : 1;
+    return element <= MST_NUMBER_BYTES_MAX ? element : 1;
 }
 
 /* Bytes per round, of `all` bytes that one rank stages and the others copy, with slots of `most` bytes. */

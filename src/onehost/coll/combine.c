@@ -18,19 +18,14 @@
 
 /* ---- planning ---- */
 
-/* Whether rounds, slices and blocks would cut elements. */
-static bool cuts_elements(const mst_request *request)
-{
-    return request->made && request->made->fn && MST_ELEMENT_BYTES_MAX % request->element_bytes != 0;
-}
-
 void mst_combine_plan(mst_call *call)
 {
     const mst_request *request = call->request;
 
     if (request->made)
         mst_group_show_op(call->group, request->made->name);
-    call->plan.assembled = cuts_elements(request);
+    call->plan.assembled =
+        request->made && request->made->fn && !mst_element_is_uncut(request->element_bytes);
     call->plan.reduce = !mst_shapes[request->collective].reduces || request->made
                             ? NULL
                             : call->group->kernels->reduce[request->dtype][request->op];

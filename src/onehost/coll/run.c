@@ -24,10 +24,11 @@ static uint64_t arena_offset(const mst_call *call, const void *buffer, size_t by
     return mst_group_heap_offset(call->group, buffer, bytes);
 }
 
-/* The maximum that any rank has in such a buffer. */
+/* The maximum that any rank has in such a buffer: the root, or the last rank where only later ones have one.
+ */
 static size_t most_bytes_of(const mst_call *call, mst_span span)
 {
-    return mst_call_bytes(call, span, call->request->root);
+    return mst_call_bytes(call, span, span == SPAN_LATER ? call->group->base.size - 1 : call->request->root);
 }
 
 static bool is_shared(const mst_call *call, size_t in_bytes)

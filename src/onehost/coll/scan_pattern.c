@@ -156,15 +156,14 @@ static void scan_own_slice(const mst_call *call, size_t base, size_t bytes, size
 
     for (int rank = 0; rank < group->base.size; rank++) {
         bool is_own = rank == group->base.rank, has_prefix = inputs_of(rank, inclusive) > 0;
-        unsigned char *slot = mst_slot(call) + result_at + (size_t)rank * stride;
-        unsigned char *out = (unsigned char *)call->request->out + base + own.begin;
+        unsigned char *to = NULL;
 
+        if (has_prefix)
+            to = is_own ? (unsigned char *)call->request->out + base + own.begin
+                        : mst_slot(call) + result_at + (size_t)rank * stride;
         group->sources[rank] = is_own ? (const unsigned char *)call->request->in + base + own.begin
                                       : mst_view(call, rank, base + own.begin, own.begin);
-        group->targets[rank] = (mst_target){ !has_prefix ? NULL
-                                             : is_own    ? out
-                                                         : slot,
-                                             nontemporal && !is_own };
+        group->targets[rank] = (mst_target){ to, nontemporal && !is_own };
     }
     scan_sources(call, own.count, inclusive);
 }

@@ -85,6 +85,14 @@ static size_t fill_table(const mst_call *call, mst_varied *varied)
     return at;
 }
 
+/* Differs wherever a number of the head does, and is not 0 for one that is all zeros. */
+static uint64_t check_of(const mst_varied_head *head)
+{
+    uint64_t mixed = (head->bytes ^ (head->in_offset << 32 | head->in_offset >> 32)) * 0x9e3779b97f4a7c15ULL;
+
+    return (mixed + head->balance + 1) * 0xbf58476d1ce4e5b9ULL;
+}
+
 /* Decides whether the input is staged, and how long the stream is. */
 static void plan_stream(mst_call *call, mst_varied *varied, mst_varied_head *head)
 {
@@ -162,6 +170,7 @@ bool mst_varied_prepare(mst_call *call)
     mst_varied_head *head = &varied->heads[group->base.rank];
     head->balance = mst_counts_balance(&request->gives, &request->takes, group->base.rank);
     plan_stream(call, varied, head);
+    head->check = check_of(head);
     varied->window = window_for(call, head->bytes);
     choose_places(call, varied);
     /* Whether buffers are in the arena may change from call to call. */
@@ -172,13 +181,13 @@ bool mst_varied_prepare(mst_call *call)
 
 /* ---- the first round ---- */
 
-/* Reads the heads of all, and advances staging. Returns the sum of the balances. */
-static uint64_t read_heads(mst_call *call, mst_varied *varied)
+/* Reads the heads of all, and advances staging. *balance: the sum of the balances. */
+static muster_status read_heads(mst_call *call, mst_varied *varied, uint64_t *balance)
 {
     mst_group *group = call->group;
-    uint64_t balance = 0;
     bool any_small = false;
 
+    *balance = 0;
     varied->longest = 0;
     varied->any_in_arena = false;
     for (int rank = 0; rank < group->base.size; rank++) {
@@ -187,7 +196,9 @@ static uint64_t read_heads(mst_call *call, mst_varied *varied)
         if (rank != group->base.rank) /* the peers have our own line now */
             memcpy(head, mst_sequence_arrival(call->sequence, rank)->payload,
                    sizeof *head); /* E2: read once */
-        balance += head->balance;
+        if (check_of(head) != head->check)
+            return mst_varied_damaged(call, rank);
+        *balance += head->balance;
         varied->longest = head->bytes > varied->longest ? head->bytes : varied->longest;
         varied->any_in_arena |= head->in_offset != 0;
         any_small |= !fits_payload(head->bytes) && fits_small(call, head->bytes);
@@ -198,20 +209,21 @@ static uint64_t read_heads(mst_call *call, mst_varied *varied)
     if (!fits_small(call, varied->longest))
         mst_staging_turn(&group->staging, MST_STAGING_RING,
                          varied->longest < varied->window ? varied->longest : varied->window);
-    return balance;
+    return MUSTER_OK;
 }
 
 muster_status mst_varied_meet(mst_call *call)
 {
     mst_varied *varied = call->group->varied;
     const mst_varied_head *own = &varied->heads[call->group->base.rank];
+    uint64_t balance;
 
     memcpy(mst_sequence_next(call->sequence)->payload, own, sizeof *own);
     muster_status status =
         mst_round_varied(call, MST_VARIED_BEGIN + (call->plan.in_line ? (size_t)own->bytes : 0));
-    if (status != MUSTER_OK)
-        return status;
-    return read_heads(call, varied) == 0 ? MUSTER_OK : mst_varied_disagree(call);
+    if (status == MUSTER_OK)
+        status = read_heads(call, varied, &balance);
+    return status == MUSTER_OK && balance != 0 ? mst_varied_disagree(call) : status;
 }
 
 muster_status mst_varied_end(mst_call *call)
