@@ -19,7 +19,7 @@ expect() { # expect STATUS WORDS COMMAND...: WORDS on stdout or stderr
     fi
 }
 
-all="all_sum all_gather sum_scatter broadcast reduce gather scatter all_to_all all_gatherv reduce_scatterv gatherv scatterv all_to_allv scan exscan sendrecv ping_pong put_signal queue barrier"
+all="all_sum all_gather sum_scatter broadcast reduce gather scatter all_to_all all_gatherv reduce_scatterv gatherv scatterv all_to_allv scan exscan sendrecv ping_pong tags halo farm put_signal queue barrier"
 bench="$TEST_COMMAND bench"
 expect 0 "usage: muster bench" $bench --help
 expect 2 "no operation" $bench all_the_things
@@ -28,6 +28,7 @@ expect 2 "above the last" $bench -b 1M -e 4
 expect 2 "expected bool, int8" $bench -d float24
 expect 2 "expected sum" $bench -o average
 expect 2 "needs 2 ranks" $bench -n 1 sendrecv
+expect 2 "halo needs 2 ranks" $bench -n 1 halo
 expect 2 "2 or more" $bench -f 1
 for n in 2 3 8; do
     for buffers in "" --arena "--in-place" "--arena --in-place"; do
@@ -38,6 +39,7 @@ expect 0 "every result was right" $bench --check -n 1 -e 64K all_sum all_gather 
 for dtype in bool int8 int64 float16 bfloat16 float64 complex64; do
     expect 0 "every result was right" $bench --check -n 4 -b 64 -e 64K -d $dtype -o prod all_reduce sum_scatter
 done
+expect 0 "^# scan, minloc$" $bench --check -n 3 -e 256 -d float32_int32 -o minloc scan
 expect 0 "# all_reduce, maxloc" $bench --check -b 64 -e 64 -d float32_int32 -o maxloc all_reduce
 expect 0 "beside 2 busy processes on each CPU" $bench --check --neighbours 2 -e 4K all_sum barrier
 expect 2 "from 1 to 1024" $bench --neighbours 0

@@ -19,7 +19,9 @@ static const char help[] =
     "Measures operations on this machine, checks every result, and prints what the machine could do at\n"
     "best. Operations: all_reduce (or all_sum), all_gather, reduce_scatter (or sum_scatter), broadcast,\n"
     "reduce, gather, scatter, all_to_all, all_gatherv, reduce_scatterv, gatherv, scatterv, all_to_allv,\n"
-    "scan, exscan, sendrecv, ping_pong, put_signal, queue, barrier; all_reduce when none is named.\n"
+    "scan, exscan, sendrecv, ping_pong, tags (ping_pong with a tag for each message), halo (8 sends and 8\n"
+    "receives, started, then waited for), farm (rank 0 answers whoever sends next), put_signal, queue,\n"
+    "barrier; all_reduce when none is named.\n"
     "\n"
     "  -n, --ranks N        how many ranks (2)\n"
     "  -b, --min BYTES      first size (4); K, M and G are understood\n"
@@ -144,8 +146,13 @@ static int complain_of_case(const char *name)
 
 static bool needs_two(const char *name)
 {
-    return strcmp(name, "ping_pong") == 0 || strcmp(name, "sendrecv") == 0 ||
-           strcmp(name, "put_signal") == 0 || strcmp(name, "queue") == 0;
+    static const char *const names[] = { "ping_pong", "tags",       "halo", "farm",
+                                         "sendrecv",  "put_signal", "queue" };
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    return false;
 }
 
 static int take_cases(int count, char **names, bench_options *options)

@@ -4,6 +4,8 @@
 
 #include "muster/muster.h"
 
+#define BENCH_EACH (-1) /* a block for every rank */
+
 typedef struct bench_call {
     const struct bench_case *which;
     muster_group *group;
@@ -16,11 +18,17 @@ typedef struct bench_call {
 typedef struct bench_case {
     const char *name;
     muster_status (*run)(const bench_call *call);
-    bool in_all, out_all; /* the buffer holds a block for every rank */
+    bool in_all;    /* the buffer holds a block for every rank */
+    int out_blocks; /* how many blocks the buffer holds, or BENCH_EACH */
     bool reduces;
     bool rooted_out;                                  /* only rank 0 has a result */
     double (*bus_factor)(int ranks);                  /* busbw = algbw x this; NULL: no bytes move */
     int (*source)(int rank, int ranks, size_t block); /* whose element is expected, for what only moves */
 } bench_case;
+
+static inline size_t bench_out_blocks(const bench_case *which, int ranks)
+{
+    return (size_t)(which->out_blocks == BENCH_EACH ? ranks : which->out_blocks);
+}
 
 #endif

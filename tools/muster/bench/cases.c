@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "tools/muster/bench/memory.h"
+#include "tools/muster/bench/messages.h"
 
 /* ---- how each is called ---- */
 
@@ -100,30 +101,6 @@ static muster_status run_barrier(const bench_call *c)
     return muster_barrier(c->group);
 }
 
-/* Each rank sends to the next and receives from the one before. */
-static muster_status run_sendrecv(const bench_call *c)
-{
-    int rank = muster_group_rank(c->group), ranks = muster_group_size(c->group);
-
-    return muster_sendrecv(c->in, c->count, (rank + 1) % ranks, 0, c->out, c->count,
-                           (rank + ranks - 1) % ranks, 0, c->dtype, c->group, NULL);
-}
-
-/* Ranks 0 and 1 send a message there and back; the others look on. */
-static muster_status run_ping_pong(const bench_call *c)
-{
-    int rank = muster_group_rank(c->group);
-    muster_status status = MUSTER_OK;
-
-    if (rank == 0)
-        status = muster_send(c->in, c->count, c->dtype, 1, 0, c->group);
-    if (rank <= 1 && status == MUSTER_OK)
-        status = muster_recv(c->out, c->count, c->dtype, 1 - rank, 0, c->group, NULL);
-    if (rank == 1 && status == MUSTER_OK)
-        status = muster_send(c->in, c->count, c->dtype, 0, 0, c->group);
-    return status;
-}
-
 /* ---- what each should give, and how bytes are counted ---- */
 
 static double once(int ranks)
@@ -147,6 +124,16 @@ static double there_and_back(int ranks)
     return 2;
 }
 
+static double to_neighbours(int ranks)
+{
+    return ranks > 1 ? BENCH_HALO : 0;
+}
+
+static double to_all_and_back(int ranks)
+{
+    return 2 * (ranks - 1);
+}
+
 static int from_block(int rank, int ranks, size_t block)
 {
     (void)rank, (void)ranks;
@@ -165,6 +152,11 @@ static int from_previous(int rank, int ranks, size_t block)
     return (rank + ranks - 1) % ranks;
 }
 
+static int from_neighbour(int rank, int ranks, size_t block)
+{
+    return (rank + ranks - bench_halo_distance((int)block, ranks)) % ranks;
+}
+
 static int from_partner(int rank, int ranks, size_t block)
 {
     (void)ranks, (void)block;
@@ -173,27 +165,30 @@ static int from_partner(int rank, int ranks, size_t block)
 
 /* clang-format off */
 static const bench_case cases[] = {
-    /* name           run                 in all out all reduces rooted bus factor         source */
-    { "all_reduce",     run_all_reduce,     false, false, true,  false, twice_all_but_own, NULL },
-    { "all_gather",     run_all_gather,     false, true,  false, false, all_but_own,       from_block },
-    { "reduce_scatter", run_reduce_scatter, true,  false, true,  false, all_but_own,       NULL },
-    { "broadcast",      run_broadcast,      false, false, false, false, once,              from_root },
-    { "reduce",         run_reduce,         false, false, true,  true,  once,              NULL },
-    { "gather",         run_gather,         false, true,  false, true,  all_but_own,       from_block },
-    { "scatter",        run_scatter,        true,  false, false, false, all_but_own,       from_root },
-    { "all_to_all",     run_all_to_all,     true,  true,  false, false, all_but_own,       from_block },
-    { "all_gatherv",    run_all_gatherv,    false, true,  false, false, all_but_own,       from_block },
-    { "reduce_scatterv", run_reduce_scatterv, true, false, true, false, all_but_own,       NULL },
-    { "gatherv",        run_gatherv,        false, true,  false, true,  all_but_own,       from_block },
-    { "scatterv",       run_scatterv,       true,  false, false, false, all_but_own,       from_root },
-    { "all_to_allv",    run_all_to_allv,    true,  true,  false, false, all_but_own,       from_block },
-    { "scan",           run_scan,           false, false, true,  false, once,              NULL },
-    { "exscan",         run_exscan,         false, false, true,  false, once,              NULL },
-    { "sendrecv",       run_sendrecv,       false, false, false, false, once,              from_previous },
-    { "ping_pong",      run_ping_pong,      false, false, false, false, there_and_back,    from_partner },
-    { "put_signal",     bench_put_signal,   false, false, false, false, there_and_back,    from_partner },
-    { "queue",          bench_queue,        false, false, false, false, once,              from_root },
-    { "barrier",        run_barrier,        false, false, false, false, NULL,              NULL },
+    /* name              run                 in all out         reduces rooted bus factor         source */
+    { "all_reduce",      run_all_reduce,     false, 1,          true,  false, twice_all_but_own, NULL },
+    { "all_gather",      run_all_gather,     false, BENCH_EACH, false, false, all_but_own,       from_block },
+    { "reduce_scatter",  run_reduce_scatter, true,  1,          true,  false, all_but_own,       NULL },
+    { "broadcast",       run_broadcast,      false, 1,          false, false, once,              from_root },
+    { "reduce",          run_reduce,         false, 1,          true,  true,  once,              NULL },
+    { "gather",          run_gather,         false, BENCH_EACH, false, true,  all_but_own,       from_block },
+    { "scatter",         run_scatter,        true,  1,          false, false, all_but_own,       from_root },
+    { "all_to_all",      run_all_to_all,     true,  BENCH_EACH, false, false, all_but_own,       from_block },
+    { "all_gatherv",     run_all_gatherv,    false, BENCH_EACH, false, false, all_but_own,       from_block },
+    { "reduce_scatterv", run_reduce_scatterv, true, 1,          true,  false, all_but_own,       NULL },
+    { "gatherv",         run_gatherv,        false, BENCH_EACH, false, true,  all_but_own,       from_block },
+    { "scatterv",        run_scatterv,       true,  1,          false, false, all_but_own,       from_root },
+    { "all_to_allv",     run_all_to_allv,    true,  BENCH_EACH, false, false, all_but_own,       from_block },
+    { "scan",            run_scan,           false, 1,          true,  false, once,              NULL },
+    { "exscan",          run_exscan,         false, 1,          true,  false, once,              NULL },
+    { "sendrecv",        bench_sendrecv,     false, 1,          false, false, once,              from_previous },
+    { "ping_pong",       bench_ping_pong,    false, 1,          false, false, there_and_back,    from_partner },
+    { "tags",            bench_tags,         false, 1,          false, false, there_and_back,    from_partner },
+    { "halo",      bench_halo,   false, BENCH_HALO, false, false, to_neighbours, from_neighbour },
+    { "farm",            bench_farm,         false, 1,          false, false, to_all_and_back,   from_root },
+    { "put_signal",      bench_put_signal,   false, 1,          false, false, there_and_back,    from_partner },
+    { "queue",           bench_queue,        false, 1,          false, false, once,              from_root },
+    { "barrier",         run_barrier,        false, 1,          false, false, NULL,              NULL },
 };
 /* clang-format on */
 
@@ -342,16 +337,26 @@ static int expected_at(const bench_call *call, size_t block, size_t i)
     return value;
 }
 
+/* Ranks 0 and 1 do it alone; rank 0 gives and has no result. */
+static bool is_of_two(const bench_case *which)
+{
+    return which->source == from_partner;
+}
+
+static bool is_served(const bench_case *which)
+{
+    return which->run == bench_queue || which->run == bench_farm || which->run == run_exscan;
+}
+
 size_t bench_count_wrong(const bench_call *call)
 {
     int rank = muster_group_rank(call->group), ranks = muster_group_size(call->group);
-    size_t blocks = call->which->out_all ? (size_t)ranks : 1, wrong = 0;
+    size_t blocks = bench_out_blocks(call->which, ranks), wrong = 0;
     const unsigned char *out = call->out;
     unsigned char bytes[ELEMENT_BYTES_MAX];
 
     if (!call->which->bus_factor || (call->which->rooted_out && rank != 0) ||
-        ((call->which->run == run_ping_pong || call->which->run == bench_put_signal) && rank > 1) ||
-        (call->which->run == bench_queue && rank == 0) || (call->which->run == run_exscan && rank == 0))
+        (is_of_two(call->which) && rank > 1) || (is_served(call->which) && rank == 0))
         return 0;
     for (size_t block = 0; block < blocks; block++)
         for (size_t i = 0; i < call->count; i++) {

@@ -72,7 +72,7 @@ static void clear(const buffers *buffers)
 static bool has_in_place_form(const bench_case *which)
 {
     static const char *const without[] = { "all_to_all", "all_to_allv", "sendrecv", "ping_pong",
-                                           "put_signal" };
+                                           "tags",       "halo",        "farm",     "put_signal" };
 
     for (size_t i = 0; i < sizeof without / sizeof without[0]; i++)
         if (strcmp(which->name, without[i]) == 0)
@@ -85,7 +85,7 @@ static bool make_buffers(const bench_options *options, bench_call *call, buffers
     size_t ranks = (size_t)muster_group_size(call->group), rank = (size_t)muster_group_rank(call->group);
     size_t block = call->count * muster_dtype_size(call->dtype);
     size_t in_bytes = call->which->in_all ? ranks * block : block;
-    size_t out_bytes = call->which->out_all ? ranks * block : block;
+    size_t out_bytes = bench_out_blocks(call->which, (int)ranks) * block;
 
     *made = (buffers){ 0 };
     made->bytes_in = in_bytes > out_bytes ? in_bytes : out_bytes; /* in place it has to be the larger */
@@ -240,7 +240,7 @@ int bench_rank(muster_group *world, void *arg)
 
     for (int i = 0; i < options->case_count; i++) {
         const bench_case *which = options->cases[i];
-        size_t parts = element * (which->in_all || which->out_all ? ranks : 1);
+        size_t parts = element * (which->in_all || which->out_blocks == BENCH_EACH ? ranks : 1);
 
         if (shows)
             bench_print_case(options, which);
