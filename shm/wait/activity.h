@@ -33,6 +33,13 @@ enum {
     MST_DOING_PROBE
 };
 
+#define MST_DOING_STARTED 0x100U /* flag of a kind: a message that was started, not called */
+
+static inline uint32_t mst_doing_kind(const mst_doing *doing)
+{
+    return doing->kind & ~MST_DOING_STARTED;
+}
+
 /* `latest`: the number of the latest operation entered; a nonblocking one may be finished after it. */
 static inline void mst_activity_begin(mst_activity *activity, uint64_t latest, const mst_doing *doing,
                                       int64_t now_ns)

@@ -62,14 +62,15 @@ static bool read_cell(const reader *reader, uint32_t seat, uint32_t index, mst_c
 static void describe(const mst_activity *activity, char *text, size_t bytes)
 {
     const mst_doing *doing = &activity->doing;
-    mst_call_record record = { .collective = doing->kind,
+    uint32_t kind = mst_doing_kind(doing);
+    mst_call_record record = { .collective = kind,
                                .dtype = doing->dtype,
                                .op = doing->op,
                                .root = doing->peer,
                                .count = doing->count };
     char name[40], tag[MST_TAG_BYTES], dtype[MST_DTYPE_NAME_BYTES];
 
-    if (doing->kind < MST_COLLECTIVE_COUNT) {
+    if (kind < MST_COLLECTIVE_COUNT) {
         snprintf(record.made, sizeof record.made, "%.*s", (int)sizeof record.made - 1, activity->op_name);
         mst_request_describe(&record, text, bytes);
         return;
@@ -77,12 +78,12 @@ static void describe(const mst_activity *activity, char *text, size_t bytes)
     mst_doing_name(doing, name, sizeof name);
     mst_dtype_describe((muster_dtype)doing->dtype, dtype);
     mst_tag_describe((int)(int32_t)doing->op, tag);
-    if (doing->kind <= MST_DOING_SENDRECV)
+    if (kind <= MST_DOING_SENDRECV)
         mst_message_describe(name, (muster_dtype)doing->dtype, (size_t)doing->count, (int)doing->op, text,
                              bytes);
-    else if (doing->kind == MST_DOING_PROBE)
+    else if (kind == MST_DOING_PROBE)
         snprintf(text, bytes, "%s (%s)", name, tag);
-    else if (doing->kind >= MST_DOING_SPLIT)
+    else if (kind >= MST_DOING_SPLIT)
         snprintf(text, bytes, "%s", name);
     else
         snprintf(text, bytes, "%s (%s x %llu)", name, dtype, (unsigned long long)doing->count);
@@ -146,9 +147,9 @@ static muster_status note_call(reader *reader, const mst_rank_entry *entry, cons
         return MUSTER_OK;
     describe(activity, call->what, sizeof call->what);
     call->bytes = mst_doing_bytes(doing, call->group_rank, call->group_size);
-    if (doing->kind >= MST_DOING_SEND)
+    if (mst_doing_kind(doing) >= MST_DOING_SEND)
         call->peer = doing->peer; /* a receive from any rank waits for all */
-    if (doing->kind < MST_DOING_SEND || doing->kind == MST_DOING_SUBSET)
+    if (doing->kind < MST_DOING_SEND || mst_doing_kind(doing) == MST_DOING_SUBSET)
         call->operation = doing->operation;
     int64_t since_ns = mst_os_now_ns() - activity->entered_ns;
     call->since_ns = since_ns > 0 ? since_ns : 0;

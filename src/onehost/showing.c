@@ -39,12 +39,13 @@ static inline void record(mst_group *group, muster_call_class class, const mst_d
     }
 
     const mst_recorder *recorder = &group->subarena->attachment->recorder;
-    mst_record_what what = { .kind = doing->kind,
+    mst_record_what what = { .kind = mst_doing_kind(doing),
                              .dtype = doing->dtype,
                              .op = is_message(class) ? 0 : doing->op,
                              .call_class = class,
                              .exact = recorder->exact,
-                             .started = class == MUSTER_CALL_COLLECTIVE && group->finishing,
+                             .started = (class == MUSTER_CALL_COLLECTIVE && group->finishing) ||
+                                        (doing->kind & MST_DOING_STARTED) != 0,
                              .peer = doing->peer };
     int64_t done_ns = arrived_ns;
 

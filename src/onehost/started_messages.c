@@ -229,6 +229,7 @@ static void fill_in(started_message *message, mst_group *group, muster_call_clas
                       .result = asked->result },
         .doing = mst_doing_of_message(asked, sends, group->messages[!sends] + 1),
     };
+    message->doing.kind |= MST_DOING_STARTED;
 }
 
 /* Of nobody, and for nobody, it is over at once. Where nothing is moved any more it stays as it is: the group

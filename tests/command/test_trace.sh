@@ -63,7 +63,25 @@ if command -v chromium >/dev/null; then # draws it as a phone would
     says 1 '>half within [0-9.]+ (µs|ms)'
 fi
 
-# ---- what a trace comes to: made ones, of which the answer is known ----
+# ---- messages and started operations: tags, kinds, and whose they are ----
+expect 0 "" "$TEST_COMMAND" run -n 2 --trace "$work/talks.json" -- "$TEST_BUILD/tests/talks"
+checks=$((checks + 1))
+python3 - "$work/talks.json" <<'EOF' || fail "tags and kinds in the file"
+import collections, json, sys
+events = [e["args"] for e in json.load(open(sys.argv[1]))["traceEvents"] if "call" in e.get("args", {})]
+seen = collections.Counter((a["call"], a["group_rank"], a["peer"], a.get("tag"), a["started"])
+                           for a in events if a.get("group_name") == "pp:1")
+assert seen == {("send", 0, 1, 7, 0): 10, ("recv", 1, 0, -1, 0): 10, ("send", 0, 1, 9, 1): 10, ("send", 1, 0, 9, 1): 10,
+                ("recv", 0, 1, 9, 1): 10, ("recv", 1, 0, 9, 1): 10, ("all_sum", 0, -1, None, 1): 10,
+                ("all_sum", 1, -1, None, 1): 10}, seen
+EOF
+expect 0 "" "$TEST_COMMAND" trace "$work/talks.json"
+says 1 "^send +float32 +200 +2 +10 .*  pp:1$"
+says 1 "^send, started +int32 +4 +2 +20 .*  pp:1$"
+says 1 "^all_sum, started +float32 +200 +2 +20 .*  pp:1$"
+expect 0 "" "$TEST_COMMAND" report "$work/talks.json" -o "$work/page.html"
+
+# ---- what is said of a trace: made ones, of which the answer is known ----
 # made FILE RANKS CPUS WAIT [LAST]: 200 operations; each rank in turn is last, or always LAST; what is done takes
 # 1 of 1000 us
 made() {

@@ -12,10 +12,10 @@ void mst_doing_name(const mst_doing *doing, char *text, size_t bytes)
                                          "split",       "shrink", "grow",     "share_create", "share_seal",
                                          "wait_signal", "dup",    "subset",   "queue_create", "pop",
                                          "phase",       "probe" };
-    uint32_t which = doing->kind - MST_DOING_SEND;
+    uint32_t kind = mst_doing_kind(doing), which = kind - MST_DOING_SEND;
 
-    if (doing->kind < MST_COLLECTIVE_COUNT)
-        mst_collective_name(doing->kind, (muster_op)doing->op, NULL, text, bytes);
+    if (kind < MST_COLLECTIVE_COUNT)
+        mst_collective_name(kind, (muster_op)doing->op, NULL, text, bytes);
     else
         snprintf(text, bytes, "%s", which < sizeof names / sizeof names[0] ? names[which] : "?");
 }

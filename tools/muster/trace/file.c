@@ -16,6 +16,7 @@
 #define OPENING "{\"muster_trace\":1,"
 #define JOB "\"job\":{"
 #define GROUP_NAME ",\"group_name\":"
+#define TAG ",\"tag\":"
 
 /* ---- writing ---- */
 
@@ -98,6 +99,12 @@ static void write_track(int track, const char *what, int rank, int place, FILE *
         track, place);
 }
 
+static bool is_tagged(const muster_record *record)
+{
+    return strcmp(record->call, "send") == 0 || strcmp(record->call, "recv") == 0 ||
+           strcmp(record->call, "sendrecv") == 0;
+}
+
 static void write_slice(const muster_record *record, int64_t begin_ns, FILE *file)
 {
     const char *dtype = muster_dtype_name(record->dtype);
@@ -112,8 +119,10 @@ static void write_slice(const muster_record *record, int64_t begin_ns, FILE *fil
             record->group, record->world, record->group_rank, record->group_size,
             call_class_name(record->call_class), record->operation, record->peer, record->exact,
             record->started, record->arrived_ns != 0, us(trace_waited_ns(record)));
+    if (is_tagged(record))
+        fprintf(file, TAG "%d", record->tag);
     if (record->group_name[0]) {
-        fprintf(file, ",\"group_name\":");
+        fprintf(file, GROUP_NAME);
         write_string(record->group_name, file);
     }
     fprintf(file, "}},\n");
@@ -263,6 +272,8 @@ static bool parse_slice(const char *line, const trace *trace, muster_record *rec
         &world, &record->group_rank, &record->group_size, class, &record->operation, &record->peer, &exact,
         &started, &arrived, &waited, &used);
     const char *at = line + used;
+    if (sscanf(at, TAG "%d%n", &record->tag, &used) == 1)
+        at += used;
     if (strncmp(at, GROUP_NAME, strlen(GROUP_NAME)) == 0 &&
         !parse_field(&at, GROUP_NAME, record->group_name, sizeof record->group_name))
         return false;

@@ -15,8 +15,8 @@ static trace_class *find_class(trace_sums *sums, const muster_record *record)
         trace_class *class = &sums->classes[i];
 
         if (class->bytes == record->bytes && class->dtype == record->dtype &&
-            class->group_size == record->group_size && strcmp(class->call, record->call) == 0 &&
-            strcmp(class->group_name, record->group_name) == 0)
+            class->group_size == record->group_size && class->started == record->started &&
+            strcmp(class->call, record->call) == 0 && strcmp(class->group_name, record->group_name) == 0)
             return class;
     }
     trace_class *more = realloc(sums->classes, (sums->class_count + 1) * sizeof *more);
@@ -27,7 +27,8 @@ static trace_class *find_class(trace_sums *sums, const muster_record *record)
     *added = (trace_class){ .dtype = record->dtype,
                             .bytes = record->bytes,
                             .count = record->count,
-                            .group_size = record->group_size };
+                            .group_size = record->group_size,
+                            .started = record->started };
     memcpy(added->call, record->call, sizeof added->call);
     memcpy(added->group_name, record->group_name, sizeof added->group_name);
     return added;

@@ -60,8 +60,10 @@ static void print_classes(trace_sums *sums, bool all, FILE *to)
     for (size_t i = 0; i < shown; i++) {
         const trace_class *class = &sums->classes[i];
         int64_t all_ns = class->moved_ns + class->waited_ns;
+        char call[sizeof class->call + 10];
 
-        fprintf(to, "%-18s %-9s %10zu %6d %9llu %8.1f us %8.3f s %8.3f s %6.1f%%%s%s\n", class->call,
+        snprintf(call, sizeof call, "%s%s", class->call, class->started ? ", started" : "");
+        fprintf(to, "%-18s %-9s %10zu %6d %9llu %8.1f us %8.3f s %8.3f s %6.1f%%%s%s\n", call,
                 class->bytes ? muster_dtype_name(class->dtype) : "-", class->bytes, class->group_size,
                 (unsigned long long)class->times, seconds(all_ns) * 1e6 / (double)class->times,
                 seconds(class->moved_ns), seconds(class->waited_ns), trace_percent(class->waited_ns, all_ns),

@@ -1,6 +1,6 @@
 /*
  * A trace: the operations of a job, rank by rank, and what can be said of them. Collected from a job's flight
- * recorder (gather_pattern.c), kept in a file that Perfetto and Chrome show (file.c), summed up as a table
+ * recorder (collect.c), kept in a file that Perfetto and Chrome show (file.c), summed up as a table
  * (table.c) or drawn as a page (report.c).
  *
  * All members' records of one collective are an operation. It begins for each when it enters; who enters
@@ -80,6 +80,7 @@ typedef struct trace_class {
     size_t bytes, count;
     int group_size;
     char group_name[MUSTER_GROUP_NAME_BYTES];
+    bool started;
     uint64_t times;
     int64_t moved_ns, waited_ns;
 } trace_class;
@@ -127,7 +128,7 @@ bool trace_print(const trace *trace, bool all, FILE *to);
 /* One sentence: where time is lost, to whom, and what to try. */
 void trace_diagnose(const trace *trace, const trace_sums *sums, char *text, size_t bytes);
 
-/* ---- gather_pattern.c ---- */
+/* ---- collect.c ---- */
 
 /* Notes the command, and this machine and moment. */
 void trace_describe(trace *trace, const char *command);
