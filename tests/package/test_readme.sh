@@ -45,7 +45,7 @@ awk -v left_out="$left_out" -v expected="$work/expected" '
         print "cat >" substr($0, RSTART, RLENGTH) " <<\"END_OF_BLOCK\""
     }
     # A reader has a machine that is not busy: two seconds are enough for the ranks to wait.
-    kind == "sh" { sub(/^sleep 2;/, "until muster inspect $! 2>/dev/null | grep -q \"has not entered\"; do sleep 0.1; done;") }
+    kind == "sh" { sub(/^sleep 2;/, "looks=0; until muster inspect $! 2>/dev/null | grep -q \"has not entered\"; do looks=$((looks + 1)); if [ $looks -gt 600 ]; then echo \"nobody waits\"; exit 1; fi; sleep 0.1; done;") }
     { first = 0; print }
 ' "$TEST_SOURCE/README.md" >"$work/blocks"
 
