@@ -262,8 +262,8 @@ MUSTER_API const char *muster_dtype_name(muster_dtype dtype);
  *
  * SUM and PROD of floats of 8 and 16 bits reduce all ranks' elements in float32 and round once, to nearest
  * even. MAX and MIN have -0 < +0. When several elements are NaN, the result is the NaN of the lowest rank,
- * made quiet. AVG is the sum, divided by the number of elements in it with one rounding, which in scans is
- * not all ranks'; integers have none, as in Gloo, since their mean is no integer.
+ * made quiet. AVG is the sum divided by the number of ranks in it, which in scans are those up to this one;
+ * the quotient is rounded once. Integers have no AVG, as in Gloo: few means are integers.
  *
  * MAXLOC and MINLOC work with pairs, and nothing else does: the result is the pair of the greatest or
  * smallest value, by the order of MAX and MIN, and of several such pairs that of the lowest index. A NaN
@@ -323,9 +323,9 @@ typedef enum muster_op {
  * acc[i] = acc[i] op next[i], for `count` elements of `dtype`. The arrays do not overlap. Both are aligned as
  * the ranks' `in` buffers are, at most to 16 bytes. It runs on the thread that makes progress with the
  * operation, also on the one of MUSTER_PROGRESS_THREAD, in which all signals are blocked; ranks that are
- * threads run it at the same time. It must not call muster, nor return otherwise than by returning. Only
- * muster_group_abort it may call, which is how it fails: a rank whose result has come of what it did after
- * that gets ABORTED, from its call, or from muster_group_status when that has returned.
+ * threads run it at the same time. It must return (no longjmp), and must not call muster, except for
+ * muster_group_abort, by which it fails: a rank whose result includes what it combined after that gets
+ * ABORTED, from its call, or from muster_group_status when that has returned.
  */
 typedef void (*muster_op_fn)(void *acc, const void *next, size_t count, muster_dtype dtype, void *arg);
 
@@ -552,11 +552,11 @@ MUSTER_API muster_status muster_group_dup(muster_group *group, muster_group **co
  * `group` take no part, and may be in any call. So ranks may make disjoint subsets at the same time,
  * and overlapping ones in any order in which no ranks wait for each other in a cycle.
  *
- * Errors: INVALID when this rank is not in the list, or the list has a rank twice; NO_SPACE, on all
- * ranks of the list, after which `group` is as before, but if a rank has no memory for its first subset,
- * later ones of `group` with it fail, too, and a muster_group_dup helps; MISMATCH when two ranks that are in
- * each other's list give different lists; those of any collective. MISMATCH, TIMED_OUT, DEADLOCK and
- * PEER_DIED break `group`, not only the subset. (MPI_Comm_create_group)
+ * Errors: INVALID when this rank is not in the list, or the list has a rank twice; NO_SPACE, on all ranks
+ * of the list; MISMATCH when two ranks that are in each other's list give different lists; those of any
+ * collective. MISMATCH, TIMED_OUT, DEADLOCK and PEER_DIED break `group`, not only the subset. After NO_SPACE
+ * `group` is as before, with one exception: a rank that had no memory for its first subset of `group` cannot
+ * be in a later one, but in those of a muster_group_dup of it. (MPI_Comm_create_group)
  */
 MUSTER_API muster_status muster_group_subset(muster_group *group, const int *ranks, int count,
                                              muster_group **subset);
@@ -601,7 +601,7 @@ MUSTER_API int muster_group_translate(const muster_group *group, int rank, const
 
 /*
  * Names the group, such as "tp:0": sentences of errors about it begin with the name, and muster inspect,
- * top, trace and report, logs and the functions that look from outside show it. Local: each rank names
+ * ps, trace and report and the functions that look from outside show it. Local: each rank names
  * its own, and usually all give the same name. At most 31 bytes, without control characters; "" or NULL
  * removes it. Errors: INVALID, FORKED, BUSY. (MPI_Comm_set_name)
  */
@@ -757,8 +757,8 @@ MUSTER_API muster_status muster_barrier(muster_group *group);
  * at its place in the larger buffer.
  *
  * Ranks whose counts disagree get MISMATCH, all of them, before any output is written: the detail names a
- * pair of ranks, and how much the one gives and the other takes. The counts cost some nanoseconds per rank;
- * bytes are moved as fast as by the fixed forms, and it does not matter how unequal the counts are.
+ * pair of ranks, and how much the one gives and the other takes. How long a call takes depends on what each
+ * rank gives and takes in all, and not on the largest block.
  *
  * Example, in which every rank has as many numbers as its rank says:
  *
@@ -871,9 +871,9 @@ typedef struct muster_request {
  *
  * Operations go on in every call of the rank on that group, whatever the call is for, and while the rank
  * waits in a call on any other group of its world; with MUSTER_PROGRESS_THREAD also while the rank is in
- * no call. An operation is over when all ranks have started it and,
- * where its buffers are large arena buffers, which are not copied, or it is a large reduction, have gone on
- * with it in some call. Other errors: those of collectives. (MPI_Iallreduce and the like)
+ * no call. An operation is over when all ranks have started it. Large reductions, and operations on large
+ * arena buffers, which are not copied, also need every rank to go on with it after that. Other errors: those
+ * of collectives. (MPI_Iallreduce and the like)
  */
 MUSTER_API muster_status muster_all_reduce_start(const void *in, void *out, size_t count, muster_dtype dtype,
                                                  muster_op op, muster_group *group, muster_request *request);
@@ -1008,13 +1008,12 @@ typedef struct muster_message {
 #define MUSTER_MESSAGE_INIT MUSTER_SIZED(muster_message)
 
 /*
- * Sends `count` elements to rank `dst`, with a tag of 0 to 2^31 - 1. A message that fits into what is
- * buffered returns at once. A longer one blocks until the receiver has taken enough of it. From an arena
- * buffer, a longer message, and one for which the receiver waits already, is zero-copy, and returns when the
- * receiver has read it. A message to oneself must fit into what is free of the buffer, else it is INVALID
- * (unless another thread may receive it: MUSTER_THREADS_MULTIPLE).
- * When the receive does not fit (muster_recv), both ranks get MISMATCH. Errors: those of collectives.
- * (MPI_Send; send of MLX)
+ * Sends `count` elements to rank `dst`, with a tag of 0 to 2^31 - 1. A message for which the pair's buffer
+ * has room returns at once. A longer one blocks until the receiver has taken enough of it. In an arena buffer
+ * a longer message, and one for which the receiver waits already, is read zero-copy: the call returns when
+ * the receiver has read it. A message to oneself for which the buffer has no room is INVALID, unless another
+ * thread may receive it (MUSTER_THREADS_MULTIPLE). When the receive does not fit (muster_recv), both ranks
+ * get MISMATCH. Errors: those of collectives. (MPI_Send; send of MLX)
  */
 MUSTER_API muster_status muster_send(const void *buf, size_t count, muster_dtype dtype, int dst, int tag,
                                      muster_group *group);
@@ -1024,8 +1023,8 @@ MUSTER_API muster_status muster_send(const void *buf, size_t count, muster_dtype
  * When `message` is NULL, the message must have exactly `count` elements. Otherwise it may have fewer, and
  * *message says what has come; `count` is the room in `buf`. A message with other elements than `dtype`, or
  * with too many, is MISMATCH on both ranks, since one of them is wrong; one with none may be of any dtype. A
- * receive from any source needs every other rank: when one has died, it is PEER_DIED, and when all of them
- * have left the group. Errors: those of collectives. (MPI_Recv; recv of MLX)
+ * receive from any source is PEER_DIED when any rank has died, since the message might have been from that
+ * one, and when all others have left the group. Errors: those of collectives. (MPI_Recv; recv of MLX)
  */
 MUSTER_API muster_status muster_recv(void *buf, size_t count, muster_dtype dtype, int src, int tag,
                                      muster_group *group, muster_message *message);
@@ -1040,9 +1039,9 @@ MUSTER_API muster_status muster_sendrecv(const void *sendbuf, size_t sendcount, 
  * unless it is NULL, what it is. The message stays where it is. Errors: those of muster_recv. (MPI_Probe) */
 MUSTER_API muster_status muster_probe(int src, int tag, muster_group *group, muster_message *message);
 
-/* Says whether there is one, without waiting. *message is written only if there is. It needs nothing of
- * the other ranks, so that a rank has left the group is no error: there is no message then. Errors: those
- * of muster_recv otherwise. (MPI_Iprobe) */
+/* Says in *found whether there is such a message, without waiting; *message is written only if there is. It
+ * needs nothing of the source: that it has left the group is no error. Other errors: those of muster_recv.
+ * (MPI_Iprobe) */
 MUSTER_API muster_status muster_iprobe(int src, int tag, muster_group *group, bool *found,
                                        muster_message *message);
 
@@ -1203,9 +1202,9 @@ MUSTER_API muster_status muster_peer_buffer(muster_group *group, int rank, const
 
 /*
  * Copies `bytes` bytes from `from` to `offset` in the block of `rank`, then raises signal number `signal`, 0
- * to MUSTER_SIGNALS - 1, at that rank. Bytes of 0 raise the signal alone; `from` may then be NULL. Nothing
- * else is told to the rank: that the bytes there may be overwritten is for the program to know, by a signal
- * of that rank, say. Never blocks. One thread at a time. Errors: INVALID, BUSY, FORKED; PEER_DIED when that
+ * to MUSTER_SIGNALS - 1, at that rank. Bytes of 0 raise the signal alone; `from` may then be NULL. It asks
+ * nobody whether the bytes there may be overwritten: the program knows that, from a signal of that rank for
+ * example. Never blocks. One thread at a time. Errors: INVALID, BUSY, FORKED; PEER_DIED when that
  * rank has died or freed the share. (ncclPutSignal; nvshmem_putmem_signal)
  */
 MUSTER_API muster_status muster_put_signal(muster_share *share, int rank, size_t offset, const void *from,

@@ -33,7 +33,7 @@ typedef struct mst_journal {
     int spare_count;
     mst_journal_entry *latest; /* our own */
     const mst_journal_entry *
-        *positions[MST_JOURNAL_STAGES]; /* by rank: the entry that we came to last; by stage */
+        *positions[MST_JOURNAL_STAGES]; /* by rank: the entry that we reached last; by stage */
 } mst_journal;
 
 bool mst_journal_init(mst_journal *journal, mst_subarena *subarena); /* false: no memory; destroy it */

@@ -99,7 +99,7 @@ typedef struct scene {
     int rounds[8];
 } scene;
 
-/* Works, and shrinks whenever somebody has died, until nobody is left who will. All must have come to the
+/* Works, and shrinks whenever somebody has died, until nobody is left who will. All must have reached the
  * same group then; on the way there, an operation may succeed on some ranks and fail on others. */
 static int go_on_until_nobody_dies(muster_group *world, scene *scene)
 {

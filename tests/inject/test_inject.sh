@@ -1,6 +1,6 @@
 #!/bin/sh
 # Every call that the system may refuse, refused once: the first, the second, and so on until the program
-# has run without coming to that call. Each run must end by itself, in success or in an error in words,
+# has run without reaching that call. Each run must end by itself, in success or in an error in words,
 # and leave nothing behind. INJECT_CLIENT and INJECT_LIBRARY are what tests/CMakeLists.txt has built.
 set -eu
 work=$(mktemp -d)

@@ -44,7 +44,7 @@ inline all(stage, least) {
     od
 }
 
-/* mst_journal_next(): the places that this rank has come to, for one stage */
+/* mst_journal_next(): the places that this rank has reached, for one stage */
 inline follow(stage, op) {
     p = 0;
     do

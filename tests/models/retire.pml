@@ -8,7 +8,7 @@
  * thread has stopped (the kernel confirms it), and in between that thread goes on.
  *
  *   shown: nobody sets out to swap a word of a cell that is another group's by now; the next group is not poisoned;
- *          all who are left come to it.
+ *          all who are left reach it.
  *
  * -DLEAVE_FIRST says "left" before the group is off the list that the watching thread walks, as the code once did.
  * -DHASTY uses the cell again when the death is known and not confirmed yet. Both must fail. -DHARM_ONLY looks only for

@@ -39,7 +39,7 @@ EOF
     checks=$((checks + 1))
     timeout 120 "$TEST_COMMAND" run -n 4 --on-failure respawn -- "$python" "$TEST_SOURCE/examples/serve.py" \
         >"$work/out" 2>&1 || fail serve.py
-    [ "$(grep -c "done after 1000 steps, 4 ranks" "$work/out")" -eq 4 ] || fail "serve.py: not all four came to the end"
+    [ "$(grep -c "done after 1000 steps, 4 ranks" "$work/out")" -eq 4 ] || fail "serve.py: not all four reached the end"
     # Ranks, new ones included, that close all descriptors once they have attached, and open files of their own.
     if [ -n "${TEST_CLOSER:-}" ]; then
         checks=$((checks + 1))

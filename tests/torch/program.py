@@ -1,4 +1,4 @@
-"""What a PyTorch program asks of torch.distributed, on the backend that is named; prints what training came to.
+"""What a PyTorch program asks of torch.distributed, on the backend that is named; prints the result of training.
 
     muster run -n 3 -- python program.py muster
 """

@@ -1,4 +1,4 @@
-"""Collectives: what gloo comes to, for every type and order of elements; and what is refused, in words."""
+"""Collectives: what gloo gives, for every type and order of elements; and what is refused, in words."""
 
 import unittest
 

@@ -1,5 +1,5 @@
 """What is built on process groups: DDP and its hooks, FSDP 1 and 2, meshes, DTensor, tensor and pipeline parallel,
-checkpoints, functional collectives, compiled programs; each comes to what one process comes to, or gloo.
+checkpoints, functional collectives, compiled programs; each gives what one process gives, or gloo.
 """
 
 import os
@@ -54,7 +54,7 @@ def check_like_one_process(parameters):
 
 
 def data_parallel(way):
-    """Each rank with inputs of its own. What gloo comes to, and with compression close to that."""
+    """Each rank with inputs of its own. What gloo gives, and with compression close to that."""
     model = DistributedDataParallel(make_model(), bucket_cap_mb=0.0005)
     if way == "builtin fp16":
         model._register_builtin_comm_hook(dist.BuiltinCommHookType.FP16_COMPRESS)

@@ -21,11 +21,11 @@ fail() {
     failures=$((failures + 1))
 }
 
-# A program that was started in some way has come to what it comes to on gloo, on all ranks, without a warning.
+# A program that was started in some way gives what it gives on gloo, on all ranks, without a warning.
 expect_trained() { # expect_trained RANKS WAY
     checks=$((checks + 1))
-    [ "$(grep -c "trained to" "$work/out")" -eq "$1" ] || fail "$2: not all ranks came to the end"
-    sed -n 's/.*\(trained to.*\)/\1/p' "$work/out" | sort -u | cmp -s - "$work/trained" || fail "$2: not what gloo comes to"
+    [ "$(grep -c "trained to" "$work/out")" -eq "$1" ] || fail "$2: not all ranks reached the end"
+    sed -n 's/.*\(trained to.*\)/\1/p' "$work/out" | sort -u | cmp -s - "$work/trained" || fail "$2: not what gloo gives"
     ! grep -q "muster.*Warning\|register_backend" "$work/out" || fail "$2: a warning"
 }
 

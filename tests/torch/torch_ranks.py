@@ -117,7 +117,7 @@ def run(size, body, *args, backend="muster", timeout_s=60):
 
 
 def values(size, body, *args, **keywords):
-    """What the body returned in each rank; all must have come to the end."""
+    """What the body returned in each rank; all must have reached the end."""
     ends = run(size, body, *args, **keywords)
     for rank, end in enumerate(ends):
         assert end.error is None and end.signal is None and end.status == 0, f"{body.__name__}, rank {rank}: {end!r}"

@@ -136,7 +136,7 @@ static void say_waiting(sentence *verdict, const muster_inspection *seen, const 
     say(verdict, " %s waited %.1f s", count > 1 ? "have" : "has", longest_s);
 }
 
-/* Whether the member has come to the call; one that has not is who is waited for. */
+/* Whether the member has reached the call; one that has not is who is waited for. */
 static bool has_entered(const muster_inspection *seen, const muster_seen_call *call, int group_rank)
 {
     const muster_seen_call *other = find_call(seen, call->group, group_rank, call->call_class);
@@ -160,7 +160,7 @@ bool call_waits(const muster_inspection *seen, const muster_seen_call *call)
     return false;
 }
 
-/* Ranks that have not come to it, and what they do instead. */
+/* Ranks that have not reached it, and what they do instead. */
 static void judge_collective(const muster_inspection *seen, const muster_seen_call *call, sentence *verdict)
 {
     char group[120], doing[120];

@@ -7,7 +7,7 @@
 #include "src/onehost/coll/reduce_pattern.h"
 #include "src/onehost/pending.h"
 
-/* One operation, until it is completed and this rank has come to `done` with it. */
+/* One operation, until it is completed and this rank has reached `done` with it. */
 typedef struct mst_started_op {
     mst_pending pending;
     struct mst_started_op *next; /* the one that was started after it */
@@ -26,8 +26,8 @@ typedef struct mst_started_op {
 struct mst_started_calls {
     mst_journal journal;
     mst_started_op *first, *last;    /* in the order of their numbers */
-    mst_started_op *to_read, *to_do; /* those that come to the stages next; NULL: none */
-    mst_call_record *records;        /* by rank: of the operation that comes to `read`; private copies */
+    mst_started_op *to_read, *to_do; /* those that reach the stages next; NULL: none */
+    mst_call_record *records;        /* by rank: of the operation that reaches `read`; private copies */
     const unsigned char **in;        /* by rank: where its input can be read */
     uint64_t *lends;                 /* by rank: whether its input is the user's buffer */
     const void **sources;
