@@ -13,6 +13,11 @@
  * Returns what broke the group, with its message; MUSTER_OK if it is not broken. */
 muster_status mst_group_ready(mst_group *group, muster_call_class class);
 
+/* The same for a call that starts an operation, of which there may be many at a time: only one in so many
+ * looks and makes progress. */
+#define MST_STARTS_PER_LOOK 8
+muster_status mst_group_ready_to_start(mst_group *group, muster_call_class class);
+
 /* Returns what broke the group, with its message; MUSTER_OK if it is not broken. */
 muster_status mst_group_broken(const mst_group *group);
 

@@ -98,6 +98,7 @@ typedef struct mst_group {
     mst_pending_table pending;
     mst_task task;                     /* their progress in waits for something else */
     _Atomic uint32_t wants_progress;   /* 0: there is nothing to do for them */
+    _Atomic uint32_t starts;           /* of operations, to look at every so many */
     struct mst_started_calls *started; /* of collectives (coll/started.c); NULL: none so far */
     _Atomic uint64_t tested_ns;        /* when a test last looked around */
     struct mst_varied *varied;         /* of the current collective with counts by rank; NULL: none so far */

@@ -287,7 +287,7 @@ muster_status mst_message_start(muster_group *of, muster_call_class class, const
 {
     mst_group *group = mst_group_of(of);
 
-    muster_status status = mst_group_ready(group, class);
+    muster_status status = mst_group_ready_to_start(group, class);
     if (status != MUSTER_OK)
         return status;
     mst_group_begin(group);

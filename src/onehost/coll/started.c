@@ -339,7 +339,7 @@ muster_status mst_started_call(muster_group *of, const mst_request *request, uin
 {
     mst_group *group = mst_group_of(of);
 
-    muster_status status = mst_group_ready(group, MUSTER_CALL_COLLECTIVE);
+    muster_status status = mst_group_ready_to_start(group, MUSTER_CALL_COLLECTIVE);
     if (status != MUSTER_OK)
         return mst_request_failed(request, status);
     mst_started_op *made = calloc(1, sizeof *made);
