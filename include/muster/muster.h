@@ -1533,7 +1533,8 @@ typedef struct muster_inspection {
 
 /*
  * Reads what each rank of a job is doing, as `muster inspect` shows it. Of operations that were started
- * and that nobody waits for yet it has the number. muster_inspection_free frees the result. Errors: INVALID,
+ * and that nobody waits for yet it has the number. Of several threads of a rank that are in calls of one class
+ * of a group (MUSTER_THREADS_MULTIPLE) it has one. muster_inspection_free frees the result. Errors: INVALID,
  * BAD_ARENA (not an arena, or of another version of muster), PERMISSION, NO_MEMORY.
  */
 MUSTER_API muster_status muster_inspect(int fd, muster_inspection *inspection);
