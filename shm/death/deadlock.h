@@ -19,10 +19,10 @@
  * never call muster states so (MUSTER_ONE_THREAD). Elapsed time proves nothing here: a rank that computes or
  * sleeps has published nothing, and a stopped one counts no checks.
  *
- * Published by the only thread of the program. It is withdrawn by that one, or by the progress thread when
- * that has moved something, since this may be what another member waits for. A check counts only if the
- * thread itself has made all progress that can be made (look_for_cycle in src/onehost/stall.c): else the
- * other thread might be about to move something. Costs nothing until a wait has lasted two ticks.
+ * The program's only thread publishes its wait. The same thread withdraws it, or the progress thread does
+ * when it has moved something, since another member may wait for just that. A check counts only if the
+ * program's thread has itself made all progress that can be made (look_for_cycle in src/onehost/stall.c):
+ * else the progress thread might be about to move something. Costs nothing until a wait has lasted two ticks.
  */
 #ifndef MST_DEADLOCK_H
 #define MST_DEADLOCK_H
@@ -71,8 +71,9 @@ void mst_deadlock_waiting(mst_deadlock *deadlock, const uint32_t awaited[2], con
 /* Whether the current wait is part of a cycle; if so, writes a description of the cycle to `text`. */
 bool mst_deadlock_found(mst_deadlock *deadlock, char *text, size_t bytes);
 
-/* Whether another rank has found a wait to be part of a cycle that was published after `earlier` waits, and
- * may be over; as above. What is waited for may be gone because of that: members leave once they know. */
+/* Whether another rank has found that a wait of ours is part of a cycle; if so, writes its description to
+ * `text`. Regards waits published after the first `earlier` ones, also those that are over: members leave
+ * once they know of the cycle, which ends the waits for them. */
 bool mst_deadlock_told(const mst_deadlock *deadlock, uint64_t earlier, char *text, size_t bytes);
 
 /* The wait has ended. */

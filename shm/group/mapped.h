@@ -10,14 +10,15 @@
 
 #include "shm/group/subarena.h"
 
-/* Notes that the blocks in place of staging are for all members to use, and, at `begin` of each, what is
- * there for them; later, whether this process may only read them. */
+/* Notes where this process has mapped the members' blocks, and how long they are: arrays by rank, which must
+ * exist as long as the sub-arena. */
 void mst_subarena_map_blocks(mst_subarena *subarena, unsigned char *const *begin, const uint64_t *bytes);
+/* Notes whether this process may only read them. */
 void mst_subarena_seal(mst_subarena *subarena, bool sealed);
 
-/* Where the memory of another seat is that corresponds to `mine` in such a block of ours; NULL: `mine` is in
- * no such block, or in one that the seat's rank does not share. *left: how many bytes of that rank's block
- * are left from there. */
+/* Translates `mine`, an address in our block of a group, to the same offset in the block of that seat's rank.
+ * NULL: `mine` is in no such block, or the seat is not a member of that group. *left: how many bytes the
+ * other block has from there on. */
 void *mst_subarena_corresponding(mst_attachment *attachment, const void *mine, uint32_t seat, uint64_t *left);
 
 /* Whether an address is in a block that we may only read. */

@@ -42,8 +42,8 @@ static inline size_t mst_staging_ring_bytes(const mst_staging *staging)
     return (size_t)staging->subarena->attachment->geometry.staging_bytes;
 }
 
-/* Capacity of a slot. Unless oversubscribed, the ring is faster for more. Both slots are then in the same
- * page. */
+/* Capacity of a slot: all of it where ranks are oversubscribed, else half, because the ring is faster for
+ * more bytes than that. With half, both slots are in the same page. */
 static inline size_t mst_staging_small_max(const mst_staging *staging)
 {
     return staging->oversubscribed ? MST_SMALL_BYTES : MST_SMALL_BYTES / 2;

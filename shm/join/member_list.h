@@ -20,13 +20,13 @@ uint64_t mst_member_list_bytes(int size);
 
 /* Writes the list at an offset of our heap; publishing the offset publishes the list. */
 void mst_member_list_write(const mst_geometry *geometry, uint32_t seat, uint64_t offset,
-                           const mst_member_list *call);
+                           const mst_member_list *members);
 
 /* Reads the list at an offset of that seat's heap; BAD_ARENA if there is none. */
 muster_status mst_member_list_read(const mst_geometry *geometry, uint32_t seat, uint64_t offset,
-                                   mst_member_list *call);
+                                   mst_member_list *members);
 
 /* The index of the member in that seat; -1: not on the list. */
-int mst_member_list_find(const mst_member_list *call, uint32_t seat);
+int mst_member_list_find(const mst_member_list *members, uint32_t seat);
 
 #endif

@@ -1,8 +1,8 @@
 /*
- * Checks the counts and displacements of all_gatherv and the like, for varied.h: that they are there, that
- * their sums are sizes, that no two blocks of an output share an element, and that the buffers overlap only
- * as a call in place may. Whether the ranks' counts agree only a backend can find out; but that a rank gives
- * itself what it takes from itself is checked here, since no other rank is concerned.
+ * Checks the counts and displacements of all_gatherv and the like, for varied.h: they are not NULL, their
+ * sums fit into memory, no two blocks of an output share an element, and the buffers overlap only as a call
+ * in place may. Only a backend can find out whether the ranks' counts agree. That a rank gives itself as much
+ * as it takes from itself concerns no other rank, and is checked here.
  */
 #include "src/api/varied.h"
 
@@ -166,7 +166,7 @@ bool mst_varied_wrong(const muster_group *group, mst_request *request, char *why
 
 #define ARRAYS 4
 
-/* The arrays with a number for each rank that the request has; NULL: it has not that one. */
+/* The request's arrays of a number for each rank; NULL: the request does not have that one. */
 static void find_arrays(const muster_group *group, const mst_request *request, const size_t *arrays[ARRAYS])
 {
     const mst_shape *shape = &mst_shapes[request->collective];

@@ -8,9 +8,10 @@
  * Fills in what the request says of them. */
 bool mst_varied_wrong(const muster_group *group, mst_request *request, char *why, size_t bytes);
 
-/* Whether the request, which is otherwise group->latest, has the same counts and displacements, in whatever
- * arrays; fills in what it says of them. And copies those of group->latest, for that; false: no memory. */
+/* Whether the request, which is otherwise equal to group->latest, has the same counts and displacements, even
+ * in other arrays; if so, fills in what the request says of them. */
 bool mst_varied_repeated(const muster_group *group, mst_request *request);
+/* Copies the counts and displacements of group->latest, for that comparison; false: no memory. */
 bool mst_varied_remember(muster_group *group);
 
 #endif

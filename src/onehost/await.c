@@ -263,7 +263,7 @@ static void begin(awaiting *awaiting)
     awaiting->waiter.more = awaiting->doorbells;
 }
 
-/* Gives back what has not been completed. */
+/* Releases those that the wait has taken and not completed. */
 static void let_go(const mst_wait_set *set, size_t count)
 {
     for (size_t i = mst_awaited_next(set, 0); i < count; i = mst_awaited_next(set, i + 1))

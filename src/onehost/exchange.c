@@ -114,7 +114,7 @@ static muster_status add(mst_exchange *exchange)
     return mst_incoming_add(exchange->group, &exchange->in);
 }
 
-/* Another thread's call has failed, whose transfers are gone: nothing is moved any more. */
+/* Another thread's call has failed, its transfers are gone, and so the group moves nothing any more. */
 static muster_status explain_end(const mst_exchange *exchange)
 {
     return mst_group_wait_failed(exchange->group, MST_WAIT_POISONED, "", "", -1);

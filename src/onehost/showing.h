@@ -12,8 +12,8 @@
  * class that it has entered. */
 void mst_group_show(mst_group *group, muster_call_class class, uint64_t latest, const mst_doing *doing);
 
-/* The same where several threads may be in calls of the class (threads_multiple): with the lock of pending
- * operations, which ending and recording need then, too. False: the activity is another thread's. */
+/* The same where several threads may be in calls of the class (threads_multiple). The caller holds the lock
+ * of pending operations, as it must then to end and to record. False: the activity is another thread's. */
 bool mst_group_show_beside(mst_group *group, muster_call_class class, uint64_t latest,
                            const mst_doing *doing);
 

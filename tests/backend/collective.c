@@ -1,7 +1,7 @@
 /*
  * Collectives of the backend of threads. Each is a rendezvous: a rank posts what it was asked to do, with a
  * copy of its input, waits until all have come, compares, and computes its own output from the copies. A
- * started one is the same in two halves (started.c).
+ * started one does the same when it is started and when it is completed (started.c).
  */
 #include <inttypes.h>
 #include <stdio.h>

@@ -102,7 +102,7 @@ int64_t now_ns(void);
  * too long, or as the program does not want to wait any longer. */
 muster_status wait_for(handle *handle, const wait *wait);
 
-/* ---- collectives, in two halves; without the lock ---- */
+/* ---- collectives: start and completion; without the lock ---- */
 
 /* Puts a request with a copy of its input into the next rendezvous. */
 muster_status collective_come(handle *handle, const mst_request *request, rendezvous **to);

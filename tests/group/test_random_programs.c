@@ -122,7 +122,7 @@ static muster_status perform(const call *c, const size_t *counts, const void *in
     }
 }
 
-static bool has_halves(const call *c)
+static bool can_start(const call *c)
 {
     return c->kind != SENDRECV;
 }
@@ -228,7 +228,7 @@ static int begin_call(under_way *u, const known_group *known, uint64_t *local)
                                         : u->out.bytes;
     if (in_count)
         memcpy(in_at, u->inputs[known->rank], in_count * bytes);
-    if (c->in_halves)
+    if (c->is_started)
         RANK_OK(group, start(c, u->counts, in_at, u->out_at, group, &u->request));
     else
         RANK_OK(group, perform(c, u->counts, in_at, u->out_at, group));
@@ -296,8 +296,8 @@ static int finish_some(known_group *known, uint64_t *local)
     return 0;
 }
 
-/* A call; one in halves stays under way, while others of the group are made and started. Each
- * rank finishes them in an order of its own. */
+/* A call; a started one stays pending while others of the group are made and started. Each rank completes
+ * them in an order of its own. */
 static int run_call(const call *c, known_group *known, uint64_t *local)
 {
     under_way u = { .call = *c };
@@ -305,10 +305,10 @@ static int run_call(const call *c, known_group *known, uint64_t *local)
     for (uint64_t drawn = random_next(local); drawn % 3 == 0 && known->started_count > 0; drawn /= 3)
         if (finish_some(known, local))
             return 1;
-    u.call.in_halves = c->in_halves && has_halves(c);
+    u.call.is_started = c->is_started && can_start(c);
     if (begin_call(&u, known, local))
         return 1;
-    if (!u.call.in_halves)
+    if (!u.call.is_started)
         return end_call(&u, known);
     known->requests[known->started_count] = u.request;
     known->started[known->started_count++] = u;

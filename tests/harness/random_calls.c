@@ -20,7 +20,7 @@ call draw_call(uint64_t *state, int size)
         .count = draw_count(state),
         .root = (int)(random_next(state) % (uint64_t)size),
         .in_place = random_next(state) % 2,
-        .in_halves = random_next(state) % 3 == 0,
+        .is_started = random_next(state) % 3 == 0,
         .seed = random_next(state),
     };
 

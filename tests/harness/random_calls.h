@@ -19,7 +19,7 @@ typedef struct call {
     size_t count; /* of each block; of those that vary, the most */
     int root;
     bool in_place;
-    bool in_halves; /* started, then finished */
+    bool is_started; /* nonblocking: started, then waited for */
     uint64_t seed;
 } call;
 

@@ -49,12 +49,12 @@ check_decisions() {
 
 # check_words FILES...: words that decision 37 has replaced, where they can mean nothing else.
 check_words() {
-    grep -HnwiE 'lanes?|folds?|folded|folding|beacons?|mishaps?|pooled|crowded|newcomers?|entrances?' "$@"
+    grep -HnwiE 'lanes?|pieces?|folds?|folded|folding|beacons?|mishaps?|pooled|crowded|newcomers?|entrances?' "$@"
 }
 
 # The same for code, names included; a lane is a vector's there.
 check_words_of_code() {
-    grep -HniE '(^|[^a-z])(folds?|folded|folding|beacons?|mishaps?|pooled|crowded|newcomers?|entrances?|rungs?)([^a-z]|$)' "$@"
+    grep -HniE '(^|[^a-z])(pieces?|folds?|folded|folding|beacons?|mishaps?|pooled|crowded|newcomers?|entrances?|rungs?)([^a-z]|$)' "$@"
 }
 
 documents=$(ls ./*.md docs/*.md docs/decisions/*.md docs/lab/*.md)

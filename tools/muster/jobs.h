@@ -20,7 +20,7 @@ typedef struct job {
 /* Whether processes can be looked at; false: stderr says why not, for `muster COMMAND`. */
 bool jobs_can_be_seen(const char *command);
 
-/* All jobs that can be looked at; how many. Given back by jobs_free. */
+/* Finds all jobs that can be looked at; returns how many. jobs_free frees them. */
 int jobs_find(job *jobs, int room);
 void jobs_free(job *jobs, int count);
 

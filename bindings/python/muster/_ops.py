@@ -23,7 +23,7 @@ class Op:
     @classmethod
     def create(cls, function, name=None, *, commutative=False):
         """The operation of a function, which is given two arrays a and b of one dimension, element by element: any
-        number of elements, piece by piece. It returns the combined elements, or None when it has changed a.
+        number of elements, part by part. It returns the combined elements, or None when it has changed a.
 
         All ranks that reduce together give their operations one name, of at most 15 bytes; without one it is the
         function's. commutative is for the reader, as in MPI. bfloat16 and 8-bit floats are given as the integers that

@@ -29,8 +29,8 @@ static bool is_scattered(const mst_call *call)
     return mst_shapes[call->request->collective].in == SPAN_ALL;
 }
 
-/* What fits a slot, of the part that each rank reduces. */
-static size_t piece_bytes(const mst_call *call)
+/* How many bytes of what each rank reduces fit a slot. */
+static size_t part_bytes(const mst_call *call)
 {
     return mst_slot_bytes(call) / (is_scattered(call) ? (size_t)call->group->base.size : 1);
 }
@@ -46,7 +46,7 @@ static muster_status stage(mst_call *call, size_t base, size_t bytes)
     return mst_round(call, bytes);
 }
 
-/* Copies a piece of all ranks' inputs; `staged`: the bytes of the piece in slots. */
+/* Copies a part of all ranks' inputs; `staged`: the bytes of the part in slots. */
 static void assemble(const mst_call *call, const batch *batch, size_t base, size_t bytes, size_t staged)
 {
     mst_group *group = call->group;
@@ -62,10 +62,10 @@ static void assemble(const mst_call *call, const batch *batch, size_t base, size
 
 static muster_status fill(mst_call *call, const batch *batch)
 {
-    size_t end = batch->at + batch->bytes, piece = piece_bytes(call);
+    size_t end = batch->at + batch->bytes, part = part_bytes(call);
 
     for (size_t base = batch->at, bytes; base < end; base += bytes) {
-        size_t staged = bytes = end - base < piece ? end - base : piece;
+        size_t staged = bytes = end - base < part ? end - base : part;
 
         if (!call->met || !mst_all_inputs_in_arena(call)) {
             muster_status status = stage(call, base, bytes);

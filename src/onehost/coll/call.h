@@ -81,8 +81,9 @@ static inline size_t mst_call_bytes(const mst_call *call, mst_span span, int ran
     return mst_call_blocks(call, span, rank) * call->request->count * call->request->element_bytes;
 }
 
-/* What the call is, for observers outside the job; and publishes that as the activity. */
+/* What the call is, for observers outside the job. */
 mst_doing mst_call_doing(const mst_call *call);
+/* Publishes that as the activity. */
 void mst_call_show(const mst_call *call);
 
 /* Adds the call's name to the thread's latest error. */
