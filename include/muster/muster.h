@@ -1515,7 +1515,7 @@ typedef struct muster_seen_call {
     int64_t since_ns;     /* how long it has been in the call, to some milliseconds */
     muster_status broken; /* what has broken the group for this rank; MUSTER_OK: nothing */
     char group_name[MUSTER_GROUP_NAME_BYTES]; /* that the rank has given the group; "": none */
-    uint64_t under_way; /* of collectives: how many the rank has started and has not its result of yet */
+    uint64_t under_way; /* started collectives whose results the rank does not have yet */
 } muster_seen_call;
 
 /* What muster_inspect has found. */
@@ -1532,9 +1532,9 @@ typedef struct muster_inspection {
 #define MUSTER_INSPECTION_INIT MUSTER_SIZED(muster_inspection)
 
 /*
- * Reads what each rank of a job is doing, as `muster inspect` shows it. Of operations that were started
- * and that nobody waits for yet it has the number. Of several threads of a rank that are in calls of one class
- * of a group (MUSTER_THREADS_MULTIPLE) it has one. muster_inspection_free frees the result. Errors: INVALID,
+ * Reads what each rank of a job is doing, as `muster inspect` shows it. It counts the started operations
+ * that nobody waits for yet. If several threads of a rank are in calls of one class of a group
+ * (MUSTER_THREADS_MULTIPLE), it shows one of them. muster_inspection_free frees the result. Errors: INVALID,
  * BAD_ARENA (not an arena, or of another version of muster), PERMISSION, NO_MEMORY.
  */
 MUSTER_API muster_status muster_inspect(int fd, muster_inspection *inspection);
@@ -1544,9 +1544,8 @@ MUSTER_API void muster_inspection_free(muster_inspection *inspection);
 
 /*
  * One finished operation of a rank. Times are of the monotonic clock, in ns. Without
- * MUSTER_EXACT_TIMES, entered_ns is up to some milliseconds early, the time waited is right, except
- * that waits below some 2 us count as none, and moving data for less than some milliseconds takes no
- * time.
+ * MUSTER_EXACT_TIMES, entered_ns may be some milliseconds early, and data that moves for less than some
+ * milliseconds seems to take no time. The time waited is right, but waits below some 2 us count as none.
  */
 typedef struct muster_record {
     size_t struct_size; /* of the library's version */

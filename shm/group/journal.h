@@ -3,16 +3,16 @@
  *
  * A member appends an entry to its own journal for each operation that it starts: a record, and bytes for the
  * others. All members start the same operations in the same order, so the n-th entries of all journals belong
- * together. Three counts in a member's cell say how far it has come: how many it has started (E32), of how
- * many it has read all inputs (E33), and of how many it needs nothing any more (E34). They only grow, and
- * each member has one writer at a time. An operation passes from stage to stage as the smallest count of all
- * members does, whatever the order in which the program asks for results: nobody has to wait for it in
- * particular, only to look at the counts now and then.
+ * together. Three counts in a member's cell say how far it has come: the operations that it has started
+ * (E32), those whose inputs it has all read (E33), and those of which it needs nothing any more (E34). Counts
+ * only grow, and those of a member have one writer at a time. An operation is in a stage when the smallest
+ * count of all members for that stage includes it, whatever the order in which the program asks for results.
+ * So nobody has to wait for one operation in particular: looking at the counts now and then is enough.
  *
  * Entries lie in segments of the member's heap, one behind the other, and each has the offset of the next. A
  * reader follows them in order, once for each of the stages `read` and `done`. So the last entry that a
  * member is done with is still needed, for the offset in it, and a segment may be used again when all members
- * are done with an entry of a later one. There is no other bound on what is under way than memory.
+ * are done with an entry of a later one. Only memory limits how many operations may be pending.
  */
 #ifndef MST_JOURNAL_H
 #define MST_JOURNAL_H
@@ -47,17 +47,18 @@ muster_status mst_journal_append(mst_journal *journal, uint64_t bytes, mst_journ
 /* Publishes that we have reached entry number `count` in that stage, and wakes members that sleep. */
 void mst_journal_advance(mst_journal *journal, mst_journal_stage stage, uint64_t count);
 
-/* How far we have come; and the member that has come least far, which acquires what they published. */
+/* Our own count for that stage. */
 uint64_t mst_journal_own(const mst_journal *journal, mst_journal_stage stage);
+/* The smallest count of all members; acquires what they published before. */
 uint64_t mst_journal_all(const mst_journal *journal, mst_journal_stage stage);
 
-/* Whether a member has come that far. */
+/* Whether a member's count for that stage is at least `count`. */
 bool mst_journal_has_come(const mst_journal *journal, mst_journal_stage stage, int rank, uint64_t count);
 
 /* The next entry of that member, for the stage `read` or `done`; NULL: what it says is not one. */
 const mst_journal_entry *mst_journal_next(mst_journal *journal, mst_journal_stage stage, int rank);
 
-/* Takes back the memory of entries that nobody needs any more. */
+/* Reclaims the memory of entries that nobody needs any more. */
 void mst_journal_reclaim(mst_journal *journal);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * What a wait for pending operations does at each tick, and a test of one now and then: it looks in each of
- * their groups for deaths and wait cycles, and for members that are needed and have left.
+ * What a wait for pending operations does at each tick: it looks in each of their groups for deaths, for wait
+ * cycles, and for members that are needed and have left. A test does the same now and then.
  */
 #ifndef MST_AWAIT_TICKS_H
 #define MST_AWAIT_TICKS_H
@@ -34,7 +34,7 @@ void mst_awaited_show(mst_awaited_requests *awaited);
 /* What the wait does besides sleeping; `awaited` must exist as long. */
 mst_watch mst_awaited_watch(mst_awaited_requests *awaited);
 
-/* The same for a program that only tests, which has no other occasion. */
+/* Does that for a program that tests and never waits. */
 void mst_pending_look_around(mst_pending *pending);
 
 #endif
