@@ -274,12 +274,50 @@ static int cross_groups(muster_group *world, void *arg)
     return 0;
 }
 
+/* The groups are of two worlds: rank 1 sends in the other one first, when rank 0 is asleep. */
+static int cross_worlds(muster_group *world, void *arg)
+{
+    enum { BYTES = 300000 };
+    int rank = muster_group_rank(world), first = 0;
+    unsigned char *large = calloc(1, BYTES);
+    muster_config config = MUSTER_CONFIG_INIT;
+    muster_request requests[2];
+    muster_group *other;
+    size_t index;
+
+    config.arena = arg;
+    config.rank = rank;
+    config.size = 2;
+    config.timeout_ns = 20000000000; /* in place of waiting for ever */
+    RANK_OK(world, muster_attach(&config, &other));
+    if (rank == 0) {
+        RANK_OK(world, muster_recv_start(&first, 1, MUSTER_INT32, 1, 0, world, NULL, &requests[0]));
+        RANK_OK(world, muster_recv_start(large, BYTES, MUSTER_UINT8, 1, 0, other, NULL, &requests[1]));
+        RANK_OK(world, muster_wait_any(requests, 2, 0, &index));
+        RANK_CHECK(world, index == 1);
+    } else {
+        pass_time_ms(60);
+        RANK_OK(world, muster_send(large, BYTES, MUSTER_UINT8, 0, 0, other));
+    }
+    RANK_OK(world, muster_barrier(other));
+    if (rank == 0)
+        RANK_OK(world, muster_wait_all(requests, 2, 0));
+    else
+        RANK_OK(world, muster_send(&first, 1, MUSTER_INT32, 0, 0, world));
+    RANK_OK(world, muster_group_free(other));
+    free(large);
+    return 0;
+}
+
 START_TEST(test_a_wait_makes_progress_in_all_its_groups)
 {
     for (int size = 2; size <= 4; size++) {
         run_ranks(size, RANKS_AS_PROCESSES, cross_groups, NULL);
         run_ranks(size, RANKS_AS_THREADS, cross_groups, NULL);
     }
+    char name[64];
+    name_of_test(name, sizeof name, "worlds");
+    run_ranks(2, RANKS_AS_PROCESSES, cross_worlds, name);
 }
 END_TEST
 
