@@ -163,6 +163,7 @@ struct muster_group {
     size_t *latest_counts;    /* the counts and displacements that it was given; NULL: never any
                                  (src/api/varied.c) */
     struct mst_kept_op *kept; /* made operations that started ones use */
+    bool starts_functions;    /* of the program's (muster_op_create): one has been started in the group */
     bool (*released)(muster_group *group); /* set by muster_init; false: others still use the world */
     uint64_t number;                       /* the same on all members, and no other group's of the job */
     char name[MUSTER_GROUP_NAME_BYTES];    /* "": none */

@@ -324,8 +324,8 @@ typedef enum muster_op {
  * the ranks' `in` buffers are, at most to 16 bytes. It runs on the thread that makes progress with the
  * operation, also on the one of MUSTER_PROGRESS_THREAD, in which all signals are blocked; ranks that are
  * threads run it at the same time. It must return (no longjmp), and must not call muster, except for
- * muster_group_abort, by which it fails: a rank whose result includes what it combined after that gets
- * ABORTED, from its call, or from muster_group_status when that has returned.
+ * muster_group_abort, by which it fails: every rank gets ABORTED, except those whose result includes nothing
+ * that was combined after that, and was complete before.
  */
 typedef void (*muster_op_fn)(void *acc, const void *next, size_t count, muster_dtype dtype, void *arg);
 

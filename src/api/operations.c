@@ -188,6 +188,7 @@ bool mst_op_prepare(muster_group *group, const mst_made_op *made)
         return false;
     *kept = (struct mst_kept_op){ group->kept, made, 0 };
     group->kept = kept;
+    group->starts_functions |= made->fn != NULL;
     return true;
 }
 
@@ -208,4 +209,9 @@ void mst_op_let_go(muster_group *group, uint64_t number)
     *at = kept->next;
     mst_op_release(kept->made);
     free(kept);
+}
+
+muster_status mst_op_outcome(const muster_group *group)
+{
+    return group->backend->status(group) == MUSTER_ERR_ABORTED ? MUSTER_ERR_ABORTED : MUSTER_OK;
 }

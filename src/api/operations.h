@@ -12,4 +12,9 @@ void mst_op_release(const mst_made_op *made);
 bool mst_op_prepare(muster_group *group, const mst_made_op *made);
 void mst_op_keep(muster_group *group, uint64_t number);
 
+/* When an operation that a function of the program's has combined is over: ABORTED if a rank's function has
+ * failed. It has broken the group before that rank gave its part to others, so this rank knows if it has used
+ * that part. */
+muster_status mst_op_outcome(const muster_group *group);
+
 #endif

@@ -226,6 +226,19 @@ static void remember(muster_group *group, const mst_request *request)
 
 /* ---- calling the backend ---- */
 
+/* One that a function of the program's combines. */
+static muster_status run_function(muster_group *group, const mst_request *request)
+{
+    muster_status status = group->backend->collective(group, request);
+    char name[80];
+
+    if (status != MUSTER_OK || mst_op_outcome(group) == MUSTER_OK)
+        return status;
+    mst_collective_name(request->collective, request->op, request->made->name, name, sizeof name);
+    mst_error_operation(name);
+    return MUSTER_ERR_ABORTED;
+}
+
 static __attribute__((noinline)) muster_status run_new(muster_group *group, mst_request *request)
 {
     muster_status status = check(group, request);
@@ -233,7 +246,8 @@ static __attribute__((noinline)) muster_status run_new(muster_group *group, mst_
     if (status == MUSTER_OK) {
         if (!request->unusual) /* an operation that the program made may be freed before the next call */
             remember(group, request);
-        status = group->backend->collective(group, request);
+        status = request->made && request->made->fn ? run_function(group, request)
+                                                    : group->backend->collective(group, request);
     }
     if (request->made)
         mst_op_release(request->made);

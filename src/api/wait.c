@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "src/api/enter.h"
+#include "src/api/operations.h"
 
 static muster_status refuse_empty(void)
 {
@@ -124,6 +125,18 @@ static muster_status check(const mst_wait_set *set)
     return MUSTER_OK;
 }
 
+/* What has ended was combined by functions of the program's, perhaps. */
+static muster_status check_functions(const mst_wait_set *set)
+{
+    muster_status status = MUSTER_OK;
+
+    for (const mst_waited *waited = set->groups[MUSTER_CALL_COLLECTIVE]; waited && status == MUSTER_OK;
+         waited = waited->next)
+        if (waited->group->starts_functions)
+            status = mst_op_outcome(waited->group);
+    return status;
+}
+
 static muster_status wait(mst_wait_set *set, size_t *index)
 {
     const muster_request *pending;
@@ -136,6 +149,8 @@ static muster_status wait(mst_wait_set *set, size_t *index)
     *index = set->count;
     if (pending)
         status = pending->group->backend->wait(set, index);
+    if (status == MUSTER_OK)
+        status = check_functions(set);
     leave_all(set);
     if (status != MUSTER_OK)
         mst_error_operation("wait");
@@ -185,10 +200,12 @@ muster_status muster_test(muster_request *request, bool *done)
     if (status != MUSTER_OK)
         return status;
     status = request->group->backend->test(request->group, request->number, &over);
-    if (status == MUSTER_OK)
-        *done = over;
     if (over)
         mst_request_over(request);
+    if (over && status == MUSTER_OK)
+        status = check_functions(&set);
+    if (status == MUSTER_OK)
+        *done = over;
     leave_all(&set);
     if (status != MUSTER_OK)
         mst_error_operation("test");

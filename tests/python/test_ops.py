@@ -2,6 +2,8 @@
 
 import array
 import gc
+import os
+import subprocess
 import sys
 import threading
 import unittest
@@ -208,6 +210,36 @@ class WithoutNumpy(unittest.TestCase):
         for thread in threads:
             thread.join()
         assert not failures, failures
+
+    @ranks(2)
+    def test_on_the_progress_thread(self):
+        """The function is called on a thread that Python has not made."""
+        os.environ["MUSTER_PROGRESS_THREAD"] = "1"
+        muster.init()
+        op, threads = muster.Op.create(lambda a, b: threads.add(threading.get_ident()) or b, "last"), set()
+        rank = muster.init().rank()
+        for i in range(100):
+            requests = [muster.all_reduce_start(ints(10 * i + j + rank), op=op) for j in range(3)]
+            sum(range(10000))  # it computes
+            assert [x[0] for x in muster.wait_all(requests)] == [10 * i + j + 1 for j in range(3)]
+        muster.barrier()
+
+    def test_a_program_that_ends_before_its_operation(self):
+        program = """if True:
+            import array, muster
+            op = muster.Op.create(lambda a, b: b)
+            muster.init()
+            kept = muster.all_reduce_start(array.array("i", [1]), op=op)
+            if muster.init().rank() == 0:
+                kept.wait()"""
+        name = f"/muster-python-{os.getpid()}-ends"
+        own = {name: value for name, value in os.environ.items() if not name.startswith("MUSTER_")}
+        processes = [subprocess.Popen([sys.executable, "-W", "ignore", "-c", program], stderr=subprocess.PIPE, env=own | {
+            "MUSTER_ARENA": name, "MUSTER_SIZE": "2", "MUSTER_RANK": str(rank), "MUSTER_PROGRESS_THREAD": "1"})
+            for rank in range(2)]
+        for rank, process in enumerate(processes):
+            said = process.communicate(timeout=60)[1]
+            assert process.returncode == 0 or (rank == 0 and b"Error: rank 1 " in said), said
 
     @ranks(2)
     def test_what_it_raises_for_nobody(self):

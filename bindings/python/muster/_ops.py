@@ -1,5 +1,6 @@
 """Operations of the program's own, for all_reduce and whatever else takes op."""
 
+import atexit
 import contextlib
 import operator
 import struct
@@ -96,3 +97,4 @@ def _combine(function, acc, following, dtype):
 
 
 _muster.use_ops(Op, _combine)
+atexit.register(_muster.end_ops)

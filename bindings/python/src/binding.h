@@ -98,6 +98,7 @@ bool is_combining(void);
 PyObject *refuse_combining(void);
 
 PyObject *python_use_ops(PyObject *module, PyObject *args);
+PyObject *python_end_ops(PyObject *module, PyObject *unused); /* the interpreter is about to end */
 
 /* ---- what cannot go yet: orphans.c ---- */
 

@@ -21,6 +21,7 @@ static PyMethodDef methods[] = {
     { "use_arrays", use_arrays, METH_VARARGS, NULL },
     { "use_messages", python_use_messages, METH_VARARGS, NULL },
     { "use_ops", python_use_ops, METH_VARARGS, NULL },
+    { "end_ops", python_end_ops, METH_NOARGS, NULL },
     { "allocate", python_allocate, METH_VARARGS, NULL },
     { "share", python_share, METH_VARARGS, NULL },
     { "queue", python_queue, METH_VARARGS, NULL },

@@ -89,23 +89,12 @@ PyObject *operation_fail(operation *operation)
 
 /* ---- what comes of it ---- */
 
-/* A rank whose function has failed has broken the group before it gave its part to others, who may have made
- * their result of it. */
-static muster_status look_for_failed_functions(const operation *operation)
-{
-    muster_status status = muster_group_status(operation->group);
-
-    return status == MUSTER_ERR_ABORTED ? status : MUSTER_OK;
-}
-
 PyObject *operation_outcome(operation *operation, muster_status status)
 {
     if (PyErr_Occurred()) /* a signal handler's, which ended the wait */
         return NULL;
     if (operation->error)
         return raise_again(operation->error);
-    if (status == MUSTER_OK && operation->function)
-        status = look_for_failed_functions(operation);
     if (status != MUSTER_OK)
         return raise_status(status);
     if (operation->message && !fill_message(operation->message, &operation->has_come))

@@ -19,6 +19,7 @@ static const char *const names[MUSTER_OP_COUNT] = {
 
 static _Thread_local bool combining; /* this thread is in a function of the program's */
 static int threads_combining;        /* the interpreter's lock is its lock; each call looks here first */
+static _Atomic bool interpreter_ends;
 
 bool is_combining(void)
 {
@@ -61,6 +62,10 @@ static void combine(void *acc, const void *next, size_t count, muster_dtype dtyp
 
     if (operation->error) /* once is enough: the group is broken */
         return;
+    if (interpreter_ends) { /* this may be muster's own thread, and nobody runs functions any more */
+        muster_group_abort(operation->group, "the Python program has ended before its operation was over");
+        return;
+    }
     PyGILState_STATE held = PyGILState_Ensure();
     PyObject *before = take_exception(); /* this may be a tick of a wait that a signal ends */
     combining = true;
@@ -127,6 +132,14 @@ void operation_frees_op(operation *operation)
 {
     if (operation->function)
         muster_op_free(operation->op); /* one that has been started goes on with it */
+}
+
+PyObject *python_end_ops(PyObject *module, PyObject *unused)
+{
+    (void)module;
+    (void)unused;
+    interpreter_ends = true;
+    Py_RETURN_NONE;
 }
 
 PyObject *python_use_ops(PyObject *module, PyObject *args)
