@@ -244,6 +244,53 @@ START_TEST(test_a_death_ends_all_calls)
 }
 END_TEST
 
+/* What is in flight then belongs to calls that have returned. */
+static int exchange_until_one_dies(worker *self)
+{
+    static int buffers[THREADS][2][INTS_MAX];
+    int rank = muster_group_rank(self->group), index = self->index, last = *(const int *)self->shared;
+    muster_status status = MUSTER_OK;
+
+    for (int i = 0; status == MUSTER_OK; i++) {
+        size_t count = i % 3 ? (size_t)(1 + index) : INTS_MAX;
+
+        status = muster_sendrecv(buffers[index][0], count, 1 - rank, index, buffers[index][1], count,
+                                 1 - rank, index, MUSTER_INT32, self->group, NULL);
+        if (rank == 1 && index == 0 && i == last)
+            raise(SIGKILL);
+    }
+    RANK_CHECK(self->group, status == MUSTER_ERR_PEER_DIED);
+    return 0;
+}
+
+static int dies_among_traffic(muster_group *world, void *arg)
+{
+    worker workers[THREADS];
+
+    for (int i = 0; i < THREADS; i++) {
+        workers[i] = (worker){ .group = world, .shared = arg, .index = i, .work = exchange_until_one_dies };
+        RANK_CHECK(world, worker_start(&workers[i]));
+    }
+    for (int i = 0; i < THREADS; i++)
+        RANK_CHECK(world, worker_join(&workers[i]) == 0);
+    return 0;
+}
+
+START_TEST(test_a_death_among_traffic)
+{
+    muster_report report = MUSTER_REPORT_INIT;
+    muster_termination terminations[2];
+
+    setenv("MUSTER_THREADS_MULTIPLE", "1", 1);
+    report.terminations = terminations;
+    for (int last = 0; last < 40; last += 3) {
+        run_failing_ranks((rank_options){ .size = 2 }, dies_among_traffic, &last, &report);
+        ck_assert_int_eq(terminations[0].kind, MUSTER_TERMINATION_EXITED);
+        ck_assert_int_eq(terminations[0].code, 0);
+    }
+}
+END_TEST
+
 /* ---- deadlocks ---- */
 
 /* What looks like a cycle is none: another thread ends it. */
@@ -310,6 +357,7 @@ int main(void)
     tcase_add_test(tests, test_not_with_one_thread);
     if (on_one_host()) {
         tcase_add_test(tests, test_a_death_ends_all_calls);
+        tcase_add_test(tests, test_a_death_among_traffic);
         if (!under_thread_sanitizer()) /* whose own thread could end a wait, for all that muster knows */
             tcase_add_test(tests, test_deadlocks);
     }
