@@ -9,6 +9,8 @@
 #include "src/onehost/coll/round.h"
 #include "src/onehost/coll/view.h"
 
+#define ALIGNED_BYTES_MIN 4096 /* of a stream: a smaller one has no bytes to spare */
+
 static_assert(MST_RANKS_MAX <= MST_BLOCKS_MAX, "blocks.h must sort the blocks of all ranks");
 
 /* ---- preparing ---- */
@@ -67,12 +69,15 @@ uint64_t mst_varied_in_offset(const mst_call *call, size_t needed, size_t *begin
 }
 
 /* Blocks follow the table from the next rank's on, and end with that of the rank before ours: so each rank
- * has its block in another window, and none waits for all the others to take theirs. Returns where they end.
- */
-static size_t fill_table(const mst_call *call, mst_varied *varied)
+ * has its block in another window, and none waits for all the others to take theirs. Large ones begin with a
+ * line, since copies between lines that do not match take up to twice as long. Returns where they end. */
+static size_t fill_table(const mst_call *call, mst_varied *varied, size_t needed)
 {
     int size = call->group->base.size;
     size_t at = (size_t)size * sizeof(uint64_t);
+
+    if (needed >= ALIGNED_BYTES_MIN)
+        at = (at + MST_CACHE_LINE_BYTES - 1) / MST_CACHE_LINE_BYTES * MST_CACHE_LINE_BYTES;
 
     for (int i = 1; i <= size; i++) {
         int rank = call->group->base.rank + i < size ? call->group->base.rank + i
@@ -104,7 +109,7 @@ static void plan_stream(mst_call *call, mst_varied *varied, mst_varied_head *hea
     head->bytes = head->in_offset ? 0 : needed;
     if (!varied->is_tabled || needed == 0)
         return;
-    head->bytes = head->in_offset ? (size_t)size * sizeof(uint64_t) : fill_table(call, varied);
+    head->bytes = head->in_offset ? (size_t)size * sizeof(uint64_t) : fill_table(call, varied, needed);
     for (int rank = 0; head->in_offset && rank < size; rank++)
         varied->table[rank] = mst_varied_at(varied->in_at, rank) - begin;
 }
