@@ -37,20 +37,11 @@ muster_status mst_check_group(const muster_group *group)
     return *group->here ? MUSTER_OK : refuse_fork();
 }
 
-muster_status mst_enter(muster_group *group, muster_call_class class)
+muster_status mst_refuse_entry(const muster_group *group, muster_call_class class)
 {
     muster_status status = mst_check_group(group);
 
-    if (status != MUSTER_OK)
-        return status;
-    if (mst_cmpxchg64_sc(&group->occupied[class], 0, 1) != 0)
-        return mst_refuse_second_thread(group, class);
-    return MUSTER_OK;
-}
-
-void mst_leave(muster_group *group, muster_call_class class)
-{
-    mst_store64_rel(&group->occupied[class], 0);
+    return status == MUSTER_OK ? mst_refuse_second_thread(group, class) : status;
 }
 
 muster_status mst_end(muster_group *group, muster_call_class class, const char *name, muster_status status)

@@ -11,9 +11,21 @@
 /* INVALID for NULL, FORKED in a forked child of the rank. */
 muster_status mst_check_group(const muster_group *group);
 
+/* The sentence of who may not enter. */
+muster_status mst_refuse_entry(const muster_group *group, muster_call_class class) __attribute__((cold));
+
 /* The same, and enters the class: BUSY while another thread is in it. */
-muster_status mst_enter(muster_group *group, muster_call_class class);
-void mst_leave(muster_group *group, muster_call_class class);
+static inline muster_status mst_enter(muster_group *group, muster_call_class class)
+{
+    if (group && *group->here && mst_cmpxchg64_sc(&group->occupied[class], 0, 1) == 0)
+        return MUSTER_OK;
+    return mst_refuse_entry(group, class);
+}
+
+static inline void mst_leave(muster_group *group, muster_call_class class)
+{
+    mst_store64_rel(&group->occupied[class], 0);
+}
 
 /* The same for the classes of messages, where in a group with threads_multiple several threads may be. */
 muster_status mst_enter_messages(muster_group *group, muster_call_class class);

@@ -111,7 +111,7 @@ static bool has_views(const mst_call *call)
 
     if (mst_shapes[call->request->collective].varied)
         return group->varied->any_in_arena;
-    for (int rank = 0; rank < group->base.size && call->plan.viewable; rank++)
+    for (int rank = 0; rank < group->base.size; rank++)
         if (group->records[rank].in_offset || group->records[rank].out_offset)
             return true;
     return false;
@@ -142,7 +142,8 @@ static muster_status run(mst_call *call)
         status = move(call);
     if (status == MUSTER_OK && call->plan.small)
         mst_call_prefetch(call);
-    return status == MUSTER_OK && has_views(call) ? mst_group_was_whole(group) : status;
+    bool may_view = varied || call->plan.viewable;
+    return status == MUSTER_OK && may_view && has_views(call) ? mst_group_was_whole(group) : status;
 }
 
 void mst_call_alone(const mst_call *call)
