@@ -865,9 +865,11 @@ typedef struct muster_request {
  * blocking forms.
  *
  * All ranks start the operations of a group in the same order. Each rank completes them in any order, and
- * calls other functions of the group in between. Any number may be started; memory is the limit. An input
- * that is not in an arena buffer, or is small, is copied into the arena: NO_SPACE and NO_MEMORY mean that
- * the operation was not started on this rank, and the others wait until it is.
+ * calls other functions of the group in between. An operation that one rank starts is not the one that
+ * another calls in the blocking form: ranks that mix the two wait for each other, until a DEADLOCK or a
+ * deadline. Any number may be started; memory is the limit. An input that is not in an arena buffer, or is
+ * small, is copied into the arena: NO_SPACE and NO_MEMORY mean that the operation was not started on this
+ * rank, and the others wait until it is.
  *
  * Operations go on in every call of the rank on that group, whatever the call is for, and while the rank
  * waits in a call on any other group of its world; with MUSTER_PROGRESS_THREAD also while the rank is in

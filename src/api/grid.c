@@ -103,7 +103,9 @@ muster_status muster_grid_coordinates(const int *dims, int dimensions, int rank,
                         "grid_coordinates: dims is no grid; expected 1 to %d numbers of at least 1",
                         MUSTER_GRID_MAX);
     if (rank < 0 || rank >= size)
-        return mst_fail(MUSTER_ERR_INVALID, "grid_coordinates: rank %d of a grid of %d ranks", rank, size);
+        return mst_fail(MUSTER_ERR_INVALID,
+                        "grid_coordinates: rank %d of a grid of %d ranks; expected 0 to %d", rank, size,
+                        size - 1);
     if (!coordinates)
         return mst_fail(MUSTER_ERR_INVALID,
                         "grid_coordinates: coordinates is NULL and should hold %d numbers", dimensions);

@@ -127,9 +127,10 @@ muster_status muster_group_free(muster_group *group)
     uint64_t started = mst_load64_rlx(&group->started_count);
     if (started)
         return mst_fail(MUSTER_ERR_BUSY,
-                        "%llu operation%s of the group started and not completed; call muster_wait on each, "
-                        "then free it",
-                        (unsigned long long)started, started == 1 ? " is" : "s are");
+                        "%llu started operation%s not completed; call muster_wait on each, "
+                        "then free the group",
+                        (unsigned long long)started,
+                        started == 1 ? " of the group is" : "s of the group are");
     if (!group->released || group->released(group)) {
         free(group->latest_counts);
         group->backend->close(group);

@@ -16,8 +16,9 @@ static muster_status check_peer(const char *name, const char *role, int peer, bo
     if ((peer >= 0 && peer < group->size) || peer == MUSTER_RANK_NONE ||
         (may_be_any && peer == MUSTER_ANY_SOURCE))
         return MUSTER_OK;
-    return mst_fail(MUSTER_ERR_INVALID, "%s: %s %d is not a rank of a group of %d", name, role, peer,
-                    group->size);
+    return mst_fail(MUSTER_ERR_INVALID, "%s: %s %d is not a rank of a group of %d; expected 0 to %d%s", name,
+                    role, peer, group->size, group->size - 1,
+                    may_be_any ? ", MUSTER_RANK_NONE or MUSTER_ANY_SOURCE" : ", or MUSTER_RANK_NONE");
 }
 
 static muster_status check_tag(const char *name, int tag, bool may_be_any)
@@ -88,7 +89,10 @@ static muster_status check(const muster_group *group, mst_message *message)
     muster_status status = MUSTER_OK;
 
     if (element == 0)
-        return mst_fail(MUSTER_ERR_INVALID, "%s: %d is not a dtype", message->name, (int)message->dtype);
+        return mst_fail(MUSTER_ERR_INVALID,
+                        "%s: %d is not a dtype; expected MUSTER_BOOL ... MUSTER_FLOAT64_INT64, or "
+                        "MUSTER_BYTES(n) with n of 1 to 1073741823",
+                        message->name, (int)message->dtype);
     if (!mst_multiply(message->out_count, element, 1, &message->out_bytes) ||
         message->out_bytes > PTRDIFF_MAX ||
         !mst_multiply(message->in_count, element, 1, &message->in_bytes) || message->in_bytes > PTRDIFF_MAX)

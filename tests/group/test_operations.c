@@ -368,6 +368,7 @@ static int any_size(muster_group *world, void *arg)
         "all_sum: sum does not work with bytes(4), but with booleans and numbers; with bytes(4), these "
         "work: operations of muster_op_create");
     REFUSED_WITH(muster_broadcast(x, x, 1, MUSTER_BYTES(0), 0, world), "is not a dtype");
+    REFUSED_WITH(muster_send(x, 1, MUSTER_BYTES(0), 0, 0, world), "is not a dtype; expected MUSTER_BOOL");
     REFUSED_WITH(muster_broadcast(x, x, 1, MUSTER_BYTES(1ULL << 30), 0, world), "is not a dtype");
     REFUSED_WITH(muster_broadcast(x, x, 1, MUSTER_BYTES((1ULL << 32) + 4), 0, world), "is not a dtype");
     RANK_CHECK(world, muster_dtype_size(MUSTER_BYTES(24)) == 24);

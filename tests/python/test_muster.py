@@ -251,7 +251,7 @@ class WithoutNumpy(unittest.TestCase):
         copy.name = "tp:0"
         assert copy.name == "tp:0" and "tp:0" in repr(copy) and world.name == ""
         expect(ValueError, "32 bytes", lambda: setattr(copy, "name", "x" * 32))
-        expect(TypeError, "", lambda: setattr(copy, "name", 3))
+        expect(TypeError, "a group's name is a str, such as 'tp:0', and not 3", lambda: setattr(copy, "name", 3))
         if world.rank() != 1:
             pair = copy.subset([2, 0])
             assert pair.rank() == (0 if world.rank() == 2 else 1)
@@ -273,10 +273,13 @@ class WithoutNumpy(unittest.TestCase):
         assert (error.termination, error.signal, error.exit_status, error.deadline) == (None,) * 4
         child = world.dup()
         if world.rank() == 0:
-            child._set_timeout(10_000_000)
+            child.set_timeout(0.01)
             error = expect(muster.TimedOutError, "for rank 1", lambda: muster.barrier(group=child))
             assert (error.rank, error.deadline, error.group) == (1, 0.01, None)
         muster.barrier()  # rank 1 is there until then
+        expect(ValueError, "a timeout of 0 seconds; expected more than 0, or None", lambda: world.set_timeout(0))
+        expect(TypeError, "", lambda: world.set_timeout("long"))
+        world.set_timeout(None)
         error = expect(ValueError, "", lambda: world.subset([]))
         assert (error.rank, error.operation) == (None, "subset")
         assert muster.Error("made by a program").rank is None

@@ -68,6 +68,7 @@ class WithoutNumpy(unittest.TestCase):
     def test_mistakes(self):
         rank = muster.init().rank()
         expect(ValueError, "3 counts for a group of size 2", lambda: muster.all_to_allv(ints(1), [1, 0, 0], [1, 0]))
+        expect(ValueError, "all_to_allv(): 3 counts for a group of size 2", lambda: muster.all_to_allv(ints(1), [1, 0, 0]))
         expect(ValueError, "the counts are 2 elements together, and the array has 1",
                lambda: muster.all_to_allv(ints(1), [1, 1], [1, 0]))
         expect(ValueError, "the counts are 2 elements together, and the array has 5",

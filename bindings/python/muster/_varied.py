@@ -143,6 +143,9 @@ def all_to_allv(x, in_counts, out_counts=None, *, group=None, out=None):
         >>> muster.all_to_allv(np.array([rank, rank, 5]), [2, 1]).tolist() == [[0, 0, 1, 1], [5, 5]][rank]
         True
     """
+    size = (group or _muster.init()).size()
+    if len(in_counts) != size:
+        raise ValueError(f"all_to_allv(): {len(in_counts)} counts for a group of size {size}")
     if out_counts is None:
         out_counts = list(_muster.all_to_all(_array.array("Q", in_counts), group=group))
     return _all_to_allv(False, x, in_counts, out_counts, group, out)

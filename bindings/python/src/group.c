@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "bindings/python/src/binding.h"
+#include "bindings/python/src/requests.h"
 
 typedef struct group_object {
     PyObject_HEAD muster_group *group;
@@ -240,11 +241,14 @@ static PyObject *get_name(PyObject *self, void *unused)
 
 static int set_name(PyObject *self, PyObject *value, void *unused)
 {
-    PyObject *bytes = value ? PyUnicode_AsUTF8String(value) : NULL;
+    bool is_text = value && PyUnicode_Check(value);
+    PyObject *bytes = is_text ? PyUnicode_AsUTF8String(value) : NULL;
 
     (void)unused;
     if (!value)
         PyErr_SetString(PyExc_AttributeError, "a group's name can be set to '', and not deleted");
+    else if (!is_text)
+        PyErr_Format(PyExc_TypeError, "a group's name is a str, such as 'tp:0', and not %R", value);
     if (!bytes)
         return -1;
     const char *name = PyBytes_AsString(bytes);
@@ -294,17 +298,31 @@ static PyObject *abort_group(PyObject *self, PyObject *args)
     Py_RETURN_NONE;
 }
 
-/* For muster.torch. */
-static PyObject *set_timeout(PyObject *self, PyObject *args)
+static PyObject *limit_to(PyObject *self, int64_t timeout_ns)
 {
-    long long timeout_ns;
+    muster_group *group = group_of(self);
 
-    if (!PyArg_ParseTuple(args, "L:_set_timeout", &timeout_ns))
+    if (!group)
         return NULL;
-    muster_status status = muster_group_set_timeout(((group_object *)self)->group, timeout_ns);
+    muster_status status = muster_group_set_timeout(group, timeout_ns);
     if (status != MUSTER_OK)
         return raise_status(status);
     Py_RETURN_NONE;
+}
+
+static PyObject *set_timeout(PyObject *self, PyObject *timeout)
+{
+    int64_t timeout_ns;
+
+    return timeout_of(timeout, "", &timeout_ns) ? limit_to(self, timeout_ns) : NULL;
+}
+
+/* For muster.torch, which counts in ns. */
+static PyObject *set_timeout_ns(PyObject *self, PyObject *args)
+{
+    long long timeout_ns;
+
+    return PyArg_ParseTuple(args, "L:_set_timeout", &timeout_ns) ? limit_to(self, timeout_ns) : NULL;
 }
 
 /* For muster.torch: raises what the group is broken by. */
@@ -363,7 +381,11 @@ static PyMethodDef methods[] = {
       "respawn)." },
     { "abort", abort_group, METH_VARARGS,
       "abort(reason=None)\n\nBreaks the group: all its ranks get AbortedError." },
-    { "_set_timeout", set_timeout, METH_VARARGS, NULL },
+    { "set_timeout", set_timeout, METH_O,
+      "set_timeout(timeout)\n\nHow many seconds one operation of this rank in the group may wait, from now "
+      "on and "
+      "in\ngroups made of it later; None: no limit. It holds in place of MUSTER_TIMEOUT." },
+    { "_set_timeout", set_timeout_ns, METH_VARARGS, NULL },
     { "_check", check, METH_NOARGS, NULL },
     { "_leave", leave, METH_NOARGS, NULL },
     { NULL, NULL, 0, NULL },

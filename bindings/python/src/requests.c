@@ -71,15 +71,15 @@ PyObject *request_outcome(request_object *request)
 
 /* ---- waiting for one ---- */
 
-bool timeout_of(PyObject *object, int64_t *timeout_ns)
+bool timeout_of(PyObject *object, const char *instead, int64_t *timeout_ns)
 {
     double seconds = object == Py_None ? 1 : PyFloat_AsDouble(object);
 
     if (PyErr_Occurred())
         return false;
     if (!(seconds > 0)) {
-        PyErr_Format(PyExc_ValueError,
-                     "a timeout of %R seconds; expected more than 0, or None; test() does not wait", object);
+        PyErr_Format(PyExc_ValueError, "a timeout of %R seconds; expected more than 0, or None%s", object,
+                     instead);
         return false;
     }
     if (object == Py_None)
@@ -124,7 +124,7 @@ static PyObject *wait(PyObject *self, PyObject *args, PyObject *keywords)
     muster_status status;
 
     if (!PyArg_ParseTupleAndKeywords(args, keywords, "|O:wait", names, &timeout) ||
-        !timeout_of(timeout, &timeout_ns))
+        !timeout_of(timeout, "; test() does not wait", &timeout_ns))
         return NULL;
     if (!request->pending)
         return request_outcome(request);

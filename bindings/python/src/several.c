@@ -216,7 +216,7 @@ static PyObject *wait_for_several(PyObject *args, PyObject *keywords, const char
     int64_t timeout_ns;
 
     if (!PyArg_ParseTupleAndKeywords(args, keywords, format, names, &sequence, &timeout) ||
-        !timeout_of(timeout, &timeout_ns) || !open_several(sequence, &several))
+        !timeout_of(timeout, "; test() does not wait", &timeout_ns) || !open_several(sequence, &several))
         return NULL;
     result = wait(&several, timeout_ns);
     close_several(&several);
