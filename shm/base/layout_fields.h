@@ -96,8 +96,7 @@ STRUCT(mst_varied_head)
     FIELD(uint64_t, balance);   /* src/pure/blocks.h: those of all ranks add up to 0 */
     FIELD(uint64_t, bytes);     /* of the stream */
     FIELD(uint64_t, in_offset); /* arena offset of the input, which the others read there; 0: it is staged */
-    FIELD(uint64_t, check); /* a hash of the other three: they decide how many rounds all do, and nobody else
-                               knows what they should be */
+    FIELD(uint64_t, check);     /* a hash of the other three, by which damage to them is noticed */
 END_STRUCT(mst_varied_head);
 
 /* A payload, if the balances do not add up to 0 (E2): what a rank finds in the counts of the others. */
