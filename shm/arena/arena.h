@@ -1,6 +1,6 @@
 /*
  * The arena as an object: created and sealed by a launcher, or created under a name by the first rank to
- * arrive; opened, checked and mapped by all others.
+ * arrive (meet.h); opened, checked and mapped by all others.
  *
  * Nothing in it is trusted before it is checked: the descriptor (a regular object of this user, inaccessible
  * to other users, of the size that its header states, sealed unless it has a name), then the header
@@ -11,7 +11,6 @@
 #define MST_ARENA_H
 
 #include "muster/muster.h"
-#include "shm/base/deadline.h"
 #include "shm/death/liveness.h"
 #include "shm/port/os.h"
 
@@ -41,11 +40,6 @@ muster_status mst_arena_create(const mst_arena_plan *plan, mst_arena **arena);
 /* The arena of an inherited descriptor, which remains the caller's. */
 muster_status mst_arena_open(int fd, int size, mst_arena **arena);
 
-/* The arena called `name`, created by the first rank to arrive; the others wait until `patience` is used up.
- * A name left by ranks that are all dead is removed and reused. */
-muster_status mst_arena_meet(const char *name, const mst_arena_plan *plan, mst_deadline *patience,
-                             mst_arena **arena);
-
 /* Checks that the descriptor is of an arena, and gives its dimensions, without mapping it: for inspection. */
 muster_status mst_arena_identify(int fd, mst_geometry *geometry, int32_t *launcher_pid);
 
@@ -56,7 +50,7 @@ void mst_arena_keep_to_us(const mst_arena *arena, int fd);
 mst_arena *mst_arena_share(mst_arena *arena); /* one more user of the mapping */
 void mst_arena_close(mst_arena *arena);       /* unmaps when the last user closes; NULL is allowed */
 
-/* Parts of creating and opening, for mst_arena_meet. */
+/* Parts of creating and opening, for meet.c. */
 muster_status mst_arena_format(int fd, const mst_arena_plan *plan, bool named);
 muster_status mst_arena_map(int fd, int size, mst_arena **arena); /* checks first; keeps fd on success */
 

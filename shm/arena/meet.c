@@ -1,5 +1,5 @@
 /*
- * Named arenas: how ranks that are started independently, in any order, come to share one arena.
+ * How ranks meet at a named arena, for meet.h.
  *
  * A rank that finds no object of that name creates it (O_EXCL decides which) and formats it; the others wait
  * until its header is published. Every rank has a shared lock on the object while it uses it, so an object
@@ -9,11 +9,12 @@
  * Once all ranks have attached, the name is removed (attachment.c), so that nothing is left behind whatever
  * happens later.
  */
+#include "shm/arena/meet.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "shm/arena/arena.h"
 #include "shm/base/error.h"
 #include "shm/port/os.h"
 #include "shm/wait/wait.h"

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "shm/arena/meet.h"
 #include "shm/base/atomic.h"
 #include "shm/base/chaos.h"
 #include "shm/base/error.h"

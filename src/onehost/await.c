@@ -1,17 +1,10 @@
-/*
- * Waiting for pending operations, of one group or several, and testing one.
- *
- * The thread makes progress in each group of the set and looks whether an operation that it waits for is
- * over, or a group is broken. Between looks it sleeps on its doorbells in all these groups: whoever advances
- * an operation rings them. Each tick looks for deaths, and for members that are needed and have left, in all
- * groups. A wait for one operation, or for all, is part of wait cycles; a wait for any of several is not,
- * since each of them could end it.
- */
+/* Waits for pending operations, and tests them, for await.h. */
+#include "src/onehost/await.h"
+
 #include "shm/base/atomic.h"
 #include "shm/base/error.h"
 #include "src/onehost/await_ticks.h"
 #include "src/onehost/broken.h"
-#include "src/onehost/pending.h"
 #include "src/onehost/showing.h"
 #include "src/onehost/stall.h"
 

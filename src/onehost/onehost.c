@@ -2,6 +2,7 @@
  * in shm/. */
 #include "shm/port/os.h"
 #include "src/onehost/attach.h"
+#include "src/onehost/await.h"
 #include "src/onehost/broken.h"
 #include "src/onehost/buffer.h"
 #include "src/onehost/coll/run.h"
@@ -9,7 +10,6 @@
 #include "src/onehost/crash.h"
 #include "src/onehost/create.h"
 #include "src/onehost/messages.h"
-#include "src/onehost/pending.h"
 #include "src/onehost/regroup.h"
 #include "src/onehost/ring.h"
 #include "src/onehost/showing.h"

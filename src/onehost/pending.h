@@ -66,8 +66,4 @@ void mst_pending_progress(mst_group *group);
 void mst_pending_init(mst_group *group);
 void mst_pending_destroy(mst_group *group);
 
-/* For the backend's table. */
-muster_status mst_pending_test(muster_group *group, uint64_t number, bool *over);
-muster_status mst_pending_wait(mst_wait_set *set, size_t *index);
-
 #endif

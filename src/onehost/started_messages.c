@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "shm/base/error.h"
+#include "src/onehost/await.h"
 #include "src/onehost/broken.h"
 #include "src/onehost/incoming.h"
 #include "src/onehost/outgoing.h"

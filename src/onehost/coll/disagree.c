@@ -1,16 +1,17 @@
 /*
- * Who disagrees, when the balances of a collective with varied blocks do not add up to 0, for varied.h.
+ * Who disagrees, when the balances of a collective with varied blocks do not add up to 0, for disagree.h.
  *
  * In as many rounds as it takes, each rank stages how much it gives to each rank, and looks for the first
  * rank whose number for it is not its own. In one more round each tells what it has found, and all break the
  * group by the finding of the lowest rank: with the same sentence, before any output is written.
  */
+#include "src/onehost/coll/disagree.h"
+
 #include <stdio.h>
 #include <string.h>
 
 #include "src/onehost/broken.h"
 #include "src/onehost/coll/round.h"
-#include "src/onehost/coll/varied.h"
 #include "src/onehost/coll/view.h"
 
 #define STAGED_AT_ONCE 256 /* numbers */
@@ -53,6 +54,13 @@ static muster_status find(mst_call *call, mst_count_finding *finding)
             look(call, own - first, finding);
     }
     return MUSTER_OK;
+}
+
+muster_status mst_varied_damaged(const mst_call *call, int rank)
+{
+    return mst_group_poison(call->group, MST_POISON_DAMAGE,
+                            "rank %d says that it has bytes where it cannot have any: the arena is damaged",
+                            rank);
 }
 
 muster_status mst_varied_tell(const mst_call *call, int taker, const mst_count_finding *finding)

@@ -8,6 +8,7 @@
  * - N_r) bytes of traffic to stage and (p + 1) N_r to reduce; 2 p hashes for the balance (varied.h).
  */
 #include "src/onehost/coll/combine.h"
+#include "src/onehost/coll/disagree.h"
 #include "src/onehost/coll/reduce_started.h"
 #include "src/onehost/coll/round.h"
 #include "src/onehost/coll/varied.h"

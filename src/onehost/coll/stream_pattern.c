@@ -15,6 +15,7 @@
 
 #include <string.h>
 
+#include "src/onehost/coll/disagree.h"
 #include "src/onehost/coll/round.h"
 #include "src/onehost/coll/varied.h"
 #include "src/onehost/coll/view.h"

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "src/onehost/broken.h"
 #include "src/onehost/coll/combine.h"
+#include "src/onehost/coll/disagree.h"
 #include "src/onehost/coll/round.h"
 #include "src/onehost/coll/view.h"
 
@@ -258,13 +258,6 @@ const unsigned char *mst_varied_in_arena(const mst_call *call, int rank, uint64_
     if (__builtin_add_overflow(call->group->varied->heads[rank].in_offset, at, &offset))
         return NULL;
     return mst_layout_heap_at(&subarena->attachment->geometry, subarena->shares[rank].seat, offset, bytes);
-}
-
-muster_status mst_varied_damaged(const mst_call *call, int rank)
-{
-    return mst_group_poison(call->group, MST_POISON_DAMAGE,
-                            "rank %d says that it has bytes where it cannot have any: the arena is damaged",
-                            rank);
 }
 
 /* ---- groups of one, results ---- */

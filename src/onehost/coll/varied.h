@@ -73,17 +73,6 @@ const unsigned char *mst_varied_slot(const mst_call *call, int rank, bool first)
 /* What a rank whose input is in the arena has for us, `bytes` of it; NULL: that is not in its heap. */
 const unsigned char *mst_varied_in_arena(const mst_call *call, int rank, uint64_t at, size_t bytes);
 
-/* Breaks the group, since what that rank says of its stream cannot be. */
-muster_status mst_varied_damaged(const mst_call *call, int rank);
-
-/* After a first round in which the balances did not add up to 0: finds two ranks that disagree, the same on
- * all ranks, and breaks the group. */
-muster_status mst_varied_disagree(mst_call *call);
-
-/* Breaks the group by what the rank `taker` has found; or since no pair of ranks disagrees, and all do. */
-muster_status mst_varied_tell(const mst_call *call, int taker, const mst_count_finding *finding);
-muster_status mst_varied_tell_none(const mst_call *call);
-
 /* A call in a group of one. */
 void mst_varied_alone(const mst_call *call);
 

@@ -3,6 +3,7 @@
 
 #include "src/onehost/broken.h"
 #include "src/onehost/coll/combine.h"
+#include "src/onehost/coll/disagree.h"
 #include "src/onehost/coll/varied.h"
 #include "src/onehost/coll/view.h"
 
