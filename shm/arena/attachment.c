@@ -32,11 +32,11 @@ static void fill_in(mst_attachment *attachment, mst_arena *arena, const mst_atta
         .exact = config->exact_times,
     };
     attachment->injections = config->injections;
-    attachment->place.cpu = &mst_layout_entry(geometry, attachment->seat)->cpu;
+    attachment->waits.place.cpu = &mst_layout_entry(geometry, attachment->seat)->cpu;
     attachment->log = config->log;
     attachment->attaching = (mst_attaching){ config->interrupt, config->patience };
-    mst_background_init(&attachment->background, mst_attachment_doorbell(attachment));
-    attachment->progress.wanted = config->progress_thread;
+    mst_background_init(&attachment->waits.background, mst_attachment_doorbell(attachment));
+    attachment->waits.progress.wanted = config->progress_thread;
     mst_store32_rlx(&attachment->users, 1);
     pthread_mutex_init(&attachment->lock, NULL);
 }
@@ -187,14 +187,14 @@ void mst_attachment_destroy(mst_attachment *attachment)
     }
     if (attachment->forget)
         attachment->forget(attachment);
-    mst_progress_thread_stop(&attachment->progress);
+    mst_progress_thread_stop(&attachment->waits.progress);
     mst_death_word_stop(&attachment->death_word);
     mst_heap_destroy(&attachment->heap);
     mst_liveness_destroy(&attachment->liveness);
     mst_deadlock_destroy(&attachment->deadlock);
     mst_os_fork_mark_destroy(attachment->fork_mark);
     pthread_mutex_destroy(&attachment->lock);
-    mst_background_destroy(&attachment->background);
+    mst_background_destroy(&attachment->waits.background);
     mst_arena_close(attachment->arena);
     free(attachment->others.together);
     free(attachment->others.released);
@@ -226,7 +226,7 @@ void mst_attachment_release_dead(mst_attachment *attachment)
 
 void mst_attachment_leave(mst_attachment *attachment)
 {
-    mst_progress_thread_abandon(&attachment->progress);
+    mst_progress_thread_abandon(&attachment->waits.progress);
     pthread_mutex_lock(&attachment->lock);
     attachment->left = true;
     mst_liveness_say_we_end(&attachment->liveness); /* before any rank takes us for one that has left */

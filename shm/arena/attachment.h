@@ -55,6 +55,14 @@ typedef struct mst_others {
     uint32_t terminations_seen; /* number of terminations when no memory was left to release */
 } mst_others;
 
+/* What all waits of the rank use, in whatever group, and what goes on besides them. */
+typedef struct mst_rank_waits {
+    mst_wait_policy policy;
+    mst_place place;
+    mst_background background;
+    mst_progress_thread progress; /* if it is wanted */
+} mst_rank_waits;
+
 typedef struct mst_attachment {
     mst_arena *arena;
     mst_geometry geometry;
@@ -70,13 +78,10 @@ typedef struct mst_attachment {
     mst_recorder recorder;
     mst_injections injections;
     mst_log log;
-    mst_wait_policy policy;
-    mst_place place;
+    mst_rank_waits waits;
     mst_attaching attaching;
-    mst_background background;    /* of all waits of the rank */
-    mst_progress_thread progress; /* if it is wanted */
-    _Atomic uint32_t users;       /* groups */
-    _Atomic uint32_t sealed;      /* groups whose blocks this process may only read */
+    _Atomic uint32_t users;  /* groups */
+    _Atomic uint32_t sealed; /* groups whose blocks this process may only read */
     void (*forget)(const struct mst_attachment *attachment); /* called at the end; may be NULL */
 
     pthread_mutex_t lock; /* protects the following members */
@@ -116,9 +121,9 @@ static inline mst_parking mst_attachment_doorbell(const mst_attachment *attachme
 /* What all waiters of the rank have in common. */
 static inline mst_waiter mst_attachment_waiter(mst_attachment *attachment)
 {
-    return (mst_waiter){ .policy = attachment->policy,
-                         .place = &attachment->place,
-                         .background = &attachment->background,
+    return (mst_waiter){ .policy = attachment->waits.policy,
+                         .place = &attachment->waits.place,
+                         .background = &attachment->waits.background,
                          .interruption = mst_attachment_doorbell(attachment) };
 }
 

@@ -267,9 +267,9 @@ static void look_at_terminations(void *arg)
 /* In a world of one nothing goes on without its own calls. */
 static muster_status start_progress_thread(mst_attachment *attachment)
 {
-    if (!attachment->progress.wanted || attachment->geometry.seats == 1)
+    if (!attachment->waits.progress.wanted || attachment->geometry.seats == 1)
         return MUSTER_OK;
-    int error = mst_progress_thread_start(&attachment->progress, &attachment->background,
+    int error = mst_progress_thread_start(&attachment->waits.progress, &attachment->waits.background,
                                           &attachment->deadlock.own_threads);
     return error ? mst_fail(MUSTER_ERR_SYSTEM,
                             "the progress thread of rank %u could not be started: %s; allow more threads "
@@ -332,7 +332,7 @@ static muster_status join_first(mst_attachment *attachment, mst_subarena **world
         status = limit_heap(attachment);
     if (status != MUSTER_OK)
         return status;
-    attachment->policy =
+    attachment->waits.policy =
         mst_wait_policy_for((int)attachment->geometry.size, cpus_of_all(&attachment->geometry));
     return open_world(attachment, world);
 }

@@ -118,7 +118,7 @@ static muster_status enter(mst_attachment *attachment, const mst_share *own, uin
                                ? read_list(attachment, own, list_seat, list_offset, &list)
                                : mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a group of up to %d", room);
     if (status == MUSTER_OK) {
-        attachment->policy = list.policy;
+        attachment->waits.policy = list.policy;
         status = mst_subarena_open(attachment, list.shares, mst_member_list_find(&list, attachment->seat),
                                    list.size, group);
     }

@@ -96,9 +96,9 @@ static void tell_attached(const mst_group *group)
         "detects deaths by %s%s",
         group->base.rank, group->base.size, mst_os_process_id(), group->kernels->isa,
         (unsigned long long)geometry->staging_bytes / 1024,
-        attachment->policy.spin_ns ? "spinning" : "without spinning, as there are more ranks than CPUs",
+        attachment->waits.policy.spin_ns ? "spinning" : "without spinning, as there are more ranks than CPUs",
         detection_names[mst_load32_rlx(&attachment->liveness.detection)],
-        mst_load32_rlx(&attachment->progress.started) ? ", has a progress thread" : "");
+        mst_load32_rlx(&attachment->waits.progress.started) ? ", has a progress thread" : "");
     if (geometry->unmapped_bytes)
         mst_log_line(
             &attachment->log, MUSTER_LOG_INFO,

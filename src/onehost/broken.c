@@ -119,7 +119,7 @@ static void proceed(mst_group *group)
 {
     if (!mst_load32_rlx(&group->wants_progress))
         return;
-    mst_background_progress(&group->subarena->attachment->background, false);
+    mst_background_progress(&group->subarena->attachment->waits.background, false);
     if (mst_load32_rlx(&group->wants_progress))
         mst_group_want_progress(group);
 }

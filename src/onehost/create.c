@@ -65,10 +65,10 @@ muster_status mst_group_create(mst_subarena *subarena, const mst_kernels *kernel
                                   .number = mst_subarena_number(subarena) };
     mst_pairs_init(&group->pairs, subarena);
     group->staging.subarena = subarena;
-    group->staging.oversubscribed = subarena->attachment->policy.spin_ns == 0;
+    group->staging.oversubscribed = subarena->attachment->waits.policy.spin_ns == 0;
     mst_staging_begin(&group->staging);
     group->kernels = kernels;
-    group->tuning = mst_tuning_for(subarena->size, subarena->attachment->policy.spin_ns == 0);
+    group->tuning = mst_tuning_for(subarena->size, subarena->attachment->waits.policy.spin_ns == 0);
     mst_group_plan_stores(group);
     group->recorded = mst_record_pack(&(mst_record_what){
         .peer = -1, .group_rank = (uint32_t)group->base.rank, .group_size = (uint32_t)group->base.size });
@@ -85,7 +85,7 @@ void mst_group_close(muster_group *closed)
 
     mst_log_line(closed->log, MUSTER_LOG_INFO, "frees a group of %d, in which it was rank %d", closed->size,
                  closed->rank);
-    mst_background_remove(&group->subarena->attachment->background, &group->task);
+    mst_background_remove(&group->subarena->attachment->waits.background, &group->task);
     mst_subarena_retire(group->subarena);
     destroy(group);
 }

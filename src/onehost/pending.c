@@ -140,7 +140,7 @@ void mst_pending_wanted(mst_group *group)
 {
     mst_store32_rlx(&group->wants_progress, 1);
     mst_group_want_progress(group);
-    mst_background_list(&group->subarena->attachment->background, &group->task);
+    mst_background_list(&group->subarena->attachment->waits.background, &group->task);
 }
 
 void mst_pending_register(mst_group *group, muster_call_class class, bool (*progress)(mst_group *group))

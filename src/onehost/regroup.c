@@ -102,7 +102,8 @@ static muster_status claim(regroup *regroup)
     mst_attachment *attachment = group->subarena->attachment;
     int room = group->base.size + (regroup->grows ? (int)attachment->geometry.size : 0);
 
-    regroup->list = (mst_member_list){ calloc((size_t)room, sizeof(mst_share)), room, 0, attachment->policy };
+    regroup->list =
+        (mst_member_list){ calloc((size_t)room, sizeof(mst_share)), room, 0, attachment->waits.policy };
     if (!regroup->list.shares)
         return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a group of up to %d", room);
     muster_status status =

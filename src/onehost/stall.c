@@ -177,7 +177,7 @@ static void look_for_cycle(const stall *stall, bool due)
 
     if (!due && !mst_load32_rlx(&deadlock->published)) /* a thread may have ended since the last look */
         return;
-    if (!mst_background_progress(&group->subarena->attachment->background, false))
+    if (!mst_background_progress(&group->subarena->attachment->waits.background, false))
         return; /* another thread is about to move something, perhaps what a member of the cycle waits for */
     for (int i = 0; i < 2; i++)
         awaited[i] = stall->peers[i] < 0 ? MST_RANKS_MAX : group->subarena->shares[stall->peers[i]].seat;

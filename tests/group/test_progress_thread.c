@@ -192,7 +192,7 @@ END_TEST
 
 static uint64_t turns_of(const muster_group *group)
 {
-    return mst_load64_rlx(&mst_group_of_const(group)->subarena->attachment->progress.turns);
+    return mst_load64_rlx(&mst_group_of_const(group)->subarena->attachment->waits.progress.turns);
 }
 
 static double now_s(void)
@@ -269,7 +269,7 @@ static int meets_the_lock(muster_group *world, void *arg)
         RANK_OK(world, muster_barrier_start(world, &request));
         mst_add32_sc(doorbell.sleepers, 1); /* as the thread's */
         mst_pending_lock(group);
-        RANK_CHECK(world, pthread_create(&thread, NULL, look_and_sleep, &attachment->background) == 0);
+        RANK_CHECK(world, pthread_create(&thread, NULL, look_and_sleep, &attachment->waits.background) == 0);
         pthread_join(thread, &looked);
         uint32_t before = mst_load32_acq(doorbell.word);
         mst_pending_unlock(group);

@@ -36,7 +36,7 @@ void mst_combine_plan(mst_call *call)
 static void call_program(const mst_call *call, void *acc, const void *next, size_t bytes)
 {
     const mst_request *request = call->request;
-    mst_progress_thread *progress = &call->group->subarena->attachment->progress;
+    mst_progress_thread *progress = &call->group->subarena->attachment->waits.progress;
 
     mst_progress_thread_calls_program(progress);
     request->made->fn(acc, next, bytes / request->element_bytes, request->dtype, request->made->arg);
