@@ -6,102 +6,10 @@
 
 #include "shm/base/atomic.h"
 #include "shm/base/error.h"
-#include "shm/base/fault.h"
 #include "shm/death/terminations.h"
-#include "shm/port/os.h"
-
-#define SLOTS_BYTES (2 * MST_SMALL_BYTES)
-
-static_assert(sizeof(mst_cell) == MST_EXTENT_UNIT && SLOTS_BYTES % MST_EXTENT_UNIT == 0,
-              "cells and slots are committed one by one");
+#include "shm/group/cell.h"
 
 /* ---- our own share ---- */
-
-static void init_sequence(mst_sequence_lines *sequence)
-{
-    mst_store32_rlx(&sequence->arrivals[0].word, 0);
-    mst_store32_rlx(&sequence->arrivals[1].word, 0);
-    mst_store32_rlx(&sequence->sleepers, 0);
-}
-
-static void init_cell(mst_cell *cell, uint64_t membership)
-{
-    mst_store64_rlx(&cell->poison, mst_poison_none(membership));
-    mst_store64_rlx(&cell->channels, 0);
-    mst_store64_rlx(&cell->regroups, 0);
-    mst_store64_rlx(&cell->decided, 0);
-    mst_store64_rlx(&cell->pairs, 0);
-    for (int i = 0; i < MST_NAME_WORDS; i++)
-        mst_store64_rlx(&cell->name[i], 0);
-    mst_store32_rlx(&cell->chunks_word, 0);
-    mst_store32_rlx(&cell->chunks_sleepers, 0);
-    for (int i = 0; i < MST_CHUNKS_MAX; i++)
-        mst_store64_rlx(&cell->chunks[i], 0);
-    cell->staging_offset = 0;
-    init_sequence(&cell->collectives);
-    init_sequence(&cell->splits);
-    mst_store64_rlx(&cell->journal.started, 0);
-    mst_store64_rlx(&cell->journal.read, 0);
-    mst_store64_rlx(&cell->journal.done, 0);
-    cell->journal.first = 0;
-    mst_store32_rlx(&cell->doorbell.word, 0);
-    mst_store32_rlx(&cell->doorbell.sleepers, 0);
-    cell->reason_bytes = 0;
-    cell->reason_limit_ns = 0;
-    mst_fault_point("cell.open");
-    mst_store64_rel(&cell->membership, membership); /* E10; peers read the cell after E1 or E3 */
-}
-
-static void free_cell(mst_attachment *attachment, uint32_t index)
-{
-    pthread_mutex_lock(&attachment->lock);
-    attachment->cells.in_use[index] = false;
-    pthread_mutex_unlock(&attachment->lock);
-}
-
-/* Cells and their slots are committed in order, and never released: at most 48 MiB per rank. */
-static muster_status commit_cells(mst_attachment *attachment, uint32_t index)
-{
-    const mst_geometry *geometry = &attachment->geometry;
-    mst_memory *memory = &attachment->memory;
-    uint32_t seat = attachment->seat, next = attachment->cells.committed;
-
-    if (index < next)
-        return MUSTER_OK;
-    muster_status status = mst_memory_commit(memory, mst_layout_cell(geometry, seat, next), sizeof(mst_cell),
-                                             "a group's control lines");
-    if (status == MUSTER_OK)
-        status = mst_memory_commit(memory, mst_layout_slots(geometry, seat, next), SLOTS_BYTES,
-                                   "a group's small slots");
-    if (status == MUSTER_OK)
-        attachment->cells.committed++;
-    return status;
-}
-
-static muster_status claim_cell(mst_attachment *attachment, uint32_t *index, uint64_t *membership)
-{
-    muster_status status = MUSTER_OK;
-    uint32_t at = 0;
-
-    pthread_mutex_lock(&attachment->lock);
-    while (at < MST_CELLS_MAX && attachment->cells.in_use[at])
-        at++;
-    if (at == MST_CELLS_MAX)
-        status =
-            mst_fail(MUSTER_ERR_NO_SPACE,
-                     "rank %u is in %d groups, which is the maximum; free groups that are no longer needed",
-                     attachment->rank, MST_CELLS_MAX);
-    else
-        status = commit_cells(attachment, at);
-    if (status == MUSTER_OK) {
-        attachment->cells.in_use[at] = true;
-        attachment->cells.generations[at]++;
-        *index = at;
-        *membership = 2 * (uint64_t)attachment->cells.generations[at] + 1;
-    }
-    pthread_mutex_unlock(&attachment->lock);
-    return status;
-}
 
 static void reclaim(mst_attachment *attachment);
 
@@ -116,16 +24,16 @@ static muster_status claim(mst_attachment *attachment, mst_share *share)
     mst_share claimed = { .seat = attachment->seat, .block_bytes = share->block_bytes };
 
     reclaim(attachment);
-    muster_status status = claim_cell(attachment, &claimed.cell, &claimed.membership);
+    muster_status status = mst_cell_claim(attachment, &claimed.cell, &claimed.membership);
     if (status != MUSTER_OK)
         return status;
     if (share->block_bytes)
         status = mst_heap_claim(&attachment->heap, share->block_bytes, &claimed.staging_offset);
     if (status != MUSTER_OK) {
-        free_cell(attachment, claimed.cell);
+        mst_cell_free(attachment, claimed.cell);
         return status;
     }
-    init_cell(mst_layout_cell(&attachment->geometry, attachment->seat, claimed.cell), claimed.membership);
+    mst_cell_init(mst_layout_cell(&attachment->geometry, attachment->seat, claimed.cell), claimed.membership);
     *share = claimed;
     return MUSTER_OK;
 }
@@ -166,27 +74,18 @@ static void release_memory(mst_attachment *attachment, const mst_share *share)
         mst_heap_release(&attachment->heap, share->staging_offset, bytes_of(&attachment->geometry, share));
 }
 
-static void leave(mst_attachment *attachment, const mst_share *share)
-{
-    mst_cell *cell = mst_layout_cell(&attachment->geometry, attachment->seat, share->cell);
-
-    mst_fault_point("cell.leave");
-    mst_store64_rel(&cell->membership,
-                    share->membership - 1); /* E10: our last access to peers' memory is before */
-}
-
 void mst_share_release(mst_attachment *attachment, const mst_share *share)
 {
-    leave(attachment, share);
+    mst_cell_leave(attachment, share->cell, share->membership);
     release_memory(attachment, share);
-    free_cell(attachment, share->cell);
+    mst_cell_free(attachment, share->cell);
 }
 
 /* The memory stays claimed: a peer whose split succeeded may read it at any time. The parent group is
  * poisoned in that case, so this happens at most once per group. */
 void mst_share_abandon(mst_attachment *attachment, const mst_share *share)
 {
-    leave(attachment, share);
+    mst_cell_leave(attachment, share->cell, share->membership);
 }
 
 /* ---- all shares ---- */
@@ -369,7 +268,7 @@ static void reclaim_one(mst_subarena *subarena)
     for (size_t i = 0; i < subarena->block_count; i++)
         mst_heap_release(&attachment->heap, subarena->blocks[i].offset, subarena->blocks[i].bytes);
     release_memory(attachment, &subarena->own);
-    free_cell(attachment, subarena->own.cell);
+    mst_cell_free(attachment, subarena->own.cell);
     destroy(subarena);
 }
 
@@ -414,7 +313,7 @@ void mst_subarena_retire(mst_subarena *subarena)
 
     pthread_mutex_lock(&attachment->lock);
     take_off_list(&attachment->open, subarena);
-    leave(attachment, &subarena->own);
+    mst_cell_leave(attachment, subarena->own.cell, subarena->own.membership);
     for (int r = 0; r < subarena->size; r++)
         mst_attachment_part(attachment, subarena->shares[r].seat);
     mst_attachment_release_dead(attachment);

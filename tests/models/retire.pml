@@ -78,7 +78,7 @@ proctype Main(byte me) {
     :: r < N && r == DOOMED && r != me -> gone; r++
 #endif
     od;
-    atomic { generation[me] = 1; poison[me] = 0 }; /* init_cell() */
+    atomic { generation[me] = 1; poison[me] = 0 }; /* mst_cell_init() */
     r = 0;
     do                                      /* the next group, of those who are left */
     :: r == DOOMED -> break
