@@ -136,7 +136,7 @@ END_STRUCT(mst_journal_lines);
 STRUCT(mst_split_record)
     FIELD(int32_t, color);
     FIELD(int32_t, key);
-    FIELD(uint32_t, status);     /* a muster_status: whether the rank could allocate its share of the child */
+    FIELD(uint32_t, status);     /* a muster_status: whether the rank could allocate its part of the child */
     FIELD(uint32_t, cell);       /* index of its cell for the child */
     FIELD(uint64_t, membership); /* the value of that cell's membership while the rank is in the child */
     FIELD(uint64_t, staging_offset); /* 0: none yet */
@@ -150,7 +150,7 @@ STRUCT(mst_pair_record)
     FIELD(uint64_t, list);         /* a hash of the subset's ranks */
     FIELD(uint64_t, membership);   /* as in a split record */
     FIELD(uint32_t, cell);
-    FIELD(uint32_t, status); /* a muster_status: whether the rank could allocate its share */
+    FIELD(uint32_t, status); /* a muster_status: whether the rank could allocate its part */
 END_STRUCT(mst_pair_record);
 
 STRUCT(mst_pair_entry)
@@ -159,9 +159,9 @@ END_STRUCT(mst_pair_entry);
 
 /* What a rank contributes to a shrink or a grow, published by E11. */
 STRUCT(mst_regroup_record)
-    FIELD(mst_split_record, share); /* color and key: unused */
-    FIELD(uint64_t, list_offset);   /* where in its heap the membership list is that it proposes */
-    FIELD(uint32_t, grows);         /* 1: replacements of dead ranks are to be added */
+    FIELD(mst_split_record, member); /* color and key: unused */
+    FIELD(uint64_t, list_offset);    /* where in its heap the membership list is that it proposes */
+    FIELD(uint32_t, grows);          /* 1: replacements of dead ranks are to be added */
     FIELD(uint32_t, reserved);
     ARRAY(uint64_t, reserved_too, [6]);
 END_STRUCT(mst_regroup_record);

@@ -3,7 +3,7 @@
  *
  * For every seat whose rank has ended, the launcher stores who replaces it: the rank of another seat, which
  * may not have started yet, or nobody (E15). Following these words from the seat in which a rank started
- * leads to the seat that it has now. A replacement takes its seat, prepares its share of the group, and waits
+ * leads to the seat that it has now. A replacement takes its seat, prepares its part of the group, and waits
  * until the others put it on the membership list of a new group. That is its admission (E16), stored by
  * compare-and-swap, so that it joins only one group, whichever member tells it.
  */

@@ -49,7 +49,7 @@ static uint64_t channel_bytes(const mst_channels *channels)
 
 static _Atomic uint64_t *table_of(const mst_subarena *subarena, int rank, uint64_t offset)
 {
-    return mst_layout_heap_at(&subarena->attachment->geometry, subarena->shares[rank].seat, offset,
+    return mst_layout_heap_at(&subarena->attachment->geometry, subarena->members[rank].seat, offset,
                               (uint64_t)subarena->size * sizeof(uint64_t));
 }
 
@@ -120,7 +120,7 @@ mst_flow mst_channel_find(mst_channels *channels, int sender)
 {
     mst_subarena *subarena = channels->subarena;
     const mst_geometry *geometry = &subarena->attachment->geometry;
-    uint32_t seat = subarena->shares[sender].seat;
+    uint32_t seat = subarena->members[sender].seat;
 
     if (channels->incoming[sender].channel)
         return MST_FLOW_OK;

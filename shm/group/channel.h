@@ -52,7 +52,7 @@ typedef enum mst_entry_kind {
     MST_ENTRY_ANNOUNCED,      /* an announcement of a message whose bytes can be asked for */
     MST_ENTRY_ANNOUNCED_VIEW, /* the same of a view */
     MST_ENTRY_PART,           /* further bytes of a message */
-    MST_ENTRY_WRITTEN,        /* no bytes: the sender has written its share into the receiver's buffer */
+    MST_ENTRY_WRITTEN,        /* no bytes: the sender has written its part into the receiver's buffer */
     MST_ENTRY_KINDS
 } mst_entry_kind;
 
@@ -70,7 +70,7 @@ typedef struct mst_envelope {
 
 typedef enum mst_answer_kind {
     MST_ANSWER_REST,   /* send the rest */
-    MST_ANSWER_WANTED, /* write your share of the view to this offset in my heap */
+    MST_ANSWER_WANTED, /* write your part of the view to this offset in my heap */
     MST_ANSWER_READ,   /* the view has been read */
     MST_ANSWER_KINDS
 } mst_answer_kind;
@@ -138,7 +138,7 @@ static inline void mst_channels_ring(const mst_channels *channels, int member)
 
     mst_eventcount_ring(&subarena->cells[member]->doorbell);
     mst_eventcount_ring(
-        &mst_layout_entry(&subarena->attachment->geometry, subarena->shares[member].seat)->doorbell);
+        &mst_layout_entry(&subarena->attachment->geometry, subarena->members[member].seat)->doorbell);
 }
 
 /* ---- entries ---- */

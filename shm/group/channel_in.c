@@ -268,5 +268,5 @@ const void *mst_channel_view(const mst_channels *channels, int sender, uint64_t 
 {
     const mst_subarena *subarena = channels->subarena;
 
-    return mst_layout_heap_at(&subarena->attachment->geometry, subarena->shares[sender].seat, offset, bytes);
+    return mst_layout_heap_at(&subarena->attachment->geometry, subarena->members[sender].seat, offset, bytes);
 }

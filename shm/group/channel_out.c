@@ -228,6 +228,6 @@ void *mst_channel_buffer(const mst_channels *channels, int receiver, uint64_t of
 {
     const mst_subarena *subarena = channels->subarena;
 
-    return mst_layout_heap_at(&subarena->attachment->geometry, subarena->shares[receiver].seat, offset,
+    return mst_layout_heap_at(&subarena->attachment->geometry, subarena->members[receiver].seat, offset,
                               bytes);
 }

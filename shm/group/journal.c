@@ -93,7 +93,7 @@ void mst_journal_advance(mst_journal *journal, mst_journal_stage stage, uint64_t
     for (int rank = 0; rank < subarena->size; rank++) { /* our own, too: another thread of ours may wait */
         mst_eventcount_ring(&subarena->cells[rank]->doorbell);
         mst_eventcount_ring(
-            &mst_layout_entry(&subarena->attachment->geometry, subarena->shares[rank].seat)->doorbell);
+            &mst_layout_entry(&subarena->attachment->geometry, subarena->members[rank].seat)->doorbell);
     }
 }
 
@@ -108,7 +108,7 @@ const mst_journal_entry *mst_journal_next(mst_journal *journal, mst_journal_stag
     if (offset % MST_CACHE_LINE_BYTES)
         return NULL;
     const mst_journal_entry *entry = mst_layout_heap_at(&subarena->attachment->geometry,
-                                                        subarena->shares[rank].seat, offset, sizeof *entry);
+                                                        subarena->members[rank].seat, offset, sizeof *entry);
     if (entry)
         *position = entry;
     return entry;

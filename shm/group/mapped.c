@@ -45,7 +45,7 @@ void *mst_subarena_corresponding(mst_attachment *attachment, const void *mine, u
     pthread_mutex_lock(&attachment->lock);
     const mst_subarena *subarena = find_mapped(attachment, mine, &at);
     for (int rank = 0; subarena && rank < subarena->size; rank++) {
-        if (subarena->shares[rank].seat != seat)
+        if (subarena->members[rank].seat != seat)
             continue;
         *left = at < subarena->mapped_bytes[rank] ? subarena->mapped_bytes[rank] - at : 0;
         theirs = subarena->mapped[rank] + at;

@@ -123,7 +123,7 @@ static mst_pair_entry *find_entries(const mst_subarena *subarena, int rank, uint
 {
     if (offset % MST_EXTENT_UNIT != 0)
         return NULL;
-    return mst_layout_heap_at(&subarena->attachment->geometry, subarena->shares[rank].seat, offset,
+    return mst_layout_heap_at(&subarena->attachment->geometry, subarena->members[rank].seat, offset,
                               table_bytes(subarena));
 }
 

@@ -4,7 +4,7 @@
 mst_staging_offer mst_staging_claim(mst_subarena *subarena)
 {
     mst_attachment *attachment = subarena->attachment;
-    mst_share *own = &subarena->own;
+    mst_member *own = &subarena->own;
     muster_status status = MUSTER_OK;
 
     if (own->staging_offset == 0)
@@ -16,12 +16,12 @@ mst_staging_offer mst_staging_claim(mst_subarena *subarena)
 bool mst_staging_place(mst_subarena *subarena, int rank, uint64_t offset)
 {
     const mst_geometry *geometry = &subarena->attachment->geometry;
-    mst_share told = subarena->shares[rank];
+    mst_member told = subarena->members[rank];
 
     told.staging_offset = offset;
-    if (!mst_share_has_room(geometry, &told))
+    if (!mst_member_has_room(geometry, &told))
         return false;
-    subarena->shares[rank].staging_offset = offset; /* that alone: the watcher of deaths reads the seat */
+    subarena->members[rank].staging_offset = offset; /* that alone: the watcher of deaths reads the seat */
     subarena->staging[rank] = mst_layout_at(geometry, told.seat, offset);
     return true;
 }

@@ -9,90 +9,90 @@
 #include "shm/death/terminations.h"
 #include "shm/group/cell.h"
 
-/* ---- our own share ---- */
+/* ---- our own part ---- */
 
 static void reclaim(mst_attachment *attachment);
 
-/* Of the staging of a share, or of the block in its place. */
-static uint64_t bytes_of(const mst_geometry *geometry, const mst_share *share)
+/* Of a member's staging, or of the block in its place. */
+static uint64_t bytes_of(const mst_geometry *geometry, const mst_member *member)
 {
-    return share->block_bytes ? share->block_bytes : geometry->staging_bytes;
+    return member->block_bytes ? member->block_bytes : geometry->staging_bytes;
 }
 
-static muster_status claim(mst_attachment *attachment, mst_share *share)
+static muster_status claim(mst_attachment *attachment, mst_member *member)
 {
-    mst_share claimed = { .seat = attachment->seat, .block_bytes = share->block_bytes };
+    mst_member claimed = { .seat = attachment->seat, .block_bytes = member->block_bytes };
 
     reclaim(attachment);
     muster_status status = mst_cell_claim(attachment, &claimed.cell, &claimed.membership);
     if (status != MUSTER_OK)
         return status;
-    if (share->block_bytes)
-        status = mst_heap_claim(&attachment->heap, share->block_bytes, &claimed.staging_offset);
+    if (member->block_bytes)
+        status = mst_heap_claim(&attachment->heap, member->block_bytes, &claimed.staging_offset);
     if (status != MUSTER_OK) {
         mst_cell_free(attachment, claimed.cell);
         return status;
     }
     mst_cell_init(mst_layout_cell(&attachment->geometry, attachment->seat, claimed.cell), claimed.membership);
-    *share = claimed;
+    *member = claimed;
     return MUSTER_OK;
 }
 
-muster_status mst_share_claim(mst_attachment *attachment, mst_share *share)
+muster_status mst_member_claim(mst_attachment *attachment, mst_member *member)
 {
-    share->block_bytes = 0;
-    return claim(attachment, share);
+    member->block_bytes = 0;
+    return claim(attachment, member);
 }
 
 /* Only blocks of the heap's cache have been used before: the system gives zeros. */
-muster_status mst_share_claim_block(mst_attachment *attachment, mst_share *share)
+muster_status mst_member_claim_block(mst_attachment *attachment, mst_member *member)
 {
-    muster_status status = claim(attachment, share);
+    muster_status status = claim(attachment, member);
 
-    if (status == MUSTER_OK && share->block_bytes <= MST_HEAP_CACHE_BLOCK_BYTES_MAX)
-        memset(mst_layout_at(&attachment->geometry, share->seat, share->staging_offset), 0,
-               share->block_bytes);
+    if (status == MUSTER_OK && member->block_bytes <= MST_HEAP_CACHE_BLOCK_BYTES_MAX)
+        memset(mst_layout_at(&attachment->geometry, member->seat, member->staging_offset), 0,
+               member->block_bytes);
     return status;
 }
 
-muster_status mst_share_claim_staging(mst_attachment *attachment, mst_share *share)
+muster_status mst_member_claim_staging(mst_attachment *attachment, mst_member *member)
 {
-    mst_cell *cell = mst_layout_cell(&attachment->geometry, attachment->seat, share->cell);
+    mst_cell *cell = mst_layout_cell(&attachment->geometry, attachment->seat, member->cell);
 
     muster_status status =
-        mst_heap_claim(&attachment->heap, attachment->geometry.staging_bytes, &share->staging_offset);
+        mst_heap_claim(&attachment->heap, attachment->geometry.staging_bytes, &member->staging_offset);
     if (status == MUSTER_OK)
-        cell->staging_offset = share->staging_offset;
+        cell->staging_offset = member->staging_offset;
     else
-        mst_share_release(attachment, share);
+        mst_member_release(attachment, member);
     return status;
 }
 
-static void release_memory(mst_attachment *attachment, const mst_share *share)
+static void release_memory(mst_attachment *attachment, const mst_member *member)
 {
-    if (share->staging_offset)
-        mst_heap_release(&attachment->heap, share->staging_offset, bytes_of(&attachment->geometry, share));
+    if (member->staging_offset)
+        mst_heap_release(&attachment->heap, member->staging_offset, bytes_of(&attachment->geometry, member));
 }
 
-void mst_share_release(mst_attachment *attachment, const mst_share *share)
+void mst_member_release(mst_attachment *attachment, const mst_member *member)
 {
-    mst_cell_leave(attachment, share->cell, share->membership);
-    release_memory(attachment, share);
-    mst_cell_free(attachment, share->cell);
+    mst_cell_leave(attachment, member->cell, member->membership);
+    release_memory(attachment, member);
+    mst_cell_free(attachment, member->cell);
 }
 
 /* The memory stays claimed: a peer whose split succeeded may read it at any time. The parent group is
  * poisoned in that case, so this happens at most once per group. */
-void mst_share_abandon(mst_attachment *attachment, const mst_share *share)
+void mst_member_abandon(mst_attachment *attachment, const mst_member *member)
 {
-    mst_cell_leave(attachment, share->cell, share->membership);
+    mst_cell_leave(attachment, member->cell, member->membership);
 }
 
-/* ---- all shares ---- */
+/* ---- all members' parts ---- */
 
 static void destroy(mst_subarena *subarena)
 {
-    free(subarena->shares);
+    free(subarena->members);
     free(subarena->cells);
     free(subarena->no_poison);
     free(subarena->slots);
@@ -107,36 +107,36 @@ static mst_subarena *allocate(int size)
 
     if (!subarena)
         return NULL;
-    subarena->shares = calloc((size_t)size, sizeof *subarena->shares);
+    subarena->members = calloc((size_t)size, sizeof *subarena->members);
     /* NOLINTNEXTLINE(bugprone-sizeof-expression): pointers to cells */
     subarena->cells = calloc((size_t)size, sizeof *subarena->cells);
     subarena->no_poison = calloc((size_t)size, sizeof *subarena->no_poison);
     subarena->slots = calloc((size_t)size, sizeof *subarena->slots);
     subarena->staging = calloc((size_t)size, sizeof *subarena->staging);
-    if (subarena->shares && subarena->cells && subarena->no_poison && subarena->slots && subarena->staging)
+    if (subarena->members && subarena->cells && subarena->no_poison && subarena->slots && subarena->staging)
         return subarena;
     destroy(subarena);
     return NULL;
 }
 
-bool mst_share_has_room(const mst_geometry *geometry, const mst_share *share)
+bool mst_member_has_room(const mst_geometry *geometry, const mst_member *member)
 {
-    return share->staging_offset % MST_EXTENT_UNIT == 0 &&
-           mst_layout_heap_at(geometry, share->seat, share->staging_offset, bytes_of(geometry, share));
+    return member->staging_offset % MST_EXTENT_UNIT == 0 &&
+           mst_layout_heap_at(geometry, member->seat, member->staging_offset, bytes_of(geometry, member));
 }
 
-static muster_status check_share(const mst_geometry *geometry, const mst_share *share)
+static muster_status check_member(const mst_geometry *geometry, const mst_member *member)
 {
-    if (share->seat < geometry->seats && share->cell < MST_CELLS_MAX && (share->membership & 1) &&
-        ((share->staging_offset == 0 && share->block_bytes == 0) || mst_share_has_room(geometry, share)))
+    if (member->seat < geometry->seats && member->cell < MST_CELLS_MAX && (member->membership & 1) &&
+        ((member->staging_offset == 0 && member->block_bytes == 0) || mst_member_has_room(geometry, member)))
         return MUSTER_OK;
     return mst_fail(MUSTER_ERR_BAD_ARENA,
                     "seat %u of the arena claims cell %u and memory at %llu, which are not in its region: "
                     "the arena is damaged",
-                    share->seat, share->cell, (unsigned long long)share->staging_offset);
+                    member->seat, member->cell, (unsigned long long)member->staging_offset);
 }
 
-/* For muster inspect: identifies the cell's group by rank 0's share, which no other group ever has. */
+/* For muster inspect: identifies the cell's group by rank 0's part, which no other group ever has. */
 static void identify(const mst_subarena *subarena)
 {
     mst_cell *cell = subarena->cells[subarena->rank];
@@ -147,13 +147,13 @@ static void identify(const mst_subarena *subarena)
     cell->group_size = (uint32_t)subarena->size;
 }
 
-muster_status mst_subarena_open(mst_attachment *attachment, const mst_share *shares, int rank, int size,
+muster_status mst_subarena_open(mst_attachment *attachment, const mst_member *members, int rank, int size,
                                 mst_subarena **opened)
 {
     const mst_geometry *geometry = &attachment->geometry;
 
     for (int r = 0; r < size; r++) {
-        muster_status status = check_share(geometry, &shares[r]);
+        muster_status status = check_member(geometry, &members[r]);
         if (status != MUSTER_OK)
             return status;
     }
@@ -163,21 +163,21 @@ muster_status mst_subarena_open(mst_attachment *attachment, const mst_share *sha
     subarena->attachment = attachment;
     subarena->rank = rank;
     subarena->size = size;
-    subarena->own = shares[rank];
+    subarena->own = members[rank];
     subarena->staged = true;
     for (int r = 0; r < size; r++) {
-        subarena->shares[r] = shares[r];
-        subarena->cells[r] = mst_layout_cell(geometry, shares[r].seat, shares[r].cell);
-        subarena->no_poison[r] = mst_poison_none(shares[r].membership);
-        subarena->slots[r] = mst_layout_slots(geometry, shares[r].seat, shares[r].cell);
-        subarena->staging[r] = mst_layout_at(geometry, shares[r].seat, shares[r].staging_offset);
-        subarena->staged = subarena->staged && shares[r].staging_offset != 0;
+        subarena->members[r] = members[r];
+        subarena->cells[r] = mst_layout_cell(geometry, members[r].seat, members[r].cell);
+        subarena->no_poison[r] = mst_poison_none(members[r].membership);
+        subarena->slots[r] = mst_layout_slots(geometry, members[r].seat, members[r].cell);
+        subarena->staging[r] = mst_layout_at(geometry, members[r].seat, members[r].staging_offset);
+        subarena->staged = subarena->staged && members[r].staging_offset != 0;
     }
     identify(subarena);
     mst_attachment_hold(attachment);
     pthread_mutex_lock(&attachment->lock);
     for (int r = 0; r < size; r++)
-        mst_attachment_meet(attachment, shares[r].seat);
+        mst_attachment_meet(attachment, members[r].seat);
     subarena->next = attachment->open;
     attachment->open = subarena;
     pthread_mutex_unlock(&attachment->lock);
@@ -188,7 +188,7 @@ muster_status mst_subarena_open(mst_attachment *attachment, const mst_share *sha
 bool mst_subarena_has_member(const mst_subarena *subarena, int rank)
 {
     /* E10: any other value means left, also that of a later group in the same cell */
-    return mst_load64_acq(&subarena->cells[rank]->membership) == subarena->shares[rank].membership;
+    return mst_load64_acq(&subarena->cells[rank]->membership) == subarena->members[rank].membership;
 }
 
 bool mst_subarena_is_broken(const mst_subarena *subarena)
@@ -207,12 +207,12 @@ static int first_to_end(const mst_subarena *subarena)
     int first = -1;
 
     for (int rank = 0; rank < subarena->size; rank++) {
-        uint32_t seat = subarena->shares[rank].seat;
+        uint32_t seat = subarena->members[rank].seat;
 
         if (rank == subarena->rank || mst_termination_of(geometry, seat).kind == MUSTER_TERMINATION_NONE ||
             !mst_subarena_has_member(subarena, rank))
             continue;
-        if (first < 0 || mst_termination_precedes(geometry, seat, subarena->shares[first].seat))
+        if (first < 0 || mst_termination_precedes(geometry, seat, subarena->members[first].seat))
             first = rank;
     }
     return first;
@@ -228,7 +228,7 @@ bool mst_subarena_look_at_terminations(const mst_subarena *subarena)
     if (rank < 0) /* it had left before it ended */
         return false;
     muster_termination termination =
-        mst_termination_of(&subarena->attachment->geometry, subarena->shares[rank].seat);
+        mst_termination_of(&subarena->attachment->geometry, subarena->members[rank].seat);
     mst_poison poison = { mst_poison_of_termination(termination), rank, termination.code };
     mst_poison_spread(subarena->cells, subarena->no_poison, subarena->size, &poison);
     return true;
@@ -250,7 +250,7 @@ static bool all_peers_gone(const mst_subarena *subarena)
 {
     for (int r = 0; r < subarena->size; r++) {
         mst_liveness *liveness = &subarena->attachment->liveness;
-        uint32_t seat = subarena->shares[r].seat;
+        uint32_t seat = subarena->members[r].seat;
 
         if (r == subarena->rank)
             continue;
@@ -315,7 +315,7 @@ void mst_subarena_retire(mst_subarena *subarena)
     take_off_list(&attachment->open, subarena);
     mst_cell_leave(attachment, subarena->own.cell, subarena->own.membership);
     for (int r = 0; r < subarena->size; r++)
-        mst_attachment_part(attachment, subarena->shares[r].seat);
+        mst_attachment_part(attachment, subarena->members[r].seat);
     mst_attachment_release_dead(attachment);
     subarena->next = attachment->retired;
     attachment->retired = subarena;

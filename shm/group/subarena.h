@@ -15,22 +15,22 @@
 #include "shm/arena/attachment.h"
 #include "shm/wait/poison.h"
 
-/* Where one member's share is. */
-typedef struct mst_share {
+/* What one member contributes to a group, its part, and where that is. */
+typedef struct mst_member {
     uint32_t seat;
     uint32_t cell;
     uint64_t membership;
     uint64_t staging_offset; /* 0: not claimed yet */
     uint64_t
         block_bytes; /* of the block there, if it is not staging but memory that members map; 0: staging */
-} mst_share;
+} mst_member;
 
 typedef struct mst_subarena {
     mst_attachment *attachment;
     int rank;
     int size;
-    mst_share own;
-    mst_share *shares;       /* by rank of the group: private copies, checked */
+    mst_member own;
+    mst_member *members;     /* by rank of the group: private copies, checked */
     mst_cell **cells;        /* by rank of the group */
     uint64_t *no_poison;     /* by rank of the group: the word of a cell without poison */
     unsigned char **slots;   /* by rank of the group: the two small slots, adjacent */
@@ -44,30 +44,30 @@ typedef struct mst_subarena {
     struct mst_subarena *next; /* in the list of open or of retired sub-arenas */
 } mst_subarena;
 
-/* Claims this rank's share of a future group: an initialised cell, and committed slots. */
-muster_status mst_share_claim(mst_attachment *attachment, mst_share *share);
-/* The same with a block of share->block_bytes in place of staging: zeros, in memory that others can map. */
-muster_status mst_share_claim_block(mst_attachment *attachment, mst_share *share);
-/* Adds staging, which the cell then tells of; to be called before the share is published. On failure the
- * share is gone. */
-muster_status mst_share_claim_staging(mst_attachment *attachment, mst_share *share);
-/* Frees a share that no peer will use: all of them saw the split fail. */
-void mst_share_release(mst_attachment *attachment, const mst_share *share);
+/* Claims this rank's part of a future group: an initialised cell, and committed slots. */
+muster_status mst_member_claim(mst_attachment *attachment, mst_member *member);
+/* The same with a block of member->block_bytes in place of staging: zeros, in memory that others can map. */
+muster_status mst_member_claim_block(mst_attachment *attachment, mst_member *member);
+/* Adds staging, which the cell then tells of; to be called before the part is published. On failure the
+ * part is gone. */
+muster_status mst_member_claim_staging(mst_attachment *attachment, mst_member *member);
+/* Frees a part that no peer will use: all of them saw the split fail. */
+void mst_member_release(mst_attachment *attachment, const mst_member *member);
 /* Leaves a group of which some peers may already be members, though this rank saw its split fail. */
-void mst_share_abandon(mst_attachment *attachment, const mst_share *share);
+void mst_member_abandon(mst_attachment *attachment, const mst_member *member);
 
 /* Whether a peer can have its staging, or its block, where it told. */
-bool mst_share_has_room(const mst_geometry *geometry, const mst_share *share);
+bool mst_member_has_room(const mst_geometry *geometry, const mst_member *member);
 
-/* Creates the sub-arena of `size` members from their shares, which come from peers: BAD_ARENA unless every
- * offset is in its owner's region. Takes ownership of our own share on success. */
-muster_status mst_subarena_open(mst_attachment *attachment, const mst_share *shares, int rank, int size,
+/* Creates the sub-arena of `size` members from their parts, which come from peers: BAD_ARENA unless every
+ * offset is in its owner's region. Takes ownership of our own part on success. */
+muster_status mst_subarena_open(mst_attachment *attachment, const mst_member *members, int rank, int size,
                                 mst_subarena **subarena);
 
-/* A number of the group: rank 0's share, which no other group ever has. */
+/* A number of the group: rank 0's part, which no other group ever has. */
 static inline uint64_t mst_subarena_number(const mst_subarena *subarena)
 {
-    const mst_share *first = &subarena->shares[0];
+    const mst_member *first = &subarena->members[0];
 
     return (uint64_t)first->seat << 48 | (uint64_t)first->cell << 32 | (first->membership & UINT32_MAX);
 }

@@ -278,9 +278,9 @@ static muster_status start_progress_thread(mst_attachment *attachment)
                  : MUSTER_OK;
 }
 
-/* The first share that a rank claims is its share of the world, or of the group that admits it as a
+/* The first part that a rank claims is its part of the world, or of the group that admits it as a
  * replacement; so its cell and offset are known to all. */
-static muster_status take_seat(mst_attachment *attachment, mst_share *share)
+static muster_status take_seat(mst_attachment *attachment, mst_member *member)
 {
     muster_status status = claim_entry(attachment);
     if (status != MUSTER_OK)
@@ -291,32 +291,32 @@ static muster_status take_seat(mst_attachment *attachment, mst_share *share)
                              &attachment->deadlock.own_threads);
     status = start_progress_thread(attachment);
     if (status == MUSTER_OK)
-        status = mst_share_claim(attachment, share);
-    return status == MUSTER_OK ? mst_share_claim_staging(attachment, share) : status;
+        status = mst_member_claim(attachment, member);
+    return status == MUSTER_OK ? mst_member_claim_staging(attachment, member) : status;
 }
 
 static muster_status open_world(mst_attachment *attachment, mst_subarena **world)
 {
     uint32_t size = attachment->geometry.size;
-    mst_share *shares = calloc(size, sizeof *shares);
+    mst_member *members = calloc(size, sizeof *members);
 
-    if (!shares)
+    if (!members)
         return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a world of %u", size);
     for (uint32_t rank = 0; rank < size; rank++) {
         const mst_cell *cell = mst_layout_cell(&attachment->geometry, rank, MST_WORLD_CELL);
 
-        shares[rank] = (mst_share){ rank, MST_WORLD_CELL, MST_WORLD_MEMBERSHIP, cell->staging_offset, 0 };
+        members[rank] = (mst_member){ rank, MST_WORLD_CELL, MST_WORLD_MEMBERSHIP, cell->staging_offset, 0 };
     }
-    muster_status status = mst_subarena_open(attachment, shares, (int)attachment->rank, (int)size, world);
-    free(shares);
+    muster_status status = mst_subarena_open(attachment, members, (int)attachment->rank, (int)size, world);
+    free(members);
     return status;
 }
 
 static muster_status join_first(mst_attachment *attachment, mst_subarena **world)
 {
-    mst_share share;
+    mst_member member;
 
-    muster_status status = take_seat(attachment, &share);
+    muster_status status = take_seat(attachment, &member);
     if (status == MUSTER_OK) {
         for (uint32_t seat = 0; seat < attachment->geometry.size; seat++) /* before we can be seen, and die */
             mst_references_add(&attachment->geometry, seat, attachment->seat);
@@ -339,12 +339,12 @@ static muster_status join_first(mst_attachment *attachment, mst_subarena **world
 
 static muster_status join_later(mst_attachment *attachment, mst_subarena **group)
 {
-    mst_share share;
+    mst_member member;
 
-    muster_status status = take_seat(attachment, &share);
+    muster_status status = take_seat(attachment, &member);
     if (status == MUSTER_OK)
         status = limit_heap(attachment);
-    return status == MUSTER_OK ? mst_replace(attachment, &share, group) : status;
+    return status == MUSTER_OK ? mst_replace(attachment, &member, group) : status;
 }
 
 static muster_status join_as(mst_attachment *attachment, mst_subarena **world)

@@ -1,7 +1,7 @@
 /*
  * Joining: a rank takes its seat in an arena and waits until every other rank has taken its own.
  *
- * The rank claims its entry, prepares its share of the world (cell 0 and the first block of its heap, whose
+ * The rank claims its entry, prepares its part of the world (cell 0 and the first block of its heap, whose
  * offsets are therefore known to all), publishes that it is attached, and waits. The last rank to attach, or
  * the first to give up, settles the rendezvous for all and removes the arena's name, so that it is removed
  * exactly once.

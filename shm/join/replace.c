@@ -92,37 +92,37 @@ static muster_status await_admission(mst_attachment *attachment, uint32_t *list_
 
 /* ---- entering ---- */
 
-static muster_status read_list(mst_attachment *attachment, const mst_share *own, uint32_t list_seat,
+static muster_status read_list(mst_attachment *attachment, const mst_member *own, uint32_t list_seat,
                                uint64_t list_offset, mst_member_list *list)
 {
     muster_status status = mst_member_list_read(&attachment->geometry, list_seat, list_offset, list);
     if (status != MUSTER_OK)
         return status;
     int rank = mst_member_list_find(list, attachment->seat);
-    if (rank >= 0 && list->shares[rank].cell == own->cell &&
-        list->shares[rank].membership == own->membership &&
-        list->shares[rank].staging_offset == own->staging_offset)
+    if (rank >= 0 && list->members[rank].cell == own->cell &&
+        list->members[rank].membership == own->membership &&
+        list->members[rank].staging_offset == own->staging_offset)
         return MUSTER_OK;
     return mst_fail(MUSTER_ERR_BAD_ARENA,
                     "rank %u was admitted to a group that it is not in: the arena is damaged",
                     attachment->rank);
 }
 
-static muster_status enter(mst_attachment *attachment, const mst_share *own, uint32_t list_seat,
+static muster_status enter(mst_attachment *attachment, const mst_member *own, uint32_t list_seat,
                            uint64_t list_offset, mst_subarena **group)
 {
     int room = (int)(attachment->geometry.size + attachment->geometry.seats);
-    mst_member_list list = { calloc((size_t)room, sizeof *list.shares), room, 0, { 0, 0 } };
+    mst_member_list list = { calloc((size_t)room, sizeof *list.members), room, 0, { 0, 0 } };
 
-    muster_status status = list.shares
+    muster_status status = list.members
                                ? read_list(attachment, own, list_seat, list_offset, &list)
                                : mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a group of up to %d", room);
     if (status == MUSTER_OK) {
         attachment->waits.policy = list.policy;
-        status = mst_subarena_open(attachment, list.shares, mst_member_list_find(&list, attachment->seat),
+        status = mst_subarena_open(attachment, list.members, mst_member_list_find(&list, attachment->seat),
                                    list.size, group);
     }
-    free(list.shares);
+    free(list.members);
     return status;
 }
 
@@ -136,7 +136,7 @@ static void settle(mst_attachment *attachment)
     mst_eventcount_advance(&mst_layout_header(&attachment->geometry)->arrivals); /* E1 */
 }
 
-muster_status mst_replace(mst_attachment *attachment, const mst_share *own, mst_subarena **group)
+muster_status mst_replace(mst_attachment *attachment, const mst_member *own, mst_subarena **group)
 {
     uint64_t list_offset;
     uint32_t list_seat;
@@ -148,6 +148,6 @@ muster_status mst_replace(mst_attachment *attachment, const mst_share *own, mst_
     if (status == MUSTER_OK)
         settle(attachment);
     else
-        mst_share_abandon(attachment, own);
+        mst_member_abandon(attachment, own);
     return status;
 }

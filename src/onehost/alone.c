@@ -101,7 +101,7 @@ muster_status mst_alone_refuse(const mst_alone *wait, int rank)
 {
     const mst_group *group = wait->group;
     muster_termination termination =
-        mst_termination_of(geometry_of(wait), group->subarena->shares[rank].seat);
+        mst_termination_of(geometry_of(wait), group->subarena->members[rank].seat);
     bool in_queue = wait->doing.kind == MST_DOING_PUSH || wait->doing.kind == MST_DOING_POP;
     char name[24], ended[120];
 

@@ -1,34 +1,34 @@
-/* Creates new groups from shares, as described in child.h. */
+/* Creates new groups from parts, as described in child.h. */
 #include "src/onehost/child.h"
 
 #include "src/onehost/create.h"
 
-mst_split_record mst_child_record(const mst_share *share, muster_status claimed)
+mst_split_record mst_child_record(const mst_member *member, muster_status claimed)
 {
     return (mst_split_record){
         .status = (uint32_t)claimed,
-        .cell = share->cell,
-        .membership = share->membership,
-        .staging_offset = share->staging_offset,
+        .cell = member->cell,
+        .membership = member->membership,
+        .staging_offset = member->staging_offset,
     };
 }
 
-mst_share mst_child_share(const mst_group *group, int rank, const mst_split_record *record)
+mst_member mst_child_member(const mst_group *group, int rank, const mst_split_record *record)
 {
-    return (mst_share){ group->subarena->shares[rank].seat, record->cell, record->membership,
-                        record->staging_offset, 0 };
+    return (mst_member){ group->subarena->members[rank].seat, record->cell, record->membership,
+                         record->staging_offset, 0 };
 }
 
-muster_status mst_child_create(mst_group *group, const mst_share *shares, int rank, int size,
-                               const mst_share *own, mst_group **child)
+muster_status mst_child_create(mst_group *group, const mst_member *members, int rank, int size,
+                               const mst_member *own, mst_group **child)
 {
     mst_attachment *attachment = group->subarena->attachment;
     mst_subarena *subarena;
     mst_group *created;
 
-    muster_status status = mst_subarena_open(attachment, shares, rank, size, &subarena);
+    muster_status status = mst_subarena_open(attachment, members, rank, size, &subarena);
     if (status != MUSTER_OK) {
-        mst_share_abandon(attachment, own);
+        mst_member_abandon(attachment, own);
         return status;
     }
     status = mst_group_create(subarena, group->kernels, group->base.timeout_ns, &created);

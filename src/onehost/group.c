@@ -65,7 +65,7 @@ int mst_group_translate(const muster_group *group, int rank, const muster_group 
     if (here->attachment != there->attachment)
         return -1;
     for (int at = 0; at < other->size; at++)
-        if (there->shares[at].seat == here->shares[rank].seat)
+        if (there->members[at].seat == here->members[rank].seat)
             return at;
     return -1;
 }

@@ -133,7 +133,7 @@ void mst_group_copy_within_arena(const mst_group *group, mst_channel_end *end, v
                                  size_t bytes);
 
 /* Of a view between two arena buffers the receiver reads this much, and the sender writes the rest. */
-static inline size_t mst_group_readers_share(size_t total)
+static inline size_t mst_group_readers_part(size_t total)
 {
     return total / 2 / MST_ENTRY_UNIT * MST_ENTRY_UNIT;
 }

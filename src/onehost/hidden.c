@@ -15,12 +15,12 @@ static double mebibytes(const mst_hidden *plan, const mst_split_record *record, 
     return (double)(bytes ? bytes : UINT64_MAX) / MIB;
 }
 
-static muster_status claim(const mst_group *parent, const mst_hidden *plan, mst_share *own)
+static muster_status claim(const mst_group *parent, const mst_hidden *plan, mst_member *own)
 {
     own->block_bytes = plan->bytes(&plan->own, parent->base.rank, parent->base.size);
     if (own->block_bytes == 0)
         return mst_fail(MUSTER_ERR_NO_SPACE, "it is more than any arena can hold");
-    return mst_share_claim_block(parent->subarena->attachment, own);
+    return mst_member_claim_block(parent->subarena->attachment, own);
 }
 
 static muster_status explain_own(const mst_group *parent, const mst_hidden *plan, const char *why)
@@ -46,7 +46,7 @@ static muster_status check_claims(const mst_group *parent, const mst_hidden *pla
     return MUSTER_OK;
 }
 
-static muster_status open_group(mst_group *parent, const mst_hidden *plan, const mst_share *own,
+static muster_status open_group(mst_group *parent, const mst_hidden *plan, const mst_member *own,
                                 mst_group **made)
 {
     int size = parent->base.size;
@@ -55,7 +55,7 @@ static muster_status open_group(mst_group *parent, const mst_hidden *plan, const
         const mst_split_record *record = &parent->split_records[rank];
         uint64_t bytes = plan->bytes(record, rank, size);
 
-        plan->members[rank] = mst_child_share(parent, rank, record);
+        plan->members[rank] = mst_child_member(parent, rank, record);
         plan->members[rank].block_bytes = bytes ? bytes : UINT64_MAX; /* damaged: opening it refuses */
     }
     return mst_child_create(parent, plan->members, parent->base.rank, size, own, made);
@@ -66,7 +66,7 @@ static muster_status create(mst_agreement *agreement, mst_hidden *plan, muster_s
 {
     mst_group *parent = agreement->group;
     mst_attachment *attachment = parent->subarena->attachment;
-    mst_share own = { 0 };
+    mst_member own = { 0 };
     char why[300];
 
     muster_status claimed = prepared == MUSTER_OK ? claim(parent, plan, &own) : prepared;
@@ -82,12 +82,12 @@ static muster_status create(mst_agreement *agreement, mst_hidden *plan, muster_s
     if (claimed != MUSTER_OK)
         return status == MUSTER_OK ? explain_own(parent, plan, why) : status;
     if (status != MUSTER_OK) {
-        mst_share_abandon(attachment, &own);
+        mst_member_abandon(attachment, &own);
         return status;
     }
     status = check_claims(parent, plan);
     if (status != MUSTER_OK) {
-        mst_share_release(attachment, &own);
+        mst_member_release(attachment, &own);
         return status;
     }
     return open_group(parent, plan, &own, made);

@@ -17,7 +17,7 @@ typedef struct mst_hidden {
     /* Compares the records further, and breaks the parent if they do not agree; NULL: there is nothing more.
      */
     muster_status (*compare)(mst_group *parent);
-    mst_share *members; /* room for one per rank; filled in */
+    mst_member *members; /* room for one per rank; filled in */
 } mst_hidden;
 
 /* Collective; blocks. `prepared`: what has become of this rank's own preparations; an error, of which the

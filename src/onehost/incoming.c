@@ -147,7 +147,7 @@ static bool fits(const mst_transfer *receive, const mst_envelope *envelope)
            envelope->total <= receive->room && (!receive->exact || envelope->total == receive->room);
 }
 
-/* A part of a message, or the share of a view that the sender has written. */
+/* A part of a message, or the part of a view that the sender has written. */
 static bool fits_part(const mst_transfer *receive, const mst_envelope *envelope)
 {
     if (envelope->kind == MST_ENTRY_WRITTEN)
@@ -174,7 +174,7 @@ static void copy_view(mst_group *group, mst_transfer *receive, const void *from,
         memcpy(receive->bytes, from, receive->done);
 }
 
-/* If our buffer is an arena buffer, too, the sender writes its share there meanwhile. */
+/* If our buffer is an arena buffer, too, the sender writes its part there meanwhile. */
 static muster_status take_view(mst_group *group, mst_transfer *receive, const mst_envelope *envelope)
 {
     const void *from = mst_channel_view(&group->channels, receive->peer, envelope->offset, receive->total);
@@ -183,7 +183,7 @@ static muster_status take_view(mst_group *group, mst_transfer *receive, const ms
     if (!from)
         return damaged(group, receive->peer);
     receive->sharing = buffer != 0;
-    receive->done = buffer ? mst_group_readers_share(receive->total) : receive->total;
+    receive->done = buffer ? mst_group_readers_part(receive->total) : receive->total;
     mst_flow flow = buffer ? answer(group, receive, MST_ANSWER_WANTED, buffer) : MST_FLOW_OK;
     copy_view(group, receive, from, buffer != 0);
     muster_status status = mst_group_was_whole(group); /* else the sender may have written there */

@@ -166,7 +166,7 @@ static void leave_table(mst_group *group, mst_transfer *send)
     mst_transfer_end(send);
 }
 
-/* A view is over when it has been read, and our share of it written. */
+/* A view is over when it has been read, and our part of it written. */
 static void end_view(mst_group *group, mst_transfer *send)
 {
     if (!send->read || send->sharing)
@@ -181,16 +181,16 @@ static void grant(mst_group *group, mst_transfer *send)
     mst_transfers_append(&destination_of(group, send->peer)->granted, send);
 }
 
-/* Writes our share of a view into the receiver's buffer; an entry is to tell it. */
+/* Writes our part of a view into the receiver's buffer; an entry is to tell it. */
 static bool write_share(mst_group *group, mst_transfer *send, uint64_t offset)
 {
-    size_t share = mst_group_readers_share(send->total);
+    size_t part = mst_group_readers_part(send->total);
     unsigned char *buffer = mst_channel_buffer(&group->channels, send->peer, offset, send->total);
 
     if (!buffer)
         return false;
-    mst_group_copy_within_arena(group, &group->channels.outgoing[send->peer], buffer + share,
-                                send->bytes + share, send->total - share);
+    mst_group_copy_within_arena(group, &group->channels.outgoing[send->peer], buffer + part,
+                                send->bytes + part, send->total - part);
     send->sharing = true;
     grant(group, send);
     return true;

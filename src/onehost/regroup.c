@@ -2,7 +2,7 @@
  * shrink and grow: from a group that may have lost ranks, a group of the survivors and, in grow, of those
  * that replace the lost ranks.
  *
- * Each survivor claims new memory, publishes its share in its cell of the old group (E11), and waits until
+ * Each survivor claims new memory, publishes its part in its cell of the old group (E11), and waits until
  * every other member has done so, has ended, or has left; in grow, also until every replacement that the
  * launcher has announced is ready, or will not come (respawned.h). It then proposes a membership list of the
  * members that it sees alive. Survivors may see different deaths, so one proposal must win: a survivor writes
@@ -37,7 +37,7 @@ typedef struct regroup {
     mst_group *group;
     uint64_t number; /* of this regroup in the group, from 1 */
     bool grows;
-    mst_share own;        /* our share of the new group */
+    mst_member own;       /* our part of the new group */
     uint64_t list_offset; /* of our proposal */
     mst_member_list list; /* first what we propose, then what was decided */
     mst_waiting waiting;
@@ -68,7 +68,7 @@ static bool never_comes(const mst_group *group, int rank)
     const mst_subarena *subarena = group->subarena;
 
     return !mst_subarena_has_member(subarena, rank) ||
-           mst_termination_of(&subarena->attachment->geometry, subarena->shares[rank].seat).kind !=
+           mst_termination_of(&subarena->attachment->geometry, subarena->members[rank].seat).kind !=
                MUSTER_TERMINATION_NONE;
 }
 
@@ -95,7 +95,7 @@ static mst_regroup_record *record_of(const regroup *regroup, int rank)
     return &regroup->group->subarena->cells[rank]->regroup_records[regroup->number & 1];
 }
 
-/* Allocates our share of the new group, and the memory of our proposal. */
+/* Allocates our part of the new group, and the memory of our proposal. */
 static muster_status claim(regroup *regroup)
 {
     mst_group *group = regroup->group;
@@ -103,12 +103,12 @@ static muster_status claim(regroup *regroup)
     int room = group->base.size + (regroup->grows ? (int)attachment->geometry.size : 0);
 
     regroup->list =
-        (mst_member_list){ calloc((size_t)room, sizeof(mst_share)), room, 0, attachment->waits.policy };
-    if (!regroup->list.shares)
+        (mst_member_list){ calloc((size_t)room, sizeof(mst_member)), room, 0, attachment->waits.policy };
+    if (!regroup->list.members)
         return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a group of up to %d", room);
     muster_status status =
         mst_subarena_claim_block(group->subarena, mst_member_list_bytes(room), &regroup->list_offset);
-    return status == MUSTER_OK ? mst_share_claim(attachment, &regroup->own) : status;
+    return status == MUSTER_OK ? mst_member_claim(attachment, &regroup->own) : status;
 }
 
 /* Publishes how many regroups we have arrived at, and whether we are in one: then ranks that wait for us in
@@ -118,13 +118,13 @@ static void publish(const mst_group *group, uint64_t arrived, bool inside)
     mst_store64_rel(&own_cell(group)->regroups, arrived << 1 | inside); /* E11 */
 }
 
-/* Publishes our share, and wakes everyone who may wait for it. */
+/* Publishes our part, and wakes everyone who may wait for it. */
 static void arrive(const regroup *regroup, muster_status claimed)
 {
     mst_group *group = regroup->group;
 
     *record_of(regroup, group->base.rank) = (mst_regroup_record){
-        .share = mst_child_record(&regroup->own, claimed),
+        .member = mst_child_record(&regroup->own, claimed),
         .list_offset = regroup->list_offset,
         .grows = regroup->grows,
     };
@@ -236,8 +236,8 @@ static void draw_up_list(regroup *regroup)
     for (int rank = 0; rank < group->base.size; rank++) {
         if (!has_arrived(regroup, rank) || never_comes(group, rank))
             continue;
-        mst_split_record record = record_of(regroup, rank)->share; /* E11: read once */
-        list->shares[list->size++] = mst_child_share(group, rank, &record);
+        mst_split_record record = record_of(regroup, rank)->member; /* E11: read once */
+        list->members[list->size++] = mst_child_member(group, rank, &record);
     }
     if (regroup->grows)
         mst_respawned_enrol(group, list);
@@ -278,15 +278,15 @@ static muster_status check_records(const regroup *regroup)
     const mst_group *group = regroup->group;
 
     for (int rank = 0; rank < group->base.size; rank++) {
-        if (mst_member_list_find(&regroup->list, group->subarena->shares[rank].seat) < 0)
+        if (mst_member_list_find(&regroup->list, group->subarena->members[rank].seat) < 0)
             continue;
         mst_regroup_record record = *record_of(regroup, rank); /* E11: read once */
-        if (record.share.status != MUSTER_OK)
+        if (record.member.status != MUSTER_OK)
             return mst_fail_about(
                 rank, MUSTER_ERR_NO_SPACE,
                 "rank %d could not get its share of the new group (%s); free what is not needed "
                 "and try again",
-                rank, muster_status_string((muster_status)record.share.status));
+                rank, muster_status_string((muster_status)record.member.status));
         if ((record.grows != 0) != regroup->grows)
             return mst_fail_about(
                 rank, MUSTER_ERR_MISMATCH,
@@ -305,7 +305,7 @@ static muster_status read_decision(regroup *regroup, uint32_t *list_seat, uint64
 
     if (decided >> WINNER_BITS != regroup->number || winner >= (uint64_t)regroup->group->base.size)
         return damaged(regroup, "no member of the group decided");
-    *list_seat = subarena->shares[winner].seat;
+    *list_seat = subarena->members[winner].seat;
     *list_offset = record_of(regroup, (int)winner)->list_offset; /* E12: read once */
     muster_status status =
         mst_member_list_read(&subarena->attachment->geometry, *list_seat, *list_offset, &regroup->list);
@@ -343,17 +343,17 @@ static muster_status form(regroup *regroup, mst_group **made)
     mst_group *child;
 
     muster_status status = read_decision(regroup, &list_seat, &list_offset);
-    if (may_try_again(status)) { /* all have seen it, so nobody uses the share */
-        mst_share_release(attachment, &regroup->own);
+    if (may_try_again(status)) { /* all have seen it, so nobody uses the part */
+        mst_member_release(attachment, &regroup->own);
         return status;
     }
     if (status == MUSTER_OK && regroup->grows)
         status = mst_respawned_admit(group, &regroup->list, list_seat, list_offset);
     if (status != MUSTER_OK) {
-        mst_share_abandon(attachment, &regroup->own);
+        mst_member_abandon(attachment, &regroup->own);
         return status;
     }
-    status = mst_child_create(group, regroup->list.shares,
+    status = mst_child_create(group, regroup->list.members,
                               mst_member_list_find(&regroup->list, group->subarena->own.seat),
                               regroup->list.size, &regroup->own, &child);
     if (status == MUSTER_OK && regroup->grows)
@@ -389,7 +389,7 @@ static muster_status agree_and_form(regroup *regroup, mst_group **made)
     if (claimed != MUSTER_OK)
         return mst_error_again(&why);
     if (status != MUSTER_OK) {
-        mst_share_abandon(attachment, &regroup->own);
+        mst_member_abandon(attachment, &regroup->own);
         return status;
     }
     return form(regroup, made);
@@ -409,7 +409,7 @@ muster_status mst_regroup(muster_group *of, bool grows, muster_group **made)
                                             "that shrink made of it, and split that again");
     status = agree_and_form(&regroup, &child);
     publish(group, group->regroups, false);
-    free(regroup.list.shares);
+    free(regroup.list.members);
     mst_group_shown(group, MUSTER_CALL_SPLIT);
     if (status == MUSTER_OK)
         *made = &child->base;

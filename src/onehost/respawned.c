@@ -19,7 +19,7 @@ static uint32_t rank_in_world(const mst_group *group, uint32_t seat)
 static bool is_member(const mst_group *group, uint32_t seat)
 {
     for (int rank = 0; rank < group->base.size; rank++)
-        if (group->subarena->shares[rank].seat == seat)
+        if (group->subarena->members[rank].seat == seat)
             return true;
     return false;
 }
@@ -40,13 +40,13 @@ bool mst_respawned_are_here(const mst_group *group)
 static void sort_by_rank(const mst_group *group, mst_member_list *list)
 {
     for (int i = 1; i < list->size; i++) { /* the members are already in order, or nearly */
-        mst_share share = list->shares[i];
-        uint32_t rank = rank_in_world(group, share.seat);
+        mst_member member = list->members[i];
+        uint32_t rank = rank_in_world(group, member.seat);
         int at = i;
 
-        for (; at > 0 && rank_in_world(group, list->shares[at - 1].seat) > rank; at--)
-            list->shares[at] = list->shares[at - 1];
-        list->shares[at] = share;
+        for (; at > 0 && rank_in_world(group, list->members[at - 1].seat) > rank; at--)
+            list->members[at] = list->members[at - 1];
+        list->members[at] = member;
     }
 }
 
@@ -59,8 +59,8 @@ void mst_respawned_enrol(const mst_group *group, mst_member_list *list)
         if (mst_successor_look(&attachment->liveness, rank, &seat) != MST_WAITING)
             continue;
         const mst_cell *cell = mst_layout_cell(&attachment->geometry, seat, MST_WORLD_CELL);
-        list->shares[list->size++] =
-            (mst_share){ seat, MST_WORLD_CELL, MST_WORLD_MEMBERSHIP, cell->staging_offset, 0 }; /* E1 */
+        list->members[list->size++] =
+            (mst_member){ seat, MST_WORLD_CELL, MST_WORLD_MEMBERSHIP, cell->staging_offset, 0 }; /* E1 */
     }
     sort_by_rank(group, list);
 }
@@ -72,8 +72,8 @@ void mst_respawned_enrol(const mst_group *group, mst_member_list *list)
 static void hold_for(const mst_geometry *geometry, uint32_t respawned, const mst_member_list *list)
 {
     for (int i = 0; i < list->size; i++)
-        if (list->shares[i].seat < geometry->seats)
-            mst_references_add(geometry, list->shares[i].seat, respawned);
+        if (list->members[i].seat < geometry->seats)
+            mst_references_add(geometry, list->members[i].seat, respawned);
 }
 
 muster_status mst_respawned_admit(mst_group *group, const mst_member_list *list, uint32_t list_seat,
@@ -82,7 +82,7 @@ muster_status mst_respawned_admit(mst_group *group, const mst_member_list *list,
     const mst_geometry *geometry = &group->subarena->attachment->geometry;
 
     for (int i = 0; i < list->size; i++) {
-        uint32_t seat = list->shares[i].seat;
+        uint32_t seat = list->members[i].seat;
 
         if (seat >= geometry->seats)
             return mst_fail(MUSTER_ERR_BAD_ARENA,
@@ -121,7 +121,7 @@ static bool nobody_on_the_way(const void *arg)
     const respawned *awaited = arg;
 
     for (int i = 0; i < awaited->list->size; i++)
-        if (is_on_the_way(awaited, awaited->list->shares[i].seat))
+        if (is_on_the_way(awaited, awaited->list->members[i].seat))
             return false;
     return true;
 }

@@ -21,7 +21,7 @@
 typedef struct ring {
     muster_queue base;
     mst_group *group;
-    mst_share *members;
+    mst_member *members;
     bool *active;          /* by rank: a reader that the writer waits for */
     uint64_t number;       /* of the entry that is pushed, or read, next; from 1 */
     uint64_t free_until;   /* writer: numbers up to here have a free place, as far as it knows */

@@ -1,7 +1,7 @@
 /*
  * split: from one group, a group per color. dup: a split in which all have one color.
  *
- * Each rank that gives a color claims its share of the child (a cell in its own region), then all
+ * Each rank that gives a color claims its part of the child (a cell in its own region), then all
  * exchange records in one round of the parent's split sequence. From the same records every rank computes the
  * same members in the same order; no further agreement is needed. A child is visible only to ranks that have
  * seen all records, so a rank that dies before it has published leaves none behind. Cost: one synchronisation
@@ -17,7 +17,7 @@
 
 /* The members of this rank's color in the child's order, and this rank's place among them. */
 typedef struct membership {
-    mst_share *shares;
+    mst_member *members;
     int rank;
     int size;
 } membership;
@@ -58,8 +58,8 @@ static muster_status gather_members(mst_group *group, int color, membership *chi
     muster_status status;
     int size = 0;
 
-    child->shares = calloc((size_t)group->base.size, sizeof *child->shares);
-    if (!members || !child->shares) {
+    child->members = calloc((size_t)group->base.size, sizeof *child->members);
+    if (!members || !child->members) {
         free(members);
         return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a group of up to %d", group->base.size);
     }
@@ -73,7 +73,7 @@ static muster_status gather_members(mst_group *group, int color, membership *chi
         int parent_rank = members[i].parent_rank;
         const mst_split_record *record = &group->split_records[parent_rank];
 
-        child->shares[i] = mst_child_share(group, parent_rank, record);
+        child->members[i] = mst_child_member(group, parent_rank, record);
         if (parent_rank == group->base.rank)
             child->rank = i;
     }
@@ -83,20 +83,20 @@ static muster_status gather_members(mst_group *group, int color, membership *chi
 
 /* ---- the split itself ---- */
 
-static muster_status make_child(mst_group *group, int color, const mst_share *own, mst_group **child)
+static muster_status make_child(mst_group *group, int color, const mst_member *own, mst_group **child)
 {
     mst_attachment *attachment = group->subarena->attachment;
     membership members = { NULL, 0, 0 };
 
     muster_status status = gather_members(group, color, &members);
     if (status == MUSTER_ERR_NO_SPACE) {
-        mst_share_release(attachment, own);
+        mst_member_release(attachment, own);
     } else if (status != MUSTER_OK) {
-        mst_share_abandon(attachment, own);
+        mst_member_abandon(attachment, own);
     } else {
-        status = mst_child_create(group, members.shares, members.rank, members.size, own, child);
+        status = mst_child_create(group, members.members, members.rank, members.size, own, child);
     }
-    free(members.shares);
+    free(members.members);
     return status;
 }
 
@@ -104,11 +104,11 @@ static muster_status split(mst_agreement *agreement, int color, int key, mst_gro
 {
     mst_group *group = agreement->group;
     mst_attachment *attachment = group->subarena->attachment;
-    mst_share own = { 0 };
+    mst_member own = { 0 };
     bool joins = color != MUSTER_COLOR_NONE;
     mst_error_copy why;
 
-    muster_status claimed = joins ? mst_share_claim(attachment, &own) : MUSTER_OK;
+    muster_status claimed = joins ? mst_member_claim(attachment, &own) : MUSTER_OK;
     mst_split_record record = mst_child_record(&own, claimed);
     record.color = color;
     record.key = key;
@@ -117,7 +117,7 @@ static muster_status split(mst_agreement *agreement, int color, int key, mst_gro
     muster_status status = mst_agree(agreement, &record); /* even if claiming failed: the others must know */
     if (status != MUSTER_OK) {
         if (joins && claimed == MUSTER_OK)
-            mst_share_abandon(attachment, &own);
+            mst_member_abandon(attachment, &own);
         return status;
     }
     if (claimed != MUSTER_OK)

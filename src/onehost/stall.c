@@ -68,7 +68,7 @@ bool mst_member_is_gone(const mst_group *group, int rank)
     const mst_subarena *subarena = group->subarena;
 
     return has_left(group, rank) ||
-           mst_termination_of(&subarena->attachment->geometry, subarena->shares[rank].seat).kind !=
+           mst_termination_of(&subarena->attachment->geometry, subarena->members[rank].seat).kind !=
                MUSTER_TERMINATION_NONE;
 }
 
@@ -85,7 +85,7 @@ void mst_group_lose(mst_group *group, int peer)
         return;
     }
     muster_termination termination =
-        mst_termination_of(&subarena->attachment->geometry, subarena->shares[peer].seat);
+        mst_termination_of(&subarena->attachment->geometry, subarena->members[peer].seat);
     /* If it has died since, report how. */
     if (termination.kind == MUSTER_TERMINATION_NONE ||
         (termination.kind == MUSTER_TERMINATION_EXITED && termination.code == 0))
@@ -120,7 +120,7 @@ static void look_for_dead(const stall *stall, bool due)
     mst_liveness_scan(liveness);
     for (int rank = 0; rank < group->base.size && stall->slept_ns >= LOOK_FOR_DUMP_AFTER_NS; rank++)
         if (due && is_awaited(stall, rank))
-            mst_liveness_look_for_dump(liveness, group->subarena->shares[rank].seat);
+            mst_liveness_look_for_dump(liveness, group->subarena->members[rank].seat);
     mst_subarena_look_at_terminations(group->subarena);
     if (mst_liveness_launcher_gone(liveness)) {
         mst_store64_rlx(&group->interrupted, MST_ORPHANED);
@@ -161,8 +161,8 @@ static bool find_any_of(const stall *stall, mst_seats *seats)
         return false;
     for (int rank = 0; rank < group->base.size; rank++)
         if ((rank != group->base.rank || group->base.size == 1) && !has_left(group, rank))
-            seats->bits[group->subarena->shares[rank].seat / 64] |=
-                1ULL << group->subarena->shares[rank].seat % 64;
+            seats->bits[group->subarena->members[rank].seat / 64] |=
+                1ULL << group->subarena->members[rank].seat % 64;
     return true;
 }
 
@@ -180,7 +180,7 @@ static void look_for_cycle(const stall *stall, bool due)
     if (!mst_background_progress(&group->subarena->attachment->waits.background, false))
         return; /* another thread is about to move something, perhaps what a member of the cycle waits for */
     for (int i = 0; i < 2; i++)
-        awaited[i] = stall->peers[i] < 0 ? MST_RANKS_MAX : group->subarena->shares[stall->peers[i]].seat;
+        awaited[i] = stall->peers[i] < 0 ? MST_RANKS_MAX : group->subarena->members[stall->peers[i]].seat;
     kind->describe(stall->waiting->call, doing, sizeof doing);
     mst_deadlock_waiting(deadlock, awaited, find_any_of(stall, &any_of) ? &any_of : NULL, doing);
     if (!mst_deadlock_found(deadlock, cycle, sizeof cycle) || kind->regroups)
@@ -198,7 +198,7 @@ static bool a_member_is_damaged(const mst_subarena *subarena)
 {
     for (int rank = 0; rank < subarena->size; rank++) {
         const mst_rank_entry *entry =
-            mst_layout_entry(&subarena->attachment->geometry, subarena->shares[rank].seat);
+            mst_layout_entry(&subarena->attachment->geometry, subarena->members[rank].seat);
         uint32_t state = mst_load32_acq(&entry->state); /* E1 */
 
         if (state < MST_RANK_ATTACHED || state > MST_RANK_WAITING)
@@ -317,7 +317,7 @@ static bool is_beside(void *arg, int peer, uint32_t cpu)
         stall.peers[0] = MST_ANY_PEER;
     for (int rank = 0; rank < waiting->group->base.size; rank++) {
         const mst_rank_entry *entry =
-            mst_layout_entry(&subarena->attachment->geometry, subarena->shares[rank].seat);
+            mst_layout_entry(&subarena->attachment->geometry, subarena->members[rank].seat);
 
         if (is_awaited(&stall, rank) && mst_load32_rlx(&entry->cpu) == cpu)
             return true;

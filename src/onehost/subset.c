@@ -4,9 +4,9 @@
  * The others take no part: they may be in any call, or make subsets of their own. So a subset uses no round
  * of the group. Each member claims its cell, tells every other member of the subset where it is, by the
  * record of their pair (shm/group/pairs.h), and waits for theirs, one after another. Then all have the same
- * shares, in the order of the list that they gave, and no further agreement is needed.
+ * parts, in the order of the list that they gave, and no further agreement is needed.
  *
- * A member that could not claim its share tells that instead, and all fail alike. A member that has told the
+ * A member that could not claim its part tells that instead, and all fail alike. A member that has told the
  * others has read nothing yet, so what it told stays valid until they have come, too; if it dies before they
  * have, the group is broken, and their subset fails. Cost: one record and one wait per member.
  */
@@ -26,8 +26,8 @@ typedef struct subset {
     mst_group *group;
     const int *ranks;
     int count;
-    mst_share own; /* our share of the new group */
-    int awaited;   /* the member that it waits for now */
+    mst_member own; /* our part of the new group */
+    int awaited;    /* the member that it waits for now */
     mst_waiting waiting;
     mst_waiter waiter; /* for all, under one deadline */
 } subset;
@@ -143,7 +143,7 @@ static muster_status mismatch(const subset *subset, int rank)
         own_first ? rank : group->base.rank, own_first ? their_text : own_text);
 }
 
-/* Waits for the member at that place of the list, and learns its share, into the group's records of splits.
+/* Waits for the member at that place of the list, and learns its part, into the group's records of splits.
  * *refused: it has none. */
 static muster_status meet(subset *subset, int place, bool *refused)
 {
@@ -167,7 +167,7 @@ static muster_status meet(subset *subset, int place, bool *refused)
     return MUSTER_OK;
 }
 
-/* Meets all, also when one has no share: what we told the others must not be overwritten before they came. */
+/* Meets all, also when one has no part: what we told the others must not be overwritten before they came. */
 static muster_status meet_all(subset *subset)
 {
     muster_status status = MUSTER_OK;
@@ -194,35 +194,35 @@ static muster_status meet_all(subset *subset)
 static muster_status form(subset *subset, mst_group **made)
 {
     mst_group *group = subset->group;
-    mst_share *shares = calloc((size_t)subset->count, sizeof *shares);
+    mst_member *members = calloc((size_t)subset->count, sizeof *members);
     int own_place = 0;
 
     mst_fault_point("subset.met");
-    if (!shares) {
-        mst_share_abandon(group->subarena->attachment, &subset->own);
+    if (!members) {
+        mst_member_abandon(group->subarena->attachment, &subset->own);
         return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a group of %d", subset->count);
     }
     for (int place = 0; place < subset->count; place++) {
-        shares[place] = mst_child_share(group, subset->ranks[place], &group->split_records[place]);
+        members[place] = mst_child_member(group, subset->ranks[place], &group->split_records[place]);
         if (subset->ranks[place] != group->base.rank)
             continue;
-        shares[place] = subset->own;
+        members[place] = subset->own;
         own_place = place;
     }
-    muster_status status = mst_child_create(group, shares, own_place, subset->count, &subset->own, made);
-    free(shares);
+    muster_status status = mst_child_create(group, members, own_place, subset->count, &subset->own, made);
+    free(members);
     return status;
 }
 
-/* Frees our share of a group that did not come about. */
+/* Frees our part of a group that did not come about. */
 static void give_up(const subset *subset, muster_status why)
 {
     mst_attachment *attachment = subset->group->subarena->attachment;
 
-    if (why == MUSTER_ERR_NO_SPACE) /* all members see it, so nobody uses the share */
-        mst_share_release(attachment, &subset->own);
+    if (why == MUSTER_ERR_NO_SPACE) /* all members see it, so nobody uses the part */
+        mst_member_release(attachment, &subset->own);
     else
-        mst_share_abandon(attachment, &subset->own);
+        mst_member_abandon(attachment, &subset->own);
 }
 
 static void prepare_to_wait(subset *subset)
@@ -249,7 +249,7 @@ static muster_status run(subset *subset, mst_group **made)
     if (claimed != MUSTER_OK)
         return claimed;
     prepare_to_wait(subset);
-    claimed = mst_share_claim(group->subarena->attachment, &subset->own);
+    claimed = mst_member_claim(group->subarena->attachment, &subset->own);
     if (claimed != MUSTER_OK)
         mst_error_keep(&why);
     tell_all(subset, claimed); /* even if claiming failed: the others must know */

@@ -34,7 +34,7 @@ typedef struct mst_transfer {
     bool exact;   /* a receive: the message must have `room` bytes, not at most */
     bool hinted;  /* a receive: the sender was told that we wait */
     bool viewed;  /* a send: the receiver reads it where it is */
-    bool sharing; /* the same: the sender has written its share, and has to tell */
+    bool sharing; /* the same: the sender has written its part, and has to tell */
     bool read;    /* the same: the receiver has read it */
     mst_transfer_state state;
     _Atomic uint32_t over; /* 1: it has ended; from then on it is its owner's, who frees it */

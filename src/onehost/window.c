@@ -18,7 +18,7 @@
 typedef struct window {
     muster_share base;
     mst_group *group;
-    mst_share *members;     /* by rank */
+    mst_member *members;    /* by rank */
     uint64_t *bytes;        /* of the user, by rank: private copies, checked */
     unsigned char **blocks; /* where they are */
     uint64_t *waited;       /* signals that have been waited for, by raiser and number */
@@ -300,7 +300,7 @@ static muster_status window_peer(muster_group *of, int rank, const void *mine, v
     const mst_subarena *subarena = mst_group_of(of)->subarena;
     uint64_t left = 0;
 
-    void *found = mst_subarena_corresponding(subarena->attachment, mine, subarena->shares[rank].seat, &left);
+    void *found = mst_subarena_corresponding(subarena->attachment, mine, subarena->members[rank].seat, &left);
     if (!found)
         return mst_fail(
             MUSTER_ERR_INVALID,

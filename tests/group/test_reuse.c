@@ -11,12 +11,12 @@
 /* Whether the cell that a group had is given out again, as the first that is free. */
 static bool is_reused(mst_attachment *attachment, uint32_t cell)
 {
-    mst_share share;
+    mst_member member;
 
-    if (mst_share_claim(attachment, &share) != MUSTER_OK)
+    if (mst_member_claim(attachment, &member) != MUSTER_OK)
         return false;
-    mst_share_release(attachment, &share);
-    return share.cell == cell;
+    mst_member_release(attachment, &member);
+    return member.cell == cell;
 }
 
 typedef struct death {

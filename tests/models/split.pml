@@ -1,15 +1,15 @@
 /*
- * split: src/onehost/split.c, with crashes and with ranks that find no memory for their share.
+ * split: src/onehost/split.c, with crashes and with ranks that find no memory for their part.
  *
- * Each rank claims a share (its memory for the child), or fails to; publishes that either way; waits for
- * all; and from the same records makes the child, or gives the share back. Waiting ends when all have
+ * Each rank claims a part (its memory for the child), or fails to; publishes that either way; waits for
+ * all; and from the same records makes the child, or gives the part back. Waiting ends when all have
  * published, or in poison when somebody was killed: that the waiting ends is barrier.pml's affair.
  *
- *   shown: a rank that has the child sees only shares that were claimed and are still there; a share is
- *          freed for use by others (mst_share_release) only if no rank has a child with it; what one
+ *   shown: a rank that has the child sees only parts that were claimed and are still there; a part is
+ *          freed for use by others (mst_member_release) only if no rank has a child with it; what one
  *          rank found no memory for, no rank has.
  *
- * -DHASTY gives the share back for use when the wait fails (mst_share_abandon keeps it): must fail, since
+ * -DHASTY gives the part back for use when the wait fails (mst_member_abandon keeps it): must fail, since
  * a peer may have seen all records.
  */
 #ifndef N
@@ -22,7 +22,7 @@
 mtype = { NOTHING, CLAIMED, REFUSED };
 mtype record[N] = NOTHING;      /* mst_split_record.status, published by E3 */
 bool published[N];
-bool memory[N];                 /* the share's memory is this rank's still, and initialised */
+bool memory[N];                 /* the part's memory is this rank's still, and initialised */
 bool has_child[N];
 bool dead[N];
 byte killed;
@@ -35,7 +35,7 @@ proctype Rank(byte me) {
     mtype own;
 
     CRASH;
-    if                                          /* mst_share_claim() */
+    if                                          /* mst_member_claim() */
     :: memory[me] = true; own = CLAIMED
     :: own = REFUSED
     fi;
@@ -54,7 +54,7 @@ proctype Rank(byte me) {
 #ifdef HASTY
         memory[me] = false;
 #endif
-        goto gone                               /* mst_share_abandon(): left, and kept */
+        goto gone                               /* mst_member_abandon(): left, and kept */
     :: else -> skip
     fi;
     CRASH;
@@ -64,7 +64,7 @@ proctype Rank(byte me) {
     :: p < N -> if :: record[p] == REFUSED -> refused = true :: else fi; p++
     od;
     if
-    :: refused -> memory[me] = false            /* mst_share_release(): all have seen it fail */
+    :: refused -> memory[me] = false            /* mst_member_release(): all have seen it fail */
     :: else ->
         has_child[me] = true;                   /* mst_child_create() */
         p = 0;

@@ -41,7 +41,7 @@ static unsigned char *peer_at(const mst_group *group, int rank, uint64_t offset,
 {
     const mst_subarena *subarena = group->subarena;
 
-    return mst_layout_heap_at(&subarena->attachment->geometry, subarena->shares[rank].seat, offset, bytes);
+    return mst_layout_heap_at(&subarena->attachment->geometry, subarena->members[rank].seat, offset, bytes);
 }
 
 /* Copies the records of all ranks, and compares them. */
@@ -119,7 +119,7 @@ static int target_outputs(const struct mst_started_calls *calls, const mst_start
             return 0;
         calls->targets[targets++] =
             (mst_target){ mst_layout_at(&group->subarena->attachment->geometry,
-                                        group->subarena->shares[rank].seat, offset + own.begin),
+                                        group->subarena->members[rank].seat, offset + own.begin),
                           mst_streams_out(&operation->call) };
     }
     return targets;

@@ -82,7 +82,7 @@ static bool plausible(const mst_call *call, int rank, const mst_call_record *rec
 {
     const mst_subarena *subarena = call->group->subarena;
     const mst_geometry *geometry = &subarena->attachment->geometry;
-    uint32_t seat = subarena->shares[rank].seat;
+    uint32_t seat = subarena->members[rank].seat;
     const mst_shape *shape = &mst_shapes[call->request->collective];
 
     if (shape->varied) /* what they are is known from the counts, later */

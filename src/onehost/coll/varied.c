@@ -257,7 +257,7 @@ const unsigned char *mst_varied_in_arena(const mst_call *call, int rank, uint64_
 
     if (__builtin_add_overflow(call->group->varied->heads[rank].in_offset, at, &offset))
         return NULL;
-    return mst_layout_heap_at(&subarena->attachment->geometry, subarena->shares[rank].seat, offset, bytes);
+    return mst_layout_heap_at(&subarena->attachment->geometry, subarena->members[rank].seat, offset, bytes);
 }
 
 /* ---- groups of one, results ---- */

@@ -98,7 +98,7 @@ static const void *peer_at(const mst_group *group, int rank, uint64_t offset, si
 {
     const mst_subarena *subarena = group->subarena;
 
-    return mst_layout_heap_at(&subarena->attachment->geometry, subarena->shares[rank].seat, offset, bytes);
+    return mst_layout_heap_at(&subarena->attachment->geometry, subarena->members[rank].seat, offset, bytes);
 }
 
 /* Every rank looks at all pairs in the same order. in: the entries. */

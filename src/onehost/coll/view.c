@@ -61,7 +61,7 @@ static unsigned char *member_at(const mst_group *group, int rank, uint64_t offse
 {
     const mst_subarena *subarena = group->subarena;
 
-    return mst_layout_at(&subarena->attachment->geometry, subarena->shares[rank].seat, offset);
+    return mst_layout_at(&subarena->attachment->geometry, subarena->members[rank].seat, offset);
 }
 
 const unsigned char *mst_view(const mst_call *call, int rank, size_t in_at, size_t slot_at)
