@@ -7,6 +7,9 @@
  * of the rank makes progress for all. Progress is made in calls that wait, after their first looks, at the
  * beginning of each call while there is something to do (mst_group_ready), and in muster_wait and its
  * relatives.
+ *
+ * An operation is completed exactly once, by the wait or test that has taken it, whether it has succeeded or
+ * its group is broken; until then the buffers that were given to it must stay.
  */
 #ifndef MST_PENDING_H
 #define MST_PENDING_H
