@@ -129,9 +129,20 @@ muster_status mst_records_compare(const mst_call *call, const mst_call_record *r
     return MUSTER_OK;
 }
 
+/* What is large enough to be used where it is may be private on all ranks. */
+static void find_views(mst_call *call)
+{
+    const mst_call_record *records = call->group->records;
+
+    for (int rank = 0; rank < call->group->base.size && call->plan.viewable; rank++)
+        if (records[rank].in_offset || records[rank].out_offset)
+            call->views = true;
+}
+
 static muster_status compare_records(mst_call *call)
 {
     copy_records(call);
+    find_views(call);
     return mst_records_compare(call, call->group->records);
 }
 
@@ -202,12 +213,26 @@ static muster_status check_staged(const mst_call *call, size_t staged)
 
 /* ---- meeting ---- */
 
+/*
+ * To be called when views have been read, before this rank says so: whoever sees it arrive, or sees its chunk
+ * done, can rely on what it has made of them. If the group was broken by then, a peer's call may have failed,
+ * and its program may have written to its buffers while they were read here. What breaks the group later does
+ * no harm: an operation that all ranks have gone through succeeds.
+ */
+static muster_status check_views(const mst_call *call)
+{
+    return call->views ? mst_group_was_whole(call->group) : MUSTER_OK;
+}
+
 /* Arrives and waits for all. */
 static inline muster_status meet(mst_call *call, size_t staged)
 {
     bool first = !call->met;
     int missing;
 
+    muster_status status = check_views(call);
+    if (status != MUSTER_OK)
+        return status;
     if (first)
         announce(call);
     publish_staged(call, staged);
@@ -322,6 +347,9 @@ muster_status mst_work_share(mst_call *call, int count, mst_chunk_fn work, const
         }
         if (work)
             work(call, arg, chunk);
+        muster_status status = check_views(call);
+        if (status != MUSTER_OK)
+            return status;
         mst_chunks_done(call->sequence, chunk);
     }
     return MUSTER_OK;

@@ -103,20 +103,6 @@ static muster_status begin_large(mst_call *call)
     return call->group->subarena->staged ? MUSTER_OK : mst_round_for_staging(call);
 }
 
-/* Whether peers' buffers may have been used where they are. What is large enough for that may be private on
- * all ranks: then the operation has succeeded, whoever has ended since. */
-static bool has_views(const mst_call *call)
-{
-    const mst_group *group = call->group;
-
-    if (mst_shapes[call->request->collective].varied)
-        return group->varied->any_in_arena;
-    for (int rank = 0; rank < group->base.size; rank++)
-        if (group->records[rank].in_offset || group->records[rank].out_offset)
-            return true;
-    return false;
-}
-
 static muster_status run(mst_call *call)
 {
     mst_group *group = call->group;
@@ -142,8 +128,7 @@ static muster_status run(mst_call *call)
         status = move(call);
     if (status == MUSTER_OK && call->plan.small)
         mst_call_prefetch(call);
-    bool may_view = varied || call->plan.viewable;
-    return status == MUSTER_OK && may_view && has_views(call) ? mst_group_was_whole(group) : status;
+    return status;
 }
 
 void mst_call_alone(const mst_call *call)

@@ -206,6 +206,7 @@ static muster_status read_heads(mst_call *call, mst_varied *varied, uint64_t *ba
         *balance += head->balance;
         varied->longest = head->bytes > varied->longest ? head->bytes : varied->longest;
         varied->any_in_arena |= head->in_offset != 0;
+        call->views = varied->any_in_arena;
         any_small |= !fits_payload(head->bytes) && fits_small(call, head->bytes);
     }
     varied->window = window_for(call, varied->longest);
