@@ -55,12 +55,14 @@ static int an_output(muster_group *world, void *arg)
 {
     int rank = muster_group_rank(world);
     _Atomic int *steps = arg;
-    int32_t *in, *out = malloc(COUNT * sizeof *out);
+    int32_t *in, *out, *own = rank == 2 ? malloc(COUNT * sizeof *own) : NULL;
     muster_request request;
 
     RANK_OK(world, muster_alloc(world, COUNT * sizeof *in, (void **)&in));
     if (rank != 2)
         RANK_OK(world, muster_alloc(world, COUNT * sizeof *out, (void **)&out));
+    else
+        out = own;
     RANK_CHECK(world, out);
     for (int i = 0; i < COUNT; i++)
         in[i] = rank + i;
@@ -80,6 +82,7 @@ static int an_output(muster_group *world, void *arg)
         RANK_CHECK(world, out[i] == 3 * i + 3);
     memset(in, 0, COUNT * sizeof *in);
     memset(out, 0, COUNT * sizeof *out);
+    free(own);
     return 0;
 }
 
