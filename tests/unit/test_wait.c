@@ -130,7 +130,7 @@ END_TEST
 
 #define MEETINGS 1000000 /* one in some 10^5 shows a waker that does not look as it must */
 #define MEETINGS_END_NS                                                                                      \
-    (20 * MST_NS_PER_S) /* where each takes turns with other processes, all take an hour */
+    (10 * MST_NS_PER_S) /* where each takes turns with other processes, all take an hour */
 
 /* A waker and a sleeper who come at the same moment: one of them sees the other (E9). */
 typedef struct meeting {
