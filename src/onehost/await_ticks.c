@@ -74,6 +74,16 @@ static void find_peers(const void *arg, int peers[2])
         pending->kind->find_peers(pending, peers);
 }
 
+/* The same while they must enter a call: once they only have to go on, which they do in any call that they
+ * wait in, nobody in particular is awaited. That may be so since `depends` has looked. */
+static void find_missing(const void *arg, int peers[2])
+{
+    const mst_pending *pending = arg;
+
+    if (!pending->kind->find_peers(pending, peers))
+        peers[0] = peers[1] = -1;
+}
+
 /* Whether the wait is one of those that a cycle can be made of. */
 static bool depends(const mst_awaited_requests *awaited, const mst_pending *pending)
 {
@@ -84,7 +94,9 @@ static bool depends(const mst_awaited_requests *awaited, const mst_pending *pend
 
 static mst_waiting waiting_in(mst_group *group, const mst_awaited_requests *awaited)
 {
-    static const mst_wait_kind closed = { .describe = describe, .find_peers = find_peers, .may_rest = true };
+    static const mst_wait_kind closed = { .describe = describe,
+                                          .find_peers = find_missing,
+                                          .may_rest = true };
     static const mst_wait_kind open = {
         .describe = describe, .find_peers = find_peers, .may_rest = true, .open = true
     };
