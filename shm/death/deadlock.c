@@ -63,6 +63,7 @@ static void publish(mst_deadlock *deadlock, const uint32_t awaited[2], const mst
     mst_store32_rlx(&entry->awaits_any, any_of != NULL);
     for (int i = 0; any_of && i < MST_RANKS_MAX / 64; i++)
         mst_store64_rlx(&entry->any_of[i], any_of->bits[i]);
+    memcpy(deadlock->awaited, awaited, sizeof deadlock->awaited);
     deadlock->any_of = any_of ? *any_of : (mst_seats){ 0 };
     snprintf(entry->doing, sizeof entry->doing, "%s", doing);
     mst_fault_point("wait.publish");
@@ -71,16 +72,25 @@ static void publish(mst_deadlock *deadlock, const uint32_t awaited[2], const mst
     deadlock->cycle_size = 0;
 }
 
+/* Whether that is what others read of this rank. */
+static bool is_published(const mst_deadlock *deadlock, const uint32_t awaited[2], const mst_seats *any_of)
+{
+    return mst_load32_rlx(&deadlock->published) &&
+           !memcmp(awaited, deadlock->awaited, sizeof deadlock->awaited) &&
+           !memcmp(any_of, &deadlock->any_of, sizeof *any_of);
+}
+
 void mst_deadlock_waiting(mst_deadlock *deadlock, const uint32_t awaited[2], const mst_seats *any_of,
                           const char *doing)
 {
     mst_seats seats = any_of ? *any_of : (mst_seats){ 0 };
 
     pthread_mutex_lock(&deadlock->lock);
-    if (mst_load32_rlx(&deadlock->published) && !memcmp(&seats, &deadlock->any_of, sizeof seats)) {
+    if (is_published(deadlock, awaited, &seats)) {
         mst_add32_sc(&entry_of(deadlock, deadlock->self)->checks, 1); /* E13: `ready` was false just now */
     } else {
-        withdraw(deadlock); /* what was published before a member left */
+        withdraw(
+            deadlock); /* what it waited for before a member left, or did its part of a started operation */
         if (deadlock->promised || mst_os_thread_count() == (int)mst_load32_rlx(&deadlock->own_threads) + 1)
             publish(deadlock, awaited, any_of, doing);
     }

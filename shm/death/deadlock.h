@@ -51,6 +51,7 @@ typedef struct mst_deadlock {
     pthread_mutex_t lock;         /* of whoever publishes or withdraws */
     _Atomic uint32_t published;   /* 1: the current wait; other threads of the rank may read it */
     uint64_t waits;               /* number of published waits */
+    uint32_t awaited[2];          /* as published */
     mst_seats any_of;             /* as published; empty: none */
     mst_deadlock_member *cycle;
     uint32_t *seen_from; /* for the search: the rank from which a rank was reached */
@@ -63,8 +64,8 @@ bool mst_deadlock_init(mst_deadlock *deadlock, const mst_geometry *geometry,
 void mst_deadlock_destroy(mst_deadlock *deadlock);
 
 /* States what the current wait is for: up to two seats (MST_RANKS_MAX: none), all of which must act; any one
- * of a set, NULL: none; and the call. Called at each tick; publishes, again when the set has become smaller,
- * or counts a check. */
+ * of a set, NULL: none; and the call. Called at each tick; publishes, again when any of them has changed, or
+ * counts a check. */
 void mst_deadlock_waiting(mst_deadlock *deadlock, const uint32_t awaited[2], const mst_seats *any_of,
                           const char *doing);
 

@@ -143,9 +143,6 @@ static bool tick(void *arg, int peer, int64_t slept_ns)
 
     (void)peer;
     mst_awaited_show(awaited);
-    const mst_pending *next = mst_awaited_find(&set->requests[awaited->next]);
-    if (!depends(awaited, next)) /* it may have been part of a cycle at the tick before */
-        mst_deadlock_over(&next->group->subarena->attachment->deadlock);
     mst_awaited_each_group(set, tick_in, &(ticking){ awaited, slept_ns });
     for (size_t i = awaited->next; i < set->count && !lost; i = mst_awaited_next(set, i + 1))
         lost = find_lost(mst_awaited_find(&set->requests[i])) != -1; /* MST_ANY_PEER, too */

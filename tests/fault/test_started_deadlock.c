@@ -293,8 +293,31 @@ static int a_chain(muster_group *world, void *arg)
     return rank > 0 ? send_int(world, rank - 1, 1) : 0;
 }
 
+/* Rank 2 waits for ranks 0 and 1 to start, and says so. Then rank 1 has started, and waits for rank 2, of
+ * which it is still known only that it waits: for rank 0, by now. */
+static int one_has_come_since(muster_group *world, void *arg)
+{
+    int rank = muster_group_rank(world), in = 1, sum = 0;
+    muster_request request;
+
+    (void)arg;
+    if (rank < 2)
+        AWAIT(has_waited_long(world, 2));
+    if (rank == 0)
+        pass_time_ms(250); /* a few ticks of both */
+    RANK_OK(world, muster_all_reduce_start(&in, &sum, 1, MUSTER_INT32, MUSTER_SUM, world, &request));
+    if (rank == 1) /* which waits for its neighbour first */
+        RANK_OK(world, muster_barrier(world));
+    RANK_OK(world, muster_wait(&request, 0));
+    RANK_CHECK(world, sum == 3);
+    if (rank != 1)
+        RANK_OK(world, muster_barrier(world));
+    return 0;
+}
+
 START_TEST(test_what_is_no_cycle)
 {
+    run_ranks(3, RANKS_AS_PROCESSES, one_has_come_since, NULL);
     run_ranks(3, RANKS_AS_PROCESSES, any_of_two, NULL);
     for (int size = 2; size <= 3; size++)
         run_ranks(size, RANKS_AS_PROCESSES, sends_that_are_taken, NULL);
