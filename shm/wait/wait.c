@@ -322,6 +322,19 @@ static bool look_before_sleep(attempt *attempt, const bed *bed, bool *done)
     return all || bed->in_background;
 }
 
+/* A sleeper without the background's word does not look after it: the progress thread, if there is one, does.
+ */
+static void sleep_in(const bed *bed, mst_background *background, int64_t timeout_ns)
+{
+    bool away = background && !bed->in_background;
+
+    if (away)
+        mst_background_leave(background);
+    park(bed, timeout_ns);
+    if (away)
+        mst_background_enter(background);
+}
+
 /* Sleeps on the word, and looks for dead ranks at every tick. */
 static void sleep_on(attempt *attempt, mst_parking parking, int peer)
 {
@@ -352,7 +365,7 @@ static void sleep_on(attempt *attempt, mst_parking parking, int peer)
             continue;
         }
         if (wakeable)
-            park(&bed, left_ns);
+            sleep_in(&bed, waiter->background, left_ns);
     }
     get_up(&bed);
     if (ticked && waiter->watch.woke)

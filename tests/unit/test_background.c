@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include "shm/wait/progress_thread.h"
+#include "shm/wait/wait.h"
 #include "tests/harness/ranks.h"
 
 /* A rank's background, and a task whose progress can be held up. */
@@ -14,6 +15,9 @@ typedef struct scene {
     _Atomic uint32_t calls;
     _Atomic uint32_t left; /* how often it will say that there is more, */
     bool lists_itself;
+    mst_eventcount awaited;
+    pthread_t waiting;       /* a thread that waits for that */
+    _Atomic uint32_t others; /* calls by other threads than that one */
 } scene;
 
 #define ENDLESS UINT32_MAX /* until told otherwise */
@@ -23,6 +27,8 @@ static mst_task_state progress(void *arg, bool insists)
     scene *scene = arg;
 
     (void)insists;
+    if (!pthread_equal(pthread_self(), scene->waiting))
+        mst_add32_sc(&scene->others, 1);
     mst_add32_sc(&scene->calls, 1);
     while (mst_load32_acq(&scene->held)) /* without a pause: the test's threads wait for each other */
         pass_time_ms(0.01);
@@ -180,6 +186,50 @@ START_TEST(test_the_thread_stands_back)
 }
 END_TEST
 
+static bool has_come(const void *arg)
+{
+    const scene *scene = arg;
+
+    return mst_count_reached(&scene->awaited.word, 1);
+}
+
+static void *sleep_long(void *arg)
+{
+    scene *scene = arg;
+    mst_waiter waiter = { .background = &scene->background,
+                          .interruption = mst_eventcount_parking(&scene->doorbell) };
+
+    mst_wait_until(&waiter, mst_eventcount_parking(&scene->awaited), has_come, scene, -1);
+    return NULL;
+}
+
+/* A sleeper that began when there was nothing to do sleeps on its own word alone: until its next tick it
+ * makes no progress. */
+START_TEST(test_the_thread_does_not_rely_on_a_sleeper)
+{
+    enum { ROUNDS = 20 };
+    mst_progress_thread thread = { .wanted = true };
+    _Atomic uint32_t own_threads = 0;
+    scene scene;
+
+    set_up(&scene);
+    ck_assert_int_eq(mst_progress_thread_start(&thread, &scene.background, &own_threads), 0);
+    for (uint32_t i = 0; i < ROUNDS; i++) {
+        mst_store32_rel(&scene.awaited.word, 0);
+        ck_assert_int_eq(pthread_create(&scene.waiting, NULL, sleep_long, &scene), 0);
+        AWAIT(mst_load32_acq(&scene.awaited.sleepers) == 1);
+        pass_time_ms(1); /* it may be about to look at the list once more */
+        mst_background_list(&scene.background, &scene.task);
+        AWAIT(mst_load32_acq(&scene.calls) == i + 1);
+        mst_eventcount_advance(&scene.awaited);
+        pthread_join(scene.waiting, NULL);
+    }
+    ck_assert_uint_gt(mst_load32_acq(&scene.others), ROUNDS / 2); /* the rest was at ticks */
+    mst_progress_thread_stop(&thread);
+    mst_background_destroy(&scene.background);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("background");
@@ -191,6 +241,7 @@ int main(void)
     tcase_add_test(tests, test_who_sleeps_is_woken);
     tcase_add_test(tests, test_the_thread_is_woken);
     tcase_add_test(tests, test_the_thread_stands_back);
+    tcase_add_test(tests, test_the_thread_does_not_rely_on_a_sleeper);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }
