@@ -20,7 +20,8 @@
  * sleeps has published nothing, and a stopped one counts no checks.
  *
  * The program's only thread publishes its wait. The same thread withdraws it, or the progress thread does
- * when it has moved something, since another member may wait for just that. A check counts only if the
+ * when it has moved a message, since another member may wait for just that; in collectives the members of a
+ * cycle wait for others to start, which progress does not do. A check counts only if the
  * program's thread has itself made all progress that can be made (look_for_cycle in src/onehost/stall.c):
  * else the progress thread might be about to move something. Costs nothing until a wait has lasted two ticks.
  */

@@ -1,3 +1,4 @@
+/* Ticks of waits for pending operations, and of tests, for await_ticks.h. */
 #include "src/onehost/await_ticks.h"
 
 #include "shm/base/atomic.h"

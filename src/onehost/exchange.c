@@ -285,22 +285,24 @@ static void count(mst_exchange *exchange)
         exchange->numbers[1] = ++messages[1];
 }
 
-static void begin(mst_exchange *exchange, mst_waiter *waiter, const mst_wait_kind *kind)
+static void begin(mst_exchange *exchange, mst_waiter *waiter)
 {
     if (mst_log_wanted(exchange->group->base.log, MUSTER_LOG_DEBUG))
         tell_entered(exchange);
     mst_group_begin(exchange->group);
     waiter->waited_ns = 0;
-    exchange->waiting.kind = kind;
     exchange->waits = false;
 }
 
 /* Most messages do not wait; this is for the first wait of one. */
 static void prepare_to_wait(mst_exchange *exchange, mst_waiter *waiter)
 {
+    static const mst_wait_kind kind = {
+        .describe = describe, .find_peers = find_peers, .show = show, .may_rest = true
+    };
+
     exchange->waits = true;
-    exchange->waiting.group = exchange->group;
-    exchange->waiting.call = exchange;
+    exchange->waiting = (mst_waiting){ &kind, exchange->group, exchange };
     waiter->watch = mst_waiting_watch(&exchange->waiting);
     waiter->deadline.limit_ns = exchange->group->base.timeout_ns;
     mst_deadline_begin(&waiter->deadline);
@@ -384,11 +386,10 @@ static muster_status run(mst_exchange *exchange, mst_waiter *waiter)
 
 muster_status mst_exchange_run(mst_exchange *exchange)
 {
-    static const mst_wait_kind kind = { .describe = describe, .find_peers = find_peers, .may_rest = true };
     mst_group *group = exchange->group;
     mst_waiter *waiter = exchange->received ? &group->send_waiter : &group->receive_waiter;
 
-    begin(exchange, waiter, &kind);
+    begin(exchange, waiter);
     count(exchange);
     muster_status status = run(exchange, waiter);
     if (status == MUSTER_OK) {
@@ -419,14 +420,11 @@ static muster_status run_shared(mst_exchange *exchange, mst_waiter *waiter)
 
 muster_status mst_exchange_run_shared(mst_exchange *exchange)
 {
-    static const mst_wait_kind kind = {
-        .describe = describe, .find_peers = find_peers, .show = show, .may_rest = true
-    };
     mst_group *group = exchange->group;
     mst_waiter waiter;
 
     mst_group_borrow_waiter(group, exchange->received ? MUSTER_CALL_SEND : MUSTER_CALL_RECEIVE, &waiter);
-    begin(exchange, &waiter, &kind);
+    begin(exchange, &waiter);
     muster_status status = run_shared(exchange, &waiter);
     lock(exchange);
     if (status == MUSTER_OK)

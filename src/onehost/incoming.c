@@ -399,14 +399,18 @@ muster_status mst_incoming_probe(mst_group *group, int source, int tag, const ms
         want(group, source);
         status = mst_incoming_move(group, &moved);
         unwant(group, source);
-        if (moved) { /* of another receive, perhaps: what a wait has published must not stay as it is */
-            mst_deadlock_over(&group->subarena->attachment->deadlock);
-            mst_channels_ring(&group->channels, group->base.rank); /* that receive may be another thread's */
-        }
+        if (moved) /* of another receive, perhaps, which may be another thread's */
+            mst_messages_moved(group);
         node = mst_matching_find(matching, source, tag);
     }
     *found = node ? mst_unexpected_of(node) : NULL;
     return status;
+}
+
+void mst_messages_moved(mst_group *group)
+{
+    mst_channels_ring(&group->channels, group->base.rank);
+    mst_deadlock_over(&group->subarena->attachment->deadlock);
 }
 
 void mst_incoming_hint(mst_group *group, mst_transfer *receive)

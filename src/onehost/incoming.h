@@ -18,6 +18,10 @@ muster_status mst_incoming_move(mst_group *group, bool *moved);
  * it; NULL: there is none yet. */
 muster_status mst_incoming_probe(mst_group *group, int source, int tag, const mst_unexpected **found);
 
+/* Wakes the other threads of this rank, and withdraws the wait that it has published: what has been moved may
+ * be what another rank waits for. */
+void mst_messages_moved(mst_group *group);
+
 /* Tells the sender of a large message that we wait for it, and for no other: once. */
 void mst_incoming_hint(mst_group *group, mst_transfer *receive);
 

@@ -63,11 +63,9 @@ static void describe(const mst_activity *activity, char *text, size_t bytes)
 {
     const mst_doing *doing = &activity->doing;
     uint32_t kind = mst_doing_kind(doing);
-    mst_call_record record = { .collective = kind,
-                               .dtype = doing->dtype,
-                               .op = doing->op,
-                               .root = doing->peer,
-                               .count = doing->count };
+    mst_call_record record = {
+        .collective = kind, .dtype = doing->dtype, .op = doing->op, .root = doing->peer, .count = doing->count
+    };
     char name[40], tag[MST_TAG_BYTES], dtype[MST_DTYPE_NAME_BYTES];
 
     if (kind < MST_COLLECTIVE_COUNT) {

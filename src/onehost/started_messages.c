@@ -168,14 +168,6 @@ static muster_status move(mst_group *group, bool *moved)
     return status;
 }
 
-/* Wakes the other threads of this rank, and withdraws the wait that this one has published: what has been
- * moved may be what another rank waits for. */
-static void tell_moved(mst_group *group)
-{
-    mst_channels_ring(&group->channels, group->base.rank);
-    mst_deadlock_over(&group->subarena->attachment->deadlock);
-}
-
 /* With the lock. False: nothing is left to do. */
 static bool progress(mst_group *group)
 {
@@ -191,7 +183,7 @@ static bool progress(mst_group *group)
         any = any || moved;
     }
     if (any)
-        tell_moved(group);
+        mst_messages_moved(group);
     if (traffic->ended) /* what is not shared belongs to a thread in a call of that direction */
         return false;
     return (mst_message_is_shared(group, false) && traffic->outgoing.busy.count > 0) ||
@@ -253,7 +245,7 @@ static muster_status enlist(mst_group *group, started_message *message, const ms
     if (status == MUSTER_OK && !mst_transfer_is_over(&message->transfer))
         status = asked->sends ? mst_outgoing_move(group, &moved) : mst_incoming_move(group, &moved);
     if (moved)
-        tell_moved(group);
+        mst_messages_moved(group);
     return status;
 }
 

@@ -209,6 +209,7 @@ static bool read_all(mst_group *group, struct mst_started_calls *calls)
 static muster_status copy_slices(struct mst_started_calls *calls, const mst_started_op *operation)
 {
     mst_group *group = operation->pending.group;
+    bool lent = false; /* a result lies in the output of a rank that lends its buffers, else in its journal */
 
     for (int i = 0; i < group->base.size; i++) {
         int rank = (group->base.rank + i) % group->base.size;
@@ -219,12 +220,13 @@ static muster_status copy_slices(struct mst_started_calls *calls, const mst_star
             return damaged(group, rank);
         if (!operation->sliced || rank == group->base.rank || !slice.count)
             continue;
+        lent = lent || entry->lends;
         const unsigned char *result = peer_at(group, rank, entry->result_offset, slice.count);
         if (!result)
             return damaged(group, rank);
         mst_deliver(&operation->call, slice.begin, result, slice.count);
     }
-    return operation->sliced ? mst_group_was_whole(group) : MUSTER_OK; /* slices may be in others' outputs */
+    return lent ? mst_group_was_whole(group) : MUSTER_OK;
 }
 
 static void finish_all(mst_group *group, struct mst_started_calls *calls)

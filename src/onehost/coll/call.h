@@ -27,7 +27,7 @@ typedef struct mst_call {
     uint64_t out_offset;            /* the same for `out` */
     mst_plan plan;                  /* how it exchanges its data */
     bool met;                       /* the first round is complete */
-    bool views;                     /* after it: buffers of some rank are used where they are */
+    bool views;                     /* after it: inputs of some rank are read where they are */
     bool compared;                  /* the requests have been compared, or this rank need not compare them */
 } mst_call;
 

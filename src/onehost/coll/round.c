@@ -129,20 +129,10 @@ muster_status mst_records_compare(const mst_call *call, const mst_call_record *r
     return MUSTER_OK;
 }
 
-/* What is large enough to be used where it is may be private on all ranks. */
-static void find_views(mst_call *call)
-{
-    const mst_call_record *records = call->group->records;
-
-    for (int rank = 0; rank < call->group->base.size && call->plan.viewable; rank++)
-        if (records[rank].in_offset || records[rank].out_offset)
-            call->views = true;
-}
-
 static muster_status compare_records(mst_call *call)
 {
     copy_records(call);
-    find_views(call);
+    call->views = mst_any_input_in_arena(call);
     return mst_records_compare(call, call->group->records);
 }
 

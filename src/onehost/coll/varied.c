@@ -69,8 +69,9 @@ uint64_t mst_varied_in_offset(const mst_call *call, size_t needed, size_t *begin
 }
 
 /* Blocks follow the table from the next rank's on, and end with that of the rank before ours: so each rank
- * has its block in another window, and none waits for all the others to take theirs. Large ones begin with a
- * line, since copies between lines that do not match take up to twice as long. Returns where they end. */
+ * has its block in another window, and none waits for all the others to take theirs. In a large stream
+ * the first begins with a line, and so do the others if blocks are whole lines: copies between lines that do
+ * not match take longer. Returns where they end. */
 static size_t fill_table(const mst_call *call, mst_varied *varied, size_t needed)
 {
     int size = call->group->base.size;
