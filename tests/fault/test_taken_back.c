@@ -22,17 +22,17 @@ typedef struct plan {
     bool to_arena; /* the outputs, too */
 } plan;
 
-typedef struct ending {
+typedef struct abort_plan {
     muster_group *group;
     double after_ms;
-} ending;
+} abort_plan;
 
 static void *abort_later(void *arg)
 {
-    ending *ending = arg;
+    abort_plan *planned = arg;
 
-    pass_time_ms(ending->after_ms);
-    muster_group_abort(ending->group, "enough");
+    pass_time_ms(planned->after_ms);
+    muster_group_abort(planned->group, "enough");
     return NULL;
 }
 
@@ -106,17 +106,17 @@ static int run_round(muster_group *world, const plan *plan, int round, unsigned 
     uint64_t state = (uint64_t)round * 8 + plan->kind;
     int rank = muster_group_rank(world);
     pthread_t thread;
-    ending ending;
+    abort_plan planned;
 
-    RANK_OK(world, muster_group_dup(world, &ending.group));
-    ending.after_ms = (double)(random_next(&state) % 6000) / 1000;
+    RANK_OK(world, muster_group_dup(world, &planned.group));
+    planned.after_ms = (double)(random_next(&state) % 6000) / 1000;
     memset(in, value_of(rank, round), BYTES);
     memset(out, 0, SIZE * (size_t)BYTES);
     RANK_OK(world, muster_barrier(world));
     if (rank == 2)
-        RANK_CHECK(world, pthread_create(&thread, NULL, abort_later, &ending) == 0);
-    muster_status status = plan->kind <= STARTED_MESSAGE ? run_message(ending.group, plan->kind, in, out)
-                                                         : run_collective(ending.group, plan->kind, in, out);
+        RANK_CHECK(world, pthread_create(&thread, NULL, abort_later, &planned) == 0);
+    muster_status status = plan->kind <= STARTED_MESSAGE ? run_message(planned.group, plan->kind, in, out)
+                                                         : run_collective(planned.group, plan->kind, in, out);
     if (status != MUSTER_OK)
         memset(in, GONE, BYTES);
     else
@@ -125,7 +125,7 @@ static int run_round(muster_group *world, const plan *plan, int round, unsigned 
     if (rank == 2)
         pthread_join(thread, NULL);
     RANK_OK(world, muster_barrier(world));
-    RANK_OK(world, muster_group_free(ending.group));
+    RANK_OK(world, muster_group_free(planned.group));
     return 0;
 }
 

@@ -190,7 +190,14 @@ static int launch(bench_options *options)
         return EXIT_FAILURE;
     }
     muster_status status = muster_launch(&config, bench_rank, options, &report);
+    bool were_there = bench_neighbours_are_there();
     bench_neighbours_stop();
+    if (!were_there) {
+        fprintf(stderr,
+                "muster bench: a neighbour ended while ranks measured, and these times are not beside it; "
+                "may this process use all CPUs that it was given?\n");
+        return EXIT_FAILURE;
+    }
     if (status == MUSTER_OK)
         return EXIT_SUCCESS;
     fprintf(stderr, "muster bench: %s\n", report.summary[0] ? report.summary : muster_error_detail());

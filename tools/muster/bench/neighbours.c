@@ -61,6 +61,17 @@ bool bench_neighbours_start(int per_cpu)
     return true;
 }
 
+bool bench_neighbours_are_there(void)
+{
+    for (int i = 0; i < count; i++) {
+        siginfo_t ended = { 0 };
+
+        if (waitid(P_PID, (id_t)neighbours[i], &ended, WEXITED | WNOHANG | WNOWAIT) != 0 || ended.si_pid != 0)
+            return false;
+    }
+    return true;
+}
+
 void bench_neighbours_stop(void)
 {
     for (int i = 0; i < count; i++)
