@@ -13,25 +13,11 @@ import time
 import unittest
 
 import muster
+from helpers import expect, needs_numpy, np
 from muster.testing import ranks
 
-try:
-    import numpy as np
-except ImportError:
-    np = None
 
-needs_numpy = unittest.skipIf(np is None, "there is no numpy")
 DTYPES = ("bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 float32 float64 complex64").split()
-
-
-def expect(error, text, call):
-    """The call raises that, with the text in its message. Returns what it raised."""
-    try:
-        call()
-    except error as raised:
-        assert text in str(raised), f"{raised!s} has no {text!r}"
-        return raised
-    raise AssertionError(f"no {error.__name__}")
 
 
 class Phases(unittest.TestCase):

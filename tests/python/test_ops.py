@@ -10,28 +10,8 @@ import unittest
 import warnings
 
 import muster
+from helpers import expect, ints, needs_numpy, np
 from muster.testing import ranks
-
-try:
-    import numpy as np
-except ImportError:
-    np = None
-
-needs_numpy = unittest.skipIf(np is None, "there is no numpy")
-
-
-def expect(error, text, call):
-    """The call raises that, with the text in its message. Returns what it raised."""
-    try:
-        call()
-    except error as raised:
-        assert text in str(raised), f"{raised!s} has no {text!r}"
-        return raised
-    raise AssertionError(f"no {error.__name__}")
-
-
-def ints(*values):
-    return array.array("i", values)
 
 
 def first(a, b):
@@ -228,7 +208,7 @@ class WithoutNumpy(unittest.TestCase):
         program = """if True:
             import array, muster
             op = muster.Op.create(lambda a, b: b)
-            muster.init()
+            another = muster.init().dup()  # freed as the module is taken down
             kept = muster.all_reduce_start(array.array("i", [1]), op=op)
             if muster.init().rank() == 0:
                 kept.wait()"""
@@ -240,6 +220,23 @@ class WithoutNumpy(unittest.TestCase):
         for rank, process in enumerate(processes):
             said = process.communicate(timeout=60)[1]
             assert process.returncode == 0 or (rank == 0 and b"Error: rank 1 " in said), said
+
+    @ranks(2)
+    def test_shares_and_queues_are_not_for_functions(self):
+        share, queue, group = muster.Share(8), muster.Queue(4, 8), muster.init().dup()
+
+        def use(call):
+            def function(a, b):
+                call()
+            other = group.dup()
+            expect(muster.Error, "has called muster",
+                   lambda: muster.all_reduce(ints(1), op=muster.Op.create(function), group=other))
+
+        for call in share.free, share.sync, queue.free, group.dup:
+            use(call)
+        muster.barrier()
+        share.free()
+        queue.free()
 
     @ranks(2)
     def test_what_it_raises_for_nobody(self):

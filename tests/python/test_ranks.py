@@ -12,22 +12,8 @@ import time
 import unittest
 
 import muster
+from helpers import expect, np as numpy
 from muster.testing import ranks
-
-try:
-    import numpy
-except ImportError:
-    numpy = None
-
-
-def expect(error, text, call):
-    """The call raises that, with the text in its message."""
-    try:
-        call()
-    except error as raised:
-        assert text in str(raised), f"{raised!s} has no {text!r}"
-        return
-    raise AssertionError(f"no {error.__name__}")
 
 
 class Forks(unittest.TestCase):

@@ -11,29 +11,11 @@ import warnings
 import weakref
 
 import muster
+from helpers import expect, ints, np
 from muster.testing import ranks
 
-try:
-    import numpy as np
-except ImportError:
-    np = None
 
-needs_numpy = unittest.skipIf(np is None, "there is no numpy")
 SIZES = (1, 2, 3)
-
-
-def expect(error, text, call):
-    """The call raises that, with the text in its message. Returns what it raised."""
-    try:
-        call()
-    except error as raised:
-        assert text in str(raised), f"{raised!s} has no {text!r}"
-        return raised
-    raise AssertionError(f"no {error.__name__}")
-
-
-def ints(*values):
-    return array.array("i", values)
 
 
 def in_sizes(body):

@@ -7,22 +7,8 @@ import signal
 import unittest
 
 import muster
+from helpers import expect, np
 from muster.testing import ranks
-
-try:
-    import numpy as np
-except ImportError:
-    np = None
-
-
-def expect(error, text, call):
-    """The call raises that, with the text in its message."""
-    try:
-        call()
-    except error as raised:
-        assert text in str(raised), f"{raised!s} has no {text!r}"
-        return
-    raise AssertionError(f"no {error.__name__}")
 
 
 class Shares(unittest.TestCase):

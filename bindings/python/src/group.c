@@ -73,9 +73,14 @@ PyObject *python_end_rank(PyObject *module, PyObject *unused)
     (void)module;
     (void)unused;
     look_at_leftovers();
-    for (group_object *object = groups; object; object = object->next) {
-        muster_group_free(object->group);
+    for (group_object *object = groups, *next; object; object = next) {
+        muster_group *group = object->group;
+
+        Py_INCREF((PyObject *)object); /* other threads may run while it is freed */
         object->group = NULL;
+        free_group(group);
+        next = object->next;
+        Py_DECREF((PyObject *)object);
     }
     Py_RETURN_NONE;
 }
@@ -343,6 +348,8 @@ static PyObject *leave(PyObject *self, PyObject *unused)
     muster_status status;
 
     (void)unused;
+    if (is_combining())
+        return refuse_combining();
     look_at_leftovers(); /* operations without a Request may be over, and else hold the group */
     muster_group *group = object->group;
     object->group = NULL; /* so that nobody uses it meanwhile */

@@ -140,7 +140,7 @@ COLLECTIVE_FUNCTION(scatter);
 SLOW_FUNCTION(barrier);
 SLOW_FUNCTION(barrier_start);
 
-/* messages.c; an underscore: a function of muster._messages gives the array */
+/* messages.c */
 SLOW_FUNCTION(send);
 SLOW_FUNCTION(send_start);
 SLOW_FUNCTION(recv_into);
@@ -149,7 +149,7 @@ SLOW_FUNCTION(sendrecv);
 SLOW_FUNCTION(probe);
 SLOW_FUNCTION(iprobe);
 
-/* requests.c */
+/* several.c */
 SLOW_FUNCTION(wait_any);
 SLOW_FUNCTION(wait_all);
 

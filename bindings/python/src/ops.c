@@ -5,6 +5,8 @@
  * operation. So what it raises is that operation's, and it can break the operation's group, before a part
  * that it has not combined reaches another rank. It is given copies, since it may keep what it is given.
  */
+#include <pthread.h>
+#include <sched.h>
 #include <string.h>
 
 #include "bindings/python/src/operation.h"
@@ -20,6 +22,7 @@ static const char *const names[MUSTER_OP_COUNT] = {
 static _Thread_local bool combining; /* this thread is in a function of the program's */
 static int threads_combining;        /* the interpreter's lock is its lock; each call looks here first */
 static _Atomic bool interpreter_ends;
+static _Atomic int arriving; /* threads that are about to take the interpreter's lock in `combine` */
 
 bool is_combining(void)
 {
@@ -56,21 +59,14 @@ static void fail(operation *operation)
     Py_XDECREF(bytes);
 }
 
-static void combine(void *acc, const void *next, size_t count, muster_dtype dtype, void *arg)
+static void combine_locked(operation *operation, void *acc, const void *next, size_t bytes, const char *dtype)
 {
-    operation *operation = arg;
-
-    if (operation->error) /* once is enough: the group is broken */
-        return;
-    if (interpreter_ends) { /* this may be muster's own thread, and nobody runs functions any more */
-        muster_group_abort(operation->group, "the Python program has ended before its operation was over");
-        return;
-    }
     PyGILState_STATE held = PyGILState_Ensure();
+    arriving--;
     PyObject *before = take_exception(); /* this may be a tick of a wait that a signal ends */
     combining = true;
     threads_combining++;
-    if (!apply(operation, acc, next, count * muster_dtype_size(dtype), muster_dtype_name(dtype)))
+    if (!apply(operation, acc, next, bytes, dtype))
         fail(operation);
     threads_combining--;
     combining = false;
@@ -78,6 +74,27 @@ static void combine(void *acc, const void *next, size_t count, muster_dtype dtyp
         raise_again(before);
     Py_XDECREF(before);
     PyGILState_Release(held);
+}
+
+/* Whether this is muster's own thread, and nobody runs functions for it any more. */
+static bool is_too_late(void)
+{
+    return interpreter_ends && !PyGILState_GetThisThreadState();
+}
+
+static void combine(void *acc, const void *next, size_t count, muster_dtype dtype, void *arg)
+{
+    operation *operation = arg;
+
+    if (operation->error) /* once is enough: the group is broken */
+        return;
+    arriving++; /* before the look: python_end_ops stores first, and looks here then */
+    if (is_too_late()) {
+        arriving--;
+        muster_group_abort(operation->group, "the Python program has ended before its operation was over");
+        return;
+    }
+    combine_locked(operation, acc, next, count * muster_dtype_size(dtype), muster_dtype_name(dtype));
 }
 
 /* ---- taking ops ---- */
@@ -139,7 +156,17 @@ PyObject *python_end_ops(PyObject *module, PyObject *unused)
     (void)module;
     (void)unused;
     interpreter_ends = true;
+    while (arriving) { /* who does not get the interpreter's lock any more would keep muster's for ever */
+        Py_BEGIN_ALLOW_THREADS
+        sched_yield();
+        Py_END_ALLOW_THREADS
+    }
     Py_RETURN_NONE;
+}
+
+static void forget_other_threads(void)
+{
+    arriving = 0;
 }
 
 PyObject *python_use_ops(PyObject *module, PyObject *args)
@@ -147,6 +174,7 @@ PyObject *python_use_ops(PyObject *module, PyObject *args)
     module_state *state = state_of_module();
 
     (void)module;
+    pthread_atfork(NULL, NULL, forget_other_threads);
     if (!PyArg_ParseTuple(args, "OO:use_ops", &state->op_type, &state->combine))
         return NULL;
     Py_INCREF(state->op_type);

@@ -81,14 +81,14 @@ static void release_leftovers(void)
 
 void look_at_leftovers(void)
 {
-    static bool looking; /* closing an operation can end in here */
+    static long looking; /* the process that does: closing an operation can end in here */
 
-    if ((!orphans && !leftovers) || looking || is_combining())
+    if ((!orphans && !leftovers) || looking == (long)getpid() || is_combining())
         return;
-    looking = true;
+    looking = (long)getpid();
     look_at_orphans();
     release_leftovers();
-    looking = false;
+    looking = 0;
 }
 
 void let_go(release_fn release, void *object)

@@ -9,6 +9,10 @@ static muster_queue *queue_of(PyObject *self)
 {
     muster_queue *queue = ((queue_object *)self)->queue;
 
+    if (is_combining()) {
+        refuse_combining();
+        return NULL;
+    }
     if (!queue)
         PyErr_SetString(PyExc_ValueError, "this rank has freed the queue");
     return queue;
@@ -86,6 +90,8 @@ static PyObject *free_queue(PyObject *self, PyObject *unused)
     muster_status status;
 
     (void)unused;
+    if (is_combining())
+        return refuse_combining();
     object->queue = NULL; /* so that nobody uses it meanwhile */
     Py_BEGIN_ALLOW_THREADS
     status = muster_queue_free(queue);

@@ -6,7 +6,7 @@
  */
 #include "bindings/python/src/requests.h"
 
-/* ---- beginning and ending ---- */
+/* ---- starting and completing ---- */
 
 PyObject *make_request(const char *name)
 {
@@ -34,12 +34,12 @@ void request_is_over(PyObject *self, PyObject *result)
 void request_end(request_object *request, muster_status status)
 {
     operation *operation = request->pending;
+    PyObject *result = operation_outcome(operation, status); /* other threads may run in here */
 
-    request->pending = NULL;
+    request->error = result ? NULL : take_exception();
+    request->result = result;
     request->told = true;
-    request->result = operation_outcome(operation, status);
-    if (!request->result)
-        request->error = take_exception();
+    request->pending = NULL;
     operation_close(operation);
 }
 
@@ -47,9 +47,9 @@ void request_end_with(request_object *request, PyObject *error)
 {
     operation *operation = request->pending;
 
-    request->pending = NULL;
-    request->told = true;
     request->error = Py_NewRef(operation->error ? operation->error : error);
+    request->told = true;
+    request->pending = NULL;
     operation_close(operation);
 }
 
@@ -104,9 +104,10 @@ bool request_may_call(const request_object *request)
 /* The call has ended, and the operation with it, if C has reset the request. */
 static PyObject *after(request_object *request, muster_status status)
 {
-    request->pending->waiter = NULL;
-    if (request->pending->request.group)
+    if (request->pending->request.group) {
+        request->pending->waiter = NULL;
         return status == MUSTER_OK ? Py_NewRef(Py_False) : raise_status(status);
+    }
     if (PyErr_Occurred()) {
         end_interrupted(request, status);
         return NULL;

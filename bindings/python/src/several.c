@@ -70,7 +70,7 @@ static bool open_several(PyObject *sequence, several *several)
     return false;
 }
 
-/* ---- ending ---- */
+/* ---- completing ---- */
 
 static bool any_group_is_broken(const several *several)
 {

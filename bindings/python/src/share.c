@@ -24,6 +24,15 @@ static muster_share *share_of(PyObject *self)
     return share;
 }
 
+/* For calls: a function that combines must not make any. */
+static muster_share *share_to_call(PyObject *self)
+{
+    if (!is_combining())
+        return share_of(self);
+    refuse_combining();
+    return NULL;
+}
+
 static PyObject *none_or_error(muster_status status)
 {
     if (status != MUSTER_OK)
@@ -68,7 +77,7 @@ static void block_dealloc(PyObject *self)
 
 static PyObject *block_of(PyObject *self, PyObject *args)
 {
-    muster_share *share = share_of(self);
+    muster_share *share = share_to_call(self);
     void *data;
     size_t bytes;
     int rank;
@@ -92,7 +101,7 @@ static PyObject *block_of(PyObject *self, PyObject *args)
 
 static PyObject *sync_share(PyObject *self, PyObject *unused)
 {
-    muster_share *share = share_of(self);
+    muster_share *share = share_to_call(self);
 
     (void)unused;
     return share ? none_or_error(muster_share_sync(share)) : NULL;
@@ -109,7 +118,7 @@ static bool has_views(const share_object *object, const char *what)
 static PyObject *seal(PyObject *self, PyObject *unused)
 {
     share_object *object = (share_object *)self;
-    muster_share *share = share_of(self);
+    muster_share *share = share_to_call(self);
     muster_status status;
 
     (void)unused;
@@ -125,7 +134,7 @@ static PyObject *seal(PyObject *self, PyObject *unused)
 
 static PyObject *put_signal(PyObject *self, PyObject *args)
 {
-    muster_share *share = share_of(self);
+    muster_share *share = share_to_call(self);
     Py_buffer data;
     Py_ssize_t offset;
     int rank, signal;
@@ -139,7 +148,7 @@ static PyObject *put_signal(PyObject *self, PyObject *args)
 
 static PyObject *wait_signal(PyObject *self, PyObject *args)
 {
-    muster_share *share = share_of(self);
+    muster_share *share = share_to_call(self);
     unsigned long long count;
     long long timeout_ns;
     int source, signal;
@@ -158,6 +167,8 @@ static PyObject *free_share(PyObject *self, PyObject *unused)
     share_object *object = (share_object *)self;
 
     (void)unused;
+    if (is_combining())
+        return refuse_combining();
     if (!object->share)
         Py_RETURN_NONE;
     if (has_views(object, "it is freed"))

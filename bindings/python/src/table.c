@@ -1,4 +1,4 @@
-/* The functions of operations.c, messages.c and requests.c, with what help() says of them. The examples are
+/* The functions of operations.c, messages.c and several.c, with what help() says of them. The examples are
  * run by tests/python/test_docs.py in two ranks: `rank` is this one's number. */
 #include "bindings/python/src/operation.h"
 
