@@ -110,7 +110,7 @@ typedef enum muster_status {
     MUSTER_ERR_INVALID,     /* an argument or a MUSTER_* variable is not valid */
     MUSTER_ERR_UNSUPPORTED, /* valid, but not supported by the group's backend */
     MUSTER_ERR_NO_SPACE,    /* no arena memory; the detail has the sizes and a remedy */
-    MUSTER_ERR_BUSY,        /* another thread is in a call of the same class of the group */
+    MUSTER_ERR_BUSY,        /* another thread is in such a call, or it is in use otherwise: see each */
     MUSTER_ERR_FORKED,      /* called in a forked child of the rank */
     /* The group is broken for good. */
     MUSTER_ERR_PEER_DIED, /* a rank died or left while others needed it */
