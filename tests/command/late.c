@@ -1,4 +1,5 @@
-/* A job whose last rank is late: it takes a while before each sum, for a number of sums, 0: for ever. */
+/* A job whose last rank is late: it takes a while before each sum, for a number of sums, 0: for ever. On a busy
+ * machine others wait for a CPU that long, too: the while is several of the scheduler's slices. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -7,7 +8,7 @@
 
 int main(int argc, char **argv)
 {
-    const struct timespec while_ns = { 0, 3 * 1000 * 1000 };
+    const struct timespec while_ns = { 0, 20 * 1000 * 1000 };
     int sums = argc > 1 ? atoi(argv[1]) : 0;
     float x[1000] = { 0 };
     muster_group *world;

@@ -291,8 +291,8 @@ static int first_has_priority(muster_group *world, void *arg)
 {
     struct sched_param lowest = { .sched_priority = 1 };
 
-    if (muster_group_rank(world) == 0 && sched_setscheduler(0, SCHED_FIFO, &lowest) < 0)
-        return errno == EPERM ? 0 : 1;
+    if (muster_group_rank(world) == 0 && sched_setscheduler(0, SCHED_FIFO, &lowest) < 0 && errno != EPERM)
+        return 1; /* where nobody may have priority, the ranks are equals */
     return meet_often(world, arg);
 }
 
