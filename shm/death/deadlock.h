@@ -30,23 +30,10 @@
 
 #include <pthread.h>
 
-#include "shm/base/layout.h"
-
-/* A member of a cycle, as it was when the cycle was first seen. */
-typedef struct mst_deadlock_member {
-    uint32_t seat;
-    uint32_t checks;
-    uint64_t wait_epoch;
-} mst_deadlock_member;
-
-/* A set of seats. */
-typedef struct mst_seats {
-    uint64_t bits[MST_RANKS_MAX / 64];
-} mst_seats;
+#include "shm/death/wait_graph.h"
 
 typedef struct mst_deadlock {
-    mst_geometry geometry;
-    uint32_t self;
+    mst_wait_graph graph;
     _Atomic uint32_t own_threads; /* of the library, which this process runs for this rank */
     bool promised;                /* the user states that only one thread of this rank calls muster */
     pthread_mutex_t lock;         /* of whoever publishes or withdraws */
@@ -54,10 +41,6 @@ typedef struct mst_deadlock {
     uint64_t waits;               /* number of published waits */
     uint32_t awaited[2];          /* as published */
     mst_seats any_of;             /* as published; empty: none */
-    mst_deadlock_member *cycle;
-    uint32_t *seen_from; /* for the search: the rank from which a rank was reached */
-    bool *stuck;         /* by seat: for the search: cannot go on; then: is one of the members */
-    uint32_t cycle_size; /* 0: none suspected */
 } mst_deadlock;
 
 bool mst_deadlock_init(mst_deadlock *deadlock, const mst_geometry *geometry,

@@ -25,9 +25,7 @@
 
 #include <pthread.h>
 
-#include "muster/muster.h"
-#include "shm/base/layout.h"
-#include "shm/port/os.h"
+#include "shm/death/watches.h"
 
 typedef enum mst_detection {
     MST_DETECTION_FUTEX,
@@ -36,24 +34,12 @@ typedef enum mst_detection {
     MST_DETECTION_LAUNCHER
 } mst_detection;
 
-/* The process that launches the ranks. */
-typedef struct mst_launcher {
-    int32_t pid; /* 0: none */
-    uint64_t start;
-    uint32_t pid_namespace; /* pid namespace, in which the pid is valid; 0: unknown */
-} mst_launcher;
-
 typedef struct mst_liveness {
     mst_geometry geometry;
-    _Atomic uint32_t detection; /* an mst_detection; lowered when the system turns out not to support it */
     uint32_t self;              /* our seat, or MST_RANKS_MAX: none */
-    int32_t self_pid;
-    uint64_t self_namespace;
-    mst_launcher launcher;
-    mst_os_held *watches; /* one per seat, then the launcher's; negative fd: why there is none */
-    bool *fired;
-    int64_t *fell_ns; /* since when a rank's death word has fallen without explanation; 0: it has not */
-    bool launcher_gone;
+    _Atomic uint32_t detection; /* an mst_detection; lowered when the system turns out not to support it */
+    mst_watches watches;
+    int64_t *fell_ns;     /* since when a rank's death word has fallen without explanation; 0: it has not */
     pthread_mutex_t lock; /* threads of one rank may wait in several groups */
 } mst_liveness;
 

@@ -55,7 +55,7 @@ static bool will_be_decided(mst_liveness *liveness, uint32_t seat, muster_termin
         termination.kind != MUSTER_TERMINATION_EXECED &&
         (termination.kind != MUSTER_TERMINATION_VANISHED || mst_liveness_is_gone(liveness, seat));
 
-    return process_ends && liveness->launcher.pid != 0 && !mst_liveness_launcher_gone(liveness);
+    return process_ends && liveness->watches.launcher.pid != 0 && !mst_liveness_launcher_gone(liveness);
 }
 
 mst_presence mst_successor_look(mst_liveness *liveness, uint32_t rank, uint32_t *seat)
@@ -68,7 +68,7 @@ mst_presence mst_successor_look(mst_liveness *liveness, uint32_t rank, uint32_t 
 
         if (termination.kind == MUSTER_TERMINATION_NONE) {
             mst_presence found = look_at_seat(geometry, *seat);
-            bool promised = liveness->launcher.pid != 0 && !mst_liveness_launcher_gone(liveness);
+            bool promised = liveness->watches.launcher.pid != 0 && !mst_liveness_launcher_gone(liveness);
 
             return found == MST_COMING && !promised ? MST_LOST : found;
         }

@@ -25,6 +25,26 @@ muster_termination mst_termination_unpack(uint64_t word)
     return (muster_termination){ (muster_termination_kind)kind, (int)(word >> 8 & 0xffff) };
 }
 
+muster_termination mst_termination_of_process(mst_os_termination found, int code)
+{
+    switch (found) {
+    case MST_OS_EXITED:
+        return (muster_termination){ MUSTER_TERMINATION_EXITED, code };
+    case MST_OS_SIGNALED:
+        return (muster_termination){ MUSTER_TERMINATION_SIGNALED, code };
+    case MST_OS_DUMPING:
+        return (muster_termination){ MUSTER_TERMINATION_CRASHED, 0 };
+    default:
+        return (muster_termination){ MUSTER_TERMINATION_VANISHED, 0 };
+    }
+}
+
+bool mst_termination_is_for_later(muster_termination termination, bool killed_only)
+{
+    return killed_only && termination.kind != MUSTER_TERMINATION_SIGNALED &&
+           termination.kind != MUSTER_TERMINATION_CRASHED;
+}
+
 void mst_termination_record(const mst_geometry *geometry, uint32_t seat, muster_termination termination)
 {
     mst_header *header = mst_layout_header(geometry);

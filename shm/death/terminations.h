@@ -8,10 +8,20 @@
 
 #include "muster/muster.h"
 #include "shm/base/layout.h"
+#include "shm/port/os.h"
 
 /* How a rank ended; MUSTER_TERMINATION_NONE while it has not. */
 muster_termination mst_termination_of(const mst_geometry *geometry, uint32_t seat);
 muster_termination mst_termination_unpack(uint64_t word); /* the word of an entry */
+
+/* What the system has said of a process that is not running any more. */
+muster_termination mst_termination_of_process(mst_os_termination found, int code);
+
+/* Of several ends that are found at one look, those by a signal are recorded first (`killed_only`), then the
+ * others. Which of them came first is not to be seen; but a rank that a signal ended did not end because of
+ * another one, and a rank that exits may have learned of that death where nobody has recorded it here: by
+ * another arena, or a socket. */
+bool mst_termination_is_for_later(muster_termination termination, bool killed_only);
 
 /* Whether a rank that has ended can no longer write. */
 bool mst_termination_writes_no_more(const mst_geometry *geometry, uint32_t seat);

@@ -8,17 +8,11 @@
  */
 #include "src/onehost/exchange.h"
 
-#include <stdio.h>
-#include <string.h>
-
-#include "shm/base/error.h"
 #include "shm/group/channel_in.h"
 #include "shm/group/channel_out.h"
 #include "src/onehost/broken.h"
 #include "src/onehost/incoming.h"
 #include "src/onehost/outgoing.h"
-#include "src/onehost/pending.h"
-#include "src/onehost/showing.h"
 #include "src/pure/message.h"
 
 /* ---- what passes at once ---- */
@@ -76,18 +70,6 @@ static mst_flow receive_at_once(const mst_exchange *exchange)
 
 /* ---- transfers ---- */
 
-static void lock(const mst_exchange *exchange)
-{
-    if (exchange->locks)
-        mst_pending_lock(exchange->group);
-}
-
-static void unlock(const mst_exchange *exchange)
-{
-    if (exchange->locks)
-        mst_pending_unlock(exchange->group);
-}
-
 static muster_status add(mst_exchange *exchange)
 {
     const mst_message *message = exchange->message;
@@ -138,10 +120,10 @@ static bool move(mst_exchange *exchange)
     mst_group *group = exchange->group;
     bool moved = false;
 
-    lock(exchange);
+    mst_exchange_lock(exchange);
     bool ended = exchange->locks && group->traffic.ended;
     exchange->status = ended ? MUSTER_OK : move_all(exchange, &moved);
-    unlock(exchange);
+    mst_exchange_unlock(exchange);
     if (moved && exchange->locks)
         mst_channels_ring(&group->channels, group->base.rank); /* what another thread waits for may be over */
     if (!exchange->sent)
@@ -171,109 +153,6 @@ static bool has_come(const void *arg)
            MST_FLOW_NOT_NOW;
 }
 
-static void describe(const void *arg, char *text, size_t bytes)
-{
-    const mst_exchange *exchange = arg;
-    const mst_message *message = exchange->message;
-    bool sends = exchange->received;
-
-    mst_message_describe(message->name, message->dtype, sends ? message->out_count : message->in_count,
-                         sends ? message->send_tag : message->receive_tag, text, bytes);
-}
-
-/* The rank that must receive, and the rank that must send, for the call to continue; -1: none any more. */
-static void find_peers(const void *arg, int peers[2])
-{
-    const mst_exchange *exchange = arg;
-
-    peers[0] = exchange->sent ? -1 : exchange->message->destination;
-    peers[1] = -1;
-    if (exchange->received)
-        return;
-    lock(exchange);
-    peers[1] = exchange->added ? exchange->in.peer : exchange->message->source;
-    unlock(exchange);
-    if (peers[1] == MUSTER_ANY_SOURCE)
-        peers[1] = MST_ANY_PEER;
-}
-
-static muster_status wait_failed(mst_exchange *exchange, mst_wait_result result)
-{
-    int peers[2];
-    char doing[80], missing[40];
-
-    find_peers(exchange, peers);
-    int late = exchange->received ? peers[0] : peers[1];
-    describe(exchange, doing, sizeof doing);
-    if (late >= 0)
-        snprintf(missing, sizeof missing, "rank %d to %s", late, exchange->received ? "receive" : "send");
-    else
-        snprintf(missing, sizeof missing, "any rank to send");
-    return mst_group_wait_failed(exchange->group, result, doing, missing, late);
-}
-
-static mst_doing doing_of(const mst_exchange *exchange, bool out)
-{
-    return mst_doing_of_message(exchange->message, out, exchange->numbers[out ? 0 : 1]);
-}
-
-static bool show_direction(const mst_exchange *exchange, bool out)
-{
-    mst_doing doing = doing_of(exchange, out);
-
-    return mst_group_show_beside(exchange->group, out ? MUSTER_CALL_SEND : MUSTER_CALL_RECEIVE,
-                                 doing.operation, &doing);
-}
-
-/* Publishes the activity for observers outside the job, once it is clear that we wait. */
-static void show(const void *call)
-{
-    mst_exchange *exchange = (mst_exchange *)(uintptr_t)call; /* the wait passes on what it was given */
-
-    lock(exchange);
-    if (!exchange->sent && !exchange->shows_out)
-        exchange->shows_out = show_direction(exchange, true);
-    if (!exchange->received && !exchange->shows_in)
-        exchange->shows_in = show_direction(exchange, false);
-    unlock(exchange);
-}
-
-/* Both activities, if the exchange has them. */
-static void hide(const mst_exchange *exchange)
-{
-    if (exchange->shows_in)
-        mst_group_shown(exchange->group, MUSTER_CALL_RECEIVE);
-    if (exchange->shows_out)
-        mst_group_shown(exchange->group, MUSTER_CALL_SEND);
-}
-
-/* A direction with an activity is recorded when that ends; the other one here. */
-static void record_direction(mst_exchange *exchange, bool out, const mst_waiter *waiter)
-{
-    muster_call_class class = out ? MUSTER_CALL_SEND : MUSTER_CALL_RECEIVE;
-
-    if (out ? exchange->shows_out : exchange->shows_in) {
-        mst_group_arrived(exchange->group, class, waiter);
-    } else if (out ? exchange->message->sends : exchange->message->receives) {
-        mst_doing doing = doing_of(exchange, out);
-
-        mst_group_record(exchange->group, class, &doing);
-    }
-}
-
-static void tell_entered(const mst_exchange *exchange)
-{
-    const mst_message *message = exchange->message;
-    int peer = message->sends ? message->destination : message->source;
-    char text[80], with[24] = "any rank";
-
-    describe(exchange, text, sizeof text);
-    if (peer >= 0)
-        snprintf(with, sizeof with, "rank %d", peer);
-    mst_log_line(exchange->group->base.log, MUSTER_LOG_DEBUG, "%s with %s, in a group of %d", text, with,
-                 exchange->group->base.size);
-}
-
 /* The other direction's counter may be another thread's. */
 static void count(mst_exchange *exchange)
 {
@@ -288,37 +167,10 @@ static void count(mst_exchange *exchange)
 static void begin(mst_exchange *exchange, mst_waiter *waiter)
 {
     if (mst_log_wanted(exchange->group->base.log, MUSTER_LOG_DEBUG))
-        tell_entered(exchange);
+        mst_exchange_tell_entered(exchange);
     mst_group_begin(exchange->group);
     waiter->waited_ns = 0;
     exchange->waits = false;
-}
-
-/* Most messages do not wait; this is for the first wait of one. */
-static void prepare_to_wait(mst_exchange *exchange, mst_waiter *waiter)
-{
-    static const mst_wait_kind kind = {
-        .describe = describe, .find_peers = find_peers, .show = show, .may_rest = true
-    };
-
-    exchange->waits = true;
-    exchange->waiting = (mst_waiting){ &kind, exchange->group, exchange };
-    waiter->watch = mst_waiting_watch(&exchange->waiting);
-    waiter->deadline.limit_ns = exchange->group->base.timeout_ns;
-    mst_deadline_begin(&waiter->deadline);
-}
-
-static muster_status wait(mst_exchange *exchange, mst_waiter *waiter, bool (*ready)(const void *arg))
-{
-    mst_group *group = exchange->group;
-    mst_eventcount *doorbell = &group->subarena->cells[group->base.rank]->doorbell;
-
-    if (!exchange->waits)
-        prepare_to_wait(exchange, waiter);
-    if (!exchange->shows_out && !exchange->shows_in)
-        show(exchange);
-    mst_wait_result result = mst_wait_until(waiter, mst_eventcount_parking(doorbell), ready, &exchange, -1);
-    return result == MST_WAIT_READY ? MUSTER_OK : wait_failed(exchange, result);
 }
 
 /* Turns of transfers. */
@@ -335,7 +187,7 @@ static muster_status run_transfers(mst_exchange *exchange, mst_waiter *waiter)
         if (!exchange->received && !exchange->locks)
             mst_incoming_hint(exchange->group, &exchange->in);
         if (!moved)
-            status = wait(exchange, waiter, can_move);
+            status = mst_exchange_wait(exchange, waiter, can_move);
         if (status == MUSTER_OK)
             status = exchange->status;
     }
@@ -356,17 +208,10 @@ static muster_status pass(mst_exchange *exchange, mst_waiter *waiter, bool *pass
         exchange->received = flow == MST_FLOW_OK;
         if (flow != MST_FLOW_NOT_NOW || exchange->message->in_bytes >= group->tuning.view_bytes_min)
             break;
-        status = wait(exchange, waiter, has_come);
+        status = mst_exchange_wait(exchange, waiter, has_come);
     }
     *passed = exchange->sent && exchange->received;
     return status;
-}
-
-/* With the lock, if others use it. */
-static void record_both(mst_exchange *exchange, const mst_waiter *waiter)
-{
-    record_direction(exchange, true, waiter);
-    record_direction(exchange, false, waiter);
 }
 
 static muster_status run(mst_exchange *exchange, mst_waiter *waiter)
@@ -393,11 +238,11 @@ muster_status mst_exchange_run(mst_exchange *exchange)
     count(exchange);
     muster_status status = run(exchange, waiter);
     if (status == MUSTER_OK) {
-        record_both(exchange, waiter);
+        mst_exchange_record(exchange, waiter);
         if (exchange->message->receives)
             mst_group_end(group, exchange->message->in, exchange->message->in_bytes);
     }
-    hide(exchange);
+    mst_exchange_hide(exchange);
     return status;
 }
 
@@ -407,10 +252,10 @@ static muster_status run_shared(mst_exchange *exchange, mst_waiter *waiter)
 {
     mst_group *group = exchange->group;
 
-    lock(exchange);
+    mst_exchange_lock(exchange);
     count(exchange);
     muster_status status = group->traffic.ended ? explain_end(exchange) : add(exchange);
-    unlock(exchange);
+    mst_exchange_unlock(exchange);
     if (status == MUSTER_OK)
         status = run_transfers(exchange, waiter);
     if (status != MUSTER_OK)
@@ -426,11 +271,11 @@ muster_status mst_exchange_run_shared(mst_exchange *exchange)
     mst_group_borrow_waiter(group, exchange->received ? MUSTER_CALL_SEND : MUSTER_CALL_RECEIVE, &waiter);
     begin(exchange, &waiter);
     muster_status status = run_shared(exchange, &waiter);
-    lock(exchange);
+    mst_exchange_lock(exchange);
     if (status == MUSTER_OK)
-        record_both(exchange, &waiter);
-    hide(exchange);
-    unlock(exchange);
+        mst_exchange_record(exchange, &waiter);
+    mst_exchange_hide(exchange);
+    mst_exchange_unlock(exchange);
     if (status == MUSTER_OK && exchange->message->receives)
         mst_group_end(group, exchange->message->in, exchange->message->in_bytes);
     return status;

@@ -4,13 +4,10 @@
  *
  * Each survivor claims new memory, publishes its part in its cell of the old group (E11), and waits until
  * every other member has done so, has ended, or has left; in grow, also until every replacement that the
- * launcher has announced is ready, or will not come (respawned.h). It then proposes a membership list of the
- * members that it sees alive. Survivors may see different deaths, so one proposal must win: a survivor writes
- * its list into its heap and proposes it by compare-and-swap in the cell of rank 0, whose memory outlives
- * rank 0; the first proposal wins, and all use it (E12). Nobody waits for a decision, so a death cannot
- * interrupt one: a list is complete before it is proposed. Every survivor then admits the respawned ranks on
- * the list, so that a single survivor is enough. A rank that dies after that is a dead member of the new
- * group, which breaks at its first use, and can be shrunk in turn.
+ * launcher has announced is ready, or will not come (respawned.h). Then all use one membership list
+ * (decision.h), and every survivor admits the respawned ranks on it, so that a single survivor is enough. A
+ * rank that dies after that is a dead member of the new group, which breaks at its first use, and can be
+ * shrunk in turn.
  *
  * Cost: one wait for the slowest survivor, a pass over the members, a doorbell per member; in grow, also a
  * wait for the respawned ranks.
@@ -24,30 +21,13 @@
 #include "shm/base/error.h"
 #include "shm/base/fault.h"
 #include "shm/base/ranklist.h"
-#include "shm/death/terminations.h"
 #include "shm/port/os.h"
 #include "src/onehost/broken.h"
 #include "src/onehost/child.h"
 #include "src/onehost/create.h"
+#include "src/onehost/decision.h"
 #include "src/onehost/respawned.h"
 #include "src/onehost/showing.h"
-#include "src/onehost/stall.h"
-
-typedef struct regroup {
-    mst_group *group;
-    uint64_t number; /* of this regroup in the group, from 1 */
-    bool grows;
-    mst_member own;       /* our part of the new group */
-    uint64_t list_offset; /* of our proposal */
-    mst_member_list list; /* first what we propose, then what was decided */
-    mst_waiting waiting;
-    mst_waiter waiter; /* of all that it waits for, under one deadline */
-} regroup;
-
-static const char *name_of(const regroup *regroup)
-{
-    return regroup->grows ? "grow" : "shrink";
-}
 
 /* ---- arriving ---- */
 
@@ -56,33 +36,17 @@ static mst_cell *own_cell(const mst_group *group)
     return group->subarena->cells[group->base.rank];
 }
 
-static bool has_arrived(const regroup *regroup, int rank)
-{
-    const mst_cell *cell = regroup->group->subarena->cells[rank];
-
-    return mst_load64_acq(&cell->regroups) >> 1 >= regroup->number; /* E11 */
-}
-
-static bool never_comes(const mst_group *group, int rank)
-{
-    const mst_subarena *subarena = group->subarena;
-
-    return !mst_subarena_has_member(subarena, rank) ||
-           mst_termination_of(&subarena->attachment->geometry, subarena->members[rank].seat).kind !=
-               MUSTER_TERMINATION_NONE;
-}
-
 /* Waited for still. */
 static bool is_missing(const void *arg, int rank)
 {
-    const regroup *regroup = arg;
+    const mst_regroup_call *regroup = arg;
 
-    return !has_arrived(regroup, rank) && !never_comes(regroup->group, rank);
+    return !mst_regroup_has_arrived(regroup, rank) && !mst_regroup_never_comes(regroup->group, rank);
 }
 
 static bool all_accounted_for(const void *arg)
 {
-    const regroup *regroup = arg;
+    const mst_regroup_call *regroup = arg;
 
     for (int rank = 0; rank < regroup->group->base.size; rank++)
         if (is_missing(regroup, rank))
@@ -90,13 +54,8 @@ static bool all_accounted_for(const void *arg)
     return !regroup->grows || mst_respawned_are_here(regroup->group);
 }
 
-static mst_regroup_record *record_of(const regroup *regroup, int rank)
-{
-    return &regroup->group->subarena->cells[rank]->regroup_records[regroup->number & 1];
-}
-
 /* Allocates our part of the new group, and the memory of our proposal. */
-static muster_status claim(regroup *regroup)
+static muster_status claim(mst_regroup_call *regroup)
 {
     mst_group *group = regroup->group;
     mst_attachment *attachment = group->subarena->attachment;
@@ -119,11 +78,11 @@ static void publish(const mst_group *group, uint64_t arrived, bool inside)
 }
 
 /* Publishes our part, and wakes everyone who may wait for it. */
-static void arrive(const regroup *regroup, muster_status claimed)
+static void arrive(const mst_regroup_call *regroup, muster_status claimed)
 {
     mst_group *group = regroup->group;
 
-    *record_of(regroup, group->base.rank) = (mst_regroup_record){
+    *mst_regroup_record_of(regroup, group->base.rank) = (mst_regroup_record){
         .member = mst_child_record(&regroup->own, claimed),
         .list_offset = regroup->list_offset,
         .grows = regroup->grows,
@@ -138,7 +97,7 @@ static void arrive(const regroup *regroup, muster_status claimed)
         &mst_layout_header(&group->subarena->attachment->geometry)->arrivals); /* for ranks in grow */
 }
 
-static muster_status explain_late(const regroup *regroup)
+static muster_status explain_late(const mst_regroup_call *regroup)
 {
     const mst_group *group = regroup->group;
     double waited_s = (double)group->base.timeout_ns / MST_NS_PER_S;
@@ -155,7 +114,7 @@ static muster_status explain_late(const regroup *regroup)
     else
         mst_fail_about(first < group->base.size ? first : -1, MUSTER_ERR_TIMED_OUT,
                        "rank %d waited %.3g s in %s for %s, which %s and %s not called it", group->base.rank,
-                       waited_s, name_of(regroup), text, count > 1 ? "live" : "lives",
+                       waited_s, mst_regroup_name(regroup), text, count > 1 ? "live" : "lives",
                        count > 1 ? "have" : "has");
     mst_error_late(group->base.timeout_ns);
     return mst_group_error(group, MUSTER_ERR_TIMED_OUT);
@@ -165,10 +124,10 @@ static muster_status explain_late(const regroup *regroup)
 
 static void describe(const void *arg, char *text, size_t bytes)
 {
-    const regroup *regroup = arg;
+    const mst_regroup_call *regroup = arg;
 
-    snprintf(text, bytes, "%s #%llu of a group of %d", name_of(regroup), (unsigned long long)regroup->number,
-             regroup->group->base.size);
+    snprintf(text, bytes, "%s #%llu of a group of %d", mst_regroup_name(regroup),
+             (unsigned long long)regroup->number, regroup->group->base.size);
 }
 
 /* All missing ranks are awaited. The first of them is enough to find a wait cycle, sooner or later, since the
@@ -176,7 +135,7 @@ static void describe(const void *arg, char *text, size_t bytes)
  * arrives here once that call has failed. */
 static void find_peers(const void *arg, int peers[2])
 {
-    const regroup *regroup = arg;
+    const mst_regroup_call *regroup = arg;
 
     peers[0] = -1;
     for (int rank = regroup->group->base.size - 1; rank >= 0; rank--)
@@ -186,7 +145,7 @@ static void find_peers(const void *arg, int peers[2])
 
 /* Respawned ranks know no doorbell of this group, and advance the count of arrivals, as attaching ranks
  * do. */
-static muster_status gather(regroup *regroup)
+static muster_status gather(mst_regroup_call *regroup)
 {
     static const mst_wait_kind kind = { .describe = describe, .find_peers = find_peers, .regroups = true };
     mst_group *group = regroup->group;
@@ -205,7 +164,7 @@ static muster_status gather(regroup *regroup)
         mst_group_arrived(group, MUSTER_CALL_SPLIT, &regroup->waiter);
         return MUSTER_OK;
     case MST_WAIT_POISONED:
-        return mst_group_interrupted(group, name_of(regroup));
+        return mst_group_interrupted(group, mst_regroup_name(regroup));
     default:
         return explain_late(regroup);
     }
@@ -213,105 +172,13 @@ static muster_status gather(regroup *regroup)
 
 /* A rank that is late for the last regroup, which may have failed here, still reads our record of it, and the
  * record after the next would overwrite that: so all must arrive at the last before we arrive at the next. */
-static muster_status catch_up(const regroup *next)
+static muster_status catch_up(const mst_regroup_call *next)
 {
-    regroup last = *next;
+    mst_regroup_call last = *next;
 
     last.number--;
     publish(next->group, last.number, true);
     return gather(&last);
-}
-
-/* ---- the winning proposal ---- */
-
-#define WINNER_BITS 16
-#define DECISION_TRIES 4
-
-static void draw_up_list(regroup *regroup)
-{
-    const mst_group *group = regroup->group;
-    mst_member_list *list = &regroup->list;
-
-    list->size = 0;
-    for (int rank = 0; rank < group->base.size; rank++) {
-        if (!has_arrived(regroup, rank) || never_comes(group, rank))
-            continue;
-        mst_split_record record = record_of(regroup, rank)->member; /* E11: read once */
-        list->members[list->size++] = mst_child_member(group, rank, &record);
-    }
-    if (regroup->grows)
-        mst_respawned_enrol(group, list);
-    mst_member_list_write(&group->subarena->attachment->geometry, group->subarena->own.seat,
-                          regroup->list_offset, list);
-}
-
-static void propose(regroup *regroup)
-{
-    mst_group *group = regroup->group;
-    _Atomic uint64_t *decided = &group->subarena->cells[0]->decided;
-    uint64_t offer = regroup->number << WINNER_BITS | (uint64_t)group->base.rank;
-
-    draw_up_list(regroup);
-    mst_fault_point("regroup.propose");
-    uint64_t found = mst_load64_acq(decided); /* E12 */
-    /* A faster rank has decided; if the word changes more often than DECISION_TRIES, it is damaged, which
-     * read_decision detects. */
-    for (int tries = 0; tries < DECISION_TRIES && found >> WINNER_BITS < regroup->number; tries++) {
-        uint64_t earlier = mst_cmpxchg64_sc(decided, found, offer); /* E12 */
-
-        mst_fault_point("regroup.decided");
-        if (earlier == found)
-            return;
-        found = earlier;
-    }
-}
-
-static muster_status damaged(const regroup *regroup, const char *what)
-{
-    return mst_fail(MUSTER_ERR_BAD_ARENA, "rank %d: %s in %s: the arena is damaged",
-                    regroup->group->base.rank, what, name_of(regroup));
-}
-
-/* Checks the records of all on the membership list; all readers get the same result. */
-static muster_status check_records(const regroup *regroup)
-{
-    const mst_group *group = regroup->group;
-
-    for (int rank = 0; rank < group->base.size; rank++) {
-        if (mst_member_list_find(&regroup->list, group->subarena->members[rank].seat) < 0)
-            continue;
-        mst_regroup_record record = *record_of(regroup, rank); /* E11: read once */
-        if (record.member.status != MUSTER_OK)
-            return mst_fail_about(
-                rank, MUSTER_ERR_NO_SPACE,
-                "rank %d could not get its share of the new group (%s); free what is not needed "
-                "and try again",
-                rank, muster_status_string((muster_status)record.member.status));
-        if ((record.grows != 0) != regroup->grows)
-            return mst_fail_about(
-                rank, MUSTER_ERR_MISMATCH,
-                "rank %d called %s and rank %d %s; all must call the same, and may try again",
-                group->base.rank, name_of(regroup), rank, regroup->grows ? "shrink" : "grow");
-    }
-    return MUSTER_OK;
-}
-
-/* Reads the winning membership list, and where it is. */
-static muster_status read_decision(regroup *regroup, uint32_t *list_seat, uint64_t *list_offset)
-{
-    const mst_subarena *subarena = regroup->group->subarena;
-    uint64_t decided = mst_load64_acq(&subarena->cells[0]->decided); /* E12 */
-    uint64_t winner = decided & ((1ULL << WINNER_BITS) - 1);
-
-    if (decided >> WINNER_BITS != regroup->number || winner >= (uint64_t)regroup->group->base.size)
-        return damaged(regroup, "no member of the group decided");
-    *list_seat = subarena->members[winner].seat;
-    *list_offset = record_of(regroup, (int)winner)->list_offset; /* E12: read once */
-    muster_status status =
-        mst_member_list_read(&subarena->attachment->geometry, *list_seat, *list_offset, &regroup->list);
-    if (status == MUSTER_OK && mst_member_list_find(&regroup->list, subarena->own.seat) < 0)
-        status = damaged(regroup, "the other members consider this rank dead");
-    return status == MUSTER_OK ? check_records(regroup) : status;
 }
 
 /* ---- the whole call ---- */
@@ -322,7 +189,7 @@ static bool may_try_again(muster_status status)
 }
 
 /* Once the group exists: waits until the respawned ranks have joined it, or never will. */
-static muster_status receive(regroup *regroup, mst_group **made)
+static muster_status receive(mst_regroup_call *regroup, mst_group **made)
 {
     muster_status status = mst_respawned_await(regroup->group, &regroup->list, &regroup->waiter);
 
@@ -334,7 +201,7 @@ static muster_status receive(regroup *regroup, mst_group **made)
     return status;
 }
 
-static muster_status form(regroup *regroup, mst_group **made)
+static muster_status form(mst_regroup_call *regroup, mst_group **made)
 {
     mst_group *group = regroup->group;
     mst_attachment *attachment = group->subarena->attachment;
@@ -342,7 +209,7 @@ static muster_status form(regroup *regroup, mst_group **made)
     uint64_t list_offset = 0;
     mst_group *child;
 
-    muster_status status = read_decision(regroup, &list_seat, &list_offset);
+    muster_status status = mst_decision_read(regroup, &list_seat, &list_offset);
     if (may_try_again(status)) { /* all have seen it, so nobody uses the part */
         mst_member_release(attachment, &regroup->own);
         return status;
@@ -365,7 +232,7 @@ static muster_status form(regroup *regroup, mst_group **made)
     return status;
 }
 
-static muster_status agree_and_form(regroup *regroup, mst_group **made)
+static muster_status agree_and_form(mst_regroup_call *regroup, mst_group **made)
 {
     mst_attachment *attachment = regroup->group->subarena->attachment;
     mst_error_copy why;
@@ -385,7 +252,7 @@ static muster_status agree_and_form(regroup *regroup, mst_group **made)
     arrive(regroup, claimed); /* even if claiming failed: the others must know */
     status = gather(regroup);
     if (status == MUSTER_OK && regroup->list_offset)
-        propose(regroup);
+        mst_decision_propose(regroup);
     if (claimed != MUSTER_OK)
         return mst_error_again(&why);
     if (status != MUSTER_OK) {
@@ -398,7 +265,7 @@ static muster_status agree_and_form(regroup *regroup, mst_group **made)
 muster_status mst_regroup(muster_group *of, bool grows, muster_group **made)
 {
     mst_group *group = mst_group_of(of);
-    regroup regroup = { .group = group, .number = group->regroups + 1, .grows = grows };
+    mst_regroup_call regroup = { .group = group, .number = group->regroups + 1, .grows = grows };
     mst_group *child = NULL;
 
     muster_status status = mst_group_broken(group); /* the group may be broken */

@@ -76,3 +76,23 @@ void mst_transfers_remove_first(mst_transfers *list)
     if (!list->first)
         list->last = NULL;
 }
+
+/* ---- what is wanted ---- */
+
+void mst_incoming_want(mst_incoming *incoming, int source)
+{
+    incoming->pending++;
+    if (source == MUSTER_ANY_SOURCE)
+        incoming->any_source++;
+    else if (incoming->sources[source].wanted++ == 0)
+        mst_members_add(&incoming->wanted, source);
+}
+
+void mst_incoming_unwant(mst_incoming *incoming, int source)
+{
+    incoming->pending--;
+    if (source == MUSTER_ANY_SOURCE)
+        incoming->any_source--;
+    else if (--incoming->sources[source].wanted == 0)
+        mst_members_remove(&incoming->wanted, source);
+}

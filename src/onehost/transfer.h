@@ -4,8 +4,8 @@
  *
  * outgoing.c moves sends. A send waits in the queue of its destination until its first entry has been put;
  * one that does not travel by itself then waits for the receiver's answer. incoming.c moves receives. It goes
- * through the channels from which something is wanted, matches each message with a receive, and keeps what no
- * receive matches where it is, in its channel.
+ * through the channels from which something is wanted, and matches each message with a receive, which accepts
+ * it (accept.c); what no receive matches is kept where it is, in its channel.
  *
  * A transfer belongs to its call, or, if it was started, to its request. Each direction is used by one thread
  * at a time: by the one that is in a call of its class, or, while started messages of that direction are not
@@ -109,6 +109,10 @@ void mst_traffic_destroy(mst_traffic *traffic);
 
 void mst_members_add(mst_members *members, int member);
 void mst_members_remove(mst_members *members, int member);
+
+/* A receive of this source, which may be any, is posted; it is over. */
+void mst_incoming_want(mst_incoming *incoming, int source);
+void mst_incoming_unwant(mst_incoming *incoming, int source);
 
 void mst_transfers_append(mst_transfers *list, mst_transfer *transfer);
 void mst_transfers_remove_first(mst_transfers *list);

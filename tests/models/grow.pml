@@ -1,6 +1,6 @@
 /*
- * grow: src/onehost/regroup.c, src/onehost/respawned.c, shm/join/replace.c and the launcher's decisions, under further deaths at
- * any point, of those who come in place of the dead, too.
+ * grow: src/onehost/regroup.c, decision.c and respawned.c, shm/join/replace.c and the launcher's decisions,
+ * under further deaths at any point, of those who come in place of the dead, too.
  *
  * The last rank is dead at the beginning. The launcher says of each dead seat who succeeds, and starts
  * that one, while there are restarts left and somebody is in the world. Survivors arrive, wait for each
@@ -151,9 +151,9 @@ proctype Rank(byte me) {
     od;
     list[me] = mine;
     CRASH;
-    atomic { if :: decided == 0 -> decided = me + 1 :: else fi };   /* propose() */
+    atomic { if :: decided == 0 -> decided = me + 1 :: else fi };   /* mst_decision_propose() */
     CRASH;
-    winner = decided - 1;                       /* read_decision() */
+    winner = decided - 1;                       /* mst_decision_read() */
     got = list[winner];
     assert(HAS(got, me));
     p = 0;

@@ -1,5 +1,5 @@
 /*
- * shrink: src/onehost/regroup.c, under further deaths at any point.
+ * shrink: src/onehost/regroup.c and decision.c, under further deaths at any point.
  *
  * Each rank publishes its share, waits until every other one has arrived or is known to be dead, writes
  * down whom it sees alive, and offers that in rank 0's cell; the first offer is the decision. A death
@@ -56,7 +56,7 @@ proctype Rank(byte me) {
     CRASH;
     atomic { if :: decided == 0 -> decided = me + 1 :: else fi };
     CRASH;
-    winner = decided - 1;                       /* read_decision() */
+    winner = decided - 1;                       /* mst_decision_read() */
 #ifdef OWN_WORD
     winner = me;
 #endif
