@@ -79,28 +79,14 @@ static void all_to_allv(const float *in, float *out, size_t count)
 
 /* ---- messages ---- */
 
-static void send_back(float *buffer, size_t count, int tag)
+static void send(float *buffer, size_t count, int other, int tag)
 {
-    int rank = muster_group_rank(world);
-
-    if (rank == 0)
-        must(muster_send(buffer, count, MUSTER_FLOAT32, 1, tag, world));
-    if (rank <= 1)
-        must(muster_recv(buffer, count, MUSTER_FLOAT32, 1 - rank, tag, world, NULL));
-    if (rank == 1)
-        must(muster_send(buffer, count, MUSTER_FLOAT32, 0, tag, world));
+    must(muster_send(buffer, count, MUSTER_FLOAT32, other, tag, world));
 }
 
-static void ping_pong(const float *in, float *out, size_t count)
+static void receive(float *buffer, size_t count, int other, int tag)
 {
-    (void)in;
-    send_back(out, count, 0);
-}
-
-static void ping_pong_tagged(const float *in, float *out, size_t count)
-{
-    (void)in;
-    send_back(out, count, 77);
+    must(muster_recv(buffer, count, MUSTER_FLOAT32, other, tag, world, NULL));
 }
 
 static void halo(const float *in, float *out, size_t count)
@@ -153,6 +139,9 @@ int main(int argc, char **argv)
     peer peer = { .rank = muster_group_rank(world),
                   .size = muster_group_size(world),
                   .max = max,
+                  .send = send,
+                  .receive = receive,
+                  .tags = true,
                   .call = { [LOOP_BARRIER] = barrier,
                             [LOOP_ALL_REDUCE] = all_reduce,
                             [LOOP_ALL_GATHER] = all_gather,
@@ -161,8 +150,6 @@ int main(int argc, char **argv)
                             [LOOP_BROADCAST] = broadcast,
                             [LOOP_ALL_TO_ALL] = all_to_all,
                             [LOOP_ALL_TO_ALLV] = all_to_allv,
-                            [LOOP_PING_PONG] = ping_pong,
-                            [LOOP_PING_PONG_TAGGED] = ping_pong_tagged,
                             [LOOP_HALO] = halo,
                             [LOOP_FARM] = farm } };
 

@@ -114,6 +114,30 @@ static const operation operations[LOOP_OPERATIONS] = {
 
 /* ---- checking and measuring one ---- */
 
+static void send_back(const task *t)
+{
+    const peer *p = t->peer;
+    int tag = t->operation == &operations[LOOP_PING_PONG_TAGGED] ? 77 : 0;
+
+    for (int turn = 0; turn < 2 && p->rank < 2; turn++)
+        (turn == p->rank ? p->send : p->receive)(t->out, t->count, 1 - p->rank, tag);
+}
+
+static void run(const task *t)
+{
+    if (t->operation->there_and_back)
+        send_back(t);
+    else
+        t->call(t->in, t->out, t->count);
+}
+
+static bool is_offered(const peer *p, loop_operation operation)
+{
+    if (operations[operation].there_and_back)
+        return p->send && p->size > 1 && (p->tags || operation != LOOP_PING_PONG_TAGGED);
+    return p->call[operation] && (!operations[operation].halo || p->size > 1);
+}
+
 static double now_ns(void)
 {
     struct timespec now;
@@ -132,7 +156,7 @@ static long check(task *t)
         t->in[i] = value_at(p->rank, i);
     for (size_t i = 0; i < t->out_count; i++)
         t->out[i] = o->from_root && p->rank == 0 ? value_at(0, i) : -1;
-    t->call(t->in, t->out, t->count);
+    run(t);
     if (!o->expected || (o->has_result && !o->has_result(p->rank)))
         return 0;
     for (size_t i = 0; i < t->out_count; i++)
@@ -145,7 +169,7 @@ static double time_batch(const task *t, long repetitions)
     t->peer->call[LOOP_BARRIER](NULL, NULL, 0);
     double began = now_ns();
     for (long i = 0; i < repetitions; i++)
-        t->call(t->in, t->out, t->count);
+        run(t);
     return (now_ns() - began) / (double)repetitions;
 }
 
@@ -247,7 +271,7 @@ int loop_main(const peer *p, int argc, char **argv)
     for (int i = 0; i < LOOP_OPERATIONS; i++) {
         task t = { .peer = p, .operation = &operations[i], .call = p->call[i] };
 
-        if (!t.call || !is_among(operations[i].name, argv[1]) || (operations[i].halo && p->size < 2))
+        if (!is_offered(p, (loop_operation)i) || !is_among(operations[i].name, argv[1]))
             continue;
         measured++;
         for (size_t bytes = min; bytes <= max; bytes *= factor) {

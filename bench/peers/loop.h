@@ -34,7 +34,7 @@ typedef enum loop_operation {
     LOOP_ALL_TO_ALL,
     LOOP_ALL_TO_ALLV,
     LOOP_PING_PONG,        /* `out` from rank 0 to rank 1 and back, with tag 0; the time is halved */
-    LOOP_PING_PONG_TAGGED, /* with another tag */
+    LOOP_PING_PONG_TAGGED, /* with another tag. Both take turns in loop.c, by `send` and `receive` */
     /* Starts a receive into block i of `out` from the rank loop_neighbour(i, size) before this one, and a
      * send of `in` to the rank as far behind it, each i with a tag of its own; waits for all 16. */
     LOOP_HALO,
@@ -52,10 +52,15 @@ static inline int loop_neighbour(int i, int size)
 
 typedef void loop_call(const float *in, float *out, size_t count);
 
+/* One blocking message of the vector to that rank, or from it. */
+typedef void loop_message(float *buffer, size_t count, int other, int tag);
+
 typedef struct peer {
     int rank, size;
     double (*max)(double value);      /* over all ranks */
     loop_call *call[LOOP_OPERATIONS]; /* NULL: not offered by this contender; it has a barrier at least */
+    loop_message *send, *receive;     /* NULL: no messages */
+    bool tags;                        /* messages with and without a tag are different calls, or paths */
     float *(*allocate)(size_t bytes); /* NULL: malloc */
     void (*release)(float *buffer);
 } peer;

@@ -73,26 +73,14 @@ static void all_to_allv(const float *in, float *out, size_t count)
 
 /* ---- messages ---- */
 
-static void send_back(float *buffer, size_t count, int tag)
+static void send(float *buffer, size_t count, int other, int tag)
 {
-    if (rank == 0)
-        MPI_Send(buffer, (int)count, MPI_FLOAT, 1, tag, MPI_COMM_WORLD);
-    if (rank <= 1)
-        MPI_Recv(buffer, (int)count, MPI_FLOAT, 1 - rank, tag, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
-    if (rank == 1)
-        MPI_Send(buffer, (int)count, MPI_FLOAT, 0, tag, MPI_COMM_WORLD);
+    MPI_Send(buffer, (int)count, MPI_FLOAT, other, tag, MPI_COMM_WORLD);
 }
 
-static void ping_pong(const float *in, float *out, size_t count)
+static void receive(float *buffer, size_t count, int other, int tag)
 {
-    (void)in;
-    send_back(out, count, 0);
-}
-
-static void ping_pong_tagged(const float *in, float *out, size_t count)
-{
-    (void)in;
-    send_back(out, count, 77);
+    MPI_Recv(buffer, (int)count, MPI_FLOAT, other, tag, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
 }
 
 static void halo(const float *in, float *out, size_t count)
@@ -143,6 +131,9 @@ int main(int argc, char **argv)
     const peer peer = { .rank = rank,
                         .size = size,
                         .max = max,
+                        .send = send,
+                        .receive = receive,
+                        .tags = true,
                         .call = { [LOOP_BARRIER] = barrier,
                                   [LOOP_ALL_REDUCE] = all_reduce,
                                   [LOOP_ALL_GATHER] = all_gather,
@@ -151,8 +142,6 @@ int main(int argc, char **argv)
                                   [LOOP_BROADCAST] = broadcast,
                                   [LOOP_ALL_TO_ALL] = all_to_all,
                                   [LOOP_ALL_TO_ALLV] = all_to_allv,
-                                  [LOOP_PING_PONG] = ping_pong,
-                                  [LOOP_PING_PONG_TAGGED] = ping_pong_tagged,
                                   [LOOP_HALO] = halo,
                                   [LOOP_FARM] = farm } };
     int status = loop_main(&peer, argc, argv);

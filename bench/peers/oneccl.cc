@@ -1,5 +1,6 @@
-// oneCCL as a contender of bench/compare. Ranks are started by Intel's mpiexec, over whose MPI oneCCL runs; rank 0's
-// address gets to the others through a file in the directory BENCH_STORE. With --version: what library it runs with.
+// oneCCL as a contender of bench/compare. Ranks are started by Intel's mpiexec, over whose MPI oneCCL runs;
+// rank 0's address gets to the others through a file in the directory BENCH_STORE. With --version: what
+// library it runs with.
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -65,15 +66,14 @@ static void all_to_allv(const float *in, float *out, size_t count)
     ccl::alltoallv(in, counts, out, counts, *world).wait();
 }
 
-static void ping_pong(const float *, float *out, size_t count)
+static void send(float *buffer, size_t count, int other, int)
 {
-    int rank = world->rank();
+    ccl::send(buffer, count, other, *world).wait();
+}
 
-    for (int turn = 0; turn < 2 && rank < 2; turn++)
-        if (turn == rank)
-            ccl::send(out, count, 1 - rank, *world).wait();
-        else
-            ccl::recv(out, count, 1 - rank, *world).wait();
+static void receive(float *buffer, size_t count, int other, int)
+{
+    ccl::recv(buffer, count, other, *world).wait();
 }
 
 // The file gets its name when all of it is there.
@@ -119,7 +119,8 @@ int main(int argc, char **argv)
     contender.call[LOOP_BROADCAST] = broadcast;
     contender.call[LOOP_ALL_TO_ALL] = all_to_all;
     contender.call[LOOP_ALL_TO_ALLV] = all_to_allv;
-    contender.call[LOOP_PING_PONG] = ping_pong;
+    contender.send = send;
+    contender.receive = receive;
     int status = loop_main(&contender, argc, argv);
     barrier(nullptr, nullptr, 0);
     world.reset();
