@@ -1,95 +1,16 @@
-"""What test_launcher.sh checks of `muster run`. Nothing here waits for a time to pass: each wait is for a line, an
-end or a state, and gives up after LIMIT seconds, with a failure."""
+"""What test_launcher.sh checks of `muster run`."""
 import fcntl
 import os
 import pty
 import resource
-import select
 import signal
 import struct
 import subprocess
 import sys
 import tempfile
 import termios
-import time
 
-LIMIT = 120
-RUN = [os.environ["TEST_COMMAND"], "run"]
-LEAVES = os.path.join(os.environ["TEST_BUILD"], "tests", "leaves")
-failures = 0
-checks = 0
-
-
-def check(good, what, seen=""):
-    global checks, failures
-    checks += 1
-    if not good:
-        failures += 1
-        print("FAILED: %s %s" % (what, repr(seen)[:2000] if seen != "" else ""), flush=True)
-
-
-class Job:
-    """A `muster run`, with pipes to it unless said otherwise."""
-
-    def __init__(self, *args, **options):
-        for stream in ("stdin", "stdout", "stderr"):
-            options.setdefault(stream, subprocess.PIPE)
-        self.process = subprocess.Popen(RUN + list(args), bufsize=0, **options)
-        self.seen = b""
-        self.pid = self.process.pid
-
-    def read(self):
-        """What comes next, or nothing at the end; a failure when nothing comes."""
-        if not select.select([self.process.stdout], [], [], LIMIT)[0]:
-            raise SystemExit("FAILED: no output after %r" % self.seen[-500:])
-        new = os.read(self.process.stdout.fileno(), 65536)
-        self.seen += new
-        return new
-
-    def read_until(self, text, count=1):
-        while self.seen.count(text) < count:
-            if not self.read():
-                raise SystemExit("FAILED: ended without %r: %r, %r" % (text, self.seen, self.process.stderr.read()))
-
-    def write(self, text):
-        self.process.stdin.write(text)
-
-    def end(self):
-        """(status, stdout, stderr), whoever has read of them before."""
-        out, err = self.process.communicate(timeout=LIMIT)
-        return self.process.returncode, self.seen + (out or b""), (err or b"").decode()
-
-    def status(self):
-        """The status, with nobody reading."""
-        return self.process.wait(timeout=LIMIT)
-
-
-def python(code):
-    return ["--", sys.executable, "-uc", code]
-
-
-def shell(code):
-    return ["--", "sh", "-c", code]
-
-
-def eventually(what, condition):
-    end = time.monotonic() + LIMIT
-    while not condition() and time.monotonic() < end:
-        select.select([], [], [], 0.01)
-    check(condition(), what)
-
-
-def pass_time(seconds):
-    """On purpose, and nothing is expected to have happened meanwhile."""
-    select.select([], [], [], seconds)
-
-
-def state(pid):
-    try:
-        with open("/proc/%d/stat" % pid) as file:
-            return file.read().rsplit(")", 1)[1].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return "gone"
+from launched import LEAVES, LIMIT, RUN, Job, check, children, eventually, finish, pass_time, python, shell, state
 
 
 # ---- nobody can starve it ----
@@ -121,14 +42,6 @@ def starving():
     # A slow reader gets all of it, from a job that went well.
     status, out, _ = Job("-n", "2", *python("print('x' * 99 + '\\n', end='') if 0 else print(('x' * 99 + '\\n') * 20000)")).end()
     check(status == 0 and out.count(b"x" * 99) == 40000, "all of it", len(out))
-
-
-def children(pid):
-    try:
-        with open("/proc/%d/task/%d/children" % (pid, pid)) as file:
-            return [int(word) for word in file.read().split()]
-    except FileNotFoundError:
-        return []
 
 
 # ---- output that cannot be written ----
@@ -491,5 +404,4 @@ def causes():
 for part in (starving, unwritable, parts, terminals, widths, background, order, closed, inherited, once, stopping, killed, executed, causes):
     if len(sys.argv) < 2 or part.__name__ in sys.argv[1:]:
         part()
-print("the launcher: checks: %d, failures: %d" % (checks, failures))
-sys.exit(failures != 0)
+finish()

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "tools/muster/inspect.h"
+#include "tools/muster/jobs.h"
 
 #define AFTER_NS (30LL * 1000 * 1000 * 1000)
 #define LOOK_NS_MAX (1000LL * 1000 * 1000)

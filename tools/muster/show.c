@@ -12,9 +12,11 @@
 
 #include "tools/muster/commands.h"
 #include "tools/muster/inspect.h"
+#include "tools/muster/jobs.h"
 #include "tools/muster/options.h"
 #include "tools/muster/text.h"
 #include "tools/muster/trace/trace.h"
+#include "tools/muster/verdict.h"
 
 #define JSON_SCHEMA 1
 

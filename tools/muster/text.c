@@ -37,6 +37,12 @@ bool find_call_class(const char *name, muster_call_class *call_class)
     return false;
 }
 
+void mark_rank(bool *listed, int ranks, int rank)
+{
+    if (rank >= 0 && rank < ranks)
+        listed[rank] = true;
+}
+
 int list_ranks(const bool *listed, int size, char *text, size_t bytes)
 {
     size_t used = 0;

@@ -13,6 +13,9 @@
 /* "" for one, "s" for any other number. */
 const char *plural(unsigned long long count);
 
+/* Adds a rank to a list of RANKS flags for list_ranks, unless it is beyond. */
+void mark_rank(bool *listed, int ranks, int rank);
+
 /* "0 2 4-63" of the ranks whose place in `listed` is true; returns how many they are. */
 int list_ranks(const bool *listed, int size, char *text, size_t bytes);
 

@@ -11,16 +11,18 @@
 #include <poll.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "tools/muster/commands.h"
-#include "tools/muster/inspect.h"
+#include "tools/muster/jobs.h"
 #include "tools/muster/keys.h"
 #include "tools/muster/options.h"
 #include "tools/muster/text.h"
+#include "tools/muster/verdict.h"
 
 #define NS_PER_S 1000000000LL
 #define LOOK_NS (20 * 1000 * 1000LL)

@@ -1,0 +1,209 @@
+/*
+ * Messages at the edges of what MPI promises: to nobody, to oneself, of no elements, of another type or size
+ * than was expected, and with arguments that make no sense. Also run by the backend of threads.
+ */
+#include <string.h>
+
+#include "tests/harness/ranks.h"
+
+enum { LARGE = 300000 }; /* bytes: more than travels by itself */
+
+static int send_int(muster_group *world, int value, int dst, int tag)
+{
+    RANK_OK(world, muster_send(&value, 1, MUSTER_INT32, dst, tag, world));
+    return 0;
+}
+
+static int expect_int(muster_group *world, int value, int src, int tag)
+{
+    int got = -1;
+
+    RANK_OK(world, muster_recv(&got, 1, MUSTER_INT32, src, tag, world, NULL));
+    RANK_CHECK(world, got == value);
+    return 0;
+}
+
+/* ---- nobody, oneself, no elements ---- */
+
+static int nobody(muster_group *world, void *arg)
+{
+    int x = 5;
+    muster_message came = MUSTER_MESSAGE_INIT;
+    bool found = false;
+
+    (void)arg;
+    RANK_OK(world, muster_send(&x, 1, MUSTER_INT32, MUSTER_RANK_NONE, 3, world));
+    came.source = 7;
+    RANK_OK(world, muster_recv(&x, 1, MUSTER_INT32, MUSTER_RANK_NONE, 3, world, &came));
+    RANK_CHECK(world, came.source == MUSTER_RANK_NONE && came.tag == MUSTER_ANY_TAG && came.count == 0);
+    RANK_OK(world, muster_recv(&x, 1, MUSTER_INT32, MUSTER_RANK_NONE, 3, world, NULL));
+    RANK_CHECK(world, x == 5);
+    RANK_OK(world, muster_sendrecv(&x, 1, MUSTER_RANK_NONE, 0, &came.count, 1, MUSTER_RANK_NONE, 0,
+                                   MUSTER_INT32, world, NULL));
+    RANK_OK(world, muster_sendrecv(&x, 1, MUSTER_RANK_NONE, 0, &x, 1, MUSTER_RANK_NONE, 0, MUSTER_INT32,
+                                   world, NULL));
+    RANK_OK(world, muster_send(NULL, 1, MUSTER_INT32, MUSTER_RANK_NONE, 3, world));
+    RANK_OK(world, muster_recv(NULL, 1, MUSTER_INT32, MUSTER_RANK_NONE, 3, world, NULL));
+    RANK_OK(world, muster_probe(MUSTER_RANK_NONE, 0, world, &came));
+    RANK_OK(world, muster_iprobe(MUSTER_RANK_NONE, 0, world, &found, &came));
+    RANK_CHECK(world, found && came.source == MUSTER_RANK_NONE);
+    return 0;
+}
+
+/* A line of ranks: the first and the last have one neighbour. */
+static int line(muster_group *world, void *arg)
+{
+    int n = muster_group_size(world), rank = muster_group_rank(world), got = -1;
+    int left = rank > 0 ? rank - 1 : MUSTER_RANK_NONE, right = rank < n - 1 ? rank + 1 : MUSTER_RANK_NONE;
+
+    (void)arg;
+    RANK_OK(world, muster_sendrecv(&rank, 1, right, 1, &got, 1, left, 1, MUSTER_INT32, world, NULL));
+    RANK_CHECK(world, got == (rank > 0 ? rank - 1 : -1));
+    return 0;
+}
+
+START_TEST(test_nobody)
+{
+    run_all_sizes(nobody, NULL);
+    run_all_sizes(line, NULL);
+}
+END_TEST
+
+static int oneself(muster_group *world, void *arg)
+{
+    int rank = muster_group_rank(world);
+    muster_message came = MUSTER_MESSAGE_INIT;
+    int got;
+
+    (void)arg;
+    for (int i = 0; i < 50; i++)
+        if (send_int(world, i, rank, i))
+            return 1;
+    for (int i = 49; i >= 1; i--)
+        if (expect_int(world, i, rank, i))
+            return 1;
+    RANK_OK(world, muster_recv(&got, 1, MUSTER_INT32, MUSTER_ANY_SOURCE, MUSTER_ANY_TAG, world, &came));
+    RANK_CHECK(world, got == 0 && came.source == rank);
+    return 0;
+}
+
+START_TEST(test_oneself)
+{
+    run_all_sizes(oneself, NULL);
+}
+END_TEST
+
+/* No elements are of any dtype, as the end of a list of tasks in MPI's programs. */
+static int zero(muster_group *world, void *arg)
+{
+    int n = muster_group_size(world), rank = muster_group_rank(world), next = (rank + 1) % n;
+    double task = 5;
+    muster_message came = MUSTER_MESSAGE_INIT;
+
+    (void)arg;
+    for (int tag = 0; tag < 4; tag++)
+        RANK_OK(world, muster_send(NULL, 0, MUSTER_UINT8, next, tag, world));
+    for (int tag = 3; tag >= 0; tag--) {
+        came.count = 9;
+        RANK_OK(world, muster_recv(&task, 1, MUSTER_FLOAT64, MUSTER_ANY_SOURCE, tag, world, &came));
+        RANK_CHECK(world, came.count == 0 && came.tag == tag && came.dtype == MUSTER_UINT8 && task == 5);
+    }
+    return 0;
+}
+
+START_TEST(test_zero_counts)
+{
+    run_all_sizes(zero, NULL);
+}
+END_TEST
+
+/* ---- what does not fit ---- */
+
+typedef struct misfit {
+    size_t sent, room;
+    muster_dtype dtype;
+    bool with_result;
+    const char *sentence;
+} misfit;
+
+static int does_not_fit(muster_group *world, void *arg)
+{
+    const misfit *misfit = arg;
+    int rank = muster_group_rank(world);
+    muster_message came = MUSTER_MESSAGE_INIT;
+    char buffer[64 * 8] = { 0 };
+    muster_status status;
+
+    if (rank == 0) {
+        status = muster_send(buffer, misfit->sent, MUSTER_INT32, 1, 2, world);
+        if (status == MUSTER_OK) /* it was buffered */
+            status = muster_recv(buffer, 1, MUSTER_INT32, 1, 0, world, NULL);
+    } else {
+        status = muster_recv(buffer, misfit->room, misfit->dtype, 0, MUSTER_ANY_TAG, world,
+                             misfit->with_result ? &came : NULL);
+    }
+    RANK_CHECK(world, status == MUSTER_ERR_MISMATCH);
+    RANK_CHECK(world, strstr(muster_error_detail(), misfit->sentence));
+    return 0;
+}
+
+START_TEST(test_what_does_not_fit_is_a_mismatch_on_both)
+{
+    misfit misfits[] = {
+        { 3, 2, MUSTER_INT32, false,
+          "rank 1 expected a message of int32 x 2 from rank 0, which sent int32 x 3" },
+        { 2, 3, MUSTER_INT32, false, "of int32 x 3 from rank 0, which sent int32 x 2 with tag 2" },
+        { 3, 2, MUSTER_INT32, true, "of int32 x up to 2 from rank 0, which sent int32 x 3" },
+        { 3, 3, MUSTER_FLOAT32, true, "of float32 x up to 3 from rank 0, which sent int32 x 3" },
+    };
+
+    for (size_t i = 0; i < sizeof misfits / sizeof misfits[0]; i++) {
+        run_ranks(2, RANKS_AS_PROCESSES, does_not_fit, &misfits[i]);
+        run_ranks(2, RANKS_AS_THREADS, does_not_fit, &misfits[i]);
+    }
+}
+END_TEST
+
+static int bad_arguments(muster_group *world, void *arg)
+{
+    int n = muster_group_size(world), x = 0;
+    muster_message not_set = { 0 };
+    bool found;
+
+    (void)arg;
+    RANK_CHECK(world, muster_send(&x, 1, MUSTER_INT32, n, 0, world) == MUSTER_ERR_INVALID);
+    RANK_CHECK(world, muster_send(&x, 1, MUSTER_INT32, MUSTER_ANY_SOURCE, 0, world) == MUSTER_ERR_INVALID);
+    RANK_CHECK(world, muster_send(&x, 1, MUSTER_INT32, 0, MUSTER_ANY_TAG, world) == MUSTER_ERR_INVALID);
+    RANK_CHECK(world, strstr(muster_error_detail(), "-1 is not a tag"));
+    RANK_CHECK(world, muster_recv(&x, 1, MUSTER_INT32, -3, 0, world, NULL) == MUSTER_ERR_INVALID &&
+                          strstr(muster_error_detail(), "MUSTER_RANK_NONE or MUSTER_ANY_SOURCE"));
+    RANK_CHECK(world, muster_recv(&x, 1, MUSTER_INT32, 0, -2, world, NULL) == MUSTER_ERR_INVALID);
+    RANK_CHECK(world, muster_recv(&x, 1, MUSTER_INT32, 0, 0, world, &not_set) == MUSTER_ERR_INVALID);
+    RANK_CHECK(world, strstr(muster_error_detail(), "MUSTER_MESSAGE_INIT"));
+    RANK_CHECK(world, muster_probe(n, 0, world, NULL) == MUSTER_ERR_INVALID);
+    RANK_CHECK(world, muster_iprobe(0, 0, world, NULL, NULL) == MUSTER_ERR_INVALID);
+    RANK_CHECK(world, muster_iprobe(0, -5, world, &found, NULL) == MUSTER_ERR_INVALID);
+    RANK_OK(world, muster_barrier(world)); /* nothing is broken */
+    return 0;
+}
+
+START_TEST(test_bad_arguments_are_refused_in_words)
+{
+    run_all_sizes(bad_arguments, NULL);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("edges of messages");
+    TCase *tests = tcase_create("edges of messages");
+
+    tcase_set_timeout(tests, TEST_TIMEOUT_S);
+    tcase_add_test(tests, test_nobody);
+    tcase_add_test(tests, test_oneself);
+    tcase_add_test(tests, test_zero_counts);
+    tcase_add_test(tests, test_what_does_not_fit_is_a_mismatch_on_both);
+    tcase_add_test(tests, test_bad_arguments_are_refused_in_words);
+    suite_add_tcase(suite, tests);
+    return run_suite(suite);
+}
