@@ -866,10 +866,11 @@ typedef struct muster_request {
  *
  * All ranks start the operations of a group in the same order. Each rank completes them in any order, and
  * calls other functions of the group in between. An operation that one rank starts is not the one that
- * another calls in the blocking form: ranks that mix the two wait for each other, until a DEADLOCK or a
- * deadline. Any number may be started; memory is the limit. An input that is not in an arena buffer, or is
- * small, is copied into the arena: NO_SPACE and NO_MEMORY mean that the operation was not started on this
- * rank, and the others wait until it is.
+ * another calls in the blocking form: ranks that mix the two get MISMATCH. Every collective that moves data
+ * has a started form, and so have barriers; what makes or seals groups, shares and queues has none, and a
+ * sendrecv is a started send and a started receive. Any number may be started; memory is the limit. An input
+ * that is not in an arena buffer, or is small, is copied into the arena: NO_SPACE and NO_MEMORY mean that the
+ * operation was not started on this rank, and the others wait until it is.
  *
  * Operations go on in every call of the rank on that group, whatever the call is for, and while the rank
  * waits in a call on any other group of its world; with MUSTER_PROGRESS_THREAD also while the rank is in
@@ -879,12 +880,21 @@ typedef struct muster_request {
  */
 MUSTER_API muster_status muster_all_reduce_start(const void *in, void *out, size_t count, muster_dtype dtype,
                                                  muster_op op, muster_group *group, muster_request *request);
+MUSTER_API muster_status muster_all_sum_start(const void *in, void *out, size_t count, muster_dtype dtype,
+                                              muster_group *group, muster_request *request);
+MUSTER_API muster_status muster_all_max_start(const void *in, void *out, size_t count, muster_dtype dtype,
+                                              muster_group *group, muster_request *request);
+MUSTER_API muster_status muster_all_min_start(const void *in, void *out, size_t count, muster_dtype dtype,
+                                              muster_group *group, muster_request *request);
 MUSTER_API muster_status muster_all_gather_start(const void *in, void *out, size_t count_per_rank,
                                                  muster_dtype dtype, muster_group *group,
                                                  muster_request *request);
 MUSTER_API muster_status muster_reduce_scatter_start(const void *in, void *out, size_t count_per_rank,
                                                      muster_dtype dtype, muster_op op, muster_group *group,
                                                      muster_request *request);
+MUSTER_API muster_status muster_sum_scatter_start(const void *in, void *out, size_t count_per_rank,
+                                                  muster_dtype dtype, muster_group *group,
+                                                  muster_request *request);
 MUSTER_API muster_status muster_broadcast_start(const void *in, void *out, size_t count, muster_dtype dtype,
                                                 int root, muster_group *group, muster_request *request);
 MUSTER_API muster_status muster_reduce_start(const void *in, void *out, size_t count, muster_dtype dtype,

@@ -99,18 +99,46 @@ void mst_journal_advance(mst_journal *journal, mst_journal_stage stage, uint64_t
 
 /* ---- entries ---- */
 
-const mst_journal_entry *mst_journal_next(mst_journal *journal, mst_journal_stage stage, int rank)
+/* The one behind `entry`; NULL is ahead of the first one. */
+static const mst_journal_entry *behind(const mst_subarena *subarena, int rank, const mst_journal_entry *entry)
 {
-    const mst_subarena *subarena = journal->subarena;
-    const mst_journal_entry **position = &journal->positions[stage][rank];
-    uint64_t offset = *position ? (*position)->next : lines_of(journal, rank)->first; /* read once */
+    uint64_t offset = entry ? entry->next : subarena->cells[rank]->journal.first; /* read once */
 
     if (offset % MST_CACHE_LINE_BYTES)
         return NULL;
-    const mst_journal_entry *entry = mst_layout_heap_at(&subarena->attachment->geometry,
-                                                        subarena->members[rank].seat, offset, sizeof *entry);
+    return mst_layout_heap_at(&subarena->attachment->geometry, subarena->members[rank].seat, offset,
+                              sizeof *entry);
+}
+
+const mst_journal_entry *mst_journal_next(mst_journal *journal, mst_journal_stage stage, int rank)
+{
+    const mst_journal_entry **position = &journal->positions[stage][rank];
+    const mst_journal_entry *entry = behind(journal->subarena, rank, *position);
+
     if (entry)
         *position = entry;
+    return entry;
+}
+
+/* ---- whoever has started more ---- */
+
+bool mst_journal_is_ahead(const mst_subarena *subarena, int rank)
+{
+    /* E32: only a thread of ours advances our own */
+    return mst_load64_acq(&subarena->cells[rank]->journal.started) >
+           mst_load64_acq(&subarena->cells[subarena->rank]->journal.started);
+}
+
+const mst_journal_entry *mst_journal_first_ahead(const mst_subarena *subarena, const mst_journal *journal,
+                                                 int rank)
+{
+    const mst_journal_entry *entry = journal ? journal->positions[MST_JOURNAL_READ][rank] : NULL;
+    uint64_t started = mst_load64_acq(&subarena->cells[subarena->rank]->journal.started); /* E32 */
+    uint64_t at = journal ? mst_journal_own(journal, MST_JOURNAL_READ) : 0;
+
+    do
+        entry = behind(subarena, rank, entry);
+    while (entry && at++ < started);
     return entry;
 }
 

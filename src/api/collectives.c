@@ -47,6 +47,24 @@ muster_status muster_all_reduce_start(const void *in, void *out, size_t count, m
     return mst_request_start(group, &asked, request);
 }
 
+muster_status muster_all_sum_start(const void *in, void *out, size_t count, muster_dtype dtype,
+                                   muster_group *group, muster_request *request)
+{
+    return muster_all_reduce_start(in, out, count, dtype, MUSTER_SUM, group, request);
+}
+
+muster_status muster_all_max_start(const void *in, void *out, size_t count, muster_dtype dtype,
+                                   muster_group *group, muster_request *request)
+{
+    return muster_all_reduce_start(in, out, count, dtype, MUSTER_MAX, group, request);
+}
+
+muster_status muster_all_min_start(const void *in, void *out, size_t count, muster_dtype dtype,
+                                   muster_group *group, muster_request *request)
+{
+    return muster_all_reduce_start(in, out, count, dtype, MUSTER_MIN, group, request);
+}
+
 muster_status muster_all_gather(const void *in, void *out, size_t count_per_rank, muster_dtype dtype,
                                 muster_group *group)
 {
@@ -87,6 +105,12 @@ muster_status muster_reduce_scatter_start(const void *in, void *out, size_t coun
                           .op = op };
 
     return mst_request_start(group, &asked, request);
+}
+
+muster_status muster_sum_scatter_start(const void *in, void *out, size_t count_per_rank, muster_dtype dtype,
+                                       muster_group *group, muster_request *request)
+{
+    return muster_reduce_scatter_start(in, out, count_per_rank, dtype, MUSTER_SUM, group, request);
 }
 
 muster_status muster_broadcast(const void *in, void *out, size_t count, muster_dtype dtype, int root,

@@ -263,6 +263,8 @@ static bool tick(void *arg, int peer, int64_t slept_ns)
         if (is_awaited(&stall, rank))
             look_for_poison(group, rank);
     look_for_damage(group, alone);
+    if (waiting->kind->look)
+        waiting->kind->look(waiting->call);
     ask_for_interruption(waiting);
     if (slept_ns >= LOOK_FOR_CYCLE_AFTER_NS && !waiting->kind->open &&
         (regroups || alone || !mst_subarena_is_broken(group->subarena)))

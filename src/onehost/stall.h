@@ -21,6 +21,9 @@ typedef struct mst_wait_kind {
     /* Publishes its activity, if it could not before because another thread had published one; at each tick.
      * NULL: no other thread is in calls of the class. */
     void (*show)(const void *call);
+    /* Breaks the group if peers have done what makes the wait one for ever; at each tick. NULL: nothing does.
+     */
+    void (*look)(const void *call);
     /* Whether a long wait may tick seldom: if deaths wake us, no published wait depends on our ticks, and
      * there is no interrupt function. */
     bool may_rest;

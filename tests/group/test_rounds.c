@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "src/onehost/coll/round.h"
+#include "src/onehost/coll/run.h"
 #include "tests/harness/ranks.h"
 
 /* A call that is nothing but rounds, of which the first begins it. */

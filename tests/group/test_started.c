@@ -190,9 +190,33 @@ static int same_bits(muster_group *world, void *arg)
     return 0;
 }
 
-START_TEST(test_bits_are_those_of_the_ordinary_form)
+/* The forms with an operation in their name. */
+static int named_forms(muster_group *world, void *arg)
+{
+    enum { COUNT = 40 };
+    int32_t in[8 * COUNT], ordinary[4][COUNT], started[4][COUNT];
+    muster_request requests[4];
+
+    (void)arg;
+    for (int i = 0; i < 8 * COUNT; i++)
+        in[i] = i * 7919 % 101 * (muster_group_rank(world) % 3 - 1);
+    RANK_OK(world, muster_all_sum(in, ordinary[0], COUNT, MUSTER_INT32, world));
+    RANK_OK(world, muster_all_max(in, ordinary[1], COUNT, MUSTER_INT32, world));
+    RANK_OK(world, muster_all_min(in, ordinary[2], COUNT, MUSTER_INT32, world));
+    RANK_OK(world, muster_sum_scatter(in, ordinary[3], COUNT, MUSTER_INT32, world));
+    RANK_OK(world, muster_all_sum_start(in, started[0], COUNT, MUSTER_INT32, world, &requests[0]));
+    RANK_OK(world, muster_all_max_start(in, started[1], COUNT, MUSTER_INT32, world, &requests[1]));
+    RANK_OK(world, muster_all_min_start(in, started[2], COUNT, MUSTER_INT32, world, &requests[2]));
+    RANK_OK(world, muster_sum_scatter_start(in, started[3], COUNT, MUSTER_INT32, world, &requests[3]));
+    RANK_OK(world, muster_wait_all(requests, 4, 0));
+    RANK_CHECK(world, memcmp(ordinary, started, sizeof ordinary) == 0);
+    return 0;
+}
+
+START_TEST(test_results_are_those_of_the_ordinary_form)
 {
     run_all_sizes(same_bits, NULL);
+    run_all_sizes(named_forms, NULL);
 }
 END_TEST
 
@@ -445,7 +469,7 @@ int main(void)
     tcase_set_timeout(tests, TEST_TIMEOUT_S);
     tcase_add_test(tests, test_results_in_any_order);
     tcase_add_test(tests, test_between_ordinary_operations);
-    tcase_add_test(tests, test_bits_are_those_of_the_ordinary_form);
+    tcase_add_test(tests, test_results_are_those_of_the_ordinary_form);
     tcase_add_test(tests, test_several_are_waited_for);
     tcase_add_test(tests, test_mistakes_are_errors);
     tcase_add_test(tests, test_faults_come_out_of_finish);

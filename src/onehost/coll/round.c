@@ -36,14 +36,6 @@ uint64_t mst_round_request(const mst_call *call)
 
 /* ---- rounds ---- */
 
-void mst_call_begin(mst_call *call)
-{
-    static const mst_wait_kind kind = { .describe = mst_call_describe, .may_rest = true };
-
-    call->waiting = (mst_waiting){ &kind, call->group, call };
-    mst_sequence_begin(call->sequence, mst_waiting_watch(&call->waiting));
-}
-
 /* `worker`: the only rank that this one waited for; -1: it waited for all. */
 static muster_status round_failed(mst_call *call, mst_wait_result result, int worker)
 {

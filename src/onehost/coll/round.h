@@ -7,9 +7,6 @@
 
 #include "src/onehost/coll/call.h"
 
-/* To be called before the call's first wait. */
-void mst_call_begin(mst_call *call);
-
 /* The call's request without offsets, in one word, for its plan. */
 uint64_t mst_round_request(const mst_call *call);
 

@@ -3,6 +3,7 @@
 
 #include "src/onehost/broken.h"
 #include "src/onehost/coll/combine.h"
+#include "src/onehost/coll/mixed.h"
 #include "src/onehost/coll/round.h"
 #include "src/onehost/coll/varied.h"
 #include "src/onehost/coll/view.h"
@@ -101,6 +102,16 @@ static muster_status begin_large(mst_call *call)
 {
     mst_call_show(call);
     return call->group->subarena->staged ? MUSTER_OK : mst_round_for_staging(call);
+}
+
+void mst_call_begin(mst_call *call)
+{
+    static const mst_wait_kind kind = { .describe = mst_call_describe,
+                                        .look = mst_call_look_for_started,
+                                        .may_rest = true };
+
+    call->waiting = (mst_waiting){ &kind, call->group, call };
+    mst_sequence_begin(call->sequence, mst_waiting_watch(&call->waiting));
 }
 
 static muster_status run(mst_call *call)

@@ -7,6 +7,9 @@
 /* The backend's collective: a complete call. */
 muster_status mst_call_run(muster_group *group, const mst_request *request);
 
+/* To be called before the call's first wait. */
+void mst_call_begin(mst_call *call);
+
 /* A call has produced its result: injected faults happen there. */
 void mst_call_end(const mst_call *call);
 
