@@ -48,7 +48,8 @@ static void finish(mst_group *group, mst_transfer *receive)
     mst_transfer_end(receive);
 }
 
-static mst_flow answer(mst_group *group, const mst_transfer *receive, mst_answer_kind kind, uint64_t offset)
+static mst_flow give_answer(mst_group *group, const mst_transfer *receive, mst_answer_kind kind,
+                            uint64_t offset)
 {
     return mst_channel_answer(&group->channels, receive->peer, kind, receive->number, offset,
                               kind == MST_ANSWER_REST || receive->total == 0 ? VIEW_ANSWERS : 0);
@@ -58,7 +59,7 @@ static mst_flow answer(mst_group *group, const mst_transfer *receive, mst_answer
 static muster_status answer_soon(mst_group *group, mst_transfer *receive, mst_answer_kind kind)
 {
     mst_transfers *owing = &incoming_of(group)->sources[receive->peer].owing;
-    mst_flow flow = owing->first ? MST_FLOW_NOT_NOW : answer(group, receive, kind, 0);
+    mst_flow flow = owing->first ? MST_FLOW_NOT_NOW : give_answer(group, receive, kind, 0);
 
     receive->owed = kind;
     if (flow == MST_FLOW_DAMAGED)
@@ -78,7 +79,7 @@ muster_status mst_accept_pay(mst_group *group, int source, bool *moved)
     while (owing->first && flow == MST_FLOW_OK) {
         mst_transfer *receive = owing->first;
 
-        flow = answer(group, receive, receive->owed, 0);
+        flow = give_answer(group, receive, receive->owed, 0);
         if (flow != MST_FLOW_OK)
             break;
         mst_transfers_remove_first(owing);
@@ -152,13 +153,13 @@ static muster_status take_view(mst_group *group, mst_transfer *receive, const ms
         return mst_incoming_damaged(group, receive->peer);
     receive->sharing = buffer != 0;
     receive->done = buffer ? mst_group_readers_part(receive->total) : receive->total;
-    mst_flow flow = buffer ? answer(group, receive, MST_ANSWER_WANTED, buffer) : MST_FLOW_OK;
+    mst_flow flow = buffer ? give_answer(group, receive, MST_ANSWER_WANTED, buffer) : MST_FLOW_OK;
     copy_view(group, receive, from, buffer != 0);
     muster_status status = mst_group_was_whole(group); /* else the sender may have written there */
     if (status != MUSTER_OK)
         return status;
     if (flow == MST_FLOW_OK)
-        flow = answer(group, receive, MST_ANSWER_READ, 0);
+        flow = give_answer(group, receive, MST_ANSWER_READ, 0);
     if (flow != MST_FLOW_OK) /* senders leave room for these */
         return damaged_answers(group, receive->peer);
     if (buffer)

@@ -46,7 +46,7 @@ static uint64_t hash_of(const subset *subset)
 }
 
 /* "ranks 2 0 1", in the order given; "..." stands for those that do not fit. */
-static void list_ranks(const int *ranks, int count, char *text, size_t bytes)
+static void write_ranks(const int *ranks, int count, char *text, size_t bytes)
 {
     const size_t more = sizeof " ... 1023";
     size_t used = (size_t)snprintf(text, bytes, count == 1 ? "rank" : "ranks");
@@ -65,7 +65,7 @@ static void describe(const void *arg, char *text, size_t bytes)
     const subset *subset = arg;
     char ranks[48];
 
-    list_ranks(subset->ranks, subset->count, ranks, sizeof ranks);
+    write_ranks(subset->ranks, subset->count, ranks, sizeof ranks);
     snprintf(text, bytes, "subset #%llu, of %s of a group of %d", (unsigned long long)subset->group->subset,
              ranks, subset->group->base.size);
 }
@@ -133,8 +133,8 @@ static muster_status mismatch(const subset *subset, int rank)
     char own_text[80], their_text[80];
     bool own_first = group->base.rank < rank;
 
-    list_ranks(subset->ranks, subset->count, own_text, sizeof own_text);
-    list_ranks(theirs, count, their_text, sizeof their_text);
+    write_ranks(subset->ranks, subset->count, own_text, sizeof own_text);
+    write_ranks(theirs, count, their_text, sizeof their_text);
     return mst_group_poison_about(
         group, MST_POISON_MISMATCH, own_first ? rank : group->base.rank,
         "rank %d made a subset of %s and rank %d a subset of %s; each is in the other's, "

@@ -43,6 +43,9 @@ PyObject *take_exception(void);
 /* Raises an exception that was taken, which stays the caller's; returns NULL. */
 PyObject *raise_again(PyObject *exception);
 
+/* Seconds, None: 0; false with an exception, whose sentence ends with `instead`. */
+bool timeout_of(PyObject *object, const char *instead, int64_t *timeout_ns);
+
 /* ---- groups: group.c ---- */
 
 bool make_group_type(PyObject *module, module_state *state);
@@ -53,13 +56,16 @@ void free_group(muster_group *group); /* one that no Group has */
 bool is_own(const PyObject *group);
 muster_group *group_in(const PyObject *group);
 
-/* The C group of a Group, or of the default world for None; NULL with an exception. */
-muster_group *group_of(PyObject *object);
+/* The C group of a Group; NULL with an exception. At the beginning of each call on a group. */
+muster_group *group_of_object(PyObject *object);
 
 PyObject *python_begin_rank(PyObject *module, PyObject *unused);
 PyObject *python_end_rank(PyObject *module, PyObject *unused);
 
 /* ---- the world: world.c ---- */
+
+/* The C group of a Group, or of the default world for None; NULL with an exception. */
+muster_group *group_of_argument(PyObject *object);
 
 /* Asked while a rank waits: lets signal handlers run, which may raise; Ctrl-C does. */
 bool has_interrupted(void *unused);
@@ -100,15 +106,24 @@ PyObject *refuse_combining(void);
 PyObject *python_use_ops(PyObject *module, PyObject *args);
 PyObject *python_end_ops(PyObject *module, PyObject *unused); /* the interpreter is about to end */
 
-/* ---- what cannot go yet: orphans.c ---- */
+/* ---- what cannot go yet: leftovers.c ---- */
+
+/* The first member of what stays. `end`: ends it, if it can go now; false: not yet. */
+typedef struct leftover {
+    struct leftover *next;
+    bool (*end)(struct leftover *leftover);
+} leftover;
+
+/* Keeps it until `end` succeeds, which is tried at the beginning of calls. */
+void leave_over(leftover *leftover, bool (*end)(struct leftover *leftover));
+
+/* At the beginning of calls: ends what can go. */
+void look_at_leftovers(void);
 
 typedef void (*release_fn)(void *object);
 
 /* Releases an object of muster's whose last reference has gone: now, or when no function combines. */
-void let_go(release_fn release, void *object);
-
-/* At the beginning of calls: ends what is over. */
-void look_at_leftovers(void);
+void release_object(release_fn release, void *object);
 
 /* ---- for muster.torch: raw.c ---- */
 
@@ -117,7 +132,8 @@ PyObject *python_raw(PyObject *module, PyObject *args);
 PyObject *python_premul_sum(PyObject *module, PyObject *args);
 PyObject *python_op_free(PyObject *module, PyObject *args);
 
-/* ---- operations: table.c, with counts by rank: varied.c, arena memory: memory.c ---- */
+/* ---- operations: table.c, with counts by rank: varied.c, messages: message.c, arena memory: memory.c ----
+ */
 
 PyObject *python_varied(PyObject *module, PyObject *args);
 extern PyMethodDef python_operations[];

@@ -146,3 +146,21 @@ bool make_errors(PyObject *module)
     state.errors[MUSTER_ERR_PERMISSION] = Py_NewRef(PyExc_PermissionError);
     return true;
 }
+
+bool timeout_of(PyObject *object, const char *instead, int64_t *timeout_ns)
+{
+    double seconds = object == Py_None ? 1 : PyFloat_AsDouble(object);
+
+    if (PyErr_Occurred())
+        return false;
+    if (!(seconds > 0)) {
+        PyErr_Format(PyExc_ValueError, "a timeout of %R seconds; expected more than 0, or None%s", object,
+                     instead);
+        return false;
+    }
+    if (object == Py_None)
+        *timeout_ns = 0;
+    else
+        *timeout_ns = seconds >= 1e9 ? 1000000000000000000 : seconds <= 1e-9 ? 1 : (int64_t)(seconds * 1e9);
+    return true;
+}

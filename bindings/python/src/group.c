@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "bindings/python/src/binding.h"
-#include "bindings/python/src/requests.h"
 
 typedef struct group_object {
     PyObject_HEAD muster_group *group;
@@ -20,7 +19,7 @@ static void release_group(void *group)
 
 void free_group(muster_group *group)
 {
-    let_go(release_group, group);
+    release_object(release_group, group);
 }
 
 PyObject *wrap_group(muster_group *group)
@@ -112,26 +111,14 @@ static void dealloc(PyObject *self)
     Py_DECREF(type);
 }
 
-muster_group *group_of(PyObject *object)
+muster_group *group_of_object(PyObject *object)
 {
-    module_state *state = state_of_module();
-
     if (is_combining()) {
         refuse_combining();
         return NULL;
     }
     look_at_leftovers();
-    if (!object || object == Py_None) {
-        if (!state->world || !is_own(state->world)) {
-            PyObject *made = python_init(NULL, NULL, NULL);
-
-            if (!made)
-                return NULL;
-            Py_DECREF(made); /* the state keeps it */
-        }
-        object = state->world;
-    }
-    if (Py_TYPE(object) != (PyTypeObject *)state->group_type) {
+    if (Py_TYPE(object) != (PyTypeObject *)state_of_module()->group_type) {
         PyErr_Format(PyExc_TypeError, "group: expected a muster.Group or None, not %R", object);
         return NULL;
     }
@@ -168,7 +155,7 @@ static PyObject *split(PyObject *self, PyObject *args, PyObject *keywords)
     muster_status status;
 
     if (!PyArg_ParseTupleAndKeywords(args, keywords, "i|i:split", names, &color, &key) ||
-        !(group = group_of(self)))
+        !(group = group_of_object(self)))
         return NULL;
     Py_BEGIN_ALLOW_THREADS
     status = muster_group_split(group, color, key, &child);
@@ -182,7 +169,7 @@ static PyObject *split(PyObject *self, PyObject *args, PyObject *keywords)
 
 static PyObject *dup_group(PyObject *self, PyObject *unused)
 {
-    muster_group *group = group_of(self), *copy = NULL;
+    muster_group *group = group_of_object(self), *copy = NULL;
     muster_status status;
 
     (void)unused;
@@ -224,7 +211,7 @@ static PyObject *subset(PyObject *self, PyObject *args)
     PyObject *sequence;
     int count = 0;
 
-    if (!PyArg_ParseTuple(args, "O:subset", &sequence) || !(group = group_of(self)))
+    if (!PyArg_ParseTuple(args, "O:subset", &sequence) || !(group = group_of_object(self)))
         return NULL;
     int *ranks = read_ranks(sequence, &count);
     if (!ranks)
@@ -268,7 +255,7 @@ static int set_name(PyObject *self, PyObject *value, void *unused)
 /* shrink and grow: a group of those who are left, and of those who replace the lost. */
 static PyObject *regroup(PyObject *self, muster_status (*make)(muster_group *group, muster_group **made))
 {
-    muster_group *group = group_of(self), *made = NULL;
+    muster_group *group = group_of_object(self), *made = NULL;
     muster_status status;
 
     if (!group)
@@ -305,7 +292,7 @@ static PyObject *abort_group(PyObject *self, PyObject *args)
 
 static PyObject *limit_to(PyObject *self, int64_t timeout_ns)
 {
-    muster_group *group = group_of(self);
+    muster_group *group = group_of_object(self);
 
     if (!group)
         return NULL;

@@ -51,7 +51,7 @@ PyObject *python_allocate(PyObject *module, PyObject *args)
     muster_group *group;
 
     (void)module;
-    if (!PyArg_ParseTuple(args, "nO:allocate", &bytes, &owner) || !(group = group_of(owner)))
+    if (!PyArg_ParseTuple(args, "nO:allocate", &bytes, &owner) || !(group = group_of_argument(owner)))
         return NULL;
     if (bytes < 0)
         return PyErr_Format(PyExc_ValueError, "%zd bytes are less than none", bytes);

@@ -9,7 +9,8 @@
 #include "bindings/python/src/binding.h"
 
 typedef struct operation {
-    const char *name; /* of the Python function */
+    leftover leftover; /* of one without a Request: orphans.c */
+    const char *name;  /* of the Python function */
     /* Does it, with what is below: blocks if `request` is NULL, else starts it. Without the interpreter's
      * lock. */
     muster_status (*call)(struct operation *operation, muster_request *request);
@@ -38,9 +39,8 @@ typedef struct operation {
     view in, out;
     /* of a started one */
     muster_request request;
-    const void *waiter;     /* the call that waits for it; NULL: none */
-    long process;           /* that has started it */
-    struct operation *next; /* of those without a Request: orphans.c */
+    const void *waiter; /* the call that waits for it; NULL: none */
+    long process;       /* that has started it */
 } operation;
 
 /* In `call`: a function of C, or the one that starts it. */
@@ -59,11 +59,8 @@ bool operation_reads(operation *operation, PyObject *x, PyObject *dtype);
 /* Opens `array` for the result. */
 bool operation_writes(operation *operation, PyObject *array, PyObject *dtype);
 
-/* Each of these ends the call: they return the result, or a Request of a started one, or NULL with an
- * exception; and what is not needed any more is given up. */
-PyObject *operation_perform(operation *operation);
-PyObject *operation_done(operation *operation); /* nothing is to be done: the result is known */
-PyObject *operation_fail(operation *operation); /* there is an exception */
+/* Ends a call that has raised an exception; returns NULL. */
+PyObject *operation_fail(operation *operation);
 
 /* The result of one that is over, as a new reference; or NULL with its exception. */
 PyObject *operation_outcome(operation *operation, muster_status status);
@@ -71,8 +68,19 @@ PyObject *operation_outcome(operation *operation, muster_status status);
 /* Gives up all that it has. */
 void operation_close(operation *operation);
 
-/* ---- messages.c ---- */
+/* Whether this process has started it: in a forked child nothing will write to its arrays. */
+bool is_of_this_process(const operation *operation);
 
+/* ---- perform.c ---- */
+
+/* Each of these ends the call: they return the result, or a Request of a started one, or NULL with an
+ * exception; what is not needed any more is given up. */
+PyObject *operation_perform(operation *operation);
+PyObject *operation_done(operation *operation); /* nothing is to be done: the result is known */
+
+/* ---- message.c ---- */
+
+/* Fills a muster.Message. */
 bool fill_message(PyObject *message, const muster_message *has_come);
 
 /* ---- ops.c ---- */
@@ -95,9 +103,6 @@ void request_is_over(PyObject *request, PyObject *result);
 
 /* The operation has no Request any more: it is kept until it is over. */
 void orphan_keep(operation *operation);
-
-/* Whether this process has started it: in a forked child nothing will write to its arrays. */
-bool is_of_this_process(const operation *operation);
 
 /* ---- arguments of collectives: operations.c, and the shapes of their results, as MLX has them: shapes.c
  * ---- */

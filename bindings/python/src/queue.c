@@ -111,7 +111,7 @@ static void dealloc(PyObject *self)
 {
     PyTypeObject *type = Py_TYPE(self);
 
-    let_go(release_queue, ((queue_object *)self)->queue);
+    release_object(release_queue, ((queue_object *)self)->queue);
     freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
     release(self);
     Py_DECREF(type);
@@ -144,7 +144,7 @@ PyObject *python_queue(PyObject *module, PyObject *args)
 
     (void)module;
     if (!PyArg_ParseTuple(args, "nniO:queue", &entries, &entry_bytes, &writer, &owner) ||
-        !(group = group_of(owner)))
+        !(group = group_of_argument(owner)))
         return NULL;
     if (entries < 1 || entry_bytes < 0)
         return PyErr_Format(PyExc_ValueError, "%zd entries of %zd bytes; expected at least 1, of 0 or more",

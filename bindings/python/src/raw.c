@@ -68,7 +68,7 @@ PyObject *python_raw(PyObject *module, PyObject *args)
 
     (void)module;
     if (!PyArg_ParseTuple(args, "iOKKniii:raw", &call, &object, &in, &out, &count, &dtype, &op, &peer) ||
-        !(group = group_of(object)))
+        !(group = group_of_argument(object)))
         return NULL;
     raw_arguments with = { (const void *)(uintptr_t)in, (void *)(uintptr_t)out, (size_t)count,
                            (muster_dtype)dtype,         (muster_op)op,          peer };
@@ -136,7 +136,7 @@ PyObject *python_attach(PyObject *module, PyObject *args)
     (void)module;
     if (!PyArg_ParseTuple(args, "siiLL|On:attach", &config.arena, &config.rank, &config.size, &timeout_ns,
                           &attach_timeout_ns, &object, &staging_bytes) ||
-        (object != Py_None && !(watched = group_of(object))))
+        (object != Py_None && !(watched = group_of_argument(object))))
         return NULL;
     config.timeout_ns = timeout_ns;
     config.attach_timeout_ns = attach_timeout_ns;

@@ -71,24 +71,6 @@ PyObject *request_outcome(request_object *request)
 
 /* ---- waiting for one ---- */
 
-bool timeout_of(PyObject *object, const char *instead, int64_t *timeout_ns)
-{
-    double seconds = object == Py_None ? 1 : PyFloat_AsDouble(object);
-
-    if (PyErr_Occurred())
-        return false;
-    if (!(seconds > 0)) {
-        PyErr_Format(PyExc_ValueError, "a timeout of %R seconds; expected more than 0, or None%s", object,
-                     instead);
-        return false;
-    }
-    if (object == Py_None)
-        *timeout_ns = 0;
-    else
-        *timeout_ns = seconds >= 1e9 ? 1000000000000000000 : seconds <= 1e-9 ? 1 : (int64_t)(seconds * 1e9);
-    return true;
-}
-
 bool request_may_call(const request_object *request)
 {
     if (is_combining())

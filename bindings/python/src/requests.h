@@ -12,9 +12,6 @@ typedef struct request_object {
     bool told;                          /* the program knows that it is over: wait_any passes over it */
 } request_object;
 
-/* Seconds, None: 0; false with an exception, whose sentence ends with `instead`. */
-bool timeout_of(PyObject *object, const char *instead, int64_t *timeout_ns);
-
 /* Whether a call may be about this Request, which is pending; false with an exception. */
 bool request_may_call(const request_object *request);
 

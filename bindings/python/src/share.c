@@ -193,7 +193,7 @@ static void share_dealloc(PyObject *self)
 {
     PyTypeObject *type = Py_TYPE(self);
 
-    let_go(release_share, ((share_object *)self)->share);
+    release_object(release_share, ((share_object *)self)->share);
     freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
     release(self);
     Py_DECREF(type);
@@ -237,7 +237,7 @@ PyObject *python_share(PyObject *module, PyObject *args)
     muster_status status;
 
     (void)module;
-    if (!PyArg_ParseTuple(args, "nO:share", &bytes, &owner) || !(group = group_of(owner)))
+    if (!PyArg_ParseTuple(args, "nO:share", &bytes, &owner) || !(group = group_of_argument(owner)))
         return NULL;
     if (bytes < 0)
         return PyErr_Format(PyExc_ValueError, "%zd bytes are less than none", bytes);

@@ -112,6 +112,25 @@ PyObject *python_init(PyObject *module, PyObject *args, PyObject *keywords)
     return attach(strict != 0);
 }
 
+muster_group *group_of_argument(PyObject *object)
+{
+    module_state *state = state_of_module();
+
+    if (object && object != Py_None)
+        return group_of_object(object);
+    if (is_combining())
+        return refuse_combining(), NULL;
+    look_at_leftovers();
+    if (!state->world || !is_own(state->world)) {
+        PyObject *made = python_init(NULL, NULL, NULL);
+
+        if (!made)
+            return NULL;
+        Py_DECREF(made); /* the state keeps it */
+    }
+    return group_of_object(state->world);
+}
+
 /* mark_phase(name, group) of muster._phase */
 PyObject *python_mark_phase(PyObject *module, PyObject *args)
 {
@@ -121,7 +140,7 @@ PyObject *python_mark_phase(PyObject *module, PyObject *args)
     (void)module;
     if (!PyArg_ParseTuple(args, "s|O:phase", &name, &object))
         return NULL;
-    muster_group *group = group_of(object);
+    muster_group *group = group_of_argument(object);
     if (!group)
         return NULL;
     muster_status status = muster_phase(name, group);
