@@ -11,6 +11,8 @@
 #include "shm/base/extent.h"
 #include "shm/port/os.h"
 
+static_assert(MST_THRESHOLD_COUNT <= MST_THRESHOLDS_MAX, "the header has a place for each threshold");
+
 #define SLOT_BYTES_ALL (1024 * 1024) /* per round, staged by all ranks of the world together */
 #define SLOT_BYTES_MIN (32 * 1024)
 #define SLOT_BYTES_MAX (512 * 1024)
@@ -110,6 +112,15 @@ static muster_status plan_header(const mst_arena_plan *plan, mst_header *header)
     return MUSTER_OK;
 }
 
+static void publish_thresholds(const mst_arena_plan *plan, mst_header *header)
+{
+    mst_thresholds thresholds;
+
+    if (!plan->thresholds)
+        mst_thresholds_known("other", 0, &thresholds);
+    memcpy(header->thresholds, plan->thresholds ? plan->thresholds : &thresholds, sizeof thresholds);
+}
+
 muster_status mst_arena_format(int fd, const mst_arena_plan *plan, bool named)
 {
     mst_header planned = { .ready = MST_MAKING_MAGIC,
@@ -134,6 +145,7 @@ muster_status mst_arena_format(int fd, const mst_arena_plan *plan, bool named)
         planned.launcher_start = mst_os_process_start(planned.launcher_pid);
         planned.launcher_namespace = (uint32_t)mst_os_process_namespace();
     }
+    publish_thresholds(plan, &planned);
     mst_os_random(planned.nonce, sizeof planned.nonce);
     uint64_t control_bytes = mst_layout_cells_offset(planned.seats);
 
@@ -198,6 +210,8 @@ static muster_status check_object(int fd, mst_os_object_info *info)
 
 static muster_status check_header(const mst_header *header, const mst_os_object_info *info, int size)
 {
+    mst_thresholds thresholds;
+
     if (header->ready != MST_READY_MAGIC)
         return mst_fail(MUSTER_ERR_BAD_ARENA, "this is not a muster arena, or it is unfinished");
     if (header->version != MST_LAYOUT_VERSION || header->fingerprint != mst_layout_fingerprint())
@@ -220,6 +234,10 @@ static muster_status check_header(const mst_header *header, const mst_os_object_
         return mst_fail(MUSTER_ERR_BAD_ARENA,
                         "the arena's size does not fit its header (%llu bytes, %llu claimed): it is damaged",
                         (unsigned long long)info->bytes, (unsigned long long)header->arena_bytes);
+    memcpy(&thresholds, header->thresholds, sizeof thresholds);
+    if (!mst_thresholds_make_sense(&thresholds))
+        return mst_fail(MUSTER_ERR_BAD_ARENA,
+                        "the arena's thresholds are not such as its creator writes: it is damaged");
     return MUSTER_OK;
 }
 
@@ -287,6 +305,7 @@ muster_status mst_arena_map(int fd, int size, mst_arena **arena)
     mapped->launcher =
         (mst_launcher){ header.launcher_pid, header.launcher_start, header.launcher_namespace };
     mst_store32_rlx(&mapped->users, 1);
+    memcpy(&mapped->thresholds, header.thresholds, sizeof mapped->thresholds);
     *arena = mapped;
     return MUSTER_OK;
 }

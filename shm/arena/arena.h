@@ -13,16 +13,18 @@
 #include "muster/muster.h"
 #include "shm/death/liveness.h"
 #include "shm/port/os.h"
+#include "src/pure/thresholds.h"
 
 #define MST_ARENA_BYTES_DEFAULT (256ULL << 30) /* address space, not memory */
 
 /* What the creator decides for all ranks. */
 typedef struct mst_arena_plan {
     int size;
-    int spare_seats;        /* for ranks that will replace dead ones */
-    uint64_t arena_bytes;   /* 0: MST_ARENA_BYTES_DEFAULT, less where limits demand it */
-    uint64_t staging_bytes; /* 0: derived from the number of ranks */
-    bool launched;          /* this process launches the ranks, and reports how they end */
+    int spare_seats;                  /* for ranks that will replace dead ones */
+    uint64_t arena_bytes;             /* 0: MST_ARENA_BYTES_DEFAULT, less where limits demand it */
+    uint64_t staging_bytes;           /* 0: derived from the number of ranks */
+    bool launched;                    /* this process launches the ranks, and reports how they end */
+    const mst_thresholds *thresholds; /* NULL: those of CPUs of which nothing is known */
 } mst_arena_plan;
 
 /* A mapped arena; threads that are ranks of one process share it. */
@@ -30,6 +32,7 @@ typedef struct mst_arena {
     mst_geometry geometry;
     mst_os_held held; /* for muster inspect, and to pass on to children; the mapping does not need it */
     mst_launcher launcher;
+    mst_thresholds thresholds;
     char name[256]; /* "" when it has none */
     _Atomic uint32_t users;
 } mst_arena;

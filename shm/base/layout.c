@@ -1,6 +1,8 @@
 /* Computes all offsets of layout.h, and enumerates the list of its fields. */
 #include "shm/base/layout.h"
 
+#include "src/pure/thresholds.h"
+
 static uint64_t round_up(uint64_t value, uint64_t unit)
 {
     return (value + unit - 1) / unit * unit;
@@ -91,6 +93,13 @@ static void mix_row(void *context, const mst_layout_row *row)
     *hash = mix(*hash, row->bytes);
 }
 
+/* What the places in the header mean. */
+static const char *const thresholds[] = {
+#define NAME(name, ...) #name,
+    MST_THRESHOLDS(NAME)
+#undef NAME
+};
+
 /* Functions compute where areas begin: their values for an arena of three seats represent them all. */
 uint64_t mst_layout_fingerprint(void)
 {
@@ -110,6 +119,8 @@ uint64_t mst_layout_fingerprint(void)
     mst_layout_tell(mix_row, &hash);
     for (size_t i = 0; i < sizeof areas / sizeof areas[0]; i++)
         hash = mix(hash, areas[i]);
+    for (size_t i = 0; i < sizeof thresholds / sizeof thresholds[0]; i++)
+        hash = mix_text(hash, thresholds[i]);
     return hash;
 }
 

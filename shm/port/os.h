@@ -16,6 +16,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "src/pure/thresholds.h"
+
 #define MST_NS_PER_S 1000000000LL
 #define MST_NS_PER_MS 1000000LL
 #define MST_CPUS_MAX 1024
@@ -232,6 +234,19 @@ void mst_os_fork_mark_destroy(const unsigned char *mark);
 /* Random bytes that tell two jobs apart. */
 void mst_os_random(void *to, size_t bytes);
 
+/* ---- what a user keeps in a file ---- */
+
+/* Reads a whole text of less than `bytes` bytes, and ends it with a 0: its length. -EPERM: it is not a plain
+ * file that only this user may write; -EFBIG: it is longer. Never blocks. */
+int mst_os_text_read(const char *path, char *text, size_t bytes);
+
+/* Writes one in place of what is there, at once for all readers, and makes the folders `from` bytes and more
+ * into the path. Of several writers the last one wins. */
+int mst_os_text_write(const char *path, size_t from, const char *text);
+
+/* The name of this machine; "" if it has none. */
+void mst_os_host_name(char *name, size_t bytes);
+
 /* ---- CPUs ---- */
 
 /* The CPU that this thread runs on, as of now; -1: not known. */
@@ -239,6 +254,9 @@ int mst_os_cpu(void);
 
 /* The CPUs that this process may use, one bit each. */
 void mst_os_cpus_allowed(uint64_t mask[MST_CPUS_MAX / 64]);
+
+/* What kind of CPU this is, without system calls. */
+void mst_os_cpu_kind_get(mst_cpu_kind *kind);
 
 /* CPU quota of the control group in CPUs (CPU time per second), rounded up; INT32_MAX: no limit. */
 int mst_os_cpu_quota(void);

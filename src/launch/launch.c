@@ -18,6 +18,7 @@
 #include "src/launch/respawn.h"
 #include "src/launch/supervise.h"
 #include "src/launch/threads.h"
+#include "src/onehost/choice.h"
 #include "src/pure/config.h"
 #include "src/pure/sized.h"
 
@@ -233,14 +234,18 @@ static muster_status launch_in(mst_arena *arena, mst_spawn_plan *plan, muster_re
 static muster_status launch(mst_spawn_plan *plan, muster_report *report)
 {
     const muster_launch_config *config = plan->config;
+    mst_choice choice;
     mst_arena_plan arena_plan = { .size = config->size,
+                                  .thresholds = &choice.thresholds,
                                   .spare_seats = mst_respawn_seats(config),
                                   .arena_bytes = config->arena_bytes,
                                   .staging_bytes = config->staging_bytes,
                                   .launched = true };
     mst_arena *arena;
 
-    muster_status status = mst_arena_create(&arena_plan, &arena);
+    muster_status status = mst_choice_make(&choice);
+    if (status == MUSTER_OK)
+        status = mst_arena_create(&arena_plan, &arena);
     if (status != MUSTER_OK)
         return status;
     if (config->arena && !config->arena(arena->held.fd, config->arena_arg))

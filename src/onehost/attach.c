@@ -12,6 +12,7 @@
 #include "shm/base/error.h"
 #include "shm/join/join.h"
 #include "shm/port/os.h"
+#include "src/onehost/choice.h"
 #include "src/onehost/crash.h"
 #include "src/onehost/create.h"
 #include "src/pure/config.h"
@@ -33,9 +34,11 @@ static mst_deadline patience_of(const muster_config *config, bool named)
 
 static muster_status open_arena(const muster_config *config, mst_deadline *patience, mst_arena **arena)
 {
+    mst_choice choice;
     mst_arena_plan plan = { .size = config->size,
                             .arena_bytes = config->arena_bytes,
-                            .staging_bytes = config->staging_bytes };
+                            .staging_bytes = config->staging_bytes,
+                            .thresholds = &choice.thresholds };
     int fd;
 
     if (!config->arena && config->size != 1)
@@ -43,14 +46,19 @@ static muster_status open_arena(const muster_config *config, mst_deadline *patie
                         "a world of %d ranks needs an arena: /NAME, the same on all ranks, or fd:N "
                         "from a launcher",
                         config->size);
-    if (!config->arena)
+    if (!config->arena) { /* of one rank, which has no thresholds */
+        plan.thresholds = NULL;
         return mst_arena_create(&plan, arena);
+    }
     if (mst_config_descriptor(config->arena, &fd)) {
         return mst_arena_open(fd, config->size, arena);
     }
     if (config->arena[0] != '/')
         return mst_fail(MUSTER_ERR_INVALID,
                         "\"%.60s\" is not an arena: expected /NAME, or fd:N from a launcher", config->arena);
+    muster_status status = mst_choice_make(&choice);
+    if (status != MUSTER_OK)
+        return status;
     *patience = patience_of(config, true);
     return mst_arena_meet(config->arena, &plan, patience, arena);
 }

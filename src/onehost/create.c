@@ -68,7 +68,8 @@ muster_status mst_group_create(mst_subarena *subarena, const mst_kernels *kernel
     group->staging.oversubscribed = subarena->attachment->waits.policy.spin_ns == 0;
     mst_staging_begin(&group->staging);
     group->kernels = kernels;
-    group->tuning = mst_tuning_for(subarena->size, subarena->attachment->waits.policy.spin_ns == 0);
+    group->tuning = mst_tuning_for(&subarena->attachment->arena->thresholds, subarena->size,
+                                   subarena->attachment->waits.policy.spin_ns == 0);
     mst_group_plan_stores(group);
     group->recorded = mst_record_pack(&(mst_record_what){
         .peer = -1, .group_rank = (uint32_t)group->base.rank, .group_size = (uint32_t)group->base.size });

@@ -92,6 +92,22 @@ const char *mst_config_isa(void)
     return variable("MUSTER_ISA");
 }
 
+const char *mst_config_tuning(void)
+{
+    return variable("MUSTER_TUNING");
+}
+
+const char *mst_config_cache(const char **below)
+{
+    const char *cache = variable("XDG_CACHE_HOME"), *home = variable("HOME");
+
+    *below = "";
+    if (cache && cache[0] == '/')
+        return cache;
+    *below = "/.cache";
+    return home && home[0] == '/' ? home : NULL;
+}
+
 bool mst_config_launched(void)
 {
     return variable("MUSTER_ARENA") || variable("MUSTER_RANK") || variable("MUSTER_SIZE");

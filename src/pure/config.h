@@ -27,6 +27,13 @@ bool mst_config_descriptor(const char *arena, int *fd);
 /* MUSTER_ISA, NULL when unset. */
 const char *mst_config_isa(void);
 
+/* MUSTER_TUNING, NULL when unset. */
+const char *mst_config_tuning(void);
+
+/* XDG_CACHE_HOME, or HOME with what it then means; NULL: neither is an absolute path, or not to be trusted.
+ */
+const char *mst_config_cache(const char **below);
+
 /* MUSTER_STREAM_BYTES, which replaces the measured threshold; leaves *bytes alone if unset. */
 muster_status mst_config_stream_bytes(size_t *bytes);
 

@@ -1,13 +1,15 @@
 /*
- * Thresholds between the ways of moving data, measured, in one table. They change speed, never bits. Those
- * that decide how many rounds an operation has are equal on every rank of a group; those about stores concern
- * one rank, and leave to each store policy (shm/group/store_policy.h) what it measures.
+ * Thresholds between the ways of moving data, as one group uses them: of the arena's (thresholds.h) those for
+ * so many ranks, and those of oversubscribed groups, for which context switches count and not the CPU. They
+ * change speed, never bits.
  */
 #ifndef MST_TUNING_H
 #define MST_TUNING_H
 
 #include <stdbool.h>
 #include <stddef.h>
+
+#include "src/pure/thresholds.h"
 
 typedef struct mst_tuning {
     /* equal on every rank */
@@ -21,16 +23,17 @@ typedef struct mst_tuning {
     /* What one rank stages and the others only copy is divided into rounds of at least this size, so that the
      * others copy one while it stages the next. */
     size_t round_bytes_min;
-    /* for one rank */
+    /* for one rank; the store policies (shm/group/store_policy.h) measure the rest */
     size_t nontemporal_bytes_min; /* copies that a peer reads may be non-temporal from this size on */
     bool nontemporal_fixed;       /* they always are, without trials (shm/group/store_policy.h) */
     int nontemporal_max_ratio;    /* otherwise only if ordinary stores take this many times as long */
+    size_t libc_copy_bytes_min;   /* other copies from this size on are libc's, by `rep movs` */
     /* Results from this size on are written with non-temporal stores, since no cache would hold them; except
      * over inputs, which are in the cache already. */
     size_t stream_bytes_min;
 } mst_tuning;
 
 /* For a group of `ranks` ranks; `oversubscribed`: more than their CPUs. */
-mst_tuning mst_tuning_for(int ranks, bool oversubscribed);
+mst_tuning mst_tuning_for(const mst_thresholds *thresholds, int ranks, bool oversubscribed);
 
 #endif

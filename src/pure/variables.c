@@ -25,6 +25,7 @@ static const char *const known[] = {
     "MUSTER_STREAM_BYTES",
     "MUSTER_THREADS_MULTIPLE",
     "MUSTER_TIMEOUT",
+    "MUSTER_TUNING",
     NULL,
 };
 

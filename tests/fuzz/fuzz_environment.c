@@ -19,6 +19,7 @@ static const char *const names[] = {
     "MUSTER_REPORT_CRASHES",
     "MUSTER_STAGING_BYTES",
     "MUSTER_STREAM_BYTES",
+    "MUSTER_TUNING",
     "MUSTER_ISA",
     "MUSTER_ONE_THREAD",
     "MUSTER_RESTARTS",

@@ -114,7 +114,7 @@ bool mst_any_input_in_arena(const mst_call *call)
 
 static void copy_through(const mst_call *call, void *to, const void *from, size_t bytes)
 {
-    if (bytes > SMALL_BYTES && to != from)
+    if (bytes > SMALL_BYTES && bytes < call->group->tuning.libc_copy_bytes_min && to != from)
         call->group->kernels->copy(to, from, bytes);
     else
         mst_copy(to, from, bytes);
