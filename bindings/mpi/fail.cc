@@ -11,7 +11,7 @@
 
 void mpi_fail(const char *function, const char *sentence)
 {
-    std::string text = std::string("muster: ") + function + ": " + sentence;
+    std::string text = std::string("[muster] ") + function + ": " + sentence;
     const char *wanted = std::getenv("MUSTER_MLX_ON_ERROR");
 
     if (wanted && std::strcmp(wanted, "exit") == 0) {

@@ -9,8 +9,8 @@
 extern "C" {
 #endif
 
-/* Throws std::runtime_error("muster: ..."), or, with MUSTER_MLX_ON_ERROR=exit, prints that and exits with 1,
- * which the launcher tells the other ranks. */
+/* `function`: as MLX calls it. Throws std::runtime_error("[muster] ..."), or, with MUSTER_MLX_ON_ERROR=exit,
+ * prints that and exits with 1, which the launcher tells the other ranks. */
 _Noreturn void mpi_fail(const char *function, const char *sentence);
 
 #ifdef __cplusplus

@@ -56,13 +56,13 @@ static muster_group *group_of(const char *function, MPI_Comm comm)
     communicator *found = comm == &ompi_mpi_comm_world ? &world : comm;
 
     if (!found)
-        mpi_fail(function, "the communicator is MPI_COMM_NULL");
+        mpi_fail(function, "there is no group: its color was below 0");
     pthread_mutex_lock(&lock);
     muster_group *group = found->group;
     pthread_mutex_unlock(&lock);
     if (!group)
-        mpi_fail(function, found == &world ? "MPI_Init has not been called, or has failed"
-                                           : "the communicator was freed long ago");
+        mpi_fail(function, found == &world ? "the group has not been made, or that has failed"
+                                           : "the group was dropped long ago");
     return group;
 }
 
@@ -80,28 +80,28 @@ static void give_oldest_back(void)
 
 int MPI_Comm_rank(MPI_Comm comm, int *rank)
 {
-    *rank = muster_group_rank(group_of("MPI_Comm_rank", comm));
+    *rank = muster_group_rank(group_of("rank", comm));
     return MPI_SUCCESS;
 }
 
 int MPI_Comm_size(MPI_Comm comm, int *size)
 {
-    *size = muster_group_size(group_of("MPI_Comm_size", comm));
+    *size = muster_group_size(group_of("size", comm));
     return MPI_SUCCESS;
 }
 
 int MPI_Comm_split(MPI_Comm comm, int color, int key, MPI_Comm *made)
 {
-    muster_group *parent = group_of("MPI_Comm_split", comm), *child = NULL;
+    muster_group *parent = group_of("split", comm), *child = NULL;
     communicator *split = calloc(1, sizeof *split);
 
     if (!split)
-        mpi_fail("MPI_Comm_split", "no memory");
+        mpi_fail("split", "no memory");
     muster_status status =
         muster_group_split(parent, color == MPI_UNDEFINED ? MUSTER_COLOR_NONE : color, key, &child);
     if (status != MUSTER_OK || !child) {
         free(split);
-        check("MPI_Comm_split", status);
+        check("split", status);
         *made = MPI_COMM_NULL;
         return MPI_SUCCESS;
     }
@@ -149,7 +149,7 @@ int MPI_Init(int *argc, char ***argv)
     muster_group *group = NULL;
 
     (void)argc, (void)argv;
-    check("MPI_Init", muster_init(false, NULL, &group));
+    check("init", muster_init(false, NULL, &group));
     pthread_mutex_lock(&lock);
     world.group = group;
     pthread_mutex_unlock(&lock);
@@ -219,11 +219,11 @@ static extent extent_of(const char *function, int count, MPI_Datatype type)
 
 int MPI_Type_contiguous(int count, MPI_Datatype of, MPI_Datatype *made)
 {
-    extent extent = extent_of("MPI_Type_contiguous", count, of);
+    extent extent = extent_of("init", count, of);
     contiguous_type *type = malloc(sizeof *type);
 
     if (!type)
-        mpi_fail("MPI_Type_contiguous", "no memory");
+        mpi_fail("init", "no memory");
     type->bytes = (size_t)count * extent.element_bytes;
     *made = type;
     return MPI_SUCCESS;
@@ -251,7 +251,7 @@ int MPI_Op_create(MPI_User_function *function, int commutes, MPI_Op *made)
 
     (void)commutes; /* all are reduced in the order of the ranks */
     if (!op)
-        mpi_fail("MPI_Op_create", "no memory");
+        mpi_fail("init", "no memory");
     op->function = function;
     pthread_mutex_init(&op->lock, NULL);
     *made = op;
@@ -300,37 +300,42 @@ static void reduce_as_given(user_op *op, const void *in, void *out, int count, M
     unsigned char *all = malloc(size * bytes + 1);
 
     if (!all)
-        mpi_fail("MPI_Allreduce", "no memory for the inputs of all ranks");
+        mpi_fail("all_reduce", "no memory for the inputs of all ranks");
     muster_status status = muster_all_gather(in, all, bytes, MUSTER_UINT8, group);
     for (size_t rank = 1; rank < size && status == MUSTER_OK && count > 0; rank++)
         op->function(all + (rank - 1) * bytes, all + rank * bytes, &count, &type);
     if (status == MUSTER_OK && bytes > 0)
         memcpy(out, all + (size - 1) * bytes, bytes);
     free(all);
-    check("MPI_Allreduce", status);
+    check("all_reduce", status);
+}
+
+/* MLX's name of it. */
+static const char *name_of(muster_op op)
+{
+    return op == MUSTER_MAX ? "all_max" : op == MUSTER_MIN ? "all_min" : "all_sum";
 }
 
 int MPI_Allreduce(const void *in, void *out, int count, MPI_Datatype type, MPI_Op op, MPI_Comm comm)
 {
-    muster_group *group = group_of("MPI_Allreduce", comm);
-    extent extent = extent_of("MPI_Allreduce", count, type);
-    known_op known = { extent.dtype, MUSTER_SUM };
+    known_op known = { MUSTER_UINT8, MUSTER_SUM };
+    bool is_predefined = predefined(op, &known.op);
+    const char *name = is_predefined ? name_of(known.op) : "all_reduce";
+    muster_group *group = group_of(name, comm);
+    extent extent = extent_of(name, count, type);
 
     if (in == MPI_IN_PLACE)
         in = out;
-    if (predefined(op, &known.op)) {
-        muster_dtype dtype;
-
-        if (!find_dtype(type, &dtype))
-            mpi_fail("MPI_Allreduce", "a predefined operation on a type that was made of others");
-        check("MPI_Allreduce", muster_all_reduce(in, out, extent.count, dtype, known.op, group));
+    if (is_predefined) {
+        if (!find_dtype(type, &known.dtype))
+            mpi_fail(name, "a predefined operation on a type that was made of others");
     } else if (!op) {
-        mpi_fail("MPI_Allreduce", "the operation is NULL");
-    } else if (recognise(op, type, &extent, &known)) {
-        check("MPI_Allreduce", muster_all_reduce(in, out, (size_t)count, known.dtype, known.op, group));
-    } else {
+        mpi_fail(name, "the operation is NULL");
+    } else if (!recognise(op, type, &extent, &known)) {
         reduce_as_given(op, in, out, count, type, &extent, group);
+        return MPI_SUCCESS;
     }
+    check(name_of(known.op), muster_all_reduce(in, out, (size_t)count, known.dtype, known.op, group));
     return MPI_SUCCESS;
 }
 
@@ -339,34 +344,34 @@ int MPI_Allreduce(const void *in, void *out, int count, MPI_Datatype type, MPI_O
 int MPI_Allgather(const void *in, int in_count, MPI_Datatype in_type, void *out, int out_count,
                   MPI_Datatype out_type, MPI_Comm comm)
 {
-    muster_group *group = group_of("MPI_Allgather", comm);
-    extent whole = extent_of("MPI_Allgather", out_count, out_type);
+    muster_group *group = group_of("all_gather", comm);
+    extent whole = extent_of("all_gather", out_count, out_type);
 
     if (in == MPI_IN_PLACE)
         in = (const unsigned char *)out +
              (size_t)muster_group_rank(group) * (size_t)out_count * whole.element_bytes;
-    else if (extent_of("MPI_Allgather", in_count, in_type).count != whole.count)
-        mpi_fail("MPI_Allgather", "sends and receives different counts");
-    check("MPI_Allgather", muster_all_gather(in, out, whole.count, whole.dtype, group));
+    else if (extent_of("all_gather", in_count, in_type).count != whole.count)
+        mpi_fail("all_gather", "sends and receives different counts");
+    check("all_gather", muster_all_gather(in, out, whole.count, whole.dtype, group));
     return MPI_SUCCESS;
 }
 
 int MPI_Send(const void *buf, int count, MPI_Datatype type, int dst, int tag, MPI_Comm comm)
 {
-    muster_group *group = group_of("MPI_Send", comm);
-    extent extent = extent_of("MPI_Send", count, type);
+    muster_group *group = group_of("send", comm);
+    extent extent = extent_of("send", count, type);
 
     (void)tag; /* MLX sends with 0 and receives any */
-    check("MPI_Send", muster_send(buf, extent.count, extent.dtype, dst, 0, group));
+    check("send", muster_send(buf, extent.count, extent.dtype, dst, 0, group));
     return MPI_SUCCESS;
 }
 
 int MPI_Recv(void *buf, int count, MPI_Datatype type, int src, int tag, MPI_Comm comm, MPI_Status *status)
 {
-    muster_group *group = group_of("MPI_Recv", comm);
-    extent extent = extent_of("MPI_Recv", count, type);
+    muster_group *group = group_of("recv", comm);
+    extent extent = extent_of("recv", count, type);
 
-    check("MPI_Recv", muster_recv(buf, extent.count, extent.dtype, src, 0, group, NULL));
+    check("recv", muster_recv(buf, extent.count, extent.dtype, src, 0, group, NULL));
     if (status)
         *status =
             (MPI_Status){ src, tag < 0 ? 0 : tag, MPI_SUCCESS, 0, (size_t)count * extent.element_bytes };

@@ -30,7 +30,7 @@ for ranks in ${MLX_RANKS:-2 5}; do
 done
 expect 137 "told" "$TEST_COMMAND" run --mlx -n 3 --on-failure continue -- "$MLX_CLIENT" death
 [ "$(grep -c "death: done" "$work/out")" -eq 2 ] || fail "a dead rank: not all others were told"
-expect 1 "muster: MPI_Allreduce: the count is negative" \
+expect 1 "\[muster\] all_sum: the count is negative" \
     env MUSTER_MLX_ON_ERROR=exit "$TEST_COMMAND" run --mlx -n 2 -- "$MLX_CLIENT" errors
 # Ranks that close all descriptors once they have attached, and open files of their own (tests/inject/closer.c).
 if [ -n "${TEST_CLOSER:-}" ]; then

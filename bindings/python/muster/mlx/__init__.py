@@ -1,0 +1,116 @@
+"""MLX's distributed package on muster, natively: every operation, sum_scatter and with it nn.fully_shard included.
+
+    import mlx.core as mx, muster.mlx
+    group = mx.distributed.init()
+
+under `muster run -n 4 -- python program.py`. Under muster's launcher the backends "any", "mpi" and "ring" mean muster,
+as does "muster" everywhere, and operations without a group are the world's. Import it before the names of
+mx.distributed are taken from there one by one. A program that can import nothing is served by `muster run --mlx`.
+"""
+
+import ctypes
+import functools
+import importlib.metadata
+import os
+import pathlib
+
+try:
+    import mlx.core as mx
+except ImportError as error:
+    raise ImportError(f"muster.mlx needs MLX ({error}); pip install 'mlx[cpu]'") from error
+
+from .. import _native
+
+__all__ = ["world"]
+
+
+def _open():
+    home = pathlib.Path(mx.__file__).parent
+    here = pathlib.Path(__file__).resolve().parent
+    if not (home / "include" / "mlx" / "distributed" / "distributed_impl.h").exists():
+        raise ImportError(f"muster.mlx is compiled against MLX, whose headers are not in {home / 'include'}; install "
+                          "MLX's wheel: pip install 'mlx[cpu]'")
+    path = _native.library(
+        "muster.mlx", [here / "native" / "group.cpp"], f"MLX {importlib.metadata.version('mlx')}",
+        ["-std=c++20", "-isystem", str(home / "include")],
+        [f"-L{home / 'lib'}", "-l:libmlx.so"])
+    return ctypes.CDLL(path)
+
+
+_library = _open()
+_original = {name: getattr(mx.distributed, name) for name in (
+    "init", "is_available", "all_sum", "all_max", "all_min", "all_gather", "sum_scatter", "send", "recv", "recv_like")}
+_world = None
+
+
+def _is_launched():
+    """Whether muster has started this process as one of several ranks."""
+    return "MUSTER_ARENA" in os.environ and os.environ.get("MUSTER_SIZE", "1") != "1"
+
+
+def _is_ours(backend):
+    return backend == "muster" or (backend in ("any", "mpi", "ring") and _is_launched())
+
+
+def world(strict=False):
+    """The group of all ranks that muster has started; of this process alone without a launcher, or, when strict,
+    RuntimeError. What mx.distributed.init(backend="muster") returns."""
+    global _world
+    if _world is None or (strict and _world.size() == 1):
+        group = _original["init"](backend="jaccl")  # an object of MLX's type, to be made the world
+        sentence = ctypes.create_string_buffer(1000)
+        failed = _library.muster_mlx_become_world(
+            ctypes.c_void_p(id(group)), ctypes.c_size_t(type(group).__basicsize__), ctypes.c_bool(strict), sentence,
+            ctypes.c_size_t(len(sentence)))
+        if failed:
+            raise (ValueError if failed == 2 else RuntimeError)(sentence.value.decode(errors="replace"))
+        _world = group
+    return _world
+
+
+@functools.wraps(_original["init"])
+def _init(strict=False, backend="any", *, all_gather_factory=None):
+    if all_gather_factory is None and _is_ours(backend):
+        return world(strict)
+    return _original["init"](strict, backend, all_gather_factory=all_gather_factory)
+
+
+@functools.wraps(_original["is_available"])
+def _is_available(backend="any"):
+    return _is_ours(backend) or _original["is_available"](backend)
+
+
+# MLX looks for the group of an operation without one among its own backends.
+
+
+def _of(group):
+    return world() if group is None and _is_launched() else group
+
+
+def _with_world(original):
+    @functools.wraps(original)
+    def call(x, *, group=None, stream=None):
+        return original(x, group=_of(group), stream=stream)
+
+    return call
+
+
+@functools.wraps(_original["send"])
+def _send(x, dst, *, group=None, stream=None):
+    return _original["send"](x, dst, group=_of(group), stream=stream)
+
+
+@functools.wraps(_original["recv"])
+def _recv(shape, dtype, src, *, group=None, stream=None):
+    return _original["recv"](shape, dtype, src, group=_of(group), stream=stream)
+
+
+@functools.wraps(_original["recv_like"])
+def _recv_like(x, src, *, group=None, stream=None):
+    return _original["recv_like"](x, src, group=_of(group), stream=stream)
+
+
+mx.distributed.init, mx.distributed.is_available = _init, _is_available
+mx.distributed.send, mx.distributed.recv, mx.distributed.recv_like = _send, _recv, _recv_like
+for _name in ("all_sum", "all_max", "all_min", "all_gather", "sum_scatter"):
+    setattr(mx.distributed, _name, _with_world(_original[_name]))

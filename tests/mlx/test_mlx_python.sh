@@ -1,0 +1,75 @@
+#!/bin/sh
+# The real MLX (TEST_MLX_PYTHON, which scripts/setup mlx installs): cases.py on the stand-in, by muster run --mlx and
+# by mlx.launch, and on the native group, which is compiled here for the installed MLX. Ends with its counts.
+# Uses TEST_BUILD, TEST_SOURCE and TEST_COMMAND. TEST_MLX_LONG=1: more ranks, and MLX's own sizes.
+set -u
+python=$TEST_MLX_PYTHON
+PYTHONPATH=$TEST_BUILD/bindings/python
+PYTHONDONTWRITEBYTECODE=1
+OMP_NUM_THREADS=1
+export PYTHONPATH PYTHONDONTWRITEBYTECODE OMP_NUM_THREADS
+"$python" -c 'import mlx.core' 2>/dev/null || {
+    echo "skipped: there is no MLX here; scripts/setup mlx installs it, if the network allows"
+    exit 77
+}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+checks=0 failures=0
+cases=$TEST_SOURCE/tests/mlx/cases.py
+both="groups reductions gathers mixed messages donation sharded streams dropped"
+native=$(sed -n 's/^def \(native_[a-z_]*\)(world):$/\1/p' "$cases")
+
+fail() {
+    echo "FAILED: $*"
+    tail -n 40 "$work/out" | sed 's/^/    /'
+    failures=$((failures + 1))
+}
+
+# expect STATUS CASES COMMAND...: every case is done.
+expect() {
+    wanted=$1 names=$2
+    shift 2
+    # shellcheck disable=SC2086
+    timeout 300 "$@" $names >"$work/out" 2>&1 </dev/null
+    status=$?
+    checks=$((checks + 1))
+    [ "$status" -eq "$wanted" ] || fail "$*: status $status, not $wanted"
+    for name in $names; do
+        checks=$((checks + 1))
+        grep -q "^\(\[[0-9]*\] \)\{0,1\}$name: done" "$work/out" || fail "$*: $name"
+    done
+}
+
+run="$TEST_COMMAND run"
+# ---- the stand-in ----
+for ranks in ${TEST_MLX_RANKS:-8}; do
+    expect 0 "$both data_parallel" $run --mlx -n "$ranks" -- "$python" "$cases"
+done
+expect 0 mismatch $run --mlx -n 2 -- "$python" "$cases"
+expect 137 death $run --mlx -n 4 --on-failure continue -- "$python" "$cases"
+[ "$(grep -c "told" "$work/out")" -eq 3 ] || fail "a dead rank: not all others were told"
+mkdir "$work/bin"
+cp "$TEST_SOURCE/scripts/mpirun-muster" "$work/bin/mpirun"
+expect 0 "groups messages" env PATH="$work/bin:$(dirname "$TEST_COMMAND"):$PATH" "$(dirname "$python")/mlx.launch" \
+    --backend mpi -n 2 --env PYTHONDONTWRITEBYTECODE=1 -- "$python" "$cases"
+
+# ---- the native group; compiled by one of four that want it, in a cache of its own ----
+XDG_CACHE_HOME=$work/cache
+TEST_MLX_NATIVE=1
+export XDG_CACHE_HOME TEST_MLX_NATIVE
+mkdir "$work/cache"
+for ranks in ${TEST_MLX_RANKS:-4}; do
+    expect 0 "$both data_parallel $native" $run -n "$ranks" -- "$python" "$cases"
+    [ "$ranks" -ne 4 ] || [ "$(grep -c "compiling muster.mlx for MLX" "$work/out")" -eq 1 ] || fail "not one rank compiles"
+done
+[ "$(find "$work/cache" -type f | wc -l)" -eq 1 ] || fail "there is more in the cache than what was made"
+expect 0 mismatch $run -n 2 -- "$python" "$cases"
+expect 137 death $run -n 4 --on-failure continue -- "$python" "$cases"
+[ "$(grep -c "told" "$work/out")" -eq 3 ] || fail "a dead rank: not all others were told"
+checks=$((checks + 1))
+env CXX=/none PATH=/none "$python" -c 'import muster.mlx' >"$work/out" 2>&1
+expected="^ImportError: muster.mlx is C++ that is compiled on this machine, for MLX .*, and there is no compiler"
+grep -q "$expected" "$work/out" || fail "without a compiler: not that sentence"
+
+echo "mlx_python: checks: $checks, failures: $failures"
+[ "$failures" -eq 0 ]
