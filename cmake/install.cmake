@@ -33,6 +33,10 @@ if(TARGET muster_mlx) # in a folder of our own: nobody is to find it who does no
     install(FILES ${PROJECT_SOURCE_DIR}/docs/man/mpirun-muster.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 endif()
 
+if(TARGET muster_malloc)
+    install(TARGETS muster_malloc LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/muster)
+endif()
+
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/muster)
 install(EXPORT musterTargets NAMESPACE muster:: DESTINATION ${package_dir})
 configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/musterConfig.cmake.in

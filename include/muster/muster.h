@@ -410,6 +410,10 @@ MUSTER_API bool muster_is_available(const char *backend);
  *                          the same time. Each of these calls then takes a lock.
  *   MUSTER_PROGRESS_THREAD  1: a thread of the library makes progress of started operations while no
  *                           thread of this rank is in a call. It sleeps while nothing changes.
+ *   MUSTER_ARENA_MALLOC    1: blocks of 64 KiB and more that the program allocates from then on lie in the
+ *                          arena, so that its arrays are as fast as buffers of muster_alloc. It needs the
+ *                          library that `muster run --arena-malloc` preloads, and an arena without a name;
+ *                          where it cannot be, nothing changes but a line in the log.
  *
  * Blocks until all ranks have attached. Without MUSTER_ARENA the world is a group of one or, with
  * `strict`, the result is MUSTER_ERR_UNAVAILABLE. Variables that describe a world that cannot be had
@@ -487,6 +491,7 @@ typedef struct muster_config {
     uint64_t chaos;        /* as MUSTER_CHAOS, for the process; 0: none */
     bool threads_multiple; /* as MUSTER_THREADS_MULTIPLE; not with one_thread */
     bool progress_thread;  /* as MUSTER_PROGRESS_THREAD */
+    bool arena_malloc;     /* as MUSTER_ARENA_MALLOC; for one rank of a process */
 } muster_config;
 
 #define MUSTER_CONFIG_INIT MUSTER_SIZED(muster_config)

@@ -365,11 +365,27 @@ mst_arena *mst_arena_share(mst_arena *arena)
     return arena;
 }
 
+void mst_arena_keep(mst_arena *arena, unsigned char *at, uint64_t bytes)
+{
+    arena->kept = at;
+    arena->kept_bytes = bytes;
+}
+
+static void unmap(const mst_arena *arena)
+{
+    unsigned char *base = arena->geometry.base, *end = base + mst_layout_mapped_bytes(&arena->geometry);
+    unsigned char *after = arena->kept + arena->kept_bytes;
+
+    mst_os_unmap(base, (size_t)((arena->kept ? arena->kept : end) - base));
+    if (arena->kept && after < end)
+        mst_os_unmap(after, (size_t)(end - after));
+}
+
 void mst_arena_close(mst_arena *arena)
 {
     if (!arena || mst_add32_sc(&arena->users, (uint32_t)-1) != 1)
         return;
-    mst_os_unmap(arena->geometry.base, mst_layout_mapped_bytes(&arena->geometry));
+    unmap(arena);
     mst_os_held_close(&arena->held);
     free(arena);
 }

@@ -33,7 +33,9 @@ typedef struct mst_arena {
     mst_os_held held; /* for muster inspect, and to pass on to children; the mapping does not need it */
     mst_launcher launcher;
     mst_thresholds thresholds;
-    char name[256]; /* "" when it has none */
+    char name[256];      /* "" when it has none */
+    unsigned char *kept; /* a part that stays mapped when the last user closes; NULL: none */
+    uint64_t kept_bytes;
     _Atomic uint32_t users;
 } mst_arena;
 
@@ -49,6 +51,10 @@ muster_status mst_arena_identify(int fd, mst_geometry *geometry, int32_t *launch
 /* Marks a descriptor close-on-exec if it is of this arena: a program executed later would otherwise keep the
  * arena's memory allocated. */
 void mst_arena_keep_to_us(const mst_arena *arena, int fd);
+
+/* A part of it stays mapped until the process ends: malloc serves from it. Once per arena; the only user
+ * calls it. */
+void mst_arena_keep(mst_arena *arena, unsigned char *at, uint64_t bytes);
 
 mst_arena *mst_arena_share(mst_arena *arena); /* one more user of the mapping */
 void mst_arena_close(mst_arena *arena);       /* unmaps when the last user closes; NULL is allowed */

@@ -82,6 +82,8 @@ typedef struct mst_attachment {
     mst_attaching attaching;
     _Atomic uint32_t users;  /* groups */
     _Atomic uint32_t sealed; /* groups whose blocks this process may only read */
+    _Atomic uint32_t *kept;  /* broken groups whose members may still write to what malloc served, when the
+                                program has freed it; NULL: malloc serves nothing. Outlives the attachment */
     void (*forget)(const struct mst_attachment *attachment); /* called at the end; may be NULL */
 
     pthread_mutex_t lock; /* protects the following members */

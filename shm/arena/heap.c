@@ -105,6 +105,20 @@ muster_status mst_heap_claim(mst_heap *heap, uint64_t bytes, uint64_t *offset)
     return status;
 }
 
+uint64_t mst_heap_reserve(mst_heap *heap, uint64_t bytes, uint64_t least, uint64_t unit, uint64_t *offset)
+{
+    uint64_t found = 0;
+
+    pthread_mutex_lock(&heap->lock);
+    for (uint64_t wanted = bytes / unit * unit; found == 0 && wanted >= least;
+         wanted = wanted / 2 / unit * unit)
+        if (mst_extents_claim(&heap->extents, wanted + unit, offset))
+            found = wanted;
+    pthread_mutex_unlock(&heap->lock);
+    *offset = (*offset + unit - 1) / unit * unit;
+    return found;
+}
+
 void mst_heap_release(mst_heap *heap, uint64_t offset, uint64_t bytes)
 {
     uint64_t block = mst_heap_block_bytes(bytes);

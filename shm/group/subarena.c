@@ -11,8 +11,6 @@
 
 /* ---- our own part ---- */
 
-static void reclaim(mst_attachment *attachment);
-
 /* Of a member's staging, or of the block in its place. */
 static uint64_t bytes_of(const mst_geometry *geometry, const mst_member *member)
 {
@@ -23,7 +21,7 @@ static muster_status claim(mst_attachment *attachment, mst_member *member)
 {
     mst_member claimed = { .seat = attachment->seat, .block_bytes = member->block_bytes };
 
-    reclaim(attachment);
+    mst_subarenas_reclaim(attachment);
     muster_status status = mst_cell_claim(attachment, &claimed.cell, &claimed.membership);
     if (status != MUSTER_OK)
         return status;
@@ -198,6 +196,14 @@ bool mst_subarena_is_broken(const mst_subarena *subarena)
     return mst_load64_acq(&cell->poison) != subarena->no_poison[subarena->rank]; /* E7 */
 }
 
+void mst_subarena_keep_freed(mst_subarena *subarena)
+{
+    _Atomic uint32_t *kept = subarena->attachment->kept;
+
+    if (kept && mst_cmpxchg32_sc(&subarena->keeps, 0, 1) == 0)
+        mst_add32_sc(kept, 1);
+}
+
 /* ---- terminations ---- */
 
 /* The member whose termination was recorded first; -1: no member has ended without leaving. */
@@ -269,11 +275,12 @@ static void reclaim_one(mst_subarena *subarena)
         mst_heap_release(&attachment->heap, subarena->blocks[i].offset, subarena->blocks[i].bytes);
     release_memory(attachment, &subarena->own);
     mst_cell_free(attachment, subarena->own.cell);
+    if (mst_load32_rlx(&subarena->keeps))
+        mst_add32_sc(attachment->kept, (uint32_t)-1);
     destroy(subarena);
 }
 
-/* Frees the retired groups that all peers have left. */
-static void reclaim(mst_attachment *attachment)
+void mst_subarenas_reclaim(mst_attachment *attachment)
 {
     mst_subarena *ready = NULL;
 
@@ -320,7 +327,7 @@ void mst_subarena_retire(mst_subarena *subarena)
     subarena->next = attachment->retired;
     attachment->retired = subarena;
     pthread_mutex_unlock(&attachment->lock);
-    reclaim(attachment);
+    mst_subarenas_reclaim(attachment);
     mst_subarena_drop_attachment(attachment);
 }
 
@@ -357,7 +364,7 @@ muster_status mst_subarena_claim_block(mst_subarena *subarena, uint64_t bytes, u
     mst_attachment *attachment = subarena->attachment;
     muster_status status = MUSTER_OK;
 
-    reclaim(attachment);
+    mst_subarenas_reclaim(attachment);
     pthread_mutex_lock(&attachment->lock);
     if (!reserve_block(subarena))
         status = mst_fail(MUSTER_ERR_NO_MEMORY, "no memory to record a block of the arena");

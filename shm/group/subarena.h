@@ -41,6 +41,7 @@ typedef struct mst_subarena {
     unsigned char *const *mapped; /* by rank: memory that all members map; NULL: there is none */
     const uint64_t *mapped_bytes;
     bool sealed;               /* we may only read that */
+    _Atomic uint32_t keeps;    /* 1: it counts in the attachment's `kept` */
     struct mst_subarena *next; /* in the list of open or of retired sub-arenas */
 } mst_subarena;
 
@@ -83,6 +84,13 @@ bool mst_subarena_has_member(const mst_subarena *subarena, int rank);
 
 /* Whether our own cell is poisoned: then peers may be at any point of an operation. */
 bool mst_subarena_is_broken(const mst_subarena *subarena);
+
+/* The group is broken: what malloc serves from the arena is not used again, when the program has freed it,
+ * before all members have left the group or can write no more. */
+void mst_subarena_keep_freed(mst_subarena *subarena);
+
+/* Frees the groups that this rank has freed, and all others have left meanwhile. */
+void mst_subarenas_reclaim(mst_attachment *attachment);
 
 /* Breaks the group if a member has ended without leaving, whichever member others wait for. Returns whether
  * one has. */

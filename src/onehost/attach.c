@@ -12,6 +12,7 @@
 #include "shm/base/error.h"
 #include "shm/join/join.h"
 #include "shm/port/os.h"
+#include "src/onehost/arena_malloc.h"
 #include "src/onehost/choice.h"
 #include "src/onehost/crash.h"
 #include "src/onehost/create.h"
@@ -194,6 +195,8 @@ muster_status mst_group_attach(const muster_config *config, mst_arena *share, mu
         status = mst_crash_report(subarena->attachment);
     if (status == MUSTER_OK) {
         tell_attached(group);
+        if (config->arena_malloc)
+            mst_arena_malloc_begin(group);
         *world = &group->base;
     } else if (group) {
         mst_group_close(&group->base);

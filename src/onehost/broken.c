@@ -76,6 +76,7 @@ muster_status mst_group_error(const mst_group *group, muster_status status)
 
 static __attribute__((noinline)) muster_status explain(const mst_group *group, uint64_t word, uint64_t none)
 {
+    mst_subarena_keep_freed(group->subarena); /* before the program has its buffers back */
     if (!mst_poison_is_of(word, none))
         return mst_group_error(group,
                                mst_fail(MUSTER_ERR_BAD_ARENA,
@@ -136,7 +137,11 @@ static muster_status tell_broken(mst_group *group, muster_status status)
 
 muster_status mst_group_ready(mst_group *group, muster_call_class class)
 {
-    uint32_t terminations = mst_termination_count(&group->subarena->attachment->geometry);
+    mst_attachment *attachment = group->subarena->attachment;
+    uint32_t terminations = mst_termination_count(&attachment->geometry);
+
+    if (attachment->kept && mst_load32_rlx(attachment->kept)) /* malloc waits for it */
+        mst_subarenas_reclaim(attachment);
     if (terminations != mst_load32_rlx(&group->terminations_seen[class])) {
         mst_store32_rlx(&group->terminations_seen[class], terminations);
         mst_subarena_look_at_terminations(group->subarena);

@@ -225,6 +225,8 @@ muster_status mst_config_from_environment(muster_config *config)
     if (status == MUSTER_OK)
         status = read_switch("MUSTER_PROGRESS_THREAD", &read.progress_thread);
     if (status == MUSTER_OK)
+        status = read_switch("MUSTER_ARENA_MALLOC", &read.arena_malloc);
+    if (status == MUSTER_OK)
         status = read_log_level(&read.log_level);
     if (status == MUSTER_OK)
         status = read_seed(&read.chaos);

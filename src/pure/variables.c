@@ -7,6 +7,7 @@
 static const char *const known[] = {
     "MUSTER_ARENA",
     "MUSTER_ARENA_BYTES",
+    "MUSTER_ARENA_MALLOC",
     "MUSTER_ATTACH_TIMEOUT",
     "MUSTER_CHAOS",
     "MUSTER_EXACT_TIMES",

@@ -23,6 +23,7 @@
 
 #include "muster/muster.h"
 #include "shm/port/cgroup.h"
+#include "tools/muster/arena_malloc.h"
 #include "tools/muster/commands.h"
 #include "tools/muster/options.h"
 #include "tools/muster/variables.h"
@@ -262,6 +263,18 @@ static void look_at_pages(void)
                  : "may have large pages");
 }
 
+static void look_at_malloc(void)
+{
+    char path[BESIDE_BYTES];
+    bool found = find_arena_malloc(path);
+
+    report(
+        found ? FINDING_GOOD : FINDING_NOTE, "a whole installation of muster, built without sanitizers",
+        found
+            ? "arrays: muster run --arena-malloc can put those of a program into the arena"
+            : "arrays: no libmuster_malloc.so beside this command, so there is no muster run --arena-malloc");
+}
+
 /* ---- CPUs ---- */
 
 /* The least of what the control groups allow, in CPUs; 0: no quota that is seen. */
@@ -410,6 +423,7 @@ int command_doctor(int argc, char **argv)
     look_at_memory_limit();
     look_at_limits();
     look_at_pages();
+    look_at_malloc();
     look_at_cpus();
     look_at_cores();
     look_at_variables();

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "tools/muster/arena_malloc.h"
 #include "tools/muster/binding.h"
 #include "tools/muster/debug.h"
 #include "tools/muster/inherited.h"
@@ -106,6 +107,8 @@ bool prepare_all(run_preparation *preparation, run_options *options)
     }
     if (options->mlx && !prepare_mlx())
         return false;
+    if (options->arena_malloc && !prepare_arena_malloc(preparation->arena_malloc))
+        return false;
     if (!cut_wrap(preparation, options->wrap) || !make_room(preparation, options))
         return false;
     if (options->gdb_rank >= 0 || (options->input == RUN_STDIN_RANK && isatty(STDIN_FILENO)))
@@ -189,6 +192,8 @@ const char *prepare_rank(int rank, void *arg)
         return unbound;
     if (options->torch)
         describe_to_torch(preparation, rank);
+    if (options->arena_malloc)
+        apply_arena_malloc(preparation->arena_malloc);
     if (options->trace)
         setenv("MUSTER_EXACT_TIMES", "1", 1);
     for (int i = 0; i < options->env_count; i++) /* after our own: the user's word is the last */

@@ -7,14 +7,16 @@
 
 #include <wordexp.h>
 
+#include "tools/muster/beside.h"
 #include "tools/muster/feed.h"
 #include "tools/muster/run_options.h"
 
 typedef struct run_preparation {
     const run_options *options;
     run_feed feed;
-    int master_port; /* --torch */
-    int input;       /* our standard input, for the rank that it is for; -1: it is for none in particular */
+    int master_port;                 /* --torch */
+    char arena_malloc[BESIDE_BYTES]; /* --arena-malloc: the library that ranks preload */
+    int input; /* our standard input, for the rank that it is for; -1: it is for none in particular */
     bool shown_on_terminal[2]; /* stdout, stderr: of a rank that reads the terminal, without us */
     wordexp_t words;           /* of --wrap */
     char **command;            /* room for a rank's own, with the words of --wrap before it */

@@ -63,6 +63,9 @@ static const char help[] =
     "      --keep-detached      leave alone what ranks have started and detached (setsid), when the job "
     "ends\n"
     "      --wrap COMMAND       run each rank's command by another, such as 'valgrind -q'\n"
+    "      --arena-malloc       arrays that the program allocates lie in the arena, which makes collectives "
+    "and\n"
+    "                           messages faster: no change of the program is needed\n"
     "      --mlx                the ranks are MLX programs: its mpi backend becomes muster\n"
     "      --torch              the ranks are PyTorch programs: sets RANK, WORLD_SIZE, MASTER_PORT, ...\n"
     "  -h, --help               this text\n"
@@ -186,6 +189,7 @@ static const cli_option known[] = {
     { "keep-detached", 0, CLI_FLAG, AT(keep_detached) },
     { "gdb", 0, CLI_OWN, .take = take_gdb, .expected = "a rank" },
     { "wrap", 0, CLI_TEXT, AT(wrap), "a command" },
+    { "arena-malloc", 0, CLI_FLAG, AT(arena_malloc) },
     { "mlx", 0, CLI_FLAG, AT(mlx) },
     { "torch", 0, CLI_FLAG, AT(torch) },
 };

@@ -19,6 +19,7 @@ typedef struct run_options {
     run_on_hang on_hang;
     int64_t hang_after_ns; /* 0: 30 s */
     /* the programs */
+    bool arena_malloc;
     bool mlx, torch; /* what else finds its ranks in the environment */
     const char *env[RUN_ENV_MAX];
     int env_count;

@@ -1,0 +1,83 @@
+/* Makes the offer of arena_malloc.h. */
+#define _GNU_SOURCE /* RTLD_DEFAULT */
+#include "src/onehost/arena_malloc.h"
+
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/pure/malloc_offer.h"
+
+#define UNIT (2ULL << 20) /* blocks that are large pages begin at such */
+#define LEAST (64ULL << 20)
+
+/* What outlives the attachment, as blocks are freed until the process ends. */
+typedef struct lease {
+    _Atomic uint32_t kept;
+} lease;
+
+static void refuse(const mst_group *world, const char *why)
+{
+    mst_log_line(world->base.log, MUSTER_LOG_WARN,
+                 "MUSTER_ARENA_MALLOC: the program's memory stays private, as %s", why);
+}
+
+/* The preloaded library's function; a function's address does not convert to an object's in ISO C. */
+static mst_malloc_serve_fn find_malloc(void)
+{
+    void *found = dlsym(RTLD_DEFAULT, MST_MALLOC_SERVE_NAME);
+    mst_malloc_serve_fn serve = NULL;
+
+    memcpy(&serve, &found, sizeof found);
+    return serve;
+}
+
+static bool offer_to(mst_malloc_serve_fn serve, mst_attachment *attachment, lease *lease)
+{
+    mst_arena *arena = attachment->arena;
+    uint64_t offset = 0;
+    /* The rest is for staging, channels, and what the program takes by muster_alloc. */
+    uint64_t bytes =
+        mst_heap_reserve(&attachment->heap, attachment->heap.bytes / 4 * 3, LEAST, UNIT, &offset);
+    mst_malloc_offer offer = { .version = MST_MALLOC_OFFER_VERSION,
+                               .begin = mst_layout_at(&attachment->geometry, attachment->seat, offset),
+                               .bytes = bytes,
+                               .fd = arena->held.fd,
+                               .device = arena->held.device,
+                               .inode = arena->held.inode,
+                               .offset = offset,
+                               .kept = &lease->kept };
+
+    if (bytes == 0 || !serve(&offer))
+        return false;
+    attachment->kept = &lease->kept;
+    mst_arena_keep(arena, offer.begin, bytes);
+    mst_log_line(&attachment->log, MUSTER_LOG_INFO,
+                 "malloc serves blocks of 64 KiB and more from %llu MiB of the arena",
+                 (unsigned long long)bytes >> 20);
+    return true;
+}
+
+void mst_arena_malloc_begin(mst_group *world)
+{
+    mst_attachment *attachment = world->subarena->attachment;
+    mst_malloc_serve_fn serve = find_malloc();
+
+    if (world->base.size == 1)
+        return;
+    if (!serve)
+        refuse(world, "libmuster_malloc.so is not loaded; muster run --arena-malloc preloads it, except into "
+                      "setuid and statically linked programs");
+    else if (attachment->arena
+                 ->name[0]) /* an access when that is full is SIGBUS, and malloc commits nothing */
+        refuse(world, "this arena has a name, and so the size of /dev/shm; start the ranks with muster run");
+    else {
+        lease *made = calloc(1, sizeof *made);
+
+        if (!made || !offer_to(serve, attachment, made)) {
+            free(made);
+            refuse(world,
+                   "another rank of this process has it, or this rank has less than 64 MiB of the arena");
+        }
+    }
+}

@@ -1,0 +1,11 @@
+/* Lets malloc serve the program's large blocks from this rank's part of the arena (bindings/malloc). */
+#ifndef MST_ARENA_MALLOC_H
+#define MST_ARENA_MALLOC_H
+
+#include "src/onehost/group.h"
+
+/* Offers most of the heap's address space to the preloaded library. Where it cannot be, it says why in the
+ * log, and the program's memory stays private. */
+void mst_arena_malloc_begin(mst_group *world);
+
+#endif

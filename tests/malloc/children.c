@@ -1,0 +1,207 @@
+/* Children of a rank, and ranks that die, while arrays of the program are in the arena. */
+#define _GNU_SOURCE
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/malloc/client.h"
+
+enum { DESCRIPTORS = 4096 };
+
+int waits_for(pid_t child)
+{
+    int status;
+
+    CHECK(child > 0 && waitpid(child, &status, 0) == child);
+    return status;
+}
+
+long arena_blocks(void)
+{
+    for (int fd = 3; fd < DESCRIPTORS; fd++) {
+        char path[40], link[100] = "";
+        struct stat st;
+
+        snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+        if (readlink(path, link, sizeof link - 1) > 0 && strstr(link, "muster") && fstat(fd, &st) == 0 &&
+            st.st_size > 1 << 20)
+            return st.st_blocks;
+    }
+    FAIL("no descriptor of the arena");
+}
+
+static bool has(const unsigned char *block, size_t bytes, unsigned char value)
+{
+    for (size_t i = 0; i < bytes; i++)
+        if (block[i] != value)
+            return false;
+    return true;
+}
+
+/* ---- forks ---- */
+
+enum { BYTES = 3 << 20 };
+
+static int be_child(unsigned char *block, unsigned char *sparse, int go)
+{
+    char byte;
+
+    if (read(go, &byte, 1) != 1) /* the parent has written meanwhile */
+        return 2;
+    if (!has(block, BYTES, 1) || sparse[1 << 29] != 8 || sparse[0] != 0)
+        return 3;
+    memset(block, 99, BYTES);
+    pid_t grandchild = fork();
+    if (grandchild == 0)
+        _exit(has(block, BYTES, 99) ? 0 : 1);
+    if (waits_for(grandchild) != 0)
+        return 4;
+    unsigned char *fresh = malloc(1 << 20), *more = realloc(block, 2 * BYTES);
+    if (in_arena(fresh) || in_arena(more) || !has(more, BYTES, 99))
+        return 5;
+    free(more);
+    free(fresh);
+    free(sparse);
+    return muster_barrier(world) == MUSTER_ERR_FORKED ? 0 : 6;
+}
+
+/* The child has what was there when it was forked, and what it writes nobody else sees: neither its parent
+ * nor the other ranks. Once more with an arena whose descriptor the program has closed. */
+void forks(void)
+{
+    for (int closed = 0; closed < 2; closed++) {
+        unsigned char *block = malloc(BYTES), *sparse = calloc(1, 1 << 30);
+        int go[2];
+
+        CHECK(pipe(go) == 0);
+        if (closed)
+            for (int fd = 3; fd < DESCRIPTORS; fd++)
+                if (fd != go[0] && fd != go[1])
+                    close(fd);
+        if (closed) { /* which then copies what has no memory, too */
+            free(sparse);
+            sparse = calloc(1, (1 << 29) + 1);
+        }
+        sparse[1 << 29] = 8;
+        memset(block, 1, BYTES);
+        CHECK(in_arena(block) && in_arena(sparse));
+        pid_t child = fork();
+        if (child == 0)
+            _exit(be_child(block, sparse, go[0]));
+        memset(block, 2, BYTES);
+        CHECK(write(go[1], "", 1) == 1);
+        int status = waits_for(child);
+        if (status != 0)
+            fprintf(stderr, "the child's status is %#x\n", (unsigned)status);
+        CHECK(status == 0 && has(block, BYTES, 2));
+        int32_t *sums = malloc(1 << 20);
+        for (int i = 0; i < 1 << 18; i++)
+            sums[i] = i;
+        CHECK(in_arena(sums) &&
+              muster_all_sum(sums, sums, 1 << 18, MUSTER_INT32, world) == MUSTER_OK); /* as before */
+        CHECK(sums[1000] == 1000 * muster_group_size(world));
+        free(sums);
+        free(block);
+        free(sparse);
+        close(go[0]);
+        close(go[1]);
+    }
+}
+
+/* A child that no fork handler has seen does not have the memory: it may crash, and never writes to ours. */
+void clones(void)
+{
+    unsigned char *block = malloc(BYTES);
+
+    memset(block, 1, BYTES);
+    pid_t child = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+    if (child == 0) {
+        memset(block, 2, BYTES);
+        _exit(0);
+    }
+    CHECK(waits_for(child) != 0 && has(block, BYTES, 1));
+    free(block);
+}
+
+/* Programs that are started, which never see our memory. */
+void starts(void)
+{
+    char *words[] = { "sh", "-c", "exit 7", NULL };
+    unsigned char *block = malloc(BYTES);
+    pid_t child;
+
+    memset(block, 1, BYTES);
+    CHECK(system("exit 3") == 3 << 8);
+    CHECK(posix_spawnp(&child, "sh", NULL, NULL, words, environ) == 0 && waits_for(child) == 7 << 8);
+    child = vfork();
+    if (child == 0) {
+        execvp("sh", words);
+        _exit(9);
+    }
+    CHECK(waits_for(child) == 7 << 8 && has(block, BYTES, 1));
+    free(block);
+}
+
+/* ---- deaths ---- */
+
+/* Of three ranks, 1 dies with 64 MiB of blocks, which are the system's again when nobody is in a group with
+ * it. */
+void death(void)
+{
+    unsigned char *block = malloc(64 << 20);
+    muster_group *rest;
+
+    memset(block, rank, 64 << 20);
+    CHECK(in_arena(block) && muster_barrier(world) == MUSTER_OK);
+    long before = arena_blocks();
+    if (rank == 1)
+        raise(SIGKILL);
+    CHECK(muster_barrier(world) == MUSTER_ERR_PEER_DIED);
+    CHECK(muster_group_shrink(world, &rest) == MUSTER_OK && muster_group_free(world) == MUSTER_OK);
+    int32_t back = 0;
+    while (!back) { /* the kernel confirms it first */
+        muster_group *again;
+        int32_t found = before - arena_blocks() >= 48 << 11; /* the groups take some */
+
+        CHECK(muster_group_dup(rest, &again) == MUSTER_OK && muster_group_free(again) == MUSTER_OK);
+        CHECK(muster_all_min(&found, &back, 1, MUSTER_INT32, rest) == MUSTER_OK);
+    }
+    CHECK(has(block, 64 << 20, (unsigned char)rank));
+    free(block);
+    CHECK(muster_group_free(rest) == MUSTER_OK);
+}
+
+/* In a broken group peers may still write to an output: what is freed then is not used again before they
+ * cannot. */
+void broken(void)
+{
+    enum { LARGE = 5 << 20 };
+    float *x = malloc(LARGE), *again;
+    muster_group *rest;
+
+    CHECK(in_arena(x) && muster_barrier(world) == MUSTER_OK);
+    if (rank == 1)
+        raise(SIGKILL);
+    memset(x, 0, LARGE);
+    CHECK(muster_all_sum(x, x, LARGE / 4, MUSTER_FLOAT32, world) == MUSTER_ERR_PEER_DIED);
+    free(x);
+    again = malloc(LARGE);
+    CHECK(in_arena(again) && again != x);
+    CHECK(muster_group_shrink(world, &rest) == MUSTER_OK && muster_group_free(world) == MUSTER_OK);
+    int32_t back = 0;
+    while (!back) { /* when all have left the group, and the dead writes no more, as a call of muster finds */
+        float *taken = malloc(LARGE);
+        int32_t found = taken == x;
+
+        free(taken);
+        CHECK(muster_all_min(&found, &back, 1, MUSTER_INT32, rest) == MUSTER_OK);
+    }
+    free(again);
+    CHECK(muster_group_free(rest) == MUSTER_OK);
+}

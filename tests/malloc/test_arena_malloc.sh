@@ -1,0 +1,35 @@
+#!/bin/sh
+# muster run --arena-malloc: a program whose arrays are in the arena without its doing (client.c). Uses TEST_COMMAND,
+# TEST_BUILD, TEST_SOURCE and MALLOC_CLIENT.
+. "$TEST_SOURCE/tests/command/checks.sh"
+
+run() {
+    expect 0 "" "$TEST_COMMAND" run --arena-malloc "$@"
+}
+
+for case in family resident threads ends forks clones starts; do
+    run -n 2 -- "$MALLOC_CLIENT" $case
+    says 2 "$case: done"
+done
+run -n 3 -- "$MALLOC_CLIENT" results
+says 3 "results: done"
+for case in death broken; do
+    expect 137 "" "$TEST_COMMAND" run --arena-malloc -n 3 --on-failure continue -- "$MALLOC_CLIENT" $case
+    says 2 "$case: done"
+done
+MUSTER_ARENA_BYTES=512M run -n 2 -- "$MALLOC_CLIENT" exhausted
+says 2 "exhausted: done"
+expect 134 "invalid pointer" "$TEST_COMMAND" run --arena-malloc -n 2 -- "$MALLOC_CLIENT" invalid
+
+# Where there is nothing to serve from, or nobody asks for it.
+preload=$TEST_BUILD/bindings/malloc/libmuster_malloc.so
+expect 0 "" env LD_PRELOAD="$preload" "$MALLOC_CLIENT" aside
+run -n 1 -- "$MALLOC_CLIENT" aside
+expect 0 "" "$TEST_COMMAND" run -n 2 --env LD_PRELOAD="$preload" -- "$MALLOC_CLIENT" aside
+expect 0 "libmuster_malloc.so is not loaded" env MUSTER_ARENA_MALLOC=1 MUSTER_LOG=warn "$TEST_COMMAND" run -n 2 -- "$MALLOC_CLIENT" aside
+expect 2 "MUSTER_ARENA_MALLOC is \"yes\"" env MUSTER_ARENA_MALLOC=yes sh -c '"$0" run -n 2 -- "$1" aside; exit 2' "$TEST_COMMAND" "$MALLOC_CLIENT"
+
+# Programs that are no ranks: everything of theirs is as it was.
+run -n 2 -- sh -c 'ls / | sort | head -3 >/dev/null && awk "BEGIN { for (i = 0; i < 200000; i++) x[i] = i; print length(x) }"'
+says 2 "200000"
+conclude test_arena_malloc
