@@ -619,6 +619,12 @@ MUSTER_API const char *muster_group_name(const muster_group *group);
 /*
  * Grids of ranks: arithmetic, for any number of ranks; no group is needed, and nothing blocks. `dims` are
  * the ranks along each of up to MUSTER_GRID_MAX dimensions. The last coordinate varies fastest.
+ *
+ * Example:
+ *
+ *     int dims[2] = { 0, 0 }, rank = muster_group_rank(world);
+ *     if (muster_grid_dims(muster_group_size(world), 2, dims) == MUSTER_OK)
+ *         printf("right of %d is %d\n", rank, muster_grid_neighbour(dims, 2, rank, 1, 1, true));
  */
 #define MUSTER_GRID_MAX 8
 
