@@ -63,7 +63,7 @@ static bool take_cached(mst_heap *heap, uint64_t bytes, uint64_t *offset)
 static void give_to_system(mst_heap *heap, uint64_t offset, uint64_t bytes)
 {
     mst_os_memory_release(mst_layout_heap_at(&heap->geometry, heap->seat, offset, bytes), bytes);
-    mst_extents_give_back(&heap->extents, offset, bytes);
+    mst_extents_release(&heap->extents, offset, bytes);
 }
 
 static void flush_cache(mst_heap *heap)

@@ -63,7 +63,7 @@ bool mst_extents_claim(mst_extents *extents, uint64_t bytes, uint64_t *offset)
     return false;
 }
 
-void mst_extents_give_back(mst_extents *extents, uint64_t offset, uint64_t bytes)
+void mst_extents_release(mst_extents *extents, uint64_t offset, uint64_t bytes)
 {
     mst_extent *all = extents->free;
     size_t at = 0;

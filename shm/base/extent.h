@@ -29,6 +29,6 @@ void mst_extents_destroy(mst_extents *extents);
 /* Claims `bytes` (a multiple of the unit); false: no free extent is long enough, or no memory. */
 bool mst_extents_claim(mst_extents *extents, uint64_t bytes, uint64_t *offset);
 void mst_extents_end_at(mst_extents *extents, uint64_t end); /* free space from `end` on is removed */
-void mst_extents_give_back(mst_extents *extents, uint64_t offset, uint64_t bytes);
+void mst_extents_release(mst_extents *extents, uint64_t offset, uint64_t bytes);
 
 #endif

@@ -42,7 +42,7 @@ muster_status mst_member_claim(mst_attachment *attachment, mst_member *member)
     return claim(attachment, member);
 }
 
-/* Only blocks of the heap's cache have been used before: the system gives zeros. */
+/* A small block may come from the heap's cache, with old bytes in it; others are zeros from the system. */
 muster_status mst_member_claim_block(mst_attachment *attachment, mst_member *member)
 {
     muster_status status = claim(attachment, member);
@@ -312,8 +312,8 @@ static void take_off_list(mst_subarena **link, const mst_subarena *subarena)
     *link = subarena->next;
 }
 
-/* First removes the sub-arena from the list: the watching thread poisons the groups on it, with the lock
- * held, and once we have announced that we left, peers reuse their memory. */
+/* The sub-arena leaves the list of open ones before we announce that we have left: after that peers reuse
+ * their memory, and the watching thread, which holds the lock, poisons what is on the list. */
 void mst_subarena_retire(mst_subarena *subarena)
 {
     mst_attachment *attachment = subarena->attachment;

@@ -3,11 +3,11 @@
  *
  * Each member contributes a cell (control lines) with its small slots, and a staging block from its own
  * region. A member claims its cell before the split, tells the others where it is in its split record, and
- * learns theirs. Staging follows when the group first needs it (staging.h): most groups of a large program
- * move little, and staging costs megabytes and milliseconds. Only a world has it from the beginning. That
- * needs no lock, and nothing incomplete is ever visible, because nobody can reach what a member has not
- * published. Freeing is just as local: the member announces that it has left (E10), and its memory is reused
- * only when every other member has left or is dead, since until then they may read it.
+ * learns theirs. That needs no lock, and nothing incomplete is ever visible, because nobody can reach what a
+ * member has not published. Staging follows when the group first needs it (staging.h): most groups of a large
+ * program move little, and staging costs megabytes and milliseconds. Only a world has it from the beginning.
+ * Freeing is local, too: the member announces that it has left (E10), and its memory is reused only when
+ * every other member has left or is dead, since until then they may read it.
  */
 #ifndef MST_SUBARENA_H
 #define MST_SUBARENA_H
@@ -21,8 +21,7 @@ typedef struct mst_member {
     uint32_t cell;
     uint64_t membership;
     uint64_t staging_offset; /* 0: not claimed yet */
-    uint64_t
-        block_bytes; /* of the block there, if it is not staging but memory that members map; 0: staging */
+    uint64_t block_bytes;    /* of memory that members map, in place of staging there; 0: staging */
 } mst_member;
 
 typedef struct mst_subarena {
@@ -76,7 +75,7 @@ static inline uint64_t mst_subarena_number(const mst_subarena *subarena)
 /* Leaves the group; its memory is freed when peers no longer read it. Never blocks, never fails. */
 void mst_subarena_retire(mst_subarena *subarena);
 
-/* Drops a reference to the attachment; the last one frees all that is left of it. */
+/* Drops a reference to the attachment. The last one destroys it, with its retired sub-arenas. */
 void mst_subarena_drop_attachment(mst_attachment *attachment);
 
 /* Whether a member is still in the group. */

@@ -155,7 +155,7 @@ static _Noreturn void run_function(const mst_spawn_plan *plan, const mst_rank_pr
 /* Closes the launcher's descriptors of this rank and of those before it (which are in the order of seats). If
  * a rank kept the reading end of a pipe, no rank would notice that the launcher stops reading; if it kept an
  * outlet, the reader would not notice that the launcher stops writing. */
-static void close_what_is_the_launchers(const mst_spawn_plan *plan, const mst_rank_process *self,
+static void close_launchers_descriptors(const mst_spawn_plan *plan, const mst_rank_process *self,
                                         const mst_streams *streams)
 {
     for (int i = 0; i < 2; i++)
@@ -190,7 +190,7 @@ static _Noreturn void child(const mst_spawn_plan *plan, const mst_rank_process *
         complain(plan, self->rank, STATUS_NOT_STARTED,
                  "it cannot be made to end with its launcher (prctl): ", strerror(-error));
     mst_streams_take(streams);
-    close_what_is_the_launchers(plan, self, streams);
+    close_launchers_descriptors(plan, self, streams);
     if (plan->fn) {
         pthread_sigmask(SIG_SETMASK, &plan->mask, NULL);
         run_function(plan, self);

@@ -35,11 +35,15 @@ typedef struct mst_pending_table {
     bool (*progress[MUSTER_CALL_CLASS_COUNT])(struct mst_group *group); /* of the classes that have any */
 } mst_pending_table;
 
-#define MST_INTERRUPTED 1
-#define MST_ORPHANED 2            /* the launcher is gone; also ends waits in a broken group */
-#define MST_ABANDONED 3           /* of waits that end alone: an awaited member is gone, */
-#define MST_IN_CYCLE 4            /* the wait is part of a wait cycle, */
-#define MST_DAMAGED 5             /* the arena is damaged */
+/* What ends a wait that does not look at poison: a wait of a regroup, or one that ends alone (alone.h). */
+typedef enum mst_interruption {
+    MST_INTERRUPTED = 1, /* the program interrupts it */
+    MST_ORPHANED,        /* the launcher is gone; also ends waits in a broken group */
+    MST_ABANDONED,       /* the awaited member is gone */
+    MST_IN_CYCLE,        /* it is part of a wait cycle */
+    MST_DAMAGED          /* the arena is damaged */
+} mst_interruption;
+
 #define MST_LOOK_AGAIN UINT32_MAX /* differs from every count of terminations */
 #define MST_UNRECORDED (-1)       /* a value of arrived_ns: do not record the call */
 
@@ -104,10 +108,9 @@ typedef struct mst_group {
     struct mst_varied *varied;         /* of the current collective with counts by rank; NULL: none so far */
     _Atomic uint32_t told_broken;      /* 1: logged that it is broken */
     bool finishing;                    /* the activity of collectives is the wait for a started one */
-    _Atomic uint64_t
-        interrupted; /* MST_INTERRUPTED and the like, for waits that do not look at poison; 0: none */
-    _Atomic uint64_t looked_ns;    /* the time slept so far at the last expensive look of a long wait */
-    _Atomic uint32_t reason_taken; /* 1: a thread writes, or has written, our cell's reason */
+    _Atomic uint64_t interrupted;      /* an mst_interruption; 0: none */
+    _Atomic uint64_t looked_ns;        /* the time slept so far at the last expensive look of a long wait */
+    _Atomic uint32_t reason_taken;     /* 1: a thread writes, or has written, our cell's reason */
 } mst_group;
 
 /* The backend's group of an API group. */
@@ -146,8 +149,8 @@ void mst_group_borrow_waiter(const mst_group *group, muster_call_class class, ms
 
 int mst_group_translate(const muster_group *group, int rank, const muster_group *other);
 
-/* So that the next call of every class makes progress of pending operations (mst_group_ready). One that
- * resets its count just now does not, and makes progress when it waits. */
+/* The next call of every class will make progress of pending operations (mst_group_ready). A call that resets
+ * its count at this moment misses that, and makes progress when it waits. */
 static inline void mst_group_want_progress(mst_group *group)
 {
     for (int class = 0; class < MUSTER_CALL_CLASS_COUNT; class ++)

@@ -27,7 +27,8 @@ void mst_pending_unlock(mst_group *group)
         mst_ring(mst_attachment_doorbell(group->subarena->attachment));
 }
 
-/* The second try comes after E35: if it fails, too, the other thread lets go after that. */
+/* The second try comes after E35: if it fails, too, the thread that has the lock will see `again` when it
+ * lets go. */
 static bool try_to_lock(mst_group *group, bool insists)
 {
     if (pthread_mutex_trylock(&group->pending.lock) == 0)

@@ -49,7 +49,7 @@ typedef struct mst_matching {
     mst_match_list wildcards;  /* posted */
     mst_match_list *by_source; /* unexpected */
     int sources;
-    int served; /* the source that a receive of any source has got a message of last */
+    int served; /* the source of the latest message that a receive of any source has got */
     uint64_t posts;
 } mst_matching;
 

@@ -105,7 +105,7 @@ typedef struct shared_group {
     int size;
     int handles;
     int *seats; /* by member: its rank in the world */
-    bool *left; /* by member: it has given the group back */
+    bool *left; /* by member: it has freed the group */
     int *waits; /* by member: threads of it that wait */
     rendezvous *open[RENDEZVOUS_KINDS];
     mailbox *mailboxes; /* by member */

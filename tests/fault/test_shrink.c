@@ -353,7 +353,7 @@ static uint64_t memory_used(const muster_group *group)
 }
 
 /* Gives groups back until the memory has gone, too: the dead may take a moment to give up theirs. */
-static uint64_t give_back_until(muster_group *group, uint64_t enough)
+static uint64_t free_until(muster_group *group, uint64_t enough)
 {
     for (int i = 0; i < 20000 && memory_used(group) > enough; i++) {
         muster_group *child;
@@ -390,9 +390,9 @@ static int die_rich(muster_group *world, void *arg)
     RANK_OK(other, muster_group_free(other));
     RANK_OK(rest, muster_barrier(rest));
     if (config.rank == 0)
-        hoard->used_at_last = give_back_until(rest, BUFFER_BYTES / 4);
+        hoard->used_at_last = free_until(rest, BUFFER_BYTES / 4);
     else
-        give_back_until(rest, BUFFER_BYTES / 4);
+        free_until(rest, BUFFER_BYTES / 4);
     muster_group_free(rest);
     return 0;
 }

@@ -1,4 +1,5 @@
-/* muster_launch in a program that has affairs of its own: what it finds unchanged, and what its ranks get. */
+/* muster_launch leaves the limits, the signal mask, the descriptors and the children of its caller as they
+ * were, and passes on what ranks print. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -19,7 +20,8 @@ static int see_soft_limit(muster_group *world, void *arg)
     return 0;
 }
 
-/* Many ranks need more of them than the soft limit allows; whoever launches gets it back. Signals, too. */
+/* Many ranks need more descriptors than the soft limit allows. It is raised for the run, and then restored;
+ * ranks have the old one. The signal mask is as before, too. */
 START_TEST(test_what_a_launch_leaves_alone)
 {
     muster_launch_config config = MUSTER_LAUNCH_CONFIG_INIT;
@@ -63,7 +65,7 @@ static void see_line(int rank, int fd, const char *line, size_t bytes, void *arg
     }
 }
 
-/* A program that takes the lines gets them whole, whenever they come. */
+/* The output function gets whole lines, in however many writes they come. */
 START_TEST(test_whole_lines)
 {
     static const char *const command[] = { "sh", "-c", "printf one; printf ' two\\n'; printf three", NULL };
@@ -88,7 +90,7 @@ static int is_a_rank(muster_group *world, void *arg)
     return 0;
 }
 
-/* With nothing open, no descriptor of ours becomes a standard one of somebody. */
+/* Where descriptors 0 to 2 are closed, none of the launcher's own becomes one of them. */
 START_TEST(test_closed_standard_descriptors)
 {
     muster_launch_config config = MUSTER_LAUNCH_CONFIG_INIT;

@@ -23,7 +23,7 @@ refuse() {
         fi
         [ -e "$work/fired" ] || break
         k=$((k + 1))
-        [ $k -lt 200 ] || break # waits are as many as they are
+        [ $k -lt 200 ] || break # waits have no fixed number
     done
     echo "$1 ($3): $((k - 1)) calls"
 }

@@ -86,7 +86,7 @@ def tags():
     for work in works:
         work.wait()
     assert (one, two) == (7, 8)
-    late = torch.full((1,), 9.0)  # what came untagged, before, waits for who asks for it
+    late = torch.full((1,), 9.0)  # a message that came earlier waits until it is received
     if dist.get_rank() == 0:
         unasked = dist.isend(late, 1)
         dist.send(one, 1, tag=5)
@@ -135,7 +135,7 @@ def beside_collectives():
 
 
 def something_else_than_sent():
-    """Concerns that message; others go on."""
+    """A mismatch is an error of that message; others go on."""
     text = "rank 0 sent float32 x {} and rank 1 receives {} x {}; expected the same of both"
     for count, wanted, dtype in ((4, 5, torch.float32), (5, 4, torch.float32), (1 << 16, 5, torch.float32),
                                  (4, 2, torch.int64), (4, 4, torch.int32)):

@@ -40,7 +40,7 @@ START_TEST(test_random_claims_against_a_map)
         mst_extent *claim = &claims[random_next(&state) % CLAIMS];
 
         if (claim->bytes) {
-            mst_extents_give_back(&extents, claim->offset, claim->bytes);
+            mst_extents_release(&extents, claim->offset, claim->bytes);
             memset(taken + claim->offset / MST_EXTENT_UNIT, false, claim->bytes / MST_EXTENT_UNIT);
             claim->bytes = 0;
         } else {
@@ -70,15 +70,15 @@ START_TEST(test_everything_comes_back_as_one)
         ck_assert(mst_extents_claim(&extents, MST_EXTENT_UNIT, &offsets[i]));
     ck_assert(!mst_extents_claim(&extents, MST_EXTENT_UNIT, &all));
     for (int i = 0; i < 64; i++)
-        mst_extents_give_back(&extents, offsets[(i * 37) % 64], MST_EXTENT_UNIT);
+        mst_extents_release(&extents, offsets[(i * 37) % 64], MST_EXTENT_UNIT);
     ck_assert(mst_extents_claim(&extents, 64 * MST_EXTENT_UNIT, &all));
     ck_assert_uint_eq(all, 1 << 20);
     mst_extents_destroy(&extents);
 }
 END_TEST
 
-/* As many stretches as claims can leave, with no more claims alive on the way than that takes: each leaves a
- * gap before it that no later one fits into. */
+/* The free list becomes as long as it can: before each claim there is a gap into which no later one fits, and
+ * the list has just the room that so many claims need. */
 START_TEST(test_a_gap_before_each_claim)
 {
     enum { MOST = 40 };
@@ -90,7 +90,7 @@ START_TEST(test_a_gap_before_each_claim)
         ck_assert(mst_extents_claim(&extents, i * MST_EXTENT_UNIT, &gap));
         ck_assert(mst_extents_claim(&extents, (i + 1) * MST_EXTENT_UNIT, &claim));
         ck_assert_uint_lt(extents.count, extents.capacity);
-        mst_extents_give_back(&extents, gap, i * MST_EXTENT_UNIT);
+        mst_extents_release(&extents, gap, i * MST_EXTENT_UNIT);
         ck_assert_uint_eq(extents.count, i + 1);
     }
     mst_extents_destroy(&extents);

@@ -1,7 +1,7 @@
 /* The module muster._muster: what binding.h lists, put together. */
 #include "bindings/python/src/binding.h"
 
-/* muster._arrays makes arrays; said once, when the package is imported. */
+/* Takes what the module needs of muster._arrays. The package calls it once, when it is imported. */
 static PyObject *use_arrays(PyObject *module, PyObject *args)
 {
     module_state *state = state_of_module();

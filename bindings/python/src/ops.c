@@ -1,9 +1,9 @@
 /*
- * By what operations reduce, of operation.h: names, and muster.Op.
+ * The ops of reductions, of operation.h: names, and muster.Op.
  *
- * A function of the program's has an op of C for each operation that uses it, whose argument is the
- * operation. So what it raises is that operation's, and it can break the operation's group, before a part
- * that it has not combined reaches another rank. It is given copies, since it may keep what it is given.
+ * Each operation that reduces by a Python function makes an op of C of its own, which knows the operation. So
+ * when the function raises, that operation keeps the exception, and its group is broken before what was not
+ * combined reaches another rank. The function gets copies of the elements, since it may keep its arguments.
  */
 #include <pthread.h>
 #include <sched.h>
@@ -88,7 +88,7 @@ static void combine(void *acc, const void *next, size_t count, muster_dtype dtyp
 
     if (operation->error) /* once is enough: the group is broken */
         return;
-    arriving++; /* before the look: python_end_ops stores first, and looks here then */
+    arriving++; /* before the check: python_end_ops sets what is checked before it reads this */
     if (is_too_late()) {
         arriving--;
         muster_group_abort(operation->group, "the Python program has ended before its operation was over");
@@ -156,7 +156,7 @@ PyObject *python_end_ops(PyObject *module, PyObject *unused)
     (void)module;
     (void)unused;
     interpreter_ends = true;
-    while (arriving) { /* who does not get the interpreter's lock any more would keep muster's for ever */
+    while (arriving) { /* a thread that got the interpreter's lock no more would hold muster's for ever */
         Py_BEGIN_ALLOW_THREADS
         sched_yield();
         Py_END_ALLOW_THREADS

@@ -3,8 +3,8 @@
  *
  * Each rank copies all ranks' elements, some at a time, into memory of its own, whatever rounds they take,
  * and reduces them there. If an input is in the arena, one more round follows before results are written,
- * since the output may be the input that others still read. Cost for N bytes, p ranks: p N bytes copied by
- * every rank, and one synchronisation for each slot; (p + 1) times what batches need of memory.
+ * since the output may be the input that others still read. Cost for N bytes, p ranks: one synchronisation
+ * per slot, p N bytes copied by every rank, and private memory for a batch of each rank's elements.
  */
 #include "src/onehost/coll/assembled.h"
 

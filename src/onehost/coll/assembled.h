@@ -1,6 +1,6 @@
 /*
- * Reductions, by an operation that the program made, of elements that are larger than numbers are, or no
- * power of two: rounds, slices and blocks would cut them (mst_plan.assembled).
+ * Reductions, by an operation that the program made, of elements that rounds, slices and blocks would cut:
+ * larger ones than numbers, or of a size that is no power of two (mst_plan.assembled).
  */
 #ifndef MST_ASSEMBLED_H
 #define MST_ASSEMBLED_H

@@ -49,7 +49,7 @@ void mst_combine_onto(const mst_call *call, void *acc, const void *const *source
         call_program(call, acc, sources[s], bytes);
 }
 
-/* `to` may be one of the sources, so that the result is made in a block first. */
+/* Makes the result in a block first, as `to` may be one of the sources. */
 static void combine_by_program(const mst_call *call, void *to, const void *const *sources, int count,
                                size_t bytes)
 {
@@ -123,7 +123,8 @@ void mst_combine_out(const mst_call *call, size_t at, size_t bytes)
 {
     unsigned char *out = (unsigned char *)call->request->out + at;
 
-    /* Not if inputs are staged with non-temporal stores: both together exceed the CPU's buffers for them. */
+    /* Plain stores also where the inputs are staged with non-temporal ones: the CPU has not enough buffers
+     * for both. */
     if (!mst_streams_out(call) || mst_store_is_nontemporal(&call->group->staging_stores, bytes)) {
         mst_combine(call, out, call->group->sources, call->group->base.size, bytes);
         return;

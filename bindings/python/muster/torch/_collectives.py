@@ -50,7 +50,7 @@ class Collectives:
     """Has _group, _sequence and _timeout_ns."""
 
     def _do(self, what, step, result, opts, items):
-        """step(item) for each, at its turn. The program waits at once unless the options say that it does not."""
+        """Does step(*item) for each item, at this call's turn. Waits for that if the options' asyncOp is false."""
         timeout_ns = self._timeout_ns
         given = getattr(opts, "timeout", None)
         if given is not None and given > datetime.timedelta(0):
@@ -105,7 +105,7 @@ class Collectives:
     _reduce_scatter_base = reduce_scatter_single
     reduce_scatter_tensor_coalesced = reduce_scatter_single_coalesced
 
-    # ---- one for all ----
+    # ---- from one rank ----
 
     def _broadcast(self, tensor, root):
         dtype, factor = how_moved(tensor)
@@ -129,7 +129,7 @@ class Collectives:
             _check_sizes("scatter", parts, out, self.size() if self.rank() == root else None)
         return self._do("scatter", self._scatter, outs, opts, items)
 
-    # ---- all for one, and for all ----
+    # ---- to all ranks, and to one ----
 
     def _gather_base(self, out, tensor):
         dtype, factor = how_moved(tensor)
@@ -173,11 +173,11 @@ class Collectives:
             _check_sizes("gather", parts, tensor, self.size() if self.rank() == root else None)
         return self._do("gather", self._gather, outs, opts, items)
 
-    # ---- each for each ----
+    # ---- from each rank to each ----
 
     def _exchange(self, parts, counts):
-        """Parts of any length, flat, to each rank its own: in equal ones, as long as the longest of all. Every rank
-        sees what all send and expect, so that either all go on or none does."""
+        """Sends each rank its part, which is flat and of any length: parts travel in blocks as long as the longest.
+        Every rank first sees what all send and expect, so that all fail or none does."""
         size = self.size()
         own = torch.tensor([[len(part) for part in parts], counts])
         every = own.new_empty((size, 2, size))
@@ -209,7 +209,7 @@ class Collectives:
     def all_to_all_single(self, out, tensor, out_splits=(), in_splits=(), opts=None):
         check(out)
         check(tensor)
-        if out_splits or in_splits:  # for one rank that may be to say nothing, so all take the same way
+        if out_splits or in_splits:  # either may be empty: parts of the same length
             splits = [_check_splits("all_to_all", *of, self.size()) for of in ((out_splits, out), (in_splits, tensor))]
             step, items = self._exchange_rows, [(out, tensor, *splits)]
         else:
@@ -233,7 +233,7 @@ class Collectives:
             check(tensor)
         return self._do("all_to_all", self._exchange_tensors, outs, opts, [(outs, tensors)])
 
-    # ---- nothing but having come ----
+    # ---- barrier ----
 
     def barrier(self, opts=None):
         return self._do("barrier", lambda: call(BARRIER, self._group), [], opts, [()])

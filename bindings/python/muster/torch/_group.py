@@ -101,8 +101,7 @@ class ProcessGroupMuster(Collectives, dist.ProcessGroup):
         return self._messages.receive(self._only_one(tensors), src, tag)
 
     def recv_anysource(self, tensors, tag=0):
-        raise NotImplementedError("muster receives from a rank that is named: give recv() its src, as muster has no "
-                                  "receive from any source")
+        raise NotImplementedError("the backend muster receives from one rank at a time: give recv() its src")
 
     # ---- its end ----
 

@@ -1,13 +1,12 @@
 """Messages between the ranks of a group: sends and receives that go on beside the program, matched by tag.
 
-muster's groups send and receive one message at a time, in order, to whom waits for it. So each pair of ranks that
-talks gets a group of its own, a link (_link.py), at its first message, and each end of it two threads. A receive
-takes the earliest message from that rank with its tag. A send is done when its message has been taken: to send to the
-dead fails, and who ends after a send has lost nothing. Up to EAGER_BYTES travel at once and wait at the receiver;
-of longer messages only the offer does.
+Each pair of ranks that talks gets a group of its own, a link (_link.py), at its first message, and two threads at each
+end. A receive takes the earliest message from that rank with its tag. A send is done when its message has been taken:
+so a send to a dead rank fails, and a rank that ends after a send has lost nothing. Messages of up to EAGER_BYTES travel
+at once and wait at the receiver; of a longer one the receiver first gets an offer.
 
-When a member dies, everything under way in the group fails, naming the one that died first. Relies on the group
-itself, which learns of deaths, and on torch's store, by which both ends of a link know that the other one wants it.
+When a member dies, everything under way in the group fails, naming the one that died first: the group learns of
+deaths. By torch's store each end of a link knows that the other one wants it.
 """
 
 import contextlib
@@ -21,13 +20,13 @@ from ._link import GROUP_IS_BROKEN, STORE_S, Link
 from ._tensors import Into, check, describe, elements
 from ._work import Work
 
-LOOK_S = 0.02  # how often who waits looks whether the group is broken
-LEARN_S = 10   # after which a group that has not learned of an end never will
+LOOK_S = 0.02  # how often a wait looks whether the group is broken
+LEARN_S = 10   # a group that has not learned of an end by then never will
 
 
 def _knows_within(error):
-    """How long, at most, until the group knows of the end that a link's error tells of: the machine may be busy. A
-    rank that has left in order breaks no group; and the store may have gone without a rank."""
+    """A link's error tells of the end of a rank. How many seconds the group may need to learn of it, too: not 0, as the
+    machine may be busy; 0 where the group never will, as the rank has left in order."""
     if isinstance(error, PeerDiedError):
         return 0 if "left the group" in str(error) else LEARN_S
     if GROUP_IS_BROKEN in str(error):
@@ -36,7 +35,7 @@ def _knows_within(error):
 
 
 class MessageWork(Work):
-    """A send or a receive: whoever waits for it also looks after the group."""
+    """A send or a receive. A wait for it also looks whether the group is broken."""
 
     def __init__(self, messages, tensor, what, peer):
         super().__init__([tensor], what)
@@ -63,9 +62,9 @@ class MessageWork(Work):
 
 
 def connect(store, group):
-    """Another connection to the store, as the program may wait in a call of the first; made when the group is, since
-    to connect to a store whose rank has died is tried again for minutes, and an open connection just fails. Should
-    that rank die now, the group tells."""
+    """Opens a second connection to the store, as the program may wait in a call on the first. It is opened together
+    with the group: an open connection fails at once when the store's rank dies, and a new one would be tried for
+    minutes. If that rank dies meanwhile, the group says so."""
     connections = []
 
     def clone():
@@ -139,9 +138,9 @@ class Messages:
         return None
 
     def why(self, error):
-        """What the group is broken by, which is the first cause, or else a link's error. A link is a small world of its
-        own, and tells of the rank at its other end only, which may have ended because of another one. The group
-        learns of every end as well, perhaps later; so it is asked until it has."""
+        """Returns what the group is broken by, or else the link's error. A link knows of the rank at its other end
+        only, which may have ended because of another one. The group knows the first cause, perhaps a little later,
+        so it is asked until it does."""
         until = time.monotonic() + _knows_within(error)
         while True:
             cause = self.cause()
