@@ -1479,6 +1479,67 @@ typedef struct muster_report {
 MUSTER_API muster_status muster_launch(const muster_launch_config *config, muster_rank_fn fn, void *arg,
                                        muster_report *report);
 
+/* ---- thresholds --------------------------------------------------------------------------- */
+
+/*
+ * From which size on one way of moving data follows another depends on the CPU. Whoever creates an arena
+ * decides these thresholds for all its ranks; `muster tune` measures them. Results do not depend on them.
+ */
+
+/* Where the thresholds come from that an arena created here would get. */
+typedef enum muster_tuning_source {
+    MUSTER_TUNING_KNOWN,    /* this kind of CPU; nothing has been measured on this machine */
+    MUSTER_TUNING_MEASURED, /* the file that `muster tune` has written */
+    MUSTER_TUNING_REFUSED   /* this kind of CPU, since there is a file that is not to be used */
+} muster_tuning_source;
+
+/* Of this machine. */
+typedef struct muster_tuning {
+    size_t struct_size; /* set by MUSTER_TUNING_INIT */
+    muster_tuning_source source;
+    char cpu[64];   /* "AuthenticAMD, family 25, model 17" */
+    char kind[16];  /* the kind of CPU for which thresholds are known: "zen4", "icelake", or "other" */
+    char path[512]; /* the file; "": there is no place for one */
+    char why[120];  /* REFUSED: why it is not to be used; otherwise "" */
+} muster_tuning;
+
+#define MUSTER_TUNING_INIT MUSTER_SIZED(muster_tuning)
+
+/*
+ * Finds out what this machine's thresholds come from, and fills in *tuning. Errors: INVALID
+ * (MUSTER_TUNING makes no sense).
+ *
+ * Example:
+ *
+ *     muster_tuning tuning = MUSTER_TUNING_INIT;
+ *     muster_threshold one = MUSTER_THRESHOLD_INIT;
+ *
+ *     if (muster_tuning_get(&tuning) == MUSTER_OK)
+ *         printf("%s, of the kind %s\n", tuning.cpu, tuning.kind);
+ *     for (int i = 0; muster_tuning_threshold(i, &one) == MUSTER_OK; i++)
+ *         printf("%s: %llu\n", one.name, (unsigned long long)one.used);
+ */
+MUSTER_API muster_status muster_tuning_get(muster_tuning *tuning);
+
+/* One threshold; UINT64_MAX in place of a value means never. */
+typedef struct muster_threshold {
+    size_t struct_size; /* set by MUSTER_THRESHOLD_INIT */
+    const char *name;   /* as in MUSTER_TUNING; static */
+    uint64_t known;     /* the value for this kind of CPU */
+    uint64_t used;      /* the value that an arena created here would get */
+} muster_threshold;
+
+#define MUSTER_THRESHOLD_INIT MUSTER_SIZED(muster_threshold)
+
+/* Fills in *threshold with the one of that number, from 0. Errors: INVALID, of a number after the last
+ * one, too. */
+MUSTER_API muster_status muster_tuning_threshold(int number, muster_threshold *threshold);
+
+/* Writes the file: what is known of this kind of CPU, and `settings` in its place, "NAME=BYTES" with
+ * commas between them, as in MUSTER_TUNING. Other processes see the old file or the new one. Errors:
+ * INVALID; UNAVAILABLE, if there is no place for a file; SYSTEM. */
+MUSTER_API muster_status muster_tuning_keep(const char *settings);
+
 /* ---- looking from outside ----------------------------------------------------------------- */
 
 /*

@@ -14,7 +14,6 @@
 #define FIRST_LINE                                                                                           \
     "muster thresholds 1\n" /* to be raised when a threshold keeps its name and changes its meaning */
 #define FILE_BYTES 4096
-#define ITEM_BYTES 520
 
 typedef struct text {
     char bytes[FILE_BYTES];
@@ -189,6 +188,11 @@ static bool choose_source(mst_choice *choice, const char *item)
     return true;
 }
 
+static bool set_checked(mst_choice *choice, const char *item)
+{
+    return set(&choice->thresholds, item);
+}
+
 static bool set_one(mst_choice *choice, const char *item)
 {
     (void)set(&choice->thresholds, item);
@@ -197,12 +201,12 @@ static bool set_one(mst_choice *choice, const char *item)
 
 /* Calls `fn` with each item, in `item`; false: it has refused that one. */
 static bool each_item(const char *list, mst_choice *choice, bool (*fn)(mst_choice *choice, const char *item),
-                      char item[ITEM_BYTES])
+                      char item[MST_CHOICE_ITEM_BYTES])
 {
     while (list && *list) {
         size_t bytes = strcspn(list, ",");
 
-        snprintf(item, ITEM_BYTES, "%.*s", (int)bytes, list);
+        snprintf(item, MST_CHOICE_ITEM_BYTES, "%.*s", (int)bytes, list);
         if (!fn(choice, item))
             return false;
         list += bytes + (list[bytes] == ',');
@@ -213,7 +217,7 @@ static bool each_item(const char *list, mst_choice *choice, bool (*fn)(mst_choic
 muster_status mst_choice_make(mst_choice *choice)
 {
     const char *list = mst_config_tuning();
-    char item[ITEM_BYTES];
+    char item[MST_CHOICE_ITEM_BYTES];
 
     *choice = (mst_choice){ .used = false };
     mst_os_cpu_kind_get(&choice->cpu);
@@ -232,6 +236,15 @@ muster_status mst_choice_make(mst_choice *choice)
 }
 
 /* ---- writing ---- */
+
+bool mst_choice_set(mst_thresholds *thresholds, const char *settings, char *item)
+{
+    mst_choice choice = { .thresholds = *thresholds };
+
+    bool all = each_item(settings, &choice, set_checked, item);
+    *thresholds = choice.thresholds;
+    return all;
+}
 
 muster_status mst_choice_keep(const mst_choice *choice, const mst_thresholds *thresholds)
 {

@@ -11,6 +11,8 @@
 #include "muster/muster.h"
 #include "src/pure/thresholds.h"
 
+#define MST_CHOICE_ITEM_BYTES 520
+
 typedef struct mst_choice {
     mst_cpu_kind cpu;
     const char *column;   /* of the known ones */
@@ -24,6 +26,9 @@ typedef struct mst_choice {
 
 /* Fails only if MUSTER_TUNING makes no sense. */
 muster_status mst_choice_make(mst_choice *choice);
+
+/* Sets thresholds from "NAME=BYTES,..."; false: what is left in `item`, of MST_CHOICE_ITEM_BYTES, is none. */
+bool mst_choice_set(mst_thresholds *thresholds, const char *settings, char *item);
 
 /* Writes the file: `thresholds` as measured on this CPU. */
 muster_status mst_choice_keep(const mst_choice *choice, const mst_thresholds *thresholds);

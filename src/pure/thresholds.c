@@ -28,7 +28,7 @@ static const struct {
 
 #define CACHE_BYTES_UNKNOWN MST_MIB(32)
 #define STREAM_BYTES_LEAST MST_MIB(2)
-#define STREAM_BYTES_MOST MST_MIB(64)
+#define STREAM_BYTES_MOST MST_MIB(8) /* virtual machines report caches of hundreds of MiB */
 
 /* Zen 3, 4 and 5 copy alike, as do Intel's CPUs since Ice Lake, all of which have FSRM. */
 const char *mst_thresholds_column(const mst_cpu_kind *cpu)

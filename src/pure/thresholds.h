@@ -16,7 +16,7 @@
 
 #define MST_NEVER UINT64_MAX /* of a size from which on something is done: it is not done */
 
-/* Of the last cache, a value in its place: as measured on the CPU whose cache has 32 MiB. */
+/* In place of a value: a quarter of the last cache, as on the CPU with 32 MiB where it was measured. */
 #define MST_QUARTER_OF_CACHE 0
 
 #define MST_KIB(n) ((uint64_t)(n) << 10)

@@ -20,7 +20,7 @@ refused "^muster run: there is no option -timeout; did you mean --timeout?$" run
 refused "^muster run: there is no option --frobnicate$" run --frobnicate=3
 refused "^muster run: there is no option -z$" run -z
 refused "^muster run: --re is not clear: is it restarts or report-bindings?$" run --re 3
-for command in ps inspect top trace report doctor bench; do
+for command in ps inspect top trace report doctor bench tune; do
     refused "^muster $command: there is no option --hlep; did you mean --help?$" $command --hlep
     refused "^muster $command: there is no option -z$" $command -z
     refused "^muster $command: --help takes no value$" $command --help=3
@@ -43,7 +43,7 @@ refused "^muster top: --seconds never: expected seconds above 0" top --seconds n
 # ---- subcommands ----
 refused "^muster: \"isnpect\" is no subcommand; expected run, .*; did you mean inspect?$" isnpect
 refused "^muster: \"--versoin\" is no subcommand; .*; did you mean --version?$" --versoin
-refused "^muster: \"walk\" is no subcommand; expected run, .* or bench$" walk
+refused "^muster: \"walk\" is no subcommand; expected run, .* or tune$" walk
 refused "^muster: \"-n\" is no subcommand; did you mean muster run -n?$" -n 4 ./hello
 refused "^muster inspect: --json, --stacks and --trace exclude each other$" inspect --json --stacks
 refused "^muster run: --wrap lacks its value; expected a command$" run -n 2 --wrap "" true
@@ -56,7 +56,7 @@ done
 for command in trace report; do
     expect 1 "^muster $command: /: Is a directory$" "$muster" $command /
 done
-for command in run ps inspect top trace report doctor bench; do
+for command in run ps inspect top trace report doctor bench tune; do
     expect 0 "" "$muster" help $command
     says 1 "^usage: muster $command"
 done
@@ -89,7 +89,7 @@ lost() {
 }
 lost --help
 lost --version
-for command in run ps inspect top trace report doctor bench; do
+for command in run ps inspect top trace report doctor bench tune; do
     lost $command --help
 done
 lost ps

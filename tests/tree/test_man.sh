@@ -29,7 +29,7 @@ listed=$(grep -oE '"MUSTER_[A-Z_]+"' src/pure/variables.c | tr -d '"' | sort -u)
 documented=$(grep -E '^\| `MUSTER_' docs/CONFIG.md | sed 's/|[^|]*|[^|]*|$//' | grep -oE 'MUSTER_[A-Z_]+' | sort -u)
 [ "$code" = "$listed" ] || complain "src/pure/variables.c lists other variables than the code reads: $(echo "$code $listed" | tr ' ' '\n' | sort | uniq -u | tr '\n' ' ')"
 [ "$code" = "$documented" ] || complain "docs/CONFIG.md has other variables than the code reads: $(echo "$code $documented" | tr ' ' '\n' | sort | uniq -u | tr '\n' ' ')"
-for command in run inspect top trace report bench; do
+for command in run inspect top trace report bench tune; do
     for option in $("$TEST_COMMAND" "$command" --help | grep -oE -- '--[a-z][a-z-]+' | sort -u); do
         [ "$option" = --help ] || grep -qE -- "^\|.*\`$option\b" docs/CONFIG.md || complain "docs/CONFIG.md does not have $option of muster $command"
     done

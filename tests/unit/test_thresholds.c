@@ -243,6 +243,37 @@ START_TEST(test_writers_at_once)
 }
 END_TEST
 
+START_TEST(test_public_interface)
+{
+    muster_tuning tuning = MUSTER_TUNING_INIT, unset = { .struct_size = 0 };
+    muster_threshold threshold = MUSTER_THRESHOLD_INIT;
+
+    make_home();
+    ck_assert_int_eq(muster_tuning_get(&tuning), MUSTER_OK);
+    ck_assert_int_eq(tuning.source, MUSTER_TUNING_KNOWN);
+    ck_assert_int_eq(muster_tuning_keep("view_bytes_min=32k,libc_copy_bytes_min=4096"), MUSTER_OK);
+    ck_assert_int_eq(muster_tuning_get(&tuning), MUSTER_OK);
+    ck_assert_int_eq(tuning.source, MUSTER_TUNING_MEASURED);
+    ck_assert_str_eq(tuning.path, choose().path);
+    for (int number = 0; number < MST_THRESHOLD_COUNT; number++) {
+        ck_assert_int_eq(muster_tuning_threshold(number, &threshold), MUSTER_OK);
+        ck_assert(strcmp(threshold.name, "view_bytes_min") != 0 || threshold.used == 32768);
+        ck_assert(strcmp(threshold.name, "round_bytes_min") != 0 || threshold.used == threshold.known);
+    }
+    ck_assert_int_eq(muster_tuning_threshold(MST_THRESHOLD_COUNT, &threshold), MUSTER_ERR_INVALID);
+    ck_assert_int_eq(muster_tuning_threshold(-1, &threshold), MUSTER_ERR_INVALID);
+    ck_assert_int_eq(muster_tuning_keep("view_bytes_min=32k,nothing=1"), MUSTER_ERR_INVALID);
+    ck_assert_str_eq(muster_error_detail(), "\"nothing=1\" is no threshold and a value that it may have");
+    ck_assert_int_eq(muster_tuning_get(&unset), MUSTER_ERR_INVALID);
+    ck_assert_int_eq(muster_tuning_get(NULL), MUSTER_ERR_INVALID);
+    ck_assert_int_eq(chmod(tuning.path, 0622), 0);
+    ck_assert_int_eq(muster_tuning_get(&tuning), MUSTER_OK);
+    ck_assert_int_eq(tuning.source, MUSTER_TUNING_REFUSED);
+    ck_assert_str_ne(tuning.why, "");
+    remove_home();
+}
+END_TEST
+
 START_TEST(test_variable)
 {
     static const char *const bad[] = { "x",
@@ -296,6 +327,7 @@ int main(void)
     tcase_add_test(tests, test_not_a_plain_file);
     tcase_add_test(tests, test_no_home);
     tcase_add_test(tests, test_writers_at_once);
+    tcase_add_test(tests, test_public_interface);
     tcase_add_test(tests, test_variable);
     suite_add_tcase(suite, tests);
     return run_suite(suite);

@@ -12,6 +12,7 @@ int command_report(int argc, char **argv);
 int command_top(int argc, char **argv);
 int command_doctor(int argc, char **argv);
 int command_bench(int argc, char **argv);
+int command_tune(int argc, char **argv);
 
 /* Says on stderr what was wrong and where help is; returns EXIT_USAGE. */
 int usage_error(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));

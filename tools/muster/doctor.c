@@ -307,6 +307,33 @@ static void look_at_cpus(void)
                "quota: %.2f CPUs; ranks that spin use it up, so they wait as if CPUs were few", quota);
 }
 
+static int count_changed(void)
+{
+    muster_threshold threshold = MUSTER_THRESHOLD_INIT;
+    int changed = 0;
+
+    for (int number = 0; muster_tuning_threshold(number, &threshold) == MUSTER_OK; number++)
+        changed += threshold.used != threshold.known;
+    return changed;
+}
+
+static void look_at_tuning(void)
+{
+    static const char remedy[] = "muster tune, which takes seconds, on an idle machine";
+    muster_tuning tuning = MUSTER_TUNING_INIT;
+
+    if (muster_tuning_get(&tuning) != MUSTER_OK)
+        report(FINDING_BAD, "MUSTER_TUNING unset", "tuning: %s", muster_error_detail());
+    else if (tuning.source == MUSTER_TUNING_REFUSED)
+        report(FINDING_NOTE, remedy, "tuning: %s is not used: %s", tuning.path, tuning.why);
+    else if (tuning.source == MUSTER_TUNING_MEASURED)
+        report(FINDING_GOOD, NULL, "tuning: measured, in %s: %d thresholds differ from those of the kind %s",
+               tuning.path, count_changed(), tuning.kind);
+    else
+        report(strcmp(tuning.kind, "other") == 0 ? FINDING_NOTE : FINDING_GOOD, remedy,
+               "tuning: %s, of the kind %s; nothing was measured here", tuning.cpu, tuning.kind);
+}
+
 /* ---- the rest ---- */
 
 static void look_at_cores(void)
@@ -425,6 +452,7 @@ int command_doctor(int argc, char **argv)
     look_at_pages();
     look_at_malloc();
     look_at_cpus();
+    look_at_tuning();
     look_at_cores();
     look_at_variables();
     try_it();

@@ -24,6 +24,7 @@ static const char help[] =
     "  muster report FILE [-o PAGE]                       draw it as a page\n"
     "  muster doctor                                      check this machine\n"
     "  muster bench [options] [OPERATION...]              measure operations on this machine\n"
+    "  muster tune [options]                              measure this machine's thresholds, and keep them\n"
     "  muster COMMAND --help, muster help COMMAND         its options\n"
     "  muster --version, -V\n"
     "  muster --help\n"
@@ -37,7 +38,7 @@ static const struct {
 } commands[] = {
     { "run", command_run },       { "ps", command_ps },       { "inspect", command_inspect },
     { "top", command_top },       { "trace", command_trace }, { "report", command_report },
-    { "doctor", command_doctor }, { "bench", command_bench },
+    { "doctor", command_doctor }, { "bench", command_bench }, { "tune", command_tune },
 };
 
 int usage_error(const char *command, const char *format, ...)
@@ -57,7 +58,7 @@ static const char *const versions[] = { "version", "--version", "-V", NULL };
 
 static int complain_of(const char *name)
 {
-    static const char expected[] = "expected run, ps, inspect, top, trace, report, doctor or bench";
+    static const char expected[] = "expected run, ps, inspect, top, trace, report, doctor, bench or tune";
     cli_spelling spelling = spelling_of(name);
 
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
@@ -92,8 +93,8 @@ int main(int argc, char **argv)
         argv[2] = help_option;
     }
     if (argc < 2)
-        return usage_error(NULL,
-                           "no subcommand; expected run, ps, inspect, top, trace, report, doctor or bench");
+        return usage_error(
+            NULL, "no subcommand; expected run, ps, inspect, top, trace, report, doctor, bench or tune");
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
         if (strcmp(argv[1], commands[i].name) == 0)
             return finish_output(commands[i].name, commands[i].run(argc - 1, argv + 1));

@@ -2,11 +2,11 @@
 _muster() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} i
     if [ "$COMP_CWORD" -eq 1 ]; then
-        mapfile -t COMPREPLY < <(compgen -W "run ps inspect top trace report doctor bench help --help --version" -- "$word")
+        mapfile -t COMPREPLY < <(compgen -W "run ps inspect top trace report doctor bench tune help --help --version" -- "$word")
         return
     fi
     if [ "${COMP_WORDS[1]}" = help ]; then
-        mapfile -t COMPREPLY < <(compgen -W "run ps inspect top trace report doctor bench" -- "$word")
+        mapfile -t COMPREPLY < <(compgen -W "run ps inspect top trace report doctor bench tune" -- "$word")
         return
     fi
     case $before in
@@ -23,6 +23,7 @@ _muster() {
     -n | -np | --ranks | --restarts | --max-restarts | --trace-limit | --hang-after | --show | --env | --gdb | --wrap | --timeout | --op-timeout | --grace | -b | --min | -e | --max | -f | --factor | --seconds) return ;;
     esac
     case ${COMP_WORDS[1]} in
+    tune) mapfile -t COMPREPLY < <(compgen -W "--seconds --dry-run --help" -- "$word"); return ;;
     ps | doctor) mapfile -t COMPREPLY < <(compgen -W "--help" -- "$word"); return ;;
     trace) mapfile -t COMPREPLY < <(compgen -W "--all --help" -- "$word"; compgen -f -- "$word"); return ;;
     report) mapfile -t COMPREPLY < <(compgen -W "--output --help" -- "$word"; compgen -f -- "$word"); return ;;
