@@ -53,6 +53,7 @@ mst_attachment *mst_attachment_create(mst_arena *arena, uint32_t rank, uint32_t 
     attachment->rank = rank;
     fill_in(attachment, arena, config);
     attachment->fork_mark = mst_os_fork_mark_create();
+    attachment->remote = mst_os_remote_offer();
     bool heap = attachment->fork_mark &&
                 mst_heap_init(&attachment->heap, &arena->geometry, &attachment->memory, seat);
     bool liveness =
@@ -70,6 +71,7 @@ mst_attachment *mst_attachment_create(mst_arena *arena, uint32_t rank, uint32_t 
     if (heap)
         mst_heap_destroy(&attachment->heap);
     mst_os_fork_mark_destroy(attachment->fork_mark);
+    mst_os_remote_withdraw(&attachment->remote);
     free(attachment->others.together);
     free(attachment->others.released);
     free(attachment);
@@ -193,6 +195,7 @@ void mst_attachment_destroy(mst_attachment *attachment)
     mst_liveness_destroy(&attachment->liveness);
     mst_deadlock_destroy(&attachment->deadlock);
     mst_os_fork_mark_destroy(attachment->fork_mark);
+    mst_os_remote_withdraw(&attachment->remote);
     pthread_mutex_destroy(&attachment->lock);
     mst_background_destroy(&attachment->waits.background);
     mst_arena_close(attachment->arena);

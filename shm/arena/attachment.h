@@ -70,6 +70,7 @@ typedef struct mst_attachment {
     uint32_t rank;                  /* our rank in the world */
     bool joined;                    /* the seat's entry is ours */
     const unsigned char *fork_mark; /* 1 in this process, 0 in a forked child */
+    mst_os_remote remote;           /* this process, for peers that read its memory */
     mst_memory memory;
     mst_heap heap;
     mst_liveness liveness;

@@ -38,9 +38,9 @@ CONSTANT(MST_ANNOUNCEMENTS, 16);   /* announcements of a channel that its receiv
 CONSTANT(MST_ENTRIES_OFFSET, 65536);
 CONSTANT(MST_REGION_BYTES_MIN, 16 * 1024 * 1024);
 CONSTANT(MST_THRESHOLDS_MAX, 32); /* places for thresholds (src/pure/thresholds.h) */
-CONSTANT(MST_NAME_WORDS, 4);    /* of a group's name: 32 bytes, of which the last is 0 */
-CONSTANT(MST_PAIRS_REFUSED, 1); /* in place of the offset of a table of pairs: there will be none */
-CONSTANT(MST_WORLD_CELL, 0);    /* every rank's cell in the first generation of the world */
+CONSTANT(MST_NAME_WORDS, 4);      /* of a group's name: 32 bytes, of which the last is 0 */
+CONSTANT(MST_PAIRS_REFUSED, 1);   /* in place of the offset of a table of pairs: there will be none */
+CONSTANT(MST_WORLD_CELL, 0);      /* every rank's cell in the first generation of the world */
 CONSTANT(MST_WORLD_MEMBERSHIP, 3);
 
 /* An event count: a growing count that others wait for. `word` is 2 x count + a poison bit: the owner adds 2,
@@ -82,9 +82,10 @@ END_STRUCT(mst_staging_offer);
 STRUCT(mst_call_record)
     FIELD(uint64_t, operation); /* number of the operation in the group */
     FIELD(uint64_t, count);
-    FIELD(uint64_t, in_offset);  /* arena offset of the input; 0: private memory, copied through staging */
+    FIELD(uint64_t, in_offset); /* where the input is: arena offset or marked address (remote.h); 0: staged */
     FIELD(uint64_t, out_offset); /* the same for the output */
-    FIELD(uint32_t, collective); /* enum mst_collective of src/ */
+    FIELD(uint16_t, collective); /* enum mst_collective of src/ */
+    FIELD(uint16_t, reads);      /* enum mst_reads of src/: whether it reads inputs in their ranks' memory */
     FIELD(uint32_t, dtype);
     FIELD(uint32_t, op);
     FIELD(int32_t, root);
@@ -273,6 +274,8 @@ STRUCT(mst_rank_entry)
     FIELD(_Atomic uint64_t, claimed);   /* the rank: places taken in its ring of records */
     FIELD(_Atomic uint64_t, committing); /* the rank: bytes that it is about to commit, E22 */
     FIELD(uint64_t, mapped_bytes); /* the rank, before ATTACHED, E1: of each heap; all use the minimum */
+    FIELD(uint64_t, token_at); /* the rank, before ATTACHED, E1: where in its memory the token is; 0: none */
+    ARRAY(uint64_t, token, [2]); /* the same: by which peers that read its memory know the process */
     ARRAY(alignas(MST_LINE) uint64_t, cpus, [16]); /* the rank, before ATTACHED: CPUs that it may use, E1 */
     /* One bit per seat whose rank is in a group with this one, set by that rank, E17. */
     ARRAY(alignas(MST_LINE) _Atomic uint64_t, references, [MST_RANKS_MAX / 64]);
@@ -304,7 +307,7 @@ STRUCT(mst_header)
     FIELD(uint32_t, named);       /* 1: has, or had, a name in the file system */
     FIELD(uint64_t, launcher_start);
     FIELD(uint32_t, seats); /* at least one per rank; the rest are for ranks that replace dead ones */
-    FIELD(uint32_t, launcher_namespace); /* pid namespace of launcher_pid; 0: unknown */
+    FIELD(uint32_t, launcher_namespace);               /* pid namespace of launcher_pid; 0: unknown */
     ARRAY(uint64_t, thresholds, [MST_THRESHOLDS_MAX]); /* an mst_thresholds, and zeros */
     /* Attach state. */
     FIELD(mst_eventcount, arrivals); /* ranks attached, E1; any change wakes attaching ranks */

@@ -48,6 +48,8 @@ static muster_status claim_entry(mst_attachment *attachment)
     entry->mapped_bytes = mst_layout_mapped_heap_bytes(&attachment->geometry);
     mst_fault_point("entry.claimed");
     mst_liveness_introduce(&attachment->liveness);
+    entry->token_at = attachment->remote.token_at;
+    memcpy(entry->token, attachment->remote.token, sizeof entry->token);
     mst_os_cpus_allowed(entry->cpus);
     return MUSTER_OK;
 }

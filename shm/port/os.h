@@ -247,6 +247,30 @@ int mst_os_text_write(const char *path, size_t from, const char *text);
 /* The name of this machine; "" if it has none. */
 void mst_os_host_name(char *name, size_t bytes);
 
+/* ---- memory of other processes ---- */
+
+/*
+ * By which a process is known to those that read its memory: a token, a secret at an address of its own. Its
+ * pid may come to be another process's, and exec replaces the program: neither has the token there. A forked
+ * child of the process has zeros there.
+ */
+typedef struct mst_os_remote {
+    int32_t pid;
+    uint64_t token_at; /* 0: nobody can read the process */
+    uint64_t token[2];
+} mst_os_remote;
+
+mst_os_remote mst_os_remote_offer(void); /* this process's, for others; token_at 0 where there can be none */
+void mst_os_remote_withdraw(const mst_os_remote *own);
+
+/*
+ * Copies `bytes` bytes at `at` in that process to `to`, all of them: its token is read in the same system
+ * call, from the same address space. -ESRCH: it has ended, or is another process or program; -EPERM, -ENOSYS:
+ * the system refuses; -EFAULT: not all of it is mapped there, or the system does not copy such memory. After
+ * a failure some bytes may have been written.
+ */
+int mst_os_remote_read(const mst_os_remote *remote, void *to, uint64_t at, size_t bytes);
+
 /* ---- CPUs ---- */
 
 /* The CPU that this thread runs on, as of now; -1: not known. */

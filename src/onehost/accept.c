@@ -11,6 +11,7 @@
 #include "shm/base/error.h"
 #include "shm/group/channel_in.h"
 #include "src/onehost/broken.h"
+#include "src/onehost/remote.h"
 #include "src/onehost/unexpected.h"
 #include "src/pure/dtype.h"
 #include "src/pure/message.h"
@@ -143,6 +144,27 @@ static void copy_view(mst_group *group, mst_transfer *receive, const void *from,
         memcpy(receive->bytes, from, receive->done);
 }
 
+/* Of the sender's private memory. What we cannot read there it sends, as if it had been announced; there is
+ * room for an answer, as for one about a view. */
+static muster_status take_lent(mst_group *group, mst_transfer *receive, uint64_t place)
+{
+    if (!group->remotes)
+        return mst_incoming_damaged(group, receive->peer);
+    bool whole = mst_remote_read(group, receive->peer, receive->bytes, mst_address_of(place), receive->total);
+    muster_status status = mst_group_was_whole(group); /* else the sender may have written there */
+    if (status != MUSTER_OK)
+        return status;
+    receive->done = whole ? receive->total : 0;
+    if (mst_channel_answer(&group->channels, receive->peer, whole ? MST_ANSWER_READ : MST_ANSWER_REST,
+                           receive->number, 0, 0) != MST_FLOW_OK)
+        return damaged_answers(group, receive->peer);
+    if (whole)
+        finish(group, receive);
+    else
+        mst_transfer_enter(&incoming_of(group)->receiving, receive);
+    return MUSTER_OK;
+}
+
 /* If our buffer is an arena buffer, too, the sender writes its part there meanwhile. */
 static muster_status take_view(mst_group *group, mst_transfer *receive, const mst_envelope *envelope)
 {
@@ -208,7 +230,8 @@ muster_status mst_accept(mst_group *group, mst_transfer *receive, int source, co
         mst_channel_take(&group->channels, source, envelope, envelope->bytes ? receive->bytes : NULL);
     }
     if (envelope->kind == MST_ENTRY_VIEW || envelope->kind == MST_ENTRY_ANNOUNCED_VIEW)
-        return take_view(group, receive, envelope);
+        return mst_is_address(envelope->offset) ? take_lent(group, receive, envelope->offset)
+                                                : take_view(group, receive, envelope);
     if (receive->done < receive->total)
         mst_transfer_enter(&incoming_of(group)->receiving, receive);
     if (envelope->kind == MST_ENTRY_ANNOUNCED || receive->total > MST_EAGER_BYTES)

@@ -6,6 +6,7 @@
 #include "shm/base/error.h"
 #include "src/onehost/coll/started.h"
 #include "src/onehost/pending.h"
+#include "src/onehost/remote.h"
 #include "src/onehost/started_messages.h"
 
 static void destroy(mst_group *group)
@@ -16,6 +17,7 @@ static void destroy(mst_group *group)
     mst_message_destroy(group);
     mst_started_destroy(group);
     mst_pending_destroy(group);
+    mst_remotes_destroy(group);
     free(group->records);
     free(group->sources);
     free(group->targets);
@@ -76,6 +78,10 @@ muster_status mst_group_create(mst_subarena *subarena, const mst_kernels *kernel
     group->send_waiter = group->receive_waiter = waiter_of(group);
     mst_sequence_init(&group->collectives, subarena, MST_SEQUENCE_COLLECTIVES, timeout_ns);
     mst_sequence_init(&group->splits, subarena, MST_SEQUENCE_SPLITS, timeout_ns);
+    if (!mst_remotes_init(group)) {
+        mst_group_close(&group->base);
+        return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a group of %zu", size);
+    }
     *created = group;
     return MUSTER_OK;
 }

@@ -64,6 +64,7 @@ typedef struct mst_plan {
     bool small;            /* in_line, or in a small slot */
     bool viewable;        /* large enough for buffers to be read without a copy: then the records say where */
     bool shared;          /* the work after its rounds is shared (shm/group/chunks.h) */
+    bool one_copy;        /* private inputs are read where they are (coll/one_copy.h), if all ranks can */
     bool assembled;       /* a reduction whose elements rounds would cut (coll/assembled.h) */
     mst_reduce_fn reduce; /* of a reduction; NULL: the program made the operation */
     bool made;            /* false: not chosen yet */
@@ -86,7 +87,10 @@ typedef struct mst_group {
     mst_staging staging;                           /* for the sequence `collectives` */
     mst_store_policy staging_stores, arena_stores; /* for collectives' copies and reductions there */
     mst_channels channels;
-    mst_traffic traffic;                    /* messages */
+    mst_traffic traffic;        /* messages */
+    struct mst_remote *remotes; /* by rank (remote.h); NULL: nobody's private memory is read */
+    bool reads_all;             /* this rank can read the memory of all others */
+    bool one_copy; /* collectives may read it: no rank has been refused so far; equal on all ranks */
     struct started_message *spare_messages; /* of started ones that are over */
     mst_waiter send_waiter, receive_waiter;
     uint64_t operation;       /* collectives entered so far */

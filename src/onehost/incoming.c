@@ -176,9 +176,9 @@ void mst_incoming_hint(mst_group *group, mst_transfer *receive)
     const mst_incoming *incoming = &group->traffic.incoming;
 
     if (receive->hinted || receive->state != MST_TRANSFER_WAITS || receive->peer == MUSTER_ANY_SOURCE ||
-        receive->room < group->tuning.view_bytes_min || incoming->any_source ||
-        incoming->sources[receive->peer].wanted != 1 || !group->channels.incoming[receive->peer].channel ||
-        incoming->matching.by_source[receive->peer].first)
+        receive->room < mst_least(group->tuning.view_bytes_min, group->tuning.one_copy_bytes_min) ||
+        incoming->any_source || incoming->sources[receive->peer].wanted != 1 ||
+        !group->channels.incoming[receive->peer].channel || incoming->matching.by_source[receive->peer].first)
         return;
     receive->hinted = true;
     mst_channel_post(&group->channels, receive->peer, receive->tag);

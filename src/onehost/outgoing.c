@@ -18,6 +18,7 @@
 
 #include "shm/group/channel_out.h"
 #include "src/onehost/broken.h"
+#include "src/onehost/remote.h"
 
 #define VIEWS_MAX 8 /* that one receiver has not read: each has two answers, for which there must be room */
 
@@ -44,13 +45,28 @@ void mst_outgoing_add(mst_group *group, mst_transfer *transfer)
 
 /* ---- first entries ---- */
 
-/* The arena offset of a message that should be sent as a view; 0: it should be copied. */
+/* Where the receiver can read a message without a copy in between, in the arena or in our own memory; 0:
+ * nowhere. */
+static uint64_t place_of(const mst_group *group, const mst_transfer *send)
+{
+    uint64_t offset = send->total >= group->tuning.view_bytes_min
+                          ? mst_group_heap_offset(group, send->bytes, send->total)
+                          : 0;
+
+    if (offset || send->total < group->tuning.one_copy_bytes_min ||
+        send->total > group->tuning.one_copy_bytes_max ||
+        group->traffic.outgoing.destinations[send->peer].refuses)
+        return offset;
+    return mst_address_mark(send->bytes);
+}
+
+/* The place of a message that should be sent as a view; 0: it should be copied. */
 static uint64_t view_offset(const mst_group *group, const mst_transfer *send)
 {
-    if (send->total < group->tuning.view_bytes_min || send->peer == group->base.rank ||
+    if (send->total == 0 || send->peer == group->base.rank ||
         group->traffic.outgoing.destinations[send->peer].views == VIEWS_MAX)
         return 0;
-    uint64_t offset = mst_group_heap_offset(group, send->bytes, send->total);
+    uint64_t offset = place_of(group, send);
     if (offset &&
         (send->total > MST_EAGER_BYTES || mst_channel_is_awaited(&group->channels, send->peer, send->tag)))
         return offset;
@@ -64,13 +80,30 @@ static mst_envelope envelope_of(const mst_transfer *send, mst_entry_kind kind)
 }
 
 /* The receiver knows of the send and has to answer. */
-static void tell(mst_group *group, mst_transfer *send, bool viewed)
+static void tell(mst_group *group, mst_transfer *send, uint64_t place)
 {
+    bool viewed = place != 0;
+
     send->state = MST_TRANSFER_TOLD;
     send->viewed = viewed;
+    send->lent = mst_is_address(place);
     mst_transfer_enter(&group->traffic.outgoing.told, send);
     destination_of(group, send->peer)->told++;
     destination_of(group, send->peer)->views += viewed;
+}
+
+/* The receiver cannot read our memory: it gets this message as if it had been announced, and later ones are
+ * copied. */
+static bool take_back(mst_group *group, mst_transfer *send)
+{
+    struct mst_destination *destination = destination_of(group, send->peer);
+
+    if (!send->lent || send->read)
+        return false;
+    send->viewed = send->lent = false;
+    destination->views--;
+    destination->refuses = true;
+    return true;
 }
 
 static mst_flow put_view(mst_group *group, mst_transfer *send, uint64_t offset)
@@ -80,7 +113,7 @@ static mst_flow put_view(mst_group *group, mst_transfer *send, uint64_t offset)
     envelope.offset = offset;
     mst_flow flow = mst_channel_put(&group->channels, send->peer, &envelope, NULL);
     if (flow == MST_FLOW_OK)
-        tell(group, send, true);
+        tell(group, send, offset);
     return flow;
 }
 
@@ -116,7 +149,7 @@ static mst_flow put_eager(mst_group *group, mst_transfer *send)
     if (!whole)
         flow = put_part(group, send);
     if (send->done < send->total)
-        tell(group, send, false);
+        tell(group, send, 0);
     return flow;
 }
 
@@ -127,7 +160,7 @@ static mst_flow announce(mst_group *group, mst_transfer *send, uint64_t view)
     envelope.offset = view;
     mst_flow flow = mst_channel_announce(&group->channels, send->peer, &envelope);
     if (flow == MST_FLOW_OK)
-        tell(group, send, view != 0);
+        tell(group, send, view);
     return flow;
 }
 
@@ -202,12 +235,13 @@ static bool follow(mst_group *group, mst_transfer *send, const mst_answer_copy *
 
     switch (answer->kind) {
     case MST_ANSWER_REST:
-        if (!waits || send->viewed || send->done == send->total)
+        if (!waits || (send->viewed && !take_back(group, send)) || send->done == send->total)
             return false;
         grant(group, send);
         return true;
     case MST_ANSWER_WANTED:
-        return waits && send->viewed && !send->read && write_share(group, send, answer->offset);
+        return waits && send->viewed && !send->lent && !send->read &&
+               write_share(group, send, answer->offset);
     default:
         if (send->read || (!send->viewed && send->total > 0))
             return false;

@@ -34,6 +34,7 @@ typedef struct mst_transfer {
     bool exact;   /* a receive: the message must have `room` bytes, not at most */
     bool hinted;  /* a receive: the sender was told that we wait */
     bool viewed;  /* a send: the receiver reads it where it is */
+    bool lent;    /* the same: there is private memory of ours */
     bool sharing; /* the same: the sender has written its part, and has to tell */
     bool read;    /* the same: the receiver has read it */
     mst_transfer_state state;
@@ -77,6 +78,7 @@ typedef struct mst_outgoing {
         mst_transfers granted; /* whose further entries are to be put */
         int told;              /* how many wait for an answer */
         int views;             /* how many views the receiver has not read */
+        bool refuses;          /* it could not read our private memory */
     } * destinations;
     mst_match_table told; /* that wait for an answer, or are granted */
     mst_members busy;

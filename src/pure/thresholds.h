@@ -30,6 +30,9 @@
  *                      everything; it wins while a round costs more than the reading
  * view_bytes_min       arena buffers from this size on are read without staging, with one more round
  * round_bytes_min      what one rank stages and others only copy is divided into rounds of at least this size
+ * one_copy_bytes_min, one_copy_bytes_min_oversubscribed, one_copy_bytes_max
+ *                      private buffers of these sizes are read in their rank's process, without staging
+ *                      (src/onehost/remote.h); the second one in oversubscribed groups
  * nontemporal_bytes_min, nontemporal_max_ratio
  *                      copies that a peer reads may be non-temporal from this size on, if ordinary stores
  * take so many times as long (shm/group/store_policy.h measures them) libc_copy_bytes_min  other copies from
@@ -45,6 +48,9 @@
     ROW(whole_bytes_max_more, 512, MST_NEVER, MST_KIB(1), MST_KIB(1), MST_KIB(1))                            \
     ROW(view_bytes_min, MST_KIB(4), MST_MIB(1), MST_KIB(8), MST_KIB(8), MST_KIB(8))                          \
     ROW(round_bytes_min, MST_KIB(4), MST_MIB(64), MST_KIB(64), MST_KIB(64), MST_KIB(64))                     \
+    ROW(one_copy_bytes_min, 1, MST_NEVER, MST_NEVER, MST_KIB(32), MST_NEVER)                                 \
+    ROW(one_copy_bytes_min_oversubscribed, 1, MST_NEVER, MST_NEVER, MST_NEVER, MST_NEVER)                    \
+    ROW(one_copy_bytes_max, 1, MST_NEVER, MST_NEVER, MST_MIB(4), MST_NEVER)                                  \
     ROW(nontemporal_bytes_min, 1, MST_NEVER, MST_KIB(2), MST_KIB(64), MST_KIB(2))                            \
     ROW(nontemporal_max_ratio, 1, 100, 4, 4, 4)                                                              \
     ROW(libc_copy_bytes_min, MST_KIB(2), MST_NEVER, MST_NEVER, MST_KIB(2), MST_NEVER)                        \

@@ -60,6 +60,9 @@ mst_tuning mst_tuning_for(const mst_thresholds *thresholds, int ranks, bool over
             oversubscribed ? VIEW_BYTES_MIN_OVERSUBSCRIBED : size_of(thresholds->view_bytes_min),
         .shared_view_bytes_min = SHARED_VIEW_BYTES_MIN,
         .shared_view_bytes_max = SHARED_VIEW_BYTES_ALL / (size_t)ranks,
+        .one_copy_bytes_min = size_of(oversubscribed ? thresholds->one_copy_bytes_min_oversubscribed
+                                                     : thresholds->one_copy_bytes_min),
+        .one_copy_bytes_max = size_of(thresholds->one_copy_bytes_max),
         .round_bytes_min = oversubscribed ? SIZE_MAX : size_of(thresholds->round_bytes_min),
         .nontemporal_bytes_min = size_of(thresholds->nontemporal_bytes_min),
         .nontemporal_max_ratio =

@@ -1,7 +1,7 @@
 /*
- * Zero-copy, and a group that breaks meanwhile: a rank whose call fails has its buffer back, and writes to it
- * at once, while others may still read there. Whoever returns MUSTER_OK all the same must have what was there
- * before.
+ * Zero-copy and one copy, and a group that breaks meanwhile: a rank whose call fails has its buffer back, and
+ * writes to it at once, while others may still read there. Whoever returns MUSTER_OK all the same must have
+ * what was there before.
  *
  * In each round a thread of rank 2 aborts the group at a random moment, of which many are within the copying.
  */
@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/harness/moves.h"
 #include "tests/harness/oracle.h"
 #include "tests/harness/ranks.h"
 
@@ -17,9 +18,16 @@ enum { SIZE = 3, BYTES = 4 << 20, ROUNDS = 60, GONE = 0xff };
 
 typedef enum kind { MESSAGE, STARTED_MESSAGE, GATHER, GATHERV, SUM, STARTED_GATHER, STARTED_SUM, KINDS } kind;
 
+typedef enum place {
+    PRIVATE_OUTPUTS,
+    ALL_IN_ARENA,
+    ALL_PRIVATE, /* peers read them in their rank's process, as far as they do */
+    PLACES
+} place;
+
 typedef struct plan {
     kind kind;
-    bool to_arena; /* the outputs, too */
+    place place;
 } plan;
 
 typedef struct abort_plan {
@@ -132,30 +140,34 @@ static int run_round(muster_group *world, const plan *plan, int round, unsigned 
 static int take_back(muster_group *world, void *arg)
 {
     const plan *plan = arg;
-    unsigned char *in, *out = NULL;
+    unsigned char *in = malloc(BYTES), *private_in = in, *out = NULL;
 
-    RANK_OK(world, muster_alloc(world, BYTES, (void **)&in));
-    if (plan->to_arena)
+    if (plan->place != ALL_PRIVATE)
+        RANK_OK(world, muster_alloc(world, BYTES, (void **)&in));
+    if (plan->place == ALL_IN_ARENA)
         RANK_OK(world, muster_alloc(world, SIZE * (size_t)BYTES, (void **)&out));
     else
         out = malloc(SIZE * (size_t)BYTES);
-    RANK_CHECK(world, out);
+    RANK_CHECK(world, in && out);
     for (int round = 0; round < (plan->kind <= STARTED_MESSAGE ? 4 : 1) * ROUNDS;
          round++) /* half is copied */
         if (run_round(world, plan, round, in, out)) {
-            fprintf(stderr, "kind %d, round %d, outputs %s\n", plan->kind, round,
-                    plan->to_arena ? "in the arena" : "private");
+            fprintf(stderr, "kind %d, round %d, place %d\n", plan->kind, round, plan->place);
             return 1;
         }
-    if (!plan->to_arena)
+    if (plan->place != ALL_IN_ARENA)
         free(out);
+    free(private_in);
     return 0;
 }
 
 START_TEST(test_what_returns_is_whole)
 {
-    for (int to_arena = 0; to_arena < 2; to_arena++) {
-        plan plan = { (kind)_i, to_arena };
+    for (int place = 0; place < PLACES; place++) {
+        plan plan = { (kind)_i, (enum place)place };
+
+        if (place == ALL_PRIVATE)
+            setenv("MUSTER_TUNING", MOVES_READ_ALL, 1);
 
         run_ranks(SIZE, RANKS_AS_PROCESSES, take_back, &plan);
     }

@@ -201,7 +201,7 @@ static muster_status use_everything(muster_group *world)
 
     for (int i = 0; i < FLOATS; i++)
         x[i] = (float)(1 + rank);
-    for (int step = 0; step < 10 && status == MUSTER_OK; step++) {
+    for (int step = 0; step < 11 && status == MUSTER_OK; step++) {
         be_late(rank);
         switch (step) {
         case 0:
@@ -230,6 +230,9 @@ static muster_status use_everything(muster_group *world)
             break;
         case 8:
             status = use_queue(world);
+            break;
+        case 9:
+            status = use_one_copy(world);
             break;
         default:
             status = lose_one(world);
@@ -456,6 +459,7 @@ int main(void)
     Suite *suite = suite_create("points");
     TCase *tests = tcase_create("points");
 
+    setenv("MUSTER_TUNING", "one_copy_bytes_min=100000,one_copy_bytes_min_oversubscribed=100000", 1);
     tcase_set_timeout(tests, getenv("TEST_POINT_HITS") ? 36000 : TEST_TIMEOUT_S);
     /* A stop is the same for a sanitizer, and takes as long as all else. */
     tcase_add_loop_test(tests, test_every_point, 0, under_address_sanitizer() ? STOP : ACTIONS);

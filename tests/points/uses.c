@@ -1,6 +1,8 @@
 /* The parts of uses.h. */
 #include "tests/points/uses.h"
 
+#include <string.h>
+
 enum { PART = 8192, LEFT = 16, PASSING = 20 }; /* a message of one entry; together more than a ring takes */
 
 /* Messages that nobody wants yet fill the ring, and those that are wanted pass it. */
@@ -82,6 +84,23 @@ muster_status use_child(muster_group *world, const float *x, float *y)
         status = MUSTER_ERR_BAD_ARENA;
     muster_group_free(child);
     return status == MUSTER_OK ? use_subset(world, x, y) : status;
+}
+
+/* Only here is anything as large as one_copy_bytes_min. */
+muster_status use_one_copy(muster_group *world)
+{
+    static char in[ONE_COPY_BYTES], out[SIZE * ONE_COPY_BYTES];
+    int rank = muster_group_rank(world), next = (rank + 1) % SIZE, before = (rank + SIZE - 1) % SIZE;
+
+    memset(in, 1 + rank, sizeof in);
+    muster_status status = muster_all_gather(in, out, sizeof in, MUSTER_INT8, world);
+    if (status == MUSTER_OK && out[(size_t)before * sizeof in + sizeof in - 1] != 1 + before)
+        status = MUSTER_ERR_BAD_ARENA;
+    if (status == MUSTER_OK)
+        status = muster_sendrecv(in, sizeof in, next, 0, out, sizeof in, before, 0, MUSTER_INT8, world, NULL);
+    if (status == MUSTER_OK && out[sizeof in - 1] != 1 + before)
+        status = MUSTER_ERR_BAD_ARENA;
+    return status;
 }
 
 /* A put in a ring, then all is read-only; what is there stays, whoever dies. */

@@ -6,4 +6,6 @@ static muster_status all_gather(mst_call *call)
     return mst_gather_blocks(call, true);
 }
 
-const mst_method mst_method_all_gather = { .run = all_gather, .compute = mst_gather_inputs };
+const mst_method mst_method_all_gather = { .run = all_gather,
+                                           .read = mst_gather_lent,
+                                           .compute = mst_gather_inputs };

@@ -6,6 +6,7 @@
  * there, in one round, with one more round at the end. Cost for blocks of N bytes, p ranks: one
  * synchronisation per round, 2 (p - 1) N bytes of traffic to stage and as much to copy.
  */
+#include "src/onehost/coll/one_copy.h"
 #include "src/onehost/coll/round.h"
 #include "src/onehost/coll/scatter_pattern.h"
 #include "src/onehost/coll/view.h"
@@ -47,6 +48,20 @@ static muster_status all_to_all(mst_call *call)
     return mst_round_if_arena(call);
 }
 
+static bool read(const mst_call *call)
+{
+    size_t block = call->request->count * call->request->element_bytes;
+    int size = call->group->base.size, own = call->group->base.rank;
+    bool whole = true;
+
+    for (int i = 1; i <= size && whole; i++) {
+        int rank = (own + i) % size;
+
+        whole = mst_read_lent(call, rank, (size_t)own * block, (size_t)rank * block, block);
+    }
+    return whole;
+}
+
 static void compute(const mst_inputs *inputs)
 {
     const mst_group *group = inputs->call->group;
@@ -60,4 +75,4 @@ static void compute(const mst_inputs *inputs)
     }
 }
 
-const mst_method mst_method_all_to_all = { .run = all_to_all, .compute = compute };
+const mst_method mst_method_all_to_all = { .run = all_to_all, .read = read, .compute = compute };

@@ -6,6 +6,7 @@
  * one. If the root's input is in the arena it is read there, in one round, with one more round at the end.
  * Cost for N bytes: one synchronisation per round, 2 N bytes of traffic per rank.
  */
+#include "src/onehost/coll/one_copy.h"
 #include "src/onehost/coll/round.h"
 #include "src/onehost/coll/view.h"
 
@@ -37,6 +38,12 @@ static muster_status broadcast(mst_call *call)
     return mst_round_if_arena(call);
 }
 
+static bool read(const mst_call *call)
+{
+    return mst_read_lent(call, call->request->root, 0, 0,
+                         call->request->count * call->request->element_bytes);
+}
+
 static void compute(const mst_inputs *inputs)
 {
     const mst_request *request = inputs->call->request;
@@ -44,4 +51,4 @@ static void compute(const mst_inputs *inputs)
     mst_deliver(inputs->call, 0, inputs->in[request->root], request->count * request->element_bytes);
 }
 
-const mst_method mst_method_broadcast = { .run = broadcast, .compute = compute };
+const mst_method mst_method_broadcast = { .run = broadcast, .read = read, .compute = compute };

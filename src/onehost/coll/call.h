@@ -23,8 +23,9 @@ typedef struct mst_call {
     uint64_t operation;             /* its number in the group */
     unsigned parity;                /* which of the sequence's two call records is this operation's */
     const mst_call_record *records; /* of all ranks; NULL: those of the group */
-    uint64_t in_offset;             /* non-zero: `in` is in the arena and peers read it there */
+    uint64_t in_offset;             /* non-zero: peers read `in` there: in the arena, or at an address */
     uint64_t out_offset;            /* the same for `out` */
+    unsigned reads;                 /* an mst_reads of remote.h */
     mst_plan plan;                  /* how it exchanges its data */
     bool met;                       /* the first round is complete */
     bool views;                     /* after it: inputs of some rank are read where they are */
@@ -50,6 +51,7 @@ typedef struct mst_inputs {
 typedef struct mst_method {
     muster_status (*run)(mst_call *call);
     mst_sharing sharing;
+    bool (*read)(const mst_call *call); /* by one copy (one_copy.h); false: something could not be read */
     void (*compute)(const mst_inputs *inputs); /* a started one, at a rank with output; NULL: nothing to do */
     bool by_slices; /* a started one may be reduced slice by slice: all ranks reduce the same elements */
 } mst_method;
@@ -105,7 +107,8 @@ static inline void mst_call_note(mst_call_record *record, const mst_call *call)
     record->count = call->request->elements;
     record->in_offset = call->in_offset;
     record->out_offset = call->out_offset;
-    record->collective = call->request->collective;
+    record->collective = (uint16_t)call->request->collective;
+    record->reads = (uint16_t)call->reads;
     record->dtype = (uint32_t)call->request->dtype;
     record->op = shape->reduces ? (uint32_t)call->request->op : 0;
     record->root = shape->rooted ? call->request->root : -1;

@@ -6,4 +6,9 @@ static muster_status gather(mst_call *call)
     return mst_gather_blocks(call, call->group->base.rank == call->request->root);
 }
 
-const mst_method mst_method_gather = { .run = gather, .compute = mst_gather_inputs };
+static bool read(const mst_call *call)
+{
+    return call->group->base.rank != call->request->root || mst_gather_lent(call);
+}
+
+const mst_method mst_method_gather = { .run = gather, .read = read, .compute = mst_gather_inputs };

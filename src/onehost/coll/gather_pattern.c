@@ -8,6 +8,7 @@
  */
 #include "src/onehost/coll/gather_pattern.h"
 
+#include "src/onehost/coll/one_copy.h"
 #include "src/onehost/coll/round.h"
 #include "src/onehost/coll/view.h"
 
@@ -23,6 +24,20 @@ static void copy_blocks(const mst_call *call, size_t base, size_t bytes)
         mst_deliver(call, (size_t)rank * block + base, mst_view(call, rank, base, 0), bytes);
     }
     mst_deliver(call, own + base, (const unsigned char *)call->request->in + base, bytes);
+}
+
+bool mst_gather_lent(const mst_call *call)
+{
+    size_t block = call->request->count * call->request->element_bytes;
+    int size = call->group->base.size, own = call->group->base.rank;
+    bool whole = true;
+
+    for (int i = 1; i <= size && whole; i++) {
+        int rank = (own + i) % size;
+
+        whole = mst_read_lent(call, rank, 0, (size_t)rank * block, block);
+    }
+    return whole;
 }
 
 void mst_gather_inputs(const mst_inputs *inputs)

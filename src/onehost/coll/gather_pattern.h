@@ -7,6 +7,9 @@
 /* `receives`: this rank gets the blocks. */
 muster_status mst_gather_blocks(mst_call *call, bool receives);
 
+/* The same by one copy, at a rank that receives. */
+bool mst_gather_lent(const mst_call *call);
+
 /* The same for a started one. */
 void mst_gather_inputs(const mst_inputs *inputs);
 

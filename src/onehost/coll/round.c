@@ -10,6 +10,7 @@
 #include "src/onehost/broken.h"
 #include "src/onehost/coll/describe.h"
 #include "src/onehost/coll/view.h"
+#include "src/onehost/remote.h"
 #include "src/onehost/showing.h"
 #include "src/pure/dtype.h"
 
@@ -79,7 +80,7 @@ static bool plausible(const mst_call *call, int rank, const mst_call_record *rec
 
     if (shape->varied) /* what they are is known from the counts, later */
         return true;
-    return (record->in_offset == 0 ||
+    return (record->in_offset == 0 || (call->plan.one_copy && mst_is_address(record->in_offset)) ||
             mst_layout_heap_at(geometry, seat, record->in_offset, mst_call_bytes(call, shape->in, rank))) &&
            (record->out_offset == 0 ||
             mst_layout_heap_at(geometry, seat, record->out_offset, mst_call_bytes(call, shape->out, rank)));
@@ -113,11 +114,18 @@ muster_status mst_records_compare(const mst_call *call, const mst_call_record *r
     for (int rank = 1; rank < call->group->base.size; rank++)
         if (!same_request(&records[0], &records[rank], varied))
             return mismatch(call, records, rank);
-    for (int rank = 0; rank < call->group->base.size; rank++)
+    for (int rank = 0; rank < call->group->base.size; rank++) {
+        if ((records[rank].reads != MST_READS_STAGED) != call->plan.one_copy)
+            return mst_group_poison(
+                call->group, MST_POISON_DAMAGE,
+                "rank %d and rank %d do not agree whether inputs are staged: the arena is "
+                "damaged",
+                call->group->base.rank, rank);
         if (!plausible(call, rank, &records[rank]))
             return mst_group_poison(
                 call->group, MST_POISON_DAMAGE,
                 "rank %d says that its buffer is outside its region: the arena is damaged", rank);
+    }
     return MUSTER_OK;
 }
 

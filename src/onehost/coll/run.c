@@ -4,6 +4,7 @@
 #include "src/onehost/broken.h"
 #include "src/onehost/coll/combine.h"
 #include "src/onehost/coll/mixed.h"
+#include "src/onehost/coll/one_copy.h"
 #include "src/onehost/coll/round.h"
 #include "src/onehost/coll/varied.h"
 #include "src/onehost/coll/view.h"
@@ -67,12 +68,15 @@ static void choose_places(mst_call *call)
         (call->plan.shared ? in_bytes : 2 * in_bytes) <= mst_staging_small_max(&call->group->staging);
     call->plan.small = call->plan.in_line || is_small;
     call->plan.part = is_small ? MST_STAGING_SMALL : MST_STAGING_RING;
-    size_t least = view_bytes_min(call, in_bytes);
+    call->plan.one_copy = mst_one_copy_wanted(call);
+    size_t least = call->plan.one_copy ? 1 : view_bytes_min(call, in_bytes);
     call->plan.viewable = in_bytes >= least || out_bytes >= least;
     if (call->plan.viewable) {
         call->in_offset = arena_offset(call, call->request->in, call->plan.in_bytes, least);
         call->out_offset = arena_offset(call, call->request->out, call->plan.out_bytes, least);
     }
+    if (call->plan.one_copy)
+        mst_one_copy_lend(call);
     call->plan.request = mst_round_request(call);
     /* Whether buffers are in the arena may change from call to call. */
     call->plan.made = !call->plan.viewable && !call->request->unusual;
@@ -91,9 +95,12 @@ static void plan(mst_call *call)
 
 static muster_status move(mst_call *call)
 {
-    bool moves = call->request->count || mst_shapes[call->request->collective].varied;
+    bool moves = call->request->count || mst_shapes[call->request->collective].varied, done = false;
 
-    return moves ? mst_methods[call->request->collective]->run(call) : mst_round_empty(call);
+    if (!moves)
+        return mst_round_empty(call);
+    muster_status status = call->plan.one_copy ? mst_one_copy(call, &done) : MUSTER_OK;
+    return status == MUSTER_OK && !done ? mst_methods[call->request->collective]->run(call) : status;
 }
 
 /* A small call is shown while the others' lines arrive, and its slots are always there. With counts by rank

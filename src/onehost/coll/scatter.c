@@ -6,6 +6,7 @@
  * round at the end. Cost for blocks of N bytes, p ranks: one synchronisation per round; 2 p N bytes of
  * traffic for the root, 2 N for each other rank.
  */
+#include "src/onehost/coll/one_copy.h"
 #include "src/onehost/coll/round.h"
 #include "src/onehost/coll/scatter_pattern.h"
 #include "src/onehost/coll/view.h"
@@ -39,6 +40,13 @@ static muster_status scatter(mst_call *call)
     return mst_round_if_arena(call);
 }
 
+static bool read(const mst_call *call)
+{
+    size_t block = call->request->count * call->request->element_bytes;
+
+    return mst_read_lent(call, call->request->root, (size_t)call->group->base.rank * block, 0, block);
+}
+
 static void compute(const mst_inputs *inputs)
 {
     const mst_request *request = inputs->call->request;
@@ -48,4 +56,4 @@ static void compute(const mst_inputs *inputs)
                 block);
 }
 
-const mst_method mst_method_scatter = { .run = scatter, .compute = compute };
+const mst_method mst_method_scatter = { .run = scatter, .read = read, .compute = compute };
