@@ -126,15 +126,20 @@ static bool read_reason(const mst_cell *cell, char *text, size_t bytes)
     return text[0] != '\0';
 }
 
-static const char *how_it_left(const mst_rank_process *process, const mst_poison *poison)
+/* How a member left its group too early. */
+static void describe_leaving(const mst_rank_process *process, const mst_poison *poison, char *text,
+                             size_t bytes)
 {
+    muster_termination ended = process->termination;
+
     if (poison->kind == MST_POISON_EXECED)
-        return "executed another program (exec)";
-    if (poison->kind == MST_POISON_REGROUPS)
-        return "went to shrink or grow the group";
-    if (process->termination.kind == MUSTER_TERMINATION_EXITED && process->termination.code == 0)
-        return "exited with status 0";
-    return poison->code ? "ended" : "freed the group";
+        muster_termination_describe((muster_termination){ MUSTER_TERMINATION_EXECED, 0 }, text, bytes);
+    else if (poison->kind == MST_POISON_REGROUPS)
+        snprintf(text, bytes, "went to shrink or grow the group");
+    else if (ended.kind == MUSTER_TERMINATION_EXITED && ended.code == 0)
+        muster_termination_describe(ended, text, bytes);
+    else
+        snprintf(text, bytes, poison->code ? "ended" : "freed the group");
 }
 
 /* Why the process's group was broken, unless by a rank's failure: a member left too early, or wrote a
@@ -159,9 +164,11 @@ static bool explain(const mst_job *job, const mst_rank_process *failed, const ms
         return said;
     }
     const mst_rank_process *left = &job->processes[seat];
+    char leaving[120];
     if (left == failed) /* its own failure says more */
         return false;
-    snprintf(text, bytes, "rank %d %s while others still needed it", left->rank, how_it_left(left, &poison));
+    describe_leaving(left, &poison, leaving, sizeof leaving);
+    snprintf(text, bytes, "rank %d %s while others still needed it", left->rank, leaving);
     return true;
 }
 

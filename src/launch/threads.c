@@ -86,14 +86,12 @@ static void fill_in(const team *team, const rank_thread *threads, muster_report 
     if (report->first_failed < 0)
         return;
     const rank_thread *first = &threads[report->first_failed];
+    char ended[60];
     report->exit_status = first->code;
     report->first = (muster_termination){ MUSTER_TERMINATION_EXITED, first->code };
-    if (first->detail[0])
-        snprintf(report->summary, sizeof report->summary, "rank %d could not start: %s", first->rank,
-                 first->detail);
-    else
-        snprintf(report->summary, sizeof report->summary, "rank %d exited with status %d", first->rank,
-                 first->code);
+    muster_termination_describe(report->first, ended, sizeof ended);
+    snprintf(report->summary, sizeof report->summary, "rank %d %s%s", first->rank,
+             first->detail[0] ? "could not start: " : ended, first->detail);
 }
 
 muster_status mst_launch_threads(const muster_launch_config *config, mst_arena *arena, muster_rank_fn fn,

@@ -51,7 +51,7 @@ START_TEST(test_without_a_limit_nothing_passes)
 }
 END_TEST
 
-/* Being late a little, as everybody is on a busy machine, is waiting. */
+/* A sleep that takes a little longer, as on a busy machine, counts in full. */
 START_TEST(test_lateness_counts)
 {
     mst_deadline deadline = begin(1000 * MS);
@@ -61,8 +61,8 @@ START_TEST(test_lateness_counts)
 }
 END_TEST
 
-/* Stopped when all but a moment is used up: of an hour nothing counts but what was slept for, and who is
- * waited for has its whole time again. */
+/* Of a stop of an hour only the sleep that was asked for counts, and the limit begins anew, though nearly all
+ * of it was used up: the awaited rank, which was stopped as well, has its whole time again. */
 START_TEST(test_a_stop_does_not_count_and_begins_anew)
 {
     mst_deadline deadline = begin(1000 * MS);
@@ -77,7 +77,7 @@ START_TEST(test_a_stop_does_not_count_and_begins_anew)
 }
 END_TEST
 
-/* Whatever runs less than the limit in all is never ended by stops, however many. */
+/* A wait that has run for less than the limit is never ended by stops, however many. */
 START_TEST(test_many_stops_end_nobody_who_is_in_time)
 {
     uint64_t state = 3;
@@ -99,7 +99,7 @@ START_TEST(test_many_stops_end_nobody_who_is_in_time)
 }
 END_TEST
 
-/* Who gets a CPU only now and then sees nothing but gaps, and ends all the same. */
+/* A waiter that gets a CPU only now and then sees gaps only, and its wait ends all the same. */
 START_TEST(test_a_starved_waiter_ends)
 {
     mst_deadline deadline = begin(1000 * MS);
@@ -121,7 +121,7 @@ START_TEST(test_short_limits_see_short_stops)
 }
 END_TEST
 
-/* What nobody is waited for in does not begin anew. */
+/* The time limit of a run, in which no rank in particular is awaited, does not begin anew. */
 START_TEST(test_the_time_of_a_run_is_used_up_once)
 {
     mst_deadline deadline = begin(1000 * MS);
@@ -135,7 +135,7 @@ START_TEST(test_the_time_of_a_run_is_used_up_once)
 }
 END_TEST
 
-/* Between two parts of a wait other things are done, which do not count. */
+/* What is done between two parts of a wait does not count. */
 START_TEST(test_what_is_between_waits_does_not_count)
 {
     mst_deadline deadline = begin(1000 * MS);

@@ -36,7 +36,7 @@ uint64_t mst_varied_plan(mst_call *call, bool *lends)
 
 /* ---- filling ---- */
 
-/* Where in the input the block for that rank is; *packed: those before it together. */
+/* Where in the input the block for that rank is; *packed: the elements of the blocks before it. */
 static size_t place_in(const mst_request *request, int rank, size_t *packed)
 {
     size_t at = *packed;
@@ -60,7 +60,7 @@ static void fill_places(const mst_call *call, mst_varied_entry *entry, uint64_t 
     for (int rank = 0; rank < group->base.size; rank++) {
         size_t at = place_in(request, rank, &packed) * request->element_bytes;
         size_t bytes = mst_counts_of(&request->gives, rank) * request->element_bytes;
-        bool needs = bytes && rank != group->base.rank; /* who reads its own from the buffer */
+        bool needs = bytes && rank != group->base.rank; /* our own one is read from the buffer */
 
         entry->numbers[PLACES * group->base.size + rank] = lent ? lent + at : copied + used;
         if (lent || !needs || is_copied)
