@@ -26,6 +26,7 @@ static const char *const known[] = {
     "MUSTER_STREAM_BYTES",
     "MUSTER_THREADS_MULTIPLE",
     "MUSTER_TIMEOUT",
+    "MUSTER_TORCH_BACKEND",
     "MUSTER_TUNING",
     NULL,
 };

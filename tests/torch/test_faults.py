@@ -12,6 +12,7 @@ import torch.distributed._functional_collectives as functional
 import muster.torch
 from torch_ranks import expect, run, values
 
+COMPILED = muster.torch.is_compiled  # the backend in C++, which has no links
 KILLED = "rank {} was killed by signal 9 (Killed)"
 
 
@@ -154,7 +155,7 @@ def late(what):
             "of a group, barrier": lambda: dist.barrier(group),
             "of a group, started": lambda: dist.all_reduce(torch.ones(1), group=group, async_op=True).wait(),
             "of a group, recv": lambda: dist.recv(torch.ones(1), 1, group=group),
-            "of a group, send": lambda: dist.send(torch.ones(1), 1, group=group),
+            "of a group, send": lambda: dist.send(torch.ones(1 << 22), 1, group=group),  # too long to be buffered
             "new_group": lambda: dist.new_group([0, 1], timeout=soon),
         }
         words = "1" if what == "new_group" else "0.5 s"
@@ -185,11 +186,16 @@ def first_message_without_the_store(killed):
     while state_of(pid) not in "TZ":
         time.sleep(0.001)
     x, peer = torch.ones(1), 3 - rank
-    if killed:  # the two are all alive, and need the store to meet
+    if killed and COMPILED:
+        work = dist.isend(x, peer, group=pair)
+        dist.recv(y := torch.zeros(1), peer, group=pair)
+        work.wait()
+        assert y == 1
+    elif killed:  # the two are all alive, and need the store to meet
         expect(dist.DistError, "", lambda: dist.irecv(x, peer, group=pair).wait())
     else:
-        expect(muster.torch.TimedOutError, "waited 0.5 s for", lambda: dist.irecv(x, peer, group=group).wait())
-        expect(muster.torch.TimedOutError, "waited 0.5 s for", lambda: dist.irecv(x, peer, group=group).wait())
+        expect(muster.torch.TimedOutError, "waited 0.5 s", lambda: dist.irecv(x, peer, group=group).wait())
+        expect(muster.torch.TimedOutError, "waited 0.5 s", lambda: dist.irecv(x, peer, group=group).wait())
     began = time.monotonic()
     dist.destroy_process_group()
     assert time.monotonic() - began < 10
@@ -200,8 +206,8 @@ def first_message_without_the_store(killed):
 
 def first_message_for_who_has_left(wanted):
     """Rank 1 has destroyed the group before rank 0 says that it has something for it, or wants something; `wanted`: it
-    once wanted something of rank 0."""
-    x, group = torch.ones(3), dist.new_group()
+    once wanted something of rank 0. (What is short would be buffered by the backend in C++.)"""
+    x, group = torch.ones(1 << 22), dist.new_group()
     dist.barrier()
     if dist.get_rank() == 1:
         if wanted:
@@ -314,6 +320,7 @@ class Faults(unittest.TestCase):
         for elements in (10, 1 << 18):
             self.assert_told(run(3, pipeline, elements), dead=2)
 
+    @unittest.skipIf(COMPILED, "it has no links")
     def test_told_by_a_link(self):
         self.assertIn(KILLED.format(2), run(3, told_by_a_link)[0].error.message)
 
@@ -325,9 +332,10 @@ class Faults(unittest.TestCase):
                     self.assert_told(run(2, meet_the_dead, what, knows), dead=1)
 
     def test_future_of_the_dead(self):
-        """torch's own futures raise RuntimeError; it names ours."""
+        """torch's own futures of Python raise RuntimeError; it names ours."""
         end = run(2, meet_the_dead, "future", True)[0]
-        self.assertIn("PeerDiedError: " + KILLED.format(1), end.error.message)
+        self.assertIn(KILLED.format(1), end.error.message)
+        self.assertIn("PeerDiedError", end.error.name + end.error.message)
 
     def test_backward(self):
         self.assert_told(run(2, backward), dead=1)
@@ -350,6 +358,7 @@ class Faults(unittest.TestCase):
                 values(2, first_message_for_who_has_left, wanted)
         values(2, first_message_for_who_has_given_up)
 
+    @unittest.skipIf(COMPILED, "it has no links")
     def test_killed_while_they_meet(self):
         ends = run(2, killed_while_they_meet)
         self.assertEqual((ends[0].status, ends[1].signal), (7, signal.SIGKILL), ends)

@@ -9,7 +9,9 @@ PYTHONPATH=$TEST_BUILD/bindings/python
 PYTHONDONTWRITEBYTECODE=1
 OMP_NUM_THREADS=1
 export PYTHONPATH PYTHONDONTWRITEBYTECODE OMP_NUM_THREADS
-unset RANK WORLD_SIZE MASTER_ADDR MASTER_PORT
+unset RANK WORLD_SIZE MASTER_ADDR MASTER_PORT MUSTER_TORCH_BACKEND
+XDG_CACHE_HOME=$TEST_SOURCE/build/torch-cache # what is compiled serves all builds
+export XDG_CACHE_HOME
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 program=$TEST_SOURCE/tests/torch/program.py
@@ -32,6 +34,13 @@ expect_trained() { # expect_trained RANKS WAY
 expect_no_names() {
     checks=$((checks + 1))
     [ -z "$(ls /dev/shm | grep muster-torch)" ] || { ls /dev/shm >"$work/out"; fail "a name was left in /dev/shm"; }
+}
+
+# Once for this source, which takes a minute and more; what the compiler says is nothing.
+compile_backend() {
+    checks=$((checks + 1))
+    MUSTER_TORCH_BACKEND=c++ timeout 900 "$python" -c 'import muster.torch' >"$work/out" 2>&1 || fail "$python: the backend"
+    ! grep -v "^muster: compiling muster.torch for PyTorch" "$work/out" || fail "$python: words at the import"
 }
 
 run_program() {
@@ -61,13 +70,28 @@ run_torchrun() {
     expect_no_names
 }
 
-run_tests() { # each file on its own: a file's failure is its own
+run_file() { # run_file NAME [CASE]...
+    file=$TEST_SOURCE/tests/torch/$1
+    shift
+    PYTHONPATH=$PYTHONPATH:$TEST_SOURCE/tests/torch PYTHONWARNINGS=ignore::FutureWarning timeout 900 \
+        "$python" "$file" "$@" >"$work/out" 2>&1 || fail "$python, $(basename "$file") $MUSTER_TORCH_BACKEND"
+    ran=$(sed -n 's/^Ran \([0-9]*\) tests*.*/\1/p' "$work/out")
+    checks=$((checks + ${ran:-0} + 1))
+}
+
+# Each file on its own: a file's failure is its own. By the backend in C++; and what the one in Python does apart.
+run_tests() {
+    MUSTER_TORCH_BACKEND=c++
+    export MUSTER_TORCH_BACKEND
     for file in "$TEST_SOURCE"/tests/torch/test_*.py; do
-        PYTHONPATH=$PYTHONPATH:$TEST_SOURCE/tests/torch PYTHONWARNINGS=ignore::FutureWarning timeout 900 \
-            "$python" "$file" >"$work/out" 2>&1 || fail "$python, $(basename "$file")"
-        ran=$(sed -n 's/^Ran \([0-9]*\) tests.*/\1/p' "$work/out")
-        checks=$((checks + ${ran:-0} + 1))
+        run_file "$(basename "$file")"
     done
+    MUSTER_TORCH_BACKEND=python
+    run_file test_collectives.py
+    run_file test_messages.py
+    run_file test_faults.py Faults.test_killed_while_they_meet Faults.test_told_by_a_link Faults.test_meet_the_dead \
+        Faults.test_first_message_for_who_has_left
+    unset MUSTER_TORCH_BACKEND
 }
 
 expect_refused() { # expect_refused PYTHON VERSION
@@ -92,6 +116,7 @@ for python in "$TEST_TORCH_PYTHON" "$TEST_PYTHON" /usr/bin/python3; do
         continue
     fi
     found=1
+    compile_backend
     run_program
     [ "$python" != "$TEST_TORCH_PYTHON" ] || run_tests
     run_torchrun

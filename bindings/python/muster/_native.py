@@ -70,8 +70,8 @@ def _cache():
 def _digest(sources, against, options):
     """Of what it is made from, wherever that lies."""
     digest = hashlib.sha256()
-    files = [*sources, *{header for source in sources for header in source.parent.glob("*.h")},
-             _INCLUDE / "muster" / "muster.h"]
+    beside = {path for source in sources for path in source.parent.iterdir() if path.suffix in (".h", ".cpp")}
+    files = [*beside, _INCLUDE / "muster" / "muster.h"]
     for path in sorted(files):
         digest.update(str(path.name).encode() + b"\0" + path.read_bytes() + b"\0")
     flags = [option for option in options if os.sep not in option]

@@ -71,6 +71,7 @@ muster_group *group_of_argument(PyObject *object);
 bool has_interrupted(void *unused);
 
 PyObject *python_init(PyObject *module, PyObject *args, PyObject *keywords);
+PyObject *python_has_world(PyObject *module, PyObject *unused);
 PyObject *python_mark_phase(PyObject *module, PyObject *args);
 PyObject *python_is_available(PyObject *module, PyObject *args, PyObject *keywords);
 

@@ -349,6 +349,19 @@ static PyObject *leave(PyObject *self, PyObject *unused)
     return raise_status(status);
 }
 
+/* For muster.torch: the address of the group, which is the caller's from now on. */
+static PyObject *release(PyObject *self, PyObject *unused)
+{
+    group_object *object = (group_object *)self;
+    muster_group *group = group_of_object(self);
+
+    (void)unused;
+    if (!group)
+        return NULL;
+    object->group = NULL;
+    return PyLong_FromVoidPtr(group);
+}
+
 static PyObject *repr(PyObject *self)
 {
     const muster_group *group = ((group_object *)self)->group;
@@ -382,6 +395,7 @@ static PyMethodDef methods[] = {
     { "_set_timeout", set_timeout_ns, METH_VARARGS, NULL },
     { "_check", check, METH_NOARGS, NULL },
     { "_leave", leave, METH_NOARGS, NULL },
+    { "_release", release, METH_NOARGS, NULL },
     { NULL, NULL, 0, NULL },
 };
 

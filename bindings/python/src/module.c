@@ -26,6 +26,7 @@ static PyMethodDef methods[] = {
     { "share", python_share, METH_VARARGS, NULL },
     { "queue", python_queue, METH_VARARGS, NULL },
     { "attach", python_attach, METH_VARARGS, NULL },
+    { "has_world", python_has_world, METH_NOARGS, NULL },
     { "mark_phase", python_mark_phase, METH_VARARGS, NULL },
     { "end_rank", python_end_rank, METH_NOARGS, NULL },
     { "begin_rank", python_begin_rank, METH_NOARGS, NULL },

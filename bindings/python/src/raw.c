@@ -124,6 +124,13 @@ static bool is_broken(void *group)
     return has_interrupted(NULL) || muster_group_status(group) != MUSTER_OK;
 }
 
+/* A Group, or the address of one that has been released. */
+static muster_group *group_or_address(PyObject *object)
+{
+    return PyLong_Check(object) ? PyLong_AsVoidPtr(object) : group_of_argument(object);
+}
+
+/* `beside`: threads of the program send and receive, and messages go on beside the program. */
 PyObject *python_attach(PyObject *module, PyObject *args)
 {
     muster_config config = MUSTER_CONFIG_INIT;
@@ -132,15 +139,17 @@ PyObject *python_attach(PyObject *module, PyObject *args)
     PyObject *object = Py_None;
     Py_ssize_t staging_bytes = 0;
     muster_status status;
+    int beside = 0;
 
     (void)module;
-    if (!PyArg_ParseTuple(args, "siiLL|On:attach", &config.arena, &config.rank, &config.size, &timeout_ns,
-                          &attach_timeout_ns, &object, &staging_bytes) ||
-        (object != Py_None && !(watched = group_of_argument(object))))
+    if (!PyArg_ParseTuple(args, "siiLL|Onp:attach", &config.arena, &config.rank, &config.size, &timeout_ns,
+                          &attach_timeout_ns, &object, &staging_bytes, &beside) ||
+        (object != Py_None && !(watched = group_or_address(object))))
         return NULL;
     config.timeout_ns = timeout_ns;
     config.attach_timeout_ns = attach_timeout_ns;
     config.staging_bytes = (size_t)staging_bytes;
+    config.threads_multiple = config.progress_thread = beside != 0;
     config.interrupt = watched ? is_broken : has_interrupted;
     config.interrupt_arg = watched;
     Py_BEGIN_ALLOW_THREADS

@@ -131,6 +131,17 @@ muster_group *group_of_argument(PyObject *object)
     return group_of_object(state->world);
 }
 
+/* For muster.torch, which needs a world that is attached in a way of its own: whether there is one already.
+ */
+PyObject *python_has_world(PyObject *module, PyObject *unused)
+{
+    module_state *state = state_of_module();
+
+    (void)module;
+    (void)unused;
+    return PyBool_FromLong(state->world && is_own(state->world));
+}
+
 /* mark_phase(name, group) of muster._phase */
 PyObject *python_mark_phase(PyObject *module, PyObject *args)
 {

@@ -10,6 +10,7 @@ here, right or refused in words; what an operation fails with is raised where it
 import os
 import secrets
 import socket
+import warnings
 
 try:
     import torch
@@ -26,11 +27,44 @@ if not dist.is_available():
     raise ImportError("muster.torch needs a PyTorch that was built with torch.distributed, and this one was not")
 
 from .. import _muster, _names
+from ._compiled import Compiled
 from ._errors import AbortedError, DeadlockError, Error, MismatchError, PeerDiedError, TimedOutError, as_torch_has_it
-from ._group import ProcessGroupMuster, leave_all  # noqa: F401: the latter for muster.testing
+from ._group import ProcessGroupMuster
+from ._group import leave_all as _leave_all_in_python
 
 __all__ = ["AbortedError", "DeadlockError", "Error", "MismatchError", "PeerDiedError", "ProcessGroupMuster",
            "TimedOutError"]
+
+
+
+
+def _choose_backend():
+    """The one in C++, or None: the one in Python serves."""
+    wanted = os.environ.get("MUSTER_TORCH_BACKEND", "")
+    if wanted not in ("", "c++", "python"):
+        raise ImportError(f"MUSTER_TORCH_BACKEND is {wanted!r}; expected c++ or python, or nothing: the first that can "
+                          "be had")
+    if wanted == "python":
+        return None
+    try:
+        return Compiled()
+    except ImportError as why:
+        if wanted:
+            raise
+        warnings.warn(f"{why}. The backend in Python serves, which is slower", RuntimeWarning, stacklevel=3)
+        return None
+
+
+_backend = _choose_backend()
+is_compiled = _backend is not None  # the backend in C++ serves
+_goes_on_beside = False  # muster run's world has been attached so that its messages go on beside the program
+
+
+def leave_all():
+    """At the end of a process that ends without Python's own end, as a rank of muster.testing does."""
+    _leave_all_in_python()
+    if _backend:
+        _backend.leave_all()
 
 
 def _choose_port():
@@ -39,11 +73,29 @@ def _choose_port():
         return probe.getsockname()[1]
 
 
+def _world():
+    """That which muster run has started; unless the program has attached to it before, as the backend needs it."""
+    global _goes_on_beside
+    if not _muster.has_world():
+        before = dict(os.environ)
+        if _backend:
+            os.environ.update(MUSTER_THREADS_MULTIPLE="1", MUSTER_PROGRESS_THREAD="1", MUSTER_ONE_THREAD="0")
+        try:
+            _muster.init()
+            _goes_on_beside = _backend is not None
+        finally:
+            for name in ("MUSTER_THREADS_MULTIPLE", "MUSTER_PROGRESS_THREAD", "MUSTER_ONE_THREAD"):
+                os.environ.pop(name, None)
+                if name in before:
+                    os.environ[name] = before[name]
+    return _muster.init()
+
+
 def _describe_world():
     """What init_process_group reads from the environment, where muster run has started the ranks."""
     if "MUSTER_RANK" not in os.environ or "MASTER_PORT" in os.environ:
         return
-    world = _muster.init()
+    world = _world()
     port = memoryview(bytearray(8)).cast("q")
     if world.rank() == 0:
         port[0] = _choose_port()
@@ -52,19 +104,27 @@ def _describe_world():
                       WORLD_SIZE=str(world.size()))
 
 
+def _watched():
+    """What tells of ends while a group is made: the world's group, and what raises its reason."""
+    if _backend:
+        return _backend.watched(), _backend.check
+    world = dist.group.WORLD if dist.is_initialized() else None
+    group = world._group if isinstance(world, ProcessGroupMuster) else None
+    return group, group._check if group else None
+
+
 def _join(name, rank, size, timeout_ns):
     """The group of these ranks: of those that muster run has started, if it is all of them, or by the name."""
     if "MUSTER_SIZE" in os.environ and not dist.is_initialized():
-        world = _muster.init()
-        if (world.rank(), world.size()) == (rank, size):
+        world = _world()
+        if (world.rank(), world.size()) == (rank, size) and (_goes_on_beside or not _backend):
             return world.split(0)  # one of torch's own, with its own timeout
-    watched = dist.group.WORLD if dist.is_initialized() else None
-    watched = watched._group if isinstance(watched, ProcessGroupMuster) else None
+    watched, check = _watched()
     try:
-        return _muster.attach(name, rank, size, timeout_ns, timeout_ns or -1, watched)
+        return _muster.attach(name, rank, size, timeout_ns, timeout_ns or -1, watched, 0, _backend is not None)
     except _muster.AbortedError:
         if watched is not None:
-            watched._check()  # the reason
+            check()  # the reason
         raise
 
 
@@ -75,7 +135,7 @@ def _create(store, rank, size, timeout):
     name = store.get("muster").decode()
     try:
         group = _join(name, rank, size, max(0, round(timeout.total_seconds() * 1e9)))
-        return ProcessGroupMuster(group, name, store, timeout)
+        return _backend.create(group, timeout) if _backend else ProcessGroupMuster(group, name, store, timeout)
     except _muster.Error as error:
         raise as_torch_has_it(error) from None
 

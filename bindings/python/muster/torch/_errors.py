@@ -47,3 +47,16 @@ def as_torch_has_it(error):
     made = kind(str(error))
     made.__dict__.update(error.__dict__)  # rank, termination and the like
     return made
+
+
+_BY_STATUS = {"peer died": PeerDiedError, "timed out": TimedOutError, "ranks disagree": MismatchError,
+              "deadlock": DeadlockError, "aborted": AbortedError}
+
+
+def make(status, sentence, parts):
+    """The exception of a failure in C++: `status` in words, `parts`: rank, signal and the like, as far as known."""
+    if status in ("no space in the arena", "out of memory"):
+        return MemoryError(sentence)
+    made = _BY_STATUS.get(status, Error)(sentence)
+    made.__dict__.update(parts, status=status)
+    return made

@@ -1,0 +1,201 @@
+// The backend's settings, its messages and its end, of backend.h.
+#include "backend.h"
+
+namespace muster_torch
+{
+
+namespace
+{
+
+const at::Tensor &only_one(const Tensors &tensors)
+{
+    TORCH_CHECK_VALUE(tensors.size() == 1, "a message is one tensor, and these are ", tensors.size());
+    return tensors[0];
+}
+
+} // namespace
+
+Backend::Backend(muster_group *group, muster_group *messages, milliseconds timeout, milliseconds most)
+    : ::c10d::Backend(muster_group_rank(group), muster_group_size(group)), group_(group),
+      callers_(std::make_shared<Callers>()), messages_(messages, callers_), timeout_(timeout), most_(most)
+{
+    muster_group_set_interrupt(group, has_interrupted, nullptr);
+    muster_group_set_interrupt(messages, has_interrupted, nullptr);
+    init();
+    is_there(true);
+}
+
+Backend::~Backend()
+{
+    is_there(false);
+    close(false);
+}
+
+milliseconds Backend::limited(milliseconds timeout) const
+{
+    timeout = std::max(timeout, milliseconds(0));
+    return most_.count() > 0 && (timeout.count() == 0 || timeout > most_) ? most_ : timeout;
+}
+
+c10::intrusive_ptr<Backend::Options> Backend::getBackendOptions()
+{
+    return c10::make_intrusive<Options>("muster", timeout_.load());
+}
+
+::c10d::ErrorType Backend::getError()
+{
+    switch (muster_group_status(group_)) {
+    case MUSTER_OK:
+        return ::c10d::ErrorType::SUCCESS;
+    case MUSTER_ERR_TIMED_OUT:
+        return ::c10d::ErrorType::TIMEOUT;
+    case MUSTER_ERR_PEER_DIED:
+        return ::c10d::ErrorType::REMOTE_ERROR;
+    default:
+        return ::c10d::ErrorType::COMM_ERROR;
+    }
+}
+
+void Backend::check_group()
+{
+    TORCH_CHECK(!closed_, DESTROYED);
+    check(muster_group_status(group_));
+}
+
+void Backend::setGroupUid(const std::string &uid)
+{
+    ::c10d::Backend::setGroupUid(uid);
+    shown_.clear();
+}
+
+// muster's errors, inspect, ps and traces show the description, such as mesh_tp, or else PyTorch's number.
+// The group of all ranks, which is default_pg and number 0, needs no name.
+void Backend::name_group()
+{
+    shown_ = pg_desc_;
+    std::string name = pg_desc_.empty() || pg_desc_ == "undefined" ? pg_uid_ : pg_desc_;
+    if (name == "default_pg" || name == "0")
+        return;
+    for (char &c : name)
+        if (static_cast<unsigned char>(c) < ' ' || c == 0x7f)
+            c = '?';
+    name.resize(std::min(name.size(), static_cast<size_t>(MUSTER_GROUP_NAME_BYTES - 1)));
+    check(muster_group_set_name(group_, name.c_str()));
+    muster_group_set_name(messages_.group(), name.c_str()); // unless a thread is in a call of it
+}
+
+// ---- several as one ----
+
+void Backend::startCoalescing()
+{
+    coalesced_.clear();
+    coalesces_ = std::this_thread::get_id();
+}
+
+WorkPtr Backend::endCoalescing()
+{
+    coalesces_ = std::thread::id();
+    return c10::make_intrusive<Coalesced>(std::move(coalesced_));
+}
+
+WorkPtr Backend::begun(const WorkPtr &work)
+{
+    if (coalesces_ == std::this_thread::get_id())
+        coalesced_.push_back(work);
+    return work;
+}
+
+// ---- barriers ----
+
+WorkPtr Backend::barrier(const ::c10d::BarrierOptions &opts)
+{
+    const Told told = { OpType::BARRIER, "muster:barrier", opts.asyncOp, opts.timeout };
+
+    return run(told, {}, {}, [](muster_group *group) { check(muster_barrier(group)); });
+}
+
+// Every barrier of muster's says who is missing; that all of them are waited for makes no difference.
+void Backend::monitoredBarrier(const ::c10d::BarrierOptions &opts, bool)
+{
+    const Told told = { OpType::BARRIER, "muster:monitored_barrier", false, opts.timeout };
+
+    run(told, {}, {}, [](muster_group *group) { check(muster_barrier(group)); });
+}
+
+// ---- messages ----
+
+WorkPtr Backend::send(Tensors &tensors, int peer, int tag)
+{
+    TORCH_CHECK(!closed_, DESTROYED);
+    return begun(messages_.send(only_one(tensors), peer, tag, limit()));
+}
+
+WorkPtr Backend::recv(Tensors &tensors, int peer, int tag)
+{
+    TORCH_CHECK(!closed_, DESTROYED);
+    return begun(messages_.receive(only_one(tensors), peer, tag, limit()));
+}
+
+WorkPtr Backend::recvAnysource(Tensors &tensors, int tag)
+{
+    TORCH_CHECK(!closed_, DESTROYED);
+    return begun(messages_.receive_any(only_one(tensors), tag, limit()));
+}
+
+// ---- groups of some of its ranks, and its end ----
+
+c10::intrusive_ptr<::c10d::Backend> Backend::split(const c10::intrusive_ptr<::c10d::Store> &,
+                                                   const std::vector<int> &ranks,
+                                                   const c10::intrusive_ptr<Options> &opts)
+{
+    const Told told = { OpType::BARRIER, "muster:split", false, ::c10d::kUnsetTimeout };
+    muster_group *subset = nullptr, *messages = nullptr;
+
+    if (std::find(ranks.begin(), ranks.end(), rank_) == ranks.end())
+        return nullptr;
+    run(told, {}, {}, [&](muster_group *group) {
+        check(muster_group_subset(group, ranks.data(), static_cast<int>(ranks.size()), &subset));
+        muster_status status = muster_group_dup(subset, &messages);
+        if (status != MUSTER_OK)
+            muster_group_free(subset);
+        check(status);
+    });
+    return c10::make_intrusive<Backend>(subset, messages, opts ? opts->timeout : timeout_.load(), most_);
+}
+
+void Backend::abort()
+{
+    if (closed_)
+        return;
+    muster_group_abort(group_, "abort() of the process group");
+    muster_group_abort(messages_.group(), "abort() of the process group");
+}
+
+void Backend::shutdown()
+{
+    close(true);
+}
+
+void Backend::leave()
+{
+    close(false);
+}
+
+void Backend::close(bool may_wait)
+{
+    if (closed_.exchange(true))
+        return;
+    if (muster_group_status(group_) == MUSTER_ERR_FORKED) {
+        lane_.abandon(); // its thread, and everything else, is the parent's
+        return;
+    }
+    if (!may_wait && !lane_.is_idle())
+        muster_group_abort(group_, "the rank ended with collectives under way");
+    messages_.close();
+    lane_.close();
+    callers_->close();
+    muster_group_free(group_);
+    group_ = nullptr;
+}
+
+} // namespace muster_torch

@@ -1,0 +1,115 @@
+// Errors and signals, of errors.h.
+#include "errors.h"
+
+namespace muster_torch
+{
+
+const char *const DESTROYED = "the process group has been destroyed";
+
+namespace
+{
+
+PyObject *maker; // for the life of the process: translators cannot be removed
+
+bool is_main_thread()
+{
+    static thread_local const bool main = [] {
+        pybind11::gil_scoped_acquire held;
+        pybind11::object threading = pybind11::module_::import("threading");
+        return threading.attr("main_thread")().attr("ident").cast<unsigned long>() ==
+               PyThread_get_thread_ident();
+    }();
+    return main;
+}
+
+pybind11::dict parts_of(const muster_error_info &info)
+{
+    pybind11::dict parts;
+    char words[120] = "";
+
+    if (info.termination.kind != MUSTER_TERMINATION_NONE)
+        muster_termination_describe(info.termination, words, sizeof words);
+    if (info.rank >= 0)
+        parts["rank"] = info.rank;
+    if (words[0])
+        parts["termination"] = words;
+    if (info.termination.kind == MUSTER_TERMINATION_SIGNALED)
+        parts["signal"] = info.termination.code;
+    if (info.termination.kind == MUSTER_TERMINATION_EXITED)
+        parts["exit_status"] = info.termination.code;
+    if (info.operation[0])
+        parts["operation"] = info.operation;
+    if (info.group_name[0])
+        parts["group"] = info.group_name;
+    if (info.deadline_ns)
+        parts["deadline"] = static_cast<double>(info.deadline_ns) / 1e9;
+    return parts;
+}
+
+void translate(std::exception_ptr thrown)
+{
+    try {
+        if (thrown)
+            std::rethrow_exception(thrown);
+    } catch (const Failure &failure) {
+        pybind11::object error = pybind11::reinterpret_borrow<pybind11::object>(maker)(
+            muster_status_string(failure.status), failure.what_without_backtrace(), parts_of(failure.info));
+        PyErr_SetObject(reinterpret_cast<PyObject *>(Py_TYPE(error.ptr())), error.ptr());
+    }
+}
+
+} // namespace
+
+void translate_failures_by(pybind11::object make)
+{
+    bool first = maker == nullptr;
+
+    maker = make.release().ptr();
+    if (first)
+        pybind11::register_exception_translator(translate);
+}
+
+bool has_interrupted(void *)
+{
+    if (!is_main_thread())
+        return false;
+    pybind11::gil_scoped_acquire held;
+    return PyErr_CheckSignals() < 0;
+}
+
+void check_signals()
+{
+    if (!is_main_thread())
+        return;
+    pybind11::gil_scoped_acquire held;
+    if (PyErr_CheckSignals() < 0)
+        throw pybind11::error_already_set();
+}
+
+void fail(muster_status status)
+{
+    const std::string sentence =
+        muster_error_detail()[0] ? muster_error_detail() : muster_status_string(status);
+    muster_error_info info = MUSTER_ERROR_INFO_INIT;
+
+    if (status == MUSTER_ERR_ABORTED && is_main_thread()) {
+        pybind11::gil_scoped_acquire held;
+        if (PyErr_Occurred())
+            throw pybind11::error_already_set();
+    }
+    muster_last_error(&info);
+    TORCH_CHECK_VALUE(status != MUSTER_ERR_INVALID, sentence);
+    TORCH_CHECK_NOT_IMPLEMENTED(status != MUSTER_ERR_UNSUPPORTED, sentence);
+    throw Failure(status, sentence, info);
+}
+
+void fail_with(muster_status status, const std::string &sentence)
+{
+    muster_error_info info = MUSTER_ERROR_INFO_INIT;
+
+    info.status = status;
+    info.rank = -1;
+    throw Failure(status, sentence, info);
+}
+
+} // namespace muster_torch

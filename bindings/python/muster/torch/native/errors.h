@@ -1,0 +1,52 @@
+// What muster's calls fail with, as PyTorch has it: a DistBackendError, for C++ as well as for Python, where
+// it is muster's own exception at once, with its parts as attributes. A refusal is an error of the call
+// alone.
+#pragma once
+
+#include <string>
+
+#include <c10/util/Exception.h>
+#include <torch/csrc/utils/pybind.h>
+
+#include "muster/muster.h"
+
+namespace muster_torch
+{
+
+class Failure : public c10::DistBackendError
+{
+  public:
+    Failure(muster_status status, const std::string &sentence, const muster_error_info &info)
+        : c10::DistBackendError(sentence, c10::Backtrace()), status(status), info(info)
+    {
+    }
+
+    const muster_status status;
+    const muster_error_info info;
+};
+
+// Throws what this thread's last call of muster has failed with, or what a signal handler of Python has
+// raised while it waited.
+[[noreturn]] void fail(muster_status status);
+
+inline void check(muster_status status)
+{
+    if (status != MUSTER_OK)
+        fail(status);
+}
+
+// A failure that is not the library's.
+[[noreturn]] void fail_with(muster_status status, const std::string &sentence);
+
+extern const char *const DESTROYED;
+
+// Lets Python's signal handlers run, on the main thread; whether one has raised.
+bool has_interrupted(void *);
+
+// Throws what a signal handler has raised.
+void check_signals();
+
+// `make(status, sentence, parts)` of muster.torch: the exception of Python.
+void translate_failures_by(pybind11::object make);
+
+} // namespace muster_torch

@@ -1,0 +1,119 @@
+// The threads of lane.h.
+#include "lane.h"
+
+namespace muster_torch
+{
+
+bool Lane::enter()
+{
+    std::lock_guard<std::mutex> held(mutex_);
+
+    if (busy_ || !tasks_.empty())
+        return false;
+    return busy_ = true;
+}
+
+void Lane::leave()
+{
+    std::lock_guard<std::mutex> held(mutex_);
+
+    busy_ = false;
+    changed_.notify_all();
+}
+
+void Lane::push(std::function<void()> task)
+{
+    std::lock_guard<std::mutex> held(mutex_);
+
+    tasks_.push_back(std::move(task));
+    if (!thread_.joinable())
+        thread_ = std::thread([this] { serve(); });
+    changed_.notify_all();
+}
+
+void Lane::serve()
+{
+    std::unique_lock<std::mutex> held(mutex_);
+
+    for (;;) {
+        changed_.wait(held, [this] { return (!busy_ && !tasks_.empty()) || (closing_ && tasks_.empty()); });
+        if (tasks_.empty())
+            return;
+        {
+            std::function<void()> task = std::move(tasks_.front());
+            tasks_.pop_front();
+            busy_ = true;
+            held.unlock();
+            task();
+        } // what it holds is freed before others see that it is done
+        held.lock();
+        busy_ = false;
+        changed_.notify_all();
+    }
+}
+
+bool Lane::is_idle()
+{
+    std::lock_guard<std::mutex> held(mutex_);
+
+    return !busy_ && tasks_.empty();
+}
+
+void Lane::drain()
+{
+    std::unique_lock<std::mutex> held(mutex_);
+
+    changed_.wait(held, [this] { return !busy_ && tasks_.empty(); });
+}
+
+void Lane::close()
+{
+    {
+        std::lock_guard<std::mutex> held(mutex_);
+        closing_ = true;
+        changed_.notify_all();
+    }
+    if (thread_.joinable())
+        thread_.join();
+}
+
+void Callers::post(std::function<void()> task)
+{
+    std::lock_guard<std::mutex> held(mutex_);
+
+    tasks_.push_back(std::move(task));
+    if (idle_ >= tasks_.size())
+        changed_.notify_one();
+    else
+        std::thread([self = shared_from_this()] { self->serve(); }).detach();
+}
+
+void Callers::serve()
+{
+    std::unique_lock<std::mutex> held(mutex_);
+
+    for (;;) {
+        idle_++;
+        changed_.wait(held, [this] { return closing_ || !tasks_.empty(); });
+        idle_--;
+        if (tasks_.empty())
+            return;
+        {
+            std::function<void()> task = std::move(tasks_.front());
+            tasks_.pop_front();
+            held.unlock();
+            task();
+        }
+        held.lock();
+    }
+}
+
+void Callers::close()
+{
+    std::lock_guard<std::mutex> held(mutex_);
+
+    closing_ = true;
+    changed_.notify_all();
+}
+
+} // namespace muster_torch

@@ -1,0 +1,91 @@
+// The module that muster.torch imports: makes backends of groups, and ends them all with the process.
+#include <set>
+
+#include <unistd.h>
+
+#include "backend.h"
+
+namespace py = pybind11;
+
+namespace muster_torch
+{
+namespace
+{
+
+using BackendPtr = c10::intrusive_ptr<::c10d::Backend>;
+
+Backend &ours(const BackendPtr &backend)
+{
+    auto *found = dynamic_cast<Backend *>(backend.get());
+
+    TORCH_CHECK_TYPE(found, "the backend is not muster's");
+    return *found;
+}
+
+muster_group *group_at(uintptr_t address)
+{
+    return reinterpret_cast<muster_group *>(address);
+}
+
+// All that there are in this process, for its end: Python may have none of them any more. Never destroyed, as
+// backends may be later than everything static.
+struct Living {
+    std::mutex mutex;
+    std::set<Backend *> backends;
+    pid_t process = getpid();
+};
+
+Living &living()
+{
+    static auto *const all = new Living;
+
+    if (all->process != getpid()) { // a forked child has none of its parent's
+        all->backends.clear();
+        all->process = getpid();
+    }
+    return *all;
+}
+
+} // namespace
+
+void Backend::is_there(bool there)
+{
+    std::lock_guard<std::mutex> held(living().mutex);
+
+    if (there)
+        living().backends.insert(this);
+    else
+        living().backends.erase(this);
+}
+
+void Backend::leave_all()
+{
+    std::set<Backend *> backends;
+    {
+        std::lock_guard<std::mutex> held(living().mutex);
+        backends = living().backends;
+    }
+    for (Backend *backend : backends)
+        backend->leave();
+}
+
+} // namespace muster_torch
+
+PYBIND11_MODULE(MUSTER_TORCH_MODULE, module)
+{
+    using namespace muster_torch;
+
+    module.def("translate", translate_failures_by, "translate(make): how failures become exceptions.");
+    module.def(
+        "create",
+        [](uintptr_t group, uintptr_t messages, int64_t timeout_ms, int64_t most_ms) -> BackendPtr {
+            return c10::make_intrusive<Backend>(group_at(group), group_at(messages), milliseconds(timeout_ms),
+                                                milliseconds(most_ms));
+        },
+        "create(group, messages, timeout_ms, most_ms) -> Backend: of two groups, by address, which are its "
+        "own from "
+        "now on. No timeout is above most_ms, unless that is 0.");
+    module.def("leave_all", Backend::leave_all, py::call_guard<py::gil_scoped_release>());
+    module.def("check", [](const BackendPtr &backend) { ours(backend).check_group(); });
+    module.def("address", [](const BackendPtr &backend) { return ours(backend).address(); });
+}

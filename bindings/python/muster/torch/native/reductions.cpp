@@ -1,0 +1,206 @@
+// The collectives that combine, of backend.h.
+#include "backend.h"
+
+namespace muster_torch
+{
+
+namespace
+{
+
+size_t count_of(const at::Tensor &tensor)
+{
+    return static_cast<size_t>(tensor.numel());
+}
+
+// What a rank's sparse tensor has: its sizes, how many of them are sparse, and how many elements it says.
+std::vector<int64_t> shape_of(const at::Tensor &sparse)
+{
+    std::vector<int64_t> shape = { sparse.sparse_dim(), sparse._nnz() };
+
+    shape.insert(shape.end(), sparse.sizes().begin(), sparse.sizes().end());
+    return shape;
+}
+
+// The rows of all ranks, one behind the other; `rows`: how many each has.
+Tensors gather_rows(const at::Tensor &own, const std::vector<int64_t> &rows, muster_group *group)
+{
+    const Moved moved = how_moved(own);
+    std::vector<size_t> counts;
+    int64_t all = 0, unit = 1;
+
+    for (int64_t dim : own.sizes().slice(1))
+        unit *= dim;
+    for (int64_t count : rows) {
+        counts.push_back(static_cast<size_t>(count * unit) * moved.factor);
+        all += count;
+    }
+    std::vector<int64_t> sizes = own.sizes().vec();
+    sizes[0] = all;
+    at::Tensor whole = at::empty(sizes, own.options());
+    check(muster_all_gatherv(own.data_ptr(), static_cast<size_t>(own.numel()) * moved.factor,
+                             whole.data_ptr(), counts.data(), nullptr, moved.dtype, group));
+    return whole.split_with_sizes(rows);
+}
+
+// The sum of all ranks' sparse tensors, added in the order of ranks, as gloo does it.
+at::Tensor add_sparse(const at::Tensor &tensor, muster_group *group)
+{
+    at::NoGradGuard quiet;
+    at::Tensor own = tensor.detach().coalesce();
+    const int size = muster_group_size(group);
+    std::vector<int64_t> shape = shape_of(own), all(shape.size() * static_cast<size_t>(size)), rows;
+
+    check(muster_all_gather(shape.data(), all.data(), shape.size(), MUSTER_INT64, group));
+    for (int rank = 0; rank < size; rank++) {
+        const int64_t *its = &all[shape.size() * static_cast<size_t>(rank)];
+        rows.push_back(its[1]);
+        TORCH_CHECK(its[0] == shape[0] && std::equal(its + 2, its + shape.size(), shape.begin() + 2),
+                    "Sparse dimensions do not match");
+    }
+    Tensors indices = gather_rows(own._indices().t().contiguous(), rows, group);
+    Tensors values = gather_rows(own._values().contiguous(), rows, group);
+    at::Tensor sum = at::sparse_coo_tensor(indices[0].t(), values[0], own.sizes());
+    for (size_t rank = 1; rank < indices.size(); rank++)
+        sum = sum + at::sparse_coo_tensor(indices[rank].t(), values[rank], own.sizes());
+    return sum.coalesce();
+}
+
+} // namespace
+
+WorkPtr Backend::allreduce(Tensors &tensors, const ::c10d::AllreduceOptions &opts)
+{
+    TORCH_CHECK_VALUE(!tensors.empty(), "all_reduce: no tensor; expected one");
+    if (tensors[0].layout() == at::kSparse)
+        return allreduce_sparse(tensors, opts);
+    check_tensors(tensors);
+    std::vector<Combined> how;
+    for (const at::Tensor &tensor : tensors)
+        how.emplace_back(tensor, opts.reduceOp);
+    const Told told = { OpType::ALLREDUCE, "muster:all_reduce", opts.asyncOp, opts.timeout };
+    return run(told, tensors, tensors, [tensors, how = std::move(how)](muster_group *group) {
+        for (size_t i = 0; i < tensors.size(); i++) {
+            const Place place(tensors[i]);
+            check(muster_all_reduce(place.data(), place.data(), count_of(tensors[i]), how[i].dtype, how[i].op,
+                                    group));
+            place.keep();
+        }
+    });
+}
+
+WorkPtr Backend::allreduce_coalesced(Tensors &tensors, const ::c10d::AllreduceCoalescedOptions &opts)
+{
+    return allreduce(tensors, opts);
+}
+
+WorkPtr Backend::allreduce_sparse(Tensors &tensors, const ::c10d::AllreduceOptions &opts)
+{
+    for (const at::Tensor &tensor : tensors)
+        TORCH_CHECK_VALUE(tensor.layout() == at::kSparse, "all_reduce: dense and sparse tensors in one call");
+    TORCH_CHECK_NOT_IMPLEMENTED(
+        opts.reduceOp.op_ == ::c10d::ReduceOp::SUM,
+        "muster adds sparse tensors, and has no other reduction of them; use to_dense()");
+    const Told told = { OpType::_ALLREDUCE_SPARSE, "muster:sparse_all_reduce", opts.asyncOp, opts.timeout };
+    return run(told, tensors, tensors, [tensors](muster_group *group) {
+        for (const at::Tensor &tensor : tensors) {
+            at::Tensor sum = add_sparse(tensor, group);
+            at::NoGradGuard quiet;
+            tensor.detach().copy_(sum);
+        }
+    });
+}
+
+WorkPtr Backend::reduce(Tensors &tensors, const ::c10d::ReduceOptions &opts)
+{
+    check_tensors(tensors);
+    check_root("reduce", opts.rootRank);
+    std::vector<Combined> how;
+    for (const at::Tensor &tensor : tensors)
+        how.emplace_back(tensor, opts.reduceOp);
+    const int root = static_cast<int>(opts.rootRank);
+    const Told told = { OpType::REDUCE, "muster:reduce", opts.asyncOp, opts.timeout };
+    return run(told, tensors, tensors, [this, root, tensors, how = std::move(how)](muster_group *group) {
+        for (size_t i = 0; i < tensors.size(); i++) {
+            const Place place(tensors[i]);
+            check(muster_reduce(place.data(), rank_ == root ? place.data() : nullptr, count_of(tensors[i]),
+                                how[i].dtype, how[i].op, root, group));
+            if (rank_ == root)
+                place.keep();
+        }
+    });
+}
+
+WorkPtr Backend::reduce_scatter_each(const Tensors &outs, const Tensors &ins,
+                                     const ::c10d::ReduceScatterOptions &opts)
+{
+    std::vector<Combined> how;
+
+    TORCH_CHECK_VALUE(outs.size() == ins.size(), "reduce_scatter: ", outs.size(), " outputs and ", ins.size(),
+                      " inputs");
+    for (size_t i = 0; i < outs.size(); i++) {
+        check_whole("reduce_scatter", ins[i], outs[i]);
+        how.emplace_back(outs[i], opts.reduceOp);
+    }
+    const Told told = { OpType::_REDUCE_SCATTER_BASE, "muster:reduce_scatter", opts.asyncOp, opts.timeout };
+    return run(told, ins, outs, [outs, ins, how = std::move(how)](muster_group *group) {
+        for (size_t i = 0; i < outs.size(); i++) {
+            const at::Tensor whole = elements(ins[i]);
+            const Place place(outs[i]);
+            check(muster_reduce_scatter(whole.data_ptr(), place.data(), count_of(outs[i]), how[i].dtype,
+                                        how[i].op, group));
+            place.keep();
+        }
+    });
+}
+
+WorkPtr Backend::_reduce_scatter_base(at::Tensor &out, at::Tensor &in,
+                                      const ::c10d::ReduceScatterOptions &opts)
+{
+    return reduce_scatter_each({ out }, { in }, opts);
+}
+
+WorkPtr Backend::reduce_scatter_tensor_coalesced(Tensors &outs, Tensors &ins,
+                                                 const ::c10d::ReduceScatterOptions &opts)
+{
+    return reduce_scatter_each(outs, ins, opts);
+}
+
+// The lists may be of different lengths, but every rank's has the same.
+WorkPtr Backend::reduce_scatter(Tensors &outs, Parts &ins, const ::c10d::ReduceScatterOptions &opts)
+{
+    std::vector<Combined> how;
+
+    TORCH_CHECK_VALUE(!outs.empty() && outs.size() == ins.size(), "reduce_scatter: ", outs.size(),
+                      " outputs and ", ins.size(), " lists of inputs; expected one list for each output");
+    for (size_t i = 0; i < outs.size(); i++) {
+        check_tensor(outs[i]);
+        check_count("reduce_scatter", ins[i].size());
+        check_lengths("reduce_scatter", { ins[i][static_cast<size_t>(rank_)] }, outs[i]);
+        how.emplace_back(outs[i], opts.reduceOp);
+    }
+    Tensors all;
+    for (const Tensors &parts : ins) {
+        check_tensors(parts);
+        for (const at::Tensor &part : parts)
+            TORCH_CHECK_VALUE(part.scalar_type() == parts[0].scalar_type(), "reduce_scatter: parts are ",
+                              describe(part), " and ", describe(parts[0]), "; expected one dtype of all");
+        all.insert(all.end(), parts.begin(), parts.end());
+    }
+    const Told told = { OpType::REDUCE_SCATTER, "muster:reduce_scatter", opts.asyncOp, opts.timeout };
+    return run(told, all, outs, [outs, ins, how = std::move(how)](muster_group *group) {
+        for (size_t i = 0; i < outs.size(); i++) {
+            const at::Tensor whole = joined(ins[i]);
+            const Place place(outs[i]);
+            std::vector<size_t> counts;
+            for (const at::Tensor &part : ins[i])
+                counts.push_back(count_of(part));
+            bool even = std::equal(counts.begin() + 1, counts.end(), counts.begin());
+            check(even ? muster_reduce_scatter(whole.data_ptr(), place.data(), counts[0], how[i].dtype,
+                                               how[i].op, group)
+                       : muster_reduce_scatterv(whole.data_ptr(), counts.data(), place.data(), how[i].dtype,
+                                                how[i].op, group));
+            place.keep();
+        }
+    });
+}
+
+} // namespace muster_torch

@@ -1,0 +1,89 @@
+// Operations under way, as PyTorch has them: wait() raises what one has failed with, and so does its future,
+// whose callbacks run on threads of their own (lane.h).
+#pragma once
+
+#include <memory>
+
+#include <torch/csrc/distributed/c10d/Work.hpp>
+
+#include "lane.h"
+#include "tensors.h"
+
+namespace muster_torch
+{
+
+using Future = c10::intrusive_ptr<c10::ivalue::Future>;
+using std::chrono::milliseconds;
+
+// What is told of an operation: to profilers, in sentences, and how long it may take.
+struct Told {
+    ::c10d::OpType type;
+    const char *title; // "muster:all_reduce"
+    bool is_async;
+    milliseconds timeout; // negative: that of the group
+};
+
+class Operation : public ::c10d::Work
+{
+  public:
+    Operation(int rank, const Told &told, const Tensors &inputs, Tensors outputs,
+              std::shared_ptr<Callers> callers, uint64_t number);
+
+    // It is over; once.
+    void done(std::exception_ptr error = nullptr);
+
+    bool wait(milliseconds timeout) override;
+    void synchronize() override;
+    Tensors result() override;
+    Future getFuture() override;
+    uint64_t getSequencenumber() const override
+    {
+        return number_;
+    }
+
+  protected:
+    bool is_done();
+
+    // Until it is over, or the time has passed; 0: no limit. Signal handlers of Python run meanwhile.
+    virtual bool is_done_within(milliseconds timeout);
+
+    // What is waited for, for a sentence.
+    virtual std::string describe() const;
+
+    const char *const title_;
+    Tensors outputs_;
+    std::shared_ptr<Callers> callers_;
+
+  private:
+    void complete(const Future &future);
+
+    Future future_;
+    bool future_is_served_ = false; // somebody completes it
+    const uint64_t number_;
+};
+
+// Several operations as one.
+class Coalesced : public ::c10d::Work
+{
+  public:
+    explicit Coalesced(std::vector<c10::intrusive_ptr<::c10d::Work>> works)
+        : Work(-1, ::c10d::OpType::COALESCED), works_(std::move(works))
+    {
+    }
+
+    bool isCompleted() override;
+    bool isSuccess() const override;
+    std::exception_ptr exception() const override;
+    bool wait(milliseconds timeout) override;
+    void synchronize() override
+    {
+        wait(milliseconds(0));
+    }
+    Tensors result() override;
+    Future getFuture() override;
+
+  private:
+    std::vector<c10::intrusive_ptr<::c10d::Work>> works_;
+};
+
+} // namespace muster_torch
