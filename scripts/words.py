@@ -42,7 +42,7 @@ def main():
           f"collectives, operation {int(group['operation'])}")
     print("                            | rounds                        | messages         | started collectives")
     print(f"{'rank':>4} {'membership':>11} {'poison':>11} | {'even':>9} {'odd':>9} {'bit':>3} {'asleep':>6} | "
-          f"{'rung':>9} {'asleep':>6} | {'started':>7} {'read':>7} {'done':>7}")
+          f"{'rings':>9} {'asleep':>6} | {'started':>7} {'read':>7} {'done':>7}")
     for rank in range(int(subarena["size"])):
         cell = subarena["cells"][rank].dereference()
         lines, doorbell, journal = cell["collectives"], cell["doorbell"], cell["journal"]
