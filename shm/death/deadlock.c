@@ -73,6 +73,14 @@ static bool is_published(const mst_deadlock *deadlock, const uint32_t awaited[2]
            !memcmp(any_of, &deadlock->any_of, sizeof *any_of);
 }
 
+/* Whether only this thread can act for the rank, until its wait is over. */
+static bool is_alone(const mst_deadlock *deadlock)
+{
+    int own = (int)mst_load32_rlx(&deadlock->own_threads);
+
+    return mst_os_thread_count() == own + 1 || mst_os_threads_are_stuck(own);
+}
+
 void mst_deadlock_waiting(mst_deadlock *deadlock, const uint32_t awaited[2], const mst_seats *any_of,
                           const char *doing)
 {
@@ -85,7 +93,7 @@ void mst_deadlock_waiting(mst_deadlock *deadlock, const uint32_t awaited[2], con
     } else {
         withdraw(
             deadlock); /* what it waited for before a member left, or did its part of a started operation */
-        if (deadlock->promised || mst_os_thread_count() == (int)mst_load32_rlx(&deadlock->own_threads) + 1)
+        if (deadlock->promised || is_alone(deadlock))
             publish(deadlock, awaited, any_of, doing);
     }
     pthread_mutex_unlock(&deadlock->lock);

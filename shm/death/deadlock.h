@@ -14,10 +14,11 @@
  * description of the cycle is then written into every member's entry, since the first member to leave would
  * hide the cycle from the others.
  *
- * A rank takes part only while the waiting thread is the only one of its process (apart from the library's
- * own): another one might be computing, and later provide what is awaited. A program whose other threads
- * never call muster states so (MUSTER_ONE_THREAD). Elapsed time proves nothing here: a rank that computes or
- * sleeps has published nothing, and a stopped one counts no checks.
+ * A rank takes part only while no other thread of its process can act (apart from the library's own): one
+ * might be computing, and later provide what is awaited. There is no other, or all others sleep until a
+ * thread of the process wakes them, as MLX's and PyTorch's do that wait for the one that operates. A program
+ * whose other threads never call muster states so (MUSTER_ONE_THREAD). Elapsed time proves nothing here: a
+ * rank that computes or sleeps has published nothing, and a stopped one counts no checks.
  *
  * The program's only thread publishes its wait. The same thread withdraws it, or the progress thread does
  * when it has moved a message, since another member may wait for just that; in collectives the members of a

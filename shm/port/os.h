@@ -208,6 +208,11 @@ void mst_os_thread_name(const char *name);
 /* How many threads this process has; 0: unknown. */
 int mst_os_thread_count(void);
 
+/* Whether no other thread of this process can go on before the caller has done something: all of them, but
+ * `own` of the library's, which have names, sleep until a thread of this process wakes them. False: it is not
+ * so, or not known. */
+bool mst_os_threads_are_stuck(int own);
+
 /* Whether all threads of this process but `own` ones of the library have ended, the main thread by
  * pthread_exit. Called by one of these. */
 bool mst_os_thread_is_last(int own);

@@ -331,18 +331,6 @@ static int a_stopped_rank(muster_group *world, void *arg)
     return 0;
 }
 
-START_TEST(test_what_only_looks_like_a_cycle)
-{
-    pid_t *pids = shared_page(sizeof(pid_t) * 3);
-
-    run_ranks(4, RANKS_AS_PROCESSES, a_chain_behind_a_slow_rank, NULL);
-    run_ranks(2, RANKS_AS_PROCESSES, a_second_thread_helps, NULL);
-    if (!under_thread_sanitizer()) /* where a rank is never alone, and so tells nobody that it waits */
-        run_ranks(3, RANKS_AS_PROCESSES, a_stopped_rank, pids);
-    shared_page_free(pids, sizeof(pid_t) * 3);
-}
-END_TEST
-
 /* ---- programs of many threads ---- */
 
 static void *sleep_long(void *unused)
@@ -359,6 +347,100 @@ static int all_receive_beside_another_thread(muster_group *world, void *arg)
     RANK_CHECK(world, pthread_create(&other, NULL, sleep_long, NULL) == 0);
     return all_receive(world, arg);
 }
+
+typedef struct waiting {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool done;
+} waiting;
+
+static void *wait_for_done(void *arg)
+{
+    waiting *wait = arg;
+
+    pthread_mutex_lock(&wait->lock);
+    while (!wait->done)
+        pthread_cond_wait(&wait->changed, &wait->lock);
+    pthread_mutex_unlock(&wait->lock);
+    return NULL;
+}
+
+/* As in MLX, where the program's thread waits for the one that operates. */
+static int all_receive_while_others_wait(muster_group *world, void *arg)
+{
+    waiting wait = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false };
+    pthread_t others[3];
+
+    for (int i = 0; i < 3; i++)
+        RANK_CHECK(world, pthread_create(&others[i], NULL, wait_for_done, &wait) == 0);
+    int failed = all_receive(world, arg);
+    pthread_mutex_lock(&wait.lock);
+    wait.done = true;
+    pthread_cond_broadcast(&wait.changed);
+    pthread_mutex_unlock(&wait.lock);
+    for (int i = 0; i < 3; i++)
+        pthread_join(others[i], NULL);
+    return failed;
+}
+
+START_TEST(test_other_threads_that_wait_for_this_one)
+{
+    for (int size = 2; size <= 3; size++)
+        run_ranks(size, RANKS_AS_PROCESSES, all_receive_while_others_wait, NULL);
+}
+END_TEST
+
+/* Of two others one waits with a limit, and then sends what ends the wait. */
+static void *send_after_a_limit(void *world)
+{
+    waiting wait = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false };
+    struct timespec limit;
+
+    clock_gettime(CLOCK_REALTIME, &limit);
+    limit.tv_sec++;
+    pthread_mutex_lock(&wait.lock);
+    while (pthread_cond_timedwait(&wait.changed, &wait.lock, &limit) == 0)
+        ;
+    pthread_mutex_unlock(&wait.lock);
+    return send_late(world);
+}
+
+static int another_waits_with_a_limit(muster_group *world, void *arg)
+{
+    waiting wait = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false };
+    int rank = muster_group_rank(world);
+    pthread_t sender, waiter;
+    float x;
+
+    (void)arg;
+    RANK_CHECK(world, pthread_create(&waiter, NULL, wait_for_done, &wait) == 0);
+    if (rank == 1)
+        RANK_CHECK(world, pthread_create(&sender, NULL, send_after_a_limit, world) == 0);
+    RANK_OK(world, muster_recv(&x, 1, MUSTER_FLOAT32, 1 - rank, 0, world, NULL));
+    if (rank == 0)
+        RANK_OK(world, muster_send(&x, 1, MUSTER_FLOAT32, 1, 0, world));
+    if (rank == 1)
+        pthread_join(sender, NULL);
+    pthread_mutex_lock(&wait.lock);
+    wait.done = true;
+    pthread_cond_broadcast(&wait.changed);
+    pthread_mutex_unlock(&wait.lock);
+    pthread_join(waiter, NULL);
+    return 0;
+}
+
+START_TEST(test_what_only_looks_like_a_cycle)
+{
+    pid_t *pids = shared_page(sizeof(pid_t) * 3);
+
+    run_ranks(4, RANKS_AS_PROCESSES, a_chain_behind_a_slow_rank, NULL);
+    run_ranks(2, RANKS_AS_PROCESSES, a_second_thread_helps, NULL);
+    run_ranks(2, RANKS_AS_PROCESSES, another_waits_with_a_limit, NULL);
+    if (!under_thread_sanitizer()) /* where a rank is never alone, and so tells nobody that it waits */
+        run_ranks(3, RANKS_AS_PROCESSES, a_stopped_rank, pids);
+    shared_page_free(pids, sizeof(pid_t) * 3);
+}
+END_TEST
 
 START_TEST(test_a_promise_that_other_threads_stay_out)
 {
@@ -380,6 +462,7 @@ int main(void)
         tcase_add_test(tests, test_any_source_and_tags);
         tcase_add_test(tests, test_cycles_across_groups_and_operations);
         tcase_add_test(tests, test_who_is_not_in_the_cycle_gets_no_deadlock);
+        tcase_add_test(tests, test_other_threads_that_wait_for_this_one);
     }
     tcase_add_test(tests, test_what_only_looks_like_a_cycle);
     tcase_add_test(tests, test_a_promise_that_other_threads_stay_out);

@@ -345,6 +345,56 @@ def mismatch(world):
     assert "float32 x 4" in sentence and "float32 x 5" in sentence and "MPI" not in sentence, sentence
 
 
+@case
+def deadlock(world):
+    """Each receives first: told, though a rank has two threads, of which Python's waits for the other."""
+    left = (world.rank() - 1) % world.size()
+    sentence = error_of(lambda: mx.eval(dist.recv((4,), mx.float32, left)))
+    assert "deadlock among ranks" in sentence and "recv" in sentence and "MPI" not in sentence, sentence
+
+
+# ---- mlx_lm, on a tiny model with random weights ----
+
+
+def _tokens(model):
+    from mlx_lm.generate import generate_step
+
+    prompt = mx.array([3, 14, 15, 92, 6])
+    return [int(token) for token, _ in generate_step(prompt, model, max_tokens=12)]
+
+
+def _is_that_of_one_process(module, arguments, spread):
+    def make():
+        mx.random.seed(7)
+        model = module.Model(module.ModelArgs(**arguments))
+        mx.eval(model.parameters())
+        return model
+
+    alone, model = _tokens(make()), make()
+    spread(model)
+    together = _tokens(model)
+    assert together == alone and len(set(alone)) > 1, (alone, together)
+
+
+TINY = {"vocab_size": 128, "hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 4,
+        "num_attention_heads": 4, "num_key_value_heads": 4, "rms_norm_eps": 1e-5,
+        "tie_word_embeddings": False}
+
+
+@case
+def lm_tensor_parallel(world):
+    from mlx_lm.models import llama
+
+    _is_that_of_one_process(llama, {**TINY, "model_type": "llama"}, lambda model: model.shard(world))
+
+
+@case
+def lm_pipeline(world):
+    from mlx_lm.models import qwen2
+
+    _is_that_of_one_process(qwen2, {**TINY, "model_type": "qwen2"}, lambda model: model.model.pipeline(world))
+
+
 def main():
     world = dist.init(strict=True)
     for name in sys.argv[1:]:

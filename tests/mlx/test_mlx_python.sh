@@ -46,6 +46,8 @@ for ranks in ${TEST_MLX_RANKS:-8}; do
     expect 0 "$both data_parallel" $run --mlx -n "$ranks" -- "$python" "$cases"
 done
 expect 0 mismatch $run --mlx -n 2 -- "$python" "$cases"
+expect 0 deadlock $run --mlx -n 3 --on-failure continue -- "$python" "$cases"
+expect 0 "lm_tensor_parallel lm_pipeline" $run --mlx -n 2 -- "$python" "$cases"
 expect 137 death $run --mlx -n 4 --on-failure continue -- "$python" "$cases"
 [ "$(grep -c "told" "$work/out")" -eq 3 ] || fail "a dead rank: not all others were told"
 mkdir "$work/bin"
@@ -64,6 +66,8 @@ for ranks in ${TEST_MLX_RANKS:-4}; do
 done
 [ "$(find "$work/cache" -type f | wc -l)" -eq 1 ] || fail "there is more in the cache than what was made"
 expect 0 mismatch $run -n 2 -- "$python" "$cases"
+expect 0 deadlock $run -n 2 --on-failure continue -- "$python" "$cases"
+expect 0 "lm_tensor_parallel lm_pipeline" $run -n 4 -- "$python" "$cases"
 expect 137 death $run -n 4 --on-failure continue -- "$python" "$cases"
 [ "$(grep -c "told" "$work/out")" -eq 3 ] || fail "a dead rank: not all others were told"
 checks=$((checks + 1))

@@ -1,0 +1,106 @@
+/*
+ * The part of the port contract of os.h about the other threads of this process, on Linux: whether any of
+ * them can go on. /proc/self/task says in which system call each one sleeps.
+ *
+ * A thread that waits for a private futex without a limit is woken by threads of its process only (or by a
+ * signal, after which it waits again). If all are asleep so, none can go on until the caller does something.
+ * They are looked at one after the other, and one that was looked at early could wake another and fall
+ * asleep: so all are looked at twice, and must not have run in between. Then there was a moment in which all
+ * were asleep.
+ */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "shm/port/os.h"
+
+#define OPERATION_MASK 0x7fULL
+#define WITHIN_PROCESS 0x80ULL   /* flag of an operation: only threads of its process wake it */
+#define LIBRARY_PREFIX "muster-" /* of the names of the library's own threads */
+
+typedef struct look {
+    int others;      /* threads of the program's, without the caller */
+    int own;         /* threads of the library's */
+    uint64_t digest; /* of who they are, and how often each has slept */
+} look;
+
+static bool read_task_file(int tasks, const char *tid, const char *name, char *text, size_t bytes)
+{
+    char path[64];
+
+    snprintf(path, sizeof path, "%s/%s", tid, name);
+    int fd = openat(tasks, path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    ssize_t got = read(fd, text, bytes - 1);
+    close(fd);
+    text[got > 0 ? got : 0] = '\0';
+    return got > 0;
+}
+
+/* "202 0xADDRESS 0xOPERATION 0xVALUE 0xTIMEOUT ...", or "running". */
+static bool sleeps_for_others_of_its_process(int tasks, const char *tid)
+{
+    char text[256], *next;
+
+    if (!read_task_file(tasks, tid, "syscall", text, sizeof text))
+        return false;
+    if (strtol(text, &next, 10) != SYS_futex || next == text)
+        return false;
+    strtoull(next, &next, 16);
+    unsigned long long operation = strtoull(next, &next, 16);
+    strtoull(next, &next, 16);
+    unsigned long long limit = strtoull(next, &next, 16);
+    bool is_wait =
+        (operation & OPERATION_MASK) == FUTEX_WAIT || (operation & OPERATION_MASK) == FUTEX_WAIT_BITSET;
+    return is_wait && (operation & WITHIN_PROCESS) && limit == 0;
+}
+
+/* False: one of the program's can go on, or nothing is known of it. */
+static bool look_at(int tasks, const char *tid, look *seen)
+{
+    char status[4096];
+
+    if (!read_task_file(tasks, tid, "status", status, sizeof status))
+        return false;
+    if (strncmp(status, "Name:\t" LIBRARY_PREFIX, strlen("Name:\t" LIBRARY_PREFIX)) == 0) {
+        seen->own++;
+        return true;
+    }
+    const char *slept = strstr(status, "\nvoluntary_ctxt_switches:");
+    if (!slept || !sleeps_for_others_of_its_process(tasks, tid))
+        return false;
+    seen->others++;
+    seen->digest = seen->digest * 1099511628211ULL ^ strtoull(tid, NULL, 10);
+    seen->digest = seen->digest * 1099511628211ULL ^ strtoull(strchr(slept, ':') + 1, NULL, 10);
+    return true;
+}
+
+static bool look_at_all(look *seen)
+{
+    DIR *folder = opendir("/proc/self/task");
+    pid_t caller = gettid();
+    bool asleep = folder != NULL;
+
+    *seen = (look){ 0 };
+    for (const struct dirent *entry; asleep && (entry = readdir(folder));)
+        if (entry->d_name[0] != '.' && atoi(entry->d_name) != caller)
+            asleep = look_at(dirfd(folder), entry->d_name, seen);
+    if (folder)
+        closedir(folder);
+    return asleep;
+}
+
+bool mst_os_threads_are_stuck(int own)
+{
+    look first, second;
+
+    return look_at_all(&first) && first.own == own && look_at_all(&second) && second.own == own &&
+           first.others == second.others && first.digest == second.digest;
+}
