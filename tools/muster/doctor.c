@@ -9,7 +9,6 @@
 #include <getopt.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,15 +16,14 @@
 #include <sys/resource.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
 #include <sys/utsname.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "muster/muster.h"
 #include "shm/port/cgroup.h"
 #include "tools/muster/arena_malloc.h"
 #include "tools/muster/commands.h"
+#include "tools/muster/doctor.h"
 #include "tools/muster/options.h"
 #include "tools/muster/variables.h"
 
@@ -44,29 +42,6 @@ static const char help[] = "usage: muster doctor\n"
                            "\n"
                            "Exit status: 0 when ranks can work here, whatever could be better; 1 when they "
                            "cannot; 2 for a usage error.\n";
-
-typedef enum finding { FINDING_GOOD, FINDING_NOTE, FINDING_BAD } finding;
-
-static bool bad_found;
-
-/* "ok    shared memory: 24 GiB in /dev/shm", and a remedy below it. */
-static void report(finding finding, const char *remedy, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static void report(finding finding, const char *remedy, const char *format, ...)
-{
-    static const char *const marks[] = { "ok   ", "note ", "BAD  " };
-    va_list args;
-
-    bad_found |= finding == FINDING_BAD;
-    printf("%s ", marks[finding]);
-    va_start(args, format);
-    vprintf(format, args);
-    va_end(args);
-    printf("\n");
-    if (remedy && finding != FINDING_GOOD)
-        printf("        to improve it: %s\n", remedy);
-}
 
 /* The first line of a file; false: there is none. */
 static bool read_line(const char *path, char *text, size_t bytes)
@@ -88,21 +63,21 @@ static void look_at_kernel(void)
     struct utsname name;
 
     if (uname(&name) == 0)
-        report(FINDING_GOOD, NULL, "kernel: %s %s on %s", name.sysname, name.release, name.machine);
+        doctor_report(FINDING_GOOD, NULL, "kernel: %s %s on %s", name.sysname, name.release, name.machine);
     if (syscall(SYS_futex_waitv, NULL, 0, 0, NULL, 0) < 0 && errno == ENOSYS)
-        report(FINDING_NOTE, "Linux 5.16 or newer, or a container runtime that allows futex_waitv",
-               "deaths: no futex_waitv, so dead ranks are found at ticks of 5 to 20 ms of waiting");
+        doctor_report(FINDING_NOTE, "Linux 5.16 or newer, or a container runtime that allows futex_waitv",
+                      "deaths: no futex_waitv, so dead ranks are found at ticks of 5 to 20 ms of waiting");
     else
-        report(FINDING_GOOD, NULL,
-               "deaths: futex_waitv is there, so dead ranks are found in a fraction of a millisecond");
+        doctor_report(FINDING_GOOD, NULL,
+                      "deaths: futex_waitv is there, so dead ranks are found in a fraction of a millisecond");
     int watch = (int)syscall(SYS_pidfd_open, getpid(), 0);
     if (watch < 0)
-        report(FINDING_NOTE, "Linux 5.3 or newer, or a container runtime that allows pidfd_open",
-               "processes: no pidfd_open (%s); the launcher looks for ended ranks every 20 ms",
-               strerror(errno));
+        doctor_report(FINDING_NOTE, "Linux 5.3 or newer, or a container runtime that allows pidfd_open",
+                      "processes: no pidfd_open (%s); the launcher looks for ended ranks every 20 ms",
+                      strerror(errno));
     else
-        report(FINDING_GOOD, NULL,
-               "processes: pidfd_open is there, so the launcher sleeps until a rank ends");
+        doctor_report(FINDING_GOOD, NULL,
+                      "processes: pidfd_open is there, so the launcher sleeps until a rank ends");
     if (watch >= 0)
         close(watch);
 }
@@ -118,14 +93,16 @@ static void look_at_sandbox(void)
     if (file)
         fclose(file);
     if (mode)
-        report(FINDING_NOTE, NULL,
-               "sandbox: a seccomp filter is on; what it takes away is found by trying, above and below");
+        doctor_report(
+            FINDING_NOTE, NULL,
+            "sandbox: a seccomp filter is on; what it takes away is found by trying, above and below");
     if (read_line("/proc/sys/kernel/yama/ptrace_scope", line, sizeof line) && atoi(line) > 0 &&
         geteuid() != 0)
-        report(FINDING_NOTE, "sysctl kernel.yama.ptrace_scope=0",
-               "debugging: gdb may attach to its own children only (ptrace_scope %s): inspect --stacks shows "
-               "nothing",
-               line);
+        doctor_report(
+            FINDING_NOTE, "sysctl kernel.yama.ptrace_scope=0",
+            "debugging: gdb may attach to its own children only (ptrace_scope %s): inspect --stacks shows "
+            "nothing",
+            line);
 }
 
 /* ---- memory ---- */
@@ -135,18 +112,18 @@ static void look_at_memfd(void)
     int fd = memfd_create("muster", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
     if (fd < 0) {
-        report(FINDING_BAD, "a kernel and a sandbox that allow memfd_create", "arena: no memfd_create (%s)",
-               strerror(errno));
+        doctor_report(FINDING_BAD, "a kernel and a sandbox that allow memfd_create",
+                      "arena: no memfd_create (%s)", strerror(errno));
         return;
     }
     if (ftruncate(fd, 1 << 20) != 0 || fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0)
-        report(FINDING_BAD, NULL, "arena: memory cannot be sized and sealed (%s)", strerror(errno));
+        doctor_report(FINDING_BAD, NULL, "arena: memory cannot be sized and sealed (%s)", strerror(errno));
     else if (fallocate(fd, 0, 0, 1 << 20) != 0)
-        report(FINDING_BAD, "more memory, or a higher limit", "arena: memory cannot be committed (%s)",
-               strerror(errno));
+        doctor_report(FINDING_BAD, "more memory, or a higher limit", "arena: memory cannot be committed (%s)",
+                      strerror(errno));
     else
-        report(FINDING_GOOD, NULL,
-               "arena: muster run makes it of sealed anonymous memory, which /dev/shm does not limit");
+        doctor_report(FINDING_GOOD, NULL,
+                      "arena: muster run makes it of sealed anonymous memory, which /dev/shm does not limit");
     close(fd);
 }
 
@@ -172,22 +149,24 @@ static void look_at_shm(void)
     struct statvfs shm;
 
     if (statvfs("/dev/shm", &shm) != 0) {
-        report(FINDING_NOTE, "mount -t tmpfs tmpfs /dev/shm",
-               "names: no /dev/shm, so ranks cannot meet by MUSTER_ARENA=/name");
+        doctor_report(FINDING_NOTE, "mount -t tmpfs tmpfs /dev/shm",
+                      "names: no /dev/shm, so ranks cannot meet by MUSTER_ARENA=/name");
         return;
     }
     int error = try_names();
     if (error && error != ENOSPC) {
-        report(FINDING_NOTE, "mount -o remount,rw,mode=1777 /dev/shm",
-               "names: nothing can be made in /dev/shm (%s), so ranks cannot meet by MUSTER_ARENA=/name",
-               strerror(error));
+        doctor_report(
+            FINDING_NOTE, "mount -o remount,rw,mode=1777 /dev/shm",
+            "names: nothing can be made in /dev/shm (%s), so ranks cannot meet by MUSTER_ARENA=/name",
+            strerror(error));
         return;
     }
     double all = (double)shm.f_blocks * (double)shm.f_frsize / 1048576,
            left = (double)shm.f_bavail * (double)shm.f_frsize / 1048576;
-    report(left < 256 ? FINDING_NOTE : FINDING_GOOD,
-           "mount -o remount,size=2G /dev/shm, or docker run --shm-size=2g",
-           "names: /dev/shm has %.0f of %.0f MiB free, for ranks that meet by MUSTER_ARENA=/name", left, all);
+    doctor_report(left < 256 ? FINDING_NOTE : FINDING_GOOD,
+                  "mount -o remount,size=2G /dev/shm, or docker run --shm-size=2g",
+                  "names: /dev/shm has %.0f of %.0f MiB free, for ranks that meet by MUSTER_ARENA=/name",
+                  left, all);
 }
 
 /* Much is read from there, also by ranks. */
@@ -195,9 +174,10 @@ static bool look_at_proc(void)
 {
     if (access("/proc/self/stat", R_OK) == 0)
         return true;
-    report(FINDING_NOTE, "mount -t proc proc /proc",
-           "/proc: not mounted, so muster ps, inspect and top find no jobs, and nobody sees limits of memory "
-           "control groups");
+    doctor_report(
+        FINDING_NOTE, "mount -t proc proc /proc",
+        "/proc: not mounted, so muster ps, inspect and top find no jobs, and nobody sees limits of memory "
+        "control groups");
     return false;
 }
 
@@ -211,15 +191,16 @@ static void look_at_memory_limit(void)
         return;
     mst_cgroup_memory_get("", UINT64_MAX, &memory);
     if (memory.limit_bytes == UINT64_MAX) {
-        report(FINDING_GOOD, NULL, "memory: no control group limits it");
+        doctor_report(FINDING_GOOD, NULL, "memory: no control group limits it");
         return;
     }
     double limit = (double)memory.limit_bytes / 1048576, left = (double)memory.left_bytes / 1048576;
-    report(left < 256 ? FINDING_NOTE : FINDING_GOOD,
-           "docker run -m, MemoryMax= of a service, a pod's limits.memory",
-           "memory: control group %s is limited to %.0f MiB, of which %.0f MiB are left, for ranks and arena "
-           "together",
-           memory.group, limit, left);
+    doctor_report(
+        left < 256 ? FINDING_NOTE : FINDING_GOOD,
+        "docker run -m, MemoryMax= of a service, a pod's limits.memory",
+        "memory: control group %s is limited to %.0f MiB, of which %.0f MiB are left, for ranks and arena "
+        "together",
+        memory.group, limit, left);
 }
 
 static void look_at_limits(void)
@@ -243,11 +224,12 @@ static void look_at_limits(void)
             limit.rlim_cur >= rows[i].enough)
             continue;
         all_good = false;
-        report(FINDING_NOTE, rows[i].remedy, "limits: %s is limited to %llu", rows[i].name,
-               (unsigned long long)limit.rlim_cur);
+        doctor_report(FINDING_NOTE, rows[i].remedy, "limits: %s is limited to %llu", rows[i].name,
+                      (unsigned long long)limit.rlim_cur);
     }
     if (all_good)
-        report(FINDING_GOOD, NULL, "limits: address space, file size, open files and processes suffice");
+        doctor_report(FINDING_GOOD, NULL,
+                      "limits: address space, file size, open files and processes suffice");
 }
 
 static void look_at_pages(void)
@@ -258,10 +240,10 @@ static void look_at_pages(void)
         return;
     /* Nobody asks for them page by page, so "advise" gives none either. */
     bool never = strstr(line, "[never]") || strstr(line, "[deny]") || strstr(line, "[advise]");
-    report(never ? FINDING_NOTE : FINDING_GOOD,
-           "echo within_size > /sys/kernel/mm/transparent_hugepage/shmem_enabled", "pages: shared memory %s",
-           never ? "has small pages only; large ones help arena buffers of many MiB"
-                 : "may have large pages");
+    doctor_report(
+        never ? FINDING_NOTE : FINDING_GOOD,
+        "echo within_size > /sys/kernel/mm/transparent_hugepage/shmem_enabled", "pages: shared memory %s",
+        never ? "has small pages only; large ones help arena buffers of many MiB" : "may have large pages");
 }
 
 static void look_at_malloc(void)
@@ -269,7 +251,7 @@ static void look_at_malloc(void)
     char path[BESIDE_BYTES];
     bool found = find_arena_malloc(path);
 
-    report(
+    doctor_report(
         found ? FINDING_GOOD : FINDING_NOTE, "a whole installation of muster, built without sanitizers",
         found
             ? "arrays: muster run --arena-malloc can put those of a program into the arena"
@@ -298,14 +280,15 @@ static void look_at_cpus(void)
     double quota = read_quota();
 
     if (allowed > 0)
-        report(FINDING_GOOD, NULL,
-               "CPUs: %d of %ld may be used; up to so many ranks spin while they wait, more give way to each "
-               "other",
-               allowed, online);
+        doctor_report(
+            FINDING_GOOD, NULL,
+            "CPUs: %d of %ld may be used; up to so many ranks spin while they wait, more give way to each "
+            "other",
+            allowed, online);
     if (quota > 0)
-        report(quota < allowed ? FINDING_NOTE : FINDING_GOOD,
-               "a quota of whole CPUs, as many as there are ranks (docker run --cpus, cpu.max)",
-               "quota: %.2f CPUs; ranks that spin use it up, so they wait as if CPUs were few", quota);
+        doctor_report(quota < allowed ? FINDING_NOTE : FINDING_GOOD,
+                      "a quota of whole CPUs, as many as there are ranks (docker run --cpus, cpu.max)",
+                      "quota: %.2f CPUs; ranks that spin use it up, so they wait as if CPUs were few", quota);
 }
 
 static int count_changed(void)
@@ -324,15 +307,16 @@ static void look_at_tuning(void)
     muster_tuning tuning = MUSTER_TUNING_INIT;
 
     if (muster_tuning_get(&tuning) != MUSTER_OK)
-        report(FINDING_BAD, "MUSTER_TUNING unset", "tuning: %s", muster_error_detail());
+        doctor_report(FINDING_BAD, "MUSTER_TUNING unset", "tuning: %s", muster_error_detail());
     else if (tuning.source == MUSTER_TUNING_REFUSED)
-        report(FINDING_NOTE, remedy, "tuning: %s is not used: %s", tuning.path, tuning.why);
+        doctor_report(FINDING_NOTE, remedy, "tuning: %s is not used: %s", tuning.path, tuning.why);
     else if (tuning.source == MUSTER_TUNING_MEASURED)
-        report(FINDING_GOOD, NULL, "tuning: measured, in %s: %d thresholds differ from those of the kind %s",
-               tuning.path, count_changed(), tuning.kind);
+        doctor_report(FINDING_GOOD, NULL,
+                      "tuning: measured, in %s: %d thresholds differ from those of the kind %s", tuning.path,
+                      count_changed(), tuning.kind);
     else
-        report(strcmp(tuning.kind, "other") == 0 ? FINDING_NOTE : FINDING_GOOD, remedy,
-               "tuning: %s, of the kind %s; nothing was measured here", tuning.cpu, tuning.kind);
+        doctor_report(strcmp(tuning.kind, "other") == 0 ? FINDING_NOTE : FINDING_GOOD, remedy,
+                      "tuning: %s, of the kind %s; nothing was measured here", tuning.cpu, tuning.kind);
 }
 
 /* ---- the rest ---- */
@@ -346,13 +330,14 @@ static void look_at_cores(void)
         getrlimit(RLIMIT_CORE, &limit) != 0)
         return;
     if (pattern[0] == '|')
-        report(FINDING_GOOD, NULL, "core files: go to %.60s; peers are told of a crash before one is written",
-               pattern + 1);
+        doctor_report(FINDING_GOOD, NULL,
+                      "core files: go to %.60s; peers are told of a crash before one is written",
+                      pattern + 1);
     else if (limit.rlim_cur == 0)
-        report(FINDING_GOOD, NULL,
-               "core files: none are written (ulimit -c 0); ulimit -c unlimited keeps them");
+        doctor_report(FINDING_GOOD, NULL,
+                      "core files: none are written (ulimit -c 0); ulimit -c unlimited keeps them");
     else
-        report(FINDING_GOOD, NULL, "core files: written as %.60s", pattern);
+        doctor_report(FINDING_GOOD, NULL, "core files: written as %.60s", pattern);
 }
 
 extern char **environ;
@@ -366,111 +351,22 @@ static void look_at_variables(void)
             any = true;
             const char *meant;
             bool is_known = is_variable_known(*variable, &meant);
-            report(is_known ? FINDING_GOOD : FINDING_NOTE, "muster(1) lists the variables",
-                   "variable: %.100s%s%s%s%s", *variable, is_known ? "" : ", which nobody reads",
-                   meant ? "; did you mean " : "", meant ? meant : "", meant ? "?" : "");
+            doctor_report(is_known ? FINDING_GOOD : FINDING_NOTE, "muster(1) lists the variables",
+                          "variable: %.100s%s%s%s%s", *variable, is_known ? "" : ", which nobody reads",
+                          meant ? "; did you mean " : "", meant ? meant : "", meant ? "?" : "");
         }
     if (!any)
-        report(FINDING_GOOD, NULL, "variables: no MUSTER_* is set");
+        doctor_report(FINDING_GOOD, NULL, "variables: no MUSTER_* is set");
     int size;
     const char *other = find_other_launcher(&size);
     if (other)
-        report(
+        doctor_report(
             FINDING_NOTE, "muster run in place of that launcher",
             "launcher: %s is %d, so another one has started this; its ranks do not find each other in muster",
             other, size);
 }
 
-/* ---- and does it work ---- */
-
-enum { BATCHES = 10, TRIES = 2000 };
-
-/* Of a batch; below 0: a wrong result, or none. */
-static double time_batch_us(muster_group *world)
-{
-    struct timespec before, after;
-    float x = 1;
-
-    clock_gettime(CLOCK_MONOTONIC, &before);
-    for (int i = 0; i < TRIES; i++) {
-        float sum = 0;
-
-        if (muster_all_sum(&x, &sum, 1, MUSTER_FLOAT32, world) != MUSTER_OK || sum != 2)
-            return -1;
-    }
-    clock_gettime(CLOCK_MONOTONIC, &after);
-    return ((double)(after.tv_sec - before.tv_sec) * 1e9 + (double)(after.tv_nsec - before.tv_nsec)) / 1e3 /
-           TRIES;
-}
-
-/* Each rank reads a word of the other's memory; the errno of one that could not. -1: a rank is gone. */
-static int try_reading(muster_group *world)
-{
-    volatile int32_t word = 0x6d757374;
-    int64_t mine[2] = { getpid(), (int64_t)(intptr_t)&word }, all[2][2];
-    int32_t found = 0, error = 0, worst;
-
-    if (muster_all_gather(mine, all, 2, MUSTER_INT64, world) != MUSTER_OK)
-        return -1;
-    const int64_t *other = all[1 - muster_group_rank(world)];
-    struct iovec here = { &found, sizeof found }, there = { (void *)(intptr_t)other[1], sizeof found };
-    if (process_vm_readv((pid_t)other[0], &here, 1, &there, 1, 0) != sizeof found)
-        error = errno;
-    else if (found != word)
-        error = ESRCH;
-    return muster_all_max(&error, &worst, 1, MUSTER_INT32, world) == MUSTER_OK ? worst : -1;
-}
-
-static void report_reading(int error)
-{
-    if (error == 0)
-        report(FINDING_GOOD, NULL,
-               "copies: ranks can read each other's memory (process_vm_readv), so private buffers are copied "
-               "once where that is faster than twice");
-    else
-        report(FINDING_NOTE,
-               "sysctl kernel.yama.ptrace_scope=0, docker run --cap-add SYS_PTRACE, a seccomp profile with "
-               "process_vm_readv",
-               "copies: ranks cannot read each other's memory (process_vm_readv: %s), so private buffers are "
-               "copied twice",
-               strerror(error));
-}
-
-static int be_rank(muster_group *world, void *arg)
-{
-    double best_us = 1e9;
-
-    (void)arg;
-    int error = try_reading(world);
-    if (error < 0)
-        return 1;
-    if (muster_group_rank(world) == 0)
-        report_reading(error);
-    for (int batch = 0; batch < BATCHES; batch++) {
-        double us = time_batch_us(world);
-
-        if (us < 0)
-            return 1;
-        best_us = us < best_us ? us : best_us;
-    }
-    if (muster_group_rank(world) == 0)
-        report(FINDING_GOOD, NULL, "trial: two ranks, all_sum of 4 bytes in %.2f us, the best of %d times %d",
-               best_us, BATCHES, TRIES);
-    return 0;
-}
-
-static void try_it(void)
-{
-    muster_launch_config config = MUSTER_LAUNCH_CONFIG_INIT;
-    muster_report ended = MUSTER_REPORT_INIT;
-
-    config.size = 2;
-    config.timeout_ns = 20LL * 1000 * 1000 * 1000;
-    fflush(stdout);
-    if (muster_launch(&config, be_rank, NULL, &ended) != MUSTER_OK)
-        report(FINDING_BAD, NULL, "trial: two ranks cannot work together: %s",
-               ended.summary[0] ? ended.summary : muster_error_detail());
-}
+/* ---- all of it ---- */
 
 int command_doctor(int argc, char **argv)
 {
@@ -494,7 +390,8 @@ int command_doctor(int argc, char **argv)
     look_at_tuning();
     look_at_cores();
     look_at_variables();
-    try_it();
+    doctor_try();
+    bool bad_found = doctor_found_bad();
     printf(bad_found ? "\nRanks cannot work here.\n" : "\nRanks can work here.\n");
     return bad_found ? EXIT_FAILURE : EXIT_SUCCESS;
 }
