@@ -155,6 +155,8 @@ typedef struct muster_termination {
  * with status 3". `bytes` is the size of `text`; what does not fit is cut off. */
 MUSTER_API void muster_termination_describe(muster_termination termination, char *text, size_t bytes);
 
+#define MUSTER_CALL_NAME_BYTES 40 /* of the name of a call, "reduce_scatterv(premul_sum)", with its 0 */
+
 /* The parts of an error, for programs and bindings that decide by them; the sentence has all in words. */
 typedef struct muster_error_info {
     size_t struct_size;             /* set by MUSTER_ERROR_INFO_INIT */
@@ -162,9 +164,9 @@ typedef struct muster_error_info {
     int rank;                       /* whom it is about, in the group; -1: nobody, or it is not known */
     muster_termination termination; /* how that rank ended; kind NONE: it has not, or nobody knows */
     int64_t deadline_ns;            /* of TIMED_OUT: the limit that passed; 0: none */
-    char operation[24];             /* the call that failed, such as "all_sum"; "": none of a group */
-    char group_name[32];            /* of muster_group_set_name */
-    uint64_t group;                 /* the group's number, as in muster_seen_call; 0: none */
+    char operation[MUSTER_CALL_NAME_BYTES]; /* the call that failed, such as "all_sum"; "": none of a group */
+    char group_name[32];                    /* of muster_group_set_name */
+    uint64_t group;                         /* the group's number, as in muster_seen_call; 0: none */
 } muster_error_info;
 
 #define MUSTER_ERROR_INFO_INIT MUSTER_SIZED(muster_error_info)
@@ -1640,8 +1642,9 @@ typedef struct muster_record {
     int group_rank;     /* in the group */
     int group_size;
     muster_call_class call_class;
-    uint64_t operation; /* its number in the group; for collectives the same on all ranks */
-    char call[24];      /* "all_sum" and the like; "phase": not an operation, but a mark of muster_phase */
+    uint64_t operation;                /* its number in the group; for collectives the same on all ranks */
+    char call[MUSTER_CALL_NAME_BYTES]; /* "all_sum" and the like; "phase": not an operation, but a mark of
+                                          muster_phase */
     muster_dtype dtype;
     size_t count;       /* elements, as given to the call */
     size_t bytes;       /* of the larger of the rank's buffers */

@@ -19,7 +19,7 @@ static muster_status refuse(const mst_request *request, const char *format, ...)
 static muster_status refuse(const mst_request *request, const char *format, ...)
 {
     bool is_constant = mst_op_valid(request->op);
-    char name[80], why[300];
+    char name[MUSTER_CALL_NAME_BYTES], why[300];
     va_list args;
 
     mst_collective_name(request->collective, is_constant || request->made ? request->op : MUSTER_OP_CREATED,
@@ -230,7 +230,7 @@ static void remember(muster_group *group, const mst_request *request)
 static muster_status run_function(muster_group *group, const mst_request *request)
 {
     muster_status status = group->backend->collective(group, request);
-    char name[80];
+    char name[MUSTER_CALL_NAME_BYTES];
 
     if (status != MUSTER_OK || mst_op_outcome(group) == MUSTER_OK)
         return status;

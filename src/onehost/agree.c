@@ -25,7 +25,7 @@ static void name_of(uint64_t makes, char *text, size_t bytes)
 static void describe(const void *arg, char *text, size_t bytes)
 {
     const mst_agreement *agreement = arg;
-    char name[24];
+    char name[MUSTER_CALL_NAME_BYTES];
 
     name_of(agreement->makes, name, sizeof name);
     snprintf(text, bytes, "%s #%llu of a group of %d", name, (unsigned long long)agreement->group->split,
@@ -56,7 +56,7 @@ static muster_status compare(const mst_agreement *agreement)
     const mst_split_record *records = group->split_records;
 
     for (int rank = 1; rank < group->base.size; rank++) {
-        char first[24], other[24];
+        char first[MUSTER_CALL_NAME_BYTES], other[MUSTER_CALL_NAME_BYTES];
 
         if (records[rank].makes == records[0].makes)
             continue;

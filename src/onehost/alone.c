@@ -103,7 +103,7 @@ muster_status mst_alone_refuse(const mst_alone *wait, int rank)
     muster_termination termination =
         mst_termination_of(geometry_of(wait), group->subarena->members[rank].seat);
     bool in_queue = wait->doing.kind == MST_DOING_PUSH || wait->doing.kind == MST_DOING_POP;
-    char name[24], ended[120];
+    char name[MUSTER_CALL_NAME_BYTES], ended[120];
 
     mst_doing_name(&wait->doing, name, sizeof name);
     snprintf(ended, sizeof ended, "has freed the %s, or its program ends", in_queue ? "queue" : "share");
@@ -135,7 +135,7 @@ static muster_status explain(const attempt *attempt)
 {
     const mst_alone *wait = attempt->wait;
     uint64_t why = mst_load64_rlx(&wait->group->interrupted);
-    char name[24];
+    char name[MUSTER_CALL_NAME_BYTES];
 
     mst_doing_name(&wait->doing, name, sizeof name);
     if (why == MST_IN_CYCLE)

@@ -15,6 +15,14 @@ const mst_shape mst_shapes[MST_COLLECTIVE_COUNT] = {
 #undef ROW
 };
 
+/* Names are shown whole, by whatever a program calls its operation. tests/unit/test_calls.c looks at the
+ * others. */
+#define ROW(NAME, name, ...)                                                                                 \
+    _Static_assert(sizeof #name + sizeof "()" - 1 + MUSTER_OP_NAME_BYTES - 1 <= MUSTER_CALL_NAME_BYTES,      \
+                   "MUSTER_CALL_NAME_BYTES are too few");
+MST_COLLECTIVES(ROW)
+#undef ROW
+
 void mst_collective_name(uint32_t collective, muster_op op, const char *op_name, char *text, size_t bytes)
 {
     const mst_shape *shape = collective < MST_COLLECTIVE_COUNT ? &mst_shapes[collective] : NULL;
@@ -30,7 +38,7 @@ void mst_collective_name(uint32_t collective, muster_op op, const char *op_name,
 
 void mst_collective_describe(const mst_asked *asked, char *text, size_t bytes)
 {
-    char name[40 + MUSTER_OP_NAME_BYTES], dtype[MST_DTYPE_NAME_BYTES], of_root[24] = "";
+    char name[MUSTER_CALL_NAME_BYTES], dtype[MST_DTYPE_NAME_BYTES], of_root[24] = "";
 
     mst_collective_name(asked->collective, asked->op, asked->op_name, name, sizeof name);
     if (asked->collective < MST_COLLECTIVE_COUNT && mst_shapes[asked->collective].in == SPAN_NONE) {

@@ -333,6 +333,25 @@ static int other_names(muster_group *world, void *arg)
     return 0;
 }
 
+/* The longest name of all calls is in the parts of an error, whole. */
+static int longest_name(muster_group *world, void *arg)
+{
+    int rank = muster_group_rank(world);
+    size_t counts[8] = { 1, 1, 1, 1, 1, 1, 1, 1 };
+    int32_t x[8] = { rank }, y;
+    muster_error_info info = MUSTER_ERROR_INFO_INIT;
+    muster_op op;
+
+    (void)arg;
+    RANK_OK(world, muster_op_create("has_15_letters.", mix, NULL, true, &op));
+    RANK_CHECK(world, muster_reduce_scatterv(x, counts, &y, rank == 1 ? MUSTER_UINT32 : MUSTER_INT32, op,
+                                             world) == MUSTER_ERR_MISMATCH);
+    RANK_OK(world, muster_last_error(&info));
+    RANK_CHECK(world, strcmp(info.operation, "reduce_scatterv(has_15_letters.)") == 0);
+    RANK_OK(world, muster_op_free(op));
+    return 0;
+}
+
 static int other_kinds(muster_group *world, void *arg)
 {
     int rank = muster_group_rank(world);
@@ -365,6 +384,7 @@ START_TEST(test_ranks_that_disagree_about_an_operation)
 {
     for (rank_mode mode = RANKS_AS_PROCESSES; mode <= RANKS_AS_THREADS; mode++) {
         run_ranks(3, mode, other_names, NULL);
+        run_ranks(3, mode, longest_name, NULL);
         run_ranks(3, mode, other_kinds, NULL);
         run_ranks(3, mode, other_sizes, NULL);
     }

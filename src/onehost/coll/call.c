@@ -70,7 +70,7 @@ void mst_call_show(const mst_call *call)
 
 muster_status mst_request_failed(const mst_request *request, muster_status status)
 {
-    char name[24];
+    char name[MUSTER_CALL_NAME_BYTES];
 
     mst_collective_name(request->collective, request->op, request->made ? request->made->name : NULL, name,
                         sizeof name);

@@ -254,6 +254,8 @@ static bool parse_field(const char **at, const char *name, char *to, size_t room
     return parse_string(at, to, room);
 }
 
+_Static_assert(MUSTER_CALL_NAME_BYTES == 40, "parse_slice has the number in its format");
+
 /* A slice that is an operation; false: the line is damaged. */
 static bool parse_slice(const char *line, const trace *trace, muster_record *record)
 {
@@ -265,7 +267,7 @@ static bool parse_slice(const char *line, const trace *trace, muster_record *rec
     int found = sscanf(
         line,
         "{\"ph\":\"X\",\"pid\":1,\"tid\":%d,\"ts\":%lf,\"dur\":%lf,\"name\":\"%*[^\"]\",\"args\":{"
-        "\"call\":\"%23[^\"]\",\"dtype\":\"%15[^\"]\",\"count\":%zu,\"bytes\":%zu,\"group\":%" SCNu64
+        "\"call\":\"%39[^\"]\",\"dtype\":\"%15[^\"]\",\"count\":%zu,\"bytes\":%zu,\"group\":%" SCNu64
         ",\"world\":%d,\"group_rank\":%d,\"group_size\":%d,\"call_class\":\"%11[a-z]\",\"operation\":%" SCNu64
         ",\"peer\":%d,\"exact\":%d,\"started\":%d,\"arrived\":%d,\"waited_us\":%lf%n",
         &record->rank, &ts, &duration, record->call, dtype, &record->count, &record->bytes, &record->group,

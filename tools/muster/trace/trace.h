@@ -75,7 +75,7 @@ const trace_phase *trace_phase_at(const trace *trace, int rank, int64_t at_ns);
 
 /* Calls of one kind: by all ranks, added up. */
 typedef struct trace_class {
-    char call[24];
+    char call[MUSTER_CALL_NAME_BYTES];
     muster_dtype dtype;
     size_t bytes, count;
     int group_size;
