@@ -272,8 +272,7 @@ MUSTER_API const char *muster_dtype_name(muster_dtype dtype);
  * smallest value, by the order of MAX and MIN, and of several such pairs that of the lowest index. A NaN
  * wins. (MPI_MAXLOC)
  *
- * Operations of the program's own (muster_op_create) have other numbers, and work with every dtype;
- * reduce_scatterv takes them for elements of 1, 2, 4, 8 or 16 bytes.
+ * Operations of the program's own (muster_op_create) have other numbers, and work with every dtype.
  */
 typedef enum muster_op {
     MUSTER_SUM,
@@ -336,7 +335,7 @@ typedef void (*muster_op_fn)(void *acc, const void *next, size_t count, muster_d
 
 /*
  * Makes an operation for all_reduce, reduce, reduce_scatter, and what else takes a muster_op, with every
- * dtype, MUSTER_BYTES and pairs included; reduce_scatterv only with elements of 1, 2, 4, 8 or 16 bytes.
+ * dtype, MUSTER_BYTES and pairs included.
  * Local: each rank makes its own, and ranks that use it together give it one name, which they compare, and
  * which sentences show. It is always applied in the order of ranks, to in_0 first; `commutative` is for the
  * reader, as in MPI, and changes nothing. How many elements a call of `fn` gets is not defined. It holds for

@@ -44,17 +44,6 @@ static muster_status refuse_pair(const mst_request *request)
                   mst_dtype_ops(request->dtype));
 }
 
-/* Blocks of different sizes are reduced in rounds that would cut large elements. */
-static muster_status check_made(const mst_request *request)
-{
-    if (!mst_shapes[request->collective].varied || mst_element_is_uncut(request->element_bytes))
-        return MUSTER_OK;
-    return refuse(request,
-                  "elements of %zu bytes, with an operation of muster_op_create; expected 1, 2, 4, 8 or 16, "
-                  "except where all counts are equal",
-                  request->element_bytes);
-}
-
 /* An operation that the program made: the request is told which, and uses it. */
 static muster_status take_made(mst_request *request)
 {
@@ -69,9 +58,7 @@ static muster_status take_made(mst_request *request)
             (int)given);
     request->unusual = true;
     request->op = (muster_op)(request->made->fn ? MST_OP_USER : MST_OP_PREMUL_SUM);
-    if (request->made->fn)
-        return check_made(request);
-    if (request->made->dtype == request->dtype)
+    if (request->made->fn || request->made->dtype == request->dtype)
         return MUSTER_OK;
     return refuse(request, "the factor was given as %s, and the elements are %s; expected one dtype",
                   muster_dtype_name(request->made->dtype), muster_dtype_name(request->dtype));

@@ -134,6 +134,51 @@ static int check_scattered(muster_group *world, muster_op op, muster_op_fn fn, m
     return 0;
 }
 
+/* The same of reduce_scatterv, with counts that differ, some of them 0; and with inputs in the arena on some
+ * ranks only. */
+static int check_varied(muster_group *world, muster_op op, muster_op_fn fn, size_t element, size_t most)
+{
+    int n = muster_group_size(world), rank = muster_group_rank(world);
+    size_t counts[INPUTS_MAX], count = 0, at = 0;
+
+    for (int r = 0; r < n; r++) {
+        counts[r] = r % 3 == 1 ? 0 : most / (size_t)(r + 1) + (size_t)r;
+        at += r < rank ? counts[r] * element : 0;
+        count += counts[r];
+    }
+    size_t all = count * element, block = counts[rank] * element;
+    unsigned char *inputs[INPUTS_MAX] = { 0 }, *expected = malloc(all), *copy = malloc(all),
+                  *out = malloc(block + 1);
+    void *arena;
+
+    fill_inputs(inputs, n, count, MUSTER_BYTES(element), count + 11);
+    memcpy(expected, inputs[0], all);
+    for (int r = 1; r < n; r++)
+        fn(expected, inputs[r], count, MUSTER_BYTES(element), NULL);
+    RANK_OK(world, muster_alloc(world, all, &arena));
+    for (int way = 0; way < 12; way++) {
+        bool is_lent = way & 1 && (way < 8 || rank % 2);
+        unsigned char *in = is_lent ? arena : copy, *to = way & 2 ? in + at : out;
+        muster_request request = MUSTER_REQUEST_INIT;
+
+        memcpy(in, inputs[rank], all);
+        if (way & 4) {
+            RANK_OK(world,
+                    muster_reduce_scatterv_start(in, counts, to, MUSTER_BYTES(element), op, world, &request));
+            RANK_OK(world, muster_wait(&request, 0));
+        } else {
+            RANK_OK(world, muster_reduce_scatterv(in, counts, to, MUSTER_BYTES(element), op, world));
+        }
+        RANK_CHECK(world, memcmp(to, expected + at, block) == 0);
+    }
+    RANK_OK(world, muster_free(world, arena));
+    free_inputs(inputs, n);
+    free(expected);
+    free(copy);
+    free(out);
+    return 0;
+}
+
 static int made_operations(muster_group *world, void *arg)
 {
     static const size_t counts[] = { 1, 5, 300, 7001 }, sizes[] = { 1, 3, 12, 16, 17, 24, 64, 1000 };
@@ -156,6 +201,10 @@ static int made_operations(muster_group *world, void *arg)
     for (int i = 0; i < 4 && !failed; i++)
         failed = check_scattered(world, mixed, mix, MUSTER_BYTES(24), counts[i]) ||
                  check_scattered(world, matrix, multiply, MUSTER_BYTES(16), counts[i]);
+    for (int k = 1; k < 8 && !failed; k += 2)
+        failed = check_varied(world, mixed, mix, sizes[k], 2) ||
+                 check_varied(world, mixed, mix, sizes[k], 40000 / sizes[k]);
+    failed = failed || check_varied(world, mixed, mix, 70001, 2);
     failed = failed || reduce_on_every_path(world, 3000, MUSTER_BYTES(24), mixed);
     failed = failed || reduce_on_every_path(world, 20000, MUSTER_BYTES(16), matrix);
     failed = failed || reduce_on_every_path(world, 40000, MUSTER_BFLOAT16, mixed);

@@ -16,8 +16,6 @@
 #include "src/onehost/coll/scatter_pattern.h"
 #include "src/onehost/coll/view.h"
 
-#define BATCH_BYTES (1024 * 1024) /* of all ranks together, if an element is not larger */
-
 /* Elements that are reduced together: bytes [at, at + bytes) of what this rank reduces. */
 typedef struct batch {
     unsigned char *memory; /* the elements of rank r at r * bytes; NULL: this rank gets no result */
@@ -90,8 +88,7 @@ static void reduce(const mst_call *call, const batch *batch, int inputs)
     mst_deliver(call, batch->at, batch->memory, batch->bytes);
 }
 
-/* Others wait for us already: they must know. */
-static muster_status no_memory(const mst_call *call, size_t bytes)
+muster_status mst_assembled_no_memory(const mst_call *call, size_t bytes)
 {
     return mst_group_poison(call->group, MST_POISON_ABORT,
                             "rank %d has no memory for %zu bytes, in which it would combine elements of %zu",
@@ -101,14 +98,14 @@ static muster_status no_memory(const mst_call *call, size_t bytes)
 muster_status mst_reduce_assembled(mst_call *call, int inputs)
 {
     size_t element = call->request->element_bytes, all = call->request->count * element;
-    size_t ranks = (size_t)call->group->base.size, fit = BATCH_BYTES / ranks / element;
+    size_t ranks = (size_t)call->group->base.size, fit = MST_ASSEMBLED_BYTES / ranks / element;
     size_t most = (fit ? fit : 1) * element;
     muster_status status = MUSTER_OK;
 
     most = most < all ? most : all;
     batch batch = { .memory = inputs ? malloc(ranks * most) : NULL };
     if (inputs && !batch.memory)
-        return no_memory(call, ranks * most);
+        return mst_assembled_no_memory(call, ranks * most);
     for (; batch.at < all && status == MUSTER_OK; batch.at += most) {
         batch.bytes = all - batch.at < most ? all - batch.at : most;
         status = fill(call, &batch);

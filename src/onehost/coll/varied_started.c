@@ -6,6 +6,7 @@
 #include "src/onehost/coll/disagree.h"
 #include "src/onehost/coll/varied.h"
 #include "src/onehost/coll/view.h"
+#include "src/pure/partition.h"
 
 /* The three parts of an entry's numbers, each by rank. */
 enum { GIVES, TAKES, PLACES, PARTS };
@@ -21,6 +22,16 @@ static uint64_t number_at(const mst_group *group, const mst_varied_entry *entry,
     return entry->numbers[part * group->base.size + rank]; /* E32: read once */
 }
 
+/* The output would replace this rank's own input before that has been read: a copy behind the numbers is
+ * read. */
+static bool keeps_own(const mst_call *call)
+{
+    const mst_request *request = call->request;
+
+    return call->plan.assembled && mst_overlap(request->in, request->in_elements * request->element_bytes,
+                                               request->out, request->out_elements * request->element_bytes);
+}
+
 uint64_t mst_varied_plan(mst_call *call, bool *lends)
 {
     const mst_request *request = call->request;
@@ -30,7 +41,7 @@ uint64_t mst_varied_plan(mst_call *call, bool *lends)
     mst_combine_plan(call);
     call->plan.in_bytes = needed;
     call->plan.out_bytes = request->out_elements * request->element_bytes;
-    *lends = mst_varied_in_offset(call, needed, &begin) != 0;
+    *lends = !keeps_own(call) && mst_varied_in_offset(call, needed, &begin) != 0;
     return numbers_bytes(call->group) + (*lends ? 0 : needed);
 }
 
@@ -60,7 +71,8 @@ static void fill_places(const mst_call *call, mst_varied_entry *entry, uint64_t 
     for (int rank = 0; rank < group->base.size; rank++) {
         size_t at = place_in(request, rank, &packed) * request->element_bytes;
         size_t bytes = mst_counts_of(&request->gives, rank) * request->element_bytes;
-        bool needs = bytes && rank != group->base.rank; /* our own one is read from the buffer */
+        bool needs =
+            bytes && (rank != group->base.rank || keeps_own(call)); /* our own is read from the buffer */
 
         entry->numbers[PLACES * group->base.size + rank] = lent ? lent + at : copied + used;
         if (lent || !needs || is_copied)
@@ -141,7 +153,7 @@ static muster_status find_blocks(const mst_call *call, const unsigned char **in)
 
         if (bytes == 0)
             in[rank] = NULL;
-        else if (rank == own)
+        else if (rank == own && !keeps_own(call))
             in[rank] = own_block(call);
         else
             in[rank] = peer_at(group, rank, number_at(group, entry, PLACES, own), bytes);
