@@ -47,6 +47,7 @@ int main(void)
     Suite *suite = suite_create("calls");
     TCase *tests = tcase_create("names");
 
+    tcase_set_timeout(tests, TEST_TIMEOUT_S);
     tcase_add_test(tests, test_names_of_collectives_fit);
     tcase_add_test(tests, test_names_of_other_calls_fit);
     suite_add_tcase(suite, tests);

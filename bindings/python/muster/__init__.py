@@ -20,13 +20,14 @@ from ._varied import (
     all_gatherv, all_gatherv_start, all_to_allv, all_to_allv_start, gatherv, gatherv_start, reduce_scatterv,
     reduce_scatterv_start, scatterv, scatterv_start,
 )
+from ._world import attach, init
 from ._muster import (
     AbortedError, DeadlockError, Error, Group, MismatchError, PeerDiedError, Request, TimedOutError, __version__,
     all_gather, all_gather_start, all_max, all_max_start, all_min, all_min_start, all_reduce, all_reduce_start, all_sum,
     all_sum_start, all_to_all, all_to_all_start, allocate as _allocate, barrier, barrier_start, broadcast,
-    broadcast_start, exscan, exscan_start, gather, gather_start, init, iprobe, is_available, probe, recv_into,
-    recv_into_start, reduce, reduce_scatter, reduce_scatter_start, reduce_start, scan, scan_start, scatter,
-    scatter_start, send, send_start, sendrecv, sum_scatter, sum_scatter_start, wait_all, wait_any,
+    broadcast_start, cpu_count, exscan, exscan_start, gather, gather_start, grid_coordinates, grid_dims, grid_neighbour,
+    iprobe, is_available, probe, recv_into, recv_into_start, reduce, reduce_scatter, reduce_scatter_start, reduce_start,
+    scan, scan_start, scatter, scatter_start, send, send_start, sendrecv, sum_scatter, sum_scatter_start, wait_all, wait_any,
 )
 
 __all__ = [
@@ -35,8 +36,9 @@ __all__ = [
     "Request", "Share", "TimedOutError",
     "all_gather", "all_gather_start", "all_gatherv", "all_gatherv_start", "all_max", "all_max_start", "all_min",
     "all_min_start", "all_reduce", "all_reduce_start", "all_sum", "all_sum_start", "all_to_all", "all_to_all_start",
-    "all_to_allv", "all_to_allv_start", "barrier", "barrier_start", "broadcast", "broadcast_start", "empty", "exscan",
-    "exscan_start", "gather", "gather_start", "gatherv", "gatherv_start", "init", "iprobe", "is_available", "phase",
+    "all_to_allv", "all_to_allv_start", "attach", "barrier", "barrier_start", "broadcast", "broadcast_start", "cpu_count",
+    "empty", "exscan", "exscan_start", "gather", "gather_start", "gatherv", "gatherv_start", "grid_coordinates",
+    "grid_dims", "grid_neighbour", "init", "iprobe", "is_available", "phase",
     "probe", "recv", "recv_into", "recv_into_start", "recv_like", "recv_like_start", "recv_start", "reduce",
     "reduce_scatter", "reduce_scatter_start", "reduce_scatterv", "reduce_scatterv_start", "reduce_start", "scan",
     "scan_start", "scatter", "scatter_start", "scatterv", "scatterv_start", "send", "send_start", "sendrecv",

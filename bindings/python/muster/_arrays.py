@@ -169,6 +169,13 @@ def view(block, dtype, shape=None):
     return _cast(memoryview(block)[:count * size], code, shape)
 
 
+def view_like(block, x, code, shape):
+    """A block of memory as an array of x's kind; `code` and `shape` are those of its buffer."""
+    if _numpy is not None:
+        return view(block, _numpy.asarray(x).dtype, shape)
+    return _cast(memoryview(block), code, shape)
+
+
 # ---- for operations of the program's ----
 
 

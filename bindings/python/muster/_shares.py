@@ -26,6 +26,12 @@ class Share:
         block = self._share.block(rank)
         return _arrays.view(block, dtype, shape)
 
+    def peer(self, rank, mine, group=None):
+        """What corresponds to mine, an array in this rank's block, at a rank of the group: an array like it, no copy."""
+        theirs = self._share.peer(group, rank, mine)
+        view = memoryview(mine)
+        return _arrays.view_like(theirs, mine, view.format, view.shape)
+
     def sync(self):
         """Orders accesses to plain memory: what was written before a sync is visible after a later one, of any rank."""
         self._share.sync()
@@ -75,6 +81,18 @@ class Queue:
     def pop(self, timeout=None):
         """The next entry, as bytes. timeout is in seconds; 0 does not wait."""
         return self._queue.pop(_ns(timeout))
+
+    def peek(self, timeout=None):
+        """The next entry where it lies, as a read-only memoryview: pop() without the copy. It is the next one still.
+
+        The writer does not overwrite it until release(), before which the memoryview, and whatever is made of it,
+        must be released.
+        """
+        return self._queue.peek(_ns(timeout))
+
+    def release(self):
+        """Ends the use of the entry that was peeked at: the one after it is the next."""
+        self._queue.release()
 
     def drop(self):
         """Goes on without the readers that have died or freed the queue; returns how many are left."""

@@ -17,7 +17,7 @@
 
 /* What the module knows once it is imported; one interpreter's. */
 typedef struct module_state {
-    PyObject *group_type, *memory_type, *share_type, *block_type, *queue_type, *request_type;
+    PyObject *group_type, *memory_type, *share_type, *block_type, *queue_type, *entry_type, *request_type;
     PyObject *errors[MUSTER_ERR_UNAVAILABLE + 1]; /* exceptions, by status */
     PyObject *world;                              /* the group that init gave out; NULL: none yet */
     PyObject *as_array, *result, *refuse_masked;  /* of muster._arrays */
@@ -142,6 +142,12 @@ bool make_request_type(PyObject *module, module_state *state);
 PyObject *python_use_messages(PyObject *module, PyObject *args);
 bool make_memory_type(PyObject *module, module_state *state);
 PyObject *python_allocate(PyObject *module, PyObject *args);
+
+/* ---- grids: grid.c ---- */
+
+PyObject *python_grid_dims(PyObject *module, PyObject *args, PyObject *keywords);
+PyObject *python_grid_coordinates(PyObject *module, PyObject *args, PyObject *keywords);
+PyObject *python_grid_neighbour(PyObject *module, PyObject *args, PyObject *keywords);
 
 /* ---- shares: share.c, queues: queue.c ---- */
 

@@ -317,7 +317,25 @@ static PyObject *set_timeout_ns(PyObject *self, PyObject *args)
     return PyArg_ParseTuple(args, "L:_set_timeout", &timeout_ns) ? limit_to(self, timeout_ns) : NULL;
 }
 
-/* For muster.torch: raises what the group is broken by. */
+/* The rank that a member has in another group; None: it is not in it. */
+static PyObject *translate(PyObject *self, PyObject *args)
+{
+    PyObject *object;
+    muster_group *group, *other;
+    int member;
+
+    if (!PyArg_ParseTuple(args, "iO:translate", &member, &object) || !(group = group_of_object(self)) ||
+        !(other = group_of_object(object)))
+        return NULL;
+    if (member < 0 || member >= muster_group_size(group))
+        return PyErr_Format(PyExc_ValueError, "rank %d is not a rank of a group of %d", member,
+                            muster_group_size(group));
+    int rank = muster_group_translate(group, member, other);
+    if (rank < 0)
+        Py_RETURN_NONE;
+    return PyLong_FromLong(rank);
+}
+
 static PyObject *check(PyObject *self, PyObject *unused)
 {
     muster_status status = muster_group_status(((group_object *)self)->group);
@@ -386,6 +404,13 @@ static PyMethodDef methods[] = {
     { "grow", grow, METH_NOARGS,
       "grow() -> Group\n\nThe same, with the processes that replace the dead (muster run --on-failure "
       "respawn)." },
+    { "translate", translate, METH_VARARGS,
+      "translate(rank, other) -> int or None\n\nThe rank that this group's member has in another group; "
+      "None: "
+      "it is not in it." },
+    { "check", check, METH_NOARGS,
+      "check()\n\nRaises what the group is broken by, if it is. Looks whether ranks have ended; never "
+      "waits." },
     { "abort", abort_group, METH_VARARGS,
       "abort(reason=None)\n\nBreaks the group: all its ranks get AbortedError." },
     { "set_timeout", set_timeout, METH_O,
@@ -393,7 +418,6 @@ static PyMethodDef methods[] = {
       "on and "
       "in\ngroups made of it later; None: no limit. It holds in place of MUSTER_TIMEOUT." },
     { "_set_timeout", set_timeout_ns, METH_VARARGS, NULL },
-    { "_check", check, METH_NOARGS, NULL },
     { "_leave", leave, METH_NOARGS, NULL },
     { "_release", release, METH_NOARGS, NULL },
     { NULL, NULL, 0, NULL },

@@ -17,6 +17,13 @@ static PyObject *use_arrays(PyObject *module, PyObject *args)
     Py_RETURN_NONE;
 }
 
+static PyObject *cpu_count(PyObject *module, PyObject *unused)
+{
+    (void)module;
+    (void)unused;
+    return PyLong_FromLong(muster_cpu_count());
+}
+
 static PyMethodDef methods[] = {
     { "use_arrays", use_arrays, METH_VARARGS, NULL },
     { "use_messages", python_use_messages, METH_VARARGS, NULL },
@@ -37,9 +44,23 @@ static PyMethodDef methods[] = {
     { "is_available", (PyCFunction)(void (*)(void))python_is_available, METH_VARARGS | METH_KEYWORDS,
       "is_available(backend='any') -> bool\n\nWhether init can use that backend: any, shm, or MLX's mpi and "
       "ring, which mean\nmuster here." },
-    { "init", (PyCFunction)(void (*)(void))python_init, METH_VARARGS | METH_KEYWORDS,
-      "init(strict=False, backend='any') -> Group\n\nThe group of all ranks that muster run has started; "
-      "waits until all have come.\nWithout it a group of one, or, when strict, RuntimeError." },
+    { "init", (PyCFunction)(void (*)(void))python_init, METH_VARARGS | METH_KEYWORDS, NULL },
+    { "cpu_count", cpu_count, METH_NOARGS,
+      "cpu_count() -> int\n\nHow many CPUs this process can use: its affinity, limited by the quota of its "
+      "control group.\n\n    >>> muster.cpu_count() >= 1\n    True\n" },
+    { "grid_dims", (PyCFunction)(void (*)(void))python_grid_dims, METH_VARARGS | METH_KEYWORDS,
+      "grid_dims(size, dims) -> tuple\n\nThe lengths of a grid of size ranks: dims with its zeros chosen, as "
+      "equal as possible;\na number stands for that many zeros.\n\n"
+      "    >>> muster.grid_dims(12, 2), muster.grid_dims(12, [0, 6])\n    ((4, 3), (2, 6))\n" },
+    { "grid_coordinates", (PyCFunction)(void (*)(void))python_grid_coordinates, METH_VARARGS | METH_KEYWORDS,
+      "grid_coordinates(dims, rank) -> tuple\n\nWhere a rank is in the grid. The last coordinate varies "
+      "fastest.\n\n    >>> muster.grid_coordinates((4, 3), 5)\n    (1, 2)\n" },
+    { "grid_neighbour", (PyCFunction)(void (*)(void))python_grid_neighbour, METH_VARARGS | METH_KEYWORDS,
+      "grid_neighbour(dims, rank, dimension, distance, periodic=False) -> int\n\nThe rank that is so many "
+      "steps away along a dimension; RANK_NONE, with which messages do\nnothing, beyond the edge, unless the "
+      "grid is periodic there.\n\n"
+      "    >>> [muster.grid_neighbour((4, 3), 5, 1, step) for step in (-1, 1)]\n    [4, muster.RANK_NONE]\n"
+      "    >>> muster.grid_neighbour((4, 3), 5, 1, 1, periodic=True)\n    3\n" },
     { NULL, NULL, 0, NULL },
 };
 

@@ -1,9 +1,20 @@
-/* Queues as Python objects, of binding.h: what muster.Queue is made of. Entries are bytes. */
+/* Queues as Python objects, of binding.h: what muster.Queue is made of. Entries are bytes. An entry that was
+ * peeked at has the buffer protocol; its views are counted, so that the writer does not overwrite what
+ * somebody reads. */
 #include "bindings/python/src/binding.h"
 
 typedef struct queue_object {
     PyObject_HEAD muster_queue *queue; /* NULL: freed */
+    Py_ssize_t views;
+    uint64_t released; /* entries */
 } queue_object;
+
+typedef struct entry_object {
+    PyObject_HEAD PyObject *owner; /* the queue */
+    const void *data;
+    Py_ssize_t bytes;
+    uint64_t released; /* entries of the queue, when it was peeked at */
+} entry_object;
 
 static muster_queue *queue_of(PyObject *self)
 {
@@ -36,25 +47,123 @@ static PyObject *push(PyObject *self, PyObject *args)
     Py_RETURN_NONE;
 }
 
-static PyObject *pop(PyObject *self, PyObject *args)
+/* ---- entries ---- */
+
+static int get_buffer(PyObject *self, Py_buffer *buffer, int flags)
 {
-    muster_queue *queue = queue_of(self);
-    const void *entry = NULL;
-    size_t bytes = 0;
+    entry_object *entry = (entry_object *)self;
+    queue_object *owner = (queue_object *)entry->owner;
+
+    if (!owner->queue || owner->released != entry->released) {
+        PyErr_SetString(PyExc_BufferError, "the entry was released");
+        buffer->obj = NULL;
+        return -1;
+    }
+    if (PyBuffer_FillInfo(buffer, self, (void *)(uintptr_t)entry->data, entry->bytes, 1, flags) < 0)
+        return -1;
+    owner->views++;
+    return 0;
+}
+
+static void release_buffer(PyObject *self, Py_buffer *buffer)
+{
+    (void)buffer;
+    ((queue_object *)((entry_object *)self)->owner)->views--;
+}
+
+static void entry_dealloc(PyObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+
+    Py_XDECREF(((entry_object *)self)->owner);
+    freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
+    release(self);
+    Py_DECREF(type);
+}
+
+static PyObject *view_of(PyObject *self, const void *data, size_t bytes, uint64_t released)
+{
+    static const char nothing;
+    entry_object *entry =
+        (entry_object *)PyType_GenericAlloc((PyTypeObject *)state_of_module()->entry_type, 0);
+
+    if (!entry)
+        return NULL;
+    entry->owner = Py_NewRef(self);
+    entry->data = data ? data : &nothing;
+    entry->bytes = (Py_ssize_t)bytes;
+    entry->released = released;
+    PyObject *view = PyMemoryView_FromObject((PyObject *)entry);
+    Py_DECREF(entry);
+    return view;
+}
+
+static bool has_views(const queue_object *object, const char *what)
+{
+    if (object->views)
+        PyErr_Format(PyExc_BufferError, "%zd views of the entry are alive; release them before %s",
+                     object->views, what);
+    return object->views != 0;
+}
+
+static bool look_at_next(muster_queue *queue, PyObject *args, const void **entry, size_t *bytes)
+{
     long long timeout_ns;
     muster_status status;
 
-    if (!queue || !PyArg_ParseTuple(args, "L:pop", &timeout_ns))
-        return NULL;
+    if (!PyArg_ParseTuple(args, "L:peek", &timeout_ns))
+        return false;
     Py_BEGIN_ALLOW_THREADS
-    status = muster_queue_peek(queue, timeout_ns, &entry, &bytes);
+    status = muster_queue_peek(queue, timeout_ns, entry, bytes);
     Py_END_ALLOW_THREADS
     if (status != MUSTER_OK)
+        raise_status(status);
+    return status == MUSTER_OK;
+}
+
+static PyObject *peek(PyObject *self, PyObject *args)
+{
+    uint64_t released = ((queue_object *)self)->released; /* another thread may do so meanwhile */
+    muster_queue *queue = queue_of(self);
+    const void *entry = NULL;
+    size_t bytes = 0;
+
+    return queue && look_at_next(queue, args, &entry, &bytes) ? view_of(self, entry, bytes, released) : NULL;
+}
+
+static PyObject *release_entry(PyObject *self, PyObject *unused)
+{
+    queue_object *object = (queue_object *)self;
+    muster_queue *queue = queue_of(self);
+
+    (void)unused;
+    if (!queue || has_views(object, "it is released: the writer may overwrite it"))
+        return NULL;
+    muster_status status = muster_queue_release(queue);
+    if (status != MUSTER_OK)
         return raise_status(status);
+    object->released++;
+    Py_RETURN_NONE;
+}
+
+static PyObject *pop(PyObject *self, PyObject *args)
+{
+    queue_object *object = (queue_object *)self;
+    muster_queue *queue = queue_of(self);
+    const void *entry = NULL;
+    size_t bytes = 0;
+
+    if (!queue || has_views(object, "it is popped") || !look_at_next(queue, args, &entry, &bytes))
+        return NULL;
     PyObject *copy = PyBytes_FromStringAndSize(entry, (Py_ssize_t)bytes);
-    if (copy) /* else the entry stays */
+    if (copy &&
+        !has_views(object, "it is popped")) { /* else the entry stays; another thread may have peeked */
         muster_queue_release(queue);
-    return copy;
+        object->released++;
+        return copy;
+    }
+    Py_XDECREF(copy);
+    return NULL;
 }
 
 static PyObject *drop(PyObject *self, PyObject *unused)
@@ -92,6 +201,8 @@ static PyObject *free_queue(PyObject *self, PyObject *unused)
     (void)unused;
     if (is_combining())
         return refuse_combining();
+    if (has_views(object, "the queue is freed"))
+        return NULL;
     object->queue = NULL; /* so that nobody uses it meanwhile */
     Py_BEGIN_ALLOW_THREADS
     status = muster_queue_free(queue);
@@ -119,6 +230,7 @@ static void dealloc(PyObject *self)
 
 static PyMethodDef methods[] = {
     { "push", push, METH_VARARGS, NULL },      { "pop", pop, METH_VARARGS, NULL },
+    { "peek", peek, METH_VARARGS, NULL },      { "release", release_entry, METH_NOARGS, NULL },
     { "drop", drop, METH_NOARGS, NULL },       { "lag", lag, METH_NOARGS, NULL },
     { "free", free_queue, METH_NOARGS, NULL }, { NULL, NULL, 0, NULL },
 };
@@ -126,11 +238,18 @@ static PyMethodDef methods[] = {
 bool make_queue_type(module_state *state)
 {
     static PyType_Slot slots[] = { { Py_tp_dealloc, dealloc }, { Py_tp_methods, methods }, { 0, NULL } };
+    static PyType_Slot entry_slots[] = { { Py_tp_dealloc, entry_dealloc },
+                                         { Py_bf_getbuffer, get_buffer },
+                                         { Py_bf_releasebuffer, release_buffer },
+                                         { 0, NULL } };
+    static PyType_Spec entry_spec = { "muster._Entry", sizeof(entry_object), 0,
+                                      Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, entry_slots };
     static PyType_Spec spec = { "muster._Queue", sizeof(queue_object), 0,
                                 Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots };
 
     state->queue_type = PyType_FromSpec(&spec);
-    return state->queue_type != NULL;
+    state->entry_type = PyType_FromSpec(&entry_spec);
+    return state->queue_type && state->entry_type;
 }
 
 PyObject *python_queue(PyObject *module, PyObject *args)

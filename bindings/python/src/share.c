@@ -5,6 +5,7 @@
 
 typedef struct share_object {
     PyObject_HEAD muster_share *share; /* NULL: freed */
+    int rank;                          /* this one's, in it */
     bool sealed;
     Py_ssize_t views;
 } share_object;
@@ -75,6 +76,19 @@ static void block_dealloc(PyObject *self)
     Py_DECREF(type);
 }
 
+static PyObject *make_block(PyObject *owner, void *data, size_t bytes)
+{
+    block_object *block =
+        (block_object *)PyType_GenericAlloc((PyTypeObject *)state_of_module()->block_type, 0);
+
+    if (!block)
+        return NULL;
+    block->owner = Py_NewRef(owner);
+    block->data = data;
+    block->bytes = (Py_ssize_t)bytes;
+    return (PyObject *)block;
+}
+
 static PyObject *block_of(PyObject *self, PyObject *args)
 {
     muster_share *share = share_to_call(self);
@@ -87,14 +101,45 @@ static PyObject *block_of(PyObject *self, PyObject *args)
     muster_status status = muster_share_at(share, rank, &data, &bytes);
     if (status != MUSTER_OK)
         return raise_status(status);
-    block_object *block =
-        (block_object *)PyType_GenericAlloc((PyTypeObject *)state_of_module()->block_type, 0);
-    if (!block)
+    return make_block(self, data, bytes);
+}
+
+/* Whether memory is in this rank's block of the share, so that what corresponds to it is kept by the share.
+ */
+static bool is_mine(PyObject *self, muster_share *share, const Py_buffer *mine)
+{
+    void *block;
+    size_t bytes;
+
+    if (muster_share_at(share, ((share_object *)self)->rank, &block, &bytes) != MUSTER_OK)
+        return false;
+    uintptr_t begin = (uintptr_t)block, at = (uintptr_t)mine->buf;
+    return block && at >= begin && at - begin <= bytes && (size_t)mine->len <= bytes - (at - begin);
+}
+
+/* peer(group, rank, mine): what corresponds to `mine` at that rank. */
+static PyObject *peer_of(PyObject *self, PyObject *args)
+{
+    muster_share *share = share_to_call(self);
+    muster_group *group;
+    PyObject *object;
+    Py_buffer mine;
+    void *theirs = NULL;
+    int rank;
+
+    if (!share || !PyArg_ParseTuple(args, "Oiy*:peer", &object, &rank, &mine))
         return NULL;
-    block->owner = Py_NewRef(self);
-    block->data = data;
-    block->bytes = (Py_ssize_t)bytes;
-    return (PyObject *)block;
+    size_t bytes = (size_t)mine.len;
+    bool own = is_mine(self, share, &mine);
+    muster_status status = MUSTER_OK;
+    if (own && (group = group_of_argument(object)))
+        status = muster_peer_buffer(group, rank, mine.buf, &theirs);
+    PyBuffer_Release(&mine);
+    if (!own)
+        PyErr_SetString(PyExc_ValueError, "the array is not in this rank's block of the share");
+    if (status != MUSTER_OK)
+        return raise_status(status);
+    return theirs ? make_block(self, theirs, bytes) : NULL;
 }
 
 /* ---- the share ---- */
@@ -200,13 +245,10 @@ static void share_dealloc(PyObject *self)
 }
 
 static PyMethodDef share_methods[] = {
-    { "block", block_of, METH_VARARGS, NULL },
-    { "sync", sync_share, METH_NOARGS, NULL },
-    { "seal", seal, METH_NOARGS, NULL },
-    { "put_signal", put_signal, METH_VARARGS, NULL },
-    { "wait_signal", wait_signal, METH_VARARGS, NULL },
-    { "free", free_share, METH_NOARGS, NULL },
-    { NULL, NULL, 0, NULL },
+    { "block", block_of, METH_VARARGS, NULL },        { "peer", peer_of, METH_VARARGS, NULL },
+    { "sync", sync_share, METH_NOARGS, NULL },        { "seal", seal, METH_NOARGS, NULL },
+    { "put_signal", put_signal, METH_VARARGS, NULL }, { "wait_signal", wait_signal, METH_VARARGS, NULL },
+    { "free", free_share, METH_NOARGS, NULL },        { NULL, NULL, 0, NULL },
 };
 
 bool make_share_types(module_state *state)
@@ -249,6 +291,7 @@ PyObject *python_share(PyObject *module, PyObject *args)
     status = muster_share_create(group, (size_t)bytes, &share);
     Py_END_ALLOW_THREADS
     object->share = share;
+    object->rank = muster_group_rank(group);
     if (status == MUSTER_OK)
         return (PyObject *)object;
     raise_status(status);

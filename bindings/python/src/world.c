@@ -131,8 +131,7 @@ muster_group *group_of_argument(PyObject *object)
     return group_of_object(state->world);
 }
 
-/* For muster.torch, which needs a world that is attached in a way of its own: whether there is one already.
- */
+/* For muster.init and muster.torch, which attach in ways of their own: whether there is a world already. */
 PyObject *python_has_world(PyObject *module, PyObject *unused)
 {
     module_state *state = state_of_module();

@@ -110,7 +110,7 @@ def _watched():
         return _backend.watched(), _backend.check
     world = dist.group.WORLD if dist.is_initialized() else None
     group = world._group if isinstance(world, ProcessGroupMuster) else None
-    return group, group._check if group else None
+    return group, group.check if group else None
 
 
 def _join(name, rank, size, timeout_ns):

@@ -260,7 +260,7 @@ class Link:
                 leaves = self._closing or self._error is not None
             if leaves:
                 return store.add(self._key, GONE) == GONE + 2
-            self._messages.group._check()
+            self._messages.group.check()
             if self._messages.has_left(self._peer):
                 break
             time.sleep(wait_s)

@@ -77,7 +77,7 @@ def connect(store, group):
     thread.start()
     thread.join(LOOK_S)
     while thread.is_alive():
-        group._check()
+        group.check()
         thread.join(LOOK_S)
     if isinstance(connections[0], Exception):
         raise connections[0]
@@ -132,7 +132,7 @@ class Messages:
     def cause(self):
         """What the group is broken by, or None."""
         try:
-            self.group._check()
+            self.group.check()
         except Exception as cause:
             return as_torch_has_it(cause)
         return None
