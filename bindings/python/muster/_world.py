@@ -27,7 +27,8 @@ _VARIABLES = {  # the argument's name: the variable in whose place it stands, an
     "liveness": ("MUSTER_LIVENESS", str), "report_crashes": ("MUSTER_REPORT_CRASHES", _switch),
     "one_thread": ("MUSTER_ONE_THREAD", _switch), "threads_multiple": ("MUSTER_THREADS_MULTIPLE", _switch),
     "progress_thread": ("MUSTER_PROGRESS_THREAD", _switch), "exact_times": ("MUSTER_EXACT_TIMES", _switch),
-    "log": ("MUSTER_LOG", str), "fault": ("MUSTER_FAULT", str), "chaos": ("MUSTER_CHAOS", str),
+    "arena_malloc": ("MUSTER_ARENA_MALLOC", _switch), "log": ("MUSTER_LOG", str),
+    "fault": ("MUSTER_FAULT", str), "chaos": ("MUSTER_CHAOS", str),
 }
 
 
@@ -59,14 +60,14 @@ def _text_of(name, value):
 
 def init(strict=False, backend="any", *, arena=None, rank=None, size=None, attach_timeout=None, timeout=None,
          arena_bytes=None, staging_bytes=None, liveness=None, report_crashes=None, one_thread=None, threads_multiple=None,
-         progress_thread=None, exact_times=None, log=None, fault=None, chaos=None):
+         progress_thread=None, exact_times=None, arena_malloc=None, log=None, fault=None, chaos=None):
     """The group of all ranks that muster run has started; waits until all have come.
 
     Without it a group of one, or, when strict, RuntimeError. Later calls return the same group. An argument stands in
     place of the variable of its name, MUSTER_TIMEOUT and so on, which man muster describes: timeout and
     attach_timeout are in seconds, and 0 is no limit, whatever the environment says; report_crashes, one_thread,
-    threads_multiple, progress_thread and exact_times are True or False; None leaves it to the environment. They are
-    of the call that makes the world: ValueError when it is there already, made without them.
+    threads_multiple, progress_thread, exact_times and arena_malloc are True or False; None leaves it to the
+    environment. They are of the call that makes the world: ValueError when it is there already, made without them.
     """
     given = {name: value for name, value in locals().items() if name in _VARIABLES and value is not None}
     if not given:
