@@ -11,9 +11,9 @@
 #define MST_ARENA_H
 
 #include "muster/muster.h"
+#include "shm/base/thresholds.h"
 #include "shm/death/liveness.h"
 #include "shm/port/os.h"
-#include "src/pure/thresholds.h"
 
 #define MST_ARENA_BYTES_DEFAULT (256ULL << 30) /* address space, not memory */
 

@@ -1,7 +1,7 @@
 /* Computes all offsets of layout.h, and enumerates the list of its fields. */
 #include "shm/base/layout.h"
 
-#include "src/pure/thresholds.h"
+#include "shm/base/thresholds.h"
 
 static uint64_t round_up(uint64_t value, uint64_t unit)
 {

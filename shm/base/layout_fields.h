@@ -37,7 +37,7 @@ CONSTANT(MST_ANSWERS, 32);         /* answers of a channel that its sender may n
 CONSTANT(MST_ANNOUNCEMENTS, 16);   /* announcements of a channel that its receiver may not have read */
 CONSTANT(MST_ENTRIES_OFFSET, 65536);
 CONSTANT(MST_REGION_BYTES_MIN, 16 * 1024 * 1024);
-CONSTANT(MST_THRESHOLDS_MAX, 32); /* places for thresholds (src/pure/thresholds.h) */
+CONSTANT(MST_THRESHOLDS_MAX, 32); /* places for thresholds (shm/base/thresholds.h) */
 CONSTANT(MST_NAME_WORDS, 4);      /* of a group's name: 32 bytes, of which the last is 0 */
 CONSTANT(MST_PAIRS_REFUSED, 1);   /* in place of the offset of a table of pairs: there will be none */
 CONSTANT(MST_WORLD_CELL, 0);      /* every rank's cell in the first generation of the world */

@@ -16,7 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "src/pure/thresholds.h"
+#include "shm/base/thresholds.h"
 
 #define MST_NS_PER_S 1000000000LL
 #define MST_NS_PER_MS 1000000LL

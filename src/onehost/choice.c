@@ -10,6 +10,7 @@
 #include "shm/base/error.h"
 #include "shm/port/os.h"
 #include "src/pure/config.h"
+#include "src/pure/threshold_setting.h"
 
 #define FIRST_LINE                                                                                           \
     "muster thresholds 1\n" /* to be raised when a threshold keeps its name and changes its meaning */

@@ -9,7 +9,7 @@
 #define MST_CHOICE_H
 
 #include "muster/muster.h"
-#include "src/pure/thresholds.h"
+#include "shm/base/thresholds.h"
 
 #define MST_CHOICE_ITEM_BYTES 520
 

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "src/pure/thresholds.h"
+#include "shm/base/thresholds.h"
 
 typedef struct mst_tuning {
     /* equal on every rank */

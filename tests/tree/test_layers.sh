@@ -128,6 +128,11 @@ if ! circles $files; then
     exit 1
 fi
 # shellcheck disable=SC2046
+if grep -HnE '^#include "src/' $(find shm -name '*.[ch]'); then
+    echo "shm/ includes nothing of src/: what both know lies in shm/base"
+    exit 1
+fi
+# shellcheck disable=SC2046
 if grep -nE '\b(muster_dtype|muster_op|MUSTER_(SUM|PROD|MAX|MIN|FLOAT32|INT8))\b' $(find shm -name '*.[ch]'); then
     echo "shm/ is mechanism: it never sees a dtype or an op"
     exit 1

@@ -1,7 +1,7 @@
 /* Thresholds: which column a CPU gets, and that the file of those that were measured is taken only if it is
  * whole, ours and of this CPU. */
 #define _POSIX_C_SOURCE 200809L /* setenv */
-#include "src/pure/thresholds.h"
+#include "shm/base/thresholds.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "src/onehost/choice.h"
+#include "src/pure/threshold_setting.h"
 #include "tests/harness/ranks.h"
 
 static char home[100];

@@ -1,9 +1,7 @@
 /* The columns of thresholds.h, and their values by name. */
-#include "src/pure/thresholds.h"
+#include "shm/base/thresholds.h"
 
 #include <string.h>
-
-#include "src/pure/config.h"
 
 static const mst_threshold_row rows[] = {
 #define ROW(name, least, most, ...) { #name, least, most },
@@ -74,7 +72,7 @@ uint64_t *mst_threshold_at(mst_thresholds *thresholds, int number)
     return (uint64_t *)thresholds + number;
 }
 
-static bool makes_sense(const mst_threshold_row *row, uint64_t value)
+bool mst_threshold_makes_sense(const mst_threshold_row *row, uint64_t value)
 {
     return value >= row->least && value <= row->most;
 }
@@ -82,27 +80,7 @@ static bool makes_sense(const mst_threshold_row *row, uint64_t value)
 bool mst_thresholds_make_sense(const mst_thresholds *thresholds)
 {
     for (int number = 0; number < MST_THRESHOLD_COUNT; number++)
-        if (!makes_sense(&rows[number], ((const uint64_t *)thresholds)[number]))
+        if (!mst_threshold_makes_sense(&rows[number], ((const uint64_t *)thresholds)[number]))
             return false;
     return true;
-}
-
-bool mst_threshold_set(mst_thresholds *thresholds, const char *name, size_t name_bytes, const char *value)
-{
-    uint64_t wanted = MST_NEVER;
-    size_t bytes;
-
-    if (strcmp(value, "never") != 0) {
-        if (!mst_config_bytes(value, &bytes) || bytes == SIZE_MAX)
-            return false;
-        wanted = bytes;
-    }
-    for (int number = 0; number < MST_THRESHOLD_COUNT; number++)
-        if (strlen(rows[number].name) == name_bytes && strncmp(rows[number].name, name, name_bytes) == 0) {
-            if (!makes_sense(&rows[number], wanted))
-                return false;
-            *mst_threshold_at(thresholds, number) = wanted;
-            return true;
-        }
-    return false;
 }

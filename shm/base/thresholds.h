@@ -35,9 +35,9 @@
  *                      (src/onehost/remote.h); the second one in oversubscribed groups
  * nontemporal_bytes_min, nontemporal_max_ratio
  *                      copies that a peer reads may be non-temporal from this size on, if ordinary stores
- * take so many times as long (shm/group/store_policy.h measures them) libc_copy_bytes_min  other copies from
- * this size on are libc's, which uses `rep movs`; below by vectors stream_bytes_min     results from this
- * size on are written with non-temporal stores
+ *                      take so many times as long (shm/group/store_policy.h measures them)
+ * libc_copy_bytes_min  other copies from this size on are libc's, by `rep movs`; below it by vectors
+ * stream_bytes_min     results from this size on are written with non-temporal stores
  */
 #define MST_THRESHOLDS(ROW)                                                                                  \
     ROW(whole_bytes_max_2, MST_KIB(1), MST_NEVER, MST_NEVER, MST_NEVER, MST_NEVER)                           \
@@ -87,11 +87,9 @@ typedef struct mst_threshold_row {
 const mst_threshold_row *mst_threshold_row_of(int number); /* NULL after the last */
 uint64_t *mst_threshold_at(mst_thresholds *thresholds, int number);
 
+bool mst_threshold_makes_sense(const mst_threshold_row *row, uint64_t value);
+
 /* Whether all values are within their bounds: to be asked of what was read from an arena. */
 bool mst_thresholds_make_sense(const mst_thresholds *thresholds);
-
-/* Sets one from "NAME=VALUE", as a file or MUSTER_TUNING has it: bytes as in other variables ("64k"), or
- * "never". False: there is no such threshold, or no such value. */
-bool mst_threshold_set(mst_thresholds *thresholds, const char *name, size_t name_bytes, const char *value);
 
 #endif
