@@ -50,13 +50,16 @@ static void add_head(text *text, const mst_cpu_kind *cpu)
         cpu->model, cpu->stepping, cpu->cache_bytes[0], cpu->cache_bytes[1], cpu->cache_bytes[2]);
 }
 
-static void add_thresholds(text *text, const mst_thresholds *thresholds)
+/* Only those that differ from the known ones: what a later version knows better is to count. */
+static void add_thresholds(text *text, const mst_choice *choice, const mst_thresholds *thresholds)
 {
-    mst_thresholds copy = *thresholds;
+    mst_thresholds known = choice->known, measured = *thresholds;
 
     for (int number = 0; number < MST_THRESHOLD_COUNT; number++) {
-        uint64_t value = *mst_threshold_at(&copy, number);
+        uint64_t value = *mst_threshold_at(&measured, number);
 
+        if (value == *mst_threshold_at(&known, number))
+            continue;
         if (value == MST_NEVER)
             add(text, "%s=never\n", mst_threshold_row_of(number)->name);
         else
@@ -256,7 +259,7 @@ muster_status mst_choice_keep(const mst_choice *choice, const mst_thresholds *th
                         "there is no place for what was measured: set HOME or XDG_CACHE_HOME to an absolute "
                         "path");
     add_head(&text, &choice->cpu);
-    add_thresholds(&text, thresholds);
+    add_thresholds(&text, choice, thresholds);
     add(&text, "sum %016" PRIx64 "\n", sum_of(text.bytes, text.length));
     int error = mst_os_text_write(choice->path, choice->path_given, text.bytes);
     if (error)

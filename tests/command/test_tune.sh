@@ -24,15 +24,15 @@ if [ "$(nproc)" -lt 2 ]; then
     conclude "muster tune"
     exit
 fi
-doctor 1 "^(ok   |note ) tuning: .*; nothing was measured here$"
+doctor 1 "^(ok   |note ) tuning: .*; nothing was measured here"
 expect 0 "" $tune --dry-run
 says 1 "^view_bytes_min "
 says 1 "^Nothing was written"
-doctor 1 "nothing was measured here$"
+doctor 1 "nothing was measured here "
 expect 0 "" $tune
 says 1 "^Written to $HOME/\.cache/muster/"
 file=$(echo "$HOME"/.cache/muster/*)
-doctor 1 "^ok    tuning: measured, in $file: [0-9]+ thresholds differ"
+doctor 1 "^ok    tuning: measured, in $file$"
 expect 0 "" "$TEST_COMMAND" bench --check -e 64K all_sum
 # Two at once, in another home of caches: both work, and the file is one of theirs.
 XDG_CACHE_HOME=$work/caches
@@ -41,14 +41,13 @@ $tune >/dev/null 2>"$work/err" &
 other=$!
 expect 0 "" $tune
 wait "$other" || fail "the other of two at once: status $?"
-doctor 1 "^ok    tuning: measured, in $work/caches/muster/${file##*/}:"
+doctor 1 "^ok    tuning: measured, in $work/caches/muster/${file##*/}$"
 checks=$((checks + 1))
 [ "$(ls "$work/caches/muster" | wc -l)" -eq 1 ] || fail "more than one file was left: $(ls "$work/caches/muster")"
 unset XDG_CACHE_HOME
 # What is not right is as if it were not there, and is said.
 cp "$file" "$work/whole"
-sed -i 's/view_bytes_min=.*/view_bytes_min=4096/' "$file"
-echo >>"$file"
+echo view_bytes_min=4096 >>"$file"
 doctor 1 "^note  tuning: $file is not used: it is damaged$"
 says 1 "^        to improve it: muster tune"
 expect 0 "" "$TEST_COMMAND" bench --check -e 64K all_sum
@@ -63,8 +62,10 @@ rm "$file"
 expect 1 "cannot write what was measured" env HOME=/proc/1 $tune
 expect 1 "set HOME or XDG_CACHE_HOME" env -u HOME $tune
 env -u HOME "$TEST_COMMAND" doctor >"$work/out" 2>&1 || fail "doctor without a home: status $?"
-says 1 "nothing was measured here$"
+says 1 "nothing was measured here "
 # By hand.
+MUSTER_TUNING=view_bytes_min=64k,libc_copy_bytes_min=32k "$TEST_COMMAND" doctor >"$work/out" 2>&1
+says 1 "^ok    thresholds: other than known of this kind of CPU: view_bytes_min=65536, libc_copy_bytes_min=32768$"
 expect 0 "" env MUSTER_TUNING=cpu=icelake,view_bytes_min=4k "$TEST_COMMAND" bench --check -e 64K all_sum broadcast
 expect 1 'MUSTER_TUNING has "view_bytes_min=1"' env MUSTER_TUNING=view_bytes_min=1 "$TEST_COMMAND" bench --check all_sum
 checks=$((checks + 1))

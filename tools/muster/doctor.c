@@ -25,6 +25,7 @@
 #include "tools/muster/commands.h"
 #include "tools/muster/doctor.h"
 #include "tools/muster/options.h"
+#include "tools/muster/tune/state.h"
 #include "tools/muster/variables.h"
 
 #ifndef SYS_pidfd_open
@@ -291,32 +292,18 @@ static void look_at_cpus(void)
                       "quota: %.2f CPUs; ranks that spin use it up, so they wait as if CPUs were few", quota);
 }
 
-static int count_changed(void)
-{
-    muster_threshold threshold = MUSTER_THRESHOLD_INIT;
-    int changed = 0;
-
-    for (int number = 0; muster_tuning_threshold(number, &threshold) == MUSTER_OK; number++)
-        changed += threshold.used != threshold.known;
-    return changed;
-}
-
 static void look_at_tuning(void)
 {
-    static const char remedy[] = "muster tune, which takes seconds, on an idle machine";
-    muster_tuning tuning = MUSTER_TUNING_INIT;
+    char text[900];
+    tune_state state = tune_describe(text, sizeof text);
 
-    if (muster_tuning_get(&tuning) != MUSTER_OK)
-        doctor_report(FINDING_BAD, "MUSTER_TUNING unset", "tuning: %s", muster_error_detail());
-    else if (tuning.source == MUSTER_TUNING_REFUSED)
-        doctor_report(FINDING_NOTE, remedy, "tuning: %s is not used: %s", tuning.path, tuning.why);
-    else if (tuning.source == MUSTER_TUNING_MEASURED)
-        doctor_report(FINDING_GOOD, NULL,
-                      "tuning: measured, in %s: %d thresholds differ from those of the kind %s", tuning.path,
-                      count_changed(), tuning.kind);
-    else
-        doctor_report(strcmp(tuning.kind, "other") == 0 ? FINDING_NOTE : FINDING_GOOD, remedy,
-                      "tuning: %s, of the kind %s; nothing was measured here", tuning.cpu, tuning.kind);
+    doctor_report(state == TUNE_WRONG     ? FINDING_BAD
+                  : state == TUNE_MISSING ? FINDING_NOTE
+                                          : FINDING_GOOD,
+                  state == TUNE_WRONG ? "unset MUSTER_TUNING" : "muster tune, on an idle machine",
+                  "tuning: %s", text);
+    if (tune_list_changed(text, sizeof text))
+        doctor_report(FINDING_GOOD, NULL, "thresholds: %s", text);
 }
 
 /* ---- the rest ---- */
