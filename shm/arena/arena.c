@@ -9,6 +9,7 @@
 #include "shm/base/atomic.h"
 #include "shm/base/error.h"
 #include "shm/base/extent.h"
+#include "shm/port/huge.h"
 #include "shm/port/os.h"
 
 static_assert(MST_THRESHOLD_COUNT <= MST_THRESHOLDS_MAX, "the header has a place for each threshold");
@@ -121,14 +122,14 @@ static void publish_thresholds(const mst_arena_plan *plan, mst_header *header)
     memcpy(header->thresholds, plan->thresholds ? plan->thresholds : &thresholds, sizeof thresholds);
 }
 
-muster_status mst_arena_format(int fd, const mst_arena_plan *plan, bool named)
+muster_status mst_arena_format(int fd, const mst_arena_plan *plan, mst_arena_kind kind)
 {
     mst_header planned = { .ready = MST_MAKING_MAGIC,
                            .fingerprint = mst_layout_fingerprint(),
                            .version = MST_LAYOUT_VERSION,
                            .size = (uint32_t)plan->size,
                            .seats = (uint32_t)(plan->size + plan->spare_seats),
-                           .named = named };
+                           .kind = kind };
     void *base;
 
     if (plan->size < 1 || plan->size > MST_RANKS_MAX)
@@ -150,7 +151,7 @@ muster_status mst_arena_format(int fd, const mst_arena_plan *plan, bool named)
     uint64_t control_bytes = mst_layout_cells_offset(planned.seats);
 
     int error = mst_os_object_resize(fd, planned.arena_bytes);
-    if (error == 0 && !named)
+    if (error == 0 && kind == MST_ARENA_SEALED)
         error = mst_os_object_seal(fd);
     if (error)
         return mst_fail(error == -EFBIG || error == -ENOSPC ? MUSTER_ERR_NO_SPACE : MUSTER_ERR_SYSTEM,
@@ -171,13 +172,23 @@ muster_status mst_arena_format(int fd, const mst_arena_plan *plan, bool named)
     return status;
 }
 
+static int create_object(const mst_arena_plan *plan, mst_arena_kind *kind)
+{
+    const char *why;
+    int helped, fd = plan->huge_pages ? mst_os_object_create_huge(&why, &helped) : -ENOSYS;
+
+    *kind = fd < 0 ? MST_ARENA_SEALED : MST_ARENA_HUGE;
+    return fd < 0 ? mst_os_object_create_anonymous() : fd;
+}
+
 muster_status mst_arena_create(const mst_arena_plan *plan, mst_arena **arena)
 {
-    int fd = mst_os_object_create_anonymous();
+    mst_arena_kind kind;
 
+    int fd = create_object(plan, &kind);
     if (fd < 0)
         return mst_fail_system(fd, "cannot create an anonymous arena (memfd)");
-    muster_status status = mst_arena_format(fd, plan, false);
+    muster_status status = mst_arena_format(fd, plan, kind);
     if (status == MUSTER_OK)
         status = mst_arena_map(fd, plan->size, arena);
     if (status != MUSTER_OK)
@@ -223,7 +234,8 @@ static muster_status check_header(const mst_header *header, const mst_os_object_
     if (header->size != (uint32_t)size)
         return mst_fail(MUSTER_ERR_INVALID, "the arena is for %u rank%s, but this rank was told %d",
                         header->size, header->size == 1 ? "" : "s", size);
-    if (!info->sealed && !header->named)
+    if (header->kind > MST_ARENA_HUGE || (header->kind == MST_ARENA_HUGE && info->linked) ||
+        (header->kind == MST_ARENA_SEALED && !info->sealed))
         return mst_fail(MUSTER_ERR_BAD_ARENA, "the arena is not sealed: it could shrink under its ranks");
     if (header->arena_bytes != info->bytes || header->region_bytes < MST_REGION_BYTES_MIN ||
         header->region_bytes > info->bytes || header->region_bytes % MST_PAGE ||
@@ -302,6 +314,7 @@ muster_status mst_arena_map(int fd, int size, mst_arena **arena)
         return status;
     }
     mapped->held = mst_os_hold(fd);
+    mapped->kind = (mst_arena_kind)header.kind;
     mapped->launcher =
         (mst_launcher){ header.launcher_pid, header.launcher_start, header.launcher_namespace };
     mst_store32_rlx(&mapped->users, 1);

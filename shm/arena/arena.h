@@ -3,7 +3,7 @@
  * arrive (meet.h); opened, checked and mapped by all others.
  *
  * Nothing in it is trusted before it is checked: the descriptor (a regular object of this user, inaccessible
- * to other users, of the size that its header states, sealed unless it has a name), then the header
+ * to other users, of the size that its header states, sealed where that is possible), then the header
  * (finished, same version, same layout, same number of ranks). The checks read through the descriptor; memory
  * is mapped only afterwards, so that a bad object cannot cause a fault.
  */
@@ -17,12 +17,20 @@
 
 #define MST_ARENA_BYTES_DEFAULT (256ULL << 30) /* address space, not memory */
 
+/* What keeps the object from shrinking under its ranks. */
+typedef enum mst_arena_kind {
+    MST_ARENA_SEALED, /* the system: a memfd */
+    MST_ARENA_NAMED,  /* nothing: a file that has, or had, a name in the folder of named objects */
+    MST_ARENA_HUGE /* nothing, but no path leads to it: a file of a file system of its own, of large pages */
+} mst_arena_kind;
+
 /* What the creator decides for all ranks. */
 typedef struct mst_arena_plan {
     int size;
     int spare_seats;                  /* for ranks that will replace dead ones */
     uint64_t arena_bytes;             /* 0: MST_ARENA_BYTES_DEFAULT, less where limits demand it */
     uint64_t staging_bytes;           /* 0: derived from the number of ranks */
+    bool huge_pages;                  /* where the system can; else a memfd */
     bool launched;                    /* this process launches the ranks, and reports how they end */
     const mst_thresholds *thresholds; /* NULL: those of CPUs of which nothing is known */
 } mst_arena_plan;
@@ -33,13 +41,14 @@ typedef struct mst_arena {
     mst_os_held held; /* for muster inspect, and to pass on to children; the mapping does not need it */
     mst_launcher launcher;
     mst_thresholds thresholds;
+    mst_arena_kind kind;
     char name[256];      /* "" when it has none */
     unsigned char *kept; /* a part that stays mapped when the last user closes; NULL: none */
     uint64_t kept_bytes;
     _Atomic uint32_t users;
 } mst_arena;
 
-/* An anonymous, sealed arena. */
+/* An arena without a name. */
 muster_status mst_arena_create(const mst_arena_plan *plan, mst_arena **arena);
 
 /* The arena of an inherited descriptor, which remains the caller's. */
@@ -60,7 +69,7 @@ mst_arena *mst_arena_share(mst_arena *arena); /* one more user of the mapping */
 void mst_arena_close(mst_arena *arena);       /* unmaps when the last user closes; NULL is allowed */
 
 /* Parts of creating and opening, for meet.c. */
-muster_status mst_arena_format(int fd, const mst_arena_plan *plan, bool named);
+muster_status mst_arena_format(int fd, const mst_arena_plan *plan, mst_arena_kind kind);
 muster_status mst_arena_map(int fd, int size, mst_arena **arena); /* checks first; keeps fd on success */
 
 #endif

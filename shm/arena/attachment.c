@@ -7,6 +7,7 @@
 #include "shm/base/fault.h"
 #include "shm/death/references.h"
 #include "shm/death/terminations.h"
+#include "shm/port/huge.h"
 #include "shm/port/os.h"
 #include "shm/wait/rendezvous.h"
 
@@ -25,7 +26,10 @@ static void fill_in(mst_attachment *attachment, mst_arena *arena, const mst_atta
 
     attachment->arena = arena;
     attachment->memory =
-        (mst_memory){ .device = arena->held.device, .geometry = *geometry, .seat = attachment->seat };
+        (mst_memory){ .device = arena->held.device,
+                      .geometry = *geometry,
+                      .seat = attachment->seat,
+                      .excess_bytes = arena->kind == MST_ARENA_HUGE ? MST_HUGE_PAGE_BYTES : 0 };
     attachment->recorder = (mst_recorder){
         .records = mst_layout_records(geometry, attachment->seat),
         .claimed = &mst_layout_entry(geometry, attachment->seat)->claimed,

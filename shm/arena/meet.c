@@ -91,7 +91,7 @@ static meeting create(const char *name, const mst_arena_plan *plan, int *found, 
         return MEETING_AGAIN;
     }
     int error = mark(fd);
-    *status = error ? explain_named(name, error, "created") : mst_arena_format(fd, plan, true);
+    *status = error ? explain_named(name, error, "created") : mst_arena_format(fd, plan, MST_ARENA_NAMED);
     if (*status != MUSTER_OK) {
         mst_os_object_unlink(name);
         mst_os_close(fd);

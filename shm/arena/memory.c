@@ -59,8 +59,9 @@ static void announce(const mst_memory *memory, uint64_t bytes)
  * withdraw the announcement once the usage includes it. */
 static muster_status look_at_limit(const mst_memory *memory, const char *what, uint64_t bytes, bool *limited)
 {
-    uint64_t taken = sum_of_others(memory) + SPARE_BYTES + memory->geometry.size * LOOK_FROM;
-    uint64_t needed = bytes + bytes / 256; /* with page tables */
+    uint64_t taken =
+        sum_of_others(memory) + SPARE_BYTES + memory->geometry.size * (LOOK_FROM + memory->excess_bytes);
+    uint64_t needed = bytes + bytes / 256 + memory->excess_bytes; /* with page tables */
     mst_cgroup_memory group;
 
     mst_cgroup_memory_get("", needed + taken, &group);

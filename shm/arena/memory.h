@@ -21,6 +21,7 @@ typedef struct mst_memory {
     uint64_t device;           /* the file system of the arena, to ask for its free space */
     mst_geometry geometry;     /* of the ranks that may commit at the same time; without a base: none */
     uint32_t seat;             /* ours */
+    uint64_t excess_bytes;     /* what a commit may take beside what it commits: the rest of a large page */
     _Atomic uint64_t unlooked; /* bytes committed since the last check */
 } mst_memory;
 

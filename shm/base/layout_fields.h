@@ -304,7 +304,7 @@ STRUCT(mst_header)
     FIELD(uint64_t, staging_bytes); /* per rank and group: a ring */
     ARRAY(uint64_t, nonce, [2]);
     FIELD(int32_t, launcher_pid); /* 0: ranks started on their own */
-    FIELD(uint32_t, named);       /* 1: has, or had, a name in the file system */
+    FIELD(uint32_t, kind);        /* enum mst_arena_kind of shm/arena */
     FIELD(uint64_t, launcher_start);
     FIELD(uint32_t, seats); /* at least one per rank; the rest are for ranks that replace dead ones */
     FIELD(uint32_t, launcher_namespace);               /* pid namespace of launcher_pid; 0: unknown */

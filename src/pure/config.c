@@ -165,6 +165,12 @@ muster_status mst_config_stream_bytes(size_t *bytes)
     return read_bytes("MUSTER_STREAM_BYTES", bytes);
 }
 
+muster_status mst_config_huge_pages(bool *wanted)
+{
+    *wanted = true;
+    return variable("MUSTER_HUGE_PAGES") ? read_switch("MUSTER_HUGE_PAGES", wanted) : MUSTER_OK;
+}
+
 muster_status mst_config_sizes_from_environment(size_t *arena_bytes, size_t *staging_bytes)
 {
     muster_status status = MUSTER_OK;

@@ -21,6 +21,9 @@ muster_status mst_config_from_environment(muster_config *config);
 /* Only the sizes, which any creator of an arena may set: MUSTER_ARENA_BYTES, MUSTER_STAGING_BYTES. */
 muster_status mst_config_sizes_from_environment(size_t *arena_bytes, size_t *staging_bytes);
 
+/* MUSTER_HUGE_PAGES: true if unset. */
+muster_status mst_config_huge_pages(bool *wanted);
+
 /* Parses "fd:N"; false for any other text. */
 bool mst_config_descriptor(const char *arena, int *fd);
 

@@ -12,6 +12,7 @@ static const char *const known[] = {
     "MUSTER_CHAOS",
     "MUSTER_EXACT_TIMES",
     "MUSTER_FAULT",
+    "MUSTER_HUGE_PAGES",
     "MUSTER_ISA",
     "MUSTER_LIVENESS",
     "MUSTER_LOG",

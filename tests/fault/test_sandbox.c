@@ -2,12 +2,15 @@
  * Under system call filters: what a sandbox refuses, with EPERM or ENOSYS, takes away speed or a way of
  * learning of deaths, never an answer. What nothing can replace is an error in words.
  */
+#define _GNU_SOURCE /* F_GET_SEALS */
 #include <errno.h>
+#include <fcntl.h>
 #include <seccomp.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 
+#include "shm/port/huge.h"
 #include "shm/port/os.h"
 #include "tests/harness/ranks.h"
 
@@ -33,7 +36,7 @@ static const struct row {
     { { "prctl" }, "prctl" },
     { { "futex_waitv", "pidfd_open", "set_robust_list", "getrandom", "process_vm_readv", "kcmp", "ptrace" },
       NULL },
-    { { "memfd_create" }, "memfd" },
+    { { "memfd_create", "fsopen" }, "memfd" },
     { { "fallocate" }, NULL },
     { { POPULATE }, NULL },
     { { POPULATE, "futex_waitv", "pidfd_open" }, NULL },
@@ -108,6 +111,52 @@ START_TEST(test_what_a_sandbox_refuses)
 }
 END_TEST
 
+/* ---- large pages ---- */
+
+static const struct row steps[] = {
+    { { "fsopen" }, "opening a file system" },
+    { { "fsconfig" }, "huge=always" },
+    { { "fsmount" }, "mounting it" },
+    { { "fsopen", "unshare" }, "" }, /* as EPERM a user namespace, as ENOSYS the first step */
+};
+#define STEPS (int)(sizeof steps / sizeof steps[0])
+
+static int add_up(muster_group *world, void *arg)
+{
+    int32_t one = 1, sum;
+
+    (void)arg;
+    RANK_OK(world, muster_all_sum(&one, &sum, 1, MUSTER_INT32, world));
+    RANK_CHECK(world, sum == 2);
+    return 0;
+}
+
+static bool note_seals(int fd, void *arg)
+{
+    *(bool *)arg = fcntl(fd, F_GET_SEALS) & F_SEAL_SHRINK;
+    return true;
+}
+
+/* The arena is a memfd then, and doctor has a step to name. */
+START_TEST(test_pages_are_small_then)
+{
+    const struct row *row = &steps[_i % STEPS];
+    muster_launch_config config = MUSTER_LAUNCH_CONFIG_INIT;
+    const char *why = NULL;
+    bool sealed = false;
+    int helped;
+
+    config.size = 2;
+    config.arena = note_seals;
+    config.arena_arg = &sealed;
+    refuse(row, errors[_i / STEPS]);
+    ck_assert_int_eq(mst_os_object_create_huge(&why, &helped), -errors[_i / STEPS]);
+    ck_assert_msg(why && strstr(why, row->says), "%s: %s", row->refused[0], why);
+    muster_status status = muster_launch(&config, add_up, NULL, NULL);
+    ck_assert_msg(status == MUSTER_OK && sealed, "%s: %s", row->refused[0], muster_error_detail());
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("sandbox");
@@ -115,6 +164,7 @@ int main(void)
 
     tcase_set_timeout(tests, TEST_TIMEOUT_S);
     tcase_add_loop_test(tests, test_what_a_sandbox_refuses, 0, 2 * ROWS);
+    tcase_add_loop_test(tests, test_pages_are_small_then, 0, 2 * STEPS);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }

@@ -1,7 +1,8 @@
 #!/bin/sh
 # muster run --arena-malloc: a program whose arrays are in the arena without its doing (client.c). Uses TEST_COMMAND,
-# TEST_BUILD, TEST_SOURCE and MALLOC_CLIENT.
+# TEST_BUILD, TEST_SOURCE and, where it is elsewhere, MALLOC_CLIENT.
 . "$TEST_SOURCE/tests/command/checks.sh"
+: "${MALLOC_CLIENT:=$TEST_BUILD/tests/malloc_client}"
 
 run() {
     expect 0 "" "$TEST_COMMAND" run --arena-malloc "$@"

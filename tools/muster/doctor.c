@@ -21,6 +21,7 @@
 
 #include "muster/muster.h"
 #include "shm/port/cgroup.h"
+#include "shm/port/huge.h"
 #include "tools/muster/arena_malloc.h"
 #include "tools/muster/commands.h"
 #include "tools/muster/doctor.h"
@@ -233,18 +234,36 @@ static void look_at_limits(void)
                       "limits: address space, file size, open files and processes suffice");
 }
 
+/* What muster run tries for its arena; by size there is memory enough for two ranks. */
 static void look_at_pages(void)
 {
-    char line[200];
+    const char *why, *off = getenv("MUSTER_HUGE_PAGES");
+    int helped, fd;
 
-    if (!read_line("/sys/kernel/mm/transparent_hugepage/shmem_enabled", line, sizeof line))
+    if (off && strcmp(off, "0") == 0) {
+        doctor_report(FINDING_NOTE, "unset MUSTER_HUGE_PAGES",
+                      "pages: the arena has small ones, as MUSTER_HUGE_PAGES is 0");
         return;
-    /* Nobody asks for them page by page, so "advise" gives none either. */
-    bool never = strstr(line, "[never]") || strstr(line, "[deny]") || strstr(line, "[advise]");
+    }
+    if (!mst_huge_pages_fit(2)) {
+        doctor_report(FINDING_NOTE, "more memory, or a higher limit of the control group",
+                      "pages: the arena has small ones, as there is too little memory for large ones");
+        return;
+    }
+    fd = mst_os_object_create_huge(&why, &helped);
+    if (fd >= 0) {
+        close(fd);
+        doctor_report(
+            FINDING_GOOD, NULL,
+            "pages: the arena has large ones, while there is a CPU for each rank, on a tmpfs that %s mounts",
+            helped ? "a helper in a user namespace" : "this user");
+        return;
+    }
     doctor_report(
-        never ? FINDING_NOTE : FINDING_GOOD,
-        "echo within_size > /sys/kernel/mm/transparent_hugepage/shmem_enabled", "pages: shared memory %s",
-        never ? "has small pages only; large ones help arena buffers of many MiB" : "may have large pages");
+        FINDING_NOTE,
+        "sysctl user.max_user_namespaces, kernel.apparmor_restrict_unprivileged_userns=0, or a sandbox "
+        "that allows fsopen, fsmount and unshare",
+        "pages: the arena has small ones, as this is refused: %s: %s", why, strerror(-fd));
 }
 
 static void look_at_malloc(void)
