@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bindings/mpi/comms.h"
 #include "bindings/mpi/fail.h"
 #include "bindings/mpi/ops.h"
 #include "muster/muster.h"
@@ -32,52 +33,6 @@ static void check(const char *function, muster_status status)
 
 /* ---- communicators ---- */
 
-/*
- * A freed one is dropped, and its group freed long after: when so many more have been dropped that no
- * queued operation can be that old. Its handle stays, a few bytes, so that a later use is an error.
- */
-#define DROPPED_MAX 1024
-
-typedef struct communicator {
-    muster_group *group;       /* NULL: freed */
-    struct communicator *next; /* of all that were made */
-    struct communicator *next_dropped;
-    bool dropped;
-} communicator;
-
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static communicator world;
-static communicator *all;
-static communicator *first_dropped, *last_dropped;
-static int dropped_count;
-
-static muster_group *group_of(const char *function, MPI_Comm comm)
-{
-    communicator *found = comm == &ompi_mpi_comm_world ? &world : comm;
-
-    if (!found)
-        mpi_fail(function, "there is no group: its color was below 0");
-    pthread_mutex_lock(&lock);
-    muster_group *group = found->group;
-    pthread_mutex_unlock(&lock);
-    if (!group)
-        mpi_fail(function, found == &world ? "the group has not been made, or that has failed"
-                                           : "the group was dropped long ago");
-    return group;
-}
-
-/* The oldest that was dropped, if there are too many; the lock is held. */
-static void give_oldest_back(void)
-{
-    communicator *oldest = first_dropped;
-
-    if (dropped_count <= DROPPED_MAX || muster_group_free(oldest->group) != MUSTER_OK) /* BUSY: next time */
-        return;
-    oldest->group = NULL;
-    first_dropped = oldest->next_dropped;
-    dropped_count--;
-}
-
 int MPI_Comm_rank(MPI_Comm comm, int *rank)
 {
     *rank = muster_group_rank(group_of("rank", comm));
@@ -93,44 +48,26 @@ int MPI_Comm_size(MPI_Comm comm, int *size)
 int MPI_Comm_split(MPI_Comm comm, int color, int key, MPI_Comm *made)
 {
     muster_group *parent = group_of("split", comm), *child = NULL;
-    communicator *split = calloc(1, sizeof *split);
 
-    if (!split)
-        mpi_fail("split", "no memory");
-    muster_status status =
-        muster_group_split(parent, color == MPI_UNDEFINED ? MUSTER_COLOR_NONE : color, key, &child);
-    if (status != MUSTER_OK || !child) {
-        free(split);
-        check("split", status);
-        *made = MPI_COMM_NULL;
+    check("split",
+          muster_group_split(parent, color == MPI_UNDEFINED ? MUSTER_COLOR_NONE : color, key, &child));
+    *made = MPI_COMM_NULL;
+    if (!child)
         return MPI_SUCCESS;
+    *made = comms_make(child);
+    if (!*made) {
+        muster_group_free(child);
+        mpi_fail("split", "no memory");
     }
-    split->group = child;
-    pthread_mutex_lock(&lock);
-    split->next = all;
-    all = split;
-    pthread_mutex_unlock(&lock);
-    *made = split;
     return MPI_SUCCESS;
 }
 
-/* Local, from any thread, in any order on each rank, and as often as anyone likes. */
 int MPI_Comm_free(MPI_Comm *comm)
 {
-    communicator *freed = comm ? *comm : NULL;
-
-    if (!freed || *comm == &ompi_mpi_comm_world)
-        return MPI_SUCCESS;
-    *comm = MPI_COMM_NULL;
-    pthread_mutex_lock(&lock);
-    if (!freed->dropped) {
-        freed->dropped = true;
-        *(last_dropped ? &last_dropped->next_dropped : &first_dropped) = freed;
-        last_dropped = freed;
-        dropped_count++;
-        give_oldest_back();
+    if (comm && *comm && *comm != &ompi_mpi_comm_world) {
+        comms_drop(*comm);
+        *comm = MPI_COMM_NULL;
     }
-    pthread_mutex_unlock(&lock);
     return MPI_SUCCESS;
 }
 
@@ -150,9 +87,7 @@ int MPI_Init(int *argc, char ***argv)
 
     (void)argc, (void)argv;
     check("init", muster_init(false, NULL, &group));
-    pthread_mutex_lock(&lock);
-    world.group = group;
-    pthread_mutex_unlock(&lock);
+    comms_set_world(group);
     return MPI_SUCCESS;
 }
 
@@ -293,15 +228,17 @@ static bool recognise(user_op *op, MPI_Datatype type, const extent *extent, know
 
 /* An operation that is not ours: everything from everyone, reduced here in the order of the ranks. */
 static void reduce_as_given(user_op *op, const void *in, void *out, int count, MPI_Datatype type,
-                            const extent *extent, muster_group *group)
+                            const extent *extent, MPI_Comm comm)
 {
-    size_t size = (size_t)muster_group_size(group);
+    size_t size = (size_t)muster_group_size(group_of("all_reduce", comm));
     size_t bytes = extent->dtype == MUSTER_UINT8 ? extent->count : extent->count * extent->element_bytes;
     unsigned char *all = malloc(size * bytes + 1);
 
     if (!all)
         mpi_fail("all_reduce", "no memory for the inputs of all ranks");
+    muster_group *group = begin_turn("all_reduce", comm, TURN_COLLECTIVE);
     muster_status status = muster_all_gather(in, all, bytes, MUSTER_UINT8, group);
+    end_turn(comm, TURN_COLLECTIVE);
     for (size_t rank = 1; rank < size && status == MUSTER_OK && count > 0; rank++)
         op->function(all + (rank - 1) * bytes, all + rank * bytes, &count, &type);
     if (status == MUSTER_OK && bytes > 0)
@@ -321,7 +258,6 @@ int MPI_Allreduce(const void *in, void *out, int count, MPI_Datatype type, MPI_O
     known_op known = { MUSTER_UINT8, MUSTER_SUM };
     bool is_predefined = predefined(op, &known.op);
     const char *name = is_predefined ? name_of(known.op) : "all_reduce";
-    muster_group *group = group_of(name, comm);
     extent extent = extent_of(name, count, type);
 
     if (in == MPI_IN_PLACE)
@@ -332,10 +268,14 @@ int MPI_Allreduce(const void *in, void *out, int count, MPI_Datatype type, MPI_O
     } else if (!op) {
         mpi_fail(name, "the operation is NULL");
     } else if (!recognise(op, type, &extent, &known)) {
-        reduce_as_given(op, in, out, count, type, &extent, group);
+        reduce_as_given(op, in, out, count, type, &extent, comm);
         return MPI_SUCCESS;
     }
-    check(name_of(known.op), muster_all_reduce(in, out, (size_t)count, known.dtype, known.op, group));
+    name = name_of(known.op);
+    muster_group *group = begin_turn(name, comm, TURN_COLLECTIVE);
+    muster_status status = muster_all_reduce(in, out, (size_t)count, known.dtype, known.op, group);
+    end_turn(comm, TURN_COLLECTIVE);
+    check(name, status);
     return MPI_SUCCESS;
 }
 
@@ -344,34 +284,40 @@ int MPI_Allreduce(const void *in, void *out, int count, MPI_Datatype type, MPI_O
 int MPI_Allgather(const void *in, int in_count, MPI_Datatype in_type, void *out, int out_count,
                   MPI_Datatype out_type, MPI_Comm comm)
 {
-    muster_group *group = group_of("all_gather", comm);
     extent whole = extent_of("all_gather", out_count, out_type);
+    int rank = muster_group_rank(group_of("all_gather", comm));
 
     if (in == MPI_IN_PLACE)
-        in = (const unsigned char *)out +
-             (size_t)muster_group_rank(group) * (size_t)out_count * whole.element_bytes;
+        in = (const unsigned char *)out + (size_t)rank * (size_t)out_count * whole.element_bytes;
     else if (extent_of("all_gather", in_count, in_type).count != whole.count)
         mpi_fail("all_gather", "sends and receives different counts");
-    check("all_gather", muster_all_gather(in, out, whole.count, whole.dtype, group));
+    muster_group *group = begin_turn("all_gather", comm, TURN_COLLECTIVE);
+    muster_status status = muster_all_gather(in, out, whole.count, whole.dtype, group);
+    end_turn(comm, TURN_COLLECTIVE);
+    check("all_gather", status);
     return MPI_SUCCESS;
 }
 
 int MPI_Send(const void *buf, int count, MPI_Datatype type, int dst, int tag, MPI_Comm comm)
 {
-    muster_group *group = group_of("send", comm);
     extent extent = extent_of("send", count, type);
+    muster_group *group = begin_turn("send", comm, TURN_SEND);
 
     (void)tag; /* MLX sends with 0 and receives any */
-    check("send", muster_send(buf, extent.count, extent.dtype, dst, 0, group));
+    muster_status status = muster_send(buf, extent.count, extent.dtype, dst, 0, group);
+    end_turn(comm, TURN_SEND);
+    check("send", status);
     return MPI_SUCCESS;
 }
 
 int MPI_Recv(void *buf, int count, MPI_Datatype type, int src, int tag, MPI_Comm comm, MPI_Status *status)
 {
-    muster_group *group = group_of("recv", comm);
     extent extent = extent_of("recv", count, type);
+    muster_group *group = begin_turn("recv", comm, TURN_RECEIVE);
 
-    check("recv", muster_recv(buf, extent.count, extent.dtype, src, 0, group, NULL));
+    muster_status received = muster_recv(buf, extent.count, extent.dtype, src, 0, group, NULL);
+    end_turn(comm, TURN_RECEIVE);
+    check("recv", received);
     if (status)
         *status =
             (MPI_Status){ src, tag < 0 ? 0 : tag, MPI_SUCCESS, 0, (size_t)count * extent.element_bytes };

@@ -1,0 +1,200 @@
+/* The communicators of comms.h. */
+#include "bindings/mpi/comms.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "bindings/mpi/fail.h"
+
+/*
+ * A dropped group is freed when nothing can be queued on it any more. Streams run in order: a thread that has
+ * operated on a group that was made after the drop has nothing left that was queued before. So it is freed
+ * when all threads that have ever operated have done so, and DROPPED_MIN more groups have been dropped, for
+ * streams that have not begun yet. A thread that has not, and is in no operation, has most likely nothing
+ * queued; it counts until DROPPED_IDLE more have been dropped. One that is in an operation may have a long
+ * queue, and counts until DROPPED_MAX more have. The handle stays, a few bytes, so that a later use is an
+ * error.
+ */
+#define DROPPED_MIN 16
+#define DROPPED_IDLE 64
+#define DROPPED_MAX 1024
+#define DROPPED "the group was dropped long ago"
+
+struct communicator {
+    muster_group *group; /* NULL: freed */
+    uint64_t made;       /* which one it is, of all that were made; 0: the world */
+    uint64_t dropped;    /* how many had been made when it was dropped */
+    struct communicator *next_dropped;
+    bool is_dropped;
+    pthread_mutex_t turns[TURN_COUNT];
+};
+
+/* A thread that operates. */
+typedef struct user {
+    uint64_t newest; /* of the groups on which it has */
+    bool operates;   /* now */
+    struct user *next;
+} user;
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static communicator world = { .turns = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER,
+                                         PTHREAD_MUTEX_INITIALIZER } };
+static uint64_t made_count;
+static communicator *first_dropped, *last_dropped;
+static int dropped_count;
+static user *users;
+static pthread_key_t own_user;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+/* ---- threads that operate ---- */
+
+static void forget_user(void *ended)
+{
+    pthread_mutex_lock(&lock);
+    user **at = &users;
+    while (*at != ended)
+        at = &(*at)->next;
+    *at = (*at)->next;
+    pthread_mutex_unlock(&lock);
+    free(ended);
+}
+
+static void make_key(void)
+{
+    pthread_key_create(&own_user, forget_user);
+}
+
+/* The lock is held. Without memory for it the thread is as one that has not begun. */
+static void note_operation(const communicator *used)
+{
+    user *own = pthread_getspecific(own_user);
+
+    if (!own && (own = calloc(1, sizeof *own))) {
+        own->next = users;
+        users = own;
+        pthread_setspecific(own_user, own);
+    }
+    if (own && own->newest < used->made)
+        own->newest = used->made;
+    if (own)
+        own->operates = true;
+}
+
+/* ---- handles ---- */
+
+static communicator *find(MPI_Comm comm)
+{
+    return comm == &ompi_mpi_comm_world ? &world : comm;
+}
+
+static muster_group *use(const char *function, MPI_Comm comm, bool operates)
+{
+    communicator *found = find(comm);
+
+    if (!found)
+        mpi_fail(function, "there is no group: its color was below 0");
+    pthread_once(&once, make_key);
+    pthread_mutex_lock(&lock);
+    muster_group *group = found->group;
+    if (operates && group)
+        note_operation(found);
+    pthread_mutex_unlock(&lock);
+    if (!group)
+        mpi_fail(function, found == &world ? "the group has not been made, or that has failed" : DROPPED);
+    return group;
+}
+
+muster_group *group_of(const char *function, MPI_Comm comm)
+{
+    return use(function, comm, false);
+}
+
+muster_group *begin_turn(const char *function, MPI_Comm comm, turn turn)
+{
+    use(function, comm, true);
+    pthread_mutex_lock(&find(comm)->turns[turn]); /* whoever has it is in a call of muster's, which ends */
+    pthread_mutex_lock(&lock);
+    muster_group *group = find(comm)->group;
+    pthread_mutex_unlock(&lock);
+    if (!group) {
+        end_turn(comm, turn);
+        mpi_fail(function, DROPPED);
+    }
+    return group;
+}
+
+void end_turn(MPI_Comm comm, turn turn)
+{
+    user *own = pthread_getspecific(own_user);
+
+    pthread_mutex_unlock(&find(comm)->turns[turn]);
+    pthread_mutex_lock(&lock);
+    if (own)
+        own->operates = false;
+    pthread_mutex_unlock(&lock);
+}
+
+void comms_set_world(muster_group *group)
+{
+    pthread_mutex_lock(&lock);
+    world.group = group;
+    pthread_mutex_unlock(&lock);
+}
+
+MPI_Comm comms_make(muster_group *group)
+{
+    communicator *made = calloc(1, sizeof *made);
+
+    if (!made)
+        return NULL;
+    made->group = group;
+    for (int i = 0; i < TURN_COUNT; i++)
+        pthread_mutex_init(&made->turns[i], NULL);
+    pthread_mutex_lock(&lock);
+    made->made = ++made_count;
+    pthread_mutex_unlock(&lock);
+    return made;
+}
+
+/* ---- dropped ones; the lock is held ---- */
+
+static bool may_be_queued(const communicator *dropped)
+{
+    for (const user *thread = users; thread; thread = thread->next)
+        if (thread->newest <= dropped->dropped && (thread->operates || dropped_count <= DROPPED_IDLE))
+            return true;
+    return false;
+}
+
+static void free_dropped(void)
+{
+    while (first_dropped &&
+           (dropped_count > DROPPED_MAX || (dropped_count > DROPPED_MIN && !may_be_queued(first_dropped)))) {
+        communicator *oldest = first_dropped;
+        if (muster_group_free(oldest->group) != MUSTER_OK) /* BUSY: next time */
+            return;
+        oldest->group = NULL;
+        first_dropped = oldest->next_dropped;
+        if (!first_dropped)
+            last_dropped = NULL;
+        dropped_count--;
+    }
+}
+
+void comms_drop(MPI_Comm comm)
+{
+    communicator *dropped = comm;
+
+    pthread_mutex_lock(&lock);
+    if (!dropped->is_dropped) {
+        dropped->is_dropped = true;
+        dropped->dropped = made_count;
+        *(last_dropped ? &last_dropped->next_dropped : &first_dropped) = dropped;
+        last_dropped = dropped;
+        dropped_count++;
+        free_dropped();
+    }
+    pthread_mutex_unlock(&lock);
+}
