@@ -1,7 +1,7 @@
 #!/bin/sh
 # The real MLX (TEST_MLX_PYTHON, which scripts/setup mlx installs): cases.py on the stand-in, by muster run --mlx and
 # by mlx.launch, and on the native group, which is compiled here for the installed MLX. Ends with its counts.
-# Uses TEST_BUILD, TEST_SOURCE and TEST_COMMAND. TEST_MLX_LONG=1: more ranks, and MLX's own sizes.
+# Uses TEST_BUILD, TEST_SOURCE and TEST_COMMAND. The long form is scripts/mlx.
 set -u
 python=$TEST_MLX_PYTHON
 PYTHONPATH=$TEST_BUILD/bindings/python
