@@ -43,6 +43,17 @@ compile_backend() {
     ! grep -v "^muster: compiling muster.torch for PyTorch" "$work/out" || fail "$python: words at the import"
 }
 
+# Without a compiler, which is looked for in PATH, and nothing compiled: a sentence, and the backend in Python.
+expect_without_compiler() {
+    checks=$((checks + 2))
+    code='import muster.torch; print("compiled:", muster.torch.is_compiled)'
+    XDG_CACHE_HOME=$work PATH=$work CXX='' "$python" -c "$code" >"$work/out" 2>&1
+    grep -q "RuntimeWarning: .*there is no compiler.*The backend in Python serves" "$work/out" &&
+        grep -q "compiled: False" "$work/out" || fail "$python: without a compiler"
+    ! XDG_CACHE_HOME=$work PATH=$work CXX='' MUSTER_TORCH_BACKEND=c++ "$python" -c "$code" >"$work/out" 2>&1 &&
+        grep -q "^ImportError: .*there is no compiler" "$work/out" || fail "$python: c++ without a compiler"
+}
+
 run_program() {
     for backend in gloo muster; do
         timeout 120 "$TEST_COMMAND" run -n 2 --torch -- "$python" "$program" $backend >"$work/out" 2>&1
@@ -117,6 +128,7 @@ for python in "$TEST_TORCH_PYTHON" "$TEST_PYTHON" /usr/bin/python3; do
     fi
     found=1
     compile_backend
+    expect_without_compiler
     run_program
     [ "$python" != "$TEST_TORCH_PYTHON" ] || run_tests
     run_torchrun

@@ -52,7 +52,7 @@ class Backend : public ::c10d::Backend
     ::c10d::ErrorType getError() override;
     void waitForPendingWorks() override
     {
-        lane_.drain();
+        lane_->drain();
     }
     void enableCollectivesTiming() override
     {
@@ -132,7 +132,7 @@ class Backend : public ::c10d::Backend
     muster_group *group_; // null: the group has been left
     std::shared_ptr<Callers> callers_;
     Messages messages_;
-    Lane lane_;
+    std::shared_ptr<Lane> lane_;
     std::atomic<milliseconds> timeout_;
     const milliseconds most_;        // muster run --op-timeout; 0: none
     milliseconds set_timeout_{ -1 }; // in the group; whose turn it is has it
@@ -162,11 +162,11 @@ template <typename Body> void Backend::run_here(Operation &work, milliseconds ti
     try {
         execute(timeout, body);
     } catch (...) {
-        lane_.leave();
+        lane_->leave();
         work.done(std::current_exception());
         throw;
     }
-    lane_.leave();
+    lane_->leave();
     work.done();
 }
 
@@ -178,11 +178,12 @@ WorkPtr Backend::run(const Told &told, const Tensors &ins, const Tensors &outs, 
     bool is_async = told.is_async || is_coalesced;
     auto work = c10::make_intrusive<Operation>(rank_, told, ins, outs, callers_, ++number_);
 
-    if (!is_async && lane_.enter()) {
+    if (!is_async && lane_->enter()) {
         run_here(*work, told.timeout, body);
         return work;
     }
-    lane_.push([this, work, timeout = told.timeout, body = std::forward<Body>(body)]() mutable {
+    auto task = std::make_shared<Lane::Task>();
+    task->run = [this, work, timeout = told.timeout, body = std::forward<Body>(body)]() mutable {
         std::exception_ptr error;
         try {
             execute(timeout, body);
@@ -190,7 +191,9 @@ WorkPtr Backend::run(const Told &told, const Tensors &ins, const Tensors &outs, 
             error = std::current_exception();
         }
         work->done(error);
-    });
+    };
+    work->is_task(lane_, task);
+    lane_->push(std::move(task));
     if (is_coalesced)
         return begun(work);
     if (!is_async)

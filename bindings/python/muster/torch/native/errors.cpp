@@ -88,8 +88,7 @@ void check_signals()
 
 void fail(muster_status status)
 {
-    const std::string sentence =
-        muster_error_detail()[0] ? muster_error_detail() : muster_status_string(status);
+    std::string sentence = muster_error_detail()[0] ? muster_error_detail() : muster_status_string(status);
     muster_error_info info = MUSTER_ERROR_INFO_INIT;
 
     if (status == MUSTER_ERR_ABORTED && is_main_thread()) {
@@ -98,6 +97,8 @@ void fail(muster_status status)
             throw pybind11::error_already_set();
     }
     muster_last_error(&info);
+    if (status == MUSTER_ERR_TIMED_OUT) // PyTorch's programs look for the word
+        sentence += "; the timeout has passed";
     TORCH_CHECK_VALUE(status != MUSTER_ERR_INVALID, sentence);
     TORCH_CHECK_NOT_IMPLEMENTED(status != MUSTER_ERR_UNSUPPORTED, sentence);
     throw Failure(status, sentence, info);

@@ -21,7 +21,7 @@ void Lane::leave()
     changed_.notify_all();
 }
 
-void Lane::push(std::function<void()> task)
+void Lane::push(std::shared_ptr<Task> task)
 {
     std::lock_guard<std::mutex> held(mutex_);
 
@@ -29,6 +29,21 @@ void Lane::push(std::function<void()> task)
     if (!thread_.joinable())
         thread_ = std::thread([this] { serve(); });
     changed_.notify_all();
+}
+
+bool Lane::take(const std::shared_ptr<Task> &task)
+{
+    {
+        std::lock_guard<std::mutex> held(mutex_);
+        if (busy_ || tasks_.empty() || tasks_.front() != task)
+            return false;
+        tasks_.pop_front();
+        busy_ = true;
+    }
+    task->run();
+    task->run = nullptr;
+    leave();
+    return true;
 }
 
 void Lane::serve()
@@ -40,11 +55,12 @@ void Lane::serve()
         if (tasks_.empty())
             return;
         {
-            std::function<void()> task = std::move(tasks_.front());
+            std::shared_ptr<Task> task = std::move(tasks_.front());
             tasks_.pop_front();
             busy_ = true;
             held.unlock();
-            task();
+            task->run();
+            task->run = nullptr;
         } // what it holds is freed before others see that it is done
         held.lock();
         busy_ = false;

@@ -25,8 +25,17 @@ class Lane
     bool enter();
     void leave();
 
-    // Runs it at its turn, on the lane's thread; it must not throw.
-    void push(std::function<void()> task);
+    // One of the program's operations; it must not throw.
+    struct Task {
+        std::function<void()> run;
+    };
+
+    // Runs it at its turn, on the lane's thread.
+    void push(std::shared_ptr<Task> task);
+
+    // Runs it here if it is its turn and the lane's thread has not come to it: whoever waits need not be
+    // woken.
+    bool take(const std::shared_ptr<Task> &task);
 
     bool is_idle();
 
@@ -46,7 +55,7 @@ class Lane
 
     std::mutex mutex_;
     std::condition_variable changed_;
-    std::deque<std::function<void()>> tasks_;
+    std::deque<std::shared_ptr<Task>> tasks_;
     std::thread thread_;
     bool busy_ = false, closing_ = false;
 };

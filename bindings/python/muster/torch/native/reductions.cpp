@@ -104,7 +104,7 @@ WorkPtr Backend::allreduce_sparse(Tensors &tensors, const ::c10d::AllreduceOptio
         for (const at::Tensor &tensor : tensors) {
             at::Tensor sum = add_sparse(tensor, group);
             at::NoGradGuard quiet;
-            tensor.detach().copy_(sum);
+            tensor.copy_(sum); // a detached one would get indices of its own
         }
     });
 }

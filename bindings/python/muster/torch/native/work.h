@@ -29,6 +29,13 @@ class Operation : public ::c10d::Work
     Operation(int rank, const Told &told, const Tensors &inputs, Tensors outputs,
               std::shared_ptr<Callers> callers, uint64_t number);
 
+    // It is that task of the lane's, which whoever waits for it may run.
+    void is_task(const std::shared_ptr<Lane> &lane, const std::shared_ptr<Lane::Task> &task)
+    {
+        lane_ = lane;
+        task_ = task;
+    }
+
     // It is over; once.
     void done(std::exception_ptr error = nullptr);
 
@@ -57,6 +64,8 @@ class Operation : public ::c10d::Work
   private:
     void complete(const Future &future);
 
+    std::weak_ptr<Lane> lane_;
+    std::weak_ptr<Lane::Task> task_;
     Future future_;
     bool future_is_served_ = false; // somebody completes it
     const uint64_t number_;
