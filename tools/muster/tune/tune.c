@@ -1,6 +1,6 @@
 /* `muster tune`: measures this machine's thresholds, and keeps them in a file that whoever creates an arena
  * reads. */
-#define _GNU_SOURCE /* unsetenv */
+#define _GNU_SOURCE /* unsetenv, getloadavg */
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -26,6 +26,8 @@ static const char help[] =
     "\n"
     "Exit status: 0; 1 when it could not be measured or written; 2 for a usage error.\n";
 /* clang-format on */
+
+#define LOAD_MAX 0.7
 
 typedef struct tune_options {
     double seconds;
@@ -110,6 +112,15 @@ static bool measure(const trial *trial, double seconds, char *settings, size_t b
     return true;
 }
 
+/* What runs beside it would be measured, too. */
+static void warn_of_load(void)
+{
+    double load;
+
+    if (getloadavg(&load, 1) == 1 && load > LOAD_MAX)
+        printf("Other programs are using the CPUs (load %.1f): run it again when they are idle.\n", load);
+}
+
 static int measure_all(const tune_options *options, char *settings, size_t bytes)
 {
     int cpus = muster_cpu_count(), measurable = count_measurable(cpus);
@@ -162,6 +173,7 @@ int command_tune(int argc, char **argv)
         fprintf(stderr, "muster tune: there is no place for a file; set HOME or XDG_CACHE_HOME\n");
         return EXIT_FAILURE;
     }
+    warn_of_load();
     status = measure_all(&options, settings, sizeof settings);
     return status == EXIT_SUCCESS ? keep(&options, &tuning, settings) : status;
 }
