@@ -48,13 +48,13 @@ static bool has(const unsigned char *block, size_t bytes, unsigned char value)
 
 enum { BYTES = 3 << 20 };
 
-static int be_child(unsigned char *block, unsigned char *sparse, int go)
+static int be_child(unsigned char *block, unsigned char *sparse, size_t middle, int go)
 {
     char byte;
 
     if (read(go, &byte, 1) != 1) /* the parent has written meanwhile */
         return 2;
-    if (!has(block, BYTES, 1) || sparse[1 << 29] != 8 || sparse[0] != 0)
+    if (!has(block, BYTES, 1) || sparse[middle] != 8 || sparse[0] != 0)
         return 3;
     memset(block, 99, BYTES);
     pid_t grandchild = fork();
@@ -76,7 +76,9 @@ static int be_child(unsigned char *block, unsigned char *sparse, int go)
 void forks(void)
 {
     for (int closed = 0; closed < 2; closed++) {
-        unsigned char *block = malloc(BYTES), *sparse = calloc(1, 1 << 30);
+        size_t middle =
+            closed ? 4 << 20 : 1 << 29; /* without the descriptor, what has no memory is copied, too */
+        unsigned char *block = malloc(BYTES), *sparse = calloc(2, middle);
         int go[2];
 
         CHECK(pipe(go) == 0);
@@ -84,16 +86,12 @@ void forks(void)
             for (int fd = 3; fd < DESCRIPTORS; fd++)
                 if (fd != go[0] && fd != go[1])
                     close(fd);
-        if (closed) { /* which then copies what has no memory, too */
-            free(sparse);
-            sparse = calloc(1, (1 << 29) + 1);
-        }
-        sparse[1 << 29] = 8;
+        sparse[middle] = 8;
         memset(block, 1, BYTES);
         CHECK(in_arena(block) && in_arena(sparse));
         pid_t child = fork();
         if (child == 0)
-            _exit(be_child(block, sparse, go[0]));
+            _exit(be_child(block, sparse, middle, go[0]));
         memset(block, 2, BYTES);
         CHECK(write(go[1], "", 1) == 1);
         int status = waits_for(child);
