@@ -70,6 +70,27 @@ expect 0 deadlock $run -n 2 --on-failure continue -- "$python" "$cases"
 expect 0 "lm_tensor_parallel lm_pipeline" $run -n 4 -- "$python" "$cases"
 expect 137 death $run -n 4 --on-failure continue -- "$python" "$cases"
 [ "$(grep -c "told" "$work/out")" -eq 3 ] || fail "a dead rank: not all others were told"
+
+# One that is killed while it compiles leaves its lock to the next, which leaves nothing of it.
+checks=$((checks + 1))
+mkdir "$work/fake" "$work/killed"
+printf '#!/bin/sh\necho $$ >"%s.new"\nmv "%s.new" "%s"\nexec sleep 600\n' "$work/begun" "$work/begun" "$work/begun" >"$work/fake/c++"
+chmod +x "$work/fake/c++"
+env XDG_CACHE_HOME="$work/killed" PATH="$work/fake:$PATH" "$python" -c 'import muster.mlx' 2>"$work/out" &
+first=$!
+until [ -s "$work/begun" ]; do
+    kill -0 $first || break
+    sleep 0.1
+done
+if [ -s "$work/begun" ]; then
+    kill -9 $first "$(cat "$work/begun")"
+else
+    fail "the compiler was not called"
+fi
+wait $first 2>/dev/null
+env XDG_CACHE_HOME="$work/killed" timeout 300 "$python" -c 'import muster.mlx' >"$work/out" 2>&1 || fail "after a killed build"
+[ "$(find "$work/killed" -type f | wc -l)" -eq 1 ] || fail "a killed build has left something"
+
 checks=$((checks + 1))
 env CXX=/none PATH=/none "$python" -c 'import muster.mlx' >"$work/out" 2>&1
 expected="^ImportError: muster.mlx is C++ that is compiled on this machine, for MLX .*, and there is no compiler"
