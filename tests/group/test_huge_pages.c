@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -180,6 +181,47 @@ START_TEST(test_a_path_leads_to_it)
 }
 END_TEST
 
+/* Whoever has a writable descriptor can truncate it, as nothing is sealed: the job ends then, by SIGBUS of
+ * whoever looks next, and nobody hangs. */
+static int truncate_and_wait(muster_group *world, void *arg)
+{
+    (void)arg;
+    for (int fd = 3; muster_group_rank(world) == 0 && fd < 4096; fd++) {
+        char path[40], link[64] = "";
+
+        snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+        if (readlink(path, link, sizeof link - 1) > 0 && strncmp(link, "/memfd:muster", 13) == 0)
+            (void)!ftruncate(fd, 0);
+    }
+    while (muster_barrier(world) == MUSTER_OK)
+        continue;
+    return 1;
+}
+
+START_TEST(test_truncated)
+{
+    const char *why;
+    int helped, status, fd = mst_os_object_create_huge(&why, &helped);
+    pid_t child;
+
+    if (fd < 0 || muster_cpu_count() < 2 || !mst_huge_pages_fit(2))
+        return;
+    mst_os_close(fd);
+    unsetenv("MUSTER_HUGE_PAGES");
+    child = fork();
+    if (child == 0) {
+        muster_launch_config config = MUSTER_LAUNCH_CONFIG_INIT;
+
+        config.size = 2;
+        _exit(muster_launch(&config, truncate_and_wait, NULL, NULL) == MUSTER_OK ? 0 : 1);
+    }
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_msg((WIFSIGNALED(status) && WTERMSIG(status) == SIGBUS) ||
+                      (WIFEXITED(status) && WEXITSTATUS(status) == 1),
+                  "the launcher ended with %#x", status);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("huge pages");
@@ -191,6 +233,8 @@ int main(void)
     tcase_add_test(tests, test_arenas_of_both_kinds);
     tcase_add_test(tests, test_a_setting_that_makes_no_sense);
     tcase_add_test(tests, test_a_path_leads_to_it);
+    if (!under_address_sanitizer() && !under_thread_sanitizer()) /* which take SIGBUS for themselves */
+        tcase_add_test(tests, test_truncated);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }
