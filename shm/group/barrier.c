@@ -52,6 +52,13 @@ bool mst_sequence_has_arrived(const mst_sequence *sequence, int rank)
     return mst_count_reached(&mst_sequence_arrival(sequence, rank)->word, sequence->round); /* E2, E3 */
 }
 
+bool mst_sequence_is_ahead(const mst_sequence *sequence, int rank)
+{
+    uint32_t next = sequence->round + 1;
+
+    return mst_count_reached(&lines_of(sequence, rank)->arrivals[next & 1].word, next); /* E2, E3 */
+}
+
 static bool is_missing(const void *sequence, int rank)
 {
     return !mst_sequence_has_arrived(sequence, rank);

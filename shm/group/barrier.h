@@ -65,6 +65,9 @@ void mst_sequence_prefetch_others(const mst_sequence *sequence, size_t payload_b
 /* Whether a member has arrived at our current round. */
 bool mst_sequence_has_arrived(const mst_sequence *sequence, int rank);
 
+/* Whether a member has arrived at the round after that, already. */
+bool mst_sequence_is_ahead(const mst_sequence *sequence, int rank);
+
 /* Lists the members that have not arrived, as text. Returns the first of them; -1: all have. */
 int mst_sequence_list_missing(const mst_sequence *sequence, char *text, size_t bytes);
 

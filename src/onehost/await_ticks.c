@@ -85,6 +85,14 @@ static void find_missing(const void *arg, int peers[2])
         peers[0] = peers[1] = -1;
 }
 
+static void look(const void *arg)
+{
+    const mst_pending *pending = arg;
+
+    if (pending && pending->kind->look)
+        pending->kind->look(pending);
+}
+
 /* Whether the wait is one of those that a cycle can be made of. */
 static bool depends(const mst_awaited_requests *awaited, const mst_pending *pending)
 {
@@ -95,11 +103,11 @@ static bool depends(const mst_awaited_requests *awaited, const mst_pending *pend
 
 static mst_waiting waiting_in(mst_group *group, const mst_awaited_requests *awaited)
 {
-    static const mst_wait_kind closed = { .describe = describe,
-                                          .find_peers = find_missing,
-                                          .may_rest = true };
+    static const mst_wait_kind closed = {
+        .describe = describe, .find_peers = find_missing, .look = look, .may_rest = true
+    };
     static const mst_wait_kind open = {
-        .describe = describe, .find_peers = find_peers, .may_rest = true, .open = true
+        .describe = describe, .find_peers = find_peers, .look = look, .may_rest = true, .open = true
     };
     const muster_request *request = &awaited->set->requests[awaited->next];
     mst_pending *pending = &group->base == request->group ? mst_awaited_find(request) : NULL;
@@ -233,7 +241,9 @@ mst_watch mst_awaited_watch(mst_awaited_requests *awaited)
 void mst_pending_look_around(mst_pending *pending)
 {
     mst_group *group = pending->group;
-    static const mst_wait_kind kind = { .describe = describe, .find_peers = find_peers, .open = true };
+    static const mst_wait_kind kind = {
+        .describe = describe, .find_peers = find_peers, .look = look, .open = true
+    };
     mst_waiting waiting = { &kind, group, pending };
     mst_watch watch = mst_waiting_watch(&waiting);
     int64_t now_ns = mst_os_coarse_ns();

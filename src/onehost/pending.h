@@ -26,6 +26,9 @@ typedef struct mst_pending_kind {
     void (*list_missing)(const mst_pending *pending, char *text, size_t bytes);
     /* Publishes the activity, as this thread waits for it now; false: another thread's is there. */
     bool (*show)(const mst_pending *pending);
+    /* Breaks the group if peers do what makes a wait for it one for ever; at each tick. NULL: nothing does.
+     */
+    void (*look)(const mst_pending *pending);
     /* Adds its name to the thread's latest error, by which it has failed. */
     void (*name_error)(const mst_pending *pending, muster_status status);
     /* It is over, or has failed: ends its activity, if it is `shown`, records it, and frees it. */

@@ -3,6 +3,7 @@
  * sentence, whatever the rank that started it does then, and however many threads there are.
  */
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -189,6 +190,35 @@ START_TEST(test_operations_ago)
 }
 END_TEST
 
+/* Rank 1, which calls it, is stopped before it can see that rank 0 has started it: rank 0 tells it, and no
+ * cycle is told. */
+static int while_the_caller_is_stopped(muster_group *world, void *arg)
+{
+    volatile pid_t *caller = arg;
+    plan plan = { .starter = 0 };
+    muster_request request;
+
+    if (muster_group_rank(world) == 1) {
+        *caller = getpid();
+        return expect(world, call(world, false), &plan);
+    }
+    AWAIT(has_waited_long(world, 1));
+    RANK_CHECK(world, kill(*caller, SIGSTOP) == 0);
+    RANK_OK(world, start(world, false, &request));
+    muster_status status = muster_wait(&request, 0);
+    kill(*caller, SIGCONT);
+    return expect(world, status, &plan);
+}
+
+START_TEST(test_the_starter_tells_it)
+{
+    void *page = shared_page(sizeof(pid_t));
+
+    run_ranks(2, RANKS_AS_PROCESSES, while_the_caller_is_stopped, page);
+    shared_page_free(page, sizeof(pid_t));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("mixed");
@@ -198,6 +228,8 @@ int main(void)
     tcase_add_test(tests, test_whatever_the_starter_does);
     tcase_add_test(tests, test_whatever_was_before);
     tcase_add_test(tests, test_operations_ago);
+    if (!under_thread_sanitizer()) /* it has a thread of its own, so no rank makes known that it waits long */
+        tcase_add_test(tests, test_the_starter_tells_it);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }

@@ -30,6 +30,7 @@
 #include "src/onehost/broken.h"
 #include "src/onehost/coll/advance.h"
 #include "src/onehost/coll/combine.h"
+#include "src/onehost/coll/mixed.h"
 #include "src/onehost/coll/run.h"
 #include "src/onehost/coll/varied_started.h"
 #include "src/onehost/coll/view.h"
@@ -163,6 +164,7 @@ static const mst_pending_kind collective_kind = {
     .describe = describe,
     .list_missing = list_missing,
     .show = show,
+    .look = mst_started_look_for_calls,
     .complete = complete,
 };
 
