@@ -35,6 +35,11 @@ for n in 2 3 8; do
         expect 0 "every result was right" $bench --check -n $n -e 1M $buffers $all
     done
 done
+for buffers in "" --arena "--arena --in-place"; do
+    expect 0 "every result was right" $bench --check --started -n 3 -e 1M $buffers $all
+done
+expect 0 "buffers, started$" $bench --check --started -e 4 barrier
+expect 0 '"started": true' $bench --check --json --started -e 4 barrier
 expect 0 "every result was right" $bench --check -n 1 -e 64K all_sum all_gather barrier
 for dtype in bool int8 int64 float16 bfloat16 float64 complex64; do
     expect 0 "every result was right" $bench --check -n 4 -b 64 -e 64K -d $dtype -o prod all_reduce sum_scatter

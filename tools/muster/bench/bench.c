@@ -31,6 +31,7 @@ static const char help[] =
     "  -o, --op OP          sum, prod, max, min, avg, band, bor, bxor, maxloc or minloc (sum)\n"
     "      --arena          arena buffers, which peers read zero-copy\n"
     "      --in-place       where the operation has an in-place form\n"
+    "      --started        collectives are started, and then waited for\n"
     "      --seconds S      of measuring per line (0.3)\n"
     "      --neighbours N   with N other busy processes on each CPU, as on a machine that is shared\n"
     "      --no-limits      do not measure the machine first\n"
@@ -120,6 +121,7 @@ static const cli_option known[] = {
     { "op", 'o', CLI_CHOICE, AT(op), .words = bench_op_names },
     { "arena", 0, CLI_FLAG, AT(arena) },
     { "in-place", 0, CLI_FLAG, AT(in_place) },
+    { "started", 0, CLI_FLAG, AT(started) },
     { "seconds", 0, CLI_OWN, .take = take_seconds, .expected = "a time, such as 0.5" },
     { "neighbours", 0, CLI_COUNT, AT(neighbours), "a number of processes from 1 to 1024" },
     { "no-limits", 0, CLI_FLAG, AT(no_limits) },

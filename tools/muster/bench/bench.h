@@ -17,6 +17,7 @@ typedef struct bench_options {
     muster_op op;
     bool arena;    /* buffers from muster_alloc */
     bool in_place; /* where the operation has an in-place form */
+    bool started;  /* collectives are started, and waited for */
     bool json;
     int neighbours;  /* other busy processes on each CPU */
     bool no_limits;  /* do not measure the machine first */

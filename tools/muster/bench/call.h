@@ -6,8 +6,12 @@
 
 #define BENCH_EACH (-1) /* a block for every rank */
 
+struct bench_call;
+typedef muster_status (*bench_start_fn)(const struct bench_call *call, muster_request *request);
+
 typedef struct bench_call {
     const struct bench_case *which;
+    bench_start_fn start; /* it is started, and waited for; NULL: it is called */
     muster_group *group;
     void *in, *out;
     size_t count; /* as the function wants it: of the vector, or per rank */
@@ -30,5 +34,8 @@ static inline size_t bench_out_blocks(const bench_case *which, int ranks)
 {
     return (size_t)(which->out_blocks == BENCH_EACH ? ranks : which->out_blocks);
 }
+
+/* A count for each rank: all the same, as for the fixed forms, so that the two can be compared. */
+const size_t *bench_counts(const bench_call *call);
 
 #endif

@@ -49,10 +49,9 @@ static muster_status run_all_to_all(const bench_call *c)
     return muster_all_to_all(c->in, c->out, c->count, c->dtype, c->group);
 }
 
-/* With a count for each rank: all the same, as for the fixed forms, so that the two can be compared. */
 #define RANKS_MAX 1024
 
-static const size_t *counts_of(const bench_call *c)
+const size_t *bench_counts(const bench_call *c)
 {
     static size_t counts[RANKS_MAX]; /* each rank is a process */
 
@@ -63,27 +62,28 @@ static const size_t *counts_of(const bench_call *c)
 
 static muster_status run_all_gatherv(const bench_call *c)
 {
-    return muster_all_gatherv(c->in, c->count, c->out, counts_of(c), NULL, c->dtype, c->group);
+    return muster_all_gatherv(c->in, c->count, c->out, bench_counts(c), NULL, c->dtype, c->group);
 }
 
 static muster_status run_reduce_scatterv(const bench_call *c)
 {
-    return muster_reduce_scatterv(c->in, counts_of(c), c->out, c->dtype, c->op, c->group);
+    return muster_reduce_scatterv(c->in, bench_counts(c), c->out, c->dtype, c->op, c->group);
 }
 
 static muster_status run_gatherv(const bench_call *c)
 {
-    return muster_gatherv(c->in, c->count, c->out, counts_of(c), NULL, c->dtype, 0, c->group);
+    return muster_gatherv(c->in, c->count, c->out, bench_counts(c), NULL, c->dtype, 0, c->group);
 }
 
 static muster_status run_scatterv(const bench_call *c)
 {
-    return muster_scatterv(c->in, counts_of(c), NULL, c->out, c->count, c->dtype, 0, c->group);
+    return muster_scatterv(c->in, bench_counts(c), NULL, c->out, c->count, c->dtype, 0, c->group);
 }
 
 static muster_status run_all_to_allv(const bench_call *c)
 {
-    return muster_all_to_allv(c->in, counts_of(c), NULL, c->out, counts_of(c), NULL, c->dtype, c->group);
+    return muster_all_to_allv(c->in, bench_counts(c), NULL, c->out, bench_counts(c), NULL, c->dtype,
+                              c->group);
 }
 
 static muster_status run_scan(const bench_call *c)

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "tools/muster/bench/bench.h"
+#include "tools/muster/bench/started.h"
 
 #define BATCH_NS 20000
 #define BATCHES_MIN 5
@@ -121,7 +122,7 @@ static bool run_batch(const bench_call *call, long operations, double *ns)
         return false;
     int64_t began = now_ns();
     for (long i = 0; i < operations; i++)
-        if (call->which->run(call) != MUSTER_OK)
+        if (bench_run(call) != MUSTER_OK)
             return false;
     *ns = (double)(now_ns() - began) / (double)operations;
     return true;
@@ -191,7 +192,7 @@ static bool check(const bench_call *call, long *wrong)
     int64_t sum;
 
     bench_fill(call);
-    if (call->which->run(call) != MUSTER_OK)
+    if (bench_run(call) != MUSTER_OK)
         return false;
     sum = (int64_t)bench_count_wrong(call);
     if (muster_all_sum(&sum, &sum, 1, MUSTER_INT64, call->group) != MUSTER_OK)
@@ -202,7 +203,12 @@ static bool check(const bench_call *call, long *wrong)
 
 static bool run_row(const bench_options *options, muster_group *world, bench_row *row)
 {
-    bench_call call = { row->which, world, NULL, NULL, row->count, options->dtype, options->op };
+    bench_call call = { .which = row->which,
+                        .start = options->started ? bench_start_of(row->which) : NULL,
+                        .group = world,
+                        .count = row->count,
+                        .dtype = options->dtype,
+                        .op = options->op };
     buffers buffers;
 
     if (!make_buffers(options, &call, &buffers))

@@ -35,15 +35,16 @@ void bench_print_limits(const bench_options *options, const bench_limits *limits
                options->ranks);
         printf("  \"buffers\": \"%s\",\n  \"in_place\": %s,\n", options->arena ? "arena" : "private",
                options->in_place ? "true" : "false");
+        printf("  \"started\": %s,\n", options->started ? "true" : "false");
         printf("  \"neighbours\": %d,\n", options->neighbours);
         if (limits)
             print_limits_json(limits);
         printf("  \"rows\": [");
         return;
     }
-    printf("# muster %s, %d rank%s, %s buffers%s\n", muster_version(), options->ranks,
+    printf("# muster %s, %d rank%s, %s buffers%s%s\n", muster_version(), options->ranks,
            plural((unsigned)options->ranks), options->arena ? "arena" : "private",
-           options->in_place ? ", in place" : "");
+           options->in_place ? ", in place" : "", options->started ? ", started" : "");
     if (options->neighbours)
         printf("# beside %d busy process%s on each CPU\n", options->neighbours,
                options->neighbours == 1 ? "" : "es");

@@ -32,7 +32,7 @@ _muster() {
     esac
     if [ "${COMP_WORDS[1]}" = bench ]; then
         case $word in
-        -*) mapfile -t COMPREPLY < <(compgen -W "--ranks --min --max --factor --dtype --op --arena --in-place --seconds --neighbours --no-limits --check --json --help" -- "$word") ;;
+        -*) mapfile -t COMPREPLY < <(compgen -W "--ranks --min --max --factor --dtype --op --arena --in-place --started --seconds --neighbours --no-limits --check --json --help" -- "$word") ;;
         *) mapfile -t COMPREPLY < <(compgen -W "all_reduce all_gather reduce_scatter broadcast reduce gather scatter all_to_all all_gatherv reduce_scatterv gatherv scatterv all_to_allv scan exscan sendrecv ping_pong tags halo farm put_signal queue barrier" -- "$word") ;;
         esac
         return
