@@ -13,8 +13,7 @@ import tempfile
 import unittest
 
 SOURCE = "torch/testing/_internal/distributed/distributed_test.py"
-# PyTorch's Python refuses monitored_barrier to every backend that is not named gloo, and its log of DDP calls all backends
-# that it does not know "custom".
+# Gloo's sentences of monitored_barrier, and its name in the log of DDP, which calls what it does not know "custom".
 EXCEPTED = re.compile(r"monitored_barrier|ddp_logging_data_cpu")
 
 

@@ -84,9 +84,10 @@ def limits_of_calls():
 
 def monitored_barrier():
     store = dist.distributed_c10d._get_default_store()
+    dist.monitored_barrier()
     if dist.get_rank() == 0:
         text = expect(muster.torch.TimedOutError, "0.2 s in barrier",
-                      lambda: dist.group.WORLD.monitored_barrier(datetime.timedelta(seconds=0.2)))
+                      lambda: dist.monitored_barrier(timeout=datetime.timedelta(seconds=0.2)))
         assert "rank 1" in text, text
         store.set("gave up", "1")
         store.wait(["seen"])
