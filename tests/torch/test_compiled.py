@@ -133,7 +133,7 @@ def uneven():
 
 
 def beside():
-    """What is started is done by this rank's lane while the program waits for something else of the other rank's."""
+    """What is started is done by this rank's thread while the program waits for something else of the other rank's."""
     rank, store = dist.get_rank(), dist.distributed_c10d._get_default_store()
     for elements in (1, 1 << 20):
         x, y = torch.ones(elements), torch.zeros(elements)
@@ -167,7 +167,7 @@ def events():
 
 
 def callbacks():
-    """One that waits for an operation of its own holds up neither the lane nor other callbacks."""
+    """One that waits for an operation of its own delays neither the serial queue nor other callbacks."""
     order = []
     first = dist.all_reduce(torch.ones(1), async_op=True).get_future()
     other = first.then(lambda done: dist.all_reduce(done.value()[0].clone(), async_op=True).get_future()

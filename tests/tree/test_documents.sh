@@ -52,9 +52,10 @@ check_words() {
     grep -HnwiE 'lanes?|pieces?|folds?|folded|folding|beacons?|mishaps?|pooled|crowded|newcomers?|entrances?' "$@"
 }
 
-# The same for code, names included; a lane is a vector's there.
+# The same for code, names included; a lane is a vector's in the kernels, and DLPack's.
 check_words_of_code() {
-    grep -HniE '(^|[^a-z])(pieces?|folds?|folded|folding|beacons?|mishaps?|pooled|crowded|newcomers?|entrances?|rungs?)([^a-z]|$)' "$@"
+    grep -HniE '(^|[^a-z])(lanes?|pieces?|folds?|folded|folding|beacons?|mishaps?|pooled|crowded|newcomers?|entrances?|rungs?)([^a-z]|$)' "$@" |
+        grep -viE '^(src/kernels/|tests/unit/test_kernels|bindings/python/src/view\.c:)[^:]*:?[0-9]*:?.*lane'
 }
 
 documents=$(ls ./*.md docs/*.md docs/decisions/*.md docs/lab/*.md)
@@ -71,8 +72,8 @@ printf '| 1 | [Other](0001-page.md) | accepted |\n' >"$canary/README.md"
 [ -n "$(check_links "$canary/links.md")" ] || complain "the check does not see a link that leads nowhere"
 [ -n "$(check_paths "$canary/links.md" /dev/null)" ] || complain "the check does not see a path that is not there"
 [ -n "$(check_words "$canary/words.md")" ] || complain "the check does not see a word that was replaced"
-printf 'static bool has_rung(void);\n' >"$canary/words.c"
-[ -n "$(check_words_of_code "$canary/words.c")" ] || complain "the check does not see a name of a word that was replaced"
+printf 'static bool has_rung(void);\nclass Lane;\n' >"$canary/words.c"
+[ "$(check_words_of_code "$canary/words.c" | wc -l)" -eq 2 ] || complain "the check does not see a name of a word that was replaced"
 [ "$(check_decisions "$canary" | wc -l)" -ge 7 ] || complain "the check does not see a decision without form"
 
 # shellcheck disable=SC2086

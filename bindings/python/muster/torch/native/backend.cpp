@@ -17,8 +17,8 @@ const at::Tensor &only_one(const Tensors &tensors)
 
 Backend::Backend(muster_group *group, muster_group *messages, milliseconds timeout, milliseconds most)
     : ::c10d::Backend(muster_group_rank(group), muster_group_size(group)), group_(group),
-      callers_(std::make_shared<Callers>()), messages_(messages, callers_), lane_(std::make_shared<Lane>()),
-      timeout_(timeout), most_(most)
+      callers_(std::make_shared<Callers>()), messages_(messages, callers_),
+      queue_(std::make_shared<SerialQueue>()), timeout_(timeout), most_(most)
 {
     muster_group_set_interrupt(group, has_interrupted, nullptr);
     muster_group_set_interrupt(messages, has_interrupted, nullptr);
@@ -187,13 +187,13 @@ void Backend::close(bool may_wait)
     if (closed_.exchange(true))
         return;
     if (muster_group_status(group_) == MUSTER_ERR_FORKED) {
-        lane_->abandon(); // its thread, and everything else, is the parent's
+        queue_->abandon(); // its thread, and everything else, is the parent's
         return;
     }
-    if (!may_wait && !lane_->is_idle())
+    if (!may_wait && !queue_->is_idle())
         muster_group_abort(group_, "the rank ended with collectives under way");
     messages_.close();
-    lane_->close();
+    queue_->close();
     callers_->close();
     muster_group_free(group_);
     group_ = nullptr;

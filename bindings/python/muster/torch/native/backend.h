@@ -1,5 +1,5 @@
-// PyTorch's backend on groups of muster's: one for collectives, in their order (lane.h), and one for messages
-// (messages.h). What PyTorch asks of it is in reductions.cpp, moves.cpp and backend.cpp.
+// PyTorch's backend on groups of muster's: one for collectives, in their order (serial_queue.h), and one for
+// messages (messages.h). What PyTorch asks of it is in reductions.cpp, moves.cpp and backend.cpp.
 #pragma once
 
 #include <atomic>
@@ -52,7 +52,7 @@ class Backend : public ::c10d::Backend
     ::c10d::ErrorType getError() override;
     void waitForPendingWorks() override
     {
-        lane_->drain();
+        queue_->drain();
     }
     void enableCollectivesTiming() override
     {
@@ -132,7 +132,7 @@ class Backend : public ::c10d::Backend
     muster_group *group_; // null: the group has been left
     std::shared_ptr<Callers> callers_;
     Messages messages_;
-    std::shared_ptr<Lane> lane_;
+    std::shared_ptr<SerialQueue> queue_;
     std::atomic<milliseconds> timeout_;
     const milliseconds most_;        // muster run --op-timeout; 0: none
     milliseconds set_timeout_{ -1 }; // in the group; whose turn it is has it
@@ -162,11 +162,11 @@ template <typename Body> void Backend::run_here(Operation &work, milliseconds ti
     try {
         execute(timeout, body);
     } catch (...) {
-        lane_->leave();
+        queue_->leave();
         work.done(std::current_exception());
         throw;
     }
-    lane_->leave();
+    queue_->leave();
     work.done();
 }
 
@@ -178,11 +178,11 @@ WorkPtr Backend::run(const Told &told, const Tensors &ins, const Tensors &outs, 
     bool is_async = told.is_async || is_coalesced;
     auto work = c10::make_intrusive<Operation>(rank_, told, ins, outs, callers_, ++number_);
 
-    if (!is_async && lane_->enter()) {
+    if (!is_async && queue_->enter()) {
         run_here(*work, told.timeout, body);
         return work;
     }
-    auto task = std::make_shared<Lane::Task>();
+    auto task = std::make_shared<SerialQueue::Task>();
     task->run = [this, work, timeout = told.timeout, body = std::forward<Body>(body)]() mutable {
         std::exception_ptr error;
         try {
@@ -192,8 +192,8 @@ WorkPtr Backend::run(const Told &told, const Tensors &ins, const Tensors &outs, 
         }
         work->done(error);
     };
-    work->is_task(lane_, task);
-    lane_->push(std::move(task));
+    work->is_task(queue_, task);
+    queue_->push(std::move(task));
     if (is_coalesced)
         return begun(work);
     if (!is_async)

@@ -1,6 +1,6 @@
-// Tensors as memory that muster moves and combines: their elements in C order, by address. What is only moved
-// may be of any type: one that muster does not know goes as bytes. What is combined is of a type that muster
-// can combine so, or is refused in words.
+// Tensors as memory that muster moves and reduces: the address of their elements, in C order. Elements that
+// are only moved may have any dtype; those of a dtype that muster does not know are moved as bytes. A
+// reduction of a dtype and an operation that muster does not have is an error in words.
 #pragma once
 
 #include <memory>
@@ -16,17 +16,17 @@ namespace muster_torch
 
 using Tensors = std::vector<at::Tensor>;
 
-// Refuses what does not lie in this machine's memory, element by element.
+// Throws unless the tensor is dense and in CPU memory.
 void check_tensor(const at::Tensor &tensor);
 void check_tensors(const Tensors &tensors);
 
 // The tensor, or a copy in C order of what it stands for.
 at::Tensor elements(const at::Tensor &tensor);
 
-// Of tensors one behind the other, flat.
+// Concatenates the tensors' elements into one flat tensor.
 at::Tensor joined(const Tensors &parts);
 
-// Copies the flat tensor's parts to where they belong.
+// Copies the elements of the flat tensor into the parts, in order.
 void distribute(const at::Tensor &whole, const Tensors &parts);
 
 // A tensor as a place for results: itself, or, if it is not in C order, a copy that keep() copies back.
@@ -47,7 +47,7 @@ class Place
     at::Tensor tensor_, place_;
 };
 
-// How many elements of which dtype muster moves for a tensor's.
+// How muster moves one element of a tensor: as `factor` elements of `dtype`.
 struct Moved {
     muster_dtype dtype;
     size_t factor;

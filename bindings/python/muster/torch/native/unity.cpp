@@ -1,11 +1,11 @@
 // All of the backend as one file for the compiler: PyTorch's headers take it longer than all of this.
 #include "backend.cpp"
 #include "errors.cpp"
-#include "lane.cpp"
 #include "messages.cpp"
 #include "module.cpp"
 #include "moves.cpp"
 #include "reductions.cpp"
+#include "serial_queue.cpp"
 #include "tensors.cpp"
 #include "views.cpp"
 #include "work.cpp"

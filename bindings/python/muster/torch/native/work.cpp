@@ -94,11 +94,11 @@ std::string Operation::describe() const
 
 bool Operation::wait(milliseconds timeout)
 {
-    std::shared_ptr<Lane> lane = lane_.lock();
-    std::shared_ptr<Lane::Task> task = task_.lock();
+    std::shared_ptr<SerialQueue> queue = queue_.lock();
+    std::shared_ptr<SerialQueue::Task> task = task_.lock();
 
-    if (lane && task && timeout.count() <= 0)
-        lane->take(task);
+    if (queue && task && timeout.count() <= 0)
+        queue->take(task);
     if (!is_done() && !is_done_within(std::max(timeout, milliseconds(0))))
         fail_with(MUSTER_ERR_TIMED_OUT, c10::str("waited ", static_cast<double>(timeout.count()) / 1000,
                                                  " s for ", describe(), ", which goes on"));

@@ -1,12 +1,12 @@
 // Operations under way, as PyTorch has them: wait() raises what one has failed with, and so does its future,
-// whose callbacks run on threads of their own (lane.h).
+// whose callbacks run on threads of their own (serial_queue.h).
 #pragma once
 
 #include <memory>
 
 #include <torch/csrc/distributed/c10d/Work.hpp>
 
-#include "lane.h"
+#include "serial_queue.h"
 #include "tensors.h"
 
 namespace muster_torch
@@ -29,10 +29,10 @@ class Operation : public ::c10d::Work
     Operation(int rank, const Told &told, const Tensors &inputs, Tensors outputs,
               std::shared_ptr<Callers> callers, uint64_t number);
 
-    // It is that task of the lane's, which whoever waits for it may run.
-    void is_task(const std::shared_ptr<Lane> &lane, const std::shared_ptr<Lane::Task> &task)
+    // Sets the task of `queue` that runs this operation: a thread that waits for the operation may run it.
+    void is_task(const std::shared_ptr<SerialQueue> &queue, const std::shared_ptr<SerialQueue::Task> &task)
     {
-        lane_ = lane;
+        queue_ = queue;
         task_ = task;
     }
 
@@ -64,8 +64,8 @@ class Operation : public ::c10d::Work
   private:
     void complete(const Future &future);
 
-    std::weak_ptr<Lane> lane_;
-    std::weak_ptr<Lane::Task> task_;
+    std::weak_ptr<SerialQueue> queue_;
+    std::weak_ptr<SerialQueue::Task> task_;
     Future future_;
     bool future_is_served_ = false; // somebody completes it
     const uint64_t number_;

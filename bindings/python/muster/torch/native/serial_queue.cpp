@@ -1,10 +1,10 @@
-// The threads of lane.h.
-#include "lane.h"
+// The serial queue and the threads of serial_queue.h.
+#include "serial_queue.h"
 
 namespace muster_torch
 {
 
-bool Lane::enter()
+bool SerialQueue::enter()
 {
     std::lock_guard<std::mutex> held(mutex_);
 
@@ -13,7 +13,7 @@ bool Lane::enter()
     return busy_ = true;
 }
 
-void Lane::leave()
+void SerialQueue::leave()
 {
     std::lock_guard<std::mutex> held(mutex_);
 
@@ -21,7 +21,7 @@ void Lane::leave()
     changed_.notify_all();
 }
 
-void Lane::push(std::shared_ptr<Task> task)
+void SerialQueue::push(std::shared_ptr<Task> task)
 {
     std::lock_guard<std::mutex> held(mutex_);
 
@@ -31,7 +31,7 @@ void Lane::push(std::shared_ptr<Task> task)
     changed_.notify_all();
 }
 
-bool Lane::take(const std::shared_ptr<Task> &task)
+bool SerialQueue::take(const std::shared_ptr<Task> &task)
 {
     {
         std::lock_guard<std::mutex> held(mutex_);
@@ -46,7 +46,7 @@ bool Lane::take(const std::shared_ptr<Task> &task)
     return true;
 }
 
-void Lane::serve()
+void SerialQueue::serve()
 {
     std::unique_lock<std::mutex> held(mutex_);
 
@@ -68,21 +68,21 @@ void Lane::serve()
     }
 }
 
-bool Lane::is_idle()
+bool SerialQueue::is_idle()
 {
     std::lock_guard<std::mutex> held(mutex_);
 
     return !busy_ && tasks_.empty();
 }
 
-void Lane::drain()
+void SerialQueue::drain()
 {
     std::unique_lock<std::mutex> held(mutex_);
 
     changed_.wait(held, [this] { return !busy_ && tasks_.empty(); });
 }
 
-void Lane::close()
+void SerialQueue::close()
 {
     {
         std::lock_guard<std::mutex> held(mutex_);

@@ -1,6 +1,6 @@
-// The order of a group's collectives: one after the other, as the program asked for them. One that the
-// program waits for at once runs where it is called, if nothing is under way; else, and if the program goes
-// on, it runs on the lane's thread, which there is from the first such one on.
+// A serial queue: a group's collectives run one after the other, in the order in which the program calls
+// them. A blocking one runs on the calling thread if no other is under way. Any other runs on the queue's
+// thread, which is started for the first of them.
 #pragma once
 
 #include <condition_variable>
@@ -13,15 +13,16 @@
 namespace muster_torch
 {
 
-class Lane
+class SerialQueue
 {
   public:
-    ~Lane()
+    ~SerialQueue()
     {
         close();
     }
 
-    // Whether it is the caller's turn, until leave().
+    // Returns whether nothing is under way: the caller may then run one operation, and calls leave() after
+    // it.
     bool enter();
     void leave();
 
@@ -30,20 +31,20 @@ class Lane
         std::function<void()> run;
     };
 
-    // Runs it at its turn, on the lane's thread.
+    // Appends the task, which the queue's thread will run.
     void push(std::shared_ptr<Task> task);
 
-    // Runs it here if it is its turn and the lane's thread has not come to it: whoever waits need not be
-    // woken.
+    // Runs the task on the calling thread if it is the next one and the queue's thread has not begun it. This
+    // saves the thread that waits for the task a wake-up.
     bool take(const std::shared_ptr<Task> &task);
 
     bool is_idle();
 
-    // Returns when all is done, or has failed.
+    // Waits until all tasks are over.
     void drain();
     void close();
 
-    // In a forked child, which has no such thread.
+    // For a forked child, in which the thread does not exist.
     void abandon()
     {
         if (thread_.joinable())
@@ -60,8 +61,8 @@ class Lane
     bool busy_ = false, closing_ = false;
 };
 
-// Threads on which callbacks of futures run: one that waits for another operation holds nothing up. As many
-// as wait at the same time; they end when the last user has gone.
+// Threads on which callbacks of futures run, one for each callback that runs at the same time: a callback
+// that waits for another operation delays no other. They end after close().
 class Callers : public std::enable_shared_from_this<Callers>
 {
   public:
