@@ -39,10 +39,10 @@
  *    while the rank is in no call.
  *
  * 6. Messages match receives as MPI says: of those that match, the message that was sent first and the
- * receive that was posted first. A receive of any source is fair. Each pair buffers at least 64 KiB of
- * messages, of any sizes; so does a rank for itself. A send to oneself that does not fit is INVALID. A
- * message that is buffered, or waits for its receive, holds up no other one. sendrecv sends and receives at
- * the same time.
+ *    receive that was posted first. A receive of any source is fair. Each pair buffers at least 64 KiB of
+ *    messages, of any sizes; so does a rank for itself. A send to oneself that does not fit is INVALID. A
+ *    message that is buffered, or waits for its receive, delays no other one. sendrecv sends and receives at
+ *    the same time.
  *
  * 7. A rank that waits for a member which closes the group, or leaves, gets PEER_DIED.
  *
@@ -129,7 +129,7 @@ typedef struct mst_wait_set {
     mst_waited *groups[MUSTER_CALL_CLASS_COUNT]; /* in whose calls of a class this thread is, each once */
 } mst_wait_set;
 
-/* One that is the only one counts 1. */
+/* In `occupied`, each of several threads counts this; a thread that must be alone in its class counts 1. */
 #define MST_ONE_OF_SEVERAL 2
 
 /* The number of a started operation contains its call class. */
@@ -154,8 +154,8 @@ struct muster_group {
     muster_interrupt_fn interrupt; /* NULL: none */
     void *interrupt_arg;
     bool threads_multiple; /* several threads may be in calls of messages at the same time */
-    /* Not 0: a thread is in a call of that class; the address of its wait set if it is a wait. Of several
-     * that may be there, each counts MST_ONE_OF_SEVERAL. */
+    /* By call class: 0: no thread is in a call. 1: one is, and must be alone. The address of a wait set: one
+     * waits. Else the number of threads x MST_ONE_OF_SEVERAL. */
     _Atomic uint64_t occupied[MUSTER_CALL_CLASS_COUNT];
     mst_waited waited[MUSTER_CALL_CLASS_COUNT]; /* in a wait set: of the only thread in that class */
     _Atomic uint64_t started_count;             /* started operations that are not completed yet */

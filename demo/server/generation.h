@@ -2,9 +2,9 @@
  * Texts that are being generated: HTTP puts them into a queue, rank 0's engine takes a step of all of them at
  * once, and HTTP sends what there is. One lock guards them all.
  *
- * A reader never waits here: where there is nothing new it is told so, its `sleep` is called under the lock,
- * and its `wake`, under the lock too, once there is more. Bytes that may turn out to be the beginning of a
- * stop string are held back.
+ * Reading never waits. A read that finds nothing new says so and calls the reader's `sleep`; the engine calls
+ * the reader's `wake` once there is more. Both are called under the lock. The engine holds back bytes that
+ * may be the beginning of a stop string.
  */
 #ifndef SERVER_GENERATION_H
 #define SERVER_GENERATION_H
@@ -23,7 +23,7 @@ enum {
     GENERATION_STOP_BYTES_MAX = 64
 };
 
-/* What a text is to be. */
+/* What a client asks for: the parameters of a text. */
 typedef struct wish {
     const char *prompt;
     int tokens;
@@ -69,12 +69,12 @@ typedef struct queue {
         PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, NULL, 0, false, false                           \
     }
 
-/* A text that goes on where the prompt ends; NULL: no memory. Of the queue from `add` on. */
+/* Makes a text that continues the prompt; NULL: no memory. queue_add takes ownership of it. */
 generation *generation_create(const model *model, const wish *wish, reader reader);
 
 typedef enum queue_answer { QUEUE_ADDED, QUEUE_FULL, QUEUE_STOPS } queue_answer;
 
-/* Unless it was added the generation is freed. */
+/* Appends the generation to the queue, or frees it. */
 queue_answer queue_add(queue *queue, generation *generation);
 
 /* Whether a text would be added now. */
@@ -95,7 +95,7 @@ void generation_abandon(queue *queue, generation *generation);
 /* For the engine: waits for work, and takes the contexts of up to GENERATION_ROWS_MAX texts. 0: stop. */
 int queue_take(queue *queue, const model *model, generation **taken, unsigned char *contexts);
 
-/* Adds a byte to each. */
+/* Draws the next byte of each taken text from `sums`, and appends it. */
 void queue_give(queue *queue, const model *model, generation **taken, int rows, const int32_t *sums);
 
 #endif

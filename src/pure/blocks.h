@@ -59,12 +59,13 @@ typedef struct mst_counts {
 mst_counts mst_counts_through(mst_span here, mst_span there, const size_t *counts, size_t each, int root,
                               int rank, int size);
 
-/* For ranks from `first` to before `end`; and for any rank. */
+/* The count of a rank from `first` to before `end`. */
 static inline size_t mst_counts_at(const mst_counts *between, int rank)
 {
     return between->counts ? between->counts[rank] : between->each;
 }
 
+/* The count of any rank. */
 static inline size_t mst_counts_of(const mst_counts *between, int rank)
 {
     return rank >= between->first && rank < between->end ? mst_counts_at(between, rank) : 0;

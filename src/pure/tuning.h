@@ -1,7 +1,7 @@
 /*
- * Thresholds between the ways of moving data, as one group uses them: of the arena's (thresholds.h) those for
- * so many ranks, and those of oversubscribed groups, for which context switches count and not the CPU. They
- * change speed, never bits.
+ * Thresholds between the ways of moving data, as one group uses them. They are the arena's (thresholds.h) for
+ * the group's number of ranks. An oversubscribed group has others, because its cost is context switches,
+ * which do not depend on the kind of CPU. Thresholds change speed, never bits.
  */
 #ifndef MST_TUNING_H
 #define MST_TUNING_H
