@@ -37,8 +37,9 @@ static bool has_gone(const mst_group *group, int peer)
     return (theirs & 1) && theirs >> 1 > own >> 1;
 }
 
-/* One of any that would do is lost if it has entered a regroup, where it waits for us; or if all have left.
- * Who has died has broken the group. */
+/* The first member that makes a wait for `peer` hopeless; -1: none. A wait that any member could end
+ * (MST_ANY_PEER) is hopeless if one has entered a regroup, in which it waits for us, or if all have left. The
+ * dead are not looked for here: a death breaks the group. */
 static int find_lost(const mst_group *group, int peer)
 {
     int left = -1, there = 0;

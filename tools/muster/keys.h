@@ -1,6 +1,6 @@
 /*
- * Single keys of the terminal, for what goes on until a user has seen enough. Where standard input is no
- * terminal, or another's, no key ever comes.
+ * Reads single keys from the terminal, for displays that run until the user presses q. It reads none where
+ * standard input is not a terminal, or this process is in its background.
  */
 #ifndef MUSTER_CLI_KEYS_H
 #define MUSTER_CLI_KEYS_H
@@ -8,11 +8,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* From here on keys come one by one and unseen, until keys_end, or until a signal ends the program. */
+/* Makes the terminal pass each key at once, without showing it, until keys_end, or a signal ends the program.
+ */
 void keys_begin(void);
 void keys_end(void);
 
-/* Sleeps for that long; true, and at once, when q was pressed. */
+/* Sleeps for `ns`. Returns true as soon as q is pressed. */
 bool keys_quit(int64_t ns);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * Command lines as tables: what an option is called, what its value is taken by, and what to say of a value
- * that makes no sense. Parsing is getopt_long's.
+ * Command lines as tables. A row says what an option is called, which values it takes, where its value is
+ * stored, and what an error message says is expected. getopt_long splits the command line.
  */
 #ifndef MUSTER_CLI_OPTIONS_H
 #define MUSTER_CLI_OPTIONS_H
@@ -37,14 +37,14 @@ typedef struct cli_syntax {
 
 #define OPTIONS_PARSED (-1)
 
-/* OPTIONS_PARSED, with getopt's optind at the first argument; else an exit status, with help printed where it
- * was asked for, or what was wrong on stderr. */
+/* Returns OPTIONS_PARSED, with getopt's optind at the first argument. Otherwise it has printed the help, or
+ * what was wrong to stderr, and returns the exit status. */
 int parse_options(const cli_syntax *syntax, int argc, char **argv, void *into);
 
-/* Which of the words, ended by NULL, `text` is; -1: none. */
+/* Returns the index of `text` in the words, which end with NULL; -1: it is none of them. */
 int parse_choice(const char *text, const char *const *words);
 
-/* A whole number within the bounds; false: the text is none. */
+/* Converts a whole number from min to max; false: the text is no such number. */
 bool parse_number(const char *text, long min, long max, int *number);
 
 #endif

@@ -1,4 +1,4 @@
-/* Finds out for state.h. */
+/* Makes the sentences of state.h from what muster_tuning_get and muster_tuning_threshold say. */
 #include "tools/muster/tune/state.h"
 
 #include <inttypes.h>
