@@ -272,6 +272,39 @@ static inline void store_some_f64(f64 *to, vector_f64 value, size_t count)
 {
     _mm512_mask_storeu_pd(to, (__mmask8)lanes(count), (__m512d)value);
 }
+#elif defined(__AVX2__)
+/* Masks of `count` lanes begin so many lanes before the end of the ones. */
+static const int32_t ones_and_zeros[16] = { -1, -1, -1, -1, -1, -1, -1, -1 };
+
+static inline __m256i lanes_f32(size_t count)
+{
+    return _mm256_loadu_si256((const void *)(ones_and_zeros + 8 - count));
+}
+
+static inline __m256i lanes_f64(size_t count)
+{
+    return _mm256_loadu_si256((const void *)(ones_and_zeros + 8 - 2 * count));
+}
+
+static inline vector_f32 load_some_f32(const f32 *from, size_t count)
+{
+    return (vector_f32)_mm256_maskload_ps((const void *)from, lanes_f32(count));
+}
+
+static inline void store_some_f32(f32 *to, vector_f32 value, size_t count)
+{
+    _mm256_maskstore_ps((void *)to, lanes_f32(count), (__m256)value);
+}
+
+static inline vector_f64 load_some_f64(const f64 *from, size_t count)
+{
+    return (vector_f64)_mm256_maskload_pd((const void *)from, lanes_f64(count));
+}
+
+static inline void store_some_f64(f64 *to, vector_f64 value, size_t count)
+{
+    _mm256_maskstore_pd((void *)to, lanes_f64(count), (__m256d)value);
+}
 #else
 #define SOME_LANES(FORM, VECTOR, LANES)                                                                      \
     static inline VECTOR load_some_##FORM(const FORM *from, size_t count)                                    \

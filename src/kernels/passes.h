@@ -156,6 +156,10 @@ static void reduce_in_passes(pass_fn pass, finish_fn finish, size_t element, voi
             memmove(out, a, count * sizeof *out);                                                            \
             return;                                                                                          \
         }                                                                                                    \
+        if (count < (LANES)) { /* no vector is full */                                                       \
+            NAME##_rest(out, in, in_count, 0, count);                                                        \
+            return;                                                                                          \
+        }                                                                                                    \
         if (in_count == 2)                                                                                   \
             NAME##_vectors(out, few, 2, count);                                                              \
         else if (in_count == 3)                                                                              \
