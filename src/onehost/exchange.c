@@ -144,13 +144,14 @@ static bool can_move(const void *arg)
     return move(exchange) || exchange->status != MUSTER_OK || (exchange->sent && exchange->received);
 }
 
+/* Receives it at once, when it comes. */
 static bool has_come(const void *arg)
 {
-    const mst_exchange *exchange = *(mst_exchange *const *)arg;
-    mst_envelope unused;
+    mst_exchange *exchange = *(mst_exchange *const *)arg;
 
-    return mst_channel_look(&exchange->group->channels, exchange->message->source, &unused) !=
-           MST_FLOW_NOT_NOW;
+    if (exchange->flow == MST_FLOW_NOT_NOW)
+        exchange->flow = receive_at_once(exchange);
+    return exchange->flow != MST_FLOW_NOT_NOW;
 }
 
 /* The other direction's counter may be another thread's. */
@@ -197,18 +198,16 @@ static muster_status run_transfers(mst_exchange *exchange, mst_waiter *waiter)
 /* What passes at once, now or when it comes; *passed: all has. */
 static muster_status pass(mst_exchange *exchange, mst_waiter *waiter, bool *passed)
 {
-    mst_group *group = exchange->group;
+    const mst_group *group = exchange->group;
     muster_status status = MUSTER_OK;
 
     if (!exchange->sent)
         exchange->sent = send_at_once(exchange);
-    while (status == MUSTER_OK && exchange->sent && !exchange->received && is_alone(exchange)) {
-        mst_flow flow = receive_at_once(exchange);
-
-        exchange->received = flow == MST_FLOW_OK;
-        if (flow != MST_FLOW_NOT_NOW || exchange->message->in_bytes >= group->tuning.view_bytes_min)
-            break;
-        status = mst_exchange_wait(exchange, waiter, has_come);
+    if (exchange->sent && !exchange->received && is_alone(exchange)) {
+        exchange->flow = receive_at_once(exchange);
+        if (exchange->flow == MST_FLOW_NOT_NOW && exchange->message->in_bytes < group->tuning.view_bytes_min)
+            status = mst_exchange_wait(exchange, waiter, has_come);
+        exchange->received = status == MUSTER_OK && exchange->flow == MST_FLOW_OK;
     }
     *passed = exchange->sent && exchange->received;
     return status;

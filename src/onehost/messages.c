@@ -61,10 +61,11 @@ static muster_status move_alone(mst_exchange *exchange)
     const mst_message *message = exchange->message;
     muster_status status = MUSTER_OK;
 
-    if (message->sends)
+    if (message->sends) {
         status = mst_channel_open(&exchange->group->channels, message->destination);
-    if (status == MUSTER_OK)
-        status = check_send_to_self(exchange->group, message);
+        if (status == MUSTER_OK)
+            status = check_send_to_self(exchange->group, message);
+    }
     return status == MUSTER_OK ? mst_exchange_run(exchange) : status;
 }
 
