@@ -201,7 +201,7 @@ static int made_operations(muster_group *world, void *arg)
     for (int i = 0; i < 4 && !failed; i++)
         failed = check_scattered(world, mixed, mix, MUSTER_BYTES(24), counts[i]) ||
                  check_scattered(world, matrix, multiply, MUSTER_BYTES(16), counts[i]);
-    for (int k = 1; k < 8 && !failed; k += 2)
+    for (int k = 1; k < (under_thread_sanitizer() ? 2 : 8) && !failed; k += 2) /* minutes, there */
         failed = check_varied(world, mixed, mix, sizes[k], 2) ||
                  check_varied(world, mixed, mix, sizes[k], 40000 / sizes[k]);
     failed = failed || check_varied(world, mixed, mix, 70001, 2);
