@@ -1,4 +1,4 @@
-/* Showing and keeping of output.h. */
+/* Shows the ranks' output and keeps it in files, for output.h. */
 #define _GNU_SOURCE /* O_CLOEXEC, localtime_r */
 #include "tools/muster/output.h"
 
@@ -35,7 +35,7 @@ static int open_log(const char *folder, int rank, int stream)
     return open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 }
 
-/* With those that it is in. */
+/* Makes the folder, and its parents where they are missing. */
 static bool make_folder(const char *path)
 {
     char part[4096];

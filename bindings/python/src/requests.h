@@ -1,10 +1,10 @@
-/* muster.Request: what a started operation is waited for by; for the files that wait. */
+/* muster.Request: the object by which a program waits for a started operation. */
 #ifndef MUSTER_PYTHON_REQUESTS_H
 #define MUSTER_PYTHON_REQUESTS_H
 
 #include "bindings/python/src/operation.h"
 
-/* The operation is the Request's while it is pending; then the Request has what came of it. */
+/* The Request owns the operation while it is pending, and has its result or its error afterwards. */
 typedef struct request_object {
     PyObject_HEAD operation *pending; /* NULL: it is over */
     const char *name;
@@ -15,11 +15,12 @@ typedef struct request_object {
 /* Whether a call may be about this Request, which is pending; false with an exception. */
 bool request_may_call(const request_object *request);
 
-/* Takes the operation, which is over, out of its Request: with the status of its call, or with an error. */
+/* Turns an operation that is over into the Request's result or error: by the status of its call, or by a
+ * Python error. */
 void request_end(request_object *request, muster_status status);
 void request_end_with(request_object *request, PyObject *error);
 
-/* What wait gives, of one that is over. */
+/* Returns the result of a Request that is over, or raises its error. */
 PyObject *request_outcome(request_object *request);
 
 #endif

@@ -63,7 +63,7 @@ void trace_diagnose(const trace *trace, const trace_sums *sums, char *text, size
         say(&said, ": %d ranks on %d CPU%s take turns; try -n %d", trace->ranks, cpus, plural((unsigned)cpus),
             cpus);
     } else if (sums->judged == 0) {
-        say(&said, "; for whom is not known, as there is no operation of which all ranks' exact times are");
+        say(&said, "; it is not known for whom, as no operation has exact times of all ranks");
     } else {
         say(&said, "; no rank in particular made the others wait");
     }
