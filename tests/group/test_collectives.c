@@ -55,7 +55,7 @@ START_TEST(test_every_collective)
 }
 END_TEST
 
-/* ---- results too large for a cache, which are stored around it, from odd addresses on ---- */
+/* ---- results too large for a cache, which are stored non-temporally, at odd addresses ---- */
 
 #define LARGE_BYTES ((8 << 20) + 77)
 

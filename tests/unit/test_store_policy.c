@@ -7,7 +7,7 @@
 #define COPY_BYTES 16384
 #define COPIES 5000 /* more than lie between two trials */
 
-/* How long a copy takes through the cache, and around it. */
+/* How long a copy takes with ordinary stores, and with non-temporal ones. */
 typedef struct weather {
     int64_t through_ns, nontemporal_ns;
 } weather;
