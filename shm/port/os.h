@@ -225,7 +225,8 @@ void mst_os_thread_end_after(pthread_t *last);
 int mst_os_die_with_parent(int32_t parent);
 
 /* Forks a child that the program cannot notice: its wait functions do not see it, and its end sends no
- * signal. The child may only do what is async-signal-safe. Returns the pid, 0 in the child, or -errno. */
+ * signal. The child may only do what is async-signal-safe, and has all signals blocked, so that no handler of
+ * the program runs in it. Returns the pid, 0 in the child, or -errno. */
 int32_t mst_os_fork_unseen(void);
 void mst_os_end_unseen(int32_t pid); /* kills and reaps it */
 

@@ -26,7 +26,7 @@
 
 #define SPARE_BYTES (256ULL << 20)
 #define RANK_BYTES (16ULL << 20)
-#define HELPER_MS 2000 /* a child that does not answer: a system call that hangs */
+#define HELPER_NS 2000000000LL /* a child that does not answer: a system call that hangs */
 
 /* As /proc shows a memfd, by which muster ps and others know an arena. */
 #define LABEL "memfd:muster"
@@ -80,11 +80,12 @@ static int create(int *step)
     return fd;
 }
 
-/* ---- the child that has it ---- */
+/* ---- the child ---- */
 
 typedef struct answer {
     int error; /* 0: the descriptor is with it */
     int step;
+    int helped; /* it needed a namespace of its own */
 } answer;
 
 typedef struct number_maps {
@@ -132,14 +133,18 @@ static void send_answer(int to, const answer *answer, int fd)
     sendmsg(to, &message, MSG_NOSIGNAL);
 }
 
-/* Only calls that are safe in the child of a process with threads. */
+/* Only calls that are safe in the child of a process with threads. A sandbox may kill who makes them. */
 static void help(int to, const number_maps *maps)
 {
-    answer answer = { 0, 0 };
+    answer answer = { .error = 0 };
 
-    int fd = enter_namespace(maps, &answer.step);
-    if (fd == 0)
-        fd = create(&answer.step);
+    int fd = create(&answer.step);
+    if (fd == -EPERM) {
+        answer.helped = 1;
+        fd = enter_namespace(maps, &answer.step);
+        if (fd == 0)
+            fd = create(&answer.step);
+    }
     answer.error = fd < 0 ? fd : 0;
     send_answer(to, &answer, fd);
     _exit(0);
@@ -147,10 +152,22 @@ static void help(int to, const number_maps *maps)
 
 /* ---- the process that asks ---- */
 
-/* Nothing comes where the child has died, or hangs. */
-static int receive_answer(int from, int *step)
+/* Until something comes, or the child has died, or for so long that it hangs. Signals of the program do not
+ * prolong it. */
+static bool wait_for_answer(int from)
 {
-    answer answer = { -ECHILD, STEP_HELPER };
+    int64_t left_ns, end_ns = mst_os_now_ns() + HELPER_NS;
+    struct pollfd event = { .fd = from, .events = POLLIN };
+
+    while ((left_ns = end_ns - mst_os_now_ns()) > 0 && poll(&event, 1, (int)(left_ns / 1000000 + 1)) < 0 &&
+           errno == EINTR)
+        continue;
+    return event.revents & POLLIN;
+}
+
+static int receive_answer(int from, int *step, int *helped)
+{
+    answer answer = { .error = 0 };
     struct iovec part = { .iov_base = &answer, .iov_len = sizeof answer };
     union {
         struct cmsghdr head;
@@ -159,29 +176,28 @@ static int receive_answer(int from, int *step)
     struct msghdr message = {
         .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control
     };
-    struct pollfd event = { .fd = from, .events = POLLIN };
     ssize_t got = -1;
     int fd = -1;
 
-    while (poll(&event, 1, HELPER_MS) < 0 && errno == EINTR)
-        continue;
-    if (event.revents & POLLIN)
+    if (wait_for_answer(from))
         got = recvmsg(from, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
     if (got != (ssize_t)sizeof answer)
         answer.error = -ECHILD, answer.step = STEP_HELPER;
     *step = answer.step;
+    *helped = answer.helped;
     if (got == (ssize_t)sizeof answer && message.msg_controllen >= CMSG_LEN(sizeof fd) &&
         control.head.cmsg_type == SCM_RIGHTS)
         memcpy(&fd, CMSG_DATA(&control.head), sizeof fd);
     return answer.error ? answer.error : fd >= 0 ? fd : -EBADMSG;
 }
 
-static int ask_helper(int *step)
+static int ask_helper(int *step, int *helped)
 {
     number_maps maps;
     int ends[2];
 
     *step = STEP_HELPER;
+    *helped = 0;
     snprintf(maps.uid, sizeof maps.uid, "%u %u 1", (unsigned)geteuid(), (unsigned)geteuid());
     snprintf(maps.gid, sizeof maps.gid, "%u %u 1", (unsigned)getegid(), (unsigned)getegid());
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
@@ -190,7 +206,7 @@ static int ask_helper(int *step)
     if (child == 0)
         help(ends[1], &maps);
     close(ends[1]);
-    int fd = child < 0 ? child : receive_answer(ends[0], step);
+    int fd = child < 0 ? child : receive_answer(ends[0], step, helped);
     close(ends[0]);
     if (child > 0)
         mst_os_end_unseen(child);
@@ -209,11 +225,8 @@ bool mst_huge_pages_fit(int ranks)
 
 int mst_os_object_create_huge(const char **why, int *helped)
 {
-    int step, fd = create(&step);
+    int step, fd = ask_helper(&step, helped);
 
-    *helped = fd == -EPERM;
-    if (*helped)
-        fd = ask_helper(&step);
     *why = fd < 0 ? steps[step] : NULL;
     return fd;
 }

@@ -260,9 +260,15 @@ int mst_os_die_with_parent(int32_t parent)
 
 int32_t mst_os_fork_unseen(void)
 {
-    long pid = syscall(SYS_clone, 0UL, 0UL, 0UL, 0UL, 0UL); /* no exit signal: wait() does not see it */
+    sigset_t all, before;
 
-    return pid < 0 ? -errno : (int32_t)pid;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    long pid = syscall(SYS_clone, 0UL, 0UL, 0UL, 0UL, 0UL); /* no exit signal: wait() does not see it */
+    int32_t result = pid < 0 ? -errno : (int32_t)pid;
+    if (pid != 0)
+        pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return result;
 }
 
 void mst_os_end_unseen(int32_t pid)

@@ -116,19 +116,15 @@ static _Noreturn void keep_watch(int control, int launcher, const mst_arena *are
 void mst_guard_start(mst_guard *guard, const mst_arena *arena)
 {
     int32_t parent = mst_os_process_id();
-    sigset_t all, before;
     int control[2];
 
     *guard = (mst_guard){ .pid = 0, .control = { { .fd = -1 }, { .fd = -1 } } };
     if (pipe2(control, O_CLOEXEC | O_NONBLOCK) < 0)
         return;
     int launcher = mst_os_process_watch(parent); /* fires even if a fork of it has the pipe open */
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
     int32_t pid = mst_os_fork_unseen();
     if (pid == 0)
         keep_watch(control[0], launcher, arena);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
     mst_os_close(launcher);
     *guard = (mst_guard){ .pid = pid, .control = { mst_os_hold(control[0]), mst_os_hold(control[1]) } };
     if (pid < 0)

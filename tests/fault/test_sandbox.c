@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #include "shm/port/huge.h"
 #include "shm/port/os.h"
@@ -48,7 +49,7 @@ static const struct row {
 static const int errors[] = { EPERM, ENOSYS };
 
 /* For this process, which Check has forked for the test, and all that it starts. */
-static void refuse(const struct row *row, int error)
+static void filter_calls(const struct row *row, uint32_t action)
 {
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
 
@@ -59,11 +60,15 @@ static void refuse(const struct row *row, int error)
         struct scmp_arg_cmp which = SCMP_A2(SCMP_CMP_EQ, MADV_POPULATE_WRITE);
 
         if (number >= 0) /* or this system has no such call anyway */
-            ck_assert_int_eq(
-                seccomp_rule_add_array(filter, SCMP_ACT_ERRNO((uint32_t)error), number, populate, &which), 0);
+            ck_assert_int_eq(seccomp_rule_add_array(filter, action, number, populate, &which), 0);
     }
     ck_assert_int_eq(seccomp_load(filter), 0);
     seccomp_release(filter);
+}
+
+static void refuse(const struct row *row, int error)
+{
+    filter_calls(row, SCMP_ACT_ERRNO((uint32_t)error));
 }
 
 /* Works, and then loses a rank. */
@@ -157,6 +162,28 @@ START_TEST(test_pages_are_small_then)
 }
 END_TEST
 
+/* A filter that kills, as systemd's, takes the helper only. */
+START_TEST(test_pages_are_small_if_it_kills)
+{
+    const struct rlimit none = { 0, 0 };
+    const struct row *row = &steps[0]; /* the first call of all */
+    muster_launch_config config = MUSTER_LAUNCH_CONFIG_INIT;
+    const char *why = NULL;
+    bool sealed = false;
+    int helped;
+
+    config.size = 2;
+    config.arena = note_seals;
+    config.arena_arg = &sealed;
+    ck_assert_int_eq(setrlimit(RLIMIT_CORE, &none), 0);
+    filter_calls(row, SCMP_ACT_KILL_PROCESS);
+    ck_assert_int_eq(mst_os_object_create_huge(&why, &helped), -ECHILD);
+    ck_assert_msg(why && strstr(why, "helper"), "%s: %s", row->refused[0], why);
+    muster_status status = muster_launch(&config, add_up, NULL, NULL);
+    ck_assert_msg(status == MUSTER_OK && sealed, "%s: %s", row->refused[0], muster_error_detail());
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("sandbox");
@@ -165,6 +192,7 @@ int main(void)
     tcase_set_timeout(tests, TEST_TIMEOUT_S);
     tcase_add_loop_test(tests, test_what_a_sandbox_refuses, 0, 2 * ROWS);
     tcase_add_loop_test(tests, test_pages_are_small_then, 0, 2 * STEPS);
+    tcase_add_test(tests, test_pages_are_small_if_it_kills);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }

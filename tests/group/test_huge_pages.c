@@ -98,6 +98,34 @@ START_TEST(test_by_a_helper)
 }
 END_TEST
 
+/* No handler of the program runs in a helper, and its own mask is as it was. */
+START_TEST(test_signals_are_blocked)
+{
+    sigset_t before, after;
+    char blocked = 0;
+    int ends[2];
+
+    ck_assert_int_eq(pipe(ends), 0);
+    ck_assert_int_eq(pthread_sigmask(SIG_SETMASK, NULL, &before), 0);
+    int32_t child = mst_os_fork_unseen();
+    if (child == 0) {
+        pthread_sigmask(SIG_SETMASK, NULL, &after);
+        blocked =
+            sigismember(&after, SIGTERM) && sigismember(&after, SIGALRM) && sigismember(&after, SIGUSR1);
+        _exit(write(ends[1], &blocked, 1) == 1 ? 0 : 1);
+    }
+    ck_assert_int_gt(child, 0);
+    ck_assert_int_eq(read(ends[0], &blocked, 1), 1);
+    mst_os_end_unseen(child);
+    ck_assert(blocked);
+    ck_assert_int_eq(pthread_sigmask(SIG_SETMASK, NULL, &after), 0);
+    for (int signal = 1; signal < 32; signal++)
+        ck_assert_int_eq(sigismember(&before, signal), sigismember(&after, signal));
+    close(ends[0]);
+    close(ends[1]);
+}
+END_TEST
+
 /* ---- arenas ---- */
 
 static int sum(muster_group *world, void *arg)
@@ -234,6 +262,7 @@ int main(void)
     tcase_set_timeout(tests, TEST_TIMEOUT_S);
     tcase_add_test(tests, test_by_ourselves);
     tcase_add_test(tests, test_by_a_helper);
+    tcase_add_test(tests, test_signals_are_blocked);
     tcase_add_test(tests, test_arenas_of_both_kinds);
     tcase_add_test(tests, test_a_setting_that_makes_no_sense);
     tcase_add_test(tests, test_a_path_leads_to_it);
