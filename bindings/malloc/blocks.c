@@ -13,7 +13,7 @@
 #include "bindings/malloc/table.h"
 
 #define CACHED_PAGES_MIN                                                                                     \
-    (64ULL << 20 >> 12)  /* freed pages that are kept, beside a quarter of those in use                      \
+    (64ULL << 20 >> 12)  /* freed pages that stay, beside a quarter of those in use                          \
                           */
 #define LARGER_CLASSES 4 /* that are looked at when the own class has no block */
 #define HUGE_UNITS (2 * 1024 * 1024 / MST_MALLOC_UNIT)
@@ -50,6 +50,11 @@ static unsigned char *address_of(uint32_t unit)
 
 /* ---- taking ---- */
 
+static uint64_t cached_pages_max(void)
+{
+    return CACHED_PAGES_MIN + table.pages_in_use / 4;
+}
+
 /* What peers could still write to when it was freed; the lock is held. */
 static void release_kept(void)
 {
@@ -57,7 +62,7 @@ static void release_kept(void)
 
     if (table.kept == MST_NO_BLOCK || atomic_load_explicit(offer.kept, memory_order_acquire) != 0)
         return;
-    while ((unit = mst_block_pop(&table, &table.kept)) != MST_NO_BLOCK)
+    while ((unit = mst_block_pop_kept(&table)) != MST_NO_BLOCK)
         mst_block_push_used(&table, unit);
 }
 
@@ -91,7 +96,9 @@ void *mst_blocks_take(size_t bytes, bool zeros)
     pthread_mutex_lock(&lock);
     if (!inherited) {
         release_kept();
-        unit = claim(mst_class_of(bytes), &used);
+        /* A program may never free its broken group: what it frees meanwhile is libc's before long. */
+        if (table.pages_kept <= cached_pages_max())
+            unit = claim(mst_class_of(bytes), &used);
     }
     if (unit != MST_NO_BLOCK)
         mst_block_use(&table, unit, bytes);
@@ -125,11 +132,6 @@ static uint32_t unit_in_use(const void *at)
     return (uint32_t)(distance / MST_MALLOC_UNIT);
 }
 
-static uint64_t cached_pages_max(void)
-{
-    return CACHED_PAGES_MIN + table.pages_in_use / 4;
-}
-
 /* Gives pages back to the system while more are kept than the limit allows; the lock is held, but not
  * meanwhile: the block is on no list. */
 static void trim(void)
@@ -159,7 +161,7 @@ void mst_blocks_give(void *at)
     if (inherited) {
         madvise(at, mst_class_units(table.blocks[unit].class) * MST_MALLOC_UNIT, MADV_DONTNEED);
     } else if (atomic_load_explicit(offer.kept, memory_order_acquire) != 0) {
-        mst_block_push(&table, &table.kept, unit);
+        mst_block_push_kept(&table, unit);
     } else {
         release_kept();
         mst_block_push_used(&table, unit);

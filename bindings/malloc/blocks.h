@@ -8,7 +8,8 @@
  * given back to the system at once.
  *
  * A block that is freed while peers may still write to it (they are in an operation of a broken group) is not
- * used again before they cannot.
+ * used again before they cannot. While more than the same limit waits for that, nothing is taken from the
+ * range.
  */
 #ifndef MST_BLOCKS_H
 #define MST_BLOCKS_H
@@ -33,9 +34,9 @@ extern mst_blocks_range mst_blocks_range_served;
 static inline bool mst_blocks_have(const void *at)
 {
     const mst_blocks_range *range = &mst_blocks_range_served;
+    uint64_t bytes = atomic_load_explicit(&range->bytes, memory_order_acquire); /* `begin` is from before */
 
-    return (uint64_t)((uintptr_t)at - (uintptr_t)range->begin) <
-           atomic_load_explicit(&range->bytes, memory_order_acquire);
+    return (uint64_t)((uintptr_t)at - (uintptr_t)range->begin) < bytes;
 }
 
 static inline bool mst_blocks_serve(size_t bytes)

@@ -60,6 +60,21 @@ uint32_t mst_block_pop(mst_block_table *table, uint32_t *list)
     return unit;
 }
 
+void mst_block_push_kept(mst_block_table *table, uint32_t unit)
+{
+    mst_block_push(table, &table->kept, unit);
+    table->pages_kept += table->blocks[unit].touched;
+}
+
+uint32_t mst_block_pop_kept(mst_block_table *table)
+{
+    uint32_t unit = mst_block_pop(table, &table->kept);
+
+    if (unit != MST_NO_BLOCK)
+        table->pages_kept -= table->blocks[unit].touched;
+    return unit;
+}
+
 void mst_block_push_used(mst_block_table *table, uint32_t unit)
 {
     mst_block_push(table, &table->used[table->blocks[unit].class], unit);

@@ -27,7 +27,7 @@ typedef struct mst_block_table {
     uint32_t used[MST_BLOCK_CLASSES];  /* free blocks that may have memory, by class */
     uint32_t fresh[MST_BLOCK_CLASSES]; /* free blocks that read as zeros */
     uint32_t kept;                     /* freed blocks to which peers may write yet */
-    uint64_t pages_in_use, pages_cached;
+    uint64_t pages_in_use, pages_cached, pages_kept;
 } mst_block_table;
 
 bool mst_block_table_init(mst_block_table *table, uint64_t units); /* false: no memory */
@@ -37,6 +37,9 @@ uint64_t mst_class_units(unsigned class);
 
 void mst_block_push(mst_block_table *table, uint32_t *list, uint32_t unit);
 uint32_t mst_block_pop(mst_block_table *table, uint32_t *list); /* MST_NO_BLOCK: it is empty */
+
+void mst_block_push_kept(mst_block_table *table, uint32_t unit);
+uint32_t mst_block_pop_kept(mst_block_table *table);
 
 void mst_block_push_used(mst_block_table *table, uint32_t unit);
 void mst_block_push_fresh(mst_block_table *table, uint32_t unit);

@@ -203,3 +203,36 @@ void broken(void)
     free(again);
     CHECK(muster_group_free(rest) == MUSTER_OK);
 }
+
+/* A program that goes on with another group and never frees the broken one: what it frees cannot be used
+ * again, so the arena's part of it has a limit. */
+void unfreed(void)
+{
+    enum { LARGE = 8 << 20, TIMES = 40 };
+    muster_group *part;
+
+    CHECK(muster_group_dup(world, &part) == MUSTER_OK && muster_barrier(part) == MUSTER_OK);
+    if (rank == 0)
+        CHECK(muster_group_abort(part, "for the test") == MUSTER_OK);
+    while (muster_barrier(part) == MUSTER_OK)
+        continue;
+    CHECK(muster_barrier(world) == MUSTER_OK);
+    long before = arena_blocks();
+    CHECK(muster_barrier(world) == MUSTER_OK);
+    for (int i = 0; i < TIMES; i++) {
+        unsigned char *block = malloc(LARGE);
+
+        memset(block, i + 1, LARGE);
+        free(block);
+    }
+    CHECK(muster_barrier(world) == MUSTER_OK && arena_blocks() - before < 2 * 96 << 11);
+    CHECK(muster_barrier(world) == MUSTER_OK && muster_group_free(part) == MUSTER_OK);
+    int32_t again = 0;
+    while (!again) { /* when all have left it, the arena serves as before */
+        unsigned char *block = malloc(LARGE);
+        int32_t found = in_arena(block);
+
+        free(block);
+        CHECK(muster_all_min(&found, &again, 1, MUSTER_INT32, world) == MUSTER_OK);
+    }
+}

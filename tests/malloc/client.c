@@ -324,7 +324,7 @@ static const struct {
               { "results", results }, { "ends", ends },         { "exhausted", exhausted },
               { "aside", aside },     { "invalid", invalid },   { "forks", forks },
               { "clones", clones },   { "starts", starts },     { "death", death },
-              { "broken", broken } };
+              { "broken", broken },   { "unfreed", unfreed } };
 
 int main(int argc, char **argv)
 {

@@ -23,5 +23,6 @@ void clones(void);
 void starts(void);
 void death(void);
 void broken(void);
+void unfreed(void);
 
 #endif
