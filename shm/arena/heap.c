@@ -105,18 +105,29 @@ muster_status mst_heap_claim(mst_heap *heap, uint64_t bytes, uint64_t *offset)
     return status;
 }
 
-uint64_t mst_heap_reserve(mst_heap *heap, uint64_t bytes, uint64_t least, uint64_t unit, uint64_t *offset)
+bool mst_heap_reserve(mst_heap *heap, uint64_t bytes, uint64_t least, uint64_t unit, mst_reservation *made)
 {
-    uint64_t found = 0;
+    uint64_t at;
 
+    *made = (mst_reservation){ .bytes = 0 };
     pthread_mutex_lock(&heap->lock);
-    for (uint64_t wanted = bytes / unit * unit; found == 0 && wanted >= least;
+    for (uint64_t wanted = bytes / unit * unit; made->bytes == 0 && wanted >= least && wanted > 0;
          wanted = wanted / 2 / unit * unit)
-        if (mst_extents_claim(&heap->extents, wanted + unit, offset))
-            found = wanted;
+        if (mst_extents_claim(&heap->extents, wanted + unit, &at))
+            *made = (mst_reservation){ at, wanted, { at, wanted + unit } };
     pthread_mutex_unlock(&heap->lock);
-    *offset = (*offset + unit - 1) / unit * unit;
-    return found;
+    if (made->bytes == 0)
+        return false;
+    /* The address, not the offset: the arena is mapped where any page begins. */
+    made->offset += -(uintptr_t)mst_layout_at(&heap->geometry, heap->seat, at) & (unit - 1);
+    return true;
+}
+
+void mst_heap_unreserve(mst_heap *heap, const mst_reservation *made)
+{
+    pthread_mutex_lock(&heap->lock);
+    mst_extents_release(&heap->extents, made->claimed.offset, made->claimed.bytes);
+    pthread_mutex_unlock(&heap->lock);
 }
 
 void mst_heap_release(mst_heap *heap, uint64_t offset, uint64_t bytes)

@@ -43,9 +43,15 @@ uint64_t mst_heap_block_bytes(uint64_t bytes);
 muster_status mst_heap_claim(mst_heap *heap, uint64_t bytes, uint64_t *offset);
 void mst_heap_release(mst_heap *heap, uint64_t offset, uint64_t bytes);
 
-/* Claims address space for good, at most `bytes` of it, that begins at and spans a multiple of `unit`, a
- * power of two: nothing is committed, and it reads as zeros. Returns how much; 0: less than `least` is free.
- */
-uint64_t mst_heap_reserve(mst_heap *heap, uint64_t bytes, uint64_t least, uint64_t unit, uint64_t *offset);
+/* Address space of the heap that no block is claimed from. */
+typedef struct mst_reservation {
+    uint64_t offset, bytes;
+    mst_extent claimed; /* with what is left over around it */
+} mst_reservation;
+
+/* Reserves at most `bytes`, which span a multiple of `unit`, a power of two, and begin at an address that is
+ * one: nothing is committed, and it reads as zeros. False: less than `least` is free. */
+bool mst_heap_reserve(mst_heap *heap, uint64_t bytes, uint64_t least, uint64_t unit, mst_reservation *made);
+void mst_heap_unreserve(mst_heap *heap, const mst_reservation *made); /* which nobody has touched */
 
 #endif

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "src/pure/config.h"
 #include "src/pure/malloc_offer.h"
 
 #define UNIT (2ULL << 20) /* blocks that are large pages begin at such */
@@ -32,33 +33,44 @@ static mst_malloc_serve_fn find_malloc(void)
     return serve;
 }
 
-static bool offer_to(mst_malloc_serve_fn serve, mst_attachment *attachment, lease *lease)
+/* The arena's descriptor: a rank of a launcher has only the inherited one, which its name tells. The
+ * preloaded library asks at each fork whether it is still the arena's. */
+static int descriptor(const mst_arena *arena, const char *name)
+{
+    int fd;
+
+    return name && mst_config_descriptor(name, &fd) ? fd : arena->held.fd;
+}
+
+static bool offer_to(mst_malloc_serve_fn serve, mst_attachment *attachment, const char *name, lease *lease)
 {
     mst_arena *arena = attachment->arena;
-    uint64_t offset = 0;
+    mst_reservation range;
+
     /* The rest is for staging, channels, and what the program takes by muster_alloc. */
-    uint64_t bytes =
-        mst_heap_reserve(&attachment->heap, attachment->heap.bytes / 4 * 3, LEAST, UNIT, &offset);
+    if (!mst_heap_reserve(&attachment->heap, attachment->heap.bytes / 4 * 3, LEAST, UNIT, &range))
+        return false;
     mst_malloc_offer offer = { .version = MST_MALLOC_OFFER_VERSION,
-                               .begin = mst_layout_at(&attachment->geometry, attachment->seat, offset),
-                               .bytes = bytes,
-                               .fd = arena->held.fd,
+                               .begin = mst_layout_at(&attachment->geometry, attachment->seat, range.offset),
+                               .bytes = range.bytes,
+                               .fd = descriptor(arena, name),
                                .device = arena->held.device,
                                .inode = arena->held.inode,
-                               .offset = offset,
+                               .offset = range.offset,
                                .kept = &lease->kept };
-
-    if (bytes == 0 || !serve(&offer))
+    if (!serve(&offer)) {
+        mst_heap_unreserve(&attachment->heap, &range);
         return false;
+    }
     attachment->kept = &lease->kept;
-    mst_arena_keep(arena, offer.begin, bytes);
+    mst_arena_keep(arena, offer.begin, offer.bytes);
     mst_log_line(&attachment->log, MUSTER_LOG_INFO,
                  "malloc serves blocks of 64 KiB and more from %llu MiB of the arena",
-                 (unsigned long long)bytes >> 20);
+                 (unsigned long long)offer.bytes >> 20);
     return true;
 }
 
-void mst_arena_malloc_begin(mst_group *world)
+void mst_arena_malloc_begin(mst_group *world, const char *name)
 {
     mst_attachment *attachment = world->subarena->attachment;
     mst_malloc_serve_fn serve = find_malloc();
@@ -74,7 +86,7 @@ void mst_arena_malloc_begin(mst_group *world)
     else {
         lease *made = calloc(1, sizeof *made);
 
-        if (!made || !offer_to(serve, attachment, made)) {
+        if (!made || !offer_to(serve, attachment, name, made)) {
             free(made);
             refuse(world,
                    "another rank of this process has it, or this rank has less than 64 MiB of the arena");

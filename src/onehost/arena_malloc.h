@@ -5,7 +5,7 @@
 #include "src/onehost/group.h"
 
 /* Offers most of the heap's address space to the preloaded library. Where it cannot be, it says why in the
- * log, and the program's memory stays private. */
-void mst_arena_malloc_begin(mst_group *world);
+ * log, and the program's memory stays private. `name`: what the arena was attached by, or NULL. */
+void mst_arena_malloc_begin(mst_group *world, const char *name);
 
 #endif

@@ -196,7 +196,7 @@ muster_status mst_group_attach(const muster_config *config, mst_arena *share, mu
     if (status == MUSTER_OK) {
         tell_attached(group);
         if (config->arena_malloc)
-            mst_arena_malloc_begin(group);
+            mst_arena_malloc_begin(group, config->arena);
         *world = &group->base;
     } else if (group) {
         mst_group_close(&group->base);

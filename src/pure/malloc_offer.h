@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #define MST_MALLOC_OFFER_VERSION 1
-#define MST_MALLOC_UNIT 65536ULL /* the range begins at and spans a multiple of this */
+#define MST_MALLOC_UNIT 65536ULL /* the address and the length of the range are multiples */
 
 typedef struct mst_malloc_offer {
     uint32_t version;     /* MST_MALLOC_OFFER_VERSION */

@@ -72,7 +72,8 @@ static int be_child(unsigned char *block, unsigned char *sparse, size_t middle, 
 }
 
 /* The child has what was there when it was forked, and what it writes nobody else sees: neither its parent
- * nor the other ranks. Once more with an arena whose descriptor the program has closed. */
+ * nor the other ranks. What has no memory gets none by a fork. Once more with an arena whose descriptor the
+ * program has closed. */
 void forks(void)
 {
     for (int closed = 0; closed < 2; closed++) {
@@ -89,9 +90,11 @@ void forks(void)
         sparse[middle] = 8;
         memset(block, 1, BYTES);
         CHECK(in_arena(block) && in_arena(sparse));
+        long before = closed ? 0 : arena_blocks();
         pid_t child = fork();
         if (child == 0)
             _exit(be_child(block, sparse, middle, go[0]));
+        CHECK(closed || arena_blocks() - before < 64 << 11); /* of 1 GiB; a peer may have touched its own */
         memset(block, 2, BYTES);
         CHECK(write(go[1], "", 1) == 1);
         int status = waits_for(child);

@@ -72,6 +72,9 @@ static void family(void)
     CHECK(posix_memalign(&aligned, 4096, 1 << 20) == 0 && in_arena(aligned) &&
           (uintptr_t)aligned % 4096 == 0);
     free(aligned);
+    CHECK(posix_memalign(&aligned, 65536, 1 << 20) == 0 && in_arena(aligned) &&
+          (uintptr_t)aligned % 65536 == 0);
+    free(aligned);
     CHECK(posix_memalign(&aligned, 1 << 21, 1 << 20) == 0 && (uintptr_t)aligned % (1 << 21) == 0);
     free(aligned);
     volatile size_t three = 3;

@@ -14,6 +14,8 @@ for case in family resident threads ends forks clones starts unfreed; do
 done
 run -n 3 -- "$MALLOC_CLIENT" results
 says 3 "results: done"
+MUSTER_HUGE_PAGES=0 run -n 2 -- "$MALLOC_CLIENT" family # mapped where any small page begins
+says 2 "family: done"
 for case in death broken; do
     expect 137 "" "$TEST_COMMAND" run --arena-malloc -n 3 --on-failure continue -- "$MALLOC_CLIENT" $case
     says 2 "$case: done"
