@@ -245,6 +245,34 @@ class Memory(unittest.TestCase):
         queue.free()
         expect(ValueError, "freed the queue", queue.peek)
 
+    @ranks(2)
+    def test_threads_that_pop(self):
+        """Each entry comes to one of them, though they may see the same one."""
+        world, entries, got = muster.init(), 2000, []
+        queue = muster.Queue(4, 16)
+
+        def pop_some():
+            while len(got) < entries:
+                try:
+                    got.append(int(queue.pop(timeout=0)))
+                except muster.TimedOutError:
+                    pass
+                except muster.Error as error:
+                    assert "another thread is in a call" in str(error), error
+
+        if world.rank() == 0:
+            for entry in range(entries):
+                queue.push(str(entry).encode())
+        else:
+            waiters = [threading.Thread(target=pop_some) for _ in range(3)]
+            for waiter in waiters:
+                waiter.start()
+            for waiter in waiters:
+                waiter.join()
+            assert sorted(got) == list(range(entries)), len(got)
+        muster.barrier()
+        queue.free()
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -106,29 +106,40 @@ static bool has_views(const queue_object *object, const char *what)
     return object->views != 0;
 }
 
-static bool look_at_next(muster_queue *queue, PyObject *args, const void **entry, size_t *bytes)
+/* Another thread may see the same entry, and release it or free the queue before this one has the GIL again:
+ * then it looks again. */
+static bool look_at_next(queue_object *object, PyObject *args, const void **entry, size_t *bytes)
 {
     long long timeout_ns;
-    muster_status status;
+    uint64_t before;
+    muster_queue *queue;
 
     if (!PyArg_ParseTuple(args, "L:peek", &timeout_ns))
         return false;
-    Py_BEGIN_ALLOW_THREADS
-    status = muster_queue_peek(queue, timeout_ns, entry, bytes);
-    Py_END_ALLOW_THREADS
-    if (status != MUSTER_OK)
-        raise_status(status);
-    return status == MUSTER_OK;
+    do {
+        muster_status status;
+        before = object->released;
+        queue = queue_of((PyObject *)object);
+        if (!queue)
+            return false;
+        Py_BEGIN_ALLOW_THREADS
+        status = muster_queue_peek(queue, timeout_ns, entry, bytes);
+        Py_END_ALLOW_THREADS
+        if (status != MUSTER_OK) {
+            raise_status(status);
+            return false;
+        }
+    } while (object->released != before || object->queue != queue);
+    return true;
 }
 
 static PyObject *peek(PyObject *self, PyObject *args)
 {
-    uint64_t released = ((queue_object *)self)->released; /* another thread may do so meanwhile */
-    muster_queue *queue = queue_of(self);
+    queue_object *object = (queue_object *)self;
     const void *entry = NULL;
     size_t bytes = 0;
 
-    return queue && look_at_next(queue, args, &entry, &bytes) ? view_of(self, entry, bytes, released) : NULL;
+    return look_at_next(object, args, &entry, &bytes) ? view_of(self, entry, bytes, object->released) : NULL;
 }
 
 static PyObject *release_entry(PyObject *self, PyObject *unused)
@@ -149,20 +160,21 @@ static PyObject *release_entry(PyObject *self, PyObject *unused)
 static PyObject *pop(PyObject *self, PyObject *args)
 {
     queue_object *object = (queue_object *)self;
-    muster_queue *queue = queue_of(self);
     const void *entry = NULL;
     size_t bytes = 0;
 
-    if (!queue || has_views(object, "it is popped") || !look_at_next(queue, args, &entry, &bytes))
+    if (!queue_of(self) || has_views(object, "it is popped") || !look_at_next(object, args, &entry, &bytes))
         return NULL;
     PyObject *copy = PyBytes_FromStringAndSize(entry, (Py_ssize_t)bytes);
-    if (copy &&
-        !has_views(object, "it is popped")) { /* else the entry stays; another thread may have peeked */
-        muster_queue_release(queue);
-        object->released++;
-        return copy;
+    if (copy && !has_views(object, "it is popped")) { /* another thread may have peeked */
+        muster_status status = muster_queue_release(object->queue);
+        if (status == MUSTER_OK) {
+            object->released++;
+            return copy;
+        }
+        raise_status(status); /* BUSY: another thread looks at it */
     }
-    Py_XDECREF(copy);
+    Py_XDECREF(copy); /* the entry stays */
     return NULL;
 }
 
