@@ -8,11 +8,13 @@ the kernel frees it. The result is put in its place by a rename, so whoever is k
 
 import contextlib
 import fcntl
+import glob
 import hashlib
 import os
 import pathlib
 import shlex
 import shutil
+import socket
 import subprocess
 import sys
 import sysconfig
@@ -36,13 +38,15 @@ def library(name, sources, against, compiling=(), linking=()):
     within = pathlib.Path(f"{name}-{_digest(sources, against, options)}", f"{name.rpartition('.')[2]}.so")
     if (_MODULE.parent / within).exists():  # the package was built with it
         return str(_MODULE.parent / within)
-    made = _cache() / within
-    folder = made.parent
-    if not made.exists():
-        folder.mkdir(mode=0o700, exist_ok=True)
-        with _locked(folder) as since:
-            if not made.exists():
-                _compile(name, against, sources, options, link, made, since)
+    try:
+        made = _cache() / within
+        if not made.exists():
+            made.parent.mkdir(mode=0o700, exist_ok=True)
+            with _locked(made.parent) as since:
+                if not made.exists():
+                    _compile(name, against, sources, options, link, made, since)
+    except OSError as error:  # a full disk, a quota, a file system without locks
+        raise ImportError(f"{name} could not be compiled for {against}: {error}") from error
     return str(made)
 
 
@@ -107,12 +111,14 @@ def _compile(name, against, sources, options, link, made, since):
     failure = made.parent / "failure"
     if failure.exists() and failure.stat().st_mtime >= since:  # of the process for which this one has waited
         raise ImportError(failure.read_text(encoding="utf-8"))
-    for left in made.parent.iterdir():  # by processes that were killed
-        shutil.rmtree(left) if left.is_dir() else left.unlink()
+    prefix = f"work-{socket.gethostname()}-"  # others' may be in use: locks are one machine's, a home many machines'
+    for left in made.parent.glob(f"{glob.escape(prefix)}*"):  # by processes that were killed
+        shutil.rmtree(left)
+    failure.unlink(missing_ok=True)
     try:
         compiler = _compiler(name, against)
         print(f"muster: compiling {name} for {against}; this is done once", file=sys.stderr, flush=True)
-        with tempfile.TemporaryDirectory(dir=made.parent) as work:
+        with tempfile.TemporaryDirectory(prefix=prefix, dir=made.parent) as work:
             objects = [os.path.join(work, f"{source.stem}.o") for source in sources]
             _run(name, against, [[*compiler, *options, "-c", str(source), "-o", to]
                                  for source, to in zip(sources, objects)])
@@ -120,7 +126,8 @@ def _compile(name, against, sources, options, link, made, since):
             _run(name, against, [[*compiler, *objects, *link, "-o", linked]])
             os.rename(linked, made)
     except ImportError as error:
-        failure.write_text(str(error), encoding="utf-8")
+        with contextlib.suppress(OSError):
+            failure.write_text(str(error), encoding="utf-8")
         raise
 
 

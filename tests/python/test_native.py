@@ -1,0 +1,54 @@
+"""What is compiled on the user's machine (muster._native): where that fails, it is an ImportError, and what other machines
+compile in the same folder stays."""
+
+import errno
+import os
+import pathlib
+import socket
+import tempfile
+import unittest
+from unittest import mock
+
+from muster import _native
+
+
+class Native(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.source = pathlib.Path(folder.name, "source.cpp")
+        self.source.write_text("int nothing;\n", encoding="utf-8")
+        changed = mock.patch.dict(os.environ, {"XDG_CACHE_HOME": folder.name, "CXX": "false"})
+        changed.start()
+        self.addCleanup(changed.stop)
+        self.cache = pathlib.Path(folder.name, "muster")
+
+    def fails(self, text):
+        with self.assertRaisesRegex(ImportError, text):
+            _native.library("muster.test", [self.source], "Nothing 1.0")
+
+    def test_no_locks(self):
+        with mock.patch("fcntl.flock", side_effect=OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))):
+            self.fails("muster.test could not be compiled for Nothing 1.0: .*No locks available")
+
+    def test_full_disk(self):
+        full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        with mock.patch("tempfile.TemporaryDirectory", side_effect=full):
+            self.fails("No space left on device")
+        with mock.patch("pathlib.Path.write_text", side_effect=full):
+            self.fails("muster.test could not be compiled for Nothing 1.0")
+
+    def test_other_machines(self):
+        self.fails("could not be compiled")
+        folder = next(self.cache.iterdir())
+        others, left = folder / "work-elsewhere-a", folder / f"work-{socket.gethostname()}-a"
+        for work in others, left:
+            work.mkdir()
+            (work / "half.o").touch()
+        self.fails("could not be compiled")
+        self.assertEqual({path.name for path in folder.iterdir()}, {"failure", others.name})
+        self.assertTrue((others / "half.o").exists())
+
+
+if __name__ == "__main__":
+    unittest.main()
