@@ -4,6 +4,7 @@ import datetime
 import functools
 import importlib.machinery
 import importlib.util
+import math
 import os
 import pathlib
 import sysconfig
@@ -72,8 +73,8 @@ class Compiled:
             util.Finalize(None, self._backend.leave_all, exitpriority=100)
         messages = group.dup()
         limits = [timeout.total_seconds() if timeout else 0, float(os.environ.get("MUSTER_TIMEOUT") or 0)]
-        most_ms = round(limits[1] * 1000)
-        timeout_ms = round(min((limit for limit in limits if limit > 0), default=0) * 1000)
+        most_ms = math.ceil(limits[1] * 1000)  # 0 is none
+        timeout_ms = math.ceil(min((limit for limit in limits if limit > 0), default=0) * 1000)
         return self._backend.create(group._release(), messages._release(), timeout_ms, most_ms)
 
     def leave_all(self):
