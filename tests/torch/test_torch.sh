@@ -71,6 +71,13 @@ if dist.get_rank() == 0:
 else:
     dist.distributed_c10d._get_default_store().get("never")' >"$work/out" 2>&1
     grep -q "waited 1 s in barrier" "$work/out" || fail "$python: --op-timeout"
+    checks=$((checks + 1)) # ranks that have different backends would wait for each other
+    timeout 120 "$TEST_COMMAND" run -n 2 --torch -- sh -c '
+        [ "$RANK" != 0 ] || export MUSTER_TORCH_BACKEND=python
+        exec "$0" -c "import torch.distributed as dist, muster.torch; dist.init_process_group(\"muster\")"' \
+        "$python" >"$work/out" 2>&1
+    grep -q "rank 1 has muster.torch's backend in c++, and rank 0 the one in python" "$work/out" ||
+        fail "$python: different backends"
     expect_no_names
 }
 

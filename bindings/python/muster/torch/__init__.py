@@ -27,6 +27,7 @@ if not dist.is_available():
     raise ImportError("muster.torch needs a PyTorch that was built with torch.distributed, and this one was not")
 
 from .. import _muster, _names
+from .. import _world as _worlds
 from ._compiled import Compiled
 from ._errors import AbortedError, DeadlockError, Error, MismatchError, PeerDiedError, TimedOutError, as_torch_has_it
 from ._group import ProcessGroupMuster
@@ -57,6 +58,7 @@ def _choose_backend():
 
 _backend = _choose_backend()
 is_compiled = _backend is not None  # the backend in C++ serves
+_LANGUAGE = "c++" if is_compiled else "python"
 _goes_on_beside = False  # muster run's world has been attached so that its messages go on beside the program
 
 
@@ -76,19 +78,13 @@ def _choose_port():
 def _world():
     """That which muster run has started; unless the program has attached to it before, as the backend needs it."""
     global _goes_on_beside
-    if not _muster.has_world():
-        before = dict(os.environ)
-        if _backend:
-            os.environ.update(MUSTER_THREADS_MULTIPLE="1", MUSTER_PROGRESS_THREAD="1", MUSTER_ONE_THREAD="0")
-        try:
-            _muster.init()
+    needed = {"MUSTER_THREADS_MULTIPLE": "1", "MUSTER_PROGRESS_THREAD": "1", "MUSTER_ONE_THREAD": None}
+    with _worlds._lock:
+        if not _muster.has_world():
+            with _worlds._environment(needed if _backend else {}):
+                _muster.init()
             _goes_on_beside = _backend is not None
-        finally:
-            for name in ("MUSTER_THREADS_MULTIPLE", "MUSTER_PROGRESS_THREAD", "MUSTER_ONE_THREAD"):
-                os.environ.pop(name, None)
-                if name in before:
-                    os.environ[name] = before[name]
-    return _muster.init()
+        return _muster.init()
 
 
 def _describe_world():
@@ -131,8 +127,11 @@ def _join(name, rank, size, timeout_ns):
 def _create(store, rank, size, timeout):
     if rank == 0:
         _names.sweep("muster-torch-")
-        store.set("muster", f"/muster-torch-{secrets.token_hex(8)}")
-    name = store.get("muster").decode()
+        store.set("muster", f"/muster-torch-{secrets.token_hex(8)} {_LANGUAGE}")
+    name, language = store.get("muster").decode().split()
+    if language != _LANGUAGE:  # they make different groups
+        raise RuntimeError(f"rank {rank} has muster.torch's backend in {_LANGUAGE}, and rank 0 the one in {language}; set "
+                           "MUSTER_TORCH_BACKEND to c++ or python on all ranks")
     try:
         group = _join(name, rank, size, max(0, round(timeout.total_seconds() * 1e9)))
         return _backend.create(group, timeout) if _backend else ProcessGroupMuster(group, name, store, timeout)
