@@ -45,6 +45,8 @@ c10::intrusive_ptr<Backend::Options> Backend::getBackendOptions()
 
 ::c10d::ErrorType Backend::getError()
 {
+    std::lock_guard<std::mutex> held(group_mutex_);
+
     switch (muster_group_status(group_)) {
     case MUSTER_OK:
         return ::c10d::ErrorType::SUCCESS;
@@ -59,7 +61,9 @@ c10::intrusive_ptr<Backend::Options> Backend::getBackendOptions()
 
 void Backend::check_group()
 {
-    TORCH_CHECK(!closed_, DESTROYED);
+    std::lock_guard<std::mutex> held(group_mutex_);
+
+    TORCH_CHECK(!closed_ && group_, DESTROYED);
     check(muster_group_status(group_));
 }
 
@@ -82,7 +86,7 @@ void Backend::name_group()
             c = '?';
     name.resize(std::min(name.size(), static_cast<size_t>(MUSTER_GROUP_NAME_BYTES - 1)));
     check(muster_group_set_name(group_, name.c_str()));
-    muster_group_set_name(messages_.group(), name.c_str()); // unless a thread is in a call of it
+    messages_.set_name(name.c_str());
 }
 
 // ---- several as one ----
@@ -150,26 +154,40 @@ c10::intrusive_ptr<::c10d::Backend> Backend::split(const c10::intrusive_ptr<::c1
                                                    const c10::intrusive_ptr<Options> &opts)
 {
     const Told told = { OpType::BARRIER, "muster:split", false, ::c10d::kUnsetTimeout };
-    muster_group *subset = nullptr, *messages = nullptr;
+    struct Made {
+        muster_group *subset = nullptr, *messages = nullptr;
+        ~Made()
+        {
+            muster_group_free(messages);
+            muster_group_free(subset);
+        }
+    };
 
     if (std::find(ranks.begin(), ranks.end(), rank_) == ranks.end())
         return nullptr;
-    run(told, {}, {}, [&](muster_group *group) {
-        check(muster_group_subset(group, ranks.data(), static_cast<int>(ranks.size()), &subset));
-        muster_status status = muster_group_dup(subset, &messages);
-        if (status != MUSTER_OK)
-            muster_group_free(subset);
-        check(status);
+    auto made = std::make_shared<Made>();
+    run(told, {}, {}, [made, ranks](muster_group *group) {
+        check(muster_group_subset(group, ranks.data(), static_cast<int>(ranks.size()), &made->subset));
+        check(muster_group_dup(made->subset, &made->messages));
     });
-    return c10::make_intrusive<Backend>(subset, messages, opts ? opts->timeout : timeout_.load(), most_);
+    return c10::make_intrusive<Backend>(std::exchange(made->subset, nullptr),
+                                        std::exchange(made->messages, nullptr),
+                                        opts ? opts->timeout : timeout_.load(), most_);
 }
 
+void Backend::abort_with(const char *reason)
+{
+    std::lock_guard<std::mutex> held(group_mutex_);
+
+    if (group_)
+        muster_group_abort(group_, reason);
+}
+
+// Also while another thread waits in shutdown().
 void Backend::abort()
 {
-    if (closed_)
-        return;
-    muster_group_abort(group_, "abort() of the process group");
-    muster_group_abort(messages_.group(), "abort() of the process group");
+    abort_with("abort() of the process group");
+    messages_.abort("abort() of the process group");
 }
 
 void Backend::shutdown()
@@ -182,21 +200,41 @@ void Backend::leave()
     close(false);
 }
 
+// The queue's thread, and everything else, is the parent's. The queue is never destroyed: glibc would wait
+// for the threads that waited in it when the process was forked.
+void Backend::abandon()
+{
+    static auto *const abandoned = new std::vector<std::shared_ptr<SerialQueue>>;
+
+    queue_->abandon();
+    abandoned->push_back(queue_);
+}
+
 void Backend::close(bool may_wait)
 {
-    if (closed_.exchange(true))
-        return;
-    if (muster_group_status(group_) == MUSTER_ERR_FORKED) {
-        queue_->abandon(); // its thread, and everything else, is the parent's
+    if (getpid() != process_) {
+        if (!closed_.exchange(true))
+            abandon();
         return;
     }
+    TORCH_CHECK(!queue_->is_run_here() || !may_wait,
+                "the process group cannot be destroyed in one of its own operations, as by a signal handler; "
+                "abort() ends it");
+    if (closed_.exchange(true))
+        return;
     if (!may_wait && !queue_->is_idle())
-        muster_group_abort(group_, "the rank ended with collectives under way");
+        abort_with("the rank ended with collectives under way");
+    if (queue_->is_run_here()) // it ends when this thread goes on, if it does
+        return;
+    // Python calls this with its lock in destructors, and an operation on the main thread may want that.
+    std::optional<pybind11::gil_scoped_release> released;
+    if (Py_IsInitialized() && PyGILState_Check())
+        released.emplace();
     messages_.close();
     queue_->close();
     callers_->close();
-    muster_group_free(group_);
-    group_ = nullptr;
+    std::lock_guard<std::mutex> held(group_mutex_);
+    muster_group_free(std::exchange(group_, nullptr));
 }
 
 } // namespace muster_torch

@@ -3,6 +3,9 @@
 #pragma once
 
 #include <atomic>
+#include <optional>
+#include <unistd.h>
+
 #include <torch/csrc/distributed/c10d/Backend.hpp>
 
 #include "errors.h"
@@ -73,6 +76,7 @@ class Backend : public ::c10d::Backend
 
     uintptr_t address() const
     {
+        std::lock_guard<std::mutex> held(group_mutex_);
         return reinterpret_cast<uintptr_t>(group_);
     }
 
@@ -105,7 +109,8 @@ class Backend : public ::c10d::Backend
     WorkPtr recvAnysource(Tensors &tensors, int tag) override;
 
   private:
-    // Does body(group) at its turn; here if the program waits for it and nothing is under way.
+    // Does body(group) at its turn; here if the program waits for it and nothing is under way. The caller may
+    // be gone by then, as a signal handler that raises ends its wait: the body has all that it uses.
     template <typename Body>
     WorkPtr run(const Told &told, const Tensors &ins, const Tensors &outs, Body &&body);
     template <typename Body> void run_here(Operation &work, milliseconds timeout, Body &body);
@@ -122,6 +127,8 @@ class Backend : public ::c10d::Backend
     void check_root(const char *what, int64_t root) const;
     void name_group();
     void close(bool may_wait);
+    void abandon();
+    void abort_with(const char *reason);
     void is_there(bool there); // for leave_all
     milliseconds limit() const
     {
@@ -129,7 +136,8 @@ class Backend : public ::c10d::Backend
     }
     milliseconds limited(milliseconds timeout) const;
 
-    muster_group *group_; // null: the group has been left
+    mutable std::mutex group_mutex_; // of the pointer, where it is not an operation that uses it
+    muster_group *group_;            // null: the group has been left
     std::shared_ptr<Callers> callers_;
     Messages messages_;
     std::shared_ptr<SerialQueue> queue_;
@@ -138,7 +146,8 @@ class Backend : public ::c10d::Backend
     milliseconds set_timeout_{ -1 }; // in the group; whose turn it is has it
     std::atomic<uint64_t> number_{ 0 };
     std::atomic<bool> closed_{ false };
-    std::string shown_; // as the group's name
+    const pid_t process_ = getpid(); // a forked child of it has no part in the group
+    std::string shown_;              // as the group's name
     std::vector<WorkPtr> coalesced_;
     std::thread::id coalesces_; // the thread that has begun to
 };
@@ -193,7 +202,7 @@ WorkPtr Backend::run(const Told &told, const Tensors &ins, const Tensors &outs, 
         work->done(error);
     };
     work->is_task(queue_, task);
-    queue_->push(std::move(task));
+    TORCH_CHECK(queue_->push(std::move(task)), DESTROYED);
     if (is_coalesced)
         return begun(work);
     if (!is_async)

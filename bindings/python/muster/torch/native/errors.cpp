@@ -1,6 +1,8 @@
 // Errors and signals, of errors.h.
 #include "errors.h"
 
+#include <unistd.h>
+
 namespace muster_torch
 {
 
@@ -11,15 +13,11 @@ namespace
 
 PyObject *maker; // for the life of the process: translators cannot be removed
 
+// The kernel is asked, and not Python: whoever holds the GIL may wait for this thread. In a forked child the
+// thread that has forked is the main one.
 bool is_main_thread()
 {
-    static thread_local const bool main = [] {
-        pybind11::gil_scoped_acquire held;
-        pybind11::object threading = pybind11::module_::import("threading");
-        return threading.attr("main_thread")().attr("ident").cast<unsigned long>() ==
-               PyThread_get_thread_ident();
-    }();
-    return main;
+    return gettid() == getpid();
 }
 
 pybind11::dict parts_of(const muster_error_info &info)

@@ -28,7 +28,7 @@ Message::Message(int rank, const Told &told, const at::Tensor &tensor, int peer,
 
 void Message::send(muster_group *group)
 {
-    std::lock_guard<std::mutex> held(request_mutex_);
+    std::lock_guard<std::timed_mutex> held(request_mutex_);
     const size_t count = static_cast<size_t>(outputs_[0].numel()) * moved_.factor;
 
     check(muster_group_status(group)); // a message for the dead would be buffered
@@ -38,7 +38,7 @@ void Message::send(muster_group *group)
 
 void Message::receive(muster_group *group)
 {
-    std::lock_guard<std::mutex> held(request_mutex_);
+    std::lock_guard<std::timed_mutex> held(request_mutex_);
     const size_t count = static_cast<size_t>(outputs_[0].numel()) * moved_.factor;
 
     check(muster_recv_start(place_.data(), count, moved_.dtype, peer_, tag_, group,
@@ -82,7 +82,7 @@ bool Message::test()
 
 bool Message::isCompleted()
 {
-    std::unique_lock<std::mutex> held(request_mutex_, std::try_to_lock);
+    std::unique_lock<std::timed_mutex> held(request_mutex_, std::try_to_lock);
 
     return held.owns_lock() ? test() : is_done();
 }
@@ -92,7 +92,7 @@ bool Message::isCompleted()
 bool Message::is_done_within(milliseconds timeout)
 {
     if (timeout.count() == 0) {
-        std::lock_guard<std::mutex> held(request_mutex_);
+        std::lock_guard<std::timed_mutex> held(request_mutex_);
         if (request_.group)
             end(muster_wait(&request_, in_ns(limit_)));
         return true;
@@ -131,7 +131,11 @@ bool Message::end_within(milliseconds limit)
 {
     bool canceled = false;
     {
-        std::lock_guard<std::mutex> held(request_mutex_);
+        std::unique_lock<std::timed_mutex> held(request_mutex_, std::defer_lock);
+        if (limit.count() == 0)
+            held.lock();
+        else if (!held.try_lock_for(limit)) // a thread that waits for it has it, maybe for ever
+            return false;
         if (test())
             return true;
         if (!is_send_ && muster_cancel(&request_, &canceled) == MUSTER_OK && canceled) {
@@ -150,9 +154,9 @@ bool Message::end_within(milliseconds limit)
 
 void Messages::check_peer(int peer)
 {
+    TORCH_CHECK(!is_closing_, DESTROYED);
     const int rank = muster_group_rank(group_), size = muster_group_size(group_);
 
-    TORCH_CHECK(group_, DESTROYED);
     TORCH_CHECK_VALUE(peer >= 0 && peer < size && peer != rank, "rank ", rank, " of ", size,
                       " has no messages with rank ", peer, "; expected the number of another rank",
                       peer == rank ? ": copy what is for this one" : "");
@@ -178,39 +182,61 @@ c10::intrusive_ptr<Message> Messages::start(const char *title, ::c10d::OpType ty
     return message;
 }
 
-// Looks at the oldest only: others stay a little longer.
+// Looks at all when they are twice as many as were left: a look for each message, on average.
 void Messages::forget_done()
 {
-    while (!started_.empty() && started_.front()->isCompleted())
-        started_.pop_front();
+    if (started_.size() < sweep_at_)
+        return;
+    started_.remove_if([](auto &message) { return message->isCompleted(); });
+    sweep_at_ = 2 * started_.size() + 16;
 }
 
 c10::intrusive_ptr<Message> Messages::send(const at::Tensor &tensor, int peer, int tag, milliseconds limit)
 {
+    std::shared_lock<std::shared_mutex> uses(use_);
+
     check_peer(peer);
     return start("muster:send", ::c10d::OpType::SEND, tensor, peer, tag, limit);
 }
 
 c10::intrusive_ptr<Message> Messages::receive(const at::Tensor &tensor, int peer, int tag, milliseconds limit)
 {
+    std::shared_lock<std::shared_mutex> uses(use_);
+
     check_peer(peer);
     return start("muster:recv", ::c10d::OpType::RECV, tensor, peer, tag, limit);
 }
 
 c10::intrusive_ptr<Message> Messages::receive_any(const at::Tensor &tensor, int tag, milliseconds limit)
 {
-    TORCH_CHECK(group_, DESTROYED);
+    std::shared_lock<std::shared_mutex> uses(use_);
+
+    TORCH_CHECK(!is_closing_, DESTROYED);
     return start("muster:recvAnySource", ::c10d::OpType::RECVANYSOURCE, tensor, MUSTER_ANY_SOURCE, tag,
                  limit);
 }
 
-void Messages::close()
+void Messages::abort(const char *reason)
+{
+    std::shared_lock<std::shared_mutex> uses(use_);
+
+    if (group_)
+        muster_group_abort(group_, reason);
+}
+
+void Messages::set_name(const char *name)
+{
+    std::shared_lock<std::shared_mutex> uses(use_);
+
+    if (group_)
+        muster_group_set_name(group_, name); // unless a thread is in a call of it
+}
+
+void Messages::end_all()
 {
     std::lock_guard<std::mutex> held(mutex_);
     bool all = true;
 
-    if (!group_)
-        return;
     for (auto &message : started_)
         all = message->end_within(milliseconds(1)) && all;
     if (!all) { // nobody has received it, and nobody can any more
@@ -221,8 +247,20 @@ void Messages::close()
             message->end_within(milliseconds(0));
     }
     started_.clear();
-    muster_group_free(group_);
-    group_ = nullptr;
+}
+
+// Others may abort it while it waits.
+void Messages::close()
+{
+    {
+        std::lock_guard<std::shared_mutex> alone(use_);
+        if (is_closing_)
+            return;
+        is_closing_ = true;
+    }
+    end_all();
+    std::lock_guard<std::shared_mutex> alone(use_);
+    muster_group_free(std::exchange(group_, nullptr));
 }
 
 } // namespace muster_torch

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <list>
+#include <shared_mutex>
 
 #include "work.h"
 
@@ -29,7 +30,8 @@ class Message : public Operation
     }
     Future getFuture() override;
 
-    // Takes a receive back, or waits for a send; false: it goes on.
+    // Takes a receive back, or waits for a send; false: it goes on, or another thread waits for it. Without a
+    // limit (0) it does not go on.
     bool end_within(milliseconds limit);
 
   protected:
@@ -41,7 +43,7 @@ class Message : public Operation
     bool test();
     void end(muster_status status);
 
-    std::mutex request_mutex_;
+    std::timed_mutex request_mutex_;
     muster_request request_ = MUSTER_REQUEST_INIT;
     muster_message came_ = MUSTER_MESSAGE_INIT;
     Place place_;
@@ -66,22 +68,25 @@ class Messages
     // What has been received is lost by nobody; what is under way fails.
     void close();
 
-    muster_group *group() const
-    {
-        return group_;
-    }
+    // Any thread may call these at any time.
+    void abort(const char *reason);
+    void set_name(const char *name);
 
   private:
     c10::intrusive_ptr<Message> start(const char *title, ::c10d::OpType type, const at::Tensor &tensor,
                                       int peer, int tag, milliseconds limit);
     void check_peer(int peer);
     void forget_done();
+    void end_all();
 
-    muster_group *group_;
+    std::shared_mutex use_; // whoever uses the group shares it, and close() has it alone
+    muster_group *group_;   // null: it has been left
+    bool is_closing_ = false;
     std::shared_ptr<Callers> callers_;
-    std::mutex mutex_;
+    std::mutex mutex_; // of what follows
     std::list<c10::intrusive_ptr<Message>>
-        started_; // whose buffers are in use, whether the program waits or not
+        started_;          // whose buffers are in use, whether the program waits or not
+    size_t sweep_at_ = 16; // how many there are when all are looked at
 };
 
 } // namespace muster_torch

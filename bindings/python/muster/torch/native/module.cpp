@@ -32,18 +32,21 @@ muster_group *group_at(uintptr_t address)
 struct Living {
     std::mutex mutex;
     std::set<Backend *> backends;
-    pid_t process = getpid();
+    const pid_t process = getpid();
+    const Living *const parents; // whose mutex a thread of the parent may have
 };
 
 Living &living()
 {
-    static auto *const all = new Living;
+    static std::atomic<Living *> all = new Living{ .parents = nullptr };
+    Living *found = all;
 
-    if (all->process != getpid()) { // a forked child has none of its parent's
-        all->backends.clear();
-        all->process = getpid();
-    }
-    return *all;
+    while (found->process != getpid()) // a forked child has none of its parent's
+        if (auto *own = new Living{ .parents = found }; !all.compare_exchange_strong(found, own))
+            delete own;
+        else
+            found = own;
+    return *found;
 }
 
 } // namespace

@@ -8,8 +8,9 @@ bool SerialQueue::enter()
 {
     std::lock_guard<std::mutex> held(mutex_);
 
-    if (busy_ || !tasks_.empty())
+    if (busy_ || closing_ || !tasks_.empty())
         return false;
+    runner_ = std::this_thread::get_id();
     return busy_ = true;
 }
 
@@ -21,14 +22,17 @@ void SerialQueue::leave()
     changed_.notify_all();
 }
 
-void SerialQueue::push(std::shared_ptr<Task> task)
+bool SerialQueue::push(std::shared_ptr<Task> task)
 {
     std::lock_guard<std::mutex> held(mutex_);
 
+    if (closing_)
+        return false;
     tasks_.push_back(std::move(task));
     if (!thread_.joinable())
         thread_ = std::thread([this] { serve(); });
     changed_.notify_all();
+    return true;
 }
 
 bool SerialQueue::take(const std::shared_ptr<Task> &task)
@@ -39,6 +43,7 @@ bool SerialQueue::take(const std::shared_ptr<Task> &task)
             return false;
         tasks_.pop_front();
         busy_ = true;
+        runner_ = std::this_thread::get_id();
     }
     task->run();
     task->run = nullptr;
@@ -58,6 +63,7 @@ void SerialQueue::serve()
             std::shared_ptr<Task> task = std::move(tasks_.front());
             tasks_.pop_front();
             busy_ = true;
+            runner_ = std::this_thread::get_id();
             held.unlock();
             task->run();
             task->run = nullptr;
@@ -75,6 +81,13 @@ bool SerialQueue::is_idle()
     return !busy_ && tasks_.empty();
 }
 
+bool SerialQueue::is_run_here()
+{
+    std::lock_guard<std::mutex> held(mutex_);
+
+    return busy_ && runner_ == std::this_thread::get_id();
+}
+
 void SerialQueue::drain()
 {
     std::unique_lock<std::mutex> held(mutex_);
@@ -85,9 +98,11 @@ void SerialQueue::drain()
 void SerialQueue::close()
 {
     {
-        std::lock_guard<std::mutex> held(mutex_);
+        std::unique_lock<std::mutex> held(mutex_);
         closing_ = true;
         changed_.notify_all();
+        changed_.wait(held,
+                      [this] { return !busy_ && tasks_.empty(); }); // also a caller's, of enter() or take()
     }
     if (thread_.joinable())
         thread_.join();

@@ -21,8 +21,8 @@ class SerialQueue
         close();
     }
 
-    // Returns whether nothing is under way: the caller may then run one operation, and calls leave() after
-    // it.
+    // Returns whether nothing is under way, and the queue is open: the caller may then run one operation, and
+    // calls leave() after it.
     bool enter();
     void leave();
 
@@ -31,8 +31,8 @@ class SerialQueue
         std::function<void()> run;
     };
 
-    // Appends the task, which the queue's thread will run.
-    void push(std::shared_ptr<Task> task);
+    // Appends the task, which the queue's thread will run; false: the queue has been closed.
+    bool push(std::shared_ptr<Task> task);
 
     // Runs the task on the calling thread if it is the next one and the queue's thread has not begun it. This
     // saves the thread that waits for the task a wake-up.
@@ -40,8 +40,13 @@ class SerialQueue
 
     bool is_idle();
 
-    // Waits until all tasks are over.
+    // Returns whether the calling thread is in an operation, as a signal handler is that interrupts one.
+    bool is_run_here();
+
+    // Waits until all operations are over.
     void drain();
+
+    // Likewise, and lets no more begin: afterwards nobody uses what the operations use.
     void close();
 
     // For a forked child, in which the thread does not exist.
@@ -58,6 +63,7 @@ class SerialQueue
     std::condition_variable changed_;
     std::deque<std::shared_ptr<Task>> tasks_;
     std::thread thread_;
+    std::thread::id runner_; // the thread that runs an operation, while busy_
     bool busy_ = false, closing_ = false;
 };
 

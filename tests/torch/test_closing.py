@@ -1,0 +1,197 @@
+"""The end of a group of the backend in C++, while something is under way in it: on another thread, in a signal handler, in a
+forked child, or after a wait that a signal handler has ended."""
+
+import datetime
+import gc
+import os
+import signal
+import threading
+import unittest
+import weakref
+
+import torch
+import torch.distributed as dist
+
+import muster.torch
+from torch_ranks import expect, values
+
+CPU = torch.device("cpu")
+A_MINUTE = datetime.timedelta(minutes=1)  # a wait that has a limit leaves the operation to the queue's thread
+
+
+class Interrupted(Exception):
+    pass
+
+
+class Buffer(bytearray):
+    """What a tensor keeps alive, and can be watched."""
+
+
+def backend(group):
+    return group._get_backend(CPU)
+
+
+def store():
+    return dist.distributed_c10d._get_default_store()
+
+
+def while_it_waits(action, call):
+    """Does call() on this thread, and action() in a signal handler once it waits: in it, as nothing else takes signals."""
+    def act(*_):
+        action()
+
+    signal.signal(signal.SIGALRM, act)
+    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    try:
+        return call()
+    finally:
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+
+
+def interrupted_split():
+    """A split whose caller has gone is done at its turn, and is left at once."""
+    def interrupt():
+        raise Interrupted
+
+    if dist.get_rank() == 0:
+        work = dist.all_reduce(torch.ones(1), async_op=True)
+        expect(Interrupted, "", lambda: while_it_waits(
+            interrupt, lambda: dist.group.WORLD.split_group([0, 1], device_types=[CPU])))
+        store().set("gave up", "1")
+        work.wait()
+    else:
+        store().wait(["gave up"])
+        dist.all_reduce(torch.ones(1))
+        part = dist.group.WORLD.split_group([0, 1], device_types=[CPU])
+        expect(muster.torch.PeerDiedError, "left the group", lambda: part.barrier().wait())
+
+
+def shutdown_beside_a_collective():
+    """It waits for one that another thread is in, and then the rank has left."""
+    group = dist.new_group()
+    ours = backend(group)
+    if dist.get_rank() == 0:
+        def shut_down():
+            store().set("shuts down", "1")
+            ours.shutdown()
+
+        other = threading.Thread(target=shut_down)
+        x = torch.ones(1)
+        while_it_waits(other.start, lambda: dist.all_reduce(x, group=group))
+        other.join()
+        assert x == 2
+        expect(RuntimeError, "has been destroyed", lambda: dist.barrier(group=group))
+    else:
+        store().wait(["shuts down"])
+        dist.all_reduce(torch.ones(1), group=group)
+        expect(muster.torch.PeerDiedError, "left the group", lambda: dist.barrier(group=group))
+
+
+def shutdown_in_a_collective():
+    """By a signal handler: it is refused, as it would wait for itself."""
+    group, refused = dist.new_group(), []
+    if dist.get_rank() == 0:
+        def shut_down():
+            refused.append(expect(RuntimeError, "in one of its own operations", backend(group).shutdown))
+            store().set("refused", "1")
+
+        while_it_waits(shut_down, lambda: dist.barrier(group=group))
+        assert refused
+    else:
+        store().wait(["refused"])
+        dist.barrier(group=group)
+
+
+def shutdown_beside_a_receive():
+    """A receive that a thread waits in ends with the group."""
+    group = dist.new_group()
+    if dist.get_rank() == 0:
+        other = threading.Thread(target=backend(group).shutdown)
+        expect(muster.torch.AbortedError, "destroyed the process group",
+               lambda: while_it_waits(other.start, lambda: dist.recv(torch.ones(1), 1, group)))
+        other.join()
+
+
+def abort_beside_shutdown():
+    """A watchdog's abort() ends a shutdown() that waits for who does not come."""
+    group = dist.new_group()
+    ours = backend(group)
+    if dist.get_rank() == 0:
+        work = dist.all_reduce(torch.ones(1), group=group, async_op=True)
+        other = threading.Thread(target=ours.shutdown)
+        other.start()
+        is_open = True
+        while is_open:
+            try:
+                muster.torch._backend._backend.check(ours)
+            except RuntimeError as error:
+                assert "has been destroyed" in str(error), error
+                is_open = False
+        ours.abort()
+        expect(muster.torch.AbortedError, "abort() of the process group", work.wait)
+        other.join()
+        ours.abort()  # of what is no more: nothing
+
+
+def messages_are_forgotten():
+    """Those that are over, while an older one waits."""
+    if dist.get_rank() == 1:
+        for i in range(60):
+            store().wait([f"receives {i}"])
+            dist.send(torch.zeros(8), 0, tag=1)
+        dist.send(torch.zeros(8), 0)
+        return
+    first, buffers = dist.irecv(torch.zeros(8), 1), []
+    for i in range(60):
+        buffer = Buffer(32)
+        buffers.append(weakref.ref(buffer))
+        work = dist.irecv(torch.frombuffer(buffer, dtype=torch.float32), 1, tag=1)
+        store().set(f"receives {i}", "1")
+        work.wait()
+    del work, buffer
+    gc.collect()
+    alive = sum(ref() is not None for ref in buffers)
+    assert alive <= 20, alive
+    first.wait()
+
+
+def forked():
+    """A child destroys its parent's groups, in which a thread of the parent waits."""
+    dist.all_reduce(torch.ones(1), async_op=True).wait(A_MINUTE)
+    pid = os.fork()
+    if pid == 0:
+        signal.alarm(30)  # it would hang
+        dist.destroy_process_group()
+        gc.collect()
+        os._exit(0)
+    assert os.waitpid(pid, 0)[1] == 0
+
+
+class Closing(unittest.TestCase):
+    def test_interrupted_split(self):
+        values(2, interrupted_split)
+
+    def test_shutdown_beside_a_collective(self):
+        values(2, shutdown_beside_a_collective)
+
+    def test_shutdown_in_a_collective(self):
+        values(2, shutdown_in_a_collective)
+
+    def test_shutdown_beside_a_receive(self):
+        values(2, shutdown_beside_a_receive)
+
+    def test_abort_beside_shutdown(self):
+        values(2, abort_beside_shutdown)
+
+    def test_messages_are_forgotten(self):
+        values(2, messages_are_forgotten)
+
+    def test_forked(self):
+        values(2, forked)
+
+
+if not muster.torch.is_compiled:
+    del Closing
+
+if __name__ == "__main__":
+    unittest.main()
