@@ -10,6 +10,7 @@
 #include "shm/port/os.h"
 
 #define CHECKS_AS_PROOF 2
+#define TICKS_PER_LOOK 4     /* a look at all threads takes some us for each, and waits may last for days */
 #define CLAIMED (1ULL << 63) /* flag of a verdict: its text is being written */
 
 bool mst_deadlock_init(mst_deadlock *deadlock, const mst_geometry *geometry, uint32_t self)
@@ -73,12 +74,29 @@ static bool is_published(const mst_deadlock *deadlock, const uint32_t awaited[2]
            !memcmp(any_of, &deadlock->any_of, sizeof *any_of);
 }
 
-/* Whether only this thread can act for the rank, until its wait is over. */
-static bool is_alone(const mst_deadlock *deadlock)
+static int own_threads(const mst_deadlock *deadlock)
 {
-    int own = (int)mst_load32_rlx(&deadlock->own_threads);
+    return (int)mst_load32_rlx(&deadlock->own_threads);
+}
 
-    return mst_os_thread_count() == own + 1 || mst_os_threads_are_stuck(own);
+/* Whether no other thread calls muster for the rank. */
+static bool is_single(const mst_deadlock *deadlock)
+{
+    return deadlock->promised || mst_os_thread_count() == own_threads(deadlock) + 1;
+}
+
+/* Others that were stuck may have been woken meanwhile, by the program's interrupt function. */
+static void check_again(mst_deadlock *deadlock)
+{
+    if (!is_single(deadlock)) {
+        if (++deadlock->ticks % TICKS_PER_LOOK != 0)
+            return;
+        if (!mst_os_threads_are_stuck(own_threads(deadlock))) {
+            withdraw(deadlock);
+            return;
+        }
+    }
+    mst_add32_sc(&entry_of(deadlock, deadlock->graph.self)->checks, 1); /* E13: `ready` was false just now */
 }
 
 void mst_deadlock_waiting(mst_deadlock *deadlock, const uint32_t awaited[2], const mst_seats *any_of,
@@ -88,12 +106,11 @@ void mst_deadlock_waiting(mst_deadlock *deadlock, const uint32_t awaited[2], con
 
     pthread_mutex_lock(&deadlock->lock);
     if (is_published(deadlock, awaited, &seats)) {
-        mst_add32_sc(&entry_of(deadlock, deadlock->graph.self)->checks,
-                     1); /* E13: `ready` was false just now */
+        check_again(deadlock);
     } else {
-        withdraw(
-            deadlock); /* what it waited for before a member left, or did its part of a started operation */
-        if (deadlock->promised || is_alone(deadlock))
+        /* what it waited for before a member left, or did its part of a started operation */
+        withdraw(deadlock);
+        if (is_single(deadlock) || mst_os_threads_are_stuck(own_threads(deadlock)))
             publish(deadlock, awaited, any_of, doing);
     }
     pthread_mutex_unlock(&deadlock->lock);

@@ -16,7 +16,8 @@
  *
  * A rank takes part only while no other thread of its process can act (apart from the library's own): one
  * might be computing, and later provide what is awaited. There is no other, or all others sleep until a
- * thread of the process wakes them, as MLX's and PyTorch's do that wait for the one that operates. A program
+ * thread of the process wakes them, as MLX's and PyTorch's do that wait for the one that operates, and the
+ * program handles no signal that could wake one. A program
  * whose other threads never call muster states so (MUSTER_ONE_THREAD). Elapsed time proves nothing here: a
  * rank that computes or sleeps has published nothing, and a stopped one counts no checks.
  *
@@ -40,6 +41,7 @@ typedef struct mst_deadlock {
     pthread_mutex_t lock;         /* of whoever publishes or withdraws */
     _Atomic uint32_t published;   /* 1: the current wait; other threads of the rank may read it */
     uint64_t waits;               /* number of published waits */
+    unsigned ticks;               /* in published waits, while the process had other threads */
     uint32_t awaited[2];          /* as published */
     mst_seats any_of;             /* as published; empty: none */
 } mst_deadlock;

@@ -2,8 +2,9 @@
  * The part of the port contract of os.h about the other threads of this process, on Linux: whether any of
  * them can go on. /proc/self/task says in which system call each one sleeps.
  *
- * A thread that waits for a private futex without a limit is woken by threads of its process only (or by a
- * signal, after which it waits again). If all are asleep so, none can go on until the caller does something.
+ * A thread that waits for a private futex without a limit is woken by threads of its process only, or by a
+ * signal that the program handles: sem_wait returns then, and the handler may post a semaphore. If all are
+ * asleep so, and no such signal is handled, none can go on until the caller does something.
  * They are looked at one after the other, and one that was looked at early could wake another and fall
  * asleep: so all are looked at twice, and must not have run in between. Then there was a moment in which all
  * were asleep.
@@ -12,6 +13,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +25,12 @@
 #define OPERATION_MASK 0x7fULL
 #define WITHIN_PROCESS 0x80ULL   /* flag of an operation: only threads of its process wake it */
 #define LIBRARY_PREFIX "muster-" /* of the names of the library's own threads */
+
+/* Python handles SIGINT always; the others say that the process fails, or are libc's own. */
+#define SIGNAL(number) (1ULL << ((number)-1))
+#define HARMLESS                                                                                             \
+    (SIGNAL(SIGINT) | SIGNAL(SIGILL) | SIGNAL(SIGTRAP) | SIGNAL(SIGABRT) | SIGNAL(SIGBUS) | SIGNAL(SIGFPE) | \
+     SIGNAL(SIGSEGV) | SIGNAL(32) | SIGNAL(33))
 
 typedef struct look {
     int others;      /* threads of the program's, without the caller */
@@ -62,6 +70,14 @@ static bool sleeps_for_others_of_its_process(int tasks, const char *tid)
     return is_wait && (operation & WITHIN_PROCESS) && limit == 0;
 }
 
+/* "SigCgt:\t0000000180000002": of the whole process. */
+static bool handles_signals(const char *status)
+{
+    const char *caught = strstr(status, "\nSigCgt:");
+
+    return !caught || (strtoull(caught + strlen("\nSigCgt:"), NULL, 16) & ~HARMLESS);
+}
+
 /* False: one of the program's can go on, or nothing is known of it. */
 static bool look_at(int tasks, const char *tid, look *seen)
 {
@@ -74,7 +90,7 @@ static bool look_at(int tasks, const char *tid, look *seen)
         return true;
     }
     const char *slept = strstr(status, "\nvoluntary_ctxt_switches:");
-    if (!slept || !sleeps_for_others_of_its_process(tasks, tid))
+    if (!slept || handles_signals(status) || !sleeps_for_others_of_its_process(tasks, tid))
         return false;
     seen->others++;
     seen->digest = seen->digest * 1099511628211ULL ^ strtoull(tid, NULL, 10);

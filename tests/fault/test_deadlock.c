@@ -3,6 +3,7 @@
  * only look as if they did are not.
  */
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -371,6 +372,8 @@ static int all_receive_while_others_wait(muster_group *world, void *arg)
     waiting wait = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false };
     pthread_t others[3];
 
+    signal(SIGALRM, SIG_DFL); /* that Check handles */
+    signal(SIGTERM, SIG_DFL);
     for (int i = 0; i < 3; i++)
         RANK_CHECK(world, pthread_create(&others[i], NULL, wait_for_done, &wait) == 0);
     int failed = all_receive(world, arg);
@@ -405,17 +408,37 @@ static void *send_after_a_limit(void *world)
     return send_late(world);
 }
 
-static int another_waits_with_a_limit(muster_group *world, void *arg)
+static sem_t told;
+
+static void tell(int number)
 {
+    (void)number;
+    sem_post(&told);
+}
+
+/* Or without a limit, until the handler of a signal wakes it. */
+static void *send_after_a_signal(void *world)
+{
+    sem_init(&told, 0, 0);
+    signal(SIGALRM, tell);
+    alarm(1);
+    while (sem_wait(&told) != 0)
+        ;
+    return send_late(world);
+}
+
+/* `arg`: how the thread begins that sends. */
+static int another_waits(muster_group *world, void *arg)
+{
+    void *(*const *send)(void *) = arg;
     waiting wait = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false };
     int rank = muster_group_rank(world);
     pthread_t sender, waiter;
     float x;
 
-    (void)arg;
     RANK_CHECK(world, pthread_create(&waiter, NULL, wait_for_done, &wait) == 0);
     if (rank == 1)
-        RANK_CHECK(world, pthread_create(&sender, NULL, send_after_a_limit, world) == 0);
+        RANK_CHECK(world, pthread_create(&sender, NULL, *send, world) == 0);
     RANK_OK(world, muster_recv(&x, 1, MUSTER_FLOAT32, 1 - rank, 0, world, NULL));
     if (rank == 0)
         RANK_OK(world, muster_send(&x, 1, MUSTER_FLOAT32, 1, 0, world));
@@ -431,11 +454,13 @@ static int another_waits_with_a_limit(muster_group *world, void *arg)
 
 START_TEST(test_what_only_looks_like_a_cycle)
 {
+    static void *(*senders[])(void *) = { send_after_a_limit, send_after_a_signal };
     pid_t *pids = shared_page(sizeof(pid_t) * 3);
 
     run_ranks(4, RANKS_AS_PROCESSES, a_chain_behind_a_slow_rank, NULL);
     run_ranks(2, RANKS_AS_PROCESSES, a_second_thread_helps, NULL);
-    run_ranks(2, RANKS_AS_PROCESSES, another_waits_with_a_limit, NULL);
+    for (int i = 0; i < 2; i++)
+        run_ranks(2, RANKS_AS_PROCESSES, another_waits, &senders[i]);
     if (!under_thread_sanitizer()) /* where a rank is never alone, and so tells nobody that it waits */
         run_ranks(3, RANKS_AS_PROCESSES, a_stopped_rank, pids);
     shared_page_free(pids, sizeof(pid_t) * 3);
