@@ -266,10 +266,10 @@ class LateGroup:
     def __init__(self, group, questions):
         self._group, self._questions = group, questions
 
-    def _check(self):
+    def check(self):
         self._questions -= 1
         if self._questions < 0:
-            self._group._check()
+            self._group.check()
 
     def __getattr__(self, name):
         return getattr(self._group, name)
