@@ -87,19 +87,22 @@ def shutdown_beside_a_collective():
         expect(muster.torch.PeerDiedError, "left the group", lambda: dist.barrier(group=group))
 
 
-def shutdown_in_a_collective():
-    """By a signal handler: it is refused, as it would wait for itself."""
+def shutdown_inside():
+    """By a signal handler, in a collective or a receive: it is refused, as it would wait for itself."""
     group, refused = dist.new_group(), []
     if dist.get_rank() == 0:
         def shut_down():
             refused.append(expect(RuntimeError, "in one of its own operations", backend(group).shutdown))
-            store().set("refused", "1")
+            store().set(f"refused {len(refused)}", "1")
 
         while_it_waits(shut_down, lambda: dist.barrier(group=group))
-        assert refused
+        while_it_waits(shut_down, lambda: dist.recv(torch.ones(1), 1, group))
+        assert len(refused) == 2
     else:
-        store().wait(["refused"])
+        store().wait(["refused 1"])
         dist.barrier(group=group)
+        store().wait(["refused 2"])
+        dist.send(torch.ones(1), 0, group)
 
 
 def shutdown_beside_a_receive():
@@ -174,8 +177,8 @@ class Closing(unittest.TestCase):
     def test_shutdown_beside_a_collective(self):
         values(2, shutdown_beside_a_collective)
 
-    def test_shutdown_in_a_collective(self):
-        values(2, shutdown_in_a_collective)
+    def test_shutdown_inside(self):
+        values(2, shutdown_inside)
 
     def test_shutdown_beside_a_receive(self):
         values(2, shutdown_beside_a_receive)

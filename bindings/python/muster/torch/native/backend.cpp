@@ -217,14 +217,17 @@ void Backend::close(bool may_wait)
             abandon();
         return;
     }
-    TORCH_CHECK(!queue_->is_run_here() || !may_wait,
+    if (closed_)
+        return;
+    const bool is_inside = queue_->is_run_here() || messages_.is_run_here();
+    TORCH_CHECK(!is_inside || !may_wait,
                 "the process group cannot be destroyed in one of its own operations, as by a signal handler; "
                 "abort() ends it");
     if (closed_.exchange(true))
         return;
     if (!may_wait && !queue_->is_idle())
         abort_with("the rank ended with collectives under way");
-    if (queue_->is_run_here()) // it ends when this thread goes on, if it does
+    if (is_inside) // it ends when this thread goes on, if it does
         return;
     // Python calls this with its lock in destructors, and an operation on the main thread may want that.
     std::optional<pybind11::gil_scoped_release> released;

@@ -11,6 +11,8 @@ namespace muster_torch
 namespace
 {
 
+thread_local const Message *waited_for; // by this thread, without a limit
+
 int64_t in_ns(milliseconds time)
 {
     return std::chrono::nanoseconds(time).count();
@@ -93,8 +95,10 @@ bool Message::is_done_within(milliseconds timeout)
 {
     if (timeout.count() == 0) {
         std::lock_guard<std::timed_mutex> held(request_mutex_);
+        waited_for = this;
         if (request_.group)
             end(muster_wait(&request_, in_ns(limit_)));
+        waited_for = nullptr;
         return true;
     }
     auto until = std::chrono::steady_clock::now() + timeout;
@@ -230,6 +234,14 @@ void Messages::set_name(const char *name)
 
     if (group_)
         muster_group_set_name(group_, name); // unless a thread is in a call of it
+}
+
+bool Messages::is_run_here()
+{
+    std::lock_guard<std::mutex> held(mutex_);
+
+    return waited_for && std::any_of(started_.begin(), started_.end(),
+                                     [](auto &message) { return message.get() == waited_for; });
 }
 
 void Messages::end_all()

@@ -68,6 +68,9 @@ class Messages
     // What has been received is lost by nobody; what is under way fails.
     void close();
 
+    // Returns whether the calling thread waits for one of them, as a signal handler does that interrupts it.
+    bool is_run_here();
+
     // Any thread may call these at any time.
     void abort(const char *reason);
     void set_name(const char *name);
