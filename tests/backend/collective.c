@@ -145,7 +145,7 @@ static muster_status compare_counts(handle *handle, const rendezvous *rendezvous
 {
     const posting *postings = rendezvous->postings;
     int size = handle->shared->size;
-    char name[40];
+    char name[MUSTER_CALL_NAME_BYTES];
 
     for (int taker = 0; taker < size && mst_shapes[postings[0].request.collective].varied; taker++)
         for (int giver = 0; giver < size; giver++) {
@@ -325,7 +325,7 @@ static muster_status run(muster_group *group, const mst_request *request)
 
 muster_status thread_collective(muster_group *group, const mst_request *request)
 {
-    char name[24];
+    char name[MUSTER_CALL_NAME_BYTES];
 
     muster_status status = in_group(group, run(group, request));
     if (status == MUSTER_OK)

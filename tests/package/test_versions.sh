@@ -13,7 +13,7 @@ import re
 import sys
 header, work = sys.argv[1:]
 text = open(header, encoding="utf-8").read()
-FIRST = {"muster_error_info", "muster_inspection", "muster_message"}  # have no field yet that their first version has not
+FIRST = {"muster_error_info", "muster_inspection", "muster_message", "muster_tuning", "muster_threshold"}  # have no field yet that their first version has not
 
 
 def change(match, version):
@@ -33,7 +33,7 @@ for version in "earlier", "later":
                   lambda match: names.append(match[2]) or change(match, version), text, flags=re.S)
     os.makedirs(f"{work}/{version}/muster")
     open(f"{work}/{version}/muster/muster.h", "w", encoding="utf-8").write(made)
-assert len(names) == 2 * 10, names  # error_info, config, message, line, launch_config, report, seen_rank, seen_call, inspection, record
+assert len(names) == 2 * 12, names  # error_info, config, message, line, launch_config, report, tuning, threshold, seen_rank, seen_call, inspection, record
 EOF
 
 warnings="-Wall -Wextra -Wpedantic -Wmissing-field-initializers -Werror"

@@ -157,9 +157,26 @@ static void attach(void)
 #endif
 }
 
+static void look_at_thresholds(void)
+{
+    muster_tuning none = MUSTER_TUNING_INIT;
+    muster_threshold nothing = MUSTER_THRESHOLD_INIT;
+    GUARDED(muster_tuning) tuning;
+    GUARDED(muster_threshold) threshold;
+
+    GUARD(tuning, none);
+    EXPECT(muster_tuning_get(&tuning.it) == MUSTER_OK);
+    EXPECT(is_whole(tuning.behind) && tuning.it.struct_size == sizeof tuning.it && tuning.it.kind[0]);
+    GUARD(threshold, nothing);
+    EXPECT(muster_tuning_threshold(0, &threshold.it) == MUSTER_OK);
+    EXPECT(is_whole(threshold.behind) && threshold.it.struct_size == sizeof threshold.it);
+    EXPECT(threshold.it.name && threshold.it.used > 0);
+}
+
 int main(void)
 {
     launch();
     attach();
+    look_at_thresholds();
     return 0;
 }
