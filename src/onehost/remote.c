@@ -28,7 +28,6 @@ static bool probe(const mst_group *group, int rank, uint64_t here)
     remote->process.token_at = entry->token_at;
     memcpy(remote->process.token, entry->token, sizeof remote->process.token);
     remote->readable = is_named_here(entry, here) && mst_os_remote_read(&remote->process, NULL, 0, 0) == 0;
-    remote->local = remote->readable && remote->process.pid == mst_os_process_id();
     return remote->readable;
 }
 
@@ -73,14 +72,10 @@ void mst_remotes_destroy(mst_group *group)
 bool mst_remote_read(const mst_group *group, int rank, void *to, uint64_t address, size_t bytes)
 {
     const mst_remote *remote = &group->remotes[rank];
-    int error = 0;
 
     if (!remote->readable)
         return false;
     mst_fault_point("remote.read");
-    if (remote->local)
-        memcpy(to, (const void *)(uintptr_t)address, bytes);
-    else
-        error = mst_os_remote_read(&remote->process, to, address, bytes);
+    int error = mst_os_remote_read(&remote->process, to, address, bytes);
     return !mst_fault_point("remote.was_read") && error == 0;
 }

@@ -20,7 +20,6 @@ typedef enum mst_reads {
 typedef struct mst_remote {
     mst_os_remote process;
     bool readable; /* its token has been read */
-    bool local;    /* it is this process: ranks that are threads */
 } mst_remote;
 
 /* Tries to read the token of each member, if the group may make use of it; false: no memory. */
