@@ -10,7 +10,6 @@
 #include "shm/port/os.h"
 
 #define CHECKS_AS_PROOF 2
-#define TICKS_PER_LOOK 4     /* a look at all threads takes some us for each, and waits may last for days */
 #define CLAIMED (1ULL << 63) /* flag of a verdict: its text is being written */
 
 bool mst_deadlock_init(mst_deadlock *deadlock, const mst_geometry *geometry, uint32_t self)
@@ -85,33 +84,45 @@ static bool is_single(const mst_deadlock *deadlock)
     return deadlock->promised || mst_os_thread_count() == own_threads(deadlock) + 1;
 }
 
-/* Others that were stuck may have been woken meanwhile, by the program's interrupt function. */
-static void check_again(mst_deadlock *deadlock)
+/* Whether only this thread can act for the rank; *digest: of the others, which changes when one of them runs.
+ */
+static bool is_alone(const mst_deadlock *deadlock, uint64_t *digest)
 {
-    if (!is_single(deadlock)) {
-        if (++deadlock->ticks % TICKS_PER_LOOK != 0)
-            return;
-        if (!mst_os_threads_are_stuck(own_threads(deadlock))) {
-            withdraw(deadlock);
-            return;
-        }
+    *digest = 0;
+    return is_single(deadlock) || mst_os_threads_are_stuck(own_threads(deadlock), digest);
+}
+
+/* Others that were stuck may have been woken meanwhile, by the program's interrupt function or by a thread of
+ * the library, and may sleep again. */
+static void check_again(mst_deadlock *deadlock, bool due)
+{
+    uint64_t digest;
+
+    if (!due && deadlock->digest != 0)
+        return; /* a look at all threads takes some us for each, and waits may last for days */
+    if (!is_alone(deadlock, &digest) || digest != deadlock->digest) {
+        withdraw(deadlock);
+        return;
     }
     mst_add32_sc(&entry_of(deadlock, deadlock->graph.self)->checks, 1); /* E13: `ready` was false just now */
 }
 
 void mst_deadlock_waiting(mst_deadlock *deadlock, const uint32_t awaited[2], const mst_seats *any_of,
-                          const char *doing)
+                          const char *doing, bool due)
 {
     mst_seats seats = any_of ? *any_of : (mst_seats){ 0 };
+    uint64_t digest;
 
     pthread_mutex_lock(&deadlock->lock);
     if (is_published(deadlock, awaited, &seats)) {
-        check_again(deadlock);
+        check_again(deadlock, due);
     } else {
         /* what it waited for before a member left, or did its part of a started operation */
         withdraw(deadlock);
-        if (is_single(deadlock) || mst_os_threads_are_stuck(own_threads(deadlock)))
+        if (is_alone(deadlock, &digest)) {
+            deadlock->digest = digest;
             publish(deadlock, awaited, any_of, doing);
+        }
     }
     pthread_mutex_unlock(&deadlock->lock);
 }

@@ -41,7 +41,7 @@ typedef struct mst_deadlock {
     pthread_mutex_t lock;         /* of whoever publishes or withdraws */
     _Atomic uint32_t published;   /* 1: the current wait; other threads of the rank may read it */
     uint64_t waits;               /* number of published waits */
-    unsigned ticks;               /* in published waits, while the process had other threads */
+    uint64_t digest;              /* of the other threads, when it was published; 0: there was none */
     uint32_t awaited[2];          /* as published */
     mst_seats any_of;             /* as published; empty: none */
 } mst_deadlock;
@@ -52,9 +52,9 @@ void mst_deadlock_destroy(mst_deadlock *deadlock);
 
 /* States what the current wait is for: up to two seats (MST_RANKS_MAX: none), all of which must act; any one
  * of a set, NULL: none; and the call. Called at each tick; publishes, again when any of them has changed, or
- * counts a check. */
+ * counts a check. `due`: it may take several system calls. */
 void mst_deadlock_waiting(mst_deadlock *deadlock, const uint32_t awaited[2], const mst_seats *any_of,
-                          const char *doing);
+                          const char *doing, bool due);
 
 /* Whether the current wait is part of a cycle; if so, writes a description of the cycle to `text`. */
 bool mst_deadlock_found(mst_deadlock *deadlock, char *text, size_t bytes);

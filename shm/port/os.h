@@ -210,8 +210,8 @@ int mst_os_thread_count(void);
 
 /* Whether no other thread of this process can go on before the caller has done something: all of them, but
  * `own` of the library's, which have names, sleep until a thread of this process wakes them. False: it is not
- * so, or not known. */
-bool mst_os_threads_are_stuck(int own);
+ * so, or not known. *digest: of who they are and how often each has slept, not 0. */
+bool mst_os_threads_are_stuck(int own, uint64_t *digest);
 
 /* Whether all threads of this process but `own` ones of the library have ended, the main thread by
  * pthread_exit. Called by one of these. */

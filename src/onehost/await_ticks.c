@@ -1,6 +1,8 @@
 /* Ticks of waits for pending operations, and of tests, for await_ticks.h. */
 #include "src/onehost/await_ticks.h"
 
+#include <stdio.h>
+
 #include "shm/base/atomic.h"
 #include "src/onehost/showing.h"
 #include "src/onehost/stall.h"
@@ -93,12 +95,60 @@ static void look(const void *arg)
         pending->kind->look(pending);
 }
 
+/* Of the next request, and how many there are. */
+static void describe_any(const void *arg, char *text, size_t bytes)
+{
+    const mst_awaited_requests *awaited = arg;
+    size_t count = 0;
+    char first[MST_DOING_BYTES];
+
+    for (size_t i = awaited->next; i < awaited->set->count; i = mst_awaited_next(awaited->set, i + 1))
+        count++;
+    describe(mst_awaited_find(&awaited->set->requests[awaited->next]), first, sizeof first);
+    snprintf(text, bytes, "wait_any of %zu: %s", count, first);
+}
+
+static void find_peers_of_next(const void *arg, int peers[2])
+{
+    const mst_awaited_requests *awaited = arg;
+
+    find_peers(mst_awaited_find(&awaited->set->requests[awaited->next]), peers);
+}
+
+/* Whoever might end one of the operations, where each of them depends on somebody who must enter a call: of
+ * ranks that one of them needs together, it is enough to look at one. */
+static bool find_any(const void *arg, mst_seats *seats)
+{
+    const mst_awaited_requests *awaited = arg;
+    const mst_wait_set *set = awaited->set;
+    const mst_attachment *attachment = mst_group_of(set->requests[awaited->next].group)->subarena->attachment;
+
+    *seats = (mst_seats){ 0 };
+    for (size_t i = awaited->next; i < set->count; i = mst_awaited_next(set, i + 1)) {
+        const mst_pending *pending = mst_awaited_find(&set->requests[i]);
+        int peers[2];
+
+        if (!pending->kind->find_peers(pending, peers) || peers[0] == -1 ||
+            pending->group->subarena->attachment != attachment)
+            return false;
+        mst_seats_add_peer(seats, pending->group, peers[0]);
+    }
+    return true;
+}
+
+static void look_of_next(const void *arg)
+{
+    const mst_awaited_requests *awaited = arg;
+
+    look(mst_awaited_find(&awaited->set->requests[awaited->next]));
+}
+
 /* Whether the wait is one of those that a cycle can be made of. */
-static bool depends(const mst_awaited_requests *awaited, const mst_pending *pending)
+static bool depends(const mst_pending *pending)
 {
     int peers[2];
 
-    return awaited->alone && pending->kind->find_peers(pending, peers);
+    return pending->kind->find_peers(pending, peers);
 }
 
 static mst_waiting waiting_in(mst_group *group, const mst_awaited_requests *awaited)
@@ -109,10 +159,17 @@ static mst_waiting waiting_in(mst_group *group, const mst_awaited_requests *awai
     static const mst_wait_kind open = {
         .describe = describe, .find_peers = find_peers, .look = look, .may_rest = true, .open = true
     };
+    static const mst_wait_kind any = { .describe = describe_any,
+                                       .find_peers = find_peers_of_next,
+                                       .find_any = find_any,
+                                       .look = look_of_next,
+                                       .may_rest = true };
     const muster_request *request = &awaited->set->requests[awaited->next];
     mst_pending *pending = &group->base == request->group ? mst_awaited_find(request) : NULL;
 
-    return (mst_waiting){ pending && depends(awaited, pending) ? &closed : &open, group, pending };
+    if (pending && !awaited->alone)
+        return (mst_waiting){ &any, group, awaited };
+    return (mst_waiting){ pending && depends(pending) ? &closed : &open, group, pending };
 }
 
 /* ---- ticks ---- */

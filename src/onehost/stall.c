@@ -151,19 +151,41 @@ static void look_for_poison(mst_group *group, int peer)
     mst_group_spread(group, poison.kind, poison.rank, poison.code);
 }
 
-/* Whether any of the other members would do; *seats: of those that are still there. In a group of one that is
- * this rank itself. */
-static bool find_any_of(const stall *stall, mst_seats *seats)
+void mst_seats_add_peer(mst_seats *seats, const mst_group *group, int peer)
+{
+    for (int rank = 0; rank < group->base.size; rank++) {
+        uint32_t seat = group->subarena->members[rank].seat;
+        bool would_do = peer == MST_ANY_PEER && (rank != group->base.rank || group->base.size == 1);
+
+        if ((rank == peer || would_do) && !has_left(group, rank))
+            seats->bits[seat / 64] |= 1ULL << seat % 64;
+    }
+}
+
+typedef struct needs {
+    uint32_t awaited[2]; /* seats of ranks that must both act; MST_RANKS_MAX: none */
+    bool any;            /* one of a set must act, too */
+    mst_seats any_of;
+} needs;
+
+/* False: something else may end the wait. */
+static bool find_needs(const stall *stall, needs *needs)
 {
     const mst_group *group = stall->waiting->group;
+    const mst_wait_kind *kind = stall->waiting->kind;
 
-    *seats = (mst_seats){ 0 };
-    if (stall->peers[0] != MST_ANY_PEER && stall->peers[1] != MST_ANY_PEER)
-        return false;
-    for (int rank = 0; rank < group->base.size; rank++)
-        if ((rank != group->base.rank || group->base.size == 1) && !has_left(group, rank))
-            seats->bits[group->subarena->members[rank].seat / 64] |=
-                1ULL << group->subarena->members[rank].seat % 64;
+    *needs = (struct needs){ .awaited = { MST_RANKS_MAX, MST_RANKS_MAX } };
+    if (kind->find_any) {
+        needs->any = kind->find_any(stall->waiting->call, &needs->any_of);
+        return needs->any;
+    }
+    for (int i = 0; i < 2; i++) {
+        if (stall->peers[i] >= 0)
+            needs->awaited[i] = group->subarena->members[stall->peers[i]].seat;
+        needs->any = needs->any || stall->peers[i] == MST_ANY_PEER;
+    }
+    if (needs->any)
+        mst_seats_add_peer(&needs->any_of, group, MST_ANY_PEER);
     return true;
 }
 
@@ -173,17 +195,18 @@ static void look_for_cycle(const stall *stall, bool due)
     mst_deadlock *deadlock = &group->subarena->attachment->deadlock;
     const mst_wait_kind *kind = stall->waiting->kind;
     char doing[MST_DOING_BYTES], cycle[MST_REASON_BYTES];
-    uint32_t awaited[2];
-    mst_seats any_of;
+    needs needs;
 
     if (!due && !mst_load32_rlx(&deadlock->published)) /* a thread may have ended since the last look */
         return;
     if (!mst_background_progress(&group->subarena->attachment->waits.background, false))
         return; /* another thread is about to move something, perhaps what a member of the cycle waits for */
-    for (int i = 0; i < 2; i++)
-        awaited[i] = stall->peers[i] < 0 ? MST_RANKS_MAX : group->subarena->members[stall->peers[i]].seat;
+    if (!find_needs(stall, &needs)) {
+        mst_deadlock_over(deadlock);
+        return;
+    }
     kind->describe(stall->waiting->call, doing, sizeof doing);
-    mst_deadlock_waiting(deadlock, awaited, find_any_of(stall, &any_of) ? &any_of : NULL, doing);
+    mst_deadlock_waiting(deadlock, needs.awaited, needs.any ? &needs.any_of : NULL, doing, due);
     if (!mst_deadlock_found(deadlock, cycle, sizeof cycle) || kind->regroups)
         return;
     if (kind->alone) {

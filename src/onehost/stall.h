@@ -18,6 +18,9 @@ typedef struct mst_wait_kind {
     /* Gives two ranks that must both act; -1: none in particular; MST_ANY_PEER. NULL: only the rank that the
      * wait names. */
     void (*find_peers)(const void *call, int peers[2]);
+    /* In place of those, for wait cycles: the seats of ranks of which any one might end the wait; false: of
+     * others, too, so that it is part of no cycle. NULL: those of find_peers decide. */
+    bool (*find_any)(const void *call, mst_seats *seats);
     /* Publishes its activity, if it could not before because another thread had published one; at each tick.
      * NULL: no other thread is in calls of the class. */
     void (*show)(const void *call);
@@ -52,6 +55,10 @@ bool mst_member_is_gone(const mst_group *group, int rank);
  * more; and breaks the group if it has. Rank -1 is nobody, MST_ANY_PEER any that would do. */
 bool mst_group_is_lost(const mst_group *group, int rank);
 void mst_group_lose(mst_group *group, int rank);
+
+/* Adds to a set the seat of a member, or with MST_ANY_PEER those of all that would do, but of none that has
+ * left. In a group of one that is this rank itself. */
+void mst_seats_add_peer(mst_seats *seats, const mst_group *group, int peer);
 
 /* The watch of its waits: what they do besides sleeping. */
 mst_watch mst_waiting_watch(mst_waiting *waiting);

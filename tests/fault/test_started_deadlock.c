@@ -1,7 +1,7 @@
 /*
- * Wait cycles through started messages: a wait for one request, and for all of several, is part of a cycle,
- * and all in it are told so, by name; a wait for any of several is not, nor is one for a message that is on
- * its way.
+ * Wait cycles through started messages: a wait for one request, for all of several, and for any of several
+ * of which none can end, is part of a cycle, and all in it are told so, by name; a wait for a message that is
+ * on its way is not, nor one for any of several of which one can end.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,7 +41,7 @@ static int send_int(muster_group *world, int to, int tag)
 /* ---- cycles ---- */
 
 /* How a rank waits for its requests. */
-typedef enum way { WAIT, ALL, ANY } way;
+typedef enum way { WAIT, ALL, ANY, ANY_OF_TWO } way;
 
 static muster_status wait_by(way way, muster_request *requests, size_t count)
 {
@@ -52,29 +52,55 @@ static muster_status wait_by(way way, muster_request *requests, size_t count)
     return way == ALL ? muster_wait_all(requests, count, 0) : muster_wait_any(requests, count, 0, &index);
 }
 
+static void say_what(char *text, size_t bytes, way way, int rank, int next)
+{
+    if (way == ANY_OF_TWO)
+        snprintf(text, bytes, "%d in wait_any of 2: recv_start (int32 x 1, tag 4)", rank);
+    else
+        snprintf(text, bytes, "%d in recv_start (int32 x 1, tag 4) waits for %d", rank, next);
+}
+
 /* Each waits for a message of the next one: by wait, by wait_all, and by wait_any, of one request and empty
- * ones.
- */
+ * ones, and of two. */
 static int each_receives(muster_group *world, void *arg)
 {
     int rank = muster_group_rank(world), size = muster_group_size(world);
     muster_request requests[3] = { MUSTER_REQUEST_INIT, MUSTER_REQUEST_INIT, MUSTER_REQUEST_INIT };
     way way = *(const enum way *)arg;
-    char part[80];
+    char own[100], other[100];
 
-    if (start_receive(world, (rank + 1) % size, 4, &requests[way == WAIT ? 0 : 1]))
+    if (start_receive(world, (rank + 1) % size, 4, &requests[way == WAIT ? 0 : 1]) ||
+        (way == ANY_OF_TWO && start_receive(world, (rank + 1) % size, 5, &requests[2])))
         return 1;
-    snprintf(part, sizeof part, "%d in recv_start (int32 x 1, tag 4) waits for %d", rank, (rank + 1) % size);
-    return expect_deadlock(world, wait_by(way, requests, 3), part,
-                           rank ? "0 in recv_start (int32 x 1, tag 4) waits for 1"
-                                : "1 in recv_start (int32 x 1, tag 4) waits for ");
+    say_what(own, sizeof own, way, rank, (rank + 1) % size);
+    say_what(other, sizeof other, way, (rank + 1) % size, (rank + 2) % size);
+    return expect_deadlock(world, wait_by(way, requests, 3), own, other);
+}
+
+/* Rank 0 waits for any of two ranks, of which one waits for it and the other one for that one. */
+static int any_of_stuck_ones(muster_group *world, void *arg)
+{
+    int rank = muster_group_rank(world), x;
+    muster_request requests[2];
+    size_t index;
+
+    (void)arg;
+    if (rank > 0)
+        return expect_deadlock(world, muster_recv(&x, 1, MUSTER_INT32, rank - 1, 9, world, NULL),
+                               "0 in wait_any of 2", "1 in recv (int32 x 1, tag 9) waits for 0");
+    if (start_receive(world, 1, 7, &requests[0]) || start_receive(world, 2, 8, &requests[1]))
+        return 1;
+    return expect_deadlock(world, muster_wait_any(requests, 2, 0, &index), "0 in wait_any of 2",
+                           "1 in recv (int32 x 1, tag 9) waits for 0");
 }
 
 START_TEST(test_each_waits_for_the_next)
 {
-    for (way way = WAIT; way <= ANY; way++)
-        for (int size = 2; size <= 4; size++)
+    for (way way = WAIT; way <= ANY_OF_TWO; way++)
+        for (int size = 2; size <= (way == ANY_OF_TWO ? 3 : 4);
+             size++) /* the sentence has no room for more */
             run_ranks(size, RANKS_AS_PROCESSES, each_receives, &way);
+    run_ranks(3, RANKS_AS_PROCESSES, any_of_stuck_ones, NULL);
 }
 END_TEST
 
