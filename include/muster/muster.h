@@ -43,7 +43,7 @@
  *             has closed; the error detail shows the cycle. A receive from any source waits for all
  *             ranks that could send: it is in a cycle if all of them are. This covers messages, and calls in
  *             different groups. It covers only processes that have no other thread, or that set
- *             MUSTER_ONE_THREAD, or (within 0.5 s) whose other threads all wait, without a limit, for a
+ *             MUSTER_ONE_THREAD, or (within 1 s) whose other threads all wait, without a limit, for a
  *             thread of the process, and that handle no signal but SIGINT and those of crashes: else
  *             another thread could still end the wait.
  *   Fork      A child that a rank forks gets MUSTER_ERR_FORKED when it uses the rank's groups. The
@@ -886,11 +886,12 @@ typedef struct muster_request {
  * that is not in an arena buffer, or is small, is copied into the arena: NO_SPACE and NO_MEMORY mean that the
  * operation was not started on this rank, and the others wait until it is.
  *
- * Operations go on in every call of the rank on that group, whatever the call is for, and while the rank
- * waits in a call on any other group of its world; with MUSTER_PROGRESS_THREAD also while the rank is in
- * no call. An operation is over when all ranks have started it. Large reductions, and operations on large
- * arena buffers, which are not copied, also need every rank to go on with it after that. Other errors: those
- * of collectives. (MPI_Iallreduce and the like)
+ * Operations go on in calls of the rank on that group that communicate, wait or test, whatever they are for
+ * (of those that start something, in each eighth), and while the rank waits in a call on any other group of
+ * its world; with MUSTER_PROGRESS_THREAD also while the rank is in no call. An operation is over when all
+ * ranks have started it. Large reductions, and operations on large arena buffers, which are not copied, also
+ * need every rank to go on with it after that. Other errors: those of collectives. (MPI_Iallreduce and the
+ * like)
  */
 MUSTER_API muster_status muster_all_reduce_start(const void *in, void *out, size_t count, muster_dtype dtype,
                                                  muster_op op, muster_group *group, muster_request *request);

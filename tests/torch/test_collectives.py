@@ -190,7 +190,9 @@ def refused():
     expect(no, "PREMUL_SUM of torch.bool", lambda: dist.all_reduce(x.bool(), op=dist._make_nccl_premul_sum(2.0)))
     expect(no, "float8_e4m3fnuz by SUM", lambda: dist.all_reduce(x.to(torch.float8_e4m3fnuz)))
     expect(no, "SparseCPU" if COMPILED else "use to_dense()", lambda: dist.broadcast(x.to_sparse(), 0))
-    if not COMPILED:  # PyTorch has an all_reduce of its own for it, which does nothing
+    if not COMPILED:
+        expect(no, "give recv() its src", lambda: dist.recv(x))
+        # PyTorch has an all_reduce of its own for this one, which does nothing
         expect(no, "copy it to the CPU", lambda: dist.all_reduce(torch.ones(2, device="meta")))
     expect(ValueError, "expected the same of all", lambda: dist.reduce_scatter(
         x, [torch.ones(3 + i) for i in range(size)]))

@@ -107,6 +107,11 @@ run_tests() {
     MUSTER_TORCH_BACKEND=python
     run_file test_collectives.py
     run_file test_messages.py
+    if [ -n "${TEST_LONG:-}" ]; then
+        for file in test_faults.py test_models.py test_tensors.py; do
+            run_file "$file"
+        done
+    fi
     run_file test_faults.py Faults.test_killed_while_they_meet Faults.test_told_by_a_link Faults.test_meet_the_dead \
         Faults.test_first_message_for_who_has_left
     unset MUSTER_TORCH_BACKEND
