@@ -43,6 +43,7 @@ static communicator world = { .turns = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTE
                                          PTHREAD_MUTEX_INITIALIZER } };
 static uint64_t made_count;
 static communicator *first_dropped, *last_dropped;
+static communicator *handles; /* of groups that are freed; kept in reach, for detectors of leaks */
 static int dropped_count;
 static user *users;
 static pthread_key_t own_user;
@@ -180,6 +181,8 @@ static void free_dropped(void)
         if (!first_dropped)
             last_dropped = NULL;
         dropped_count--;
+        oldest->next_dropped = handles;
+        handles = oldest;
     }
 }
 
