@@ -23,9 +23,10 @@
 #define DROPPED "the group was dropped long ago"
 
 struct communicator {
-    muster_group *group; /* NULL: freed */
-    uint64_t made;       /* which one it is, of all that were made; 0: the world */
-    uint64_t dropped;    /* how many had been made when it was dropped */
+    muster_group *group;       /* NULL: freed */
+    uint64_t made;             /* which one it is, of all that were made; 0: the world */
+    uint64_t dropped;          /* how many had been made when it was dropped */
+    struct communicator *next; /* of `handles` */
     struct communicator *next_dropped;
     bool is_dropped;
     pthread_mutex_t turns[TURN_COUNT];
@@ -43,7 +44,7 @@ static communicator world = { .turns = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTE
                                          PTHREAD_MUTEX_INITIALIZER } };
 static uint64_t made_count;
 static communicator *first_dropped, *last_dropped;
-static communicator *handles; /* of groups that are freed; kept in reach, for detectors of leaks */
+static communicator *handles; /* all that were made: in reach, for detectors of leaks */
 static int dropped_count;
 static user *users;
 static pthread_key_t own_user;
@@ -155,6 +156,8 @@ MPI_Comm comms_make(muster_group *group)
         pthread_mutex_init(&made->turns[i], NULL);
     pthread_mutex_lock(&lock);
     made->made = ++made_count;
+    made->next = handles;
+    handles = made;
     pthread_mutex_unlock(&lock);
     return made;
 }
@@ -181,8 +184,6 @@ static void free_dropped(void)
         if (!first_dropped)
             last_dropped = NULL;
         dropped_count--;
-        oldest->next_dropped = handles;
-        handles = oldest;
     }
 }
 
