@@ -32,7 +32,7 @@ static int start_receive(muster_group *world, int source, int tag, muster_reques
     return 0;
 }
 
-static int send_int(muster_group *world, int to, int tag)
+static int send_rank(muster_group *world, int to, int tag)
 {
     RANK_OK(world, muster_send(&to, 1, MUSTER_INT32, to, tag, world));
     return 0;
@@ -133,7 +133,7 @@ static int all_against_collective(muster_group *world, void *arg)
     }
     if (rank == 1) {
         pass_time_ms(200);
-        if (send_int(world, 0, 3))
+        if (send_rank(world, 0, 3))
             return 1;
     }
     return expect_deadlock(world, muster_barrier(world), "0 in recv_start", "in barrier");
@@ -206,7 +206,7 @@ static int one_of_them_waits_for_any(muster_group *world, void *arg)
     if (rank == 2) { /* comes late, and helps the one that helps the other */
         AWAIT(has_waited_long(world, 0));
         pass_time_ms(250);
-        return send_int(world, 1, 6);
+        return send_rank(world, 1, 6);
     }
     if (rank == 0) {
         if (start_receive(world, MUSTER_ANY_SOURCE, 5, &requests[0]))
@@ -218,7 +218,7 @@ static int one_of_them_waits_for_any(muster_group *world, void *arg)
         return 1;
     RANK_OK(world, muster_wait_any(requests, 2, 0, &index));
     RANK_CHECK(world, index == 1);
-    if (send_int(world, 0, 5))
+    if (send_rank(world, 0, 5))
         return 1;
     RANK_OK(world, muster_cancel(&requests[0], &(bool){ false }));
     (void)x;
@@ -246,7 +246,7 @@ static int any_of_two(muster_group *world, void *arg)
     (void)arg;
     if (rank == 2) {
         pass_time_ms(350);
-        if (send_int(world, 0, 1) || send_int(world, 1, 1))
+        if (send_rank(world, 0, 1) || send_rank(world, 1, 1))
             return 1;
         RANK_OK(world, muster_barrier(world));
         return 0;
@@ -292,7 +292,7 @@ static int on_its_way(muster_group *world, void *arg)
     if (rank == 0) {
         RANK_OK(world, muster_recv_start(got, LARGE, MUSTER_UINT8, 1, 2, world, NULL, &request));
         RANK_OK(world, muster_wait(&request, 0));
-        return send_int(world, 1, 9);
+        return send_rank(world, 1, 9);
     }
     RANK_OK(world, muster_send_start(large, LARGE, MUSTER_UINT8, 0, 2, world, &request));
     pass_time_ms(300); /* in no call: rank 0 waits for it, and it for nobody */
@@ -316,7 +316,7 @@ static int a_chain(muster_group *world, void *arg)
         AWAIT(has_waited_long(world, 0));
         pass_time_ms(250);
     }
-    return rank > 0 ? send_int(world, rank - 1, 1) : 0;
+    return rank > 0 ? send_rank(world, rank - 1, 1) : 0;
 }
 
 /* Rank 2 waits for ranks 0 and 1 to start, and says so. Then rank 1 has started, and waits for rank 2, of

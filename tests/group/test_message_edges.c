@@ -4,24 +4,8 @@
  */
 #include <string.h>
 
+#include "tests/harness/ints.h"
 #include "tests/harness/ranks.h"
-
-enum { LARGE = 300000 }; /* bytes: more than travels by itself */
-
-static int send_int(muster_group *world, int value, int dst, int tag)
-{
-    RANK_OK(world, muster_send(&value, 1, MUSTER_INT32, dst, tag, world));
-    return 0;
-}
-
-static int expect_int(muster_group *world, int value, int src, int tag)
-{
-    int got = -1;
-
-    RANK_OK(world, muster_recv(&got, 1, MUSTER_INT32, src, tag, world, NULL));
-    RANK_CHECK(world, got == value);
-    return 0;
-}
 
 /* ---- nobody, oneself, no elements ---- */
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/harness/ints.h"
 #include "tests/harness/ranks.h"
 
 enum { LARGE = 300000 }; /* bytes: more than travels by itself */
@@ -13,21 +14,6 @@ static void run_pair(muster_rank_fn body)
 {
     run_ranks(2, RANKS_AS_PROCESSES, body, NULL);
     run_ranks(2, RANKS_AS_THREADS, body, NULL);
-}
-
-static int send_int(muster_group *world, int value, int to, int tag)
-{
-    RANK_OK(world, muster_send(&value, 1, MUSTER_INT32, to, tag, world));
-    return 0;
-}
-
-static int expect_int(muster_group *world, int value, int from, int tag)
-{
-    int got = -1;
-
-    RANK_OK(world, muster_recv(&got, 1, MUSTER_INT32, from, tag, world, NULL));
-    RANK_CHECK(world, got == value);
-    return 0;
 }
 
 /* ---- truncation ---- */

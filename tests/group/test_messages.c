@@ -1,29 +1,16 @@
 /*
- * Messages with tags: what MPI promises of matching, order, wildcards, probing, truncation and oneself. Each
- * test is one promise, so that a failure says which. Also run by the backend of threads.
+ * Messages with tags: what MPI promises of matching, order, wildcards and probing (edges:
+ * test_message_edges.c). Each test is one promise, so that a failure says which. Also run by the backend of
+ * threads.
  */
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/harness/ints.h"
 #include "tests/harness/oracle.h"
 #include "tests/harness/ranks.h"
 
 enum { LARGE = 300000 }; /* bytes: more than travels by itself */
-
-static int send_int(muster_group *world, int value, int dst, int tag)
-{
-    RANK_OK(world, muster_send(&value, 1, MUSTER_INT32, dst, tag, world));
-    return 0;
-}
-
-static int expect_int(muster_group *world, int value, int src, int tag)
-{
-    int got = -1;
-
-    RANK_OK(world, muster_recv(&got, 1, MUSTER_INT32, src, tag, world, NULL));
-    RANK_CHECK(world, got == value);
-    return 0;
-}
 
 /* ---- order and tags ---- */
 
