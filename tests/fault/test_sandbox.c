@@ -66,11 +66,6 @@ static void filter_calls(const struct row *row, uint32_t action)
     seccomp_release(filter);
 }
 
-static void refuse(const struct row *row, int error)
-{
-    filter_calls(row, SCMP_ACT_ERRNO((uint32_t)error));
-}
-
 /* Works, and then loses a rank. */
 static int use_and_lose(muster_group *world, void *arg)
 {
@@ -99,7 +94,7 @@ START_TEST(test_what_a_sandbox_refuses)
     config.size = 3;
     config.on_failure = MUSTER_ON_FAILURE_CONTINUE;
     report.terminations = terminations;
-    refuse(row, errors[_i / ROWS]);
+    filter_calls(row, SCMP_ACT_ERRNO((uint32_t)errors[_i / ROWS]));
     muster_status status = muster_launch(&config, use_and_lose, NULL, &report);
     const char *what = row->refused[0] ? row->refused[0] : "nothing";
     if (row->says) {
@@ -142,10 +137,9 @@ static bool note_seals(int fd, void *arg)
     return true;
 }
 
-/* The arena is a memfd then, and doctor has a step to name. */
-START_TEST(test_pages_are_small_then)
+/* Under that filter large pages fail with the error, and the arena is a memfd; doctor has a step to name. */
+static void expect_small_pages(const struct row *row, uint32_t action, int error, const char *says)
 {
-    const struct row *row = &steps[_i % STEPS];
     muster_launch_config config = MUSTER_LAUNCH_CONFIG_INIT;
     const char *why = NULL;
     bool sealed = false;
@@ -154,11 +148,17 @@ START_TEST(test_pages_are_small_then)
     config.size = 2;
     config.arena = note_seals;
     config.arena_arg = &sealed;
-    refuse(row, errors[_i / STEPS]);
-    ck_assert_int_eq(mst_os_object_create_huge(&why, &helped), -errors[_i / STEPS]);
-    ck_assert_msg(why && strstr(why, row->says), "%s: %s", row->refused[0], why);
+    filter_calls(row, action);
+    ck_assert_int_eq(mst_os_object_create_huge(&why, &helped), -error);
+    ck_assert_msg(why && strstr(why, says), "%s: %s", row->refused[0], why);
     muster_status status = muster_launch(&config, add_up, NULL, NULL);
     ck_assert_msg(status == MUSTER_OK && sealed, "%s: %s", row->refused[0], muster_error_detail());
+}
+
+START_TEST(test_pages_are_small_then)
+{
+    expect_small_pages(&steps[_i % STEPS], SCMP_ACT_ERRNO((uint32_t)errors[_i / STEPS]), errors[_i / STEPS],
+                       steps[_i % STEPS].says);
 }
 END_TEST
 
@@ -166,21 +166,9 @@ END_TEST
 START_TEST(test_pages_are_small_if_it_kills)
 {
     const struct rlimit none = { 0, 0 };
-    const struct row *row = &steps[0]; /* the first call of all */
-    muster_launch_config config = MUSTER_LAUNCH_CONFIG_INIT;
-    const char *why = NULL;
-    bool sealed = false;
-    int helped;
 
-    config.size = 2;
-    config.arena = note_seals;
-    config.arena_arg = &sealed;
     ck_assert_int_eq(setrlimit(RLIMIT_CORE, &none), 0);
-    filter_calls(row, SCMP_ACT_KILL_PROCESS);
-    ck_assert_int_eq(mst_os_object_create_huge(&why, &helped), -ECHILD);
-    ck_assert_msg(why && strstr(why, "helper"), "%s: %s", row->refused[0], why);
-    muster_status status = muster_launch(&config, add_up, NULL, NULL);
-    ck_assert_msg(status == MUSTER_OK && sealed, "%s: %s", row->refused[0], muster_error_detail());
+    expect_small_pages(&steps[0], SCMP_ACT_KILL_PROCESS, ECHILD, "helper"); /* the first call of all */
 }
 END_TEST
 
