@@ -20,6 +20,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "shm/port/os_linux.h"
+
 #ifndef SYS_pidfd_open
 #define SYS_pidfd_open 434
 #endif
@@ -31,6 +33,18 @@
 
 /* ---- what /proc says ---- */
 
+bool mst_os_read_at(int directory, const char *path, char *text, size_t bytes)
+{
+    int fd = openat(directory, path, O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0)
+        return false;
+    ssize_t got = read(fd, text, bytes - 1);
+    close(fd);
+    text[got > 0 ? got : 0] = '\0';
+    return got > 0;
+}
+
 /* Opens /proc/PID/NAME relative to its directory: the emulator qemu-user intercepts a process's open of its
  * own path and answers with another start time than its peers read. */
 static bool read_file(int32_t pid, const char *name, char *text, size_t bytes)
@@ -41,14 +55,9 @@ static bool read_file(int32_t pid, const char *name, char *text, size_t bytes)
     int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (directory < 0)
         return false;
-    int fd = openat(directory, name, O_RDONLY | O_CLOEXEC);
+    bool found = mst_os_read_at(directory, name, text, bytes);
     close(directory);
-    if (fd < 0)
-        return false;
-    ssize_t got = read(fd, text, bytes - 1);
-    close(fd);
-    text[got > 0 ? got : 0] = '\0';
-    return got > 0;
+    return found;
 }
 
 /* The fields of /proc/PID/stat after the command name, which may itself contain blanks and ')'. */

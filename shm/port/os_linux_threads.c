@@ -11,7 +11,6 @@
  */
 #define _GNU_SOURCE
 #include <dirent.h>
-#include <fcntl.h>
 #include <linux/futex.h>
 #include <signal.h>
 #include <stdio.h>
@@ -21,6 +20,7 @@
 #include <unistd.h>
 
 #include "shm/port/os.h"
+#include "shm/port/os_linux.h"
 
 #define OPERATION_MASK 0x7fULL
 #define WITHIN_PROCESS 0x80ULL   /* flag of an operation: only threads of its process wake it */
@@ -43,13 +43,7 @@ static bool read_task_file(int tasks, const char *tid, const char *name, char *t
     char path[64];
 
     snprintf(path, sizeof path, "%s/%s", tid, name);
-    int fd = openat(tasks, path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return false;
-    ssize_t got = read(fd, text, bytes - 1);
-    close(fd);
-    text[got > 0 ? got : 0] = '\0';
-    return got > 0;
+    return mst_os_read_at(tasks, path, text, bytes);
 }
 
 /* "202 0xADDRESS 0xOPERATION 0xVALUE 0xTIMEOUT ...", or "running". */
