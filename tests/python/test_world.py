@@ -248,7 +248,7 @@ class Memory(unittest.TestCase):
     @ranks(2)
     def test_threads_that_pop(self):
         """Each entry comes to one of them, though they may see the same one."""
-        world, entries, got = muster.init(), 2000, []
+        world, entries, got, wrong = muster.init(), 2000, [], []
         queue = muster.Queue(4, 16)
 
         def pop_some():
@@ -258,7 +258,9 @@ class Memory(unittest.TestCase):
                 except muster.TimedOutError:
                     pass
                 except muster.Error as error:
-                    assert "another thread is in a call" in str(error), error
+                    if "another thread is in a call" not in str(error):
+                        wrong.append(error)  # an exception would only be printed
+                        return
 
         if world.rank() == 0:
             for entry in range(entries):
@@ -269,7 +271,7 @@ class Memory(unittest.TestCase):
                 waiter.start()
             for waiter in waiters:
                 waiter.join()
-            assert sorted(got) == list(range(entries)), len(got)
+            assert not wrong and sorted(got) == list(range(entries)), (wrong, len(got))
         muster.barrier()
         queue.free()
 

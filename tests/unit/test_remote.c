@@ -137,11 +137,12 @@ START_TEST(test_after_exec)
         execl("/bin/sh", "sh", "-c", "echo exec; exec sleep 1000", (char *)NULL);
         _exit(99);
     }
+    close(pipes[1]); /* without an exec the read ends */
     ck_assert_int_eq(read(pipes[0], word, 5), 5);
+    ck_assert_uint_ne(scene->remote.token_at, 0);
     ck_assert_int_eq(mst_os_remote_read(&scene->remote, &to, scene->remote.token_at, 1), -ESRCH);
     end(child);
     close(pipes[0]);
-    close(pipes[1]);
     shared_page_free(scene, sizeof *scene);
 }
 END_TEST

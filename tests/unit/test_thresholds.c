@@ -226,6 +226,7 @@ END_TEST
 START_TEST(test_writers_at_once)
 {
     enum { WRITERS = 4, TURNS = 200 };
+    int status;
 
     make_home();
     keep_some();
@@ -237,8 +238,10 @@ START_TEST(test_writers_at_once)
         }
     for (int turn = 0; turn < TURNS; turn++)
         ck_assert_msg(choose().used, "%s", choose().why);
-    for (int i = 0; i < WRITERS; i++)
-        ck_assert_int_gt(wait(NULL), 0);
+    for (int i = 0; i < WRITERS; i++) {
+        ck_assert_int_gt(wait(&status), 0);
+        ck_assert_int_eq(status, 0);
+    }
     ck_assert(choose().used);
     remove_home();
 }
