@@ -161,7 +161,11 @@ START_TEST(test_limits)
     int status;
 
     if (!can_be_had((enum limit)_i)) {
-        ck_assert_msg(geteuid() != 0 && _i >= ALL_WITHOUT, "limit %d cannot be had here", _i);
+        /* nor as root in a container, without CAP_SYS_ADMIN */
+        bool refusable = geteuid() != 0 || _i == USER_NAMESPACE || _i == PID_NAMESPACE;
+
+        ck_assert_msg(_i >= ALL_WITHOUT && refusable, "limit %d cannot be had here", _i);
+        printf("skipped: limit %d cannot be had here\n", _i);
         return;
     }
     name_of_test(name, sizeof name, "one-copy");
