@@ -3,7 +3,6 @@
  * in small pages where the system refuses; and arenas that are made either way.
  */
 #define _GNU_SOURCE
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -23,18 +22,6 @@
 #include "tests/harness/ranks.h"
 
 enum { NOBODY = 65534, UNIT = 512 }; /* st_blocks */
-
-static int count_descriptors(void)
-{
-    DIR *folder = opendir("/proc/self/fd");
-    int count = 0;
-
-    ck_assert_ptr_nonnull(folder);
-    while (readdir(folder))
-        count++;
-    closedir(folder);
-    return count;
-}
 
 static void check_file(int fd)
 {
@@ -65,7 +52,7 @@ static void check_file(int fd)
 /* Leaves no child and no descriptor behind, whatever comes of it. */
 static void try_it(void)
 {
-    int before = count_descriptors(), helped;
+    int before = count_entries("/proc/self/fd", ""), helped;
     const char *why = "";
 
     int fd = mst_os_object_create_huge(&why, &helped);
@@ -77,7 +64,7 @@ static void try_it(void)
         printf("no large pages here: %s: %s\n", why, strerror(-fd));
         ck_assert_str_ne(why, "");
     }
-    ck_assert_int_eq(count_descriptors(), before);
+    ck_assert_int_eq(count_entries("/proc/self/fd", ""), before);
     ck_assert_int_eq(waitpid(-1, NULL, __WALL), -1);
     ck_assert_int_eq(errno, ECHILD);
 }
@@ -214,13 +201,8 @@ END_TEST
 static int truncate_and_wait(muster_group *world, void *arg)
 {
     (void)arg;
-    for (int fd = 3; muster_group_rank(world) == 0 && fd < 4096; fd++) {
-        char path[40], link[64] = "";
-
-        snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-        if (readlink(path, link, sizeof link - 1) > 0 && strncmp(link, "/memfd:muster", 13) == 0)
-            (void)!ftruncate(fd, 0);
-    }
+    if (muster_group_rank(world) == 0)
+        RANK_CHECK(world, ftruncate(arena_of_job(), 0) == 0);
     while (muster_barrier(world) == MUSTER_OK)
         continue;
     return 1;
@@ -232,8 +214,10 @@ START_TEST(test_truncated)
     int helped, status, fd = mst_os_object_create_huge(&why, &helped);
     pid_t child;
 
-    if (fd < 0 || muster_cpu_count() < 2 || !mst_huge_pages_fit(2))
+    if (fd < 0 || muster_cpu_count() < 2 || !mst_huge_pages_fit(2)) {
+        printf("skipped: arenas have small pages here\n");
         return;
+    }
     mst_os_close(fd);
     unsetenv("MUSTER_HUGE_PAGES");
     ck_assert_int_eq(prctl(PR_SET_CHILD_SUBREAPER, 1), 0); /* ranks that outlive their launcher are ours */

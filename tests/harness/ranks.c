@@ -72,7 +72,7 @@ typedef struct inventory {
     int descriptors, threads, arenas, names;
 } inventory;
 
-static int count_entries(const char *path, const char *containing)
+int count_entries(const char *path, const char *containing)
 {
     DIR *directory = opendir(path);
     int count = 0;

@@ -81,6 +81,9 @@ int rank_failed(const char *file, int line, const muster_group *group, const cha
 
 #define RANK_OK(group, call) RANK_CHECK(group, (call) == MUSTER_OK)
 
+/* How many names in the directory contain that: "" counts all, but those that begin with a dot. */
+int count_entries(const char *path, const char *containing);
+
 /* In a rank: the descriptor of its job's arena. */
 int arena_of_job(void);
 
