@@ -3,6 +3,7 @@
 # TEST_BUILD, TEST_SOURCE and, where it is elsewhere, MALLOC_CLIENT.
 . "$TEST_SOURCE/tests/command/checks.sh"
 : "${MALLOC_CLIENT:=$TEST_BUILD/tests/malloc_client}"
+ulimit -c 0 # some cases crash on purpose
 
 run() {
     expect 0 "" "$TEST_COMMAND" run --arena-malloc "$@"
