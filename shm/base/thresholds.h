@@ -68,8 +68,8 @@ typedef struct mst_thresholds {
 typedef struct mst_cpu_kind {
     char vendor[16]; /* "AuthenticAMD"; elsewhere the machine's name, "aarch64" */
     uint32_t family, model, stepping;
-    uint64_t cache_bytes[3]; /* of one core: first level's data, second, third; 0: not known, or none */
-    bool quick_rep_movs;     /* FSRM: `rep movs` is quick for short copies, too */
+    uint64_t last_cache_bytes; /* 0: not known, or none. The others differ between the cores of one CPU */
+    bool quick_rep_movs;       /* FSRM: `rep movs` is quick for short copies, too */
 } mst_cpu_kind;
 
 /* The column for a CPU: "zen4", "icelake" or "other". */

@@ -15,8 +15,8 @@ bool mst_huge_pages_fit(int ranks);
 /*
  * A file without a name, of mode 0600, on a file system (tmpfs, huge=always, of no size limit) that is
  * mounted for it alone, and nowhere: no path leads there. A forked child mounts it and hands over the
- * descriptor, since a sandbox may kill whoever makes these calls: as it is if it is root, else in namespaces
- * of its own. It cannot be sealed. Returns the descriptor, or -errno and in *why what could not be done;
+ * descriptor, since a sandbox may kill whoever makes these calls: as it is if it may, else in namespaces of
+ * its own. It cannot be sealed. Returns the descriptor, or -errno and in *why what could not be done;
  * `helped`: whether it took the namespaces.
  */
 int mst_os_object_create_huge(const char **why, int *helped);

@@ -59,9 +59,7 @@ void mst_os_cpu_kind_get(mst_cpu_kind *kind)
     *kind = (mst_cpu_kind){ .family = 0 };
     identify(kind);
 #ifdef _SC_LEVEL3_CACHE_SIZE /* GNU's */
-    kind->cache_bytes[0] = cache_bytes(_SC_LEVEL1_DCACHE_SIZE);
-    kind->cache_bytes[1] = cache_bytes(_SC_LEVEL2_CACHE_SIZE);
-    kind->cache_bytes[2] = cache_bytes(_SC_LEVEL3_CACHE_SIZE);
+    kind->last_cache_bytes = cache_bytes(_SC_LEVEL3_CACHE_SIZE);
 #endif
 }
 

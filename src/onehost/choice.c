@@ -46,8 +46,8 @@ static uint64_t sum_of(const char *bytes, size_t count)
 
 static void add_head(text *text, const mst_cpu_kind *cpu)
 {
-    add(text, FIRST_LINE "cpu %s %u %u %u %" PRIu64 " %" PRIu64 " %" PRIu64 "\n", cpu->vendor, cpu->family,
-        cpu->model, cpu->stepping, cpu->cache_bytes[0], cpu->cache_bytes[1], cpu->cache_bytes[2]);
+    add(text, FIRST_LINE "cpu %s %u %u %u %" PRIu64 "\n", cpu->vendor, cpu->family, cpu->model, cpu->stepping,
+        cpu->last_cache_bytes);
 }
 
 /* Only those that differ from the known ones: what a later version knows better is to count. */
@@ -160,7 +160,7 @@ static const char *value_of(const char *item, const char *name)
 
 static bool choose_column(mst_choice *choice, const char *column)
 {
-    const char *name = mst_thresholds_known(column, choice->cpu.cache_bytes[2], &choice->known);
+    const char *name = mst_thresholds_known(column, choice->cpu.last_cache_bytes, &choice->known);
 
     if (name)
         choice->column = name;
@@ -225,8 +225,8 @@ muster_status mst_choice_make(mst_choice *choice)
 
     *choice = (mst_choice){ .used = false };
     mst_os_cpu_kind_get(&choice->cpu);
-    choice->column =
-        mst_thresholds_known(mst_thresholds_column(&choice->cpu), choice->cpu.cache_bytes[2], &choice->known);
+    choice->column = mst_thresholds_known(mst_thresholds_column(&choice->cpu), choice->cpu.last_cache_bytes,
+                                          &choice->known);
     find_place(choice);
     if (!each_item(list, choice, choose_source, item))
         return mst_fail(MUSTER_ERR_INVALID,

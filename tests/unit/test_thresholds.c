@@ -169,7 +169,7 @@ START_TEST(test_foreign)
     ck_assert_int_eq(mst_choice_keep(&other, &other.known), MUSTER_OK);
     ck_assert_str_eq(choose().why, "it is of another CPU");
     other = choice;
-    other.cpu.cache_bytes[2]++;
+    other.cpu.last_cache_bytes++;
     ck_assert_int_eq(mst_choice_keep(&other, &other.known), MUSTER_OK);
     ck_assert_str_eq(choose().why, "it is of another CPU");
     damaged.view_bytes_min = 1; /* below what works */
