@@ -168,6 +168,22 @@ typedef struct needs {
     mst_seats any_of;
 } needs;
 
+/* A set of one is the rank that must act. */
+static void take_the_only_one(needs *needs)
+{
+    uint32_t found = MST_RANKS_MAX;
+
+    for (uint32_t seat = 0; seat < MST_RANKS_MAX; seat++) {
+        if (!(needs->any_of.bits[seat / 64] >> seat % 64 & 1))
+            continue;
+        if (found != MST_RANKS_MAX)
+            return;
+        found = seat;
+    }
+    needs->awaited[0] = found;
+    needs->any = found == MST_RANKS_MAX;
+}
+
 /* False: something else may end the wait. */
 static bool find_needs(const stall *stall, needs *needs)
 {
@@ -177,7 +193,10 @@ static bool find_needs(const stall *stall, needs *needs)
     *needs = (struct needs){ .awaited = { MST_RANKS_MAX, MST_RANKS_MAX } };
     if (kind->find_any) {
         needs->any = kind->find_any(stall->waiting->call, &needs->any_of);
-        return needs->any;
+        if (!needs->any)
+            return false;
+        take_the_only_one(needs);
+        return true;
     }
     for (int i = 0; i < 2; i++) {
         if (stall->peers[i] >= 0)

@@ -55,7 +55,7 @@ static muster_status wait_by(way way, muster_request *requests, size_t count)
 static void say_what(char *text, size_t bytes, way way, int rank, int next)
 {
     if (way == ANY_OF_TWO)
-        snprintf(text, bytes, "%d in wait_any of 2: recv_start (int32 x 1, tag 4)", rank);
+        snprintf(text, bytes, "%d in wait_any of 2: recv_start (int32 x 1, tag 4) waits for %d", rank, next);
     else
         snprintf(text, bytes, "%d in recv_start (int32 x 1, tag 4) waits for %d", rank, next);
 }
