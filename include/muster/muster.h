@@ -41,8 +41,9 @@
  *             muster_group_shrink.
  *   Deadlock  Ranks that wait for each other in a cycle get MUSTER_ERR_DEADLOCK 0.1 s after the cycle
  *             has closed; the error detail shows the cycle. A receive from any source waits for all
- *             ranks that could send: it is in a cycle if all of them are. This covers messages, and calls in
- *             different groups. It covers only processes that have no other thread, or that set
+ *             ranks that could send: it is in a cycle if all of them are. A wait for any of several
+ *             operations is in one if each of them waits for a rank that is. This covers messages, and
+ *             calls in different groups. It covers only processes that have no other thread, or that set
  *             MUSTER_ONE_THREAD, or (within 1 s) whose other threads all wait, without a limit, for a
  *             thread of the process, and that handle no signal but SIGINT and those of crashes: else
  *             another thread could still end the wait.
@@ -1492,7 +1493,7 @@ MUSTER_API muster_status muster_launch(const muster_launch_config *config, muste
 
 /* Where the thresholds come from that an arena created here would get. */
 typedef enum muster_tuning_source {
-    MUSTER_TUNING_KNOWN,    /* this kind of CPU; nothing has been measured on this machine */
+    MUSTER_TUNING_KNOWN,    /* this kind of CPU: nothing was measured here, or MUSTER_TUNING skips it */
     MUSTER_TUNING_MEASURED, /* the file that `muster tune` has written */
     MUSTER_TUNING_REFUSED   /* this kind of CPU, since there is a file that is not to be used */
 } muster_tuning_source;
@@ -1503,7 +1504,7 @@ typedef struct muster_tuning {
     muster_tuning_source source;
     char cpu[64];   /* "AuthenticAMD, family 25, model 17" */
     char kind[16];  /* the kind of CPU for which thresholds are known: "zen4", "icelake", or "other" */
-    char path[512]; /* the file; "": there is no place for one */
+    char path[512]; /* the file; "": there is no place for one, or MUSTER_TUNING names none */
     char why[120];  /* REFUSED: why it is not to be used; otherwise "" */
 } muster_tuning;
 
@@ -1539,9 +1540,10 @@ typedef struct muster_threshold {
  * one, too. */
 MUSTER_API muster_status muster_tuning_threshold(int number, muster_threshold *threshold);
 
-/* Writes the file: what is known of this kind of CPU, and `settings` in its place, "NAME=BYTES" with
- * commas between them, as in MUSTER_TUNING. Other processes see the old file or the new one. Errors:
- * INVALID; UNAVAILABLE, if there is no place for a file; SYSTEM. */
+/* Writes the file: of `settings`, "NAME=BYTES" with commas between them, as in MUSTER_TUNING, those that
+ * differ from what is known of this kind of CPU, which holds for all others. What an earlier file said is
+ * gone. Other processes see the old file or the new one. Errors: INVALID; UNAVAILABLE, if there is no place
+ * for a file; SYSTEM. */
 MUSTER_API muster_status muster_tuning_keep(const char *settings);
 
 /* ---- looking from outside ----------------------------------------------------------------- */
