@@ -14,8 +14,8 @@
  * when all threads that have ever operated have done so, and DROPPED_MIN more groups have been dropped, for
  * streams that have not begun yet. A thread that has not, and is in no operation, has most likely nothing
  * queued; it counts until DROPPED_IDLE more have been dropped. One that is in an operation may have a long
- * queue, and counts until DROPPED_MAX more have. The handle stays, a few bytes, so that a later use is an
- * error.
+ * queue, and counts until DROPPED_MAX more have. The handle stays, some 170 bytes, so that a later use is
+ * an error.
  */
 #define DROPPED_MIN 16
 #define DROPPED_IDLE 64
@@ -172,17 +172,36 @@ static bool may_be_queued(const communicator *dropped)
     return false;
 }
 
+/* Not while a thread has a turn: it may have the group from begin_turn, and not have entered it yet. */
+static bool free_if_unused(communicator *dropped)
+{
+    int held = 0;
+
+    while (held < TURN_COUNT && pthread_mutex_trylock(&dropped->turns[held]) == 0)
+        held++;
+    bool freed = held == TURN_COUNT && muster_group_free(dropped->group) == MUSTER_OK;
+    if (freed)
+        dropped->group = NULL;
+    while (held > 0)
+        pthread_mutex_unlock(&dropped->turns[--held]);
+    return freed;
+}
+
+/* One that is in use holds up none of those that were dropped after it: it is tried again next time. */
 static void free_dropped(void)
 {
-    while (first_dropped &&
-           (dropped_count > DROPPED_MAX || (dropped_count > DROPPED_MIN && !may_be_queued(first_dropped)))) {
-        communicator *oldest = first_dropped;
-        if (muster_group_free(oldest->group) != MUSTER_OK) /* BUSY: next time */
-            return;
-        oldest->group = NULL;
-        first_dropped = oldest->next_dropped;
-        if (!first_dropped)
-            last_dropped = NULL;
+    communicator **at = &first_dropped, *before = NULL;
+
+    while (*at && (dropped_count > DROPPED_MAX || (dropped_count > DROPPED_MIN && !may_be_queued(*at)))) {
+        communicator *dropped = *at;
+        if (!free_if_unused(dropped)) {
+            before = dropped;
+            at = &dropped->next_dropped;
+            continue;
+        }
+        *at = dropped->next_dropped;
+        if (last_dropped == dropped)
+            last_dropped = before;
         dropped_count--;
     }
 }

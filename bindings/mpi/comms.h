@@ -20,8 +20,8 @@ typedef struct communicator communicator;
  */
 muster_group *group_of(const char *function, MPI_Comm comm);
 
-/* Waits until no other thread is in an operation of the kind; as group_of. Until end_turn nothing may throw.
- */
+/* Waits until no other thread is in an operation of the kind; as group_of. Until end_turn nothing may throw,
+ * and the group is not freed. */
 muster_group *begin_turn(const char *function, MPI_Comm comm, turn turn);
 void end_turn(MPI_Comm comm, turn turn);
 

@@ -230,13 +230,15 @@ static bool recognise(user_op *op, MPI_Datatype type, const extent *extent, know
 static void reduce_as_given(user_op *op, const void *in, void *out, int count, MPI_Datatype type,
                             const extent *extent, MPI_Comm comm)
 {
-    size_t size = (size_t)muster_group_size(group_of("all_reduce", comm));
     size_t bytes = extent->dtype == MUSTER_UINT8 ? extent->count : extent->count * extent->element_bytes;
+    muster_group *group = begin_turn("all_reduce", comm, TURN_COLLECTIVE);
+    size_t size = (size_t)muster_group_size(group); /* the group may be freed before the turn, and after */
     unsigned char *all = malloc(size * bytes + 1);
 
-    if (!all)
+    if (!all) {
+        end_turn(comm, TURN_COLLECTIVE);
         mpi_fail("all_reduce", "no memory for the inputs of all ranks");
-    muster_group *group = begin_turn("all_reduce", comm, TURN_COLLECTIVE);
+    }
     muster_status status = muster_all_gather(in, all, bytes, MUSTER_UINT8, group);
     end_turn(comm, TURN_COLLECTIVE);
     for (size_t rank = 1; rank < size && status == MUSTER_OK && count > 0; rank++)
@@ -285,13 +287,13 @@ int MPI_Allgather(const void *in, int in_count, MPI_Datatype in_type, void *out,
                   MPI_Datatype out_type, MPI_Comm comm)
 {
     extent whole = extent_of("all_gather", out_count, out_type);
-    int rank = muster_group_rank(group_of("all_gather", comm));
 
-    if (in == MPI_IN_PLACE)
-        in = (const unsigned char *)out + (size_t)rank * (size_t)out_count * whole.element_bytes;
-    else if (extent_of("all_gather", in_count, in_type).count != whole.count)
+    if (in != MPI_IN_PLACE && extent_of("all_gather", in_count, in_type).count != whole.count)
         mpi_fail("all_gather", "sends and receives different counts");
     muster_group *group = begin_turn("all_gather", comm, TURN_COLLECTIVE);
+    if (in == MPI_IN_PLACE)
+        in = (const unsigned char *)out +
+             (size_t)muster_group_rank(group) * (size_t)out_count * whole.element_bytes;
     muster_status status = muster_all_gather(in, out, whole.count, whole.dtype, group);
     end_turn(comm, TURN_COLLECTIVE);
     check("all_gather", status);

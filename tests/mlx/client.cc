@@ -3,6 +3,7 @@
 // since errors are exceptions there.
 //
 //     muster run --mlx -n 4 -- client CASE
+#include <atomic>
 #include <cmath>
 #include <csignal>
 #include <cstdint>
@@ -10,6 +11,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <dlfcn.h>
+#include <fstream>
 #include <functional>
 #include <stdexcept>
 #include <string>
@@ -17,10 +19,11 @@
 #include <unistd.h>
 #include <vector>
 
+#include "user_ops.h"
+
 namespace {
 
 using Comm = void *;
-using Type = void *;
 using Op = void *;
 using UserFunction = void(void *, void *, int *, Type *);
 
@@ -121,94 +124,7 @@ void load()
     look_up(library, "ompi_mpi_c_complex", mpi.complex64);
 }
 
-// ---- operations of the user's, with a rounding after each addition, as MLX has them ----
-
-float from_half(uint16_t bits)
-{
-    int exponent = bits >> 10 & 31, mantissa = bits & 1023;
-    float value = exponent == 0    ? std::ldexp(float(mantissa), -24)
-                  : exponent == 31 ? (mantissa ? NAN : INFINITY)
-                                   : std::ldexp(float(mantissa + 1024), exponent - 25);
-    return bits & 0x8000 ? -value : value;
-}
-
-uint16_t to_half(float value)
-{
-    uint16_t sign = std::signbit(value) ? 0x8000 : 0;
-    float magnitude = std::fabs(value);
-
-    if (std::isnan(value))
-        return sign | 0x7e00;
-    if (magnitude >= 65520)
-        return sign | 0x7c00;
-    int exponent;
-    std::frexp(magnitude, &exponent);
-    if (magnitude == 0 || exponent < -13) // subnormal
-        return sign | uint16_t(std::nearbyint(std::ldexp(magnitude, 24)));
-    auto mantissa = uint32_t(std::nearbyint(std::ldexp(magnitude, 11 - exponent)));
-    return sign | uint16_t((uint32_t(exponent + 14) << 10) + mantissa - 1024);
-}
-
-float from_bfloat(uint16_t bits)
-{
-    uint32_t word = uint32_t(bits) << 16;
-    float value;
-
-    std::memcpy(&value, &word, sizeof value);
-    return value;
-}
-
-uint16_t to_bfloat(float value)
-{
-    uint32_t word;
-
-    std::memcpy(&word, &value, sizeof word);
-    if (std::isnan(value))
-        return uint16_t(word >> 16 | 0x40);
-    return uint16_t((word + 0x7fff + (word >> 16 & 1)) >> 16);
-}
-
-template <float (*from)(uint16_t), uint16_t (*to)(float)> struct Half {
-    static void sum(void *in, void *inout, int *count, Type *)
-    {
-        auto *a = static_cast<uint16_t *>(in), *b = static_cast<uint16_t *>(inout);
-        for (int i = 0; i < *count; i++)
-            b[i] = to(from(b[i]) + from(a[i]));
-    }
-    static void max(void *in, void *inout, int *count, Type *)
-    {
-        auto *a = static_cast<uint16_t *>(in), *b = static_cast<uint16_t *>(inout);
-        for (int i = 0; i < *count; i++)
-            b[i] = from(b[i]) < from(a[i]) ? a[i] : b[i];
-    }
-    static void min(void *in, void *inout, int *count, Type *)
-    {
-        auto *a = static_cast<uint16_t *>(in), *b = static_cast<uint16_t *>(inout);
-        for (int i = 0; i < *count; i++)
-            b[i] = from(a[i]) < from(b[i]) ? a[i] : b[i];
-    }
-};
-
-bool less(const float *a, const float *b)
-{
-    return a[0] < b[0] || (a[0] == b[0] && a[1] < b[1]);
-}
-
-template <bool larger> void complex_extreme(void *in, void *inout, int *count, Type *)
-{
-    auto *a = static_cast<float *>(in), *b = static_cast<float *>(inout);
-    for (int i = 0; i < 2 * *count; i += 2)
-        if (larger ? less(b + i, a + i) : less(a + i, b + i))
-            std::memcpy(b + i, a + i, 2 * sizeof(float));
-}
-
-// Neither commutes nor is known: twice the left one, and the right one.
-void left_twice(void *in, void *inout, int *count, Type *)
-{
-    auto *a = static_cast<int32_t *>(in), *b = static_cast<int32_t *>(inout);
-    for (int i = 0; i < *count; i++)
-        b[i] = 2 * a[i] + b[i];
-}
+// ---- the beginning ----
 
 void begin()
 {
@@ -407,6 +323,89 @@ void splits()
     }
 }
 
+// ---- groups that are dropped while they are in use; each rank alone ----
+
+// Drops so many new groups that the oldest dropped ones are freed, whoever may have something queued on them.
+void drop_many(Comm parent)
+{
+    for (int i = 0; i < 1100; i++) {
+        Comm some;
+        mpi.split(parent, 0, 0, &some);
+        mpi.free(&some);
+    }
+}
+
+void wait_until_asleep(pid_t thread)
+{
+    for (std::string word, state; state != "S";)
+        std::ifstream("/proc/self/task/" + std::to_string(thread) + "/stat") >> word >> word >> state;
+}
+
+// One in which a thread waits stays, and those that were dropped after it go.
+void drop_one_that_waits(Comm alone)
+{
+    Comm waiting, after;
+    mpi.split(alone, 0, 0, &waiting);
+    mpi.split(alone, 0, 0, &after);
+    Comm of_waiting = waiting, of_after = after;
+    std::atomic<pid_t> thread{ 0 };
+    std::thread stream([&thread, of_waiting] {
+        int32_t word = 0;
+        Status status;
+        thread = gettid();
+        mpi.recv(&word, 1, mpi.int32, 0, -1, of_waiting, &status);
+        CHECK(word == 7);
+    });
+    while (!thread)
+        std::this_thread::yield();
+    wait_until_asleep(thread);
+    mpi.free(&waiting);
+    mpi.free(&after);
+    drop_many(alone);
+    CHECK(error_of([&] { sum_of_ones(of_after); }).find("dropped long ago") != std::string::npos);
+    int32_t word = 7;
+    mpi.send(&word, 1, mpi.int32, 0, 0, of_waiting);
+    stream.join();
+    drop_many(alone);
+    CHECK(error_of([&] { sum_of_ones(of_waiting); }).find("dropped long ago") != std::string::npos);
+}
+
+// One on which a thread operates without end: it is freed between two operations, never within one.
+void drop_one_that_operates(Comm alone)
+{
+    Comm used;
+    mpi.split(alone, 0, 0, &used);
+    std::atomic<bool> begun{ false }, ended{ false };
+    std::thread stream([&, used] {
+        std::string text;
+        while (text.empty())
+            text = error_of([&] {
+                int32_t one = 1, sum = 0;
+                mpi.all_reduce(&one, &sum, 1, mpi.int32, ops.product, used);
+                mpi.all_gather(in_place, 1, mpi.int32, &sum, 1, mpi.int32, used);
+                CHECK(sum_of_ones(used) == 1 && sum == 1);
+                begun = true;
+            });
+        CHECK(text.find("dropped long ago") != std::string::npos);
+        ended = true;
+    });
+    while (!begun)
+        std::this_thread::yield();
+    mpi.free(&used);
+    while (!ended)
+        drop_many(alone);
+    stream.join();
+}
+
+void in_use()
+{
+    Comm alone;
+    mpi.split(mpi.world, rank_, 0, &alone);
+    drop_one_that_waits(alone);
+    for (int i = 0; i < 20; i++)
+        drop_one_that_operates(alone);
+}
+
 void threads()
 {
     std::vector<Comm> comms(4);
@@ -485,8 +484,8 @@ int main(int argc, char **argv)
         const char *name;
         void (*run)();
     } cases[] = { { "reductions", reductions }, { "messages", messages }, { "splits", splits },
-                  { "threads", threads },       { "after", after_the_end }, { "errors", errors },
-                  { "death", death } };
+                  { "in_use", in_use },         { "threads", threads },   { "after", after_the_end },
+                  { "errors", errors },         { "death", death } };
 
     begin();
     for (const auto &one : cases)

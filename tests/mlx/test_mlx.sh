@@ -24,7 +24,7 @@ expect() {
 }
 
 for ranks in ${MLX_RANKS:-2 5}; do
-    for case in reductions messages splits threads after errors; do
+    for case in reductions messages splits in_use threads after errors; do
         expect 0 "$case: done" "$TEST_COMMAND" run --mlx -n $ranks -- "$MLX_CLIENT" $case
     done
 done
