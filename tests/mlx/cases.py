@@ -7,6 +7,7 @@ native group (TEST_MLX_NATIVE set: import muster.mlx), and those of the native g
 import os
 import signal
 import sys
+import threading
 
 import mlx.core as mx
 import mlx.nn as nn
@@ -305,6 +306,26 @@ def native_one_group_on_two_streams(world):
         mx.eval(a, b, c)
         assert a[0].item() == turn * world.size() and b[0].item() == (1000 + turn) * world.size()
         assert c[4].item() == world.size() - 1
+
+
+@case
+def native_one_stream_from_two_threads(world):
+    """Which thread is first is another one on each rank, so both are alike."""
+    stream, x, sums = mx.new_thread_unsafe_stream(mx.cpu), mx.ones(3), []
+    mx.eval(x)
+
+    def work():
+        with mx.stream(stream):
+            for _ in range(1000):
+                sums.append(dist.all_sum(x))
+                mx.eval(sums[-1])
+
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(sums) == 2000 and all(x.tolist() == [world.size()] * 3 for x in sums)
 
 
 @case

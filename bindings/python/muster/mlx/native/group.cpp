@@ -90,6 +90,7 @@ class Members
     }
 
     muster_group *const group;
+    std::mutex dispatching;
     Turns collectives, sends, receives;
 };
 
@@ -176,9 +177,12 @@ class Group : public mx::distributed::detail::GroupImpl
                   op](muster_group *group) { return muster_all_reduce(from, to, count, dtype, op, group); });
     }
 
-    // MLX keeps the arrays of what it has given to a stream until that is done, so pointers are enough.
+    // MLX keeps the arrays of what it has given to a stream until that is done, so pointers are enough. To take a
+    // turn and to give it to the stream is one step: two threads' could else lie there in the other order, and
+    // the first wait for the second for ever.
     template <typename Call> void dispatch(mx::Stream stream, Turns &turns, const char *operation, Call call)
     {
+        std::lock_guard<std::mutex> held(members_->dispatching);
         auto turn = std::make_shared<Turns::Turn>(turns);
 
         mx::cpu::get_command_encoder(stream).dispatch(
