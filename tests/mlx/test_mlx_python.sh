@@ -71,6 +71,13 @@ expect 0 "lm_tensor_parallel lm_pipeline" $run -n 4 -- "$python" "$cases"
 expect 137 death $run -n 4 --on-failure continue -- "$python" "$cases"
 [ "$(grep -c "told" "$work/out")" -eq 3 ] || fail "a dead rank: not all others were told"
 
+init=$TEST_SOURCE/tests/mlx/init.py
+checks=$((checks + 2))
+timeout 300 $run -n 2 -- "$python" "$init" interrupted "$work/interrupted" >"$work/out" 2>&1 </dev/null ||
+    fail "a signal handler that raises in init"
+grep -q "interrupted: done" "$work/out" || fail "a signal handler that raises in init: not what it raised"
+expect 0 alone $run -n 1 -- "$python" "$init"
+
 # One that is killed while it compiles leaves its lock to the next, which leaves nothing of it.
 checks=$((checks + 1))
 mkdir "$work/fake" "$work/killed"
@@ -90,6 +97,12 @@ fi
 wait $first 2>/dev/null
 env XDG_CACHE_HOME="$work/killed" timeout 300 "$python" -c 'import muster.mlx' >"$work/out" 2>&1 || fail "after a killed build"
 [ "$(find "$work/killed" -type f | wc -l)" -eq 1 ] || fail "a killed build has left something"
+
+# What does not load is an ImportError, as programs expect of an import.
+checks=$((checks + 1))
+find "$work/killed" -name mlx.so -exec cp "$cases" {} \;
+env XDG_CACHE_HOME="$work/killed" "$python" -c 'import muster.mlx' >"$work/out" 2>&1
+grep -q "^ImportError: muster.mlx: .*mlx.so" "$work/out" || fail "a library that does not load: not that sentence"
 
 checks=$((checks + 1))
 env CXX=/none PATH=/none "$python" -c 'import muster.mlx' >"$work/out" 2>&1

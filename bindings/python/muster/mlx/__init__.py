@@ -10,6 +10,7 @@ mx.distributed are taken from there one by one. A program that can import nothin
 
 import ctypes
 import functools
+import hashlib
 import importlib.metadata
 import os
 import pathlib
@@ -24,6 +25,18 @@ from .. import _native
 __all__ = ["world"]
 
 
+# What of MLX's C++ interface group.cpp uses: a build of MLX may have it otherwise under the same version.
+_HEADERS = ("distributed/distributed_impl.h", "distributed/distributed.h", "backend/cpu/encoder.h", "scheduler.h", "array.h")
+
+
+def _digest(headers):
+    digest = hashlib.sha256()
+    for name in _HEADERS:
+        if (headers / name).exists():
+            digest.update(name.encode() + b"\0" + (headers / name).read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
 def _open():
     home = pathlib.Path(mx.__file__).parent
     here = pathlib.Path(__file__).resolve().parent
@@ -32,9 +45,12 @@ def _open():
                           "MLX's wheel: pip install 'mlx[cpu]'")
     path = _native.library(
         "muster.mlx", [here / "native" / "group.cpp"], f"MLX {importlib.metadata.version('mlx')}",
-        ["-std=c++20", "-isystem", str(home / "include")],
+        ["-std=c++20", f"-DMUSTER_MLX_HEADERS={_digest(home / 'include' / 'mlx')}", "-isystem", str(home / "include")],
         [f"-L{home / 'lib'}", "-l:libmlx.so"])
-    return ctypes.CDLL(path)
+    try:
+        return ctypes.CDLL(path)
+    except OSError as error:
+        raise ImportError(f"muster.mlx: {error}") from error
 
 
 _library = _open()
@@ -59,12 +75,15 @@ def world(strict=False):
     if _world is None or (strict and _world.size() == 1):
         group = _original["init"](backend="jaccl")  # an object of MLX's type, to be made the world
         sentence = ctypes.create_string_buffer(1000)
-        failed = _library.muster_mlx_become_world(
-            ctypes.c_void_p(id(group)), ctypes.c_size_t(type(group).__basicsize__), ctypes.c_bool(strict), sentence,
-            ctypes.c_size_t(len(sentence)))
+        try:
+            failed = _library.muster_mlx_become_world(
+                ctypes.c_void_p(id(group)), ctypes.c_size_t(type(group).__basicsize__), ctypes.c_bool(strict), sentence,
+                ctypes.c_size_t(len(sentence)))
+        except SystemError as error:  # ctypes: a signal handler has raised while it waited
+            raise (error.__cause__ or error) from None
         if failed:
             raise (ValueError if failed == 2 else RuntimeError)(sentence.value.decode(errors="replace"))
-        _world = group
+        _world = _world or group
     return _world
 
 
@@ -72,7 +91,8 @@ def world(strict=False):
 def _init(strict=False, backend="any", *, all_gather_factory=None):
     if all_gather_factory is None and _is_ours(backend):
         return world(strict)
-    return _original["init"](strict, backend, all_gather_factory=all_gather_factory)
+    more = {} if all_gather_factory is None else {"all_gather_factory": all_gather_factory}
+    return _original["init"](strict, backend, **more)  # versions of MLX are without it
 
 
 @functools.wraps(_original["is_available"])

@@ -177,9 +177,9 @@ class Group : public mx::distributed::detail::GroupImpl
                   op](muster_group *group) { return muster_all_reduce(from, to, count, dtype, op, group); });
     }
 
-    // MLX keeps the arrays of what it has given to a stream until that is done, so pointers are enough. To take a
-    // turn and to give it to the stream is one step: two threads' could else lie there in the other order, and
-    // the first wait for the second for ever.
+    // MLX keeps the arrays of what it has given to a stream until that is done, so pointers are enough. To
+    // take a turn and to give it to the stream is one step: two threads' could else lie there in the other
+    // order, and the first wait for the second for ever.
     template <typename Call> void dispatch(mx::Stream stream, Turns &turns, const char *operation, Call call)
     {
         std::lock_guard<std::mutex> held(members_->dispatching);
@@ -208,13 +208,17 @@ std::shared_ptr<Group> world(bool strict)
     static auto &made = *new std::shared_ptr<Group>; // never freed: streams may run until the process ends
     std::lock_guard<std::mutex> held(lock);
 
-    if (!made || (strict && made->size() == 1)) {
-        muster_group *all = nullptr, *copy = nullptr;
-        check(muster_init(strict, nullptr, &all), "init");
-        check(muster_group_dup(all, &copy), "init");
-        muster_group_set_interrupt(copy, nullptr, nullptr);
-        made = std::make_shared<Group>(copy);
+    if (made && !strict)
+        return made;
+    muster_group *all = nullptr, *copy = nullptr;
+    check(muster_init(strict, nullptr, &all), "init");
+    if (made) {
+        muster_group_free(all);
+        return made;
     }
+    check(muster_group_dup(all, &copy), "init");
+    muster_group_set_interrupt(copy, nullptr, nullptr);
+    made = std::make_shared<Group>(copy);
     return made;
 }
 

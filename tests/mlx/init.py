@@ -1,0 +1,65 @@
+"""What mx.distributed.init does with muster.mlx while there is no world yet, and in a world of one.
+
+    muster run -n 2 -- python init.py interrupted FILE
+    muster run -n 1 -- python init.py alone
+"""
+
+import os
+import signal
+import sys
+import time
+import types
+
+import mlx.core as mx
+import muster.mlx
+
+dist = mx.distributed
+
+
+class Interrupted(BaseException):
+    pass
+
+
+def interrupted(path):
+    """A signal handler that raises ends the wait for the other rank, which does not come before that, with what it has
+    raised. The other sees by the file that it has been."""
+    if os.environ["MUSTER_RANK"] == "1":
+        while not os.path.exists(path):
+            time.sleep(0.01)
+        return
+    begun, become = [], muster.mlx._library.muster_mlx_become_world
+
+    def begin(*arguments):
+        begun.append(True)
+        return become(*arguments)
+
+    def handler(number, frame):
+        if begun:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            raise Interrupted
+
+    muster.mlx._library = types.SimpleNamespace(muster_mlx_become_world=begin)
+    signal.signal(signal.SIGALRM, handler)
+    signal.setitimer(signal.ITIMER_REAL, 0.05, 0.05)
+    try:
+        dist.init()
+    except Interrupted as error:
+        assert error.__cause__ is None and error.__suppress_context__
+        print("interrupted: done", flush=True)
+    finally:
+        open(path, "w").close()
+
+
+def alone():
+    """One group, however often and strictly one asks; and MLX's own init may be one without all_gather_factory=."""
+    world = dist.init(backend="muster")
+    assert world.size() == 1
+    for _ in range(3):
+        assert dist.init(strict=True, backend="muster") is world and muster.mlx.world() is world
+    muster.mlx._original["init"] = lambda strict, backend: (strict, backend)
+    assert dist.init(backend="none") == (False, "none")
+    print("alone: done", flush=True)
+
+
+if __name__ == "__main__":
+    {"interrupted": interrupted, "alone": alone}[sys.argv[1]](*sys.argv[2:])
