@@ -5,8 +5,10 @@
 """
 
 import os
+import pathlib
 import signal
 import sys
+import tempfile
 import time
 import types
 
@@ -36,7 +38,7 @@ def interrupted(path):
     def handler(number, frame):
         if begun:
             signal.setitimer(signal.ITIMER_REAL, 0)
-            raise Interrupted
+            raise Interrupted from ValueError("its own cause")
 
     muster.mlx._library = types.SimpleNamespace(muster_mlx_become_world=begin)
     signal.signal(signal.SIGALRM, handler)
@@ -44,10 +46,23 @@ def interrupted(path):
     try:
         dist.init()
     except Interrupted as error:
-        assert error.__cause__ is None and error.__suppress_context__
+        assert isinstance(error.__cause__, ValueError)
         print("interrupted: done", flush=True)
     finally:
         open(path, "w").close()
+
+
+def other_headers(path):
+    """Another MLX of the same version is another to compile for."""
+    known = pathlib.Path(mx.__file__).parent / "include" / "mlx"
+    for name in muster.mlx._HEADERS:
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        (path / name).write_bytes((known / name).read_bytes())
+    assert muster.mlx._digest(path) == muster.mlx._digest(known)
+    for name in muster.mlx._HEADERS:
+        before = muster.mlx._digest(path)
+        (path / name).write_text("// another")
+        assert muster.mlx._digest(path) != before
 
 
 def alone():
@@ -58,6 +73,8 @@ def alone():
         assert dist.init(strict=True, backend="muster") is world and muster.mlx.world() is world
     muster.mlx._original["init"] = lambda strict, backend: (strict, backend)
     assert dist.init(backend="none") == (False, "none")
+    with tempfile.TemporaryDirectory() as path:
+        other_headers(pathlib.Path(path))
     print("alone: done", flush=True)
 
 

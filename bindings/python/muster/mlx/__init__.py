@@ -26,7 +26,8 @@ __all__ = ["world"]
 
 
 # What of MLX's C++ interface group.cpp uses: a build of MLX may have it otherwise under the same version.
-_HEADERS = ("distributed/distributed_impl.h", "distributed/distributed.h", "backend/cpu/encoder.h", "scheduler.h", "array.h")
+_HEADERS = ("distributed/distributed_impl.h", "distributed/distributed.h", "backend/cpu/encoder.h", "scheduler.h",
+            "array.h")
 
 
 def _digest(headers):
@@ -80,7 +81,8 @@ def world(strict=False):
                 ctypes.c_void_p(id(group)), ctypes.c_size_t(type(group).__basicsize__), ctypes.c_bool(strict), sentence,
                 ctypes.c_size_t(len(sentence)))
         except SystemError as error:  # ctypes: a signal handler has raised while it waited
-            raise (error.__cause__ or error) from None
+            raised = error.__cause__ or error
+            raise raised from raised.__cause__
         if failed:
             raise (ValueError if failed == 2 else RuntimeError)(sentence.value.decode(errors="replace"))
         _world = _world or group
