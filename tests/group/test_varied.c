@@ -9,7 +9,7 @@
 #include "tests/harness/counts.h"
 #include "tests/harness/ranks.h"
 
-#define RANKS_MAX 8
+#define RANKS_MAX 12
 
 /* ---- counts and places ---- */
 
@@ -291,6 +291,37 @@ START_TEST(test_movers_of_much)
 }
 END_TEST
 
+/* More ranks than a payload has places of blocks for: those come in the stream, in its first window. */
+static int move_among_many(muster_group *world, void *arg)
+{
+    static const size_t most[] = { 1, 150, 3000, 20001 };
+    int rank = muster_group_rank(world), number = 0;
+
+    (void)arg;
+    for (pattern pattern = 0; pattern < PATTERNS; pattern++)
+        for (size_t i = 0; i < sizeof most / sizeof most[0]; i++, number++) {
+            int arena = number % 3;
+            scene scene = { .mover = ALL_TO_ALLV,
+                            .pattern = pattern,
+                            .order = (order)(number % ORDERS),
+                            .most = most[i],
+                            .dtype = MUSTER_INT8,
+                            .in_arena = arena == 1 || (arena == 2 && rank % 2) };
+
+            if (run_scene(world, &scene))
+                return 1;
+        }
+    return 0;
+}
+
+START_TEST(test_movers_among_many)
+{
+    run_ranks_with((rank_options){ .size = 12, .mode = RANKS_AS_THREADS, .staging_bytes = 65536 },
+                   move_among_many, NULL);
+    run_ranks(10, RANKS_AS_THREADS, move_among_many, NULL);
+}
+END_TEST
+
 /* ---- buffers that lie between each other; no buffers; what only the root knows ---- */
 
 static int interleave(muster_group *world, void *arg)
@@ -397,6 +428,7 @@ int main(void)
     tcase_set_timeout(tests, TEST_TIMEOUT_S);
     tcase_add_test(tests, test_movers);
     tcase_add_test(tests, test_movers_of_much);
+    tcase_add_test(tests, test_movers_among_many);
     tcase_add_test(tests, test_counts_that_change);
     tcase_add_test(tests, test_interleaved_and_empty_buffers);
     tcase_add_test(tests, test_broadcast_of_what_only_the_root_knows);

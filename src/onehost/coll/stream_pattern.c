@@ -2,11 +2,11 @@
  * The stream pattern, for all_gatherv, gatherv, scatterv and all_to_allv.
  *
  * Each rank's stream (varied.h) is what it gives to the others: its block, where all get the same; otherwise
- * a table of where each rank's block begins, and the blocks one behind the other. Per round each rank stages
- * the next window of its stream, all do one round, and each rank copies what is for it in the others'
- * windows; as many rounds as the longest stream takes. An input in the arena is read there after the first
- * round, with one more round at the end; then the table says where in it each block is. So how much is staged
- * depends on what a rank gives in all, and not on the largest of its blocks.
+ * a table of where each rank's block begins, unless it came with the head, and the blocks one behind the
+ * other. Per round each rank stages the next window of its stream, all do one round, and each rank copies
+ * what is for it in the others' windows; as many rounds as the longest stream takes. An input in the arena is
+ * read there after the first round, with one more round at the end; then the table says where in it each
+ * block is. So how much is staged depends on what a rank gives in all, and not on the largest of its blocks.
  *
  * Cost, for a rank that gives G bytes and takes T: one synchronisation for each window of the longest stream,
  * 2 G bytes of traffic to stage and 2 T to copy; 2 p hashes for the balance, and p numbers of the table.
@@ -59,7 +59,8 @@ static void stage_window(const mst_call *call, const mst_varied *varied, const w
         stage_part(call, window, 0, in, head->bytes);
         return;
     }
-    stage_part(call, window, 0, varied->table, (size_t)size * sizeof varied->table[0]);
+    if (!varied->is_beside)
+        stage_part(call, window, 0, varied->table, (size_t)size * sizeof varied->table[0]);
     for (int rank = 0; rank < size && !head->in_offset; rank++)
         if (rank != own)
             stage_part(call, window, varied->table[rank], in + mst_varied_at(varied->in_at, rank),
@@ -73,7 +74,7 @@ static bool learn_place(const mst_call *call, mst_varied *varied, int rank, cons
 {
     uint64_t entry = (uint64_t)call->group->base.rank * sizeof(uint64_t);
 
-    if (!varied->is_tabled)
+    if (!varied->is_tabled || varied->is_beside)
         return window->first;
     if (cut(window, entry, sizeof(uint64_t)).bytes == 0)
         return false;

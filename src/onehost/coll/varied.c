@@ -9,7 +9,8 @@
 #include "src/onehost/coll/round.h"
 #include "src/onehost/coll/view.h"
 
-#define ALIGNED_BYTES_MIN 4096 /* of a stream: a smaller one has no bytes to spare */
+#define ALIGNED_BYTES_MIN 4096              /* of a stream: a smaller one has no bytes to spare */
+#define TABLE_BEGIN sizeof(mst_varied_head) /* of one in a payload */
 
 static_assert(MST_RANKS_MAX <= MST_BLOCKS_MAX, "blocks.h must sort the blocks of all ranks");
 
@@ -68,6 +69,21 @@ uint64_t mst_varied_in_offset(const mst_call *call, size_t needed, size_t *begin
                                  (size.end - size.begin) * request->element_bytes);
 }
 
+/* A table in the stream is read before a block can be, one line more to wait for. A short one comes with the
+ * head, in a line that is awaited anyway. What follows keeps the alignment of elements. */
+static void place_table(mst_varied *varied, size_t size)
+{
+    size_t behind = TABLE_BEGIN + size * sizeof(uint64_t);
+
+    varied->is_beside = varied->is_tabled && behind <= MST_PAYLOAD_BYTES;
+    varied->payload_begin = ((varied->is_beside ? behind : TABLE_BEGIN) + 15) / 16 * 16;
+}
+
+static size_t table_in_stream(const mst_varied *varied, size_t size)
+{
+    return varied->is_beside ? 0 : size * sizeof(uint64_t);
+}
+
 /* Blocks follow the table from the next rank's on, and end with that of the rank before ours: so each rank
  * has its block in another window, and none waits for all the others to take theirs. In a large stream
  * the first begins with a line, and so do the others if blocks are whole lines: copies between lines that do
@@ -75,7 +91,7 @@ uint64_t mst_varied_in_offset(const mst_call *call, size_t needed, size_t *begin
 static size_t fill_table(const mst_call *call, mst_varied *varied, size_t needed)
 {
     int size = call->group->base.size;
-    size_t at = (size_t)size * sizeof(uint64_t);
+    size_t at = table_in_stream(varied, (size_t)size);
 
     if (needed >= ALIGNED_BYTES_MIN)
         at = (at + MST_CACHE_LINE_BYTES - 1) / MST_CACHE_LINE_BYTES * MST_CACHE_LINE_BYTES;
@@ -110,16 +126,16 @@ static void plan_stream(mst_call *call, mst_varied *varied, mst_varied_head *hea
     head->bytes = head->in_offset ? 0 : needed;
     if (!varied->is_tabled || needed == 0)
         return;
-    head->bytes = head->in_offset ? (size_t)size * sizeof(uint64_t) : fill_table(call, varied, needed);
+    head->bytes = head->in_offset ? table_in_stream(varied, (size_t)size) : fill_table(call, varied, needed);
     for (int rank = 0; head->in_offset && rank < size; rank++)
         varied->table[rank] = mst_varied_at(varied->in_at, rank) - begin;
 }
 
 /* ---- places ---- */
 
-static bool fits_payload(size_t bytes)
+static bool fits_payload(const mst_varied *varied, size_t bytes)
 {
-    return bytes <= MST_PAYLOAD_BYTES - MST_VARIED_BEGIN;
+    return bytes <= MST_PAYLOAD_BYTES - varied->payload_begin;
 }
 
 /* Half of a slot, as for other collectives. */
@@ -146,7 +162,7 @@ static void choose_places(mst_call *call, const mst_varied *varied)
     call->plan.out_bytes = call->request->out_elements * call->request->element_bytes;
     call->plan.request = mst_round_request(call);
     mst_combine_plan(call);
-    call->plan.in_line = fits_payload(bytes);
+    call->plan.in_line = fits_payload(varied, bytes);
     call->plan.part = fits_small(call, bytes) ? MST_STAGING_SMALL : MST_STAGING_RING;
     call->plan.small = call->plan.part == MST_STAGING_SMALL;
 }
@@ -171,6 +187,7 @@ bool mst_varied_prepare(mst_call *call)
         call->plan = group->plan;
         return true;
     }
+    place_table(varied, (size_t)group->base.size);
     varied->in_at = place(call, shape->in, &request->in_blocks, varied->places);
     varied->out_at = place(call, shape->out, &request->out_blocks, varied->places + group->base.size);
     mst_varied_head *head = &varied->heads[group->base.rank];
@@ -187,6 +204,27 @@ bool mst_varied_prepare(mst_call *call)
 
 /* ---- the first round ---- */
 
+/* Writes our head, and what comes with it, into the payload. */
+static void write_head(const mst_call *call, const mst_varied *varied)
+{
+    size_t size = (size_t)call->group->base.size;
+    unsigned char *payload = mst_sequence_next(call->sequence)->payload;
+
+    memcpy(payload, &varied->heads[call->group->base.rank], sizeof varied->heads[0]);
+    if (varied->is_beside)
+        memcpy(payload + TABLE_BEGIN, varied->table, size * sizeof varied->table[0]);
+}
+
+static void read_head(const mst_call *call, mst_varied *varied, int rank)
+{
+    const unsigned char *payload = mst_sequence_arrival(call->sequence, rank)->payload; /* E2: read once */
+    size_t own = (size_t)call->group->base.rank;
+
+    memcpy(&varied->heads[rank], payload, sizeof varied->heads[0]);
+    if (varied->is_beside)
+        memcpy(&varied->from_at[rank], payload + TABLE_BEGIN + own * sizeof(uint64_t), sizeof(uint64_t));
+}
+
 /* Reads the heads of all, and advances staging. *balance: the sum of the balances. */
 static muster_status read_heads(mst_call *call, mst_varied *varied, uint64_t *balance)
 {
@@ -200,15 +238,14 @@ static muster_status read_heads(mst_call *call, mst_varied *varied, uint64_t *ba
         mst_varied_head *head = &varied->heads[rank];
 
         if (rank != group->base.rank) /* the peers have our own line now */
-            memcpy(head, mst_sequence_arrival(call->sequence, rank)->payload,
-                   sizeof *head); /* E2: read once */
+            read_head(call, varied, rank);
         if (check_of(head) != head->check)
             return mst_varied_damaged(call, rank);
         *balance += head->balance;
         varied->longest = head->bytes > varied->longest ? head->bytes : varied->longest;
         varied->any_in_arena |= head->in_offset != 0;
         call->views = varied->any_in_arena;
-        any_small |= !fits_payload(head->bytes) && fits_small(call, head->bytes);
+        any_small |= !fits_payload(varied, head->bytes) && fits_small(call, head->bytes);
     }
     varied->window = window_for(call, varied->longest);
     if (any_small)
@@ -225,9 +262,9 @@ muster_status mst_varied_meet(mst_call *call)
     const mst_varied_head *own = &varied->heads[call->group->base.rank];
     uint64_t balance;
 
-    memcpy(mst_sequence_next(call->sequence)->payload, own, sizeof *own);
+    write_head(call, varied);
     muster_status status =
-        mst_round_varied(call, MST_VARIED_BEGIN + (call->plan.in_line ? (size_t)own->bytes : 0));
+        mst_round_varied(call, varied->payload_begin + (call->plan.in_line ? (size_t)own->bytes : 0));
     if (status == MUSTER_OK)
         status = read_heads(call, varied, &balance);
     return status == MUSTER_OK && balance != 0 ? mst_varied_disagree(call) : status;
@@ -246,8 +283,8 @@ const unsigned char *mst_varied_slot(const mst_call *call, int rank, bool first)
     const mst_staging *staging = &call->group->staging;
     size_t bytes = call->group->varied->heads[rank].bytes;
 
-    if (first && fits_payload(bytes))
-        return mst_sequence_arrival(call->sequence, rank)->payload + MST_VARIED_BEGIN;
+    if (first && fits_payload(call->group->varied, bytes))
+        return mst_sequence_arrival(call->sequence, rank)->payload + call->group->varied->payload_begin;
     return mst_staging_last(staging, first && fits_small(call, bytes) ? MST_STAGING_SMALL : MST_STAGING_RING,
                             rank);
 }

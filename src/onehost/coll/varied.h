@@ -24,7 +24,9 @@ typedef struct mst_varied {
     mst_varied_head *heads; /* by rank; our own from the beginning, the others' after the first round */
     size_t window;          /* bytes of a stream per round in the ring */
     size_t longest;         /* after the first round: bytes of the longest stream */
-    bool is_tabled;         /* each rank gets another block: the stream begins with the table */
+    size_t payload_begin;   /* where in a payload the stream begins */
+    bool is_tabled;         /* each rank gets another block: the table comes before the blocks */
+    bool is_beside;         /* the table is short: it comes with the head, and not in the stream */
     bool any_in_arena;      /* after the first round: some rank's input is read in the arena */
 } mst_varied;
 
@@ -44,13 +46,10 @@ static inline size_t mst_varied_at(const size_t *places, int rank)
     return places ? places[rank] : 0;
 }
 
-/* Where in a payload the stream begins, behind its head: elements keep their alignment. */
-#define MST_VARIED_BEGIN ((sizeof(mst_varied_head) + 15) / 16 * 16)
-
 /* Where in the slot of the first round the stream begins. */
 static inline size_t mst_varied_begin(const mst_call *call)
 {
-    return call->plan.in_line ? MST_VARIED_BEGIN : 0;
+    return call->plan.in_line ? call->group->varied->payload_begin : 0;
 }
 
 /* The first round: compares the requests and the balances, and advances staging. */
