@@ -1081,10 +1081,10 @@ MUSTER_API muster_status muster_iprobe(int src, int tag, muster_group *group, bo
  * Messages match in the order in which sends and receives were started or called, and may be completed in any
  * order. Any number may be started; memory is the limit: NO_MEMORY, or NO_SPACE for the first message to a
  * rank, means that it was not started. A send whose bytes are buffered is over at once. What is not buffered
- * waits at the sender, in order. Started messages go on in every call of the rank on that group, whatever the
- * call is for, and while the rank waits in a call on any other group of its world. A started receive from
- * oneself can get any message that one sends later. Other errors: those of muster_send and muster_recv.
- * (MPI_Isend, MPI_Irecv)
+ * waits at the sender, in order. Started messages go on in every call of the rank on that group that
+ * communicates, waits or tests, and while the rank waits in a call on any other group of its world. A started
+ * receive from oneself can get any message that one sends later. Other errors: those of muster_send and
+ * muster_recv. (MPI_Isend, MPI_Irecv)
  *
  * Example, with both neighbours in a ring:
  *
