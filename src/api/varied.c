@@ -164,37 +164,64 @@ bool mst_varied_wrong(const muster_group *group, mst_request *request, char *why
 
 /* ---- calls that are repeated ---- */
 
-#define ARRAYS 4
+/* The blocks of one of the two buffers, if the request has them: their counts and displacements. */
+typedef struct arrays {
+    const mst_blocks *blocks; /* NULL: it has none */
+    size_t *kept;             /* where the group has those of its latest request: 2 numbers for each rank */
+} arrays;
 
-/* The request's arrays of a number for each rank; NULL: the request does not have that one. */
-static void find_arrays(const muster_group *group, const mst_request *request, const size_t *arrays[ARRAYS])
+static arrays arrays_of(const muster_group *group, const mst_request *request, bool is_out)
 {
     const mst_shape *shape = &mst_shapes[request->collective];
-    bool in = mst_span_varied(shape->in) && mst_span_has(shape->in, request->root, group->rank);
-    bool out = mst_span_varied(shape->out) && mst_span_has(shape->out, request->root, group->rank);
+    mst_span span = is_out ? shape->out : shape->in;
+    bool has = mst_span_varied(span) && mst_span_has(span, request->root, group->rank);
 
-    arrays[0] = in ? request->in_blocks.counts : NULL;
-    arrays[1] = in ? request->in_blocks.displacements : NULL;
-    arrays[2] = out ? request->out_blocks.counts : NULL;
-    arrays[3] = out ? request->out_blocks.displacements : NULL;
+    return (arrays){ !has     ? NULL
+                     : is_out ? &request->out_blocks
+                              : &request->in_blocks,
+                     group->latest_counts + (is_out ? 2 * (size_t)group->size : 0) };
+}
+
+/* Most groups are small, and a call of memcmp takes longer than a few comparisons. */
+static bool are_equal(const size_t *a, const size_t *b, size_t size)
+{
+    if (size > 16)
+        return memcmp(a, b, size * sizeof *a) == 0;
+    for (size_t i = 0; i < size; i++)
+        if (a[i] != b[i])
+            return false;
+    return true;
+}
+
+static bool are_kept(const arrays *now, const mst_blocks *before, size_t size)
+{
+    if (!now->blocks)
+        return true;
+    const size_t *counts = now->blocks->counts, *displacements = now->blocks->displacements;
+    return counts && are_equal(counts, now->kept, size) && !displacements == !before->displacements &&
+           (!displacements || are_equal(displacements, now->kept + size, size));
+}
+
+static void keep(const arrays *given, size_t size)
+{
+    if (given->blocks)
+        memcpy(given->kept, given->blocks->counts, size * sizeof *given->kept);
+    if (given->blocks && given->blocks->displacements)
+        memcpy(given->kept + size, given->blocks->displacements, size * sizeof *given->kept);
 }
 
 bool mst_varied_repeated(const muster_group *group, mst_request *request)
 {
     const mst_request *latest = &group->latest;
-    const size_t *now[ARRAYS], *before[ARRAYS];
+    arrays in = arrays_of(group, request, false), out = arrays_of(group, request, true);
     size_t size = (size_t)group->size;
 
-    find_arrays(group, request, now);
-    find_arrays(group, latest, before);
-    for (size_t i = 0; i < ARRAYS; i++)
-        if (!now[i] != !before[i] ||
-            (now[i] && memcmp(now[i], group->latest_counts + i * size, size * sizeof *now[i]) != 0))
-            return false;
+    if (!are_kept(&in, &latest->in_blocks, size) || !are_kept(&out, &latest->out_blocks, size))
+        return false;
     request->gives = latest->gives;
     request->takes = latest->takes;
-    request->gives.counts = latest->gives.counts ? now[0] : NULL;
-    request->takes.counts = latest->takes.counts ? now[2] : NULL;
+    request->gives.counts = latest->gives.counts ? request->in_blocks.counts : NULL;
+    request->takes.counts = latest->takes.counts ? request->out_blocks.counts : NULL;
     request->in_elements = latest->in_elements;
     request->out_elements = latest->out_elements;
     request->elements = latest->elements;
@@ -203,16 +230,14 @@ bool mst_varied_repeated(const muster_group *group, mst_request *request)
 
 bool mst_varied_remember(muster_group *group)
 {
-    const size_t *arrays[ARRAYS];
     size_t size = (size_t)group->size;
 
     if (!group->latest_counts)
-        group->latest_counts = malloc(ARRAYS * size * sizeof *group->latest_counts);
+        group->latest_counts = malloc(4 * size * sizeof *group->latest_counts);
     if (!group->latest_counts)
         return false;
-    find_arrays(group, &group->latest, arrays);
-    for (size_t i = 0; i < ARRAYS; i++)
-        if (arrays[i])
-            memcpy(group->latest_counts + i * size, arrays[i], size * sizeof *arrays[i]);
+    arrays in = arrays_of(group, &group->latest, false), out = arrays_of(group, &group->latest, true);
+    keep(&in, size);
+    keep(&out, size);
     return true;
 }

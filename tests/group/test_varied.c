@@ -378,9 +378,37 @@ static int change_counts(muster_group *world, void *arg)
     return 0;
 }
 
+/* Rank 0 repeats its call, while the others' counts change: its blocks lie elsewhere in their streams, and
+ * more or fewer bytes are staged. */
+static int change_counts_of_others(muster_group *world, void *arg)
+{
+    static const size_t between[] = { 1, 1, 5, 5, 300, 300, 4000, 2 };
+    int rank = muster_group_rank(world), size = muster_group_size(world);
+    enum { MOST = 4000 };
+    size_t counts[RANKS_MAX], at[RANKS_MAX];
+    int32_t *in = malloc(MOST * RANKS_MAX * sizeof *in), *out = malloc(MOST * RANKS_MAX * sizeof *out);
+
+    (void)arg;
+    for (int r = 0; r < size; r++)
+        at[r] = (size_t)r * MOST;
+    for (size_t round = 0; round < sizeof between / sizeof between[0]; round++) {
+        for (int r = 0; r < size; r++) {
+            counts[r] = rank == 0 || r == 0 ? 1 : between[round];
+            in[at[r]] = 1000 * rank + 100 * r + (int)round;
+        }
+        RANK_OK(world, muster_all_to_allv(in, counts, at, out, counts, at, MUSTER_INT32, world));
+        for (int r = 0; r < size; r++)
+            RANK_CHECK(world, out[at[r]] == 1000 * r + 100 * rank + (int)round);
+    }
+    free(in);
+    free(out);
+    return 0;
+}
+
 START_TEST(test_counts_that_change)
 {
     run_all_sizes(change_counts, NULL);
+    run_all_sizes(change_counts_of_others, NULL);
 }
 END_TEST
 

@@ -144,6 +144,36 @@ static muster_status take_window(const mst_call *call, mst_varied *varied, const
     return status;
 }
 
+/* Whether the first window has all, and no block has to be looked for in it: the usual call. */
+static bool is_whole(const mst_varied *varied)
+{
+    return varied->longest <= varied->window && !varied->any_in_arena &&
+           varied->is_tabled == varied->is_beside;
+}
+
+static muster_status take_whole(const mst_call *call, const mst_varied *varied)
+{
+    const mst_request *request = call->request;
+    int size = call->group->base.size, own = call->group->base.rank, rank = own;
+    size_t own_bytes = mst_counts_of(&request->takes, own) * request->element_bytes;
+
+    for (int i = 1; i < size; i++) {
+        rank = rank + 1 < size ? rank + 1 : 0;
+        size_t bytes = mst_counts_of(&request->takes, rank) * request->element_bytes;
+        uint64_t at = varied->is_tabled ? varied->from_at[rank] : 0, all = varied->heads[rank].bytes;
+
+        if (bytes == 0)
+            continue;
+        if (at > all || bytes > all - at)
+            return mst_varied_damaged(call, rank);
+        mst_deliver(call, mst_varied_at(varied->out_at, rank), mst_varied_slot(call, rank, true) + at, bytes);
+    }
+    if (own_bytes)
+        mst_deliver(call, mst_varied_at(varied->out_at, own),
+                    (const unsigned char *)request->in + mst_varied_at(varied->in_at, own), own_bytes);
+    return MUSTER_OK;
+}
+
 /* ---- all rounds ---- */
 
 muster_status mst_move_streams(mst_call *call)
@@ -155,6 +185,8 @@ muster_status mst_move_streams(mst_call *call)
     muster_status status = mst_varied_meet(call);
     if (status != MUSTER_OK)
         return status;
+    if (is_whole(varied))
+        return take_whole(call, varied);
     window.bytes = varied->window;
     status = take_window(call, varied, &window);
     if (varied->longest > varied->window)

@@ -75,6 +75,7 @@ static void place_table(mst_varied *varied, size_t size)
 {
     size_t behind = TABLE_BEGIN + size * sizeof(uint64_t);
 
+    memset(varied->from_at, 0xff, size * sizeof(uint64_t));
     varied->is_beside = varied->is_tabled && behind <= MST_PAYLOAD_BYTES;
     varied->payload_begin = ((varied->is_beside ? behind : TABLE_BEGIN) + 15) / 16 * 16;
 }
@@ -180,13 +181,12 @@ bool mst_varied_prepare(mst_call *call)
         group->plan.made = false;
         return false;
     }
-    varied->is_tabled = mst_span_varied(shape->in) && !shape->reduces;
-    if (varied->is_tabled)
-        memset(varied->from_at, 0xff, (size_t)group->base.size * sizeof(uint64_t));
     if (request->repeated && group->plan.made) {
         call->plan = group->plan;
         return true;
     }
+    varied->is_known = false;
+    varied->is_tabled = mst_span_varied(shape->in) && !shape->reduces;
     place_table(varied, (size_t)group->base.size);
     varied->in_at = place(call, shape->in, &request->in_blocks, varied->places);
     varied->out_at = place(call, shape->out, &request->out_blocks, varied->places + group->base.size);
@@ -225,49 +225,73 @@ static void read_head(const mst_call *call, mst_varied *varied, int rank)
         memcpy(&varied->from_at[rank], payload + TABLE_BEGIN + own * sizeof(uint64_t), sizeof(uint64_t));
 }
 
-/* Reads the heads of all, and advances staging. *balance: the sum of the balances. */
+/* Whether each peer's head is the one that was read in the latest call, which this one repeats: then all that
+ * was found out in that call holds. */
+static bool are_heads_known(const mst_call *call, const mst_varied *varied)
+{
+    size_t own = (size_t)call->group->base.rank;
+
+    for (int rank = 0; rank < call->group->base.size && varied->is_known; rank++) {
+        const unsigned char *payload = mst_sequence_arrival(call->sequence, rank)->payload; /* E2 */
+
+        if (rank != call->group->base.rank &&
+            (memcmp(payload, &varied->heads[rank], sizeof varied->heads[0]) != 0 ||
+             (varied->is_beside && memcmp(payload + TABLE_BEGIN + own * sizeof(uint64_t),
+                                          &varied->from_at[rank], sizeof(uint64_t)) != 0)))
+            return false;
+    }
+    return varied->is_known;
+}
+
+/* Reads the heads of all. *balance: the sum of the balances. */
 static muster_status read_heads(mst_call *call, mst_varied *varied, uint64_t *balance)
 {
-    mst_group *group = call->group;
-    bool any_small = false;
-
-    *balance = 0;
     varied->longest = 0;
-    varied->any_in_arena = false;
-    for (int rank = 0; rank < group->base.size; rank++) {
+    varied->any_in_arena = varied->any_small = false;
+    for (int rank = 0; rank < call->group->base.size; rank++) {
         mst_varied_head *head = &varied->heads[rank];
 
-        if (rank != group->base.rank) /* the peers have our own line now */
+        if (rank != call->group->base.rank) /* the peers have our own line now */
             read_head(call, varied, rank);
         if (check_of(head) != head->check)
             return mst_varied_damaged(call, rank);
         *balance += head->balance;
         varied->longest = head->bytes > varied->longest ? head->bytes : varied->longest;
         varied->any_in_arena |= head->in_offset != 0;
-        call->views = varied->any_in_arena;
-        any_small |= !fits_payload(varied, head->bytes) && fits_small(call, head->bytes);
+        varied->any_small |= !fits_payload(varied, head->bytes) && fits_small(call, head->bytes);
     }
     varied->window = window_for(call, varied->longest);
-    if (any_small)
-        mst_staging_turn(&group->staging, MST_STAGING_SMALL, 0);
-    if (!fits_small(call, varied->longest))
-        mst_staging_turn(&group->staging, MST_STAGING_RING,
-                         varied->longest < varied->window ? varied->longest : varied->window);
+    varied->is_known = *balance == 0;
     return MUSTER_OK;
+}
+
+static void turn_staging(const mst_call *call, const mst_varied *varied)
+{
+    mst_staging *staging = &call->group->staging;
+
+    if (varied->any_small)
+        mst_staging_turn(staging, MST_STAGING_SMALL, 0);
+    if (!fits_small(call, varied->longest))
+        mst_staging_turn(staging, MST_STAGING_RING,
+                         varied->longest < varied->window ? varied->longest : varied->window);
 }
 
 muster_status mst_varied_meet(mst_call *call)
 {
     mst_varied *varied = call->group->varied;
     const mst_varied_head *own = &varied->heads[call->group->base.rank];
-    uint64_t balance;
+    uint64_t balance = 0;
 
     write_head(call, varied);
     muster_status status =
         mst_round_varied(call, varied->payload_begin + (call->plan.in_line ? (size_t)own->bytes : 0));
-    if (status == MUSTER_OK)
+    if (status == MUSTER_OK && !are_heads_known(call, varied))
         status = read_heads(call, varied, &balance);
-    return status == MUSTER_OK && balance != 0 ? mst_varied_disagree(call) : status;
+    if (status != MUSTER_OK)
+        return status;
+    call->views = varied->any_in_arena;
+    turn_staging(call, varied);
+    return balance == 0 ? MUSTER_OK : mst_varied_disagree(call);
 }
 
 muster_status mst_varied_end(mst_call *call)

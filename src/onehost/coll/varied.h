@@ -28,6 +28,8 @@ typedef struct mst_varied {
     bool is_tabled;         /* each rank gets another block: the table comes before the blocks */
     bool is_beside;         /* the table is short: it comes with the head, and not in the stream */
     bool any_in_arena;      /* after the first round: some rank's input is read in the arena */
+    bool any_small;         /* likewise: some rank has used its small slot */
+    bool is_known;          /* what is known after the first round was found by a call equal to this one */
 } mst_varied;
 
 /* Bytes that the others need of our input, each counted once; of what is reduced, our own block counts, too,
