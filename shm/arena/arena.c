@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shm/arena/check.h"
 #include "shm/arena/memory.h"
 #include "shm/base/atomic.h"
 #include "shm/base/error.h"
@@ -17,8 +18,6 @@ static_assert(MST_THRESHOLD_COUNT <= MST_THRESHOLDS_MAX, "the header has a place
 #define SLOT_BYTES_ALL (1024 * 1024) /* per round, staged by all ranks of the world together */
 #define SLOT_BYTES_MIN (32 * 1024)
 #define SLOT_BYTES_MAX (512 * 1024)
-#define STAGING_BYTES_MIN 8192 /* a slot (staging.h) holds at least one element of every rank */
-#define STAGING_BYTES_MAX (256ULL << 20)
 
 static uint64_t default_staging_bytes(int size)
 {
@@ -97,10 +96,11 @@ static muster_status plan_header(const mst_arena_plan *plan, mst_header *header)
             "lower MUSTER_ARENA_BYTES, or %s",
             (unsigned long long)(wanted >> 20), (unsigned long long)(limit >> 20), remedy(wanted));
     staging = (staging + 2 * MST_EXTENT_UNIT - 1) / (2 * MST_EXTENT_UNIT) * (2 * MST_EXTENT_UNIT);
-    if (staging < STAGING_BYTES_MIN || staging < 5 * 16 * (uint64_t)plan->size || staging > STAGING_BYTES_MAX)
+    if (staging < MST_STAGING_BYTES_MIN || staging < 5 * 16 * (uint64_t)plan->size ||
+        staging > MST_STAGING_BYTES_MAX)
         return mst_fail(MUSTER_ERR_INVALID, "staging of %llu bytes per rank is not between %d and %llu",
-                        (unsigned long long)staging, STAGING_BYTES_MIN,
-                        (unsigned long long)STAGING_BYTES_MAX);
+                        (unsigned long long)staging, MST_STAGING_BYTES_MIN,
+                        (unsigned long long)MST_STAGING_BYTES_MAX);
     uint64_t entries = mst_layout_arena_bytes(seats, 0);
     header->region_bytes = odd_pages((wanted - entries) / seats);
     header->arena_bytes = mst_layout_arena_bytes(seats, header->region_bytes);
@@ -196,62 +196,7 @@ muster_status mst_arena_create(const mst_arena_plan *plan, mst_arena **arena)
     return status;
 }
 
-/* ---- checking ---- */
-
-static muster_status check_object(int fd, mst_os_object_info *info)
-{
-    int error = mst_os_object_info_get(fd, info);
-
-    if (error)
-        return mst_fail(
-            MUSTER_ERR_BAD_ARENA,
-            "descriptor %d is not open here; ranks must inherit it from muster run or "
-            "muster_launch (does a wrapper close descriptors, or has a rank executed this program?)",
-            fd);
-    if (!info->regular)
-        return mst_fail(MUSTER_ERR_BAD_ARENA, "descriptor %d is not a shared memory object", fd);
-    if (!info->mine)
-        return mst_fail(MUSTER_ERR_PERMISSION, "the arena belongs to user %u, not to this one",
-                        info->owner_uid);
-    if (!info->private_mode)
-        return mst_fail(MUSTER_ERR_PERMISSION,
-                        "the arena has mode %04o; only 0600 keeps other users out of it", info->mode);
-    return MUSTER_OK;
-}
-
-static muster_status check_header(const mst_header *header, const mst_os_object_info *info, int size)
-{
-    mst_thresholds thresholds;
-
-    if (header->ready != MST_READY_MAGIC)
-        return mst_fail(MUSTER_ERR_BAD_ARENA, "this is not a muster arena, or it is unfinished");
-    if (header->version != MST_LAYOUT_VERSION || header->fingerprint != mst_layout_fingerprint())
-        return mst_fail(MUSTER_ERR_BAD_ARENA,
-                        "the arena has layout version %u (fingerprint %016llx) and this library has %u "
-                        "(%016llx); all ranks and the launcher must use the same muster",
-                        header->version, (unsigned long long)header->fingerprint, MST_LAYOUT_VERSION,
-                        (unsigned long long)mst_layout_fingerprint());
-    if (header->size != (uint32_t)size)
-        return mst_fail(MUSTER_ERR_INVALID, "the arena is for %u rank%s, but this rank was told %d",
-                        header->size, header->size == 1 ? "" : "s", size);
-    if (header->kind > MST_ARENA_HUGE || (header->kind == MST_ARENA_HUGE && info->linked) ||
-        (header->kind == MST_ARENA_SEALED && !info->sealed))
-        return mst_fail(MUSTER_ERR_BAD_ARENA, "the arena is not sealed: it could shrink under its ranks");
-    if (header->arena_bytes != info->bytes || header->region_bytes < MST_REGION_BYTES_MIN ||
-        header->region_bytes > info->bytes || header->region_bytes % MST_PAGE ||
-        header->seats < header->size || header->seats > MST_RANKS_MAX ||
-        mst_layout_arena_bytes(header->seats, header->region_bytes) != info->bytes ||
-        header->staging_bytes < STAGING_BYTES_MIN || header->staging_bytes > STAGING_BYTES_MAX ||
-        header->staging_bytes % (2 * MST_EXTENT_UNIT) || header->staging_bytes > header->region_bytes / 2)
-        return mst_fail(MUSTER_ERR_BAD_ARENA,
-                        "the arena's size does not fit its header (%llu bytes, %llu claimed): it is damaged",
-                        (unsigned long long)info->bytes, (unsigned long long)header->arena_bytes);
-    memcpy(&thresholds, header->thresholds, sizeof thresholds);
-    if (!mst_thresholds_make_sense(&thresholds))
-        return mst_fail(MUSTER_ERR_BAD_ARENA,
-                        "the arena's thresholds are not such as its creator writes: it is damaged");
-    return MUSTER_OK;
-}
+/* ---- mapping ---- */
 
 /* Maps as much of each heap as the address space allows; all members then use only that much. */
 static muster_status map_prefixes(int fd, mst_geometry *geometry)
@@ -289,17 +234,9 @@ static muster_status map_all(int fd, mst_geometry *geometry)
 
 muster_status mst_arena_map(int fd, int size, mst_arena **arena)
 {
-    mst_os_object_info info;
-    mst_header header; /* a private copy, checked once; the original is not read again */
+    mst_header header;
 
-    muster_status status = check_object(fd, &info);
-    if (status != MUSTER_OK)
-        return status;
-    int error = mst_os_object_read(fd, 0, &header, sizeof header);
-    if (error)
-        return mst_fail(MUSTER_ERR_BAD_ARENA, "this is not a muster arena: it has %llu bytes",
-                        (unsigned long long)info.bytes);
-    status = check_header(&header, &info, size);
+    muster_status status = mst_arena_check(fd, size, &header);
     if (status != MUSTER_OK)
         return status;
     mst_arena *mapped = calloc(1, sizeof *mapped);
@@ -325,16 +262,9 @@ muster_status mst_arena_map(int fd, int size, mst_arena **arena)
 
 muster_status mst_arena_identify(int fd, mst_geometry *geometry, int32_t *launcher_pid)
 {
-    mst_os_object_info info;
-    mst_header header; /* a private copy */
+    mst_header header;
 
-    muster_status status = check_object(fd, &info);
-    if (status != MUSTER_OK)
-        return status;
-    if (mst_os_object_read(fd, 0, &header, sizeof header) != 0 || header.size == 0 ||
-        header.size > MST_RANKS_MAX)
-        return mst_fail(MUSTER_ERR_BAD_ARENA, "descriptor %d is not a muster arena", fd);
-    status = check_header(&header, &info, (int)header.size);
+    muster_status status = mst_arena_check(fd, MST_ARENA_ANY_SIZE, &header);
     if (status != MUSTER_OK)
         return status;
     *geometry = (mst_geometry){
@@ -348,7 +278,7 @@ muster_status mst_arena_open(int fd, int size, mst_arena **arena)
 {
     mst_os_object_info info;
 
-    muster_status status = check_object(fd, &info);
+    muster_status status = mst_arena_check_object(fd, &info);
     if (status != MUSTER_OK)
         return status;
     int own = mst_os_dup_above(fd, 3);

@@ -2,27 +2,19 @@
  * The arena as an object: created and sealed by a launcher, or created under a name by the first rank to
  * arrive (meet.h); opened, checked and mapped by all others.
  *
- * Nothing in it is trusted before it is checked: the descriptor (a regular object of this user, inaccessible
- * to other users, of the size that its header states, sealed where that is possible), then the header
- * (finished, same version, same layout, same number of ranks). The checks read through the descriptor; memory
- * is mapped only afterwards, so that a bad object cannot cause a fault.
+ * Nothing in it is trusted before it is checked (check.h): the descriptor (a regular object of this user,
+ * inaccessible to other users, of the size that its header states, sealed where that is possible), then the
+ * header (finished, same version, same layout, same number of ranks).
  */
 #ifndef MST_ARENA_H
 #define MST_ARENA_H
 
-#include "muster/muster.h"
+#include "shm/arena/check.h"
 #include "shm/base/thresholds.h"
 #include "shm/death/liveness.h"
 #include "shm/port/os.h"
 
 #define MST_ARENA_BYTES_DEFAULT (256ULL << 30) /* address space, not memory */
-
-/* What keeps the object from shrinking under its ranks. */
-typedef enum mst_arena_kind {
-    MST_ARENA_SEALED, /* the system: a memfd */
-    MST_ARENA_NAMED,  /* nothing: a file that has, or had, a name in the folder of named objects */
-    MST_ARENA_HUGE /* nothing, but no path leads to it: a file of a file system of its own, of large pages */
-} mst_arena_kind;
 
 /* What the creator decides for all ranks. */
 typedef struct mst_arena_plan {
