@@ -6,6 +6,7 @@
 #include "shm/base/atomic.h"
 #include "shm/base/error.h"
 #include "shm/base/fault.h"
+#include "shm/group/group_blocks.h"
 
 bool mst_channels_init(mst_channels *channels, mst_subarena *subarena, mst_stream_fn stream)
 {

@@ -6,6 +6,7 @@
 #include "shm/base/atomic.h"
 #include "shm/base/error.h"
 #include "shm/base/fault.h"
+#include "shm/group/group_blocks.h"
 #include "shm/wait/wait.h"
 
 #define SEGMENT_BYTES (64 * 1024ULL)

@@ -7,6 +7,7 @@
 #include "shm/base/atomic.h"
 #include "shm/base/error.h"
 #include "shm/base/fault.h"
+#include "shm/group/group_blocks.h"
 #include "shm/wait/wait.h"
 
 /* ---- tables ---- */

@@ -98,10 +98,4 @@ bool mst_subarena_look_at_terminations(const mst_subarena *subarena);
 /* The same for every group of the rank. */
 void mst_subarenas_look_at_terminations(mst_attachment *attachment);
 
-/* Heap blocks that are freed with the group at the latest. */
-muster_status mst_subarena_claim_block(mst_subarena *subarena, uint64_t bytes, uint64_t *offset);
-bool mst_subarena_release_block(mst_subarena *subarena, uint64_t offset); /* false: no such block */
-/* Leaves a block, for good, to peers that may still read it. */
-void mst_subarena_abandon_block(mst_subarena *subarena, uint64_t offset);
-
 #endif

@@ -1,6 +1,7 @@
 /* Claims and releases the arena buffers of buffer.h. */
 #include "src/onehost/buffer.h"
 
+#include "shm/group/group_blocks.h"
 #include "src/onehost/group.h"
 
 muster_status mst_buffer_alloc(muster_group *group, size_t bytes, void **buffer)

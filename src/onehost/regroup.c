@@ -21,6 +21,7 @@
 #include "shm/base/error.h"
 #include "shm/base/fault.h"
 #include "shm/base/ranklist.h"
+#include "shm/group/group_blocks.h"
 #include "shm/port/os.h"
 #include "src/onehost/broken.h"
 #include "src/onehost/child.h"
