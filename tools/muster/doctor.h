@@ -13,6 +13,9 @@ void doctor_report(finding finding, const char *remedy, const char *format, ...)
 /* Whether something was bad. */
 bool doctor_found_bad(void);
 
+/* Looks at what the arena is made of, and at what limits it. */
+void doctor_look_at_memory(void);
+
 /* Has two ranks read each other's memory and reduce, and reports what came of it. */
 void doctor_try(void);
 
