@@ -3,7 +3,6 @@
  *
  *     muster run -n 4 -- train [--steps N] [--batch N] [--seed N] [--save FILE] [TEXT]
  *
- * The model reads CONTEXT bytes: an embedding of each, two dense layers, a softmax over the next byte.
  * Every rank holds the same weights. A step draws one global batch from the seed; rank r works on the
  * samples r, r + size, ...; the gradients, which lie in an arena buffer, are summed by all_sum in
  * buckets; every rank then takes the same Adam step. So the loss depends on the seed and the batch,
@@ -23,36 +22,17 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CONTEXT = 16, WIDTH = 16, INPUT = CONTEXT * WIDTH, HIDDEN = 256, VALUES = 256 };
+#include "network.h"
+
 enum { BUCKET = 32 * 1024, HELD_OUT_SAMPLES = 2048, SAMPLE_BYTES = 400 };
-
-/* ---- parameters: one array, so that gradients travel in buckets whatever they belong to ---- */
-
-enum parameter { EMBEDDING, WEIGHTS_1, BIAS_1, WEIGHTS_2, BIAS_2, PARAMETERS };
-
-static const size_t parameter_sizes[PARAMETERS] = { VALUES * WIDTH, INPUT *HIDDEN, HIDDEN, HIDDEN *VALUES,
-                                                    VALUES };
-
-static size_t offset_of(enum parameter which)
-{
-    size_t offset = 0;
-
-    for (int i = 0; i < (int)which; i++)
-        offset += parameter_sizes[i];
-    return offset;
-}
-
-#define PARAMETER_COUNT offset_of(PARAMETERS)
 
 typedef struct trainer {
     muster_group *world;
     int rank, size;
     const unsigned char *text;
     size_t train_bytes, held_out_bytes; /* held out: behind the part to train on */
-    float *weights, *first_moment, *second_moment;
-    float *gradients;               /* in the arena: peers read it where it lies */
-    float *input, *hidden, *output; /* of this rank's samples */
-    float *d_hidden, *d_input;
+    network net; /* for this rank's samples; its gradients are in the arena: peers read them where they lie */
+    float *first_moment, *second_moment;
     int batch, steps;
     uint64_t seed;
 } trainer;
@@ -90,118 +70,16 @@ static float random_unit(uint64_t *state)
     return (float)(random_next(state) >> 40) / (float)(1 << 24);
 }
 
-/* ---- the model ---- */
-
-/* out[i] += a[i] * b for rows i: (rows x inner) times (inner x columns) */
-static void multiply(float *out, const float *a, const float *b, int rows, int inner, int columns)
-{
-    for (int i = 0; i < rows; i++)
-        for (int k = 0; k < inner; k++) {
-            float factor = a[i * inner + k];
-
-            for (int j = 0; j < columns; j++)
-                out[i * columns + j] += factor * b[k * columns + j];
-        }
-}
-
-/* out += transposed(a) * b */
-static void multiply_transposed(float *out, const float *a, const float *b, int rows, int inner, int columns)
-{
-    for (int i = 0; i < rows; i++)
-        for (int k = 0; k < inner; k++) {
-            float factor = a[i * inner + k];
-
-            for (int j = 0; j < columns; j++)
-                out[k * columns + j] += factor * b[i * columns + j];
-        }
-}
-
-/* out = b * transposed(a); eight partial sums, so that the compiler can use vectors */
-static void multiply_by_transposed(float *out, const float *b, const float *a, int rows, int inner,
-                                   int columns)
-{
-    for (int i = 0; i < rows; i++)
-        for (int k = 0; k < inner; k++) {
-            float sums[8] = { 0 };
-
-            for (int j = 0; j < columns; j += 8)
-                for (int s = 0; s < 8; s++)
-                    sums[s] += b[i * columns + j + s] * a[k * columns + j + s];
-            out[i * inner + k] =
-                ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]));
-        }
-}
-
-static void look_up(const trainer *t, const unsigned char *context, float *input)
-{
-    const float *embedding = t->weights + offset_of(EMBEDDING);
-
-    for (int i = 0; i < CONTEXT; i++)
-        memcpy(input + i * WIDTH, embedding + context[i] * WIDTH, WIDTH * sizeof(float));
-}
-
-/* t->input to t->hidden and t->output (probabilities), for `rows` samples. */
-static void forward(trainer *t, int rows)
-{
-    const float *bias_1 = t->weights + offset_of(BIAS_1), *bias_2 = t->weights + offset_of(BIAS_2);
-
-    for (int i = 0; i < rows; i++) {
-        memcpy(t->hidden + i * HIDDEN, bias_1, HIDDEN * sizeof(float));
-        memcpy(t->output + i * VALUES, bias_2, VALUES * sizeof(float));
-    }
-    multiply(t->hidden, t->input, t->weights + offset_of(WEIGHTS_1), rows, INPUT, HIDDEN);
-    for (int i = 0; i < rows * HIDDEN; i++)
-        t->hidden[i] = t->hidden[i] > 0 ? t->hidden[i] : 0;
-    multiply(t->output, t->hidden, t->weights + offset_of(WEIGHTS_2), rows, HIDDEN, VALUES);
-    for (int i = 0; i < rows; i++) {
-        float *row = t->output + i * VALUES, highest = row[0], sum = 0;
-
-        for (int j = 1; j < VALUES; j++)
-            highest = row[j] > highest ? row[j] : highest;
-        for (int j = 0; j < VALUES; j++)
-            sum += row[j] = expf(row[j] - highest);
-        for (int j = 0; j < VALUES; j++)
-            row[j] /= sum;
-    }
-}
-
-/* From probabilities and targets to gradients, all of `rows` samples added up. */
-static void backward(trainer *t, const unsigned char *const *samples, int rows)
-{
-    float *gradients = t->gradients, *bias_1 = gradients + offset_of(BIAS_1);
-    float *bias_2 = gradients + offset_of(BIAS_2), *embedding = gradients + offset_of(EMBEDDING);
-
-    for (int i = 0; i < rows; i++) {
-        t->output[i * VALUES + samples[i][CONTEXT]] -= 1;
-        for (int j = 0; j < VALUES; j++)
-            bias_2[j] += t->output[i * VALUES + j];
-    }
-    multiply_transposed(gradients + offset_of(WEIGHTS_2), t->hidden, t->output, rows, HIDDEN, VALUES);
-    multiply_by_transposed(t->d_hidden, t->output, t->weights + offset_of(WEIGHTS_2), rows, HIDDEN, VALUES);
-    for (int i = 0; i < rows; i++)
-        for (int j = 0; j < HIDDEN; j++) {
-            if (t->hidden[i * HIDDEN + j] <= 0)
-                t->d_hidden[i * HIDDEN + j] = 0;
-            bias_1[j] += t->d_hidden[i * HIDDEN + j];
-        }
-    multiply_transposed(gradients + offset_of(WEIGHTS_1), t->input, t->d_hidden, rows, INPUT, HIDDEN);
-    multiply_by_transposed(t->d_input, t->d_hidden, t->weights + offset_of(WEIGHTS_1), rows, INPUT, HIDDEN);
-    for (int i = 0; i < rows; i++)
-        for (int c = 0; c < CONTEXT; c++)
-            for (int j = 0; j < WIDTH; j++)
-                embedding[samples[i][c] * WIDTH + j] += t->d_input[i * INPUT + c * WIDTH + j];
-}
-
 /* ---- data-parallel training ---- */
 
 /* Sums the loss and all gradients over the ranks, the gradients bucket by bucket where they lie. */
 static void sum_over_ranks(trainer *t, double *loss)
 {
     check(muster_all_sum(loss, loss, 1, MUSTER_FLOAT64, t->world), "sum of the losses");
-    for (size_t at = 0; at < PARAMETER_COUNT; at += BUCKET) {
-        size_t count = PARAMETER_COUNT - at < BUCKET ? PARAMETER_COUNT - at : BUCKET;
+    for (size_t at = 0; at < NETWORK_PARAMETERS; at += BUCKET) {
+        size_t count = NETWORK_PARAMETERS - at < BUCKET ? NETWORK_PARAMETERS - at : BUCKET;
 
-        check(muster_all_sum(t->gradients + at, t->gradients + at, count, MUSTER_FLOAT32, t->world),
+        check(muster_all_sum(t->net.gradients + at, t->net.gradients + at, count, MUSTER_FLOAT32, t->world),
               "sum of the gradients");
     }
 }
@@ -214,18 +92,18 @@ static void adam(trainer *t, int step)
     float rate = 0.003f * warm_up * (0.05f + 0.95f * decay);
     float correct_1 = 1 - powf(beta_1, (float)step), correct_2 = 1 - powf(beta_2, (float)step);
 
-    for (size_t i = 0; i < PARAMETER_COUNT; i++) {
-        float gradient = t->gradients[i] / (float)t->batch;
+    for (size_t i = 0; i < NETWORK_PARAMETERS; i++) {
+        float gradient = t->net.gradients[i] / (float)t->batch;
 
         t->first_moment[i] = beta_1 * t->first_moment[i] + (1 - beta_1) * gradient;
         t->second_moment[i] = beta_2 * t->second_moment[i] + (1 - beta_2) * gradient * gradient;
-        t->weights[i] -=
+        t->net.weights[i] -=
             rate * (t->first_moment[i] / correct_1) / (sqrtf(t->second_moment[i] / correct_2) + 1e-8f);
     }
 }
 
 /* The mean loss of samples that all ranks draw alike from `state`; each works on its share. With
- * `learn` their gradients are left in t->gradients, summed over the ranks. */
+ * `learn` their gradients are left in t->net.gradients, summed over the ranks. */
 static double run_batch(trainer *t, const unsigned char *text, size_t bytes, int count, uint64_t state,
                         bool learn)
 {
@@ -240,13 +118,13 @@ static double run_batch(trainer *t, const unsigned char *text, size_t bytes, int
             samples[rows++] = sample;
     }
     for (int i = 0; i < rows; i++)
-        look_up(t, samples[i], t->input + i * INPUT);
-    forward(t, rows);
+        network_look_up(&t->net, samples[i], t->net.input + i * INPUT);
+    network_forward(&t->net, rows);
     for (int i = 0; i < rows; i++)
-        loss -= log((double)t->output[i * VALUES + samples[i][CONTEXT]] + 1e-30);
+        loss -= log((double)t->net.output[i * VALUES + samples[i][CONTEXT]] + 1e-30);
     if (learn) {
-        memset(t->gradients, 0, PARAMETER_COUNT * sizeof(float));
-        backward(t, samples, rows);
+        memset(t->net.gradients, 0, NETWORK_PARAMETERS * sizeof(float));
+        network_backward(&t->net, samples, rows);
         sum_over_ranks(t, &loss);
     } else {
         check(muster_all_sum(&loss, &loss, 1, MUSTER_FLOAT64, t->world), "sum of the losses");
@@ -299,14 +177,14 @@ static void save(const trainer *t, const char *path)
     snprintf(unfinished, sizeof unfinished, "%s.unfinished", path);
     FILE *file = fopen(unfinished, "wb");
     bool written = file && fwrite("MSTLM001", 8, 1, file) == 1 && fwrite(sizes, sizeof sizes, 1, file) == 1 &&
-                   fwrite(t->weights, sizeof(float), PARAMETER_COUNT, file) == PARAMETER_COUNT;
+                   fwrite(t->net.weights, sizeof(float), NETWORK_PARAMETERS, file) == NETWORK_PARAMETERS;
     if (file && fclose(file) != 0)
         written = false;
     if (!written || rename(unfinished, path) != 0) {
         fprintf(stderr, "train: the weights could not be saved to %s\n", path);
         exit(1);
     }
-    printf("weights saved to %s (%zu parameters)\n", path, PARAMETER_COUNT);
+    printf("weights saved to %s (%zu parameters)\n", path, NETWORK_PARAMETERS);
 }
 
 /* Continues the held-out text, a byte at a time, a little less boldly than the model would. */
@@ -320,10 +198,10 @@ static void write_sample(trainer *t)
         float weights[VALUES], sum = 0;
         int value = 0;
 
-        look_up(t, text + at, t->input);
-        forward(t, 1);
+        network_look_up(&t->net, text + at, t->net.input);
+        network_forward(&t->net, 1);
         for (int j = 0; j < VALUES; j++)
-            sum += weights[j] = powf(t->output[j], 1.0f / 0.6f);
+            sum += weights[j] = powf(t->net.output[j], 1.0f / 0.6f);
         float drawn = random_unit(&state) * sum;
         while (value < VALUES - 1 && (drawn -= weights[value]) > 0)
             value++;
@@ -360,35 +238,36 @@ static void set_up(trainer *t)
     size_t samples = (size_t)(rows / t->size) + 1;
     uint64_t state = t->seed;
 
-    t->weights = allocate(PARAMETER_COUNT, sizeof(float));
-    t->first_moment = allocate(PARAMETER_COUNT, sizeof(float));
-    t->second_moment = allocate(PARAMETER_COUNT, sizeof(float));
-    check(muster_alloc(t->world, PARAMETER_COUNT * sizeof(float), (void **)&t->gradients), "gradients");
-    t->input = allocate(samples * INPUT, sizeof(float));
-    t->hidden = allocate(samples * HIDDEN, sizeof(float));
-    t->output = allocate(samples * VALUES, sizeof(float));
-    t->d_hidden = allocate(samples * HIDDEN, sizeof(float));
-    t->d_input = allocate(samples * INPUT, sizeof(float));
-    for (size_t i = 0; i < PARAMETER_COUNT; i++) { /* the same on every rank */
-        float spread = i < offset_of(WEIGHTS_1)   ? 0.5f
-                       : i < offset_of(BIAS_1)    ? sqrtf(6.0f / INPUT)
-                       : i < offset_of(WEIGHTS_2) ? 0
-                       : i < offset_of(BIAS_2)    ? sqrtf(3.0f / HIDDEN)
-                                                  : 0;
-        t->weights[i] = spread * (2 * random_unit(&state) - 1);
+    t->net.weights = allocate(NETWORK_PARAMETERS, sizeof(float));
+    t->first_moment = allocate(NETWORK_PARAMETERS, sizeof(float));
+    t->second_moment = allocate(NETWORK_PARAMETERS, sizeof(float));
+    check(muster_alloc(t->world, NETWORK_PARAMETERS * sizeof(float), (void **)&t->net.gradients),
+          "gradients");
+    t->net.input = allocate(samples * INPUT, sizeof(float));
+    t->net.hidden = allocate(samples * HIDDEN, sizeof(float));
+    t->net.output = allocate(samples * VALUES, sizeof(float));
+    t->net.d_hidden = allocate(samples * HIDDEN, sizeof(float));
+    t->net.d_input = allocate(samples * INPUT, sizeof(float));
+    for (size_t i = 0; i < NETWORK_PARAMETERS; i++) { /* the same on every rank */
+        float spread = i < network_offset(WEIGHTS_1)   ? 0.5f
+                       : i < network_offset(BIAS_1)    ? sqrtf(6.0f / INPUT)
+                       : i < network_offset(WEIGHTS_2) ? 0
+                       : i < network_offset(BIAS_2)    ? sqrtf(3.0f / HIDDEN)
+                                                       : 0;
+        t->net.weights[i] = spread * (2 * random_unit(&state) - 1);
     }
 }
 
 static void tear_down(trainer *t)
 {
-    free(t->weights);
+    free(t->net.weights);
     free(t->first_moment);
     free(t->second_moment);
-    free(t->input);
-    free(t->hidden);
-    free(t->output);
-    free(t->d_hidden);
-    free(t->d_input);
+    free(t->net.input);
+    free(t->net.hidden);
+    free(t->net.output);
+    free(t->net.d_hidden);
+    free(t->net.d_input);
     muster_group_free(t->world); /* with the gradients */
 }
 
@@ -431,7 +310,7 @@ int main(int argc, char **argv)
     t.train_bytes = bytes - t.held_out_bytes;
     set_up(&t);
     if (t.rank == 0)
-        printf("%zu parameters, %zu bytes of text, %d rank%s, batch %d\n", PARAMETER_COUNT, bytes, t.size,
+        printf("%zu parameters, %zu bytes of text, %d rank%s, batch %d\n", NETWORK_PARAMETERS, bytes, t.size,
                t.size == 1 ? "" : "s", t.batch);
     train(&t);
     if (t.rank == 0) {
