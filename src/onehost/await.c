@@ -13,6 +13,7 @@
 typedef struct awaiting {
     mst_awaited_requests awaited;
     size_t found;       /* the one that is over, or whose group is broken; the count: none */
+    mst_pending *over;  /* its operation, if that is over; NULL: it must be looked for */
     bool failed;        /* its group is broken, */
     muster_status late; /* and this is what this wait has said of it, if its time was over; else OK */
     mst_waiter waiter;
@@ -47,11 +48,12 @@ static bool progress_in(mst_group *group, void *arg)
     return false;
 }
 
-static bool is_over(const muster_request *request)
+/* NULL: it is not over. */
+static mst_pending *find_over(const muster_request *request)
 {
-    const mst_pending *pending = mst_awaited_find(request);
+    mst_pending *pending = mst_awaited_find(request);
 
-    return pending->kind->is_over(pending);
+    return pending->kind->is_over(pending) ? pending : NULL;
 }
 
 static bool find_broken(mst_group *group, void *arg)
@@ -62,7 +64,7 @@ static bool find_broken(mst_group *group, void *arg)
         return false;
     const mst_wait_set *set = awaiting->awaited.set;
     size_t i = 0;
-    while (i < set->count && (set->requests[i].group != &group->base || is_over(&set->requests[i])))
+    while (i < set->count && (set->requests[i].group != &group->base || find_over(&set->requests[i])))
         i++;
     awaiting->found = i;
     awaiting->failed = i < set->count; /* else all of its operations have ended */
@@ -75,10 +77,10 @@ static bool look(awaiting *awaiting)
     const mst_wait_set *set = awaiting->awaited.set;
 
     for (size_t i = awaiting->awaited.next; i < set->count; i = mst_awaited_next(set, i + 1)) {
-        if (is_over(&set->requests[i])) {
-            awaiting->found = i;
+        awaiting->over = find_over(&set->requests[i]);
+        awaiting->found = i;
+        if (awaiting->over)
             return true;
-        }
         if (set->all)
             break;
     }
@@ -183,14 +185,6 @@ static void await_one(awaiting *awaiting)
     awaiting->failed = true;
 }
 
-static void take_out(mst_pending *pending, bool succeeded, bool shown, const mst_waiter *waiter)
-{
-    mst_pending_lock(pending->group);
-    mst_pending_remove(pending);
-    mst_pending_unlock(pending->group);
-    pending->kind->complete(pending, succeeded, shown, waiter);
-}
-
 /* What has broken the group. */
 static muster_status explain(mst_pending *pending)
 {
@@ -202,7 +196,7 @@ static muster_status end(mst_pending *pending, muster_status status, bool shown,
 {
     if (status != MUSTER_OK)
         pending->kind->name_error(pending, status);
-    take_out(pending, status == MUSTER_OK, shown, waiter);
+    pending->kind->complete(pending, status == MUSTER_OK, shown, waiter);
     return status;
 }
 
@@ -212,7 +206,8 @@ static void end_broken(mst_wait_set *set)
     for (size_t i = mst_awaited_next(set, 0); i < set->count; i = mst_awaited_next(set, i + 1)) {
         if (!mst_subarena_is_broken(group_of(&set->requests[i])->subarena))
             continue;
-        take_out(mst_awaited_find(&set->requests[i]), false, false, NULL);
+        mst_pending *pending = mst_awaited_find(&set->requests[i]);
+        pending->kind->complete(pending, false, false, NULL);
         mst_request_over(&set->requests[i]);
     }
 }
@@ -220,7 +215,7 @@ static void end_broken(mst_wait_set *set)
 static muster_status complete(awaiting *awaiting)
 {
     muster_request *request = &awaiting->awaited.set->requests[awaiting->found];
-    mst_pending *pending = mst_awaited_find(request);
+    mst_pending *pending = awaiting->over ? awaiting->over : mst_awaited_find(request);
     const mst_pending *shown = awaiting->awaited.shown;
 
     if (shown && shown != pending)
@@ -266,14 +261,13 @@ static void let_go(const mst_wait_set *set, size_t count)
 /* All of them are pending, none is there twice, by a copy, and no other thread has one. */
 static muster_status take(const mst_wait_set *set)
 {
-    for (size_t i = mst_awaited_next(set, 0); i < set->count; i = mst_awaited_next(set, i + 1)) {
-        const muster_request *request = &set->requests[i];
-        mst_pending *unused;
+    size_t taken;
 
-        muster_status status = mst_pending_take(group_of(request), request->number, set, &unused);
+    for (size_t i = mst_awaited_next(set, 0); i < set->count; i = mst_awaited_next(set, i + taken)) {
+        muster_status status = mst_pending_take_all(&set->requests[i], set->count - i, set, &taken);
         if (status == MUSTER_OK)
             continue;
-        let_go(set, i);
+        let_go(set, i + taken);
         return status;
     }
     return MUSTER_OK;
@@ -281,8 +275,12 @@ static muster_status take(const mst_wait_set *set)
 
 muster_status mst_pending_wait(mst_wait_set *set, size_t *index)
 {
-    awaiting awaiting = { .awaited = { .set = set, .next = mst_awaited_next(set, 0) } };
+    awaiting awaiting; /* not all of its 2 KiB need be zero */
 
+    awaiting.awaited = (mst_awaited_requests){ .set = set, .next = mst_awaited_next(set, 0) };
+    awaiting.over = NULL;
+    awaiting.failed = false;
+    awaiting.late = MUSTER_OK;
     muster_status status = take(set);
     *index = set->count;
     if (status != MUSTER_OK || awaiting.awaited.next == set->count)

@@ -119,6 +119,22 @@ static muster_status take(mst_pending *pending, const void *taker)
     return MUSTER_OK;
 }
 
+muster_status mst_pending_take_all(const muster_request *requests, size_t count, const void *taker,
+                                   size_t *taken)
+{
+    mst_group *group = mst_group_of(requests[0].group);
+    muster_status status = MUSTER_OK;
+
+    mst_pending_lock(group);
+    for (*taken = 0; *taken < count && requests[*taken].group == &group->base; ++*taken) {
+        status = take(find(group, requests[*taken].number), taker);
+        if (status != MUSTER_OK)
+            break;
+    }
+    mst_pending_unlock(group);
+    return status;
+}
+
 muster_status mst_pending_take(mst_group *group, uint64_t number, const void *taker, mst_pending **found)
 {
     mst_pending_lock(group);

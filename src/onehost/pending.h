@@ -31,7 +31,7 @@ typedef struct mst_pending_kind {
     void (*look)(const mst_pending *pending);
     /* Adds its name to the thread's latest error, by which it has failed. */
     void (*name_error)(const mst_pending *pending, muster_status status);
-    /* It is over, or has failed: ends its activity, if it is `shown`, records it, and frees it. */
+    /* It is over, or has failed: ends its activity, if it is `shown`, records it, removes and frees it. */
     void (*complete)(mst_pending *pending, bool succeeded, bool shown, const mst_waiter *waiter);
 } mst_pending_kind;
 
@@ -44,7 +44,7 @@ struct mst_pending {
     const void *taken;  /* by the wait or test that works with it, with the lock; NULL: by none */
 };
 
-/* Gives it a number that contains its class; NO_MEMORY. With the lock. */
+/* Gives it a number that contains its class, NO_MEMORY; takes it back. With the lock. */
 muster_status mst_pending_add(mst_pending *pending, muster_call_class class);
 void mst_pending_remove(mst_pending *pending);
 
@@ -54,6 +54,10 @@ mst_pending *mst_pending_find(mst_group *group, uint64_t number);
 /* Finds it, and takes it for one wait or test, to which `taker` belongs, until that ends it or lets it go.
  * INVALID: there is none, or it has been taken for this one already; BUSY: for another thread's. */
 muster_status mst_pending_take(mst_group *group, uint64_t number, const void *taker, mst_pending **found);
+/* The same of requests one behind the other, as many of `count` as are of the first one's group, or until one
+ * fails. *taken: how many succeeded. */
+muster_status mst_pending_take_all(const muster_request *requests, size_t count, const void *taker,
+                                   size_t *taken);
 void mst_pending_let_go(mst_pending *pending);
 
 void mst_pending_lock(mst_group *group);

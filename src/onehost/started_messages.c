@@ -127,6 +127,7 @@ static void complete(mst_pending *pending, bool succeeded, bool shown, const mst
     if (shown)
         mst_group_shown(group, message->class);
     group->traffic.ended = group->traffic.ended || !succeeded; /* it may still be in a list */
+    mst_pending_remove(pending);
     mst_store32_rlx(&group->traffic.started[receives], mst_load32_rlx(&group->traffic.started[receives]) - 1);
     put_back(message);
     mst_pending_unlock(group);

@@ -141,15 +141,16 @@ static void complete(mst_pending *pending, bool succeeded, bool shown, const mst
         record(operation, shown, waiter);
     if (shown)
         mst_group_shown(group, MUSTER_CALL_COLLECTIVE);
-    if (group->base.size == 1) {
-        free(operation);
-        return;
-    }
     mst_pending_lock(group);
-    group->started->ended = group->started->ended || !succeeded;
-    operation->completed = true;
-    mst_started_forget(group->started);
+    mst_pending_remove(pending);
+    if (group->base.size > 1) { /* else nobody else looks at it */
+        group->started->ended = group->started->ended || !succeeded;
+        operation->completed = true;
+        mst_started_forget(group->started);
+    }
     mst_pending_unlock(group);
+    if (group->base.size == 1)
+        free(operation);
 }
 
 static void name_error(const mst_pending *pending, muster_status status)
