@@ -95,7 +95,7 @@ def run_rounds(options, shop, found, reasons):
                     new = turn(options, shop, contender, ranks, operations, sizes) if key not in failed else []
                 except LeftOut as reason:
                     text = f"{contender.name} is left out of {', '.join(operations)} with {ranks} ranks: {reason}"
-                    if contender.ours or options.smoke:
+                    if contender.kind == "muster" or options.smoke:
                         fail(text)
                     failed.add(key)
                     leave_out(reasons, text)

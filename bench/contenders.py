@@ -68,19 +68,16 @@ def last_line(said):
 
 class Contender:
     """launch: what stands before the program for a number of ranks. spins: whether it spins, or sleeps at once, while
-    another rank needs its CPU, which costs milliseconds for each operation. ranks_max: no more ranks than that."""
+    another rank needs its CPU, which costs milliseconds for each operation. ranks_max: no more ranks than that.
+    kind: "peer", "muster", or "bare" (a loop that nobody would use)."""
 
-    def __init__(self, name, version, program, launch, environment=None, spins=False, ranks_max=None):
+    def __init__(self, name, version, program, launch, environment=None, spins=False, ranks_max=None, kind="peer"):
         self.name, self.version, self.program, self.launch = name, version, words(program), launch
-        self.environment, self.spins, self.ranks_max = environment or {}, spins, ranks_max
+        self.environment, self.spins, self.ranks_max, self.kind = environment or {}, spins, ranks_max, kind
 
     @property
     def title(self):
-        return f"{self.name} {self.version}"
-
-    @property
-    def ours(self):
-        return self.name.startswith("muster")
+        return f"{self.name} {self.version}".strip()
 
     def largest_for(self, ranks, largest):
         """The largest size that it is given with this many ranks, 0 for none."""
@@ -187,8 +184,19 @@ def muster(shop):
     program = compile_peer("cc", [SOURCES / "collectives.c", shop.loop], BUILD / "peer_muster", *shop.linked(),
                            refused=fail)
     version = number_in(output_of([shop.command(), "--version"])) + commit()
-    return [Contender("muster", version, [program], shop.run),
-            Contender("muster arena", version, [program], shop.run, {"BENCH_ARENA": "1"})]
+    return [Contender("muster", version, [program], shop.run, kind="muster"),
+            Contender("muster arena", version, [program], shop.run, {"BENCH_ARENA": "1"}, kind="muster")]
+
+
+def bare(shop, name="bare loop", environment=None):
+    """The algorithms of muster and nothing else: what this CPU allows."""
+    flags = ["-std=c11", "-O3", "-march=native", "-fno-tree-loop-distribute-patterns"]  # a loop is to stay one
+    program = compile_peer("cc", [*flags, SOURCES / "bare.c", shop.loop], BUILD / "bare")
+    return Contender(name, "", [program], lambda ranks: [], environment, spins=True, ranks_max=2, kind="bare")
+
+
+def bare_read(shop):
+    return bare(shop, "bare read", {"BENCH_READV": "1"})
 
 
 def build_mpi(shop, package, debian):
@@ -258,14 +266,14 @@ def torch_gloo(shop):
     return Contender("PyTorch Gloo", version, [python, SOURCES / "torch_gloo.py"], shop.run, spins=True, ranks_max=2)
 
 
-PEERS = {"Open MPI": open_mpi, "MPICH": mpich, "Intel MPI": intel_mpi, "oneCCL": oneccl, "Gloo": gloo,
-         "PyTorch Gloo": torch_gloo}
+OTHERS = {"bare loop": bare, "bare read": bare_read, "Open MPI": open_mpi, "MPICH": mpich, "Intel MPI": intel_mpi,
+          "oneCCL": oneccl, "Gloo": gloo, "PyTorch Gloo": torch_gloo}
 
 
 def gather(shop):
     """(contenders, [why each missing one is left out])"""
     found, reasons = muster(shop), []
-    for name, make in PEERS.items():
+    for name, make in OTHERS.items():
         try:
             peer = make(shop)
             peer.try_out()

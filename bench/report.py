@@ -81,16 +81,18 @@ def median_of(times, name):
 def write_table(out, key, cells, contenders):
     ranks, operation, place = key
     fixed = cells.get((ranks, FIXED.get(operation), place))
-    heads = ["bytes", *(c.title for c in contenders), "best peer ÷ muster", "÷ muster arena"]
+    heads = ["bytes", *(c.title for c in contenders), "best peer ÷ muster", "÷ muster arena", "muster ÷ bare"]
     if fixed:
         heads.append(f"muster ÷ its {FIXED[operation]}")
     what = "means" if figure(ranks) == "mean_us" else "medians"
     out.write(f"\n### {operation}, {ranks} ranks, {place} (µs, {what}; median of rounds, least–most)\n\n{machine()}\n\n")
     out.write("| " + " | ".join(heads) + " |\n" + "|---" * len(heads) + "|\n")
     for size, times in sorted(cells[key].items()):
-        best = min((median_of(times, c.name) for c in contenders if c.name in times and not c.ours), default=None)
+        best, bare = (min((median_of(times, c.name) for c in contenders if c.name in times and c.kind == kind), default=None)
+                      for kind in ("peer", "bare"))
         row = [human(size), *(spread(times[c.name]) if c.name in times else "–" for c in contenders),
-               ratio(best, median_of(times, "muster")), ratio(best, median_of(times, "muster arena"))]
+               ratio(best, median_of(times, "muster")), ratio(best, median_of(times, "muster arena")),
+               ratio(median_of(times, "muster"), bare)]
         if fixed:
             row.append(ratio(median_of(times, "muster"), median_of(fixed.get(size, {}), "muster")))
         out.write("| " + " | ".join(row) + " |\n")

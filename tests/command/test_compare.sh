@@ -29,6 +29,8 @@ for operation in barrier all_reduce all_gather all_gatherv reduce_scatter broadc
     done
     grep -q "^### $operation, 2 ranks" "$results/compare.md" || fail "there is no table of $operation"
 done
+grep -q ',2,all_reduce,16384,bare loop,' "$results/compare.csv" || fail "the CSV has no bare loop"
+grep -q 'muster ÷ bare' "$results/compare.md" || fail "no table has a column of muster beside the bare loop"
 tables=$(grep -c '^###' "$results/compare.md")
 [ "$(grep -cE '^[0-9]+ CPUs?, .+' "$results/compare.md")" -eq "$tables" ] || fail "a table does not name the CPU"
 [ "$(grep -c "^| bytes | muster $version" "$results/compare.md")" -eq "$tables" ] || fail "a table has no versions"
