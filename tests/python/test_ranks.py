@@ -2,10 +2,12 @@
 
 import array
 import asyncio
+import importlib.util
 import multiprocessing
 import os
 import select
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -43,7 +45,7 @@ class Forks(unittest.TestCase):
 
         body()
         without_init()
-        with self.assertRaisesRegex(AssertionError, "(?s)rank 0 of 3.*rank 1 of 3.*rank 2 of 3"):
+        with self.assertRaisesRegex(AssertionError, "ranks 0-2 of 3:"):
             ranks(3)(lambda: self.assertEqual(muster.init().size(), 1))()
         with self.assertRaisesRegex(AssertionError, "call muster.init\\(\\) in the function"):
             ranks(2)(parents.size)()
@@ -133,7 +135,7 @@ class Harness(unittest.TestCase):
             self.assert_own(files)
 
         passes()
-        with self.assertRaisesRegex(AssertionError, "(?s)rank 0 of 2:.*these words arrive.*rank 1 of 2:.*these words"):
+        with self.assertRaisesRegex(AssertionError, "(?s)ranks 0-1 of 2:.*these words arrive"):
             fails()
         with self.assertRaisesRegex(AssertionError, "2 of 2 ranks were not done after 2 s"):
             hangs()
@@ -189,11 +191,70 @@ class Harness(unittest.TestCase):
         expect(ValueError, "1024 at most", lambda: ranks(1025))
 
     def test_ends_before_the_end(self):
-        self.fails(lambda: os._exit(0), "(?s)rank 0 of 2:.*exited with status 0 before the test was over")
+        self.fails(lambda: os._exit(0), "(?s)ranks 0-1 of 2:\nexited with status 0 before the test was over")
         self.fails(lambda: os._exit(77), "exited with status 77 before")
-        self.fails(lambda: sys.exit(0), "SystemExit")
+        ranks(2)(lambda: sys.exit(0))()  # as at the end of a program that does well
+        ranks(2)(lambda: sys.exit())()
+        self.fails(lambda: sys.exit(3), "SystemExit: 3")
+        self.fails(lambda: sys.exit("in words"), "SystemExit: in words")
         self.fails(lambda: os.execv("/bin/true", ["true"]), "exited with status 0 before")
         self.fails(lambda: os.kill(os.getpid(), signal.SIGKILL), "killed by signal 9$")
+
+    @ranks(2)
+    def test_what_was_sent_before_sys_exit_arrives(self):
+        if muster.init().rank() == 0:
+            muster.send(array.array("i", [5]), 1)
+            sys.exit(0)
+        assert muster.recv_into(array.array("i", [0]), 0)[0] == 5
+
+    def test_a_failure_is_shown_once_and_short(self):
+        def body():
+            assert muster.init().rank() % 2 < 2, "not so"
+            raise ValueError("seen")
+
+        async def later():
+            await asyncio.sleep(0)
+            raise ValueError("seen")
+
+        for fails in body, later:
+            with self.assertRaises(AssertionError) as raised:
+                ranks(6)(fails)()
+            lines = str(raised.exception).splitlines()
+            self.assertEqual((lines[0], lines[-1]), ("ranks 0-5 of 6:", "ValueError: seen"))
+            self.assertEqual([line.split(", in ")[1] for line in lines if line.startswith("  File")], [fails.__name__])
+
+    def test_the_ranks_that_say_it(self):
+        def body():
+            rank = muster.init().rank()
+            assert rank in (0, 4), "one" if rank % 2 else "other"
+
+        with self.assertRaisesRegex(AssertionError, "(?s)^ranks 1, 3, 5 of 6:.*one\nrank 2 of 6:.*other$"):
+            ranks(6)(body)()
+
+    @unittest.skipUnless(importlib.util.find_spec("pytest"), "needs pytest")
+    def test_outcomes_of_pytest(self):
+        import pytest
+
+        with self.assertRaisesRegex(unittest.SkipTest, "ranks 0-1 skipped: not here"):
+            ranks(2)(lambda: pytest.skip("not here"))()
+        with self.assertRaisesRegex(pytest.xfail.Exception, "ranks 0-1 failed as expected: known"):
+            ranks(2)(lambda: pytest.xfail("known"))()
+        self.fails(lambda: pytest.xfail("known") if muster.init().rank() else 1 / 0, "(?s)ZeroDivision.*rank 1 failed as expected")
+        self.fails(lambda: pytest.fail("seen"), "seen")
+
+    @unittest.skipUnless(importlib.util.find_spec("pytest"), "needs pytest")
+    def test_what_pytest_shows(self):
+        """The test's own lines, and none of muster's."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "test_it.py")
+            with open(path, "w") as file:
+                file.write("from muster.testing import ranks\n\n@ranks(3)\ndef test_it():\n    assert 1 == 2\n")
+            said = subprocess.run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", path],
+                                  stdout=subprocess.PIPE, text=True, timeout=60).stdout
+        self.assertIn("ranks 0-2 of 3:", said)
+        self.assertEqual(said.count("Traceback"), 1, said)
+        self.assertNotIn("testing.py", said)
+        self.assertLess(len(said.splitlines()), 20, said)
 
     def test_a_failure_beside_a_skip(self):
         def body():

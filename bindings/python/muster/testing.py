@@ -8,7 +8,8 @@
         assert muster.all_max(world.rank()) == 3
 
 For pytest, unittest and plain calls alike; `async def` bodies are run to their end. The process that runs the
-tests may have a world of its own: the ranks do not have that one.
+tests may have a world of its own: the ranks do not have that one. pytest.skip() and pytest.xfail() in a rank are the
+test's, if no rank fails; sys.exit() and sys.exit(0) end a rank's body as its end does.
 
 How it works: each rank is a fork, which says at the end of the body, through a pipe, what came of it. A rank
 that ends without a word, by os._exit or a signal, has failed, whatever its status.
@@ -174,7 +175,7 @@ class _Rank:
             text += f"\nkilled by signal {os.WTERMSIG(self.status)}"
         elif not verdicts:
             text += f"\nexited with status {os.WEXITSTATUS(self.status)} before the test was over"
-        return "failed", text
+        return "failed", text.strip("\n")
 
 
 def _is_pipe(which, inode):
@@ -185,21 +186,36 @@ def _is_pipe(which, inode):
     return stat.S_ISFIFO(found.st_mode) and found.st_ino == inode
 
 
+_VERDICTS = {"SkipTest": "skipped", "Skipped": "skipped", "XFailed": "xfailed"}  # unittest's and pytest's exceptions
+_OURS = (__file__, os.path.dirname(asyncio.__file__) + os.sep)  # whose frames are not the test's
+
+
+def _shown(error):
+    """The traceback, from the test's first frame on."""
+    frames = error.__traceback__
+    while frames is not None and frames.tb_frame.f_code.co_filename.startswith(_OURS):
+        frames = frames.tb_next
+    return "".join(traceback.format_exception(type(error), error, frames))
+
+
 def _be_rank(rank, count, name, body):
     own, verdict, text = os.getpid(), "failed", ""
     try:
         os.environ.update(MUSTER_ARENA=name, MUSTER_RANK=str(rank.number), MUSTER_SIZE=str(count), MUSTER_RESTARTS="0")
         _muster.begin_rank()
         faulthandler.register(signal.SIGUSR2, file=rank.write, all_threads=True)
-        body()
+        try:
+            body()
+        except SystemExit as end:
+            if end.code not in (None, 0):
+                raise
         verdict = "passed"
         if "muster.torch" in sys.modules:
             sys.modules["muster.torch"].leave_all()
         _muster.end_rank()
     except BaseException as error:  # whatever it is, the test must hear of it
-        skipped = type(error).__name__ in ("SkipTest", "Skipped")
-        verdict = "skipped" if skipped else "failed"
-        text = f"{error}" if skipped else traceback.format_exc()
+        verdict = _VERDICTS.get(type(error).__name__, "failed")
+        text = _shown(error) if verdict == "failed" else f"{error}"
     finally:  # this process must not go on as a copy of the one that runs the tests
         with contextlib.suppress(BaseException):
             sys.stdout.flush()
@@ -248,11 +264,35 @@ def _run(count, timeout, body):
             rank.reap()
         _names.remove(name)  # of ranks that were killed before all had come
     outcomes = [rank.outcome() for rank in group]
-    failures = [f"rank {rank} of {count}:\n{text}" for rank, (came, text) in enumerate(outcomes) if came == "failed"]
-    skips = [f"rank {rank} skipped: {text}" for rank, (came, text) in enumerate(outcomes) if came == "skipped"]
+    failures = _told(outcomes, "failed", "{} of {}:\n{}")
+    others = _told(outcomes, "skipped", "{0} skipped: {2}") + _told(outcomes, "xfailed", "{0} failed as expected: {2}")
     if late:
         failures.insert(0, f"{len(late)} of {count} ranks were not done after {timeout} s")
     if failures:
-        raise AssertionError("\n".join(failures + skips))
-    if skips:
-        raise unittest.SkipTest("; ".join(skips))
+        raise AssertionError("\n".join(failures + others)) from None
+    if any(came == "xfailed" for came, _ in outcomes):
+        import pytest  # which has raised it in a rank
+        raise pytest.xfail.Exception("; ".join(others))
+    if others:
+        raise unittest.SkipTest("; ".join(others))
+
+
+def _told(outcomes, which, words):
+    """What came of the ranks, each text once, with the ranks that say so."""
+    said = {}
+    for rank, (came, text) in enumerate(outcomes):
+        if came == which:
+            said.setdefault(text, []).append(rank)
+    return [words.format(_in_words(ranks), len(outcomes), text) for text, ranks in said.items()]
+
+
+def _in_words(ranks):
+    """Ascending numbers as "rank 2" or "ranks 0-3, 5"."""
+    runs = []
+    for rank in ranks:
+        if runs and runs[-1][1] == rank - 1:
+            runs[-1][1] = rank
+        else:
+            runs.append([rank, rank])
+    parts = [f"{first}" if first == last else f"{first}-{last}" for first, last in runs]
+    return f"rank{'s' if len(ranks) > 1 else ''} {', '.join(parts)}"
