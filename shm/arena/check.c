@@ -14,8 +14,8 @@ muster_status mst_arena_check_object(int fd, mst_os_object_info *info)
     if (error)
         return mst_fail(
             MUSTER_ERR_BAD_ARENA,
-            "descriptor %d is not open here; ranks must inherit it from muster run or "
-            "muster_launch (does a wrapper close descriptors, or has a rank executed this program?)",
+            "descriptor %d, by which ranks get their arena, is not open here: a process that a rank "
+            "has started (spawn, exec) is no rank itself; else a wrapper has closed the descriptor",
             fd);
     if (!info->regular)
         return mst_fail(MUSTER_ERR_BAD_ARENA, "descriptor %d is not a shared memory object", fd);

@@ -3,8 +3,11 @@
 import ast
 import doctest
 import inspect
+import os
 import pathlib
-import re
+import shutil
+import subprocess
+import tempfile
 import unittest
 
 import muster
@@ -61,24 +64,59 @@ class Docs(unittest.TestCase):
 
 
 class Stub(unittest.TestCase):
+    def compare(self, node, thing, name):
+        """The arguments of a function of the stub, and of what is there."""
+        signature = inspect.signature(thing)
+        real = [(parameter.name, parameter.kind is parameter.KEYWORD_ONLY, parameter.default is not parameter.empty)
+                for parameter in signature.parameters.values() if parameter.kind is not parameter.VAR_POSITIONAL]
+        args, named = node.args.posonlyargs + node.args.args, node.args.kwonlyargs
+        without = len(args) - len(node.args.defaults)
+        own = [(arg.arg, False, i >= without) for i, arg in enumerate(args)]
+        own += [(arg.arg, True, default is not None) for arg, default in zip(named, node.args.kw_defaults)]
+        self.assertEqual(sorted(own), sorted(real), name)
+
     def test_arguments(self):
-        """Those of Python's functions by their signatures, those of C's by the first line of what they say."""
+        """As inspect.signature, help() and editors have them: names, which are by name only, and which may be left out."""
         compared = 0
         for node in ast.parse(STUB.read_text()).body:
-            if not isinstance(node, ast.FunctionDef):
-                continue
-            function = getattr(muster, node.name)
-            own = [arg.arg for arg in node.args.args + node.args.kwonlyargs]
-            if inspect.isfunction(function):
-                real = [name for name in inspect.signature(function).parameters]
-            else:
-                line = function.__doc__.splitlines()[0]
-                real = [part.split("=")[0].strip() for part in re.search(r"\((.*)\)", line)[1].split(",")]
-                real = [name for name in real if name and name != "*"]
-                own = [name for name in own if name not in ("dtype", "stream")]  # MLX's, and for bits without a type
-            self.assertEqual(sorted(own), sorted(real), node.name)
-            compared += 1
-        self.assertGreater(compared, 50)
+            if isinstance(node, ast.FunctionDef):
+                self.compare(node, getattr(muster, node.name), node.name)
+                compared += 1
+            for method in node.body if isinstance(node, ast.ClassDef) else ():
+                if isinstance(method, ast.FunctionDef) and method.name != "__init__":
+                    thing = getattr(getattr(muster, node.name), method.name)
+                    if [ast.unparse(mark) for mark in method.decorator_list] == ["classmethod"]:
+                        method.args.args.pop(0)
+                    self.compare(method, thing, f"{node.name}.{method.name}")
+                    compared += 1
+        self.assertGreater(compared, 80)
+
+    @unittest.skipUnless(shutil.which("mypy"), "needs mypy")
+    def test_a_typed_program(self):
+        """mypy --strict finds what is wrong, and nothing else."""
+        right = pathlib.Path(__file__).with_name("typed.py")
+        wrong = """import muster
+from muster.testing import ranks
+muster.init().split(0).sise()
+muster.init().split(-1).size()
+ranks("four")
+total: str = muster.all_sum(3.0) if muster.all_sum(b"x") == 3 else muster.cpu_count()
+"""
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder, "wrong.py")
+            path.write_text(wrong)
+            for program, expected in (right, []), (path, [3, 4, 5, 6]):
+                said = subprocess.run(["mypy", "--strict", "--cache-dir", folder, str(program)], cwd=folder, text=True,
+                                      stdout=subprocess.PIPE, env=os.environ | {"MYPYPATH": str(STUB.parents[1])})
+                found = {int(line.split(":")[1]) for line in said.stdout.splitlines() if ": error:" in line}
+                self.assertEqual(sorted(found), expected, said.stdout)
+
+    def test_arrays_and_errors_are_described(self):
+        for name in ("all_sum all_max all_min all_reduce all_gather sum_scatter reduce_scatter all_to_all scan exscan broadcast "
+                     "reduce gather scatter send recv recv_into sendrecv").split():
+            words = getattr(muster, name).__doc__.lower()
+            for word in "dtype", "shape", "error", "peerdiederror":
+                self.assertIn(word, words, name)
 
     def test_each_start_returns_what_the_other_gives(self):
         types = {node.name: ast.unparse(node.returns) for node in ast.parse(STUB.read_text()).body

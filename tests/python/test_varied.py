@@ -63,6 +63,35 @@ class WithoutNumpy(unittest.TestCase):
         expect(muster.MismatchError, "rank 0 gives 1 elements to rank 1, and rank 1 takes 2",
                lambda: muster.all_gatherv(ints(*[7] * (rank + 1)), [[1, 2], [2, 2]][rank]))
 
+    @ranks(3)
+    def test_displacements(self):
+        """Where each rank's block is: in what is given, and in what is filled; the rest stays as it is."""
+        rank = muster.init().rank()
+        out = ints(*[9] * 8)
+        muster.all_gatherv(ints(*[rank] * (rank + 1)), [1, 2, 3], displacements=[7, 0, 3], out=out)
+        assert out.tolist() == [1, 1, 9, 2, 2, 2, 9, 0]
+        out = ints(*[9] * 4)
+        request = muster.gatherv_start(ints(rank), [1, 1, 1], 1, displacements=[3, 2, 0], out=out)
+        assert (request.wait() is out) == (rank == 1) and out.tolist() == ([2, 9, 1, 0] if rank == 1 else [9] * 4)
+        x = ints(*range(10, 20)) if rank == 0 else None  # blocks that overlap
+        assert muster.scatterv(x, [2, 2, 2], displacements=[0, 1, 8], out=ints(0, 0)).tolist() == \
+            [[10, 11], [11, 12], [18, 19]][rank]
+        got = muster.all_to_allv(ints(*[10 * rank + i for i in range(3)]), [1, 1, 1], in_displacements=[2, 1, 0],
+                                 out_displacements=[1, 0, 3], out=ints(*[9] * 4))
+        assert got.tolist() == [12 - rank, 2 - rank, 9, 22 - rank]
+        expect(ValueError, "displacements are places in an array that is given: out=",
+               lambda: muster.all_gatherv(ints(1), [1, 1, 1], displacements=[0, 1, 2]))
+        expect(ValueError, "the block of rank 1, 1 elements at 3, is not in the array, which has 3",
+               lambda: muster.all_gatherv(ints(1), [1, 1, 1], displacements=[0, 3, 1], out=ints(0, 0, 0)))
+        expect(ValueError, "is not in the array",
+               lambda: muster.all_gatherv(ints(1), [1, 1, 1], displacements=[0, 2**64 - 1, 1], out=ints(0, 0, 0)))
+        expect(ValueError, "2 displacements for a group of size 3",
+               lambda: muster.all_gatherv(ints(1), [1, 1, 1], displacements=[0, 1], out=ints(0, 0, 0)))
+        expect(OverflowError, "",
+               lambda: muster.all_gatherv(ints(1), [1, 1, 1], displacements=[0, -1, 1], out=ints(0, 0, 0)))
+        expect(ValueError, "overlap",
+               lambda: muster.all_gatherv(ints(1), [1, 1, 1], displacements=[0, 0, 1], out=ints(0, 0, 0)))
+
 
 @needs_numpy
 class WithNumpy(unittest.TestCase):

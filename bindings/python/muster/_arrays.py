@@ -1,31 +1,16 @@
 """Making arrays of the kind that the caller uses: numpy's where there is numpy, array.array's else."""
 
 import array as _array
-import contextlib
 import math
 import operator
 
-from . import _muster
+from . import _dtypes, _muster
+from ._dtypes import PAIRS, STAND_INS, code_of, name_of
 
 try:
     import numpy as _numpy
 except ImportError:  # everything works without it, on what has the buffer protocol
     _numpy = None
-
-_CODES = {
-    "bool": "?", "int8": "b", "int16": "h", "int32": "i", "int64": "q",
-    "uint8": "B", "uint16": "H", "uint32": "I", "uint64": "Q",
-    "float16": "e", "float32": "f", "float64": "d",
-}
-
-# What numpy has not: elements of the same size; and pairs, by their fields.
-_STAND_INS = {"bfloat16": "uint16", "float8_e4m3": "uint8", "float8_e5m2": "uint8"}
-_PAIRS = {name: [("value", name.split("_")[0]), ("index", name.split("_")[1])]
-          for name in ("int32_int32", "int64_int64", "float32_int32", "float64_int64")}
-
-# muster_dtype's names in its order, and so their numbers.
-_NAMES = ("bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 bfloat16 float32 float64 complex64 complex128 "
-          "float8_e4m3 float8_e5m2").split() + list(_PAIRS)
 
 _EXPECTED = ('expected an array, such as numpy.array(x, "float32"), torch.tensor(x) or array.array("f", x), a number, or '
              "whatever has the buffer protocol")
@@ -38,24 +23,55 @@ def refuse_masked(x):
                          "x.data, and the mask by itself")
 
 
+_KINDS = {bool: "bool", int: "int32", float: "float32", complex: "complex64"}  # MLX's
+
+
+def _number(x):
+    """A number as an array without dimensions, or, where there is no numpy, as an array of one element."""
+    kind = next(kind for kind in _KINDS if isinstance(x, kind))
+    if kind is int and not -2**31 <= x < 2**31:
+        raise OverflowError(f"{x} is no int32, which an int is sent as; give it as an array, such as numpy.array({x})")
+    if _numpy is not None:
+        return _numpy.array(x, dtype=_KINDS[kind])
+    if kind is complex:
+        raise TypeError(f"a complex needs numpy; {_EXPECTED}")
+    return _cast(bytearray([x]), "?", (1,)) if kind is bool else _array.array("i" if kind is int else "f", [x])
+
+
+def _tensor(x):
+    """A tensor of torch's as one in C order that is what it shows: no gradient, and nothing left to conjugate or negate."""
+    if str(x.layout) != "torch.strided":
+        raise TypeError(f"the tensor is of layout {x.layout}, whose elements are not all there; give it x.to_dense()")
+    if x.device.type == "meta":
+        raise TypeError("the tensor is on torch's meta device, where it has no elements")
+    return x.detach().resolve_conj().resolve_neg().contiguous()
+
+
+def refuse_tensor(x):
+    """Why a tensor of torch's cannot be written to where it lies, in words; None: there is no such reason."""
+    if not hasattr(x, "is_conj"):
+        return None
+    if x.requires_grad:
+        return "it requires a gradient, which would not see it; give x.detach(), which shares its memory, or x.data"
+    if str(x.layout) != "torch.strided":
+        return f"it is of layout {x.layout}"
+    if x.is_conj() or x.is_neg():
+        return "it is a conjugate or negative view of another tensor; give x.resolve_conj().resolve_neg()"
+    return None
+
+
 def as_array(x):
     """x as elements in C order: a number as an array without dimensions, of MLX's dtypes for numbers."""
-    if isinstance(x, (bool, int, float, complex)):
-        kind = next(k for k in (bool, int, float, complex) if isinstance(x, k))
-        if _numpy is not None:
-            names = {bool: "bool", int: "int32", float: "float32", complex: "complex64"}
-            return _numpy.array(x, dtype=names[kind])
-        if kind in (int, float):
-            return _array.array("i" if kind is int else "f", [x])
-        raise TypeError(f"a {kind.__name__} needs numpy; {_EXPECTED}")
+    if isinstance(x, tuple(_KINDS)) and not (_numpy is not None and isinstance(x, _numpy.generic)):
+        return _number(x)
     if isinstance(x, (list, tuple)):
         raise ValueError(f"Invalid type {type(x).__name__} received in array initialization; {_EXPECTED}")
-    if _numpy is not None and isinstance(x, _numpy.ndarray):
+    if _numpy is not None and isinstance(x, (_numpy.ndarray, _numpy.generic)):
         return _numpy.ascontiguousarray(x)
     if isinstance(x, memoryview):
         return _cast(bytearray(x.tobytes()), x.format, x.shape)
-    if hasattr(x, "contiguous"):  # torch
-        return x.detach().contiguous()
+    if hasattr(x, "resolve_neg"):
+        return _tensor(x)
     if isinstance(x, (_array.array, bytes, bytearray)):
         return x
     raise TypeError(f"{type(x).__name__} has no elements that can be read; {_EXPECTED}")
@@ -78,52 +94,33 @@ def result(x, shape):
         count *= length
     if isinstance(x, _array.array):
         return _array.array(x.typecode, bytes(count * view.itemsize))
-    if _numpy is not None and view.format not in _CODES.values():
+    if _numpy is not None and not _dtypes.is_code(view.format):
         return _numpy.empty(shape, _numpy.asarray(view).dtype)
     return _cast(bytearray(count * view.itemsize), view.format, shape)
 
 
-def name_of(dtype):
-    """The name of a dtype: a string, or something of numpy's, MLX's or torch's that has one."""
-    if isinstance(dtype, str):
-        return dtype
-    if _numpy is not None:
-        try:
-            return _numpy.dtype(dtype).name
-        except TypeError:
-            pass
-    return str(getattr(dtype, "name", dtype)).rsplit(".", 1)[-1].rstrip("_")
-
-
-def number_of(dtype):
-    """muster_dtype's number."""
-    name = name_of(dtype)
-    if name not in _NAMES:
-        raise ValueError(f"{name!r} is no dtype; expected one of: {', '.join(_NAMES)}")
-    return _NAMES.index(name)
-
-
-def stand_in(dtype):
-    """The name of a dtype whose elements arrays have as others of their size; None: arrays have it."""
-    name = name_of(dtype)
-    return name if name in _STAND_INS else None
-
-
-def code_of(name):
-    """The struct module's; None: it has none."""
-    return _CODES.get(name)
+def _other_kind(dtype):
+    if dtype is None:  # numpy's float64
+        return None
+    try:
+        kind = _numpy.dtype(dtype)
+    except TypeError:
+        return None
+    return None if kind.hasobject or kind.itemsize == 0 else kind
 
 
 def _kind(dtype):
-    """numpy's dtype."""
-    name = name_of(dtype)
-    if name in _PAIRS:
-        return _numpy.dtype(_PAIRS[name])
-    if not isinstance(dtype, str):
-        with contextlib.suppress(TypeError):
-            if _numpy.dtype(dtype).fields:
-                return _numpy.dtype(dtype)
-    return _numpy.dtype(_STAND_INS.get(name, name))
+    """numpy's dtype: also of elements that muster only moves, whatever they are."""
+    try:
+        name = name_of(dtype)
+    except ValueError:
+        other = _other_kind(dtype)
+        if other is None:
+            raise
+        return other
+    if name in PAIRS:
+        return dtype if isinstance(dtype, _numpy.dtype) else _numpy.dtype(PAIRS[name])  # whose fields may have other names
+    return _numpy.dtype(STAND_INS.get(name, name))
 
 
 def _count(shape):
@@ -152,7 +149,9 @@ def make(shape, dtype, memory=None):
 def _code(dtype):
     """Without numpy: the struct module's code of a dtype, and the bytes of an element."""
     name = name_of(dtype)
-    code = _CODES.get(_STAND_INS.get(name, name), "H")
+    code = code_of(STAND_INS.get(name, name))
+    if code is None:
+        raise TypeError(f"an array of {name} needs numpy")
     return code, memoryview(bytearray(8)).cast(code).itemsize
 
 
@@ -163,7 +162,7 @@ def view(block, dtype, shape=None):
     nbytes = memoryview(block).nbytes
     shape, count = _count(nbytes // size if shape is None else shape)
     if count * size > nbytes:
-        raise ValueError(f"{shape} of {name_of(dtype)} is not in a block of {nbytes} bytes")
+        raise ValueError(f"{shape} of {dtype} is not in a block of {nbytes} bytes")
     if kind is not None:
         return _numpy.frombuffer(block, kind, count).reshape(shape) if count else _numpy.empty(shape, kind)
     return _cast(memoryview(block)[:count * size], code, shape)
@@ -183,7 +182,7 @@ def elements(data, dtype):
     """Bytes as elements of a dtype that the binding names."""
     if _numpy is not None:
         return _numpy.frombuffer(data, _kind(dtype))
-    code = _CODES.get(_STAND_INS.get(dtype, dtype))
+    code = code_of(STAND_INS.get(dtype, dtype))
     if code is None:
         raise TypeError(f"a function that combines {dtype} needs numpy")
     return memoryview(data).cast(code)
@@ -204,4 +203,4 @@ def assign(to, values):
     _numpy.copyto(to, values, casting="same_kind")
 
 
-_muster.use_arrays(as_array, result, refuse_masked, None if _numpy is None else _numpy.ndarray)
+_muster.use_arrays(as_array, result, refuse_masked, refuse_tensor, name_of, None if _numpy is None else _numpy.ndarray)

@@ -1,6 +1,6 @@
 """Messages: whom they are from, what they are, and receives that make their own array."""
 
-from . import _arrays, _muster
+from . import _arrays, _dtypes, _muster
 
 
 class _Constant(int):
@@ -33,7 +33,7 @@ class Message:
         Message(source=muster.RANK_NONE, tag=muster.ANY_TAG, count=0, dtype=None)
     """
 
-    __slots__ = ("source", "tag", "count", "dtype")
+    __slots__ = ("source", "tag", "count", "dtype", "__weakref__")
 
     def __init__(self):
         self._fill(RANK_NONE, ANY_TAG, 0, None)
@@ -58,15 +58,19 @@ def _like(x):
 def recv(shape, dtype, src, tag=0, *, group=None, stream=None, message=None):
     """Receives an array of that shape and dtype from rank src of the group.
 
-    src may be ANY_SOURCE, and tag ANY_TAG. With message, a Message(), the message may have fewer elements than the
-    array, and message says what has come. From RANK_NONE: None.
+    shape: a number, or a sequence of them. dtype: "float32", "f4", float, or numpy's, torch's or MLX's. The array is
+    numpy's where there is numpy, else a memoryview. src may be ANY_SOURCE, and tag ANY_TAG. With message, a Message(),
+    the message may have fewer elements than the array, and message says what has come. From RANK_NONE: None.
+
+    Errors: ValueError and TypeError for arguments; MismatchError when what was sent has another dtype or size;
+    PeerDiedError, TimedOutError, DeadlockError, AbortedError: the group is broken.
 
         >>> request = muster.send_start(np.ones((2, 2), "float32"), 1 - rank, tag=8)
         >>> muster.recv((2, 2), "float32", muster.ANY_SOURCE, tag=8).tolist()
         [[1.0, 1.0], [1.0, 1.0]]
         >>> sent = request.wait()
     """
-    return _receive(_muster.recv_into, _arrays.make(shape, dtype), _arrays.stand_in(dtype), src, tag, group, message)
+    return _receive(_muster.recv_into, _arrays.make(shape, dtype), _dtypes.stand_in(dtype), src, tag, group, message)
 
 
 def recv_start(shape, dtype, src, tag=0, *, group=None, stream=None, message=None):
@@ -78,7 +82,7 @@ def recv_start(shape, dtype, src, tag=0, *, group=None, stream=None, message=Non
         >>> request.wait()[:came.count].tolist(), came.tag
         ([6, 7], 2)
     """
-    return _receive(_muster.recv_into_start, _arrays.make(shape, dtype), _arrays.stand_in(dtype), src, tag, group, message)
+    return _receive(_muster.recv_into_start, _arrays.make(shape, dtype), _dtypes.stand_in(dtype), src, tag, group, message)
 
 
 def recv_like(x, src, tag=0, *, group=None, stream=None, message=None):
@@ -98,4 +102,5 @@ def recv_like_start(x, src, tag=0, *, group=None, stream=None, message=None):
     return _receive(_muster.recv_into_start, _like(x), None, src, tag, group, message)
 
 
+_muster.ANY_SOURCE, _muster.ANY_TAG = ANY_SOURCE, ANY_TAG  # where the signatures of probes look for them
 _muster.use_messages(Message, ANY_SOURCE, ANY_TAG, RANK_NONE)

@@ -5,7 +5,7 @@ import contextlib
 import operator
 import struct
 
-from . import _arrays, _muster
+from . import _arrays, _dtypes, _muster
 
 _NAME_BYTES_MAX = 15
 
@@ -16,7 +16,7 @@ class Op:
     The elements of all ranks are combined in the order of ranks, whatever the operation.
     """
 
-    __slots__ = ("commutative", "_function", "_name", "_number")
+    __slots__ = ("commutative", "_function", "_name", "_number", "__weakref__")
 
     def __init__(self):
         raise TypeError("muster.Op is made by Op.create(function) or Op.premul_sum(factor, dtype)")
@@ -57,7 +57,7 @@ class Op:
             >>> muster.all_reduce(np.ones(2, "float32"), op=weighted).tolist()
             [3.0, 3.0]
         """
-        number, element = _arrays.number_of(dtype), _element(factor, _arrays.name_of(dtype))
+        number, element = _dtypes.number_of(dtype), _element(factor, _dtypes.name_of(dtype))
         made = cls.__new__(cls)
         made.commutative, made._function, made._name, made._number = True, None, b"premul_sum", None
         made._number = _muster.premul_sum(number, element)
@@ -82,7 +82,7 @@ def _element(factor, name):
     if name == "bfloat16":  # the upper half of a float32, rounded to nearest even
         bits, = struct.unpack("I", struct.pack("f", factor))
         return struct.pack("H", bits + 0x7fff + (bits >> 16 & 1) >> 16 if factor == factor else 0x7fc0)
-    code = _arrays.code_of(name)
+    code = _dtypes.code_of(name)
     if code is None:
         raise ValueError(f"a factor of {name} is given as bytes, of one element")
     return struct.pack(code, float(factor) if code in "efd" else operator.index(factor))

@@ -58,7 +58,17 @@ def _text_of(name, value):
         raise type(error)(f"{name}: {error}") from None
 
 
-def init(strict=False, backend="any", *, arena=None, rank=None, size=None, attach_timeout=None, timeout=None,
+def _check_factory(factory, backend):
+    """MLX's rules for an argument that nothing here needs: ranks meet in memory, so it is not called."""
+    if factory is None:
+        return
+    if backend != "jaccl":
+        raise ValueError("all_gather_factory is only supported with backend='jaccl'.")
+    if not callable(factory):
+        raise TypeError(f"all_gather_factory must be a callable or None, not {factory!r}")
+
+
+def init(strict=False, backend="any", *, all_gather_factory=None, arena=None, rank=None, size=None, attach_timeout=None, timeout=None,
          arena_bytes=None, staging_bytes=None, liveness=None, report_crashes=None, one_thread=None, threads_multiple=None,
          progress_thread=None, exact_times=None, arena_malloc=None, log=None, fault=None, chaos=None):
     """The group of all ranks that muster run has started; waits until all have come.
@@ -68,7 +78,10 @@ def init(strict=False, backend="any", *, arena=None, rank=None, size=None, attac
     attach_timeout are in seconds, and 0 is no limit, whatever the environment says; report_crashes, one_thread,
     threads_multiple, progress_thread, exact_times and arena_malloc are True or False; None leaves it to the
     environment. They are of the call that makes the world: ValueError when it is there already, made without them.
+    backend: "any", "shm", or MLX's "mpi", "ring", "nccl", "jaccl", which all mean muster. all_gather_factory is
+    MLX's, for its jaccl; muster takes it there, and has no use for it.
     """
+    _check_factory(all_gather_factory, backend)
     given = {name: value for name, value in locals().items() if name in _VARIABLES and value is not None}
     if not given:
         return _muster.init(strict, backend)

@@ -10,6 +10,7 @@
 #endif
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
+#include <structmember.h> /* after it */
 
 #include <stdbool.h>
 
@@ -21,6 +22,7 @@ typedef struct module_state {
     PyObject *errors[MUSTER_ERR_UNAVAILABLE + 1]; /* exceptions, by status */
     PyObject *world;                              /* the group that init gave out; NULL: none yet */
     PyObject *as_array, *result, *refuse_masked;  /* of muster._arrays */
+    PyObject *refuse_tensor, *name_of;            /* of muster._arrays, and of muster._dtypes */
     PyObject *ndarray;                            /* numpy's type; None: there is no numpy */
     PyObject *op_type, *combine;                  /* of muster._ops */
     PyObject *message_type, *any_source, *any_tag, *rank_none; /* of muster._messages */
@@ -96,6 +98,13 @@ typedef struct view {
 int view_open(PyObject *object, bool writable, PyObject *dtype, view *view);
 void view_close(view *view);
 
+/* Says why `object` cannot be written to where it lies, as an exception: view_open has said 0. */
+void raise_unwritable(PyObject *object, const char *call);
+
+/* Whether muster knows what the elements are, and does not only move them; false: with an exception. */
+bool view_is_of_numbers(const view *view);
+
+/* `name`: a string, or whatever muster._dtypes takes for a dtype. */
 bool dtype_of_name(PyObject *name, muster_dtype *dtype); /* false: with an exception */
 
 /* ---- functions of the program's that combine: ops.c ---- */

@@ -1,13 +1,13 @@
 /* muster.Group, of binding.h. */
-#include <limits.h>
 #include <string.h>
 
-#include "bindings/python/src/binding.h"
+#include "bindings/python/src/group.h"
 
 typedef struct group_object {
     PyObject_HEAD muster_group *group;
     int ranks_begun;                    /* of the state, when it was made */
     struct group_object *next, **place; /* in the list of all */
+    PyObject *weak;                     /* references */
 } group_object;
 
 static group_object *groups; /* the interpreter's lock is its lock */
@@ -102,6 +102,7 @@ static void dealloc(PyObject *self)
     PyTypeObject *type = Py_TYPE(self);
     group_object *object = (group_object *)self;
 
+    PyObject_ClearWeakRefs(self);
     *object->place = object->next;
     if (object->next)
         object->next->place = object->place;
@@ -147,82 +148,6 @@ static PyObject *size(PyObject *self, PyObject *unused)
     return PyLong_FromLong(muster_group_size(((group_object *)self)->group));
 }
 
-static PyObject *split(PyObject *self, PyObject *args, PyObject *keywords)
-{
-    static char *names[] = { "color", "key", NULL };
-    muster_group *group, *child = NULL;
-    int color, key = -1;
-    muster_status status;
-
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "i|i:split", names, &color, &key) ||
-        !(group = group_of_object(self)))
-        return NULL;
-    Py_BEGIN_ALLOW_THREADS
-    status = muster_group_split(group, color, key, &child);
-    Py_END_ALLOW_THREADS
-    if (status != MUSTER_OK)
-        return raise_status(status);
-    if (!child)
-        Py_RETURN_NONE;
-    return wrap_group(child);
-}
-
-static PyObject *dup_group(PyObject *self, PyObject *unused)
-{
-    muster_group *group = group_of_object(self), *copy = NULL;
-    muster_status status;
-
-    (void)unused;
-    if (!group)
-        return NULL;
-    Py_BEGIN_ALLOW_THREADS
-    status = muster_group_dup(group, &copy);
-    Py_END_ALLOW_THREADS
-    return status == MUSTER_OK ? wrap_group(copy) : raise_status(status);
-}
-
-/* The ranks of a sequence; NULL with an exception. */
-static int *read_ranks(PyObject *sequence, int *count)
-{
-    Py_ssize_t length = PySequence_Size(sequence);
-    int *ranks = length < 0 ? NULL : PyMem_Malloc(((size_t)length + 1) * sizeof *ranks);
-
-    if (!ranks)
-        return length < 0 ? NULL : (int *)(void *)PyErr_NoMemory();
-    for (Py_ssize_t i = 0; i < length; i++) {
-        PyObject *item = PySequence_GetItem(sequence, i);
-        long rank = item ? PyLong_AsLong(item) : -1;
-
-        Py_XDECREF(item);
-        if (rank == -1 && PyErr_Occurred()) {
-            PyMem_Free(ranks);
-            return NULL;
-        }
-        ranks[i] = rank >= 0 && rank < INT_MAX ? (int)rank : -1; /* which muster refuses */
-    }
-    *count = length < INT_MAX ? (int)length : INT_MAX;
-    return ranks;
-}
-
-static PyObject *subset(PyObject *self, PyObject *args)
-{
-    muster_group *group, *made = NULL;
-    muster_status status;
-    PyObject *sequence;
-    int count = 0;
-
-    if (!PyArg_ParseTuple(args, "O:subset", &sequence) || !(group = group_of_object(self)))
-        return NULL;
-    int *ranks = read_ranks(sequence, &count);
-    if (!ranks)
-        return NULL;
-    Py_BEGIN_ALLOW_THREADS
-    status = muster_group_subset(group, ranks, count, &made);
-    Py_END_ALLOW_THREADS
-    PyMem_Free(ranks);
-    return status == MUSTER_OK ? wrap_group(made) : raise_status(status);
-}
-
 static PyObject *get_name(PyObject *self, void *unused)
 {
     const char *name = muster_group_name(((group_object *)self)->group);
@@ -250,32 +175,6 @@ static int set_name(PyObject *self, PyObject *value, void *unused)
         return 0;
     raise_status(status);
     return -1;
-}
-
-/* shrink and grow: a group of those who are left, and of those who replace the lost. */
-static PyObject *regroup(PyObject *self, muster_status (*make)(muster_group *group, muster_group **made))
-{
-    muster_group *group = group_of_object(self), *made = NULL;
-    muster_status status;
-
-    if (!group)
-        return NULL;
-    Py_BEGIN_ALLOW_THREADS
-    status = make(group, &made);
-    Py_END_ALLOW_THREADS
-    return status == MUSTER_OK ? wrap_group(made) : raise_status(status);
-}
-
-static PyObject *shrink(PyObject *self, PyObject *unused)
-{
-    (void)unused;
-    return regroup(self, muster_group_shrink);
-}
-
-static PyObject *grow(PyObject *self, PyObject *unused)
-{
-    (void)unused;
-    return regroup(self, muster_group_grow);
 }
 
 static PyObject *abort_group(PyObject *self, PyObject *args)
@@ -389,38 +288,68 @@ static PyObject *repr(PyObject *self)
                                 muster_group_rank(group), muster_group_size(group));
 }
 
+/* ---- with group: ---- */
+
+static PyObject *enter(PyObject *self, PyObject *unused)
+{
+    (void)unused;
+    return group_of_object(self) ? Py_NewRef(self) : NULL;
+}
+
+/* Leaves the group. The world is everybody's who calls init(), and stays until the process ends. */
+static PyObject *leave_block(PyObject *self, PyObject *unused)
+{
+    (void)unused;
+    if (self == state_of_module()->world || !((group_object *)self)->group)
+        Py_RETURN_NONE;
+    return leave(self, NULL);
+}
+
+#define WITH_KEYWORDS(function) (PyCFunction)(void (*)(void))(function)
+
 static PyMethodDef methods[] = {
-    { "rank", rank, METH_NOARGS, "rank() -> int\n\nThis process's number in the group." },
-    { "size", size, METH_NOARGS, "size() -> int\n\nHow many ranks the group has." },
-    { "split", (PyCFunction)(void (*)(void))split, METH_VARARGS | METH_KEYWORDS,
-      "split(color, key=-1) -> Group or None\n\nRanks of the same color form a group, in the order of key; a "
-      "negative key\nis the rank here. Color -1: no group, None." },
-    { "dup", dup_group, METH_NOARGS, "dup() -> Group\n\nA group of the same ranks, apart from this one." },
-    { "subset", subset, METH_VARARGS,
-      "subset(ranks) -> Group\n\nA group of these ranks, in this order; only they call it, with the same "
+    { "rank", rank, METH_NOARGS, "rank($self)\n--\n\nThis process's number in the group." },
+    { "size", size, METH_NOARGS, "size($self)\n--\n\nHow many ranks the group has." },
+    { "split", WITH_KEYWORDS(group_split), METH_VARARGS | METH_KEYWORDS,
+      "split($self, color, key=-1)\n--\n\nRanks of the same color form a group, in the order of key; a "
+      "negative "
+      "key\nis the rank here. Color -1: no group, None." },
+    { "dup", group_dup, METH_NOARGS, "dup($self)\n--\n\nA group of the same ranks, apart from this one." },
+    { "subset", group_subset, METH_VARARGS,
+      "subset($self, ranks, /)\n--\n\nA group of these ranks, in this order; only they call it, with the "
+      "same "
       "list." },
-    { "shrink", shrink, METH_NOARGS,
-      "shrink() -> Group\n\nA group of the ranks that are left, when some have died; all of them call it." },
-    { "grow", grow, METH_NOARGS,
-      "grow() -> Group\n\nThe same, with the processes that replace the dead (muster run --on-failure "
+    { "shrink", group_shrink, METH_NOARGS,
+      "shrink($self)\n--\n\nA group of the ranks that are left, when some have died; all of them call it." },
+    { "grow", group_grow, METH_NOARGS,
+      "grow($self)\n--\n\nThe same, with the processes that replace the dead (muster run --on-failure "
       "respawn)." },
     { "translate", translate, METH_VARARGS,
-      "translate(rank, other) -> int or None\n\nThe rank that this group's member has in another group; "
-      "None: "
-      "it is not in it." },
+      "translate($self, rank, other, /)\n--\n\nThe rank that this group's member has in another group; None: "
+      "it "
+      "is not in it." },
     { "check", check, METH_NOARGS,
-      "check()\n\nRaises what the group is broken by, if it is. Looks whether ranks have ended; never "
+      "check($self)\n--\n\nRaises what the group is broken by, if it is. Looks whether ranks have ended; "
+      "never "
       "waits." },
     { "abort", abort_group, METH_VARARGS,
-      "abort(reason=None)\n\nBreaks the group: all its ranks get AbortedError." },
+      "abort($self, reason=None, /)\n--\n\nBreaks the group: all its ranks get AbortedError." },
     { "set_timeout", set_timeout, METH_O,
-      "set_timeout(timeout)\n\nHow many seconds one operation of this rank in the group may wait, from now "
-      "on and "
-      "in\ngroups made of it later; None: no limit. It holds in place of MUSTER_TIMEOUT." },
+      "set_timeout($self, timeout, /)\n--\n\nHow many seconds one operation of this rank in the group may "
+      "wait, "
+      "from now on and in\ngroups made of it later; None: no limit. It holds in place of MUSTER_TIMEOUT." },
+    { "__enter__", enter, METH_NOARGS, "__enter__($self)\n--\n\nThe group, which the block's end leaves." },
+    { "__exit__", leave_block, METH_VARARGS,
+      "__exit__($self, *exception)\n--\n\nLeaves the group, unless it is the world." },
     { "_set_timeout", set_timeout_ns, METH_VARARGS, NULL },
     { "_leave", leave, METH_NOARGS, NULL },
     { "_release", release, METH_NOARGS, NULL },
     { NULL, NULL, 0, NULL },
+};
+
+static PyMemberDef members[] = {
+    { "__weaklistoffset__", T_PYSSIZET, offsetof(group_object, weak), READONLY, NULL },
+    { NULL, 0, 0, 0, NULL },
 };
 
 static PyGetSetDef properties[] = {
@@ -433,10 +362,16 @@ bool make_group_type(PyObject *module, module_state *state)
 {
     static PyType_Slot slots[] = {
         { Py_tp_getset, properties },
+        { Py_tp_members, members },
         { Py_tp_dealloc, dealloc },
         { Py_tp_repr, repr },
         { Py_tp_methods, methods },
-        { Py_tp_doc, "A group of ranks that work together. Made by init() and split()." },
+        { Py_tp_doc, "A group of ranks that work together. Made by init() and split(). As a context manager "
+                     "it is left at "
+                     "the\nend of the block; the world stays.\n\n"
+                     "    >>> with muster.init().dup() as group:\n"
+                     "    ...     muster.all_sum(np.array([1]), group=group).tolist()\n"
+                     "    [2]" },
         { 0, NULL },
     };
     static PyType_Spec spec = { "muster.Group", sizeof(group_object), 0,

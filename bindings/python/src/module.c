@@ -7,12 +7,14 @@ static PyObject *use_arrays(PyObject *module, PyObject *args)
     module_state *state = state_of_module();
 
     (void)module;
-    if (!PyArg_ParseTuple(args, "OOOO:use_arrays", &state->as_array, &state->result, &state->refuse_masked,
-                          &state->ndarray))
+    if (!PyArg_ParseTuple(args, "OOOOOO:use_arrays", &state->as_array, &state->result, &state->refuse_masked,
+                          &state->refuse_tensor, &state->name_of, &state->ndarray))
         return NULL;
     Py_INCREF(state->as_array);
     Py_INCREF(state->result);
     Py_INCREF(state->refuse_masked);
+    Py_INCREF(state->refuse_tensor);
+    Py_INCREF(state->name_of);
     Py_INCREF(state->ndarray);
     Py_RETURN_NONE;
 }
@@ -42,21 +44,25 @@ static PyMethodDef methods[] = {
     { "op_free", python_op_free, METH_VARARGS, NULL },
     { "varied", python_varied, METH_VARARGS, NULL },
     { "is_available", (PyCFunction)(void (*)(void))python_is_available, METH_VARARGS | METH_KEYWORDS,
-      "is_available(backend='any') -> bool\n\nWhether init can use that backend: any, shm, or MLX's mpi and "
-      "ring, which mean\nmuster here." },
+      "is_available($module, backend='any')\n--\n\nWhether init can use that backend: any, shm, and MLX's "
+      "mpi, ring, nccl and jaccl, "
+      "which\nall mean muster here." },
     { "init", (PyCFunction)(void (*)(void))python_init, METH_VARARGS | METH_KEYWORDS, NULL },
     { "cpu_count", cpu_count, METH_NOARGS,
-      "cpu_count() -> int\n\nHow many CPUs this process can use: its affinity, limited by the quota of its "
+      "cpu_count($module)\n--\n\nHow many CPUs this process can use: its affinity, limited by the quota of "
+      "its "
       "control group.\n\n    >>> muster.cpu_count() >= 1\n    True\n" },
     { "grid_dims", (PyCFunction)(void (*)(void))python_grid_dims, METH_VARARGS | METH_KEYWORDS,
-      "grid_dims(size, dims) -> tuple\n\nThe lengths of a grid of size ranks: dims with its zeros chosen, as "
+      "grid_dims($module, size, dims)\n--\n\nThe lengths of a grid of size ranks: dims with its zeros "
+      "chosen, as "
       "equal as possible;\na number stands for that many zeros.\n\n"
       "    >>> muster.grid_dims(12, 2), muster.grid_dims(12, [0, 6])\n    ((4, 3), (2, 6))\n" },
     { "grid_coordinates", (PyCFunction)(void (*)(void))python_grid_coordinates, METH_VARARGS | METH_KEYWORDS,
-      "grid_coordinates(dims, rank) -> tuple\n\nWhere a rank is in the grid. The last coordinate varies "
+      "grid_coordinates($module, dims, rank)\n--\n\nWhere a rank is in the grid. The last coordinate varies "
       "fastest.\n\n    >>> muster.grid_coordinates((4, 3), 5)\n    (1, 2)\n" },
     { "grid_neighbour", (PyCFunction)(void (*)(void))python_grid_neighbour, METH_VARARGS | METH_KEYWORDS,
-      "grid_neighbour(dims, rank, dimension, distance, periodic=False) -> int\n\nThe rank that is so many "
+      "grid_neighbour($module, dims, rank, dimension, distance, periodic=False)\n--\n\nThe rank that is so "
+      "many "
       "steps away along a dimension; RANK_NONE, with which messages do\nnothing, beyond the edge, unless the "
       "grid is periodic there.\n\n"
       "    >>> [muster.grid_neighbour((4, 3), 5, 1, step) for step in (-1, 1)]\n    [4, muster.RANK_NONE]\n"

@@ -37,6 +37,8 @@ bool operation_reads(operation *operation, PyObject *x, PyObject *dtype)
                          operation->name, x);
     }
     operation->has_in = opened == 1;
+    if (operation->has_in && operation->reduces && !view_is_of_numbers(&operation->in))
+        return false;
     if (operation->has_in) {
         operation->count = operation->in.count;
         operation->dtype = operation->in.dtype;
@@ -49,9 +51,7 @@ bool operation_writes(operation *operation, PyObject *array, PyObject *dtype)
     int opened = view_open(array, true, dtype, &operation->out);
 
     if (opened == 0)
-        PyErr_Format(PyExc_TypeError,
-                     "%s(): out cannot be written to where it lies; expected an array in C order",
-                     operation->name);
+        raise_unwritable(array, operation->name);
     operation->has_out = opened == 1;
     if (operation->has_out && !operation->has_in) {
         operation->count = operation->out.count;
@@ -66,10 +66,10 @@ void operation_close(operation *operation)
         view_close(&operation->in);
     if (operation->has_out)
         view_close(&operation->out);
-    if (operation->in_counts)
-        PyMem_Free(operation->in_counts);
-    if (operation->out_counts)
-        PyMem_Free(operation->out_counts);
+    PyMem_Free(operation->in_counts);
+    PyMem_Free(operation->out_counts);
+    PyMem_Free(operation->in_displacements);
+    PyMem_Free(operation->out_displacements);
     Py_XDECREF(operation->kept);
     Py_XDECREF(operation->function);
     Py_XDECREF(operation->op_name);

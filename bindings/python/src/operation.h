@@ -15,7 +15,7 @@ typedef struct operation {
      * lock. */
     muster_status (*call)(struct operation *operation, muster_request *request);
     int kind; /* which of those that `call` does */
-    bool started;
+    bool started, reduces;
     PyObject *owner; /* the Group */
     muster_group *group;
 
@@ -24,7 +24,7 @@ typedef struct operation {
     muster_op op;
     int root; /* or the destination */
     int source, tag, source_tag;
-    size_t *in_counts, *out_counts;
+    size_t *in_counts, *out_counts, *in_displacements, *out_displacements;
     PyObject *kept;     /* where `in` is */
     PyObject *function; /* of the program, by which it reduces; NULL: none */
     PyObject *op_name;  /* of that, as bytes */

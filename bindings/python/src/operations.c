@@ -17,37 +17,41 @@ static bool take_keyword(call *call, PyObject *name, PyObject *value, bool has_o
     } rows[] = {
         { "group", &call->group, true }, { "out", &call->out, true },       { "dtype", &call->dtype, true },
         { "stream", NULL, true },        { "root", &call->root, has_root }, { "op", &call->op, has_op },
+        { "x", &call->x, !call->x },
     };
 
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         if (!rows[i].known || PyUnicode_CompareWithASCIIString(name, rows[i].name) != 0)
             continue;
         if (rows[i].place) /* there are no streams here: MLX's argument is taken, and nothing else */
-            *rows[i].place = value == Py_None ? NULL : value;
+            *rows[i].place = value == Py_None && rows[i].place != &call->x ? NULL : value;
         return true;
     }
     PyErr_Format(PyExc_TypeError, "%s() got an unexpected keyword argument '%U'", call->name, name);
     return false;
 }
 
-/* x, and root where there is one, by position; the rest by name. */
+/* x, and root where there is one, by position or by name; the rest by name. */
 static bool take_arguments(call *call, PyObject *const *args, Py_ssize_t count, PyObject *keywords,
                            bool has_op, bool has_root)
 {
     Py_ssize_t named = keywords ? PyTuple_Size(keywords) : 0;
 
-    if (count < 1 || count > 1 + has_root) {
+    if (count > 1 + has_root) {
         PyErr_Format(PyExc_TypeError, "%s() takes %d positional argument%s, not %zd", call->name,
                      1 + has_root, has_root ? "s" : "", count);
         return false;
     }
-    call->x = args[0];
+    if (count > 0)
+        call->x = args[0];
     if (count > 1)
         call->root = args[1];
     for (Py_ssize_t i = 0; i < named; i++)
         if (!take_keyword(call, PyTuple_GetItem(keywords, i), args[count + i], has_op, has_root))
             return false;
-    return true;
+    if (!call->x)
+        PyErr_Format(PyExc_TypeError, "%s() needs x, the array", call->name);
+    return call->x != NULL;
 }
 
 static bool takes_root(operation *operation, PyObject *root)
@@ -157,6 +161,8 @@ static PyObject *collective(kind kind, muster_op op, const call *call)
     o->call = run;
     o->kind = kind;
     o->op = op;
+    o->reduces =
+        kind == ALL_REDUCE || kind == REDUCE || kind == REDUCE_SCATTER || kind == SCAN || kind == EXSCAN;
     if (!operation_takes_op(o, call->op) || !takes_root(o, call->root))
         return operation_fail(o);
     if (kind == SCATTER && muster_group_rank(o->group) != o->root)

@@ -238,6 +238,7 @@ static void dealloc(PyObject *self)
     PyTypeObject *type = Py_TYPE(self);
 
     PyObject_GC_UnTrack(self);
+    PyObject_ClearWeakRefs(self);
     if (((request_object *)self)->pending)
         drop((request_object *)self);
     clear(self);
@@ -248,17 +249,18 @@ static void dealloc(PyObject *self)
 
 static PyMethodDef methods[] = {
     { "wait", (PyCFunction)(void (*)(void))wait, METH_VARARGS | METH_KEYWORDS,
-      "wait(timeout=None)\n\nWaits until the operation is over, and returns what its blocking form returns: "
+      "wait($self, timeout=None)\n--\n\nWaits until the operation is over, and returns what its blocking "
+      "form returns: "
       "again and\nagain, if it is called again; after cancel() None. timeout is in seconds. When it has "
       "passed,\nTimedOutError breaks the group, as in every call of muster: test() looks, and does not.\n\n"
       "    >>> request = muster.all_sum_start(np.array([1.0, rank]))\n    >>> request.wait().tolist()\n    "
       "[2.0, 1.0]" },
     { "test", test, METH_NOARGS,
-      "test() -> bool\n\nWhether the operation is over. Makes progress, and does not wait.\n\n    >>> "
+      "test($self)\n--\n\nWhether the operation is over. Makes progress, and does not wait.\n\n    >>> "
       "request "
       "= muster.barrier_start()\n    >>> while not request.test():\n    ...     pass  # something useful" },
     { "cancel", cancel, METH_NOARGS,
-      "cancel() -> bool\n\nTakes a started receive back that has not got a message yet. False: it must be "
+      "cancel($self)\n--\n\nTakes a started receive back that has not got a message yet. False: it must be "
       "waited for,\nas must any other operation.\n\n    >>> request = muster.recv_start(3, 'int32', rank, "
       "tag=5)\n    >>> request.cancel(), request.wait()\n    (True, None)" },
     { "__class_getitem__", Py_GenericAlias, METH_O | METH_CLASS, NULL },
@@ -271,6 +273,11 @@ static PyGetSetDef properties[] = {
     { NULL, NULL, NULL, NULL, NULL },
 };
 
+static PyMemberDef members[] = {
+    { "__weaklistoffset__", T_PYSSIZET, offsetof(request_object, weak), READONLY, NULL },
+    { NULL, 0, 0, 0, NULL },
+};
+
 bool make_request_type(PyObject *module, module_state *state)
 {
     static PyType_Slot slots[] = {
@@ -280,6 +287,7 @@ bool make_request_type(PyObject *module, module_state *state)
         { Py_tp_repr, repr },
         { Py_tp_methods, methods },
         { Py_tp_getset, properties },
+        { Py_tp_members, members },
         { Py_tp_doc,
           "A started operation. Its arrays belong to it until it is over: until then the program\nneither "
           "writes to the input nor touches the output. Made by all_sum_start() and the like." },

@@ -10,6 +10,7 @@ typedef struct request_object {
     const char *name;
     PyObject *result, *error, *message; /* of one that is over: a result or an error */
     bool told;                          /* the program knows that it is over: wait_any passes over it */
+    PyObject *weak;                     /* references */
 } request_object;
 
 /* Whether a call may be about this Request, which is pending; false with an exception. */

@@ -88,18 +88,16 @@ static bool dtype_of_format(const char *format, size_t bytes, muster_dtype *dtyp
 
 bool dtype_of_name(PyObject *name, muster_dtype *dtype)
 {
-    for (int i = 0; PyUnicode_Check(name) && i < MUSTER_DTYPE_COUNT; i++) {
-        if (PyUnicode_CompareWithASCIIString(name, muster_dtype_name((muster_dtype)i)) != 0)
-            continue;
-        *dtype = (muster_dtype)i;
-        return true;
+    PyObject *spelt = PyObject_CallFunctionObjArgs(state_of_module()->name_of, name, NULL);
+    bool found = false;
+
+    for (int i = 0; spelt && !found && i < MUSTER_DTYPE_COUNT; i++) {
+        found = PyUnicode_CompareWithASCIIString(spelt, muster_dtype_name((muster_dtype)i)) == 0;
+        if (found)
+            *dtype = (muster_dtype)i;
     }
-    PyErr_Format(PyExc_ValueError,
-                 "%R is no dtype; expected bool, int8 ... int64, uint8 ... uint64, float16, "
-                 "bfloat16, float8_e4m3, float8_e5m2, float32, float64, complex64, complex128, or a pair: "
-                 "int32_int32, int64_int64, float32_int32 or float64_int64",
-                 name);
-    return false;
+    Py_XDECREF(spelt);
+    return found;
 }
 
 /* What the caller says that the elements are: of the same size. */
@@ -122,6 +120,46 @@ static int retype(PyObject *name, view *view)
 
 /* ---- the buffer protocol ---- */
 
+/* Addresses mean nothing in another process, and objects have references. Names of fields are between colons.
+ */
+static bool holds_addresses(const char *format)
+{
+    bool in_name = false;
+
+    for (; *format; format++) {
+        if (*format == ':')
+            in_name = !in_name;
+        else if (!in_name && strchr("O&PXz", *format))
+            return true;
+    }
+    return false;
+}
+
+/* Elements that muster does not know are moved as so many bytes, if bytes are what they are. */
+static bool dtype_of_bytes(const char *format, size_t bytes, muster_dtype *dtype)
+{
+    if (bytes == 0 || bytes >= 0x40000000 || (format && holds_addresses(format)))
+        return false;
+    *dtype = MUSTER_BYTES(bytes);
+    return true;
+}
+
+static int refuse_format(const char *format)
+{
+    PyErr_Format(
+        PyExc_ValueError,
+        "elements of format \"%s\" are of no type that muster knows; expected bool, int8 ... int64, "
+        "uint8 ... uint64, float16, bfloat16, float32, float64, complex64, complex128, or a structure of a "
+        "value and an index: int32 and int32, int64 and int64, float32 and int32, float64 and int64",
+        format ? format : "");
+    return -1;
+}
+
+bool view_is_of_numbers(const view *view)
+{
+    return view->dtype < MUSTER_BYTES_OF || refuse_format(view->has_buffer ? view->buffer.format : "") == 0;
+}
+
 static int open_buffer(PyObject *object, bool writable, view *view)
 {
     int flags = PyBUF_C_CONTIGUOUS | PyBUF_FORMAT | (writable ? PyBUF_WRITABLE : 0);
@@ -135,16 +173,9 @@ static int open_buffer(PyObject *object, bool writable, view *view)
     view->has_buffer = true;
     size_t bytes = (size_t)view->buffer.itemsize;
     if (view->buffer.ndim > VIEW_DIMENSIONS_MAX ||
-        !dtype_of_format(view->buffer.format, bytes, &view->dtype)) {
-        PyErr_Format(
-            PyExc_ValueError,
-            "elements of format \"%s\" are of no type that muster knows; expected bool, int8 ... int64, "
-            "uint8 ... uint64, float16, bfloat16, float32, float64, complex64, complex128, or a structure of "
-            "a "
-            "value and an index: int32 and int32, int64 and int64, float32 and int32, float64 and int64",
-            view->buffer.format ? view->buffer.format : "");
-        return -1;
-    }
+        (!dtype_of_format(view->buffer.format, bytes, &view->dtype) &&
+         !dtype_of_bytes(view->buffer.format, bytes, &view->dtype)))
+        return refuse_format(view->buffer.format);
     view->data = view->buffer.buf;
     view->count = bytes ? (size_t)view->buffer.len / bytes : 0;
     view->dimensions = view->buffer.ndim;
@@ -198,6 +229,9 @@ static bool in_c_order(const dl_tensor *tensor)
 {
     int64_t stride = 1;
 
+    for (int i = 0; i < tensor->dimensions; i++)
+        if (tensor->shape[i] == 0) /* then strides, of whatever value, lead nowhere */
+            return true;
     for (int i = tensor->dimensions - 1; tensor->strides && i >= 0; i--) {
         if (tensor->shape[i] > 1 && tensor->strides[i] != stride)
             return false;
@@ -229,11 +263,32 @@ static int take_tensor(const dl_tensor *tensor, view *view)
     return 1;
 }
 
+/* DLPack cannot say of a tensor of torch's that its elements are to be negated. */
+static int is_negative(PyObject *object)
+{
+    if (!PyObject_HasAttrString(object, "is_neg"))
+        return 0;
+    PyObject *answer = PyObject_CallMethod(object, "is_neg", NULL);
+    int negative = answer ? PyObject_IsTrue(answer) : -1;
+
+    Py_XDECREF(answer);
+    return negative;
+}
+
 static int open_dlpack(PyObject *object, view *view)
 {
+    int negative = is_negative(object);
+
+    if (negative != 0)
+        return negative < 0 ? -1 : 0;
     view->capsule = PyObject_CallMethod(object, "__dlpack__", NULL);
-    if (!view->capsule)
-        return -1;
+    if (!view->capsule) { /* of a tensor with a gradient, and the like: as_array knows what to do, or says so
+                           */
+        if (!PyErr_ExceptionMatches(PyExc_BufferError))
+            return -1;
+        PyErr_Clear();
+        return 0;
+    }
     dl_managed_tensor *managed = PyCapsule_GetPointer(view->capsule, "dltensor");
     return managed ? take_tensor(&managed->tensor, view) : -1;
 }
@@ -279,4 +334,43 @@ void view_close(view *view)
         PyBuffer_Release(&view->buffer);
     Py_CLEAR(view->capsule); /* its own destructor deletes a tensor that nobody took */
     view->has_buffer = false;
+}
+
+/* ---- what cannot be written to ---- */
+
+static bool is_read_only(PyObject *object)
+{
+    Py_buffer buffer;
+
+    if (!PyObject_CheckBuffer(object))
+        return false;
+    if (PyObject_GetBuffer(object, &buffer, PyBUF_STRIDED_RO) < 0) {
+        PyErr_Clear();
+        return false;
+    }
+    bool read_only = buffer.readonly;
+    PyBuffer_Release(&buffer);
+    return read_only;
+}
+
+void raise_unwritable(PyObject *object, const char *call)
+{
+    const char *expected = "expected an array in C order";
+
+    if (is_read_only(object)) {
+        PyErr_Format(PyExc_TypeError, "%s(): out is read-only; expected an array that can be written to",
+                     call);
+        return;
+    }
+    if (!PyObject_CheckBuffer(object) && !PyObject_HasAttrString(object, "__dlpack__")) {
+        PyErr_Format(PyExc_TypeError, "%s(): out cannot be written to: %R is no array; %s", call, object,
+                     expected);
+        return;
+    }
+    PyObject *why = PyObject_CallFunctionObjArgs(state_of_module()->refuse_tensor, object, NULL);
+    if (why && why != Py_None)
+        PyErr_Format(PyExc_TypeError, "%s(): out cannot be written to where it lies: %U", call, why);
+    else if (why)
+        PyErr_Format(PyExc_TypeError, "%s(): out cannot be written to where it lies; %s", call, expected);
+    Py_XDECREF(why);
 }

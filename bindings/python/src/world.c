@@ -3,12 +3,12 @@
 
 #include "bindings/python/src/binding.h"
 
-/* MLX's names for what works on one machine mean muster here. */
+/* All of MLX's names mean muster here: a program that names one asks for a group, and gets it. */
 static bool is_ours(const char *backend)
 {
-    static const char *const names[] = { "any", "shm", "mpi", "ring" };
+    static const char *const names[] = { "any", "shm", "mpi", "ring", "nccl", "jaccl" };
 
-    for (int i = 0; i < 4; i++)
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (strcmp(backend, names[i]) == 0)
             return true;
     return false;
@@ -103,8 +103,8 @@ PyObject *python_init(PyObject *module, PyObject *args, PyObject *keywords)
     if (!is_ours(backend))
         return PyErr_Format(
             PyExc_ValueError,
-            "[distributed] The only valid values for backend are 'any', 'shm', 'mpi' and 'ring' "
-            "but '%s' was provided.",
+            "[distributed] The only valid values for backend are 'any', 'shm', 'mpi', 'nccl', 'jaccl' and "
+            "'ring' but '%s' was provided.",
             backend);
     module_state *state = state_of_module();
     if (state->world && is_own(state->world) && !(strict && muster_group_size(group_in(state->world)) == 1))
