@@ -218,11 +218,13 @@ def mpi(shop, name, package, debian, flags=(), environment=None, spins=False):
     return Contender(name, version, [program], lambda n: [launcher, *flags, "-n", n], environment, spins)
 
 
+# The transport through shared memory was "vader" before Open MPI 5, which still takes that name for "sm".
+OPEN_MPI_FLAGS = ["--oversubscribe", "--bind-to", "none", "--mca", "btl", "self,vader", "--mca", "pml", "ob1"]
+OPEN_MPI_SETTINGS = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
+
+
 def open_mpi(shop):
-    # The transport through shared memory was "vader" before Open MPI 5, which still takes that name for "sm".
-    return mpi(shop, "Open MPI", "openmpi", "openmpi",
-               ["--oversubscribe", "--bind-to", "none", "--mca", "btl", "self,vader", "--mca", "pml", "ob1"],
-               {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"})
+    return mpi(shop, "Open MPI", "openmpi", "openmpi", OPEN_MPI_FLAGS, OPEN_MPI_SETTINGS)
 
 
 def mpich(shop):

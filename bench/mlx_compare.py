@@ -1,0 +1,187 @@
+"""MLX's collectives on muster, natively and by muster run --mlx, beside Open MPI 5 and MLX's ring, in turn in one run.
+
+    scripts/setup mlx; bench/peers/install openmpi
+    python3 bench/mlx_compare.py                        five rounds at 2 and at 4 ranks
+    python3 bench/mlx_compare.py --rounds 1 --csv FILE  adds a round to those of FILE, and shows all of them
+
+Prints Markdown: microseconds that mx.eval takes for one all_sum of float32, and for the decode loop of
+bench/peers/mlx_rank.py. Each contender's processes begin anew in each round: where the kernel puts their threads differs
+from one start to the next, and decides small operations.
+"""
+
+import argparse
+import csv
+import json
+import os
+import pathlib
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+
+import report
+from contenders import OPEN_MPI_FLAGS, OPEN_MPI_SETTINGS, ROOT, number_in
+
+RANK = ROOT / "bench" / "peers" / "mlx_rank.py"
+PYTHON = ROOT / "build" / "mlx" / "bin" / "python"
+OPEN_MPI = ROOT / "build" / "peers" / "openmpi"
+SIZES = [4, 16 << 10, 256 << 10, 1 << 20, 4 << 20, 64 << 20]
+LIMIT_S = 120
+RING_SLOWER = 20  # where ranks outnumber CPUs it takes 20 ms for each operation, so it gets fewer calls there
+NATIVE, BOUND, STAND_IN, MPI, RING = "muster.mlx", "the same, --bind core", "muster run --mlx", "Open MPI", "ring"
+
+
+def program(backend, arguments, fewer=1):
+    return [PYTHON, RANK, backend, arguments.calls / fewer, *arguments.sizes]
+
+
+def muster(arguments, *options):
+    return [arguments.muster / "bin" / "muster", "run", "--prefix", "none", *options]
+
+
+def run(command, **settings):
+    """What it printed. Environment variables are added to those that are there."""
+    done = subprocess.run([str(word) for word in command], env={**os.environ, "OMP_NUM_THREADS": "1", **settings},
+                          stdout=subprocess.PIPE, text=True, timeout=LIMIT_S)
+    if done.returncode:
+        sys.exit(f"{command[0]} ended with {done.returncode}")
+    return done.stdout
+
+
+# ---- the contenders: each is a function of the number of ranks and the arguments ----
+
+def native(ranks, arguments, *options):
+    return run([*muster(arguments, "-n", ranks, *options), "--", *program("muster", arguments)],
+               PYTHONPATH=str(arguments.muster / "bindings" / "python"))
+
+
+def bound(ranks, arguments):
+    return native(ranks, arguments, "--bind", "core")
+
+
+def stand_in(ranks, arguments):
+    return run([*muster(arguments, "--mlx", "-n", ranks), "--", *program("mpi", arguments)])
+
+
+def open_mpi(ranks, arguments):
+    return run([OPEN_MPI / "bin" / "mpiexec", *OPEN_MPI_FLAGS, "-n", ranks, *program("mpi", arguments)],
+               **OPEN_MPI_SETTINGS, MLX_MPI_LIBNAME=str(OPEN_MPI / "lib" / "libmpi.so.40"))
+
+
+def free_ports(count):
+    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [server.getsockname()[1] for server in held]
+    for server in held:
+        server.close()
+    return ports
+
+
+def ring(ranks, arguments):
+    """Started by hand: mlx.launch ends with 0 whatever happens, and its threads take a CPU."""
+    with tempfile.TemporaryDirectory() as work:
+        hosts, output = pathlib.Path(work, "hosts"), pathlib.Path(work, "output")
+        hosts.write_text(json.dumps([[f"127.0.0.1:{port}"] for port in free_ports(ranks)]))
+        fewer = RING_SLOWER if ranks > report.CPUS else 1
+        command = [str(word) for word in program("ring", arguments, fewer)]
+        with output.open("w") as out:
+            started = [subprocess.Popen(command, stdout=out, env={
+                **os.environ, "OMP_NUM_THREADS": "1", "MLX_HOSTFILE": str(hosts), "MLX_RANK": str(rank)})
+                for rank in range(ranks)]
+            try:
+                if any([process.wait(LIMIT_S) for process in started]):
+                    sys.exit("a rank of ring has failed")
+            except subprocess.TimeoutExpired:
+                print(f"ring with {ranks} ranks did not end in {LIMIT_S} s: what it had done by then counts",
+                      file=sys.stderr)
+            finally:
+                for process in started:
+                    process.kill()
+                for process in started:
+                    process.wait()
+        return output.read_text()
+
+
+CONTENDERS = {NATIVE: native, BOUND: bound, STAND_IN: stand_in, MPI: open_mpi, RING: ring}
+
+
+def available():
+    if (OPEN_MPI / "lib" / "libmpi.so.40").exists():
+        return list(CONTENDERS)
+    print("Open MPI is left out: not installed; see bench/peers/install", file=sys.stderr)
+    return [name for name in CONTENDERS if name != MPI]
+
+
+def rows_of(name, ranks, arguments):
+    for line in CONTENDERS[name](ranks, arguments).splitlines():
+        operation, size, median, mean = line.split()
+        yield {"contender": name, "ranks": ranks, "operation": operation, "bytes": int(size), "place": "",
+               "median_us": float(median), "mean_us": float(mean)}
+
+
+# ---- the table ----
+
+def read_csv(path):
+    with open(path, newline="") as rows:
+        return [{**row, "ranks": int(row["ranks"]), "bytes": int(row["bytes"]), "median_us": float(row["median_us"]),
+                 "mean_us": float(row["mean_us"])} for row in csv.DictReader(rows)]
+
+
+def ratios(times):
+    """The peers' times, divided by that of muster's slower group: neither is bound."""
+    medians = {name: statistics.median(times[name]) for name in times}
+    ours = max(medians.get(NATIVE, 0), medians.get(STAND_IN, 0))
+    return report.ratio(medians.get(MPI), ours), report.ratio(medians.get(RING), ours)
+
+
+def print_tables(rows):
+    for (ranks, operation, _), sizes in sorted(report.summarise(rows).items(), key=lambda cell: cell[0]):
+        names = [name for name in CONTENDERS if any(name in times for times in sizes.values())]
+        print(f"\n### MLX, {operation}, {ranks} ranks (µs, {report.figure(ranks).split('_')[0]}s; median of rounds, "
+              f"least–most)\n\n| bytes | {' | '.join(names)} | Open MPI ÷ muster | ring ÷ muster |")
+        print("|---" * (len(names) + 3) + "|")
+        for size, times in sorted(sizes.items()):
+            cells = [report.spread(times[name]) if name in times else "–" for name in names]
+            print(f"| {report.human(size)} | {' | '.join([*cells, *ratios(times)])} |")
+
+
+def versions(names, arguments):
+    said = [number_in(run([arguments.muster / "bin" / "muster", "--version"])),
+            number_in(run([PYTHON, "-c", "import mlx.core; print(mlx.core.__version__)"]))]
+    if MPI in names:
+        said.append(number_in(run([OPEN_MPI / "bin" / "mpiexec", "--version"], **OPEN_MPI_SETTINGS)))
+    return ", ".join(f"{name} {version}" for name, version in zip(("muster", "MLX", "Open MPI"), said))
+
+
+def parse():
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--ranks", type=int, nargs="+", default=[2, 4])
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="bytes")
+    parser.add_argument("--calls", type=float, default=1, help="this times the usual number of calls")
+    parser.add_argument("--csv", type=pathlib.Path, help="where all rounds are kept; those that are there count, too")
+    parser.add_argument("--muster", type=pathlib.Path, default=ROOT / "build" / "release", help="a build")
+    arguments = parser.parse_args()
+    arguments.muster = arguments.muster.resolve()
+    if not PYTHON.exists() or shutil.which("c++") is None:
+        sys.exit("bench/mlx_compare.py needs MLX in build/mlx (scripts/setup mlx) and a C++ compiler")
+    return arguments
+
+
+def main():
+    arguments = parse()
+    names = available()
+    rows = read_csv(arguments.csv) if arguments.csv and arguments.csv.exists() else []
+    for number in range(arguments.rounds):
+        for ranks in arguments.ranks:
+            for name in names[number % len(names):] + names[:number % len(names)]:
+                rows += rows_of(name, ranks, arguments)
+        if arguments.csv:
+            report.write_csv(rows, arguments.csv)
+    print(f"{report.machine()}; {versions(names, arguments)}")
+    print_tables(rows)
+
+
+if __name__ == "__main__":
+    main()
