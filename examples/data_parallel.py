@@ -5,14 +5,7 @@
 
 import muster
 import numpy as np
-
-
-def average_gradients(gradients, group):
-    """MLX's nn.average_gradients: one all_sum for all of them."""
-    flat = np.concatenate([g.ravel() for g in gradients])
-    flat = muster.all_sum(flat, group=group) / group.size()
-    ends = np.cumsum([g.size for g in gradients])
-    return [part.reshape(g.shape) for part, g in zip(np.split(flat, ends[:-1]), gradients)]
+from muster.nn import average_gradients
 
 
 def gradients_of(weights, bias, x, y):

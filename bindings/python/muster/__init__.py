@@ -13,6 +13,9 @@ from . import _arrays
 from ._messages import (
     ANY_SOURCE, ANY_TAG, RANK_NONE, Message, recv, recv_like, recv_like_start, recv_start,
 )
+from ._objects import (
+    all_gather_object, broadcast_object, gather_object, recv_object, scatter_object, send_object,
+)
 from ._ops import Op
 from ._phase import phase
 from ._shares import Queue, Share
@@ -34,15 +37,15 @@ __all__ = [
     "ANY_SOURCE", "ANY_TAG", "RANK_NONE",
     "AbortedError", "DeadlockError", "Error", "Group", "Message", "MismatchError", "Op", "PeerDiedError", "Queue",
     "Request", "Share", "TimedOutError",
-    "all_gather", "all_gather_start", "all_gatherv", "all_gatherv_start", "all_max", "all_max_start", "all_min",
-    "all_min_start", "all_reduce", "all_reduce_start", "all_sum", "all_sum_start", "all_to_all", "all_to_all_start",
-    "all_to_allv", "all_to_allv_start", "attach", "barrier", "barrier_start", "broadcast", "broadcast_start", "cpu_count",
-    "empty", "exscan", "exscan_start", "gather", "gather_start", "gatherv", "gatherv_start", "grid_coordinates",
-    "grid_dims", "grid_neighbour", "init", "iprobe", "is_available", "phase",
-    "probe", "recv", "recv_into", "recv_into_start", "recv_like", "recv_like_start", "recv_start", "reduce",
-    "reduce_scatter", "reduce_scatter_start", "reduce_scatterv", "reduce_scatterv_start", "reduce_start", "scan",
-    "scan_start", "scatter", "scatter_start", "scatterv", "scatterv_start", "send", "send_start", "sendrecv",
-    "sum_scatter", "sum_scatter_start", "wait_all", "wait_any",
+    "all_gather", "all_gather_object", "all_gather_start", "all_gatherv", "all_gatherv_start", "all_max", "all_max_start",
+    "all_min", "all_min_start", "all_reduce", "all_reduce_start", "all_sum", "all_sum_start", "all_to_all",
+    "all_to_all_start", "all_to_allv", "all_to_allv_start", "attach", "barrier", "barrier_start", "broadcast",
+    "broadcast_object", "broadcast_start", "cpu_count", "empty", "exscan", "exscan_start", "gather", "gather_object",
+    "gather_start", "gatherv", "gatherv_start", "grid_coordinates", "grid_dims", "grid_neighbour", "init", "iprobe",
+    "is_available", "phase", "probe", "recv", "recv_into", "recv_into_start", "recv_like", "recv_like_start", "recv_object",
+    "recv_start", "reduce", "reduce_scatter", "reduce_scatter_start", "reduce_scatterv", "reduce_scatterv_start",
+    "reduce_start", "scan", "scan_start", "scatter", "scatter_object", "scatter_start", "scatterv", "scatterv_start",
+    "send", "send_object", "send_start", "sendrecv", "sum_scatter", "sum_scatter_start", "wait_all", "wait_any",
 ]
 
 

@@ -1,0 +1,172 @@
+"""muster.nn: averages of gradients and sharded linear layers are what one rank would compute."""
+
+import collections
+import doctest
+import unittest
+
+import muster
+from helpers import expect, needs_numpy, np
+from muster.testing import ranks
+
+if np is not None:
+    import muster.nn
+    from muster.nn import AllToShardedLinear, Linear, ShardedToAllLinear, average_gradients, shard_linear
+
+Pair = collections.namedtuple("Pair", "first second")
+
+
+@needs_numpy
+class Gradients(unittest.TestCase):
+    def test_trees(self):
+        @ranks(3)
+        def body():
+            rank = muster.init().rank()
+
+            def tree(of):
+                return {"w": np.full((2, 3), of), "layers": [{"b": np.full(4, of, "float32")}, (np.full((), of), None)],
+                        "pair": Pair(np.full(0, of), np.full(5, of * 1j)), 7: np.full(2, of, "float16")}
+
+            given = tree(3.0 * rank)
+            if rank == 1:  # in another order
+                given = dict(reversed(given.items()))
+            for size in 32 << 20, 20, 0, -1:
+                got = average_gradients(given, all_reduce_size=size)
+                assert list(got) == list(given) and type(got["pair"]) is Pair and type(got["layers"][1]) is tuple
+                wanted = tree(3.0)
+                for path in (lambda t: t["w"], lambda t: t["layers"][0]["b"], lambda t: t["layers"][1][0],
+                             lambda t: t["pair"].first, lambda t: t["pair"].second, lambda t: t[7]):
+                    assert path(got).dtype == path(wanted).dtype and path(got).shape == path(wanted).shape
+                    assert (path(got) == path(wanted)).all()
+                assert got["layers"][1][1] is None and given["w"][0, 0] == 3.0 * rank
+            for empty in {}, [], None:
+                assert average_gradients(empty) == empty
+            expect(TypeError, "gradients['w'][1] is of int64; gradients are arrays of floats",
+                   lambda: average_gradients({"w": [np.ones(1), np.ones(1, int)]}))
+
+        body()
+
+    def test_buckets(self):
+        """As many all_sums as MLX's tests expect of mlx.nn.average_gradients."""
+        @ranks(2)
+        def body():
+            from muster.nn import _gradients
+
+            calls, whole = [], _gradients.all_sum
+            _gradients.all_sum = lambda x, **more: calls.append(x.size) or whole(x, **more)
+            gradients = [np.ones(10, "float32") for _ in range(10)]
+            for options, expected in (({}, 1), ({"all_reduce_size": 200}, 2), ({"all_reduce_size": 0}, 10)):
+                calls.clear()
+                got = average_gradients(gradients, **options)
+                assert len(calls) == expected and all((g == 1).all() and g.dtype == np.float32 for g in got)
+            calls.clear()
+            average_gradients([np.ones(10, "float32"), np.ones(10), np.ones(10, "float32")])
+            assert sorted(calls) == [10, 20]  # one bucket for each dtype
+
+        body()
+
+    def test_in_a_group(self):
+        @ranks(4)
+        def body():
+            rank = muster.init().rank()
+            half = muster.init().split(rank % 2)
+            assert average_gradients([np.array([1.0 * rank])], half)[0][0] == rank % 2 + 1
+            alone = muster.init().split(rank)
+            tree = {"w": np.ones(2, int)}
+            assert average_gradients(tree, alone) is tree
+
+        body()
+
+
+@needs_numpy
+class Linears(unittest.TestCase):
+    @staticmethod
+    def random(*shape):
+        return np.random.default_rng(7).normal(size=shape)
+
+    def test_forward_and_backward(self):
+        def body():
+            rank, size = muster.init().rank(), muster.init().size()
+            up, down = Linear(self.random(8, 6), self.random(8)), Linear(self.random(3, 8), self.random(3))
+            x, dy = self.random(2, 5, 6), self.random(2, 5, 3)
+            up_mine, down_mine = shard_linear(up, "all-to-sharded"), shard_linear(down, "sharded-to-all")
+            assert isinstance(up_mine, AllToShardedLinear) and isinstance(down_mine, ShardedToAllLinear)
+            hidden, hidden_mine = up(x), up_mine(x)
+            mine = slice(8 // size * rank, 8 // size * (rank + 1))
+            assert np.allclose(hidden_mine, hidden[..., mine]) and np.allclose(down_mine(hidden_mine), down(hidden))
+            dh, down_gradients = down.backward(hidden, dy)
+            dx, up_gradients = up.backward(x, dh)
+            dh_mine, down_own = down_mine.backward(hidden_mine, dy)
+            dx_mine, up_own = up_mine.backward(x, dh_mine)
+            assert np.allclose(dh_mine, dh[..., mine]) and np.allclose(dx_mine, dx)
+            assert np.allclose(down_own["weight"], down_gradients["weight"][:, mine])
+            assert np.allclose(down_own["bias"], down_gradients["bias"])
+            assert np.allclose(up_own["weight"], up_gradients["weight"][mine])
+            assert np.allclose(up_own["bias"], up_gradients["bias"][mine])
+            assert repr(up_mine) == f"AllToShardedLinear(input_dims=6, output_dims={8 // size}, bias=True)"
+
+        for size in 1, 2, 4:
+            ranks(size)(body)()
+
+    def test_gradients_are_those_of_the_function(self):
+        layer, x, dy = Linear(self.random(3, 4), self.random(3)), self.random(2, 4), self.random(2, 3)
+        dx, gradients = layer.backward(x, dy)
+        for value, gradient in ((x, dx), (layer.weight, gradients["weight"]), (layer.bias, gradients["bias"])):
+            for at in np.ndindex(value.shape):
+                before, low_high = value[at], []
+                for value[at] in before - 1e-6, before + 1e-6:
+                    low_high.append((layer(x) * dy).sum())
+                value[at] = before
+                assert abs((low_high[1] - low_high[0]) / 2e-6 - gradient[at]) < 1e-6
+
+    def test_segments(self):
+        @ranks(2)
+        def body():
+            rank = muster.init().rank()
+            weight = np.arange(12.0).reshape(12, 1)
+            expected = {1: np.arange(6) + 6 * rank, 3: [0, 1, 4, 5, 8, 9] + 2 * np.array(rank)}
+            for segments, rows in expected.items():
+                assert (shard_linear(Linear(weight, weight[:, 0]), "all-to-sharded", segments=segments).bias == rows).all()
+            for segments in [4], [1 / 3]:  # 4 and 8 rows
+                got = shard_linear(Linear(weight), "all-to-sharded", segments=segments).weight[:, 0].tolist()
+                assert got == [[0, 1, 4, 5, 6, 7], [2, 3, 8, 9, 10, 11]][rank]
+            got = shard_linear(Linear(weight.T), "sharded-to-all", segments=3)
+            assert got.weight[0].tolist() == list(expected[3])
+            expect(ValueError, "a segment of length 3 cannot be sharded across 2 devices",
+                   lambda: shard_linear(Linear(weight), "all-to-sharded", segments=4))
+            expect(ValueError, "has no 5 equal segments",
+                   lambda: shard_linear(Linear(weight), "all-to-sharded", segments=5))
+
+        body()
+
+    def test_what_is_refused_and_made(self):
+        @ranks(4)
+        def body():
+            layer = Linear(np.ones((6, 6)))
+            expect(ValueError, "Cannot shard the output of size 6 across 4 devices.", lambda: shard_linear(layer, "all-to-sharded"))
+            expect(ValueError, "The input of size 6 cannot be sharded across 4 devices.",
+                   lambda: shard_linear(layer, "sharded-to-all"))
+            expect(ValueError, "Sharding type sharding='rows' not supported", lambda: shard_linear(layer, "rows"))
+            expect(ValueError, "Cannot shard the output of size 6 across 4 devices.", lambda: AllToShardedLinear(8, 6))
+            made = ShardedToAllLinear(8, 6, rng=np.random.default_rng(1))
+            assert made.weight.shape == (6, 2) and made.bias.shape == (6,) and made.weight.dtype == np.float32
+            assert AllToShardedLinear(6, 8, bias=False).bias is None
+            assert (made(np.ones((3, 2), "float32")) - made.bias).shape == (3, 6)
+
+        body()
+
+    def test_examples(self):
+        for name in muster.nn.__all__:
+            examples = doctest.DocTestParser().get_doctest(getattr(muster.nn, name).__doc__, {}, name, None, 0)
+
+            @ranks(2)
+            def body():
+                words = []
+                examples.globs.update(muster=muster, np=np, rank=muster.init().rank())
+                doctest.DocTestRunner().run(examples, out=words.append)
+                assert not words, "".join(words)
+
+            body()
+
+
+if __name__ == "__main__":
+    unittest.main()

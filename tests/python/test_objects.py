@@ -1,0 +1,131 @@
+"""Python's objects between ranks: what arrives, and what every rank hears when one cannot be pickled or unpickled."""
+
+import array
+import unittest
+
+import muster
+from helpers import expect, ints
+from muster.testing import ranks
+
+
+class Stubborn:
+    """Cannot be pickled."""
+
+    def __reduce__(self):
+        raise ValueError("will not go")
+
+
+def broken():
+    raise KeyError("does not come")
+
+
+class Broken:
+    """Cannot be unpickled."""
+
+    def __reduce__(self):
+        return broken, ()
+
+
+class Objects(unittest.TestCase):
+    @ranks(3)
+    def test_what_arrives(self):
+        rank = muster.init().rank()
+        for obj in None, 0, "", b"", {"a": [1, (2.5, "x")]}, list(range(100000)), bytes(3 << 20), ints(1, 2):
+            for root in 0, 2:
+                assert muster.broadcast_object(obj if rank == root else Stubborn, root) == obj
+            assert muster.all_gather_object((rank, obj)) == [(r, obj) for r in range(3)]
+            everyone = muster.gather_object((rank, obj), 1)
+            assert everyone == ([(r, obj) for r in range(3)] if rank == 1 else None)
+            assert muster.scatter_object([(r, obj) for r in range(3)] if rank == 2 else None, 2) == (rank, obj)
+        assert muster.all_sum(ints(1))[0] == 3
+
+    @ranks(3)
+    def test_sizes_that_differ_much(self):
+        rank = muster.init().rank()
+        got = muster.all_gather_object("x" * [0, 1, 2 << 20][rank])
+        assert [len(text) for text in got] == [0, 1, 2 << 20]
+
+    @ranks(3)
+    def test_what_cannot_be_pickled(self):
+        """The rank that cannot raises its own exception, and the others say whose it is; the group goes on."""
+        rank, group = muster.init().rank(), muster.init().dup()
+        group.name = "tp:0"
+        bad = Stubborn() if rank == 1 else 5
+        for name, call in (("broadcast_object", lambda: muster.broadcast_object(bad, 1, group=group)),
+                           ("all_gather_object", lambda: muster.all_gather_object(bad, group=group)),
+                           ("gather_object", lambda: muster.gather_object(bad, 2, group=group)),
+                           ("scatter_object", lambda: muster.scatter_object([1, 2, bad], 1, group=group))):
+            if rank == 1:
+                expect(ValueError, "will not go", call)
+            else:
+                error = expect(muster.Error, f"{name}(): rank 1 could not pickle its object: ValueError: will not go", call)
+                assert (error.rank, error.operation, error.group) == (1, name, "tp:0")
+            assert muster.all_gather_object(rank, group=group) == [0, 1, 2]
+        if rank == 1:
+            expect(ValueError, "2 objects for a group of size 3", lambda: muster.scatter_object([1, 2], 1))
+        else:
+            expect(muster.Error, "2 objects for a group of size 3", lambda: muster.scatter_object(None, 1))
+        expect(ValueError, "Invalid root=3 for a group of size 3", lambda: muster.broadcast_object(1, 3))
+
+    @ranks(2)
+    def test_what_cannot_be_unpickled(self):
+        rank = muster.init().rank()
+
+        def check(call, name):
+            error = expect(muster.Error, f"{name}(): the object of rank 0", call)
+            assert "could not be unpickled here: KeyError: 'does not come'" in str(error)
+            assert isinstance(error.__cause__, KeyError) and (error.rank, error.operation) == (0, name)
+
+        if rank == 0:
+            muster.broadcast_object(Broken())
+            muster.send_object(Broken(), 1)
+        else:
+            check(muster.broadcast_object, "broadcast_object")
+            check(muster.recv_object, "recv_object")
+        assert muster.all_gather_object(rank) == [0, 1]
+
+    @ranks(3)
+    def test_messages(self):
+        rank = muster.init().rank()
+        right, left = (rank + 1) % 3, (rank + 2) % 3
+        for tag, obj in enumerate([None, [], {"rank": rank}, "y" * 1000]):
+            muster.send_object(obj, right, tag)
+        came = muster.Message()
+        assert muster.recv_object(left, 3, message=came) == "y" * 1000
+        assert (came.source, came.tag, came.dtype) == (left, 3, "uint8") and came.count > 1000
+        assert muster.recv_object(left, tag=2) == {"rank": left}
+        assert muster.recv_object(left) is None and muster.recv_object() == []
+        assert muster.recv_object(muster.RANK_NONE) is None
+        muster.send_object("nowhere", muster.RANK_NONE)
+        expect(ValueError, "Invalid destination=7", lambda: muster.send_object(1, 7))
+        expect(ValueError, "will not go", lambda: muster.send_object(Stubborn(), right))
+
+    @ranks(2)
+    def test_messages_that_are_no_objects(self):
+        rank = muster.init().rank()
+        if rank == 0:
+            muster.send(array.array("f", [1, 2]), 1, 5)
+            muster.send(b"not pickled", 1, 6)
+            return
+        error = expect(muster.Error, "rank 0 has sent float32 x 2 with tag 5, which is no object; recv gets it",
+                       lambda: muster.recv_object(0, 5))
+        assert error.rank == 0 and muster.recv(2, "float32", 0, 5)[1] == 2
+        expect(muster.Error, "the object of rank 0, 11 bytes, could not be unpickled here", lambda: muster.recv_object(0, 6))
+
+    @ranks(1)
+    def test_alone(self):
+        obj = {"a": 1}
+        assert muster.broadcast_object(obj) is obj and muster.all_gather_object(obj)[0] is obj
+        assert muster.gather_object(obj) == [obj] and muster.scatter_object([obj]) is obj
+        expect(ValueError, "Cannot send to a singleton group", lambda: muster.send_object(1, 0))
+        expect(ValueError, "will not go", lambda: muster.all_gather_object(Stubborn()))
+
+    @ranks(2)
+    def test_calls_that_differ(self):
+        copy = muster.init().dup()
+        call = muster.broadcast_object if copy.rank() else muster.all_gather_object
+        expect(muster.MismatchError, "", lambda: call(1, group=copy))
+
+
+if __name__ == "__main__":
+    unittest.main()
