@@ -196,6 +196,25 @@ def forked():
     assert os.waitpid(pid, 0)[1] == 0
 
 
+def interrupted_twice():
+    """What a signal handler raises in a wait is what the message has failed with: the next wait raises it again."""
+    group, raised = dist.new_group(), []
+    if dist.get_rank() == 0:
+        def interrupt():
+            raised.append(Interrupted())
+            raise raised[0]
+
+        work = dist.irecv(torch.ones(1), 1, group)
+        for wait in (lambda: while_it_waits(interrupt, work.wait), work.wait, work.wait):
+            try:
+                wait()
+            except Interrupted as error:
+                assert error is raised[0]
+            else:
+                raise AssertionError("not raised")
+    dist.barrier()
+
+
 class Closing(unittest.TestCase):
     def test_interrupted_split(self):
         values(2, interrupted_split)
@@ -217,6 +236,11 @@ class Closing(unittest.TestCase):
 
     def test_forked(self):
         values(2, forked)
+
+    def test_interrupted(self):
+        for body in (interrupted_twice,):
+            with self.subTest(body.__name__):
+                values(2, body)
 
 
 if not muster.torch.is_compiled:

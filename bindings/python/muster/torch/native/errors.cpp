@@ -53,7 +53,18 @@ void translate(std::exception_ptr thrown)
         pybind11::object error = pybind11::reinterpret_borrow<pybind11::object>(maker)(
             muster_status_string(failure.status), failure.what_without_backtrace(), parts_of(failure.info));
         PyErr_SetObject(reinterpret_cast<PyObject *>(Py_TYPE(error.ptr())), error.ptr());
+    } catch (Raised &raised) {
+        raised.restore();
     }
+}
+
+// With Python's lock, and an error of Python's set.
+[[noreturn]] void throw_raised()
+{
+    Raised raised;
+
+    raised.persist();
+    throw raised;
 }
 
 } // namespace
@@ -65,6 +76,13 @@ void translate_failures_by(pybind11::object make)
     maker = make.release().ptr();
     if (first)
         pybind11::register_exception_translator(translate);
+}
+
+// It may be what an operation has failed with that something static keeps.
+Raised::~Raised()
+{
+    if (!Py_IsInitialized())
+        type = value = traceback = nullptr;
 }
 
 bool has_interrupted(void *)
@@ -81,7 +99,7 @@ void check_signals()
         return;
     pybind11::gil_scoped_acquire held;
     if (PyErr_CheckSignals() < 0)
-        throw pybind11::error_already_set();
+        throw_raised();
 }
 
 void fail(muster_status status)
@@ -92,7 +110,7 @@ void fail(muster_status status)
     if (status == MUSTER_ERR_ABORTED && is_main_thread()) {
         pybind11::gil_scoped_acquire held;
         if (PyErr_Occurred())
-            throw pybind11::error_already_set();
+            throw_raised();
     }
     muster_last_error(&info);
     if (status == MUSTER_ERR_TIMED_OUT) // PyTorch's programs look for the word

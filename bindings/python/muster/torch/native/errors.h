@@ -6,6 +6,7 @@
 #include <string>
 
 #include <c10/util/Exception.h>
+#include <torch/csrc/Exceptions.h>
 #include <torch/csrc/utils/pybind.h>
 
 #include "muster/muster.h"
@@ -23,6 +24,17 @@ class Failure : public c10::DistBackendError
 
     const muster_status status;
     const muster_error_info info;
+};
+
+// What a signal handler of Python has raised. It stays what an operation has failed with, so it can be raised
+// again and again, unlike pybind11's error_already_set; PyTorch knows its base where pybind11 does not catch
+// it.
+class Raised : public python_error
+{
+  public:
+    Raised() = default;
+    Raised(const Raised &) = default;
+    ~Raised() override;
 };
 
 // Throws what this thread's last call of muster has failed with, or what a signal handler of Python has
