@@ -20,6 +20,7 @@ from torch_ranks import expect, values
 
 CPU = torch.device("cpu")
 FUTEX_WAITS = {"202" if os.uname().machine == "x86_64" else "98", "449"}  # the system calls futex and futex_waitv
+PAUSES = {"230" if os.uname().machine == "x86_64" else "115"}  # clock_nanosleep
 PR_SET_PTRACER = 0x59616D61
 A_MINUTE = datetime.timedelta(minutes=1)  # a wait that has a limit leaves the operation to the queue's thread
 
@@ -40,18 +41,21 @@ def store():
     return dist.distributed_c10d._get_default_store()
 
 
-def strike_once_it_waits(pid):
-    """Sends a signal to the process when its main thread is in a wait for a futex, twice running."""
+def system_call(thread):
+    return pathlib.Path(f"/proc/{thread}/syscall").read_text().split()[0]
+
+
+def strike_once_it_waits(pid, calls):
+    """Sends a signal to the process when its main thread is in one of these calls, twice running."""
     seen = 0
     while seen < 2 and os.getppid() == pid:
-        with open(f"/proc/{pid}/syscall") as file:
-            seen = seen + 1 if file.read().split()[0] in FUTEX_WAITS else 0
+        seen = seen + 1 if system_call(pid) in calls else 0
         time.sleep(0.001)
     if seen == 2:
         os.kill(pid, signal.SIGALRM)
 
 
-def while_it_waits(action, call):
+def while_it_waits(action, call, calls=FUTEX_WAITS):
     """Does call() on this thread, and action() in a signal handler once it waits: in it, as nothing else takes signals."""
     def act(*_):
         action()
@@ -61,7 +65,7 @@ def while_it_waits(action, call):
     pid, watcher = os.getpid(), os.fork()  # a thread would have this one wait for the interpreter
     if watcher == 0:
         try:
-            strike_once_it_waits(pid)
+            strike_once_it_waits(pid, calls)
         except BaseException:
             traceback.print_exc()
         finally:
@@ -215,6 +219,24 @@ def interrupted_twice():
     dist.barrier()
 
 
+def interrupted_shutdown():
+    """A signal handler raises while it waits for messages, many of them: the rank leaves the group all the same."""
+    group = dist.new_group()
+    if dist.get_rank() == 0:
+        def interrupt():
+            store().set("interrupted", "1")
+            raise Interrupted
+
+        x = torch.ones(1 << 20)
+        works = [dist.isend(x, 1, group) for _ in range(400)]
+        expect(Interrupted, "", lambda: while_it_waits(interrupt, backend(group).shutdown, PAUSES))
+        expect(RuntimeError, "", works[-1].wait)
+    else:
+        store().wait(["interrupted"])
+        expect(muster.torch.PeerDiedError, "left the group", lambda: dist.barrier(group=group))
+    dist.barrier()
+
+
 class Closing(unittest.TestCase):
     def test_interrupted_split(self):
         values(2, interrupted_split)
@@ -238,7 +260,7 @@ class Closing(unittest.TestCase):
         values(2, forked)
 
     def test_interrupted(self):
-        for body in (interrupted_twice,):
+        for body in (interrupted_twice, interrupted_shutdown):
             with self.subTest(body.__name__):
                 values(2, body)
 

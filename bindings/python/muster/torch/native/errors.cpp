@@ -11,6 +11,8 @@ const char *const DESTROYED = "the process group has been destroyed";
 namespace
 {
 
+thread_local int uninterrupted; // how many are on this thread
+
 PyObject *maker; // for the life of the process: translators cannot be removed
 
 // The kernel is asked, and not Python: whoever holds the GIL may wait for this thread. In a forked child the
@@ -85,9 +87,19 @@ Raised::~Raised()
         type = value = traceback = nullptr;
 }
 
+Uninterrupted::Uninterrupted()
+{
+    uninterrupted++;
+}
+
+Uninterrupted::~Uninterrupted()
+{
+    uninterrupted--;
+}
+
 bool has_interrupted(void *)
 {
-    if (!is_main_thread())
+    if (uninterrupted || !is_main_thread())
         return false;
     pybind11::gil_scoped_acquire held;
     return PyErr_CheckSignals() < 0;
@@ -95,7 +107,7 @@ bool has_interrupted(void *)
 
 void check_signals()
 {
-    if (!is_main_thread())
+    if (uninterrupted || !is_main_thread())
         return;
     pybind11::gil_scoped_acquire held;
     if (PyErr_CheckSignals() < 0)

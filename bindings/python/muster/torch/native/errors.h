@@ -58,6 +58,16 @@ bool has_interrupted(void *);
 // Throws what a signal handler has raised.
 void check_signals();
 
+// While there is one, neither lets handlers run on this thread: they run when Python goes on.
+class Uninterrupted
+{
+  public:
+    Uninterrupted();
+    ~Uninterrupted();
+    Uninterrupted(const Uninterrupted &) = delete;
+    Uninterrupted &operator=(const Uninterrupted &) = delete;
+};
+
 // `make(status, sentence, parts)` of muster.torch: the exception of Python.
 void translate_failures_by(pybind11::object make);
 

@@ -261,9 +261,11 @@ void Messages::end_all()
     started_.clear();
 }
 
-// Others may abort it while it waits.
+// Others may abort it while it waits. It goes to the end: a signal handler that raised would leave the others
+// waiting.
 void Messages::close()
 {
+    Uninterrupted here;
     {
         std::lock_guard<std::shared_mutex> alone(use_);
         if (is_closing_)
