@@ -5,12 +5,16 @@ import ctypes
 import datetime
 import gc
 import os
+import pathlib
+import queue
 import signal
+import sys
 import threading
 import time
 import traceback
 import unittest
 import weakref
+from concurrent import futures
 
 import torch
 import torch.distributed as dist
@@ -219,6 +223,30 @@ def interrupted_twice():
     dist.barrier()
 
 
+def interrupted_beside_a_wait():
+    """A signal handler raises in a wait for a message that another thread waits for."""
+    group, begun = dist.new_group(), queue.SimpleQueue()
+    if dist.get_rank() == 0:
+        def interrupt():
+            raise Interrupted
+
+        def wait():
+            begun.put(threading.get_native_id())
+            expect(muster.torch.AbortedError, "abort() of the process group", work.wait)
+
+        work = dist.irecv(torch.ones(1), 1, group)
+        sys.setswitchinterval(60)  # it keeps Python's lock until it waits
+        with futures.ThreadPoolExecutor(1) as threads:
+            other = threads.submit(wait)
+            thread = begun.get()
+            while system_call(f"self/task/{thread}") not in FUTEX_WAITS:  # not for that lock, which is free while this reads
+                pass
+            expect(Interrupted, "", lambda: while_it_waits(interrupt, work.wait))
+            backend(group).abort()
+            other.result()
+    dist.barrier()
+
+
 def interrupted_shutdown():
     """A signal handler raises while it waits for messages, many of them: the rank leaves the group all the same."""
     group = dist.new_group()
@@ -235,6 +263,39 @@ def interrupted_shutdown():
         store().wait(["interrupted"])
         expect(muster.torch.PeerDiedError, "left the group", lambda: dist.barrier(group=group))
     dist.barrier()
+
+
+def shutdown_inside_after_another_wait():
+    """The signal handler has waited for something else, and is inside a receive as before."""
+    group = dist.new_group()
+    if dist.get_rank() == 0:
+        def shut_down():
+            work = dist.irecv(torch.ones(1), 1, group, tag=1)
+            store().set("waits inside", "1")
+            work.wait()
+            expect(RuntimeError, "in one of its own operations", backend(group).shutdown)
+            store().set("refused", "1")
+
+        while_it_waits(shut_down, lambda: dist.recv(torch.ones(1), 1, group))
+    else:
+        for key, tag in (("waits inside", 1), ("refused", 0)):
+            store().wait([key])
+            dist.send(torch.ones(1), 0, group, tag=tag)
+
+
+def wait_inside():
+    """A signal handler waits for the message that it interrupts the wait for, which would never end."""
+    if dist.get_rank() == 0:
+        work = dist.irecv(torch.ones(1), 1)
+
+        def wait():
+            expect(muster.torch.Error, "waits for rank 1 to send float32 x 1 (tag 0) already", work.wait)
+            store().set("refused", "1")
+
+        while_it_waits(wait, work.wait)
+    else:
+        store().wait(["refused"])
+        dist.send(torch.ones(1), 0)
 
 
 class Closing(unittest.TestCase):
@@ -260,9 +321,13 @@ class Closing(unittest.TestCase):
         values(2, forked)
 
     def test_interrupted(self):
-        for body in (interrupted_twice, interrupted_shutdown):
+        for body in (interrupted_twice, interrupted_beside_a_wait, interrupted_shutdown):
             with self.subTest(body.__name__):
                 values(2, body)
+
+    def test_waits_inside_waits(self):
+        values(2, shutdown_inside_after_another_wait)
+        values(2, wait_inside)
 
 
 if not muster.torch.is_compiled:

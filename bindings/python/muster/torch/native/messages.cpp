@@ -11,7 +11,8 @@ namespace muster_torch
 namespace
 {
 
-thread_local const Message *waited_for; // by this thread, without a limit
+// By this thread, without a limit. A signal handler in the wait may wait for others, in which no handler runs.
+thread_local const Message *waited_for;
 
 int64_t in_ns(milliseconds time)
 {
@@ -94,11 +95,16 @@ bool Message::isCompleted()
 bool Message::is_done_within(milliseconds timeout)
 {
     if (timeout.count() == 0) {
-        std::lock_guard<std::timed_mutex> held(request_mutex_);
-        waited_for = this;
+        if (waited_for == this)
+            fail_with(MUSTER_ERR_BUSY, c10::str("this thread waits for ", describe(),
+                                                " already; the signal handler in that wait cannot"));
+        std::unique_lock<std::timed_mutex> held(request_mutex_, std::defer_lock);
+        while (!held.try_lock_for(LOOK)) // another thread waits for it, maybe for ever
+            check_signals();
+        const Message *outer = std::exchange(waited_for, this);
         if (request_.group)
             end(muster_wait(&request_, in_ns(limit_)));
-        waited_for = nullptr;
+        waited_for = outer;
         return true;
     }
     auto until = std::chrono::steady_clock::now() + timeout;

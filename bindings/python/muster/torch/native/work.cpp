@@ -12,8 +12,6 @@ namespace muster_torch
 namespace
 {
 
-constexpr milliseconds LOOK(20); // how often a wait lets signal handlers run
-
 Future make_future()
 {
     return c10::make_intrusive<c10::ivalue::Future>(c10::ListType::create(c10::TensorType::get()));

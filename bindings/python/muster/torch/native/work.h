@@ -15,6 +15,8 @@ namespace muster_torch
 using Future = c10::intrusive_ptr<c10::ivalue::Future>;
 using std::chrono::milliseconds;
 
+constexpr milliseconds LOOK(20); // how often a wait lets signal handlers run
+
 // What is told of an operation: to profilers, in sentences, and how long it may take.
 struct Told {
     ::c10d::OpType type;
