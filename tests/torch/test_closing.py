@@ -298,6 +298,40 @@ def wait_inside():
         dist.send(torch.ones(1), 0)
 
 
+class NoThreads:
+    """No thread can be made meanwhile: the default stack is larger than the address space."""
+
+    def __enter__(self):
+        self.libc, self.usual = ctypes.CDLL(None), ctypes.create_string_buffer(64)
+        huge = ctypes.create_string_buffer(64)
+        for attributes in (self.usual, huge):
+            assert self.libc.pthread_getattr_default_np(attributes) == 0
+        assert self.libc.pthread_attr_setstacksize(huge, ctypes.c_size_t(1 << 60)) == 0
+        assert self.libc.pthread_setattr_default_np(huge) == 0
+
+    def __exit__(self, *_):
+        assert self.libc.pthread_setattr_default_np(self.usual) == 0
+
+
+def without_threads():
+    """An operation that finds no thread for it has not begun; a callback that finds none runs on the thread that has it."""
+    x, y = torch.ones(1), torch.ones(1)
+    if dist.get_rank() == 0:
+        with NoThreads():
+            expect(RuntimeError, "", lambda: dist.all_reduce(y, async_op=True))
+    dist.all_reduce(x)
+    assert (x, y) == (2, 1)
+    if dist.get_rank() == 0:
+        work = dist.irecv(x, 1)
+        store().set("receives", "1")
+        with NoThreads():
+            future = work.get_future()
+        future.wait()
+    else:
+        store().wait(["receives"])
+        dist.send(x, 0)
+
+
 class Closing(unittest.TestCase):
     def test_interrupted_split(self):
         values(2, interrupted_split)
@@ -328,6 +362,9 @@ class Closing(unittest.TestCase):
     def test_waits_inside_waits(self):
         values(2, shutdown_inside_after_another_wait)
         values(2, wait_inside)
+
+    def test_without_threads(self):
+        values(2, without_threads)
 
 
 if not muster.torch.is_compiled:

@@ -229,10 +229,7 @@ void Backend::close(bool may_wait)
         abort_with("the rank ended with collectives under way");
     if (is_inside) // it ends when this thread goes on, if it does
         return;
-    // Python calls this with its lock in destructors, and an operation on the main thread may want that.
-    std::optional<pybind11::gil_scoped_release> released;
-    if (Py_IsInitialized() && PyGILState_Check())
-        released.emplace();
+    WithoutLock released; // Python has it in destructors, and an operation on the main thread may want that
     messages_.close();
     queue_->close();
     callers_->close();

@@ -97,6 +97,12 @@ Uninterrupted::~Uninterrupted()
     uninterrupted--;
 }
 
+WithoutLock::WithoutLock()
+{
+    if (Py_IsInitialized() && PyGILState_Check())
+        released_.emplace();
+}
+
 bool has_interrupted(void *)
 {
     if (uninterrupted || !is_main_thread())

@@ -3,6 +3,7 @@
 // alone.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include <c10/util/Exception.h>
@@ -66,6 +67,16 @@ class Uninterrupted
     ~Uninterrupted();
     Uninterrupted(const Uninterrupted &) = delete;
     Uninterrupted &operator=(const Uninterrupted &) = delete;
+};
+
+// Gives Python's lock back meanwhile, if this thread has it.
+class WithoutLock
+{
+  public:
+    WithoutLock();
+
+  private:
+    std::optional<pybind11::gil_scoped_release> released_;
 };
 
 // `make(status, sentence, parts)` of muster.torch: the exception of Python.

@@ -1,6 +1,8 @@
 // The serial queue and the threads of serial_queue.h.
 #include "serial_queue.h"
 
+#include "errors.h"
+
 namespace muster_torch
 {
 
@@ -28,9 +30,9 @@ bool SerialQueue::push(std::shared_ptr<Task> task)
 
     if (closing_)
         return false;
-    tasks_.push_back(std::move(task));
-    if (!thread_.joinable())
+    if (!thread_.joinable()) // first, since it throws when the system has no thread for it
         thread_ = std::thread([this] { serve(); });
+    tasks_.push_back(std::move(task));
     changed_.notify_all();
     return true;
 }
@@ -110,13 +112,22 @@ void SerialQueue::close()
 
 void Callers::post(std::function<void()> task)
 {
-    std::lock_guard<std::mutex> held(mutex_);
+    std::unique_lock<std::mutex> held(mutex_);
 
     tasks_.push_back(std::move(task));
-    if (idle_ >= tasks_.size())
+    if (idle_ >= tasks_.size()) {
         changed_.notify_one();
-    else
+        return;
+    }
+    try {
         std::thread([self = shared_from_this()] { self->serve(); }).detach();
+    } catch (const std::system_error &) { // the system has no thread for it
+        std::function<void()> last = std::move(tasks_.back());
+        tasks_.pop_back();
+        held.unlock();
+        WithoutLock released; // it may wait for what needs that
+        last();
+    }
 }
 
 void Callers::serve()

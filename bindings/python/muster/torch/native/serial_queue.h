@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <system_error>
 #include <thread>
 
 namespace muster_torch
@@ -31,7 +32,8 @@ class SerialQueue
         std::function<void()> run;
     };
 
-    // Appends the task, which the queue's thread will run; false: the queue has been closed.
+    // Appends the task, which the queue's thread will run; false: the queue has been closed. It throws, with
+    // nothing appended, when there is no thread for it.
     bool push(std::shared_ptr<Task> task);
 
     // Runs the task on the calling thread if it is the next one and the queue's thread has not begun it. This
@@ -72,6 +74,7 @@ class SerialQueue
 class Callers : public std::enable_shared_from_this<Callers>
 {
   public:
+    // Here, when there is no thread for it.
     void post(std::function<void()> task);
     void close();
 
