@@ -332,6 +332,36 @@ def without_threads():
         dist.send(x, 0)
 
 
+def dropped_beside_the_end():
+    """A thread drops groups while the process's end leaves all: what is freed is overwritten."""
+    group, timeout = dist.new_group(), datetime.timedelta(minutes=1)
+    others = [muster.torch._create(dist.PrefixStore(f"other {i}", store()), dist.get_rank(), 2, timeout) for i in range(8)]
+    if dist.get_rank() == 0:
+        assert ctypes.CDLL(None).mallopt(-6, 0xa5) == 1  # M_PERTURB
+
+        def drop():
+            try:
+                while True:
+                    muster.torch._backend._backend.check(backend(group))
+            except RuntimeError:
+                others.clear()
+
+        x = torch.ones(1 << 20)
+        works = [dist.isend(x, 1, group) for _ in range(400)]
+        thread = threading.Thread(target=drop)
+        thread.start()
+        muster.torch._backend.leave_all()
+        thread.join()
+        expect(RuntimeError, "", works[-1].wait)
+        assert not others
+        store().set("left", "1")
+        store().wait(["ends"])
+    else:
+        store().wait(["left"])
+        store().set("ends", "1")
+    os._exit(0)  # the group of all ranks has been left
+
+
 class Closing(unittest.TestCase):
     def test_interrupted_split(self):
         values(2, interrupted_split)
@@ -362,6 +392,9 @@ class Closing(unittest.TestCase):
     def test_waits_inside_waits(self):
         values(2, shutdown_inside_after_another_wait)
         values(2, wait_inside)
+
+    def test_dropped_beside_the_end(self):
+        values(2, dropped_beside_the_end)
 
     def test_without_threads(self):
         values(2, without_threads)

@@ -23,12 +23,10 @@ Backend::Backend(muster_group *group, muster_group *messages, milliseconds timeo
     muster_group_set_interrupt(group, has_interrupted, nullptr);
     muster_group_set_interrupt(messages, has_interrupted, nullptr);
     init();
-    is_there(true);
 }
 
 Backend::~Backend()
 {
-    is_there(false);
     close(false);
 }
 
@@ -170,9 +168,8 @@ c10::intrusive_ptr<::c10d::Backend> Backend::split(const c10::intrusive_ptr<::c1
         check(muster_group_subset(group, ranks.data(), static_cast<int>(ranks.size()), &made->subset));
         check(muster_group_dup(made->subset, &made->messages));
     });
-    return c10::make_intrusive<Backend>(std::exchange(made->subset, nullptr),
-                                        std::exchange(made->messages, nullptr),
-                                        opts ? opts->timeout : timeout_.load(), most_);
+    return make(std::exchange(made->subset, nullptr), std::exchange(made->messages, nullptr),
+                opts ? opts->timeout : timeout_.load(), most_);
 }
 
 void Backend::abort_with(const char *reason)

@@ -22,8 +22,11 @@ class Backend : public ::c10d::Backend
 {
   public:
     // The groups are its own from now on.
+    static c10::intrusive_ptr<Backend> make(muster_group *group, muster_group *messages, milliseconds timeout,
+                                            milliseconds most);
     Backend(muster_group *group, muster_group *messages, milliseconds timeout, milliseconds most);
     ~Backend() override;
+    void release_resources() override;
 
     const std::string getBackendName() const override
     {
@@ -129,7 +132,6 @@ class Backend : public ::c10d::Backend
     void close(bool may_wait);
     void abandon();
     void abort_with(const char *reason);
-    void is_there(bool there); // for leave_all
     milliseconds limit() const
     {
         return limited(timeout_.load());

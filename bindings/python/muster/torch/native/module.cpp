@@ -1,5 +1,5 @@
 // The module that muster.torch imports: makes backends of groups, and ends them all with the process.
-#include <set>
+#include <map>
 
 #include <unistd.h>
 
@@ -31,7 +31,7 @@ muster_group *group_at(uintptr_t address)
 // backends may be later than everything static.
 struct Living {
     std::mutex mutex;
-    std::set<Backend *> backends;
+    std::map<Backend *, c10::weak_intrusive_ptr<Backend>> backends;
     const pid_t process = getpid();
     const Living *const parents; // whose mutex a thread of the parent may have
 };
@@ -51,24 +51,37 @@ Living &living()
 
 } // namespace
 
-void Backend::is_there(bool there)
+c10::intrusive_ptr<Backend> Backend::make(muster_group *group, muster_group *messages, milliseconds timeout,
+                                          milliseconds most)
 {
+    auto made = c10::make_intrusive<Backend>(group, messages, timeout, most);
     std::lock_guard<std::mutex> held(living().mutex);
 
-    if (there)
-        living().backends.insert(this);
-    else
+    living().backends.emplace(made.get(), made);
+    return made;
+}
+
+// Nobody has it any more. A forked child never destroys its parent's, which it has weak pointers to: glibc
+// waits for the threads that waited in a queue when the process was forked.
+void Backend::release_resources()
+{
+    {
+        std::lock_guard<std::mutex> held(living().mutex);
         living().backends.erase(this);
+    }
+    close(false);
 }
 
 void Backend::leave_all()
 {
-    std::set<Backend *> backends;
+    std::vector<c10::intrusive_ptr<Backend>> backends;
     {
         std::lock_guard<std::mutex> held(living().mutex);
-        backends = living().backends;
+        for (auto &[_, backend] : living().backends) // other threads may drop them meanwhile
+            if (auto kept = backend.lock())
+                backends.push_back(std::move(kept));
     }
-    for (Backend *backend : backends)
+    for (auto &backend : backends)
         backend->leave();
 }
 
@@ -82,8 +95,8 @@ PYBIND11_MODULE(MUSTER_TORCH_MODULE, module)
     module.def(
         "create",
         [](uintptr_t group, uintptr_t messages, int64_t timeout_ms, int64_t most_ms) -> BackendPtr {
-            return c10::make_intrusive<Backend>(group_at(group), group_at(messages), milliseconds(timeout_ms),
-                                                milliseconds(most_ms));
+            return Backend::make(group_at(group), group_at(messages), milliseconds(timeout_ms),
+                                 milliseconds(most_ms));
         },
         "create(group, messages, timeout_ms, most_ms) -> Backend: of two groups, by address, which are its "
         "own from "
