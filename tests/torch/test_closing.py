@@ -362,6 +362,27 @@ def dropped_beside_the_end():
     os._exit(0)  # the group of all ranks has been left
 
 
+def forked_beside_a_collective():
+    """A child is told that it is no rank, whatever its parent's thread is in; and it ends."""
+    if dist.get_rank() == 0:
+        work = dist.all_reduce(torch.ones(1), async_op=True)
+        pid = os.fork()
+        if pid == 0:
+            signal.alarm(30)  # it would hang
+            x = torch.ones(1)
+            for call in (dist.barrier, work.wait, lambda: dist.isend(x, 1), lambda: dist.irecv(x, 1)):
+                expect(muster.torch.Error, "was forked", call)
+            backend(dist.group.WORLD).abort()  # of its parent's: nothing
+            dist.destroy_process_group()
+            os._exit(0)
+        assert os.waitpid(pid, 0)[1] == 0
+        store().set("forked", "1")
+        work.wait()
+    else:
+        store().wait(["forked"])
+        dist.all_reduce(torch.ones(1))
+
+
 class Closing(unittest.TestCase):
     def test_interrupted_split(self):
         values(2, interrupted_split)
@@ -383,6 +404,7 @@ class Closing(unittest.TestCase):
 
     def test_forked(self):
         values(2, forked)
+        values(2, forked_beside_a_collective)
 
     def test_interrupted(self):
         for body in (interrupted_twice, interrupted_beside_a_wait, interrupted_shutdown):

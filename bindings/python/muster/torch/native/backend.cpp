@@ -59,9 +59,9 @@ c10::intrusive_ptr<Backend::Options> Backend::getBackendOptions()
 
 void Backend::check_group()
 {
+    check_open();
     std::lock_guard<std::mutex> held(group_mutex_);
-
-    TORCH_CHECK(!closed_ && group_, DESTROYED);
+    TORCH_CHECK(group_, DESTROYED);
     check(muster_group_status(group_));
 }
 
@@ -129,19 +129,19 @@ void Backend::monitoredBarrier(const ::c10d::BarrierOptions &opts, bool)
 
 WorkPtr Backend::send(Tensors &tensors, int peer, int tag)
 {
-    TORCH_CHECK(!closed_, DESTROYED);
+    check_open();
     return begun(messages_.send(only_one(tensors), peer, tag, limit()));
 }
 
 WorkPtr Backend::recv(Tensors &tensors, int peer, int tag)
 {
-    TORCH_CHECK(!closed_, DESTROYED);
+    check_open();
     return begun(messages_.receive(only_one(tensors), peer, tag, limit()));
 }
 
 WorkPtr Backend::recvAnysource(Tensors &tensors, int tag)
 {
-    TORCH_CHECK(!closed_, DESTROYED);
+    check_open();
     return begun(messages_.receive_any(only_one(tensors), tag, limit()));
 }
 
@@ -183,6 +183,8 @@ void Backend::abort_with(const char *reason)
 // Also while another thread waits in shutdown().
 void Backend::abort()
 {
+    if (!process_.is_here())
+        return;
     abort_with("abort() of the process group");
     messages_.abort("abort() of the process group");
 }
@@ -197,21 +199,10 @@ void Backend::leave()
     close(false);
 }
 
-// The queue's thread, and everything else, is the parent's. The queue is never destroyed: glibc would wait
-// for the threads that waited in it when the process was forked.
-void Backend::abandon()
-{
-    static auto *const abandoned = new std::vector<std::shared_ptr<SerialQueue>>;
-
-    queue_->abandon();
-    abandoned->push_back(queue_);
-}
-
 void Backend::close(bool may_wait)
 {
-    if (getpid() != process_) {
-        if (!closed_.exchange(true))
-            abandon();
+    if (!process_.is_here()) { // the queue's thread, and everything else, is the parent's
+        closed_ = true;
         return;
     }
     if (closed_)

@@ -4,12 +4,12 @@
 
 #include <atomic>
 #include <optional>
-#include <unistd.h>
 
 #include <torch/csrc/distributed/c10d/Backend.hpp>
 
 #include "errors.h"
 #include "messages.h"
+#include "process.h"
 
 namespace muster_torch
 {
@@ -58,6 +58,7 @@ class Backend : public ::c10d::Backend
     ::c10d::ErrorType getError() override;
     void waitForPendingWorks() override
     {
+        process_.check();
         queue_->drain();
     }
     void enableCollectivesTiming() override
@@ -129,8 +130,12 @@ class Backend : public ::c10d::Backend
     void check_whole(const char *what, const at::Tensor &whole, const at::Tensor &part) const;
     void check_root(const char *what, int64_t root) const;
     void name_group();
+    void check_open() const
+    {
+        process_.check();
+        TORCH_CHECK(!closed_, DESTROYED);
+    }
     void close(bool may_wait);
-    void abandon();
     void abort_with(const char *reason);
     milliseconds limit() const
     {
@@ -148,8 +153,8 @@ class Backend : public ::c10d::Backend
     milliseconds set_timeout_{ -1 }; // in the group; whose turn it is has it
     std::atomic<uint64_t> number_{ 0 };
     std::atomic<bool> closed_{ false };
-    const pid_t process_ = getpid(); // a forked child of it has no part in the group
-    std::string shown_;              // as the group's name
+    const Process process_; // a forked child of it has no part in the group
+    std::string shown_;     // as the group's name
     std::vector<WorkPtr> coalesced_;
     std::thread::id coalesces_; // the thread that has begun to
 };
@@ -184,7 +189,7 @@ template <typename Body> void Backend::run_here(Operation &work, milliseconds ti
 template <typename Body>
 WorkPtr Backend::run(const Told &told, const Tensors &ins, const Tensors &outs, Body &&body)
 {
-    TORCH_CHECK(!closed_, DESTROYED);
+    check_open();
     bool is_coalesced = coalesces_ == std::this_thread::get_id();
     bool is_async = told.is_async || is_coalesced;
     auto work = c10::make_intrusive<Operation>(rank_, told, ins, outs, callers_, ++number_);

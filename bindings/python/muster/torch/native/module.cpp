@@ -1,8 +1,6 @@
 // The module that muster.torch imports: makes backends of groups, and ends them all with the process.
 #include <map>
 
-#include <unistd.h>
-
 #include "backend.h"
 
 namespace py = pybind11;
@@ -32,7 +30,7 @@ muster_group *group_at(uintptr_t address)
 struct Living {
     std::mutex mutex;
     std::map<Backend *, c10::weak_intrusive_ptr<Backend>> backends;
-    const pid_t process = getpid();
+    const Process process;
     const Living *const parents; // whose mutex a thread of the parent may have
 };
 
@@ -41,7 +39,7 @@ Living &living()
     static std::atomic<Living *> all = new Living{ .parents = nullptr };
     Living *found = all;
 
-    while (found->process != getpid()) // a forked child has none of its parent's
+    while (!found->process.is_here()) // a forked child has none of its parent's
         if (auto *own = new Living{ .parents = found }; !all.compare_exchange_strong(found, own))
             delete own;
         else

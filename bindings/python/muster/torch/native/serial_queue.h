@@ -51,13 +51,6 @@ class SerialQueue
     // Likewise, and lets no more begin: afterwards nobody uses what the operations use.
     void close();
 
-    // For a forked child, in which the thread does not exist.
-    void abandon()
-    {
-        if (thread_.joinable())
-            thread_.detach();
-    }
-
   private:
     void serve();
 

@@ -4,6 +4,7 @@
 #include "messages.cpp"
 #include "module.cpp"
 #include "moves.cpp"
+#include "process.cpp"
 #include "reductions.cpp"
 #include "serial_queue.cpp"
 #include "tensors.cpp"

@@ -95,6 +95,8 @@ bool Operation::wait(milliseconds timeout)
     std::shared_ptr<SerialQueue> queue = queue_.lock();
     std::shared_ptr<SerialQueue::Task> task = task_.lock();
 
+    if (!is_done())
+        process_.check();
     if (queue && task && timeout.count() <= 0)
         queue->take(task);
     if (!is_done() && !is_done_within(std::max(timeout, milliseconds(0))))

@@ -6,6 +6,7 @@
 
 #include <torch/csrc/distributed/c10d/Work.hpp>
 
+#include "process.h"
 #include "serial_queue.h"
 #include "tensors.h"
 
@@ -71,6 +72,7 @@ class Operation : public ::c10d::Work
     Future future_;
     bool future_is_served_ = false; // somebody completes it
     const uint64_t number_;
+    const Process process_;
 };
 
 // Several operations as one.
