@@ -12,33 +12,71 @@
 
 typedef enum varied { AG, G, S, AA, RS, VARIED } varied;
 
-/* A call in which all blocks have `count` elements, but in the opinion of `odd`, which counts one more
- * between it and `about`: as taker or, if it `gives`, as giver. Arrays are of one number per rank. */
-static muster_status call_oddly(varied which, int odd, int about, bool gives, size_t count, int64_t *in,
-                                int64_t *out, muster_group *group)
-{
-    int rank = muster_group_rank(group), size = muster_group_size(group);
-    size_t ins[RANKS_MAX], outs[RANKS_MAX];
+/* Counts of blocks of `count` elements, but in the opinion of `odd`, which counts one more between it and
+ * `about`: as taker or, if it `gives`, as giver. Arrays are of one number per rank. */
+typedef struct odd_call {
+    varied which;
+    int odd, about;
+    bool gives;
+    size_t count, ins[RANKS_MAX], outs[RANKS_MAX];
+} odd_call;
 
-    for (int r = 0; r < size; r++)
-        ins[r] = outs[r] = count;
+static odd_call make_odd(varied which, int odd, int about, bool gives, size_t count, int rank)
+{
+    odd_call made = { which, odd, about, gives, count, { 0 }, { 0 } };
+
+    for (int r = 0; r < RANKS_MAX; r++)
+        made.ins[r] = made.outs[r] = count;
     if (rank == odd && which == AG && gives)
-        outs[rank]++;
+        made.outs[rank]++;
     else if (rank == odd)
-        (gives ? ins : outs)[about]++;
-    switch (which) {
+        (gives ? made.ins : made.outs)[about]++;
+    return made;
+}
+
+static muster_status call_oddly(const odd_call *c, int64_t *in, int64_t *out, muster_group *group)
+{
+    int rank = muster_group_rank(group);
+    const size_t *ins = c->ins, *outs = c->outs;
+    size_t own = rank == c->odd ? c->count + 1 : c->count;
+
+    switch (c->which) {
     case AG: /* who gives more says so in its table, too */
         return muster_all_gatherv(in, outs[rank], out, outs, NULL, MUSTER_INT64, group);
     case G: /* the root is who takes */
-        return muster_gatherv(in, gives && rank == odd ? count + 1 : count, out, outs, NULL, MUSTER_INT64,
-                              gives ? about : odd, group);
+        return muster_gatherv(in, c->gives ? own : c->count, out, outs, NULL, MUSTER_INT64,
+                              c->gives ? c->about : c->odd, group);
     case S: /* the root is who gives */
-        return muster_scatterv(in, ins, NULL, out, !gives && rank == odd ? count + 1 : count, MUSTER_INT64,
-                               gives ? odd : about, group);
+        return muster_scatterv(in, ins, NULL, out, c->gives ? c->count : own, MUSTER_INT64,
+                               c->gives ? c->odd : c->about, group);
     case AA:
         return muster_all_to_allv(in, ins, NULL, out, outs, NULL, MUSTER_INT64, group);
     default:
-        return muster_reduce_scatterv(in, gives ? ins : outs, out, MUSTER_INT64, MUSTER_SUM, group);
+        return muster_reduce_scatterv(in, c->gives ? ins : outs, out, MUSTER_INT64, MUSTER_SUM, group);
+    }
+}
+
+static muster_status start_oddly(const odd_call *c, int64_t *in, int64_t *out, muster_group *group,
+                                 muster_request *request)
+{
+    int rank = muster_group_rank(group);
+    const size_t *ins = c->ins, *outs = c->outs;
+    size_t own = rank == c->odd ? c->count + 1 : c->count;
+
+    switch (c->which) {
+    case AG:
+        return muster_all_gatherv_start(in, outs[rank], out, outs, NULL, MUSTER_INT64, group, request);
+    case G:
+        return muster_gatherv_start(in, c->gives ? own : c->count, out, outs, NULL, MUSTER_INT64,
+                                    c->gives ? c->about : c->odd, group, request);
+    case S:
+        return muster_scatterv_start(in, ins, NULL, out, c->gives ? c->count : own, MUSTER_INT64,
+                                     c->gives ? c->odd : c->about, group, request);
+    case AA:
+        return muster_all_to_allv_start(in, ins, NULL, out, outs, NULL, MUSTER_INT64, group, request);
+    default:
+        return muster_reduce_scatterv_start(in, c->gives ? ins : outs, out, MUSTER_INT64, MUSTER_SUM, group,
+                                            request);
     }
 }
 
@@ -59,8 +97,21 @@ static bool names_pair(varied which, int odd, int about, bool gives, size_t coun
            (which == AG || which == RS || strstr(muster_error_detail(), taken));
 }
 
-static int disagree_about(muster_group *world, varied which, int odd, int about, bool gives, size_t count)
+/* Of operations that were started the counts are looked at when all ranks have started them. */
+static muster_status run_oddly(const odd_call *c, bool starts, int64_t *in, int64_t *out, muster_group *group)
 {
+    muster_request request = MUSTER_REQUEST_INIT;
+
+    if (!starts)
+        return call_oddly(c, in, out, group);
+    muster_status status = start_oddly(c, in, out, group, &request);
+    return status == MUSTER_OK ? muster_wait(&request, 0) : status;
+}
+
+static int disagree_about(muster_group *world, varied which, int odd, int about, bool gives, size_t count,
+                          bool starts)
+{
+    odd_call call = make_odd(which, odd, about, gives, count, muster_group_rank(world));
     size_t all = (size_t)muster_group_size(world) * (count + 1);
     int64_t *in = calloc(all, sizeof *in), *out = calloc(all, sizeof *out);
     muster_group *group;
@@ -71,7 +122,7 @@ static int disagree_about(muster_group *world, varied which, int odd, int about,
         out[i] = 12345;
     }
     RANK_OK(world, muster_group_split(world, 0, -1, &group));
-    RANK_CHECK(world, call_oddly(which, odd, about, gives, count, in, out, group) == MUSTER_ERR_MISMATCH);
+    RANK_CHECK(world, run_oddly(&call, starts, in, out, group) == MUSTER_ERR_MISMATCH);
     RANK_CHECK(world, names_pair(which, odd, about, gives, count));
     for (size_t i = 0; i < all; i++)
         RANK_CHECK(world, out[i] == 12345);
@@ -83,18 +134,18 @@ static int disagree_about(muster_group *world, varied which, int odd, int about,
     return 0;
 }
 
-/* Every pair of ranks, from either side. */
+/* Every pair of ranks, from either side. arg: they start the operations. */
 static int disagree(muster_group *world, void *arg)
 {
     static const size_t counts[] = { 0, 1, 30, 2000 };
     int size = muster_group_size(world), number = 0;
 
-    (void)arg;
     for (varied which = 0; which < VARIED; which++)
         for (int odd = 0; odd < size; odd++)
             for (int about = 0; about < size; about++)
                 for (int gives = 0; gives < 2; gives++)
-                    if (about != odd && disagree_about(world, which, odd, about, gives, counts[number++ % 4]))
+                    if (about != odd &&
+                        disagree_about(world, which, odd, about, gives, counts[number++ % 4], arg != NULL))
                         return 1;
     return 0;
 }
@@ -106,37 +157,11 @@ START_TEST(test_every_pair_that_disagrees)
 }
 END_TEST
 
-/* The same of operations that were started: they are looked at when all ranks have started them. */
-static int disagree_started(muster_group *world, void *arg)
-{
-    int size = muster_group_size(world), rank = muster_group_rank(world), number = 0;
-
-    (void)arg;
-    for (int odd = 0; odd < size; odd++)
-        for (int about = 0; about < size; about++, number++) {
-            size_t ins[] = { 3, 3, 3 }, outs[] = { 3, 3, 3 };
-            int64_t in[12] = { 0 }, out[12] = { 12345 };
-            muster_request request;
-            muster_group *group;
-
-            if (about == odd)
-                continue;
-            if (rank == odd)
-                (number % 2 ? ins : outs)[about]++;
-            RANK_OK(world, muster_group_split(world, 0, -1, &group));
-            RANK_OK(group,
-                    muster_all_to_allv_start(in, ins, NULL, out, outs, NULL, MUSTER_INT64, group, &request));
-            RANK_CHECK(world, muster_wait(&request, 0) == MUSTER_ERR_MISMATCH);
-            RANK_CHECK(world, names_pair(AA, odd, about, number % 2, 3));
-            RANK_CHECK(world, out[0] == 12345);
-            RANK_OK(world, muster_group_free(group));
-        }
-    return 0;
-}
-
 START_TEST(test_started_ones_that_disagree)
 {
-    run_ranks(3, RANKS_AS_THREADS, disagree_started, NULL);
+    bool starts = true;
+
+    run_ranks(3, RANKS_AS_THREADS, disagree, &starts);
 }
 END_TEST
 

@@ -53,13 +53,12 @@ START_TEST(test_nobody)
 }
 END_TEST
 
-static int oneself(muster_group *world, void *arg)
+static int oneself_in(muster_group *world)
 {
     int rank = muster_group_rank(world);
     muster_message came = MUSTER_MESSAGE_INIT;
     int got;
 
-    (void)arg;
     for (int i = 0; i < 50; i++)
         if (send_int(world, i, rank, i))
             return 1;
@@ -68,6 +67,32 @@ static int oneself(muster_group *world, void *arg)
             return 1;
     RANK_OK(world, muster_recv(&got, 1, MUSTER_INT32, MUSTER_ANY_SOURCE, MUSTER_ANY_TAG, world, &came));
     RANK_CHECK(world, got == 0 && came.source == rank);
+    return 0;
+}
+
+/* What waits in one group for its rank does not come in another, where that has another number. */
+static int oneself(muster_group *world, void *arg)
+{
+    int size = muster_group_size(world), rank = muster_group_rank(world), ranks[8], back = size - 1 - rank;
+    muster_group *twin, *turned, *alone;
+
+    (void)arg;
+    for (int i = 0; i < size; i++)
+        ranks[i] = size - 1 - i;
+    RANK_OK(world, muster_group_dup(world, &twin));
+    RANK_OK(world, muster_group_subset(world, ranks, size, &turned));
+    RANK_OK(world, muster_group_subset(world, &rank, 1, &alone));
+    if (send_int(world, 1000, rank, 0) || send_int(twin, 1001, rank, 0) || send_int(turned, 1002, back, 0) ||
+        send_int(alone, 1003, 0, 0))
+        return 1;
+    if (expect_int(alone, 1003, 0, 0) || expect_int(turned, 1002, back, 0) ||
+        expect_int(twin, 1001, rank, 0) || expect_int(world, 1000, rank, 0))
+        return 1;
+    if (oneself_in(world) || oneself_in(twin) || oneself_in(turned) || oneself_in(alone))
+        return 1;
+    RANK_OK(world, muster_group_free(alone));
+    RANK_OK(world, muster_group_free(turned));
+    RANK_OK(world, muster_group_free(twin));
     return 0;
 }
 

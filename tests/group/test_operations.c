@@ -15,6 +15,29 @@
 #define REFUSED_WITH(call, words)                                                                            \
     RANK_CHECK(world, (call) == MUSTER_ERR_INVALID && strstr(muster_error_detail(), words))
 
+/* What reduce and reduce_scatter give is `all`, that of all_reduce; exscan is by the reference. */
+static int check_others(muster_group *world, const unsigned char *const *inputs, const unsigned char *all,
+                        size_t count, muster_dtype dtype, muster_op op)
+{
+    int n = muster_group_size(world), rank = muster_group_rank(world), root = (int)op % n;
+    size_t element = muster_dtype_size(dtype), bytes = count * element, part = count / (size_t)n;
+    unsigned char *out = malloc(bytes), expected[16];
+    int failed = muster_reduce(inputs[rank], out, count, dtype, op, root, world) != MUSTER_OK ||
+                 (rank == root && memcmp(all, out, bytes) != 0);
+
+    if (!failed)
+        failed = muster_reduce_scatter(inputs[rank], out, part, dtype, op, world) != MUSTER_OK ||
+                 memcmp(all + (size_t)rank * part * element, out, part * element) != 0;
+    if (!failed)
+        failed = muster_exscan(inputs[rank], out, count, dtype, op, world) != MUSTER_OK;
+    for (size_t i = 0; i < count && !failed && rank > 0; i++) {
+        oracle_reduce(expected, (const void *const *)inputs, rank, i, dtype, op);
+        failed = !oracle_same(expected, out + i * element, dtype);
+    }
+    free(out);
+    return failed;
+}
+
 static int check_pair(muster_group *world, muster_dtype dtype, muster_op op, size_t count)
 {
     int n = muster_group_size(world), rank = muster_group_rank(world);
@@ -39,6 +62,8 @@ static int check_pair(muster_group *world, muster_dtype dtype, muster_op op, siz
         oracle_reduce(expected, (const void *const *)inputs, rank + 1, i, dtype, op);
         failed = !oracle_same(expected, again + i * muster_dtype_size(dtype), dtype);
     }
+    failed = failed ||
+             (count > 1 && check_others(world, (const unsigned char *const *)inputs, out, count, dtype, op));
     if (!failed)
         failed = muster_all_reduce(inputs[rank], inputs[rank], count, dtype, op, world) != MUSTER_OK ||
                  memcmp(out, inputs[rank], bytes) != 0;
@@ -63,6 +88,8 @@ static int check_refusal(muster_group *world, muster_dtype dtype, muster_op op, 
     RANK_CHECK(world, strstr(muster_error_detail(), "these work: "));
     RANK_CHECK(world, muster_reduce_scatter(in, out, 0, dtype, op, world) == MUSTER_ERR_INVALID);
     RANK_CHECK(world, muster_reduce(in, out, 1, dtype, op, 0, world) == MUSTER_ERR_INVALID);
+    RANK_CHECK(world, muster_scan(in, out, 1, dtype, op, world) == MUSTER_ERR_INVALID);
+    RANK_CHECK(world, muster_exscan(in, out, 1, dtype, op, world) == MUSTER_ERR_INVALID);
     RANK_CHECK(world, muster_all_reduce_start(in, out, 1, dtype, op, world, &request) == MUSTER_ERR_INVALID);
     return 0;
 }
