@@ -1,5 +1,5 @@
-"""Training in every way that PyTorch has, on this backend and on gloo, at 2 ranks: the same bits. And the same at 4 ranks,
-where one is killed on the way: every other rank raises, and names it."""
+"""Training in every way that PyTorch has, on this backend and on gloo, at 2 ranks, or 4: the same bits. And the same at 4
+ranks, where one is killed on the way: every other rank raises, and who has been in a group with it names it."""
 
 import os
 import shutil
@@ -7,15 +7,16 @@ import signal
 import tempfile
 import unittest
 
+import accelerate
 import torch
 import torch.distributed as dist
 import torch.distributed._functional_collectives as functional
 import torch.distributed.checkpoint as checkpoint
 import torch.distributed.pipelining as pipelining
-from torch.distributed.algorithms.ddp_comm_hooks import default_hooks, post_localSGD_hook
+from torch.distributed.algorithms.ddp_comm_hooks import default_hooks, post_localSGD_hook, powerSGD_hook
 from torch.distributed.algorithms.join import Join
 from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import FullyShardedDataParallel, fully_shard
+from torch.distributed.fsdp import FullyShardedDataParallel, ShardingStrategy, fully_shard
 from torch.distributed.optim import ZeroRedundancyOptimizer
 from torch.distributed.tensor import Shard
 from torch.distributed.tensor.parallel import ColwiseParallel, RowwiseParallel, SequenceParallel, parallelize_module
@@ -25,7 +26,10 @@ import muster.torch
 from torch_ranks import run, values
 
 STEPS = 4
-KILLED = "rank 2 was killed by signal 9 (Killed)"
+KILLED = ["rank 2 was killed by signal 9 (Killed)"] * 4
+# By its number in the group of the wait. Rank 1 is in none with it, and waits for rank 3, which ends because of it.
+KILLED_IN_MESH = ['group "mesh_replicate": rank 1 was killed by signal 9 (Killed)', "without leaving the group", None,
+                  'group "mesh_shard": rank 0 was killed by signal 9 (Killed)']
 SCHEDULES = {"ScheduleGPipe": 1, "Schedule1F1B": 1, "ScheduleInterleaved1F1B": 2, "ScheduleLoopedBFS": 2,
              "ScheduleInterleavedZeroBubble": 2}
 
@@ -92,6 +96,48 @@ def fsdp2(victim=None):
     for layer in (model[0], model[2], model):
         fully_shard(layer, mesh=init_device_mesh("cpu", (dist.get_world_size(),)))
     return whole(train(model, victim))
+
+
+def hybrid_mesh():
+    """Two replicas, each of half of the ranks."""
+    return init_device_mesh("cpu", (2, dist.get_world_size() // 2), mesh_dim_names=("replicate", "shard"))
+
+
+def hsdp1(victim=None):
+    model = train(FullyShardedDataParallel(make_model(), device_id=torch.device("cpu"), use_orig_params=True,
+                                           device_mesh=hybrid_mesh(),
+                                           sharding_strategy=ShardingStrategy.HYBRID_SHARD), victim)
+    with FullyShardedDataParallel.summon_full_params(model):
+        return [p.detach().clone() for p in model.parameters()]
+
+
+def hsdp2(victim=None):
+    model, mesh = make_model(), hybrid_mesh()
+    for layer in (model[0], model[2], model):
+        fully_shard(layer, mesh=mesh)
+    return whole(train(model, victim))
+
+
+def accelerated(victim=None):
+    """As the documentation of accelerate has it: gradients of two batches are accumulated, and norms clipped."""
+    accelerator = accelerate.Accelerator(cpu=True, gradient_accumulation_steps=2)
+    rank, size = dist.get_rank(), dist.get_world_size()
+    assert (accelerator.process_index, accelerator.num_processes) == (rank, size)
+    data = torch.randn(8 * size, 8, generator=torch.Generator().manual_seed(0))
+    model = make_model()
+    model, optimizer, batches = accelerator.prepare(model, torch.optim.AdamW(model.parameters(), 0.1),
+                                                    torch.utils.data.DataLoader(data, batch_size=2))
+    for step, batch in enumerate(batches):
+        with accelerator.accumulate(model):
+            loss = model(batch).pow(2).mean()
+            if step == 2 and rank == victim:
+                os.kill(os.getpid(), signal.SIGKILL)
+            accelerator.backward(loss)
+            accelerator.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            optimizer.zero_grad()
+    losses = accelerator.gather_for_metrics(loss.detach())
+    return [*whole(model), losses, accelerator.reduce(torch.ones(1) * rank), accelerate.utils.gather_object([rank])]
 
 
 def tensor_parallel(victim=None):
@@ -183,12 +229,16 @@ BODIES = {
     "local SGD": with_hook(post_localSGD_hook.post_localSGD_hook,
                            lambda: post_localSGD_hook.PostLocalSGDState(
                                None, dist.new_subgroups(dist.get_world_size())[0], start_localSGD_iter=2)),
+    "PowerSGD": with_hook(powerSGD_hook.powerSGD_hook,
+                          lambda: powerSGD_hook.PowerSGDState(None, start_powerSGD_iter=2, min_compression_rate=0.5)),
+    "HSDP of FSDP1": hsdp1, "HSDP": hsdp2, "accelerate": accelerated,
     "Join": joined, "ZeRO": zero, "FSDP1": fsdp1, "FSDP2": fsdp2, "tensor parallel": tensor_parallel,
     "sequence parallel": sequence_parallel, "checkpoint": saved, "compiled": compiled, "objects": objects,
     **{name: pipeline(name) for name in SCHEDULES},
 }
 
 
+HYBRID = (hsdp1, hsdp2)  # of 4 ranks, since a mesh has two dimensions
 SHORT = ("DDP", "FSDP2", "Schedule1F1B")  # what test_torch does; scripts/torch-suite does all
 if not os.environ.get("TEST_LONG"):
     BODIES = {name: BODIES[name] for name in SHORT}
@@ -207,7 +257,8 @@ class Bits(unittest.TestCase):
     def test_bits_of_gloo(self):
         for name, body in BODIES.items():
             with self.subTest(name):
-                self.assertTrue(same(values(2, body), values(2, body, backend="gloo")))
+                size = 4 if body in HYBRID else 2
+                self.assertTrue(same(values(size, body), values(size, body, backend="gloo")))
 
     def test_killed(self):
         for name, body in BODIES.items():
@@ -217,7 +268,8 @@ class Bits(unittest.TestCase):
                         self.assertEqual(end.signal, signal.SIGKILL, end)
                     else:
                         self.assertIsNotNone(end.error, f"rank {rank}: {end!r}")
-                        self.assertIn(KILLED, end.error.message, f"rank {rank}: {end!r}")
+                        words = KILLED_IN_MESH if body in HYBRID else KILLED
+                        self.assertIn(words[rank], end.error.message, f"rank {rank}: {end!r}")
 
 
 if __name__ == "__main__":
