@@ -28,13 +28,13 @@ if(MUSTER_BUILD_COMMAND)
         DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME muster)
 endif()
 if(TARGET muster_mlx) # in a folder of our own: nobody is to find it who does not ask for it
-    install(TARGETS muster_mlx LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/muster)
+    install(TARGETS muster_mlx LIBRARY DESTINATION ${MUSTER_PRELOADED_DIR})
     install(PROGRAMS ${PROJECT_SOURCE_DIR}/scripts/mpirun-muster DESTINATION ${CMAKE_INSTALL_BINDIR})
     install(FILES ${PROJECT_SOURCE_DIR}/docs/man/mpirun-muster.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 endif()
 
 if(TARGET muster_malloc)
-    install(TARGETS muster_malloc LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/muster)
+    install(TARGETS muster_malloc LIBRARY DESTINATION ${MUSTER_PRELOADED_DIR})
 endif()
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/muster)

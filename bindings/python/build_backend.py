@@ -1,14 +1,10 @@
-"""The build backend of pyproject.toml: compiles the module with CMake, in the repository that this folder is part
-of, and packs the wheel. Needs no package of anybody's, and writes to temporary folders only.
+"""The build backend of pyproject.toml: scikit-build-core, once it is known that this machine can compile.
 
-What the machine lacks is one sentence, before anything is compiled.
+What the machine lacks is one sentence, before anything is fetched or compiled. CMake itself is fetched where there is
+none.
 """
 
-import base64
 import contextlib
-import csv
-import hashlib
-import io
 import os
 import pathlib
 import re
@@ -16,19 +12,11 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-import tarfile
-import tempfile
-import zipfile
 
-if sys.version_info < (3, 11):
-    raise SystemExit(f"muster is for Python 3.11 or newer, and {sys.executable} is {sys.version.split()[0]}")
-import tomllib  # of 3.11
+if sys.version_info < (3, 10):
+    raise SystemExit(f"muster is for Python 3.10 or newer, and {sys.executable} is {sys.version.split()[0]}")
 
-here = pathlib.Path(__file__).resolve().parent
-root = here.parent.parent
-project = tomllib.loads((here / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-name = f"{project['name']}-{project['version']}"
-SDIST = ("CMakeLists.txt", "LICENSE", "README.md", "cmake", "include", "shm", "src", "bindings")
+REQUIRED = ["scikit-build-core>=1.1,<2"]
 
 with contextlib.suppress(OSError, NameError):  # Python has compiled this file into the checkout
     pathlib.Path(__cached__).unlink()
@@ -56,13 +44,11 @@ def _compiles(text, *options):
 
 
 def _has_python_headers():
-    return (pathlib.Path(sysconfig.get_path("include")) / "Python.h").exists()
+    return pathlib.Path(sysconfig.get_path("include"), "Python.h").exists()
 
 
 def _check():
     rows = [
-        (_has_cmake(), "CMake 3.25 or newer", "cmake"),
-        (shutil.which("make") or shutil.which("ninja"), "make or ninja", "make"),
         (_compiles("int x;"), "a C compiler (cc, gcc, clang or $CC)", "gcc"),
         (not _compiles("int x;") or _compiles("#include <stdlib.h>\n"), "the C library's headers", "libc6-dev"),
         (_has_python_headers(), f"the headers of Python {sys.version_info[0]}.{sys.version_info[1]} (Python.h)",
@@ -73,94 +59,29 @@ def _check():
     if "gcc" in packages:
         packages.append("libc6-dev")
     if missing:
-        raise SystemExit(f"muster compiles its Python module on this machine, which lacks {', '.join(missing)}; "
+        raise SystemExit(f"muster is compiled on this machine, which lacks {', '.join(missing)}; "
                          f"on Debian and Ubuntu: apt-get install {' '.join(packages)}")
-    if not (root / "CMakeLists.txt").exists():
-        raise SystemExit(f"muster compiles its Python module from its repository, and {here} is not in it; expected "
-                         f"CMakeLists.txt in {root}: install bindings/python of a whole checkout")
 
 
-# ---- compiling ----
+# ---- what pip asks ----
 
 
-def _run(*command):
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
-    if done.returncode != 0:
-        raise SystemExit(f"{done.stdout}\nmuster could not be compiled: {command[0]} {command[1]} ended with status "
-                         f"{done.returncode}, and its words are above")
-
-
-def _compile(build):
-    """Returns the package, whole, in the build folder."""
+def get_requires_for_build_wheel(config_settings=None):
     _check()
-    generator = [] if shutil.which("make") or "CMAKE_GENERATOR" in os.environ else ["-G", "Ninja"]
-    parts = ("BUILD_TESTS", "BUILD_EXAMPLES", "BUILD_COMMAND", "BUILD_MLX", "INSTALL")
-    off = [f"-DMUSTER_{part}=OFF" for part in parts]
-    _run("cmake", "-S", str(root), "-B", build, "-DCMAKE_BUILD_TYPE=Release", *off, *generator,
-         f"-DPython3_EXECUTABLE={sys.executable}")
-    _run("cmake", "--build", build, "--target", "muster_python", "-j", str(os.cpu_count() or 1))
-    return pathlib.Path(build, "bindings", "python", "muster")
+    cmake = [] if _has_cmake() else ["cmake>=3.25"]
+    ninja = [] if shutil.which("ninja") or shutil.which("make") else ["ninja>=1.5"]
+    return [*REQUIRED, *cmake, *ninja]
 
 
-# ---- packing ----
+get_requires_for_build_editable = get_requires_for_build_wheel
 
 
-def _metadata():
-    return (f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
-            f"Summary: {project['description']}\nLicense: {project['license']['text']}\n"
-            f"Requires-Python: {project['requires-python']}\n")
+def get_requires_for_build_sdist(config_settings=None):
+    return REQUIRED
 
 
-def _tag():
-    return "cp311-abi3-" + re.sub(r"\W", "_", sysconfig.get_platform())
+def __getattr__(name):
+    """The other functions of PEP 517 and 660, which are called when scikit-build-core has been fetched."""
+    from scikit_build_core import build
 
-
-def prepare_metadata_for_build_wheel(metadata_directory, config_settings=None):
-    folder = pathlib.Path(metadata_directory, f"{name}.dist-info")
-    folder.mkdir()
-    (folder / "METADATA").write_text(_metadata(), encoding="utf-8")
-    return folder.name
-
-
-def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
-    wheel = f"{name}-{_tag()}.whl"
-    rows = []
-    with tempfile.TemporaryDirectory() as build, \
-            zipfile.ZipFile(pathlib.Path(wheel_directory, wheel), "w", zipfile.ZIP_DEFLATED) as packed:
-
-        def pack(path, data):
-            info = zipfile.ZipInfo(path)
-            info.external_attr = (0o100755 if path.endswith(".so") else 0o100644) << 16
-            info.compress_type = zipfile.ZIP_DEFLATED
-            packed.writestr(info, data)
-            digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
-            rows.append((path, f"sha256={digest}", len(data)))
-
-        package = _compile(build)
-        for file in sorted(package.rglob("*")):
-            if file.is_file():
-                pack(f"muster/{file.relative_to(package)}", file.read_bytes())
-        pack(f"{name}.dist-info/METADATA", _metadata().encode())
-        pack(f"{name}.dist-info/WHEEL", ("Wheel-Version: 1.0\nGenerator: muster\nRoot-Is-Purelib: false\n"
-                                         f"Tag: {_tag()}\n").encode())
-        record = io.StringIO()
-        csv.writer(record, lineterminator="\n").writerows([*rows, (f"{name}.dist-info/RECORD", "", "")])
-        pack(f"{name}.dist-info/RECORD", record.getvalue().encode())
-    return wheel
-
-
-def build_sdist(sdist_directory, config_settings=None):
-    """What compiling takes, with this folder's pyproject.toml at the top."""
-    def take(entry):
-        return None if re.search(r"/__pycache__|\.pyc$", entry.name) else entry
-
-    with tarfile.open(pathlib.Path(sdist_directory, f"{name}.tar.gz"), "w:gz", format=tarfile.PAX_FORMAT) as packed:
-        for path in SDIST:
-            packed.add(root / path, f"{name}/{path}", filter=take)
-        pyproject = (here / "pyproject.toml").read_text(encoding="utf-8")
-        for path, text in (("PKG-INFO", _metadata()), ("pyproject.toml", pyproject.replace(
-                'backend-path = ["."]', 'backend-path = ["bindings/python"]'))):
-            entry = tarfile.TarInfo(f"{name}/{path}")
-            entry.size = len(text.encode())
-            packed.addfile(entry, io.BytesIO(text.encode()))
-    return f"{name}.tar.gz"
+    return getattr(build, name)

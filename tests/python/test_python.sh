@@ -16,7 +16,7 @@ fail() {
 }
 
 for python in "$TEST_PYTHON" /usr/bin/python3; do
-    "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue
+    "$python" -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || continue
     case $seen in *" $(readlink -f "$python") "*) continue ;; esac
     seen="$seen $(readlink -f "$python") "
     "$python" -c 'import numpy' 2>/dev/null && with=with || with=without

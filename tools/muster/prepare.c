@@ -14,6 +14,7 @@
 #include "tools/muster/arena_malloc.h"
 #include "tools/muster/binding.h"
 #include "tools/muster/debug.h"
+#include "tools/muster/environment.h"
 #include "tools/muster/inherited.h"
 #include "tools/muster/mlx.h"
 #include "tools/muster/terminal.h"
@@ -190,6 +191,7 @@ const char *prepare_rank(int rank, void *arg)
     const char *unbound = binding_apply(options, rank);
     if (unbound)
         return unbound;
+    prefer_environment();
     if (options->torch)
         describe_to_torch(preparation, rank);
     if (options->arena_malloc)

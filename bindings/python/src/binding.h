@@ -1,13 +1,11 @@
 /*
  * The parts of muster's Python module, which is of the limited C interface of Python 3.11, so that one build
- * serves all later versions. module.c puts them together.
+ * serves all later versions: CMakeLists.txt sets Py_LIMITED_API where there is one that has buffers. module.c
+ * puts the parts together.
  */
 #ifndef MUSTER_PYTHON_BINDING_H
 #define MUSTER_PYTHON_BINDING_H
 
-#ifndef Py_LIMITED_API
-#define Py_LIMITED_API 0x030b0000
-#endif
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 #include <structmember.h> /* after it */

@@ -1,0 +1,33 @@
+"""`python -m muster ...` is the command `muster`, with this Python as the `python` of its ranks."""
+
+import os
+import pathlib
+import shutil
+import sys
+
+
+def _find():
+    """The command of this installation, or of a build tree; else what PATH has."""
+    package = pathlib.Path(__file__).resolve().parent
+    # lib/python3.12/site-packages lies beside bin, and so does what `pip install --target` makes.
+    for folder in list(package.parents)[:4]:
+        command = folder / "bin" / "muster"
+        if os.access(command, os.X_OK):
+            return str(command)
+    return shutil.which("muster")
+
+
+def _main():
+    command = _find()
+    if command is None:
+        sys.exit(f"the command muster is neither beside {os.path.dirname(__file__)} nor in PATH; build it (MUSTER_BUILD_COMMAND) "
+                 "or install muster's wheel")
+    # Of a virtual environment that is not activated; sys.executable may be its link to another Python.
+    here = os.path.dirname(sys.executable)
+    if sys.prefix != sys.base_prefix and here not in os.environ.get("PATH", "").split(os.pathsep):
+        os.environ["PATH"] = here + os.pathsep + os.environ.get("PATH", os.defpath)
+    sys.stdout.flush()
+    os.execv(command, [command, *sys.argv[1:]])
+
+
+_main()
