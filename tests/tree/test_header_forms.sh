@@ -108,7 +108,7 @@ bad += [f"{name} is not in the header" for name in {**FORMS, **REASONS} if name 
 
 SETTINGS = {
     "struct_size": "C's", "interrupt": "Python's signal handlers", "interrupt_arg": "Python's signal handlers",
-    "log_arg": "C's", "log": "stderr is where Python's programs log, too", "restarts": "the launcher's to say",
+    "log_arg": "C's", "log": "Python's logger, muster", "restarts": "the launcher's to say",
 }
 fields = re.search(r"typedef struct muster_config \{(.*?)\n\}", header, re.S)[1]
 fields = re.findall(r"(\w+)(?:\[[^]]*\])?;", re.sub(r"/\*.*?\*/", "", fields, flags=re.S))

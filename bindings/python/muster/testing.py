@@ -218,6 +218,8 @@ def _be_rank(rank, count, name, body):
         text = _shown(error) if verdict == "failed" else f"{error}"
     finally:  # this process must not go on as a copy of the one that runs the tests
         with contextlib.suppress(BaseException):
+            _muster.end_log()
+        with contextlib.suppress(BaseException):
             sys.stdout.flush()
             sys.stderr.flush()
         with contextlib.suppress(BaseException):

@@ -23,6 +23,7 @@ typedef struct module_state {
     PyObject *refuse_tensor, *name_of;            /* of muster._arrays, and of muster._dtypes */
     PyObject *ndarray;                            /* numpy's type; None: there is no numpy */
     PyObject *op_type, *combine;                  /* of muster._ops */
+    PyObject *log_level, *emit;                   /* of muster._log */
     PyObject *message_type, *any_source, *any_tag, *rank_none; /* of muster._messages */
     int ranks_begun; /* how often this process was forked to be a rank */
 } module_state;
@@ -61,6 +62,18 @@ muster_group *group_of_object(PyObject *object);
 
 PyObject *python_begin_rank(PyObject *module, PyObject *unused);
 PyObject *python_end_rank(PyObject *module, PyObject *unused);
+
+/* ---- the log: log.c ---- */
+
+/* Before a world is made, or attached to: what it logs goes to Python's logger. False with an exception. */
+bool use_log_of_world(int rank);
+bool use_log_of_config(muster_config *config);
+
+/* Tells what has been kept. Where Python may run. */
+void tell_log(void);
+
+PyObject *python_use_log(PyObject *module, PyObject *args);
+PyObject *python_end_log(PyObject *module, PyObject *unused);
 
 /* ---- the world: world.c ---- */
 

@@ -29,6 +29,8 @@ static PyObject *cpu_count(PyObject *module, PyObject *unused)
 static PyMethodDef methods[] = {
     { "use_arrays", use_arrays, METH_VARARGS, NULL },
     { "use_messages", python_use_messages, METH_VARARGS, NULL },
+    { "use_log", python_use_log, METH_VARARGS, NULL },
+    { "end_log", python_end_log, METH_NOARGS, NULL },
     { "use_ops", python_use_ops, METH_VARARGS, NULL },
     { "end_ops", python_end_ops, METH_NOARGS, NULL },
     { "allocate", python_allocate, METH_VARARGS, NULL },

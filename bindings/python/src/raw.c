@@ -152,6 +152,8 @@ PyObject *python_attach(PyObject *module, PyObject *args)
     config.threads_multiple = config.progress_thread = beside != 0;
     config.interrupt = watched ? is_broken : has_interrupted;
     config.interrupt_arg = watched;
+    if (!use_log_of_config(&config))
+        return NULL;
     Py_BEGIN_ALLOW_THREADS
     status = muster_attach(&config, &group);
     Py_END_ALLOW_THREADS

@@ -1,4 +1,5 @@
 /* The world: init, is_available, and what a rank says of itself; of binding.h. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "bindings/python/src/binding.h"
@@ -29,6 +30,9 @@ bool has_interrupted(void *unused)
 {
     PyGILState_STATE held = PyGILState_Ensure();
     bool raised = PyErr_CheckSignals() < 0;
+
+    if (!raised)
+        tell_log();
 
     (void)unused;
     PyGILState_Release(held);
@@ -61,6 +65,14 @@ static bool warn_of_environment(const muster_group *world)
     return true;
 }
 
+/* For the log, whose lines begin before the world is there. */
+static int rank_of_environment(void)
+{
+    const char *rank = getenv("MUSTER_RANK");
+
+    return rank && *rank ? atoi(rank) : 0;
+}
+
 static PyObject *attach(bool strict)
 {
     module_state *state = state_of_module();
@@ -69,6 +81,8 @@ static PyObject *attach(bool strict)
 
     if (is_combining())
         return refuse_combining();
+    if (!use_log_of_world(rank_of_environment()))
+        return NULL;
     Py_BEGIN_ALLOW_THREADS
     status = muster_init(strict, NULL, &world);
     Py_END_ALLOW_THREADS
