@@ -7,9 +7,11 @@
 #include <fcntl.h>
 #include <seccomp.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "shm/port/huge.h"
 #include "shm/port/os.h"
@@ -162,13 +164,26 @@ START_TEST(test_pages_are_small_then)
 }
 END_TEST
 
-/* A filter that kills, as systemd's, takes the helper only. */
+/* A folder of its own, where a core file would be that the system writes beside the program. */
+static void enter_folder(char *folder)
+{
+    struct rlimit cores;
+
+    ck_assert_int_eq(getrlimit(RLIMIT_CORE, &cores), 0);
+    cores.rlim_cur = cores.rlim_max;
+    ck_assert_int_eq(setrlimit(RLIMIT_CORE, &cores), 0);
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    ck_assert_int_eq(chdir(folder), 0);
+}
+
+/* A filter that kills, as systemd's, takes the helper only, which leaves no core file. */
 START_TEST(test_pages_are_small_if_it_kills)
 {
-    const struct rlimit none = { 0, 0 };
+    char folder[] = "/tmp/muster_sandbox_XXXXXX";
 
-    ck_assert_int_eq(setrlimit(RLIMIT_CORE, &none), 0);
+    enter_folder(folder);
     expect_small_pages(&steps[0], SCMP_ACT_KILL_PROCESS, ECHILD, "helper"); /* the first call of all */
+    ck_assert_msg(rmdir(folder) == 0, "something is left in %s", folder);
 }
 END_TEST
 
