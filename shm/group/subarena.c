@@ -200,8 +200,11 @@ void mst_subarena_keep_freed(mst_subarena *subarena)
 {
     _Atomic uint32_t *kept = subarena->attachment->kept;
 
-    if (kept && mst_cmpxchg32_sc(&subarena->keeps, 0, 1) == 0)
-        mst_add32_sc(kept, 1);
+    if (!kept || mst_load32_sc(&subarena->keeps))
+        return;
+    mst_add32_sc(kept, 1); /* first: another thread, which finds the mark, gives buffers back */
+    if (mst_cmpxchg32_sc(&subarena->keeps, 0, 1) != 0)
+        mst_add32_sc(kept, (uint32_t)-1);
 }
 
 /* ---- terminations ---- */
