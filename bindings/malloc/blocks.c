@@ -151,6 +151,20 @@ static void trim(void)
     }
 }
 
+/* Until peers can write no more. What exceeds the limit keeps no memory: a peer that writes there yet finds
+ * new pages. `touched` stays, since it may. The lock is held, but not meanwhile, as above. */
+static void keep(uint32_t unit)
+{
+    const mst_block *block = &table.blocks[unit];
+
+    if (table.pages_kept + block->touched > cached_pages_max()) {
+        pthread_mutex_unlock(&lock);
+        madvise(address_of(unit), mst_class_units(block->class) * MST_MALLOC_UNIT, MADV_REMOVE);
+        pthread_mutex_lock(&lock);
+    }
+    mst_block_push_kept(&table, unit);
+}
+
 void mst_blocks_give(void *at)
 {
     int error = errno;
@@ -161,7 +175,7 @@ void mst_blocks_give(void *at)
     if (inherited) {
         madvise(at, mst_class_units(table.blocks[unit].class) * MST_MALLOC_UNIT, MADV_DONTNEED);
     } else if (atomic_load_explicit(offer.kept, memory_order_acquire) != 0) {
-        mst_block_push_kept(&table, unit);
+        keep(unit);
     } else {
         release_kept();
         mst_block_push_used(&table, unit);

@@ -9,7 +9,7 @@
  *
  * A block that is freed while peers may still write to it (they are in an operation of a broken group) is not
  * used again before they cannot. While more than the same limit waits for that, nothing is taken from the
- * range.
+ * range, and what is freed beyond it gives its pages back at once.
  */
 #ifndef MST_BLOCKS_H
 #define MST_BLOCKS_H

@@ -208,12 +208,15 @@ void broken(void)
 }
 
 /* A program that goes on with another group and never frees the broken one: what it frees cannot be used
- * again, so the arena's part of it has a limit. */
+ * again, so the arena's part of it has a limit, and what it had before gives its memory back. */
 void unfreed(void)
 {
-    enum { LARGE = 8 << 20, TIMES = 40 };
+    enum { LARGE = 8 << 20, TIMES = 40, HELD = 24 };
+    unsigned char *held[HELD];
     muster_group *part;
 
+    for (int i = 0; i < HELD; i++)
+        memset(held[i] = malloc(LARGE), i + 1, LARGE);
     CHECK(muster_group_dup(world, &part) == MUSTER_OK && muster_barrier(part) == MUSTER_OK);
     if (rank == 0)
         CHECK(muster_group_abort(part, "for the test") == MUSTER_OK);
@@ -221,6 +224,10 @@ void unfreed(void)
         continue;
     CHECK(muster_barrier(world) == MUSTER_OK);
     long before = arena_blocks();
+    CHECK(muster_barrier(world) == MUSTER_OK);
+    for (int i = 0; i < HELD; i++)
+        free(held[i]);
+    CHECK(muster_barrier(world) == MUSTER_OK && before - arena_blocks() >= 2 * 64 << 11);
     CHECK(muster_barrier(world) == MUSTER_OK);
     for (int i = 0; i < TIMES; i++) {
         unsigned char *block = malloc(LARGE);
@@ -232,9 +239,10 @@ void unfreed(void)
     CHECK(muster_barrier(world) == MUSTER_OK && muster_group_free(part) == MUSTER_OK);
     int32_t again = 0;
     while (!again) { /* when all have left it, the arena serves as before */
-        unsigned char *block = malloc(LARGE);
+        unsigned char *block = calloc(2, LARGE / 2);
         int32_t found = in_arena(block);
 
+        CHECK(has(block, LARGE, 0));
         free(block);
         CHECK(muster_all_min(&found, &again, 1, MUSTER_INT32, world) == MUSTER_OK);
     }
