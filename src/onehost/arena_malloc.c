@@ -33,27 +33,20 @@ static mst_malloc_serve_fn find_malloc(void)
     return serve;
 }
 
-/* The arena's descriptor: a rank of a launcher has only the inherited one, which its name tells. The
- * preloaded library asks at each fork whether it is still the arena's. */
-static int descriptor(const mst_arena *arena, const char *name)
-{
-    int fd;
-
-    return name && mst_config_descriptor(name, &fd) ? fd : arena->held.fd;
-}
-
 static bool offer_to(mst_malloc_serve_fn serve, mst_attachment *attachment, const char *name, lease *lease)
 {
     mst_arena *arena = attachment->arena;
     mst_reservation range;
+    int fd = -1;
 
     /* The rest is for staging, channels, and what the program takes by muster_alloc. */
     if (!mst_heap_reserve(&attachment->heap, attachment->heap.bytes / 4 * 3, LEAST, UNIT, &range))
         return false;
+    mst_config_descriptor(name, &fd); /* inherited: at each fork malloc asks whether it is the arena's yet */
     mst_malloc_offer offer = { .version = MST_MALLOC_OFFER_VERSION,
                                .begin = mst_layout_at(&attachment->geometry, attachment->seat, range.offset),
                                .bytes = range.bytes,
-                               .fd = descriptor(arena, name),
+                               .fd = fd,
                                .device = arena->held.device,
                                .inode = arena->held.inode,
                                .offset = range.offset,
@@ -80,8 +73,8 @@ void mst_arena_malloc_begin(mst_group *world, const char *name)
     if (!serve)
         refuse(world, "libmuster_malloc.so is not loaded; muster run --arena-malloc preloads it, except into "
                       "setuid and statically linked programs");
-    else if (attachment->arena
-                 ->name[0]) /* an access when that is full is SIGBUS, and malloc commits nothing */
+    else if (attachment->arena->kind ==
+             MST_ARENA_NAMED) /* malloc commits nothing, and an access when that is full is SIGBUS */
         refuse(world, "this arena has a name, and so the size of /dev/shm; start the ranks with muster run");
     else {
         lease *made = calloc(1, sizeof *made);

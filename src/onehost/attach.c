@@ -195,7 +195,7 @@ muster_status mst_group_attach(const muster_config *config, mst_arena *share, mu
         status = mst_crash_report(subarena->attachment);
     if (status == MUSTER_OK) {
         tell_attached(group);
-        if (config->arena_malloc)
+        if (config->arena_malloc && !share) /* ranks that are threads have one malloc */
             mst_arena_malloc_begin(group, config->arena);
         *world = &group->base;
     } else if (group) {

@@ -309,6 +309,23 @@ static void aside(void)
     free(block);
 }
 
+static int look_aside(muster_group *team, void *arg)
+{
+    (void)arg;
+    aside();
+    return muster_barrier(team) == MUSTER_OK ? 0 : 1;
+}
+
+/* Ranks that are threads, whose arrays would all lie in the part of one. */
+static void team(void)
+{
+    muster_launch_config config = MUSTER_LAUNCH_CONFIG_INIT;
+
+    config.size = 2;
+    config.threads = true;
+    CHECK(muster_launch(&config, look_aside, NULL, NULL) == MUSTER_OK);
+}
+
 static void invalid(void)
 {
     unsigned char *block = malloc(1 << 20);
@@ -325,9 +342,9 @@ static const struct {
     void (*run)(void);
 } cases[] = { { "family", family },   { "resident", resident }, { "threads", threads },
               { "results", results }, { "ends", ends },         { "exhausted", exhausted },
-              { "aside", aside },     { "invalid", invalid },   { "forks", forks },
-              { "clones", clones },   { "starts", starts },     { "death", death },
-              { "broken", broken },   { "unfreed", unfreed } };
+              { "aside", aside },     { "team", team },         { "invalid", invalid },
+              { "forks", forks },     { "clones", clones },     { "starts", starts },
+              { "death", death },     { "broken", broken },     { "unfreed", unfreed } };
 
 int main(int argc, char **argv)
 {

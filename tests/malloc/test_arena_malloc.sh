@@ -30,6 +30,13 @@ preload=$TEST_BUILD/bindings/malloc/libmuster_malloc.so
 expect 0 "" env LD_PRELOAD="$preload" "$MALLOC_CLIENT" aside
 run -n 1 -- "$MALLOC_CLIENT" aside
 expect 0 "" "$TEST_COMMAND" run -n 2 --env LD_PRELOAD="$preload" -- "$MALLOC_CLIENT" aside
+expect 0 "" env LD_PRELOAD="$preload" MUSTER_ARENA_MALLOC=1 MUSTER_LOG=warn "$MALLOC_CLIENT" team
+says 1 "team: done"
+! grep MUSTER_ARENA_MALLOC "$work/err" || fail "ranks that are threads were offered memory"
+begin "$work/peer" "$work/peer" env MUSTER_ARENA=/muster-malloc-$$ MUSTER_SIZE=2 MUSTER_RANK=1 "$MALLOC_CLIENT" aside
+expect 0 "this arena has a name" env LD_PRELOAD="$preload" MUSTER_ARENA_MALLOC=1 MUSTER_LOG=warn \
+    MUSTER_ARENA=/muster-malloc-$$ MUSTER_SIZE=2 MUSTER_RANK=0 "$MALLOC_CLIENT" aside
+wait "$job" || fail "a rank that met it by a name: $(cat "$work/peer")"
 expect 0 "libmuster_malloc.so is not loaded" env MUSTER_ARENA_MALLOC=1 MUSTER_LOG=warn "$TEST_COMMAND" run -n 2 -- "$MALLOC_CLIENT" aside
 expect 2 "MUSTER_ARENA_MALLOC is \"yes\"" env MUSTER_ARENA_MALLOC=yes sh -c '"$0" run -n 2 -- "$1" aside; exit 2' "$TEST_COMMAND" "$MALLOC_CLIENT"
 
