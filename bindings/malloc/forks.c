@@ -40,6 +40,21 @@ static void copy_part(const mst_fork_copy *copy, const mst_malloc_offer *offer, 
     }
 }
 
+/* NULL: there is none. Where a program locks all that it maps in memory (mlockall), the holes would have some
+ * at once, too: but not while nothing may be accessed. */
+static void *map(uint64_t bytes)
+{
+    void *at = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    if (at == MAP_FAILED)
+        return NULL;
+    munlock(at, bytes);
+    if (mprotect(at, bytes, PROT_READ | PROT_WRITE) == 0)
+        return at;
+    munmap(at, bytes);
+    return NULL;
+}
+
 void mst_fork_copy_make(mst_fork_copy *copy, const mst_malloc_offer *offer, const mst_block_table *table)
 {
     int error = errno, fd = descriptor(offer);
@@ -48,8 +63,8 @@ void mst_fork_copy_make(mst_fork_copy *copy, const mst_malloc_offer *offer, cons
     copy->at = NULL;
     if (table->pages_in_use == 0)
         return;
-    void *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (at != MAP_FAILED) {
+    void *at = map(bytes);
+    if (at) {
         *copy = (mst_fork_copy){ at, bytes };
         for (uint64_t unit = 0; unit < table->end; unit += mst_class_units(table->blocks[unit].class))
             if (table->blocks[unit].pages)

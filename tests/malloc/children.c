@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -113,6 +115,29 @@ void forks(void)
         close(go[0]);
         close(go[1]);
     }
+}
+
+/* A program that locks what it maps in memory: a copy for a child has no more than the array has. */
+void locks(void)
+{
+    enum { SPARSE = 256 << 20 };
+    unsigned char *sparse = calloc(SPARSE, 1);
+    struct rusage before, after;
+
+    sparse[SPARSE / 2] = 8;
+    CHECK(in_arena(sparse) && getrusage(RUSAGE_SELF, &before) == 0);
+    bool may = mlockall(MCL_FUTURE) == 0;
+    void *room = mmap(NULL, 2 * SPARSE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    bool has_room = room != MAP_FAILED && munmap(room, 2 * SPARSE) == 0;
+    if (may && has_room) { /* within the user's limit */
+        pid_t child = fork();
+        if (child == 0)
+            _exit(sparse[SPARSE / 2] == 8 && sparse[0] == 0 ? 0 : 1);
+        CHECK(waits_for(child) == 0 && getrusage(RUSAGE_SELF, &after) == 0);
+        CHECK(after.ru_maxrss - before.ru_maxrss < SPARSE >> 11); /* half of it, in KiB */
+    }
+    munlockall();
+    free(sparse);
 }
 
 /* A child that no fork handler has seen does not have the memory: it may crash, and never writes to ours. */

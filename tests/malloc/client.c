@@ -343,8 +343,9 @@ static const struct {
 } cases[] = { { "family", family },   { "resident", resident }, { "threads", threads },
               { "results", results }, { "ends", ends },         { "exhausted", exhausted },
               { "aside", aside },     { "team", team },         { "invalid", invalid },
-              { "forks", forks },     { "clones", clones },     { "starts", starts },
-              { "death", death },     { "broken", broken },     { "unfreed", unfreed } };
+              { "forks", forks },     { "locks", locks },       { "clones", clones },
+              { "starts", starts },   { "death", death },       { "broken", broken },
+              { "unfreed", unfreed } };
 
 int main(int argc, char **argv)
 {
