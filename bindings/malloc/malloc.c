@@ -79,8 +79,8 @@ static bool is_ready(void)
     return next.malloc_usable_size != NULL;
 }
 
-/* Our own handlers are the first to be registered: before a fork they run last, and in the child first, so
- * that those of the program find its blocks. */
+/* Our own handlers are the first to be registered (glibc 2.34 or later; before, libpthread has that place):
+ * before a fork they run last, and in the child first, so that those of the program find its blocks. */
 static void __attribute__((constructor)) begin(void)
 {
     is_ready();

@@ -5,6 +5,9 @@
  * All worlds are of the same processes, and take turns within a millisecond: where the kernel has put the
  * processes counts the same for all. Of each world and size the least time counts, since whatever disturbs
  * only adds. Every other round is a measurement of its own: what they do not both say is chance.
+ *
+ * The arenas have names, since each rank is in several, and so small pages; those of muster run have large
+ * ones where they can (decision 59): gains there are smaller or larger.
  */
 #ifndef MUSTER_TUNE_TRIALS_H
 #define MUSTER_TUNE_TRIALS_H
