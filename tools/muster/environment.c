@@ -1,4 +1,5 @@
 /* Finding the environment of environment.h, by the file that Python itself knows it by. */
+#define _DEFAULT_SOURCE /* realpath */
 #include "tools/muster/environment.h"
 
 #include <limits.h>
