@@ -109,14 +109,20 @@ class Log(unittest.TestCase):
                               stderr=subprocess.PIPE, text=True).stderr
 
     def test_where_it_goes(self):
-        program = "import muster, logging; logging.basicConfig(level={}); copy = muster.init().dup(); copy.abort('enough')"
-        program += "\ntry:\n    muster.barrier(group=copy)\nexcept muster.AbortedError:\n    pass"
-        debug = program.format("logging.DEBUG")
+        ends = """
+copy = muster.init().dup()
+copy.abort('enough')
+try:
+    muster.barrier(group=copy)
+except muster.AbortedError:
+    pass"""
+        debug = "import muster, logging; logging.basicConfig(level=logging.DEBUG)" + ends
         self.assertIn("DEBUG:muster:rank 0: waits for all 1 ranks to attach", self.said(debug))
         self.assertRegex(self.said(debug, MUSTER_LOG="info"), "(?s)^muster: rank 0: info: (?!.*muster:rank)")
-        warned = self.said(program.format("None"))
-        self.assertRegex(warned, "^WARNING:muster:rank 0: a group of 1 is broken: .*enough\n$")
-        self.assertEqual(self.said(program.replace("logging.basicConfig(level={});", "")), "")  # nobody asked
+        for begins in ("import muster, logging; logging.basicConfig()",
+                       "import muster; muster.init(); import logging; logging.basicConfig()"):
+            self.assertRegex(self.said(begins + ends), "^WARNING:muster:rank 0: a group of 1 is broken: .*enough\n$")
+        self.assertEqual(self.said("import muster" + ends), "")  # nobody asked
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 """Python's objects between ranks: what arrives, and what every rank hears when one cannot be pickled or unpickled."""
 
 import array
+import os
+import signal
 import unittest
 
 import muster
@@ -111,6 +113,18 @@ class Objects(unittest.TestCase):
                        lambda: muster.recv_object(0, 5))
         assert error.rank == 0 and muster.recv(2, "float32", 0, 5)[1] == 2
         expect(muster.Error, "the object of rank 0, 11 bytes, could not be unpickled here", lambda: muster.recv_object(0, 6))
+
+    def test_a_dead_rank(self):
+        def body(call):
+            if muster.init().rank() == 1:
+                os.kill(os.getpid(), signal.SIGKILL)
+            error = expect(muster.PeerDiedError, "rank 1 was killed by signal 9", call)
+            assert (error.rank, error.signal) == (1, signal.SIGKILL)
+
+        for call in (lambda: muster.broadcast_object({}, 1), lambda: muster.all_gather_object({}), lambda: muster.recv_object(1),
+                     lambda: muster.scatter_object(None, 1), lambda: muster.gather_object({}, 0) or muster.barrier()):
+            with self.assertRaisesRegex(AssertionError, "^rank 1 of 3:\nkilled by signal 9$"):
+                ranks(3)(lambda: body(call))()
 
     @ranks(1)
     def test_alone(self):

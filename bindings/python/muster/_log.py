@@ -5,29 +5,42 @@ and freed, at WARNING what has gone wrong. Records have an attribute rank.
 """
 
 import atexit
-import logging
+import functools
 import os
+import sys
 
 from . import _muster
 
-_LOGGER = logging.getLogger("muster")
-_LOGGER.addHandler(logging.NullHandler())  # silent in a program that has no handlers
-_LEVELS = (logging.CRITICAL + 1, logging.WARNING, logging.INFO, logging.DEBUG)  # by muster_log_level
+_WARN = 1  # of muster_log_level, which goes to INFO, 2, and DEBUG, 3
+_NAMES = ("NOTSET", "WARNING", "INFO", "DEBUG")
+
+
+@functools.cache
+def _logger():
+    import logging  # which takes as long as all of muster to import, and mostly there is nothing to say
+
+    logger = logging.getLogger("muster")
+    logger.addHandler(logging.NullHandler())  # silent in a program that has no handlers
+    return logger, [getattr(logging, name) for name in _NAMES]
 
 
 def _level():
     """muster_log_level's number, or -1 to leave it."""
     if os.environ.get("MUSTER_LOG"):
         return -1
-    wanted = _LOGGER.getEffectiveLevel()
-    return sum(wanted <= level for level in _LEVELS[1:])
+    if "logging" not in sys.modules:  # so nobody has chosen a level
+        return _WARN
+    logger, levels = _logger()
+    wanted = logger.getEffectiveLevel()
+    return sum(wanted <= level for level in levels[_WARN:])
 
 
 def _emit(level, rank, line):
+    logger, levels = _logger()
     if rank < 0:
-        _LOGGER.log(_LEVELS[level], "%s", line, extra={"rank": None})
+        logger.log(levels[level], "%s", line, extra={"rank": None})
     else:
-        _LOGGER.log(_LEVELS[level], "rank %d: %s", rank, line, extra={"rank": rank})
+        logger.log(levels[level], "rank %d: %s", rank, line, extra={"rank": rank})
 
 
 _muster.use_log(_level, _emit)

@@ -86,16 +86,24 @@ static bool dtype_of_format(const char *format, size_t bytes, muster_dtype *dtyp
     }
 }
 
+static bool find_dtype(PyObject *name, muster_dtype *dtype)
+{
+    for (int i = 0; i < MUSTER_DTYPE_COUNT; i++) {
+        if (PyUnicode_CompareWithASCIIString(name, muster_dtype_name((muster_dtype)i)) != 0)
+            continue;
+        *dtype = (muster_dtype)i;
+        return true;
+    }
+    return false;
+}
+
 bool dtype_of_name(PyObject *name, muster_dtype *dtype)
 {
+    if (PyUnicode_Check(name) && find_dtype(name, dtype)) /* as it is mostly spelt: no call of Python */
+        return true;
     PyObject *spelt = PyObject_CallFunctionObjArgs(state_of_module()->name_of, name, NULL);
-    bool found = false;
+    bool found = spelt && find_dtype(spelt, dtype);
 
-    for (int i = 0; spelt && !found && i < MUSTER_DTYPE_COUNT; i++) {
-        found = PyUnicode_CompareWithASCIIString(spelt, muster_dtype_name((muster_dtype)i)) == 0;
-        if (found)
-            *dtype = (muster_dtype)i;
-    }
     Py_XDECREF(spelt);
     return found;
 }
