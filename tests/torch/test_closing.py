@@ -323,9 +323,8 @@ def without_threads():
     assert (x, y) == (2, 1)
     if dist.get_rank() == 0:
         work = dist.irecv(x, 1)
-        store().set("receives", "1")
         with NoThreads():
-            future = work.get_future()
+            future = while_it_waits(lambda: store().set("receives", "1"), work.get_future)
         future.wait()
     else:
         store().wait(["receives"])
@@ -333,11 +332,13 @@ def without_threads():
 
 
 def dropped_beside_the_end():
-    """A thread drops groups while the process's end leaves all: what is freed is overwritten."""
+    """A thread drops groups while the process's end leaves all, and uses their memory again: nothing is written there."""
     group, timeout = dist.new_group(), datetime.timedelta(minutes=1)
     others = [muster.torch._create(dist.PrefixStore(f"other {i}", store()), dist.get_rank(), 2, timeout) for i in range(8)]
     if dist.get_rank() == 0:
-        assert ctypes.CDLL(None).mallopt(-6, 0xa5) == 1  # M_PERTURB
+        libc, blocks = ctypes.CDLL(None), []
+        libc.malloc.restype, libc.memset.argtypes = ctypes.c_void_p, [ctypes.c_void_p, ctypes.c_int, ctypes.c_size_t]
+        assert libc.mallopt(-8, 1) == 1  # M_ARENA_MAX: all threads use the same memory
 
         def drop():
             try:
@@ -345,6 +346,9 @@ def dropped_beside_the_end():
                     muster.torch._backend._backend.check(backend(group))
             except RuntimeError:
                 others.clear()
+                blocks.extend((libc.malloc(size), size) for size in range(392, 808, 16) for _ in range(16))
+                for block, size in blocks:
+                    libc.memset(block, 0, size)
 
         x = torch.ones(1 << 20)
         works = [dist.isend(x, 1, group) for _ in range(400)]
@@ -353,7 +357,7 @@ def dropped_beside_the_end():
         muster.torch._backend.leave_all()
         thread.join()
         expect(RuntimeError, "", works[-1].wait)
-        assert not others
+        assert blocks and all(ctypes.string_at(block, size) == bytes(size) for block, size in blocks)
         store().set("left", "1")
         store().wait(["ends"])
     else:

@@ -168,11 +168,19 @@ def events():
 
 def callbacks():
     """One that waits for an operation of its own delays neither the serial queue nor other callbacks."""
-    order = []
-    first = dist.all_reduce(torch.ones(1), async_op=True).get_future()
-    other = first.then(lambda done: dist.all_reduce(done.value()[0].clone(), async_op=True).get_future()
-                       .then(lambda more: order.append(threading.get_ident()) or more.value()[0]).wait())
-    assert other.wait() == 4 and threading.get_ident() not in order
+    store, order = dist.distributed_c10d._get_default_store(), []
+    for rank in range(2):  # the other one begins later: a callback of what is over already would run here
+        if rank != dist.get_rank():
+            store.wait([f"rank {rank} has a callback"])
+            x = torch.ones(1)
+            dist.all_reduce(x)
+            dist.all_reduce(x)
+            continue
+        first = dist.all_reduce(torch.ones(1), async_op=True).get_future()
+        other = first.then(lambda done: dist.all_reduce(done.value()[0].clone(), async_op=True).get_future()
+                           .then(lambda more: order.append(threading.get_ident()) or more.value()[0]).wait())
+        store.set(f"rank {rank} has a callback", "1")
+        assert other.wait() == 4 and order and threading.get_ident() not in order
 
 
 def in_parts():
