@@ -4,18 +4,6 @@
 #include <math.h>
 #include <string.h>
 
-static const size_t parameter_sizes[PARAMETERS] = { VALUES * WIDTH, INPUT *HIDDEN, HIDDEN, HIDDEN *VALUES,
-                                                    VALUES };
-
-size_t network_offset(enum parameter which)
-{
-    size_t offset = 0;
-
-    for (int i = 0; i < (int)which; i++)
-        offset += parameter_sizes[i];
-    return offset;
-}
-
 /* out[i] += a[i] * b for rows i: (rows x inner) times (inner x columns) */
 static void multiply(float *out, const float *a, const float *b, int rows, int inner, int columns)
 {

@@ -13,8 +13,18 @@ enum { CONTEXT = 16, WIDTH = 16, INPUT = CONTEXT * WIDTH, HIDDEN = 256, VALUES =
 
 enum parameter { EMBEDDING, WEIGHTS_1, BIAS_1, WEIGHTS_2, BIAS_2, PARAMETERS };
 
-/* Where a parameter begins in the array; PARAMETERS: the length of all. */
-size_t network_offset(enum parameter which);
+/* Where a parameter begins in the array; PARAMETERS: the length of all. Constants, for compilers. */
+static inline size_t network_offset(enum parameter which)
+{
+    static const size_t sizes[PARAMETERS] = { VALUES * WIDTH, INPUT * HIDDEN, HIDDEN, HIDDEN * VALUES,
+                                              VALUES };
+    size_t offset = 0;
+
+    for (int i = 0; i < (int)which; i++)
+        offset += sizes[i];
+    return offset;
+}
+
 #define NETWORK_PARAMETERS network_offset(PARAMETERS)
 
 typedef struct network {
