@@ -72,7 +72,9 @@ muster_status mst_arena_check(int fd, int size, mst_header *header)
     if (mst_os_object_read(fd, 0, header, sizeof *header) != 0)
         return mst_fail(MUSTER_ERR_BAD_ARENA, "this is not a muster arena: it has %llu bytes",
                         (unsigned long long)info.bytes);
-    if (size == MST_ARENA_ANY_SIZE && header->ready == MST_READY_MAGIC && header->size - 1 < MST_RANKS_MAX)
+    if (size == MST_ARENA_ANY_SIZE && header->ready == MST_READY_MAGIC && header->size - 1 >= MST_RANKS_MAX)
+        return mst_fail(MUSTER_ERR_BAD_ARENA, "descriptor %d is not a muster arena", fd);
+    if (size == MST_ARENA_ANY_SIZE)
         size = (int)header->size;
     return check_header(header, &info, size);
 }

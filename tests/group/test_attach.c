@@ -265,6 +265,26 @@ START_TEST(test_arenas_that_are_none)
 }
 END_TEST
 
+/* Who inspects has no number of ranks to compare with. */
+START_TEST(test_no_arena_has_that_many_ranks)
+{
+    const size_t bytes = mst_layout_arena_bytes(2, MST_REGION_BYTES_MIN);
+    const uint32_t sizes[] = { 0, MST_RANKS_MAX + 1, UINT32_MAX };
+
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        mst_header header = good_header(bytes);
+        muster_inspection seen = MUSTER_INSPECTION_INIT;
+        int fd = memfd_with(bytes, true);
+
+        header.size = sizes[i];
+        ck_assert_int_eq(pwrite(fd, &header, sizeof header, 0), sizeof header);
+        ck_assert_int_eq(muster_inspect(fd, &seen), MUSTER_ERR_BAD_ARENA);
+        ck_assert_msg(strstr(muster_error_detail(), "not a muster arena"), "%s", muster_error_detail());
+        close(fd);
+    }
+}
+END_TEST
+
 /* What the sentence says is enough is, and less is not. */
 START_TEST(test_the_smallest_arena)
 {
@@ -427,6 +447,7 @@ int main(void)
     tcase_add_test(tests, test_a_rank_that_dies_before_all_came);
     tcase_add_test(tests, test_bad_configs);
     tcase_add_test(tests, test_arenas_that_are_none);
+    tcase_add_test(tests, test_no_arena_has_that_many_ranks);
     tcase_add_test(tests, test_the_smallest_arena);
     tcase_add_test(tests, test_a_rank_twice);
     tcase_add_test(tests, test_a_full_tmpfs_is_no_space_with_numbers);
