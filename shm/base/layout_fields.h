@@ -16,7 +16,7 @@
  */
 
 /* To be raised when a field keeps its name, type and place but changes its meaning. */
-CONSTANT(MST_LAYOUT_VERSION, 19);
+CONSTANT(MST_LAYOUT_VERSION, 20);
 CONSTANT(MST_LINE, 128);           /* two cache lines: the adjacent one is prefetched */
 CONSTANT(MST_PAGE, 65536);         /* largest page size in use; large offsets are multiples of it */
 CONSTANT(MST_RANKS_MAX, 1024);     /* of a world; also seats of an arena */
@@ -92,8 +92,9 @@ STRUCT(mst_call_record)
     ARRAY(char, made, [MST_OP_BYTES]); /* if the program made the op: its name, or this rank's factor */
 END_STRUCT(mst_call_record);
 
-/* The beginning of a payload, in a collective whose blocks have counts of their own (E2): the rest of the
- * payload, a small slot or the ring of staging has the first bytes of the rank's stream. */
+/* The beginning of a payload, in a collective whose blocks have counts of their own (E2). Where each rank gets
+ * another block, the table of places comes next if it fits, a uint64_t per rank. The rest of the payload, a
+ * small slot or the ring of staging has the first bytes of the rank's stream. */
 STRUCT(mst_varied_head)
     FIELD(uint64_t, balance);   /* src/pure/blocks.h: those of all ranks add up to 0 */
     FIELD(uint64_t, bytes);     /* of the stream */

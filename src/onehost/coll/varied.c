@@ -217,7 +217,7 @@ static void write_head(const mst_call *call, const mst_varied *varied)
 
 static void read_head(const mst_call *call, mst_varied *varied, int rank)
 {
-    const unsigned char *payload = mst_sequence_arrival(call->sequence, rank)->payload; /* E2: read once */
+    const unsigned char *payload = mst_sequence_arrival(call->sequence, rank)->payload; /* E2 */
     size_t own = (size_t)call->group->base.rank;
 
     memcpy(&varied->heads[rank], payload, sizeof varied->heads[0]);
@@ -226,7 +226,7 @@ static void read_head(const mst_call *call, mst_varied *varied, int rank)
 }
 
 /* Whether each peer's head is the one that was read in the latest call, which this one repeats: then all that
- * was found out in that call holds. */
+ * was found out in that call holds. What differs is read again, and only that copy counts. */
 static bool are_heads_known(const mst_call *call, const mst_varied *varied)
 {
     size_t own = (size_t)call->group->base.rank;
@@ -246,6 +246,7 @@ static bool are_heads_known(const mst_call *call, const mst_varied *varied)
 /* Reads the heads of all. *balance: the sum of the balances. */
 static muster_status read_heads(mst_call *call, mst_varied *varied, uint64_t *balance)
 {
+    varied->is_known = false;
     varied->longest = 0;
     varied->any_in_arena = varied->any_small = false;
     for (int rank = 0; rank < call->group->base.size; rank++) {
