@@ -132,7 +132,7 @@ static int all_against_collective(muster_group *world, void *arg)
                                "0 in recv_start (int32 x 1, tag 3) waits for 2", "in barrier");
     }
     if (rank == 1) {
-        pass_time_ms(200);
+        AWAIT(has_waited_long(world, 0));
         if (send_rank(world, 0, 3))
             return 1;
     }
@@ -204,8 +204,7 @@ static int one_of_them_waits_for_any(muster_group *world, void *arg)
 
     (void)arg;
     if (rank == 2) { /* comes late, and helps the one that helps the other */
-        AWAIT(has_waited_long(world, 0));
-        pass_time_ms(250);
+        await_checks(world, 0, 2);
         return send_rank(world, 1, 6);
     }
     if (rank == 0) {
@@ -245,7 +244,7 @@ static int any_of_two(muster_group *world, void *arg)
 
     (void)arg;
     if (rank == 2) {
-        pass_time_ms(350);
+        await_checks(world, 0, 2);
         if (send_rank(world, 0, 1) || send_rank(world, 1, 1))
             return 1;
         RANK_OK(world, muster_barrier(world));
@@ -295,7 +294,7 @@ static int on_its_way(muster_group *world, void *arg)
         return send_rank(world, 1, 9);
     }
     RANK_OK(world, muster_send_start(large, LARGE, MUSTER_UINT8, 0, 2, world, &request));
-    pass_time_ms(300); /* in no call: rank 0 waits for it, and it for nobody */
+    pass_time_ms(300); /* in no call: rank 0 waits for it, and tells nobody; and it for nobody */
     RANK_OK(world, muster_recv(&x, 1, MUSTER_INT32, 0, 9, world, NULL));
     RANK_OK(world, muster_wait(&request, 0));
     return 0;
@@ -313,8 +312,7 @@ static int a_chain(muster_group *world, void *arg)
             return 1;
         RANK_OK(world, muster_wait(&request, 0));
     } else {
-        AWAIT(has_waited_long(world, 0));
-        pass_time_ms(250);
+        await_checks(world, 0, (uint32_t)size - 1);
     }
     return rank > 0 ? send_rank(world, rank - 1, 1) : 0;
 }
@@ -330,7 +328,7 @@ static int one_has_come_since(muster_group *world, void *arg)
     if (rank < 2)
         AWAIT(has_waited_long(world, 2));
     if (rank == 0)
-        pass_time_ms(250); /* a few ticks of both */
+        await_checks(world, 1, 2);
     RANK_OK(world, muster_all_reduce_start(&in, &sum, 1, MUSTER_INT32, MUSTER_SUM, world, &request));
     if (rank == 1) /* which waits for its neighbour first */
         RANK_OK(world, muster_barrier(world));

@@ -388,10 +388,8 @@ static int no_cycle(muster_group *world, void *arg)
         RANK_OK(world, muster_queue_push(queue, "abc" + i, 1, 0));
     if (rank == 1)
         AWAIT(has_waited_long(world, 0));
-    if (rank == 2) {
-        AWAIT(has_waited_long(world, 1));
-        pass_time_ms(150); /* several looks of both */
-    }
+    if (rank == 2)
+        await_checks(world, 0, 2);
     for (int i = 0; rank > 0 && i < 3; i++) {
         RANK_OK(world, muster_queue_pop(queue, &got, 1, 0, &bytes));
         RANK_CHECK(world, got == "abc"[i]);

@@ -306,8 +306,8 @@ static int another_thread_sends(muster_group *world, void *arg)
         return 0;
     }
     RANK_CHECK(world, worker_start(&waits));
-    AWAIT(is_asleep_in_message(world, 0) && has_waited_long(world, 1));
-    pass_time_ms(150);
+    AWAIT(is_asleep_in_message(world, 0));
+    await_checks(world, 1, 1);
     RANK_OK(world, muster_send(&value, 1, MUSTER_INT32, 1, 0, world));
     return worker_join(&waits);
 }

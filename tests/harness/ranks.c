@@ -127,6 +127,28 @@ bool has_waited_long(const muster_group *group, uint32_t seat)
            1;
 }
 
+static uint32_t checks_of(const muster_group *group, uint32_t seat)
+{
+    return mst_load32_acq(
+        &mst_layout_entry(&mst_group_of_const(group)->subarena->attachment->geometry, seat)->checks);
+}
+
+/* A proof is a look while all wait, two checks of each after it, and another look of the first: they have all
+ * of that in this order, whoever looks first. */
+void await_checks(const muster_group *group, uint32_t first_seat, uint32_t seats)
+{
+    enum { LOOK, CHECKS, LOOK_AGAIN, TURNS, CHECKS_EACH = 3 };
+
+    for (uint32_t seat = first_seat; seat < first_seat + seats; seat++)
+        AWAIT(has_waited_long(group, seat));
+    for (int turn = LOOK; turn < TURNS; turn++)
+        for (uint32_t seat = first_seat; seat < first_seat + seats; seat++) {
+            uint32_t from = checks_of(group, seat);
+
+            AWAIT(checks_of(group, seat) - from >= CHECKS_EACH);
+        }
+}
+
 bool is_asleep_in_message(const muster_group *group, int rank)
 {
     if (group->backend == &backend_of_threads)

@@ -57,6 +57,10 @@ uint32_t state_of_seat(const muster_group *group, uint32_t seat);
 /* Whether rank 0, 1, ... of the world has made known that it waits long (shm/death/deadlock.h). */
 bool has_waited_long(const muster_group *group, uint32_t seat);
 
+/* Waits until those ranks of the world, which all wait long, have looked so often that they would have found
+ * each other in a cycle, if there were one. Where a rank is never alone (ThreadSanitizer) none looks. */
+void await_checks(const muster_group *group, uint32_t first_seat, uint32_t seats);
+
 /* Whether that member of the group, of whatever backend, sleeps in a send or a receive. */
 bool is_asleep_in_message(const muster_group *group, int rank);
 
