@@ -7,7 +7,6 @@ import re
 import unittest
 
 import muster
-import muster.nn
 from muster.testing import ranks
 
 try:
