@@ -86,6 +86,38 @@ START_TEST(test_a_disagreement_of_the_program_is_none)
 }
 END_TEST
 
+/* What is read in the arena is not staged, too, however much it is: one round, and one at the end. */
+static int gather_in_arena(muster_group *world, void *arg)
+{
+    enum { BYTES = 1 << 20 };
+    const mst_group *group = mst_group_of(world);
+    int size = muster_group_size(world);
+    size_t counts[8];
+    void *in, *out;
+
+    (void)arg;
+    for (int r = 0; r < size; r++)
+        counts[r] = BYTES;
+    RANK_OK(world, muster_alloc(world, BYTES, &in));
+    RANK_OK(world, muster_alloc(world, BYTES * (size_t)size, &out));
+    for (int i = 0; i < 3; i++) {
+        uint32_t before = group->collectives.round;
+
+        RANK_OK(world, muster_all_gatherv(in, BYTES, out, counts, NULL, MUSTER_UINT8, world));
+        RANK_CHECK(world, group->collectives.round - before == (size > 1 ? 2 : 0));
+    }
+    RANK_OK(world, muster_barrier(world));
+    RANK_OK(world, muster_free(world, in));
+    RANK_OK(world, muster_free(world, out));
+    return 0;
+}
+
+START_TEST(test_what_is_in_the_arena_is_not_staged)
+{
+    run_all_sizes(gather_in_arena, NULL);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("rounds");
@@ -95,6 +127,7 @@ int main(void)
     tcase_add_test(tests, test_ranks_that_staged_alike_go_on);
     tcase_add_test(tests, test_one_that_did_not_is_a_defect);
     tcase_add_test(tests, test_a_disagreement_of_the_program_is_none);
+    tcase_add_test(tests, test_what_is_in_the_arena_is_not_staged);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }

@@ -283,8 +283,22 @@ static int move_much(muster_group *world, void *arg)
     return 0;
 }
 
+/* What the root alone stages comes in rounds, whose size the others learn. */
+static int scatter_much(muster_group *world, void *arg)
+{
+    (void)arg;
+    for (int root = 0; root < 2; root++) {
+        scene scene = { .mover = SCATTERV, .most = 2000002, .dtype = MUSTER_INT8, .root = root };
+
+        if (run_scene(world, &scene))
+            return 1;
+    }
+    return 0;
+}
+
 START_TEST(test_movers_of_much)
 {
+    run_ranks(2, RANKS_AS_THREADS, scatter_much, NULL); /* with a CPU each, also where there are few */
     run_ranks(4, RANKS_AS_THREADS, move_much, NULL);
     run_ranks_with((rank_options){ .size = 3, .mode = RANKS_AS_THREADS, .staging_bytes = 65536 }, move_much,
                    NULL);
