@@ -188,10 +188,12 @@ END_TEST
 
 /* ---- premultiplied sums ---- */
 
+/* Blocking, too: where work is shared a rank may take its first chunk in a later round. */
 static int scaled_floats(muster_group *world, size_t count)
 {
     int n = muster_group_size(world), rank = muster_group_rank(world);
-    float factor = 0.1F * (float)(rank + 1), expected = 0, *x = malloc(count * sizeof *x);
+    float factor = 0.1F * (float)(rank + 1), expected = 0, *x = malloc(count * sizeof *x),
+          *y = malloc(count * sizeof *y);
     muster_request request = MUSTER_REQUEST_INIT;
     muster_op op;
 
@@ -202,12 +204,19 @@ static int scaled_floats(muster_group *world, size_t count)
     for (size_t i = 0; i < count; i++)
         x[i] = (float)(rank + 3) * 0.7F;
     RANK_OK(world, muster_op_create_premul_sum(&factor, MUSTER_FLOAT32, &op));
+    for (int i = 0; i < 4; i++) {
+        memset(y, 0, count * sizeof *y);
+        RANK_OK(world, muster_all_reduce(x, y, count, MUSTER_FLOAT32, op, world));
+        for (size_t at = 0; at < count; at++)
+            RANK_CHECK(world, y[at] == expected);
+    }
     RANK_OK(world, muster_all_reduce_start(x, x, count, MUSTER_FLOAT32, op, world, &request));
     RANK_OK(world, muster_op_free(op));
     RANK_OK(world, muster_wait(&request, 0));
     for (size_t i = 0; i < count; i++)
         RANK_CHECK(world, x[i] == expected);
     free(x);
+    free(y);
     return 0;
 }
 

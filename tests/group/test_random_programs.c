@@ -1,7 +1,8 @@
 /*
- * Random programs against the serial reference: collectives x dtypes x ops x counts x in place or
- * not x arena or private buffers x ordinary or started, with up to four under way x splits, for 1 ... 8
- * ranks, as processes and as threads.
+ * Random programs against the serial reference: collectives x dtypes and elements of any size x ops and those
+ * that a program makes x counts x packed or not x in place or not x arena or private buffers x ordinary or
+ * started, many under way x tags and wildcards x splits, subsets and dups, for 1 ... 8 ranks, as processes
+ * and as threads.
  *
  * All ranks draw the same program from one seed; inputs are drawn from (seed, operation, rank), so
  * that every rank can compute everyone's inputs and with them the expected output. The seed of each
@@ -32,7 +33,7 @@ typedef struct under_way {
     buffer in, out;
     unsigned char *out_at;
     void *inputs[8];
-    size_t *counts; /* by rank, of what it gives, and of what it takes: the operation's until it is over */
+    size_t *numbers; /* the operation's until it is over */
     muster_request request;
 } under_way;
 
@@ -46,115 +47,6 @@ typedef struct known_group {
     muster_request requests[CALLS_PER_PROGRAM]; /* theirs */
     int started_count;
 } known_group;
-
-/* ---- the call itself ---- */
-
-/* With packed blocks; tests/group/test_varied.c has the others. */
-static muster_status perform_varied(const call *c, const size_t *counts, const void *in, void *out,
-                                    muster_group *group)
-{
-    const size_t *ins = counts, *outs = counts + 8;
-
-    switch (c->kind) {
-    case ALL_GATHERV:
-        return muster_all_gatherv(in, ins[0], out, outs, NULL, c->dtype, group);
-    case GATHERV:
-        return muster_gatherv(in, ins[0], out, outs, NULL, c->dtype, c->root, group);
-    case SCATTERV:
-        return muster_scatterv(in, ins, NULL, out, outs[0], c->dtype, c->root, group);
-    case REDUCE_SCATTERV:
-        return muster_reduce_scatterv(in, ins, out, c->dtype, c->op, group);
-    default:
-        return muster_all_to_allv(in, ins, NULL, out, outs, NULL, c->dtype, group);
-    }
-}
-
-static muster_status start_varied(const call *c, const size_t *counts, const void *in, void *out,
-                                  muster_group *group, muster_request *request)
-{
-    const size_t *ins = counts, *outs = counts + 8;
-
-    switch (c->kind) {
-    case ALL_GATHERV:
-        return muster_all_gatherv_start(in, ins[0], out, outs, NULL, c->dtype, group, request);
-    case GATHERV:
-        return muster_gatherv_start(in, ins[0], out, outs, NULL, c->dtype, c->root, group, request);
-    case SCATTERV:
-        return muster_scatterv_start(in, ins, NULL, out, outs[0], c->dtype, c->root, group, request);
-    case REDUCE_SCATTERV:
-        return muster_reduce_scatterv_start(in, ins, out, c->dtype, c->op, group, request);
-    default:
-        return muster_all_to_allv_start(in, ins, NULL, out, outs, NULL, c->dtype, group, request);
-    }
-}
-
-static muster_status perform(const call *c, const size_t *counts, const void *in, void *out,
-                             muster_group *group)
-{
-    int rank = muster_group_rank(group), size = muster_group_size(group);
-
-    switch (c->kind) {
-    case ALL_REDUCE:
-        return muster_all_reduce(in, out, c->count, c->dtype, c->op, group);
-    case ALL_GATHER:
-        return muster_all_gather(in, out, c->count, c->dtype, group);
-    case REDUCE_SCATTER:
-        return muster_reduce_scatter(in, out, c->count, c->dtype, c->op, group);
-    case BROADCAST:
-        return muster_broadcast(in, out, c->count, c->dtype, c->root, group);
-    case REDUCE:
-        return muster_reduce(in, out, c->count, c->dtype, c->op, c->root, group);
-    case GATHER:
-        return muster_gather(in, out, c->count, c->dtype, c->root, group);
-    case SCATTER:
-        return muster_scatter(in, out, c->count, c->dtype, c->root, group);
-    case ALL_TO_ALL:
-        return muster_all_to_all(in, out, c->count, c->dtype, group);
-    case SCAN:
-        return muster_scan(in, out, c->count, c->dtype, c->op, group);
-    case EXSCAN:
-        return muster_exscan(in, out, c->count, c->dtype, c->op, group);
-    case SENDRECV:
-        return muster_sendrecv(in, c->count, (rank + 1) % size, 0, out, c->count, (rank + size - 1) % size, 0,
-                               c->dtype, group, NULL);
-    default:
-        return perform_varied(c, counts, in, out, group);
-    }
-}
-
-static bool can_start(const call *c)
-{
-    return c->kind != SENDRECV;
-}
-
-static muster_status start(const call *c, const size_t *counts, const void *in, void *out,
-                           muster_group *group, muster_request *request)
-{
-    switch (c->kind) {
-    case ALL_REDUCE:
-        return muster_all_reduce_start(in, out, c->count, c->dtype, c->op, group, request);
-    case ALL_GATHER:
-        return muster_all_gather_start(in, out, c->count, c->dtype, group, request);
-    case REDUCE_SCATTER:
-        return muster_reduce_scatter_start(in, out, c->count, c->dtype, c->op, group, request);
-    case REDUCE:
-        return muster_reduce_start(in, out, c->count, c->dtype, c->op, c->root, group, request);
-    case GATHER:
-        return muster_gather_start(in, out, c->count, c->dtype, c->root, group, request);
-    case SCATTER:
-        return muster_scatter_start(in, out, c->count, c->dtype, c->root, group, request);
-    case ALL_TO_ALL:
-        return muster_all_to_all_start(in, out, c->count, c->dtype, group, request);
-    case SCAN:
-        return muster_scan_start(in, out, c->count, c->dtype, c->op, group, request);
-    case EXSCAN:
-        return muster_exscan_start(in, out, c->count, c->dtype, c->op, group, request);
-    case BROADCAST:
-        return muster_broadcast_start(in, out, c->count, c->dtype, c->root, group, request);
-    default:
-        return start_varied(c, counts, in, out, group, request);
-    }
-}
 
 static bool make_buffer(buffer *buffer, size_t bytes, uint64_t *local, muster_group *group)
 {
@@ -177,71 +69,108 @@ static void free_buffer(buffer *buffer, muster_group *group)
         free(buffer->whole);
 }
 
-static int compare(const call *c, void *const *inputs, const known_group *known, const unsigned char *out)
+static int compare(const under_way *u, const known_group *known)
 {
-    size_t bytes = muster_dtype_size(c->dtype);
-    size_t count = elements_out(c, known->rank, known->size);
-    unsigned char expected[16];
+    const call *c = &u->call;
+    size_t bytes = muster_dtype_size(c->dtype), index = 0;
+    int blocks = out_has_all(c) ? known->size : 1;
+    unsigned char expected[ELEMENT_BYTES_MAX];
 
-    if (!receives(c, known->rank))
-        return 0;
-    for (size_t i = 0; i < count; i++) {
-        expect_element(c, inputs, known->size, known->rank, i, expected);
-        if (oracle_same(expected, out + i * bytes, c->dtype))
-            continue;
-        fprintf(stderr,
-                "kind %d, %s, op %d, count %zu, in place %d, root %d, %d ranks: element %zu is wrong\n",
-                c->kind, muster_dtype_name(c->dtype), c->op, c->count, c->in_place, c->root, known->size, i);
-        return 1;
+    for (int block = 0; block < blocks && receives(c, known->rank); block++) {
+        size_t count = out_has_all(c) ? u->numbers[TAKES + block] : elements_out(c, known->rank, known->size);
+        const unsigned char *at = u->out_at + (out_has_all(c) ? u->numbers[OUT_AT + block] : 0) * bytes;
+
+        for (size_t i = 0; i < count; i++, index++, at += bytes) {
+            expect_element(c, u->inputs, known->size, known->rank, index, expected);
+            if (oracle_same(expected, at, c->dtype))
+                continue;
+            fprintf(stderr,
+                    "kind %d, %s of %zu bytes, op %d (made %d), count %zu, in place %d, gaps %d, "
+                    "started %d, arena %d %d, root %d, %d ranks: element %zu is wrong\n",
+                    c->kind, muster_dtype_name(c->dtype), bytes, c->op, c->made, c->count, c->in_place,
+                    c->has_gaps, c->is_started, u->in.arena, u->out.arena, c->root, known->size, index);
+            return 1;
+        }
     }
     return 0;
+}
+
+/* Everybody's input, this rank's counts, and where its blocks are; returns how many elements its buffers
+ * have. */
+static void fill_in(under_way *u, const known_group *known, size_t *in_count, size_t *out_count)
+{
+    const call *c = &u->call;
+    int size = known->size, rank = known->rank;
+
+    for (int r = 0; r < size; r++) {
+        size_t count = elements_in(c, r, size);
+
+        u->inputs[r] = malloc(count * muster_dtype_size(c->dtype) + 1);
+        fill_input(c, u->inputs[r], count, r);
+    }
+    u->numbers = calloc(NUMBERS, sizeof *u->numbers);
+    for (int r = 0; r < size; r++) {
+        u->numbers[GIVES + r] = elements_between(c, rank, r);
+        u->numbers[TAKES + r] = elements_between(c, r, rank);
+    }
+    *in_count = place_blocks(c, u->numbers + GIVES, size, u->numbers + IN_AT);
+    *out_count = place_blocks(c, u->numbers + TAKES, size, u->numbers + OUT_AT);
+    if (!in_has_all(c))
+        *in_count = elements_in(c, rank, size);
+    if (!out_has_all(c))
+        *out_count = elements_out(c, rank, size);
+}
+
+static void lay_input(const under_way *u, const known_group *known, unsigned char *to, size_t in_count)
+{
+    size_t bytes = muster_dtype_size(u->call.dtype);
+    const char *from = u->inputs[known->rank];
+
+    if (!in_has_all(&u->call) && in_count)
+        memcpy(to, from, in_count * bytes);
+    for (int r = 0; r < known->size && in_has_all(&u->call); r++) {
+        size_t block = u->numbers[GIVES + r] * bytes;
+
+        if (block)
+            memcpy(to + u->numbers[IN_AT + r] * bytes, from, block);
+        from += block;
+    }
 }
 
 /* Makes the buffers, fills them, and makes the call or starts it. */
 static int begin_call(under_way *u, const known_group *known, uint64_t *local)
 {
     const call *c = &u->call;
-    size_t bytes = muster_dtype_size(c->dtype);
-    size_t in_count = elements_in(c, known->rank, known->size);
-    size_t out_count = elements_out(c, known->rank, known->size);
-    size_t part = place_of_block(c, known->rank) * bytes;
+    size_t bytes = muster_dtype_size(c->dtype), in_count, out_count;
     muster_group *group = known->group;
 
-    for (int r = 0; r < known->size; r++) {
-        size_t count = elements_in(c, r, known->size);
-
-        u->inputs[r] = malloc(count * bytes + 1);
-        fill_elements(u->inputs[r], count, c->dtype, c->seed + (uint64_t)r);
-    }
-    u->counts = malloc(16 * sizeof *u->counts);
-    for (int r = 0; r < known->size; r++) {
-        u->counts[r] = elements_between(c, known->rank, r);
-        u->counts[8 + r] = elements_between(c, r, known->rank);
-    }
+    RANK_OK(group, make_op(&u->call, known->rank));
+    fill_in(u, known, &in_count, &out_count);
     RANK_CHECK(group, make_buffer(&u->in, in_count * bytes, local, group));
     RANK_CHECK(group, make_buffer(&u->out, out_count * bytes, local, group));
     /* In place: the smaller buffer is a part of the larger one. */
-    unsigned char *in_at = c->in_place && out_count > in_count ? u->out.bytes + part : u->in.bytes;
-    u->out_at = !c->in_place            ? u->out.bytes
-                : in_count > out_count  ? u->in.bytes + part
-                : out_count == in_count ? u->in.bytes
-                                        : u->out.bytes;
-    if (in_count)
-        memcpy(in_at, u->inputs[known->rank], in_count * bytes);
+    unsigned char *in_at = u->in.bytes;
+    u->out_at = u->out.bytes;
+    if (c->in_place && out_has_all(c))
+        in_at = u->out.bytes + u->numbers[OUT_AT + known->rank] * bytes;
+    else if (c->in_place)
+        u->out_at = u->in.bytes + (in_has_all(c) ? u->numbers[IN_AT + known->rank] : 0) * bytes;
+    lay_input(u, known, in_at, in_count);
     if (c->is_started)
-        RANK_OK(group, start(c, u->counts, in_at, u->out_at, group, &u->request));
+        RANK_OK(group, start(c, u->numbers, in_at, u->out_at, group, &u->request));
     else
-        RANK_OK(group, perform(c, u->counts, in_at, u->out_at, group));
+        RANK_OK(group, perform(c, u->numbers, in_at, u->out_at, group));
+    RANK_OK(group, free_op(c)); /* a started operation keeps it */
     return 0;
 }
 
 /* Compares. */
 static int end_call(under_way *u, const known_group *known)
 {
-    int wrong = compare(&u->call, u->inputs, known, u->out_at);
+    int wrong = compare(u, known);
     free_buffer(&u->in, known->group);
     free_buffer(&u->out, known->group);
-    free(u->counts);
+    free(u->numbers);
     for (int r = 0; r < known->size; r++)
         free(u->inputs[r]);
     return wrong;
@@ -317,8 +246,18 @@ static int run_call(const call *c, known_group *known, uint64_t *local)
 
 /* ---- splits ---- */
 
+static int dup_group(const known_group *parent, known_group *child)
+{
+    *child = (known_group){ .size = parent->size, .rank = parent->rank };
+    memcpy(child->members, parent->members, sizeof child->members);
+    RANK_OK(parent->group, muster_group_dup(parent->group, &child->group));
+    return 0;
+}
+
 static int split_group(known_group *parent, known_group *child, uint64_t *state)
 {
+    if (random_next(state) % 4 == 0)
+        return dup_group(parent, child);
     int colors[8], keys[8], ranks[8];
     int count = 1 + (int)(random_next(state) % 3);
     bool by_list = random_next(state) % 3 == 0; /* a subset for each color, with the same members */

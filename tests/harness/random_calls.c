@@ -11,6 +11,31 @@ static size_t draw_count(uint64_t *state)
                                   : random_next(state) % 3000;
 }
 
+static bool reduces(const call *c)
+{
+    return c->kind == ALL_REDUCE || c->kind == REDUCE || c->kind == REDUCE_SCATTER || c->kind == SCAN ||
+           c->kind == EXSCAN || c->kind == REDUCE_SCATTERV;
+}
+
+/* A third of the calls have elements of another size, or an operation that the program makes. */
+static void draw_unusual(call *drawn, uint64_t *state)
+{
+    static const muster_dtype scaled[] = { MUSTER_UINT8, MUSTER_INT32, MUSTER_FLOAT32, MUSTER_FLOAT64 };
+    uint64_t which = random_next(state) % 6, bytes = random_next(state);
+
+    if (which == 0 && reduces(drawn)) {
+        drawn->made = MADE_FUNCTION;
+        drawn->dtype = MUSTER_BYTES(2 + 2 * (bytes % (ELEMENT_BYTES_MAX / 2)));
+    } else if (which == 1 && reduces(drawn)) {
+        drawn->made = MADE_SCALED;
+        drawn->dtype = scaled[bytes % 4];
+    } else if (which < 2) {
+        drawn->dtype = MUSTER_BYTES(1 + bytes % ELEMENT_BYTES_MAX);
+    }
+    if (which < 2) /* the reference is slow, and elements are large */
+        drawn->count %= 3000;
+}
+
 call draw_call(uint64_t *state, int size)
 {
     call drawn = {
@@ -21,6 +46,9 @@ call draw_call(uint64_t *state, int size)
         .root = (int)(random_next(state) % (uint64_t)size),
         .in_place = random_next(state) % 2,
         .is_started = random_next(state) % 3 == 0,
+        .tag = (int)(random_next(state) % 3),
+        .by_wildcards = random_next(state) % 2,
+        .has_gaps = random_next(state) % 2,
         .seed = random_next(state),
     };
 
@@ -28,6 +56,9 @@ call draw_call(uint64_t *state, int size)
         drawn.op = (muster_op)(random_next(state) % MUSTER_OP_COUNT);
     if (drawn.kind == ALL_TO_ALL || drawn.kind == ALL_TO_ALLV || drawn.kind == SENDRECV)
         drawn.in_place = false;
+    if (drawn.kind < ALL_GATHERV || drawn.kind == REDUCE_SCATTERV)
+        drawn.has_gaps = false;
+    draw_unusual(&drawn, state);
     return drawn;
 }
 
@@ -91,12 +122,102 @@ size_t elements_out(const call *c, int rank, int size)
     return elements;
 }
 
-size_t place_of_block(const call *c, int rank)
+size_t place_blocks(const call *c, const size_t *counts, int size, size_t *at)
 {
-    return in_has_all(c) ? given_before(c, rank, rank) : elements_out(c, rank, rank);
+    size_t behind = c->has_gaps ? 2 : 0;
+
+    for (int i = 0; i < size; i++) {
+        int rank = c->has_gaps ? size - 1 - i : i;
+
+        at[rank] = behind;
+        behind += counts[rank] + (c->has_gaps ? (size_t)i % 3 : 0);
+    }
+    return behind;
+}
+
+/* ---- operations ---- */
+
+/* Pairs of bytes are maps x -> a x + b, and are applied one after the other: which does not commute. */
+static void compose(void *acc, const void *next, size_t count, muster_dtype dtype, void *arg)
+{
+    uint8_t *first = acc;
+    const uint8_t *second = next;
+
+    (void)arg;
+    for (size_t i = 0; i < count * muster_dtype_size(dtype); i += 2) {
+        first[i + 1] = (uint8_t)(first[i + 1] * second[i] + second[i + 1]);
+        first[i] = (uint8_t)(first[i] * second[i]);
+    }
+}
+
+/* A rank's factor, as an element. */
+static void fill_factor(const call *c, int rank, void *factor)
+{
+    switch (c->dtype) {
+    case MUSTER_UINT8:
+        *(uint8_t *)factor = (uint8_t)(rank + 2);
+        break;
+    case MUSTER_INT32:
+        *(int32_t *)factor = -rank - 2;
+        break;
+    case MUSTER_FLOAT32:
+        *(float *)factor = 0.3F * (float)(rank + 1);
+        break;
+    default:
+        *(double *)factor = 0.3 * (rank + 1);
+    }
+}
+
+muster_status make_op(call *c, int rank)
+{
+    double factor;
+
+    if (c->made == MADE_FUNCTION)
+        return muster_op_create("compose", compose, NULL, c->seed % 2, &c->op);
+    fill_factor(c, rank, &factor);
+    return c->made ? muster_op_create_premul_sum(&factor, c->dtype, &c->op) : MUSTER_OK;
+}
+
+muster_status free_op(const call *c)
+{
+    return c->made ? muster_op_free(c->op) : MUSTER_OK;
+}
+
+void fill_input(const call *c, void *to, size_t count, int rank)
+{
+    bool are_bytes = c->dtype >= MUSTER_DTYPE_COUNT;
+
+    fill_elements(to, are_bytes ? count * muster_dtype_size(c->dtype) : count,
+                  are_bytes ? MUSTER_UINT8 : c->dtype, c->seed + (uint64_t)rank);
 }
 
 /* ---- the reference ---- */
+
+/* Of the first `n` ranks. */
+static void reduce(const call *c, const void *const *inputs, int n, size_t index, void *element)
+{
+    size_t bytes = muster_dtype_size(c->dtype);
+    double products[8], factor;
+    const void *summands[8];
+
+    if (c->made == NOT_MADE) {
+        oracle_reduce(element, inputs, n, index, c->dtype, c->op);
+        return;
+    }
+    if (c->made == MADE_FUNCTION)
+        memcpy(element, (const char *)inputs[0] + index * bytes, bytes);
+    for (int r = 1; r < n && c->made == MADE_FUNCTION; r++)
+        compose(element, (const char *)inputs[r] + index * bytes, 1, c->dtype, NULL);
+    for (int r = 0; r < n && c->made == MADE_SCALED; r++) {
+        const void *factors[] = { (const char *)inputs[r] + index * bytes, &factor };
+
+        fill_factor(c, r, &factor);
+        oracle_reduce(&products[r], factors, 2, 0, c->dtype, MUSTER_PROD);
+        summands[r] = &products[r];
+    }
+    if (c->made == MADE_SCALED)
+        oracle_reduce(element, summands, n, 0, c->dtype, MUSTER_SUM);
+}
 
 void expect_element(const call *c, void *const *inputs, int size, int rank, size_t index, void *element)
 {
@@ -105,11 +226,11 @@ void expect_element(const call *c, void *const *inputs, int size, int rank, size
     int from = c->root;
 
     if (c->kind == ALL_REDUCE || c->kind == REDUCE) {
-        oracle_reduce(element, all, size, index, c->dtype, c->op);
+        reduce(c, all, size, index, element);
     } else if (c->kind == SCAN || c->kind == EXSCAN) {
-        oracle_reduce(element, all, c->kind == SCAN ? rank + 1 : rank, index, c->dtype, c->op);
+        reduce(c, all, c->kind == SCAN ? rank + 1 : rank, index, element);
     } else if (c->kind == REDUCE_SCATTER || c->kind == REDUCE_SCATTERV) {
-        oracle_reduce(element, all, size, given_before(c, rank, rank) + index, c->dtype, c->op);
+        reduce(c, all, size, given_before(c, rank, rank) + index, element);
     } else {
         if (c->kind == SENDRECV)
             from = (rank + size - 1) % size;

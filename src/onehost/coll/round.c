@@ -237,8 +237,9 @@ static inline muster_status meet(mst_call *call, size_t staged)
         return round_failed(call, result, -1);
     call->met = true;
     /* A rank that takes no chunk of shared work need not compare, unless it needs the records: those who take
-     * one do. */
-    call->compared = !first || !call->plan.shared || call->plan.viewable;
+     * one do. Whoever takes its first chunk in a later round needs those of an operation that is made. */
+    if (first || !call->request->unusual)
+        call->compared = !first || !call->plan.shared || call->plan.viewable;
     if (call->plan.in_line)
         mst_sequence_prefetch(call->sequence, staged);
     if (first)
