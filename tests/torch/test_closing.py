@@ -270,22 +270,27 @@ def interrupted_shutdown():
     dist.barrier()
 
 
-def shutdown_inside_after_another_wait():
-    """The signal handler has waited for something else, and is inside a receive as before."""
+def shutdown_inside_beside_another_wait():
+    """A signal handler is inside a receive while it waits for something else, as a handler in that wait is, and after it."""
     group = dist.new_group()
     if dist.get_rank() == 0:
-        def shut_down():
-            work = dist.irecv(torch.ones(1), 1, group, tag=1)
-            store().set("waits inside", "1")
-            work.wait()
-            expect(RuntimeError, "in one of its own operations", backend(group).shutdown)
-            store().set("refused", "1")
+        outer = dist.irecv(torch.ones(1), 1, group)
 
-        while_it_waits(shut_down, lambda: dist.recv(torch.ones(1), 1, group))
+        def be_refused(key):
+            expect(RuntimeError, "in one of its own operations", backend(group).shutdown)
+            expect(muster.torch.Error, "waits for rank 1 to send float32 x 1 (tag 0) already", outer.wait)
+            store().set(key, "1")
+
+        def wait_for_another():
+            while_it_waits(lambda: be_refused("refused inside"), dist.irecv(torch.ones(1), 1, tag=1).wait)
+            be_refused("refused")
+
+        while_it_waits(wait_for_another, outer.wait)
     else:
-        for key, tag in (("waits inside", 1), ("refused", 0)):
-            store().wait([key])
-            dist.send(torch.ones(1), 0, group, tag=tag)
+        store().wait(["refused inside"])
+        dist.send(torch.ones(1), 0, tag=1)
+        store().wait(["refused"])
+        dist.send(torch.ones(1), 0, group)
 
 
 def wait_inside():
@@ -421,7 +426,7 @@ class Closing(unittest.TestCase):
                 values(2, body)
 
     def test_waits_inside_waits(self):
-        values(2, shutdown_inside_after_another_wait)
+        values(2, shutdown_inside_beside_another_wait)
         values(2, wait_inside)
 
     def test_dropped_beside_the_end(self):

@@ -11,8 +11,38 @@ namespace muster_torch
 namespace
 {
 
-// By this thread, without a limit. A signal handler in the wait may wait for others, in which no handler runs.
-thread_local const Message *waited_for;
+// A message that this thread waits for without a limit. A signal handler in the wait may wait for another
+// one, and so may a handler in that wait.
+class Waited
+{
+  public:
+    explicit Waited(const Message *message) : message_(message), outer_(std::exchange(innermost_, this))
+    {
+    }
+    ~Waited()
+    {
+        innermost_ = outer_;
+    }
+    Waited(const Waited &) = delete;
+    Waited &operator=(const Waited &) = delete;
+
+    static bool is_here(const Message *message)
+    {
+        const Waited *waited = innermost_;
+
+        while (waited && waited->message_ != message)
+            waited = waited->outer_;
+        return waited != nullptr;
+    }
+
+  private:
+    static thread_local const Waited *innermost_;
+
+    const Message *const message_;
+    const Waited *const outer_;
+};
+
+thread_local const Waited *Waited::innermost_;
 
 int64_t in_ns(milliseconds time)
 {
@@ -95,16 +125,15 @@ bool Message::isCompleted()
 bool Message::is_done_within(milliseconds timeout)
 {
     if (timeout.count() == 0) {
-        if (waited_for == this)
+        if (Waited::is_here(this))
             fail_with(MUSTER_ERR_BUSY, c10::str("this thread waits for ", describe(),
                                                 " already; the signal handler in that wait cannot"));
         std::unique_lock<std::timed_mutex> held(request_mutex_, std::defer_lock);
         while (!held.try_lock_for(LOOK)) // another thread waits for it, maybe for ever
             check_signals();
-        const Message *outer = std::exchange(waited_for, this);
+        const Waited here(this);
         if (request_.group)
             end(muster_wait(&request_, in_ns(limit_)));
-        waited_for = outer;
         return true;
     }
     auto until = std::chrono::steady_clock::now() + timeout;
@@ -246,8 +275,8 @@ bool Messages::is_run_here()
 {
     std::lock_guard<std::mutex> held(mutex_);
 
-    return waited_for && std::any_of(started_.begin(), started_.end(),
-                                     [](auto &message) { return message.get() == waited_for; });
+    return std::any_of(started_.begin(), started_.end(),
+                       [](auto &message) { return Waited::is_here(message.get()); });
 }
 
 void Messages::end_all()
