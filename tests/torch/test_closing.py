@@ -379,22 +379,27 @@ def dropped_beside_the_end():
 def forked_beside_a_collective():
     """A child is told that it is no rank, whatever its parent's thread is in; and it ends."""
     if dist.get_rank() == 0:
+        message = dist.irecv(torch.ones(1), 1)
         work = dist.all_reduce(torch.ones(1), async_op=True)
         pid = os.fork()
         if pid == 0:
             signal.alarm(30)  # it would hang
-            x = torch.ones(1)
-            for call in (dist.barrier, work.wait, lambda: dist.isend(x, 1), lambda: dist.irecv(x, 1)):
+            x, ours = torch.ones(1), backend(dist.group.WORLD)
+            for call in (dist.barrier, work.wait, work.get_future, message.wait, message.get_future,
+                         lambda: dist.isend(x, 1), lambda: dist.irecv(x, 1),
+                         lambda: muster.torch._backend._backend.address(ours)):
                 expect(muster.torch.Error, "was forked", call)
-            backend(dist.group.WORLD).abort()  # of its parent's: nothing
+            ours.abort()  # of its parent's: nothing
             dist.destroy_process_group()
             os._exit(0)
         assert os.waitpid(pid, 0)[1] == 0
         store().set("forked", "1")
         work.wait()
+        message.wait()
     else:
         store().wait(["forked"])
         dist.all_reduce(torch.ones(1))
+        dist.send(torch.ones(1), 0)
 
 
 class Closing(unittest.TestCase):

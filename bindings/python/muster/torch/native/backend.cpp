@@ -43,6 +43,8 @@ c10::intrusive_ptr<Backend::Options> Backend::getBackendOptions()
 
 ::c10d::ErrorType Backend::getError()
 {
+    if (!process_.is_here()) // a thread of the parent may have the lock
+        return ::c10d::ErrorType::COMM_ERROR;
     std::lock_guard<std::mutex> held(group_mutex_);
 
     switch (muster_group_status(group_)) {

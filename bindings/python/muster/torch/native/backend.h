@@ -80,6 +80,7 @@ class Backend : public ::c10d::Backend
 
     uintptr_t address() const
     {
+        process_.check();
         std::lock_guard<std::mutex> held(group_mutex_);
         return reinterpret_cast<uintptr_t>(group_);
     }

@@ -151,6 +151,7 @@ bool Message::is_done_within(milliseconds timeout)
 // Somebody must wait for it then, since the program may not.
 Future Message::getFuture()
 {
+    check_process();
     if (!isCompleted())
         callers_->post([self = c10::intrusive_ptr<Message>::reclaim_copy(this)] {
             self->is_done_within(milliseconds(0));

@@ -90,13 +90,21 @@ std::string Operation::describe() const
     return std::string(title_).substr(sizeof "muster:" - 1);
 }
 
+void Operation::check_process()
+{
+    if (process_.is_here())
+        return;
+    std::unique_lock<std::mutex> held(mutex_, std::try_to_lock); // a thread of the parent may have it
+    if (!held || !completed_)
+        process_.check();
+}
+
 bool Operation::wait(milliseconds timeout)
 {
+    check_process();
     std::shared_ptr<SerialQueue> queue = queue_.lock();
     std::shared_ptr<SerialQueue::Task> task = task_.lock();
 
-    if (!is_done())
-        process_.check();
     if (queue && task && timeout.count() <= 0)
         queue->take(task);
     if (!is_done() && !is_done_within(std::max(timeout, milliseconds(0))))
@@ -120,12 +128,13 @@ Tensors Operation::result()
 
 Future Operation::getFuture()
 {
+    check_process();
     if (!is_done() && is_in_python_hook()) {
         pybind11::gil_scoped_release released;
         is_done_within(milliseconds(0));
     }
     std::unique_lock<std::mutex> held(mutex_);
-    if (future_)
+    if (future_ && process_.is_here()) // the parent's one may be for a thread of it to complete
         return future_;
     Future future = future_ = make_future();
     bool is_over = future_is_served_ = completed_;

@@ -54,6 +54,9 @@ class Operation : public ::c10d::Work
   protected:
     bool is_done();
 
+    // Throws in a forked child, in which nothing ends that was under way when it was forked.
+    void check_process();
+
     // Until it is over, or the time has passed; 0: no limit. Signal handlers of Python run meanwhile.
     virtual bool is_done_within(milliseconds timeout);
 
