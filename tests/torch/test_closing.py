@@ -324,7 +324,8 @@ class NoThreads:
 
 
 def without_threads():
-    """An operation that finds no thread for it has not begun; a callback that finds none runs on the thread that has it."""
+    """An operation that finds no thread for it has not begun; a callback that finds none runs where it is called, or, if
+    there are others, after one of them."""
     x, y = torch.ones(1), torch.ones(1)
     if dist.get_rank() == 0:
         with NoThreads():
@@ -336,9 +337,19 @@ def without_threads():
         with NoThreads():
             future = while_it_waits(lambda: store().set("receives", "1"), work.get_future)
         future.wait()
+        works = [dist.irecv(into, 1, tag=tag) for tag, into in ((1, x), (2, y))]
+        first = works[0].get_future()
+        with NoThreads():
+            second = works[1].get_future()
+        store().set("goes on", "1")
+        first.wait()
+        second.wait()
     else:
         store().wait(["receives"])
         dist.send(x, 0)
+        store().wait(["goes on"])
+        for tag in (1, 2):
+            dist.send(x, 0, tag=tag)
 
 
 def dropped_beside_the_end():

@@ -121,7 +121,10 @@ void Callers::post(std::function<void()> task)
     }
     try {
         std::thread([self = shared_from_this()] { self->serve(); }).detach();
+        threads_++;
     } catch (const std::system_error &) { // the system has no thread for it
+        if (threads_ > 0)
+            return; // one of them takes it when it is through
         std::function<void()> last = std::move(tasks_.back());
         tasks_.pop_back();
         held.unlock();
@@ -138,8 +141,10 @@ void Callers::serve()
         idle_++;
         changed_.wait(held, [this] { return closing_ || !tasks_.empty(); });
         idle_--;
-        if (tasks_.empty())
+        if (tasks_.empty()) {
+            threads_--;
             return;
+        }
         {
             std::function<void()> task = std::move(tasks_.front());
             tasks_.pop_front();

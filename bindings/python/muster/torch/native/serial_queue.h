@@ -67,7 +67,8 @@ class SerialQueue
 class Callers : public std::enable_shared_from_this<Callers>
 {
   public:
-    // Here, when there is no thread for it.
+    // When the system has no thread for it, one that runs another task takes it after that. Where there is
+    // none either, it runs here.
     void post(std::function<void()> task);
     void close();
 
@@ -77,7 +78,7 @@ class Callers : public std::enable_shared_from_this<Callers>
     std::mutex mutex_;
     std::condition_variable changed_;
     std::deque<std::function<void()>> tasks_;
-    size_t idle_ = 0;
+    size_t threads_ = 0, idle_ = 0;
     bool closing_ = false;
 };
 
