@@ -354,8 +354,12 @@ def without_threads():
 
 def dropped_beside_the_end():
     """A thread drops groups while the process's end leaves all, and uses their memory again: nothing is written there."""
-    group, timeout = dist.new_group(), datetime.timedelta(minutes=1)
-    others = [muster.torch._create(dist.PrefixStore(f"other {i}", store()), dist.get_rank(), 2, timeout) for i in range(8)]
+    def create(i):
+        return muster.torch._create(dist.PrefixStore(f"other {i}", store()), dist.get_rank(), 2, A_MINUTE)
+
+    others = [create(i) for i in range(4)]
+    group = dist.new_group()
+    others += [create(i) for i in range(4, 8)]  # some are left after it, whose order is that of addresses
     if dist.get_rank() == 0:
         libc, blocks = ctypes.CDLL(None), []
         libc.malloc.restype, libc.memset.argtypes = ctypes.c_void_p, [ctypes.c_void_p, ctypes.c_int, ctypes.c_size_t]
