@@ -18,7 +18,7 @@ try:
 except ImportError:
     np = None
 
-STUB = pathlib.Path(muster.__file__).with_name("__init__.pyi")
+STUB = pathlib.Path(muster.__file__).resolve().with_name("__init__.pyi")
 
 
 def documented():
