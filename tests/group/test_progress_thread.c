@@ -223,7 +223,9 @@ static int nothing_changes(muster_group *world, void *arg)
     /* Rank 0 has started something, and the others have not. */
     if (muster_group_rank(world) == 0) {
         RANK_OK(world, muster_barrier_start(world, &request));
-        pass_time_ms(50); /* for the looks that follow starting */
+        const mst_attachment *attachment = mst_group_of(world)->subarena->attachment;
+
+        AWAIT(mst_load32_acq(mst_attachment_doorbell(attachment).sleepers) == 1); /* it has looked */
         from_s = now_s(), before = turns_of(world);
         pass_time_ms(400);
         RANK_CHECK(world, turns_of(world) - before <= TURNS_IN(now_s() - from_s));
