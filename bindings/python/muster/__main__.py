@@ -8,7 +8,7 @@ import sys
 
 def _find():
     """The command of this installation, or of a build tree; else what PATH has."""
-    package = pathlib.Path(__file__).resolve().parent
+    package = pathlib.Path(__file__).absolute().parent  # the file may be a link to where an installer keeps packages
     # lib/python3.12/site-packages lies beside bin, and so does what `pip install --target` makes.
     for folder in list(package.parents)[:4]:
         command = folder / "bin" / "muster"
