@@ -80,8 +80,20 @@ def get_requires_for_build_sdist(config_settings=None):
     return REQUIRED
 
 
-def __getattr__(name):
-    """The other functions of PEP 517 and 660, which are called when scikit-build-core has been fetched."""
-    from scikit_build_core import build
+# scikit-build-core has been fetched when these are called, and not when pip asks which of them there are.
 
-    return getattr(build, name)
+
+def _delegate(name):
+    def hook(*args, **keywords):
+        from scikit_build_core import build
+
+        return getattr(build, name)(*args, **keywords)
+
+    return hook
+
+
+build_sdist = _delegate("build_sdist")
+build_wheel = _delegate("build_wheel")
+build_editable = _delegate("build_editable")
+prepare_metadata_for_build_wheel = _delegate("prepare_metadata_for_build_wheel")
+prepare_metadata_for_build_editable = _delegate("prepare_metadata_for_build_editable")

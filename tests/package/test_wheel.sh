@@ -41,6 +41,7 @@ import sys, sysconfig
 sysconfig.get_path = lambda name: '$work/none'
 sys.path.insert(0, '$work/checkout/bindings/python')
 import build_backend
+assert hasattr(build_backend, 'build_editable') # pip asks that before it fetches what is required
 build_backend.get_requires_for_build_wheel()"
 
 if ! "$python" -m pip download -q --no-deps -d "$work/probe" 'scikit-build-core>=1.1' >"$work/out" 2>&1; then

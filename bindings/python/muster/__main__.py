@@ -10,7 +10,8 @@ def _find():
     """The command of this installation, or of a build tree; else what PATH has."""
     package = pathlib.Path(__file__).absolute().parent  # the file may be a link to where an installer keeps packages
     # lib/python3.12/site-packages lies beside bin, and so does what `pip install --target` makes.
-    for folder in list(package.parents)[:4]:
+    # An editable package lies in its checkout, and its command in the environment.
+    for folder in [*list(package.parents)[:4], pathlib.Path(sys.prefix)]:
         command = folder / "bin" / "muster"
         if os.access(command, os.X_OK):
             return str(command)
