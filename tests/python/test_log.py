@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -103,6 +104,64 @@ class Log(unittest.TestCase):
         muster.init().dup()
         assert told and all(isinstance(error, KeyError) for error in told)
 
+    def test_ctrl_c_while_a_handler_runs(self):
+        """A wait ends, as if it had come a moment later."""
+        left, right = os.pipe()
+
+        @ranks(2)
+        def body():
+            if os.environ["MUSTER_RANK"] == "1":
+                muster.init()
+                os.read(left, 1)  # until rank 0 is through
+                return
+            kept = Kept(logging.DEBUG)
+            muster.init()
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            kept.emit = lambda record: "barrier" in record.getMessage() and signal.raise_signal(signal.SIGINT)
+            expect(KeyboardInterrupt, "", muster.barrier)
+            os.write(right, b"x")
+
+        body()
+        os.close(left)
+        os.close(right)
+
+    @ranks(1)
+    def test_a_handler_that_ends_the_program(self):
+        kept = Kept(logging.DEBUG)
+        muster.init()
+
+        def emit(record):
+            kept.emit = lambda record: None
+            raise SystemExit("enough")
+
+        def call():
+            muster.init().dup()
+            for _ in range(1000):
+                pass
+
+        kept.emit = emit
+        expect(SystemExit, "enough", call)
+
+    @ranks(1)
+    def test_after_more_than_is_kept(self):
+        """A main thread that is long away loses lines, and no later ones."""
+        kept = Kept(logging.INFO)
+        world = muster.init()
+
+        def say_much():
+            for _ in range(10100):
+                with world.dup():  # two lines
+                    pass
+
+        thread = threading.Thread(target=say_much)
+        thread.start()
+        thread.join()
+        lost = 20200 - len(kept.records)
+        kept.records.clear()
+        world.dup()
+        with kept.seen:
+            assert kept.seen.wait_for(lambda: len(kept.records) == 2, 60) and lost > 0, (lost, kept.texts())
+
     def said(self, program, **variables):
         own = {name: value for name, value in os.environ.items() if not name.startswith("MUSTER_")}
         return subprocess.run([sys.executable, "-c", program], env=own | variables, timeout=60,
@@ -123,6 +182,19 @@ except muster.AbortedError:
                        "import muster; muster.init(); import logging; logging.basicConfig()"):
             self.assertRegex(self.said(begins + ends), "^WARNING:muster:rank 0: a group of 1 is broken: .*enough\n$")
         self.assertEqual(self.said("import muster" + ends), "")  # nobody asked
+
+    def test_the_first_init_does_not_say_where_all_logs_go(self):
+        """One that has failed, here."""
+        program = """
+import muster
+try:
+    muster.init(strict=True)
+except RuntimeError:
+    muster.init({}).dup()"""
+        for level in "info", "debug":
+            self.assertIn("muster: rank 0: info: is rank 0 of a new group", self.said(program.format(f"log={level!r}")))
+        self.assertEqual(self.said(program.format("")), "")
+        self.assertIn("MUSTER_LOG is \"loud\"", self.said(program.format("log='loud'")))
 
 
 if __name__ == "__main__":

@@ -69,8 +69,9 @@ PyObject *python_end_rank(PyObject *module, PyObject *unused);
 bool use_log_of_world(int rank);
 bool use_log_of_config(muster_config *config);
 
-/* Tells what has been kept. Where Python may run. */
-void tell_log(void);
+/* Tells what has been kept. Where Python may run. False with what ends programs, such as KeyboardInterrupt:
+ * what else a handler raises is said, and forgotten. */
+bool tell_log(void);
 
 PyObject *python_use_log(PyObject *module, PyObject *args);
 PyObject *python_end_log(PyObject *module, PyObject *unused);

@@ -29,19 +29,20 @@ static int tell_later(void *unused)
 {
     (void)unused;
     atomic_store(&scheduled, 0);
-    tell_log();
-    return 0;
+    return tell_log() ? 0 : -1;
 }
 
 static void keep(muster_log_level level, const char *text, void *rank)
 {
     size_t bytes = strlen(text) + 1;
+    line *made = NULL;
 
-    if (atomic_load(&ended) || atomic_fetch_add(&kept, 1) >= LINES_MAX)
+    if (atomic_load(&ended))
         return;
-    line *made = malloc(sizeof *made + bytes);
-    if (!made)
+    if (atomic_fetch_add(&kept, 1) >= LINES_MAX || !(made = malloc(sizeof *made + bytes))) {
+        atomic_fetch_sub(&kept, 1); /* what is refused takes no place */
         return;
+    }
     made->level = level;
     made->rank = (int)(intptr_t)rank - 1;
     made->process = (long)getpid();
@@ -67,27 +68,37 @@ static line *take_in_order(void)
     return first;
 }
 
-void tell_log(void)
+/* NULL: an exception. */
+static PyObject *tell(PyObject *emit, const line *told)
 {
-    PyObject *emit = state_of_module()->emit, *before = NULL;
+    return told->process == (long)getpid() && emit
+               ? PyObject_CallFunction(emit, "iis", (int)told->level, told->rank, told->text)
+               : Py_NewRef(Py_None);
+}
+
+bool tell_log(void)
+{
+    PyObject *emit = state_of_module()->emit, *before = NULL, *ending = NULL;
 
     if (!atomic_load(&latest))
-        return;
+        return true;
     before = take_exception();
     for (line *at = take_in_order(), *following; at; at = following) {
         following = at->before;
         atomic_fetch_sub(&kept, 1);
-        PyObject *done = at->process == (long)getpid() && emit
-                             ? PyObject_CallFunction(emit, "iis", (int)at->level, at->rank, at->text)
-                             : Py_NewRef(Py_None);
-        if (!done)
+        PyObject *done = tell(emit, at);
+        if (!done && !ending && !PyErr_ExceptionMatches(PyExc_Exception))
+            ending = take_exception(); /* Ctrl-C, say, that came while Python ran here */
+        else if (!done)
             PyErr_WriteUnraisable(emit);
         Py_XDECREF(done);
         free(at);
     }
-    if (before)
-        raise_again(before);
+    if (ending || before)
+        raise_again(ending ? ending : before);
     Py_XDECREF(before);
+    Py_XDECREF(ending);
+    return !ending;
 }
 
 /* What the logger wants; -1: MUSTER_LOG says otherwise. -2: exception. */
@@ -100,12 +111,29 @@ static int wanted_level(void)
     return PyErr_Occurred() ? -2 : (int)level;
 }
 
+/* What MUSTER_LOG says; muster_init refuses other words. */
+static muster_log_level level_of_environment(void)
+{
+    static const char *const names[] = { "off", "warn", "info", "debug" };
+    const char *text = getenv("MUSTER_LOG");
+    int level = MUSTER_LOG_DEBUG;
+
+    while (level > MUSTER_LOG_OFF && !(text && strcmp(text, names[level]) == 0))
+        level--;
+    return (muster_log_level)level;
+}
+
 bool use_log_of_world(int rank)
 {
+    static bool was_set; /* by an earlier init, and a log that is set stands in place of MUSTER_LOG */
     int level = wanted_level();
 
-    if (level >= 0)
+    if (level >= 0) {
         muster_set_log((muster_log_level)level, keep, (void *)(intptr_t)(rank + 1));
+        was_set = true;
+    } else if (level == -1 && was_set) {
+        muster_set_log(level_of_environment(), NULL, NULL);
+    }
     return level != -2;
 }
 
@@ -138,7 +166,8 @@ PyObject *python_end_log(PyObject *module, PyObject *unused)
 {
     (void)module;
     (void)unused;
-    tell_log();
     atomic_store(&ended, true);
+    if (!tell_log())
+        return NULL;
     Py_RETURN_NONE;
 }

@@ -29,10 +29,7 @@ PyObject *python_is_available(PyObject *module, PyObject *args, PyObject *keywor
 bool has_interrupted(void *unused)
 {
     PyGILState_STATE held = PyGILState_Ensure();
-    bool raised = PyErr_CheckSignals() < 0;
-
-    if (!raised)
-        tell_log();
+    bool raised = PyErr_CheckSignals() < 0 || !tell_log();
 
     (void)unused;
     PyGILState_Release(held);
