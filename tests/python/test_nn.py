@@ -64,6 +64,27 @@ class Gradients(unittest.TestCase):
 
         body()
 
+    def test_keys_that_are_objects(self):
+        """Which ranks name differently, as they do by address, are taken as they come; others in any order."""
+        class Parameter:
+            def __init__(self, name):
+                self.name = name
+
+            def __repr__(self):
+                return f"parameter {self.name if muster.init().rank() else 9 - self.name}"
+
+        @ranks(2)
+        def body():
+            keys = [Parameter(1), Parameter(2)]
+            got = average_gradients({key: np.full(key.name, float(key.name)) for key in keys})
+            assert [got[key].tolist() for key in keys] == [[1.0], [2.0, 2.0]]
+            names = [(1, "w"), b"b", 2.5, True, "x"]
+            of = {name: np.full(i + 1, float(i)) for i, name in enumerate(names)}
+            got = average_gradients(of if muster.init().rank() else dict(reversed(of.items())))
+            assert [got[name].tolist() for name in names] == [[float(i)] * (i + 1) for i in range(5)]
+
+        body()
+
     def test_in_a_group(self):
         @ranks(4)
         def body():

@@ -11,8 +11,9 @@ def average_gradients(gradients, group=None, all_reduce_size=_ALL_REDUCE_SIZE, c
     """The average over the ranks of each array in a tree of dicts, lists and tuples: a new tree like it.
 
     Arrays of one dtype are put together until they have all_reduce_size bytes, and each such bucket is one all_sum; with 0
-    each array is one. Ranks give trees of the same keys, in whatever order, and arrays of the same shapes. dtypes are
-    those of the gradients, which are floats or complex; None stays None. A group of one returns the tree itself.
+    each array is one. Ranks give trees of the same keys, and arrays of the same shapes. The keys of a dict are in whatever
+    order if they are strings, bytes and numbers, and tuples of these; other keys are in the same order on all ranks. dtypes
+    are those of the gradients, which are floats or complex; None stays None. A group of one returns the tree itself.
     communication_stream is MLX's, and nothing here.
 
     Errors: TypeError for what is no array of floats, before anything moves; those of muster.all_sum.
@@ -33,9 +34,16 @@ def average_gradients(gradients, group=None, all_reduce_size=_ALL_REDUCE_SIZE, c
     return _rebuild(gradients, (), averages)
 
 
+def _reads_the_same(key):
+    """Whether str() is the same on all ranks, as that of an object with its address in it is not."""
+    return all(map(_reads_the_same, key)) if isinstance(key, tuple) else isinstance(key, (str, bytes, int, float))
+
+
 def _children(tree):
     """(key, subtree) of each, in an order that is the same on all ranks; None: the tree is a leaf."""
     if isinstance(tree, dict):
+        if not all(map(_reads_the_same, tree)):
+            return list(tree.items())
         return sorted(tree.items(), key=lambda item: (type(item[0]).__name__, str(item[0])))
     if isinstance(tree, (list, tuple)):
         return list(enumerate(tree))
