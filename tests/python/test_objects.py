@@ -17,6 +17,41 @@ class Stubborn:
         raise ValueError("will not go")
 
 
+class Unspeakable(Exception):
+    """Cannot be shown."""
+
+    def __str__(self):
+        raise RuntimeError("no words")
+
+
+class Mute:
+    """Cannot be pickled, nor can be said why."""
+
+    def __reduce__(self):
+        raise Unspeakable
+
+
+class Endless:
+    """Has a length, and no more."""
+
+    def __len__(self):
+        return 3
+
+    def __iter__(self):
+        raise KeyError("nothing in it")
+
+
+def unspeakable():
+    raise Unspeakable
+
+
+class MuteHere:
+    """Cannot be unpickled, nor can be said why."""
+
+    def __reduce__(self):
+        return unspeakable, ()
+
+
 def broken():
     raise KeyError("does not come")
 
@@ -67,7 +102,36 @@ class Objects(unittest.TestCase):
             expect(ValueError, "2 objects for a group of size 3", lambda: muster.scatter_object([1, 2], 1))
         else:
             expect(muster.Error, "2 objects for a group of size 3", lambda: muster.scatter_object(None, 1))
+        for objs, error, text in ((Endless(), KeyError, "nothing in it"), (None, TypeError, "not iterable")):
+            if rank == 1:
+                expect(error, text, lambda: muster.scatter_object(objs, 1))
+            else:
+                expect(muster.Error, f"{error.__name__}: ", lambda: muster.scatter_object(None, 1))
         expect(ValueError, "Invalid root=3 for a group of size 3", lambda: muster.broadcast_object(1, 3))
+
+    @ranks(3)
+    def test_what_is_scattered_is_any_iterable(self):
+        rank = muster.init().rank()
+        for objs in ("a", "b", "c"), {"a": 5, "b": 6, "c": 7}, "abc", dict.fromkeys("abc").keys(), iter("abc"):
+            assert muster.scatter_object(objs if rank == 1 else None, 1) == "abc"[rank]
+        assert sorted(muster.all_gather_object(muster.scatter_object({1, 2, 3} if rank == 0 else None))) == [1, 2, 3]
+
+    @ranks(2)
+    def test_errors_that_cannot_be_shown(self):
+        rank = muster.init().rank()
+        for name, call in (("broadcast_object", lambda: muster.broadcast_object(Mute())),
+                           ("all_gather_object", lambda: muster.all_gather_object(Mute() if rank == 0 else 1)),
+                           ("scatter_object", lambda: muster.scatter_object([1, Mute()]))):
+            try:
+                call()
+                raise AssertionError(name)
+            except Unspeakable:
+                assert rank == 0
+            except muster.Error as error:
+                assert rank == 1 and str(error) == f"{name}(): rank 0 could not pickle its object: Unspeakable"
+        got = expect(muster.Error, "unpickled here: Unspeakable", muster.broadcast_object) if rank else muster.broadcast_object(
+            MuteHere())
+        assert got
 
     @ranks(2)
     def test_what_cannot_be_unpickled(self):
@@ -97,7 +161,9 @@ class Objects(unittest.TestCase):
         assert (came.source, came.tag, came.dtype) == (left, 3, "uint8") and came.count > 1000
         assert muster.recv_object(left, tag=2) == {"rank": left}
         assert muster.recv_object(left) is None and muster.recv_object() == []
-        assert muster.recv_object(muster.RANK_NONE) is None
+        assert muster.recv_object(muster.RANK_NONE, message=came) is None
+        assert (came.source, came.tag, came.count, came.dtype) == (muster.RANK_NONE, muster.ANY_TAG, 0, None)
+        expect(TypeError, "message: expected a muster.Message()", lambda: muster.recv_object(muster.RANK_NONE, message=1))
         muster.send_object("nowhere", muster.RANK_NONE)
         expect(ValueError, "Invalid destination=7", lambda: muster.send_object(1, 7))
         expect(ValueError, "will not go", lambda: muster.send_object(Stubborn(), right))
@@ -132,6 +198,9 @@ class Objects(unittest.TestCase):
         assert muster.broadcast_object(obj) is obj and muster.all_gather_object(obj)[0] is obj
         assert muster.gather_object(obj) == [obj] and muster.scatter_object([obj]) is obj
         expect(ValueError, "Cannot send to a singleton group", lambda: muster.send_object(1, 0))
+        for src in 0, muster.ANY_SOURCE:
+            expect(ValueError, "Cannot recv from a singleton group", lambda: muster.recv_object(src))
+        assert muster.recv_object(muster.RANK_NONE) is None
         expect(ValueError, "will not go", lambda: muster.all_gather_object(Stubborn()))
 
     @ranks(2)

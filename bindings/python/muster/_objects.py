@@ -1,7 +1,8 @@
 """Python's objects between ranks, by pickle: collectives of them, and messages.
 
-Bytes are told before they are sent. What a rank cannot pickle it tells the others, so that all of a call raise, and
-nobody waits; the group stays as it was. Objects are unpickled as they come: ranks trust each other as one program.
+Bytes are told before they are sent. In a collective, what a rank cannot pickle it tells the others, so that all of a call
+raise, and nobody waits; the group stays as it was. Of a message that its sender cannot pickle the receiver hears nothing.
+Objects are unpickled as they come: ranks trust each other as one program.
 """
 
 import array
@@ -13,12 +14,24 @@ from ._messages import ANY_SOURCE, ANY_TAG, RANK_NONE
 _PICKLED, _FAILED, _NOTHING = range(3)
 
 
+def _words(error):
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:  # of its __str__; others wait to be told
+        return type(error).__name__
+
+
+def _failed(error):
+    """As _packed."""
+    return _FAILED, _words(error).encode(errors="replace"), error
+
+
 def _packed(obj):
     """What the ranks are told: a kind, and its bytes; and this rank's own exception, or None."""
     try:
         return _PICKLED, pickle.dumps(obj), None
     except Exception as error:
-        return _FAILED, f"{type(error).__name__}: {error}".encode(errors="replace"), error
+        return _failed(error)
 
 
 def _error(words, name, rank, group):
@@ -42,7 +55,7 @@ def _unpacked(name, rank, data, group):
         return pickle.loads(data)
     except Exception as error:
         raise _error(f"{name}(): the object of rank {rank}, {len(data)} bytes, could not be unpickled here: "
-                     f"{type(error).__name__}: {error}", name, rank, group) from error
+                     f"{_words(error)}", name, rank, group) from error
 
 
 def _check_root(root, group):
@@ -134,14 +147,14 @@ def gather_object(obj, root=0, *, group=None):
 
 
 def scatter_object(objs=None, root=0, *, group=None):
-    """This rank's object of the root's list, which has one for each rank; other ranks need not give one.
+    """This rank's object of the root's list, or other iterable, which has one for each rank; other ranks need not give one.
 
         >>> muster.scatter_object(["a", "b"] if rank == 0 else None) == "ab"[rank]
         True
     """
     group = group or _muster.init()
     _check_root(root, group)
-    packed = _packed_parts(objs, group) if group.rank() == root else None
+    objs, packed = _packed_parts(objs, group) if group.rank() == root else (None, None)
     heads = _muster.broadcast(array.array("Q", [number for kind, data, _ in packed for number in (kind, len(data))])
                               if packed else array.array("Q", bytes(16 * group.size())), root, group=group)
     kinds, sizes = list(heads[::2]), list(heads[1::2])
@@ -157,18 +170,21 @@ def scatter_object(objs=None, root=0, *, group=None):
 
 
 def _packed_parts(objs, group):
-    """As _packed, for each rank; a list of another length is an error that all ranks hear of."""
+    """The objects as a list, and each as _packed; one of another length is an error that all ranks hear of."""
     size = group.size()
     try:
+        objs = list(objs)
         if len(objs) != size:
             raise ValueError(f"scatter_object(): {len(objs)} objects for a group of size {size}")
-    except (TypeError, ValueError) as error:
-        return [(_FAILED, f"{type(error).__name__}: {error}".encode(), error)] * size
-    return [_packed(obj) for obj in objs]
+    except Exception as error:
+        return None, [_failed(error)] * size
+    return objs, [_packed(obj) for obj in objs]
 
 
 def send_object(obj, dst, tag=0, *, group=None):
     """Sends an object to rank dst, whose recv_object with this tag gets it.
+
+    Errors: what pickle raises, and then nothing is sent; those of send.
 
         >>> if rank == 0:
         ...     muster.send_object([1, "two"], 1, tag=4)
@@ -189,12 +205,12 @@ def recv_object(src=ANY_SOURCE, tag=ANY_TAG, *, group=None, message=None):
         True
     """
     group = group or _muster.init()
+    if group.size() == 1 and src is not RANK_NONE:  # as recv says: a probe would wait
+        raise ValueError("Cannot recv from a singleton group")
     there = _muster.probe(src, tag, group=group)
-    if there.source is RANK_NONE:
-        return None
     if there.count and there.dtype != "uint8":
         raise _error(f"recv_object(): rank {there.source} has sent {there.dtype} x {there.count} with tag {there.tag}, which "
                      "is no object; recv gets it", "recv_object", there.source, group)
     data = bytearray(there.count)
     _muster.recv_into(data, there.source, there.tag, group=group, message=message)
-    return _unpacked("recv_object", there.source, data, group)
+    return None if there.source is RANK_NONE else _unpacked("recv_object", there.source, data, group)
