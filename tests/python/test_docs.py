@@ -70,26 +70,45 @@ class Stub(unittest.TestCase):
         real = [(parameter.name, parameter.kind is parameter.KEYWORD_ONLY, parameter.default is not parameter.empty)
                 for parameter in signature.parameters.values() if parameter.kind is not parameter.VAR_POSITIONAL]
         args, named = node.args.posonlyargs + node.args.args, node.args.kwonlyargs
+        args = args[[ast.unparse(mark) for mark in node.decorator_list] == ["classmethod"]:]
         without = len(args) - len(node.args.defaults)
         own = [(arg.arg, False, i >= without) for i, arg in enumerate(args)]
-        own += [(arg.arg, True, default is not None) for arg, default in zip(named, node.args.kw_defaults)]
-        self.assertEqual(sorted(own), sorted(real), name)
+        own += sorted((arg.arg, True, default is not None) for arg, default in zip(named, node.args.kw_defaults))
+        by_name_only = [row for row in real if row[1]]
+        self.assertEqual(own, [row for row in real if not row[1]] + sorted(by_name_only), name)
+
+    def compare_all(self, stub, module):
+        """Returns how many were compared."""
+        body = ast.parse(stub.read_text()).body
+        classes = {node.name: node for node in body if isinstance(node, ast.ClassDef)}
+
+        def methods(node):  # those of bases that are the stub's alone, too
+            for base in node.bases:
+                if isinstance(base, ast.Name) and base.id.startswith("_"):
+                    yield from methods(classes[base.id])
+            yield from (method for method in node.body if isinstance(method, ast.FunctionDef))
+
+        found = [(node.name, node, getattr(module, node.name)) for node in body if isinstance(node, ast.FunctionDef)]
+        for node in classes.values():
+            if not node.name.startswith("_"):
+                found += [(f"{node.name}.{method.name}", method, getattr(getattr(module, node.name), method.name))
+                          for method in methods(node)]
+        found = [row for row in found if not isinstance(row[2], type(object.__init__))]  # C's, which say nothing
+        for name, node, thing in found:
+            self.compare(node, thing, name)
+        return len(found)
 
     def test_arguments(self):
-        """As inspect.signature, help() and editors have them: names, which are by name only, and which may be left out."""
-        compared = 0
-        for node in ast.parse(STUB.read_text()).body:
-            if isinstance(node, ast.FunctionDef):
-                self.compare(node, getattr(muster, node.name), node.name)
-                compared += 1
-            for method in node.body if isinstance(node, ast.ClassDef) else ():
-                if isinstance(method, ast.FunctionDef) and method.name != "__init__":
-                    thing = getattr(getattr(muster, node.name), method.name)
-                    if [ast.unparse(mark) for mark in method.decorator_list] == ["classmethod"]:
-                        method.args.args.pop(0)
-                    self.compare(method, thing, f"{node.name}.{method.name}")
-                    compared += 1
-        self.assertGreater(compared, 80)
+        """As inspect.signature, help() and editors have them: names, their order, which are by name only, and which may be
+        left out."""
+        self.assertGreater(self.compare_all(STUB, muster), 80)
+        self.assertEqual(self.compare_all(STUB.with_name("testing.pyi"), muster.testing), 1)
+
+    @unittest.skipIf(np is None, "muster.nn is for numpy")
+    def test_arguments_of_nn(self):
+        import muster.nn
+
+        self.assertGreater(self.compare_all(STUB.parent / "nn" / "__init__.pyi", muster.nn), 7)
 
     @unittest.skipUnless(shutil.which("mypy"), "needs mypy")
     def test_a_typed_program(self):
