@@ -4,7 +4,10 @@ compile in the same folder stays."""
 import errno
 import os
 import pathlib
+import shutil
 import socket
+import subprocess
+import sys
 import tempfile
 import unittest
 from unittest import mock
@@ -30,6 +33,25 @@ class Native(unittest.TestCase):
     def test_no_locks(self):
         with mock.patch("fcntl.flock", side_effect=OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))):
             self.fails("muster.test could not be compiled for Nothing 1.0: .*No locks available")
+
+    def test_an_editable_package(self):
+        """Its files lie in a checkout, and what was compiled lies elsewhere, with the header."""
+        checkout = pathlib.Path(self.source.parent, "checkout", "muster")
+        shutil.copytree(pathlib.Path(_native.__file__).parent, checkout, ignore=shutil.ignore_patterns("*.so", "include"))
+        program = f"""
+import sys
+from importlib import util
+class Finder:
+    def find_spec(name, path=None, target=None):
+        return util.spec_from_file_location(name, {str(_native._MODULE)!r}) if name == "muster._muster" else None
+sys.meta_path.insert(0, Finder)
+from muster import _native
+print(_native.__file__)
+_native.library("muster.test", [{str(self.source)!r}], "Nothing 1.0")"""
+        ended = subprocess.run([sys.executable, "-c", program], env=os.environ | {"PYTHONPATH": str(checkout.parent)}, text=True,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.assertEqual(ended.stdout, f"{checkout / '_native.py'}\n", ended.stderr)
+        self.assertIn("ImportError: muster.test could not be compiled for Nothing 1.0: ", ended.stderr)
 
     def test_full_disk(self):
         full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

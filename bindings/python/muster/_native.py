@@ -23,8 +23,8 @@ import time
 
 from . import _muster
 
-_INCLUDE = pathlib.Path(__file__).resolve().parent / "include"
 _MODULE = pathlib.Path(_muster.__file__).resolve()
+_INCLUDE = _MODULE.parent / "include"  # and not beside this file, which lies in the checkout if it is installed as editable
 
 
 def library(name, sources, against, compiling=(), linking=()):
