@@ -18,9 +18,9 @@ if sys.version_info < (3, 10):
 
 REQUIRED = ["scikit-build-core>=1.1,<2"]
 
-with contextlib.suppress(OSError, NameError):  # Python has compiled this file into the checkout
-    pathlib.Path(__cached__).unlink()
-    pathlib.Path(__cached__).parent.rmdir()
+with contextlib.suppress(OSError, AttributeError, TypeError, NameError):  # Python has compiled this file into the checkout
+    pathlib.Path(__spec__.cached).unlink()
+    pathlib.Path(__spec__.cached).parent.rmdir()
 
 # ---- what must be there ----
 
