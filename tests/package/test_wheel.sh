@@ -44,6 +44,15 @@ import build_backend
 assert hasattr(build_backend, 'build_editable') # pip asks that before it fetches what is required
 build_backend.get_requires_for_build_wheel()"
 
+echo "== what Python makes of the backend does not stay, also where only the module's spec names it, as in Python 3.15"
+env -u PYTHONDONTWRITEBYTECODE "$python" -c "
+from importlib import util
+spec = util.spec_from_file_location('build_backend', '$work/checkout/bindings/python/build_backend.py')
+module = util.module_from_spec(spec)
+vars(module).pop('__cached__', None)
+spec.loader.exec_module(module)"
+[ ! -e "$work/checkout/bindings/python/__pycache__" ]
+
 if ! "$python" -m pip download -q --no-deps -d "$work/probe" 'scikit-build-core>=1.1' >"$work/out" 2>&1; then
     echo "no package index answers: the wheel is not built"
     exit 77
@@ -51,8 +60,8 @@ fi
 
 echo "== scripts/wheel leaves the checkout as it is"
 # What it fetches stays in the tree that is tested; optimisation across files would take as long again.
-mkdir -p "$TEST_SOURCE/build" "$work/checkout/build"
-[ ! -d "$TEST_SOURCE/build/wheel-tools" ] || ln -s "$TEST_SOURCE/build/wheel-tools" "$work/checkout/build/"
+mkdir -p "$TEST_SOURCE/build/wheel-tools" "$work/checkout/build"
+ln -s "$TEST_SOURCE/build/wheel-tools" "$work/checkout/build/"
 list() {
     (cd "$work/checkout" && find . -path ./build -prune -o -print | sort)
 }
@@ -108,6 +117,9 @@ echo "== not activated: python is the environment's"
 all_four "$venv" "$venv/bin/muster" run -n 4 -- python "$work/program.py"
 all_four "$venv" "$venv/bin/python" -m muster run -n 4 -- python "$work/program.py"
 all_four "$venv" env -u PATH "$venv/bin/muster" run -n 4 -- python "$work/program.py"
+mkdir "$work/other"
+ln -s "$python" "$work/other/python"
+all_four "$venv" env PATH="$work/other:$venv/bin:$work/tools" "$venv/bin/python" -m muster run -n 4 -- python "$work/program.py"
 [ "$(apart "$venv/bin/muster" run -n 1 --prefix none -- sh -c 'echo $PATH')" = "$venv/bin:$work/tools" ]
 [ "$(apart "$venv/bin/muster" run -n 1 --prefix none --env PATH="$work/tools" -- sh -c 'echo $PATH')" = "$work/tools" ]
 [ "$(apart env PATH="$work/tools:$venv/bin" "$venv/bin/muster" run -n 1 --prefix none -- sh -c 'echo $PATH')" = "$work/tools:$venv/bin" ]
