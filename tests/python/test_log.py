@@ -183,6 +183,11 @@ except muster.AbortedError:
             self.assertRegex(self.said(begins + ends), "^WARNING:muster:rank 0: a group of 1 is broken: .*enough\n$")
         self.assertEqual(self.said("import muster" + ends), "")  # nobody asked
 
+    def test_what_is_attached_to_by_hand(self):
+        program = f"import muster; muster.attach('/python-log-{os.getpid()}', 0, 1).dup()"
+        self.assertIn("muster: rank 0: info: is rank 0 of a new group", self.said(program, MUSTER_LOG="info"))
+        self.assertEqual(self.said(program), "")
+
     def test_the_first_init_does_not_say_where_all_logs_go(self):
         """One that has failed, here."""
         program = """

@@ -111,7 +111,7 @@ static int wanted_level(void)
     return PyErr_Occurred() ? -2 : (int)level;
 }
 
-/* What MUSTER_LOG says; muster_init refuses other words. */
+/* What MUSTER_LOG says; other words, which muster_init refuses, are as "off". */
 static muster_log_level level_of_environment(void)
 {
     static const char *const names[] = { "off", "warn", "info", "debug" };
@@ -145,6 +145,8 @@ bool use_log_of_config(muster_config *config)
         config->log_level = (muster_log_level)level;
         config->log = keep;
         config->log_arg = (void *)(intptr_t)(config->rank + 1);
+    } else if (level == -1) { /* muster_attach does not look */
+        config->log_level = level_of_environment();
     }
     return level != -2;
 }
