@@ -100,7 +100,7 @@ static bool may_respawn(const mst_job *job, const mst_rank_process *failed)
 static void schedule(mst_job *job, mst_rank_process *failed)
 {
     mst_rank_process *next = &job->processes[job->count];
-    char consequence[100];
+    char when[32] = "at once", consequence[100];
 
     *next = (mst_rank_process){ .rank = failed->rank,
                                 .seat = job->count,
@@ -117,8 +117,10 @@ static void schedule(mst_job *job, mst_rank_process *failed)
     job->restarts++;
     failed->replaced_by = next->seat;
     mst_successor_decide(job->geometry, (uint32_t)failed->seat, (uint32_t)next->seat);
-    snprintf(consequence, sizeof consequence, "starting it again in %.3g s (restart %d of %d)",
-             (double)(next->start_at_ns - failed->ended_ns) / MST_NS_PER_S, job->restarts,
+    if (next->start_at_ns > failed->ended_ns)
+        snprintf(when, sizeof when, "in %.3g s",
+                 (double)(next->start_at_ns - failed->ended_ns) / MST_NS_PER_S);
+    snprintf(consequence, sizeof consequence, "starting it again %s (restart %d of %d)", when, job->restarts,
              mst_respawn_seats(job->config));
     notice(job, failed, consequence);
 }
