@@ -17,7 +17,7 @@ expect() {
     wanted=$1 words=$2
     shift 2
     checks=$((checks + 1))
-    timeout 60 "$@" >"$work/out" 2>"$work/err" </dev/null
+    timeout $((60 * ${TEST_PATIENCE:-1})) "$@" >"$work/out" 2>"$work/err" </dev/null
     status=$?
     [ "$status" -eq "$wanted" ] || fail "$*: status $status, not $wanted"
     grep -q -- "$words" "$work/err" || [ -z "$words" ] || fail "$*: no \"$words\" on stderr"

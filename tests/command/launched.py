@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 
-LIMIT = 120
+LIMIT = 120 * int(os.environ.get("TEST_PATIENCE", "1"))
 RUN = [os.environ["TEST_COMMAND"], "run"]
 LEAVES = os.path.join(os.environ["TEST_BUILD"], "tests", "leaves")
 failures = 0

@@ -10,7 +10,7 @@ expect() { # expect STATUS WORDS COMMAND...: WORDS on stdout or stderr
     wanted=$1 words=$2
     shift 2
     checks=$((checks + 1))
-    timeout 120 "$@" >"$work/out" 2>&1
+    timeout $((120 * ${TEST_PATIENCE:-1})) "$@" >"$work/out" 2>&1
     status=$?
     if [ $status -ne "$wanted" ] || ! grep -q -- "$words" "$work/out"; then
         echo "FAILED: $*: status $status; expected $wanted and \"$words\""

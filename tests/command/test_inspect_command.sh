@@ -100,7 +100,7 @@ fi
 
 # ---- muster run watches for hangs itself ----
 checks=$((checks + 1))
-timeout 60 "$TEST_COMMAND" run -n 4 --on-hang abort --hang-after 0.3 -- "$TEST_BUILD/tests/waits" >"$work/out" 2>"$work/err"
+timeout $((60 * ${TEST_PATIENCE:-1})) "$TEST_COMMAND" run -n 4 --on-hang abort --hang-after 0.3 -- "$TEST_BUILD/tests/waits" >"$work/out" 2>"$work/err"
 [ $? -eq 143 ] || fail "--on-hang abort"
 cat "$work/err" >>"$work/out"
 says 1 "^muster run: a rank has waited for 0\.[3-9] s$"
@@ -118,7 +118,7 @@ if command -v gdb >/dev/null; then
 fi
 
 # ---- all are killed: the launcher knows what they were doing ----
-begin "$work/job" "$work/err" timeout 60 "$TEST_COMMAND" run -n 4 --post-mortem -- "$TEST_BUILD/tests/waits"
+begin "$work/job" "$work/err" timeout $((60 * ${TEST_PATIENCE:-1})) "$TEST_COMMAND" run -n 4 --post-mortem -- "$TEST_BUILD/tests/waits"
 until [ "$(grep -c ready "$work/job")" -eq 4 ]; do sleep 0.05; done
 launcher=$(pgrep -P $job)
 until inspect "$launcher" && [ "$(grep -c "waited" "$work/out")" -eq 3 ]; do sleep 0.05; done

@@ -24,15 +24,15 @@ expect 2 "--show 1: there is only rank 0" $run -n 1 --show 1 -- true
 
 # ---- standard input ----
 seq 1 200000 >"$work/in" # longer than a pipe; rank 1 does not read, which holds up nobody
-timeout 60 $run -n 3 --stdin all -- sh -c '[ $MUSTER_RANK = 1 ] || md5sum' <"$work/in" >"$work/out" 2>"$work/err" ||
+timeout $((60 * ${TEST_PATIENCE:-1})) $run -n 3 --stdin all -- sh -c '[ $MUSTER_RANK = 1 ] || md5sum' <"$work/in" >"$work/out" 2>"$work/err" ||
     fail "--stdin all"
 says 2 "^\[[02]\] $(md5sum <"$work/in")$"
-{ echo one; sleep 0.2; echo two; } | timeout 60 $run -n 2 --stdin all -- cat >"$work/out" 2>"$work/err" || fail "--stdin all, slowly"
+{ echo one; sleep 0.2; echo two; } | timeout $((60 * ${TEST_PATIENCE:-1})) $run -n 2 --stdin all -- cat >"$work/out" 2>"$work/err" || fail "--stdin all, slowly"
 says 2 "^\[[01]\] two$"
-echo hi | timeout 60 $run -n 2 --stdin none -- cat >"$work/out" 2>"$work/err" || fail "--stdin none"
+echo hi | timeout $((60 * ${TEST_PATIENCE:-1})) $run -n 2 --stdin none -- cat >"$work/out" 2>"$work/err" || fail "--stdin none"
 [ ! -s "$work/out" ] || fail "--stdin none: somebody read it"
 for rank in 0 1 2; do
-    echo hi | timeout 60 $run -n 3 --stdin $rank -- cat >"$work/out" 2>"$work/err" || fail "--stdin $rank"
+    echo hi | timeout $((60 * ${TEST_PATIENCE:-1})) $run -n 3 --stdin $rank -- cat >"$work/out" 2>"$work/err" || fail "--stdin $rank"
     [ "$(cat "$work/out")" = "[$rank] hi" ] || fail "--stdin $rank: not that rank alone"
 done
 expect 2 "--stdin 3: there are only ranks 0 to 2" $run -n 3 --stdin 3 -- true
@@ -40,15 +40,15 @@ expect 2 "--stdin second: expected a rank, all or none" $run -n 3 --stdin second
 # A terminal goes to a rank that was asked for, which talks to it directly; else to none.
 ask='import os, sys; print("got", input("name? "), "rank", os.environ["MUSTER_RANK"], sys.stdin.isatty(), sys.stdout.isatty())'
 for rank in 0 1; do
-    timeout 60 python3 "$TEST_SOURCE/tests/command/answer.py" $run -n 2 --stdin $rank -- \
+    timeout $((60 * ${TEST_PATIENCE:-1})) python3 "$TEST_SOURCE/tests/command/answer.py" $run -n 2 --stdin $rank -- \
         sh -c '[ $MUSTER_RANK != '$rank' ] || exec python3 -c "$0"; cat; echo nothing to read' "$ask" >"$work/out" 2>&1 || fail "--stdin $rank, on a terminal"
     says 1 "^got joe rank $rank True True$"
     says 1 "nothing to read$"
 done
 # What comes after in a script has the terminal again.
-timeout 60 python3 "$TEST_SOURCE/tests/command/answer.py" sh -c "$run -n 1 --stdin 0 -- true; echo name?; head -n 1 </dev/tty" >"$work/out" 2>&1 || fail "the terminal after --stdin"
+timeout $((60 * ${TEST_PATIENCE:-1})) python3 "$TEST_SOURCE/tests/command/answer.py" sh -c "$run -n 1 --stdin 0 -- true; echo name?; head -n 1 </dev/tty" >"$work/out" 2>&1 || fail "the terminal after --stdin"
 says 2 "^joe$" # once by the terminal itself
-timeout 60 python3 "$TEST_SOURCE/tests/command/answer.py" $run -n 2 -- sh -c 'echo name?; cat; echo nothing to read' >"$work/out" 2>&1 || fail "a terminal"
+timeout $((60 * ${TEST_PATIENCE:-1})) python3 "$TEST_SOURCE/tests/command/answer.py" $run -n 2 -- sh -c 'echo name?; cat; echo nothing to read' >"$work/out" 2>&1 || fail "a terminal"
 says 2 "nothing to read$"
 checks=$((checks + 9))
 

@@ -171,7 +171,7 @@ says 1 "^ +2 +[1-9][0-9]* +[0-9.]+ +[0-9.]+% .*<- the others wait for it$"
 # q ends it, on a terminal, and leaves that as it was; so does Ctrl-C.
 for key in q '\003'; do
     checks=$((checks + 1))
-    timeout 60 python3 "$TEST_SOURCE/tests/command/press.py" "$key" "$TEST_COMMAND" top --seconds 0.2 $job >"$work/out" 2>&1 ||
+    timeout $((60 * ${TEST_PATIENCE:-1})) python3 "$TEST_SOURCE/tests/command/press.py" "$key" "$TEST_COMMAND" top --seconds 0.2 $job >"$work/out" 2>&1 ||
         fail "top, and the key $key"
 done
 expect 0 "" "$TEST_COMMAND" inspect --trace "$work/now.json" $job

@@ -6,7 +6,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
 for n in 1 2 4; do
-    timeout 120 "$TEST_COMMAND" run -n $n --prefix none -- "$TEST_DEMO/train" --steps 150 --batch 48 \
+    timeout $((120 * ${TEST_PATIENCE:-1})) "$TEST_COMMAND" run -n $n --prefix none -- "$TEST_DEMO/train" --steps 150 --batch 48 \
         --seed 7 --save "model.$n" >"out.$n" 2>&1 || { cat "out.$n"; exit 1; }
     # shellcheck disable=SC2046
     set -- $(sed -n 's/^step .*held out \([0-9.]*\).*/\1/p' "out.$n")

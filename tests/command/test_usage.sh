@@ -80,8 +80,8 @@ lost() {
     for kind in full closed; do
         checks=$((checks + 1))
         case $kind in
-        full) timeout 60 "$muster" "$@" >/dev/full 2>"$work/err" </dev/null ;;
-        closed) timeout 60 "$muster" "$@" >&- 2>"$work/err" </dev/null ;;
+        full) timeout $((60 * ${TEST_PATIENCE:-1})) "$muster" "$@" >/dev/full 2>"$work/err" </dev/null ;;
+        closed) timeout $((60 * ${TEST_PATIENCE:-1})) "$muster" "$@" >&- 2>"$work/err" </dev/null ;;
         esac
         [ $? -ne 0 ] || fail "$*, $kind: status 0"
         grep -q "^muster.*: standard output could not be written" "$work/err" || fail "$*, $kind: says nothing"
@@ -95,13 +95,13 @@ done
 lost ps
 lost doctor
 lost bench --min 4 --max 16 --check
-timeout 60 "$muster" run -n 2 --trace "$work/trace.json" -- "$TEST_EXAMPLES/hello" >"$work/out" 2>&1 || fail "a trace"
+timeout $((60 * ${TEST_PATIENCE:-1})) "$muster" run -n 2 --trace "$work/trace.json" -- "$TEST_EXAMPLES/hello" >"$work/out" 2>&1 || fail "a trace"
 lost trace "$work/trace.json"
 lost report "$work/trace.json" -o "$work/page.html"
 checks=$((checks + 3))
 "$muster" report "$work/trace.json" -o /dev/full >"$work/out" 2>&1 && fail "a page on a full disk"
 grep -q "/dev/full: No space left" "$work/out" || fail "a page on a full disk: what it says"
-timeout 60 "$muster" run -n 2 --trace /dev/full -- "$TEST_EXAMPLES/hello" >"$work/out" 2>&1 && fail "a trace on a full disk"
+timeout $((60 * ${TEST_PATIENCE:-1})) "$muster" run -n 2 --trace /dev/full -- "$TEST_EXAMPLES/hello" >"$work/out" 2>&1 && fail "a trace on a full disk"
 grep -q "/dev/full: No space left" "$work/out" || fail "a trace on a full disk: what it says"
 
 conclude "muster, usage"

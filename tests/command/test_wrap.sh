@@ -15,12 +15,12 @@ if command -v valgrind >/dev/null; then
     # Ranks that nobody launches: who is in valgrind may come first, and makes the arena.
     name=/muster-test-$$-wrap
     checks=$((checks + 1))
-    MUSTER_ARENA=$name MUSTER_SIZE=2 MUSTER_RANK=1 timeout 60 valgrind -q "$TEST_EXAMPLES/hello" >"$work/one" 2>&1 &
-    MUSTER_ARENA=$name MUSTER_SIZE=2 MUSTER_RANK=0 timeout 60 "$TEST_EXAMPLES/hello" >"$work/out" 2>&1 || fail "rank 0"
+    MUSTER_ARENA=$name MUSTER_SIZE=2 MUSTER_RANK=1 timeout $((60 * ${TEST_PATIENCE:-1})) valgrind -q "$TEST_EXAMPLES/hello" >"$work/one" 2>&1 &
+    MUSTER_ARENA=$name MUSTER_SIZE=2 MUSTER_RANK=0 timeout $((60 * ${TEST_PATIENCE:-1})) "$TEST_EXAMPLES/hello" >"$work/out" 2>&1 || fail "rank 0"
     wait $! || fail "rank 1, in valgrind: $(cat "$work/one")"
     says 1 "$hello"
     checks=$((checks + 1))
-    timeout 60 valgrind -q "$TEST_EXAMPLES/hello" >"$work/out" 2>&1 || fail "alone in valgrind"
+    timeout $((60 * ${TEST_PATIENCE:-1})) valgrind -q "$TEST_EXAMPLES/hello" >"$work/out" 2>&1 || fail "alone in valgrind"
     says 1 "$hello"
 else
     echo "there is no valgrind here: what runs in it is not looked at"

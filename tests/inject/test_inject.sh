@@ -13,7 +13,7 @@ refuse() {
     while :; do
         rm -f "$work/fired"
         status=0
-        INJECT=$1:$k:$2 INJECT_LOG=$work/fired LD_PRELOAD=$INJECT_LIBRARY timeout 20 "$INJECT_CLIENT" \
+        INJECT=$1:$k:$2 INJECT_LOG=$work/fired LD_PRELOAD=$INJECT_LIBRARY timeout $((20 * ${TEST_PATIENCE:-1})) "$INJECT_CLIENT" \
             >"$work/log" 2>&1 || status=$?
         checks=$((checks + 1))
         if [ $status -ne 0 ] && [ $status -ne 3 ]; then
@@ -50,7 +50,7 @@ refuse futex_waitv 38 "not there, beside a progress thread"
 unset MUSTER_PROGRESS_THREAD
 # Standard input that cannot be kept for all ranks: none is given half of it as if it were all.
 status=0
-seq 100000 | INJECT=pwrite:3:28 LD_PRELOAD=$INJECT_LIBRARY timeout 20 "$TEST_COMMAND" run -n 2 --stdin all -- \
+seq 100000 | INJECT=pwrite:3:28 LD_PRELOAD=$INJECT_LIBRARY timeout $((20 * ${TEST_PATIENCE:-1})) "$TEST_COMMAND" run -n 2 --stdin all -- \
     sh -c 'cat >/dev/null; while :; do sleep 0.05; done' >"$work/log" 2>&1 || status=$?
 checks=$((checks + 1))
 if [ $status -ne 143 ] || ! grep -q "standard input cannot be kept until all ranks have read it: No space left" "$work/log"; then

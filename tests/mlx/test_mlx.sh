@@ -17,7 +17,7 @@ expect() {
     wanted=$1 words=$2
     shift 2
     checks=$((checks + 1))
-    timeout 120 "$@" >"$work/out" 2>&1 </dev/null
+    timeout $((120 * ${TEST_PATIENCE:-1})) "$@" >"$work/out" 2>&1 </dev/null
     status=$?
     [ "$status" -eq "$wanted" ] || fail "$*: status $status, not $wanted"
     grep -q -- "$words" "$work/out" || fail "$*: no \"$words\""

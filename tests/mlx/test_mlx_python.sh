@@ -30,7 +30,7 @@ expect() {
     wanted=$1 names=$2
     shift 2
     # shellcheck disable=SC2086
-    timeout 300 "$@" $names >"$work/out" 2>&1 </dev/null
+    timeout $((300 * ${TEST_PATIENCE:-1})) "$@" $names >"$work/out" 2>&1 </dev/null
     status=$?
     checks=$((checks + 1))
     [ "$status" -eq "$wanted" ] || fail "$*: status $status, not $wanted"
@@ -73,7 +73,7 @@ expect 137 death $run -n 4 --on-failure continue -- "$python" "$cases"
 
 init=$TEST_SOURCE/tests/mlx/init.py
 checks=$((checks + 2))
-timeout 300 $run -n 2 -- "$python" "$init" interrupted "$work/interrupted" >"$work/out" 2>&1 </dev/null ||
+timeout $((300 * ${TEST_PATIENCE:-1})) $run -n 2 -- "$python" "$init" interrupted "$work/interrupted" >"$work/out" 2>&1 </dev/null ||
     fail "a signal handler that raises in init"
 grep -q "interrupted: done" "$work/out" || fail "a signal handler that raises in init: not what it raised"
 expect 0 alone $run -n 1 -- "$python" "$init"
@@ -95,7 +95,7 @@ else
     fail "the compiler was not called"
 fi
 wait $first 2>/dev/null
-env XDG_CACHE_HOME="$work/killed" timeout 300 "$python" -c 'import muster.mlx' >"$work/out" 2>&1 || fail "after a killed build"
+env XDG_CACHE_HOME="$work/killed" timeout $((300 * ${TEST_PATIENCE:-1})) "$python" -c 'import muster.mlx' >"$work/out" 2>&1 || fail "after a killed build"
 [ "$(find "$work/killed" -type f | wc -l)" -eq 1 ] || fail "a killed build has left something"
 
 # What does not load is an ImportError, as programs expect of an import.

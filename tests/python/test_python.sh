@@ -22,7 +22,7 @@ for python in "$TEST_PYTHON" /usr/bin/python3; do
     "$python" -c 'import numpy' 2>/dev/null && with=with || with=without
     echo "== $python, $with numpy"
     for tests in test_muster test_arrays test_objects test_nn test_log test_varied test_ranks test_shares test_requests test_messages test_ops test_world test_native test_docs test_pages; do
-        timeout 300 "$python" "$TEST_SOURCE/tests/python/$tests.py" >"$work/out" 2>&1 || fail "$python, $tests"
+        timeout $((300 * ${TEST_PATIENCE:-1})) "$python" "$TEST_SOURCE/tests/python/$tests.py" >"$work/out" 2>&1 || fail "$python, $tests"
         ran=$(sed -n 's/^Ran \([0-9]*\) tests.*/\1/p' "$work/out")
         checks=$((checks + ${ran:-0} + 1))
     done
@@ -37,13 +37,13 @@ stub = {name for name in stub if not name.startswith("_")}
 assert stub == set(muster.__all__), stub ^ set(muster.__all__)
 EOF
     checks=$((checks + 1))
-    timeout 120 "$TEST_COMMAND" run -n 4 --on-failure respawn -- "$python" "$TEST_SOURCE/examples/serve.py" \
+    timeout $((120 * ${TEST_PATIENCE:-1})) "$TEST_COMMAND" run -n 4 --on-failure respawn -- "$python" "$TEST_SOURCE/examples/serve.py" \
         >"$work/out" 2>&1 || fail serve.py
     [ "$(grep -c "done after 1000 steps, 4 ranks" "$work/out")" -eq 4 ] || fail "serve.py: not all four reached the end"
     # Ranks, new ones included, that close all descriptors once they have attached, and open files of their own.
     if [ -n "${TEST_CLOSER:-}" ]; then
         checks=$((checks + 1))
-        timeout 120 "$TEST_COMMAND" run -n 4 --on-failure respawn -- env LD_PRELOAD="$TEST_CLOSER" "$python" -c \
+        timeout $((120 * ${TEST_PATIENCE:-1})) "$TEST_COMMAND" run -n 4 --on-failure respawn -- env LD_PRELOAD="$TEST_CLOSER" "$python" -c \
             'import runpy, sys; sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name="__main__")' \
             "$TEST_SOURCE/examples/serve.py" >"$work/out" 2>&1 || fail "closed descriptors: serve.py"
         [ "$(grep -c "closer: all alone" "$work/out")" -eq 4 ] || fail "closed descriptors: not all files are as they were"
@@ -51,7 +51,7 @@ EOF
     if [ $with = with ]; then
         for example in data_parallel tensor_parallel; do
             checks=$((checks + 1))
-            timeout 120 "$TEST_COMMAND" run -n 4 -- "$python" "$TEST_SOURCE/examples/$example.py" >"$work/out" 2>&1 ||
+            timeout $((120 * ${TEST_PATIENCE:-1})) "$TEST_COMMAND" run -n 4 -- "$python" "$TEST_SOURCE/examples/$example.py" >"$work/out" 2>&1 ||
                 fail "$example.py"
             [ "$(grep -c "the same as on one rank" "$work/out")" -eq 1 ] || fail "$example.py: no result"
         done

@@ -39,7 +39,7 @@ expect_no_names() {
 # Once for this source, which takes a minute and more; what the compiler says is nothing.
 compile_backend() {
     checks=$((checks + 1))
-    MUSTER_TORCH_BACKEND=c++ timeout 900 "$python" -c 'import muster.torch' >"$work/out" 2>&1 || fail "$python: the backend"
+    MUSTER_TORCH_BACKEND=c++ timeout $((900 * ${TEST_PATIENCE:-1})) "$python" -c 'import muster.torch' >"$work/out" 2>&1 || fail "$python: the backend"
     ! grep -v "^muster: compiling muster.torch for PyTorch" "$work/out" || fail "$python: words at the import"
 }
 
@@ -56,14 +56,14 @@ expect_without_compiler() {
 
 run_program() {
     for backend in gloo muster; do
-        timeout 120 "$TEST_COMMAND" run -n 2 --torch -- "$python" "$program" $backend >"$work/out" 2>&1
+        timeout $((120 * ${TEST_PATIENCE:-1})) "$TEST_COMMAND" run -n 2 --torch -- "$python" "$program" $backend >"$work/out" 2>&1
         [ $backend = muster ] || sed -n 's/.*\(trained to.*\)/\1/p' "$work/out" | sort -u >"$work/trained"
         expect_trained 2 "$python, muster run --torch, $backend"
     done
-    timeout 120 "$TEST_COMMAND" run -n 2 -- "$python" "$program" muster >"$work/out" 2>&1
+    timeout $((120 * ${TEST_PATIENCE:-1})) "$TEST_COMMAND" run -n 2 -- "$python" "$program" muster >"$work/out" 2>&1
     expect_trained 2 "$python, muster run"
     checks=$((checks + 1))
-    timeout 120 "$TEST_COMMAND" run -n 2 --torch --op-timeout 1 -- "$python" -c '
+    timeout $((120 * ${TEST_PATIENCE:-1})) "$TEST_COMMAND" run -n 2 --torch --op-timeout 1 -- "$python" -c '
 import os, torch.distributed as dist, muster.torch
 dist.init_process_group("muster")
 if dist.get_rank() == 0:
@@ -72,7 +72,7 @@ else:
     dist.distributed_c10d._get_default_store().get("never")' >"$work/out" 2>&1
     grep -q "waited 1 s in barrier" "$work/out" || fail "$python: --op-timeout"
     checks=$((checks + 1)) # ranks that have different backends would wait for each other
-    timeout 120 "$TEST_COMMAND" run -n 2 --torch -- sh -c '
+    timeout $((120 * ${TEST_PATIENCE:-1})) "$TEST_COMMAND" run -n 2 --torch -- sh -c '
         [ "$RANK" != 0 ] || export MUSTER_TORCH_BACKEND=python
         exec "$0" -c "import torch.distributed as dist, muster.torch; dist.init_process_group(\"muster\")"' \
         "$python" >"$work/out" 2>&1
@@ -83,7 +83,7 @@ else:
 
 # The last one, since a job removes the names of earlier ones that were killed while they attached.
 run_torchrun() {
-    timeout 120 "$python" -m torch.distributed.run --standalone --nproc-per-node 2 "$program" muster >"$work/out" 2>&1
+    timeout $((120 * ${TEST_PATIENCE:-1})) "$python" -m torch.distributed.run --standalone --nproc-per-node 2 "$program" muster >"$work/out" 2>&1
     expect_trained 2 "$python, torchrun"
     expect_no_names
 }
@@ -91,7 +91,7 @@ run_torchrun() {
 run_file() { # run_file NAME [CASE]...
     file=$TEST_SOURCE/tests/torch/$1
     shift
-    PYTHONPATH=$PYTHONPATH:$TEST_SOURCE/tests/torch PYTHONWARNINGS=ignore::FutureWarning timeout 900 \
+    PYTHONPATH=$PYTHONPATH:$TEST_SOURCE/tests/torch PYTHONWARNINGS=ignore::FutureWarning timeout $((900 * ${TEST_PATIENCE:-1})) \
         "$python" "$file" "$@" >"$work/out" 2>&1 || fail "$python, $(basename "$file") $MUSTER_TORCH_BACKEND"
     ran=$(sed -n 's/^Ran \([0-9]*\) tests*.*/\1/p' "$work/out")
     checks=$((checks + ${ran:-0} + 1))
@@ -119,7 +119,7 @@ run_tests() {
 
 expect_refused() { # expect_refused PYTHON VERSION
     checks=$((checks + 1))
-    ! timeout 120 "$1" -c 'import muster.torch' >"$work/out" 2>&1 &&
+    ! timeout $((120 * ${TEST_PATIENCE:-1})) "$1" -c 'import muster.torch' >"$work/out" 2>&1 &&
         grep -q "^ImportError: muster.torch needs PyTorch 2.13 or later, and this is $2" "$work/out" ||
         fail "$1: PyTorch $2 is not refused in words"
 }
