@@ -92,9 +92,9 @@ STRUCT(mst_call_record)
     ARRAY(char, made, [MST_OP_BYTES]); /* if the program made the op: its name, or this rank's factor */
 END_STRUCT(mst_call_record);
 
-/* The beginning of a payload, in a collective whose blocks have counts of their own (E2). Where each rank gets
- * another block, the table of places comes next if it fits, a uint64_t per rank. The rest of the payload, a
- * small slot or the ring of staging has the first bytes of the rank's stream. */
+/* The beginning of a payload, in a collective whose blocks have counts of their own (E2). Where each rank
+ * gets another block, the table of places comes next if it fits, a uint64_t per rank. The rest of the
+ * payload, a small slot or the ring of staging has the first bytes of the rank's stream. */
 STRUCT(mst_varied_head)
     FIELD(uint64_t, balance);   /* src/pure/blocks.h: those of all ranks add up to 0 */
     FIELD(uint64_t, bytes);     /* of the stream */

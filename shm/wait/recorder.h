@@ -20,7 +20,7 @@
 #include "shm/base/layout.h"
 
 #define MST_RECORD_BLOCK 8
-#define MST_RECORD_BYTES 0xff /* in place of a dtype: the count is of bytes */
+#define MST_RECORD_BYTES 0xff                    /* in place of a dtype: the count is of bytes */
 #define MST_RECORDS_HELD (14 * MST_RECORD_BLOCK) /* a call class whose places are older takes new ones */
 
 typedef struct mst_recorder {
