@@ -78,7 +78,7 @@ static PyObject *tell(PyObject *emit, const line *told)
 
 bool tell_log(void)
 {
-    PyObject *emit = state_of_module()->emit, *before = NULL, *ending = NULL;
+    PyObject *emit = state_of_module()->emit, *before = NULL, *raised = NULL;
 
     if (!atomic_load(&latest))
         return true;
@@ -87,18 +87,18 @@ bool tell_log(void)
         following = at->before;
         atomic_fetch_sub(&kept, 1);
         PyObject *done = tell(emit, at);
-        if (!done && !ending && !PyErr_ExceptionMatches(PyExc_Exception))
-            ending = take_exception(); /* Ctrl-C, say, that came while Python ran here */
+        if (!done && !raised && !PyErr_ExceptionMatches(PyExc_Exception))
+            raised = take_exception(); /* Ctrl-C, say, that came while Python ran here */
         else if (!done)
             PyErr_WriteUnraisable(emit);
         Py_XDECREF(done);
         free(at);
     }
-    if (ending || before)
-        raise_again(ending ? ending : before);
+    if (raised || before)
+        raise_again(raised ? raised : before);
     Py_XDECREF(before);
-    Py_XDECREF(ending);
-    return !ending;
+    Py_XDECREF(raised);
+    return !raised;
 }
 
 /* What the logger wants; -1: MUSTER_LOG says otherwise. -2: exception. */
