@@ -1,7 +1,11 @@
 """What several tests of the Python module need."""
 
 import array
+import doctest
 import unittest
+
+import muster
+from muster.testing import ranks
 
 try:
     import numpy as np
@@ -23,3 +27,19 @@ def expect(error, text, call):
 
 def ints(*values):
     return array.array("i", values)
+
+
+def run_examples(text, name):
+    """Those of a docstring or a page, in two ranks; each finds muster, np, world and rank."""
+    examples = doctest.DocTestParser().get_doctest(text, {}, name, name, 0)
+    if not examples.examples:
+        return
+
+    @ranks(2)
+    def body():
+        words, world = [], muster.init()
+        examples.globs.update(muster=muster, np=np, world=world, rank=world.rank(), __name__="__main__")
+        doctest.DocTestRunner().run(examples, out=words.append)
+        assert not words, "".join(words)
+
+    body()

@@ -1,7 +1,6 @@
 """The examples in what help() says of muster, run in two ranks; and that the typed stub has the same arguments."""
 
 import ast
-import doctest
 import inspect
 import os
 import pathlib
@@ -11,12 +10,7 @@ import tempfile
 import unittest
 
 import muster
-from muster.testing import ranks
-
-try:
-    import numpy as np
-except ImportError:
-    np = None
+from helpers import needs_numpy, run_examples
 
 STUB = pathlib.Path(muster.__file__).resolve().with_name("__init__.pyi")
 
@@ -39,22 +33,12 @@ class Docs(unittest.TestCase):
                 continue
             self.assertTrue(thing.__doc__, name)
 
-    @unittest.skipIf(np is None, "the examples use numpy")
+    @needs_numpy
     def test_examples(self):
         for name, thing in documented():
-            examples = doctest.DocTestParser().get_doctest(thing.__doc__ or "", {}, name, None, 0)
-            if isinstance(thing, int) or not examples.examples:
-                continue
-
-            @ranks(2)
-            def body():
-                words = []
-                examples.globs.update(muster=muster, np=np, rank=muster.init().rank())
-                doctest.DocTestRunner().run(examples, out=words.append)
-                assert not words, "".join(words)
-
-            with self.subTest(name):
-                body()
+            if not isinstance(thing, int):
+                with self.subTest(name):
+                    run_examples(thing.__doc__ or "", name)
 
     def test_most_functions_have_an_example(self):
         without = [name for name, thing in documented()
@@ -104,7 +88,7 @@ class Stub(unittest.TestCase):
         self.assertGreater(self.compare_all(STUB, muster), 80)
         self.assertEqual(self.compare_all(STUB.with_name("testing.pyi"), muster.testing), 1)
 
-    @unittest.skipIf(np is None, "muster.nn is for numpy")
+    @needs_numpy
     def test_arguments_of_nn(self):
         import muster.nn
 

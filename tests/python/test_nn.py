@@ -1,11 +1,10 @@
 """muster.nn: averages of gradients and sharded linear layers are what one rank would compute."""
 
 import collections
-import doctest
 import unittest
 
 import muster
-from helpers import expect, needs_numpy, np
+from helpers import expect, needs_numpy, np, run_examples
 from muster.testing import ranks
 
 if np is not None:
@@ -177,16 +176,7 @@ class Linears(unittest.TestCase):
 
     def test_examples(self):
         for name in muster.nn.__all__:
-            examples = doctest.DocTestParser().get_doctest(getattr(muster.nn, name).__doc__, {}, name, None, 0)
-
-            @ranks(2)
-            def body():
-                words = []
-                examples.globs.update(muster=muster, np=np, rank=muster.init().rank())
-                doctest.DocTestRunner().run(examples, out=words.append)
-                assert not words, "".join(words)
-
-            body()
+            run_examples(getattr(muster.nn, name).__doc__, name)
 
 
 if __name__ == "__main__":
