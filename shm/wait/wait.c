@@ -9,14 +9,6 @@
 
 #define SPIN_NS (50 * 1000LL)
 #define YIELD_NS (1 * MST_NS_PER_MS)
-#define LONG_YIELD_NS (200 * 1000LL) /* another process had the CPU: its time slice is longer than this */
-/* How long the CPU counts as contended after that: each trial may cost a time slice, so it doubles while they
- * fail. */
-#define CONTENDED_NS_MIN (100 * MST_NS_PER_MS)
-#define CONTENDED_NS_MAX (2 * MST_NS_PER_S)
-/* A sleep now and then lets the kernel wake a rank on an idle CPU; while ranks on one CPU only yield to each
- * other, it leaves them there. */
-#define BESIDE_WAITS_PER_SLEEP 256
 #define YIELD_NS_PER_TURN (125 * 1000LL) /* for ranks that share a CPU: each should get a few turns */
 #define TICK_FIRST_NS (5 * MST_NS_PER_MS)
 #define TICK_LAST_NS (20 * MST_NS_PER_MS)
@@ -134,7 +126,7 @@ static bool spin_some(attempt *attempt, int64_t began_ns)
     return false;
 }
 
-/* ---- other programs on our CPU ---- */
+/* ---- other programs and ranks on our CPU ---- */
 
 /* Publishes the CPU that this rank waits on, and looks whether a rank that it waits for was last there. */
 static bool is_beside(const mst_waiter *waiter, int peer)
@@ -143,44 +135,28 @@ static bool is_beside(const mst_waiter *waiter, int peer)
 
     if (!waiter->place || !watch->is_beside)
         return false;
-    uint32_t cpu = (uint32_t)(mst_os_cpu() + 1);
-    if (mst_load32_rlx(waiter->place->cpu) != cpu)
-        mst_store32_rlx(waiter->place->cpu, cpu);
+    uint32_t cpu = mst_place_publish(waiter->place);
     if (!cpu || !watch->is_beside(watch->arg, peer, cpu))
         return false;
-    mst_store32_rlx(&waiter->place->waits_beside, mst_load32_rlx(&waiter->place->waits_beside) + 1);
+    mst_place_count_beside(waiter->place);
     return true;
 }
 
-/* Whether a yield would give the CPU to another program. Where ranks outnumber CPUs it nearly always serves a
- * rank. */
-static bool is_contended(const mst_waiter *waiter, int64_t now_ns)
+/* Whether to park in place of yielding. Where ranks outnumber CPUs a yield nearly always serves a rank. */
+static bool should_park(const mst_waiter *waiter, int64_t now_ns, bool beside)
 {
-    return waiter->place && waiter->policy.spin_ns &&
-           now_ns < (int64_t)mst_load64_rlx(&waiter->place->contended_until_ns);
+    if (!waiter->place || !waiter->policy.spin_ns)
+        return false;
+    return mst_place_is_contended(waiter->place, now_ns) || (beside && mst_place_should_part(waiter->place));
 }
 
 /* A long yield was another program's time slice, unless it was that of the partner, which has arrived. */
 static void learn_from_yield(const attempt *attempt, int64_t took_ns, int64_t now_ns, bool beside)
 {
-    const mst_waiter *waiter = attempt->waiter;
+    mst_place *place = attempt->waiter->place;
 
-    if (took_ns < LONG_YIELD_NS || !waiter->place || (beside && attempt->ready(attempt->arg)))
-        return;
-    mst_place *place = waiter->place;
-    int64_t latest_ns = (int64_t)mst_load64_rlx(&place->contended_ns);
-    bool again = now_ns - (int64_t)mst_load64_rlx(&place->contended_until_ns) < latest_ns;
-    int64_t next_ns = again ? 2 * latest_ns : CONTENDED_NS_MIN;
-    next_ns = next_ns < CONTENDED_NS_MAX ? next_ns : CONTENDED_NS_MAX;
-    mst_store64_rlx(&place->contended_ns, (uint64_t)next_ns);
-    mst_store64_rlx(&place->contended_until_ns, (uint64_t)(now_ns + next_ns));
-}
-
-/* Whether this rank should sleep, although it shares the CPU with the one that it waits for. */
-static bool should_part(const mst_waiter *waiter)
-{
-    return waiter->policy.spin_ns &&
-           mst_load32_rlx(&waiter->place->waits_beside) % BESIDE_WAITS_PER_SLEEP == 0;
+    if (took_ns >= MST_LONG_YIELD_NS && place && !(beside && attempt->ready(attempt->arg)))
+        mst_place_note_contention(place, now_ns);
 }
 
 static bool yield_some(attempt *attempt, bool beside)
@@ -195,7 +171,7 @@ static bool yield_some(attempt *attempt, bool beside)
                 waiter->spin_cut++;
             return true;
         }
-        if (now_ns >= until_ns || is_contended(waiter, now_ns) || (beside && should_part(waiter)) ||
+        if (now_ns >= until_ns || should_park(waiter, now_ns, beside) ||
             (yields == YIELDS_IN_VAIN && !mst_os_yields_to_all()))
             return false;
         mst_os_yield();

@@ -12,10 +12,8 @@
  * with enough CPUs the kernel may place two ranks on one: a waiter whose partner arrives as soon as it yields
  * spins less the next time.
  *
- * Beside other busy processes a yield gives one of them a whole time slice, some milliseconds, while a
- * sleeper gets the CPU back at once when it is woken. A long yield says that the CPU is contended, and for a
- * while the rank parks in place of yielding. Each rank publishes the CPU that it waits on: a rank whose
- * partner was last seen there does not spin, since the partner needs that CPU.
+ * A rank whose partner was last seen on its own CPU does not spin, since the partner needs that CPU, and a
+ * rank on a CPU that other programs contend for parks in place of yielding (place.h).
  */
 #ifndef MST_WAIT_H
 #define MST_WAIT_H
@@ -25,6 +23,7 @@
 #include "shm/base/layout.h"
 #include "shm/port/os.h"
 #include "shm/wait/background.h"
+#include "shm/wait/place.h"
 #include "shm/wait/wake.h"
 
 typedef struct mst_wait_policy {
@@ -52,14 +51,6 @@ typedef struct mst_watch {
     /* Whether an awaited rank last waited on that CPU (mst_place), so that spinning would keep it from it. */
     bool (*is_beside)(void *arg, int peer, uint32_t cpu);
 } mst_watch;
-
-/* Where a rank waits, and what it has found out about the CPU there: of all its waits. */
-typedef struct mst_place {
-    _Atomic uint32_t *cpu; /* in its entry: 1 + the CPU on which it last waited, for others to read */
-    _Atomic uint64_t contended_until_ns; /* till then a yield would give the CPU to another program */
-    _Atomic uint64_t contended_ns;       /* how long the latest such time was */
-    _Atomic uint32_t waits_beside;       /* waits for ranks that were on the same CPU */
-} mst_place;
 
 typedef struct mst_waiter {
     mst_wait_policy policy;
