@@ -32,7 +32,7 @@
  * round_bytes_min      what one rank stages and others only copy is divided into rounds of at least this size
  * one_copy_bytes_min, one_copy_bytes_min_oversubscribed, one_copy_bytes_max
  *                      private buffers of these sizes are read in their rank's process, without staging
- *                      (src/onehost/remote.h); the second one in oversubscribed groups
+ *                      (src/onehost/group/remote.h); the second one in oversubscribed groups
  * nontemporal_bytes_min, nontemporal_max_ratio
  *                      copies that a peer reads may be non-temporal from this size on, if ordinary stores
  *                      take so many times as long (shm/group/store_policy.h measures them)

@@ -24,8 +24,9 @@
  * The program's only thread publishes its wait. The same thread withdraws it, or the progress thread does
  * when it has moved a message, since another member may wait for just that; in collectives the members of a
  * cycle wait for others to start, which progress does not do. A check counts only if the
- * program's thread has itself made all progress that can be made (look_for_cycle in src/onehost/stall.c):
- * else the progress thread might be about to move something. Costs nothing until a wait has lasted two ticks.
+ * program's thread has itself made all progress that can be made (look_for_cycle in
+ * src/onehost/wait/stall.c): else the progress thread might be about to move something. Costs nothing until a
+ * wait has lasted two ticks.
  */
 #ifndef MST_DEADLOCK_H
 #define MST_DEADLOCK_H

@@ -1,6 +1,6 @@
 /*
  * Replacing a dead rank: what a respawned process does after it has taken its seat and prepared its part,
- * until it is a member of the group that the others then create (src/onehost/regroup.c).
+ * until it is a member of the group that the others then create (src/onehost/create/regroup.c).
  */
 #ifndef MST_REPLACE_H
 #define MST_REPLACE_H

@@ -2,7 +2,7 @@
 #ifndef MST_ARENA_MALLOC_H
 #define MST_ARENA_MALLOC_H
 
-#include "src/onehost/group.h"
+#include "src/onehost/group/group.h"
 
 /* Offers most of the heap's address space to the preloaded library. Where it cannot be, it says why in the
  * log, and the program's memory stays private. `name`: what the arena was attached by, or NULL. */

@@ -15,7 +15,7 @@
 #include "src/onehost/arena_malloc.h"
 #include "src/onehost/choice.h"
 #include "src/onehost/crash.h"
-#include "src/onehost/create.h"
+#include "src/onehost/create/create.h"
 #include "src/pure/config.h"
 
 #define ATTACH_TIMEOUT_NS (30 * MST_NS_PER_S) /* of a named arena: a rank may never come */

@@ -2,7 +2,7 @@
 #ifndef MST_ATTACH_H
 #define MST_ATTACH_H
 
-#include "src/onehost/group.h"
+#include "src/onehost/group/group.h"
 
 /* Attaches as the config says, which src/api has checked. `share`: an arena that this process has already
  * mapped, to be used instead of config->arena; or NULL. */

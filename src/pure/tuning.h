@@ -23,7 +23,7 @@ typedef struct mst_tuning {
     /* What one rank stages and the others only copy is divided into rounds of at least this size, so that the
      * others copy one while it stages the next. */
     size_t round_bytes_min;
-    /* Private buffers of these sizes are read where they are (src/onehost/remote.h); SIZE_MAX: none. */
+    /* Private buffers of these sizes are read where they are (src/onehost/group/remote.h); SIZE_MAX: none. */
     size_t one_copy_bytes_min, one_copy_bytes_max;
     /* for one rank; the store policies (shm/group/store_policy.h) measure the rest */
     size_t nontemporal_bytes_min; /* copies that a peer reads may be non-temporal from this size on */

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "shm/base/atomic.h"
-#include "src/onehost/group.h"
+#include "src/onehost/group/group.h"
 #include "tests/harness/ranks.h"
 
 typedef struct absence {

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "shm/arena/arena.h"
-#include "src/onehost/group.h"
+#include "src/onehost/group/group.h"
 #include "tests/harness/ranks.h"
 
 #define MIB ((uint64_t)1 << 20)

@@ -14,7 +14,7 @@
 #include "shm/base/layout.h"
 #include "shm/death/terminations.h"
 #include "src/launch/cause.h"
-#include "src/onehost/group.h"
+#include "src/onehost/group/group.h"
 #include "tests/harness/oracle.h"
 #include "tests/harness/ranks.h"
 

@@ -12,7 +12,7 @@
 #include "shm/base/layout.h"
 #include "shm/death/terminations.h"
 #include "shm/port/os.h"
-#include "src/onehost/group.h"
+#include "src/onehost/group/group.h"
 #include "tests/harness/oracle.h"
 #include "tests/harness/ranks.h"
 

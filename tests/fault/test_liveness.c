@@ -15,7 +15,7 @@
 
 #include "shm/arena/attachment.h"
 #include "shm/death/terminations.h"
-#include "src/onehost/group.h"
+#include "src/onehost/group/group.h"
 #include "tests/harness/ranks.h"
 
 static const char *const detections[] = { "futex", "tick", "pidfd", "launcher" };

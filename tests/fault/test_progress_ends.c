@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "shm/base/atomic.h"
-#include "src/onehost/pending.h"
+#include "src/onehost/wait/pending.h"
 #include "tests/harness/ranks.h"
 
 enum { LARGE = 100000 };

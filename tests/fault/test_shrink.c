@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "shm/arena/attachment.h"
-#include "src/onehost/group.h"
+#include "src/onehost/group/group.h"
 #include "tests/harness/oracle.h"
 #include "tests/harness/ranks.h"
 

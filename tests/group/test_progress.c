@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "src/onehost/await_ticks.h"
+#include "src/onehost/wait/await_ticks.h"
 #include "tests/harness/ranks.h"
 
 /* ---- thousands at once ---- */

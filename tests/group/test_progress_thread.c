@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "shm/base/atomic.h"
-#include "src/onehost/pending.h"
+#include "src/onehost/wait/pending.h"
 #include "tests/harness/ranks.h"
 
 enum { LARGE = 100000, HUGE_BYTES = 16 << 20 };

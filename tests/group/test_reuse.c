@@ -5,7 +5,7 @@
 #include "shm/death/references.h"
 #include "shm/death/terminations.h"
 #include "shm/port/os.h"
-#include "src/onehost/group.h"
+#include "src/onehost/group/group.h"
 #include "tests/harness/ranks.h"
 
 /* Whether the cell that a group had is given out again, as the first that is free. */

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "shm/base/chaos.h"
-#include "src/onehost/group.h"
+#include "src/onehost/group/group.h"
 #include "tests/harness/ranks.h"
 
 enum { COUNT_MAX = 50000 };

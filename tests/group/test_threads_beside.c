@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "src/onehost/group.h"
+#include "src/onehost/group/group.h"
 #include "tests/harness/workers.h"
 
 enum { THREADS = 8, INTS_MAX = 30000, ANYTHING = 100 };

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "src/onehost/group.h"
+#include "src/onehost/group/group.h"
 #include "tests/harness/ranks.h"
 
 static unsigned char value_of(int rank, int block, int round)

@@ -36,7 +36,7 @@ bool moves_is_right(move move, int rank, size_t bytes, int round, const unsigned
 /* All of them in sizes from a byte to MOVES_BYTES; for RANK_CHECK's kind of functions. */
 int moves_run_all(muster_group *group, int round);
 
-/* Whether collectives of the group read private memory so far (src/onehost/remote.h). */
+/* Whether collectives of the group read private memory so far (src/onehost/group/remote.h). */
 bool copies_once(muster_group *group);
 
 #endif

@@ -14,7 +14,7 @@
 
 #include "shm/base/atomic.h"
 #include "shm/base/layout.h"
-#include "src/onehost/group.h"
+#include "src/onehost/group/group.h"
 #include "tests/backend/threads.h"
 #include "tests/harness/elsewhere.h"
 

@@ -1,5 +1,5 @@
 /*
- * grow: src/onehost/regroup.c, decision.c and respawned.c, shm/join/replace.c and the launcher's decisions,
+ * grow: src/onehost/create/regroup.c, decision.c and respawned.c, shm/join/replace.c and the launcher's decisions,
  * under further deaths at any point, of those who come in place of the dead, too.
  *
  * The last rank is dead at the beginning. The launcher says of each dead seat who succeeds, and starts

@@ -1,6 +1,6 @@
 /*
  * Messages that are received out of order through a channel that is too small for them, and a kill: shm/group/channel_in.c
- * and channel_out.c, src/onehost/incoming.c, accept.c and outgoing.c.
+ * and channel_out.c, src/onehost/messages/incoming.c, accept.c and outgoing.c.
  *
  * A sender has started MESSAGES messages, each with a tag of its own. The ring has room for ROOM of them. The receiver wants them
  * in any order. It goes through the entries in the order of their numbers, and leaves those that it does not want where they are:

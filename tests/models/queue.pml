@@ -1,6 +1,6 @@
 /*
- * A queue of one writer and READERS readers, and kills: src/onehost/ring.c, src/onehost/alone.c. Signals of a share
- * (src/onehost/window.c) are the same with a count in place of stamps, and no room that could be lacking.
+ * A queue of one writer and READERS readers, and kills: src/onehost/share/ring.c, src/onehost/share/alone.c. Signals of a share
+ * (src/onehost/share/window.c) are the same with a count in place of stamps, and no room that could be lacking.
  *
  * The writer fills a place, stores the entry's number into its stamp, and wakes the readers that sleep. A reader waits for the
  * stamp of its next entry, reads where it lies, stores how far it has come, and wakes the writer if that sleeps. The writer waits

@@ -1,5 +1,5 @@
 /*
- * shrink: src/onehost/regroup.c and decision.c, under further deaths at any point.
+ * shrink: src/onehost/create/regroup.c and decision.c, under further deaths at any point.
  *
  * Each rank publishes its share, waits until every other one has arrived or is known to be dead, writes
  * down whom it sees alive, and offers that in rank 0's cell; the first offer is the decision. A death

@@ -1,5 +1,5 @@
 /*
- * split: src/onehost/split.c, with crashes and with ranks that find no memory for their part.
+ * split: src/onehost/create/split.c, with crashes and with ranks that find no memory for their part.
  *
  * Each rank claims a part (its memory for the child), or fails to; publishes that either way; waits for
  * all; and from the same records makes the child, or gives the part back. Waiting ends when all have

@@ -75,7 +75,7 @@ if spelled_otherwise "$canary/x.c"; then
 fi
 mkdir -p "$canary/shm/wait" "$canary/tests/tree"
 cp tests/tree/layers.txt "$canary/tests/tree/"
-printf '#include "src/onehost/group.h"\n' >"$canary/shm/wait/wait.c"
+printf '#include "src/onehost/group/group.h"\n' >"$canary/shm/wait/wait.c"
 if (cd "$canary" && check shm/wait/wait.c /dev/null) >/dev/null; then
     echo "the check does not see an include that goes up"
     exit 1

@@ -8,11 +8,11 @@
 
 #include "shm/base/atomic.h"
 #include "shm/base/fault.h"
-#include "src/onehost/broken.h"
 #include "src/onehost/coll/reduce_started.h"
 #include "src/onehost/coll/round.h"
 #include "src/onehost/coll/varied_started.h"
 #include "src/onehost/coll/view.h"
+#include "src/onehost/wait/broken.h"
 
 #define SMALL_BYTES 4096 /* an operation with less is published together with those that follow it */
 

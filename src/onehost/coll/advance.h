@@ -5,7 +5,7 @@
 #include "shm/group/journal.h"
 #include "src/onehost/coll/call.h"
 #include "src/onehost/coll/reduce_pattern.h"
-#include "src/onehost/pending.h"
+#include "src/onehost/wait/pending.h"
 
 /* One operation, until it is completed and this rank has reached `done` with it. */
 typedef struct mst_started_op {

@@ -10,11 +10,11 @@
 
 #include <stdlib.h>
 
-#include "src/onehost/broken.h"
 #include "src/onehost/coll/combine.h"
 #include "src/onehost/coll/round.h"
 #include "src/onehost/coll/scatter_pattern.h"
 #include "src/onehost/coll/view.h"
+#include "src/onehost/wait/broken.h"
 
 /* Elements that are reduced together: bytes [at, at + bytes) of what this rank reduces. */
 typedef struct batch {

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "src/onehost/coll/describe.h"
-#include "src/onehost/showing.h"
+#include "src/onehost/group/showing.h"
 
 /* A quarter: more rounds would cost more synchronisations, and delay a root that also copies to its own
  * output. */

@@ -11,7 +11,7 @@
 #ifndef MST_CALL_H
 #define MST_CALL_H
 
-#include "src/onehost/stall.h"
+#include "src/onehost/wait/stall.h"
 #include "src/pure/dtype.h"
 
 /* One rank's call of one collective. */

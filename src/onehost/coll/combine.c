@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "src/onehost/coll/view.h"
-#include "src/onehost/showing.h"
+#include "src/onehost/group/showing.h"
 #include "src/pure/partition.h"
 
 #define ALONE_BYTES 8192 /* for one target: non-temporal stores prefer fewer, longer runs */

@@ -10,9 +10,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "src/onehost/broken.h"
 #include "src/onehost/coll/round.h"
 #include "src/onehost/coll/view.h"
+#include "src/onehost/wait/broken.h"
 
 #define STAGED_AT_ONCE 256 /* numbers */
 

@@ -10,10 +10,10 @@
 #include "src/onehost/coll/mixed.h"
 
 #include "shm/group/journal.h"
-#include "src/onehost/broken.h"
 #include "src/onehost/coll/advance.h"
 #include "src/onehost/coll/describe.h"
 #include "src/onehost/coll/round.h"
+#include "src/onehost/wait/broken.h"
 
 /* A member that has left may have started something in the next group that its cell belongs to: hence the
  * last look. */

@@ -3,7 +3,7 @@
 #ifndef MST_MIXED_H
 #define MST_MIXED_H
 
-#include "src/onehost/pending.h"
+#include "src/onehost/wait/pending.h"
 
 /* For a blocking call (mst_call): breaks the group if a rank that has not arrived has started an operation
  * that this rank has not. That rank then comes to this call, if ever, in another order. */

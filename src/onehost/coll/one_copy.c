@@ -3,7 +3,7 @@
 
 #include "src/onehost/coll/round.h"
 #include "src/onehost/coll/view.h"
-#include "src/onehost/remote.h"
+#include "src/onehost/group/remote.h"
 
 bool mst_one_copy_wanted(const mst_call *call)
 {

@@ -7,11 +7,11 @@
 
 #include "shm/base/error.h"
 #include "shm/base/fault.h"
-#include "src/onehost/broken.h"
 #include "src/onehost/coll/describe.h"
 #include "src/onehost/coll/view.h"
-#include "src/onehost/remote.h"
-#include "src/onehost/showing.h"
+#include "src/onehost/group/remote.h"
+#include "src/onehost/group/showing.h"
+#include "src/onehost/wait/broken.h"
 #include "src/pure/dtype.h"
 
 /* A count that does not fit into the word is compared by the records, and so are the size of MUSTER_BYTES and

@@ -1,14 +1,14 @@
 /* The table of collectives, and how a call is run. */
 #include "src/onehost/coll/run.h"
 
-#include "src/onehost/broken.h"
 #include "src/onehost/coll/combine.h"
 #include "src/onehost/coll/mixed.h"
 #include "src/onehost/coll/one_copy.h"
 #include "src/onehost/coll/round.h"
 #include "src/onehost/coll/varied.h"
 #include "src/onehost/coll/view.h"
-#include "src/onehost/showing.h"
+#include "src/onehost/group/showing.h"
+#include "src/onehost/wait/broken.h"
 
 const mst_method *const mst_methods[MST_COLLECTIVE_COUNT] = {
 #define ROW(NAME, name, ...) [MST_##NAME] = &mst_method_##name,

@@ -27,14 +27,14 @@
 #include "shm/base/atomic.h"
 #include "shm/base/error.h"
 #include "shm/base/fault.h"
-#include "src/onehost/broken.h"
 #include "src/onehost/coll/advance.h"
 #include "src/onehost/coll/combine.h"
 #include "src/onehost/coll/mixed.h"
 #include "src/onehost/coll/run.h"
 #include "src/onehost/coll/varied_started.h"
 #include "src/onehost/coll/view.h"
-#include "src/onehost/showing.h"
+#include "src/onehost/group/showing.h"
+#include "src/onehost/wait/broken.h"
 
 #define SMALL_BYTES 4096 /* below it memcpy copies */
 

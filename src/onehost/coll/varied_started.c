@@ -1,11 +1,11 @@
 /* Entries of started collectives with counts by rank, for varied_started.h. */
 #include "src/onehost/coll/varied_started.h"
 
-#include "src/onehost/broken.h"
 #include "src/onehost/coll/combine.h"
 #include "src/onehost/coll/disagree.h"
 #include "src/onehost/coll/varied.h"
 #include "src/onehost/coll/view.h"
+#include "src/onehost/wait/broken.h"
 #include "src/pure/partition.h"
 
 /* The three parts of an entry's numbers, each by rank. */

@@ -1,0 +1,333 @@
+/*
+ * Starts messages, moves those that have been started, and cancels receives, for started_messages.h.
+ *
+ * Starting makes a transfer and moves what can be moved at once. Then every call of the rank that waits moves
+ * it on, whoever makes it; so what one thread moves may end what another one waits for, and whoever moves
+ * anything rings the rank's own doorbells.
+ */
+#include "src/onehost/messages/started_messages.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "shm/base/error.h"
+#include "src/onehost/group/showing.h"
+#include "src/onehost/messages/incoming.h"
+#include "src/onehost/messages/outgoing.h"
+#include "src/onehost/wait/await.h"
+#include "src/onehost/wait/broken.h"
+#include "src/onehost/wait/pending.h"
+#include "src/onehost/wait/stall.h"
+#include "src/pure/message.h"
+
+typedef struct started_message {
+    mst_pending pending; /* first */
+    mst_transfer transfer;
+    muster_call_class class;
+    mst_doing doing; /* as asked for */
+    struct started_message *next_spare;
+} started_message;
+
+static const started_message *message_of(const mst_pending *pending)
+{
+    return (const started_message *)pending;
+}
+
+static const char *name_of(muster_call_class class)
+{
+    return class == MUSTER_CALL_SEND ? "send_start" : "recv_start";
+}
+
+/* ---- what a wait needs to know ---- */
+
+static bool is_over(const mst_pending *pending)
+{
+    return mst_transfer_is_over(&message_of(pending)->transfer);
+}
+
+/* A receive that has its message, and a send that the receiver has asked for, only have to be moved on. One
+ * that is over needs nobody, though others of the same wait may not be. */
+static bool find_peers(const mst_pending *pending, int peers[2])
+{
+    const started_message *message = message_of(pending);
+
+    peers[0] = peers[1] = -1;
+    mst_pending_lock(pending->group);
+    bool over = mst_transfer_is_over(&message->transfer);
+    bool waits = !over && message->transfer.state != MST_TRANSFER_MOVES;
+    if (!over)
+        peers[0] = message->transfer.peer == MUSTER_ANY_SOURCE ? MST_ANY_PEER : message->transfer.peer;
+    mst_pending_unlock(pending->group);
+    return waits;
+}
+
+static void describe(const mst_pending *pending, char *text, size_t bytes)
+{
+    const started_message *message = message_of(pending);
+    const mst_doing *doing = &message->doing;
+
+    mst_message_describe(name_of(message->class), (muster_dtype)doing->dtype, (size_t)doing->count,
+                         (int)doing->op, text, bytes);
+}
+
+static void list_missing(const mst_pending *pending, char *text, size_t bytes)
+{
+    const char *act = message_of(pending)->class == MUSTER_CALL_SEND ? "receive" : "send";
+    int peers[2];
+
+    find_peers(pending, peers);
+    if (peers[0] >= 0)
+        snprintf(text, bytes, "rank %d to %s", peers[0], act);
+    else
+        snprintf(text, bytes, "any rank to %s", act);
+}
+
+static bool show(const mst_pending *pending)
+{
+    const started_message *message = message_of(pending);
+    mst_group *group = pending->group;
+
+    mst_pending_lock(group);
+    bool shown = mst_group_show_beside(group, message->class,
+                                       group->messages[message->class != MUSTER_CALL_SEND], &message->doing);
+    mst_pending_unlock(group);
+    return shown;
+}
+
+static void name_error(const mst_pending *pending, muster_status status)
+{
+    (void)status;
+    mst_error_operation(name_of(message_of(pending)->class));
+}
+
+/* ---- ends ---- */
+
+/* With the lock, as getting one. */
+static void put_back(started_message *message)
+{
+    mst_group *group = message->pending.group;
+
+    message->next_spare = group->spare_messages;
+    group->spare_messages = message;
+}
+
+static void complete(mst_pending *pending, bool succeeded, bool shown, const mst_waiter *waiter)
+{
+    started_message *message = (started_message *)pending;
+    mst_group *group = pending->group;
+    bool receives = message->class == MUSTER_CALL_RECEIVE;
+
+    if (succeeded && receives)
+        mst_group_end(group, message->transfer.bytes, message->transfer.total);
+    mst_pending_lock(group);
+    if (succeeded && shown)
+        mst_group_arrived(group, message->class, waiter);
+    else if (succeeded)
+        mst_group_record(group, message->class, &message->doing);
+    if (shown)
+        mst_group_shown(group, message->class);
+    group->traffic.ended = group->traffic.ended || !succeeded; /* it may still be in a list */
+    mst_pending_remove(pending);
+    mst_store32_rlx(&group->traffic.started[receives], mst_load32_rlx(&group->traffic.started[receives]) - 1);
+    put_back(message);
+    mst_pending_unlock(group);
+}
+
+static const mst_pending_kind kind = { .is_over = is_over,
+                                       .find_peers = find_peers,
+                                       .describe = describe,
+                                       .list_missing = list_missing,
+                                       .show = show,
+                                       .name_error = name_error,
+                                       .complete = complete };
+
+void mst_message_stop(mst_group *group)
+{
+    mst_pending_lock(group);
+    group->traffic.ended = true;
+    mst_pending_unlock(group);
+}
+
+void mst_message_destroy(mst_group *group)
+{
+    for (started_message *next, *at = group->spare_messages; at; at = next) {
+        next = at->next_spare;
+        free(at);
+    }
+}
+
+/* ---- progress ---- */
+
+static muster_status move(mst_group *group, bool *moved)
+{
+    muster_status status = MUSTER_OK;
+
+    if (mst_message_is_shared(group, false))
+        status = mst_outgoing_move(group, moved);
+    if (status == MUSTER_OK && mst_message_is_shared(group, true))
+        status = mst_incoming_move(group, moved);
+    return status;
+}
+
+/* With the lock. False: nothing is left to do. */
+static bool progress(mst_group *group)
+{
+    const mst_traffic *traffic = &group->traffic;
+    bool moved = true, any = false;
+
+    if (!mst_load32_rlx(&traffic->started[0]) && !mst_load32_rlx(&traffic->started[1]))
+        return false;
+    while (moved && !traffic->ended && !mst_subarena_is_broken(group->subarena)) {
+        moved = false;
+        if (move(group, &moved) != MUSTER_OK)
+            return false;
+        any = any || moved;
+    }
+    if (any)
+        mst_messages_moved(group);
+    if (traffic->ended) /* what is not shared belongs to a thread in a call of that direction */
+        return false;
+    return (mst_message_is_shared(group, false) && traffic->outgoing.busy.count > 0) ||
+           (mst_message_is_shared(group, true) && traffic->incoming.pending > 0);
+}
+
+/* ---- starting ---- */
+
+static started_message *get_message(mst_group *group)
+{
+    started_message *message = group->spare_messages;
+
+    if (message)
+        group->spare_messages = message->next_spare;
+    else
+        message = malloc(sizeof *message);
+    return message;
+}
+
+static void fill_in(started_message *message, mst_group *group, muster_call_class class,
+                    const mst_message *asked)
+{
+    bool sends = class == MUSTER_CALL_SEND;
+
+    *message = (started_message){
+        .pending = { .kind = &kind, .group = group, .timeout_ns = group->base.timeout_ns },
+        .class = class,
+        .transfer = { .sends = sends,
+                      .exact = !asked->result,
+                      .peer = sends ? asked->destination : asked->source,
+                      .tag = sends ? asked->send_tag : asked->receive_tag,
+                      .dtype = asked->dtype,
+                      .bytes = sends ? (unsigned char *)(uintptr_t)asked->out : asked->in,
+                      .room = asked->in_bytes,
+                      .total = asked->out_bytes,
+                      .result = asked->result },
+        .doing = mst_doing_of_message(asked, sends, group->messages[!sends] + 1),
+    };
+    message->doing.kind |= MST_DOING_STARTED;
+}
+
+/* Of nobody, and for nobody, it is over at once. Where nothing is moved any more it stays as it is: the group
+ * is broken, as its wait will find. */
+static muster_status enlist(mst_group *group, started_message *message, const mst_message *asked)
+{
+    bool moved = false;
+    muster_status status = MUSTER_OK;
+
+    if (!asked->sends && !asked->receives) {
+        mst_transfer_end(&message->transfer);
+        return MUSTER_OK;
+    }
+    if (group->traffic.ended)
+        return MUSTER_OK;
+    if (asked->sends)
+        mst_outgoing_add(group, &message->transfer);
+    else
+        status = mst_incoming_add(group, &message->transfer);
+    if (status == MUSTER_OK && !mst_transfer_is_over(&message->transfer))
+        status = asked->sends ? mst_outgoing_move(group, &moved) : mst_incoming_move(group, &moved);
+    if (moved)
+        mst_messages_moved(group);
+    return status;
+}
+
+/* With the lock. What is started in a group that breaks just then is completed with that error. */
+static muster_status start(mst_group *group, muster_call_class class, const mst_message *asked,
+                           uint64_t *number)
+{
+    started_message *message = get_message(group);
+    _Atomic uint32_t *started = &group->traffic.started[class == MUSTER_CALL_RECEIVE];
+
+    if (!message)
+        return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for one more started message");
+    fill_in(message, group, class, asked);
+    muster_status status = mst_pending_add(&message->pending, class);
+    if (status != MUSTER_OK) {
+        put_back(message);
+        return status;
+    }
+    group->messages[class == MUSTER_CALL_RECEIVE]++;
+    mst_store32_rlx(started, mst_load32_rlx(started) + 1);
+    *number = message->pending.number;
+    enlist(group, message, asked);
+    if (!mst_transfer_is_over(&message->transfer)) {
+        mst_pending_register(group, MUSTER_CALL_SEND, progress); /* of both directions */
+        mst_pending_wanted(group);
+    }
+    return MUSTER_OK;
+}
+
+muster_status mst_message_start(muster_group *of, muster_call_class class, const mst_message *asked,
+                                uint64_t *number)
+{
+    mst_group *group = mst_group_of(of);
+
+    muster_status status = mst_group_ready_to_start(group, class);
+    if (status != MUSTER_OK)
+        return status;
+    mst_group_begin(group);
+    mst_pending_lock(group);
+    if (asked->sends)
+        status = mst_channel_open(&group->channels, asked->destination);
+    if (status == MUSTER_OK)
+        status = start(group, class, asked, number);
+    mst_pending_unlock(group);
+    return status;
+}
+
+/* ---- canceling ---- */
+
+/* With the lock. Where nothing is moved any more, lists may have what is gone: its wait ends it then. */
+static bool take_back(mst_group *group, started_message *message)
+{
+    if (message->class != MUSTER_CALL_RECEIVE || group->traffic.ended ||
+        mst_transfer_is_over(&message->transfer) || message->transfer.state != MST_TRANSFER_WAITS)
+        return false;
+    mst_incoming_remove(group, &message->transfer);
+    mst_pending_remove(&message->pending);
+    mst_store32_rlx(&group->traffic.started[1], mst_load32_rlx(&group->traffic.started[1]) - 1);
+    put_back(message);
+    return true;
+}
+
+muster_status mst_message_cancel(muster_group *of, uint64_t number, bool *over)
+{
+    mst_group *group = mst_group_of(of);
+    mst_pending *pending;
+
+    *over = false;
+    muster_status status = mst_pending_take(group, number, over, &pending);
+    if (status != MUSTER_OK)
+        return status;
+    if (mst_group_ready(group, mst_started_class(number)) != MUSTER_OK) {
+        mst_pending_let_go(pending);
+        return mst_pending_test(of, number, over); /* which ends it */
+    }
+    if (pending->kind == &kind) {
+        mst_pending_lock(group);
+        *over = take_back(group, (started_message *)pending);
+        mst_pending_unlock(group);
+    }
+    if (!*over)
+        mst_pending_let_go(pending);
+    return MUSTER_OK;
+}

@@ -1,0 +1,328 @@
+/* Waits for pending operations, and tests them, for await.h. */
+#include "src/onehost/wait/await.h"
+
+#include "shm/base/atomic.h"
+#include "shm/base/error.h"
+#include "src/onehost/group/showing.h"
+#include "src/onehost/wait/await_ticks.h"
+#include "src/onehost/wait/broken.h"
+#include "src/onehost/wait/stall.h"
+
+#define DOORBELLS_MAX (MST_OS_WATCHED_MAX - 2)
+
+typedef struct awaiting {
+    mst_awaited_requests awaited;
+    size_t found;       /* the one that is over, or whose group is broken; the count: none */
+    mst_pending *over;  /* its operation, if that is over; NULL: it must be looked for */
+    bool failed;        /* its group is broken, */
+    muster_status late; /* and this is what this wait has said of it, if its time was over; else OK */
+    mst_waiter waiter;
+    mst_parking doorbells[DOORBELLS_MAX]; /* of all groups but the first */
+} awaiting;
+
+static mst_group *group_of(const muster_request *request)
+{
+    return mst_group_of(request->group);
+}
+
+static mst_parking doorbell_of(const mst_group *group)
+{
+    return mst_eventcount_parking(&group->subarena->cells[group->base.rank]->doorbell);
+}
+
+/* ---- looking ---- */
+
+static size_t request_of(const mst_wait_set *set, const mst_group *group)
+{
+    size_t i = 0;
+
+    while (i < set->count && set->requests[i].group != &group->base)
+        i++;
+    return i;
+}
+
+static bool progress_in(mst_group *group, void *arg)
+{
+    (void)arg;
+    mst_pending_progress(group);
+    return false;
+}
+
+/* NULL: it is not over. */
+static mst_pending *find_over(const muster_request *request)
+{
+    mst_pending *pending = mst_awaited_find(request);
+
+    return pending->kind->is_over(pending) ? pending : NULL;
+}
+
+static bool find_broken(mst_group *group, void *arg)
+{
+    awaiting *awaiting = arg;
+
+    if (!mst_subarena_is_broken(group->subarena))
+        return false;
+    const mst_wait_set *set = awaiting->awaited.set;
+    size_t i = 0;
+    while (i < set->count && (set->requests[i].group != &group->base || find_over(&set->requests[i])))
+        i++;
+    awaiting->found = i;
+    awaiting->failed = i < set->count; /* else all of its operations have ended */
+    return awaiting->failed;
+}
+
+/* Success comes first: what all ranks have entered succeeds even if one of them has died since. */
+static bool look(awaiting *awaiting)
+{
+    const mst_wait_set *set = awaiting->awaited.set;
+
+    for (size_t i = awaiting->awaited.next; i < set->count; i = mst_awaited_next(set, i + 1)) {
+        awaiting->over = find_over(&set->requests[i]);
+        awaiting->found = i;
+        if (awaiting->over)
+            return true;
+        if (set->all)
+            break;
+    }
+    return mst_awaited_each_group(set, find_broken, awaiting);
+}
+
+static bool is_found(const void *arg)
+{
+    awaiting *awaiting = (struct awaiting *)(uintptr_t)arg; /* the wait passes on what it was given */
+
+    mst_awaited_each_group(awaiting->awaited.set, progress_in, NULL);
+    return look(awaiting);
+}
+
+/* ---- waiting ---- */
+
+static int64_t limit_of(const mst_wait_set *set, size_t i)
+{
+    return set->timeout_ns ? set->timeout_ns : mst_awaited_find(&set->requests[i])->timeout_ns;
+}
+
+/* The request whose deadline is the first: of all, that of the one that is waited for. */
+static size_t find_latest(const awaiting *awaiting)
+{
+    const mst_wait_set *set = awaiting->awaited.set;
+    size_t found = awaiting->awaited.next;
+
+    for (size_t i = found; i < set->count && !set->all && !set->timeout_ns;
+         i = mst_awaited_next(set, i + 1)) {
+        int64_t limit_ns = limit_of(set, i), least_ns = limit_of(set, found);
+
+        if (limit_ns && (!least_ns || limit_ns < least_ns))
+            found = i;
+    }
+    return found;
+}
+
+static muster_status tell_late(const awaiting *awaiting, size_t i)
+{
+    const mst_pending *pending = mst_awaited_find(&awaiting->awaited.set->requests[i]);
+    char doing[120], missing[120];
+    int peers[2];
+
+    pending->kind->describe(pending, doing, sizeof doing);
+    pending->kind->list_missing(pending, missing, sizeof missing);
+    pending->kind->find_peers(pending, peers);
+    return mst_group_late(pending->group, awaiting->waiter.deadline.limit_ns, doing, missing,
+                          peers[1] < 0 ? peers[0] : -1);
+}
+
+/* The activity of an operation that is not the one that has ended. */
+static void hide(const mst_pending *shown)
+{
+    muster_call_class class = mst_started_class(shown->number);
+
+    mst_pending_lock(shown->group);
+    mst_group_unrecorded(shown->group, class);
+    mst_group_shown(shown->group, class);
+    mst_pending_unlock(shown->group);
+}
+
+static bool has_one_more(const awaiting *awaiting)
+{
+    return mst_awaited_next(awaiting->awaited.set, awaiting->awaited.next + 1) < awaiting->awaited.set->count;
+}
+
+/* Those of all groups but that of the next request, on whose doorbell the wait sleeps anyway. */
+static bool list_doorbell(mst_group *group, void *arg)
+{
+    awaiting *awaiting = arg;
+    mst_waiter *waiter = &awaiting->waiter;
+
+    if (&group->base == awaiting->awaited.set->requests[awaiting->awaited.next].group)
+        return false;
+    if (waiter->more_count < DOORBELLS_MAX)
+        awaiting->doorbells[waiter->more_count++] = doorbell_of(group);
+    else
+        waiter->naps = true; /* too many to sleep on all */
+    return false;
+}
+
+/* Waits until `found` is one. */
+static void await_one(awaiting *awaiting)
+{
+    const mst_wait_set *set = awaiting->awaited.set;
+    mst_waiter *waiter = &awaiting->waiter;
+
+    awaiting->awaited.alone = set->all || !has_one_more(awaiting);
+    if (look(awaiting))
+        return;
+    waiter->waited_ns = 0;
+    mst_awaited_show(&awaiting->awaited);
+    waiter->more_count = 0;
+    mst_awaited_each_group(set, list_doorbell, awaiting);
+    size_t latest = find_latest(awaiting);
+    waiter->deadline.limit_ns = limit_of(set, latest);
+    mst_group *group = group_of(&set->requests[awaiting->awaited.next]);
+    if (mst_wait_until(waiter, doorbell_of(group), is_found, awaiting, -1) == MST_WAIT_READY)
+        return;
+    awaiting->late = tell_late(awaiting, latest);
+    awaiting->found = latest;
+    awaiting->failed = true;
+}
+
+/* What has broken the group. */
+static muster_status explain(mst_pending *pending)
+{
+    return mst_group_wait_failed(pending->group, MST_WAIT_POISONED, "", "", -1);
+}
+
+/* Ends the operation, with a status whose sentence is the latest error. */
+static muster_status end(mst_pending *pending, muster_status status, bool shown, const mst_waiter *waiter)
+{
+    if (status != MUSTER_OK)
+        pending->kind->name_error(pending, status);
+    pending->kind->complete(pending, status == MUSTER_OK, shown, waiter);
+    return status;
+}
+
+/* The requests of broken groups after the first that has failed. */
+static void end_broken(mst_wait_set *set)
+{
+    for (size_t i = mst_awaited_next(set, 0); i < set->count; i = mst_awaited_next(set, i + 1)) {
+        if (!mst_subarena_is_broken(group_of(&set->requests[i])->subarena))
+            continue;
+        mst_pending *pending = mst_awaited_find(&set->requests[i]);
+        pending->kind->complete(pending, false, false, NULL);
+        mst_request_over(&set->requests[i]);
+    }
+}
+
+static muster_status complete(awaiting *awaiting)
+{
+    muster_request *request = &awaiting->awaited.set->requests[awaiting->found];
+    mst_pending *pending = awaiting->over ? awaiting->over : mst_awaited_find(request);
+    const mst_pending *shown = awaiting->awaited.shown;
+
+    if (shown && shown != pending)
+        hide(shown);
+    awaiting->awaited.shown = NULL;
+    muster_status status = awaiting->failed ? awaiting->late : MUSTER_OK;
+    if (awaiting->failed && status == MUSTER_OK)
+        status = explain(pending);
+    status = end(pending, status, shown == pending, &awaiting->waiter);
+    mst_request_over(request);
+    return status;
+}
+
+/* A group that was broken before gives no results any more. */
+static bool enter_in(mst_group *group, muster_call_class class, void *arg)
+{
+    awaiting *awaiting = arg;
+
+    if (mst_group_ready(group, class) == MUSTER_OK)
+        return false;
+    awaiting->found = request_of(awaiting->awaited.set, group);
+    awaiting->failed = true;
+    return true;
+}
+
+static void begin(awaiting *awaiting)
+{
+    mst_attachment *first =
+        group_of(&awaiting->awaited.set->requests[awaiting->awaited.next])->subarena->attachment;
+
+    awaiting->waiter = mst_attachment_waiter(first);
+    awaiting->waiter.watch = mst_awaited_watch(&awaiting->awaited);
+    awaiting->waiter.more = awaiting->doorbells;
+}
+
+/* Releases those that the wait has taken and not completed. */
+static void let_go(const mst_wait_set *set, size_t count)
+{
+    for (size_t i = mst_awaited_next(set, 0); i < count; i = mst_awaited_next(set, i + 1))
+        mst_pending_let_go(mst_awaited_find(&set->requests[i]));
+}
+
+/* All of them are pending, none is there twice, by a copy, and no other thread has one. */
+static muster_status take(const mst_wait_set *set)
+{
+    size_t taken;
+
+    for (size_t i = mst_awaited_next(set, 0); i < set->count; i = mst_awaited_next(set, i + taken)) {
+        muster_status status = mst_pending_take_all(&set->requests[i], set->count - i, set, &taken);
+        if (status == MUSTER_OK)
+            continue;
+        let_go(set, i + taken);
+        return status;
+    }
+    return MUSTER_OK;
+}
+
+muster_status mst_pending_wait(mst_wait_set *set, size_t *index)
+{
+    awaiting awaiting; /* not all of its 2 KiB need be zero */
+
+    awaiting.awaited = (mst_awaited_requests){ .set = set, .next = mst_awaited_next(set, 0) };
+    awaiting.over = NULL;
+    awaiting.failed = false;
+    awaiting.late = MUSTER_OK;
+    muster_status status = take(set);
+    *index = set->count;
+    if (status != MUSTER_OK || awaiting.awaited.next == set->count)
+        return status;
+    begin(&awaiting);
+    bool broken = mst_awaited_each_call(set, enter_in, &awaiting);
+    mst_awaited_each_group(set, progress_in, NULL);
+    do {
+        if (!broken)
+            await_one(&awaiting);
+        *index = awaiting.found;
+        status = complete(&awaiting);
+        awaiting.awaited.next = mst_awaited_next(set, awaiting.awaited.next);
+    } while (set->all && status == MUSTER_OK && awaiting.awaited.next < set->count);
+    if (set->all && status != MUSTER_OK)
+        end_broken(set);
+    let_go(set, set->count);
+    return status;
+}
+
+/* ---- testing ---- */
+
+muster_status mst_pending_test(muster_group *of, uint64_t number, bool *over)
+{
+    mst_group *group = mst_group_of(of);
+    mst_pending *pending;
+
+    *over = false;
+    muster_status status = mst_pending_take(group, number, over, &pending);
+    if (status != MUSTER_OK)
+        return status;
+    bool failed = mst_group_ready(group, mst_started_class(number)) != MUSTER_OK;
+    if (!failed) {
+        mst_pending_progress(group);
+        if (!pending->kind->is_over(pending))
+            mst_pending_look_around(pending);
+        *over = pending->kind->is_over(pending);
+        failed = !*over && mst_subarena_is_broken(group->subarena);
+    }
+    *over = *over || failed;
+    if (*over)
+        return end(pending, failed ? explain(pending) : MUSTER_OK, false, NULL);
+    mst_pending_let_go(pending);
+    return MUSTER_OK;
+}
