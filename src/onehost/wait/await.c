@@ -12,10 +12,10 @@
 
 typedef struct awaiting {
     mst_awaited_requests awaited;
-    size_t found;       /* the one that is over, or whose group is broken; the count: none */
-    mst_pending *over;  /* its operation, if that is over; NULL: it must be looked for */
-    bool failed;        /* its group is broken, */
-    muster_status late; /* and this is what this wait has said of it, if its time was over; else OK */
+    size_t found;         /* the request that is over, or whose group is broken, */
+    mst_pending *pending; /* and its operation */
+    bool failed;          /* its group is broken, */
+    muster_status late;   /* and this is what this wait has said of it, if its time was over; else OK */
     mst_waiter waiter;
     mst_parking doorbells[DOORBELLS_MAX]; /* of all groups but the first */
 } awaiting;
@@ -31,6 +31,13 @@ static mst_parking doorbell_of(const mst_group *group)
 }
 
 /* ---- looking ---- */
+
+static void choose_failed(awaiting *awaiting, size_t i)
+{
+    awaiting->found = i;
+    awaiting->pending = mst_awaited_find(&awaiting->awaited.set->requests[i]);
+    awaiting->failed = true;
+}
 
 static size_t request_of(const mst_wait_set *set, const mst_group *group)
 {
@@ -66,9 +73,10 @@ static bool find_broken(mst_group *group, void *arg)
     size_t i = 0;
     while (i < set->count && (set->requests[i].group != &group->base || find_over(&set->requests[i])))
         i++;
-    awaiting->found = i;
-    awaiting->failed = i < set->count; /* else all of its operations have ended */
-    return awaiting->failed;
+    if (i == set->count)
+        return false; /* all of its operations have ended */
+    choose_failed(awaiting, i);
+    return true;
 }
 
 /* Success comes first: what all ranks have entered succeeds even if one of them has died since. */
@@ -77,10 +85,13 @@ static bool look(awaiting *awaiting)
     const mst_wait_set *set = awaiting->awaited.set;
 
     for (size_t i = awaiting->awaited.next; i < set->count; i = mst_awaited_next(set, i + 1)) {
-        awaiting->over = find_over(&set->requests[i]);
-        awaiting->found = i;
-        if (awaiting->over)
+        mst_pending *over = find_over(&set->requests[i]);
+
+        if (over) {
+            awaiting->found = i;
+            awaiting->pending = over;
             return true;
+        }
         if (set->all)
             break;
     }
@@ -181,8 +192,7 @@ static void await_one(awaiting *awaiting)
     if (mst_wait_until(waiter, doorbell_of(group), is_found, awaiting, -1) == MST_WAIT_READY)
         return;
     awaiting->late = tell_late(awaiting, latest);
-    awaiting->found = latest;
-    awaiting->failed = true;
+    choose_failed(awaiting, latest);
 }
 
 /* What has broken the group. */
@@ -215,16 +225,18 @@ static void end_broken(mst_wait_set *set)
 static muster_status complete(awaiting *awaiting)
 {
     muster_request *request = &awaiting->awaited.set->requests[awaiting->found];
-    mst_pending *pending = awaiting->over ? awaiting->over : mst_awaited_find(request);
+    mst_pending *pending = awaiting->pending;
     const mst_pending *shown = awaiting->awaited.shown;
 
-    if (shown && shown != pending)
+    if (shown && shown != pending) {
         hide(shown);
+        shown = NULL;
+    }
     awaiting->awaited.shown = NULL;
     muster_status status = awaiting->failed ? awaiting->late : MUSTER_OK;
     if (awaiting->failed && status == MUSTER_OK)
         status = explain(pending);
-    status = end(pending, status, shown == pending, &awaiting->waiter);
+    status = end(pending, status, shown != NULL, &awaiting->waiter);
     mst_request_over(request);
     return status;
 }
@@ -236,8 +248,7 @@ static bool enter_in(mst_group *group, muster_call_class class, void *arg)
 
     if (mst_group_ready(group, class) == MUSTER_OK)
         return false;
-    awaiting->found = request_of(awaiting->awaited.set, group);
-    awaiting->failed = true;
+    choose_failed(awaiting, request_of(awaiting->awaited.set, group));
     return true;
 }
 
@@ -278,7 +289,6 @@ muster_status mst_pending_wait(mst_wait_set *set, size_t *index)
     awaiting awaiting; /* not all of its 2 KiB need be zero */
 
     awaiting.awaited = (mst_awaited_requests){ .set = set, .next = mst_awaited_next(set, 0) };
-    awaiting.over = NULL;
     awaiting.failed = false;
     awaiting.late = MUSTER_OK;
     muster_status status = take(set);

@@ -13,7 +13,7 @@
 
 mst_pending *mst_awaited_find(const muster_request *request)
 {
-    return request->group ? mst_pending_find(mst_group_of(request->group), request->number) : NULL;
+    return mst_pending_find(mst_group_of(request->group), request->number);
 }
 
 size_t mst_awaited_next(const mst_wait_set *set, size_t from)

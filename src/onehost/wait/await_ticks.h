@@ -15,7 +15,7 @@ typedef struct mst_awaited_requests {
     mst_pending *shown; /* has an activity */
 } mst_awaited_requests;
 
-/* The operation of a request; NULL: the request is over. */
+/* The operation of a request that is not over: one that mst_awaited_next finds. */
 mst_pending *mst_awaited_find(const muster_request *request);
 
 /* The first request from there on that is not over; the count: none. */
