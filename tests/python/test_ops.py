@@ -402,7 +402,7 @@ class Arrays(unittest.TestCase):
                 lambda: muster.all_sum(x, out=out), lambda: muster.all_sum_start(x, out=out),
                 lambda: muster.all_gatherv(x, [2, 2], out=long), lambda: muster.all_gatherv_start(x, [2, 2], out=long),
                 lambda: muster.recv_into(out, 1 - rank), lambda: muster.sendrecv(x, 1 - rank, 1 - rank, out=out)):
-            expect(TypeError, "out cannot be written to where it lies; expected an array in C order", call)
+            expect(TypeError, "out cannot be written to without a copy; expected an array in C order", call)
 
 
 if __name__ == "__main__":

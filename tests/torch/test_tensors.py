@@ -32,7 +32,7 @@ class Tensors(unittest.TestCase):
             assert (muster.reduce_scatterv(x, [1, rows - 1]) == 2 * (x[:1] if rank == 0 else x[1:])).all()
         for call in (lambda: muster.all_sum(torch.zeros(2, 3), out=torch.zeros(3, 2).T),
                      lambda: muster.all_gatherv(torch.zeros(2, 3), [2, 2], out=torch.zeros(3, 4).T)):
-            expect(TypeError, "out cannot be written to where it lies; expected an array in C order", call)
+            expect(TypeError, "out cannot be written to without a copy; expected an array in C order", call)
 
     @ranks(2)
     def test_what_a_tensor_shows_is_what_is_moved(self):

@@ -1,14 +1,7 @@
-/* What the module knows once it is imported, and its exceptions. */
+/* Makes, raises and keeps exceptions, for errors.h. */
+#include "bindings/python/src/errors.h"
+
 #include <string.h>
-
-#include "bindings/python/src/binding.h"
-
-static module_state state;
-
-module_state *state_of_module(void)
-{
-    return &state;
-}
 
 /* Takes over `value`; false: there is none, or it cannot be set. */
 static bool set_part(PyObject *error, const char *name, PyObject *value)
@@ -52,7 +45,8 @@ static bool add_parts(PyObject *error, muster_status status, const muster_error_
 
 PyObject *raise_status(muster_status status)
 {
-    PyObject *type = state.errors[status] ? state.errors[status] : state.errors[MUSTER_OK];
+    PyObject *type = state_of_module()->errors[status] ? state_of_module()->errors[status]
+                                                       : state_of_module()->errors[MUSTER_OK];
     muster_error_info info = MUSTER_ERROR_INFO_INIT;
     char sentence[600];
 
@@ -67,14 +61,6 @@ PyObject *raise_status(muster_status status)
         PyErr_SetObject(type, error);
     Py_XDECREF(words);
     Py_XDECREF(error);
-    return NULL;
-}
-
-PyObject *refuse_combining(void)
-{
-    PyErr_SetString(state.errors[MUSTER_OK],
-                    "the function of a muster.Op has called muster: it runs within a call, and only combines "
-                    "what it is given");
     return NULL;
 }
 
@@ -105,8 +91,9 @@ static bool add_error(PyObject *module, muster_status status, const char *name, 
     char whole[64];
 
     PyOS_snprintf(whole, sizeof whole, "muster.%s", name);
-    state.errors[status] = PyErr_NewExceptionWithDoc(whole, doc, base, NULL);
-    return state.errors[status] && PyModule_AddObjectRef(module, name, state.errors[status]) == 0;
+    state_of_module()->errors[status] = PyErr_NewExceptionWithDoc(whole, doc, base, NULL);
+    return state_of_module()->errors[status] &&
+           PyModule_AddObjectRef(module, name, state_of_module()->errors[status]) == 0;
 }
 
 bool make_errors(PyObject *module)
@@ -135,15 +122,16 @@ bool make_errors(PyObject *module)
             "known."))
         return false;
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) /* also of those that programs make */
-        if (PyObject_SetAttrString(state.errors[MUSTER_OK], parts[i], Py_None) != 0)
+        if (PyObject_SetAttrString(state_of_module()->errors[MUSTER_OK], parts[i], Py_None) != 0)
             return false;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        if (!add_error(module, rows[i].status, rows[i].name, state.errors[MUSTER_OK], rows[i].doc))
+        if (!add_error(module, rows[i].status, rows[i].name, state_of_module()->errors[MUSTER_OK],
+                       rows[i].doc))
             return false;
-    state.errors[MUSTER_ERR_INVALID] = Py_NewRef(PyExc_ValueError);
-    state.errors[MUSTER_ERR_NO_MEMORY] = Py_NewRef(PyExc_MemoryError);
-    state.errors[MUSTER_ERR_NO_SPACE] = Py_NewRef(PyExc_MemoryError);
-    state.errors[MUSTER_ERR_PERMISSION] = Py_NewRef(PyExc_PermissionError);
+    state_of_module()->errors[MUSTER_ERR_INVALID] = Py_NewRef(PyExc_ValueError);
+    state_of_module()->errors[MUSTER_ERR_NO_MEMORY] = Py_NewRef(PyExc_MemoryError);
+    state_of_module()->errors[MUSTER_ERR_NO_SPACE] = Py_NewRef(PyExc_MemoryError);
+    state_of_module()->errors[MUSTER_ERR_PERMISSION] = Py_NewRef(PyExc_PermissionError);
     return true;
 }
 

@@ -1,7 +1,9 @@
-/* Grids of ranks, of binding.h: arithmetic, which needs no group. */
+/* Grids of ranks: arithmetic, which needs no group. */
+#include "bindings/python/src/grid.h"
+
 #include <limits.h>
 
-#include "bindings/python/src/binding.h"
+#include "bindings/python/src/errors.h"
 
 static bool read_number(PyObject *item, int *number)
 {

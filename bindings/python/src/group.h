@@ -1,13 +1,35 @@
-/* The methods of muster.Group that make other groups, for its table: subgroups.c. */
+/* muster.Group objects: made, found, and asked for their group. */
 #ifndef MUSTER_PYTHON_GROUP_H
 #define MUSTER_PYTHON_GROUP_H
 
-#include "bindings/python/src/binding.h"
+#include "bindings/python/src/state.h"
 
-PyObject *group_split(PyObject *self, PyObject *args, PyObject *keywords);
-PyObject *group_dup(PyObject *self, PyObject *unused);
-PyObject *group_subset(PyObject *self, PyObject *args);
-PyObject *group_shrink(PyObject *self, PyObject *unused);
-PyObject *group_grow(PyObject *self, PyObject *unused);
+/* A Group. `group` NULL: this rank has left it. */
+typedef struct group_object {
+    PyObject_HEAD muster_group *group;
+    int ranks_begun;                    /* of the state, when it was made */
+    struct group_object *next, **place; /* in the list of all */
+    PyObject *weak;                     /* references */
+} group_object;
+
+PyObject *wrap_group(muster_group *group);
+void free_group(muster_group *group); /* one that no Group has */
+
+/* Of a Group: whether this process has made it, and what it has. */
+bool is_own(const PyObject *group);
+muster_group *group_in(const PyObject *group);
+
+/* The C group of a Group; NULL with an exception. At the beginning of each call on a group. */
+muster_group *group_of_object(PyObject *object);
+
+/* A helper that a rank has forked may ask for its parent's number; a rank must not take it for its own. False
+ * with an exception. */
+bool group_may_be_asked(const PyObject *self);
+
+/* When the last reference has gone. */
+void group_dealloc(PyObject *self);
+
+PyObject *python_begin_rank(PyObject *module, PyObject *unused);
+PyObject *python_end_rank(PyObject *module, PyObject *unused);
 
 #endif

@@ -1,12 +1,14 @@
 /*
- * What the program has let go of and what cannot go yet, of binding.h: operations that are not over, and
+ * What the program has let go of and what cannot go yet: operations that are not over, and
  * groups, shares and queues whose last reference went inside a function of the program's. The call that has
  * called the function has locks of muster's, so these go later, when the next call begins.
  */
+#include "bindings/python/src/leftovers.h"
+
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "bindings/python/src/binding.h"
+#include "bindings/python/src/combining.h"
 
 typedef struct released {
     leftover leftover;

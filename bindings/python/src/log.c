@@ -1,14 +1,16 @@
 /*
- * The log goes to Python's logger "muster", of binding.h. muster calls `keep` on any thread, within calls,
+ * The log goes to Python's logger "muster". muster calls `keep` on any thread, within calls,
  * with or without the interpreter's lock: there no Python may run. So lines are kept, and told when the main
  * thread is back in Python, or waits and looks for signals.
  */
+#include "bindings/python/src/log.h"
+
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "bindings/python/src/binding.h"
+#include "bindings/python/src/errors.h"
 
 typedef struct line {
     struct line *before;

@@ -1,5 +1,8 @@
-/* Arena memory as a Python object, of binding.h: what muster.empty makes arrays of. */
-#include "bindings/python/src/binding.h"
+/* Arena memory as a Python object: what muster.empty makes arrays of. */
+#include "bindings/python/src/memory.h"
+
+#include "bindings/python/src/errors.h"
+#include "bindings/python/src/world.h"
 
 typedef struct memory_object {
     PyObject_HEAD PyObject *owner; /* the Group */
@@ -33,7 +36,7 @@ bool make_memory_type(PyObject *module, module_state *state)
     static PyType_Slot slots[] = {
         { Py_tp_dealloc, dealloc },
         { Py_bf_getbuffer, get_buffer },
-        { Py_tp_doc, "Bytes in the arena, which every rank reads where they lie." },
+        { Py_tp_doc, "Bytes in the arena, which every rank reads zero-copy." },
         { 0, NULL },
     };
     static PyType_Spec spec = { "muster.Memory", sizeof(memory_object), 0,

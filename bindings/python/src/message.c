@@ -1,5 +1,5 @@
 /* muster.Message: what is known of a message that has come. Of operation.h. */
-#include "bindings/python/src/operation.h"
+#include "bindings/python/src/message.h"
 
 PyObject *python_use_messages(PyObject *module, PyObject *args)
 {

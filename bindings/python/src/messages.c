@@ -1,12 +1,19 @@
 /*
- * Messages, of operation.h: send, recv and sendrecv, blocking and started, and probes.
+ * Messages: send, recv and sendrecv, blocking and started, and probes.
  *
  * ANY_SOURCE, ANY_TAG and RANK_NONE are objects of muster._messages, and only these objects mean that: a -1
  * that a program has computed is refused, as it always was.
  */
+#include "bindings/python/src/messages.h"
+
 #include <limits.h>
 
+#include "bindings/python/src/errors.h"
+#include "bindings/python/src/function.h"
+#include "bindings/python/src/message.h"
 #include "bindings/python/src/operation.h"
+#include "bindings/python/src/perform.h"
+#include "bindings/python/src/world.h"
 
 /* ---- what has come ---- */
 

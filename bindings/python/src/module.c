@@ -1,5 +1,21 @@
-/* The module muster._muster: what binding.h lists, put together. */
-#include "bindings/python/src/binding.h"
+/* The module muster._muster: its parts, put together. */
+#include "bindings/python/src/state.h"
+
+#include "bindings/python/src/errors.h"
+#include "bindings/python/src/grid.h"
+#include "bindings/python/src/group.h"
+#include "bindings/python/src/group_type.h"
+#include "bindings/python/src/log.h"
+#include "bindings/python/src/memory.h"
+#include "bindings/python/src/message.h"
+#include "bindings/python/src/ops.h"
+#include "bindings/python/src/queue.h"
+#include "bindings/python/src/raw.h"
+#include "bindings/python/src/requests.h"
+#include "bindings/python/src/share.h"
+#include "bindings/python/src/table.h"
+#include "bindings/python/src/varied.h"
+#include "bindings/python/src/world.h"
 
 /* Takes what the module needs of muster._arrays. The package calls it once, when it is imported. */
 static PyObject *use_arrays(PyObject *module, PyObject *args)

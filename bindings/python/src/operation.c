@@ -1,9 +1,14 @@
-/* What all operations have in common, of operation.h. */
+/* What all operations have in common. */
 #include "bindings/python/src/operation.h"
 
 #include <stddef.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "bindings/python/src/errors.h"
+#include "bindings/python/src/message.h"
+#include "bindings/python/src/view.h"
+#include "bindings/python/src/world.h"
 
 operation *operation_begin(operation *place, const char *name, PyObject *group, bool started)
 {
@@ -33,7 +38,8 @@ bool operation_reads(operation *operation, PyObject *x, PyObject *dtype)
         operation->kept = made;
         opened = made ? view_open(made, false, dtype, &operation->in) : -1;
         if (opened == 0)
-            PyErr_Format(PyExc_TypeError, "%s(): %R has no elements that can be read where they lie",
+            PyErr_Format(PyExc_TypeError,
+                         "%s(): the elements of %R cannot be read; expected an array or numbers",
                          operation->name, x);
     }
     operation->has_in = opened == 1;

@@ -1,10 +1,16 @@
 /*
- * The collectives with one count for all ranks, and barrier, of operation.h; blocking and started.
+ * The collectives with one count for all ranks, and barrier; blocking and started.
  *
- * Each takes the elements where they lie, by the buffer protocol or DLPack; puts the result where `out` says,
+ * Each reads the elements zero-copy, by the buffer protocol or DLPack; puts the result where `out` says,
  * or into a new array of x's kind, which muster._arrays makes; and waits without the interpreter's lock.
  */
+#include "bindings/python/src/operations.h"
+
+#include "bindings/python/src/function.h"
 #include "bindings/python/src/operation.h"
+#include "bindings/python/src/ops.h"
+#include "bindings/python/src/perform.h"
+#include "bindings/python/src/shapes.h"
 
 /* ---- arguments ---- */
 

@@ -1,14 +1,18 @@
 /*
- * The ops of reductions, of operation.h: names, and muster.Op.
+ * The ops of reductions: names, and muster.Op.
  *
  * Each operation that reduces by a Python function makes an op of C of its own, which knows the operation. So
  * when the function raises, that operation keeps the exception, and its group is broken before what was not
  * combined reaches another rank. The function gets copies of the elements, since it may keep its arguments.
  */
+#include "bindings/python/src/ops.h"
+
 #include <pthread.h>
 #include <sched.h>
 #include <string.h>
 
+#include "bindings/python/src/combining.h"
+#include "bindings/python/src/errors.h"
 #include "bindings/python/src/operation.h"
 
 static const char *const names[MUSTER_OP_COUNT] = {
@@ -19,15 +23,8 @@ static const char *const names[MUSTER_OP_COUNT] = {
 
 /* ---- calling the function ---- */
 
-static _Thread_local bool combining; /* this thread is in a function of the program's */
-static int threads_combining;        /* the interpreter's lock is its lock; each call looks here first */
 static _Atomic bool interpreter_ends;
 static _Atomic int arriving; /* threads that are about to take the interpreter's lock in `combine` */
-
-bool is_combining(void)
-{
-    return threads_combining > 0 && combining;
-}
 
 /* acc = function(acc, next), by muster._ops. */
 static bool apply(const operation *operation, void *acc, const void *next, size_t bytes, const char *dtype)
@@ -64,12 +61,10 @@ static void combine_locked(operation *operation, void *acc, const void *next, si
     PyGILState_STATE held = PyGILState_Ensure();
     arriving--;
     PyObject *before = take_exception(); /* this may be a tick of a wait that a signal ends */
-    combining = true;
-    threads_combining++;
+    combining_begin();
     if (!apply(operation, acc, next, bytes, dtype))
         fail(operation);
-    threads_combining--;
-    combining = false;
+    combining_end();
     if (before)
         raise_again(before);
     Py_XDECREF(before);

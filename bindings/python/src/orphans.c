@@ -1,7 +1,11 @@
 /*
  * Operations whose Request was dropped: each has its arrays until it is over, as muster writes there until
- * then. They are leftovers (binding.h), looked at when the next call begins.
+ * then. They are leftovers (leftovers.h), looked at when the next call begins.
  */
+#include "bindings/python/src/orphans.h"
+
+#include "bindings/python/src/errors.h"
+#include "bindings/python/src/leftovers.h"
 #include "bindings/python/src/operation.h"
 
 /* What its function has raised has nobody who waits for it. */

@@ -1,7 +1,11 @@
 /* Does an operation, or starts it: the end of every call that makes one. Of operation.h. */
+#include "bindings/python/src/perform.h"
+
 #include <unistd.h>
 
 #include "bindings/python/src/operation.h"
+#include "bindings/python/src/ops.h"
+#include "bindings/python/src/requests.h"
 
 static muster_status carry_out(operation *operation, muster_request *request)
 {

@@ -1,7 +1,13 @@
-/* Queues as Python objects, of binding.h: what muster.Queue is made of. Entries are bytes. An entry that was
+/* Queues as Python objects: what muster.Queue is made of. Entries are bytes. An entry that was
  * peeked at has the buffer protocol; its views are counted, so that the writer does not overwrite what
  * somebody reads. */
-#include "bindings/python/src/binding.h"
+#include "bindings/python/src/queue.h"
+
+#include "bindings/python/src/combining.h"
+#include "bindings/python/src/errors.h"
+#include "bindings/python/src/leftovers.h"
+#include "bindings/python/src/view.h"
+#include "bindings/python/src/world.h"
 
 typedef struct queue_object {
     PyObject_HEAD muster_queue *queue; /* NULL: freed */

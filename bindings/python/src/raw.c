@@ -1,9 +1,14 @@
 /*
- * Operations on addresses, of binding.h: for muster.torch, which knows where a tensor's elements lie, and
+ * Operations on addresses: for muster.torch, which knows where a tensor's elements lie, and
  * looks after them until the call returns. Elements, roots and peers are checked by muster; addresses by
  * nobody.
  */
-#include "bindings/python/src/binding.h"
+#include "bindings/python/src/raw.h"
+
+#include "bindings/python/src/errors.h"
+#include "bindings/python/src/group.h"
+#include "bindings/python/src/log.h"
+#include "bindings/python/src/world.h"
 
 /* In the order that muster.torch numbers them by. */
 typedef enum raw_call {

@@ -1,10 +1,15 @@
 /*
- * muster.Request, of operation.h and requests.h. Waiting for several of them is in several.c.
+ * muster.Request. Waiting for several of them is in several.c.
  *
  * The operation belongs to its Request while it is pending. Then the Request has the result, or what the
  * operation failed with, which each later wait gives again. One call at a time waits for a Request.
  */
 #include "bindings/python/src/requests.h"
+
+#include "bindings/python/src/combining.h"
+#include "bindings/python/src/errors.h"
+#include "bindings/python/src/operation.h"
+#include "bindings/python/src/orphans.h"
 
 /* ---- starting and completing ---- */
 

@@ -24,4 +24,11 @@ void request_end_with(request_object *request, PyObject *error);
 /* Returns the result of a Request that is over, or raises its error. */
 PyObject *request_outcome(request_object *request);
 
+/* A Request of a started operation, or of one that is over with this result, whose reference it takes. */
+PyObject *make_request(const char *name);
+void request_begins(PyObject *request, operation *operation);
+void request_is_over(PyObject *request, PyObject *result);
+
+bool make_request_type(PyObject *module, module_state *state);
+
 #endif

@@ -1,5 +1,9 @@
-/* muster.wait_any and muster.wait_all, of operation.h: one call of C for all, which makes progress in all
+/* muster.wait_any and muster.wait_all: one call of C for all, which makes progress in all
  * their groups. */
+#include "bindings/python/src/several.h"
+
+#include "bindings/python/src/errors.h"
+#include "bindings/python/src/function.h"
 #include "bindings/python/src/requests.h"
 
 /* The pending ones of a sequence: which items they are, and copies of their requests. */

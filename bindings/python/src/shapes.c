@@ -1,5 +1,8 @@
-/* The shapes of results, as MLX has them, of operation.h. */
+/* The shapes of results, as MLX has them. */
+#include "bindings/python/src/shapes.h"
+
 #include "bindings/python/src/operation.h"
+#include "bindings/python/src/view.h"
 
 /* "(2,3)", as MLX writes it. */
 static void spell_shape(const view *in, char *text, size_t bytes)

@@ -1,7 +1,12 @@
-/* Shares as Python objects, of binding.h: what muster.Share is made of. A block has the buffer protocol;
+/* Shares as Python objects: what muster.Share is made of. A block has the buffer protocol;
  * views of blocks are counted, so that memory is neither freed nor made read-only under somebody who may
  * write there. */
-#include "bindings/python/src/binding.h"
+#include "bindings/python/src/share.h"
+
+#include "bindings/python/src/combining.h"
+#include "bindings/python/src/errors.h"
+#include "bindings/python/src/leftovers.h"
+#include "bindings/python/src/world.h"
 
 typedef struct share_object {
     PyObject_HEAD muster_share *share; /* NULL: freed */

@@ -1,6 +1,9 @@
 /* Groups made of a group: its methods split, dup, subset, shrink and grow; of group.h. */
+#include "bindings/python/src/subgroups.h"
+
 #include <limits.h>
 
+#include "bindings/python/src/errors.h"
 #include "bindings/python/src/group.h"
 
 PyObject *group_split(PyObject *self, PyObject *args, PyObject *keywords)

@@ -1,6 +1,10 @@
 /* The functions of operations.c, messages.c and several.c, with what help() says of them. The examples are
  * run by tests/python/test_docs.py in two ranks: `rank` is this one's number. */
-#include "bindings/python/src/operation.h"
+#include "bindings/python/src/table.h"
+
+#include "bindings/python/src/messages.h"
+#include "bindings/python/src/operations.h"
+#include "bindings/python/src/several.h"
 
 #define FAST(name) #name, (PyCFunction)(void (*)(void))python_##name, METH_FASTCALL | METH_KEYWORDS
 #define SLOW(name) #name, (PyCFunction)(void (*)(void))python_##name, METH_VARARGS | METH_KEYWORDS

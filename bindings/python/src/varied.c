@@ -1,11 +1,16 @@
 /*
- * Collectives with a count for each rank, of operation.h: what muster._varied, which has their arguments,
+ * Collectives with a count for each rank: what muster._varied, which has their arguments,
  * calls. Counts and displacements are elements here. Without displacements each buffer has exactly as many
  * elements as its counts say; with them every block is in its buffer.
  */
+#include "bindings/python/src/varied.h"
+
 #include <string.h>
 
 #include "bindings/python/src/operation.h"
+#include "bindings/python/src/ops.h"
+#include "bindings/python/src/perform.h"
+#include "bindings/python/src/view.h"
 
 enum kind { ALL_GATHERV, GATHERV, SCATTERV, ALL_TO_ALLV, REDUCE_SCATTERV, KINDS };
 

@@ -1,7 +1,7 @@
-/* Finding elements in objects, for binding.h. */
-#include <string.h>
+/* Finding elements in objects, for view.h. */
+#include "bindings/python/src/view.h"
 
-#include "bindings/python/src/binding.h"
+#include <string.h>
 
 /* ---- element types ---- */
 
@@ -377,8 +377,8 @@ void raise_unwritable(PyObject *object, const char *call)
     }
     PyObject *why = PyObject_CallFunctionObjArgs(state_of_module()->refuse_tensor, object, NULL);
     if (why && why != Py_None)
-        PyErr_Format(PyExc_TypeError, "%s(): out cannot be written to where it lies: %U", call, why);
+        PyErr_Format(PyExc_TypeError, "%s(): out cannot be written to without a copy: %U", call, why);
     else if (why)
-        PyErr_Format(PyExc_TypeError, "%s(): out cannot be written to where it lies; %s", call, expected);
+        PyErr_Format(PyExc_TypeError, "%s(): out cannot be written to without a copy; %s", call, expected);
     Py_XDECREF(why);
 }

@@ -1,8 +1,14 @@
-/* The world: init, is_available, and what a rank says of itself; of binding.h. */
+/* The world: init, is_available, and what a rank says of itself. */
+#include "bindings/python/src/world.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include "bindings/python/src/binding.h"
+#include "bindings/python/src/combining.h"
+#include "bindings/python/src/errors.h"
+#include "bindings/python/src/group.h"
+#include "bindings/python/src/leftovers.h"
+#include "bindings/python/src/log.h"
 
 /* All of MLX's names mean muster here: a program that names one asks for a group, and gets it. */
 static bool is_ours(const char *backend)
