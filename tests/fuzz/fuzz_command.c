@@ -7,7 +7,7 @@
 
 #include "tools/muster/commands.h"
 #include "tools/muster/options.h"
-#include "tools/muster/run_options.h"
+#include "tools/muster/run/run_options.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 

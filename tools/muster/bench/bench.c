@@ -1,8 +1,12 @@
 /* `muster bench`: options, the machine's limits, and a launch of the ranks that measure. */
-#include "tools/muster/bench/bench.h"
+#include "tools/muster/bench/limits.h"
+#include "tools/muster/bench/measure.h"
+#include "tools/muster/bench/options.h"
+#include "tools/muster/bench/print.h"
 
 #include <errno.h>
 #include <getopt.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -100,9 +104,6 @@ static bool take_seconds(void *into, const char *text)
     options->seconds = strtod(text, &end);
     return end != text && !*end && options->seconds > 0 && options->seconds < 3600;
 }
-
-const char *const bench_op_names[] = { "sum", "prod", "max",    "min",    "avg", "band",
-                                       "bor", "bxor", "maxloc", "minloc", NULL };
 
 #define AT(field) .offset = offsetof(bench_options, field)
 #define SIZE "a size: bytes, such as 4096, 64K or 16M"

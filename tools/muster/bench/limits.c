@@ -3,6 +3,8 @@
  * plain memory. Each figure is the best of a few tries, since only disturbance makes it worse.
  */
 #define _GNU_SOURCE
+#include "tools/muster/bench/limits.h"
+
 #include <linux/futex.h>
 #include <math.h>
 #include <stdatomic.h>
@@ -14,8 +16,6 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-
-#include "tools/muster/bench/bench.h"
 
 #define TRIES 7
 #define PINGS 20000

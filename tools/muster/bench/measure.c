@@ -7,14 +7,18 @@
  * against it. Ranks agree on the size of a batch and on the number of batches. What is reported is
  * the largest of the ranks' medians.
  */
+#include "tools/muster/bench/measure.h"
+
 #include <math.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "tools/muster/bench/bench.h"
+#include "tools/muster/bench/options.h"
+#include "tools/muster/bench/print.h"
 #include "tools/muster/bench/started.h"
 
 #define BATCH_NS 20000

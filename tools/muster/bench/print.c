@@ -1,8 +1,13 @@
 /* The table of `muster bench`, in nccl-tests' columns, and the same as JSON. */
-#include <math.h>
+#include "tools/muster/bench/print.h"
 
-#include "tools/muster/bench/bench.h"
+#include <math.h>
+#include <stdio.h>
+
 #include "tools/muster/text.h"
+
+const char *const bench_op_names[] = { "sum", "prod", "max",    "min",    "avg", "band",
+                                       "bor", "bxor", "maxloc", "minloc", NULL };
 
 static bool rows_before; /* a comma is due in the JSON */
 

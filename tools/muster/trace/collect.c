@@ -4,6 +4,8 @@
  * it has when the launcher is killed.
  */
 #define _GNU_SOURCE /* pipe2 */
+#include "tools/muster/trace/collect.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -15,7 +17,7 @@
 #include <unistd.h>
 
 #include "tools/muster/text.h"
-#include "tools/muster/trace/trace.h"
+#include "tools/muster/trace/file.h"
 
 #define LOOK_MS 2         /* a ring of 1024 lasts longer, at 2 us for an operation */
 #define SLACK ((size_t)4) /* so many times what is kept is collected before the rest is dropped */
@@ -115,7 +117,7 @@ static _Noreturn void collect(trace_collector *collector, int fd, int lifeline)
     }
     while (poll(&ended, 1, LOOK_MS) <= 0) {
         look(records, &trace);
-        if (trace.count > most || trace.phase_count > most)
+        if (trace.count > most || trace.phases.count > most)
             trace_limit(&trace, collector->limit);
     }
     look(records, &trace);

@@ -2,8 +2,9 @@
  * The one sentence of a trace: how much of the time ranks wait, for whom, and what to try. A rank that makes
  * the others wait comes first; ranks that share CPUs wait for their turn, all alike.
  */
+#include "tools/muster/trace/diagnosis.h"
+
 #include "tools/muster/text.h"
-#include "tools/muster/trace/trace.h"
 
 #define HARDLY 5.0         /* percent of the time */
 #define MORE_THAN_EVEN 1.5 /* times its share: a rank is to blame */

@@ -5,12 +5,13 @@
  * it is read again; phases are slices of tracks of their own. Other JSON, and this one after
  * another program has formatted it anew, is refused.
  */
+#include "tools/muster/trace/file.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 
 #include "tools/muster/text.h"
-#include "tools/muster/trace/trace.h"
 
 #define LINE_BYTES 1000
 #define OPENING "{\"muster_trace\":1,"
@@ -180,9 +181,9 @@ bool trace_write(const trace *trace, FILE *file)
     for (size_t i = 0; i < trace->count; i++)
         if (trace->records[i].entered_ns < begin_ns)
             begin_ns = trace->records[i].entered_ns;
-    for (size_t i = 0; i < trace->phase_count; i++)
-        if (trace->phases[i].begin_ns < begin_ns)
-            begin_ns = trace->phases[i].begin_ns;
+    for (size_t i = 0; i < trace->phases.count; i++)
+        if (trace->phases.list[i].begin_ns < begin_ns)
+            begin_ns = trace->phases.list[i].begin_ns;
     fprintf(file, OPENING "\"ranks\":%d,\"exact\":%d,\"lost\":%" PRIu64 ",\"left_out\":%" PRIu64 ",\n",
             trace->ranks, trace->exact, trace->lost, trace->left_out);
     write_job(&trace->job, file);
@@ -191,11 +192,11 @@ bool trace_write(const trace *trace, FILE *file)
         count = trace_operation(trace, first);
         write_operation(&trace->records[first], count, &arrows, begin_ns, file);
     }
-    for (size_t i = 0; i < trace->phase_count; i++)
-        write_phase(&trace->phases[i], trace->ranks, begin_ns, file);
+    for (size_t i = 0; i < trace->phases.count; i++)
+        write_phase(&trace->phases.list[i], trace->ranks, begin_ns, file);
     for (int rank = 0; rank < trace->ranks; rank++) {
         write_track(rank, "rank", rank, 2 * rank + 1, file);
-        if (trace->phase_count)
+        if (trace->phases.count)
             write_track(trace->ranks + rank, "phases of rank", rank, 2 * rank, file);
     }
     fprintf(file, "{\"ph\":\"M\",\"pid\":1,\"tid\":0,\"name\":\"process_name\","
@@ -324,7 +325,7 @@ static bool parse_phase(const char *line, trace *trace)
     const char *at = line + used;
     phase.begin_ns = (int64_t)(ts * 1e3 + 0.5) + 1;
     phase.end_ns = phase.begin_ns + (int64_t)(duration * 1e3 + 0.5);
-    return parse_string(&at, phase.name, sizeof phase.name) && trace_add_phase(trace, &phase);
+    return parse_string(&at, phase.name, sizeof phase.name) && phases_add(&trace->phases, &phase);
 }
 
 static bool parse_opening(FILE *file, trace *trace)

@@ -12,7 +12,9 @@
 
 #include "tools/muster/commands.h"
 #include "tools/muster/options.h"
+#include "tools/muster/trace/file.h"
 #include "tools/muster/trace/page.h"
+#include "tools/muster/trace/table.h"
 #include "tools/muster/trace/trace.h"
 
 #define TABLE_PLACE "@TABLE@"

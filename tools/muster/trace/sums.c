@@ -1,8 +1,8 @@
 /* Adding up of trace.h: by kind of call, by rank, and by phase. */
+#include "tools/muster/trace/sums.h"
+
 #include <stdlib.h>
 #include <string.h>
-
-#include "tools/muster/trace/trace.h"
 
 static int64_t moved_ns(const muster_record *record)
 {
@@ -49,8 +49,8 @@ static trace_phase_sum *find_phase(trace_sums *sums, const char *name)
 
 static bool add_phases(const trace *trace, trace_sums *sums)
 {
-    for (size_t i = 0; i < trace->phase_count; i++) {
-        const trace_phase *phase = &trace->phases[i];
+    for (size_t i = 0; i < trace->phases.count; i++) {
+        const trace_phase *phase = &trace->phases.list[i];
         trace_phase_sum *sum = find_phase(sums, phase->name);
 
         if (!sum)
@@ -64,7 +64,7 @@ static bool add_phases(const trace *trace, trace_sums *sums)
 
 static bool add_record(const trace *trace, trace_sums *sums, const muster_record *record)
 {
-    const trace_phase *phase = trace_phase_at(trace, record->rank, record->entered_ns);
+    const trace_phase *phase = phases_at(&trace->phases, record->rank, record->entered_ns);
     trace_phase_sum *of_phase = phase ? find_phase(sums, phase->name) : NULL;
     trace_rank_sum *rank = &sums->ranks[record->rank];
     trace_class *class = find_class(sums, record);

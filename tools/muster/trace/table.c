@@ -1,6 +1,8 @@
 /*
  * `muster trace`: where the time of a traced job went, by kind of call and by rank, and who made others wait.
  */
+#include "tools/muster/trace/table.h"
+
 #include <getopt.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -9,7 +11,9 @@
 #include "tools/muster/commands.h"
 #include "tools/muster/options.h"
 #include "tools/muster/text.h"
-#include "tools/muster/trace/trace.h"
+#include "tools/muster/trace/diagnosis.h"
+#include "tools/muster/trace/file.h"
+#include "tools/muster/trace/sums.h"
 
 enum { CLASSES_SHOWN = 20 };
 

@@ -9,7 +9,7 @@ static bool add_mark(trace *trace, const muster_record *record)
     trace_phase phase = { .rank = record->rank, .begin_ns = record->entered_ns };
 
     memcpy(phase.name, record->phase, sizeof phase.name);
-    return trace_add_phase(trace, &phase);
+    return phases_add(&trace->phases, &phase);
 }
 
 bool trace_add(trace *trace, const muster_record *record)
@@ -32,7 +32,7 @@ bool trace_add(trace *trace, const muster_record *record)
 void trace_free(trace *trace)
 {
     free(trace->records);
-    free(trace->phases);
+    free(trace->phases.list);
     *trace = (struct trace){ .records = NULL };
 }
 
@@ -65,11 +65,21 @@ static int by_operation(const void *a, const void *b)
     return order;
 }
 
+static int64_t end_of(const trace *trace)
+{
+    int64_t end_ns = 0;
+
+    for (size_t i = 0; i < trace->count; i++)
+        if (trace->records[i].done_ns > end_ns)
+            end_ns = trace->records[i].done_ns;
+    return end_ns;
+}
+
 void trace_sort(trace *trace)
 {
     if (trace->count)
         qsort(trace->records, trace->count, sizeof *trace->records, by_operation);
-    trace_sort_phases(trace);
+    phases_sort(&trace->phases, trace->phases.count ? end_of(trace) : 0);
 }
 
 static int by_rank_latest_first(const void *a, const void *b)
@@ -84,7 +94,7 @@ void trace_limit(trace *trace, size_t limit)
 {
     size_t kept = 0, of_rank = 0;
 
-    trace_limit_phases(trace, limit);
+    phases_limit(&trace->phases, limit);
     if (trace->count <= limit)
         return;
     qsort(trace->records, trace->count, sizeof *trace->records, by_rank_latest_first);

@@ -1,0 +1,282 @@
+/*
+ * `muster ps` and `muster inspect`: which jobs there are, what their ranks do, and who waits for whom.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tools/muster/commands.h"
+#include "tools/muster/look/inspect.h"
+#include "tools/muster/look/jobs.h"
+#include "tools/muster/look/verdict.h"
+#include "tools/muster/options.h"
+#include "tools/muster/text.h"
+#include "tools/muster/trace/collect.h"
+#include "tools/muster/trace/file.h"
+#include "tools/muster/trace/trace.h"
+
+#define JSON_SCHEMA 1
+
+static const char ps_help[] = "usage: muster ps\n"
+                              "\n"
+                              "Lists the jobs on this machine that this user may look at: launcher, ranks, "
+                              "how many wait, the command,\n"
+                              "and in brackets the names of its groups. A process that is a rank of several "
+                              "worlds is listed once.\n";
+
+static const char inspect_help[] =
+    "usage: muster inspect [options] [PID | /NAME]\n"
+    "\n"
+    "Shows what the ranks of a job are doing, and who waits for whom: the job of which PID is the launcher "
+    "or a\n"
+    "rank, or whose ranks have met under /NAME; the only job there is when neither is given. Disturbs "
+    "nothing.\n"
+    "\n"
+    "      --json     print one JSON object\n"
+    "      --stacks   with gdb: where each rank is, in its own code (stops it for a moment)\n"
+    "      --trace F  write the latest operations of each rank to a file, for muster trace and muster "
+    "report\n"
+    "  -h, --help     this text\n"
+    "\n"
+    "Exit status: 0 when the job was seen; 1 when there is no such job; 2 for a usage error.\n";
+
+typedef struct show_options {
+    bool json, stacks;
+    const char *trace; /* a file; NULL: none */
+} show_options;
+
+/* ---- muster ps ---- */
+
+static int count_waiting(const muster_inspection *seen)
+{
+    int count = 0;
+
+    for (int rank = 0; rank < seen->size; rank++)
+        for (int i = 0; i < seen->call_count; i++)
+            if (seen->calls[i]->rank == rank && seen->calls[i]->in_call) {
+                count++;
+                break;
+            }
+    return count;
+}
+
+/* The process is that of an earlier job in the list: it is a rank of several worlds. */
+static bool is_listed(const job *jobs, int at)
+{
+    for (int i = 0; i < at; i++)
+        if (jobs[i].pid == jobs[at].pid)
+            return true;
+    return false;
+}
+
+static bool has_name(const char *names, const char *name)
+{
+    size_t bytes = strlen(name);
+
+    for (const char *at = names; (at = strstr(at, name)) != NULL; at += bytes)
+        if ((at == names || at[-1] == ' ') && (at[bytes] == '\0' || at[bytes] == ','))
+            return true;
+    return false;
+}
+
+/* "tp:0, pp:0": the names of the job's groups that are not in the list yet. */
+static void list_names(const muster_inspection *seen, char *names, size_t room)
+{
+    for (int i = 0; i < seen->call_count; i++) {
+        const char *name = seen->calls[i]->group_name;
+        size_t used = strlen(names);
+
+        if (name[0] && used + strlen(name) + sizeof ", " <= room && !has_name(names, name))
+            snprintf(names + used, room - used, "%s%s", used ? ", " : "", name);
+    }
+}
+
+/* A process, once, with all worlds that it was found in: the largest, and what waits in any. */
+static void print_process(const job *jobs, int count, int at)
+{
+    char command[200], names[120] = "";
+    int ranks = 0, waiting = 0;
+
+    for (int i = at; i < count; i++) {
+        if (jobs[i].pid != jobs[at].pid)
+            continue;
+        ranks = jobs[i].seen.size > ranks ? jobs[i].seen.size : ranks;
+        waiting += count_waiting(&jobs[i].seen);
+        list_names(&jobs[i].seen, names, sizeof names);
+    }
+    read_command(jobs[at].pid, command, sizeof command);
+    printf("%8d %6d %8d  %s", jobs[at].pid, ranks, waiting, command);
+    printf(names[0] ? "  [%s]\n" : "\n", names);
+}
+
+int command_ps(int argc, char **argv)
+{
+    static const cli_syntax syntax = { "ps", ps_help, NULL, 0, false };
+    static job jobs[JOBS_MAX];
+
+    int status = parse_options(&syntax, argc, argv, NULL);
+    if (status != OPTIONS_PARSED)
+        return status;
+    if (optind < argc)
+        return usage_error("ps", "it takes no arguments; muster inspect %s shows one job", argv[optind]);
+    if (!jobs_can_be_seen("ps"))
+        return EXIT_FAILURE;
+    int count = jobs_find(jobs, JOBS_MAX);
+    printf("%8s %6s %8s  %s\n", "pid", "ranks", "waiting", "command");
+    for (int i = 0; i < count; i++)
+        if (!is_listed(jobs, i))
+            print_process(jobs, count, i);
+    jobs_free(jobs, count);
+    return EXIT_SUCCESS;
+}
+
+/* ---- muster inspect, for people ---- */
+
+static void print_job(const job *job, bool stacks)
+{
+    const muster_inspection *seen = &job->seen;
+    char command[200];
+
+    read_command(job->pid, command, sizeof command);
+    printf("%d rank%s, %s %d: %s\n\n", seen->size, plural((unsigned)seen->size),
+           seen->launcher_pid ? "launched by" : "found through", job->pid, command);
+    print_ranks(seen, stdout);
+    printf("\n");
+    if (print_verdicts(seen, stdout) == 0)
+        printf("no rank waits for another\n");
+    if (stacks)
+        print_stacks(seen, stdout);
+}
+
+/* ---- and for programs ---- */
+
+static void print_string(const char *text)
+{
+    putchar('"');
+    for (; *text; text++) {
+        if (*text == '"' || *text == '\\')
+            printf("\\%c", *text);
+        else if ((unsigned char)*text < ' ')
+            printf("\\u%04x", *text);
+        else
+            putchar(*text);
+    }
+    putchar('"');
+}
+
+static void print_call_json(const muster_inspection *seen, const muster_seen_call *call)
+{
+    char group[120];
+
+    name_group(seen, call->group, group, sizeof group);
+    printf("    { \"rank\": %d, \"group\": ", call->rank);
+    print_string(group);
+    printf(", \"group_rank\": %d, \"group_size\": %d, \"call_class\": \"%s\", \"in_call\": %s, "
+           "\"operation\": %llu, ",
+           call->group_rank, call->group_size, call_class_name(call->call_class),
+           call->in_call ? "true" : "false", (unsigned long long)call->operation);
+    printf("\"call\": ");
+    print_string(call->what);
+    printf(", \"bytes\": %zu", call->bytes);
+    printf(", \"peer\": %d, \"since_s\": %.3f, \"broken\": ", call->peer, (double)call->since_ns / 1e9);
+    if (call->broken == MUSTER_OK)
+        printf("null");
+    else
+        print_string(muster_status_string(call->broken));
+    if (call->call_class == MUSTER_CALL_COLLECTIVE)
+        printf(", \"under_way\": %llu", (unsigned long long)call->under_way);
+    printf(" }");
+}
+
+static void print_json(const job *job)
+{
+    const muster_inspection *seen = &job->seen;
+    char doing[120], verdict[VERDICT_BYTES];
+
+    printf("{\n  \"schema\": %d,\n  \"size\": %d,\n  \"launcher\": %d,\n  \"ranks\": [\n", JSON_SCHEMA,
+           seen->size, seen->launcher_pid);
+    for (int i = 0; i < seen->rank_count; i++) {
+        describe_rank(seen, seen->ranks[i]->rank, doing, sizeof doing);
+        printf("    { \"rank\": %d, \"pid\": %d, \"replaced\": %s, \"state\": ", seen->ranks[i]->rank,
+               seen->ranks[i]->pid, seen->ranks[i]->replaced ? "true" : "false");
+        print_string(doing);
+        printf(" }%s\n", i + 1 < seen->rank_count ? "," : "");
+    }
+    printf("  ],\n  \"calls\": [\n");
+    for (int i = 0; i < seen->call_count; i++) {
+        print_call_json(seen, seen->calls[i]);
+        printf("%s\n", i + 1 < seen->call_count ? "," : "");
+    }
+    printf("  ],\n  \"verdicts\": [");
+    for (int n = 0; find_verdict(seen, n, verdict); n++) {
+        printf(n ? ", " : "");
+        print_string(verdict);
+    }
+    printf("]\n}\n");
+}
+
+/* ---- and as a trace ---- */
+
+static bool save_trace(const job *job, const char *path)
+{
+    int fd = open(job->path, O_RDONLY | O_CLOEXEC);
+    trace trace = { .records = NULL };
+    char command[300];
+
+    if (fd < 0 || !trace_read_job(fd, &trace)) {
+        fprintf(stderr, "muster inspect: --trace: %s\n", fd < 0 ? strerror(errno) : muster_error_detail());
+        if (fd >= 0)
+            close(fd);
+        return false;
+    }
+    close(fd);
+    read_command(job->pid, command, sizeof command);
+    trace_describe(&trace, command);
+    FILE *file = fopen(path, "we");
+    bool written = file && trace_write(&trace, file);
+    if (file && fclose(file) != 0)
+        written = false;
+    if (written)
+        printf("%s has the latest %zu operation%s; see muster trace %s\n", path, trace.count,
+               plural(trace.count), path);
+    else
+        fprintf(stderr, "muster inspect: %s: %s\n", path, strerror(errno));
+    trace_free(&trace);
+    return written;
+}
+
+int command_inspect(int argc, char **argv)
+{
+    static const cli_option known[] = {
+        { "json", 0, CLI_FLAG, .offset = offsetof(show_options, json) },
+        { "stacks", 0, CLI_FLAG, .offset = offsetof(show_options, stacks) },
+        { "trace", 0, CLI_TEXT, .offset = offsetof(show_options, trace), .expected = "a file" },
+    };
+    static const cli_syntax syntax = { "inspect", inspect_help, known, 3, false };
+    show_options options = { false, false, NULL };
+    bool done = true;
+    job found;
+
+    int status = parse_options(&syntax, argc, argv, &options);
+    if (status != OPTIONS_PARSED)
+        return status;
+    if (argc - optind > 1)
+        return usage_error("inspect", "one job at a time; expected one PID or /NAME");
+    if (options.json + options.stacks + (options.trace != NULL) > 1)
+        return usage_error("inspect", "--json, --stacks and --trace exclude each other");
+    if (!job_choose("inspect", argv[optind], &found))
+        return EXIT_FAILURE;
+    if (options.trace)
+        done = save_trace(&found, options.trace);
+    else if (options.json)
+        print_json(&found);
+    else
+        print_job(&found, options.stacks);
+    jobs_free(&found, 1);
+    return done ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,276 @@
+/* Groups and judges what muster_inspect shows, for verdict.h. */
+#include "tools/muster/look/verdict.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "tools/muster/look/jobs.h"
+#include "tools/muster/text.h"
+
+#define NS_PER_S 1e9
+
+enum { RANKS_MAX = 1024, DESCRIBED_MAX = 4 };
+
+/* The member's entry of that call class; NULL: it has none, as it has not been there. */
+static const muster_seen_call *find_call(const muster_inspection *seen, unsigned long long group,
+                                         int group_rank, muster_call_class call_class)
+{
+    for (int i = 0; i < seen->call_count; i++) {
+        const muster_seen_call *call = seen->calls[i];
+
+        if (call->group == group && call->group_rank == group_rank && call->call_class == call_class)
+            return call;
+    }
+    return NULL;
+}
+
+static const muster_seen_call *find_member(const muster_inspection *seen, unsigned long long group,
+                                           int group_rank)
+{
+    return find_call(seen, group, group_rank, MUSTER_CALL_COLLECTIVE); /* which every member has */
+}
+
+/* "rank 3", "ranks 0 2 4-63" */
+static void say_ranks(sentence *sentence, const bool *listed)
+{
+    char ranks[200];
+    int count = list_ranks(listed, RANKS_MAX, ranks, sizeof ranks);
+
+    say(sentence, "rank%s %s", plural((unsigned)count), ranks);
+}
+
+void name_group(const muster_inspection *seen, unsigned long long group, char *text, int bytes)
+{
+    bool listed[RANKS_MAX] = { false };
+    char ranks[100];
+
+    const muster_seen_call *member = find_member(seen, group, 0);
+    for (int at = 0; member && !member->group_name[0] && at < member->group_size; at++)
+        if (find_member(seen, group, at) && find_member(seen, group, at)->group_name[0])
+            member = find_member(seen, group, at); /* rank 0 has given none */
+    if (member && member->group_name[0]) {
+        snprintf(text, (size_t)bytes, "%s", member->group_name);
+        return;
+    }
+    if (member && member->world) {
+        snprintf(text, (size_t)bytes, "world");
+        return;
+    }
+    for (int i = 0; i < seen->call_count; i++)
+        if (seen->calls[i]->group == group && seen->calls[i]->call_class == MUSTER_CALL_COLLECTIVE)
+            mark_rank(listed, RANKS_MAX, seen->calls[i]->rank);
+    list_ranks(listed, RANKS_MAX, ranks, sizeof ranks);
+    snprintf(text, (size_t)bytes, "group {%s}", ranks);
+}
+
+/* ---- ranks ---- */
+
+/* The latest process that is the rank. */
+static const muster_seen_rank *find_rank(const muster_inspection *seen, int rank)
+{
+    const muster_seen_rank *found = NULL;
+
+    for (int i = 0; i < seen->rank_count; i++)
+        if (seen->ranks[i]->rank == rank)
+            found = seen->ranks[i];
+    return found;
+}
+
+static bool is_in_call(const muster_inspection *seen, int rank)
+{
+    for (int i = 0; i < seen->call_count; i++)
+        if (seen->calls[i]->rank == rank && seen->calls[i]->in_call)
+            return true;
+    return false;
+}
+
+void describe_rank(const muster_inspection *seen, int rank, char *text, int bytes)
+{
+    const muster_seen_rank *found = find_rank(seen, rank);
+    char state = found ? read_state(found->pid) : 0;
+
+    if (!found || found->pid == 0)
+        snprintf(text, (size_t)bytes, "has not attached");
+    else if (found->termination.kind != MUSTER_TERMINATION_NONE)
+        muster_termination_describe(found->termination, text, (size_t)bytes);
+    else if (found->left)
+        snprintf(text, (size_t)bytes, "has left");
+    else if (state == 'T' || state == 't')
+        snprintf(text, (size_t)bytes, "is stopped (%s)",
+                 state == 'T' ? "SIGSTOP; kill -CONT continues it" : "by a debugger");
+    else if (state == 0 || state == 'Z')
+        snprintf(text, (size_t)bytes, "is gone");
+    else if (is_in_call(seen, rank))
+        snprintf(text, (size_t)bytes, "waits in muster");
+    else
+        snprintf(text, (size_t)bytes, state == 'R' ? "is running user code" : "sleeps in user code");
+}
+
+/* ---- verdicts ---- */
+
+/* "ranks 0-2 have waited 12.4 s" */
+static void say_waiting(sentence *verdict, const muster_inspection *seen, const muster_seen_call *call)
+{
+    bool waiting[RANKS_MAX] = { false };
+    double longest_s = 0;
+    int count = 0;
+
+    for (int i = 0; i < seen->call_count; i++) {
+        const muster_seen_call *other = seen->calls[i];
+
+        if (other->group != call->group || other->call_class != call->call_class || !other->in_call ||
+            other->operation != call->operation)
+            continue;
+        mark_rank(waiting, RANKS_MAX, other->rank);
+        count++;
+        if ((double)other->since_ns / NS_PER_S > longest_s)
+            longest_s = (double)other->since_ns / NS_PER_S;
+    }
+    say_ranks(verdict, waiting);
+    say(verdict, " %s waited %.1f s", count > 1 ? "have" : "has", longest_s);
+}
+
+/* Whether the member has reached the call; one that has not is who is waited for. */
+static bool has_entered(const muster_inspection *seen, const muster_seen_call *call, int group_rank)
+{
+    const muster_seen_call *other = find_call(seen, call->group, group_rank, call->call_class);
+
+    return other && other->latest >= call->operation;
+}
+
+/* Its operations are this rank's alone: those of other ranks do not have the same numbers. */
+static bool is_message(const muster_seen_call *call)
+{
+    return call->call_class == MUSTER_CALL_SEND || call->call_class == MUSTER_CALL_RECEIVE;
+}
+
+bool call_waits(const muster_inspection *seen, const muster_seen_call *call)
+{
+    if (!call->in_call || call->peer >= 0 || is_message(call)) /* messages are shown once they wait */
+        return call->in_call;
+    for (int at = 0; at < call->group_size; at++)
+        if (!has_entered(seen, call, at))
+            return true;
+    return false;
+}
+
+/* Ranks that have not reached it, and what they do instead. */
+static void judge_collective(const muster_inspection *seen, const muster_seen_call *call, sentence *verdict)
+{
+    char group[120], doing[120];
+    bool missing[RANKS_MAX] = { false }, gone[RANKS_MAX] = { false };
+    int count = 0, gone_count = 0;
+
+    for (int at = 0; at < call->group_size && at < RANKS_MAX; at++) {
+        const muster_seen_call *member = find_member(seen, call->group, at);
+
+        if (has_entered(seen, call, at))
+            continue;
+        count++;
+        if (member)
+            mark_rank(missing, RANKS_MAX, member->rank);
+        else
+            gone_count += gone[at] = true; /* its place is another group's by now */
+    }
+    name_group(seen, call->group, group, sizeof group);
+    if (count == 0) {
+        say(verdict, "all have entered %s #%llu of %s: ", call->what, (unsigned long long)call->operation,
+            group);
+        say_waiting(verdict, seen, call);
+        return;
+    }
+    if (count > gone_count)
+        say_ranks(verdict, missing);
+    if (gone_count) {
+        say(verdict, count > gone_count ? " and the group's " : "the group's ");
+        say_ranks(verdict, gone);
+    }
+    say(verdict, " %s not entered %s #%llu of %s; ", count > 1 ? "have" : "has", call->what,
+        (unsigned long long)call->operation, group);
+    say_waiting(verdict, seen, call);
+    for (int rank = 0, described = 0; rank < RANKS_MAX && described < DESCRIBED_MAX; rank++) {
+        if (!missing[rank])
+            continue;
+        describe_rank(seen, rank, doing, sizeof doing);
+        say(verdict, "; rank %d %s", rank, doing);
+        described++;
+    }
+}
+
+static void judge_message(const muster_inspection *seen, const muster_seen_call *call, sentence *verdict)
+{
+    const muster_seen_call *peer = find_member(seen, call->group, call->peer);
+    char group[120], doing[120];
+
+    name_group(seen, call->group, group, sizeof group);
+    say(verdict, "rank %d has waited %.1f s in %s %s ", call->rank, (double)call->since_ns / NS_PER_S,
+        call->what, call->call_class == MUSTER_CALL_RECEIVE ? "from" : "to");
+    if (call->peer < 0) {
+        say(verdict, "any rank of %s", group);
+        return;
+    }
+    if (!peer) {
+        say(verdict, "rank %d of %s, which has left it", call->peer, group);
+        return;
+    }
+    describe_rank(seen, peer->rank, doing, sizeof doing);
+    say(verdict, "rank %d of %s; rank %d %s", peer->rank, group, peer->rank, doing);
+}
+
+/* Nothing that is over in a moment. */
+static bool is_long(const muster_seen_call *call)
+{
+    return call->in_call && call->since_ns >= 10 * 1000 * 1000;
+}
+
+/* One for each operation, by its first waiting member. */
+static bool is_first_of_its_kind(const muster_inspection *seen, int at)
+{
+    const muster_seen_call *call = seen->calls[at];
+
+    if (!is_long(call))
+        return false;
+    for (int i = 0; i < at && call->peer < 0 && !is_message(call); i++)
+        if (seen->calls[i]->in_call && seen->calls[i]->group == call->group &&
+            seen->calls[i]->call_class == call->call_class && seen->calls[i]->operation == call->operation)
+            return false;
+    return true;
+}
+
+static bool waits_for(const muster_inspection *seen, const muster_seen_call *call, int rank)
+{
+    for (int at = 0; at < call->group_size; at++) {
+        const muster_seen_call *member = find_member(seen, call->group, at);
+
+        if (!member || member->rank != rank)
+            continue;
+        if (call->peer < 0 && is_message(call))
+            return at != call->group_rank;
+        return call->peer < 0 ? !has_entered(seen, call, at) : call->peer == at;
+    }
+    return false;
+}
+
+bool is_waited_for(const muster_inspection *seen, int rank)
+{
+    for (int i = 0; i < seen->call_count; i++)
+        if (is_long(seen->calls[i]) && waits_for(seen, seen->calls[i], rank))
+            return !is_in_call(seen, rank);
+    return false;
+}
+
+bool find_verdict(const muster_inspection *seen, int n, char *text)
+{
+    sentence verdict = { text, 0, VERDICT_BYTES };
+
+    for (int i = 0; i < seen->call_count; i++) {
+        if (!is_first_of_its_kind(seen, i) || n-- > 0)
+            continue;
+        if (seen->calls[i]->peer < 0 && !is_message(seen->calls[i]))
+            judge_collective(seen, seen->calls[i], &verdict);
+        else
+            judge_message(seen, seen->calls[i], &verdict);
+        return true;
+    }
+    return false;
+}

@@ -1,0 +1,23 @@
+/*
+ * Standard input for every rank: a process of its own keeps what has come and gives all of it to each, as
+ * fast as that one reads. A rank that does not read holds up nobody: what it has not read is kept, in memory,
+ * and where that cannot be, the job is stopped.
+ */
+#ifndef MUSTER_CLI_FEED_H
+#define MUSTER_CLI_FEED_H
+
+#include "tools/muster/run/run_options.h"
+
+typedef struct run_feed {
+    int pipes[RUN_RANKS_MAX][2];
+    int size;
+} run_feed;
+
+/* Starts it; false: it cannot be, and stderr says why. It ends with this process, or when all is given out.
+ */
+bool feed_start(run_feed *feed, int size);
+
+/* In a rank: makes its part of the feed standard input. */
+void feed_take(const run_feed *feed, int rank);
+
+#endif
