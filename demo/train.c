@@ -31,7 +31,7 @@ typedef struct trainer {
     int rank, size;
     const unsigned char *text;
     size_t train_bytes, held_out_bytes; /* held out: behind the part to train on */
-    network net; /* for this rank's samples; its gradients are in the arena: peers read them where they lie */
+    network net; /* for this rank's samples; its gradients are in the arena: peers read them zero-copy */
     float *first_moment, *second_moment;
     int batch, steps;
     uint64_t seed;
@@ -72,7 +72,7 @@ static float random_unit(uint64_t *state)
 
 /* ---- data-parallel training ---- */
 
-/* Sums the loss and all gradients over the ranks, the gradients bucket by bucket where they lie. */
+/* Sums the loss and all gradients over the ranks, the gradients bucket by bucket, in place. */
 static void sum_over_ranks(trainer *t, double *loss)
 {
     check(muster_all_sum(loss, loss, 1, MUSTER_FLOAT64, t->world), "sum of the losses");

@@ -5,7 +5,7 @@
  *
  *     muster run -n 4 -- tensor_parallel
  *
- * The activations are arena buffers: the other ranks read them where they lie.
+ * The activations are arena buffers: the other ranks read them zero-copy.
  */
 #include <math.h>
 #include <muster/muster.h>

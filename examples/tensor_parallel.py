@@ -18,7 +18,7 @@ part = HIDDEN // world.size()
 mine = slice(part * world.rank(), part * (world.rank() + 1))
 up_mine, down_mine = up[:, mine].astype(np.float32), down[mine].astype(np.float32)
 
-# Activations in the arena: other ranks read them where they lie.
+# Activations in the arena: other ranks read them zero-copy.
 activations = muster.empty((TOKENS, WIDTH), "float32", world)
 for token in range(100):
     hidden = np.maximum(x @ up_mine, 0)

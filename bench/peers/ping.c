@@ -1,4 +1,4 @@
-/* Prints how long a cache line takes to another CPU, one way, in ns: tells near from far. */
+/* Prints how long a cache line takes to another CPU, one way, in ns: tells fast pairs from slow ones. */
 #define _GNU_SOURCE
 #include <stdatomic.h>
 #include <stdint.h>

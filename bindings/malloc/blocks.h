@@ -5,7 +5,7 @@
  * and freeing one is a push or a pop on the list of its class. All bookkeeping is in private memory, so that
  * nothing that a peer writes can mislead it. Memory is the system's until the program touches it, as with
  * libc's own large blocks. Freed blocks keep their pages for the next one, up to a limit; beyond it they are
- * given back to the system at once.
+ * returned to the system at once.
  *
  * A block that is freed while peers may still write to it (they are in an operation of a broken group) is not
  * used again before they cannot. While more than the same limit waits for that, nothing is taken from the

@@ -266,7 +266,7 @@ int MPI_Allreduce(const void *in, void *out, int count, MPI_Datatype type, MPI_O
         in = out;
     if (is_predefined) {
         if (!find_dtype(type, &known.dtype))
-            mpi_fail(name, "a predefined operation on a type that was made of others");
+            mpi_fail(name, "a predefined operation on a derived type");
     } else if (!op) {
         mpi_fail(name, "the operation is NULL");
     } else if (!recognise(op, type, &extent, &known)) {

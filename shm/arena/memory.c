@@ -77,7 +77,7 @@ static muster_status look_at_limit(const mst_memory *memory, const char *what, u
         what, mebibytes(bytes), group.group, mebibytes(group.limit_bytes), mebibytes(left));
 }
 
-/* Checks before each part what the whole rest needs, so that it fails long before the limit. */
+/* Before each part, checks all that is left to commit against the limit, so that it fails early. */
 static muster_status commit_in_parts(mst_memory *memory, unsigned char *at, uint64_t bytes, const char *what,
                                      int *error)
 {

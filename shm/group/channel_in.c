@@ -33,7 +33,7 @@ static mst_flow look_for(const mst_channels *channels, mst_channel_end *end, uin
     return ring_stamp == 0 ? MST_FLOW_NOT_NOW : MST_FLOW_DAMAGED;
 }
 
-/* Copies what an entry says of itself; false: it cannot be true. */
+/* Copies the description in an entry; false: it is not valid. */
 static bool read_envelope(const mst_entry *entry, uint64_t stamp, mst_envelope *envelope)
 {
     envelope->kind = (mst_entry_kind)(stamp >> MST_STAMP_KIND & 0xf);

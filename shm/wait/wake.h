@@ -1,8 +1,8 @@
 /*
- * Words on which threads sleep, and waking these.
+ * Words on which threads sleep, and how sleepers are woken.
  *
  * A sleeper counts itself in `sleepers`, reads the word, looks once more, and parks while the word is what it
- * read. Whoever changes something wakes the sleepers, of which there are mostly none (E9). Only wait.c parks.
+ * read. Whoever changes what is waited for wakes the sleepers; mostly there are none (E9). Only wait.c parks.
  */
 #ifndef MST_WAKE_H
 #define MST_WAKE_H
@@ -35,7 +35,7 @@ uint32_t mst_eventcount_advance(mst_eventcount *event);
 void mst_ring(mst_parking parking);
 void mst_eventcount_ring(mst_eventcount *event);
 
-/* Wakes who sleeps by mst_wait_watch, without checking whether anybody does. */
+/* Wakes the threads that sleep by mst_wait_watch, without checking whether there are any. */
 void mst_wake_watchers(const _Atomic uint32_t *word);
 
 #endif

@@ -172,7 +172,7 @@ muster_status muster_queue_pop(muster_queue *queue, void *buffer, size_t capacit
                                size_t *bytes)
 {
     if (!bytes || (capacity && !buffer))
-        return mst_fail(MUSTER_ERR_INVALID, "queue_pop: where the %s returned is NULL",
+        return mst_fail(MUSTER_ERR_INVALID, "queue_pop: the argument in which the %s returned is NULL",
                         bytes ? "entry is" : "entry's bytes are");
     muster_status status = enter(queue, false, "queue_pop");
     if (status != MUSTER_OK)

@@ -46,7 +46,7 @@ muster_status muster_share_at(const muster_share *share, int rank, void **addres
         status = check_rank(share, rank, "share_at");
     if (status == MUSTER_OK && !address)
         status = mst_fail(MUSTER_ERR_INVALID,
-                          "share_at: the address, where that of the block is returned, is NULL");
+                          "share_at: the argument in which the block's address is returned is NULL");
     if (status != MUSTER_OK)
         return status;
     methods_of(share)->at(share, rank, &found, &found_bytes);

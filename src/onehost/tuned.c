@@ -59,6 +59,8 @@ muster_status muster_tuning_keep(const char *settings)
         return status;
     mst_thresholds measured = choice.known;
     if (!mst_choice_set(&measured, settings, item))
-        return mst_fail(MUSTER_ERR_INVALID, "\"%.60s\" is no threshold and a value that it may have", item);
+        return mst_fail(
+            MUSTER_ERR_INVALID,
+            "\"%.60s\" is not NAME=BYTES with the name of a threshold and a value within its bounds", item);
     return mst_choice_keep(&choice, &measured);
 }

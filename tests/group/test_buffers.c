@@ -109,7 +109,7 @@ START_TEST(test_memory_goes_back_to_the_system)
 }
 END_TEST
 
-/* ---- what others read where it lies may be overwritten as soon as the call returns ---- */
+/* ---- what others read zero-copy may be overwritten as soon as the call returns ---- */
 
 enum { BLOCK = 12000, RANKS_MAX = 8 };
 

@@ -202,7 +202,7 @@ START_TEST(test_with_oneself)
 }
 END_TEST
 
-/* Arena buffers, which are read where they lie when the receiver waits or the channel could not hold them. */
+/* Arena buffers, which are read zero-copy when the receiver waits or the channel could not hold them. */
 static int from_the_arena(muster_group *world, void *arg)
 {
     static const size_t counts[] = { 1, 2048, 16384, 16385, 200000 };

@@ -3,7 +3,7 @@
  * (src/onehost/share/window.c) are the same with a count in place of stamps, and no room that could be lacking.
  *
  * The writer fills a place, stores the entry's number into its stamp, and wakes the readers that sleep. A reader waits for the
- * stamp of its next entry, reads where it lies, stores how far it has come, and wakes the writer if that sleeps. The writer waits
+ * stamp of its next entry, reads the entry zero-copy, stores how far it has come, and wakes the writer if that sleeps. The writer waits
  * while the slowest reader has not left the place that it needs. Whoever waits looks whether its peer is gone, then whether what it
  * waits for is there, and tells by a count of sleepers that it sleeps, before it looks once more. Any of them may be killed at any
  * time, which wakes all; the writer drops readers that are gone. At its end it leaves, which is the same for the readers.

@@ -267,7 +267,9 @@ START_TEST(test_public_interface)
     ck_assert_int_eq(muster_tuning_threshold(MST_THRESHOLD_COUNT, &threshold), MUSTER_ERR_INVALID);
     ck_assert_int_eq(muster_tuning_threshold(-1, &threshold), MUSTER_ERR_INVALID);
     ck_assert_int_eq(muster_tuning_keep("view_bytes_min=32k,nothing=1"), MUSTER_ERR_INVALID);
-    ck_assert_str_eq(muster_error_detail(), "\"nothing=1\" is no threshold and a value that it may have");
+    ck_assert_str_eq(
+        muster_error_detail(),
+        "\"nothing=1\" is not NAME=BYTES with the name of a threshold and a value within its bounds");
     ck_assert_int_eq(muster_tuning_get(&unset), MUSTER_ERR_INVALID);
     ck_assert_int_eq(muster_tuning_get(NULL), MUSTER_ERR_INVALID);
     ck_assert_int_eq(chmod(tuning.path, 0622), 0);

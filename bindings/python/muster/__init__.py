@@ -50,7 +50,7 @@ __all__ = [
 
 
 def empty(shape, dtype="float32", group=None):
-    """An array in the arena: every rank reads it where it lies, so that collectives on it copy less.
+    """An array in the arena: every rank reads it zero-copy.
 
     Its contents are undefined. The memory goes back when the array, and all views of it, are gone.
 

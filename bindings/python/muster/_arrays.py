@@ -48,7 +48,7 @@ def _tensor(x):
 
 
 def refuse_tensor(x):
-    """Why a tensor of torch's cannot be written to where it lies, in words; None: there is no such reason."""
+    """Why a tensor of torch's cannot be written to without a copy, in words; None: there is no such reason."""
     if not hasattr(x, "is_conj"):
         return None
     if x.requires_grad:

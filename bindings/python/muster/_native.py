@@ -50,11 +50,11 @@ def library(name, sources, against, compiling=(), linking=()):
     return str(made)
 
 
-# ---- where it lies ----
+# ---- folders and names of what is compiled ----
 
 
 def _is_private(folder):
-    """What lies there is executed: nobody else may have put it there."""
+    """What is in this folder is executed, so that nobody else may write to it."""
     found = folder.lstat()
     return found.st_uid == os.geteuid() and not found.st_mode & 0o022 and folder.is_dir() and not folder.is_symlink()
 
@@ -72,7 +72,7 @@ def _cache():
 
 
 def _digest(sources, against, options):
-    """Of what it is made from, wherever that lies."""
+    """The hash of the sources, the header, the compiler's options and what they are compiled against."""
     digest = hashlib.sha256()
     beside = {path for source in sources for path in source.parent.iterdir() if path.suffix in (".h", ".cpp")}
     files = [*beside, _INCLUDE / "muster" / "muster.h"]

@@ -83,7 +83,7 @@ class Queue:
         return self._queue.pop(_ns(timeout))
 
     def peek(self, timeout=None):
-        """The next entry where it lies, as a read-only memoryview: pop() without the copy. It is the next one still.
+        """The next entry, zero-copy, as a read-only memoryview. It stays the next one.
 
         The writer does not overwrite it until release(), before which the memoryview, and whatever is made of it,
         must be released.

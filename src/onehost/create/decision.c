@@ -98,7 +98,7 @@ static muster_status check_records(const mst_regroup_call *regroup)
         if (record.member.status != MUSTER_OK)
             return mst_fail_about(
                 rank, MUSTER_ERR_NO_SPACE,
-                "rank %d could not get its share of the new group (%s); free what is not needed "
+                "rank %d could not get memory for its part of the new group (%s); free what is not needed "
                 "and try again",
                 rank, muster_status_string((muster_status)record.member.status));
         if ((record.grows != 0) != regroup->grows)

@@ -44,10 +44,11 @@ static muster_status check_members(const mst_group *group, const candidate *memb
         const mst_split_record *record = &group->split_records[members[i].parent_rank];
 
         if (record->status != MUSTER_OK)
-            return mst_fail_about(
-                members[i].parent_rank, MUSTER_ERR_NO_SPACE,
-                "rank %d could not get its share of the new group (%s); the parent group is unchanged",
-                members[i].parent_rank, muster_status_string((muster_status)record->status));
+            return mst_fail_about(members[i].parent_rank, MUSTER_ERR_NO_SPACE,
+                                  "rank %d could not get memory for its part of the new group (%s); the "
+                                  "parent group is unchanged",
+                                  members[i].parent_rank,
+                                  muster_status_string((muster_status)record->status));
     }
     return MUSTER_OK;
 }

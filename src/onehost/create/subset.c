@@ -185,7 +185,8 @@ static muster_status meet_all(subset *subset)
     if (status == MUSTER_OK && first_refused >= 0)
         return mst_fail_about(
             first_refused, MUSTER_ERR_NO_SPACE,
-            "rank %d could not get its share of the new group; the parent group is unchanged", first_refused);
+            "rank %d could not get memory for its part of the new group; the parent group is unchanged",
+            first_refused);
     return status;
 }
 

@@ -2,7 +2,7 @@
  * Gives messages to the receives that match them, for accept.h.
  *
  * A message that its channel holds is copied at once. Of a larger one the rest follows when it has been
- * answered; one that can be read where it lies is read, and the sender is told.
+ * answered; one that can be read zero-copy is read, and the sender is told.
  */
 #include "src/onehost/messages/accept.h"
 

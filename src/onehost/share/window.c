@@ -304,8 +304,8 @@ static muster_status window_peer(muster_group *of, int rank, const void *mine, v
     if (!found)
         return mst_fail(
             MUSTER_ERR_INVALID,
-            "peer_buffer: %p is not in this rank's block of a share that rank %d of the group is in; of "
-            "memory that peers use, allocate a share (muster_share_create)",
+            "peer_buffer: %p is not in this rank's block of a share that rank %d of the group is in; "
+            "allocate what peers are to use by muster_share_create",
             mine, rank);
     if (left == 0)
         return mst_fail(MUSTER_ERR_INVALID,

@@ -37,7 +37,7 @@ static muster_status explain_death(const mst_poison *poison)
     case MST_POISON_REGROUPS:
         return mst_fail_about(
             poison->rank, MUSTER_ERR_PEER_DIED,
-            "rank %d has gone to shrink the group, or to grow it, while another rank still needed "
+            "rank %d has called shrink or grow of the group, while another rank still needed "
             "it; call the same, and go on in the new group",
             poison->rank);
     case MST_POISON_LAUNCHER:
