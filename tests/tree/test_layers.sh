@@ -1,6 +1,7 @@
 #!/bin/sh
 # Includes go down only: every #include "..." of shm/, src/, tools/, bench/ and examples/ against layers.txt.
-# Modules, a .c and a .h of one name, never include each other in a circle, on one layer either.
+# Modules, a .c and a .h of one name, never include each other in a circle, on one layer either. A header serves one
+# file.
 # Also: src/api knows no shared memory, shm/ never sees a dtype or an op, and system #ifdefs stay in shm/port/.
 set -eu
 cd "$TEST_SOURCE"
@@ -122,6 +123,11 @@ if spelled_otherwise $files src/backend.h tests/backend/*.[ch]; then
 fi
 # shellcheck disable=SC2086
 check $files /dev/null
+# shellcheck disable=SC2086
+if grep -nE '^/\* -+ .*\.(c|cc|cpp)\b' $(echo "$files" | grep '\.h$'); then
+    echo "a header serves one file: give what another file defines a header of its name"
+    exit 1
+fi
 # shellcheck disable=SC2086
 if ! circles $files; then
     echo "these modules include each other: give what they share a header of its own, or turn one include round"
