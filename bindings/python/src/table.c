@@ -145,7 +145,8 @@ PyMethodDef python_operations[] = {
       "exscan($module, x, *, op='sum', group=None, out=None, dtype=None, stream=None)\n"
       "--\n"
       "\n"
-      "The reduction of the x of all ranks before this one; None on rank 0, where out is left as it is.\n" GIVES(NUMBERS, "x.shape")
+      "The reduction of the x of all ranks before this one; None on rank 0, where out is left as it is.\n"
+      GIVES(NUMBERS, "x.shape")
       "    >>> before = muster.exscan(np.array([5]))\n"
       "    >>> before is None if rank == 0 else before.tolist() == [5]\n"
       "    True" },
