@@ -119,7 +119,7 @@ WorkPtr Backend::barrier(const ::c10d::BarrierOptions &opts)
     return run(told, {}, {}, [](muster_group *group) { check(muster_barrier(group)); });
 }
 
-// Every barrier of muster's says who is missing; that all of them are waited for makes no difference.
+// Every barrier of muster's names the missing ranks, so `wait_all_ranks` changes nothing.
 void Backend::monitoredBarrier(const ::c10d::BarrierOptions &opts, bool)
 {
     const Told told = { OpType::BARRIER, "muster:monitored_barrier", false, opts.timeout };

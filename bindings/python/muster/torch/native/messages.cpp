@@ -120,8 +120,8 @@ bool Message::isCompleted()
     return held.owns_lock() ? test() : is_done();
 }
 
-// A limit of the call's own leaves the message alone, as muster_wait's would not: so it is looked at again
-// and again.
+// When `timeout` passes, the call ends and the message stays pending. muster_wait would break the group then,
+// so the message is tested in a loop.
 bool Message::is_done_within(milliseconds timeout)
 {
     if (timeout.count() == 0) {
@@ -148,7 +148,7 @@ bool Message::is_done_within(milliseconds timeout)
     return true;
 }
 
-// Somebody must wait for it then, since the program may not.
+// The program may not wait for the message itself, so another thread does.
 Future Message::getFuture()
 {
     check_process();
@@ -222,7 +222,8 @@ c10::intrusive_ptr<Message> Messages::start(const char *title, ::c10d::OpType ty
     return message;
 }
 
-// Looks at all when they are twice as many as were left: a look for each message, on average.
+// Removes completed messages when there are twice as many as the last removal left: on average each message is
+// tested once.
 void Messages::forget_done()
 {
     if (started_.size() < sweep_at_)
@@ -297,8 +298,8 @@ void Messages::end_all()
     started_.clear();
 }
 
-// Others may abort it while it waits. It goes to the end: a signal handler that raised would leave the others
-// waiting.
+// Other threads may abort the group while this one waits. It does not let signal handlers raise: that would
+// leave the other ranks waiting.
 void Messages::close()
 {
     Uninterrupted here;

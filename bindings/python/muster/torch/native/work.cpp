@@ -17,9 +17,8 @@ Future make_future()
     return c10::make_intrusive<c10::ivalue::Future>(c10::ListType::create(c10::TensorType::get()));
 }
 
-// Whether a hook of DDP that is written in Python asks, on the thread that computes gradients. What hangs on
-// the future may begin collectives: it must do so at the same moment on all ranks, so the operation is waited
-// for.
+// Whether the caller is a Python hook of DDP, on the thread that computes gradients. Callbacks of its future may
+// begin collectives, which must begin at the same point on all ranks, so the operation is waited for.
 bool is_in_python_hook()
 {
     return Py_IsInitialized() && PyGILState_Check() && torch::autograd::get_current_graph_task_id() != -1;
