@@ -330,7 +330,7 @@ END_TEST
 
 #define FOR_EVER_NS (3600 * MST_NS_PER_S)
 
-typedef struct crowd {
+typedef struct contention {
     bench bench;
     mst_place place;
     _Atomic uint32_t cpu;
@@ -339,98 +339,100 @@ typedef struct crowd {
     uint32_t looks_awake; /* after that */
     pthread_t busy_thread;
     _Atomic uint32_t over;
-} crowd;
+} contention;
 
 static bool tell_beside(void *arg, int peer, uint32_t cpu)
 {
-    crowd *crowd = arg;
+    contention *contention = arg;
 
     ck_assert_int_eq(peer, 3);
-    ck_assert_uint_eq(mst_load32_rlx(&crowd->cpu), cpu);
-    crowd->asked++;
-    return crowd->beside;
+    ck_assert_uint_eq(mst_load32_rlx(&contention->cpu), cpu);
+    contention->asked++;
+    return contention->beside;
 }
 
 /* Comes when the waiter sleeps, which is when it ticks. */
 static bool come_at_a_tick(void *arg, int peer, int64_t slept_ns)
 {
-    crowd *crowd = arg;
+    contention *contention = arg;
 
     (void)peer, (void)slept_ns;
-    mst_eventcount_advance(&crowd->bench.event);
+    mst_eventcount_advance(&contention->bench.event);
     return false;
 }
 
-static void set_up_crowd(crowd *crowd)
+static void set_up_contention(contention *contention)
 {
-    memset(crowd, 0, sizeof *crowd);
-    set_up(&crowd->bench);
-    crowd->place.cpu = &crowd->cpu;
-    crowd->bench.waiter.policy = (mst_wait_policy){ .spin_ns = 50000, .yield_ns = FOR_EVER_NS };
-    crowd->bench.waiter.place = &crowd->place;
-    crowd->bench.waiter.watch = (mst_watch){ .tick = come_at_a_tick, .arg = crowd, .is_beside = tell_beside };
+    memset(contention, 0, sizeof *contention);
+    set_up(&contention->bench);
+    contention->place.cpu = &contention->cpu;
+    contention->bench.waiter.policy = (mst_wait_policy){ .spin_ns = 50000, .yield_ns = FOR_EVER_NS };
+    contention->bench.waiter.place = &contention->place;
+    contention->bench.waiter.watch =
+        (mst_watch){ .tick = come_at_a_tick, .arg = contention, .is_beside = tell_beside };
 }
 
 START_TEST(test_a_rank_on_a_contended_cpu_parks)
 {
-    crowd crowd;
+    contention contention;
 
-    set_up_crowd(&crowd);
-    mst_store64_rlx(&crowd.place.contended_until_ns, (uint64_t)(mst_os_now_ns() + FOR_EVER_NS));
-    wait_for_one(&crowd.bench);
-    ck_assert_int_eq(crowd.bench.result, MST_WAIT_READY);
-    ck_assert_uint_eq(crowd.asked, 1);
+    set_up_contention(&contention);
+    mst_store64_rlx(&contention.place.contended_until_ns, (uint64_t)(mst_os_now_ns() + FOR_EVER_NS));
+    wait_for_one(&contention.bench);
+    ck_assert_int_eq(contention.bench.result, MST_WAIT_READY);
+    ck_assert_uint_eq(contention.asked, 1);
 }
 END_TEST
 
 /* It would spin for ever. */
 START_TEST(test_it_does_not_spin_beside_its_partner)
 {
-    crowd crowd;
+    contention contention;
 
-    set_up_crowd(&crowd);
-    crowd.beside = true;
-    crowd.bench.waiter.policy = (mst_wait_policy){ .spin_ns = FOR_EVER_NS, .yield_ns = 0 };
-    wait_for_one(&crowd.bench);
-    ck_assert_int_eq(crowd.bench.result, MST_WAIT_READY);
+    set_up_contention(&contention);
+    contention.beside = true;
+    contention.bench.waiter.policy = (mst_wait_policy){ .spin_ns = FOR_EVER_NS, .yield_ns = 0 };
+    wait_for_one(&contention.bench);
+    ck_assert_int_eq(contention.bench.result, MST_WAIT_READY);
 }
 END_TEST
 
 /* The partner comes with the third look of the yields, or as the waiter sleeps. */
 static bool is_looked_at(const void *arg)
 {
-    crowd *crowd = (struct crowd *)(uintptr_t)arg;
-    bool asleep = mst_load32_acq(&crowd->bench.event.sleepers);
+    contention *contention = (struct contention *)(uintptr_t)arg;
+    bool asleep = mst_load32_acq(&contention->bench.event.sleepers);
 
-    crowd->looks_awake += crowd->asked && !asleep;
-    return crowd->looks_awake == 3 || asleep;
+    contention->looks_awake += contention->asked && !asleep;
+    return contention->looks_awake == 3 || asleep;
 }
 
 START_TEST(test_it_yields_to_a_partner_beside_it)
 {
-    crowd crowd;
+    contention contention;
 
-    set_up_crowd(&crowd);
-    crowd.beside = true;
-    ck_assert_int_eq(mst_wait_until(&crowd.bench.waiter, mst_eventcount_parking(&crowd.bench.event),
-                                    is_looked_at, &crowd, 3),
+    set_up_contention(&contention);
+    contention.beside = true;
+    ck_assert_int_eq(mst_wait_until(&contention.bench.waiter, mst_eventcount_parking(&contention.bench.event),
+                                    is_looked_at, &contention, 3),
                      MST_WAIT_READY);
     /* A yield during which another program had the CPU for long ends in sleep, too. */
-    bool contended = mst_load64_rlx(&crowd.place.contended_until_ns) != 0;
-    ck_assert_msg(crowd.looks_awake == 3 || contended, "it slept after %u looks", crowd.looks_awake);
+    bool contended = mst_load64_rlx(&contention.place.contended_until_ns) != 0;
+    ck_assert_msg(contention.looks_awake == 3 || contended, "it slept after %u looks",
+                  contention.looks_awake);
 }
 END_TEST
 
 /* It would yield for ever, which keeps the two on one CPU. */
 START_TEST(test_it_sleeps_now_and_then_beside_its_partner)
 {
-    crowd crowd;
+    contention contention;
 
-    set_up_crowd(&crowd);
-    crowd.beside = true;
-    mst_store32_rlx(&crowd.place.waits_beside, UINT32_MAX);
-    wait_for_one(&crowd.bench);
-    ck_assert_int_eq(crowd.bench.result, MST_WAIT_READY);
+    set_up_contention(&contention);
+    contention.beside = true;
+    mst_store32_rlx(&contention.place.waits_beside, UINT32_MAX);
+    wait_for_one(&contention.bench);
+    ck_assert_int_eq(contention.bench.result, MST_WAIT_READY);
 }
 END_TEST
 
@@ -445,25 +447,25 @@ static void stay_on_this_cpu(void)
 
 static void *keep_busy(void *arg)
 {
-    crowd *crowd = arg;
+    contention *contention = arg;
 
-    while (!mst_load32_acq(&crowd->over))
+    while (!mst_load32_acq(&contention->over))
         ;
     return NULL;
 }
 
 START_TEST(test_a_long_yield_tells_that_the_cpu_is_contended)
 {
-    crowd crowd;
+    contention contention;
 
-    set_up_crowd(&crowd);
+    set_up_contention(&contention);
     stay_on_this_cpu();
-    ck_assert_int_eq(pthread_create(&crowd.busy_thread, NULL, keep_busy, &crowd), 0);
-    wait_for_one(&crowd.bench); /* it would yield for ever */
-    mst_store32_rel(&crowd.over, 1);
-    pthread_join(crowd.busy_thread, NULL);
-    ck_assert_int_eq(crowd.bench.result, MST_WAIT_READY);
-    ck_assert_uint_ne(mst_load64_rlx(&crowd.place.contended_until_ns), 0);
+    ck_assert_int_eq(pthread_create(&contention.busy_thread, NULL, keep_busy, &contention), 0);
+    wait_for_one(&contention.bench); /* it would yield for ever */
+    mst_store32_rel(&contention.over, 1);
+    pthread_join(contention.busy_thread, NULL);
+    ck_assert_int_eq(contention.bench.result, MST_WAIT_READY);
+    ck_assert_uint_ne(mst_load64_rlx(&contention.place.contended_until_ns), 0);
 }
 END_TEST
 
