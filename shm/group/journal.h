@@ -57,12 +57,12 @@ bool mst_journal_has_come(const mst_journal *journal, mst_journal_stage stage, i
 
 /* Whether a member has started more than this rank, in whatever thread of the rank. */
 bool mst_journal_is_ahead(const mst_subarena *subarena, int rank);
-/* What the first operation is that a member has started and this rank has not, if it is ahead; NULL: what it
- * says is not one. `journal`: this rank's; NULL: it has started nothing. */
+/* The first operation that a member has started and this rank has not, of a member that is ahead; NULL: its
+ * entry is not valid. `journal`: this rank's; NULL: it has started nothing. */
 const mst_journal_entry *mst_journal_first_ahead(const mst_subarena *subarena, const mst_journal *journal,
                                                  int rank);
 
-/* The next entry of that member, for the stage `read` or `done`; NULL: what it says is not one. */
+/* The next entry of that member, for the stage `read` or `done`; NULL: it is not valid. */
 const mst_journal_entry *mst_journal_next(mst_journal *journal, mst_journal_stage stage, int rank);
 
 /* Reclaims the memory of entries that nobody needs any more. */

@@ -2,9 +2,9 @@
  * How the attaching of a world ends: one word, settled once, by compare-and-swap, and read by all.
  *
  * Either all ranks have attached, or the word says which failure was first: a rank that ended, or a rank that
- * gave up. Whoever records the termination of a rank that has not attached settles the word. A rank that gives
- * up settles the word before it leaves. So a rank that gives up because of another rank, and then ends, is
- * never taken for the cause.
+ * gave up. Whoever records the termination of a rank that has not attached settles the word. A rank that
+ * gives up settles the word before it leaves. So a rank that gives up because of another rank, and then ends,
+ * is never taken for the cause.
  */
 #ifndef MST_RENDEZVOUS_H
 #define MST_RENDEZVOUS_H

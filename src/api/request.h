@@ -12,7 +12,7 @@ muster_status mst_request_run_equal(muster_group *group, mst_collective collecti
 /* The same with a count for each rank. */
 muster_status mst_request_run(muster_group *group, mst_request *request);
 
-/* The same up to this rank's arrival; *handle is for muster_wait and its relatives. */
+/* Enters and checks a collective, and starts it; *handle is for muster_wait and its relatives. */
 muster_status mst_request_start(muster_group *group, mst_request *request, muster_request *handle);
 
 #endif

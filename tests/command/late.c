@@ -1,5 +1,5 @@
-/* A job whose last rank is late: it takes a while before each sum, for a number of sums, 0: for ever. On a busy
- * machine others wait for a CPU that long, too: the while is several of the scheduler's slices. */
+/* A job whose last rank is late: it takes a while before each sum, for a number of sums, 0: for ever. On a
+ * busy machine others wait for a CPU that long, too: the while is several of the scheduler's slices. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>

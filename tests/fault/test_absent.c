@@ -76,9 +76,9 @@ static int one_does_not_come(muster_group *world, void *arg)
         return 1;
     if (!absent) {
         RANK_CHECK(group, wait_in_vain(group, absence) == MUSTER_ERR_PEER_DIED);
-        RANK_CHECK(group,
-                   strstr(muster_error_detail(), absence->poisoned ? "the launcher of these ranks is gone"
-                                                                   : "has called shrink or grow of the group"));
+        RANK_CHECK(group, strstr(muster_error_detail(), absence->poisoned
+                                                            ? "the launcher of these ranks is gone"
+                                                            : "has called shrink or grow of the group"));
         absence->told++;
     }
     RANK_OK(group, muster_group_shrink(group, &rest)); /* and there all meet */

@@ -1,10 +1,10 @@
 /*
- * Waits that end alone: of calls on shares and queues, which leave nothing half done, so that a deadline, an
- * interruption or a death ends one call and breaks nothing. The caller may call again.
+ * Waits of calls on shares and queues. Such a call leaves nothing half done, so that a deadline, an
+ * interruption or a death ends this call alone and breaks nothing. The caller may call again.
  *
  * Such a wait is for what one member has not done yet, and only the death of that member, or its leaving, is
- * an error. It sleeps on this rank's doorbell in the group of the share, which whoever does something for
- * this rank rings, and so does the thread that learns of a death.
+ * an error. It sleeps on this rank's doorbell in the group of the share. Members ring it when they do
+ * something for this rank, and so does the thread that learns of a death.
  */
 #ifndef MST_ALONE_H
 #define MST_ALONE_H

@@ -13,8 +13,8 @@
  * Returns what broke the group, with its message; MUSTER_OK if it is not broken. */
 muster_status mst_group_ready(mst_group *group, muster_call_class class);
 
-/* The same for a call that starts an operation, of which there may be many at a time: only one in so many
- * looks and makes progress. */
+/* The same for a call that starts an operation. A program may start many, so only one call in several looks
+ * for deaths and makes progress. */
 #define MST_STARTS_PER_LOOK 8
 muster_status mst_group_ready_to_start(mst_group *group, muster_call_class class);
 
@@ -45,7 +45,7 @@ muster_status mst_group_interrupted(const mst_group *group, const char *doing);
 muster_status mst_group_poison(mst_group *group, mst_poison_kind kind, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* The same about a rank, which muster_last_error tells. */
+/* The same for an error about a rank, which muster_last_error returns. */
 muster_status mst_group_poison_about(mst_group *group, mst_poison_kind kind, int rank, const char *format,
                                      ...) __attribute__((format(printf, 4, 5)));
 

@@ -2,11 +2,11 @@
  * The pending operations of a rank in a group: those that were started and are not completed, whatever their
  * call class, by number; and progress for them.
  *
- * What an operation is, its class knows: coll/started.c collectives, started_messages.c messages. It has a
- * struct that begins with mst_pending, and a kind. The group has one lock for all of them, because every call
- * of the rank makes progress for all. Progress is made in calls that wait, after their first looks, at the
- * beginning of each call while there is something to do (mst_group_ready), and in muster_wait and its
- * relatives.
+ * An operation is a struct that begins with mst_pending, and has a kind: coll/started.c defines those of
+ * collectives, messages/started_messages.c those of messages. The group has one lock for all of them, because
+ * every call of the rank makes progress for all. Progress is made in calls that wait, after their first
+ * looks, at the beginning of each call while there is something to do (mst_group_ready), and in muster_wait
+ * and its relatives.
  *
  * An operation is completed exactly once, by the wait or test that has taken it, whether it has succeeded or
  * its group is broken; until then the buffers that were given to it must stay.
@@ -44,7 +44,8 @@ struct mst_pending {
     const void *taken;  /* by the wait or test that works with it, with the lock; NULL: by none */
 };
 
-/* Gives it a number that contains its class, NO_MEMORY; takes it back. With the lock. */
+/* Gives the operation a number that contains its class (error: NO_MEMORY), and takes the number back. With
+ * the lock. */
 muster_status mst_pending_add(mst_pending *pending, muster_call_class class);
 void mst_pending_remove(mst_pending *pending);
 
@@ -54,8 +55,8 @@ mst_pending *mst_pending_find(mst_group *group, uint64_t number);
 /* Finds it, and takes it for one wait or test, to which `taker` belongs, until that ends it or lets it go.
  * INVALID: there is none, or it has been taken for this one already; BUSY: for another thread's. */
 muster_status mst_pending_take(mst_group *group, uint64_t number, const void *taker, mst_pending **found);
-/* The same of requests one behind the other, as many of `count` as are of the first one's group, or until one
- * fails. *taken: how many succeeded. */
+/* Takes consecutive requests, up to `count`, until one is of another group than the first, or cannot be
+ * taken. *taken: how many were taken. */
 muster_status mst_pending_take_all(const muster_request *requests, size_t count, const void *taker,
                                    size_t *taken);
 void mst_pending_let_go(mst_pending *pending);
