@@ -2,6 +2,7 @@
 # The manual and docs/CONFIG.md: pages of section 3 are what the header says, every public function has one, its lists and
 # tables have their rows there, and every option of the commands is in the page of its command. Uses TEST_SOURCE and TEST_COMMAND.
 set -u
+: "${TEST_COMMAND:?is not set: the muster command, such as build/release/bin/muster}"
 cd "$TEST_SOURCE" || exit 1
 bad=0
 
