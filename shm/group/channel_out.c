@@ -101,6 +101,15 @@ static void prefetch_rest(const mst_channels *channels, int receiver, size_t byt
                                bytes - in_first);
 }
 
+/* Prefetches the next entry of the ring, assuming that it has this size, and the stamp behind it: whoever
+ * starts many small messages puts one entry after another, and would wait for these lines in each. */
+static void prefetch_in_ring(const mst_channels *channels, const mst_channel_end *end, uint64_t bytes)
+{
+    if (bytes <= PREFETCH_BYTES_MAX)
+        mst_prefetch_for_store(mst_entry_at(channels, end->channel, end->position),
+                               bytes + sizeof(mst_entry));
+}
+
 /* Fills everything but the stamp. */
 static void fill(mst_channels *channels, int receiver, mst_entry *entry, const mst_envelope *envelope,
                  const void *bytes)
@@ -150,6 +159,8 @@ mst_flow mst_channel_put(mst_channels *channels, int receiver, const mst_envelop
     end->number++;
     if (in_slot)
         prefetch_rest(channels, receiver, envelope->bytes);
+    else
+        prefetch_in_ring(channels, end, all);
     return MST_FLOW_OK;
 }
 
