@@ -134,10 +134,15 @@ static inline uint64_t mst_cmpxchg64_sc(_Atomic uint64_t *at, uint64_t expected,
     return expected;
 }
 
-/* Prefetches a line for reading. Prefetches are hints: they order nothing and change nothing. */
+/* Prefetches a line for reading. Prefetches are hints: they order nothing and change nothing. gcc may leave
+ * out the call of a function that does nothing but __builtin_prefetch, as one without effects. */
 static inline void mst_prefetch_for_load(const void *at)
 {
+#if defined(__x86_64__)
+    __asm__ __volatile__("prefetcht0 %0" : : "m"(*(const char *)at));
+#else
     __builtin_prefetch(at);
+#endif
 }
 
 /* Prefetches the lines of `bytes` bytes for writing: a store to a line that peers have read waits for their
