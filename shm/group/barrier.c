@@ -5,14 +5,21 @@
 #include "shm/base/fault.h"
 #include "shm/base/ranklist.h"
 
+static inline mst_sequence_lines *lines_of(const mst_sequence *sequence, int rank)
+{
+    return (mst_sequence_lines *)((unsigned char *)sequence->subarena->cells[rank] + sequence->lines_at);
+}
+
 void mst_sequence_init(mst_sequence *sequence, mst_subarena *subarena, mst_sequence_kind kind,
                        int64_t timeout_ns)
 {
     *sequence = (mst_sequence){
         .subarena = subarena,
-        .kind = kind,
+        .lines_at =
+            kind == MST_SEQUENCE_COLLECTIVES ? offsetof(mst_cell, collectives) : offsetof(mst_cell, splits),
         .waiter = mst_attachment_waiter(subarena->attachment),
     };
+    sequence->own = lines_of(sequence, subarena->rank);
     sequence->waiter.poison = &subarena->cells[subarena->rank]->poison;
     sequence->waiter.no_poison = subarena->no_poison[subarena->rank];
     sequence->waiter.deadline.limit_ns = timeout_ns;
@@ -25,21 +32,14 @@ void mst_sequence_begin(mst_sequence *sequence, mst_watch watch)
     sequence->waiter.waited_ns = 0;
 }
 
-static mst_sequence_lines *lines_of(const mst_sequence *sequence, int rank)
-{
-    mst_cell *cell = sequence->subarena->cells[rank];
-
-    return sequence->kind == MST_SEQUENCE_COLLECTIVES ? &cell->collectives : &cell->splits;
-}
-
 mst_arrival *mst_sequence_next(const mst_sequence *sequence)
 {
-    return &lines_of(sequence, sequence->subarena->rank)->arrivals[(sequence->round + 1) & 1];
+    return &sequence->own->arrivals[(sequence->round + 1) & 1];
 }
 
 mst_arrival *mst_sequence_own(const mst_sequence *sequence)
 {
-    return &lines_of(sequence, sequence->subarena->rank)->arrivals[sequence->round & 1];
+    return &sequence->own->arrivals[sequence->round & 1];
 }
 
 const mst_arrival *mst_sequence_arrival(const mst_sequence *sequence, int rank)
@@ -133,7 +133,7 @@ static inline mst_parking publish(mst_sequence *sequence)
     mst_fault_point("sequence.publish");
     mst_store32_rel(&arrival->word, 2 * sequence->round); /* E2, E3: publishes what came before */
     mst_fault_point("sequence.published");
-    return (mst_parking){ &arrival->word, &lines_of(sequence, sequence->subarena->rank)->sleepers };
+    return (mst_parking){ &arrival->word, &sequence->own->sleepers };
 }
 
 void mst_sequence_arrive(mst_sequence *sequence)

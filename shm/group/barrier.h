@@ -24,10 +24,11 @@ typedef enum mst_sequence_kind { MST_SEQUENCE_COLLECTIVES, MST_SEQUENCE_SPLITS }
 
 typedef struct mst_sequence {
     mst_subarena *subarena;
-    mst_sequence_kind kind;
-    uint32_t round;      /* the last one we arrived at */
-    uint64_t work;       /* number of rounds so far that were followed by shared work (chunks.h) */
-    uint64_t operations; /* operations begun on this sequence; their parity selects call records */
+    mst_sequence_lines *own; /* our lines */
+    size_t lines_at;         /* where a member's lines are in its cell */
+    uint32_t round;          /* the last one we arrived at */
+    uint64_t work;           /* number of rounds so far that were followed by shared work (chunks.h) */
+    uint64_t operations;     /* operations begun on this sequence; their parity selects call records */
     mst_waiter waiter;
 } mst_sequence;
 
