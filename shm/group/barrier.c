@@ -25,13 +25,6 @@ void mst_sequence_init(mst_sequence *sequence, mst_subarena *subarena, mst_seque
     sequence->waiter.deadline.limit_ns = timeout_ns;
 }
 
-void mst_sequence_begin(mst_sequence *sequence, mst_watch watch)
-{
-    sequence->waiter.watch = watch;
-    mst_deadline_begin(&sequence->waiter.deadline);
-    sequence->waiter.waited_ns = 0;
-}
-
 mst_arrival *mst_sequence_next(const mst_sequence *sequence)
 {
     return &sequence->own->arrivals[(sequence->round + 1) & 1];

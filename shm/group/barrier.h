@@ -35,8 +35,13 @@ typedef struct mst_sequence {
 void mst_sequence_init(mst_sequence *sequence, mst_subarena *subarena, mst_sequence_kind kind,
                        int64_t timeout_ns);
 
-/* Starts a new operation: its deadline counts from its first slow wait; `watch` is called in its waits. */
-void mst_sequence_begin(mst_sequence *sequence, mst_watch watch);
+/* Starts a new operation: its deadline counts from its first slow wait. The watch of its waits is
+ * sequence->waiter.watch. */
+static inline void mst_sequence_begin(mst_sequence *sequence)
+{
+    mst_deadline_begin(&sequence->waiter.deadline);
+    sequence->waiter.waited_ns = 0;
+}
 
 /* Our line of the next round, to be filled in before arriving; and our line of the current round. */
 mst_arrival *mst_sequence_next(const mst_sequence *sequence);

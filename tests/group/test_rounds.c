@@ -13,13 +13,10 @@ static void begin(mst_call *call, const mst_request *request, muster_group *worl
 {
     mst_group *group = mst_group_of(world);
 
-    *call = (mst_call){ .request = request,
-                        .group = group,
-                        .sequence = &group->collectives,
-                        .operation = ++group->operation,
-                        .parity = ++group->collectives.operations & 1 };
-    call->plan.request = mst_round_request(call);
-    mst_call_begin(call);
+    mst_call_begin(call, group, request);
+    mst_sequence_begin(call->sequence);
+    call->operation = ++group->operation;
+    call->parity = ++call->sequence->operations & 1;
     call->plan.request = mst_round_request(call);
 }
 

@@ -14,7 +14,8 @@
 #include "src/onehost/wait/stall.h"
 #include "src/pure/dtype.h"
 
-/* One rank's call of one collective. */
+/* One rank's call of one collective. That of the latest blocking one stays in its group, where a repeated
+ * call finds it. */
 typedef struct mst_call {
     const mst_request *request;
     mst_group *group;
@@ -29,6 +30,8 @@ typedef struct mst_call {
     mst_plan plan;                  /* how it exchanges its data */
     bool met;                       /* the first round is complete */
     bool views;                     /* after it: inputs of some rank are read where they are */
+    bool repeatable;                /* the same request would find all but the operation's number here */
+    unsigned repeats;               /* how often it has */
     bool compared;                  /* the requests have been compared, or this rank need not compare them */
 } mst_call;
 

@@ -1,6 +1,8 @@
 /* The table of collectives, and how a call is run. */
 #include "src/onehost/coll/run.h"
 
+#include <stdlib.h>
+
 #include "src/onehost/coll/combine.h"
 #include "src/onehost/coll/mixed.h"
 #include "src/onehost/coll/one_copy.h"
@@ -79,16 +81,7 @@ static void choose_places(mst_call *call)
         mst_one_copy_lend(call);
     call->plan.request = mst_round_request(call);
     /* Whether buffers are in the arena may change from call to call. */
-    call->plan.made = !call->plan.viewable && !call->request->unusual;
-    call->group->plan = call->plan;
-}
-
-static void plan(mst_call *call)
-{
-    if (call->request->repeated && call->group->plan.made)
-        call->plan = call->group->plan;
-    else
-        choose_places(call);
+    call->repeatable = !call->plan.viewable && !call->request->unusual;
 }
 
 /* ---- running ---- */
@@ -111,14 +104,39 @@ static muster_status begin_large(mst_call *call)
     return call->group->subarena->staged ? MUSTER_OK : mst_round_for_staging(call);
 }
 
-void mst_call_begin(mst_call *call)
+bool mst_call_init(mst_group *group)
+{
+    group->call = calloc(1, sizeof *group->call);
+    return group->call;
+}
+
+void mst_call_begin(mst_call *call, mst_group *group, const mst_request *request)
 {
     static const mst_wait_kind kind = { .describe = mst_call_describe,
                                         .look = mst_call_look_for_started,
                                         .may_rest = true };
 
-    call->waiting = (mst_waiting){ &kind, call->group, call };
-    mst_sequence_begin(call->sequence, mst_waiting_watch(&call->waiting));
+    *call = (mst_call){ .request = request, .group = group, .sequence = &group->collectives };
+    call->waiting = (mst_waiting){ &kind, group, call };
+    group->collectives.waiter.watch = mst_waiting_watch(&call->waiting);
+}
+
+static void repeat(mst_call *call, const mst_request *request)
+{
+    call->request = request;
+    call->repeats++;
+    call->met = call->views = call->compared = false;
+}
+
+static void number(mst_call *call)
+{
+    mst_group *group = call->group;
+
+    group->collectives.waiter.deadline.limit_ns = group->base.timeout_ns;
+    mst_sequence_begin(&group->collectives);
+    call->operation = ++group->operation;
+    call->parity =
+        ++group->collectives.operations & 1; /* not of call->operation, which counts started ones, too */
 }
 
 static muster_status run(mst_call *call)
@@ -132,14 +150,9 @@ static muster_status run(mst_call *call)
     bool varied = mst_shapes[call->request->collective].varied;
     if (varied && !mst_varied_prepare(call)) /* before the operation has a number: the others have not */
         return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for the counts of %d ranks", group->base.size);
-    call->sequence = &group->collectives;
-    call->sequence->waiter.deadline.limit_ns = group->base.timeout_ns;
-    call->operation = ++group->operation;
-    call->parity =
-        ++group->collectives.operations & 1; /* not of call->operation, which counts started ones, too */
-    mst_call_begin(call);
-    if (!varied)
-        plan(call);
+    number(call);
+    if (!varied && !call->repeatable)
+        choose_places(call);
     bool shows_later = call->plan.small && (!varied || group->subarena->staged);
     muster_status status = shows_later ? MUSTER_OK : begin_large(call);
     if (status == MUSTER_OK)
@@ -173,15 +186,19 @@ void mst_call_end(const mst_call *call)
 muster_status mst_call_run(muster_group *of, const mst_request *request)
 {
     mst_group *group = mst_group_of(of);
-    mst_call call = { .request = request, .group = group };
+    mst_call *call = group->call;
 
     muster_status status = mst_group_ready(group, MUSTER_CALL_COLLECTIVE);
     if (status != MUSTER_OK)
         return mst_request_failed(request, status);
     mst_group_begin(group);
-    status = run(&call);
+    if (request->repeated && call->repeatable)
+        repeat(call, request);
+    else
+        mst_call_begin(call, group, request);
+    status = run(call);
     if (status == MUSTER_OK)
-        mst_call_end(&call);
+        mst_call_end(call);
     else
         mst_request_failed(request, status);
     mst_group_shown(group, MUSTER_CALL_COLLECTIVE);

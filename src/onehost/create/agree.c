@@ -45,7 +45,8 @@ muster_status mst_agree_begin(mst_agreement *agreement, mst_group *group, mst_ma
     mst_group_show(group, MUSTER_CALL_SPLIT, group->split + group->regroups,
                    &(mst_doing){ .kind = doing_kinds[makes], .peer = -1, .operation = group->split });
     group->splits.waiter.deadline.limit_ns = group->base.timeout_ns;
-    mst_sequence_begin(&group->splits, mst_waiting_watch(&agreement->waiting));
+    group->splits.waiter.watch = mst_waiting_watch(&agreement->waiting);
+    mst_sequence_begin(&group->splits);
     return MUSTER_OK;
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "shm/base/error.h"
+#include "src/onehost/coll/run.h"
 #include "src/onehost/coll/started.h"
 #include "src/onehost/group/remote.h"
 #include "src/onehost/messages/started_messages.h"
@@ -23,6 +24,7 @@ static void destroy(mst_group *group)
     free(group->targets);
     free(group->split_records);
     free(group->varied);
+    free(group->call);
     free(group);
 }
 
@@ -50,8 +52,8 @@ muster_status mst_group_create(mst_subarena *subarena, const mst_kernels *kernel
         group->targets = calloc(size + 1, sizeof *group->targets);
         group->split_records = calloc(size, sizeof *group->split_records);
     }
-    if (!group || !group->records || !group->sources || !group->targets || !group->split_records ||
-        !mst_channels_init(&group->channels, subarena, kernels->stream) ||
+    if (!group || !mst_call_init(group) || !group->records || !group->sources || !group->targets ||
+        !group->split_records || !mst_channels_init(&group->channels, subarena, kernels->stream) ||
         !mst_traffic_init(&group->traffic, subarena->size)) {
         if (group)
             destroy(group);

@@ -21,6 +21,7 @@
 #include "src/pure/tuning.h"
 
 typedef struct mst_pending mst_pending;
+struct mst_call;
 struct mst_group;
 struct mst_started_calls;
 struct mst_varied;
@@ -82,7 +83,8 @@ typedef struct mst_group {
     uint64_t recorded; /* packed: what all records of this group have in common */
     mst_sequence collectives;
     mst_sequence splits;
-    mst_plan plan;                                 /* of the latest blocking collective */
+    struct mst_call *call;                         /* the latest blocking collective (coll/call.h) */
+    mst_plan plan;                                 /* of the latest one with counts by rank */
     mst_pairs pairs;                               /* for subsets */
     mst_staging staging;                           /* for the sequence `collectives` */
     mst_store_policy staging_stores, arena_stores; /* for collectives' copies and reductions there */
