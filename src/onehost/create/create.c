@@ -32,7 +32,7 @@ static mst_waiter waiter_of(mst_group *group)
 {
     mst_waiter waiter = mst_attachment_waiter(group->subarena->attachment);
 
-    waiter.poison = &group->subarena->cells[group->base.rank]->poison;
+    waiter.poison = &group->cell->poison;
     waiter.no_poison = group->subarena->no_poison[group->base.rank];
     waiter.deadline.limit_ns = group->base.timeout_ns;
     return waiter;
@@ -46,6 +46,7 @@ muster_status mst_group_create(mst_subarena *subarena, const mst_kernels *kernel
 
     if (group) {
         group->subarena = subarena;
+        group->cell = subarena->cells[subarena->rank];
         mst_pending_init(group);
         group->records = calloc(size, sizeof *group->records);
         group->sources = calloc(size, sizeof *group->sources);

@@ -34,7 +34,7 @@
 
 static mst_cell *own_cell(const mst_group *group)
 {
-    return group->subarena->cells[group->base.rank];
+    return group->cell;
 }
 
 /* Waited for still. */

@@ -108,7 +108,7 @@ static bool has_told(const void *arg)
 static muster_status await(subset *subset)
 {
     mst_group *group = subset->group;
-    mst_cell *cell = group->subarena->cells[group->base.rank];
+    mst_cell *cell = group->cell;
     char doing[120], late[24];
 
     if (has_told(subset))

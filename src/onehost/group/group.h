@@ -74,6 +74,7 @@ typedef struct mst_plan {
 typedef struct mst_group {
     muster_group base;
     mst_subarena *subarena;
+    mst_cell *cell; /* this rank's */
     const mst_kernels *kernels;
     mst_tuning tuning;
     _Atomic uint32_t terminations_seen[MUSTER_CALL_CLASS_COUNT]; /* MST_LOOK_AGAIN: also for progress */

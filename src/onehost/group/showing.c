@@ -12,7 +12,7 @@
 
 static mst_activity *activity_of(const mst_group *group, muster_call_class class)
 {
-    return &group->subarena->cells[group->base.rank]->activities[class];
+    return &group->cell->activities[class];
 }
 
 static int64_t time_ns(const mst_group *group)
@@ -55,7 +55,7 @@ static inline void record(mst_group *group, muster_call_class class, const mst_d
                                 .number = is_message(class)
                                               ? mst_record_pack_message(doing->operation, doing->op)
                                               : doing->operation,
-                                .group = group->subarena->cells[group->base.rank]->group,
+                                .group = group->cell->group,
                                 .count = doing->count,
                                 .entered_ns = entered_ns,
                                 .arrived_ns = arrived_ns,
@@ -146,7 +146,7 @@ void mst_group_record(mst_group *group, muster_call_class class, const mst_doing
 
 void mst_group_show_name(const muster_group *of)
 {
-    mst_cell *cell = mst_group_of_const(of)->subarena->cells[of->rank];
+    mst_cell *cell = mst_group_of_const(of)->cell;
     uint64_t words[MST_NAME_WORDS];
 
     static_assert(sizeof words == sizeof of->name, "a name fits");

@@ -141,7 +141,7 @@ static void prepare_to_wait(mst_exchange *exchange, mst_waiter *waiter)
 muster_status mst_exchange_wait(mst_exchange *exchange, mst_waiter *waiter, bool (*ready)(const void *arg))
 {
     mst_group *group = exchange->group;
-    mst_eventcount *doorbell = &group->subarena->cells[group->base.rank]->doorbell;
+    mst_eventcount *doorbell = &group->cell->doorbell;
 
     if (!exchange->waits)
         prepare_to_wait(exchange, waiter);

@@ -207,7 +207,7 @@ static muster_status wait(probe *probe)
         .describe = describe, .find_peers = find_peers, .show = show, .may_rest = true
     };
     mst_group *group = probe->group;
-    mst_eventcount *doorbell = &group->subarena->cells[group->base.rank]->doorbell;
+    mst_eventcount *doorbell = &group->cell->doorbell;
     mst_waiter waiter;
 
     mst_group_borrow_waiter(group, MUSTER_CALL_RECEIVE, &waiter);

@@ -47,7 +47,7 @@ static void describe(const void *arg, char *text, size_t bytes)
  * what was made known for the search of cycles is no longer so. */
 static void change_peer(mst_alone *wait, int peer)
 {
-    mst_activity *activity = &wait->group->subarena->cells[wait->group->base.rank]->activities[wait->class];
+    mst_activity *activity = &wait->group->cell->activities[wait->class];
 
     if (peer == wait->doing.peer)
         return;
@@ -157,7 +157,7 @@ static muster_status wait_long(attempt *attempt, mst_waiter *waiter)
                                         .keep_cycle = keep_cycle };
     mst_alone *wait = attempt->wait;
     mst_group *group = wait->group;
-    mst_eventcount *doorbell = &group->subarena->cells[group->base.rank]->doorbell;
+    mst_eventcount *doorbell = &group->cell->doorbell;
     mst_waiting waiting = { &kind, group, attempt };
 
     waiter->deadline.limit_ns = limit_ns(wait);

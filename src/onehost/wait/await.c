@@ -27,7 +27,7 @@ static mst_group *group_of(const muster_request *request)
 
 static mst_parking doorbell_of(const mst_group *group)
 {
-    return mst_eventcount_parking(&group->subarena->cells[group->base.rank]->doorbell);
+    return mst_eventcount_parking(&group->cell->doorbell);
 }
 
 /* ---- looking ---- */

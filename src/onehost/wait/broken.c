@@ -89,7 +89,7 @@ static __attribute__((noinline)) muster_status explain(const mst_group *group, u
 
 muster_status mst_group_broken(const mst_group *group)
 {
-    uint64_t word = mst_load64_acq(&group->subarena->cells[group->base.rank]->poison); /* E7 */
+    uint64_t word = mst_load64_acq(&group->cell->poison); /* E7 */
     uint64_t none = group->subarena->no_poison[group->base.rank];
 
     return word == none ? MUSTER_OK : explain(group, word, none);
@@ -179,7 +179,7 @@ typedef struct report {
 
 static muster_status tell(mst_group *group, const report *report)
 {
-    mst_cell *cell = group->subarena->cells[group->base.rank];
+    mst_cell *cell = group->cell;
     mst_poison poison = { report->kind, group->base.rank, report->rank + 1 };
 
     if (mst_cmpxchg32_sc(&group->reason_taken, 0, 1) == 0) {
