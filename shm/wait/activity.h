@@ -49,6 +49,15 @@ static inline void mst_activity_begin(mst_activity *activity, uint64_t latest, c
     mst_store64_rel(&activity->number, 2 * latest - 1); /* E18 */
 }
 
+/* The same where the latest activity differs in nothing but the operation's number. */
+static inline void mst_activity_repeat(mst_activity *activity, uint64_t latest, uint64_t operation,
+                                       int64_t now_ns)
+{
+    activity->doing.operation = operation;
+    activity->entered_ns = now_ns;
+    mst_store64_rel(&activity->number, 2 * latest - 1); /* E18 */
+}
+
 static inline bool mst_activity_is_on(const mst_activity *activity)
 {
     return mst_load64_rlx(&activity->number) & 1;

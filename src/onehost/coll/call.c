@@ -59,11 +59,22 @@ mst_doing mst_call_doing(const mst_call *call)
                         .operation = call->operation };
 }
 
-void mst_call_show(const mst_call *call)
+static void show(const mst_call *call)
 {
     mst_doing doing = mst_call_doing(call);
 
-    mst_group_show(call->group, MUSTER_CALL_COLLECTIVE, call->group->operation, &doing);
+    if (call->repeatable)
+        mst_group_show_repeatable(call->group, &doing);
+    else
+        mst_group_show(call->group, MUSTER_CALL_COLLECTIVE, call->group->operation, &doing);
+}
+
+void mst_call_show(const mst_call *call)
+{
+    if (call->repeats && mst_group_can_repeat(call->group))
+        mst_group_show_repeated(call->group, call->operation);
+    else
+        show(call);
     if (mst_log_wanted(call->group->base.log, MUSTER_LOG_DEBUG))
         tell_entered(call);
 }

@@ -153,7 +153,11 @@ static muster_status compare_requests(mst_call *call)
 static inline void announce(const mst_call *call)
 {
     mst_sequence_next(call->sequence)->request = call->plan.request;
-    mst_call_note(record_at(call, call->group->base.rank), call);
+    mst_call_record *record = &call->group->cell->calls[call->parity];
+    if (call->repeats > 1) /* the operation before the previous one has left all the rest there */
+        record->operation = call->operation;
+    else
+        mst_call_note(record, call);
 }
 
 /* ---- whether all ranks pass the same `staged` ---- */

@@ -82,6 +82,8 @@ typedef struct mst_group {
                                                     yet */
     mst_record_places places[MUSTER_CALL_CLASS_COUNT];
     uint64_t recorded; /* packed: what all records of this group have in common */
+    uint64_t
+        repeats; /* the activity of collectives is that of `call`, and so packed in records; 0: another */
     mst_sequence collectives;
     mst_sequence splits;
     struct mst_call *call;                         /* the latest blocking collective (coll/call.h) */

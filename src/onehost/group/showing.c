@@ -25,33 +25,32 @@ static bool is_message(muster_call_class class)
     return class == MUSTER_CALL_SEND || class == MUSTER_CALL_RECEIVE;
 }
 
-static void record_bytes(mst_group *group, muster_call_class class, const mst_doing *doing,
-                         int64_t entered_ns, int64_t arrived_ns);
-
-/* Reading a clock costs as much as all the rest, so an operation that takes less than a tick of the coarse
- * clock is recorded as done when all had arrived. */
-static inline void record(mst_group *group, muster_call_class class, const mst_doing *doing,
-                          int64_t entered_ns, int64_t arrived_ns)
+/* What a record says beside numbers and times. */
+static uint64_t pack(const mst_group *group, muster_call_class class, const mst_doing *doing)
 {
-    if (doing->dtype >= MUSTER_DTYPE_COUNT && doing->dtype != MST_RECORD_BYTES) {
-        record_bytes(group, class, doing, entered_ns, arrived_ns);
-        return;
-    }
-
-    const mst_recorder *recorder = &group->subarena->attachment->recorder;
     mst_record_what what = { .kind = mst_doing_kind(doing),
                              .dtype = doing->dtype,
                              .op = is_message(class) ? 0 : doing->op,
                              .call_class = class,
-                             .exact = recorder->exact,
+                             .exact = group->subarena->attachment->recorder.exact,
                              .started = (class == MUSTER_CALL_COLLECTIVE && group->finishing) ||
                                         (doing->kind & MST_DOING_STARTED) != 0,
                              .peer = doing->peer };
+
+    return group->recorded | mst_record_pack(&what);
+}
+
+/* Reading a clock costs as much as all the rest, so an operation that takes less than a tick of the coarse
+ * clock is recorded as done when all had arrived. */
+static inline void record_packed(mst_group *group, muster_call_class class, const mst_doing *doing,
+                                 uint64_t what, int64_t entered_ns, int64_t arrived_ns)
+{
+    const mst_recorder *recorder = &group->subarena->attachment->recorder;
     int64_t done_ns = arrived_ns;
 
     if (recorder->exact || arrived_ns == 0 || doing->count >= TIMED_COUNT_MIN)
         done_ns = time_ns(group);
-    mst_operation operation = { .what = group->recorded | mst_record_pack(&what),
+    mst_operation operation = { .what = what,
                                 .number = is_message(class)
                                               ? mst_record_pack_message(doing->operation, doing->op)
                                               : doing->operation,
@@ -64,30 +63,51 @@ static inline void record(mst_group *group, muster_call_class class, const mst_d
 }
 
 /* A record has no room for the size of an element: of MUSTER_BYTES it has the number of bytes. */
-static void record_bytes(mst_group *group, muster_call_class class, const mst_doing *doing,
-                         int64_t entered_ns, int64_t arrived_ns)
+static void record(mst_group *group, muster_call_class class, const mst_doing *doing, int64_t entered_ns,
+                   int64_t arrived_ns)
 {
-    mst_doing bytes = *doing;
+    mst_doing recorded = *doing;
 
-    bytes.count *= muster_dtype_size((muster_dtype)doing->dtype);
-    bytes.dtype = MST_RECORD_BYTES;
-    record(group, class, &bytes, entered_ns, arrived_ns);
+    if (doing->dtype >= MUSTER_DTYPE_COUNT) {
+        recorded.count *= muster_dtype_size((muster_dtype)doing->dtype);
+        recorded.dtype = MST_RECORD_BYTES;
+    }
+    record_packed(group, class, &recorded, pack(group, class, &recorded), entered_ns, arrived_ns);
 }
 
 void mst_group_shown(mst_group *group, muster_call_class class)
 {
     mst_activity *activity = activity_of(group, class);
 
-    if (mst_activity_end(activity) && group->arrived_ns[class] != MST_UNRECORDED)
+    if (!mst_activity_end(activity) || group->arrived_ns[class] == MST_UNRECORDED)
+        return;
+    if (class == MUSTER_CALL_COLLECTIVE && group->repeats)
+        record_packed(group, MUSTER_CALL_COLLECTIVE, &activity->doing, group->repeats, activity->entered_ns,
+                      group->arrived_ns[class]);
+    else
         record(group, class, &activity->doing, activity->entered_ns, group->arrived_ns[class]);
 }
 
 void mst_group_show(mst_group *group, muster_call_class class, uint64_t latest, const mst_doing *doing)
 {
     group->arrived_ns[class] = 0;
-    if (class == MUSTER_CALL_COLLECTIVE)
+    if (class == MUSTER_CALL_COLLECTIVE) {
         group->finishing = false;
+        group->repeats = 0;
+    }
     mst_activity_begin(activity_of(group, class), latest, doing, time_ns(group));
+}
+
+void mst_group_show_repeatable(mst_group *group, const mst_doing *doing)
+{
+    mst_group_show(group, MUSTER_CALL_COLLECTIVE, group->operation, doing);
+    group->repeats = pack(group, MUSTER_CALL_COLLECTIVE, doing);
+}
+
+void mst_group_show_repeated(mst_group *group, uint64_t operation)
+{
+    group->arrived_ns[MUSTER_CALL_COLLECTIVE] = 0;
+    mst_activity_repeat(activity_of(group, MUSTER_CALL_COLLECTIVE), operation, operation, time_ns(group));
 }
 
 bool mst_group_show_beside(mst_group *group, muster_call_class class, uint64_t latest, const mst_doing *doing)

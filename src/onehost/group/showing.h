@@ -12,6 +12,17 @@
  * class that it has entered. */
 void mst_group_show(mst_group *group, muster_call_class class, uint64_t latest, const mst_doing *doing);
 
+/* The same of a blocking collective that calls may repeat, and of one that repeats it, where
+ * mst_group_can_repeat. */
+void mst_group_show_repeatable(mst_group *group, const mst_doing *doing);
+void mst_group_show_repeated(mst_group *group, uint64_t operation);
+
+/* Whether the latest activity of collectives was shown by one of these. */
+static inline bool mst_group_can_repeat(const mst_group *group)
+{
+    return group->repeats;
+}
+
 /* The same where several threads may be in calls of the class (threads_multiple). The caller holds the lock
  * of pending operations, as it must then to end and to record. False: the activity is another thread's. */
 bool mst_group_show_beside(mst_group *group, muster_call_class class, uint64_t latest,
