@@ -18,6 +18,7 @@
 #ifndef MST_BARRIER_H
 #define MST_BARRIER_H
 
+#include "shm/base/fault.h"
 #include "shm/group/subarena.h"
 
 typedef enum mst_sequence_kind { MST_SEQUENCE_COLLECTIVES, MST_SEQUENCE_SPLITS } mst_sequence_kind;
@@ -43,21 +44,77 @@ static inline void mst_sequence_begin(mst_sequence *sequence)
     sequence->waiter.waited_ns = 0;
 }
 
+static inline mst_sequence_lines *mst_sequence_lines_of(const mst_sequence *sequence, int rank)
+{
+    return (mst_sequence_lines *)((unsigned char *)sequence->subarena->cells[rank] + sequence->lines_at);
+}
+
 /* Our line of the next round, to be filled in before arriving; and our line of the current round. */
-mst_arrival *mst_sequence_next(const mst_sequence *sequence);
-mst_arrival *mst_sequence_own(const mst_sequence *sequence);
+static inline mst_arrival *mst_sequence_next(const mst_sequence *sequence)
+{
+    return &sequence->own->arrivals[(sequence->round + 1) & 1];
+}
+
+static inline mst_arrival *mst_sequence_own(const mst_sequence *sequence)
+{
+    return &sequence->own->arrivals[sequence->round & 1];
+}
 
 /* The line of `rank` at the current round; to be read once all have arrived. */
-const mst_arrival *mst_sequence_arrival(const mst_sequence *sequence, int rank);
+static inline const mst_arrival *mst_sequence_arrival(const mst_sequence *sequence, int rank)
+{
+    return &mst_sequence_lines_of(sequence, rank)->arrivals[sequence->round & 1];
+}
+
+/* Whether a member has arrived at our current round. */
+static inline bool mst_sequence_has_arrived(const mst_sequence *sequence, int rank)
+{
+    return mst_count_reached(&mst_sequence_arrival(sequence, rank)->word, sequence->round); /* E2, E3 */
+}
+
+/* Whether a member has arrived at the round after that, already. */
+bool mst_sequence_is_ahead(const mst_sequence *sequence, int rank);
+
+/* Each rank starts with its neighbour, so that they do not all read rank 0's line first. */
+static inline int mst_sequence_neighbour(const mst_sequence *sequence, int distance)
+{
+    int rank = sequence->subarena->rank + distance;
+
+    return rank < sequence->subarena->size ? rank : rank - sequence->subarena->size;
+}
 
 /* Arrives at the next round and waits for all. On failure *missing is a rank that has not arrived. */
 mst_wait_result mst_sequence_round(mst_sequence *sequence, int *missing);
 
-/* Parts of a round, for callers with other work in between. `arrive` wakes sleepers at once, for long work;
- * `publish` leaves that to the wait. */
-void mst_sequence_arrive(mst_sequence *sequence);
-void mst_sequence_publish(mst_sequence *sequence);
-mst_wait_result mst_sequence_wait(mst_sequence *sequence, int *missing);
+/* Parts of a round, for callers with other work in between. Sleepers are woken by the wait. */
+static inline void mst_sequence_publish(mst_sequence *sequence)
+{
+    mst_arrival *arrival = mst_sequence_next(sequence);
+
+    sequence->round++;
+    mst_fault_point("sequence.publish");
+    mst_store32_rel(&arrival->word, 2 * sequence->round); /* E2, E3: publishes what came before */
+    mst_fault_point("sequence.published");
+    /* mst_wait_until wakes its sleepers after its first look */
+    sequence->waiter.owed = (mst_parking){ &arrival->word, &sequence->own->sleepers };
+}
+
+/* Waits for those from this neighbour on, which has not arrived. */
+mst_wait_result mst_sequence_wait_from(mst_sequence *sequence, int distance, int *missing);
+
+static inline mst_wait_result mst_sequence_wait(mst_sequence *sequence, int *missing)
+{
+    mst_wait_result result = MST_WAIT_READY;
+    int distance = 1, size = sequence->subarena->size;
+
+    while (distance < size &&
+           mst_sequence_has_arrived(sequence, mst_sequence_neighbour(sequence, distance))) /* E2, E3 */
+        distance++;
+    if (distance < size)
+        result = mst_sequence_wait_from(sequence, distance, missing);
+    mst_wait_settle(&sequence->waiter);
+    return result;
+}
 
 /* Waits for all, or until instead(arg), which implies that all have arrived. */
 mst_wait_result mst_sequence_wait_unless(mst_sequence *sequence, bool (*instead)(const void *arg),
@@ -65,14 +122,21 @@ mst_wait_result mst_sequence_wait_unless(mst_sequence *sequence, bool (*instead)
 
 /* After a round: prefetches our next arrival, with this much payload, for writing. Before a wait: prefetches
  * the part of the others' payloads beyond the line of the flag. */
-void mst_sequence_prefetch(const mst_sequence *sequence, size_t payload_bytes);
-void mst_sequence_prefetch_others(const mst_sequence *sequence, size_t payload_bytes);
+static inline void mst_sequence_prefetch(const mst_sequence *sequence, size_t payload_bytes)
+{
+    mst_prefetch_for_store(mst_sequence_next(sequence), offsetof(mst_arrival, payload) + payload_bytes);
+}
 
-/* Whether a member has arrived at our current round. */
-bool mst_sequence_has_arrived(const mst_sequence *sequence, int rank);
-
-/* Whether a member has arrived at the round after that, already. */
-bool mst_sequence_is_ahead(const mst_sequence *sequence, int rank);
+static inline void mst_sequence_prefetch_others(const mst_sequence *sequence, size_t payload_bytes)
+{
+    if (!sequence->waiter.policy.spin_ns ||
+        offsetof(mst_arrival, payload) + payload_bytes <= MST_CACHE_LINE_BYTES)
+        return;
+    for (int i = 1; i < sequence->subarena->size; i++)
+        mst_prefetch_for_load(
+            (const char *)mst_sequence_arrival(sequence, mst_sequence_neighbour(sequence, i)) +
+            MST_CACHE_LINE_BYTES);
+}
 
 /* Lists the members that have not arrived, as text. Returns the first of them; -1: all have. */
 int mst_sequence_list_missing(const mst_sequence *sequence, char *text, size_t bytes);

@@ -83,13 +83,6 @@ static bool settled_in_passing(attempt *attempt)
     return settled(attempt);
 }
 
-void mst_wait_settle(mst_waiter *waiter)
-{
-    if (waiter->owed.word)
-        mst_wake(waiter->owed);
-    waiter->owed = (mst_parking){ NULL, NULL };
-}
-
 /* A first look, for the time of a few line transfers, before waking anyone or reading the clock: a wake must
  * wait until our own store is visible, and that time is better spent on loading the partner's line. */
 static bool look_first(attempt *attempt)

@@ -78,7 +78,12 @@ mst_wait_result mst_wait_until(mst_waiter *waiter, mst_parking parking, bool (*r
 
 /* Wakes the sleepers of `owed`, if any. A wait does so after its first looks, or at once where ranks
  * outnumber CPUs; a caller that set `owed` calls this when it has finished waiting. */
-void mst_wait_settle(mst_waiter *waiter);
+static inline void mst_wait_settle(mst_waiter *waiter)
+{
+    if (waiter->owed.word)
+        mst_wake(waiter->owed);
+    waiter->owed.word = NULL;
+}
 
 /* Whether a word of the form 2 x count + poison has reached `count`. Acquires what its owner published with
  * it. */

@@ -41,11 +41,3 @@ void mst_wake_watchers(const _Atomic uint32_t *word)
 {
     mst_os_unpark_all(word);
 }
-
-void mst_wake(mst_parking parking)
-{
-    /* E9: adds nothing, but is ordered before or after each sleeper's own add. If after, it sees the sleeper;
-     * if before, the sleeper's add acquires the word that was stored before this. */
-    if (mst_add32_sc(parking.sleepers, 0) != 0)
-        mst_os_unpark_all(parking.word);
-}

@@ -7,7 +7,9 @@
 #ifndef MST_WAKE_H
 #define MST_WAKE_H
 
+#include "shm/base/atomic.h"
 #include "shm/base/layout.h"
+#include "shm/port/os.h"
 
 /* Where a waiter sleeps: on `word`, after it has counted itself in `sleepers`. */
 typedef struct mst_parking {
@@ -22,7 +24,13 @@ static inline mst_parking mst_eventcount_parking(mst_eventcount *event)
 
 /* Wakes the sleepers on the word, if any. The caller has changed the word; a plain release store is enough,
  * since sleepers are counted by read-modify-writes on both sides (E9). */
-void mst_wake(mst_parking parking);
+static inline void mst_wake(mst_parking parking)
+{
+    /* E9: adds nothing, but is ordered before or after each sleeper's own add. If after, it sees the sleeper;
+     * if before, the sleeper's add acquires the word that was stored before this. */
+    if (__builtin_expect(mst_add32_sc(parking.sleepers, 0) != 0, false))
+        mst_os_unpark_all(parking.word);
+}
 
 /* Sets the poison bit and wakes everyone. */
 void mst_alarm(mst_parking parking);
