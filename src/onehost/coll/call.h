@@ -16,7 +16,8 @@
 
 /* One rank's call of one collective. That of the latest blocking one stays in its group, where a repeated
  * call finds it. */
-typedef struct mst_call {
+typedef struct mst_call mst_call;
+struct mst_call {
     const mst_request *request;
     mst_group *group;
     mst_sequence *sequence;         /* whose rounds it uses */
@@ -28,12 +29,15 @@ typedef struct mst_call {
     uint64_t out_offset;            /* the same for `out` */
     unsigned reads;                 /* an mst_reads of remote.h */
     mst_plan plan;                  /* how it exchanges its data */
-    bool met;                       /* the first round is complete */
-    bool views;                     /* after it: inputs of some rank are read where they are */
-    bool repeatable;                /* the same request would find all but the operation's number here */
-    unsigned repeats;               /* how often it has */
-    bool compared;                  /* the requests have been compared, or this rank need not compare them */
-} mst_call;
+    muster_status (*move)(mst_call *call); /* all its rounds */
+    bool shows_later;                      /* in the first round, and not before it */
+    bool met;                              /* the first round is complete */
+    bool views;                            /* after it: inputs of some rank are read where they are */
+    bool repeatable;  /* the same request would find all but the operation's number here */
+    bool brief;       /* repeatable, in one round of arrivals, which contain its data */
+    unsigned repeats; /* how often it has */
+    bool compared;    /* the requests have been compared, or this rank need not compare them */
+};
 
 /* When the work after a call's rounds is shared (shm/group/chunks.h), if the group is oversubscribed. */
 typedef enum mst_sharing {

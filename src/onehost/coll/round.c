@@ -138,10 +138,11 @@ static muster_status compare_records(mst_call *call)
 
 /* Compares all requests: packed, from the arrival lines, which are in our cache anyway, if that is enough;
  * else from the records. */
-static muster_status compare_requests(mst_call *call)
+static inline muster_status compare_requests(mst_call *call)
 {
     uint64_t request = call->plan.request;
-    bool same = !call->plan.viewable && !call->request->unusual && call->request->elements < COUNT_PACKED_MAX;
+    bool same = call->brief || (!call->plan.viewable && !call->request->unusual &&
+                                call->request->elements < COUNT_PACKED_MAX);
 
     for (int rank = 0; rank < call->group->base.size && same; rank++)
         if (rank != call->group->base.rank) /* the peers have our own line now */
@@ -218,44 +219,55 @@ static muster_status check_views(const mst_call *call)
     return call->views ? mst_group_was_whole(call->group) : MUSTER_OK;
 }
 
-/* Arrives and waits for all. */
-static inline muster_status meet(mst_call *call, size_t staged)
+/* Arrives and waits for all. `brief`: it is the only round of a brief call, of which that decides much. */
+static inline __attribute__((always_inline)) muster_status meet(mst_call *call, size_t staged, bool brief)
 {
-    bool first = !call->met;
+    bool first = brief || !call->met, in_line = brief || call->plan.in_line,
+         shared = !brief && call->plan.shared;
     int missing;
 
-    muster_status status = check_views(call);
+    muster_status status = brief ? MUSTER_OK : check_views(call);
     if (status != MUSTER_OK)
         return status;
     if (first)
         announce(call);
     publish_staged(call, staged);
     mst_sequence_publish(call->sequence);
-    if (first && call->plan.small)
+    if (first && (brief || call->plan.small))
         mst_call_show(call);
-    if (call->plan.in_line)
+    if (in_line)
         mst_sequence_prefetch_others(call->sequence, staged);
-    mst_wait_result result = call->plan.shared ? mst_chunks_meet(call->sequence, &missing)
-                                               : mst_sequence_wait(call->sequence, &missing);
+    mst_wait_result result =
+        shared ? mst_chunks_meet(call->sequence, &missing) : mst_sequence_wait(call->sequence, &missing);
     if (result != MST_WAIT_READY)
         return round_failed(call, result, -1);
     call->met = true;
     /* A rank that takes no chunk of shared work need not compare, unless it needs the records: those who take
      * one do. Whoever takes its first chunk in a later round needs those of an operation that is made. */
     if (first || !call->request->unusual)
-        call->compared = !first || !call->plan.shared || call->plan.viewable;
-    if (call->plan.in_line)
+        call->compared = !first || !shared || call->plan.viewable;
+    if (in_line)
         mst_sequence_prefetch(call->sequence, staged);
     if (first)
         mst_group_arrived(call->group, MUSTER_CALL_COLLECTIVE, &call->sequence->waiter);
     return MUSTER_OK;
 }
 
+static muster_status round_of_brief(mst_call *call, size_t staged)
+{
+    muster_status status = meet(call, staged, true);
+    if (status == MUSTER_OK)
+        status = compare_requests(call);
+    return status == MUSTER_OK ? check_staged(call, staged) : status;
+}
+
 muster_status mst_round(mst_call *call, size_t staged)
 {
     bool first = !call->met;
 
-    muster_status status = meet(call, staged);
+    if (call->brief && first)
+        return round_of_brief(call, staged);
+    muster_status status = meet(call, staged, false);
     if (status != MUSTER_OK)
         return status;
     if (!call->plan.in_line)
@@ -267,7 +279,7 @@ muster_status mst_round(mst_call *call, size_t staged)
 muster_status mst_round_varied(mst_call *call, size_t staged)
 {
     bool first = !call->met;
-    muster_status status = meet(call, staged);
+    muster_status status = meet(call, staged, false);
 
     return status == MUSTER_OK && first ? compare_requests(call) : status;
 }
@@ -370,8 +382,10 @@ muster_status mst_round_empty(mst_call *call)
 {
     int by;
 
+    if (!call->plan.shared)
+        return mst_round(call, 0);
     muster_status status = mst_round(call, 0);
-    if (!call->plan.shared || status != MUSTER_OK)
+    if (status != MUSTER_OK)
         return status;
     status = mst_work_share(call, 1, NULL, NULL); /* tells late members that all have arrived */
     return status == MUSTER_OK ? mst_work_await(call, 0, &by) : status;

@@ -82,22 +82,28 @@ static void choose_places(mst_call *call)
     call->plan.request = mst_round_request(call);
     /* Whether buffers are in the arena may change from call to call. */
     call->repeatable = !call->plan.viewable && !call->request->unusual;
+    call->brief = call->repeatable && call->plan.in_line && !call->plan.shared;
 }
 
 /* ---- running ---- */
 
-static muster_status move(mst_call *call)
+static muster_status move_once(mst_call *call)
 {
-    bool moves = call->request->count || mst_shapes[call->request->collective].varied, done = false;
+    bool done = false;
 
-    if (!moves)
-        return mst_round_empty(call);
-    muster_status status = call->plan.one_copy ? mst_one_copy(call, &done) : MUSTER_OK;
+    muster_status status = mst_one_copy(call, &done);
     return status == MUSTER_OK && !done ? mst_methods[call->request->collective]->run(call) : status;
 }
 
-/* A small call is shown while the others' lines arrive, and its slots are always there. With counts by rank
- * no rank knows whether another one's part is large. */
+static void choose_move(mst_call *call)
+{
+    bool moves = call->request->count || mst_shapes[call->request->collective].varied;
+
+    call->move = !moves                ? mst_round_empty
+                 : call->plan.one_copy ? move_once
+                                       : mst_methods[call->request->collective]->run;
+}
+
 static muster_status begin_large(mst_call *call)
 {
     mst_call_show(call);
@@ -139,27 +145,37 @@ static void number(mst_call *call)
         ++group->collectives.operations & 1; /* not of call->operation, which counts started ones, too */
 }
 
-static muster_status run(mst_call *call)
+/* A planned call. */
+static inline muster_status run(mst_call *call)
 {
-    mst_group *group = call->group;
+    number(call);
+    muster_status status = call->shows_later ? MUSTER_OK : begin_large(call);
+    if (status == MUSTER_OK)
+        status = call->move(call);
+    if (status == MUSTER_OK && call->plan.small)
+        mst_call_prefetch(call);
+    return status;
+}
 
+/* A small call is shown while the others' lines arrive, and its slots are always there. With counts by rank
+ * no rank knows whether another one's part is large. */
+static __attribute__((noinline)) muster_status run_new(mst_call *call, mst_group *group,
+                                                       const mst_request *request)
+{
+    bool varied = mst_shapes[request->collective].varied;
+
+    mst_call_begin(call, group, request);
     if (group->base.size == 1) {
         mst_call_alone(call);
         return MUSTER_OK;
     }
-    bool varied = mst_shapes[call->request->collective].varied;
     if (varied && !mst_varied_prepare(call)) /* before the operation has a number: the others have not */
         return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for the counts of %d ranks", group->base.size);
-    number(call);
-    if (!varied && !call->repeatable)
+    if (!varied)
         choose_places(call);
-    bool shows_later = call->plan.small && (!varied || group->subarena->staged);
-    muster_status status = shows_later ? MUSTER_OK : begin_large(call);
-    if (status == MUSTER_OK)
-        status = move(call);
-    if (status == MUSTER_OK && call->plan.small)
-        mst_call_prefetch(call);
-    return status;
+    choose_move(call);
+    call->shows_later = call->plan.small && (!varied || group->subarena->staged);
+    return run(call);
 }
 
 void mst_call_alone(const mst_call *call)
@@ -175,6 +191,9 @@ void mst_call_alone(const mst_call *call)
 
 void mst_call_end(const mst_call *call)
 {
+    if (!mst_group_injects(call->group))
+        return;
+
     const mst_request *request = call->request;
     const mst_shape *shape = &mst_shapes[request->collective];
     size_t bytes = mst_call_bytes(call, shape->out, call->group->base.rank);
@@ -192,11 +211,12 @@ muster_status mst_call_run(muster_group *of, const mst_request *request)
     if (status != MUSTER_OK)
         return mst_request_failed(request, status);
     mst_group_begin(group);
-    if (request->repeated && call->repeatable)
+    if (request->repeated && call->repeatable) {
         repeat(call, request);
-    else
-        mst_call_begin(call, group, request);
-    status = run(call);
+        status = run(call);
+    } else {
+        status = run_new(call, group, request);
+    }
     if (status == MUSTER_OK)
         mst_call_end(call);
     else

@@ -172,6 +172,12 @@ static inline void mst_group_begin(mst_group *group)
     mst_injection_begin(&group->subarena->attachment->injections, group->base.log);
 }
 
+/* Whether any are to happen at this rank. */
+static inline bool mst_group_injects(const mst_group *group)
+{
+    return group->subarena->attachment->injections.count > 0;
+}
+
 static inline void mst_group_end(mst_group *group, void *result, size_t bytes)
 {
     mst_injection_end(&group->subarena->attachment->injections, group->base.log, result, bytes);

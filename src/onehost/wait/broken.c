@@ -135,7 +135,7 @@ static muster_status tell_broken(mst_group *group, muster_status status)
     return status;
 }
 
-muster_status mst_group_ready(mst_group *group, muster_call_class class)
+muster_status mst_group_look_around(mst_group *group, muster_call_class class)
 {
     mst_attachment *attachment = group->subarena->attachment;
     uint32_t terminations = mst_termination_count(&attachment->geometry);
