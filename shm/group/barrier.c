@@ -9,6 +9,9 @@ void mst_sequence_init(mst_sequence *sequence, mst_subarena *subarena, mst_seque
 {
     *sequence = (mst_sequence){
         .subarena = subarena,
+        .cells = subarena->cells,
+        .rank = subarena->rank,
+        .size = subarena->size,
         .lines_at =
             kind == MST_SEQUENCE_COLLECTIVES ? offsetof(mst_cell, collectives) : offsetof(mst_cell, splits),
         .waiter = mst_attachment_waiter(subarena->attachment),
@@ -34,7 +37,7 @@ static bool is_missing(const void *sequence, int rank)
 
 int mst_sequence_list_missing(const mst_sequence *sequence, char *text, size_t bytes)
 {
-    int size = sequence->subarena->size, first = 0;
+    int size = sequence->size, first = 0;
 
     mst_ranklist(text, bytes, size, is_missing, sequence);
     while (first < size && !is_missing(sequence, first))
@@ -70,7 +73,7 @@ static mst_wait_result wait_for(mst_sequence *sequence, const arrival *awaited)
 static mst_wait_result wait_for_each(mst_sequence *sequence, arrival awaited, int distance, bool looks,
                                      int *missing)
 {
-    for (; distance < sequence->subarena->size; distance++, looks = true) {
+    for (; distance < sequence->size; distance++, looks = true) {
         awaited.rank = mst_sequence_neighbour(sequence, distance);
 
         if (looks && mst_sequence_has_arrived(sequence, awaited.rank)) /* E2, E3: most have, after one wait */

@@ -25,6 +25,8 @@ typedef enum mst_sequence_kind { MST_SEQUENCE_COLLECTIVES, MST_SEQUENCE_SPLITS }
 
 typedef struct mst_sequence {
     mst_subarena *subarena;
+    mst_cell **cells; /* by rank: of the subarena, as rank and size */
+    int rank, size;
     mst_sequence_lines *own; /* our lines */
     size_t lines_at;         /* where a member's lines are in its cell */
     uint32_t round;          /* the last one we arrived at */
@@ -46,7 +48,7 @@ static inline void mst_sequence_begin(mst_sequence *sequence)
 
 static inline mst_sequence_lines *mst_sequence_lines_of(const mst_sequence *sequence, int rank)
 {
-    return (mst_sequence_lines *)((unsigned char *)sequence->subarena->cells[rank] + sequence->lines_at);
+    return (mst_sequence_lines *)((unsigned char *)sequence->cells[rank] + sequence->lines_at);
 }
 
 /* Our line of the next round, to be filled in before arriving; and our line of the current round. */
@@ -78,9 +80,9 @@ bool mst_sequence_is_ahead(const mst_sequence *sequence, int rank);
 /* Each rank starts with its neighbour, so that they do not all read rank 0's line first. */
 static inline int mst_sequence_neighbour(const mst_sequence *sequence, int distance)
 {
-    int rank = sequence->subarena->rank + distance;
+    int rank = sequence->rank + distance;
 
-    return rank < sequence->subarena->size ? rank : rank - sequence->subarena->size;
+    return rank < sequence->size ? rank : rank - sequence->size;
 }
 
 /* Arrives at the next round and waits for all. On failure *missing is a rank that has not arrived. */
@@ -105,7 +107,7 @@ mst_wait_result mst_sequence_wait_from(mst_sequence *sequence, int distance, int
 static inline mst_wait_result mst_sequence_wait(mst_sequence *sequence, int *missing)
 {
     mst_wait_result result = MST_WAIT_READY;
-    int distance = 1, size = sequence->subarena->size;
+    int distance = 1, size = sequence->size;
 
     while (distance < size &&
            mst_sequence_has_arrived(sequence, mst_sequence_neighbour(sequence, distance))) /* E2, E3 */
@@ -132,7 +134,7 @@ static inline void mst_sequence_prefetch_others(const mst_sequence *sequence, si
     if (!sequence->waiter.policy.spin_ns ||
         offsetof(mst_arrival, payload) + payload_bytes <= MST_CACHE_LINE_BYTES)
         return;
-    for (int i = 1; i < sequence->subarena->size; i++)
+    for (int i = 1; i < sequence->size; i++)
         mst_prefetch_for_load(
             (const char *)mst_sequence_arrival(sequence, mst_sequence_neighbour(sequence, i)) +
             MST_CACHE_LINE_BYTES);

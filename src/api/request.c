@@ -241,6 +241,18 @@ static __attribute__((noinline)) muster_status run_new(muster_group *group, mst_
     return status;
 }
 
+/* Apart from the repeated call, which needs no room for a request. */
+static __attribute__((noinline)) muster_status run_new_equal(muster_group *group, mst_collective collective,
+                                                             const void *in, void *out, size_t count,
+                                                             muster_dtype dtype, muster_op op, int root)
+{
+    mst_request request = {
+        .collective = collective, .in = in, .out = out, .count = count, .dtype = dtype, .op = op, .root = root
+    };
+
+    return run_new(group, &request);
+}
+
 static muster_status run_repeated(muster_group *group, mst_request *request)
 {
     request->element_bytes = group->latest.element_bytes;
@@ -255,19 +267,10 @@ muster_status mst_request_run_equal(muster_group *group, mst_collective collecti
 
     if (status != MUSTER_OK)
         return status;
-    if (is_latest(group, collective, in, out, count, dtype, op, root)) {
+    if (is_latest(group, collective, in, out, count, dtype, op, root))
         status = group->backend->collective(group, &group->latest);
-    } else {
-        mst_request request = { .collective = collective,
-                                .in = in,
-                                .out = out,
-                                .count = count,
-                                .dtype = dtype,
-                                .op = op,
-                                .root = root };
-
-        status = run_new(group, &request);
-    }
+    else
+        status = run_new_equal(group, collective, in, out, count, dtype, op, root);
     mst_leave(group, MUSTER_CALL_COLLECTIVE);
     return status;
 }

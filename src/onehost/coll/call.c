@@ -38,7 +38,7 @@ void mst_call_describe(const void *arg, char *text, size_t bytes)
     mst_record_describe(&record, text, bytes);
 }
 
-static void tell_entered(const mst_call *call)
+static __attribute__((cold, noinline)) void tell_entered(const mst_call *call)
 {
     char text[140];
 
@@ -59,7 +59,7 @@ mst_doing mst_call_doing(const mst_call *call)
                         .operation = call->operation };
 }
 
-static void show(const mst_call *call)
+static __attribute__((noinline)) void show(const mst_call *call)
 {
     mst_doing doing = mst_call_doing(call);
 

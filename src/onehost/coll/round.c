@@ -38,7 +38,8 @@ uint64_t mst_round_request(const mst_call *call)
 /* ---- rounds ---- */
 
 /* `worker`: the only rank that this one waited for; -1: it waited for all. */
-static muster_status round_failed(mst_call *call, mst_wait_result result, int worker)
+static __attribute__((cold, noinline)) muster_status round_failed(mst_call *call, mst_wait_result result,
+                                                                  int worker)
 {
     char doing[120], late[120];
 
@@ -129,7 +130,7 @@ muster_status mst_records_compare(const mst_call *call, const mst_call_record *r
     return MUSTER_OK;
 }
 
-static muster_status compare_records(mst_call *call)
+static __attribute__((noinline)) muster_status compare_records(mst_call *call)
 {
     copy_records(call);
     call->views = mst_any_input_in_arena(call);
@@ -140,13 +141,13 @@ static muster_status compare_records(mst_call *call)
  * else from the records. */
 static inline muster_status compare_requests(mst_call *call)
 {
-    uint64_t request = call->plan.request;
+    const mst_sequence *sequence = call->sequence;
     bool same = call->brief || (!call->plan.viewable && !call->request->unusual &&
                                 call->request->elements < COUNT_PACKED_MAX);
 
-    for (int rank = 0; rank < call->group->base.size && same; rank++)
-        if (rank != call->group->base.rank) /* the peers have our own line now */
-            same = mst_sequence_arrival(call->sequence, rank)->request == request; /* E2: read once */
+    for (int i = 1; i < sequence->size && same; i++) /* the peers have our own line now */
+        same = mst_sequence_arrival(sequence, mst_sequence_neighbour(sequence, i))->request ==
+               call->plan.request; /* E2: read once */
     return same ? MUSTER_OK : compare_records(call);
 }
 

@@ -20,6 +20,11 @@ static int64_t time_ns(const mst_group *group)
     return group->subarena->attachment->recorder.exact ? mst_os_now_ns() : mst_os_coarse_ns();
 }
 
+static __attribute__((noinline)) int64_t now_ns(const mst_group *group)
+{
+    return time_ns(group);
+}
+
 static bool is_message(muster_call_class class)
 {
     return class == MUSTER_CALL_SEND || class == MUSTER_CALL_RECEIVE;
@@ -48,8 +53,8 @@ static inline void record_packed(mst_group *group, muster_call_class class, cons
     const mst_recorder *recorder = &group->subarena->attachment->recorder;
     int64_t done_ns = arrived_ns;
 
-    if (recorder->exact || arrived_ns == 0 || doing->count >= TIMED_COUNT_MIN)
-        done_ns = time_ns(group);
+    if (__builtin_expect(recorder->exact || arrived_ns == 0 || doing->count >= TIMED_COUNT_MIN, false))
+        done_ns = now_ns(group);
     mst_operation operation = { .what = what,
                                 .number = is_message(class)
                                               ? mst_record_pack_message(doing->operation, doing->op)
