@@ -77,7 +77,8 @@ mst_wait_result mst_wait_until(mst_waiter *waiter, mst_parking parking, bool (*r
                                const void *arg, int peer);
 
 /* Wakes the sleepers of `owed`, if any. A wait does so after its first looks, or at once where ranks
- * outnumber CPUs; a caller that set `owed` calls this when it has finished waiting. */
+ * outnumber CPUs; a caller that set `owed` calls this when it has finished waiting,
+ * or before, to wait until its own stores are visible. */
 static inline void mst_wait_settle(mst_waiter *waiter)
 {
     if (waiter->owed.word)

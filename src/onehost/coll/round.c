@@ -220,7 +220,15 @@ static muster_status check_views(const mst_call *call)
     return call->views ? mst_group_was_whole(call->group) : MUSTER_OK;
 }
 
-/* Arrives and waits for all. `brief`: it is the only round of a brief call, of which that decides much. */
+/*
+ * Arrives and waits for all.
+ *
+ * A look at a peer's line takes it from that peer, which then must fetch it back to arrive; and it cannot
+ * arrive before all that it has staged has left its CPU. So a rank that has staged much first wakes its
+ * sleepers, for that waits until its own bytes have left, when those of the others mostly have, too.
+ *
+ * `brief`: it is the only round of a brief call, of which that decides much.
+ */
 static inline __attribute__((always_inline)) muster_status meet(mst_call *call, size_t staged, bool brief)
 {
     bool first = brief || !call->met, in_line = brief || call->plan.in_line,
@@ -238,6 +246,8 @@ static inline __attribute__((always_inline)) muster_status meet(mst_call *call, 
         mst_call_show(call);
     if (in_line)
         mst_sequence_prefetch_others(call->sequence, staged);
+    else if (staged && !call->plan.small) /* whose bytes take longer to leave than a look at a line */
+        mst_wait_settle(&call->sequence->waiter);
     mst_wait_result result =
         shared ? mst_chunks_meet(call->sequence, &missing) : mst_sequence_wait(call->sequence, &missing);
     if (result != MST_WAIT_READY)
