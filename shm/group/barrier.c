@@ -89,7 +89,8 @@ static mst_wait_result wait_for_each(mst_sequence *sequence, arrival awaited, in
     return MST_WAIT_READY;
 }
 
-mst_wait_result mst_sequence_wait_from(mst_sequence *sequence, int distance, int *missing)
+__attribute__((noinline)) mst_wait_result mst_sequence_wait_from(mst_sequence *sequence, int distance,
+                                                                 int *missing)
 {
     return wait_for_each(sequence, (arrival){ .sequence = sequence }, distance, false, missing);
 }

@@ -1,0 +1,39 @@
+#!/bin/sh
+# How many instructions a repeated call takes, outside of its wait: a count, which the machine's load does not
+# change, in place of a time. Rank 0 runs in valgrind, and its partner does not. Uses TEST_COMMAND and TEST_BUILD.
+. "$TEST_SOURCE/tests/command/checks.sh"
+
+command -v valgrind >/dev/null || { echo "there is no valgrind here: instructions are not counted"; exit 77; }
+# shellcheck disable=SC2016
+[ "$("$TEST_COMMAND" run -n auto -- sh -c 'if [ $MUSTER_RANK = 1 ]; then echo two; fi')" ] || {
+    echo "there is one CPU here, on which ranks wait for each other in another way: instructions are not counted"
+    exit 77
+}
+[ "$(uname -m)" = x86_64 ] || { echo "the limits are those of x86-64: instructions are not counted"; exit 77; }
+
+# count CALL TIMES: all instructions in so many calls, less those of waits, in $instructions.
+count() {
+    rm -f "$work/counted"
+    # shellcheck disable=SC2016
+    MUSTER_ARENA_BYTES=256M expect 0 "" "$TEST_COMMAND" run -n 2 -- sh -c \
+        '[ $MUSTER_RANK = 1 ] && exec "$1" "$2" "$3"
+         exec valgrind -q --tool=callgrind --callgrind-out-file="$0" --toggle-collect="muster_$2" \
+             --toggle-collect=mst_sequence_wait_from "$1" "$2" "$3"' \
+        "$work/counted" "$TEST_BUILD/tests/repeats" "$1" "$2"
+    instructions=$(sed -n 's/^summary: //p' "$work/counted")
+}
+
+# at_most CALL LIMIT: what a call takes, when it is repeated; the first one hardly counts among so many.
+at_most() {
+    count "$1" 2000
+    each=$((${instructions:-0} / 2000))
+    checks=$((checks + 1))
+    echo "$1: $each instructions"
+    { [ "$each" -gt 50 ] && [ "$each" -le "$2" ]; } || fail "a repeated $1 takes $each instructions, and should take up to $2"
+}
+
+# With room for another compiler, and for a partner that sleeps and is woken.
+at_most barrier 480
+at_most all_sum 760
+
+conclude test_instructions
