@@ -87,12 +87,6 @@ static bool plausible(const mst_call *call, int rank, const mst_call_record *rec
             mst_layout_heap_at(geometry, seat, record->out_offset, mst_call_bytes(call, shape->out, rank)));
 }
 
-/* The record of this operation in a rank's cell, beside its sequence. */
-static mst_call_record *record_at(const mst_call *call, int rank)
-{
-    return &call->group->subarena->cells[rank]->calls[call->parity];
-}
-
 void mst_record_copy(mst_call_record *to, const mst_call_record *from)
 {
     *to = *from;
@@ -103,7 +97,8 @@ void mst_record_copy(mst_call_record *to, const mst_call_record *from)
 static void copy_records(mst_call *call)
 {
     for (int rank = 0; rank < call->group->base.size; rank++)
-        mst_record_copy(&call->group->records[rank], record_at(call, rank)); /* E2 */
+        mst_record_copy(&call->group->records[rank],
+                        &call->group->subarena->cells[rank]->calls[call->parity]); /* E2 */
 }
 
 /* Every rank compares each record with rank 0's, so that all ranks report the same two sides. */
@@ -221,11 +216,10 @@ static muster_status check_views(const mst_call *call)
 }
 
 /*
- * Arrives and waits for all.
- *
- * A look at a peer's line takes it from that peer, which then must fetch it back to arrive; and it cannot
- * arrive before all that it has staged has left its CPU. So a rank that has staged much first wakes its
- * sleepers, for that waits until its own bytes have left, when those of the others mostly have, too.
+ * Arrives and waits for all. A look at a peer's line takes it from that peer, which then must fetch it back
+ * to arrive; and it cannot arrive before all that it has staged has left its CPU. So a rank that has staged
+ * much first wakes its sleepers, for that waits until its own bytes have left, when those of the others
+ * mostly have, too.
  *
  * `brief`: it is the only round of a brief call, of which that decides much.
  */
@@ -393,10 +387,8 @@ muster_status mst_round_empty(mst_call *call)
 {
     int by;
 
-    if (!call->plan.shared)
-        return mst_round(call, 0);
     muster_status status = mst_round(call, 0);
-    if (status != MUSTER_OK)
+    if (!call->plan.shared || status != MUSTER_OK)
         return status;
     status = mst_work_share(call, 1, NULL, NULL); /* tells late members that all have arrived */
     return status == MUSTER_OK ? mst_work_await(call, 0, &by) : status;
