@@ -2,9 +2,9 @@
  * The measuring loop that all contenders of bench/compare share, so that only the calls differ.
  *
  * A contender fills in a `peer` and calls loop_main(). For every size: buffers, a check of one result,
- * warm-up, then batches of operations timed after a barrier, each batch some 20 us or one operation.
- * Rank 0 prints one line per size: operation, bytes, median, p99 and mean in us (the largest of any
- * rank's), wrong elements.
+ * warm-up, then batches of operations timed after a barrier, each batch some 20 us or one operation. Before
+ * an operation with an input of 16 KiB or more that is written, outside the measured time. Rank 0 prints one
+ * line per size: operation, bytes, median, p99 and mean in us (the largest of any rank's), wrong elements.
  */
 #ifndef BENCH_LOOP_H
 #define BENCH_LOOP_H

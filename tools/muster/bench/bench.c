@@ -44,6 +44,7 @@ static const char help[] =
     "  -h, --help           this text\n"
     "\n"
     "time is the median over batches of operations, the largest of any rank; p99 and mean likewise.\n"
+    "Inputs of 16 KiB and more are written before each operation, outside the measured time.\n"
     "Sizes and bandwidths are those of nccl-tests: of the whole vector, and busbw comparable between\n"
     "operations and numbers of ranks. Exit status 0 when every result was right, 3 when one was not.\n"
     "\n"

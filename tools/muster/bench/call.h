@@ -14,7 +14,8 @@ typedef struct bench_call {
     bench_start_fn start; /* it is started, and waited for; NULL: it is called */
     muster_group *group;
     void *in, *out;
-    size_t count; /* as the function wants it: of the vector, or per rank */
+    size_t written_bytes; /* of `in`, before each operation; 0: it stays as it is */
+    size_t count;         /* as the function wants it: of the vector, or per rank */
     muster_dtype dtype;
     muster_op op;
 } bench_call;
