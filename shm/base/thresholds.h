@@ -48,9 +48,9 @@
     ROW(whole_bytes_max_more, 512, MST_NEVER, MST_KIB(1), MST_KIB(1), MST_KIB(1))                            \
     ROW(view_bytes_min, MST_KIB(4), MST_MIB(1), MST_KIB(8), MST_KIB(8), MST_KIB(8))                          \
     ROW(round_bytes_min, MST_KIB(4), MST_MIB(64), MST_KIB(64), MST_KIB(64), MST_KIB(64))                     \
-    ROW(one_copy_bytes_min, 1, MST_NEVER, MST_NEVER, MST_KIB(32), MST_NEVER)                                 \
+    ROW(one_copy_bytes_min, 1, MST_NEVER, MST_NEVER, MST_NEVER, MST_NEVER)                                   \
     ROW(one_copy_bytes_min_oversubscribed, 1, MST_NEVER, MST_NEVER, MST_NEVER, MST_NEVER)                    \
-    ROW(one_copy_bytes_max, 1, MST_NEVER, MST_NEVER, MST_MIB(4), MST_NEVER)                                  \
+    ROW(one_copy_bytes_max, 1, MST_NEVER, MST_NEVER, MST_NEVER, MST_NEVER)                                   \
     ROW(nontemporal_bytes_min, 1, MST_NEVER, MST_KIB(2), MST_KIB(64), MST_KIB(2))                            \
     ROW(nontemporal_max_ratio, 1, 100, 4, 4, 4)                                                              \
     ROW(libc_copy_bytes_min, MST_KIB(2), MST_NEVER, MST_NEVER, MST_KIB(2), MST_NEVER)                        \

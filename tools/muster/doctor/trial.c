@@ -82,8 +82,8 @@ static void report_reading(int error)
     if (error == 0)
         doctor_report(
             FINDING_GOOD, NULL,
-            "copies: ranks can read each other's memory (process_vm_readv), so private buffers are copied "
-            "once where that is faster than twice");
+            "copies: ranks can read each other's memory (process_vm_readv), so private buffers can be copied "
+            "once, where `muster tune` finds that to be faster than twice");
     else
         doctor_report(
             FINDING_NOTE,
