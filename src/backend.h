@@ -158,7 +158,7 @@ struct muster_group {
      * waits. Else the number of threads x MST_ONE_OF_SEVERAL. */
     _Atomic uint64_t occupied[MUSTER_CALL_CLASS_COUNT];
     mst_waited waited[MUSTER_CALL_CLASS_COUNT]; /* in a wait set: of the only thread in that class */
-    _Atomic uint64_t started_count;             /* started operations that are not completed yet */
+    _Atomic uint64_t started_count[MUSTER_CALL_CLASS_COUNT]; /* operations that are not completed yet */
     mst_request latest;       /* the latest blocking collective that passed the checks of src/api */
     size_t *latest_counts;    /* the counts and displacements that it was given; NULL: never any
                                  (src/api/varied.c) */
@@ -297,13 +297,26 @@ struct mst_backend {
 /* A started operation no longer needs what the program made for it (src/api/operations.c). */
 void mst_op_let_go(muster_group *group, uint64_t number);
 
+/* In a call of the class, so that there is one thread; of messages there may be several. */
+static inline void mst_count_started(muster_group *group, muster_call_class class, int64_t change)
+{
+    _Atomic uint64_t *count = &group->started_count[class];
+
+    if (group->threads_multiple)
+        mst_add64_rlx(count, (uint64_t)change);
+    else
+        mst_store64_rlx(count, mst_load64_rlx(count) + (uint64_t)change);
+}
+
 /* The operation of a request has ended, and its backend has forgotten it. */
 static inline void mst_request_over(muster_request *request)
 {
+    muster_call_class class = mst_started_class(request->number);
+
     /* Only collectives have any, and their class excludes a second thread. */
-    if (mst_started_class(request->number) == MUSTER_CALL_COLLECTIVE && request->group->kept)
+    if (class == MUSTER_CALL_COLLECTIVE && request->group->kept)
         mst_op_let_go(request->group, request->number);
-    mst_add64_rlx(&request->group->started_count, (uint64_t)-1);
+    mst_count_started(request->group, class, -1);
     *request = (muster_request)MUSTER_REQUEST_INIT;
 }
 

@@ -32,6 +32,7 @@ static void take_off(mst_background *background, mst_task *task)
         link = &(*link)->next;
     *link = task->next;
     task->listed = false;
+    mst_store32_rlx(&task->wanted, 0);
     mst_add32_sc(&background->listed, (uint32_t)-1);
 }
 
@@ -62,13 +63,13 @@ static bool make_progress(mst_background *background, bool insists)
 
     pthread_mutex_lock(&background->lock);
     for (mst_task *next, *task = background->first; task; task = next) {
-        task->wanted = false;
+        mst_store32_rlx(&task->wanted, 0);
         pthread_mutex_unlock(&background->lock);
         mst_task_state state = task->progress(task->arg, insists);
         pthread_mutex_lock(&background->lock);
         next = task->next;
         all = all && state != MST_TASK_BUSY;
-        if (state == MST_TASK_OVER && !task->wanted)
+        if (state == MST_TASK_OVER && !mst_load32_rlx(&task->wanted))
             take_off(background, task);
     }
     pthread_mutex_unlock(&background->lock);
@@ -91,7 +92,7 @@ bool mst_background_progress(mst_background *background, bool insists)
 void mst_background_list(mst_background *background, mst_task *task)
 {
     pthread_mutex_lock(&background->lock);
-    task->wanted = true;
+    mst_store32_rlx(&task->wanted, 1);
     if (!task->listed)
         add(background, task);
     pthread_mutex_unlock(&background->lock);

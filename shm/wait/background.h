@@ -30,7 +30,7 @@ typedef struct mst_task {
     mst_task_state (*progress)(void *arg, bool insists);
     void *arg;
     bool listed;
-    bool wanted; /* listed since its progress began */
+    _Atomic uint32_t wanted; /* 1: listed since its progress began */
     struct mst_task *next;
 } mst_task;
 
@@ -52,6 +52,13 @@ void mst_background_destroy(mst_background *background);
 /* Lists a task, and removes one, after which nobody calls it any more. */
 void mst_background_list(mst_background *background, mst_task *task);
 void mst_background_remove(mst_background *background, mst_task *task);
+
+/* Whether it is listed, and its progress has not begun since. For callers that hold the lock that `progress`
+ * takes: what they do before they let go is seen by that progress, so they need not list it again. */
+static inline bool mst_background_is_wanted(const mst_task *task)
+{
+    return mst_load32_rlx(&task->wanted) != 0;
+}
 
 /* Makes progress of all tasks. False: another thread is about to, for some of them; `insists`: that one, or
  * the next change, rings the doorbell. */

@@ -124,7 +124,9 @@ muster_status muster_group_free(muster_group *group)
     for (int class = 0; class < MUSTER_CALL_CLASS_COUNT; class ++)
         if (mst_load64_acq(&group->occupied[class]))
             return mst_fail(MUSTER_ERR_BUSY, "another thread is inside the group; free it after that call");
-    uint64_t started = mst_load64_rlx(&group->started_count);
+    uint64_t started = 0;
+    for (int class = 0; class < MUSTER_CALL_CLASS_COUNT; class ++)
+        started += mst_load64_rlx(&group->started_count[class]);
     if (started)
         return mst_fail(MUSTER_ERR_BUSY,
                         "%llu started operation%s not completed; call muster_wait on each, "

@@ -230,7 +230,7 @@ static muster_status start_checked(muster_group *group, muster_call_class class,
         return status;
     if (from_none)
         tell_none(message->result, message->dtype);
-    mst_add64_rlx(&group->started_count, 1);
+    mst_count_started(group, class, 1);
     *request = (muster_request){ group, number };
     return MUSTER_OK;
 }

@@ -315,7 +315,7 @@ muster_status mst_request_start(muster_group *group, mst_request *request, muste
     else if (request->made)
         mst_op_release(request->made);
     if (status == MUSTER_OK) {
-        mst_add64_rlx(&group->started_count, 1);
+        mst_count_started(group, MUSTER_CALL_COLLECTIVE, 1);
         *handle = (muster_request){ group, number };
     }
     mst_leave(group, MUSTER_CALL_COLLECTIVE);

@@ -57,9 +57,9 @@ static muster_status enter(mst_wait_set *set, const muster_request *request)
         return status;
     if (mst_serves_several(group, class))
         return enter_beside(set, group, class);
-    uint64_t before = mst_cmpxchg64_sc(&group->occupied[class], 0, us);
-    if (before == us)
+    if (mst_load64_rlx(&group->occupied[class]) == us) /* nobody else stores it */
         return MUSTER_OK;
+    uint64_t before = mst_cmpxchg64_sc(&group->occupied[class], 0, us);
     if (before != 0)
         return mst_refuse_second_thread(group, class);
     group->waited[class] = (mst_waited){ set->groups[class], group };

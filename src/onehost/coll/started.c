@@ -130,27 +130,28 @@ static void record(const mst_started_op *operation, bool shown, const mst_waiter
     group->finishing = false;
 }
 
+static void end(const mst_pending *pending)
+{
+    mst_call_end(&operation_of(pending)->call);
+}
+
 static void complete(mst_pending *pending, bool succeeded, bool shown, const mst_waiter *waiter)
 {
     mst_started_op *operation = operation_of(pending);
     mst_group *group = pending->group;
 
-    if (succeeded)
-        mst_call_end(&operation->call);
     if (succeeded && group->base.size > 1)
         record(operation, shown, waiter);
     if (shown)
         mst_group_shown(group, MUSTER_CALL_COLLECTIVE);
-    mst_pending_lock(group);
     mst_pending_remove(pending);
-    if (group->base.size > 1) { /* else nobody else looks at it */
-        group->started->ended = group->started->ended || !succeeded;
-        operation->completed = true;
-        mst_started_forget(group->started);
-    }
-    mst_pending_unlock(group);
-    if (group->base.size == 1)
+    if (group->base.size == 1) { /* nobody else looks at it */
         free(operation);
+        return;
+    }
+    group->started->ended = group->started->ended || !succeeded;
+    operation->completed = true;
+    mst_started_forget(group->started);
 }
 
 static void name_error(const mst_pending *pending, muster_status status)
@@ -166,6 +167,7 @@ static const mst_pending_kind collective_kind = {
     .list_missing = list_missing,
     .show = show,
     .look = mst_started_look_for_calls,
+    .end = end,
     .complete = complete,
 };
 

@@ -102,6 +102,14 @@ static void name_error(const mst_pending *pending, muster_status status)
 
 /* ---- ends ---- */
 
+static void end(const mst_pending *pending)
+{
+    const started_message *message = message_of(pending);
+
+    if (message->class == MUSTER_CALL_RECEIVE)
+        mst_group_end(pending->group, message->transfer.bytes, message->transfer.total);
+}
+
 /* With the lock, as getting one. */
 static void put_back(started_message *message)
 {
@@ -117,9 +125,6 @@ static void complete(mst_pending *pending, bool succeeded, bool shown, const mst
     mst_group *group = pending->group;
     bool receives = message->class == MUSTER_CALL_RECEIVE;
 
-    if (succeeded && receives)
-        mst_group_end(group, message->transfer.bytes, message->transfer.total);
-    mst_pending_lock(group);
     if (succeeded && shown)
         mst_group_arrived(group, message->class, waiter);
     else if (succeeded)
@@ -130,7 +135,6 @@ static void complete(mst_pending *pending, bool succeeded, bool shown, const mst
     mst_pending_remove(pending);
     mst_store32_rlx(&group->traffic.started[receives], mst_load32_rlx(&group->traffic.started[receives]) - 1);
     put_back(message);
-    mst_pending_unlock(group);
 }
 
 static const mst_pending_kind kind = { .is_over = is_over,
@@ -139,6 +143,7 @@ static const mst_pending_kind kind = { .is_over = is_over,
                                        .list_missing = list_missing,
                                        .show = show,
                                        .name_error = name_error,
+                                       .end = end,
                                        .complete = complete };
 
 void mst_message_stop(mst_group *group)

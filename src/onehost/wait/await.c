@@ -9,6 +9,8 @@
 #include "src/onehost/wait/stall.h"
 
 #define DOORBELLS_MAX (MST_OS_WATCHED_MAX - 2)
+#define KNOWN 64    /* requests whose operations need not be looked for */
+#define TOGETHER 32 /* operations that are completed while the lock is held, at most */
 
 typedef struct awaiting {
     mst_awaited_requests awaited;
@@ -18,6 +20,7 @@ typedef struct awaiting {
     muster_status late;   /* and this is what this wait has said of it, if its time was over; else OK */
     mst_waiter waiter;
     mst_parking doorbells[DOORBELLS_MAX]; /* of all groups but the first */
+    mst_pending *known[KNOWN];            /* of the first requests, while they are pending */
 } awaiting;
 
 static mst_group *group_of(const muster_request *request)
@@ -55,10 +58,16 @@ static bool progress_in(mst_group *group, void *arg)
     return false;
 }
 
-/* NULL: it is not over. */
-static mst_pending *find_over(const muster_request *request)
+/* Of a request that is pending. What this wait has taken stays where it is. */
+static mst_pending *pending_of(const awaiting *awaiting, size_t i)
 {
-    mst_pending *pending = mst_awaited_find(request);
+    return i < KNOWN ? awaiting->known[i] : mst_awaited_find(&awaiting->awaited.set->requests[i]);
+}
+
+/* NULL: it is not over. */
+static mst_pending *find_over(const awaiting *awaiting, size_t i)
+{
+    mst_pending *pending = pending_of(awaiting, i);
 
     return pending->kind->is_over(pending) ? pending : NULL;
 }
@@ -71,7 +80,7 @@ static bool find_broken(mst_group *group, void *arg)
         return false;
     const mst_wait_set *set = awaiting->awaited.set;
     size_t i = 0;
-    while (i < set->count && (set->requests[i].group != &group->base || find_over(&set->requests[i])))
+    while (i < set->count && (set->requests[i].group != &group->base || find_over(awaiting, i)))
         i++;
     if (i == set->count)
         return false; /* all of its operations have ended */
@@ -85,7 +94,7 @@ static bool look(awaiting *awaiting)
     const mst_wait_set *set = awaiting->awaited.set;
 
     for (size_t i = awaiting->awaited.next; i < set->count; i = mst_awaited_next(set, i + 1)) {
-        mst_pending *over = find_over(&set->requests[i]);
+        mst_pending *over = find_over(awaiting, i);
 
         if (over) {
             awaiting->found = i;
@@ -204,9 +213,15 @@ static muster_status explain(mst_pending *pending)
 /* Ends the operation, with a status whose sentence is the latest error. */
 static muster_status end(mst_pending *pending, muster_status status, bool shown, const mst_waiter *waiter)
 {
-    if (status != MUSTER_OK)
+    mst_group *group = pending->group;
+
+    if (status == MUSTER_OK)
+        pending->kind->end(pending);
+    else
         pending->kind->name_error(pending, status);
+    mst_pending_lock(group);
     pending->kind->complete(pending, status == MUSTER_OK, shown, waiter);
+    mst_pending_unlock(group);
     return status;
 }
 
@@ -214,12 +229,45 @@ static muster_status end(mst_pending *pending, muster_status status, bool shown,
 static void end_broken(mst_wait_set *set)
 {
     for (size_t i = mst_awaited_next(set, 0); i < set->count; i = mst_awaited_next(set, i + 1)) {
-        if (!mst_subarena_is_broken(group_of(&set->requests[i])->subarena))
+        mst_group *group = group_of(&set->requests[i]);
+
+        if (!mst_subarena_is_broken(group->subarena))
             continue;
         mst_pending *pending = mst_awaited_find(&set->requests[i]);
+        mst_pending_lock(group);
         pending->kind->complete(pending, false, false, NULL);
+        mst_pending_unlock(group);
         mst_request_over(&set->requests[i]);
     }
+}
+
+/* Of a wait for all: completes the operations that are over, too, one behind the other from the next request
+ * on, as far as they are of one group: the lock is taken once for all of them. */
+static void complete_next(awaiting *awaiting)
+{
+    const mst_wait_set *set = awaiting->awaited.set;
+    mst_pending *over[TOGETHER];
+    size_t places[TOGETHER], count = 0;
+
+    for (size_t i = mst_awaited_next(set, awaiting->awaited.next); i < set->count && count < TOGETHER;
+         i = mst_awaited_next(set, i + 1)) {
+        mst_pending *pending = find_over(awaiting, i);
+
+        if (!pending || (count && pending->group != over[0]->group))
+            break;
+        pending->kind->end(pending);
+        over[count] = pending;
+        places[count++] = i;
+    }
+    if (count == 0)
+        return;
+    mst_group *group = over[0]->group;
+    mst_pending_lock(group);
+    for (size_t i = 0; i < count; i++)
+        over[i]->kind->complete(over[i], true, false, NULL);
+    mst_pending_unlock(group);
+    for (size_t i = 0; i < count; i++)
+        mst_request_over(&set->requests[places[i]]);
 }
 
 static muster_status complete(awaiting *awaiting)
@@ -270,12 +318,15 @@ static void let_go(const mst_wait_set *set, size_t count)
 }
 
 /* All of them are pending, none is there twice, by a copy, and no other thread has one. */
-static muster_status take(const mst_wait_set *set)
+static muster_status take(awaiting *awaiting)
 {
+    const mst_wait_set *set = awaiting->awaited.set;
     size_t taken;
 
     for (size_t i = mst_awaited_next(set, 0); i < set->count; i = mst_awaited_next(set, i + taken)) {
-        muster_status status = mst_pending_take_all(&set->requests[i], set->count - i, set, &taken);
+        size_t known = i < KNOWN ? i : KNOWN;
+        muster_status status = mst_pending_take_all(&set->requests[i], set->count - i, set, &taken,
+                                                    awaiting->known + known, KNOWN - known);
         if (status == MUSTER_OK)
             continue;
         let_go(set, i + taken);
@@ -286,12 +337,12 @@ static muster_status take(const mst_wait_set *set)
 
 muster_status mst_pending_wait(mst_wait_set *set, size_t *index)
 {
-    awaiting awaiting; /* not all of its 2 KiB need be zero */
+    awaiting awaiting; /* not all of its 3 KiB need be zero */
 
     awaiting.awaited = (mst_awaited_requests){ .set = set, .next = mst_awaited_next(set, 0) };
     awaiting.failed = false;
     awaiting.late = MUSTER_OK;
-    muster_status status = take(set);
+    muster_status status = take(&awaiting);
     *index = set->count;
     if (status != MUSTER_OK || awaiting.awaited.next == set->count)
         return status;
@@ -303,6 +354,8 @@ muster_status mst_pending_wait(mst_wait_set *set, size_t *index)
             await_one(&awaiting);
         *index = awaiting.found;
         status = complete(&awaiting);
+        if (set->all && status == MUSTER_OK)
+            complete_next(&awaiting);
         awaiting.awaited.next = mst_awaited_next(set, awaiting.awaited.next);
     } while (set->all && status == MUSTER_OK && awaiting.awaited.next < set->count);
     if (set->all && status != MUSTER_OK)

@@ -120,16 +120,20 @@ static muster_status take(mst_pending *pending, const void *taker)
 }
 
 muster_status mst_pending_take_all(const muster_request *requests, size_t count, const void *taker,
-                                   size_t *taken)
+                                   size_t *taken, mst_pending **found, size_t room)
 {
     mst_group *group = mst_group_of(requests[0].group);
     muster_status status = MUSTER_OK;
 
     mst_pending_lock(group);
     for (*taken = 0; *taken < count && requests[*taken].group == &group->base; ++*taken) {
-        status = take(find(group, requests[*taken].number), taker);
+        mst_pending *pending = find(group, requests[*taken].number);
+
+        status = take(pending, taker);
         if (status != MUSTER_OK)
             break;
+        if (*taken < room)
+            found[*taken] = pending;
     }
     mst_pending_unlock(group);
     return status;
@@ -157,7 +161,8 @@ void mst_pending_wanted(mst_group *group)
 {
     mst_store32_rlx(&group->wants_progress, 1);
     mst_group_want_progress(group);
-    mst_background_list(&group->subarena->attachment->waits.background, &group->task);
+    if (!mst_background_is_wanted(&group->task))
+        mst_background_list(&group->subarena->attachment->waits.background, &group->task);
 }
 
 void mst_pending_register(mst_group *group, muster_call_class class, bool (*progress)(mst_group *group))

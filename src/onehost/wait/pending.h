@@ -31,7 +31,10 @@ typedef struct mst_pending_kind {
     void (*look)(const mst_pending *pending);
     /* Adds its name to the thread's latest error, by which it has failed. */
     void (*name_error)(const mst_pending *pending, muster_status status);
-    /* It is over, or has failed: ends its activity, if it is `shown`, records it, removes and frees it. */
+    /* It has its result: injected faults happen there. Without the lock. */
+    void (*end)(const mst_pending *pending);
+    /* It is over, or has failed: ends its activity, if it is `shown`, records it, removes and frees it. With
+     * the lock. */
     void (*complete)(mst_pending *pending, bool succeeded, bool shown, const mst_waiter *waiter);
 } mst_pending_kind;
 
@@ -56,9 +59,9 @@ mst_pending *mst_pending_find(mst_group *group, uint64_t number);
  * INVALID: there is none, or it has been taken for this one already; BUSY: for another thread's. */
 muster_status mst_pending_take(mst_group *group, uint64_t number, const void *taker, mst_pending **found);
 /* Takes consecutive requests, up to `count`, until one is of another group than the first, or cannot be
- * taken. *taken: how many were taken. */
+ * taken. *taken: how many were taken. found: where those of the first `room` requests are noted. */
 muster_status mst_pending_take_all(const muster_request *requests, size_t count, const void *taker,
-                                   size_t *taken);
+                                   size_t *taken, mst_pending **found, size_t room);
 void mst_pending_let_go(mst_pending *pending);
 
 void mst_pending_lock(mst_group *group);
@@ -68,7 +71,8 @@ void mst_pending_unlock(mst_group *group); /* rings this rank, if a thread that 
  * whether there will be more to do. */
 void mst_pending_register(mst_group *group, muster_call_class class, bool (*progress)(mst_group *group));
 
-/* Tells that there is something to do for operations of the group, until progress finds that there is not. */
+/* Tells that there is something to do for operations of the group, until progress finds that there is not.
+ * With the lock. */
 void mst_pending_wanted(mst_group *group);
 
 /* Makes progress, if there is something to do. */
