@@ -255,6 +255,42 @@ START_TEST(test_refusals)
 }
 END_TEST
 
+/* ---- calls that seem to be repeated ---- */
+
+/* The same buffers and numbers as in the call before: in another array, with that one overwritten; and
+ * without the displacements that it had, which were other ones. */
+static int call_again(muster_group *world, void *arg)
+{
+    int n = muster_group_size(world), rank = muster_group_rank(world);
+    size_t first[RANKS_MAX], second[RANKS_MAX], turned[RANKS_MAX];
+    int32_t x = rank + 1, y[RANKS_MAX];
+
+    (void)arg;
+    for (int r = 0; r < n; r++) {
+        first[r] = second[r] = 1;
+        turned[r] = (size_t)(n - 1 - r);
+    }
+    RANK_OK(world, muster_all_gatherv(&x, 1, y, first, NULL, MUSTER_INT32, world));
+    memset(first, 0, sizeof first);
+    memset(y, 0, sizeof y);
+    RANK_OK(world, muster_all_gatherv(&x, 1, y, second, NULL, MUSTER_INT32, world));
+    for (int r = 0; r < n; r++)
+        RANK_CHECK(world, y[r] == r + 1);
+    RANK_OK(world, muster_all_gatherv(&x, 1, y, second, turned, MUSTER_INT32, world));
+    for (int r = 0; r < n; r++)
+        RANK_CHECK(world, y[r] == n - r);
+    RANK_OK(world, muster_all_gatherv(&x, 1, y, second, NULL, MUSTER_INT32, world));
+    for (int r = 0; r < n; r++)
+        RANK_CHECK(world, y[r] == r + 1);
+    return 0;
+}
+
+START_TEST(test_calls_that_seem_repeated)
+{
+    run_all_sizes(call_again, NULL);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("counts");
@@ -265,6 +301,7 @@ int main(void)
     tcase_add_test(tests, test_started_ones_that_disagree);
     tcase_add_test(tests, test_disagreements_that_cancel_out);
     tcase_add_test(tests, test_refusals);
+    tcase_add_test(tests, test_calls_that_seem_repeated);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }

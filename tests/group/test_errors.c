@@ -314,6 +314,31 @@ START_TEST(test_errors_after_a_wait)
 }
 END_TEST
 
+/* A group has the limit of the one that it was made of; and what the error is about is nobody's in the next.
+ */
+static int one_is_late_in_a_copy(muster_group *world, void *arg)
+{
+    muster_group *copy;
+
+    (void)arg;
+    RANK_OK(world, muster_group_dup(world, &copy));
+    if (muster_group_rank(world) == 0) {
+        RANK_CHECK(world, muster_barrier(copy) == MUSTER_ERR_TIMED_OUT);
+        RANK_CHECK(world, latest().rank == 1 && strcmp(latest().operation, "barrier") == 0);
+        RANK_CHECK(world, muster_group_set_timeout(world, -1) == MUSTER_ERR_INVALID);
+        RANK_CHECK(world, latest().rank == -1 && latest().operation[0] == '\0' && latest().group == 0);
+    }
+    AWAIT(muster_group_status(copy) == MUSTER_ERR_TIMED_OUT);
+    RANK_OK(world, muster_group_free(copy));
+    return 0;
+}
+
+START_TEST(test_one_is_late_in_a_copy)
+{
+    run_ranks_with((rank_options){ .size = 2, .op_timeout_s = 0.1 }, one_is_late_in_a_copy, NULL);
+}
+END_TEST
+
 /* ---- deaths ---- */
 
 static int one_dies(muster_group *world, void *arg)
@@ -370,6 +395,8 @@ int main(void)
         tcase_add_test(tests, test_seen_from_outside);
         tcase_add_test(tests, test_recorded);
         tcase_add_test(tests, test_errors_after_a_wait);
+        tcase_add_test(tests, test_one_is_late_in_a_copy);
+        tcase_add_test(tests, test_one_is_late_in_a_copy);
         tcase_add_test(tests, test_one_dies);
     }
     suite_add_tcase(suite, tests);

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shm/base/atomic.h"
+#include "shm/base/layout.h"
 #include "tests/harness/ranks.h"
 
 enum { NO_TIME = -1, MS = 1000000 };
@@ -132,6 +134,44 @@ START_TEST(test_a_push_publishes_what_came_before)
 {
     run_ranks(4, RANKS_AS_THREADS, push_publishes, NULL);
     run_ranks(4, RANKS_AS_PROCESSES, push_publishes, NULL);
+}
+END_TEST
+
+/* ---- damage ---- */
+
+/* A reader trusts no number of the arena: that of an entry's bytes, and the stamp of its place. */
+static int damaged_numbers(muster_group *world, void *arg)
+{
+    muster_queue *queue;
+    const void *entry;
+    size_t bytes;
+
+    for (int damage = 0; damage < 2; damage++) {
+        RANK_OK(world, muster_queue_create(world, 1, 2, 8, &queue));
+        if (muster_group_rank(world) == 1) {
+            RANK_OK(world, muster_queue_push(queue, "12345678", 8, 0));
+        } else {
+            RANK_OK(world, muster_queue_peek(queue, 0, &entry, &bytes));
+            mst_queue_place *place = (mst_queue_place *)(uintptr_t)entry - 1;
+            RANK_CHECK(world, bytes == 8 && place->bytes == 8 && mst_load64_acq(&place->stamp) == 1);
+            RANK_OK(world, muster_queue_peek(queue, 0, &entry, &bytes));
+            if (damage == 0)
+                place->bytes = 9;
+            else
+                mst_store64_rel(&place->stamp, 77);
+            RANK_CHECK(world, muster_queue_peek(queue, 0, &entry, &bytes) == MUSTER_ERR_BAD_ARENA);
+            RANK_CHECK(world, strstr(muster_error_detail(), "impossible number of rank 1 in a queue"));
+        }
+        RANK_OK(world, muster_barrier(world));
+        RANK_OK(world, muster_queue_free(queue));
+    }
+    (void)arg;
+    return 0;
+}
+
+START_TEST(test_damaged_numbers)
+{
+    run_ranks(2, RANKS_AS_PROCESSES, damaged_numbers, NULL);
 }
 END_TEST
 
@@ -417,6 +457,7 @@ int main(void)
     tcase_add_test(tests, test_bad_arguments_are_refused_in_words);
     tcase_add_test(tests, test_ranks_want_different_queues);
     if (on_one_host()) { /* which has an arena of a size, and looks for cycles */
+        tcase_add_test(tests, test_damaged_numbers);
         tcase_add_test(tests, test_a_queue_that_is_too_large);
         if (!under_thread_sanitizer()) { /* whose processes have a thread more */
             tcase_add_test(tests, test_a_cycle_through_a_queue);

@@ -320,6 +320,9 @@ static int make_mistakes(muster_group *world, void *arg)
     RANK_CHECK(world, muster_wait(&requests[0], 0) == MUSTER_ERR_INVALID);
     RANK_CHECK(world, muster_wait(&copy, 0) == MUSTER_ERR_INVALID);
     RANK_CHECK(world, strstr(muster_error_detail(), "completed already"));
+    RANK_OK(world, muster_barrier_start(group, &requests[0]));
+    RANK_CHECK(world, muster_wait(&copy, 0) == MUSTER_ERR_INVALID); /* nor is it that one */
+    RANK_OK(world, muster_wait(&requests[0], 0));
     for (int i = 0; i < 4; i++)
         RANK_CHECK(world, x[i] == muster_group_size(world));
     RANK_OK(world, muster_barrier(group)); /* the group is as it was */

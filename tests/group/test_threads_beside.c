@@ -144,6 +144,57 @@ START_TEST(test_without_it_one_receives)
 }
 END_TEST
 
+/* A wait that is refused, because another thread receives in one of its groups, is in none of them. */
+static int receive_one(worker *self)
+{
+    int got = 0;
+
+    RANK_OK(self->group, muster_recv(&got, 1, MUSTER_INT32, 1, 1, self->group, NULL));
+    RANK_CHECK(self->group, got == 1);
+    return 0;
+}
+
+static int refused_wait(muster_group *world, void *arg)
+{
+    muster_group *other;
+    muster_request requests[2];
+    int got[2], rank = muster_group_rank(world);
+    bool found;
+
+    (void)arg;
+    RANK_OK(world, muster_group_dup(world, &other));
+    if (rank == 0) {
+        worker worker = { .group = other, .work = receive_one };
+
+        RANK_OK(world, muster_recv_start(&got[0], 1, MUSTER_INT32, 1, 2, world, NULL, &requests[0]));
+        RANK_OK(world, muster_recv_start(&got[1], 1, MUSTER_INT32, 1, 2, other, NULL, &requests[1]));
+        RANK_CHECK(world, worker_start(&worker));
+        AWAIT(is_asleep_in_message(other, 0));
+        RANK_CHECK(world, muster_wait_all(requests, 2, 0) == MUSTER_ERR_BUSY);
+        RANK_OK(world, muster_iprobe(1, 3, world, &found, NULL));
+        RANK_OK(world, muster_barrier(world));
+        RANK_CHECK(world, worker_join(&worker) == 0);
+        RANK_OK(world, muster_wait_all(requests, 2, 0));
+        RANK_CHECK(world, got[0] == 2 && got[1] == 2);
+    } else {
+        RANK_OK(world, muster_barrier(world));
+        RANK_OK(world, muster_send(&(int){ 1 }, 1, MUSTER_INT32, 0, 1, other));
+        RANK_OK(world, muster_send(&(int){ 2 }, 1, MUSTER_INT32, 0, 2, world));
+        RANK_OK(world, muster_send(&(int){ 2 }, 1, MUSTER_INT32, 0, 2, other));
+    }
+    RANK_OK(world, muster_barrier(world));
+    RANK_OK(world, muster_group_free(other));
+    return 0;
+}
+
+START_TEST(test_a_refused_wait_is_in_no_group)
+{
+    unsetenv("MUSTER_THREADS_MULTIPLE");
+    run_ranks(2, RANKS_AS_PROCESSES, refused_wait, NULL);
+    run_ranks(2, RANKS_AS_THREADS, refused_wait, NULL);
+}
+END_TEST
+
 START_TEST(test_not_with_one_thread)
 {
     muster_config config = MUSTER_CONFIG_INIT;
@@ -354,6 +405,7 @@ int main(void)
     tcase_add_test(tests, test_one_waits_and_another_starts);
     tcase_add_test(tests, test_a_request_is_of_one_thread_at_a_time);
     tcase_add_test(tests, test_without_it_one_receives);
+    tcase_add_test(tests, test_a_refused_wait_is_in_no_group);
     tcase_add_test(tests, test_not_with_one_thread);
     if (on_one_host()) {
         tcase_add_test(tests, test_a_death_ends_all_calls);
