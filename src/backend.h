@@ -321,5 +321,6 @@ static inline void mst_request_over(muster_request *request)
 }
 
 extern const mst_backend mst_backend_onehost;
+extern const mst_backend mst_backend_hosts;
 
 #endif

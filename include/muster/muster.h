@@ -403,6 +403,8 @@ MUSTER_API bool muster_is_available(const char *backend);
  *                          muster_group_grow, and the world is the group that this makes.
  *   MUSTER_EXACT_TIMES     1: records have times of 1 ns resolution, for some 80 ns per operation.
  *   MUSTER_LOG             "warn", "info" or "debug": write log lines of up to that level to stderr.
+ *   MUSTER_FAKE_HOSTS      For tests: divides the ranks among pretended hosts. "3": so many, of consecutive
+ *                          ranks; "0,1": the hosts of the ranks 0, 1, 2, ..., again and again.
  *   MUSTER_FAULT           Faults to inject, for tests. "rank=2:op=7:kill": rank 2 kills itself at its
  *                          seventh operation. Also "stop", "delay=50ms", and "flip", which inverts a
  *                          bit of the next result; several are separated by commas. Not used by

@@ -10,6 +10,8 @@ static const mst_backend *const backends[] = { &mst_backend_onehost }; /* best f
 
 const mst_backend *mst_backend_find(const char *name)
 {
+    if (mst_config_fake_hosts() && (!name || strcmp(name, "any") == 0))
+        return &mst_backend_hosts;
     if (!name || strcmp(name, "any") == 0)
         return backends[0];
     for (size_t i = 0; i < sizeof backends / sizeof backends[0]; i++)

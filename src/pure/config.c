@@ -97,6 +97,11 @@ const char *mst_config_tuning(void)
     return variable("MUSTER_TUNING");
 }
 
+const char *mst_config_fake_hosts(void)
+{
+    return variable("MUSTER_FAKE_HOSTS");
+}
+
 const char *mst_config_cache(const char **below)
 {
     const char *cache = variable("XDG_CACHE_HOME"), *home = variable("HOME");

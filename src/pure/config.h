@@ -33,6 +33,9 @@ const char *mst_config_isa(void);
 /* MUSTER_TUNING, NULL when unset. */
 const char *mst_config_tuning(void);
 
+/* MUSTER_FAKE_HOSTS, NULL when unset. */
+const char *mst_config_fake_hosts(void);
+
 /* XDG_CACHE_HOME, or HOME with what it then means; NULL: neither is an absolute path, or not to be trusted.
  */
 const char *mst_config_cache(const char **below);

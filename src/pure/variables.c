@@ -11,6 +11,7 @@ static const char *const known[] = {
     "MUSTER_ATTACH_TIMEOUT",
     "MUSTER_CHAOS",
     "MUSTER_EXACT_TIMES",
+    "MUSTER_FAKE_HOSTS",
     "MUSTER_FAULT",
     "MUSTER_HUGE_PAGES",
     "MUSTER_ISA",

@@ -175,7 +175,8 @@ static int miss_a_deadline(muster_group *world, void *arg)
     if (rank == 0 || rank == 2) { /* 1 and 3 do not enter */
         RANK_CHECK(world, muster_all_sum(&x, &x, 1, MUSTER_FLOAT32, group) == MUSTER_ERR_TIMED_OUT);
         RANK_CHECK(world, strstr(muster_error_detail(), "all_sum (float32 x 1)"));
-        RANK_CHECK(world, strstr(muster_error_detail(), " 1 3"));
+        /* Of other hosts a rank knows less. */
+        RANK_CHECK(world, strstr(muster_error_detail(), on_one_host() ? " 1 3" : "for rank"));
     }
     AWAIT(muster_group_status(group) != MUSTER_OK); /* 1 and 3 stay until the others have given up */
     RANK_CHECK(world, muster_group_status(group) == MUSTER_ERR_TIMED_OUT);

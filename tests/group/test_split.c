@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tests/harness/elsewhere.h"
 #include "tests/harness/ranks.h"
 
 /* Among other keys: a negative one is the rank in the parent, and that of rank 0 is the last rank's, too. */
@@ -350,7 +351,8 @@ int main(void)
     tcase_add_test(tests, test_disjoint_groups_split_at_once);
     tcase_add_test(tests, test_split_beside_collectives);
     tcase_add_test(tests, test_many_rounds_leak_nothing);
-    if (!under_thread_sanitizer()) /* its ranks are threads, and such groups keep their arena */
+    /* Such groups keep their arena where ranks are threads. */
+    if (!under_thread_sanitizer() && backend_of_test() != &mst_backend_hosts)
         tcase_add_test(tests, test_groups_that_nobody_frees);
     tcase_add_test(tests, test_memory_is_reused_only_when_peers_have_left);
     if (on_one_host()) /* whose groups take cells, of which there are so many */

@@ -1,7 +1,8 @@
 /*
  * Worlds of another backend than the one of the library: with TEST_BACKEND=threads in the environment, what a
  * test runs as threads (ranks.h) runs on the backend of tests/backend/ in place of onehost's, and what it
- * runs as processes does not run, as there are none.
+ * runs as processes does not run, as there are none. With TEST_BACKEND=hosts, by that of src/hosts, whose
+ * hosts MUSTER_FAKE_HOSTS names.
  */
 #ifndef TEST_ELSEWHERE_H
 #define TEST_ELSEWHERE_H

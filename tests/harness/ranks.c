@@ -14,6 +14,7 @@
 
 #include "shm/base/atomic.h"
 #include "shm/base/layout.h"
+#include "src/hosts/group.h"
 #include "src/onehost/group/group.h"
 #include "tests/backend/threads.h"
 #include "tests/harness/elsewhere.h"
@@ -153,6 +154,8 @@ bool is_asleep_in_message(const muster_group *group, int rank)
 {
     if (group->backend == &backend_of_threads)
         return thread_is_waiting(group, rank);
+    if (group->backend == &mst_backend_hosts)
+        group = mst_hosts_carrier(mst_hosts_of_const(group));
     return mst_load32_acq(&mst_group_of_const(group)->subarena->cells[rank]->doorbell.sleepers) != 0;
 }
 

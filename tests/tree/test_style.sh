@@ -87,7 +87,7 @@ named_elsewhere() { # named_elsewhere NAME name: where else the code of src/ and
     names="\\b(MST_$1|mst_method_$2|muster_$2(_start)?)\\b"
     case $2 in *_*) names="$names|\\b$2\\b" ;; esac # else it is a word of English, too
     grep -rnE "$names" src shm --include='*.[ch]' |
-        grep -vE "^(src/onehost/coll/$2\.c|src/api/collectives\.c|src/pure/collective\.h):|^[^:]*:[0-9]*: *(/\*|\*)"
+        grep -vE "^(src/onehost/coll/$2\.c|src/hosts/(plans|run)\.c|src/api/collectives\.c|src/pure/collective\.h):|^[^:]*:[0-9]*: *(/\*|\*)"
 }
 rows=$(sed -n 's/^    X(\([A-Z_]*\), \([a-z_]*\),.*/\1:\2/p' src/pure/collective.h)
 [ "$(echo "$rows" | wc -l)" -ge 9 ] || complain "the rows of src/pure/collective.h are not found"

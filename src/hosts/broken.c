@@ -1,0 +1,241 @@
+/* Errors of groups over several hosts, for broken.h. */
+#include "src/hosts/broken.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define NS_PER_S 1000000000LL
+#define TICK_NS (20 * 1000000LL)
+
+static int64_t now_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * NS_PER_S + now.tv_nsec;
+}
+
+/* ---- reasons ---- */
+
+static muster_status explain(const mst_hosts_group *group, const mst_link_reason *reason)
+{
+    mst_fail(reason->status, "%s", reason->sentence);
+    mst_error_about(reason->about, reason->termination);
+    mst_error_late(reason->limit_ns);
+    mst_error_in_group(group->base.name, group->base.number);
+    return reason->status;
+}
+
+muster_status mst_hosts_broken(mst_hosts_group *group)
+{
+    mst_link_reason reason;
+
+    if (!group->link)
+        return group->local->backend->status(group->local);
+    if (!group->link->methods->is_broken(group->link, &reason))
+        return MUSTER_OK;
+    if (mst_cmpxchg32_sc(&group->is_broken, 0, 1) == 0) { /* the members on this host wait for each other */
+        mst_log_line(group->base.log, MUSTER_LOG_WARN, "a group of %d is broken: %s", group->base.size,
+                     reason.sentence);
+        group->local->backend->abort_group(group->local, "the group over several hosts is broken");
+    }
+    return explain(group, &reason);
+}
+
+static muster_status break_by(mst_hosts_group *group, const mst_link_reason *reason)
+{
+    group->link->methods->tell(group->link, reason);
+    muster_status status = mst_hosts_broken(group);
+    return status != MUSTER_OK ? status : explain(group, reason);
+}
+
+muster_status mst_hosts_break(mst_hosts_group *group, int about, muster_status status, const char *format,
+                              ...)
+{
+    mst_link_reason reason = { .status = status, .about = about };
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(reason.sentence, sizeof reason.sentence, format, args);
+    va_end(args);
+    return break_by(group, &reason);
+}
+
+/* ---- errors of the local group ---- */
+
+static void describe_death(mst_link_reason *reason)
+{
+    char ended[100];
+
+    muster_termination_describe(reason->termination, ended, sizeof ended);
+    snprintf(reason->sentence, sizeof reason->sentence,
+             reason->termination.kind == MUSTER_TERMINATION_NONE
+                 ? "rank %d left the group (freed it, or its program ends) while another rank still needed it"
+                 : "rank %d %s; the group is broken",
+             reason->about, ended);
+}
+
+/* In words of this group, whose ranks have other numbers there. */
+static void describe(const mst_hosts_group *group, mst_link_reason *reason, const char *doing)
+{
+    if (reason->status == MUSTER_ERR_PEER_DIED && reason->about >= 0)
+        describe_death(reason);
+    else if (reason->status == MUSTER_ERR_TIMED_OUT && reason->about >= 0)
+        snprintf(reason->sentence, sizeof reason->sentence, "rank %d waited %.3g s in %s for rank %d",
+                 group->base.rank, (double)reason->limit_ns / NS_PER_S, doing, reason->about);
+    else
+        snprintf(reason->sentence, sizeof reason->sentence, "in %s, rank %d, among the ranks of its host: %s",
+                 doing, group->base.rank, mst_error_sentence());
+}
+
+muster_status mst_hosts_failed(mst_hosts_group *group, muster_status status, const char *doing)
+{
+    muster_error_info parts = *mst_error_parts();
+    mst_link_reason reason = {
+        .status = status, .about = parts.rank, .termination = parts.termination, .limit_ns = parts.deadline_ns
+    };
+    bool local = parts.group == group->local->number;
+
+    if (local && reason.about >= 0 && reason.about < mst_places_here(&group->places))
+        reason.about = mst_places_neighbour(&group->places, reason.about);
+    if (local)
+        describe(group, &reason, doing);
+    else
+        snprintf(reason.sentence, sizeof reason.sentence, "%s", mst_error_sentence());
+    muster_status broken = mst_hosts_broken(group);
+    return broken != MUSTER_OK ? broken : break_by(group, &reason);
+}
+
+muster_status mst_hosts_message_failed(mst_hosts_group *group, muster_status status)
+{
+    mst_link_reason reason = { .status = status };
+
+    if (status < MUSTER_ERR_PEER_DIED || status > MUSTER_ERR_ABORTED)
+        return status;
+    if (!group->link) {
+        mst_error_in_group(group->base.name, group->base.number);
+        return status;
+    }
+    muster_error_info parts = *mst_error_parts();
+    reason.about = parts.rank;
+    reason.termination = parts.termination;
+    reason.limit_ns = parts.deadline_ns;
+    snprintf(reason.sentence, sizeof reason.sentence, "%s", mst_error_sentence());
+    muster_status broken = mst_hosts_broken(group);
+    return broken != MUSTER_OK ? broken : break_by(group, &reason);
+}
+
+/* ---- watches ---- */
+
+int64_t mst_hosts_grace_ns(int64_t limit_ns)
+{
+    return limit_ns / 4 + NS_PER_S / 10;
+}
+
+void mst_hosts_watch_begin(mst_hosts_group *group, const mst_hosts_watching *wait,
+                           const muster_request *requests, size_t count)
+{
+    mst_hosts_watch *watch = &group->watches[wait->class];
+
+    watch->thread = pthread_self();
+    watch->requests = requests;
+    watch->peers = wait->peers;
+    watch->count = count;
+    watch->limit_ns = wait->limit_ns;
+    watch->deadline.limit_ns = wait->limit_ns ? wait->limit_ns + mst_hosts_grace_ns(wait->limit_ns) : 0;
+    mst_deadline_begin(&watch->deadline);
+    mst_deadline_resume(&watch->deadline, now_ns(), TICK_NS);
+    snprintf(watch->doing, sizeof watch->doing, "%s", wait->doing);
+    mst_store32_rel(&watch->active, 1);
+}
+
+void mst_hosts_watch_end(mst_hosts_group *group, muster_call_class class)
+{
+    mst_store32_rel(&group->watches[class].active, 0);
+}
+
+static void be_late(mst_hosts_group *group, const mst_hosts_watch *watch)
+{
+    mst_link_reason reason = { .status = MUSTER_ERR_TIMED_OUT, .about = -1, .limit_ns = watch->limit_ns };
+    size_t first = 0;
+    char missing[48] = "the ranks of its host";
+
+    while (first < watch->count && !watch->requests[first].group)
+        first++;
+    if (first < watch->count && watch->peers && watch->peers[first] >= 0) {
+        reason.about = watch->peers[first];
+        snprintf(missing, sizeof missing, "rank %d", reason.about);
+    }
+    snprintf(reason.sentence, sizeof reason.sentence, "rank %d waited %.3g s in %s for %s", group->base.rank,
+             (double)watch->limit_ns / NS_PER_S, watch->doing, missing);
+    break_by(group, &reason);
+}
+
+static bool is_of_thread(const mst_hosts_watch *watch)
+{
+    return mst_load32_acq(&watch->active) && pthread_equal(watch->thread, pthread_self());
+}
+
+/* Of this thread's waits; another thread counts its own. */
+static void look_at_limits(mst_hosts_group *group)
+{
+    for (int class = 0; class < MUSTER_CALL_CLASS_COUNT; class ++) {
+        mst_hosts_watch *watch = &group->watches[class];
+
+        if (!is_of_thread(watch))
+            continue;
+        mst_deadline_count(&watch->deadline, now_ns(), TICK_NS);
+        if (mst_deadline_passed(&watch->deadline))
+            be_late(group, watch);
+    }
+}
+
+static const char *doing_of_thread(const mst_hosts_group *group)
+{
+    for (int class = 0; class < MUSTER_CALL_CLASS_COUNT; class ++)
+        if (is_of_thread(&group->watches[class]))
+            return group->watches[class].doing;
+    return "a message";
+}
+
+bool mst_hosts_look(void *arg)
+{
+    mst_hosts_group *group = arg;
+    mst_error_copy latest;
+
+    mst_error_keep(&latest); /* the wait may have one */
+    if (group->base.interrupt && group->base.interrupt(group->base.interrupt_arg))
+        mst_hosts_break(group, group->base.rank, MUSTER_ERR_ABORTED, "rank %d was interrupted in %s",
+                        group->base.rank, doing_of_thread(group));
+    else if (mst_hosts_broken(group) == MUSTER_OK)
+        look_at_limits(group);
+    group->world->advance_others(group);
+    bool over = mst_hosts_broken(group) != MUSTER_OK;
+    mst_error_again(&latest);
+    return over;
+}
+
+/* ---- for the backend's table ---- */
+
+muster_status mst_hosts_status(const muster_group *of)
+{
+    const mst_hosts_group *group = mst_hosts_of_const(of);
+    muster_status status = mst_hosts_broken((mst_hosts_group *)(uintptr_t)group);
+
+    if (status != MUSTER_OK && !group->link)
+        mst_error_in_group(of->name, of->number);
+    return status;
+}
+
+void mst_hosts_abort(muster_group *of, const char *reason)
+{
+    mst_hosts_group *group = mst_hosts_of(of);
+
+    if (!group->link)
+        group->local->backend->abort_group(group->local, reason);
+    else
+        mst_hosts_break(group, of->rank, MUSTER_ERR_ABORTED, "rank %d aborted the group%s%s", of->rank,
+                        reason ? ": " : "", reason ? reason : "");
+}

@@ -1,0 +1,46 @@
+/*
+ * Broken groups over several hosts: an error of the local group or of the link becomes the reason that all
+ * members learn from the link; and watches, which look while a call waits whether to go on.
+ */
+#ifndef MST_HOSTS_BROKEN_H
+#define MST_HOSTS_BROKEN_H
+
+#include "src/hosts/group.h"
+
+/* What breaks the group, with its sentence; MUSTER_OK: nothing. */
+muster_status mst_hosts_broken(mst_hosts_group *group);
+
+/* Breaks the group, unless it is broken, and returns what it is broken by. */
+muster_status mst_hosts_break(mst_hosts_group *group, int about, muster_status status, const char *format,
+                              ...) __attribute__((format(printf, 4, 5)));
+
+/* The status, and the thread's latest error, of the local group or of the link: becomes the group's. `doing`:
+ * in words. */
+muster_status mst_hosts_failed(mst_hosts_group *group, muster_status status, const char *doing);
+
+/* The same of the group that carries messages, whose errors are the group's in words, too. */
+muster_status mst_hosts_message_failed(mst_hosts_group *group, muster_status status);
+
+/* Waits as link.h says, in a call of that class. */
+typedef struct mst_hosts_watching {
+    muster_call_class class;
+    int64_t limit_ns;
+    const char *doing;
+    const int *peers; /* of each request; NULL: none */
+} mst_hosts_watching;
+void mst_hosts_watch_begin(mst_hosts_group *group, const mst_hosts_watching *wait,
+                           const muster_request *requests, size_t count);
+void mst_hosts_watch_end(mst_hosts_group *group, muster_call_class class);
+
+/* How long a wait for what another host must do lasts beyond a limit, so that whoever knows better which rank
+ * is late tells it first. */
+int64_t mst_hosts_grace_ns(int64_t limit_ns);
+
+/* The interrupt function of the local group and of those of the link; `arg` is the group. */
+bool mst_hosts_look(void *arg);
+
+/* For the backend's table. */
+muster_status mst_hosts_status(const muster_group *group);
+void mst_hosts_abort(muster_group *group, const char *reason);
+
+#endif

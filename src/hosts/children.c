@@ -1,0 +1,392 @@
+/*
+ * split, dup and subset over several hosts, for children.h. All members tell all others what they give, by
+ * way of rank 0, so each knows who is in its group. Then the members on a host make its part there, by a
+ * split or a subset of the local group, and all members make a link, if they are on several hosts. At last
+ * they tell each other whether that has succeeded: a group is made on all of its members, or on none.
+ */
+#include "src/hosts/children.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/hosts/broken.h"
+
+/* What a member tells: at first what it gives, then what became of it. */
+typedef struct told {
+    int32_t copies; /* dup, in place of split */
+    int32_t color, key;
+    int32_t status;
+} told;
+
+/* A group that is being made. */
+typedef struct making {
+    mst_hosts_group *parent;
+    const char *doing;
+    const int *ranks; /* its members, in the parent */
+    int count;
+    bool spans; /* more than one host */
+    muster_group *local;
+    mst_link *link;
+} making;
+
+static muster_status refuse_memory(void)
+{
+    return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a group");
+}
+
+/* ---- telling ---- */
+
+/* Waits for transfers with these ranks, in the calls of the parent. */
+static muster_status await(const making *making, mst_link *link, muster_request *transfers, const int *peers,
+                           size_t count, muster_status status)
+{
+    mst_hosts_group *parent = making->parent;
+
+    if (status == MUSTER_OK) {
+        mst_hosts_watch_begin(parent,
+                              &(mst_hosts_watching){ .class = MUSTER_CALL_SPLIT,
+                                                     .limit_ns = parent->base.timeout_ns,
+                                                     .doing = making->doing,
+                                                     .peers = peers },
+                              transfers, count);
+        status = link->methods->wait(link, transfers, count, true);
+        mst_hosts_watch_end(parent, MUSTER_CALL_SPLIT);
+    }
+    if (status == MUSTER_OK)
+        return status;
+    status = mst_hosts_failed(parent, status, making->doing);
+    mst_error_copy error;
+    mst_error_keep(&error);
+    if (link != parent->link) /* what broke the parent breaks it, too: its transfers must end */
+        link->methods->tell(link, &(mst_link_reason){ .status = status, .about = -1 });
+    for (size_t i = 0; i < count; i++)
+        while (transfers[i].group && link->methods->wait(link, &transfers[i], 1, true) == MUSTER_ERR_BUSY)
+            continue;
+    return mst_error_again(&error);
+}
+
+/* Rank 0 gets from each, and then gives all to each. */
+static muster_status tell_from_root(const making *making, mst_link *link, told *all,
+                                    muster_request *transfers, const int *peers)
+{
+    size_t others = (size_t)link->size - 1;
+    muster_status status = MUSTER_OK;
+
+    for (size_t i = 0; i < others && status == MUSTER_OK; i++)
+        status = link->methods->receive(link, (int)i + 1, MST_LINK_SPLITS, &all[i + 1], sizeof *all,
+                                        &transfers[i]);
+    status = await(making, link, transfers, peers, others, status);
+    if (status != MUSTER_OK)
+        return status;
+    for (size_t i = 0; i < others && status == MUSTER_OK; i++)
+        status = link->methods->send(link, (int)i + 1, MST_LINK_SPLITS, all, (others + 1) * sizeof *all,
+                                     &transfers[i]);
+    return await(making, link, transfers, peers, others, status);
+}
+
+static muster_status tell_others(const making *making, mst_link *link, told *all, muster_request *transfers,
+                                 const int *peers)
+{
+    size_t size = (size_t)link->size;
+
+    if (link->rank == 0)
+        return tell_from_root(making, link, all, transfers, peers);
+    told own = all[link->rank];
+    muster_status status = link->methods->send(link, 0, MST_LINK_SPLITS, &own, sizeof own, &transfers[0]);
+    if (status == MUSTER_OK)
+        status = link->methods->receive(link, 0, MST_LINK_SPLITS, all, size * sizeof *all, &transfers[1]);
+    static const int root[2] = { 0, 0 };
+    return await(making, link, transfers, root, 2, status);
+}
+
+/* The ranks of the link are those of the parent, or those in the list. */
+static muster_status tell_all(const making *making, mst_link *link, told *all)
+{
+    size_t size = (size_t)link->size;
+    muster_request *transfers = calloc(size + 1, sizeof *transfers);
+    int *peers = calloc(size, sizeof *peers);
+    muster_status status = transfers && peers ? MUSTER_OK : refuse_memory();
+
+    for (size_t i = 0; i + 1 < size && status == MUSTER_OK; i++)
+        peers[i] = link == making->parent->link ? (int)i + 1 : making->ranks[i + 1];
+    if (status == MUSTER_OK)
+        status = tell_others(making, link, all, transfers, peers);
+    free(transfers);
+    free(peers);
+    return status;
+}
+
+/* ---- making ---- */
+
+/* Whether several hosts have members. */
+static bool spans(const mst_hosts_group *parent, const int *ranks, int count)
+{
+    for (int i = 1; i < count; i++)
+        if (parent->places.host[ranks[i]] != parent->places.host[ranks[0]])
+            return true;
+    return false;
+}
+
+static void discard(making *making)
+{
+    if (making->local)
+        muster_group_free(making->local);
+    if (making->link)
+        making->link->methods->close(making->link);
+    making->local = NULL;
+    making->link = NULL;
+}
+
+/* The group of a making, which gives up what it has made. */
+static muster_status finish(making *making, muster_group **made)
+{
+    mst_hosts_group *parent = making->parent;
+    int *seats = calloc(2 * (size_t)making->count, sizeof *seats), *machine = seats + making->count;
+    mst_hosts_group *group = NULL;
+
+    for (int i = 0; seats && i < making->count; i++) {
+        seats[i] = parent->seats[making->ranks[i]];
+        machine[i] = parent->places.host[making->ranks[i]];
+    }
+    if (seats)
+        group = mst_hosts_create(parent->world, making->local, making->link, seats, machine, &parent->base);
+    free(seats);
+    if (!group) {
+        discard(making);
+        return refuse_memory();
+    }
+    *made = &group->base;
+    return MUSTER_OK;
+}
+
+/* ---- split ---- */
+
+static bool goes_before(const told *all, int a, int b)
+{
+    return all[a].key != all[b].key ? all[a].key < all[b].key : a < b;
+}
+
+/* The members of this rank's color in the order of their keys; returns how many. */
+static int list_members(const told *all, int size, int own, int *ranks)
+{
+    int count = 0;
+
+    for (int rank = 0; rank < size; rank++) {
+        int at = count;
+
+        if (all[rank].color != all[own].color)
+            continue;
+        for (; at > 0 && goes_before(all, rank, ranks[at - 1]); at--)
+            ranks[at] = ranks[at - 1];
+        ranks[at] = rank;
+        count++;
+    }
+    return count;
+}
+
+static int place_of(const int *ranks, int count, int rank)
+{
+    int at = 0;
+
+    while (at < count && ranks[at] != rank)
+        at++;
+    return at;
+}
+
+static muster_status compare_calls(mst_hosts_group *parent, const told *all)
+{
+    static const char *const names[] = { "split", "dup" };
+
+    for (int rank = 1; rank < parent->base.size; rank++)
+        if (all[rank].copies != all[0].copies)
+            return mst_hosts_break(parent, rank, MUSTER_ERR_MISMATCH,
+                                   "rank 0 called %s and rank %d %s; all must call the same",
+                                   names[all[0].copies != 0], rank, names[all[rank].copies != 0]);
+    return MUSTER_OK;
+}
+
+static muster_status make_link(making *making)
+{
+    mst_link *link = making->parent->link;
+
+    return link->methods->subset(link, making->ranks, making->count, making->parent->base.timeout_ns,
+                                 &making->link);
+}
+
+/* All ranks of the parent do this; those without a color make no link. */
+static muster_status make_parts(making *making, int color)
+{
+    mst_hosts_group *parent = making->parent;
+    int place = place_of(making->ranks, making->count, parent->base.rank);
+
+    parent->local->timeout_ns = parent->base.timeout_ns;
+    muster_status status = muster_group_split(parent->local, color, place, &making->local);
+    if (status == MUSTER_OK && making->spans)
+        status = make_link(making);
+    return status;
+}
+
+/* Whether all have succeeded; without memory some may not. */
+static muster_status agree_on_parts(making *making, mst_link *link, told *all, muster_status status)
+{
+    mst_hosts_group *parent = making->parent;
+
+    if (status >= MUSTER_ERR_PEER_DIED && status <= MUSTER_ERR_ABORTED) {
+        status = mst_hosts_failed(parent, status, making->doing);
+        discard(making);
+        return status;
+    }
+    all[link->rank].status = (int32_t)status;
+    status = tell_all(making, link, all);
+    for (int rank = 0; rank < link->size && status == MUSTER_OK; rank++)
+        if (all[rank].status != MUSTER_OK)
+            status =
+                mst_fail_about(rank, (muster_status)all[rank].status,
+                               "rank %d could not make its part of a group; the parent is as before", rank);
+    if (status != MUSTER_OK)
+        discard(making);
+    return status;
+}
+
+static muster_status split(mst_hosts_group *parent, told *all, int *ranks, muster_group **child)
+{
+    int own = parent->base.rank, color = all[own].color;
+    making making = { .parent = parent, .doing = all[own].copies ? "dup" : "split", .ranks = ranks };
+
+    muster_status status = tell_all(&making, parent->link, all);
+    if (status == MUSTER_OK)
+        status = compare_calls(parent, all);
+    if (status != MUSTER_OK)
+        return status;
+    making.count = color == MUSTER_COLOR_NONE ? 0 : list_members(all, parent->base.size, own, ranks);
+    making.spans = spans(parent, ranks, making.count);
+    status = agree_on_parts(&making, parent->link, all, make_parts(&making, color));
+    if (status != MUSTER_OK)
+        return status;
+    *child = NULL;
+    return making.count ? finish(&making, child) : MUSTER_OK;
+}
+
+/* A group on one host is split there. */
+static muster_status split_here(mst_hosts_group *parent, told own, muster_group **child)
+{
+    making making = { .parent = parent };
+    muster_status status;
+
+    if (own.copies)
+        status = muster_group_dup(parent->local, &making.local);
+    else
+        status = muster_group_split(parent->local, own.color, own.key, &making.local);
+    if (status != MUSTER_OK)
+        return mst_hosts_message_failed(parent, status);
+    *child = NULL;
+    if (!making.local)
+        return MUSTER_OK;
+    int *ranks = calloc((size_t)making.local->size, sizeof *ranks);
+    for (int i = 0; ranks && i < making.local->size; i++)
+        ranks[i] = muster_group_translate(making.local, i, parent->local);
+    making.ranks = ranks;
+    making.count = making.local->size;
+    if (ranks)
+        status = finish(&making, child);
+    else
+        discard(&making);
+    free(ranks);
+    return ranks ? status : refuse_memory();
+}
+
+static muster_status make_split(muster_group *of, told own, muster_group **child)
+{
+    mst_hosts_group *parent = mst_hosts_of(of);
+    size_t size = (size_t)of->size;
+
+    mst_hosts_settle(parent);
+    if (!parent->link)
+        return split_here(parent, own, child);
+    muster_status status = mst_hosts_broken(parent);
+    if (status != MUSTER_OK)
+        return status;
+    told *all = calloc(size, sizeof *all);
+    int *ranks = calloc(size, sizeof *ranks);
+    if (all && ranks) {
+        all[of->rank] = own;
+        status = split(parent, all, ranks, child);
+    }
+    bool made = all && ranks;
+    free(all);
+    free(ranks);
+    return made ? status : refuse_memory();
+}
+
+muster_status mst_hosts_split(muster_group *group, int color, int key, muster_group **child)
+{
+    return make_split(group, (told){ .color = color, .key = key }, child);
+}
+
+muster_status mst_hosts_dup(muster_group *group, muster_group **copy)
+{
+    return make_split(group, (told){ .copies = 1, .key = group->rank }, copy);
+}
+
+/* ---- subset ---- */
+
+/* The link first: it finds out whether all give the same list. */
+static muster_status subset(making *making, told *all, muster_group **made)
+{
+    mst_hosts_group *parent = making->parent;
+    int here = 0, *neighbours = calloc((size_t)making->count, sizeof *neighbours);
+    muster_status status = neighbours ? MUSTER_OK : refuse_memory();
+
+    for (int i = 0; i < making->count && neighbours; i++)
+        if (parent->places.host[making->ranks[i]] == parent->places.own_host)
+            neighbours[here++] = parent->places.place[making->ranks[i]];
+    if (status == MUSTER_OK)
+        status = make_link(making);
+    if (status != MUSTER_OK) {
+        free(neighbours);
+        return mst_hosts_message_failed(parent, status);
+    }
+    making->link->watch = mst_hosts_look;
+    making->link->watched = parent;
+    parent->local->timeout_ns = parent->base.timeout_ns;
+    status = muster_group_subset(parent->local, neighbours, here, &making->local);
+    free(neighbours);
+    status = agree_on_parts(making, making->link, all, status);
+    if (status != MUSTER_OK)
+        return status;
+    if (!making->spans) {
+        making->link->methods->close(making->link);
+        making->link = NULL;
+    }
+    return finish(making, made);
+}
+
+/* Of a group on one host. */
+static muster_status subset_here(mst_hosts_group *parent, const int *ranks, int count, muster_group **made)
+{
+    making making = { .parent = parent, .ranks = ranks, .count = count };
+
+    muster_status status = muster_group_subset(parent->local, ranks, count, &making.local);
+    return status == MUSTER_OK ? finish(&making, made) : mst_hosts_message_failed(parent, status);
+}
+
+muster_status mst_hosts_subset(muster_group *of, const int *ranks, int count, muster_group **made)
+{
+    mst_hosts_group *parent = mst_hosts_of(of);
+    making making = { .parent = parent, .doing = "subset", .ranks = ranks, .count = count };
+
+    mst_hosts_settle(parent);
+    if (!parent->link)
+        return subset_here(parent, ranks, count, made);
+    muster_status status = mst_hosts_broken(parent);
+    if (status != MUSTER_OK)
+        return status;
+    making.spans = spans(parent, ranks, count);
+    told *all = calloc((size_t)count, sizeof *all);
+    if (!all)
+        return refuse_memory();
+    status = subset(&making, all, made);
+    free(all);
+    return status;
+}

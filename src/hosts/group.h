@@ -1,0 +1,90 @@
+/*
+ * A group over several hosts, as its rank holds it: the group of its members on this host, which shared
+ * memory carries, and a link to all members. A group whose members are all on this host has no link: what it
+ * is asked for, its local group does.
+ */
+#ifndef MST_HOSTS_GROUP_H
+#define MST_HOSTS_GROUP_H
+
+#include <pthread.h>
+
+#include "shm/base/deadline.h"
+#include "src/backend.h"
+#include "src/hosts/link.h"
+#include "src/hosts/places.h"
+#include "src/kernels/reduce.h"
+
+struct mst_run;
+
+/* What the groups of a world share. */
+typedef struct mst_hosts_world {
+    pthread_mutex_t lock;
+    struct mst_hosts_group *groups; /* that have a link */
+    int users;
+    muster_group *whole; /* that the rank has attached to, on this host */
+    const mst_kernels *kernels;
+    bool (*look)(void *group);                             /* in waits (broken.h) */
+    void (*advance_others)(struct mst_hosts_group *group); /* pending.h */
+} mst_hosts_world;
+
+/* A wait of a thread in a call of a class. */
+typedef struct mst_hosts_watch {
+    _Atomic uint32_t active; /* 1: there is one */
+    pthread_t thread;
+    mst_deadline deadline;
+    int64_t limit_ns; /* as the user set it; 0: none */
+    char doing[96];
+    const muster_request *requests; /* that it waits for, */
+    const int *peers;               /* and the rank at the other end of each; -1: it is of this host */
+    size_t count;
+} mst_hosts_watch;
+
+typedef struct mst_hosts_group {
+    muster_group base;
+    mst_hosts_world *world;
+    struct mst_hosts_group *next; /* in the world's list */
+    muster_group *local;
+    mst_link *link; /* NULL: all members are on this host */
+    mst_places places;
+    int *seats; /* the rank in the world, by rank */
+    mst_hosts_watch watches[MUSTER_CALL_CLASS_COUNT];
+    pthread_mutex_t lock;         /* of what follows */
+    struct mst_run *first, *last; /* collectives that were entered and not completed, in order */
+    struct mst_run *active;       /* the first that is not over */
+    struct mst_run **table;       /* by number, modulo table_size, a power of 2 */
+    uint64_t table_size;
+    bool listed;                /* in the current wait (await.c) */
+    bool attended;              /* the thread in the class of collectives advances them */
+    uint64_t operation;         /* collectives entered so far */
+    _Atomic uint32_t is_broken; /* 1: this rank knows that it is */
+} mst_hosts_group;
+
+static inline mst_hosts_group *mst_hosts_of(muster_group *group)
+{
+    return (mst_hosts_group *)group;
+}
+
+static inline const mst_hosts_group *mst_hosts_of_const(const muster_group *group)
+{
+    return (const mst_hosts_group *)group;
+}
+
+/* A group of these members of the world, with its part on this host and its link, which it owns from now on;
+ * machines: by rank. `like`: whose settings it takes over. NULL: no memory. */
+mst_hosts_group *mst_hosts_create(mst_hosts_world *world, muster_group *local, mst_link *link,
+                                  const int *seats, const int *machine, const muster_group *like);
+
+/* For the backend's table. */
+void mst_hosts_close(muster_group *group);
+int mst_hosts_translate(const muster_group *group, int rank, const muster_group *other);
+
+/* Of the group that carries messages, or, without a link, everything. */
+static inline muster_group *mst_hosts_carrier(const mst_hosts_group *group)
+{
+    return group->link ? group->link->mail : group->local;
+}
+
+/* Gives the carrier the settings that the program may have changed. */
+void mst_hosts_settle(mst_hosts_group *group);
+
+#endif

@@ -1,0 +1,68 @@
+/* Passes messages to the carrier, for messages.h. */
+#include "src/hosts/messages.h"
+
+#include "src/hosts/broken.h"
+#include "src/hosts/pending.h"
+
+/* What has broken the group, also where its carrier does not know. */
+static muster_status ready(mst_hosts_group *group)
+{
+    mst_hosts_settle(group);
+    mst_hosts_advance_others(group);
+    return group->link ? mst_hosts_broken(group) : MUSTER_OK;
+}
+
+muster_status mst_hosts_message(muster_group *of, const mst_message *message)
+{
+    mst_hosts_group *group = mst_hosts_of(of);
+    muster_group *carrier = mst_hosts_carrier(group);
+
+    muster_status status = ready(group);
+    return status == MUSTER_OK ? mst_hosts_message_failed(group, carrier->backend->message(carrier, message))
+                               : status;
+}
+
+muster_status mst_hosts_start_message(muster_group *of, muster_call_class call_class,
+                                      const mst_message *message, uint64_t *number)
+{
+    mst_hosts_group *group = mst_hosts_of(of);
+    muster_group *carrier = mst_hosts_carrier(group);
+
+    muster_status status = ready(group);
+    if (status != MUSTER_OK)
+        return status;
+    status = carrier->backend->start_message(carrier, call_class, message, number);
+    if (status == MUSTER_OK)
+        mst_add64_rlx(&carrier->started_count, 1);
+    return mst_hosts_message_failed(group, status);
+}
+
+muster_status mst_hosts_cancel(muster_group *of, uint64_t number, bool *over)
+{
+    mst_hosts_group *group = mst_hosts_of(of);
+    muster_group *carrier = mst_hosts_carrier(group);
+
+    *over = false;
+    if (group->link && mst_started_class(number) == MUSTER_CALL_COLLECTIVE) {
+        const muster_request asked = { of, number };
+
+        return mst_hosts_find(&asked) ? MUSTER_OK : mst_hosts_refuse_unknown();
+    }
+    muster_status status = carrier->backend->cancel(carrier, number, over);
+    if (*over)
+        mst_add64_rlx(&carrier->started_count, (uint64_t)-1);
+    return mst_hosts_message_failed(group, status);
+}
+
+muster_status mst_hosts_probe(muster_group *of, int source, int tag, bool waits, bool *found,
+                              muster_message *result)
+{
+    mst_hosts_group *group = mst_hosts_of(of);
+    muster_group *carrier = mst_hosts_carrier(group);
+
+    muster_status status = ready(group);
+    return status == MUSTER_OK
+               ? mst_hosts_message_failed(group,
+                                          carrier->backend->probe(carrier, source, tag, waits, found, result))
+               : status;
+}

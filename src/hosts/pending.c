@@ -1,0 +1,279 @@
+/* Runs collectives, and waits for started operations, for pending.h. */
+#include "src/hosts/pending.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "src/hosts/agree.h"
+#include "src/hosts/broken.h"
+#include "src/hosts/plans.h"
+#include "src/hosts/run.h"
+
+static muster_status name_error(const mst_request *request, muster_status status)
+{
+    char name[MUSTER_CALL_NAME_BYTES];
+
+    if (status == MUSTER_OK)
+        return status;
+    mst_collective_name(request->collective, request->op, request->made ? request->made->name : NULL, name,
+                        sizeof name);
+    mst_error_operation(name);
+    return status;
+}
+
+/* ---- the runs of a group; with its lock ---- */
+
+static mst_run **place_of(const mst_hosts_group *group, uint64_t operation)
+{
+    return &group->table[operation & (group->table_size - 1)];
+}
+
+/* A place for the number, which no other one has. */
+static bool make_place(mst_hosts_group *group, uint64_t operation)
+{
+    uint64_t size = group->table_size ? group->table_size : 16;
+    mst_run **table = group->table;
+
+    if (table && !*place_of(group, operation))
+        return true;
+    while (table && operation - group->first->operation >= size)
+        size *= 2;
+    mst_run **grown = calloc(size, sizeof(mst_run *));
+    if (!grown)
+        return false;
+    group->table = grown;
+    group->table_size = size;
+    for (mst_run *run = group->first; run; run = run->next)
+        *place_of(group, run->operation) = run;
+    free(table);
+    return true;
+}
+
+static void append(mst_hosts_group *group, mst_run *run)
+{
+    run->previous = group->last;
+    *(group->last ? &group->last->next : &group->first) = run;
+    group->last = run;
+    if (!group->active)
+        group->active = run;
+    *place_of(group, run->operation) = run;
+}
+
+static void take_off(mst_hosts_group *group, mst_run *run)
+{
+    *(run->previous ? &run->previous->next : &group->first) = run->next;
+    *(run->next ? &run->next->previous : &group->last) = run->previous;
+    if (group->active == run)
+        group->active = run->next;
+    *place_of(group, run->operation) = NULL;
+}
+
+/* Advances all that can be; the first that is not over; NULL: there is none. */
+static mst_run *advance(mst_hosts_group *group)
+{
+    while (group->active && mst_run_advance(group->active))
+        group->active = group->active->next;
+    return group->active;
+}
+
+/* Enters a collective. */
+static muster_status enter(mst_hosts_group *group, const mst_request *request, mst_run **entered)
+{
+    muster_status status = mst_hosts_broken(group);
+
+    if (status != MUSTER_OK)
+        return status;
+    mst_run *run = mst_run_create(group, request);
+    pthread_mutex_lock(&group->lock);
+    if (!run || !make_place(group, group->operation + 1)) {
+        pthread_mutex_unlock(&group->lock);
+        if (run)
+            mst_run_free(run);
+        return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a collective over several hosts");
+    }
+    run->operation = ++group->operation;
+    run->number = mst_started_number(run->operation, MUSTER_CALL_COLLECTIVE);
+    append(group, run);
+    status = mst_hosts_agree(run, mst_plan_collective);
+    if (status != MUSTER_OK)
+        mst_run_fail(run, status);
+    pthread_mutex_unlock(&group->lock);
+    *entered = run;
+    return MUSTER_OK;
+}
+
+muster_status mst_hosts_complete(mst_run *run)
+{
+    mst_hosts_group *group = run->group;
+    muster_status status = run->status;
+
+    pthread_mutex_lock(&group->lock);
+    take_off(group, run);
+    pthread_mutex_unlock(&group->lock);
+    if (status != MUSTER_OK)
+        mst_error_again(&run->error);
+    name_error(&run->request, status);
+    mst_run_free(run);
+    return status;
+}
+
+mst_run *mst_hosts_find(const muster_request *request)
+{
+    mst_hosts_group *group = mst_hosts_of(request->group);
+
+    pthread_mutex_lock(&group->lock);
+    mst_run *run = group->table ? *place_of(group, request->number / MUSTER_CALL_CLASS_COUNT) : NULL;
+    pthread_mutex_unlock(&group->lock);
+    return run && run->number == request->number ? run : NULL;
+}
+
+void mst_hosts_advance_others(mst_hosts_group *group)
+{
+    mst_hosts_world *world = group->world;
+
+    if (pthread_mutex_trylock(&world->lock) != 0)
+        return;
+    for (mst_hosts_group *at = world->groups; at; at = at->next) {
+        if (pthread_mutex_trylock(&at->lock) != 0)
+            continue;
+        if (!at->attended)
+            advance(at);
+        pthread_mutex_unlock(&at->lock);
+    }
+    pthread_mutex_unlock(&world->lock);
+}
+
+/* ---- waiting ---- */
+
+void mst_hosts_attend(mst_hosts_group *group, bool attended)
+{
+    pthread_mutex_lock(&group->lock);
+    group->attended = attended;
+    pthread_mutex_unlock(&group->lock);
+}
+
+mst_run *mst_hosts_advance(mst_hosts_group *group)
+{
+    pthread_mutex_lock(&group->lock);
+    mst_run *first = advance(group);
+    pthread_mutex_unlock(&group->lock);
+    return first;
+}
+
+void mst_hosts_fail_run(mst_run *run, muster_status status)
+{
+    pthread_mutex_lock(&run->group->lock);
+    mst_run_fail(run, status);
+    pthread_mutex_unlock(&run->group->lock);
+}
+
+/* Waits until all that the run has started is over. */
+static void await_run(mst_run *run, int64_t limit_ns)
+{
+    mst_hosts_group *group = run->group;
+    char doing[160];
+
+    mst_run_describe(run, doing, sizeof doing);
+    mst_hosts_watch_begin(
+        group,
+        &(mst_hosts_watching){
+            .class = MUSTER_CALL_COLLECTIVE, .limit_ns = limit_ns, .doing = doing, .peers = run->peers },
+        run->requests, run->request_count);
+    muster_status status = group->link->methods->wait(group->link, run->requests, run->request_count, true);
+    mst_hosts_watch_end(group, MUSTER_CALL_COLLECTIVE);
+    if (status != MUSTER_OK)
+        mst_hosts_fail_run(run, status);
+}
+
+muster_status mst_hosts_collective(muster_group *of, const mst_request *request)
+{
+    mst_hosts_group *group = mst_hosts_of(of);
+    mst_run *run, *first;
+
+    mst_hosts_settle(group);
+    if (!group->link)
+        return mst_hosts_message_failed(group, group->local->backend->collective(group->local, request));
+    muster_status status = enter(group, request, &run);
+    if (status != MUSTER_OK)
+        return name_error(request, status);
+    mst_hosts_attend(group, true);
+    while ((first = mst_hosts_advance(group)) != NULL && !run->over)
+        await_run(first, first->limit_ns);
+    mst_hosts_attend(group, false);
+    return mst_hosts_complete(run);
+}
+
+/* ---- started operations ---- */
+
+muster_status mst_hosts_start(muster_group *of, const mst_request *request, uint64_t *number)
+{
+    mst_hosts_group *group = mst_hosts_of(of);
+    mst_run *run;
+
+    mst_hosts_settle(group);
+    if (!group->link) {
+        muster_status status = group->local->backend->start(group->local, request, number);
+
+        if (status == MUSTER_OK)
+            mst_add64_rlx(&group->local->started_count, 1);
+        return mst_hosts_message_failed(group, status);
+    }
+    muster_status status = enter(group, request, &run);
+    if (status != MUSTER_OK)
+        return name_error(request, status);
+    *number = run->number;
+    mst_hosts_advance(group);
+    return MUSTER_OK;
+}
+
+bool mst_hosts_is_run(const muster_request *request)
+{
+    return mst_hosts_of(request->group)->link && mst_started_class(request->number) == MUSTER_CALL_COLLECTIVE;
+}
+
+muster_status mst_hosts_refuse_unknown(void)
+{
+    return mst_fail(MUSTER_ERR_INVALID,
+                    "the request is not pending: its operation has been completed already");
+}
+
+muster_request mst_hosts_carried(const muster_request *request)
+{
+    if (!request->group)
+        return *request;
+    return (muster_request){ mst_hosts_carrier(mst_hosts_of(request->group)), request->number };
+}
+
+static muster_status test_carried(mst_hosts_group *group, const muster_request *asked, bool *over)
+{
+    muster_request request = mst_hosts_carried(asked);
+    muster_status status = muster_test(&request, over);
+
+    *over = !request.group;
+    return mst_hosts_message_failed(group, status);
+}
+
+muster_status mst_hosts_test(muster_group *of, uint64_t number, bool *over)
+{
+    mst_hosts_group *group = mst_hosts_of(of);
+    const muster_request asked = { of, number };
+
+    *over = false;
+    mst_hosts_advance_others(group);
+    if (!mst_hosts_is_run(&asked))
+        return test_carried(group, &asked, over);
+    mst_run *run = mst_hosts_find(&asked);
+    if (!run)
+        return mst_hosts_refuse_unknown();
+    if (!run->over)
+        mst_hosts_advance(group);
+    muster_status status = mst_hosts_broken(group);
+    if (status != MUSTER_OK)
+        mst_hosts_fail_run(run, status);
+    *over = run->over;
+    if (!*over)
+        return MUSTER_OK;
+    muster_status ended = mst_hosts_complete(run);
+    return status == MUSTER_OK ? ended : mst_hosts_broken(group);
+}

@@ -1,0 +1,233 @@
+/*
+ * The link of pretended.h. Transfers are messages of a group of its own, so that the program's messages,
+ * which are those of another one, never match them. A reason that a member tells is the reason of an abort of
+ * both groups: their poison makes the first one stay, and wakes all that wait. What breaks them otherwise,
+ * such as a death, breaks the link in the same words, since its ranks are theirs.
+ */
+#include "src/hosts/pretended.h"
+
+#include <ctype.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MARK '\001' /* before and behind the numbers of a reason */
+
+typedef struct pretended {
+    mst_link base;
+    muster_group *bytes; /* transfers */
+    bool owns;           /* `bytes` */
+} pretended;
+
+static pretended *of(mst_link *link)
+{
+    return (pretended *)link;
+}
+
+/* ---- transfers ---- */
+
+/* Set when it is waited for: the user of the link has set the watch since it was made. */
+static void settle(mst_link *link)
+{
+    of(link)->bytes->interrupt = link->watch;
+    of(link)->bytes->interrupt_arg = link->watched;
+}
+
+static muster_status send_bytes(mst_link *link, int to, int tag, const void *from, size_t bytes,
+                                muster_request *transfer)
+{
+    settle(link);
+    return muster_send_start(from, bytes, MUSTER_UINT8, to, tag, of(link)->bytes, transfer);
+}
+
+static muster_status receive_bytes(mst_link *link, int from, int tag, void *to, size_t bytes,
+                                   muster_request *transfer)
+{
+    settle(link);
+    return muster_recv_start(to, bytes, MUSTER_UINT8, from, tag, of(link)->bytes, NULL, transfer);
+}
+
+static muster_status wait_for(mst_link *link, muster_request *requests, size_t count, bool all)
+{
+    size_t index;
+
+    (void)link;
+    return all ? muster_wait_all(requests, count, 0) : muster_wait_any(requests, count, 0, &index);
+}
+
+static muster_status test(mst_link *link, muster_request *transfer, bool *over)
+{
+    (void)link;
+    return muster_test(transfer, over);
+}
+
+/* ---- reasons ---- */
+
+static void tell(mst_link *link, const mst_link_reason *reason)
+{
+    char text[MST_LINK_SENTENCE_BYTES + 64];
+
+    snprintf(text, sizeof text, "%c%d %d %d %d %lld%c%s", MARK, (int)reason->status, reason->about,
+             (int)reason->termination.kind, reason->termination.code, (long long)reason->limit_ns, MARK,
+             reason->sentence);
+    of(link)->bytes->backend->abort_group(of(link)->bytes, text);
+    link->mail->backend->abort_group(link->mail, text);
+}
+
+/* What a member told; false: it is something else. */
+static bool read_told(const char *text, mst_link_reason *reason)
+{
+    const char *begin = strchr(text, MARK), *end = begin ? strchr(begin + 1, MARK) : NULL;
+    int status, about, kind, code;
+    long long limit_ns;
+
+    if (!end || sscanf(begin + 1, "%d %d %d %d %lld", &status, &about, &kind, &code, &limit_ns) != 5)
+        return false;
+    *reason = (mst_link_reason){ .status = (muster_status)status,
+                                 .about = about,
+                                 .termination = { (muster_termination_kind)kind, code },
+                                 .limit_ns = limit_ns };
+    snprintf(reason->sentence, sizeof reason->sentence, "%s", end + 1);
+    return true;
+}
+
+static bool is_group_broken(const muster_group *group, mst_link_reason *reason)
+{
+    muster_status status = group->backend->status(group);
+
+    if (status == MUSTER_OK)
+        return false;
+    if (status == MUSTER_ERR_ABORTED && read_told(mst_error_sentence(), reason))
+        return true;
+    const muster_error_info *parts = mst_error_parts();
+    *reason = (mst_link_reason){ .status = status,
+                                 .about = parts->rank,
+                                 .termination = parts->termination,
+                                 .limit_ns = parts->deadline_ns };
+    snprintf(reason->sentence, sizeof reason->sentence, "%s", mst_error_sentence());
+    return true;
+}
+
+/* Both are broken then. */
+static bool is_broken(mst_link *link, mst_link_reason *reason)
+{
+    if (is_group_broken(of(link)->bytes, reason))
+        return true;
+    if (!is_group_broken(link->mail, reason))
+        return false;
+    tell(link, reason);
+    return is_group_broken(of(link)->bytes, reason);
+}
+
+/* ---- making ---- */
+
+static void close_link(mst_link *link)
+{
+    if (link->mail)
+        muster_group_free(link->mail);
+    if (of(link)->owns)
+        muster_group_free(of(link)->bytes);
+    free(link);
+}
+
+static muster_status subset(mst_link *link, const int *ranks, int count, int64_t limit_ns, mst_link **made);
+
+static const mst_link_methods methods = { .send = send_bytes,
+                                          .receive = receive_bytes,
+                                          .wait = wait_for,
+                                          .test = test,
+                                          .tell = tell,
+                                          .is_broken = is_broken,
+                                          .subset = subset,
+                                          .close = close_link };
+
+static muster_status make(muster_group *bytes, bool owns, mst_link **made)
+{
+    pretended *link = calloc(1, sizeof *link);
+
+    if (!link) {
+        if (owns)
+            muster_group_free(bytes);
+        return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a link");
+    }
+    link->base =
+        (mst_link){ .methods = &methods, .rank = bytes->rank, .size = bytes->size, .number = bytes->number };
+    link->bytes = bytes;
+    link->owns = owns;
+    bytes->timeout_ns = 0;
+    muster_status status = muster_group_dup(bytes, &link->base.mail);
+    if (status == MUSTER_OK)
+        *made = &link->base;
+    else
+        close_link(&link->base);
+    return status;
+}
+
+static muster_status subset(mst_link *link, const int *ranks, int count, int64_t limit_ns, mst_link **made)
+{
+    muster_group *bytes;
+
+    settle(link);
+    of(link)->bytes->timeout_ns = limit_ns;
+    muster_status status = muster_group_subset(of(link)->bytes, ranks, count, &bytes);
+    of(link)->bytes->timeout_ns = 0;
+    if (status != MUSTER_OK)
+        return status;
+    bytes->interrupt = NULL; /* it is of the parent */
+    return make(bytes, true, made);
+}
+
+muster_status mst_pretended_link(muster_group *whole, mst_link **made)
+{
+    return make(whole, false, made);
+}
+
+/* ---- which rank is where ---- */
+
+/* The number at the beginning of the text; NULL: there is none. */
+static const char *read_number(const char *text, int *number)
+{
+    char *end;
+
+    if (!isdigit((unsigned char)*text))
+        return NULL;
+    long value = strtol(text, &end, 10);
+    if (value > INT_MAX || (*end && *end != ','))
+        return NULL;
+    *number = (int)value;
+    return end;
+}
+
+/* *count: how many numbers it has; 0: it is no list. *found: number `place` of them. */
+static void read_list(const char *text, int place, int *count, int *found)
+{
+    int number;
+
+    for (*count = 0;; ++*count) {
+        text = read_number(text, &number);
+        if (!text) {
+            *count = 0;
+            return;
+        }
+        if (*count == place)
+            *found = number;
+        if (!*text++)
+            break;
+    }
+    ++*count;
+}
+
+bool mst_pretended_host(const char *value, int rank, int size, int *host)
+{
+    int count, first = 0;
+
+    read_list(value, 0, &count, &first);
+    if (count == 0 || (count == 1 && first == 0))
+        return false;
+    if (count == 1)
+        *host = (int)((long long)rank * (first < size ? first : size) / size);
+    else
+        read_list(value, rank % count, &count, host);
+    return true;
+}
