@@ -33,7 +33,7 @@ muster_status mst_hosts_start_message(muster_group *of, muster_call_class call_c
         return status;
     status = carrier->backend->start_message(carrier, call_class, message, number);
     if (status == MUSTER_OK)
-        mst_add64_rlx(&carrier->started_count, 1);
+        mst_count_started(carrier, call_class, 1);
     return mst_hosts_message_failed(group, status);
 }
 
@@ -50,7 +50,7 @@ muster_status mst_hosts_cancel(muster_group *of, uint64_t number, bool *over)
     }
     muster_status status = carrier->backend->cancel(carrier, number, over);
     if (*over)
-        mst_add64_rlx(&carrier->started_count, (uint64_t)-1);
+        mst_count_started(carrier, mst_started_class(number), -1);
     return mst_hosts_message_failed(group, status);
 }
 

@@ -216,7 +216,7 @@ muster_status mst_hosts_start(muster_group *of, const mst_request *request, uint
         muster_status status = group->local->backend->start(group->local, request, number);
 
         if (status == MUSTER_OK)
-            mst_add64_rlx(&group->local->started_count, 1);
+            mst_count_started(group->local, MUSTER_CALL_COLLECTIVE, 1);
         return mst_hosts_message_failed(group, status);
     }
     muster_status status = enter(group, request, &run);
