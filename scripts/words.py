@@ -35,6 +35,12 @@ def number(value):
     return int(value.cast(gdb.lookup_type("unsigned long")))
 
 
+def levels(cell):
+    """Of a leader, in a group that meets in two levels."""
+    even, odd = (number(cell["gathered"][i]["word"]) >> 1 for i in (0, 1))
+    return f" | gathered {even} {odd}, released {number(cell['release']['word']) >> 1}"
+
+
 def main():
     group = find_group()
     subarena, sequence = group["subarena"], group["collectives"]
@@ -50,7 +56,7 @@ def main():
         print(f"{rank:>4} {number(cell['membership']):>11} {number(cell['poison']):>11x} | {even >> 1:>9} {odd >> 1:>9} "
               f"{(even | odd) & 1:>3} {number(lines['sleepers']):>6} | {number(doorbell['word']) >> 1:>9} "
               f"{number(doorbell['sleepers']):>6} | {number(journal['started']):>7} {number(journal['read']):>7} "
-              f"{number(journal['done']):>7}")
+              f"{number(journal['done']):>7}{levels(cell) if int(group['hierarchy']) else ''}")
 
 
 main()

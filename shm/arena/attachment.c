@@ -38,6 +38,7 @@ static void fill_in(mst_attachment *attachment, mst_arena *arena, const mst_atta
     attachment->injections = config->injections;
     attachment->waits.place.cpu = &mst_layout_entry(geometry, attachment->seat)->cpu;
     attachment->log = config->log;
+    attachment->pretended_cache = config->cache;
     attachment->attaching = (mst_attaching){ config->interrupt, config->patience };
     mst_background_init(&attachment->waits.background, mst_attachment_doorbell(attachment));
     attachment->waits.progress.wanted = config->progress_thread;

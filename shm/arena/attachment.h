@@ -30,6 +30,7 @@ typedef struct mst_attachment_config {
     mst_deadline patience;   /* for the others; time spent waiting for the arena counts */
     bool one_thread;         /* only one thread of this rank calls muster, whatever others there are */
     bool exact_times;        /* records use the exact clock */
+    uint32_t cache;          /* pretended; 0: where this rank is, if there are many ranks */
     bool progress_thread;    /* started operations go on while no thread of the rank is in a call */
     mst_injections injections;
     mst_log log;
@@ -81,10 +82,11 @@ typedef struct mst_attachment {
     mst_log log;
     mst_rank_waits waits;
     mst_attaching attaching;
-    _Atomic uint32_t users;  /* groups */
-    _Atomic uint32_t sealed; /* groups whose blocks this process may only read */
-    _Atomic uint32_t *kept;  /* broken groups whose members may still write to what malloc served, when the
-                                program has freed it; NULL: malloc serves nothing. Outlives the attachment */
+    uint32_t pretended_cache; /* 0: none */
+    _Atomic uint32_t users;   /* groups */
+    _Atomic uint32_t sealed;  /* groups whose blocks this process may only read */
+    _Atomic uint32_t *kept;   /* broken groups whose members may still write to what malloc served, when the
+                                 program has freed it; NULL: malloc serves nothing. Outlives the attachment */
     void (*forget)(const struct mst_attachment *attachment); /* called at the end; may be NULL */
 
     pthread_mutex_t lock; /* protects the following members */

@@ -1,8 +1,7 @@
 /*
- * The list of everything in the arena: each constant, each struct and each field. layout.h includes it with
- * the macros below as declarations, layout.c with macros that enumerate the list. So the structs, the
- * fingerprint that attaching ranks compare, docs/LAYOUT.md and its test come from the same list, and any
- * change here (a name, a type, an order, a value) changes the fingerprint.
+ * The list of everything in the arena. layout.h includes it with the macros below as declarations, layout.c
+ * with macros that enumerate it. So the structs, docs/LAYOUT.md, its test and the fingerprint that attaching
+ * ranks compare come from one list, and any change (a name, a type, an order, a value) changes all of them.
  *
  *   CONSTANT(name, value)       an int
  *   STRUCT(name) ... END_STRUCT(name)
@@ -10,9 +9,8 @@
  *   ARRAY(type, name, lengths)  `type name lengths`: the lengths include their brackets
  *   REST(type, name)            `type name[]`: a flexible array
  *
- * Rules: offsets, never pointers; fixed-width types; every field names who writes it, who reads it and, where
- * it is shared, which edge of docs/MEMORY_MODEL.md publishes it. After a change run scripts/layout, which
- * rewrites docs/LAYOUT.md. There is no include guard: only layout.h and layout.c include this file.
+ * Rules: offsets, never pointers; fixed-width types; a field names its writer, its readers and its edge in
+ * docs/MEMORY_MODEL.md. scripts/layout rewrites docs/LAYOUT.md. Only layout.h and layout.c include this file.
  */
 
 /* To be raised when a field keeps its name, type and place but changes its meaning. */
@@ -26,6 +24,7 @@ CONSTANT(MST_RECORDS, 1024);       /* operations that a rank remembers; a power 
 CONSTANT(MST_DOING_BYTES, 96);     /* length of the description of the call that a rank waits in */
 CONSTANT(MST_OP_BYTES, 16);        /* length of the name of an operation that the program made */
 CONSTANT(MST_PAYLOAD_BYTES, 112);  /* beside an arrival's flag */
+CONSTANT(MST_GATHERED_BYTES, 752); /* of payloads that a leader passes on (shm/group/levels.h) */
 CONSTANT(MST_CHUNKS_MAX, 13);      /* maximum number of chunks that shared work is divided into */
 CONSTANT(MST_SLOT_BYTES, 4224);    /* capacity of a channel's small entry: 4 KiB and its header */
 CONSTANT(MST_SMALL_BYTES, 4096);   /* size of a small staging slot; a cell has two */
@@ -69,6 +68,14 @@ STRUCT(mst_sequence_lines)
     ARRAY(mst_arrival, arrivals, [2]);
     FIELD(alignas(MST_LINE) _Atomic uint32_t, sleepers); /* waiters, E9; read by the owner */
 END_STRUCT(mst_sequence_lines);
+
+/* What a leader has found of its domain at a round (shm/group/levels.h), and the domain's payloads. */
+STRUCT(mst_gathered)
+    FIELD(alignas(MST_LINE) _Atomic uint32_t, word); /* owner: E36; poisoner: E7 */
+    FIELD(uint32_t, differ);  /* owner, before the word: 1: the requests of its domain are not all the same */
+    FIELD(uint64_t, request); /* owner, before the word: what they are */
+    ARRAY(unsigned char, payload, [MST_GATHERED_BYTES]); /* owner, before the word: one after the other */
+END_STRUCT(mst_gathered);
 
 /* Where a rank's ring of staging is, in the payload of an arrival, E2. */
 STRUCT(mst_staging_offer)
@@ -232,8 +239,10 @@ STRUCT(mst_cell)
     FIELD(mst_eventcount, doorbell);    /* point to point: senders and receivers wake this rank, E5, E6 */
     FIELD(alignas(MST_LINE) uint32_t, reason_bytes); /* owner, once, before E7: why it poisoned the group */
     ARRAY(char, reason, [MST_REASON_BYTES]);
-    FIELD(mst_journal_lines, journal); /* started collectives, E32, E33, E34 */
-    ARRAY(unsigned char, reserved, [1920]);
+    FIELD(mst_journal_lines, journal);  /* started collectives, E32, E33, E34 */
+    ARRAY(mst_gathered, gathered, [2]); /* of a leader: by parity of the round of `collectives`, E36 */
+    FIELD(mst_arrival, release);        /* of a leader: all have come, E37; `request` 1: requests differ */
+    ARRAY(unsigned char, reserved, [256]);
     ARRAY(alignas(MST_LINE) mst_regroup_record, regroup_records, [2]); /* by parity of the regroup */
     /* For observers outside the job: no rank reads these. */
     ARRAY(alignas(MST_LINE) mst_activity, activities, [MST_ACTIVITIES]);
@@ -277,6 +286,7 @@ STRUCT(mst_rank_entry)
     FIELD(uint64_t, mapped_bytes); /* the rank, before ATTACHED, E1: of each heap; all use the minimum */
     FIELD(uint64_t, token_at); /* the rank, before ATTACHED, E1: where in its memory the token is; 0: none */
     ARRAY(uint64_t, token, [2]); /* the same: by which peers that read its memory know the process */
+    FIELD(uint32_t, cache);      /* the rank, before ATTACHED, E1: where it is (shm/base/hierarchy.h) */
     ARRAY(alignas(MST_LINE) uint64_t, cpus, [16]); /* the rank, before ATTACHED: CPUs that it may use, E1 */
     /* One bit per seat whose rank is in a group with this one, set by that rank, E17. */
     ARRAY(alignas(MST_LINE) _Atomic uint64_t, references, [MST_RANKS_MAX / 64]);
@@ -378,8 +388,7 @@ STRUCT(mst_window_lines)
     REST(mst_signals, signals);                       /* raised at this member, by raiser */
 END_STRUCT(mst_window_lines);
 
-/* A place of a queue's ring, in the writer's block, at a multiple of MST_LINE, followed directly by its
- * bytes, so that a small entry is one line. */
+/* A place of a queue's ring, at a multiple of MST_LINE, its bytes right behind: a small entry is one line. */
 STRUCT(mst_queue_place)
     FIELD(_Atomic uint64_t, stamp); /* writer: number of the entry that is there, from 1; 0: none yet, E29 */
     FIELD(uint64_t, bytes);         /* writer, before the stamp */

@@ -35,14 +35,19 @@ static bool is_missing(const void *sequence, int rank)
     return !mst_sequence_has_arrived(sequence, rank);
 }
 
-int mst_sequence_list_missing(const mst_sequence *sequence, char *text, size_t bytes)
+int mst_sequence_first_missing(const mst_sequence *sequence)
 {
     int size = sequence->size, first = 0;
 
-    mst_ranklist(text, bytes, size, is_missing, sequence);
     while (first < size && !is_missing(sequence, first))
         first++;
     return first < size ? first : -1;
+}
+
+int mst_sequence_list_missing(const mst_sequence *sequence, char *text, size_t bytes)
+{
+    mst_ranklist(text, bytes, sequence->size, is_missing, sequence);
+    return mst_sequence_first_missing(sequence);
 }
 
 /* A member's arrival, or another condition that implies it. */

@@ -12,6 +12,8 @@
  * that all have finished what they did after round s. Memory used at round s may be written again for round s
  * + 2.
  *
+ * A group of many ranks may meet in two levels (levels.h): with fewer lines for each rank, by the same lines.
+ *
  * A group has two sequences, one for collectives and one for splits, so that one thread can split while
  * another is in a collective.
  */
@@ -19,6 +21,7 @@
 #define MST_BARRIER_H
 
 #include "shm/base/fault.h"
+#include "shm/base/hierarchy.h"
 #include "shm/group/subarena.h"
 
 typedef enum mst_sequence_kind { MST_SEQUENCE_COLLECTIVES, MST_SEQUENCE_SPLITS } mst_sequence_kind;
@@ -27,11 +30,14 @@ typedef struct mst_sequence {
     mst_subarena *subarena;
     mst_cell **cells; /* by rank: of the subarena, as rank and size */
     int rank, size;
-    mst_sequence_lines *own; /* our lines */
-    size_t lines_at;         /* where a member's lines are in its cell */
-    uint32_t round;          /* the last one we arrived at */
-    uint64_t work;           /* number of rounds so far that were followed by shared work (chunks.h) */
-    uint64_t operations;     /* operations begun on this sequence; their parity selects call records */
+    mst_sequence_lines *own;        /* our lines */
+    size_t lines_at;                /* where a member's lines are in its cell */
+    uint32_t round;                 /* the last one we arrived at */
+    uint64_t work;                  /* number of rounds so far that were followed by shared work (chunks.h) */
+    uint64_t operations;            /* operations begun on this sequence; their parity selects call records */
+    const mst_hierarchy *hierarchy; /* its rounds wait by mst_levels_wait; NULL: in one level */
+    bool one_level;                 /* the current round was waited for in one level after all */
+    size_t packed; /* bytes of each payload that leaders pass on in the current round (levels.h); 0: none */
     mst_waiter waiter;
 } mst_sequence;
 
@@ -131,7 +137,7 @@ static inline void mst_sequence_prefetch(const mst_sequence *sequence, size_t pa
 
 static inline void mst_sequence_prefetch_others(const mst_sequence *sequence, size_t payload_bytes)
 {
-    if (!sequence->waiter.policy.spin_ns ||
+    if (!sequence->waiter.policy.spin_ns || sequence->hierarchy ||
         offsetof(mst_arrival, payload) + payload_bytes <= MST_CACHE_LINE_BYTES)
         return;
     for (int i = 1; i < sequence->size; i++)
@@ -139,6 +145,9 @@ static inline void mst_sequence_prefetch_others(const mst_sequence *sequence, si
             (const char *)mst_sequence_arrival(sequence, mst_sequence_neighbour(sequence, i)) +
             MST_CACHE_LINE_BYTES);
 }
+
+/* The first member that has not arrived; -1: all have. */
+int mst_sequence_first_missing(const mst_sequence *sequence);
 
 /* Lists the members that have not arrived, as text. Returns the first of them; -1: all have. */
 int mst_sequence_list_missing(const mst_sequence *sequence, char *text, size_t bytes);

@@ -34,6 +34,9 @@ void mst_cell_init(mst_cell *cell, uint64_t membership)
     cell->staging_offset = 0;
     init_sequence(&cell->collectives);
     init_sequence(&cell->splits);
+    mst_store32_rlx(&cell->gathered[0].word, 0);
+    mst_store32_rlx(&cell->gathered[1].word, 0);
+    mst_store32_rlx(&cell->release.word, 0);
     mst_store64_rlx(&cell->journal.started, 0);
     mst_store64_rlx(&cell->journal.read, 0);
     mst_store64_rlx(&cell->journal.done, 0);

@@ -7,6 +7,7 @@
 #include "shm/base/atomic.h"
 #include "shm/base/error.h"
 #include "shm/base/fault.h"
+#include "shm/base/hierarchy.h"
 #include "shm/death/references.h"
 #include "shm/death/successor.h"
 #include "shm/join/gather.h"
@@ -48,6 +49,9 @@ static muster_status claim_entry(mst_attachment *attachment)
     entry->token_at = attachment->remote.token_at;
     memcpy(entry->token, attachment->remote.token, sizeof entry->token);
     mst_os_cpus_allowed(entry->cpus);
+    entry->cache = attachment->pretended_cache;
+    if (!entry->cache && attachment->geometry.size >= MST_HIERARCHY_RANKS_MIN)
+        entry->cache = mst_os_last_cache(entry->cpus);
     return MUSTER_OK;
 }
 

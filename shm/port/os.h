@@ -285,6 +285,10 @@ int mst_os_cpu(void);
 /* The CPUs that this process may use, one bit each. */
 void mst_os_cpus_allowed(uint64_t mask[MST_CPUS_MAX / 64]);
 
+/* 1 + the first CPU of the last-level cache that all CPUs of the set share; 0: there is none, or it is not
+ * known. A few system calls. */
+uint32_t mst_os_last_cache(const uint64_t cpus[MST_CPUS_MAX / 64]);
+
 /* What kind of CPU this is, without system calls. */
 void mst_os_cpu_kind_get(mst_cpu_kind *kind);
 

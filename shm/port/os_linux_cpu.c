@@ -3,9 +3,11 @@
 #define _GNU_SOURCE
 #include "shm/port/os.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
@@ -138,6 +140,65 @@ static int write_all(int fd, const char *text, size_t bytes)
     }
     return fchmod(fd, 0600) == 0 ? 0 : -errno;
 }
+
+/* ---- caches ---- */
+
+#define CACHES_MAX 10
+
+/* Takes "0-7,64-71" off the set, and returns 1 + the first CPU; 0: this is no such list. */
+static uint32_t take_list(const char *list, uint64_t set[MST_CPUS_MAX / 64])
+{
+    uint32_t first = 0;
+
+    while (isdigit((unsigned char)*list)) {
+        char *end;
+        unsigned long from = strtoul(list, &end, 10);
+        unsigned long to = *end == '-' ? strtoul(end + 1, &end, 10) : from;
+
+        first = first || from >= MST_CPUS_MAX ? first : (uint32_t)from + 1;
+        for (unsigned long cpu = from; cpu <= to && cpu < MST_CPUS_MAX; cpu++)
+            set[cpu / 64] &= ~(1ULL << cpu % 64);
+        list = *end == ',' ? end + 1 : end;
+    }
+    return *list == '\n' || *list == '\0' ? first : 0;
+}
+
+/* Of the caches of a CPU the last one that the system tells of is of the highest level. */
+static bool read_last_list(int cpu, char *list, size_t bytes)
+{
+    bool found = false;
+
+    for (int index = 0; index < CACHES_MAX; index++) {
+        char path[80];
+
+        snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%d/cache/index%d/shared_cpu_list", cpu,
+                 index);
+        int fd = open(path, O_RDONLY | O_CLOEXEC);
+        if (fd < 0)
+            break;
+        found = read_all(fd, list, bytes) > 0;
+        close(fd);
+    }
+    return found;
+}
+
+uint32_t mst_os_last_cache(const uint64_t cpus[MST_CPUS_MAX / 64])
+{
+    uint64_t left[MST_CPUS_MAX / 64];
+    char list[1024];
+    int cpu = 0;
+
+    memcpy(left, cpus, sizeof left);
+    while (cpu < MST_CPUS_MAX && !(cpus[cpu / 64] >> cpu % 64 & 1))
+        cpu++;
+    uint32_t first = cpu < MST_CPUS_MAX && read_last_list(cpu, list, sizeof list) ? take_list(list, left) : 0;
+    for (int i = 0; i < MST_CPUS_MAX / 64; i++)
+        if (left[i])
+            return 0;
+    return first;
+}
+
+/* ---- files that are written ---- */
 
 /* Under another name first, of this process alone, so that nobody reads half of it. */
 int mst_os_text_write(const char *path, size_t from, const char *text)

@@ -93,6 +93,9 @@ static void alarm_cell(mst_cell *cell)
 {
     alarm_sequence(&cell->collectives);
     alarm_sequence(&cell->splits);
+    for (int i = 0; i < 2; i++)
+        mst_alarm((mst_parking){ &cell->gathered[i].word, &cell->collectives.sleepers });
+    mst_alarm((mst_parking){ &cell->release.word, &cell->collectives.sleepers });
     mst_alarm(mst_eventcount_parking(&cell->doorbell));
     mst_alarm((mst_parking){ &cell->chunks_word, &cell->chunks_sleepers });
 }

@@ -133,6 +133,17 @@ static muster_status plan_stores(mst_group *world)
     return status;
 }
 
+/* MUSTER_PRETEND_TOPOLOGY: so many ranks in a row share a cache, and there are so many of these. */
+static muster_status pretend_cache(int rank, uint32_t *cache)
+{
+    int domains, ranks;
+    muster_status status = mst_config_topology(&domains, &ranks);
+
+    if (status == MUSTER_OK && domains)
+        *cache = MST_CACHE_PRETENDED | (uint32_t)(rank / ranks % domains);
+    return status;
+}
+
 /* Copies from the config what an attachment is made with. Fails when a value makes no sense. */
 static muster_status configure(const muster_config *config, mst_attachment_config *attachment)
 {
@@ -141,6 +152,8 @@ static muster_status configure(const muster_config *config, mst_attachment_confi
     if (status == MUSTER_OK)
         status = mst_injections_parse(config->restarts ? NULL : config->fault, config->rank,
                                       &attachment->injections);
+    if (status == MUSTER_OK)
+        status = pretend_cache(config->rank, &attachment->cache);
     attachment->interrupt = (mst_interrupt){ config->interrupt, config->interrupt_arg };
     attachment->one_thread = config->one_thread;
     attachment->exact_times = config->exact_times;

@@ -79,6 +79,8 @@ bool mst_config_descriptor(const char *arena, int *fd)
 
 /* ---- the environment ---- */
 
+#define TOPOLOGY_MOST 1024
+
 /* NULL also in a setuid program, whose environment is not to be trusted. */
 static const char *variable(const char *name)
 {
@@ -100,6 +102,32 @@ const char *mst_config_tuning(void)
 const char *mst_config_fake_hosts(void)
 {
     return variable("MUSTER_FAKE_HOSTS");
+}
+
+muster_status mst_config_topology(int *domains, int *ranks)
+{
+    const char *text = variable("MUSTER_PRETEND_TOPOLOGY");
+    size_t numbers[2] = { 0, 0 };
+    char first[8] = "";
+    size_t digits = text ? strcspn(text, "x") : 0;
+
+    *domains = *ranks = 0;
+    if (!text)
+        return MUSTER_OK;
+    if (text[digits] == 'x' && digits < sizeof first) {
+        memcpy(first, text, digits);
+        if (mst_config_bytes(first, &numbers[0]) && mst_config_bytes(text + digits + 1, &numbers[1]) &&
+            numbers[0] - 1 < TOPOLOGY_MOST && numbers[1] - 1 < TOPOLOGY_MOST) {
+            *domains = (int)numbers[0];
+            *ranks = (int)numbers[1];
+            return MUSTER_OK;
+        }
+    }
+    return mst_fail(
+        MUSTER_ERR_INVALID,
+        "MUSTER_PRETEND_TOPOLOGY is \"%.40s\"; expected DOMAINSxRANKS, such as 4x8, with numbers from 1 to "
+        "%d",
+        text, TOPOLOGY_MOST);
 }
 
 const char *mst_config_cache(const char **below)

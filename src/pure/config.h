@@ -35,6 +35,8 @@ const char *mst_config_tuning(void);
 
 /* MUSTER_FAKE_HOSTS, NULL when unset. */
 const char *mst_config_fake_hosts(void);
+/* MUSTER_PRETEND_TOPOLOGY, "DOMAINSxRANKS"; both 0: unset. */
+muster_status mst_config_topology(int *domains, int *ranks);
 
 /* XDG_CACHE_HOME, or HOME with what it then means; NULL: neither is an absolute path, or not to be trusted.
  */

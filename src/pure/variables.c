@@ -19,6 +19,7 @@ static const char *const known[] = {
     "MUSTER_LOG",
     "MUSTER_MLX_ON_ERROR",
     "MUSTER_ONE_THREAD",
+    "MUSTER_PRETEND_TOPOLOGY",
     "MUSTER_PROGRESS_THREAD",
     "MUSTER_RANK",
     "MUSTER_REPORT_CRASHES",

@@ -41,6 +41,9 @@ done
 expect 0 "buffers, started$" $bench --check --started -e 4 barrier
 expect 0 '"started": true' $bench --check --json --started -e 4 barrier
 expect 0 "every result was right" $bench --check -n 1 -e 64K all_sum all_gather barrier
+# Many ranks, in two levels: payloads that leaders pass on, or have no room for, and what lies elsewhere.
+expect 0 "every result was right" env MUSTER_PRETEND_TOPOLOGY=4x6 $bench --check -n 24 -e 64K -f 16 all_sum all_gather scan barrier
+expect 125 'MUSTER_PRETEND_TOPOLOGY is "4"; expected DOMAINSxRANKS' env MUSTER_PRETEND_TOPOLOGY=4 $bench --check barrier
 for dtype in bool int8 int64 float16 bfloat16 float64 complex64; do
     expect 0 "every result was right" $bench --check -n 4 -b 64 -e 64K -d $dtype -o prod all_reduce sum_scatter
 done

@@ -20,6 +20,7 @@ static const char *const names[] = {
     "MUSTER_STAGING_BYTES",
     "MUSTER_STREAM_BYTES",
     "MUSTER_TUNING",
+    "MUSTER_PRETEND_TOPOLOGY",
     "MUSTER_ISA",
     "MUSTER_ONE_THREAD",
     "MUSTER_RESTARTS",
@@ -35,7 +36,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     muster_config config = MUSTER_CONFIG_INIT;
     size_t value = 0;
     char *text = malloc(bytes + 1);
-    int fd;
+    int fd, domains, ranks;
 
     if (!text)
         return 0;
@@ -52,6 +53,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
         setenv(line, equals + 1, 1);
     }
     mst_config_stream_bytes(&value);
+    mst_config_topology(&domains, &ranks);
     if (mst_config_from_environment(&config) == MUSTER_OK && config.arena)
         mst_config_descriptor(config.arena, &fd);
     free(text);

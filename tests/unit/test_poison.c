@@ -52,6 +52,9 @@ START_TEST(test_every_word_that_is_slept_on_changes)
         check_sequence(&cell->splits);
         ck_assert_uint_eq(mst_load32_acq(&cell->doorbell.word) & 1, 1);
         ck_assert_uint_eq(mst_load32_acq(&cell->chunks_word) & 1, 1);
+        ck_assert_uint_eq(mst_load32_acq(&cell->gathered[0].word) & 1, 1);
+        ck_assert_uint_eq(mst_load32_acq(&cell->gathered[1].word) & 1, 1);
+        ck_assert_uint_eq(mst_load32_acq(&cell->release.word) & 1, 1);
     }
     shared_page_free(scene, sizeof *scene);
 }

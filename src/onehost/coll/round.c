@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "shm/base/error.h"
-#include "shm/base/fault.h"
+#include "shm/group/levels.h"
 #include "src/onehost/coll/describe.h"
 #include "src/onehost/coll/view.h"
 #include "src/onehost/group/remote.h"
@@ -132,14 +132,15 @@ static __attribute__((noinline)) muster_status compare_records(mst_call *call)
     return mst_records_compare(call, call->group->records);
 }
 
-/* Compares all requests: packed, from the arrival lines, which are in our cache anyway, if that is enough;
- * else from the records. */
+/* Compares requests: packed, from the lines, which are in our cache, if that is enough; else by records. */
 static inline muster_status compare_requests(mst_call *call)
 {
     const mst_sequence *sequence = call->sequence;
     bool same = call->brief || (!call->plan.viewable && !call->request->unusual &&
                                 call->request->elements < COUNT_PACKED_MAX);
 
+    if (sequence->hierarchy && !sequence->one_level)
+        return same && mst_levels_same(sequence) ? MUSTER_OK : compare_records(call);
     for (int i = 1; i < sequence->size && same; i++) /* the peers have our own line now */
         same = mst_sequence_arrival(sequence, mst_sequence_neighbour(sequence, i))->request ==
                call->plan.request; /* E2: read once */
@@ -220,7 +221,6 @@ static muster_status check_views(const mst_call *call)
  * to arrive; and it cannot arrive before all that it has staged has left its CPU. So a rank that has staged
  * much first wakes its sleepers, for that waits until its own bytes have left, when those of the others
  * mostly have, too.
- *
  * `brief`: it is the only round of a brief call, of which that decides much.
  */
 static inline __attribute__((always_inline)) muster_status meet(mst_call *call, size_t staged, bool brief)
@@ -235,15 +235,15 @@ static inline __attribute__((always_inline)) muster_status meet(mst_call *call, 
     if (first)
         announce(call);
     publish_staged(call, staged);
-    mst_sequence_publish(call->sequence);
+    mst_levels_publish(call->sequence, in_line && !mst_shapes[call->request->collective].varied ? staged : 0);
     if (first && (brief || call->plan.small))
         mst_call_show(call);
     if (in_line)
         mst_sequence_prefetch_others(call->sequence, staged);
     else if (staged && !call->plan.small) /* whose bytes take longer to leave than a look at a line */
         mst_wait_settle(&call->sequence->waiter);
-    mst_wait_result result =
-        shared ? mst_chunks_meet(call->sequence, &missing) : mst_sequence_wait(call->sequence, &missing);
+    mst_wait_result result = shared ? mst_chunks_meet(call->sequence, &missing)
+                                    : mst_levels_wait_for_all(call->sequence, &missing);
     if (result != MST_WAIT_READY)
         return round_failed(call, result, -1);
     call->met = true;
@@ -332,7 +332,7 @@ muster_status mst_round_for_staging(mst_call *call)
     memcpy(mst_sequence_next(call->sequence)->payload, &offer, sizeof offer); /* published by E2 */
     publish_staged(call, 0);
     mst_fault_point("staging.offer");
-    mst_wait_result result = mst_sequence_round(call->sequence, &missing);
+    mst_wait_result result = mst_levels_round(call->sequence, &missing);
     if (result != MST_WAIT_READY)
         return round_failed(call, result, -1);
     call->met = true;

@@ -116,9 +116,20 @@ bool mst_call_init(mst_group *group)
     return group->call;
 }
 
+/* In two levels a rank waits for its leader, say, while it is another one that has not come. */
+static void find_peers(const void *arg, int peers[2])
+{
+    const mst_call *call = arg;
+    int missing = call->sequence->hierarchy ? mst_sequence_first_missing(call->sequence) : -1;
+
+    if (missing >= 0)
+        peers[0] = missing;
+}
+
 void mst_call_begin(mst_call *call, mst_group *group, const mst_request *request)
 {
     static const mst_wait_kind kind = { .describe = mst_call_describe,
+                                        .find_peers = find_peers,
                                         .look = mst_call_look_for_started,
                                         .may_rest = true };
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "shm/base/fault.h"
+#include "shm/group/levels.h"
 #include "src/pure/partition.h"
 
 void mst_copy(void *to, const void *from, size_t bytes)
@@ -46,7 +47,8 @@ void mst_call_prefetch(const mst_call *call)
 const unsigned char *mst_peer_slot(const mst_call *call, int rank)
 {
     if (call->plan.in_line)
-        return mst_sequence_arrival(call->sequence, rank)->payload;
+        return call->sequence->packed ? mst_levels_payload(call->sequence, rank)
+                                      : mst_sequence_arrival(call->sequence, rank)->payload;
     return mst_staging_last(&call->group->staging, call->plan.part, rank);
 }
 

@@ -25,6 +25,7 @@ static void destroy(mst_group *group)
     free(group->split_records);
     free(group->varied);
     free(group->call);
+    free(group->hierarchy);
     free(group);
 }
 
@@ -36,6 +37,28 @@ static mst_waiter waiter_of(mst_group *group)
     waiter.no_poison = group->subarena->no_poison[group->base.rank];
     waiter.deadline.limit_ns = group->base.timeout_ns;
     return waiter;
+}
+
+/* By what all members have said of themselves before any of them could be in this group (E1), so that all
+ * meet in the same way. Where they meet in two levels although they share CPUs, which tests ask for, all else
+ * is as if they did not. False: there is no memory. */
+static bool choose_paths(mst_group *group)
+{
+    const mst_subarena *subarena = group->subarena;
+    const mst_attachment *attachment = subarena->attachment;
+    bool oversubscribed = attachment->waits.policy.spin_ns == 0;
+    uint32_t *caches = malloc((size_t)subarena->size * sizeof *caches);
+
+    if (!caches)
+        return false;
+    for (int rank = 0; rank < subarena->size; rank++)
+        caches[rank] = mst_layout_entry(&attachment->geometry, subarena->members[rank].seat)->cache; /* E1 */
+    bool made = mst_hierarchy_make(caches, subarena->size, oversubscribed, &group->hierarchy);
+    free(caches);
+    oversubscribed = oversubscribed && !group->hierarchy;
+    group->staging.oversubscribed = oversubscribed;
+    group->tuning = mst_tuning_for(&attachment->arena->thresholds, subarena->size, oversubscribed);
+    return made;
 }
 
 muster_status mst_group_create(mst_subarena *subarena, const mst_kernels *kernels, int64_t timeout_ns,
@@ -53,8 +76,9 @@ muster_status mst_group_create(mst_subarena *subarena, const mst_kernels *kernel
         group->targets = calloc(size + 1, sizeof *group->targets);
         group->split_records = calloc(size, sizeof *group->split_records);
     }
-    if (!group || !mst_call_init(group) || !group->records || !group->sources || !group->targets ||
-        !group->split_records || !mst_channels_init(&group->channels, subarena, kernels->stream) ||
+    if (!group || !mst_call_init(group) || !choose_paths(group) || !group->records || !group->sources ||
+        !group->targets || !group->split_records ||
+        !mst_channels_init(&group->channels, subarena, kernels->stream) ||
         !mst_traffic_init(&group->traffic, subarena->size)) {
         if (group)
             destroy(group);
@@ -70,16 +94,14 @@ muster_status mst_group_create(mst_subarena *subarena, const mst_kernels *kernel
                                   .number = mst_subarena_number(subarena) };
     mst_pairs_init(&group->pairs, subarena);
     group->staging.subarena = subarena;
-    group->staging.oversubscribed = subarena->attachment->waits.policy.spin_ns == 0;
     mst_staging_begin(&group->staging);
     group->kernels = kernels;
-    group->tuning = mst_tuning_for(&subarena->attachment->arena->thresholds, subarena->size,
-                                   subarena->attachment->waits.policy.spin_ns == 0);
     mst_group_plan_stores(group);
     group->recorded = mst_record_pack(&(mst_record_what){
         .peer = -1, .group_rank = (uint32_t)group->base.rank, .group_size = (uint32_t)group->base.size });
     group->send_waiter = group->receive_waiter = waiter_of(group);
     mst_sequence_init(&group->collectives, subarena, MST_SEQUENCE_COLLECTIVES, timeout_ns);
+    group->collectives.hierarchy = group->hierarchy;
     mst_sequence_init(&group->splits, subarena, MST_SEQUENCE_SPLITS, timeout_ns);
     if (!mst_remotes_init(group)) {
         mst_group_close(&group->base);

@@ -88,6 +88,7 @@ typedef struct mst_group {
     mst_sequence splits;
     struct mst_call *call;                         /* the latest blocking collective (coll/call.h) */
     mst_plan plan;                                 /* of the latest one with counts by rank */
+    mst_hierarchy *hierarchy;                      /* by which collectives meet; NULL: in one level */
     mst_pairs pairs;                               /* for subsets */
     mst_staging staging;                           /* for the sequence `collectives` */
     mst_store_policy staging_stores, arena_stores; /* for collectives' copies and reductions there */
