@@ -29,15 +29,13 @@ check_paths() {
     done
 }
 
-# check_decisions FOLDER: each page has a number of its own, a title and a status; the index has each page, and no other. A
-# number may be missing, since decisions that are made side by side land in any order.
+# check_decisions FOLDER: each page has its number, a title and a status; the index has each page, and no other.
 check_decisions() {
-    number=0 pages=0
+    number=0
     for page in "$1"/[0-9]*.md; do
+        number=$((number + 1))
         name=$(basename "$page")
-        last=$number number=$(expr "${name%%-*}" + 0)
-        pages=$((pages + 1))
-        [ "$number" -gt "$last" ] || { echo "$page: another page has the number $number"; break; }
+        [ "$(printf '%04d' "$number")" = "${name%%-*}" ] || { echo "$page: the next number is $number"; break; }
         title=$(sed -n "1s/^# $number\. //p" "$page")
         [ -n "$title" ] || echo "$page does not begin with \"# $number. Title\""
         sed -n 3p "$page" | grep -qE '^\*\*Status\.\*\* (Accepted|Superseded by \[[0-9]+\])' || echo "$page has no status in its third line"
@@ -46,7 +44,7 @@ check_decisions() {
         done
         grep -qF "| $number | [$title]($name) | " "$1/README.md" || echo "$1/README.md has no row for \"$number. $title\""
     done
-    [ "$(grep -c '^| [0-9]' "$1/README.md")" -eq "$pages" ] || echo "$1/README.md has a row for a page that is not there"
+    [ "$(grep -c '^| [0-9]' "$1/README.md")" -eq "$number" ] || echo "$1/README.md has a row for a page that is not there"
 }
 
 # check_words FILES...: words that decision 37 has replaced, where they can mean nothing else.
