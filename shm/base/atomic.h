@@ -135,7 +135,8 @@ static inline uint64_t mst_cmpxchg64_sc(_Atomic uint64_t *at, uint64_t expected,
 }
 
 /* Prefetches a line for reading. Prefetches are hints: they order nothing and change nothing. gcc may leave
- * out the call of a function that does nothing but __builtin_prefetch, as one without effects. */
+ * out the call of a function that does nothing but __builtin_prefetch, as one without effects: on other CPUs
+ * than x86-64 nobody has looked whether it does. */
 static inline void mst_prefetch_for_load(const void *at)
 {
 #if defined(__x86_64__)

@@ -154,6 +154,27 @@ static mst_wait_result wait_in_levels(mst_sequence *sequence, int *missing)
     return wait_for(sequence, &cell_of(sequence, ranks[0])->release.word, ranks[0], missing); /* E37 */
 }
 
+/* A leader's time was over before it knew that all had come: its domain, and other leaders, have more time,
+ * and still wait for it. */
+static void lead_on(mst_sequence *sequence)
+{
+    const mst_hierarchy *hierarchy = sequence->hierarchy;
+    int rank = sequence->subarena->rank, domain = hierarchy->domain[rank];
+    const int *ranks = hierarchy->order + hierarchy->begin[domain];
+    uint64_t request = mst_sequence_own(sequence)->request;
+    bool differ = false;
+
+    if (ranks[0] != rank)
+        return;
+    /* Others may be reading it, if it has been said. */
+    if (!mst_count_reached(&gathered_of(sequence, rank)->word, sequence->round))
+        say_gathered(sequence, ranks, hierarchy->begin[domain + 1] - hierarchy->begin[domain]);
+    for (int other = 0; other < sequence->size; other++)
+        differ = differ || mst_sequence_arrival(sequence, other)->request != request; /* E2 */
+    say_release(sequence, differ);
+    mst_wait_settle(&sequence->waiter);
+}
+
 mst_wait_result mst_levels_wait(mst_sequence *sequence, int *missing)
 {
     mst_wait_result result = wait_in_levels(sequence, missing);
@@ -162,6 +183,7 @@ mst_wait_result mst_levels_wait(mst_sequence *sequence, int *missing)
     sequence->one_level = result != MST_WAIT_READY && mst_sequence_first_missing(sequence) < 0; /* E2 */
     if (!sequence->one_level)
         return result;
+    lead_on(sequence);
     sequence->packed = 0;
     return MST_WAIT_READY;
 }

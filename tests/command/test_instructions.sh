@@ -3,6 +3,7 @@
 # change, in place of a time. Rank 0 runs in valgrind, and its partner does not. Uses TEST_COMMAND and TEST_BUILD.
 . "$TEST_SOURCE/tests/command/checks.sh"
 
+unset MUSTER_PRETEND_TOPOLOGY MUSTER_TUNING MUSTER_CHAOS MUSTER_FAKE_HOSTS
 command -v valgrind >/dev/null || { echo "there is no valgrind here: instructions are not counted"; exit 77; }
 # shellcheck disable=SC2016
 [ "$("$TEST_COMMAND" run -n auto -- sh -c 'if [ $MUSTER_RANK = 1 ]; then echo two; fi')" ] || {

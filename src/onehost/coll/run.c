@@ -122,8 +122,11 @@ static void find_peers(const void *arg, int peers[2])
     const mst_call *call = arg;
     int missing = call->sequence->hierarchy ? mst_sequence_first_missing(call->sequence) : -1;
 
-    if (missing >= 0)
-        peers[0] = missing;
+    if (missing < 0 || missing == peers[0])
+        return;
+    if (peers[0] >= 0 && !mst_sequence_has_arrived(call->sequence, peers[0]))
+        peers[1] = peers[0]; /* it must come, too */
+    peers[0] = missing;
 }
 
 void mst_call_begin(mst_call *call, mst_group *group, const mst_request *request)
@@ -219,8 +222,10 @@ muster_status mst_call_run(muster_group *of, const mst_request *request)
     mst_call *call = group->call;
 
     muster_status status = mst_group_ready(group, MUSTER_CALL_COLLECTIVE);
-    if (status != MUSTER_OK)
+    if (status != MUSTER_OK) {
+        call->repeatable = false; /* src/api has noted this request as the latest */
         return mst_request_failed(request, status);
+    }
     mst_group_begin(group);
     if (request->repeated && call->repeatable) {
         repeat(call, request);
