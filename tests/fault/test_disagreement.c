@@ -170,11 +170,17 @@ END_TEST
 static int miss_a_deadline(muster_group *world, void *arg)
 {
     int rank = muster_group_rank(world);
+    _Atomic int *looks = arg;
     muster_group *group;
     float x = 0;
 
-    (void)arg;
     RANK_OK(world, muster_group_split(world, 0, -1, &group));
+    if (rank == 2)
+        RANK_OK(world, muster_group_set_interrupt(group, count_looks, arg));
+    if (rank == 0) {
+        RANK_OK(world, muster_group_set_timeout(group, 300LL * 1000 * 1000));
+        AWAIT(*looks > 0); /* rank 2 is there */
+    }
     if (rank == 0 || rank == 2) { /* 1 and 3 do not enter */
         RANK_CHECK(world, muster_all_sum(&x, &x, 1, MUSTER_FLOAT32, group) == MUSTER_ERR_TIMED_OUT);
         RANK_CHECK(world, strstr(muster_error_detail(), "all_sum (float32 x 1)"));
@@ -200,23 +206,27 @@ static int miss_a_message(muster_group *world, void *arg)
     return 0;
 }
 
+static muster_status split_off_all(muster_group *group, muster_group **made)
+{
+    return muster_group_split(group, 0, -1, made);
+}
+
 /* A group has a deadline of its own, also for what is started and for groups made from it; the world has
  * none. */
 static int set_a_deadline(muster_group *world, void *arg)
 {
-    const int64_t soon_ns = 200LL * 1000 * 1000;
+    int64_t soon_ns = 200LL * 1000 * 1000, limit_ns = soon_ns;
     muster_request request = MUSTER_REQUEST_INIT;
     muster_group *groups[4];
     float x = 0, y = 0;
 
     (void)arg;
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 2; i++)
         RANK_OK(world, muster_group_split(world, 0, -1, &groups[i]));
     RANK_CHECK(world, muster_group_set_timeout(world, -1) == MUSTER_ERR_INVALID);
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 2; i++)
         RANK_OK(world, muster_group_set_timeout(groups[i], soon_ns));
-    RANK_OK(world, muster_group_free(groups[3]));
-    RANK_OK(world, muster_group_split(groups[2], 0, -1, &groups[3]));
+    RANK_OK(world, make_within(world, &limit_ns, split_off_all, &groups[2], &groups[3]));
     if (muster_group_rank(world) == 0) {
         RANK_CHECK(world, muster_barrier(groups[0]) == MUSTER_ERR_TIMED_OUT);
         RANK_CHECK(world, strstr(muster_error_detail(), "waited 0.2 s"));
@@ -242,13 +252,15 @@ END_TEST
 
 START_TEST(test_deadlines_name_who_is_missing)
 {
-    rank_options options = { .size = 4, .mode = RANKS_AS_THREADS, .op_timeout_s = 0.3 };
+    _Atomic int *looks = shared_page(sizeof *looks);
 
-    run_ranks_with(options, miss_a_deadline, NULL);
-    run_ranks_with(options, miss_a_message, NULL);
-    options.mode = RANKS_AS_PROCESSES;
-    run_ranks_with(options, miss_a_deadline, NULL);
-    run_ranks_with(options, miss_a_message, NULL);
+    for (int mode = RANKS_AS_PROCESSES; mode <= RANKS_AS_THREADS; mode++) {
+        *looks = 0;
+        run_ranks(4, (rank_mode)mode, miss_a_deadline, looks);
+        run_ranks_with((rank_options){ .size = 4, .mode = (rank_mode)mode, .op_timeout_s = 0.3 },
+                       miss_a_message, NULL);
+    }
+    shared_page_free(looks, sizeof *looks);
 }
 END_TEST
 

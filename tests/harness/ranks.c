@@ -115,6 +115,37 @@ void pass_time_ms(double ms)
         continue;
 }
 
+bool count_looks(void *arg)
+{
+    ++*(_Atomic int *)arg;
+    return false;
+}
+
+muster_status make_within(muster_group *group, int64_t *limit_ns,
+                          muster_status (*make)(muster_group *of, muster_group **made), muster_group **of,
+                          muster_group **made)
+{
+    for (;; *limit_ns *= 2) {
+        int32_t own = 0, worst = 0;
+
+        muster_status status = muster_group_dup(group, of);
+        if (status == MUSTER_OK)
+            status = muster_group_set_timeout(*of, *limit_ns);
+        if (status != MUSTER_OK)
+            return status;
+        own = (int32_t)make(*of, made);
+        status = muster_all_max(&own, &worst, 1, MUSTER_INT32, group);
+        if (status != MUSTER_OK || worst == MUSTER_OK)
+            return status;
+        if (own == MUSTER_OK)
+            muster_group_free(*made);
+        muster_group_free(*of);
+        status = own != MUSTER_OK ? (muster_status)own : (muster_status)worst;
+        if (status != MUSTER_ERR_TIMED_OUT)
+            return status;
+    }
+}
+
 uint32_t state_of_seat(const muster_group *group, uint32_t seat)
 {
     return mst_load32_acq(

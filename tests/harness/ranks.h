@@ -51,6 +51,16 @@ void run_failing_ranks(rank_options options, muster_rank_fn body, void *arg, mus
  * it is, and nothing is expected to have happened meanwhile. */
 void pass_time_ms(double ms);
 
+/* An interrupt function that never interrupts, and counts in the _Atomic int `arg` how often it is asked. A
+ * rank is asked only when it sleeps in a call of the group, so it has told the others that it has come. */
+bool count_looks(void *arg);
+
+/* All ranks call this: a copy of the group with a limit, and a group that `make` makes of it within that
+ * limit. *limit_ns is doubled until all ranks are in time. */
+muster_status make_within(muster_group *group, int64_t *limit_ns,
+                          muster_status (*make)(muster_group *of, muster_group **made), muster_group **of,
+                          muster_group **made);
+
 /* An enumerator MST_RANK_...: how far whoever sits in that seat of the group's arena has come, or gone. */
 uint32_t state_of_seat(const muster_group *group, uint32_t seat);
 
