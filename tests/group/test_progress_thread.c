@@ -31,7 +31,8 @@ typedef enum kind { PRIVATE_SUM, LENT_SUM, MADE_SUM, LENT_GATHER, SEND, RECEIVE,
 typedef struct scene {
     kind kind;
     bool goes_on;
-    int gate[2]; /* rank 0 blocks until somebody writes */
+    int gate[2];         /* rank 0 blocks until somebody writes */
+    _Atomic int started; /* ranks that have */
 } scene;
 
 typedef struct part {
@@ -139,7 +140,7 @@ static int block(muster_group *world, const scene *scene)
 
 static int owner_is_elsewhere(muster_group *world, void *arg)
 {
-    const scene *scene = arg;
+    scene *scene = arg;
     int rank = muster_group_rank(world);
     muster_status expected = scene->goes_on ? MUSTER_OK : MUSTER_ERR_TIMED_OUT;
     part part;
@@ -148,6 +149,10 @@ static int owner_is_elsewhere(muster_group *world, void *arg)
         return 1;
     RANK_OK(world, muster_barrier(world));
     RANK_OK(world, start(scene->kind, &part));
+    scene->started++;
+    if (!scene->goes_on) /* the limit breaks the group: nobody starts after it; a barrier would make progress
+                          */
+        AWAIT(scene->started == muster_group_size(world));
     if (rank == 0 && block(world, scene))
         return 1;
     if (part.request.group)
@@ -161,13 +166,16 @@ static int owner_is_elsewhere(muster_group *world, void *arg)
 
 static void run_scene(kind kind, int size, rank_mode mode, bool goes_on)
 {
-    scene scene = { .kind = kind, .goes_on = goes_on };
+    scene *scene = shared_page(sizeof *scene);
 
+    scene->kind = kind;
+    scene->goes_on = goes_on;
     with_thread(goes_on);
-    ck_assert_int_eq(pipe(scene.gate), 0);
-    run_ranks(size, mode, owner_is_elsewhere, &scene);
-    close(scene.gate[0]), close(scene.gate[1]);
+    ck_assert_int_eq(pipe(scene->gate), 0);
+    run_ranks(size, mode, owner_is_elsewhere, scene);
+    close(scene->gate[0]), close(scene->gate[1]);
     with_thread(false);
+    shared_page_free(scene, sizeof *scene);
 }
 
 START_TEST(test_an_owner_that_never_calls)
