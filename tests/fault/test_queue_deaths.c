@@ -20,6 +20,7 @@ typedef struct scene {
     bool slow;  /* the others are asleep then */
     bool stops; /* it is stopped before it is killed */
     _Atomic int pid;
+    _Atomic int read; /* readers that have read all of the first entries */
 } scene;
 
 static void die(scene *scene)
@@ -188,10 +189,12 @@ static int reader_stops(muster_group *world, void *arg)
         die(scene);
     for (int i = 0; rank > 0 && i < ENTRIES; i++)
         RANK_OK(world, muster_queue_pop(queue, &got, sizeof got, 0, &bytes));
+    scene->read += rank > 0;
     if (rank == 0) {
         AWAIT(scene->pid);
         for (int i = 0; i < ENTRIES; i++)
             RANK_OK(world, muster_queue_push(queue, &i, sizeof i, 0));
+        AWAIT(scene->read == SIZE - 2); /* the others do not lag */
         RANK_CHECK(world, muster_queue_push(queue, &got, sizeof got, 30 * 1000000) == MUSTER_ERR_TIMED_OUT);
         RANK_CHECK(world, strstr(muster_error_detail(), "rank 2 lags 4 entries behind"));
         kill(scene->pid, SIGKILL);
