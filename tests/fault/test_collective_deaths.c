@@ -40,8 +40,8 @@ typedef enum state {
     STARTED,             /* nobody has read */
     READ_BY_VICTIM,      /* and by nobody else */
     READ_BY_OTHERS,      /* and not by the victim */
-    READ_BY_ALL,         /* slices are not copied */
-    DONE_BY_VICTIM,      /* by nobody else */
+    READ_BY_ALL,         /* slices are copied only by those who read last */
+    DONE_BY_VICTIM,      /* and by those who read last */
     DONE_BY_ALL,         /* nobody has completed it */
     COMPLETED_BY_VICTIM, /* by nobody else */
     STATES
@@ -272,7 +272,7 @@ static muster_status complete(mine *mine)
         if (index != 1)
             status = MUSTER_ERR_INVALID;
         break;
-    default: /* the receive is never over: what the operation has come to is what its output says */
+    default: /* the receive is never over */
         requests[4 - own] = mine->receive;
         requests[own] = mine->request;
         status = muster_wait_all(requests, 4, 0);
@@ -280,6 +280,16 @@ static muster_status complete(mine *mine)
     mine->request = requests[own];
     mine->receive = requests[4 - own];
     return status;
+}
+
+/* Its own completion breaks no group, so the next ones complete the operation as well, if they can. The next
+ * call, in which it learns of the death, comes when all have. */
+static void let_the_next_complete(const mine *mine)
+{
+    if (mine->scene->moment != ONE_BY_ONE)
+        return;
+    mine->scene->steps[mine->rank] = TURNS + 2;
+    await_others(mine->scene, VICTIM, TURNS + 2);
 }
 
 static int end_request(mine *mine)
@@ -290,11 +300,12 @@ static int end_request(mine *mine)
     if (status == MUSTER_OK)
         status = complete(mine);
     RANK_CHECK(mine->group, !mine->request.group);
+    memset(mine->in, 0xee, mine->count * sizeof *mine->in); /* it is this rank's again */
     if (status == MUSTER_OK) {
         RANK_CHECK(mine->group, may_succeed(mine) && is_right(mine));
+        let_the_next_complete(mine);
         status = muster_barrier(mine->group);
     }
-    memset(mine->in, 0xee, mine->count * sizeof *mine->in); /* it is this rank's again */
     if (expect_death(mine, status))
         return 1;
     if (mine->receive.group)
@@ -346,7 +357,7 @@ static int survive(muster_group *world, mine *mine)
         if (rank != VICTIM)
             await_step(scene, rank, TURNS + 2);
     RANK_CHECK(mine->group, end_request(mine) == 0);
-    step(scene, mine->rank);
+    scene->steps[mine->rank] = TURNS + 2;
     RANK_OK(mine->group, muster_group_free(mine->group)); /* nothing is pending */
     return clear(world, mine) || go_on_with_the_rest(world);
 }
@@ -385,8 +396,8 @@ static int be_the_victim(mine *mine)
         step(scene, VICTIM);
     }
     await_others(scene, VICTIM, TURNS + 1);
-    if (scene->moment == ASLEEP)
-        pass_time_ms(30); /* they are asleep */
+    if (scene->moment != KNOWN)
+        pass_time_ms(30); /* they are asleep, or complete it */
     RANK_CHECK(mine->group, check_state(mine) == 0);
     return raise(SIGKILL);
 }
