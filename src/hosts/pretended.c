@@ -155,6 +155,7 @@ static muster_status make(muster_group *bytes, bool owns, mst_link **made)
         (mst_link){ .methods = &methods, .rank = bytes->rank, .size = bytes->size, .number = bytes->number };
     link->bytes = bytes;
     link->owns = owns;
+    bytes->carries = true;
     bytes->timeout_ns = 0;
     muster_status status = muster_group_dup(bytes, &link->base.mail);
     if (status == MUSTER_OK)

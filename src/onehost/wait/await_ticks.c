@@ -128,7 +128,7 @@ static bool find_any(const void *arg, mst_seats *seats)
         const mst_pending *pending = mst_awaited_find(&set->requests[i]);
         int peers[2];
 
-        if (!pending->kind->find_peers(pending, peers) || peers[0] == -1 ||
+        if (pending->group->base.carries || !pending->kind->find_peers(pending, peers) || peers[0] == -1 ||
             pending->group->subarena->attachment != attachment)
             return false;
         mst_seats_add_peer(seats, pending->group, peers[0]);

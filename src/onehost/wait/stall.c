@@ -309,7 +309,7 @@ static bool tick(void *arg, int peer, int64_t slept_ns)
     if (waiting->kind->look)
         waiting->kind->look(waiting->call);
     ask_for_interruption(waiting);
-    if (slept_ns >= LOOK_FOR_CYCLE_AFTER_NS && !waiting->kind->open &&
+    if (slept_ns >= LOOK_FOR_CYCLE_AFTER_NS && !waiting->kind->open && !group->base.carries &&
         (regroups || alone || !mst_subarena_is_broken(group->subarena)))
         look_for_cycle(&stall, due);
     if (alone)
