@@ -11,110 +11,11 @@
 #include <string.h>
 
 #include "src/hosts/broken.h"
-
-/* What a member tells: at first what it gives, then what became of it. */
-typedef struct told {
-    int32_t copies; /* dup, in place of split */
-    int32_t color, key;
-    int32_t status;
-} told;
-
-/* A group that is being made. */
-typedef struct making {
-    mst_hosts_group *parent;
-    const char *doing;
-    const int *ranks; /* its members, in the parent */
-    int count;
-    bool spans; /* more than one host */
-    muster_group *local;
-    mst_link *link;
-} making;
+#include "src/hosts/making.h"
 
 static muster_status refuse_memory(void)
 {
     return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a group");
-}
-
-/* ---- telling ---- */
-
-/* Waits for transfers with these ranks, in the calls of the parent. */
-static muster_status await(const making *making, mst_link *link, muster_request *transfers, const int *peers,
-                           size_t count, muster_status status)
-{
-    mst_hosts_group *parent = making->parent;
-
-    if (status == MUSTER_OK) {
-        mst_hosts_watch_begin(parent,
-                              &(mst_hosts_watching){ .class = MUSTER_CALL_SPLIT,
-                                                     .limit_ns = parent->base.timeout_ns,
-                                                     .doing = making->doing,
-                                                     .peers = peers },
-                              transfers, count);
-        status = link->methods->wait(link, transfers, count, true);
-        mst_hosts_watch_end(parent, MUSTER_CALL_SPLIT);
-    }
-    if (status == MUSTER_OK)
-        return status;
-    status = mst_hosts_failed(parent, status, making->doing);
-    mst_error_copy error;
-    mst_error_keep(&error);
-    if (link != parent->link) /* what broke the parent breaks it, too: its transfers must end */
-        link->methods->tell(link, &(mst_link_reason){ .status = status, .about = -1 });
-    for (size_t i = 0; i < count; i++)
-        while (transfers[i].group && link->methods->wait(link, &transfers[i], 1, true) == MUSTER_ERR_BUSY)
-            continue;
-    return mst_error_again(&error);
-}
-
-/* Rank 0 gets from each, and then gives all to each. */
-static muster_status tell_from_root(const making *making, mst_link *link, told *all,
-                                    muster_request *transfers, const int *peers)
-{
-    size_t others = (size_t)link->size - 1;
-    muster_status status = MUSTER_OK;
-
-    for (size_t i = 0; i < others && status == MUSTER_OK; i++)
-        status = link->methods->receive(link, (int)i + 1, MST_LINK_SPLITS, &all[i + 1], sizeof *all,
-                                        &transfers[i]);
-    status = await(making, link, transfers, peers, others, status);
-    if (status != MUSTER_OK)
-        return status;
-    for (size_t i = 0; i < others && status == MUSTER_OK; i++)
-        status = link->methods->send(link, (int)i + 1, MST_LINK_SPLITS, all, (others + 1) * sizeof *all,
-                                     &transfers[i]);
-    return await(making, link, transfers, peers, others, status);
-}
-
-static muster_status tell_others(const making *making, mst_link *link, told *all, muster_request *transfers,
-                                 const int *peers)
-{
-    size_t size = (size_t)link->size;
-
-    if (link->rank == 0)
-        return tell_from_root(making, link, all, transfers, peers);
-    told own = all[link->rank];
-    muster_status status = link->methods->send(link, 0, MST_LINK_SPLITS, &own, sizeof own, &transfers[0]);
-    if (status == MUSTER_OK)
-        status = link->methods->receive(link, 0, MST_LINK_SPLITS, all, size * sizeof *all, &transfers[1]);
-    static const int root[2] = { 0, 0 };
-    return await(making, link, transfers, root, 2, status);
-}
-
-/* The ranks of the link are those of the parent, or those in the list. */
-static muster_status tell_all(const making *making, mst_link *link, told *all)
-{
-    size_t size = (size_t)link->size;
-    muster_request *transfers = calloc(size + 1, sizeof *transfers);
-    int *peers = calloc(size, sizeof *peers);
-    muster_status status = transfers && peers ? MUSTER_OK : refuse_memory();
-
-    for (size_t i = 0; i + 1 < size && status == MUSTER_OK; i++)
-        peers[i] = link == making->parent->link ? (int)i + 1 : making->ranks[i + 1];
-    if (status == MUSTER_OK)
-        status = tell_others(making, link, all, transfers, peers);
-    free(transfers);
-    free(peers);
-    return status;
 }
 
 /* ---- making ---- */
@@ -128,7 +29,7 @@ static bool spans(const mst_hosts_group *parent, const int *ranks, int count)
     return false;
 }
 
-static void discard(making *making)
+static void discard(mst_making *making)
 {
     if (making->local)
         muster_group_free(making->local);
@@ -139,7 +40,7 @@ static void discard(making *making)
 }
 
 /* The group of a making, which gives up what it has made. */
-static muster_status finish(making *making, muster_group **made)
+static muster_status finish(mst_making *making, muster_group **made)
 {
     mst_hosts_group *parent = making->parent;
     int *seats = calloc(2 * (size_t)making->count, sizeof *seats), *machine = seats + making->count;
@@ -162,13 +63,13 @@ static muster_status finish(making *making, muster_group **made)
 
 /* ---- split ---- */
 
-static bool goes_before(const told *all, int a, int b)
+static bool goes_before(const mst_told *all, int a, int b)
 {
     return all[a].key != all[b].key ? all[a].key < all[b].key : a < b;
 }
 
 /* The members of this rank's color in the order of their keys; returns how many. */
-static int list_members(const told *all, int size, int own, int *ranks)
+static int list_members(const mst_told *all, int size, int own, int *ranks)
 {
     int count = 0;
 
@@ -194,7 +95,7 @@ static int place_of(const int *ranks, int count, int rank)
     return at;
 }
 
-static muster_status compare_calls(mst_hosts_group *parent, const told *all)
+static muster_status compare_calls(mst_hosts_group *parent, const mst_told *all)
 {
     static const char *const names[] = { "split", "dup" };
 
@@ -206,7 +107,7 @@ static muster_status compare_calls(mst_hosts_group *parent, const told *all)
     return MUSTER_OK;
 }
 
-static muster_status make_link(making *making)
+static muster_status make_link(mst_making *making)
 {
     mst_link *link = making->parent->link;
 
@@ -214,47 +115,68 @@ static muster_status make_link(making *making)
                                  &making->link);
 }
 
-/* All ranks of the parent do this; those without a color make no link. */
-static muster_status make_parts(making *making, int color)
+static bool breaks(muster_status status)
+{
+    return status >= MUSTER_ERR_PEER_DIED && status <= MUSTER_ERR_ABORTED;
+}
+
+/* All ranks of the parent do this; those without a color make no link. Where there was no room for the part
+ * on this host, members on other hosts may have theirs, and wait for us in the link. */
+static muster_status make_parts(mst_making *making, int color)
 {
     mst_hosts_group *parent = making->parent;
     int place = place_of(making->ranks, making->count, parent->base.rank);
 
     parent->local->timeout_ns = parent->base.timeout_ns;
     muster_status status = muster_group_split(parent->local, color, place, &making->local);
-    if (status == MUSTER_OK && making->spans)
-        status = make_link(making);
-    return status;
+    if (!making->spans || breaks(status))
+        return status;
+    mst_error_copy why;
+    mst_error_keep(&why);
+    muster_status linked = make_link(making);
+    if (status == MUSTER_OK || breaks(linked))
+        return linked;
+    return mst_error_again(&why);
 }
 
-/* Whether all have succeeded; without memory some may not. */
-static muster_status agree_on_parts(making *making, mst_link *link, told *all, muster_status status)
+static muster_status refuse_part(int rank, muster_status status)
+{
+    return mst_fail_about(rank, status, "rank %d could not make its part of a group; the parent is as before",
+                          rank);
+}
+
+/* Whether all have succeeded: without memory, or room in the arena, some may not. */
+static muster_status agree_on_parts(mst_making *making, mst_link *link, mst_told *all, muster_status own)
 {
     mst_hosts_group *parent = making->parent;
+    muster_status status;
+    mst_error_copy why;
 
-    if (status >= MUSTER_ERR_PEER_DIED && status <= MUSTER_ERR_ABORTED) {
-        status = mst_hosts_failed(parent, status, making->doing);
+    mst_error_keep(&why);
+    if (breaks(own)) {
+        status = mst_hosts_failed(parent, own, making->doing);
         discard(making);
         return status;
     }
-    all[link->rank].status = (int32_t)status;
-    status = tell_all(making, link, all);
+    all[link->rank].status = (int32_t)own;
+    status = mst_tell_all(making, link, all);
+    if (status == MUSTER_OK && own != MUSTER_OK)
+        status = mst_error_again(&why);
     for (int rank = 0; rank < link->size && status == MUSTER_OK; rank++)
         if (all[rank].status != MUSTER_OK)
-            status =
-                mst_fail_about(rank, (muster_status)all[rank].status,
-                               "rank %d could not make its part of a group; the parent is as before", rank);
+            status = refuse_part(link == parent->link ? rank : making->ranks[rank],
+                                 (muster_status)all[rank].status);
     if (status != MUSTER_OK)
         discard(making);
     return status;
 }
 
-static muster_status split(mst_hosts_group *parent, told *all, int *ranks, muster_group **child)
+static muster_status split(mst_hosts_group *parent, mst_told *all, int *ranks, muster_group **child)
 {
     int own = parent->base.rank, color = all[own].color;
-    making making = { .parent = parent, .doing = all[own].copies ? "dup" : "split", .ranks = ranks };
+    mst_making making = { .parent = parent, .doing = all[own].copies ? "dup" : "split", .ranks = ranks };
 
-    muster_status status = tell_all(&making, parent->link, all);
+    muster_status status = mst_tell_all(&making, parent->link, all);
     if (status == MUSTER_OK)
         status = compare_calls(parent, all);
     if (status != MUSTER_OK)
@@ -269,9 +191,9 @@ static muster_status split(mst_hosts_group *parent, told *all, int *ranks, muste
 }
 
 /* A group on one host is split there. */
-static muster_status split_here(mst_hosts_group *parent, told own, muster_group **child)
+static muster_status split_here(mst_hosts_group *parent, mst_told own, muster_group **child)
 {
-    making making = { .parent = parent };
+    mst_making making = { .parent = parent };
     muster_status status;
 
     if (own.copies)
@@ -296,7 +218,7 @@ static muster_status split_here(mst_hosts_group *parent, told own, muster_group 
     return ranks ? status : refuse_memory();
 }
 
-static muster_status make_split(muster_group *of, told own, muster_group **child)
+static muster_status make_split(muster_group *of, mst_told own, muster_group **child)
 {
     mst_hosts_group *parent = mst_hosts_of(of);
     size_t size = (size_t)of->size;
@@ -307,7 +229,7 @@ static muster_status make_split(muster_group *of, told own, muster_group **child
     muster_status status = mst_hosts_broken(parent);
     if (status != MUSTER_OK)
         return status;
-    told *all = calloc(size, sizeof *all);
+    mst_told *all = calloc(size, sizeof *all);
     int *ranks = calloc(size, sizeof *ranks);
     if (all && ranks) {
         all[of->rank] = own;
@@ -321,18 +243,18 @@ static muster_status make_split(muster_group *of, told own, muster_group **child
 
 muster_status mst_hosts_split(muster_group *group, int color, int key, muster_group **child)
 {
-    return make_split(group, (told){ .color = color, .key = key }, child);
+    return make_split(group, (mst_told){ .color = color, .key = key }, child);
 }
 
 muster_status mst_hosts_dup(muster_group *group, muster_group **copy)
 {
-    return make_split(group, (told){ .copies = 1, .key = group->rank }, copy);
+    return make_split(group, (mst_told){ .copies = 1, .key = group->rank }, copy);
 }
 
 /* ---- subset ---- */
 
 /* The link first: it finds out whether all give the same list. */
-static muster_status subset(making *making, told *all, muster_group **made)
+static muster_status subset(mst_making *making, mst_told *all, muster_group **made)
 {
     mst_hosts_group *parent = making->parent;
     int here = 0, *neighbours = calloc((size_t)making->count, sizeof *neighbours);
@@ -365,7 +287,7 @@ static muster_status subset(making *making, told *all, muster_group **made)
 /* Of a group on one host. */
 static muster_status subset_here(mst_hosts_group *parent, const int *ranks, int count, muster_group **made)
 {
-    making making = { .parent = parent, .ranks = ranks, .count = count };
+    mst_making making = { .parent = parent, .ranks = ranks, .count = count };
 
     muster_status status = muster_group_subset(parent->local, ranks, count, &making.local);
     return status == MUSTER_OK ? finish(&making, made) : mst_hosts_message_failed(parent, status);
@@ -374,7 +296,7 @@ static muster_status subset_here(mst_hosts_group *parent, const int *ranks, int 
 muster_status mst_hosts_subset(muster_group *of, const int *ranks, int count, muster_group **made)
 {
     mst_hosts_group *parent = mst_hosts_of(of);
-    making making = { .parent = parent, .doing = "subset", .ranks = ranks, .count = count };
+    mst_making making = { .parent = parent, .doing = "subset", .ranks = ranks, .count = count };
 
     mst_hosts_settle(parent);
     if (!parent->link)
@@ -383,7 +305,7 @@ muster_status mst_hosts_subset(muster_group *of, const int *ranks, int count, mu
     if (status != MUSTER_OK)
         return status;
     making.spans = spans(parent, ranks, count);
-    told *all = calloc((size_t)count, sizeof *all);
+    mst_told *all = calloc((size_t)count, sizeof *all);
     if (!all)
         return refuse_memory();
     status = subset(&making, all, made);

@@ -145,6 +145,46 @@ START_TEST(test_what_is_not_there)
 }
 END_TEST
 
+/* ---- no room ---- */
+
+/* The ranks of one host have as many groups as there can be. All are told, and go on; later there is room. */
+static int have_no_room_on_one_host(muster_group *ranks, void *arg)
+{
+    enum { LIMIT = 4200 };
+    muster_group **copies = calloc(LIMIT, sizeof *copies), *world, *here, *child;
+    int rank = muster_group_rank(ranks), made = 0;
+    muster_status status = MUSTER_OK;
+
+    RANK_CHECK(ranks, copies);
+    RANK_OK(ranks, attach_over_hosts(ranks, arg, &world));
+    RANK_OK(world, muster_group_split(world, rank == 2, -1, &here));
+    while (rank != 2 && made < LIMIT && (status = muster_group_dup(here, &copies[made])) == MUSTER_OK)
+        made++;
+    RANK_CHECK(world, status == (rank == 2 ? MUSTER_OK : MUSTER_ERR_NO_SPACE));
+    for (int i = 0; i < 2; i++) {
+        RANK_CHECK(world, muster_group_split(world, 0, -1, &child) == MUSTER_ERR_NO_SPACE);
+        RANK_CHECK(world,
+                   strstr(muster_error_detail(), rank == 2 ? "rank 0 could not get memory" : "4096 groups"));
+        RANK_OK(world, muster_barrier(world));
+    }
+    while (made > 0)
+        RANK_OK(world, muster_group_free(copies[--made]));
+    RANK_OK(world, muster_barrier(world));
+    RANK_OK(world, muster_group_split(world, 0, -1, &child));
+    RANK_OK(world, muster_barrier(child));
+    RANK_OK(world, muster_group_free(child));
+    RANK_OK(world, muster_group_free(here));
+    RANK_OK(world, muster_group_free(world));
+    free(copies);
+    return 0;
+}
+
+START_TEST(test_no_room_on_one_host)
+{
+    with_hosts("0,0,1", 3, have_no_room_on_one_host);
+}
+END_TEST
+
 /* ---- deaths ---- */
 
 typedef struct story {
@@ -211,6 +251,7 @@ int main(void)
         tcase_add_test(tests, test_processes);
         tcase_add_test(tests, test_a_wrong_value_is_an_error);
         tcase_add_test(tests, test_what_is_not_there);
+        tcase_add_test(tests, test_no_room_on_one_host);
         tcase_add_test(tests, test_a_death_is_told_on_all_hosts);
     }
     suite_add_tcase(suite, tests);
