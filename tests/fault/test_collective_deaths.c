@@ -356,8 +356,9 @@ static int survive(muster_group *world, mine *mine)
     for (int rank = 0; rank < mine->rank && scene->moment == ONE_BY_ONE; rank++)
         if (rank != VICTIM)
             await_step(scene, rank, TURNS + 2);
-    RANK_CHECK(mine->group, end_request(mine) == 0);
-    scene->steps[mine->rank] = TURNS + 2;
+    int failed = end_request(mine);
+    scene->steps[mine->rank] = TURNS + 2; /* the others do not wait for one that has failed */
+    RANK_CHECK(mine->group, !failed);
     RANK_OK(mine->group, muster_group_free(mine->group)); /* nothing is pending */
     return clear(world, mine) || go_on_with_the_rest(world);
 }
