@@ -79,6 +79,19 @@ static muster_status begin(const muster_config *config, mst_hosts_world **made)
     return MUSTER_OK;
 }
 
+static muster_status refuse_missing(const muster_config *config)
+{
+    if (config->progress_thread)
+        return mst_fail(MUSTER_ERR_UNSUPPORTED,
+                        "a progress thread does not advance groups over several hosts yet; leave "
+                        "MUSTER_PROGRESS_THREAD and progress_thread unset");
+    if (config->restarts)
+        return mst_fail(MUSTER_ERR_UNSUPPORTED,
+                        "groups over several hosts do not take in restarted ranks yet; leave MUSTER_RESTARTS "
+                        "and restarts unset, and run without --on-failure respawn");
+    return MUSTER_OK;
+}
+
 static muster_status attach(const muster_config *config, muster_group **made)
 {
     const char *value = mst_config_fake_hosts();
@@ -96,6 +109,8 @@ static muster_status attach(const muster_config *config, muster_group **made)
                               "among, such as 2, or the host of each rank in turn, such as 0,1",
                               value ? value : "");
     }
+    if (status == MUSTER_OK)
+        status = refuse_missing(config);
     if (status == MUSTER_OK)
         status = begin(config, &world);
     if (status == MUSTER_OK)

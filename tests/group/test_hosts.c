@@ -128,6 +128,17 @@ static int ask_for_what_is_not_there(muster_group *ranks, void *arg)
     muster_share *share;
     muster_queue *queue;
 
+    muster_config config = MUSTER_CONFIG_INIT;
+    config.size = muster_group_size(ranks);
+    config.rank = muster_group_rank(ranks);
+    config.arena = arg;
+    config.progress_thread = true;
+    RANK_CHECK(ranks, muster_attach(&config, &world) == MUSTER_ERR_UNSUPPORTED);
+    RANK_CHECK(ranks, strstr(muster_error_detail(), "a progress thread does not advance"));
+    config.progress_thread = false;
+    config.restarts = 1;
+    RANK_CHECK(ranks, muster_attach(&config, &world) == MUSTER_ERR_UNSUPPORTED);
+    RANK_CHECK(ranks, strstr(muster_error_detail(), "do not take in restarted ranks"));
     RANK_OK(ranks, attach_over_hosts(ranks, arg, &world));
     RANK_CHECK(world, muster_group_shrink(world, &made) == MUSTER_ERR_UNSUPPORTED);
     RANK_CHECK(world, strstr(muster_error_detail(), "does not shrink"));
