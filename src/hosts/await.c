@@ -15,46 +15,6 @@ static mst_hosts_group *group_of(const muster_request *request)
     return mst_hosts_of(request->group);
 }
 
-/* ---- operations that are carried as they are ---- */
-
-/* The group that a carrier's error is of. */
-static mst_hosts_group *find_failed(const mst_wait_set *set, const muster_request *carried)
-{
-    mst_hosts_group *found = NULL;
-
-    for (size_t i = 0; i < set->count; i++) {
-        if (!set->requests[i].group)
-            continue;
-        if (mst_hosts_carrier(group_of(&set->requests[i]))->number == mst_error_parts()->group)
-            return group_of(&set->requests[i]);
-        if (!carried[i].group && !found)
-            found = group_of(&set->requests[i]);
-    }
-    return found;
-}
-
-static muster_status wait_carried(mst_wait_set *set, size_t *index)
-{
-    muster_request *carried = calloc(set->count ? set->count : 1, sizeof *carried);
-
-    if (!carried)
-        return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a wait");
-    for (size_t i = 0; i < set->count; i++)
-        carried[i] = mst_hosts_carried(&set->requests[i]);
-    muster_status status = set->all ? muster_wait_all(carried, set->count, set->timeout_ns)
-                                    : muster_wait_any(carried, set->count, set->timeout_ns, index);
-    mst_hosts_group *failed = status == MUSTER_OK ? NULL : find_failed(set, carried);
-    if (failed)
-        status = mst_hosts_message_failed(failed, status);
-    for (size_t i = 0; i < set->count; i++)
-        if (set->requests[i].group && !carried[i].group)
-            mst_request_over(&set->requests[i]);
-    free(carried);
-    return status;
-}
-
-/* ---- with runs ---- */
-
 /* Where what is waited for next is from: a run, or the set. */
 typedef struct origin {
     mst_run *run; /* NULL: the set */
@@ -169,7 +129,7 @@ static muster_status look_at_run(const muster_request *request, bool *over)
 {
     mst_run *run = mst_hosts_find(request);
 
-    *over = run->over;
+    *over = mst_hosts_is_over(run);
     return *over ? mst_hosts_complete(run) : MUSTER_OK;
 }
 
@@ -350,7 +310,7 @@ static muster_status wait_mixed(awaiting *awaiting)
         status = look(awaiting, &completed);
     while (status == MUSTER_OK && has_any(awaiting) && !(completed && !set->all)) {
         if (!has_runs(set))
-            return wait_carried(set, &awaiting->index);
+            return mst_hosts_wait_carried(set, &awaiting->index);
         status = await_one(awaiting, &completed);
         if (status == MUSTER_OK && !completed)
             status = look(awaiting, &completed);
@@ -374,12 +334,20 @@ static muster_status wait_taken(mst_wait_set *set, size_t *index)
 
 muster_status mst_hosts_wait(mst_wait_set *set, size_t *index)
 {
+    const mst_hosts_world *world = NULL;
+
     *index = set->count;
     for (size_t i = 0; i < set->count; i++)
-        if (set->requests[i].group)
-            mst_hosts_settle(group_of(&set->requests[i]));
+        if (set->requests[i].group) {
+            mst_hosts_group *group = group_of(&set->requests[i]);
+
+            if (group->world != world)
+                mst_hosts_advance_others(group);
+            world = group->world;
+            mst_hosts_settle(group);
+        }
     if (!has_runs(set))
-        return wait_carried(set, index);
+        return mst_hosts_wait_carried(set, index);
     mst_hosts_group **groups = calloc(set->count, sizeof *groups); /* requests are reset meanwhile */
     if (!groups)
         return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a wait");

@@ -200,10 +200,50 @@ static const char *doing_of_thread(const mst_hosts_group *group)
     return "a message";
 }
 
+/* ---- locks ---- */
+
+static _Thread_local int held;  /* locks that this thread has */
+static _Thread_local bool owed; /* it was to look meanwhile */
+
+void mst_hosts_lock(pthread_mutex_t *lock)
+{
+    pthread_mutex_lock(lock);
+    held++;
+}
+
+bool mst_hosts_try_to_lock(pthread_mutex_t *lock)
+{
+    if (pthread_mutex_trylock(lock) != 0)
+        return false;
+    held++;
+    return true;
+}
+
+void mst_hosts_unlock(pthread_mutex_t *lock)
+{
+    held--;
+    pthread_mutex_unlock(lock);
+}
+
+void mst_hosts_look_if_owed(mst_hosts_group *group)
+{
+    if (!owed || held)
+        return;
+    owed = false;
+    mst_hosts_look(group);
+}
+
+/* ---- looking ---- */
+
 bool mst_hosts_look(void *arg)
 {
     mst_hosts_group *group = arg;
     mst_error_copy latest;
+
+    if (held) { /* the program's function may call muster, which may want that lock */
+        owed = true;
+        return false;
+    }
 
     mst_error_keep(&latest); /* the wait may have one */
     if (group->base.interrupt && group->base.interrupt(group->base.interrupt_arg))

@@ -39,6 +39,13 @@ int64_t mst_hosts_grace_ns(int64_t limit_ns);
 /* The interrupt function of the local group and of those of the link; `arg` is the group. */
 bool mst_hosts_look(void *arg);
 
+/* A test advances runs with locks held, and operations in it look. This thread then looks when it has let go
+ * of them, if it calls the second: no function of the program is called with a lock held. */
+void mst_hosts_lock(pthread_mutex_t *lock);
+bool mst_hosts_try_to_lock(pthread_mutex_t *lock);
+void mst_hosts_unlock(pthread_mutex_t *lock);
+void mst_hosts_look_if_owed(mst_hosts_group *group);
+
 /* For the backend's table. */
 muster_status mst_hosts_status(const muster_group *group);
 void mst_hosts_abort(muster_group *group, const char *reason);

@@ -85,9 +85,9 @@ static muster_status enter(mst_hosts_group *group, const mst_request *request, m
     if (status != MUSTER_OK)
         return status;
     mst_run *run = mst_run_create(group, request);
-    pthread_mutex_lock(&group->lock);
+    mst_hosts_lock(&group->lock);
     if (!run || !make_place(group, group->operation + 1)) {
-        pthread_mutex_unlock(&group->lock);
+        mst_hosts_unlock(&group->lock);
         if (run)
             mst_run_free(run);
         return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a collective over several hosts");
@@ -98,7 +98,7 @@ static muster_status enter(mst_hosts_group *group, const mst_request *request, m
     status = mst_hosts_agree(run, mst_plan_collective);
     if (status != MUSTER_OK)
         mst_run_fail(run, status);
-    pthread_mutex_unlock(&group->lock);
+    mst_hosts_unlock(&group->lock);
     *entered = run;
     return MUSTER_OK;
 }
@@ -106,11 +106,11 @@ static muster_status enter(mst_hosts_group *group, const mst_request *request, m
 muster_status mst_hosts_complete(mst_run *run)
 {
     mst_hosts_group *group = run->group;
-    muster_status status = run->status;
 
-    pthread_mutex_lock(&group->lock);
+    mst_hosts_lock(&group->lock);
+    muster_status status = run->status;
     take_off(group, run);
-    pthread_mutex_unlock(&group->lock);
+    mst_hosts_unlock(&group->lock);
     if (status != MUSTER_OK)
         mst_error_again(&run->error);
     name_error(&run->request, status);
@@ -122,50 +122,59 @@ mst_run *mst_hosts_find(const muster_request *request)
 {
     mst_hosts_group *group = mst_hosts_of(request->group);
 
-    pthread_mutex_lock(&group->lock);
+    mst_hosts_lock(&group->lock);
     mst_run *run = group->table ? *place_of(group, request->number / MUSTER_CALL_CLASS_COUNT) : NULL;
-    pthread_mutex_unlock(&group->lock);
-    return run && run->number == request->number ? run : NULL;
+    bool found = run && run->number == request->number;
+    mst_hosts_unlock(&group->lock);
+    return found ? run : NULL;
+}
+
+bool mst_hosts_is_over(mst_run *run)
+{
+    mst_hosts_lock(&run->group->lock);
+    bool over = run->over;
+    mst_hosts_unlock(&run->group->lock);
+    return over;
 }
 
 void mst_hosts_advance_others(mst_hosts_group *group)
 {
     mst_hosts_world *world = group->world;
 
-    if (pthread_mutex_trylock(&world->lock) != 0)
+    if (!mst_hosts_try_to_lock(&world->lock))
         return;
     for (mst_hosts_group *at = world->groups; at; at = at->next) {
-        if (pthread_mutex_trylock(&at->lock) != 0)
+        if (!mst_hosts_try_to_lock(&at->lock))
             continue;
         if (!at->attended)
             advance(at);
-        pthread_mutex_unlock(&at->lock);
+        mst_hosts_unlock(&at->lock);
     }
-    pthread_mutex_unlock(&world->lock);
+    mst_hosts_unlock(&world->lock);
 }
 
 /* ---- waiting ---- */
 
 void mst_hosts_attend(mst_hosts_group *group, bool attended)
 {
-    pthread_mutex_lock(&group->lock);
+    mst_hosts_lock(&group->lock);
     group->attended = attended;
-    pthread_mutex_unlock(&group->lock);
+    mst_hosts_unlock(&group->lock);
 }
 
 mst_run *mst_hosts_advance(mst_hosts_group *group)
 {
-    pthread_mutex_lock(&group->lock);
+    mst_hosts_lock(&group->lock);
     mst_run *first = advance(group);
-    pthread_mutex_unlock(&group->lock);
+    mst_hosts_unlock(&group->lock);
     return first;
 }
 
 void mst_hosts_fail_run(mst_run *run, muster_status status)
 {
-    pthread_mutex_lock(&run->group->lock);
+    mst_hosts_lock(&run->group->lock);
     mst_run_fail(run, status);
-    pthread_mutex_unlock(&run->group->lock);
+    mst_hosts_unlock(&run->group->lock);
 }
 
 /* Waits until all that the run has started is over. */
@@ -191,6 +200,7 @@ muster_status mst_hosts_collective(muster_group *of, const mst_request *request)
     mst_hosts_group *group = mst_hosts_of(of);
     mst_run *run, *first;
 
+    mst_hosts_advance_others(group); /* a short operation may have no tick */
     mst_hosts_settle(group);
     if (!group->link)
         return mst_hosts_message_failed(group, group->local->backend->collective(group->local, request));
@@ -198,7 +208,7 @@ muster_status mst_hosts_collective(muster_group *of, const mst_request *request)
     if (status != MUSTER_OK)
         return name_error(request, status);
     mst_hosts_attend(group, true);
-    while ((first = mst_hosts_advance(group)) != NULL && !run->over)
+    while ((first = mst_hosts_advance(group)) != NULL && !mst_hosts_is_over(run))
         await_run(first, first->limit_ns);
     mst_hosts_attend(group, false);
     return mst_hosts_complete(run);
@@ -211,6 +221,7 @@ muster_status mst_hosts_start(muster_group *of, const mst_request *request, uint
     mst_hosts_group *group = mst_hosts_of(of);
     mst_run *run;
 
+    mst_hosts_advance_others(group);
     mst_hosts_settle(group);
     if (!group->link) {
         muster_status status = group->local->backend->start(group->local, request, number);
@@ -266,12 +277,12 @@ muster_status mst_hosts_test(muster_group *of, uint64_t number, bool *over)
     mst_run *run = mst_hosts_find(&asked);
     if (!run)
         return mst_hosts_refuse_unknown();
-    if (!run->over)
-        mst_hosts_advance(group);
+    mst_hosts_advance(group);
+    mst_hosts_look_if_owed(group);
     muster_status status = mst_hosts_broken(group);
     if (status != MUSTER_OK)
         mst_hosts_fail_run(run, status);
-    *over = run->over;
+    *over = mst_hosts_is_over(run);
     if (!*over)
         return MUSTER_OK;
     muster_status ended = mst_hosts_complete(run);

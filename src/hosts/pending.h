@@ -25,6 +25,9 @@ bool mst_hosts_is_run(const muster_request *request);
 mst_run *mst_hosts_find(const muster_request *request);
 muster_status mst_hosts_refuse_unknown(void);
 
+/* Whether it has ended, by whichever thread. */
+bool mst_hosts_is_over(mst_run *run);
+
 /* Whether this thread advances the runs of the group, and nobody else. */
 void mst_hosts_attend(mst_hosts_group *group, bool attended);
 

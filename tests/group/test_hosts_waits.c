@@ -75,14 +75,131 @@ START_TEST(test_a_step_that_is_owed_is_no_cycle)
 }
 END_TEST
 
+/* ---- functions of the program ---- */
+
+typedef struct asking {
+    const story *story;
+    muster_request request; /* of another group than the one that is waited in */
+    muster_group *spare;    /* is freed by the first call */
+    bool done;
+} asking;
+
+/* Calls what needs the locks of groups. */
+static bool call_muster(void *arg)
+{
+    asking *asking = arg;
+
+    if (asking->spare)
+        muster_group_free(asking->spare);
+    asking->spare = NULL;
+    muster_test(&asking->request, &asking->done);
+    asking->story->facts[0]++;
+    return false;
+}
+
+/* At first only the wait itself tests the other group's operation. */
+static bool call_muster_later(void *arg)
+{
+    const asking *asking = arg;
+
+    if (asking->story->facts[0] >= 5)
+        return call_muster(arg);
+    asking->story->facts[0]++;
+    return false;
+}
+
+/* A wait in one group advances what was started in another one, where rank 1 comes late. */
+static int call_muster_in_waits(muster_group *ranks, void *arg)
+{
+    asking asking = { .story = arg, .request = MUSTER_REQUEST_INIT };
+    int rank = muster_group_rank(ranks);
+    muster_group *world, *other;
+
+    RANK_OK(ranks, attach_over_hosts(ranks, asking.story, &world));
+    RANK_OK(world, muster_group_dup(world, &other));
+    RANK_OK(world, muster_group_dup(world, &asking.spare));
+    if (rank == 0) {
+        RANK_OK(world, muster_group_set_interrupt(world, call_muster_later, &asking));
+        RANK_OK(world, muster_group_set_interrupt(other, call_muster, &asking));
+    } else {
+        AWAIT(asking.story->facts[0] >= 20);
+    }
+    RANK_OK(world, muster_barrier_start(other, &asking.request));
+    if (rank == 0)
+        RANK_OK(world, muster_recv(NULL, 0, MUSTER_UINT8, 1, 7, world, NULL));
+    else
+        RANK_OK(world, muster_send(NULL, 0, MUSTER_UINT8, 0, 7, world));
+    RANK_OK(world, muster_wait(&asking.request, 0));
+    if (rank == 1) {
+        RANK_OK(world, muster_group_free(asking.spare));
+        AWAIT(asking.story->facts[1]);
+    }
+    RANK_OK(world, muster_barrier_start(other, &asking.request));
+    int before = asking.story->facts[0];
+    while (rank == 0 && asking.story->facts[0] == before) /* one that only tests is asked, too */
+        RANK_OK(world, muster_test(&asking.request, &asking.done));
+    asking.story->facts[1] = 1;
+    RANK_OK(world, muster_wait(&asking.request, 0));
+    RANK_OK(world, muster_group_free(other));
+    RANK_OK(world, muster_group_free(world));
+    return 0;
+}
+
+START_TEST(test_functions_of_the_program_may_call_muster)
+{
+    play("2", 2, call_muster_in_waits);
+}
+END_TEST
+
+/* ---- progress ---- */
+
+/* Ranks 0 and 1 repeat short operations of a group, and so advance what rank 2 waits for in another one. */
+static int repeat_short_operations(muster_group *ranks, void *arg)
+{
+    enum { COUNT = 100000 };
+    const story *story = arg;
+    int rank = muster_group_rank(ranks);
+    float *x = calloc(COUNT, sizeof *x);
+    muster_group *world, *pair;
+    muster_request request = MUSTER_REQUEST_INIT;
+
+    RANK_CHECK(ranks, x);
+    RANK_OK(ranks, attach_over_hosts(ranks, story, &world));
+    RANK_OK(world, muster_group_split(world, rank == 2, -1, &pair));
+    RANK_OK(world, muster_all_reduce_start(x, x, COUNT, MUSTER_FLOAT32, MUSTER_SUM, world, &request));
+    if (rank == 2) {
+        RANK_OK(world, muster_wait(&request, 0));
+        story->facts[0] = 1;
+    }
+    for (int32_t over = 0; rank != 2 && !over;) {
+        over = story->facts[0];
+        RANK_OK(world, muster_all_max(&over, &over, 1, MUSTER_INT32, pair));
+    }
+    if (rank != 2)
+        RANK_OK(world, muster_wait(&request, 0));
+    RANK_OK(world, muster_group_free(pair));
+    RANK_OK(world, muster_group_free(world));
+    free(x);
+    return 0;
+}
+
+START_TEST(test_short_operations_advance_others)
+{
+    play("3", 3, repeat_short_operations);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("hosts_waits");
     TCase *tests = tcase_create("hosts_waits");
 
     tcase_set_timeout(tests, TEST_TIMEOUT_S);
-    if (!under_thread_sanitizer()) /* it sees nothing of processes */
+    if (!under_thread_sanitizer()) { /* it sees nothing of processes */
         tcase_add_test(tests, test_a_step_that_is_owed_is_no_cycle);
+        tcase_add_test(tests, test_functions_of_the_program_may_call_muster);
+        tcase_add_test(tests, test_short_operations_advance_others);
+    }
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }
