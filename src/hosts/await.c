@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 
+#include "src/hosts/awaiting.h"
 #include "src/hosts/broken.h"
 #include "src/hosts/pending.h"
 
@@ -15,28 +16,12 @@ static mst_hosts_group *group_of(const muster_request *request)
     return mst_hosts_of(request->group);
 }
 
-/* Where what is waited for next is from: a run, or the set. */
-typedef struct origin {
-    mst_run *run; /* NULL: the set */
-    size_t at;    /* its place there */
-} origin;
-
-typedef struct awaiting {
-    mst_wait_set *set;
-    size_t index; /* the last that is over; the count: none is */
-    size_t first; /* those before it are over */
-    muster_request *requests;
-    int *peers;
-    origin *origins;
-    size_t count, room;
-} awaiting;
-
-static bool grow(awaiting *awaiting)
+static bool grow(mst_awaiting *awaiting)
 {
     size_t room = awaiting->room ? 2 * awaiting->room : 32;
     muster_request *requests = realloc(awaiting->requests, room * sizeof *requests);
     int *peers = realloc(awaiting->peers, room * sizeof *peers);
-    origin *origins = realloc(awaiting->origins, room * sizeof *origins);
+    mst_origin *origins = realloc(awaiting->origins, room * sizeof *origins);
 
     awaiting->requests = requests ? requests : awaiting->requests;
     awaiting->peers = peers ? peers : awaiting->peers;
@@ -47,7 +32,7 @@ static bool grow(awaiting *awaiting)
     return true;
 }
 
-static muster_status add(awaiting *awaiting, muster_request request, int peer, origin origin)
+static muster_status add(mst_awaiting *awaiting, muster_request request, int peer, mst_origin origin)
 {
     if (awaiting->count == awaiting->room && !grow(awaiting))
         return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a wait");
@@ -58,17 +43,17 @@ static muster_status add(awaiting *awaiting, muster_request request, int peer, o
 }
 
 /* What the first run of a group that is not over waits for. */
-static muster_status add_run(awaiting *awaiting, mst_run *run)
+static muster_status add_run(mst_awaiting *awaiting, mst_run *run)
 {
     muster_status status = MUSTER_OK;
 
     for (size_t i = 0; i < run->request_count && status == MUSTER_OK; i++)
         if (run->requests[i].group)
-            status = add(awaiting, run->requests[i], run->peers[i], (origin){ run, i });
+            status = add(awaiting, run->requests[i], run->peers[i], (mst_origin){ run, i });
     return status;
 }
 
-static muster_status fill_in(awaiting *awaiting)
+static muster_status fill_in(mst_awaiting *awaiting)
 {
     mst_wait_set *set = awaiting->set;
     muster_status status = MUSTER_OK;
@@ -78,7 +63,7 @@ static muster_status fill_in(awaiting *awaiting)
         if (!set->requests[i].group)
             continue;
         if (!mst_hosts_is_run(&set->requests[i])) {
-            status = add(awaiting, mst_hosts_carried(&set->requests[i]), -1, (origin){ NULL, i });
+            status = add(awaiting, mst_hosts_carried(&set->requests[i]), -1, (mst_origin){ NULL, i });
         } else if (!group_of(&set->requests[i])->listed) {
             mst_run *first = mst_hosts_advance(group_of(&set->requests[i]));
 
@@ -148,7 +133,7 @@ static void advance_each(const mst_wait_set *set)
 }
 
 /* Whether one is pending. */
-static bool has_any(awaiting *awaiting)
+static bool has_any(mst_awaiting *awaiting)
 {
     while (awaiting->first < awaiting->set->count && !awaiting->set->requests[awaiting->first].group)
         awaiting->first++;
@@ -156,7 +141,7 @@ static bool has_any(awaiting *awaiting)
 }
 
 /* Completes those that are over; for any, one. */
-static muster_status look(awaiting *awaiting, bool *completed)
+static muster_status look(mst_awaiting *awaiting, bool *completed)
 {
     mst_wait_set *set = awaiting->set;
     muster_status status = MUSTER_OK;
@@ -208,32 +193,12 @@ static void end_broken(mst_wait_set *set)
 
 /* ---- waiting ---- */
 
-/* Waits for what is next, with a watch in the group of one run. */
-static muster_status sleep_once(awaiting *awaiting, mst_run *run)
-{
-    mst_link *link = run->group->link;
-    char doing[160];
-
-    mst_run_describe(run, doing, sizeof doing);
-    mst_hosts_watch_begin(run->group,
-                          &(mst_hosts_watching){ .class = MUSTER_CALL_COLLECTIVE,
-                                                 .limit_ns = awaiting->set->timeout_ns
-                                                                 ? awaiting->set->timeout_ns
-                                                                 : run->limit_ns,
-                                                 .doing = doing,
-                                                 .peers = awaiting->peers },
-                          awaiting->requests, awaiting->count);
-    muster_status status = link->methods->wait(link, awaiting->requests, awaiting->count, false);
-    mst_hosts_watch_end(run->group, MUSTER_CALL_COLLECTIVE);
-    return status;
-}
-
 /* What a wait has reset is over, with this status. */
-static muster_status note(awaiting *awaiting, muster_status status, bool *completed)
+static muster_status note(mst_awaiting *awaiting, muster_status status, bool *completed)
 {
     *completed = false;
     for (size_t k = 0; k < awaiting->count; k++) {
-        const origin *from = &awaiting->origins[k];
+        const mst_origin *from = &awaiting->origins[k];
 
         if (awaiting->requests[k].group)
             continue;
@@ -255,7 +220,7 @@ static muster_status note(awaiting *awaiting, muster_status status, bool *comple
 }
 
 /* Waits for one thing more. */
-static muster_status await_one(awaiting *awaiting, bool *completed)
+static muster_status await_one(mst_awaiting *awaiting, bool *completed)
 {
     mst_run *run = NULL;
 
@@ -265,7 +230,7 @@ static muster_status await_one(awaiting *awaiting, bool *completed)
         run = awaiting->origins[k].run;
     if (status != MUSTER_OK || !run) /* then all runs of the set are over */
         return status;
-    return note(awaiting, sleep_once(awaiting, run), completed);
+    return note(awaiting, mst_awaiting_sleep(awaiting, run), completed);
 }
 
 static bool has_runs(const mst_wait_set *set)
@@ -277,7 +242,7 @@ static bool has_runs(const mst_wait_set *set)
 }
 
 /* A group that was broken before gives no results any more. */
-static muster_status refuse_broken(awaiting *awaiting)
+static muster_status refuse_broken(mst_awaiting *awaiting)
 {
     const muster_group *latest = NULL;
     muster_status status = MUSTER_OK;
@@ -300,7 +265,7 @@ static muster_status refuse_broken(awaiting *awaiting)
     return status;
 }
 
-static muster_status wait_mixed(awaiting *awaiting)
+static muster_status wait_mixed(mst_awaiting *awaiting)
 {
     mst_wait_set *set = awaiting->set;
     bool completed = false;
@@ -322,7 +287,7 @@ static muster_status wait_mixed(awaiting *awaiting)
 
 static muster_status wait_taken(mst_wait_set *set, size_t *index)
 {
-    awaiting awaiting = { .set = set, .index = set->count };
+    mst_awaiting awaiting = { .set = set, .index = set->count };
 
     muster_status status = wait_mixed(&awaiting);
     *index = awaiting.index;
@@ -354,6 +319,9 @@ muster_status mst_hosts_wait(mst_wait_set *set, size_t *index)
     for (size_t i = 0; i < set->count; i++)
         if (set->requests[i].group && mst_hosts_is_run(&set->requests[i]))
             groups[i] = group_of(&set->requests[i]);
+    for (size_t i = 0; i < set->count; i++)
+        if (groups[i])
+            mst_hosts_watch_anew(groups[i], MUSTER_CALL_COLLECTIVE);
     muster_status status = take(set);
     if (status == MUSTER_OK)
         status = wait_taken(set, index);

@@ -143,10 +143,15 @@ void mst_hosts_watch_begin(mst_hosts_group *group, const mst_hosts_watching *wai
     watch->requests = requests;
     watch->peers = wait->peers;
     watch->count = count;
-    watch->limit_ns = wait->limit_ns;
-    watch->deadline.limit_ns = wait->limit_ns ? wait->limit_ns + mst_hosts_grace_ns(wait->limit_ns) : 0;
-    mst_deadline_begin(&watch->deadline);
-    mst_deadline_resume(&watch->deadline, now_ns(), TICK_NS);
+    if (!wait->of || watch->of != wait->of) {
+        watch->limit_ns = wait->limit_ns;
+        watch->deadline.limit_ns = wait->limit_ns ? wait->limit_ns + mst_hosts_grace_ns(wait->limit_ns) : 0;
+        mst_deadline_begin(&watch->deadline);
+        mst_deadline_resume(&watch->deadline, now_ns(), TICK_NS);
+    } else if (watch->limit_ns) {
+        mst_deadline_count(&watch->deadline, now_ns(), TICK_NS);
+    }
+    watch->of = wait->of;
     snprintf(watch->doing, sizeof watch->doing, "%s", wait->doing);
     mst_store32_rel(&watch->active, 1);
 }
@@ -154,6 +159,19 @@ void mst_hosts_watch_begin(mst_hosts_group *group, const mst_hosts_watching *wai
 void mst_hosts_watch_end(mst_hosts_group *group, muster_call_class class)
 {
     mst_store32_rel(&group->watches[class].active, 0);
+}
+
+void mst_hosts_watch_anew(mst_hosts_group *group, muster_call_class class)
+{
+    group->watches[class].of = 0;
+}
+
+int64_t mst_hosts_watch_left_ns(const mst_hosts_group *group, muster_call_class class)
+{
+    const mst_hosts_watch *watch = &group->watches[class];
+    int64_t left_ns = mst_deadline_left_ns(&watch->deadline) - mst_hosts_grace_ns(watch->limit_ns);
+
+    return left_ns > NS_PER_S / 1000 ? left_ns : NS_PER_S / 1000;
 }
 
 static void be_late(mst_hosts_group *group, const mst_hosts_watch *watch)

@@ -21,9 +21,10 @@ muster_status mst_hosts_failed(mst_hosts_group *group, muster_status status, con
 /* The same of the group that carries messages, whose errors are the group's in words, too. */
 muster_status mst_hosts_message_failed(mst_hosts_group *group, muster_status status);
 
-/* Waits as link.h says, in a call of that class. */
+/* Waits as link.h says, in a call of that class: several for one thing have one limit together. */
 typedef struct mst_hosts_watching {
     muster_call_class class;
+    uint64_t of; /* the thing; 0: this wait alone */
     int64_t limit_ns;
     const char *doing;
     const int *peers; /* of each request; NULL: none */
@@ -31,6 +32,12 @@ typedef struct mst_hosts_watching {
 void mst_hosts_watch_begin(mst_hosts_group *group, const mst_hosts_watching *wait,
                            const muster_request *requests, size_t count);
 void mst_hosts_watch_end(mst_hosts_group *group, muster_call_class class);
+
+/* A call begins, whose waits are not those of an earlier call. */
+void mst_hosts_watch_anew(mst_hosts_group *group, muster_call_class class);
+
+/* What is left of the limit itself, without what is added to it; at least 1 ms. */
+int64_t mst_hosts_watch_left_ns(const mst_hosts_group *group, muster_call_class class);
 
 /* How long a wait for what another host must do lasts beyond a limit, so that whoever knows better which rank
  * is late tells it first. */

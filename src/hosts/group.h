@@ -32,6 +32,7 @@ typedef struct mst_hosts_watch {
     _Atomic uint32_t active; /* 1: there is one */
     pthread_t thread;
     mst_deadline deadline;
+    uint64_t of;      /* what the time is of; 0: nothing yet */
     int64_t limit_ns; /* as the user set it; 0: none */
     char doing[96];
     const muster_request *requests; /* that it waits for, */

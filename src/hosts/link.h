@@ -39,11 +39,13 @@ typedef struct mst_link_methods {
     muster_status (*receive)(mst_link *link, int from, int tag, void *to, size_t bytes,
                              muster_request *transfer);
 
-    /* Waits until each of these is over, or, with `all` false, one. Each is a transfer of this link or of
-     * another of the same world, or was started in a group of this host. It resets those that are over. While
-     * it waits, it calls the interrupt functions of the groups of this host every 5 to 20 ms, and those of
-     * the links (watch). It returns the error of the first that fails, and resets that one. */
-    muster_status (*wait)(mst_link *link, muster_request *requests, size_t count, bool all);
+    /* Waits until each of these is over, and resets it, or, with `all` false, does so with one. Each is a
+     * transfer of this link or of another of the same world, or was started in a group of this host. While it
+     * waits, it calls the interrupt functions of the groups of this host every 5 to 20 ms, and those of the
+     * links (watch). It returns the error of the first that fails, and resets that one. Operations of this
+     * host keep their limits, or, unless it is 0, have this one in place of them. */
+    muster_status (*wait)(mst_link *link, muster_request *requests, size_t count, bool all,
+                          int64_t timeout_ns);
 
     /* Never waits. Resets the transfer if it is over; an error: it has failed, and is over. */
     muster_status (*test)(mst_link *link, muster_request *transfer, bool *over);

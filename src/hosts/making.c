@@ -18,7 +18,7 @@ static muster_status await(const mst_making *making, mst_link *link, muster_requ
                                                      .doing = making->doing,
                                                      .peers = peers },
                               transfers, count);
-        status = link->methods->wait(link, transfers, count, true);
+        status = link->methods->wait(link, transfers, count, true, 0);
         mst_hosts_watch_end(parent, MUSTER_CALL_SPLIT);
     }
     if (status == MUSTER_OK)
@@ -29,7 +29,7 @@ static muster_status await(const mst_making *making, mst_link *link, muster_requ
     if (link != parent->link) /* what broke the parent breaks it, too: its transfers must end */
         link->methods->tell(link, &(mst_link_reason){ .status = status, .about = -1 });
     for (size_t i = 0; i < count; i++)
-        while (transfers[i].group && link->methods->wait(link, &transfers[i], 1, true) == MUSTER_ERR_BUSY)
+        while (transfers[i].group && link->methods->wait(link, &transfers[i], 1, true, 0) == MUSTER_ERR_BUSY)
             continue;
     return mst_error_again(&error);
 }

@@ -177,6 +177,14 @@ void mst_hosts_fail_run(mst_run *run, muster_status status)
     mst_hosts_unlock(&run->group->lock);
 }
 
+bool mst_hosts_is_fenced(mst_run *run)
+{
+    mst_hosts_lock(&run->group->lock);
+    bool fenced = run->fenced;
+    mst_hosts_unlock(&run->group->lock);
+    return fenced;
+}
+
 /* Waits until all that the run has started is over. */
 static void await_run(mst_run *run, int64_t limit_ns)
 {
@@ -184,12 +192,15 @@ static void await_run(mst_run *run, int64_t limit_ns)
     char doing[160];
 
     mst_run_describe(run, doing, sizeof doing);
-    mst_hosts_watch_begin(
-        group,
-        &(mst_hosts_watching){
-            .class = MUSTER_CALL_COLLECTIVE, .limit_ns = limit_ns, .doing = doing, .peers = run->peers },
-        run->requests, run->request_count);
-    muster_status status = group->link->methods->wait(group->link, run->requests, run->request_count, true);
+    mst_hosts_watch_begin(group,
+                          &(mst_hosts_watching){ .class = MUSTER_CALL_COLLECTIVE,
+                                                 .of = run->operation,
+                                                 .limit_ns = limit_ns,
+                                                 .doing = doing,
+                                                 .peers = run->peers },
+                          run->requests, run->request_count);
+    muster_status status =
+        group->link->methods->wait(group->link, run->requests, run->request_count, true, 0);
     mst_hosts_watch_end(group, MUSTER_CALL_COLLECTIVE);
     if (status != MUSTER_OK)
         mst_hosts_fail_run(run, status);
@@ -208,6 +219,7 @@ muster_status mst_hosts_collective(muster_group *of, const mst_request *request)
     if (status != MUSTER_OK)
         return name_error(request, status);
     mst_hosts_attend(group, true);
+    mst_hosts_watch_anew(group, MUSTER_CALL_COLLECTIVE);
     while ((first = mst_hosts_advance(group)) != NULL && !mst_hosts_is_over(run))
         await_run(first, first->limit_ns);
     mst_hosts_attend(group, false);

@@ -27,6 +27,8 @@ muster_status mst_hosts_refuse_unknown(void);
 
 /* Whether it has ended, by whichever thread. */
 bool mst_hosts_is_over(mst_run *run);
+/* Whether all ranks of this host have come to it. */
+bool mst_hosts_is_fenced(mst_run *run);
 
 /* Whether this thread advances the runs of the group, and nobody else. */
 void mst_hosts_attend(mst_hosts_group *group, bool attended);

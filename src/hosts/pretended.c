@@ -48,12 +48,14 @@ static muster_status receive_bytes(mst_link *link, int from, int tag, void *to, 
     return muster_recv_start(to, bytes, MUSTER_UINT8, from, tag, of(link)->bytes, NULL, transfer);
 }
 
-static muster_status wait_for(mst_link *link, muster_request *requests, size_t count, bool all)
+static muster_status wait_for(mst_link *link, muster_request *requests, size_t count, bool all,
+                              int64_t timeout_ns)
 {
     size_t index;
 
     (void)link;
-    return all ? muster_wait_all(requests, count, 0) : muster_wait_any(requests, count, 0, &index);
+    return all ? muster_wait_all(requests, count, timeout_ns)
+               : muster_wait_any(requests, count, timeout_ns, &index);
 }
 
 static muster_status test(mst_link *link, muster_request *transfer, bool *over)

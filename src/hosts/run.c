@@ -158,7 +158,7 @@ static void end_all(mst_run *run)
 
     for (size_t i = 0; i < run->request_count; i++)
         while (run->requests[i].group &&
-               link->methods->wait(link, &run->requests[i], 1, true) == MUSTER_ERR_BUSY)
+               link->methods->wait(link, &run->requests[i], 1, true, 0) == MUSTER_ERR_BUSY)
             continue;
     run->request_count = 0;
 }

@@ -189,6 +189,68 @@ START_TEST(test_short_operations_advance_others)
 }
 END_TEST
 
+/* ---- limits ---- */
+
+/* The limit of the wait is the one that counts, not the group's, also for a neighbour that comes late. */
+static int wait_longer_than_the_group(muster_group *ranks, void *arg)
+{
+    int rank = muster_group_rank(ranks);
+    muster_request request = MUSTER_REQUEST_INIT;
+    muster_group *world;
+
+    RANK_OK(ranks, attach_over_hosts(ranks, arg, &world));
+    RANK_OK(world, muster_group_set_timeout(world, 200000000));
+    if (rank == 1)
+        pass_time_ms(1000);
+    RANK_OK(world, muster_barrier_start(world, &request));
+    RANK_OK(world, muster_wait(&request, 200000000000));
+    RANK_OK(world, muster_group_free(world));
+    return 0;
+}
+
+START_TEST(test_the_limit_of_a_wait_is_longer)
+{
+    play("0,0,1", 3, wait_longer_than_the_group);
+}
+END_TEST
+
+/* A wait for any has a limit if one of the groups has, whichever it is of. */
+static int wait_for_any(muster_group *ranks, void *arg)
+{
+    const story *story = arg;
+    muster_error_info info = MUSTER_ERROR_INFO_INIT;
+    muster_request requests[2] = { MUSTER_REQUEST_INIT, MUSTER_REQUEST_INIT };
+    muster_group *world, *other;
+    size_t index;
+
+    RANK_OK(ranks, attach_over_hosts(ranks, story, &world));
+    RANK_OK(world, muster_group_dup(world, &other));
+    if (muster_group_rank(world) == 0) {
+        RANK_OK(world, muster_group_set_timeout(other, 200000000));
+        RANK_OK(world, muster_barrier_start(world, &requests[0]));
+        RANK_OK(world, muster_barrier_start(other, &requests[1]));
+        RANK_CHECK(world, muster_wait_any(requests, 2, 0, &index) == MUSTER_ERR_TIMED_OUT);
+        RANK_OK(world, muster_last_error(&info));
+        RANK_CHECK(world, info.rank == 1 && strstr(muster_error_detail(), "waited 0.2 s"));
+        RANK_OK(world, muster_group_status(world));
+        story->facts[0] = 1;
+    } else {
+        AWAIT(story->facts[0]);
+        RANK_OK(world, muster_barrier_start(world, &requests[0]));
+    }
+    RANK_OK(world, muster_wait(&requests[0], 0));
+    RANK_CHECK(world, muster_barrier(other) == MUSTER_ERR_TIMED_OUT);
+    RANK_OK(world, muster_group_free(other));
+    RANK_OK(world, muster_group_free(world));
+    return 0;
+}
+
+START_TEST(test_the_limit_of_any_group)
+{
+    play("2", 2, wait_for_any);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("hosts_waits");
@@ -199,6 +261,8 @@ int main(void)
         tcase_add_test(tests, test_a_step_that_is_owed_is_no_cycle);
         tcase_add_test(tests, test_functions_of_the_program_may_call_muster);
         tcase_add_test(tests, test_short_operations_advance_others);
+        tcase_add_test(tests, test_the_limit_of_a_wait_is_longer);
+        tcase_add_test(tests, test_the_limit_of_any_group);
     }
     suite_add_tcase(suite, tests);
     return run_suite(suite);
