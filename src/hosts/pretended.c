@@ -144,7 +144,9 @@ static const mst_link_methods methods = { .send = send_bytes,
                                           .subset = subset,
                                           .close = close_link };
 
-static muster_status make(muster_group *bytes, bool owns, mst_link **made)
+/* The group of the program's messages is made within the limit and with the interrupt function that `bytes`
+ * has until then. */
+static muster_status make(muster_group *bytes, bool owns, int64_t limit_ns, mst_link **made)
 {
     pretended *link = calloc(1, sizeof *link);
 
@@ -158,12 +160,40 @@ static muster_status make(muster_group *bytes, bool owns, mst_link **made)
     link->bytes = bytes;
     link->owns = owns;
     bytes->carries = true;
-    bytes->timeout_ns = 0;
+    bytes->timeout_ns = limit_ns;
     muster_status status = muster_group_dup(bytes, &link->base.mail);
-    if (status == MUSTER_OK)
-        *made = &link->base;
-    else
+    bytes->timeout_ns = 0;
+    bytes->interrupt = NULL; /* it is of the parent; watches follow */
+    if (status != MUSTER_OK) {
         close_link(&link->base);
+        return status;
+    }
+    link->base.mail->interrupt = NULL;
+    *made = &link->base;
+    return MUSTER_OK;
+}
+
+/* An error that is about a member of the list, in the ranks of the group that the list is of. */
+static muster_status tell_rank(muster_status status, const int *ranks, int count)
+{
+    muster_error_info parts = *mst_error_parts();
+    char ended[100];
+
+    if (parts.rank < 0 || parts.rank >= count)
+        return status;
+    int rank = ranks[parts.rank];
+    muster_termination_describe(parts.termination, ended, sizeof ended);
+    if (status == MUSTER_ERR_TIMED_OUT)
+        mst_fail(status, "a group was being made, and rank %d did not come within %.3g s", rank,
+                 (double)parts.deadline_ns / 1e9);
+    else if (status == MUSTER_ERR_PEER_DIED && parts.termination.kind != MUSTER_TERMINATION_NONE)
+        mst_fail(status, "a group was being made, and rank %d %s", rank, ended);
+    else if (status == MUSTER_ERR_PEER_DIED)
+        mst_fail(status, "a group was being made, and rank %d left", rank);
+    else
+        return status;
+    mst_error_about(rank, parts.termination);
+    mst_error_late(parts.deadline_ns);
     return status;
 }
 
@@ -177,13 +207,13 @@ static muster_status subset(mst_link *link, const int *ranks, int count, int64_t
     of(link)->bytes->timeout_ns = 0;
     if (status != MUSTER_OK)
         return status;
-    bytes->interrupt = NULL; /* it is of the parent */
-    return make(bytes, true, made);
+    status = make(bytes, true, limit_ns, made);
+    return status == MUSTER_OK ? status : tell_rank(status, ranks, count);
 }
 
 muster_status mst_pretended_link(muster_group *whole, mst_link **made)
 {
-    return make(whole, false, made);
+    return make(whole, false, whole->timeout_ns, made);
 }
 
 /* ---- which rank is where ---- */
