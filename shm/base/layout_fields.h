@@ -241,7 +241,7 @@ STRUCT(mst_cell)
     ARRAY(char, reason, [MST_REASON_BYTES]);
     FIELD(mst_journal_lines, journal);  /* started collectives, E32, E33, E34 */
     ARRAY(mst_gathered, gathered, [2]); /* of a leader: by parity of the round of `collectives`, E36 */
-    FIELD(mst_arrival, release);        /* of a leader: all have come, E37; `request` 1: requests differ */
+    FIELD(mst_arrival, release);        /* of a leader: all have come, E37; `request`: a verdict */
     ARRAY(unsigned char, reserved, [256]);
     ARRAY(alignas(MST_LINE) mst_regroup_record, regroup_records, [2]); /* by parity of the regroup */
     /* For observers outside the job: no rank reads these. */

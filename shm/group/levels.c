@@ -114,13 +114,20 @@ static mst_wait_result wait_for_leaders(mst_sequence *sequence, bool *differ, in
     return MST_WAIT_READY;
 }
 
+/* What a leader says with `release`, in its field `request`. */
+typedef enum verdict {
+    SAME,
+    DIFFER,
+    LOOK_YOURSELF /* other leaders may not have passed on anything yet: all is to be read from all lines */
+} verdict;
+
 /* Says to our domain that all have come. One such line is enough, not two in turn: it is written only after
  * all of the domain have arrived at the round, so they have read the last one. */
-static void say_release(mst_sequence *sequence, bool differ)
+static void say_release(mst_sequence *sequence, verdict verdict)
 {
     mst_arrival *release = &cell_of(sequence, sequence->subarena->rank)->release;
 
-    release->request = differ;
+    release->request = verdict;
     mst_fault_point("levels.release");
     mst_store32_rel(&release->word, 2 * sequence->round); /* E37: publishes what all did before */
     mst_fault_point("levels.released");
@@ -137,7 +144,7 @@ static mst_wait_result lead(mst_sequence *sequence, const int *ranks, int count,
     say_gathered(sequence, ranks, count);
     result = wait_for_leaders(sequence, &differ, missing);
     if (result == MST_WAIT_READY)
-        say_release(sequence, differ);
+        say_release(sequence, differ ? DIFFER : SAME);
     return result;
 }
 
@@ -154,46 +161,51 @@ static mst_wait_result wait_in_levels(mst_sequence *sequence, int *missing)
     return wait_for(sequence, &cell_of(sequence, ranks[0])->release.word, ranks[0], missing); /* E37 */
 }
 
-/* A leader's time was over before it knew that all had come: its domain, and other leaders, have more time,
- * and still wait for it. */
+/* What our leader has said with the release of this round. */
+static verdict released_with(const mst_sequence *sequence)
+{
+    const mst_hierarchy *hierarchy = sequence->hierarchy;
+    int leader = leader_of(hierarchy, hierarchy->domain[sequence->subarena->rank]);
+
+    return (verdict)cell_of(sequence, leader)->release.request; /* E37: read once */
+}
+
+/* A leader saw by all lines that all have come, and not by the other leaders: its domain, and they, may not
+ * know of what ended its wait, and still wait for it. */
 static void lead_on(mst_sequence *sequence)
 {
     const mst_hierarchy *hierarchy = sequence->hierarchy;
     int rank = sequence->subarena->rank, domain = hierarchy->domain[rank];
     const int *ranks = hierarchy->order + hierarchy->begin[domain];
-    uint64_t request = mst_sequence_own(sequence)->request;
-    bool differ = false;
 
     if (ranks[0] != rank)
         return;
     /* Others may be reading it, if it has been said. */
     if (!mst_count_reached(&gathered_of(sequence, rank)->word, sequence->round))
         say_gathered(sequence, ranks, hierarchy->begin[domain + 1] - hierarchy->begin[domain]);
-    for (int other = 0; other < sequence->size; other++)
-        differ = differ || mst_sequence_arrival(sequence, other)->request != request; /* E2 */
-    say_release(sequence, differ);
+    say_release(sequence, LOOK_YOURSELF);
     mst_wait_settle(&sequence->waiter);
 }
 
 mst_wait_result mst_levels_wait(mst_sequence *sequence, int *missing)
 {
     mst_wait_result result = wait_in_levels(sequence, missing);
+    bool released = result == MST_WAIT_READY;
 
     mst_wait_settle(&sequence->waiter);
-    sequence->one_level = result != MST_WAIT_READY && mst_sequence_first_missing(sequence) < 0; /* E2 */
-    if (!sequence->one_level)
+    if (!released && mst_sequence_first_missing(sequence) >= 0) /* E2 */
         return result;
-    lead_on(sequence);
-    sequence->packed = 0;
+    if (!released)
+        lead_on(sequence);
+    sequence->one_level = !released || released_with(sequence) == LOOK_YOURSELF;
+    if (sequence->one_level)
+        sequence->packed = 0;
     return MST_WAIT_READY;
 }
 
 bool mst_levels_same(const mst_sequence *sequence)
 {
-    const mst_hierarchy *hierarchy = sequence->hierarchy;
-    int leader = leader_of(hierarchy, hierarchy->domain[sequence->subarena->rank]);
-
-    return cell_of(sequence, leader)->release.request == 0; /* E37: read once */
+    return released_with(sequence) == SAME;
 }
 
 /* The domain's leader has said E36 before our own one has released us by E37. */

@@ -11,7 +11,9 @@
  *
  * A rank that is not released, since the group broke or its time is over, looks at all arrival lines itself:
  * if all have come, the round is complete, as it is without levels. So an operation that all ranks entered
- * succeeds, although one of them has died since, a leader that had yet to release its domain included.
+ * succeeds, although one of them has died since, a leader that had yet to release its domain included. A leader
+ * that finds it so releases its domain, and says that each rank is to read all lines, too: another leader may
+ * have passed on nothing yet.
  *
  * Whoever has been released knows that all have arrived, and has happened after that. So the rules of
  * barrier.h for memory that is used again hold, also for `gathered` and `release`.

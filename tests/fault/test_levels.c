@@ -9,7 +9,7 @@
 
 /* Of two domains, ranks 0 and 1, 2 and 3; the first of each leads it. */
 typedef struct scene {
-    _Atomic int looks[4]; /* of each rank, in the barrier: it has come */
+    _Atomic int looks[4]; /* of each rank, in the operation: it has come */
     _Atomic int released; /* rank 1 has been */
     pid_t stopped;        /* rank 2 */
 } scene;
@@ -23,12 +23,14 @@ static bool stop_at_the_first(void *arg)
     return false;
 }
 
-/* Rank 2 has come, and is stopped before it says that its domain has. The time of rank 0 is over, while all
- * have come: it succeeds, and so does rank 1, which has all the time that it wants and is led by rank 0. */
+/* Rank 2 has come, and is stopped before it says that its domain has, and with what. The time of rank 0 is
+ * over, while all have come: it succeeds, and so does rank 1, which has all the time that it wants and is led
+ * by rank 0. */
 static int be_led(muster_group *world, void *arg)
 {
     scene *scene = arg;
     int rank = muster_group_rank(world);
+    int32_t mine = 100 + rank, all[4] = { 0 };
 
     if (rank == 2) {
         scene->stopped = getpid();
@@ -42,7 +44,9 @@ static int be_led(muster_group *world, void *arg)
         AWAIT(scene->looks[1] > 0 && scene->looks[3] > 0);
         RANK_OK(world, muster_group_set_timeout(world, 50 * 1000 * 1000));
     }
-    RANK_OK(world, muster_barrier(world));
+    RANK_OK(world, muster_all_gather(&mine, all, 1, MUSTER_INT32, world));
+    for (int i = 0; i < 4; i++)
+        RANK_CHECK(world, all[i] == 100 + i);
     if (rank == 1)
         scene->released = 1;
     if (rank == 0) {
