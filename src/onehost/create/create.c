@@ -53,8 +53,7 @@ static bool choose_paths(mst_group *group)
         return false;
     for (int rank = 0; rank < subarena->size; rank++)
         caches[rank] = mst_layout_entry(&attachment->geometry, subarena->members[rank].seat)->cache; /* E1 */
-    /* As if they shared CPUs: only where it is pretended, until the defect of decision 63 is found. */
-    bool made = mst_hierarchy_make(caches, subarena->size, true, &group->hierarchy);
+    bool made = mst_hierarchy_make(caches, subarena->size, oversubscribed, &group->hierarchy);
     free(caches);
     oversubscribed = oversubscribed && !group->hierarchy;
     group->staging.oversubscribed = oversubscribed;
