@@ -14,6 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "shm/port/cpu_kind.h"
+
 #define MST_NEVER UINT64_MAX /* of a size from which on something is done: it is not done */
 
 /* In place of a value: a quarter of the last cache, as on the CPU with 32 MiB where it was measured. */
@@ -63,14 +65,6 @@ typedef struct mst_thresholds {
 } mst_thresholds;
 
 #define MST_THRESHOLD_COUNT ((int)(sizeof(mst_thresholds) / sizeof(uint64_t)))
-
-/* What is known of a CPU (mst_os_cpu_kind_get). */
-typedef struct mst_cpu_kind {
-    char vendor[16]; /* "AuthenticAMD"; elsewhere the machine's name, "aarch64" */
-    uint32_t family, model, stepping;
-    uint64_t last_cache_bytes; /* 0: not known, or none. The others differ between the cores of one CPU */
-    bool quick_rep_movs;       /* FSRM: `rep movs` is quick for short copies, too */
-} mst_cpu_kind;
 
 /* The column for a CPU: "zen4", "icelake" or "other". */
 const char *mst_thresholds_column(const mst_cpu_kind *cpu);

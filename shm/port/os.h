@@ -16,7 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "shm/base/thresholds.h"
+#include "shm/port/cpu_kind.h"
 
 #define MST_NS_PER_S 1000000000LL
 #define MST_NS_PER_MS 1000000LL

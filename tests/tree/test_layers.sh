@@ -1,7 +1,7 @@
 #!/bin/sh
-# Includes go down only: every #include "..." of shm/, src/, tools/, bench/ and examples/ against layers.txt.
-# Modules, a .c and a .h of one name, never include each other in a circle, on one layer either. A header serves one
-# file.
+# Includes go down only: every #include "..." of shm/, src/, tools/, bench/, bindings/ and examples/ against layers.txt.
+# Modules, a .c and a .h of one name, never include each other in a circle, on one layer either; nor do rooms, which are
+# folders. A header serves one file.
 # Also: src/api knows no shared memory, shm/ never sees a dtype or an op, and system #ifdefs stay in shm/port/.
 set -eu
 cd "$TEST_SOURCE"
@@ -26,7 +26,7 @@ check() { # check FILES...: prints what breaks a layer
         }
     }
     function place(path,   stem) { # the longest entry of the table that names the file or its folder
-        stem = path; sub(/\.[ch]$/, "", stem)
+        stem = path; sub(/\.(c|h|cc|cpp)$/, "", stem)
         while (stem != "" && !(stem in layer)) if (!sub(/\/[^\/]*$/, "", stem)) stem = ""
         return stem
     }
@@ -47,9 +47,15 @@ check() { # check FILES...: prints what breaks a layer
     END { exit bad }'
 }
 
-circles() { # circles FILES...: prints the modules that include each other, directly or by way of others
-    grep -HoE '^#include "[^"]*"' "$@" | awk -F: '
-    function module(path) { sub(/\.[ch]$/, "", path); return path }
+# circles ENDING FILES...: prints what includes each other, directly or by way of others. The ending, an expression that is
+# cut off from a path, says what: modules or rooms.
+of_file='[.](c|h|cc|cpp)$'
+of_room='/[^/]*$'
+circles() {
+    ending=$1
+    shift
+    grep -HoE '^#include "[^"]*"' "$@" | awk -F: -v ending="$ending" '
+    function module(path) { sub(ending, "", path); return path }
     {
         included = $2
         sub(/^#include "/, "", included); sub(/"$/, "", included)
@@ -84,15 +90,27 @@ fi
 printf '#include "shm/wait/bell.h"\n' >"$canary/shm/wait/door.c" # door -> bell -> house -> door
 printf '#include "house.h"\n' >"$canary/shm/wait/bell.h"
 printf '#include "shm/wait/door.h"\n' >"$canary/shm/wait/house.h"
-if (cd "$canary" && circles shm/wait/*.[ch]) >/dev/null; then
+if (cd "$canary" && circles "$of_file" shm/wait/*.[ch]) >/dev/null; then
     echo "the check does not see modules that include each other in a circle"
     exit 1
 fi
 printf '#include "shm/wait/door.h"\n' >"$canary/shm/wait/bell.h"
 printf '#include "shm/wait/house.h"\n' >"$canary/shm/wait/door.c"
 : >"$canary/shm/wait/house.h"
-if ! (cd "$canary" && circles shm/wait/bell.h shm/wait/door.c shm/wait/house.h) >/dev/null; then
+if ! (cd "$canary" && circles "$of_file" shm/wait/bell.h shm/wait/door.c shm/wait/house.h) >/dev/null; then
     echo "the check sees a circle where there is none"
+    exit 1
+fi
+
+if (cd "$canary" && circles "$of_room" shm/wait/*.[ch]) >/dev/null 2>&1; then :; else
+    echo "the check sees a circle of rooms where there is one room"
+    exit 1
+fi
+mkdir "$canary/shm/port"
+printf '#include "shm/wait/house.h"\n' >"$canary/shm/port/lock.h"
+printf '#include "shm/port/key.h"\n' >"$canary/shm/wait/house.h"
+if (cd "$canary" && circles "$of_room" shm/*/*.[ch]) >/dev/null; then
+    echo "the check does not see rooms that include each other"
     exit 1
 fi
 
@@ -116,7 +134,7 @@ if crosses src/api/*.[ch] tests/backend/*.[ch] || crosses src/hosts/*.[ch] | gre
 fi
 
 # shellcheck disable=SC2046
-files=$(find $(ls -d shm src tools include bench examples demo bindings 2>/dev/null) -name "*.[ch]")
+files=$(find $(ls -d shm src tools include bench examples demo bindings 2>/dev/null) -name "*.[ch]" -o -name "*.cc" -o -name "*.cpp")
 # shellcheck disable=SC2086
 if spelled_otherwise $files src/backend.h tests/backend/*.[ch]; then
     echo 'write #include "FOLDER/.../FILE", from the top of the tree'
@@ -130,8 +148,13 @@ if grep -nE '^/\* -+ .*\.(c|cc|cpp)\b' $(echo "$files" | grep '\.h$'); then
     exit 1
 fi
 # shellcheck disable=SC2086
-if ! circles $files; then
+if ! circles "$of_file" $files; then
     echo "these modules include each other: give what they share a header of its own, or turn one include round"
+    exit 1
+fi
+# shellcheck disable=SC2086
+if ! circles "$of_room" $files; then
+    echo "these rooms include each other: give what the lower one needs a header in it, or below it"
     exit 1
 fi
 # shellcheck disable=SC2046
