@@ -29,6 +29,15 @@ check_paths() {
     done
 }
 
+# A file by its name alone is one of some folder.
+check_names() {
+    grep -HoE '`[a-z0-9_/]+\.(c|h|sh)`' "$@" | tr -d '`' | sed 's/:/ /' | sort -u | while read -r file name; do
+        case " $tried_names " in *" $name "*) continue ;; esac
+        [ -n "$(find . -path './build*' -prune -o -path "*/$name" -print | head -n 1)" ] || echo "$file names $name, which is not there"
+    done
+}
+tried_names="shift.c" # of HACKING's collective
+
 # check_decisions FOLDER: each page has its number, a title and a status; the index has each page, and no other.
 check_decisions() {
     number=0
@@ -42,7 +51,8 @@ check_decisions() {
         for part in Context Decision Rejected Cost; do
             grep -q "^\*\*$part\.\*\*" "$page" || echo "$page has no part \"$part\""
         done
-        grep -qF "| $number | [$title]($name) | " "$1/README.md" || echo "$1/README.md has no row for \"$number. $title\""
+        word=$(sed -n 3p "$page" | sed -E 's/^\*\*Status\.\*\* ([A-Za-z]+).*/\1/' | tr '[:upper:]' '[:lower:]')
+        grep -qF "| $number | [$title]($name) | $word" "$1/README.md" || echo "$1/README.md has no row for \"$number. $title\", $word"
     done
     [ "$(grep -c '^| [0-9]' "$1/README.md")" -eq "$number" ] || echo "$1/README.md has a row for a page that is not there"
 }
@@ -65,12 +75,13 @@ current=$(ls ./*.md docs/*.md | grep -v CHANGELOG)
 # The checks themselves must be able to fail.
 canary=$(mktemp -d)
 trap 'rm -rf "$canary"' EXIT
-printf 'see [it](nowhere.md) and `src/nowhere.c`\n' >"$canary/links.md"
+printf 'see [it](nowhere.md) and `src/nowhere.c`, or `nowhere.c`\n' >"$canary/links.md"
 printf 'a lane of the beacon\n' >"$canary/words.md"
 printf '# 2. Title\n\nno status\n' >"$canary/0001-page.md"
 printf '| 1 | [Other](0001-page.md) | accepted |\n' >"$canary/README.md"
 [ -n "$(check_links "$canary/links.md")" ] || complain "the check does not see a link that leads nowhere"
 [ -n "$(check_paths "$canary/links.md" /dev/null)" ] || complain "the check does not see a path that is not there"
+[ "$(check_names "$canary/links.md" /dev/null | wc -l)" -eq 2 ] || complain "the check does not see a file name that is nobody's"
 [ -n "$(check_words "$canary/words.md")" ] || complain "the check does not see a word that was replaced"
 printf 'static bool has_rung(void);\nclass Lane;\n' >"$canary/words.c"
 [ "$(check_words_of_code "$canary/words.c" | wc -l)" -eq 2 ] || complain "the check does not see a name of a word that was replaced"
@@ -83,7 +94,7 @@ code=$(find include shm src tools bindings examples demo bench tests scripts doc
 found=$(check_words_of_code $code)
 [ -z "$found" ] || complain "$found"
 # shellcheck disable=SC2086
-found=$(check_words $current | grep -v '^./docs/lab/'; check_links $documents; check_paths $current; check_decisions docs/decisions)
+found=$(check_words $current | grep -v '^./docs/lab/'; check_links $documents; check_paths $current; check_names $current; check_decisions docs/decisions)
 [ -z "$found" ] || complain "$found"
 python3 scripts/picture --check || bad=1
 [ "$bad" -eq 0 ] && echo "the documents hold: $(echo "$documents" | wc -l), $(ls docs/decisions | grep -c '^[0-9]') of them decisions"
