@@ -20,7 +20,7 @@ WHOLE = [(2, "barrier", 4, 4, 4), (2, "all_reduce", 4, 64 * MIB, 4), (2, "all_ga
          (2, "all_gatherv", KIB, 16 * MIB, 4), (2, "reduce_scatter", KIB, 16 * MIB, 4),
          (2, "broadcast", KIB, 16 * MIB, 4), (2, "all_to_all", KIB, 16 * MIB, 4), (2, "all_to_allv", KIB, 16 * MIB, 4),
          (2, "ping_pong", 4, 16 * MIB, 4), (2, "ping_pong_tagged", 4, 4, 4),
-         (2, "halo", 64, 64 * KIB, 4), (2, "farm", 64, 64 * KIB, 4),
+         (2, "halo", 64, 64 * KIB, 4), (2, "farm", 64, 64 * KIB, 4), (2, "tasks", 4, 64, 4), (3, "tasks", 4, 64, 4),
          *((ranks, *rest) for ranks in (4, 8)
            for rest in (("barrier", 4, 4, 4), ("all_reduce", 64, MIB, 4), ("halo", 4096, 4096, 4),
                         ("farm", 64, 4096, 8))),
@@ -142,6 +142,8 @@ def main():
                       f"{median:.0f} µs (worst {worst:.0f}) after the last one came.\n")
         if shutil.which("gnuplot"):
             report.plot(cells, found, results, copy_gbps(shop))
+    if options.only and not options.smoke:
+        print((results / "compare.md").read_text())
     print(f"{len(rows)} rows, every result right: {', '.join(c.title for c in found)}; {report.machine()}; "
           f"see {results.relative_to(ROOT)}/compare.md")
 

@@ -89,6 +89,16 @@ static void receive(float *buffer, size_t count, int other, int tag)
     must(muster_recv(buffer, count, MUSTER_FLOAT32, other, tag, world, NULL));
 }
 
+static int receive_any(float *buffer, size_t count, int source, int *tag)
+{
+    muster_message came = MUSTER_MESSAGE_INIT;
+
+    must(muster_recv(buffer, count, MUSTER_FLOAT32, source == LOOP_ANY ? MUSTER_ANY_SOURCE : source,
+                     MUSTER_ANY_TAG, world, &came));
+    *tag = came.tag;
+    return came.source;
+}
+
 static void halo(const float *in, float *out, size_t count)
 {
     int rank = muster_group_rank(world), size = muster_group_size(world);
@@ -141,6 +151,7 @@ int main(int argc, char **argv)
                   .max = max,
                   .send = send,
                   .receive = receive,
+                  .receive_any = receive_any,
                   .tags = true,
                   .call = { [LOOP_BARRIER] = barrier,
                             [LOOP_ALL_REDUCE] = all_reduce,

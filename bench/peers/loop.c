@@ -110,6 +110,7 @@ static const operation operations[LOOP_OPERATIONS] = {
     [LOOP_PING_PONG_TAGGED]    = { "ping_pong_tagged", false, false, true,  true,  false, of_the_pair, of_root },
     [LOOP_HALO]                = { "halo",             false, false, false, false, true,  NULL,        of_neighbours },
     [LOOP_FARM]                = { "farm",             false, false, false, false, false, but_root,    of_root },
+    [LOOP_TASKS]               = { "tasks",            false, false, false, false, false, NULL,        of_root },
 };
 /* clang-format on */
 
@@ -136,6 +137,8 @@ static bool is_offered(const peer *p, loop_operation operation)
 {
     if (operations[operation].there_and_back)
         return p->send && p->size > 1 && (p->tags || operation != LOOP_PING_PONG_TAGGED);
+    if (operation == LOOP_TASKS)
+        return p->send && p->receive_any && p->size > 1;
     return p->call[operation] && (!operations[operation].halo || p->size > 1);
 }
 
@@ -230,6 +233,80 @@ static void measure(const task *t, double seconds, size_t bytes, long wrong)
     free(times);
 }
 
+/* ---- a farm of many tasks ---- */
+
+#define TASKS_PER_S 1e7
+#define TASKS_MIN 1000
+#define TASKS_MAX (1 << 23) /* whose numbers, doubled, are floats */
+
+enum { GO_ON = 1, STOP = 2 };
+
+/* A task's first element is its number, and its result's twice that; the rest is along for the way. */
+static void work(const task *t)
+{
+    int tag;
+
+    for (;;) {
+        t->peer->receive_any(t->out, t->count, 0, &tag);
+        if (tag == STOP)
+            return;
+        t->in[0] = 2 * t->out[0];
+        t->peer->send(t->in, t->count, 0, GO_ON);
+    }
+}
+
+/* Gives a rank the next task, if there is one. */
+static void give(const task *t, int rank, long *given, long tasks)
+{
+    bool more = *given < tasks;
+
+    t->in[0] = (float)*given;
+    *given += more;
+    t->peer->send(t->in, t->count, rank, more ? GO_ON : STOP);
+}
+
+/* Returns whether the results are wrong. */
+static bool hand_out(const task *t, long tasks)
+{
+    double sum = 0;
+    long given = 0;
+    int tag;
+
+    for (int rank = 1; rank < t->peer->size; rank++)
+        give(t, rank, &given, tasks);
+    for (long i = 0; i < tasks; i++) {
+        int source = t->peer->receive_any(t->out, t->count, LOOP_ANY, &tag);
+
+        sum += t->out[0];
+        give(t, source, &given, tasks);
+    }
+    return sum != (double)tasks * (double)(tasks - 1);
+}
+
+static bool run_farm(const task *t, long tasks)
+{
+    if (t->peer->rank == 0)
+        return hand_out(t, tasks);
+    work(t);
+    return false;
+}
+
+static void measure_tasks(const task *t, double seconds)
+{
+    const peer *p = t->peer;
+    double wanted = seconds * TASKS_PER_S;
+    long tasks = wanted < TASKS_MIN ? TASKS_MIN : wanted > TASKS_MAX ? TASKS_MAX : (long)wanted;
+
+    bool wrong = run_farm(t, TASKS_MIN);
+    p->call[LOOP_BARRIER](NULL, NULL, 0);
+    double began = now_ns();
+    wrong = run_farm(t, tasks) || wrong;
+    double us = p->max((now_ns() - began) / (double)tasks) / 1e3;
+    if (p->rank == 0)
+        printf("%s %zu %.4f %.4f %.4f %d\n", t->operation->name, t->count * sizeof(float), us, us, us, wrong);
+    fflush(stdout);
+}
+
 /* ---- all that were asked for ---- */
 
 static float *allocate(const peer *p, size_t bytes)
@@ -262,10 +339,14 @@ static bool measure_size(task t, size_t bytes, double seconds)
     t.out = allocate(p, t.out_count * sizeof(float));
     if (!t.in || !t.out)
         return false;
-    long wrong = check(&t);
+    bool farm = o == &operations[LOOP_TASKS];
+    long wrong = farm ? 0 : check(&t);
     memset(t.in, 0, t.in_count * sizeof(float));
     memset(t.out, 0, t.out_count * sizeof(float));
-    measure(&t, seconds, o->expected ? t.count * parts * sizeof(float) : 0, wrong);
+    if (farm)
+        measure_tasks(&t, seconds);
+    else
+        measure(&t, seconds, o->expected ? t.count * parts * sizeof(float) : 0, wrong);
     release(p, t.in);
     release(p, t.out);
     return true;

@@ -16,7 +16,7 @@
 extern "C" {
 #endif
 
-enum { LOOP_RANKS_MAX = 1024, LOOP_NEIGHBOURS = 8 };
+enum { LOOP_RANKS_MAX = 1024, LOOP_NEIGHBOURS = 8, LOOP_ANY = -1 };
 
 /*
  * All float32. `bytes` are counted as nccl-tests do: of the whole vector; `count` is of the vector in
@@ -41,6 +41,10 @@ typedef enum loop_operation {
     /* Rank 0 receives size - 1 messages from any source with any tag, and sends `in` to each one's source
      * with its tag; the others send `in` to rank 0 with their rank as the tag, and receive the answer. */
     LOOP_FARM,
+    /* A whole farm of 10 million tasks per second asked for: rank 0 gives every other rank one, and the next
+     * one to whoever sends a result, which it receives from any source. The time is that of one task. In
+     * loop.c, by `send` and `receive_any`. */
+    LOOP_TASKS,
     LOOP_OPERATIONS
 } loop_operation;
 
@@ -55,11 +59,15 @@ typedef void loop_call(const float *in, float *out, size_t count);
 /* One blocking message of the vector to that rank, or from it. */
 typedef void loop_message(float *buffer, size_t count, int other, int tag);
 
+/* One of any tag, from that rank or LOOP_ANY. Returns the source, and its tag in *tag. */
+typedef int loop_any_message(float *buffer, size_t count, int source, int *tag);
+
 typedef struct peer {
     int rank, size;
     double (*max)(double value);      /* over all ranks */
     loop_call *call[LOOP_OPERATIONS]; /* NULL: not offered by this contender; it has a barrier at least */
     loop_message *send, *receive;     /* NULL: no messages */
+    loop_any_message *receive_any;    /* NULL: none of any tag */
     bool tags;                        /* messages with and without a tag are different calls, or paths */
     float *(*allocate)(size_t bytes); /* NULL: malloc */
     void (*release)(float *buffer);

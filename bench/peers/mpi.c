@@ -83,6 +83,16 @@ static void receive(float *buffer, size_t count, int other, int tag)
     MPI_Recv(buffer, (int)count, MPI_FLOAT, other, tag, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
 }
 
+static int receive_any(float *buffer, size_t count, int source, int *tag)
+{
+    MPI_Status came;
+
+    MPI_Recv(buffer, (int)count, MPI_FLOAT, source == LOOP_ANY ? MPI_ANY_SOURCE : source, MPI_ANY_TAG,
+             MPI_COMM_WORLD, &came);
+    *tag = came.MPI_TAG;
+    return came.MPI_SOURCE;
+}
+
 static void halo(const float *in, float *out, size_t count)
 {
     MPI_Request requests[2 * LOOP_NEIGHBOURS];
@@ -133,6 +143,7 @@ int main(int argc, char **argv)
                         .max = max,
                         .send = send,
                         .receive = receive,
+                        .receive_any = receive_any,
                         .tags = true,
                         .call = { [LOOP_BARRIER] = barrier,
                                   [LOOP_ALL_REDUCE] = all_reduce,

@@ -22,7 +22,7 @@ grep -q '^- Intel MPI is left out: ' "$results/compare.md" || fail "the tables d
 version=$("$TEST_BUILD/bin/muster" --version | cut -d ' ' -f 2)
 head -n 1 "$results/compare.csv" | grep -q ',contender,version,cpu,' || fail "the CSV has no versions, or no CPU"
 for operation in barrier all_reduce all_gather all_gatherv reduce_scatter broadcast all_to_all all_to_allv \
-    ping_pong ping_pong_tagged halo farm; do
+    ping_pong ping_pong_tagged halo farm tasks; do
     for contender in "muster" "muster arena"; do
         grep -q ",2,$operation,[0-9]*,$contender,$version" "$results/compare.csv" ||
             fail "the CSV has no $operation of $contender $version"
