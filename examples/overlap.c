@@ -46,11 +46,11 @@ int main(void)
     }
     check(muster_wait_all(requests, BUCKETS, 0), "wait");
 
-    float expected = (float)(size * (BUCKETS - 1) + size * (size - 1) / 2);
+    int expected = size * (BUCKETS - 1) + size * (size - 1) / 2;
     float last = buckets[BUCKETS * BUCKET - 1];
     if (rank == 0)
         printf("the last bucket's sum is %g\n", last);
     muster_free(world, buckets);
     muster_group_free(world);
-    return last == expected ? 0 : 1;
+    return last == (float)expected ? 0 : 1;
 }

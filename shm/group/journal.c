@@ -191,34 +191,37 @@ void mst_journal_reclaim(mst_journal *journal)
     }
 }
 
-static muster_status claim(mst_journal *journal, uint64_t bytes, segment **claimed)
+/* NULL and *status: it cannot. */
+static segment *claim(mst_journal *journal, uint64_t bytes, muster_status *status)
 {
     segment *made = calloc(1, sizeof *made);
 
-    if (!made)
-        return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for started operations");
-    made->bytes = bytes < SEGMENT_BYTES ? SEGMENT_BYTES : bytes;
-    muster_status status = mst_subarena_claim_block(journal->subarena, made->bytes, &made->offset);
-    if (status == MUSTER_ERR_NO_SPACE && journal->spare) {
-        release_spares(journal);
-        status = mst_subarena_claim_block(journal->subarena, made->bytes, &made->offset);
+    if (!made) {
+        *status = mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for started operations");
+        return NULL;
     }
-    if (status == MUSTER_OK)
-        *claimed = made;
-    else
-        free(made);
-    return status;
+    made->bytes = bytes < SEGMENT_BYTES ? SEGMENT_BYTES : bytes;
+    *status = mst_subarena_claim_block(journal->subarena, made->bytes, &made->offset);
+    if (*status == MUSTER_ERR_NO_SPACE && journal->spare) {
+        release_spares(journal);
+        *status = mst_subarena_claim_block(journal->subarena, made->bytes, &made->offset);
+    }
+    if (*status == MUSTER_OK)
+        return made;
+    free(made);
+    return NULL;
 }
 
 static muster_status add_segment(mst_journal *journal, uint64_t bytes)
 {
+    muster_status status = MUSTER_OK;
+
     mst_journal_reclaim(journal);
     segment *added = take_spare(journal, bytes);
-    if (!added) {
-        muster_status status = claim(journal, bytes, &added);
-        if (status != MUSTER_OK)
-            return status;
-    }
+    if (!added)
+        added = claim(journal, bytes, &status);
+    if (!added)
+        return status;
     added->next = NULL;
     added->used = 0;
     added->last = UINT64_MAX; /* until there is an entry in it */

@@ -229,7 +229,7 @@ muster_status muster_group_set_name(muster_group *group, const char *name)
     if (status != MUSTER_OK)
         return status;
     if (name)
-        memcpy(given, name, strlen(name));
+        memcpy(given, name, strlen(name) + 1);
     memcpy(group->name, given, sizeof given);
     group->backend->show_name(group);
     leave_all(group);

@@ -77,30 +77,29 @@ static mst_run *advance(mst_hosts_group *group)
     return group->active;
 }
 
-/* Enters a collective. */
-static muster_status enter(mst_hosts_group *group, const mst_request *request, mst_run **entered)
+/* Enters a collective; NULL and *status: it cannot. */
+static mst_run *enter(mst_hosts_group *group, const mst_request *request, muster_status *status)
 {
-    muster_status status = mst_hosts_broken(group);
-
-    if (status != MUSTER_OK)
-        return status;
+    *status = mst_hosts_broken(group);
+    if (*status != MUSTER_OK)
+        return NULL;
     mst_run *run = mst_run_create(group, request);
     mst_hosts_lock(&group->lock);
     if (!run || !make_place(group, group->operation + 1)) {
         mst_hosts_unlock(&group->lock);
         if (run)
             mst_run_free(run);
-        return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a collective over several hosts");
+        *status = mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a collective over several hosts");
+        return NULL;
     }
     run->operation = ++group->operation;
     run->number = mst_started_number(run->operation, MUSTER_CALL_COLLECTIVE);
     append(group, run);
-    status = mst_hosts_agree(run, mst_plan_collective);
-    if (status != MUSTER_OK)
-        mst_run_fail(run, status);
+    muster_status agreed = mst_hosts_agree(run, mst_plan_collective);
+    if (agreed != MUSTER_OK)
+        mst_run_fail(run, agreed);
     mst_hosts_unlock(&group->lock);
-    *entered = run;
-    return MUSTER_OK;
+    return run;
 }
 
 muster_status mst_hosts_complete(mst_run *run)
@@ -209,14 +208,15 @@ static void await_run(mst_run *run, int64_t limit_ns)
 muster_status mst_hosts_collective(muster_group *of, const mst_request *request)
 {
     mst_hosts_group *group = mst_hosts_of(of);
+    muster_status status;
     mst_run *run, *first;
 
     mst_hosts_advance_others(group); /* a short operation may have no tick */
     mst_hosts_settle(group);
     if (!group->link)
         return mst_hosts_message_failed(group, group->local->backend->collective(group->local, request));
-    muster_status status = enter(group, request, &run);
-    if (status != MUSTER_OK)
+    run = enter(group, request, &status);
+    if (!run)
         return name_error(request, status);
     mst_hosts_attend(group, true);
     mst_hosts_watch_anew(group, MUSTER_CALL_COLLECTIVE);
@@ -231,19 +231,18 @@ muster_status mst_hosts_collective(muster_group *of, const mst_request *request)
 muster_status mst_hosts_start(muster_group *of, const mst_request *request, uint64_t *number)
 {
     mst_hosts_group *group = mst_hosts_of(of);
-    mst_run *run;
+    muster_status status;
 
     mst_hosts_advance_others(group);
     mst_hosts_settle(group);
     if (!group->link) {
-        muster_status status = group->local->backend->start(group->local, request, number);
-
+        status = group->local->backend->start(group->local, request, number);
         if (status == MUSTER_OK)
             mst_count_started(group->local, MUSTER_CALL_COLLECTIVE, 1);
         return mst_hosts_message_failed(group, status);
     }
-    muster_status status = enter(group, request, &run);
-    if (status != MUSTER_OK)
+    mst_run *run = enter(group, request, &status);
+    if (!run)
         return name_error(request, status);
     *number = run->number;
     mst_hosts_advance(group);
