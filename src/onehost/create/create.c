@@ -92,6 +92,9 @@ muster_status mst_group_create(mst_subarena *subarena, const mst_kernels *kernel
                                   .log = &subarena->attachment->log,
                                   .timeout_ns = timeout_ns,
                                   .number = mst_subarena_number(subarena) };
+    if (group->hierarchy)
+        mst_log_line(group->base.log, MUSTER_LOG_INFO, "meets in two levels, in a group of %d: %d domains",
+                     group->base.size, group->hierarchy->domains);
     mst_pairs_init(&group->pairs, subarena);
     group->staging.subarena = subarena;
     mst_staging_begin(&group->staging);

@@ -44,7 +44,7 @@ _muster() {
         fi
     done
     case $word in
-    -*) mapfile -t COMPREPLY < <(compgen -W "--ranks --timeout --op-timeout --grace --on-failure --restarts --on-hang --post-mortem --hang-after --prefix --timestamps --color --show --log-dir --trace --trace-limit --tty --stdin --env --cwd --bind --report-bindings --keep-detached --gdb --wrap --arena-malloc --mlx --torch --help --" -- "$word") ;;
+    -*) mapfile -t COMPREPLY < <(compgen -W "--ranks --timeout --op-timeout --grace --on-failure --restarts --on-hang --post-mortem --hang-after --prefix --timestamps --color --show --log-dir --trace --trace-limit --tty --stdin --env --cwd --bind --report-bindings --keep-detached --gdb --wrap --pretend-topology --arena-malloc --mlx --torch --help --" -- "$word") ;;
     *) mapfile -t COMPREPLY < <(compgen -o default -c -- "$word") ;;
     esac
 }

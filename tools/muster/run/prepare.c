@@ -196,6 +196,8 @@ const char *prepare_rank(int rank, void *arg)
         describe_to_torch(preparation, rank);
     if (options->arena_malloc)
         apply_arena_malloc(preparation->arena_malloc);
+    if (options->topology)
+        setenv("MUSTER_PRETEND_TOPOLOGY", options->topology, 1);
     if (options->trace)
         setenv("MUSTER_EXACT_TIMES", "1", 1);
     for (int i = 0; i < options->env_count; i++) /* after our own: the user's word is the last */

@@ -63,6 +63,9 @@ static const char help[] =
     "      --keep-detached      leave alone what ranks have started and detached (setsid), when the job "
     "ends\n"
     "      --wrap COMMAND       run each rank's command by another, such as 'valgrind -q'\n"
+    "      --pretend-topology T ranks meet as on a machine of another shape, to test that: 4x8: 4 "
+    "last-level\n"
+    "                           caches, with 8 ranks on each\n"
     "      --arena-malloc       arrays that the program allocates lie in the arena, which makes collectives "
     "and\n"
     "                           messages faster: no change of the program is needed\n"
@@ -147,6 +150,30 @@ static bool take_gdb(void *into, const char *text)
     return parse_number(text, 0, RUN_RANKS_MAX - 1, &((run_options *)into)->gdb_rank);
 }
 
+/* Behind a number of ranks or of domains; NULL: there is none. */
+static const char *skip_number(const char *text)
+{
+    char *end;
+
+    if (text[0] < '1' || text[0] > '9')
+        return NULL;
+    return strtol(text, &end, 10) <= RUN_RANKS_MAX ? end : NULL;
+}
+
+/* "4x8" */
+static bool take_topology(void *into, const char *text)
+{
+    const char *behind = skip_number(text);
+
+    if (!behind || *behind != 'x')
+        return false;
+    behind = skip_number(behind + 1);
+    if (!behind || *behind != '\0')
+        return false;
+    ((run_options *)into)->topology = text;
+    return true;
+}
+
 /* ---- the table ---- */
 
 static const char *const failures[] = { "kill", "continue", "respawn", NULL }; /* as muster_on_failure */
@@ -189,6 +216,8 @@ static const cli_option known[] = {
     { "keep-detached", 0, CLI_FLAG, AT(keep_detached) },
     { "gdb", 0, CLI_OWN, .take = take_gdb, .expected = "a rank" },
     { "wrap", 0, CLI_TEXT, AT(wrap), "a command" },
+    { "pretend-topology", 0, CLI_OWN, .take = take_topology,
+      .expected = "DOMAINSxRANKS, such as 4x8, with numbers from 1 to 1024" },
     { "arena-malloc", 0, CLI_FLAG, AT(arena_malloc) },
     { "mlx", 0, CLI_FLAG, AT(mlx) },
     { "torch", 0, CLI_FLAG, AT(torch) },

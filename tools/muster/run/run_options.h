@@ -20,6 +20,7 @@ typedef struct run_options {
     int64_t hang_after_ns; /* 0: 30 s */
     /* the programs */
     bool arena_malloc;
+    const char *topology; /* pretended, "4x8"; NULL: that of the machine */
     bool mlx, torch; /* what else finds its ranks in the environment */
     const char *env[RUN_ENV_MAX];
     int env_count;
