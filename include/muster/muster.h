@@ -23,7 +23,8 @@
  *   Order     All ranks of a group call the same collectives on it in the same order. If they do not,
  *             every rank gets MUSTER_ERR_MISMATCH before any data has moved.
  *   Blocking  A collective returns when this rank's part is done, and waits for other ranks until then.
- *             Its buffers may be overwritten or freed as soon as it returns.
+ *             Its buffers may be overwritten or freed as soon as it returns. A function of which nothing
+ *             says that it waits or blocks does neither.
  *   In place  A reduction or broadcast is in place when `in == out`. A gather or scatter is in place
  *             when the smaller buffer is this rank's block of the larger one, `base + rank * count`
  *             (the rule of NCCL). Any other overlap of `in` and `out` is MUSTER_ERR_INVALID.
@@ -130,11 +131,11 @@ typedef enum muster_status {
     MUSTER_ERR_UNAVAILABLE /* no such backend, or `strict` and not started by a launcher */
 } muster_status;
 
-/* Returns the name of a status, such as "peer died"; never NULL. */
+/* Returns the name of a status, such as "peer died"; never NULL. (MPI_Error_string) */
 MUSTER_API const char *muster_status_string(muster_status status);
 
 /* Returns one sentence about this thread's last error, or "" when there was none. The text is valid
- * until the thread's next muster call. */
+ * until the thread's next muster call. (ncclGetLastError) */
 MUSTER_API const char *muster_error_detail(void);
 
 /* The ways in which a rank can end. */
@@ -181,7 +182,7 @@ typedef struct muster_error_info {
  */
 MUSTER_API muster_status muster_last_error(muster_error_info *info);
 
-/* Returns the library's version, "0.1.0". */
+/* Returns the library's version, "0.1.0". (MPI_Get_library_version) */
 MUSTER_API const char *muster_version(void);
 
 /* ---- element types ------------------------------------------------------------------------ */
@@ -245,7 +246,7 @@ typedef struct muster_float64_int64 {
     int64_t index;
 } muster_float64_int64;
 
-/* Returns the bytes of one element; 0 for a value that is no dtype. */
+/* Returns the bytes of one element; 0 for a value that is no dtype. (MPI_Type_size) */
 MUSTER_API size_t muster_dtype_size(muster_dtype dtype);
 
 /* Returns "float32" and the like, "bytes" for MUSTER_BYTES(n); NULL for a value that is no dtype. */
@@ -268,7 +269,7 @@ MUSTER_API const char *muster_dtype_name(muster_dtype dtype);
  * SUM and PROD of floats of 8 and 16 bits reduce all ranks' elements in float32 and round once, to nearest
  * even. MAX and MIN have -0 < +0. When several elements are NaN, the result is the NaN of the lowest rank,
  * made quiet. AVG is the sum divided by the number of ranks in it, which in scans are those up to this one;
- * the quotient is rounded once. Integers have no AVG, as in Gloo: few means are integers.
+ * the quotient is rounded once. Integers have no AVG, as in Gloo: few means are integers. (ncclAvg)
  *
  * MAXLOC and MINLOC work with pairs, and nothing else does: the result is the pair of the greatest or
  * smallest value, by the order of MAX and MIN, and of several such pairs that of the lowest index. A NaN
@@ -341,8 +342,8 @@ typedef void (*muster_op_fn)(void *acc, const void *next, size_t count, muster_d
  * Local: each rank makes its own, and ranks that use it together give it one name, which they compare, and
  * which sentences show. It is always applied in the order of ranks, to in_0 first; `commutative` is for the
  * reader, as in MPI, and changes nothing. How many elements a call of `fn` gets is not defined. It holds for
- * the process and its forked children. Errors: INVALID; NO_SPACE when the process has 1024 operations.
- * (MPI_Op_create)
+ * the process and its forked children. A name has 1 to 15 bytes, without control characters. Errors: INVALID;
+ * NO_SPACE when the process has 1024 operations. (MPI_Op_create)
  */
 MUSTER_API muster_status muster_op_create(const char *name, muster_op_fn fn, void *arg, bool commutative,
                                           muster_op *op);
@@ -379,7 +380,7 @@ MUSTER_API muster_status muster_op_free(muster_op op);
  * world. */
 typedef struct muster_group muster_group;
 
-/* Returns whether a backend of that name is there: NULL, "any" and "shm" are. */
+/* Returns whether a backend of that name is there: NULL, "any" and "shm" are. (is_available of MLX) */
 MUSTER_API bool muster_is_available(const char *backend);
 
 /*
@@ -506,7 +507,7 @@ typedef struct muster_config {
  * Attaches to an arena as one rank. Blocks until all ranks have attached, or the deadline is over; the
  * error then names the missing ranks. Keeps no state outside the group that it returns, so one process
  * can attach as several ranks. Errors: INVALID, BAD_ARENA, PERMISSION, NO_SPACE, TIMED_OUT, PEER_DIED,
- * ABORTED (interrupted), NO_MEMORY, SYSTEM.
+ * ABORTED (interrupted), NO_MEMORY, SYSTEM. (ncclCommInitRank)
  */
 MUSTER_API muster_status muster_attach(const muster_config *config, muster_group **world);
 
@@ -532,13 +533,13 @@ MUSTER_API muster_status muster_attach(const muster_config *config, muster_group
  *     }
  */
 
-/* Returns this process's rank in the group, from 0; -1 for NULL. */
+/* Returns this process's rank in the group, from 0; -1 for NULL. (MPI_Comm_rank) */
 MUSTER_API int muster_group_rank(const muster_group *group);
 
-/* Returns the number of ranks of the group; 0 for NULL. */
+/* Returns the number of ranks of the group; 0 for NULL. (MPI_Comm_size) */
 MUSTER_API int muster_group_size(const muster_group *group);
 
-#define MUSTER_COLOR_NONE (-1)
+#define MUSTER_COLOR_NONE (-1) /* of a rank that is to be in no new group (MPI_UNDEFINED) */
 
 /*
  * Makes a group of all ranks that give the same color. They are ordered by key; equal keys keep the
@@ -608,7 +609,7 @@ MUSTER_API muster_status muster_group_grow(muster_group *group, muster_group **g
  * dead one. Never blocks. (MPI_Group_translate_ranks) */
 MUSTER_API int muster_group_translate(const muster_group *group, int rank, const muster_group *other);
 
-#define MUSTER_GROUP_NAME_BYTES 32
+#define MUSTER_GROUP_NAME_BYTES 32 /* of a group's name, with its terminating 0 */
 
 /*
  * Names the group, such as "tp:0": sentences of errors about it begin with the name, and muster inspect,
@@ -649,16 +650,17 @@ MUSTER_API int muster_grid_neighbour(const int *dims, int dimensions, int rank, 
 
 /* Frees the group, and with it its arena buffers. Local; never blocks; `group` may be NULL. Members
  * that still need this rank in the group get PEER_DIED, "left the group". Errors: FORKED; BUSY when
- * another thread is in a call of the group, or a started operation is not finished. */
+ * another thread is in a call of the group, or a started operation is not finished. (MPI_Comm_free) */
 MUSTER_API muster_status muster_group_free(muster_group *group);
 
 /* Returns MUSTER_OK, or the status that has broken the group; muster_error_detail() then has the
- * sentence. Looks whether ranks have ended. Never blocks. */
+ * sentence. Looks whether ranks have ended. Any thread may call it, at any time. Never blocks. Other errors:
+ * INVALID, FORKED. (ncclCommGetAsyncError) */
 MUSTER_API muster_status muster_group_status(const muster_group *group);
 
 /* Breaks the group: every rank that is in a call of it, or makes one later, gets ABORTED with `reason`,
  * of which the first 250 bytes are used, and which may be NULL. Any thread may call it, at any time.
- * Never blocks. */
+ * Never blocks. Errors: INVALID, FORKED. (ncclCommAbort) */
 MUSTER_API muster_status muster_group_abort(muster_group *group, const char *reason);
 
 /*
@@ -675,8 +677,9 @@ MUSTER_API muster_status muster_report_crashes(muster_group *group);
  * Sets a function that can interrupt the waits of this rank in the group, and in groups made of it
  * later. It is called every 5 to 20 ms of a wait. When it returns true, the call ends with ABORTED, and
  * the group is broken: the others get ABORTED, "rank 2 was interrupted", since nobody can finish the
- * operation. In shrink and grow only the call ends. For languages that handle signals between
- * instructions of their own, as Python does with Ctrl-C. `fn` NULL removes it. Errors: INVALID, FORKED.
+ * operation. In shrink, grow, wait_signal and the calls of queues only the call ends. For languages that
+ * handle signals between instructions of their own, as Python does with Ctrl-C. `fn` NULL removes it. Errors:
+ * INVALID, FORKED.
  */
 MUSTER_API muster_status muster_group_set_interrupt(muster_group *group, muster_interrupt_fn fn, void *arg);
 
@@ -835,6 +838,8 @@ MUSTER_API muster_status muster_reduce_scatterv(const void *in, const size_t *co
 /* ---- scans -------------------------------------------------------------------------------- */
 
 /*
+ * Collectives, which block and fail as those above.
+ *
  * Example, of where in a common list this rank's numbers begin:
  *
  *     uint64_t mine = 7, before = 0;
@@ -865,7 +870,7 @@ MUSTER_API muster_status muster_exscan(const void *in, void *out, size_t count, 
  *         muster_wait(&request, 0);
  */
 
-/* A started operation. It may be copied; its fields are the library's. */
+/* A started operation. It may be copied; its fields are the library's. (MPI_Request) */
 typedef struct muster_request {
     muster_group *group; /* NULL: none */
     uint64_t number;
@@ -955,9 +960,9 @@ MUSTER_API muster_status muster_barrier_start(muster_group *group, muster_reques
 /*
  * Completes a started operation and resets *request. Blocks until the operation is over. `timeout_ns`: how
  * long this call may wait, in place of the timeout that the group had when the operation was started; 0:
- * that one. Errors: INVALID when the request was never started, or has been completed, through a copy, too;
- * BUSY and FORKED, after which the request is as before; those of collectives, after which the operation
- * is over. (MPI_Wait)
+ * that one. Errors: INVALID when the request was never started, or has been completed, through a copy, too,
+ * and of a timeout below 0; BUSY and FORKED, after which the request is as before; those of collectives,
+ * after which the operation is over. (MPI_Wait)
  */
 MUSTER_API muster_status muster_wait(muster_request *request, int64_t timeout_ns);
 
@@ -994,7 +999,7 @@ MUSTER_API muster_status muster_wait_all(muster_request *requests, size_t count,
  *   Any       A receive with MUSTER_ANY_SOURCE serves the sources in turn: none that sends waits for
  *             ever. MUSTER_ANY_TAG takes every tag.
  *   None      To send to MUSTER_RANK_NONE, or to receive from it, does nothing and succeeds at once; the
- *             buffer is not looked at.
+ *             buffer is not looked at. A probe of it finds such a message.
  *   Oneself   A rank may send to itself, in a group of any size.
  *   Buffers   At least 64 KiB of messages are buffered for each pair of ranks. They stay in the arena
  *             until they are received; a sender whose buffer is full waits.
@@ -1059,8 +1064,9 @@ MUSTER_API muster_status muster_send(const void *buf, size_t count, muster_dtype
 MUSTER_API muster_status muster_recv(void *buf, size_t count, muster_dtype dtype, int src, int tag,
                                      muster_group *group, muster_message *message);
 
-/* Sends and receives at the same time, so that a ring of ranks that all call it cannot deadlock. The
- * buffers must not overlap. `message` is that of muster_recv. Errors: those of collectives. (MPI_Sendrecv) */
+/* Sends and receives at the same time, so that a ring of ranks that all call it cannot deadlock. Blocks until
+ * both are done. The buffers must not overlap. `message` is that of muster_recv. Errors: those of
+ * collectives. (MPI_Sendrecv) */
 MUSTER_API muster_status muster_sendrecv(const void *sendbuf, size_t sendcount, int dst, int sendtag,
                                          void *recvbuf, size_t recvcount, int src, int recvtag,
                                          muster_dtype dtype, muster_group *group, muster_message *message);
@@ -1106,8 +1112,8 @@ MUSTER_API muster_status muster_recv_start(void *buf, size_t count, muster_dtype
                                            muster_request *request);
 
 /* Takes a started receive back that no message has matched yet. *canceled: true: it is over, *request is
- * reset, and `buf` is as it was; false: it must be completed, as must every other operation. Never blocks.
- * Errors: those of muster_test. (MPI_Cancel) */
+ * reset, and `buf` is as it was; false: it must be completed, as must every send and collective. Never
+ * blocks. Errors: those of muster_test. (MPI_Cancel) */
 MUSTER_API muster_status muster_cancel(muster_request *request, bool *canceled);
 
 /* ---- arena buffers ------------------------------------------------------------------------ */
@@ -1125,16 +1131,16 @@ MUSTER_API muster_status muster_cancel(muster_request *request, bool *canceled);
 
 /*
  * Allocates memory inside the arena. Collectives of every group of this rank read it zero-copy. Local,
- * not a collective: each rank allocates what it needs; never blocks. The buffer is aligned to a page,
- * its contents are undefined, and its memory is committed: touching it never fails. 0 bytes give NULL.
- * It lives until muster_free, or until its group is freed. Errors: INVALID, FORKED; NO_SPACE, with the
+ * not a collective: each rank allocates what it needs, in any thread; never blocks. The buffer is aligned to
+ * a page, its contents are undefined, and its memory is committed: touching it never fails. 0 bytes give
+ * NULL. It lives until muster_free, or until its group is freed. Errors: INVALID, FORKED; NO_SPACE, with the
  * sizes, when the system, the rank's part of the arena, or the memory limit of a control group has no
  * more. (ncclMemAlloc)
  */
 MUSTER_API muster_status muster_alloc(muster_group *group, size_t bytes, void **buffer);
 
-/* Frees a buffer of this rank and group; NULL does nothing. Errors: FORKED; INVALID for any other
- * address. */
+/* Frees a buffer of this rank and group; NULL does nothing. Local; never blocks. Errors: FORKED; INVALID for
+ * any other address. (ncclMemFree) */
 MUSTER_API muster_status muster_free(muster_group *group, void *buffer);
 
 /* ---- memory that all ranks map ------------------------------------------------------------- */
@@ -1228,7 +1234,7 @@ MUSTER_API muster_status muster_share_free(muster_share *share);
  */
 MUSTER_API muster_status muster_peer_buffer(muster_group *group, int rank, const void *mine, void **theirs);
 
-#define MUSTER_SIGNALS 16
+#define MUSTER_SIGNALS 16 /* that each rank can raise at each rank of a share */
 
 /*
  * Copies `bytes` bytes from `from` to `offset` in the block of `rank`, then raises signal number `signal`, 0
@@ -1260,7 +1266,8 @@ MUSTER_API muster_status muster_wait_signal(muster_share *share, int source, int
 /*
  * A queue in the arena, bounded, into which one rank pushes and from which every other rank of the group
  * reads every entry, in order: how a scheduler tells its workers what to do. The writer waits for the slowest
- * reader only when that one is a whole queue behind, and the error then says which it is.
+ * reader only when that one is a whole queue behind, and the error then says which it is. (MessageQueue of
+ * vLLM)
  *
  * Example:
  *
