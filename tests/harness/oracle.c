@@ -418,11 +418,25 @@ static void fill_pair(unsigned char *at, muster_dtype dtype, uint64_t *state)
     memcpy(at + half, &index, half);
 }
 
-static void fill_one(unsigned char *at, muster_dtype dtype, uint64_t *state)
+/* Of which every bit is drawn: integers, 8-bit floats, and elements of any size. */
+static bool is_any_bits(muster_dtype dtype)
 {
-    size_t size = muster_dtype_size(dtype);
-    uint64_t bits;
+    return (dtype >= MUSTER_INT8 && dtype <= MUSTER_UINT64) || dtype == MUSTER_FLOAT8_E4M3 ||
+           dtype == MUSTER_FLOAT8_E5M2 || dtype >= MUSTER_DTYPE_COUNT;
+}
 
+/* Eight bytes at a time: most of what tests draw is this, and one by one it took half of their time. */
+static void fill_bits(unsigned char *at, size_t bytes, uint64_t *state)
+{
+    for (size_t i = 0; i < bytes; i += 8) {
+        uint64_t bits = random_next(state);
+
+        memcpy(at + i, &bits, bytes - i < 8 ? bytes - i : 8);
+    }
+}
+
+static void fill_one(unsigned char *at, muster_dtype dtype, size_t size, uint64_t *state)
+{
     switch (dtype) {
     case MUSTER_BOOL:
         *at = (unsigned char)(random_next(state) & 1);
@@ -442,21 +456,19 @@ static void fill_one(unsigned char *at, muster_dtype dtype, uint64_t *state)
             fill_double(at + part, state);
         return;
     default:
-        if (is_pair(dtype)) {
-            fill_pair(at, dtype, state);
-            return;
-        }
-        for (size_t part = 0; part < size; part += 8) {
-            bits = random_next(state);
-            memcpy(at + part, &bits, size - part < 8 ? size - part : 8);
-        }
+        fill_pair(at, dtype, state);
     }
 }
 
 void fill_elements(void *to, size_t count, muster_dtype dtype, uint64_t seed)
 {
+    size_t size = muster_dtype_size(dtype);
     uint64_t state = seed;
 
+    if (is_any_bits(dtype)) {
+        fill_bits(to, count * size, &state);
+        return;
+    }
     for (size_t i = 0; i < count; i++)
-        fill_one((unsigned char *)to + i * muster_dtype_size(dtype), dtype, &state);
+        fill_one((unsigned char *)to + i * size, dtype, size, &state);
 }
