@@ -6,7 +6,9 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir "$work/bin" "$work/scripts"
 cp "$TEST_SOURCE/scripts/test" "$work/scripts/"
-for fake in "scripts/setup:exit 0" "bin/cmake:mkdir -p build/release build/asan; case \$* in *\$FAKE_BROKEN*) echo '[ 10%] Building x'; echo 'x.c: error'; exit 1 ;; esac" "bin/ctest:. \"$work/\$2\""; do
+# What is fetched is fetched beside the build, and before the tests.
+fetch='case $1 in torch) until [ -e building ]; do sleep 0.01; done ;; mlx) sleep 0.2; : >fetched ;; esac'
+for fake in "scripts/setup:$fetch" "bin/cmake:mkdir -p build/release build/asan; case \$* in *--build*) : >building ;; esac; case \$* in *\$FAKE_BROKEN*) echo '[ 10%] Building x'; echo 'x.c: error'; exit 1 ;; esac" "bin/ctest:. \"$work/\$2\""; do
     printf '#!/bin/sh\n%s\n' "${fake#*:}" >"$work/${fake%%:*}"
     chmod +x "$work/${fake%%:*}"
 done
@@ -14,6 +16,7 @@ PATH=$work/bin:$PATH FAKE_BROKEN=none
 export PATH FAKE_BROKEN
 
 cat >"$work/release" <<'EOF'
+[ -e fetched ] || exit 1
 mkfifo seen
 echo "1: Running suite(s): good"
 echo "1: 100%: Checks: 7, Failures: 0, Errors: 0"
