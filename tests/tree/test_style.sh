@@ -41,7 +41,9 @@ awk '
     grep -nE '\bvolatile\b' $(echo "$library" | tr ' ' '\n' | grep -v 'src/kernels/elements.h') && complain "volatile is no synchronisation"
     grep -nE 'atomic_(thread|signal)_fence|__sync_|__atomic_' $library && complain "no fences: ThreadSanitizer does not see them; orders are written out"
     grep -nE 'PRIVATE_FLAG|FUTEX_PRIVATE' $library && complain "futexes here are shared between processes"
-    grep -nE '\b(printf|puts|perror|exit|abort|signal|sigaction|sched_setaffinity)\(' $(find shm src -name '*.c' ! -path 'src/launch/spawn.c' ! -path 'src/onehost/crash.c') && complain "the library never prints, exits, or installs handlers"
+    grep -nE '\b(v?f?printf|v?dprintf|f?puts|perror|exit|abort|signal|sigaction|sched_setaffinity|pthread_setaffinity_np)\(' $(find shm src -name '*.c' ! -path 'src/launch/spawn.c' ! -path 'src/onehost/crash.c') && complain "the library never prints, exits, or installs handlers"
+    grep -nE '\bSTD(OUT|ERR)_FILENO\b|, *std(out|err)\)' $(find shm src -name '*.c' ! -path 'shm/base/log.c' ! -path 'src/launch/streams.c') && complain "the library prints nothing but the log that is asked for"
+    grep -nE '\b(_exit|_Exit)\(' $(find shm src -name '*.c' ! -path 'src/launch/spawn.c' ! -path 'src/launch/guard.c' ! -path 'shm/port/os_linux_huge.c') && complain "the library ends no process but those that it forks"
     grep -nE 'atomic_(load|store|fetch_[a-z]+|exchange|compare_exchange_(strong|weak))\(' $library && complain "orders are written out: shm/base/atomic.h"
     # A test waits for a fact (AWAIT), or has a rank be slow (pass_time_ms): tests/harness/ranks.h.
     grep -nE '\b(u|nano|clock_nano)?sleep\(' $(find tests -name '*.[ch]' ! -path 'tests/harness/ranks.c' ! -path 'tests/command/*' ! -path 'tests/soak/*') && complain "no test sleeps to synchronise"
