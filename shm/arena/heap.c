@@ -119,7 +119,7 @@ bool mst_heap_reserve(mst_heap *heap, uint64_t bytes, uint64_t least, uint64_t u
     if (made->bytes == 0)
         return false;
     /* The address, not the offset: the arena is mapped where any page begins. */
-    made->offset += -(uintptr_t)mst_layout_at(&heap->geometry, heap->seat, at) & (unit - 1);
+    made->offset += -(uintptr_t)mst_layout_at(&heap->geometry, heap->seat, made->offset) & (unit - 1);
     return true;
 }
 

@@ -24,7 +24,7 @@ static muster_status fail(int rank, muster_status status, const char *format, va
     return status;
 }
 
-muster_status mst_fail(muster_status status, const char *format, ...)
+muster_status(mst_fail)(muster_status status, const char *format, ...) /* the function, and no macro */
 {
     va_list args;
 

@@ -44,11 +44,11 @@ muster_status muster_share_at(const muster_share *share, int rank, void **addres
 
     if (status == MUSTER_OK)
         status = check_rank(share, rank, "share_at");
-    if (status == MUSTER_OK && !address)
-        status = mst_fail(MUSTER_ERR_INVALID,
-                          "share_at: the argument in which the block's address is returned is NULL");
     if (status != MUSTER_OK)
         return status;
+    if (!address)
+        return mst_fail(MUSTER_ERR_INVALID,
+                        "share_at: the argument in which the block's address is returned is NULL");
     methods_of(share)->at(share, rank, &found, &found_bytes);
     *address = found;
     if (bytes)

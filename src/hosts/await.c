@@ -313,7 +313,8 @@ muster_status mst_hosts_wait(mst_wait_set *set, size_t *index)
         }
     if (!has_runs(set))
         return mst_hosts_wait_carried(set, index);
-    mst_hosts_group **groups = calloc(set->count, sizeof *groups); /* requests are reset meanwhile */
+    mst_hosts_group **groups =
+        calloc(set->count, sizeof(mst_hosts_group *)); /* requests are reset meanwhile */
     if (!groups)
         return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a wait");
     for (size_t i = 0; i < set->count; i++)

@@ -74,13 +74,12 @@ muster_status mst_tell_all(const mst_making *making, mst_link *link, mst_told *a
     size_t size = (size_t)link->size;
     muster_request *transfers = calloc(size + 1, sizeof *transfers);
     int *peers = calloc(size, sizeof *peers);
-    muster_status status =
-        transfers && peers ? MUSTER_OK : mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a group");
+    bool room = transfers && peers;
 
-    for (size_t i = 0; i + 1 < size && status == MUSTER_OK; i++)
+    for (size_t i = 0; i + 1 < size && room; i++)
         peers[i] = link == making->parent->link ? (int)i + 1 : making->ranks[i + 1];
-    if (status == MUSTER_OK)
-        status = tell_others(making, link, all, transfers, peers);
+    muster_status status = room ? tell_others(making, link, all, transfers, peers)
+                                : mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a group");
     free(transfers);
     free(peers);
     return status;

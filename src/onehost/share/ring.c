@@ -135,7 +135,7 @@ static muster_status ring_create(muster_group *of, int writer, size_t entries, s
     mst_group *group;
 
     muster_status status = mst_hidden_create(mst_group_of(of), &plan, prepared, &group);
-    if (status != MUSTER_OK) {
+    if (!made || status != MUSTER_OK) { /* what was not prepared fails on all ranks */
         destroy(made);
         return status;
     }
