@@ -38,8 +38,8 @@ static block *allocate(int size)
     return made;
 }
 
-/* Puts a rank, the `number`th of all, into the last domain, or into a new one if that has enough: `most`, or
- * `least` of another cache. */
+/* Puts a rank, the `number`th of all, into the last domain. A new domain begins if the last one has `most`
+ * ranks, or has `least` and this rank uses another cache. */
 static void append(block *made, const uint32_t *caches, int number, int rank, int most, int least)
 {
     mst_hierarchy *hierarchy = &made->hierarchy;
@@ -96,7 +96,7 @@ static int look_ns(int near, int far, const mst_line_times *times)
                : times->near + (near - 1) * times->more_near;
 }
 
-/* Of the rank that is farthest from the others. */
+/* The time of the rank that is farthest from the others. */
 int mst_hierarchy_flat_ns(const uint32_t *caches, int size, const mst_line_times *times)
 {
     int longest = 0;

@@ -81,8 +81,7 @@ typedef struct mst_geometry {
     uint64_t staging_bytes;
     uint32_t size; /* ranks of the world */
     uint32_t seats;
-    uint64_t
-        unmapped_bytes; /* at the end of each heap, where this process lacks the address space: mostly 0 */
+    uint64_t unmapped_bytes; /* at the end of each heap, for lack of address space: mostly 0 */
 } mst_geometry;
 
 /* A row of the list. */

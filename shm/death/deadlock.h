@@ -15,11 +15,11 @@
  * hide the cycle from the others.
  *
  * A rank takes part only while no other thread of its process can act (apart from the library's own): one
- * might be computing, and later provide what is awaited. There is no other, or all others sleep until a
- * thread of the process wakes them, as MLX's and PyTorch's do that wait for the one that operates, and the
- * program handles no signal that could wake one. A program
- * whose other threads never call muster states so (MUSTER_ONE_THREAD). Elapsed time proves nothing here: a
- * rank that computes or sleeps has published nothing, and a stopped one counts no checks.
+ * might be computing, and later provide what is awaited. So there is no other thread, or all others sleep
+ * until a thread of the process wakes them, and the program handles no signal that could wake one. Threads of
+ * MLX and PyTorch sleep so, while they wait for the one that operates. A program whose other threads never
+ * call muster states so (MUSTER_ONE_THREAD). Elapsed time proves nothing here: a rank that computes or sleeps
+ * has published nothing, and a stopped one counts no checks.
  *
  * The program's only thread publishes its wait. The same thread withdraws it, or the progress thread does
  * when it has moved a message, since another member may wait for just that; in collectives the members of a

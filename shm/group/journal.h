@@ -32,8 +32,8 @@ typedef struct mst_journal {
     struct mst_segment *spare;           /* to be used again */
     int spare_count;
     mst_journal_entry *latest; /* our own */
-    const mst_journal_entry *
-        *positions[MST_JOURNAL_STAGES]; /* by rank: the entry that we reached last; by stage */
+    /* By stage, and by rank: the entry that we reached last. */
+    const mst_journal_entry **positions[MST_JOURNAL_STAGES];
 } mst_journal;
 
 bool mst_journal_init(mst_journal *journal, mst_subarena *subarena); /* false: no memory; destroy it */

@@ -1,19 +1,19 @@
 /*
  * The wait for all of a round in two levels, for groups of many ranks (shm/base/hierarchy.h).
  *
- * Every rank arrives as in any round. Then the leader of a domain waits for the lines of its domain, says in
- * its own `gathered` that these have come (E36), waits for that of every other leader, and says in `release`
- * that all have come (E37), which is all that the other ranks of the domain look at. Leaders compare the
- * requests on the way and pass on whether they differ. They also pass on small payloads, in the order of
- * their domain, so that a rank reads one block for each domain in place of a line for each rank. Nothing is
- * reduced on the way: each rank reduces all payloads in rank order, as it does without levels, so that the
- * bits are the same.
+ * Every rank arrives as in any round. The leader of a domain then waits for the lines of its domain, and says
+ * in its own `gathered` that they have come (E36). It waits for `gathered` of every other leader, and says in
+ * `release` that all ranks have come (E37). The other ranks of the domain look at `release` only. Leaders
+ * compare the requests on the way and pass on whether they differ. They also pass on small payloads, in the
+ * order of their domain, so that a rank reads one block for each domain in place of a line for each rank.
+ * Nothing is reduced on the way: each rank reduces all payloads in rank order, as it does without levels, so
+ * that the bits are the same.
  *
  * A rank that is not released, since the group broke or its time is over, looks at all arrival lines itself:
  * if all have come, the round is complete, as it is without levels. So an operation that all ranks entered
- * succeeds, although one of them has died since, a leader that had yet to release its domain included. A leader
- * that finds it so releases its domain, and says that each rank is to read all lines, too: another leader may
- * have passed on nothing yet.
+ * succeeds, although one of them has died since, a leader that had yet to release its domain included. A
+ * leader that finds it so releases its domain, and says that each rank is to read all lines, too: another
+ * leader may have passed on nothing yet.
  *
  * Whoever has been released knows that all have arrived, and has happened after that. So the rules of
  * barrier.h for memory that is used again hold, also for `gathered` and `release`.

@@ -17,8 +17,8 @@
  * larger than that cache the line has been evicted. Why slots nevertheless: a few lines that are used over
  * and over are faster than a ring, where every line is a miss and the peer's CPU prefetches the next lines
  * just when we write them; and the slots of all members are adjacent, so that many members touch few pages.
- * Where ranks share CPUs they share caches too, and each round costs several context switches: there the ring
- * is two halves, used alternately, for half as many rounds.
+ * Where ranks share CPUs they share caches too, and each round costs several context switches: there a
+ * round uses half of the ring, in turn, so that there are half as many rounds.
  */
 #ifndef MST_STAGING_H
 #define MST_STAGING_H

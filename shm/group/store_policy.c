@@ -1,4 +1,5 @@
-/* Runs the trials of store_policy.h. A change needs two: some copies are fast, or slow, by chance. */
+/* Runs the trials of store_policy.h. The kind of stores changes after two trials in a row that ask for it,
+ * since some copies are fast, or slow, by chance. */
 #include "shm/group/store_policy.h"
 
 #include "shm/port/os.h"

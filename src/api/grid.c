@@ -15,7 +15,8 @@ typedef struct factors {
     long best_sum; /* 0: none */
 } factors;
 
-/* The least factor of which so many, or smaller ones, can still multiply to the number. */
+/* The least factor whose power, with `places` as exponent, reaches `rest`: no smaller one can be the largest.
+ */
 static int least_factor(int rest, int places)
 {
     for (int factor = 1;; factor++) {

@@ -151,7 +151,7 @@ static muster_status look(mst_run *run, bool *all)
     return MUSTER_OK;
 }
 
-/* What was started must end before its buffers are given back: the group is broken, so it does. */
+/* What was started must end before its buffers are freed: the group is broken, so it does. */
 static void end_all(mst_run *run)
 {
     mst_link *link = run->group->link;

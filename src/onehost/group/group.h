@@ -78,12 +78,11 @@ typedef struct mst_group {
     const mst_kernels *kernels;
     mst_tuning tuning;
     _Atomic uint32_t terminations_seen[MUSTER_CALL_CLASS_COUNT]; /* MST_LOOK_AGAIN: also for progress */
-    int64_t arrived_ns[MUSTER_CALL_CLASS_COUNT]; /* when all had arrived at the call with an activity; 0: not
-                                                    yet */
+    /* When all had arrived at the call with an activity; 0: not yet. */
+    int64_t arrived_ns[MUSTER_CALL_CLASS_COUNT];
     mst_record_places places[MUSTER_CALL_CLASS_COUNT];
     uint64_t recorded; /* packed: what all records of this group have in common */
-    uint64_t
-        repeats; /* the activity of collectives is that of `call`, and so packed in records; 0: another */
+    uint64_t repeats;  /* the activity of collectives is that of `call`, as records pack it; 0: another */
     mst_sequence collectives;
     mst_sequence splits;
     struct mst_call *call;                         /* the latest blocking collective (coll/call.h) */
