@@ -205,6 +205,7 @@ static int refuse(muster_group *world, void *arg)
 {
     int n = muster_group_size(world), rank = muster_group_rank(world);
     size_t ones[RANKS_MAX], twos[RANKS_MAX], huge[RANKS_MAX], same[RANKS_MAX] = { 0 }, wrapping[RANKS_MAX];
+    size_t half[RANKS_MAX], far[RANKS_MAX]; /* of what memory can have; beyond that */
     int32_t x[64] = { 0 }, y[64];
 
     (void)arg;
@@ -213,6 +214,8 @@ static int refuse(muster_group *world, void *arg)
         twos[r] = 2;
         huge[r] = SIZE_MAX / 2;
         wrapping[r] = SIZE_MAX - (size_t)r;
+        half[r] = PTRDIFF_MAX / sizeof *x / 2;
+        far[r] = PTRDIFF_MAX / sizeof *x + (size_t)r;
     }
     REFUSED(muster_all_gatherv(x, 1, y, NULL, NULL, MUSTER_INT32, world),
             "all_gatherv: the counts of the out buffer are NULL");
@@ -234,6 +237,12 @@ static int refuse(muster_group *world, void *arg)
     REFUSED(muster_all_gatherv(x, 1, y, ones, wrapping, MUSTER_INT32, world), "more bytes than memory");
     REFUSED(muster_all_gatherv(x, SIZE_MAX / 2, y, huge, NULL, MUSTER_INT32, world),
             "more bytes than memory");
+    REFUSED(muster_all_gatherv(x, 1, y, ones, far, MUSTER_INT32, world), "out buffer are more bytes");
+    REFUSED(muster_all_gatherv(x, far[0] + 1, y, ones, NULL, MUSTER_INT32, world),
+            "in buffer are more bytes");
+    if (n > 2) /* together */
+        REFUSED(muster_all_to_allv(x, half, same, y, ones, NULL, MUSTER_INT32, world),
+                "in buffer are more bytes");
     REFUSED(muster_scan(x, x + 1, 4, MUSTER_INT32, MUSTER_SUM, world), "overlap");
     REFUSED(muster_scan(x, y, 4, MUSTER_INT32, (muster_op)99, world), "is not an op");
     if (n > 1) {

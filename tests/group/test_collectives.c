@@ -213,6 +213,8 @@ static int bad_arguments(muster_group *world, void *arg)
     REFUSED_BY_NAME(muster_all_max(x, x + 1, 4, MUSTER_FLOAT32, world));
     REFUSED_BY_NAME(muster_all_min(NULL, y, 4, MUSTER_FLOAT32, world));
     REFUSED_BY_NAME(muster_all_sum(x, y, SIZE_MAX / 2, MUSTER_FLOAT32, world));
+    REFUSED_BY_NAME(muster_all_sum(x, y, PTRDIFF_MAX / sizeof *x / (size_t)n + 1, MUSTER_FLOAT32, world));
+    RANK_CHECK(world, strstr(muster_error_detail(), "are more bytes than memory can have"));
     REFUSED_BY_NAME(muster_sum_scatter(NULL, y, 1, MUSTER_FLOAT32, world));
     RANK_OK(world, muster_all_sum(x, x, 1, MUSTER_FLOAT32, world));
     REFUSED_BY_NAME(muster_all_to_all(x, x, 1, MUSTER_FLOAT32, world));

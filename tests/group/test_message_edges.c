@@ -190,6 +190,16 @@ static int bad_arguments(muster_group *world, void *arg)
     RANK_CHECK(world, muster_recv(&x, 1, MUSTER_INT32, 0, 0, world, &not_set) == MUSTER_ERR_INVALID);
     RANK_CHECK(world, strstr(muster_error_detail(), "MUSTER_MESSAGE_INIT"));
     RANK_CHECK(world, muster_probe(n, 0, world, NULL) == MUSTER_ERR_INVALID);
+    for (int i = 0; i < 2; i++) { /* also to and from nobody, where nothing would move */
+        size_t count = (i ? SIZE_MAX : PTRDIFF_MAX) / sizeof x + 1;
+
+        RANK_CHECK(world,
+                   muster_send(&x, count, MUSTER_INT32, MUSTER_RANK_NONE, 0, world) == MUSTER_ERR_INVALID);
+        RANK_CHECK(world, strstr(muster_error_detail(), "send: more elements than memory can have"));
+        RANK_CHECK(world, muster_recv(&x, count, MUSTER_INT32, MUSTER_RANK_NONE, 0, world, NULL) ==
+                              MUSTER_ERR_INVALID);
+        RANK_CHECK(world, strstr(muster_error_detail(), "recv: more elements than memory can have"));
+    }
     RANK_CHECK(world, muster_iprobe(0, 0, world, NULL, NULL) == MUSTER_ERR_INVALID);
     RANK_CHECK(world, muster_iprobe(0, -5, world, &found, NULL) == MUSTER_ERR_INVALID);
     RANK_OK(world, muster_barrier(world)); /* nothing is broken */

@@ -170,9 +170,41 @@ static int cancel_too_late(muster_group *world, void *arg)
     return 0;
 }
 
+/* More sends than the buffer of the pair has room for: those that wait for room are not taken back either. */
+static int cancel_sends(muster_group *world, void *arg)
+{
+    enum { COUNT = 250, BYTES = 9000 };
+    int rank = muster_group_rank(world);
+    unsigned char *sent = malloc(COUNT * BYTES), got[BYTES];
+    muster_request requests[COUNT];
+    bool canceled;
+
+    (void)arg;
+    RANK_CHECK(world, sent);
+    for (int i = 0; i < COUNT && rank == 0; i++) {
+        memset(sent + i * BYTES, i, BYTES);
+        RANK_OK(world, muster_send_start(sent + i * BYTES, BYTES, MUSTER_UINT8, 1, 0, world, &requests[i]));
+    }
+    for (int i = COUNT - 1; i >= 0 && rank == 0; i--) {
+        canceled = true;
+        RANK_OK(world, muster_cancel(&requests[i], &canceled));
+        RANK_CHECK(world, !canceled && requests[i].group);
+    }
+    RANK_OK(world, muster_barrier(world));
+    if (rank == 0)
+        RANK_OK(world, muster_wait_all(requests, COUNT, 0));
+    for (int i = 0; i < COUNT && rank == 1; i++) {
+        RANK_OK(world, muster_recv(got, BYTES, MUSTER_UINT8, 0, 0, world, NULL));
+        RANK_CHECK(world, got[0] == i && got[BYTES - 1] == i);
+    }
+    free(sent);
+    return 0;
+}
+
 START_TEST(test_canceling)
 {
     run_pair(cancel_some);
+    run_pair(cancel_sends);
     _Atomic int *looked = shared_page(2 * sizeof *looked);
     for (int i = 0; i < 20 && !looked[1]; i++) { /* until the large message has not come whole */
         looked[0] = 0;
@@ -240,6 +272,40 @@ static int the_first_limit(muster_group *world, void *arg)
     return 0;
 }
 
+/* Of a wait for requests of two groups, of which one breaks: a wait for all ends those of the broken group, a
+ * wait for any one of them; that of the other group is as before. */
+static int one_group_breaks(muster_group *world, void *arg)
+{
+    bool all = *(const bool *)arg;
+    int rank = muster_group_rank(world), got[3];
+    muster_request requests[3];
+    muster_group *broken;
+    size_t index;
+
+    RANK_OK(world, muster_group_dup(world, &broken));
+    for (int i = 0; i < 3 && rank == 0; i++)
+        RANK_OK(world, muster_recv_start(&got[i], 1, MUSTER_INT32, 1, i, i < 2 ? broken : world, NULL,
+                                         &requests[i]));
+    RANK_OK(world, muster_barrier(world));
+    if (rank == 1)
+        RANK_OK(world, muster_group_abort(broken, "enough"));
+    if (rank == 0) {
+        muster_status status =
+            all ? muster_wait_all(requests, 3, 0) : muster_wait_any(requests, 3, 0, &index);
+        RANK_CHECK(world, status == MUSTER_ERR_ABORTED && requests[2].group == world);
+        RANK_CHECK(world, !requests[0].group + !requests[1].group == (all ? 2 : 1));
+        for (int i = 0; i < 2; i++)
+            RANK_CHECK(world, !requests[i].group || muster_wait(&requests[i], 0) == MUSTER_ERR_ABORTED);
+    }
+    RANK_OK(world, muster_barrier(world));
+    if (rank == 1 && send_int(world, 7, 0, 2))
+        return 1;
+    if (rank == 0)
+        RANK_CHECK(world, muster_wait(&requests[2], 0) == MUSTER_OK && got[2] == 7);
+    RANK_OK(world, muster_group_free(broken));
+    return 0;
+}
+
 START_TEST(test_waits_for_several)
 {
     for (int i = 0; i < 2; i++) {
@@ -252,6 +318,8 @@ START_TEST(test_waits_for_several)
         run_ranks_with(options, one_of_several_leaves, &flag);
         run_ranks(2, RANKS_AS_THREADS, the_first_limit, &flag);
         run_ranks(2, RANKS_AS_PROCESSES, the_first_limit, &flag);
+        run_ranks(2, RANKS_AS_THREADS, one_group_breaks, &flag);
+        run_ranks(2, RANKS_AS_PROCESSES, one_group_breaks, &flag);
     }
 }
 END_TEST

@@ -226,10 +226,37 @@ static int the_laggard_is_named(muster_group *world, void *arg)
     return 0;
 }
 
+/* No reader has read anything: the first of them is named, and the others are counted. */
+static int all_lag(muster_group *world, void *arg)
+{
+    enum { WRITER = 1 };
+    static const char *const others[] = { "", ", and 1 more reader", ", and 2 more readers" };
+    int n = muster_group_size(world);
+    muster_queue *queue;
+    char expected[100];
+
+    (void)arg;
+    RANK_OK(world, muster_queue_create(world, WRITER, 2, 1, &queue));
+    if (muster_group_rank(world) == WRITER) {
+        for (int i = 0; i < 2; i++)
+            RANK_OK(world, muster_queue_push(queue, "x", 1, NO_TIME));
+        RANK_CHECK(world, muster_queue_push(queue, "x", 1, NO_TIME) == MUSTER_ERR_TIMED_OUT);
+        int bytes = snprintf(expected, sizeof expected,
+                             "rank 0 lags 2 entries behind, which is the whole queue%s", others[n - 2]);
+        const char *said = strstr(muster_error_detail(), expected);
+        RANK_CHECK(world, said && said[bytes] == '\0');
+    }
+    RANK_OK(world, muster_barrier(world));
+    RANK_OK(world, muster_queue_free(queue));
+    return 0;
+}
+
 START_TEST(test_the_laggard_is_named)
 {
     run_ranks(3, RANKS_AS_PROCESSES, the_laggard_is_named, NULL);
     run_ranks(5, RANKS_AS_THREADS, the_laggard_is_named, NULL);
+    for (int size = 2; on_one_host() && size <= 4; size++)
+        run_ranks(size, RANKS_AS_THREADS, all_lag, NULL);
 }
 END_TEST
 

@@ -1,10 +1,12 @@
 /* Sealed shares: their memory is read-only for all, and kills nobody but who writes there. */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "shm/port/os.h"
 #include "tests/harness/ranks.h"
 
 static sigjmp_buf before_write;
@@ -110,6 +112,57 @@ START_TEST(test_a_sealed_output_kills_nobody_else)
 }
 END_TEST
 
+/* ---- memory that cannot be protected ---- */
+
+static _Thread_local bool refuses; /* the system, in this rank */
+
+int __real_mst_os_memory_protect(void *at, size_t bytes, bool writable);
+int __wrap_mst_os_memory_protect(void *at, size_t bytes, bool writable);
+
+int __wrap_mst_os_memory_protect(void *at, size_t bytes, bool writable)
+{
+    return refuses && !writable ? -ENOMEM : __real_mst_os_memory_protect(at, bytes, writable);
+}
+
+/* Rank 1 cannot: all are told, and no rank's memory is sealed, until rank 1 can. */
+static int one_cannot_seal(muster_group *world, void *arg)
+{
+    int n = muster_group_size(world), rank = muster_group_rank(world);
+    muster_share *share;
+    char *at;
+
+    (void)arg;
+    RANK_OK(world, muster_share_create(world, 100, &share));
+    refuses = rank == 1;
+    for (int i = 0; i < 2; i++) {
+        RANK_CHECK(world, muster_share_seal(share) == MUSTER_ERR_SYSTEM);
+        RANK_CHECK(world, strstr(muster_error_detail(), rank == 1 ? "share_seal: cannot protect memory"
+                                                                  : "rank 1 could not protect its memory"));
+        for (int owner = 0; owner < n; owner++) {
+            RANK_OK(world, muster_share_at(share, owner, (void **)&at, NULL));
+            RANK_CHECK(world, !is_read_only(at));
+        }
+        RANK_OK(world, muster_put_signal(share, (rank + 1) % n, 0, "x", 1, 0)); /* into it */
+        RANK_OK(world, muster_wait_signal(share, (rank + n - 1) % n, 0, 1, 0));
+    }
+    refuses = false;
+    RANK_OK(world, muster_share_seal(share));
+    RANK_OK(world, muster_share_at(share, 0, (void **)&at, NULL));
+    RANK_CHECK(world, is_read_only(at));
+    refuses = rank == 1;
+    RANK_CHECK(world, muster_share_seal(share) == MUSTER_ERR_SYSTEM); /* what is sealed stays so */
+    RANK_CHECK(world, is_read_only(at));
+    refuses = false;
+    RANK_OK(world, muster_share_free(share));
+    return 0;
+}
+
+START_TEST(test_one_cannot_seal)
+{
+    run_ranks(3, RANKS_AS_PROCESSES, one_cannot_seal, NULL);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("sealed shares");
@@ -118,6 +171,7 @@ int main(void)
     tcase_set_timeout(tests, TEST_TIMEOUT_S);
     tcase_add_test(tests, test_sealed_memory_is_read_only);
     tcase_add_test(tests, test_a_sealed_output_kills_nobody_else);
+    tcase_add_test(tests, test_one_cannot_seal);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }
