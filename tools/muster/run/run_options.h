@@ -21,7 +21,7 @@ typedef struct run_options {
     /* the programs */
     bool arena_malloc;
     const char *topology; /* pretended, "4x8"; NULL: that of the machine */
-    bool mlx, torch; /* what else finds its ranks in the environment */
+    bool mlx, torch;      /* what else finds its ranks in the environment */
     const char *env[RUN_ENV_MAX];
     int env_count;
     const char *folder; /* to run in; NULL: here */
