@@ -218,14 +218,31 @@ muster_status muster_sendrecv(const void *sendbuf, size_t sendcount, int dst, in
 
 /* ---- starting ---- */
 
-static muster_status start_checked(muster_group *group, muster_call_class class, mst_message *message,
+/* Checks it, and takes out what has no peer, as far as there may be anything of that kind. */
+static muster_status prepare(const muster_group *group, mst_message *message, bool *from_none)
+{
+    *from_none = false;
+    if (is_plain(group, message))
+        return MUSTER_OK;
+    muster_status status = check(group, message);
+    if (status != MUSTER_OK)
+        return mst_refuse(group, status);
+    take_none_out(message, from_none);
+    return MUSTER_OK;
+}
+
+static muster_status start_entered(muster_group *group, muster_call_class class, mst_message *message,
                                    muster_request *request)
 {
     uint64_t number;
     bool from_none;
 
-    take_none_out(message, &from_none);
-    muster_status status = group->backend->start_message(group, class, message, &number);
+    muster_status status = mst_check_place(request, "request");
+    if (status != MUSTER_OK)
+        return mst_refuse(group, status);
+    status = prepare(group, message, &from_none);
+    if (status == MUSTER_OK)
+        status = group->backend->start_message(group, class, message, &number);
     if (status != MUSTER_OK)
         return status;
     if (from_none)
@@ -242,11 +259,7 @@ static muster_status start(muster_group *group, muster_call_class class, mst_mes
 
     if (status != MUSTER_OK)
         return status;
-    status = mst_check_place(request, "request");
-    if (status == MUSTER_OK)
-        status = check(group, message);
-    status = status == MUSTER_OK ? start_checked(group, class, message, request) : mst_refuse(group, status);
-    return mst_end_messages(group, class, message->name, status);
+    return mst_end_messages(group, class, message->name, start_entered(group, class, message, request));
 }
 
 muster_status muster_send_start(const void *buf, size_t count, muster_dtype dtype, int dst, int tag,

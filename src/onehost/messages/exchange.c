@@ -8,65 +8,10 @@
  */
 #include "src/onehost/messages/exchange.h"
 
-#include "shm/group/channel_in.h"
-#include "shm/group/channel_out.h"
+#include "src/onehost/messages/at_once.h"
 #include "src/onehost/messages/incoming.h"
 #include "src/onehost/messages/outgoing.h"
 #include "src/onehost/wait/broken.h"
-#include "src/pure/message.h"
-
-/* ---- what passes at once ---- */
-
-static bool send_at_once(mst_exchange *exchange)
-{
-    const mst_message *message = exchange->message;
-    mst_group *group = exchange->group;
-    mst_envelope envelope = { .kind = MST_ENTRY_WHOLE,
-                              .tag = message->send_tag,
-                              .type = (uint32_t)message->dtype,
-                              .bytes = message->out_bytes };
-
-    return message->out_bytes < group->tuning.view_bytes_min && message->out_bytes <= MST_PART_BYTES &&
-           !group->traffic.outgoing.destinations[message->destination].queue.first &&
-           mst_channel_put(&group->channels, message->destination, &envelope, message->out) == MST_FLOW_OK;
-}
-
-/* Whether no other receive of the group, and no message that came out of order, has to be looked at. */
-static bool is_alone(const mst_exchange *exchange)
-{
-    const mst_incoming *incoming = &exchange->group->traffic.incoming;
-    int source = exchange->message->source;
-
-    return source >= 0 && incoming->pending == 0 && !incoming->matching.by_source[source].first;
-}
-
-static bool fits(const mst_message *message, const mst_envelope *envelope)
-{
-    if (envelope->kind != MST_ENTRY_WHOLE || envelope->type != (uint32_t)message->dtype ||
-        (envelope->tag != message->receive_tag &&
-         (message->receive_tag != MUSTER_ANY_TAG || envelope->tag < 0)))
-        return false;
-    return envelope->bytes == message->in_bytes || (message->result && envelope->bytes < message->in_bytes &&
-                                                    envelope->bytes % muster_dtype_size(message->dtype) == 0);
-}
-
-/* NOT_NOW: nothing has come yet. Anything but a small message that fits is left to transfers. */
-static mst_flow receive_at_once(const mst_exchange *exchange)
-{
-    const mst_message *message = exchange->message;
-    mst_channels *channels = &exchange->group->channels;
-    mst_envelope envelope;
-
-    mst_flow flow = mst_channel_look(channels, message->source, &envelope);
-    if (flow != MST_FLOW_OK)
-        return flow;
-    if (!fits(message, &envelope))
-        return MST_FLOW_DAMAGED;
-    mst_channel_take(channels, message->source, &envelope, message->in);
-    if (message->result)
-        mst_message_tell(message->result, message->source, envelope.tag, message->dtype, envelope.bytes);
-    return MST_FLOW_OK;
-}
 
 /* ---- transfers ---- */
 
@@ -150,7 +95,7 @@ static bool has_come(const void *arg)
     mst_exchange *exchange = *(mst_exchange *const *)arg;
 
     if (exchange->flow == MST_FLOW_NOT_NOW)
-        exchange->flow = receive_at_once(exchange);
+        exchange->flow = mst_receive_at_once(exchange->group, exchange->message);
     return exchange->flow != MST_FLOW_NOT_NOW;
 }
 
@@ -202,9 +147,9 @@ static muster_status pass(mst_exchange *exchange, mst_waiter *waiter, bool *pass
     muster_status status = MUSTER_OK;
 
     if (!exchange->sent)
-        exchange->sent = send_at_once(exchange);
-    if (exchange->sent && !exchange->received && is_alone(exchange)) {
-        exchange->flow = receive_at_once(exchange);
+        exchange->sent = mst_send_at_once(exchange->group, exchange->message);
+    if (exchange->sent && !exchange->received && mst_receives_alone(exchange->group, exchange->message)) {
+        exchange->flow = mst_receive_at_once(exchange->group, exchange->message);
         if (exchange->flow == MST_FLOW_NOT_NOW && exchange->message->in_bytes < group->tuning.view_bytes_min)
             status = mst_exchange_wait(exchange, waiter, has_come);
         exchange->received = status == MUSTER_OK && exchange->flow == MST_FLOW_OK;

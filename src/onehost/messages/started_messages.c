@@ -12,6 +12,7 @@
 
 #include "shm/base/error.h"
 #include "src/onehost/group/showing.h"
+#include "src/onehost/messages/at_once.h"
 #include "src/onehost/messages/incoming.h"
 #include "src/onehost/messages/outgoing.h"
 #include "src/onehost/wait/await.h"
@@ -196,7 +197,7 @@ static bool progress(mst_group *group)
            (mst_message_is_shared(group, true) && traffic->incoming.pending > 0);
 }
 
-/* ---- starting ---- */
+/* ---- what is started ---- */
 
 static started_message *get_message(mst_group *group)
 {
@@ -214,46 +215,70 @@ static void fill_in(started_message *message, mst_group *group, muster_call_clas
 {
     bool sends = class == MUSTER_CALL_SEND;
 
-    *message = (started_message){
-        .pending = { .kind = &kind, .group = group, .timeout_ns = group->base.timeout_ns },
-        .class = class,
-        .transfer = { .sends = sends,
-                      .exact = !asked->result,
-                      .peer = sends ? asked->destination : asked->source,
-                      .tag = sends ? asked->send_tag : asked->receive_tag,
-                      .dtype = asked->dtype,
-                      .bytes = sends ? (unsigned char *)(uintptr_t)asked->out : asked->in,
-                      .room = asked->in_bytes,
-                      .total = asked->out_bytes,
-                      .result = asked->result },
-        .doing = mst_doing_of_message(asked, sends, group->messages[!sends] + 1),
-    };
+    message->pending = (mst_pending){ .kind = &kind, .group = group, .timeout_ns = group->base.timeout_ns };
+    message->class = class;
+    message->doing = mst_doing_of_message(asked, sends, group->messages[!sends] + 1);
     message->doing.kind |= MST_DOING_STARTED;
 }
 
-/* Of nobody, and for nobody, it is over at once. Where nothing is moved any more it stays as it is: the group
- * is broken, as its wait will find. */
-static muster_status enlist(mst_group *group, started_message *message, const mst_message *asked)
+/* ---- what passes at once ---- */
+
+/* Of nobody, and for nobody, it is over at once. */
+static bool pass(mst_group *group, const mst_message *asked)
+{
+    if (asked->sends)
+        return !group->traffic.ended && mst_send_at_once(group, asked);
+    return !asked->receives || (!group->traffic.ended && mst_receives_alone(group, asked) &&
+                                mst_receive_at_once(group, asked) == MST_FLOW_OK);
+}
+
+/* No other thread knows of it yet, so nobody is to be woken. The rest of its transfer is never looked at. */
+static void end_passed(started_message *message, const mst_message *asked)
+{
+    mst_transfer *transfer = &message->transfer;
+
+    transfer->bytes = asked->in;
+    transfer->total = asked->receives ? asked->in_bytes : 0;
+    mst_transfer_end(transfer);
+    mst_deadlock_over(&message->pending.group->subarena->attachment->deadlock);
+}
+
+/* ---- what does not ---- */
+
+static void fill_in_transfer(mst_transfer *transfer, const mst_message *asked)
+{
+    bool sends = asked->sends;
+
+    *transfer = (mst_transfer){ .sends = sends,
+                                .exact = !asked->result,
+                                .peer = sends ? asked->destination : asked->source,
+                                .tag = sends ? asked->send_tag : asked->receive_tag,
+                                .dtype = asked->dtype,
+                                .bytes = sends ? (unsigned char *)(uintptr_t)asked->out : asked->in,
+                                .room = asked->in_bytes,
+                                .total = asked->out_bytes,
+                                .result = asked->result };
+}
+
+/* Where nothing is moved any more it stays as it is: the group is broken, as its wait will find. */
+static void enlist(mst_group *group, mst_transfer *transfer)
 {
     bool moved = false;
     muster_status status = MUSTER_OK;
 
-    if (!asked->sends && !asked->receives) {
-        mst_transfer_end(&message->transfer);
-        return MUSTER_OK;
-    }
     if (group->traffic.ended)
-        return MUSTER_OK;
-    if (asked->sends)
-        mst_outgoing_add(group, &message->transfer);
+        return;
+    if (transfer->sends)
+        mst_outgoing_add(group, transfer);
     else
-        status = mst_incoming_add(group, &message->transfer);
-    if (status == MUSTER_OK && !mst_transfer_is_over(&message->transfer))
-        status = asked->sends ? mst_outgoing_move(group, &moved) : mst_incoming_move(group, &moved);
+        status = mst_incoming_add(group, transfer);
+    if (status == MUSTER_OK && !mst_transfer_is_over(transfer))
+        status = transfer->sends ? mst_outgoing_move(group, &moved) : mst_incoming_move(group, &moved);
     if (moved)
         mst_messages_moved(group);
-    return status;
 }
+
+/* ---- starting ---- */
 
 /* With the lock. What is started in a group that breaks just then is completed with that error. */
 static muster_status start(mst_group *group, muster_call_class class, const mst_message *asked,
@@ -273,7 +298,12 @@ static muster_status start(mst_group *group, muster_call_class class, const mst_
     group->messages[class == MUSTER_CALL_RECEIVE]++;
     mst_store32_rlx(started, mst_load32_rlx(started) + 1);
     *number = message->pending.number;
-    enlist(group, message, asked);
+    if (pass(group, asked)) {
+        end_passed(message, asked);
+        return MUSTER_OK;
+    }
+    fill_in_transfer(&message->transfer, asked);
+    enlist(group, &message->transfer);
     if (!mst_transfer_is_over(&message->transfer)) {
         mst_pending_register(group, MUSTER_CALL_SEND, progress); /* of both directions */
         mst_pending_wanted(group);
