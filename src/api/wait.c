@@ -88,6 +88,13 @@ static void leave_all(const mst_wait_set *set)
         }
 }
 
+/* As the one before it is, in most waits for many. */
+static bool is_of_same_call(const muster_request *request, const muster_request *entered)
+{
+    return request->group == entered->group &&
+           mst_started_class(request->number) == mst_started_class(entered->number);
+}
+
 /* Enters the groups of all pending requests. *pending: one of them; NULL: there is none. */
 static muster_status enter_all(mst_wait_set *set, const muster_request **pending)
 {
@@ -97,7 +104,7 @@ static muster_status enter_all(mst_wait_set *set, const muster_request **pending
     for (size_t i = 0; i < set->count && status == MUSTER_OK; i++) {
         const muster_request *request = &set->requests[i];
 
-        if (!request->group)
+        if (!request->group || (*pending && is_of_same_call(request, *pending)))
             continue;
         status = enter(set, request);
         if (status == MUSTER_OK && *pending && (*pending)->group->backend != request->group->backend)

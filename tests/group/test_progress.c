@@ -346,12 +346,12 @@ static int look_once(muster_group *world, void *arg)
         set.groups[class] = &world->waited[class];
     }
     world->threads_multiple = arg != NULL;
-    mst_awaited_each_group(&set, count_group, &groups);
+    mst_awaited_each_group(&(mst_awaited_requests){ .set = &set }, count_group, &groups);
     mst_awaited_each_call(&set, count_call, &calls);
     world->threads_multiple = false;
     for (int class = 0; class < MUSTER_CALL_CLASS_COUNT; class ++)
         mst_store64_rel(&world->occupied[class], 0);
-    RANK_CHECK(world, groups == 1 && calls == 3);
+    RANK_CHECK(world, groups == 1 && calls == 3 && mst_awaited_only(&set) == mst_group_of(world));
     return 0;
 }
 

@@ -104,22 +104,24 @@ static bool look(awaiting *awaiting)
         if (set->all)
             break;
     }
-    return mst_awaited_each_group(set, find_broken, awaiting);
+    return mst_awaited_each_group(&awaiting->awaited, find_broken, awaiting);
 }
 
 static bool is_found(const void *arg)
 {
     awaiting *awaiting = (struct awaiting *)(uintptr_t)arg; /* the wait passes on what it was given */
 
-    mst_awaited_each_group(awaiting->awaited.set, progress_in, NULL);
+    mst_awaited_each_group(&awaiting->awaited, progress_in, NULL);
     return look(awaiting);
 }
 
 /* ---- waiting ---- */
 
-static int64_t limit_of(const mst_wait_set *set, size_t i)
+static int64_t limit_of(const awaiting *awaiting, size_t i)
 {
-    return set->timeout_ns ? set->timeout_ns : mst_awaited_find(&set->requests[i])->timeout_ns;
+    const mst_wait_set *set = awaiting->awaited.set;
+
+    return set->timeout_ns ? set->timeout_ns : pending_of(awaiting, i)->timeout_ns;
 }
 
 /* The request whose deadline is the first: of all, that of the one that is waited for. */
@@ -130,7 +132,7 @@ static size_t find_latest(const awaiting *awaiting)
 
     for (size_t i = found; i < set->count && !set->all && !set->timeout_ns;
          i = mst_awaited_next(set, i + 1)) {
-        int64_t limit_ns = limit_of(set, i), least_ns = limit_of(set, found);
+        int64_t limit_ns = limit_of(awaiting, i), least_ns = limit_of(awaiting, found);
 
         if (limit_ns && (!least_ns || limit_ns < least_ns))
             found = i;
@@ -194,9 +196,9 @@ static void await_one(awaiting *awaiting)
     waiter->waited_ns = 0;
     mst_awaited_show(&awaiting->awaited);
     waiter->more_count = 0;
-    mst_awaited_each_group(set, list_doorbell, awaiting);
+    mst_awaited_each_group(&awaiting->awaited, list_doorbell, awaiting);
     size_t latest = find_latest(awaiting);
-    waiter->deadline.limit_ns = limit_of(set, latest);
+    waiter->deadline.limit_ns = limit_of(awaiting, latest);
     mst_group *group = group_of(&set->requests[awaiting->awaited.next]);
     if (mst_wait_until(waiter, doorbell_of(group), is_found, awaiting, -1) == MST_WAIT_READY)
         return;
@@ -241,8 +243,8 @@ static void end_broken(mst_wait_set *set)
     }
 }
 
-/* Of a wait for all: completes the operations that are over, too, one behind the other from the next request
- * on, as far as they are of one group: the lock is taken once for all of them. */
+/* Of a wait for all: completes the operations that are over, one behind the other from the next request on,
+ * as far as they are of one group: the lock is taken once for all of them. */
 static void complete_next(awaiting *awaiting)
 {
     const mst_wait_set *set = awaiting->awaited.set;
@@ -294,7 +296,7 @@ static bool enter_in(mst_group *group, muster_call_class class, void *arg)
 {
     awaiting *awaiting = arg;
 
-    if (mst_group_ready(group, class) == MUSTER_OK)
+    if (mst_group_ready_to_wait(group, class) == MUSTER_OK)
         return false;
     choose_failed(awaiting, request_of(awaiting->awaited.set, group));
     return true;
@@ -339,7 +341,8 @@ muster_status mst_pending_wait(mst_wait_set *set, size_t *index)
 {
     awaiting awaiting; /* not all of its 3 KiB need be zero */
 
-    awaiting.awaited = (mst_awaited_requests){ .set = set, .next = mst_awaited_next(set, 0) };
+    awaiting.awaited =
+        (mst_awaited_requests){ .set = set, .only = mst_awaited_only(set), .next = mst_awaited_next(set, 0) };
     awaiting.failed = false;
     awaiting.late = MUSTER_OK;
     muster_status status = take(&awaiting);
@@ -348,19 +351,21 @@ muster_status mst_pending_wait(mst_wait_set *set, size_t *index)
         return status;
     begin(&awaiting);
     bool broken = mst_awaited_each_call(set, enter_in, &awaiting);
-    mst_awaited_each_group(set, progress_in, NULL);
+    mst_awaited_each_group(&awaiting.awaited, progress_in, NULL);
     do {
         if (!broken)
             await_one(&awaiting);
         *index = awaiting.found;
-        status = complete(&awaiting);
+        if (!set->all || awaiting.failed || awaiting.awaited.shown)
+            status = complete(&awaiting);
         if (set->all && status == MUSTER_OK)
             complete_next(&awaiting);
         awaiting.awaited.next = mst_awaited_next(set, awaiting.awaited.next);
     } while (set->all && status == MUSTER_OK && awaiting.awaited.next < set->count);
     if (set->all && status != MUSTER_OK)
         end_broken(set);
-    let_go(set, set->count);
+    if (awaiting.awaited.next < set->count)
+        let_go(set, set->count);
     return status;
 }
 

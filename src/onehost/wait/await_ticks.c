@@ -40,8 +40,27 @@ static bool was_visited(const mst_wait_set *set, const muster_group *group, int 
     return false;
 }
 
-bool mst_awaited_each_group(const mst_wait_set *set, bool (*fn)(mst_group *group, void *arg), void *arg)
+mst_group *mst_awaited_only(const mst_wait_set *set)
 {
+    muster_group *only = NULL;
+
+    for (int class = 0; class < MUSTER_CALL_CLASS_COUNT; class ++) {
+        const mst_waited *waited = set->groups[class];
+
+        if (waited && (waited->next || (only && only != waited->group)))
+            return NULL;
+        only = waited ? waited->group : only;
+    }
+    return only ? mst_group_of(only) : NULL;
+}
+
+bool mst_awaited_each_group(const mst_awaited_requests *awaited, bool (*fn)(mst_group *group, void *arg),
+                            void *arg)
+{
+    const mst_wait_set *set = awaited->set;
+
+    if (awaited->only)
+        return fn(awaited->only, arg);
     for (int class = 0; class < MUSTER_CALL_CLASS_COUNT; class ++)
         for (const mst_waited *waited = set->groups[class]; waited; waited = waited->next)
             if (!was_visited(set, waited->group, class) && fn(mst_group_of(waited->group), arg))
@@ -209,7 +228,7 @@ static bool tick(void *arg, int peer, int64_t slept_ns)
 
     (void)peer;
     mst_awaited_show(awaited);
-    mst_awaited_each_group(set, tick_in, &(ticking){ awaited, slept_ns });
+    mst_awaited_each_group(awaited, tick_in, &(ticking){ awaited, slept_ns });
     for (size_t i = awaited->next; i < set->count && !lost; i = mst_awaited_next(set, i + 1))
         lost = find_lost(mst_awaited_find(&set->requests[i])) != -1; /* MST_ANY_PEER, too */
     return lost;
@@ -248,7 +267,7 @@ static void woke(void *arg)
 {
     const mst_awaited_requests *awaited = arg;
 
-    mst_awaited_each_group(awaited->set, wake_in, NULL);
+    mst_awaited_each_group(awaited, wake_in, NULL);
 }
 
 static bool must_tick_in(mst_group *group, void *arg)
@@ -263,7 +282,7 @@ static bool may_rest(void *arg)
 {
     const mst_awaited_requests *awaited = arg;
 
-    return !mst_awaited_each_group(awaited->set, must_tick_in, arg);
+    return !mst_awaited_each_group(awaited, must_tick_in, arg);
 }
 
 typedef struct looking {
@@ -285,7 +304,7 @@ static bool is_beside(void *arg, int peer, uint32_t cpu)
     const mst_awaited_requests *awaited = arg;
 
     (void)peer;
-    return mst_awaited_each_group(awaited->set, look_beside_in, &(looking){ awaited, cpu });
+    return mst_awaited_each_group(awaited, look_beside_in, &(looking){ awaited, cpu });
 }
 
 mst_watch mst_awaited_watch(mst_awaited_requests *awaited)

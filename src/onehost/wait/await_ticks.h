@@ -10,6 +10,7 @@
 /* What is waited for. */
 typedef struct mst_awaited_requests {
     mst_wait_set *set;
+    mst_group *only;    /* in which all of them are; NULL: there are several groups */
     size_t next;        /* the first pending request */
     bool alone;         /* only `next` can end the wait */
     mst_pending *shown; /* has an activity */
@@ -21,8 +22,12 @@ mst_pending *mst_awaited_find(const muster_request *request);
 /* The first request from there on that is not over; the count: none. */
 size_t mst_awaited_next(const mst_wait_set *set, size_t from);
 
-/* Calls `fn` for each group of the set, until it returns true; returns whether it did. */
-bool mst_awaited_each_group(const mst_wait_set *set, bool (*fn)(mst_group *group, void *arg), void *arg);
+/* The only group of a set; NULL: there are several, or none. */
+mst_group *mst_awaited_only(const mst_wait_set *set);
+
+/* Calls `fn` for each group of what is awaited, until it returns true; returns whether it did. */
+bool mst_awaited_each_group(const mst_awaited_requests *awaited, bool (*fn)(mst_group *group, void *arg),
+                            void *arg);
 
 /* The same, once for each class of a group that this thread is in. */
 bool mst_awaited_each_call(const mst_wait_set *set,

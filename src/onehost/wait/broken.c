@@ -135,7 +135,7 @@ static muster_status tell_broken(mst_group *group, muster_status status)
     return status;
 }
 
-muster_status mst_group_look_around(mst_group *group, muster_call_class class)
+static muster_status look_around(mst_group *group, muster_call_class class, bool proceeds)
 {
     mst_attachment *attachment = group->subarena->attachment;
     uint32_t terminations = mst_termination_count(&attachment->geometry);
@@ -145,9 +145,22 @@ muster_status mst_group_look_around(mst_group *group, muster_call_class class)
     if (terminations != mst_load32_rlx(&group->terminations_seen[class])) {
         mst_store32_rlx(&group->terminations_seen[class], terminations);
         mst_subarena_look_at_terminations(group->subarena);
-        proceed(group);
+        if (proceeds)
+            proceed(group);
+        else if (mst_load32_rlx(&group->wants_progress))
+            mst_group_want_progress(group);
     }
     return tell_broken(group, mst_group_broken(group));
+}
+
+muster_status mst_group_look_around(mst_group *group, muster_call_class class)
+{
+    return look_around(group, class, true);
+}
+
+muster_status mst_group_ready_to_wait(mst_group *group, muster_call_class class)
+{
+    return mst_group_is_unchanged(group, class) ? MUSTER_OK : look_around(group, class, false);
 }
 
 muster_status mst_group_ready_to_start(mst_group *group, muster_call_class class)

@@ -10,26 +10,32 @@
 #include "shm/death/terminations.h"
 #include "src/onehost/group/group.h"
 
-/* What mst_group_ready does where there is something to see. */
+/* What mst_group_ready does where there is something to see, or to do. */
 muster_status mst_group_look_around(mst_group *group, muster_call_class class);
+
+static inline bool mst_group_is_unchanged(const mst_group *group, muster_call_class class)
+{
+    const mst_attachment *attachment = group->subarena->attachment;
+
+    return !(attachment->kept && mst_load32_rlx(attachment->kept)) &&
+           mst_termination_count(&attachment->geometry) == mst_load32_rlx(&group->terminations_seen[class]) &&
+           mst_load64_acq(&group->cell->poison) == group->collectives.waiter.no_poison; /* E7 */
+}
 
 /* To be called when entering a call: looks for members that have ended since the last call of that class.
  * Returns what broke the group, with its message; MUSTER_OK if it is not broken. */
 static inline muster_status mst_group_ready(mst_group *group, muster_call_class class)
 {
-    const mst_attachment *attachment = group->subarena->attachment;
-
-    if (!(attachment->kept && mst_load32_rlx(attachment->kept)) &&
-        mst_termination_count(&attachment->geometry) == mst_load32_rlx(&group->terminations_seen[class]) &&
-        mst_load64_acq(&group->cell->poison) == group->collectives.waiter.no_poison) /* E7 */
-        return MUSTER_OK;
-    return mst_group_look_around(group, class);
+    return mst_group_is_unchanged(group, class) ? MUSTER_OK : mst_group_look_around(group, class);
 }
 
 /* The same for a call that starts an operation. A program may start many, so only one call in several looks
  * for deaths and makes progress. */
 #define MST_STARTS_PER_LOOK 8
 muster_status mst_group_ready_to_start(mst_group *group, muster_call_class class);
+
+/* The same for a wait for started operations, which makes progress of its groups itself. */
+muster_status mst_group_ready_to_wait(mst_group *group, muster_call_class class);
 
 /* Returns what broke the group, with its message; MUSTER_OK if it is not broken. */
 muster_status mst_group_broken(const mst_group *group);
