@@ -8,13 +8,12 @@
 #ifndef MST_GROUP_H
 #define MST_GROUP_H
 
-#include <pthread.h>
-
 #include "shm/group/barrier.h"
 #include "shm/group/channel.h"
 #include "shm/group/chunks.h"
 #include "shm/group/pairs.h"
 #include "shm/group/staging.h"
+#include "shm/wait/lock.h"
 #include "src/backend.h"
 #include "src/kernels/reduce.h"
 #include "src/onehost/group/transfer.h"
@@ -28,8 +27,7 @@ struct mst_varied;
 
 /* Pending operations by number (pending.h). The lock is for all that started operations change. */
 typedef struct mst_pending_table {
-    pthread_mutex_t lock;
-    _Atomic uint32_t again; /* 1: a thread that sleeps has met the lock, and not looked: E35 */
+    mst_lock lock;
     struct mst_pending_place *places;
     uint32_t count;
     uint32_t first_free;                                                /* 1 + the place; 0: none */

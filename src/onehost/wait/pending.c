@@ -15,28 +15,9 @@ struct mst_pending_place {
     uint32_t next_free; /* 1 + the place; 0: none */
 };
 
-void mst_pending_lock(mst_group *group)
+void mst_pending_ring(mst_group *group)
 {
-    pthread_mutex_lock(&group->pending.lock);
-}
-
-void mst_pending_unlock(mst_group *group)
-{
-    pthread_mutex_unlock(&group->pending.lock);
-    if (mst_exchange32_sc(&group->pending.again, 0)) /* E35: after we have let go */
-        mst_ring(mst_attachment_doorbell(group->subarena->attachment));
-}
-
-/* The second try comes after E35: if it fails, too, the thread that has the lock will see `again` when it
- * lets go. */
-static bool try_to_lock(mst_group *group, bool insists)
-{
-    if (pthread_mutex_trylock(&group->pending.lock) == 0)
-        return true;
-    if (!insists)
-        return false;
-    mst_exchange32_sc(&group->pending.again, 1); /* E35 */
-    return pthread_mutex_trylock(&group->pending.lock) == 0;
+    mst_ring(mst_attachment_doorbell(group->subarena->attachment));
 }
 
 /* ---- the table ---- */
@@ -194,7 +175,7 @@ static mst_task_state progress_in_background(void *arg, bool insists)
 {
     mst_group *group = arg;
 
-    if (!try_to_lock(group, insists))
+    if (!mst_lock_try(&group->pending.lock, insists))
         return MST_TASK_BUSY;
     bool more = progress_locked(group);
     mst_pending_unlock(group);
@@ -203,12 +184,12 @@ static mst_task_state progress_in_background(void *arg, bool insists)
 
 void mst_pending_init(mst_group *group)
 {
-    pthread_mutex_init(&group->pending.lock, NULL);
+    mst_lock_init(&group->pending.lock);
     group->task = (mst_task){ .progress = progress_in_background, .arg = group };
 }
 
 void mst_pending_destroy(mst_group *group)
 {
     free(group->pending.places);
-    pthread_mutex_destroy(&group->pending.lock);
+    mst_lock_destroy(&group->pending.lock);
 }

@@ -64,8 +64,19 @@ muster_status mst_pending_take_all(const muster_request *requests, size_t count,
                                    size_t *taken, mst_pending **found, size_t room);
 void mst_pending_let_go(mst_pending *pending);
 
-void mst_pending_lock(mst_group *group);
-void mst_pending_unlock(mst_group *group); /* rings this rank, if a thread that sleeps has met the lock */
+static inline void mst_pending_lock(mst_group *group)
+{
+    mst_lock_take(&group->pending.lock);
+}
+
+/* Rings this rank, as a thread that sleeps has met the lock. */
+void mst_pending_ring(mst_group *group) __attribute__((cold));
+
+static inline void mst_pending_unlock(mst_group *group)
+{
+    if (__builtin_expect(mst_lock_let_go(&group->pending.lock), false))
+        mst_pending_ring(group);
+}
 
 /* Registers what makes progress of the operations of a class: it has the lock, must not wait, and returns
  * whether there will be more to do. */
