@@ -93,14 +93,12 @@ static void clear(const mst_channels *channels, mst_channel *channel)
     mst_store64_rlx(&mst_entry_at(channels, channel, 0)->stamp, 0);
 }
 
-muster_status mst_channel_open(mst_channels *channels, int receiver)
+muster_status mst_channel_create(mst_channels *channels, int receiver)
 {
     mst_subarena *subarena = channels->subarena;
     const mst_geometry *geometry = &subarena->attachment->geometry;
     uint64_t offset;
 
-    if (channels->outgoing[receiver].channel)
-        return MUSTER_OK;
     muster_status status = open_table(channels);
     if (status == MUSTER_OK)
         status = mst_subarena_claim_block(subarena, channel_bytes(channels), &offset);

@@ -113,7 +113,7 @@ typedef struct mst_channels {
     mst_channel_end *incoming; /* by sender */
     mst_channel_notes *notes;  /* by member */
     uint64_t table_offset;     /* of our table; 0: not created yet */
-    uint64_t ring_bytes;
+    uint64_t ring_bytes;       /* a power of two */
     mst_stream_fn stream;
     mst_store_plan plan; /* for channels that do not exist yet */
 } mst_channels;
@@ -124,9 +124,14 @@ void mst_channels_destroy(mst_channels *channels);
 
 typedef enum mst_flow { MST_FLOW_OK, MST_FLOW_NOT_NOW, MST_FLOW_DAMAGED } mst_flow;
 
-/* Creates the channel to `receiver` if there is none. On failure (NO_SPACE and others) nothing has
- * changed. */
-muster_status mst_channel_open(mst_channels *channels, int receiver);
+/* Creates the channel to `receiver`; the second one, if there is none. On failure (NO_SPACE and others)
+ * nothing has changed. */
+muster_status mst_channel_create(mst_channels *channels, int receiver);
+
+static inline muster_status mst_channel_open(mst_channels *channels, int receiver)
+{
+    return channels->outgoing[receiver].channel ? MUSTER_OK : mst_channel_create(channels, receiver);
+}
 
 /* Finds the channel from `sender` to us, once it exists. */
 mst_flow mst_channel_find(mst_channels *channels, int sender);
@@ -161,7 +166,7 @@ static inline uint64_t mst_entry_bytes(mst_entry_kind kind, size_t bytes)
 
 static inline mst_entry *mst_entry_at(const mst_channels *channels, mst_channel *channel, uint64_t position)
 {
-    return (mst_entry *)(void *)(channel->ring + position % channels->ring_bytes);
+    return (mst_entry *)(void *)(channel->ring + (position & (channels->ring_bytes - 1)));
 }
 
 static inline mst_entry *mst_entry_slot(mst_channel *channel, uint64_t number)

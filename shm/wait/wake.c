@@ -18,15 +18,9 @@ uint32_t mst_eventcount_advance(mst_eventcount *event)
     return raise_word(mst_eventcount_parking(event));
 }
 
-void mst_ring(mst_parking parking)
+void mst_ring_sleepers(mst_parking parking)
 {
-    if (mst_load32_sc(parking.sleepers) != 0) /* E9: the caller's _sc store came before */
-        raise_word(parking);
-}
-
-void mst_eventcount_ring(mst_eventcount *event)
-{
-    mst_ring(mst_eventcount_parking(event));
+    raise_word(parking);
 }
 
 void mst_alarm(mst_parking parking)

@@ -40,8 +40,18 @@ uint32_t mst_eventcount_advance(mst_eventcount *event);
 
 /* Wakes the sleepers of the parking, if any, to check again; costs a load when there are none. What they wait
  * for was changed by a read-modify-write of other words; the parking's own word counts nothing. */
-void mst_ring(mst_parking parking);
-void mst_eventcount_ring(mst_eventcount *event);
+void mst_ring_sleepers(mst_parking parking) __attribute__((cold));
+
+static inline void mst_ring(mst_parking parking)
+{
+    if (__builtin_expect(mst_load32_sc(parking.sleepers) != 0, false)) /* E9: after the caller's _sc store */
+        mst_ring_sleepers(parking);
+}
+
+static inline void mst_eventcount_ring(mst_eventcount *event)
+{
+    mst_ring(mst_eventcount_parking(event));
+}
 
 /* Wakes the threads that sleep by mst_wait_watch, without checking whether there are any. */
 void mst_wake_watchers(const _Atomic uint32_t *word);

@@ -68,32 +68,13 @@ static muster_status enter_beside(muster_group *group, muster_call_class class)
     return mst_refuse_second_thread(group, class);
 }
 
-muster_status mst_enter_messages(muster_group *group, muster_call_class class)
+muster_status mst_enter_messages_beside(muster_group *group, muster_call_class class)
 {
     muster_status status = mst_check_group(group);
 
     if (status != MUSTER_OK)
         return status;
-    if (mst_cmpxchg64_sc(&group->occupied[class], 0, group->threads_multiple ? MST_ONE_OF_SEVERAL : 1) == 0)
-        return MUSTER_OK;
     return group->threads_multiple ? enter_beside(group, class) : mst_refuse_second_thread(group, class);
-}
-
-void mst_leave_messages(muster_group *group, muster_call_class class)
-{
-    if (group->threads_multiple)
-        mst_add64_sc(&group->occupied[class], (uint64_t)-MST_ONE_OF_SEVERAL);
-    else
-        mst_leave(group, class);
-}
-
-muster_status mst_end_messages(muster_group *group, muster_call_class class, const char *name,
-                               muster_status status)
-{
-    mst_leave_messages(group, class);
-    if (status != MUSTER_OK)
-        mst_error_operation(name);
-    return status;
 }
 
 /* ---- refusing ---- */

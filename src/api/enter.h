@@ -28,8 +28,23 @@ static inline void mst_leave(muster_group *group, muster_call_class class)
 }
 
 /* The same for the classes of messages, where in a group with threads_multiple several threads may be. */
-muster_status mst_enter_messages(muster_group *group, muster_call_class class);
-void mst_leave_messages(muster_group *group, muster_call_class class);
+muster_status mst_enter_messages_beside(muster_group *group, muster_call_class class);
+
+static inline muster_status mst_enter_messages(muster_group *group, muster_call_class class)
+{
+    if (group && *group->here &&
+        mst_cmpxchg64_sc(&group->occupied[class], 0, group->threads_multiple ? MST_ONE_OF_SEVERAL : 1) == 0)
+        return MUSTER_OK;
+    return mst_enter_messages_beside(group, class);
+}
+
+static inline void mst_leave_messages(muster_group *group, muster_call_class class)
+{
+    if (group->threads_multiple)
+        mst_add64_sc(&group->occupied[class], (uint64_t)-MST_ONE_OF_SEVERAL);
+    else
+        mst_leave(group, class);
+}
 
 static inline bool mst_serves_several(const muster_group *group, muster_call_class class)
 {
@@ -38,8 +53,14 @@ static inline bool mst_serves_several(const muster_group *group, muster_call_cla
 
 /* Leaving at the end of a call: an error's parts get its name. */
 muster_status mst_end(muster_group *group, muster_call_class class, const char *name, muster_status status);
-muster_status mst_end_messages(muster_group *group, muster_call_class class, const char *name,
-                               muster_status status);
+static inline muster_status mst_end_messages(muster_group *group, muster_call_class class, const char *name,
+                                             muster_status status)
+{
+    mst_leave_messages(group, class);
+    if (__builtin_expect(status != MUSTER_OK, false))
+        mst_error_operation(name);
+    return status;
+}
 
 /* BUSY, with its sentence. */
 muster_status mst_refuse_second_thread(const muster_group *group, muster_call_class class);

@@ -163,16 +163,6 @@ muster_status mst_group_ready_to_wait(mst_group *group, muster_call_class class)
     return mst_group_is_unchanged(group, class) ? MUSTER_OK : look_around(group, class, false);
 }
 
-muster_status mst_group_ready_to_start(mst_group *group, muster_call_class class)
-{
-    uint32_t starts = mst_load32_rlx(&group->starts);
-
-    mst_store32_rlx(&group->starts, starts + 1); /* a start that another thread makes now may not count */
-    if (!mst_load32_rlx(&group->wants_progress) || starts % MST_STARTS_PER_LOOK == 0)
-        return mst_group_ready(group, class);
-    return tell_broken(group, mst_group_broken(group));
-}
-
 /* ---- breaking ---- */
 
 void mst_group_spread(mst_group *group, mst_poison_kind kind, int rank, int code)

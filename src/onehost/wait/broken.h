@@ -32,7 +32,17 @@ static inline muster_status mst_group_ready(mst_group *group, muster_call_class 
 /* The same for a call that starts an operation. A program may start many, so only one call in several looks
  * for deaths and makes progress. */
 #define MST_STARTS_PER_LOOK 8
-muster_status mst_group_ready_to_start(mst_group *group, muster_call_class class);
+static inline muster_status mst_group_ready_to_start(mst_group *group, muster_call_class class)
+{
+    uint32_t starts = mst_load32_rlx(&group->starts);
+
+    mst_store32_rlx(&group->starts, starts + 1); /* a start that another thread makes now may not count */
+    if (!mst_load32_rlx(&group->wants_progress) || starts % MST_STARTS_PER_LOOK == 0)
+        return mst_group_ready(group, class);
+    return mst_load64_acq(&group->cell->poison) == group->collectives.waiter.no_poison /* E7 */
+               ? MUSTER_OK
+               : mst_group_look_around(group, class);
+}
 
 /* The same for a wait for started operations, which makes progress of its groups itself. */
 muster_status mst_group_ready_to_wait(mst_group *group, muster_call_class class);
