@@ -1,20 +1,52 @@
-/* A rank that repeats one call, for test_instructions: `repeats barrier|all_sum COUNT`. */
+/* A rank that repeats one call, for test_instructions: `repeats barrier|all_sum|halo COUNT`. */
 #include <muster/muster.h>
 #include <stdlib.h>
 #include <string.h>
 
+#define NEIGHBOURS 8
+#define BYTES 64
+
+typedef muster_status (*call_fn)(muster_group *world);
+
+static muster_status all_sum(muster_group *world)
+{
+    float in = 1, out = 0;
+
+    muster_status status = muster_all_sum(&in, &out, 1, MUSTER_FLOAT32, world);
+    return status == MUSTER_OK && out != 2 ? MUSTER_ERR_INVALID : status;
+}
+
+/* Messages with the other rank as with so many neighbours. Not static, so that callgrind finds it. */
+muster_status muster_halo(muster_group *world);
+
+muster_status muster_halo(muster_group *world)
+{
+    static char out[NEIGHBOURS][BYTES], in[NEIGHBOURS][BYTES];
+    muster_request requests[2 * NEIGHBOURS];
+    int other = 1 - muster_group_rank(world);
+    muster_status status = MUSTER_OK;
+
+    for (int i = 0; i < NEIGHBOURS && status == MUSTER_OK; i++)
+        status = muster_recv_start(in[i], BYTES, MUSTER_UINT8, other, i, world, NULL, &requests[i]);
+    for (int i = 0; i < NEIGHBOURS && status == MUSTER_OK; i++)
+        status = muster_send_start(out[i], BYTES, MUSTER_UINT8, other, i, world, &requests[NEIGHBOURS + i]);
+    return status == MUSTER_OK ? muster_wait_all(requests, sizeof requests / sizeof requests[0], 0) : status;
+}
+
 int main(int argc, char **argv)
 {
-    bool sums = argc == 3 && strcmp(argv[1], "all_sum") == 0;
+    const char *name = argc == 3 ? argv[1] : "";
+    call_fn call = strcmp(name, "all_sum") == 0 ? all_sum
+                   : strcmp(name, "halo") == 0  ? muster_halo
+                                                : muster_barrier;
     long count = argc == 3 ? strtol(argv[2], NULL, 10) : 0;
     muster_status status = MUSTER_OK;
-    float in = 1, out = 0;
     muster_group *world;
 
     if (muster_init(true, NULL, &world) != MUSTER_OK)
         return 1;
     for (long i = 0; i < count && status == MUSTER_OK; i++)
-        status = sums ? muster_all_sum(&in, &out, 1, MUSTER_FLOAT32, world) : muster_barrier(world);
+        status = call(world);
     muster_group_free(world);
-    return status != MUSTER_OK || (sums && out != 2);
+    return status != MUSTER_OK;
 }

@@ -12,21 +12,22 @@ command -v valgrind >/dev/null || { echo "there is no valgrind here: instruction
 }
 [ "$(uname -m)" = x86_64 ] || { echo "the limits are those of x86-64: instructions are not counted"; exit 77; }
 
-# count CALL TIMES: all instructions in so many calls, less those of waits, in $instructions.
+# count CALL TIMES WAIT: all instructions in so many calls, less those of that function, which waits, in
+# $instructions.
 count() {
     rm -f "$work/counted"
     # shellcheck disable=SC2016
     MUSTER_ARENA_BYTES=256M expect 0 "" "$TEST_COMMAND" run -n 2 -- sh -c \
         '[ $MUSTER_RANK = 1 ] && exec "$1" "$2" "$3"
          exec valgrind -q --tool=callgrind --callgrind-out-file="$0" --toggle-collect="muster_$2" \
-             --toggle-collect=mst_sequence_wait_from "$1" "$2" "$3"' \
-        "$work/counted" "$TEST_BUILD/tests/repeats" "$1" "$2"
+             --toggle-collect="$4" "$1" "$2" "$3"' \
+        "$work/counted" "$TEST_BUILD/tests/repeats" "$1" "$2" "$3"
     instructions=$(sed -n 's/^summary: //p' "$work/counted")
 }
 
-# at_most CALL LIMIT: what a call takes, when it is repeated; the first one hardly counts among so many.
+# at_most CALL LIMIT WAIT: what a call takes, when it is repeated; the first one hardly counts among so many.
 at_most() {
-    count "$1" 2000
+    count "$1" 2000 "$3"
     each=$((${instructions:-0} / 2000))
     checks=$((checks + 1))
     echo "$1: $each instructions"
@@ -34,7 +35,8 @@ at_most() {
 }
 
 # With room for another compiler, and for a partner that sleeps and is woken.
-at_most barrier 480
-at_most all_sum 760
+at_most barrier 480 mst_sequence_wait_from
+at_most all_sum 760 mst_sequence_wait_from
+at_most halo 19000 mst_wait_until
 
 conclude test_instructions
