@@ -10,8 +10,9 @@
 #include "shm/wait/wait.h"
 
 /* How long a death word may have been fallen before the termination is recorded as unknown: of a process that
- * shows no sign of an end, and of one that is about to end. Only one that gets no CPU time to die takes
- * longer than a moment; on a machine that is busy enough, a second. */
+ * shows no sign of an end, and of one that is about to end, or of which only the launcher can see that. Only
+ * who gets no CPU time to die, or to report, takes longer than a moment; on a machine that is busy enough, a
+ * second. */
 #define UNKNOWN_AFTER_NS (250 * MST_NS_PER_MS)
 #define UNENDED_AFTER_NS (5 * MST_NS_PER_S)
 
@@ -72,7 +73,7 @@ static bool explain_fall(mst_liveness *liveness, uint32_t seat, muster_terminati
 {
     const mst_rank_entry *entry = mst_layout_entry(&liveness->geometry, seat);
     int64_t fallen_ns = mst_os_now_ns() - liveness->fell_ns[seat];
-    bool late = fallen_ns >= UNKNOWN_AFTER_NS;
+    bool may_be_told = launcher_may_tell(liveness) && fallen_ns < UNENDED_AFTER_NS;
     int code = 0;
 
     *gone = false;
@@ -80,7 +81,7 @@ static bool explain_fall(mst_liveness *liveness, uint32_t seat, muster_terminati
     if (!mst_watches_shares_namespace(&liveness->watches, entry) ||
         mst_load64_acq(&entry->termination) != 0) { /* E8 */
         *termination = (muster_termination){ MUSTER_TERMINATION_VANISHED, 0 };
-        return late || !launcher_may_tell(liveness);
+        return !may_be_told;
     }
     mst_os_termination found = mst_os_process_termination(
         entry->pid, entry->process_start, mst_os_held_fd(&liveness->watches.held[seat]), &code);
@@ -90,12 +91,12 @@ static bool explain_fall(mst_liveness *liveness, uint32_t seat, muster_terminati
 
         *gone = image && entry->process_image && image != entry->process_image;
         *termination = (muster_termination){ MUSTER_TERMINATION_EXECED, 0 };
-        return *gone || late;
+        return *gone || fallen_ns >= UNKNOWN_AFTER_NS;
     }
     if (found == MST_OS_ENDING && code == 0)
         *termination = (muster_termination){ MUSTER_TERMINATION_EXITED, 0 };
     if (found == MST_OS_UNKNOWN) /* there may be no descriptor left to find out with */
-        return late || !launcher_may_tell(liveness);
+        return !may_be_told;
     return found != MST_OS_ENDING || fallen_ns >= UNENDED_AFTER_NS;
 }
 

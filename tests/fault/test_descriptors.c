@@ -399,43 +399,59 @@ END_TEST
 
 /* ---- none left ---- */
 
+typedef struct loss {
+    int open_files;
+    bool launcher_stops; /* when it happens, for longer than one that has nothing to say is waited for */
+} loss;
+
 static int lose_one_without_descriptors(muster_group *world, void *arg)
 {
-    const int *open_files = arg;
+    const loss *loss = arg;
+    int rank = muster_group_rank(world);
     struct rlimit few;
 
     RANK_OK(world, muster_barrier(world));
     RANK_CHECK(world, getrlimit(RLIMIT_NOFILE, &few) == 0);
-    few.rlim_cur = (rlim_t)*open_files;
+    few.rlim_cur = (rlim_t)loss->open_files;
     RANK_CHECK(world, setrlimit(RLIMIT_NOFILE, &few) == 0);
-    if (muster_group_rank(world) == 2)
+    if (rank == 2 && loss->launcher_stops)
+        kill(getppid(), SIGSTOP);
+    if (rank == 2)
         kill(getpid(), SIGKILL);
+    if (rank == 0 && loss->launcher_stops) {
+        pass_time_ms(500);
+        kill(getppid(), SIGCONT);
+    }
     RANK_CHECK(world, muster_barrier(world) == MUSTER_ERR_PEER_DIED);
     RANK_CHECK(world, strstr(muster_error_detail(), "rank 2 was killed by signal 9") != NULL);
     return 0;
+}
+
+static void lose_one(loss loss)
+{
+    muster_launch_config config = MUSTER_LAUNCH_CONFIG_INIT;
+    muster_termination terminations[3];
+    muster_report report = MUSTER_REPORT_INIT;
+
+    config.size = 3;
+    config.on_failure = MUSTER_ON_FAILURE_CONTINUE;
+    report.terminations = terminations;
+    ck_assert_int_eq(muster_launch(&config, lose_one_without_descriptors, &loss, &report),
+                     MUSTER_ERR_PEER_DIED);
+    for (int rank = 0; rank < 2; rank++)
+        ck_assert_msg(terminations[rank].kind == MUSTER_TERMINATION_EXITED && terminations[rank].code == 0,
+                      "%d descriptors: rank %d", loss.open_files, rank);
 }
 
 /* Who cannot look how another ended, as there is no descriptor left, waits for the launcher's word. */
 START_TEST(test_how_a_rank_ended_without_descriptors)
 {
     static const char *const detections[] = { "futex", "tick", "pidfd", "launcher" };
-    muster_launch_config config = MUSTER_LAUNCH_CONFIG_INIT;
 
-    config.size = 3;
-    config.on_failure = MUSTER_ON_FAILURE_CONTINUE;
     setenv("MUSTER_LIVENESS", detections[_i], 1);
-    for (int open_files = 0; open_files < 8; open_files++) {
-        muster_termination terminations[3];
-        muster_report report = MUSTER_REPORT_INIT;
-
-        report.terminations = terminations;
-        ck_assert_int_eq(muster_launch(&config, lose_one_without_descriptors, &open_files, &report),
-                         MUSTER_ERR_PEER_DIED);
-        for (int rank = 0; rank < 2; rank++)
-            ck_assert_msg(terminations[rank].kind == MUSTER_TERMINATION_EXITED &&
-                              terminations[rank].code == 0,
-                          "%d descriptors: rank %d", open_files, rank);
-    }
+    for (int open_files = 0; open_files < 8; open_files++)
+        lose_one((loss){ .open_files = open_files });
+    lose_one((loss){ .launcher_stops = true });
     unsetenv("MUSTER_LIVENESS");
 }
 END_TEST
