@@ -44,6 +44,8 @@ static int sealed_memory_is_read_only(muster_group *world, void *arg)
         RANK_OK(world, muster_share_create(world, rank ? 1 : BYTES, &share));
         RANK_OK(world, muster_share_at(share, 0, (void **)&at, NULL));
         RANK_CHECK(world, !is_read_only(at));
+        RANK_OK(world,
+                muster_barrier(world)); /* which writes what it has read: nobody else may write meanwhile */
         if (rank == n - 1)
             memset(at, 'w', BYTES);
         RANK_OK(world, muster_share_seal(share));
