@@ -28,13 +28,18 @@ static bool take_or_say(mst_lock *lock, uint32_t otherwise)
     }
 }
 
-/* Whoever finds that it is awaited gets `waiting` only once we sleep. */
+/* Whoever finds that it is awaited gets `waiting` only once we sleep. A thread that the program cancels while
+ * it sleeps here would keep `waiting` for good. */
 void mst_lock_wait(mst_lock *lock)
 {
+    int cancels;
+
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancels);
     pthread_mutex_lock(&lock->waiting);
     while (!take_or_say(lock, MST_LOCK_AWAITED))
         pthread_cond_wait(&lock->let_go, &lock->waiting);
     pthread_mutex_unlock(&lock->waiting);
+    pthread_setcancelstate(cancels, &cancels);
 }
 
 /* All of them, since the word says of none any more that it waits. */

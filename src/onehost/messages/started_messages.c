@@ -1,9 +1,10 @@
 /*
  * Starts messages, moves those that have been started, and cancels receives, for started_messages.h.
  *
- * Starting makes a transfer and moves what can be moved at once. Then every call of the rank that waits moves
- * it on, whoever makes it; so what one thread moves may end what another one waits for, and whoever moves
- * anything rings the rank's own doorbells.
+ * A small message for which nothing else has to move passes when it is started, and is over. Of any other one
+ * starting makes a transfer, and moves what can be moved. Then every call of the rank that waits moves it on,
+ * whoever makes it; so what one thread moves may end what another one waits for, and whoever moves a transfer
+ * rings the rank's own doorbells.
  */
 #include "src/onehost/messages/started_messages.h"
 
