@@ -47,7 +47,7 @@ check_decisions() {
         [ "$(printf '%04d' "$number")" = "${name%%-*}" ] || { echo "$page: the next number is $number"; break; }
         title=$(sed -n "1s/^# $number\. //p" "$page")
         [ -n "$title" ] || echo "$page does not begin with \"# $number. Title\""
-        sed -n 3p "$page" | grep -qE '^\*\*Status\.\*\* (Accepted|Superseded by \[[0-9]+\])' || echo "$page has no status in its third line"
+        sed -n 3p "$page" | grep -qE '^\*\*Status\.\*\* (Accepted|Proposed|Superseded by \[[0-9]+\])' || echo "$page has no status in its third line"
         for part in Context Decision Rejected Cost; do
             grep -q "^\*\*$part\.\*\*" "$page" || echo "$page has no part \"$part\""
         done
