@@ -124,7 +124,7 @@ for wrong in 4 4x x8 4xabc 0x8 4x8x2 4x1025 -1x2 "4 x8"; do
 done
 expect 0 "" $run -n 2 --pretend-topology 4x8 -- sh -c 'echo "$MUSTER_PRETEND_TOPOLOGY"'
 says 2 "4x8"
-MUSTER_LOG=info expect 0 "meets in two levels, in a group of 4: 2 domains" $run -n 4 --pretend-topology 2x2 -- "$TEST_BUILD/tests/repeats" barrier 1
+MUSTER_LOG=info expect 0 "meets in two levels, in a group of 4: 2 domains" $run -n 4 --pretend-topology 2x2 -- "$TEST_EXAMPLES/hello"
 if command -v gdb >/dev/null; then
     expect 0 "" setsid -w $run -n 2 --gdb 1 -- echo hi
     says 2 "hi$"
