@@ -156,6 +156,7 @@ struct muster_group {
     bool threads_multiple; /* several threads may be in calls of messages at the same time */
     bool carries; /* for a group of another backend: what a member owes here, it may owe in no call of
                      the program, so waits here are part of no wait cycle */
+    bool hidden;  /* of a group of another backend, which logs in its own words that it is broken */
     /* By call class: 0: no thread is in a call. 1: one is, and must be alone. The address of a wait set: one
      * waits. Else the number of threads x MST_ONE_OF_SEVERAL. */
     _Atomic uint64_t occupied[MUSTER_CALL_CLASS_COUNT];

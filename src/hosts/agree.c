@@ -12,11 +12,13 @@ static void describe(const mst_hosts_record *record, char *text, size_t bytes)
 {
     const mst_shape *shape =
         record->collective < MST_COLLECTIVE_COUNT ? &mst_shapes[record->collective] : NULL;
+    char op_name[MUSTER_OP_NAME_BYTES];
 
+    mst_hosts_print(record->op_name, sizeof record->op_name, op_name, sizeof op_name);
     mst_asked asked = { .collective = record->collective,
                         .dtype = (muster_dtype)record->dtype,
                         .op = (muster_op)record->op,
-                        .op_name = record->op_name[0] ? record->op_name : NULL,
+                        .op_name = op_name[0] ? op_name : NULL,
                         .root = shape && shape->rooted ? record->root : -1,
                         .count = record->elements };
 

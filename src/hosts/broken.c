@@ -28,6 +28,34 @@ static muster_status explain(const mst_hosts_group *group, const mst_link_reason
     return reason->status;
 }
 
+muster_status mst_hosts_known(int32_t status)
+{
+    return status > MUSTER_OK && status <= MUSTER_ERR_UNAVAILABLE ? (muster_status)status
+                                                                  : MUSTER_ERR_BAD_ARENA;
+}
+
+void mst_hosts_print(const char *told, size_t told_bytes, char *text, size_t bytes)
+{
+    snprintf(text, bytes, "%.*s", (int)told_bytes, told);
+    for (; *text; text++)
+        if ((unsigned char)*text < ' ' || *text == 0x7f)
+            *text = '?';
+}
+
+/* Another member's words, which end up in logs and on terminals. */
+static void check_reason(const mst_hosts_group *group, mst_link_reason *reason)
+{
+    char told[MST_LINK_SENTENCE_BYTES];
+
+    memcpy(told, reason->sentence, sizeof told);
+    mst_hosts_print(told, sizeof told, reason->sentence, sizeof reason->sentence);
+    reason->status = mst_hosts_known((int32_t)reason->status);
+    if (reason->about < 0 || reason->about >= group->base.size)
+        reason->about = -1;
+    if (reason->limit_ns < 0)
+        reason->limit_ns = 0;
+}
+
 muster_status mst_hosts_broken(mst_hosts_group *group)
 {
     mst_link_reason reason;
@@ -36,6 +64,7 @@ muster_status mst_hosts_broken(mst_hosts_group *group)
         return group->local->backend->status(group->local);
     if (!group->link->methods->is_broken(group->link, &reason))
         return MUSTER_OK;
+    check_reason(group, &reason);
     if (mst_cmpxchg32_sc(&group->is_broken, 0, 1) == 0) { /* the members on this host wait for each other */
         mst_log_line(group->base.log, MUSTER_LOG_WARN, "a group of %d is broken: %s", group->base.size,
                      reason.sentence);

@@ -10,6 +10,11 @@
 /* What breaks the group, with its sentence; MUSTER_OK: nothing. */
 muster_status mst_hosts_broken(mst_hosts_group *group);
 
+/* What another member has told is believed to be bytes, and no more. An error; BAD_ARENA: there is none of
+ * that number. A text, which may not be terminated: without control characters. */
+muster_status mst_hosts_known(int32_t status);
+void mst_hosts_print(const char *told, size_t told_bytes, char *text, size_t bytes);
+
 /* Breaks the group, unless it is broken, and returns what it is broken by. */
 muster_status mst_hosts_break(mst_hosts_group *group, int about, muster_status status, const char *format,
                               ...) __attribute__((format(printf, 4, 5)));

@@ -165,7 +165,7 @@ static muster_status agree_on_parts(mst_making *making, mst_link *link, mst_told
     for (int rank = 0; rank < link->size && status == MUSTER_OK; rank++)
         if (all[rank].status != MUSTER_OK)
             status = refuse_part(link == parent->link ? rank : making->ranks[rank],
-                                 (muster_status)all[rank].status);
+                                 mst_hosts_known(all[rank].status));
     if (status != MUSTER_OK)
         discard(making);
     return status;

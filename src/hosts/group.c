@@ -80,7 +80,7 @@ mst_hosts_group *mst_hosts_create(mst_hosts_world *world, muster_group *local, m
     if (link) {
         link->watch = world->look;
         link->watched = group;
-        local->carries = true;
+        local->carries = local->hidden = true;
         local->interrupt = world->look;
         local->interrupt_arg = group;
     }

@@ -1,8 +1,9 @@
 /*
  * The link of pretended.h. Transfers are messages of a group of its own, so that the program's messages,
  * which are those of another one, never match them. A reason that a member tells is the reason of an abort of
- * both groups: their poison makes the first one stay, and wakes all that wait. What breaks them otherwise,
- * such as a death, breaks the link in the same words, since its ranks are theirs.
+ * both groups: their poison makes the first one stay, and wakes all that wait. It begins with its numbers in
+ * brackets, which whoever looks at these groups from outside (muster run) sees, too. What breaks them
+ * otherwise, such as a death, breaks the link in the same words, since its ranks are theirs.
  */
 #include "src/hosts/pretended.h"
 
@@ -11,8 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define MARK '\001' /* before and behind the numbers of a reason */
 
 typedef struct pretended {
     mst_link base;
@@ -70,8 +69,8 @@ static void tell(mst_link *link, const mst_link_reason *reason)
 {
     char text[MST_LINK_SENTENCE_BYTES + 64];
 
-    snprintf(text, sizeof text, "%c%d %d %d %d %lld%c%s", MARK, (int)reason->status, reason->about,
-             (int)reason->termination.kind, reason->termination.code, (long long)reason->limit_ns, MARK,
+    snprintf(text, sizeof text, "[%d %d %d %d %lld] %s", (int)reason->status, reason->about,
+             (int)reason->termination.kind, reason->termination.code, (long long)reason->limit_ns,
              reason->sentence);
     of(link)->bytes->backend->abort_group(of(link)->bytes, text);
     link->mail->backend->abort_group(link->mail, text);
@@ -80,7 +79,7 @@ static void tell(mst_link *link, const mst_link_reason *reason)
 /* What a member told; false: it is something else. */
 static bool read_told(const char *text, mst_link_reason *reason)
 {
-    const char *begin = strchr(text, MARK), *end = begin ? strchr(begin + 1, MARK) : NULL;
+    const char *begin = strchr(text, '['), *end = begin ? strstr(begin, "] ") : NULL;
     int status, about, kind, code;
     long long limit_ns;
 
@@ -90,7 +89,7 @@ static bool read_told(const char *text, mst_link_reason *reason)
                                  .about = about,
                                  .termination = { (muster_termination_kind)kind, code },
                                  .limit_ns = limit_ns };
-    snprintf(reason->sentence, sizeof reason->sentence, "%s", end + 1);
+    snprintf(reason->sentence, sizeof reason->sentence, "%s", end + 2);
     return true;
 }
 
@@ -159,7 +158,7 @@ static muster_status make(muster_group *bytes, bool owns, int64_t limit_ns, mst_
         (mst_link){ .methods = &methods, .rank = bytes->rank, .size = bytes->size, .number = bytes->number };
     link->bytes = bytes;
     link->owns = owns;
-    bytes->carries = true;
+    bytes->carries = bytes->hidden = true;
     bytes->timeout_ns = limit_ns;
     muster_status status = muster_group_dup(bytes, &link->base.mail);
     bytes->timeout_ns = 0;
@@ -169,6 +168,7 @@ static muster_status make(muster_group *bytes, bool owns, int64_t limit_ns, mst_
         return status;
     }
     link->base.mail->interrupt = NULL;
+    link->base.mail->hidden = true;
     *made = &link->base;
     return MUSTER_OK;
 }

@@ -128,7 +128,7 @@ static void proceed(mst_group *group)
 /* Logs it when this rank learns of it for the first time; the sentence is the thread's last error. */
 static muster_status tell_broken(mst_group *group, muster_status status)
 {
-    if (status != MUSTER_OK && mst_log_wanted(group->base.log, MUSTER_LOG_WARN) &&
+    if (status != MUSTER_OK && mst_log_wanted(group->base.log, MUSTER_LOG_WARN) && !group->base.hidden &&
         mst_cmpxchg32_sc(&group->told_broken, 0, 1) == 0)
         mst_log_line(group->base.log, MUSTER_LOG_WARN, "a group of %d is broken: %s", group->base.size,
                      mst_error_sentence());

@@ -1,0 +1,182 @@
+/* What a link brings from members on other hosts is bytes, of which nothing is believed: reasons, names and
+ * statuses that nobody who keeps the rules would send. The hosts are pretended. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/hosts/broken.h"
+#include "src/hosts/making.h"
+#include "src/hosts/record.h"
+#include "src/pure/dtype.h"
+#include "tests/harness/ranks.h"
+
+/* ---- worlds ---- */
+
+static const char *hosts; /* of the run */
+
+typedef struct lines {
+    char text[20][400];
+    int count;
+} lines;
+
+static void add_line(muster_log_level level, const char *line, void *arg)
+{
+    lines *lines = arg;
+
+    (void)level;
+    if (lines->count < 20)
+        snprintf(lines->text[lines->count++], sizeof lines->text[0], "%s", line);
+}
+
+static muster_status attach_over_hosts(const muster_group *ranks, const char *name, lines *log,
+                                       muster_group **world)
+{
+    muster_config config = MUSTER_CONFIG_INIT;
+
+    setenv("MUSTER_FAKE_HOSTS", hosts, 1);
+    config.arena = name;
+    config.rank = muster_group_rank(ranks);
+    config.size = muster_group_size(ranks);
+    config.attach_timeout_ns = -1;
+    if (log) {
+        config.log_level = MUSTER_LOG_WARN;
+        config.log = add_line;
+        config.log_arg = log;
+    }
+    return muster_attach(&config, world);
+}
+
+static void with_hosts(const char *value, int size, muster_rank_fn body)
+{
+    char name[64];
+
+    name_of_test(name, sizeof name, "link");
+    hosts = value;
+    run_ranks(size, RANKS_AS_PROCESSES, body, name);
+}
+
+static bool can_be_shown(const char *text)
+{
+    for (; *text; text++)
+        if ((unsigned char)*text < ' ' || *text == 0x7f)
+            return false;
+    return true;
+}
+
+/* ---- reasons ---- */
+
+/* Rank 1 tells what cannot be. All learn that the group is broken, and logs say so once, in one line. */
+static int tell_nonsense(muster_group *ranks, void *arg)
+{
+    static lines log;
+    muster_error_info info = MUSTER_ERROR_INFO_INIT;
+    muster_group *world;
+
+    RANK_OK(ranks, attach_over_hosts(ranks, arg, &log, &world));
+    mst_link *link = mst_hosts_of(world)->link;
+    mst_link_reason nonsense = { .status = (muster_status)99, .about = 77, .limit_ns = -1 };
+    strcpy(nonsense.sentence, "two\nlines, \033[31mred\033[0m");
+    if (muster_group_rank(world) == 1) {
+        pass_time_ms(50); /* the others wait */
+        link->methods->tell(link, &nonsense);
+    }
+    RANK_CHECK(world, muster_barrier(world) == MUSTER_ERR_BAD_ARENA);
+    RANK_CHECK(world, muster_group_status(world) == MUSTER_ERR_BAD_ARENA);
+    RANK_CHECK(world, strcmp(muster_error_detail(), "two?lines, ?[31mred?[0m") == 0);
+    RANK_OK(world, muster_last_error(&info));
+    RANK_CHECK(world, info.rank == -1 && info.deadline_ns == 0);
+    RANK_CHECK(world, muster_send(NULL, 0, MUSTER_UINT8, 0, 0, world) == MUSTER_ERR_BAD_ARENA);
+    RANK_CHECK(world, log.count == 1 && can_be_shown(log.text[0]));
+    RANK_CHECK(world, strstr(log.text[0], "a group of 3 is broken: two?lines"));
+    RANK_OK(world, muster_group_free(world));
+    return 0;
+}
+
+START_TEST(test_reasons)
+{
+    with_hosts("0,0,1", 3, tell_nonsense);
+}
+END_TEST
+
+/* ---- records and statuses ---- */
+
+static const mst_link_methods *honest;
+
+/* A link that changes what it sends. */
+static muster_status send_nonsense(mst_link *link, int to, int tag, const void *from, size_t bytes,
+                                   muster_request *transfer)
+{
+    static mst_hosts_record record;
+    static mst_told told;
+
+    if (tag == MST_LINK_COLLECTIVES && bytes == sizeof record) {
+        memcpy(&record, from, bytes);
+        record.op = MST_OP_USER;
+        memset(record.op_name, 'x', sizeof record.op_name);
+        record.op_name[1] = '\n';
+        memset(record.factor, 'y', sizeof record.factor);
+        from = &record;
+    }
+    if (tag == MST_LINK_SPLITS && bytes == sizeof told) {
+        memcpy(&told, from, bytes);
+        told.status = told.status == MUSTER_OK ? 1234 : told.status;
+        from = &told;
+    }
+    return honest->send(link, to, tag, from, bytes, transfer);
+}
+
+/* From now on the link has these of its methods. */
+static void lie(mst_link *link, mst_link_methods changed)
+{
+    static mst_link_methods methods;
+
+    honest = link->methods;
+    methods = *honest;
+    methods.send = changed.send ? changed.send : methods.send;
+    link->methods = &methods;
+}
+
+/* Rank 1 says that it has called an operation whose name has no end, and that its part of a group has failed
+ * in a way that there is not. */
+static int send_lies(muster_group *ranks, void *arg)
+{
+    char name[MUSTER_OP_NAME_BYTES + 1];
+    muster_group *world, *child;
+    int32_t x = 1;
+
+    RANK_OK(ranks, attach_over_hosts(ranks, arg, NULL, &world));
+    if (muster_group_rank(world) == 1)
+        lie(mst_hosts_of(world)->link, (mst_link_methods){ .send = send_nonsense });
+    RANK_CHECK(world, muster_group_split(world, 0, -1, &child) == MUSTER_ERR_BAD_ARENA);
+    RANK_CHECK(world, strstr(muster_error_detail(), "rank 1 could not make its part of a group"));
+    muster_status status = muster_all_sum(&x, &x, 1, MUSTER_INT32, world);
+    memset(name, 'x', sizeof name);
+    name[1] = '?';
+    memcpy(name + MUSTER_OP_NAME_BYTES - 1, ")", 2);
+    if (muster_group_rank(world) == 0) {
+        RANK_CHECK(world, status == MUSTER_ERR_MISMATCH && can_be_shown(muster_error_detail()));
+        RANK_CHECK(world, strstr(muster_error_detail(), name) && !strchr(muster_error_detail(), 'y'));
+    }
+    RANK_OK(world, muster_group_free(world));
+    return 0;
+}
+
+START_TEST(test_records_and_statuses)
+{
+    with_hosts("2", 2, send_lies);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("hosts_link");
+    TCase *tests = tcase_create("hosts_link");
+
+    tcase_set_timeout(tests, TEST_TIMEOUT_S);
+    if (!under_thread_sanitizer()) { /* it sees nothing of processes */
+        tcase_add_test(tests, test_reasons);
+        tcase_add_test(tests, test_records_and_statuses);
+    }
+    suite_add_tcase(suite, tests);
+    return run_suite(suite);
+}
