@@ -43,6 +43,7 @@ struct mst_run {
     mst_run *next, *previous; /* in the group's list */
     mst_hosts_group *group;
     mst_request request;
+    bool started;       /* not called in the blocking form */
     uint64_t number;    /* of the started operation */
     uint64_t operation; /* of the group */
     int64_t limit_ns;

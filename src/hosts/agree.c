@@ -52,7 +52,8 @@ static void fill_in(const mst_run *run, mst_hosts_record *record)
                                   .op = shape->reduces ? (int32_t)request->op : 0,
                                   .root = shape->rooted ? request->root : 0,
                                   .count = shape->varied ? 0 : request->count,
-                                  .elements = request->elements };
+                                  .elements = request->elements,
+                                  .started = run->started };
     if (shape->varied)
         record->balance = mst_counts_balance(&request->gives, &request->takes, run->group->base.rank);
     if (request->made) {
@@ -66,7 +67,22 @@ static void fill_in(const mst_run *run, mst_hosts_record *record)
 static bool is_same(const mst_hosts_record *a, const mst_hosts_record *b)
 {
     return a->collective == b->collective && a->dtype == b->dtype && a->op == b->op && a->root == b->root &&
-           a->count == b->count && memcmp(a->op_name, b->op_name, sizeof a->op_name) == 0;
+           a->count == b->count && a->started == b->started &&
+           memcmp(a->op_name, b->op_name, sizeof a->op_name) == 0;
+}
+
+/* One has started what the other calls in the blocking form: as on one host. */
+static muster_status tell_mixed(const mst_run *run, int caller, int starter)
+{
+    char called[100], started[100];
+
+    describe(&run->records[caller], called, sizeof called);
+    describe(&run->records[starter], started, sizeof started);
+    return mst_hosts_break(run->group, starter, MUSTER_ERR_MISMATCH,
+                           "rank %d called %s, its operation %" PRIu64
+                           " of the group, and rank %d started %s, its operation %" PRIu64
+                           ", which are not the same",
+                           caller, called, run->operation, starter, started, run->operation);
 }
 
 static muster_status compare(mst_run *run)
@@ -77,6 +93,8 @@ static muster_status compare(mst_run *run)
     for (int rank = 1; rank < run->group->base.size; rank++) {
         if (is_same(&records[0], &records[rank]))
             continue;
+        if (records[0].started != records[rank].started)
+            return tell_mixed(run, records[0].started ? rank : 0, records[0].started ? 0 : rank);
         describe(&records[0], first, sizeof first);
         describe(&records[rank], other, sizeof other);
         return mst_hosts_break(run->group, rank, MUSTER_ERR_MISMATCH,

@@ -78,7 +78,7 @@ static mst_run *advance(mst_hosts_group *group)
 }
 
 /* Enters a collective; NULL and *status: it cannot. */
-static mst_run *enter(mst_hosts_group *group, const mst_request *request, muster_status *status)
+static mst_run *enter(mst_hosts_group *group, const mst_request *request, bool started, muster_status *status)
 {
     *status = mst_hosts_broken(group);
     if (*status != MUSTER_OK)
@@ -92,6 +92,7 @@ static mst_run *enter(mst_hosts_group *group, const mst_request *request, muster
         *status = mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a collective over several hosts");
         return NULL;
     }
+    run->started = started;
     run->operation = ++group->operation;
     run->number = mst_started_number(run->operation, MUSTER_CALL_COLLECTIVE);
     append(group, run);
@@ -215,7 +216,7 @@ muster_status mst_hosts_collective(muster_group *of, const mst_request *request)
     mst_hosts_settle(group);
     if (!group->link)
         return mst_hosts_message_failed(group, group->local->backend->collective(group->local, request));
-    run = enter(group, request, &status);
+    run = enter(group, request, false, &status);
     if (!run)
         return name_error(request, status);
     mst_hosts_attend(group, true);
@@ -241,7 +242,7 @@ muster_status mst_hosts_start(muster_group *of, const mst_request *request, uint
             mst_count_started(group->local, MUSTER_CALL_COLLECTIVE, 1);
         return mst_hosts_message_failed(group, status);
     }
-    mst_run *run = enter(group, request, &status);
+    mst_run *run = enter(group, request, true, &status);
     if (!run)
         return name_error(request, status);
     *number = run->number;

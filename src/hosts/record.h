@@ -15,7 +15,8 @@ typedef struct mst_hosts_record {
     uint64_t balance; /* of counts by rank (src/pure/blocks.h) */
     char op_name[MUSTER_OP_NAME_BYTES];
     unsigned char factor[16]; /* of a premultiplied sum */
-    uint64_t unused;          /* elements are aligned to 16 bytes */
+    uint32_t started;         /* 1: it was started, and not called in the blocking form */
+    uint32_t unused;          /* elements are aligned to 16 bytes */
     unsigned char payload[MST_RECORD_PAYLOAD];
 } mst_hosts_record;
 
