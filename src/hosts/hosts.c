@@ -2,6 +2,8 @@
  * The table of the backend for several hosts: attaching, and what the other files do. So far the hosts are
  * pretended (pretended.h), and these are not there: shrink, grow, shares and queues.
  */
+#include "src/hosts/hosts.h"
+
 #include <stdlib.h>
 
 #include "src/hosts/await.h"
@@ -58,7 +60,8 @@ static muster_status divide(mst_hosts_world *world, const int *machine, const in
     return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a world over several hosts");
 }
 
-static muster_status begin(const muster_config *config, mst_hosts_world **made)
+static muster_status begin(const muster_config *config, mst_hosts_attach_whole attach_whole, void *arg,
+                           mst_hosts_world **made)
 {
     muster_config inner = *config;
     mst_hosts_world *world = calloc(1, sizeof *world);
@@ -66,7 +69,7 @@ static muster_status begin(const muster_config *config, mst_hosts_world **made)
     if (!world)
         return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a world over several hosts");
     inner.threads_multiple = !config->one_thread; /* splits and collectives send at the same time */
-    muster_status status = mst_backend_onehost.attach(&inner, &world->whole);
+    muster_status status = attach_whole(&inner, arg, &world->whole);
     if (status != MUSTER_OK) {
         free(world);
         return status;
@@ -92,7 +95,8 @@ static muster_status refuse_missing(const muster_config *config)
     return MUSTER_OK;
 }
 
-static muster_status attach(const muster_config *config, muster_group **made)
+muster_status mst_hosts_attach_by(const muster_config *config, mst_hosts_attach_whole attach_whole, void *arg,
+                                  muster_group **made)
 {
     const char *value = mst_config_fake_hosts();
     size_t size = (size_t)config->size;
@@ -112,7 +116,7 @@ static muster_status attach(const muster_config *config, muster_group **made)
     if (status == MUSTER_OK)
         status = refuse_missing(config);
     if (status == MUSTER_OK)
-        status = begin(config, &world);
+        status = begin(config, attach_whole, arg, &world);
     if (status == MUSTER_OK)
         status = divide(world, machine, seats, config, made);
     if (status != MUSTER_OK && world) {
@@ -121,6 +125,17 @@ static muster_status attach(const muster_config *config, muster_group **made)
     }
     free(machine);
     return status;
+}
+
+static muster_status attach_whole(const muster_config *config, void *arg, muster_group **whole)
+{
+    (void)arg;
+    return mst_backend_onehost.attach(config, whole);
+}
+
+static muster_status attach(const muster_config *config, muster_group **world)
+{
+    return mst_hosts_attach_by(config, attach_whole, NULL, world);
 }
 
 /* ---- what is done by the parts on this host ---- */

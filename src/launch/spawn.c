@@ -15,7 +15,7 @@
 #include "src/api/init.h"
 #include "src/backend.h"
 #include "src/launch/streams.h"
-#include "src/onehost/attach.h"
+#include "src/launch/world.h"
 #include "src/pure/config.h"
 
 #define STATUS_NOT_STARTED 125
@@ -140,7 +140,7 @@ static _Noreturn void run_function(const mst_spawn_plan *plan, const mst_rank_pr
     snprintf(arena, sizeof arena, "fd:%d", fd);
     config.arena = arena;
     if (status == MUSTER_OK)
-        status = mst_group_attach(&config, NULL, &world);
+        status = mst_world_attach(&config, NULL, &world);
     if (status != MUSTER_OK)
         complain(plan, self->rank, STATUS_NOT_STARTED, "", muster_error_detail());
     mst_descriptors_restore_limit(&plan->descriptors);

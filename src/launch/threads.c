@@ -11,7 +11,7 @@
 #include "shm/death/successor.h"
 #include "shm/death/terminations.h"
 #include "src/backend.h"
-#include "src/onehost/attach.h"
+#include "src/launch/world.h"
 #include "src/pure/config.h"
 
 typedef struct team {
@@ -66,7 +66,7 @@ static void *rank_main(void *arg)
     config.size = self->team->config->size;
     if (self->team->config->op_timeout_ns)
         config.timeout_ns = self->team->config->op_timeout_ns;
-    if (mst_group_attach(&config, self->team->arena, &world) != MUSTER_OK) {
+    if (mst_world_attach(&config, self->team->arena, &world) != MUSTER_OK) {
         snprintf(self->detail, sizeof self->detail, "%s", muster_error_detail());
         fail(self, 125);
         return NULL;

@@ -50,11 +50,14 @@ END_TEST
 
 /* ---- worlds of processes ---- */
 
+static const char *hosts; /* of the run */
+
 /* The same ranks, over several hosts. */
 static muster_status attach_over_hosts(const muster_group *ranks, const char *name, muster_group **world)
 {
     muster_config config = MUSTER_CONFIG_INIT;
 
+    setenv("MUSTER_FAKE_HOSTS", hosts, 1);
     config.arena = name;
     config.rank = muster_group_rank(ranks);
     config.size = muster_group_size(ranks);
@@ -92,9 +95,8 @@ static void with_hosts(const char *value, int size, muster_rank_fn body)
     char name[64];
 
     name_of_test(name, sizeof name, "hosts");
-    setenv("MUSTER_FAKE_HOSTS", value, 1);
+    hosts = value;
     run_ranks(size, RANKS_AS_PROCESSES, body, name);
-    unsetenv("MUSTER_FAKE_HOSTS");
 }
 
 START_TEST(test_processes)
@@ -120,6 +122,52 @@ START_TEST(test_a_wrong_value_is_an_error)
 }
 END_TEST
 
+/* ---- worlds of muster_launch ---- */
+
+static int use_launched_world(muster_group *world, void *arg)
+{
+    int32_t x = 1 + muster_group_rank(world), size = muster_group_size(world);
+
+    (void)arg;
+    RANK_CHECK(world, world->backend == &mst_backend_hosts);
+    RANK_CHECK(world, mst_hosts_of_const(world)->places.hosts == 2);
+    RANK_OK(world, muster_all_sum(&x, &x, 1, MUSTER_INT32, world));
+    RANK_CHECK(world, x == size * (size + 1) / 2);
+    return 0;
+}
+
+START_TEST(test_launched_functions_and_threads)
+{
+    setenv("MUSTER_FAKE_HOSTS", "0,1", 1);
+    if (!under_thread_sanitizer())
+        run_ranks(3, RANKS_AS_PROCESSES, use_launched_world, NULL);
+    run_ranks(3, RANKS_AS_THREADS, use_launched_world, NULL);
+    unsetenv("MUSTER_FAKE_HOSTS");
+}
+END_TEST
+
+static int never_run(muster_group *world, void *arg)
+{
+    (void)world, (void)arg;
+    return 3;
+}
+
+START_TEST(test_launched_with_a_wrong_value)
+{
+    muster_launch_config config = MUSTER_LAUNCH_CONFIG_INIT;
+
+    config.size = 2;
+    setenv("MUSTER_FAKE_HOSTS", "several", 1);
+    for (int threads = 0; threads < 2; threads++) {
+        config.threads = threads;
+        ck_assert_int_eq(muster_launch(&config, never_run, NULL, NULL), MUSTER_ERR_PEER_DIED);
+        ck_assert_msg(strstr(muster_error_detail(), "MUSTER_FAKE_HOSTS is \"several\""), "%s",
+                      muster_error_detail());
+    }
+    unsetenv("MUSTER_FAKE_HOSTS");
+}
+END_TEST
+
 /* ---- what is not there yet ---- */
 
 static int ask_for_what_is_not_there(muster_group *ranks, void *arg)
@@ -133,6 +181,7 @@ static int ask_for_what_is_not_there(muster_group *ranks, void *arg)
     config.rank = muster_group_rank(ranks);
     config.arena = arg;
     config.progress_thread = true;
+    setenv("MUSTER_FAKE_HOSTS", hosts, 1);
     RANK_CHECK(ranks, muster_attach(&config, &world) == MUSTER_ERR_UNSUPPORTED);
     RANK_CHECK(ranks, strstr(muster_error_detail(), "a progress thread does not advance"));
     config.progress_thread = false;
@@ -227,16 +276,15 @@ static int one_dies(muster_group *ranks, void *arg)
     return 0;
 }
 
-static void expect_death(const char *hosts)
+static void expect_death(const char *value)
 {
     rank_options options = { .size = 5, .mode = RANKS_AS_PROCESSES };
     muster_report report = MUSTER_REPORT_INIT;
     story story = { .told = shared_page(4096) };
 
     name_of_test(story.name, sizeof story.name, "hosts");
-    setenv("MUSTER_FAKE_HOSTS", hosts, 1);
+    hosts = value;
     run_failing_ranks(options, one_dies, &story, &report);
-    unsetenv("MUSTER_FAKE_HOSTS");
     for (int rank = 0; rank < 5; rank++)
         ck_assert_int_eq(story.told[rank], rank != 3);
     shared_page_free(story.told, 4096);
@@ -258,7 +306,9 @@ int main(void)
     tcase_set_timeout(tests, TEST_TIMEOUT_S);
     tcase_add_test(tests, test_values_of_the_variable);
     tcase_add_test(tests, test_places);
+    tcase_add_test(tests, test_launched_functions_and_threads);
     if (!under_thread_sanitizer()) { /* it sees nothing of processes */
+        tcase_add_test(tests, test_launched_with_a_wrong_value);
         tcase_add_test(tests, test_processes);
         tcase_add_test(tests, test_a_wrong_value_is_an_error);
         tcase_add_test(tests, test_what_is_not_there);

@@ -9,6 +9,7 @@
 
 typedef struct story {
     char name[64];
+    const char *hosts;
     int one_thread;     /* the config says so */
     _Atomic int *facts; /* that ranks tell each other, zeros at first */
 } story;
@@ -17,6 +18,7 @@ static muster_status attach_over_hosts(const muster_group *ranks, const story *s
 {
     muster_config config = MUSTER_CONFIG_INIT;
 
+    setenv("MUSTER_FAKE_HOSTS", story->hosts, 1);
     config.arena = story->name;
     config.rank = muster_group_rank(ranks);
     config.size = muster_group_size(ranks);
@@ -28,12 +30,10 @@ static muster_status attach_over_hosts(const muster_group *ranks, const story *s
 /* In processes, of one thread each. */
 static void play(const char *hosts, int size, muster_rank_fn body)
 {
-    story story = { .one_thread = 1, .facts = shared_page(4096) };
+    story story = { .hosts = hosts, .one_thread = 1, .facts = shared_page(4096) };
 
     name_of_test(story.name, sizeof story.name, "waits");
-    setenv("MUSTER_FAKE_HOSTS", hosts, 1);
     run_ranks(size, RANKS_AS_PROCESSES, body, &story);
-    unsetenv("MUSTER_FAKE_HOSTS");
     shared_page_free((void *)(uintptr_t)story.facts, 4096);
 }
 
