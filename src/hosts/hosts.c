@@ -68,7 +68,8 @@ static muster_status begin(const muster_config *config, mst_hosts_attach_whole a
 
     if (!world)
         return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a world over several hosts");
-    inner.threads_multiple = !config->one_thread; /* splits and collectives send at the same time */
+    inner.threads_multiple = true; /* splits and collectives send at the same time: other threads, or what a
+                                      wait calls */
     muster_status status = attach_whole(&inner, arg, &world->whole);
     if (status != MUSTER_OK) {
         free(world);

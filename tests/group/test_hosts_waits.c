@@ -152,6 +152,52 @@ START_TEST(test_functions_of_the_program_may_call_muster)
 }
 END_TEST
 
+typedef struct splitting {
+    muster_group *world, *child;
+    muster_status status;
+    _Atomic int *begun;
+} splitting;
+
+static bool split_once(void *arg)
+{
+    splitting *splitting = arg;
+
+    if ((*splitting->begun)++ == 0)
+        splitting->status = muster_group_split(splitting->world, 0, -1, &splitting->child);
+    return false;
+}
+
+/* Rank 0 makes a group in its wait in a collective, while it has one thread. */
+static int split_in_a_wait(muster_group *ranks, void *arg)
+{
+    const story *story = arg;
+    splitting splitting = { .status = MUSTER_ERR_INVALID, .begun = &story->facts[0] };
+    muster_group *world;
+
+    RANK_OK(ranks, attach_over_hosts(ranks, story, &world));
+    splitting.world = world;
+    if (muster_group_rank(world) == 0) {
+        RANK_OK(world, muster_group_set_interrupt(world, split_once, &splitting));
+    } else {
+        AWAIT(story->facts[0]);
+        RANK_OK(world, muster_group_split(world, 0, -1, &splitting.child));
+        splitting.status = MUSTER_OK;
+    }
+    RANK_OK(world, muster_barrier(world));
+    RANK_OK(world, splitting.status);
+    RANK_OK(world, muster_barrier(splitting.child));
+    RANK_OK(world, muster_group_free(splitting.child));
+    RANK_OK(world, muster_group_free(world));
+    return 0;
+}
+
+START_TEST(test_a_group_is_made_in_a_wait)
+{
+    play("2", 2, split_in_a_wait);
+    play("0,0,1", 3, split_in_a_wait);
+}
+END_TEST
+
 /* ---- progress ---- */
 
 /* Ranks 0 and 1 repeat short operations of a group, and so advance what rank 2 waits for in another one. */
@@ -259,6 +305,7 @@ int main(void)
 
     tcase_set_timeout(tests, TEST_TIMEOUT_S);
     if (!under_thread_sanitizer()) { /* it sees nothing of processes */
+        tcase_add_test(tests, test_a_group_is_made_in_a_wait);
         tcase_add_test(tests, test_a_step_that_is_owed_is_no_cycle);
         tcase_add_test(tests, test_functions_of_the_program_may_call_muster);
         tcase_add_test(tests, test_short_operations_advance_others);
