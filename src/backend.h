@@ -157,6 +157,9 @@ struct muster_group {
     bool carries; /* for a group of another backend: what a member owes here, it may owe in no call of
                      the program, so waits here are part of no wait cycle */
     bool hidden;  /* of a group of another backend, which logs in its own words that it is broken */
+    /* Where it carries: of what is started in it, in place of timeout_ns. It is not beside that one, which a
+     * split may write meanwhile: compilers load neighbours together. */
+    int64_t started_limit_ns;
     /* By call class: 0: no thread is in a call. 1: one is, and must be alone. The address of a wait set: one
      * waits. Else the number of threads x MST_ONE_OF_SEVERAL. */
     _Atomic uint64_t occupied[MUSTER_CALL_CLASS_COUNT];
@@ -290,6 +293,8 @@ struct mst_backend {
     muster_status (*report_crashes)(muster_group *group);
     void (*mark_phase)(const muster_group *group, const char *name);
     void (*show_name)(const muster_group *group); /* to observers: the group has another name */
+    /* No thread is in a call of the group, which has another timeout. NULL: nobody else needs to know. */
+    void (*take_timeout)(muster_group *group);
 
     /* Frees the group, which no thread uses any more. */
     void (*close)(muster_group *group);
@@ -299,6 +304,12 @@ struct mst_backend {
 
 /* A started operation no longer needs what the program made for it (src/api/operations.c). */
 void mst_op_let_go(muster_group *group, uint64_t number);
+
+/* Of an operation that is started now. */
+static inline int64_t mst_started_limit_ns(const muster_group *group)
+{
+    return group->carries ? group->started_limit_ns : group->timeout_ns;
+}
 
 /* In a call of the class, so that there is one thread; of messages there may be several. */
 static inline void mst_count_started(muster_group *group, muster_call_class class, int64_t change)

@@ -200,6 +200,8 @@ muster_status muster_group_set_timeout(muster_group *group, int64_t timeout_ns)
     if (status != MUSTER_OK)
         return status;
     group->timeout_ns = timeout_ns;
+    if (group->backend->take_timeout)
+        group->backend->take_timeout(group);
     leave_all(group);
     return MUSTER_OK;
 }

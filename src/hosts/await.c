@@ -309,7 +309,6 @@ muster_status mst_hosts_wait(mst_wait_set *set, size_t *index)
             if (group->world != world)
                 mst_hosts_advance_others(group);
             world = group->world;
-            mst_hosts_settle(group);
         }
     if (!has_runs(set))
         return mst_hosts_wait_carried(set, index);

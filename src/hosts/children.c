@@ -223,7 +223,6 @@ static muster_status make_split(muster_group *of, mst_told own, muster_group **c
     mst_hosts_group *parent = mst_hosts_of(of);
     size_t size = (size_t)of->size;
 
-    mst_hosts_settle(parent);
     if (!parent->link)
         return split_here(parent, own, child);
     muster_status status = mst_hosts_broken(parent);
@@ -298,7 +297,6 @@ muster_status mst_hosts_subset(muster_group *of, const int *ranks, int count, mu
     mst_hosts_group *parent = mst_hosts_of(of);
     mst_making making = { .parent = parent, .doing = "subset", .ranks = ranks, .count = count };
 
-    mst_hosts_settle(parent);
     if (!parent->link)
         return subset_here(parent, ranks, count, made);
     muster_status status = mst_hosts_broken(parent);

@@ -58,6 +58,35 @@ static void set_base(mst_hosts_group *group, const muster_group *like)
                                   .number = group->link ? group->link->number : carrier->number };
 }
 
+/* The interrupt function of a local group that does everything: the program's, which it may change meanwhile.
+ */
+static bool ask_program(void *of)
+{
+    const muster_group *group = of;
+
+    return group->interrupt && group->interrupt(group->interrupt_arg);
+}
+
+/* What the program sets later, they ask for, or are told (mst_hosts_take_timeout): several threads are in
+ * calls of them. */
+static void set_up_carriers(mst_hosts_group *group)
+{
+    muster_group *carrier = mst_hosts_carrier(group);
+    mst_link *link = group->link;
+
+    carrier->timeout_ns = group->base.timeout_ns;
+    carrier->threads_multiple = group->base.threads_multiple;
+    carrier->interrupt = link ? group->world->look : ask_program;
+    carrier->interrupt_arg = group;
+    if (!link)
+        return;
+    link->watch = group->world->look;
+    link->watched = group;
+    group->local->carries = group->local->hidden = true;
+    group->local->interrupt = group->world->look;
+    group->local->interrupt_arg = group;
+}
+
 mst_hosts_group *mst_hosts_create(mst_hosts_world *world, muster_group *local, mst_link *link,
                                   const int *seats, const int *machine, const muster_group *like)
 {
@@ -77,26 +106,14 @@ mst_hosts_group *mst_hosts_create(mst_hosts_world *world, muster_group *local, m
     }
     memcpy(group->seats, seats, (size_t)group->base.size * sizeof *seats);
     pthread_mutex_init(&group->lock, NULL);
-    if (link) {
-        link->watch = world->look;
-        link->watched = group;
-        local->carries = local->hidden = true;
-        local->interrupt = world->look;
-        local->interrupt_arg = group;
-    }
-    mst_hosts_settle(group);
+    set_up_carriers(group);
     enlist(group);
     return group;
 }
 
-void mst_hosts_settle(mst_hosts_group *group)
+void mst_hosts_take_timeout(muster_group *of)
 {
-    muster_group *carrier = mst_hosts_carrier(group);
-
-    carrier->timeout_ns = group->base.timeout_ns;
-    carrier->threads_multiple = group->base.threads_multiple;
-    carrier->interrupt = group->link ? group->world->look : group->base.interrupt;
-    carrier->interrupt_arg = group->link ? group : group->base.interrupt_arg;
+    mst_hosts_carrier(mst_hosts_of(of))->timeout_ns = of->timeout_ns;
 }
 
 void mst_hosts_close(muster_group *of)

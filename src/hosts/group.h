@@ -76,6 +76,7 @@ mst_hosts_group *mst_hosts_create(mst_hosts_world *world, muster_group *local, m
                                   const int *seats, const int *machine, const muster_group *like);
 
 /* For the backend's table. */
+void mst_hosts_take_timeout(muster_group *group);
 void mst_hosts_close(muster_group *group);
 int mst_hosts_translate(const muster_group *group, int rank, const muster_group *other);
 
@@ -84,8 +85,5 @@ static inline muster_group *mst_hosts_carrier(const mst_hosts_group *group)
 {
     return group->link ? group->link->mail : group->local;
 }
-
-/* Gives the carrier the settings that the program may have changed. */
-void mst_hosts_settle(mst_hosts_group *group);
 
 #endif

@@ -225,6 +225,7 @@ const mst_backend mst_backend_hosts = {
     .report_crashes = report_crashes,
     .mark_phase = mark_phase,
     .show_name = show_name,
+    .take_timeout = mst_hosts_take_timeout,
     .close = mst_hosts_close,
     .leave = leave,
 };

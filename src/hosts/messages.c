@@ -7,7 +7,6 @@
 /* What has broken the group, also where its carrier does not know. */
 static muster_status ready(mst_hosts_group *group)
 {
-    mst_hosts_settle(group);
     mst_hosts_advance_others(group);
     return group->link ? mst_hosts_broken(group) : MUSTER_OK;
 }

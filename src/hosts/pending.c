@@ -213,7 +213,6 @@ muster_status mst_hosts_collective(muster_group *of, const mst_request *request)
     mst_run *run, *first;
 
     mst_hosts_advance_others(group); /* a short operation may have no tick */
-    mst_hosts_settle(group);
     if (!group->link)
         return mst_hosts_message_failed(group, group->local->backend->collective(group->local, request));
     run = enter(group, request, false, &status);
@@ -235,7 +234,6 @@ muster_status mst_hosts_start(muster_group *of, const mst_request *request, uint
     muster_status status;
 
     mst_hosts_advance_others(group);
-    mst_hosts_settle(group);
     if (!group->link) {
         status = group->local->backend->start(group->local, request, number);
         if (status == MUSTER_OK)

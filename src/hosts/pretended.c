@@ -26,24 +26,23 @@ static pretended *of(mst_link *link)
 
 /* ---- transfers ---- */
 
-/* Set when it is waited for: the user of the link has set the watch since it was made. */
-static void settle(mst_link *link)
+/* The interrupt function of `bytes`. */
+static bool watch(void *of)
 {
-    of(link)->bytes->interrupt = link->watch;
-    of(link)->bytes->interrupt_arg = link->watched;
+    mst_link *link = of;
+
+    return link->watch && link->watch(link->watched);
 }
 
 static muster_status send_bytes(mst_link *link, int to, int tag, const void *from, size_t bytes,
                                 muster_request *transfer)
 {
-    settle(link);
     return muster_send_start(from, bytes, MUSTER_UINT8, to, tag, of(link)->bytes, transfer);
 }
 
 static muster_status receive_bytes(mst_link *link, int from, int tag, void *to, size_t bytes,
                                    muster_request *transfer)
 {
-    settle(link);
     return muster_recv_start(to, bytes, MUSTER_UINT8, from, tag, of(link)->bytes, NULL, transfer);
 }
 
@@ -161,8 +160,8 @@ static muster_status make(muster_group *bytes, bool owns, int64_t limit_ns, mst_
     bytes->carries = bytes->hidden = true;
     bytes->timeout_ns = limit_ns;
     muster_status status = muster_group_dup(bytes, &link->base.mail);
-    bytes->timeout_ns = 0;
-    bytes->interrupt = NULL; /* it is of the parent; watches follow */
+    bytes->interrupt = watch; /* until now it was that of the parent */
+    bytes->interrupt_arg = link;
     if (status != MUSTER_OK) {
         close_link(&link->base);
         return status;
@@ -201,10 +200,8 @@ static muster_status subset(mst_link *link, const int *ranks, int count, int64_t
 {
     muster_group *bytes;
 
-    settle(link);
-    of(link)->bytes->timeout_ns = limit_ns;
+    of(link)->bytes->timeout_ns = limit_ns; /* of what makes groups; transfers have none (started_limit_ns) */
     muster_status status = muster_group_subset(of(link)->bytes, ranks, count, &bytes);
-    of(link)->bytes->timeout_ns = 0;
     if (status != MUSTER_OK)
         return status;
     status = make(bytes, true, limit_ns, made);

@@ -37,7 +37,7 @@ static muster_status start_here(mst_run *run, const mst_action *action, muster_r
     muster_group *local = run->group->local;
 
     /* Once all have come, a rank of this host may wait for another host. */
-    local->timeout_ns =
+    local->started_limit_ns =
         run->limit_ns && run->fenced ? run->limit_ns + 2 * mst_hosts_grace_ns(run->limit_ns) : run->limit_ns;
     if (action->kind == MST_GATHER_HERE)
         return muster_all_gatherv_start(action->from, action->bytes, action->to, action->out_counts,

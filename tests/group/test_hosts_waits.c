@@ -1,5 +1,6 @@
 /* What waits do over several hosts, which are pretended: what they take for a wait cycle, what they advance,
  * whom they call, and how long they last. */
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,14 +28,19 @@ static muster_status attach_over_hosts(const muster_group *ranks, const story *s
     return muster_attach(&config, world);
 }
 
-/* In processes, of one thread each. */
-static void play(const char *hosts, int size, muster_rank_fn body)
+static void play_by(int one_thread, const char *hosts, int size, muster_rank_fn body)
 {
-    story story = { .hosts = hosts, .one_thread = 1, .facts = shared_page(4096) };
+    story story = { .hosts = hosts, .one_thread = one_thread, .facts = shared_page(4096) };
 
     name_of_test(story.name, sizeof story.name, "waits");
     run_ranks(size, RANKS_AS_PROCESSES, body, &story);
     shared_page_free((void *)(uintptr_t)story.facts, 4096);
+}
+
+/* In processes, of one thread each. */
+static void play(const char *hosts, int size, muster_rank_fn body)
+{
+    play_by(1, hosts, size, body);
 }
 
 /* ---- wait cycles ---- */
@@ -198,6 +204,118 @@ START_TEST(test_a_group_is_made_in_a_wait)
 }
 END_TEST
 
+/* ---- settings that change meanwhile ---- */
+
+typedef struct setter {
+    muster_group *group;
+    const story *story;
+    muster_status status;
+    pthread_t thread;
+} setter;
+
+static void *set_interrupt(void *arg)
+{
+    setter *setter = arg;
+
+    AWAIT(is_asleep_in_message(setter->group, 0));
+    setter->status =
+        muster_group_set_interrupt(setter->group, count_looks, (void *)(uintptr_t)setter->story->facts);
+    return NULL;
+}
+
+/* Another thread sets a function while rank 0 waits already, in a group of one host: it is called. */
+static int set_a_function_meanwhile(muster_group *ranks, void *arg)
+{
+    setter setter = { .story = arg };
+    muster_group *world, *here;
+
+    RANK_OK(ranks, attach_over_hosts(ranks, setter.story, &world));
+    RANK_OK(world, muster_group_split(world, muster_group_rank(world) / 2, -1, &here));
+    setter.group = here;
+    if (muster_group_rank(world) == 0) {
+        RANK_CHECK(world, pthread_create(&setter.thread, NULL, set_interrupt, &setter) == 0);
+        RANK_OK(world, muster_recv(NULL, 0, MUSTER_UINT8, 1, 7, here, NULL));
+        pthread_join(setter.thread, NULL);
+        RANK_OK(world, setter.status);
+    } else if (muster_group_rank(world) == 1) {
+        AWAIT(setter.story->facts[0]);
+        RANK_OK(world, muster_send(NULL, 0, MUSTER_UINT8, 0, 7, here));
+    }
+    RANK_OK(world, muster_group_free(here));
+    RANK_OK(world, muster_group_free(world));
+    return 0;
+}
+
+START_TEST(test_a_function_that_is_set_meanwhile)
+{
+    play_by(0, "2", 3, set_a_function_meanwhile);
+}
+END_TEST
+
+enum { TURNS = 30 };
+
+typedef struct worker {
+    muster_group *world;
+    const char *failed; /* NULL: nothing has */
+    pthread_t thread;
+} worker;
+
+static void *do_collectives(void *arg)
+{
+    worker *worker = arg;
+
+    for (int i = 0; i < TURNS && !worker->failed; i++) {
+        int32_t x = i;
+
+        if (muster_all_max(&x, &x, 1, MUSTER_INT32, worker->world) != MUSTER_OK || x != i)
+            worker->failed = muster_error_detail();
+    }
+    return NULL;
+}
+
+static void *make_groups(void *arg)
+{
+    worker *worker = arg;
+    muster_group *child;
+
+    for (int i = 0; i < TURNS && !worker->failed; i++)
+        if (muster_group_split(worker->world, 0, -1, &child) != MUSTER_OK ||
+            muster_group_free(child) != MUSTER_OK)
+            worker->failed = muster_error_detail();
+    return NULL;
+}
+
+/* Each thread in calls of its own class, while the limits change between calls. */
+static int use_all_classes(muster_group *world, void *arg)
+{
+    worker workers[2] = { { .world = world }, { .world = world } };
+    int rank = muster_group_rank(world), size = muster_group_size(world);
+    int32_t in;
+
+    (void)arg;
+    RANK_CHECK(world, pthread_create(&workers[0].thread, NULL, do_collectives, &workers[0]) == 0);
+    RANK_CHECK(world, pthread_create(&workers[1].thread, NULL, make_groups, &workers[1]) == 0);
+    for (int i = 0; i < TURNS; i++) {
+        RANK_OK(world, muster_sendrecv(&rank, 1, (rank + 1) % size, 0, &in, 1, (rank + size - 1) % size, 0,
+                                       MUSTER_INT32, world, NULL));
+        muster_status set = muster_group_set_timeout(world, (600 + i) * 1000000000LL);
+        RANK_CHECK(world, set == MUSTER_OK || set == MUSTER_ERR_BUSY);
+    }
+    for (int i = 0; i < 2; i++) {
+        pthread_join(workers[i].thread, NULL);
+        RANK_CHECK(world, !workers[i].failed);
+    }
+    return 0;
+}
+
+START_TEST(test_settings_change_beside_calls)
+{
+    setenv("MUSTER_FAKE_HOSTS", "0,0,1", 1);
+    run_ranks(3, RANKS_AS_THREADS, use_all_classes, NULL);
+    unsetenv("MUSTER_FAKE_HOSTS");
+}
+END_TEST
+
 /* ---- progress ---- */
 
 /* Ranks 0 and 1 repeat short operations of a group, and so advance what rank 2 waits for in another one. */
@@ -304,8 +422,10 @@ int main(void)
     TCase *tests = tcase_create("hosts_waits");
 
     tcase_set_timeout(tests, TEST_TIMEOUT_S);
+    tcase_add_test(tests, test_settings_change_beside_calls);
     if (!under_thread_sanitizer()) { /* it sees nothing of processes */
         tcase_add_test(tests, test_a_group_is_made_in_a_wait);
+        tcase_add_test(tests, test_a_function_that_is_set_meanwhile);
         tcase_add_test(tests, test_a_step_that_is_owed_is_no_cycle);
         tcase_add_test(tests, test_functions_of_the_program_may_call_muster);
         tcase_add_test(tests, test_short_operations_advance_others);

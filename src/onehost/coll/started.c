@@ -353,7 +353,7 @@ muster_status mst_started_call(muster_group *of, const mst_request *request, uin
                                   mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a started operation"));
     mst_group_begin(group);
     made->pending =
-        (mst_pending){ .kind = &collective_kind, .group = group, .timeout_ns = group->base.timeout_ns };
+        (mst_pending){ .kind = &collective_kind, .group = group, .timeout_ns = mst_started_limit_ns(of) };
     made->request = *request;
     made->call = (mst_call){ .request = &made->request, .group = group };
     mst_pending_lock(group);

@@ -216,7 +216,8 @@ static void fill_in(started_message *message, mst_group *group, muster_call_clas
 {
     bool sends = class == MUSTER_CALL_SEND;
 
-    message->pending = (mst_pending){ .kind = &kind, .group = group, .timeout_ns = group->base.timeout_ns };
+    message->pending =
+        (mst_pending){ .kind = &kind, .group = group, .timeout_ns = mst_started_limit_ns(&group->base) };
     message->class = class;
     message->doing = mst_doing_of_message(asked, sends, group->messages[!sends] + 1);
     message->doing.kind |= MST_DOING_STARTED;
