@@ -288,6 +288,9 @@ struct mst_backend {
     const mst_share_methods *shares;                    /* NULL: none, as between hosts */
     const mst_queue_methods *queues;                    /* likewise */
     muster_status (*status)(const muster_group *group);
+    /* For groups that carry: whether status would return MUSTER_OK, by a glance at memory, which does not
+     * know yet of a death that nobody has seen. NULL: there are no such groups. */
+    bool (*seems_whole)(const muster_group *group);
     void (*abort_group)(muster_group *group, const char *reason);
     int (*translate)(const muster_group *group, int rank, const muster_group *other); /* -1: not a member */
     muster_status (*report_crashes)(muster_group *group);

@@ -253,7 +253,7 @@ static muster_status refuse_broken(mst_awaiting *awaiting)
         if (!request->group || request->group == latest)
             continue;
         latest = request->group;
-        status = mst_hosts_broken(group_of(request));
+        status = mst_hosts_ready(group_of(request));
         if (status == MUSTER_OK)
             continue;
         bool over;

@@ -73,6 +73,12 @@ muster_status mst_hosts_broken(mst_hosts_group *group)
     return explain(group, &reason);
 }
 
+muster_status mst_hosts_ready(mst_hosts_group *group)
+{
+    return group->link && group->link->methods->seems_whole(group->link) ? MUSTER_OK
+                                                                         : mst_hosts_broken(group);
+}
+
 static muster_status break_by(mst_hosts_group *group, const mst_link_reason *reason)
 {
     group->link->methods->tell(group->link, reason);

@@ -225,7 +225,7 @@ static muster_status make_split(muster_group *of, mst_told own, muster_group **c
 
     if (!parent->link)
         return split_here(parent, own, child);
-    muster_status status = mst_hosts_broken(parent);
+    muster_status status = mst_hosts_ready(parent);
     if (status != MUSTER_OK)
         return status;
     mst_told *all = calloc(size, sizeof *all);
@@ -299,7 +299,7 @@ muster_status mst_hosts_subset(muster_group *of, const int *ranks, int count, mu
 
     if (!parent->link)
         return subset_here(parent, ranks, count, made);
-    muster_status status = mst_hosts_broken(parent);
+    muster_status status = mst_hosts_ready(parent);
     if (status != MUSTER_OK)
         return status;
     making.spans = spans(parent, ranks, count);

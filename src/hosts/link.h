@@ -54,6 +54,9 @@ typedef struct mst_link_methods {
      * error. By any thread. */
     void (*tell)(mst_link *link, const mst_link_reason *reason);
 
+    /* Whether it is whole, as far as is known without a look round: cheap, for the beginning of each call. */
+    bool (*seems_whole)(mst_link *link);
+
     /* Whether the group is broken: by what a member has told, or by what the link knows, such as a death. */
     bool (*is_broken)(mst_link *link, mst_link_reason *reason);
 

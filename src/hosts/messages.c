@@ -8,7 +8,7 @@
 static muster_status ready(mst_hosts_group *group)
 {
     mst_hosts_advance_others(group);
-    return group->link ? mst_hosts_broken(group) : MUSTER_OK;
+    return group->link ? mst_hosts_ready(group) : MUSTER_OK;
 }
 
 muster_status mst_hosts_message(muster_group *of, const mst_message *message)

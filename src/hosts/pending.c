@@ -80,7 +80,7 @@ static mst_run *advance(mst_hosts_group *group)
 /* Enters a collective; NULL and *status: it cannot. */
 static mst_run *enter(mst_hosts_group *group, const mst_request *request, bool started, muster_status *status)
 {
-    *status = mst_hosts_broken(group);
+    *status = mst_hosts_ready(group);
     if (*status != MUSTER_OK)
         return NULL;
     mst_run *run = mst_run_create(group, request);
@@ -289,7 +289,7 @@ muster_status mst_hosts_test(muster_group *of, uint64_t number, bool *over)
         return mst_hosts_refuse_unknown();
     mst_hosts_advance(group);
     mst_hosts_look_if_owed(group);
-    muster_status status = mst_hosts_broken(group);
+    muster_status status = mst_hosts_ready(group);
     if (status != MUSTER_OK)
         mst_hosts_fail_run(run, status);
     *over = mst_hosts_is_over(run);

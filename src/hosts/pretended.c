@@ -109,6 +109,13 @@ static bool is_group_broken(const muster_group *group, mst_link_reason *reason)
     return true;
 }
 
+static bool seems_whole(mst_link *link)
+{
+    const muster_group *bytes = of(link)->bytes;
+
+    return bytes->backend->seems_whole(bytes) && link->mail->backend->seems_whole(link->mail);
+}
+
 /* Both are broken then. */
 static bool is_broken(mst_link *link, mst_link_reason *reason)
 {
@@ -138,6 +145,7 @@ static const mst_link_methods methods = { .send = send_bytes,
                                           .wait = wait_for,
                                           .test = test,
                                           .tell = tell,
+                                          .seems_whole = seems_whole,
                                           .is_broken = is_broken,
                                           .subset = subset,
                                           .close = close_link };

@@ -67,6 +67,7 @@ const mst_backend mst_backend_onehost = {
     .shares = &mst_window_methods,
     .queues = &mst_ring_methods,
     .status = mst_group_status,
+    .seems_whole = mst_group_seems_whole,
     .abort_group = mst_group_abort,
     .translate = mst_group_translate,
     .report_crashes = report_crashes,

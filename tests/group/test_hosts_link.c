@@ -133,6 +133,7 @@ static void lie(mst_link *link, mst_link_methods changed)
     honest = link->methods;
     methods = *honest;
     methods.send = changed.send ? changed.send : methods.send;
+    methods.is_broken = changed.is_broken ? changed.is_broken : methods.is_broken;
     link->methods = &methods;
 }
 
@@ -167,6 +168,43 @@ START_TEST(test_records_and_statuses)
 }
 END_TEST
 
+/* ---- cost ---- */
+
+static int looks;
+
+static bool count_look(mst_link *link, mst_link_reason *reason)
+{
+    looks++;
+    return honest->is_broken(link, reason);
+}
+
+/* What needs no wait does not look round: it asks the hidden groups for no more than a glance. */
+static int send_to_oneself(muster_group *ranks, void *arg)
+{
+    muster_group *world;
+    int32_t x = 0;
+
+    RANK_OK(ranks, attach_over_hosts(ranks, arg, NULL, &world));
+    RANK_OK(world, muster_barrier(world));
+    lie(mst_hosts_of(world)->link, (mst_link_methods){ .is_broken = count_look });
+    for (int i = 0; i < 100; i++) {
+        RANK_OK(world, muster_send(&i, 1, MUSTER_INT32, muster_group_rank(world), 0, world));
+        RANK_OK(world, muster_recv(&x, 1, MUSTER_INT32, muster_group_rank(world), 0, world, NULL));
+        RANK_CHECK(world, x == i);
+    }
+    RANK_CHECK(world, looks == 0);
+    RANK_OK(world, muster_group_status(world));
+    RANK_CHECK(world, looks == 1);
+    RANK_OK(world, muster_group_free(world));
+    return 0;
+}
+
+START_TEST(test_a_glance_is_enough)
+{
+    with_hosts("2", 2, send_to_oneself);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("hosts_link");
@@ -176,6 +214,7 @@ int main(void)
     if (!under_thread_sanitizer()) { /* it sees nothing of processes */
         tcase_add_test(tests, test_reasons);
         tcase_add_test(tests, test_records_and_statuses);
+        tcase_add_test(tests, test_a_glance_is_enough);
     }
     suite_add_tcase(suite, tests);
     return run_suite(suite);

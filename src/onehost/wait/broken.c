@@ -242,6 +242,13 @@ muster_status mst_group_status(const muster_group *base)
     return mst_subarena_look_at_terminations(group->subarena) ? mst_group_broken(group) : MUSTER_OK;
 }
 
+bool mst_group_seems_whole(const muster_group *base)
+{
+    const mst_group *group = mst_group_of_const(base);
+
+    return mst_load64_acq(&group->cell->poison) == group->subarena->no_poison[base->rank]; /* E7 */
+}
+
 muster_status mst_group_interrupted(const mst_group *group, const char *doing)
 {
     if (mst_load64_rlx(&group->interrupted) == MST_ORPHANED)

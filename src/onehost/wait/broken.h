@@ -83,6 +83,7 @@ void mst_group_spread(mst_group *group, mst_poison_kind kind, int rank, int code
 
 /* For the backend's table. */
 muster_status mst_group_status(const muster_group *group);
+bool mst_group_seems_whole(const muster_group *group);
 void mst_group_abort(muster_group *group, const char *reason);
 
 #endif
