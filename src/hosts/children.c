@@ -31,34 +31,46 @@ static bool spans(const mst_hosts_group *parent, const int *ranks, int count)
 
 static void discard(mst_making *making)
 {
-    if (making->local)
+    bool owned = making->made && making->spans;
+
+    if (making->made)
+        mst_hosts_close(&making->made->base);
+    else if (making->local)
         muster_group_free(making->local);
-    if (making->link)
+    if (making->link && !owned)
         making->link->methods->close(making->link);
+    making->made = NULL;
     making->local = NULL;
     making->link = NULL;
 }
 
-/* The group of a making, which gives up what it has made. */
-static muster_status finish(mst_making *making, muster_group **made)
+/* The group of a making, which owns its parts then. */
+static muster_status create(mst_making *making)
 {
     mst_hosts_group *parent = making->parent;
     int *seats = calloc(2 * (size_t)making->count, sizeof *seats), *machine = seats + making->count;
-    mst_hosts_group *group = NULL;
 
     for (int i = 0; seats && i < making->count; i++) {
         seats[i] = parent->seats[making->ranks[i]];
         machine[i] = parent->places.host[making->ranks[i]];
     }
     if (seats)
-        group = mst_hosts_create(parent->world, making->local, making->link, seats, machine, &parent->base);
+        making->made = mst_hosts_create(parent->world, making->local, making->spans ? making->link : NULL,
+                                        seats, machine, &parent->base);
     free(seats);
-    if (!group) {
+    return making->made ? MUSTER_OK : refuse_memory();
+}
+
+/* The same where nobody else is told. */
+static muster_status create_here(mst_making *making, muster_group **made)
+{
+    muster_status status = create(making);
+
+    if (status != MUSTER_OK)
         discard(making);
-        return refuse_memory();
-    }
-    *made = &group->base;
-    return MUSTER_OK;
+    else
+        *made = &making->made->base;
+    return status;
 }
 
 /* ---- split ---- */
@@ -139,12 +151,6 @@ static muster_status make_parts(mst_making *making, int color)
     return mst_error_again(&why);
 }
 
-static muster_status refuse_part(int rank, muster_status status)
-{
-    return mst_fail_about(rank, status, "rank %d could not make its part of a group; the parent is as before",
-                          rank);
-}
-
 /* Whether all have succeeded: without memory, or room in the arena, some may not. */
 static muster_status agree_on_parts(mst_making *making, mst_link *link, mst_told *all, muster_status own)
 {
@@ -164,8 +170,8 @@ static muster_status agree_on_parts(mst_making *making, mst_link *link, mst_told
         status = mst_error_again(&why);
     for (int rank = 0; rank < link->size && status == MUSTER_OK; rank++)
         if (all[rank].status != MUSTER_OK)
-            status = refuse_part(link == parent->link ? rank : making->ranks[rank],
-                                 mst_hosts_known(all[rank].status));
+            status = mst_refuse_part(link == parent->link ? rank : making->ranks[rank],
+                                     mst_hosts_known(all[rank].status));
     if (status != MUSTER_OK)
         discard(making);
     return status;
@@ -183,11 +189,13 @@ static muster_status split(mst_hosts_group *parent, mst_told *all, int *ranks, m
         return status;
     making.count = color == MUSTER_COLOR_NONE ? 0 : list_members(all, parent->base.size, own, ranks);
     making.spans = spans(parent, ranks, making.count);
-    status = agree_on_parts(&making, parent->link, all, make_parts(&making, color));
-    if (status != MUSTER_OK)
-        return status;
-    *child = NULL;
-    return making.count ? finish(&making, child) : MUSTER_OK;
+    status = make_parts(&making, color);
+    if (status == MUSTER_OK && making.count)
+        status = create(&making);
+    status = agree_on_parts(&making, parent->link, all, status);
+    if (status == MUSTER_OK)
+        *child = making.made ? &making.made->base : NULL;
+    return status;
 }
 
 /* A group on one host is split there. */
@@ -211,7 +219,7 @@ static muster_status split_here(mst_hosts_group *parent, mst_told own, muster_gr
     making.ranks = ranks;
     making.count = making.local->size;
     if (ranks)
-        status = finish(&making, child);
+        status = create_here(&making, child);
     else
         discard(&making);
     free(ranks);
@@ -228,16 +236,9 @@ static muster_status make_split(muster_group *of, mst_told own, muster_group **c
     muster_status status = mst_hosts_ready(parent);
     if (status != MUSTER_OK)
         return status;
-    mst_told *all = calloc(size, sizeof *all);
-    int *ranks = calloc(size, sizeof *ranks);
-    if (all && ranks) {
-        all[of->rank] = own;
-        status = split(parent, all, ranks, child);
-    }
-    bool made = all && ranks;
-    free(all);
-    free(ranks);
-    return made ? status : refuse_memory();
+    memset(parent->room.told, 0, size * sizeof *parent->room.told);
+    parent->room.told[of->rank] = own;
+    return split(parent, parent->room.told, parent->room.ranks, child);
 }
 
 muster_status mst_hosts_split(muster_group *group, int color, int key, muster_group **child)
@@ -252,35 +253,36 @@ muster_status mst_hosts_dup(muster_group *group, muster_group **copy)
 
 /* ---- subset ---- */
 
-/* The link first: it finds out whether all give the same list. */
-static muster_status subset(mst_making *making, mst_told *all, muster_group **made)
+/* The link first: it finds out whether all give the same list. Until all have their parts, waits are the
+ * parent's. */
+static muster_status subset(mst_making *making, muster_group **made)
 {
     mst_hosts_group *parent = making->parent;
-    int here = 0, *neighbours = calloc((size_t)making->count, sizeof *neighbours);
-    muster_status status = neighbours ? MUSTER_OK : refuse_memory();
+    int here = 0, *neighbours = parent->room.ranks;
+    mst_told *all = parent->room.told;
 
-    for (int i = 0; i < making->count && neighbours; i++)
+    memset(all, 0, (size_t)making->count * sizeof *all);
+    for (int i = 0; i < making->count; i++)
         if (parent->places.host[making->ranks[i]] == parent->places.own_host)
             neighbours[here++] = parent->places.place[making->ranks[i]];
-    if (status == MUSTER_OK)
-        status = make_link(making);
-    if (status != MUSTER_OK) {
-        free(neighbours);
+    muster_status status = make_link(making);
+    if (status != MUSTER_OK)
         return mst_hosts_message_failed(parent, status);
-    }
-    making->link->watch = mst_hosts_look;
-    making->link->watched = parent;
     parent->local->timeout_ns = parent->base.timeout_ns;
     status = muster_group_subset(parent->local, neighbours, here, &making->local);
-    free(neighbours);
+    if (status == MUSTER_OK)
+        status = create(making);
+    making->link->watch = mst_hosts_look;
+    making->link->watched = parent;
     status = agree_on_parts(making, making->link, all, status);
     if (status != MUSTER_OK)
         return status;
-    if (!making->spans) {
+    if (making->spans)
+        making->link->watched = making->made;
+    else
         making->link->methods->close(making->link);
-        making->link = NULL;
-    }
-    return finish(making, made);
+    *made = &making->made->base;
+    return MUSTER_OK;
 }
 
 /* Of a group on one host. */
@@ -289,7 +291,7 @@ static muster_status subset_here(mst_hosts_group *parent, const int *ranks, int 
     mst_making making = { .parent = parent, .ranks = ranks, .count = count };
 
     muster_status status = muster_group_subset(parent->local, ranks, count, &making.local);
-    return status == MUSTER_OK ? finish(&making, made) : mst_hosts_message_failed(parent, status);
+    return status == MUSTER_OK ? create_here(&making, made) : mst_hosts_message_failed(parent, status);
 }
 
 muster_status mst_hosts_subset(muster_group *of, const int *ranks, int count, muster_group **made)
@@ -303,10 +305,5 @@ muster_status mst_hosts_subset(muster_group *of, const int *ranks, int count, mu
     if (status != MUSTER_OK)
         return status;
     making.spans = spans(parent, ranks, count);
-    mst_told *all = calloc((size_t)count, sizeof *all);
-    if (!all)
-        return refuse_memory();
-    status = subset(&making, all, made);
-    free(all);
-    return status;
+    return subset(&making, made);
 }

@@ -87,6 +87,34 @@ static void set_up_carriers(mst_hosts_group *group)
     group->local->interrupt_arg = group;
 }
 
+/* False: no memory. */
+static bool reserve(mst_hosts_group *group, const int *machine)
+{
+    size_t size = (size_t)group->base.size;
+    mst_hosts_room *room = &group->room;
+
+    group->seats = malloc(size * sizeof *group->seats);
+    if (group->link) {
+        room->told = calloc(size, sizeof *room->told);
+        room->ranks = calloc(2 * size, sizeof *room->ranks);
+        room->transfers = calloc(size + 1, sizeof *room->transfers);
+        if (!room->told || !room->ranks || !room->transfers)
+            return false;
+        room->peers = room->ranks + size;
+    }
+    return group->seats && mst_places_make(&group->places, machine, group->base.size, group->base.rank);
+}
+
+static void release(mst_hosts_group *group)
+{
+    free(group->room.told);
+    free(group->room.ranks);
+    free(group->room.transfers);
+    free(group->seats);
+    free(group->table);
+    free(group);
+}
+
 mst_hosts_group *mst_hosts_create(mst_hosts_world *world, muster_group *local, mst_link *link,
                                   const int *seats, const int *machine, const muster_group *like)
 {
@@ -98,10 +126,8 @@ mst_hosts_group *mst_hosts_create(mst_hosts_world *world, muster_group *local, m
     group->local = local;
     group->link = link;
     set_base(group, like);
-    group->seats = malloc((size_t)group->base.size * sizeof *group->seats);
-    if (!group->seats || !mst_places_make(&group->places, machine, group->base.size, group->base.rank)) {
-        free(group->seats);
-        free(group);
+    if (!reserve(group, machine)) {
+        release(group);
         return NULL;
     }
     memcpy(group->seats, seats, (size_t)group->base.size * sizeof *seats);
@@ -127,9 +153,7 @@ void mst_hosts_close(muster_group *of)
         group->link->methods->close(group->link);
     mst_places_free(&group->places);
     pthread_mutex_destroy(&group->lock);
-    free(group->seats);
-    free(group->table);
-    free(group);
+    release(group);
     let_go_of(world);
 }
 

@@ -12,6 +12,7 @@
 #include "src/backend.h"
 #include "src/hosts/link.h"
 #include "src/hosts/places.h"
+#include "src/hosts/told.h"
 #include "src/kernels/reduce.h"
 
 struct mst_run;
@@ -40,6 +41,14 @@ typedef struct mst_hosts_watch {
     size_t count;
 } mst_hosts_watch;
 
+/* Of the thread that makes groups, which must have memory to tell the others that it has none. */
+typedef struct mst_hosts_room {
+    mst_told *told;            /* by member */
+    int *ranks;                /* likewise, */
+    int *peers;                /* likewise */
+    muster_request *transfers; /* and one more */
+} mst_hosts_room;
+
 typedef struct mst_hosts_group {
     muster_group base;
     mst_hosts_world *world;
@@ -47,7 +56,8 @@ typedef struct mst_hosts_group {
     muster_group *local;
     mst_link *link; /* NULL: all members are on this host */
     mst_places places;
-    int *seats; /* the rank in the world, by rank */
+    int *seats;          /* the rank in the world, by rank */
+    mst_hosts_room room; /* if there is a link */
     mst_hosts_watch watches[MUSTER_CALL_CLASS_COUNT];
     pthread_mutex_t lock;         /* of what follows */
     struct mst_run *first, *last; /* collectives that were entered and not completed, in order */

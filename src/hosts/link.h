@@ -61,7 +61,8 @@ typedef struct mst_link_methods {
     bool (*is_broken)(mst_link *link, mst_link_reason *reason);
 
     /* A link of some members, whose ranks are their places in the list; only they call it, and wait for each
-     * other, up to the limit. Members that give different lists get MISMATCH. */
+     * other, up to the limit. Members that give different lists get MISMATCH. If a member has no memory, all
+     * fail, and the link is as before. */
     muster_status (*subset)(mst_link *link, const int *ranks, int count, int64_t limit_ns, mst_link **made);
 
     void (*close)(mst_link *link);

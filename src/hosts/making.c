@@ -1,9 +1,49 @@
 /* Tells members of a group that is being made what the others tell, for making.h. */
 #include "src/hosts/making.h"
 
-#include <stdlib.h>
+#include <string.h>
 
 #include "src/hosts/broken.h"
+
+muster_status mst_refuse_part(int rank, muster_status status)
+{
+    return mst_fail_about(rank, status, "rank %d could not make its part of a group; the parent is as before",
+                          rank);
+}
+
+/* A member that has given up its part of a new group, for want of memory, has left the link that the others
+ * wait in, or one of them has told so already: that breaks nothing else. */
+static bool is_given_up(mst_link *link, int *member)
+{
+    mst_link_reason reason;
+
+    if (!link->methods->is_broken(link, &reason) || reason.about < 0 || reason.about >= link->size)
+        return false;
+    *member = reason.about;
+    return reason.status == MUSTER_ERR_NO_SPACE ||
+           (reason.status == MUSTER_ERR_PEER_DIED && reason.termination.kind == MUSTER_TERMINATION_NONE);
+}
+
+/* Breaks the parent, unless only the new group is concerned; and the new link, if that is what they wait in:
+ * its transfers must end. */
+static muster_status fail(const mst_making *making, mst_link *link, muster_status status)
+{
+    mst_error_copy error;
+    int member = -1;
+
+    mst_error_keep(&error);
+    bool is_new = link != making->parent->link;
+    bool harmless = is_new && mst_hosts_broken(making->parent) == MUSTER_OK && is_given_up(link, &member);
+    mst_error_again(&error);
+    if (harmless)
+        status = mst_refuse_part(making->ranks[member], MUSTER_ERR_NO_SPACE);
+    else
+        status = mst_hosts_failed(making->parent, status, making->doing);
+    mst_error_keep(&error);
+    if (is_new)
+        link->methods->tell(link, &(mst_link_reason){ .status = status, .about = member });
+    return mst_error_again(&error);
+}
 
 /* Waits for transfers with these ranks, in the calls of the parent. */
 static muster_status await(const mst_making *making, mst_link *link, muster_request *transfers,
@@ -23,11 +63,9 @@ static muster_status await(const mst_making *making, mst_link *link, muster_requ
     }
     if (status == MUSTER_OK)
         return status;
-    status = mst_hosts_failed(parent, status, making->doing);
     mst_error_copy error;
+    fail(making, link, status);
     mst_error_keep(&error);
-    if (link != parent->link) /* what broke the parent breaks it, too: its transfers must end */
-        link->methods->tell(link, &(mst_link_reason){ .status = status, .about = -1 });
     for (size_t i = 0; i < count; i++)
         while (transfers[i].group && link->methods->wait(link, &transfers[i], 1, true, 0) == MUSTER_ERR_BUSY)
             continue;
@@ -71,16 +109,11 @@ static muster_status tell_others(const mst_making *making, mst_link *link, mst_t
 
 muster_status mst_tell_all(const mst_making *making, mst_link *link, mst_told *all)
 {
+    const mst_hosts_room *room = &making->parent->room;
     size_t size = (size_t)link->size;
-    muster_request *transfers = calloc(size + 1, sizeof *transfers);
-    int *peers = calloc(size, sizeof *peers);
-    bool room = transfers && peers;
 
-    for (size_t i = 0; i + 1 < size && room; i++)
-        peers[i] = link == making->parent->link ? (int)i + 1 : making->ranks[i + 1];
-    muster_status status = room ? tell_others(making, link, all, transfers, peers)
-                                : mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a group");
-    free(transfers);
-    free(peers);
-    return status;
+    memset(room->transfers, 0, (size + 1) * sizeof *room->transfers);
+    for (size_t i = 0; i + 1 < size; i++)
+        room->peers[i] = link == making->parent->link ? (int)i + 1 : making->ranks[i + 1];
+    return tell_others(making, link, all, room->transfers, room->peers);
 }

@@ -4,13 +4,6 @@
 
 #include "src/hosts/group.h"
 
-/* What a member tells: at first what it gives, then what became of it. */
-typedef struct mst_told {
-    int32_t copies; /* dup, in place of split */
-    int32_t color, key;
-    int32_t status;
-} mst_told;
-
 /* A group that is being made. */
 typedef struct mst_making {
     mst_hosts_group *parent;
@@ -20,10 +13,14 @@ typedef struct mst_making {
     bool spans; /* more than one host */
     muster_group *local;
     mst_link *link;
+    mst_hosts_group *made; /* of `local`, and of `link` if it spans: it owns them then */
 } mst_making;
 
 /* All members of the link get what each of them tells, by way of the first. The ranks of the link are those
  * of the parent, or those in the list. */
 muster_status mst_tell_all(const mst_making *making, mst_link *link, mst_told *all);
+
+/* That member of the parent could not make its part, so that nobody has the group. */
+muster_status mst_refuse_part(int rank, muster_status status);
 
 #endif

@@ -180,7 +180,8 @@ static muster_status make(muster_group *bytes, bool owns, int64_t limit_ns, mst_
     return MUSTER_OK;
 }
 
-/* An error that is about a member of the list, in the ranks of the group that the list is of. */
+/* An error that is about a member of the list, in the ranks of the group that the list is of. One that has
+ * left has no memory for its part. */
 static muster_status tell_rank(muster_status status, const int *ranks, int count)
 {
     muster_error_info parts = *mst_error_parts();
@@ -196,7 +197,8 @@ static muster_status tell_rank(muster_status status, const int *ranks, int count
     else if (status == MUSTER_ERR_PEER_DIED && parts.termination.kind != MUSTER_TERMINATION_NONE)
         mst_fail(status, "a group was being made, and rank %d %s", rank, ended);
     else if (status == MUSTER_ERR_PEER_DIED)
-        mst_fail(status, "a group was being made, and rank %d left", rank);
+        status = mst_fail(MUSTER_ERR_NO_SPACE,
+                          "rank %d could not make its part of a group; the parent is as before", rank);
     else
         return status;
     mst_error_about(rank, parts.termination);
