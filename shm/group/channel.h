@@ -39,6 +39,9 @@
 /* Bytes of one entry at most: the receiver copies one while the sender fills the next. */
 #define MST_PART_BYTES 32768
 
+/* Bytes of an entry that is copied without much ado: none of a store policy (store_policy.h), either. */
+#define MST_SHORT_BYTES 256
+
 /* Bytes of a message that travel without being asked for: one entry, or a first one and a part after it. */
 #define MST_EAGER_BYTES (2 * MST_PART_BYTES)
 

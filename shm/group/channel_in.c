@@ -82,12 +82,11 @@ mst_flow mst_channel_look(mst_channels *channels, int sender, mst_envelope *enve
 
 /* ---- taking and keeping ---- */
 
-static void copy_out(const mst_channels *channels, const mst_channel_end *end, void *to,
-                     const unsigned char *from, size_t bytes)
+static inline void copy_out(const mst_channels *channels, const mst_channel_end *end, void *to,
+                            const unsigned char *from, size_t bytes)
 {
     const unsigned char *ring = end->channel->ring, *ring_end = ring + channels->ring_bytes;
-    size_t whole = (size_t)(ring_end - from);
-    size_t first = from < ring || bytes < whole ? bytes : whole;
+    size_t first = mst_least(bytes, (size_t)(ring_end - from));
 
     if (first)
         memcpy(to, from, first);

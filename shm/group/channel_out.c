@@ -11,10 +11,9 @@ static void plain_copy(void *to, const void *from, size_t bytes)
     memcpy(to, from, bytes);
 }
 
-/* Copies the bytes of an entry to `to`, which is in the ring, where the bytes may wrap around, or before
- * it. */
-static void copy_in(const mst_channels *channels, mst_channel_end *end, unsigned char *to, const void *from,
-                    size_t bytes)
+/* Any bytes, which may wrap around in the ring. */
+static __attribute__((noinline)) void copy_parts_in(const mst_channels *channels, mst_channel_end *end,
+                                                    unsigned char *to, const void *from, size_t bytes)
 {
     unsigned char *ring = end->channel->ring, *ring_end = ring + channels->ring_bytes;
     size_t first = to < ring ? bytes : mst_least(bytes, (size_t)(ring_end - to));
@@ -25,6 +24,18 @@ static void copy_in(const mst_channels *channels, mst_channel_end *end, unsigned
     if (first < bytes)
         copy(ring, (const unsigned char *)from + first, bytes - first);
     mst_store_end(&end->policy, bytes);
+}
+
+/* Copies the bytes of an entry to `to`, which is in the ring, or before it. */
+static inline void copy_in(const mst_channels *channels, mst_channel_end *end, unsigned char *to,
+                           const void *from, size_t bytes)
+{
+    const unsigned char *ring_end = end->channel->ring + channels->ring_bytes;
+
+    if (bytes - 1 < MST_SHORT_BYTES && bytes <= (size_t)(ring_end - to)) /* not 0, nor from NULL, then */
+        memcpy(to, from, bytes);
+    else
+        copy_parts_in(channels, end, to, from, bytes);
 }
 
 /* ---- space ---- */

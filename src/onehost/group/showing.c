@@ -20,7 +20,7 @@ static int64_t time_ns(const mst_group *group)
     return group->subarena->attachment->recorder.exact ? mst_os_now_ns() : mst_os_coarse_ns();
 }
 
-static __attribute__((noinline)) int64_t now_ns(const mst_group *group)
+__attribute__((noinline)) int64_t mst_group_now_ns(const mst_group *group)
 {
     return time_ns(group);
 }
@@ -31,7 +31,7 @@ static bool is_message(muster_call_class class)
 }
 
 /* What a record says beside numbers and times. */
-static uint64_t pack(const mst_group *group, muster_call_class class, const mst_doing *doing)
+static inline uint64_t pack(const mst_group *group, muster_call_class class, const mst_doing *doing)
 {
     mst_record_what what = { .kind = mst_doing_kind(doing),
                              .dtype = doing->dtype,
@@ -47,14 +47,15 @@ static uint64_t pack(const mst_group *group, muster_call_class class, const mst_
 
 /* Reading a clock costs as much as all the rest, so an operation that takes less than a tick of the coarse
  * clock is recorded as done when all had arrived. */
-static inline void record_packed(mst_group *group, muster_call_class class, const mst_doing *doing,
-                                 uint64_t what, int64_t entered_ns, int64_t arrived_ns)
+static inline __attribute__((always_inline)) void record_packed(mst_group *group, muster_call_class class,
+                                                                const mst_doing *doing, uint64_t what,
+                                                                int64_t entered_ns, int64_t arrived_ns)
 {
     const mst_recorder *recorder = &group->subarena->attachment->recorder;
     int64_t done_ns = arrived_ns;
 
     if (__builtin_expect(recorder->exact || arrived_ns == 0 || doing->count >= TIMED_COUNT_MIN, false))
-        done_ns = now_ns(group);
+        done_ns = mst_group_now_ns(group);
     mst_operation operation = { .what = what,
                                 .number = is_message(class)
                                               ? mst_record_pack_message(doing->operation, doing->op)
@@ -68,8 +69,8 @@ static inline void record_packed(mst_group *group, muster_call_class class, cons
 }
 
 /* A record has no room for the size of an element: of MUSTER_BYTES it has the number of bytes. */
-static void record(mst_group *group, muster_call_class class, const mst_doing *doing, int64_t entered_ns,
-                   int64_t arrived_ns)
+static __attribute__((noinline)) void record(mst_group *group, muster_call_class class,
+                                             const mst_doing *doing, int64_t entered_ns, int64_t arrived_ns)
 {
     mst_doing recorded = *doing;
 
@@ -162,11 +163,12 @@ void mst_group_unrecorded(mst_group *group, muster_call_class class)
     group->arrived_ns[class] = MST_UNRECORDED;
 }
 
-void mst_group_record(mst_group *group, muster_call_class class, const mst_doing *doing)
+void mst_group_record(mst_group *group, muster_call_class class, const mst_doing *doing, int64_t now_ns)
 {
-    int64_t now_ns = time_ns(group);
-
-    record(group, class, doing, now_ns, now_ns);
+    if (__builtin_expect(is_message(class) && doing->dtype < MUSTER_DTYPE_COUNT, true))
+        record_packed(group, class, doing, pack(group, class, doing), now_ns, now_ns);
+    else
+        record(group, class, doing, now_ns, now_ns);
 }
 
 void mst_group_show_name(const muster_group *of)

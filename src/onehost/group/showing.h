@@ -46,8 +46,12 @@ void mst_group_arrived(mst_group *group, muster_call_class class, const mst_wait
 /* The current activity is not the end of an operation: it is not recorded. */
 void mst_group_unrecorded(mst_group *group, muster_call_class class);
 
-/* Records an operation that was too short for an activity. */
-void mst_group_record(mst_group *group, muster_call_class class, const mst_doing *doing);
+/* The time as records have it: reading it costs as much as a record, so who ends many operations reads it
+ * once. */
+int64_t mst_group_now_ns(const mst_group *group);
+
+/* Records an operation that was too short for an activity, and is over now. */
+void mst_group_record(mst_group *group, muster_call_class class, const mst_doing *doing, int64_t now_ns);
 
 /* Writes the group's name where observers read it. */
 void mst_group_show_name(const muster_group *group);

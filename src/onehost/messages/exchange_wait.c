@@ -98,7 +98,7 @@ static void record_direction(mst_exchange *exchange, bool out, const mst_waiter 
     } else if (out ? exchange->message->sends : exchange->message->receives) {
         mst_doing doing = doing_of(exchange, out);
 
-        mst_group_record(exchange->group, class, &doing);
+        mst_group_record(exchange->group, class, &doing, mst_group_now_ns(exchange->group));
     }
 }
 

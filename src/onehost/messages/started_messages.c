@@ -121,19 +121,19 @@ static void put_back(started_message *message)
     group->spare_messages = message;
 }
 
-static void complete(mst_pending *pending, bool succeeded, bool shown, const mst_waiter *waiter)
+static void complete(mst_pending *pending, const mst_ending *ending)
 {
     started_message *message = (started_message *)pending;
     mst_group *group = pending->group;
     bool receives = message->class == MUSTER_CALL_RECEIVE;
 
-    if (succeeded && shown)
-        mst_group_arrived(group, message->class, waiter);
-    else if (succeeded)
-        mst_group_record(group, message->class, &message->doing);
-    if (shown)
+    if (ending->succeeded && !ending->shown)
+        mst_group_record(group, message->class, &message->doing, ending->now_ns);
+    else if (ending->succeeded)
+        mst_group_arrived(group, message->class, ending->shown);
+    if (ending->shown)
         mst_group_shown(group, message->class);
-    group->traffic.ended = group->traffic.ended || !succeeded; /* it may still be in a list */
+    group->traffic.ended = group->traffic.ended || !ending->succeeded; /* it may still be in a list */
     mst_pending_remove(pending);
     mst_store32_rlx(&group->traffic.started[receives], mst_load32_rlx(&group->traffic.started[receives]) - 1);
     put_back(message);
@@ -262,6 +262,15 @@ static void fill_in_transfer(mst_transfer *transfer, const mst_message *asked)
                                 .result = asked->result };
 }
 
+/* Of several receives of one source, which a program starts one behind the other, the channel is looked at
+ * for the first: what comes meanwhile the wait finds, or the next call that makes progress. A look takes the
+ * line from a sender that is about to write there. */
+static bool is_to_be_moved(const mst_group *group, const mst_transfer *transfer)
+{
+    return transfer->sends || transfer->peer == MUSTER_ANY_SOURCE ||
+           group->traffic.incoming.sources[transfer->peer].wanted == 1;
+}
+
 /* Where nothing is moved any more it stays as it is: the group is broken, as its wait will find. */
 static void enlist(mst_group *group, mst_transfer *transfer)
 {
@@ -274,7 +283,7 @@ static void enlist(mst_group *group, mst_transfer *transfer)
         mst_outgoing_add(group, transfer);
     else
         status = mst_incoming_add(group, transfer);
-    if (status == MUSTER_OK && !mst_transfer_is_over(transfer))
+    if (status == MUSTER_OK && !mst_transfer_is_over(transfer) && is_to_be_moved(group, transfer))
         status = transfer->sends ? mst_outgoing_move(group, &moved) : mst_incoming_move(group, &moved);
     if (moved)
         mst_messages_moved(group);

@@ -207,6 +207,6 @@ void mst_alone_end(const mst_alone *wait, const mst_waiter *waiter, muster_statu
             mst_group_arrived(wait->group, wait->class, waiter);
         mst_group_shown(wait->group, wait->class);
     } else if (status == MUSTER_OK) {
-        mst_group_record(wait->group, wait->class, &wait->doing);
+        mst_group_record(wait->group, wait->class, &wait->doing, mst_group_now_ns(wait->group));
     }
 }

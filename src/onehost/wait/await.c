@@ -9,8 +9,9 @@
 #include "src/onehost/wait/stall.h"
 
 #define DOORBELLS_MAX (MST_OS_WATCHED_MAX - 2)
-#define KNOWN 64    /* requests whose operations need not be looked for */
-#define TOGETHER 32 /* operations that are completed while the lock is held, at most */
+#define KNOWN 64         /* requests whose operations need not be looked for */
+#define LOOKS_UNSHOWN 16 /* some microsecond: a wait that is over by then is seen by nobody */
+#define TOGETHER 32      /* operations that are completed while the lock is held, at most */
 
 typedef struct awaiting {
     mst_awaited_requests awaited;
@@ -164,11 +165,6 @@ static void hide(const mst_pending *shown)
     mst_pending_unlock(shown->group);
 }
 
-static bool has_one_more(const awaiting *awaiting)
-{
-    return mst_awaited_next(awaiting->awaited.set, awaiting->awaited.next + 1) < awaiting->awaited.set->count;
-}
-
 /* Those of all groups but that of the next request, on whose doorbell the wait sleeps anyway. */
 static bool list_doorbell(mst_group *group, void *arg)
 {
@@ -184,14 +180,18 @@ static bool list_doorbell(mst_group *group, void *arg)
     return false;
 }
 
-/* Waits until `found` is one. */
+/* Waits until `found` is one. Publishing an activity, and ending it, takes as long as several messages do, so
+ * first it looks a few times; where ranks outnumber CPUs that only delays the one that is awaited. */
 static void await_one(awaiting *awaiting)
 {
     const mst_wait_set *set = awaiting->awaited.set;
     mst_waiter *waiter = &awaiting->waiter;
 
-    awaiting->awaited.alone = set->all || !has_one_more(awaiting);
-    if (look(awaiting))
+    awaiting->awaited.alone = set->all || !mst_awaited_has_more(&awaiting->awaited);
+    bool over = look(awaiting);
+    for (int looks = 0; !over && waiter->policy.spin_ns && looks < LOOKS_UNSHOWN; looks++)
+        over = is_found(awaiting);
+    if (over)
         return;
     waiter->waited_ns = 0;
     mst_awaited_show(&awaiting->awaited);
@@ -212,17 +212,20 @@ static muster_status explain(mst_pending *pending)
     return mst_group_wait_failed(pending->group, MST_WAIT_POISONED, "", "", -1);
 }
 
-/* Ends the operation, with a status whose sentence is the latest error. */
-static muster_status end(mst_pending *pending, muster_status status, bool shown, const mst_waiter *waiter)
+/* Ends the operation, with a status whose sentence is the latest error. `shown`: its activity is that of this
+ * wait. */
+static muster_status end(mst_pending *pending, muster_status status, const mst_waiter *shown)
 {
     mst_group *group = pending->group;
+    mst_ending ending = { .succeeded = status == MUSTER_OK, .shown = shown };
 
     if (status == MUSTER_OK)
         pending->kind->end(pending);
     else
         pending->kind->name_error(pending, status);
+    ending.now_ns = mst_group_now_ns(group);
     mst_pending_lock(group);
-    pending->kind->complete(pending, status == MUSTER_OK, shown, waiter);
+    pending->kind->complete(pending, &ending);
     mst_pending_unlock(group);
     return status;
 }
@@ -237,7 +240,7 @@ static void end_broken(mst_wait_set *set)
             continue;
         mst_pending *pending = mst_awaited_find(&set->requests[i]);
         mst_pending_lock(group);
-        pending->kind->complete(pending, false, false, NULL);
+        pending->kind->complete(pending, &(mst_ending){ .succeeded = false });
         mst_pending_unlock(group);
         mst_request_over(&set->requests[i]);
     }
@@ -264,9 +267,10 @@ static void complete_next(awaiting *awaiting)
     if (count == 0)
         return;
     mst_group *group = over[0]->group;
+    mst_ending ending = { .succeeded = true, .now_ns = mst_group_now_ns(group) };
     mst_pending_lock(group);
     for (size_t i = 0; i < count; i++)
-        over[i]->kind->complete(over[i], true, false, NULL);
+        over[i]->kind->complete(over[i], &ending);
     mst_pending_unlock(group);
     for (size_t i = 0; i < count; i++)
         mst_request_over(&set->requests[places[i]]);
@@ -286,7 +290,7 @@ static muster_status complete(awaiting *awaiting)
     muster_status status = awaiting->failed ? awaiting->late : MUSTER_OK;
     if (awaiting->failed && status == MUSTER_OK)
         status = explain(pending);
-    status = end(pending, status, shown != NULL, &awaiting->waiter);
+    status = end(pending, status, shown ? &awaiting->waiter : NULL);
     mst_request_over(request);
     return status;
 }
@@ -390,7 +394,7 @@ muster_status mst_pending_test(muster_group *of, uint64_t number, bool *over)
     }
     *over = *over || failed;
     if (*over)
-        return end(pending, failed ? explain(pending) : MUSTER_OK, false, NULL);
+        return end(pending, failed ? explain(pending) : MUSTER_OK, NULL);
     mst_pending_let_go(pending);
     return MUSTER_OK;
 }

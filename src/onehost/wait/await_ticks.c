@@ -23,6 +23,11 @@ size_t mst_awaited_next(const mst_wait_set *set, size_t from)
     return from;
 }
 
+bool mst_awaited_has_more(const mst_awaited_requests *awaited)
+{
+    return mst_awaited_next(awaited->set, awaited->next + 1) < awaited->set->count;
+}
+
 static bool is_listed(const mst_waited *first, const muster_group *group)
 {
     while (first && first->group != group)

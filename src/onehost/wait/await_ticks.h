@@ -22,6 +22,9 @@ mst_pending *mst_awaited_find(const muster_request *request);
 /* The first request from there on that is not over; the count: none. */
 size_t mst_awaited_next(const mst_wait_set *set, size_t from);
 
+/* Whether there is one behind the next. */
+bool mst_awaited_has_more(const mst_awaited_requests *awaited);
+
 /* The only group of a set; NULL: there are several, or none. */
 mst_group *mst_awaited_only(const mst_wait_set *set);
 

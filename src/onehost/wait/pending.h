@@ -16,6 +16,13 @@
 
 #include "src/onehost/group/group.h"
 
+/* How an operation ends. */
+typedef struct mst_ending {
+    bool succeeded;
+    const mst_waiter *shown; /* the waiter of the wait in which it had an activity; NULL: it has none */
+    int64_t now_ns;          /* mst_group_now_ns */
+} mst_ending;
+
 typedef struct mst_pending_kind {
     /* Whether it has ended. Without the lock. */
     bool (*is_over)(const mst_pending *pending);
@@ -33,9 +40,9 @@ typedef struct mst_pending_kind {
     void (*name_error)(const mst_pending *pending, muster_status status);
     /* It has its result: injected faults happen there. Without the lock. */
     void (*end)(const mst_pending *pending);
-    /* It is over, or has failed: ends its activity, if it is `shown`, records it, removes and frees it. With
-     * the lock. */
-    void (*complete)(mst_pending *pending, bool succeeded, bool shown, const mst_waiter *waiter);
+    /* It is over, or has failed: ends its activity, if it has one, records it, removes and frees it. With the
+     * lock. */
+    void (*complete)(mst_pending *pending, const mst_ending *ending);
 } mst_pending_kind;
 
 /* The beginning of each pending operation. */
