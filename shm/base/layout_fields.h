@@ -15,25 +15,27 @@
 
 /* To be raised when a field keeps its name, type and place but changes its meaning. */
 CONSTANT(MST_LAYOUT_VERSION, 20);
-CONSTANT(MST_LINE, 128);           /* two cache lines: the adjacent one is prefetched */
-CONSTANT(MST_PAGE, 65536);         /* largest page size in use; large offsets are multiples of it */
-CONSTANT(MST_RANKS_MAX, 1024);     /* of a world; also seats of an arena */
-CONSTANT(MST_CELLS_MAX, 4096);     /* groups that one rank can be a member of at the same time */
-CONSTANT(MST_REASON_BYTES, 252);   /* length of the sentence that explains poison */
-CONSTANT(MST_RECORDS, 1024);       /* operations that a rank remembers; a power of two */
-CONSTANT(MST_DOING_BYTES, 96);     /* length of the description of the call that a rank waits in */
-CONSTANT(MST_OP_BYTES, 16);        /* length of the name of an operation that the program made */
-CONSTANT(MST_PAYLOAD_BYTES, 112);  /* beside an arrival's flag */
-CONSTANT(MST_GATHERED_BYTES, 752); /* of payloads that a leader passes on (shm/group/levels.h) */
-CONSTANT(MST_CHUNKS_MAX, 13);      /* maximum number of chunks that shared work is divided into */
-CONSTANT(MST_SLOT_BYTES, 4224);    /* capacity of a channel's small entry: 4 KiB and its header */
-CONSTANT(MST_SMALL_BYTES, 4096);   /* size of a small staging slot; a cell has two */
-CONSTANT(MST_ACTIVITIES, 4);       /* call classes of a group */
-CONSTANT(MST_SIGNALS, 16);         /* signals of a window that one member can raise at another */
-CONSTANT(MST_ENTRY_UNIT, 64);      /* entries of a channel begin at multiples of this */
-CONSTANT(MST_EXPRESS_BYTES, 8320); /* capacity of the entry beside a channel's ring: 8 KiB and its header */
-CONSTANT(MST_ANSWERS, 32);         /* answers of a channel that its sender may not have read */
-CONSTANT(MST_ANNOUNCEMENTS, 16);   /* announcements of a channel that its receiver may not have read */
+CONSTANT(MST_LINE, 128);             /* two cache lines: the adjacent one is prefetched */
+CONSTANT(MST_PAGE, 65536);           /* largest page size in use; large offsets are multiples of it */
+CONSTANT(MST_RANKS_MAX, 1024);       /* of a world; also seats of an arena */
+CONSTANT(MST_CELLS_MAX, 4096);       /* groups that one rank can be a member of at the same time */
+CONSTANT(MST_REASON_BYTES, 252);     /* length of the sentence that explains poison */
+CONSTANT(MST_RECORDS, 1024);         /* operations that a rank remembers; a power of two */
+CONSTANT(MST_DOING_BYTES, 96);       /* length of the description of the call that a rank waits in */
+CONSTANT(MST_OP_BYTES, 16);          /* length of the name of an operation that the program made */
+CONSTANT(MST_PAYLOAD_BYTES, 112);    /* beside an arrival's flag */
+CONSTANT(MST_GATHERED_BYTES, 752);   /* of payloads that a leader passes on (shm/group/levels.h) */
+CONSTANT(MST_CHUNKS_MAX, 13);        /* maximum number of chunks that shared work is divided into */
+CONSTANT(MST_SLOT_BYTES, 4224);      /* capacity of a channel's small entry: 4 KiB and its header */
+CONSTANT(MST_SHORT_SLOTS, 32);       /* slots of a channel for entries of few lines */
+CONSTANT(MST_SHORT_SLOT_BYTES, 256); /* capacity of one, with the header */
+CONSTANT(MST_SMALL_BYTES, 4096);     /* size of a small staging slot; a cell has two */
+CONSTANT(MST_ACTIVITIES, 4);         /* call classes of a group */
+CONSTANT(MST_SIGNALS, 16);           /* signals of a window that one member can raise at another */
+CONSTANT(MST_ENTRY_UNIT, 64);        /* entries of a channel begin at multiples of this */
+CONSTANT(MST_EXPRESS_BYTES, 8320);   /* capacity of the entry beside a channel's ring: 8 KiB and its header */
+CONSTANT(MST_ANSWERS, 32);           /* answers of a channel that its sender may not have read */
+CONSTANT(MST_ANNOUNCEMENTS, 16);     /* announcements of a channel that its receiver may not have read */
 CONSTANT(MST_ENTRIES_OFFSET, 65536);
 CONSTANT(MST_REGION_BYTES_MIN, 16 * 1024 * 1024);
 CONSTANT(MST_THRESHOLDS_MAX, 32); /* places for thresholds (shm/base/thresholds.h) */
@@ -52,8 +54,7 @@ STRUCT(mst_eventcount)
 END_STRUCT(mst_eventcount);
 
 /* One rank's arrival at a round: a flag and, in the same lines, what the others read first. `word` is 2 x
- * round + a poison bit. Only the owner advances it; a poisoner sets the bit, which changes the word that a
- * sleeper is parked on. */
+ * round + a poison bit: only the owner advances it, and a poisoner sets the bit, as of an event count. */
 STRUCT(mst_arrival)
     FIELD(alignas(MST_LINE) _Atomic uint32_t, word); /* owner: E2, E3; poisoner: E7 */
     FIELD(uint32_t, staged);  /* owner, before the word, in a checked build: 1 + bytes; 0: not published */
@@ -249,15 +250,13 @@ STRUCT(mst_cell)
     FIELD(uint64_t, group); /* identical for all members of this group, before the first activity */
     FIELD(uint32_t, group_rank);
     FIELD(uint32_t, group_size);
-    /* In rank 0's cell: which chunk of which shared work has been taken or finished, packed, by any member,
-     * E21; and the event count of those who sleep until one is finished, E9. */
+    /* In rank 0's cell: chunks of shared work that are taken or done, by any member, E21; who sleeps, E9. */
     FIELD(_Atomic uint32_t, chunks_word);
     FIELD(_Atomic uint32_t, chunks_sleepers);
     ARRAY(_Atomic uint64_t, chunks, [MST_CHUNKS_MAX]);
 END_STRUCT(mst_cell);
 
-/* Rank states of a seat. A rank of the world goes from JOINING to ATTACHED; one that replaces a dead rank is
- * WAITING in between. */
+/* Rank states of a seat: JOINING, then ATTACHED; one that replaces a dead rank is WAITING in between. */
 CONSTANT(MST_RANK_VACANT, 0);
 CONSTANT(MST_RANK_JOINING, 1);
 CONSTANT(MST_RANK_ATTACHED, 2);
@@ -361,8 +360,8 @@ STRUCT(mst_entry_part)
     FIELD(uint64_t, place);   /* of a first entry: bytes of the message; of others: where its bytes begin */
 END_STRUCT(mst_entry_part);
 
-/* One direction between two ranks, in the sender's heap: two slots for small entries, a ring of
- * mst_layout_ring_bytes() bytes for the others, and what lets a message pass a ring that is full. */
+/* One direction between two ranks, in the sender's heap: slots for small entries, two and short ones, a ring
+ * of mst_layout_ring_bytes() bytes for the others, and what lets a message pass a ring that is full. */
 STRUCT(mst_channel)
     FIELD(alignas(MST_LINE) _Atomic uint64_t, head); /* receiver: bytes that it has consumed, E6 */
     FIELD(_Atomic uint64_t, posted);  /* receiver: number of the entry that it waits for, and tag, E6 */
@@ -372,7 +371,8 @@ STRUCT(mst_channel)
     ARRAY(mst_answer, answers, [MST_ANSWERS]);
     FIELD(alignas(MST_LINE) _Atomic uint64_t, answers_taken); /* sender: how many it has read, E28 */
     ARRAY(mst_announcement, announcements, [MST_ANNOUNCEMENTS]);
-    ARRAY(alignas(MST_LINE) unsigned char, slots, [2][MST_SLOT_BYTES]);   /* of even and odd entries */
+    ARRAY(alignas(MST_LINE) unsigned char, slots, [2][MST_SLOT_BYTES]); /* of even and odd entries */
+    ARRAY(alignas(MST_LINE) unsigned char, short_slots, [MST_SHORT_SLOTS][MST_SHORT_SLOT_BYTES]);
     ARRAY(alignas(MST_LINE) unsigned char, express, [MST_EXPRESS_BYTES]); /* one entry, of its own numbers */
     REST(alignas(MST_LINE) unsigned char, ring);
 END_STRUCT(mst_channel);

@@ -89,6 +89,8 @@ static void clear(const mst_channels *channels, mst_channel *channel)
         mst_store64_rlx(&channel->announcements[i].stamp, 0);
     mst_store64_rlx(&mst_entry_slot(channel, 0)->stamp, 0);
     mst_store64_rlx(&mst_entry_slot(channel, 1)->stamp, 0);
+    for (int i = 0; i < MST_SHORT_SLOTS; i++)
+        mst_store64_rlx(&mst_entry_short_slot(channel, (uint64_t)i)->stamp, 0);
     mst_store64_rlx(&((mst_entry *)(void *)channel->express)->stamp, 0);
     mst_store64_rlx(&mst_entry_at(channels, channel, 0)->stamp, 0);
 }

@@ -16,7 +16,9 @@
  * are twice as fast as a ring, whose lines have left the caches before they are reused. An entry uses the
  * slot of its number's parity, if the sender knows that the previous entry there has been consumed. It knows
  * this from the receiver's own entries, each of which states how many it has consumed (E20); that costs
- * nothing, and if the receiver sends nothing, entries use the ring.
+ * nothing, and if the receiver sends nothing, entries use the ring. An entry of few lines that finds its slot
+ * taken, as one of several that are started together, has a short slot by its number, if the entry that may
+ * be there, MST_SHORT_SLOTS before it, is known to have been consumed.
  *
  * The receiver may leave an entry where it is and go on to the next (channel_in.h). Space is freed up to the
  * first entry that was left. When what was left fills the ring, the receiver says that it starves (E6), and
@@ -175,6 +177,11 @@ static inline mst_entry *mst_entry_at(const mst_channels *channels, mst_channel 
 static inline mst_entry *mst_entry_slot(mst_channel *channel, uint64_t number)
 {
     return (mst_entry *)(void *)channel->slots[number & 1];
+}
+
+static inline mst_entry *mst_entry_short_slot(mst_channel *channel, uint64_t number)
+{
+    return (mst_entry *)(void *)channel->short_slots[number % MST_SHORT_SLOTS];
 }
 
 /* A stamp: the number modulo 2^44, the kind, and the bytes. */

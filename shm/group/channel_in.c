@@ -8,13 +8,14 @@
 
 /* ---- finding ---- */
 
-/* Finds the next entry: in the ring; in its slot, where an older one may still be; or among the
+/* Finds the next entry: in the ring; in one of its slots, where older ones may still be; or among the
  * announcements. If the ring contains a later entry, the next one certainly is in one of the other places by
  * now, so the ring is read first. Loads are _sc for the reason in mst_channel_find. */
 static mst_flow look_for(const mst_channels *channels, mst_channel_end *end, uint64_t *stamp)
 {
     mst_entry *in_ring = mst_entry_at(channels, end->channel, end->position);
     mst_entry *in_slot = mst_entry_slot(end->channel, end->number);
+    mst_entry *in_short = mst_entry_short_slot(end->channel, end->number);
     const mst_announcement *announced = &end->channel->announcements[end->announcements % MST_ANNOUNCEMENTS];
 
     uint64_t ring_stamp = *stamp = mst_load64_sc(&in_ring->stamp); /* E5: the entry is written */
@@ -24,6 +25,10 @@ static mst_flow look_for(const mst_channels *channels, mst_channel_end *end, uin
         return MST_FLOW_OK;
     *stamp = mst_load64_sc(&in_slot->stamp); /* E5: the entry is written */
     end->found = in_slot;
+    if (mst_stamp_is_of(*stamp, end->number))
+        return MST_FLOW_OK;
+    *stamp = mst_load64_sc(&in_short->stamp); /* E5: the entry is written */
+    end->found = in_short;
     if (mst_stamp_is_of(*stamp, end->number))
         return MST_FLOW_OK;
     *stamp = mst_load64_sc(&announced->stamp); /* E5: the announcement is written */
@@ -115,7 +120,7 @@ static void pass(mst_channels *channels, int sender, const mst_envelope *envelop
     }
     mst_store64_rel(&channels->notes[sender].acknowledged,
                     end->found->taken); /* E20: those slots may be written again */
-    if (end->found != mst_entry_slot(end->channel, end->number - 1))
+    if ((const unsigned char *)end->found >= end->channel->ring)
         end->position += mst_entry_bytes(envelope->kind, envelope->bytes);
 }
 

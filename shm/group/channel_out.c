@@ -75,6 +75,26 @@ static bool takes_slot(const mst_channels *channels, int receiver, mst_entry_kin
            end->slots[end->number & 1] <= mst_load64_acq(&channels->notes[receiver].acknowledged); /* E20 */
 }
 
+/* The same for its short slot. */
+static bool takes_short_slot(const mst_channels *channels, int receiver, mst_entry_kind kind, size_t bytes)
+{
+    return kind == MST_ENTRY_WHOLE && sizeof(mst_entry) + bytes <= MST_SHORT_SLOT_BYTES &&
+           channels->outgoing[receiver].number <=
+               mst_load64_acq(&channels->notes[receiver].acknowledged) + MST_SHORT_SLOTS; /* E20 */
+}
+
+/* Where the next entry goes, if not to the ring. NULL: to the ring. */
+static mst_entry *find_slot(const mst_channels *channels, int receiver, mst_entry_kind kind, size_t bytes)
+{
+    const mst_channel_end *end = &channels->outgoing[receiver];
+
+    if (takes_slot(channels, receiver, kind, bytes))
+        return mst_entry_slot(end->channel, end->number);
+    if (takes_short_slot(channels, receiver, kind, bytes))
+        return mst_entry_short_slot(end->channel, end->number);
+    return NULL;
+}
+
 mst_flow mst_channel_has_room(mst_channels *channels, int receiver, size_t total)
 {
     mst_channel_end *end = &channels->outgoing[receiver];
@@ -121,6 +141,33 @@ static void prefetch_in_ring(const mst_channels *channels, const mst_channel_end
                                bytes + sizeof(mst_entry));
 }
 
+/* Prefetches short slots, assuming that as many small messages follow, of this size: the atomic operations of
+ * a put wait for lines that it has asked for itself, so it is one put in several that asks for the lines of
+ * all, which come together. */
+#define PREFETCHED_SHORT_SLOTS 8
+static void prefetch_short_slots(const mst_channel_end *end, size_t bytes)
+{
+    if (end->number % PREFETCHED_SHORT_SLOTS)
+        return;
+    for (uint64_t i = 0; i < PREFETCHED_SHORT_SLOTS; i++)
+        mst_prefetch_for_store(mst_entry_short_slot(end->channel, end->number + i), bytes);
+}
+
+/* Prefetches for what comes after an entry that was put there. */
+static void prefetch_next(const mst_channels *channels, int receiver, const mst_entry *put,
+                          const mst_envelope *envelope)
+{
+    const mst_channel_end *end = &channels->outgoing[receiver];
+    uint64_t all = mst_entry_bytes(envelope->kind, envelope->bytes);
+
+    if ((const unsigned char *)put >= end->channel->ring)
+        prefetch_in_ring(channels, end, all);
+    else if (put == mst_entry_slot(end->channel, end->number - 1))
+        prefetch_rest(channels, receiver, envelope->bytes);
+    else
+        prefetch_short_slots(end, all);
+}
+
 /* Fills everything but the stamp. */
 static void fill(mst_channels *channels, int receiver, mst_entry *entry, const mst_envelope *envelope,
                  const void *bytes)
@@ -152,26 +199,22 @@ mst_flow mst_channel_put(mst_channels *channels, int receiver, const mst_envelop
 {
     mst_channel_end *end = &channels->outgoing[receiver];
     uint64_t all = mst_entry_bytes(envelope->kind, envelope->bytes);
-    bool in_slot = takes_slot(channels, receiver, envelope->kind, envelope->bytes);
+    mst_entry *entry = find_slot(channels, receiver, envelope->kind, envelope->bytes);
 
-    mst_flow flow = in_slot ? MST_FLOW_OK : make_room(channels, end, all);
+    mst_flow flow = entry ? MST_FLOW_OK : make_room(channels, end, all);
     if (flow != MST_FLOW_OK)
         return flow;
-    mst_entry *entry = mst_entry_at(channels, end->channel, end->position);
-    if (in_slot) {
-        entry = mst_entry_slot(end->channel, end->number);
+    if (entry == mst_entry_slot(end->channel, end->number))
         end->slots[end->number & 1] = end->number;
-    } else {
+    if (!entry) {
+        entry = mst_entry_at(channels, end->channel, end->position);
         end->position += all;
         mst_store64_rlx(&mst_entry_at(channels, end->channel, end->position)->stamp, 0); /* published by E5 */
     }
     fill(channels, receiver, entry, envelope, bytes);
     publish(channels, receiver, entry, mst_stamp_pack(end->number, envelope->kind, envelope->bytes));
     end->number++;
-    if (in_slot)
-        prefetch_rest(channels, receiver, envelope->bytes);
-    else
-        prefetch_in_ring(channels, end, all);
+    prefetch_next(channels, receiver, entry, envelope);
     return MST_FLOW_OK;
 }
 
