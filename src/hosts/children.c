@@ -268,19 +268,20 @@ static muster_status subset(mst_making *making, muster_group **made)
     muster_status status = make_link(making);
     if (status != MUSTER_OK)
         return mst_hosts_message_failed(parent, status);
+    mst_link *link = making->link;
     parent->local->timeout_ns = parent->base.timeout_ns;
     status = muster_group_subset(parent->local, neighbours, here, &making->local);
     if (status == MUSTER_OK)
         status = create(making);
-    making->link->watch = mst_hosts_look;
-    making->link->watched = parent;
-    status = agree_on_parts(making, making->link, all, status);
+    link->watch = mst_hosts_look;
+    link->watched = parent;
+    status = agree_on_parts(making, link, all, status);
     if (status != MUSTER_OK)
         return status;
     if (making->spans)
-        making->link->watched = making->made;
+        link->watched = making->made;
     else
-        making->link->methods->close(making->link);
+        link->methods->close(link);
     *made = &making->made->base;
     return MUSTER_OK;
 }

@@ -1,6 +1,7 @@
 /* Tells members of a group that is being made what the others tell, for making.h. */
 #include "src/hosts/making.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "src/hosts/broken.h"
@@ -40,8 +41,11 @@ static muster_status fail(const mst_making *making, mst_link *link, muster_statu
     else
         status = mst_hosts_failed(making->parent, status, making->doing);
     mst_error_keep(&error);
-    if (is_new)
-        link->methods->tell(link, &(mst_link_reason){ .status = status, .about = member });
+    if (!is_new)
+        return status;
+    mst_link_reason reason = { .status = status, .about = member };
+    snprintf(reason.sentence, sizeof reason.sentence, "%s", mst_error_sentence());
+    link->methods->tell(link, &reason);
     return mst_error_again(&error);
 }
 

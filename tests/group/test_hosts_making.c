@@ -109,40 +109,49 @@ static int agree(muster_group *world, int32_t own, int32_t *least, int32_t *grea
     return 0;
 }
 
-/* What the victim lacks is one allocation, the number `refused`; all make the group or none does. *over: it
- * had them all. */
+/* Makes a group with one allocation refused to the victim. *status: of it; *over: none was refused. */
+static int make_refused(muster_group *parent, kind kind, bool is_victim, int refused, muster_status *status,
+                        muster_group **made)
+{
+    was_refused = false;
+    until_refused = is_victim ? refused : 0;
+    blocks_count = 0;
+    counts = true;
+    *status = make(kind, parent, made);
+    until_refused = 0;
+    counts = false;
+    RANK_CHECK(parent,
+               *status == MUSTER_OK || *status == MUSTER_ERR_NO_MEMORY || *status == MUSTER_ERR_NO_SPACE);
+    RANK_CHECK(parent, (*status == MUSTER_OK) == (*made != NULL));
+    return 0;
+}
+
+/* All make the group or none does; where the parent is broken in the last moment, one may have made what the
+ * others have left. *over: there was nothing to refuse. */
 static int make_one(muster_group *world, kind kind, int victim, int refused, bool *over)
 {
     int rank = muster_group_rank(world);
-    int32_t least, greatest;
+    int32_t least, greatest, made_by_any;
     bool takes_part = kind != SUBSET || rank != 1;
     muster_group *parent, *made = NULL;
     muster_status status = MUSTER_OK;
 
     RANK_OK(world, muster_group_dup(world, &parent)); /* which frees what all have left since the last time */
     RANK_CHECK(world, blocks_count < BLOCKS_MAX && count_left() == 0);
-    was_refused = false;
-    until_refused = rank == victim ? refused : 0;
-    blocks_count = 0;
-    counts = true;
-    if (takes_part)
-        status = make(kind, parent, &made);
-    until_refused = 0;
-    counts = false;
-    if (agree(world, takes_part ? (int32_t)(status == MUSTER_OK) : -1, &least, &greatest))
+    if (takes_part && make_refused(parent, kind, rank == victim, refused, &status, &made))
         return 1;
-    RANK_CHECK(world, !takes_part || (status == MUSTER_OK) == (greatest == 1));
-    RANK_CHECK(world, status == MUSTER_OK || status == MUSTER_ERR_NO_MEMORY || status == MUSTER_ERR_NO_SPACE);
-    RANK_CHECK(world, (status == MUSTER_OK) == (!takes_part || made != NULL));
-    int32_t left = (int32_t)muster_group_status(parent);
-    if (made)
-        RANK_OK(world, muster_barrier(made));
-    RANK_OK(world, muster_group_free(made));
-    RANK_OK(world, muster_group_free(parent));
-    if (agree(world, left, &least, &greatest))
+    if (agree(world, made != NULL, &least, &made_by_any) ||
+        agree(world, (int32_t)muster_group_status(parent), &least, &greatest))
         return 1;
     RANK_CHECK(world, least == greatest && (least == MUSTER_OK || least == MUSTER_ERR_NO_MEMORY));
-    if (agree(world, was_refused, &least, &greatest))
+    RANK_CHECK(world, least != MUSTER_OK || !takes_part || (made != NULL) == made_by_any);
+    if (made)
+        status = muster_barrier(made);
+    RANK_CHECK(world, status == MUSTER_OK || !made || least != MUSTER_OK);
+    RANK_CHECK(world, status == MUSTER_OK || !made || muster_error_detail()[0]);
+    RANK_OK(world, muster_group_free(made));
+    RANK_OK(world, muster_group_free(parent));
+    if (agree(world, rank == victim && was_refused, &least, &greatest))
         return 1;
     *over = greatest == 0;
     return 0;
