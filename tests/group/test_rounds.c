@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "src/onehost/coll/agree.h"
 #include "src/onehost/coll/round.h"
 #include "src/onehost/coll/run.h"
 #include "tests/harness/ranks.h"
@@ -17,7 +18,7 @@ static void begin(mst_call *call, const mst_request *request, muster_group *worl
     mst_sequence_begin(call->sequence);
     call->operation = ++group->operation;
     call->parity = ++call->sequence->operations & 1;
-    call->plan.request = mst_round_request(call);
+    call->plan.request = mst_request_packed(call);
 }
 
 static int make_rounds(muster_group *world, void *arg)

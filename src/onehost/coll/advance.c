@@ -8,8 +8,8 @@
 
 #include "shm/base/atomic.h"
 #include "shm/base/fault.h"
+#include "src/onehost/coll/agree.h"
 #include "src/onehost/coll/reduce_started.h"
-#include "src/onehost/coll/round.h"
 #include "src/onehost/coll/varied_started.h"
 #include "src/onehost/coll/view.h"
 #include "src/onehost/wait/broken.h"

@@ -11,8 +11,8 @@
 
 #include "shm/group/journal.h"
 #include "src/onehost/coll/advance.h"
+#include "src/onehost/coll/agree.h"
 #include "src/onehost/coll/describe.h"
-#include "src/onehost/coll/round.h"
 #include "src/onehost/wait/broken.h"
 
 /* A member that has left may have started something in the next group that its cell belongs to: hence the

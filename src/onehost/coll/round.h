@@ -7,15 +7,6 @@
 
 #include "src/onehost/coll/call.h"
 
-/* The call's request without offsets, in one word, for its plan. */
-uint64_t mst_round_request(const mst_call *call);
-
-/* Reads a rank's record, once: its text ends. The edge that published the record is the caller's. */
-void mst_record_copy(mst_call_record *to, const mst_call_record *from);
-
-/* Compares the records of all ranks, private copies, for the call; whatever differs breaks the group. */
-muster_status mst_records_compare(const mst_call *call, const mst_call_record *records);
-
 /* Arrives and waits for all; the first round of a call also compares all requests. `staged`: max bytes staged
  * by any rank; identical on all, also on ranks that staged nothing, which MST_CHECKED builds check; advances
  * the ring. */

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "src/onehost/coll/agree.h"
 #include "src/onehost/coll/combine.h"
 #include "src/onehost/coll/mixed.h"
 #include "src/onehost/coll/one_copy.h"
@@ -79,7 +80,7 @@ static void choose_places(mst_call *call)
     }
     if (call->plan.one_copy)
         mst_one_copy_lend(call);
-    call->plan.request = mst_round_request(call);
+    call->plan.request = mst_request_packed(call);
     /* Whether buffers are in the arena may change from call to call. */
     call->repeatable = !call->plan.viewable && !call->request->unusual;
     call->brief = call->repeatable && call->plan.in_line && !call->plan.shared;

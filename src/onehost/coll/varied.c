@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "src/onehost/coll/agree.h"
 #include "src/onehost/coll/combine.h"
 #include "src/onehost/coll/disagree.h"
 #include "src/onehost/coll/round.h"
@@ -161,7 +162,7 @@ static void choose_places(mst_call *call, const mst_varied *varied)
     size_t bytes = varied->heads[call->group->base.rank].bytes;
 
     call->plan.out_bytes = call->request->out_elements * call->request->element_bytes;
-    call->plan.request = mst_round_request(call);
+    call->plan.request = mst_request_packed(call);
     mst_combine_plan(call);
     call->plan.in_line = fits_payload(varied, bytes);
     call->plan.part = fits_small(call, bytes) ? MST_STAGING_SMALL : MST_STAGING_RING;
