@@ -56,6 +56,9 @@
 static_assert(sizeof(mst_eventcount) == MST_LINE, "an event count has its line to itself");
 static_assert(sizeof(mst_arrival) == MST_LINE && sizeof(mst_sequence_lines) == 3 * MST_LINE,
               "so has an arrival");
+static_assert(offsetof(mst_sequence_lines, sleepers) >= sizeof(mst_arrival) + 64 &&
+                  offsetof(mst_sequence_lines, even) == 0,
+              "a vector that begins in an arrival's payload ends before anything else that is written");
 static_assert(sizeof(mst_activity) == 64, "half a line");
 static_assert((MST_RECORDS & (MST_RECORDS - 1)) == 0 && sizeof(mst_record) == 64 &&
                   MST_RECORDS * sizeof(mst_record) % MST_PAGE == 0,
@@ -122,6 +125,12 @@ uint64_t mst_layout_heap_end(const mst_geometry *geometry, uint32_t seat);
 /* Bytes of each heap, from its beginning, that this process has mapped; and all bytes that it has mapped. */
 uint64_t mst_layout_mapped_heap_bytes(const mst_geometry *geometry);
 uint64_t mst_layout_mapped_bytes(const mst_geometry *geometry);
+
+/* The line of arrivals at a round, as at every second one. */
+static inline mst_arrival *mst_layout_arrival(mst_sequence_lines *lines, uint32_t round)
+{
+    return (mst_arrival *)(void *)((unsigned char *)lines + (round & 1) * offsetof(mst_sequence_lines, odd));
+}
 
 /* The address in this process of an offset in a seat's heap. The offset has been checked, or is our own. */
 static inline unsigned char *mst_layout_at(const mst_geometry *geometry, uint32_t seat, uint64_t offset)

@@ -62,12 +62,13 @@ STRUCT(mst_arrival)
     ARRAY(unsigned char, payload, [MST_PAYLOAD_BYTES]); /* owner, before the word: what is read first */
 END_STRUCT(mst_arrival);
 
-/* One rank's side of a sequence: its arrivals at even and odd rounds, and the count of those who sleep on
- * them. `sleepers` has its own line: the owner reads it after every round, while the others read the
- * arrivals. */
+/* A rank's arrivals at even and odd rounds of a sequence (mst_layout_arrival). A vector that a reader loads from
+ * a payload's end reaches beyond, even if its lanes there are masked: into `gap`, which nobody writes. */
 STRUCT(mst_sequence_lines)
-    ARRAY(mst_arrival, arrivals, [2]);
-    FIELD(alignas(MST_LINE) _Atomic uint32_t, sleepers); /* waiters, E9; read by the owner */
+    FIELD(mst_arrival, even);
+    ARRAY(unsigned char, gap, [64]);
+    FIELD(_Atomic uint32_t, sleepers); /* who sleeps on them, E9; read by the owner after each round */
+    FIELD(mst_arrival, odd);
 END_STRUCT(mst_sequence_lines);
 
 /* What a leader has found of its domain at a round (shm/group/levels.h), and the domain's payloads. */

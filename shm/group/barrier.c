@@ -26,7 +26,7 @@ bool mst_sequence_is_ahead(const mst_sequence *sequence, int rank)
 {
     uint32_t next = sequence->round + 1;
 
-    return mst_count_reached(&mst_sequence_lines_of(sequence, rank)->arrivals[next & 1].word,
+    return mst_count_reached(&mst_layout_arrival(mst_sequence_lines_of(sequence, rank), next)->word,
                              next); /* E2, E3 */
 }
 
@@ -69,7 +69,7 @@ static bool has_come(const void *arg)
 static mst_wait_result wait_for(mst_sequence *sequence, const arrival *awaited)
 {
     mst_sequence_lines *lines = mst_sequence_lines_of(sequence, awaited->rank);
-    mst_parking parking = { &lines->arrivals[sequence->round & 1].word, &lines->sleepers };
+    mst_parking parking = { &mst_layout_arrival(lines, sequence->round)->word, &lines->sleepers };
 
     return mst_wait_until(&sequence->waiter, parking, has_come, awaited, awaited->rank);
 }

@@ -60,18 +60,18 @@ static inline mst_sequence_lines *mst_sequence_lines_of(const mst_sequence *sequ
 /* Our line of the next round, to be filled in before arriving; and our line of the current round. */
 static inline mst_arrival *mst_sequence_next(const mst_sequence *sequence)
 {
-    return &sequence->own->arrivals[(sequence->round + 1) & 1];
+    return mst_layout_arrival(sequence->own, sequence->round + 1);
 }
 
 static inline mst_arrival *mst_sequence_own(const mst_sequence *sequence)
 {
-    return &sequence->own->arrivals[sequence->round & 1];
+    return mst_layout_arrival(sequence->own, sequence->round);
 }
 
 /* The line of `rank` at the current round; to be read once all have arrived. */
 static inline const mst_arrival *mst_sequence_arrival(const mst_sequence *sequence, int rank)
 {
-    return &mst_sequence_lines_of(sequence, rank)->arrivals[sequence->round & 1];
+    return mst_layout_arrival(mst_sequence_lines_of(sequence, rank), sequence->round);
 }
 
 /* Whether a member has arrived at our current round. */

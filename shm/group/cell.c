@@ -13,8 +13,8 @@ static_assert(sizeof(mst_cell) == MST_EXTENT_UNIT && SLOTS_BYTES % MST_EXTENT_UN
 
 static void init_sequence(mst_sequence_lines *sequence)
 {
-    mst_store32_rlx(&sequence->arrivals[0].word, 0);
-    mst_store32_rlx(&sequence->arrivals[1].word, 0);
+    mst_store32_rlx(&sequence->even.word, 0);
+    mst_store32_rlx(&sequence->odd.word, 0);
     mst_store32_rlx(&sequence->sleepers, 0);
 }
 

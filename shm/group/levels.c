@@ -67,7 +67,7 @@ static mst_wait_result wait_for_domain(mst_sequence *sequence, const int *ranks,
     for (int i = 1; i < count && result == MST_WAIT_READY; i++) {
         mst_sequence_lines *lines = &cell_of(sequence, ranks[i])->collectives;
 
-        result = wait_for(sequence, &lines->arrivals[sequence->round & 1].word, ranks[i], missing);
+        result = wait_for(sequence, &mst_layout_arrival(lines, sequence->round)->word, ranks[i], missing);
     }
     return result;
 }

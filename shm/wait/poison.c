@@ -85,8 +85,8 @@ muster_status mst_poison_status(const mst_poison *poison)
 
 static void alarm_sequence(mst_sequence_lines *sequence)
 {
-    for (int i = 0; i < 2; i++)
-        mst_alarm((mst_parking){ &sequence->arrivals[i].word, &sequence->sleepers });
+    mst_alarm((mst_parking){ &sequence->even.word, &sequence->sleepers });
+    mst_alarm((mst_parking){ &sequence->odd.word, &sequence->sleepers });
 }
 
 static void alarm_cell(mst_cell *cell)
