@@ -419,6 +419,7 @@ static int lose_one_without_descriptors(muster_group *world, void *arg)
     if (rank == 2)
         kill(getpid(), SIGKILL);
     if (rank == 0 && loss->launcher_stops) {
+        AWAIT(is_stopped(getppid()));
         pass_time_ms(500);
         kill(getppid(), SIGCONT);
     }

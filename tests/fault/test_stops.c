@@ -139,20 +139,6 @@ static void end(scene *scene)
 
 /* ---- stops ---- */
 
-static bool is_stopped(pid_t pid)
-{
-    char path[32], text[300];
-    FILE *file;
-
-    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-    file = fopen(path, "r");
-    if (!file)
-        return false;
-    const char *end = fgets(text, sizeof text, file) ? strrchr(text, ')') : NULL;
-    fclose(file);
-    return end && end[2] == 'T';
-}
-
 static void stop(pid_t pid)
 {
     kill(pid, SIGSTOP);

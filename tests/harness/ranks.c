@@ -115,6 +115,20 @@ void pass_time_ms(double ms)
         continue;
 }
 
+bool is_stopped(pid_t pid)
+{
+    char path[32], text[300];
+    FILE *file;
+
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    file = fopen(path, "r");
+    if (!file)
+        return false;
+    const char *end = fgets(text, sizeof text, file) ? strrchr(text, ')') : NULL;
+    fclose(file);
+    return end && end[2] == 'T';
+}
+
 bool count_looks(void *arg)
 {
     ++*(_Atomic int *)arg;

@@ -51,6 +51,9 @@ void run_failing_ranks(rank_options options, muster_rank_fn body, void *arg, mus
  * it is, and nothing is expected to have happened meanwhile. */
 void pass_time_ms(double ms);
 
+/* Whether a process is stopped by a signal. */
+bool is_stopped(pid_t pid);
+
 /* An interrupt function that never interrupts, and counts in the _Atomic int `arg` how often it is asked. A
  * rank is asked only when it sleeps in a call of the group, so it has told the others that it has come. */
 bool count_looks(void *arg);

@@ -57,11 +57,13 @@ static char arena_name[64];
 
 /* ---- the point ---- */
 
+/* Not before the victim has stopped, or it would stay so. */
 static void continue_later(void)
 {
     pid_t victim = getpid();
 
     if (fork() == 0) {
+        AWAIT(is_stopped(victim) || getppid() != victim);
         pass_time_ms(30);
         kill(victim, SIGCONT);
         _exit(0);
