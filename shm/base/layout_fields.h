@@ -62,11 +62,10 @@ STRUCT(mst_arrival)
     ARRAY(unsigned char, payload, [MST_PAYLOAD_BYTES]); /* owner, before the word: what is read first */
 END_STRUCT(mst_arrival);
 
-/* A rank's arrivals at even and odd rounds of a sequence (mst_layout_arrival). A vector that a reader loads from
- * a payload's end reaches beyond, even if its lanes there are masked: into `gap`, which nobody writes. */
+/* A rank's arrivals at even and odd rounds of a sequence (mst_layout_arrival). */
 STRUCT(mst_sequence_lines)
     FIELD(mst_arrival, even);
-    ARRAY(unsigned char, gap, [64]);
+    ARRAY(unsigned char, gap, [64]); /* nobody writes it: a masked vector load from a payload reaches into it */
     FIELD(_Atomic uint32_t, sleepers); /* who sleeps on them, E9; read by the owner after each round */
     FIELD(mst_arrival, odd);
 END_STRUCT(mst_sequence_lines);

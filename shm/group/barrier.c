@@ -4,6 +4,12 @@
 #include "shm/base/atomic.h"
 #include "shm/base/ranklist.h"
 
+#ifdef __clang__
+#define ONE_COPY __attribute__((noinline)) /* it makes no further ones */
+#else
+#define ONE_COPY __attribute__((noinline, noclone))
+#endif
+
 void mst_sequence_init(mst_sequence *sequence, mst_subarena *subarena, mst_sequence_kind kind,
                        int64_t timeout_ns)
 {
@@ -50,6 +56,29 @@ int mst_sequence_list_missing(const mst_sequence *sequence, char *text, size_t b
     return mst_sequence_first_missing(sequence);
 }
 
+void mst_sequence_prefetch_of(const mst_sequence *sequence, int rank)
+{
+    const mst_sequence_bytes *ahead = &sequence->ahead;
+    const unsigned char *from =
+        ahead->in_slots ? sequence->subarena->slots[rank] + ahead->at
+                        : (const unsigned char *)mst_sequence_arrival(sequence, rank) + MST_CACHE_LINE_BYTES;
+
+    for (uint32_t at = 0; at < ahead->count; at += MST_CACHE_LINE_BYTES)
+        mst_prefetch_for_load(from + at);
+}
+
+/* Each multiplication waits for the one before. By this name test_instructions leaves them out, as waiting.
+ */
+ONE_COPY void mst_sequence_hold_back(int steps)
+{
+    uint32_t number = 1;
+
+    for (int i = 0; i < steps; i++) {
+        number *= 3;
+        __asm__ __volatile__("" : "+r"(number));
+    }
+}
+
 /* A member's arrival, or another condition that implies it. */
 typedef struct arrival {
     const mst_sequence *sequence;
@@ -62,7 +91,7 @@ static bool has_come(const void *arg)
 {
     const arrival *awaited = arg;
 
-    return mst_sequence_has_arrived(awaited->sequence, awaited->rank) || /* E2, E3 */
+    return mst_sequence_look(awaited->sequence, awaited->rank) || /* E2, E3 */
            (awaited->instead && awaited->instead(awaited->arg));
 }
 
@@ -93,12 +122,6 @@ static mst_wait_result wait_for_each(mst_sequence *sequence, arrival awaited, in
     }
     return MST_WAIT_READY;
 }
-
-#ifdef __clang__
-#define ONE_COPY __attribute__((noinline)) /* it makes no further ones */
-#else
-#define ONE_COPY __attribute__((noinline, noclone))
-#endif
 
 /* By this name test_instructions leaves waits out: there must be no copy of it. */
 ONE_COPY mst_wait_result mst_sequence_wait_from(mst_sequence *sequence, int distance, int *missing)

@@ -26,6 +26,14 @@
 
 typedef enum mst_sequence_kind { MST_SEQUENCE_COLLECTIVES, MST_SEQUENCE_SPLITS } mst_sequence_kind;
 
+/* Where each member's bytes of the current round are, which a waiting rank prefetches with every look at that
+ * member's arrival, so that both come together. */
+typedef struct mst_sequence_bytes {
+    bool in_slots;  /* in the members' small slots; else in their arrivals, behind the line of the flag */
+    uint32_t at;    /* of a slot */
+    uint32_t count; /* 0: none */
+} mst_sequence_bytes;
+
 typedef struct mst_sequence {
     mst_subarena *subarena;
     mst_cell **cells; /* by rank: of the subarena, as rank and size */
@@ -38,6 +46,7 @@ typedef struct mst_sequence {
     const mst_hierarchy *hierarchy; /* its rounds wait by mst_levels_wait; NULL: in one level */
     bool one_level;                 /* the current round was waited for in one level after all */
     size_t packed; /* bytes of each payload that leaders pass on in the current round (levels.h); 0: none */
+    mst_sequence_bytes ahead;
     mst_waiter waiter;
 } mst_sequence;
 
@@ -80,8 +89,27 @@ static inline bool mst_sequence_has_arrived(const mst_sequence *sequence, int ra
     return mst_count_reached(&mst_sequence_arrival(sequence, rank)->word, sequence->round); /* E2, E3 */
 }
 
+/* Prefetches the bytes of `rank`. */
+void mst_sequence_prefetch_of(const mst_sequence *sequence, int rank);
+
 /* Whether a member has arrived at the round after that, already. */
 bool mst_sequence_is_ahead(const mst_sequence *sequence, int rank);
+
+/* Looks at the flag of `rank`, and prefetches what comes with it. */
+static inline bool mst_sequence_look(const mst_sequence *sequence, int rank)
+{
+    if (sequence->ahead.count)
+        mst_sequence_prefetch_of(sequence, rank);
+    return mst_sequence_has_arrived(sequence, rank); /* E2, E3 */
+}
+
+/* The first time. The second line of an arrival, which its owner stores last but for the flag, is left to it.
+ */
+static inline bool mst_sequence_look_first(const mst_sequence *sequence, int rank)
+{
+    return sequence->ahead.in_slots ? mst_sequence_look(sequence, rank)
+                                    : mst_sequence_has_arrived(sequence, rank); /* E2, E3 */
+}
 
 /* Each rank starts with its neighbour, so that they do not all read rank 0's line first. */
 static inline int mst_sequence_neighbour(const mst_sequence *sequence, int distance)
@@ -115,8 +143,7 @@ static inline mst_wait_result mst_sequence_wait(mst_sequence *sequence, int *mis
     mst_wait_result result = MST_WAIT_READY;
     int distance = 1, size = sequence->size;
 
-    while (distance < size &&
-           mst_sequence_has_arrived(sequence, mst_sequence_neighbour(sequence, distance))) /* E2, E3 */
+    while (distance < size && mst_sequence_look_first(sequence, mst_sequence_neighbour(sequence, distance)))
         distance++;
     if (distance < size)
         result = mst_sequence_wait_from(sequence, distance, missing);
@@ -128,22 +155,25 @@ static inline mst_wait_result mst_sequence_wait(mst_sequence *sequence, int *mis
 mst_wait_result mst_sequence_wait_unless(mst_sequence *sequence, bool (*instead)(const void *arg),
                                          const void *arg, int *missing);
 
-/* After a round: prefetches our next arrival, with this much payload, for writing. Before a wait: prefetches
- * the part of the others' payloads beyond the line of the flag. */
+/* After a round: prefetches our next arrival, with this much payload, for writing. */
 static inline void mst_sequence_prefetch(const mst_sequence *sequence, size_t payload_bytes)
 {
     mst_prefetch_for_store(mst_sequence_next(sequence), offsetof(mst_arrival, payload) + payload_bytes);
 }
 
-static inline void mst_sequence_prefetch_others(const mst_sequence *sequence, size_t payload_bytes)
+/* Lets so many times three cycles pass, in which a rank that stores at the same time as we did gets it done.
+ * A look that comes earlier takes the line from that rank, which must then fetch it back before it can
+ * arrive. */
+void mst_sequence_hold_back(int steps);
+
+/* Before a wait: that these bytes come with the arrivals; and looks so many steps later. */
+static inline void mst_sequence_expect(mst_sequence *sequence, mst_sequence_bytes bytes, int steps)
 {
-    if (!sequence->waiter.policy.spin_ns || sequence->hierarchy ||
-        offsetof(mst_arrival, payload) + payload_bytes <= MST_CACHE_LINE_BYTES)
-        return;
-    for (int i = 1; i < sequence->size; i++)
-        mst_prefetch_for_load(
-            (const char *)mst_sequence_arrival(sequence, mst_sequence_neighbour(sequence, i)) +
-            MST_CACHE_LINE_BYTES);
+    bool spins = sequence->waiter.policy.spin_ns && !sequence->hierarchy; /* each rank has a CPU */
+
+    sequence->ahead = spins ? bytes : (mst_sequence_bytes){ .count = 0 };
+    if (spins && steps)
+        mst_sequence_hold_back(steps);
 }
 
 /* The first member that has not arrived; -1: all have. */

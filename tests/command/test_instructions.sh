@@ -21,7 +21,7 @@ count() {
     MUSTER_ARENA_BYTES=256M expect 0 "" "$TEST_COMMAND" run -n 2 -- sh -c \
         '[ $MUSTER_RANK = 1 ] && exec "$1" "$2" "$3"
          exec valgrind -q --tool=callgrind --callgrind-out-file="$0" --toggle-collect="muster_$2*" \
-             ${4:+--toggle-collect="$4"} "$1" "$2" "$3"' \
+             ${4:+--toggle-collect="$4" --toggle-collect=mst_sequence_hold_back} "$1" "$2" "$3"' \
         "$work/counted" "$TEST_BUILD/tests/repeats" "$1" "$2" "${3:-}"
     instructions=$(sed -n 's/^summary: //p' "$work/counted")
 }

@@ -128,6 +128,27 @@ static muster_status check_views(const mst_call *call)
     return call->views ? mst_group_was_whole(call->group) : MUSTER_OK;
 }
 
+/* Where the others have staged as much as we; with counts by rank they have heads of the same size. */
+static inline mst_sequence_bytes bytes_of_others(const mst_call *call, size_t staged, bool in_line)
+{
+    size_t beside = MST_CACHE_LINE_BYTES - offsetof(mst_arrival, payload);
+
+    if (in_line || mst_shapes[call->request->collective].varied)
+        return (mst_sequence_bytes){ .count = staged > beside ? MST_CACHE_LINE_BYTES : 0 };
+    /* Beyond a few lines, and where a root alone stores, looks would take lines that are half filled. */
+    bool few = staged <= MST_PREFETCH_BYTES_MAX && !mst_shapes[call->request->collective].rooted;
+    return (mst_sequence_bytes){ .in_slots = true,
+                                 .at = (uint32_t)call->group->staging.next[MST_STAGING_SMALL],
+                                 .count = few ? (uint32_t)staged : 0 };
+}
+
+/* How much later this rank looks than it could. Without anything to stage ranks arrive at nearly the same
+ * time; what many bytes take makes each wait for more than a look too early costs. */
+static inline int hold_back_of(size_t staged)
+{
+    return staged == 0 ? 44 : staged <= MST_FEW_BYTES ? 18 : 0;
+}
+
 /*
  * Arrives and waits for all. A look at a peer's line takes it from that peer, which then must fetch it back
  * to arrive; and it cannot arrive before all that it has staged has left its CPU. So a rank that has staged
@@ -150,9 +171,11 @@ static inline __attribute__((always_inline)) muster_status meet(mst_call *call, 
     mst_levels_publish(call->sequence, in_line && !mst_shapes[call->request->collective].varied ? staged : 0);
     if (first && (brief || call->plan.small))
         mst_call_show(call);
-    if (in_line)
-        mst_sequence_prefetch_others(call->sequence, staged);
-    else if (staged && !call->plan.small) /* whose bytes take longer to leave than a look at a line */
+    if (in_line || (call->plan.small && !shared))
+        mst_sequence_expect(call->sequence, bytes_of_others(call, staged, in_line), hold_back_of(staged));
+    else
+        mst_sequence_expect(call->sequence, (mst_sequence_bytes){ .count = 0 }, 0);
+    if (staged && !in_line && !call->plan.small) /* whose bytes take longer to leave than a look at a line */
         mst_wait_settle(&call->sequence->waiter);
     mst_wait_result result = shared ? mst_chunks_meet(call->sequence, &missing)
                                     : mst_levels_wait_for_all(call->sequence, &missing);
@@ -189,6 +212,8 @@ muster_status mst_round(mst_call *call, size_t staged)
         return status;
     if (!call->plan.in_line)
         mst_staging_turn(&call->group->staging, call->plan.part, staged);
+    if (call->plan.small && !call->plan.in_line && staged <= MST_FEW_BYTES)
+        mst_call_prefetch(call, staged);
     status = first && call->compared ? compare_requests(call) : MUSTER_OK;
     return status == MUSTER_OK ? check_staged(call, staged) : status;
 }

@@ -167,8 +167,9 @@ static inline muster_status run(mst_call *call)
     muster_status status = call->shows_later ? MUSTER_OK : begin_large(call);
     if (status == MUSTER_OK)
         status = call->move(call);
-    if (status == MUSTER_OK && call->plan.small)
-        mst_call_prefetch(call);
+    if (status == MUSTER_OK && call->plan.small && call->plan.in_bytes > MST_FEW_BYTES &&
+        call->plan.in_bytes <= MST_PREFETCH_BYTES_MAX)
+        mst_call_prefetch(call, call->plan.in_bytes);
     return status;
 }
 

@@ -273,6 +273,9 @@ static void turn_staging(const mst_call *call, const mst_varied *varied)
 
     if (varied->any_small)
         mst_staging_turn(staging, MST_STAGING_SMALL, 0);
+    if (call->plan.small && !call->plan.in_line &&
+        varied->heads[call->group->base.rank].bytes <= MST_FEW_BYTES)
+        mst_call_prefetch(call, (size_t)varied->heads[call->group->base.rank].bytes);
     if (!fits_small(call, varied->longest))
         mst_staging_turn(staging, MST_STAGING_RING,
                          varied->longest < varied->window ? varied->longest : varied->window);

@@ -27,21 +27,10 @@ unsigned char *mst_slot(const mst_call *call)
     return mst_staging_next(&call->group->staging, call->plan.part);
 }
 
-/*
- * Storing to a line that peers have read takes as long as fetching it back from their caches; prefetched
- * early enough, the line is ours before we store. The arrival line of an in-line call is prefetched as soon
- * as all have arrived: the peers poll it again only after they have finished. If data is staged first, an
- * arrival line prefetched that early would be lost again to peers that poll it while we stage. Beyond a few
- * lines, prefetching delays our reads of the peers' lines.
- */
-#define PREFETCH_BYTES_MAX 512
-
-void mst_call_prefetch(const mst_call *call)
+void mst_call_prefetch(const mst_call *call, size_t staged)
 {
-    if (call->plan.in_line || call->plan.in_bytes > PREFETCH_BYTES_MAX)
-        return;
     mst_sequence_prefetch(call->sequence, 0);
-    mst_staging_prefetch(&call->group->staging, call->plan.part, call->plan.in_bytes);
+    mst_staging_prefetch(&call->group->staging, call->plan.part, staged);
 }
 
 const unsigned char *mst_peer_slot(const mst_call *call, int rank)

@@ -11,9 +11,16 @@
 unsigned char *mst_slot(const mst_call *call);
 size_t mst_slot_bytes(const mst_call *call);
 
-/* At the end of a small call: prefetches, for writing, the lines that a next call of the same size would
- * write, which the peers have read. */
-void mst_call_prefetch(const mst_call *call);
+/*
+ * Storing to a line that peers have read takes as long as fetching it back from their caches. So after a
+ * round of a small call the lines in which a next one would stage as many bytes are prefetched, for writing:
+ * up to MST_FEW_BYTES as soon as all have arrived, for the peers look at them again only after they have
+ * finished; then up to MST_PREFETCH_BYTES_MAX at the end of the call, for they would delay our reads of what
+ * the peers have staged.
+ */
+#define MST_FEW_BYTES 384
+#define MST_PREFETCH_BYTES_MAX 512
+void mst_call_prefetch(const mst_call *call, size_t staged);
 
 /* The slot of `rank`, or our own, of the last round. */
 const unsigned char *mst_peer_slot(const mst_call *call, int rank);
