@@ -34,6 +34,9 @@ bool mst_place_is_contended(const mst_place *place, int64_t now_ns);
 /* A yield that takes so long has given the CPU to another process: a time slice is longer than this. */
 #define MST_LONG_YIELD_NS (200 * 1000LL)
 
+/* The same where other ranks of the job want the CPU, too, and work meanwhile. */
+#define MST_LONG_TURN_NS (2 * 1000 * 1000LL)
+
 /* The CPU is contended: such a yield has ended now. */
 void mst_place_note_contention(mst_place *place, int64_t now_ns);
 

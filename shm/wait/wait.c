@@ -135,21 +135,23 @@ static bool is_beside(const mst_waiter *waiter, int peer)
     return true;
 }
 
-/* Whether to park in place of yielding. Where ranks outnumber CPUs a yield nearly always serves a rank. */
+/* Whether to park in place of yielding. Ranks that outnumber the CPUs had better yield to each other. */
 static bool should_park(const mst_waiter *waiter, int64_t now_ns, bool beside)
 {
-    if (!waiter->place || !waiter->policy.spin_ns)
+    if (!waiter->place)
         return false;
+    if (!waiter->policy.spin_ns)
+        return !waiter->heavy && mst_place_is_contended(waiter->place, now_ns);
     return mst_place_is_contended(waiter->place, now_ns) || (beside && mst_place_should_part(waiter->place));
 }
 
-/* A long yield was another program's time slice, unless it was that of the partner, which has arrived. */
-static void learn_from_yield(const attempt *attempt, int64_t took_ns, int64_t now_ns, bool beside)
+/* Whether a yield was another program's time slice: if it was long, and not that of the partner, which has
+ * arrived. Of ranks that outnumber the CPUs others work in a yield, but rarely for as long as a time slice. */
+static bool was_a_slice(const attempt *attempt, int64_t took_ns, bool beside)
 {
-    mst_place *place = attempt->waiter->place;
-
-    if (took_ns >= MST_LONG_YIELD_NS && place && !(beside && attempt->ready(attempt->arg)))
-        mst_place_note_contention(place, now_ns);
+    if (!attempt->waiter->policy.spin_ns)
+        return !attempt->waiter->heavy && took_ns >= MST_LONG_TURN_NS;
+    return took_ns >= MST_LONG_YIELD_NS && !(beside && attempt->ready(attempt->arg));
 }
 
 static bool yield_some(attempt *attempt, bool beside)
@@ -170,25 +172,29 @@ static bool yield_some(attempt *attempt, bool beside)
         mst_os_yield();
         int64_t began_ns = now_ns;
         now_ns = mst_os_now_ns();
-        learn_from_yield(attempt, now_ns - began_ns, now_ns, beside);
+        if (waiter->place && was_a_slice(attempt, now_ns - began_ns, beside))
+            mst_place_note_contention(waiter->place, now_ns);
     }
 }
 
 /* Where ranks outnumber CPUs, the partner usually arrives as soon as it gets our CPU. The coarse clock is
- * enough to notice a partner that computed for long before it arrived. */
+ * enough to notice a partner that computed for long before it arrived, or that other programs were served: the
+ * next wait finds out which, by the exact clock. */
 static bool yield_first(attempt *attempt)
 {
     mst_waiter *waiter = attempt->waiter;
     bool done = false;
 
-    if (waiter->policy.spin_ns)
+    if (waiter->policy.spin_ns || waiter->times_yields)
         return false;
     int64_t began_ns = mst_os_coarse_ns();
     for (int yields = 0; yields < FIRST_YIELDS && !done; yields++) {
         mst_os_yield();
         done = settled(attempt);
     }
-    waiter->waited_ns += mst_os_coarse_ns() - began_ns;
+    int64_t took_ns = mst_os_coarse_ns() - began_ns;
+    waiter->times_yields = took_ns > 0 && waiter->place && !waiter->heavy;
+    waiter->waited_ns += took_ns;
     return done;
 }
 
@@ -359,6 +365,7 @@ mst_wait_result mst_wait_until(mst_waiter *waiter, mst_parking parking, bool (*r
     bool beside = is_beside(waiter, peer);
     if ((beside || !spin_some(&attempt, began_ns)) && !yield_some(&attempt, beside))
         sleep_on(&attempt, parking, peer);
+    waiter->times_yields = waiter->times_yields && mst_place_is_contended(waiter->place, began_ns);
     if (waiter->background)
         mst_background_leave(waiter->background);
     int64_t ended_ns = mst_os_now_ns();

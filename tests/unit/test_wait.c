@@ -2,11 +2,9 @@
  * The waiting function alone: ready wins over poison, poison ends a sleep at once, a deadline ends it,
  * the tick comes while asleep, a raise wakes a sleeper; whichever way of parking was built in.
  */
-#define _GNU_SOURCE /* sched_setaffinity */
 #include "shm/wait/wait.h"
 
 #include <pthread.h>
-#include <sched.h>
 #include <string.h>
 
 #include "shm/base/atomic.h"
@@ -326,149 +324,6 @@ START_TEST(test_no_spinning_where_ranks_outnumber_cpus)
 }
 END_TEST
 
-/* ---- beside other programs ---- */
-
-#define FOR_EVER_NS (3600 * MST_NS_PER_S)
-
-typedef struct contention {
-    bench bench;
-    mst_place place;
-    _Atomic uint32_t cpu;
-    bool beside;
-    uint32_t asked;       /* whether the partner is beside */
-    uint32_t looks_awake; /* after that */
-    pthread_t busy_thread;
-    _Atomic uint32_t over;
-} contention;
-
-static bool tell_beside(void *arg, int peer, uint32_t cpu)
-{
-    contention *contention = arg;
-
-    ck_assert_int_eq(peer, 3);
-    ck_assert_uint_eq(mst_load32_rlx(&contention->cpu), cpu);
-    contention->asked++;
-    return contention->beside;
-}
-
-/* Comes when the waiter sleeps, which is when it ticks. */
-static bool come_at_a_tick(void *arg, int peer, int64_t slept_ns)
-{
-    contention *contention = arg;
-
-    (void)peer, (void)slept_ns;
-    mst_eventcount_advance(&contention->bench.event);
-    return false;
-}
-
-static void set_up_contention(contention *contention)
-{
-    memset(contention, 0, sizeof *contention);
-    set_up(&contention->bench);
-    contention->place.cpu = &contention->cpu;
-    contention->bench.waiter.policy = (mst_wait_policy){ .spin_ns = 50000, .yield_ns = FOR_EVER_NS };
-    contention->bench.waiter.place = &contention->place;
-    contention->bench.waiter.watch =
-        (mst_watch){ .tick = come_at_a_tick, .arg = contention, .is_beside = tell_beside };
-}
-
-START_TEST(test_a_rank_on_a_contended_cpu_parks)
-{
-    contention contention;
-
-    set_up_contention(&contention);
-    mst_store64_rlx(&contention.place.contended_until_ns, (uint64_t)(mst_os_now_ns() + FOR_EVER_NS));
-    wait_for_one(&contention.bench);
-    ck_assert_int_eq(contention.bench.result, MST_WAIT_READY);
-    ck_assert_uint_eq(contention.asked, 1);
-}
-END_TEST
-
-/* It would spin for ever. */
-START_TEST(test_it_does_not_spin_beside_its_partner)
-{
-    contention contention;
-
-    set_up_contention(&contention);
-    contention.beside = true;
-    contention.bench.waiter.policy = (mst_wait_policy){ .spin_ns = FOR_EVER_NS, .yield_ns = 0 };
-    wait_for_one(&contention.bench);
-    ck_assert_int_eq(contention.bench.result, MST_WAIT_READY);
-}
-END_TEST
-
-/* The partner comes with the third look of the yields, or as the waiter sleeps. */
-static bool is_looked_at(const void *arg)
-{
-    contention *contention = (struct contention *)(uintptr_t)arg;
-    bool asleep = mst_load32_acq(&contention->bench.event.sleepers);
-
-    contention->looks_awake += contention->asked && !asleep;
-    return contention->looks_awake == 3 || asleep;
-}
-
-START_TEST(test_it_yields_to_a_partner_beside_it)
-{
-    contention contention;
-
-    set_up_contention(&contention);
-    contention.beside = true;
-    ck_assert_int_eq(mst_wait_until(&contention.bench.waiter, mst_eventcount_parking(&contention.bench.event),
-                                    is_looked_at, &contention, 3),
-                     MST_WAIT_READY);
-    /* A yield during which another program had the CPU for long ends in sleep, too. */
-    bool contended = mst_load64_rlx(&contention.place.contended_until_ns) != 0;
-    ck_assert_msg(contention.looks_awake == 3 || contended, "it slept after %u looks",
-                  contention.looks_awake);
-}
-END_TEST
-
-/* It would yield for ever, which keeps the two on one CPU. */
-START_TEST(test_it_sleeps_now_and_then_beside_its_partner)
-{
-    contention contention;
-
-    set_up_contention(&contention);
-    contention.beside = true;
-    mst_store32_rlx(&contention.place.waits_beside, UINT32_MAX);
-    wait_for_one(&contention.bench);
-    ck_assert_int_eq(contention.bench.result, MST_WAIT_READY);
-}
-END_TEST
-
-static void stay_on_this_cpu(void)
-{
-    cpu_set_t cpus;
-
-    CPU_ZERO(&cpus);
-    CPU_SET(sched_getcpu(), &cpus);
-    ck_assert_int_eq(sched_setaffinity(0, sizeof cpus, &cpus), 0);
-}
-
-static void *keep_busy(void *arg)
-{
-    contention *contention = arg;
-
-    while (!mst_load32_acq(&contention->over))
-        ;
-    return NULL;
-}
-
-START_TEST(test_a_long_yield_tells_that_the_cpu_is_contended)
-{
-    contention contention;
-
-    set_up_contention(&contention);
-    stay_on_this_cpu();
-    ck_assert_int_eq(pthread_create(&contention.busy_thread, NULL, keep_busy, &contention), 0);
-    wait_for_one(&contention.bench); /* it would yield for ever */
-    mst_store32_rel(&contention.over, 1);
-    pthread_join(contention.busy_thread, NULL);
-    ck_assert_int_eq(contention.bench.result, MST_WAIT_READY);
-    ck_assert_uint_ne(mst_load64_rlx(&contention.place.contended_until_ns), 0);
-}
-END_TEST
-
 int main(void)
 {
     Suite *suite = suite_create("wait");
@@ -486,11 +341,6 @@ int main(void)
     tcase_add_test(tests, test_who_may_rest_ticks_rarely);
     tcase_add_test(tests, test_counts_wrap);
     tcase_add_test(tests, test_no_spinning_where_ranks_outnumber_cpus);
-    tcase_add_test(tests, test_a_rank_on_a_contended_cpu_parks);
-    tcase_add_test(tests, test_it_does_not_spin_beside_its_partner);
-    tcase_add_test(tests, test_it_yields_to_a_partner_beside_it);
-    tcase_add_test(tests, test_it_sleeps_now_and_then_beside_its_partner);
-    tcase_add_test(tests, test_a_long_yield_tells_that_the_cpu_is_contended);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }

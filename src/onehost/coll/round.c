@@ -128,6 +128,9 @@ static muster_status check_views(const mst_call *call)
     return call->views ? mst_group_was_whole(call->group) : MUSTER_OK;
 }
 
+/* So much that the others may work on it for as long as a time slice. */
+#define MUCH_BYTES (1024 * 1024)
+
 /* Where the others have staged as much as we; with counts by rank they have heads of the same size. */
 static inline mst_sequence_bytes bytes_of_others(const mst_call *call, size_t staged, bool in_line)
 {
@@ -168,6 +171,7 @@ static inline __attribute__((always_inline)) muster_status meet(mst_call *call, 
     if (first)
         announce(call);
     publish_staged(call, staged);
+    call->sequence->waiter.heavy = !brief && call->plan.in_bytes + call->plan.out_bytes > MUCH_BYTES;
     mst_levels_publish(call->sequence, in_line && !mst_shapes[call->request->collective].varied ? staged : 0);
     if (first && (brief || call->plan.small))
         mst_call_show(call);
