@@ -228,7 +228,7 @@ int main(void)
     tcase_add_test(tests, test_ranks_that_share_a_contended_cpu_park);
     tcase_add_test(tests, test_they_yield_where_the_others_may_work_for_long);
     tcase_add_test(tests, test_they_learn_that_the_cpu_is_contended);
-    tcase_set_timeout(tests, 60);
+    tcase_set_timeout(tests, TEST_TIMEOUT_S);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }
