@@ -347,11 +347,9 @@ muster_status muster_iprobe(int src, int tag, muster_group *group, bool *found, 
     muster_status status = mst_enter_messages(group, MUSTER_CALL_RECEIVE);
     if (status != MUSTER_OK)
         return status;
-    if (!found)
-        status = mst_refuse(group, mst_fail(MUSTER_ERR_INVALID, "iprobe: `found` is NULL"));
-    if (status == MUSTER_OK)
-        status = probe("iprobe", src, tag, group, false, &there, message);
-    if (status == MUSTER_OK)
+    status = found ? probe("iprobe", src, tag, group, false, &there, message)
+                   : mst_refuse(group, mst_fail(MUSTER_ERR_INVALID, "iprobe: `found` is NULL"));
+    if (found && status == MUSTER_OK)
         *found = there;
     return mst_end_messages(group, MUSTER_CALL_RECEIVE, "iprobe", status);
 }
