@@ -52,7 +52,7 @@ def main():
     for rank in range(int(subarena["size"])):
         cell = subarena["cells"][rank].dereference()
         lines, doorbell, journal = cell["collectives"], cell["doorbell"], cell["journal"]
-        even, odd = (number(lines["arrivals"][i]["word"]) for i in (0, 1))
+        even, odd = (number(lines[parity]["word"]) for parity in ("even", "odd"))
         print(f"{rank:>4} {number(cell['membership']):>11} {number(cell['poison']):>11x} | {even >> 1:>9} {odd >> 1:>9} "
               f"{(even | odd) & 1:>3} {number(lines['sleepers']):>6} | {number(doorbell['word']) >> 1:>9} "
               f"{number(doorbell['sleepers']):>6} | {number(journal['started']):>7} {number(journal['read']):>7} "

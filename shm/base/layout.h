@@ -56,9 +56,10 @@
 static_assert(sizeof(mst_eventcount) == MST_LINE, "an event count has its line to itself");
 static_assert(sizeof(mst_arrival) == MST_LINE && sizeof(mst_sequence_lines) == 3 * MST_LINE,
               "so has an arrival");
-static_assert(offsetof(mst_sequence_lines, sleepers) >= sizeof(mst_arrival) + 64 &&
-                  offsetof(mst_sequence_lines, even) == 0,
-              "a vector that begins in an arrival's payload ends before anything else that is written");
+static_assert(
+    offsetof(mst_sequence_lines, sleepers) >= sizeof(mst_arrival) + 64 &&
+        offsetof(mst_sequence_lines, even) == 0,
+    "a vector that begins in the payload of the even arrival ends before anything else that is written");
 static_assert(sizeof(mst_activity) == 64, "half a line");
 static_assert((MST_RECORDS & (MST_RECORDS - 1)) == 0 && sizeof(mst_record) == 64 &&
                   MST_RECORDS * sizeof(mst_record) % MST_PAGE == 0,

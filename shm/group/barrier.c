@@ -67,7 +67,7 @@ void mst_sequence_prefetch_of(const mst_sequence *sequence, int rank)
         mst_prefetch_for_load(from + at);
 }
 
-/* Each multiplication waits for the one before. By this name test_instructions leaves them out, as waiting.
+/* Each turn waits for the one before. By this name test_instructions leaves them out, as waiting.
  */
 ONE_COPY void mst_sequence_hold_back(int steps)
 {

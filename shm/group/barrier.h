@@ -161,9 +161,9 @@ static inline void mst_sequence_prefetch(const mst_sequence *sequence, size_t pa
     mst_prefetch_for_store(mst_sequence_next(sequence), offsetof(mst_arrival, payload) + payload_bytes);
 }
 
-/* Lets so many times three cycles pass, in which a rank that stores at the same time as we did gets it done.
- * A look that comes earlier takes the line from that rank, which must then fetch it back before it can
- * arrive. */
+/* Lets so many turns of a loop pass, of a cycle each, in which a rank that stores at the same time as we did
+ * gets it done. A look that comes earlier takes the line from that rank, which must then fetch it back before
+ * it can arrive. */
 void mst_sequence_hold_back(int steps);
 
 /* Before a wait: that these bytes come with the arrivals; and looks so many steps later. */

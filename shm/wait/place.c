@@ -36,6 +36,27 @@ bool mst_place_is_contended(const mst_place *place, int64_t now_ns)
     return now_ns < (int64_t)mst_load64_rlx(&place->contended_until_ns);
 }
 
+#define SLICES_LOST_IN_A_ROW 3 /* the first of them suspected, the others timed */
+
+void mst_place_suspect(mst_place *place)
+{
+    mst_store32_rlx(&place->slices_lost, 1);
+}
+
+bool mst_place_is_suspect(const mst_place *place)
+{
+    return mst_load32_rlx(&place->slices_lost) != 0;
+}
+
+void mst_place_note_yields(mst_place *place, bool lost_slice)
+{
+    uint32_t lost = lost_slice ? mst_load32_rlx(&place->slices_lost) + 1 : 0;
+
+    if (lost >= SLICES_LOST_IN_A_ROW)
+        mst_place_note_contention(place, mst_os_now_ns());
+    mst_store32_rlx(&place->slices_lost, lost < SLICES_LOST_IN_A_ROW ? lost : 1);
+}
+
 void mst_place_note_contention(mst_place *place, int64_t now_ns)
 {
     int64_t latest_ns = (int64_t)mst_load64_rlx(&place->contended_ns);

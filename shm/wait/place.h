@@ -17,6 +17,7 @@ typedef struct mst_place {
     _Atomic uint64_t contended_until_ns; /* till then a yield would give the CPU to another program */
     _Atomic uint64_t contended_ns;       /* how long the latest such time was */
     _Atomic uint32_t waits_beside;       /* waits for ranks that were on the same CPU */
+    _Atomic uint32_t slices_lost;        /* see mst_place_note_yields */
 } mst_place;
 
 /* Publishes the CPU of the calling thread. Returns 1 + that CPU; 0: the system does not say. */
@@ -34,8 +35,19 @@ bool mst_place_is_contended(const mst_place *place, int64_t now_ns);
 /* A yield that takes so long has given the CPU to another process: a time slice is longer than this. */
 #define MST_LONG_YIELD_NS (200 * 1000LL)
 
-/* The same where other ranks of the job want the CPU, too, and work meanwhile. */
+/* The same where ranks outnumber CPUs. */
 #define MST_LONG_TURN_NS (2 * 1000 * 1000LL)
+
+/*
+ * Where ranks outnumber CPUs, others of the job compute in a yield, perhaps for long. But then the waits that
+ * follow are short, while beside other programs each wait loses a time slice. So the CPU is contended only
+ * once some waits in a row have lost one.
+ */
+void mst_place_note_yields(mst_place *place, bool lost_slice);
+
+/* A wait took a tick of the coarse clock: the next ones are to time their yields. */
+void mst_place_suspect(mst_place *place);
+bool mst_place_is_suspect(const mst_place *place);
 
 /* The CPU is contended: such a yield has ended now. */
 void mst_place_note_contention(mst_place *place, int64_t now_ns);

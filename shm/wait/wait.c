@@ -84,7 +84,7 @@ static bool settled_in_passing(attempt *attempt)
 }
 
 /* A first look, for the time of a few line transfers, before waking anyone or reading the clock: a wake must
- * wait until our own store is visible, and that time is better spent on loading the partner's line. */
+ * wait until our own store is visible: time that is better spent on loading the partner's line. */
 static bool look_first(attempt *attempt)
 {
     if (!attempt->waiter->policy.spin_ns)
@@ -138,54 +138,70 @@ static bool is_beside(const mst_waiter *waiter, int peer)
 /* Whether to park in place of yielding. Ranks that outnumber the CPUs had better yield to each other. */
 static bool should_park(const mst_waiter *waiter, int64_t now_ns, bool beside)
 {
-    if (!waiter->place)
+    if (!waiter->place || (!waiter->policy.spin_ns && waiter->heavy))
         return false;
-    if (!waiter->policy.spin_ns)
-        return !waiter->heavy && mst_place_is_contended(waiter->place, now_ns);
-    return mst_place_is_contended(waiter->place, now_ns) || (beside && mst_place_should_part(waiter->place));
+    return mst_place_is_contended(waiter->place, now_ns) ||
+           (beside && waiter->policy.spin_ns && mst_place_should_part(waiter->place));
 }
 
 /* Whether a yield was another program's time slice: if it was long, and not that of the partner, which has
- * arrived. Of ranks that outnumber the CPUs others work in a yield, but rarely for as long as a time slice. */
+ * arrived. Where ranks outnumber CPUs others of them may have worked as long, which place.h finds out. */
 static bool was_a_slice(const attempt *attempt, int64_t took_ns, bool beside)
 {
     if (!attempt->waiter->policy.spin_ns)
-        return !attempt->waiter->heavy && took_ns >= MST_LONG_TURN_NS;
+        return took_ns >= MST_LONG_TURN_NS;
     return took_ns >= MST_LONG_YIELD_NS && !(beside && attempt->ready(attempt->arg));
 }
 
-static bool yield_some(attempt *attempt, bool beside)
+typedef struct yields {
+    int count;
+    bool lost_slice; /* in one of them, at least */
+} yields;
+
+static bool yield_until_parking(attempt *attempt, bool beside, yields *yields)
 {
     mst_waiter *waiter = attempt->waiter;
     int64_t now_ns = mst_os_now_ns(), until_ns = now_ns + waiter->policy.yield_ns;
 
-    for (int yields = 0;; yields++) {
+    for (;; yields->count++) {
         if (settled_in_passing(attempt)) {
             /* The partner arrived as soon as it got our CPU: spinning had only kept it from running. */
-            if (yields > 0 && yields <= SHARED_CPU_YIELDS && waiter->spin_cut < SPIN_CUT_MAX)
+            if (yields->count > 0 && yields->count <= SHARED_CPU_YIELDS && waiter->spin_cut < SPIN_CUT_MAX)
                 waiter->spin_cut++;
             return true;
         }
         if (now_ns >= until_ns || should_park(waiter, now_ns, beside) ||
-            (yields == YIELDS_IN_VAIN && !mst_os_yields_to_all()))
+            (yields->count == YIELDS_IN_VAIN && !mst_os_yields_to_all()))
             return false;
         mst_os_yield();
         int64_t began_ns = now_ns;
         now_ns = mst_os_now_ns();
-        if (waiter->place && was_a_slice(attempt, now_ns - began_ns, beside))
+        yields->lost_slice |= waiter->place && was_a_slice(attempt, now_ns - began_ns, beside);
+        if (yields->lost_slice && waiter->policy.spin_ns)
             mst_place_note_contention(waiter->place, now_ns);
     }
 }
 
-/* Where ranks outnumber CPUs, the partner usually arrives as soon as it gets our CPU. The coarse clock is
- * enough to notice a partner that computed for long before it arrived, or that other programs were served: the
- * next wait finds out which, by the exact clock. */
+static bool yield_some(attempt *attempt, bool beside)
+{
+    const mst_waiter *waiter = attempt->waiter;
+    yields yields = { 0, false };
+
+    bool done = yield_until_parking(attempt, beside, &yields);
+    if (!waiter->policy.spin_ns && waiter->place && !waiter->heavy && yields.count > 0)
+        mst_place_note_yields(waiter->place, yields.lost_slice);
+    return done;
+}
+
+/* Where ranks outnumber CPUs, the partner usually arrives as soon as it gets our CPU. If the coarse clock
+ * says that it computed for long, or other programs did, the next waits find out which, by the exact clock.
+ */
 static bool yield_first(attempt *attempt)
 {
     mst_waiter *waiter = attempt->waiter;
-    bool done = false;
+    bool learns = waiter->place && !waiter->heavy, done = false;
 
-    if (waiter->policy.spin_ns || waiter->times_yields)
+    if (waiter->policy.spin_ns || (learns && mst_place_is_suspect(waiter->place)))
         return false;
     int64_t began_ns = mst_os_coarse_ns();
     for (int yields = 0; yields < FIRST_YIELDS && !done; yields++) {
@@ -193,7 +209,8 @@ static bool yield_first(attempt *attempt)
         done = settled(attempt);
     }
     int64_t took_ns = mst_os_coarse_ns() - began_ns;
-    waiter->times_yields = took_ns > 0 && waiter->place && !waiter->heavy;
+    if (took_ns > 0 && learns)
+        mst_place_suspect(waiter->place);
     waiter->waited_ns += took_ns;
     return done;
 }
@@ -365,7 +382,6 @@ mst_wait_result mst_wait_until(mst_waiter *waiter, mst_parking parking, bool (*r
     bool beside = is_beside(waiter, peer);
     if ((beside || !spin_some(&attempt, began_ns)) && !yield_some(&attempt, beside))
         sleep_on(&attempt, parking, peer);
-    waiter->times_yields = waiter->times_yields && mst_place_is_contended(waiter->place, began_ns);
     if (waiter->background)
         mst_background_leave(waiter->background);
     int64_t ended_ns = mst_os_now_ns();

@@ -61,7 +61,6 @@ typedef struct mst_waiter {
     mst_parking owed;  /* its sleepers are still to be woken, since we changed its word; NULL: none */
     int64_t waited_ns; /* in slow waits since the operation began, which resets it */
     bool heavy;        /* the others may work for long before they come: a long yield tells nothing */
-    bool times_yields; /* where ranks outnumber CPUs: the latest wait took suspiciously long */
     int spin_cut;      /* how often the spin was halved, since the partner seems to share our CPU */
     mst_place *place;  /* NULL: it has none, and always yields before it parks */
     mst_background *background; /* NULL: none */

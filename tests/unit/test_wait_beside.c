@@ -14,6 +14,7 @@
 #include "tests/harness/ranks.h"
 
 #define FOR_EVER_NS (3600 * MST_NS_PER_S)
+#define BUSY_THREADS 4 /* so that a yield is longer than any time slice */
 
 /* A rank that waits for another one, rank 3. */
 typedef struct contention {
@@ -24,7 +25,7 @@ typedef struct contention {
     bool beside;
     uint32_t asked;       /* whether the partner is beside */
     uint32_t looks_awake; /* after that */
-    pthread_t busy_thread;
+    pthread_t busy_threads[BUSY_THREADS];
     _Atomic uint32_t over;
 } contention;
 
@@ -146,16 +147,28 @@ static void *keep_busy(void *arg)
     return NULL;
 }
 
+static void begin_to_be_busy(contention *contention)
+{
+    stay_on_this_cpu();
+    for (int i = 0; i < BUSY_THREADS; i++)
+        ck_assert_int_eq(pthread_create(&contention->busy_threads[i], NULL, keep_busy, contention), 0);
+}
+
+static void end_to_be_busy(contention *contention)
+{
+    mst_store32_rel(&contention->over, 1);
+    for (int i = 0; i < BUSY_THREADS; i++)
+        pthread_join(contention->busy_threads[i], NULL);
+}
+
 START_TEST(test_a_long_yield_tells_that_the_cpu_is_contended)
 {
     contention contention;
 
     set_up_contention(&contention);
-    stay_on_this_cpu();
-    ck_assert_int_eq(pthread_create(&contention.busy_thread, NULL, keep_busy, &contention), 0);
+    begin_to_be_busy(&contention);
     ck_assert_int_eq(wait_until(&contention, one_has_come), MST_WAIT_READY); /* it would yield for ever */
-    mst_store32_rel(&contention.over, 1);
-    pthread_join(contention.busy_thread, NULL);
+    end_to_be_busy(&contention);
     ck_assert_uint_ne(mst_load64_rlx(&contention.place.contended_until_ns), 0);
 }
 END_TEST
@@ -205,13 +218,34 @@ START_TEST(test_they_learn_that_the_cpu_is_contended)
     contention contention;
 
     set_up_oversubscribed(&contention);
-    stay_on_this_cpu();
-    ck_assert_int_eq(pthread_create(&contention.busy_thread, NULL, keep_busy, &contention), 0);
+    begin_to_be_busy(&contention);
     for (int i = 0; i < 200 && mst_load64_rlx(&contention.place.contended_until_ns) == 0; i++)
         ck_assert_int_eq(wait_until(&contention, comes_at_each_third_look), MST_WAIT_READY);
-    mst_store32_rel(&contention.over, 1);
-    pthread_join(contention.busy_thread, NULL);
+    end_to_be_busy(&contention);
     ck_assert_uint_ne(mst_load64_rlx(&contention.place.contended_until_ns), 0);
+}
+END_TEST
+
+/* Others of the job compute between bursts of calls: one long wait, then short ones. */
+START_TEST(test_one_long_wait_tells_nothing)
+{
+    mst_place place = { .cpu = NULL };
+
+    for (int burst = 0; burst < 10; burst++) {
+        mst_place_suspect(&place);
+        mst_place_note_yields(&place, true);
+        mst_place_note_yields(&place, false);
+        ck_assert(!mst_place_is_suspect(&place));
+    }
+    ck_assert_uint_eq(mst_load64_rlx(&place.contended_until_ns), 0);
+    mst_place_suspect(&place);
+    mst_place_note_yields(&place, true);
+    mst_place_note_yields(&place, true);
+    ck_assert(mst_place_is_contended(&place, mst_os_now_ns()));
+    /* And is to be seen once more, after that time. */
+    mst_store64_rlx(&place.contended_until_ns, 0);
+    mst_place_note_yields(&place, true);
+    ck_assert(!mst_place_is_contended(&place, mst_os_now_ns()));
 }
 END_TEST
 
@@ -228,6 +262,7 @@ int main(void)
     tcase_add_test(tests, test_ranks_that_share_a_contended_cpu_park);
     tcase_add_test(tests, test_they_yield_where_the_others_may_work_for_long);
     tcase_add_test(tests, test_they_learn_that_the_cpu_is_contended);
+    tcase_add_test(tests, test_one_long_wait_tells_nothing);
     tcase_set_timeout(tests, TEST_TIMEOUT_S);
     suite_add_tcase(suite, tests);
     return run_suite(suite);

@@ -272,6 +272,8 @@ muster_status mst_round_for_staging(mst_call *call)
     announce(call);
     memcpy(mst_sequence_next(call->sequence)->payload, &offer, sizeof offer); /* published by E2 */
     publish_staged(call, 0);
+    mst_sequence_expect(call->sequence, (mst_sequence_bytes){ .count = 0 }, 0);
+    call->sequence->waiter.heavy = false;
     mst_fault_point("staging.offer");
     mst_wait_result result = mst_levels_round(call->sequence, &missing);
     if (result != MST_WAIT_READY)
