@@ -59,6 +59,17 @@ static bool read_envelope(const mst_entry *entry, uint64_t stamp, mst_envelope *
            envelope->kind != MST_ENTRY_ANNOUNCED && envelope->kind != MST_ENTRY_ANNOUNCED_VIEW;
 }
 
+/* An entry before the ring is whole, and no longer than its slot: the sender's other bytes are behind it. */
+static bool fits_its_place(const mst_channel_end *end, const mst_envelope *envelope)
+{
+    const unsigned char *at = (const void *)end->found;
+
+    if (at >= end->channel->ring)
+        return true;
+    size_t room = at < end->channel->short_slots[0] ? MST_SLOT_BYTES : MST_SHORT_SLOT_BYTES;
+    return envelope->kind == MST_ENTRY_WHOLE && sizeof(mst_entry) + envelope->bytes <= room;
+}
+
 static bool read_announcement(const mst_announcement *announced, uint64_t stamp, mst_envelope *envelope)
 {
     *envelope = (mst_envelope){ .kind = (mst_entry_kind)(stamp >> MST_STAMP_KIND & 0xf),
@@ -80,7 +91,7 @@ mst_flow mst_channel_look(mst_channels *channels, int sender, mst_envelope *enve
     if (flow != MST_FLOW_OK)
         return flow;
     bool valid = end->announced ? read_announcement(end->announced, stamp, envelope)
-                                : read_envelope(end->found, stamp, envelope);
+                                : read_envelope(end->found, stamp, envelope) && fits_its_place(end, envelope);
     envelope->number = end->number;
     return valid ? MST_FLOW_OK : MST_FLOW_DAMAGED;
 }

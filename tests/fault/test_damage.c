@@ -189,6 +189,48 @@ START_TEST(test_an_impossible_count_of_answers)
 }
 END_TEST
 
+/* The stamp of an entry before the ring that says what no such entry can be. */
+typedef struct lie {
+    bool is_short;
+    mst_entry_kind kind;
+    size_t bytes;
+} lie;
+
+static int a_slot_says(muster_group *world, void *arg)
+{
+    muster_message came = MUSTER_MESSAGE_INIT;
+    const lie *lie = arg;
+
+    if (muster_group_rank(world) == 0) {
+        RANK_OK(world, muster_send(in, 1, MUSTER_FLOAT32, 1, 0, world));
+        RANK_CHECK(world, muster_barrier(world) == MUSTER_ERR_BAD_ARENA);
+        return 0;
+    }
+    RANK_OK(world, muster_recv(out, 1, MUSTER_FLOAT32, 0, 0, world, NULL)); /* then there is a channel */
+    const mst_channel_end *end = &mst_group_of(world)->channels.incoming[0];
+    mst_entry *entry = lie->is_short ? mst_entry_short_slot(end->channel, end->number)
+                                     : mst_entry_slot(end->channel, end->number);
+    entry->tag = 0;
+    entry->type = MUSTER_FLOAT32;
+    mst_store64_rel(&entry->stamp, mst_stamp_pack(end->number, lie->kind, lie->bytes));
+    muster_status status = muster_recv(out, FLOATS, MUSTER_FLOAT32, 0, 0, world, &came);
+    RANK_CHECK(world, status == MUSTER_ERR_BAD_ARENA);
+    return 0;
+}
+
+START_TEST(test_an_entry_that_its_slot_cannot_have)
+{
+    static const lie lies[] = { { true, MST_ENTRY_WHOLE, 4000 },
+                                { true, MST_ENTRY_WHOLE, MST_SHORT_SLOT_BYTES },
+                                { true, MST_ENTRY_VIEW, 0 },
+                                { false, MST_ENTRY_WHOLE, MST_SLOT_BYTES },
+                                { false, MST_ENTRY_FIRST, 40 } };
+
+    for (size_t i = 0; i < sizeof lies / sizeof lies[0]; i++)
+        run_ranks(2, RANKS_AS_PROCESSES, a_slot_says, (void *)(uintptr_t)&lies[i]);
+}
+END_TEST
+
 /* ---- what a rank says of its stream ---- */
 
 /* Rank 2 comes last. Meanwhile the length of rank 0's stream is overwritten, by which nobody else can know
@@ -236,6 +278,7 @@ int main(void)
     if (!under_thread_sanitizer()) /* flipping bits is a race, and that is the point */
         tcase_add_test(tests, test_no_bad_access_and_no_endless_wait);
     tcase_add_test(tests, test_an_impossible_count_of_answers);
+    tcase_add_test(tests, test_an_entry_that_its_slot_cannot_have);
     tcase_add_test(tests, test_the_length_of_a_stream_is_overwritten);
     suite_add_tcase(suite, tests);
     return run_suite(suite);

@@ -54,7 +54,8 @@ typedef struct player {
 
 static void draw_round(round_plan *plan, uint64_t *state, int size)
 {
-    static const size_t sizes[] = { 0, 1, 8, 40, 41, 500, 4096, 9000, 33000, 65536, 70000, 250000 };
+    static const size_t sizes[] = { 0,   1,    8,    40,    41,    200,   232,   233,
+                                    500, 4096, 9000, 33000, 65536, 70000, 250000 };
 
     *plan = (round_plan){ .count = 1 + (int)(random_next(state) % MESSAGES_MAX),
                           .any_source = random_next(state) % 3 == 0,
@@ -64,7 +65,7 @@ static void draw_round(round_plan *plan, uint64_t *state, int size)
             .src = (int)(random_next(state) % (uint64_t)size),
             .dst = (int)(random_next(state) % (uint64_t)size),
             .tag = (int)(random_next(state) % TAGS),
-            .bytes = sizes[random_next(state) % (random_next(state) % 4 ? 8 : 12)],
+            .bytes = sizes[random_next(state) % (random_next(state) % 4 ? 11 : 15)],
             .seed = random_next(state),
         };
 }
