@@ -1642,9 +1642,9 @@ MUSTER_API muster_status muster_inspect(int fd, muster_inspection *inspection);
 MUSTER_API void muster_inspection_free(muster_inspection *inspection);
 
 /*
- * One finished operation of a rank. Times are of the monotonic clock, in ns. Without
- * MUSTER_EXACT_TIMES, entered_ns may be some milliseconds early, and data that moves for less than some
- * milliseconds seems to take no time. The time waited is right, but waits below some 2 us count as none.
+ * One finished operation of a rank. Times are of the monotonic clock, in ns. Without MUSTER_EXACT_TIMES,
+ * entered_ns may be some milliseconds early, and data that moves for less seems to take no time. The time
+ * waited is right, but waits below some 2 us, and the first looks for what was started, count as none.
  */
 typedef struct muster_record {
     size_t struct_size; /* of the library's version */

@@ -50,7 +50,7 @@ void mst_group_unrecorded(mst_group *group, muster_call_class class);
  * once. */
 int64_t mst_group_now_ns(const mst_group *group);
 
-/* Records an operation that was too short for an activity, and is over now. */
+/* Records an operation that was too short for an activity, is over, and had what it needed at that time. */
 void mst_group_record(mst_group *group, muster_call_class class, const mst_doing *doing, int64_t now_ns);
 
 /* Writes the group's name where observers read it. */

@@ -17,6 +17,8 @@ typedef struct awaiting {
     mst_awaited_requests awaited;
     size_t found;         /* the request that is over, or whose group is broken, */
     mst_pending *pending; /* and its operation */
+    bool exact;           /* times are to be exact */
+    int64_t since_ns;     /* from when on this wait has only looked; 0: it has slept, or did not read it */
     bool failed;          /* its group is broken, */
     muster_status late;   /* and this is what this wait has said of it, if its time was over; else OK */
     mst_waiter waiter;
@@ -154,17 +156,6 @@ static muster_status tell_late(const awaiting *awaiting, size_t i)
                           peers[1] < 0 ? peers[0] : -1);
 }
 
-/* The activity of an operation that is not the one that has ended. */
-static void hide(const mst_pending *shown)
-{
-    muster_call_class class = mst_started_class(shown->number);
-
-    mst_pending_lock(shown->group);
-    mst_group_unrecorded(shown->group, class);
-    mst_group_shown(shown->group, class);
-    mst_pending_unlock(shown->group);
-}
-
 /* Those of all groups but that of the next request, on whose doorbell the wait sleeps anyway. */
 static bool list_doorbell(mst_group *group, void *arg)
 {
@@ -181,25 +172,28 @@ static bool list_doorbell(mst_group *group, void *arg)
 }
 
 /* Waits until `found` is one. Publishing an activity, and ending it, takes as long as several messages do, so
- * first it looks a few times; where ranks outnumber CPUs that only delays the one that is awaited. */
+ * first it looks a few times; where ranks outnumber CPUs that only delays the one that is awaited. A look can
+ * move much, so what ends in them is recorded as entered, and arrived, before them. */
 static void await_one(awaiting *awaiting)
 {
     const mst_wait_set *set = awaiting->awaited.set;
     mst_waiter *waiter = &awaiting->waiter;
 
     awaiting->awaited.alone = set->all || !mst_awaited_has_more(&awaiting->awaited);
-    bool over = look(awaiting);
-    for (int looks = 0; !over && waiter->policy.spin_ns && looks < LOOKS_UNSHOWN; looks++)
+    mst_group *group = group_of(&set->requests[awaiting->awaited.next]);
+    bool over = look(awaiting), unshown = !over && !awaiting->exact && waiter->policy.spin_ns;
+    if (unshown)
+        awaiting->since_ns = mst_group_now_ns(group);
+    for (int looks = 0; !over && unshown && looks < LOOKS_UNSHOWN; looks++)
         over = is_found(awaiting);
     if (over)
         return;
-    waiter->waited_ns = 0;
+    awaiting->since_ns = waiter->waited_ns = 0;
     mst_awaited_show(&awaiting->awaited);
     waiter->more_count = 0;
     mst_awaited_each_group(&awaiting->awaited, list_doorbell, awaiting);
     size_t latest = find_latest(awaiting);
     waiter->deadline.limit_ns = limit_of(awaiting, latest);
-    mst_group *group = group_of(&set->requests[awaiting->awaited.next]);
     if (mst_wait_until(waiter, doorbell_of(group), is_found, awaiting, -1) == MST_WAIT_READY)
         return;
     awaiting->late = tell_late(awaiting, latest);
@@ -213,8 +207,9 @@ static muster_status explain(mst_pending *pending)
 }
 
 /* Ends the operation, with a status whose sentence is the latest error. `shown`: its activity is that of this
- * wait. */
-static muster_status end(mst_pending *pending, muster_status status, const mst_waiter *shown)
+ * wait. `since_ns`: as in awaiting. */
+static muster_status end(mst_pending *pending, muster_status status, const mst_waiter *shown,
+                         int64_t since_ns)
 {
     mst_group *group = pending->group;
     mst_ending ending = { .succeeded = status == MUSTER_OK, .shown = shown };
@@ -223,7 +218,7 @@ static muster_status end(mst_pending *pending, muster_status status, const mst_w
         pending->kind->end(pending);
     else
         pending->kind->name_error(pending, status);
-    ending.now_ns = mst_group_now_ns(group);
+    ending.now_ns = since_ns ? since_ns : mst_group_now_ns(group);
     mst_pending_lock(group);
     pending->kind->complete(pending, &ending);
     mst_pending_unlock(group);
@@ -267,7 +262,8 @@ static void complete_next(awaiting *awaiting)
     if (count == 0)
         return;
     mst_group *group = over[0]->group;
-    mst_ending ending = { .succeeded = true, .now_ns = mst_group_now_ns(group) };
+    int64_t since_ns = awaiting->since_ns;
+    mst_ending ending = { .succeeded = true, .now_ns = since_ns ? since_ns : mst_group_now_ns(group) };
     mst_pending_lock(group);
     for (size_t i = 0; i < count; i++)
         over[i]->kind->complete(over[i], &ending);
@@ -283,14 +279,14 @@ static muster_status complete(awaiting *awaiting)
     const mst_pending *shown = awaiting->awaited.shown;
 
     if (shown && shown != pending) {
-        hide(shown);
+        mst_awaited_hide(shown);
         shown = NULL;
     }
     awaiting->awaited.shown = NULL;
     muster_status status = awaiting->failed ? awaiting->late : MUSTER_OK;
     if (awaiting->failed && status == MUSTER_OK)
         status = explain(pending);
-    status = end(pending, status, shown ? &awaiting->waiter : NULL);
+    status = end(pending, status, shown ? &awaiting->waiter : NULL, awaiting->since_ns);
     mst_request_over(request);
     return status;
 }
@@ -308,9 +304,11 @@ static bool enter_in(mst_group *group, muster_call_class class, void *arg)
 
 static void begin(awaiting *awaiting)
 {
-    mst_attachment *first =
-        group_of(&awaiting->awaited.set->requests[awaiting->awaited.next])->subarena->attachment;
+    const mst_group *group = group_of(&awaiting->awaited.set->requests[awaiting->awaited.next]);
+    mst_attachment *first = group->subarena->attachment;
 
+    awaiting->exact = first->recorder.exact;
+    awaiting->since_ns = awaiting->exact ? mst_group_now_ns(group) : 0;
     awaiting->waiter = mst_attachment_waiter(first);
     awaiting->waiter.watch = mst_awaited_watch(&awaiting->awaited);
     awaiting->waiter.more = awaiting->doorbells;
@@ -394,7 +392,7 @@ muster_status mst_pending_test(muster_group *of, uint64_t number, bool *over)
     }
     *over = *over || failed;
     if (*over)
-        return end(pending, failed ? explain(pending) : MUSTER_OK, NULL);
+        return end(pending, failed ? explain(pending) : MUSTER_OK, NULL, 0);
     mst_pending_let_go(pending);
     return MUSTER_OK;
 }

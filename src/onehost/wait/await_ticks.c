@@ -261,6 +261,16 @@ void mst_awaited_show(mst_awaited_requests *awaited)
         awaited->shown = pending;
 }
 
+void mst_awaited_hide(const mst_pending *shown)
+{
+    muster_call_class class = mst_started_class(shown->number);
+
+    mst_pending_lock(shown->group);
+    mst_group_unrecorded(shown->group, class);
+    mst_group_shown(shown->group, class);
+    mst_pending_unlock(shown->group);
+}
+
 static bool wake_in(mst_group *group, void *arg)
 {
     (void)arg;

@@ -39,6 +39,9 @@ bool mst_awaited_each_call(const mst_wait_set *set,
 /* Publishes the activity of the next request, unless it is published, or another thread's is. */
 void mst_awaited_show(mst_awaited_requests *awaited);
 
+/* Ends the activity of an operation that is not the one that has ended. */
+void mst_awaited_hide(const mst_pending *shown);
+
 /* What the wait does besides sleeping; `awaited` must exist as long. */
 mst_watch mst_awaited_watch(mst_awaited_requests *awaited);
 

@@ -20,7 +20,7 @@
 typedef struct mst_ending {
     bool succeeded;
     const mst_waiter *shown; /* the waiter of the wait in which it had an activity; NULL: it has none */
-    int64_t now_ns;          /* mst_group_now_ns */
+    int64_t now_ns;          /* mst_group_now_ns; or when its wait began to look, if it has only looked */
 } mst_ending;
 
 typedef struct mst_pending_kind {
