@@ -130,6 +130,8 @@ static muster_status tell_difference(mst_run *run)
 
     while (taker < size && !differences[taker].giver)
         taker++;
+    if (taker < size && differences[taker].giver > (uint64_t)size) /* no rank: another member's word */
+        taker = size;
     if (taker == size)
         return mst_hosts_break(run->group, -1, MUSTER_ERR_MISMATCH, "the counts of the ranks do not agree");
     int giver = (int)differences[taker].giver - 1;

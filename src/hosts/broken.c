@@ -54,6 +54,8 @@ static void check_reason(const mst_hosts_group *group, mst_link_reason *reason)
         reason->about = -1;
     if (reason->limit_ns < 0)
         reason->limit_ns = 0;
+    if ((unsigned)reason->termination.kind > MUSTER_TERMINATION_CRASHED)
+        reason->termination = (muster_termination){ .kind = MUSTER_TERMINATION_NONE };
 }
 
 muster_status mst_hosts_broken(mst_hosts_group *group)

@@ -44,10 +44,31 @@ static void discard(mst_making *making)
     making->link = NULL;
 }
 
+/* Whether the parts have the members that are listed: what the list was made of comes from other hosts, and
+ * the arrays of the group are as long as its parts say. */
+static muster_status check_parts(const mst_making *making)
+{
+    const mst_places *places = &making->parent->places;
+    int here = 0, linked = making->link ? making->link->size : making->count;
+
+    for (int i = 0; i < making->count; i++)
+        here += places->host[making->ranks[i]] == places->own_host;
+    if (making->local->size == here && linked == making->count)
+        return MUSTER_OK;
+    return mst_fail(MUSTER_ERR_BAD_ARENA,
+                    "a group was to have %d members, %d of them on this host, and its parts have %d and %d: "
+                    "a member has told the others something else than it did",
+                    making->count, here, linked, making->local->size);
+}
+
 /* The group of a making, which owns its parts then. */
 static muster_status create(mst_making *making)
 {
     mst_hosts_group *parent = making->parent;
+    muster_status status = check_parts(making);
+
+    if (status != MUSTER_OK)
+        return status;
     int *seats = calloc(2 * (size_t)making->count, sizeof *seats), *machine = seats + making->count;
 
     for (int i = 0; seats && i < making->count; i++) {
@@ -119,6 +140,17 @@ static muster_status compare_calls(mst_hosts_group *parent, const mst_told *all)
     return MUSTER_OK;
 }
 
+/* What came back of this rank's call: its own part of the group is made by it. */
+static muster_status check_own(mst_hosts_group *parent, mst_told given, mst_told passed_on)
+{
+    if (given.copies == passed_on.copies && given.color == passed_on.color && given.key == passed_on.key)
+        return MUSTER_OK;
+    return mst_hosts_break(parent, 0, MUSTER_ERR_BAD_ARENA,
+                           "rank %d gave color %d and key %d, and rank 0 passed on color %d and key %d",
+                           parent->base.rank, (int)given.color, (int)given.key, (int)passed_on.color,
+                           (int)passed_on.key);
+}
+
 static muster_status make_link(mst_making *making)
 {
     mst_link *link = making->parent->link;
@@ -180,9 +212,12 @@ static muster_status agree_on_parts(mst_making *making, mst_link *link, mst_told
 static muster_status split(mst_hosts_group *parent, mst_told *all, int *ranks, muster_group **child)
 {
     int own = parent->base.rank, color = all[own].color;
+    mst_told given = all[own];
     mst_making making = { .parent = parent, .doing = all[own].copies ? "dup" : "split", .ranks = ranks };
 
     muster_status status = mst_tell_all(&making, parent->link, all);
+    if (status == MUSTER_OK)
+        status = check_own(parent, given, all[own]);
     if (status == MUSTER_OK)
         status = compare_calls(parent, all);
     if (status != MUSTER_OK)

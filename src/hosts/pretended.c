@@ -8,6 +8,7 @@
 #include "src/hosts/pretended.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -75,19 +76,42 @@ static void tell(mst_link *link, const mst_link_reason *reason)
     link->mail->backend->abort_group(link->mail, text);
 }
 
+/* Numbers, each with what parts it from the next; false: they are not there, or are no numbers of that size.
+ */
+static bool read_numbers(const char *text, int64_t *numbers, int count, char end)
+{
+    for (int i = 0; i < count; i++, text++) {
+        char *after;
+
+        errno = 0;
+        numbers[i] = strtoll(text, &after, 10);
+        if (after == text || errno || *after != (i + 1 < count ? ' ' : end))
+            return false;
+        text = after;
+    }
+    return true;
+}
+
+static bool is_int(int64_t number)
+{
+    return number >= INT_MIN && number <= INT_MAX;
+}
+
 /* What a member told; false: it is something else. */
 static bool read_told(const char *text, mst_link_reason *reason)
 {
     const char *begin = strchr(text, '['), *end = begin ? strstr(begin, "] ") : NULL;
-    int status, about, kind, code;
-    long long limit_ns;
+    int64_t numbers[5]; /* status, about, kind, code, limit_ns */
 
-    if (!end || sscanf(begin + 1, "%d %d %d %d %lld", &status, &about, &kind, &code, &limit_ns) != 5)
+    if (!end || !read_numbers(begin + 1, numbers, 5, ']'))
         return false;
-    *reason = (mst_link_reason){ .status = (muster_status)status,
-                                 .about = about,
-                                 .termination = { (muster_termination_kind)kind, code },
-                                 .limit_ns = limit_ns };
+    for (int i = 0; i < 4; i++)
+        if (!is_int(numbers[i]))
+            return false;
+    *reason = (mst_link_reason){ .status = (muster_status)numbers[0],
+                                 .about = (int)numbers[1],
+                                 .termination = { (muster_termination_kind)numbers[2], (int)numbers[3] },
+                                 .limit_ns = numbers[4] };
     snprintf(reason->sentence, sizeof reason->sentence, "%s", end + 2);
     return true;
 }

@@ -75,6 +75,7 @@ static int tell_nonsense(muster_group *ranks, void *arg)
     RANK_OK(ranks, attach_over_hosts(ranks, arg, &log, &world));
     mst_link *link = mst_hosts_of(world)->link;
     mst_link_reason nonsense = { .status = (muster_status)99, .about = 77, .limit_ns = -1 };
+    nonsense.termination = (muster_termination){ (muster_termination_kind)77, 5 };
     strcpy(nonsense.sentence, "two\nlines, \033[31mred\033[0m");
     if (muster_group_rank(world) == 1) {
         pass_time_ms(50); /* the others wait */
@@ -85,6 +86,7 @@ static int tell_nonsense(muster_group *ranks, void *arg)
     RANK_CHECK(world, strcmp(muster_error_detail(), "two?lines, ?[31mred?[0m") == 0);
     RANK_OK(world, muster_last_error(&info));
     RANK_CHECK(world, info.rank == -1 && info.deadline_ns == 0);
+    RANK_CHECK(world, info.termination.kind == MUSTER_TERMINATION_NONE && info.termination.code == 0);
     RANK_CHECK(world, muster_send(NULL, 0, MUSTER_UINT8, 0, 0, world) == MUSTER_ERR_BAD_ARENA);
     RANK_CHECK(world, log.count == 1 && can_be_shown(log.text[0]));
     RANK_CHECK(world, strstr(log.text[0], "a group of 3 is broken: two?lines"));
@@ -92,9 +94,25 @@ static int tell_nonsense(muster_group *ranks, void *arg)
     return 0;
 }
 
+/* Numbers that are none of this size are words. */
+static int tell_great_numbers(muster_group *ranks, void *arg)
+{
+    muster_group *world;
+
+    RANK_OK(ranks, attach_over_hosts(ranks, arg, NULL, &world));
+    mst_link *link = mst_hosts_of(world)->link;
+    if (muster_group_rank(world) == 1)
+        link->mail->backend->abort_group(link->mail, "[4294967297 0 0 0 0] x");
+    RANK_CHECK(world, muster_barrier(world) == MUSTER_ERR_ABORTED);
+    RANK_CHECK(world, strstr(muster_error_detail(), "[4294967297 0 0 0 0] x"));
+    RANK_OK(world, muster_group_free(world));
+    return 0;
+}
+
 START_TEST(test_reasons)
 {
     with_hosts("0,0,1", 3, tell_nonsense);
+    with_hosts("0,0,1", 3, tell_great_numbers);
 }
 END_TEST
 
@@ -133,6 +151,7 @@ static void lie(mst_link *link, mst_link_methods changed)
     honest = link->methods;
     methods = *honest;
     methods.send = changed.send ? changed.send : methods.send;
+    methods.tell = changed.tell ? changed.tell : methods.tell;
     methods.is_broken = changed.is_broken ? changed.is_broken : methods.is_broken;
     link->methods = &methods;
 }
@@ -165,6 +184,132 @@ static int send_lies(muster_group *ranks, void *arg)
 START_TEST(test_records_and_statuses)
 {
     with_hosts("2", 2, send_lies);
+}
+END_TEST
+
+/* ---- counts ---- */
+
+/* Names a rank that there is not. */
+static muster_status send_other_giver(mst_link *link, int to, int tag, const void *from, size_t bytes,
+                                      muster_request *transfer)
+{
+    static uint64_t difference[3]; /* giver, given, taken */
+
+    if (tag == MST_LINK_COLLECTIVES && bytes == sizeof difference) {
+        memcpy(difference, from, bytes);
+        difference[0] = ((uint64_t)1 << 40) + 5;
+        from = difference;
+    }
+    return honest->send(link, to, tag, from, bytes, transfer);
+}
+
+static void say_nothing(mst_link *link, const mst_link_reason *reason)
+{
+    (void)link;
+    (void)reason;
+}
+
+/* Rank 1 takes more than rank 0 gives, and says that it is another's. */
+static int send_wrong_counts(muster_group *ranks, void *arg)
+{
+    size_t counts[2] = { 1, 1 };
+    int32_t x = 1, all[3];
+    muster_group *world;
+
+    RANK_OK(ranks, attach_over_hosts(ranks, arg, NULL, &world));
+    if (muster_group_rank(world) == 1) {
+        counts[0] = 2;
+        lie(mst_hosts_of(world)->link, (mst_link_methods){ .send = send_other_giver, .tell = say_nothing });
+    }
+    muster_status status = muster_all_gatherv(&x, 1, all, counts, NULL, MUSTER_INT32, world);
+    RANK_CHECK(world, status == MUSTER_ERR_MISMATCH);
+    if (muster_group_rank(world) == 0)
+        RANK_CHECK(world, strcmp(muster_error_detail(), "the counts of the ranks do not agree") == 0);
+    RANK_OK(world, muster_group_free(world));
+    return 0;
+}
+
+START_TEST(test_counts)
+{
+    with_hosts("2", 2, send_wrong_counts);
+}
+END_TEST
+
+/* ---- colors ---- */
+
+/* Says that rank 1 has given another color. */
+static muster_status send_other_color(mst_link *link, int to, int tag, const void *from, size_t bytes,
+                                      muster_request *transfer)
+{
+    static mst_told all[3];
+
+    if (tag == MST_LINK_SPLITS && bytes == sizeof all) {
+        memcpy(all, from, bytes);
+        all[1].color++;
+        from = all;
+    }
+    return honest->send(link, to, tag, from, bytes, transfer);
+}
+
+/* Rank 0 passes on another color than rank 1 gave: that one finds out. */
+static int pass_on_lies(muster_group *ranks, void *arg)
+{
+    muster_group *world, *child;
+
+    RANK_OK(ranks, attach_over_hosts(ranks, arg, NULL, &world));
+    if (muster_group_rank(world) == 0)
+        lie(mst_hosts_of(world)->link, (mst_link_methods){ .send = send_other_color });
+    RANK_CHECK(world, muster_group_split(world, 0, -1, &child) == MUSTER_ERR_BAD_ARENA);
+    RANK_CHECK(world, strstr(muster_error_detail(),
+                             "rank 1 gave color 0 and key 1, and rank 0 passed on color 1 and key 1"));
+    RANK_OK(world, muster_group_free(world));
+    return 0;
+}
+
+/* Tells one color, and does what another one needs. */
+static int tell_another_color(muster_group *world)
+{
+    mst_hosts_group *parent = mst_hosts_of(world);
+    mst_told all[3] = { [1] = { .color = 1 } };
+    mst_making making = { .parent = parent, .doing = "split" };
+    muster_group *local;
+
+    RANK_OK(world, mst_tell_all(&making, parent->link, all));
+    RANK_OK(world, muster_group_split(parent->local, 0, 0, &local));
+    RANK_OK(world, muster_group_free(local));
+    all[1].status = MUSTER_OK;
+    RANK_OK(world, mst_tell_all(&making, parent->link, all));
+    RANK_CHECK(world, all[0].status == MUSTER_ERR_BAD_ARENA && all[2].status == MUSTER_OK);
+    return 0;
+}
+
+/* Rank 1 has the place on its host of a member that the others do not list. The group is refused, and the
+ * parent is whole. */
+static int tell_lies(muster_group *ranks, void *arg)
+{
+    muster_group *world, *child;
+
+    RANK_OK(ranks, attach_over_hosts(ranks, arg, NULL, &world));
+    if (muster_group_rank(world) == 1) {
+        if (tell_another_color(world))
+            return 1;
+    } else {
+        RANK_CHECK(world, muster_group_split(world, 0, -1, &child) == MUSTER_ERR_BAD_ARENA);
+        RANK_CHECK(world, strstr(muster_error_detail(),
+                                 muster_group_rank(world) == 0
+                                     ? "a group was to have 2 members, 1 of them on this host, and its parts "
+                                       "have 2 and 2"
+                                     : "rank 0 could not make its part of a group"));
+    }
+    RANK_OK(world, muster_barrier(world));
+    RANK_OK(world, muster_group_free(world));
+    return 0;
+}
+
+START_TEST(test_colors)
+{
+    with_hosts("0,0,1", 3, pass_on_lies);
+    with_hosts("0,0,1", 3, tell_lies);
 }
 END_TEST
 
@@ -214,6 +359,8 @@ int main(void)
     if (!under_thread_sanitizer()) { /* it sees nothing of processes */
         tcase_add_test(tests, test_reasons);
         tcase_add_test(tests, test_records_and_statuses);
+        tcase_add_test(tests, test_counts);
+        tcase_add_test(tests, test_colors);
         tcase_add_test(tests, test_a_glance_is_enough);
     }
     suite_add_tcase(suite, tests);
