@@ -127,6 +127,7 @@ typedef struct mst_wait_set {
     bool all;                                    /* waits for each of them, in place of any of them */
     int64_t timeout_ns;                          /* of the wait; 0: those that the operations began with */
     mst_waited *groups[MUSTER_CALL_CLASS_COUNT]; /* in whose calls of a class this thread is, each once */
+    mst_waited one;                              /* of these: what waits for one operation needs no memory */
 } mst_wait_set;
 
 /* In `occupied`, each of several threads counts this; a thread that must be alone in its class counts 1. */

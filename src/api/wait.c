@@ -33,12 +33,13 @@ static muster_status enter_beside(mst_wait_set *set, muster_group *group, muster
 {
     if (has_entered(set, group, class))
         return MUSTER_OK;
-    mst_waited *waited = malloc(sizeof *waited);
+    mst_waited *waited = set->one.group ? malloc(sizeof *waited) : &set->one;
     if (!waited)
         return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a wait");
     muster_status status = mst_enter_messages(group, class);
     if (status != MUSTER_OK) {
-        free(waited);
+        if (waited != &set->one)
+            free(waited);
         return status;
     }
     *waited = (mst_waited){ set->groups[class], group };
@@ -67,7 +68,7 @@ static muster_status enter(mst_wait_set *set, const muster_request *request)
     return MUSTER_OK;
 }
 
-static void leave(mst_waited *waited, muster_call_class class)
+static void leave(const mst_wait_set *set, mst_waited *waited, muster_call_class class)
 {
     muster_group *group = waited->group;
 
@@ -75,7 +76,8 @@ static void leave(mst_waited *waited, muster_call_class class)
         mst_leave(group, class);
         return;
     }
-    free(waited);
+    if (waited != &set->one)
+        free(waited);
     mst_leave_messages(group, class);
 }
 
@@ -84,7 +86,7 @@ static void leave_all(const mst_wait_set *set)
     for (int class = 0; class < MUSTER_CALL_CLASS_COUNT; class ++)
         for (mst_waited *waited = set->groups[class], *next; waited; waited = next) {
             next = waited->next;
-            leave(waited, (muster_call_class) class);
+            leave(set, waited, (muster_call_class) class);
         }
 }
 

@@ -255,6 +255,25 @@ static const char *doing_of_thread(const mst_hosts_group *group)
     return "a message";
 }
 
+/* ---- what was started ---- */
+
+void mst_hosts_end(mst_hosts_group *group, mst_link *link, muster_request *started, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        muster_status status = MUSTER_ERR_BUSY;
+        bool over;
+
+        while (started[i].group && (status == MUSTER_ERR_BUSY || status == MUSTER_ERR_NO_MEMORY)) {
+            if (status == MUSTER_ERR_NO_MEMORY && started[i].group == group->local)
+                muster_test(&started[i], &over);
+            else if (status == MUSTER_ERR_NO_MEMORY)
+                link->methods->test(link, &started[i], &over);
+            if (started[i].group)
+                status = link->methods->wait(link, &started[i], 1, true, 0);
+        }
+    }
+}
+
 /* ---- locks ---- */
 
 static _Thread_local int held;  /* locks that this thread has */

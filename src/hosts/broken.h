@@ -48,6 +48,10 @@ void mst_hosts_watch_anew(mst_hosts_group *group, muster_call_class class);
 /* What is left of the limit itself, without what is added to it; at least 1 ms. */
 int64_t mst_hosts_watch_left_ns(const mst_hosts_group *group, muster_call_class class);
 
+/* Ends what was started in a broken group, by way of the link or in the local group, whose memory may go away
+ * then. It has an end since the group is broken: also without memory for a wait. */
+void mst_hosts_end(mst_hosts_group *group, mst_link *link, muster_request *started, size_t count);
+
 /* How long a wait for what another host must do lasts beyond a limit, so that whoever knows better which rank
  * is late tells it first. */
 int64_t mst_hosts_grace_ns(int64_t limit_ns);

@@ -95,7 +95,7 @@ static bool reserve(mst_hosts_group *group, const int *machine)
 
     group->seats = malloc(size * sizeof *group->seats);
     if (group->link) {
-        room->told = calloc(size, sizeof *room->told);
+        room->told = calloc(size + 1, sizeof *room->told);
         room->ranks = calloc(2 * size, sizeof *room->ranks);
         room->transfers = calloc(size + 1, sizeof *room->transfers);
         if (!room->told || !room->ranks || !room->transfers)

@@ -43,7 +43,7 @@ typedef struct mst_hosts_watch {
 
 /* Of the thread that makes groups, which must have memory to tell the others that it has none. */
 typedef struct mst_hosts_room {
-    mst_told *told;            /* by member */
+    mst_told *told;            /* by member, and what this one sends */
     int *ranks;                /* likewise, */
     int *peers;                /* likewise */
     muster_request *transfers; /* and one more */

@@ -47,7 +47,8 @@ typedef struct mst_link_methods {
     muster_status (*wait)(mst_link *link, muster_request *requests, size_t count, bool all,
                           int64_t timeout_ns);
 
-    /* Never waits. Resets the transfer if it is over; an error: it has failed, and is over. */
+    /* Never waits, and needs no memory. Resets the transfer if it is over; an error: it has failed, and is
+     * over. */
     muster_status (*test)(mst_link *link, muster_request *transfer, bool *over);
 
     /* Tells all members that the group is broken. The first reason stays; transfers then end, soon, with an

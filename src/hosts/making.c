@@ -70,9 +70,7 @@ static muster_status await(const mst_making *making, mst_link *link, muster_requ
     mst_error_copy error;
     fail(making, link, status);
     mst_error_keep(&error);
-    for (size_t i = 0; i < count; i++)
-        while (transfers[i].group && link->methods->wait(link, &transfers[i], 1, true, 0) == MUSTER_ERR_BUSY)
-            continue;
+    mst_hosts_end(parent, link, transfers, count);
     return mst_error_again(&error);
 }
 
@@ -102,8 +100,10 @@ static muster_status tell_others(const mst_making *making, mst_link *link, mst_t
 
     if (link->rank == 0)
         return tell_from_root(making, link, all, transfers, peers);
-    mst_told own = all[link->rank];
-    muster_status status = link->methods->send(link, 0, MST_LINK_SPLITS, &own, sizeof own, &transfers[0]);
+    mst_told *own =
+        &making->parent->room.told[making->parent->base.size]; /* `all` is overwritten meanwhile */
+    *own = all[link->rank];
+    muster_status status = link->methods->send(link, 0, MST_LINK_SPLITS, own, sizeof *own, &transfers[0]);
     if (status == MUSTER_OK)
         status = link->methods->receive(link, 0, MST_LINK_SPLITS, all, size * sizeof *all, &transfers[1]);
     int first = link == making->parent->link ? 0 : making->ranks[0];

@@ -151,18 +151,6 @@ static muster_status look(mst_run *run, bool *all)
     return MUSTER_OK;
 }
 
-/* What was started must end before its buffers are freed: the group is broken, so it does. */
-static void end_all(mst_run *run)
-{
-    mst_link *link = run->group->link;
-
-    for (size_t i = 0; i < run->request_count; i++)
-        while (run->requests[i].group &&
-               link->methods->wait(link, &run->requests[i], 1, true, 0) == MUSTER_ERR_BUSY)
-            continue;
-    run->request_count = 0;
-}
-
 void mst_run_fail(mst_run *run, muster_status status)
 {
     char doing[160];
@@ -172,7 +160,8 @@ void mst_run_fail(mst_run *run, muster_status status)
     mst_run_describe(run, doing, sizeof doing);
     run->status = mst_hosts_failed(run->group, status, doing);
     mst_error_keep(&run->error);
-    end_all(run);
+    mst_hosts_end(run->group, run->group->link, run->requests, run->request_count); /* before buffers go */
+    run->request_count = 0;
     run->over = true;
 }
 

@@ -15,6 +15,7 @@
 enum { BLOCKS_MAX = 1000 };
 
 static _Atomic int until_refused; /* allocations; 0: none is refused */
+static bool stays_refused;        /* so are those after it, in place of that one */
 static _Atomic bool was_refused;
 static void *blocks[BLOCKS_MAX]; /* allocated in a call that makes a group, */
 static int blocks_count;         /* so many, and those that were freed are NULL */
@@ -32,8 +33,10 @@ void __real_free(void *block);
 
 static bool is_refused(void)
 {
-    if (!until_refused || --until_refused)
+    if (!until_refused || (until_refused > 1 && until_refused--))
         return false;
+    if (!stays_refused)
+        until_refused = 0;
     was_refused = true;
     return true;
 }
@@ -109,7 +112,8 @@ static int agree(muster_group *world, int32_t own, int32_t *least, int32_t *grea
     return 0;
 }
 
-/* Makes a group with one allocation refused to the victim. *status: of it; *over: none was refused. */
+/* Makes a group with one allocation refused to the victim, or all from that one on. *status: of it; *over:
+ * none was refused. */
 static int make_refused(muster_group *parent, kind kind, bool is_victim, int refused, muster_status *status,
                         muster_group **made)
 {
@@ -159,16 +163,18 @@ static int make_one(muster_group *world, kind kind, int victim, int refused, boo
 
 static int lack_memory(muster_group *world, void *arg)
 {
-    const int *victim = arg;
+    const int *test = arg;
+    int victim = *test % 3;
 
+    stays_refused = *test >= 3;
     for (kind kind = SPLIT; kind < KINDS; kind++) {
         bool over = false;
         int refused = 1;
 
-        if (kind == DUP ? *victim != 0 : kind == SUBSET && *victim == 1) /* a dup is a split, mostly */
+        if (kind == DUP ? victim != 0 : kind == SUBSET && victim == 1) /* a dup is a split, mostly */
             continue;
         while (!over && refused < 1000)
-            if (make_one(world, kind, *victim, refused++, &over))
+            if (make_one(world, kind, victim, refused++, &over))
                 return 1;
         RANK_CHECK(world, over && refused > 20);
     }
@@ -249,7 +255,7 @@ int main(void)
 
     tcase_set_timeout(tests, TEST_TIMEOUT_S);
     if (!under_thread_sanitizer()) {                                    /* it sees nothing of processes */
-        tcase_add_loop_test(tests, test_a_member_without_memory, 0, 3); /* which */
+        tcase_add_loop_test(tests, test_a_member_without_memory, 0, 6); /* which */
         tcase_add_test(tests, test_a_member_that_is_stopped);
     }
     suite_add_tcase(suite, tests);
