@@ -678,8 +678,10 @@ MUSTER_API muster_status muster_report_crashes(muster_group *group);
  * later. It is called every 5 to 20 ms of a wait. When it returns true, the call ends with ABORTED, and
  * the group is broken: the others get ABORTED, "rank 2 was interrupted", since nobody can finish the
  * operation. In shrink, grow, wait_signal and the calls of queues only the call ends. For languages that
- * handle signals between instructions of their own, as Python does with Ctrl-C. `fn` NULL removes it. Errors:
- * INVALID, FORKED.
+ * handle signals between instructions of their own, as Python does with Ctrl-C. `fn` NULL removes it.
+ * While another thread is in a call of the group, or, over several hosts, of any group of its world, it can
+ * be set where none has been yet, changed with the same `arg`, or removed; it may be called once more then.
+ * Errors: INVALID, FORKED.
  */
 MUSTER_API muster_status muster_group_set_interrupt(muster_group *group, muster_interrupt_fn fn, void *arg);
 

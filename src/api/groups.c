@@ -164,8 +164,8 @@ muster_status muster_group_set_interrupt(muster_group *group, muster_interrupt_f
 
     if (status != MUSTER_OK)
         return status;
+    group->interrupt_arg = arg; /* first: another thread may look meanwhile */
     group->interrupt = fn;
-    group->interrupt_arg = arg;
     return MUSTER_OK;
 }
 

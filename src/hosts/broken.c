@@ -320,7 +320,8 @@ bool mst_hosts_look(void *arg)
     }
 
     mst_error_keep(&latest); /* the wait may have one */
-    if (group->base.interrupt && group->base.interrupt(group->base.interrupt_arg))
+    muster_interrupt_fn interrupt = group->base.interrupt;
+    if (interrupt && interrupt(group->base.interrupt_arg))
         mst_hosts_break(group, group->base.rank, MUSTER_ERR_ABORTED, "rank %d was interrupted in %s",
                         group->base.rank, doing_of_thread(group));
     else if (mst_hosts_broken(group) == MUSTER_OK)

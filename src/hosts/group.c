@@ -58,13 +58,13 @@ static void set_base(mst_hosts_group *group, const muster_group *like)
                                   .number = group->link ? group->link->number : carrier->number };
 }
 
-/* The interrupt function of a local group that does everything: the program's, which it may change meanwhile.
- */
+/* The interrupt function of a local group that does everything: the program's, which it may change later. */
 static bool ask_program(void *of)
 {
     const muster_group *group = of;
+    muster_interrupt_fn interrupt = group->interrupt;
 
-    return group->interrupt && group->interrupt(group->interrupt_arg);
+    return interrupt && interrupt(group->interrupt_arg);
 }
 
 /* What the program sets later, they ask for, or are told (mst_hosts_take_timeout): several threads are in

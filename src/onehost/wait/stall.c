@@ -266,8 +266,9 @@ static void look_for_damage(mst_group *group, bool alone)
 static void ask_for_interruption(const mst_waiting *waiting)
 {
     mst_group *group = waiting->group;
+    muster_interrupt_fn interrupt = group->base.interrupt;
 
-    if (!group->base.interrupt || !group->base.interrupt(group->base.interrupt_arg))
+    if (!interrupt || !interrupt(group->base.interrupt_arg))
         return;
     mst_store64_rlx(&group->interrupted, MST_INTERRUPTED);
     if (!waiting->kind->regroups && !waiting->kind->alone)
