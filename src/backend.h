@@ -290,7 +290,8 @@ struct mst_backend {
     const mst_queue_methods *queues;                    /* likewise */
     muster_status (*status)(const muster_group *group);
     /* For groups that carry: whether status would return MUSTER_OK, by a glance at memory, which does not
-     * know yet of a death that nobody has seen. NULL: there are no such groups. */
+     * know yet of a death that nobody has seen, or that is recorded and has not come to the group. NULL:
+     * there are no such groups. */
     bool (*seems_whole)(const muster_group *group);
     void (*abort_group)(muster_group *group, const char *reason);
     int (*translate)(const muster_group *group, int rank, const muster_group *other); /* -1: not a member */
