@@ -411,15 +411,16 @@ static int lose_one_without_descriptors(muster_group *world, void *arg)
     struct rlimit few;
 
     RANK_OK(world, muster_barrier(world));
+    if (rank == 2 && loss->launcher_stops)
+        kill(getppid(), SIGSTOP);
+    if (rank == 0 && loss->launcher_stops)
+        AWAIT(is_stopped(getppid())); /* to look takes a descriptor */
     RANK_CHECK(world, getrlimit(RLIMIT_NOFILE, &few) == 0);
     few.rlim_cur = (rlim_t)loss->open_files;
     RANK_CHECK(world, setrlimit(RLIMIT_NOFILE, &few) == 0);
-    if (rank == 2 && loss->launcher_stops)
-        kill(getppid(), SIGSTOP);
     if (rank == 2)
         kill(getpid(), SIGKILL);
     if (rank == 0 && loss->launcher_stops) {
-        AWAIT(is_stopped(getppid()));
         pass_time_ms(500);
         kill(getppid(), SIGCONT);
     }
