@@ -104,6 +104,9 @@ int mst_os_held_fd(const mst_os_held *held); /* the descriptor; -1: there is non
 bool mst_os_held_is_lost(const mst_os_held *held); /* the number is no longer ours */
 void mst_os_held_close(mst_os_held *held);         /* closes nothing if the number is no longer ours */
 
+/* Opens what another process of this user holds: -ESTALE if it has something else at that number. */
+int mst_os_held_open(const mst_os_held *theirs, int32_t pid);
+
 /* Whether `name` still refers to the object that `held` is, or was, a descriptor of. */
 bool mst_os_object_has_name(const mst_os_held *held, const char *name);
 
@@ -223,6 +226,18 @@ void mst_os_thread_end_after(pthread_t *last);
 
 /* Asks the system to kill this process when `parent` ends, however it ends; -ESRCH: it has ended already. */
 int mst_os_die_with_parent(int32_t parent);
+
+/* Has fn(status, arg) called when the process ends by exit, before what was registered earlier. Forked
+ * children call it, too. -ENOSYS: the system does not tell the status. */
+int mst_os_at_exit(void (*fn)(int status, void *arg), void *arg);
+
+/* The file from which the code at `at` was mapped, an absolute path, and its owner; false: not known, or too
+ * long. The dynamic linker calls a program as whoever starts it does, which may be no path at all. */
+bool mst_os_mapped_file(const void *at, char *path, size_t bytes, uint32_t *owner);
+
+/* Finds a file, by a path without links: false if it is not there, or if somebody but this user, the
+ * superuser and `owner` owns it or its folder, or everybody may write to one of them. */
+bool mst_os_trusted_file(const char *path, uint32_t owner, char *found, size_t bytes);
 
 /* Forks a child that the program cannot notice: its wait functions do not see it, and its end sends no
  * signal. The child may only do what is async-signal-safe, and has all signals blocked, so that no handler of

@@ -5,6 +5,8 @@
 #define _GNU_SOURCE
 #include "shm/port/os.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -77,4 +79,29 @@ void mst_os_held_close(mst_os_held *held)
 {
     mst_os_close(mst_os_held_fd(held));
     held->fd = -1;
+}
+
+static bool is_same(const struct stat *st, const mst_os_held *held)
+{
+    return st->st_dev == held->device && st->st_ino == held->inode;
+}
+
+/* What it is comes first: opening something else, such as a device, could have effects. */
+int mst_os_held_open(const mst_os_held *theirs, int32_t pid)
+{
+    char path[64];
+    struct stat st;
+
+    snprintf(path, sizeof path, "/proc/%d/fd/%d", pid, theirs->fd);
+    if (stat(path, &st) < 0)
+        return -errno;
+    if (!is_same(&st, theirs))
+        return -ESTALE;
+    int fd = open(path, O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (fd < 0)
+        return -errno;
+    if (fstat(fd, &st) == 0 && is_same(&st, theirs))
+        return fd;
+    mst_os_close(fd);
+    return -ESTALE;
 }

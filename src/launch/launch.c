@@ -13,7 +13,6 @@
 
 #include "shm/base/error.h"
 #include "shm/port/cgroup.h"
-#include "shm/port/huge.h"
 #include "shm/port/os.h"
 #include "src/launch/cause.h"
 #include "src/launch/respawn.h"
@@ -232,17 +231,6 @@ static muster_status launch_in(mst_arena *arena, mst_spawn_plan *plan, muster_re
     return status;
 }
 
-/* Small ones for ranks that outnumber the CPUs: filling large ones with zeros would make their start longer.
- */
-static muster_status choose_pages(const muster_launch_config *config, mst_arena_plan *plan)
-{
-    muster_status status = mst_config_huge_pages(&plan->huge_pages);
-
-    if (config->size > muster_cpu_count() || !mst_huge_pages_fit(config->size + plan->spare_seats))
-        plan->huge_pages = false;
-    return status;
-}
-
 static muster_status launch(mst_spawn_plan *plan, muster_report *report)
 {
     const muster_launch_config *config = plan->config;
@@ -257,7 +245,7 @@ static muster_status launch(mst_spawn_plan *plan, muster_report *report)
 
     muster_status status = mst_choice_make(&choice);
     if (status == MUSTER_OK)
-        status = choose_pages(config, &arena_plan);
+        status = mst_choice_pages(&arena_plan, muster_cpu_count());
     if (status == MUSTER_OK)
         status = mst_arena_create(&arena_plan, &arena);
     if (status != MUSTER_OK)

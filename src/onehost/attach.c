@@ -162,6 +162,18 @@ static muster_status configure(const muster_config *config, mst_attachment_confi
     return status;
 }
 
+muster_status mst_group_check(const muster_config *config)
+{
+    const mst_kernels *kernels;
+    mst_attachment_config attachment = { .one_thread = false };
+    size_t bytes;
+
+    muster_status status = find_kernels(&kernels);
+    if (status == MUSTER_OK)
+        status = configure(config, &attachment);
+    return status == MUSTER_OK ? mst_config_stream_bytes(&bytes) : status;
+}
+
 static muster_status join(const muster_config *config, mst_arena *arena, mst_joiner *joiner,
                           mst_subarena **subarena)
 {

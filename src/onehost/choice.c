@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "shm/base/error.h"
+#include "shm/port/huge.h"
 #include "shm/port/os.h"
 #include "src/pure/config.h"
 #include "src/pure/threshold_setting.h"
@@ -237,6 +238,17 @@ muster_status mst_choice_make(mst_choice *choice)
     read_file(choice);
     each_item(list, choice, set_one, item);
     return MUSTER_OK;
+}
+
+/* Small ones for ranks that outnumber the CPUs: filling large ones with zeros would make their start longer.
+ */
+muster_status mst_choice_pages(mst_arena_plan *plan, int cpus)
+{
+    muster_status status = mst_config_huge_pages(&plan->huge_pages);
+
+    if (plan->size > cpus || !mst_huge_pages_fit(plan->size + plan->spare_seats))
+        plan->huge_pages = false;
+    return status;
 }
 
 /* ---- writing ---- */

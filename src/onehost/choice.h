@@ -9,6 +9,7 @@
 #define MST_CHOICE_H
 
 #include "muster/muster.h"
+#include "shm/arena/arena.h"
 #include "shm/base/thresholds.h"
 
 #define MST_CHOICE_ITEM_BYTES 520
@@ -26,6 +27,10 @@ typedef struct mst_choice {
 
 /* Fails only if MUSTER_TUNING makes no sense. */
 muster_status mst_choice_make(mst_choice *choice);
+
+/* Whether an arena whose ranks may use `cpus` CPUs has large pages, if the system can. Fails only if
+ * MUSTER_HUGE_PAGES makes no sense. */
+muster_status mst_choice_pages(mst_arena_plan *plan, int cpus);
 
 /* Sets thresholds from "NAME=BYTES,..."; false: what is left in `item`, of MST_CHOICE_ITEM_BYTES, is none. */
 bool mst_choice_set(mst_thresholds *thresholds, const char *settings, char *item);

@@ -1,0 +1,76 @@
+/*
+ * The part of the port contract of os.h about the program itself, on Linux 5.10 and later: its end, and the
+ * files that it is made of.
+ */
+#define _GNU_SOURCE
+#include "shm/port/os.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define LINE_BYTES 4352 /* a path of PATH_MAX, and what is before it */
+
+int mst_os_at_exit(void (*fn)(int status, void *arg), void *arg)
+{
+#ifdef __GLIBC__
+    return on_exit(fn, arg) == 0 ? 0 : -ENOMEM;
+#else
+    (void)fn, (void)arg;
+    return -ENOSYS;
+#endif
+}
+
+/* The path in a line of /proc/self/maps, if `at` is in its range; NULL: it is not, or it is no file. */
+static char *file_of(char *line, uintptr_t at)
+{
+    unsigned long begin, end;
+    char *path = strchr(line, '/'), *newline = strchr(line, '\n');
+
+    if (sscanf(line, "%lx-%lx", &begin, &end) != 2 || at < begin || at >= end || !path || !newline)
+        return NULL;
+    *newline = '\0';
+    return path;
+}
+
+bool mst_os_mapped_file(const void *at, char *path, size_t bytes, uint32_t *owner)
+{
+    char line[LINE_BYTES], *found = NULL;
+    FILE *file = fopen("/proc/self/maps", "re");
+    struct stat st;
+
+    if (!file)
+        return false;
+    while (!found && fgets(line, sizeof line, file))
+        found = file_of(line, (uintptr_t)at);
+    fclose(file);
+    if (!found || (size_t)snprintf(path, bytes, "%s", found) >= bytes || stat(path, &st) < 0)
+        return false;
+    *owner = st.st_uid;
+    return true;
+}
+
+static bool is_trusted(const char *path, uint32_t owner)
+{
+    struct stat st;
+
+    return lstat(path, &st) == 0 && (st.st_uid == 0 || st.st_uid == geteuid() || st.st_uid == owner) &&
+           !(st.st_mode & S_IWOTH);
+}
+
+bool mst_os_trusted_file(const char *path, uint32_t owner, char *found, size_t bytes)
+{
+    char *resolved = realpath(path, NULL);
+    bool trusted =
+        resolved && (size_t)snprintf(found, bytes, "%s", resolved) < bytes && is_trusted(resolved, owner);
+
+    if (trusted) {
+        *strrchr(resolved, '/') = '\0';
+        trusted = is_trusted(resolved[0] ? resolved : "/", owner);
+    }
+    free(resolved);
+    return trusted;
+}
