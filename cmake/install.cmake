@@ -33,6 +33,11 @@ if(TARGET muster_mlx) # in a folder of our own: nobody is to find it who does no
     install(FILES ${PROJECT_SOURCE_DIR}/docs/man/mpirun-muster.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 endif()
 
+foreach(flavour openmpi mpich)
+    if(TARGET muster_mpi_${flavour})
+        install(TARGETS muster_mpi_${flavour} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/muster)
+    endif()
+endforeach()
 if(TARGET muster_malloc)
     install(TARGETS muster_malloc LIBRARY DESTINATION ${MUSTER_PRELOADED_DIR})
 endif()

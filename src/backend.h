@@ -305,6 +305,14 @@ struct mst_backend {
     void (*close)(muster_group *group);
     /* The process, and so the rank, ends in the ordinary way. */
     void (*leave)(muster_group *world);
+
+    /* What only a backend has that asks another launcher for the ranks; each may be NULL. Whether what it
+     * needs is installed; and whether that launcher has started this process. */
+    bool (*is_there)(void);
+    bool (*is_started)(void);
+    /* In place of attach, where the config makes no sense: tells the other ranks, which wait for this one,
+     * the thread's latest error. */
+    void (*decline)(void);
 };
 
 /* A started operation no longer needs what the program made for it (src/api/operations.c). */
@@ -315,6 +323,9 @@ static inline int64_t mst_started_limit_ns(const muster_group *group)
 {
     return group->carries ? group->started_limit_ns : group->timeout_ns;
 }
+
+/* Leaves the world of muster_init, if the process has one, as at its end (src/api/init.c). */
+void mst_leave_world(void);
 
 /* In a call of the class, so that there is one thread; of messages there may be several. */
 static inline void mst_count_started(muster_group *group, muster_call_class class, int64_t change)
@@ -341,5 +352,6 @@ static inline void mst_request_over(muster_request *request)
 
 extern const mst_backend mst_backend_onehost;
 extern const mst_backend mst_backend_hosts;
+extern const mst_backend mst_backend_mpi;
 
 #endif

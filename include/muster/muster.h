@@ -380,7 +380,8 @@ MUSTER_API muster_status muster_op_free(muster_op op);
  * world. */
 typedef struct muster_group muster_group;
 
-/* Returns whether a backend of that name is there: NULL, "any" and "shm" are. (is_available of MLX) */
+/* Returns whether a backend of that name is there: NULL, "any" and "shm" are, and "mpi" where the plug-in
+ * for the MPI that has started this process is installed, or for any MPI. (is_available of MLX) */
 MUSTER_API bool muster_is_available(const char *backend);
 
 /*
@@ -404,6 +405,7 @@ MUSTER_API bool muster_is_available(const char *backend);
  *                          muster_group_grow, and the world is the group that this makes.
  *   MUSTER_EXACT_TIMES     1: records have times of 1 ns resolution, for some 80 ns per operation.
  *   MUSTER_LOG             "warn", "info" or "debug": write log lines of up to that level to stderr.
+ *   MUSTER_MPI             Which plug-in "mpi" uses: "openmpi", "mpich", or the path of one.
  *   MUSTER_FAKE_HOSTS      For tests: divides the ranks among pretended hosts. "3": so many, of consecutive
  *                          ranks; "0,1": the hosts of the ranks 0, 1, 2, ..., again and again.
  *   MUSTER_FAULT           Faults to inject, for tests. "rank=2:op=7:kill": rank 2 kills itself at its
@@ -422,12 +424,18 @@ MUSTER_API bool muster_is_available(const char *backend);
  *                          library that `muster run --arena-malloc` preloads, and an arena without a name;
  *                          where it cannot be, nothing changes but a line in the log.
  *
+ * The backend is NULL or "any": what is there; "shm": ranks of one machine; or "mpi": the ranks that an
+ * MPI's launcher, such as mpirun, has started, on one machine so far. "mpi" begins MPI unless the program
+ * has, and MPI ends when the process exits, or when the program ends it; the rank then leaves its world.
+ * What such a rank waits for in MPI's own initialization has no time limit. In processes that muster has
+ * started, and in those that no MPI's launcher has, "mpi" is as "any". The first call decides.
+ *
  * Blocks until all ranks have attached. Without MUSTER_ARENA the world is a group of one or, with
  * `strict`, the result is MUSTER_ERR_UNAVAILABLE. Variables that describe a world that cannot be had
  * are an error, with `strict` or without. Later calls return the same group; each call is paired with
  * one muster_group_free. In a forked child muster_init reads the child's environment, and returns
  * FORKED while that still names the rank that forked it. Errors: those of muster_attach, UNAVAILABLE,
- * FORKED. (mx.distributed.init of MLX)
+ * FORKED; UNSUPPORTED for ranks on several machines. (mx.distributed.init of MLX)
  */
 MUSTER_API muster_status muster_init(bool strict, const char *backend, muster_group **world);
 
@@ -465,8 +473,8 @@ MUSTER_API const char *const *muster_variables(void);
  * Finds out whether another launcher (mpirun, srun, torchrun) has started this process as one of
  * several ranks. Returns the variable that says so, WORLD_SIZE, OMPI_COMM_WORLD_SIZE, PMI_SIZE or
  * SLURM_NTASKS, and its value, 2 or more, in *size unless `size` is NULL. Returns NULL when there is
- * none, or muster's own variables are set. muster_init does not read these variables: such a process is
- * a world of one.
+ * none, or muster's own variables are set. Unless it is asked for "mpi", muster_init does not read these
+ * variables: such a process is a world of one.
  */
 MUSTER_API const char *muster_other_launcher(int *size);
 

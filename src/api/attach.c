@@ -6,14 +6,14 @@
 #include "src/api/enter.h"
 #include "src/pure/config.h"
 
-static const mst_backend *const backends[] = { &mst_backend_onehost }; /* best first */
+static const mst_backend *const backends[] = { &mst_backend_onehost, &mst_backend_mpi }; /* best first */
 
 const mst_backend *mst_backend_find(const char *name)
 {
-    if (mst_config_fake_hosts() && (!name || strcmp(name, "any") == 0))
-        return &mst_backend_hosts;
-    if (!name || strcmp(name, "any") == 0)
-        return backends[0];
+    bool any = !name || strcmp(name, "any") == 0 || (strcmp(name, "mpi") == 0 && mst_config_launched());
+
+    if (any)
+        return mst_config_fake_hosts() ? &mst_backend_hosts : backends[0];
     for (size_t i = 0; i < sizeof backends / sizeof backends[0]; i++)
         if (strcmp(name, backends[i]->name) == 0)
             return backends[i];
@@ -40,6 +40,13 @@ static muster_status check(const mst_backend *backend, const muster_config *conf
     return MUSTER_OK;
 }
 
+muster_status mst_decline(const mst_backend *backend, muster_status status)
+{
+    if (backend->decline)
+        backend->decline();
+    return status;
+}
+
 muster_status mst_attach_by(const mst_backend *backend, const muster_config *given, muster_group **world)
 {
     muster_config config;
@@ -49,7 +56,7 @@ muster_status mst_attach_by(const mst_backend *backend, const muster_config *giv
         status = mst_check_place(world, "world");
     if (status == MUSTER_OK)
         status = check(backend, &config);
-    return status == MUSTER_OK ? backend->attach(&config, world) : status;
+    return status == MUSTER_OK ? backend->attach(&config, world) : mst_decline(backend, status);
 }
 
 muster_status muster_attach(const muster_config *given, muster_group **world)

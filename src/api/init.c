@@ -1,9 +1,9 @@
 /*
  * muster_init: the world that the environment describes, one per process.
  *
- * This file has process-wide state (operations.c, src/onehost/crash.c and shm/base/chaos.c are the others):
- * the world that muster_init has returned, and to how many callers. The rank leaves the world when the last
- * of them frees it, or, since programs forget, when the process exits in the ordinary way.
+ * This file has process-wide state (operations.c, src/mpi/mpi.c, src/onehost/crash.c and shm/base/chaos.c are
+ * the others): the world that muster_init has returned, and to how many callers. The rank leaves the world
+ * when the last of them frees it, or, since programs forget, when the process exits in the ordinary way.
  *
  * A forked child inherits this state and is not a rank of that world. muster_init tells it so, unless its
  * environment makes it a rank of another world (as muster.testing does) or of none; then it behaves as in a
@@ -21,6 +21,7 @@
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static muster_group *memoised;
+static const mst_backend *memoised_by; /* the backend that was asked for it */
 static int callers;
 static bool left;   /* a rank attaches once */
 static bool pinned; /* the launcher's: no caller frees it */
@@ -68,7 +69,9 @@ void muster_set_interrupt(muster_interrupt_fn fn, void *arg)
 
 bool muster_is_available(const char *backend)
 {
-    return mst_backend_find(backend) != NULL;
+    const mst_backend *found = mst_backend_find(backend);
+
+    return found && (!found->is_there || found->is_there());
 }
 
 /* The world's `released` hook: returns whether this was the last caller. */
@@ -88,11 +91,17 @@ static bool release(muster_group *group)
 
 static void leave_at_exit(void) __attribute__((destructor));
 
-/* An ordinary end of the program leaves the world. A forked child must not leave for its parent. */
-static void leave_at_exit(void)
+/* A forked child must not leave for its parent. */
+void mst_leave_world(void)
 {
     if (memoised && *memoised->here)
         memoised->backend->leave(memoised);
+}
+
+/* An ordinary end of the program. */
+static void leave_at_exit(void)
+{
+    mst_leave_world();
 }
 
 static void name_rank(char text[sizeof rank_of])
@@ -172,11 +181,11 @@ static void log_other_launcher(const muster_group *world)
     const char *variable = world->size == 1 ? muster_other_launcher(&size) : NULL;
 
     if (variable)
-        mst_log_line(
-            world->log, MUSTER_LOG_WARN,
-            "is alone, though %s says %d ranks: muster does not know that launcher; start the program "
-            "with muster run -n %d -- COMMAND",
-            variable, size, size);
+        mst_log_line(world->log, MUSTER_LOG_WARN,
+                     "is alone, though %s says %d ranks: start the program with muster run -n %d -- COMMAND, "
+                     "or, if that "
+                     "launcher is MPI's, ask muster_init for \"mpi\"",
+                     variable, size, size);
 }
 
 static muster_status refuse_alone(void)
@@ -191,8 +200,14 @@ static muster_status refuse_alone(void)
     return mst_fail(
         MUSTER_ERR_UNAVAILABLE,
         "this process was not launched as a rank of muster and init is strict; %s is %d, of another "
-        "launcher: start it with muster run -n %d -- COMMAND",
+        "launcher: start it with muster run -n %d -- COMMAND, or, if that one is MPI's, ask muster_init for "
+        "\"mpi\"",
         variable, size, size);
+}
+
+static bool is_started(const mst_backend *backend)
+{
+    return backend->is_started && backend->is_started();
 }
 
 /* The lock is held. */
@@ -204,8 +219,8 @@ static muster_status attach(const mst_backend *backend, bool strict)
         return mst_fail(MUSTER_ERR_UNAVAILABLE, "this process has left its world; a rank attaches once");
     muster_status status = mst_config_from_environment(&config);
     if (status != MUSTER_OK)
-        return status;
-    if (strict && !config.arena)
+        return mst_decline(backend, status);
+    if (strict && !config.arena && !is_started(backend))
         return refuse_alone();
     config.interrupt = interrupt;
     config.interrupt_arg = interrupt_arg;
@@ -218,6 +233,7 @@ static muster_status attach(const mst_backend *backend, bool strict)
     if (status == MUSTER_OK)
         status = mst_attach_by(backend, &config, &memoised);
     if (status == MUSTER_OK) {
+        memoised_by = backend;
         memoised->released = release;
         backend->adopt(memoised, &config);
         log_unknown_variables(memoised->log);
@@ -234,13 +250,20 @@ muster_status muster_init(bool strict, const char *name, muster_group **world)
     if (status != MUSTER_OK)
         return status;
     if (!backend)
-        return mst_fail(MUSTER_ERR_UNAVAILABLE, "there is no backend \"%.40s\"; expected \"any\" or \"shm\"",
-                        name);
+        return mst_fail(MUSTER_ERR_UNAVAILABLE,
+                        "there is no backend \"%.40s\"; expected \"any\", \"shm\" or \"mpi\"", name);
     pthread_mutex_lock(&lock);
     status = forget_the_parent();
     if (status == MUSTER_OK && !memoised)
         status = attach(backend, strict);
-    else if (status == MUSTER_OK && strict && memoised->size == 1 && !mst_config_launched())
+    else if (status == MUSTER_OK && is_started(backend) && memoised_by != backend)
+        status =
+            mst_fail(MUSTER_ERR_UNAVAILABLE,
+                     "this process has a world already, and is alone there: the first call of muster_init "
+                     "did not ask for \"%s\"",
+                     backend->name);
+    else if (status == MUSTER_OK && strict && memoised->size == 1 && !mst_config_launched() &&
+             !is_started(backend))
         status =
             mst_fail(MUSTER_ERR_UNAVAILABLE, "this process was not launched as a rank and init is strict");
     if (status == MUSTER_OK) {

@@ -104,6 +104,11 @@ const char *mst_config_fake_hosts(void)
     return variable("MUSTER_FAKE_HOSTS");
 }
 
+const char *mst_config_mpi(void)
+{
+    return variable("MUSTER_MPI");
+}
+
 muster_status mst_config_topology(int *domains, int *ranks)
 {
     const char *text = variable("MUSTER_PRETEND_TOPOLOGY");
@@ -309,5 +314,15 @@ const char *muster_other_launcher(int *size)
             *size = (int)found;
         return sizes[i];
     }
+    return NULL;
+}
+
+const char *mst_config_mpi_launcher(void)
+{
+    static const char *const places[] = { "OMPI_COMM_WORLD_RANK", "PMI_RANK", "PMIX_RANK" };
+
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++)
+        if (variable(places[i]))
+            return places[i];
     return NULL;
 }

@@ -35,6 +35,13 @@ const char *mst_config_tuning(void);
 
 /* MUSTER_FAKE_HOSTS, NULL when unset. */
 const char *mst_config_fake_hosts(void);
+
+/* MUSTER_MPI, NULL when unset. */
+const char *mst_config_mpi(void);
+
+/* The variable by which an MPI's launcher tells this process its place; NULL: none is set. */
+const char *mst_config_mpi_launcher(void);
+
 /* MUSTER_PRETEND_TOPOLOGY, "DOMAINSxRANKS"; both 0: unset. */
 muster_status mst_config_topology(int *domains, int *ranks);
 

@@ -18,6 +18,7 @@ static const char *const known[] = {
     "MUSTER_LIVENESS",
     "MUSTER_LOG",
     "MUSTER_MLX_ON_ERROR",
+    "MUSTER_MPI",
     "MUSTER_ONE_THREAD",
     "MUSTER_PRETEND_TOPOLOGY",
     "MUSTER_PROGRESS_THREAD",

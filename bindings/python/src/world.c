@@ -10,7 +10,8 @@
 #include "bindings/python/src/leftovers.h"
 #include "bindings/python/src/log.h"
 
-/* All of MLX's names mean muster here: a program that names one asks for a group, and gets it. */
+/* All of MLX's names mean muster here: a program that names one asks for a group, and gets it. "mpi" also has
+ * the ranks that MPI's launcher has started, where it has. */
 static bool is_ours(const char *backend)
 {
     static const char *const names[] = { "any", "shm", "mpi", "ring", "nccl", "jaccl" };
@@ -51,10 +52,11 @@ static bool warn_of_environment(const muster_group *world)
     const char *variable = muster_group_size(world) == 1 ? muster_other_launcher(&size) : NULL;
 
     if (variable &&
-        PyErr_WarnFormat(PyExc_RuntimeWarning, 1,
-                         "this process is alone in its world, though %s is %d: muster does not know that "
-                         "launcher; start the program with muster run -n %d -- python ...",
-                         variable, size, size) < 0)
+        PyErr_WarnFormat(
+            PyExc_RuntimeWarning, 1,
+            "this process is alone in its world, though %s is %d: start the program with muster run "
+            "-n %d -- python ..., or, if that launcher is MPI's, call muster.init(backend=\"mpi\")",
+            variable, size, size) < 0)
         return false;
     for (char **setting = environ; *setting && muster_group_rank(world) == 0; setting++) {
         char name[64];
@@ -76,7 +78,7 @@ static int rank_of_environment(void)
     return rank && *rank ? atoi(rank) : 0;
 }
 
-static PyObject *attach(bool strict)
+static PyObject *attach(bool strict, bool by_mpi)
 {
     module_state *state = state_of_module();
     muster_group *world = NULL;
@@ -87,7 +89,7 @@ static PyObject *attach(bool strict)
     if (!use_log_of_world(rank_of_environment()))
         return NULL;
     Py_BEGIN_ALLOW_THREADS
-    status = muster_init(strict, NULL, &world);
+    status = muster_init(strict, by_mpi ? "mpi" : NULL, &world);
     Py_END_ALLOW_THREADS
     if (status == MUSTER_ERR_UNAVAILABLE) {
         PyErr_Format(PyExc_RuntimeError, "[distributed] Couldn't initialize any backend: %s",
@@ -124,9 +126,11 @@ PyObject *python_init(PyObject *module, PyObject *args, PyObject *keywords)
             "'ring' but '%s' was provided.",
             backend);
     module_state *state = state_of_module();
-    if (state->world && is_own(state->world) && !(strict && muster_group_size(group_in(state->world)) == 1))
+    bool by_mpi = strcmp(backend, "mpi") == 0;
+    if (state->world && is_own(state->world) &&
+        !((strict || by_mpi) && muster_group_size(group_in(state->world)) == 1)) /* which may be refused */
         return Py_NewRef(state->world);
-    return attach(strict != 0);
+    return attach(strict != 0, by_mpi);
 }
 
 muster_group *group_of_argument(PyObject *object)

@@ -187,13 +187,26 @@ static void look_at_variables(void)
         }
     if (!any)
         doctor_report(FINDING_GOOD, NULL, "variables: no MUSTER_* is set");
+}
+
+/* Another launcher, and whether its ranks can find each other. */
+static void look_at_launcher(void)
+{
     int size;
+    bool there = muster_is_available("mpi");
     const char *other = find_other_launcher(&size);
+
     if (other)
         doctor_report(
-            FINDING_NOTE, "muster run in place of that launcher",
-            "launcher: %s is %d, so another one has started this; its ranks do not find each other in muster",
+            FINDING_NOTE, "muster run in place of that launcher, or muster_init(\"mpi\") if it is MPI's",
+            "launcher: %s is %d, so another one has started this; its ranks do not find each other in "
+            "muster unless they ask for \"mpi\"",
             other, size);
+    if (other && !there)
+        doctor_report(FINDING_NOTE, "install libmuster-openmpi or libmuster-mpich",
+                      "mpi: there is no plug-in for it, so muster_init(\"mpi\") fails");
+    else if (there)
+        doctor_report(FINDING_GOOD, NULL, "mpi: muster_init(\"mpi\") gives programs the ranks of mpirun");
 }
 
 /* ---- all of it ---- */
@@ -215,6 +228,7 @@ int command_doctor(int argc, char **argv)
     look_at_tuning();
     look_at_cores();
     look_at_variables();
+    look_at_launcher();
     doctor_try();
     bool bad_found = doctor_found_bad();
     printf(bad_found ? "\nRanks cannot work here.\n" : "\nRanks can work here.\n");

@@ -1,0 +1,26 @@
+/*
+ * Which plug-in serves this process, where it is, and whether it can be used beside what is loaded already.
+ *
+ * Which: the one that MUSTER_MPI names; else that for an MPI which the program has begun; else that for the
+ * launcher's MPI, by the variables that the launcher sets; else any.
+ *
+ * Where: beside the library, in places that were fixed when it was built, or where MUSTER_MPI says. Nothing
+ * depends on the current directory or on how the program was called, and in places that the user has not
+ * named only files and folders count that nobody else can have put there.
+ */
+#ifndef MST_MPI_FIND_H
+#define MST_MPI_FIND_H
+
+#include "muster/muster.h"
+#include "src/mpi/plugin.h"
+
+/* Whether an MPI's launcher has started this process, or the program has begun an MPI. */
+bool mst_mpi_is_begun(void);
+
+/* Whether there is a plug-in that would be loaded. Loads nothing. */
+bool mst_plugin_is_there(void);
+
+/* UNAVAILABLE: there is none, or another MPI is in the way. A plug-in stays loaded. */
+muster_status mst_plugin_load(const mst_plugin **plugin);
+
+#endif

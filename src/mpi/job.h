@@ -1,0 +1,51 @@
+/*
+ * What this process knows of the job that MPI has started: its seat, the other processes, and what they
+ * decide together at the end. There is one per process, in mpi.c.
+ */
+#ifndef MST_MPI_JOB_H
+#define MST_MPI_JOB_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "shm/port/os.h"
+#include "src/backend.h"
+#include "src/mpi/plugin.h"
+
+/* A rank's process. */
+typedef struct mst_mpi_peer {
+    int32_t pid;
+    uint64_t start; /* 0: unknown */
+} mst_mpi_peer;
+
+/* How the job ends: one word for all its ranks, which the first that knows it sets for good. It says nothing
+ * of other memory, so no edge begins or ends there. */
+enum { MST_MPI_UNDECIDED, MST_MPI_FINALIZES, MST_MPI_GIVES_UP };
+
+typedef struct mst_mpi_job {
+    const mst_plugin *plugin; /* NULL: not loaded, or it cannot begin */
+    mst_plugin_seat seat;
+    mst_mpi_peer *peers;        /* by rank; NULL: not known yet */
+    _Atomic uint32_t *decision; /* NULL: not shared yet */
+    bool asked;                 /* muster_init has come here once */
+    bool settled;               /* it has returned: MPI may be ended */
+    bool abandoned;             /* this rank has left a step of wiring up in which others may wait */
+    bool ended;
+    const unsigned char *here; /* 1 in this process, 0 in its forked children */
+} mst_mpi_job;
+
+/* Which processes of the job are gone. */
+typedef struct mst_mpi_watches {
+    const mst_mpi_job *job;
+    mst_os_held *held; /* by rank; NULL: nothing is known of any */
+    bool *fired;
+    int gone; /* a rank; -1: none */
+} mst_mpi_watches;
+
+/* No memory or no descriptors: fewer are seen. */
+void mst_mpi_watches_open(mst_mpi_watches *watches, const mst_mpi_job *job);
+/* Looks: a system call, and one more for each rank. */
+bool mst_mpi_watches_see_one_gone(mst_mpi_watches *watches);
+void mst_mpi_watches_close(mst_mpi_watches *watches);
+
+#endif

@@ -1,0 +1,159 @@
+/*
+ * The backend "mpi": an MPI's launcher has started the ranks, and a plug-in for that MPI says who they are
+ * (find.h). It only attaches: its worlds are those of src/onehost, so after muster_init nothing is slower or
+ * missing. Where no such launcher is, the world is that of one process.
+ *
+ * The job is state of the process, as MPI is: it begins once, and has to be ended when the process ends, or
+ * when the program ends MPI itself.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "shm/base/layout.h"
+#include "shm/port/os.h"
+#include "src/backend.h"
+#include "src/mpi/end.h"
+#include "src/mpi/find.h"
+#include "src/mpi/job.h"
+#include "src/mpi/wireup.h"
+#include "src/onehost/attach.h"
+
+static mst_mpi_job job;
+
+/* ---- the end ---- */
+
+/* True: this call is to end the job. */
+static bool is_to_end(void)
+{
+    bool now = job.settled && !job.ended && *job.here;
+
+    job.ended |= now;
+    return now;
+}
+
+/* In MPI_Finalize, which the program has called, or we. */
+static void mpi_ends(void)
+{
+    if (is_to_end())
+        mst_mpi_end(&job, false);
+}
+
+static void process_ends(int status, void *unused)
+{
+    (void)unused;
+    if (is_to_end() && mst_mpi_end(&job, status != 0))
+        job.plugin->finalize();
+}
+
+static void process_ends_somehow(void)
+{
+    process_ends(EXIT_SUCCESS, NULL);
+}
+
+/* Registered after MPI has begun, so that it comes before what MPI has registered. */
+static void watch_the_end(void)
+{
+    if (mst_os_at_exit(process_ends, NULL) == -ENOSYS)
+        atexit(process_ends_somehow);
+}
+
+/* ---- attaching ---- */
+
+static muster_status refuse_again(void)
+{
+    if (!*job.here)
+        return mst_fail(MUSTER_ERR_FORKED,
+                        "this process was forked by a rank that MPI has started and is not a rank itself");
+    return mst_fail(MUSTER_ERR_UNAVAILABLE, "this process has left its world; a rank attaches once");
+}
+
+static muster_status begin(void)
+{
+    const mst_plugin *plugin;
+    char why[MST_PLUGIN_WHY_BYTES];
+
+    muster_status status = mst_plugin_load(&plugin);
+    if (status == MUSTER_OK && !job.here)
+        job.here = mst_os_fork_mark_create();
+    if (status == MUSTER_OK && !job.here)
+        status = mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for the world");
+    if (status == MUSTER_OK && !plugin->begin(mpi_ends, why))
+        status = mst_fail(MUSTER_ERR_UNAVAILABLE, "%s cannot begin: %s", plugin->mpi, why);
+    if (status != MUSTER_OK)
+        return status;
+    job.plugin = plugin;
+    watch_the_end();
+    return MUSTER_OK;
+}
+
+/* `mine`: whether this rank can attach, as far as it knows. */
+static muster_status ask(const muster_config *config, muster_status mine, int *fd)
+{
+    mst_error_copy error;
+
+    mst_error_keep(&error);
+    muster_status status = job.plugin ? refuse_again() : begin();
+    if (status != MUSTER_OK)
+        return status;
+    if (mine != MUSTER_OK)
+        mst_error_again(&error);
+    status = mst_mpi_wire_up(&job, config, mine, fd);
+    job.settled = true;
+    return status;
+}
+
+static muster_status attach(const muster_config *config, muster_group **world)
+{
+    muster_config inner = *config;
+    char arena[20];
+    int fd;
+
+    if (!mst_mpi_is_begun())
+        return mst_backend_onehost.attach(config, world);
+    muster_status status = ask(config, mst_group_check(config), &fd);
+    if (status != MUSTER_OK)
+        return status;
+    snprintf(arena, sizeof arena, "fd:%d", fd);
+    inner.arena = arena;
+    inner.rank = job.seat.rank;
+    inner.size = job.seat.size;
+    status = mst_backend_onehost.attach(&inner, world);
+    if (status != MUSTER_OK)
+        mst_os_close(fd); /* else it stays, for muster inspect */
+    return status;
+}
+
+static void decline(void)
+{
+    muster_config config = MUSTER_CONFIG_INIT;
+    mst_error_copy error;
+    int fd;
+
+    mst_error_keep(&error);
+    if (mst_mpi_is_begun() && !job.plugin)
+        ask(&config, error.parts.status, &fd);
+    mst_error_again(&error);
+}
+
+static void adopt(muster_group *world, const muster_config *config)
+{
+    mst_backend_onehost.adopt(world, config);
+}
+
+static const unsigned char *mark_process(void)
+{
+    return mst_backend_onehost.mark_process();
+}
+
+/* The rest is that of the groups' own table. */
+const mst_backend mst_backend_mpi = {
+    .name = "mpi",
+    .ranks_max = MST_RANKS_MAX,
+    .is_there = mst_plugin_is_there,
+    .is_started = mst_mpi_is_begun,
+    .attach = attach,
+    .decline = decline,
+    .adopt = adopt,
+    .mark_process = mark_process,
+};

@@ -1,0 +1,44 @@
+/*
+ * What libmuster and a plug-in for one MPI know of each other: one table, which the plug-in exports as
+ * MST_PLUGIN_NAME. The plug-in links its MPI and calls nothing of libmuster, so it serves a shared, a static
+ * and a hidden copy of the library, of any version with the same MST_PLUGIN_VERSION. This header depends on
+ * nothing else of the library.
+ *
+ * Functions that can fail return false, with the reason in `why`, of MST_PLUGIN_WHY_BYTES. One thread at a
+ * time calls them. What is started is over when `test` says so; one thing is started at a time.
+ */
+#ifndef MST_PLUGIN_H
+#define MST_PLUGIN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define MST_PLUGIN_NAME "muster_mpi_plugin"
+#define MST_PLUGIN_VERSION 1
+#define MST_PLUGIN_WHY_BYTES 200
+
+/* A process as MPI has placed it. */
+typedef struct mst_plugin_seat {
+    int rank, size;
+    int first; /* the first rank on this host */
+} mst_plugin_seat;
+
+typedef struct mst_plugin {
+    uint32_t version; /* MST_PLUGIN_VERSION; in every version the first field */
+    const char *mpi;  /* as its users call it: "Open MPI" */
+
+    /* Begins MPI, unless the program has, and starts making a communicator of our own. `ends` is called when
+     * the program ends MPI itself, while MPI still works. */
+    bool (*begin)(void (*ends)(void), char *why);
+    /* After that is over: where this process is. Waits for all ranks, which have begun. */
+    bool (*find_seat)(mst_plugin_seat *seat, char *why);
+    /* Starts to give all ranks the bytes of each, in the order of ranks. Both stay valid until it is over. */
+    bool (*exchange)(const void *own, void *all, size_t bytes, char *why);
+    bool (*barrier)(char *why); /* starts one; fails while the seat is not known */
+    bool (*test)(bool *over, char *why);
+    /* Ends MPI, if `begin` began it and nobody has ended it. */
+    void (*finalize)(void);
+} mst_plugin;
+
+#endif

@@ -1,0 +1,183 @@
+/*
+ * A program that uses MPI itself beside muster, compiled for one MPI. Its argument says how; what it finds it
+ * prints in one line: "CASE: done", or what was wrong.
+ */
+#include <mpi.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "muster/muster.h"
+
+static const char *name;
+static muster_group *world;
+static int rank, size;
+
+#define SAY(...)                                                                                             \
+    do {                                                                                                     \
+        char line[700];                                                                                      \
+        int length = snprintf(line, sizeof line, __VA_ARGS__);                                               \
+        if (write(1, line, (size_t)length) < 0)                                                              \
+            _exit(99);                                                                                       \
+    } while (0)
+
+#define CHECK(condition)                                                                                     \
+    do {                                                                                                     \
+        if (!(condition)) {                                                                                  \
+            SAY("%s: rank %d: line %d: not %s: %s\n", name, rank, __LINE__, #condition,                      \
+                muster_error_detail());                                                                      \
+            _exit(98);                                                                                       \
+        }                                                                                                    \
+    } while (0)
+
+static void done(void)
+{
+    SAY("%s: done\n", name);
+}
+
+static void attach(void)
+{
+    CHECK(muster_init(true, "mpi", &world) == MUSTER_OK);
+    rank = muster_group_rank(world);
+    size = muster_group_size(world);
+}
+
+static void begin_both(void)
+{
+    CHECK(MPI_Init(NULL, NULL) == MPI_SUCCESS);
+    attach();
+}
+
+/* The same answer from both, in turns; and the same ranks. */
+static void use_both(void)
+{
+    int mine, sum, sums;
+
+    MPI_Comm_rank(MPI_COMM_WORLD, &mine);
+    CHECK(mine == rank);
+    for (int i = 0; i < 100; i++) {
+        mine = rank + i;
+        CHECK(muster_all_sum(&mine, &sum, 1, MUSTER_INT32, world) == MUSTER_OK);
+        CHECK(MPI_Allreduce(&mine, &sums, 1, MPI_INT, MPI_SUM, MPI_COMM_WORLD) == MPI_SUCCESS && sum == sums);
+    }
+}
+
+static void before(void)
+{
+    begin_both();
+    use_both();
+    muster_group_free(world);
+    MPI_Finalize();
+    done();
+}
+
+/* MPI is there after muster_init, and whoever asks whether it is need not begin it, or end it. */
+static void after(void)
+{
+    int flag = 0;
+
+    attach();
+    MPI_Initialized(&flag);
+    CHECK(flag);
+    use_both();
+    done();
+}
+
+/* One ends MPI while the others wait for it in muster, and it in MPI for them. */
+static void ends(void)
+{
+    begin_both();
+    CHECK(muster_barrier(world) == MUSTER_OK);
+    if (rank > 0) {
+        CHECK(muster_barrier(world) == MUSTER_ERR_PEER_DIED);
+        CHECK(strstr(muster_error_detail(), "rank 0 left the group"));
+    }
+    MPI_Finalize();
+    done();
+}
+
+/* muster_init began MPI, and the program ends it, or some ranks of it. */
+static void ends_ours(void)
+{
+    attach();
+    CHECK(muster_barrier(world) == MUSTER_OK);
+    if (rank % 2)
+        MPI_Finalize();
+    done();
+}
+
+/* No call on a group waits for ever when the ranks have left by ending MPI; it may succeed. */
+static void late(void)
+{
+    begin_both();
+    MPI_Finalize();
+    if (rank != 1)
+        muster_barrier(world);
+    done();
+}
+
+/* A message that needs its sender's progress while the sender is at its end already. */
+static void sends(void)
+{
+    size_t bytes = 8 << 20;
+    char *message = malloc(bytes), *buffer = malloc(bytes + MPI_BSEND_OVERHEAD);
+
+    attach();
+    CHECK(message && buffer);
+    memset(message, rank + 1, bytes);
+    if (rank == 0) {
+        MPI_Buffer_attach(buffer, (int)bytes + MPI_BSEND_OVERHEAD);
+        MPI_Bsend(message, (int)bytes, MPI_BYTE, 1, 5, MPI_COMM_WORLD);
+        muster_barrier(world);
+        exit(0); /* muster ends MPI, which it has begun */
+    }
+    CHECK(muster_barrier(world) == MUSTER_OK);
+    if (rank == 1) {
+        MPI_Recv(message, (int)bytes, MPI_BYTE, 0, 5, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+        CHECK(message[0] == 1 && message[bytes - 1] == 1);
+    }
+    done();
+    exit(0);
+}
+
+/* One rank never asks for the world; MUSTER_ATTACH_TIMEOUT is set. */
+static void missing(void)
+{
+    CHECK(MPI_Init(NULL, NULL) == MPI_SUCCESS);
+    MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+    if (rank != 1) {
+        CHECK(muster_init(true, "mpi", &world) == MUSTER_ERR_TIMED_OUT);
+        CHECK(strstr(muster_error_detail(), "not all ranks have called muster_init"));
+    }
+    MPI_Finalize();
+    done();
+}
+
+/* Two MPIs: this program's, which it has begun, and the plug-in's. */
+static void refused(void)
+{
+    CHECK(MPI_Init(NULL, NULL) == MPI_SUCCESS);
+    CHECK(muster_init(true, "mpi", &world) == MUSTER_ERR_UNAVAILABLE);
+    CHECK(strstr(muster_error_detail(), "this process has two MPIs"));
+    MPI_Finalize();
+    done();
+}
+
+int main(int argc, char **argv)
+{
+    static const struct {
+        const char *name;
+        void (*run)(void);
+    } cases[] = { { "before", before },       { "after", after },    { "ends", ends },
+                  { "ends_ours", ends_ours }, { "late", late },      { "sends", sends },
+                  { "missing", missing },     { "refused", refused } };
+
+    name = argc > 1 ? argv[1] : "";
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        if (strcmp(name, cases[i].name) == 0) {
+            cases[i].run();
+            return 0;
+        }
+    return 2;
+}

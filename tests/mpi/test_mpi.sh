@@ -1,0 +1,219 @@
+#!/bin/sh
+# muster_init("mpi") under an MPI's own mpirun: what works, how jobs end, and what is refused, in which words. Uses
+# TEST_COMMAND, TEST_BUILD, TEST_SOURCE, TEST_MPI (openmpi or mpich), TEST_MPI_JOBS, and, where they are elsewhere, the
+# programs of this folder: MPI_CLIENT, which knows nothing of MPI, MPI_STATIC, the same with libmuster.a, MPI_MIXED, which
+# uses MPI itself, and MPI_HOSTILE, a library.
+. "$TEST_SOURCE/tests/command/checks.sh"
+: "${TEST_MPI:=openmpi}" "${MPI_CLIENT:=$TEST_BUILD/tests/mpi_client}" "${MPI_STATIC:=$TEST_BUILD/tests/mpi_static}"
+: "${MPI_MIXED:=$TEST_BUILD/tests/mpi_mixed_$TEST_MPI}" "${MPI_HOSTILE:=$TEST_BUILD/tests/libmpi_hostile.so}"
+for launcher in mpirun.$TEST_MPI mpirun ""; do
+    case $TEST_MPI:$("${launcher:-false}" --version 2>/dev/null) in
+    openmpi:*"Open MPI"* | mpich:*HYDRA*) break ;;
+    esac
+done
+if [ -z "$launcher" ]; then
+    echo "skipped: there is no mpirun of $TEST_MPI; scripts/setup test or mpi installs it"
+    exit 77
+fi
+for variable in $(env | sed -n 's/^\(MUSTER_[A-Z_]*\|OMPI_[A-Z_]*\|PMI_[A-Z_]*\|PMIX_[A-Z_]*\)=.*/\1/p'); do
+    unset "$variable"
+done
+export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1
+export PRTE_ALLOW_RUN_AS_ROOT=1 PRTE_ALLOW_RUN_AS_ROOT_CONFIRM=1 PRTE_MCA_rmaps_default_mapping_policy=:oversubscribe
+export TEST_HOSTILE="$work/hostile_ran" TMPDIR=/tmp # Open MPI makes sockets below it
+ulimit -c 0
+
+# mpi STATUS WORDS N COMMAND...: N ranks of it. STATUS "bad": any but 0, and not that of a job that hangs.
+mpi() {
+    wanted_status=$1 said=$2 ranks=$3
+    shift 3
+    if [ "$wanted_status" = bad ]; then
+        checks=$((checks + 1))
+        timeout $((60 * ${TEST_PATIENCE:-1})) "$launcher" $options -n "$ranks" "$@" >"$work/out" 2>"$work/err" </dev/null
+        status=$?
+        [ $status -ne 0 ] && [ $status -ne 124 ] || fail "$*: status $status"
+    else
+        expect "$wanted_status" "$said" "$launcher" $options -n "$ranks" "$@"
+    fi
+}
+# with NAME VALUE: the option by which one part of a job gets a variable.
+with() {
+    if [ "$TEST_MPI" = openmpi ]; then echo "-x $1=$2"; else echo "-env $1 $2"; fi
+}
+options=
+
+# ---- what works ----
+for n in 1 2 4; do
+    mpi 0 "" $n "$MPI_CLIENT" works
+    says $n "^works: done$"
+done
+for case in frees frees_late forks alone early; do
+    mpi 0 "" 3 "$MPI_CLIENT" $case
+    says 3 "^$case: done$"
+done
+for case in before after ends ends_ours late; do
+    mpi 0 "" 3 "$MPI_MIXED" $case
+    says 3 "^$case: done$"
+done
+mpi 0 "" 3 "$MPI_MIXED" sends # its rank 0 says nothing
+says 2 "^sends: done$"
+MUSTER_ATTACH_TIMEOUT=0.3 mpi 0 "" 3 "$MPI_MIXED" missing
+says 3 "^missing: done$"
+module=$TEST_BUILD/bindings/python
+if [ -d "$module" ]; then
+    cat >"$work/program.py" <<'END'
+import array, muster, os
+world = muster.init(backend="mpi", strict=True)
+os.write(1, f"python: done {list(muster.all_sum(array.array('f', [world.rank() + 1])))}\n".encode())
+END
+    PYTHONPATH=$module MUSTER_MPI=$TEST_BUILD/muster/libmuster_mpi_$TEST_MPI.so mpi 0 "" 2 "${TEST_PYTHON:-python3}" "$work/program.py"
+    says 2 "python: done \[3.0\]$"
+fi
+# Without that launcher it is as "any".
+expect 98 "" "$MPI_CLIENT" works
+says 1 "this process was not launched as a rank"
+expect 0 "" "$TEST_COMMAND" run --prefix none -n 2 -- "$MPI_CLIENT" works
+says 2 "^works: done$"
+
+# Each rank may use one CPU only, and all of them together as many as there are ranks: the pages are the same.
+if [ "$(nproc)" -gt 1 ]; then
+    expect 0 "" "$TEST_COMMAND" run --prefix none -n 2 -- "$MPI_CLIENT" pages
+    pages=$(head -n 1 "$work/out")
+    options="-bind-to core"
+    [ "$TEST_MPI" = mpich ] || options="--bind-to core"
+    mpi 0 "" 2 "$MPI_CLIENT" pages
+    says 2 "^$pages$"
+    options=
+fi
+
+# ---- ends ----
+mpi bad "" 3 "$MPI_CLIENT" fails
+mpi bad "" 3 "$MPI_CLIENT" all_fail
+says 3 "^all_fail: done$"
+mpi bad "" 3 "$MPI_CLIENT" killed
+if [ "$TEST_MPI" = openmpi ]; then # MPICH's launcher kills the others in any case
+    for case in killed:4:3 survives:4:3 fails:4:4 gives_up:2:1; do
+        others=${case#*:} case=${case%%:*}
+        timeout $((60 * ${TEST_PATIENCE:-1})) "$launcher" --enable-recovery -n "${others%:*}" "$MPI_CLIENT" $case \
+            >"$work/out" 2>"$work/err" </dev/null
+        [ $? -ne 124 ] || fail "$case hangs under a launcher that lets the others live"
+        says "${others#*:}" "^$case: done$"
+    done
+fi
+
+# ---- one rank that cannot attach fails all, in its words ----
+for setting in MUSTER_TIMEOUT=x MUSTER_ISA=none MUSTER_LIVENESS=magic MUSTER_HUGE_PAGES=2M; do
+    name=${setting%=*}
+    at=2 words="rank 2 cannot attach: $name is" # the arena's creator reads the last one
+    [ $name = MUSTER_HUGE_PAGES ] && at=0 words="rank 0 cannot attach: $name is"
+    one="-n 1 $(with "$name" "${setting#*=}") $MPI_CLIENT refused"
+    if [ $at = 2 ]; then
+        expect 0 "" "$launcher" -n 2 "$MPI_CLIENT" refused "$words" : $one "$name is"
+    else
+        expect 0 "" "$launcher" $one "$name is" : -n 2 "$MPI_CLIENT" refused "$words"
+    fi
+    says 3 "^refused: done$"
+done
+# Several hosts: names are enough for both launchers.
+printf '#!/bin/sh\nhost=$1\nshift\nexec unshare --uts sh -c '"'hostname \"\$1\"; shift; exec sh -c \"\$*\"'"' sh "$host" "$@"\n' >"$work/agent"
+chmod +x "$work/agent"
+if unshare --uts true 2>/dev/null; then
+    printf 'fake1:1\nfake2:1\n' >"$work/hosts"
+    options="-launcher rsh -launcher-exec $work/agent -f $work/hosts"
+    [ "$TEST_MPI" = mpich ] || options="--mca plm rsh --mca plm_rsh_agent $work/agent --host fake1:1,fake2:1"
+    mpi 0 "" 2 "$MPI_CLIENT" refused "these 2 ranks on 2 hosts"
+    says 2 "^refused: done$"
+    options=
+fi
+
+# ---- which plug-in ----
+other=$([ "$TEST_MPI" = mpich ] && echo openmpi || echo mpich)
+own_mpi=$(ldd "$TEST_BUILD/muster/libmuster_mpi_$TEST_MPI.so" | awk '/libmpi/ { print $3; exit }')
+mpi 0 "" 2 "$MPI_CLIENT" hidden "$own_mpi"
+says 2 "^hidden: done$"
+if [ -f "$TEST_BUILD/muster/libmuster_mpi_$other.so" ]; then
+    MUSTER_MPI=$other mpi 0 "" 2 "$MPI_CLIENT" hidden_other "$own_mpi"
+    says 2 "^hidden_other: done$"
+    MUSTER_MPI=$other mpi 0 "" 2 "$MPI_CLIENT" refused "use that MPI's launcher"
+    says 2 "^refused: done$"
+    MUSTER_MPI=$other mpi 0 "" 2 "$MPI_MIXED" refused
+    says 2 "^refused: done$"
+fi
+MUSTER_MPI=lam mpi 0 "" 2 "$MPI_CLIENT" refused "MUSTER_MPI is \"lam\"; expected openmpi, mpich, or the path"
+says 2 "^refused: done$"
+MUSTER_MPI=$TEST_BUILD/muster/libmuster_mpi_$TEST_MPI.so expect 0 "" "$TEST_COMMAND" doctor
+says 1 '^ok    mpi: muster_init\("mpi"\) gives programs the ranks of mpirun$'
+MUSTER_MPI=/nowhere PMI_SIZE=2 expect 0 "" "$TEST_COMMAND" doctor
+says 1 '^note  mpi: there is no plug-in for it'
+mlx=$TEST_BUILD/bindings/mpi/libmuster_mlx.so
+if [ -f "$mlx" ]; then
+    options=$(with LD_PRELOAD "$mlx")
+    mpi 0 "" 2 "$MPI_CLIENT" refused "this process has two MPIs"
+    says 2 "^refused: done$"
+    options=
+fi
+
+# ---- places: nothing is loaded that somebody else can have put there ----
+plugin=libmuster_mpi_$TEST_MPI.so
+hostile() { # hostile FOLDER: has a library of the plug-in's name
+    mkdir -p "$1" && cp "$MPI_HOSTILE" "$1/$plugin"
+}
+mkdir -p "$work/bin" "$work/here/there"
+cp "$MPI_STATIC" "$work/bin/static"
+for folder in . muster lib/muster ../muster ../lib/muster; do
+    hostile "$work/here/there/$folder"
+done
+for before in "" .:; do
+    expect 0 "" env -C "$work/here/there" PATH="$before$work/bin:$PATH" "$launcher" -n 2 static refused "no plug-in for"
+    says 2 "^refused: done$"
+done
+[ ! -e "$TEST_HOSTILE" ] || fail "a library in the current directory was loaded"
+# Beside the library, or where MUSTER_MPI says.
+mkdir -p "$work/lib/muster"
+cp -L "$TEST_BUILD/libmuster.so.0" "$work/lib/"
+cp "$TEST_BUILD/muster/$plugin" "$work/lib/muster/"
+options=$(with LD_LIBRARY_PATH "$work/lib")
+mpi 0 "" 2 "$MPI_CLIENT" works
+says 2 "^works: done$"
+MUSTER_MPI=$work/lib/muster/$plugin mpi 0 "" 2 "$work/bin/static" works
+says 2 "^works: done$"
+chmod o+w "$work/lib/muster"
+mpi 0 "" 2 "$MPI_CLIENT" refused "no plug-in for"
+says 2 "^refused: done$"
+chmod o-w "$work/lib/muster"
+chmod o+w "$work/lib/muster/$plugin"
+mpi 0 "" 2 "$MPI_CLIENT" refused "no plug-in for"
+says 2 "^refused: done$"
+chmod o-w "$work/lib/muster/$plugin"
+if [ "$(id -u)" -eq 0 ]; then
+    chown nobody "$work/lib/muster"
+    mpi 0 "" 2 "$MPI_CLIENT" refused "no plug-in for"
+    says 2 "^refused: done$"
+    chown nobody "$work/lib/libmuster.so.0" # whoever has installed all of it
+    mpi 0 "" 2 "$MPI_CLIENT" works
+    says 2 "^works: done$"
+fi
+options=
+
+# ---- many jobs, some of which die: nothing is left ----
+checks=$((checks + 1))
+cat >"$work/jobs" <<'END'
+[ "$1" = here ] || mount -t tmpfs none /dev/shm || exit 1
+for job in $(seq "$2"); do
+    case=works
+    [ $((job % 10)) -ne 0 ] || case=killed
+    timeout "$3" "$4" -n 2 "$5" $case >"$6" 2>&1
+    status=$?
+    [ $status -ne 124 ] || { echo "job $job hangs"; exit 1; }
+    [ $case = killed ] || [ $status -eq 0 ] || { echo "job $job: status $status"; cat "$6"; exit 1; }
+done
+[ "$1" = here ] || ls -A /dev/shm | grep -v -e vader -e open_mpi -e mpich -e ucx
+true
+END
+apart=here
+unshare --mount --map-root-user sh -c 'mount -t tmpfs none /dev/shm' 2>/dev/null && apart=apart
+if [ $apart = apart ]; then set -- unshare --mount --map-root-user sh; else set -- sh; fi
+"$@" "$work/jobs" $apart "${TEST_MPI_JOBS:-100}" $((60 * ${TEST_PATIENCE:-1})) "$launcher" "$MPI_CLIENT" "$work/one" >"$work/out" 2>"$work/err" ||
+    fail "one of many jobs"
+[ ! -s "$work/out" ] || fail "left in /dev/shm"
+conclude "test_mpi_$TEST_MPI"
