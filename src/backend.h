@@ -311,8 +311,8 @@ struct mst_backend {
     bool (*is_there)(void);
     bool (*is_started)(void);
     /* In place of attach, where the config makes no sense: tells the other ranks, which wait for this one,
-     * the thread's latest error. */
-    void (*decline)(void);
+     * the thread's latest error, and waits for them as the config says. */
+    void (*decline)(const muster_config *config);
 };
 
 /* A started operation no longer needs what the program made for it (src/api/operations.c). */

@@ -18,6 +18,7 @@ static MPI_Comm ours = MPI_COMM_NULL;
 static MPI_Request started = MPI_REQUEST_NULL;
 static bool seated; /* `ours` is whole: all ranks have come */
 static bool began;  /* MPI is to be ended by us */
+static int level;   /* which threads may call MPI */
 static void (*program_ends)(void);
 
 static bool check(int error, const char *call, char *why)
@@ -49,11 +50,22 @@ static bool watch_the_end(char *why)
            check(PMPI_Comm_set_attr(MPI_COMM_SELF, key, NULL), "MPI_Comm_set_attr", why);
 }
 
+static bool is_allowed(void)
+{
+    int is_main = 0;
+
+    return level >= MPI_THREAD_SERIALIZED || (PMPI_Is_thread_main(&is_main) == MPI_SUCCESS && is_main);
+}
+
 static bool begin(void (*ends)(void), char *why)
 {
-    int initialized = 0, finalized = 0, level;
+    int initialized = 0, finalized = 0;
 
-    program_ends = ends;
+    if (program_ends && program_ends != ends) {
+        snprintf(why, MST_PLUGIN_WHY_BYTES,
+                 "another copy of muster's library in this process has asked for its ranks");
+        return false;
+    }
     PMPI_Finalized(&finalized);
     PMPI_Initialized(&initialized);
     if (finalized) {
@@ -63,7 +75,16 @@ static bool begin(void (*ends)(void), char *why)
     if (!initialized &&
         !check(PMPI_Init_thread(NULL, NULL, MPI_THREAD_MULTIPLE, &level), "MPI_Init_thread", why))
         return false;
-    began = !initialized;
+    began |= !initialized;
+    PMPI_Query_thread(&level);
+    if (!is_allowed()) {
+        snprintf(
+            why, MST_PLUGIN_WHY_BYTES,
+            "the program has begun MPI for its main thread only, and this is another; give MPI_Init_thread "
+            "MPI_THREAD_SERIALIZED, or call muster_init in the main thread");
+        return false;
+    }
+    program_ends = ends;
     return watch_the_end(why) && check(PMPI_Comm_idup(MPI_COMM_WORLD, &ours, &started), "MPI_Comm_idup", why);
 }
 
@@ -127,4 +148,5 @@ const mst_plugin muster_mpi_plugin = {
     .barrier = barrier,
     .test = test,
     .finalize = finalize,
+    .is_allowed = is_allowed,
 };

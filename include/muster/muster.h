@@ -427,8 +427,8 @@ MUSTER_API bool muster_is_available(const char *backend);
  * The backend is NULL or "any": what is there; "shm": ranks of one machine; or "mpi": the ranks that an
  * MPI's launcher, such as mpirun, has started, on one machine so far. "mpi" begins MPI unless the program
  * has, and MPI ends when the process exits, or when the program ends it; the rank then leaves its world.
- * What such a rank waits for in MPI's own initialization has no time limit. In processes that muster has
- * started, and in those that no MPI's launcher has, "mpi" is as "any". The first call decides.
+ * For such ranks MPI's initialization has no limit, and MUSTER_FAKE_HOSTS is refused. In processes that
+ * muster has started, and in those that no MPI's launcher has, "mpi" is as "any". The first call decides.
  *
  * Blocks until all ranks have attached. Without MUSTER_ARENA the world is a group of one or, with
  * `strict`, the result is MUSTER_ERR_UNAVAILABLE. Variables that describe a world that cannot be had

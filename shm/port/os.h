@@ -227,12 +227,17 @@ void mst_os_thread_end_after(pthread_t *last);
 /* Asks the system to kill this process when `parent` ends, however it ends; -ESRCH: it has ended already. */
 int mst_os_die_with_parent(int32_t parent);
 
+/* Keeps the object that has this code, and what it needs, in memory until the process ends: for addresses of
+ * it that others have. A program is kept in any case. */
+void mst_os_keep_code(const void *at);
+
 /* Has fn(status, arg) called when the process ends by exit, before what was registered earlier. Forked
  * children call it, too. -ENOSYS: the system does not tell the status. */
 int mst_os_at_exit(void (*fn)(int status, void *arg), void *arg);
 
-/* The file from which the code at `at` was mapped, an absolute path, and its owner; false: not known, or too
- * long. The dynamic linker calls a program as whoever starts it does, which may be no path at all. */
+/* The file from which the code at `at` was mapped, an absolute path, and its owner; false: not known, too
+ * long, or another file is there now. The dynamic linker calls a program as whoever starts it does, which may
+ * be no path at all. */
 bool mst_os_mapped_file(const void *at, char *path, size_t bytes, uint32_t *owner);
 
 /* Finds a file, by a path without links: false if it is not there, or if somebody but this user, the

@@ -5,6 +5,7 @@
 #define _GNU_SOURCE
 #include "shm/port/os.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,16 @@
 #include <unistd.h>
 
 #define LINE_BYTES 4352 /* a path of PATH_MAX, and what is before it */
+
+void mst_os_keep_code(const void *at)
+{
+    Dl_info info;
+
+    /* The handle is dropped: the flag stays. For a program, which the linker may not find by its name, this
+     * does nothing. */
+    if (dladdr(at, &info) && info.dli_fname)
+        dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
+}
 
 int mst_os_at_exit(void (*fn)(int status, void *arg), void *arg)
 {
@@ -25,29 +36,43 @@ int mst_os_at_exit(void (*fn)(int status, void *arg), void *arg)
 }
 
 /* The path in a line of /proc/self/maps, if `at` is in its range; NULL: it is not, or it is no file. */
-static char *file_of(char *line, uintptr_t at)
+static char *file_of(char *line, uintptr_t at, unsigned long *inode)
 {
     unsigned long begin, end;
     char *path = strchr(line, '/'), *newline = strchr(line, '\n');
 
-    if (sscanf(line, "%lx-%lx", &begin, &end) != 2 || at < begin || at >= end || !path || !newline)
+    if (sscanf(line, "%lx-%lx %*s %*s %*s %lu", &begin, &end, inode) != 3 || at < begin || at >= end ||
+        !path || !newline)
         return NULL;
     *newline = '\0';
     return path;
 }
 
+/* A file that was removed is named "PATH (deleted)", which anybody may have made since. */
+static bool is_gone(const char *path)
+{
+    static const char mark[] = " (deleted)";
+    size_t length = strlen(path), of_mark = sizeof mark - 1;
+
+    return length >= of_mark && strcmp(path + length - of_mark, mark) == 0;
+}
+
 bool mst_os_mapped_file(const void *at, char *path, size_t bytes, uint32_t *owner)
 {
     char line[LINE_BYTES], *found = NULL;
+    unsigned long inode = 0;
     FILE *file = fopen("/proc/self/maps", "re");
     struct stat st;
 
     if (!file)
         return false;
     while (!found && fgets(line, sizeof line, file))
-        found = file_of(line, (uintptr_t)at);
+        found = file_of(line, (uintptr_t)at, &inode);
     fclose(file);
-    if (!found || (size_t)snprintf(path, bytes, "%s", found) >= bytes || stat(path, &st) < 0)
+    if (!found || (size_t)snprintf(path, bytes, "%s", found) >= bytes)
+        return false;
+    /* Devices are not compared: those of overlayfs and btrfs differ between the two. */
+    if (is_gone(path) || stat(path, &st) < 0 || st.st_ino != inode)
         return false;
     *owner = st.st_uid;
     return true;

@@ -40,23 +40,23 @@ static muster_status check(const mst_backend *backend, const muster_config *conf
     return MUSTER_OK;
 }
 
-muster_status mst_decline(const mst_backend *backend, muster_status status)
+muster_status mst_decline(const mst_backend *backend, const muster_config *config, muster_status status)
 {
     if (backend->decline)
-        backend->decline();
+        backend->decline(config);
     return status;
 }
 
 muster_status mst_attach_by(const mst_backend *backend, const muster_config *given, muster_group **world)
 {
-    muster_config config;
+    muster_config config = MUSTER_CONFIG_INIT;
 
     muster_status status = mst_config_accept(given, &config);
     if (status == MUSTER_OK)
         status = mst_check_place(world, "world");
     if (status == MUSTER_OK)
         status = check(backend, &config);
-    return status == MUSTER_OK ? backend->attach(&config, world) : mst_decline(backend, status);
+    return status == MUSTER_OK ? backend->attach(&config, world) : mst_decline(backend, &config, status);
 }
 
 muster_status muster_attach(const muster_config *given, muster_group **world)

@@ -12,7 +12,7 @@ const mst_backend *mst_backend_find(const char *name);
 muster_status mst_attach_by(const mst_backend *backend, const muster_config *given, muster_group **world);
 
 /* This process cannot attach with that backend, for a reason that has been recorded: whoever waits for it is
- * told. Returns the status. */
-muster_status mst_decline(const mst_backend *backend, muster_status status);
+ * told. Of the config only limits and the interrupt count. Returns the status. */
+muster_status mst_decline(const mst_backend *backend, const muster_config *config, muster_status status);
 
 #endif

@@ -213,17 +213,19 @@ static bool is_started(const mst_backend *backend)
 /* The lock is held. */
 static muster_status attach(const mst_backend *backend, bool strict)
 {
-    muster_config config;
+    muster_config config = MUSTER_CONFIG_INIT;
 
     if (left)
         return mst_fail(MUSTER_ERR_UNAVAILABLE, "this process has left its world; a rank attaches once");
     muster_status status = mst_config_from_environment(&config);
-    if (status != MUSTER_OK)
-        return mst_decline(backend, status);
-    if (strict && !config.arena && !is_started(backend))
-        return refuse_alone();
     config.interrupt = interrupt;
     config.interrupt_arg = interrupt_arg;
+    if (status != MUSTER_OK) {
+        config.attach_timeout_ns = mst_config_attach_limit();
+        return mst_decline(backend, &config, status);
+    }
+    if (strict && !config.arena && !is_started(backend))
+        return refuse_alone();
     if (logging.set) {
         config.log_level = logging.level;
         config.log = logging.fn;

@@ -27,11 +27,11 @@ static bool has_given_up(const mst_mpi_job *job)
 static bool await_all(mst_mpi_job *job, bool failed)
 {
     mst_deadline patience = { .limit_ns = PATIENCE_NS };
-    bool hurried = failed || job->abandoned, over = false;
+    bool hurried = failed, over = false;
     char why[MST_PLUGIN_WHY_BYTES];
     mst_mpi_watches watches;
 
-    if (!job->plugin->barrier(why))
+    if (job->abandoned || !job->plugin->barrier(why))
         return false;
     mst_mpi_watches_open(&watches, job);
     for (int nap = 1; !over && !has_given_up(job); nap++) {

@@ -271,3 +271,17 @@ muster_status mst_plugin_load(const mst_plugin **plugin)
         dlclose(library);
     return status;
 }
+
+muster_status mst_plugin_refuse_alone(const mst_plugin *plugin)
+{
+    int value;
+    const char *variable = mst_config_mpi_not_alone(&value);
+
+    if (!variable)
+        return MUSTER_OK;
+    return mst_fail(MUSTER_ERR_UNAVAILABLE,
+                    "%s is %d, and %s, which the plug-in is for, says that there is 1 rank: use that MPI's "
+                    "launcher, or set "
+                    "MUSTER_MPI to openmpi or mpich",
+                    variable, value, plugin->mpi);
+}

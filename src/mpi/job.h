@@ -27,9 +27,8 @@ typedef struct mst_mpi_job {
     mst_plugin_seat seat;
     mst_mpi_peer *peers;        /* by rank; NULL: not known yet */
     _Atomic uint32_t *decision; /* NULL: not shared yet */
-    bool asked;                 /* muster_init has come here once */
     bool settled;               /* it has returned: MPI may be ended */
-    bool abandoned;             /* this rank has left a step of wiring up in which others may wait */
+    bool abandoned;             /* this rank has left a step in which others may wait: it waits for nobody */
     bool ended;
     const unsigned char *here; /* 1 in this process, 0 in its forked children */
 } mst_mpi_job;

@@ -18,6 +18,7 @@
 #include "src/mpi/job.h"
 #include "src/mpi/wireup.h"
 #include "src/onehost/attach.h"
+#include "src/pure/config.h"
 
 static mst_mpi_job job;
 
@@ -42,7 +43,11 @@ static void mpi_ends(void)
 static void process_ends(int status, void *unused)
 {
     (void)unused;
-    if (is_to_end() && mst_mpi_end(&job, status != 0))
+    if (!is_to_end())
+        return;
+    if (!job.plugin->is_allowed())
+        mst_leave_world(); /* the end that the launcher sees is that of a process that has failed */
+    else if (mst_mpi_end(&job, status != 0))
         job.plugin->finalize();
 }
 
@@ -78,6 +83,7 @@ static muster_status begin(void)
         job.here = mst_os_fork_mark_create();
     if (status == MUSTER_OK && !job.here)
         status = mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for the world");
+    mst_os_keep_code(&job); /* MPI and the C library will call it at the end */
     if (status == MUSTER_OK && !plugin->begin(mpi_ends, why))
         status = mst_fail(MUSTER_ERR_UNAVAILABLE, "%s cannot begin: %s", plugin->mpi, why);
     if (status != MUSTER_OK)
@@ -103,6 +109,15 @@ static muster_status ask(const muster_config *config, muster_status mine, int *f
     return status;
 }
 
+static muster_status check(const muster_config *config)
+{
+    if (mst_config_fake_hosts())
+        return mst_fail(
+            MUSTER_ERR_UNSUPPORTED,
+            "MUSTER_FAKE_HOSTS is for ranks that muster starts, and an MPI has started these; unset it");
+    return mst_group_check(config);
+}
+
 static muster_status attach(const muster_config *config, muster_group **world)
 {
     muster_config inner = *config;
@@ -111,7 +126,7 @@ static muster_status attach(const muster_config *config, muster_group **world)
 
     if (!mst_mpi_is_begun())
         return mst_backend_onehost.attach(config, world);
-    muster_status status = ask(config, mst_group_check(config), &fd);
+    muster_status status = ask(config, check(config), &fd);
     if (status != MUSTER_OK)
         return status;
     snprintf(arena, sizeof arena, "fd:%d", fd);
@@ -119,20 +134,21 @@ static muster_status attach(const muster_config *config, muster_group **world)
     inner.rank = job.seat.rank;
     inner.size = job.seat.size;
     status = mst_backend_onehost.attach(&inner, world);
-    if (status != MUSTER_OK)
-        mst_os_close(fd); /* else it stays, for muster inspect */
+    if (status != MUSTER_OK) {
+        job.abandoned = true; /* the others wait for this rank in theirs */
+        mst_os_close(fd);     /* else it stays, for muster inspect */
+    }
     return status;
 }
 
-static void decline(void)
+static void decline(const muster_config *config)
 {
-    muster_config config = MUSTER_CONFIG_INIT;
     mst_error_copy error;
     int fd;
 
     mst_error_keep(&error);
     if (mst_mpi_is_begun() && !job.plugin)
-        ask(&config, error.parts.status, &fd);
+        ask(config, error.parts.status, &fd);
     mst_error_again(&error);
 }
 

@@ -39,6 +39,9 @@ typedef struct mst_plugin {
     bool (*test)(bool *over, char *why);
     /* Ends MPI, if `begin` began it and nobody has ended it. */
     void (*finalize)(void);
+    /* Whether this thread may call MPI, and so what is above, but for `begin`, which fails where it may not.
+     */
+    bool (*is_allowed)(void);
 } mst_plugin;
 
 #endif

@@ -9,6 +9,7 @@
 
 #include "shm/arena/arena.h"
 #include "shm/wait/wait.h"
+#include "src/mpi/find.h"
 #include "src/onehost/choice.h"
 
 #define RECORD_VERSION 1
@@ -175,20 +176,14 @@ static void meet(wireup *wireup)
     mst_mpi_watches_open(&wireup->watches, wireup->job);
 }
 
-/* The plug-in's MPI may not be the launcher's; then each rank is alone, and most programs would not notice.
- */
-static muster_status refuse_to_be_alone(const mst_mpi_job *job)
+static muster_status check_seat(const mst_mpi_job *job)
 {
-    int size;
-    const char *variable = job->seat.size == 1 ? muster_other_launcher(&size) : NULL;
+    const mst_plugin_seat *seat = &job->seat;
 
-    if (!variable || (strncmp(variable, "OMPI_", 5) != 0 && strncmp(variable, "PMI_", 4) != 0))
-        return MUSTER_OK;
-    return mst_fail(
-        MUSTER_ERR_UNAVAILABLE,
-        "%s says %d ranks, and %s, which the plug-in is for, says 1: use that MPI's launcher, or set "
-        "MUSTER_MPI to openmpi or mpich",
-        variable, size, job->plugin->mpi);
+    if (seat->rank < 0 || seat->rank >= seat->size || seat->first < 0 || seat->first > seat->rank)
+        return mst_fail(MUSTER_ERR_SYSTEM, "%s says that this is rank %d of %d, and %d the first on its host",
+                        job->plugin->mpi, seat->rank, seat->size, seat->first);
+    return seat->size == 1 ? mst_plugin_refuse_alone(job->plugin) : MUSTER_OK;
 }
 
 static muster_status refuse_hosts(const wireup *wireup)
@@ -358,7 +353,7 @@ static muster_status find_seat(wireup *wireup)
     if (status == MUSTER_OK && !job->plugin->find_seat(&job->seat, why))
         status = fail_in_mpi(job, why);
     if (status == MUSTER_OK)
-        status = refuse_to_be_alone(job);
+        status = check_seat(job);
     if (status == MUSTER_OK)
         status = reserve(wireup);
     job->abandoned = status != MUSTER_OK;

@@ -178,6 +178,17 @@ static muster_status read_seconds(const char *name, int64_t *ns)
     return mst_fail(MUSTER_ERR_INVALID, "%s is \"%.40s\"; expected seconds, such as 30 or 2.5", name, text);
 }
 
+int64_t mst_config_attach_limit(void)
+{
+    static const char *const names[] = { "MUSTER_ATTACH_TIMEOUT", "MUSTER_TIMEOUT" };
+    int64_t ns;
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (variable(names[i]) && mst_config_seconds(variable(names[i]), &ns))
+            return ns;
+    return 0;
+}
+
 static muster_status read_bytes(const char *name, size_t *bytes)
 {
     const char *text = variable(name);
@@ -325,4 +336,34 @@ const char *mst_config_mpi_launcher(void)
         if (variable(places[i]))
             return places[i];
     return NULL;
+}
+
+/* The number that a launcher has put there; -1: none. */
+static int launcher_number(const char *name)
+{
+    const char *text = variable(name);
+    long found = text && isdigit((unsigned char)text[0]) ? strtol(text, NULL, 10) : -1;
+
+    return found <= INT_MAX ? (int)found : -1;
+}
+
+/* A size of MPI's own launchers is the truth. PMIx and Slurm tell it otherwise, or not at all. */
+const char *mst_config_mpi_not_alone(int *value)
+{
+    static const char *const own[] = { "OMPI_COMM_WORLD_SIZE", "PMI_SIZE" };
+    bool told = false;
+
+    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) {
+        *value = launcher_number(own[i]);
+        if (*value > 1)
+            return own[i];
+        told = told || *value == 1;
+    }
+    *value = launcher_number("PMIX_RANK");
+    if (told || *value < 0)
+        return NULL;
+    if (*value > 0)
+        return "PMIX_RANK";
+    *value = launcher_number("SLURM_NTASKS");
+    return *value > 1 ? "SLURM_NTASKS" : NULL;
 }

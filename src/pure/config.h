@@ -33,6 +33,10 @@ const char *mst_config_isa(void);
 /* MUSTER_TUNING, NULL when unset. */
 const char *mst_config_tuning(void);
 
+/* MUSTER_ATTACH_TIMEOUT, or MUSTER_TIMEOUT, for a rank whose other variables may make no sense; 0: unset, or
+ * no time. Leaves the thread's latest error. */
+int64_t mst_config_attach_limit(void);
+
 /* MUSTER_FAKE_HOSTS, NULL when unset. */
 const char *mst_config_fake_hosts(void);
 
@@ -41,6 +45,10 @@ const char *mst_config_mpi(void);
 
 /* The variable by which an MPI's launcher tells this process its place; NULL: none is set. */
 const char *mst_config_mpi_launcher(void);
+
+/* The variable by which an MPI's launcher tells this process that it is not alone, and its value; NULL: none
+ * does. */
+const char *mst_config_mpi_not_alone(int *value);
 
 /* MUSTER_PRETEND_TOPOLOGY, "DOMAINSxRANKS"; both 0: unset. */
 muster_status mst_config_topology(int *domains, int *ranks);
