@@ -4,6 +4,7 @@
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <errno.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -212,6 +214,28 @@ static void all_fail(void)
     exit(7);
 }
 
+static bool no_room; /* for an arena */
+
+/* In place of the C library's. */
+void *mmap(void *at, size_t bytes, int protection, int flags, int fd, off_t from)
+{
+    if (no_room && (flags & MAP_SHARED) && bytes > 1UL << 30) {
+        errno = ENOMEM;
+        return MAP_FAILED;
+    }
+    return (void *)syscall(SYS_mmap, at, bytes, protection, flags, fd, from);
+}
+
+/* One cannot map the arena, when the others have begun to wait for it there; it ends. */
+static void has_no_room(void)
+{
+    const char *place = getenv("OMPI_COMM_WORLD_RANK");
+
+    no_room = atoi(place ? place : getenv("PMI_RANK")) == 1;
+    CHECK(muster_init(true, "mpi", &world) != MUSTER_OK);
+    done();
+}
+
 /* One fails and gives up; the others come to their end when it is gone, and it has begun the barrier there.
  */
 static void gives_up(void)
@@ -256,6 +280,48 @@ static void refused(const char *words)
         SAY("%s: says %s\n", name, muster_error_detail());
     else
         done();
+}
+
+/* The program is gone from its folder, where others may put what they like. */
+static void unlinked(const char *words)
+{
+    char path[4096] = "";
+
+    CHECK(readlink("/proc/self/exe", path, sizeof path - 1) > 0 && unlink(path) == 0);
+    refused(words);
+}
+
+/* What a module says that has a library of its own. */
+static const char *ask_module(void *module)
+{
+    const char *(*works)(void) = NULL;
+    void *found = module ? dlsym(module, "mpi_module_works") : NULL;
+
+    memcpy(&works, &found, sizeof found);
+    CHECK(works);
+    return works();
+}
+
+/* The module is closed while its rank has still to leave. */
+static void closes(const char *path)
+{
+    void *module = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    const char *wrong = ask_module(module);
+
+    if (wrong)
+        SAY("%s: the module says %s\n", name, wrong);
+    dlclose(module);
+    done();
+}
+
+/* One rank of MPI's is not two of muster's. */
+static void twice(const char *path)
+{
+    begin();
+    const char *wrong = ask_module(dlopen(path, RTLD_NOW | RTLD_LOCAL));
+    CHECK(wrong && strstr(wrong, "another copy of muster's library"));
+    CHECK(muster_barrier(world) == MUSTER_OK);
+    done();
 }
 
 /* Calls a function of an MPI that nobody else sees, as a module of Python's has one. */
@@ -305,10 +371,27 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         void (*run)(void);
-    } cases[] = { { "works", works },       { "frees", frees },       { "frees_late", frees_late },
-                  { "forks", forks },       { "alone", alone },       { "pages", pages },
-                  { "killed", killed },     { "survives", survives }, { "fails", fails },
-                  { "all_fail", all_fail }, { "gives_up", gives_up }, { "early", early } };
+    } cases[] = { { "works", works },
+                  { "frees", frees },
+                  { "frees_late", frees_late },
+                  { "forks", forks },
+                  { "alone", alone },
+                  { "pages", pages },
+                  { "killed", killed },
+                  { "survives", survives },
+                  { "fails", fails },
+                  { "all_fail", all_fail },
+                  { "gives_up", gives_up },
+                  { "early", early },
+                  { "has_no_room", has_no_room } };
+    static const struct {
+        const char *name;
+        void (*run)(const char *argument);
+    } others[] = { { "refused", refused },
+                   { "unlinked", unlinked },
+                   { "closes", closes },
+                   { "twice", twice },
+                   { "turns", turns } };
 
     name = argc > 1 ? argv[1] : "";
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
@@ -316,12 +399,13 @@ int main(int argc, char **argv)
             cases[i].run();
             return 0;
         }
-    if (argc > 2 && strcmp(name, "refused") == 0)
-        refused(argv[2]);
-    else if (argc > 2 && (strcmp(name, "hidden") == 0 || strcmp(name, "hidden_other") == 0))
+    for (size_t i = 0; argc > 2 && i < sizeof others / sizeof others[0]; i++)
+        if (strcmp(name, others[i].name) == 0) {
+            others[i].run(argv[2]);
+            return 0;
+        }
+    if (argc > 2 && (strcmp(name, "hidden") == 0 || strcmp(name, "hidden_other") == 0))
         hidden(argv[2], name[strlen("hidden")] == '\0');
-    else if (argc > 2 && strcmp(name, "turns") == 0)
-        turns(argv[2]);
     else
         return 2;
     return 0;

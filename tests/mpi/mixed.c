@@ -2,7 +2,10 @@
  * A program that uses MPI itself beside muster, compiled for one MPI. Its argument says how; what it finds it
  * prints in one line: "CASE: done", or what was wrong.
  */
+#define _GNU_SOURCE /* RTLD_NEXT */
+#include <dlfcn.h>
 #include <mpi.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +16,7 @@
 static const char *name;
 static muster_group *world;
 static int rank, size;
+static bool funneled;
 
 #define SAY(...)                                                                                             \
     do {                                                                                                     \
@@ -154,6 +158,82 @@ static void missing(void)
     done();
 }
 
+/* As that, in ranks whose variables make no sense: MUSTER_TIMEOUT is x. */
+static void declines(void)
+{
+    CHECK(MPI_Init(NULL, NULL) == MPI_SUCCESS);
+    MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+    if (rank != 1) {
+        CHECK(muster_init(true, "mpi", &world) == MUSTER_ERR_INVALID);
+        CHECK(strstr(muster_error_detail(), "MUSTER_TIMEOUT is"));
+    }
+    MPI_Finalize();
+    done();
+}
+
+/* ---- threads: MPI was begun for the main one alone ---- */
+
+static void begin_for_main(void)
+{
+    int level;
+
+    CHECK(MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &level) == MPI_SUCCESS);
+    funneled = level < MPI_THREAD_SERIALIZED;
+}
+
+static void run_elsewhere(void *(*body)(void *))
+{
+    pthread_t thread;
+
+    CHECK(pthread_create(&thread, NULL, body, NULL) == 0 && pthread_join(thread, NULL) == 0);
+}
+
+static void *ask_elsewhere(void *unused)
+{
+    CHECK(muster_init(true, "mpi", &world) == MUSTER_ERR_UNAVAILABLE);
+    CHECK(strstr(muster_error_detail(), "call muster_init in the main thread"));
+    return unused;
+}
+
+static void asks_elsewhere(void)
+{
+    begin_for_main();
+    if (funneled) /* else the MPI gives more than it was asked for */
+        run_elsewhere(ask_elsewhere);
+    attach();
+    use_both();
+    MPI_Finalize();
+    done();
+}
+
+/* In place of MPI's, for the plug-in. */
+int PMPI_Ibarrier(MPI_Comm comm, MPI_Request *request)
+{
+    int (*own)(MPI_Comm, MPI_Request *) = NULL;
+    void *found = dlsym(RTLD_NEXT, "PMPI_Ibarrier");
+    int is_main;
+
+    memcpy(&own, &found, sizeof found);
+    MPI_Is_thread_main(&is_main);
+    if (funneled && !is_main)
+        SAY("%s: another thread calls MPI\n", name);
+    return own(comm, request);
+}
+
+static void *end_elsewhere(void *unused)
+{
+    exit(unused ? 1 : 0);
+}
+
+static void ends_elsewhere(void)
+{
+    begin_for_main();
+    attach();
+    CHECK(muster_barrier(world) == MUSTER_OK);
+    done();
+    run_elsewhere(end_elsewhere);
+}
+
 /* Two MPIs: this program's, which it has begun, and the plug-in's. */
 static void refused(void)
 {
@@ -169,9 +249,17 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         void (*run)(void);
-    } cases[] = { { "before", before },       { "after", after },    { "ends", ends },
-                  { "ends_ours", ends_ours }, { "late", late },      { "sends", sends },
-                  { "missing", missing },     { "refused", refused } };
+    } cases[] = { { "before", before },
+                  { "after", after },
+                  { "ends", ends },
+                  { "ends_ours", ends_ours },
+                  { "late", late },
+                  { "sends", sends },
+                  { "missing", missing },
+                  { "refused", refused },
+                  { "declines", declines },
+                  { "asks_elsewhere", asks_elsewhere },
+                  { "ends_elsewhere", ends_elsewhere } };
 
     name = argc > 1 ? argv[1] : "";
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)

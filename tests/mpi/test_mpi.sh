@@ -2,20 +2,22 @@
 # muster_init("mpi") under an MPI's own mpirun: what works, how jobs end, and what is refused, in which words. Uses
 # TEST_COMMAND, TEST_BUILD, TEST_SOURCE, TEST_MPI (openmpi or mpich), TEST_MPI_JOBS, and, where they are elsewhere, the
 # programs of this folder: MPI_CLIENT, which knows nothing of MPI, MPI_STATIC, the same with libmuster.a, MPI_MIXED, which
-# uses MPI itself, and MPI_HOSTILE, a library.
+# uses MPI itself, and MPI_HOSTILE and MPI_MODULE, libraries.
 . "$TEST_SOURCE/tests/command/checks.sh"
 : "${TEST_MPI:=openmpi}" "${MPI_CLIENT:=$TEST_BUILD/tests/mpi_client}" "${MPI_STATIC:=$TEST_BUILD/tests/mpi_static}"
 : "${MPI_MIXED:=$TEST_BUILD/tests/mpi_mixed_$TEST_MPI}" "${MPI_HOSTILE:=$TEST_BUILD/tests/libmpi_hostile.so}"
-for launcher in mpirun.$TEST_MPI mpirun ""; do
+: "${MPI_MODULE:=$TEST_BUILD/tests/libmpi_module.so}"
+for launcher in mpirun.$TEST_MPI mpirun mpiexec.hydra ""; do
     case $TEST_MPI:$("${launcher:-false}" --version 2>/dev/null) in
-    openmpi:*"Open MPI"* | mpich:*HYDRA*) break ;;
+    openmpi:*"Open MPI"* | openmpi:*OpenRTE* | mpich:*HYDRA*) break ;;
     esac
 done
 if [ -z "$launcher" ]; then
     echo "skipped: there is no mpirun of $TEST_MPI; scripts/setup test or mpi installs it"
     exit 77
 fi
-for variable in $(env | sed -n 's/^\(MUSTER_[A-Z_]*\|OMPI_[A-Z_]*\|PMI_[A-Z_]*\|PMIX_[A-Z_]*\)=.*/\1/p'); do
+families='MUSTER\|OMPI\|PRTE\|PMIX\|PMI\|HYDRA\|HYDI\|MPIR_CVAR\|MPICH\|SLURM'
+for variable in $(env | sed -n "s/^\(\($families\)_[A-Za-z0-9_]*\|WORLD_SIZE\)=.*/\1/p"); do
     unset "$variable"
 done
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1
@@ -51,7 +53,7 @@ for case in frees frees_late forks alone early; do
     mpi 0 "" 3 "$MPI_CLIENT" $case
     says 3 "^$case: done$"
 done
-for case in before after ends ends_ours late; do
+for case in before after ends ends_ours late asks_elsewhere; do
     mpi 0 "" 3 "$MPI_MIXED" $case
     says 3 "^$case: done$"
 done
@@ -59,6 +61,13 @@ mpi 0 "" 3 "$MPI_MIXED" sends # its rank 0 says nothing
 says 2 "^sends: done$"
 MUSTER_ATTACH_TIMEOUT=0.3 mpi 0 "" 3 "$MPI_MIXED" missing
 says 3 "^missing: done$"
+MUSTER_TIMEOUT=x MUSTER_ATTACH_TIMEOUT=0.3 mpi 0 "" 3 "$MPI_MIXED" declines
+says 3 "^declines: done$"
+for case in closes twice; do
+    MUSTER_MPI=$TEST_BUILD/muster/libmuster_mpi_$TEST_MPI.so mpi 0 "" 2 "$MPI_CLIENT" $case "$MPI_MODULE"
+    says 2 "^$case: done$"
+    says 2 "^$case: "
+done
 module=$TEST_BUILD/bindings/python
 if [ -d "$module" ]; then
     cat >"$work/program.py" <<'END'
@@ -91,6 +100,11 @@ mpi bad "" 3 "$MPI_CLIENT" fails
 mpi bad "" 3 "$MPI_CLIENT" all_fail
 says 3 "^all_fail: done$"
 mpi bad "" 3 "$MPI_CLIENT" killed
+# No MPI is called that may not be. Whether the launcher takes such an end for a failure is its own affair.
+checks=$((checks + 1))
+timeout $((60 * ${TEST_PATIENCE:-1})) "$launcher" -n 2 "$MPI_MIXED" ends_elsewhere >"$work/out" 2>"$work/err" </dev/null
+[ $? -ne 124 ] || fail "ends_elsewhere hangs"
+says 2 "^ends_elsewhere: "
 if [ "$TEST_MPI" = openmpi ]; then # MPICH's launcher kills the others in any case
     for case in killed:4:3 survives:4:3 fails:4:4 gives_up:2:1; do
         others=${case#*:} case=${case%%:*}
@@ -99,6 +113,8 @@ if [ "$TEST_MPI" = openmpi ]; then # MPICH's launcher kills the others in any ca
         [ $? -ne 124 ] || fail "$case hangs under a launcher that lets the others live"
         says "${others#*:}" "^$case: done$"
     done
+    mpi bad "" 3 "$MPI_CLIENT" has_no_room # the launcher ends those that wait for its end
+    says 1 "^has_no_room: done$"
 fi
 
 # ---- one rank that cannot attach fails all, in its words ----
@@ -134,11 +150,21 @@ says 2 "^hidden: done$"
 if [ -f "$TEST_BUILD/muster/libmuster_mpi_$other.so" ]; then
     MUSTER_MPI=$other mpi 0 "" 2 "$MPI_CLIENT" hidden_other "$own_mpi"
     says 2 "^hidden_other: done$"
-    MUSTER_MPI=$other mpi 0 "" 2 "$MPI_CLIENT" refused "use that MPI's launcher"
-    says 2 "^refused: done$"
+    for setting in MPI_SET=none WORLD_SIZE=2 SLURM_NTASKS=2; do # the last two are other launchers' as well
+        MUSTER_MPI=$other mpi 0 "" 2 env "$setting" "$MPI_CLIENT" refused "use that MPI's launcher"
+        says 2 "^refused: done$"
+    done
     MUSTER_MPI=$other mpi 0 "" 2 "$MPI_MIXED" refused
     says 2 "^refused: done$"
 fi
+if [ "$TEST_MPI" = mpich ]; then # which begins alone beside another launcher's variables
+    for setting in PMIX_RANK=1 SLURM_NTASKS=3; do
+        expect 0 "" env PMIX_RANK=0 "$setting" MUSTER_MPI=mpich "$MPI_CLIENT" refused "${setting%=*} is ${setting#*=}, and MPICH"
+        says 1 "^refused: done$"
+    done
+fi
+MUSTER_FAKE_HOSTS=2 mpi 0 "" 2 "$MPI_CLIENT" refused "MUSTER_FAKE_HOSTS is for ranks"
+says 2 "^refused: done$"
 MUSTER_MPI=lam mpi 0 "" 2 "$MPI_CLIENT" refused "MUSTER_MPI is \"lam\"; expected openmpi, mpich, or the path"
 says 2 "^refused: done$"
 MUSTER_MPI=$TEST_BUILD/muster/libmuster_mpi_$TEST_MPI.so expect 0 "" "$TEST_COMMAND" doctor
@@ -194,6 +220,17 @@ if [ "$(id -u)" -eq 0 ]; then
     says 2 "^works: done$"
 fi
 options=
+# A program that is gone: what has its name now, as the system tells it, is somebody's.
+if [ "$(id -u)" -eq 0 ]; then
+    mkdir -m 1777 "$work/sticky"
+    cp "$MPI_STATIC" "$work/sticky/gone"
+    cp "$MPI_HOSTILE" "$work/sticky/gone (deleted)"
+    hostile "$work/sticky/muster"
+    chown -R nobody "$work/sticky/gone (deleted)" "$work/sticky/muster"
+    mpi 0 "" 1 "$work/sticky/gone" unlinked "no plug-in for"
+    says 1 "^unlinked: done$"
+    [ ! -e "$TEST_HOSTILE" ] || fail "another user's library was loaded"
+fi
 
 # ---- many jobs, some of which die: nothing is left ----
 checks=$((checks + 1))
@@ -213,7 +250,7 @@ END
 apart=here
 unshare --mount --map-root-user sh -c 'mount -t tmpfs none /dev/shm' 2>/dev/null && apart=apart
 if [ $apart = apart ]; then set -- unshare --mount --map-root-user sh; else set -- sh; fi
-"$@" "$work/jobs" $apart "${TEST_MPI_JOBS:-100}" $((60 * ${TEST_PATIENCE:-1})) "$launcher" "$MPI_CLIENT" "$work/one" >"$work/out" 2>"$work/err" ||
+"$@" "$work/jobs" $apart "${TEST_MPI_JOBS:-10}" $((60 * ${TEST_PATIENCE:-1})) "$launcher" "$MPI_CLIENT" "$work/one" >"$work/out" 2>"$work/err" ||
     fail "one of many jobs"
 [ ! -s "$work/out" ] || fail "left in /dev/shm"
 conclude "test_mpi_$TEST_MPI"
