@@ -14,13 +14,13 @@ static uint32_t decide(mst_mpi_job *job, uint32_t wanted)
 {
     if (!job->decision)
         return wanted;
-    uint32_t before = mst_cmpxchg32_sc(job->decision, MST_MPI_UNDECIDED, wanted);
+    uint32_t before = mst_cmpxchg32_sc(job->decision, MST_MPI_UNDECIDED, wanted); /* E38 */
     return before == MST_MPI_UNDECIDED ? wanted : before;
 }
 
 static bool has_given_up(const mst_mpi_job *job)
 {
-    return job->decision && mst_load32_rlx(job->decision) == MST_MPI_GIVES_UP;
+    return job->decision && mst_load32_rlx(job->decision) == MST_MPI_GIVES_UP; /* E38 */
 }
 
 /* False: it is given up. A decision to go on is waited for without a limit: all have come to the barrier. */
