@@ -12,7 +12,7 @@ enum { PATIENCE = 4 }; /* looks until it is over */
 
 typedef struct operation {
     mst_pending pending;
-    mst_ending ending;
+    mst_completion completion;
     int64_t late_ns; /* the clock of records, in the look that finds it over */
     int looks;
     bool shown, completed;
@@ -60,9 +60,9 @@ static void end(const mst_pending *pending)
     (void)pending;
 }
 
-static void complete(mst_pending *pending, const mst_ending *ending)
+static void complete(mst_pending *pending, const mst_completion *completion)
 {
-    the_operation.ending = *ending;
+    the_operation.completion = *completion;
     the_operation.completed = true;
     mst_pending_remove(pending);
 }
@@ -89,11 +89,11 @@ static int wait_for_it(muster_group *world, void *arg)
     RANK_OK(world, status);
     request.number = operation->pending.number;
     RANK_OK(world, muster_wait(&request, 0));
-    RANK_CHECK(world, operation->completed && operation->ending.succeeded);
+    RANK_CHECK(world, operation->completed && operation->completion.succeeded);
     /* Times can be exact only if it was shown, since that is when it is seen to wait. */
     RANK_CHECK(world, !exact || operation->shown);
     /* Else it entered before the look that took long. */
-    RANK_CHECK(world, operation->shown || operation->ending.now_ns < operation->late_ns);
+    RANK_CHECK(world, operation->shown || operation->completion.now_ns < operation->late_ns);
     return 0;
 }
 

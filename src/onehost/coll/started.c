@@ -116,17 +116,17 @@ static bool show(const mst_pending *pending)
     return true; /* no other thread is in calls of collectives */
 }
 
-static void record(const mst_started_op *operation, const mst_ending *ending)
+static void record(const mst_started_op *operation, const mst_completion *completion)
 {
     mst_group *group = operation->pending.group;
     mst_doing doing = mst_call_doing(&operation->call);
 
-    if (ending->shown) {
-        mst_group_arrived(group, MUSTER_CALL_COLLECTIVE, ending->shown);
+    if (completion->shown) {
+        mst_group_arrived(group, MUSTER_CALL_COLLECTIVE, completion->shown);
         return;
     }
     group->finishing = true;
-    mst_group_record(group, MUSTER_CALL_COLLECTIVE, &doing, ending->now_ns);
+    mst_group_record(group, MUSTER_CALL_COLLECTIVE, &doing, completion->now_ns);
     group->finishing = false;
 }
 
@@ -135,21 +135,21 @@ static void end(const mst_pending *pending)
     mst_call_end(&operation_of(pending)->call);
 }
 
-static void complete(mst_pending *pending, const mst_ending *ending)
+static void complete(mst_pending *pending, const mst_completion *completion)
 {
     mst_started_op *operation = operation_of(pending);
     mst_group *group = pending->group;
 
-    if (ending->succeeded && group->base.size > 1)
-        record(operation, ending);
-    if (ending->shown)
+    if (completion->succeeded && group->base.size > 1)
+        record(operation, completion);
+    if (completion->shown)
         mst_group_shown(group, MUSTER_CALL_COLLECTIVE);
     mst_pending_remove(pending);
     if (group->base.size == 1) { /* nobody else looks at it */
         free(operation);
         return;
     }
-    group->started->ended = group->started->ended || !ending->succeeded;
+    group->started->ended = group->started->ended || !completion->succeeded;
     operation->completed = true;
     mst_started_forget(group->started);
 }

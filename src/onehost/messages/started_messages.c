@@ -121,19 +121,19 @@ static void put_back(started_message *message)
     group->spare_messages = message;
 }
 
-static void complete(mst_pending *pending, const mst_ending *ending)
+static void complete(mst_pending *pending, const mst_completion *completion)
 {
     started_message *message = (started_message *)pending;
     mst_group *group = pending->group;
     bool receives = message->class == MUSTER_CALL_RECEIVE;
 
-    if (ending->succeeded && !ending->shown)
-        mst_group_record(group, message->class, &message->doing, ending->now_ns);
-    else if (ending->succeeded)
-        mst_group_arrived(group, message->class, ending->shown);
-    if (ending->shown)
+    if (completion->succeeded && !completion->shown)
+        mst_group_record(group, message->class, &message->doing, completion->now_ns);
+    else if (completion->succeeded)
+        mst_group_arrived(group, message->class, completion->shown);
+    if (completion->shown)
         mst_group_shown(group, message->class);
-    group->traffic.ended = group->traffic.ended || !ending->succeeded; /* it may still be in a list */
+    group->traffic.ended = group->traffic.ended || !completion->succeeded; /* it may still be in a list */
     mst_pending_remove(pending);
     mst_store32_rlx(&group->traffic.started[receives], mst_load32_rlx(&group->traffic.started[receives]) - 1);
     put_back(message);

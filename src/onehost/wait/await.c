@@ -212,15 +212,15 @@ static muster_status end(mst_pending *pending, muster_status status, const mst_w
                          int64_t since_ns)
 {
     mst_group *group = pending->group;
-    mst_ending ending = { .succeeded = status == MUSTER_OK, .shown = shown };
+    mst_completion completion = { .succeeded = status == MUSTER_OK, .shown = shown };
 
     if (status == MUSTER_OK)
         pending->kind->end(pending);
     else
         pending->kind->name_error(pending, status);
-    ending.now_ns = since_ns ? since_ns : mst_group_now_ns(group);
+    completion.now_ns = since_ns ? since_ns : mst_group_now_ns(group);
     mst_pending_lock(group);
-    pending->kind->complete(pending, &ending);
+    pending->kind->complete(pending, &completion);
     mst_pending_unlock(group);
     return status;
 }
@@ -235,7 +235,7 @@ static void end_broken(mst_wait_set *set)
             continue;
         mst_pending *pending = mst_awaited_find(&set->requests[i]);
         mst_pending_lock(group);
-        pending->kind->complete(pending, &(mst_ending){ .succeeded = false });
+        pending->kind->complete(pending, &(mst_completion){ .succeeded = false });
         mst_pending_unlock(group);
         mst_request_over(&set->requests[i]);
     }
@@ -263,10 +263,11 @@ static void complete_next(awaiting *awaiting)
         return;
     mst_group *group = over[0]->group;
     int64_t since_ns = awaiting->since_ns;
-    mst_ending ending = { .succeeded = true, .now_ns = since_ns ? since_ns : mst_group_now_ns(group) };
+    mst_completion completion = { .succeeded = true,
+                                  .now_ns = since_ns ? since_ns : mst_group_now_ns(group) };
     mst_pending_lock(group);
     for (size_t i = 0; i < count; i++)
-        over[i]->kind->complete(over[i], &ending);
+        over[i]->kind->complete(over[i], &completion);
     mst_pending_unlock(group);
     for (size_t i = 0; i < count; i++)
         mst_request_over(&set->requests[places[i]]);

@@ -17,11 +17,11 @@
 #include "src/onehost/group/group.h"
 
 /* How an operation ends. */
-typedef struct mst_ending {
+typedef struct mst_completion {
     bool succeeded;
     const mst_waiter *shown; /* the waiter of the wait in which it had an activity; NULL: it has none */
     int64_t now_ns;          /* mst_group_now_ns; or when its wait began to look, if it has only looked */
-} mst_ending;
+} mst_completion;
 
 typedef struct mst_pending_kind {
     /* Whether it has ended. Without the lock. */
@@ -42,7 +42,7 @@ typedef struct mst_pending_kind {
     void (*end)(const mst_pending *pending);
     /* It is over, or has failed: ends its activity, if it has one, records it, removes and frees it. With the
      * lock. */
-    void (*complete)(mst_pending *pending, const mst_ending *ending);
+    void (*complete)(mst_pending *pending, const mst_completion *completion);
 } mst_pending_kind;
 
 /* The beginning of each pending operation. */
