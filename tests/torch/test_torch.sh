@@ -1,17 +1,10 @@
 #!/bin/sh
-# muster.torch on PyTorch: collectives, messages, faults and what is built on them (test_*.py, in forked ranks), and
-# one program as users start it: muster run with and without --torch, torchrun, by hand. By the virtual environment
-# that scripts/setup torch makes (TEST_TORCH_PYTHON), and by any other PyTorch here, the program alone. One that is too
-# old is refused in one sentence, whether it is here or not.
+# muster.torch on PyTorch as users start it: one program by muster run with and without --torch, by torchrun, by hand.
+# By the virtual environment that scripts/setup torch makes (TEST_TORCH_PYTHON), and by any other PyTorch here. One that
+# is too old is refused in one sentence, whether it is here or not. What muster.torch does is in test_torch_file.sh.
 # Uses TEST_BUILD, TEST_SOURCE, TEST_COMMAND and TEST_PYTHON.
 set -u
-PYTHONPATH=$TEST_BUILD/bindings/python
-PYTHONDONTWRITEBYTECODE=1
-OMP_NUM_THREADS=1
-export PYTHONPATH PYTHONDONTWRITEBYTECODE OMP_NUM_THREADS
-unset RANK WORLD_SIZE MASTER_ADDR MASTER_PORT MUSTER_TORCH_BACKEND
-XDG_CACHE_HOME=$TEST_SOURCE/build/torch-cache # what is compiled serves all builds
-export XDG_CACHE_HOME
+. "$TEST_SOURCE/tests/torch/environment.sh"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 program=$TEST_SOURCE/tests/torch/program.py
@@ -31,9 +24,15 @@ expect_trained() { # expect_trained RANKS WAY
     ! grep -q "muster.*Warning\|register_backend" "$work/out" || fail "$2: a warning"
 }
 
+# A name that nobody has mapped is left over, unless its owner, of a test beside this one, maps or removes it soon.
 expect_no_names() {
     checks=$((checks + 1))
-    [ -z "$(ls /dev/shm | grep muster-torch)" ] || { ls /dev/shm >"$work/out"; fail "a name was left in /dev/shm"; }
+    for name in $(ls /dev/shm | grep '^muster-torch-'); do
+        deadline=$(($(date +%s) + 60 * ${TEST_PATIENCE:-1}))
+        while [ -e "/dev/shm/$name" ] && ! grep -qs "/dev/shm/$name" /proc/[0-9]*/maps; do
+            [ "$(date +%s)" -lt $deadline ] || { ls /dev/shm >"$work/out"; fail "$name was left in /dev/shm"; break; }
+        done
+    done
 }
 
 # Once for this source, which takes a minute and more; what the compiler says is nothing.
@@ -88,35 +87,6 @@ run_torchrun() {
     expect_no_names
 }
 
-run_file() { # run_file NAME [CASE]...
-    file=$TEST_SOURCE/tests/torch/$1
-    shift
-    PYTHONPATH=$PYTHONPATH:$TEST_SOURCE/tests/torch PYTHONWARNINGS=ignore::FutureWarning timeout $((900 * ${TEST_PATIENCE:-1})) \
-        "$python" "$file" "$@" >"$work/out" 2>&1 || fail "$python, $(basename "$file") $MUSTER_TORCH_BACKEND"
-    ran=$(sed -n 's/^Ran \([0-9]*\) tests*.*/\1/p' "$work/out")
-    checks=$((checks + ${ran:-0} + 1))
-}
-
-# Each file on its own: a file's failure is its own. By the backend in C++; and what the one in Python does apart.
-run_tests() {
-    MUSTER_TORCH_BACKEND=c++
-    export MUSTER_TORCH_BACKEND
-    for file in "$TEST_SOURCE"/tests/torch/test_*.py; do
-        run_file "$(basename "$file")"
-    done
-    MUSTER_TORCH_BACKEND=python
-    run_file test_collectives.py
-    run_file test_messages.py
-    if [ -n "${TEST_LONG:-}" ]; then
-        for file in test_faults.py test_models.py test_tensors.py; do
-            run_file "$file"
-        done
-    fi
-    run_file test_faults.py Faults.test_killed_while_they_meet Faults.test_told_by_a_link Faults.test_meet_the_dead \
-        Faults.test_first_message_for_who_has_left
-    unset MUSTER_TORCH_BACKEND
-}
-
 expect_refused() { # expect_refused PYTHON VERSION
     checks=$((checks + 1))
     ! timeout $((120 * ${TEST_PATIENCE:-1})) "$1" -c 'import muster.torch' >"$work/out" 2>&1 &&
@@ -142,7 +112,6 @@ for python in "$TEST_TORCH_PYTHON" "$TEST_PYTHON" /usr/bin/python3; do
     compile_backend
     expect_without_compiler
     run_program
-    [ "$python" != "$TEST_TORCH_PYTHON" ] || run_tests
     run_torchrun
 done
 if [ $found -eq 0 ] && [ $failures -eq 0 ]; then
