@@ -90,12 +90,12 @@ typedef struct awaiting {
     _Atomic uint64_t stopped; /* an mst_awaited; 0: continue */
 } awaiting;
 
-static bool look_while_awaiting(void *arg, int peer, int64_t slept_ns)
+static bool look_while_awaiting(void *arg, int peer, mst_slept slept)
 {
     awaiting *awaiting = arg;
     const mst_interrupt *interrupt = &awaiting->attachment->attaching.interrupt;
 
-    (void)peer, (void)slept_ns;
+    (void)peer, (void)slept;
     mst_liveness_scan(&awaiting->attachment->liveness);
     if (mst_liveness_launcher_gone(&awaiting->attachment->liveness))
         mst_store64_rlx(&awaiting->stopped, MST_AWAITED_ORPHANED);

@@ -6,6 +6,7 @@
 #include "shm/base/atomic.h"
 #include "shm/base/chaos.h"
 #include "shm/port/os.h"
+#include "shm/wait/bed.h"
 
 #define SPIN_NS (50 * 1000LL)
 #define YIELD_NS (1 * MST_NS_PER_MS)
@@ -18,10 +19,10 @@
  * program's interrupt check may take long, and on an oversubscribed CPU everything does. That is waiting, and
  * counts. */
 #define TICK_TAKES_NS (100 * MST_NS_PER_MS)
-#define FIRST_LOOKS 96      /* some 2 us */
-#define FIRST_LOOKS_BARE 32 /* of these, without a pause instruction, which takes some 30 ns */
-#define SPINS_PER_LOOK_AT_CLOCK 8
 #define NAP_NS (1 * MST_NS_PER_MS) /* where a change of one of several words would not wake us */
+#define FIRST_LOOKS 96             /* some 2 us */
+#define FIRST_LOOKS_BARE 32        /* of these, without a pause instruction, which takes some 30 ns */
+#define SPINS_PER_LOOK_AT_CLOCK 8
 /* A thread with a real-time priority does not let ordinary threads run by yielding. A hand-off takes fewer
  * yields than this, so the check costs nothing where yielding works. */
 #define YIELDS_IN_VAIN 16
@@ -216,11 +217,11 @@ static bool yield_first(attempt *attempt)
 }
 
 /* A peer that has left has stored all it ever will: one more look decides whether that was enough. */
-static bool tick(attempt *attempt, int peer, int64_t slept_ns)
+static bool tick(attempt *attempt, int peer, mst_slept slept)
 {
     const mst_watch *watch = &attempt->waiter->watch;
 
-    if (!watch->tick || !watch->tick(watch->arg, peer, slept_ns))
+    if (!watch->tick || !watch->tick(watch->arg, peer, slept))
         return false;
     if (settled(attempt))
         return true;
@@ -251,62 +252,19 @@ static bool count_down(mst_deadline *deadline, int64_t now_ns, int64_t *next_ns)
 
 /* ---- sleeping ---- */
 
-/* The words that a sleeper sleeps on: the first is that of the wait. */
-typedef struct bed {
-    mst_parking parkings[MST_OS_WATCHED_MAX];
-    mst_os_watched_word words[MST_OS_WATCHED_MAX];
-    size_t count;
-    bool naps;
-    bool in_background; /* one of them is the background's */
-} bed;
-
-static void lie_down(bed *bed, mst_parking parking)
-{
-    mst_add32_sc(parking.sleepers, 1); /* E9: announced before the last look */
-    bed->words[bed->count].word = parking.word;
-    bed->parkings[bed->count++] = parking;
-}
-
-static void make_bed(bed *bed, const mst_waiter *waiter, mst_parking parking)
-{
-    bed->count = 0;
-    bed->naps = waiter->naps;
-    bed->in_background = false;
-    lie_down(bed, parking);
-    for (size_t i = 0; i < waiter->more_count; i++)
-        lie_down(bed, waiter->more[i]);
-}
-
-static void get_up(const bed *bed)
-{
-    for (size_t i = 0; i < bed->count; i++)
-        mst_add32_sc(bed->parkings[i].sleepers, (uint32_t)-1);
-}
-
-/* Reads what the words are now: parking fails if one changes after this. */
-static void read_words(bed *bed, const mst_waiter *waiter)
-{
-    if (waiter->background && !bed->in_background && !mst_background_is_empty(waiter->background)) {
-        bed->in_background = true;
-        lie_down(bed, waiter->interruption);
-    }
-    for (size_t i = 0; i < bed->count; i++)
-        bed->words[i].seen = mst_load32_sc(bed->parkings[i].word); /* E9 */
-}
-
-static void park(const bed *bed, int64_t timeout_ns)
+static void park(const mst_bed *bed, bool naps, int64_t timeout_ns)
 {
     int64_t nap_ns = timeout_ns < NAP_NS ? timeout_ns : NAP_NS;
 
     if (bed->count == 1)
-        mst_os_park(bed->words[0].word, bed->words[0].seen, bed->naps ? nap_ns : timeout_ns);
-    else if (mst_os_park_on_any(bed->words, bed->count, bed->naps ? nap_ns : timeout_ns) == -ENOSYS)
+        mst_os_park(bed->words[0].word, bed->words[0].seen, naps ? nap_ns : timeout_ns);
+    else if (mst_os_park_on_any(bed->words, bed->count, naps ? nap_ns : timeout_ns) == -ENOSYS)
         mst_os_park(bed->words[0].word, bed->words[0].seen, nap_ns);
 }
 
 /* The same before a sleep. False: what is under way is left to another thread, and the bed has no word by
  * which that one would wake us. */
-static bool look_before_sleep(attempt *attempt, const bed *bed, bool *done)
+static bool look_before_sleep(attempt *attempt, const mst_bed *bed, bool *done)
 {
     bool all = make_progress(attempt->waiter, true);
 
@@ -316,13 +274,14 @@ static bool look_before_sleep(attempt *attempt, const bed *bed, bool *done)
 
 /* A sleeper without the background's word does not look after it: the progress thread, if there is one, does.
  */
-static void sleep_in(const bed *bed, mst_background *background, int64_t timeout_ns)
+static void sleep_in(const mst_bed *bed, mst_waiter *waiter, int64_t timeout_ns)
 {
+    mst_background *background = waiter->background;
     bool away = background && !bed->in_background;
 
     if (away)
         mst_background_leave(background);
-    park(bed, timeout_ns);
+    park(bed, waiter->naps, timeout_ns);
     if (away)
         mst_background_enter(background);
 }
@@ -331,14 +290,15 @@ static void sleep_in(const bed *bed, mst_background *background, int64_t timeout
 static void sleep_on(attempt *attempt, mst_parking parking, int peer)
 {
     mst_waiter *waiter = attempt->waiter;
-    bed bed;
+    mst_bed bed;
     int64_t tick_ns = TICK_FIRST_NS;
+    mst_slept slept = { 0 };
     int64_t began_ns = mst_os_now_ns(), next_tick_ns = began_ns + tick_ns;
     bool ticked = false, done;
 
-    make_bed(&bed, waiter, parking);
+    mst_bed_make(&bed, parking, waiter->more, waiter->more_count);
     for (;;) {
-        read_words(&bed, waiter);
+        mst_bed_read(&bed, waiter->background, waiter->interruption);
         bool wakeable = look_before_sleep(attempt, &bed, &done);
         if (done)
             break;
@@ -350,16 +310,17 @@ static void sleep_on(attempt *attempt, mst_parking parking, int peer)
         }
         if (now_ns >= next_tick_ns) {
             ticked = true;
-            if (tick(attempt, peer, now_ns - began_ns))
+            slept = (mst_slept){ .ns = now_ns - began_ns, .before_ns = slept.ns };
+            if (tick(attempt, peer, slept))
                 break;
-            tick_ns = next_tick_in(&waiter->watch, tick_ns, now_ns - began_ns);
+            tick_ns = next_tick_in(&waiter->watch, tick_ns, slept.ns);
             next_tick_ns = mst_os_now_ns() + tick_ns; /* a sleep follows each tick, however long ticks take */
             continue;
         }
         if (wakeable)
-            sleep_in(&bed, waiter->background, left_ns);
+            sleep_in(&bed, waiter, left_ns);
     }
-    get_up(&bed);
+    mst_bed_leave(&bed);
     if (ticked && waiter->watch.woke)
         waiter->watch.woke(waiter->watch.arg);
 }

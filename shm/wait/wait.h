@@ -36,17 +36,23 @@ mst_wait_policy mst_wait_policy_for(int ranks, int cpus);
 
 typedef enum mst_wait_result { MST_WAIT_READY, MST_WAIT_POISONED, MST_WAIT_TIMED_OUT } mst_wait_result;
 
+/* For how long a wait has slept, and for how long it had at its tick before this one: 0 at the first. */
+typedef struct mst_slept {
+    int64_t ns, before_ns;
+} mst_slept;
+
 /* What a long wait does besides sleeping; each may be NULL. */
 typedef struct mst_watch {
     /* Looks for dead ranks and may poison the group; called every 5 to 20 ms of sleep (see also may_rest),
-     * right after `ready` was false. `slept_ns` is the time slept so far. True: an awaited rank has left. */
-    bool (*tick)(void *arg, int peer, int64_t slept_ns);
+     * right after `ready` was false. True: an awaited rank has left. */
+    bool (*tick)(void *arg, int peer, mst_slept slept);
     /* Called if `ready` is still false after that: what the rank did before it left is not enough.
      * Poisons. */
     void (*lost)(void *arg, int peer);
     void (*woke)(void *arg); /* at the end of a wait that ticked */
     void *arg;
-    /* Whether a long wait can do with a few ticks per second, because a wake is certain. NULL: it cannot. */
+    /* Whether a long wait can do with a few ticks per second, because deaths wake it, and what it waits for.
+     * NULL: it cannot. */
     bool (*may_rest)(void *arg);
     /* Whether an awaited rank last waited on that CPU (mst_place), so that spinning would keep it from it. */
     bool (*is_beside)(void *arg, int peer, uint32_t cpu);

@@ -15,6 +15,7 @@ typedef struct bench {
     mst_eventcount event;
     _Atomic uint64_t poison;
     _Atomic uint32_t ticks;
+    int64_t slept_ns; /* at the last one */
     mst_wait_result result;
     mst_waiter waiter;
 } bench;
@@ -24,11 +25,13 @@ static bool one_has_come(const void *arg)
     return mst_count_reached(&((const bench *)arg)->event.word, 1);
 }
 
-static bool count_tick(void *arg, int peer, int64_t slept_ns)
+static bool count_tick(void *arg, int peer, mst_slept slept)
 {
     bench *bench = arg;
 
-    ck_assert_int_gt(slept_ns, 0);
+    ck_assert_int_gt(slept.ns, slept.before_ns);
+    ck_assert_int_eq(slept.before_ns, bench->slept_ns);
+    bench->slept_ns = slept.ns;
     ck_assert_int_eq(peer, 3);
     mst_add32_sc(&bench->ticks, 1);
     return false;
@@ -219,11 +222,11 @@ START_TEST(test_a_deadline_ends_and_ticks_come)
 END_TEST
 
 /* As where the program takes long to say whether to go on, or the waiter hardly gets a CPU. */
-static bool tick_slowly(void *arg, int peer, int64_t slept_ns)
+static bool tick_slowly(void *arg, int peer, mst_slept slept)
 {
     bench *bench = arg;
 
-    count_tick(arg, peer, slept_ns);
+    count_tick(arg, peer, slept);
     pass_time_ms(60);
     if (mst_load32_acq(&bench->ticks) >= 50)
         mst_store32_rel(&bench->event.word, 2);
@@ -243,18 +246,18 @@ START_TEST(test_a_deadline_ends_a_wait_whose_ticks_take_long)
 }
 END_TEST
 
-static bool come_and_leave(void *arg, int peer, int64_t slept_ns)
+static bool come_and_leave(void *arg, int peer, mst_slept slept)
 {
     bench *bench = arg;
 
-    count_tick(arg, peer, slept_ns);
+    count_tick(arg, peer, slept);
     mst_store32_rel(&bench->event.word, 2); /* what is waited for, as the last thing before leaving */
     return true;
 }
 
-static bool only_leave(void *arg, int peer, int64_t slept_ns)
+static bool only_leave(void *arg, int peer, mst_slept slept)
 {
-    count_tick(arg, peer, slept_ns);
+    count_tick(arg, peer, slept);
     return true;
 }
 

@@ -51,11 +51,11 @@ static bool tell_beside(void *arg, int peer, uint32_t cpu)
 }
 
 /* Comes when the waiter sleeps, which is when it ticks. */
-static bool come_at_a_tick(void *arg, int peer, int64_t slept_ns)
+static bool come_at_a_tick(void *arg, int peer, mst_slept slept)
 {
     contention *contention = arg;
 
-    (void)peer, (void)slept_ns;
+    (void)peer, (void)slept;
     mst_eventcount_advance(&contention->event);
     return false;
 }

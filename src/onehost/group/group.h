@@ -116,7 +116,6 @@ typedef struct mst_group {
     _Atomic uint32_t told_broken;      /* 1: logged that it is broken */
     bool finishing;                    /* the activity of collectives is the wait for a started one */
     _Atomic uint64_t interrupted;      /* an mst_interruption; 0: none */
-    _Atomic uint64_t looked_ns;        /* the time slept so far at the last expensive look of a long wait */
     _Atomic uint32_t reason_taken;     /* 1: a thread writes, or has written, our cell's reason */
 } mst_group;
 

@@ -200,7 +200,7 @@ static mst_waiting waiting_in(mst_group *group, const mst_awaited_requests *awai
 
 typedef struct ticking {
     mst_awaited_requests *awaited;
-    int64_t slept_ns;
+    mst_slept slept;
 } ticking;
 
 static bool tick_in(mst_group *group, void *arg)
@@ -209,7 +209,7 @@ static bool tick_in(mst_group *group, void *arg)
     mst_waiting waiting = waiting_in(group, ticking->awaited);
     mst_watch watch = mst_waiting_watch(&waiting);
 
-    watch.tick(watch.arg, -1, ticking->slept_ns);
+    watch.tick(watch.arg, -1, ticking->slept);
     return false;
 }
 
@@ -225,7 +225,7 @@ static int find_lost(const mst_pending *pending)
     return -1;
 }
 
-static bool tick(void *arg, int peer, int64_t slept_ns)
+static bool tick(void *arg, int peer, mst_slept slept)
 {
     mst_awaited_requests *awaited = arg;
     const mst_wait_set *set = awaited->set;
@@ -233,7 +233,7 @@ static bool tick(void *arg, int peer, int64_t slept_ns)
 
     (void)peer;
     mst_awaited_show(awaited);
-    mst_awaited_each_group(awaited, tick_in, &(ticking){ awaited, slept_ns });
+    mst_awaited_each_group(awaited, tick_in, &(ticking){ awaited, slept });
     for (size_t i = awaited->next; i < set->count && !lost; i = mst_awaited_next(set, i + 1))
         lost = find_lost(mst_awaited_find(&set->requests[i])) != -1; /* MST_ANY_PEER, too */
     return lost;
@@ -342,7 +342,7 @@ void mst_pending_look_around(mst_pending *pending)
     if (now_ns - (int64_t)mst_load64_rlx(&group->tested_ns) < TEST_LOOKS_AFTER_NS)
         return;
     mst_store64_rlx(&group->tested_ns, (uint64_t)now_ns);
-    if (!watch.tick(watch.arg, -1, 0))
+    if (!watch.tick(watch.arg, -1, (mst_slept){ 0 }))
         return;
     mst_pending_progress(group); /* what it did before it left may be enough */
     if (!pending->kind->is_over(pending))

@@ -95,14 +95,10 @@ void mst_group_lose(mst_group *group, int peer)
         mst_group_spread(group, mst_poison_of_termination(termination), peer, termination.code);
 }
 
-static bool is_due(mst_group *group, int64_t slept_ns)
+/* By the wait's own time: several threads may wait in the group. */
+static bool is_due(mst_slept slept)
 {
-    int64_t looked_ns = (int64_t)mst_load64_rlx(&group->looked_ns);
-
-    if (slept_ns >= OFTEN_NS && slept_ns >= looked_ns && slept_ns - looked_ns < RARELY_NS)
-        return false;
-    mst_store64_rlx(&group->looked_ns, (uint64_t)slept_ns);
-    return true;
+    return slept.ns < OFTEN_NS || slept.ns / RARELY_NS != slept.before_ns / RARELY_NS;
 }
 
 static bool is_awaited(const stall *stall, int rank)
@@ -292,12 +288,12 @@ static bool any_is_gone(const mst_group *group, const int peers[2])
            (peers[1] >= 0 && mst_member_is_gone(group, peers[1]));
 }
 
-static bool tick(void *arg, int peer, int64_t slept_ns)
+static bool tick(void *arg, int peer, mst_slept slept)
 {
     const mst_waiting *waiting = arg;
     mst_group *group = waiting->group;
-    bool regroups = waiting->kind->regroups, alone = waiting->kind->alone, due = is_due(group, slept_ns);
-    stall stall = { .waiting = waiting, .slept_ns = slept_ns };
+    bool regroups = waiting->kind->regroups, alone = waiting->kind->alone, due = is_due(slept);
+    stall stall = { .waiting = waiting, .slept_ns = slept.ns };
 
     find_peers(waiting, peer, stall.peers);
     if (waiting->kind->show)
@@ -310,7 +306,7 @@ static bool tick(void *arg, int peer, int64_t slept_ns)
     if (waiting->kind->look)
         waiting->kind->look(waiting->call);
     ask_for_interruption(waiting);
-    if (slept_ns >= LOOK_FOR_CYCLE_AFTER_NS && !waiting->kind->open && !group->base.carries &&
+    if (slept.ns >= LOOK_FOR_CYCLE_AFTER_NS && !waiting->kind->open && !group->base.carries &&
         (regroups || alone || !mst_subarena_is_broken(group->subarena)))
         look_for_cycle(&stall, due);
     if (alone)
