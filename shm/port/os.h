@@ -26,6 +26,7 @@
 
 int64_t mst_os_now_ns(void);
 int64_t mst_os_coarse_ns(void);  /* the same clock, up to some milliseconds behind; faster to read */
+int64_t mst_os_ran_ns(void);     /* the CPU time that all threads of this process have had */
 void mst_os_sleep(int64_t ns);   /* at least that long, despite signals; for delays that a user asks for */
 void mst_os_relax(void);         /* pause: tells the core that this is a spin loop */
 void mst_os_yield(void);         /* lets another runnable thread have this CPU */

@@ -39,6 +39,14 @@ int64_t mst_os_coarse_ns(void)
     return now.tv_sec * MST_NS_PER_S + now.tv_nsec;
 }
 
+int64_t mst_os_ran_ns(void)
+{
+    struct timespec ran;
+
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ran);
+    return ran.tv_sec * MST_NS_PER_S + ran.tv_nsec;
+}
+
 void mst_os_sleep(int64_t ns)
 {
     struct timespec left = { ns / MST_NS_PER_S, ns % MST_NS_PER_S };

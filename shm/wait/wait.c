@@ -15,9 +15,9 @@
 #define TICK_LAST_NS (20 * MST_NS_PER_MS)
 #define TICK_REST_NS (250 * MST_NS_PER_MS) /* of a rank that waits for work, perhaps for days */
 #define REST_AFTER_NS (1 * MST_NS_PER_S)
-/* The longest a tick should take. Looking for dead ranks takes microseconds of system calls, but the
- * program's interrupt check may take long, and on an oversubscribed CPU everything does. That is waiting, and
- * counts. */
+/* The longest a tick should take, besides what the program computes in it (tick_and_count). Looking for dead
+ * ranks takes microseconds of system calls, but on an oversubscribed CPU everything takes long. That is
+ * waiting, and counts. */
 #define TICK_TAKES_NS (100 * MST_NS_PER_MS)
 #define NAP_NS (1 * MST_NS_PER_MS) /* where a change of one of several words would not wake us */
 #define FIRST_LOOKS 96             /* some 2 us */
@@ -44,6 +44,8 @@ int mst_wait_watch(const mst_os_watched_word *words, size_t count, int64_t timeo
 
     if (error == -ENOSYS)
         mst_os_park(words[0].word, words[0].seen, timeout_ns ? timeout_ns : MST_NS_PER_S);
+    else if (error) /* for want of memory, perhaps: it may be better a moment later */
+        mst_os_park(words[0].word, words[0].seen, NAP_NS);
     return error;
 }
 
@@ -174,8 +176,8 @@ static bool yield_until_parking(attempt *attempt, bool beside, yields *yields)
         if (now_ns >= until_ns || should_park(waiter, now_ns, beside) ||
             (yields->count == YIELDS_IN_VAIN && !mst_os_yields_to_all()))
             return false;
+        int64_t began_ns = mst_os_now_ns(); /* and not before our own progress, which may take as long */
         mst_os_yield();
-        int64_t began_ns = now_ns;
         now_ns = mst_os_now_ns();
         yields->lost_slice |= waiter->place && was_a_slice(attempt, now_ns - began_ns, beside);
         if (yields->lost_slice && waiter->policy.spin_ns)
@@ -230,6 +232,20 @@ static bool tick(attempt *attempt, int peer, mst_slept slept)
     return false;
 }
 
+/* The program may take long to say whether to go on: in which another of its threads computes and has an
+ * interpreter's lock, for example. While it computes it is not stopped, so that time counts. */
+static bool tick_and_count(attempt *attempt, int peer, mst_slept slept)
+{
+    mst_deadline *deadline = &attempt->waiter->deadline;
+    int64_t ran_ns = deadline->limit_ns ? mst_os_ran_ns() : 0;
+
+    if (tick(attempt, peer, slept))
+        return true;
+    if (deadline->limit_ns)
+        deadline->expected_ns += mst_os_ran_ns() - ran_ns;
+    return false;
+}
+
 static int64_t next_tick_in(const mst_watch *watch, int64_t tick_ns, int64_t slept_ns)
 {
     if (slept_ns >= REST_AFTER_NS && watch->may_rest && watch->may_rest(watch->arg))
@@ -258,7 +274,7 @@ static void park(const mst_bed *bed, bool naps, int64_t timeout_ns)
 
     if (bed->count == 1)
         mst_os_park(bed->words[0].word, bed->words[0].seen, naps ? nap_ns : timeout_ns);
-    else if (mst_os_park_on_any(bed->words, bed->count, naps ? nap_ns : timeout_ns) == -ENOSYS)
+    else if (mst_os_park_on_any(bed->words, bed->count, naps ? nap_ns : timeout_ns) != 0)
         mst_os_park(bed->words[0].word, bed->words[0].seen, nap_ns);
 }
 
@@ -311,7 +327,7 @@ static void sleep_on(attempt *attempt, mst_parking parking, int peer)
         if (now_ns >= next_tick_ns) {
             ticked = true;
             slept = (mst_slept){ .ns = now_ns - began_ns, .before_ns = slept.ns };
-            if (tick(attempt, peer, slept))
+            if (tick_and_count(attempt, peer, slept))
                 break;
             tick_ns = next_tick_in(&waiter->watch, tick_ns, slept.ns);
             next_tick_ns = mst_os_now_ns() + tick_ns; /* a sleep follows each tick, however long ticks take */

@@ -246,6 +246,46 @@ START_TEST(test_a_deadline_ends_a_wait_whose_ticks_take_long)
 }
 END_TEST
 
+/* As where another thread of the program computes, and has an interpreter's lock that the tick needs. */
+static bool tick_while_computing(void *arg, int peer, mst_slept slept)
+{
+    bench *bench = arg;
+    int64_t until_ns = mst_os_ran_ns() + 250 * MST_NS_PER_MS;
+
+    count_tick(arg, peer, slept);
+    while (mst_os_ran_ns() < until_ns)
+        continue;
+    if (mst_load32_acq(&bench->ticks) >= 50)
+        mst_store32_rel(&bench->event.word, 2);
+    return false;
+}
+
+/* Twice the limit ends it in any case, as gaps do not; as gaps these ticks would be 100 ms each. */
+START_TEST(test_what_the_program_computes_in_a_tick_counts)
+{
+    bench bench;
+
+    set_up(&bench);
+    bench.waiter.deadline.limit_ns = 500 * MST_NS_PER_MS;
+    bench.waiter.watch.tick = tick_while_computing;
+    wait_for_one(&bench);
+    ck_assert_int_eq(bench.result, MST_WAIT_TIMED_OUT);
+    ck_assert_uint_le(mst_load32_acq(&bench.ticks), 4);
+}
+END_TEST
+
+/* The kernel may have no memory for a sleep on several words, or refuse one of them: that is no busy loop. */
+START_TEST(test_a_watch_that_is_refused_naps)
+{
+    _Atomic uint32_t words[2] = { 0, 0 };
+    const mst_os_watched_word watched[2] = { { &words[0], 0 }, { (void *)((uintptr_t)&words[1] + 1), 0 } };
+    int64_t began_ns = mst_os_now_ns();
+
+    mst_wait_watch(watched, 2, 5 * MST_NS_PER_MS);
+    ck_assert_int_ge(mst_os_now_ns() - began_ns, MST_NS_PER_MS);
+}
+END_TEST
+
 static bool come_and_leave(void *arg, int peer, mst_slept slept)
 {
     bench *bench = arg;
@@ -340,6 +380,8 @@ int main(void)
     tcase_add_test(tests, test_a_sleeper_and_its_waker_see_each_other);
     tcase_add_test(tests, test_a_deadline_ends_and_ticks_come);
     tcase_add_test(tests, test_a_deadline_ends_a_wait_whose_ticks_take_long);
+    tcase_add_test(tests, test_what_the_program_computes_in_a_tick_counts);
+    tcase_add_test(tests, test_a_watch_that_is_refused_naps);
     tcase_add_test(tests, test_who_left_is_lost_only_if_a_last_look_is_in_vain);
     tcase_add_test(tests, test_who_may_rest_ticks_rarely);
     tcase_add_test(tests, test_counts_wrap);

@@ -8,6 +8,8 @@
 #include <pthread.h>
 #include <sched.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "shm/base/atomic.h"
 #include "shm/port/os.h"
@@ -173,6 +175,42 @@ START_TEST(test_a_long_yield_tells_that_the_cpu_is_contended)
 }
 END_TEST
 
+/* The library's yields: at once, where a test asks for that. */
+static bool yields_at_once;
+
+int sched_yield(void)
+{
+    return yields_at_once ? 0 : (int)syscall(SYS_sched_yield);
+}
+
+/* A look that moves what else is under way, which takes as long as a time slice. */
+static bool computes_at_each_look(const void *arg)
+{
+    contention *contention = (struct contention *)(uintptr_t)arg;
+    int64_t until_ns = mst_os_now_ns() + 2 * MST_LONG_YIELD_NS;
+
+    while (contention->asked && mst_os_now_ns() < until_ns)
+        continue;
+    return is_looked_at(arg);
+}
+
+START_TEST(test_own_work_is_no_time_slice)
+{
+    contention contention;
+    int contended = 0;
+
+    yields_at_once = true;
+    for (int i = 0; i < 20; i++) {
+        set_up_contention(&contention);
+        contention.waiter.policy.spin_ns = 1;
+        ck_assert_int_eq(wait_until(&contention, computes_at_each_look), MST_WAIT_READY);
+        contended += mst_load64_rlx(&contention.place.contended_until_ns) != 0;
+    }
+    yields_at_once = false;
+    ck_assert_int_lt(contended, 10); /* as we may lose the CPU between two looks at the clock */
+}
+END_TEST
+
 /* ---- beside other programs, where ranks outnumber CPUs ---- */
 
 static void set_up_oversubscribed(contention *contention)
@@ -259,6 +297,7 @@ int main(void)
     tcase_add_test(tests, test_it_yields_to_a_partner_beside_it);
     tcase_add_test(tests, test_it_sleeps_now_and_then_beside_its_partner);
     tcase_add_test(tests, test_a_long_yield_tells_that_the_cpu_is_contended);
+    tcase_add_test(tests, test_own_work_is_no_time_slice);
     tcase_add_test(tests, test_ranks_that_share_a_contended_cpu_park);
     tcase_add_test(tests, test_they_yield_where_the_others_may_work_for_long);
     tcase_add_test(tests, test_they_learn_that_the_cpu_is_contended);
