@@ -29,12 +29,13 @@ if not dist.is_available():
 from .. import _muster, _names
 from .. import _world as _worlds
 from ._compiled import Compiled
-from ._errors import AbortedError, DeadlockError, Error, MismatchError, PeerDiedError, TimedOutError, as_torch_has_it
+from ._errors import (AbortedError, ArgumentError, DeadlockError, Error, MismatchError, PeerDiedError, TimedOutError,
+                      as_torch_has_it)
 from ._group import ProcessGroupMuster
 from ._group import leave_all as _leave_all_in_python
 
-__all__ = ["AbortedError", "DeadlockError", "Error", "MismatchError", "PeerDiedError", "ProcessGroupMuster",
-           "TimedOutError"]
+__all__ = ["AbortedError", "ArgumentError", "DeadlockError", "Error", "MismatchError", "PeerDiedError",
+           "ProcessGroupMuster", "TimedOutError"]
 
 
 

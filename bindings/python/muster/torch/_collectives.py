@@ -4,7 +4,7 @@ import datetime
 
 import torch
 
-from ._errors import MismatchError
+from ._errors import ArgumentError, MismatchError
 from ._tensors import (ALL_GATHER, ALL_REDUCE, ALL_TO_ALL, BARRIER, BROADCAST, GATHER, INT64, REDUCE, REDUCE_SCATTER,
                        SCATTER, Into, call, check, describe, elements, how_combined, how_moved)
 
@@ -17,24 +17,25 @@ def _check_sizes(what, parts, like, size=None):
     for part in parts:
         check(part)
         if part.numel() != like.numel() or part.dtype != like.dtype:
-            raise ValueError(f"{what}: one tensor is {describe(part.dtype, part.numel())} and another one "
-                             f"{describe(like.dtype, like.numel())}; expected the same of all")
+            raise ArgumentError(f"{what}: one tensor is {describe(part.dtype, part.numel())} and another one "
+                                f"{describe(like.dtype, like.numel())}; expected the same of all")
 
 
 def _check_length(what, parts, size):
     if len(parts) != size:
-        raise ValueError(f"{what}: {len(parts)} parts; expected one for each of {size} ranks")
+        raise ArgumentError(f"{what}: {len(parts)} parts; expected one for each of {size} ranks")
 
 
 def _check_splits(what, splits, tensor, size):
     """How many rows each rank has of the tensor."""
     rows = len(tensor)
     if not splits and rows % size:
-        raise ValueError(f"{what}: {rows} rows cannot be split evenly among {size} ranks")
+        raise ArgumentError(f"{what}: {rows} rows cannot be split evenly among {size} ranks")
     splits = list(splits) or [rows // size] * size
     _check_length(what, splits, size)
     if sum(splits) != rows or min(splits) < 0:
-        raise ValueError(f"{what}: parts of {splits} rows, and a tensor of {rows}; expected none below 0, and its sum")
+        raise ArgumentError(f"{what}: parts of {splits} rows, and a tensor of {rows}; expected none below 0, and its "
+                            "sum")
     return splits
 
 
@@ -42,8 +43,8 @@ def _check_whole(what, whole, part, size):
     check(whole)
     check(part)
     if whole.numel() != part.numel() * size or whole.dtype != part.dtype:
-        raise ValueError(f"{what}: the tensor of all ranks is {describe(whole.dtype, whole.numel())}; expected "
-                         f"{describe(part.dtype, part.numel() * size)}, {size} times that of one")
+        raise ArgumentError(f"{what}: the tensor of all ranks is {describe(whole.dtype, whole.numel())}; expected "
+                            f"{describe(part.dtype, part.numel() * size)}, {size} times that of one")
 
 
 class Collectives:
@@ -216,7 +217,8 @@ class Collectives:
             _check_sizes("all_to_all", [out], tensor)
             step, items = self._exchange_tensor, [(out, tensor)]
             if out.numel() % self.size():
-                raise ValueError(f"all_to_all: {out.numel()} elements cannot be split evenly among {self.size()} ranks")
+                raise ArgumentError(f"all_to_all: {out.numel()} elements cannot be split evenly among {self.size()} "
+                                    "ranks")
         return self._do("all_to_all", step, [out], opts, items)
 
     alltoall_base = all_to_all_single

@@ -32,10 +32,14 @@ class AbortedError(_muster.AbortedError, _Base):
     """A rank aborted the group, or was interrupted."""
 
 
+class ArgumentError(ValueError, RuntimeError):
+    """An argument that does not fit; Python's programs expect a ValueError, and PyTorch's a RuntimeError."""
+
+
 _KINDS = {getattr(_muster, kind.__name__): kind
           for kind in (Error, PeerDiedError, TimedOutError, MismatchError, DeadlockError, AbortedError)}
 
-for _kind in _KINDS.values():
+for _kind in (*_KINDS.values(), ArgumentError):
     _kind.__module__ = "muster.torch"
 
 
@@ -55,6 +59,8 @@ _BY_STATUS = {"peer died": PeerDiedError, "timed out": TimedOutError, "ranks dis
 
 def make(status, sentence, parts):
     """The exception of a failure in C++: `status` in words, `parts`: rank, signal and the like, as far as known."""
+    if status == "invalid argument":
+        return ArgumentError(sentence)
     if status in ("no space in the arena", "out of memory"):
         return MemoryError(sentence)
     made = _BY_STATUS.get(status, Error)(sentence)

@@ -8,6 +8,7 @@ import torch
 import torch.distributed as dist
 
 from ._collectives import Collectives
+from ._errors import ArgumentError
 from ._messages import Messages, connect
 from ._sequence import Sequence
 
@@ -91,7 +92,7 @@ class ProcessGroupMuster(Collectives, dist.ProcessGroup):
     @staticmethod
     def _only_one(tensors):
         if len(tensors) != 1:
-            raise ValueError(f"a message is one tensor, and these are {len(tensors)}")
+            raise ArgumentError(f"a message is one tensor, and these are {len(tensors)}")
         return tensors[0]
 
     def send(self, tensors, dst, tag=0):

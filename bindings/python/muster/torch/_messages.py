@@ -15,7 +15,7 @@ import time
 
 import torch.distributed as dist
 
-from ._errors import DESTROYED, PeerDiedError, TimedOutError, as_torch_has_it
+from ._errors import DESTROYED, ArgumentError, PeerDiedError, TimedOutError, as_torch_has_it
 from ._link import GROUP_IS_BROKEN, STORE_S, Link
 from ._tensors import Into, check, describe, elements
 from ._work import Work
@@ -98,8 +98,8 @@ class Messages:
 
     def _check(self, peer):
         if not 0 <= peer < self._size or peer == self._rank:
-            raise ValueError(f"rank {self._rank} of {self._size} has no messages with rank {peer}; expected the number "
-                             "of another rank" + (": copy what is for this one" if peer == self._rank else ""))
+            raise ArgumentError(f"rank {self._rank} of {self._size} has no messages with rank {peer}; expected the "
+                                "number of another rank" + (": copy what is for this one" if peer == self._rank else ""))
         if self._closed:
             raise RuntimeError(DESTROYED)
         self.look()

@@ -9,7 +9,7 @@ namespace
 
 const at::Tensor &only_one(const Tensors &tensors)
 {
-    TORCH_CHECK_VALUE(tensors.size() == 1, "a message is one tensor, and these are ", tensors.size());
+    CHECK_ARGUMENT(tensors.size() == 1, "a message is one tensor, and these are ", tensors.size());
     return tensors[0];
 }
 

@@ -1,5 +1,6 @@
 // PyTorch's backend on groups of muster's: one for collectives, in their order (serial_queue.h), and one for
-// messages (messages.h). What PyTorch asks of it is in reductions.cpp, moves.cpp and backend.cpp.
+// messages (messages.h). What PyTorch asks of it is in reductions.cpp, moves.cpp and backend.cpp, after the
+// checks of arguments.cpp.
 #pragma once
 
 #include <atomic>
@@ -123,10 +124,17 @@ class Backend : public ::c10d::Backend
     WorkPtr begun(const WorkPtr &work);
     WorkPtr reduce_scatter_each(const Tensors &outs, const Tensors &ins,
                                 const ::c10d::ReduceScatterOptions &opts);
+    WorkPtr allgather_parts(const Parts &outs, const Tensors &ins, const ::c10d::AllgatherOptions &opts);
+    void compare_lengths(const Tensors &outs, const at::Tensor &in, milliseconds timeout);
     WorkPtr allgather_each(const Tensors &outs, const Tensors &ins, const ::c10d::AllgatherOptions &opts);
     WorkPtr exchange(const Tensors &outs, const Tensors &ins, std::vector<size_t> sent,
                      std::vector<size_t> expected, const ::c10d::AllToAllOptions &opts);
+    void check_types(const char *what, const Tensors &parts, const at::Tensor &like) const;
     void check_lengths(const char *what, const Tensors &parts, const at::Tensor &like) const;
+    void check_layouts(const char *what, const Tensors &tensors) const;
+    void check_lists(const char *what, const char *which, const Parts &lists, bool is_root,
+                     const at::Tensor &like) const;
+    void check_root_tensor(const char *what, int64_t index, const Tensors &tensors) const;
     void check_count(const char *what, size_t parts) const;
     void check_whole(const char *what, const at::Tensor &whole, const at::Tensor &part) const;
     void check_root(const char *what, int64_t root) const;

@@ -133,7 +133,6 @@ void fail(muster_status status)
     muster_last_error(&info);
     if (status == MUSTER_ERR_TIMED_OUT) // PyTorch's programs look for the word
         sentence += "; the timeout has passed";
-    TORCH_CHECK_VALUE(status != MUSTER_ERR_INVALID, sentence);
     TORCH_CHECK_NOT_IMPLEMENTED(status != MUSTER_ERR_UNSUPPORTED, sentence);
     throw Failure(status, sentence, info);
 }

@@ -51,6 +51,14 @@ inline void check(muster_status status)
 // A failure that is not the library's.
 [[noreturn]] void fail_with(muster_status status, const std::string &sentence);
 
+// Refuses an argument, by an ArgumentError of Python's, unless the condition holds. Programs that were
+// written for gloo look for its words, so sentences have them.
+#define CHECK_ARGUMENT(condition, ...)                                                                       \
+    do {                                                                                                     \
+        if (C10_UNLIKELY(!(condition)))                                                                      \
+            ::muster_torch::fail_with(MUSTER_ERR_INVALID, c10::str(__VA_ARGS__));                            \
+    } while (0)
+
 extern const char *const DESTROYED;
 
 // Lets Python's signal handlers run, on the main thread; whether one has raised.

@@ -197,9 +197,9 @@ void Messages::check_peer(int peer)
     TORCH_CHECK(!is_closing_, DESTROYED);
     const int rank = muster_group_rank(group_), size = muster_group_size(group_);
 
-    TORCH_CHECK_VALUE(peer >= 0 && peer < size && peer != rank, "rank ", rank, " of ", size,
-                      " has no messages with rank ", peer, "; expected the number of another rank",
-                      peer == rank ? ": copy what is for this one" : "");
+    CHECK_ARGUMENT(peer >= 0 && peer < size && peer != rank, "rank ", rank, " of ", size,
+                   " has no messages with rank ", peer, "; expected the number of another rank",
+                   peer == rank ? ": copy what is for this one" : "");
 }
 
 c10::intrusive_ptr<Message> Messages::start(const char *title, ::c10d::OpType type, const at::Tensor &tensor,
@@ -222,8 +222,8 @@ c10::intrusive_ptr<Message> Messages::start(const char *title, ::c10d::OpType ty
     return message;
 }
 
-// Removes completed messages when there are twice as many as the last removal left: on average each message is
-// tested once.
+// Removes completed messages when there are twice as many as the last removal left: on average each message
+// is tested once.
 void Messages::forget_done()
 {
     if (started_.size() < sweep_at_)

@@ -36,23 +36,28 @@ std::vector<size_t> split_counts(const char *which, const std::vector<int64_t> &
     int64_t sum = 0, least = 0;
 
     if (splits.empty()) {
-        TORCH_CHECK_VALUE(rows % size == 0, "all_to_all: ", rows, " rows cannot be split evenly among ", size,
-                          " ranks");
+        CHECK_ARGUMENT(rows % size == 0, "all_to_all: ", rows, " rows cannot be split evenly among ", size,
+                       " ranks");
         return std::vector<size_t>(static_cast<size_t>(size), static_cast<size_t>(rows / size * width));
     }
-    TORCH_CHECK_VALUE(splits.size() == static_cast<size_t>(size), "all_to_all: ", splits.size(),
-                      " parts; expected one "
-                      "for each of ",
-                      size, " ranks");
+    CHECK_ARGUMENT(splits.size() == static_cast<size_t>(size), "all_to_all: ", splits.size(),
+                   " parts; expected one "
+                   "for each of ",
+                   size, " ranks");
     for (int64_t split : splits) {
         sum += split;
         least = std::min(least, split);
         counts.push_back(static_cast<size_t>(split * width));
     }
-    TORCH_CHECK_VALUE(sum == rows && least >= 0, "all_to_all: ", which, " parts of [",
-                      c10::Join(", ", splits), "] rows, and a tensor of ", rows,
-                      "; expected none below 0, and its sum");
+    CHECK_ARGUMENT(sum == rows && least >= 0, "all_to_all: ", which, " parts of [", c10::Join(", ", splits),
+                   "] rows, and a tensor of ", rows, "; expected none below 0, and its sum");
     return counts;
+}
+
+bool are_even(const Tensors &parts)
+{
+    return std::all_of(parts.begin(), parts.end(),
+                       [&](const at::Tensor &part) { return part.numel() == parts[0].numel(); });
 }
 
 // Every rank sees what all send and expect, so that either all go on or none does.
@@ -76,56 +81,24 @@ void compare_counts(const std::vector<size_t> &sent, const std::vector<size_t> &
 
 } // namespace
 
-// ---- what is asked for fits ----
-
-void Backend::check_lengths(const char *what, const Tensors &parts, const at::Tensor &like) const
-{
-    for (const at::Tensor &part : parts) {
-        check_tensor(part);
-        TORCH_CHECK_VALUE(part.numel() == like.numel() && part.scalar_type() == like.scalar_type(), what,
-                          ": one tensor is ", describe(part), " and another one ", describe(like),
-                          "; expected the same of all");
-    }
-}
-
-void Backend::check_count(const char *what, size_t parts) const
-{
-    TORCH_CHECK_VALUE(parts == static_cast<size_t>(size_), what, ": ", parts,
-                      " parts; expected one for each of ", size_, " ranks");
-}
-
-void Backend::check_whole(const char *what, const at::Tensor &whole, const at::Tensor &part) const
-{
-    check_tensor(whole);
-    check_tensor(part);
-    TORCH_CHECK_VALUE(whole.numel() == part.numel() * size_ && whole.scalar_type() == part.scalar_type(),
-                      what, ": the tensor of all ranks is ", describe(whole), "; expected ",
-                      name_of(part.scalar_type()).substr(6), " x ", part.numel() * size_, ", ", size_,
-                      " times that of one");
-}
-
-void Backend::check_root(const char *what, int64_t root) const
-{
-    TORCH_CHECK_VALUE(root >= 0 && root < size_, what, ": invalid root rank: ", root, "; expected one of ",
-                      size_, " ranks");
-}
-
 // ---- one for all ----
 
+// To all tensors of all ranks, from one of the root's.
 WorkPtr Backend::broadcast(Tensors &tensors, const ::c10d::BroadcastOptions &opts)
 {
-    check_tensors(tensors);
     check_root("broadcast", opts.rootRank);
+    check_root_tensor("broadcast", opts.rootTensor, tensors);
+    check_lengths("broadcast", tensors, tensors[0]);
     const int root = static_cast<int>(opts.rootRank);
+    const size_t one = static_cast<size_t>(opts.rootTensor);
     const Told told = { OpType::BROADCAST, "muster:broadcast", opts.asyncOp, opts.timeout };
-    return run(told, tensors, tensors, [root, tensors](muster_group *group) {
-        for (const at::Tensor &tensor : tensors) {
-            const Moved moved = how_moved(tensor);
-            const Place place(tensor);
-            check(muster_broadcast(place.data(), place.data(), moved_count(tensor, moved), moved.dtype, root,
-                                   group));
-            place.keep();
-        }
+    return run(told, tensors, tensors, [root, one, tensors](muster_group *group) {
+        const Moved moved = how_moved(tensors[one]);
+        const Place place(tensors[one]);
+        check(muster_broadcast(place.data(), place.data(), moved_count(tensors[one], moved), moved.dtype,
+                               root, group));
+        place.keep();
+        copy_to_others(tensors, one);
     });
 }
 
@@ -133,13 +106,11 @@ WorkPtr Backend::scatter(Tensors &outs, Parts &ins, const ::c10d::ScatterOptions
 {
     check_tensors(outs);
     check_root("scatter", opts.rootRank);
-    TORCH_CHECK_VALUE(outs.size() == 1, "scatter: ", outs.size(), " outputs; expected one");
+    CHECK_ARGUMENT(outs.size() == 1, "scatter: ", outs.size(),
+                   " outputs; it requires a single-element output tensor list");
     const int root = static_cast<int>(opts.rootRank);
-    const Tensors parts = rank_ == root && !ins.empty() ? ins[0] : Tensors();
-    if (rank_ == root) {
-        check_count("scatter", parts.size());
-        check_lengths("scatter", parts, outs[0]);
-    }
+    check_lists("scatter", "input", ins, rank_ == root, outs[0]);
+    const Tensors parts = rank_ == root ? ins[0] : Tensors();
     const Told told = { OpType::SCATTER, "muster:scatter", opts.asyncOp, opts.timeout };
     return run(told, parts, outs, [this, root, parts, out = outs[0]](muster_group *group) {
         const Moved moved = how_moved(out);
@@ -157,13 +128,11 @@ WorkPtr Backend::gather(Parts &outs, Tensors &ins, const ::c10d::GatherOptions &
 {
     check_tensors(ins);
     check_root("gather", opts.rootRank);
-    TORCH_CHECK_VALUE(ins.size() == 1, "gather: ", ins.size(), " inputs; expected one");
+    CHECK_ARGUMENT(ins.size() == 1, "gather: ", ins.size(),
+                   " inputs; it requires a single-element input tensor list");
     const int root = static_cast<int>(opts.rootRank);
-    const Tensors parts = rank_ == root && !outs.empty() ? outs[0] : Tensors();
-    if (rank_ == root) {
-        check_count("gather", parts.size());
-        check_lengths("gather", parts, ins[0]);
-    }
+    check_lists("gather", "output", outs, rank_ == root, ins[0]);
+    const Tensors parts = rank_ == root ? outs[0] : Tensors();
     const Told told = { OpType::GATHER, "muster:gather", opts.asyncOp, opts.timeout };
     return run(told, ins, parts, [this, root, parts, in = ins[0]](muster_group *group) {
         const Moved moved = how_moved(in);
@@ -178,8 +147,8 @@ WorkPtr Backend::gather(Parts &outs, Tensors &ins, const ::c10d::GatherOptions &
 
 WorkPtr Backend::allgather_each(const Tensors &outs, const Tensors &ins, const ::c10d::AllgatherOptions &opts)
 {
-    TORCH_CHECK_VALUE(outs.size() == ins.size(), "all_gather: ", outs.size(), " outputs and ", ins.size(),
-                      " inputs");
+    CHECK_ARGUMENT(outs.size() == ins.size(), "all_gather: ", outs.size(), " outputs and ", ins.size(),
+                   " inputs");
     for (size_t i = 0; i < outs.size(); i++)
         check_whole("all_gather", outs[i], ins[i]);
     const Told told = { OpType::_ALLGATHER_BASE, "muster:all_gather", opts.asyncOp, opts.timeout };
@@ -206,22 +175,18 @@ WorkPtr Backend::allgather_into_tensor_coalesced(Tensors &outs, Tensors &ins,
     return allgather_each(outs, ins, opts);
 }
 
-// The parts may be of different lengths, on every rank the same.
-WorkPtr Backend::allgather(Parts &outs, Tensors &ins, const ::c10d::AllgatherOptions &opts)
+// One tensor of each rank. They may be of different lengths, as every rank's list says.
+WorkPtr Backend::allgather_parts(const Parts &outs, const Tensors &ins, const ::c10d::AllgatherOptions &opts)
 {
     Tensors all;
 
-    check_tensors(ins);
-    TORCH_CHECK_VALUE(!ins.empty() && outs.size() == ins.size(), "all_gather: ", outs.size(),
-                      " lists of outputs and ", ins.size(), " inputs; expected one list for each input");
     for (size_t i = 0; i < outs.size(); i++) {
-        check_count("all_gather", outs[i].size());
-        check_tensors(outs[i]);
-        check_lengths("all_gather", { outs[i][static_cast<size_t>(rank_)] }, ins[i]);
-        for (const at::Tensor &part : outs[i])
-            TORCH_CHECK_VALUE(part.scalar_type() == ins[i].scalar_type(), "all_gather: one tensor is ",
-                              describe(part), " and another one ", describe(ins[i]),
-                              "; expected one dtype of all");
+        const bool even = are_even(outs[i]);
+        check_types("all_gather", outs[i], ins[i]);
+        if (even)
+            check_lengths("all_gather", outs[i], ins[i]);
+        else
+            compare_lengths(outs[i], ins[i], opts.timeout);
         all.insert(all.end(), outs[i].begin(), outs[i].end());
     }
     const Told told = { OpType::ALLGATHER, "muster:all_gather", opts.asyncOp, opts.timeout };
@@ -230,18 +195,82 @@ WorkPtr Backend::allgather(Parts &outs, Tensors &ins, const ::c10d::AllgatherOpt
             const Moved moved = how_moved(ins[i]);
             const at::Tensor own = elements(ins[i]);
             std::vector<size_t> counts = counts_of(outs[i]);
-            bool even = std::equal(counts.begin() + 1, counts.end(), counts.begin());
             int64_t sum = 0;
             for (size_t &count : counts) {
                 sum += static_cast<int64_t>(count);
                 count *= moved.factor;
             }
             const at::Tensor whole = make_whole(own, sum);
-            check(even ? muster_all_gather(own.data_ptr(), whole.data_ptr(), counts[0], moved.dtype, group)
-                       : muster_all_gatherv(own.data_ptr(), moved_count(own, moved), whole.data_ptr(),
-                                            counts.data(), nullptr, moved.dtype, group));
+            check(are_even(outs[i])
+                      ? muster_all_gather(own.data_ptr(), whole.data_ptr(), counts[0], moved.dtype, group)
+                      : muster_all_gatherv(own.data_ptr(), moved_count(own, moved), whole.data_ptr(),
+                                           counts.data(), nullptr, moved.dtype, group));
             distribute(whole, outs[i]);
         }
+    });
+}
+
+// Every rank sees what all have and expect, so that all go on or none does: in the call, before anything
+// moves.
+void Backend::compare_lengths(const Tensors &outs, const at::Tensor &in, milliseconds timeout)
+{
+    const Told told = { OpType::ALLGATHER, "muster:all_gather", false, timeout };
+    std::vector<size_t> expected = counts_of(outs);
+    const size_t has = static_cast<size_t>(in.numel());
+
+    run(told, {}, {}, [expected, has](muster_group *group) {
+        const size_t size = expected.size();
+        std::vector<uint64_t> own = { has }, all((size + 1) * size);
+        own.insert(own.end(), expected.begin(), expected.end());
+        check(muster_all_gather(own.data(), all.data(), own.size(), MUSTER_UINT64, group));
+        for (size_t from = 0; from < size; from++)
+            for (size_t to = 0; to < size; to++) {
+                const uint64_t gives = all[(size + 1) * from], takes = all[(size + 1) * to + 1 + from];
+                if (gives != takes)
+                    fail_with(MUSTER_ERR_MISMATCH, c10::str("all_gather: invalid tensor size: rank ", from,
+                                                            " has ", gives, " elements, and rank ", to,
+                                                            " expects ", takes, "; expected the same"));
+            }
+    });
+}
+
+// Of several tensors of each rank, every list gets all, in the order of ranks.
+WorkPtr Backend::allgather(Parts &outs, Tensors &ins, const ::c10d::AllgatherOptions &opts)
+{
+    const size_t each = ins.size(), size = static_cast<size_t>(size_);
+
+    CHECK_ARGUMENT(each > 0, "all_gather: no tensor; it requires non-empty input tensor list");
+    CHECK_ARGUMENT(outs.size() == each, "all_gather: ", outs.size(), " lists of outputs and ", each,
+                   " inputs; it requires input/output tensor lists to have the same length");
+    for (size_t i = 0; i < each; i++)
+        CHECK_ARGUMENT(outs[i].size() == each * size, "all_gather: invalid output tensor list at index ", i,
+                       ": ", outs[i].size(), " parts; expected ", each == 1 ? "one" : std::to_string(each),
+                       " for each of ", size_, " ranks");
+    if (each == 1)
+        return allgather_parts(outs, ins, opts);
+    Parts by_tensor(each);
+    Tensors all;
+    for (size_t i = 0; i < each * size; i++)
+        by_tensor[i % each].push_back(outs[0][i]);
+    for (const Tensors &list : outs) {
+        check_lengths("all_gather", list, ins[0]);
+        all.insert(all.end(), list.begin(), list.end());
+    }
+    check_lengths("all_gather", ins, ins[0]);
+    const Told told = { OpType::ALLGATHER, "muster:all_gather", opts.asyncOp, opts.timeout, each };
+    return run(told, ins, all, [outs, by_tensor, ins](muster_group *group) {
+        for (size_t i = 0; i < ins.size(); i++) {
+            const Moved moved = how_moved(ins[i]);
+            const at::Tensor own = elements(ins[i]);
+            const at::Tensor whole = make_whole(own, own.numel() * muster_group_size(group));
+            check(muster_all_gather(own.data_ptr(), whole.data_ptr(), moved_count(own, moved), moved.dtype,
+                                    group));
+            distribute(whole, by_tensor[i]);
+        }
+        const Writing writing;
+        for (size_t list = 1; list < outs.size(); list++)
+            for (size_t i = 0; i < outs[list].size(); i++)
+                outs[list][i].copy_(outs[0][i]);
     });
 }
 
@@ -250,14 +279,23 @@ WorkPtr Backend::allgather_coalesced(Parts &outs, Tensors &ins, const ::c10d::Al
 {
     Parts by_tensor(ins.size());
 
-    check_count("all_gather", outs.size());
+    CHECK_ARGUMENT(!ins.empty(), "all_gather_coalesced: no tensor; it requires non-empty input tensor list");
+    CHECK_ARGUMENT(outs.size() == static_cast<size_t>(size_), "all_gather_coalesced: ", outs.size(),
+                   " parts; expected one for each of ", size_,
+                   " ranks: output lists should be equal to world size");
     for (const Tensors &of_rank : outs) {
-        TORCH_CHECK_VALUE(of_rank.size() == ins.size(), "all_gather: ", of_rank.size(), " outputs and ",
-                          ins.size(), " inputs");
-        for (size_t i = 0; i < ins.size(); i++)
+        CHECK_ARGUMENT(of_rank.size() == ins.size(),
+                       "all_gather_coalesced: invalid output size: ", of_rank.size(), " outputs and ",
+                       ins.size(), " inputs");
+        for (size_t i = 0; i < ins.size(); i++) {
+            check_types("all_gather_coalesced", { of_rank[i] }, ins[i]);
+            CHECK_ARGUMENT(of_rank[i].numel() == ins[i].numel(),
+                           "all_gather_coalesced: invalid size of output tensor at index ", i, ": ",
+                           describe(of_rank[i]), "; expected ", describe(ins[i]), ", as the input is");
             by_tensor[i].push_back(of_rank[i]);
+        }
     }
-    return allgather(by_tensor, ins, opts);
+    return allgather_parts(by_tensor, ins, opts);
 }
 
 // ---- each for each ----
@@ -269,9 +307,9 @@ WorkPtr Backend::exchange(const Tensors &outs, const Tensors &ins, std::vector<s
 
     for (const Tensors *tensors : { &outs, &ins })
         for (const at::Tensor &tensor : *tensors)
-            TORCH_CHECK_VALUE(tensor.scalar_type() == ins[0].scalar_type(), "all_to_all: one tensor is ",
-                              describe(tensor), " and another one ", describe(ins[0]),
-                              "; expected one dtype of all");
+            CHECK_ARGUMENT(tensor.scalar_type() == ins[0].scalar_type(), "all_to_all: one tensor is ",
+                           describe(tensor), " and another one ", describe(ins[0]),
+                           "; expected one dtype of all");
     return run(told, ins, outs, [outs, ins, sent, expected](muster_group *group) {
         compare_counts(sent, expected, group);
         const Moved moved = how_moved(ins[0]);
@@ -308,8 +346,8 @@ WorkPtr Backend::alltoall_base(at::Tensor &out, at::Tensor &in, std::vector<int6
         return exchange({ out }, { in }, split_counts("input", in_splits, in, size_),
                         split_counts("output", out_splits, out, size_), opts);
     check_lengths("all_to_all", { out }, in);
-    TORCH_CHECK_VALUE(out.numel() % size_ == 0, "all_to_all: ", out.numel(),
-                      " elements cannot be split evenly among ", size_, " ranks");
+    CHECK_ARGUMENT(out.numel() % size_ == 0, "all_to_all: ", out.numel(),
+                   " elements cannot be split evenly among ", size_, " ranks");
     const Told told = { OpType::ALLTOALL_BASE, "muster:all_to_all", opts.asyncOp, opts.timeout };
     return run(told, { in }, { out }, [this, out, in](muster_group *group) {
         const Moved moved = how_moved(in);

@@ -67,66 +67,89 @@ at::Tensor add_sparse(const at::Tensor &tensor, muster_group *group)
 
 } // namespace
 
+// Of all tensors of all ranks, to each of them.
 WorkPtr Backend::allreduce(Tensors &tensors, const ::c10d::AllreduceOptions &opts)
 {
-    TORCH_CHECK_VALUE(!tensors.empty(), "all_reduce: no tensor; expected one");
+    CHECK_ARGUMENT(!tensors.empty(), "all_reduce: no tensor; it requires non-empty tensor list");
+    check_layouts("all_reduce", tensors);
     if (tensors[0].layout() == at::kSparse)
         return allreduce_sparse(tensors, opts);
-    check_tensors(tensors);
-    std::vector<Combined> how;
-    for (const at::Tensor &tensor : tensors)
-        how.emplace_back(tensor, opts.reduceOp);
+    check_lengths("all_reduce", tensors, tensors[0]);
     const Told told = { OpType::ALLREDUCE, "muster:all_reduce", opts.asyncOp, opts.timeout };
-    return run(told, tensors, tensors, [tensors, how = std::move(how)](muster_group *group) {
-        for (size_t i = 0; i < tensors.size(); i++) {
-            const Place place(tensors[i]);
-            check(muster_all_reduce(place.data(), place.data(), count_of(tensors[i]), how[i].dtype, how[i].op,
-                                    group));
-            place.keep();
-        }
-    });
+    return run(told, tensors, tensors,
+               [tensors, how = Combined(tensors[0], opts.reduceOp)](muster_group *group) {
+                   if (tensors.size() > 1)
+                       combine_into_first(tensors, how.op_type);
+                   const Place place(tensors[0]);
+                   check(muster_all_reduce(place.data(), place.data(), count_of(tensors[0]), how.dtype,
+                                           how.op, group));
+                   place.keep();
+                   copy_to_others(tensors, 0);
+               });
 }
 
+// Each tensor on its own, and all in one operation. One that is given twice is combined once, as on gloo.
 WorkPtr Backend::allreduce_coalesced(Tensors &tensors, const ::c10d::AllreduceCoalescedOptions &opts)
 {
-    return allreduce(tensors, opts);
+    CHECK_ARGUMENT(!tensors.empty(), "all_reduce_coalesced: no tensor; it requires non-empty tensor list");
+    check_layouts("all_reduce_coalesced", tensors);
+    for (const at::Tensor &tensor : tensors)
+        CHECK_ARGUMENT(tensor.scalar_type() == tensors[0].scalar_type(),
+                       "all_reduce_coalesced: one tensor is ", name_of(tensor.scalar_type()),
+                       " and another one ", name_of(tensors[0].scalar_type()),
+                       "; tensors must all have the same type");
+    CHECK_ARGUMENT(tensors[0].layout() == at::kStrided, "all_reduce_coalesced: unsupported layout ",
+                   tensors[0].layout(), "; expected dense tensors");
+    check_tensors(tensors);
+    const Told told = { OpType::ALLREDUCE_COALESCED, "muster:all_reduce", opts.asyncOp, opts.timeout };
+    return run(told, tensors, tensors,
+               [tensors, how = Combined(tensors[0], opts.reduceOp)](muster_group *group) {
+                   const at::Tensor whole = joined(tensors);
+                   check(muster_all_reduce(whole.data_ptr(), whole.data_ptr(), count_of(whole), how.dtype,
+                                           how.op, group));
+                   distribute(whole, tensors);
+               });
 }
 
 WorkPtr Backend::allreduce_sparse(Tensors &tensors, const ::c10d::AllreduceOptions &opts)
 {
     for (const at::Tensor &tensor : tensors)
-        TORCH_CHECK_VALUE(tensor.layout() == at::kSparse, "all_reduce: dense and sparse tensors in one call");
-    TORCH_CHECK_NOT_IMPLEMENTED(
-        opts.reduceOp.op_ == ::c10d::ReduceOp::SUM,
-        "muster adds sparse tensors, and has no other reduction of them; use to_dense()");
+        CHECK_ARGUMENT(tensor.sizes() == tensors[0].sizes(),
+                       "all_reduce: invalid tensor size: ", tensor.sizes(), " and ", tensors[0].sizes(),
+                       "; expected the same of all");
+    TORCH_CHECK_NOT_IMPLEMENTED(opts.reduceOp.op_ == ::c10d::ReduceOp::SUM,
+                                "muster adds sparse tensors, and has no other reduction of them: unsupported "
+                                "reduction operation; use to_dense()");
     const Told told = { OpType::_ALLREDUCE_SPARSE, "muster:sparse_all_reduce", opts.asyncOp, opts.timeout };
     return run(told, tensors, tensors, [tensors](muster_group *group) {
-        for (const at::Tensor &tensor : tensors) {
-            at::Tensor sum = add_sparse(tensor, group);
-            at::NoGradGuard quiet;
+        at::NoGradGuard quiet;
+        at::Tensor own = tensors[0].detach();
+        for (size_t i = 1; i < tensors.size(); i++)
+            own = own + tensors[i].detach();
+        at::Tensor sum = add_sparse(own, group);
+        for (const at::Tensor &tensor : tensors)
             tensor.copy_(sum); // a detached one would get indices of its own
-        }
     });
 }
 
 WorkPtr Backend::reduce(Tensors &tensors, const ::c10d::ReduceOptions &opts)
 {
-    check_tensors(tensors);
     check_root("reduce", opts.rootRank);
-    std::vector<Combined> how;
-    for (const at::Tensor &tensor : tensors)
-        how.emplace_back(tensor, opts.reduceOp);
+    check_root_tensor("reduce", opts.rootTensor, tensors);
+    CHECK_ARGUMENT(tensors.size() == 1, "reduce: ", tensors.size(),
+                   " tensors; it requires a single-element tensor list");
+    check_tensors(tensors);
     const int root = static_cast<int>(opts.rootRank);
     const Told told = { OpType::REDUCE, "muster:reduce", opts.asyncOp, opts.timeout };
-    return run(told, tensors, tensors, [this, root, tensors, how = std::move(how)](muster_group *group) {
-        for (size_t i = 0; i < tensors.size(); i++) {
-            const Place place(tensors[i]);
-            check(muster_reduce(place.data(), rank_ == root ? place.data() : nullptr, count_of(tensors[i]),
-                                how[i].dtype, how[i].op, root, group));
+    return run(
+        told, tensors, tensors,
+        [this, root, tensor = tensors[0], how = Combined(tensors[0], opts.reduceOp)](muster_group *group) {
+            const Place place(tensor);
+            check(muster_reduce(place.data(), rank_ == root ? place.data() : nullptr, count_of(tensor),
+                                how.dtype, how.op, root, group));
             if (rank_ == root)
                 place.keep();
-        }
-    });
+        });
 }
 
 WorkPtr Backend::reduce_scatter_each(const Tensors &outs, const Tensors &ins,
@@ -134,8 +157,8 @@ WorkPtr Backend::reduce_scatter_each(const Tensors &outs, const Tensors &ins,
 {
     std::vector<Combined> how;
 
-    TORCH_CHECK_VALUE(outs.size() == ins.size(), "reduce_scatter: ", outs.size(), " outputs and ", ins.size(),
-                      " inputs");
+    CHECK_ARGUMENT(outs.size() == ins.size(), "reduce_scatter: ", outs.size(), " outputs and ", ins.size(),
+                   " inputs");
     for (size_t i = 0; i < outs.size(); i++) {
         check_whole("reduce_scatter", ins[i], outs[i]);
         how.emplace_back(outs[i], opts.reduceOp);
@@ -169,8 +192,8 @@ WorkPtr Backend::reduce_scatter(Tensors &outs, Parts &ins, const ::c10d::ReduceS
 {
     std::vector<Combined> how;
 
-    TORCH_CHECK_VALUE(!outs.empty() && outs.size() == ins.size(), "reduce_scatter: ", outs.size(),
-                      " outputs and ", ins.size(), " lists of inputs; expected one list for each output");
+    CHECK_ARGUMENT(!outs.empty() && outs.size() == ins.size(), "reduce_scatter: ", outs.size(),
+                   " outputs and ", ins.size(), " lists of inputs; expected one list for each output");
     for (size_t i = 0; i < outs.size(); i++) {
         check_tensor(outs[i]);
         check_count("reduce_scatter", ins[i].size());
@@ -181,8 +204,8 @@ WorkPtr Backend::reduce_scatter(Tensors &outs, Parts &ins, const ::c10d::ReduceS
     for (const Tensors &parts : ins) {
         check_tensors(parts);
         for (const at::Tensor &part : parts)
-            TORCH_CHECK_VALUE(part.scalar_type() == parts[0].scalar_type(), "reduce_scatter: parts are ",
-                              describe(part), " and ", describe(parts[0]), "; expected one dtype of all");
+            CHECK_ARGUMENT(part.scalar_type() == parts[0].scalar_type(), "reduce_scatter: parts are ",
+                           describe(part), " and ", describe(parts[0]), "; expected one dtype of all");
         all.insert(all.end(), parts.begin(), parts.end());
     }
     const Told told = { OpType::REDUCE_SCATTER, "muster:reduce_scatter", opts.asyncOp, opts.timeout };

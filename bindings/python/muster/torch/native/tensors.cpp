@@ -98,8 +98,7 @@ at::Tensor factor_of(at::ScalarType type, const ::c10d::ReduceOp &op)
 {
     const auto *given = dynamic_cast<const ::c10d::PreMulSumSupplement *>(op.supplement_.get());
 
-    TORCH_CHECK_VALUE(given,
-                      "PREMUL_SUM has no factor; make it with torch.distributed._make_nccl_premul_sum");
+    CHECK_ARGUMENT(given, "PREMUL_SUM has no factor; make it with torch.distributed._make_nccl_premul_sum");
     TORCH_CHECK_NOT_IMPLEMENTED(type != at::kBool,
                                 "PREMUL_SUM of torch.bool: it has no products; convert the tensor "
                                 "first");
@@ -138,7 +137,7 @@ std::string describe(const at::Tensor &tensor)
 
 void check_tensor(const at::Tensor &tensor)
 {
-    TORCH_CHECK_VALUE(tensor.defined(), "a tensor that is none; expected one with elements");
+    CHECK_ARGUMENT(tensor.defined(), "a tensor that is none; expected one with elements");
     TORCH_CHECK_NOT_IMPLEMENTED(tensor.layout() == at::kStrided,
                                 "muster moves dense tensors, and this one is torch.",
                                 tensor.layout() == at::kSparse ? "sparse_coo" : "sparse", "; use to_dense()");
@@ -169,8 +168,8 @@ void Place::keep() const
 {
     if (place_.is_same(tensor_))
         return;
-    at::NoGradGuard quiet;
-    tensor_.detach().copy_(place_);
+    const Writing writing;
+    tensor_.copy_(place_);
 }
 
 at::Tensor joined(const Tensors &parts)
@@ -186,13 +185,22 @@ at::Tensor joined(const Tensors &parts)
 
 void distribute(const at::Tensor &whole, const Tensors &parts)
 {
-    at::NoGradGuard quiet;
+    const Writing writing;
     int64_t at = 0;
 
     for (const at::Tensor &part : parts) {
-        part.detach().copy_(whole.narrow(0, at, part.numel()).view(part.sizes()));
+        part.copy_(whole.narrow(0, at, part.numel()).view(part.sizes()));
         at += part.numel();
     }
+}
+
+void copy_to_others(const Tensors &tensors, size_t one)
+{
+    const Writing writing;
+
+    for (size_t i = 0; i < tensors.size(); i++)
+        if (i != one)
+            tensors[i].copy_(tensors[one]);
 }
 
 Moved how_moved(const at::Tensor &tensor)
@@ -203,7 +211,40 @@ Moved how_moved(const at::Tensor &tensor)
                                     : Moved{ dtype, 1 };
 }
 
-Combined::Combined(const at::Tensor &tensor, const ::c10d::ReduceOp &wanted)
+void combine_into_first(const Tensors &tensors, ::c10d::ReduceOp::RedOpType op)
+{
+    const Writing writing;
+    at::Tensor all = tensors[0];
+
+    for (size_t i = 1; i < tensors.size(); i++) {
+        const at::Tensor &one = tensors[i];
+        switch (op) {
+        case ::c10d::ReduceOp::PRODUCT:
+            all = all * one;
+            break;
+        case ::c10d::ReduceOp::MIN:
+            all = at::minimum(all, one);
+            break;
+        case ::c10d::ReduceOp::MAX:
+            all = at::maximum(all, one);
+            break;
+        case ::c10d::ReduceOp::BAND:
+            all = all.bitwise_and(one);
+            break;
+        case ::c10d::ReduceOp::BOR:
+            all = all.bitwise_or(one);
+            break;
+        case ::c10d::ReduceOp::BXOR:
+            all = all.bitwise_xor(one);
+            break;
+        default:
+            all = all + one;
+        }
+    }
+    tensors[0].copy_(all);
+}
+
+Combined::Combined(const at::Tensor &tensor, const ::c10d::ReduceOp &wanted) : op_type(wanted.op_)
 {
     using Op = ::c10d::ReduceOp;
     at::ScalarType type = tensor.scalar_type();

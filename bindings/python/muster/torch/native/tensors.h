@@ -16,6 +16,10 @@ namespace muster_torch
 
 using Tensors = std::vector<at::Tensor>;
 
+// While there is one, tensors are written as memory: leaves of autograd and those made in inference mode,
+// too, on whatever thread that is.
+using Writing = at::AutoDispatchBelowADInplaceOrView;
+
 // Throws unless the tensor is dense and in CPU memory.
 void check_tensor(const at::Tensor &tensor);
 void check_tensors(const Tensors &tensors);
@@ -28,6 +32,9 @@ at::Tensor joined(const Tensors &parts);
 
 // Copies the elements of the flat tensor into the parts, in order.
 void distribute(const at::Tensor &whole, const Tensors &parts);
+
+// Copies one of the tensors to all others.
+void copy_to_others(const Tensors &tensors, size_t one);
 
 // A tensor as a place for results: itself, or, if it is not in C order, a copy that keep() copies back.
 class Place
@@ -54,6 +61,10 @@ struct Moved {
 };
 Moved how_moved(const at::Tensor &tensor);
 
+// Combines a rank's own tensors, before those of the ranks are: into the first one. What a mean or a scaled
+// sum is of is their sum.
+void combine_into_first(const Tensors &tensors, ::c10d::ReduceOp::RedOpType op);
+
 // A muster_op for these elements; a premultiplied sum lives as long as the last copy of this.
 class Combined
 {
@@ -62,6 +73,7 @@ class Combined
 
     muster_dtype dtype;
     muster_op op;
+    ::c10d::ReduceOp::RedOpType op_type;
 
   private:
     std::shared_ptr<muster_op> made_;

@@ -17,8 +17,8 @@ Future make_future()
     return c10::make_intrusive<c10::ivalue::Future>(c10::ListType::create(c10::TensorType::get()));
 }
 
-// Whether the caller is a Python hook of DDP, on the thread that computes gradients. Callbacks of its future may
-// begin collectives, which must begin at the same point on all ranks, so the operation is waited for.
+// Whether the caller is a Python hook of DDP, on the thread that computes gradients. Callbacks of its future
+// may begin collectives, which must begin at the same point on all ranks, so the operation is waited for.
 bool is_in_python_hook()
 {
     return Py_IsInitialized() && PyGILState_Check() && torch::autograd::get_current_graph_task_id() != -1;
@@ -30,16 +30,22 @@ Operation::Operation(int rank, const Told &told, const Tensors &inputs, Tensors 
                      std::shared_ptr<Callers> callers, uint64_t number)
     : Work(rank, told.type, at::hasCallbacks() ? told.title : nullptr,
            at::hasCallbacks() ? std::optional<Tensors>(inputs) : std::nullopt),
-      title_(told.title), outputs_(std::move(outputs)), callers_(std::move(callers)), number_(number)
+      title_(told.title), outputs_(std::move(outputs)), lists_(told.lists), callers_(std::move(callers)),
+      number_(number)
 {
 }
 
 void Operation::complete(const Future &future)
 {
     if (exception_)
-        future->setError(exception_);
-    else
-        future->markCompleted(c10::IValue(outputs_));
+        return future->setError(exception_);
+    if (lists_ == 1)
+        return future->markCompleted(c10::IValue(outputs_));
+    c10::List<c10::List<at::Tensor>> lists;
+    const auto each = static_cast<ptrdiff_t>(outputs_.size() / lists_);
+    for (auto at = outputs_.begin(); at != outputs_.end(); at += each)
+        lists.push_back(c10::List<at::Tensor>(c10::ArrayRef<at::Tensor>(&*at, static_cast<size_t>(each))));
+    future->markCompleted(c10::IValue(std::move(lists)));
 }
 
 void Operation::done(std::exception_ptr error)

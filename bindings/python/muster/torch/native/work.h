@@ -24,6 +24,7 @@ struct Told {
     const char *title; // "muster:all_reduce"
     bool is_async;
     milliseconds timeout; // negative: that of the group
+    size_t lists = 1;     // that its future has the outputs in, all of one length
 };
 
 class Operation : public ::c10d::Work
@@ -65,6 +66,7 @@ class Operation : public ::c10d::Work
 
     const char *const title_;
     Tensors outputs_;
+    const size_t lists_;
     std::shared_ptr<Callers> callers_;
 
   private:

@@ -1,0 +1,183 @@
+"""Calls of the process group itself, with lists of tensors, whose meaning and refusals are gloo's: what PyTorch's
+test_c10d_gloo.py asks of a backend, and gloo's answers beside ours."""
+
+import unittest
+
+import torch
+import torch.distributed as dist
+
+import muster.torch
+from torch_ranks import expect, values
+
+SIZE = 3
+Op = dist.ReduceOp
+
+
+def world():
+    return dist.group.WORLD._get_backend(torch.device("cpu"))
+
+
+def options(kind, **given):
+    made = kind()
+    for name, value in given.items():
+        setattr(made, name, value)
+    return made
+
+
+def value_of(work):
+    future = work.get_future()
+    future.wait()
+    return future.value()
+
+
+def gathered():
+    group, rank, results = world(), dist.get_rank(), []
+    for each in (1, 2, 3):
+        own = [torch.tensor([10 * rank + i]) for i in range(each)]
+        outs = [[torch.tensor([-1]) for _ in range(each * SIZE)] for _ in own]
+        results.append(value_of(group.allgather(outs, own)))
+        results.append(outs)
+    return results
+
+
+def several():
+    """Several tensors in one call."""
+    group, rank, results = world(), dist.get_rank(), []
+    for op in (Op.SUM, Op.PRODUCT, Op.MIN, Op.MAX, Op.BAND, Op.BOR, Op.BXOR):
+        tensors = [torch.tensor([5 * rank + i + 1, 7]) for i in range(3)]
+        results.append(value_of(group.allreduce(tensors, options(dist.AllreduceOptions, reduceOp=op))))
+    for root in range(SIZE):
+        for one in range(2):
+            tensors = [torch.tensor([10.0 * rank + i]) for i in range(2)]
+            given = options(dist.BroadcastOptions, rootRank=root, rootTensor=one)
+            results.append(value_of(group.broadcast(tensors, given)))
+    sparse = [torch.sparse_coo_tensor([[rank, i]], [1.0, 2.0], (5,)) for i in range(3)]
+    results.append([tensor.to_dense() for tensor in value_of(group.allreduce(sparse))])
+    twice = [torch.tensor([rank + 1])] * 2
+    results.append(value_of(group.allreduce_coalesced(twice)))
+    return results + gathered()
+
+
+def refused():
+    """Every refusal is a RuntimeError with gloo's words, and concerns one call."""
+    group, rank, said = world(), dist.get_rank(), []
+    x, wide, long = torch.zeros(1), torch.zeros(1, dtype=torch.float64), torch.zeros(2)
+    sparse = [torch.sparse_coo_tensor([[0]], [1], (length,)) for length in (2, 4)]
+    own, other = {"rootRank": rank}, {"rootRank": (rank + 1) % SIZE}
+
+    def no(words, call):
+        said.append(expect(RuntimeError, words, call))
+
+    def all_reduce(*tensors, **given):
+        return group.allreduce(list(tensors), options(dist.AllreduceOptions, **given))
+
+    def broadcast(*tensors, rootTensor=0, **given):
+        return group.broadcast(list(tensors), options(dist.BroadcastOptions, rootTensor=rootTensor, **given))
+
+    def scatter(outs, lists, **given):
+        return group.scatter(outs, lists, options(dist.ScatterOptions, **given))
+
+    def gather(lists, ins, **given):
+        return group.gather(lists, ins, options(dist.GatherOptions, **given))
+
+    def reduce(*tensors, **given):
+        return group.reduce(list(tensors), options(dist.ReduceOptions, **given))
+
+    no("requires non-empty tensor list", lambda: all_reduce())
+    no("invalid tensor type", lambda: all_reduce(x, wide))
+    no("invalid tensor size", lambda: all_reduce(x, long))
+    no("invalid tensor layout", lambda: all_reduce(x, sparse[0]))
+    no("invalid tensor size", lambda: all_reduce(*sparse))
+    for op in (Op.PRODUCT, Op.MIN, Op.MAX):
+        no("unsupported reduction operation", lambda: all_reduce(sparse[0], reduceOp=op))
+    no("requires non-empty tensor list", lambda: group.allreduce_coalesced([]))
+    no("tensors must all have the same type", lambda: group.allreduce_coalesced([x, wide]))
+    no("invalid tensor layout at index", lambda: group.allreduce_coalesced([x, sparse[0]]))
+    no("unsupported layout", lambda: group.allreduce_coalesced(sparse))
+    for call in (broadcast, reduce):
+        no("invalid root rank", lambda: call(x, rootRank=-1))
+        no("invalid root rank", lambda: call(x, rootRank=SIZE))
+        no("invalid root tensor", lambda: call(x, rootTensor=-1, **own))
+        no("invalid root tensor", lambda: call(x, rootTensor=1, **own))
+    no("invalid root tensor", lambda: broadcast(**own))
+    no("invalid tensor type", lambda: broadcast(x, wide, **own))
+    no("invalid tensor size", lambda: broadcast(x, long, **own))
+    no("requires a single-element tensor list", lambda: reduce(x, x, **own))
+    no("requires a single-element output tensor list", lambda: scatter([], [], **own))
+    no("requires a single-element output tensor list", lambda: scatter([x, x], [], **own))
+    no("requires a single-element input list", lambda: scatter([x], [], **own))
+    no("requires a single-element input list", lambda: scatter([x], [[x] * SIZE] * 2, **own))
+    no("requires empty input on non-root", lambda: scatter([x], [[x] * SIZE], **other))
+    no("requires a single-element input tensor list", lambda: gather([], [], **own))
+    no("requires a single-element input tensor list", lambda: gather([], [x, x], **own))
+    no("requires a single-element output list", lambda: gather([], [x], **own))
+    no("requires a single-element output list", lambda: gather([[x] * SIZE] * 2, [x], **own))
+    no("requires empty output on non-root", lambda: gather([[x] * SIZE], [x], **other))
+    for parts in (SIZE - 1, SIZE + 1):
+        words = f"list size {parts}. {{}} list size should be {SIZE}"
+        no("Incorrect input " + words.format("Input"), lambda: scatter([x], [[x] * parts], **own))
+        no("Incorrect output " + words.format("Output"), lambda: gather([[x] * parts], [x], **own))
+        no("invalid output tensor list", lambda: group.allgather([[x] * parts], [x]))
+    for words, like in (("invalid tensor type", wide), ("invalid tensor size", long)):
+        no(words, lambda: scatter([x], [[like] * SIZE], **own))
+        no(words, lambda: gather([[like] * SIZE], [x], **own))
+        no(words, lambda: group.allgather([[x] * 2 * SIZE] * 2, [x, like]))
+        no(words, lambda: group.allgather([([x, like] * SIZE)[:SIZE]], [x]))  # which fits on some of the ranks
+    no("requires non-empty input tensor list", lambda: group.allgather([], []))
+    for lists in ([], [[x] * SIZE] * 2):
+        no("requires input/output tensor lists to have the same length", lambda: group.allgather(lists, [x]))
+    each = [[torch.zeros(1)] for _ in range(SIZE)]
+    for words, first in (("invalid size of output tensor at index 0", torch.zeros(0)),
+                         ("invalid tensor type at index 0", wide)):
+        no(words, lambda: dist.all_gather_coalesced([[first], *each[1:]], [x]))
+    no("output lists should be equal to world size", lambda: dist.all_gather_coalesced([*each, [x]], [x]))
+    dist.all_reduce(one := torch.ones(1))
+    assert one == SIZE
+    return said
+
+
+def in_inference_mode():
+    """Tensors that are made so may be written in that mode only, which is a thread's."""
+    with torch.inference_mode():
+        return gathered()
+
+
+def of_different_lengths():
+    """all_gather, which gloo refuses; what does not fit is an error on all ranks, before anything moves."""
+    rank = dist.get_rank()
+    parts = [torch.zeros(length) for length in range(SIZE)]
+    dist.all_gather(parts, torch.full((rank,), float(rank)))
+    assert [part.tolist() for part in parts] == [[], [1], [2, 2]]
+    words = "rank 1 has 2 elements, and rank 0 expects 1"
+    expect(muster.torch.MismatchError, words, lambda: dist.all_gather(parts, torch.ones(2 if rank == 1 else rank)))
+    assert [part.tolist() for part in parts] == [[], [1], [2, 2]]
+
+
+def refused_as_both():
+    error = muster.torch.ArgumentError
+    expect(error, "invalid root rank", lambda: world().broadcast(torch.ones(1), root=SIZE))
+    expect(ValueError, "one for each", lambda: dist.all_gather([torch.ones(1)], torch.ones(1)))
+    expect(RuntimeError, "one for each", lambda: dist.all_gather([torch.ones(1)], torch.ones(1)))
+
+
+@unittest.skipUnless(muster.torch.is_compiled, "the backend in Python has one tensor in a call")
+class Lists(unittest.TestCase):
+    def test_several(self):
+        for body in several, in_inference_mode:
+            for ours, theirs in zip(values(SIZE, body), values(SIZE, body, backend="gloo")):
+                for own, other in zip(ours, theirs, strict=True):
+                    torch.testing.assert_close(own, other, rtol=0, atol=0)
+
+    def test_refused(self):
+        for ours, theirs in zip(values(SIZE, refused), values(SIZE, refused, backend="gloo")):
+            self.assertEqual(len(ours), len(theirs))
+
+    def test_of_different_lengths(self):
+        values(SIZE, of_different_lengths)
+
+    def test_refused_as_both(self):
+        values(2, refused_as_both)
+
+
+if __name__ == "__main__":
+    unittest.main()
