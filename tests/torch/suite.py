@@ -1,7 +1,8 @@
-"""PyTorch's own tests of torch.distributed (distributed_test.py of the installed package), with this backend's name in
-place of gloo's, for scripts/torch-suite. What fails here is run on gloo as well: a test that passes there must pass here.
+"""PyTorch's own tests of torch.distributed (distributed_test.py of the installed package, or the two files of a folder),
+with this backend's name in place of gloo's, for scripts/torch-suite. What fails here is run on gloo as well: a test that
+passes there must pass here.
 
-    suite.py [-n RANKS] [-k PATTERN] [-b BACKEND]
+    suite.py [-n RANKS] [-k PATTERN] [-b BACKEND] [FOLDER]
 """
 
 import argparse
@@ -10,7 +11,10 @@ import pathlib
 import re
 import sys
 import tempfile
+import traceback
 import unittest
+
+import suite_c10d
 
 SOURCE = "torch/testing/_internal/distributed/distributed_test.py"
 # Gloo's sentences of monitored_barrier, and its name in the log of DDP, which calls what it does not know "custom".
@@ -51,56 +55,87 @@ def load(backend, ranks):
 
 
 class Result(unittest.TextTestResult):
-    def __init__(self, *args, **keywords):
-        super().__init__(*args, **keywords)
-        self.passed = []
+    """Writes to a pipe how each test ends, at once: the process may not live to do it later."""
+
+    pipe = None
+
+    def write(self, outcome, test):
+        kind = type(test)
+        print(outcome, f"{kind.__module__}.{kind.__name__}.{test._testMethodName}", file=self.pipe, flush=True)
+
+    def startTest(self, test):
+        super().startTest(test)
+        self.write("failed", test)  # unless it is said to end in another way
 
     def addSuccess(self, test):
         super().addSuccess(test)
-        self.passed.append(test._testMethodName)
+        self.write("passed", test)
+
+    def addSkip(self, test, reason):
+        super().addSkip(test, reason)
+        self.write("skipped", test)
 
 
-def run(backend, ranks, wanted):
-    """Names: passed, failed, skipped."""
-    tests = load(backend, ranks)
-    names = [name for name in unittest.defaultTestLoader.getTestCaseNames(tests) if wanted(name)]
-    suite = unittest.TestSuite(map(tests, names))
-    result = unittest.TextTestRunner(sys.stderr, resultclass=Result, verbosity=2).run(suite)
-    failed = {test._testMethodName for test, _ in [*result.failures, *result.errors]}
-    skipped = {test._testMethodName for test, _ in result.skipped}
-    return set(result.passed), failed, skipped
+def run(tests, names, pipe):
+    """The class's tests, in a process of its own: what they leave behind is not another class's."""
+    pid = os.fork()
+    if pid == 0:
+        Result.pipe = pipe
+        unittest.TextTestRunner(sys.stderr, resultclass=Result, verbosity=2).run(unittest.TestSuite(map(tests, names)))
+        os._exit(0)
+    os.waitpid(pid, 0)
 
 
-def run_apart(backend, ranks, wanted):
-    """In a process of its own, as the source reads the backend's name once."""
+def run_all(backend, ranks, wanted, folder, writer):
+    classes = suite_c10d.load(backend, folder) if folder else [load(backend, ranks)]
+    with os.fdopen(writer, "w") as pipe:
+        for tests in classes:
+            names = [name for name in unittest.defaultTestLoader.getTestCaseNames(tests)
+                     if wanted(f"{tests.__module__}.{tests.__name__}.{name}")]
+            if names:
+                run(tests, names, pipe)
+
+
+def run_apart(backend, ranks, wanted, folder):
+    """How each test ended, by name; in a process of its own, as the sources read the backend's name once."""
     reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:
         os.close(reader)
-        passed, failed, skipped = run(backend, ranks, wanted)
-        with os.fdopen(writer, "w") as pipe:
-            pipe.write("\n".join(" ".join(sorted(names)) for names in (passed, failed, skipped)))
-        os._exit(0)
+        try:
+            run_all(backend, ranks, wanted, folder, writer)
+            os._exit(0)
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
     os.close(writer)
     with os.fdopen(reader) as pipe:
-        lines = pipe.read().split("\n")
-    os.waitpid(pid, 0)
-    return [set(line.split()) for line in lines]
+        ends = {name: outcome for outcome, name in map(str.split, pipe)}
+    if os.waitpid(pid, 0)[1]:
+        sys.exit(f"{backend}: the tests could not be loaded")
+    return ends
+
+
+def those(ends, outcome):
+    return sorted(name for name in ends if ends[name] == outcome)
 
 
 def main():
     options = argparse.ArgumentParser()
-    options.add_argument("-n", type=int, default=3)
-    options.add_argument("-k", default="")
-    options.add_argument("-b", default="muster")
+    options.add_argument("-n", type=int, default=3, help="ranks of distributed_test.py (3)")
+    options.add_argument("-k", default="", help="only tests whose file.class.name this regular expression is in")
+    options.add_argument("-b", default="muster", help="the backend (muster)")
+    options.add_argument("folder", nargs="?", help="a checkout of PyTorch, or its test/distributed: its "
+                         "test_c10d_common.py and test_c10d_gloo.py in place of the installed distributed_test.py")
     given = options.parse_args()
-    passed, failed, skipped = run_apart(given.b, given.n, lambda name: bool(re.search(given.k, name)))
-    print(f"{given.b}: {len(passed)} passed, {len(failed)} failed, {len(skipped)} skipped")
+    ends = run_apart(given.b, given.n, lambda name: bool(re.search(given.k, name)), given.folder)
+    failed = those(ends, "failed")
+    print(f"{given.b}: {len(those(ends, 'passed'))} passed, {len(failed)} failed, {len(those(ends, 'skipped'))} skipped")
     if not failed or given.b == "gloo":
         return
-    better = run_apart("gloo", given.n, failed.__contains__)[0]
-    print(f"of these pass on gloo: {' '.join(sorted(better)) or 'none'}")
-    print(f"pass on neither: {' '.join(sorted(failed - better)) or 'none'}")
+    better = those(run_apart("gloo", given.n, failed.__contains__, given.folder), "passed")
+    print(f"of these pass on gloo: {' '.join(better) or 'none'}")
+    print(f"pass on neither: {' '.join(sorted(set(failed) - set(better))) or 'none'}")
     if any(not EXCEPTED.search(name) for name in better):
         sys.exit(1)
 
