@@ -102,6 +102,7 @@ typedef struct mst_channel_end {
     uint64_t express;                  /* entries beside the ring, put or taken */
     uint64_t answers;                  /* read, or given */
     uint64_t starved;                  /* receiver: as last published */
+    uint64_t run;                      /* receiver: entries taken since it has looked in vain */
     mst_store_policy policy;           /* for the bytes of entries */
     mst_store_policy view_stores;      /* for bytes that are written directly into the receiver's buffer */
 } mst_channel_end;

@@ -88,8 +88,10 @@ mst_flow mst_channel_look(mst_channels *channels, int sender, mst_envelope *enve
     mst_flow flow = end->channel ? MST_FLOW_OK : mst_channel_find(channels, sender);
     if (flow == MST_FLOW_OK)
         flow = look_for(channels, end, &stamp);
-    if (flow != MST_FLOW_OK)
+    if (flow != MST_FLOW_OK) {
+        end->run = 0;
         return flow;
+    }
     bool valid = end->announced ? read_announcement(end->announced, stamp, envelope)
                                 : read_envelope(end->found, stamp, envelope) && fits_its_place(end, envelope);
     envelope->number = end->number;
@@ -153,10 +155,27 @@ static void free_space(mst_channels *channels, int sender, bool at_once)
     mst_channels_ring(channels, sender);
 }
 
+/* Prefetches what is behind an entry in a short slot, assuming entries of its size: several that were started
+ * together are fetched together. Not behind the first: a receiver that waits for each one would take the
+ * lines from the sender that is about to write there. */
+#define ENTRIES_AHEAD 2
+static void prefetch_ahead(mst_channel_end *end, const mst_envelope *envelope)
+{
+    if (end->run++ == 0 || end->found != mst_entry_short_slot(end->channel, end->number))
+        return;
+    for (uint64_t i = 1; i <= ENTRIES_AHEAD; i++) {
+        const char *next = (const char *)mst_entry_short_slot(end->channel, end->number + i);
+
+        for (size_t done = 0; done < sizeof(mst_entry) + envelope->bytes; done += MST_CACHE_LINE_BYTES)
+            mst_prefetch_for_load(next + done);
+    }
+}
+
 void mst_channel_take(mst_channels *channels, int sender, const mst_envelope *envelope, void *to)
 {
-    const mst_channel_end *end = &channels->incoming[sender];
+    mst_channel_end *end = &channels->incoming[sender];
 
+    prefetch_ahead(end, envelope);
     if (to && !end->announced)
         mst_channel_copy(channels, sender, end->found, envelope->kind, to, envelope->bytes);
     pass(channels, sender, envelope);

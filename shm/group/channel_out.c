@@ -141,19 +141,8 @@ static void prefetch_in_ring(const mst_channels *channels, const mst_channel_end
                                bytes + sizeof(mst_entry));
 }
 
-/* Prefetches short slots, assuming that as many small messages follow, of this size: the atomic operations of
- * a put wait for lines that it has asked for itself, so it is one put in several that asks for the lines of
- * all, which come together. */
-#define PREFETCHED_SHORT_SLOTS 8
-static void prefetch_short_slots(const mst_channel_end *end, size_t bytes)
-{
-    if (end->number % PREFETCHED_SHORT_SLOTS)
-        return;
-    for (uint64_t i = 0; i < PREFETCHED_SHORT_SLOTS; i++)
-        mst_prefetch_for_store(mst_entry_short_slot(end->channel, end->number + i), bytes);
-}
-
-/* Prefetches for what comes after an entry that was put there. */
+/* Prefetches for what comes after an entry that was put there. Not after one in a short slot: the atomic
+ * operations of the next put would wait for it. */
 static void prefetch_next(const mst_channels *channels, int receiver, const mst_entry *put,
                           const mst_envelope *envelope)
 {
@@ -164,8 +153,6 @@ static void prefetch_next(const mst_channels *channels, int receiver, const mst_
         prefetch_in_ring(channels, end, all);
     else if (put == mst_entry_slot(end->channel, end->number - 1))
         prefetch_rest(channels, receiver, envelope->bytes);
-    else
-        prefetch_short_slots(end, all);
 }
 
 /* Fills everything but the stamp. */
