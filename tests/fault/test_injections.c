@@ -168,6 +168,80 @@ START_TEST(test_delay_and_flip)
 }
 END_TEST
 
+/* ---- a started receive's bit ---- */
+
+enum { ROOM = 400000 };
+
+/* What rank 0 sends, and rank 1 receives by a started operation, its second one. */
+typedef struct flipped {
+    bool posted; /* the receive is started before the message is sent */
+    bool tested; /* it is completed by tests */
+    int sent, room;
+} flipped;
+
+static muster_status complete(muster_request *request, bool tests)
+{
+    muster_status status = MUSTER_OK;
+    bool done = false;
+
+    if (!tests)
+        return muster_wait(request, 0);
+    while (status == MUSTER_OK && !done)
+        status = muster_test(request, &done);
+    return status;
+}
+
+/* Exactly one bit of the message has changed, and nothing behind it. */
+static int receive_flipped(muster_group *world, void *arg)
+{
+    static unsigned char in[ROOM], out[ROOM];
+    const flipped *flipped = arg;
+    muster_request request = MUSTER_REQUEST_INIT;
+    muster_message came = MUSTER_MESSAGE_INIT;
+    int rank = muster_group_rank(world), changed = 0;
+
+    memset(out, 5, sizeof out);
+    memset(in, 7, sizeof in);
+    RANK_OK(world, muster_barrier(world));
+    if (rank == 0 && !flipped->posted) /* small: it needs no receive to be over */
+        RANK_OK(world, muster_send(out, (size_t)flipped->sent, MUSTER_UINT8, 1, 0, world));
+    if (!flipped->posted)
+        RANK_OK(world, muster_barrier(world));
+    if (rank == 1)
+        RANK_OK(world, muster_recv_start(in, (size_t)flipped->room, MUSTER_UINT8, 0, 0, world,
+                                         flipped->sent < flipped->room ? &came : NULL, &request));
+    if (flipped->posted)
+        RANK_OK(world, muster_barrier(world));
+    if (rank == 0 && flipped->posted)
+        RANK_OK(world, muster_send(out, (size_t)flipped->sent, MUSTER_UINT8, 1, 0, world));
+    if (rank != 1)
+        return 0;
+    RANK_OK(world, complete(&request, flipped->tested));
+    for (int i = 0; i < ROOM; i++)
+        changed += in[i] == (i < flipped->sent ? 5 : 7) ? 0 : in[i] == (5 ^ 1) && i < flipped->sent ? 1 : 2;
+    RANK_CHECK(world, changed == 1);
+    return 0;
+}
+
+START_TEST(test_flip_of_a_started_receive)
+{
+    static const int sizes[][2] = { { 64, 64 }, { 8, 64 }, { 50000, 50000 }, { ROOM, ROOM } };
+    muster_launch_config config = MUSTER_LAUNCH_CONFIG_INIT;
+
+    config.size = 2;
+    for (int i = 0; i < 16; i++) {
+        const int *size = sizes[i / 4];
+        flipped flipped = { i % 2, i / 2 % 2, size[0], size[1] };
+
+        if (!flipped.posted && flipped.sent == ROOM)
+            continue;
+        setenv("MUSTER_FAULT", flipped.posted ? "rank=1:op=2:flip" : "rank=1:op=3:flip", 1);
+        ck_assert_msg(muster_launch(&config, receive_flipped, &flipped, NULL) == MUSTER_OK, "case %d", i);
+        unsetenv("MUSTER_FAULT");
+    }
+}
+END_TEST
+
 /* A rank of its own making stops, and goes on when it is told to. */
 START_TEST(test_stop)
 {
@@ -221,6 +295,7 @@ int main(void)
     tcase_add_test(tests, test_texts);
     tcase_add_test(tests, test_kill);
     tcase_add_test(tests, test_delay_and_flip);
+    tcase_add_test(tests, test_flip_of_a_started_receive);
     tcase_add_test(tests, test_stop);
     tcase_add_test(tests, test_chaos_changes_no_result);
     suite_add_tcase(suite, tests);

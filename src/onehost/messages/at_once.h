@@ -45,9 +45,9 @@ static inline bool mst_fits_at_once(const mst_message *message, const mst_envelo
                                                     envelope->bytes % muster_dtype_size(message->dtype) == 0);
 }
 
-/* Of a receive that is alone. NOT_NOW: nothing has come yet. DAMAGED: what has come is anything but a small
- * message that fits, and is left to transfers. */
-static inline mst_flow mst_receive_at_once(mst_group *group, const mst_message *message)
+/* Of a receive that is alone. *bytes: those of the message. NOT_NOW: nothing has come yet. DAMAGED: what has
+ * come is anything but a small message that fits, and is left to transfers. */
+static inline mst_flow mst_receive_at_once(mst_group *group, const mst_message *message, size_t *bytes)
 {
     mst_channels *channels = &group->channels;
     mst_envelope envelope;
@@ -58,6 +58,7 @@ static inline mst_flow mst_receive_at_once(mst_group *group, const mst_message *
     if (!mst_fits_at_once(message, &envelope))
         return MST_FLOW_DAMAGED;
     mst_channel_take(channels, message->source, &envelope, message->in);
+    *bytes = envelope.bytes;
     if (message->result)
         mst_message_tell(message->result, message->source, envelope.tag, message->dtype, envelope.bytes);
     return MST_FLOW_OK;

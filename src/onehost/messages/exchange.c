@@ -95,7 +95,7 @@ static bool has_come(const void *arg)
     mst_exchange *exchange = *(mst_exchange *const *)arg;
 
     if (exchange->flow == MST_FLOW_NOT_NOW)
-        exchange->flow = mst_receive_at_once(exchange->group, exchange->message);
+        exchange->flow = mst_receive_at_once(exchange->group, exchange->message, &exchange->in.total);
     return exchange->flow != MST_FLOW_NOT_NOW;
 }
 
@@ -149,7 +149,7 @@ static muster_status pass(mst_exchange *exchange, mst_waiter *waiter, bool *pass
     if (!exchange->sent)
         exchange->sent = mst_send_at_once(exchange->group, exchange->message);
     if (exchange->sent && !exchange->received && mst_receives_alone(exchange->group, exchange->message)) {
-        exchange->flow = mst_receive_at_once(exchange->group, exchange->message);
+        exchange->flow = mst_receive_at_once(exchange->group, exchange->message, &exchange->in.total);
         if (exchange->flow == MST_FLOW_NOT_NOW && exchange->message->in_bytes < group->tuning.view_bytes_min)
             status = mst_exchange_wait(exchange, waiter, has_come);
         exchange->received = status == MUSTER_OK && exchange->flow == MST_FLOW_OK;
@@ -184,7 +184,7 @@ muster_status mst_exchange_run(mst_exchange *exchange)
     if (status == MUSTER_OK) {
         mst_exchange_record(exchange, waiter);
         if (exchange->message->receives)
-            mst_group_end(group, exchange->message->in, exchange->message->in_bytes);
+            mst_group_end(group, exchange->message->in, exchange->in.total);
     }
     mst_exchange_hide(exchange);
     return status;
@@ -221,6 +221,6 @@ muster_status mst_exchange_run_shared(mst_exchange *exchange)
     mst_exchange_hide(exchange);
     mst_exchange_unlock(exchange);
     if (status == MUSTER_OK && exchange->message->receives)
-        mst_group_end(group, exchange->message->in, exchange->message->in_bytes);
+        mst_group_end(group, exchange->message->in, exchange->in.total);
     return status;
 }

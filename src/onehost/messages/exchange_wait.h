@@ -17,7 +17,7 @@ typedef struct mst_exchange {
     bool shows_out, shows_in; /* has a published activity, as a wait */
     bool added;               /* the transfers below are in use */
     mst_flow flow;            /* of the receive, while nothing but it has to move */
-    mst_transfer out, in;     /* of what does not pass at once */
+    mst_transfer out, in;     /* of what does not pass at once; in.total: of all that is received */
     uint64_t numbers[2];      /* of the send and of the receive: how many the rank has entered with it */
     muster_status status;     /* of moving, in a wait */
     bool waits;               /* `waiting` is filled in */

@@ -225,13 +225,14 @@ static void fill_in(started_message *message, mst_group *group, muster_call_clas
 
 /* ---- what passes at once ---- */
 
-/* Of nobody, and for nobody, it is over at once. */
-static bool pass(mst_group *group, const mst_message *asked)
+/* Of nobody, and for nobody, it is over at once. *bytes: those that have come. */
+static bool pass(mst_group *group, const mst_message *asked, size_t *bytes)
 {
+    *bytes = 0;
     if (asked->sends)
         return !group->traffic.ended && mst_send_at_once(group, asked);
     return !asked->receives || (!group->traffic.ended && mst_receives_alone(group, asked) &&
-                                mst_receive_at_once(group, asked) == MST_FLOW_OK);
+                                mst_receive_at_once(group, asked, bytes) == MST_FLOW_OK);
 }
 
 /* No other thread knows of it yet, so nobody is to be woken. The rest of its transfer is never looked at. */
@@ -240,7 +241,6 @@ static void end_passed(started_message *message, const mst_message *asked)
     mst_transfer *transfer = &message->transfer;
 
     transfer->bytes = asked->in;
-    transfer->total = asked->receives ? asked->in_bytes : 0;
     mst_transfer_end(transfer);
     mst_deadlock_over(&message->pending.group->subarena->attachment->deadlock);
 }
@@ -309,7 +309,7 @@ static muster_status start(mst_group *group, muster_call_class class, const mst_
     group->messages[class == MUSTER_CALL_RECEIVE]++;
     mst_store32_rlx(started, mst_load32_rlx(started) + 1);
     *number = message->pending.number;
-    if (pass(group, asked)) {
+    if (pass(group, asked, &message->transfer.total)) {
         end_passed(message, asked);
         return MUSTER_OK;
     }
