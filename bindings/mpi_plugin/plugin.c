@@ -7,6 +7,7 @@
 
 #include <mpi.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #ifdef OPEN_MPI
 #define MPI_NAME "Open MPI"
@@ -57,6 +58,22 @@ static bool is_allowed(void)
     return level >= MPI_THREAD_SERIALIZED || (PMPI_Is_thread_main(&is_main) == MPI_SUCCESS && is_main);
 }
 
+/* Where ranks outnumber CPUs, Open MPI gives the CPU away in each call that finds nothing, and we make many
+ * for one look; muster's waits do so by themselves. */
+#define YIELDS "OMPI_MCA_mpi_yield_when_idle"
+
+static bool init(char *why)
+{
+    bool sets = !getenv(YIELDS);
+
+    if (sets)
+        setenv(YIELDS, "0", 0);
+    bool done = check(PMPI_Init_thread(NULL, NULL, MPI_THREAD_MULTIPLE, &level), "MPI_Init_thread", why);
+    if (sets)
+        unsetenv(YIELDS);
+    return done;
+}
+
 static bool begin(void (*ends)(void), char *why)
 {
     int initialized = 0, finalized = 0;
@@ -72,8 +89,7 @@ static bool begin(void (*ends)(void), char *why)
         snprintf(why, MST_PLUGIN_WHY_BYTES, "the program has ended MPI (MPI_Finalize)");
         return false;
     }
-    if (!initialized &&
-        !check(PMPI_Init_thread(NULL, NULL, MPI_THREAD_MULTIPLE, &level), "MPI_Init_thread", why))
+    if (!initialized && !init(why))
         return false;
     began |= !initialized;
     PMPI_Query_thread(&level);
@@ -129,6 +145,143 @@ static bool test(bool *over, char *why)
     return tested;
 }
 
+/* ---- frames ---- */
+
+#define FRAMES_TAG 1
+#define PROBES_MAX 16 /* at once */
+
+/* A frame that comes. */
+typedef struct arrival {
+    struct arrival *next;
+    MPI_Request request;
+    bool whole;
+    int from, count;
+    char bytes[];
+} arrival;
+
+static arrival *arrivals, *taken; /* in the order in which they were sent, by sender */
+static MPI_Request *slots;        /* of what is being sent */
+static int *free_slots, slot_count, free_count;
+
+static bool refuse_memory(char *why)
+{
+    snprintf(why, MST_PLUGIN_WHY_BYTES, "no memory");
+    return false;
+}
+
+static bool grow_slots(char *why)
+{
+    int count = slot_count ? 2 * slot_count : 64;
+    MPI_Request *larger = realloc(slots, (size_t)count * sizeof *slots);
+    int *larger_list = larger ? realloc(free_slots, (size_t)count * sizeof *free_slots) : NULL;
+
+    slots = larger ? larger : slots;
+    if (!larger_list)
+        return refuse_memory(why);
+    free_slots = larger_list;
+    while (slot_count < count)
+        free_slots[free_count++] = slot_count++;
+    return true;
+}
+
+static bool send(int to, const void *bytes, size_t count, int *slot, char *why)
+{
+    if (free_count == 0 && !grow_slots(why))
+        return false;
+    *slot = free_slots[free_count - 1];
+    if (!check(PMPI_Isend(bytes, (int)count, MPI_BYTE, to, FRAMES_TAG, ours, &slots[*slot]), "MPI_Isend",
+               why))
+        return false;
+    free_count--;
+    return true;
+}
+
+static bool is_sent(int slot, bool *sent, char *why)
+{
+    int done = 0;
+
+    bool tested = check(PMPI_Test(&slots[slot], &done, MPI_STATUS_IGNORE), "MPI_Test", why);
+    *sent = done;
+    if (done)
+        free_slots[free_count++] = slot;
+    return tested;
+}
+
+/* Begins to receive what has been sent; its bytes may come later. */
+static bool probe(bool *found, char *why)
+{
+    MPI_Message message;
+    MPI_Status status;
+    int flag = 0, count = 0;
+
+    *found = false;
+    if (!check(PMPI_Improbe(MPI_ANY_SOURCE, FRAMES_TAG, ours, &flag, &message, &status), "MPI_Improbe", why))
+        return false;
+    *found = flag;
+    if (!flag)
+        return true;
+    PMPI_Get_count(&status, MPI_BYTE, &count);
+    arrival *made = malloc(sizeof *made + (size_t)count);
+    if (!made)
+        return refuse_memory(why);
+    *made = (arrival){ .from = status.MPI_SOURCE, .count = count };
+    if (!check(PMPI_Imrecv(made->bytes, count, MPI_BYTE, &message, &made->request), "MPI_Imrecv", why)) {
+        free(made);
+        return false;
+    }
+    arrival **at = &arrivals;
+    while (*at)
+        at = &(*at)->next;
+    *at = made;
+    return true;
+}
+
+static bool comes_before(const arrival *other, const arrival *until, int from)
+{
+    while (other != until && other->from != from)
+        other = other->next;
+    return other != until;
+}
+
+/* The first that is whole, and of whose sender none before it is under way. */
+static bool find_whole(char *why)
+{
+    for (arrival **at = &arrivals; *at; at = &(*at)->next) {
+        arrival *one = *at;
+        int done = 0;
+
+        if (!one->whole && !check(PMPI_Test(&one->request, &done, MPI_STATUS_IGNORE), "MPI_Test", why))
+            return false;
+        one->whole |= done != 0;
+        if (!one->whole || comes_before(arrivals, one, one->from))
+            continue;
+        *at = one->next;
+        taken = one;
+        return true;
+    }
+    return true;
+}
+
+static bool take(int *from, const void **bytes, size_t *count, char *why)
+{
+    bool found = true;
+
+    free(taken);
+    taken = NULL;
+    *bytes = NULL;
+    for (int i = 0; i < PROBES_MAX && found; i++)
+        if (!probe(&found, why))
+            return false;
+    if (!find_whole(why))
+        return false;
+    if (taken) {
+        *from = taken->from;
+        *bytes = taken->bytes;
+        *count = (size_t)taken->count;
+    }
+    return true;
+}
+
 static void finalize(void)
 {
     int finalized = 0;
@@ -147,6 +300,9 @@ const mst_plugin muster_mpi_plugin = {
     .exchange = exchange,
     .barrier = barrier,
     .test = test,
+    .send = send,
+    .is_sent = is_sent,
+    .take = take,
     .finalize = finalize,
     .is_allowed = is_allowed,
 };

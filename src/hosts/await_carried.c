@@ -4,6 +4,7 @@
 #include "src/hosts/await.h"
 #include "src/hosts/broken.h"
 #include "src/hosts/pending.h"
+#include "src/hosts/poll.h"
 
 static mst_hosts_group *group_of(const muster_request *request)
 {
@@ -34,8 +35,7 @@ muster_status mst_hosts_wait_carried(mst_wait_set *set, size_t *index)
         return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a wait");
     for (size_t i = 0; i < set->count; i++)
         carried[i] = mst_hosts_carried(&set->requests[i]);
-    muster_status status = set->all ? muster_wait_all(carried, set->count, set->timeout_ns)
-                                    : muster_wait_any(carried, set->count, set->timeout_ns, index);
+    muster_status status = mst_poll(carried, set->count, set->all, set->timeout_ns, index);
     mst_hosts_group *failed = status == MUSTER_OK ? NULL : find_failed(set, carried);
     if (failed)
         status = mst_hosts_message_failed(failed, status);

@@ -58,12 +58,11 @@ static void check_reason(const mst_hosts_group *group, mst_link_reason *reason)
         reason->termination = (muster_termination){ .kind = MUSTER_TERMINATION_NONE };
 }
 
-muster_status mst_hosts_broken(mst_hosts_group *group)
+/* The same as far as the link knows. */
+static muster_status broken_by_link(mst_hosts_group *group)
 {
     mst_link_reason reason;
 
-    if (!group->link)
-        return group->local->backend->status(group->local);
     if (!group->link->methods->is_broken(group->link, &reason))
         return MUSTER_OK;
     check_reason(group, &reason);
@@ -75,16 +74,10 @@ muster_status mst_hosts_broken(mst_hosts_group *group)
     return explain(group, &reason);
 }
 
-muster_status mst_hosts_ready(mst_hosts_group *group)
-{
-    return group->link && group->link->methods->seems_whole(group->link) ? MUSTER_OK
-                                                                         : mst_hosts_broken(group);
-}
-
 static muster_status break_by(mst_hosts_group *group, const mst_link_reason *reason)
 {
     group->link->methods->tell(group->link, reason);
-    muster_status status = mst_hosts_broken(group);
+    muster_status status = broken_by_link(group);
     return status != MUSTER_OK ? status : explain(group, reason);
 }
 
@@ -127,7 +120,8 @@ static void describe(const mst_hosts_group *group, mst_link_reason *reason, cons
                  doing, group->base.rank, mst_error_sentence());
 }
 
-muster_status mst_hosts_failed(mst_hosts_group *group, muster_status status, const char *doing)
+/* The thread's latest error, which may be the local group's. */
+static mst_link_reason reason_of(const mst_hosts_group *group, muster_status status, const char *doing)
 {
     muster_error_info parts = *mst_error_parts();
     mst_link_reason reason = {
@@ -141,8 +135,40 @@ muster_status mst_hosts_failed(mst_hosts_group *group, muster_status status, con
         describe(group, &reason, doing);
     else
         snprintf(reason.sentence, sizeof reason.sentence, "%s", mst_error_sentence());
-    muster_status broken = mst_hosts_broken(group);
+    return reason;
+}
+
+muster_status mst_hosts_failed(mst_hosts_group *group, muster_status status, const char *doing)
+{
+    mst_link_reason reason = reason_of(group, status, doing);
+
+    muster_status broken = broken_by_link(group);
     return broken != MUSTER_OK ? broken : break_by(group, &reason);
+}
+
+/* What the link cannot see. */
+static muster_status broken_here(mst_hosts_group *group)
+{
+    muster_status status = group->local->backend->status(group->local);
+
+    if (status < MUSTER_ERR_PEER_DIED || status > MUSTER_ERR_BAD_ARENA)
+        return MUSTER_OK;
+    mst_link_reason reason = reason_of(group, status, "a call");
+    return break_by(group, &reason);
+}
+
+muster_status mst_hosts_broken(mst_hosts_group *group)
+{
+    if (!group->link)
+        return group->local->backend->status(group->local);
+    muster_status status = broken_by_link(group);
+    return status == MUSTER_OK && group->link->blind ? broken_here(group) : status;
+}
+
+muster_status mst_hosts_ready(mst_hosts_group *group)
+{
+    return group->link && group->link->methods->seems_whole(group->link) ? MUSTER_OK
+                                                                         : mst_hosts_broken(group);
 }
 
 muster_status mst_hosts_message_failed(mst_hosts_group *group, muster_status status)
@@ -160,7 +186,7 @@ muster_status mst_hosts_message_failed(mst_hosts_group *group, muster_status sta
     reason.termination = parts.termination;
     reason.limit_ns = parts.deadline_ns;
     snprintf(reason.sentence, sizeof reason.sentence, "%s", mst_error_sentence());
-    muster_status broken = mst_hosts_broken(group);
+    muster_status broken = broken_by_link(group);
     return broken != MUSTER_OK ? broken : break_by(group, &reason);
 }
 

@@ -1,6 +1,6 @@
 /*
- * The table of the backend for several hosts: attaching, and what the other files do. So far the hosts are
- * pretended (pretended.h), and these are not there: shrink, grow, shares and queues.
+ * The table of the backend for several hosts: attaching, and what the other files do. These are not there:
+ * shrink, grow, shares and queues.
  */
 #include "src/hosts/hosts.h"
 
@@ -17,30 +17,34 @@
 /* ---- attaching ---- */
 
 /* The group of a rank's host, and the link. */
-static muster_status find_hosts(mst_hosts_world *world, const int *machine, muster_group **local,
-                                mst_link **link)
+static muster_status find_hosts(mst_hosts_world *world, const mst_hosts_way *way, const muster_config *config,
+                                const int *machine, muster_group **local, mst_link **link)
 {
     muster_group *whole = world->whole;
+    muster_status status;
 
-    muster_status status = muster_group_split(whole, machine[whole->rank], whole->rank, local);
+    if (way->has_all)
+        status = muster_group_split(whole, machine[config->rank], whole->rank, local);
+    else
+        status = muster_group_dup(whole, local);
     if (status != MUSTER_OK)
         return status;
-    if ((*local)->size == whole->size)
+    if ((*local)->size == config->size)
         return MUSTER_OK;
-    status = mst_pretended_link(whole, link);
+    status = way->make_link ? way->make_link(whole, way->arg, link) : mst_pretended_link(whole, link);
     if (status != MUSTER_OK)
         muster_group_free(*local);
     return status;
 }
 
-/* The world of ranks that are all on this machine, divided. */
-static muster_status divide(mst_hosts_world *world, const int *machine, const int *seats,
-                            const muster_config *config, muster_group **made)
+/* The world of these ranks. */
+static muster_status divide(mst_hosts_world *world, const mst_hosts_way *way, const int *machine,
+                            const int *seats, const muster_config *config, muster_group **made)
 {
     muster_group *local;
     mst_link *link = NULL;
 
-    muster_status status = find_hosts(world, machine, &local, &link);
+    muster_status status = find_hosts(world, way, config, machine, &local, &link);
     if (status != MUSTER_OK)
         return status;
     const muster_group like = { .here = world->whole->here,
@@ -60,8 +64,7 @@ static muster_status divide(mst_hosts_world *world, const int *machine, const in
     return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a world over several hosts");
 }
 
-static muster_status begin(const muster_config *config, mst_hosts_attach_whole attach_whole, void *arg,
-                           mst_hosts_world **made)
+static muster_status begin(const muster_config *config, const mst_hosts_way *way, mst_hosts_world **made)
 {
     muster_config inner = *config;
     mst_hosts_world *world = calloc(1, sizeof *world);
@@ -70,7 +73,7 @@ static muster_status begin(const muster_config *config, mst_hosts_attach_whole a
         return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a world over several hosts");
     inner.threads_multiple = true; /* splits and collectives send at the same time: other threads, or what a
                                       wait calls */
-    muster_status status = attach_whole(&inner, arg, &world->whole);
+    muster_status status = way->attach_whole(&inner, way->arg, &world->whole);
     if (status != MUSTER_OK) {
         free(world);
         return status;
@@ -83,7 +86,7 @@ static muster_status begin(const muster_config *config, mst_hosts_attach_whole a
     return MUSTER_OK;
 }
 
-static muster_status refuse_missing(const muster_config *config)
+muster_status mst_hosts_check(const muster_config *config)
 {
     if (config->progress_thread)
         return mst_fail(MUSTER_ERR_UNSUPPORTED,
@@ -96,30 +99,36 @@ static muster_status refuse_missing(const muster_config *config)
     return MUSTER_OK;
 }
 
-muster_status mst_hosts_attach_by(const muster_config *config, mst_hosts_attach_whole attach_whole, void *arg,
-                                  muster_group **made)
+/* Which host each rank is on. */
+static muster_status place(const mst_hosts_way *way, int size, int *machine)
 {
     const char *value = mst_config_fake_hosts();
+
+    for (int rank = 0; rank < size; rank++) {
+        if (way->machine)
+            machine[rank] = way->machine[rank];
+        else if (!value || !mst_pretended_host(value, rank, size, &machine[rank]))
+            return mst_pretended_refuse(value);
+    }
+    return MUSTER_OK;
+}
+
+muster_status mst_hosts_attach_by(const muster_config *config, const mst_hosts_way *way, muster_group **made)
+{
     size_t size = (size_t)config->size;
     int *machine = calloc(2 * size, sizeof *machine), *seats = machine + size;
     mst_hosts_world *world = NULL;
-    muster_status status =
-        machine ? MUSTER_OK : mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a list of hosts");
 
-    for (int rank = 0; rank < config->size && status == MUSTER_OK; rank++) {
+    muster_status status = machine ? place(way, config->size, machine)
+                                   : mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a list of hosts");
+    for (int rank = 0; rank < config->size && status == MUSTER_OK; rank++)
         seats[rank] = rank;
-        if (!value || !mst_pretended_host(value, rank, config->size, &machine[rank]))
-            status = mst_fail(MUSTER_ERR_INVALID,
-                              "MUSTER_FAKE_HOSTS is \"%.40s\"; expected how many hosts the ranks are divided "
-                              "among, such as 2, or the host of each rank in turn, such as 0,1",
-                              value ? value : "");
-    }
     if (status == MUSTER_OK)
-        status = refuse_missing(config);
+        status = mst_hosts_check(config);
     if (status == MUSTER_OK)
-        status = begin(config, attach_whole, arg, &world);
+        status = begin(config, way, &world);
     if (status == MUSTER_OK)
-        status = divide(world, machine, seats, config, made);
+        status = divide(world, way, machine, seats, config, made);
     if (status != MUSTER_OK && world) {
         muster_group_free(world->whole);
         free(world);
@@ -136,7 +145,8 @@ static muster_status attach_whole(const muster_config *config, void *arg, muster
 
 static muster_status attach(const muster_config *config, muster_group **world)
 {
-    return mst_hosts_attach_by(config, attach_whole, NULL, world);
+    return mst_hosts_attach_by(config, &(mst_hosts_way){ .attach_whole = attach_whole, .has_all = true },
+                               world);
 }
 
 /* ---- what is done by the parts on this host ---- */
@@ -194,7 +204,11 @@ static void show_name(const muster_group *group)
 
 static void leave(muster_group *world)
 {
+    mst_link *link = mst_hosts_of(world)->link;
+
     mst_backend_onehost.leave(whole_of(world));
+    if (link && link->blind)
+        link->mail->backend->leave(link->mail);
 }
 
 const mst_backend mst_backend_hosts = {

@@ -78,6 +78,7 @@ struct mst_link {
     bool (*watch)(
         void *of); /* to be called while it waits; true: the wait must end. Set by the link's user */
     void *watched;
+    bool blind; /* it sees no deaths: those of members on this host, the local group does */
 };
 
 #endif

@@ -14,4 +14,6 @@ muster_status mst_pretended_link(muster_group *whole, mst_link **made);
  * "0,1": hosts of the ranks 0, 1, 2 ..., again and again. False: it is neither. */
 bool mst_pretended_host(const char *value, int rank, int size, int *host);
 
+muster_status mst_pretended_refuse(const char *value);
+
 #endif

@@ -14,6 +14,7 @@ static muster_status attach_whole(const muster_config *config, void *arena, must
 muster_status mst_world_attach(const muster_config *config, mst_arena *arena, muster_group **world)
 {
     if (mst_config_fake_hosts())
-        return mst_hosts_attach_by(config, attach_whole, arena, world);
+        return mst_hosts_attach_by(
+            config, &(mst_hosts_way){ .attach_whole = attach_whole, .has_all = true, .arg = arena }, world);
     return mst_group_attach(config, arena, world);
 }

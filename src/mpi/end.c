@@ -20,14 +20,33 @@ static uint32_t decide(mst_mpi_job *job, uint32_t wanted)
 
 static bool has_given_up(const mst_mpi_job *job)
 {
-    return job->decision && mst_load32_rlx(job->decision) == MST_MPI_GIVES_UP; /* E38 */
+    return (job->decision && mst_load32_rlx(job->decision) == MST_MPI_GIVES_UP) || /* E38 */
+           (job->wire && mst_wire_has_given_up(job->wire));
+}
+
+/* Whether a process that is waited for will never come. */
+static bool misses_one(const mst_mpi_job *job, mst_mpi_watches *watches)
+{
+    return mst_mpi_watches_see_one_gone(watches) || (job->wire && mst_wire_knows_death(job->wire));
+}
+
+/* Whether all have come, and, with several hosts, nothing is under way between them any more. */
+static bool have_all_come(const mst_mpi_job *job, bool *barrier_over, bool *over)
+{
+    char why[MST_PLUGIN_WHY_BYTES];
+    bool quiet = !job->wire || mst_wire_is_quiet(job->wire);
+
+    if (!*barrier_over && !job->plugin->test(barrier_over, why))
+        return false;
+    *over = *barrier_over && quiet;
+    return true;
 }
 
 /* False: it is given up. A decision to go on is waited for without a limit: all have come to the barrier. */
 static bool await_all(mst_mpi_job *job, bool failed)
 {
     mst_deadline patience = { .limit_ns = PATIENCE_NS };
-    bool hurried = failed, over = false;
+    bool hurried = failed, barrier_over = false, over = false;
     char why[MST_PLUGIN_WHY_BYTES];
     mst_mpi_watches watches;
 
@@ -35,10 +54,10 @@ static bool await_all(mst_mpi_job *job, bool failed)
         return false;
     mst_mpi_watches_open(&watches, job);
     for (int nap = 1; !over && !has_given_up(job); nap++) {
-        if (!job->plugin->test(&over, why) || over)
+        if (!have_all_come(job, &barrier_over, &over) || over)
             break;
         mst_wait_nap(&patience, NAP_NS);
-        if (!hurried && nap % NAPS_PER_LOOK == 0 && mst_mpi_watches_see_one_gone(&watches)) {
+        if (!hurried && nap % NAPS_PER_LOOK == 0 && misses_one(job, &watches)) {
             hurried = true;
             mst_deadline_begin(&patience);
         }
@@ -49,11 +68,30 @@ static bool await_all(mst_mpi_job *job, bool failed)
     return over;
 }
 
+/* Sends what is still to be sent, for a while: the others are to hear of it. */
+static void say_last_words(mst_wire *wire)
+{
+    mst_deadline patience = { .limit_ns = PATIENCE_NS / 10 };
+
+    mst_wire_give_up(wire);
+    while (!mst_wire_has_sent(wire) && !mst_deadline_passed(&patience))
+        mst_wait_nap(&patience, NAP_NS);
+}
+
 bool mst_mpi_end(mst_mpi_job *job, bool failed)
 {
+    bool finalizes = false;
+
     mst_leave_world();
+    if (job->wire)
+        mst_wire_leave(job->wire);
     if (await_all(job, failed))
-        return decide(job, MST_MPI_FINALIZES) == MST_MPI_FINALIZES;
-    decide(job, MST_MPI_GIVES_UP);
-    return false;
+        finalizes = decide(job, MST_MPI_FINALIZES) == MST_MPI_FINALIZES;
+    else
+        decide(job, MST_MPI_GIVES_UP);
+    if (job->wire && !finalizes)
+        say_last_words(job->wire);
+    if (job->wire)
+        mst_wire_stop(job->wire, "this rank has left the job, and reaches no other host any more");
+    return finalizes;
 }

@@ -1,8 +1,60 @@
-/* Watches the processes of a job, for job.h. */
+/* Where the ranks of a job are, and which of their processes are gone, for job.h. */
 #include "src/mpi/job.h"
 
 #include <errno.h>
 #include <stdlib.h>
+
+#include "src/hosts/hosts.h"
+#include "src/mpi/find.h"
+
+muster_status mst_mpi_check_seat(const mst_mpi_job *job)
+{
+    const mst_plugin_seat *seat = &job->seat;
+
+    if (seat->rank < 0 || seat->rank >= seat->size || seat->first < 0 || seat->first > seat->rank)
+        return mst_fail(MUSTER_ERR_SYSTEM, "%s says that this is rank %d of %d, and %d the first on its host",
+                        job->plugin->mpi, seat->rank, seat->size, seat->first);
+    return seat->size == 1 ? mst_plugin_refuse_alone(job->plugin) : MUSTER_OK;
+}
+
+bool mst_mpi_place(mst_mpi_job *job, const mst_mpi_spot *spots)
+{
+    int own = job->seat.rank, size = job->seat.size;
+
+    job->host = calloc((size_t)size, sizeof *job->host);
+    if (!job->host)
+        return false;
+    for (int rank = 0; rank < size; rank++) {
+        int first = 0;
+
+        while (spots[first].first != spots[rank].first || spots[first].pretended != spots[rank].pretended)
+            first++;
+        job->host[rank] = first;
+        job->hosts += first == rank;
+    }
+    for (int rank = 0; rank < size; rank++)
+        if (job->host[rank] == job->host[own]) {
+            job->place += rank < own;
+            job->neighbours++;
+        }
+    return true;
+}
+
+muster_status mst_mpi_open_wire(mst_mpi_job *job, const muster_config *config)
+{
+    if (job->hosts == 1)
+        return MUSTER_OK;
+    muster_status status = mst_hosts_check(config);
+    if (status != MUSTER_OK)
+        return status;
+    if (config->threads_multiple)
+        return mst_fail(MUSTER_ERR_UNSUPPORTED,
+                        "several threads at once are not served over several hosts of MPI's yet; leave "
+                        "MUSTER_THREADS_MULTIPLE and threads_multiple unset");
+    mst_mpi_frames_open(&job->frames, job->plugin, &job->seat);
+    job->wire = mst_wire_create(&job->frames.base);
+    return job->wire ? MUSTER_OK : mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for what reaches other hosts");
+}
 
 /* Whether the number is that process's no longer. */
 static bool is_another(const mst_mpi_peer *peer)
@@ -13,7 +65,8 @@ static bool is_another(const mst_mpi_peer *peer)
 static void watch(mst_mpi_watches *watches, int rank)
 {
     const mst_mpi_peer *peer = &watches->job->peers[rank];
-    int fd = rank == watches->job->seat.rank ? -1 : mst_os_process_watch(peer->pid);
+    bool watched = rank != watches->job->seat.rank && peer->pid;
+    int fd = watched ? mst_os_process_watch(peer->pid) : -1;
 
     watches->held[rank] = mst_os_hold_watch(fd, peer->pid);
     if (fd == -ESRCH || (fd >= 0 && is_another(peer)))

@@ -10,11 +10,13 @@
 
 #include "shm/port/os.h"
 #include "src/backend.h"
+#include "src/mpi/frames.h"
 #include "src/mpi/plugin.h"
+#include "src/wire/wire.h"
 
 /* A rank's process. */
 typedef struct mst_mpi_peer {
-    int32_t pid;
+    int32_t pid;    /* 0: it is on another host */
     uint64_t start; /* 0: unknown */
 } mst_mpi_peer;
 
@@ -26,12 +28,32 @@ typedef struct mst_mpi_job {
     const mst_plugin *plugin; /* NULL: not loaded, or it cannot begin */
     mst_plugin_seat seat;
     mst_mpi_peer *peers;        /* by rank; NULL: not known yet */
+    int *host;                  /* by rank: the first rank of its host; NULL: likewise */
+    int hosts;                  /* how many there are; pretended ones count */
+    int place, neighbours;      /* among the ranks of this host, and how many those are */
+    mst_mpi_frames frames;      /* if there are several hosts, as is the next one */
+    mst_wire *wire;             /* else NULL */
     _Atomic uint32_t *decision; /* NULL: not shared yet */
     bool settled;               /* it has returned: MPI may be ended */
     bool abandoned;             /* this rank has left a step in which others may wait: it waits for nobody */
     bool ended;
     const unsigned char *here; /* 1 in this process, 0 in its forked children */
 } mst_mpi_job;
+
+/* What a rank tells of where it is. */
+typedef struct mst_mpi_spot {
+    int32_t first;     /* the first rank on its host, as MPI says */
+    int32_t pretended; /* by MUSTER_FAKE_HOSTS; 0 without it */
+} mst_mpi_spot;
+
+/* Whether the seat makes sense: UNAVAILABLE, SYSTEM. */
+muster_status mst_mpi_check_seat(const mst_mpi_job *job);
+
+/* Fills in who is on which host, by what each rank has told; false: no memory. */
+bool mst_mpi_place(mst_mpi_job *job, const mst_mpi_spot *spots);
+
+/* Opens what reaches other hosts, if there are any. */
+muster_status mst_mpi_open_wire(mst_mpi_job *job, const muster_config *config);
 
 /* Which processes of the job are gone. */
 typedef struct mst_mpi_watches {

@@ -1,7 +1,8 @@
 /*
  * The backend "mpi": an MPI's launcher has started the ranks, and a plug-in for that MPI says who they are
  * (find.h). It only attaches: its worlds are those of src/onehost, so after muster_init nothing is slower or
- * missing. Where no such launcher is, the world is that of one process.
+ * missing, or, where ranks are on several hosts, those of src/hosts, over frames that the plug-in moves.
+ * Where no such launcher is, the world is that of one process.
  *
  * The job is state of the process, as MPI is: it begins once, and has to be ended when the process ends, or
  * when the program ends MPI itself.
@@ -13,6 +14,9 @@
 #include "shm/base/layout.h"
 #include "shm/port/os.h"
 #include "src/backend.h"
+#include "src/hosts/carried.h"
+#include "src/hosts/hosts.h"
+#include "src/hosts/pretended.h"
 #include "src/mpi/end.h"
 #include "src/mpi/find.h"
 #include "src/mpi/job.h"
@@ -111,11 +115,32 @@ static muster_status ask(const muster_config *config, muster_status mine, int *f
 
 static muster_status check(const muster_config *config)
 {
-    if (mst_config_fake_hosts())
-        return mst_fail(
-            MUSTER_ERR_UNSUPPORTED,
-            "MUSTER_FAKE_HOSTS is for ranks that muster starts, and an MPI has started these; unset it");
+    const char *pretended = mst_config_fake_hosts();
+    int host;
+
+    if (pretended && !mst_pretended_host(pretended, 0, 1, &host))
+        return mst_pretended_refuse(pretended);
     return mst_group_check(config);
+}
+
+/* The ranks of this host. */
+static muster_status attach_here(const muster_config *config, void *arena, muster_group **whole)
+{
+    muster_config inner = *config;
+
+    inner.arena = arena;
+    inner.rank = job.place;
+    inner.size = job.neighbours;
+    return mst_backend_onehost.attach(&inner, whole);
+}
+
+static muster_status make_link(const muster_group *like, void *arena, mst_link **link)
+{
+    muster_group *bytes;
+
+    (void)arena;
+    muster_status status = mst_wire_whole(job.wire, like, &bytes);
+    return status == MUSTER_OK ? mst_carried_link(bytes, true, true, link) : status;
 }
 
 static muster_status attach(const muster_config *config, muster_group **world)
@@ -133,7 +158,14 @@ static muster_status attach(const muster_config *config, muster_group **world)
     inner.arena = arena;
     inner.rank = job.seat.rank;
     inner.size = job.seat.size;
-    status = mst_backend_onehost.attach(&inner, world);
+    if (job.wire)
+        status = mst_hosts_attach_by(
+            &inner,
+            &(mst_hosts_way){
+                .attach_whole = attach_here, .make_link = make_link, .machine = job.host, .arg = arena },
+            world);
+    else
+        status = mst_backend_onehost.attach(&inner, world);
     if (status != MUSTER_OK) {
         job.abandoned = true; /* the others wait for this rank in theirs */
         mst_os_close(fd);     /* else it stays, for muster inspect */

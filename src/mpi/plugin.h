@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 #define MST_PLUGIN_NAME "muster_mpi_plugin"
-#define MST_PLUGIN_VERSION 1
+#define MST_PLUGIN_VERSION 2
 #define MST_PLUGIN_WHY_BYTES 200
 
 /* A process as MPI has placed it. */
@@ -37,6 +37,12 @@ typedef struct mst_plugin {
     bool (*exchange)(const void *own, void *all, size_t bytes, char *why);
     bool (*barrier)(char *why); /* starts one; fails while the seat is not known */
     bool (*test)(bool *over, char *why);
+    /* Frames (src/wire/frames.h) between processes whose seats are known, in calls that do not wait. The
+     * bytes that are sent stay valid until `is_sent` says so of the slot; what is taken is valid until the
+     * next is; *bytes is NULL: nothing has come. */
+    bool (*send)(int to, const void *bytes, size_t count, int *slot, char *why);
+    bool (*is_sent)(int slot, bool *sent, char *why);
+    bool (*take)(int *from, const void **bytes, size_t *count, char *why);
     /* Ends MPI, if `begin` began it and nobody has ended it. */
     void (*finalize)(void);
     /* Whether this thread may call MPI, and so what is above, but for `begin`, which fails where it may not.

@@ -9,10 +9,12 @@
 
 #include "shm/arena/arena.h"
 #include "shm/wait/wait.h"
+#include "src/hosts/pretended.h"
 #include "src/mpi/find.h"
 #include "src/onehost/choice.h"
+#include "src/pure/config.h"
 
-#define RECORD_VERSION 1
+#define RECORD_VERSION 2
 #define RECORD_BYTES 1024 /* the same in all versions */
 #define NAP_NS_MIN 20000
 #define NAP_NS_MAX MST_NS_PER_MS
@@ -25,10 +27,10 @@ typedef union record {
         uint32_t version;
         int32_t status; /* of the rank's part of the step */
         char words[320];
-        int32_t first; /* the first rank on its host */
+        mst_mpi_spot spot;
         mst_mpi_peer process;
         uint64_t cpus[MST_CPUS_MAX / 64];
-        mst_os_held arena, shared; /* the first rank's */
+        mst_os_held arena, shared; /* a host's first rank's */
     } is;
     unsigned char bytes[RECORD_BYTES];
 } record;
@@ -157,53 +159,59 @@ static muster_status reserve(wireup *wireup)
 
 static void introduce(wireup *wireup)
 {
+    const char *pretended = mst_config_fake_hosts();
+    const mst_plugin_seat *seat = &wireup->job->seat;
     record *own = wireup->own;
+    int host = 0;
 
     own->is.version = RECORD_VERSION;
-    own->is.first = wireup->job->seat.first;
+    own->is.spot.first = seat->first;
+    own->is.spot.pretended =
+        pretended && mst_pretended_host(pretended, seat->rank, seat->size, &host) ? host : 0;
     own->is.process.pid = mst_os_process_id();
     own->is.process.start = mst_os_process_start(own->is.process.pid);
     own->is.arena.fd = own->is.shared.fd = -1;
     mst_os_cpus_allowed(own->is.cpus);
 }
 
+/* Who is on which host; false: no memory. */
+static bool find_hosts(wireup *wireup)
+{
+    int size = wireup->job->seat.size;
+    mst_mpi_spot *spots = malloc((size_t)size * sizeof *spots);
+
+    for (int rank = 0; spots && rank < size; rank++)
+        spots[rank] = wireup->all[rank].is.spot;
+    bool found = spots && mst_mpi_place(wireup->job, spots);
+    free(spots);
+    return found;
+}
+
 static void meet(wireup *wireup)
 {
+    int own = wireup->job->seat.rank;
+
     for (int rank = 0; rank < wireup->job->seat.size; rank++)
-        wireup->peers[rank] = wireup->all[rank].is.process;
+        if (wireup->job->host[rank] == wireup->job->host[own])
+            wireup->peers[rank] = wireup->all[rank].is.process;
     wireup->job->peers = wireup->peers; /* until the process ends */
     mst_mpi_watches_close(&wireup->watches);
     mst_mpi_watches_open(&wireup->watches, wireup->job);
 }
 
-static muster_status check_seat(const mst_mpi_job *job)
-{
-    const mst_plugin_seat *seat = &job->seat;
-
-    if (seat->rank < 0 || seat->rank >= seat->size || seat->first < 0 || seat->first > seat->rank)
-        return mst_fail(MUSTER_ERR_SYSTEM, "%s says that this is rank %d of %d, and %d the first on its host",
-                        job->plugin->mpi, seat->rank, seat->size, seat->first);
-    return seat->size == 1 ? mst_plugin_refuse_alone(job->plugin) : MUSTER_OK;
-}
-
-static muster_status refuse_hosts(const wireup *wireup)
-{
-    int hosts = 0;
-
-    for (int rank = 0; rank < wireup->job->seat.size; rank++)
-        hosts += wireup->all[rank].is.first == rank;
-    if (hosts == 1)
-        return MUSTER_OK;
-    return mst_fail(
-        MUSTER_ERR_UNSUPPORTED,
-        "MPI has started these %d ranks on %d hosts, and muster runs on one so far; start them on "
-        "one host",
-        wireup->job->seat.size, hosts);
-}
-
 /* ---- the arena ---- */
 
-/* Of all ranks together: launchers bind each to a part of them. */
+static int first_here(const wireup *wireup)
+{
+    return wireup->job->host[wireup->job->seat.rank];
+}
+
+static bool makes(const wireup *wireup)
+{
+    return wireup->job->seat.rank == first_here(wireup);
+}
+
+/* Of all ranks of this host together: launchers bind each to a part of them. */
 static int cpus_of_all(const wireup *wireup)
 {
     int count = 0, quota = mst_os_cpu_quota();
@@ -212,7 +220,7 @@ static int cpus_of_all(const wireup *wireup)
         uint64_t bits = 0;
 
         for (int rank = 0; rank < wireup->job->seat.size; rank++)
-            bits |= wireup->all[rank].is.cpus[i];
+            bits |= wireup->job->host[rank] == first_here(wireup) ? wireup->all[rank].is.cpus[i] : 0;
         count += __builtin_popcountll(bits);
     }
     return count < quota ? count : quota;
@@ -230,7 +238,7 @@ static muster_status keep(int fd, const char *what, mst_os_held *held)
 static muster_status make_arena(wireup *wireup)
 {
     mst_choice choice;
-    mst_arena_plan plan = { .size = wireup->job->seat.size,
+    mst_arena_plan plan = { .size = wireup->job->neighbours,
                             .arena_bytes = wireup->config->arena_bytes,
                             .staging_bytes = wireup->config->staging_bytes,
                             .thresholds = &choice.thresholds };
@@ -265,15 +273,16 @@ static muster_status make_shared(wireup *wireup)
 
 static muster_status open_of(const wireup *wireup, const mst_os_held *theirs, int *fd)
 {
-    int32_t pid = wireup->all[0].is.process.pid;
+    int32_t pid = wireup->all[first_here(wireup)].is.process.pid;
 
-    *fd = wireup->job->seat.rank == 0 ? theirs->fd : mst_os_held_open(theirs, pid);
+    *fd = makes(wireup) ? theirs->fd : mst_os_held_open(theirs, pid);
     if (*fd >= 0)
         return MUSTER_OK;
-    return mst_fail(MUSTER_ERR_SYSTEM,
-                    "cannot open the arena that rank 0 has made, in process %d: %s; ranks need one user, one "
-                    "pid namespace, and /proc",
-                    pid, *fd == -ESTALE ? "it is another process here" : strerror(-*fd));
+    return mst_fail(
+        MUSTER_ERR_SYSTEM,
+        "cannot open the arena that rank %d has made, in process %d: %s; ranks need one user, one "
+        "pid namespace, and /proc",
+        first_here(wireup), pid, *fd == -ESTALE ? "it is another process here" : strerror(-*fd));
 }
 
 static muster_status map_shared(wireup *wireup)
@@ -282,7 +291,7 @@ static muster_status map_shared(wireup *wireup)
     void *base = NULL;
     int fd;
 
-    muster_status status = open_of(wireup, &wireup->all[0].is.shared, &fd);
+    muster_status status = open_of(wireup, &wireup->all[first_here(wireup)].is.shared, &fd);
     if (status != MUSTER_OK)
         return status;
     int error = mst_os_object_info_get(fd, &info);
@@ -290,8 +299,8 @@ static muster_status map_shared(wireup *wireup)
         error = -EBADF;
     if (error == 0)
         error = mst_os_object_map(fd, SHARED_BYTES, &base);
-    if (wireup->job->seat.rank != 0)
-        mst_os_close(fd); /* rank 0 does after all others have opened it */
+    if (!makes(wireup))
+        mst_os_close(fd); /* whoever made it does after all others have opened it */
     if (error)
         return mst_fail_system(error, "cannot map what ranks share at their end");
     wireup->job->decision = base;
@@ -300,16 +309,18 @@ static muster_status map_shared(wireup *wireup)
 
 static muster_status make(wireup *wireup)
 {
-    muster_status status = wireup->job->seat.rank == 0 ? make_arena(wireup) : MUSTER_OK;
+    muster_status status = mst_mpi_open_wire(wireup->job, wireup->config);
 
-    if (status == MUSTER_OK && wireup->job->seat.rank == 0)
+    if (status == MUSTER_OK && makes(wireup))
+        status = make_arena(wireup);
+    if (status == MUSTER_OK && makes(wireup))
         status = make_shared(wireup);
     return status;
 }
 
 static muster_status open_both(wireup *wireup, int *fd)
 {
-    muster_status status = open_of(wireup, &wireup->all[0].is.arena, fd);
+    muster_status status = open_of(wireup, &wireup->all[first_here(wireup)].is.arena, fd);
 
     return status == MUSTER_OK ? map_shared(wireup) : status;
 }
@@ -320,17 +331,19 @@ static muster_status run_steps(wireup *wireup, muster_status mine, int *fd)
 {
     muster_status status = step(wireup, mine);
 
-    if (status == MUSTER_OK)
-        status = refuse_hosts(wireup);
     if (status != MUSTER_OK)
         return status;
+    if (!find_hosts(wireup)) {
+        wireup->job->abandoned = true;
+        return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a list of hosts");
+    }
     meet(wireup);
     status = step(wireup, make(wireup));
     if (status == MUSTER_OK)
         status = step(wireup, open_both(wireup, fd));
-    if (status != MUSTER_OK && wireup->job->seat.rank != 0)
+    if (status != MUSTER_OK && !makes(wireup))
         mst_os_close(*fd);
-    if (status != MUSTER_OK && wireup->job->seat.rank == 0)
+    if (status != MUSTER_OK && makes(wireup))
         mst_os_held_close(&wireup->own->is.arena);
     mst_os_held_close(&wireup->own->is.shared);
     return status;
@@ -353,7 +366,7 @@ static muster_status find_seat(wireup *wireup)
     if (status == MUSTER_OK && !job->plugin->find_seat(&job->seat, why))
         status = fail_in_mpi(job, why);
     if (status == MUSTER_OK)
-        status = check_seat(job);
+        status = mst_mpi_check_seat(job);
     if (status == MUSTER_OK)
         status = reserve(wireup);
     job->abandoned = status != MUSTER_OK;

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tests/backend/threads.h"
 #include "tests/harness/elsewhere.h"
 #include "tests/harness/ranks.h"
 
@@ -352,7 +353,7 @@ int main(void)
     tcase_add_test(tests, test_split_beside_collectives);
     tcase_add_test(tests, test_many_rounds_leak_nothing);
     /* Such groups keep their arena where ranks are threads. */
-    if (!under_thread_sanitizer() && backend_of_test() != &mst_backend_hosts)
+    if (!under_thread_sanitizer() && (on_one_host() || backend_of_test() == &backend_of_threads))
         tcase_add_test(tests, test_groups_that_nobody_frees);
     tcase_add_test(tests, test_memory_is_reused_only_when_peers_have_left);
     if (on_one_host()) /* whose groups take cells, of which there are so many */

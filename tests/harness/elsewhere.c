@@ -8,6 +8,7 @@
 
 #include "src/api/attach.h"
 #include "tests/backend/threads.h"
+#include "tests/harness/frames.h"
 
 typedef struct rank_thread {
     pthread_t thread;
@@ -28,8 +29,10 @@ const mst_backend *backend_of_test(void)
         return &backend_of_threads;
     if (strcmp(name, mst_backend_hosts.name) == 0) /* as MUSTER_FAKE_HOSTS divides the ranks */
         return &mst_backend_hosts;
-    fprintf(stderr, "TEST_BACKEND is \"%s\"; expected \"%s\" or \"%s\", or leave it unset\n", name,
-            backend_of_threads.name, mst_backend_hosts.name);
+    if (strcmp(name, backend_over_frames.name) == 0) /* likewise */
+        return &backend_over_frames;
+    fprintf(stderr, "TEST_BACKEND is \"%s\"; expected \"%s\", \"%s\" or \"%s\", or leave it unset\n", name,
+            backend_of_threads.name, mst_backend_hosts.name, backend_over_frames.name);
     exit(EXIT_FAILURE);
 }
 
@@ -49,16 +52,17 @@ static void *rank_main(void *of)
         self->code = rank_failed(__FILE__, __LINE__, NULL, "attaching");
         return NULL;
     }
-    if (world->backend != self->backend)
+    if (world->backend != (self->backend == &backend_over_frames ? &mst_backend_hosts : self->backend))
         self->code = rank_failed(__FILE__, __LINE__, world, "a world of another backend");
     world->released = keep;
     if (self->code == 0)
         self->code = self->body(world, self->arg);
     world->released = NULL;
     if (self->code != 0) /* the others are not to wait for it, in whatever group */
-        self->backend->leave(world);
+        world->backend->leave(world);
     if (muster_group_free(world) != MUSTER_OK && self->code == 0)
         self->code = rank_failed(__FILE__, __LINE__, world, "giving the world back");
+    frames_end();
     return NULL;
 }
 

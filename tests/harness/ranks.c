@@ -18,6 +18,7 @@
 #include "src/onehost/group/group.h"
 #include "tests/backend/threads.h"
 #include "tests/harness/elsewhere.h"
+#include "tests/harness/frames.h"
 
 bool under_thread_sanitizer(void)
 {
@@ -201,6 +202,8 @@ bool is_asleep_in_message(const muster_group *group, int rank)
         return thread_is_waiting(group, rank);
     if (group->backend == &mst_backend_hosts)
         group = mst_hosts_carrier(mst_hosts_of_const(group));
+    if (group->backend == &mst_backend_wire)
+        return frames_is_waiting(group, rank);
     return mst_load32_acq(&mst_group_of_const(group)->subarena->cells[rank]->doorbell.sleepers) != 0;
 }
 

@@ -1,10 +1,11 @@
 #!/bin/sh
 # muster_init("mpi") under an MPI's own mpirun: what works, how jobs end, and what is refused, in which words. Uses
 # TEST_COMMAND, TEST_BUILD, TEST_SOURCE, TEST_MPI (openmpi or mpich), TEST_MPI_JOBS, and, where they are elsewhere, the
-# programs of this folder: MPI_CLIENT, which knows nothing of MPI, MPI_STATIC, the same with libmuster.a, MPI_MIXED, which
+# programs of this folder: MPI_CLIENT, which knows nothing of MPI, MPI_HOSTS, which is for several hosts, MPI_STATIC, the same with libmuster.a, MPI_MIXED, which
 # uses MPI itself, and MPI_HOSTILE and MPI_MODULE, libraries.
 . "$TEST_SOURCE/tests/command/checks.sh"
 : "${TEST_MPI:=openmpi}" "${MPI_CLIENT:=$TEST_BUILD/tests/mpi_client}" "${MPI_STATIC:=$TEST_BUILD/tests/mpi_static}"
+: "${MPI_HOSTS:=$TEST_BUILD/tests/mpi_hosts}"
 : "${MPI_MIXED:=$TEST_BUILD/tests/mpi_mixed_$TEST_MPI}" "${MPI_HOSTILE:=$TEST_BUILD/tests/libmpi_hostile.so}"
 : "${MPI_MODULE:=$TEST_BUILD/tests/libmpi_module.so}"
 for launcher in mpirun.$TEST_MPI mpirun mpiexec.hydra ""; do
@@ -130,15 +131,52 @@ for setting in MUSTER_TIMEOUT=x MUSTER_ISA=none MUSTER_LIVENESS=magic MUSTER_HUG
     fi
     says 3 "^refused: done$"
 done
-# Several hosts: names are enough for both launchers.
+
+# ---- several hosts ----
+# Pretended ones: what goes from one to another goes by MPI. Bits are those of one host.
+mpi 0 "" 4 "$MPI_HOSTS" bits
+bits=$(head -n 1 "$work/out")
+says 4 "^$bits$"
+for hosts in 2 0,1 4; do
+    MUSTER_FAKE_HOSTS=$hosts mpi 0 "" 4 "$MPI_HOSTS" bits
+    says 4 "^$bits$"
+done
+for hosts in 2 0,1,1 3; do
+    MUSTER_FAKE_HOSTS=$hosts mpi 0 "" 3 "$MPI_HOSTS" spread
+    says 3 "^spread: done$"
+    MUSTER_FAKE_HOSTS=$hosts mpi 0 "" 3 "$MPI_HOSTS" differs
+    says 3 "^differs: done$"
+done
+for case in works frees frees_late forks early; do
+    MUSTER_FAKE_HOSTS=2 mpi 0 "" 3 "$MPI_CLIENT" $case
+    says 3 "^$case: done$"
+done
+MUSTER_FAKE_HOSTS=x mpi 0 "" 2 "$MPI_CLIENT" refused 'MUSTER_FAKE_HOSTS is "x"'
+says 2 "^refused: done$"
+MUSTER_FAKE_HOSTS=2 MUSTER_PROGRESS_THREAD=1 mpi 0 "" 2 "$MPI_CLIENT" refused "a progress thread does not"
+says 2 "^refused: done$"
+for case in fails killed; do
+    MUSTER_FAKE_HOSTS=2 mpi bad "" 4 "$MPI_CLIENT" $case
+done
+if [ "$TEST_MPI" = openmpi ]; then
+    for program in "$MPI_HOSTS dies_elsewhere" "$MPI_HOSTS host_dies"; do
+        case=${program##* } others=3 hosts=2
+        [ $case != host_dies ] || hosts=0,0,0,1
+        MUSTER_FAKE_HOSTS=$hosts MUSTER_TIMEOUT=5 timeout $((60 * ${TEST_PATIENCE:-1})) "$launcher" --enable-recovery -n 4 $program \
+            >"$work/out" 2>"$work/err" </dev/null
+        [ $? -ne 124 ] || fail "$case over hosts hangs under a launcher that lets the others live"
+        says $others "^$case: done$"
+    done
+fi
+# MPI's: names are enough for both launchers.
 printf '#!/bin/sh\nhost=$1\nshift\nexec unshare --uts sh -c '"'hostname \"\$1\"; shift; exec sh -c \"\$*\"'"' sh "$host" "$@"\n' >"$work/agent"
 chmod +x "$work/agent"
 if unshare --uts true 2>/dev/null; then
     printf 'fake1:1\nfake2:1\n' >"$work/hosts"
     options="-launcher rsh -launcher-exec $work/agent -f $work/hosts"
     [ "$TEST_MPI" = mpich ] || options="--mca plm rsh --mca plm_rsh_agent $work/agent --host fake1:1,fake2:1"
-    mpi 0 "" 2 "$MPI_CLIENT" refused "these 2 ranks on 2 hosts"
-    says 2 "^refused: done$"
+    mpi 0 "" 2 "$MPI_HOSTS" spread
+    says 2 "^spread: done$"
     options=
 fi
 
@@ -163,8 +201,6 @@ if [ "$TEST_MPI" = mpich ]; then # which begins alone beside another launcher's 
         says 1 "^refused: done$"
     done
 fi
-MUSTER_FAKE_HOSTS=2 mpi 0 "" 2 "$MPI_CLIENT" refused "MUSTER_FAKE_HOSTS is for ranks"
-says 2 "^refused: done$"
 MUSTER_MPI=lam mpi 0 "" 2 "$MPI_CLIENT" refused "MUSTER_MPI is \"lam\"; expected openmpi, mpich, or the path"
 says 2 "^refused: done$"
 MUSTER_MPI=$TEST_BUILD/muster/libmuster_mpi_$TEST_MPI.so expect 0 "" "$TEST_COMMAND" doctor

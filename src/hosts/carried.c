@@ -1,0 +1,249 @@
+/*
+ * The link of carried.h. Transfers are messages of a group of its own, so that the program's messages,
+ * which are those of another one, never match them. A reason that a member tells is the reason of an abort of
+ * both groups: it makes the first one stay, and wakes all that wait. It begins with its numbers in
+ * brackets, which whoever looks at these groups from outside (muster run) sees, too. What breaks them
+ * otherwise, such as a death, breaks the link in the same words, since its ranks are theirs.
+ */
+#include "src/hosts/carried.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/hosts/poll.h"
+
+typedef struct carried {
+    mst_link base;
+    muster_group *bytes; /* transfers */
+    bool owns;           /* `bytes` */
+} carried;
+
+static carried *of(mst_link *link)
+{
+    return (carried *)link;
+}
+
+/* ---- transfers ---- */
+
+/* The interrupt function of `bytes`. */
+static bool watch(void *of)
+{
+    mst_link *link = of;
+
+    return link->watch && link->watch(link->watched);
+}
+
+static muster_status send_bytes(mst_link *link, int to, int tag, const void *from, size_t bytes,
+                                muster_request *transfer)
+{
+    return muster_send_start(from, bytes, MUSTER_UINT8, to, tag, of(link)->bytes, transfer);
+}
+
+static muster_status receive_bytes(mst_link *link, int from, int tag, void *to, size_t bytes,
+                                   muster_request *transfer)
+{
+    return muster_recv_start(to, bytes, MUSTER_UINT8, from, tag, of(link)->bytes, NULL, transfer);
+}
+
+static muster_status wait_for(mst_link *link, muster_request *requests, size_t count, bool all,
+                              int64_t timeout_ns)
+{
+    size_t index;
+
+    (void)link;
+    return mst_poll(requests, count, all, timeout_ns, &index);
+}
+
+static muster_status test(mst_link *link, muster_request *transfer, bool *over)
+{
+    (void)link;
+    return muster_test(transfer, over);
+}
+
+/* ---- reasons ---- */
+
+static void tell(mst_link *link, const mst_link_reason *reason)
+{
+    char text[MST_LINK_SENTENCE_BYTES + 64];
+
+    snprintf(text, sizeof text, "[%d %d %d %d %lld] %s", (int)reason->status, reason->about,
+             (int)reason->termination.kind, reason->termination.code, (long long)reason->limit_ns,
+             reason->sentence);
+    of(link)->bytes->backend->abort_group(of(link)->bytes, text);
+    link->mail->backend->abort_group(link->mail, text);
+}
+
+/* Numbers, each with what parts it from the next; false: they are not there, or are no numbers of that size.
+ */
+static bool read_numbers(const char *text, int64_t *numbers, int count, char end)
+{
+    for (int i = 0; i < count; i++, text++) {
+        char *after;
+
+        errno = 0;
+        numbers[i] = strtoll(text, &after, 10);
+        if (after == text || errno || *after != (i + 1 < count ? ' ' : end))
+            return false;
+        text = after;
+    }
+    return true;
+}
+
+static bool is_int(int64_t number)
+{
+    return number >= INT_MIN && number <= INT_MAX;
+}
+
+/* What a member told; false: it is something else. */
+static bool read_told(const char *text, mst_link_reason *reason)
+{
+    const char *begin = strchr(text, '['), *end = begin ? strstr(begin, "] ") : NULL;
+    int64_t numbers[5]; /* status, about, kind, code, limit_ns */
+
+    if (!end || !read_numbers(begin + 1, numbers, 5, ']'))
+        return false;
+    for (int i = 0; i < 4; i++)
+        if (!is_int(numbers[i]))
+            return false;
+    *reason = (mst_link_reason){ .status = (muster_status)numbers[0],
+                                 .about = (int)numbers[1],
+                                 .termination = { (muster_termination_kind)numbers[2], (int)numbers[3] },
+                                 .limit_ns = numbers[4] };
+    snprintf(reason->sentence, sizeof reason->sentence, "%s", end + 2);
+    return true;
+}
+
+static bool is_group_broken(const muster_group *group, mst_link_reason *reason)
+{
+    muster_status status = group->backend->status(group);
+
+    if (status == MUSTER_OK)
+        return false;
+    if (status == MUSTER_ERR_ABORTED && read_told(mst_error_sentence(), reason))
+        return true;
+    const muster_error_info *parts = mst_error_parts();
+    *reason = (mst_link_reason){ .status = status,
+                                 .about = parts->rank,
+                                 .termination = parts->termination,
+                                 .limit_ns = parts->deadline_ns };
+    snprintf(reason->sentence, sizeof reason->sentence, "%s", mst_error_sentence());
+    return true;
+}
+
+static bool seems_whole(mst_link *link)
+{
+    const muster_group *bytes = of(link)->bytes;
+
+    return bytes->backend->seems_whole(bytes) && link->mail->backend->seems_whole(link->mail);
+}
+
+/* Both are broken then. */
+static bool is_broken(mst_link *link, mst_link_reason *reason)
+{
+    if (is_group_broken(of(link)->bytes, reason))
+        return true;
+    if (!is_group_broken(link->mail, reason))
+        return false;
+    tell(link, reason);
+    return is_group_broken(of(link)->bytes, reason);
+}
+
+/* ---- making ---- */
+
+static void close_link(mst_link *link)
+{
+    if (link->mail)
+        muster_group_free(link->mail);
+    if (of(link)->owns)
+        muster_group_free(of(link)->bytes);
+    free(link);
+}
+
+static muster_status subset(mst_link *link, const int *ranks, int count, int64_t limit_ns, mst_link **made);
+
+static const mst_link_methods methods = { .send = send_bytes,
+                                          .receive = receive_bytes,
+                                          .wait = wait_for,
+                                          .test = test,
+                                          .tell = tell,
+                                          .seems_whole = seems_whole,
+                                          .is_broken = is_broken,
+                                          .subset = subset,
+                                          .close = close_link };
+
+/* The group of the program's messages is made within the limit and with the interrupt function that `bytes`
+ * has until then. */
+static muster_status make(muster_group *bytes, bool owns, bool blind, int64_t limit_ns, mst_link **made)
+{
+    carried *link = calloc(1, sizeof *link);
+
+    if (!link) {
+        if (owns)
+            muster_group_free(bytes);
+        return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a link");
+    }
+    link->base = (mst_link){
+        .methods = &methods, .rank = bytes->rank, .size = bytes->size, .number = bytes->number, .blind = blind
+    };
+    link->bytes = bytes;
+    link->owns = owns;
+    bytes->carries = bytes->hidden = true;
+    bytes->timeout_ns = limit_ns;
+    muster_status status = muster_group_dup(bytes, &link->base.mail);
+    bytes->interrupt = watch; /* until now it was that of the parent */
+    bytes->interrupt_arg = link;
+    if (status != MUSTER_OK) {
+        close_link(&link->base);
+        return status;
+    }
+    link->base.mail->interrupt = NULL;
+    link->base.mail->hidden = true;
+    *made = &link->base;
+    return MUSTER_OK;
+}
+
+/* An error that is about a member of the list, in the ranks of the group that the list is of. One that has
+ * left has no memory for its part. */
+static muster_status tell_rank(muster_status status, const int *ranks, int count)
+{
+    muster_error_info parts = *mst_error_parts();
+    char ended[100];
+
+    if (parts.rank < 0 || parts.rank >= count)
+        return status;
+    int rank = ranks[parts.rank];
+    muster_termination_describe(parts.termination, ended, sizeof ended);
+    if (status == MUSTER_ERR_TIMED_OUT)
+        mst_fail(status, "a group was being made, and rank %d did not come within %.3g s", rank,
+                 (double)parts.deadline_ns / 1e9);
+    else if (status == MUSTER_ERR_PEER_DIED && parts.termination.kind != MUSTER_TERMINATION_NONE)
+        mst_fail(status, "a group was being made, and rank %d %s", rank, ended);
+    else if (status == MUSTER_ERR_PEER_DIED)
+        status = mst_fail(MUSTER_ERR_NO_SPACE,
+                          "rank %d could not make its part of a group; the parent is as before", rank);
+    else
+        return status;
+    mst_error_about(rank, parts.termination);
+    mst_error_late(parts.deadline_ns);
+    return status;
+}
+
+static muster_status subset(mst_link *link, const int *ranks, int count, int64_t limit_ns, mst_link **made)
+{
+    muster_group *bytes;
+
+    of(link)->bytes->timeout_ns = limit_ns; /* of what makes groups; transfers have none (started_limit_ns) */
+    muster_status status = muster_group_subset(of(link)->bytes, ranks, count, &bytes);
+    if (status != MUSTER_OK)
+        return status;
+    status = make(bytes, true, link->blind, limit_ns, made);
+    return status == MUSTER_OK ? status : tell_rank(status, ranks, count);
+}
+
+muster_status mst_carried_link(muster_group *bytes, bool owns, bool blind, mst_link **made)
+{
+    return make(bytes, owns, blind, bytes->timeout_ns, made);
+}

@@ -1,0 +1,390 @@
+/* Matching of arrive.h, and what each kind of frame does. */
+#include "src/wire/arrive.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/pure/message.h"
+#include "src/wire/group.h"
+#include "src/wire/post.h"
+
+/* ---- operations with a number ---- */
+
+void mst_wire_identify(mst_wire_op *op)
+{
+    mst_wire *wire = op->group->wire;
+
+    op->id = ++wire->ids;
+    op->by_id.source = mst_wire_high(op->id);
+    op->by_id.tag = mst_wire_low(op->id);
+    mst_table_insert(&wire->by_id, &op->by_id);
+}
+
+static void lose_id(mst_wire_op *op)
+{
+    if (op->id)
+        mst_table_remove(&op->group->wire->by_id, &op->by_id);
+    op->id = 0;
+}
+
+/* That one of the group; NULL: it has been taken back. */
+static mst_wire_op *find_op(const mst_wire_group *group, uint64_t id, bool sends)
+{
+    mst_match_node *node = mst_table_find(&group->wire->by_id, mst_wire_high(id), mst_wire_low(id));
+    mst_wire_op *op = node ? (mst_wire_op *)((char *)node - offsetof(mst_wire_op, by_id)) : NULL;
+
+    return op && op->id == id && op->group == group && op->sends == sends ? op : NULL;
+}
+
+void mst_wire_forget(mst_wire_op *op)
+{
+    mst_wire *wire = op->group->wire;
+
+    if (op->posted)
+        mst_matching_unpost(&op->group->matching, &op->node);
+    op->posted = false;
+    lose_id(op);
+    if (!op->moving)
+        return;
+    mst_wire_op **at = &wire->moving, *before = NULL;
+    for (; *at != op; at = &(*at)->next)
+        before = *at;
+    *at = op->next;
+    if (wire->moving_last == op)
+        wire->moving_last = before;
+    op->moving = false;
+}
+
+/* ---- receives ---- */
+
+/* Otherwise the group is broken. */
+static bool fits(const mst_wire_op *op, int source, int tag, int32_t dtype, size_t bytes)
+{
+    const mst_message *message = &op->message;
+    bool exact = !message->result;
+    size_t count = bytes / muster_dtype_size((muster_dtype)dtype);
+
+    if ((dtype == (int32_t)message->dtype || count == 0) && count <= message->in_count &&
+        (!exact || count == message->in_count))
+        return true;
+    mst_wire_break(op->group, source, MUSTER_ERR_MISMATCH, 0,
+                   "rank %d expected a message of %s x %s%zu from rank %d, which sent %s x %zu with tag %d",
+                   op->group->base.rank, muster_dtype_name(message->dtype), exact ? "" : "up to ",
+                   message->in_count, source, muster_dtype_name((muster_dtype)dtype), count, tag);
+    return false;
+}
+
+static void end(mst_wire_op *op)
+{
+    lose_id(op);
+    mst_message_tell(op->message.result, op->peer, op->tag, (muster_dtype)op->dtype, op->bytes);
+    op->over = true;
+}
+
+/* Gives back what the message weighed at its sender. */
+static void give_back(mst_wire_group *group, int source, size_t bytes)
+{
+    if (source == group->base.rank) {
+        group->weights[source] -= bytes + 1;
+        return;
+    }
+    group->owed[source] += bytes + 1;
+    if (group->owed[source] < MST_WIRE_OWED_MAX)
+        return;
+    mst_wire_post_to(group, source, (mst_wire_head){ .kind = MST_WIRE_CREDIT, .bytes = group->owed[source] },
+                     NULL, 0);
+    group->owed[source] = 0;
+}
+
+/* The receive gets this message, which fits; data: NULL, it was offered. */
+static void accept(mst_wire_op *op, const mst_wire_head *head, const void *data)
+{
+    bool any = op->peer == MUSTER_ANY_SOURCE;
+
+    op->peer = head->source;
+    op->tag = head->tag;
+    op->dtype = head->dtype;
+    op->bytes = (size_t)head->bytes;
+    if (any)
+        mst_matching_serve(&op->group->matching, head->source);
+    if (data) {
+        if (op->bytes)
+            memcpy(op->message.in, data, op->bytes);
+        end(op);
+        return;
+    }
+    mst_wire_identify(op);
+    mst_wire_post_to(op->group, op->peer,
+                     (mst_wire_head){ .kind = MST_WIRE_ACCEPT, .id = head->id, .answer = op->id }, NULL, 0);
+}
+
+void mst_wire_receive(mst_wire_op *op)
+{
+    mst_wire_group *group = op->group;
+    const mst_message *message = &op->message;
+    mst_match_node *found = mst_matching_find(&group->matching, message->source, message->receive_tag);
+
+    op->peer = message->source;
+    op->node.source = message->source;
+    op->node.tag = message->receive_tag;
+    if (!found) {
+        mst_matching_post(&group->matching, &op->node);
+        op->posted = true;
+        return;
+    }
+    mst_wire_arrival *arrival = (mst_wire_arrival *)found;
+    if (!fits(op, found->source, found->tag, arrival->dtype, arrival->bytes))
+        return;
+    mst_matching_take(&group->matching, found);
+    if (!arrival->offered)
+        give_back(group, found->source, arrival->bytes);
+    accept(op,
+           &(mst_wire_head){ .source = found->source,
+                             .tag = found->tag,
+                             .dtype = arrival->dtype,
+                             .bytes = arrival->bytes,
+                             .id = arrival->id },
+           arrival->offered ? NULL : arrival->data);
+    free(arrival);
+}
+
+bool mst_wire_probe(const mst_wire_group *group, int source, int tag, muster_message *result)
+{
+    const mst_match_node *found = mst_matching_find(&group->matching, source, tag);
+    const mst_wire_arrival *arrival = (const mst_wire_arrival *)found;
+
+    if (found)
+        mst_message_tell(result, found->source, found->tag, (muster_dtype)arrival->dtype, arrival->bytes);
+    return found != NULL;
+}
+
+/* ---- messages ---- */
+
+/* Keeps a message that no receive matches; false: no memory. */
+static bool keep(mst_wire_group *group, const mst_wire_head *head, const void *data)
+{
+    size_t bytes = data ? (size_t)head->bytes : 0;
+    mst_wire_arrival *arrival = malloc(sizeof *arrival + bytes);
+
+    if (!arrival)
+        return false;
+    *arrival = (mst_wire_arrival){ .node = { .source = head->source, .tag = head->tag },
+                                   .dtype = head->dtype,
+                                   .bytes = (size_t)head->bytes,
+                                   .offered = !data,
+                                   .id = head->id };
+    if (bytes)
+        memcpy(arrival->data, data, bytes);
+    mst_matching_keep(&group->matching, &arrival->node);
+    return true;
+}
+
+/* With its bytes, or, if data is NULL, offered. */
+static bool arrive(mst_wire_group *group, const mst_wire_head *head, const void *data)
+{
+    mst_match_node *found = mst_matching_arrive(&group->matching, head->source, head->tag);
+
+    if (!found) {
+        if (data && head->source == group->base.rank)
+            group->weights[head->source] += (size_t)head->bytes + 1;
+        return keep(group, head, data);
+    }
+    mst_wire_op *op = (mst_wire_op *)found;
+    op->posted = false;
+    if (!fits(op, head->source, head->tag, head->dtype, (size_t)head->bytes))
+        return true;
+    if (data && head->source != group->base.rank)
+        give_back(group, head->source, (size_t)head->bytes);
+    accept(op, head, data);
+    return true;
+}
+
+bool mst_wire_arrive_own(mst_wire_group *group, const mst_message *message)
+{
+    static const char nothing;
+
+    return arrive(group,
+                  &(mst_wire_head){ .source = group->base.rank,
+                                    .tag = message->send_tag,
+                                    .dtype = (int32_t)message->dtype,
+                                    .bytes = message->out_bytes },
+                  message->out_bytes ? message->out : &nothing);
+}
+
+/* ---- parts ---- */
+
+void mst_wire_send_parts(mst_wire *wire)
+{
+    mst_wire_op *before = NULL;
+
+    for (mst_wire_op *op = wire->moving, *next; op; op = next) {
+        int to = op->group->seats[op->peer];
+
+        next = op->next;
+        while (!op->over && wire->parts[to] < MST_WIRE_PARTS && !wire->why[0]) {
+            size_t left = op->message.out_bytes - op->done;
+            size_t bytes = left < MST_WIRE_PART_BYTES ? left : MST_WIRE_PART_BYTES;
+
+            mst_wire_post_to(op->group, op->peer,
+                             (mst_wire_head){ .kind = MST_WIRE_PART, .id = op->their_id },
+                             (const char *)op->message.out + op->done, bytes);
+            op->done += bytes;
+            op->over = op->done == op->message.out_bytes;
+        }
+        if (!op->over) {
+            before = op;
+            continue;
+        }
+        *(before ? &before->next : &wire->moving) = next;
+        if (wire->moving_last == op)
+            wire->moving_last = before;
+        op->moving = false;
+        lose_id(op);
+    }
+}
+
+static void be_accepted(mst_wire_group *group, const mst_wire_head *head)
+{
+    mst_wire *wire = group->wire;
+    mst_wire_op *op = find_op(group, head->id, true);
+
+    if (!op || op->moving || op->peer != head->source)
+        return;
+    op->their_id = head->answer;
+    op->next = NULL;
+    op->moving = true;
+    *(wire->moving ? &wire->moving_last->next : &wire->moving) = op;
+    wire->moving_last = op;
+}
+
+static bool take_part(mst_wire_group *group, const mst_wire_head *head, const void *data, size_t bytes)
+{
+    mst_wire_op *op = find_op(group, head->id, false);
+
+    if (!op)
+        return true;
+    if (op->peer != head->source || bytes == 0 || bytes > op->bytes - op->done)
+        return false;
+    memcpy((char *)op->message.in + op->done, data, bytes);
+    op->done += bytes;
+    if (op->done == op->bytes)
+        end(op);
+    return true;
+}
+
+/* ---- frames ---- */
+
+static bool is_sound(const mst_wire_group *group, int from, const mst_wire_head *head, size_t bytes)
+{
+    if (head->source < 0 || head->source >= group->base.size || group->seats[head->source] != from)
+        return false;
+    if (head->kind != MST_WIRE_MESSAGE && head->kind != MST_WIRE_OFFER)
+        return head->kind != MST_WIRE_BROKEN || bytes == sizeof(mst_wire_reason);
+    size_t element = muster_dtype_size((muster_dtype)head->dtype);
+    return element && head->bytes % element == 0 && head->bytes <= PTRDIFF_MAX && head->tag >= 0 &&
+           (head->kind == MST_WIRE_OFFER ? head->bytes > 0 : head->bytes == bytes);
+}
+
+static bool act(mst_wire_group *group, const mst_wire_head *head, const void *data, size_t bytes)
+{
+    mst_wire_reason reason;
+
+    switch (head->kind) {
+    case MST_WIRE_MESSAGE:
+        return arrive(group, head, data);
+    case MST_WIRE_OFFER:
+        return arrive(group, head, NULL);
+    case MST_WIRE_ACCEPT:
+        be_accepted(group, head);
+        return true;
+    case MST_WIRE_PART:
+        return take_part(group, head, data, bytes);
+    case MST_WIRE_CREDIT:
+        group->weights[head->source] -=
+            head->bytes < group->weights[head->source] ? (size_t)head->bytes : group->weights[head->source];
+        return true;
+    case MST_WIRE_BROKEN:
+        memcpy(&reason, data, sizeof reason);
+        mst_wire_told_broken(group, &reason);
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void arrive_for(mst_wire_group *group, int from, const mst_wire_head *head, const void *data,
+                       size_t bytes)
+{
+    bool sound = is_sound(group, from, head, bytes);
+
+    if (sound && head->kind == MST_WIRE_GONE) {
+        mst_wire_group_gone(group, head->source); /* which may be its end */
+        return;
+    }
+    if (group->closed || group->broken.status != MUSTER_OK)
+        return;
+    if (!sound || !act(group, head, data, bytes))
+        mst_wire_break(group, -1, sound ? MUSTER_ERR_NO_MEMORY : MUSTER_ERR_BAD_ARENA, 0,
+                       sound ? "rank %d has no memory for what it is sent"
+                             : "rank %d was sent what is no frame of this muster",
+                       group->base.rank);
+}
+
+static void keep_early(mst_wire *wire, int from, const mst_wire_head *head, const void *data, size_t bytes)
+{
+    mst_wire_early *early = malloc(sizeof *early + bytes);
+
+    if (!early)
+        return; /* and whoever waits for it finds its limit */
+    *early = (mst_wire_early){ .from = from, .count = bytes, .head = *head };
+    if (bytes)
+        memcpy(early + 1, data, bytes);
+    *(wire->early ? &wire->early_last->next : &wire->early) = early;
+    wire->early_last = early;
+}
+
+void mst_wire_arrive_early(mst_wire_group *group)
+{
+    mst_wire *wire = group->wire;
+    uint64_t number = group->base.number;
+    mst_wire_early *list = wire->early;
+
+    wire->early = wire->early_last = NULL;
+    for (mst_wire_early *at = list, *next; at; at = next) {
+        mst_wire_group *found = at->head.group == number ? mst_wire_group_find(wire, number) : NULL;
+
+        next = at->next;
+        at->next = NULL;
+        if (found) {
+            arrive_for(found, at->from, &at->head, at + 1, at->count);
+            free(at);
+        } else {
+            *(wire->early ? &wire->early_last->next : &wire->early) = at;
+            wire->early_last = at;
+        }
+    }
+}
+
+void mst_wire_arrive(mst_wire *wire, int from, const void *frame, size_t count)
+{
+    mst_wire_head head;
+
+    if (count < sizeof head || from < 0 || from >= wire->frames->size)
+        return;
+    memcpy(&head, frame, sizeof head);
+    const void *data = (const char *)frame + sizeof head;
+    size_t bytes = count - sizeof head;
+    if (head.kind == MST_WIRE_GIVES_UP)
+        wire->is_given_up = true;
+    if (head.kind == MST_WIRE_LEFT && !wire->left[from]) {
+        wire->left[from] = true;
+        wire->left_count++;
+    }
+    if (head.kind == MST_WIRE_GIVES_UP || head.kind == MST_WIRE_LEFT)
+        return;
+    mst_wire_group *group = mst_wire_group_find(wire, head.group);
+    if (group)
+        arrive_for(group, from, &head, data, bytes);
+    else
+        keep_early(wire, from, &head, data, bytes);
+}

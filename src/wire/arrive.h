@@ -1,0 +1,31 @@
+/* What comes: matches messages with receives, and moves what was offered. With the wire's lock. */
+#ifndef MST_WIRE_ARRIVE_H
+#define MST_WIRE_ARRIVE_H
+
+#include "src/wire/inside.h"
+
+/* A frame from that process. */
+void mst_wire_arrive(mst_wire *wire, int from, const void *frame, size_t count);
+
+/* What came for the group before it was there. */
+void mst_wire_arrive_early(mst_wire_group *group);
+
+/* A message from this process to itself, whose bytes are copied; false: no memory. */
+bool mst_wire_arrive_own(mst_wire_group *group, const mst_message *message);
+
+/* Posts a receive, or takes the first message that matches it. */
+void mst_wire_receive(mst_wire_op *op);
+
+/* Takes an operation back that is not over, or is: nobody writes to its buffer any more. */
+void mst_wire_forget(mst_wire_op *op);
+
+/* Whether a message of that source and tag, which may be any, is there; *result: what it is. */
+bool mst_wire_probe(const mst_wire_group *group, int source, int tag, muster_message *result);
+
+/* Numbers an operation whose message is offered, or accepted. */
+void mst_wire_identify(mst_wire_op *op);
+
+/* Sends parts of what was accepted, as many as may be on their way. */
+void mst_wire_send_parts(mst_wire *wire);
+
+#endif

@@ -1,0 +1,185 @@
+/* Groups, for group.h. */
+#include "src/wire/group.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/wire/post.h"
+
+/* ---- making ---- */
+
+mst_wire_group *mst_wire_group_create(mst_wire *wire, const int *seats, int size, int rank,
+                                      const muster_group *like)
+{
+    mst_wire_group *group = calloc(1, sizeof *group);
+    size_t count = (size_t)size;
+
+    if (!group)
+        return NULL;
+    group->base = (muster_group){ .backend = &mst_backend_wire,
+                                  .rank = rank,
+                                  .size = size,
+                                  .here = like->here,
+                                  .log = like->log,
+                                  .timeout_ns = like->timeout_ns,
+                                  .interrupt = like->interrupt,
+                                  .interrupt_arg = like->interrupt_arg,
+                                  .threads_multiple = like->threads_multiple };
+    group->wire = wire;
+    group->seats = malloc(count * sizeof *group->seats);
+    group->gone = calloc(count, sizeof *group->gone);
+    group->weights = calloc(count, sizeof *group->weights);
+    group->owed = calloc(count, sizeof *group->owed);
+    if (!group->seats || !group->gone || !group->weights || !group->owed || !mst_table_init(&group->names) ||
+        !mst_matching_init(&group->matching, size)) {
+        mst_wire_group_destroy(group);
+        return NULL;
+    }
+    memcpy(group->seats, seats, count * sizeof *seats);
+    return group;
+}
+
+void mst_wire_group_destroy(mst_wire_group *group)
+{
+    for (int rank = 0; group->matching.by_source && rank < group->base.size; rank++)
+        for (mst_match_node *at = group->matching.by_source[rank].first, *next; at; at = next) {
+            next = at->list_next;
+            free(at);
+        }
+    mst_matching_destroy(&group->matching);
+    mst_table_destroy(&group->names);
+    free(group->seats);
+    free(group->gone);
+    free(group->weights);
+    free(group->owed);
+    free(group);
+}
+
+void mst_wire_group_enlist(mst_wire_group *group, uint64_t number)
+{
+    group->base.number = number;
+    group->next = group->wire->groups;
+    group->wire->groups = group;
+}
+
+mst_wire_group *mst_wire_group_find(const mst_wire *wire, uint64_t number)
+{
+    mst_wire_group *at = wire->groups;
+
+    while (at && at->base.number != number)
+        at = at->next;
+    return at;
+}
+
+/* ---- the end ---- */
+
+/* Nobody sends a frame for it any more: what a member sends last is that it has closed it. */
+static void end_if_over(mst_wire_group *group)
+{
+    mst_wire_group **at = &group->wire->groups;
+
+    if (!group->closed || group->gone_count < group->base.size - 1)
+        return;
+    while (*at != group)
+        at = &(*at)->next;
+    *at = group->next;
+    mst_wire_group_destroy(group);
+}
+
+void mst_wire_group_gone(mst_wire_group *group, int rank)
+{
+    if (group->gone[rank])
+        return;
+    group->gone[rank] = true;
+    group->gone_count++;
+    end_if_over(group);
+}
+
+void mst_wire_group_close(mst_wire_group *group)
+{
+    mst_wire_post_all(group, MST_WIRE_GONE, NULL, 0);
+    group->closed = true;
+    end_if_over(group);
+}
+
+bool mst_wire_is_gone(const mst_wire_group *group, int rank)
+{
+    return group->gone[rank] || group->wire->left[group->seats[rank]];
+}
+
+/* ---- what breaks it ---- */
+
+muster_status mst_wire_explain(const mst_wire_group *group)
+{
+    const mst_wire_reason *reason = &group->broken;
+
+    if (reason->status == MUSTER_OK && !group->wire->why[0])
+        return MUSTER_OK;
+    if (reason->status == MUSTER_OK)
+        return mst_fail(MUSTER_ERR_SYSTEM, "%s", group->wire->why);
+    mst_fail_about(reason->about, (muster_status)reason->status, "%s", reason->text);
+    mst_error_about(reason->about,
+                    (muster_termination){ (muster_termination_kind)reason->kind, reason->code });
+    mst_error_late(reason->limit_ns);
+    return (muster_status)reason->status;
+}
+
+/* Whether a link's reason (src/hosts/carried.c) says that a rank has died: status, rank and kind in brackets.
+ */
+static bool tells_death(const char *text)
+{
+    const char *numbers = strchr(text, '[');
+    char *end = NULL;
+
+    if (!numbers)
+        return false;
+    bool died = strtol(numbers + 1, &end, 10) == MUSTER_ERR_PEER_DIED;
+    strtol(end, &end, 10);
+    return died && strtol(end, NULL, 10) > MUSTER_TERMINATION_NONE;
+}
+
+muster_status mst_wire_break(mst_wire_group *group, int about, muster_status status, int64_t limit_ns,
+                             const char *format, ...)
+{
+    va_list args;
+
+    if (group->broken.status == MUSTER_OK) {
+        mst_wire_reason *reason = &group->broken;
+
+        *reason = (mst_wire_reason){ .status = (int32_t)status, .about = about, .limit_ns = limit_ns };
+        va_start(args, format);
+        vsnprintf(reason->text, sizeof reason->text, format, args);
+        va_end(args);
+        group->wire->knows_death |= tells_death(reason->text);
+        mst_wire_post_all(group, MST_WIRE_BROKEN, reason, sizeof *reason);
+    }
+    return mst_wire_explain(group);
+}
+
+void mst_wire_told_broken(mst_wire_group *group, const mst_wire_reason *told)
+{
+    mst_wire_reason *reason = &group->broken;
+
+    if (reason->status != MUSTER_OK)
+        return;
+    *reason = *told;
+    reason->text[sizeof reason->text - 1] = '\0';
+    if (reason->status < MUSTER_ERR_INVALID || reason->status > MUSTER_ERR_UNAVAILABLE)
+        reason->status = MUSTER_ERR_BAD_ARENA;
+    if (reason->about < 0 || reason->about >= group->base.size)
+        reason->about = -1;
+    if ((unsigned)reason->kind > MUSTER_TERMINATION_CRASHED)
+        reason->kind = MUSTER_TERMINATION_NONE;
+    if (reason->limit_ns < 0)
+        reason->limit_ns = 0;
+    group->wire->knows_death |= tells_death(reason->text);
+}
+
+muster_status mst_wire_in_group(const muster_group *group, muster_status status)
+{
+    if (status >= MUSTER_ERR_PEER_DIED && status <= MUSTER_ERR_ABORTED && mst_error_parts()->group == 0)
+        mst_error_in_group(group->name, group->number);
+    return status;
+}

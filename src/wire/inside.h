@@ -1,0 +1,158 @@
+/* What the files of src/wire share: a process's part of the job, its groups, and what is under way. */
+#ifndef MST_WIRE_INSIDE_H
+#define MST_WIRE_INSIDE_H
+
+#include <pthread.h>
+
+#include "src/backend.h"
+#include "src/pure/matching.h"
+#include "src/wire/frames.h"
+
+typedef struct mst_wire mst_wire; /* wire.h */
+extern const mst_backend mst_backend_wire;
+
+/* A message weighs its bytes and 1. What a member has sent, and nobody has received, is buffered up to this.
+ */
+#define MST_WIRE_WEIGHT_MAX (128U << 10)
+#define MST_WIRE_EAGER_BYTES (64U << 10)
+#define MST_WIRE_OWED_MAX (16U << 10) /* weight that a receiver gives back at once */
+#define MST_WIRE_PART_BYTES (256U << 10)
+#define MST_WIRE_PARTS 4 /* on their way to one process, of messages that were waited for */
+#define MST_WIRE_REASON_BYTES 252
+#define MST_WIRE_TAG_SUBSETS 1000 /* of what makes groups; those of a link's transfers are below it */
+
+typedef enum mst_wire_kind {
+    MST_WIRE_MESSAGE = 1, /* with its bytes */
+    MST_WIRE_OFFER,       /* a message that is not sent before its receive is there */
+    MST_WIRE_ACCEPT,      /* that it is there */
+    MST_WIRE_PART,        /* of such a message */
+    MST_WIRE_CREDIT,      /* `bytes` of weight have been received */
+    MST_WIRE_BROKEN,      /* the group is; a mst_wire_reason follows */
+    MST_WIRE_GONE,        /* the member has closed the group */
+    MST_WIRE_LEFT,        /* the process needs nothing any more */
+    MST_WIRE_GIVES_UP     /* it will not end MPI */
+} mst_wire_kind;
+
+/* The beginning of each frame. All of it comes from another process, and is checked. */
+typedef struct mst_wire_head {
+    uint32_t kind;
+    int32_t source; /* the sender, in the group */
+    uint64_t group;
+    int32_t tag;
+    int32_t dtype;
+    uint64_t bytes;
+    uint64_t id;     /* the sender's of an offer; of a part: the receiver's of its receive */
+    uint64_t answer; /* of an accept: the receiver's */
+} mst_wire_head;
+
+typedef struct mst_wire_reason {
+    int32_t status;
+    int32_t about; /* a rank of the group; -1: nobody */
+    int32_t kind, code;
+    int64_t limit_ns;
+    char text[MST_WIRE_REASON_BYTES];
+} mst_wire_reason;
+
+/* A frame that is being sent. */
+typedef struct mst_wire_sent {
+    struct mst_wire_sent *next;
+    int to, slot;
+    bool is_part;
+    mst_wire_head head;
+} mst_wire_sent;
+
+/* A frame for a group that this process does not have yet. */
+typedef struct mst_wire_early {
+    struct mst_wire_early *next;
+    int from;
+    size_t count;
+    mst_wire_head head;
+} mst_wire_early;
+
+/* A message that no receive has matched. */
+typedef struct mst_wire_arrival {
+    mst_match_node node; /* first */
+    int32_t dtype;
+    size_t bytes;
+    bool offered; /* its bytes are not here */
+    uint64_t id;
+    unsigned char data[];
+} mst_wire_arrival;
+
+/* One direction of a message that is not over at once. */
+typedef struct mst_wire_op {
+    mst_match_node node;      /* first: of a receive that no message has matched */
+    mst_match_node by_id;     /* in the table of the wire, while it is offered or accepted */
+    mst_match_node by_name;   /* in that of the group, if it was started */
+    struct mst_wire_op *next; /* of those whose parts are to be sent */
+    struct mst_wire_group *group;
+    mst_message message;
+    bool sends;
+    bool posted, named, moving, over;
+    uint64_t number;
+    const void *taken; /* by a wait or a test */
+    uint64_t tested;   /* the wire's moves then */
+    int64_t limit_ns;
+    int peer; /* or MUSTER_ANY_SOURCE, until a message has matched */
+    int tag;
+    int32_t dtype;      /* of what has come */
+    size_t bytes, done; /* of the message */
+    uint64_t id, their_id;
+} mst_wire_op;
+
+typedef struct mst_wire_group {
+    muster_group base;
+    mst_wire *wire;
+    struct mst_wire_group *next; /* in the wire's list */
+    int *seats;                  /* by rank: the process */
+    bool *gone;                  /* by rank: it has closed the group */
+    int gone_count;
+    bool closed; /* by this process: it is there until all have, for frames that are under way */
+    mst_matching matching;
+    mst_match_table names; /* of operations that were started */
+    uint64_t starts, subsets;
+    int waits;       /* threads in blocking calls that wait */
+    size_t *weights; /* by rank: what it has not received, of what was sent */
+    size_t *owed;    /* by rank: what was received from it, and not told yet */
+    mst_wire_reason broken;
+} mst_wire_group;
+
+struct mst_wire {
+    pthread_mutex_t lock; /* of all of this, and of its groups */
+    mst_frames *frames;
+    mst_wire_group *groups;
+    mst_wire_early *early, *early_last;
+    mst_wire_sent *sent;
+    mst_wire_op *moving, *moving_last; /* whose parts are to be sent */
+    mst_match_table by_id;
+    uint64_t ids;
+    uint64_t moves; /* how often it has been looked what has come */
+    uint32_t made;  /* groups that this process has numbered */
+    int *parts;     /* by process: on their way there */
+    bool *left;     /* by process */
+    int left_count;
+    bool has_left, has_given_up, is_given_up, knows_death;
+    char why[MST_FRAMES_WHY_BYTES]; /* frames cannot be moved any more; "": they can */
+};
+
+static inline mst_wire_group *mst_wire_of(muster_group *group)
+{
+    return (mst_wire_group *)group;
+}
+
+static inline const mst_wire_group *mst_wire_of_const(const muster_group *group)
+{
+    return (const mst_wire_group *)group;
+}
+
+static inline int mst_wire_low(uint64_t number)
+{
+    return (int)(number & 0x7fffffff);
+}
+
+static inline int mst_wire_high(uint64_t number)
+{
+    return (int)(number >> 31 & 0x7fffffff);
+}
+
+#endif

@@ -1,0 +1,26 @@
+/* Waiting over frames: looking again and again, with pauses (pause.h). */
+#ifndef MST_WIRE_WAIT_H
+#define MST_WIRE_WAIT_H
+
+#include "src/wire/inside.h"
+#include "src/wire/pause.h"
+
+/* Moves frames; *moved: something has come. With the lock. */
+void mst_wire_move(mst_wire *wire, bool *moved);
+
+/* UNSUPPORTED: this thread may not call what carries the frames. */
+muster_status mst_wire_check_thread(mst_wire *wire);
+
+/* Whether the operation is over; an error: it never will be. With the lock. */
+muster_status mst_wire_look(mst_wire_op *op, mst_wire_pause *pause, int64_t limit_ns, bool *over);
+
+/* Asks the group's interrupt function, and breaks the group if that says so. Without the lock. */
+void mst_wire_ask(mst_wire_group *group, const char *doing);
+
+/* Waits until all of these are over. With the lock, which it gives up meanwhile. */
+muster_status mst_wire_await(mst_wire_op *const *ops, int count, int64_t limit_ns);
+
+/* Waits for a message to probe. */
+muster_status mst_wire_await_message(mst_wire_group *group, int source, int tag);
+
+#endif

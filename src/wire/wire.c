@@ -1,0 +1,233 @@
+/* The table of the backend over frames, and a process's part of the job, for wire.h. */
+#include "src/wire/wire.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "src/wire/arrive.h"
+#include "src/wire/group.h"
+#include "src/wire/inside.h"
+#include "src/wire/making.h"
+#include "src/wire/message.h"
+#include "src/wire/post.h"
+#include "src/wire/wait.h"
+
+#define NUMBER_OF_WHOLE (1ULL << 62) /* whose copy's is the next one */
+
+/* ---- the process's part ---- */
+
+mst_wire *mst_wire_create(mst_frames *frames)
+{
+    mst_wire *wire = calloc(1, sizeof *wire);
+
+    if (!wire)
+        return NULL;
+    wire->frames = frames;
+    wire->parts = calloc((size_t)frames->size, sizeof *wire->parts);
+    wire->left = calloc((size_t)frames->size, sizeof *wire->left);
+    if (!wire->parts || !wire->left || !mst_table_init(&wire->by_id)) {
+        free(wire->parts);
+        free(wire->left);
+        free(wire);
+        return NULL;
+    }
+    pthread_mutex_init(&wire->lock, NULL);
+    return wire;
+}
+
+void mst_wire_destroy(mst_wire *wire)
+{
+    for (mst_wire_group *group = wire->groups, *next; group; group = next) {
+        next = group->next;
+        mst_wire_group_destroy(group);
+    }
+    for (mst_wire_early *early = wire->early, *next; early; early = next) {
+        next = early->next;
+        free(early);
+    }
+    for (mst_wire_sent *sent = wire->sent, *next; sent; sent = next) {
+        next = sent->next;
+        free(sent);
+    }
+    mst_table_destroy(&wire->by_id);
+    pthread_mutex_destroy(&wire->lock);
+    free(wire->parts);
+    free(wire->left);
+    free(wire);
+}
+
+muster_status mst_wire_whole(mst_wire *wire, const muster_group *like, muster_group **made)
+{
+    int size = wire->frames->size, *seats = malloc((size_t)size * sizeof *seats);
+    mst_wire_group *group = NULL;
+
+    for (int rank = 0; seats && rank < size; rank++)
+        seats[rank] = rank;
+    if (seats)
+        group = mst_wire_group_create(wire, seats, size, wire->frames->rank, like);
+    free(seats);
+    if (!group)
+        return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a group of %d", size);
+    pthread_mutex_lock(&wire->lock);
+    mst_wire_group_enlist(group, NUMBER_OF_WHOLE);
+    mst_wire_arrive_early(group);
+    pthread_mutex_unlock(&wire->lock);
+    *made = &group->base;
+    return MUSTER_OK;
+}
+
+/* ---- the end of the process ---- */
+
+static void tell_processes(mst_wire *wire, mst_wire_kind kind)
+{
+    for (int to = 0; to < wire->frames->size; to++)
+        if (to != wire->frames->rank)
+            mst_wire_post(wire, to, &(mst_wire_head){ .kind = kind }, NULL, 0);
+}
+
+void mst_wire_leave(mst_wire *wire)
+{
+    pthread_mutex_lock(&wire->lock);
+    if (!wire->has_left)
+        tell_processes(wire, MST_WIRE_LEFT);
+    wire->has_left = true;
+    pthread_mutex_unlock(&wire->lock);
+}
+
+bool mst_wire_is_quiet(mst_wire *wire)
+{
+    bool moved;
+
+    pthread_mutex_lock(&wire->lock);
+    mst_wire_move(wire, &moved);
+    bool quiet = !wire->sent && wire->left_count == wire->frames->size - 1;
+    pthread_mutex_unlock(&wire->lock);
+    return quiet;
+}
+
+bool mst_wire_has_sent(mst_wire *wire)
+{
+    bool moved;
+
+    pthread_mutex_lock(&wire->lock);
+    mst_wire_move(wire, &moved);
+    bool sent = !wire->sent || wire->why[0];
+    pthread_mutex_unlock(&wire->lock);
+    return sent;
+}
+
+void mst_wire_give_up(mst_wire *wire)
+{
+    pthread_mutex_lock(&wire->lock);
+    if (!wire->has_given_up)
+        tell_processes(wire, MST_WIRE_GIVES_UP);
+    wire->has_given_up = true;
+    pthread_mutex_unlock(&wire->lock);
+}
+
+bool mst_wire_has_given_up(mst_wire *wire)
+{
+    pthread_mutex_lock(&wire->lock);
+    bool given_up = wire->is_given_up || wire->why[0];
+    pthread_mutex_unlock(&wire->lock);
+    return given_up;
+}
+
+bool mst_wire_knows_death(mst_wire *wire)
+{
+    pthread_mutex_lock(&wire->lock);
+    bool knows = wire->knows_death;
+    pthread_mutex_unlock(&wire->lock);
+    return knows;
+}
+
+void mst_wire_stop(mst_wire *wire, const char *why)
+{
+    pthread_mutex_lock(&wire->lock);
+    snprintf(wire->why, sizeof wire->why, "%s", why);
+    pthread_mutex_unlock(&wire->lock);
+}
+
+/* ---- the table ---- */
+
+static muster_status status_of(const muster_group *of)
+{
+    const mst_wire_group *group = mst_wire_of_const(of);
+    bool moved;
+
+    pthread_mutex_lock(&group->wire->lock);
+    mst_wire_move(group->wire, &moved);
+    muster_status status = mst_wire_explain(group);
+    pthread_mutex_unlock(&group->wire->lock);
+    return mst_wire_in_group(of, status);
+}
+
+static bool seems_whole(const muster_group *of)
+{
+    const mst_wire_group *group = mst_wire_of_const(of);
+
+    pthread_mutex_lock(&group->wire->lock);
+    bool whole = group->broken.status == MUSTER_OK && !group->wire->why[0];
+    pthread_mutex_unlock(&group->wire->lock);
+    return whole;
+}
+
+static void abort_group(muster_group *of, const char *reason)
+{
+    mst_wire_group *group = mst_wire_of(of);
+
+    pthread_mutex_lock(&group->wire->lock);
+    mst_wire_break(group, of->rank, MUSTER_ERR_ABORTED, 0, "rank %d aborted the group%s%s", of->rank,
+                   reason ? ": " : "", reason ? reason : "");
+    pthread_mutex_unlock(&group->wire->lock);
+}
+
+static void close_group(muster_group *of)
+{
+    mst_wire_group *group = mst_wire_of(of);
+    mst_wire *wire = group->wire;
+
+    pthread_mutex_lock(&wire->lock);
+    mst_wire_group_close(group);
+    pthread_mutex_unlock(&wire->lock);
+}
+
+static void leave(muster_group *of)
+{
+    mst_wire_leave(mst_wire_of(of)->wire);
+}
+
+static int translate(const muster_group *of, int rank, const muster_group *other)
+{
+    const mst_wire_group *here = mst_wire_of_const(of), *there = mst_wire_of_const(other);
+
+    for (int at = 0; here->wire == there->wire && at < other->size; at++)
+        if (there->seats[at] == here->seats[rank])
+            return at;
+    return -1;
+}
+
+static void show_name(const muster_group *group)
+{
+    (void)group; /* nobody looks from outside */
+}
+
+/* Groups of messages alone, which only a link uses: there are no collectives, nor memory. */
+const mst_backend mst_backend_wire = {
+    .name = "wire",
+    .test = mst_wire_test,
+    .wait = mst_wire_wait,
+    .message = mst_wire_message,
+    .start_message = mst_wire_start,
+    .cancel = mst_wire_cancel,
+    .probe = mst_wire_find_message,
+    .dup = mst_wire_dup,
+    .subset = mst_wire_subset,
+    .status = status_of,
+    .seems_whole = seems_whole,
+    .abort_group = abort_group,
+    .translate = translate,
+    .show_name = show_name,
+    .close = close_group,
+    .leave = leave,
+};

@@ -1,0 +1,250 @@
+/*
+ * A rank that MPI's launcher has started, on one host or several, pretended ones or not. Its argument says
+ * what it does; what it finds it prints in one line: "CASE: done", or what was wrong; of "bits", what must
+ * not depend on the hosts.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "muster/muster.h"
+
+#define ELEMENTS_MAX 60000
+#define RANKS_MAX 16
+
+static const char *name;
+static muster_group *world;
+static int rank, size;
+
+#define SAY(...)                                                                                             \
+    do {                                                                                                     \
+        char line[700];                                                                                      \
+        int length = snprintf(line, sizeof line, __VA_ARGS__);                                               \
+        if (write(1, line, (size_t)length) < 0)                                                              \
+            _exit(99);                                                                                       \
+    } while (0)
+
+#define CHECK(condition)                                                                                     \
+    do {                                                                                                     \
+        if (!(condition)) {                                                                                  \
+            SAY("%s: rank %d: line %d: not %s: %s\n", name, rank, __LINE__, #condition,                      \
+                muster_error_detail());                                                                      \
+            _exit(98);                                                                                       \
+        }                                                                                                    \
+    } while (0)
+
+#define OK(call) CHECK((call) == MUSTER_OK)
+
+static unsigned long long state, hash = 0xcbf29ce484222325ULL;
+
+static unsigned next(void)
+{
+    state = state * 6364136223846793005ULL + 1442695040888963407ULL;
+    return (unsigned)(state >> 33);
+}
+
+static void add(const void *bytes, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        hash = (hash ^ ((const unsigned char *)bytes)[i]) * 0x100000001b3ULL;
+}
+
+/* ---- the same bits ---- */
+
+static unsigned char in[RANKS_MAX * ELEMENTS_MAX * 8], out[RANKS_MAX * ELEMENTS_MAX * 8];
+
+/* Numbers whose sums round, by rank and call. */
+static void fill(muster_dtype dtype, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        unsigned one = next();
+
+        if (dtype == MUSTER_FLOAT32)
+            ((float *)in)[i] = (float)(one % 20011) / 7.0F - 1000.0F;
+        else if (dtype == MUSTER_FLOAT64)
+            ((double *)in)[i] = (double)(one % 20011) / 7.0 - 1000.0;
+        else if (dtype == MUSTER_BFLOAT16)
+            ((unsigned short *)in)[i] = (unsigned short)(0x3f80 + one % 200 + (one & 0x100 ? 0x8000 : 0));
+        else
+            ((int *)in)[i] = (int)one;
+    }
+}
+
+static void perform(muster_dtype dtype, muster_op op, size_t count)
+{
+    size_t bytes = count * muster_dtype_size(dtype);
+    int root = (int)(count % (size_t)size);
+
+    fill(dtype, count * (size_t)size);
+    memset(out, 0, bytes * (size_t)size);
+    OK(muster_all_reduce(in, out, count, dtype, op, world));
+    add(out, bytes);
+    OK(muster_reduce_scatter(in, out, count, dtype, op, world));
+    add(out, bytes);
+    OK(muster_scan(in, out, count, dtype, op, world));
+    add(out, bytes);
+    OK(muster_reduce(in, out, count, dtype, op, root, world));
+    if (rank == root)
+        add(out, bytes);
+    OK(muster_all_gather(in, out, count, dtype, world));
+    add(out, bytes * (size_t)size);
+    OK(muster_all_to_all(in, out, count, dtype, world));
+    add(out, bytes * (size_t)size);
+    OK(muster_broadcast(in, out, count, dtype, root, world));
+    add(out, bytes);
+    OK(muster_scatter(in, out, count, dtype, root, world));
+    add(out, bytes);
+}
+
+/* What all ranks have computed, in one number. */
+static void bits(void)
+{
+    static const muster_dtype dtypes[] = { MUSTER_FLOAT32, MUSTER_BFLOAT16, MUSTER_FLOAT64, MUSTER_INT32 };
+    static const size_t counts[] = { 1, 13, 1000, ELEMENTS_MAX };
+    unsigned long long hashes[RANKS_MAX];
+
+    state = (unsigned long long)rank + 1;
+    for (size_t d = 0; d < sizeof dtypes / sizeof dtypes[0]; d++)
+        for (size_t c = 0; c < sizeof counts / sizeof counts[0]; c++) {
+            perform(dtypes[d], MUSTER_SUM, counts[c]);
+            perform(dtypes[d], MUSTER_MAX, counts[c]);
+        }
+    OK(muster_barrier(world));
+    OK(muster_all_gather(&hash, hashes, 1, MUSTER_UINT64, world));
+    hash = 0;
+    add(hashes, (size_t)size * sizeof hashes[0]);
+    SAY("%s: %016llx\n", name, hash);
+}
+
+/* ---- groups and messages ---- */
+
+static void check_messages(muster_group *group, size_t count)
+{
+    int own = muster_group_rank(group), n = muster_group_size(group);
+    muster_message came = MUSTER_MESSAGE_INIT;
+    muster_request requests[2] = { MUSTER_REQUEST_INIT, MUSTER_REQUEST_INIT };
+    int *given = (int *)in, *got = (int *)out;
+
+    for (size_t i = 0; i < count; i++)
+        given[i] = own * 1000 + (int)i;
+    for (int shift = 1; shift < n; shift++) { /* each to each */
+        int to = (own + shift) % n, from = (own + n - shift) % n;
+
+        OK(muster_send_start(given, count, MUSTER_INT32, to, shift, group, &requests[0]));
+        OK(muster_recv_start(got, count, MUSTER_INT32, from, shift, group, NULL, &requests[1]));
+        OK(muster_wait_all(requests, 2, 0));
+        for (size_t i = 0; i < count; i++)
+            CHECK(got[i] == from * 1000 + (int)i);
+    }
+    for (int from = 1; own == 0 && from < n; from++) { /* all to the first, which takes any */
+        OK(muster_recv(got, count, MUSTER_INT32, MUSTER_ANY_SOURCE, MUSTER_ANY_TAG, group, &came));
+        CHECK(came.tag == 7 && came.count == count && got[0] == came.source * 1000);
+    }
+    if (own != 0)
+        OK(muster_send(given, count, MUSTER_INT32, 0, 7, group));
+    OK(muster_barrier(group));
+}
+
+static void spread(void)
+{
+    muster_group *parity, *reversed, *copy, *some;
+    muster_request started = MUSTER_REQUEST_INIT;
+    float one = 1, sum = 0;
+
+    for (size_t count = 1; count <= ELEMENTS_MAX; count *= 30)
+        check_messages(world, count);
+    check_messages(world, 200000); /* each way in several parts */
+    OK(muster_group_split(world, rank % 2, rank, &parity));
+    OK(muster_group_split(world, 0, size - rank, &reversed));
+    CHECK(muster_group_rank(reversed) == size - 1 - rank);
+    OK(muster_group_dup(world, &copy));
+    check_messages(parity, 5000);
+    check_messages(reversed, 5);
+    OK(muster_all_sum_start(&one, &sum, 1, MUSTER_FLOAT32, copy, &started));
+    check_messages(parity, 50);
+    OK(muster_wait(&started, 0));
+    CHECK(sum == (float)size);
+    if (rank == 0 || rank == size - 1) {
+        OK(muster_group_subset(world, (int[]){ size - 1, 0 }, size > 1 ? 2 : 1, &some));
+        check_messages(some, 3);
+        muster_group_free(some);
+    }
+    muster_group_free(parity);
+    muster_group_free(reversed);
+    muster_group_free(copy);
+    SAY("%s: done\n", name);
+}
+
+/* ---- ends ---- */
+
+static void expect(muster_status wanted, const char *words)
+{
+    muster_status status;
+
+    do
+        status = muster_barrier(world);
+    while (status == MUSTER_OK);
+    CHECK(status == wanted);
+    CHECK(strstr(muster_error_detail(), words));
+    SAY("%s: done\n", name);
+}
+
+/* Ranks differ in what they call, on two hosts. */
+static void differs(void)
+{
+    float one = 1, sum;
+
+    muster_status status =
+        rank == size - 1 ? muster_all_sum(&one, &sum, 1, MUSTER_FLOAT32, world) : muster_barrier(world);
+    CHECK(status == MUSTER_ERR_MISMATCH);
+    expect(MUSTER_ERR_MISMATCH, "all_sum");
+}
+
+/* One that another host waits for in a receive, and nobody on its own. */
+static void dies_elsewhere(void)
+{
+    int number;
+
+    if (rank == size - 1)
+        raise(SIGKILL);
+    if (rank == 0) {
+        CHECK(muster_recv(&number, 1, MUSTER_INT32, size - 1, 0, world, NULL) == MUSTER_ERR_PEER_DIED);
+        CHECK(strstr(muster_error_detail(), "was killed by signal 9"));
+    }
+    expect(MUSTER_ERR_PEER_DIED, "was killed by signal 9");
+    exit(4);
+}
+
+/* The only one of its host, so that nobody tells the others: the limit names it. */
+static void host_dies(void)
+{
+    if (rank == size - 1)
+        raise(SIGKILL);
+    expect(MUSTER_ERR_TIMED_OUT, "waited");
+    exit(4);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct {
+        const char *name;
+        void (*run)(void);
+    } cases[] = { { "bits", bits },
+                  { "spread", spread },
+                  { "differs", differs },
+                  { "dies_elsewhere", dies_elsewhere },
+                  { "host_dies", host_dies } };
+
+    name = argc > 1 ? argv[1] : "";
+    OK(muster_init(true, "mpi", &world));
+    rank = muster_group_rank(world);
+    size = muster_group_size(world);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        if (strcmp(name, cases[i].name) == 0) {
+            cases[i].run();
+            return 0;
+        }
+    return 2;
+}
