@@ -106,19 +106,10 @@ static bool begin(void (*ends)(void), char *why)
 
 static bool find_seat(mst_plugin_seat *seat, char *why)
 {
-    MPI_Comm host;
-
     seated = true;
     PMPI_Comm_set_errhandler(ours, MPI_ERRORS_RETURN);
-    PMPI_Comm_rank(ours, &seat->rank);
-    PMPI_Comm_size(ours, &seat->size);
-    seat->first = seat->rank;
-    if (!check(PMPI_Comm_split_type(ours, MPI_COMM_TYPE_SHARED, seat->rank, MPI_INFO_NULL, &host),
-               "MPI_Comm_split_type", why))
-        return false;
-    bool told = check(PMPI_Bcast(&seat->first, 1, MPI_INT, 0, host), "MPI_Bcast", why);
-    PMPI_Comm_free(&host);
-    return told;
+    return check(PMPI_Comm_rank(ours, &seat->rank), "MPI_Comm_rank", why) &&
+           check(PMPI_Comm_size(ours, &seat->size), "MPI_Comm_size", why);
 }
 
 static bool exchange(const void *own, void *all, size_t bytes, char *why)

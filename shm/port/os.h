@@ -274,6 +274,10 @@ int mst_os_text_write(const char *path, size_t from, const char *text);
 /* The name of this machine; "" if it has none. */
 void mst_os_host_name(char *name, size_t bytes);
 
+/* The host's name and what tells its starts apart: the same in all processes of one machine. `text` is filled
+ * with zeros behind it. */
+void mst_os_machine(char *text, size_t bytes);
+
 /* ---- memory of other processes ---- */
 
 /*

@@ -72,6 +72,20 @@ void mst_os_host_name(char *name, size_t bytes)
     snprintf(name, bytes, "%s", uname(&system) == 0 ? system.nodename : "");
 }
 
+void mst_os_machine(char *text, size_t bytes)
+{
+    char boot[40] = "", name[sizeof(struct utsname)];
+    FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
+
+    if (file && !fgets(boot, sizeof boot, file))
+        boot[0] = '\0';
+    if (file)
+        fclose(file);
+    mst_os_host_name(name, sizeof name);
+    memset(text, 0, bytes);
+    snprintf(text, bytes, "%s %s", name, boot);
+}
+
 /* ---- files ---- */
 
 static int read_all(int fd, char *text, size_t bytes)

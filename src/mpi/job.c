@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "src/hosts/hosts.h"
 #include "src/mpi/find.h"
@@ -11,10 +12,16 @@ muster_status mst_mpi_check_seat(const mst_mpi_job *job)
 {
     const mst_plugin_seat *seat = &job->seat;
 
-    if (seat->rank < 0 || seat->rank >= seat->size || seat->first < 0 || seat->first > seat->rank)
-        return mst_fail(MUSTER_ERR_SYSTEM, "%s says that this is rank %d of %d, and %d the first on its host",
-                        job->plugin->mpi, seat->rank, seat->size, seat->first);
+    if (seat->rank < 0 || seat->rank >= seat->size)
+        return mst_fail(MUSTER_ERR_SYSTEM, "%s says that this is rank %d of %d", job->plugin->mpi, seat->rank,
+                        seat->size);
     return seat->size == 1 ? mst_plugin_refuse_alone(job->plugin) : MUSTER_OK;
+}
+
+static bool are_together(const mst_mpi_spot *one, const mst_mpi_spot *other)
+{
+    return memcmp(one->machine, other->machine, sizeof one->machine) == 0 &&
+           one->pretended == other->pretended;
 }
 
 bool mst_mpi_place(mst_mpi_job *job, const mst_mpi_spot *spots)
@@ -27,7 +34,7 @@ bool mst_mpi_place(mst_mpi_job *job, const mst_mpi_spot *spots)
     for (int rank = 0; rank < size; rank++) {
         int first = 0;
 
-        while (spots[first].first != spots[rank].first || spots[first].pretended != spots[rank].pretended)
+        while (!are_together(&spots[first], &spots[rank]))
             first++;
         job->host[rank] = first;
         job->hosts += first == rank;

@@ -42,7 +42,7 @@ typedef struct mst_mpi_job {
 
 /* What a rank tells of where it is. */
 typedef struct mst_mpi_spot {
-    int32_t first;     /* the first rank on its host, as MPI says */
+    char machine[112]; /* which one it is on */
     int32_t pretended; /* by MUSTER_FAKE_HOSTS; 0 without it */
 } mst_mpi_spot;
 

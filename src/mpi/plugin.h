@@ -21,7 +21,6 @@
 /* A process as MPI has placed it. */
 typedef struct mst_plugin_seat {
     int rank, size;
-    int first; /* the first rank on this host */
 } mst_plugin_seat;
 
 typedef struct mst_plugin {
@@ -31,7 +30,8 @@ typedef struct mst_plugin {
     /* Begins MPI, unless the program has, and starts making a communicator of our own. `ends` is called when
      * the program ends MPI itself, while MPI still works. */
     bool (*begin)(void (*ends)(void), char *why);
-    /* After that is over: where this process is. Waits for all ranks, which have begun. */
+    /* After that is over: which rank this process is. All ranks have begun then, and some may have given up
+     * since: so nothing waits for them inside MPI, here or below, where nobody could limit or end it. */
     bool (*find_seat)(mst_plugin_seat *seat, char *why);
     /* Starts to give all ranks the bytes of each, in the order of ranks. Both stay valid until it is over. */
     bool (*exchange)(const void *own, void *all, size_t bytes, char *why);

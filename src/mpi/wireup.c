@@ -65,12 +65,12 @@ static muster_status look(wireup *wireup)
     return MUSTER_OK;
 }
 
-static muster_status fail_late(int64_t limit_ns)
+static muster_status fail_late(const mst_mpi_job *job, int64_t limit_ns)
 {
     mst_fail(MUSTER_ERR_TIMED_OUT,
-             "not all ranks have called muster_init(\"mpi\") after %.3g s; give them longer with "
-             "MUSTER_ATTACH_TIMEOUT, or look for those that are missing",
-             (double)limit_ns / MST_NS_PER_S);
+             "not all ranks have %s muster_init(\"mpi\") after %.3g s; give them longer with "
+             "MUSTER_ATTACH_TIMEOUT, or look for those that are missing or have given up",
+             job->seat.size == 0 ? "called" : "gone on in", (double)limit_ns / MST_NS_PER_S);
     mst_error_late(limit_ns);
     return MUSTER_ERR_TIMED_OUT;
 }
@@ -89,7 +89,7 @@ static muster_status await(wireup *wireup)
         else if (over)
             return MUSTER_OK;
         else if (mst_deadline_passed(&wireup->patience))
-            status = fail_late(wireup->patience.limit_ns);
+            status = fail_late(wireup->job, wireup->patience.limit_ns);
         else if (unlooked_ns >= LOOK_NS) {
             unlooked_ns = 0;
             status = look(wireup);
@@ -165,7 +165,7 @@ static void introduce(wireup *wireup)
     int host = 0;
 
     own->is.version = RECORD_VERSION;
-    own->is.spot.first = seat->first;
+    mst_os_machine(own->is.spot.machine, sizeof own->is.spot.machine);
     own->is.spot.pretended =
         pretended && mst_pretended_host(pretended, seat->rank, seat->size, &host) ? host : 0;
     own->is.process.pid = mst_os_process_id();
@@ -356,7 +356,8 @@ static int64_t limit_of(const muster_config *config)
     return limit_ns > 0 ? limit_ns : 0;
 }
 
-/* Ranks come when their program does; from then on all are there. */
+/* Ranks come when their program does. That all have come does not say that all are still there: MPI makes the
+ * communicator whole by the progress of one that has given up and goes on with its own messages. */
 static muster_status find_seat(wireup *wireup)
 {
     mst_mpi_job *job = wireup->job;

@@ -158,7 +158,28 @@ static void missing(void)
     done();
 }
 
-/* As that, in ranks whose variables make no sense: MUSTER_TIMEOUT is x. */
+/* One comes when another has given up, and that one goes on with MPI; MUSTER_ATTACH_TIMEOUT is set. */
+static void comes_late(void)
+{
+    int none = 0, there = 0;
+
+    CHECK(MPI_Init(NULL, NULL) == MPI_SUCCESS);
+    MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+    if (rank == 1) {
+        MPI_Recv(&none, 1, MPI_INT, 0, 3, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+        setenv("MUSTER_ATTACH_TIMEOUT", "5", 1); /* it comes so far that it sees all come */
+    }
+    CHECK(muster_init(true, "mpi", &world) == MUSTER_ERR_TIMED_OUT);
+    MPI_Send(&none, 1, MPI_INT, 1 - rank, rank == 0 ? 3 : 4, MPI_COMM_WORLD);
+    while (rank == 0 && !there)
+        MPI_Iprobe(1, 4, MPI_COMM_WORLD, &there, MPI_STATUS_IGNORE);
+    if (rank == 0)
+        MPI_Recv(&none, 1, MPI_INT, 1, 4, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+    MPI_Finalize();
+    done();
+}
+
+/* As `missing`, in ranks whose variables make no sense: MUSTER_TIMEOUT is x. */
 static void declines(void)
 {
     CHECK(MPI_Init(NULL, NULL) == MPI_SUCCESS);
@@ -256,6 +277,7 @@ int main(int argc, char **argv)
                   { "late", late },
                   { "sends", sends },
                   { "missing", missing },
+                  { "comes_late", comes_late },
                   { "refused", refused },
                   { "declines", declines },
                   { "asks_elsewhere", asks_elsewhere },

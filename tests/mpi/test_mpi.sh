@@ -62,6 +62,8 @@ mpi 0 "" 3 "$MPI_MIXED" sends # its rank 0 says nothing
 says 2 "^sends: done$"
 MUSTER_ATTACH_TIMEOUT=0.3 mpi 0 "" 3 "$MPI_MIXED" missing
 says 3 "^missing: done$"
+MUSTER_ATTACH_TIMEOUT=0.3 mpi 0 "" 2 "$MPI_MIXED" comes_late
+says 2 "^comes_late: done$"
 MUSTER_TIMEOUT=x MUSTER_ATTACH_TIMEOUT=0.3 mpi 0 "" 3 "$MPI_MIXED" declines
 says 3 "^declines: done$"
 for case in closes twice; do
