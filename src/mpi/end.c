@@ -9,18 +9,24 @@
 #define NAP_NS MST_NS_PER_MS
 #define NAPS_PER_LOOK 20 /* at the processes, which takes the CPU from a rank that is waited for */
 
+/* A word that nobody writes, as a process that has gone wrong may have left it, gives up. */
+static uint32_t understand(uint32_t word)
+{
+    return word == MST_MPI_UNDECIDED || word == MST_MPI_FINALIZES ? word : MST_MPI_GIVES_UP;
+}
+
 /* The decision, which is `wanted` if there was none. */
 static uint32_t decide(mst_mpi_job *job, uint32_t wanted)
 {
     if (!job->decision)
         return wanted;
     uint32_t before = mst_cmpxchg32_sc(job->decision, MST_MPI_UNDECIDED, wanted); /* E38 */
-    return before == MST_MPI_UNDECIDED ? wanted : before;
+    return before == MST_MPI_UNDECIDED ? wanted : understand(before);
 }
 
 static bool has_given_up(const mst_mpi_job *job)
 {
-    return (job->decision && mst_load32_rlx(job->decision) == MST_MPI_GIVES_UP) || /* E38 */
+    return (job->decision && understand(mst_load32_rlx(job->decision)) == MST_MPI_GIVES_UP) || /* E38 */
            (job->wire && mst_wire_has_given_up(job->wire));
 }
 
@@ -42,11 +48,13 @@ static bool have_all_come(const mst_mpi_job *job, bool *barrier_over, bool *over
     return true;
 }
 
-/* False: it is given up. A decision to go on is waited for without a limit: all have come to the barrier. */
+/* False: it is given up. A decision to go on is waited for without a limit while all live, as all have come
+ * to the barrier; one that is gone may have gone before it had given the others what they need to see that.
+ */
 static bool await_all(mst_mpi_job *job, bool failed)
 {
     mst_deadline patience = { .limit_ns = PATIENCE_NS };
-    bool hurried = failed, barrier_over = false, over = false;
+    bool hurried = failed, gone = false, barrier_over = false, over = false;
     char why[MST_PLUGIN_WHY_BYTES];
     mst_mpi_watches watches;
 
@@ -57,11 +65,13 @@ static bool await_all(mst_mpi_job *job, bool failed)
         if (!have_all_come(job, &barrier_over, &over) || over)
             break;
         mst_wait_nap(&patience, NAP_NS);
-        if (!hurried && nap % NAPS_PER_LOOK == 0 && misses_one(job, &watches)) {
-            hurried = true;
-            mst_deadline_begin(&patience);
+        if (!gone && nap % NAPS_PER_LOOK == 0 && misses_one(job, &watches)) {
+            if (!hurried || mst_deadline_passed(&patience))
+                mst_deadline_begin(&patience);
+            hurried = gone = true;
         }
-        if (hurried && mst_deadline_passed(&patience) && decide(job, MST_MPI_GIVES_UP) == MST_MPI_GIVES_UP)
+        if (hurried && mst_deadline_passed(&patience) &&
+            (decide(job, MST_MPI_GIVES_UP) == MST_MPI_GIVES_UP || gone))
             break;
     }
     mst_mpi_watches_close(&watches);

@@ -192,6 +192,28 @@ static void survives(void)
     done();
 }
 
+/* One dies when it has written a word of its own where ranks decide how they end: a page that they share. */
+static void decides(const char *word)
+{
+    char text[500];
+    unsigned long from, to, page = 0;
+    FILE *maps;
+
+    begin();
+    CHECK(muster_barrier(world) == MUSTER_OK);
+    maps = fopen("/proc/self/maps", "re");
+    while (rank == 1 && maps && fgets(text, sizeof text, maps))
+        if (strstr(text, "memfd:muster") && sscanf(text, "%lx-%lx", &from, &to) == 2 && to - from == 4096)
+            page = from;
+    CHECK(rank != 1 || page);
+    if (rank == 1) {
+        *(uint32_t *)page = (uint32_t)atoi(word); // NOLINT(performance-no-int-to-ptr)
+        raise(SIGKILL);
+    }
+    expect_death("rank 1 was killed by signal 9");
+    done();
+}
+
 /* One fails while the others wait for it. */
 static void fails(void)
 {
@@ -387,11 +409,8 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         void (*run)(const char *argument);
-    } others[] = { { "refused", refused },
-                   { "unlinked", unlinked },
-                   { "closes", closes },
-                   { "twice", twice },
-                   { "turns", turns } };
+    } others[] = { { "refused", refused }, { "unlinked", unlinked }, { "closes", closes },
+                   { "twice", twice },     { "turns", turns },       { "decides", decides } };
 
     name = argc > 1 ? argv[1] : "";
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)

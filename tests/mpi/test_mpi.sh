@@ -116,6 +116,12 @@ if [ "$TEST_MPI" = openmpi ]; then # MPICH's launcher kills the others in any ca
         [ $? -ne 124 ] || fail "$case hangs under a launcher that lets the others live"
         says "${others#*:}" "^$case: done$"
     done
+    for word in 1 7; do # FINALIZES, and none that is known
+        timeout $((60 * ${TEST_PATIENCE:-1})) "$launcher" --enable-recovery -n 3 "$MPI_CLIENT" decides $word \
+            >"$work/out" 2>"$work/err" </dev/null
+        [ $? -ne 124 ] || fail "decides $word hangs"
+        says 2 "^decides: done$"
+    done
     mpi bad "" 3 "$MPI_CLIENT" has_no_room # the launcher ends those that wait for its end
     says 1 "^has_no_room: done$"
 fi
