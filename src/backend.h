@@ -313,6 +313,8 @@ struct mst_backend {
     /* In place of attach, where the config makes no sense: tells the other ranks, which wait for this one,
      * the thread's latest error, and waits for them as the config says. */
     void (*decline)(const muster_config *config);
+    /* Whether this process has asked for its ranks, which it can do once, and whether it failed or not. */
+    bool (*has_asked)(void);
 };
 
 /* A started operation no longer needs what the program made for it (src/api/operations.c). */

@@ -24,6 +24,8 @@ static muster_group *memoised;
 static const mst_backend *memoised_by; /* the backend that was asked for it */
 static int callers;
 static bool left;   /* a rank attaches once */
+static bool failed; /* it has tried to, for reasons that are in `failure` */
+static mst_error_copy failure;
 static bool pinned; /* the launcher's: no caller frees it */
 static muster_interrupt_fn interrupt;
 static void *interrupt_arg;
@@ -74,6 +76,11 @@ bool muster_is_available(const char *backend)
     return found && (!found->is_there || found->is_there());
 }
 
+static bool has_asked(const mst_backend *backend)
+{
+    return backend && backend->has_asked && backend->has_asked();
+}
+
 /* The world's `released` hook: returns whether this was the last caller. */
 static bool release(muster_group *group)
 {
@@ -83,7 +90,7 @@ static bool release(muster_group *group)
     last = !pinned && memoised == group && --callers == 0;
     if (last) {
         memoised = NULL;
-        left = mst_config_launched();
+        left = mst_config_launched() || has_asked(memoised_by);
     }
     pthread_mutex_unlock(&lock);
     return last;
@@ -134,7 +141,7 @@ static muster_status forget_the_parent(void)
         return mst_fail(MUSTER_ERR_FORKED, "this process was forked by a rank and is not a rank itself");
     memoised = NULL;
     callers = 0;
-    left = pinned = false;
+    left = failed = pinned = false;
     here = NULL;
     return MUSTER_OK;
 }
@@ -210,6 +217,18 @@ static bool is_started(const mst_backend *backend)
     return backend->is_started && backend->is_started();
 }
 
+/* The lock is held. A rank that has asked in vain is not alone: others may know of it. */
+static muster_status note_failure(const mst_backend *backend, muster_status status)
+{
+    if (left || failed || !has_asked(backend))
+        return status;
+    mst_error_keep(&failure);
+    failed = true;
+    remember(backend);
+    mst_error_again(&failure);
+    return status;
+}
+
 /* The lock is held. */
 static muster_status attach(const mst_backend *backend, bool strict)
 {
@@ -217,12 +236,15 @@ static muster_status attach(const mst_backend *backend, bool strict)
 
     if (left)
         return mst_fail(MUSTER_ERR_UNAVAILABLE, "this process has left its world; a rank attaches once");
+    if (failed)
+        return mst_fail(MUSTER_ERR_UNAVAILABLE,
+                        "this process has asked for its ranks once, and failed: %.400s", failure.sentence);
     muster_status status = mst_config_from_environment(&config);
     config.interrupt = interrupt;
     config.interrupt_arg = interrupt_arg;
     if (status != MUSTER_OK) {
         config.attach_timeout_ns = mst_config_attach_limit();
-        return mst_decline(backend, &config, status);
+        return note_failure(backend, mst_decline(backend, &config, status));
     }
     if (strict && !config.arena && !is_started(backend))
         return refuse_alone();
@@ -240,8 +262,9 @@ static muster_status attach(const mst_backend *backend, bool strict)
         backend->adopt(memoised, &config);
         log_unknown_variables(memoised->log);
         log_other_launcher(memoised);
+        return MUSTER_OK;
     }
-    return status;
+    return note_failure(backend, status);
 }
 
 muster_status muster_init(bool strict, const char *name, muster_group **world)

@@ -74,7 +74,8 @@ static muster_status refuse_again(void)
     if (!*job.here)
         return mst_fail(MUSTER_ERR_FORKED,
                         "this process was forked by a rank that MPI has started and is not a rank itself");
-    return mst_fail(MUSTER_ERR_UNAVAILABLE, "this process has left its world; a rank attaches once");
+    return mst_fail(MUSTER_ERR_UNAVAILABLE,
+                    "this process has asked MPI for its ranks already; a rank attaches once");
 }
 
 static muster_status begin(void)
@@ -184,6 +185,11 @@ static void decline(const muster_config *config)
     mst_error_again(&error);
 }
 
+static bool has_asked(void)
+{
+    return job.plugin && *job.here;
+}
+
 static void adopt(muster_group *world, const muster_config *config)
 {
     mst_backend_onehost.adopt(world, config);
@@ -202,6 +208,7 @@ const mst_backend mst_backend_mpi = {
     .is_started = mst_mpi_is_begun,
     .attach = attach,
     .decline = decline,
+    .has_asked = has_asked,
     .adopt = adopt,
     .mark_process = mark_process,
 };

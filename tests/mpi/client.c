@@ -87,6 +87,8 @@ static void frees(void)
     muster_group_free(world);
     CHECK(muster_init(false, "mpi", &world) == MUSTER_ERR_UNAVAILABLE);
     CHECK(strstr(muster_error_detail(), "a rank attaches once"));
+    CHECK(muster_init(false, NULL, &world) == MUSTER_ERR_UNAVAILABLE); /* it is not alone */
+    CHECK(strstr(muster_error_detail(), "has left its world; a rank attaches once"));
     done();
 }
 

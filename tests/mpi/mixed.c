@@ -153,6 +153,11 @@ static void missing(void)
     if (rank != 1) {
         CHECK(muster_init(true, "mpi", &world) == MUSTER_ERR_TIMED_OUT);
         CHECK(strstr(muster_error_detail(), "not all ranks have called muster_init"));
+        for (int i = 0; i < 2; i++) { /* nor is it alone */
+            CHECK(muster_init(false, i ? "mpi" : NULL, &world) == MUSTER_ERR_UNAVAILABLE);
+            CHECK(strstr(muster_error_detail(),
+                         "asked for its ranks once, and failed: not all ranks have called"));
+        }
     }
     MPI_Finalize();
     done();
