@@ -92,6 +92,14 @@ bool mst_mpi_is_begun(void)
     return mst_config_mpi_launcher() || find_begun(&found, NULL, &which);
 }
 
+bool mst_mpi_program_has_begun(void)
+{
+    const flavour *which;
+    libraries found;
+
+    return mst_config_mpi_launcher() && find_begun(&found, NULL, &which);
+}
+
 /* ---- choosing ---- */
 
 static const flavour *named(const char *name)

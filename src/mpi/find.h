@@ -19,6 +19,9 @@
 /* Whether an MPI's launcher has started this process, or the program has begun an MPI. */
 bool mst_mpi_is_begun(void);
 
+/* Whether this process, which a launcher has started, has begun an MPI. */
+bool mst_mpi_program_has_begun(void);
+
 /* Whether there is a plug-in that would be loaded. Loads nothing. */
 bool mst_plugin_is_there(void);
 

@@ -8,6 +8,7 @@
  * when the program ends MPI itself.
  */
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -25,6 +26,24 @@
 #include "src/pure/config.h"
 
 static mst_mpi_job job;
+static bool inherited; /* MPI, from the process that has forked this one, whose rank it is */
+static _Thread_local bool inherits;
+
+/* Before each fork: its child cannot tell any more whose MPI it has. */
+static void note_inheritance(void)
+{
+    inherits = inherited || mst_mpi_program_has_begun();
+}
+
+static void inherit(void)
+{
+    inherited = inherits;
+}
+
+static void __attribute__((constructor)) look_after_children(void)
+{
+    pthread_atfork(note_inheritance, NULL, inherit);
+}
 
 /* ---- the end ---- */
 
@@ -71,7 +90,7 @@ static void watch_the_end(void)
 
 static muster_status refuse_again(void)
 {
-    if (!*job.here)
+    if (inherited || !*job.here)
         return mst_fail(MUSTER_ERR_FORKED,
                         "this process was forked by a rank that MPI has started and is not a rank itself");
     return mst_fail(MUSTER_ERR_UNAVAILABLE,
@@ -104,7 +123,7 @@ static muster_status ask(const muster_config *config, muster_status mine, int *f
     mst_error_copy error;
 
     mst_error_keep(&error);
-    muster_status status = job.plugin ? refuse_again() : begin();
+    muster_status status = inherited || job.plugin ? refuse_again() : begin();
     if (status != MUSTER_OK)
         return status;
     if (mine != MUSTER_OK)

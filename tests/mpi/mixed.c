@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "muster/muster.h"
@@ -72,6 +73,22 @@ static void before(void)
     begin_both();
     use_both();
     muster_group_free(world);
+    MPI_Finalize();
+    done();
+}
+
+/* What a program forks that has begun MPI is no rank, and takes nobody's place. */
+static void forks(void)
+{
+    int status;
+
+    CHECK(MPI_Init(NULL, NULL) == MPI_SUCCESS);
+    pid_t child = fork();
+    if (child == 0)
+        _exit(muster_init(false, "mpi", &world) == MUSTER_ERR_FORKED ? 5 : 6);
+    CHECK(waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 5);
+    attach();
+    use_both();
     MPI_Finalize();
     done();
 }
@@ -281,6 +298,7 @@ int main(int argc, char **argv)
                   { "ends_ours", ends_ours },
                   { "late", late },
                   { "sends", sends },
+                  { "forks", forks },
                   { "missing", missing },
                   { "comes_late", comes_late },
                   { "refused", refused },

@@ -54,7 +54,7 @@ for case in frees frees_late forks alone early; do
     mpi 0 "" 3 "$MPI_CLIENT" $case
     says 3 "^$case: done$"
 done
-for case in before after ends ends_ours late asks_elsewhere; do
+for case in before after forks ends ends_ours late asks_elsewhere; do
     mpi 0 "" 3 "$MPI_MIXED" $case
     says 3 "^$case: done$"
 done
