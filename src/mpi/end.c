@@ -93,6 +93,8 @@ bool mst_mpi_end(mst_mpi_job *job, bool failed)
     bool finalizes = false;
 
     mst_leave_world();
+    if (job->seat.size == 1)
+        return true; /* nobody is waited for; and else MPI would leave its files */
     if (job->wire)
         mst_wire_leave(job->wire);
     if (await_all(job, failed))

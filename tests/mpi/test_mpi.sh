@@ -196,10 +196,14 @@ says 2 "^hidden: done$"
 if [ -f "$TEST_BUILD/muster/libmuster_mpi_$other.so" ]; then
     MUSTER_MPI=$other mpi 0 "" 2 "$MPI_CLIENT" hidden_other "$own_mpi"
     says 2 "^hidden_other: done$"
+    left=$(mktemp -d /tmp/muster.XXXX) # nothing, as MPI is ended all the same
+    mkdir -p "$left/ompi.$(uname -n).$(id -u)/kept" # which the first that ends would remove under the other, which begins
     for setting in MPI_SET=none WORLD_SIZE=2 SLURM_NTASKS=2; do # the last two are other launchers' as well
-        MUSTER_MPI=$other mpi 0 "" 2 env "$setting" "$MPI_CLIENT" refused "use that MPI's launcher"
+        TMPDIR=$left MUSTER_MPI=$other mpi 0 "" 2 env "$setting" "$MPI_CLIENT" refused "use that MPI's launcher"
         says 2 "^refused: done$"
     done
+    [ -z "$(find "$left" -mindepth 2 ! -name kept)" ] || fail "MPI has left something in $left"
+    rm -rf "$left"
     MUSTER_MPI=$other mpi 0 "" 2 "$MPI_MIXED" refused
     says 2 "^refused: done$"
 fi
