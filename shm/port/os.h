@@ -242,7 +242,7 @@ int mst_os_at_exit(void (*fn)(int status, void *arg), void *arg);
 bool mst_os_mapped_file(const void *at, char *path, size_t bytes, uint32_t *owner);
 
 /* Finds a file, by a path without links: false if it is not there, or if somebody but this user, the
- * superuser and `owner` owns it or its folder, or everybody may write to one of them. */
+ * superuser and `owner` owns it or its folder, or that of `path`, or everybody may write to one of them. */
 bool mst_os_trusted_file(const char *path, uint32_t owner, char *found, size_t bytes);
 
 /* Forks a child that the program cannot notice: its wait functions do not see it, and its end sends no

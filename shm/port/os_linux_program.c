@@ -86,16 +86,28 @@ static bool is_trusted(const char *path, uint32_t owner)
            !(st.st_mode & S_IWOTH);
 }
 
+static bool is_in_trusted_folder(const char *path, uint32_t owner)
+{
+    char *folder = strdup(path), *slash = folder ? strrchr(folder, '/') : NULL, *resolved = NULL;
+
+    if (slash) {
+        slash[slash == folder] = '\0';
+        resolved = realpath(folder, NULL);
+    }
+    bool trusted = resolved && is_trusted(resolved, owner);
+    free(resolved);
+    free(folder);
+    return trusted;
+}
+
 bool mst_os_trusted_file(const char *path, uint32_t owner, char *found, size_t bytes)
 {
     char *resolved = realpath(path, NULL);
-    bool trusted =
-        resolved && (size_t)snprintf(found, bytes, "%s", resolved) < bytes && is_trusted(resolved, owner);
 
-    if (trusted) {
-        *strrchr(resolved, '/') = '\0';
-        trusted = is_trusted(resolved[0] ? resolved : "/", owner);
-    }
+    /* The path's own folder, too: whoever may write there has made a link, if it is one. */
+    bool trusted = resolved && (size_t)snprintf(found, bytes, "%s", resolved) < bytes &&
+                   is_trusted(resolved, owner) && is_in_trusted_folder(resolved, owner) &&
+                   is_in_trusted_folder(path, owner);
     free(resolved);
     return trusted;
 }

@@ -259,6 +259,16 @@ chmod o+w "$work/lib/muster/$plugin"
 mpi 0 "" 2 "$MPI_CLIENT" refused "no plug-in for"
 says 2 "^refused: done$"
 chmod o-w "$work/lib/muster/$plugin"
+mkdir "$work/lib/elsewhere"
+mv "$work/lib/muster/$plugin" "$work/lib/elsewhere/"
+ln -s "../elsewhere/$plugin" "$work/lib/muster/$plugin"
+mpi 0 "" 2 "$MPI_CLIENT" works
+says 2 "^works: done$"
+chmod o+w "$work/lib/muster" # somebody's link
+mpi 0 "" 2 "$MPI_CLIENT" refused "no plug-in for"
+says 2 "^refused: done$"
+chmod o-w "$work/lib/muster"
+mv "$work/lib/elsewhere/$plugin" "$work/lib/muster/$plugin"
 if [ "$(id -u)" -eq 0 ]; then
     chown nobody "$work/lib/muster"
     mpi 0 "" 2 "$MPI_CLIENT" refused "no plug-in for"
