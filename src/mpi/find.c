@@ -127,18 +127,29 @@ static const flavour *choose(void)
 
 /* ---- places ---- */
 
-static bool try(const flavour *which, const char *folder, size_t bytes, uint32_t owner, char path[PATH_BYTES])
+/* What has been found; empty: nothing. */
+typedef struct place {
+    char path[PATH_BYTES];
+    char refused[PATH_BYTES]; /* the first that is there, and not trusted */
+} place;
+
+static bool try(const flavour *which, const char *folder, size_t bytes, uint32_t owner, place *found)
 {
     char name[PATH_BYTES];
 
-    return bytes > 0 && folder[0] == '/' &&
-           (size_t)snprintf(name, sizeof name, "%.*s/libmuster_mpi_%s.so", (int)bytes, folder, which->name) <
-               sizeof name &&
-           mst_os_trusted_file(name, owner, path, PATH_BYTES);
+    if (bytes == 0 || folder[0] != '/' ||
+        (size_t)snprintf(name, sizeof name, "%.*s/libmuster_mpi_%s.so", (int)bytes, folder, which->name) >=
+            sizeof name)
+        return false;
+    if (mst_os_trusted_file(name, owner, found->path, sizeof found->path))
+        return true;
+    if (!found->refused[0] && access(name, F_OK) == 0)
+        memcpy(found->refused, name, strlen(name) + 1);
+    return false;
 }
 
 /* Beside the file that has this code: a shared library, or a program in bin. */
-static bool try_beside(const flavour *which, uint32_t *owner, char path[PATH_BYTES])
+static bool try_beside(const flavour *which, uint32_t *owner, place *found)
 {
     static const char *const places[] = { "/muster", "/../" MST_PLUGIN_LIBDIR "/muster" };
     char own[PATH_BYTES], folder[PATH_BYTES];
@@ -149,37 +160,37 @@ static bool try_beside(const flavour *which, uint32_t *owner, char path[PATH_BYT
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
         size_t bytes = (size_t)snprintf(folder, sizeof folder, "%s%s", own, places[i]);
 
-        if (bytes < sizeof folder && try(which, folder, bytes, *owner, path))
+        if (bytes < sizeof folder && try(which, folder, bytes, *owner, found))
             return true;
     }
     return false;
 }
 
-static bool find(const flavour *which, char path[PATH_BYTES])
+static bool find(const flavour *which, place *found)
 {
     uint32_t owner = 0;
 
-    if (try_beside(which, &owner, path))
+    if (try_beside(which, &owner, found))
         return true;
-    for (const char *place = MST_PLUGIN_PLACES; *place;) {
-        size_t bytes = strcspn(place, ":");
+    for (const char *folder = MST_PLUGIN_PLACES; *folder;) {
+        size_t bytes = strcspn(folder, ":");
 
-        if (try(which, place, bytes, owner, path))
+        if (try(which, folder, bytes, owner, found))
             return true;
-        place += bytes + (place[bytes] == ':');
+        folder += bytes + (folder[bytes] == ':');
     }
     return false;
 }
 
 /* Where it is; an empty path: nowhere. *which: the flavour that was looked for, NULL: each. */
-static muster_status locate(const flavour **which, char path[PATH_BYTES])
+static muster_status locate(const flavour **which, place *found)
 {
     const char *setting = mst_config_mpi();
 
     *which = NULL;
-    path[0] = '\0';
+    found->path[0] = found->refused[0] = '\0';
     if (setting && setting[0] == '/') {
-        snprintf(path, PATH_BYTES, "%s", setting);
+        snprintf(found->path, sizeof found->path, "%s", setting);
         return MUSTER_OK;
     }
     if (setting && !named(setting))
@@ -188,18 +199,18 @@ static muster_status locate(const flavour **which, char path[PATH_BYTES])
                         setting);
     *which = choose();
     for (size_t i = 0; i < FLAVOURS; i++)
-        if ((!*which || *which == &flavours[i]) && find(&flavours[i], path))
+        if ((!*which || *which == &flavours[i]) && find(&flavours[i], found))
             return MUSTER_OK;
-    path[0] = '\0';
+    found->path[0] = '\0';
     return MUSTER_OK;
 }
 
 bool mst_plugin_is_there(void)
 {
     const flavour *which;
-    char path[PATH_BYTES];
+    place found;
 
-    return locate(&which, path) == MUSTER_OK && path[0] && access(path, R_OK) == 0;
+    return locate(&which, &found) == MUSTER_OK && found.path[0] && access(found.path, R_OK) == 0;
 }
 
 /* ---- loading ---- */
@@ -251,8 +262,14 @@ static muster_status open_table(const char *path, void *library, const mst_plugi
     return status;
 }
 
-static muster_status refuse_missing(const flavour *which)
+static muster_status refuse_missing(const flavour *which, const place *found)
 {
+    if (found->refused[0])
+        return mst_fail(
+            MUSTER_ERR_UNAVAILABLE,
+            "%.250s is not loaded: it and its folder must belong to this user, the superuser or the owner of "
+            "muster's library, and not everybody may write there; mend that, or name it in MUSTER_MPI",
+            found->refused);
     return mst_fail(
         MUSTER_ERR_UNAVAILABLE,
         "there is no plug-in for %s: libmuster_mpi_%s.so is neither in the folder muster beside this "
@@ -264,11 +281,12 @@ static muster_status refuse_missing(const flavour *which)
 muster_status mst_plugin_load(const mst_plugin **plugin)
 {
     const flavour *which;
-    char path[PATH_BYTES];
+    place found;
 
-    muster_status status = locate(&which, path);
+    muster_status status = locate(&which, &found);
+    const char *path = found.path;
     if (status == MUSTER_OK && path[0] == '\0')
-        status = refuse_missing(which);
+        status = refuse_missing(which, &found);
     if (status != MUSTER_OK)
         return status;
     void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);

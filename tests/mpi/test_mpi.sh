@@ -252,11 +252,11 @@ says 2 "^works: done$"
 MUSTER_MPI=$work/lib/muster/$plugin mpi 0 "" 2 "$work/bin/static" works
 says 2 "^works: done$"
 chmod o+w "$work/lib/muster"
-mpi 0 "" 2 "$MPI_CLIENT" refused "no plug-in for"
+mpi 0 "" 2 "$MPI_CLIENT" refused "/$plugin is not loaded: it and its folder must belong"
 says 2 "^refused: done$"
 chmod o-w "$work/lib/muster"
 chmod o+w "$work/lib/muster/$plugin"
-mpi 0 "" 2 "$MPI_CLIENT" refused "no plug-in for"
+mpi 0 "" 2 "$MPI_CLIENT" refused "/$plugin is not loaded: it and its folder must belong"
 says 2 "^refused: done$"
 chmod o-w "$work/lib/muster/$plugin"
 mkdir "$work/lib/elsewhere"
@@ -265,13 +265,13 @@ ln -s "../elsewhere/$plugin" "$work/lib/muster/$plugin"
 mpi 0 "" 2 "$MPI_CLIENT" works
 says 2 "^works: done$"
 chmod o+w "$work/lib/muster" # somebody's link
-mpi 0 "" 2 "$MPI_CLIENT" refused "no plug-in for"
+mpi 0 "" 2 "$MPI_CLIENT" refused "/$plugin is not loaded: it and its folder must belong"
 says 2 "^refused: done$"
 chmod o-w "$work/lib/muster"
 mv "$work/lib/elsewhere/$plugin" "$work/lib/muster/$plugin"
 if [ "$(id -u)" -eq 0 ]; then
     chown nobody "$work/lib/muster"
-    mpi 0 "" 2 "$MPI_CLIENT" refused "no plug-in for"
+    mpi 0 "" 2 "$MPI_CLIENT" refused "/$plugin is not loaded: it and its folder must belong"
     says 2 "^refused: done$"
     chown nobody "$work/lib/libmuster.so.0" # whoever has installed all of it
     mpi 0 "" 2 "$MPI_CLIENT" works
