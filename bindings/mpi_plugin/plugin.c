@@ -58,20 +58,9 @@ static bool is_allowed(void)
     return level >= MPI_THREAD_SERIALIZED || (PMPI_Is_thread_main(&is_main) == MPI_SUCCESS && is_main);
 }
 
-/* Where ranks outnumber CPUs, Open MPI gives the CPU away in each call that finds nothing, and we make many
- * for one look; muster's waits do so by themselves. */
-#define YIELDS "OMPI_MCA_mpi_yield_when_idle"
-
 static bool init(char *why)
 {
-    bool sets = !getenv(YIELDS);
-
-    if (sets)
-        setenv(YIELDS, "0", 0);
-    bool done = check(PMPI_Init_thread(NULL, NULL, MPI_THREAD_MULTIPLE, &level), "MPI_Init_thread", why);
-    if (sets)
-        unsetenv(YIELDS);
-    return done;
+    return check(PMPI_Init_thread(NULL, NULL, MPI_THREAD_MULTIPLE, &level), "MPI_Init_thread", why);
 }
 
 static bool begin(void (*ends)(void), char *why)

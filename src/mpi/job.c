@@ -38,6 +38,7 @@ bool mst_mpi_place(mst_mpi_job *job, const mst_mpi_spot *spots)
             first++;
         job->host[rank] = first;
         job->hosts += first == rank;
+        job->pretends |= spots[rank].pretended > 0;
     }
     for (int rank = 0; rank < size; rank++)
         if (job->host[rank] == job->host[own]) {
@@ -51,6 +52,17 @@ muster_status mst_mpi_open_wire(mst_mpi_job *job, const muster_config *config)
 {
     if (job->hosts == 1)
         return MUSTER_OK;
+    if (!job->pretends) /* what is over frames is not finished (decision 66) */
+        return mst_fail(
+            MUSTER_ERR_UNSUPPORTED,
+            "MPI has started these %d ranks on %d hosts, and muster runs on one so far; start them on "
+            "one host",
+            job->seat.size, job->hosts);
+    /* Before this rank may be refused: the others wait until they hear by it that nothing more comes. */
+    mst_mpi_frames_open(&job->frames, job->plugin, &job->seat);
+    job->wire = mst_wire_create(&job->frames.base);
+    if (!job->wire)
+        return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for what reaches other hosts");
     muster_status status = mst_hosts_check(config);
     if (status != MUSTER_OK)
         return status;
@@ -58,9 +70,7 @@ muster_status mst_mpi_open_wire(mst_mpi_job *job, const muster_config *config)
         return mst_fail(MUSTER_ERR_UNSUPPORTED,
                         "several threads at once are not served over several hosts of MPI's yet; leave "
                         "MUSTER_THREADS_MULTIPLE and threads_multiple unset");
-    mst_mpi_frames_open(&job->frames, job->plugin, &job->seat);
-    job->wire = mst_wire_create(&job->frames.base);
-    return job->wire ? MUSTER_OK : mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for what reaches other hosts");
+    return MUSTER_OK;
 }
 
 /* Whether the number is that process's no longer. */

@@ -30,6 +30,7 @@ typedef struct mst_mpi_job {
     mst_mpi_peer *peers;        /* by rank; NULL: not known yet */
     int *host;                  /* by rank: the first rank of its host; NULL: likewise */
     int hosts;                  /* how many there are; pretended ones count */
+    bool pretends;              /* MUSTER_FAKE_HOSTS is set where a rank is */
     int place, neighbours;      /* among the ranks of this host, and how many those are */
     mst_mpi_frames frames;      /* if there are several hosts, as is the next one */
     mst_wire *wire;             /* else NULL */
@@ -43,7 +44,7 @@ typedef struct mst_mpi_job {
 /* What a rank tells of where it is. */
 typedef struct mst_mpi_spot {
     char machine[112]; /* which one it is on */
-    int32_t pretended; /* by MUSTER_FAKE_HOSTS; 0 without it */
+    int32_t pretended; /* 1 + the host by MUSTER_FAKE_HOSTS; 0 without it */
 } mst_mpi_spot;
 
 /* Whether the seat makes sense: UNAVAILABLE, SYSTEM. */

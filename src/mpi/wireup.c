@@ -167,7 +167,7 @@ static void introduce(wireup *wireup)
     own->is.version = RECORD_VERSION;
     mst_os_machine(own->is.spot.machine, sizeof own->is.spot.machine);
     own->is.spot.pretended =
-        pretended && mst_pretended_host(pretended, seat->rank, seat->size, &host) ? host : 0;
+        pretended && mst_pretended_host(pretended, seat->rank, seat->size, &host) ? 1 + host : 0;
     own->is.process.pid = mst_os_process_id();
     own->is.process.start = mst_os_process_start(own->is.process.pid);
     own->is.arena.fd = own->is.shared.fd = -1;

@@ -163,6 +163,9 @@ MUSTER_FAKE_HOSTS=x mpi 0 "" 2 "$MPI_CLIENT" refused 'MUSTER_FAKE_HOSTS is "x"'
 says 2 "^refused: done$"
 MUSTER_FAKE_HOSTS=2 MUSTER_PROGRESS_THREAD=1 mpi 0 "" 2 "$MPI_CLIENT" refused "a progress thread does not"
 says 2 "^refused: done$"
+# One rank that is refused alone fails the others, and all end.
+MUSTER_FAKE_HOSTS=2 mpi 0 "" 2 sh -c '[ "${OMPI_COMM_WORLD_RANK:-$PMI_RANK}" != 1 ] || export MUSTER_THREADS_MULTIPLE=1; exec "$0" refused "several threads at once"' "$MPI_CLIENT"
+says 2 "^refused: done$"
 for case in fails killed; do
     MUSTER_FAKE_HOSTS=2 mpi bad "" 4 "$MPI_CLIENT" $case
 done
@@ -183,8 +186,10 @@ if unshare --uts true 2>/dev/null; then
     printf 'fake1:1\nfake2:1\n' >"$work/hosts"
     options="-launcher rsh -launcher-exec $work/agent -f $work/hosts"
     [ "$TEST_MPI" = mpich ] || options="--mca plm rsh --mca plm_rsh_agent $work/agent --host fake1:1,fake2:1"
-    mpi 0 "" 2 "$MPI_HOSTS" spread
+    MUSTER_FAKE_HOSTS=2 mpi 0 "" 2 "$MPI_HOSTS" spread
     says 2 "^spread: done$"
+    mpi 0 "" 2 "$MPI_CLIENT" refused "these 2 ranks on 2 hosts"
+    says 2 "^refused: done$"
     options=
 fi
 
