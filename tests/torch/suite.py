@@ -17,8 +17,9 @@ import unittest
 import suite_c10d
 
 SOURCE = "torch/testing/_internal/distributed/distributed_test.py"
-# Gloo's sentences of monitored_barrier, and its name in the log of DDP, which calls what it does not know "custom".
-EXCEPTED = re.compile(r"monitored_barrier|ddp_logging_data_cpu")
+# Gloo's sentences of monitored_barrier; its name in the log of DDP, which calls what it does not know "custom"; and
+# all_gather of different lengths, which is compared between ranks, so that a started one is refused by wait().
+EXCEPTED = re.compile(r"monitored_barrier|ddp_logging_data_cpu|test_allgather_checks")
 
 
 def adapted(backend):

@@ -6,6 +6,8 @@ import unittest
 import torch
 import torch.distributed as dist
 
+from torch.autograd import profiler
+
 import muster.torch
 from torch_ranks import expect, values
 
@@ -88,6 +90,13 @@ def refused():
     no("invalid tensor size", lambda: all_reduce(x, long))
     no("invalid tensor layout", lambda: all_reduce(x, sparse[0]))
     no("invalid tensor size", lambda: all_reduce(*sparse))
+    no("invalid tensor type", lambda: all_reduce(sparse[0], sparse[0].double()))
+    for shapes in ((2, 3), (3, 2)), ((1, 4), (4, 1)), ((2, 3), (6,)):
+        shaped = [torch.zeros(shape) for shape in shapes]
+        no("invalid tensor size", lambda: all_reduce(*shaped))
+        no("invalid tensor size", lambda: broadcast(*shaped, **own))
+        no("invalid tensor size", lambda: group.allgather([shaped * SIZE] * 2, shaped))
+        no("invalid tensor size", lambda: group.allgather([[shaped[0]] * 2 * SIZE, shaped * SIZE], [shaped[0]] * 2))
     for op in (Op.PRODUCT, Op.MIN, Op.MAX):
         no("unsupported reduction operation", lambda: all_reduce(sparse[0], reduceOp=op))
     no("requires non-empty tensor list", lambda: group.allreduce_coalesced([]))
@@ -122,7 +131,7 @@ def refused():
         no(words, lambda: scatter([x], [[like] * SIZE], **own))
         no(words, lambda: gather([[like] * SIZE], [x], **own))
         no(words, lambda: group.allgather([[x] * 2 * SIZE] * 2, [x, like]))
-        no(words, lambda: group.allgather([([x, like] * SIZE)[:SIZE]], [x]))  # which fits on some of the ranks
+        no(words, lambda: group.allgather([([x, like] * SIZE)[:SIZE]], [x]).wait())  # which fits on some of the ranks
     no("requires non-empty input tensor list", lambda: group.allgather([], []))
     for lists in ([], [[x] * SIZE] * 2):
         no("requires input/output tensor lists to have the same length", lambda: group.allgather(lists, [x]))
@@ -140,6 +149,138 @@ def in_inference_mode():
     """Tensors that are made so may be written in that mode only, which is a thread's."""
     with torch.inference_mode():
         return gathered()
+
+
+def refused_here():
+    """Tensors that gloo does not get as far as refusing, and what PyTorch cannot combine, each in the call."""
+    group, parts = world(), [torch.zeros(2) for _ in range(SIZE)]
+    for words, own in (("this one is on meta", torch.zeros(2, device="meta")),
+                       ("torch.sparse_coo", torch.zeros(2).to_sparse()),
+                       ("torch.sparse", torch.zeros(1, 2).to_sparse_csr())):
+        expect(NotImplementedError, words, lambda: group.allgather([parts], [own]))
+    for dtype in torch.uint16, torch.uint32:
+        several = [torch.ones(2, dtype=dtype)] * 2
+        expect(NotImplementedError, "cannot combine several tensors", lambda: group.allreduce(several))
+        dist.all_reduce(several[0])
+        assert several[0].tolist() == [SIZE, SIZE]
+
+
+def is_seen_by_autograd(call):
+    """Whether a tensor that was saved for a gradient and is written by the call is an error of backward()."""
+    saved = torch.ones(4, 2, requires_grad=True) * 3
+    used = saved * saved
+    call(saved.detach())
+    try:
+        used.sum().backward()
+    except RuntimeError as error:
+        assert "modified by an inplace operation" in str(error), error
+        return True
+    return False
+
+
+def saved_and_written():
+    group, rank = world(), dist.get_rank()
+
+    def lists(x, each=1):
+        return [[x, *(torch.zeros_like(x) for _ in range(each * SIZE - 1))] for _ in range(each)]
+
+    def like(x):
+        return torch.ones_like(x)
+
+    return [is_seen_by_autograd(call) for call in (
+        lambda x: dist.all_gather(lists(x)[0], like(x)),
+        lambda x: dist.all_gather(lists(x)[0], like(x), async_op=True).wait(),
+        lambda x: dist.gather(like(x), None if rank else lists(x)[0]),
+        lambda x: group.allgather(lists(x, 2), [like(x)] * 2).wait(),
+        lambda x: group.broadcast([like(x), x]).wait(),
+        lambda x: group.allreduce_coalesced([like(x), x]).wait())]
+
+
+def saved_and_written_here():
+    """What gloo does not do."""
+    def transposed(x):
+        return x.t()
+
+    def like(x):
+        return torch.ones_like(x)
+
+    return [is_seen_by_autograd(call) for call in (
+        lambda x: dist.all_to_all([x, *(like(x) for _ in range(SIZE - 1))], [like(x)] * SIZE),
+        lambda x: dist.all_reduce(transposed(x)),
+        lambda x: dist.broadcast(transposed(x), 0),
+        lambda x: world().allreduce([like(x), x]).wait())]
+
+
+def coalesced():
+    """Tensors that share memory in one call, in some ranks only, and of any shapes."""
+    rank, results = dist.get_rank(), []
+    for shares in range(SIZE + 1):
+        base, other = torch.arange(12.0) + rank, torch.arange(4.0)
+        if rank < shares:
+            tensors = [base[:4], base[2:6], base[:4], base[6:10], torch.zeros(0), base[11:]]
+        else:
+            tensors = [other, other.clone() + 1, other.clone(), base[6:10], torch.zeros(0), base[:1]]
+        results.append(value_of(world().allreduce_coalesced(tensors)))
+        results.append([base, other])
+    return results
+
+
+def copied_by_coalesced():
+    """What all_reduce_coalesced copies: only what shares memory, or is not in C order."""
+    apart, copies = [torch.ones(1000) for _ in range(4)], []
+    for tensors in apart, [apart[0], apart[0]], [apart[0][::2]]:
+        with profiler.profile() as seen:
+            dist.all_reduce_coalesced(tensors)
+        copies.append(sum(event.name in ("aten::copy_", "aten::cat") for event in seen.function_events))
+    return copies
+
+
+def begun_early():
+    """all_gather of different lengths returns before the others have come, if it is started."""
+    rank = dist.get_rank()
+    parts, own, word = [torch.zeros(length) for length in range(1, SIZE + 1)], torch.ones(rank + 1), torch.ones(1)
+    if rank == 0:
+        work = dist.all_gather(parts, own, async_op=True)
+        for other in range(1, SIZE):
+            dist.send(word, other)
+        work.wait()
+    else:
+        dist.recv(word, 0)
+        dist.all_gather(parts, own)
+    assert [part.tolist() for part in parts] == [[1.0] * length for length in range(1, SIZE + 1)]
+
+
+def compared_where_coalesced():
+    """What does not fit moves nothing, in a block of several operations neither."""
+    rank, cpu = dist.get_rank(), torch.device("cpu")
+    parts, one = [torch.zeros(length) for length in range(SIZE)], torch.ones(1)
+    dist.group.WORLD._start_coalescing(cpu)
+    dist.all_gather(parts, torch.ones(2 if rank == 1 else rank), async_op=True)
+    dist.all_reduce(one, async_op=True)
+    work = dist.group.WORLD._end_coalescing(cpu)
+    expect(muster.torch.MismatchError, "rank 1 has 2 elements, and rank 0 expects 1", work.wait)
+    assert [part.tolist() for part in parts] == [[], [0], [0, 0]]
+    dist.barrier()
+    assert one == SIZE
+
+
+def done_beside(work):
+    """Once the operation is done by the queue's thread, which is not in inference mode: whoever waits may do it."""
+    while not work.is_completed():
+        pass
+    work.wait()
+
+
+def combined_in_inference_mode():
+    with torch.inference_mode():
+        dense = [torch.ones(2, 3).t() for _ in range(2)]
+        done_beside(world().allreduce(dense))
+        done_beside(world().allreduce_coalesced([dense[0], dense[0], dense[1]]))
+        tensor = torch.sparse_coo_tensor([[dist.get_rank(), 3]], [1.0, 2.0], (5,))
+        done_beside(dist.all_reduce(tensor, async_op=True))
+        several = [torch.sparse_coo_tensor([[1]], [1.0], (5,)) for _ in range(2)]
+        done_beside(world().allreduce(several))
+        return [dense, [made.to_dense() for made in (tensor, *several)]]
 
 
 def of_different_lengths():
@@ -163,7 +304,7 @@ def refused_as_both():
 @unittest.skipUnless(muster.torch.is_compiled, "the backend in Python has one tensor in a call")
 class Lists(unittest.TestCase):
     def test_several(self):
-        for body in several, in_inference_mode:
+        for body in several, in_inference_mode, combined_in_inference_mode, coalesced:
             for ours, theirs in zip(values(SIZE, body), values(SIZE, body, backend="gloo")):
                 for own, other in zip(ours, theirs, strict=True):
                     torch.testing.assert_close(own, other, rtol=0, atol=0)
@@ -172,8 +313,26 @@ class Lists(unittest.TestCase):
         for ours, theirs in zip(values(SIZE, refused), values(SIZE, refused, backend="gloo")):
             self.assertEqual(len(ours), len(theirs))
 
+    def test_refused_here(self):
+        values(SIZE, refused_here)
+
+    def test_seen_by_autograd(self):
+        ours = values(SIZE, saved_and_written)
+        self.assertEqual(ours, values(SIZE, saved_and_written, backend="gloo"))
+        self.assertTrue(all(ours[0]), ours)
+        self.assertEqual(values(SIZE, saved_and_written_here), [[True] * 4] * SIZE)
+
+    def test_copied_by_coalesced(self):
+        for none, shared, strided in values(SIZE, copied_by_coalesced):
+            self.assertEqual(none, 0)
+            self.assertTrue(shared and strided)
+
     def test_of_different_lengths(self):
-        values(SIZE, of_different_lengths)
+        for body in of_different_lengths, compared_where_coalesced:
+            values(SIZE, body)
+
+    def test_begun_early(self):
+        values(SIZE, begun_early, timeout_s=20)
 
     def test_refused_as_both(self):
         values(2, refused_as_both)

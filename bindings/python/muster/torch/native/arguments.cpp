@@ -24,6 +24,15 @@ void Backend::check_lengths(const char *what, const Tensors &parts, const at::Te
                        "; expected the same of all");
 }
 
+void Backend::check_shapes(const char *what, const Tensors &tensors, const at::Tensor &like) const
+{
+    check_types(what, tensors, like);
+    for (size_t i = 0; i < tensors.size(); i++)
+        CHECK_ARGUMENT(tensors[i].sizes() == like.sizes(), what, ": invalid tensor size at index ", i,
+                       ": one tensor has the shape ", tensors[i].sizes(), " and another one ", like.sizes(),
+                       "; expected the same of all");
+}
+
 void Backend::check_count(const char *what, size_t parts) const
 {
     CHECK_ARGUMENT(parts == static_cast<size_t>(size_), what, ": ", parts,

@@ -125,12 +125,12 @@ class Backend : public ::c10d::Backend
     WorkPtr reduce_scatter_each(const Tensors &outs, const Tensors &ins,
                                 const ::c10d::ReduceScatterOptions &opts);
     WorkPtr allgather_parts(const Parts &outs, const Tensors &ins, const ::c10d::AllgatherOptions &opts);
-    void compare_lengths(const Tensors &outs, const at::Tensor &in, milliseconds timeout);
     WorkPtr allgather_each(const Tensors &outs, const Tensors &ins, const ::c10d::AllgatherOptions &opts);
     WorkPtr exchange(const Tensors &outs, const Tensors &ins, std::vector<size_t> sent,
                      std::vector<size_t> expected, const ::c10d::AllToAllOptions &opts);
     void check_types(const char *what, const Tensors &parts, const at::Tensor &like) const;
     void check_lengths(const char *what, const Tensors &parts, const at::Tensor &like) const;
+    void check_shapes(const char *what, const Tensors &tensors, const at::Tensor &like) const;
     void check_layouts(const char *what, const Tensors &tensors) const;
     void check_lists(const char *what, const char *which, const Parts &lists, bool is_root,
                      const at::Tensor &like) const;

@@ -79,6 +79,25 @@ void compare_counts(const std::vector<size_t> &sent, const std::vector<size_t> &
         }
 }
 
+// Every rank sees what all have and expect, so that all go on or none does, before anything moves.
+void compare_lengths(const Tensors &outs, const at::Tensor &in, muster_group *group)
+{
+    const std::vector<size_t> expected = counts_of(outs);
+    const size_t size = expected.size();
+    std::vector<uint64_t> own = { static_cast<size_t>(in.numel()) }, all((size + 1) * size);
+
+    own.insert(own.end(), expected.begin(), expected.end());
+    check(muster_all_gather(own.data(), all.data(), own.size(), MUSTER_UINT64, group));
+    for (size_t from = 0; from < size; from++)
+        for (size_t to = 0; to < size; to++) {
+            const uint64_t gives = all[(size + 1) * from], takes = all[(size + 1) * to + 1 + from];
+            if (gives != takes)
+                fail_with(MUSTER_ERR_MISMATCH,
+                          c10::str("all_gather: invalid tensor size: rank ", from, " has ", gives,
+                                   " elements, and rank ", to, " expects ", takes, "; expected the same"));
+        }
+}
+
 } // namespace
 
 // ---- one for all ----
@@ -88,7 +107,7 @@ WorkPtr Backend::broadcast(Tensors &tensors, const ::c10d::BroadcastOptions &opt
 {
     check_root("broadcast", opts.rootRank);
     check_root_tensor("broadcast", opts.rootTensor, tensors);
-    check_lengths("broadcast", tensors, tensors[0]);
+    check_shapes("broadcast", tensors, tensors[0]);
     const int root = static_cast<int>(opts.rootRank);
     const size_t one = static_cast<size_t>(opts.rootTensor);
     const Told told = { OpType::BROADCAST, "muster:broadcast", opts.asyncOp, opts.timeout };
@@ -180,17 +199,18 @@ WorkPtr Backend::allgather_parts(const Parts &outs, const Tensors &ins, const ::
 {
     Tensors all;
 
+    check_tensors(ins);
     for (size_t i = 0; i < outs.size(); i++) {
-        const bool even = are_even(outs[i]);
         check_types("all_gather", outs[i], ins[i]);
-        if (even)
+        if (are_even(outs[i]))
             check_lengths("all_gather", outs[i], ins[i]);
-        else
-            compare_lengths(outs[i], ins[i], opts.timeout);
         all.insert(all.end(), outs[i].begin(), outs[i].end());
     }
     const Told told = { OpType::ALLGATHER, "muster:all_gather", opts.asyncOp, opts.timeout };
     return run(told, ins, all, [outs, ins](muster_group *group) {
+        for (size_t i = 0; i < outs.size(); i++)
+            if (!are_even(outs[i]))
+                compare_lengths(outs[i], ins[i], group);
         for (size_t i = 0; i < outs.size(); i++) {
             const Moved moved = how_moved(ins[i]);
             const at::Tensor own = elements(ins[i]);
@@ -210,30 +230,6 @@ WorkPtr Backend::allgather_parts(const Parts &outs, const Tensors &ins, const ::
     });
 }
 
-// Every rank sees what all have and expect, so that all go on or none does: in the call, before anything
-// moves.
-void Backend::compare_lengths(const Tensors &outs, const at::Tensor &in, milliseconds timeout)
-{
-    const Told told = { OpType::ALLGATHER, "muster:all_gather", false, timeout };
-    std::vector<size_t> expected = counts_of(outs);
-    const size_t has = static_cast<size_t>(in.numel());
-
-    run(told, {}, {}, [expected, has](muster_group *group) {
-        const size_t size = expected.size();
-        std::vector<uint64_t> own = { has }, all((size + 1) * size);
-        own.insert(own.end(), expected.begin(), expected.end());
-        check(muster_all_gather(own.data(), all.data(), own.size(), MUSTER_UINT64, group));
-        for (size_t from = 0; from < size; from++)
-            for (size_t to = 0; to < size; to++) {
-                const uint64_t gives = all[(size + 1) * from], takes = all[(size + 1) * to + 1 + from];
-                if (gives != takes)
-                    fail_with(MUSTER_ERR_MISMATCH, c10::str("all_gather: invalid tensor size: rank ", from,
-                                                            " has ", gives, " elements, and rank ", to,
-                                                            " expects ", takes, "; expected the same"));
-            }
-    });
-}
-
 // Of several tensors of each rank, every list gets all, in the order of ranks.
 WorkPtr Backend::allgather(Parts &outs, Tensors &ins, const ::c10d::AllgatherOptions &opts)
 {
@@ -250,13 +246,13 @@ WorkPtr Backend::allgather(Parts &outs, Tensors &ins, const ::c10d::AllgatherOpt
         return allgather_parts(outs, ins, opts);
     Parts by_tensor(each);
     Tensors all;
+    check_shapes("all_gather", ins, ins[0]);
     for (size_t i = 0; i < each * size; i++)
         by_tensor[i % each].push_back(outs[0][i]);
     for (const Tensors &list : outs) {
-        check_lengths("all_gather", list, ins[0]);
+        check_shapes("all_gather", list, ins[0]);
         all.insert(all.end(), list.begin(), list.end());
     }
-    check_lengths("all_gather", ins, ins[0]);
     const Told told = { OpType::ALLGATHER, "muster:all_gather", opts.asyncOp, opts.timeout, each };
     return run(told, ins, all, [outs, by_tensor, ins](muster_group *group) {
         for (size_t i = 0; i < ins.size(); i++) {
@@ -267,10 +263,9 @@ WorkPtr Backend::allgather(Parts &outs, Tensors &ins, const ::c10d::AllgatherOpt
                                     group));
             distribute(whole, by_tensor[i]);
         }
-        const Writing writing;
         for (size_t list = 1; list < outs.size(); list++)
             for (size_t i = 0; i < outs[list].size(); i++)
-                outs[list][i].copy_(outs[0][i]);
+                write(outs[list][i], outs[0][i]);
     });
 }
 

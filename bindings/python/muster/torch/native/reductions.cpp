@@ -74,7 +74,9 @@ WorkPtr Backend::allreduce(Tensors &tensors, const ::c10d::AllreduceOptions &opt
     check_layouts("all_reduce", tensors);
     if (tensors[0].layout() == at::kSparse)
         return allreduce_sparse(tensors, opts);
-    check_lengths("all_reduce", tensors, tensors[0]);
+    check_shapes("all_reduce", tensors, tensors[0]);
+    if (tensors.size() > 1)
+        check_combines(tensors[0], opts.reduceOp);
     const Told told = { OpType::ALLREDUCE, "muster:all_reduce", opts.asyncOp, opts.timeout };
     return run(told, tensors, tensors,
                [tensors, how = Combined(tensors[0], opts.reduceOp)](muster_group *group) {
@@ -88,7 +90,8 @@ WorkPtr Backend::allreduce(Tensors &tensors, const ::c10d::AllreduceOptions &opt
                });
 }
 
-// Each tensor on its own, and all in one operation. One that is given twice is combined once, as on gloo.
+// Each tensor on its own, and all in one operation. Of those that share memory, copies are combined, as all
+// are on gloo: the same number on every rank, whichever of its own a rank gives twice.
 WorkPtr Backend::allreduce_coalesced(Tensors &tensors, const ::c10d::AllreduceCoalescedOptions &opts)
 {
     CHECK_ARGUMENT(!tensors.empty(), "all_reduce_coalesced: no tensor; it requires non-empty tensor list");
@@ -104,31 +107,42 @@ WorkPtr Backend::allreduce_coalesced(Tensors &tensors, const ::c10d::AllreduceCo
     const Told told = { OpType::ALLREDUCE_COALESCED, "muster:all_reduce", opts.asyncOp, opts.timeout };
     return run(told, tensors, tensors,
                [tensors, how = Combined(tensors[0], opts.reduceOp)](muster_group *group) {
-                   const at::Tensor whole = joined(tensors);
-                   check(muster_all_reduce(whole.data_ptr(), whole.data_ptr(), count_of(whole), how.dtype,
-                                           how.op, group));
-                   distribute(whole, tensors);
+                   const std::vector<bool> shared = find_shared(tensors);
+                   std::vector<Place> places;
+                   for (size_t i = 0; i < tensors.size(); i++)
+                       places.emplace_back(tensors[i], shared[i]);
+                   for (size_t i = 0; i < tensors.size(); i++)
+                       check(muster_all_reduce(places[i].data(), places[i].data(), count_of(tensors[i]),
+                                               how.dtype, how.op, group));
+                   for (const Place &place : places)
+                       place.keep_and_tell();
                });
 }
 
 WorkPtr Backend::allreduce_sparse(Tensors &tensors, const ::c10d::AllreduceOptions &opts)
 {
-    for (const at::Tensor &tensor : tensors)
-        CHECK_ARGUMENT(tensor.sizes() == tensors[0].sizes(),
+    for (const at::Tensor &tensor : tensors) {
+        CHECK_ARGUMENT(tensor.layout() == at::kSparse, "all_reduce: invalid tensor layout: ", tensor.layout(),
+                       "; expected sparse_coo of all");
+        CHECK_ARGUMENT(tensor.scalar_type() == tensors[0].scalar_type(),
+                       "all_reduce: invalid tensor type: ", name_of(tensor.scalar_type()), " and ",
+                       name_of(tensors[0].scalar_type()), "; expected the same of all");
+        CHECK_ARGUMENT(tensor.sizes() == tensors[0].sizes() && tensor.sparse_dim() == tensors[0].sparse_dim(),
                        "all_reduce: invalid tensor size: ", tensor.sizes(), " and ", tensors[0].sizes(),
-                       "; expected the same of all");
+                       "; expected the same of all, and of their sparse dimensions");
+    }
     TORCH_CHECK_NOT_IMPLEMENTED(opts.reduceOp.op_ == ::c10d::ReduceOp::SUM,
                                 "muster adds sparse tensors, and has no other reduction of them: unsupported "
                                 "reduction operation; use to_dense()");
     const Told told = { OpType::_ALLREDUCE_SPARSE, "muster:sparse_all_reduce", opts.asyncOp, opts.timeout };
     return run(told, tensors, tensors, [tensors](muster_group *group) {
-        at::NoGradGuard quiet;
+        const at::AutoDispatchBelowADInplaceOrView as_memory; // those made in inference mode, too
         at::Tensor own = tensors[0].detach();
         for (size_t i = 1; i < tensors.size(); i++)
             own = own + tensors[i].detach();
         at::Tensor sum = add_sparse(own, group);
         for (const at::Tensor &tensor : tensors)
-            tensor.copy_(sum); // a detached one would get indices of its own
+            write(tensor, sum); // a detached one would get indices of its own
     });
 }
 

@@ -164,12 +164,41 @@ at::Tensor elements(const at::Tensor &tensor)
     return tensor.detach().resolve_conj().resolve_neg().contiguous();
 }
 
+void tell_autograd(const at::Tensor &written)
+{
+    if (!written.is_inference())
+        written.unsafeGetTensorImpl()->bump_version();
+}
+
+void write(const at::Tensor &to, const at::Tensor &from)
+{
+    {
+        const at::AutoDispatchBelowADInplaceOrView as_memory;
+        to.copy_(from);
+    }
+    tell_autograd(to);
+}
+
+Place::Place(const at::Tensor &tensor, bool apart) : tensor_(tensor), place_(elements(tensor))
+{
+    at::NoGradGuard quiet;
+
+    if (apart && place_.is_same(tensor_))
+        place_ = tensor.detach().clone();
+}
+
 void Place::keep() const
 {
+    if (!place_.is_same(tensor_))
+        write(tensor_, place_);
+}
+
+void Place::keep_and_tell() const
+{
     if (place_.is_same(tensor_))
-        return;
-    const Writing writing;
-    tensor_.copy_(place_);
+        tell_autograd(tensor_);
+    else
+        keep();
 }
 
 at::Tensor joined(const Tensors &parts)
@@ -185,22 +214,48 @@ at::Tensor joined(const Tensors &parts)
 
 void distribute(const at::Tensor &whole, const Tensors &parts)
 {
-    const Writing writing;
     int64_t at = 0;
 
     for (const at::Tensor &part : parts) {
-        part.copy_(whole.narrow(0, at, part.numel()).view(part.sizes()));
+        write(part, whole.narrow(0, at, part.numel()).view(part.sizes()));
         at += part.numel();
     }
 }
 
 void copy_to_others(const Tensors &tensors, size_t one)
 {
-    const Writing writing;
-
     for (size_t i = 0; i < tensors.size(); i++)
         if (i != one)
-            tensors[i].copy_(tensors[one]);
+            write(tensors[i], tensors[one]);
+}
+
+std::vector<bool> find_shared(const Tensors &tensors)
+{
+    struct Extent {
+        uintptr_t begin, end;
+        size_t which;
+    };
+    std::vector<Extent> extents;
+    std::vector<bool> shared(tensors.size());
+
+    for (size_t i = 0; i < tensors.size(); i++) {
+        if (!tensors[i].numel())
+            continue;
+        int64_t last = 0;
+        for (int64_t dim = 0; dim < tensors[i].dim(); dim++)
+            last += (tensors[i].size(dim) - 1) * tensors[i].stride(dim);
+        const uintptr_t begin = reinterpret_cast<uintptr_t>(tensors[i].const_data_ptr());
+        extents.push_back({ begin, begin + static_cast<size_t>(last + 1) * tensors[i].element_size(), i });
+    }
+    std::sort(extents.begin(), extents.end(),
+              [](const Extent &a, const Extent &b) { return a.begin < b.begin; });
+    for (size_t i = 1, farthest = 0; i < extents.size(); i++) {
+        if (extents[i].begin < extents[farthest].end)
+            shared[extents[i].which] = shared[extents[farthest].which] = true;
+        if (extents[i].end > extents[farthest].end)
+            farthest = i;
+    }
+    return shared;
 }
 
 Moved how_moved(const at::Tensor &tensor)
@@ -213,11 +268,11 @@ Moved how_moved(const at::Tensor &tensor)
 
 void combine_into_first(const Tensors &tensors, ::c10d::ReduceOp::RedOpType op)
 {
-    const Writing writing;
-    at::Tensor all = tensors[0];
+    at::NoGradGuard quiet;
+    at::Tensor all = tensors[0].detach();
 
     for (size_t i = 1; i < tensors.size(); i++) {
-        const at::Tensor &one = tensors[i];
+        const at::Tensor one = tensors[i].detach();
         switch (op) {
         case ::c10d::ReduceOp::PRODUCT:
             all = all * one;
@@ -241,7 +296,24 @@ void combine_into_first(const Tensors &tensors, ::c10d::ReduceOp::RedOpType op)
             all = all + one;
         }
     }
-    tensors[0].copy_(all);
+    write(tensors[0], all);
+}
+
+// By one element of theirs.
+void check_combines(const at::Tensor &like, const ::c10d::ReduceOp &op)
+{
+    const Combined how(like, op);
+    bool combines = true;
+
+    try {
+        const at::Tensor one = at::zeros({ 1 }, like.options().requires_grad(false));
+        combine_into_first({ one, one }, how.op_type);
+    } catch (const c10::Error &) {
+        combines = false;
+    }
+    TORCH_CHECK_NOT_IMPLEMENTED(
+        combines, "muster cannot combine several tensors of ", name_of(like.scalar_type()), " by ",
+        word_for(how.op_type), " in one call, as PyTorch cannot: Invalid scalar type; give one in each call");
 }
 
 Combined::Combined(const at::Tensor &tensor, const ::c10d::ReduceOp &wanted) : op_type(wanted.op_)

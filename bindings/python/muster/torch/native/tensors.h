@@ -16,9 +16,10 @@ namespace muster_torch
 
 using Tensors = std::vector<at::Tensor>;
 
-// While there is one, tensors are written as memory: leaves of autograd and those made in inference mode,
-// too, on whatever thread that is.
-using Writing = at::AutoDispatchBelowADInplaceOrView;
+// Copies as memory is written: to leaves of autograd and to those made in inference mode, too, on whatever
+// thread that is. Autograd is told, so that it does not take for saved values what has been written over.
+void write(const at::Tensor &to, const at::Tensor &from);
+void tell_autograd(const at::Tensor &written);
 
 // Throws unless the tensor is dense and in CPU memory.
 void check_tensor(const at::Tensor &tensor);
@@ -36,19 +37,19 @@ void distribute(const at::Tensor &whole, const Tensors &parts);
 // Copies one of the tensors to all others.
 void copy_to_others(const Tensors &tensors, size_t one);
 
-// A tensor as a place for results: itself, or, if it is not in C order, a copy that keep() copies back.
+// A tensor as a place for results: itself, or, if it is not in C order or is to be `apart`, a copy that
+// keep() copies back.
 class Place
 {
   public:
-    explicit Place(const at::Tensor &tensor) : tensor_(tensor), place_(elements(tensor))
-    {
-    }
+    explicit Place(const at::Tensor &tensor, bool apart = false);
 
     void *data() const
     {
         return place_.data_ptr();
     }
     void keep() const;
+    void keep_and_tell() const; // autograd, where it is itself, too
 
   private:
     at::Tensor tensor_, place_;
@@ -60,6 +61,12 @@ struct Moved {
     size_t factor;
 };
 Moved how_moved(const at::Tensor &tensor);
+
+// Which of the tensors, that are dense, may have elements of another one's.
+std::vector<bool> find_shared(const Tensors &tensors);
+
+// Refuses what combine_into_first cannot do.
+void check_combines(const at::Tensor &like, const ::c10d::ReduceOp &op);
 
 // Combines a rank's own tensors, before those of the ranks are: into the first one. What a mean or a scaled
 // sum is of is their sum.
