@@ -56,13 +56,14 @@ def load(backend, ranks):
 
 
 class Result(unittest.TextTestResult):
-    """Writes to a pipe how each test ends, at once: the process may not live to do it later."""
+    """Writes to a pipe how each test ends, at once: the process may not live to do it later. The last word counts."""
 
-    pipe = None
+    pipe, names = None, []  # of all tests
 
     def write(self, outcome, test):
-        kind = type(test)
-        print(outcome, f"{kind.__module__}.{kind.__name__}.{test._testMethodName}", file=self.pipe, flush=True)
+        """What is no test, as setUpClass is, is written for all of them."""
+        for name in [test._testMethodName] if isinstance(test, unittest.TestCase) else self.names:
+            print(outcome, name, file=self.pipe, flush=True)
 
     def startTest(self, test):
         super().startTest(test)
@@ -76,25 +77,42 @@ class Result(unittest.TextTestResult):
         super().addSkip(test, reason)
         self.write("skipped", test)
 
+    def addError(self, test, error):
+        super().addError(test, error)
+        self.write("failed", test)
 
-def run(tests, names, pipe):
-    """The class's tests, in a process of its own: what they leave behind is not another class's."""
+
+def run(tests, names):
+    """How each of the class's tests ended, in a process of its own: what they leave behind is not another class's. One
+    that nothing is known of has failed."""
+    reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:
-        Result.pipe = pipe
-        unittest.TextTestRunner(sys.stderr, resultclass=Result, verbosity=2).run(unittest.TestSuite(map(tests, names)))
-        os._exit(0)
-    os.waitpid(pid, 0)
+        os.close(reader)
+        with os.fdopen(writer, "w") as Result.pipe:
+            Result.names = names
+            unittest.TextTestRunner(sys.stderr, resultclass=Result, verbosity=2).run(unittest.TestSuite(map(tests, names)))
+            os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader) as pipe:
+        said = {name: outcome for outcome, name in map(str.split, pipe)}
+    status = os.waitpid(pid, 0)[1]
+    ends = {name: said.get(name, "failed") for name in names}
+    if status:
+        print(f"{tests.__name__}: its process ended with {os.waitstatus_to_exitcode(status)}", file=sys.stderr)
+        if "failed" not in ends.values():
+            ends[names[-1]] = "failed"
+    return ends
 
 
 def run_all(backend, ranks, wanted, folder, writer):
     classes = suite_c10d.load(backend, folder) if folder else [load(backend, ranks)]
     with os.fdopen(writer, "w") as pipe:
         for tests in classes:
-            names = [name for name in unittest.defaultTestLoader.getTestCaseNames(tests)
-                     if wanted(f"{tests.__module__}.{tests.__name__}.{name}")]
-            if names:
-                run(tests, names, pipe)
+            prefix = f"{tests.__module__}.{tests.__name__}."
+            names = [name for name in unittest.defaultTestLoader.getTestCaseNames(tests) if wanted(prefix + name)]
+            for name, outcome in (run(tests, names) if names else {}).items():
+                print(outcome, prefix + name, file=pipe, flush=True)
 
 
 def run_apart(backend, ranks, wanted, folder):
@@ -130,6 +148,8 @@ def main():
                          "test_c10d_common.py and test_c10d_gloo.py in place of the installed distributed_test.py")
     given = options.parse_args()
     ends = run_apart(given.b, given.n, lambda name: bool(re.search(given.k, name)), given.folder)
+    if not ends:
+        sys.exit(f"no test has {given.k!r} in its name; expected some")
     failed = those(ends, "failed")
     print(f"{given.b}: {len(those(ends, 'passed'))} passed, {len(failed)} failed, {len(those(ends, 'skipped'))} skipped")
     if not failed or given.b == "gloo":
