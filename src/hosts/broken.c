@@ -6,6 +6,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "src/hosts/reason.h"
+
 #define NS_PER_S 1000000000LL
 #define TICK_NS (20 * 1000000LL)
 
@@ -67,9 +69,12 @@ static muster_status broken_by_link(mst_hosts_group *group)
         return MUSTER_OK;
     check_reason(group, &reason);
     if (mst_cmpxchg32_sc(&group->is_broken, 0, 1) == 0) { /* the members on this host wait for each other */
+        char text[MST_REASON_TEXT_BYTES];
+
         mst_log_line(group->base.log, MUSTER_LOG_WARN, "a group of %d is broken: %s", group->base.size,
                      reason.sentence);
-        group->local->backend->abort_group(group->local, "the group over several hosts is broken");
+        mst_reason_print(&reason, text, sizeof text);
+        group->local->backend->abort_group(group->local, text);
     }
     return explain(group, &reason);
 }
@@ -129,6 +134,11 @@ static mst_link_reason reason_of(const mst_hosts_group *group, muster_status sta
     };
     bool local = parts.group == group->local->number;
 
+    /* A neighbour's word, which may be here before the link's. */
+    if (local && status == MUSTER_ERR_ABORTED && mst_reason_read(mst_error_sentence(), &reason)) {
+        check_reason(group, &reason);
+        return reason;
+    }
     if (local && reason.about >= 0 && reason.about < mst_places_here(&group->places))
         reason.about = mst_places_neighbour(&group->places, reason.about);
     if (local)

@@ -7,13 +7,12 @@
  */
 #include "src/hosts/carried.h"
 
-#include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "src/hosts/poll.h"
+#include "src/hosts/reason.h"
 
 typedef struct carried {
     mst_link base;
@@ -67,53 +66,11 @@ static muster_status test(mst_link *link, muster_request *transfer, bool *over)
 
 static void tell(mst_link *link, const mst_link_reason *reason)
 {
-    char text[MST_LINK_SENTENCE_BYTES + 64];
+    char text[MST_REASON_TEXT_BYTES];
 
-    snprintf(text, sizeof text, "[%d %d %d %d %lld] %s", (int)reason->status, reason->about,
-             (int)reason->termination.kind, reason->termination.code, (long long)reason->limit_ns,
-             reason->sentence);
+    mst_reason_print(reason, text, sizeof text);
     of(link)->bytes->backend->abort_group(of(link)->bytes, text);
     link->mail->backend->abort_group(link->mail, text);
-}
-
-/* Numbers, each with what parts it from the next; false: they are not there, or are no numbers of that size.
- */
-static bool read_numbers(const char *text, int64_t *numbers, int count, char end)
-{
-    for (int i = 0; i < count; i++, text++) {
-        char *after;
-
-        errno = 0;
-        numbers[i] = strtoll(text, &after, 10);
-        if (after == text || errno || *after != (i + 1 < count ? ' ' : end))
-            return false;
-        text = after;
-    }
-    return true;
-}
-
-static bool is_int(int64_t number)
-{
-    return number >= INT_MIN && number <= INT_MAX;
-}
-
-/* What a member told; false: it is something else. */
-static bool read_told(const char *text, mst_link_reason *reason)
-{
-    const char *begin = strchr(text, '['), *end = begin ? strstr(begin, "] ") : NULL;
-    int64_t numbers[5]; /* status, about, kind, code, limit_ns */
-
-    if (!end || !read_numbers(begin + 1, numbers, 5, ']'))
-        return false;
-    for (int i = 0; i < 4; i++)
-        if (!is_int(numbers[i]))
-            return false;
-    *reason = (mst_link_reason){ .status = (muster_status)numbers[0],
-                                 .about = (int)numbers[1],
-                                 .termination = { (muster_termination_kind)numbers[2], (int)numbers[3] },
-                                 .limit_ns = numbers[4] };
-    snprintf(reason->sentence, sizeof reason->sentence, "%s", end + 2);
-    return true;
 }
 
 static bool is_group_broken(const muster_group *group, mst_link_reason *reason)
@@ -122,7 +79,7 @@ static bool is_group_broken(const muster_group *group, mst_link_reason *reason)
 
     if (status == MUSTER_OK)
         return false;
-    if (status == MUSTER_ERR_ABORTED && read_told(mst_error_sentence(), reason))
+    if (status == MUSTER_ERR_ABORTED && mst_reason_read(mst_error_sentence(), reason))
         return true;
     const muster_error_info *parts = mst_error_parts();
     *reason = (mst_link_reason){ .status = status,
@@ -155,6 +112,14 @@ static bool is_broken(mst_link *link, mst_link_reason *reason)
 
 static void close_link(mst_link *link)
 {
+    mst_link_reason reason;
+    mst_error_copy latest;
+
+    /* Who finds this member gone from either group learns why, though another member's word comes later. */
+    mst_error_keep(&latest);
+    if (link->mail && link->blind && is_group_broken(of(link)->bytes, &reason))
+        tell(link, &reason);
+    mst_error_again(&latest);
     if (link->mail)
         muster_group_free(link->mail);
     if (of(link)->owns)

@@ -97,8 +97,16 @@ void mst_wire_group_gone(mst_wire_group *group, int rank)
     end_if_over(group);
 }
 
+/* The word of whoever has broken it may come later than this member's last. */
+void mst_wire_group_pass_on(mst_wire_group *group)
+{
+    if (group->broken.status != MUSTER_OK && !group->closed)
+        mst_wire_post_all(group, MST_WIRE_BROKEN, &group->broken, sizeof group->broken);
+}
+
 void mst_wire_group_close(mst_wire_group *group)
 {
+    mst_wire_group_pass_on(group);
     mst_wire_post_all(group, MST_WIRE_GONE, NULL, 0);
     group->closed = true;
     end_if_over(group);

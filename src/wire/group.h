@@ -17,6 +17,9 @@ mst_wire_group *mst_wire_group_find(const mst_wire *wire, uint64_t number);
 void mst_wire_group_gone(mst_wire_group *group, int rank);
 void mst_wire_group_close(mst_wire_group *group);
 
+/* Tells all members what has broken the group, before they learn that this one is gone. */
+void mst_wire_group_pass_on(mst_wire_group *group);
+
 /* Whether the member needs the group no longer. */
 bool mst_wire_is_gone(const mst_wire_group *group, int rank);
 

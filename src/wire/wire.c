@@ -88,6 +88,8 @@ static void tell_processes(mst_wire *wire, mst_wire_kind kind)
 void mst_wire_leave(mst_wire *wire)
 {
     pthread_mutex_lock(&wire->lock);
+    for (mst_wire_group *group = wire->groups; group && !wire->has_left; group = group->next)
+        mst_wire_group_pass_on(group);
     if (!wire->has_left)
         tell_processes(wire, MST_WIRE_LEFT);
     wire->has_left = true;

@@ -64,6 +64,8 @@ static bool send(mst_frames *frames, int to, const void *bytes, size_t count, in
     *(inbox->last ? &inbox->last->next : &inbox->first) = sent;
     inbox->last = sent;
     pthread_mutex_unlock(&lock);
+    if (((const mst_wire_head *)bytes)->kind == MST_WIRE_BROKEN)
+        sched_yield(); /* who is told first acts on it before the last has been told */
     return true;
 }
 

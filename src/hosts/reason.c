@@ -1,0 +1,54 @@
+/* Reasons as text, for reason.h. */
+#include "src/hosts/reason.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void mst_reason_print(const mst_link_reason *reason, char *text, size_t bytes)
+{
+    snprintf(text, bytes, "[%d %d %d %d %lld] %s", (int)reason->status, reason->about,
+             (int)reason->termination.kind, reason->termination.code, (long long)reason->limit_ns,
+             reason->sentence);
+}
+
+/* Numbers, each with what parts it from the next; false: they are not there, or are no numbers of that size.
+ */
+static bool read_numbers(const char *text, int64_t *numbers, int count, char end)
+{
+    for (int i = 0; i < count; i++, text++) {
+        char *after;
+
+        errno = 0;
+        numbers[i] = strtoll(text, &after, 10);
+        if (after == text || errno || *after != (i + 1 < count ? ' ' : end))
+            return false;
+        text = after;
+    }
+    return true;
+}
+
+static bool is_int(int64_t number)
+{
+    return number >= INT_MIN && number <= INT_MAX;
+}
+
+bool mst_reason_read(const char *text, mst_link_reason *reason)
+{
+    const char *begin = strchr(text, '['), *end = begin ? strstr(begin, "] ") : NULL;
+    int64_t numbers[5]; /* status, about, kind, code, limit_ns */
+
+    if (!end || !read_numbers(begin + 1, numbers, 5, ']'))
+        return false;
+    for (int i = 0; i < 4; i++)
+        if (!is_int(numbers[i]))
+            return false;
+    *reason = (mst_link_reason){ .status = (muster_status)numbers[0],
+                                 .about = (int)numbers[1],
+                                 .termination = { (muster_termination_kind)numbers[2], (int)numbers[3] },
+                                 .limit_ns = numbers[4] };
+    snprintf(reason->sentence, sizeof reason->sentence, "%s", end + 2);
+    return true;
+}
