@@ -59,13 +59,11 @@ static muster_status begin_send(mst_wire_op *op)
 
 static muster_status begin(mst_wire_op *op, bool sends)
 {
-    bool moved;
-
     op->sends = sends;
     if (sends)
         return begin_send(op);
-    if (op->message.source == MUSTER_ANY_SOURCE) /* fair among all that have come */
-        mst_wire_move(op->group->wire, &moved);
+    if (op->message.source == MUSTER_ANY_SOURCE)
+        mst_wire_move_all(op->group->wire);
     mst_wire_receive(op);
     return MUSTER_OK;
 }
@@ -228,12 +226,10 @@ muster_status mst_wire_find_message(muster_group *of, int source, int tag, bool 
 {
     mst_wire_group *group = mst_wire_of(of);
 
-    bool moved;
-
     lock(group);
     muster_status status = enter(group);
     if (status == MUSTER_OK)
-        mst_wire_move(group->wire, &moved);
+        mst_wire_move_all(group->wire);
     if (status == MUSTER_OK && waits)
         status = mst_wire_await_message(group, source, tag);
     *found = status == MUSTER_OK && mst_wire_probe(group, source, tag, result);
@@ -303,21 +299,6 @@ static muster_status look_at_each(const mst_wait_set *set, mst_wire_pause *pause
     return MUSTER_OK;
 }
 
-/* The interrupt functions of the groups, each once in a row. */
-static void ask_each(const mst_wait_set *set)
-{
-    const muster_group *latest = NULL;
-
-    for (size_t i = 0; i < set->count; i++) {
-        muster_group *group = set->requests[i].group;
-
-        if (!group || group == latest)
-            continue;
-        latest = group;
-        mst_wire_ask(mst_wire_of(group), "wait");
-    }
-}
-
 /* A group that was broken before gives no results any more. */
 static muster_status find_broken(const mst_wait_set *set, size_t *index)
 {
@@ -348,7 +329,6 @@ static muster_status wait_for_each(mst_wait_set *set, mst_wire *wire, size_t *in
 {
     mst_wire_pause pause;
     size_t found, next;
-    bool moved;
 
     muster_status status = find_broken(set, &found);
     mst_wire_pause_begin(&pause);
@@ -365,11 +345,7 @@ static muster_status wait_for_each(mst_wait_set *set, mst_wire *wire, size_t *in
             if (status != MUSTER_OK || !set->all)
                 return status;
         } else {
-            mst_wire_move(wire, &moved);
-            pthread_mutex_unlock(&wire->lock);
-            if (mst_wire_pause_once(&pause, moved))
-                ask_each(set);
-            pthread_mutex_lock(&wire->lock);
+            mst_wire_rest(set, wire, &pause);
         }
         status = look_at_each(set, &pause, &found, &next);
     }

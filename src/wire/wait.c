@@ -10,6 +10,7 @@
 #include "src/wire/post.h"
 
 #define FRAMES_AT_ONCE 64
+#define MOVES_AT_ONCE 1024
 
 /* ---- progress ---- */
 
@@ -29,6 +30,14 @@ void mst_wire_move(mst_wire *wire, bool *moved)
         *moved = true;
     }
     mst_wire_send_parts(wire);
+}
+
+void mst_wire_move_all(mst_wire *wire)
+{
+    bool moved = true;
+
+    for (int i = 0; i < MOVES_AT_ONCE && moved; i++)
+        mst_wire_move(wire, &moved);
 }
 
 muster_status mst_wire_check_thread(mst_wire *wire)
@@ -110,7 +119,7 @@ muster_status mst_wire_look(mst_wire_op *op, mst_wire_pause *pause, int64_t limi
 
 /* ---- waiting ---- */
 
-void mst_wire_ask(mst_wire_group *group, const char *doing)
+static void ask(mst_wire_group *group, const char *doing)
 {
     if (!group->base.interrupt || !group->base.interrupt(group->base.interrupt_arg))
         return;
@@ -130,9 +139,45 @@ static void rest(mst_wire_group *group, mst_wire_pause *pause, const char *doing
     group->waits++;
     pthread_mutex_unlock(&wire->lock);
     if (mst_wire_pause_once(pause, moved))
-        mst_wire_ask(group, doing);
+        ask(group, doing);
     pthread_mutex_lock(&wire->lock);
     group->waits--;
+}
+
+/* Threads that wait, in each group of the set. */
+static void count_waits(const mst_wait_set *set, int change)
+{
+    for (size_t i = 0; i < set->count; i++)
+        if (set->requests[i].group)
+            mst_wire_of(set->requests[i].group)->waits += change;
+}
+
+/* The interrupt functions of the groups, each once in a row. */
+static void ask_each(const mst_wait_set *set)
+{
+    const muster_group *latest = NULL;
+
+    for (size_t i = 0; i < set->count; i++) {
+        muster_group *group = set->requests[i].group;
+
+        if (!group || group == latest)
+            continue;
+        latest = group;
+        ask(mst_wire_of(group), "wait");
+    }
+}
+
+void mst_wire_rest(const mst_wait_set *set, mst_wire *wire, mst_wire_pause *pause)
+{
+    bool moved;
+
+    mst_wire_move(wire, &moved);
+    count_waits(set, 1);
+    pthread_mutex_unlock(&wire->lock);
+    if (mst_wire_pause_once(pause, moved))
+        ask_each(set);
+    pthread_mutex_lock(&wire->lock);
+    count_waits(set, -1);
 }
 
 muster_status mst_wire_await(mst_wire_op *const *ops, int count, int64_t limit_ns)

@@ -8,14 +8,19 @@
 /* Moves frames; *moved: something has come. With the lock. */
 void mst_wire_move(mst_wire *wire, bool *moved);
 
+/* The same until nothing has come, as long as senders do not send on and on: what takes turns among sources,
+ * sees all that have sent. */
+void mst_wire_move_all(mst_wire *wire);
+
 /* UNSUPPORTED: this thread may not call what carries the frames. */
 muster_status mst_wire_check_thread(mst_wire *wire);
 
 /* Whether the operation is over; an error: it never will be. With the lock. */
 muster_status mst_wire_look(mst_wire_op *op, mst_wire_pause *pause, int64_t limit_ns, bool *over);
 
-/* Asks the group's interrupt function, and breaks the group if that says so. Without the lock. */
-void mst_wire_ask(mst_wire_group *group, const char *doing);
+/* Moves frames, and gives up the lock for a while, in which it asks the interrupt function of each group; one
+ * that is to stop is broken then. */
+void mst_wire_rest(const mst_wait_set *set, mst_wire *wire, mst_wire_pause *pause);
 
 /* Waits until all of these are over. With the lock, which it gives up meanwhile. */
 muster_status mst_wire_await(mst_wire_op *const *ops, int count, int64_t limit_ns);

@@ -10,14 +10,15 @@
 
 typedef struct scene {
     _Atomic int asked;
-    _Atomic int over; /* rank 0 is out of its wait */
+    _Atomic int begun; /* what is to be interrupted: until then nothing is */
+    _Atomic int over;  /* rank 0 is out of its wait */
 } scene;
 
 static bool after_three(void *arg)
 {
     scene *scene = arg;
 
-    return ++scene->asked >= 3;
+    return scene->begun && ++scene->asked >= 3;
 }
 
 static bool never(void *arg)
@@ -42,7 +43,9 @@ static int interrupt_a_barrier(muster_group *world, void *arg)
 
     RANK_OK(world, muster_group_set_interrupt(world, first ? after_three : never, scene));
     RANK_OK(world, muster_group_split(world, 0, -1, &child));
-    if (!first)
+    if (first)
+        scene->begun = 1; /* the split may have waited as long, too */
+    else
         wait_until_it_is_over(scene);
     RANK_CHECK(child, muster_barrier(child) == MUSTER_ERR_ABORTED);
     RANK_CHECK(child, strstr(muster_error_detail(), "rank 0 was interrupted") != NULL);
@@ -64,6 +67,7 @@ static int interrupt_a_shrink(muster_group *world, void *arg)
         wait_until_it_is_over(scene);
         return 0;
     }
+    scene->begun = 1;
     RANK_OK(world, muster_group_set_interrupt(world, after_three, scene));
     RANK_CHECK(world, muster_group_shrink(world, &smaller) == MUSTER_ERR_ABORTED);
     RANK_CHECK(world, strstr(muster_error_detail(), "interrupted in shrink") != NULL);
@@ -97,7 +101,7 @@ END_TEST
 /* A rank that nobody joins; the name goes with it. */
 START_TEST(test_attaching)
 {
-    scene scene = { 0 };
+    scene scene = { .begun = 1 };
     muster_config config = MUSTER_CONFIG_INIT;
     muster_group *world = NULL;
     char name[60];
