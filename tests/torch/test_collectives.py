@@ -198,8 +198,26 @@ def refused():
         x, [torch.ones(3 + i) for i in range(size)]))
     expect(ValueError, "3 times that of one", lambda: dist.all_gather_single(torch.ones(5), x))
     wrong_numbers_of_parts(x, size)
+    wrong_roots_and_lists(x, size)
     dist.all_reduce(x)
     assert (x == size).all()
+
+
+def wrong_roots_and_lists(x, size):
+    """What torch.distributed does not ask for; the backend in C++ has several tensors in one call (test_lists)."""
+    group, one = dist.group.WORLD._get_backend(torch.device("cpu")), [x]
+    for root in -1, size:
+        for kind, call in ((dist.BroadcastOptions, lambda given: group.broadcast(one, given)),
+                           (dist.ReduceOptions, lambda given: group.reduce(one, given)),
+                           (dist.ScatterOptions, lambda given: group.scatter(one, [], given)),
+                           (dist.GatherOptions, lambda given: group.gather([], one, given))):
+            given = kind()
+            given.rootRank = root
+            expect(ValueError, "invalid root rank", lambda: call(given))
+    if not COMPILED:
+        for call in (lambda: group.allreduce(one * 2), lambda: group.allreduce([]), lambda: group.broadcast(one * 2),
+                     lambda: group.allgather([one * size] * 2, one * 2), lambda: group.allgather([], one)):
+            expect(ValueError, "expected one, as the backend in Python has no calls of several", call)
 
 
 def wrong_numbers_of_parts(x, size):

@@ -21,6 +21,19 @@ def _check_sizes(what, parts, like, size=None):
                                 f"{describe(like.dtype, like.numel())}; expected the same of all")
 
 
+def _check_single(what, *lists):
+    """Several tensors in one call are combined and spread by the backend in C++ only."""
+    for tensors in lists:
+        if len(tensors) != 1:
+            raise ArgumentError(f"{what}: {len(tensors)} tensors; expected one, as the backend in Python has no calls of "
+                                "several")
+
+
+def _check_root(what, root, size):
+    if not 0 <= root < size:
+        raise ArgumentError(f"{what}: invalid root rank: {root}; expected one of {size} ranks")
+
+
 def _check_length(what, parts, size):
     if len(parts) != size:
         raise ArgumentError(f"{what}: {len(parts)} parts; expected one for each of {size} ranks")
@@ -73,13 +86,17 @@ class Collectives:
 
     def allreduce(self, tensors, opts=None):
         tensors = [tensors] if isinstance(tensors, torch.Tensor) else tensors
+        _check_single("all_reduce", tensors)
+        return self.allreduce_coalesced(tensors, opts)
+
+    def allreduce_coalesced(self, tensors, opts=None):
         op = getattr(opts, "reduceOp", _SUM if opts is None else opts)
         items = [(ALL_REDUCE, check(tensor), how_combined(tensor, op)) for tensor in tensors]
         return self._do("all_reduce", self._combine, tensors, opts, items)
 
-    allreduce_coalesced = allreduce
-
     def reduce(self, tensors, opts):
+        _check_single("reduce", tensors)
+        _check_root("reduce", opts.rootRank, self.size())
         items = [(REDUCE, check(tensor), how_combined(tensor, opts.reduceOp), opts.rootRank) for tensor in tensors]
         return self._do("reduce", self._combine, tensors, opts, items)
 
@@ -116,6 +133,8 @@ class Collectives:
     def broadcast(self, tensors, opts=None, root=0):
         tensors = [tensors] if isinstance(tensors, torch.Tensor) else tensors
         root = getattr(opts, "rootRank", opts if isinstance(opts, int) else root)
+        _check_single("broadcast", tensors)
+        _check_root("broadcast", root, self.size())
         return self._do("broadcast", self._broadcast, tensors, opts, [(check(tensor), root) for tensor in tensors])
 
     def _scatter(self, out, parts, root):
@@ -125,6 +144,8 @@ class Collectives:
             call(SCATTER, self._group, place, whole, out.numel() * factor, dtype, 0, root)
 
     def scatter(self, outs, tensors, opts):
+        _check_single("scatter", outs)
+        _check_root("scatter", opts.rootRank, self.size())
         items = [(check(out), tensors[i] if tensors else (), opts.rootRank) for i, out in enumerate(outs)]
         for out, parts, root in items:
             _check_sizes("scatter", parts, out, self.size() if self.rank() == root else None)
@@ -152,6 +173,7 @@ class Collectives:
             part.detach().copy_(got.view(part.shape))
 
     def allgather(self, outs, tensors, opts=None):
+        _check_single("all_gather", tensors, outs)
         for parts, tensor in zip(outs, tensors):
             _check_sizes("all_gather", parts, check(tensor), self.size())
         return self._do("all_gather", self._gather_parts, outs, opts, list(zip(outs, tensors)))
@@ -169,6 +191,8 @@ class Collectives:
                 part.detach().copy_(got.view(part.shape))
 
     def gather(self, outs, tensors, opts):
+        _check_single("gather", tensors)
+        _check_root("gather", opts.rootRank, self.size())
         items = [(outs[i] if outs else (), check(tensor), opts.rootRank) for i, tensor in enumerate(tensors)]
         for parts, tensor, root in items:
             _check_sizes("gather", parts, tensor, self.size() if self.rank() == root else None)
