@@ -19,28 +19,7 @@
 #include <unistd.h>
 
 #include "muster/muster.h"
-
-static const char *name;
-static muster_group *world;
-static int rank, size;
-
-/* A line at once: several processes write to one pipe. */
-#define SAY(...)                                                                                             \
-    do {                                                                                                     \
-        char line[700];                                                                                      \
-        int length = snprintf(line, sizeof line, __VA_ARGS__);                                               \
-        if (write(1, line, (size_t)length) < 0)                                                              \
-            _exit(99);                                                                                       \
-    } while (0)
-
-#define CHECK(condition)                                                                                     \
-    do {                                                                                                     \
-        if (!(condition)) {                                                                                  \
-            SAY("%s: rank %d: line %d: not %s: %s\n", name, rank, __LINE__, #condition,                      \
-                muster_error_detail());                                                                      \
-            _exit(98);                                                                                       \
-        }                                                                                                    \
-    } while (0)
+#include "tests/mpi/say.h"
 
 static void begin(void)
 {

@@ -10,30 +10,10 @@
 #include <unistd.h>
 
 #include "muster/muster.h"
+#include "tests/mpi/say.h"
 
 #define ELEMENTS_MAX 60000
 #define RANKS_MAX 16
-
-static const char *name;
-static muster_group *world;
-static int rank, size;
-
-#define SAY(...)                                                                                             \
-    do {                                                                                                     \
-        char line[700];                                                                                      \
-        int length = snprintf(line, sizeof line, __VA_ARGS__);                                               \
-        if (write(1, line, (size_t)length) < 0)                                                              \
-            _exit(99);                                                                                       \
-    } while (0)
-
-#define CHECK(condition)                                                                                     \
-    do {                                                                                                     \
-        if (!(condition)) {                                                                                  \
-            SAY("%s: rank %d: line %d: not %s: %s\n", name, rank, __LINE__, #condition,                      \
-                muster_error_detail());                                                                      \
-            _exit(98);                                                                                       \
-        }                                                                                                    \
-    } while (0)
 
 #define OK(call) CHECK((call) == MUSTER_OK)
 

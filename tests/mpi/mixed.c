@@ -13,28 +13,9 @@
 #include <unistd.h>
 
 #include "muster/muster.h"
+#include "tests/mpi/say.h"
 
-static const char *name;
-static muster_group *world;
-static int rank, size;
 static bool funneled;
-
-#define SAY(...)                                                                                             \
-    do {                                                                                                     \
-        char line[700];                                                                                      \
-        int length = snprintf(line, sizeof line, __VA_ARGS__);                                               \
-        if (write(1, line, (size_t)length) < 0)                                                              \
-            _exit(99);                                                                                       \
-    } while (0)
-
-#define CHECK(condition)                                                                                     \
-    do {                                                                                                     \
-        if (!(condition)) {                                                                                  \
-            SAY("%s: rank %d: line %d: not %s: %s\n", name, rank, __LINE__, #condition,                      \
-                muster_error_detail());                                                                      \
-            _exit(98);                                                                                       \
-        }                                                                                                    \
-    } while (0)
 
 static void done(void)
 {
