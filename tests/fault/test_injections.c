@@ -168,7 +168,7 @@ START_TEST(test_delay_and_flip)
 }
 END_TEST
 
-/* ---- a started receive's bit ---- */
+/* ---- a received message's bit ---- */
 
 enum { ROOM = 400000 };
 
@@ -192,13 +192,22 @@ static muster_status complete(muster_request *request, bool tests)
 }
 
 /* Exactly one bit of the message has changed, and nothing behind it. */
+static bool is_flipped_once(const unsigned char *in, int sent)
+{
+    int changed = 0;
+
+    for (int i = 0; i < ROOM; i++)
+        changed += in[i] == (i < sent ? 5 : 7) ? 0 : in[i] == (5 ^ 1) && i < sent ? 1 : 2;
+    return changed == 1;
+}
+
 static int receive_flipped(muster_group *world, void *arg)
 {
     static unsigned char in[ROOM], out[ROOM];
     const flipped *flipped = arg;
     muster_request request = MUSTER_REQUEST_INIT;
     muster_message came = MUSTER_MESSAGE_INIT;
-    int rank = muster_group_rank(world), changed = 0;
+    int rank = muster_group_rank(world);
 
     memset(out, 5, sizeof out);
     memset(in, 7, sizeof in);
@@ -217,9 +226,7 @@ static int receive_flipped(muster_group *world, void *arg)
     if (rank != 1)
         return 0;
     RANK_OK(world, complete(&request, flipped->tested));
-    for (int i = 0; i < ROOM; i++)
-        changed += in[i] == (i < flipped->sent ? 5 : 7) ? 0 : in[i] == (5 ^ 1) && i < flipped->sent ? 1 : 2;
-    RANK_CHECK(world, changed == 1);
+    RANK_CHECK(world, is_flipped_once(in, flipped->sent));
     return 0;
 }
 
@@ -239,6 +246,35 @@ START_TEST(test_flip_of_a_started_receive)
         ck_assert_msg(muster_launch(&config, receive_flipped, &flipped, NULL) == MUSTER_OK, "case %d", i);
         unsetenv("MUSTER_FAULT");
     }
+}
+END_TEST
+
+static int receive_shorter_than_its_room(muster_group *world, void *arg)
+{
+    static unsigned char in[ROOM], out[ROOM];
+    muster_message came = MUSTER_MESSAGE_INIT;
+    size_t sent = *(const size_t *)arg;
+
+    memset(out, 5, sizeof out);
+    memset(in, 7, sizeof in);
+    if (muster_group_rank(world) == 0)
+        return muster_send(out, sent, MUSTER_UINT8, 1, 0, world) == MUSTER_OK ? 0 : 1;
+    RANK_OK(world, muster_recv(in, ROOM, MUSTER_UINT8, 0, 0, world, &came));
+    RANK_CHECK(world, came.count == sent && is_flipped_once(in, (int)sent));
+    return 0;
+}
+
+START_TEST(test_flip_of_a_message_that_is_shorter_than_its_room)
+{
+    static size_t sizes[] = { 8, 5000, 100000 };
+    muster_launch_config config = MUSTER_LAUNCH_CONFIG_INIT;
+
+    config.size = 2;
+    setenv("MUSTER_FAULT", "rank=1:op=1:flip", 1);
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
+        ck_assert_msg(muster_launch(&config, receive_shorter_than_its_room, &sizes[i], NULL) == MUSTER_OK,
+                      "%zu bytes", sizes[i]);
+    unsetenv("MUSTER_FAULT");
 }
 END_TEST
 
@@ -296,6 +332,7 @@ int main(void)
     tcase_add_test(tests, test_kill);
     tcase_add_test(tests, test_delay_and_flip);
     tcase_add_test(tests, test_flip_of_a_started_receive);
+    tcase_add_test(tests, test_flip_of_a_message_that_is_shorter_than_its_room);
     tcase_add_test(tests, test_stop);
     tcase_add_test(tests, test_chaos_changes_no_result);
     suite_add_tcase(suite, tests);
