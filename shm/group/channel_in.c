@@ -161,7 +161,7 @@ static void free_space(mst_channels *channels, int sender, bool at_once)
 #define ENTRIES_AHEAD 2
 static void prefetch_ahead(mst_channel_end *end, const mst_envelope *envelope)
 {
-    if (end->run++ == 0 || end->found != mst_entry_short_slot(end->channel, end->number))
+    if (end->run++ == 0 || end->announced || end->found != mst_entry_short_slot(end->channel, end->number))
         return;
     for (uint64_t i = 1; i <= ENTRIES_AHEAD; i++) {
         const char *next = (const char *)mst_entry_short_slot(end->channel, end->number + i);
