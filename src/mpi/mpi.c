@@ -31,10 +31,11 @@ static mst_mpi_job job;
 static bool inherited; /* MPI, from the process that has forked this one, whose rank it is */
 static _Thread_local bool inherits;
 
-/* Before each fork: its child cannot tell any more whose MPI it has. */
+/* Before each fork: its child cannot tell any more whose MPI it has. A rank that has asked does not ask the
+ * loader, whose locks other threads may have. */
 static void note_inheritance(void)
 {
-    inherits = inherited || mst_mpi_program_has_begun();
+    inherits = inherited || job.plugin || mst_mpi_program_has_begun();
 }
 
 static void inherit(void)
