@@ -109,7 +109,8 @@ void mst_wait_nap(mst_deadline *deadline, int64_t ns);
 /*
  * Sleeps while all of the words keep their values, at most timeout_ns (0: no limit). For threads of the
  * library that watch over ranks, never for a rank. Whoever changes a word wakes them by mst_wake_watchers.
- * Where the system can park on one word only (-ENOSYS), this parks on the first.
+ * Where the system can park on one word only (-ENOSYS), this parks on the first. Another error, as for want
+ * of memory, is a sleep of 1 ms.
  */
 int mst_wait_watch(const mst_os_watched_word *words, size_t count, int64_t timeout_ns);
 

@@ -15,7 +15,7 @@ extern const mst_backend mst_backend_wire;
  */
 #define MST_WIRE_WEIGHT_MAX (128U << 10)
 #define MST_WIRE_EAGER_BYTES (64U << 10)
-#define MST_WIRE_OWED_MAX (16U << 10) /* weight that a receiver gives back at once */
+#define MST_WIRE_OWED_MAX (16U << 10) /* weight that a receiver returns at once */
 #define MST_WIRE_PART_BYTES (256U << 10)
 #define MST_WIRE_PARTS 4 /* on their way to one process, of messages that were waited for */
 #define MST_WIRE_REASON_BYTES 252
@@ -111,7 +111,7 @@ typedef struct mst_wire_group {
     mst_matching matching;
     mst_match_table names; /* of operations that were started */
     uint64_t starts, subsets;
-    int waits;       /* threads in blocking calls that wait */
+    int waits;       /* threads in blocking calls that wait; tests look at it */
     size_t *weights; /* by rank: what it has not received, of what was sent */
     size_t *owed;    /* by rank: what was received from it, and not told yet */
     mst_wire_reason broken;
