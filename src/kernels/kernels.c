@@ -41,7 +41,7 @@
     REDUCE_WIDE(reduce_prod_##FORM, FORM, vector_##FORM, LANES, FORM, prod_##FORM)                           \
     REDUCE_WIDE(reduce_max_##FORM, FORM, vector_##FORM, LANES, FORM, max_##FORM)                             \
     REDUCE_WIDE(reduce_min_##FORM, FORM, vector_##FORM, LANES, FORM, min_##FORM)                             \
-    REDUCE_MEAN(reduce_avg_##FORM, reduce_sum_##FORM, FORM, FORM)                                            \
+    REDUCE_MEAN(reduce_avg_##FORM, reduce_sum_##FORM, FORM, FORM, 1)                                         \
     SCALED_VECTORS(scaled_##FORM, FORM, vector_##FORM, LANES, FORM, FORM)
 
 #define REDUCE_NARROW(FORM, ELEMENT, VECTOR, LANES, COMBINES, PASS)                                          \
@@ -62,7 +62,7 @@
     REDUCE(reduce_prod_##KIND, KIND, wide_##KIND, load_##KIND, store_##KIND, prod_##KIND)                    \
     REDUCE(reduce_max_##KIND, KIND, wide_##KIND, load_##KIND, store_##KIND, max_##KIND)                      \
     REDUCE(reduce_min_##KIND, KIND, wide_##KIND, load_##KIND, store_##KIND, min_##KIND)                      \
-    REDUCE_MEAN(reduce_avg_##KIND, reduce_sum_##KIND, KIND, PART)                                            \
+    REDUCE_MEAN(reduce_avg_##KIND, reduce_sum_##KIND, KIND, PART, 2)                                         \
     SCALED_EACH(scaled_##KIND, KIND, wide_##KIND, load_##KIND, store_##KIND, prod_##KIND, sum_##KIND)
 
 #define REDUCE_PAIRS(KIND)                                                                                   \

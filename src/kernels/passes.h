@@ -37,10 +37,10 @@ static void reduce_in_passes(pass_fn pass, finish_fn finish, size_t element, voi
 
     for (size_t base = 0; base < count; base += BLOCK_BYTES / element) {
         size_t n = count - base < BLOCK_BYTES / element ? count - base : BLOCK_BYTES / element;
-        const void *in[PASS_SOURCES];
-        int in_count = 0;
+        const void *in[PASS_SOURCES] = { (const unsigned char *)sources[0] + base * element };
+        int in_count = 1;
 
-        for (int s = 0; s < source_count; s++) {
+        for (int s = 1; s < source_count; s++) {
             in[in_count++] = (const unsigned char *)sources[s] + base * element;
             if (in_count < PASS_SOURCES || s + 1 == source_count)
                 continue;

@@ -34,13 +34,13 @@ static inline pair_bf16 mean_bf16(pair_bf16 sum, int count)
     return (pair_bf16){ mean_f32(sum.low, count), mean_f32(sum.high, count) };
 }
 
-/* Divides what REDUCE_ANY_NUMBER's passes have added up. */
-#define REDUCE_MEAN(NAME, SUM, ELEMENT, PART)                                                                \
+/* Divides what REDUCE_ANY_NUMBER's passes have added up: elements of PARTS numbers each. */
+#define REDUCE_MEAN(NAME, SUM, ELEMENT, PART, PARTS)                                                         \
     static void NAME##_divide(void *block, int source_count, size_t count)                                   \
     {                                                                                                        \
         PART *parts = block;                                                                                 \
                                                                                                              \
-        for (size_t i = 0; i < count * (sizeof(ELEMENT) / sizeof(PART)) && source_count > 1; i++)            \
+        for (size_t i = 0; i < count * (PARTS) && source_count > 1; i++)                                     \
             parts[i] = parts[i] / (PART)source_count;                                                        \
     }                                                                                                        \
                                                                                                              \
@@ -105,7 +105,7 @@ static inline pair_bf16 mean_bf16(pair_bf16 sum, int count)
         }                                                                                                    \
     }
 
-/* The same, one element at a time. */
+/* The same, one element at a time. There is at least one source. */
 #define SCALED_EACH(NAME, ELEMENT, WIDE, WIDEN, NARROW, PROD, SUM)                                           \
     static void NAME##_block(WIDE *acc, const ELEMENT *in, ELEMENT factor, bool first, size_t count)         \
     {                                                                                                        \
@@ -124,10 +124,14 @@ static inline pair_bf16 mean_bf16(pair_bf16 sum, int count)
                                                                                                              \
         for (size_t base = 0; base < count; base += most) {                                                  \
             size_t now = count - base < most ? count - base : most;                                          \
+            int s = 0;                                                                                       \
                                                                                                              \
-            for (int s = 0; s < n; s++)                                                                      \
-                NAME##_block(acc, (const ELEMENT *)sources[s] + base, *(const ELEMENT *)FACTOR(s), s == 0,   \
-                             now);                                                                           \
+            do {                                                                                             \
+                ELEMENT factor;                                                                              \
+                                                                                                             \
+                memcpy(&factor, FACTOR(s), sizeof factor);                                                   \
+                NAME##_block(acc, (const ELEMENT *)sources[s] + base, factor, s == 0, now);                  \
+            } while (++s < n);                                                                               \
             for (size_t i = 0; i < now; i++)                                                                 \
                 ((ELEMENT *)to)[base + i] = NARROW(acc[i]);                                                  \
         }                                                                                                    \
