@@ -65,7 +65,7 @@ END_STRUCT(mst_arrival);
 /* A rank's arrivals at even and odd rounds of a sequence (mst_layout_arrival). */
 STRUCT(mst_sequence_lines)
     FIELD(mst_arrival, even);
-    ARRAY(unsigned char, gap, [64]); /* nobody writes it: a masked vector load from a payload reaches into it */
+    ARRAY(unsigned char, gap, [64]);   /* nobody writes it: a masked load of a payload reaches into it */
     FIELD(_Atomic uint32_t, sleepers); /* who sleeps on them, E9; read by the owner after each round */
     FIELD(mst_arrival, odd);
 END_STRUCT(mst_sequence_lines);
