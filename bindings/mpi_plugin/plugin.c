@@ -20,6 +20,7 @@ static MPI_Request started = MPI_REQUEST_NULL;
 static bool seated; /* `ours` is whole: all ranks have come */
 static bool began;  /* MPI is to be ended by us */
 static int level;   /* which threads may call MPI */
+static bool ended;  /* nobody may call it any more, not even to ask who may */
 static void (*program_ends)(void);
 
 static bool check(int error, const char *call, char *why)
@@ -39,6 +40,7 @@ static int self_ends(MPI_Comm comm, int key, void *value, void *extra)
 {
     (void)comm, (void)key, (void)value, (void)extra;
     program_ends();
+    ended = true;
     return MPI_SUCCESS;
 }
 
@@ -55,7 +57,8 @@ static bool is_allowed(void)
 {
     int is_main = 0;
 
-    return level >= MPI_THREAD_SERIALIZED || (PMPI_Is_thread_main(&is_main) == MPI_SUCCESS && is_main);
+    return !ended &&
+           (level >= MPI_THREAD_SERIALIZED || (PMPI_Is_thread_main(&is_main) == MPI_SUCCESS && is_main));
 }
 
 static bool init(char *why)
@@ -134,13 +137,20 @@ static bool test(bool *over, char *why)
 typedef struct arrival {
     struct arrival *next;
     MPI_Request request;
-    bool whole;
     int from, count;
     char bytes[];
 } arrival;
 
-static arrival *arrivals, *taken; /* in the order in which they were sent, by sender */
-static MPI_Request *slots;        /* of what is being sent */
+/* Those of one sender, in the order in which they were sent. */
+typedef struct sender {
+    arrival *first, *last;
+} sender;
+
+static sender *senders; /* by rank */
+static int *coming;     /* the senders of whom something is there */
+static int coming_count;
+static arrival *taken;
+static MPI_Request *slots; /* of what is being sent */
 static int *free_slots, slot_count, free_count;
 
 static bool refuse_memory(char *why)
@@ -187,6 +197,29 @@ static bool is_sent(int slot, bool *sent, char *why)
     return tested;
 }
 
+static bool reserve_senders(char *why)
+{
+    int size = 0;
+
+    if (senders)
+        return true;
+    if (!check(PMPI_Comm_size(ours, &size), "MPI_Comm_size", why))
+        return false;
+    coming = calloc((size_t)size, sizeof *coming);
+    senders = coming ? calloc((size_t)size, sizeof *senders) : NULL;
+    return senders || refuse_memory(why);
+}
+
+static void append(arrival *made)
+{
+    sender *of = &senders[made->from];
+
+    if (!of->first)
+        coming[coming_count++] = made->from;
+    *(of->first ? &of->last->next : &of->first) = made;
+    of->last = made;
+}
+
 /* Begins to receive what has been sent; its bytes may come later. */
 static bool probe(bool *found, char *why)
 {
@@ -209,39 +242,37 @@ static bool probe(bool *found, char *why)
         free(made);
         return false;
     }
-    arrival **at = &arrivals;
-    while (*at)
-        at = &(*at)->next;
-    *at = made;
+    append(made);
     return true;
 }
 
-static bool comes_before(const arrival *other, const arrival *until, int from)
+/* Takes the first frame of a sender's, if it is whole. One that is under way delays those of its sender only.
+ */
+static bool take_of(int at, char *why)
 {
-    while (other != until && other->from != from)
-        other = other->next;
-    return other != until;
+    sender *of = &senders[coming[at]];
+    int done = 0;
+
+    if (!check(PMPI_Test(&of->first->request, &done, MPI_STATUS_IGNORE), "MPI_Test", why))
+        return false;
+    if (!done)
+        return true;
+    taken = of->first;
+    of->first = taken->next;
+    if (!of->first)
+        coming[at] = coming[--coming_count];
+    return true;
 }
 
-/* The first that is whole, and of whose sender none before it is under way. */
 static bool find_whole(char *why)
 {
-    for (arrival **at = &arrivals; *at; at = &(*at)->next) {
-        arrival *one = *at;
-        int done = 0;
-
-        if (!one->whole && !check(PMPI_Test(&one->request, &done, MPI_STATUS_IGNORE), "MPI_Test", why))
+    for (int at = 0; at < coming_count && !taken; at++)
+        if (!take_of(at, why))
             return false;
-        one->whole |= done != 0;
-        if (!one->whole || comes_before(arrivals, one, one->from))
-            continue;
-        *at = one->next;
-        taken = one;
-        return true;
-    }
     return true;
 }
 
+/* New ones are looked for when no other is whole: so few are here, however many have been sent. */
 static bool take(int *from, const void **bytes, size_t *count, char *why)
 {
     bool found = true;
@@ -249,11 +280,11 @@ static bool take(int *from, const void **bytes, size_t *count, char *why)
     free(taken);
     taken = NULL;
     *bytes = NULL;
-    for (int i = 0; i < PROBES_MAX && found; i++)
-        if (!probe(&found, why))
-            return false;
-    if (!find_whole(why))
+    if (!reserve_senders(why) || !find_whole(why))
         return false;
+    for (int i = 0; i < PROBES_MAX && found && !taken; i++)
+        if (!probe(&found, why) || (found && !find_whole(why)))
+            return false;
     if (taken) {
         *from = taken->from;
         *bytes = taken->bytes;

@@ -300,16 +300,21 @@ static muster_status wait_taken(mst_wait_set *set, size_t *index)
 muster_status mst_hosts_wait(mst_wait_set *set, size_t *index)
 {
     const mst_hosts_world *world = NULL;
+    muster_status status = MUSTER_OK;
 
     *index = set->count;
-    for (size_t i = 0; i < set->count; i++)
+    for (size_t i = 0; i < set->count && status == MUSTER_OK; i++)
         if (set->requests[i].group) {
             mst_hosts_group *group = group_of(&set->requests[i]);
+
+            status = mst_hosts_admit(group);
 
             if (group->world != world)
                 mst_hosts_advance_others(group);
             world = group->world;
         }
+    if (status != MUSTER_OK)
+        return status;
     if (!has_runs(set))
         return mst_hosts_wait_carried(set, index);
     mst_hosts_group **groups =
@@ -322,7 +327,7 @@ muster_status mst_hosts_wait(mst_wait_set *set, size_t *index)
     for (size_t i = 0; i < set->count; i++)
         if (groups[i])
             mst_hosts_watch_anew(groups[i], MUSTER_CALL_COLLECTIVE);
-    muster_status status = take(set);
+    status = take(set);
     if (status == MUSTER_OK)
         status = wait_taken(set, index);
     let_go(set, groups);

@@ -181,6 +181,14 @@ muster_status mst_hosts_ready(mst_hosts_group *group)
                                                                          : mst_hosts_broken(group);
 }
 
+muster_status mst_hosts_admit(const mst_hosts_group *group)
+{
+    mst_link *link = group->link;
+    const char *why = link && link->methods->seems_whole(link) ? link->methods->refusal(link) : NULL;
+
+    return why ? mst_fail(MUSTER_ERR_UNSUPPORTED, "%s", why) : MUSTER_OK;
+}
+
 muster_status mst_hosts_message_failed(mst_hosts_group *group, muster_status status)
 {
     mst_link_reason reason = { .status = status };

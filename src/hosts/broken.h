@@ -14,6 +14,9 @@ muster_status mst_hosts_broken(mst_hosts_group *group);
  * noticed yet. */
 muster_status mst_hosts_ready(mst_hosts_group *group);
 
+/* UNSUPPORTED: the group is whole as far as is known, and this thread may not reach its other hosts. */
+muster_status mst_hosts_admit(const mst_hosts_group *group);
+
 /* What another member has told is believed to be bytes, and no more. An error; BAD_ARENA: there is none of
  * that number. A text, which may not be terminated: without control characters. */
 muster_status mst_hosts_known(int32_t status);

@@ -13,6 +13,7 @@
 
 #include "src/hosts/poll.h"
 #include "src/hosts/reason.h"
+#include "src/wire/wire.h"
 
 typedef struct carried {
     mst_link base;
@@ -33,6 +34,11 @@ static bool watch(void *of)
     mst_link *link = of;
 
     return link->watch && link->watch(link->watched);
+}
+
+static const char *refusal(mst_link *link)
+{
+    return link->blind ? mst_wire_refusal(of(link)->bytes) : NULL;
 }
 
 static muster_status send_bytes(mst_link *link, int to, int tag, const void *from, size_t bytes,
@@ -129,7 +135,8 @@ static void close_link(mst_link *link)
 
 static muster_status subset(mst_link *link, const int *ranks, int count, int64_t limit_ns, mst_link **made);
 
-static const mst_link_methods methods = { .send = send_bytes,
+static const mst_link_methods methods = { .refusal = refusal,
+                                          .send = send_bytes,
                                           .receive = receive_bytes,
                                           .wait = wait_for,
                                           .test = test,

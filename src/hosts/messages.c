@@ -8,7 +8,10 @@
 static muster_status ready(mst_hosts_group *group)
 {
     mst_hosts_advance_others(group);
-    return group->link ? mst_hosts_ready(group) : MUSTER_OK;
+    if (!group->link)
+        return MUSTER_OK;
+    muster_status status = mst_hosts_admit(group);
+    return status == MUSTER_OK ? mst_hosts_ready(group) : status;
 }
 
 muster_status mst_hosts_message(muster_group *of, const mst_message *message)
@@ -42,12 +45,15 @@ muster_status mst_hosts_cancel(muster_group *of, uint64_t number, bool *over)
     muster_group *carrier = mst_hosts_carrier(group);
 
     *over = false;
+    muster_status status = mst_hosts_admit(group);
+    if (status != MUSTER_OK)
+        return status;
     if (group->link && mst_started_class(number) == MUSTER_CALL_COLLECTIVE) {
         const muster_request asked = { of, number };
 
         return mst_hosts_find(&asked) ? MUSTER_OK : mst_hosts_refuse_unknown();
     }
-    muster_status status = carrier->backend->cancel(carrier, number, over);
+    status = carrier->backend->cancel(carrier, number, over);
     if (*over)
         mst_count_started(carrier, mst_started_class(number), -1);
     return mst_hosts_message_failed(group, status);

@@ -80,7 +80,9 @@ static mst_run *advance(mst_hosts_group *group)
 /* Enters a collective; NULL and *status: it cannot. */
 static mst_run *enter(mst_hosts_group *group, const mst_request *request, bool started, muster_status *status)
 {
-    *status = mst_hosts_ready(group);
+    *status = mst_hosts_admit(group);
+    if (*status == MUSTER_OK)
+        *status = mst_hosts_ready(group);
     if (*status != MUSTER_OK)
         return NULL;
     mst_run *run = mst_run_create(group, request);
@@ -146,7 +148,7 @@ void mst_hosts_advance_others(mst_hosts_group *group)
     for (mst_hosts_group *at = world->groups; at; at = at->next) {
         if (!mst_hosts_try_to_lock(&at->lock))
             continue;
-        if (!at->attended)
+        if (!at->attended && !at->link->methods->refusal(at->link))
             advance(at);
         mst_hosts_unlock(&at->lock);
     }
@@ -281,6 +283,9 @@ muster_status mst_hosts_test(muster_group *of, uint64_t number, bool *over)
     const muster_request asked = { of, number };
 
     *over = false;
+    muster_status status = mst_hosts_admit(group);
+    if (status != MUSTER_OK)
+        return status;
     mst_hosts_advance_others(group);
     if (!mst_hosts_is_run(&asked))
         return test_carried(group, &asked, over);
@@ -289,7 +294,7 @@ muster_status mst_hosts_test(muster_group *of, uint64_t number, bool *over)
         return mst_hosts_refuse_unknown();
     mst_hosts_advance(group);
     mst_hosts_look_if_owed(group);
-    muster_status status = mst_hosts_ready(group);
+    status = mst_hosts_ready(group);
     if (status != MUSTER_OK)
         mst_hosts_fail_run(run, status);
     *over = mst_hosts_is_over(run);

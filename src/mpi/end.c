@@ -104,6 +104,6 @@ bool mst_mpi_end(mst_mpi_job *job, bool failed)
     if (job->wire && !finalizes)
         say_last_words(job->wire);
     if (job->wire)
-        mst_wire_stop(job->wire, "this rank has left the job, and reaches no other host any more");
+        mst_wire_stop(job->wire);
     return finalizes;
 }

@@ -6,35 +6,10 @@
 
 #include "src/pure/message.h"
 #include "src/wire/group.h"
+#include "src/wire/parts.h"
 #include "src/wire/post.h"
 
-/* ---- operations with a number ---- */
-
-void mst_wire_identify(mst_wire_op *op)
-{
-    mst_wire *wire = op->group->wire;
-
-    op->id = ++wire->ids;
-    op->by_id.source = mst_wire_high(op->id);
-    op->by_id.tag = mst_wire_low(op->id);
-    mst_table_insert(&wire->by_id, &op->by_id);
-}
-
-static void lose_id(mst_wire_op *op)
-{
-    if (op->id)
-        mst_table_remove(&op->group->wire->by_id, &op->by_id);
-    op->id = 0;
-}
-
-/* That one of the group; NULL: it has been taken back. */
-static mst_wire_op *find_op(const mst_wire_group *group, uint64_t id, bool sends)
-{
-    mst_match_node *node = mst_table_find(&group->wire->by_id, mst_wire_high(id), mst_wire_low(id));
-    mst_wire_op *op = node ? (mst_wire_op *)((char *)node - offsetof(mst_wire_op, by_id)) : NULL;
-
-    return op && op->id == id && op->group == group && op->sends == sends ? op : NULL;
-}
+/* ---- taking back ---- */
 
 void mst_wire_forget(mst_wire_op *op)
 {
@@ -43,7 +18,7 @@ void mst_wire_forget(mst_wire_op *op)
     if (op->posted)
         mst_matching_unpost(&op->group->matching, &op->node);
     op->posted = false;
-    lose_id(op);
+    mst_wire_lose_id(op);
     if (!op->moving)
         return;
     mst_wire_op **at = &wire->moving, *before = NULL;
@@ -76,7 +51,7 @@ static bool fits(const mst_wire_op *op, int source, int tag, int32_t dtype, size
 
 static void end(mst_wire_op *op)
 {
-    lose_id(op);
+    mst_wire_lose_id(op);
     mst_message_tell(op->message.result, op->peer, op->tag, (muster_dtype)op->dtype, op->bytes);
     op->over = true;
 }
@@ -85,14 +60,15 @@ static void end(mst_wire_op *op)
 static void give_back(mst_wire_group *group, int source, size_t bytes)
 {
     if (source == group->base.rank) {
-        group->weights[source] -= bytes + 1;
+        group->weights[source] -= mst_wire_weight(bytes);
         return;
     }
-    group->owed[source] += bytes + 1;
+    group->owed[source] += mst_wire_weight(bytes);
     if (group->owed[source] < MST_WIRE_OWED_MAX)
         return;
     mst_wire_post_to(group, source, (mst_wire_head){ .kind = MST_WIRE_CREDIT, .bytes = group->owed[source] },
                      NULL, 0);
+    group->kept[source] -= group->owed[source];
     group->owed[source] = 0;
 }
 
@@ -116,6 +92,8 @@ static void accept(mst_wire_op *op, const mst_wire_head *head, const void *data)
     mst_wire_identify(op);
     mst_wire_post_to(op->group, op->peer,
                      (mst_wire_head){ .kind = MST_WIRE_ACCEPT, .id = head->id, .answer = op->id }, NULL, 0);
+    if (op->bytes == 0)
+        end(op); /* no part will come */
 }
 
 void mst_wire_receive(mst_wire_op *op)
@@ -186,7 +164,7 @@ static bool arrive(mst_wire_group *group, const mst_wire_head *head, const void 
 
     if (!found) {
         if (data && head->source == group->base.rank)
-            group->weights[head->source] += (size_t)head->bytes + 1;
+            group->weights[head->source] += mst_wire_weight((size_t)head->bytes);
         return keep(group, head, data);
     }
     mst_wire_op *op = (mst_wire_op *)found;
@@ -213,53 +191,9 @@ bool mst_wire_arrive_own(mst_wire_group *group, const mst_message *message)
 
 /* ---- parts ---- */
 
-void mst_wire_send_parts(mst_wire *wire)
-{
-    mst_wire_op *before = NULL;
-
-    for (mst_wire_op *op = wire->moving, *next; op; op = next) {
-        int to = op->group->seats[op->peer];
-
-        next = op->next;
-        while (!op->over && wire->parts[to] < MST_WIRE_PARTS && !wire->why[0]) {
-            size_t left = op->message.out_bytes - op->done;
-            size_t bytes = left < MST_WIRE_PART_BYTES ? left : MST_WIRE_PART_BYTES;
-
-            mst_wire_post_to(op->group, op->peer,
-                             (mst_wire_head){ .kind = MST_WIRE_PART, .id = op->their_id },
-                             (const char *)op->message.out + op->done, bytes);
-            op->done += bytes;
-            op->over = op->done == op->message.out_bytes;
-        }
-        if (!op->over) {
-            before = op;
-            continue;
-        }
-        *(before ? &before->next : &wire->moving) = next;
-        if (wire->moving_last == op)
-            wire->moving_last = before;
-        op->moving = false;
-        lose_id(op);
-    }
-}
-
-static void be_accepted(mst_wire_group *group, const mst_wire_head *head)
-{
-    mst_wire *wire = group->wire;
-    mst_wire_op *op = find_op(group, head->id, true);
-
-    if (!op || op->moving || op->peer != head->source)
-        return;
-    op->their_id = head->answer;
-    op->next = NULL;
-    op->moving = true;
-    *(wire->moving ? &wire->moving_last->next : &wire->moving) = op;
-    wire->moving_last = op;
-}
-
 static bool take_part(mst_wire_group *group, const mst_wire_head *head, const void *data, size_t bytes)
 {
-    mst_wire_op *op = find_op(group, head->id, false);
+    mst_wire_op *op = mst_wire_find_op(group, head->id, false);
 
     if (!op)
         return true;
@@ -282,34 +216,67 @@ static bool is_sound(const mst_wire_group *group, int from, const mst_wire_head 
         return head->kind != MST_WIRE_BROKEN || bytes == sizeof(mst_wire_reason);
     size_t element = muster_dtype_size((muster_dtype)head->dtype);
     return element && head->bytes % element == 0 && head->bytes <= PTRDIFF_MAX && head->tag >= 0 &&
-           (head->kind == MST_WIRE_OFFER ? head->bytes > 0 : head->bytes == bytes);
+           (head->kind == MST_WIRE_OFFER || head->bytes == bytes);
 }
 
-static bool act(mst_wire_group *group, const mst_wire_head *head, const void *data, size_t bytes)
+/* A message that was sent at once. False: its sender has sent more of them than it may. */
+static bool has_room_for(mst_wire_group *group, const mst_wire_head *head)
+{
+    size_t *kept = &group->kept[head->source], weight = mst_wire_weight((size_t)head->bytes);
+
+    if (weight > MST_WIRE_WEIGHT_MAX || *kept + weight > MST_WIRE_WEIGHT_MAX)
+        return false;
+    *kept += weight;
+    return true;
+}
+
+typedef enum outcome { TAKEN, NO_MEMORY, UNSOUND } outcome;
+
+static outcome act(mst_wire_group *group, const mst_wire_head *head, const void *data, size_t bytes)
 {
     mst_wire_reason reason;
 
     switch (head->kind) {
     case MST_WIRE_MESSAGE:
-        return arrive(group, head, data);
+        if (!has_room_for(group, head))
+            return UNSOUND;
+        return arrive(group, head, data) ? TAKEN : NO_MEMORY;
     case MST_WIRE_OFFER:
-        return arrive(group, head, NULL);
+        return arrive(group, head, NULL) ? TAKEN : NO_MEMORY;
     case MST_WIRE_ACCEPT:
-        be_accepted(group, head);
-        return true;
+        mst_wire_be_accepted(group, head);
+        return TAKEN;
     case MST_WIRE_PART:
-        return take_part(group, head, data, bytes);
+        return take_part(group, head, data, bytes) ? TAKEN : UNSOUND;
     case MST_WIRE_CREDIT:
         group->weights[head->source] -=
             head->bytes < group->weights[head->source] ? (size_t)head->bytes : group->weights[head->source];
-        return true;
+        return TAKEN;
     case MST_WIRE_BROKEN:
         memcpy(&reason, data, sizeof reason);
         mst_wire_told_broken(group, &reason);
-        return true;
+        return TAKEN;
     default:
-        return false;
+        return UNSOUND;
     }
+}
+
+static void refuse(mst_wire_group *group, int from)
+{
+    int sender = group->base.size - 1;
+
+    while (sender >= 0 && group->seats[sender] != from)
+        sender--;
+    if (sender >= 0)
+        mst_wire_break(
+            group, sender, MUSTER_ERR_BAD_ARENA, 0,
+            "rank %d was sent by rank %d what is no frame of this muster, or one that may not come "
+            "now",
+            group->base.rank, sender);
+    else
+        mst_wire_break(group, -1, MUSTER_ERR_BAD_ARENA, 0,
+                       "rank %d was sent a frame by process %d of the job, which is no member",
+                       group->base.rank, from);
 }
 
 static void arrive_for(mst_wire_group *group, int from, const mst_wire_head *head, const void *data,
@@ -323,11 +290,12 @@ static void arrive_for(mst_wire_group *group, int from, const mst_wire_head *hea
     }
     if (group->closed || group->broken.status != MUSTER_OK)
         return;
-    if (!sound || !act(group, head, data, bytes))
-        mst_wire_break(group, -1, sound ? MUSTER_ERR_NO_MEMORY : MUSTER_ERR_BAD_ARENA, 0,
-                       sound ? "rank %d has no memory for what it is sent"
-                             : "rank %d was sent what is no frame of this muster",
-                       group->base.rank);
+    outcome outcome = sound ? act(group, head, data, bytes) : UNSOUND;
+    if (outcome == UNSOUND)
+        refuse(group, from);
+    else if (outcome == NO_MEMORY)
+        mst_wire_break(group, group->base.rank, MUSTER_ERR_NO_MEMORY, 0,
+                       "rank %d has no memory for what it is sent", group->base.rank);
 }
 
 static void keep_early(mst_wire *wire, int from, const mst_wire_head *head, const void *data, size_t bytes)

@@ -22,10 +22,4 @@ void mst_wire_forget(mst_wire_op *op);
 /* Whether a message of that source and tag, which may be any, is there; *result: what it is. */
 bool mst_wire_probe(const mst_wire_group *group, int source, int tag, muster_message *result);
 
-/* Numbers an operation whose message is offered, or accepted. */
-void mst_wire_identify(mst_wire_op *op);
-
-/* Sends parts of what was accepted, as many as may be on their way. */
-void mst_wire_send_parts(mst_wire *wire);
-
 #endif

@@ -32,8 +32,9 @@ mst_wire_group *mst_wire_group_create(mst_wire *wire, const int *seats, int size
     group->gone = calloc(count, sizeof *group->gone);
     group->weights = calloc(count, sizeof *group->weights);
     group->owed = calloc(count, sizeof *group->owed);
-    if (!group->seats || !group->gone || !group->weights || !group->owed || !mst_table_init(&group->names) ||
-        !mst_matching_init(&group->matching, size)) {
+    group->kept = calloc(count, sizeof *group->kept);
+    if (!group->seats || !group->gone || !group->weights || !group->owed || !group->kept ||
+        !mst_table_init(&group->names) || !mst_matching_init(&group->matching, size)) {
         mst_wire_group_destroy(group);
         return NULL;
     }
@@ -54,6 +55,7 @@ void mst_wire_group_destroy(mst_wire_group *group)
     free(group->gone);
     free(group->weights);
     free(group->owed);
+    free(group->kept);
     free(group);
 }
 
@@ -122,11 +124,12 @@ bool mst_wire_is_gone(const mst_wire_group *group, int rank)
 muster_status mst_wire_explain(const mst_wire_group *group)
 {
     const mst_wire_reason *reason = &group->broken;
+    const mst_wire *wire = group->wire;
 
-    if (reason->status == MUSTER_OK && !group->wire->why[0])
+    if (reason->status == MUSTER_OK && !wire->why[0] && !wire->has_left)
         return MUSTER_OK;
     if (reason->status == MUSTER_OK)
-        return mst_fail(MUSTER_ERR_SYSTEM, "%s", group->wire->why);
+        return mst_fail(MUSTER_ERR_SYSTEM, "%s", wire->why[0] ? wire->why : MST_WIRE_FAREWELL);
     mst_fail_about(reason->about, (muster_status)reason->status, "%s", reason->text);
     mst_error_about(reason->about,
                     (muster_termination){ (muster_termination_kind)reason->kind, reason->code });

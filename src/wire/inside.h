@@ -11,15 +11,25 @@
 typedef struct mst_wire mst_wire; /* wire.h */
 extern const mst_backend mst_backend_wire;
 
-/* A message weighs its bytes and 1. What a member has sent, and nobody has received, is buffered up to this.
- */
+/* A message weighs its bytes and a head. What a member has sent, and nobody has received, is buffered up to
+ * this. */
 #define MST_WIRE_WEIGHT_MAX (128U << 10)
 #define MST_WIRE_EAGER_BYTES (64U << 10)
 #define MST_WIRE_OWED_MAX (16U << 10) /* weight that a receiver returns at once */
 #define MST_WIRE_PART_BYTES (256U << 10)
-#define MST_WIRE_PARTS 4 /* on their way to one process, of messages that were waited for */
+#define MST_WIRE_PARTS 4          /* on their way to one process, of messages that were waited for */
+#define MST_WIRE_SENDS_UNMOVED 64 /* messages that are sent before it is looked what has come */
 #define MST_WIRE_REASON_BYTES 252
 #define MST_WIRE_TAG_SUBSETS 1000 /* of what makes groups; those of a link's transfers are below it */
+
+/* In a process that has left its job. */
+#define MST_WIRE_FAREWELL                                                                                    \
+    "this rank has left the job, as its program ends, or has ended MPI, and reaches no other host any more"
+
+/* In a thread that may not call what moves frames. */
+#define MST_WIRE_REFUSAL                                                                                     \
+    "the program has begun MPI for its main thread only, and this is another, which cannot reach other "     \
+    "hosts; give MPI_Init_thread MPI_THREAD_SERIALIZED or more"
 
 typedef enum mst_wire_kind {
     MST_WIRE_MESSAGE = 1, /* with its bytes */
@@ -53,13 +63,17 @@ typedef struct mst_wire_reason {
     char text[MST_WIRE_REASON_BYTES];
 } mst_wire_reason;
 
-/* A frame that is being sent. */
+/* A frame that is being sent, or is to be. */
 typedef struct mst_wire_sent {
     struct mst_wire_sent *next;
     int to, slot;
-    bool is_part;
+    size_t bytes; /* behind the head */
     mst_wire_head head;
 } mst_wire_sent;
+
+typedef struct mst_wire_queue {
+    mst_wire_sent *first, *last;
+} mst_wire_queue;
 
 /* A frame for a group that this process does not have yet. */
 typedef struct mst_wire_early {
@@ -111,9 +125,10 @@ typedef struct mst_wire_group {
     mst_matching matching;
     mst_match_table names; /* of operations that were started */
     uint64_t starts, subsets;
-    int waits;       /* threads in blocking calls that wait; tests look at it */
+    int waits;       /* blocking calls that wait, and operations that waits wait for; tests look at it */
     size_t *weights; /* by rank: what it has not received, of what was sent */
     size_t *owed;    /* by rank: what was received from it, and not told yet */
+    size_t *kept;    /* by rank: the same, and what has come from it and was not received */
     mst_wire_reason broken;
 } mst_wire_group;
 
@@ -122,16 +137,21 @@ struct mst_wire {
     mst_frames *frames;
     mst_wire_group *groups;
     mst_wire_early *early, *early_last;
-    mst_wire_sent *sent;
+    mst_wire_queue unsent; /* which wait for a thread that may send */
+    mst_wire_queue *sent;  /* by process: being sent, in order */
+    int *sent_to;          /* the processes to which something is being sent */
+    int sent_to_count;
     mst_wire_op *moving, *moving_last; /* whose parts are to be sent */
     mst_match_table by_id;
     uint64_t ids;
     uint64_t moves; /* how often it has been looked what has come */
+    int unmoved;    /* messages that were sent since then */
     uint32_t made;  /* groups that this process has numbered */
     int *parts;     /* by process: on their way there */
     bool *left;     /* by process */
     int left_count;
     bool has_left, has_given_up, is_given_up, knows_death;
+    pthread_t leaver;               /* if it has left: the one thread that moves frames */
     char why[MST_FRAMES_WHY_BYTES]; /* frames cannot be moved any more; "": they can */
 };
 
@@ -143,6 +163,11 @@ static inline mst_wire_group *mst_wire_of(muster_group *group)
 static inline const mst_wire_group *mst_wire_of_const(const muster_group *group)
 {
     return (const mst_wire_group *)group;
+}
+
+static inline size_t mst_wire_weight(size_t bytes)
+{
+    return bytes + sizeof(mst_wire_head);
 }
 
 static inline int mst_wire_low(uint64_t number)

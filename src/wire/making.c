@@ -7,7 +7,6 @@
 #include "src/wire/arrive.h"
 #include "src/wire/group.h"
 #include "src/wire/message.h"
-#include "src/wire/wait.h"
 
 /* What a member tells. */
 typedef struct told {

@@ -5,7 +5,8 @@
 
 #include "src/wire/arrive.h"
 #include "src/wire/group.h"
-#include "src/wire/post.h"
+#include "src/wire/move.h"
+#include "src/wire/send.h"
 #include "src/wire/wait.h"
 
 static void lock(const mst_wire_group *group)
@@ -20,48 +21,11 @@ static void unlock(const mst_wire_group *group)
 
 /* ---- one direction ---- */
 
-static bool has_room(const mst_wire_group *group, int to, size_t bytes)
-{
-    return group->weights[to] + bytes + 1 <= MST_WIRE_WEIGHT_MAX;
-}
-
-static muster_status begin_send(mst_wire_op *op)
-{
-    mst_wire_group *group = op->group;
-    const mst_message *message = &op->message;
-    int to = message->destination;
-    mst_wire_head head = { .kind = MST_WIRE_MESSAGE,
-                           .tag = message->send_tag,
-                           .dtype = (int32_t)message->dtype,
-                           .bytes = message->out_bytes };
-
-    op->peer = to;
-    if (to == group->base.rank) {
-        op->over = mst_wire_arrive_own(group, message);
-        return op->over ? MUSTER_OK
-                        : mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a message of %zu bytes",
-                                   message->out_bytes);
-    }
-    op->over = message->out_bytes <= MST_WIRE_EAGER_BYTES && has_room(group, to, message->out_bytes);
-    if (!op->over) {
-        if (message->out_bytes == 0)
-            op->over = true; /* has nothing that could be kept back */
-        else
-            mst_wire_identify(op);
-    }
-    head.kind = op->over ? MST_WIRE_MESSAGE : MST_WIRE_OFFER;
-    head.id = op->id;
-    if (op->over)
-        group->weights[to] += message->out_bytes + 1;
-    mst_wire_post_to(group, to, head, message->out, op->over ? message->out_bytes : 0);
-    return MUSTER_OK;
-}
-
 static muster_status begin(mst_wire_op *op, bool sends)
 {
     op->sends = sends;
     if (sends)
-        return begin_send(op);
+        return mst_wire_send(op);
     if (op->message.source == MUSTER_ANY_SOURCE)
         mst_wire_move_all(op->group->wire);
     mst_wire_receive(op);
@@ -79,7 +43,7 @@ static muster_status enter(mst_wire_group *group)
 static muster_status refuse_to_oneself(const mst_wire_group *group, const mst_message *message)
 {
     if (!message->sends || message->receives || message->destination != group->base.rank ||
-        group->base.threads_multiple || has_room(group, group->base.rank, message->out_bytes))
+        group->base.threads_multiple || mst_wire_has_room(group, group->base.rank, message->out_bytes))
         return MUSTER_OK;
     return mst_fail(MUSTER_ERR_INVALID,
                     "send: %zu bytes to oneself do not fit into what is still buffered; receive first, "
@@ -141,8 +105,8 @@ muster_status mst_wire_start(muster_group *of, muster_call_class call_class, con
     op->group = group;
     op->message = *message;
     op->limit_ns = mst_started_limit_ns(of);
-    op->tested = group->wire->moves;
     lock(group);
+    op->tested = group->wire->moves;
     muster_status status = enter(group);
     if (status == MUSTER_OK && (message->sends || message->receives))
         status = begin(op, message->sends);
@@ -175,19 +139,33 @@ static muster_status take(mst_wire_group *group, uint64_t number, const void *ta
     return MUSTER_OK;
 }
 
+/* A thread that may not move frames gets no results, but what has broken the group. */
+static muster_status look_round(mst_wire_op *op, bool needed)
+{
+    mst_wire_group *group = op->group;
+    bool moved;
+
+    op->taken = NULL;
+    muster_status status = mst_wire_explain(group);
+    if (status != MUSTER_OK)
+        return MUSTER_OK; /* the caller finds it again */
+    status = mst_wire_check_thread(group->wire);
+    if (status == MUSTER_OK && needed)
+        mst_wire_move(group->wire, &moved);
+    return status;
+}
+
 muster_status mst_wire_test(muster_group *of, uint64_t number, bool *over)
 {
     mst_wire_group *group = mst_wire_of(of);
     mst_wire_op *op;
-    bool moved;
 
     *over = false;
     lock(group);
     muster_status status = take(group, number, over, &op);
+    if (status == MUSTER_OK) /* once, when each of many is tested in turn */
+        status = look_round(op, op->tested == group->wire->moves && !op->over);
     if (status == MUSTER_OK) {
-        op->taken = NULL;
-        if (op->tested == group->wire->moves && !op->over) /* once, when each of many is tested in turn */
-            mst_wire_move(group->wire, &moved);
         op->tested = group->wire->moves;
         status = mst_wire_explain(group);
         if (status == MUSTER_OK)
@@ -204,14 +182,13 @@ muster_status mst_wire_cancel(muster_group *of, uint64_t number, bool *over)
 {
     mst_wire_group *group = mst_wire_of(of);
     mst_wire_op *op;
-    bool moved;
 
     *over = false;
     lock(group);
     muster_status status = take(group, number, over, &op);
+    if (status == MUSTER_OK)
+        status = look_round(op, true);
     if (status == MUSTER_OK) {
-        op->taken = NULL;
-        mst_wire_move(group->wire, &moved);
         status = mst_wire_explain(group);
         *over = status != MUSTER_OK || op->posted;
         if (*over)
@@ -248,8 +225,10 @@ static mst_wire_op *op_of(const muster_request *request)
 static void let_go(const mst_wait_set *set, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        if (set->requests[i].group)
+        if (set->requests[i].group) {
             op_of(&set->requests[i])->taken = NULL;
+            mst_wire_of(set->requests[i].group)->waits--;
+        }
 }
 
 /* With the lock. *found: one of the groups. */
@@ -261,8 +240,10 @@ static muster_status take_each(const mst_wait_set *set)
         if (!set->requests[i].group)
             continue;
         muster_status status = take(mst_wire_of(set->requests[i].group), set->requests[i].number, set, &op);
-        if (status == MUSTER_OK)
+        if (status == MUSTER_OK) {
+            mst_wire_of(set->requests[i].group)->waits++;
             continue;
+        }
         let_go(set, i);
         return status;
     }
@@ -272,17 +253,20 @@ static muster_status take_each(const mst_wait_set *set)
 static muster_status complete(muster_request *request, muster_status status)
 {
     mst_wire_in_group(request->group, status);
+    mst_wire_of(request->group)->waits--;
     drop(op_of(request));
     mst_request_over(request);
     return status;
 }
 
 /* Looks at those that may be the next to end: the first pending one, or each. *index: the one that has ended,
- * or the count. *next: the first pending one. */
+ * or the count. *next: the first pending one; before that none is. */
 static muster_status look_at_each(const mst_wait_set *set, mst_wire_pause *pause, size_t *index, size_t *next)
 {
+    size_t from = *next;
+
     *index = *next = set->count;
-    for (size_t i = 0; i < set->count && (!set->all || *next == set->count); i++) {
+    for (size_t i = from; i < set->count && (!set->all || *next == set->count); i++) {
         mst_wire_op *op = set->requests[i].group ? op_of(&set->requests[i]) : NULL;
         bool over;
 
@@ -328,14 +312,16 @@ static void end_broken(mst_wait_set *set)
 static muster_status wait_for_each(mst_wait_set *set, mst_wire *wire, size_t *index)
 {
     mst_wire_pause pause;
-    size_t found, next;
+    size_t found, next = 0;
 
     muster_status status = find_broken(set, &found);
     mst_wire_pause_begin(&pause);
-    if (status == MUSTER_OK)
+    if (status == MUSTER_OK) {
+        status = mst_wire_check_thread(wire);
+        if (status != MUSTER_OK)
+            return status;
         status = look_at_each(set, &pause, &found, &next);
-    else
-        next = found;
+    }
     while (next < set->count) {
         if (found < set->count) {
             *index = found;

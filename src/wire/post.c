@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LOOKS_AT_ONCE (2 * MST_WIRE_SENDS_UNMOVED)
+
 static void stop(mst_wire *wire, int to, const char *why)
 {
     if (wire->why[0])
@@ -15,29 +17,71 @@ static void stop(mst_wire *wire, int to, const char *why)
         snprintf(wire->why, sizeof wire->why, "nothing can be received: %.150s", why);
 }
 
+bool mst_wire_may_move(const mst_wire *wire)
+{
+    return !wire->why[0] && (!wire->has_left || pthread_equal(wire->leaver, pthread_self())) &&
+           wire->frames->methods->is_allowed(wire->frames);
+}
+
+/* ---- queues ---- */
+
+static void append(mst_wire_queue *queue, mst_wire_sent *sent)
+{
+    sent->next = NULL;
+    *(queue->first ? &queue->last->next : &queue->first) = sent;
+    queue->last = sent;
+}
+
+static mst_wire_sent *take_first(mst_wire_queue *queue)
+{
+    mst_wire_sent *first = queue->first;
+
+    queue->first = first->next;
+    return first;
+}
+
+/* ---- sending ---- */
+
+static void send_unsent(mst_wire *wire)
+{
+    char why[MST_FRAMES_WHY_BYTES];
+
+    while (wire->unsent.first && mst_wire_may_move(wire)) {
+        mst_wire_sent *sent = take_first(&wire->unsent);
+
+        if (!wire->frames->methods->send(wire->frames, sent->to, &sent->head, sizeof sent->head + sent->bytes,
+                                         &sent->slot, why)) {
+            stop(wire, sent->to, why);
+            free(sent);
+            return;
+        }
+        if (!wire->sent[sent->to].first)
+            wire->sent_to[wire->sent_to_count++] = sent->to;
+        append(&wire->sent[sent->to], sent);
+    }
+}
+
+/* Whether members count on it that no such frame comes when this process has told that it has left. */
+static bool is_for_members(mst_wire_kind kind)
+{
+    return kind < MST_WIRE_LEFT;
+}
+
 void mst_wire_post(mst_wire *wire, int to, const mst_wire_head *head, const void *data, size_t bytes)
 {
-    char why[MST_FRAMES_WHY_BYTES] = "no memory";
-
-    if (wire->why[0])
+    if (wire->why[0] || (wire->has_left && is_for_members((mst_wire_kind)head->kind)))
         return;
     mst_wire_sent *sent = malloc(sizeof *sent + bytes);
     if (!sent) {
-        stop(wire, to, why);
+        stop(wire, to, "no memory");
         return;
     }
-    *sent = (mst_wire_sent){ .next = wire->sent, .to = to, .is_part = head->kind == MST_WIRE_PART };
-    sent->head = *head;
+    *sent = (mst_wire_sent){ .to = to, .bytes = bytes, .head = *head };
     if (bytes)
         memcpy(sent + 1, data, bytes);
-    if (!wire->frames->methods->send(wire->frames, to, &sent->head, sizeof sent->head + bytes, &sent->slot,
-                                     why)) {
-        stop(wire, to, why);
-        free(sent);
-        return;
-    }
-    wire->sent = sent;
-    wire->parts[to] += sent->is_part;
+    wire->parts[to] += head->kind == MST_WIRE_PART;
+    append(&wire->unsent, sent);
+    send_unsent(wire);
 }
 
 void mst_wire_post_to(mst_wire_group *group, int rank, mst_wire_head head, const void *data, size_t bytes)
@@ -54,25 +98,56 @@ void mst_wire_post_all(mst_wire_group *group, mst_wire_kind kind, const void *da
             mst_wire_post_to(group, rank, (mst_wire_head){ .kind = kind }, data, bytes);
 }
 
-void mst_wire_reap(mst_wire *wire)
+/* ---- what has been sent ---- */
+
+/* However many there are to one process, few are looked at, from the oldest on; more than are sent until the
+ * next time. */
+static void reap_to(mst_wire *wire, int to)
 {
+    mst_wire_queue *queue = &wire->sent[to];
+    mst_wire_sent *before = NULL;
     char why[MST_FRAMES_WHY_BYTES];
 
-    for (mst_wire_sent **at = &wire->sent; *at && !wire->why[0];) {
-        mst_wire_sent *sent = *at;
+    for (int looks = 0; looks < LOOKS_AT_ONCE && !wire->why[0]; looks++) {
+        mst_wire_sent *sent = before ? before->next : queue->first;
         bool over = false;
 
+        if (!sent)
+            return;
         if (!wire->frames->methods->is_sent(wire->frames, sent->slot, &over, why))
-            stop(wire, sent->to, why);
+            stop(wire, to, why);
         if (!over) {
-            at = &sent->next;
+            before = sent;
             continue;
         }
-        wire->parts[sent->to] -= sent->is_part;
-        *at = sent->next;
+        *(before ? &before->next : &queue->first) = sent->next;
+        if (queue->last == sent)
+            queue->last = before;
+        wire->parts[to] -= sent->head.kind == MST_WIRE_PART;
         free(sent);
     }
 }
+
+void mst_wire_reap(mst_wire *wire)
+{
+    send_unsent(wire);
+    for (int i = 0; i < wire->sent_to_count;) {
+        int to = wire->sent_to[i];
+
+        reap_to(wire, to);
+        if (wire->sent[to].first)
+            i++;
+        else
+            wire->sent_to[i] = wire->sent_to[--wire->sent_to_count];
+    }
+}
+
+bool mst_wire_is_all_sent(const mst_wire *wire)
+{
+    return !wire->unsent.first && wire->sent_to_count == 0;
+}
+
+/* ---- taking ---- */
 
 bool mst_wire_take(mst_wire *wire, int *from, const void **bytes, size_t *count)
 {

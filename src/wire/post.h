@@ -4,15 +4,21 @@
 
 #include "src/wire/inside.h"
 
-/* Sends a copy to a process. What fails is noted: the wire moves nothing any more. */
+/* Whether this thread may send and take frames. MPI is not asked once the wire has been stopped: it may have
+ * ended then. */
+bool mst_wire_may_move(const mst_wire *wire);
+
+/* Sends a copy to a process, or leaves it to the next thread that may. What fails is noted: the wire moves
+ * nothing any more. A process that has left sends to members no more. */
 void mst_wire_post(mst_wire *wire, int to, const mst_wire_head *head, const void *data, size_t bytes);
 
 /* The same to a member, as the frame of a member; and to all others. */
 void mst_wire_post_to(mst_wire_group *group, int rank, mst_wire_head head, const void *data, size_t bytes);
 void mst_wire_post_all(mst_wire_group *group, mst_wire_kind kind, const void *data, size_t bytes);
 
-/* Forgets frames that have been sent. */
+/* Sends what has been left, and forgets frames that have been sent. */
 void mst_wire_reap(mst_wire *wire);
+bool mst_wire_is_all_sent(const mst_wire *wire);
 
 /* Takes the next frame that has come; false: there is none. */
 bool mst_wire_take(mst_wire *wire, int *from, const void **bytes, size_t *count);

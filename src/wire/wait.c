@@ -7,47 +7,7 @@
 #include "src/pure/message.h"
 #include "src/wire/arrive.h"
 #include "src/wire/group.h"
-#include "src/wire/post.h"
-
-#define FRAMES_AT_ONCE 64
-#define MOVES_AT_ONCE 1024
-
-/* ---- progress ---- */
-
-void mst_wire_move(mst_wire *wire, bool *moved)
-{
-    const void *bytes;
-    size_t count;
-    int from;
-
-    *moved = false;
-    wire->moves++;
-    if (!wire->frames->methods->is_allowed(wire->frames))
-        return;
-    mst_wire_reap(wire);
-    for (int i = 0; i < FRAMES_AT_ONCE && mst_wire_take(wire, &from, &bytes, &count); i++) {
-        mst_wire_arrive(wire, from, bytes, count);
-        *moved = true;
-    }
-    mst_wire_send_parts(wire);
-}
-
-void mst_wire_move_all(mst_wire *wire)
-{
-    bool moved = true;
-
-    for (int i = 0; i < MOVES_AT_ONCE && moved; i++)
-        mst_wire_move(wire, &moved);
-}
-
-muster_status mst_wire_check_thread(mst_wire *wire)
-{
-    if (wire->frames->methods->is_allowed(wire->frames))
-        return MUSTER_OK;
-    return mst_fail(MUSTER_ERR_UNSUPPORTED,
-                    "the program has begun MPI for its main thread only, and this is another, which cannot "
-                    "reach other hosts; give MPI_Init_thread MPI_THREAD_SERIALIZED or more");
-}
+#include "src/wire/move.h"
 
 /* ---- looking ---- */
 
@@ -144,14 +104,6 @@ static void rest(mst_wire_group *group, mst_wire_pause *pause, const char *doing
     group->waits--;
 }
 
-/* Threads that wait, in each group of the set. */
-static void count_waits(const mst_wait_set *set, int change)
-{
-    for (size_t i = 0; i < set->count; i++)
-        if (set->requests[i].group)
-            mst_wire_of(set->requests[i].group)->waits += change;
-}
-
 /* The interrupt functions of the groups, each once in a row. */
 static void ask_each(const mst_wait_set *set)
 {
@@ -172,12 +124,10 @@ void mst_wire_rest(const mst_wait_set *set, mst_wire *wire, mst_wire_pause *paus
     bool moved;
 
     mst_wire_move(wire, &moved);
-    count_waits(set, 1);
     pthread_mutex_unlock(&wire->lock);
     if (mst_wire_pause_once(pause, moved))
         ask_each(set);
     pthread_mutex_lock(&wire->lock);
-    count_waits(set, -1);
 }
 
 muster_status mst_wire_await(mst_wire_op *const *ops, int count, int64_t limit_ns)

@@ -5,16 +5,6 @@
 #include "src/wire/inside.h"
 #include "src/wire/pause.h"
 
-/* Moves frames; *moved: something has come. With the lock. */
-void mst_wire_move(mst_wire *wire, bool *moved);
-
-/* The same until nothing has come, as long as senders do not send on and on: what takes turns among sources,
- * sees all that have sent. */
-void mst_wire_move_all(mst_wire *wire);
-
-/* UNSUPPORTED: this thread may not call what carries the frames. */
-muster_status mst_wire_check_thread(mst_wire *wire);
-
 /* Whether the operation is over; an error: it never will be. With the lock. */
 muster_status mst_wire_look(mst_wire_op *op, mst_wire_pause *pause, int64_t limit_ns, bool *over);
 

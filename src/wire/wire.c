@@ -9,12 +9,28 @@
 #include "src/wire/inside.h"
 #include "src/wire/making.h"
 #include "src/wire/message.h"
+#include "src/wire/move.h"
 #include "src/wire/post.h"
-#include "src/wire/wait.h"
 
 #define NUMBER_OF_WHOLE (1ULL << 62) /* whose copy's is the next one */
 
 /* ---- the process's part ---- */
+
+static void free_arrays(mst_wire *wire)
+{
+    free(wire->parts);
+    free(wire->left);
+    free(wire->sent);
+    free(wire->sent_to);
+}
+
+static void free_queue(const mst_wire_queue *queue)
+{
+    for (mst_wire_sent *sent = queue->first, *next; sent; sent = next) {
+        next = sent->next;
+        free(sent);
+    }
+}
 
 mst_wire *mst_wire_create(mst_frames *frames)
 {
@@ -25,9 +41,10 @@ mst_wire *mst_wire_create(mst_frames *frames)
     wire->frames = frames;
     wire->parts = calloc((size_t)frames->size, sizeof *wire->parts);
     wire->left = calloc((size_t)frames->size, sizeof *wire->left);
-    if (!wire->parts || !wire->left || !mst_table_init(&wire->by_id)) {
-        free(wire->parts);
-        free(wire->left);
+    wire->sent = calloc((size_t)frames->size, sizeof *wire->sent);
+    wire->sent_to = calloc((size_t)frames->size, sizeof *wire->sent_to);
+    if (!wire->parts || !wire->left || !wire->sent || !wire->sent_to || !mst_table_init(&wire->by_id)) {
+        free_arrays(wire);
         free(wire);
         return NULL;
     }
@@ -45,14 +62,12 @@ void mst_wire_destroy(mst_wire *wire)
         next = early->next;
         free(early);
     }
-    for (mst_wire_sent *sent = wire->sent, *next; sent; sent = next) {
-        next = sent->next;
-        free(sent);
-    }
+    free_queue(&wire->unsent);
+    for (int to = 0; to < wire->frames->size; to++)
+        free_queue(&wire->sent[to]);
     mst_table_destroy(&wire->by_id);
     pthread_mutex_destroy(&wire->lock);
-    free(wire->parts);
-    free(wire->left);
+    free_arrays(wire);
     free(wire);
 }
 
@@ -90,9 +105,11 @@ void mst_wire_leave(mst_wire *wire)
     pthread_mutex_lock(&wire->lock);
     for (mst_wire_group *group = wire->groups; group && !wire->has_left; group = group->next)
         mst_wire_group_pass_on(group);
-    if (!wire->has_left)
+    if (!wire->has_left) {
         tell_processes(wire, MST_WIRE_LEFT);
-    wire->has_left = true;
+        wire->has_left = true;
+        wire->leaver = pthread_self();
+    }
     pthread_mutex_unlock(&wire->lock);
 }
 
@@ -102,7 +119,7 @@ bool mst_wire_is_quiet(mst_wire *wire)
 
     pthread_mutex_lock(&wire->lock);
     mst_wire_move(wire, &moved);
-    bool quiet = !wire->sent && wire->left_count == wire->frames->size - 1;
+    bool quiet = mst_wire_is_all_sent(wire) && wire->left_count == wire->frames->size - 1;
     pthread_mutex_unlock(&wire->lock);
     return quiet;
 }
@@ -113,7 +130,7 @@ bool mst_wire_has_sent(mst_wire *wire)
 
     pthread_mutex_lock(&wire->lock);
     mst_wire_move(wire, &moved);
-    bool sent = !wire->sent || wire->why[0];
+    bool sent = mst_wire_is_all_sent(wire) || wire->why[0];
     pthread_mutex_unlock(&wire->lock);
     return sent;
 }
@@ -143,11 +160,21 @@ bool mst_wire_knows_death(mst_wire *wire)
     return knows;
 }
 
-void mst_wire_stop(mst_wire *wire, const char *why)
+void mst_wire_stop(mst_wire *wire)
 {
     pthread_mutex_lock(&wire->lock);
-    snprintf(wire->why, sizeof wire->why, "%s", why);
+    snprintf(wire->why, sizeof wire->why, "%s", MST_WIRE_FAREWELL);
     pthread_mutex_unlock(&wire->lock);
+}
+
+const char *mst_wire_refusal(const muster_group *of)
+{
+    mst_wire *wire = mst_wire_of_const(of)->wire;
+
+    pthread_mutex_lock(&wire->lock);
+    bool may = wire->why[0] || wire->has_left || wire->frames->methods->is_allowed(wire->frames);
+    pthread_mutex_unlock(&wire->lock);
+    return may ? NULL : MST_WIRE_REFUSAL;
 }
 
 /* ---- the table ---- */
@@ -169,7 +196,7 @@ static bool seems_whole(const muster_group *of)
     const mst_wire_group *group = mst_wire_of_const(of);
 
     pthread_mutex_lock(&group->wire->lock);
-    bool whole = group->broken.status == MUSTER_OK && !group->wire->why[0];
+    bool whole = group->broken.status == MUSTER_OK && !group->wire->why[0] && !group->wire->has_left;
     pthread_mutex_unlock(&group->wire->lock);
     return whole;
 }

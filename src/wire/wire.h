@@ -36,8 +36,12 @@ void mst_wire_give_up(mst_wire *wire);
 bool mst_wire_has_given_up(mst_wire *wire);
 bool mst_wire_knows_death(mst_wire *wire);
 
-/* From now on nothing is sent or received, for this reason: a literal. */
-void mst_wire_stop(mst_wire *wire, const char *why);
+/* From now on nothing is sent or received, and what carries frames is not called. */
+void mst_wire_stop(mst_wire *wire);
+
+/* Why this thread may not be in a call of the group; NULL: it may. It may abort the group, ask for its
+ * status, and close it: what it has to tell, another thread sends. */
+const char *mst_wire_refusal(const muster_group *group);
 
 extern const mst_backend mst_backend_wire;
 

@@ -157,6 +157,52 @@ static void spread(void)
     SAY("%s: done\n", name);
 }
 
+/* ---- many small messages ---- */
+
+#define SMALL_MAX 200000
+
+/* How many are sent at once while nobody receives. */
+static size_t fill_up(int to, size_t bytes, muster_request *last)
+{
+    for (size_t sent = 0; sent < SMALL_MAX; sent++) {
+        bool over;
+
+        OK(muster_send_start(in, bytes, MUSTER_UINT8, to, 1, world, last));
+        OK(muster_test(last, &over));
+        if (!over)
+            return sent;
+    }
+    return SMALL_MAX;
+}
+
+/* Of whatever size, what nobody receives has a limit; and a rank that only sends gets rid of it. */
+static void floods(void)
+{
+    int last = size - 1;
+
+    for (size_t bytes = 0; bytes < 2; bytes++) {
+        muster_request waits = MUSTER_REQUEST_INIT;
+        uint64_t sent;
+
+        OK(muster_barrier(world));
+        if (rank == 0) {
+            sent = fill_up(last, bytes, &waits);
+            CHECK(sent > 100 && sent < SMALL_MAX);
+            OK(muster_send(&sent, 1, MUSTER_UINT64, last, 2, world));
+            OK(muster_wait(&waits, 0));
+            for (int i = 0; i < SMALL_MAX; i++)
+                OK(muster_send(in, bytes, MUSTER_UINT8, last, 3, world));
+        } else if (rank == last) {
+            OK(muster_recv(&sent, 1, MUSTER_UINT64, 0, 2, world, NULL));
+            for (uint64_t i = 0; i < sent + 1; i++)
+                OK(muster_recv(out, bytes, MUSTER_UINT8, 0, 1, world, NULL));
+            for (int i = 0; i < SMALL_MAX; i++)
+                OK(muster_recv(out, bytes, MUSTER_UINT8, 0, 3, world, NULL));
+        }
+    }
+    SAY("%s: done\n", name);
+}
+
 /* ---- ends ---- */
 
 static void expect(muster_status wanted, const char *words)
@@ -214,6 +260,7 @@ int main(int argc, char **argv)
     } cases[] = { { "bits", bits },
                   { "spread", spread },
                   { "differs", differs },
+                  { "floods", floods },
                   { "dies_elsewhere", dies_elsewhere },
                   { "host_dies", host_dies } };
 

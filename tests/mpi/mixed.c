@@ -119,6 +119,35 @@ static void late(void)
     done();
 }
 
+static void expect_left(muster_status status)
+{
+    CHECK(status != MUSTER_OK && strstr(muster_error_detail(), "left the job"));
+}
+
+/* Calls over hosts when the program has ended MPI, which must not be asked anything then. */
+static void late_calls(void)
+{
+    muster_request pending = MUSTER_REQUEST_INIT;
+    muster_group *child;
+    int one = 1, sum;
+
+    begin_both();
+    CHECK(muster_recv_start(&sum, 1, MUSTER_INT32, (rank + 1) % size, 9, world, NULL, &pending) == MUSTER_OK);
+    CHECK(muster_barrier(world) == MUSTER_OK);
+    MPI_Finalize();
+    expect_left(muster_wait(&pending, 0));
+    expect_left(muster_barrier(world));
+    expect_left(muster_send(&one, 1, MUSTER_INT32, (rank + 1) % size, 0, world));
+    expect_left(muster_recv(&sum, 1, MUSTER_INT32, (rank + 1) % size, 0, world, NULL));
+    expect_left(muster_all_sum_start(&one, &sum, 1, MUSTER_INT32, world, &pending));
+    expect_left(muster_group_split(world, 0, 0, &child));
+    expect_left(muster_group_status(world));
+    CHECK(muster_group_abort(world, "late") == MUSTER_OK);
+    CHECK(muster_barrier(world) != MUSTER_OK);
+    CHECK(muster_group_free(world) == MUSTER_OK);
+    done();
+}
+
 /* A message that needs its sender's progress while the sender is at its end already. */
 static void sends(void)
 {
@@ -231,17 +260,94 @@ static void asks_elsewhere(void)
 }
 
 /* In place of MPI's, for the plug-in. */
-int PMPI_Ibarrier(MPI_Comm comm, MPI_Request *request)
+static void *find_own(const char *function)
 {
-    int (*own)(MPI_Comm, MPI_Request *) = NULL;
-    void *found = dlsym(RTLD_NEXT, "PMPI_Ibarrier");
     int is_main;
 
-    memcpy(&own, &found, sizeof found);
     MPI_Is_thread_main(&is_main);
     if (funneled && !is_main)
         SAY("%s: another thread calls MPI\n", name);
+    return dlsym(RTLD_NEXT, function);
+}
+
+int PMPI_Ibarrier(MPI_Comm comm, MPI_Request *request)
+{
+    int (*own)(MPI_Comm, MPI_Request *) = NULL;
+    void *found = find_own("PMPI_Ibarrier");
+
+    memcpy(&own, &found, sizeof found);
     return own(comm, request);
+}
+
+int PMPI_Isend(const void *bytes, int count, MPI_Datatype type, int to, int tag, MPI_Comm comm,
+               MPI_Request *request)
+{
+    int (*own)(const void *, int, MPI_Datatype, int, int, MPI_Comm, MPI_Request *) = NULL;
+    void *found = find_own("PMPI_Isend");
+
+    memcpy(&own, &found, sizeof found);
+    return own(bytes, count, type, to, tag, comm, request);
+}
+
+static muster_request pending = MUSTER_REQUEST_INIT; /* the main thread's */
+static muster_group *copy;
+
+static void expect_refusal(muster_status status)
+{
+    CHECK(status == MUSTER_ERR_UNSUPPORTED && strstr(muster_error_detail(), "for its main thread only"));
+}
+
+static void *call_elsewhere(void *unused)
+{
+    muster_request other = MUSTER_REQUEST_INIT;
+    int one = 1, sum, next = (rank + 1) % size;
+    muster_group *child;
+    bool found;
+
+    expect_refusal(muster_barrier(world));
+    expect_refusal(muster_all_sum_start(&one, &sum, 1, MUSTER_INT32, world, &other));
+    expect_refusal(muster_send(&one, 1, MUSTER_INT32, next, 0, world));
+    expect_refusal(muster_recv_start(&sum, 1, MUSTER_INT32, next, 0, world, NULL, &other));
+    expect_refusal(muster_probe(next, 0, world, NULL));
+    expect_refusal(muster_wait(&pending, 1000000));
+    expect_refusal(muster_test(&pending, &found));
+    expect_refusal(muster_cancel(&pending, &found));
+    expect_refusal(muster_group_split(world, 0, 0, &child));
+    expect_refusal(muster_group_subset(world, (int[]){ 0, 1, 2 }, 3, &child));
+    CHECK(muster_group_status(world) == MUSTER_OK);
+    CHECK(muster_group_free(copy) == MUSTER_OK);
+    return unused;
+}
+
+static void *abort_elsewhere(void *unused)
+{
+    CHECK(muster_group_abort(world, "in another thread") == MUSTER_OK);
+    return unused;
+}
+
+/* Over hosts another thread may not call MPI: it is refused in words, and what is whole stays so. */
+static void calls_elsewhere(void)
+{
+    muster_status status = MUSTER_OK;
+    int got = 0;
+
+    begin_for_main();
+    attach();
+    CHECK(muster_group_dup(world, &copy) == MUSTER_OK);
+    CHECK(muster_recv_start(&got, 1, MUSTER_INT32, (rank + 1) % size, 9, world, NULL, &pending) == MUSTER_OK);
+    if (funneled)
+        run_elsewhere(call_elsewhere);
+    CHECK(muster_barrier(world) == MUSTER_OK);
+    CHECK(muster_send(&rank, 1, MUSTER_INT32, (rank + size - 1) % size, 9, world) == MUSTER_OK);
+    CHECK(muster_wait(&pending, 0) == MUSTER_OK && got == (rank + 1) % size);
+    if (rank == 0)
+        run_elsewhere(abort_elsewhere);
+    while (status == MUSTER_OK)
+        status = muster_barrier(world);
+    CHECK(status == MUSTER_ERR_ABORTED);
+    CHECK(strstr(muster_error_detail(), "rank 0 aborted the group: in another thread"));
+    MPI_Finalize();
+    done();
 }
 
 static void *end_elsewhere(void *unused)
@@ -278,6 +384,7 @@ int main(int argc, char **argv)
                   { "ends", ends },
                   { "ends_ours", ends_ours },
                   { "late", late },
+                  { "late_calls", late_calls },
                   { "sends", sends },
                   { "forks", forks },
                   { "missing", missing },
@@ -285,6 +392,7 @@ int main(int argc, char **argv)
                   { "refused", refused },
                   { "declines", declines },
                   { "asks_elsewhere", asks_elsewhere },
+                  { "calls_elsewhere", calls_elsewhere },
                   { "ends_elsewhere", ends_elsewhere } };
 
     name = argc > 1 ? argv[1] : "";

@@ -1,0 +1,82 @@
+/* Large messages, for parts.h. */
+#include "src/wire/parts.h"
+
+#include "src/wire/post.h"
+
+/* ---- operations with a number ---- */
+
+void mst_wire_identify(mst_wire_op *op)
+{
+    mst_wire *wire = op->group->wire;
+
+    op->id = ++wire->ids;
+    op->by_id.source = mst_wire_high(op->id);
+    op->by_id.tag = mst_wire_low(op->id);
+    mst_table_insert(&wire->by_id, &op->by_id);
+}
+
+void mst_wire_lose_id(mst_wire_op *op)
+{
+    if (op->id)
+        mst_table_remove(&op->group->wire->by_id, &op->by_id);
+    op->id = 0;
+}
+
+mst_wire_op *mst_wire_find_op(const mst_wire_group *group, uint64_t id, bool sends)
+{
+    mst_match_node *node = mst_table_find(&group->wire->by_id, mst_wire_high(id), mst_wire_low(id));
+    mst_wire_op *op = node ? (mst_wire_op *)((char *)node - offsetof(mst_wire_op, by_id)) : NULL;
+
+    return op && op->id == id && op->group == group && op->sends == sends ? op : NULL;
+}
+
+/* ---- what has been accepted ---- */
+
+void mst_wire_send_parts(mst_wire *wire)
+{
+    mst_wire_op *before = NULL;
+
+    for (mst_wire_op *op = wire->moving, *next; op; op = next) {
+        int to = op->group->seats[op->peer];
+
+        next = op->next;
+        while (!op->over && wire->parts[to] < MST_WIRE_PARTS && !wire->why[0]) {
+            size_t left = op->message.out_bytes - op->done;
+            size_t bytes = left < MST_WIRE_PART_BYTES ? left : MST_WIRE_PART_BYTES;
+
+            mst_wire_post_to(op->group, op->peer,
+                             (mst_wire_head){ .kind = MST_WIRE_PART, .id = op->their_id },
+                             (const char *)op->message.out + op->done, bytes);
+            op->done += bytes;
+            op->over = op->done == op->message.out_bytes;
+        }
+        if (!op->over) {
+            before = op;
+            continue;
+        }
+        *(before ? &before->next : &wire->moving) = next;
+        if (wire->moving_last == op)
+            wire->moving_last = before;
+        op->moving = false;
+        mst_wire_lose_id(op);
+    }
+}
+
+void mst_wire_be_accepted(mst_wire_group *group, const mst_wire_head *head)
+{
+    mst_wire *wire = group->wire;
+    mst_wire_op *op = mst_wire_find_op(group, head->id, true);
+
+    if (!op || op->moving || op->peer != head->source)
+        return;
+    if (op->message.out_bytes == 0) {
+        op->over = true;
+        mst_wire_lose_id(op);
+        return;
+    }
+    op->their_id = head->answer;
+    op->next = NULL;
+    op->moving = true;
+    *(wire->moving ? &wire->moving_last->next : &wire->moving) = op;
+    wire->moving_last = op;
+}
