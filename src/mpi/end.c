@@ -36,7 +36,8 @@ static bool misses_one(const mst_mpi_job *job, mst_mpi_watches *watches)
     return mst_mpi_watches_see_one_gone(watches) || (job->wire && mst_wire_knows_death(job->wire));
 }
 
-/* Whether all have come, and, with several hosts, nothing is under way between them any more. */
+/* Whether all have come, and, with several hosts, nothing is under way between them any more, and all end
+ * MPI. */
 static bool have_all_come(const mst_mpi_job *job, bool *barrier_over, bool *over)
 {
     char why[MST_PLUGIN_WHY_BYTES];
@@ -44,8 +45,16 @@ static bool have_all_come(const mst_mpi_job *job, bool *barrier_over, bool *over
 
     if (!*barrier_over && !job->plugin->test(barrier_over, why))
         return false;
-    *over = *barrier_over && quiet;
+    *over = *barrier_over && quiet && (!job->wire || mst_wire_all_end(job->wire));
     return true;
+}
+
+/* Whether this rank gives up, and so decides for others; when one is gone, it does in any case. */
+static bool gives_up(mst_mpi_job *job, bool gone)
+{
+    if (job->wire)
+        return gone || !mst_wire_is_bound(job->wire);
+    return decide(job, MST_MPI_GIVES_UP) == MST_MPI_GIVES_UP || gone;
 }
 
 /* False: it is given up. A decision to go on is waited for without a limit while all live, as all have come
@@ -70,8 +79,7 @@ static bool await_all(mst_mpi_job *job, bool failed)
                 mst_deadline_begin(&patience);
             hurried = gone = true;
         }
-        if (hurried && mst_deadline_passed(&patience) &&
-            (decide(job, MST_MPI_GIVES_UP) == MST_MPI_GIVES_UP || gone))
+        if (hurried && mst_deadline_passed(&patience) && gives_up(job, gone))
             break;
     }
     mst_mpi_watches_close(&watches);
@@ -81,7 +89,7 @@ static bool await_all(mst_mpi_job *job, bool failed)
 /* Sends what is still to be sent, for a while: the others are to hear of it. */
 static void say_last_words(mst_wire *wire)
 {
-    mst_deadline patience = { .limit_ns = PATIENCE_NS / 10 };
+    mst_deadline patience = { .limit_ns = PATIENCE_NS };
 
     mst_wire_give_up(wire);
     while (!mst_wire_has_sent(wire) && !mst_deadline_passed(&patience))
@@ -98,8 +106,8 @@ bool mst_mpi_end(mst_mpi_job *job, bool failed)
     if (job->wire)
         mst_wire_leave(job->wire);
     if (await_all(job, failed))
-        finalizes = decide(job, MST_MPI_FINALIZES) == MST_MPI_FINALIZES;
-    else
+        finalizes = job->wire || decide(job, MST_MPI_FINALIZES) == MST_MPI_FINALIZES;
+    else if (!job->wire)
         decide(job, MST_MPI_GIVES_UP);
     if (job->wire && !finalizes)
         say_last_words(job->wire);

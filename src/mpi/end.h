@@ -8,9 +8,10 @@
  * step in which others may wait for it begins no barrier, and ends so at once.
  *
  * A barrier that is over does not say that all others will call MPI_Finalize: one of them may have given up
- * just then. So the first rank whose barrier is over, or that gives up, decides for all of its host, by one
- * word that they share. Between hosts, whoever gives up tells the others; what is under way then may come too
- * late.
+ * just then. On one host the first rank whose barrier is over, or that gives up, decides for all, by one word
+ * that they share. On several, each rank tells the first one of the job when it is ready to end MPI, and
+ * waits for its decision; whoever gives up before that tells all. So all end MPI or none does, unless one
+ * dies meanwhile.
  */
 #ifndef MST_MPI_END_H
 #define MST_MPI_END_H

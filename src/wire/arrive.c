@@ -333,6 +333,22 @@ void mst_wire_arrive_early(mst_wire_group *group)
     }
 }
 
+/* What a process says of its end. */
+static void tell(mst_wire *wire, int from, mst_wire_kind kind)
+{
+    if (kind == MST_WIRE_LEFT && !wire->left[from]) {
+        wire->left[from] = true;
+        wire->left_count++;
+    } else if (kind == MST_WIRE_READY && !wire->ready[from]) {
+        wire->ready[from] = true;
+        wire->ready_count++;
+    } else if (kind == MST_WIRE_GIVES_UP) {
+        wire->is_given_up = true;
+    } else if (kind == MST_WIRE_ENDS && from == 0) {
+        wire->all_end = true;
+    }
+}
+
 void mst_wire_arrive(mst_wire *wire, int from, const void *frame, size_t count)
 {
     mst_wire_head head;
@@ -342,14 +358,10 @@ void mst_wire_arrive(mst_wire *wire, int from, const void *frame, size_t count)
     memcpy(&head, frame, sizeof head);
     const void *data = (const char *)frame + sizeof head;
     size_t bytes = count - sizeof head;
-    if (head.kind == MST_WIRE_GIVES_UP)
-        wire->is_given_up = true;
-    if (head.kind == MST_WIRE_LEFT && !wire->left[from]) {
-        wire->left[from] = true;
-        wire->left_count++;
-    }
-    if (head.kind == MST_WIRE_GIVES_UP || head.kind == MST_WIRE_LEFT)
+    if (head.kind >= MST_WIRE_LEFT && head.kind <= MST_WIRE_ENDS) {
+        tell(wire, from, (mst_wire_kind)head.kind);
         return;
+    }
     mst_wire_group *group = mst_wire_group_find(wire, head.group);
     if (group)
         arrive_for(group, from, &head, data, bytes);

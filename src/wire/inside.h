@@ -40,7 +40,9 @@ typedef enum mst_wire_kind {
     MST_WIRE_BROKEN,      /* the group is; a mst_wire_reason follows */
     MST_WIRE_GONE,        /* the member has closed the group */
     MST_WIRE_LEFT,        /* the process needs nothing any more */
-    MST_WIRE_GIVES_UP     /* it will not end MPI */
+    MST_WIRE_GIVES_UP,    /* it will not end MPI */
+    MST_WIRE_READY,       /* to process 0: it will, if it is told to, unless one dies */
+    MST_WIRE_ENDS         /* from process 0: all do */
 } mst_wire_kind;
 
 /* The beginning of each frame. All of it comes from another process, and is checked. */
@@ -149,8 +151,10 @@ struct mst_wire {
     uint32_t made;  /* groups that this process has numbered */
     int *parts;     /* by process: on their way there */
     bool *left;     /* by process */
-    int left_count;
+    bool *ready;    /* likewise; of process 0 */
+    int left_count, ready_count;
     bool has_left, has_given_up, is_given_up, knows_death;
+    bool is_ready, all_end;
     pthread_t leaver;               /* if it has left: the one thread that moves frames */
     char why[MST_FRAMES_WHY_BYTES]; /* frames cannot be moved any more; "": they can */
 };

@@ -20,6 +20,7 @@ static void free_arrays(mst_wire *wire)
 {
     free(wire->parts);
     free(wire->left);
+    free(wire->ready);
     free(wire->sent);
     free(wire->sent_to);
 }
@@ -41,9 +42,11 @@ mst_wire *mst_wire_create(mst_frames *frames)
     wire->frames = frames;
     wire->parts = calloc((size_t)frames->size, sizeof *wire->parts);
     wire->left = calloc((size_t)frames->size, sizeof *wire->left);
+    wire->ready = calloc((size_t)frames->size, sizeof *wire->ready);
     wire->sent = calloc((size_t)frames->size, sizeof *wire->sent);
     wire->sent_to = calloc((size_t)frames->size, sizeof *wire->sent_to);
-    if (!wire->parts || !wire->left || !wire->sent || !wire->sent_to || !mst_table_init(&wire->by_id)) {
+    if (!wire->parts || !wire->left || !wire->ready || !wire->sent || !wire->sent_to ||
+        !mst_table_init(&wire->by_id)) {
         free_arrays(wire);
         free(wire);
         return NULL;
@@ -158,6 +161,33 @@ bool mst_wire_knows_death(mst_wire *wire)
     bool knows = wire->knows_death;
     pthread_mutex_unlock(&wire->lock);
     return knows;
+}
+
+bool mst_wire_all_end(mst_wire *wire)
+{
+    bool moved;
+
+    pthread_mutex_lock(&wire->lock);
+    if (!wire->is_ready && wire->frames->rank != 0)
+        mst_wire_post(wire, 0, &(mst_wire_head){ .kind = MST_WIRE_READY }, NULL, 0);
+    wire->is_ready = true;
+    mst_wire_move(wire, &moved);
+    bool decides = wire->frames->rank == 0 && wire->ready_count == wire->frames->size - 1 && !wire->all_end;
+    if (decides && !wire->is_given_up && !wire->has_given_up) {
+        wire->all_end = true;
+        tell_processes(wire, MST_WIRE_ENDS);
+    }
+    bool all_end = wire->all_end && mst_wire_is_all_sent(wire);
+    pthread_mutex_unlock(&wire->lock);
+    return all_end;
+}
+
+bool mst_wire_is_bound(mst_wire *wire)
+{
+    pthread_mutex_lock(&wire->lock);
+    bool is_bound = wire->frames->rank == 0 ? wire->all_end : wire->is_ready;
+    pthread_mutex_unlock(&wire->lock);
+    return is_bound;
 }
 
 void mst_wire_stop(mst_wire *wire)

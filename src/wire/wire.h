@@ -36,6 +36,11 @@ void mst_wire_give_up(mst_wire *wire);
 bool mst_wire_has_given_up(mst_wire *wire);
 bool mst_wire_knows_death(mst_wire *wire);
 
+/* Whether all processes end MPI in the ordinary way, which process 0 decides when all are ready. The first
+ * call says that this one is: from then on it must not give up, unless a process of the job is gone. */
+bool mst_wire_all_end(mst_wire *wire);
+bool mst_wire_is_bound(mst_wire *wire);
+
 /* From now on nothing is sent or received, and what carries frames is not called. */
 void mst_wire_stop(mst_wire *wire);
 

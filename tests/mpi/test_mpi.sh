@@ -162,6 +162,9 @@ for case in late_calls calls_elsewhere; do
 done
 MUSTER_FAKE_HOSTS=2 mpi any "" 3 "$MPI_MIXED" ends_elsewhere
 says 3 "^ends_elsewhere: "
+MUSTER_FAKE_HOSTS=2 mpi any "" 3 "$MPI_MIXED" ends_apart
+says 3 "^ends_apart: done$"
+says 3 "^ends_apart: "
 for case in works frees frees_late forks early; do
     MUSTER_FAKE_HOSTS=2 mpi 0 "" 3 "$MPI_CLIENT" $case
     says 3 "^$case: done$"
