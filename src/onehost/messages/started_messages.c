@@ -271,7 +271,8 @@ static bool is_to_be_moved(const mst_group *group, const mst_transfer *transfer)
            group->traffic.incoming.sources[transfer->peer].wanted == 1;
 }
 
-/* Where nothing is moved any more it stays as it is: the group is broken, as its wait will find. */
+/* Where nothing is moved any more, or moving fails, it stays as it is: the group is broken, as its wait will
+ * find. */
 static void enlist(mst_group *group, mst_transfer *transfer)
 {
     bool moved = false;
@@ -284,7 +285,7 @@ static void enlist(mst_group *group, mst_transfer *transfer)
     else
         status = mst_incoming_add(group, transfer);
     if (status == MUSTER_OK && !mst_transfer_is_over(transfer) && is_to_be_moved(group, transfer))
-        status = transfer->sends ? mst_outgoing_move(group, &moved) : mst_incoming_move(group, &moved);
+        (void)(transfer->sends ? mst_outgoing_move(group, &moved) : mst_incoming_move(group, &moved));
     if (moved)
         mst_messages_moved(group);
 }
