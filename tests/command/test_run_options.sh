@@ -150,6 +150,17 @@ expect 0 "" $run -n 1 --keep-detached -- sh -c 'setsid sh -c "echo \$\$ >$0.new;
 kept=$(cat "$work/kept")
 kill "$kept" || fail "--keep-detached: it is gone"
 checks=$((checks + 1))
+# Who is no child of the launcher is let live, whatever it reads of its children, be it cut or not.
+if unshare --map-root-user --mount mount --bind "$work/out" /proc/self/environ 2>/dev/null; then
+    begin "$work/beside" "$work/beside" sleep 77.1875
+    for end in "" " "; do
+        printf "$job$end" >"$work/children"
+        expect 0 "" unshare --map-root-user --mount \
+            sh -c 'mount --bind "$0" /proc/$$/task/$$/children && exec "$@"' "$work/children" $run -n 1 true
+        [ "$(ps -o stat= -p $job | cut -c1)" = S ] || fail "no child of the launcher, and ended: \"$(cat "$work/children")\""
+    done
+    kill $job
+fi
 if unshare --pid --fork --mount-proc true 2>/dev/null; then
     expect 3 "rank 1 exited with status 3" unshare --pid --fork --mount-proc $run -n 2 -- \
         sh -c 'setsid true & [ $MUSTER_RANK = 0 ] || exit 3'

@@ -23,6 +23,7 @@
 #include "tools/muster/run/hang.h"
 #include "tools/muster/run/output.h"
 #include "tools/muster/run/prepare.h"
+#include "tools/muster/run/strays.h"
 #include "tools/muster/run/terminal.h"
 #include "tools/muster/text.h"
 #include "tools/muster/trace/collect.h"
@@ -30,7 +31,6 @@
 
 #define EXIT_NOT_LAUNCHED 125
 #define EXIT_PIPE (128 + SIGPIPE)
-#define STRAY_ROUNDS_MAX 100
 #define PATIENCE_MS 1000
 #define CAREFUL_BYTES 512 /* what a pipe or terminal with any room takes without blocking */
 
@@ -158,27 +158,6 @@ static bool is_plain(const run_options *options)
            !options->log_folder && options->all_shown;
 }
 
-/* What a rank has started and let go of, in a process group of its own, ends with the job. */
-static void end_strays(void)
-{
-    char path[64], text[4096];
-
-    snprintf(path, sizeof path, "/proc/self/task/%d/children", (int)getpid());
-    for (int round = 0; round < STRAY_ROUNDS_MAX; round++) { /* those that are killed hand theirs over */
-        FILE *file = fopen(path, "r");
-        bool any = file && fgets(text, sizeof text, file) && text[0];
-
-        if (file)
-            fclose(file);
-        if (!any)
-            return;
-        for (char *word = strtok(text, " \n"); word; word = strtok(NULL, " \n")) {
-            kill((pid_t)atoi(word), SIGKILL);
-            waitpid((pid_t)atoi(word), NULL, 0);
-        }
-    }
-}
-
 /* As a program ends whose reader is gone. */
 static void end_by_pipe_signal(void)
 {
@@ -264,7 +243,7 @@ static int run(run_options *options)
     if (options->trace && !collector_finish(&collector) && status == EXIT_SUCCESS)
         status = EXIT_NOT_LAUNCHED;
     if (!options->keep_detached)
-        end_strays();
+        strays_end();
     leave_unread_error();
     if (!output_close(&output) && status == EXIT_SUCCESS)
         status = EXIT_FAILURE;
