@@ -150,6 +150,15 @@ expect 0 "" $run -n 1 --keep-detached -- sh -c 'setsid sh -c "echo \$\$ >$0.new;
 kept=$(cat "$work/kept")
 kill "$kept" || fail "--keep-detached: it is gone"
 checks=$((checks + 1))
+# Children that it had before it was muster: one that goes on, and one that reads what the ranks print.
+mkfifo "$work/pipe" "$work/go"
+expect 0 "" sh -c 'cd "$0"; sleep 77.0625 & echo $! >before; (exec <pipe; read go <go; cat >piped) & exec "$@" >pipe' \
+    "$work" $run -n 2 -- sh -c 'setsid sleep 77.375 >/dev/null 2>&1 & echo printed'
+pgrep -f "^sleep 77.375" >/dev/null && fail "a stray is left beside children that were there before"
+kill "$(cat "$work/before")" || fail "a child that was there before is gone"
+timeout $((60 * ${TEST_PATIENCE:-1})) sh -c 'cd "$0"; echo >go; until [ "$(grep -c printed piped 2>&1)" = 2 ]; do sleep 0.05; done' "$work" ||
+    fail "who read what the ranks print was ended before"
+checks=$((checks + 3))
 # Who is no child of the launcher is let live, whatever it reads of its children, be it cut or not.
 if unshare --map-root-user --mount mount --bind "$work/out" /proc/self/environ 2>/dev/null; then
     begin "$work/beside" "$work/beside" sleep 77.1875

@@ -217,6 +217,7 @@ static int run(run_options *options)
     trace_collector collector;
     kept_arena kept = { -1, options->trace ? &collector : NULL };
 
+    strays_begin();
     if (!prepare_all(&preparation, options) || !output_open(&output, options) ||
         (options->trace && !open_trace(&collector, options)) ||
         (options->on_hang != RUN_HANG_NOTHING && (hang_watcher = hang_watch(options)) < 0))
