@@ -217,16 +217,13 @@ static bool describe_stop(const mst_job *job, const mst_rank_process *first, cha
 void mst_cause_describe(const mst_job *job, char *text, size_t bytes)
 {
     const mst_rank_process *first = &job->processes[job->first_failed];
-    char complaint[256], reason[300], ended[200];
+    bool started = !mst_rank_could_not_start(first);
+    char reason[300], ended[MST_COMPLAINT_BYTES];
 
-    if (mst_spawn_complaint(job->plan, complaint, sizeof complaint)) {
-        snprintf(text, bytes, "%s", complaint);
-        return;
-    }
-    if (describe_stop(job, first, text, bytes))
+    if (started && describe_stop(job, first, text, bytes))
         return;
     mst_rank_describe(first, ended, sizeof ended);
-    if (find_reason(job, first, reason, sizeof reason))
+    if (started && find_reason(job, first, reason, sizeof reason))
         snprintf(text, bytes, "%s; then %s", reason, ended);
     else
         snprintf(text, bytes, "%s", ended);

@@ -221,6 +221,7 @@ static muster_status launch_in(mst_arena *arena, mst_spawn_plan *plan, muster_re
     if (pipe2(complaints, O_CLOEXEC) < 0)
         return mst_fail(MUSTER_ERR_SYSTEM, "cannot open a pipe: %s; %s", strerror(errno),
                         mst_descriptors_remedy(-errno));
+    fcntl(complaints[0], F_SETFL, O_NONBLOCK);
     for (int i = 0; i < 2; i++)
         plan->complaints[i] = mst_os_hold(complaints[i]);
     block_pipe_signal(&plan->mask);

@@ -10,11 +10,20 @@ bool mst_rank_failed(const mst_rank_process *process)
     return process->termination.kind != MUSTER_TERMINATION_EXITED || process->termination.code != 0;
 }
 
+bool mst_rank_could_not_start(const mst_rank_process *process)
+{
+    return process->complaint[0] && process->termination.kind != MUSTER_TERMINATION_SIGNALED;
+}
+
 void mst_rank_describe(const mst_rank_process *process, char *text, size_t bytes)
 {
     muster_termination_kind kind = process->termination.kind;
     char ended[120];
 
+    if (mst_rank_could_not_start(process)) {
+        snprintf(text, bytes, "%s", process->complaint);
+        return;
+    }
     if (kind == MUSTER_TERMINATION_NONE || kind == MUSTER_TERMINATION_VANISHED) {
         snprintf(text, bytes,
                  process->pid == 0 ? "rank %d could not be started"

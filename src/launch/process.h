@@ -9,6 +9,8 @@
 
 #include "src/launch/relay.h"
 
+#define MST_COMPLAINT_BYTES 256
+
 typedef struct mst_rank_process {
     int rank;
     int seat;     /* in the arena */
@@ -17,7 +19,8 @@ typedef struct mst_rank_process {
     mst_os_held watch; /* readable when it has ended; fd -1: unavailable, or it has ended */
     int polled_at;     /* its index in job->polled; -1: not polled */
     bool running;
-    bool own_group; /* leads a process group, which is killed with it */
+    bool own_group;                      /* leads a process group, which is killed with it */
+    char complaint[MST_COMPLAINT_BYTES]; /* why it could not start; "": it did, or has not said it */
     muster_termination termination;
     bool dumped_core;
     bool out_of_memory; /* killed by the kernel because its memory control group was full */
@@ -33,7 +36,10 @@ typedef struct mst_rank_process {
 /* Whether it ended in any other way than with status 0. */
 bool mst_rank_failed(const mst_rank_process *process);
 
-/* "rank 2 was killed by signal 9 (Killed)" */
+/* Whether it ended with a complaint. */
+bool mst_rank_could_not_start(const mst_rank_process *process);
+
+/* "rank 2 was killed by signal 9 (Killed)", or its complaint. */
 void mst_rank_describe(const mst_rank_process *process, char *text, size_t bytes);
 
 /* Sends a signal to the rank and to its process group, once to each process. */

@@ -67,8 +67,7 @@ static void notice(const mst_job *job, const mst_rank_process *failed, const cha
 {
     char what[300], line[420];
 
-    if (!mst_spawn_complaint(job->plan, what, sizeof what)) /* read from the pipe in any case */
-        mst_rank_describe(failed, what, sizeof what);
+    mst_rank_describe(failed, what, sizeof what);
     snprintf(line, sizeof line, "%s; %s", what, consequence);
     mst_output_notice(job->output, line);
 }

@@ -26,14 +26,18 @@
 /* ---- in the child ---- */
 
 /* One write of less than PIPE_BUF bytes: complaints of several ranks do not mix. */
-static _Noreturn void complain(const mst_spawn_plan *plan, int rank, int status, const char *what,
-                               const char *why)
-{
-    char text[300];
-    int bytes = snprintf(text, sizeof text, "rank %d could not start: %s%s", rank, what, why);
-    size_t all = bytes < (int)sizeof text ? (size_t)bytes + 1 : sizeof text;
+typedef struct complaint {
+    int seat;
+    char text[MST_COMPLAINT_BYTES];
+} complaint;
 
-    if (write(mst_os_held_fd(&plan->complaints[1]), text, all) < 0)
+static _Noreturn void complain(const mst_spawn_plan *plan, const mst_rank_process *self, int status,
+                               const char *what, const char *why)
+{
+    complaint made = { .seat = self->seat };
+
+    snprintf(made.text, sizeof made.text, "rank %d could not start: %s%s", self->rank, what, why);
+    if (write(mst_os_held_fd(&plan->complaints[1]), &made, sizeof made) < 0)
         status = STATUS_NOT_STARTED; /* it cannot even be reported */
     _exit(status);
 }
@@ -63,13 +67,13 @@ static void set_environment(const mst_spawn_plan *plan, const mst_rank_process *
 
 /* Other threads of the launching program may have closed the descriptor, and opened files that took its
  * number. */
-static int arena_descriptor(const mst_spawn_plan *plan, int rank)
+static int arena_descriptor(const mst_spawn_plan *plan, const mst_rank_process *self)
 {
     int fd = mst_os_held_fd(&plan->arena->held);
 
     if (fd < 0)
         complain(
-            plan, rank, STATUS_NOT_STARTED, "the arena's descriptor is closed: ",
+            plan, self, STATUS_NOT_STARTED, "the arena's descriptor is closed: ",
             "something in the program that called muster_launch closes descriptors that it did not open");
     return fd;
 }
@@ -107,31 +111,31 @@ static void explain_exec(const char *command, int error, char *text, size_t byte
 static _Noreturn void run_command(const mst_spawn_plan *plan, const mst_rank_process *self)
 {
     const char *const *command = plan->config->command;
-    int inherited = mst_os_dup_above(arena_descriptor(plan, self->rank), ARENA_DESCRIPTOR_MIN);
+    int inherited = mst_os_dup_above(arena_descriptor(plan, self), ARENA_DESCRIPTOR_MIN);
 
     mst_descriptors_restore_limit(&plan->descriptors);
     if (inherited < 0)
-        complain(plan, self->rank, STATUS_NOT_STARTED, "no descriptor for the arena: ", strerror(-inherited));
+        complain(plan, self, STATUS_NOT_STARTED, "no descriptor for the arena: ", strerror(-inherited));
     set_environment(plan, self, inherited);
     redirect_input(self->rank);
     if (plan->config->prepare) {
         const char *why = plan->config->prepare(self->rank, plan->config->prepare_arg);
 
         if (why)
-            complain(plan, self->rank, STATUS_NOT_STARTED, "", why);
+            complain(plan, self, STATUS_NOT_STARTED, "", why);
     }
     execvp(command[0], (char *const *)(uintptr_t)command);
     int error = errno;
     char what[130], why[160];
     snprintf(what, sizeof what, "cannot execute \"%.100s\": ", command[0]);
     explain_exec(command[0], error, why, sizeof why);
-    complain(plan, self->rank, error == ENOENT ? STATUS_NOT_FOUND : STATUS_NOT_EXECUTABLE, what, why);
+    complain(plan, self, error == ENOENT ? STATUS_NOT_FOUND : STATUS_NOT_EXECUTABLE, what, why);
 }
 
 static _Noreturn void run_function(const mst_spawn_plan *plan, const mst_rank_process *self)
 {
     muster_config config = MUSTER_CONFIG_INIT;
-    int fd = arena_descriptor(plan, self->rank);
+    int fd = arena_descriptor(plan, self);
     muster_group *world;
     char arena[24];
 
@@ -142,7 +146,7 @@ static _Noreturn void run_function(const mst_spawn_plan *plan, const mst_rank_pr
     if (status == MUSTER_OK)
         status = mst_world_attach(&config, NULL, &world);
     if (status != MUSTER_OK)
-        complain(plan, self->rank, STATUS_NOT_STARTED, "", muster_error_detail());
+        complain(plan, self, STATUS_NOT_STARTED, "", muster_error_detail());
     mst_descriptors_restore_limit(&plan->descriptors);
     mst_init_memoise(world);
     int code = plan->fn(world, plan->arg) & 0xff;
@@ -187,7 +191,7 @@ static _Noreturn void child(const mst_spawn_plan *plan, const mst_rank_process *
 {
     int error = mst_os_die_with_parent(parent);
     if (error)
-        complain(plan, self->rank, STATUS_NOT_STARTED,
+        complain(plan, self, STATUS_NOT_STARTED,
                  "it cannot be made to end with its launcher (prctl): ", strerror(-error));
     mst_streams_take(streams);
     close_launchers_descriptors(plan, self, streams);
@@ -247,14 +251,13 @@ int mst_spawn(const mst_spawn_plan *plan, mst_rank_process *process)
     return 0;
 }
 
-bool mst_spawn_complaint(const mst_spawn_plan *plan, char *text, size_t bytes)
+void mst_spawn_take_complaints(const mst_spawn_plan *plan, mst_rank_process *processes, int count)
 {
     int from = mst_os_held_fd(&plan->complaints[0]);
+    complaint made;
 
-    fcntl(from, F_SETFL, O_NONBLOCK);
-    ssize_t got = read(from, text, bytes - 1);
-    if (got <= 0)
-        return false;
-    text[got] = '\0'; /* the first complaint ends with its own NUL */
-    return true;
+    while (read(from, &made, sizeof made) == (ssize_t)sizeof made)
+        if (made.seat >= 0 && made.seat < count)
+            snprintf(processes[made.seat].complaint, MST_COMPLAINT_BYTES, "%.*s", MST_COMPLAINT_BYTES - 1,
+                     made.text);
 }

@@ -18,7 +18,7 @@ typedef struct mst_spawn_plan {
     muster_rank_fn fn; /* NULL: the ranks execute config->command */
     void *arg;
     mst_arena *arena;
-    mst_os_held complaints[2]; /* a pipe: why a rank could not start */
+    mst_os_held complaints[2]; /* a pipe: why ranks could not start */
     mst_output *output;
     mst_guard guard;
     mst_descriptors descriptors;
@@ -28,7 +28,8 @@ typedef struct mst_spawn_plan {
 /* Starts the process of a rank, which describes rank and seat; -errno if fork or its preparation fails. */
 int mst_spawn(const mst_spawn_plan *plan, mst_rank_process *process);
 
-/* "rank 2 could not start: ..." of the first that complained; false: none did. */
-bool mst_spawn_complaint(const mst_spawn_plan *plan, char *text, size_t bytes);
+/* Gives each process its complaint, "rank 2 could not start: ...", if it has made one by now. To be called as
+ * processes end, since those whose complaints the pipe does not hold wait for it. */
+void mst_spawn_take_complaints(const mst_spawn_plan *plan, mst_rank_process *processes, int count);
 
 #endif

@@ -104,6 +104,7 @@ static void collect_terminations(mst_job *job)
 
         if (!process->running || !may_have_ended(job, process) || !has_ended(process))
             continue;
+        mst_spawn_take_complaints(job->plan, job->processes, job->count);
         look_for_memory_kill(job, process);
         reap(job, process);
         if (mst_respawn_decide(job, process) && mst_cause_is_likelier(process, cause))

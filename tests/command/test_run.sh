@@ -49,6 +49,17 @@ expect 124 "timed out" $run -n 2 --timeout 0.3 --grace 0.3 -- sh -c 'trap "" TER
 expect 5 "rank 0 exited" $run -n 2 --on-failure continue -- sh -c '[ $MUSTER_RANK = 0 ] && exit 5; sleep 0.3; echo went on'
 grep -q "\[1\] went on" "$work/out" || fail "--on-failure continue"
 [ "$(wc -l <"$work/err")" -eq 1 ] || fail "one summary line"
+# Status and last line are of one rank, whichever of two is seen first.
+for _ in 1 2 3 4 5 6 7 8 9 10; do
+    timeout $((60 * ${TEST_PATIENCE:-1})) $run -n 1 sh -c 'exit 5' : -n 1 /no/such >"$work/out" 2>"$work/err"
+    case "$?: $(cat "$work/err")" in
+    "5: muster run: rank 0 exited with status 5" | "127: muster run: rank 1 could not start: "*) ;;
+    *) fail "status and last line are of different ranks" ;;
+    esac
+done
+# What so many say of why they could not start is more than a pipe holds.
+expect 127 "could not start" $run -n 500 --on-failure continue -- "/no/such/program/$(seq -s / 100)"
+checks=$((checks + 10))
 
 # ---- output: whole lines, prefixed, the last one too ----
 expect 0 "" $run -n 2 -- sh -c 'echo out $MUSTER_RANK of $MUSTER_SIZE; echo err >&2; printf last'
