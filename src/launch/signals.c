@@ -36,9 +36,12 @@ static void resize_terminals(const mst_job *job)
     }
 }
 
-/* Passes on a signal. One that asks to end starts the grace period, after which ranks are killed. */
+/* Passes on a signal. One that asks to end starts the grace period, after which ranks are killed. One that
+ * asks to stop is of no effect where the kernel would discard it: nobody could continue us, nor ranks. */
 static void pass_on_signal(mst_job *job, int signal)
 {
+    if (signal == SIGTSTP && !mst_spawn_may_stop())
+        return;
     if (signal == SIGWINCH)
         resize_terminals(job);
     if (job->first_failed < 0)

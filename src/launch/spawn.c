@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "shm/port/os.h"
@@ -249,6 +250,34 @@ int mst_spawn(const mst_spawn_plan *plan, mst_rank_process *process)
     for (int i = 0; i < 2; i++)
         mst_relay_init(&process->relays[i], plan->output, streams.ours[i], i + 1, process->rank);
     return 0;
+}
+
+/* The kernel tells it to nobody, so a process of our group tries it. */
+bool mst_spawn_may_stop(void)
+{
+    int32_t parent = mst_os_process_id(), probe = mst_os_fork_unseen();
+    int status = 0;
+
+    if (probe == 0) {
+        sigset_t stop;
+
+        if (mst_os_die_with_parent(parent))
+            _exit(0);
+        sigemptyset(&stop);
+        sigaddset(&stop, SIGTSTP);
+        signal(SIGTSTP, SIG_DFL);
+        sigprocmask(SIG_UNBLOCK, &stop, NULL);
+        kill(getpid(), SIGTSTP);
+        _exit(0);
+    }
+    if (probe < 0)
+        return false;
+    while (waitpid(probe, &status, WUNTRACED | __WALL) < 0 && errno == EINTR)
+        continue;
+    bool stopped = WIFSTOPPED(status);
+    if (stopped)
+        mst_os_end_unseen(probe);
+    return stopped;
 }
 
 void mst_spawn_take_complaints(const mst_spawn_plan *plan, mst_rank_process *processes, int count)

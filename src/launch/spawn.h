@@ -28,6 +28,10 @@ typedef struct mst_spawn_plan {
 /* Starts the process of a rank, which describes rank and seat; -errno if fork or its preparation fails. */
 int mst_spawn(const mst_spawn_plan *plan, mst_rank_process *process);
 
+/* Whether SIGTSTP stops this process by default: the kernel discards it where nobody could continue us, which
+ * is in an orphaned process group, such as a session's first. */
+bool mst_spawn_may_stop(void);
+
 /* Gives each process its complaint, "rank 2 could not start: ...", if it has made one by now. To be called as
  * processes end, since those whose complaints the pipe does not hold wait for it. */
 void mst_spawn_take_complaints(const mst_spawn_plan *plan, mst_rank_process *processes, int count);

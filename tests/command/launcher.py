@@ -292,7 +292,8 @@ def pids(job, count):
 
 
 def stopping():
-    job = Job("-n", "2", *shell("sleep 1000 & echo $! is; trap 'kill $!; exit 0' USR1; wait"))
+    # In a process group of its own: as a shell's job, which the shell could continue.
+    job = Job("-n", "2", *shell("sleep 1000 & echo $! is; trap 'kill $!; exit 0' USR1; wait"), preexec_fn=os.setpgrp)
     sleepers = pids(job, 2)
     for _ in range(2):
         os.kill(job.pid, signal.SIGTSTP)
@@ -307,6 +308,15 @@ def stopping():
     eventually("a rank that has stopped", lambda: state(stopped) == "T")
     job.process.terminate()
     check(job.status() == 7, "acts on TERM nonetheless", job.seen)
+    # The first of a session, as behind ssh -t: there is no shell that could continue it.
+    code = "trap 'echo told to stop' TSTP; trap 'exit 0' USR1; echo $$ is; while :; do sleep 0.01; done"
+    job = Job("-n", "2", *shell(code), start_new_session=True)
+    pids(job, 2)
+    for number in (signal.SIGTSTP, signal.SIGUSR1):
+        os.kill(job.pid, number)
+    ended = os.waitpid(job.pid, os.WUNTRACED)[1]
+    os.kill(job.pid, signal.SIGCONT) if os.WIFSTOPPED(ended) else None
+    check(ended == 0 and b"told" not in job.process.stdout.read(), "TSTP where nobody could continue it", ended)
 
 
 def killed():
