@@ -101,8 +101,9 @@ static void check_story(const scene *scene, int size, const char *how)
             continue;
         ck_assert_msg(account->status == MUSTER_ERR_PEER_DIED, "operation %d, rank %d: %s (%s)",
                       scene->operation, rank, muster_status_string(account->status), account->detail);
-        ck_assert_msg(strstr(account->detail, name) && strstr(account->detail, how), "rank %d says: %s", rank,
-                      account->detail);
+        bool says_how = strstr(account->detail, how) || /* the kernel may still be at that */
+                        (scene->way == SIGABRT && strstr(account->detail, "writing its core file"));
+        ck_assert_msg(strstr(account->detail, name) && says_how, "rank %d says: %s", rank, account->detail);
     }
 }
 

@@ -2,6 +2,9 @@
 
 import array
 import doctest
+import os
+import signal
+import threading
 import unittest
 
 import muster
@@ -11,6 +14,9 @@ try:
     import numpy as np
 except ImportError:
     np = None
+
+# What may take long only on a busy machine.
+LIMIT_S = 60 * int(os.environ.get("TEST_PATIENCE", "1"))
 
 needs_numpy = unittest.skipIf(np is None, "there is no numpy")
 
@@ -23,6 +29,23 @@ def expect(error, text, call):
         assert text in str(raised), f"{raised!s} has no {text!r}"
         return raised
     raise AssertionError(f"no {error.__name__}")
+
+
+def expect_interrupt(call):
+    """Ctrl-C ends the call: not before it is made, and mostly when it waits already."""
+    about_to, never = threading.Event(), threading.Event()
+
+    def interrupt():
+        about_to.wait()
+        never.wait(0.05)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    def made():
+        about_to.set()
+        call()
+
+    threading.Thread(target=interrupt).start()
+    expect(KeyboardInterrupt, "", made)
 
 
 def ints(*values):

@@ -12,7 +12,7 @@ import warnings
 import weakref
 
 import muster
-from helpers import expect, ints, needs_numpy, np
+from helpers import LIMIT_S, expect, ints, needs_numpy, np
 from muster.testing import ranks
 
 FLOAT_BITS = 0x3f800000  # 1.0, whose double is 0x40000000
@@ -236,7 +236,7 @@ if __name__ == "__main__":
             with open(path, "w") as file:
                 file.write(program)
             said = subprocess.run([os.environ["TEST_COMMAND"], "run", "-n", "1", "--", sys.executable, path], text=True,
-                                  stdout=subprocess.PIPE, timeout=60).stdout
+                                  stdout=subprocess.PIPE, timeout=LIMIT_S).stdout
         self.assertIn("a process that a rank has started (spawn, exec) is no rank itself", said)
 
 

@@ -9,7 +9,7 @@ import threading
 import unittest
 
 import muster
-from helpers import expect, ints
+from helpers import LIMIT_S, expect, ints
 from muster.testing import ranks
 
 
@@ -172,7 +172,7 @@ class Log(unittest.TestCase):
 
     def said(self, program, **variables):
         own = {name: value for name, value in os.environ.items() if not name.startswith("MUSTER_")}
-        return subprocess.run([sys.executable, "-c", program], env=own | variables, timeout=60,
+        return subprocess.run([sys.executable, "-c", program], env=own | variables, timeout=LIMIT_S,
                               stderr=subprocess.PIPE, text=True).stderr
 
     def test_where_it_goes(self):

@@ -8,12 +8,11 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 import unittest
 
 import muster
-from helpers import expect, needs_numpy, np
+from helpers import LIMIT_S, expect, expect_interrupt, needs_numpy, np
 from muster.testing import ranks
 
 
@@ -37,7 +36,7 @@ class Environment(unittest.TestCase):
     def said(program, **variables):
         """What a process of its own says on standard error, alone in its world."""
         own = {name: value for name, value in os.environ.items() if not name.startswith("MUSTER_")}
-        return subprocess.run([sys.executable, "-c", "import muster, os\n" + program], env=own | variables, timeout=60,
+        return subprocess.run([sys.executable, "-c", "import muster, os\n" + program], env=own | variables, timeout=LIMIT_S,
                               stderr=subprocess.PIPE, text=True).stderr
 
     def test_another_launcher(self):
@@ -287,10 +286,9 @@ class WithoutNumpy(unittest.TestCase):
     @ranks(2)
     def test_interrupted_while_waiting(self):
         if muster.init().rank() == 0:
-            threading.Timer(0.05, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
-            expect(KeyboardInterrupt, "", muster.barrier)
+            expect_interrupt(muster.barrier)
         else:
-            deadline = time.monotonic() + 60
+            deadline = time.monotonic() + LIMIT_S
             while time.monotonic() < deadline:  # rank 0 waits, and is interrupted
                 try:
                     muster.send(array.array("i", [0] * 100000), 0)  # too long to be buffered
@@ -302,8 +300,7 @@ class WithoutNumpy(unittest.TestCase):
     @ranks(2)
     def test_interrupted_while_attaching(self):
         if os.environ["MUSTER_RANK"] == "0":
-            threading.Timer(0.05, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
-            expect(KeyboardInterrupt, "", muster.init)
+            expect_interrupt(muster.init)
         # the other rank never comes
 
     def test_a_group_of_one(self):

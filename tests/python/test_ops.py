@@ -10,7 +10,7 @@ import unittest
 import warnings
 
 import muster
-from helpers import expect, ints, needs_numpy, np
+from helpers import LIMIT_S, expect, ints, needs_numpy, np
 from muster.testing import ranks
 
 
@@ -218,7 +218,7 @@ class WithoutNumpy(unittest.TestCase):
             "MUSTER_ARENA": name, "MUSTER_SIZE": "2", "MUSTER_RANK": str(rank), "MUSTER_PROGRESS_THREAD": "1"})
             for rank in range(2)]
         for rank, process in enumerate(processes):
-            said = process.communicate(timeout=60)[1]
+            said = process.communicate(timeout=LIMIT_S)[1]
             assert process.returncode == 0 or (rank == 0 and b"Error: rank 1 " in said), said
 
     @ranks(2)

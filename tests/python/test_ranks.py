@@ -14,7 +14,7 @@ import time
 import unittest
 
 import muster
-from helpers import expect, np as numpy
+from helpers import LIMIT_S, expect, np as numpy
 from muster.testing import ranks
 
 
@@ -255,7 +255,7 @@ class Harness(unittest.TestCase):
             # In CI it would repeat the whole message in its summary.
             env = {name: value for name, value in os.environ.items() if name not in ("CI", "BUILD_NUMBER")}
             said = subprocess.run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", path],
-                                  stdout=subprocess.PIPE, text=True, timeout=60, env=env).stdout
+                                  stdout=subprocess.PIPE, text=True, timeout=LIMIT_S, env=env).stdout
         self.assertIn("ranks 0-2 of 3:", said)
         self.assertEqual(said.count("Traceback"), 1, said)
         import pytest
