@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "src/pure/message.h"
+#include "src/wire/early.h"
 #include "src/wire/group.h"
 #include "src/wire/parts.h"
 #include "src/wire/post.h"
@@ -91,7 +92,7 @@ static void accept(mst_wire_op *op, const mst_wire_head *head, const void *data)
     }
     mst_wire_identify(op);
     mst_wire_post_to(op->group, op->peer,
-                     (mst_wire_head){ .kind = MST_WIRE_ACCEPT, .id = head->id, .answer = op->id }, NULL, 0);
+                     (mst_wire_head){ .kind = MST_WIRE_ACCEPT, .id = head->id, .bytes = op->id }, NULL, 0);
     if (op->bytes == 0)
         end(op); /* no part will come */
 }
@@ -298,38 +299,18 @@ static void arrive_for(mst_wire_group *group, int from, const mst_wire_head *hea
                        "rank %d has no memory for what it is sent", group->base.rank);
 }
 
-static void keep_early(mst_wire *wire, int from, const mst_wire_head *head, const void *data, size_t bytes)
-{
-    mst_wire_early *early = malloc(sizeof *early + bytes);
-
-    if (!early)
-        return; /* and whoever waits for it finds its limit */
-    *early = (mst_wire_early){ .from = from, .count = bytes, .head = *head };
-    if (bytes)
-        memcpy(early + 1, data, bytes);
-    *(wire->early ? &wire->early_last->next : &wire->early) = early;
-    wire->early_last = early;
-}
-
 void mst_wire_arrive_early(mst_wire_group *group)
 {
     mst_wire *wire = group->wire;
     uint64_t number = group->base.number;
-    mst_wire_early *list = wire->early;
+    mst_wire_early *at;
 
-    wire->early = wire->early_last = NULL;
-    for (mst_wire_early *at = list, *next; at; at = next) {
-        mst_wire_group *found = at->head.group == number ? mst_wire_group_find(wire, number) : NULL;
+    while ((at = mst_wire_take_early(wire, number)) != NULL) {
+        mst_wire_group *found = mst_wire_group_find(wire, number); /* it may have been its last one */
 
-        next = at->next;
-        at->next = NULL;
-        if (found) {
+        if (found)
             arrive_for(found, at->from, &at->head, at + 1, at->count);
-            free(at);
-        } else {
-            *(wire->early ? &wire->early_last->next : &wire->early) = at;
-            wire->early_last = at;
-        }
+        free(at);
     }
 }
 
@@ -353,8 +334,12 @@ void mst_wire_arrive(mst_wire *wire, int from, const void *frame, size_t count)
 {
     mst_wire_head head;
 
-    if (count < sizeof head || from < 0 || from >= wire->frames->size)
+    if (from < 0 || from >= wire->frames->size)
         return;
+    if (count < sizeof head) {
+        mst_wire_be_damaged(wire, from);
+        return;
+    }
     memcpy(&head, frame, sizeof head);
     const void *data = (const char *)frame + sizeof head;
     size_t bytes = count - sizeof head;
@@ -365,6 +350,6 @@ void mst_wire_arrive(mst_wire *wire, int from, const void *frame, size_t count)
     mst_wire_group *group = mst_wire_group_find(wire, head.group);
     if (group)
         arrive_for(group, from, &head, data, bytes);
-    else
-        keep_early(wire, from, &head, data, bytes);
+    else if (!mst_wire_keep_early(wire, from, &head, data, bytes))
+        mst_wire_be_damaged(wire, from);
 }

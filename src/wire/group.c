@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "src/wire/early.h"
 #include "src/wire/post.h"
 
 /* ---- making ---- */
@@ -66,15 +67,6 @@ void mst_wire_group_enlist(mst_wire_group *group, uint64_t number)
     group->wire->groups = group;
 }
 
-mst_wire_group *mst_wire_group_find(const mst_wire *wire, uint64_t number)
-{
-    mst_wire_group *at = wire->groups;
-
-    while (at && at->base.number != number)
-        at = at->next;
-    return at;
-}
-
 /* ---- the end ---- */
 
 /* Nobody sends a frame for it any more: what a member sends last is that it has closed it. */
@@ -111,6 +103,7 @@ void mst_wire_group_close(mst_wire_group *group)
     mst_wire_group_pass_on(group);
     mst_wire_post_all(group, MST_WIRE_GONE, NULL, 0);
     group->closed = true;
+    mst_wire_drop_early(group->wire);
     end_if_over(group);
 }
 

@@ -11,7 +11,6 @@ void mst_wire_group_destroy(mst_wire_group *group);
 
 /* Frames find it from now on. */
 void mst_wire_group_enlist(mst_wire_group *group, uint64_t number);
-mst_wire_group *mst_wire_group_find(const mst_wire *wire, uint64_t number);
 
 /* The member has closed the group, or this process has, which destroys it when all have. */
 void mst_wire_group_gone(mst_wire_group *group, int rank);

@@ -52,9 +52,9 @@ typedef struct mst_wire_head {
     uint64_t group;
     int32_t tag;
     int32_t dtype;
-    uint64_t bytes;
+    uint64_t bytes;  /* of an accept: the receiver's id */
     uint64_t id;     /* the sender's of an offer; of a part: the receiver's of its receive */
-    uint64_t answer; /* of an accept: the receiver's */
+    uint64_t parent; /* of the group; 0: it has none */
 } mst_wire_head;
 
 typedef struct mst_wire_reason {
@@ -123,7 +123,10 @@ typedef struct mst_wire_group {
     int *seats;                  /* by rank: the process */
     bool *gone;                  /* by rank: it has closed the group */
     int gone_count;
-    bool closed; /* by this process: it is there until all have, for frames that are under way */
+    bool closed;     /* by this process: it is there until all have, for frames that are under way */
+    uint64_t parent; /* number of the group that it, or what it is a copy of, was made from; 0: none */
+    bool makes;      /* a group, just now */
+    bool copied;     /* its copy's number is in use */
     mst_matching matching;
     mst_match_table names; /* of operations that were started */
     uint64_t starts, subsets;
@@ -148,7 +151,7 @@ struct mst_wire {
     uint64_t ids;
     uint64_t moves; /* how often it has been looked what has come */
     int unmoved;    /* messages that were sent since then */
-    uint32_t made;  /* groups that this process has numbered */
+    uint64_t made;  /* groups that this process has numbered */
     int *parts;     /* by process: on their way there */
     bool *left;     /* by process */
     bool *ready;    /* likewise; of process 0 */
@@ -167,6 +170,25 @@ static inline mst_wire_group *mst_wire_of(muster_group *group)
 static inline const mst_wire_group *mst_wire_of_const(const muster_group *group)
 {
     return (const mst_wire_group *)group;
+}
+
+/* Numbers of groups: one more than that of the group is its copy's, so others are even. No group in an arena
+ * has one that is so large. The first member counts, in the bits below those of its process. */
+#define MST_WIRE_NUMBER_OF_WHOLE (1ULL << 62)
+#define MST_WIRE_COUNT_BITS 40
+
+static inline uint64_t mst_wire_original(uint64_t number)
+{
+    return number & ~1ULL;
+}
+
+static inline mst_wire_group *mst_wire_group_find(const mst_wire *wire, uint64_t number)
+{
+    mst_wire_group *at = wire->groups;
+
+    while (at && at->base.number != number)
+        at = at->next;
+    return at;
 }
 
 static inline size_t mst_wire_weight(size_t bytes)

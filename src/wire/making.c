@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "src/wire/arrive.h"
+#include "src/wire/early.h"
 #include "src/wire/group.h"
 #include "src/wire/message.h"
 
@@ -25,11 +26,18 @@ static uint64_t hash_of(const int *ranks, int count)
     return hash;
 }
 
-/* Even, as the next one is the copy's, and of no group in an arena, whose numbers are smaller. */
 static uint64_t next_number(mst_wire *wire)
 {
-    return 1ULL << 62 | (uint64_t)(uint32_t)wire->frames->rank << 32 |
-           (uint64_t)(2 * ++wire->made & 0xffffffff);
+    return MST_WIRE_NUMBER_OF_WHOLE | (uint64_t)wire->frames->rank << MST_WIRE_COUNT_BITS | 2 * ++wire->made;
+}
+
+/* Whether it can be the number of a new group whose first member is that process. */
+static bool is_number(const mst_wire *wire, uint64_t number, int first)
+{
+    uint64_t count = number - (MST_WIRE_NUMBER_OF_WHOLE | (uint64_t)first << MST_WIRE_COUNT_BITS);
+
+    return count > 0 && count < 1ULL << MST_WIRE_COUNT_BITS && number == mst_wire_original(number) &&
+           !mst_wire_group_find(wire, number);
 }
 
 static mst_message message_with(const char *name, int rank, told *what, bool sends)
@@ -72,6 +80,19 @@ static muster_status tell_all(muster_group *group, const int *ranks, int count, 
     return status;
 }
 
+static muster_status check_number(mst_wire_group *group, int first, uint64_t number)
+{
+    muster_status status = MUSTER_OK;
+
+    pthread_mutex_lock(&group->wire->lock);
+    if (!is_number(group->wire, number, group->seats[first]))
+        status = mst_wire_break(group, first, MUSTER_ERR_BAD_ARENA, 0,
+                                "rank %d told rank %d %llx as the number of a new group, which it cannot be",
+                                first, group->base.rank, (unsigned long long)number);
+    pthread_mutex_unlock(&group->wire->lock);
+    return mst_wire_in_group(&group->base, status);
+}
+
 static muster_status compare(mst_wire_group *group, const int *ranks, int count, const told *all, int own)
 {
     for (int i = 0; i < count; i++) {
@@ -86,14 +107,15 @@ static muster_status compare(mst_wire_group *group, const int *ranks, int count,
         pthread_mutex_unlock(&group->wire->lock);
         return mst_wire_in_group(&group->base, status);
     }
-    for (int i = 0; i < count; i++)
+    muster_status status = check_number(group, ranks[0], all[0].number);
+    for (int i = 0; i < count && status == MUSTER_OK; i++)
         if (all[i].status != MUSTER_OK)
             return i == own ? mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a group of %d", count)
                             : mst_fail_about(ranks[i], MUSTER_ERR_NO_SPACE,
                                              "rank %d could not make its part of a group; the parent is as "
                                              "before",
                                              ranks[i]);
-    return MUSTER_OK;
+    return status;
 }
 
 /* This rank's part, without a number; NULL: no memory. */
@@ -118,6 +140,16 @@ static void enlist(mst_wire_group *part, uint64_t number)
     pthread_mutex_unlock(&part->wire->lock);
 }
 
+/* Until it is over, frames for the group are kept; then those for one that will not be there are dropped. */
+static void be_making(mst_wire_group *parent, bool makes)
+{
+    pthread_mutex_lock(&parent->wire->lock);
+    parent->makes = makes;
+    if (!makes)
+        mst_wire_drop_early(parent->wire);
+    pthread_mutex_unlock(&parent->wire->lock);
+}
+
 muster_status mst_wire_subset(muster_group *of, const int *ranks, int count, muster_group **made)
 {
     mst_wire_group *group = mst_wire_of(of);
@@ -129,6 +161,7 @@ muster_status mst_wire_subset(muster_group *of, const int *ranks, int count, mus
     while (ranks[own] != of->rank)
         own++;
     mst_wire_group *part = make_part(group, ranks, count, own);
+    be_making(group, true);
     pthread_mutex_lock(&group->wire->lock);
     all[own] = (told){ .number = own == 0 ? next_number(group->wire) : 0,
                        .list = hash_of(ranks, count),
@@ -139,22 +172,42 @@ muster_status mst_wire_subset(muster_group *of, const int *ranks, int count, mus
     if (status == MUSTER_OK)
         status = compare(group, ranks, count, all, own);
     if (status == MUSTER_OK) {
+        part->parent = of->number;
         enlist(part, all[0].number);
         *made = &part->base;
     } else if (part) {
         mst_wire_group_destroy(part);
     }
+    be_making(group, false);
     free(all);
+    return status;
+}
+
+/* The next ones are made as other groups are. */
+static muster_status dup_again(muster_group *of, muster_group **copy)
+{
+    int *ranks = malloc((size_t)of->size * sizeof *ranks);
+
+    if (!ranks)
+        return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a group of %d", of->size);
+    for (int rank = 0; rank < of->size; rank++)
+        ranks[rank] = rank;
+    muster_status status = mst_wire_subset(of, ranks, of->size, copy);
+    free(ranks);
     return status;
 }
 
 muster_status mst_wire_dup(muster_group *of, muster_group **copy)
 {
-    const mst_wire_group *group = mst_wire_of_const(of);
-    mst_wire_group *part = mst_wire_group_create(group->wire, group->seats, of->size, of->rank, of);
+    mst_wire_group *group = mst_wire_of(of);
 
+    if (group->copied || of->number != mst_wire_original(of->number))
+        return dup_again(of, copy);
+    mst_wire_group *part = mst_wire_group_create(group->wire, group->seats, of->size, of->rank, of);
     if (!part)
         return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a group of %d", of->size);
+    group->copied = true;
+    part->parent = group->parent;
     enlist(part, of->number + 1);
     *copy = &part->base;
     return MUSTER_OK;

@@ -8,8 +8,8 @@
  * memory for its part. */
 muster_status mst_wire_subset(muster_group *group, const int *ranks, int count, muster_group **made);
 
-/* A second group of the same members, with the next number; of a group that is whole, once, and without a
- * word to the others. */
+/* A second group of the same members: the first one, of a group that is whole, has the next number, and is
+ * made without a word to the others. */
 muster_status mst_wire_dup(muster_group *group, muster_group **copy);
 
 #endif

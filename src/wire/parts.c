@@ -74,7 +74,7 @@ void mst_wire_be_accepted(mst_wire_group *group, const mst_wire_head *head)
         mst_wire_lose_id(op);
         return;
     }
-    op->their_id = head->answer;
+    op->their_id = head->bytes;
     op->next = NULL;
     op->moving = true;
     *(wire->moving ? &wire->moving_last->next : &wire->moving) = op;

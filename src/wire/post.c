@@ -87,8 +87,17 @@ void mst_wire_post(mst_wire *wire, int to, const mst_wire_head *head, const void
 void mst_wire_post_to(mst_wire_group *group, int rank, mst_wire_head head, const void *data, size_t bytes)
 {
     head.group = group->base.number;
+    head.parent = group->parent;
     head.source = group->base.rank;
     mst_wire_post(group->wire, group->seats[rank], &head, data, bytes);
+}
+
+void mst_wire_be_damaged(mst_wire *wire, int from)
+{
+    if (!wire->why[0])
+        snprintf(wire->why, sizeof wire->why,
+                 "rank %d of the job has sent what is no frame of this muster; is another version there?",
+                 from);
 }
 
 void mst_wire_post_all(mst_wire_group *group, mst_wire_kind kind, const void *data, size_t bytes)

@@ -16,6 +16,9 @@ void mst_wire_post(mst_wire *wire, int to, const mst_wire_head *head, const void
 void mst_wire_post_to(mst_wire_group *group, int rank, mst_wire_head head, const void *data, size_t bytes);
 void mst_wire_post_all(mst_wire_group *group, mst_wire_kind kind, const void *data, size_t bytes);
 
+/* That process has sent what nobody can understand: nothing is sent or taken any more. */
+void mst_wire_be_damaged(mst_wire *wire, int from);
+
 /* Sends what has been left, and forgets frames that have been sent. */
 void mst_wire_reap(mst_wire *wire);
 bool mst_wire_is_all_sent(const mst_wire *wire);

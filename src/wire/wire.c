@@ -12,8 +12,6 @@
 #include "src/wire/move.h"
 #include "src/wire/post.h"
 
-#define NUMBER_OF_WHOLE (1ULL << 62) /* whose copy's is the next one */
-
 /* ---- the process's part ---- */
 
 static void free_arrays(mst_wire *wire)
@@ -87,7 +85,7 @@ muster_status mst_wire_whole(mst_wire *wire, const muster_group *like, muster_gr
     if (!group)
         return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a group of %d", size);
     pthread_mutex_lock(&wire->lock);
-    mst_wire_group_enlist(group, NUMBER_OF_WHOLE);
+    mst_wire_group_enlist(group, MST_WIRE_NUMBER_OF_WHOLE);
     mst_wire_arrive_early(group);
     pthread_mutex_unlock(&wire->lock);
     *made = &group->base;

@@ -1,0 +1,297 @@
+/* What src/wire does of frames: one process, to which this test gives the frames of others, well-formed or
+ * not. */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "muster/muster.h"
+#include "src/wire/early.h"
+#include "src/wire/inside.h"
+#include "src/wire/wire.h"
+#include "tests/harness/ranks.h"
+
+#define FRAMES_MAX 8192
+#define FRAME_BYTES 128
+
+typedef struct frame {
+    int from;
+    size_t count;
+    unsigned char bytes[FRAME_BYTES];
+} frame;
+
+/* What goes to this process, and what it has sent. */
+static frame coming[FRAMES_MAX];
+static int coming_count, taken;
+static mst_wire_head sent[FRAMES_MAX];
+static int sent_count;
+
+static mst_wire *wire;
+static muster_group *whole;
+
+static bool is_allowed(mst_frames *frames)
+{
+    (void)frames;
+    return true;
+}
+
+static bool send(mst_frames *frames, int to, const void *bytes, size_t count, int *slot, char *why)
+{
+    (void)frames, (void)to, (void)count, (void)why;
+    *slot = 0;
+    memcpy(&sent[sent_count++ % FRAMES_MAX], bytes, sizeof sent[0]);
+    return true;
+}
+
+static bool is_sent(mst_frames *frames, int slot, bool *over, char *why)
+{
+    (void)frames, (void)slot, (void)why;
+    *over = true;
+    return true;
+}
+
+static bool take(mst_frames *frames, int *from, const void **bytes, size_t *count, char *why)
+{
+    (void)frames, (void)why;
+    const frame *next = taken < coming_count ? &coming[taken++] : NULL;
+    *bytes = next ? next->bytes : NULL;
+    *from = next ? next->from : -1;
+    *count = next ? next->count : 0;
+    return true;
+}
+
+/* Process 0 of so many. */
+static void begin(int size)
+{
+    static const mst_frames_methods methods = { is_allowed, send, is_sent, take };
+    static const unsigned char here = 1;
+    static mst_frames frames;
+    static const muster_group like = { .here = &here };
+
+    frames = (mst_frames){ &methods, 0, size };
+    wire = mst_wire_create(&frames);
+    ck_assert_ptr_nonnull(wire);
+    ck_assert_int_eq(mst_wire_whole(wire, &like, &whole), MUSTER_OK);
+}
+
+static void end(void)
+{
+    mst_wire_destroy(wire); /* and its groups */
+}
+
+static void come(int from, mst_wire_head head, const void *data, size_t bytes)
+{
+    frame *next = &coming[coming_count++];
+
+    ck_assert_int_lt(coming_count, FRAMES_MAX);
+    next->from = from;
+    next->count = sizeof head + bytes;
+    memcpy(next->bytes, &head, sizeof head);
+    if (bytes)
+        memcpy(next->bytes + sizeof head, data, bytes);
+}
+
+/* A frame for the whole group, of the rank that the process has there. */
+static mst_wire_head head_of(int from, mst_wire_kind kind)
+{
+    return (mst_wire_head){
+        .kind = kind, .source = from, .group = whole->number, .dtype = MUSTER_UINT8, .tag = 1
+    };
+}
+
+static void expect_damage(muster_status status, int by, const char *words)
+{
+    ck_assert_int_eq(status, MUSTER_ERR_BAD_ARENA);
+    ck_assert_int_eq(mst_error_parts()->rank, by);
+    ck_assert_msg(strstr(mst_error_sentence(), words) != NULL, "says: %s", mst_error_sentence());
+}
+
+/* ---- damage ---- */
+
+START_TEST(test_a_frame_of_an_unknown_kind_is_damage)
+{
+    begin(3);
+    come(2, head_of(2, (mst_wire_kind)99), NULL, 0);
+    expect_damage(muster_group_status(whole), 2, "rank 0 was sent by rank 2 what is no frame");
+    end();
+    begin(3);
+    come(2, (mst_wire_head){ .kind = 99, .group = 5 }, NULL, 0);
+    ck_assert_int_eq(muster_group_status(whole), MUSTER_ERR_SYSTEM);
+    ck_assert(strstr(mst_error_sentence(), "rank 2 of the job has sent what is no frame") != NULL);
+    end();
+}
+END_TEST
+
+START_TEST(test_a_frame_in_the_name_of_another_member_is_damage)
+{
+    begin(3);
+    come(2, head_of(1, MST_WIRE_GONE), NULL, 0);
+    expect_damage(muster_group_status(whole), 2, "rank 0 was sent by rank 2 what is no frame");
+    end();
+}
+END_TEST
+
+/* Whose sender counts has a limit that it does not reach. */
+START_TEST(test_more_small_messages_than_may_come_are_damage)
+{
+    const int limit = (int)(MST_WIRE_WEIGHT_MAX / sizeof(mst_wire_head));
+
+    begin(2);
+    for (int i = 0; i < limit; i++)
+        come(1, head_of(1, MST_WIRE_MESSAGE), NULL, 0);
+    while (taken < coming_count)
+        ck_assert_int_eq(muster_group_status(whole), MUSTER_OK);
+    for (int i = 0; i < limit; i++)
+        ck_assert_int_eq(muster_recv(NULL, 0, MUSTER_UINT8, 1, 1, whole, NULL), MUSTER_OK);
+    for (int i = 0; i < limit; i++) /* again, as it has been told that they were received */
+        come(1, head_of(1, MST_WIRE_MESSAGE), NULL, 0);
+    while (taken < coming_count - 400) /* but for the last ones */
+        ck_assert_int_eq(muster_group_status(whole), MUSTER_OK);
+    for (int i = 0; i < 400; i++)
+        come(1, head_of(1, MST_WIRE_MESSAGE), NULL, 0);
+    while (taken < coming_count)
+        muster_group_status(whole);
+    expect_damage(muster_group_status(whole), 1, "may not come now");
+    end();
+}
+END_TEST
+
+/* ---- numbers ---- */
+
+static uint64_t hash_of(const int *ranks, int count)
+{
+    uint64_t hash = 0xcbf29ce484222325ULL;
+
+    for (int i = 0; i < count; i++)
+        hash = (hash ^ (uint32_t)ranks[i]) * 0x100000001b3ULL;
+    return hash;
+}
+
+/* What rank 1 tells of a group of ranks 1 and 0. */
+static void tell_number(uint64_t number)
+{
+    const uint64_t told[3] = { number, hash_of((int[]){ 1, 0 }, 2), 2ULL << 32 };
+    mst_wire_head head = head_of(1, MST_WIRE_MESSAGE);
+
+    head.dtype = MUSTER_UINT64;
+    head.tag = MST_WIRE_TAG_SUBSETS;
+    head.bytes = sizeof told;
+    come(1, head, told, sizeof told);
+}
+
+START_TEST(test_the_number_of_a_new_group_is_checked)
+{
+    const uint64_t numbers[] = { 0,
+                                 1ULL << 62,
+                                 1ULL << 62 | 2,
+                                 1ULL << 62 | 1ULL << 40 | 3,
+                                 1ULL << 62 | 2ULL << 40 | 2,
+                                 1ULL << 63 | 1ULL << 40 | 2 };
+    muster_group *made;
+
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        begin(3);
+        tell_number(numbers[i]);
+        expect_damage(muster_group_subset(whole, (int[]){ 1, 0 }, 2, &made), 1,
+                      "as the number of a new group, which it cannot be");
+        end();
+    }
+    begin(3);
+    tell_number(1ULL << 62 | 1ULL << 40 | 2);
+    ck_assert_int_eq(muster_group_subset(whole, (int[]){ 1, 0 }, 2, &made), MUSTER_OK);
+    tell_number(1ULL << 62 | 1ULL << 40 | 2); /* which is in use */
+    expect_damage(muster_group_subset(whole, (int[]){ 1, 0 }, 2, &made), 1, "which it cannot be");
+    end();
+}
+END_TEST
+
+START_TEST(test_copies_have_different_numbers)
+{
+    muster_group *groups[6];
+
+    begin(1);
+    groups[0] = whole;
+    ck_assert_int_eq(muster_group_dup(whole, &groups[1]), MUSTER_OK);
+    ck_assert_int_eq(muster_group_dup(whole, &groups[2]), MUSTER_OK);
+    ck_assert_int_eq(muster_group_dup(groups[1], &groups[3]), MUSTER_OK);
+    ck_assert_int_eq(muster_group_dup(groups[2], &groups[4]), MUSTER_OK);
+    ck_assert_int_eq(muster_group_dup(groups[2], &groups[5]), MUSTER_OK);
+    for (int i = 0; i < 6; i++)
+        for (int k = 0; k < i; k++)
+            ck_assert_uint_ne(groups[i]->number, groups[k]->number);
+    end();
+}
+END_TEST
+
+/* ---- frames that come early ---- */
+
+static void come_early(uint64_t number)
+{
+    mst_wire_head head = head_of(1, MST_WIRE_MESSAGE);
+
+    head.source = 0; /* rank 1's place in it */
+    head.group = number;
+    head.parent = whole->number;
+    come(1, head, NULL, 0);
+}
+
+START_TEST(test_what_comes_early_is_kept_until_its_group_is_there)
+{
+    const uint64_t number = 1ULL << 62 | 1ULL << 40 | 2;
+    muster_group *made, *copy;
+
+    begin(3);
+    come_early(number);
+    come_early(number + 1);
+    ck_assert_int_eq(muster_group_status(whole), MUSTER_OK);
+    ck_assert_ptr_nonnull(wire->early);
+    tell_number(number);
+    ck_assert_int_eq(muster_group_subset(whole, (int[]){ 1, 0 }, 2, &made), MUSTER_OK);
+    ck_assert_int_eq(muster_recv(NULL, 0, MUSTER_UINT8, 0, 1, made, NULL), MUSTER_OK);
+    muster_group_abort(whole, "the copy is made all the same");
+    come_early(number + 1);
+    ck_assert_int_eq(muster_group_status(made), MUSTER_OK);
+    ck_assert_int_eq(muster_group_dup(made, &copy), MUSTER_OK);
+    for (int i = 0; i < 2; i++)
+        ck_assert_int_eq(muster_recv(NULL, 0, MUSTER_UINT8, 0, 1, copy, NULL), MUSTER_OK);
+    ck_assert_ptr_null(wire->early);
+    end();
+}
+END_TEST
+
+START_TEST(test_what_comes_for_a_group_whose_making_has_failed_is_dropped)
+{
+    const uint64_t number = 1ULL << 62 | 1ULL << 40 | 2;
+    muster_group *made;
+
+    begin(3);
+    come_early(number);
+    come_early(number + 1);
+    ck_assert_int_eq(muster_group_status(whole), MUSTER_OK);
+    ck_assert_ptr_nonnull(wire->early);
+    tell_number(0);
+    ck_assert_int_eq(muster_group_subset(whole, (int[]){ 1, 0 }, 2, &made), MUSTER_ERR_BAD_ARENA);
+    ck_assert_ptr_null(wire->early);
+    come_early(number);
+    ck_assert_int_eq(muster_group_status(whole), MUSTER_ERR_BAD_ARENA);
+    ck_assert_int_eq(taken, coming_count);
+    ck_assert_ptr_null(wire->early);
+    end();
+}
+END_TEST
+
+int main(void)
+{
+    TCase *tests = tcase_create("wire");
+
+    tcase_set_timeout(tests, TEST_TIMEOUT_S);
+    tcase_add_test(tests, test_a_frame_of_an_unknown_kind_is_damage);
+    tcase_add_test(tests, test_a_frame_in_the_name_of_another_member_is_damage);
+    tcase_add_test(tests, test_more_small_messages_than_may_come_are_damage);
+    tcase_add_test(tests, test_the_number_of_a_new_group_is_checked);
+    tcase_add_test(tests, test_copies_have_different_numbers);
+    tcase_add_test(tests, test_what_comes_early_is_kept_until_its_group_is_there);
+    tcase_add_test(tests, test_what_comes_for_a_group_whose_making_has_failed_is_dropped);
+    Suite *suite = suite_create("wire");
+    suite_add_tcase(suite, tests);
+    return run_suite(suite);
+}
