@@ -159,6 +159,13 @@ kill "$(cat "$work/before")" || fail "a child that was there before is gone"
 timeout $((60 * ${TEST_PATIENCE:-1})) sh -c 'cd "$0"; echo >go; until [ "$(grep -c printed piped 2>&1)" = 2 ]; do sleep 0.05; done' "$work" ||
     fail "who read what the ranks print was ended before"
 checks=$((checks + 3))
+# What such a child has started, and leaves to the launcher while the job runs.
+mkfifo "$work/end"
+# shellcheck disable=SC2016
+expect 0 "" sh -c 'cd "$0"; (sleep 77.9375 & echo $! >left; read end <end) & exec "$@"' "$work" $run -n 1 -- sh -c \
+    'cd "$0"; echo >end; until [ "$(ps -o ppid= -p "$(cat left)" | tr -d " ")" = $PPID ]; do sleep 0.05; done' "$work"
+kill "$(cat "$work/left")" || fail "what a child that was there before has left is gone"
+checks=$((checks + 1))
 # Who is no child of the launcher is let live, whatever it reads of its children, be it cut or not.
 if unshare --map-root-user --mount mount --bind "$work/out" /proc/self/environ 2>/dev/null; then
     begin "$work/beside" "$work/beside" sleep 77.1875
