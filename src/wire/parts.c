@@ -40,7 +40,7 @@ void mst_wire_send_parts(mst_wire *wire)
         int to = op->group->seats[op->peer];
 
         next = op->next;
-        while (!op->over && wire->parts[to] < MST_WIRE_PARTS && !wire->why[0]) {
+        while (!op->over && wire->parts[to] < MST_WIRE_PARTS && !wire->why[0] && !wire->has_left) {
             size_t left = op->message.out_bytes - op->done;
             size_t bytes = left < MST_WIRE_PART_BYTES ? left : MST_WIRE_PART_BYTES;
 
