@@ -252,6 +252,18 @@ static void host_dies(void)
     exit(4);
 }
 
+/* Until whoever looks takes away what the ranks stand on: each says in which words it ends. */
+static void lasts(void)
+{
+    muster_status status = muster_barrier(world);
+
+    SAY("%s: runs\n", name);
+    while (status == MUSTER_OK)
+        status = muster_barrier(world);
+    SAY("%s: rank %d: %s: %s\n", name, rank, muster_status_string(status), muster_error_detail());
+    exit(4);
+}
+
 int main(int argc, char **argv)
 {
     static const struct {
@@ -262,7 +274,8 @@ int main(int argc, char **argv)
                   { "differs", differs },
                   { "floods", floods },
                   { "dies_elsewhere", dies_elsewhere },
-                  { "host_dies", host_dies } };
+                  { "host_dies", host_dies },
+                  { "lasts", lasts } };
 
     name = argc > 1 ? argv[1] : "";
     OK(muster_init(true, "mpi", &world));
