@@ -162,7 +162,7 @@ checks=$((checks + 3))
 # What such a child has started, and leaves to the launcher while the job runs.
 mkfifo "$work/end"
 # shellcheck disable=SC2016
-expect 0 "" sh -c 'cd "$0"; (sleep 77.9375 & echo $! >left; read end <end) & exec "$@"' "$work" $run -n 1 -- sh -c \
+expect 0 "" sh -c 'cd "$0"; (sleep 77.9375 & echo $! >left; read end <end) & until [ -s left ]; do sleep 0.05; done; exec "$@"' "$work" $run -n 1 -- sh -c \
     'cd "$0"; echo >end; until [ "$(ps -o ppid= -p "$(cat left)" | tr -d " ")" = $PPID ]; do sleep 0.05; done' "$work"
 kill "$(cat "$work/left")" || fail "what a child that was there before has left is gone"
 checks=$((checks + 1))

@@ -1,32 +1,27 @@
 /* Finds and ends strays, for strays.h. */
-#define _GNU_SOURCE /* CLOCK_BOOTTIME */
+#define _POSIX_C_SOURCE 200809L /* waitid */
 #include "tools/muster/run/strays.h"
 
 #include <ctype.h>
+#include <dirent.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #define ROUNDS_MAX 100
-#define FIELD_BEGUN 22 /* of /proc/PID/stat */
-#define NS_PER_S (1000LL * 1000 * 1000)
 
-/* Nobody waits for the spared ones, so that their numbers remain theirs. */
 static pid_t *spared;
-static size_t spared_count;
-static long long begun_ticks; /* since the machine's start */
+static size_t spared_count, spared_room;
 
-/* Our children as the kernel lists them; NULL: it does not. */
-static FILE *open_children(void)
+/* The children of a thread of a process as the kernel lists them; NULL: it does not. */
+static FILE *open_children(pid_t pid, long thread)
 {
     char path[64];
 
-    snprintf(path, sizeof path, "/proc/self/task/%d/children", (int)getpid());
+    snprintf(path, sizeof path, "/proc/%d/task/%ld/children", (int)pid, thread);
     return fopen(path, "r");
 }
 
@@ -44,61 +39,52 @@ static bool next_child(FILE *children, pid_t *child)
 
 /* ---- who is spared ---- */
 
-static long long now_ticks(void)
-{
-    long per_s = sysconf(_SC_CLK_TCK);
-    struct timespec now;
-
-    clock_gettime(CLOCK_BOOTTIME, &now);
-    return now.tv_sec * per_s + now.tv_nsec / (NS_PER_S / per_s);
-}
-
-/* When a process has begun; -1: it cannot be told. */
-static long long read_begun_ticks(pid_t pid)
-{
-    char path[32], text[1024];
-
-    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-    FILE *file = fopen(path, "r");
-    if (!file)
-        return -1;
-    size_t got = fread(text, 1, sizeof text - 1, file);
-    fclose(file);
-    text[got] = '\0';
-    const char *field = strrchr(text, ')'); /* the name before it may have anything in it */
-    for (int number = 3; field && number <= FIELD_BEGUN; number++)
-        field = strchr(field + 1, ' ');
-    return field ? strtoll(field, NULL, 10) : -1;
-}
-
-/* A spared one may have left us what it had started before. */
 static bool is_spared(pid_t child)
 {
     for (size_t i = 0; i < spared_count; i++)
         if (spared[i] == child)
             return true;
-    long long ticks = read_begun_ticks(child);
-    return ticks >= 0 && ticks < begun_ticks;
+    return false;
+}
+
+static void spare(pid_t pid)
+{
+    if (spared_count == spared_room) {
+        pid_t *more = realloc(spared, (2 * spared_room + 16) * sizeof *spared);
+
+        if (!more)
+            return;
+        spared = more;
+        spared_room = 2 * spared_room + 16;
+    }
+    spared[spared_count++] = pid;
+}
+
+static void spare_children_of(pid_t pid)
+{
+    char path[64];
+
+    snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
+    DIR *threads = opendir(path);
+    for (const struct dirent *thread; threads && (thread = readdir(threads));) {
+        FILE *children = isdigit((unsigned char)thread->d_name[0])
+                             ? open_children(pid, strtol(thread->d_name, NULL, 10))
+                             : NULL;
+
+        for (pid_t child; children && next_child(children, &child);)
+            spare(child);
+        if (children)
+            fclose(children);
+    }
+    if (threads)
+        closedir(threads);
 }
 
 void strays_begin(void)
 {
-    FILE *children = open_children();
-    size_t room = 0;
-
-    begun_ticks = now_ticks();
-    for (pid_t child; children && next_child(children, &child);) {
-        if (spared_count == room) {
-            pid_t *more = realloc(spared, (room = 2 * room + 16) * sizeof *spared);
-
-            if (!more)
-                break;
-            spared = more;
-        }
-        spared[spared_count++] = child;
-    }
-    if (children)
-        fclose(children);
+    spare_children_of(getpid());
+    for (size_t i = 0; i < spared_count; i++)
+        spare_children_of(spared[i]);
 }
 
 /* ---- who is not ---- */
@@ -127,7 +113,7 @@ void strays_end(void)
     bool any = true;
 
     for (int round = 0; any && round < ROUNDS_MAX; round++) { /* those that are killed hand theirs over */
-        FILE *children = open_children();
+        FILE *children = open_children(getpid(), (long)getpid());
 
         any = children && end_all(children);
         if (children)

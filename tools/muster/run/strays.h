@@ -6,7 +6,7 @@
 #ifndef MUSTER_CLI_STRAYS_H
 #define MUSTER_CLI_STRAYS_H
 
-/* Before the first fork: whoever is our child now, or has begun before, is spared. */
+/* Before the first fork: our children of now, and theirs, which they may leave to us, are spared. */
 void strays_begin(void);
 
 /* Kills all other children of this process, and those that they leave to it, which must be their subreaper.
