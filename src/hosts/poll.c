@@ -58,9 +58,11 @@ static int64_t limit_of(const poll *poll, const muster_request *request)
     return poll->timeout_ns ? poll->timeout_ns : mst_started_limit_ns(request->group);
 }
 
-/* The first whose limit has passed is waited for by its backend, which fails, unless it is over just then. */
-static muster_status look_at_limits(poll *poll)
+/* The first whose limit has passed is waited for by its backend, which fails, unless it is over just then:
+ * *over. */
+static muster_status look_at_limits(poll *poll, bool *over)
 {
+    *over = false;
     for (size_t i = 0; i < poll->count; i++) {
         muster_request *request = &poll->requests[i];
 
@@ -69,7 +71,9 @@ static muster_status look_at_limits(poll *poll)
         if (!mst_wire_pause_is_late(&poll->pause, limit_of(poll, request)))
             continue;
         *poll->index = i;
-        return muster_wait(request, 1);
+        muster_status status = muster_wait(request, 1);
+        *over = status == MUSTER_OK;
+        return status;
     }
     return MUSTER_OK;
 }
@@ -92,7 +96,7 @@ static void ask_each(const poll *poll)
 
 static muster_status wait_mixed(poll *poll, bool all)
 {
-    bool over, pending;
+    bool over, pending, ended;
 
     mst_wire_pause_begin(&poll->pause);
     for (;;) {
@@ -100,10 +104,10 @@ static muster_status wait_mixed(poll *poll, bool all)
 
         if (status != MUSTER_OK || (over && !all) || !pending)
             return status;
-        status = look_at_limits(poll);
-        if (status != MUSTER_OK)
+        status = look_at_limits(poll, &ended);
+        if (status != MUSTER_OK || (ended && !all))
             return status;
-        if (mst_wire_pause_once(&poll->pause, over))
+        if (mst_wire_pause_once(&poll->pause, over || ended))
             ask_each(poll);
     }
 }
