@@ -93,6 +93,22 @@ def children(pid):
         return []
 
 
+def links(pid):
+    """What a process has open."""
+    try:
+        return [os.readlink("/proc/%d/fd/%s" % (pid, fd)) for fd in os.listdir("/proc/%d/fd" % pid)]
+    except FileNotFoundError:
+        return []
+
+
+def name(pid):
+    try:
+        with open("/proc/%d/comm" % pid) as file:
+            return file.read().strip()
+    except FileNotFoundError:
+        return ""
+
+
 def finish():
     print("the launcher: checks: %d, failures: %d" % (checks, failures))
     sys.exit(failures != 0)

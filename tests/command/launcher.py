@@ -11,7 +11,9 @@ import sys
 import tempfile
 import termios
 
-from launched import LEAVES, LIMIT, RUN, Job, check, children, eventually, finish, pass_time, python, shell, state
+from beside import helpers, tracing
+from launched import (LEAVES, LIMIT, RUN, Job, check, children, eventually, finish, links, name, pass_time, python, shell,
+                      state)
 
 
 # ---- nobody can starve it ----
@@ -344,22 +346,6 @@ def killed():
             eventually("rank %s is told" % rank, lambda: "launcher of these ranks is gone" in open(folder + "/" + rank).read())
 
 
-def links(pid):
-    """What a process has open."""
-    try:
-        return [os.readlink("/proc/%d/fd/%s" % (pid, fd)) for fd in os.listdir("/proc/%d/fd" % pid)]
-    except FileNotFoundError:
-        return []
-
-
-def name(pid):
-    try:
-        with open("/proc/%d/comm" % pid) as file:
-            return file.read().strip()
-    except FileNotFoundError:
-        return ""
-
-
 def executed():
     """What a rank executes may outlive the job, and must not hold its memory; a wrapper, before that, does."""
     job = Job("--on-failure", "continue", "-n", "2", "--", LEAVES, "exec")
@@ -416,7 +402,8 @@ def causes():
     check(status == 143 and "so the ranks were stopped (--on-hang abort)" in err.splitlines()[-1], "--on-hang abort", err)
 
 
-for part in (starving, unwritable, parts, terminals, widths, background, order, closed, inherited, once, stopping, killed, executed, causes):
+for part in (starving, unwritable, parts, terminals, widths, background, order, closed, inherited, once, stopping,
+             killed, executed, helpers, tracing, causes):
     if len(sys.argv) < 2 or part.__name__ in sys.argv[1:]:
         part()
 finish()

@@ -10,9 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/sendfile.h>
 #include <unistd.h>
+
+#include "tools/muster/helper.h"
 
 #define DROP_BYTES (1 << 20)
 
@@ -23,7 +24,6 @@ typedef struct feeder {
     off_t given[RUN_RANKS_MAX];
     off_t dropped; /* of the file's beginning, since every rank has it */
     bool ended;    /* nothing more will come */
-    pid_t launcher;
 } feeder;
 
 /* A write end is closed when the rank has everything, or reads no more. */
@@ -67,13 +67,12 @@ static void drop(feeder *feeder)
     feeder->dropped = taken;
 }
 
-/* Half of the input would be taken for all of it. */
-static _Noreturn void stop_job(const feeder *feeder, const char *what)
+/* Half of the input would be taken for all of it: the launcher stops the job when it sees that we have
+ * failed. */
+static _Noreturn void fail(const char *what)
 {
     fprintf(stderr, "muster run: --stdin all: standard input cannot be %s: %s; the job is stopped\n", what,
             strerror(errno));
-    if (getppid() == feeder->launcher) /* else it has ended, and we are about to */
-        kill(feeder->launcher, SIGTERM);
     _exit(1);
 }
 
@@ -85,11 +84,11 @@ static void keep(feeder *feeder)
     if (got < 0 && (errno == EINTR || errno == EAGAIN))
         return;
     if (got < 0 && errno != EIO) /* which is the end of a terminal */
-        stop_job(feeder, "read");
+        fail("read");
     for (ssize_t kept = 0, more; kept < got; kept += more) {
         more = pwrite(feeder->kept, text + kept, (size_t)(got - kept), feeder->bytes + kept);
         if (more < 0)
-            stop_job(feeder, "kept until all ranks have read it");
+            fail("kept until all ranks have read it");
     }
     feeder->bytes += got > 0 ? got : 0;
     feeder->ended = got <= 0;
@@ -109,19 +108,15 @@ static nfds_t list_polled(const feeder *feeder, struct pollfd *polled)
     return count;
 }
 
-static _Noreturn void run(run_feed *feed, int kept, pid_t launcher)
+static _Noreturn void run(run_feed *feed, int kept)
 {
     static feeder feeder;
     static struct pollfd polled[RUN_RANKS_MAX + 1];
-    /* Signals are passed on to ranks, who decide; a file that is too large is an error in words. */
-    static const int ignored[] = { SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGPIPE, SIGXFSZ };
 
     feeder.feed = feed;
     feeder.kept = kept;
-    feeder.launcher = launcher;
-
-    for (size_t i = 0; i < sizeof ignored / sizeof ignored[0]; i++)
-        signal(ignored[i], SIG_IGN);
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file that is too large is an error in words */
     for (int rank = 0; rank < feed->size; rank++)
         close(feed->pipes[rank][0]);
     for (;;) {
@@ -151,16 +146,14 @@ bool feed_start(run_feed *feed, int size)
         fcntl(feed->pipes[rank][1], F_SETFL, O_NONBLOCK);
     }
     int kept = memfd_create("muster-stdin", MFD_CLOEXEC);
-    pid_t pid = kept < 0 ? -1 : fork();
-    if (pid < 0) {
+    feed->pid = kept < 0 ? -1 : helper_fork();
+    if (feed->pid < 0) {
         fprintf(stderr, "muster run: --stdin all: %s\n", strerror(errno));
         return false;
     }
-    if (pid == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        if (getppid() != parent)
-            _exit(1);
-        run(feed, kept, parent);
+    if (feed->pid == 0) {
+        helper_end_with(parent);
+        run(feed, kept);
     }
     close(kept);
     for (int rank = 0; rank < size; rank++)

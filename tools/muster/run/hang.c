@@ -1,5 +1,5 @@
 /* The watching process of hang.h. */
-#define _GNU_SOURCE /* prctl */
+#define _POSIX_C_SOURCE 200809L /* nanosleep */
 #include "tools/muster/run/hang.h"
 
 #include <errno.h>
@@ -7,10 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "tools/muster/helper.h"
 #include "tools/muster/look/inspect.h"
 #include "tools/muster/look/jobs.h"
 
@@ -83,7 +83,7 @@ static _Noreturn void watch(const run_options *options, pid_t launcher)
 
 pid_t hang_watch(const run_options *options)
 {
-    pid_t launcher = getpid(), pid = fork();
+    pid_t launcher = getpid(), pid = helper_fork();
 
     if (pid < 0) {
         fprintf(stderr, "muster run: --on-hang: %s\n", strerror(errno));
@@ -91,9 +91,6 @@ pid_t hang_watch(const run_options *options)
     }
     if (pid > 0)
         return pid;
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != launcher)
-        _exit(1);
-    signal(SIGINT, SIG_IGN); /* is for the ranks, and they may go on */
+    helper_end_with(launcher);
     watch(options, launcher);
 }

@@ -2,7 +2,7 @@
  * `muster run`: starts N ranks of a command, shows their output line by line, passes signals on, and
  * exits with the status of the rank that failed first.
  */
-#define _GNU_SOURCE /* pipe2 */
+#define _GNU_SOURCE /* F_DUPFD_CLOEXEC, sigwaitinfo */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -16,6 +16,7 @@
 
 #include "muster/muster.h"
 #include "tools/muster/commands.h"
+#include "tools/muster/helper.h"
 #include "tools/muster/inherited.h"
 #include "tools/muster/look/inspect.h"
 #include "tools/muster/look/jobs.h"
@@ -23,6 +24,7 @@
 #include "tools/muster/run/hang.h"
 #include "tools/muster/run/output.h"
 #include "tools/muster/run/prepare.h"
+#include "tools/muster/run/signals.h"
 #include "tools/muster/run/strays.h"
 #include "tools/muster/run/terminal.h"
 #include "tools/muster/text.h"
@@ -34,65 +36,9 @@
 #define PATIENCE_MS 1000
 #define CAREFUL_BYTES 512 /* what a pipe or terminal with any room takes without blocking */
 
-static int signal_pipe[2];
-static bool unread;                /* nobody has read what the ranks printed */
-static pid_t hang_watcher;         /* 0: there is none */
-static volatile sig_atomic_t hung; /* it has asked us to end */
-
-static void note_signal(int signal, siginfo_t *info, void *context)
-{
-    static volatile sig_atomic_t stops; /* until we are continued: each attempt to write asks anew */
-    bool of_background = signal == SIGTTIN || signal == SIGTTOU;
-    unsigned char byte = (unsigned char)(of_background ? SIGTSTP : signal); /* the ranks, too */
-    int saved = errno;
-
-    (void)context;
-    if (of_background && stops)
-        return;
-    stops = of_background || (stops && signal != SIGCONT);
-    if (signal == SIGTERM && hang_watcher && info->si_pid == hang_watcher)
-        hung = 1;
-    if (write(signal_pipe[1], &byte, 1) < 0)
-        errno = saved; /* the pipe is full: signals enough are on their way */
-    errno = saved;
-}
-
-/* Signals that a user sends to the job are for its ranks. */
-static const int passed[] = {
-    SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH, SIGTSTP, SIGCONT
-};
-
-/* In the background of a terminal they come to who reads from it, or, after stty tostop, writes to it. The
- * call must fail then, or it would only send another. */
-static const int of_terminal[] = { SIGTTIN, SIGTTOU };
-
-/* nohup and shells without job control ignore some on purpose: those are left. */
-static void handle(const int *signals, size_t count, const struct sigaction *action)
-{
-    for (size_t i = 0; i < count; i++) {
-        struct sigaction before;
-
-        if (sigaction(signals[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
-            sigaction(signals[i], action, NULL);
-    }
-}
-
-static void note_signals(void)
-{
-    struct sigaction action = { .sa_sigaction = note_signal, .sa_flags = SA_RESTART | SA_SIGINFO };
-
-    handle(passed, sizeof passed / sizeof passed[0], &action);
-    action.sa_flags = SA_SIGINFO;
-    handle(of_terminal, sizeof of_terminal / sizeof of_terminal[0], &action);
-}
-
-/* The ranks are gone: what is yet to be said stops us until we may say it. */
-static void stop_as_others(void)
-{
-    struct sigaction action = { .sa_handler = SIG_DFL };
-
-    handle(of_terminal, sizeof of_terminal / sizeof of_terminal[0], &action);
-}
+static bool unread;        /* nobody has read what the ranks printed */
+static pid_t hang_watcher; /* 0: there is none */
+static pid_t feeder;       /* 0: there is none */
 
 /* As a program ends whose reader is gone: nobody is told, unless our parent wanted it so. */
 static bool ends_by_pipe(const muster_report *report)
@@ -123,17 +69,39 @@ static void tell(const char *text)
     write_patiently(line, bytes < (int)sizeof line ? (size_t)bytes : sizeof line - 1);
 }
 
+/* Whether it has failed; what it cannot say of it itself is told. */
+static bool tell_of_helper(pid_t helper, const char *which, const char *consequence)
+{
+    int failure = helper_failure(helper);
+    char text[300];
+
+    snprintf(text, sizeof text, "%s was killed by signal %d (%s): %s", which, failure - 128,
+             strsignal(failure - 128), consequence);
+    if (failure > 128)
+        tell(text);
+    return failure != 0;
+}
+
+static bool tell_of_feeder(void)
+{
+    return tell_of_helper(feeder, "--stdin all: the process that gives ranks their input",
+                          "they have not had all of it, and were asked to end");
+}
+
 /* The last line: what was the cause. */
 static void conclude(const run_options *options, const muster_report *report)
 {
     bool is_told = report->output_lost && report->first_failed < 0 && report->exit_status == EXIT_FAILURE;
+    bool asked = report->stopped_by == SIGTERM;
     char hang[160];
 
     snprintf(hang, sizeof hang,
              "a rank has waited for more than %.3g s, so the ranks were stopped (--on-hang abort)",
              hang_after_seconds(options));
-    if (hung && report->stopped_by == SIGTERM)
+    if (signals_of_hang() && asked)
         tell(hang);
+    else if (asked && helper_failure(feeder) > 128)
+        tell_of_feeder();
     else if (!is_told && !ends_by_pipe(report))
         tell(report->summary[0] ? report->summary : muster_error_detail());
 }
@@ -143,9 +111,11 @@ static int launch(const run_options *options)
     muster_report report = MUSTER_REPORT_INIT;
 
     muster_status status = muster_launch(&options->launch, NULL, NULL, &report);
-    stop_as_others();
+    signals_let_go();
+    tell_of_helper(hang_watcher, "--on-hang: the process that looks for hangs",
+                   "nobody has looked for them since");
     if (status == MUSTER_OK)
-        return EXIT_SUCCESS;
+        return tell_of_feeder() ? EXIT_FAILURE : EXIT_SUCCESS;
     conclude(options, &report);
     unread = ends_by_pipe(&report);
     return report.exit_status ? report.exit_status : EXIT_NOT_LAUNCHED;
@@ -222,12 +192,12 @@ static int run(run_options *options)
         (options->trace && !open_trace(&collector, options)) ||
         (options->on_hang != RUN_HANG_NOTHING && (hang_watcher = hang_watch(options)) < 0))
         return EXIT_NOT_LAUNCHED;
-    if (pipe2(signal_pipe, O_CLOEXEC | O_NONBLOCK) < 0) {
+    feeder = preparation.feed.pid;
+    options->launch.signal_fd = signals_take(hang_watcher, feeder);
+    if (options->launch.signal_fd < 0) {
         perror("muster run: pipe");
         return EXIT_NOT_LAUNCHED;
     }
-    note_signals();
-    options->launch.signal_fd = signal_pipe[0];
     options->launch.show = output_show;
     options->launch.show_arg = &output;
     options->launch.prefix_output = !is_plain(options);
@@ -274,9 +244,7 @@ static int run_below_init(run_options *options)
     sigset_t taken, before;
     int status = 0;
 
-    sigemptyset(&taken);
-    for (size_t i = 0; i < sizeof passed / sizeof passed[0]; i++)
-        sigaddset(&taken, passed[i]);
+    helper_list_passed(&taken);
     sigaddset(&taken, SIGCHLD);
     sigprocmask(SIG_BLOCK, &taken, &before);
     pid_t worker = fork();

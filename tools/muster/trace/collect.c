@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tools/muster/helper.h"
 #include "tools/muster/text.h"
 #include "tools/muster/trace/file.h"
 
@@ -143,10 +144,11 @@ bool collector_start(int fd, void *arg)
         fprintf(stderr, "muster run: --trace: %s\n", strerror(errno));
         return false;
     }
-    collector->pid = fork();
+    collector->pid = helper_fork();
     if (collector->pid == 0) {
         close(lifeline[1]);
-        setpgid(0, 0); /* signals from the terminal are for the ranks */
+        setpgid(0, 0);            /* who kills the launcher's group has the file nonetheless */
+        signal(SIGTTOU, SIG_IGN); /* what it has to say is said after stty tostop, too */
         signal(SIGPIPE, SIG_IGN);
         collect(collector, fd, lifeline[0]);
     }
