@@ -11,7 +11,8 @@
  * is none. */
 int signals_take(pid_t watcher, pid_t feeder);
 
-/* The ranks are gone: what is said to a terminal in the background stops us until we may say it. */
+/* The ranks are gone: signals that ask to end end us, as what is yet to be done may take long, and others
+ * have no effect. */
 void signals_let_go(void);
 
 /* Whether the watcher has asked. */
