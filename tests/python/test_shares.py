@@ -11,6 +11,54 @@ from helpers import expect, np
 from muster.testing import ranks
 
 
+class Arrays(unittest.TestCase):
+    @ranks(2)
+    def test_they_stay_when_their_group_is_left(self):
+        world = muster.init()
+
+        def mean(number):
+            with world.split(0) as group:
+                out = muster.empty(50000, "float64", group)
+                memoryview(out)[49999] = number
+                muster.all_sum(out, out=out, group=group)
+                return out
+
+        first, second = mean(1.0), mean(5.0)
+        third = muster.empty(50000, "float64")
+        memoryview(third)[49999] = 9.0
+        assert [memoryview(array)[49999] for array in (first, second, third)] == [2.0, 10.0, 9.0]
+        request = muster.all_sum_start(second)
+        del first, second, third
+        again = [muster.empty(50000, "float64") for _ in range(3)]
+        for array in again:
+            memoryview(array)[49999] = 3.0
+        assert memoryview(request.wait())[49999] == 20.0
+
+    @ranks(2)
+    def test_the_others_hear_that_a_group_with_arrays_was_left(self):
+        with muster.init().dup() as group:
+            x = muster.empty(1000, "int32", group)
+            if group.rank() == 0:
+                expect(muster.PeerDiedError, "left the group", lambda: muster.barrier(group=group))
+        assert len(memoryview(x)) == 1000
+
+    @ranks(1)
+    def test_they_stay_in_an_arena_that_is_left(self):
+        with muster.attach(f"/muster-python-left-{os.getpid()}", 0, 1) as alone:
+            with alone.dup() as group:
+                x = muster.empty(1000, "int32", group)
+            y, z = muster.empty(1000, "int32", alone), muster.empty(0, "int32", alone)
+            memoryview(x)[999], memoryview(y)[999] = 3, 5
+        expect(ValueError, "this rank has left it", lambda: muster.barrier(group=alone))
+        with muster.attach(f"/muster-python-left2-{os.getpid()}", 0, 1) as other:
+            w = muster.empty(1000, "int32", other)
+            memoryview(w)[999] = 7
+        del alone
+        assert (memoryview(x)[999], memoryview(y)[999], memoryview(w)[999]) == (3, 5, 7)
+        del x, y, z
+        assert memoryview(w)[999] == 7
+
+
 class Shares(unittest.TestCase):
     @ranks(3)
     def test_all_write_all_blocks(self):

@@ -52,7 +52,9 @@ __all__ = [
 def empty(shape, dtype="float32", group=None):
     """An array in the arena: every rank reads it zero-copy.
 
-    Its contents are undefined. The memory goes back when the array, and all views of it, are gone.
+    Its contents are undefined. The memory goes back when the array, and all views of it, are gone: it stays when the group
+    is left, at the end of a `with` block too. A group of attach(), or of shrink() or grow(), is then left for the others
+    when its last array is gone. A process that is forked must not touch inherited arrays: that is SIGSEGV.
 
         >>> x = muster.empty((2, 3))
         >>> x[:] = rank

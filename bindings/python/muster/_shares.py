@@ -22,7 +22,8 @@ class Share:
         self._share = _muster.share(nbytes, group)
 
     def at(self, rank, dtype="uint8", shape=None):
-        """The block of a rank as an array, or its beginning in that shape: no copy, and read-only once it is sealed."""
+        """The block of a rank as an array, or its beginning in that shape: no copy, and read-only once it is sealed. A process
+        that is forked must not touch inherited ones: that is SIGSEGV."""
         block = self._share.block(rank)
         return _arrays.view(block, dtype, shape)
 

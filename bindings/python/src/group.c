@@ -35,6 +35,49 @@ PyObject *wrap_group(muster_group *group)
     return (PyObject *)object;
 }
 
+PyObject *wrap_subgroup(PyObject *parent, muster_group *group)
+{
+    PyObject *made = wrap_group(group);
+
+    if (made)
+        ((group_object *)made)->in_world = ((group_object *)parent)->in_world;
+    return made;
+}
+
+/* ---- memory in groups ---- */
+
+void keep_for_array(PyObject *owner)
+{
+    ((group_object *)owner)->arrays++;
+}
+
+bool keep_until_arrays_end(PyObject *self)
+{
+    group_object *object = (group_object *)self;
+
+    if (!object->arrays || !object->group || !is_own(self))
+        return false;
+    object->kept = object->group;
+    object->group = NULL;
+    return true;
+}
+
+void end_array(PyObject *owner, void *data)
+{
+    group_object *object = (group_object *)owner;
+    muster_group *group = object->group ? object->group : object->kept;
+
+    object->arrays--;
+    if (group) /* else its memory has gone with it, at the end of a rank of muster.testing */
+        muster_free(group, data);
+    if (object->arrays || !object->kept)
+        return;
+    object->kept = NULL;
+    free_group(group);
+}
+
+/* ---- processes ---- */
+
 /* A group that the parent had made before this process was forked is no group of this process. */
 bool is_own(const PyObject *self)
 {
@@ -67,10 +110,10 @@ PyObject *python_end_rank(PyObject *module, PyObject *unused)
     (void)unused;
     look_at_leftovers();
     for (group_object *object = groups, *next; object; object = next) {
-        muster_group *group = object->group;
+        muster_group *group = object->group ? object->group : object->kept;
 
         Py_INCREF((PyObject *)object); /* other threads may run while it is freed */
-        object->group = NULL;
+        object->group = object->kept = NULL;
         free_group(group);
         next = object->next;
         Py_DECREF((PyObject *)object);

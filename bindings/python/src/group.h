@@ -7,13 +7,23 @@
 /* A Group. `group` NULL: this rank has left it. */
 typedef struct group_object {
     PyObject_HEAD muster_group *group;
+    muster_group *kept;                 /* the one that was left while arrays were in it; NULL: none */
+    Py_ssize_t arrays;                  /* blocks of memory that are in it */
+    bool in_world;                      /* made of the world, whose memory it takes */
     int ranks_begun;                    /* of the state, when it was made */
     struct group_object *next, **place; /* in the list of all */
     PyObject *weak;                     /* references */
 } group_object;
 
 PyObject *wrap_group(muster_group *group);
+PyObject *wrap_subgroup(PyObject *parent, muster_group *group);
 void free_group(muster_group *group); /* one that no Group has */
+
+/* Memory is in the Group `owner`, whose arrays are counted: a C group that is left while there are any stays
+ * until they have gone, since they would be somebody else's memory. */
+void keep_for_array(PyObject *owner);
+void end_array(PyObject *owner, void *data);
+bool keep_until_arrays_end(PyObject *self); /* instead of leaving it; false: it has none */
 
 /* Of a Group: whether this process has made it, and what it has. */
 bool is_own(const PyObject *group);

@@ -131,6 +131,8 @@ static PyObject *leave(PyObject *self, PyObject *unused)
     (void)unused;
     if (is_combining())
         return refuse_combining();
+    if (keep_until_arrays_end(self))
+        Py_RETURN_NONE;
     look_at_leftovers(); /* operations without a Request may be over, and else hold the group */
     muster_group *group = object->group;
     object->group = NULL; /* so that nobody uses it meanwhile */
@@ -245,7 +247,7 @@ bool make_group_type(PyObject *module, module_state *state)
         { Py_tp_methods, methods },
         { Py_tp_doc, "A group of ranks that work together. Made by init() and split(). As a context manager "
                      "it is left at "
-                     "the\nend of the block; the world stays.\n\n"
+                     "the\nend of the block; the world stays, and so do arrays of muster.empty.\n\n"
                      "    >>> with muster.init().dup() as group:\n"
                      "    ...     muster.all_sum(np.array([1]), group=group).tolist()\n"
                      "    [2]" },

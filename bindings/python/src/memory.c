@@ -2,11 +2,11 @@
 #include "bindings/python/src/memory.h"
 
 #include "bindings/python/src/errors.h"
+#include "bindings/python/src/group.h"
 #include "bindings/python/src/world.h"
 
 typedef struct memory_object {
-    PyObject_HEAD PyObject *owner; /* the Group */
-    muster_group *group;
+    PyObject_HEAD PyObject *owner; /* the Group that it is in */
     void *data;
     Py_ssize_t bytes;
 } memory_object;
@@ -23,8 +23,8 @@ static void dealloc(PyObject *self)
     memory_object *memory = (memory_object *)self;
     PyTypeObject *type = Py_TYPE(self);
 
-    if (memory->data)
-        muster_free(memory->group, memory->data);
+    if (memory->owner)
+        end_array(memory->owner, memory->data);
     Py_XDECREF(memory->owner);
     freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
     release(self);
@@ -47,30 +47,39 @@ bool make_memory_type(PyObject *module, module_state *state)
     return state->memory_type != NULL;
 }
 
+/* The Group that memory for `owner` is in: the world, which is never left, for what was made of it, so that
+ * a block of `with` leaves its group at its end and its arrays stay. */
+static PyObject *home_of(PyObject *owner)
+{
+    PyObject *world = state_of_module()->world;
+
+    if (owner == Py_None)
+        return world;
+    return ((group_object *)owner)->in_world && world && is_own(world) && is_own(owner) ? world : owner;
+}
+
 PyObject *python_allocate(PyObject *module, PyObject *args)
 {
     PyObject *owner;
     Py_ssize_t bytes;
-    muster_group *group;
 
     (void)module;
-    if (!PyArg_ParseTuple(args, "nO:allocate", &bytes, &owner) || !(group = group_of_argument(owner)))
+    if (!PyArg_ParseTuple(args, "nO:allocate", &bytes, &owner) || !group_of_argument(owner))
         return NULL;
     if (bytes < 0)
         return PyErr_Format(PyExc_ValueError, "%zd bytes are less than none", bytes);
-    if (owner == Py_None)
-        owner = state_of_module()->world;
     memory_object *memory =
         (memory_object *)PyType_GenericAlloc((PyTypeObject *)state_of_module()->memory_type, 0);
     if (!memory)
         return NULL;
-    memory->owner = Py_NewRef(owner);
-    memory->group = group;
+    owner = home_of(owner);
     memory->bytes = bytes;
-    muster_status status = muster_alloc(group, (size_t)bytes, &memory->data);
-    if (status == MUSTER_OK)
+    muster_status status = muster_alloc(group_in(owner), (size_t)bytes, &memory->data);
+    if (status == MUSTER_OK) {
+        memory->owner = Py_NewRef(owner);
+        keep_for_array(owner);
         return (PyObject *)memory;
-    memory->data = NULL;
+    }
     Py_DECREF(memory);
     return raise_status(status);
 }

@@ -23,7 +23,7 @@ PyObject *group_split(PyObject *self, PyObject *args, PyObject *keywords)
         return raise_status(status);
     if (!child)
         Py_RETURN_NONE;
-    return wrap_group(child);
+    return wrap_subgroup(self, child);
 }
 
 PyObject *group_dup(PyObject *self, PyObject *unused)
@@ -37,7 +37,7 @@ PyObject *group_dup(PyObject *self, PyObject *unused)
     Py_BEGIN_ALLOW_THREADS
     status = muster_group_dup(group, &copy);
     Py_END_ALLOW_THREADS
-    return status == MUSTER_OK ? wrap_group(copy) : raise_status(status);
+    return status == MUSTER_OK ? wrap_subgroup(self, copy) : raise_status(status);
 }
 
 /* The ranks of a sequence; NULL with an exception. */
@@ -79,7 +79,7 @@ PyObject *group_subset(PyObject *self, PyObject *args)
     status = muster_group_subset(group, ranks, count, &made);
     Py_END_ALLOW_THREADS
     PyMem_Free(ranks);
-    return status == MUSTER_OK ? wrap_group(made) : raise_status(status);
+    return status == MUSTER_OK ? wrap_subgroup(self, made) : raise_status(status);
 }
 
 /* shrink and grow: a group of those who are left, and of those who replace the lost. */

@@ -105,6 +105,8 @@ static PyObject *attach(bool strict, bool by_mpi)
     PyObject *parents = state->world; /* freeing it here does nothing */
     state->world = wrap_group(world);
     Py_XDECREF(parents);
+    if (state->world)
+        ((group_object *)state->world)->in_world = true;
     if (!state->world || !warn_of_environment(world))
         return NULL; /* warnings are errors for those who ask for it; the world is there */
     return Py_NewRef(state->world);
