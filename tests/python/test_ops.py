@@ -1,8 +1,10 @@
 """Operations of the program's own, in the Python module; and arrays that are masked or not in C order."""
 
 import array
+import copy
 import gc
 import os
+import pickle
 import subprocess
 import sys
 import threading
@@ -278,8 +280,27 @@ class WithoutNumpy(unittest.TestCase):
 
             body()
 
+    @ranks(2)
+    def test_copies_and_pickles(self):
+        """Each process has numbers of its own, which are freed with the operation."""
+        rank = muster.init().rank()
+        x, out = array.array("d", [1]), array.array("d", [0])
+        mine = muster.Op.premul_sum(100.0 * (rank + 1), "float64")
+        for copied in copy.copy(mine), copy.deepcopy(mine), copy.deepcopy([mine])[0]:
+            assert copied is mine
+        del copied
+        got = muster.broadcast_object(mine)
+        assert muster.all_reduce(x, op=got, out=out)[0] == 200
+        again = pickle.loads(pickle.dumps(mine, 2))
+        del got
+        assert muster.all_reduce(x, op=mine, out=out)[0] == muster.all_reduce(x, op=again, out=out)[0] == 300
+        made = pickle.loads(pickle.dumps(muster.Op.create(max, "name", commutative=True)))
+        assert repr(made) == "<muster.Op name>" and made.commutative
+
     @ranks(1)
     def test_mistakes_of_factors(self):
+        for factor, dtype in (300, "int8"), (-1, "uint8"), (1e60, "float16"):
+            expect(ValueError, "is no ", lambda: muster.Op.premul_sum(factor, dtype))
         muster.init()
         expect(ValueError, "no dtype", lambda: muster.Op.premul_sum(1, "int33"))
         expect(ValueError, "is given as bytes", lambda: muster.Op.premul_sum(1, "float8_e5m2"))

@@ -16,7 +16,7 @@ class Op:
     The elements of all ranks are combined in the order of ranks, whatever the operation.
     """
 
-    __slots__ = ("commutative", "_function", "_name", "_number", "__weakref__")
+    __slots__ = ("commutative", "_function", "_name", "_number", "_factor", "__weakref__")
 
     def __init__(self):
         raise TypeError("muster.Op is made by Op.create(function) or Op.premul_sum(factor, dtype)")
@@ -45,7 +45,8 @@ class Op:
             raise ValueError(f"the name {name!r} of an operation has {len(name.encode())} bytes; expected 1 to "
                              f"{_NAME_BYTES_MAX}, and no control characters")
         made = cls.__new__(cls)
-        made.commutative, made._function, made._name, made._number = commutative, function, name.encode(), None
+        made.commutative, made._function, made._name = commutative, function, name.encode()
+        made._number = made._factor = None
         return made
 
     @classmethod
@@ -60,8 +61,20 @@ class Op:
         number, element = _dtypes.number_of(dtype), _element(factor, _dtypes.name_of(dtype))
         made = cls.__new__(cls)
         made.commutative, made._function, made._name, made._number = True, None, b"premul_sum", None
+        made._factor = element, _dtypes.name_of(dtype)
         made._number = _muster.premul_sum(number, element)
         return made
+
+    def __copy__(self):  # its number is freed with it
+        return self
+
+    def __deepcopy__(self, memo):
+        return self
+
+    def __reduce__(self):  # the number is this process's: another one makes its own
+        if self._factor is not None:
+            return Op.premul_sum, self._factor
+        return _create, (self._function, self._name.decode(), self.commutative)
 
     def __repr__(self):
         return f"<muster.Op {self._name.decode()}>"
@@ -72,6 +85,10 @@ class Op:
                 _muster.op_free(self._number)
 
 
+def _create(function, name, commutative):
+    return Op.create(function, name, commutative=commutative)
+
+
 def _element(factor, name):
     """The bytes of one element of a dtype."""
     if isinstance(factor, (bytes, bytearray, memoryview)):
@@ -80,12 +97,16 @@ def _element(factor, name):
         factor = complex(factor)
         return struct.pack("ff" if name == "complex64" else "dd", factor.real, factor.imag)
     if name == "bfloat16":  # the upper half of a float32, rounded to nearest even
-        bits, = struct.unpack("I", struct.pack("f", factor))
+        bits, = struct.unpack("I", _element(factor, "float32"))
         return struct.pack("H", bits + 0x7fff + (bits >> 16 & 1) >> 16 if factor == factor else 0x7fc0)
     code = _dtypes.code_of(name)
     if code is None:
         raise ValueError(f"a factor of {name} is given as bytes, of one element")
-    return struct.pack(code, float(factor) if code in "efd" else operator.index(factor))
+    number = float(factor) if code in "efd" else operator.index(factor)
+    try:
+        return struct.pack(code, number)
+    except (struct.error, OverflowError):
+        raise ValueError(f"the factor {factor!r} is no {name}") from None
 
 
 def _combine(function, acc, following, dtype):
