@@ -1,7 +1,9 @@
 """What calls take and give: spellings of dtypes, numbers, keywords, elements that are only moved, and what is refused, in words."""
 
 import array
+import ctypes
 import gc
+import mmap
 import os
 import struct
 import subprocess
@@ -15,7 +17,7 @@ import muster
 from helpers import LIMIT_S, expect, ints, needs_numpy, np
 from muster.testing import ranks
 
-FLOAT_BITS = 0x3f800000  # 1.0, whose double is 0x40000000
+HALF_BITS = 0x3c00  # 1.0, whose double is 0x4000
 
 
 class Dtypes(unittest.TestCase):
@@ -34,12 +36,24 @@ class Dtypes(unittest.TestCase):
                 muster.send(sent, 1 - rank, dtype=word)
                 got = memoryview(muster.recv((2,), word, 1 - rank))
                 assert got.nbytes == made.nbytes, word
-        for word in "float32", "f4", "f":
-            assert muster.all_sum(ints(FLOAT_BITS), dtype=word)[0] == 0x40000000
-            assert muster.all_sum_start(ints(FLOAT_BITS), dtype=word).wait()[0] == 0x40000000
-            muster.send(ints(FLOAT_BITS), 1 - rank, dtype=word)
-            assert muster.recv_into(array.array("f", [0]), 1 - rank)[0] == 1
-            assert muster.sendrecv(ints(FLOAT_BITS), rank, rank, dtype=word)[0] == FLOAT_BITS
+        half = array.array("H", [HALF_BITS])
+        for word in "float16", "f2", "e", "half":
+            assert muster.all_sum(half, dtype=word)[0] == 0x4000
+            assert muster.all_sum_start(half, dtype=word).wait()[0] == 0x4000
+            muster.send(half, 1 - rank, dtype=word)
+            got = memoryview(muster.recv(1, "float16", 1 - rank))
+            assert bytes(got) == bytes(half)
+            assert muster.sendrecv(half, rank, rank, dtype=word)[0] == HALF_BITS
+
+    @ranks(2)
+    def test_dtype_converts_nothing(self):
+        floats, numbers = array.array("f", [1.5]), ints(3)
+        for x, word in (floats, "int32"), (numbers, "float32"), (numbers, "uint32"), (array.array("q", [1]), "float64"):
+            expect(ValueError, f"dtype says {word}, which converts nothing", lambda: muster.all_sum(x, dtype=word))
+        expect(ValueError, "the elements are float32", lambda: muster.recv_into(floats, 0, dtype="int32"))
+        assert muster.all_sum(floats, dtype="float32")[0] == 3.0
+        if np is not None:
+            expect(ValueError, "the elements are float16", lambda: muster.all_sum(np.ones(1, "f2"), dtype="bfloat16"))
 
     @ranks(1)
     def test_what_is_no_dtype(self):
@@ -52,7 +66,7 @@ class Dtypes(unittest.TestCase):
         @ranks(2)
         def body():
             for word in np.float32, np.dtype("f4"), np.dtype("<f4"):
-                assert muster.all_sum(ints(FLOAT_BITS), dtype=word)[0] == 0x40000000
+                assert muster.all_sum(array.array("f", [1]), dtype=word)[0] == 2
             rank = muster.init().rank()
             pairs = np.dtype([("a", "f4"), ("b", "i4")])
             muster.send(np.array([(1.5, rank)], pairs), 1 - rank)
@@ -66,6 +80,77 @@ class Dtypes(unittest.TestCase):
     def test_without_numpy_in_words(self):
         for name in "complex64", "complex128", "float32_int32":
             expect(TypeError, f"an array of {name} needs numpy", lambda name=name: muster.empty(2, name))
+
+
+class Kinds(unittest.TestCase):
+    """Whatever has the buffer protocol or DLPack; what has no elements is told by its dtype."""
+
+    @ranks(2)
+    def test_ctypes_and_mmap(self):
+        rank = muster.init().rank()
+        for kind, value in (ctypes.c_int, 3), (ctypes.c_long, 1 << 40), (ctypes.c_double, 0.5), (ctypes.c_uint8, 7), (ctypes.c_float, 2):
+            x = (kind * 4)(*[value] * 4)
+            assert memoryview(muster.all_sum(x)).tolist() == [2 * value] * 4, kind
+            assert memoryview(muster.all_gatherv(x)).tolist() == [value] * 8, kind
+            muster.send(x, 1 - rank)
+            assert memoryview(muster.recv_like(x, 1 - rank)).tolist() == [value] * 4, kind
+        block = mmap.mmap(-1, 4)
+        block[:] = b"abcd"
+        assert bytes(muster.all_gatherv(block)) == b"abcdabcd" and bytes(muster.broadcast(block)) == b"abcd"
+        muster.send(block, 1 - rank)
+        assert bytes(muster.recv_like(block, 1 - rank)) == b"abcd"
+        assert bytes(muster.all_gather(memoryview(b"ab").cast("c"))) == b"abab"
+
+    @ranks(2)
+    def test_dlpack_alone(self):
+        class Tensor:
+            def __dlpack__(self, **more):
+                return np.ones(3).__dlpack__()
+
+            def __dlpack_device__(self):
+                return 1, 0
+
+        class Other(Tensor):
+            """Of which numpy cannot be asked: it gives its elements once."""
+            given = False
+
+            def __dlpack__(self, **more):
+                if self.given:
+                    raise BufferError
+                self.given = True
+                return super().__dlpack__()
+
+        if np is None:
+            expect(TypeError, "an array like a object", lambda: muster.recv_like(type("object", (), {"shape": ()})(), 0))
+            return
+        assert muster.all_sum(Tensor()).tolist() == [2, 2, 2]
+        expect(TypeError, "an array like a Other, which has no buffer; give out=", lambda: muster.all_sum(Other()))
+        assert muster.all_sum(Other(), out=np.zeros(3)).tolist() == [2, 2, 2]
+
+    @needs_numpy
+    def test_elements_that_numpy_does_not_give(self):
+        @ranks(2)
+        def body():
+            days = np.array(["2020-01-01"], "M8[D]")
+            for call in muster.broadcast, muster.all_gatherv:
+                expect(TypeError, "numpy gives no elements of datetime64[D]; give x.view('int64')", lambda: call(days))
+            expect(TypeError, "out cannot be written to without a copy: numpy gives no elements of datetime64[D]",
+                   lambda: muster.recv_into(days, 0))
+            error = expect(TypeError, "recv(): numpy gives no elements of datetime64[s]; receive int64, and view that as it",
+                           lambda: muster.recv(3, "M8[s]", 0))
+            assert "out" not in str(error) and "recv_into" not in str(error)
+            expect(TypeError, "recv(): message: expected", lambda: muster.recv(3, "int32", 0, message=3))
+            assert muster.broadcast(days.view("int64")).view("M8[D]") == days
+            try:
+                import ml_dtypes
+            except ImportError:
+                return
+            for name, bits, ours in ("bfloat16", "uint16", "bfloat16"), ("float8_e4m3fn", "uint8", "float8_e4m3"):
+                x = np.ones(2, getattr(ml_dtypes, name))
+                expect(TypeError, f"no elements of {name}; give x.view('{bits}') and dtype='{ours}'", lambda: muster.all_sum(x))
+                assert muster.all_sum(x.view(bits), dtype=ours).view(x.dtype).tolist() == [2, 2]
+
+        body()
 
 
 class Numbers(unittest.TestCase):
@@ -175,7 +260,9 @@ class Objects(unittest.TestCase):
             assert muster.all_sum(ints(1), group=group)[0] == 2
         expect(ValueError, "this rank has left it", lambda: muster.barrier(group=group))
         expect(ValueError, "this rank has left it", lambda: group.__enter__())
-        assert isinstance(repr(group), str)
+        assert repr(group) == "<muster.Group: left>"
+        for call in (group.rank, group.size, group.check, group.abort, lambda: group.name, lambda: setattr(group, "name", "a")):
+            expect(ValueError, "this rank has left the group", call)
         with world as same:
             assert same is world
         muster.barrier()  # the world stays
@@ -194,6 +281,35 @@ class Objects(unittest.TestCase):
         with muster.init().dup() as group:
             if rank == 0:
                 expect(muster.PeerDiedError, "rank 1", lambda: muster.barrier(group=group))
+
+    @ranks(2)
+    def test_sentences_are_of_python(self):
+        with muster.init().dup() as group:
+            expect(ValueError, "expected 0 or more, or -1 to join no group", lambda: group.split(-2))
+            request = muster.recv_start(1, "int32", 1 - group.rank(), group=group)
+            expect(muster.Error, "call wait() on each Request, then leave the group", group.__exit__)
+            assert request.cancel()
+            expect(ValueError, "embedded null", lambda: setattr(group, "name", "a\0b"))
+            expect(ValueError, "pairs, such as float32_int32", lambda: muster.all_reduce(ints(1), op="maxloc", group=group))
+
+    @ranks(1)
+    def test_timeouts(self):
+        queue, share, world, request = muster.Queue(4, 8), muster.Share(8), muster.init(), muster.barrier_start()
+        calls = (lambda limit: queue.push(b"a", timeout=limit), lambda limit: share.wait_signal(0, timeout=limit), world.set_timeout,
+                 lambda limit: muster.attach("/muster-python-none", 0, 1, timeout=limit),
+                 request.wait, lambda limit: ranks(1, timeout=limit))
+        for call in calls:
+            expect(ValueError, "a timeout of nan seconds", lambda: call(float("nan")))
+            expect(TypeError, "a timeout of '5'; expected a number of seconds", lambda: call("5"))
+        request.wait()
+        share.put_signal(0)
+        share.wait_signal(0, timeout=float("inf"))
+        for endless in float("inf"), 1e300:
+            queue.push(b"a", timeout=endless)
+            muster.attach(f"/muster-python-endless-{os.getpid()}", 0, 1, timeout=endless, attach_timeout=endless)
+            ranks(1, timeout=endless)
+        expect(TypeError, "a test that hangs must end", lambda: ranks(1, timeout=None))
+        expect(ValueError, "timeout: a timeout of nan", lambda: muster.init(timeout=float("nan")))
 
     @ranks(1)
     def test_weak_references(self):
@@ -215,6 +331,33 @@ class Objects(unittest.TestCase):
         error = expect(muster.MismatchError, "pair", lambda: muster.all_sum(ints(*[0] * (1 + group.rank())), group=group))
         assert set(vars(error)) == {"status", "rank", "termination", "signal", "exit_status", "operation", "group", "deadline"}
         assert (vars(error)["operation"], vars(error)["group"]) == ("all_sum", "pair")
+
+
+class Subinterpreters(unittest.TestCase):
+    def test_they_cannot_import_it(self):
+        """Neither as the first nor after the main one; some of them refuse modules like this themselves."""
+        try:
+            import _xxsubinterpreters  # noqa: F401
+        except ImportError:
+            self.skipTest("this Python has other subinterpreters, which refuse by themselves")
+        for before in "", "import muster":
+            program = f"""
+{before}
+import _xxsubinterpreters
+made = _xxsubinterpreters.create(isolated=False)
+_xxsubinterpreters.run_string(made, '''
+try:
+    import muster
+except ImportError as error:
+    print("refused:", error, flush=True)
+''')
+_xxsubinterpreters.destroy(made)
+import muster
+muster.barrier()
+print("works")
+"""
+            done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+            assert "refused:" in done.stdout and "subinterpreter" in done.stdout and "works" in done.stdout, (done.stdout, done.stderr)
 
 
 class Spawned(unittest.TestCase):

@@ -44,6 +44,11 @@ class Gradients(unittest.TestCase):
 
         body()
 
+    @ranks(2)
+    def test_a_mask_is_not_lost(self):
+        expect(ValueError, "the array is masked",
+               lambda: average_gradients({"w": [np.ma.masked_array(np.ones(2), [0, 1])]}))
+
     def test_buckets(self):
         """As many all_sums as MLX's tests expect of mlx.nn.average_gradients."""
         @ranks(2)

@@ -1,6 +1,7 @@
 """muster.Share and muster.Queue, with numpy and without."""
 
 import array
+import ctypes
 import os
 import pickle
 import signal
@@ -202,6 +203,19 @@ class Queues(unittest.TestCase):
 
         with self.assertRaisesRegex(AssertionError, "rank 1"):
             body()
+
+    @ranks(1)
+    def test_objects_stay_in_their_process(self):
+        queue, share = muster.Queue(4, 64), muster.Share(64)
+        wrong = [(ctypes.py_object * 1)(3), (ctypes.c_char_p * 1)(b"a"), (ctypes.c_wchar_p * 1)("a"), (ctypes.POINTER(ctypes.c_int) * 1)()]
+        if np is not None:
+            wrong += [np.array([{}], object), memoryview(np.array([{}], object)), np.zeros(1, [("a", "M8[s]"), ("b", "O")])]
+        for x in wrong:
+            for call in queue.push, lambda x: share.put_signal(0, x):
+                expect(ValueError, "which mean nothing in another process; give bytes", lambda: call(x))
+        for x in [array.array("d", [1])] + ([] if np is None else [np.zeros(1, "M8[s]"), np.zeros(1, [("O", "c16")])]):
+            queue.push(x)
+            share.put_signal(0, x)
 
     @ranks(2)
     def test_different_queues(self):

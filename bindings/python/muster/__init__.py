@@ -9,6 +9,10 @@ Started as `muster run -n 4 -- python program.py`. Without that the world is a g
 Each collective, send and recv has a form that starts it and returns a Request, such as all_sum_start.
 """
 
+from ._muster import refuse_subinterpreter as _refuse_subinterpreter
+
+_refuse_subinterpreter()  # before numpy is imported there
+
 from . import _arrays, _log  # noqa: F401  (what muster logs)
 from ._messages import (
     ANY_SOURCE, ANY_TAG, RANK_NONE, Message, recv, recv_like, recv_like_start, recv_start,

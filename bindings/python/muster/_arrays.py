@@ -3,6 +3,7 @@
 import array as _array
 import math
 import operator
+import re
 
 from . import _dtypes, _muster
 from ._dtypes import PAIRS, STAND_INS, code_of, name_of
@@ -21,6 +22,23 @@ def refuse_masked(x):
     if _numpy is not None and _numpy.ma.getmask(x) is not _numpy.ma.nomask:
         raise ValueError("the array is masked, and muster moves elements without a mask; give it x.filled(value), or "
                          "x.data, and the mask by itself")
+
+
+_ADDRESSES = re.compile("[O&PXz]|Z(?![fdg])")
+
+
+def refuse_addresses(x, call):
+    """Refuses what is not bytes in truth: objects and pointers, which mean nothing in another process."""
+    if type(x) in (bytes, bytearray):
+        return
+    refuse_masked(x)
+    try:
+        format = memoryview(x).format
+    except (TypeError, ValueError):  # without a buffer, or elements that a buffer has no word for, such as dates
+        format = "O" if getattr(getattr(x, "dtype", None), "hasobject", False) else ""
+    if _ADDRESSES.search(re.sub(":[^:]*:", "", format)):
+        raise ValueError(f"{call}(): the elements are objects or addresses, which mean nothing in another process; give "
+                         "bytes, such as pickle.dumps(x)")
 
 
 _KINDS = {bool: "bool", int: "int32", float: "float32", complex: "complex64"}  # MLX's
@@ -47,8 +65,45 @@ def _tensor(x):
     return x.detach().resolve_conj().resolve_neg().contiguous()
 
 
+_BITS = {"float8_e4m3fn": "float8_e4m3"}  # what ml_dtypes calls it: muster's name
+
+
+def _word_for(x):
+    """For an array of numpy's of which numpy gives no buffer: a type that has its bits, and muster's name of its own, or None."""
+    if _numpy is None or not isinstance(x, (_numpy.ndarray, _numpy.generic)) or x.dtype.hasobject:
+        return None
+    try:
+        memoryview(x)
+    except (TypeError, ValueError):  # which numpy raises for types that the struct module has no word for
+        pass
+    else:
+        return None
+    name = _BITS.get(x.dtype.name, x.dtype.name)
+    if name in STAND_INS:
+        return STAND_INS[name], name
+    return ("int64" if x.dtype.kind in "mM" else f"V{x.dtype.itemsize}"), None
+
+
+def _why_no_elements(x):
+    words = _word_for(x)
+    if words is None:
+        return None
+    bits, name = words
+    return f"numpy gives no elements of {x.dtype}; give x.view('{bits}')" + (f" and dtype='{name}'" if name else "")
+
+
+def refuse_to_receive(x, call):
+    """Refuses an array that was made to receive into, and that cannot be."""
+    words = _word_for(x)
+    if words is not None:
+        raise TypeError(f"{call}(): numpy gives no elements of {x.dtype}; receive {words[1] or words[0]}, and view that as it")
+
+
 def refuse_tensor(x):
-    """Why a tensor of torch's cannot be written to without a copy, in words; None: there is no such reason."""
+    """Why an array or a tensor cannot be written to without a copy, in words; None: there is no such reason."""
+    why = _why_no_elements(x)
+    if why is not None:
+        return why
     if not hasattr(x, "is_conj"):
         return None
     if x.requires_grad:
@@ -67,14 +122,39 @@ def as_array(x):
     if isinstance(x, (list, tuple)):
         raise ValueError(f"Invalid type {type(x).__name__} received in array initialization; {_EXPECTED}")
     if _numpy is not None and isinstance(x, (_numpy.ndarray, _numpy.generic)):
+        why = _why_no_elements(x)
+        if why is not None:
+            raise TypeError(why)
         return _numpy.ascontiguousarray(x)
     if isinstance(x, memoryview):
-        return _cast(bytearray(x.tobytes()), x.format, x.shape)
+        return _cast(bytearray(x.tobytes()), _native(x), x.shape)
     if hasattr(x, "resolve_neg"):
         return _tensor(x)
     if isinstance(x, (_array.array, bytes, bytearray)):
         return x
     raise TypeError(f"{type(x).__name__} has no elements that can be read; {_EXPECTED}")
+
+
+def elements_and_shape(x):
+    """x, or what as_array makes of it, and its shape."""
+    if hasattr(x, "shape"):
+        return x, tuple(x.shape)
+    try:
+        return x, memoryview(x).shape  # mmap, ctypes
+    except TypeError:
+        like = as_array(x)
+        return like, tuple(like.shape if hasattr(like, "shape") else memoryview(like).shape)
+
+
+_INTEGERS = {1: "b", 2: "h", 4: "i", 8: "q"}
+
+
+def _native(view):
+    """The format of a memoryview as its cast() takes it: ctypes and others say the order of bytes, which is this machine's."""
+    code = view.format.lstrip("@=<")
+    if len(code) != 1 or code not in "bhilqnBHILQN":
+        return code
+    return _INTEGERS[view.itemsize] if code.islower() else _INTEGERS[view.itemsize].upper()
 
 
 def _cast(data, code, shape):
@@ -88,15 +168,29 @@ def result(x, shape):
         return _numpy.empty(shape, x.dtype)
     if hasattr(x, "new_empty"):  # torch
         return x.detach().new_empty(shape)
-    view = memoryview(x)
+    try:
+        view = memoryview(x)
+    except TypeError:  # it has DLPack alone
+        return _numpy_like(x, shape)
     count = 1
     for length in shape:
         count *= length
     if isinstance(x, _array.array):
         return _array.array(x.typecode, bytes(count * view.itemsize))
-    if _numpy is not None and not _dtypes.is_code(view.format):
-        return _numpy.empty(shape, _numpy.asarray(view).dtype)
-    return _cast(bytearray(count * view.itemsize), view.format, shape)
+    code = _native(view)
+    if _numpy is not None and not _dtypes.is_code(view.format) and code != "c":
+        return _numpy.empty(shape, code if _dtypes.is_code(code) else _numpy.asarray(view).dtype)
+    try:
+        return _cast(bytearray(count * view.itemsize), code, shape)
+    except (ValueError, NotImplementedError):
+        raise TypeError(f"an array of elements of format {view.format!r} needs numpy; give out=") from None
+
+
+def _numpy_like(x, shape):
+    try:
+        return _numpy.empty(shape, _numpy.from_dlpack(x).dtype)
+    except Exception:
+        raise TypeError(f"muster cannot make an array like a {type(x).__name__}, which has no buffer; give out=") from None
 
 
 def _other_kind(dtype):

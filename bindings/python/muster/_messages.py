@@ -46,13 +46,12 @@ class Message:
 
 
 def _receive(call, out, name, src, tag, group, message):
+    _arrays.refuse_to_receive(out, "recv")
     return call(out, src, tag, group=group, message=message, dtype=name, _is_new=True)
 
 
 def _like(x):
-    like = x if hasattr(x, "shape") else _arrays.as_array(x)
-    shape = like.shape if hasattr(like, "shape") else memoryview(like).shape
-    return _arrays.result(like, tuple(shape))
+    return _arrays.result(*_arrays.elements_and_shape(x))
 
 
 def recv(shape, dtype, src, tag=0, *, group=None, stream=None, message=None):

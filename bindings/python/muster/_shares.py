@@ -5,9 +5,12 @@ from . import _arrays, _muster
 
 def _ns(timeout):
     """A timeout in seconds, as C takes it: None is the group's, 0 does not wait."""
-    if timeout is None:
-        return 0
-    return max(1, int(timeout * 1e9)) if timeout > 0 else -1
+    try:
+        if timeout <= 0:
+            return -1
+    except TypeError:  # None, and what is no number
+        pass
+    return _muster.timeout_ns(timeout)
 
 
 class Share:
@@ -45,7 +48,7 @@ class Share:
         """Copies the bytes of data to the offset of the rank's block, then raises a signal there."""
         if offset < 0:
             raise ValueError(f"an offset of {offset}")
-        _arrays.refuse_masked(data)
+        _arrays.refuse_addresses(data, "put_signal")
         self._share.put_signal(rank, data, offset, signal)
 
     def wait_signal(self, source, signal=0, count=1, timeout=None):
@@ -76,7 +79,7 @@ class Queue:
 
         PeerDiedError names a reader that has died: drop() goes on without it, and the push can be repeated.
         """
-        _arrays.refuse_masked(entry)
+        _arrays.refuse_addresses(entry, "push")
         self._queue.push(entry, _ns(timeout))
 
     def pop(self, timeout=None):

@@ -14,8 +14,8 @@ from . import _arrays, _muster
 
 def _shape(x):
     """x as an array, and its shape; a number is one row."""
-    like = x if hasattr(x, "shape") else _arrays.as_array(x)
-    return like, tuple(like.shape if hasattr(like, "shape") else memoryview(like).shape) or (1,)
+    like, shape = _arrays.elements_and_shape(x)
+    return like, shape or (1,)
 
 
 class _Rows:

@@ -17,7 +17,7 @@ def _switch(on):
 
 
 def _seconds(seconds):
-    return repr(float(seconds)) if seconds else None  # 0: no limit
+    return f"{_muster.timeout_ns(seconds) / 1e9:.9f}" if seconds != 0 else None  # 0: no limit
 
 
 _VARIABLES = {  # the argument's name: the variable in whose place it stands, and its text; None: unset
@@ -113,5 +113,5 @@ def attach(arena, rank, size, *, timeout=None, attach_timeout=None, staging_byte
         >>> alone.size()
         1
     """
-    limits = [int(1e9 * seconds) if seconds else 0 for seconds in (timeout, attach_timeout)]
+    limits = [0 if seconds == 0 else _muster.timeout_ns(seconds) for seconds in (timeout, attach_timeout)]
     return _muster.attach(arena, rank, size, *limits, None, staging_bytes)

@@ -40,6 +40,7 @@ def ranks(count, *, timeout=60):
     """Runs the function in `count` ranks. Fails with every traceback, and never takes longer than `timeout`
     seconds: then it shows where each rank was, and kills them all."""
     count = _check_count(count)
+    _check_timeout(timeout)
 
     def decorate(function):
         _check_function(function)
@@ -67,6 +68,12 @@ def _check_count(count):
     if number > 1024:  # muster_init would refuse it in each of them
         raise ValueError(f"a test in {number} ranks; a group has 1024 at most")
     return number
+
+
+def _check_timeout(timeout):
+    if timeout is None:
+        raise TypeError("ranks() takes the seconds that a test may take as timeout, not None: a test that hangs must end")
+    _muster.timeout_ns(timeout)
 
 
 def _check_function(function):

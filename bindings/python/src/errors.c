@@ -43,6 +43,27 @@ static bool add_parts(PyObject *error, muster_status status, const muster_error_
                                       : Py_NewRef(Py_None));
 }
 
+/* What sentences for C programs name, as Python has it. */
+static PyObject *in_words_of_python(PyObject *words)
+{
+    static const char *const rows[][2] = {
+        { "muster_wait on each, then free", "wait() on each Request, then leave" },
+        { "MUSTER_COLOR_NONE", "-1" },
+        { "MUSTER_FLOAT32_INT32", "float32_int32" },
+        { "muster_op_create", "muster.Op" },
+        { "with muster_op_free", "by letting go of their muster.Op" },
+        { "muster_init", "muster.init" },
+    };
+
+    for (size_t i = 0; words && i < sizeof rows / sizeof rows[0]; i++) {
+        PyObject *said = PyObject_CallMethod(words, "replace", "ss", rows[i][0], rows[i][1]);
+
+        Py_DECREF(words);
+        words = said;
+    }
+    return words;
+}
+
 PyObject *raise_status(muster_status status)
 {
     PyObject *type = state_of_module()->errors[status] ? state_of_module()->errors[status]
@@ -55,7 +76,8 @@ PyObject *raise_status(muster_status status)
     PyOS_snprintf(sentence, sizeof sentence, "%s",
                   muster_error_detail()[0] ? muster_error_detail() : muster_status_string(status));
     muster_last_error(&info);
-    PyObject *words = PyUnicode_DecodeUTF8(sentence, (Py_ssize_t)strlen(sentence), "replace");
+    PyObject *words =
+        in_words_of_python(PyUnicode_DecodeUTF8(sentence, (Py_ssize_t)strlen(sentence), "replace"));
     PyObject *error = words ? PyObject_CallFunctionObjArgs(type, words, NULL) : NULL;
     if (error && add_parts(error, status, &info))
         PyErr_SetObject(type, error);
@@ -139,8 +161,11 @@ bool timeout_of(PyObject *object, const char *instead, int64_t *timeout_ns)
 {
     double seconds = object == Py_None ? 1 : PyFloat_AsDouble(object);
 
-    if (PyErr_Occurred())
+    if (PyErr_Occurred()) {
+        if (PyErr_ExceptionMatches(PyExc_TypeError))
+            PyErr_Format(PyExc_TypeError, "a timeout of %R; expected a number of seconds, or None", object);
         return false;
+    }
     if (!(seconds > 0)) {
         PyErr_Format(PyExc_ValueError, "a timeout of %R seconds; expected more than 0, or None%s", object,
                      instead);
@@ -151,4 +176,12 @@ bool timeout_of(PyObject *object, const char *instead, int64_t *timeout_ns)
     else
         *timeout_ns = seconds >= 1e9 ? 1000000000000000000 : seconds <= 1e-9 ? 1 : (int64_t)(seconds * 1e9);
     return true;
+}
+
+PyObject *python_timeout_ns(PyObject *module, PyObject *timeout)
+{
+    int64_t timeout_ns;
+
+    (void)module;
+    return timeout_of(timeout, "", &timeout_ns) ? PyLong_FromLongLong(timeout_ns) : NULL;
 }

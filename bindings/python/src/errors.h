@@ -19,4 +19,6 @@ PyObject *raise_again(PyObject *exception);
 /* Seconds, None: 0; false with an exception, whose sentence ends with `instead`. */
 bool timeout_of(PyObject *object, const char *instead, int64_t *timeout_ns);
 
+PyObject *python_timeout_ns(PyObject *module, PyObject *timeout); /* None: 0 */
+
 #endif

@@ -9,10 +9,18 @@
 #include "bindings/python/src/leftovers.h"
 #include "bindings/python/src/subgroups.h"
 
+/* With an exception. */
+static bool has_left(PyObject *self)
+{
+    if (!((group_object *)self)->group)
+        PyErr_SetString(PyExc_ValueError, "this rank has left the group");
+    return !((group_object *)self)->group;
+}
+
 static PyObject *rank(PyObject *self, PyObject *unused)
 {
     (void)unused;
-    if (!group_may_be_asked(self))
+    if (!group_may_be_asked(self) || has_left(self))
         return NULL;
     return PyLong_FromLong(muster_group_rank(((group_object *)self)->group));
 }
@@ -20,16 +28,17 @@ static PyObject *rank(PyObject *self, PyObject *unused)
 static PyObject *size(PyObject *self, PyObject *unused)
 {
     (void)unused;
-    if (!group_may_be_asked(self))
+    if (!group_may_be_asked(self) || has_left(self))
         return NULL;
     return PyLong_FromLong(muster_group_size(((group_object *)self)->group));
 }
 
 static PyObject *get_name(PyObject *self, void *unused)
 {
-    const char *name = muster_group_name(((group_object *)self)->group);
-
     (void)unused;
+    if (has_left(self))
+        return NULL;
+    const char *name = muster_group_name(((group_object *)self)->group);
     return PyUnicode_DecodeUTF8(name, (Py_ssize_t)strlen(name), "replace");
 }
 
@@ -45,8 +54,13 @@ static int set_name(PyObject *self, PyObject *value, void *unused)
         PyErr_Format(PyExc_TypeError, "a group's name is a str, such as 'tp:0', and not %R", value);
     if (!bytes)
         return -1;
-    const char *name = PyBytes_AsString(bytes);
-    muster_status status = muster_group_set_name(((group_object *)self)->group, name ? name : "");
+    char *name;
+    if (has_left(self) ||
+        PyBytes_AsStringAndSize(bytes, &name, NULL) < 0) { /* ValueError: with a NUL in it */
+        Py_DECREF(bytes);
+        return -1;
+    }
+    muster_status status = muster_group_set_name(((group_object *)self)->group, name);
     Py_DECREF(bytes);
     if (status == MUSTER_OK)
         return 0;
@@ -58,7 +72,7 @@ static PyObject *abort_group(PyObject *self, PyObject *args)
 {
     const char *reason = NULL;
 
-    if (!PyArg_ParseTuple(args, "|z:abort", &reason))
+    if (!PyArg_ParseTuple(args, "|z:abort", &reason) || has_left(self))
         return NULL;
     muster_status status = muster_group_abort(((group_object *)self)->group, reason);
     if (status != MUSTER_OK)
@@ -114,9 +128,10 @@ static PyObject *translate(PyObject *self, PyObject *args)
 
 static PyObject *check(PyObject *self, PyObject *unused)
 {
-    muster_status status = muster_group_status(((group_object *)self)->group);
-
     (void)unused;
+    if (has_left(self))
+        return NULL;
+    muster_status status = muster_group_status(((group_object *)self)->group);
     if (status != MUSTER_OK)
         return raise_status(status);
     Py_RETURN_NONE;
@@ -161,8 +176,10 @@ static PyObject *release(PyObject *self, PyObject *unused)
 static PyObject *repr(PyObject *self)
 {
     const muster_group *group = ((group_object *)self)->group;
-    const char *name = muster_group_name(group);
 
+    if (!group)
+        return PyUnicode_FromString("<muster.Group: left>");
+    const char *name = muster_group_name(group);
     return PyUnicode_FromFormat("<muster.Group%s%s: rank %d of %d>", name[0] ? " " : "", name,
                                 muster_group_rank(group), muster_group_size(group));
 }
@@ -192,7 +209,8 @@ static PyMethodDef methods[] = {
     { "split", WITH_KEYWORDS(group_split), METH_VARARGS | METH_KEYWORDS,
       "split($self, color, key=-1)\n--\n\nRanks of the same color form a group, in the order of key; a "
       "negative "
-      "key\nis the rank here. Color -1: no group, None." },
+      "key\nis the rank here. Color -1: no group, None; but as an argument, group=None means the world, so "
+      "that\nsuch a rank makes no calls for it." },
     { "dup", group_dup, METH_NOARGS, "dup($self)\n--\n\nA group of the same ranks, apart from this one." },
     { "subset", group_subset, METH_VARARGS,
       "subset($self, ranks, /)\n--\n\nA group of these ranks, in this order; only they call it, with the "

@@ -140,7 +140,8 @@ static muster_status run_recv(operation *o, muster_request *request)
                : muster_recv(o->out.data, o->count, o->dtype, o->source, o->source_tag, o->group, message);
 }
 
-/* `is_new`: the array was made for this receive, so that nothing is received when nobody sends. */
+/* `is_new`: recv, recv_like: the array was made for this receive, so that nothing is received when nobody
+ * sends. */
 static PyObject *receive_one(PyObject *args, PyObject *keywords, const char *name, bool started)
 {
     static char *names[] = { "out", "src", "tag", "group", "message", "dtype", "_is_new", NULL };
@@ -151,7 +152,11 @@ static PyObject *receive_one(PyObject *args, PyObject *keywords, const char *nam
     if (!PyArg_ParseTupleAndKeywords(args, keywords,
                                      started ? "OO|O$OOOp:recv_into_start" : "OO|O$OOOp:recv_into", names,
                                      &out, &src, &tag, &group, &message, &dtype, &is_new) ||
-        !(o = operation_begin(&place, name, group, started)))
+        !(o = operation_begin(&place,
+                              is_new && started ? "recv_start"
+                              : is_new          ? "recv"
+                                                : name,
+                              group, started)))
         return NULL;
     o->call = run_recv;
     if (!take_peer(o->group, src, "source", "recv from", &o->source) ||

@@ -17,6 +17,28 @@
 #include "bindings/python/src/varied.h"
 #include "bindings/python/src/world.h"
 
+/* The module's state is the process's. A subinterpreter would have the types and the world of another one;
+ * an isolated one of Python 3.12 refuses such modules by itself. */
+static bool is_main_interpreter(void)
+{
+    if (PyInterpreterState_GetID(PyInterpreterState_Get()) == 0)
+        return true;
+    PyErr_SetString(PyExc_ImportError,
+                    "muster cannot be imported in a subinterpreter: a process is one rank, with one "
+                    "interpreter; import it in the main one, or start processes by muster run");
+    return false;
+}
+
+/* For the package, which calls it first: Python makes a second import of what the first has made. */
+static PyObject *refuse_subinterpreter(PyObject *module, PyObject *unused)
+{
+    (void)module;
+    (void)unused;
+    if (!is_main_interpreter())
+        return NULL;
+    Py_RETURN_NONE;
+}
+
 /* Takes what the module needs of muster._arrays. The package calls it once, when it is imported. */
 static PyObject *use_arrays(PyObject *module, PyObject *args)
 {
@@ -43,6 +65,7 @@ static PyObject *cpu_count(PyObject *module, PyObject *unused)
 }
 
 static PyMethodDef methods[] = {
+    { "refuse_subinterpreter", refuse_subinterpreter, METH_NOARGS, NULL },
     { "use_arrays", use_arrays, METH_VARARGS, NULL },
     { "use_messages", python_use_messages, METH_VARARGS, NULL },
     { "use_log", python_use_log, METH_VARARGS, NULL },
@@ -61,6 +84,7 @@ static PyMethodDef methods[] = {
     { "premul_sum", python_premul_sum, METH_VARARGS, NULL },
     { "op_free", python_op_free, METH_VARARGS, NULL },
     { "varied", python_varied, METH_VARARGS, NULL },
+    { "timeout_ns", python_timeout_ns, METH_O, NULL },
     { "is_available", (PyCFunction)(void (*)(void))python_is_available, METH_VARARGS | METH_KEYWORDS,
       "is_available($module, backend='any')\n--\n\nWhether init can use that backend: any, shm, and MLX's "
       "mpi, ring, nccl and jaccl, "
@@ -96,15 +120,16 @@ PyMODINIT_FUNC PyInit__muster(void);
 
 PyMODINIT_FUNC PyInit__muster(void)
 {
-    PyObject *module = PyModule_Create(&definition);
+    PyObject *module = is_main_interpreter() ? PyModule_Create(&definition) : NULL;
 
+    if (!module)
+        return NULL;
     muster_set_interrupt(has_interrupted, NULL); /* here, as it must not wait with Python's lock held */
-    if (module && PyModule_AddFunctions(module, python_operations) == 0 &&
-        make_group_type(module, state_of_module()) && make_memory_type(module, state_of_module()) &&
-        make_request_type(module, state_of_module()) && make_share_types(state_of_module()) &&
-        make_queue_type(state_of_module()) && make_errors(module) &&
+    if (PyModule_AddFunctions(module, python_operations) == 0 && make_group_type(module, state_of_module()) &&
+        make_memory_type(module, state_of_module()) && make_request_type(module, state_of_module()) &&
+        make_share_types(state_of_module()) && make_queue_type(state_of_module()) && make_errors(module) &&
         PyModule_AddStringConstant(module, "__version__", muster_version()) == 0)
         return module;
-    Py_XDECREF(module);
+    Py_DECREF(module);
     return NULL;
 }

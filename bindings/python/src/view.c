@@ -108,6 +108,18 @@ bool dtype_of_name(PyObject *name, muster_dtype *dtype)
     return found;
 }
 
+/* Integers stand for the floats that arrays have no word for; and what is only moved has no type of its own.
+ */
+static bool may_stand_for(muster_dtype given, muster_dtype wanted)
+{
+    bool small =
+        given == MUSTER_INT8 || given == MUSTER_UINT8 || given == MUSTER_INT16 || given == MUSTER_UINT16;
+    bool has_no_word = wanted == MUSTER_BFLOAT16 || wanted == MUSTER_FLOAT16 ||
+                       wanted == MUSTER_FLOAT8_E4M3 || wanted == MUSTER_FLOAT8_E5M2;
+
+    return given == wanted || given >= MUSTER_BYTES_OF || (small && has_no_word);
+}
+
 /* What the caller says that the elements are: of the same size. */
 static int retype(PyObject *name, view *view)
 {
@@ -120,6 +132,14 @@ static int retype(PyObject *name, view *view)
     if (muster_dtype_size(wanted) != muster_dtype_size(view->dtype)) {
         PyErr_Format(PyExc_ValueError, "elements of %s cannot be taken for %s: they differ in size",
                      muster_dtype_name(view->dtype), muster_dtype_name(wanted));
+        return -1;
+    }
+    if (!may_stand_for(view->dtype, wanted)) {
+        PyErr_Format(
+            PyExc_ValueError,
+            "the elements are %s, and dtype says %s, which converts nothing: dtype is for integers that "
+            "have the bits of bfloat16, float16 or 8-bit floats; convert the array first",
+            muster_dtype_name(view->dtype), muster_dtype_name(wanted));
         return -1;
     }
     view->dtype = wanted;
@@ -137,7 +157,7 @@ static bool holds_addresses(const char *format)
     for (; *format; format++) {
         if (*format == ':')
             in_name = !in_name;
-        else if (!in_name && strchr("O&PXz", *format))
+        else if (!in_name && (strchr("O&PXz", *format) || (*format == 'Z' && !strchr("fdg", format[1]))))
             return true;
     }
     return false;

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from .._arrays import refuse_masked
 from .._muster import all_sum, init
 
 _ALL_REDUCE_SIZE = 32 * 1024**2
@@ -16,7 +17,7 @@ def average_gradients(gradients, group=None, all_reduce_size=_ALL_REDUCE_SIZE, c
     are those of the gradients, which are floats or complex; None stays None. A group of one returns the tree itself.
     communication_stream is MLX's, and nothing here.
 
-    Errors: TypeError for what is no array of floats, before anything moves; those of muster.all_sum.
+    Errors: TypeError for what is no array of floats, ValueError for masked arrays, before anything moves; those of muster.all_sum.
 
         >>> from muster.nn import average_gradients
         >>> average = average_gradients({"w": np.full(3, 2.0 * rank), "b": [np.array([rank], "float32")]})
@@ -56,6 +57,7 @@ def _flatten(tree, path, leaves):
         for key, child in children:
             _flatten(child, (*path, key), leaves)
     elif tree is not None:
+        refuse_masked(tree)
         leaf = np.asarray(tree)
         if leaf.dtype.kind not in "fc":
             name = "".join(f"[{key!r}]" for key in path)
