@@ -1142,10 +1142,11 @@ MUSTER_API muster_status muster_cancel(muster_request *request, bool *canceled);
 /*
  * Allocates memory inside the arena. Collectives of every group of this rank read it zero-copy. Local,
  * not a collective: each rank allocates what it needs, in any thread; never blocks. The buffer is aligned to
- * a page, its contents are undefined, and its memory is committed: touching it never fails. 0 bytes give
- * NULL. It lives until muster_free, or until its group is freed. Errors: INVALID, FORKED; NO_SPACE, with the
- * sizes, when the system, the rank's part of the arena, or the memory limit of a control group has no
- * more. (ncclMemAlloc)
+ * 4 KiB and takes a multiple of that, its contents are undefined, and its memory is committed: touching it
+ * never fails. 0 bytes give NULL. It lives until muster_free, or until its group is freed, which another
+ * thread must not do meanwhile. The time of both calls grows with the number of buffers. Errors: INVALID,
+ * FORKED; NO_SPACE, with the sizes, when the system, the rank's part of the arena, or the memory limit of a
+ * control group has no more. (ncclMemAlloc)
  */
 MUSTER_API muster_status muster_alloc(muster_group *group, size_t bytes, void **buffer);
 

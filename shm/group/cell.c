@@ -86,7 +86,7 @@ muster_status mst_cell_claim(mst_attachment *attachment, uint32_t *index, uint64
     if (at == MST_CELLS_MAX)
         status =
             mst_fail(MUSTER_ERR_NO_SPACE,
-                     "rank %u is in %d groups, which is the maximum; free groups that are no longer needed",
+                     "rank %u is in %d groups, which is the maximum; free those, and shares and queues, that are no longer needed",
                      attachment->rank, MST_CELLS_MAX);
     else
         status = commit_cells(attachment, at);
