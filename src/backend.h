@@ -40,9 +40,9 @@
  *
  * 6. Messages match receives as MPI says: of those that match, the message that was sent first and the
  *    receive that was posted first. A receive of any source is fair. Each pair buffers at least 64 KiB of
- *    messages, of any sizes; so does a rank for itself. A send to oneself that does not fit is INVALID. A
- *    message that is buffered, or waits for its receive, delays no other one. sendrecv sends and receives at
- *    the same time.
+ *    messages, of any sizes; so does a rank for itself. A message to oneself that does not fit is INVALID,
+ *    unless a receive of it has been started, or comes with it in a sendrecv. A message that is buffered, or
+ *    waits for its receive, delays no other one. sendrecv sends and receives at the same time.
  *
  * 7. A rank that waits for a member which closes the group, or leaves, gets PEER_DIED.
  *

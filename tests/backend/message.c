@@ -215,6 +215,23 @@ wait message_wait(const started *started, char *doing, size_t bytes)
 
 /* ---- the calls ---- */
 
+/* Also where it comes with a receive, if that gets something else. */
+static bool would_nobody_receive(const handle *handle, const mst_message *message)
+{
+    int own = handle->base.rank;
+    const mailbox *mailbox = mailbox_of(handle->shared, own);
+
+    if (!message->sends || message->destination != own || handle->base.threads_multiple ||
+        mailbox_has_room(mailbox, own, message->out_bytes) ||
+        mst_matching_expects(&mailbox->matching, own, message->send_tag))
+        return false;
+    if (!message->receives || (message->source != own && message->source != MUSTER_ANY_SOURCE))
+        return true;
+    if (mst_matching_find(&mailbox->matching, message->source, message->receive_tag))
+        return message->out_bytes >= MAILBOX_WEIGHT_MAX;
+    return message->receive_tag != MUSTER_ANY_TAG && message->receive_tag != message->send_tag;
+}
+
 static muster_status exchange(handle *handle, const mst_message *message)
 {
     const shared_group *shared = handle->shared;
@@ -224,13 +241,11 @@ static muster_status exchange(handle *handle, const mst_message *message)
     muster_status status = explain(shared);
     if (status != MUSTER_OK)
         return status;
-    if (message->sends && !message->receives && message->destination == handle->base.rank &&
-        !handle->base.threads_multiple &&
-        !mailbox_has_room(mailbox_of(shared, handle->base.rank), handle->base.rank, message->out_bytes))
+    if (would_nobody_receive(handle, message))
         return mst_fail(MUSTER_ERR_INVALID,
-                        "send: %zu bytes to oneself do not fit into what is still buffered; receive first, "
+                        "%s: %zu bytes to oneself do not fit into what is still buffered; receive first, "
                         "or use sendrecv",
-                        message->out_bytes);
+                        message->name, message->out_bytes);
     if (message->sends)
         status = post(handle, message, &lent, &waits);
     if (status == MUSTER_OK && message->receives)

@@ -7,6 +7,8 @@
 #include "tests/harness/ints.h"
 #include "tests/harness/ranks.h"
 
+#define LARGE 300000 /* int32: more than is buffered */
+
 /* ---- nobody, oneself, no elements ---- */
 
 static int nobody(muster_group *world, void *arg)
@@ -99,6 +101,114 @@ static int oneself(muster_group *world, void *arg)
 START_TEST(test_oneself)
 {
     run_all_sizes(oneself, NULL);
+}
+END_TEST
+
+typedef struct half {
+    int source, tag;
+} half;
+
+static int refused(muster_group *world, muster_status status)
+{
+    RANK_CHECK(world, status == MUSTER_ERR_INVALID);
+    RANK_CHECK(world, strstr(muster_error_detail(), "bytes to oneself"));
+    return 0;
+}
+
+/* What a rank sends to itself in a sendrecv that receives something else is refused as a send of it is, and
+ * nothing has happened. */
+static int received_by_nobody(muster_group *world, int32_t *large, int32_t *in)
+{
+    int n = muster_group_size(world), rank = muster_group_rank(world), x = 6;
+    muster_message came = MUSTER_MESSAGE_INIT;
+    half halves[] = { { rank, 2 }, { MUSTER_ANY_SOURCE, 2 }, { (rank + 1) % n, n > 1 ? 1 : 3 } };
+
+    for (int i = 0; i < 3; i++)
+        if (refused(world, muster_sendrecv(large, LARGE, rank, 1, in, LARGE, halves[i].source, halves[i].tag,
+                                           MUSTER_INT32, world, &came)))
+            return 1;
+    if (refused(world, muster_send(large, LARGE, MUSTER_INT32, rank, 1, world)))
+        return 1;
+    RANK_OK(world, muster_send(&x, 1, MUSTER_INT32, rank, 1, world)); /* which a receive of the tag gets */
+    if (refused(world,
+                muster_sendrecv(large, LARGE, rank, 1, in, LARGE, rank, 1, MUSTER_INT32, world, &came)))
+        return 1;
+    return expect_int(world, 6, rank, 1);
+}
+
+/* And these are not refused: it is received by this call, or by a receive that has been started. */
+static int received_by_oneself(muster_group *world, int32_t *large, int32_t *in)
+{
+    int rank = muster_group_rank(world), got = 0;
+    half halves[] = {
+        { rank, 1 }, { rank, MUSTER_ANY_TAG }, { MUSTER_ANY_SOURCE, 1 }, { MUSTER_ANY_SOURCE, MUSTER_ANY_TAG }
+    };
+    muster_message came = MUSTER_MESSAGE_INIT;
+    muster_request request;
+
+    for (int i = 0; i < 4; i++) {
+        large[LARGE - 1] = i + 1;
+        RANK_OK(world, muster_sendrecv(large, LARGE, rank, 1, in, LARGE, halves[i].source, halves[i].tag,
+                                       MUSTER_INT32, world, &came));
+        RANK_CHECK(world, came.count == LARGE && in[LARGE - 1] == i + 1);
+    }
+    for (int i = 0; i < 2; i++) {
+        large[LARGE - 1] = i + 7;
+        RANK_OK(world, muster_recv_start(in, LARGE, MUSTER_INT32, rank, 1, world, NULL, &request));
+        RANK_OK(world, muster_send(&rank, 1, MUSTER_INT32, rank, 2, world));
+        if (i)
+            RANK_OK(world, muster_send(large, LARGE, MUSTER_INT32, rank, 1, world));
+        else
+            RANK_OK(world,
+                    muster_sendrecv(large, LARGE, rank, 1, &got, 1, rank, 2, MUSTER_INT32, world, NULL));
+        RANK_OK(world, muster_wait(&request, 0));
+        RANK_CHECK(world, in[LARGE - 1] == i + 7);
+    }
+    return expect_int(world, rank, rank, 2);
+}
+
+/* As much as is buffered; then one that fits no more is sent while another one is received. */
+static int passes_what_is_full(muster_group *world)
+{
+    int rank = muster_group_rank(world), sent = 0, got;
+    muster_status status;
+
+    while ((status = muster_send(&sent, 1, MUSTER_INT32, rank, 2, world)) == MUSTER_OK)
+        sent++;
+    if (refused(world, status))
+        return 1;
+    if (refused(world, muster_sendrecv(&sent, 1, rank, 1, &got, 1, rank, 3, MUSTER_INT32, world, NULL)))
+        return 1;
+    RANK_OK(world, muster_sendrecv(&sent, 1, rank, 1, &got, 1, rank, 2, MUSTER_INT32, world, NULL));
+    RANK_CHECK(world, got == 0);
+    for (int i = 1; i < sent; i++)
+        if (expect_int(world, i, rank, 2))
+            return 1;
+    return expect_int(world, sent, rank, 1);
+}
+
+static int large_for_oneself(muster_group *world, void *arg)
+{
+    static int32_t large[LARGE], in[LARGE];
+
+    (void)arg;
+    RANK_OK(world, muster_barrier(world)); /* where ranks are threads, each comes alone */
+    for (int rank = 0; rank < muster_group_size(world); rank++) {
+        if (rank == muster_group_rank(world) &&
+            (received_by_nobody(world, large, in) || received_by_oneself(world, large, in) ||
+             passes_what_is_full(world)))
+            return 1;
+        RANK_OK(world, muster_barrier(world));
+    }
+    return 0;
+}
+
+START_TEST(test_a_large_one_for_oneself)
+{
+    for (int size = 1; size <= 3; size++) { /* processes first: a wait that never ends is found there */
+        run_ranks(size, RANKS_AS_PROCESSES, large_for_oneself, NULL);
+        run_ranks(size, RANKS_AS_THREADS, large_for_oneself, NULL);
+    }
 }
 END_TEST
 
@@ -220,6 +330,7 @@ int main(void)
     tcase_set_timeout(tests, TEST_TIMEOUT_S);
     tcase_add_test(tests, test_nobody);
     tcase_add_test(tests, test_oneself);
+    tcase_add_test(tests, test_a_large_one_for_oneself);
     tcase_add_test(tests, test_zero_counts);
     tcase_add_test(tests, test_what_does_not_fit_is_a_mismatch_on_both);
     tcase_add_test(tests, test_bad_arguments_are_refused_in_words);

@@ -18,31 +18,67 @@ static bool has_room_for_self(mst_group *group, const mst_message *message)
            mst_channel_has_room(&group->channels, group->base.rank, message->out_bytes) == MST_FLOW_OK;
 }
 
-/* Whether a message to ourselves travels by itself, and no started one waits ahead of it, or a receive for it
- * has been started. */
-static bool can_send_to_self(mst_group *group, const mst_message *message)
+static bool is_queued_for_self(const mst_group *group, int tag)
 {
-    if (!mst_message_is_shared(group, false) && !mst_message_is_shared(group, true))
-        return has_room_for_self(group, message);
-    mst_pending_lock(group);
-    bool goes = (!group->traffic.outgoing.destinations[group->base.rank].queue.first &&
-                 has_room_for_self(group, message)) ||
-                mst_matching_expects(&group->traffic.incoming.matching, group->base.rank, message->send_tag);
-    mst_pending_unlock(group);
-    return goes;
+    const mst_transfer *at = group->traffic.outgoing.destinations[group->base.rank].queue.first;
+
+    while (at && tag != MUSTER_ANY_TAG && at->tag != tag)
+        at = at->next;
+    return at != NULL;
+}
+
+/* Whether the receive of the same call gets it, or gets an earlier message to ourselves, which makes room for
+ * what could travel by itself. */
+static muster_status look_at_own_receive(mst_group *group, const mst_message *message, bool *helps)
+{
+    int self = group->base.rank, source = message->source, tag = message->receive_tag;
+    const mst_unexpected *found = NULL;
+
+    if (!message->receives || (source != self && source != MUSTER_ANY_SOURCE))
+        return MUSTER_OK;
+    muster_status status = mst_incoming_probe(group, source, tag, &found);
+    if (found || is_queued_for_self(group, tag))
+        *helps = message->out_bytes <= MST_EAGER_BYTES && (!found || found->node.source == self);
+    else
+        *helps = tag == MUSTER_ANY_TAG || tag == message->send_tag;
+    return status;
+}
+
+/* Whether a message to ourselves travels by itself, and no started one waits ahead of it, or a receive for it
+ * has been started, or comes with it. Receives that another thread moves without the lock are not looked at.
+ */
+static muster_status look_for_receive(mst_group *group, const mst_message *message, bool *goes)
+{
+    bool queued = group->traffic.outgoing.destinations[group->base.rank].queue.first != NULL;
+    bool receives = message->receives || mst_message_is_shared(group, true);
+
+    *goes = (!queued && has_room_for_self(group, message)) ||
+            (receives &&
+             mst_matching_expects(&group->traffic.incoming.matching, group->base.rank, message->send_tag));
+    return *goes ? MUSTER_OK : look_at_own_receive(group, message, goes);
 }
 
 /* Refuses one that nobody would receive. */
 static muster_status check_send_to_self(mst_group *group, const mst_message *message)
 {
-    if (!message->sends || message->receives || message->destination != group->base.rank ||
-        can_send_to_self(group, message))
+    muster_status status = MUSTER_OK;
+    bool goes = true;
+
+    if (message->destination != group->base.rank)
         return MUSTER_OK;
-    return mst_fail(
-        MUSTER_ERR_INVALID,
-        "send: %zu bytes to oneself do not fit into what the channel still buffers (of %llu KiB in "
-        "all); receive first, or use sendrecv",
-        message->out_bytes, (unsigned long long)group->channels.ring_bytes / 1024);
+    bool shared = mst_message_is_shared(group, false) || mst_message_is_shared(group, true);
+    if (shared)
+        mst_pending_lock(group);
+    if (!shared || !group->traffic.ended) /* else the exchange says why */
+        status = look_for_receive(group, message, &goes);
+    if (shared)
+        mst_pending_unlock(group);
+    if (goes || status != MUSTER_OK)
+        return status;
+    return mst_fail(MUSTER_ERR_INVALID,
+                    "%s: %zu bytes to oneself do not fit into what the channel still buffers (of %llu KiB in "
+                    "all); receive first, or use sendrecv",
+                    message->name, message->out_bytes, (unsigned long long)group->channels.ring_bytes / 1024);
 }
 
 static muster_status enter(mst_group *group, const mst_message *message)
