@@ -1,7 +1,8 @@
 /*
  * Wait cycles through started messages: a wait for one request, for all of several, and for any of several
  * of which none can end, is part of a cycle, and all in it are told so, by name; a wait for a message that is
- * on its way is not, nor one for any of several of which one can end.
+ * on its way is not, nor one for any of several of which one can end. And cycles through one half of a
+ * sendrecv.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -232,6 +233,47 @@ START_TEST(test_any_source)
 }
 END_TEST
 
+/* ---- halves ---- */
+
+/* Of rank 0's sendrecv the send is part of the cycle, and what is told names both. Rank 2 waits for nobody.
+ */
+static int the_send_of_two(muster_group *world, void *arg)
+{
+    static const char *const told[] = {
+        "0 in sendrecv (sends uint8 x 400000, tag 1; receives x 1, tag 2) waits for 1",
+        "1 in recv (uint8 x 1, tag 9) waits for 0"
+    };
+    int rank = muster_group_rank(world);
+
+    (void)arg;
+    if (rank == 0)
+        return expect_deadlock(world,
+                               muster_sendrecv(large, LARGE, 1, 1, got, 1, 2, 2, MUSTER_UINT8, world, NULL),
+                               told[0], told[1]);
+    if (rank == 1)
+        return expect_deadlock(world, muster_recv(got, 1, MUSTER_UINT8, 0, 9, world, NULL), told[0], told[1]);
+    AWAIT(muster_group_status(world) == MUSTER_ERR_DEADLOCK);
+    return 0;
+}
+
+/* What has been sent is not told. */
+static int the_receive_alone(muster_group *world, void *arg)
+{
+    int other = 1 - muster_group_rank(world);
+
+    (void)arg;
+    return expect_deadlock(
+        world, muster_sendrecv(large, 1, other, 1, got, 2, other, 2, MUSTER_UINT8, world, NULL),
+        "0 in sendrecv (uint8 x 2, tag 2) waits for 1", "1 in sendrecv (uint8 x 2, tag 2) waits for 0");
+}
+
+START_TEST(test_halves_of_sendrecv)
+{
+    run_ranks(3, RANKS_AS_PROCESSES, the_send_of_two, NULL);
+    run_ranks(2, RANKS_AS_PROCESSES, the_receive_alone, NULL);
+}
+END_TEST
+
 /* ---- no cycles ---- */
 
 /* Ranks 0 and 1 wait for any of two receives, one of them from each other; rank 2 ends both waits, late. */
@@ -360,6 +402,7 @@ int main(void)
         tcase_add_test(tests, test_each_waits_for_the_next);
         tcase_add_test(tests, test_cycles);
         tcase_add_test(tests, test_any_source);
+        tcase_add_test(tests, test_halves_of_sendrecv);
         tcase_add_test(tests, test_what_is_no_cycle);
     }
     suite_add_tcase(suite, tests);

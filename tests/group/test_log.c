@@ -45,7 +45,7 @@ static int use_logged_world(muster_group *world, void *arg)
     static pile pile;
     char name[64];
     muster_group *logged, *child;
-    float x[3] = { 1, 1, 1 };
+    float x[3] = { 1, 1, 1 }, y[2];
     int rank = muster_group_rank(world);
 
     snprintf(name, sizeof name, "/muster-test-log-%d", (int)getppid());
@@ -63,6 +63,8 @@ static int use_logged_world(muster_group *world, void *arg)
         RANK_OK(logged, muster_send(x, 3, MUSTER_FLOAT32, 1, 0, child));
     else
         RANK_OK(logged, muster_recv(x, 3, MUSTER_FLOAT32, 0, 0, child, NULL));
+    RANK_OK(logged, muster_sendrecv(x, (size_t)rank + 1, 1 - rank, rank, y, (size_t)2 - (size_t)rank,
+                                    rank ? MUSTER_ANY_SOURCE : 1, 1 - rank, MUSTER_FLOAT32, child, NULL));
     if (setting->breaks) {
         RANK_CHECK(logged,
                    muster_broadcast(x, x, (size_t)rank + 1, MUSTER_FLOAT32, 0, child) == MUSTER_ERR_MISMATCH);
@@ -82,6 +84,12 @@ static int use_logged_world(muster_group *world, void *arg)
     RANK_CHECK(world, count_lines(&pile, "all_max (float32 x 3), operation 1, in a group of 2") == debug);
     RANK_CHECK(world, count_lines(&pile, rank == 0 ? "send (float32 x 3, tag 0) with rank 1"
                                                    : "recv (float32 x 3, tag 0) with rank 0") == debug);
+    RANK_CHECK(
+        world,
+        count_lines(&pile, rank == 0
+                               ? "sendrecv (sends float32 x 1, tag 0; receives x 2, tag 1) with rank 1, in"
+                               : "sendrecv (sends float32 x 2, tag 1; receives x 1, tag 0) with rank 0 "
+                                 "and any rank, in") == debug);
     RANK_CHECK(world, count_lines(&pile, "is broken: rank 0 called broadcast") ==
                           (setting->breaks && setting->level >= MUSTER_LOG_WARN));
     return 0;

@@ -6,18 +6,37 @@
 #include "shm/base/log.h"
 #include "src/onehost/group/showing.h"
 #include "src/onehost/wait/broken.h"
+#include "src/pure/dtype.h"
 #include "src/pure/message.h"
+
+#define PEER_BYTES 24
 
 /* ---- what it is and whom it waits for ---- */
 
+/* Of a sendrecv of which nothing is done either half may be the one that has to wait. */
+static void describe_both(const mst_message *message, char *text, size_t bytes)
+{
+    char elements[MST_DTYPE_NAME_BYTES], sent[MST_TAG_BYTES], received[MST_TAG_BYTES];
+
+    mst_dtype_describe(message->dtype, elements);
+    mst_tag_describe(message->send_tag, sent);
+    mst_tag_describe(message->receive_tag, received);
+    snprintf(text, bytes, "%s (sends %s x %zu, %s; receives x %zu, %s)", message->name, elements,
+             message->out_count, sent, message->in_count, received);
+}
+
+/* What is not done. */
 static void describe(const void *arg, char *text, size_t bytes)
 {
     const mst_exchange *exchange = arg;
     const mst_message *message = exchange->message;
-    bool sends = exchange->received;
+    bool sends = !exchange->sent;
 
-    mst_message_describe(message->name, message->dtype, sends ? message->out_count : message->in_count,
-                         sends ? message->send_tag : message->receive_tag, text, bytes);
+    if (sends && !exchange->received)
+        describe_both(message, text, bytes);
+    else
+        mst_message_describe(message->name, message->dtype, sends ? message->out_count : message->in_count,
+                             sends ? message->send_tag : message->receive_tag, text, bytes);
 }
 
 /* The rank that must receive, and the rank that must send, for the call to continue; -1: none any more. */
@@ -39,7 +58,7 @@ static void find_peers(const void *arg, int peers[2])
 static muster_status wait_failed(mst_exchange *exchange, mst_wait_result result)
 {
     int peers[2];
-    char doing[80], missing[40];
+    char doing[MST_DOING_BYTES], missing[40];
 
     find_peers(exchange, peers);
     int late = exchange->received ? peers[0] : peers[1];
@@ -109,17 +128,25 @@ void mst_exchange_record(mst_exchange *exchange, const mst_waiter *waiter)
     record_direction(exchange, false, waiter);
 }
 
+static void name_peer(int peer, char name[PEER_BYTES])
+{
+    if (peer >= 0)
+        snprintf(name, PEER_BYTES, "rank %d", peer);
+    else
+        snprintf(name, PEER_BYTES, "any rank");
+}
+
 void mst_exchange_tell_entered(const mst_exchange *exchange)
 {
     const mst_message *message = exchange->message;
-    int peer = message->sends ? message->destination : message->source;
-    char text[80], with[24] = "any rank";
+    bool both = message->sends && message->receives && message->destination != message->source;
+    char text[MST_DOING_BYTES], with[PEER_BYTES], from[PEER_BYTES];
 
     describe(exchange, text, sizeof text);
-    if (peer >= 0)
-        snprintf(with, sizeof with, "rank %d", peer);
-    mst_log_line(exchange->group->base.log, MUSTER_LOG_DEBUG, "%s with %s, in a group of %d", text, with,
-                 exchange->group->base.size);
+    name_peer(message->sends ? message->destination : message->source, with);
+    name_peer(message->source, from);
+    mst_log_line(exchange->group->base.log, MUSTER_LOG_DEBUG, "%s with %s%s%s, in a group of %d", text, with,
+                 both ? " and " : "", both ? from : "", exchange->group->base.size);
 }
 
 /* ---- waiting ---- */
