@@ -1010,7 +1010,10 @@ MUSTER_API muster_status muster_wait_all(muster_request *requests, size_t count,
  *             ever. MUSTER_ANY_TAG takes every tag.
  *   None      To send to MUSTER_RANK_NONE, or to receive from it, does nothing and succeeds at once; the
  *             buffer is not looked at. A probe of it finds such a message.
- *   Oneself   A rank may send to itself, in a group of any size.
+ *   Oneself   A rank may send to itself, in a group of any size. A message of more than 64 KiB needs a
+ *             receive that has been started before, or that comes with it in muster_sendrecv. If that is of
+ *             any source, another rank's message may get it first; then the send waits for a receive that
+ *             nobody makes, and ends as DEADLOCK.
  *   Buffers   At least 64 KiB of messages are buffered for each pair of ranks. They stay in the arena
  *             until they are received; a sender whose buffer is full waits.
  *
@@ -1056,9 +1059,10 @@ typedef struct muster_message {
  * Sends `count` elements to rank `dst`, with a tag of 0 to 2^31 - 1. A message for which the pair's buffer
  * has room returns at once. A longer one blocks until the receiver has taken enough of it. In an arena buffer
  * a longer message, and one for which the receiver waits already, is read zero-copy: the call returns when
- * the receiver has read it. A message to oneself for which the buffer has no room is INVALID, unless another
- * thread may receive it (MUSTER_THREADS_MULTIPLE). When the receive does not fit (muster_recv), both ranks
- * get MISMATCH. Errors: those of collectives. (MPI_Send; send of MLX)
+ * the receiver has read it. A message to oneself that has more than 64 KiB, or for which the buffer has no
+ * room, is INVALID, unless a receive for it has been started, or another thread may receive it
+ * (MUSTER_THREADS_MULTIPLE). When the receive does not fit (muster_recv), both ranks get MISMATCH. Errors:
+ * those of collectives. (MPI_Send; send of MLX)
  */
 MUSTER_API muster_status muster_send(const void *buf, size_t count, muster_dtype dtype, int dst, int tag,
                                      muster_group *group);
@@ -1075,8 +1079,9 @@ MUSTER_API muster_status muster_recv(void *buf, size_t count, muster_dtype dtype
                                      muster_group *group, muster_message *message);
 
 /* Sends and receives at the same time, so that a ring of ranks that all call it cannot deadlock. Blocks until
- * both are done. The buffers must not overlap. `message` is that of muster_recv. Errors: those of
- * collectives. (MPI_Sendrecv) */
+ * both are done. The buffers must not overlap. `message` is that of muster_recv. A message to oneself that
+ * this receive does not get is INVALID where that of muster_send is. Errors: those of collectives.
+ * (MPI_Sendrecv) */
 MUSTER_API muster_status muster_sendrecv(const void *sendbuf, size_t sendcount, int dst, int sendtag,
                                          void *recvbuf, size_t recvcount, int src, int recvtag,
                                          muster_dtype dtype, muster_group *group, muster_message *message);

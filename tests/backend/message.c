@@ -242,10 +242,10 @@ static muster_status exchange(handle *handle, const mst_message *message)
     if (status != MUSTER_OK)
         return status;
     if (would_nobody_receive(handle, message))
-        return mst_fail(MUSTER_ERR_INVALID,
-                        "%s: %zu bytes to oneself do not fit into what is still buffered; receive first, "
-                        "or use sendrecv",
-                        message->name, message->out_bytes);
+        return mst_fail(
+            MUSTER_ERR_INVALID, "%s: %zu bytes to oneself do not fit into what is %sbuffered; %s",
+            message->name, message->out_bytes, message->out_bytes < MAILBOX_WEIGHT_MAX ? "still " : "",
+            message->out_bytes < MAILBOX_WEIGHT_MAX ? "receive first" : "start a receive for it first");
     if (message->sends)
         status = post(handle, message, &lent, &waits);
     if (status == MUSTER_OK && message->receives)

@@ -58,6 +58,21 @@ static muster_status look_for_receive(mst_group *group, const mst_message *messa
     return *goes ? MUSTER_OK : look_at_own_receive(group, message, goes);
 }
 
+static muster_status refuse_to_self(const mst_group *group, const mst_message *message)
+{
+    if (message->out_bytes > MST_EAGER_BYTES)
+        return mst_fail(
+            MUSTER_ERR_INVALID,
+            "%s: %zu bytes to oneself are more than the %d KiB that are buffered of a message; start "
+            "a receive for it first, or use a sendrecv that receives it",
+            message->name, message->out_bytes, MST_EAGER_BYTES / 1024);
+    return mst_fail(MUSTER_ERR_INVALID,
+                    "%s: %zu bytes to oneself do not fit into what the channel still buffers (of %llu KiB in "
+                    "all); receive first%s",
+                    message->name, message->out_bytes, (unsigned long long)group->channels.ring_bytes / 1024,
+                    message->receives ? "" : ", or use sendrecv");
+}
+
 /* Refuses one that nobody would receive. */
 static muster_status check_send_to_self(mst_group *group, const mst_message *message)
 {
@@ -73,12 +88,7 @@ static muster_status check_send_to_self(mst_group *group, const mst_message *mes
         status = look_for_receive(group, message, &goes);
     if (shared)
         mst_pending_unlock(group);
-    if (goes || status != MUSTER_OK)
-        return status;
-    return mst_fail(MUSTER_ERR_INVALID,
-                    "%s: %zu bytes to oneself do not fit into what the channel still buffers (of %llu KiB in "
-                    "all); receive first, or use sendrecv",
-                    message->name, message->out_bytes, (unsigned long long)group->channels.ring_bytes / 1024);
+    return goes || status != MUSTER_OK ? status : refuse_to_self(group, message);
 }
 
 static muster_status enter(mst_group *group, const mst_message *message)
