@@ -983,7 +983,8 @@ MUSTER_API muster_status muster_test(muster_request *request, bool *done);
 /*
  * Waits until one of `count` operations is over, completes it as muster_wait does, and writes into *index
  * which; `count` when no request was pending. Empty requests are skipped. The requests may be of several
- * groups. Errors: those of muster_wait; the request of the operation that has failed is reset.
+ * groups. Errors: those of muster_wait; the request of the operation that has failed is reset. INVALID, too,
+ * when an operation is twice among them, by a copy of its request; all of them are as before then.
  * (MPI_Waitany)
  */
 MUSTER_API muster_status muster_wait_any(muster_request *requests, size_t count, int64_t timeout_ns,
@@ -993,7 +994,8 @@ MUSTER_API muster_status muster_wait_any(muster_request *requests, size_t count,
  * Completes each of `count` operations as muster_wait does, whatever the order in which they end.
  * `timeout_ns` is of all together. Empty requests are skipped. The requests may be of several groups.
  * Errors: those of muster_wait, of the first operation that fails. All requests of groups that are broken
- * then have been reset; those of other groups are completed, or as before. (MPI_Waitall)
+ * then have been reset; those of other groups are completed, or as before. INVALID as of muster_wait_any.
+ * (MPI_Waitall)
  */
 MUSTER_API muster_status muster_wait_all(muster_request *requests, size_t count, int64_t timeout_ns);
 

@@ -87,8 +87,11 @@ static muster_status take(const mst_wait_set *set)
 
         if (!request->group || !mst_hosts_is_run(request))
             continue;
-        if (!run || run->taken == set)
+        if (!run)
             return mst_hosts_refuse_unknown();
+        if (run->taken == set)
+            return mst_fail(MUSTER_ERR_INVALID,
+                            "the same operation is twice among the requests; give each once");
         run->taken = set;
         mst_hosts_attend(group_of(request), true);
     }

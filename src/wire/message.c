@@ -130,9 +130,11 @@ static muster_status take(mst_wire_group *group, uint64_t number, const void *ta
 {
     mst_wire_op *op = *found = find(group, number);
 
-    if (!op || op->taken == taker)
+    if (!op)
         return mst_fail(MUSTER_ERR_INVALID,
                         "the request is not pending: its operation has been completed already");
+    if (op->taken == taker)
+        return mst_fail(MUSTER_ERR_INVALID, "the same operation is twice among the requests; give each once");
     if (op->taken)
         return mst_fail(MUSTER_ERR_BUSY, "another thread waits for this operation, or tests it");
     op->taken = taker;

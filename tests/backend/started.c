@@ -112,9 +112,11 @@ static muster_status take(const muster_group *group, uint64_t number, const void
 {
     started *at = *found = find(group, number);
 
-    if (!at || at->taken == taker)
+    if (!at)
         return mst_fail(MUSTER_ERR_INVALID,
                         "the request is not pending: its operation has been completed already");
+    if (at->taken == taker)
+        return mst_fail(MUSTER_ERR_INVALID, "the same operation is twice among the requests; give each once");
     if (at->taken)
         return mst_fail(MUSTER_ERR_BUSY, "another thread waits for this operation, or tests it");
     at->taken = taker;

@@ -315,7 +315,11 @@ static int make_mistakes(muster_group *world, void *arg)
     RANK_CHECK(world, strstr(muster_error_detail(), "4 started operations of the group are not completed"));
     copy = requests[3];
     requests[4] = requests[0]; /* twice in one wait: refused, and nothing has happened */
+    size_t index;
     RANK_CHECK(world, muster_wait_all(requests, 5, 0) == MUSTER_ERR_INVALID);
+    RANK_CHECK(world, strstr(muster_error_detail(), "the same operation is twice among the requests"));
+    RANK_CHECK(world, muster_wait_any(requests, 5, 0, &index) == MUSTER_ERR_INVALID);
+    RANK_CHECK(world, strstr(muster_error_detail(), "the same operation is twice among the requests"));
     for (int i = 0; i < 4; i++)
         RANK_OK(world, muster_wait(&requests[i], 0));
     RANK_CHECK(world, muster_wait(&requests[0], 0) == MUSTER_ERR_INVALID);

@@ -90,9 +90,11 @@ mst_pending *mst_pending_find(mst_group *group, uint64_t number)
 
 static muster_status take(mst_pending *pending, const void *taker)
 {
-    if (!pending || pending->taken == taker)
+    if (!pending)
         return mst_fail(MUSTER_ERR_INVALID,
                         "the request is not pending: its operation has been completed already");
+    if (pending->taken == taker)
+        return mst_fail(MUSTER_ERR_INVALID, "the same operation is twice among the requests; give each once");
     if (pending->taken)
         return mst_fail(MUSTER_ERR_BUSY, "another thread waits for this operation, or tests it, by a copy of "
                                          "the request");
