@@ -189,11 +189,12 @@ START_TEST(test_an_impossible_count_of_answers)
 }
 END_TEST
 
-/* The stamp of an entry before the ring that says what no such entry can be. */
+/* An entry before the ring that says what no such entry can be, in its stamp or of its tag. */
 typedef struct lie {
     bool is_short;
     mst_entry_kind kind;
     size_t bytes;
+    int tag;
 } lie;
 
 static int a_slot_says(muster_group *world, void *arg)
@@ -210,21 +211,25 @@ static int a_slot_says(muster_group *world, void *arg)
     const mst_channel_end *end = &mst_group_of(world)->channels.incoming[0];
     mst_entry *entry = lie->is_short ? mst_entry_short_slot(end->channel, end->number)
                                      : mst_entry_slot(end->channel, end->number);
-    entry->tag = 0;
+    entry->tag = lie->tag;
     entry->type = MUSTER_FLOAT32;
     mst_store64_rel(&entry->stamp, mst_stamp_pack(end->number, lie->kind, lie->bytes));
-    muster_status status = muster_recv(out, FLOATS, MUSTER_FLOAT32, 0, 0, world, &came);
+    int tag = lie->tag < 0 ? MUSTER_ANY_TAG : lie->tag;
+    muster_status status = muster_recv(out, FLOATS, MUSTER_FLOAT32, 0, tag, world, &came);
     RANK_CHECK(world, status == MUSTER_ERR_BAD_ARENA);
     return 0;
 }
 
 START_TEST(test_an_entry_that_its_slot_cannot_have)
 {
-    static const lie lies[] = { { true, MST_ENTRY_WHOLE, 4000 },
-                                { true, MST_ENTRY_WHOLE, MST_SHORT_SLOT_BYTES },
-                                { true, MST_ENTRY_VIEW, 0 },
-                                { false, MST_ENTRY_WHOLE, MST_SLOT_BYTES },
-                                { false, MST_ENTRY_FIRST, 40 } };
+    static const lie lies[] = { { true, MST_ENTRY_WHOLE, 4000, 0 },
+                                { true, MST_ENTRY_WHOLE, MST_SHORT_SLOT_BYTES, 0 },
+                                { true, MST_ENTRY_VIEW, 0, 0 },
+                                { false, MST_ENTRY_WHOLE, MST_SLOT_BYTES, 0 },
+                                { false, MST_ENTRY_FIRST, 40, 0 },
+                                { false, MST_ENTRY_WHOLE, 4, MUSTER_ANY_TAG }, /* which only receives have */
+                                { false, MST_ENTRY_WHOLE, 4, -2 },
+                                { true, MST_ENTRY_WHOLE, 4, MUSTER_ANY_TAG } };
 
     for (size_t i = 0; i < sizeof lies / sizeof lies[0]; i++)
         run_ranks(2, RANKS_AS_PROCESSES, a_slot_says, (void *)(uintptr_t)&lies[i]);

@@ -37,8 +37,10 @@ static inline bool mst_receives_alone(const mst_group *group, const mst_message 
 
 static inline bool mst_fits_at_once(const mst_message *message, const mst_envelope *envelope)
 {
+    uint32_t tag = (uint32_t)envelope->tag; /* so none that was damaged is -1, as any is */
+
     if (envelope->kind != MST_ENTRY_WHOLE || envelope->type != (uint32_t)message->dtype ||
-        (envelope->tag != message->receive_tag &&
+        ((int64_t)tag != message->receive_tag &&
          (message->receive_tag != MUSTER_ANY_TAG || envelope->tag < 0)))
         return false;
     return envelope->bytes == message->in_bytes || (message->result && envelope->bytes < message->in_bytes &&
