@@ -84,10 +84,10 @@ muster_status mst_cell_claim(mst_attachment *attachment, uint32_t *index, uint64
     while (at < MST_CELLS_MAX && attachment->cells.in_use[at])
         at++;
     if (at == MST_CELLS_MAX)
-        status =
-            mst_fail(MUSTER_ERR_NO_SPACE,
-                     "rank %u is in %d groups, which is the maximum; free those, and shares and queues, that are no longer needed",
-                     attachment->rank, MST_CELLS_MAX);
+        status = mst_fail(MUSTER_ERR_NO_SPACE,
+                          "rank %u is in %d groups, which is the maximum; free those, and shares and queues, "
+                          "that are no longer needed",
+                          attachment->rank, MST_CELLS_MAX);
     else
         status = commit_cells(attachment, at);
     if (status == MUSTER_OK) {

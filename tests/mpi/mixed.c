@@ -367,6 +367,10 @@ static void calls_elsewhere(void)
     CHECK(muster_barrier(world) == MUSTER_OK);
     CHECK(muster_send(&rank, 1, MUSTER_INT32, (rank + size - 1) % size, 9, world) == MUSTER_OK);
     CHECK(muster_wait(&pending, 0) == MUSTER_OK && got == (rank + 1) % size);
+    if (rank != 0)
+        CHECK(muster_send(&got, 1, MUSTER_INT32, 0, 10, world) == MUSTER_OK);
+    for (int other = 1; rank == 0 && other < size; other++) /* it aborts once all have waited */
+        CHECK(muster_recv(&got, 1, MUSTER_INT32, other, 10, world, NULL) == MUSTER_OK);
     if (rank == 0)
         run_elsewhere(abort_elsewhere);
     while (status == MUSTER_OK)

@@ -25,7 +25,7 @@ for command in $("$TEST_COMMAND" --help | sed -n 's/^  muster \([a-z]*\) .*/\1/p
 done
 # docs/CONFIG.md, the list in the command, and what the code reads are the same; and options are in it.
 code=$(grep -rhoE '"MUSTER_[A-Z_]+"' src shm tools bindings --include='*.c' --include='*.cc' --include='*.py' --exclude=variables.c | tr -d '"' |
-    grep -v '_INIT$' | sort -u)
+    grep -vE '_(INIT|NONE)$' | sort -u)
 listed=$(grep -oE '"MUSTER_[A-Z_]+"' src/pure/variables.c | tr -d '"' | sort -u)
 documented=$(grep -E '^\| `MUSTER_' docs/CONFIG.md | sed 's/|[^|]*|[^|]*|$//' | grep -oE 'MUSTER_[A-Z_]+' | sort -u)
 [ "$code" = "$listed" ] || complain "src/pure/variables.c lists other variables than the code reads: $(echo "$code $listed" | tr ' ' '\n' | sort | uniq -u | tr '\n' ' ')"

@@ -108,15 +108,13 @@ bool dtype_of_name(PyObject *name, muster_dtype *dtype)
     return found;
 }
 
-/* Integers stand for the floats that arrays have no word for; and what is only moved has no type of its own.
- */
+/* Integers stand for floats that arrays have no word for. What is only moved has no type of its own. */
 static bool may_stand_for(muster_dtype given, muster_dtype wanted)
 {
     bool small =
         given == MUSTER_INT8 || given == MUSTER_UINT8 || given == MUSTER_INT16 || given == MUSTER_UINT16;
     bool has_no_word = wanted == MUSTER_BFLOAT16 || wanted == MUSTER_FLOAT16 ||
                        wanted == MUSTER_FLOAT8_E4M3 || wanted == MUSTER_FLOAT8_E5M2;
-
     return given == wanted || given >= MUSTER_BYTES_OF || (small && has_no_word);
 }
 
@@ -135,11 +133,10 @@ static int retype(PyObject *name, view *view)
         return -1;
     }
     if (!may_stand_for(view->dtype, wanted)) {
-        PyErr_Format(
-            PyExc_ValueError,
-            "the elements are %s, and dtype says %s, which converts nothing: dtype is for integers that "
-            "have the bits of bfloat16, float16 or 8-bit floats; convert the array first",
-            muster_dtype_name(view->dtype), muster_dtype_name(wanted));
+        PyErr_Format(PyExc_ValueError,
+                     "the elements are %s, and dtype says %s, which converts nothing: it is for "
+                     "integers with the bits of bfloat16, float16 or 8-bit floats; convert the array first",
+                     muster_dtype_name(view->dtype), muster_dtype_name(wanted));
         return -1;
     }
     view->dtype = wanted;
@@ -148,8 +145,7 @@ static int retype(PyObject *name, view *view)
 
 /* ---- the buffer protocol ---- */
 
-/* Addresses mean nothing in another process, and objects have references. Names of fields are between colons.
- */
+/* Addresses mean nothing in another process; objects have references. Names of fields are between colons. */
 static bool holds_addresses(const char *format)
 {
     bool in_name = false;
