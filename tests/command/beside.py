@@ -72,23 +72,3 @@ def tracing():
         job.process.stdout = os.fdopen(ours, "r+b", 0)
         job.read_until(b"see muster trace")
         check(os.waitpid(pid, 0)[1] == 0, "a trace after stty tostop", job.seen)
-
-
-def slow_end():
-    """When the ranks are gone, and what is left takes long, signals that ask to end end the launcher."""
-    with tempfile.TemporaryDirectory() as folder:
-        os.mkfifo(folder + "/trace")
-        unread = os.open(folder + "/trace", os.O_RDWR | os.O_NONBLOCK)
-        try:
-            while os.write(unread, b"x" * 4096):
-                pass
-        except BlockingIOError:
-            pass
-        job = Job("-n", "2", "--trace", folder + "/trace", "--", LEAVES, "none")
-        eventually("only who collects the trace is left", lambda: job.process.poll() is None and len(children(job.pid)) == 1
-                   and os.getpgid(children(job.pid)[0]) == children(job.pid)[0])
-        os.kill(job.pid, signal.SIGUSR1)
-        eventually("TERM ends it", lambda: job.process.terminate() or job.process.poll() is not None)
-        check(job.process.returncode == -signal.SIGTERM, "by that signal", job.process.returncode)
-        os.close(unread)
-        job.end()

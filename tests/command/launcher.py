@@ -11,7 +11,7 @@ import sys
 import tempfile
 import termios
 
-from beside import helpers, slow_end, tracing
+from beside import helpers, tracing
 from launched import (LEAVES, LIMIT, RUN, Job, check, children, eventually, finish, links, name, pass_time, python, shell,
                       state)
 
@@ -403,7 +403,7 @@ def causes():
 
 
 for part in (starving, unwritable, parts, terminals, widths, background, order, closed, inherited, once, stopping,
-             killed, executed, helpers, tracing, slow_end, causes):
+             killed, executed, helpers, tracing, causes):
     if len(sys.argv) < 2 or part.__name__ in sys.argv[1:]:
         part()
 finish()

@@ -111,7 +111,6 @@ static int launch(const run_options *options)
     muster_report report = MUSTER_REPORT_INIT;
 
     muster_status status = muster_launch(&options->launch, NULL, NULL, &report);
-    terminal_take_back(); /* before a signal may end us */
     signals_let_go();
     tell_of_helper(hang_watcher, "--on-hang: the process that looks for hangs",
                    "nobody has looked for them since");

@@ -94,19 +94,12 @@ int signals_take(pid_t hang_watcher, pid_t input_feeder)
     return ends[0];
 }
 
-/* What is said to a terminal in the background then stops us, until we may say it. */
 void signals_let_go(void)
 {
-    static const int idle[] = { SIGUSR1, SIGUSR2 };
-    struct sigaction action = { .sa_handler = SIG_IGN };
+    struct sigaction action = { .sa_handler = SIG_DFL };
 
-    for (size_t i = 0; i < sizeof idle / sizeof idle[0]; i++)
-        handle(idle[i], &action);
-    action.sa_handler = SIG_DFL;
-    handle_passed(&action);
     for (size_t i = 0; i < sizeof of_terminal / sizeof of_terminal[0]; i++)
         handle(of_terminal[i], &action);
-    handle(SIGCHLD, &action);
 }
 
 bool signals_of_hang(void)

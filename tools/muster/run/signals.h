@@ -11,8 +11,7 @@
  * is none. */
 int signals_take(pid_t watcher, pid_t feeder);
 
-/* The ranks are gone: signals that ask to end end us, as what is yet to be done may take long, and others
- * have no effect. */
+/* The ranks are gone: what is said to a terminal in the background stops us until we may say it. */
 void signals_let_go(void);
 
 /* Whether the watcher has asked. */
