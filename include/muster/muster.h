@@ -1444,7 +1444,8 @@ typedef struct muster_launch_config {
     int64_t grace_ns;      /* from SIGTERM to SIGKILL; 0: 2 s */
     int64_t op_timeout_ns; /* of one operation, as MUSTER_TIMEOUT; 0: as the environment says */
     int signal_fd; /* each byte read from it is the number of a signal to send to all ranks; after SIGTSTP
-                      this process stops, too. 0: none */
+                      this process stops, too. Where the kernel would discard that signal, as nobody could
+                      continue it (an orphaned process group), nobody stops. 0: none */
     size_t arena_bytes;       /* as in muster_config */
     size_t staging_bytes;     /* as in muster_config */
     int restarts;             /* with RESPAWN: the most restarts of all ranks together; 0: 16 */

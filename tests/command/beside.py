@@ -47,8 +47,9 @@ def helpers():
                                  (1, 0, "looks for hangs was killed by signal 9 (Killed): nobody has looked")):
         job = Job(*options, *shell("echo ready; cat; exec sleep %d" % (0 if which else 1000)))
         job.read_until(b"ready\n", 2)
-        os.kill(beside(job)[which], signal.SIGKILL)
-        eventually("its end", lambda: which == 0 or state(beside(job)[1]) == "Z")
+        victim = beside(job)[which]
+        os.kill(victim, signal.SIGKILL)
+        eventually("its end", lambda: which == 0 or state(victim) == "Z")
         status, _, err = job.end()
         check(status == wanted and err.count("\n") == 1 and words in err, "a helper that is killed", (status, err))
     job = Job(*options, *shell("echo ready; cat"))

@@ -97,7 +97,7 @@ def links(pid):
     """What a process has open."""
     try:
         return [os.readlink("/proc/%d/fd/%s" % (pid, fd)) for fd in os.listdir("/proc/%d/fd" % pid)]
-    except FileNotFoundError:
+    except (FileNotFoundError, PermissionError, ProcessLookupError):  # it has ended, perhaps
         return []
 
 

@@ -58,7 +58,7 @@ for _ in 1 2 3 4 5 6 7 8 9 10; do
     esac
 done
 # What so many say of why they could not start is more than a pipe holds.
-expect 127 "could not start" $run -n 500 --on-failure continue -- "/no/such/program/$(seq -s / 100)"
+expect 127 "could not start" $run -n 300 --on-failure continue -- "/no/such/program/$(seq -s / 100)"
 checks=$((checks + 10))
 
 # ---- output: whole lines, prefixed, the last one too ----
