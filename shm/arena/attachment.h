@@ -95,7 +95,6 @@ typedef struct mst_attachment {
     bool left; /* all groups at once, because the program ends: nobody poisons them any more */
     struct mst_subarena *open;    /* the rank's groups */
     struct mst_subarena *retired; /* freed by us, but peers may still read them */
-    int doubtful_parts;           /* of `open`: how many have one */
 } mst_attachment;
 
 /* Prepares to be `rank` in a seat of the arena, and takes ownership of the arena; NULL: no memory. One

@@ -8,7 +8,6 @@
 #include "shm/base/error.h"
 #include "shm/death/terminations.h"
 #include "shm/group/cell.h"
-#include "shm/wait/wait.h"
 
 /* ---- our own part ---- */
 
@@ -256,63 +255,19 @@ void mst_subarenas_look_at_terminations(mst_attachment *attachment)
 
 /* ---- freeing ---- */
 
-/* Whether a peer does nothing in the group any more. */
-static bool is_gone(const mst_subarena *subarena, int rank)
-{
-    mst_liveness *liveness = &subarena->attachment->liveness;
-    uint32_t seat = subarena->members[rank].seat;
-
-    return mst_subarena_has_member(subarena, rank) ? mst_liveness_is_gone(liveness, seat)
-                                                   : !mst_liveness_may_write_yet(liveness, seat);
-}
-
 static bool all_peers_gone(const mst_subarena *subarena)
 {
-    for (int r = 0; r < subarena->size; r++)
-        if (r != subarena->rank && !is_gone(subarena, r))
-            return false;
-    return true;
-}
+    for (int r = 0; r < subarena->size; r++) {
+        mst_liveness *liveness = &subarena->attachment->liveness;
+        uint32_t seat = subarena->members[r].seat;
 
-/* While we are in the group, nobody uses the memory of a member that is gone, so what it says stays. Whether
- * it is gone is asked first: after that it arrives no more. */
-static bool never_completes(const mst_subarena *subarena, uint32_t round)
-{
-    for (int r = 0; r < subarena->size; r++)
-        if (r != subarena->rank && is_gone(subarena, r) &&
-            !mst_count_reached(&mst_layout_arrival(&subarena->cells[r]->splits, round)->word, round)) /* E3 */
-            return true;
-    return false;
-}
-
-void mst_subarena_abandon_part(mst_subarena *parent, const mst_member *part, uint32_t round)
-{
-    mst_attachment *attachment = parent->attachment;
-
-    mst_member_abandon(attachment, part);
-    pthread_mutex_lock(&attachment->lock);
-    if (parent->doubtful_round == 0) { /* else it stays claimed: no group breaks twice */
-        parent->doubtful = *part;
-        parent->doubtful_round = round;
-        attachment->doubtful_parts++;
-    }
-    pthread_mutex_unlock(&attachment->lock);
-    mst_subarenas_reclaim(attachment);
-}
-
-/* Those of our parts that no peer can have. */
-static void free_doubtful(mst_attachment *attachment)
-{
-    pthread_mutex_lock(&attachment->lock);
-    for (mst_subarena *at = attachment->doubtful_parts ? attachment->open : NULL; at; at = at->next) {
-        if (at->doubtful_round == 0 || !never_completes(at, at->doubtful_round))
+        if (r == subarena->rank)
             continue;
-        release_memory(attachment, &at->doubtful);
-        attachment->cells.in_use[at->doubtful.cell] = false;
-        at->doubtful_round = 0;
-        attachment->doubtful_parts--;
+        if (mst_subarena_has_member(subarena, r) ? !mst_liveness_is_gone(liveness, seat)
+                                                 : mst_liveness_may_write_yet(liveness, seat))
+            return false;
     }
-    pthread_mutex_unlock(&attachment->lock);
+    return true;
 }
 
 static void reclaim_one(mst_subarena *subarena)
@@ -332,7 +287,6 @@ void mst_subarenas_reclaim(mst_attachment *attachment)
 {
     mst_subarena *ready = NULL;
 
-    free_doubtful(attachment);
     pthread_mutex_lock(&attachment->lock);
     for (mst_subarena **link = &attachment->retired; *link;) {
         mst_subarena *subarena = *link;
@@ -367,10 +321,7 @@ void mst_subarena_retire(mst_subarena *subarena)
 {
     mst_attachment *attachment = subarena->attachment;
 
-    free_doubtful(attachment); /* the last look: peers reuse what says who arrived, once we have left */
     pthread_mutex_lock(&attachment->lock);
-    if (subarena->doubtful_round)
-        attachment->doubtful_parts--;
     take_off_list(&attachment->open, subarena);
     mst_cell_leave(attachment, subarena->own.cell, subarena->own.membership);
     for (int r = 0; r < subarena->size; r++)

@@ -42,8 +42,6 @@ typedef struct mst_subarena {
     bool sealed;               /* we may only read that */
     _Atomic uint32_t keeps;    /* 1: it counts in the attachment's `kept` */
     struct mst_subarena *next; /* in the list of open or of retired sub-arenas */
-    mst_member doubtful;       /* our part of a group that did not come about, and which a peer may have */
-    uint32_t doubtful_round;   /* of the splits, in which it was published; 0: there is none */
 } mst_subarena;
 
 /* Claims this rank's part of a future group: an initialised cell, and committed slots. */
@@ -57,9 +55,6 @@ muster_status mst_member_claim_staging(mst_attachment *attachment, mst_member *m
 void mst_member_release(mst_attachment *attachment, const mst_member *member);
 /* Leaves a group of which some peers may already be members, though this rank saw its split fail. */
 void mst_member_abandon(mst_attachment *attachment, const mst_member *member);
-/* The same for a part that was published in that round of the parent's splits, which failed. It is freed once
- * a member is gone that has not arrived at the round: then no peer has seen all parts, and none ever will. */
-void mst_subarena_abandon_part(mst_subarena *parent, const mst_member *part, uint32_t round);
 
 /* Whether a peer can have its staging, or its block, where it told. */
 bool mst_member_has_room(const mst_geometry *geometry, const mst_member *member);

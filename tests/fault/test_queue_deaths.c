@@ -255,47 +255,6 @@ START_TEST(test_a_storm)
 }
 END_TEST
 
-/* The last rank of each group dies where the others create something. What they had claimed for it is free
- * again, once the kernel has confirmed the end: the blocks of two rounds do not fit together. */
-static int blocks_of_what_failed(muster_group *world, void *arg)
-{
-    enum { BYTES = 30 << 20 };
-    muster_group *group = world, *next;
-    muster_queue *queue;
-    muster_share *share;
-    void *buffer;
-
-    (void)arg;
-    while (muster_group_size(group) > 1) {
-        int size = muster_group_size(group);
-
-        if (muster_group_rank(group) == size - 1)
-            raise(SIGKILL);
-        muster_status status = size % 2 ? muster_queue_create(group, 0, 1, BYTES, &queue)
-                                        : muster_share_create(group, BYTES, &share);
-        RANK_CHECK(group, status == MUSTER_ERR_PEER_DIED);
-        RANK_OK(group, muster_group_shrink(group, &next));
-        AWAIT(muster_alloc(next, BYTES, &buffer) == MUSTER_OK);
-        RANK_OK(next, muster_free(next, buffer));
-        RANK_OK(group, muster_group_free(group));
-        group = next;
-    }
-    RANK_OK(group, muster_group_free(group));
-    return 0;
-}
-
-START_TEST(test_blocks_of_what_failed_are_free_again)
-{
-    rank_options options = { .size = SIZE, .arena_bytes = (size_t)SIZE * 87 << 20 };
-    muster_termination terminations[SIZE];
-    muster_report report = { .struct_size = sizeof report, .terminations = terminations };
-
-    run_failing_ranks(options, blocks_of_what_failed, NULL, &report);
-    ck_assert_int_eq(terminations[0].kind, MUSTER_TERMINATION_EXITED);
-    ck_assert_int_eq(terminations[0].code, 0);
-}
-END_TEST
-
 int main(void)
 {
     Suite *suite = suite_create("queue deaths");
@@ -303,7 +262,6 @@ int main(void)
 
     tcase_set_timeout(tests, TEST_TIMEOUT_S);
     tcase_add_test(tests, test_a_reader_dies);
-    tcase_add_test(tests, test_blocks_of_what_failed_are_free_again);
     tcase_add_test(tests, test_a_death_is_told_at_once);
     tcase_add_test(tests, test_the_writer_dies);
     tcase_add_test(tests, test_a_reader_is_stopped);

@@ -366,42 +366,6 @@ START_TEST(test_one_rank_splits)
 }
 END_TEST
 
-/* Rounds in which ranks make different things, more than there is memory for if any of it stayed claimed. */
-static int nothing_stays_claimed(muster_group *world, void *arg)
-{
-    enum { BYTES = 20 << 20, ROUNDS = 10 };
-    int rank = muster_group_rank(world);
-    muster_group *group = world, *next;
-    muster_share *share;
-    muster_queue *queue;
-    void *buffer;
-
-    (void)arg;
-    for (int round = 0; round < ROUNDS; round++) {
-        muster_status status = rank == 2        ? muster_queue_create(group, 0, 1, 10, &queue)
-                               : round % 2 == 0 ? muster_share_create(group, BYTES, &share)
-                                                : muster_queue_create(group, rank, 1, BYTES, &queue);
-        RANK_CHECK(group, status == MUSTER_ERR_MISMATCH);
-        RANK_OK(group, muster_group_shrink(group, &next));
-        if (group != world)
-            RANK_OK(group, muster_group_free(group));
-        group = next;
-    }
-    RANK_OK(group, muster_alloc(group, BYTES, &buffer));
-    RANK_OK(group, muster_free(group, buffer));
-    return muster_group_free(group) != MUSTER_OK;
-}
-
-START_TEST(test_nothing_stays_claimed)
-{
-    rank_options options = { .size = 3, .mode = RANKS_AS_PROCESSES, .arena_bytes = 260 << 20 };
-
-    run_ranks_with(options, nothing_stays_claimed, NULL);
-    options.mode = RANKS_AS_THREADS;
-    run_ranks_with(options, nothing_stays_claimed, NULL);
-}
-END_TEST
-
 int main(void)
 {
     Suite *suite = suite_create("shares");
@@ -418,7 +382,6 @@ int main(void)
     if (on_one_host()) { /* which has an arena of a size, and pages of its own */
         tcase_add_test(tests, test_memory_is_used_again);
         tcase_add_test(tests, test_all_get_memory_or_nobody);
-        tcase_add_test(tests, test_nothing_stays_claimed);
     }
     suite_add_tcase(suite, tests);
     return run_suite(suite);

@@ -36,7 +36,7 @@ muster_status mst_agree_begin(mst_agreement *agreement, mst_group *group, mst_ma
 {
     static const mst_wait_kind kind = { .describe = describe };
 
-    *agreement = (mst_agreement){ .group = group, .makes = makes, .waiting = { &kind, group, agreement } };
+    *agreement = (mst_agreement){ group, makes, { &kind, group, agreement } };
     muster_status status = mst_group_ready(group, MUSTER_CALL_SPLIT);
     if (status != MUSTER_OK)
         return status;
@@ -50,41 +50,24 @@ muster_status mst_agree_begin(mst_agreement *agreement, mst_group *group, mst_ma
     return MUSTER_OK;
 }
 
-/* The first rank whose call differs from rank 0's; 0: none. */
-static int find_other(const mst_group *group)
-{
-    const mst_split_record *records = group->split_records;
-
-    for (int rank = 1; rank < group->base.size; rank++)
-        if (records[rank].makes != records[0].makes)
-            return rank;
-    return 0;
-}
-
-/* The same sentence on all ranks. */
-static muster_status refuse(mst_group *group, int rank)
-{
-    char first[MUSTER_CALL_NAME_BYTES], other[MUSTER_CALL_NAME_BYTES];
-
-    name_of(group->split_records[0].makes, first, sizeof first);
-    name_of(group->split_records[rank].makes, other, sizeof other);
-    return mst_group_poison_about(group, MST_POISON_MISMATCH, rank,
-                                  "rank 0 called %s and rank %d %s; all must call the same", first, rank,
-                                  other);
-}
-
-/* All have arrived. */
-static int read_records(mst_agreement *agreement)
+/* Rank 0's call, and the first that differs from it: the same sentence on all ranks. */
+static muster_status compare(const mst_agreement *agreement)
 {
     mst_group *group = agreement->group;
+    const mst_split_record *records = group->split_records;
 
-    for (int rank = 0; rank < group->base.size; rank++)
-        memcpy(&group->split_records[rank], mst_sequence_arrival(&group->splits, rank)->payload,
-               sizeof(mst_split_record)); /* E3: read once */
-    agreement->told = true;
-    int other = find_other(group);
-    agreement->refused = other != 0;
-    return other;
+    for (int rank = 1; rank < group->base.size; rank++) {
+        char first[MUSTER_CALL_NAME_BYTES], other[MUSTER_CALL_NAME_BYTES];
+
+        if (records[rank].makes == records[0].makes)
+            continue;
+        name_of(records[0].makes, first, sizeof first);
+        name_of(records[rank].makes, other, sizeof other);
+        return mst_group_poison_about(group, MST_POISON_MISMATCH, rank,
+                                      "rank 0 called %s and rank %d %s; all must call the same", first, rank,
+                                      other);
+    }
+    return MUSTER_OK;
 }
 
 muster_status mst_agree(mst_agreement *agreement, mst_split_record *own)
@@ -100,27 +83,14 @@ muster_status mst_agree(mst_agreement *agreement, mst_split_record *own)
 
         describe(agreement, doing, sizeof doing);
         missing = mst_sequence_list_missing(&group->splits, late, sizeof late);
-        muster_status status = mst_group_wait_failed(group, result, doing, late, missing);
-        /* Of ranks that call different things the first to see it may break the group before others look. */
-        if (mst_sequence_first_missing(&group->splits) < 0)
-            read_records(agreement);
-        return status;
+        return mst_group_wait_failed(group, result, doing, late, missing);
     }
     mst_group_arrived(group, MUSTER_CALL_SPLIT, &group->splits.waiter);
-    int other = read_records(agreement);
+    for (int rank = 0; rank < group->base.size; rank++)
+        memcpy(&group->split_records[rank], mst_sequence_arrival(&group->splits, rank)->payload,
+               sizeof(mst_split_record)); /* E3: read once */
     mst_fault_point("split.exchanged");
-    return other ? refuse(group, other) : MUSTER_OK;
-}
-
-/* Records are the same for whoever has them all: what one rank refuses, all do. */
-void mst_agree_give_up(const mst_agreement *agreement, const mst_member *part)
-{
-    mst_subarena *parent = agreement->group->subarena;
-
-    if (agreement->refused)
-        mst_member_release(parent->attachment, part);
-    else
-        mst_subarena_abandon_part(parent, part, agreement->group->splits.round);
+    return compare(agreement);
 }
 
 void mst_agree_end(const mst_agreement *agreement)

@@ -22,8 +22,6 @@ typedef struct mst_agreement {
     mst_group *group;
     mst_makes makes;
     mst_waiting waiting;
-    bool told;    /* group->split_records has everyone's, though the call may have failed */
-    bool refused; /* and whoever has them makes nothing of them */
 } mst_agreement;
 
 /* Begins the call, in the call class of splits: returns what the group is broken by. */
@@ -31,9 +29,6 @@ muster_status mst_agree_begin(mst_agreement *agreement, mst_group *group, mst_ma
 
 /* Publishes this rank's record, and copies everyone's to group->split_records. */
 muster_status mst_agree(mst_agreement *agreement, mst_split_record *own);
-
-/* Frees our part of what did not come about, as soon as no peer can have it. */
-void mst_agree_give_up(const mst_agreement *agreement, const mst_member *part);
 
 /* Ends the call, in any case. */
 void mst_agree_end(const mst_agreement *agreement);

@@ -61,17 +61,6 @@ static muster_status open_group(mst_group *parent, const mst_hidden *plan, const
     return mst_child_create(parent, plan->members, parent->base.rank, size, own, made);
 }
 
-/* What the caller finds in the records beyond agree.h, also when waiting failed: it says who may have our
- * part. */
-static muster_status compare(mst_agreement *agreement, const mst_hidden *plan, muster_status agreed)
-{
-    if (!agreement->told || agreement->refused || !plan->find_other)
-        return agreed;
-    int other = plan->find_other(agreement->group);
-    agreement->refused = other != 0;
-    return other && agreed == MUSTER_OK ? plan->refuse(agreement->group, other) : agreed;
-}
-
 static muster_status create(mst_agreement *agreement, mst_hidden *plan, muster_status prepared,
                             mst_group **made)
 {
@@ -88,11 +77,12 @@ static muster_status create(mst_agreement *agreement, mst_hidden *plan, muster_s
     /* After the wait the thread's last error may be another one (mst_error_copy). */
     snprintf(why, sizeof why, "%s", claimed == MUSTER_OK ? "" : mst_error_sentence());
     muster_status status = mst_agree(agreement, &record); /* even if claiming failed: the others must know */
-    status = compare(agreement, plan, status);
+    if (status == MUSTER_OK && plan->compare)
+        status = plan->compare(parent);
     if (claimed != MUSTER_OK)
         return status == MUSTER_OK ? explain_own(parent, plan, why) : status;
     if (status != MUSTER_OK) {
-        mst_agree_give_up(agreement, &own);
+        mst_member_abandon(attachment, &own);
         return status;
     }
     status = check_claims(parent, plan);

@@ -14,10 +14,9 @@ typedef struct mst_hidden {
     mst_split_record own;
     /* Bytes of a member's block, from its record; 0: more than there can be. */
     uint64_t (*bytes)(const mst_split_record *record, int rank, int size);
-    /* Compares the records further: the first rank that differs from rank 0; 0: none. NULL: there is nothing
-     * more. The second breaks the parent with a sentence about that rank. */
-    int (*find_other)(const mst_group *parent);
-    muster_status (*refuse)(mst_group *parent, int rank);
+    /* Compares the records further, and breaks the parent if they do not agree; NULL: there is nothing more.
+     */
+    muster_status (*compare)(mst_group *parent);
     mst_member *members; /* room for one per rank; filled in */
 } mst_hidden;
 

@@ -118,7 +118,7 @@ static muster_status split(mst_agreement *agreement, int color, int key, mst_gro
     muster_status status = mst_agree(agreement, &record); /* even if claiming failed: the others must know */
     if (status != MUSTER_OK) {
         if (joins && claimed == MUSTER_OK)
-            mst_agree_give_up(agreement, &own);
+            mst_member_abandon(attachment, &own);
         return status;
     }
     if (claimed != MUSTER_OK)

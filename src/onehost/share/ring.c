@@ -75,23 +75,23 @@ static void describe_plan(const mst_split_record *record, char *text, size_t byt
              (unsigned long long)record->details[0], (unsigned long long)record->details[1]);
 }
 
-static int find_other(const mst_group *parent)
+static muster_status compare(mst_group *parent)
 {
-    const mst_split_record *all = parent->split_records;
+    const mst_split_record *first = &parent->split_records[0];
 
-    for (int rank = 1; rank < parent->base.size; rank++)
-        if (all[rank].color != all[0].color ||
-            memcmp(all[rank].details, all[0].details, sizeof all[0].details) != 0)
-            return rank;
-    return 0;
-}
+    for (int rank = 1; rank < parent->base.size; rank++) {
+        const mst_split_record *record = &parent->split_records[rank];
+        char here[100], there[100];
 
-static muster_status refuse(mst_group *parent, int rank)
-{
-    char a[100], b[100];
-    describe_plan(&parent->split_records[0], a, sizeof a);
-    describe_plan(&parent->split_records[rank], b, sizeof b);
-    return mst_group_poison(parent, MST_POISON_MISMATCH, "rank 0 called %s and rank %d %s", a, rank, b);
+        if (record->color == first->color && record->details[0] == first->details[0] &&
+            record->details[1] == first->details[1])
+            continue;
+        describe_plan(first, here, sizeof here);
+        describe_plan(record, there, sizeof there);
+        return mst_group_poison(parent, MST_POISON_MISMATCH, "rank 0 called %s and rank %d %s", here, rank,
+                                there);
+    }
+    return MUSTER_OK;
 }
 
 static void destroy(ring *ring)
@@ -130,8 +130,7 @@ static muster_status ring_create(muster_group *of, int writer, size_t entries, s
                         .name = "queue_create",
                         .own = { .color = writer, .details = { entries, entry_bytes } },
                         .bytes = block_bytes,
-                        .find_other = find_other,
-                        .refuse = refuse,
+                        .compare = compare,
                         .members = made ? made->members : NULL };
     mst_group *group;
 
