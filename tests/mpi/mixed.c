@@ -392,6 +392,7 @@ static void ends_apart(void)
     attach();
     CHECK(muster_barrier(world) == MUSTER_OK);
     done();
+    CHECK(muster_barrier(world) == MUSTER_OK); /* whoever fails makes the launcher kill the others */
     told = true;
     held = rank == size - 1;
     exit(held ? 7 : 0);
@@ -403,6 +404,7 @@ static void ends_elsewhere(void)
     attach();
     CHECK(muster_barrier(world) == MUSTER_OK);
     done();
+    CHECK(muster_barrier(world) == MUSTER_OK); /* the same */
     run_elsewhere(end_elsewhere);
 }
 
