@@ -76,7 +76,7 @@ class Settings(unittest.TestCase):
         expect(ValueError, "set one of them", lambda: muster.init(one_thread=True, threads_multiple=True))
         expect(TypeError, "exact_times: expected True or False", lambda: muster.init(exact_times=1))
         expect(ValueError, "timeout: a timeout of -1 seconds", lambda: muster.init(timeout=-1))
-        expect(ValueError, "timeout: ", lambda: muster.init(timeout="soon"))
+        expect(TypeError, "timeout: ", lambda: muster.init(timeout="soon"))
         expect(ValueError, "MUSTER_LIVENESS", lambda: muster.init(liveness="hope"))
         expect(TypeError, "haste", lambda: muster.init(haste=True))
         muster.init(exact_times=True)
