@@ -36,7 +36,7 @@ def refuse_addresses(x, call):
         format = memoryview(x).format
     except (TypeError, ValueError):  # without a buffer, or elements that a buffer has no word for, such as dates
         format = "O" if getattr(getattr(x, "dtype", None), "hasobject", False) else ""
-    if _ADDRESSES.search(re.sub(":[^:]*:", "", format)):
+    if (len(format) != 1 or format in "O&PXz") and _ADDRESSES.search(re.sub(":[^:]*:", "", format)):
         raise ValueError(f"{call}(): the elements are objects or addresses, which mean nothing in another process; give "
                          "bytes, such as pickle.dumps(x)")
 
