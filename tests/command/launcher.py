@@ -215,6 +215,31 @@ def order():
         check(b"ended %d True True" % status in job.seen, "the terminal's order after: %s%s" % (then, behind), job.seen)
 
 
+HELD = """
+import subprocess, sys, termios
+termios.tcflow(1, termios.TCOOFF)
+writer = subprocess.Popen(["yes"])
+status = subprocess.call(sys.argv[1:])
+writer.kill()
+writer.wait()
+termios.tcflow(1, termios.TCOON)
+print("ended", status, "over", flush=True)
+"""
+
+
+def held():
+    """A job that has had a terminal whose output ^S holds, while somebody else writes there."""
+    pid, ours = pty.fork()
+    if pid == 0:
+        os.execv(sys.executable, [sys.executable, "-c", HELD] + RUN + ["-n", "1", "--stdin", "0", "true"])
+    job = Job.__new__(Job)
+    job.seen, job.process = b"", subprocess.Popen(["true"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    job.process.stdout = os.fdopen(ours, "r+b", 0)
+    job.read_until(b"over")
+    os.waitpid(pid, 0)
+    check(b"ended 0 over" in job.seen, "a terminal that is held", job.seen)
+
+
 # ---- what is inherited ----
 
 def closed():
@@ -402,7 +427,7 @@ def causes():
     check(status == 143 and "so the ranks were stopped (--on-hang abort)" in err.splitlines()[-1], "--on-hang abort", err)
 
 
-for part in (starving, unwritable, parts, terminals, widths, background, order, closed, inherited, once, stopping,
+for part in (starving, unwritable, parts, terminals, widths, background, order, held, closed, inherited, once, stopping,
              killed, executed, helpers, tracing, causes):
     if len(sys.argv) < 2 or part.__name__ in sys.argv[1:]:
         part()

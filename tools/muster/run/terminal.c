@@ -24,7 +24,7 @@ void terminal_take_back(void)
     signal(SIGTTOU, SIG_IGN);
     tcsetpgrp(lent, getpgrp());
     if (has_modes)
-        tcsetattr(lent, TCSADRAIN, &modes);
+        tcsetattr(lent, TCSANOW, &modes); /* draining waits, beyond any signal, where ^S holds the output */
 }
 
 static bool is_in_front(int terminal)
