@@ -171,7 +171,7 @@ muster_status mst_wire_subset(muster_group *of, const int *ranks, int count, mus
     muster_status status = tell_all(of, ranks, count, all, own);
     if (status == MUSTER_OK)
         status = compare(group, ranks, count, all, own);
-    if (status == MUSTER_OK) {
+    if (part && status == MUSTER_OK) { /* it has refused what is without a part */
         part->parent = of->number;
         enlist(part, all[0].number);
         *made = &part->base;
