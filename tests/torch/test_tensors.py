@@ -75,8 +75,8 @@ class Tensors(unittest.TestCase):
         for dtype in torch.float32, torch.int64, torch.bfloat16, torch.bool, torch.complex64, torch.float8_e4m3fn:
             muster.send(torch.zeros(2, dtype=dtype), 1 - rank)
             assert muster.recv(2, dtype, 1 - rank).shape == (2,)
-        bits = torch.tensor([0x3f800000], dtype=torch.int32)
-        assert muster.all_sum(bits, dtype=torch.float32)[0] == 0x40000000
+        bits = torch.tensor([0x3f80], dtype=torch.int16)
+        assert muster.all_sum(bits, dtype=torch.bfloat16)[0] == 0x4000
 
     @ranks(2)
     def test_a_function_of_the_program_and_messages(self):
