@@ -34,11 +34,12 @@ bool mst_wire_keep_early(mst_wire *wire, int from, const mst_wire_head *head, co
     return true;
 }
 
-static void take_out(mst_wire *wire, mst_wire_early **at, mst_wire_early *before)
+/* `at` is where `early` hangs. */
+static void take_out(mst_wire *wire, mst_wire_early **at, const mst_wire_early *early, mst_wire_early *before)
 {
-    if (wire->early_last == *at)
+    if (wire->early_last == early)
         wire->early_last = before;
-    *at = (*at)->next;
+    *at = early->next;
 }
 
 mst_wire_early *mst_wire_take_early(mst_wire *wire, uint64_t number)
@@ -50,7 +51,7 @@ mst_wire_early *mst_wire_take_early(mst_wire *wire, uint64_t number)
 
         if (found->head.group != number)
             continue;
-        take_out(wire, at, before);
+        take_out(wire, at, found, before);
         return found;
     }
     return NULL;
@@ -68,7 +69,7 @@ void mst_wire_drop_early(mst_wire *wire)
             at = &early->next;
             continue;
         }
-        take_out(wire, at, before);
+        take_out(wire, at, early, before);
         free(early);
     }
 }

@@ -158,7 +158,7 @@ muster_status mst_wire_subset(muster_group *of, const int *ranks, int count, mus
 
     if (!all)
         return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a group of %d", count);
-    while (ranks[own] != of->rank)
+    while (own < count - 1 && ranks[own] != of->rank)
         own++;
     mst_wire_group *part = make_part(group, ranks, count, own);
     be_making(group, true);
@@ -186,7 +186,7 @@ muster_status mst_wire_subset(muster_group *of, const int *ranks, int count, mus
 /* The next ones are made as other groups are. */
 static muster_status dup_again(muster_group *of, muster_group **copy)
 {
-    int *ranks = malloc((size_t)of->size * sizeof *ranks);
+    int *ranks = calloc((size_t)of->size, sizeof *ranks);
 
     if (!ranks)
         return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a group of %d", of->size);
