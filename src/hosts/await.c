@@ -311,7 +311,6 @@ muster_status mst_hosts_wait(mst_wait_set *set, size_t *index)
             mst_hosts_group *group = group_of(&set->requests[i]);
 
             status = mst_hosts_admit(group);
-
             if (group->world != world)
                 mst_hosts_advance_others(group);
             world = group->world;

@@ -175,18 +175,18 @@ muster_status mst_hosts_broken(mst_hosts_group *group)
     return status == MUSTER_OK && group->link->blind ? broken_here(group) : status;
 }
 
-muster_status mst_hosts_ready(mst_hosts_group *group)
-{
-    return group->link && group->link->methods->seems_whole(group->link) ? MUSTER_OK
-                                                                         : mst_hosts_broken(group);
-}
-
 muster_status mst_hosts_admit(const mst_hosts_group *group)
 {
     mst_link *link = group->link;
     const char *why = link && link->methods->seems_whole(link) ? link->methods->refusal(link) : NULL;
-
     return why ? mst_fail(MUSTER_ERR_UNSUPPORTED, "%s", why) : MUSTER_OK;
+}
+
+muster_status mst_hosts_ready(mst_hosts_group *group)
+{
+    bool whole = group->link && group->link->methods->seems_whole(group->link);
+
+    return whole ? mst_hosts_admit(group) : mst_hosts_broken(group);
 }
 
 muster_status mst_hosts_message_failed(mst_hosts_group *group, muster_status status)

@@ -10,12 +10,12 @@
 /* What breaks the group, with its sentence; MUSTER_OK: nothing. */
 muster_status mst_hosts_broken(mst_hosts_group *group);
 
-/* The same at the beginning of a call, or in a test: by a glance, which does not see a death that nobody has
- * noticed yet. */
-muster_status mst_hosts_ready(mst_hosts_group *group);
-
 /* UNSUPPORTED: the group is whole as far as is known, and this thread may not reach its other hosts. */
 muster_status mst_hosts_admit(const mst_hosts_group *group);
+
+/* What breaks it, or that, at the beginning of a call, or in a test: by a glance, which does not see a death
+ * that nobody has noticed yet. */
+muster_status mst_hosts_ready(mst_hosts_group *group);
 
 /* What another member has told is believed to be bytes, and no more. An error; BAD_ARENA: there is none of
  * that number. A text, which may not be terminated: without control characters. */

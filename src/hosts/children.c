@@ -268,9 +268,7 @@ static muster_status make_split(muster_group *of, mst_told own, muster_group **c
 
     if (!parent->link)
         return split_here(parent, own, child);
-    muster_status status = mst_hosts_admit(parent);
-    if (status == MUSTER_OK)
-        status = mst_hosts_ready(parent);
+    muster_status status = mst_hosts_ready(parent);
     if (status != MUSTER_OK)
         return status;
     memset(parent->room.told, 0, size * sizeof *parent->room.told);
@@ -339,9 +337,7 @@ muster_status mst_hosts_subset(muster_group *of, const int *ranks, int count, mu
 
     if (!parent->link)
         return subset_here(parent, ranks, count, made);
-    muster_status status = mst_hosts_admit(parent);
-    if (status == MUSTER_OK)
-        status = mst_hosts_ready(parent);
+    muster_status status = mst_hosts_ready(parent);
     if (status != MUSTER_OK)
         return status;
     making.spans = spans(parent, ranks, count);

@@ -8,10 +8,7 @@
 static muster_status ready(mst_hosts_group *group)
 {
     mst_hosts_advance_others(group);
-    if (!group->link)
-        return MUSTER_OK;
-    muster_status status = mst_hosts_admit(group);
-    return status == MUSTER_OK ? mst_hosts_ready(group) : status;
+    return group->link ? mst_hosts_ready(group) : MUSTER_OK;
 }
 
 muster_status mst_hosts_message(muster_group *of, const mst_message *message)

@@ -80,9 +80,7 @@ static mst_run *advance(mst_hosts_group *group)
 /* Enters a collective; NULL and *status: it cannot. */
 static mst_run *enter(mst_hosts_group *group, const mst_request *request, bool started, muster_status *status)
 {
-    *status = mst_hosts_admit(group);
-    if (*status == MUSTER_OK)
-        *status = mst_hosts_ready(group);
+    *status = mst_hosts_ready(group);
     if (*status != MUSTER_OK)
         return NULL;
     mst_run *run = mst_run_create(group, request);
