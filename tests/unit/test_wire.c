@@ -279,6 +279,33 @@ START_TEST(test_what_comes_for_a_group_whose_making_has_failed_is_dropped)
 }
 END_TEST
 
+/* ---- the end ---- */
+
+/* Else its send would be over, and its bytes thrown away. */
+START_TEST(test_nothing_of_a_message_goes_once_the_process_has_left)
+{
+    static unsigned char large[3 * MST_WIRE_EAGER_BYTES];
+    muster_request request;
+    mst_wire_head accepted;
+
+    begin(2);
+    ck_assert_int_eq(muster_send_start(large, sizeof large, MUSTER_UINT8, 1, 1, whole, &request), MUSTER_OK);
+    ck_assert_int_eq(sent[0].kind, MST_WIRE_OFFER);
+    accepted = head_of(1, MST_WIRE_ACCEPT);
+    accepted.id = sent[0].id;
+    accepted.bytes = 1;
+    mst_wire_leave(wire);
+    come(1, accepted, NULL, 0);
+    ck_assert(!mst_wire_is_quiet(wire)); /* it takes what has come */
+    ck_assert_int_eq(taken, coming_count);
+    ck_assert_int_eq(muster_wait(&request, 0), MUSTER_ERR_SYSTEM);
+    ck_assert(strstr(mst_error_sentence(), "this rank has left the job") != NULL);
+    for (int i = 0; i < sent_count; i++)
+        ck_assert_int_ne(sent[i].kind, MST_WIRE_PART);
+    end();
+}
+END_TEST
+
 int main(void)
 {
     TCase *tests = tcase_create("wire");
@@ -291,6 +318,7 @@ int main(void)
     tcase_add_test(tests, test_copies_have_different_numbers);
     tcase_add_test(tests, test_what_comes_early_is_kept_until_its_group_is_there);
     tcase_add_test(tests, test_what_comes_for_a_group_whose_making_has_failed_is_dropped);
+    tcase_add_test(tests, test_nothing_of_a_message_goes_once_the_process_has_left);
     Suite *suite = suite_create("wire");
     suite_add_tcase(suite, tests);
     return run_suite(suite);
