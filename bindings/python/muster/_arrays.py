@@ -3,7 +3,6 @@
 import array as _array
 import math
 import operator
-import re
 
 from . import _dtypes, _muster
 from ._dtypes import PAIRS, STAND_INS, code_of, name_of
@@ -24,9 +23,6 @@ def refuse_masked(x):
                          "x.data, and the mask by itself")
 
 
-_ADDRESSES = re.compile("[O&PXz]|Z(?![fdg])")
-
-
 def refuse_addresses(x, call):
     """Refuses what is not bytes in truth: objects and pointers, which mean nothing in another process."""
     if type(x) in (bytes, bytearray):
@@ -36,7 +32,7 @@ def refuse_addresses(x, call):
         format = memoryview(x).format
     except (TypeError, ValueError):  # without a buffer, or elements that a buffer has no word for, such as dates
         format = "O" if getattr(getattr(x, "dtype", None), "hasobject", False) else ""
-    if (len(format) != 1 or format in "O&PXz") and _ADDRESSES.search(re.sub(":[^:]*:", "", format)):
+    if _muster.holds_addresses(format):
         raise ValueError(f"{call}(): the elements are objects or addresses, which mean nothing in another process; give "
                          "bytes, such as pickle.dumps(x)")
 

@@ -2,6 +2,7 @@
 #include "bindings/python/src/state.h"
 
 #include "bindings/python/src/errors.h"
+#include "bindings/python/src/formats.h"
 #include "bindings/python/src/grid.h"
 #include "bindings/python/src/group.h"
 #include "bindings/python/src/group_type.h"
@@ -85,6 +86,7 @@ static PyMethodDef methods[] = {
     { "op_free", python_op_free, METH_VARARGS, NULL },
     { "varied", python_varied, METH_VARARGS, NULL },
     { "timeout_ns", python_timeout_ns, METH_O, NULL },
+    { "holds_addresses", python_holds_addresses, METH_O, NULL },
     { "is_available", (PyCFunction)(void (*)(void))python_is_available, METH_VARARGS | METH_KEYWORDS,
       "is_available($module, backend='any')\n--\n\nWhether init can use that backend: any, shm, and MLX's "
       "mpi, ring, nccl and jaccl, "

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "bindings/python/src/formats.h"
+
 /* ---- element types ---- */
 
 static bool integer_of(size_t bytes, bool is_signed, muster_dtype *dtype)
@@ -144,20 +146,6 @@ static int retype(PyObject *name, view *view)
 }
 
 /* ---- the buffer protocol ---- */
-
-/* Addresses mean nothing in another process; objects have references. Names of fields are between colons. */
-static bool holds_addresses(const char *format)
-{
-    bool in_name = false;
-
-    for (; *format; format++) {
-        if (*format == ':')
-            in_name = !in_name;
-        else if (!in_name && (strchr("O&PXz", *format) || (*format == 'Z' && !strchr("fdg", format[1]))))
-            return true;
-    }
-    return false;
-}
 
 /* Elements that muster does not know are moved as so many bytes, if bytes are what they are. */
 static bool dtype_of_bytes(const char *format, size_t bytes, muster_dtype *dtype)
