@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,8 +64,28 @@ void shared_page_free(void *page, size_t bytes)
     munmap(page, bytes);
 }
 
+/* What a test that was killed has left: an arena of a process that is no more. */
+static void remove_left_names(void)
+{
+    DIR *names = opendir("/dev/shm");
+
+    for (const struct dirent *entry; names && (entry = readdir(names)) != NULL;) {
+        int pid;
+
+        if (sscanf(entry->d_name, "muster-test-%d-", &pid) == 1 && kill(pid, 0) < 0 && errno == ESRCH)
+            unlinkat(dirfd(names), entry->d_name, 0);
+    }
+    if (names)
+        closedir(names);
+}
+
 void name_of_test(char *name, size_t bytes, const char *what)
 {
+    static bool removed;
+
+    if (!removed)
+        remove_left_names();
+    removed = true;
     snprintf(name, bytes, "/muster-test-%d-%s", (int)getpid(), what);
 }
 
