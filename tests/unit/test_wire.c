@@ -298,6 +298,8 @@ START_TEST(test_nothing_of_a_message_goes_once_the_process_has_left)
     come(1, accepted, NULL, 0);
     ck_assert(!mst_wire_is_quiet(wire)); /* it takes what has come */
     ck_assert_int_eq(taken, coming_count);
+    ck_assert(wire->moving &&
+              wire->moving->done == 0); /* a thread that waits for it is not told that it is over */
     ck_assert_int_eq(muster_wait(&request, 0), MUSTER_ERR_SYSTEM);
     ck_assert(strstr(mst_error_sentence(), "this rank has left the job") != NULL);
     for (int i = 0; i < sent_count; i++)
