@@ -224,9 +224,20 @@ void mst_blocks_in_parent(void)
     pthread_mutex_unlock(&lock);
 }
 
+/* Behind its copy nothing of the child's range is mapped: the kernel puts there what the child maps itself,
+ * libc's large blocks among it, which are none of ours. */
+static void narrow(void)
+{
+    uint64_t bytes = table.pages_in_use ? table.end * MST_MALLOC_UNIT : 0;
+
+    atomic_store_explicit(&mst_blocks_range_served.bytes, bytes, memory_order_release);
+}
+
 void mst_blocks_in_child(void)
 {
     atomic_store_explicit(&mst_blocks_range_served.serving, false, memory_order_release);
+    if (!inherited)
+        narrow();
     inherited = inherited || table.blocks;
     mst_fork_copy_put(&copy, &offer);
     lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;

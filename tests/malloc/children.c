@@ -1,5 +1,6 @@
 /* Children of a rank, and ranks that die, while arrays of the program are in the arena. */
 #define _GNU_SOURCE
+#include <malloc.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -114,6 +115,47 @@ void forks(void)
         free(sparse);
         close(go[0]);
         close(go[1]);
+    }
+}
+
+/* A child that maps more than there is beside the arena's range, which it does not have: so what libc maps
+ * for it lies there. The blocks are libc's for it, whether it has a copy of its parent's or not. */
+static int fill(void)
+{
+    enum { BLOCKS = 60, LARGE = 8 << 20 };
+    unsigned char *blocks[BLOCKS];
+
+    for (int i = 0; i < BLOCKS; i++) {
+        blocks[i] = malloc(LARGE);
+        if (!blocks[i] || malloc_usable_size(blocks[i]) < LARGE)
+            return 2;
+        blocks[i][0] = (unsigned char)i;
+    }
+    for (int i = 0; i < BLOCKS; i++) {
+        blocks[i] = realloc(blocks[i], 2 * LARGE);
+        if (!blocks[i] || blocks[i][0] != i)
+            return 3;
+    }
+    for (int i = 0; i < BLOCKS; i++)
+        free(blocks[i]);
+    return 0;
+}
+
+void fills(void)
+{
+    for (int with = 0; with < 2; with++) {
+        unsigned char *block = with ? malloc(BYTES) : NULL;
+
+        if (with)
+            memset(block, 1, BYTES);
+        pid_t child = fork();
+        if (child == 0)
+            _exit(fill() || (with && !has(block, BYTES, 1)) ? 1 : 0);
+        int status = waits_for(child);
+        if (status != 0)
+            fprintf(stderr, "rank %d: the child's status is %#x\n", rank, (unsigned)status);
+        CHECK(status == 0);
+        free(block);
     }
 }
 

@@ -345,7 +345,7 @@ static const struct {
               { "aside", aside },     { "team", team },         { "invalid", invalid },
               { "forks", forks },     { "locks", locks },       { "clones", clones },
               { "starts", starts },   { "death", death },       { "broken", broken },
-              { "unfreed", unfreed } };
+              { "unfreed", unfreed }, { "fills", fills } };
 
 int main(int argc, char **argv)
 {

@@ -19,6 +19,7 @@ int waits_for(pid_t child); /* its status, as of waitpid */
 #define CHECK(condition) ((condition) ? (void)0 : FAIL(#condition))
 
 void forks(void);
+void fills(void);
 void locks(void);
 void clones(void);
 void starts(void);

@@ -23,6 +23,8 @@ for case in death broken; do
 done
 MUSTER_ARENA_BYTES=512M run -n 2 -- "$MALLOC_CLIENT" exhausted
 says 2 "exhausted: done"
+MUSTER_ARENA_BYTES=512M run -n 2 -- "$MALLOC_CLIENT" fills
+says 2 "fills: done"
 expect 134 "invalid pointer" "$TEST_COMMAND" run --arena-malloc -n 2 -- "$MALLOC_CLIENT" invalid
 
 # Where there is nothing to serve from, or nobody asks for it.
