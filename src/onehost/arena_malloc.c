@@ -1,8 +1,9 @@
 /* Makes the offer of arena_malloc.h. */
-#define _GNU_SOURCE /* RTLD_DEFAULT */
+#define _GNU_SOURCE /* RTLD_DEFAULT, dladdr1 */
 #include "src/onehost/arena_malloc.h"
 
 #include <dlfcn.h>
+#include <link.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,6 +32,42 @@ static mst_malloc_serve_fn find_malloc(void)
 
     memcpy(&serve, &found, sizeof found);
     return serve;
+}
+
+/* Where the object begins that a function is of; NULL: the program's own stub, which leads to the first
+ * library that has the function, and so tells nothing. */
+static const void *object_of(const void *function)
+{
+    Dl_info info;
+
+#ifdef RTLD_DL_SYMENT
+    const ElfW(Sym) *symbol = NULL;
+
+    if (!function || !dladdr1(function, &info, (void **)&symbol, RTLD_DL_SYMENT))
+        return NULL;
+    return symbol && symbol->st_shndx == SHN_UNDEF ? NULL : info.dli_fbase;
+#else
+    return function && dladdr(function, &info) ? info.dli_fbase : NULL;
+#endif
+}
+
+/* Of malloc's family, what is not the preloaded library's: a program that has an allocator of its own, or
+ * preloads one before ours, calls that, which knows nothing of our blocks. NULL: nothing. */
+static const char *find_stranger(void)
+{
+    static const char *const family[] = {
+        "malloc",   "free",          "calloc",         "realloc",
+        "memalign", "aligned_alloc", "posix_memalign", "malloc_usable_size"
+    };
+    const void *ours = object_of(dlsym(RTLD_DEFAULT, MST_MALLOC_SERVE_NAME));
+
+    for (size_t i = 0; i < sizeof family / sizeof family[0]; i++) {
+        const void *object = object_of(dlsym(RTLD_DEFAULT, family[i]));
+
+        if (object && object != ours)
+            return family[i];
+    }
+    return NULL;
 }
 
 static bool offer_to(mst_malloc_serve_fn serve, mst_attachment *attachment, const char *name, lease *lease)
@@ -67,12 +104,18 @@ void mst_arena_malloc_begin(mst_group *world, const char *name)
 {
     mst_attachment *attachment = world->subarena->attachment;
     mst_malloc_serve_fn serve = find_malloc();
+    const char *stranger;
 
     if (world->base.size == 1)
         return;
     if (!serve)
         refuse(world, "libmuster_malloc.so is not loaded; muster run --arena-malloc preloads it, except into "
                       "setuid and statically linked programs");
+    else if ((stranger = find_stranger()) != NULL)
+        mst_log_line(world->base.log, MUSTER_LOG_WARN,
+                     "MUSTER_ARENA_MALLOC: the program's memory stays private, as it has a %s of its own, or "
+                     "preloads one before libmuster_malloc.so",
+                     stranger);
     else if (attachment->arena->kind ==
              MST_ARENA_NAMED) /* malloc commits nothing, and an access when that is full is SIGBUS */
         refuse(world, "this arena has a name, and so the size of /dev/shm; start the ranks with muster run");

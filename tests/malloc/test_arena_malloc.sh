@@ -41,6 +41,8 @@ expect 0 "this arena has a name" env LD_PRELOAD="$preload" MUSTER_ARENA_MALLOC=1
 wait "$job" || fail "a rank that met it by a name: $(cat "$work/peer")"
 expect 0 "libmuster_malloc.so is not loaded" env MUSTER_ARENA_MALLOC=1 MUSTER_LOG=warn "$TEST_COMMAND" run -n 2 -- "$MALLOC_CLIENT" aside
 expect 2 "MUSTER_ARENA_MALLOC is \"yes\"" env MUSTER_ARENA_MALLOC=yes sh -c '"$0" run -n 2 -- "$1" aside; exit 2' "$TEST_COMMAND" "$MALLOC_CLIENT"
+expect 0 "it has a malloc of its own" env MUSTER_LOG=warn "$TEST_COMMAND" run --arena-malloc -n 2 -- "${MALLOC_CLIENT}_own" aside
+says 2 "aside: done"
 
 # Programs that are no ranks: everything of theirs is as it was.
 run -n 2 -- sh -c 'ls / | sort | head -3 >/dev/null && awk "BEGIN { for (i = 0; i < 200000; i++) x[i] = i; print length(x) }"'
