@@ -7,28 +7,26 @@
 #include "src/pure/message.h"
 #include "src/wire/early.h"
 #include "src/wire/group.h"
+#include "src/wire/offers.h"
 #include "src/wire/parts.h"
 #include "src/wire/post.h"
 
 /* ---- taking back ---- */
 
+static void no_longer_post(mst_wire_op *op)
+{
+    op->posted = false;
+    mst_wire_count_wanted(op->group, op->message.source, -1);
+}
+
 void mst_wire_forget(mst_wire_op *op)
 {
-    mst_wire *wire = op->group->wire;
-
-    if (op->posted)
+    if (op->posted) {
         mst_matching_unpost(&op->group->matching, &op->node);
-    op->posted = false;
+        no_longer_post(op);
+    }
     mst_wire_lose_id(op);
-    if (!op->moving)
-        return;
-    mst_wire_op **at = &wire->moving, *before = NULL;
-    for (; *at != op; at = &(*at)->next)
-        before = *at;
-    *at = op->next;
-    if (wire->moving_last == op)
-        wire->moving_last = before;
-    op->moving = false;
+    mst_wire_unlist(op);
 }
 
 /* ---- receives ---- */
@@ -73,6 +71,18 @@ static void give_back(mst_wire_group *group, int source, size_t bytes)
     group->owed[source] = 0;
 }
 
+/* The bytes of a message that this process has offered to itself; it is over then. */
+static const void *take_own(mst_wire_group *group, uint64_t id)
+{
+    mst_wire_op *own = mst_wire_find_op(group, id, true);
+
+    if (!own)
+        return NULL;
+    own->over = true;
+    mst_wire_lose_id(own);
+    return own->message.out;
+}
+
 /* The receive gets this message, which fits; data: NULL, it was offered. */
 static void accept(mst_wire_op *op, const mst_wire_head *head, const void *data)
 {
@@ -84,12 +94,16 @@ static void accept(mst_wire_op *op, const mst_wire_head *head, const void *data)
     op->bytes = (size_t)head->bytes;
     if (any)
         mst_matching_serve(&op->group->matching, head->source);
-    if (data) {
-        if (op->bytes)
+    bool own = !data && head->source == op->group->base.rank;
+    if (own)
+        data = take_own(op->group, head->id);
+    if (data || own) {
+        if (data && op->bytes)
             memcpy(op->message.in, data, op->bytes);
         end(op);
         return;
     }
+    mst_wire_have_accepted(op->group, op->peer);
     mst_wire_identify(op);
     mst_wire_post_to(op->group, op->peer,
                      (mst_wire_head){ .kind = MST_WIRE_ACCEPT, .id = head->id, .bytes = op->id }, NULL, 0);
@@ -109,6 +123,8 @@ void mst_wire_receive(mst_wire_op *op)
     if (!found) {
         mst_matching_post(&group->matching, &op->node);
         op->posted = true;
+        mst_wire_count_wanted(group, op->peer, 1);
+        mst_wire_want(group, op->peer);
         return;
     }
     mst_wire_arrival *arrival = (mst_wire_arrival *)found;
@@ -127,13 +143,15 @@ void mst_wire_receive(mst_wire_op *op)
     free(arrival);
 }
 
-bool mst_wire_probe(const mst_wire_group *group, int source, int tag, muster_message *result)
+bool mst_wire_probe(mst_wire_group *group, int source, int tag, muster_message *result)
 {
     const mst_match_node *found = mst_matching_find(&group->matching, source, tag);
     const mst_wire_arrival *arrival = (const mst_wire_arrival *)found;
 
     if (found)
         mst_message_tell(result, found->source, found->tag, (muster_dtype)arrival->dtype, arrival->bytes);
+    else
+        mst_wire_want(group, source);
     return found != NULL;
 }
 
@@ -169,7 +187,7 @@ static bool arrive(mst_wire_group *group, const mst_wire_head *head, const void 
         return keep(group, head, data);
     }
     mst_wire_op *op = (mst_wire_op *)found;
-    op->posted = false;
+    no_longer_post(op);
     if (!fits(op, head->source, head->tag, head->dtype, (size_t)head->bytes))
         return true;
     if (data && head->source != group->base.rank)
@@ -178,16 +196,25 @@ static bool arrive(mst_wire_group *group, const mst_wire_head *head, const void 
     return true;
 }
 
-bool mst_wire_arrive_own(mst_wire_group *group, const mst_message *message)
+bool mst_wire_arrive_own(mst_wire_op *op)
 {
     static const char nothing;
+    mst_wire_group *group = op->group;
+    const mst_message *message = &op->message;
+    mst_wire_head head = { .source = group->base.rank,
+                           .tag = message->send_tag,
+                           .dtype = (int32_t)message->dtype,
+                           .bytes = message->out_bytes };
+    bool at_once = mst_wire_has_room(group, head.source, message->out_bytes) ||
+                   mst_matching_expects(&group->matching, head.source, head.tag);
 
-    return arrive(group,
-                  &(mst_wire_head){ .source = group->base.rank,
-                                    .tag = message->send_tag,
-                                    .dtype = (int32_t)message->dtype,
-                                    .bytes = message->out_bytes },
-                  message->out_bytes ? message->out : &nothing);
+    if (!at_once) {
+        mst_wire_identify(op);
+        head.id = op->id;
+        return arrive(group, &head, NULL);
+    }
+    op->over = arrive(group, &head, message->out_bytes ? message->out : &nothing);
+    return op->over;
 }
 
 /* ---- parts ---- */
@@ -231,6 +258,13 @@ static bool has_room_for(mst_wire_group *group, const mst_wire_head *head)
     return true;
 }
 
+/* So many more may be offered to that member, or some messages go there at once again. */
+static void make_room(mst_wire_group *group, int to, uint32_t offers)
+{
+    group->offers[to].may_go += offers;
+    mst_wire_send_waiting(group, to);
+}
+
 typedef enum outcome { TAKEN, NO_MEMORY, UNSOUND } outcome;
 
 static outcome act(mst_wire_group *group, const mst_wire_head *head, const void *data, size_t bytes)
@@ -243,15 +277,25 @@ static outcome act(mst_wire_group *group, const mst_wire_head *head, const void 
             return UNSOUND;
         return arrive(group, head, data) ? TAKEN : NO_MEMORY;
     case MST_WIRE_OFFER:
-        return arrive(group, head, NULL) ? TAKEN : NO_MEMORY;
+        if (!mst_wire_be_offered(group, head->source))
+            return UNSOUND;
+        if (!arrive(group, head, NULL))
+            return NO_MEMORY;
+        mst_wire_have_kept(group, head->source);
+        return TAKEN;
     case MST_WIRE_ACCEPT:
         mst_wire_be_accepted(group, head);
+        make_room(group, head->source, 1);
+        return TAKEN;
+    case MST_WIRE_WANTED:
+        make_room(group, head->source, MST_WIRE_OFFERS_MAX);
         return TAKEN;
     case MST_WIRE_PART:
         return take_part(group, head, data, bytes) ? TAKEN : UNSOUND;
     case MST_WIRE_CREDIT:
         group->weights[head->source] -=
             head->bytes < group->weights[head->source] ? (size_t)head->bytes : group->weights[head->source];
+        make_room(group, head->source, 0);
         return TAKEN;
     case MST_WIRE_BROKEN:
         memcpy(&reason, data, sizeof reason);

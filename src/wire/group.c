@@ -34,12 +34,15 @@ mst_wire_group *mst_wire_group_create(mst_wire *wire, const int *seats, int size
     group->weights = calloc(count, sizeof *group->weights);
     group->owed = calloc(count, sizeof *group->owed);
     group->kept = calloc(count, sizeof *group->kept);
-    if (!group->seats || !group->gone || !group->weights || !group->owed || !group->kept ||
+    group->offers = calloc(count, sizeof *group->offers);
+    if (!group->seats || !group->gone || !group->weights || !group->owed || !group->kept || !group->offers ||
         !mst_table_init(&group->names) || !mst_matching_init(&group->matching, size)) {
         mst_wire_group_destroy(group);
         return NULL;
     }
     memcpy(group->seats, seats, count * sizeof *seats);
+    for (int i = 0; i < size; i++)
+        group->offers[i].may_go = group->offers[i].may_come = MST_WIRE_OFFERS_MAX;
     return group;
 }
 
@@ -57,6 +60,7 @@ void mst_wire_group_destroy(mst_wire_group *group)
     free(group->weights);
     free(group->owed);
     free(group->kept);
+    free(group->offers);
     free(group);
 }
 

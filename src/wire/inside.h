@@ -19,6 +19,7 @@ extern const mst_backend mst_backend_wire;
 #define MST_WIRE_PART_BYTES (256U << 10)
 #define MST_WIRE_PARTS 4          /* on their way to one process, of messages that were waited for */
 #define MST_WIRE_SENDS_UNMOVED 64 /* messages that are sent before it is looked what has come */
+#define MST_WIRE_OFFERS_MAX 1024  /* that nobody has accepted; more if something else is waited for */
 #define MST_WIRE_REASON_BYTES 252
 #define MST_WIRE_TAG_SUBSETS 1000 /* of what makes groups; those of a link's transfers are below it */
 
@@ -37,6 +38,7 @@ typedef enum mst_wire_kind {
     MST_WIRE_ACCEPT,      /* that it is there */
     MST_WIRE_PART,        /* of such a message */
     MST_WIRE_CREDIT,      /* `bytes` of weight have been received */
+    MST_WIRE_WANTED,      /* what waits at the sender may be here: MST_WIRE_OFFERS_MAX offers more may come */
     MST_WIRE_BROKEN,      /* the group is; a mst_wire_reason follows */
     MST_WIRE_GONE,        /* the member has closed the group */
     MST_WIRE_LEFT,        /* the process needs nothing any more */
@@ -97,14 +99,15 @@ typedef struct mst_wire_arrival {
 
 /* One direction of a message that is not over at once. */
 typedef struct mst_wire_op {
-    mst_match_node node;      /* first: of a receive that no message has matched */
-    mst_match_node by_id;     /* in the table of the wire, while it is offered or accepted */
-    mst_match_node by_name;   /* in that of the group, if it was started */
-    struct mst_wire_op *next; /* of those whose parts are to be sent */
+    mst_match_node node;               /* first: of a receive that no message has matched */
+    mst_match_node by_id;              /* in the table of the wire, while it is offered or accepted */
+    mst_match_node by_name;            /* in that of the group, if it was started */
+    struct mst_wire_op *next, *before; /* in that list, */
+    struct mst_wire_ops *list; /* of sends that wait their turn, or whose parts are to be sent; NULL: none */
     struct mst_wire_group *group;
     mst_message message;
     bool sends;
-    bool posted, named, moving, over;
+    bool posted, named, over;
     uint64_t number;
     const void *taken; /* by a wait or a test */
     uint64_t tested;   /* the wire's moves then */
@@ -115,6 +118,17 @@ typedef struct mst_wire_op {
     size_t bytes, done; /* of the message */
     uint64_t id, their_id;
 } mst_wire_op;
+
+typedef struct mst_wire_ops {
+    mst_wire_op *first, *last;
+} mst_wire_ops;
+
+/* Messages that are offered, between this process and a member. */
+typedef struct mst_wire_offers {
+    mst_wire_ops waiting;      /* sends that are neither sent nor offered yet, in order */
+    uint32_t may_go, may_come; /* how many more may be offered, each way */
+    int wanted;                /* receives of this member that no message has matched */
+} mst_wire_offers;
 
 typedef struct mst_wire_group {
     muster_group base;
@@ -134,6 +148,8 @@ typedef struct mst_wire_group {
     size_t *weights; /* by rank: what it has not received, of what was sent */
     size_t *owed;    /* by rank: what was received from it, and not told yet */
     size_t *kept;    /* by rank: the same, and what has come from it and was not received */
+    mst_wire_offers *offers; /* by rank */
+    int wanted_of_any;       /* receives of any source that no message has matched */
     mst_wire_reason broken;
 } mst_wire_group;
 
@@ -146,7 +162,7 @@ struct mst_wire {
     mst_wire_queue *sent;  /* by process: being sent, in order */
     int *sent_to;          /* the processes to which something is being sent */
     int sent_to_count;
-    mst_wire_op *moving, *moving_last; /* whose parts are to be sent */
+    mst_wire_ops moving; /* whose parts are to be sent */
     mst_match_table by_id;
     uint64_t ids;
     uint64_t moves; /* how often it has been looked what has come */

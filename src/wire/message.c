@@ -6,6 +6,7 @@
 #include "src/wire/arrive.h"
 #include "src/wire/group.h"
 #include "src/wire/move.h"
+#include "src/wire/oneself.h"
 #include "src/wire/send.h"
 #include "src/wire/wait.h"
 
@@ -40,15 +41,32 @@ static muster_status enter(mst_wire_group *group)
     return status == MUSTER_OK ? mst_wire_explain(group) : status;
 }
 
-static muster_status refuse_to_oneself(const mst_wire_group *group, const mst_message *message)
+/* The receive first: it may make room for what goes to oneself, or get it. Nothing else comes in between. */
+static muster_status begin_with_oneself(mst_wire_op *in, mst_wire_op *out)
 {
-    if (!message->sends || message->receives || message->destination != group->base.rank ||
-        group->base.threads_multiple || mst_wire_has_room(group, group->base.rank, message->out_bytes))
-        return MUSTER_OK;
-    return mst_fail(MUSTER_ERR_INVALID,
-                    "send: %zu bytes to oneself do not fit into what is still buffered; receive first, "
-                    "or use sendrecv",
-                    message->out_bytes);
+    mst_wire_group *group = in->group;
+    const mst_message *message = &in->message;
+
+    if (message->receives && message->source == MUSTER_ANY_SOURCE)
+        mst_wire_move_all(group->wire);
+    muster_status status = mst_wire_check_to_oneself(group, message);
+    if (status == MUSTER_OK && message->receives)
+        mst_wire_receive(in);
+    return status == MUSTER_OK ? begin(out, true) : status;
+}
+
+static muster_status begin_both(mst_wire_op *in, mst_wire_op *out)
+{
+    const mst_message *message = &in->message;
+    muster_status status = MUSTER_OK;
+
+    if (message->sends && message->destination == in->group->base.rank)
+        return begin_with_oneself(in, out);
+    if (message->sends)
+        status = begin(out, true);
+    if (status == MUSTER_OK && message->receives)
+        status = begin(in, false);
+    return status;
 }
 
 muster_status mst_wire_message(muster_group *of, const mst_message *message)
@@ -61,15 +79,11 @@ muster_status mst_wire_message(muster_group *of, const mst_message *message)
     lock(group);
     muster_status status = enter(group);
     if (status == MUSTER_OK)
-        status = refuse_to_oneself(group, message);
-    if (status == MUSTER_OK && message->sends) {
+        status = begin_both(&in, &out);
+    if (message->sends)
         ops[count++] = &out;
-        status = begin(&out, true);
-    }
-    if (status == MUSTER_OK && message->receives) {
+    if (message->receives)
         ops[count++] = &in;
-        status = begin(&in, false);
-    }
     if (status == MUSTER_OK)
         status = mst_wire_await(ops, count, of->timeout_ns);
     for (int i = 0; i < count; i++)

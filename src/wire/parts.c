@@ -30,13 +30,33 @@ mst_wire_op *mst_wire_find_op(const mst_wire_group *group, uint64_t id, bool sen
     return op && op->id == id && op->group == group && op->sends == sends ? op : NULL;
 }
 
+/* ---- lists ---- */
+
+void mst_wire_list(mst_wire_ops *list, mst_wire_op *op)
+{
+    op->next = NULL;
+    op->before = list->last;
+    *(list->last ? &list->last->next : &list->first) = op;
+    list->last = op;
+    op->list = list;
+}
+
+void mst_wire_unlist(mst_wire_op *op)
+{
+    mst_wire_ops *list = op->list;
+
+    if (!list)
+        return;
+    *(op->before ? &op->before->next : &list->first) = op->next;
+    *(op->next ? &op->next->before : &list->last) = op->before;
+    op->list = NULL;
+}
+
 /* ---- what has been accepted ---- */
 
 void mst_wire_send_parts(mst_wire *wire)
 {
-    mst_wire_op *before = NULL;
-
-    for (mst_wire_op *op = wire->moving, *next; op; op = next) {
+    for (mst_wire_op *op = wire->moving.first, *next; op; op = next) {
         int to = op->group->seats[op->peer];
 
         next = op->next;
@@ -50,24 +70,18 @@ void mst_wire_send_parts(mst_wire *wire)
             op->done += bytes;
             op->over = op->done == op->message.out_bytes;
         }
-        if (!op->over) {
-            before = op;
-            continue;
+        if (op->over) {
+            mst_wire_unlist(op);
+            mst_wire_lose_id(op);
         }
-        *(before ? &before->next : &wire->moving) = next;
-        if (wire->moving_last == op)
-            wire->moving_last = before;
-        op->moving = false;
-        mst_wire_lose_id(op);
     }
 }
 
 void mst_wire_be_accepted(mst_wire_group *group, const mst_wire_head *head)
 {
-    mst_wire *wire = group->wire;
     mst_wire_op *op = mst_wire_find_op(group, head->id, true);
 
-    if (!op || op->moving || op->peer != head->source)
+    if (!op || op->list || op->peer != head->source)
         return;
     if (op->message.out_bytes == 0) {
         op->over = true;
@@ -75,8 +89,5 @@ void mst_wire_be_accepted(mst_wire_group *group, const mst_wire_head *head)
         return;
     }
     op->their_id = head->bytes;
-    op->next = NULL;
-    op->moving = true;
-    *(wire->moving ? &wire->moving_last->next : &wire->moving) = op;
-    wire->moving_last = op;
+    mst_wire_list(&group->wire->moving, op);
 }

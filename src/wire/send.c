@@ -3,51 +3,34 @@
 
 #include "src/wire/arrive.h"
 #include "src/wire/move.h"
+#include "src/wire/offers.h"
 #include "src/wire/parts.h"
-#include "src/wire/post.h"
 
-bool mst_wire_has_room(const mst_wire_group *group, int to, size_t bytes)
+/* Whether it is to be looked what has come, before a message is sent: what has been received makes room; and
+ * a rank that sends on and on looks now and then. */
+static bool is_to_look(mst_wire_group *group, int to, size_t bytes)
 {
-    return group->weights[to] + mst_wire_weight(bytes) <= MST_WIRE_WEIGHT_MAX;
-}
+    bool waits = group->offers[to].waiting.first, small = bytes <= MST_WIRE_EAGER_BYTES;
 
-/* Whether the message goes at once. A rank that sends on and on looks now and then what has come: what has
- * been received makes room. */
-static bool goes_at_once(mst_wire_group *group, int to, size_t bytes)
-{
-    mst_wire *wire = group->wire;
-    bool moved, is_small = bytes <= MST_WIRE_EAGER_BYTES;
-
-    if (is_small && (++wire->unmoved >= MST_WIRE_SENDS_UNMOVED || !mst_wire_has_room(group, to, bytes)))
-        mst_wire_move(wire, &moved);
-    return is_small && mst_wire_has_room(group, to, bytes);
+    if (++group->wire->unmoved >= MST_WIRE_SENDS_UNMOVED)
+        return true;
+    return !waits && (small ? !mst_wire_has_room(group, to, bytes) : !mst_wire_may_go(group, to, bytes));
 }
 
 muster_status mst_wire_send(mst_wire_op *op)
 {
     mst_wire_group *group = op->group;
     const mst_message *message = &op->message;
-    int to = message->destination;
-    mst_wire_head head = { .kind = MST_WIRE_OFFER,
-                           .tag = message->send_tag,
-                           .dtype = (int32_t)message->dtype,
-                           .bytes = message->out_bytes };
+    bool moved;
 
-    op->peer = to;
-    if (to == group->base.rank) {
-        op->over = mst_wire_arrive_own(group, message);
-        return op->over ? MUSTER_OK
-                        : mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a message of %zu bytes",
-                                   message->out_bytes);
-    }
-    op->over = goes_at_once(group, to, message->out_bytes);
-    if (op->over) {
-        head.kind = MST_WIRE_MESSAGE;
-        group->weights[to] += mst_wire_weight(message->out_bytes);
-    } else {
-        mst_wire_identify(op);
-        head.id = op->id;
-    }
-    mst_wire_post_to(group, to, head, message->out, op->over ? message->out_bytes : 0);
+    op->peer = message->destination;
+    if (op->peer == group->base.rank)
+        return mst_wire_arrive_own(op) ? MUSTER_OK
+                                       : mst_fail(MUSTER_ERR_NO_MEMORY,
+                                                  "no memory for a message of %zu bytes", message->out_bytes);
+    if (is_to_look(group, op->peer, message->out_bytes))
+        mst_wire_move(group->wire, &moved);
+    mst_wire_list(&group->offers[op->peer].waiting, op);
+    mst_wire_send_waiting(group, op->peer);
     return MUSTER_OK;
 }

@@ -5,10 +5,7 @@
 
 #include "src/wire/inside.h"
 
-/* Whether a message of so many bytes may be buffered at that member, beside what is there. */
-bool mst_wire_has_room(const mst_wire_group *group, int to, size_t bytes);
-
-/* Sends, or offers; the operation may be over then. */
+/* Sends, offers, or lets wait; the operation may be over then. */
 muster_status mst_wire_send(mst_wire_op *op);
 
 #endif

@@ -160,6 +160,7 @@ static void spread(void)
 /* ---- many small messages ---- */
 
 #define SMALL_MAX 200000
+#define PILED 5000
 
 /* How many are sent at once while nobody receives. */
 static size_t fill_up(int to, size_t bytes, muster_request *last)
@@ -173,6 +174,25 @@ static size_t fill_up(int to, size_t bytes, muster_request *last)
             return sent;
     }
     return SMALL_MAX;
+}
+
+/* Starts many more, of which the receiver first gets the last one. */
+static void pile_up(int to, size_t bytes)
+{
+    muster_request *requests = malloc(PILED * sizeof *requests);
+
+    CHECK(requests);
+    for (int i = 0; i < PILED; i++)
+        OK(muster_send_start(in, bytes, MUSTER_UINT8, to, i < PILED - 1 ? 4 : 5, world, &requests[i]));
+    OK(muster_wait_all(requests, PILED, 0));
+    free(requests);
+}
+
+static void take_the_pile(size_t bytes)
+{
+    OK(muster_recv(out, bytes, MUSTER_UINT8, 0, 5, world, NULL));
+    for (int i = 0; i < PILED - 1; i++)
+        OK(muster_recv(out, bytes, MUSTER_UINT8, 0, 4, world, NULL));
 }
 
 /* Of whatever size, what nobody receives has a limit; and a rank that only sends gets rid of it. */
@@ -192,12 +212,14 @@ static void floods(void)
             OK(muster_wait(&waits, 0));
             for (int i = 0; i < SMALL_MAX; i++)
                 OK(muster_send(in, bytes, MUSTER_UINT8, last, 3, world));
+            pile_up(last, bytes);
         } else if (rank == last) {
             OK(muster_recv(&sent, 1, MUSTER_UINT64, 0, 2, world, NULL));
             for (uint64_t i = 0; i < sent + 1; i++)
                 OK(muster_recv(out, bytes, MUSTER_UINT8, 0, 1, world, NULL));
             for (int i = 0; i < SMALL_MAX; i++)
                 OK(muster_recv(out, bytes, MUSTER_UINT8, 0, 3, world, NULL));
+            take_the_pile(bytes);
         }
     }
     SAY("%s: done\n", name);

@@ -155,6 +155,147 @@ START_TEST(test_more_small_messages_than_may_come_are_damage)
 }
 END_TEST
 
+/* ---- offers ---- */
+
+static int count_sent(mst_wire_kind kind)
+{
+    int count = 0;
+
+    for (int i = 0; i < sent_count; i++)
+        count += sent[i].kind == kind;
+    return count;
+}
+
+static muster_request start_large(int tag)
+{
+    static unsigned char large[2 * MST_WIRE_EAGER_BYTES];
+    muster_request request;
+
+    ck_assert_int_eq(muster_send_start(large, sizeof large, MUSTER_UINT8, 1, tag, whole, &request),
+                     MUSTER_OK);
+    return request;
+}
+
+/* What is beyond it waits here, in order, until the receiver has accepted one, or asks. */
+START_TEST(test_offers_that_nobody_accepts_have_a_limit)
+{
+    const int limit = MST_WIRE_OFFERS_MAX;
+    muster_request small, first = start_large(0);
+    mst_wire_head accepted = head_of(1, MST_WIRE_ACCEPT);
+    bool over;
+
+    for (int tag = 1; tag < limit + 10; tag++)
+        start_large(tag);
+    ck_assert_int_eq(muster_send_start(&over, 1, MUSTER_UINT8, 1, 7, whole, &small), MUSTER_OK);
+    ck_assert_int_eq(count_sent(MST_WIRE_OFFER), limit);
+    accepted.id = sent[0].id;
+    come(1, accepted, NULL, 0);
+    ck_assert_int_eq(muster_group_status(whole), MUSTER_OK);
+    ck_assert_int_eq(muster_test(&first, &over), MUSTER_OK);
+    ck_assert(over);
+    ck_assert_int_eq(count_sent(MST_WIRE_OFFER), limit + 1);
+    ck_assert_int_eq(sent[sent_count - 1].tag, 0); /* a part of the first */
+    ck_assert_int_eq(count_sent(MST_WIRE_MESSAGE), 0);
+    come(1, head_of(1, MST_WIRE_WANTED), NULL, 0);
+    ck_assert_int_eq(muster_group_status(whole), MUSTER_OK);
+    ck_assert_int_eq(muster_test(&small, &over), MUSTER_OK);
+    ck_assert(over);
+    ck_assert_int_eq(count_sent(MST_WIRE_OFFER), limit + 10);
+    ck_assert_int_eq(sent[sent_count - 1].kind, MST_WIRE_MESSAGE); /* the last one */
+}
+END_TEST
+
+static void come_offers(int count)
+{
+    mst_wire_head head = head_of(1, MST_WIRE_OFFER);
+
+    head.bytes = 2 * MST_WIRE_EAGER_BYTES;
+    for (int i = 0; i < count; i++)
+        come(1, head, NULL, 0);
+    while (taken < coming_count)
+        muster_group_status(whole);
+}
+
+/* It has looked at all that is there, and something waits for another message. */
+START_TEST(test_more_offers_are_asked_for_if_another_message_is_waited_for)
+{
+    muster_request any = MUSTER_REQUEST_INIT, other = MUSTER_REQUEST_INIT;
+    bool found;
+    int got;
+
+    come_offers(MST_WIRE_OFFERS_MAX);
+    ck_assert_int_eq(muster_recv_start(&got, 1, MUSTER_INT32, 2, 1, whole, NULL, &other), MUSTER_OK);
+    ck_assert_int_eq(count_sent(MST_WIRE_WANTED), 0);
+    ck_assert_int_eq(muster_recv_start(&got, 1, MUSTER_INT32, 1, 5, whole, NULL, &other), MUSTER_OK);
+    ck_assert_int_eq(count_sent(MST_WIRE_WANTED), 1);
+    come_offers(MST_WIRE_OFFERS_MAX); /* among them is none that it waits for */
+    ck_assert_int_eq(count_sent(MST_WIRE_WANTED), 2);
+    ck_assert_int_eq(muster_cancel(&other, &found), MUSTER_OK);
+    ck_assert(found);
+    come_offers(MST_WIRE_OFFERS_MAX);
+    ck_assert_int_eq(count_sent(MST_WIRE_WANTED), 2);
+    ck_assert_int_eq(muster_iprobe(1, 5, whole, &found, NULL), MUSTER_OK);
+    ck_assert_int_eq(count_sent(MST_WIRE_WANTED), 3);
+    ck_assert_int_eq(muster_recv_start(&got, 1, MUSTER_INT32, MUSTER_ANY_SOURCE, 5, whole, NULL, &any),
+                     MUSTER_OK);
+    come_offers(MST_WIRE_OFFERS_MAX);
+    ck_assert_int_eq(count_sent(MST_WIRE_WANTED), 4);
+    ck_assert_int_eq(muster_group_status(whole), MUSTER_OK);
+}
+END_TEST
+
+START_TEST(test_more_offers_than_may_come_are_damage)
+{
+    come_offers(MST_WIRE_OFFERS_MAX);
+    ck_assert_int_eq(muster_group_status(whole), MUSTER_OK);
+    come_offers(1);
+    expect_damage(muster_group_status(whole), 1, "may not come now");
+}
+END_TEST
+
+/* Of messages of any size. */
+START_TEST(test_a_rank_that_only_sends_looks_what_has_come)
+{
+    come(1, head_of(1, MST_WIRE_CREDIT), NULL, 0);
+    for (int i = 0; i < MST_WIRE_SENDS_UNMOVED; i++)
+        start_large(i);
+    ck_assert_int_eq(taken, coming_count);
+}
+END_TEST
+
+/* What does not fit is not copied, and is over when it has been received. */
+START_TEST(test_started_sends_to_oneself_have_a_limit)
+{
+    enum { COUNT = 4 * MST_WIRE_WEIGHT_MAX / MST_WIRE_EAGER_BYTES };
+    static unsigned char out[MST_WIRE_EAGER_BYTES], in[MST_WIRE_EAGER_BYTES];
+    muster_request requests[COUNT];
+    bool over;
+    int at_once = 0;
+
+    for (int i = 0; i < COUNT; i++) {
+        ck_assert_int_eq(muster_send_start(out, sizeof out - 100, MUSTER_UINT8, 0, 1, whole, &requests[i]),
+                         MUSTER_OK);
+        ck_assert_int_eq(muster_test(&requests[i], &over), MUSTER_OK);
+        at_once += over;
+    }
+    ck_assert_int_eq(at_once, MST_WIRE_WEIGHT_MAX / MST_WIRE_EAGER_BYTES);
+    out[0] = 5;
+    for (int i = 0; i < COUNT; i++) {
+        ck_assert_int_eq(muster_recv(in, sizeof in - 100, MUSTER_UINT8, 0, 1, whole, NULL), MUSTER_OK);
+        ck_assert_int_eq(in[0], i < at_once ? 0 : 5);
+        over = i < at_once;
+        if (!over)
+            ck_assert_int_eq(muster_test(&requests[i], &over), MUSTER_OK);
+        ck_assert(over);
+    }
+}
+END_TEST
+
+static void begin_three(void)
+{
+    begin(3);
+}
+
 /* ---- numbers ---- */
 
 static uint64_t hash_of(const int *ranks, int count)
@@ -298,8 +439,8 @@ START_TEST(test_nothing_of_a_message_goes_once_the_process_has_left)
     come(1, accepted, NULL, 0);
     ck_assert(!mst_wire_is_quiet(wire)); /* it takes what has come */
     ck_assert_int_eq(taken, coming_count);
-    ck_assert(wire->moving &&
-              wire->moving->done == 0); /* a thread that waits for it is not told that it is over */
+    ck_assert(wire->moving.first &&
+              wire->moving.first->done == 0); /* a thread that waits for it is not told that it is over */
     ck_assert_int_eq(muster_wait(&request, 0), MUSTER_ERR_SYSTEM);
     ck_assert(strstr(mst_error_sentence(), "this rank has left the job") != NULL);
     for (int i = 0; i < sent_count; i++)
@@ -321,7 +462,16 @@ int main(void)
     tcase_add_test(tests, test_what_comes_early_is_kept_until_its_group_is_there);
     tcase_add_test(tests, test_what_comes_for_a_group_whose_making_has_failed_is_dropped);
     tcase_add_test(tests, test_nothing_of_a_message_goes_once_the_process_has_left);
+    TCase *offers = tcase_create("offers");
+    tcase_set_timeout(offers, TEST_TIMEOUT_S);
+    tcase_add_checked_fixture(offers, begin_three, end);
+    tcase_add_test(offers, test_offers_that_nobody_accepts_have_a_limit);
+    tcase_add_test(offers, test_more_offers_are_asked_for_if_another_message_is_waited_for);
+    tcase_add_test(offers, test_more_offers_than_may_come_are_damage);
+    tcase_add_test(offers, test_a_rank_that_only_sends_looks_what_has_come);
+    tcase_add_test(offers, test_started_sends_to_oneself_have_a_limit);
     Suite *suite = suite_create("wire");
     suite_add_tcase(suite, tests);
+    suite_add_tcase(suite, offers);
     return run_suite(suite);
 }
