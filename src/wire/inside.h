@@ -169,13 +169,16 @@ struct mst_wire {
     int unmoved;    /* messages that were sent since then */
     uint64_t made;  /* groups that this process has numbered */
     int *parts;     /* by process: on their way there */
+    bool *lost;     /* by process: nothing can be sent there any more */
     bool *left;     /* by process */
     bool *ready;    /* likewise; of process 0 */
     int left_count, ready_count;
     bool has_left, has_given_up, is_given_up, knows_death;
     bool is_ready, all_end;
+    bool stopped;                   /* what moves frames is not called any more */
     pthread_t leaver;               /* if it has left: the one thread that moves frames */
-    char why[MST_FRAMES_WHY_BYTES]; /* frames cannot be moved any more; "": they can */
+    char why[MST_FRAMES_WHY_BYTES]; /* it has failed: nothing is taken any more, and only last words are sent;
+                                       "": it has not */
 };
 
 static inline mst_wire_group *mst_wire_of(muster_group *group)

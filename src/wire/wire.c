@@ -17,6 +17,7 @@
 static void free_arrays(mst_wire *wire)
 {
     free(wire->parts);
+    free(wire->lost);
     free(wire->left);
     free(wire->ready);
     free(wire->sent);
@@ -39,11 +40,12 @@ mst_wire *mst_wire_create(mst_frames *frames)
         return NULL;
     wire->frames = frames;
     wire->parts = calloc((size_t)frames->size, sizeof *wire->parts);
+    wire->lost = calloc((size_t)frames->size, sizeof *wire->lost);
     wire->left = calloc((size_t)frames->size, sizeof *wire->left);
     wire->ready = calloc((size_t)frames->size, sizeof *wire->ready);
     wire->sent = calloc((size_t)frames->size, sizeof *wire->sent);
     wire->sent_to = calloc((size_t)frames->size, sizeof *wire->sent_to);
-    if (!wire->parts || !wire->left || !wire->ready || !wire->sent || !wire->sent_to ||
+    if (!wire->parts || !wire->lost || !wire->left || !wire->ready || !wire->sent || !wire->sent_to ||
         !mst_table_init(&wire->by_id)) {
         free_arrays(wire);
         free(wire);
@@ -131,7 +133,7 @@ bool mst_wire_has_sent(mst_wire *wire)
 
     pthread_mutex_lock(&wire->lock);
     mst_wire_move(wire, &moved);
-    bool sent = mst_wire_is_all_sent(wire) || wire->why[0];
+    bool sent = mst_wire_is_all_sent(wire) || wire->stopped;
     pthread_mutex_unlock(&wire->lock);
     return sent;
 }
@@ -192,6 +194,7 @@ void mst_wire_stop(mst_wire *wire)
 {
     pthread_mutex_lock(&wire->lock);
     snprintf(wire->why, sizeof wire->why, "%s", MST_WIRE_FAREWELL);
+    wire->stopped = true;
     pthread_mutex_unlock(&wire->lock);
 }
 

@@ -6,97 +6,8 @@
 
 #include "muster/muster.h"
 #include "src/wire/early.h"
-#include "src/wire/inside.h"
-#include "src/wire/wire.h"
+#include "tests/harness/alone.h"
 #include "tests/harness/ranks.h"
-
-#define FRAMES_MAX 8192
-#define FRAME_BYTES 128
-
-typedef struct frame {
-    int from;
-    size_t count;
-    unsigned char bytes[FRAME_BYTES];
-} frame;
-
-/* What goes to this process, and what it has sent. */
-static frame coming[FRAMES_MAX];
-static int coming_count, taken;
-static mst_wire_head sent[FRAMES_MAX];
-static int sent_count;
-
-static mst_wire *wire;
-static muster_group *whole;
-
-static bool is_allowed(mst_frames *frames)
-{
-    (void)frames;
-    return true;
-}
-
-static bool send(mst_frames *frames, int to, const void *bytes, size_t count, int *slot, char *why)
-{
-    (void)frames, (void)to, (void)count, (void)why;
-    *slot = 0;
-    memcpy(&sent[sent_count++ % FRAMES_MAX], bytes, sizeof sent[0]);
-    return true;
-}
-
-static bool is_sent(mst_frames *frames, int slot, bool *over, char *why)
-{
-    (void)frames, (void)slot, (void)why;
-    *over = true;
-    return true;
-}
-
-static bool take(mst_frames *frames, int *from, const void **bytes, size_t *count, char *why)
-{
-    (void)frames, (void)why;
-    const frame *next = taken < coming_count ? &coming[taken++] : NULL;
-    *bytes = next ? next->bytes : NULL;
-    *from = next ? next->from : -1;
-    *count = next ? next->count : 0;
-    return true;
-}
-
-/* Process 0 of so many. */
-static void begin(int size)
-{
-    static const mst_frames_methods methods = { is_allowed, send, is_sent, take };
-    static const unsigned char here = 1;
-    static mst_frames frames;
-    static const muster_group like = { .here = &here };
-
-    frames = (mst_frames){ &methods, 0, size };
-    wire = mst_wire_create(&frames);
-    ck_assert_ptr_nonnull(wire);
-    ck_assert_int_eq(mst_wire_whole(wire, &like, &whole), MUSTER_OK);
-}
-
-static void end(void)
-{
-    mst_wire_destroy(wire); /* and its groups */
-}
-
-static void come(int from, mst_wire_head head, const void *data, size_t bytes)
-{
-    frame *next = &coming[coming_count++];
-
-    ck_assert_int_lt(coming_count, FRAMES_MAX);
-    next->from = from;
-    next->count = sizeof head + bytes;
-    memcpy(next->bytes, &head, sizeof head);
-    if (bytes)
-        memcpy(next->bytes + sizeof head, data, bytes);
-}
-
-/* A frame for the whole group, of the rank that the process has there. */
-static mst_wire_head head_of(int from, mst_wire_kind kind)
-{
-    return (mst_wire_head){
-        .kind = kind, .source = from, .group = whole->number, .dtype = MUSTER_UINT8, .tag = 1
-    };
-}
 
 static void expect_damage(muster_status status, int by, const char *words)
 {
@@ -109,24 +20,24 @@ static void expect_damage(muster_status status, int by, const char *words)
 
 START_TEST(test_a_frame_of_an_unknown_kind_is_damage)
 {
-    begin(3);
-    come(2, head_of(2, (mst_wire_kind)99), NULL, 0);
-    expect_damage(muster_group_status(whole), 2, "rank 0 was sent by rank 2 what is no frame");
-    end();
-    begin(3);
-    come(2, (mst_wire_head){ .kind = 99, .group = 5 }, NULL, 0);
-    ck_assert_int_eq(muster_group_status(whole), MUSTER_ERR_SYSTEM);
+    alone_begin(0, 3);
+    alone_come(2, alone_head(2, (mst_wire_kind)99), NULL, 0);
+    expect_damage(muster_group_status(alone.whole), 2, "rank 0 was sent by rank 2 what is no frame");
+    alone_end();
+    alone_begin(0, 3);
+    alone_come(2, (mst_wire_head){ .kind = 99, .group = 5 }, NULL, 0);
+    ck_assert_int_eq(muster_group_status(alone.whole), MUSTER_ERR_SYSTEM);
     ck_assert(strstr(mst_error_sentence(), "rank 2 of the job has sent what is no frame") != NULL);
-    end();
+    alone_end();
 }
 END_TEST
 
 START_TEST(test_a_frame_in_the_name_of_another_member_is_damage)
 {
-    begin(3);
-    come(2, head_of(1, MST_WIRE_GONE), NULL, 0);
-    expect_damage(muster_group_status(whole), 2, "rank 0 was sent by rank 2 what is no frame");
-    end();
+    alone_begin(0, 3);
+    alone_come(2, alone_head(1, MST_WIRE_GONE), NULL, 0);
+    expect_damage(muster_group_status(alone.whole), 2, "rank 0 was sent by rank 2 what is no frame");
+    alone_end();
 }
 END_TEST
 
@@ -135,43 +46,34 @@ START_TEST(test_more_small_messages_than_may_come_are_damage)
 {
     const int limit = (int)(MST_WIRE_WEIGHT_MAX / sizeof(mst_wire_head));
 
-    begin(2);
+    alone_begin(0, 2);
     for (int i = 0; i < limit; i++)
-        come(1, head_of(1, MST_WIRE_MESSAGE), NULL, 0);
-    while (taken < coming_count)
-        ck_assert_int_eq(muster_group_status(whole), MUSTER_OK);
+        alone_come(1, alone_head(1, MST_WIRE_MESSAGE), NULL, 0);
+    while (alone.taken < alone.coming_count)
+        ck_assert_int_eq(muster_group_status(alone.whole), MUSTER_OK);
     for (int i = 0; i < limit; i++)
-        ck_assert_int_eq(muster_recv(NULL, 0, MUSTER_UINT8, 1, 1, whole, NULL), MUSTER_OK);
+        ck_assert_int_eq(muster_recv(NULL, 0, MUSTER_UINT8, 1, 1, alone.whole, NULL), MUSTER_OK);
     for (int i = 0; i < limit; i++) /* again, as it has been told that they were received */
-        come(1, head_of(1, MST_WIRE_MESSAGE), NULL, 0);
-    while (taken < coming_count - 400) /* but for the last ones */
-        ck_assert_int_eq(muster_group_status(whole), MUSTER_OK);
+        alone_come(1, alone_head(1, MST_WIRE_MESSAGE), NULL, 0);
+    while (alone.taken < alone.coming_count - 400) /* but for the last ones */
+        ck_assert_int_eq(muster_group_status(alone.whole), MUSTER_OK);
     for (int i = 0; i < 400; i++)
-        come(1, head_of(1, MST_WIRE_MESSAGE), NULL, 0);
-    while (taken < coming_count)
-        muster_group_status(whole);
-    expect_damage(muster_group_status(whole), 1, "may not come now");
-    end();
+        alone_come(1, alone_head(1, MST_WIRE_MESSAGE), NULL, 0);
+    while (alone.taken < alone.coming_count)
+        muster_group_status(alone.whole);
+    expect_damage(muster_group_status(alone.whole), 1, "may not come now");
+    alone_end();
 }
 END_TEST
 
 /* ---- offers ---- */
-
-static int count_sent(mst_wire_kind kind)
-{
-    int count = 0;
-
-    for (int i = 0; i < sent_count; i++)
-        count += sent[i].kind == kind;
-    return count;
-}
 
 static muster_request start_large(int tag)
 {
     static unsigned char large[2 * MST_WIRE_EAGER_BYTES];
     muster_request request;
 
-    ck_assert_int_eq(muster_send_start(large, sizeof large, MUSTER_UINT8, 1, tag, whole, &request),
+    ck_assert_int_eq(muster_send_start(large, sizeof large, MUSTER_UINT8, 1, tag, alone.whole, &request),
                      MUSTER_OK);
     return request;
 }
@@ -181,39 +83,39 @@ START_TEST(test_offers_that_nobody_accepts_have_a_limit)
 {
     const int limit = MST_WIRE_OFFERS_MAX;
     muster_request small, first = start_large(0);
-    mst_wire_head accepted = head_of(1, MST_WIRE_ACCEPT);
+    mst_wire_head accepted = alone_head(1, MST_WIRE_ACCEPT);
     bool over;
 
     for (int tag = 1; tag < limit + 10; tag++)
         start_large(tag);
-    ck_assert_int_eq(muster_send_start(&over, 1, MUSTER_UINT8, 1, 7, whole, &small), MUSTER_OK);
-    ck_assert_int_eq(count_sent(MST_WIRE_OFFER), limit);
-    accepted.id = sent[0].id;
-    come(1, accepted, NULL, 0);
-    ck_assert_int_eq(muster_group_status(whole), MUSTER_OK);
+    ck_assert_int_eq(muster_send_start(&over, 1, MUSTER_UINT8, 1, 7, alone.whole, &small), MUSTER_OK);
+    ck_assert_int_eq(alone_count(MST_WIRE_OFFER, -1), limit);
+    accepted.id = alone.sent[0].id;
+    alone_come(1, accepted, NULL, 0);
+    ck_assert_int_eq(muster_group_status(alone.whole), MUSTER_OK);
     ck_assert_int_eq(muster_test(&first, &over), MUSTER_OK);
     ck_assert(over);
-    ck_assert_int_eq(count_sent(MST_WIRE_OFFER), limit + 1);
-    ck_assert_int_eq(sent[sent_count - 1].tag, 0); /* a part of the first */
-    ck_assert_int_eq(count_sent(MST_WIRE_MESSAGE), 0);
-    come(1, head_of(1, MST_WIRE_WANTED), NULL, 0);
-    ck_assert_int_eq(muster_group_status(whole), MUSTER_OK);
+    ck_assert_int_eq(alone_count(MST_WIRE_OFFER, -1), limit + 1);
+    ck_assert_int_eq(alone.sent[alone.sent_count - 1].tag, 0); /* a part of the first */
+    ck_assert_int_eq(alone_count(MST_WIRE_MESSAGE, -1), 0);
+    alone_come(1, alone_head(1, MST_WIRE_WANTED), NULL, 0);
+    ck_assert_int_eq(muster_group_status(alone.whole), MUSTER_OK);
     ck_assert_int_eq(muster_test(&small, &over), MUSTER_OK);
     ck_assert(over);
-    ck_assert_int_eq(count_sent(MST_WIRE_OFFER), limit + 10);
-    ck_assert_int_eq(sent[sent_count - 1].kind, MST_WIRE_MESSAGE); /* the last one */
+    ck_assert_int_eq(alone_count(MST_WIRE_OFFER, -1), limit + 10);
+    ck_assert_int_eq(alone.sent[alone.sent_count - 1].kind, MST_WIRE_MESSAGE); /* the last one */
 }
 END_TEST
 
 static void come_offers(int count)
 {
-    mst_wire_head head = head_of(1, MST_WIRE_OFFER);
+    mst_wire_head head = alone_head(1, MST_WIRE_OFFER);
 
     head.bytes = 2 * MST_WIRE_EAGER_BYTES;
     for (int i = 0; i < count; i++)
-        come(1, head, NULL, 0);
-    while (taken < coming_count)
-        muster_group_status(whole);
+        alone_come(1, head, NULL, 0);
+    while (alone.taken < alone.coming_count)
+        muster_group_status(alone.whole);
 }
 
 /* It has looked at all that is there, and something waits for another message. */
@@ -224,42 +126,42 @@ START_TEST(test_more_offers_are_asked_for_if_another_message_is_waited_for)
     int got;
 
     come_offers(MST_WIRE_OFFERS_MAX);
-    ck_assert_int_eq(muster_recv_start(&got, 1, MUSTER_INT32, 2, 1, whole, NULL, &other), MUSTER_OK);
-    ck_assert_int_eq(count_sent(MST_WIRE_WANTED), 0);
-    ck_assert_int_eq(muster_recv_start(&got, 1, MUSTER_INT32, 1, 5, whole, NULL, &other), MUSTER_OK);
-    ck_assert_int_eq(count_sent(MST_WIRE_WANTED), 1);
+    ck_assert_int_eq(muster_recv_start(&got, 1, MUSTER_INT32, 2, 1, alone.whole, NULL, &other), MUSTER_OK);
+    ck_assert_int_eq(alone_count(MST_WIRE_WANTED, -1), 0);
+    ck_assert_int_eq(muster_recv_start(&got, 1, MUSTER_INT32, 1, 5, alone.whole, NULL, &other), MUSTER_OK);
+    ck_assert_int_eq(alone_count(MST_WIRE_WANTED, -1), 1);
     come_offers(MST_WIRE_OFFERS_MAX); /* among them is none that it waits for */
-    ck_assert_int_eq(count_sent(MST_WIRE_WANTED), 2);
+    ck_assert_int_eq(alone_count(MST_WIRE_WANTED, -1), 2);
     ck_assert_int_eq(muster_cancel(&other, &found), MUSTER_OK);
     ck_assert(found);
     come_offers(MST_WIRE_OFFERS_MAX);
-    ck_assert_int_eq(count_sent(MST_WIRE_WANTED), 2);
-    ck_assert_int_eq(muster_iprobe(1, 5, whole, &found, NULL), MUSTER_OK);
-    ck_assert_int_eq(count_sent(MST_WIRE_WANTED), 3);
-    ck_assert_int_eq(muster_recv_start(&got, 1, MUSTER_INT32, MUSTER_ANY_SOURCE, 5, whole, NULL, &any),
+    ck_assert_int_eq(alone_count(MST_WIRE_WANTED, -1), 2);
+    ck_assert_int_eq(muster_iprobe(1, 5, alone.whole, &found, NULL), MUSTER_OK);
+    ck_assert_int_eq(alone_count(MST_WIRE_WANTED, -1), 3);
+    ck_assert_int_eq(muster_recv_start(&got, 1, MUSTER_INT32, MUSTER_ANY_SOURCE, 5, alone.whole, NULL, &any),
                      MUSTER_OK);
     come_offers(MST_WIRE_OFFERS_MAX);
-    ck_assert_int_eq(count_sent(MST_WIRE_WANTED), 4);
-    ck_assert_int_eq(muster_group_status(whole), MUSTER_OK);
+    ck_assert_int_eq(alone_count(MST_WIRE_WANTED, -1), 4);
+    ck_assert_int_eq(muster_group_status(alone.whole), MUSTER_OK);
 }
 END_TEST
 
 START_TEST(test_more_offers_than_may_come_are_damage)
 {
     come_offers(MST_WIRE_OFFERS_MAX);
-    ck_assert_int_eq(muster_group_status(whole), MUSTER_OK);
+    ck_assert_int_eq(muster_group_status(alone.whole), MUSTER_OK);
     come_offers(1);
-    expect_damage(muster_group_status(whole), 1, "may not come now");
+    expect_damage(muster_group_status(alone.whole), 1, "may not come now");
 }
 END_TEST
 
 /* Of messages of any size. */
 START_TEST(test_a_rank_that_only_sends_looks_what_has_come)
 {
-    come(1, head_of(1, MST_WIRE_CREDIT), NULL, 0);
+    alone_come(1, alone_head(1, MST_WIRE_CREDIT), NULL, 0);
     for (int i = 0; i < MST_WIRE_SENDS_UNMOVED; i++)
         start_large(i);
-    ck_assert_int_eq(taken, coming_count);
+    ck_assert_int_eq(alone.taken, alone.coming_count);
 }
 END_TEST
 
@@ -273,15 +175,16 @@ START_TEST(test_started_sends_to_oneself_have_a_limit)
     int at_once = 0;
 
     for (int i = 0; i < COUNT; i++) {
-        ck_assert_int_eq(muster_send_start(out, sizeof out - 100, MUSTER_UINT8, 0, 1, whole, &requests[i]),
-                         MUSTER_OK);
+        ck_assert_int_eq(
+            muster_send_start(out, sizeof out - 100, MUSTER_UINT8, 0, 1, alone.whole, &requests[i]),
+            MUSTER_OK);
         ck_assert_int_eq(muster_test(&requests[i], &over), MUSTER_OK);
         at_once += over;
     }
     ck_assert_int_eq(at_once, MST_WIRE_WEIGHT_MAX / MST_WIRE_EAGER_BYTES);
     out[0] = 5;
     for (int i = 0; i < COUNT; i++) {
-        ck_assert_int_eq(muster_recv(in, sizeof in - 100, MUSTER_UINT8, 0, 1, whole, NULL), MUSTER_OK);
+        ck_assert_int_eq(muster_recv(in, sizeof in - 100, MUSTER_UINT8, 0, 1, alone.whole, NULL), MUSTER_OK);
         ck_assert_int_eq(in[0], i < at_once ? 0 : 5);
         over = i < at_once;
         if (!over)
@@ -293,7 +196,7 @@ END_TEST
 
 static void begin_three(void)
 {
-    begin(3);
+    alone_begin(0, 3);
 }
 
 /* ---- numbers ---- */
@@ -311,12 +214,12 @@ static uint64_t hash_of(const int *ranks, int count)
 static void tell_number(uint64_t number)
 {
     const uint64_t told[3] = { number, hash_of((int[]){ 1, 0 }, 2), 2ULL << 32 };
-    mst_wire_head head = head_of(1, MST_WIRE_MESSAGE);
+    mst_wire_head head = alone_head(1, MST_WIRE_MESSAGE);
 
     head.dtype = MUSTER_UINT64;
     head.tag = MST_WIRE_TAG_SUBSETS;
     head.bytes = sizeof told;
-    come(1, head, told, sizeof told);
+    alone_come(1, head, told, sizeof told);
 }
 
 START_TEST(test_the_number_of_a_new_group_is_checked)
@@ -330,18 +233,18 @@ START_TEST(test_the_number_of_a_new_group_is_checked)
     muster_group *made;
 
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
-        begin(3);
+        alone_begin(0, 3);
         tell_number(numbers[i]);
-        expect_damage(muster_group_subset(whole, (int[]){ 1, 0 }, 2, &made), 1,
+        expect_damage(muster_group_subset(alone.whole, (int[]){ 1, 0 }, 2, &made), 1,
                       "as the number of a new group, which it cannot be");
-        end();
+        alone_end();
     }
-    begin(3);
+    alone_begin(0, 3);
     tell_number(1ULL << 62 | 1ULL << 40 | 2);
-    ck_assert_int_eq(muster_group_subset(whole, (int[]){ 1, 0 }, 2, &made), MUSTER_OK);
+    ck_assert_int_eq(muster_group_subset(alone.whole, (int[]){ 1, 0 }, 2, &made), MUSTER_OK);
     tell_number(1ULL << 62 | 1ULL << 40 | 2); /* which is in use */
-    expect_damage(muster_group_subset(whole, (int[]){ 1, 0 }, 2, &made), 1, "which it cannot be");
-    end();
+    expect_damage(muster_group_subset(alone.whole, (int[]){ 1, 0 }, 2, &made), 1, "which it cannot be");
+    alone_end();
 }
 END_TEST
 
@@ -349,17 +252,17 @@ START_TEST(test_copies_have_different_numbers)
 {
     muster_group *groups[6];
 
-    begin(1);
-    groups[0] = whole;
-    ck_assert_int_eq(muster_group_dup(whole, &groups[1]), MUSTER_OK);
-    ck_assert_int_eq(muster_group_dup(whole, &groups[2]), MUSTER_OK);
+    alone_begin(0, 1);
+    groups[0] = alone.whole;
+    ck_assert_int_eq(muster_group_dup(alone.whole, &groups[1]), MUSTER_OK);
+    ck_assert_int_eq(muster_group_dup(alone.whole, &groups[2]), MUSTER_OK);
     ck_assert_int_eq(muster_group_dup(groups[1], &groups[3]), MUSTER_OK);
     ck_assert_int_eq(muster_group_dup(groups[2], &groups[4]), MUSTER_OK);
     ck_assert_int_eq(muster_group_dup(groups[2], &groups[5]), MUSTER_OK);
     for (int i = 0; i < 6; i++)
         for (int k = 0; k < i; k++)
             ck_assert_uint_ne(groups[i]->number, groups[k]->number);
-    end();
+    alone_end();
 }
 END_TEST
 
@@ -367,12 +270,12 @@ END_TEST
 
 static void come_early(uint64_t number)
 {
-    mst_wire_head head = head_of(1, MST_WIRE_MESSAGE);
+    mst_wire_head head = alone_head(1, MST_WIRE_MESSAGE);
 
     head.source = 0; /* rank 1's place in it */
     head.group = number;
-    head.parent = whole->number;
-    come(1, head, NULL, 0);
+    head.parent = alone.whole->number;
+    alone_come(1, head, NULL, 0);
 }
 
 START_TEST(test_what_comes_early_is_kept_until_its_group_is_there)
@@ -380,22 +283,22 @@ START_TEST(test_what_comes_early_is_kept_until_its_group_is_there)
     const uint64_t number = 1ULL << 62 | 1ULL << 40 | 2;
     muster_group *made, *copy;
 
-    begin(3);
+    alone_begin(0, 3);
     come_early(number);
     come_early(number + 1);
-    ck_assert_int_eq(muster_group_status(whole), MUSTER_OK);
-    ck_assert_ptr_nonnull(wire->early);
+    ck_assert_int_eq(muster_group_status(alone.whole), MUSTER_OK);
+    ck_assert_ptr_nonnull(alone.wire->early);
     tell_number(number);
-    ck_assert_int_eq(muster_group_subset(whole, (int[]){ 1, 0 }, 2, &made), MUSTER_OK);
+    ck_assert_int_eq(muster_group_subset(alone.whole, (int[]){ 1, 0 }, 2, &made), MUSTER_OK);
     ck_assert_int_eq(muster_recv(NULL, 0, MUSTER_UINT8, 0, 1, made, NULL), MUSTER_OK);
-    muster_group_abort(whole, "the copy is made all the same");
+    muster_group_abort(alone.whole, "the copy is made all the same");
     come_early(number + 1);
     ck_assert_int_eq(muster_group_status(made), MUSTER_OK);
     ck_assert_int_eq(muster_group_dup(made, &copy), MUSTER_OK);
     for (int i = 0; i < 2; i++)
         ck_assert_int_eq(muster_recv(NULL, 0, MUSTER_UINT8, 0, 1, copy, NULL), MUSTER_OK);
-    ck_assert_ptr_null(wire->early);
-    end();
+    ck_assert_ptr_null(alone.wire->early);
+    alone_end();
 }
 END_TEST
 
@@ -404,19 +307,19 @@ START_TEST(test_what_comes_for_a_group_whose_making_has_failed_is_dropped)
     const uint64_t number = 1ULL << 62 | 1ULL << 40 | 2;
     muster_group *made;
 
-    begin(3);
+    alone_begin(0, 3);
     come_early(number);
     come_early(number + 1);
-    ck_assert_int_eq(muster_group_status(whole), MUSTER_OK);
-    ck_assert_ptr_nonnull(wire->early);
+    ck_assert_int_eq(muster_group_status(alone.whole), MUSTER_OK);
+    ck_assert_ptr_nonnull(alone.wire->early);
     tell_number(0);
-    ck_assert_int_eq(muster_group_subset(whole, (int[]){ 1, 0 }, 2, &made), MUSTER_ERR_BAD_ARENA);
-    ck_assert_ptr_null(wire->early);
+    ck_assert_int_eq(muster_group_subset(alone.whole, (int[]){ 1, 0 }, 2, &made), MUSTER_ERR_BAD_ARENA);
+    ck_assert_ptr_null(alone.wire->early);
     come_early(number);
-    ck_assert_int_eq(muster_group_status(whole), MUSTER_ERR_BAD_ARENA);
-    ck_assert_int_eq(taken, coming_count);
-    ck_assert_ptr_null(wire->early);
-    end();
+    ck_assert_int_eq(muster_group_status(alone.whole), MUSTER_ERR_BAD_ARENA);
+    ck_assert_int_eq(alone.taken, alone.coming_count);
+    ck_assert_ptr_null(alone.wire->early);
+    alone_end();
 }
 END_TEST
 
@@ -429,23 +332,24 @@ START_TEST(test_nothing_of_a_message_goes_once_the_process_has_left)
     muster_request request;
     mst_wire_head accepted;
 
-    begin(2);
-    ck_assert_int_eq(muster_send_start(large, sizeof large, MUSTER_UINT8, 1, 1, whole, &request), MUSTER_OK);
-    ck_assert_int_eq(sent[0].kind, MST_WIRE_OFFER);
-    accepted = head_of(1, MST_WIRE_ACCEPT);
-    accepted.id = sent[0].id;
+    alone_begin(0, 2);
+    ck_assert_int_eq(muster_send_start(large, sizeof large, MUSTER_UINT8, 1, 1, alone.whole, &request),
+                     MUSTER_OK);
+    ck_assert_int_eq(alone.sent[0].kind, MST_WIRE_OFFER);
+    accepted = alone_head(1, MST_WIRE_ACCEPT);
+    accepted.id = alone.sent[0].id;
     accepted.bytes = 1;
-    mst_wire_leave(wire);
-    come(1, accepted, NULL, 0);
-    ck_assert(!mst_wire_is_quiet(wire)); /* it takes what has come */
-    ck_assert_int_eq(taken, coming_count);
-    ck_assert(wire->moving.first &&
-              wire->moving.first->done == 0); /* a thread that waits for it is not told that it is over */
+    mst_wire_leave(alone.wire);
+    alone_come(1, accepted, NULL, 0);
+    ck_assert(!mst_wire_is_quiet(alone.wire)); /* it takes what has come */
+    ck_assert_int_eq(alone.taken, alone.coming_count);
+    ck_assert(alone.wire->moving.first && alone.wire->moving.first->done ==
+                                              0); /* a thread that waits for it is not told that it is over */
     ck_assert_int_eq(muster_wait(&request, 0), MUSTER_ERR_SYSTEM);
     ck_assert(strstr(mst_error_sentence(), "this rank has left the job") != NULL);
-    for (int i = 0; i < sent_count; i++)
-        ck_assert_int_ne(sent[i].kind, MST_WIRE_PART);
-    end();
+    for (int i = 0; i < alone.sent_count; i++)
+        ck_assert_int_ne(alone.sent[i].kind, MST_WIRE_PART);
+    alone_end();
 }
 END_TEST
 
@@ -464,7 +368,7 @@ int main(void)
     tcase_add_test(tests, test_nothing_of_a_message_goes_once_the_process_has_left);
     TCase *offers = tcase_create("offers");
     tcase_set_timeout(offers, TEST_TIMEOUT_S);
-    tcase_add_checked_fixture(offers, begin_three, end);
+    tcase_add_checked_fixture(offers, begin_three, alone_end);
     tcase_add_test(offers, test_offers_that_nobody_accepts_have_a_limit);
     tcase_add_test(offers, test_more_offers_are_asked_for_if_another_message_is_waited_for);
     tcase_add_test(offers, test_more_offers_than_may_come_are_damage);
