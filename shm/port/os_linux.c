@@ -114,7 +114,7 @@ int mst_os_object_create_named(const char *name)
 
 int mst_os_object_open_named(const char *name)
 {
-    int fd = shm_open(name, O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0);
+    int fd = shm_open(name, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0);
 
     return fd < 0 ? -errno : fd;
 }
@@ -124,10 +124,11 @@ int mst_os_object_unlink(const char *name)
     return shm_unlink(name) < 0 ? -errno : 0;
 }
 
+/* O_PATH opens nothing: a pipe by that name would be waited for. */
 bool mst_os_object_has_name(const mst_os_held *held, const char *name)
 {
     struct stat named;
-    int other = shm_open(name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW, 0);
+    int other = shm_open(name, O_PATH | O_CLOEXEC | O_NOFOLLOW, 0);
 
     if (other < 0)
         return false;

@@ -1,8 +1,9 @@
 #!/bin/sh
 # `muster ps` and `muster inspect` on a job that hangs. Uses TEST_COMMAND and TEST_BUILD; ends with its counts.
 . "$TEST_SOURCE/tests/command/checks.sh"
-trap 'kill $job 2>/dev/null; rm -rf "$work"' EXIT
-job=
+pipe=/dev/shm/muster-test-pipe-$$
+trap 'kill $job $reader 2>/dev/null; rm -rf "$work" "$pipe"' EXIT
+job= reader=
 
 inspect() {
     "$TEST_COMMAND" inspect "$@" >"$work/out" 2>"$work/err"
@@ -87,6 +88,17 @@ kill -CONT "$stuck"
 kill $job
 wait $job 2>/dev/null
 inspect $job && fail "a job that is over"
+
+# ---- a pipe where an arena could be, of which somebody waits for the other end ----
+mkfifo "$pipe"
+tail -f /dev/null <"$pipe" &
+reader=$!
+echo >"$pipe" # until it is open there
+expect 0 "" "$TEST_COMMAND" ps
+expect 1 "$reader is no rank or launcher of a job" "$TEST_COMMAND" inspect "$reader"
+expect 1 "no job that this user may look at has met under ${pipe#/dev/shm}" "$TEST_COMMAND" top --once "${pipe#/dev/shm}"
+kill "$reader"
+reader=
 
 # ---- a system that shows no processes ----
 if unshare --mount --map-root-user true 2>/dev/null; then

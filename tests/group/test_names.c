@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "shm/base/layout.h"
+#include "shm/port/os.h"
 #include "tests/harness/ranks.h"
 
 static muster_config config_for(const char *name, int rank, int size)
@@ -127,6 +128,26 @@ START_TEST(test_unfinished_arenas)
 }
 END_TEST
 
+/* An arena whose name is a pipe's by now: who would remove the arena does not wait for somebody at its other
+ * end. */
+START_TEST(test_name_that_is_a_pipe)
+{
+    char name[64], path[96];
+
+    name_of_test(name, sizeof name, "pipe");
+    snprintf(path, sizeof path, "/dev/shm%s", name);
+    int fd = create(name);
+    mst_os_held held = mst_os_hold(fd);
+    ck_assert(mst_os_object_has_name(&held, name));
+    ck_assert_int_eq(shm_unlink(name), 0);
+    ck_assert_int_eq(mkfifo(path, 0600), 0);
+    ck_assert(!mst_os_object_has_name(&held, name));
+    expect_refusal(name, MUSTER_ERR_BAD_ARENA, "is not a muster arena");
+    ck_assert_int_eq(unlink(path), 0);
+    mst_os_held_close(&held);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("names");
@@ -136,6 +157,7 @@ int main(void)
     tcase_add_test(tests, test_files_of_other_users_and_modes);
     tcase_add_test(tests, test_files_that_are_no_arenas);
     tcase_add_test(tests, test_unfinished_arenas);
+    tcase_add_test(tests, test_name_that_is_a_pipe);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }

@@ -1,7 +1,9 @@
 /* Searching of jobs.h. */
+#define _GNU_SOURCE /* O_PATH */
 #include "tools/muster/look/jobs.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,11 +11,33 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* Another process has chosen what it is. To open a pipe would wait for its other end, and make us one of its
+ * readers; a device may do anything. O_PATH opens nothing, and what it has found stays what it is. */
+int job_open(const char *path)
+{
+    char found[32];
+    struct stat status;
+    int place = open(path, O_PATH | O_CLOEXEC), fd = -1;
+
+    if (place < 0)
+        return -1;
+    if (fstat(place, &status) != 0 || !S_ISREG(status.st_mode)) {
+        errno = ENOENT;
+    } else {
+        snprintf(found, sizeof found, "/proc/self/fd/%d", place);
+        fd = open(found, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    }
+    int error = errno;
+    close(place);
+    errno = error;
+    return fd;
+}
+
 /* An arena behind the path: what it is, and what its ranks do. */
 static bool look_at(const char *path, int pid, job *found)
 {
     struct stat status;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = job_open(path);
 
     if (fd < 0)
         return false;

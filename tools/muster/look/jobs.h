@@ -34,6 +34,9 @@ bool job_of_name(const char *name, job *found);
  * says why not, for `muster COMMAND`. */
 bool job_choose(const char *command, const char *which, job *found);
 
+/* Opens the arena at a job's path for reading; below 0: errno says why not. By now it may be anything. */
+int job_open(const char *path);
+
 /* A process's command line, in at most `bytes`; "" when it is gone. */
 void read_command(int pid, char *text, int bytes);
 

@@ -2,7 +2,6 @@
  * `muster ps` and `muster inspect`: which jobs there are, what their ranks do, and who waits for whom.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -224,7 +223,7 @@ static void print_json(const job *job)
 
 static bool save_trace(const job *job, const char *path)
 {
-    int fd = open(job->path, O_RDONLY | O_CLOEXEC);
+    int fd = job_open(job->path);
     trace trace = { .records = NULL };
     char command[300];
 

@@ -6,7 +6,6 @@
  * operations that could be read from the flight recorder in time, and scaled to all.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <poll.h>
 #include <signal.h>
@@ -249,7 +248,7 @@ static bool watch_job(job *found, const top_options *options)
 {
     static watch watch;
 
-    watch.fd = open(found->path, O_RDONLY | O_CLOEXEC);
+    watch.fd = job_open(found->path);
     watch.launcher = found->pid;
     if (watch.fd < 0 || muster_records_open(watch.fd, &watch.records) != MUSTER_OK) {
         fprintf(stderr, "muster top: %s\n", watch.fd < 0 ? strerror(errno) : muster_error_detail());
