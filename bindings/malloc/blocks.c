@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/sysinfo.h>
 #include <unistd.h>
 
 #include "bindings/malloc/forks.h"
@@ -15,6 +16,7 @@
 #define CACHED_PAGES_MIN                                                                                     \
     (64ULL << 20 >> 12)  /* freed pages that stay, beside a quarter of those in use                          \
                           */
+#define CUT_PAGES 256    /* by which a block must have shrunk to give them back */
 #define LARGER_CLASSES 4 /* that are looked at when the own class has no block */
 #define HUGE_UNITS (2 * 1024 * 1024 / MST_MALLOC_UNIT)
 
@@ -23,10 +25,18 @@ mst_blocks_range mst_blocks_range_served;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* protects the following */
 static mst_block_table table;
 static mst_malloc_offer offer;
+static uint64_t most;  /* bytes of a block that the machine could hold: of others the system decides */
 static bool inherited; /* this is a forked child, whose blocks are private copies */
 static mst_fork_copy copy;
 
 /* ---- beginning ---- */
+
+static uint64_t bytes_of_machine(void)
+{
+    struct sysinfo info;
+
+    return sysinfo(&info) == 0 ? ((uint64_t)info.totalram + info.totalswap) * info.mem_unit : UINT64_MAX;
+}
 
 bool mst_blocks_begin(const mst_malloc_offer *given)
 {
@@ -34,7 +44,10 @@ bool mst_blocks_begin(const mst_malloc_offer *given)
     bool begins = !table.blocks && given->version == MST_MALLOC_OFFER_VERSION &&
                   mst_block_table_init(&table, given->bytes / MST_MALLOC_UNIT);
     if (begins) {
+        uint64_t machine = bytes_of_machine();
+
         offer = *given;
+        most = machine < given->bytes ? machine : given->bytes;
         mst_blocks_range_served.begin = given->begin;
         atomic_store_explicit(&mst_blocks_range_served.bytes, given->bytes, memory_order_release);
         atomic_store_explicit(&mst_blocks_range_served.serving, true, memory_order_release);
@@ -91,7 +104,7 @@ void *mst_blocks_take(size_t bytes, bool zeros)
     bool used = false;
     uint32_t unit = MST_NO_BLOCK;
 
-    if (bytes > offer.bytes)
+    if (bytes > most)
         return NULL;
     pthread_mutex_lock(&lock);
     if (!inherited) {
@@ -193,6 +206,21 @@ size_t mst_blocks_usable(const void *at)
     return bytes;
 }
 
+/* What a block that has become much smaller has had is the system's again, at once: who shrinks an array
+ * wants that. The lock is held. What peers may write to yet stays counted. */
+static void cut(uint32_t unit, uint64_t pages_before)
+{
+    mst_block *block = &table.blocks[unit];
+    unsigned char *from = address_of(unit) + (uint64_t)block->pages * MST_BLOCK_PAGE;
+
+    if (pages_before < block->pages + CUT_PAGES)
+        return;
+    uint64_t bytes = (block->touched - block->pages) * MST_BLOCK_PAGE;
+    if (madvise(from, bytes, inherited ? MADV_DONTNEED : MADV_REMOVE) == 0 && !inherited &&
+        atomic_load_explicit(offer.kept, memory_order_acquire) == 0)
+        block->touched = block->pages;
+}
+
 bool mst_blocks_resize(void *at, size_t bytes)
 {
     bool fits = false;
@@ -201,8 +229,11 @@ bool mst_blocks_resize(void *at, size_t bytes)
     uint32_t unit = unit_in_use(at);
     uint64_t room = mst_class_units(table.blocks[unit].class) * MST_MALLOC_UNIT;
     if (bytes <= room && bytes >= MST_BLOCK_BYTES_MIN / 2 && bytes >= room / 4) {
+        uint64_t before = table.blocks[unit].pages;
+
         mst_block_end_use(&table, unit);
         mst_block_use(&table, unit, bytes);
+        cut(unit, before);
         fits = true;
     }
     pthread_mutex_unlock(&lock);

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sysinfo.h>
 #include <unistd.h>
 
 #include "muster/muster.h"
@@ -139,6 +140,27 @@ static void resident(void)
     for (int i = 0; i < 100; i++)
         free(blocks[i]);
     check_resident(before, 72 * mebibyte);
+    unsigned char *cut = malloc(200 << 20);
+    memset(cut, 7, 200 << 20);
+    cut = realloc(cut, 60 << 20); /* in place: it keeps its address, and not its memory */
+    CHECK(in_arena(cut) && cut[0] == 7 && cut[(60 << 20) - 1] == 7);
+    check_resident(before, (72 + 64) * mebibyte);
+    cut = realloc(cut, 100 << 20);
+    memset(cut + (60 << 20), 8, 40 << 20);
+    CHECK(cut[(60 << 20) - 1] == 7);
+    free(cut);
+}
+
+/* What the machine cannot hold is for the system to refuse. */
+static void oversized(void)
+{
+    struct sysinfo info;
+
+    CHECK(sysinfo(&info) == 0);
+    uint64_t bytes = ((uint64_t)info.totalram + info.totalswap) * info.mem_unit;
+    void *volatile block = malloc(bytes + (1 << 20));
+    CHECK(!block || !in_arena(block));
+    free(block);
 }
 
 /* ---- many threads ---- */
@@ -345,7 +367,7 @@ static const struct {
               { "aside", aside },     { "team", team },         { "invalid", invalid },
               { "forks", forks },     { "locks", locks },       { "clones", clones },
               { "starts", starts },   { "death", death },       { "broken", broken },
-              { "unfreed", unfreed }, { "fills", fills } };
+              { "unfreed", unfreed }, { "fills", fills },       { "oversized", oversized } };
 
 int main(int argc, char **argv)
 {

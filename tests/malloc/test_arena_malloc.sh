@@ -9,7 +9,7 @@ run() {
     expect 0 "" "$TEST_COMMAND" run --arena-malloc "$@"
 }
 
-for case in family resident threads ends forks locks clones starts unfreed; do
+for case in family resident threads ends forks locks clones starts unfreed oversized; do
     run -n 2 -- "$MALLOC_CLIENT" $case
     says 2 "$case: done"
 done
