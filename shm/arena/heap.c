@@ -1,6 +1,8 @@
 /* Claims, commits, caches and releases blocks of heap.h. */
 #include "shm/arena/heap.h"
 
+#include <stdio.h>
+
 #include "shm/base/error.h"
 #include "shm/port/os.h"
 
@@ -34,11 +36,15 @@ void mst_heap_limit(mst_heap *heap, uint64_t bytes)
 static muster_status explain_small(const mst_heap *heap, uint64_t bytes)
 {
     bool whole = heap->bytes == heap->geometry.region_bytes;
+    char malloc_has[80] = "";
 
+    if (heap->reserved)
+        snprintf(malloc_has, sizeof malloc_has, ", of which malloc has %.1f MiB (MUSTER_ARENA_MALLOC)",
+                 (double)heap->reserved / 1048576);
     return mst_fail(
         MUSTER_ERR_NO_SPACE,
-        "a block of %.1f MiB does not fit into this rank's %.1f MiB of the arena%s; free buffers, or %s",
-        (double)bytes / 1048576, (double)heap->bytes / 1048576,
+        "a block of %.1f MiB does not fit into this rank's %.1f MiB of the arena%s%s; free buffers, or %s",
+        (double)bytes / 1048576, (double)heap->bytes / 1048576, malloc_has,
         whole ? "" : ", as one of the ranks can map no more (ulimit -v, valgrind)",
         whole ? "create the arena larger (MUSTER_ARENA_BYTES)" : "give that one more address space");
 }
@@ -115,6 +121,7 @@ bool mst_heap_reserve(mst_heap *heap, uint64_t bytes, uint64_t least, uint64_t u
          wanted = wanted / 2 / unit * unit)
         if (mst_extents_claim(&heap->extents, wanted + unit, &at))
             *made = (mst_reservation){ at, wanted, { at, wanted + unit } };
+    heap->reserved += made->claimed.bytes;
     pthread_mutex_unlock(&heap->lock);
     if (made->bytes == 0)
         return false;
@@ -127,6 +134,7 @@ void mst_heap_unreserve(mst_heap *heap, const mst_reservation *made)
 {
     pthread_mutex_lock(&heap->lock);
     mst_extents_release(&heap->extents, made->claimed.offset, made->claimed.bytes);
+    heap->reserved -= made->claimed.bytes;
     pthread_mutex_unlock(&heap->lock);
 }
 

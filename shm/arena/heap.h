@@ -22,7 +22,8 @@ typedef struct mst_heap {
     mst_geometry geometry;
     mst_memory *memory;
     uint32_t seat;
-    uint64_t bytes; /* of the whole heap */
+    uint64_t bytes;    /* of the whole heap */
+    uint64_t reserved; /* of it, for malloc */
     mst_extents extents;
     mst_extent cache[MST_HEAP_CACHE_BLOCKS]; /* committed, claimed from `extents`, unused */
     int cached;

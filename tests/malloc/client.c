@@ -316,6 +316,9 @@ static void exhausted(void)
         inside += in_arena(blocks[i]);
     }
     CHECK(inside > 0 && inside < BLOCKS);
+    void *buffer;
+    CHECK(muster_alloc(world, 200 << 20, &buffer) == MUSTER_ERR_NO_SPACE);
+    CHECK(strstr(muster_error_detail(), "of which malloc has "));
     for (int i = 0; i < BLOCKS; i++) {
         CHECK(blocks[i][0] == i);
         free(blocks[i]);
