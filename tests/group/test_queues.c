@@ -389,6 +389,7 @@ static int too_large(muster_group *world, void *arg)
     for (int i = 0; i < 4; i++) {
         RANK_CHECK(world,
                    muster_queue_create(world, 1, sizes[i][0], sizes[i][1], &queue) == MUSTER_ERR_NO_SPACE);
+        RANK_CHECK(world, i == 3 || strstr(muster_error_detail(), "could not get its block"));
         RANK_CHECK(world,
                    !queue && strstr(muster_error_detail(), muster_group_rank(world) == 1
                                                                ? "queue_create: this rank could not get its"

@@ -8,11 +8,19 @@
 
 #define MIB 1048576.0
 
-static double mebibytes(const mst_hidden *plan, const mst_split_record *record, int rank, int size)
+/* A rank's block as sentences have it. */
+typedef struct block_words {
+    char text[32];
+} block_words;
+
+static block_words describe(const mst_hidden *plan, const mst_split_record *record, int rank, int size)
 {
+    block_words words = { "block" };
     uint64_t bytes = plan->bytes(record, rank, size);
 
-    return (double)(bytes ? bytes : UINT64_MAX) / MIB;
+    if (bytes)
+        snprintf(words.text, sizeof words.text, "%.1f MiB", (double)bytes / MIB);
+    return words;
 }
 
 static muster_status claim(const mst_group *parent, const mst_hidden *plan, mst_member *own)
@@ -26,8 +34,8 @@ static muster_status claim(const mst_group *parent, const mst_hidden *plan, mst_
 static muster_status explain_own(const mst_group *parent, const mst_hidden *plan, const char *why)
 {
     return mst_fail_about(parent->base.rank, MUSTER_ERR_NO_SPACE,
-                          "%s: this rank could not get its %.1f MiB, so no rank gets any: %s", plan->name,
-                          mebibytes(plan, &plan->own, parent->base.rank, parent->base.size), why);
+                          "%s: this rank could not get its %s, so no rank gets any: %s", plan->name,
+                          describe(plan, &plan->own, parent->base.rank, parent->base.size).text, why);
 }
 
 /* The first rank that could not get its block. */
@@ -39,8 +47,8 @@ static muster_status check_claims(const mst_group *parent, const mst_hidden *pla
         if (record->status != MUSTER_OK)
             return mst_fail_about(
                 rank, MUSTER_ERR_NO_SPACE,
-                "%s: rank %d could not get its %.1f MiB (%s), so no rank gets any; the group is as before",
-                plan->name, rank, mebibytes(plan, record, rank, parent->base.size),
+                "%s: rank %d could not get its %s (%s), so no rank gets any; the group is as before",
+                plan->name, rank, describe(plan, record, rank, parent->base.size).text,
                 muster_status_string((muster_status)record->status));
     }
     return MUSTER_OK;
