@@ -9,9 +9,10 @@
 #include "shm/port/cgroup.h"
 #include "shm/port/os.h"
 
-#define LOOK_FROM (64ULL * 1024)        /* this much is committed without checking the limit */
-#define PART_BYTES (4ULL * 1024 * 1024) /* committed at once under a limit; takes a millisecond */
-#define SPARE_BYTES (1024ULL * 1024)    /* for page tables, and for the program itself */
+#define LOOK_FROM (64ULL * 1024)           /* this much is committed without checking the limit */
+#define PART_BYTES (4ULL * 1024 * 1024)    /* committed at once under a limit; takes a millisecond */
+#define MACHINE_FROM (16ULL * 1024 * 1024) /* for this much the machine is asked, too */
+#define SPARE_BYTES (1024ULL * 1024)       /* for page tables, and for the program itself */
 
 static double mebibytes(uint64_t bytes)
 {
@@ -32,7 +33,7 @@ static muster_status explain_full(const char *what, uint64_t bytes, uint64_t fre
                     what, mebibytes(bytes), mebibytes(free_bytes));
 }
 
-/* ---- limits of control groups ---- */
+/* ---- limits of control groups, and of the machine ---- */
 
 /* What other ranks are about to commit. */
 static uint64_t sum_of_others(const mst_memory *memory)
@@ -77,11 +78,30 @@ static muster_status look_at_limit(const mst_memory *memory, const char *what, u
         what, mebibytes(bytes), group.group, mebibytes(group.limit_bytes), mebibytes(left));
 }
 
+/* The same for the machine's memory; *limited: also where little more than that is left. */
+static muster_status look_at_machine(const mst_memory *memory, const char *what, uint64_t bytes,
+                                     bool *limited)
+{
+    uint64_t taken = sum_of_others(memory) + SPARE_BYTES, needed = bytes + bytes / 256;
+
+    if (bytes < MACHINE_FROM)
+        return MUSTER_OK;
+    uint64_t left = mst_machine_memory_left("");
+    left = left > taken ? left - taken : 0;
+    *limited = *limited || needed > left / 2;
+    if (needed <= left)
+        return MUSTER_OK;
+    return mst_fail(MUSTER_ERR_NO_SPACE,
+                    "%s needs %.1f MiB more, and the machine has %.1f MiB left for it, swap among them; end "
+                    "other programs, or use smaller or fewer buffers",
+                    what, mebibytes(bytes), mebibytes(left));
+}
+
 /* Before each part, checks all that is left to commit against the limit, so that it fails early. */
 static muster_status commit_in_parts(mst_memory *memory, unsigned char *at, uint64_t bytes, const char *what,
                                      int *error)
 {
-    bool limited = true;
+    bool limited = true, asks = true;
 
     while (bytes > 0 && *error == 0) {
         uint64_t part = limited && bytes > PART_BYTES ? PART_BYTES : bytes;
@@ -89,6 +109,9 @@ static muster_status commit_in_parts(mst_memory *memory, unsigned char *at, uint
 
         announce(memory, said);
         muster_status status = limited ? look_at_limit(memory, what, bytes, &limited) : MUSTER_OK;
+        if (status == MUSTER_OK && asks)
+            status = look_at_machine(memory, what, bytes, &limited);
+        asks = limited;
         mst_fault_point("memory.announced");
         if (status == MUSTER_OK)
             *error = mst_os_memory_commit(at, part);

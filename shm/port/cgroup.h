@@ -1,5 +1,5 @@
 /*
- * What control groups allow this process: memory and CPU time. This header depends on nothing else of the
+ * What control groups and the machine allow this process: memory and CPU time. This header depends on nothing else of the
  * library, because `muster doctor` and the launcher use it too.
  *
  * `root` is prepended to every path that is read: "" for the running system, a directory of sample files for
@@ -22,6 +22,10 @@ typedef struct mst_cgroup_memory {
  * the memory that the system can reclaim, which takes as long again; otherwise left_bytes is a lower
  * bound. */
 void mst_cgroup_memory_get(const char *root, uint64_t enough, mst_cgroup_memory *memory);
+
+/* What the machine could give before it kills a process: memory without swapping, and free swap. UINT64_MAX:
+ * it does not say. */
+uint64_t mst_machine_memory_left(const char *root);
 
 /* How many processes of the group the kernel's OOM killer has killed so far; 0: none, or unknown. */
 uint64_t mst_cgroup_memory_kills(const char *root);

@@ -154,6 +154,16 @@ static uint64_t read_free_swap(const char *root)
     return bytes;
 }
 
+uint64_t mst_machine_memory_left(const char *root)
+{
+    FILE *file = open_below(root, "/proc/meminfo");
+    uint64_t available = read_line(file, "MemAvailable") * 1024, swap = read_line(file, "SwapFree") * 1024;
+
+    if (file)
+        fclose(file);
+    return available ? available + swap : UINT64_MAX;
+}
+
 /* ---- CPU time ---- */
 
 static int quota_of(const group *group)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysinfo.h>
 #include <unistd.h>
 
 #include "tests/harness/ranks.h"
@@ -88,6 +89,29 @@ START_TEST(test_more_than_the_arena_has)
 END_TEST
 
 /* What is freed goes back to the system: the object's blocks say so. */
+/* It would fit into the arena, whose address space is large, and fill the machine until the kernel kills. */
+static int more_than_memory(muster_group *world, void *arg)
+{
+    struct sysinfo info;
+    void *buffer;
+
+    (void)arg;
+    RANK_CHECK(world, sysinfo(&info) == 0);
+    uint64_t bytes = ((uint64_t)info.totalram + info.totalswap) * info.mem_unit;
+    RANK_CHECK(world, muster_alloc(world, bytes, &buffer) == MUSTER_ERR_NO_SPACE);
+    RANK_CHECK(world, strstr(muster_error_detail(), " MiB left for it") ||
+                          strstr(muster_error_detail(), "does not fit into this rank's"));
+    RANK_OK(world, muster_alloc(world, 1 << 20, &buffer));
+    RANK_OK(world, muster_free(world, buffer));
+    return 0;
+}
+
+START_TEST(test_more_than_the_machine_has)
+{
+    run_ranks(2, RANKS_AS_PROCESSES, more_than_memory, NULL);
+}
+END_TEST
+
 static int memory_goes_back(muster_group *world, void *arg)
 {
     struct stat before, with, after;
@@ -243,6 +267,7 @@ int main(void)
     if (on_one_host()) { /* which has an arena, with a size and an object of the system's */
         tcase_add_test(tests, test_more_views_than_answers);
         tcase_add_test(tests, test_more_than_the_arena_has);
+        tcase_add_test(tests, test_more_than_the_machine_has);
         tcase_add_test(tests, test_memory_goes_back_to_the_system);
     }
     suite_add_tcase(suite, tests);

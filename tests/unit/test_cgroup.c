@@ -162,6 +162,17 @@ START_TEST(test_cpus)
 }
 END_TEST
 
+START_TEST(test_machine)
+{
+    ck_assert_uint_eq(mst_machine_memory_left(root), UINT64_MAX);
+    put("/proc/meminfo",
+        "MemTotal: 4096 kB\nMemFree: 100 kB\nMemAvailable: 1024 kB\nSwapTotal: 9 kB\nSwapFree: 8 kB\n");
+    ck_assert_uint_eq(mst_machine_memory_left(root), 1032 * 1024);
+    put("/proc/meminfo", "MemTotal: 4096 kB\nMemFree: 100 kB\n");
+    ck_assert_uint_eq(mst_machine_memory_left(root), UINT64_MAX);
+}
+END_TEST
+
 /* Lines, numbers and paths that no kernel writes: no limit, or one, and nothing worse. */
 START_TEST(test_nonsense)
 {
@@ -193,6 +204,7 @@ int main(void)
     tcase_add_test(tests, test_legacy);
     tcase_add_test(tests, test_container);
     tcase_add_test(tests, test_cpus);
+    tcase_add_test(tests, test_machine);
     tcase_add_test(tests, test_nonsense);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
