@@ -37,14 +37,17 @@ static bool misses_one(const mst_mpi_job *job, mst_mpi_watches *watches)
 }
 
 /* Whether all have come, and, with several hosts, nothing is under way between them any more, and all end
- * MPI. */
-static bool have_all_come(const mst_mpi_job *job, bool *barrier_over, bool *over)
+ * MPI. False: this rank gives up. Over several hosts one whose program has failed does so then: a rank that
+ * has said that it is ready is bound, and one that is stopped would hold it. */
+static bool have_all_come(const mst_mpi_job *job, bool failed, bool *barrier_over, bool *over)
 {
     char why[MST_PLUGIN_WHY_BYTES];
     bool quiet = !job->wire || mst_wire_is_quiet(job->wire);
 
     if (!*barrier_over && !job->plugin->test(barrier_over, why))
         return false;
+    if (job->wire && failed)
+        return !(*barrier_over && quiet);
     *over = *barrier_over && quiet && (!job->wire || mst_wire_all_end(job->wire));
     return true;
 }
@@ -71,7 +74,7 @@ static bool await_all(mst_mpi_job *job, bool failed)
         return false;
     mst_mpi_watches_open(&watches, job);
     for (int nap = 1; !over && !has_given_up(job); nap++) {
-        if (!have_all_come(job, &barrier_over, &over) || over)
+        if (!have_all_come(job, failed, &barrier_over, &over) || over)
             break;
         mst_wait_nap(&patience, NAP_NS);
         if (!gone && nap % NAPS_PER_LOOK == 0 && misses_one(job, &watches)) {

@@ -59,6 +59,7 @@ void alone_begin(int rank, int size)
     static mst_frames frames;
 
     frames = (mst_frames){ &methods, rank, size };
+    memset(&alone, 0, sizeof alone);
     alone.unreachable = -1;
     alone.wire = mst_wire_create(&frames);
     ck_assert_ptr_nonnull(alone.wire);

@@ -30,7 +30,8 @@ typedef struct alone_process {
 } alone_process;
 extern alone_process alone;
 
-/* A process of so many, and a group of all of them; and its end, and that of its groups. */
+/* A process of so many, and a group of all of them, of which nothing has come or gone yet; and its end, and
+ * that of its groups. */
 void alone_begin(int rank, int size);
 void alone_end(void);
 

@@ -2,6 +2,7 @@
 #include <check.h>
 #include <string.h>
 
+#include "src/mpi/end.h"
 #include "tests/harness/alone.h"
 #include "tests/harness/ranks.h"
 
@@ -101,6 +102,106 @@ START_TEST(test_what_another_tells_of_its_failure_breaks_the_group)
 }
 END_TEST
 
+/* ---- the end of a rank that MPI has started ---- */
+
+static bool barrier(char *why)
+{
+    (void)why;
+    return true;
+}
+
+static bool test(bool *over, char *why)
+{
+    (void)why;
+    *over = true;
+    return true;
+}
+
+/* True: this process is to end MPI. */
+static bool end_job(int rank, bool failed)
+{
+    static const mst_plugin plugin = { .version = MST_PLUGIN_VERSION, .barrier = barrier, .test = test };
+    mst_mpi_job job = { .plugin = &plugin, .seat = { .rank = rank, .size = 3 }, .wire = alone.wire };
+
+    return mst_mpi_end(&job, failed);
+}
+
+static void all_leave(int rank)
+{
+    alone_begin(rank, 3);
+    for (int from = 0; from < 3; from++)
+        if (from != rank)
+            alone_come(from, alone_head(from, MST_WIRE_LEFT), NULL, 0);
+}
+
+static void expect_given_up(int rank)
+{
+    for (int to = 0; to < 3; to++)
+        ck_assert_int_eq(alone_count(MST_WIRE_GIVES_UP, to), to != rank);
+}
+
+START_TEST(test_all_end_together)
+{
+    all_leave(1);
+    alone_come(0, alone_head(0, MST_WIRE_ENDS), NULL, 0);
+    ck_assert(end_job(1, false));
+    ck_assert_int_eq(alone_count(MST_WIRE_READY, 0), 1);
+    alone_end();
+    all_leave(0);
+    for (int from = 1; from < 3; from++)
+        alone_come(from, alone_head(from, MST_WIRE_READY), NULL, 0);
+    ck_assert(end_job(0, false));
+    for (int to = 1; to < 3; to++)
+        ck_assert_int_eq(alone_count(MST_WIRE_ENDS, to), 1);
+    alone_end();
+}
+END_TEST
+
+/* Whoever would decide, or another one, is stopped: nobody says any more. The process must end all the same.
+ */
+START_TEST(test_a_process_that_has_failed_waits_for_no_decision)
+{
+    for (int rank = 0; rank < 3; rank++) {
+        all_leave(rank);
+        ck_assert(!end_job(rank, true));
+        ck_assert_int_eq(alone_count(MST_WIRE_READY, -1), 0); /* so nobody ends MPI without it */
+        expect_given_up(rank);
+        alone_end();
+    }
+}
+END_TEST
+
+/* It gives the others time to come, and then not. */
+START_TEST(test_a_process_that_has_failed_does_not_wait_for_others_to_come)
+{
+    alone_begin(1, 3);
+    ck_assert(!end_job(1, true));
+    expect_given_up(1);
+    alone_end();
+}
+END_TEST
+
+START_TEST(test_one_that_gives_up_ends_the_waits_of_all)
+{
+    all_leave(1);
+    alone_come(2, alone_head(2, MST_WIRE_GIVES_UP), NULL, 0);
+    ck_assert(!end_job(1, false));
+    expect_given_up(1);
+    alone_end();
+}
+END_TEST
+
+START_TEST(test_a_process_whose_wire_fails_at_its_end_gives_up)
+{
+    all_leave(1);
+    alone.unreachable = 0;
+    ck_assert(!end_job(1, false));
+    ck_assert_int_eq(alone_count(MST_WIRE_LEFT, 2), 1);
+    ck_assert_int_eq(alone_count(MST_WIRE_GIVES_UP, 2), 1);
+    alone_end();
+}
+END_TEST
+
 int main(void)
 {
     TCase *failing = tcase_create("a wire that fails");
@@ -113,7 +214,15 @@ int main(void)
     tcase_add_test(failing, test_the_first_reason_stays_also_where_the_wire_fails);
     tcase_add_test(failing, test_nothing_is_sent_once_the_wire_is_stopped);
     tcase_add_test(failing, test_what_another_tells_of_its_failure_breaks_the_group);
+    TCase *ends = tcase_create("the end of a rank that MPI has started");
+    tcase_set_timeout(ends, TEST_TIMEOUT_S);
+    tcase_add_test(ends, test_all_end_together);
+    tcase_add_test(ends, test_a_process_that_has_failed_waits_for_no_decision);
+    tcase_add_test(ends, test_a_process_that_has_failed_does_not_wait_for_others_to_come);
+    tcase_add_test(ends, test_one_that_gives_up_ends_the_waits_of_all);
+    tcase_add_test(ends, test_a_process_whose_wire_fails_at_its_end_gives_up);
     Suite *suite = suite_create("ends of a wire");
     suite_add_tcase(suite, failing);
+    suite_add_tcase(suite, ends);
     return run_suite(suite);
 }
