@@ -160,7 +160,6 @@ muster_status mst_hosts_failed(mst_hosts_group *group, muster_status status, con
 static muster_status broken_here(mst_hosts_group *group)
 {
     muster_status status = group->local->backend->status(group->local);
-
     if (status < MUSTER_ERR_PEER_DIED || status > MUSTER_ERR_BAD_ARENA)
         return MUSTER_OK;
     mst_link_reason reason = reason_of(group, status, "a call");
@@ -175,18 +174,21 @@ muster_status mst_hosts_broken(mst_hosts_group *group)
     return status == MUSTER_OK && group->link->blind ? broken_here(group) : status;
 }
 
-muster_status mst_hosts_admit(const mst_hosts_group *group)
+muster_status mst_hosts_admit(mst_hosts_group *group)
 {
     mst_link *link = group->link;
     const char *why = link && link->methods->seems_whole(link) ? link->methods->refusal(link) : NULL;
-    return why ? mst_fail(MUSTER_ERR_UNSUPPORTED, "%s", why) : MUSTER_OK;
+
+    if (!why || broken_here(group) != MUSTER_OK) /* the link learns it by any thread */
+        return MUSTER_OK;
+    return mst_fail(MUSTER_ERR_UNSUPPORTED, "%s", why);
 }
 
 muster_status mst_hosts_ready(mst_hosts_group *group)
 {
+    muster_status status = mst_hosts_admit(group);
     bool whole = group->link && group->link->methods->seems_whole(group->link);
-
-    return whole ? mst_hosts_admit(group) : mst_hosts_broken(group);
+    return status != MUSTER_OK || whole ? status : mst_hosts_broken(group);
 }
 
 muster_status mst_hosts_message_failed(mst_hosts_group *group, muster_status status)
@@ -362,7 +364,6 @@ bool mst_hosts_look(void *arg)
         owed = true;
         return false;
     }
-
     mst_error_keep(&latest); /* the wait may have one */
     muster_interrupt_fn interrupt = group->base.interrupt;
     if (interrupt && interrupt(group->base.interrupt_arg))
@@ -380,10 +381,9 @@ bool mst_hosts_look(void *arg)
 
 muster_status mst_hosts_status(const muster_group *of)
 {
-    const mst_hosts_group *group = mst_hosts_of_const(of);
-    muster_status status = mst_hosts_broken((mst_hosts_group *)(uintptr_t)group);
+    muster_status status = mst_hosts_broken((mst_hosts_group *)(uintptr_t)of);
 
-    if (status != MUSTER_OK && !group->link)
+    if (status != MUSTER_OK && !mst_hosts_of_const(of)->link)
         mst_error_in_group(of->name, of->number);
     return status;
 }

@@ -11,7 +11,7 @@
 muster_status mst_hosts_broken(mst_hosts_group *group);
 
 /* UNSUPPORTED: the group is whole as far as is known, and this thread may not reach its other hosts. */
-muster_status mst_hosts_admit(const mst_hosts_group *group);
+muster_status mst_hosts_admit(mst_hosts_group *group);
 
 /* What breaks it, or that, at the beginning of a call, or in a test: by a glance, which does not see a death
  * that nobody has noticed yet. */

@@ -151,6 +151,7 @@ static void lie(mst_link *link, mst_link_methods changed)
     honest = link->methods;
     methods = *honest;
     methods.send = changed.send ? changed.send : methods.send;
+    methods.refusal = changed.refusal ? changed.refusal : methods.refusal;
     methods.tell = changed.tell ? changed.tell : methods.tell;
     methods.is_broken = changed.is_broken ? changed.is_broken : methods.is_broken;
     link->methods = &methods;
@@ -350,6 +351,48 @@ START_TEST(test_a_glance_is_enough)
 }
 END_TEST
 
+/* ---- threads that may not use the link ---- */
+
+static const char *refuse(mst_link *link)
+{
+    (void)link;
+    return "this thread reaches no other host";
+}
+
+/* Also such a thread learns what has broken the group here, which the link does not know yet; and then the
+ * other hosts do. */
+static int break_here(muster_group *ranks, void *arg)
+{
+    const char *words = "among the ranks of its host: rank 0 aborted the group: enough";
+    muster_request request = MUSTER_REQUEST_INIT;
+    muster_group *world;
+    bool over;
+    int x;
+
+    RANK_OK(ranks, attach_over_hosts(ranks, arg, NULL, &world));
+    if (muster_group_rank(world) == 0) {
+        muster_group *local = mst_hosts_of(world)->local;
+
+        RANK_OK(world, muster_recv_start(&x, 1, MUSTER_INT32, 2, 0, world, NULL, &request));
+        lie(mst_hosts_of(world)->link, (mst_link_methods){ .refusal = refuse });
+        RANK_CHECK(world, muster_test(&request, &over) == MUSTER_ERR_UNSUPPORTED);
+        RANK_CHECK(world, muster_barrier(world) == MUSTER_ERR_UNSUPPORTED);
+        local->backend->abort_group(local, "enough");
+        RANK_CHECK(world, muster_test(&request, &over) == MUSTER_ERR_ABORTED);
+        RANK_CHECK(world, strstr(muster_error_detail(), words));
+    }
+    RANK_CHECK(world, muster_barrier(world) == MUSTER_ERR_ABORTED);
+    RANK_CHECK(world, strstr(muster_error_detail(), words));
+    RANK_OK(world, muster_group_free(world));
+    return 0;
+}
+
+START_TEST(test_a_thread_that_is_refused_learns_what_is_broken)
+{
+    with_hosts("0,0,1", 3, break_here);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("hosts_link");
@@ -362,6 +405,7 @@ int main(void)
         tcase_add_test(tests, test_counts);
         tcase_add_test(tests, test_colors);
         tcase_add_test(tests, test_a_glance_is_enough);
+        tcase_add_test(tests, test_a_thread_that_is_refused_learns_what_is_broken);
     }
     suite_add_tcase(suite, tests);
     return run_suite(suite);
