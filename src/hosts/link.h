@@ -21,7 +21,7 @@ typedef struct mst_link mst_link;
 /* Tags of transfers: the thread in each of these calls is the only one. */
 typedef enum mst_link_tag { MST_LINK_COLLECTIVES, MST_LINK_SPLITS } mst_link_tag;
 
-#define MST_LINK_SENTENCE_BYTES 192
+#define MST_LINK_SENTENCE_BYTES 252 /* as in a group of one host */
 
 /* Why a group is broken. */
 typedef struct mst_link_reason {

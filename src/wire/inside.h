@@ -20,7 +20,7 @@ extern const mst_backend mst_backend_wire;
 #define MST_WIRE_PARTS 4          /* on their way to one process, of messages that were waited for */
 #define MST_WIRE_SENDS_UNMOVED 64 /* messages that are sent before it is looked what has come */
 #define MST_WIRE_OFFERS_MAX 1024  /* that nobody has accepted; more if something else is waited for */
-#define MST_WIRE_REASON_BYTES 252
+#define MST_WIRE_REASON_BYTES 356 /* that of a link, its numbers, and what the wire says of it */
 #define MST_WIRE_TAG_SUBSETS 1000 /* of what makes groups; those of a link's transfers are below it */
 
 /* In a process that has left its job. */

@@ -218,13 +218,17 @@ static int disagree(muster_group *world, void *arg)
 
 static int aborted(muster_group *world, void *arg)
 {
+    char reason[] =
+        "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+        "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx enough";
     int rank = muster_group_rank(world);
     muster_error_info info;
 
     (void)arg;
     if (rank == 1)
-        RANK_OK(world, muster_group_abort(world, "enough"));
+        RANK_OK(world, muster_group_abort(world, reason));
     RANK_CHECK(world, muster_barrier(world) == MUSTER_ERR_ABORTED);
+    RANK_CHECK(world, strstr(muster_error_detail(), reason)); /* all of it */
     info = latest();
     RANK_CHECK(world, info.rank == 1 && info.status == MUSTER_ERR_ABORTED);
     RANK_CHECK(world, strcmp(info.operation, "barrier") == 0);

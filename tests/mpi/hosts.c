@@ -239,6 +239,19 @@ static void expect(muster_status wanted, const char *words)
     SAY("%s: done\n", name);
 }
 
+/* The longest reason of an abort is there to its last letter. */
+static void aborts(void)
+{
+    static char reason[251 - sizeof "rank 0 aborted the group:"];
+
+    memset(reason, 'x', sizeof reason - 1);
+    memcpy(reason + sizeof reason - 4, "end", 3);
+    OK(muster_barrier(world));
+    if (rank == 0)
+        OK(muster_group_abort(world, reason));
+    expect(MUSTER_ERR_ABORTED, reason);
+}
+
 /* Ranks differ in what they call, on two hosts. */
 static void differs(void)
 {
@@ -291,13 +304,9 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         void (*run)(void);
-    } cases[] = { { "bits", bits },
-                  { "spread", spread },
-                  { "differs", differs },
-                  { "floods", floods },
-                  { "dies_elsewhere", dies_elsewhere },
-                  { "host_dies", host_dies },
-                  { "lasts", lasts } };
+    } cases[] = { { "bits", bits },           { "spread", spread }, { "aborts", aborts },
+                  { "differs", differs },     { "floods", floods }, { "dies_elsewhere", dies_elsewhere },
+                  { "host_dies", host_dies }, { "lasts", lasts } };
 
     name = argc > 1 ? argv[1] : "";
     OK(muster_init(true, "mpi", &world));

@@ -153,6 +153,8 @@ for hosts in 2 0,1,1 3; do
     MUSTER_FAKE_HOSTS=$hosts mpi 0 "" 3 "$MPI_HOSTS" differs
     says 3 "^differs: done$"
 done
+MUSTER_FAKE_HOSTS=3 mpi 0 "" 3 "$MPI_HOSTS" aborts
+says 3 "^aborts: done$"
 MUSTER_FAKE_HOSTS=2 mpi 0 "" 2 "$MPI_HOSTS" floods
 says 2 "^floods: done$"
 for case in late_calls calls_elsewhere; do
