@@ -56,5 +56,31 @@ cp "$work/out" "$work/json"
 if command -v python3 >/dev/null; then
     expect 0 right python3 -c 'import json, sys; json.load(open(sys.argv[1])); print("right")' "$work/json"
 fi
+
+# ---- the machine's limits: on one CPU, without memory, and once the command is killed ----
+one_cpu="taskset -c $(taskset -cp $$ | sed 's/.*: //; s/[,-].*//')"
+expect 0 "a cache line to another CPU" $one_cpu $bench -n 1 --seconds 0.01 barrier
+checks=$((checks + 2))
+(ulimit -v 200000 && timeout $((120 * ${TEST_PATIENCE:-1})) $bench -n 1 --seconds 0.01 barrier) >"$work/out" 2>&1
+status=$?
+if [ $status -eq 124 ] || ! grep -q "not every limit of this machine was measured: out of memory; --no-limits" "$work/out"; then
+    echo "FAILED: limits without memory: status $status"
+    sed 's/^/    /' "$work/out"
+    failures=$((failures + 1))
+fi
+$one_cpu $bench -n 1 barrier >"$work/out" 2>&1 &
+killed=$!
+until child=$(pgrep -P $killed); do sleep 0.02; done
+kill -KILL $killed
+turns=0
+while [ -d "/proc/$child" ] && ! grep -q "^State:.Z" "/proc/$child/status" && [ $turns -lt 600 ]; do
+    sleep 0.1
+    turns=$((turns + 1))
+done
+if [ $turns -eq 600 ]; then
+    echo "FAILED: who measures the limits outlives the command"
+    kill -KILL "$child"
+    failures=$((failures + 1))
+fi
 echo "muster bench: checks: $checks, failures: $failures"
 [ "$failures" -eq 0 ]

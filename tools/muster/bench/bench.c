@@ -184,8 +184,14 @@ static int launch(bench_options *options)
     bool limited = !options->no_limits && !options->check_only;
     bench_limits limits;
 
-    if (limited)
+    if (limited) {
         limits = bench_measure_limits();
+        if (limits.why)
+            fprintf(stderr,
+                    "muster bench: not every limit of this machine was measured: %s; --no-limits leaves them "
+                    "out\n",
+                    limits.why);
+    }
     bench_print_limits(options, limited ? &limits : NULL);
     fflush(stdout); /* before forking: what is buffered would be printed by every rank */
     config.size = options->ranks;

@@ -10,6 +10,7 @@ typedef struct bench_limits {
     double write_gbps[2];
     double copy_gbps[2];    /* bytes read and written */
     double cache_copy_gbps; /* the same within 256 KiB, by one */
+    const char *why;        /* why one could not be measured; NULL: all were */
 } bench_limits;
 
 bench_limits bench_measure_limits(void);
