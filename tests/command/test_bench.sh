@@ -30,6 +30,10 @@ expect 2 "expected sum" $bench -o average
 expect 2 "needs 2 ranks" $bench -n 1 sendrecv
 expect 2 "halo needs 2 ranks" $bench -n 1 halo
 expect 2 "2 or more" $bench -f 1
+expect 2 "expected a size" $bench -b 17179869184G
+expect 2 "2 or more" $bench -f 17179869186G
+expect 2 "expected a size" $bench -e 1025G
+expect 0 "every result was right" $bench --check -n 1 -b 16M -e 16M -f 1024G
 for n in 2 3 8; do
     for buffers in "" --arena "--in-place" "--arena --in-place"; do
         expect 0 "every result was right" $bench --check -n $n -e 1M $buffers $all

@@ -51,7 +51,9 @@ static const char help[] =
     "example: muster bench -n 4 --arena all_sum all_gather\n";
 /* clang-format on */
 
-/* A number with K, M or G behind it, from 1 up. */
+#define BYTES_MAX (1ULL << 40)
+
+/* A number with K, M or G behind it, from 1 to BYTES_MAX. */
 static bool parse_bytes(const char *text, size_t *bytes)
 {
     static const char units[] = "KMG";
@@ -62,12 +64,11 @@ static bool parse_bytes(const char *text, size_t *bytes)
     if (errno || end == text || text[0] == '-' || value == 0)
         return false;
     const char *unit = *end ? strchr(units, *end) : NULL;
-    if (unit) {
-        value <<= 10 * (unit - units + 1);
-        end++;
-    }
-    *bytes = (size_t)value;
-    return *end == '\0' && value <= 1ULL << 40;
+    int shift = unit ? 10 * (int)(unit - units + 1) : 0;
+    if (value > BYTES_MAX >> shift)
+        return false;
+    *bytes = (size_t)value << shift;
+    return end[unit != NULL] == '\0';
 }
 
 static bool take_min(void *into, const char *text)

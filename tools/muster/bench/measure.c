@@ -250,6 +250,12 @@ static void clear_progress(const bench_options *options)
         fputs("\r\033[K", stderr);
 }
 
+/* Above the last size where there is none; the product may have no room in a size. */
+static size_t next_size(const bench_options *options, size_t bytes)
+{
+    return bytes > options->bytes_max / options->factor ? options->bytes_max + 1 : bytes * options->factor;
+}
+
 int bench_rank(muster_group *world, void *arg)
 {
     const bench_options *options = arg;
@@ -263,7 +269,8 @@ int bench_rank(muster_group *world, void *arg)
 
         if (shows)
             bench_print_case(options, which);
-        for (size_t bytes = options->bytes_min; bytes <= options->bytes_max; bytes *= options->factor) {
+        for (size_t bytes = options->bytes_min; bytes <= options->bytes_max;
+             bytes = next_size(options, bytes)) {
             bench_row row = { .which = which, .count = which->bus_factor ? (bytes + parts - 1) / parts : 0 };
 
             row.bytes = row.count * parts;
