@@ -32,15 +32,16 @@ inspect --json $job
 checks=$((checks + 1))
 python3 - "$work/out" <<'EOF' || fail "--json"
 import json, sys
-seen = json.load(open(sys.argv[1]))
+seen = json.load(open(sys.argv[1], encoding="utf-8"))
 assert seen["schema"] == 1 and seen["size"] == 4 and len(seen["ranks"]) == 4 and len(seen["verdicts"]) == 3
 waiting = {call["rank"]: call["call"] for call in seen["calls"] if call["in_call"]}
 assert waiting == {0: "all_sum (float32 x 100)", 1: "all_sum (float32 x 100)", 2: "recv (float32 x 5, tag 0)"}, waiting
 classes = {call["rank"]: call["call_class"] for call in seen["calls"] if call["in_call"]}
 assert classes == {0: "collective", 1: "collective", 2: "receive"}, classes
+assert "odd\ufffd" in {call["group"] for call in seen["calls"]}, "a name that is no UTF-8"
 EOF
 "$TEST_COMMAND" ps >"$work/out" 2>&1
-says 1 "^ *$job +4 +3  .*muster run -n 4.*  \[tp:0, odd\]$"
+says 1 "^ *$job +4 +3  .*muster run -n 4.*  \[tp:0, odd"
 
 # ---- who waits in a queue, and for a signal ----
 begin "$work/queue" "$work/queue" "$TEST_COMMAND" run -n 4 --grace 0.5 -- "$TEST_BUILD/tests/waits" queue

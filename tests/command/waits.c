@@ -74,7 +74,7 @@ int main(int argc, char **argv)
     for (int i = 0; i < 11; i++)
         muster_all_sum(x, x, 100, MUSTER_FLOAT32, world);
     if (muster_group_split(world, rank % 2, -1, &half) != MUSTER_OK ||
-        muster_group_set_name(half, rank % 2 ? "odd" : "tp:0") != MUSTER_OK)
+        muster_group_set_name(half, rank % 2 ? "odd\377" : "tp:0") != MUSTER_OK)
         return 1;
     printf("ready\n");
     fflush(stdout);

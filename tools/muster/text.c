@@ -72,6 +72,44 @@ int list_ranks(const bool *listed, int size, char *text, size_t bytes)
     return count;
 }
 
+/* How many bytes the character of UTF-8 that begins here has; 0: there is none. */
+static size_t character_bytes(const char *text)
+{
+    const unsigned char *at = (const unsigned char *)text;
+    size_t bytes = at[0] < 0x80   ? 1
+                   : at[0] < 0xc2 ? 0
+                   : at[0] < 0xe0 ? 2
+                   : at[0] < 0xf0 ? 3
+                   : at[0] < 0xf5 ? 4
+                                  : 0;
+
+    for (size_t i = 1; i < bytes; i++) /* ends at the text's end, too */
+        if (at[i] >> 6 != 2)
+            return 0;
+    bool is_beyond = (at[0] == 0xe0 && at[1] < 0xa0) || (at[0] == 0xed && at[1] > 0x9f) || /* surrogates */
+                     (at[0] == 0xf0 && at[1] < 0x90) || (at[0] == 0xf4 && at[1] > 0x8f);
+    return is_beyond ? 0 : bytes;
+}
+
+void write_json_string(const char *text, FILE *file)
+{
+    fputc('"', file);
+    while (*text) {
+        size_t bytes = character_bytes(text);
+
+        if (bytes == 0)
+            fputs("\xef\xbf\xbd", file); /* U+FFFD, in place of what is none */
+        else if (*text == '"' || *text == '\\')
+            fprintf(file, "\\%c", *text);
+        else if ((unsigned char)*text < ' ' || *text == '<') /* a page of HTML has this in a script */
+            fprintf(file, "\\u%04x", (unsigned)*text);
+        else
+            fwrite(text, 1, bytes, file);
+        text += bytes ? bytes : 1;
+    }
+    fputc('"', file);
+}
+
 int finish_output(const char *command, int status)
 {
     bool failed = ferror(stdout) != 0; /* its errno is gone */

@@ -1,12 +1,13 @@
 /*
- * What all subcommands say alike: plurals, lists of ranks, sentences, and that standard output cannot be
- * written.
+ * What all subcommands say alike: plurals, lists of ranks, strings of JSON, sentences, and that standard
+ * output cannot be written.
  */
 #ifndef MUSTER_CLI_TEXT_H
 #define MUSTER_CLI_TEXT_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include "muster/muster.h"
 
@@ -23,6 +24,10 @@ int list_ranks(const bool *listed, int size, char *text, size_t bytes);
  * none. */
 const char *call_class_name(muster_call_class call_class);
 bool find_call_class(const char *name, muster_call_class *call_class);
+
+/* A JSON string of the text. JSON is UTF-8, and what a program names may be none, or have been cut: U+FFFD
+ * stands for each byte that is none. */
+void write_json_string(const char *text, FILE *file);
 
 /* A text that is put together bit by bit, and cut where the room ends. */
 typedef struct sentence {

@@ -154,39 +154,25 @@ static void print_job(const job *job, bool stacks)
 
 /* ---- and for programs ---- */
 
-static void print_string(const char *text)
-{
-    putchar('"');
-    for (; *text; text++) {
-        if (*text == '"' || *text == '\\')
-            printf("\\%c", *text);
-        else if ((unsigned char)*text < ' ')
-            printf("\\u%04x", *text);
-        else
-            putchar(*text);
-    }
-    putchar('"');
-}
-
 static void print_call_json(const muster_inspection *seen, const muster_seen_call *call)
 {
     char group[120];
 
     name_group(seen, call->group, group, sizeof group);
     printf("    { \"rank\": %d, \"group\": ", call->rank);
-    print_string(group);
+    write_json_string(group, stdout);
     printf(", \"group_rank\": %d, \"group_size\": %d, \"call_class\": \"%s\", \"in_call\": %s, "
            "\"operation\": %llu, ",
            call->group_rank, call->group_size, call_class_name(call->call_class),
            call->in_call ? "true" : "false", (unsigned long long)call->operation);
     printf("\"call\": ");
-    print_string(call->what);
+    write_json_string(call->what, stdout);
     printf(", \"bytes\": %zu", call->bytes);
     printf(", \"peer\": %d, \"since_s\": %.3f, \"broken\": ", call->peer, (double)call->since_ns / 1e9);
     if (call->broken == MUSTER_OK)
         printf("null");
     else
-        print_string(muster_status_string(call->broken));
+        write_json_string(muster_status_string(call->broken), stdout);
     if (call->call_class == MUSTER_CALL_COLLECTIVE)
         printf(", \"under_way\": %llu", (unsigned long long)call->under_way);
     printf(" }");
@@ -203,7 +189,7 @@ static void print_json(const job *job)
         describe_rank(seen, seen->ranks[i]->rank, doing, sizeof doing);
         printf("    { \"rank\": %d, \"pid\": %d, \"replaced\": %s, \"state\": ", seen->ranks[i]->rank,
                seen->ranks[i]->pid, seen->ranks[i]->replaced ? "true" : "false");
-        print_string(doing);
+        write_json_string(doing, stdout);
         printf(" }%s\n", i + 1 < seen->rank_count ? "," : "");
     }
     printf("  ],\n  \"calls\": [\n");
@@ -214,7 +200,7 @@ static void print_json(const job *job)
     printf("  ],\n  \"verdicts\": [");
     for (int n = 0; find_verdict(seen, n, verdict); n++) {
         printf(n ? ", " : "");
-        print_string(verdict);
+        write_json_string(verdict, stdout);
     }
     printf("]\n}\n");
 }

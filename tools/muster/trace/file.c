@@ -26,55 +26,16 @@ static double us(int64_t ns)
     return (double)ns / 1e3;
 }
 
-/* How many bytes the character of UTF-8 that begins here has; 0: there is none. */
-static size_t character_bytes(const char *text)
-{
-    const unsigned char *at = (const unsigned char *)text;
-    size_t bytes = at[0] < 0x80   ? 1
-                   : at[0] < 0xc2 ? 0
-                   : at[0] < 0xe0 ? 2
-                   : at[0] < 0xf0 ? 3
-                   : at[0] < 0xf5 ? 4
-                                  : 0;
-
-    for (size_t i = 1; i < bytes; i++) /* ends at the text's end, too */
-        if (at[i] >> 6 != 2)
-            return 0;
-    bool is_beyond = (at[0] == 0xe0 && at[1] < 0xa0) || (at[0] == 0xed && at[1] > 0x9f) || /* surrogates */
-                     (at[0] == 0xf0 && at[1] < 0x90) || (at[0] == 0xf4 && at[1] > 0x8f);
-    return is_beyond ? 0 : bytes;
-}
-
-/* JSON is UTF-8, and what a program names may be none, or have been cut. */
-static void write_string(const char *text, FILE *file)
-{
-    fputc('"', file);
-    while (*text) {
-        size_t bytes = character_bytes(text);
-
-        if (bytes == 0)
-            fputs("\xef\xbf\xbd", file); /* U+FFFD, in place of what is none */
-        else if (*text == '"' || *text == '\\')
-            fprintf(file, "\\%c", *text);
-        else if ((unsigned char)*text < ' ' || *text == '<') /* a page of HTML has this in a script */
-            fprintf(file, "\\u%04x", (unsigned)*text);
-        else
-            fwrite(text, 1, bytes, file);
-        text += bytes ? bytes : 1;
-    }
-    fputc('"', file);
-}
-
 static void write_job(const trace_job *job, FILE *file)
 {
     if (job->cpus == 0)
         return;
     fprintf(file, JOB "\"cpus\":%d,\"command\":", job->cpus);
-    write_string(job->command, file);
+    write_json_string(job->command, file);
     fprintf(file, ",\"host\":");
-    write_string(job->host, file);
+    write_json_string(job->host, file);
     fprintf(file, ",\"date\":");
-    write_string(job->date, file);
+    write_json_string(job->date, file);
     fprintf(file, "},\n");
 }
 
@@ -85,7 +46,7 @@ static void write_phase(const trace_phase *phase, int ranks, int64_t begin_ns, F
         "{\"ph\":\"X\",\"pid\":1,\"tid\":%d,\"ts\":%.3f,\"dur\":%.3f,\"args\":{\"phase_of\":%d},\"name\":",
         ranks + phase->rank, us(phase->begin_ns - begin_ns), us(phase->end_ns - phase->begin_ns),
         phase->rank);
-    write_string(phase->name, file);
+    write_json_string(phase->name, file);
     fprintf(file, "},\n");
 }
 
@@ -124,7 +85,7 @@ static void write_slice(const muster_record *record, int64_t begin_ns, FILE *fil
         fprintf(file, TAG "%d", record->tag);
     if (record->group_name[0]) {
         fprintf(file, GROUP_NAME);
-        write_string(record->group_name, file);
+        write_json_string(record->group_name, file);
     }
     fprintf(file, "}},\n");
 }
