@@ -83,6 +83,15 @@ job=$(cat "$work/first")
 checks=$((checks + 3))
 inspect $$ && fail "a shell is no job"
 grep -q "$$ is no rank or launcher of a job" "$work/err" || fail "what it says of a shell"
+expect 1 "is neither the number of a process nor a /NAME" "$TEST_COMMAND" inspect $((4294967296 + job))
+expect 1 "is neither the number of a process nor a /NAME" "$TEST_COMMAND" inspect " +$job"
+cp /proc/self/status "$pipe" # of that name, and no arena
+tail -f "$pipe" >/dev/null &
+reader=$!
+until inspect "${pipe#/dev/shm}" || grep -q "what is under ${pipe#/dev/shm} cannot be looked at: ..*arena" "$work/err"; do sleep 0.05; done
+kill "$reader"
+rm "$pipe"
+reader=
 inspect 1 2
 [ $? -eq 2 ] || fail "two jobs"
 kill -CONT "$stuck"

@@ -5,11 +5,16 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "tools/muster/options.h"
+
+enum { WHY_BYTES = 400 };
 
 /* Another process has chosen what it is. To open a pipe would wait for its other end, and make us one of its
  * readers; a device may do anything. O_PATH opens nothing, and what it has found stays what it is. */
@@ -33,8 +38,8 @@ int job_open(const char *path)
     return fd;
 }
 
-/* An arena behind the path: what it is, and what its ranks do. */
-static bool look_at(const char *path, int pid, job *found)
+/* An arena behind the path: what it is, and what its ranks do. Where it is none, `why` is a sentence. */
+static bool look_at(const char *path, int pid, job *found, char why[WHY_BYTES])
 {
     struct stat status;
     int fd = job_open(path);
@@ -45,8 +50,10 @@ static bool look_at(const char *path, int pid, job *found)
     snprintf(found->path, sizeof found->path, "%s", path);
     bool seen = fstat(fd, &status) == 0 && muster_inspect(fd, &found->seen) == MUSTER_OK;
     close(fd);
-    if (!seen)
+    if (!seen) {
+        snprintf(why, WHY_BYTES, "%s", muster_error_detail());
         return false;
+    }
     found->device = (unsigned long)status.st_dev;
     found->inode = (unsigned long)status.st_ino;
     if (found->seen.launcher_pid) /* by whoever of the job it was found */
@@ -117,6 +124,7 @@ static void visit_processes(const char *name, visit_fn visit, void *arg)
 typedef struct search {
     job *jobs;
     int count, room;
+    char why[WHY_BYTES];
 } search;
 
 /* Each job once, however many processes have its arena open. */
@@ -125,7 +133,7 @@ static bool add(const char *path, int pid, void *arg)
     search *search = arg;
     job *found = &search->jobs[search->count];
 
-    if (!look_at(path, pid, found))
+    if (!look_at(path, pid, found, search->why))
         return true;
     for (int i = 0; i < search->count; i++)
         if (search->jobs[i].device == found->device && search->jobs[i].inode == found->inode) {
@@ -137,7 +145,7 @@ static bool add(const char *path, int pid, void *arg)
 
 int jobs_find(job *jobs, int room)
 {
-    search search = { jobs, 0, room };
+    search search = { .jobs = jobs, .room = room };
 
     visit_processes(NULL, add, &search);
     return search.count;
@@ -151,17 +159,20 @@ void jobs_free(job *jobs, int count)
 
 bool job_of_process(int pid, job *found)
 {
-    search search = { found, 0, 1 };
+    search search = { .jobs = found, .room = 1 };
 
     visit_descriptors(pid, NULL, add, &search);
     return search.count > 0;
 }
 
-bool job_of_name(const char *name, job *found)
+/* The job whose ranks meet, or have met, under the name; false: none, and `why` where one could not be read.
+ */
+static bool job_of_name(const char *name, job *found, char why[WHY_BYTES])
 {
-    search search = { found, 0, 1 };
+    search search = { .jobs = found, .room = 1 };
 
     visit_processes(name, add, &search);
+    memcpy(why, search.why, WHY_BYTES);
     return search.count > 0;
 }
 
@@ -197,39 +208,48 @@ static bool find_only(const char *command, job *found)
     return false;
 }
 
-static void complain_of_job(const char *command, const char *which, bool is_pid)
+static bool choose_by_name(const char *command, const char *name, job *found)
 {
-    if (is_pid)
-        fprintf(stderr,
-                "muster %s: %s is no rank or launcher of a job, or another user's, or of another version of "
-                "muster; muster ps lists the jobs\n",
-                command, which);
-    else if (which[0] == '/')
+    char why[WHY_BYTES];
+
+    if (job_of_name(name, found, why))
+        return true;
+    if (why[0])
+        fprintf(stderr, "muster %s: what is under %s cannot be looked at: %s\n", command, name, why);
+    else
         fprintf(stderr,
                 "muster %s: no job that this user may look at has met under %s; muster ps lists the jobs\n",
-                command, which);
-    else
+                command, name);
+    return false;
+}
+
+static bool choose_by_pid(const char *command, const char *which, job *found)
+{
+    int pid;
+
+    if (which[0] < '0' || which[0] > '9' || !parse_number(which, 1, INT_MAX, &pid)) {
         fprintf(
             stderr,
             "muster %s: \"%s\" is neither the number of a process nor a /NAME; muster ps lists the jobs\n",
             command, which);
+        return false;
+    }
+    if (job_of_process(pid, found))
+        return true;
+    fprintf(stderr,
+            "muster %s: %s is no rank or launcher of a job, or another user's, or of another version of "
+            "muster; muster ps lists the jobs\n",
+            command, which);
+    return false;
 }
 
 bool job_choose(const char *command, const char *which, job *found)
 {
-    char *end;
-
     if (!jobs_can_be_seen(command))
         return false;
     if (!which)
         return find_only(command, found);
-    long pid = strtol(which, &end, 10);
-    if (which[0] == '/' && job_of_name(which, found))
-        return true;
-    if (which[0] != '/' && *end == '\0' && pid > 0 && job_of_process((int)pid, found))
-        return true;
-    complain_of_job(command, which, which[0] != '/' && *end == '\0' && pid > 0);
-    return false;
+    return which[0] == '/' ? choose_by_name(command, which, found) : choose_by_pid(command, which, found);
 }
 
 /* ---- processes ---- */

@@ -27,11 +27,8 @@ void jobs_free(job *jobs, int count);
 /* The job of which the process is a rank or the launcher; false: none that can be looked at. */
 bool job_of_process(int pid, job *found);
 
-/* The job whose ranks meet, or have met, under the name "/job"; false: none. */
-bool job_of_name(const char *name, job *found);
-
-/* The job that a user has named by a pid or "/job"; or, `which` NULL, the only one there is. False: stderr
- * says why not, for `muster COMMAND`. */
+/* The job that a user has named by a pid or "/job", under which its ranks meet, or have met; or, `which`
+ * NULL, the only one there is. False: stderr says why not, for `muster COMMAND`. */
 bool job_choose(const char *command, const char *which, job *found);
 
 /* Opens the arena at a job's path for reading; below 0: errno says why not. By now it may be anything. */
