@@ -174,6 +174,8 @@ for key in q '\003'; do
     timeout $((60 * ${TEST_PATIENCE:-1})) python3 "$TEST_SOURCE/tests/command/press.py" "$key" "$TEST_COMMAND" top --seconds 0.2 $job >"$work/out" 2>&1 ||
         fail "top, and the key $key"
 done
+# Ctrl-Z stops it, and the terminal is as it was until it goes on.
+expect 0 "" python3 "$TEST_SOURCE/tests/command/stop.py" "$TEST_COMMAND" top --seconds 0.2 $job
 expect 0 "" "$TEST_COMMAND" inspect --trace "$work/now.json" $job
 expect 0 "" "$TEST_COMMAND" trace "$work/now.json"
 says 1 "^times are of the flight recorder"

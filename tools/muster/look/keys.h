@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 /* Makes the terminal pass each key at once, without showing it, until keys_end, or a signal ends the program.
- */
+ * While the program is stopped the terminal is as it was. */
 void keys_begin(void);
 void keys_end(void);
 
