@@ -140,6 +140,15 @@ expect 0 "" "$TEST_COMMAND" report "$work/bytes.json" -o "$work/page.html"
 checks=$((checks + 1))
 python3 -c 'import sys; open(sys.argv[1], encoding="utf-8").read()' "$work/page.html" || fail "a page is UTF-8"
 
+# ---- a name that would do something to a terminal ----
+escape=$(printf '\033')
+sed "s/made/\\\\u001b[31m$escape\\\\u0007$(printf '\177\302\233')/; s/\"all_sum\"/\"all$escape]0;sum\"/" "$work/made.json" >"$work/escapes.json"
+expect 0 "" "$TEST_COMMAND" trace "$work/escapes.json"
+says 1 '^\?\[31m\?\?\?\?\? "here", on h '
+says 1 '^all\?]0;sum '
+expect 0 "" "$TEST_COMMAND" report "$work/escapes.json" -o "$work/page.html"
+
+
 # ---- everybody is killed, or the launcher is: what they did is there ----
 begin "$work/pids" "$work/err" \
     "$TEST_COMMAND" run -n 3 --trace "$work/killed.json" -- sh -c "'$late' & echo \$!; wait"

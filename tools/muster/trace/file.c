@@ -178,7 +178,19 @@ static bool find_dtype(const char *name, muster_dtype *dtype)
     return strcmp(muster_dtype_name(*dtype), name) == 0;
 }
 
-/* A JSON string as write_string makes them, at *at, which goes behind it; false: it is none, or too long. */
+/* Who shows a name shows it on terminals, too. */
+static void make_plain(char *text)
+{
+    for (; *text; text++)
+        if ((unsigned char)*text < ' ' || *text == 0x7f)
+            *text = '?';
+        else if ((unsigned char)text[0] == 0xc2 && (unsigned char)text[1] >= 0x80 &&
+                 (unsigned char)text[1] < 0xa0)
+            text[0] = text[1] = '?'; /* one of eight bits, in UTF-8 */
+}
+
+/* A JSON string as write_json_string makes them, at *at, which goes behind it; false: it is none, or too
+ * long. */
 static bool parse_string(const char **at, char *to, size_t room)
 {
     const char *from = *at;
@@ -202,6 +214,7 @@ static bool parse_string(const char **at, char *to, size_t room)
         }
     }
     to[used] = '\0';
+    make_plain(to);
     *at = from + 1;
     return *from == '"';
 }
@@ -246,6 +259,7 @@ static bool parse_slice(const char *line, const trace *trace, muster_record *rec
         !(duration >= 0 && duration < 1e15) || !(waited >= 0 && waited <= duration + 1) ||
         !find_dtype(dtype, &record->dtype) || !find_call_class(class, &record->call_class))
         return false;
+    make_plain(record->call);
     record->world = world;
     record->exact = exact;
     record->started = started;
