@@ -148,6 +148,25 @@ says 1 '^\?\[31m\?\?\?\?\? "here", on h '
 says 1 '^all\?]0;sum '
 expect 0 "" "$TEST_COMMAND" report "$work/escapes.json" -o "$work/page.html"
 
+# ---- a page replaces a page, when it is whole, and nothing else ----
+cp "$work/made.json" "$work/kept.json"
+ln -s kept.json "$work/link.json"
+for page in kept.json link.json; do
+    expect 1 "$page is the trace itself; expected another file" "$TEST_COMMAND" report "$work/kept.json" -o "$work/$page"
+done
+mkdir "$work/pages"
+echo old >"$work/pages/page.html"
+ln -s page.html "$work/pages/link.html"
+# shellcheck disable=SC2016
+expect 1 "pages/page.html: File too large" sh -c 'trap "" XFSZ && ulimit -f 8 && exec "$@"' sh \
+    "$TEST_COMMAND" report "$work/kept.json" -o "$work/pages/page.html"
+checks=$((checks + 3))
+cmp -s "$work/made.json" "$work/kept.json" || fail "the trace is overwritten"
+[ "$(cat "$work/pages/page.html")" = old ] || fail "a page is lost to one that cannot be written"
+expect 0 "" "$TEST_COMMAND" report "$work/kept.json" -o "$work/pages/link.html"
+grep -q '"muster_trace":1' "$work/pages/page.html" && [ -L "$work/pages/link.html" ] || fail "a page behind a link"
+[ "$(ls "$work/pages" | wc -l)" -eq 2 ] || fail "beside pages are: $(ls "$work/pages")"
+expect 0 "" "$TEST_COMMAND" report "$work/kept.json" -o /dev/null
 
 # ---- everybody is killed, or the launcher is: what they did is there ----
 begin "$work/pids" "$work/err" \

@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "tools/muster/commands.h"
 #include "tools/muster/options.h"
@@ -82,16 +84,62 @@ static bool write_page(const trace *trace, FILE *file)
     return fflush(file) == 0 && !ferror(file);
 }
 
-static bool save_page(const trace *trace, const char *path)
+/* ---- the file ---- */
+
+static bool complain(const char *path)
 {
-    FILE *file = fopen(path, "we");
+    fprintf(stderr, "muster report: %s: %s\n", path, strerror(errno));
+    return false;
+}
+
+static bool write_to(const trace *trace, const char *path, const char *mode)
+{
+    FILE *file = fopen(path, mode);
     bool written = file && write_page(trace, file);
 
     if (file && fclose(file) != 0)
         written = false;
-    if (!written)
-        fprintf(stderr, "muster report: %s: %s\n", path, strerror(errno));
     return written;
+}
+
+/* Under another name beside it first, so that what is there goes only for a whole page. */
+static bool replace(const trace *trace, const char *path, const struct stat *old)
+{
+    char *whole =
+        old ? realpath(path, NULL) : strdup(path); /* what a link leads to is replaced, not the link */
+    size_t bytes = whole ? strlen(whole) + 16 : 0;
+    char *beside = malloc(bytes);
+    bool done = whole && beside;
+
+    if (done) {
+        snprintf(beside, bytes, "%s.%d", whole, (int)getpid());
+        done = write_to(trace, beside, "wex") && (!old || chmod(beside, old->st_mode & 0777) == 0) &&
+               rename(beside, whole) == 0;
+        int error = errno;
+        if (!done && error != EEXIST)
+            unlink(beside);
+        errno = error;
+    }
+    free(whole);
+    free(beside);
+    return done || complain(path);
+}
+
+static bool save_page(const trace *trace, const char *from, const char *path)
+{
+    struct stat page, read;
+    bool exists = stat(path, &page) == 0;
+
+    if (exists && stat(from, &read) == 0 && page.st_dev == read.st_dev && page.st_ino == read.st_ino) {
+        fprintf(stderr, "muster report: %s is the trace itself; expected another file for the page (-o)\n",
+                path);
+        return false;
+    }
+    if (exists && !S_ISREG(page.st_mode)) /* a pipe or a device, or a folder */
+        return write_to(trace, path, "we") || complain(path);
+    if (exists && access(path, W_OK) != 0)
+        return complain(path);
+    return replace(trace, path, exists ? &page : NULL);
 }
 
 int command_report(int argc, char **argv)
@@ -110,7 +158,7 @@ int command_report(int argc, char **argv)
         return usage_error("report", "expected one FILE, which muster run --trace has written");
     if (!trace_read("report", argv[optind], &trace))
         return EXIT_FAILURE;
-    bool saved = save_page(&trace, options.output);
+    bool saved = save_page(&trace, argv[optind], options.output);
     trace_free(&trace);
     if (saved)
         printf("%s\n", options.output);
