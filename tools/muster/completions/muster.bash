@@ -1,6 +1,23 @@
 # bash completion for muster
+
+# The place of the program that muster run starts; 0: before the word there is none.
+_muster_program() {
+    local i
+    for ((i = 2; i < COMP_CWORD; i++)); do
+        case ${COMP_WORDS[i]} in
+        --) echo $((i + 1)); return ;;
+        -n | -np | --ranks | --np | --timeout | --op-timeout | --grace | --on-failure | --restarts | --max-restarts | --on-hang | --hang-after | --prefix | --color | --show | --log-dir | --stdin | --trace | --trace-limit | --env | --cwd | --bind | --gdb | --wrap | --pretend-topology) # and its value, behind = of its own, too
+            i=$((i + 1))
+            [ "${COMP_WORDS[i]}" != = ] || i=$((i + 1)) ;;
+        -*) ;;
+        *) echo "$i"; return ;;
+        esac
+    done
+    echo 0
+}
+
 _muster() {
-    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} i
+    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} program=0
     if [ "$COMP_CWORD" -eq 1 ]; then
         mapfile -t COMPREPLY < <(compgen -W "run ps inspect top trace report doctor bench tune help --help --version" -- "$word")
         return
@@ -9,6 +26,17 @@ _muster() {
         mapfile -t COMPREPLY < <(compgen -W "run ps inspect top trace report doctor bench tune" -- "$word")
         return
     fi
+    [ "${COMP_WORDS[1]}" != run ] || program=$(_muster_program)
+    if [ "$program" -eq "$COMP_CWORD" ]; then
+        mapfile -t COMPREPLY < <(compgen -o default -c -- "$word")
+        return
+    elif [ "$program" -gt 0 ]; then # a word of the program's own
+        mapfile -t COMPREPLY < <(compgen -f -- "$word")
+        return
+    fi
+    case ${COMP_WORDS[1]}:$before in
+    bench:-o | bench:--op) mapfile -t COMPREPLY < <(compgen -W "sum prod max min avg band bor bxor maxloc minloc" -- "$word"); return ;;
+    esac
     case $before in
     --on-failure) mapfile -t COMPREPLY < <(compgen -W "kill continue respawn" -- "$word"); return ;;
     --on-hang) mapfile -t COMPREPLY < <(compgen -W "report stacks abort" -- "$word"); return ;;
@@ -19,8 +47,7 @@ _muster() {
     --cwd | --log-dir) mapfile -t COMPREPLY < <(compgen -d -- "$word"); return ;;
     --prefix) mapfile -t COMPREPLY < <(compgen -W "rank none" -- "$word"); return ;;
     -d | --dtype) mapfile -t COMPREPLY < <(compgen -W "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 bfloat16 float32 float64 complex64 complex128 float8_e4m3 float8_e5m2 int32_int32 int64_int64 float32_int32 float64_int64" -- "$word"); return ;;
-    -o | --op) mapfile -t COMPREPLY < <(compgen -W "sum prod max min avg band bor bxor maxloc minloc" -- "$word"); return ;;
-    -n | -np | --ranks | --restarts | --max-restarts | --trace-limit | --hang-after | --show | --env | --gdb | --wrap | --timeout | --op-timeout | --grace | -b | --min | -e | --max | -f | --factor | --seconds) return ;;
+    -n | -np | --np | --ranks | --restarts | --max-restarts | --trace-limit | --hang-after | --show | --env | --gdb | --wrap | --pretend-topology | --neighbours | --timeout | --op-timeout | --grace | -b | --min | -e | --max | -f | --factor | --seconds) return ;;
     esac
     case ${COMP_WORDS[1]} in
     tune) mapfile -t COMPREPLY < <(compgen -W "--seconds --dry-run --help" -- "$word"); return ;;
@@ -37,12 +64,6 @@ _muster() {
         esac
         return
     fi
-    for ((i = 2; i < COMP_CWORD; i++)); do # behind --, the command's own
-        if [ "${COMP_WORDS[i]}" = -- ]; then
-            mapfile -t COMPREPLY < <(compgen -o default -c -- "$word")
-            return
-        fi
-    done
     case $word in
     -*) mapfile -t COMPREPLY < <(compgen -W "--ranks --timeout --op-timeout --grace --on-failure --restarts --on-hang --post-mortem --hang-after --prefix --timestamps --color --show --log-dir --trace --trace-limit --tty --stdin --env --cwd --bind --report-bindings --keep-detached --gdb --wrap --pretend-topology --arena-malloc --mlx --torch --help --" -- "$word") ;;
     *) mapfile -t COMPREPLY < <(compgen -o default -c -- "$word") ;;
