@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "src/hosts/describe.h"
 #include "src/hosts/reason.h"
 
 #define NS_PER_S 1000000000LL
@@ -100,31 +101,6 @@ muster_status mst_hosts_break(mst_hosts_group *group, int about, muster_status s
 
 /* ---- errors of the local group ---- */
 
-static void describe_death(mst_link_reason *reason)
-{
-    char ended[100];
-
-    muster_termination_describe(reason->termination, ended, sizeof ended);
-    snprintf(reason->sentence, sizeof reason->sentence,
-             reason->termination.kind == MUSTER_TERMINATION_NONE
-                 ? "rank %d left the group (freed it, or its program ends) while another rank still needed it"
-                 : "rank %d %s; the group is broken",
-             reason->about, ended);
-}
-
-/* In words of this group, whose ranks have other numbers there. */
-static void describe(const mst_hosts_group *group, mst_link_reason *reason, const char *doing)
-{
-    if (reason->status == MUSTER_ERR_PEER_DIED && reason->about >= 0)
-        describe_death(reason);
-    else if (reason->status == MUSTER_ERR_TIMED_OUT && reason->about >= 0)
-        snprintf(reason->sentence, sizeof reason->sentence, "rank %d waited %.3g s in %s for rank %d",
-                 group->base.rank, (double)reason->limit_ns / NS_PER_S, doing, reason->about);
-    else
-        snprintf(reason->sentence, sizeof reason->sentence, "in %s, rank %d, among the ranks of its host: %s",
-                 doing, group->base.rank, mst_error_sentence());
-}
-
 /* The thread's latest error, which may be the local group's. */
 static mst_link_reason reason_of(const mst_hosts_group *group, muster_status status, const char *doing)
 {
@@ -142,7 +118,7 @@ static mst_link_reason reason_of(const mst_hosts_group *group, muster_status sta
     if (local && reason.about >= 0 && reason.about < mst_places_here(&group->places))
         reason.about = mst_places_neighbour(&group->places, reason.about);
     if (local)
-        describe(group, &reason, doing);
+        mst_hosts_describe(group, &reason, doing, mst_error_sentence());
     else
         snprintf(reason.sentence, sizeof reason.sentence, "%s", mst_error_sentence());
     return reason;
@@ -261,13 +237,13 @@ static void be_late(mst_hosts_group *group, const mst_hosts_watch *watch)
 {
     mst_link_reason reason = { .status = MUSTER_ERR_TIMED_OUT, .about = -1, .limit_ns = watch->limit_ns };
     size_t first = 0;
-    char missing[48] = "the ranks of its host";
+    char missing[MST_LINK_NAME_BYTES] = "the ranks of its host";
 
     while (first < watch->count && !watch->requests[first].group)
         first++;
     if (first < watch->count && watch->peers && watch->peers[first] >= 0) {
         reason.about = watch->peers[first];
-        snprintf(missing, sizeof missing, "rank %d", reason.about);
+        mst_link_name(group->link, reason.about, missing);
     }
     snprintf(reason.sentence, sizeof reason.sentence, "rank %d waited %.3g s in %s for %s", group->base.rank,
              (double)watch->limit_ns / NS_PER_S, watch->doing, missing);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "src/hosts/describe.h"
 #include "src/hosts/poll.h"
 #include "src/hosts/reason.h"
 #include "src/wire/wire.h"
@@ -39,6 +40,11 @@ static bool watch(void *of)
 static const char *refusal(mst_link *link)
 {
     return link->blind ? mst_wire_refusal(of(link)->bytes) : NULL;
+}
+
+static const char *where(mst_link *link, int rank)
+{
+    return link->blind ? mst_wire_where(of(link)->bytes, rank) : NULL;
 }
 
 static muster_status send_bytes(mst_link *link, int to, int tag, const void *from, size_t bytes,
@@ -136,6 +142,7 @@ static void close_link(mst_link *link)
 static muster_status subset(mst_link *link, const int *ranks, int count, int64_t limit_ns, mst_link **made);
 
 static const mst_link_methods methods = { .refusal = refusal,
+                                          .where = where,
                                           .send = send_bytes,
                                           .receive = receive_bytes,
                                           .wait = wait_for,
@@ -179,23 +186,24 @@ static muster_status make(muster_group *bytes, bool owns, bool blind, int64_t li
 
 /* An error that is about a member of the list, in the ranks of the group that the list is of. One that has
  * left has no memory for its part. */
-static muster_status tell_rank(muster_status status, const int *ranks, int count)
+static muster_status tell_rank(mst_link *link, muster_status status, const int *ranks, int count)
 {
     muster_error_info parts = *mst_error_parts();
-    char ended[100];
+    char ended[100], whom[MST_LINK_NAME_BYTES];
 
     if (parts.rank < 0 || parts.rank >= count)
         return status;
     int rank = ranks[parts.rank];
+    mst_link_name(link, rank, whom);
     muster_termination_describe(parts.termination, ended, sizeof ended);
     if (status == MUSTER_ERR_TIMED_OUT)
-        mst_fail(status, "a group was being made, and rank %d did not come within %.3g s", rank,
+        mst_fail(status, "a group was being made, and %s did not come within %.3g s", whom,
                  (double)parts.deadline_ns / 1e9);
     else if (status == MUSTER_ERR_PEER_DIED && parts.termination.kind != MUSTER_TERMINATION_NONE)
-        mst_fail(status, "a group was being made, and rank %d %s", rank, ended);
+        mst_fail(status, "a group was being made, and %s %s", whom, ended);
     else if (status == MUSTER_ERR_PEER_DIED)
         status = mst_fail(MUSTER_ERR_NO_SPACE,
-                          "rank %d could not make its part of a group; the parent is as before", rank);
+                          "%s could not make its part of a group; the parent is as before", whom);
     else
         return status;
     mst_error_about(rank, parts.termination);
@@ -212,7 +220,7 @@ static muster_status subset(mst_link *link, const int *ranks, int count, int64_t
     if (status != MUSTER_OK)
         return status;
     status = make(bytes, true, link->blind, limit_ns, made);
-    return status == MUSTER_OK ? status : tell_rank(status, ranks, count);
+    return status == MUSTER_OK ? status : tell_rank(link, status, ranks, count);
 }
 
 muster_status mst_carried_link(muster_group *bytes, bool owns, bool blind, mst_link **made)

@@ -36,6 +36,9 @@ typedef struct mst_link_methods {
     /* Why this thread may not use the link; NULL: it may. It may tell, ask what is broken, and close. */
     const char *(*refusal)(mst_link *link);
 
+    /* Where a member is, in words: "host b"; NULL: it is not known. */
+    const char *(*where)(mst_link *link, int rank);
+
     /* Starts a transfer; the bytes are the link's until it is over. */
     muster_status (*send)(mst_link *link, int to, int tag, const void *from, size_t bytes,
                           muster_request *transfer);

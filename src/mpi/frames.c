@@ -30,12 +30,14 @@ static bool take(mst_frames *frames, int *from, const void **bytes, size_t *coun
     return plugin_of(frames)->take(from, bytes, count, why);
 }
 
-void mst_mpi_frames_open(mst_mpi_frames *frames, const mst_plugin *plugin, const mst_plugin_seat *seat)
+void mst_mpi_frames_open(mst_mpi_frames *frames, const mst_plugin *plugin, const mst_plugin_seat *seat,
+                         const char *const *where)
 {
     static const mst_frames_methods methods = {
         .is_allowed = is_allowed, .send = send_frame, .is_sent = is_sent, .take = take
     };
 
-    frames->base = (mst_frames){ .methods = &methods, .rank = seat->rank, .size = seat->size };
+    frames->base =
+        (mst_frames){ .methods = &methods, .rank = seat->rank, .size = seat->size, .where = where };
     frames->plugin = plugin;
 }

@@ -10,6 +10,8 @@ typedef struct mst_mpi_frames {
     const mst_plugin *plugin;
 } mst_mpi_frames;
 
-void mst_mpi_frames_open(mst_mpi_frames *frames, const mst_plugin *plugin, const mst_plugin_seat *seat);
+/* where: of mst_frames. */
+void mst_mpi_frames_open(mst_mpi_frames *frames, const mst_plugin *plugin, const mst_plugin_seat *seat,
+                         const char *const *where);
 
 #endif

@@ -2,11 +2,14 @@
 #include "src/mpi/job.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "src/hosts/hosts.h"
 #include "src/mpi/find.h"
+
+#define WHERE_BYTES 72
 
 muster_status mst_mpi_check_seat(const mst_mpi_job *job)
 {
@@ -22,6 +25,45 @@ static bool are_together(const mst_mpi_spot *one, const mst_mpi_spot *other)
 {
     return memcmp(one->machine, other->machine, sizeof one->machine) == 0 &&
            one->pretended == other->pretended;
+}
+
+/* "host b", or, where hosts are pretended to differ, "pretended host 1"; NULL: no memory. */
+static char *describe(const mst_mpi_spot *spot, bool pretends)
+{
+    char *text = malloc(WHERE_BYTES);
+
+    if (text && pretends)
+        snprintf(text, WHERE_BYTES, "pretended host %d", spot->pretended - 1);
+    else if (text)
+        snprintf(text, WHERE_BYTES, "host %.*s", (int)strcspn(spot->machine, " "), spot->machine);
+    return text;
+}
+
+/* Those of other processes have told it: without control characters. */
+static void make_printable(char *text)
+{
+    for (; *text; text++)
+        if ((unsigned char)*text < ' ' || *text == 0x7f)
+            *text = '?';
+}
+
+static bool describe_each(mst_mpi_job *job, const mst_mpi_spot *spots)
+{
+    bool pretends = false;
+
+    job->where = calloc((size_t)job->seat.size, sizeof *job->where);
+    for (int rank = 1; rank < job->seat.size; rank++)
+        pretends |= spots[rank].pretended != spots[0].pretended;
+    for (int rank = 0; job->where && rank < job->seat.size; rank++) {
+        bool first = job->host[rank] == rank;
+
+        job->where[rank] = first ? describe(&spots[rank], pretends) : job->where[job->host[rank]];
+        if (!job->where[rank])
+            return false;
+        if (first)
+            make_printable(job->where[rank]);
+    }
+    return job->where != NULL;
 }
 
 bool mst_mpi_place(mst_mpi_job *job, const mst_mpi_spot *spots)
@@ -45,7 +87,7 @@ bool mst_mpi_place(mst_mpi_job *job, const mst_mpi_spot *spots)
             job->place += rank < own;
             job->neighbours++;
         }
-    return true;
+    return describe_each(job, spots);
 }
 
 muster_status mst_mpi_open_wire(mst_mpi_job *job, const muster_config *config)
@@ -59,7 +101,7 @@ muster_status mst_mpi_open_wire(mst_mpi_job *job, const muster_config *config)
             "one host",
             job->seat.size, job->hosts);
     /* Before this rank may be refused: the others wait until they hear by it that nothing more comes. */
-    mst_mpi_frames_open(&job->frames, job->plugin, &job->seat);
+    mst_mpi_frames_open(&job->frames, job->plugin, &job->seat, (const char *const *)job->where);
     job->wire = mst_wire_create(&job->frames.base);
     if (!job->wire)
         return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for what reaches other hosts");

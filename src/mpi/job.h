@@ -30,6 +30,7 @@ typedef struct mst_mpi_job {
     mst_mpi_peer *peers;        /* by rank; NULL: not known yet */
     int *host;                  /* by rank: the first rank of its host; NULL: likewise */
     int hosts;                  /* how many there are; pretended ones count */
+    char **where;               /* by rank: its host in words; those of a host are one; NULL: likewise */
     bool pretends;              /* MUSTER_FAKE_HOSTS is set where a rank is */
     int place, neighbours;      /* among the ranks of this host, and how many those are */
     mst_mpi_frames frames;      /* between pretended hosts, as is the next one */

@@ -28,7 +28,8 @@ typedef struct mst_frames_methods {
 
 struct mst_frames {
     const mst_frames_methods *methods;
-    int rank, size; /* of this process */
+    int rank, size;           /* of this process */
+    const char *const *where; /* each process is, in words: "host b"; NULL: it is not known */
 };
 
 #endif

@@ -116,6 +116,15 @@ bool mst_wire_is_gone(const mst_wire_group *group, int rank)
     return group->gone[rank] || group->wire->left[group->seats[rank]];
 }
 
+/* ---- where its members are ---- */
+
+void mst_wire_name(const mst_wire_group *group, int rank, char *text)
+{
+    const char *where = mst_wire_host_of(group, rank);
+
+    snprintf(text, MST_WIRE_NAME_BYTES, "rank %d%s%s", rank, where ? " on " : "", where ? where : "");
+}
+
 /* ---- what breaks it ---- */
 
 muster_status mst_wire_explain(const mst_wire_group *group)

@@ -22,6 +22,10 @@ void mst_wire_group_pass_on(mst_wire_group *group);
 /* Whether the member needs the group no longer. */
 bool mst_wire_is_gone(const mst_wire_group *group, int rank);
 
+/* A member in words: "rank 3 on host b", or "rank 3". */
+#define MST_WIRE_NAME_BYTES 96
+void mst_wire_name(const mst_wire_group *group, int rank, char *text);
+
 /* What breaks it, with its sentence; MUSTER_OK: nothing. */
 muster_status mst_wire_explain(const mst_wire_group *group);
 

@@ -210,6 +210,14 @@ static inline mst_wire_group *mst_wire_group_find(const mst_wire *wire, uint64_t
     return at;
 }
 
+/* In words; NULL: it is not known. */
+static inline const char *mst_wire_host_of(const mst_wire_group *group, int rank)
+{
+    const char *const *where = group->wire->frames->where;
+
+    return where && rank >= 0 && rank < group->base.size ? where[group->seats[rank]] : NULL;
+}
+
 static inline size_t mst_wire_weight(size_t bytes)
 {
     return bytes + sizeof(mst_wire_head);

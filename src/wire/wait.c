@@ -42,18 +42,21 @@ static int find_lost(const mst_wire_group *group, int peer, bool receives)
 
 static muster_status lose(mst_wire_group *group, int lost)
 {
+    char whom[MST_WIRE_NAME_BYTES];
+
+    mst_wire_name(group, lost, whom);
     return mst_wire_break(
         group, lost, MUSTER_ERR_PEER_DIED, 0,
-        "rank %d left the group (freed it, or its program ends) while another rank still needed it", lost);
+        "%s left the group (freed it, or its program ends) while another rank still needed it", whom);
 }
 
 static muster_status be_late(mst_wire_group *group, int peer, bool receives, const char *doing,
                              int64_t limit_ns)
 {
-    char whom[32] = "any rank";
+    char whom[MST_WIRE_NAME_BYTES] = "any rank";
 
     if (peer != MUSTER_ANY_SOURCE)
-        snprintf(whom, sizeof whom, "rank %d", peer);
+        mst_wire_name(group, peer, whom);
     return mst_wire_break(group, peer, MUSTER_ERR_TIMED_OUT, limit_ns,
                           "rank %d waited %.3g s in %s for %s to %s", group->base.rank,
                           (double)limit_ns / MST_NS_PER_S, doing, whom, receives ? "send" : "receive");

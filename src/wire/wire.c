@@ -198,6 +198,11 @@ void mst_wire_stop(mst_wire *wire)
     pthread_mutex_unlock(&wire->lock);
 }
 
+const char *mst_wire_where(const muster_group *group, int rank)
+{
+    return mst_wire_host_of(mst_wire_of_const(group), rank);
+}
+
 const char *mst_wire_refusal(const muster_group *of)
 {
     mst_wire *wire = mst_wire_of_const(of)->wire;

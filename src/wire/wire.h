@@ -44,6 +44,9 @@ bool mst_wire_is_bound(mst_wire *wire);
 /* From now on nothing is sent or received, and what carries frames is not called. */
 void mst_wire_stop(mst_wire *wire);
 
+/* Where a member is, in words; NULL: it is not known. */
+const char *mst_wire_where(const muster_group *group, int rank);
+
 /* Why this thread may not be in a call of the group; NULL: it may. It may abort the group, ask for its
  * status, and close it: what it has to tell, another thread sends. */
 const char *mst_wire_refusal(const muster_group *group);

@@ -151,6 +151,7 @@ static void lie(mst_link *link, mst_link_methods changed)
     honest = link->methods;
     methods = *honest;
     methods.send = changed.send ? changed.send : methods.send;
+    methods.where = changed.where ? changed.where : methods.where;
     methods.refusal = changed.refusal ? changed.refusal : methods.refusal;
     methods.tell = changed.tell ? changed.tell : methods.tell;
     methods.is_broken = changed.is_broken ? changed.is_broken : methods.is_broken;
@@ -351,6 +352,40 @@ START_TEST(test_a_glance_is_enough)
 }
 END_TEST
 
+/* ---- names of hosts ---- */
+
+static const char *say_where(mst_link *link, int rank)
+{
+    (void)link;
+    return rank == 1 ? "host b" : "host a";
+}
+
+/* Rank 0 waits for rank 1, which does not come. */
+static int name_the_host(muster_group *ranks, void *arg)
+{
+    const char *words = "for rank 1 on host b";
+    muster_request request = MUSTER_REQUEST_INIT;
+    muster_group *world;
+
+    RANK_OK(ranks, attach_over_hosts(ranks, arg, NULL, &world));
+    if (muster_group_rank(world) == 0) {
+        lie(mst_hosts_of(world)->link, (mst_link_methods){ .where = say_where });
+        RANK_OK(world, muster_barrier_start(world, &request));
+        RANK_CHECK(world, muster_wait(&request, 20000000) == MUSTER_ERR_TIMED_OUT);
+        RANK_CHECK(world, strstr(muster_error_detail(), words));
+    }
+    AWAIT(muster_group_status(world) == MUSTER_ERR_TIMED_OUT);
+    RANK_CHECK(world, strstr(muster_error_detail(), words));
+    RANK_OK(world, muster_group_free(world));
+    return 0;
+}
+
+START_TEST(test_a_sentence_names_the_host)
+{
+    with_hosts("2", 2, name_the_host);
+}
+END_TEST
+
 /* ---- threads that may not use the link ---- */
 
 static const char *refuse(mst_link *link)
@@ -405,6 +440,7 @@ int main(void)
         tcase_add_test(tests, test_counts);
         tcase_add_test(tests, test_colors);
         tcase_add_test(tests, test_a_glance_is_enough);
+        tcase_add_test(tests, test_a_sentence_names_the_host);
         tcase_add_test(tests, test_a_thread_that_is_refused_learns_what_is_broken);
     }
     suite_add_tcase(suite, tests);

@@ -56,9 +56,11 @@ void alone_begin(int rank, int size)
     static const mst_frames_methods methods = { is_allowed, send, is_sent, take };
     static const unsigned char here = 1;
     static const muster_group like = { .here = &here };
+    static const char *const where[] = { "host a", "host b", "host c" };
     static mst_frames frames;
 
-    frames = (mst_frames){ &methods, rank, size };
+    ck_assert_int_le(size, 3);
+    frames = (mst_frames){ &methods, rank, size, where };
     memset(&alone, 0, sizeof alone);
     alone.unreachable = -1;
     alone.wire = mst_wire_create(&frames);

@@ -66,6 +66,32 @@ START_TEST(test_more_small_messages_than_may_come_are_damage)
 }
 END_TEST
 
+/* ---- names ---- */
+
+static void expect_words(const char *words)
+{
+    ck_assert_msg(strstr(mst_error_sentence(), words) != NULL, "says: %s", mst_error_sentence());
+}
+
+START_TEST(test_a_sentence_names_the_host)
+{
+    muster_request request;
+    int number;
+
+    alone_begin(0, 3);
+    ck_assert_int_eq(muster_recv_start(&number, 1, MUSTER_INT32, 1, 1, alone.whole, NULL, &request),
+                     MUSTER_OK);
+    ck_assert_int_eq(muster_wait(&request, 1000000), MUSTER_ERR_TIMED_OUT);
+    expect_words("for rank 1 on host b to send");
+    alone_end();
+    alone_begin(0, 3);
+    alone_come(2, alone_head(2, MST_WIRE_GONE), NULL, 0);
+    ck_assert_int_eq(muster_recv(&number, 1, MUSTER_INT32, 2, 1, alone.whole, NULL), MUSTER_ERR_PEER_DIED);
+    expect_words("rank 2 on host c left the group");
+    alone_end();
+}
+END_TEST
+
 /* ---- offers ---- */
 
 static muster_request start_large(int tag)
@@ -361,6 +387,7 @@ int main(void)
     tcase_add_test(tests, test_a_frame_of_an_unknown_kind_is_damage);
     tcase_add_test(tests, test_a_frame_in_the_name_of_another_member_is_damage);
     tcase_add_test(tests, test_more_small_messages_than_may_come_are_damage);
+    tcase_add_test(tests, test_a_sentence_names_the_host);
     tcase_add_test(tests, test_the_number_of_a_new_group_is_checked);
     tcase_add_test(tests, test_copies_have_different_numbers);
     tcase_add_test(tests, test_what_comes_early_is_kept_until_its_group_is_there);
