@@ -108,7 +108,7 @@ static thread_frames *open_frames(const muster_config *config)
 
     if (!frames)
         abort();
-    frames->base = (mst_frames){ &methods, config->rank, config->size };
+    frames->base = (mst_frames){ &methods, config->rank, config->size, NULL };
     pthread_mutex_lock(&lock);
     hub *at = hubs;
     while (at && strcmp(at->name, config->arena) != 0)
