@@ -1,6 +1,6 @@
 /*
- * What control groups and the machine allow this process: memory and CPU time. This header depends on nothing else of the
- * library, because `muster doctor` and the launcher use it too.
+ * What control groups and the machine allow this process: memory and CPU time. This header depends on nothing
+ * else of the library, because `muster doctor` and the launcher use it too.
  *
  * `root` is prepended to every path that is read: "" for the running system, a directory of sample files for
  * tests.
@@ -30,7 +30,11 @@ uint64_t mst_machine_memory_left(const char *root);
 /* How many processes of the group the kernel's OOM killer has killed so far; 0: none, or unknown. */
 uint64_t mst_cgroup_memory_kills(const char *root);
 
-/* CPU quota in CPUs (CPU time per second), rounded up; INT32_MAX: no limit. */
+/* CPU quota in CPUs (CPU time per second), the least of the process's group and its ancestors; 0: no limit.
+ */
+double mst_cgroup_quota(const char *root);
+
+/* The same rounded up; INT32_MAX: no limit. */
 int mst_cgroup_cpus(const char *root);
 
 #endif

@@ -166,37 +166,45 @@ uint64_t mst_machine_memory_left(const char *root)
 
 /* ---- CPU time ---- */
 
-static int quota_of(const group *group)
+/* In CPUs; 0: the group has none. */
+static double quota_of(const group *group)
 {
     long long numbers[2] = { 0, 0 }, period[2] = { 0, 0 };
 
     if (group->unified) {
         if (read_numbers(group, "cpu.max", numbers) < 2)
-            return INT_MAX;
+            return 0;
         period[0] = numbers[1];
     } else if (read_numbers(group, "cpu.cfs_quota_us", numbers) < 1 ||
                read_numbers(group, "cpu.cfs_period_us", period) < 1) {
-        return INT_MAX;
+        return 0;
     }
-    if (numbers[0] <= 0 || period[0] <= 0)
-        return INT_MAX;
-    long long cpus = (numbers[0] + period[0] - 1) / period[0];
-    return cpus < INT_MAX ? (int)cpus : INT_MAX;
+    return numbers[0] > 0 && period[0] > 0 ? (double)numbers[0] / (double)period[0] : 0;
+}
+
+double mst_cgroup_quota(const char *root)
+{
+    double least = 0;
+    group group;
+
+    if (!find_group(root, "cpu", &group))
+        return 0;
+    do {
+        double quota = quota_of(&group);
+
+        if (quota > 0 && (least == 0 || quota < least))
+            least = quota;
+    } while (go_up(&group));
+    return least;
 }
 
 int mst_cgroup_cpus(const char *root)
 {
-    int least = INT_MAX;
-    group group;
+    double quota = mst_cgroup_quota(root);
 
-    if (!find_group(root, "cpu", &group))
-        return least;
-    do {
-        int quota = quota_of(&group);
-
-        least = quota < least ? quota : least;
-    } while (go_up(&group));
-    return least;
+    if (quota == 0 || quota >= INT_MAX)
+        return INT_MAX;
+    return (int)quota + ((int)quota < quota);
 }
 
 int mst_os_cpu_quota(void)

@@ -70,4 +70,26 @@ else
     echo "no memory control group can be made here: its limit is not looked at"
 fi
 
+# In a group whose parent, below the group that we are in, has a quota of CPU time (root; v1 or v2).
+quota=
+own=$(sed -n 's/^[0-9]*:\(cpu\|cpu,[^:]*\)://p' /proc/self/cgroup)
+for parent in "/sys/fs/cgroup/cpu${own%/}/muster-test-$$" "/sys/fs/cgroup$(sed -n 's/^0:://p' /proc/self/cgroup)/muster-test-$$"; do
+    if mkdir "$parent" 2>/dev/null; then
+        if mkdir "$parent/below" 2>/dev/null &&
+            { (echo 150000 >"$parent/cpu.cfs_quota_us" && echo 100000 >"$parent/cpu.cfs_period_us") || echo "150000 100000" >"$parent/cpu.max"; } 2>/dev/null; then
+            quota=$parent
+            break
+        fi
+        rmdir "$parent/below" "$parent" 2>/dev/null
+    fi
+done
+if [ -n "$quota" ]; then
+    # shellcheck disable=SC2016
+    sh -c 'echo $$ >"$1/below/cgroup.procs" && exec "$2" doctor' sh "$quota" "$TEST_COMMAND" >"$work/out" 2>&1
+    says 1 "^(ok   |note ) quota: 1\.50 CPUs; ranks that spin use it up"
+    rmdir "$quota/below" "$quota" || fail "the control group is in use still"
+else
+    echo "no control group with a quota can be made here: it is not looked at"
+fi
+
 conclude "muster doctor"

@@ -153,10 +153,14 @@ START_TEST(test_cpus)
     put("/sys/fs/cgroup/a/cpu.max", "150000 100000\n");
     put("/sys/fs/cgroup/a/b/cpu.max", "max 100000\n");
     ck_assert_int_eq(mst_cgroup_cpus(root), 2);
+    ck_assert(mst_cgroup_quota(root) == 1.5);
+    put("/sys/fs/cgroup/a/b/cpu.max", "100000 100000\n");
+    ck_assert_int_eq(mst_cgroup_cpus(root), 1);
     put("/proc/self/cgroup", "3:cpu,cpuacct:/\n");
     put("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "-1\n");
     put("/sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000\n");
     ck_assert_int_eq(mst_cgroup_cpus(root), INT_MAX);
+    ck_assert(mst_cgroup_quota(root) == 0);
     put("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "310000\n");
     ck_assert_int_eq(mst_cgroup_cpus(root), 4);
 }

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "muster/muster.h"
+#include "shm/port/cgroup.h"
 #include "tools/muster/commands.h"
 #include "tools/muster/doctor/memory.h"
 #include "tools/muster/doctor/report.h"
@@ -104,24 +105,12 @@ static void look_at_sandbox(void)
 
 /* ---- CPUs ---- */
 
-/* The least of what the control groups allow, in CPUs; 0: no quota that is seen. */
-static double read_quota(void)
-{
-    char line[200];
-    double quota, period;
-
-    if (read_line("/sys/fs/cgroup/cpu.max", line, sizeof line) &&
-        sscanf(line, "%lf %lf", &quota, &period) == 2 && period > 0)
-        return quota / period;
-    return 0;
-}
-
 static void look_at_cpus(void)
 {
     cpu_set_t set;
     int allowed = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 0;
     long online = sysconf(_SC_NPROCESSORS_ONLN);
-    double quota = read_quota();
+    double quota = mst_cgroup_quota("");
 
     if (allowed > 0)
         doctor_report(
