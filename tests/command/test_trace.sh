@@ -204,6 +204,10 @@ for key in q '\003'; do
 done
 # Ctrl-Z stops it, and the terminal is as it was until it goes on.
 expect 0 "" python3 "$TEST_SOURCE/tests/command/stop.py" "$TEST_COMMAND" top --seconds 0.2 $job
+# It fits into the terminal, of whatever kind that is.
+for kind in dumb xterm; do
+    expect 0 "" python3 "$TEST_SOURCE/tests/command/screen.py" $kind "$TEST_COMMAND" top --seconds 0.2 $job
+done
 expect 0 "" "$TEST_COMMAND" inspect --trace "$work/now.json" $job
 expect 0 "" "$TEST_COMMAND" trace "$work/now.json"
 says 1 "^times are of the flight recorder"

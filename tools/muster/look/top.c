@@ -19,6 +19,7 @@
 #include "tools/muster/commands.h"
 #include "tools/muster/look/jobs.h"
 #include "tools/muster/look/keys.h"
+#include "tools/muster/look/screen.h"
 #include "tools/muster/look/verdict.h"
 #include "tools/muster/options.h"
 #include "tools/muster/text.h"
@@ -207,7 +208,7 @@ static void describe_doing(const muster_inspection *seen, int rank, char *text, 
                      (unsigned long long)seen->calls[i]->operation);
 }
 
-static void print_line(const watch *watch, int rank, double share, bool straggles, int64_t span_ns)
+static void print_line(const watch *watch, int rank, double share, bool straggles, int64_t span_ns, FILE *to)
 {
     const tally *tally = &watch->tallies[rank];
     double s = (double)span_ns / (double)NS_PER_S;
@@ -217,12 +218,12 @@ static void print_line(const watch *watch, int rank, double share, bool straggle
     for (int i = 0; i < 10 && share * 10 > i + 0.5; i++)
         bar[i] = '#';
     describe_doing(&watch->seen, rank, doing, sizeof doing);
-    printf("%6d %14.0f %12.2f %8.1f%% %s  %s%s\n", rank, (double)tally->operations / s,
-           (double)tally->operations * each / s / 1e6, 100 * share, bar, doing,
-           straggles ? "  <- the others wait for it" : "");
+    fprintf(to, "%6d %14.0f %12.2f %8.1f%% %s  %s%s\n", rank, (double)tally->operations / s,
+            (double)tally->operations * each / s / 1e6, 100 * share, bar, doing,
+            straggles ? "  <- the others wait for it" : "");
 }
 
-static void print_table(const watch *watch, int64_t span_ns)
+static void print_table(const watch *watch, int64_t span_ns, FILE *to)
 {
     char command[100];
     double shares[RANKS_MAX];
@@ -232,14 +233,28 @@ static void print_table(const watch *watch, int64_t span_ns)
     for (int rank = 0; rank < size; rank++)
         shares[rank] = waiting_share(&watch->tallies[rank], span_ns);
     int straggler = find_straggler(shares, size);
-    if (isatty(STDOUT_FILENO))
-        printf("\033[H\033[J");
-    printf("%d rank%s, %d: %s\n\n", size, plural((unsigned)size), watch->launcher, command);
-    printf("%6s %14s %12s %9s %-10s  %s\n", "rank", "operations/s", "MB/s", "waiting", "", "doing");
+    fprintf(to, "%d rank%s, %d: %s\n\n", size, plural((unsigned)size), watch->launcher, command);
+    fprintf(to, "%6s %14s %12s %9s %-10s  %s\n", "rank", "operations/s", "MB/s", "waiting", "", "doing");
     for (int rank = 0; rank < size; rank++)
-        print_line(watch, rank, shares[rank], rank == straggler, span_ns);
-    printf("\n");
-    fflush(stdout);
+        print_line(watch, rank, shares[rank], rank == straggler, span_ns, to);
+    fprintf(to, "\n");
+}
+
+static bool show_table(const watch *watch, bool only)
+{
+    char *text = NULL;
+    size_t bytes = 0;
+    FILE *to = open_memstream(&text, &bytes);
+
+    if (to)
+        print_table(watch, now_ns() - watch->began_ns, to);
+    bool made = to && fclose(to) == 0;
+    if (made)
+        screen_show(text, only);
+    else
+        fprintf(stderr, "muster top: out of memory\n");
+    free(text);
+    return made && !ferror(stdout);
 }
 
 /* ---- the command ---- */
@@ -259,11 +274,9 @@ static bool watch_job(job *found, const top_options *options)
     watch.began_ns = now_ns();
     muster_records_read(watch.records, count_record, &watch, NULL); /* what was before */
     keys_begin();
-    do {
+    do
         lives = lives && tally_interval(&watch, options->interval_ns);
-        if (lives)
-            print_table(&watch, now_ns() - watch.began_ns);
-    } while (lives && !options->once && !ferror(stdout));
+    while (lives && show_table(&watch, options->once) && !options->once);
     keys_end();
     if (!lives && !watch.quit)
         printf("the job is over\n");
