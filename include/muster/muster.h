@@ -1570,8 +1570,8 @@ MUSTER_API muster_status muster_tuning_threshold(int number, muster_threshold *t
 
 /* Writes the file: of `settings`, "NAME=BYTES" with commas between them, as in MUSTER_TUNING, those that
  * differ from what is known of this kind of CPU, which holds for all others. What an earlier file said is
- * gone. Other processes see the old file or the new one. Errors: INVALID; UNAVAILABLE, if there is no place
- * for a file; SYSTEM. */
+ * gone. Other processes see the old file or the new one. NULL: leaves the file as it is, and only tries
+ * whether it could be written. Errors: INVALID; UNAVAILABLE, if there is no place for a file; SYSTEM. */
 MUSTER_API muster_status muster_tuning_keep(const char *settings);
 
 /* ---- looking from outside ----------------------------------------------------------------- */

@@ -268,7 +268,7 @@ void mst_os_random(void *to, size_t bytes);
 int mst_os_text_read(const char *path, char *text, size_t bytes);
 
 /* Writes one in place of what is there, at once for all readers, and makes the folders `from` bytes and more
- * into the path. Of several writers the last one wins. */
+ * into the path. Of several writers the last one wins. `text` NULL: only tries, and leaves what is there. */
 int mst_os_text_write(const char *path, size_t from, const char *text);
 
 /* The name of this machine; "" if it has none. */

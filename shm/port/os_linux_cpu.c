@@ -227,11 +227,11 @@ int mst_os_text_write(const char *path, size_t from, const char *text)
     int fd = open(other, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return -errno;
-    error = write_all(fd, text, strlen(text));
+    error = text ? write_all(fd, text, strlen(text)) : 0;
     close(fd);
-    if (error == 0 && rename(other, path) != 0)
+    if (text && error == 0 && rename(other, path) != 0)
         error = -errno;
-    if (error)
+    if (!text || error)
         unlink(other);
     return error;
 }

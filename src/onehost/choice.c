@@ -130,7 +130,7 @@ static void find_place(mst_choice *choice)
                        : 0;
     if (length <= 0 || (size_t)length >= sizeof choice->path)
         choice->path[0] = '\0';
-    choice->path_given = cache ? strlen(cache) : 0;
+    choice->path_given = cache ? strlen(cache) + (below[0] != '\0') : 0; /* a home is nobody's to make */
 }
 
 static void read_file(mst_choice *choice)
@@ -270,11 +270,14 @@ muster_status mst_choice_keep(const mst_choice *choice, const mst_thresholds *th
         return mst_fail(MUSTER_ERR_UNAVAILABLE,
                         "there is no place for what was measured: set HOME or XDG_CACHE_HOME to an absolute "
                         "path");
-    add_head(&text, &choice->cpu);
-    add_thresholds(&text, choice, thresholds);
-    add(&text, "sum %016" PRIx64 "\n", sum_of(text.bytes, text.length));
-    int error = mst_os_text_write(choice->path, choice->path_given, text.bytes);
+    if (thresholds) {
+        add_head(&text, &choice->cpu);
+        add_thresholds(&text, choice, thresholds);
+        add(&text, "sum %016" PRIx64 "\n", sum_of(text.bytes, text.length));
+    }
+    int error = mst_os_text_write(choice->path, choice->path_given, thresholds ? text.bytes : NULL);
     if (error)
-        return mst_fail_system(error, "cannot write what was measured");
+        return mst_fail(MUSTER_ERR_SYSTEM, "cannot write what is measured to %s: %s", choice->path,
+                        strerror(-error));
     return MUSTER_OK;
 }

@@ -35,7 +35,7 @@ muster_status mst_choice_pages(mst_arena_plan *plan, int cpus);
 /* Sets thresholds from "NAME=BYTES,..."; false: what is left in `item`, of MST_CHOICE_ITEM_BYTES, is none. */
 bool mst_choice_set(mst_thresholds *thresholds, const char *settings, char *item);
 
-/* Writes the file: `thresholds` as measured on this CPU. */
+/* Writes the file: `thresholds` as measured on this CPU; NULL: only tries whether it could. */
 muster_status mst_choice_keep(const mst_choice *choice, const mst_thresholds *thresholds);
 
 #endif

@@ -57,6 +57,8 @@ muster_status muster_tuning_keep(const char *settings)
     muster_status status = mst_choice_make(&choice);
     if (status != MUSTER_OK)
         return status;
+    if (!settings)
+        return mst_choice_keep(&choice, NULL);
     mst_thresholds measured = choice.known;
     if (!mst_choice_set(&measured, settings, item))
         return mst_fail(

@@ -59,7 +59,12 @@ mkfifo "$file" # nobody writes into it, and nobody may wait for that
 doctor 1 "^note  tuning: .* is not used: it is not a plain file"
 rm "$file"
 # No place to write to.
-expect 1 "cannot write what was measured" env HOME=/proc/1 $tune
+for home in /proc/1 "$work/none"; do
+    expect 1 "cannot write what is measured to $home/.cache/muster/" env HOME="$home" $tune
+    says 0 "^view_bytes_min " # it was not measured first
+done
+checks=$((checks + 1))
+[ ! -e "$work/none" ] || fail "a home was made"
 expect 1 "set HOME or XDG_CACHE_HOME" env -u HOME $tune
 env -u HOME "$TEST_COMMAND" doctor >"$work/out" 2>&1 || fail "doctor without a home: status $?"
 says 1 "nothing was measured here "

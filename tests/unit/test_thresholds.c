@@ -253,8 +253,10 @@ START_TEST(test_public_interface)
     muster_threshold threshold = MUSTER_THRESHOLD_INIT;
 
     make_home();
+    ck_assert_int_eq(muster_tuning_keep(NULL), MUSTER_OK);
     ck_assert_int_eq(muster_tuning_get(&tuning), MUSTER_OK);
     ck_assert_int_eq(tuning.source, MUSTER_TUNING_KNOWN);
+    ck_assert_int_eq(access(tuning.path, F_OK), -1);
     ck_assert_int_eq(muster_tuning_keep("view_bytes_min=32k,libc_copy_bytes_min=4096"), MUSTER_OK);
     ck_assert_int_eq(muster_tuning_get(&tuning), MUSTER_OK);
     ck_assert_int_eq(tuning.source, MUSTER_TUNING_MEASURED);
@@ -266,6 +268,8 @@ START_TEST(test_public_interface)
     }
     ck_assert_int_eq(muster_tuning_threshold(MST_THRESHOLD_COUNT, &threshold), MUSTER_ERR_INVALID);
     ck_assert_int_eq(muster_tuning_threshold(-1, &threshold), MUSTER_ERR_INVALID);
+    ck_assert_int_eq(muster_tuning_keep(NULL), MUSTER_OK);
+    ck_assert(choose().used);
     ck_assert_int_eq(muster_tuning_keep("view_bytes_min=32k,nothing=1"), MUSTER_ERR_INVALID);
     ck_assert_str_eq(
         muster_error_detail(),

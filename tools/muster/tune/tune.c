@@ -173,6 +173,10 @@ int command_tune(int argc, char **argv)
         fprintf(stderr, "muster tune: there is no place for a file; set HOME or XDG_CACHE_HOME\n");
         return EXIT_FAILURE;
     }
+    if (!options.dry_run && muster_tuning_keep(NULL) != MUSTER_OK) { /* before all the measuring */
+        fprintf(stderr, "muster tune: %s\n", muster_error_detail());
+        return EXIT_FAILURE;
+    }
     warn_of_load();
     status = measure_all(&options, settings, sizeof settings);
     return status == EXIT_SUCCESS ? keep(&options, &tuning, settings) : status;
