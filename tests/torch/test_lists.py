@@ -193,7 +193,12 @@ def saved_and_written():
         lambda x: dist.gather(like(x), None if rank else lists(x)[0]),
         lambda x: group.allgather(lists(x, 2), [like(x)] * 2).wait(),
         lambda x: group.broadcast([like(x), x]).wait(),
-        lambda x: group.allreduce_coalesced([like(x), x]).wait())]
+        lambda x: group.allreduce_coalesced([like(x), x]).wait(),
+        lambda x: dist.all_gather_single(x[:SIZE], like(x[:1])),
+        lambda x: dist.all_gather_single(x[:SIZE], like(x[:1]), async_op=True).wait(),
+        lambda x: dist.reduce_scatter_single(x, torch.ones(4 * SIZE, 2)),
+        lambda x: dist.reduce_scatter_single(x, torch.ones(4 * SIZE, 2), async_op=True).wait(),
+        lambda x: dist.reduce_scatter(x, [like(x)] * SIZE))]
 
 
 def saved_and_written_here():

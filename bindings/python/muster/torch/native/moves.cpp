@@ -178,7 +178,7 @@ WorkPtr Backend::allgather_each(const Tensors &outs, const Tensors &ins, const :
             const Place place(outs[i]);
             check(
                 muster_all_gather(own.data_ptr(), place.data(), moved_count(own, moved), moved.dtype, group));
-            place.keep();
+            place.keep_and_tell();
         }
     });
 }

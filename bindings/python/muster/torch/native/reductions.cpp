@@ -184,7 +184,7 @@ WorkPtr Backend::reduce_scatter_each(const Tensors &outs, const Tensors &ins,
             const Place place(outs[i]);
             check(muster_reduce_scatter(whole.data_ptr(), place.data(), count_of(outs[i]), how[i].dtype,
                                         how[i].op, group));
-            place.keep();
+            place.keep_and_tell();
         }
     });
 }
@@ -235,7 +235,7 @@ WorkPtr Backend::reduce_scatter(Tensors &outs, Parts &ins, const ::c10d::ReduceS
                                                how[i].op, group)
                        : muster_reduce_scatterv(whole.data_ptr(), counts.data(), place.data(), how[i].dtype,
                                                 how[i].op, group));
-            place.keep();
+            place.keep_and_tell();
         }
     });
 }
