@@ -82,6 +82,16 @@ def limits_of_calls():
     assert x == 2
 
 
+def named_as_gloo_is():
+    """What PyTorch says of groups of gloo's: their options, and the backend's name in DDP's log."""
+    group = dist.new_group(timeout=datetime.timedelta(seconds=50))
+    assert backend(group).options._timeout == datetime.timedelta(seconds=50)
+    backend(group)._set_default_timeout(datetime.timedelta(seconds=23))
+    assert backend(group).options._timeout == datetime.timedelta(seconds=23)
+    model = torch.nn.parallel.DistributedDataParallel(torch.nn.Linear(1, 1))
+    return model._get_ddp_logging_data()["backend_name"]
+
+
 def monitored_barrier():
     store = dist.distributed_c10d._get_default_store()
     dist.monitored_barrier()
@@ -209,6 +219,10 @@ class Compiled(unittest.TestCase):
 
     def test_limits_of_calls(self):
         values(2, limits_of_calls)
+
+    def test_named_as_gloo_is(self):
+        for name in "muster", "gloo":
+            self.assertEqual(values(2, named_as_gloo_is, backend=name), [name] * 2)
 
     def test_monitored_barrier(self):
         ends = run(2, monitored_barrier)

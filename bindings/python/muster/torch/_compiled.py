@@ -1,7 +1,5 @@
 """The backend in C++ (native/) as PyTorch's: compiles it, makes it of groups of muster's, and ends it with the process."""
 
-import datetime
-import functools
 import importlib.machinery
 import importlib.util
 import math
@@ -14,6 +12,7 @@ import torch
 import torch.distributed as dist
 
 from .. import _native
+from . import _patches
 from ._errors import make
 
 _FLAGS = ["-std=c++20", "-DUSE_DISTRIBUTED", "-DUSE_C10D", "-DMUSTER_TORCH_MODULE=_backend",
@@ -42,20 +41,6 @@ def _load():
     return module
 
 
-_barrier_of_gloo = dist.monitored_barrier
-
-
-@functools.wraps(_barrier_of_gloo)
-def _monitored_barrier(group=None, timeout=None, wait_all_ranks=False):
-    """PyTorch's refuses all groups that are not gloo's, by name."""
-    if not dist.is_initialized() or dist.distributed_c10d._rank_not_in_group(group) or dist.get_backend(group) != "muster":
-        return _barrier_of_gloo(group, timeout, wait_all_ranks)
-    group = dist.group.WORLD if group is None else group
-    if isinstance(timeout, (int, float)):
-        timeout = datetime.timedelta(seconds=timeout)
-    return group.monitored_barrier(timeout or datetime.timedelta(milliseconds=-1), wait_all_ranks)
-
-
 class Compiled:
     """ImportError: it cannot be compiled; why, as a sentence."""
 
@@ -63,7 +48,7 @@ class Compiled:
         self._backend = _load()
         self._backend.translate(make)
         self._process = 0  # whose end has been seen to
-        dist.monitored_barrier = dist.distributed_c10d.monitored_barrier = _monitored_barrier
+        _patches.apply()
 
     def create(self, group, timeout):
         """Of a group whose messages go on beside the program. Messages have a group of their own."""

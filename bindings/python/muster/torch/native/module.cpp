@@ -1,6 +1,8 @@
 // The module that muster.torch imports: makes backends of groups, and ends them all with the process.
 #include <map>
 
+#include <pybind11/chrono.h>
+
 #include "backend.h"
 
 namespace py = pybind11;
@@ -89,6 +91,11 @@ PYBIND11_MODULE(MUSTER_TORCH_MODULE, module)
 {
     using namespace muster_torch;
 
+    // As gloo's and NCCL's: `options._timeout` is what init_process_group and _set_default_timeout have set.
+    py::class_<Backend, c10::intrusive_ptr<Backend>, ::c10d::Backend>(module, "Backend",
+                                                                      "Of one group of muster's.")
+        .def_property_readonly("options", &Backend::getBackendOptions)
+        .def("_set_default_timeout", &Backend::setTimeout, py::arg("timeout"));
     module.def("translate", translate_failures_by, "translate(make): how failures become exceptions.");
     module.def(
         "create",
