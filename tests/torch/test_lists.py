@@ -7,6 +7,7 @@ import torch
 import torch.distributed as dist
 
 from torch.autograd import profiler
+from torch.multiprocessing.reductions import StorageWeakRef
 
 import muster.torch
 from torch_ranks import expect, values
@@ -240,33 +241,61 @@ def copied_by_coalesced():
     return copies
 
 
-def begun_early():
-    """all_gather of different lengths returns before the others have come, if it is started."""
-    rank = dist.get_rank()
-    parts, own, word = [torch.zeros(length) for length in range(1, SIZE + 1)], torch.ones(rank + 1), torch.ones(1)
-    if rank == 0:
-        work = dist.all_gather(parts, own, async_op=True)
-        for other in range(1, SIZE):
-            dist.send(word, other)
-        work.wait()
-    else:
-        dist.recv(word, 0)
-        dist.all_gather(parts, own)
-    assert [part.tolist() for part in parts] == [[1.0] * length for length in range(1, SIZE + 1)]
-
-
-def compared_where_coalesced():
-    """What does not fit moves nothing, in a block of several operations neither."""
+def started_with_different_lengths():
+    """Refused in the call, as gloo refuses it, also in a block of several operations; others go on."""
     rank, cpu = dist.get_rank(), torch.device("cpu")
     parts, one = [torch.zeros(length) for length in range(SIZE)], torch.ones(1)
+    refused = "invalid tensor size: a started call with parts of different lengths"
+    expect(ValueError, refused, lambda: dist.all_gather(parts, torch.ones(rank), async_op=True))
+    expect(ValueError, refused, lambda: world().allgather([parts], [torch.ones(rank)]))
     dist.group.WORLD._start_coalescing(cpu)
-    dist.all_gather(parts, torch.ones(2 if rank == 1 else rank), async_op=True)
+    expect(ValueError, refused, lambda: dist.all_gather(parts, torch.ones(rank), async_op=True))
     dist.all_reduce(one, async_op=True)
-    work = dist.group.WORLD._end_coalescing(cpu)
-    expect(muster.torch.MismatchError, "rank 1 has 2 elements, and rank 0 expects 1", work.wait)
-    assert [part.tolist() for part in parts] == [[], [0], [0, 0]]
-    dist.barrier()
-    assert one == SIZE
+    dist.group.WORLD._end_coalescing(cpu).wait()
+    assert [part.tolist() for part in parts] == [[], [0], [0, 0]] and one == SIZE
+
+
+def future_of_a_block():
+    """All outputs, those of lists of lists, too."""
+    rank, cpu = dist.get_rank(), torch.device("cpu")
+    parts, one = [[torch.zeros(1) for _ in range(2 * SIZE)] for _ in range(2)], torch.ones(1)
+    dist.group.WORLD._start_coalescing(cpu)
+    world().allgather(parts, [torch.tensor([10.0 * rank]), torch.tensor([10.0 * rank + 1])])
+    world().allreduce([one])
+    outputs = value_of(dist.group.WORLD._end_coalescing(cpu))
+    expected = [10.0 * i + j for i in range(SIZE) for j in range(2)]
+    assert [int(output) for output in outputs] == [*expected, *expected, SIZE], outputs
+
+
+def block_that_is_left():
+    """By a refusal: what is called behind it is done, and its tensors are not kept."""
+    cpu = torch.device("cpu")
+
+    def block(device):
+        with dist._coalescing_manager(device=device, async_ops=True):
+            dist.all_reduce(torch.ones(1))
+            dist.broadcast(torch.ones(1), SIZE)
+
+    def batch():
+        dist.batch_isend_irecv([dist.P2POp(dist.isend, torch.ones(1).to_sparse(), (dist.get_rank() + 1) % SIZE)])
+
+    for leave in lambda: block(cpu), lambda: block(None), batch:
+        expect((ValueError, NotImplementedError), "", leave)
+        x = torch.ones(1)
+        kept = StorageWeakRef(x.untyped_storage())
+        dist.all_reduce(x)
+        assert x == SIZE
+        del x
+        assert kept.expired()
+
+
+def rows_in_another_order():
+    """all_to_all_single of a view, which gloo refuses in the call; into one, which it does not."""
+    x, rows = torch.arange(SIZE * SIZE).reshape(SIZE, SIZE) + dist.get_rank(), torch.zeros(SIZE, SIZE, dtype=torch.int64)
+    for splits in (), ([1] * SIZE, [1] * SIZE):
+        expect(ValueError, "Tensors must be contiguous", lambda: dist.all_to_all_single(rows, x.t(), *splits))
+    dist.all_to_all_single(rows.t(), x)
+    return rows
 
 
 def done_beside(work):
@@ -333,11 +362,16 @@ class Lists(unittest.TestCase):
             self.assertTrue(shared and strided)
 
     def test_of_different_lengths(self):
-        for body in of_different_lengths, compared_where_coalesced:
+        for body in of_different_lengths, started_with_different_lengths:
             values(SIZE, body)
 
-    def test_begun_early(self):
-        values(SIZE, begun_early, timeout_s=20)
+    def test_blocks(self):
+        for body in future_of_a_block, block_that_is_left:
+            values(SIZE, body)
+
+    def test_rows_in_another_order(self):
+        for ours, theirs in zip(values(SIZE, rows_in_another_order), values(SIZE, rows_in_another_order, backend="gloo")):
+            self.assertTrue(torch.equal(ours, theirs), (ours, theirs))
 
     def test_refused_as_both(self):
         values(2, refused_as_both)

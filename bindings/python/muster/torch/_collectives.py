@@ -233,7 +233,9 @@ class Collectives:
 
     def all_to_all_single(self, out, tensor, out_splits=(), in_splits=(), opts=None):
         check(out)
-        check(tensor)
+        if not check(tensor).is_contiguous():
+            raise ArgumentError("all_to_all: Tensors must be contiguous, and the input's elements are not in C order, which "
+                                "gloo refuses, too; use contiguous()")
         if out_splits or in_splits:  # either may be empty: parts of the same length
             splits = [_check_splits("all_to_all", *of, self.size()) for of in ((out_splits, out), (in_splits, tensor))]
             step, items = self._exchange_rows, [(out, tensor, *splits)]

@@ -194,7 +194,8 @@ WorkPtr Backend::allgather_into_tensor_coalesced(Tensors &outs, Tensors &ins,
     return allgather_each(outs, ins, opts);
 }
 
-// One tensor of each rank. They may be of different lengths, as every rank's list says.
+// One tensor of each rank. They may be of different lengths, as every rank's list says, in a call that waits.
+// A started one, which would know only later whether they fit, is refused, as gloo refuses both.
 WorkPtr Backend::allgather_parts(const Parts &outs, const Tensors &ins, const ::c10d::AllgatherOptions &opts)
 {
     Tensors all;
@@ -202,6 +203,10 @@ WorkPtr Backend::allgather_parts(const Parts &outs, const Tensors &ins, const ::
     check_tensors(ins);
     for (size_t i = 0; i < outs.size(); i++) {
         check_types("all_gather", outs[i], ins[i]);
+        CHECK_ARGUMENT(
+            !opts.asyncOp || are_even(outs[i]),
+            "all_gather: invalid tensor size: a started call with parts of different lengths; expected "
+            "one length of all, or async_op=False, as all ranks compare lengths before anything moves");
         if (are_even(outs[i]))
             check_lengths("all_gather", outs[i], ins[i]);
         all.insert(all.end(), outs[i].begin(), outs[i].end());
@@ -337,6 +342,10 @@ WorkPtr Backend::alltoall_base(at::Tensor &out, at::Tensor &in, std::vector<int6
 {
     check_tensor(out);
     check_tensor(in);
+    CHECK_ARGUMENT(
+        in.is_contiguous(),
+        "all_to_all: Tensors must be contiguous, and the input's elements are not in C order, which gloo "
+        "refuses, too; use contiguous()");
     if (!out_splits.empty() || !in_splits.empty())
         return exchange({ out }, { in }, split_counts("input", in_splits, in, size_),
                         split_counts("output", out_splits, out, size_), opts);

@@ -24,6 +24,15 @@ bool is_in_python_hook()
     return Py_IsInitialized() && PyGILState_Check() && torch::autograd::get_current_graph_task_id() != -1;
 }
 
+// Those of a list, or of a list of lists, which all_gather of several tensors has.
+void append_tensors(const c10::IValue &value, Tensors &tensors)
+{
+    if (value.isTensor())
+        return tensors.push_back(value.toTensor());
+    for (const c10::IValue &part : value.toList().vec())
+        append_tensors(part, tensors);
+}
+
 } // namespace
 
 Operation::Operation(int rank, const Told &told, const Tensors &inputs, Tensors outputs,
@@ -203,8 +212,7 @@ Future Coalesced::getFuture()
         [all](c10::ivalue::Future &) {
             Tensors outputs;
             for (auto &future : all)
-                for (const at::Tensor &tensor : future->value().toTensorVector())
-                    outputs.push_back(tensor);
+                append_tensors(future->value(), outputs);
             return c10::IValue(outputs);
         },
         c10::ListType::create(c10::TensorType::get()));
