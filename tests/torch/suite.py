@@ -41,7 +41,7 @@ def load(backend, ranks):
     from torch.testing._internal import common_distributed
     import muster.torch  # noqa: F401
 
-    for feature in ("ddp", "subgroup"):
+    for feature in ("ddp", "gpu", "subgroup"):
         common_distributed.DistTestCases.backend_feature[feature].add(backend)
     module = type(sys)("adapted")
     sys.modules["adapted"] = module

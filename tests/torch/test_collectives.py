@@ -235,6 +235,8 @@ def wrong_numbers_of_parts(x, size):
     for splits, words in (([3] * size, f"and a tensor of {2 * size}"), ([-2] + [4] * (size - 1), "none below 0")):
         expect(ValueError, words, lambda: dist.all_to_all_single(whole, whole, splits, [2] * size))
         expect(ValueError, words, lambda: dist.all_to_all_single(whole, whole, [2] * size, splits))
+    for given in (), ([1] * size, [1] * size):
+        expect(ValueError, "Tensors must be contiguous", lambda: dist.all_to_all_single(torch.zeros(size), whole[::2], *given))
     uneven = torch.zeros(2 * size + 1)
     expect(ValueError, "split evenly", lambda: dist.all_to_all_single(uneven, whole, None, [2] * size))
 
