@@ -3,7 +3,7 @@
  * build has put into this program; the trace goes into it as it is, where the page's script finds it, and so
  * does the table of `muster trace`.
  */
-#define _GNU_SOURCE /* open_memstream */
+#define _GNU_SOURCE /* open_memstream, asprintf */
 #include <errno.h>
 #include <getopt.h>
 #include <stddef.h>
@@ -103,26 +103,31 @@ static bool write_to(const trace *trace, const char *path, const char *mode)
 }
 
 /* Under another name beside it first, so that what is there goes only for a whole page. */
+static bool write_beside(const trace *trace, const char *path, const char *beside, const struct stat *old)
+{
+    bool done = write_to(trace, beside, "wex") && (!old || chmod(beside, old->st_mode & 0777) == 0) &&
+                rename(beside, path) == 0;
+    int error = errno;
+
+    if (!done && error != EEXIST)
+        unlink(beside);
+    errno = error;
+    return done;
+}
+
+/* What a link leads to is replaced, not the link. */
 static bool replace(const trace *trace, const char *path, const struct stat *old)
 {
-    char *whole =
-        old ? realpath(path, NULL) : strdup(path); /* what a link leads to is replaced, not the link */
-    size_t bytes = whole ? strlen(whole) + 16 : 0;
-    char *beside = malloc(bytes);
-    bool done = whole && beside;
+    char *whole = old ? realpath(path, NULL) : strdup(path), *beside = NULL;
 
-    if (done) {
-        snprintf(beside, bytes, "%s.%d", whole, (int)getpid());
-        done = write_to(trace, beside, "wex") && (!old || chmod(beside, old->st_mode & 0777) == 0) &&
-               rename(beside, whole) == 0;
-        int error = errno;
-        if (!done && error != EEXIST)
-            unlink(beside);
-        errno = error;
-    }
+    if (whole && asprintf(&beside, "%s.%d", whole, (int)getpid()) < 0)
+        beside = NULL; /* it says nothing of what is in there then */
+    bool done = beside && write_beside(trace, whole, beside, old);
+    if (!done)
+        complain(path);
     free(whole);
     free(beside);
-    return done || complain(path);
+    return done;
 }
 
 static bool save_page(const trace *trace, const char *from, const char *path)
