@@ -91,38 +91,44 @@ static communicator *find(MPI_Comm comm)
     return comm == &ompi_mpi_comm_world ? &world : comm;
 }
 
-static muster_group *use(const char *function, MPI_Comm comm, bool operates)
+static muster_group *use(MPI_Comm comm, bool operates, const char **why)
 {
     communicator *found = find(comm);
 
+    *why = "there is no group: its color was below 0";
     if (!found)
-        mpi_fail(function, "there is no group: its color was below 0");
+        return NULL;
     pthread_once(&once, make_key);
     pthread_mutex_lock(&lock);
     muster_group *group = found->group;
     if (operates && group)
         note_operation(found);
     pthread_mutex_unlock(&lock);
-    if (!group)
-        mpi_fail(function, found == &world ? "the group has not been made, or that has failed" : DROPPED);
+    *why = found == &world ? "the group has not been made, or that has failed" : DROPPED;
     return group;
 }
 
 muster_group *group_of(const char *function, MPI_Comm comm)
 {
-    return use(function, comm, false);
+    const char *why;
+    muster_group *group = use(comm, false, &why);
+
+    if (!group)
+        mpi_fail(function, why);
+    return group;
 }
 
-muster_group *begin_turn(const char *function, MPI_Comm comm, turn turn)
+muster_group *begin_turn(MPI_Comm comm, turn turn, const char **why)
 {
-    use(function, comm, true);
+    if (!use(comm, true, why))
+        return NULL;
     pthread_mutex_lock(&find(comm)->turns[turn]); /* whoever has it is in a call of muster's, which ends */
     pthread_mutex_lock(&lock);
     muster_group *group = find(comm)->group;
     pthread_mutex_unlock(&lock);
     if (!group) {
         end_turn(comm, turn);
-        mpi_fail(function, DROPPED);
+        *why = DROPPED;
     }
     return group;
 }

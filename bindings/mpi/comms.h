@@ -20,9 +20,9 @@ typedef struct communicator communicator;
  */
 muster_group *group_of(const char *function, MPI_Comm comm);
 
-/* Waits until no other thread is in an operation of the kind; as group_of. Until end_turn nothing may throw,
- * and the group is not freed. */
-muster_group *begin_turn(const char *function, MPI_Comm comm, turn turn);
+/* Waits until no other thread is in an operation of the kind. Until end_turn nothing may throw, and the group
+ * is not freed. NULL: there is no such group, and *why says so. */
+muster_group *begin_turn(MPI_Comm comm, turn turn, const char **why);
 void end_turn(MPI_Comm comm, turn turn);
 
 /* The world is `group` from now on. */

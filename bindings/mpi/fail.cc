@@ -5,19 +5,40 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <mutex>
 #include <stdexcept>
 #include <string>
 #include <unistd.h>
 
+static bool exits()
+{
+    const char *wanted = std::getenv("MUSTER_MLX_ON_ERROR");
+
+    return wanted && std::strcmp(wanted, "exit") == 0;
+}
+
 void mpi_fail(const char *function, const char *sentence)
 {
     std::string text = std::string("[muster] ") + function + ": " + sentence;
-    const char *wanted = std::getenv("MUSTER_MLX_ON_ERROR");
 
-    if (wanted && std::strcmp(wanted, "exit") == 0) {
+    if (exits()) {
         std::fprintf(stderr, "%s\n", text.c_str());
         std::fflush(nullptr);
         _exit(1);
     }
     throw std::runtime_error(text);
+}
+
+void mpi_fail_on_stream(const char *function, const char *sentence)
+{
+    static std::mutex lock;
+    static auto &told = *new std::string; // never freed: streams may run until the process ends
+
+    if (!exits()) {
+        std::lock_guard<std::mutex> held(lock);
+        if (told != sentence)
+            std::fprintf(stderr, "muster: %s: %s\n", function, sentence);
+        told = sentence;
+    }
+    mpi_fail(function, sentence);
 }

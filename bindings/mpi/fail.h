@@ -13,6 +13,10 @@ extern "C" {
  * prints that and exits with 1, which the launcher tells the other ranks. */
 _Noreturn void mpi_fail(const char *function, const char *sentence);
 
+/* The same on a thread of a stream's. That exception may never reach the program: numpy drops it when it asks
+ * for the array's buffer, and takes the elements as they are. So "muster: ..." is on stderr, too, once. */
+_Noreturn void mpi_fail_on_stream(const char *function, const char *sentence);
+
 #ifdef __cplusplus
 }
 #endif

@@ -31,6 +31,43 @@ static void check(const char *function, muster_status status)
         mpi_fail(function, muster_error_detail());
 }
 
+/* ---- operations, which are on threads of streams ---- */
+
+/* Where one writes, too: what has failed leaves NaN there, or 0 where there is none, so that nobody computes
+ * with elements that are half reduced. */
+typedef struct operation {
+    const char *name; /* of MLX's */
+    MPI_Comm comm;
+    turn turn;
+    void *out;
+    size_t out_bytes;
+    bool is_inexact;
+} operation;
+
+static _Noreturn void fail_operation(const operation *failed, const char *sentence)
+{
+    if (failed->out_bytes > 0) /* all bits are NaN, in each float and in half of one */
+        memset(failed->out, failed->is_inexact ? 0xff : 0, failed->out_bytes);
+    mpi_fail_on_stream(failed->name, sentence);
+}
+
+static muster_group *begin(const operation *begun)
+{
+    const char *why;
+    muster_group *group = begin_turn(begun->comm, begun->turn, &why);
+
+    if (!group)
+        fail_operation(begun, why);
+    return group;
+}
+
+static void end(const operation *ended, muster_status status)
+{
+    end_turn(ended->comm, ended->turn);
+    if (status != MUSTER_OK)
+        fail_operation(ended, muster_error_detail());
+}
+
 /* ---- communicators ---- */
 
 int MPI_Comm_rank(MPI_Comm comm, int *rank)
@@ -132,11 +169,13 @@ typedef struct extent {
     muster_dtype dtype;
     size_t count;
     size_t element_bytes;
+    size_t bytes;
+    bool is_inexact; /* floats or complex numbers, as is what MLX makes types for */
 } extent;
 
 static extent extent_of(const char *function, int count, MPI_Datatype type)
 {
-    extent extent = { MUSTER_UINT8, (size_t)count, 1 };
+    extent extent = { MUSTER_UINT8, (size_t)count, 1, 0, true };
 
     if (count < 0)
         mpi_fail(function, "the count is negative: an array has more than 2147483647 elements, which this "
@@ -145,21 +184,24 @@ static extent extent_of(const char *function, int count, MPI_Datatype type)
         mpi_fail(function, "the datatype is NULL");
     if (find_dtype(type, &extent.dtype)) {
         extent.element_bytes = muster_dtype_size(extent.dtype);
+        extent.is_inexact = extent.dtype == MUSTER_FLOAT32 || extent.dtype == MUSTER_FLOAT64 ||
+                            extent.dtype == MUSTER_COMPLEX64;
     } else {
         extent.element_bytes = ((const contiguous_type *)type)->bytes;
         extent.count *= extent.element_bytes;
     }
+    extent.bytes = (size_t)count * extent.element_bytes;
     return extent;
 }
 
 int MPI_Type_contiguous(int count, MPI_Datatype of, MPI_Datatype *made)
 {
-    extent extent = extent_of("init", count, of);
+    extent whole = extent_of("init", count, of);
     contiguous_type *type = malloc(sizeof *type);
 
     if (!type)
         mpi_fail("init", "no memory");
-    type->bytes = (size_t)count * extent.element_bytes;
+    type->bytes = whole.bytes;
     *made = type;
     return MPI_SUCCESS;
 }
@@ -227,26 +269,27 @@ static bool recognise(user_op *op, MPI_Datatype type, const extent *extent, know
 }
 
 /* An operation that is not ours: everything from everyone, reduced here in the order of the ranks. */
-static void reduce_as_given(user_op *op, const void *in, void *out, int count, MPI_Datatype type,
-                            const extent *extent, MPI_Comm comm)
+static void reduce_as_given(const operation *reduction, user_op *op, const void *in, int count,
+                            MPI_Datatype type)
 {
-    size_t bytes = extent->dtype == MUSTER_UINT8 ? extent->count : extent->count * extent->element_bytes;
-    muster_group *group = begin_turn("all_reduce", comm, TURN_COLLECTIVE);
+    size_t bytes = reduction->out_bytes;
+    muster_group *group = begin(reduction);
     size_t size = (size_t)muster_group_size(group); /* the group may be freed before the turn, and after */
     unsigned char *all = malloc(size * bytes + 1);
 
     if (!all) {
-        end_turn(comm, TURN_COLLECTIVE);
-        mpi_fail("all_reduce", "no memory for the inputs of all ranks");
+        end_turn(reduction->comm, reduction->turn);
+        fail_operation(reduction, "no memory for the inputs of all ranks");
     }
     muster_status status = muster_all_gather(in, all, bytes, MUSTER_UINT8, group);
-    end_turn(comm, TURN_COLLECTIVE);
-    for (size_t rank = 1; rank < size && status == MUSTER_OK && count > 0; rank++)
+    if (status != MUSTER_OK)
+        free(all);
+    end(reduction, status);
+    for (size_t rank = 1; rank < size && count > 0; rank++)
         op->function(all + (rank - 1) * bytes, all + rank * bytes, &count, &type);
-    if (status == MUSTER_OK && bytes > 0)
-        memcpy(out, all + (size - 1) * bytes, bytes);
+    if (bytes > 0)
+        memcpy(reduction->out, all + (size - 1) * bytes, bytes);
     free(all);
-    check("all_reduce", status);
 }
 
 /* MLX's name of it. */
@@ -261,6 +304,7 @@ int MPI_Allreduce(const void *in, void *out, int count, MPI_Datatype type, MPI_O
     bool is_predefined = predefined(op, &known.op);
     const char *name = is_predefined ? name_of(known.op) : "all_reduce";
     extent extent = extent_of(name, count, type);
+    operation reduction = { name, comm, TURN_COLLECTIVE, out, extent.bytes, extent.is_inexact };
 
     if (in == MPI_IN_PLACE)
         in = out;
@@ -270,14 +314,12 @@ int MPI_Allreduce(const void *in, void *out, int count, MPI_Datatype type, MPI_O
     } else if (!op) {
         mpi_fail(name, "the operation is NULL");
     } else if (!recognise(op, type, &extent, &known)) {
-        reduce_as_given(op, in, out, count, type, &extent, comm);
+        reduce_as_given(&reduction, op, in, count, type);
         return MPI_SUCCESS;
     }
-    name = name_of(known.op);
-    muster_group *group = begin_turn(name, comm, TURN_COLLECTIVE);
-    muster_status status = muster_all_reduce(in, out, (size_t)count, known.dtype, known.op, group);
-    end_turn(comm, TURN_COLLECTIVE);
-    check(name, status);
+    reduction.name = name_of(known.op);
+    muster_group *group = begin(&reduction);
+    end(&reduction, muster_all_reduce(in, out, (size_t)count, known.dtype, known.op, group));
     return MPI_SUCCESS;
 }
 
@@ -287,41 +329,37 @@ int MPI_Allgather(const void *in, int in_count, MPI_Datatype in_type, void *out,
                   MPI_Datatype out_type, MPI_Comm comm)
 {
     extent whole = extent_of("all_gather", out_count, out_type);
+    operation gather = { "all_gather", comm, TURN_COLLECTIVE, out, whole.bytes, whole.is_inexact };
 
     if (in != MPI_IN_PLACE && extent_of("all_gather", in_count, in_type).count != whole.count)
         mpi_fail("all_gather", "sends and receives different counts");
-    muster_group *group = begin_turn("all_gather", comm, TURN_COLLECTIVE);
+    muster_group *group = begin(&gather);
+    gather.out_bytes *= (size_t)muster_group_size(group);
     if (in == MPI_IN_PLACE)
-        in = (const unsigned char *)out +
-             (size_t)muster_group_rank(group) * (size_t)out_count * whole.element_bytes;
-    muster_status status = muster_all_gather(in, out, whole.count, whole.dtype, group);
-    end_turn(comm, TURN_COLLECTIVE);
-    check("all_gather", status);
+        in = (const unsigned char *)out + (size_t)muster_group_rank(group) * whole.bytes;
+    end(&gather, muster_all_gather(in, out, whole.count, whole.dtype, group));
     return MPI_SUCCESS;
 }
 
 int MPI_Send(const void *buf, int count, MPI_Datatype type, int dst, int tag, MPI_Comm comm)
 {
     extent extent = extent_of("send", count, type);
-    muster_group *group = begin_turn("send", comm, TURN_SEND);
+    operation send = { "send", comm, TURN_SEND, NULL, 0, false };
+    muster_group *group = begin(&send);
 
     (void)tag; /* MLX sends with 0 and receives any */
-    muster_status status = muster_send(buf, extent.count, extent.dtype, dst, 0, group);
-    end_turn(comm, TURN_SEND);
-    check("send", status);
+    end(&send, muster_send(buf, extent.count, extent.dtype, dst, 0, group));
     return MPI_SUCCESS;
 }
 
 int MPI_Recv(void *buf, int count, MPI_Datatype type, int src, int tag, MPI_Comm comm, MPI_Status *status)
 {
     extent extent = extent_of("recv", count, type);
-    muster_group *group = begin_turn("recv", comm, TURN_RECEIVE);
+    operation receive = { "recv", comm, TURN_RECEIVE, buf, extent.bytes, extent.is_inexact };
+    muster_group *group = begin(&receive);
 
-    muster_status received = muster_recv(buf, extent.count, extent.dtype, src, 0, group, NULL);
-    end_turn(comm, TURN_RECEIVE);
-    check("recv", received);
+    end(&receive, muster_recv(buf, extent.count, extent.dtype, src, 0, group, NULL));
     if (status)
-        *status =
-            (MPI_Status){ src, tag < 0 ? 0 : tag, MPI_SUCCESS, 0, (size_t)count * extent.element_bytes };
+        *status = (MPI_Status){ src, tag < 0 ? 0 : tag, MPI_SUCCESS, 0, extent.bytes };
     return MPI_SUCCESS;
 }

@@ -40,12 +40,20 @@ expect() {
     done
 }
 
+# Each rank has said what became of its group, though no program has.
+told_once() {
+    checks=$((checks + 1))
+    [ "$(grep -c "muster: all_sum: rank 0 called all_sum (float16 x 4)" "$work/out")" -eq 2 ] || fail "not said once by each rank"
+}
+
 run="$TEST_COMMAND run"
 # ---- the stand-in ----
 for ranks in ${TEST_MLX_RANKS:-8}; do
     expect 0 "$both data_parallel" $run --mlx -n "$ranks" -- "$python" "$cases"
 done
 expect 0 mismatch $run --mlx -n 2 -- "$python" "$cases"
+expect 0 swallowed $run --mlx -n 2 -- "$python" "$cases"
+told_once
 expect 0 deadlock $run --mlx -n 3 --on-failure continue -- "$python" "$cases"
 expect 0 "lm_tensor_parallel lm_pipeline" $run --mlx -n 2 -- "$python" "$cases"
 expect 137 death $run --mlx -n 4 --on-failure continue -- "$python" "$cases"
@@ -66,6 +74,8 @@ for ranks in ${TEST_MLX_RANKS:-4}; do
 done
 [ "$(find "$work/cache" -type f | wc -l)" -eq 1 ] || fail "there is more in the cache than what was made"
 expect 0 mismatch $run -n 2 -- "$python" "$cases"
+expect 0 swallowed $run -n 2 -- "$python" "$cases"
+told_once
 expect 0 deadlock $run -n 2 --on-failure continue -- "$python" "$cases"
 expect 0 "lm_tensor_parallel lm_pipeline" $run -n 4 -- "$python" "$cases"
 expect 137 death $run -n 4 --on-failure continue -- "$python" "$cases"

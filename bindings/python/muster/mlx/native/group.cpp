@@ -2,6 +2,7 @@
 // which muster.mlx gives it to Python. Errors are exceptions; MLX keeps their sentences and raises them where
 // the program waits.
 #include <algorithm>
+#include <cstdio>
 #include <cstring>
 #include <memory>
 #include <mutex>
@@ -24,9 +25,9 @@ namespace muster_mlx
 namespace
 {
 
-[[noreturn]] void fail(muster_status status, const char *operation)
+[[noreturn]] void raise(muster_status status, const char *operation, const std::string &detail)
 {
-    std::string sentence = std::string("[muster] ") + operation + ": " + muster_error_detail();
+    std::string sentence = std::string("[muster] ") + operation + ": " + detail;
 
     if (status == MUSTER_ERR_INVALID)
         throw std::invalid_argument(sentence);
@@ -36,7 +37,12 @@ namespace
 void check(muster_status status, const char *operation)
 {
     if (status != MUSTER_OK)
-        fail(status, operation);
+        raise(status, operation, muster_error_detail());
+}
+
+bool is_for_good(muster_status status)
+{
+    return status >= MUSTER_ERR_PEER_DIED && status <= MUSTER_ERR_BAD_ARENA;
 }
 
 muster_dtype dtype_of(const mx::array &array)
@@ -89,9 +95,63 @@ class Members
         muster_group_free(group);
     }
 
+    // After an operation on a stream. Its exception may never reach the program: numpy drops it when it asks for
+    // the array's buffer, and takes the elements as they are. So it is on stderr, too, once.
+    void check_on_stream(muster_status status, const char *operation)
+    {
+        if (status == MUSTER_OK)
+            return;
+        std::string detail = muster_error_detail();
+        {
+            std::lock_guard<std::mutex> held(telling_);
+            if (detail != told_)
+                std::fprintf(stderr, "muster: %s: %s\n", operation, detail.c_str());
+            told_ = detail;
+            if (is_for_good(status) && broken_by_.empty())
+                broken_by_ = detail;
+        }
+        raise(status, operation, detail);
+    }
+
+    // Where the program asks for an operation: MLX takes an array that has been given to a stream for evaluated,
+    // whatever becomes of it there, and one whose operation throws here for one that is still to be.
+    void check_whole(const char *operation)
+    {
+        std::lock_guard<std::mutex> held(telling_);
+        if (!broken_by_.empty())
+            raise(MUSTER_ERR_PEER_DIED, operation, broken_by_);
+    }
+
     muster_group *const group;
     std::mutex dispatching;
     Turns collectives, sends, receives;
+
+  private:
+    std::mutex telling_;
+    std::string told_, broken_by_;
+};
+
+// Where an operation writes. What has failed leaves NaN there, or 0 where there is none, so that nobody computes
+// with elements that are half reduced.
+class Output
+{
+  public:
+    Output() = default;
+    explicit Output(mx::array &out)
+        : at_(out.data<void>()), bytes_(out.nbytes()), is_inexact_(mx::issubdtype(out.dtype(), mx::inexact))
+    {
+    }
+
+    void spoil() const
+    {
+        if (bytes_ > 0)
+            std::memset(at_, is_inexact_ ? 0xff : 0, bytes_); // all bits are NaN, in each float and half of one
+    }
+
+  private:
+    void *at_ = nullptr;
+    size_t bytes_ = 0;
+    bool is_inexact_ = false;
 };
 
 } // namespace
@@ -142,21 +202,21 @@ class Group : public mx::distributed::detail::GroupImpl
 
     void all_gather(const mx::array &in, mx::array &out, mx::Stream stream) override
     {
-        dispatch(stream, members_->collectives, "all_gather",
+        dispatch(stream, members_->collectives, "all_gather", Output(out),
                  [from = in.data<void>(), to = out.data<void>(), count = in.size(), dtype = dtype_of(in)](
                      muster_group *group) { return muster_all_gather(from, to, count, dtype, group); });
     }
 
     void sum_scatter(const mx::array &in, mx::array &out, mx::Stream stream) override
     {
-        dispatch(stream, members_->collectives, "sum_scatter",
+        dispatch(stream, members_->collectives, "sum_scatter", Output(out),
                  [from = in.data<void>(), to = out.data<void>(), count = out.size(), dtype = dtype_of(in)](
                      muster_group *group) { return muster_sum_scatter(from, to, count, dtype, group); });
     }
 
     void send(const mx::array &in, int dst, mx::Stream stream) override
     {
-        dispatch(stream, members_->sends, "send",
+        dispatch(stream, members_->sends, "send", Output(),
                  [from = in.data<void>(), count = in.size(), dtype = dtype_of(in), dst](muster_group *group) {
                      return muster_send(from, count, dtype, dst, 0, group);
                  });
@@ -164,7 +224,7 @@ class Group : public mx::distributed::detail::GroupImpl
 
     void recv(mx::array &out, int src, mx::Stream stream) override
     {
-        dispatch(stream, members_->receives, "recv",
+        dispatch(stream, members_->receives, "recv", Output(out),
                  [to = out.data<void>(), count = out.size(), dtype = dtype_of(out), src](
                      muster_group *group) { return muster_recv(to, count, dtype, src, 0, group, nullptr); });
     }
@@ -172,7 +232,7 @@ class Group : public mx::distributed::detail::GroupImpl
   private:
     void reduce(const mx::array &in, mx::array &out, mx::Stream stream, muster_op op, const char *operation)
     {
-        dispatch(stream, members_->collectives, operation,
+        dispatch(stream, members_->collectives, operation, Output(out),
                  [from = in.data<void>(), to = out.data<void>(), count = in.size(), dtype = dtype_of(in),
                   op](muster_group *group) { return muster_all_reduce(from, to, count, dtype, op, group); });
     }
@@ -180,17 +240,21 @@ class Group : public mx::distributed::detail::GroupImpl
     // MLX keeps the arrays of what it has given to a stream until that is done, so pointers are enough. To
     // take a turn and to give it to the stream is one step: two threads' could else lie there in the other
     // order, and the first wait for the second for ever.
-    template <typename Call> void dispatch(mx::Stream stream, Turns &turns, const char *operation, Call call)
+    template <typename Call>
+    void dispatch(mx::Stream stream, Turns &turns, const char *operation, Output out, Call call)
     {
+        members_->check_whole(operation);
         std::lock_guard<std::mutex> held(members_->dispatching);
         auto turn = std::make_shared<Turns::Turn>(turns);
 
         mx::cpu::get_command_encoder(stream).dispatch(
-            [members = members_, turn = std::move(turn), operation, call]() mutable {
+            [members = members_, turn = std::move(turn), operation, out, call]() mutable {
                 turn->wait();
                 muster_status status = call(members->group);
                 turn.reset();
-                check(status, operation);
+                if (status != MUSTER_OK)
+                    out.spoil();
+                members->check_on_stream(status, operation);
             });
     }
 
