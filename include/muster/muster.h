@@ -425,7 +425,7 @@ MUSTER_API bool muster_is_available(const char *backend);
  *                          where it cannot be, nothing changes but a line in the log.
  *
  * The backend is NULL or "any": what is there; "shm": ranks of one machine; or "mpi": the ranks that an
- * MPI's launcher, such as mpirun, has started, on one machine so far. "mpi" begins MPI unless the program
+ * MPI's launcher, such as mpirun, has started, on one machine or several. "mpi" begins MPI unless the program
  * has, and MPI ends when the process exits, or when the program ends it; the rank then leaves its world.
  * For such ranks MPI's initialization has no limit. In processes that muster has started, and in those that
  * no MPI's launcher has while the program has begun no MPI, "mpi" is as "any". The first call decides.
@@ -435,7 +435,7 @@ MUSTER_API bool muster_is_available(const char *backend);
  * are an error, with `strict` or without. Later calls return the same group; each call is paired with
  * one muster_group_free. In a forked child muster_init reads the child's environment, and returns
  * FORKED while that still names the rank that forked it. Errors: those of muster_attach, UNAVAILABLE,
- * FORKED; UNSUPPORTED for ranks on several machines. (mx.distributed.init of MLX)
+ * FORKED; UNSUPPORTED for what ranks on several machines do not have. (mx.distributed.init of MLX)
  */
 MUSTER_API muster_status muster_init(bool strict, const char *backend, muster_group **world);
 

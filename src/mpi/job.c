@@ -80,7 +80,6 @@ bool mst_mpi_place(mst_mpi_job *job, const mst_mpi_spot *spots)
             first++;
         job->host[rank] = first;
         job->hosts += first == rank;
-        job->pretends |= spots[rank].pretended > 0;
     }
     for (int rank = 0; rank < size; rank++)
         if (job->host[rank] == job->host[own]) {
@@ -94,12 +93,6 @@ muster_status mst_mpi_open_wire(mst_mpi_job *job, const muster_config *config)
 {
     if (job->hosts == 1)
         return MUSTER_OK;
-    if (!job->pretends) /* what is over frames is not finished (decision 66) */
-        return mst_fail(
-            MUSTER_ERR_UNSUPPORTED,
-            "MPI has started these %d ranks on %d hosts, and muster runs on one so far; start them on "
-            "one host",
-            job->seat.size, job->hosts);
     /* Before this rank may be refused: the others wait until they hear by it that nothing more comes. */
     mst_mpi_frames_open(&job->frames, job->plugin, &job->seat, (const char *const *)job->where);
     job->wire = mst_wire_create(&job->frames.base);

@@ -31,9 +31,8 @@ typedef struct mst_mpi_job {
     int *host;                  /* by rank: the first rank of its host; NULL: likewise */
     int hosts;                  /* how many there are; pretended ones count */
     char **where;               /* by rank: its host in words; those of a host are one; NULL: likewise */
-    bool pretends;              /* MUSTER_FAKE_HOSTS is set where a rank is */
     int place, neighbours;      /* among the ranks of this host, and how many those are */
-    mst_mpi_frames frames;      /* between pretended hosts, as is the next one */
+    mst_mpi_frames frames;      /* between hosts, as is the next one */
     mst_wire *wire;             /* else NULL */
     _Atomic uint32_t *decision; /* NULL: not shared yet */
     bool settled;               /* it has returned: MPI may be ended */
