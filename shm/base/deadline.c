@@ -28,7 +28,8 @@ void mst_deadline_count(mst_deadline *deadline, int64_t now_ns, int64_t expected
 int64_t mst_deadline_left_ns(const mst_deadline *deadline)
 {
     int64_t left_ns = deadline->limit_ns - deadline->counted_ns;
-    int64_t left_in_all_ns = 2 * deadline->limit_ns - deadline->total_ns;
+    int64_t twice_ns = deadline->limit_ns > INT64_MAX / 2 ? INT64_MAX : 2 * deadline->limit_ns;
+    int64_t left_in_all_ns = twice_ns - deadline->total_ns;
 
     if (left_in_all_ns < left_ns)
         left_ns = left_in_all_ns;

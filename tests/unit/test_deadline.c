@@ -148,6 +148,18 @@ START_TEST(test_what_is_between_waits_does_not_count)
 }
 END_TEST
 
+/* What programs write for "for ever" is no time that has passed. */
+START_TEST(test_the_longest_limit)
+{
+    mst_deadline deadline = begin(INT64_MAX);
+
+    sleep_once(&deadline, 20 * MS, 20 * MS);
+    sleep_once(&deadline, 20 * MS, 5000 * MS);
+    ck_assert_int_gt(mst_deadline_left_ns(&deadline), INT64_MAX - 5000 * MS);
+    ck_assert(!mst_deadline_passed(&deadline));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("deadline");
@@ -163,6 +175,7 @@ int main(void)
     tcase_add_test(tests, test_short_limits_see_short_stops);
     tcase_add_test(tests, test_the_time_of_a_run_is_used_up_once);
     tcase_add_test(tests, test_what_is_between_waits_does_not_count);
+    tcase_add_test(tests, test_the_longest_limit);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }
