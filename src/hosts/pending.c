@@ -7,7 +7,7 @@
 
 #include "src/hosts/agree.h"
 #include "src/hosts/broken.h"
-#include "src/hosts/plans.h"
+#include "src/hosts/collectives.h"
 #include "src/hosts/run.h"
 
 static muster_status name_error(const mst_request *request, muster_status status)
@@ -81,6 +81,8 @@ static mst_run *advance(mst_hosts_group *group)
 static mst_run *enter(mst_hosts_group *group, const mst_request *request, bool started, muster_status *status)
 {
     *status = mst_hosts_ready(group);
+    if (*status == MUSTER_OK)
+        *status = mst_hosts_admit_collective(request);
     if (*status != MUSTER_OK)
         return NULL;
     mst_run *run = mst_run_create(group, request);

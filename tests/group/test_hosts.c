@@ -170,6 +170,30 @@ END_TEST
 
 /* ---- what is not there yet ---- */
 
+static int call_without_a_plan(muster_group *ranks, void *arg)
+{
+    int32_t x = 1;
+    mst_request request = { .collective = MST_COLLECTIVE_COUNT, .in = &x, .out = &x, .count = 1 };
+    uint64_t number;
+    muster_group *world;
+
+    RANK_OK(ranks, attach_over_hosts(ranks, arg, &world));
+    request.element_bytes = sizeof x;
+    RANK_CHECK(world, world->backend->collective(world, &request) == MUSTER_ERR_UNSUPPORTED);
+    RANK_CHECK(world, strstr(muster_error_detail(), "? is not there over several hosts yet"));
+    RANK_CHECK(world, world->backend->start(world, &request, &number) == MUSTER_ERR_UNSUPPORTED);
+    RANK_OK(world, muster_all_sum(&x, &x, 1, MUSTER_INT32, world)); /* the group is whole */
+    RANK_CHECK(world, x == muster_group_size(world));
+    RANK_OK(world, muster_group_free(world));
+    return 0;
+}
+
+START_TEST(test_a_collective_without_a_plan_is_refused_in_words)
+{
+    with_hosts("0,1", 3, call_without_a_plan);
+}
+END_TEST
+
 static int ask_for_what_is_not_there(muster_group *ranks, void *arg)
 {
     muster_group *world, *made;
@@ -311,6 +335,7 @@ int main(void)
         tcase_add_test(tests, test_launched_with_a_wrong_value);
         tcase_add_test(tests, test_processes);
         tcase_add_test(tests, test_a_wrong_value_is_an_error);
+        tcase_add_test(tests, test_a_collective_without_a_plan_is_refused_in_words);
         tcase_add_test(tests, test_what_is_not_there);
         tcase_add_test(tests, test_no_room_on_one_host);
         tcase_add_test(tests, test_a_death_is_told_on_all_hosts);

@@ -5,8 +5,9 @@
  * (view.h). In the first round each rank publishes its request; all compare the requests before any result is
  * written.
  *
- * To add a collective, add one file in this folder, with its mst_method_<name>, and one row in
- * src/pure/collective.h; the public function is in src/api/collectives.c.
+ * To add a collective, add one file in this folder, with its mst_method_<name>, a row in
+ * src/pure/collective.h, and one in src/hosts/collectives.c, where it is not there over several hosts until
+ * it has a plan; the public function is in src/api/collectives.c. HACKING.md has all steps, and its tests.
  */
 #ifndef MST_CALL_H
 #define MST_CALL_H
