@@ -1,5 +1,6 @@
 """Rows of the header that do not begin a line of the rendered manual: entries of lists, rows of tables, lines of examples,
-members of structs and enums. Prints them, and fails if any, or if there are too few rows to believe it.
+members of structs and enums. Also lines of running text with the star of a comment's line in them. Prints them, and fails if
+any, or if there are too few rows to believe it.
 
     man_rows.py HEADER PAGE...
 """
@@ -37,6 +38,17 @@ def render(page):
         yield " ".join(re.sub(".\b", "", line).split())
 
 
+def stars(page):
+    """Lines of the page with a lone star, but for those of examples and tables."""
+    literal = False
+    with open(page, encoding="utf-8") as lines:
+        for line in lines:
+            literal = line.startswith(".Bd") or (literal and not line.startswith(".Ed"))
+            text = re.sub(r"\\fB.*?\\fR", "", line)
+            if not literal and not line.startswith(".Ft") and re.search(r"(^|\s)\*\s", text):
+                yield line.strip()
+
+
 def main():
     lines = [line for page in sys.argv[2:] for line in render(page)]
     with open(sys.argv[1], encoding="utf-8") as header:
@@ -46,6 +58,10 @@ def main():
         begins = " ".join(begins.split())
         if not any(line == begins or line.startswith(begins + " ") for line in lines):
             print(f"no line of the manual begins with this row of the header: {row}")
+            lost += 1
+    for page in sys.argv[2:]:
+        for line in stars(page):
+            print(f"{page} has the star of a comment: {line}")
             lost += 1
     if len(rows) < 150:
         print(f"only {len(rows)} rows found in the header")
