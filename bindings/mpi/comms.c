@@ -30,6 +30,7 @@ struct communicator {
     struct communicator *next_dropped;
     bool is_dropped;
     pthread_mutex_t turns[TURN_COUNT];
+    streams streams;
 };
 
 /* A thread that operates. */
@@ -144,6 +145,11 @@ void end_turn(MPI_Comm comm, turn turn)
     pthread_mutex_unlock(&lock);
 }
 
+streams *streams_of(MPI_Comm comm)
+{
+    return &find(comm)->streams;
+}
+
 void comms_set_world(muster_group *group)
 {
     pthread_mutex_lock(&lock);
@@ -186,8 +192,11 @@ static bool free_if_unused(communicator *dropped)
     while (held < TURN_COUNT && pthread_mutex_trylock(&dropped->turns[held]) == 0)
         held++;
     bool freed = held == TURN_COUNT && muster_group_free(dropped->group) == MUSTER_OK;
-    if (freed)
+    if (freed) {
         dropped->group = NULL;
+        free(dropped->streams.begun);
+        dropped->streams = (streams){ 0 };
+    }
     while (held > 0)
         pthread_mutex_unlock(&dropped->turns[--held]);
     return freed;

@@ -9,6 +9,7 @@
 #define MUSTER_MPI_COMMS_H
 
 #include "bindings/mpi/abi.h"
+#include "bindings/mpi/streams.h"
 #include "muster/muster.h"
 
 /* Operations of different kinds may run at the same time, as muster's call classes. */
@@ -24,6 +25,9 @@ muster_group *group_of(const char *function, MPI_Comm comm);
  * is not freed. NULL: there is no such group, and *why says so. */
 muster_group *begin_turn(MPI_Comm comm, turn turn, const char **why);
 void end_turn(MPI_Comm comm, turn turn);
+
+/* Those of the group, for whoever has TURN_COLLECTIVE. */
+streams *streams_of(MPI_Comm comm);
 
 /* The world is `group` from now on. */
 void comms_set_world(muster_group *group);

@@ -51,6 +51,20 @@ static _Noreturn void fail_operation(const operation *failed, const char *senten
     mpi_fail_on_stream(failed->name, sentence);
 }
 
+static void end(const operation *ended, muster_status status)
+{
+    const char *advice = "";
+    char sentence[800];
+
+    if (status == MUSTER_ERR_MISMATCH && ended->turn == TURN_COLLECTIVE)
+        advice = streams_advice(streams_of(ended->comm), muster_error_detail());
+    end_turn(ended->comm, ended->turn);
+    if (status == MUSTER_OK)
+        return;
+    snprintf(sentence, sizeof sentence, "%s%s", muster_error_detail(), advice);
+    fail_operation(ended, sentence);
+}
+
 static muster_group *begin(const operation *begun)
 {
     const char *why;
@@ -58,14 +72,12 @@ static muster_group *begin(const operation *begun)
 
     if (!group)
         fail_operation(begun, why);
+    if (begun->turn == TURN_COLLECTIVE) {
+        muster_status status = streams_enter(streams_of(begun->comm), group);
+        if (status != MUSTER_OK)
+            end(begun, status);
+    }
     return group;
-}
-
-static void end(const operation *ended, muster_status status)
-{
-    end_turn(ended->comm, ended->turn);
-    if (status != MUSTER_OK)
-        fail_operation(ended, muster_error_detail());
 }
 
 /* ---- communicators ---- */

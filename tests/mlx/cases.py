@@ -246,14 +246,14 @@ def memory_of_groups(world):
 
 @case
 def turns(world):
-    """One group on two streams: each waits for the other's operation to end. Which is first may be another one on each
-    rank here, so both are alike."""
+    """One group on two streams, one after the other."""
     other = mx.new_stream(mx.cpu)
     for turn in range(200):
         a = dist.all_sum(mx.full((3,), turn))
-        b = dist.all_sum(mx.full((3,), turn), stream=other)
-        mx.eval(a, b)
-        assert a[0].item() == b[2].item() == turn * world.size()
+        mx.eval(a)
+        b = dist.all_sum(mx.full((3,), 1000 + turn), stream=other if turn % 3 else None)
+        mx.eval(b)
+        assert a[0].item() == turn * world.size() and b[2].item() == (1000 + turn) * world.size()
 
 
 # ---- of the native group alone ----
@@ -394,6 +394,18 @@ def swallowed(world):
             assert dtype != mx.float16 or "float16 x 4" in str(error), error
         else:
             assert np.isnan(total).all(), total
+
+
+@case
+def swapped(world):
+    """Two streams whose order is another one on each rank, with equal calls: told at the second stream's first."""
+    streams = [mx.new_stream(mx.cpu) for _ in range(2)]
+    mx.eval([mx.add(mx.ones(1), 1, stream=stream) for stream in streams])
+    sums = [dist.all_sum(mx.full((3,), 1 + i), stream=stream) for i, stream in enumerate(streams)]
+    if world.rank() == 1:
+        sums.reverse()
+    sentence = error_of(lambda: [mx.eval(x) for x in sums])
+    assert "all_reduce(stream 0)" in sentence and "all_reduce(stream 1)" in sentence and "muster.mlx" in sentence, sentence
 
 
 @case

@@ -54,6 +54,7 @@ done
 expect 0 mismatch $run --mlx -n 2 -- "$python" "$cases"
 expect 0 swallowed $run --mlx -n 2 -- "$python" "$cases"
 told_once
+expect 0 swapped $run --mlx -n 3 -- "$python" "$cases"
 expect 0 deadlock $run --mlx -n 3 --on-failure continue -- "$python" "$cases"
 expect 0 "lm_tensor_parallel lm_pipeline" $run --mlx -n 2 -- "$python" "$cases"
 expect 137 death $run --mlx -n 4 --on-failure continue -- "$python" "$cases"

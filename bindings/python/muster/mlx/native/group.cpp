@@ -95,8 +95,8 @@ class Members
         muster_group_free(group);
     }
 
-    // After an operation on a stream. Its exception may never reach the program: numpy drops it when it asks for
-    // the array's buffer, and takes the elements as they are. So it is on stderr, too, once.
+    // After an operation on a stream. Its exception may never reach the program: numpy drops it when it asks
+    // for the array's buffer, and takes the elements as they are. So it is on stderr, too, once.
     void check_on_stream(muster_status status, const char *operation)
     {
         if (status == MUSTER_OK)
@@ -113,8 +113,9 @@ class Members
         raise(status, operation, detail);
     }
 
-    // Where the program asks for an operation: MLX takes an array that has been given to a stream for evaluated,
-    // whatever becomes of it there, and one whose operation throws here for one that is still to be.
+    // Where the program asks for an operation: MLX takes an array that has been given to a stream for
+    // evaluated, whatever becomes of it there, and one whose operation throws here for one that is still to
+    // be.
     void check_whole(const char *operation)
     {
         std::lock_guard<std::mutex> held(telling_);
@@ -131,8 +132,8 @@ class Members
     std::string told_, broken_by_;
 };
 
-// Where an operation writes. What has failed leaves NaN there, or 0 where there is none, so that nobody computes
-// with elements that are half reduced.
+// Where an operation writes. What has failed leaves NaN there, or 0 where there is none, so that nobody
+// computes with elements that are half reduced.
 class Output
 {
   public:
@@ -145,7 +146,8 @@ class Output
     void spoil() const
     {
         if (bytes_ > 0)
-            std::memset(at_, is_inexact_ ? 0xff : 0, bytes_); // all bits are NaN, in each float and half of one
+            std::memset(at_, is_inexact_ ? 0xff : 0,
+                        bytes_); // all bits are NaN, in each float and half of one
     }
 
   private:
