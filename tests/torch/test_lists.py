@@ -326,6 +326,11 @@ def of_different_lengths():
     words = "rank 1 has 2 elements, and rank 0 expects 1"
     expect(muster.torch.MismatchError, words, lambda: dist.all_gather(parts, torch.ones(2 if rank == 1 else rank)))
     assert [part.tolist() for part in parts] == [[], [1], [2, 2]]
+    group, parts = dist.new_group(), [torch.zeros(2 if rank == 1 and i == 2 else 1) for i in range(SIZE)]
+    words = "all_gather: the parts of one rank's list are of different lengths, and those of another one's are not"
+    text = expect(muster.torch.MismatchError, words, lambda: dist.all_gather(parts, torch.ones(1), group=group))
+    assert "rank 1 called all_gather (uint64 x 4)" in text, text
+    assert all((part == 0).all() for part in parts)
 
 
 def refused_as_both():

@@ -98,6 +98,41 @@ void compare_lengths(const Tensors &outs, const at::Tensor &in, muster_group *gr
         }
 }
 
+void gather_parts(const Tensors &outs, const at::Tensor &in, muster_group *group)
+{
+    const Moved moved = how_moved(in);
+    const at::Tensor own = elements(in);
+    std::vector<size_t> counts = counts_of(outs);
+    int64_t sum = 0;
+
+    for (size_t &count : counts) {
+        sum += static_cast<int64_t>(count);
+        count *= moved.factor;
+    }
+    const at::Tensor whole = make_whole(own, sum);
+    check(are_even(outs) ? muster_all_gather(own.data_ptr(), whole.data_ptr(), counts[0], moved.dtype, group)
+                         : muster_all_gatherv(own.data_ptr(), moved_count(own, moved), whole.data_ptr(),
+                                              counts.data(), nullptr, moved.dtype, group));
+    distribute(whole, outs);
+}
+
+// Where the parts of one rank's list are of different lengths, and those of another one's are not, the
+// library tells of lengths, which no program has given.
+[[noreturn]] void explain(const Failure &failure, muster_group *group)
+{
+    const std::string said = failure.what_without_backtrace();
+    const std::string lengths = c10::str("(uint64 x ", muster_group_size(group) + 1, ")");
+
+    if (said.find(lengths) == std::string::npos)
+        throw failure;
+    throw Failure(
+        failure.status,
+        c10::str("all_gather: the parts of one rank's list are of different lengths, and those of another "
+                 "one's are not; expected the same lengths on all ranks: ",
+                 said, ", which are lengths"),
+        failure.info);
+}
+
 } // namespace
 
 // ---- one for all ----
@@ -213,24 +248,14 @@ WorkPtr Backend::allgather_parts(const Parts &outs, const Tensors &ins, const ::
     }
     const Told told = { OpType::ALLGATHER, "muster:all_gather", opts.asyncOp, opts.timeout };
     return run(told, ins, all, [outs, ins](muster_group *group) {
-        for (size_t i = 0; i < outs.size(); i++)
-            if (!are_even(outs[i]))
-                compare_lengths(outs[i], ins[i], group);
-        for (size_t i = 0; i < outs.size(); i++) {
-            const Moved moved = how_moved(ins[i]);
-            const at::Tensor own = elements(ins[i]);
-            std::vector<size_t> counts = counts_of(outs[i]);
-            int64_t sum = 0;
-            for (size_t &count : counts) {
-                sum += static_cast<int64_t>(count);
-                count *= moved.factor;
-            }
-            const at::Tensor whole = make_whole(own, sum);
-            check(are_even(outs[i])
-                      ? muster_all_gather(own.data_ptr(), whole.data_ptr(), counts[0], moved.dtype, group)
-                      : muster_all_gatherv(own.data_ptr(), moved_count(own, moved), whole.data_ptr(),
-                                           counts.data(), nullptr, moved.dtype, group));
-            distribute(whole, outs[i]);
+        try {
+            for (size_t i = 0; i < outs.size(); i++)
+                if (!are_even(outs[i]))
+                    compare_lengths(outs[i], ins[i], group);
+            for (size_t i = 0; i < outs.size(); i++)
+                gather_parts(outs[i], ins[i], group);
+        } catch (const Failure &failure) {
+            explain(failure, group);
         }
     });
 }
