@@ -237,8 +237,10 @@ static void be_late(mst_hosts_group *group, const mst_hosts_watch *watch)
 {
     mst_link_reason reason = { .status = MUSTER_ERR_TIMED_OUT, .about = -1, .limit_ns = watch->limit_ns };
     size_t first = 0;
-    char missing[MST_LINK_NAME_BYTES] = "the ranks of its host";
+    char missing[MST_LINK_NAME_BYTES + sizeof "the ranks of "];
+    const char *here = group->link->methods->where(group->link, group->base.rank);
 
+    snprintf(missing, sizeof missing, "the ranks of %s", here ? here : "its host");
     while (first < watch->count && !watch->requests[first].group)
         first++;
     if (first < watch->count && watch->peers && watch->peers[first] >= 0) {

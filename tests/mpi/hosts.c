@@ -283,7 +283,7 @@ static void host_dies(void)
 {
     if (rank == size - 1)
         raise(SIGKILL);
-    expect(MUSTER_ERR_TIMED_OUT, " on pretended host ");
+    expect(MUSTER_ERR_TIMED_OUT, "pretended host ");
     exit(4);
 }
 
