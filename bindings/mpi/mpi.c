@@ -9,6 +9,7 @@
 #include "bindings/mpi/abi.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -149,9 +150,22 @@ int MPI_Finalize(void)
 
 /* ---- types ---- */
 
+/*
+ * MLX makes two types, of two bytes each: float16, then bfloat16. To move them, it is enough that all ranks
+ * have them in one order, and keeps them apart; to reduce them, the operation says which it is (ops.h).
+ */
 typedef struct contiguous_type {
-    size_t bytes; /* of one element */
+    size_t bytes;       /* of one element */
+    muster_dtype dtype; /* MUSTER_UINT8: what else a program makes, moved by bytes */
 } contiguous_type;
+
+static muster_dtype dtype_of_made(size_t bytes)
+{
+    static atomic_int halves;
+    int before = bytes == 2 ? atomic_fetch_add(&halves, 1) : 2;
+
+    return before == 0 ? MUSTER_FLOAT16 : before == 1 ? MUSTER_BFLOAT16 : MUSTER_UINT8;
+}
 
 static bool find_dtype(MPI_Datatype type, muster_dtype *dtype)
 {
@@ -176,18 +190,19 @@ static bool find_dtype(MPI_Datatype type, muster_dtype *dtype)
     return false;
 }
 
-/* What is to be moved: elements of a dtype, or, of a type that was made here, bytes. */
+/* What is to be moved: elements of a dtype, or bytes. */
 typedef struct extent {
     muster_dtype dtype;
     size_t count;
     size_t element_bytes;
     size_t bytes;
+    bool is_made;
     bool is_inexact; /* floats or complex numbers, as is what MLX makes types for */
 } extent;
 
 static extent extent_of(const char *function, int count, MPI_Datatype type)
 {
-    extent extent = { MUSTER_UINT8, (size_t)count, 1, 0, true };
+    extent extent = { MUSTER_UINT8, (size_t)count, 1, 0, true, true };
 
     if (count < 0)
         mpi_fail(function, "the count is negative: an array has more than 2147483647 elements, which this "
@@ -196,11 +211,14 @@ static extent extent_of(const char *function, int count, MPI_Datatype type)
         mpi_fail(function, "the datatype is NULL");
     if (find_dtype(type, &extent.dtype)) {
         extent.element_bytes = muster_dtype_size(extent.dtype);
+        extent.is_made = false;
         extent.is_inexact = extent.dtype == MUSTER_FLOAT32 || extent.dtype == MUSTER_FLOAT64 ||
                             extent.dtype == MUSTER_COMPLEX64;
     } else {
-        extent.element_bytes = ((const contiguous_type *)type)->bytes;
-        extent.count *= extent.element_bytes;
+        const contiguous_type *made = type;
+        extent.element_bytes = made->bytes;
+        extent.dtype = made->dtype;
+        extent.count *= made->bytes / muster_dtype_size(made->dtype);
     }
     extent.bytes = (size_t)count * extent.element_bytes;
     return extent;
@@ -213,7 +231,7 @@ int MPI_Type_contiguous(int count, MPI_Datatype of, MPI_Datatype *made)
 
     if (!type)
         mpi_fail("init", "no memory");
-    type->bytes = whole.bytes;
+    *type = (contiguous_type){ whole.bytes, dtype_of_made(whole.bytes) };
     *made = type;
     return MPI_SUCCESS;
 }
@@ -266,7 +284,7 @@ static bool recognise(user_op *op, MPI_Datatype type, const extent *extent, know
 {
     bool complex = extent->dtype == MUSTER_COMPLEX64;
 
-    if (!complex && !(extent->dtype == MUSTER_UINT8 && extent->element_bytes == 2))
+    if (!complex && !(extent->is_made && extent->element_bytes == 2))
         return false;
     pthread_mutex_lock(&op->lock);
     if (!op->tried[complex]) {

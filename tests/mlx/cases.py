@@ -397,6 +397,19 @@ def swallowed(world):
 
 
 @case
+def halves(world):
+    """The two floats of 16 bits are not taken for each other, in what is moved either."""
+    dtype = (mx.float16, mx.bfloat16)[world.rank() % 2]
+    sentence = error_of(lambda: mx.eval(dist.all_gather(mx.ones(4, dtype=dtype), group=world.split(0))))
+    assert "all_gather (float16 x 4)" in sentence and "all_gather (bfloat16 x 4)" in sentence, sentence
+    if world.rank() == 1:
+        mx.eval(dist.send(mx.ones(4, dtype=mx.bfloat16), 0))
+    elif world.rank() == 0:
+        sentence = error_of(lambda: mx.eval(dist.recv((4,), mx.float16, 1)))
+        assert "expected a message of float16 x 4" in sentence and "sent bfloat16 x 4" in sentence, sentence
+
+
+@case
 def swapped(world):
     """Two streams whose order is another one on each rank, with equal calls: told at the second stream's first."""
     streams = [mx.new_stream(mx.cpu) for _ in range(2)]

@@ -54,6 +54,7 @@ done
 expect 0 mismatch $run --mlx -n 2 -- "$python" "$cases"
 expect 0 swallowed $run --mlx -n 2 -- "$python" "$cases"
 told_once
+expect 0 halves $run --mlx -n 2 -- "$python" "$cases"
 expect 0 swapped $run --mlx -n 3 -- "$python" "$cases"
 expect 0 deadlock $run --mlx -n 3 --on-failure continue -- "$python" "$cases"
 expect 0 "lm_tensor_parallel lm_pipeline" $run --mlx -n 2 -- "$python" "$cases"
@@ -75,6 +76,7 @@ for ranks in ${TEST_MLX_RANKS:-4}; do
 done
 [ "$(find "$work/cache" -type f | wc -l)" -eq 1 ] || fail "there is more in the cache than what was made"
 expect 0 mismatch $run -n 2 -- "$python" "$cases"
+expect 0 halves $run -n 2 -- "$python" "$cases"
 expect 0 swallowed $run -n 2 -- "$python" "$cases"
 told_once
 expect 0 deadlock $run -n 2 --on-failure continue -- "$python" "$cases"
