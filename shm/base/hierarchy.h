@@ -1,6 +1,6 @@
 /*
  * Whether a group meets in two levels, and which ranks meet where: arithmetic, and the cost model behind it
- * (docs/PERFORMANCE.md has its predictions, `scripts/many-ranks` computes them).
+ * (docs/lab/PERFORMANCE.md has its predictions, `scripts/many-ranks` computes them).
  *
  * In one level every rank looks at every other one's line, n - 1 lines for each and n^2 in all. In two levels
  * ranks that are near to each other form a domain: its first rank, the leader, looks at the lines of its
