@@ -3,8 +3,8 @@
  * collects a trace. Signals that a user sends to the job, or to its process group, are for its ranks: a
  * helper ignores them.
  */
-#ifndef MUSTER_CLI_HELPER_H
-#define MUSTER_CLI_HELPER_H
+#ifndef MUSTER_HELPER_H
+#define MUSTER_HELPER_H
 
 #include <signal.h>
 #include <sys/types.h>

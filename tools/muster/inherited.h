@@ -3,8 +3,8 @@
  * blocked or ignored, a low limit of descriptors. And what its ranks get back of it, so that they start as
  * they would without it.
  */
-#ifndef MUSTER_CLI_INHERITED_H
-#define MUSTER_CLI_INHERITED_H
+#ifndef MUSTER_INHERITED_H
+#define MUSTER_INHERITED_H
 
 #include <stdbool.h>
 

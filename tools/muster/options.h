@@ -2,8 +2,8 @@
  * Command lines as tables. A row says what an option is called, which values it takes, where its value is
  * stored, and what an error message says is expected. getopt_long splits the command line.
  */
-#ifndef MUSTER_CLI_OPTIONS_H
-#define MUSTER_CLI_OPTIONS_H
+#ifndef MUSTER_OPTIONS_H
+#define MUSTER_OPTIONS_H
 
 #include <stdbool.h>
 #include <stddef.h>

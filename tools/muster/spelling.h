@@ -1,8 +1,8 @@
 /*
  * Which word was meant by a misspelt one: for what is said of options, values, variables and subcommands.
  */
-#ifndef MUSTER_CLI_SPELLING_H
-#define MUSTER_CLI_SPELLING_H
+#ifndef MUSTER_SPELLING_H
+#define MUSTER_SPELLING_H
 
 typedef struct cli_spelling {
     const char *text;

@@ -2,8 +2,8 @@
  * What all subcommands say alike: plurals, lists of ranks, strings of JSON, sentences, and that standard
  * output cannot be written.
  */
-#ifndef MUSTER_CLI_TEXT_H
-#define MUSTER_CLI_TEXT_H
+#ifndef MUSTER_TEXT_H
+#define MUSTER_TEXT_H
 
 #include <stdbool.h>
 #include <stddef.h>

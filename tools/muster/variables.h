@@ -1,6 +1,6 @@
 /* MUSTER_* variables that muster does not read, and variables of other launchers. */
-#ifndef MUSTER_CLI_VARIABLES_H
-#define MUSTER_CLI_VARIABLES_H
+#ifndef MUSTER_VARIABLES_H
+#define MUSTER_VARIABLES_H
 
 #include <stdbool.h>
 

@@ -1,6 +1,6 @@
 /* What `muster doctor` reports: a line for each thing that it has looked at. */
-#ifndef MUSTER_CLI_DOCTOR_REPORT_H
-#define MUSTER_CLI_DOCTOR_REPORT_H
+#ifndef MUSTER_DOCTOR_REPORT_H
+#define MUSTER_DOCTOR_REPORT_H
 
 #include <stdbool.h>
 

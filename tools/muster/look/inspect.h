@@ -2,8 +2,8 @@
  * Prints what muster_inspect shows: what each rank does, which groups are broken, and who waits for whom
  * (verdict.h).
  */
-#ifndef MUSTER_CLI_INSPECT_H
-#define MUSTER_CLI_INSPECT_H
+#ifndef MUSTER_LOOK_INSPECT_H
+#define MUSTER_LOOK_INSPECT_H
 
 #include <stdio.h>
 

@@ -1,8 +1,8 @@
 /*
  * Finding the jobs of this user: processes that have an arena open, by what /proc shows of their descriptors.
  */
-#ifndef MUSTER_CLI_JOBS_H
-#define MUSTER_CLI_JOBS_H
+#ifndef MUSTER_LOOK_JOBS_H
+#define MUSTER_LOOK_JOBS_H
 
 #include <stdbool.h>
 

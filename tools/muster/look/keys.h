@@ -2,8 +2,8 @@
  * Reads single keys from the terminal, for displays that run until the user presses q. It reads none where
  * standard input is not a terminal, or this process is in its background.
  */
-#ifndef MUSTER_CLI_KEYS_H
-#define MUSTER_CLI_KEYS_H
+#ifndef MUSTER_LOOK_KEYS_H
+#define MUSTER_LOOK_KEYS_H
 
 #include <stdbool.h>
 #include <stdint.h>

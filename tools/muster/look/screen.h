@@ -1,6 +1,6 @@
 /* Shows tables that replace each other where standard output is a terminal that can do that. */
-#ifndef MUSTER_CLI_SCREEN_H
-#define MUSTER_CLI_SCREEN_H
+#ifndef MUSTER_LOOK_SCREEN_H
+#define MUSTER_LOOK_SCREEN_H
 
 #include <stdbool.h>
 

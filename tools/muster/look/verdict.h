@@ -1,8 +1,8 @@
 /*
  * Who waits for whom: of what muster_inspect shows, a sentence for each thing that ranks wait for.
  */
-#ifndef MUSTER_CLI_VERDICT_H
-#define MUSTER_CLI_VERDICT_H
+#ifndef MUSTER_LOOK_VERDICT_H
+#define MUSTER_LOOK_VERDICT_H
 
 #include "muster/muster.h"
 

@@ -1,6 +1,6 @@
 /* What `muster run --arena-malloc` sets in the environment of ranks, so that malloc serves from the arena. */
-#ifndef MUSTER_CLI_ARENA_MALLOC_H
-#define MUSTER_CLI_ARENA_MALLOC_H
+#ifndef MUSTER_RUN_ARENA_MALLOC_H
+#define MUSTER_RUN_ARENA_MALLOC_H
 
 #include <stdbool.h>
 

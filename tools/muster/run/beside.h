@@ -1,6 +1,6 @@
 /* Finds what is installed with this command, or built with it. */
-#ifndef MUSTER_CLI_BESIDE_H
-#define MUSTER_CLI_BESIDE_H
+#ifndef MUSTER_RUN_BESIDE_H
+#define MUSTER_RUN_BESIDE_H
 
 #include <limits.h>
 #include <stdbool.h>

@@ -1,8 +1,8 @@
 /*
  * Which CPUs a rank gets, out of those that this process may use. Nothing is changed unless asked for.
  */
-#ifndef MUSTER_CLI_BINDING_H
-#define MUSTER_CLI_BINDING_H
+#ifndef MUSTER_RUN_BINDING_H
+#define MUSTER_RUN_BINDING_H
 
 #include "tools/muster/run/run_options.h"
 

@@ -4,8 +4,8 @@
  * beside it: it ends by the same signal or status as the command, so that `muster run` reports the same as
  * without gdb.
  */
-#ifndef MUSTER_CLI_DEBUG_H
-#define MUSTER_CLI_DEBUG_H
+#ifndef MUSTER_RUN_DEBUG_H
+#define MUSTER_RUN_DEBUG_H
 
 /* To be called in a rank's process. Returns only if gdb cannot be started: the reason. */
 const char *debug_run(const char *const *command);

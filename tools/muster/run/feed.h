@@ -3,8 +3,8 @@
  * fast as that one reads. A rank that does not read holds up nobody: what it has not read is kept, in memory,
  * and where that cannot be, the job is stopped.
  */
-#ifndef MUSTER_CLI_FEED_H
-#define MUSTER_CLI_FEED_H
+#ifndef MUSTER_RUN_FEED_H
+#define MUSTER_RUN_FEED_H
 
 #include <sys/types.h>
 

@@ -2,8 +2,8 @@
  * Watching for hangs: a process of its own looks at the job now and then, as muster inspect does, and says so
  * when a rank has waited for too long.
  */
-#ifndef MUSTER_CLI_HANG_H
-#define MUSTER_CLI_HANG_H
+#ifndef MUSTER_RUN_HANG_H
+#define MUSTER_RUN_HANG_H
 
 #include <sys/types.h>
 

@@ -1,6 +1,6 @@
 /* Makes MLX in the ranks use muster: what `muster run --mlx` sets in the environment. */
-#ifndef MUSTER_CLI_MLX_H
-#define MUSTER_CLI_MLX_H
+#ifndef MUSTER_RUN_MLX_H
+#define MUSTER_RUN_MLX_H
 
 #include <stdbool.h>
 

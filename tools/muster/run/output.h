@@ -2,8 +2,8 @@
  * Showing what ranks print: a prefix in the rank's color, the time, only some of the ranks, and a file for
  * each that keeps all of it.
  */
-#ifndef MUSTER_CLI_OUTPUT_H
-#define MUSTER_CLI_OUTPUT_H
+#ifndef MUSTER_RUN_OUTPUT_H
+#define MUSTER_RUN_OUTPUT_H
 
 #include "tools/muster/run/run_options.h"
 

@@ -2,8 +2,8 @@
  * What a rank's process gets before it becomes the user's program: variables, folder, CPUs, input, and
  * perhaps a debugger or another command around it.
  */
-#ifndef MUSTER_CLI_PREPARE_H
-#define MUSTER_CLI_PREPARE_H
+#ifndef MUSTER_RUN_PREPARE_H
+#define MUSTER_RUN_PREPARE_H
 
 #include <wordexp.h>
 

@@ -1,8 +1,8 @@
 /*
  * Several programs in one job, as MPI's users write them: `-n 1 a : -n 3 b`. Ranks are numbered through.
  */
-#ifndef MUSTER_CLI_PROGRAMS_H
-#define MUSTER_CLI_PROGRAMS_H
+#ifndef MUSTER_RUN_PROGRAMS_H
+#define MUSTER_RUN_PROGRAMS_H
 
 enum { RUN_RANKS_MAX = 1024, RUN_PROGRAMS_MAX = 64 };
 

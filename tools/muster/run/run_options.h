@@ -1,6 +1,6 @@
 /* What is written after `muster run`, as options. Also fuzzed by itself. */
-#ifndef MUSTER_RUN_OPTIONS_H
-#define MUSTER_RUN_OPTIONS_H
+#ifndef MUSTER_RUN_RUN_OPTIONS_H
+#define MUSTER_RUN_RUN_OPTIONS_H
 
 #include "muster/muster.h"
 #include "tools/muster/run/programs.h"

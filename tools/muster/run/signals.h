@@ -1,7 +1,7 @@
 /* The signals that come to `muster run`: those that a user sends to the job go through a pipe to its ranks.
  */
-#ifndef MUSTER_CLI_SIGNALS_H
-#define MUSTER_CLI_SIGNALS_H
+#ifndef MUSTER_RUN_SIGNALS_H
+#define MUSTER_RUN_SIGNALS_H
 
 #include <stdbool.h>
 #include <sys/types.h>

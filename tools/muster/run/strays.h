@@ -3,8 +3,8 @@
  * Children that this process had before (exec keeps them) are none: a shell's "sleep 60 & exec muster run",
  * and what reads our output in "exec muster run > >(tee log)".
  */
-#ifndef MUSTER_CLI_STRAYS_H
-#define MUSTER_CLI_STRAYS_H
+#ifndef MUSTER_RUN_STRAYS_H
+#define MUSTER_RUN_STRAYS_H
 
 /* Before the first fork: our children of now, and theirs, which they may leave to us, are spared. */
 void strays_begin(void);

@@ -1,6 +1,6 @@
 /* The terminal of `muster run`, given to one of the ranks, which are background processes. */
-#ifndef MUSTER_CLI_TERMINAL_H
-#define MUSTER_CLI_TERMINAL_H
+#ifndef MUSTER_RUN_TERMINAL_H
+#define MUSTER_RUN_TERMINAL_H
 
 #include <stdbool.h>
 

@@ -1,6 +1,6 @@
 /* Collects a trace from a job's flight recorder: once, or all the time, by a process of its own. */
-#ifndef MUSTER_CLI_TRACE_COLLECT_H
-#define MUSTER_CLI_TRACE_COLLECT_H
+#ifndef MUSTER_TRACE_COLLECT_H
+#define MUSTER_TRACE_COLLECT_H
 
 #include <stdio.h>
 

@@ -1,6 +1,6 @@
 /* The diagnosis of a trace: where the time of a job is lost. */
-#ifndef MUSTER_CLI_TRACE_DIAGNOSIS_H
-#define MUSTER_CLI_TRACE_DIAGNOSIS_H
+#ifndef MUSTER_TRACE_DIAGNOSIS_H
+#define MUSTER_TRACE_DIAGNOSIS_H
 
 #include "tools/muster/trace/sums.h"
 

@@ -1,6 +1,6 @@
 /* The file of a trace, which Perfetto and Chrome show, too. */
-#ifndef MUSTER_CLI_TRACE_FILE_H
-#define MUSTER_CLI_TRACE_FILE_H
+#ifndef MUSTER_TRACE_FILE_H
+#define MUSTER_TRACE_FILE_H
 
 #include <stdio.h>
 

@@ -1,6 +1,6 @@
 /* Phases: what ranks say that they do, from one mark to the rank's next. */
-#ifndef MUSTER_CLI_TRACE_PHASES_H
-#define MUSTER_CLI_TRACE_PHASES_H
+#ifndef MUSTER_TRACE_PHASES_H
+#define MUSTER_TRACE_PHASES_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* What a trace adds up to: by kind of call, by rank and by phase. */
-#ifndef MUSTER_CLI_TRACE_SUMS_H
-#define MUSTER_CLI_TRACE_SUMS_H
+#ifndef MUSTER_TRACE_SUMS_H
+#define MUSTER_TRACE_SUMS_H
 
 #include "tools/muster/trace/trace.h"
 

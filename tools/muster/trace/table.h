@@ -1,6 +1,6 @@
 /* A trace as a table. */
-#ifndef MUSTER_CLI_TRACE_TABLE_H
-#define MUSTER_CLI_TRACE_TABLE_H
+#ifndef MUSTER_TRACE_TABLE_H
+#define MUSTER_TRACE_TABLE_H
 
 #include <stdio.h>
 

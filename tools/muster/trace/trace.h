@@ -5,8 +5,8 @@
  * All members' records of one collective are an operation. It begins for each when it enters; who enters
  * last makes the others wait. Phases are stretches of a rank's time that the program has named.
  */
-#ifndef MUSTER_CLI_TRACE_H
-#define MUSTER_CLI_TRACE_H
+#ifndef MUSTER_TRACE_TRACE_H
+#define MUSTER_TRACE_TRACE_H
 
 #include "muster/muster.h"
 #include "tools/muster/trace/phases.h"
