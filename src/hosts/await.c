@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 
+#include "src/hosts/await_carried.h"
 #include "src/hosts/awaiting.h"
 #include "src/hosts/broken.h"
 #include "src/hosts/pending.h"

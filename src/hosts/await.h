@@ -7,7 +7,4 @@
 /* For the backend's table. */
 muster_status mst_hosts_wait(mst_wait_set *set, size_t *index);
 
-/* With no collective of a group that has a link. */
-muster_status mst_hosts_wait_carried(mst_wait_set *set, size_t *index);
-
 #endif

@@ -1,7 +1,8 @@
-/* Waits for operations that are carried as they are, for await.h: the wait is their carriers'. */
+/* For await_carried.h: the wait is the carriers'. */
+#include "src/hosts/await_carried.h"
+
 #include <stdlib.h>
 
-#include "src/hosts/await.h"
 #include "src/hosts/broken.h"
 #include "src/hosts/pending.h"
 #include "src/hosts/poll.h"

@@ -4,12 +4,9 @@
 
 #include <pthread.h>
 
-#include "src/backend.h"
 #include "src/pure/matching.h"
+#include "src/wire/backend.h"
 #include "src/wire/frames.h"
-
-typedef struct mst_wire mst_wire; /* wire.h */
-extern const mst_backend mst_backend_wire;
 
 /* A message weighs its bytes and a head. What a member has sent, and nobody has received, is buffered up to
  * this. */

@@ -8,10 +8,8 @@
 #ifndef MST_WIRE_H
 #define MST_WIRE_H
 
-#include "src/backend.h"
+#include "src/wire/backend.h"
 #include "src/wire/frames.h"
-
-typedef struct mst_wire mst_wire;
 
 /* NULL: no memory. `frames` lives as long. */
 mst_wire *mst_wire_create(mst_frames *frames);
@@ -50,7 +48,5 @@ const char *mst_wire_where(const muster_group *group, int rank);
 /* Why this thread may not be in a call of the group; NULL: it may. It may abort the group, ask for its
  * status, and close it: what it has to tell, another thread sends. */
 const char *mst_wire_refusal(const muster_group *group);
-
-extern const mst_backend mst_backend_wire;
 
 #endif
