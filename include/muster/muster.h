@@ -158,7 +158,8 @@ typedef struct muster_termination {
  * with status 3". `bytes` is the size of `text`; what does not fit is cut off. */
 MUSTER_API void muster_termination_describe(muster_termination termination, char *text, size_t bytes);
 
-#define MUSTER_CALL_NAME_BYTES 40 /* of the name of a call, "reduce_scatterv(premul_sum)", with its 0 */
+#define MUSTER_CALL_NAME_BYTES 40  /* of the name of a call, "reduce_scatterv(premul_sum)", with its 0 */
+#define MUSTER_GROUP_NAME_BYTES 32 /* of a group's name, with its 0 */
 
 /* The parts of an error, for programs and bindings that decide by them; the sentence has all in words. */
 typedef struct muster_error_info {
@@ -168,8 +169,8 @@ typedef struct muster_error_info {
     muster_termination termination; /* how that rank ended; kind NONE: it has not, or nobody knows */
     int64_t deadline_ns;            /* of TIMED_OUT: the limit that passed; 0: none */
     char operation[MUSTER_CALL_NAME_BYTES]; /* the call that failed, such as "all_sum"; "": none of a group */
-    char group_name[32];                    /* of muster_group_set_name */
-    uint64_t group;                         /* the group's number, as in muster_seen_call; 0: none */
+    char group_name[MUSTER_GROUP_NAME_BYTES]; /* of muster_group_set_name */
+    uint64_t group;                           /* the group's number, as in muster_seen_call; 0: none */
 } muster_error_info;
 
 #define MUSTER_ERROR_INFO_INIT MUSTER_SIZED(muster_error_info)
@@ -616,8 +617,6 @@ MUSTER_API muster_status muster_group_grow(muster_group *group, muster_group **g
  * it is not a member, or there is no such rank or group. A respawned rank is not the same member as the
  * dead one. Never blocks. (MPI_Group_translate_ranks) */
 MUSTER_API int muster_group_translate(const muster_group *group, int rank, const muster_group *other);
-
-#define MUSTER_GROUP_NAME_BYTES 32 /* of a group's name, with its terminating 0 */
 
 /*
  * Names the group, such as "tp:0": sentences of errors about it begin with the name, and muster inspect,
@@ -1702,8 +1701,34 @@ MUSTER_API muster_status muster_phase(const char *name, const muster_group *grou
 /* Receives one record, valid during the call. */
 typedef void (*muster_record_fn)(const muster_record *record, void *arg);
 
-/* A reader of the flight recorder of a job. Each rank keeps its latest 1024 operations in the arena,
- * where they stay when it dies. Groups of one are not recorded. */
+/*
+ * A reader of the flight recorder of a job. Each rank keeps its latest 1024 operations in the arena,
+ * where they stay when it dies. Groups of one are not recorded.
+ *
+ * Example, which shows the operations that lasted more than 1 ms:
+ *
+ *     static void show_slow(const muster_record *record, void *arg)
+ *     {
+ *         int64_t took = record->done_ns - record->entered_ns;
+ *         if (took > *(const int64_t *)arg)
+ *             printf("rank %d, %s: %lld ns\n", record->rank, record->call, (long long)took);
+ *     }
+ *
+ *     int main(int argc, char **argv)
+ *     {
+ *         int64_t limit = 1000000;
+ *         uint64_t lost = 0;
+ *         muster_records *records = NULL;
+ *         int fd = argc > 1 ? open(argv[1], O_RDONLY) : -1;
+ *         if (muster_records_open(fd, &records) != MUSTER_OK ||
+ *             muster_records_read(records, show_slow, &limit, &lost) != MUSTER_OK)
+ *             fprintf(stderr, "%s\n", muster_error_detail());
+ *         else
+ *             printf("%llu were overwritten unread\n", (unsigned long long)lost);
+ *         muster_records_close(records);
+ *         return 0;
+ *     }
+ */
 typedef struct muster_records muster_records;
 
 /* Opens the flight recorder of an arena. `fd` remains the caller's, and must stay open until
