@@ -68,8 +68,8 @@ static bool has_output(const mst_run *run)
     return mst_span_has(shape->out, run->request.root, own_of(run));
 }
 
-/* Reduces so many operands that lie one behind the other, but for this rank's own one, if that is elsewhere.
- */
+/* Reduces so many operands, which lie one behind the other in the row. If `own` is not NULL, this rank's
+ * operand is there. */
 static muster_status reduce_row(mst_run *run, void *to, const char *row, size_t stride, const void *own,
                                 int operands, size_t count)
 {

@@ -15,8 +15,8 @@
 #define MST_WIRE_OWED_MAX (16U << 10) /* weight that a receiver returns at once */
 #define MST_WIRE_PART_BYTES (256U << 10)
 #define MST_WIRE_PARTS 4          /* on their way to one process, of messages that were waited for */
-#define MST_WIRE_SENDS_UNMOVED 64 /* messages that are sent before it is looked what has come */
-#define MST_WIRE_OFFERS_MAX 1024  /* that nobody has accepted; more if something else is waited for */
+#define MST_WIRE_SENDS_UNMOVED 64 /* messages; then their sender looks for frames */
+#define MST_WIRE_OFFERS_MAX 1024  /* not accepted; more if the receiver asks for them */
 #define MST_WIRE_REASON_BYTES 356 /* that of a link, its numbers, and what the wire says of it */
 #define MST_WIRE_TAG_SUBSETS 1000 /* of what makes groups; those of a link's transfers are below it */
 
@@ -39,9 +39,9 @@ typedef enum mst_wire_kind {
     MST_WIRE_BROKEN,      /* the group is; a mst_wire_reason follows */
     MST_WIRE_GONE,        /* the member has closed the group */
     MST_WIRE_LEFT,        /* the process needs nothing any more */
-    MST_WIRE_GIVES_UP,    /* it will not end MPI */
-    MST_WIRE_READY,       /* to process 0: it will, if it is told to, unless one dies */
-    MST_WIRE_ENDS         /* from process 0: all do */
+    MST_WIRE_GIVES_UP,    /* it does not end together with the others */
+    MST_WIRE_READY,       /* to process 0: it does, if that tells it to, unless one dies */
+    MST_WIRE_ENDS         /* from process 0: all end together */
 } mst_wire_kind;
 
 /* The beginning of each frame. All of it comes from another process, and is checked. */

@@ -7,8 +7,8 @@
 /* Moves frames; *moved: something has come. */
 void mst_wire_move(mst_wire *wire, bool *moved);
 
-/* The same until nothing has come, as long as senders do not send on and on: what takes turns among sources,
- * sees all that have sent. */
+/* Moves frames until none comes, or, if senders do not stop, a number of times, in which each source has had
+ * its turn. */
 void mst_wire_move_all(mst_wire *wire);
 
 /* UNSUPPORTED: this thread may not call what carries the frames, which still can be called. */

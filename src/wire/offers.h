@@ -1,8 +1,8 @@
 /*
- * What a member sends that nobody has received has a limit. Small messages go at once while there is room for
- * them at the receiver, and others are offered; of offers, too, so many may be there that nobody has
- * accepted. What goes beyond that waits at its sender, in order. If a receiver has looked at all that is
- * there, and still waits for a message of that member, it asks for more. With the wire's lock.
+ * Limits of what a member has sent to another, and that one has not received. A small message goes at once
+ * if the sender has credit for it; any other is offered, and goes when the receiver accepts it. Offers that
+ * are not accepted yet have a limit, too: beyond it messages wait at their sender, in order. A receiver that
+ * waits for a message which is not among the offers asks for more of them. With the wire's lock.
  */
 #ifndef MST_WIRE_OFFERS_H
 #define MST_WIRE_OFFERS_H

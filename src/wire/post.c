@@ -175,7 +175,7 @@ void mst_wire_reap(mst_wire *wire)
 
         if (!wire->lost[to])
             reap_to(wire, to);
-        if (wire->sent[to].first && !wire->lost[to]) /* what is lost stays, as MPI may still have it */
+        if (wire->sent[to].first && !wire->lost[to]) /* what is lost stays: it may still be read */
             i++;
         else
             wire->sent_to[i] = wire->sent_to[--wire->sent_to_count];

@@ -4,8 +4,8 @@
 
 #include "src/wire/inside.h"
 
-/* Whether this thread may send and take frames. MPI is not asked once the wire has been stopped: it may have
- * ended then. */
+/* Whether this thread may send and take frames. Once the wire has been stopped nobody may: what moves frames
+ * may have ended. */
 bool mst_wire_may_move(const mst_wire *wire);
 
 /* Sends a copy to a process, or leaves it to the next thread that may. What fails is noted: the wire takes

@@ -6,8 +6,8 @@
 #include "src/wire/offers.h"
 #include "src/wire/parts.h"
 
-/* Whether it is to be looked what has come, before a message is sent: what has been received makes room; and
- * a rank that sends on and on looks now and then. */
+/* Whether to look for frames before a message is sent: where it cannot go, as credit may have come, and after
+ * a number of messages. */
 static bool is_to_look(mst_wire_group *group, int to, size_t bytes)
 {
     bool waits = group->offers[to].waiting.first, small = bytes <= MST_WIRE_EAGER_BYTES;

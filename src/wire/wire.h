@@ -18,25 +18,28 @@ void mst_wire_destroy(mst_wire *wire);
 /* The group of all processes, with the mark, log and settings of another one. Once. */
 muster_status mst_wire_whole(mst_wire *wire, const muster_group *like, muster_group **made);
 
-/* ---- the end of the process ---- */
+/* ---- the end of the process: all processes end together, or none does so ---- */
 
-/* Tells all that this process needs nothing any more, and gives nothing: once, however often it is called. */
+/* Tells all that this process has left: it needs nothing of them, and they get nothing of it. Again: nothing
+ * is told. */
 void mst_wire_leave(mst_wire *wire);
 
-/* Whether nothing is under way any more, from this process or to it: all others have left, too. Moves frames.
- */
+/* Whether all others have left, and nothing is under way from this process. Moves frames. The other: whether
+ * nothing is under way from it. */
 bool mst_wire_is_quiet(mst_wire *wire);
-bool mst_wire_has_sent(mst_wire *wire); /* nothing is under way from this process */
+bool mst_wire_has_sent(mst_wire *wire);
 
-/* Tells all that MPI is not to be ended in the ordinary way; whether somebody has told so, or a process of
- * the job is known to have died. */
+/* Tells all that this process does not end together with them. */
 void mst_wire_give_up(mst_wire *wire);
+/* Whether another process has told that, or the wire has failed. */
 bool mst_wire_has_given_up(mst_wire *wire);
+/* Whether a process of the job is known to have died. */
 bool mst_wire_knows_death(mst_wire *wire);
 
-/* Whether all processes end MPI in the ordinary way, which process 0 decides when all are ready. The first
- * call says that this one is: from then on it must not give up, unless a process of the job is gone. */
+/* Whether all end together: process 0 decides that, when all are ready. The first call tells it that this one
+ * is. */
 bool mst_wire_all_end(mst_wire *wire);
+/* Whether this process must not give up any more, unless a process of the job is gone. */
 bool mst_wire_is_bound(mst_wire *wire);
 
 /* From now on nothing is sent or received, and what carries frames is not called. */
