@@ -55,14 +55,14 @@ static void end(mst_wire_op *op)
     op->over = true;
 }
 
-/* Gives back what the message weighed at its sender. */
+/* Returns the credit that the message has spent. */
 static void give_back(mst_wire_group *group, int source, size_t bytes)
 {
     if (source == group->base.rank) {
-        group->weights[source] -= mst_wire_weight(bytes);
+        group->spent[source] -= mst_wire_credit_of(bytes);
         return;
     }
-    group->owed[source] += mst_wire_weight(bytes);
+    group->owed[source] += mst_wire_credit_of(bytes);
     if (group->owed[source] < MST_WIRE_OWED_MAX)
         return;
     mst_wire_post_to(group, source, (mst_wire_head){ .kind = MST_WIRE_CREDIT, .bytes = group->owed[source] },
@@ -183,7 +183,7 @@ static bool arrive(mst_wire_group *group, const mst_wire_head *head, const void 
 
     if (!found) {
         if (data && head->source == group->base.rank)
-            group->weights[head->source] += mst_wire_weight((size_t)head->bytes);
+            group->spent[head->source] += mst_wire_credit_of((size_t)head->bytes);
         return keep(group, head, data);
     }
     mst_wire_op *op = (mst_wire_op *)found;
@@ -250,11 +250,11 @@ static bool is_sound(const mst_wire_group *group, int from, const mst_wire_head 
 /* A message that was sent at once. False: its sender has sent more of them than it may. */
 static bool has_room_for(mst_wire_group *group, const mst_wire_head *head)
 {
-    size_t *kept = &group->kept[head->source], weight = mst_wire_weight((size_t)head->bytes);
+    size_t *kept = &group->kept[head->source], credit = mst_wire_credit_of((size_t)head->bytes);
 
-    if (weight > MST_WIRE_WEIGHT_MAX || *kept + weight > MST_WIRE_WEIGHT_MAX)
+    if (credit > MST_WIRE_CREDIT_MAX || *kept + credit > MST_WIRE_CREDIT_MAX)
         return false;
-    *kept += weight;
+    *kept += credit;
     return true;
 }
 
@@ -293,8 +293,8 @@ static outcome act(mst_wire_group *group, const mst_wire_head *head, const void 
     case MST_WIRE_PART:
         return take_part(group, head, data, bytes) ? TAKEN : UNSOUND;
     case MST_WIRE_CREDIT:
-        group->weights[head->source] -=
-            head->bytes < group->weights[head->source] ? (size_t)head->bytes : group->weights[head->source];
+        group->spent[head->source] -=
+            head->bytes < group->spent[head->source] ? (size_t)head->bytes : group->spent[head->source];
         make_room(group, head->source, 0);
         return TAKEN;
     case MST_WIRE_BROKEN:

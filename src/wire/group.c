@@ -31,11 +31,11 @@ mst_wire_group *mst_wire_group_create(mst_wire *wire, const int *seats, int size
     group->wire = wire;
     group->seats = malloc(count * sizeof *group->seats);
     group->gone = calloc(count, sizeof *group->gone);
-    group->weights = calloc(count, sizeof *group->weights);
+    group->spent = calloc(count, sizeof *group->spent);
     group->owed = calloc(count, sizeof *group->owed);
     group->kept = calloc(count, sizeof *group->kept);
     group->offers = calloc(count, sizeof *group->offers);
-    if (!group->seats || !group->gone || !group->weights || !group->owed || !group->kept || !group->offers ||
+    if (!group->seats || !group->gone || !group->spent || !group->owed || !group->kept || !group->offers ||
         !mst_table_init(&group->names) || !mst_matching_init(&group->matching, size)) {
         mst_wire_group_destroy(group);
         return NULL;
@@ -57,7 +57,7 @@ void mst_wire_group_destroy(mst_wire_group *group)
     mst_table_destroy(&group->names);
     free(group->seats);
     free(group->gone);
-    free(group->weights);
+    free(group->spent);
     free(group->owed);
     free(group->kept);
     free(group->offers);

@@ -8,11 +8,11 @@
 #include "src/wire/backend.h"
 #include "src/wire/frames.h"
 
-/* A message weighs its bytes and a head. What a member has sent, and nobody has received, is buffered up to
- * this. */
-#define MST_WIRE_WEIGHT_MAX (128U << 10)
+/* A member has so much credit at each other one. A message spends its bytes and a head of it; the receiver
+ * returns them once it has the message. */
+#define MST_WIRE_CREDIT_MAX (128U << 10)
 #define MST_WIRE_EAGER_BYTES (64U << 10)
-#define MST_WIRE_OWED_MAX (16U << 10) /* weight that a receiver returns at once */
+#define MST_WIRE_OWED_MAX (16U << 10) /* credit that a receiver does not return yet */
 #define MST_WIRE_PART_BYTES (256U << 10)
 #define MST_WIRE_PARTS 4          /* on their way to one process, of messages that were waited for */
 #define MST_WIRE_SENDS_UNMOVED 64 /* messages; then their sender looks for frames */
@@ -34,7 +34,7 @@ typedef enum mst_wire_kind {
     MST_WIRE_OFFER,       /* a message that is not sent before its receive is there */
     MST_WIRE_ACCEPT,      /* that it is there */
     MST_WIRE_PART,        /* of such a message */
-    MST_WIRE_CREDIT,      /* `bytes` of weight have been received */
+    MST_WIRE_CREDIT,      /* `bytes` of credit come back */
     MST_WIRE_WANTED,      /* what waits at the sender may be here: MST_WIRE_OFFERS_MAX offers more may come */
     MST_WIRE_BROKEN,      /* the group is; a mst_wire_reason follows */
     MST_WIRE_GONE,        /* the member has closed the group */
@@ -141,10 +141,10 @@ typedef struct mst_wire_group {
     mst_matching matching;
     mst_match_table names; /* of operations that were started */
     uint64_t starts, subsets;
-    int waits;       /* blocking calls that wait, and operations that waits wait for; tests look at it */
-    size_t *weights; /* by rank: what it has not received, of what was sent */
-    size_t *owed;    /* by rank: what was received from it, and not told yet */
-    size_t *kept;    /* by rank: the same, and what has come from it and was not received */
+    int waits;     /* blocking calls that wait, and operations that waits wait for; tests look at it */
+    size_t *spent; /* by rank: credit there, which has not come back */
+    size_t *owed;  /* by rank: credit that it is to get back */
+    size_t *kept;  /* by rank: the same, and what has come from it and was not received */
     mst_wire_offers *offers; /* by rank */
     int wanted_of_any;       /* receives of any source that no message has matched */
     mst_wire_reason broken;
@@ -215,7 +215,7 @@ static inline const char *mst_wire_host_of(const mst_wire_group *group, int rank
     return where && rank >= 0 && rank < group->base.size ? where[group->seats[rank]] : NULL;
 }
 
-static inline size_t mst_wire_weight(size_t bytes)
+static inline size_t mst_wire_credit_of(size_t bytes)
 {
     return bytes + sizeof(mst_wire_head);
 }

@@ -9,7 +9,7 @@
 bool mst_wire_has_room(const mst_wire_group *group, int to, size_t bytes)
 {
     return bytes <= MST_WIRE_EAGER_BYTES &&
-           group->weights[to] + mst_wire_weight(bytes) <= MST_WIRE_WEIGHT_MAX;
+           group->spent[to] + mst_wire_credit_of(bytes) <= MST_WIRE_CREDIT_MAX;
 }
 
 bool mst_wire_may_go(const mst_wire_group *group, int to, size_t bytes)
@@ -29,7 +29,7 @@ static void go(mst_wire_op *op)
     op->over = mst_wire_has_room(group, op->peer, message->out_bytes);
     if (op->over) {
         head.kind = MST_WIRE_MESSAGE;
-        group->weights[op->peer] += mst_wire_weight(message->out_bytes);
+        group->spent[op->peer] += mst_wire_credit_of(message->out_bytes);
     } else {
         group->offers[op->peer].may_go--;
         mst_wire_identify(op);

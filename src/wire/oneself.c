@@ -19,8 +19,8 @@ static bool goes_to_oneself(const mst_wire_group *group, const mst_message *mess
     if (!found)
         return tag == MUSTER_ANY_TAG || tag == message->send_tag;
     return found->source == self && !arrival->offered && message->out_bytes <= MST_WIRE_EAGER_BYTES &&
-           group->weights[self] - mst_wire_weight(arrival->bytes) + mst_wire_weight(message->out_bytes) <=
-               MST_WIRE_WEIGHT_MAX;
+           group->spent[self] - mst_wire_credit_of(arrival->bytes) + mst_wire_credit_of(message->out_bytes) <=
+               MST_WIRE_CREDIT_MAX;
 }
 
 muster_status mst_wire_check_to_oneself(const mst_wire_group *group, const mst_message *message)

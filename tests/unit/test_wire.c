@@ -44,7 +44,7 @@ END_TEST
 /* Whose sender counts has a limit that it does not reach. */
 START_TEST(test_more_small_messages_than_may_come_are_damage)
 {
-    const int limit = (int)(MST_WIRE_WEIGHT_MAX / sizeof(mst_wire_head));
+    const int limit = (int)(MST_WIRE_CREDIT_MAX / sizeof(mst_wire_head));
 
     alone_begin(0, 2);
     for (int i = 0; i < limit; i++)
@@ -194,7 +194,7 @@ END_TEST
 /* What does not fit is not copied, and is over when it has been received. */
 START_TEST(test_started_sends_to_oneself_have_a_limit)
 {
-    enum { COUNT = 4 * MST_WIRE_WEIGHT_MAX / MST_WIRE_EAGER_BYTES };
+    enum { COUNT = 4 * MST_WIRE_CREDIT_MAX / MST_WIRE_EAGER_BYTES };
     static unsigned char out[MST_WIRE_EAGER_BYTES], in[MST_WIRE_EAGER_BYTES];
     muster_request requests[COUNT];
     bool over;
@@ -207,7 +207,7 @@ START_TEST(test_started_sends_to_oneself_have_a_limit)
         ck_assert_int_eq(muster_test(&requests[i], &over), MUSTER_OK);
         at_once += over;
     }
-    ck_assert_int_eq(at_once, MST_WIRE_WEIGHT_MAX / MST_WIRE_EAGER_BYTES);
+    ck_assert_int_eq(at_once, MST_WIRE_CREDIT_MAX / MST_WIRE_EAGER_BYTES);
     out[0] = 5;
     for (int i = 0; i < COUNT; i++) {
         ck_assert_int_eq(muster_recv(in, sizeof in - 100, MUSTER_UINT8, 0, 1, alone.whole, NULL), MUSTER_OK);
