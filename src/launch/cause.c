@@ -142,6 +142,20 @@ static void describe_leaving(const mst_rank_process *process, const mst_poison *
         snprintf(text, bytes, poison->code ? "ended" : "freed the group");
 }
 
+/* A copy of the world has its numbers. */
+static bool is_numbered_as_world(const mst_job *job, const mst_cell *own)
+{
+    int size = job->config->size, rank = 0, seat;
+    mst_cell cell;
+
+    if ((int)own->group_size != size)
+        return own->group == MST_WORLD_MEMBERSHIP;
+    while (rank < size && find_member(job, own->group, rank, &cell, &seat) &&
+           job->processes[seat].rank == rank)
+        rank++;
+    return rank == size;
+}
+
 /* Why the process's group was broken, unless by a rank's failure: a member left too early, or wrote a
  * message. */
 static bool explain(const mst_job *job, const mst_rank_process *failed, const mst_cell *own, char *text,
@@ -158,7 +172,7 @@ static bool explain(const mst_job *job, const mst_rank_process *failed, const ms
         bool said = read_reason(&cell, text, bytes);
         size_t used = strlen(text);
 
-        if (own->group != MST_WORLD_MEMBERSHIP) /* ranks have other numbers in the world */
+        if (!is_numbered_as_world(job, own))
             snprintf(text + used, bytes - used, " (in a group of %d, where rank %d of the world is rank %d)",
                      (int)own->group_size, job->processes[seat].rank, poison.rank);
         return said;

@@ -406,6 +406,14 @@ def causes():
     says("mismatch", 3, 8, "rank 0 called all_sum (float32 x 1) and rank 1 called all_sum (float32 x 2)")
     says("part", 4, 7, "a part has failed (in a group of 2, where rank 1 of the world is rank 1)",
          "then rank 1 exited with status 7")
+    err = says("copy", 3, 8, "rank 1 aborted the group: a copy has failed; then rank ")
+    check("is rank" not in err, "a copy of the world has its numbers", err)
+    err = says("turned exit", 4, 8, "rank 1 exited with status 0 while others still needed it")
+    check("] rank 2 of the group (rank 1 of the world) exited with status 0 without" in err or
+          "] rank 2 of the group (rank 1 of the world) left the group" in err, "the number in the world", err)
+    err = says("turned abort", 4, 8, "rank 2 aborted the group: a copy has failed (in a group of 4, where rank 1 of the world is rank 2)")
+    check("rank 1 of the world is rank 2)\n[" in err or "rank 1 of the world is rank 2)\nmuster run: " in err,
+          "the number in the world, of what a rank says", err)
     err = says("four", 24, 4, "rank 1 exited with status 4")
     # That it has left is known before how it ended, where ending takes long (under a sanitizer).
     # Who gets no CPU for a tenth of a second is stopped before it says anything.

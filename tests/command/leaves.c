@@ -51,11 +51,21 @@ int main(int argc, char **argv)
         return 1;
     if (strcmp(how, "alone") == 0 && muster_group_split(world, rank, 0, &group) != MUSTER_OK)
         return 1;
+    if (strncmp(how, "turned ", 7) == 0 && muster_group_split(world, 0, 100 - rank, &group) != MUSTER_OK)
+        return 1;
+    if (strcmp(how, "copy") == 0 && muster_group_dup(world, &group) != MUSTER_OK)
+        return 1;
+    if (rank == 1 && strcmp(how, "turned exit") == 0)
+        _exit(0);
+    if (rank == 1 && (strcmp(how, "copy") == 0 || strcmp(how, "turned abort") == 0)) {
+        muster_group_abort(group, "a copy has failed");
+        return 8;
+    }
     if (strcmp(how, "part") == 0 && rank == 1) {
         muster_group_abort(group, "a part has failed");
         return 7;
     }
-    if (sum(world, 1) != MUSTER_OK && group == world)
+    if (strncmp(how, "turned ", 7) != 0 && sum(world, 1) != MUSTER_OK && group == world)
         return 1;
     if (rank == 1 && leave(how, world, &status))
         return status;

@@ -11,39 +11,76 @@
 
 /* ---- poison into messages ---- */
 
-static muster_status explain_termination(int rank, muster_termination termination)
+#define MEMBER_BYTES 60
+
+/* A member's number in the world, where that says something and is known: not of a replacement, and not in a
+ * part of a group of several hosts. -1: it is not. */
+static int number_in_world(const mst_group *group, int rank)
 {
+    const mst_subarena *subarena = group->subarena;
+
+    if (group->base.hidden || rank < 0 || rank >= group->base.size)
+        return -1;
+    uint32_t seat = subarena->members[rank].seat; /* of a first process: its rank */
+    return seat < subarena->attachment->geometry.size ? (int)seat : -1;
+}
+
+static const char *name_member(const mst_group *group, int rank, char text[MEMBER_BYTES])
+{
+    int number = number_in_world(group, rank);
+
+    if (number >= 0 && number != rank)
+        snprintf(text, MEMBER_BYTES, "rank %d of the group (rank %d of the world)", rank, number);
+    else
+        snprintf(text, MEMBER_BYTES, "rank %d", rank);
+    return text;
+}
+
+static bool is_numbered_as_world(const mst_group *group)
+{
+    int rank = 0;
+
+    while (rank < group->base.size &&
+           (number_in_world(group, rank) == rank || number_in_world(group, rank) < 0))
+        rank++;
+    return rank == group->base.size;
+}
+
+static muster_status explain_termination(const mst_group *group, int rank, muster_termination termination)
+{
+    char member[MEMBER_BYTES];
     bool of_itself =
         termination.kind == MUSTER_TERMINATION_EXITED || termination.kind == MUSTER_TERMINATION_EXECED;
     char ended[120];
 
     muster_termination_describe(termination, ended, sizeof ended);
-    mst_fail(MUSTER_ERR_PEER_DIED, "rank %d %s%s", rank, ended,
+    mst_fail(MUSTER_ERR_PEER_DIED, "%s %s%s", name_member(group, rank, member), ended,
              of_itself ? " without leaving the group, which is broken now" : "; the group is broken");
     mst_error_about(rank, termination);
     return MUSTER_ERR_PEER_DIED;
 }
 
-static muster_status explain_death(const mst_poison *poison)
+static muster_status explain_death(const mst_group *group, const mst_poison *poison)
 {
+    char member[MEMBER_BYTES];
+
     switch (poison->kind) {
     case MST_POISON_LEFT:
-        return mst_fail_about(
-            poison->rank, MUSTER_ERR_PEER_DIED,
-            poison->code ? "rank %d left the group (its program ended) while another rank still needed it"
-                         : "rank %d left the group (freed it, or its program ends) while another rank "
-                           "still needed it",
-            poison->rank);
+        return mst_fail_about(poison->rank, MUSTER_ERR_PEER_DIED,
+                              poison->code
+                                  ? "%s left the group (its program ended) while another rank still needed it"
+                                  : "%s left the group (freed it, or its program ends) while another rank "
+                                    "still needed it",
+                              name_member(group, poison->rank, member));
     case MST_POISON_REGROUPS:
-        return mst_fail_about(
-            poison->rank, MUSTER_ERR_PEER_DIED,
-            "rank %d has called shrink or grow of the group, while another rank still needed "
-            "it; call the same, and go on in the new group",
-            poison->rank);
+        return mst_fail_about(poison->rank, MUSTER_ERR_PEER_DIED,
+                              "%s has called shrink or grow of the group, while another rank still needed "
+                              "it; call the same, and go on in the new group",
+                              name_member(group, poison->rank, member));
     case MST_POISON_LAUNCHER:
         return mst_fail(MUSTER_ERR_PEER_DIED, "the launcher of these ranks is gone, and the job with it");
     default:
-        return explain_termination(poison->rank, mst_poison_termination(poison));
+        return explain_termination(group, poison->rank, mst_poison_termination(poison));
     }
 }
 
@@ -52,7 +89,7 @@ static muster_status explain_report(const mst_group *group, const mst_poison *po
 {
     muster_status status = mst_poison_status(poison);
     bool known = poison->code > 0 && poison->code <= group->base.size;
-    char text[MST_REASON_BYTES + 1] = "";
+    char text[MST_REASON_BYTES + 1] = "", where[100] = "";
     int64_t limit_ns = 0;
 
     if (poison->rank < group->base.size) {
@@ -62,8 +99,11 @@ static muster_status explain_report(const mst_group *group, const mst_poison *po
         memcpy(text, cell->reason, bytes < MST_REASON_BYTES ? bytes : MST_REASON_BYTES);
         limit_ns = cell->reason_limit_ns;
     }
-    mst_fail_about(known ? poison->code - 1 : -1, status, "%s",
-                   text[0] ? text : muster_status_string(status));
+    int about = known ? poison->code - 1 : -1, number = number_in_world(group, about);
+    if (number >= 0 && !is_numbered_as_world(group))
+        snprintf(where, sizeof where, " (in a group of %d, where rank %d of the world is rank %d)",
+                 group->base.size, number, about);
+    mst_fail_about(about, status, "%s%s", text[0] ? text : muster_status_string(status), where);
     mst_error_late(limit_ns);
     return status;
 }
@@ -84,7 +124,7 @@ static __attribute__((noinline)) muster_status explain(const mst_group *group, u
                                         "damaged"));
     mst_poison poison = mst_poison_unpack(word);
     bool is_death = mst_poison_status(&poison) == MUSTER_ERR_PEER_DIED;
-    return mst_group_error(group, is_death ? explain_death(&poison) : explain_report(group, &poison));
+    return mst_group_error(group, is_death ? explain_death(group, &poison) : explain_report(group, &poison));
 }
 
 muster_status mst_group_broken(const mst_group *group)
@@ -252,7 +292,7 @@ bool mst_group_seems_whole(const muster_group *base)
 muster_status mst_group_interrupted(const mst_group *group, const char *doing)
 {
     if (mst_load64_rlx(&group->interrupted) == MST_ORPHANED)
-        return mst_group_error(group, explain_death(&(mst_poison){ .kind = MST_POISON_LAUNCHER }));
+        return mst_group_error(group, explain_death(group, &(mst_poison){ .kind = MST_POISON_LAUNCHER }));
     return mst_group_error(group, mst_fail_about(group->base.rank, MUSTER_ERR_ABORTED,
                                                  "rank %d was interrupted in %s", group->base.rank, doing));
 }
