@@ -30,6 +30,7 @@ typedef struct reader {
     muster_seen_rank *ranks;
     muster_seen_call *calls;
     int rank_count, call_count, calls_room;
+    bool ended; /* the rank that is read has, and is in no call any more */
 } reader;
 
 /* ---- one rank in one group ---- */
@@ -128,7 +129,7 @@ static muster_status note_call(reader *reader, const mst_rank_entry *entry, cons
                                 .group_rank = (int)cell->group_rank,
                                 .group_size = (int)cell->group_size,
                                 .call_class = class,
-                                .in_call = number & 1,
+                                .in_call = (number & 1) && !reader->ended,
                                 .operation = (number + 1) / 2,
                                 .latest = (number + 1) / 2,
                                 .peer = -1 };
@@ -141,7 +142,7 @@ static muster_status note_call(reader *reader, const mst_rank_entry *entry, cons
     }
     if (class == MUSTER_CALL_COLLECTIVE)
         call->under_way = count_under_way(&cell->journal);
-    if (!call->in_call)
+    if (!(number & 1))
         return MUSTER_OK;
     describe(activity, call->what, sizeof call->what);
     call->bytes = mst_doing_bytes(doing, call->group_rank, call->group_size);
@@ -210,6 +211,7 @@ static muster_status read_rank(reader *reader, uint32_t seat)
     };
     if (state != MST_RANK_ATTACHED && state != MST_RANK_LEFT)
         return MUSTER_OK;
+    reader->ended = state == MST_RANK_LEFT || successor != 0 || termination.kind != MUSTER_TERMINATION_NONE;
     return read_groups(reader, seat, &entry);
 }
 

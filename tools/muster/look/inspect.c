@@ -2,6 +2,7 @@
 #define _POSIX_C_SOURCE 200809L /* popen */
 #include "tools/muster/look/inspect.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -30,27 +31,27 @@ static void describe_started(const muster_inspection *seen, const muster_seen_ra
 
 static void print_rank(const muster_inspection *seen, const muster_seen_rank *rank, FILE *to)
 {
-    char doing[120], group[120], started[80];
+    char doing[160], group[120], started[80], lasted[32];
     bool any = false;
 
-    describe_rank(seen, rank->rank, doing, sizeof doing);
+    describe_process(seen, rank, doing, sizeof doing);
     describe_started(seen, rank, started, sizeof started);
     for (int i = 0; i < seen->call_count; i++) {
         const muster_seen_call *call = seen->calls[i];
 
-        if (call->rank != rank->rank || call->pid != rank->pid || !call->in_call)
-            continue;
+        if (call->rank != rank->rank || call->pid != rank->pid || !call->what[0])
+            continue; /* of one that has ended: the call that it ended in */
         name_group(seen, call->group, group, sizeof group);
-        fprintf(to, "%6d %8d  %-34s %-20s %9llu %10zu %9.1f s", rank->rank, rank->pid, call->what, group,
-                (unsigned long long)call->operation, call->bytes, (double)call->since_ns / 1e9);
+        snprintf(lasted, sizeof lasted, "%.1f s", (double)call->since_ns / 1e9);
+        fprintf(to, "%6d %8d  %-34s %-20s %9llu %10zu %11s", rank->rank, rank->pid, call->what, group,
+                (unsigned long long)call->operation, call->bytes, call->in_call ? lasted : "");
         if (strcmp(doing, "waits in muster") != 0) /* stopped, or dead */
             fprintf(to, "  %s", doing);
         fprintf(to, "%s\n", any ? "" : started);
         any = true;
     }
     if (!any)
-        fprintf(to, "%6d %8d  %s%s\n", rank->rank, rank->pid,
-                rank->replaced ? "ended, and was replaced" : doing, started);
+        fprintf(to, "%6d %8d  %s%s\n", rank->rank, rank->pid, doing, started);
 }
 
 void print_ranks(const muster_inspection *seen, FILE *to)
@@ -66,18 +67,35 @@ static bool is_broken_alike(const muster_seen_call *a, const muster_seen_call *b
     return b->call_class == MUSTER_CALL_COLLECTIVE && a->group == b->group && a->broken == b->broken;
 }
 
+/* What those knew who have ended is of interest where nobody is left. */
+static bool knows(const muster_inspection *seen, const muster_seen_call *call, bool all)
+{
+    return call->broken != MUSTER_OK && call->call_class == MUSTER_CALL_COLLECTIVE &&
+           (all || !has_ended(find_process(seen, call)));
+}
+
+static bool somebody_lives(const muster_inspection *seen)
+{
+    for (int i = 0; i < seen->rank_count; i++)
+        if (!has_ended(seen->ranks[i]))
+            return true;
+    return false;
+}
+
 /* Each group and reason once, with all who know it. */
 static void print_broken(const muster_inspection *seen, FILE *to)
 {
+    bool all = !somebody_lives(seen);
+
     for (int i = 0; i < seen->call_count; i++) {
         const muster_seen_call *call = seen->calls[i];
         bool known[RANKS_MAX] = { false }, told = false;
         char group[120], ranks[200];
 
-        if (call->broken == MUSTER_OK || call->call_class != MUSTER_CALL_COLLECTIVE)
+        if (!knows(seen, call, all))
             continue;
         for (int other = 0; other < seen->call_count; other++)
-            if (is_broken_alike(call, seen->calls[other])) {
+            if (is_broken_alike(call, seen->calls[other]) && knows(seen, seen->calls[other], all)) {
                 told = told || other < i;
                 mark_rank(known, RANKS_MAX, seen->calls[other]->rank);
             }
@@ -94,22 +112,33 @@ static void print_broken(const muster_inspection *seen, FILE *to)
 static void print_causes(const muster_inspection *seen, FILE *to)
 {
     bool more[RANKS_MAX] = { false };
-    char doing[120], ranks[200];
+    char doing[160], ranks[200];
     int described = 0;
 
-    for (int rank = 0; rank < seen->size; rank++) {
-        if (!is_waited_for(seen, rank))
+    for (int i = 0; i < seen->rank_count; i++) {
+        const muster_seen_rank *process = seen->ranks[i];
+
+        if (!is_waited_for(seen, process))
             continue;
         if (described++ >= CAUSES_MAX) {
-            mark_rank(more, RANKS_MAX, rank);
+            mark_rank(more, RANKS_MAX, process->rank);
             continue;
         }
-        describe_rank(seen, rank, doing, sizeof doing);
-        fprintf(to, "cause: rank %d %s\n", rank, doing);
+        describe_process(seen, process, doing, sizeof doing);
+        fprintf(to, "cause: rank %d %s\n", process->rank, doing);
     }
     int more_count = list_ranks(more, RANKS_MAX, ranks, sizeof ranks);
     if (more_count > 0)
         fprintf(to, "others also wait for rank%s %s\n", plural((unsigned)more_count), ranks);
+}
+
+void take_last_calls(muster_inspection *seen)
+{
+    for (int i = 0; i < seen->call_count; i++) {
+        muster_seen_call *call = (muster_seen_call *)(uintptr_t)seen->calls[i]; /* in memory of ours */
+
+        call->in_call = call->in_call || (call->what[0] && !find_process(seen, call)->replaced);
+    }
 }
 
 int print_verdicts(const muster_inspection *seen, FILE *to)

@@ -12,6 +12,9 @@
 /* A line for each call that a rank is in, or, where it is in none, what else it does. */
 void print_ranks(const muster_inspection *seen, FILE *to);
 
+/* When all is over: takes the calls that ranks ended in for calls that they are in. */
+void take_last_calls(muster_inspection *seen);
+
 /* Prints which groups are broken, all verdicts, and their causes; returns how many verdicts there are. */
 int print_verdicts(const muster_inspection *seen, FILE *to);
 

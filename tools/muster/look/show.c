@@ -159,7 +159,7 @@ static void print_call_json(const muster_inspection *seen, const muster_seen_cal
     char group[120];
 
     name_group(seen, call->group, group, sizeof group);
-    printf("    { \"rank\": %d, \"group\": ", call->rank);
+    printf("    { \"rank\": %d, \"pid\": %d, \"group\": ", call->rank, call->pid);
     write_json_string(group, stdout);
     printf(", \"group_rank\": %d, \"group_size\": %d, \"call_class\": \"%s\", \"in_call\": %s, "
            "\"operation\": %llu, ",
@@ -181,12 +181,12 @@ static void print_call_json(const muster_inspection *seen, const muster_seen_cal
 static void print_json(const job *job)
 {
     const muster_inspection *seen = &job->seen;
-    char doing[120], verdict[VERDICT_BYTES];
+    char doing[160], verdict[VERDICT_BYTES];
 
     printf("{\n  \"schema\": %d,\n  \"size\": %d,\n  \"launcher\": %d,\n  \"ranks\": [\n", JSON_SCHEMA,
            seen->size, seen->launcher_pid);
     for (int i = 0; i < seen->rank_count; i++) {
-        describe_rank(seen, seen->ranks[i]->rank, doing, sizeof doing);
+        describe_process(seen, seen->ranks[i], doing, sizeof doing);
         printf("    { \"rank\": %d, \"pid\": %d, \"replaced\": %s, \"state\": ", seen->ranks[i]->rank,
                seen->ranks[i]->pid, seen->ranks[i]->replaced ? "true" : "false");
         write_json_string(doing, stdout);

@@ -201,9 +201,11 @@ static int find_straggler(const double *shares, int size)
 
 static void describe_doing(const muster_inspection *seen, int rank, char *text, int bytes)
 {
-    describe_rank(seen, rank, text, bytes);
+    const muster_seen_rank *process = find_rank(seen, rank);
+
+    describe_process(seen, process, text, bytes);
     for (int i = 0; i < seen->call_count && strcmp(text, "waits in muster") == 0; i++)
-        if (seen->calls[i]->rank == rank && seen->calls[i]->in_call)
+        if (seen->calls[i]->rank == rank && seen->calls[i]->pid == process->pid && seen->calls[i]->in_call)
             snprintf(text, (size_t)bytes, "%s #%llu", seen->calls[i]->what,
                      (unsigned long long)seen->calls[i]->operation);
 }

@@ -65,45 +65,87 @@ void name_group(const muster_inspection *seen, unsigned long long group, char *t
 
 /* ---- ranks ---- */
 
-/* The latest process that is the rank. */
-static const muster_seen_rank *find_rank(const muster_inspection *seen, int rank)
+bool has_ended(const muster_seen_rank *process)
+{
+    return process->left || process->replaced || process->termination.kind != MUSTER_TERMINATION_NONE;
+}
+
+const muster_seen_rank *find_rank(const muster_inspection *seen, int rank)
 {
     const muster_seen_rank *found = NULL;
 
     for (int i = 0; i < seen->rank_count; i++)
-        if (seen->ranks[i]->rank == rank)
+        if (seen->ranks[i]->rank == rank && (!found || has_ended(found)))
             found = seen->ranks[i];
     return found;
 }
 
-static bool is_in_call(const muster_inspection *seen, int rank)
+static bool is_of(const muster_seen_call *call, const muster_seen_rank *process)
+{
+    return call->rank == process->rank && call->pid == process->pid;
+}
+
+const muster_seen_rank *find_process(const muster_inspection *seen, const muster_seen_call *call)
+{
+    const muster_seen_rank *found = NULL;
+
+    for (int i = 0; i < seen->rank_count; i++)
+        if (is_of(call, seen->ranks[i]) && (!found || has_ended(found)))
+            found = seen->ranks[i];
+    return found;
+}
+
+static bool is_in_call(const muster_inspection *seen, const muster_seen_rank *process)
 {
     for (int i = 0; i < seen->call_count; i++)
-        if (seen->calls[i]->rank == rank && seen->calls[i]->in_call)
+        if (is_of(seen->calls[i], process) && seen->calls[i]->in_call)
             return true;
     return false;
 }
 
-void describe_rank(const muster_inspection *seen, int rank, char *text, int bytes)
+static void describe_end(const muster_seen_rank *process, char *text, int bytes)
 {
-    const muster_seen_rank *found = find_rank(seen, rank);
-    char state = found ? read_state(found->pid) : 0;
+    if (process->termination.kind != MUSTER_TERMINATION_NONE)
+        muster_termination_describe(process->termination, text, (size_t)bytes);
+    else
+        snprintf(text, (size_t)bytes, process->left ? "has left" : "ended");
+    size_t used = strlen(text);
+    if (process->replaced)
+        snprintf(text + used, (size_t)bytes - used, ", and was replaced");
+}
 
-    if (!found || found->pid == 0)
+void describe_process(const muster_inspection *seen, const muster_seen_rank *process, char *text, int bytes)
+{
+    char state = process ? read_state(process->pid) : 0;
+
+    if (process && has_ended(process))
+        describe_end(process, text, bytes);
+    else if (!process || process->pid == 0)
         snprintf(text, (size_t)bytes, "has not attached");
-    else if (found->termination.kind != MUSTER_TERMINATION_NONE)
-        muster_termination_describe(found->termination, text, (size_t)bytes);
-    else if (found->left)
-        snprintf(text, (size_t)bytes, "has left");
     else if (state == 'T' || state == 't')
         snprintf(text, (size_t)bytes, "is stopped (%s)",
                  state == 'T' ? "SIGSTOP; kill -CONT continues it" : "by a debugger");
     else if (state == 0 || state == 'Z')
         snprintf(text, (size_t)bytes, "is gone");
-    else if (is_in_call(seen, rank))
+    else if (is_in_call(seen, process))
         snprintf(text, (size_t)bytes, "waits in muster");
     else
         snprintf(text, (size_t)bytes, state == 'R' ? "is running user code" : "sleeps in user code");
+}
+
+/* A member, and, where another process has its place, what that does. */
+static void describe_member(const muster_inspection *seen, const muster_seen_call *member, char *text,
+                            int bytes)
+{
+    const muster_seen_rank *process = find_process(seen, member), *now = find_rank(seen, member->rank);
+
+    describe_process(seen, process, text, bytes);
+    int used = (int)strlen(text);
+    if (!process->replaced)
+        return;
+    used += snprintf(text + used, (size_t)(bytes - used), "; its replacement ");
+    if (used < bytes)
+        describe_process(seen, now == process ? NULL : now, text + used, bytes - used);
 }
 
 /* ---- verdicts ---- */
@@ -154,33 +196,62 @@ bool call_waits(const muster_inspection *seen, const muster_seen_call *call)
     return false;
 }
 
-/* Ranks that have not reached it, and what they do instead. */
-static void judge_collective(const muster_inspection *seen, const muster_seen_call *call, sentence *verdict)
+/* By their ranks in the world, those members that the call waits for, or that ended in it: it may not end
+ * without them. Returns how many have not entered it. */
+static int find_missing(const muster_inspection *seen, const muster_seen_call *call,
+                        const muster_seen_call *missing[RANKS_MAX], bool gone[RANKS_MAX])
 {
-    char group[120], doing[120];
-    bool missing[RANKS_MAX] = { false }, gone[RANKS_MAX] = { false };
-    int count = 0, gone_count = 0;
+    int count = 0;
 
     for (int at = 0; at < call->group_size && at < RANKS_MAX; at++) {
         const muster_seen_call *member = find_member(seen, call->group, at);
+        bool entered = has_entered(seen, call, at);
 
-        if (has_entered(seen, call, at))
+        count += !entered;
+        if (!member)
+            gone[at] = !entered; /* its place is another group's by now */
+        else if (!entered || has_ended(find_process(seen, member)))
+            missing[member->rank] = member;
+    }
+    return count;
+}
+
+static void describe_missing(const muster_inspection *seen, const muster_seen_call *const missing[RANKS_MAX],
+                             sentence *verdict)
+{
+    char doing[240];
+
+    for (int rank = 0, described = 0; rank < RANKS_MAX && described < DESCRIBED_MAX; rank++) {
+        if (!missing[rank])
             continue;
-        count++;
-        if (member)
-            mark_rank(missing, RANKS_MAX, member->rank);
-        else
-            gone_count += gone[at] = true; /* its place is another group's by now */
+        describe_member(seen, missing[rank], doing, sizeof doing);
+        say(verdict, "; rank %d %s", rank, doing);
+        described++;
+    }
+}
+
+/* Ranks that have not reached it, and what they do instead. */
+static void judge_collective(const muster_inspection *seen, const muster_seen_call *call, sentence *verdict)
+{
+    char group[120];
+    const muster_seen_call *missing[RANKS_MAX] = { NULL };
+    bool absent[RANKS_MAX] = { false }, gone[RANKS_MAX] = { false };
+    int gone_count = 0, count = find_missing(seen, call, missing, gone);
+
+    for (int rank = 0; rank < RANKS_MAX; rank++) {
+        gone_count += gone[rank];
+        absent[rank] = missing[rank] && !has_entered(seen, call, missing[rank]->group_rank);
     }
     name_group(seen, call->group, group, sizeof group);
     if (count == 0) {
         say(verdict, "all have entered %s #%llu of %s: ", call->what, (unsigned long long)call->operation,
             group);
         say_waiting(verdict, seen, call);
+        describe_missing(seen, missing, verdict);
         return;
     }
     if (count > gone_count)
-        say_ranks(verdict, missing);
+        say_ranks(verdict, absent);
     if (gone_count) {
         say(verdict, count > gone_count ? " and the group's " : "the group's ");
         say_ranks(verdict, gone);
@@ -188,19 +259,13 @@ static void judge_collective(const muster_inspection *seen, const muster_seen_ca
     say(verdict, " %s not entered %s #%llu of %s; ", count > 1 ? "have" : "has", call->what,
         (unsigned long long)call->operation, group);
     say_waiting(verdict, seen, call);
-    for (int rank = 0, described = 0; rank < RANKS_MAX && described < DESCRIBED_MAX; rank++) {
-        if (!missing[rank])
-            continue;
-        describe_rank(seen, rank, doing, sizeof doing);
-        say(verdict, "; rank %d %s", rank, doing);
-        described++;
-    }
+    describe_missing(seen, missing, verdict);
 }
 
 static void judge_message(const muster_inspection *seen, const muster_seen_call *call, sentence *verdict)
 {
     const muster_seen_call *peer = find_member(seen, call->group, call->peer);
-    char group[120], doing[120];
+    char group[120], doing[240];
 
     name_group(seen, call->group, group, sizeof group);
     say(verdict, "rank %d has waited %.1f s in %s %s ", call->rank, (double)call->since_ns / NS_PER_S,
@@ -213,7 +278,7 @@ static void judge_message(const muster_inspection *seen, const muster_seen_call 
         say(verdict, "rank %d of %s, which has left it", call->peer, group);
         return;
     }
-    describe_rank(seen, peer->rank, doing, sizeof doing);
+    describe_member(seen, peer, doing, sizeof doing);
     say(verdict, "rank %d of %s; rank %d %s", peer->rank, group, peer->rank, doing);
 }
 
@@ -237,12 +302,13 @@ static bool is_first_of_its_kind(const muster_inspection *seen, int at)
     return true;
 }
 
-static bool waits_for(const muster_inspection *seen, const muster_seen_call *call, int rank)
+static bool waits_for(const muster_inspection *seen, const muster_seen_call *call,
+                      const muster_seen_rank *process)
 {
     for (int at = 0; at < call->group_size; at++) {
         const muster_seen_call *member = find_member(seen, call->group, at);
 
-        if (!member || member->rank != rank)
+        if (!member || !is_of(member, process))
             continue;
         if (call->peer < 0 && is_message(call))
             return at != call->group_rank;
@@ -251,11 +317,11 @@ static bool waits_for(const muster_inspection *seen, const muster_seen_call *cal
     return false;
 }
 
-bool is_waited_for(const muster_inspection *seen, int rank)
+bool is_waited_for(const muster_inspection *seen, const muster_seen_rank *process)
 {
     for (int i = 0; i < seen->call_count; i++)
-        if (is_long(seen->calls[i]) && waits_for(seen, seen->calls[i], rank))
-            return !is_in_call(seen, rank);
+        if (is_long(seen->calls[i]) && waits_for(seen, seen->calls[i], process))
+            return !is_in_call(seen, process);
     return false;
 }
 

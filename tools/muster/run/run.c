@@ -162,6 +162,7 @@ static void show_post_mortem(int fd)
     FILE *to = open_memstream(&text, &bytes);
     if (to) {
         fprintf(to, "muster run: the ranks, as they ended:\n");
+        take_last_calls(&seen);
         print_ranks(&seen, to);
         print_verdicts(&seen, to);
         if (fclose(to) == 0)
