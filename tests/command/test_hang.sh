@@ -77,6 +77,8 @@ says 1 "^muster run: a rank has waited for [0-9.]+ s$"
 says 1 "^rank 2 has not entered barrier #2 of group \{0-2\}; ranks 0 1 have waited [0-9.]+ s; rank 2 sleeps in user code$"
 ended hangs-shrunk "$hangs_shrunk" 137
 says 1 "^rank 2 has not entered barrier #2 of group \{1 2\}; rank 1 has waited [0-9.]+ s; rank 2 sleeps in user code$"
+tail -n 1 "$work/out" >"$work/last" && cp "$work/last" "$work/out"
+says 1 "so the ranks were stopped \(--on-hang abort\); before that, rank 0 was killed by signal 9 \(Killed\)$"
 ended absent "$absent" 143
 says 1 "^rank 0 has not entered grow #1 of world; ranks 1 2 have waited [0-9.]+ s; rank 0 was killed by signal 9 \(Killed\), and was replaced; its replacement has not attached$"
 

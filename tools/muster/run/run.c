@@ -88,18 +88,27 @@ static bool tell_of_feeder(void)
                           "they have not had all of it, and were asked to end");
 }
 
+/* A job may have gone on after a rank's death, and hung later. */
+static void tell_of_hang(const run_options *options, const muster_report *report)
+{
+    char text[1024];
+
+    snprintf(text, sizeof text,
+             "a rank has waited for more than %.3g s, so the ranks were stopped (--on-hang abort)%s%s",
+             hang_after_seconds(options), report->first_failed < 0 ? "" : "; before that, ",
+             report->first_failed < 0 ? "" : report->summary);
+    tell(text);
+}
+
 /* The last line: what was the cause. */
 static void conclude(const run_options *options, const muster_report *report)
 {
     bool is_told = report->output_lost && report->first_failed < 0 && report->exit_status == EXIT_FAILURE;
     bool asked = report->stopped_by == SIGTERM;
-    char hang[160];
+    bool went_on = report->first_failed >= 0 && options->launch.on_failure != MUSTER_ON_FAILURE_KILL;
 
-    snprintf(hang, sizeof hang,
-             "a rank has waited for more than %.3g s, so the ranks were stopped (--on-hang abort)",
-             hang_after_seconds(options));
-    if (signals_of_hang() && asked)
-        tell(hang);
+    if (signals_of_hang() && (asked || went_on))
+        tell_of_hang(options, report);
     else if (asked && helper_failure(feeder) > 128)
         tell_of_feeder();
     else if (!is_told && !ends_by_pipe(report))
