@@ -71,6 +71,8 @@ def alone():
     assert world.size() == 1
     for _ in range(3):
         assert dist.init(strict=True, backend="muster") is world and muster.mlx.world() is world
+        for backend in ("any", "mpi", "ring"):
+            assert dist.init(strict=True, backend=backend) is world and dist.is_available(backend)
     muster.mlx._original["init"] = lambda strict, backend: (strict, backend)
     assert dist.init(backend="none") == (False, "none")
     with tempfile.TemporaryDirectory() as path:

@@ -61,8 +61,8 @@ _world = None
 
 
 def _is_launched():
-    """Whether muster has started this process as one of several ranks."""
-    return "MUSTER_ARENA" in os.environ and os.environ.get("MUSTER_SIZE", "1") != "1"
+    """Whether muster has started this process as a rank."""
+    return "MUSTER_ARENA" in os.environ
 
 
 def _is_ours(backend):
