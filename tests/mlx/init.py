@@ -2,6 +2,7 @@
 
     muster run -n 2 -- python init.py interrupted FILE
     muster run -n 1 -- python init.py alone
+    muster run --mlx -n 2 -- python init.py too_late
 """
 
 import os
@@ -13,7 +14,9 @@ import time
 import types
 
 import mlx.core as mx
-import muster.mlx
+
+early = mx.distributed.init() if sys.argv[1] == "too_late" else None
+import muster.mlx  # noqa: E402: after that
 
 dist = mx.distributed
 
@@ -80,5 +83,15 @@ def alone():
     print("alone: done", flush=True)
 
 
+def too_late():
+    """By muster run --mlx the process is a rank before muster.mlx is there, which cannot be one again."""
+    assert early.size() == 2
+    try:
+        dist.init()
+    except RuntimeError as error:
+        assert "is a rank already, by muster run --mlx; import muster.mlx before" in str(error), error
+        print("too_late: done", flush=True)
+
+
 if __name__ == "__main__":
-    {"interrupted": interrupted, "alone": alone}[sys.argv[1]](*sys.argv[2:])
+    {"interrupted": interrupted, "alone": alone, "too_late": too_late}[sys.argv[1]](*sys.argv[2:])

@@ -90,6 +90,7 @@ timeout $((300 * ${TEST_PATIENCE:-1})) $run -n 2 -- "$python" "$init" interrupte
     fail "a signal handler that raises in init"
 grep -q "interrupted: done" "$work/out" || fail "a signal handler that raises in init: not what it raised"
 expect 0 alone $run -n 1 -- "$python" "$init"
+expect 0 too_late $run --mlx -n 2 -- "$python" "$init"
 
 # One that is killed while it compiles leaves its lock to the next, which leaves nothing of it.
 checks=$((checks + 1))

@@ -84,7 +84,11 @@ def world(strict=False):
             raised = error.__cause__ or error
             raise raised from raised.__cause__
         if failed:
-            raise (ValueError if failed == 2 else RuntimeError)(sentence.value.decode(errors="replace"))
+            text = sentence.value.decode(errors="replace")
+            if f"taken by process {os.getpid()};" in text and "MLX_MPI_LIBNAME" in os.environ:
+                raise RuntimeError("[muster] init: this process is a rank already, by muster run --mlx; import muster.mlx "
+                                   "before mx.distributed.init, or do without it")
+            raise (ValueError if failed == 2 else RuntimeError)(text)
         _world = _world or group
     return _world
 
