@@ -17,9 +17,23 @@ static bool exits()
     return wanted && std::strcmp(wanted, "exit") == 0;
 }
 
+// The sentence in MLX's words, without the name of the function, which comes before it.
+static std::string detail_of(const char *function, const char *sentence)
+{
+    std::string detail = sentence, name = std::string(function) + ": ";
+
+    if (detail.rfind(name, 0) == 0)
+        detail.erase(0, name.size());
+    if (detail.find(" bytes to oneself ") != std::string::npos)
+        detail = detail.substr(0, detail.find(';')) +
+                 "; MLX cannot receive at the same time: receive what was sent before, and send less at once, or "
+                 "use the array as it is";
+    return detail;
+}
+
 void mpi_fail(const char *function, const char *sentence)
 {
-    std::string text = std::string("[muster] ") + function + ": " + sentence;
+    std::string text = std::string("[muster] ") + function + ": " + detail_of(function, sentence);
 
     if (exits()) {
         std::fprintf(stderr, "%s\n", text.c_str());
@@ -36,9 +50,10 @@ void mpi_fail_on_stream(const char *function, const char *sentence)
 
     if (!exits()) {
         std::lock_guard<std::mutex> held(lock);
-        if (told != sentence)
-            std::fprintf(stderr, "muster: %s: %s\n", function, sentence);
-        told = sentence;
+        std::string detail = detail_of(function, sentence);
+        if (told != detail)
+            std::fprintf(stderr, "muster: %s: %s\n", function, detail.c_str());
+        told = detail;
     }
     mpi_fail(function, sentence);
 }

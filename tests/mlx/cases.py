@@ -359,6 +359,15 @@ def huge(world):
         assert dist.recv_like(total, 0)[-1, -1].item() == total[-1, -1].item()
 
 
+@case
+def to_oneself(world):
+    """A message that is too large to wait for its receive is refused in MLX's words; the group goes on."""
+    sentence = error_of(lambda: mx.eval(dist.send(mx.ones(30000), world.rank())), (RuntimeError, ValueError))
+    assert sentence.startswith("[muster] send: 120000 bytes to oneself are more than"), sentence
+    assert "sendrecv" not in sentence and sentence.endswith("or use the array as it is"), sentence
+    assert dist.all_sum(mx.ones(1)).item() == world.size()
+
+
 # ---- errors; what they break is gone, so each is a run of its own ----
 
 

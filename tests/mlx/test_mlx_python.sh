@@ -16,7 +16,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 checks=0 failures=0
 cases=$TEST_SOURCE/tests/mlx/cases.py
-both="groups reductions gathers mixed messages donation sharded streams dropped memory_of_groups turns"
+both="groups reductions gathers mixed messages donation sharded streams dropped memory_of_groups turns to_oneself"
 native=$(sed -n 's/^def \(native_[a-z_]*\)(world):$/\1/p' "$cases")
 
 fail() {

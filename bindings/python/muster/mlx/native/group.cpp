@@ -34,10 +34,24 @@ namespace
     throw std::runtime_error(sentence);
 }
 
+// This thread's last error, in MLX's words, without the name of the operation, which comes before it.
+std::string detail_of(const char *operation)
+{
+    std::string detail = muster_error_detail(), name = std::string(operation) + ": ";
+
+    if (detail.rfind(name, 0) == 0)
+        detail.erase(0, name.size());
+    if (detail.find(" bytes to oneself ") != std::string::npos)
+        detail = detail.substr(0, detail.find(';')) +
+                 "; MLX cannot receive at the same time: receive what was sent before, and send less at once, or "
+                 "use the array as it is";
+    return detail;
+}
+
 void check(muster_status status, const char *operation)
 {
     if (status != MUSTER_OK)
-        raise(status, operation, muster_error_detail());
+        raise(status, operation, detail_of(operation));
 }
 
 bool is_for_good(muster_status status)
@@ -101,7 +115,7 @@ class Members
     {
         if (status == MUSTER_OK)
             return;
-        std::string detail = muster_error_detail();
+        std::string detail = detail_of(operation);
         {
             std::lock_guard<std::mutex> held(telling_);
             if (detail != told_)
