@@ -34,7 +34,14 @@ void mst_mpi_frames_open(mst_mpi_frames *frames, const mst_plugin *plugin, const
                          const char *const *where)
 {
     static const mst_frames_methods methods = {
-        .is_allowed = is_allowed, .send = send_frame, .is_sent = is_sent, .take = take
+        .is_allowed = is_allowed,
+        .send = send_frame,
+        .is_sent = is_sent,
+        .take = take,
+        .refusal = "the program has begun MPI for its main thread only, and this is another, which cannot "
+                   "reach other hosts; give MPI_Init_thread MPI_THREAD_SERIALIZED or more",
+        .farewell = "this rank has left the job, as its program ends, or has ended MPI, and reaches no other "
+                    "host any more"
     };
 
     frames->base =

@@ -1,7 +1,6 @@
 /*
  * Frames: short sequences of bytes from one process of a job to another, by whatever moves them. Those from
- * one process to another come whole, once, and in order. MPI's point-to-point calls on a communicator of ours
- * do (src/mpi/frames.h).
+ * one process to another come whole, once, and in order. src/mpi/frames.h has those of MPI.
  *
  * One thread at a time calls these. A function that returns false has failed, with the reason in `why`.
  */
@@ -24,6 +23,9 @@ typedef struct mst_frames_methods {
 
     /* The next frame that has come, which is valid until the next call; *bytes is NULL: there is none. */
     bool (*take)(mst_frames *frames, int *from, const void **bytes, size_t *count, char *why);
+
+    const char *refusal;  /* what a thread is told that may not call them */
+    const char *farewell; /* what a process is told that has left its job */
 } mst_frames_methods;
 
 struct mst_frames {

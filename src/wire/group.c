@@ -135,7 +135,7 @@ muster_status mst_wire_explain(const mst_wire_group *group)
     if (reason->status == MUSTER_OK && !wire->why[0] && !wire->has_left)
         return MUSTER_OK;
     if (reason->status == MUSTER_OK)
-        return mst_fail(MUSTER_ERR_SYSTEM, "%s", wire->why[0] ? wire->why : MST_WIRE_FAREWELL);
+        return mst_fail(MUSTER_ERR_SYSTEM, "%s", wire->why[0] ? wire->why : wire->frames->methods->farewell);
     mst_fail_about(reason->about, (muster_status)reason->status, "%s", reason->text);
     mst_error_about(reason->about,
                     (muster_termination){ (muster_termination_kind)reason->kind, reason->code });

@@ -20,15 +20,6 @@
 #define MST_WIRE_REASON_BYTES 356 /* that of a link, its numbers, and what the wire says of it */
 #define MST_WIRE_TAG_SUBSETS 1000 /* of what makes groups; those of a link's transfers are below it */
 
-/* In a process that has left its job. */
-#define MST_WIRE_FAREWELL                                                                                    \
-    "this rank has left the job, as its program ends, or has ended MPI, and reaches no other host any more"
-
-/* In a thread that may not call what moves frames. */
-#define MST_WIRE_REFUSAL                                                                                     \
-    "the program has begun MPI for its main thread only, and this is another, which cannot reach other "     \
-    "hosts; give MPI_Init_thread MPI_THREAD_SERIALIZED or more"
-
 typedef enum mst_wire_kind {
     MST_WIRE_MESSAGE = 1, /* with its bytes */
     MST_WIRE_OFFER,       /* a message that is not sent before its receive is there */

@@ -33,7 +33,8 @@ static muster_status begin(mst_wire_op *op, bool sends)
     return MUSTER_OK;
 }
 
-/* Moves nothing: some MPIs give the CPU away in each call that finds nothing, and whoever waits will move. */
+/* Moves nothing: what moves frames may give the CPU away where it finds nothing, and whoever waits will move.
+ */
 static muster_status enter(mst_wire_group *group)
 {
     muster_status status = mst_wire_check_thread(group->wire);

@@ -39,5 +39,5 @@ muster_status mst_wire_check_thread(mst_wire *wire)
 {
     if (wire->why[0] || wire->has_left || wire->frames->methods->is_allowed(wire->frames))
         return MUSTER_OK;
-    return mst_fail(MUSTER_ERR_UNSUPPORTED, "%s", MST_WIRE_REFUSAL);
+    return mst_fail(MUSTER_ERR_UNSUPPORTED, "%s", wire->frames->methods->refusal);
 }

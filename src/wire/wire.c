@@ -193,7 +193,7 @@ bool mst_wire_is_bound(mst_wire *wire)
 void mst_wire_stop(mst_wire *wire)
 {
     pthread_mutex_lock(&wire->lock);
-    snprintf(wire->why, sizeof wire->why, "%s", MST_WIRE_FAREWELL);
+    snprintf(wire->why, sizeof wire->why, "%s", wire->frames->methods->farewell);
     wire->stopped = true;
     pthread_mutex_unlock(&wire->lock);
 }
@@ -210,7 +210,7 @@ const char *mst_wire_refusal(const muster_group *of)
     pthread_mutex_lock(&wire->lock);
     bool may = wire->why[0] || wire->has_left || wire->frames->methods->is_allowed(wire->frames);
     pthread_mutex_unlock(&wire->lock);
-    return may ? NULL : MST_WIRE_REFUSAL;
+    return may ? NULL : wire->frames->methods->refusal;
 }
 
 /* ---- the table ---- */

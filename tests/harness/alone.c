@@ -53,7 +53,9 @@ static bool take(mst_frames *frames, int *from, const void **bytes, size_t *coun
 
 void alone_begin(int rank, int size)
 {
-    static const mst_frames_methods methods = { is_allowed, send, is_sent, take };
+    static const mst_frames_methods methods = {
+        is_allowed, send, is_sent, take, "this thread may not move frames", "this rank has left the job"
+    };
     static const unsigned char here = 1;
     static const muster_group like = { .here = &here };
     static const char *const where[] = { "host a", "host b", "host c" };

@@ -100,7 +100,9 @@ static bool take(mst_frames *frames, int *from, const void **bytes, size_t *coun
     return true;
 }
 
-static const mst_frames_methods methods = { is_allowed, send, is_sent, take };
+static const mst_frames_methods methods = {
+    is_allowed, send, is_sent, take, "this thread may not move frames", "this rank has left the job"
+};
 
 static thread_frames *open_frames(const muster_config *config)
 {
