@@ -79,8 +79,9 @@ void mst_member_release(mst_attachment *attachment, const mst_member *member)
     mst_cell_free(attachment, member->cell);
 }
 
-/* The memory stays claimed: a peer whose split succeeded may read it at any time. The parent group is
- * poisoned in that case, so this happens at most once per group. */
+/* The memory stays claimed: a peer for which the group was made may read it at any time. Failures of split
+ * and subset poison the parent, so those come at most once per group; a shrink or grow that has timed out may
+ * be tried again, and each attempt costs its part, until the rank ends. */
 void mst_member_abandon(mst_attachment *attachment, const mst_member *member)
 {
     mst_cell_leave(attachment, member->cell, member->membership);

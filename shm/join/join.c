@@ -1,6 +1,7 @@
 /* Joins an arena, and waits for the other ranks, as described in join.h. */
 #include "shm/join/join.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,16 +33,26 @@ static int cpus_of_all(const mst_geometry *geometry)
 
 /* ---- joining ---- */
 
+/* Whoever has claimed the entry writes its pid after that: 0 until then. */
+static muster_status refuse_taken(uint32_t rank, int32_t pid)
+{
+    char whom[40] = "another process";
+
+    if (pid > 0)
+        snprintf(whom, sizeof whom, "process %d", (int)pid);
+    return mst_fail(MUSTER_ERR_INVALID,
+                    "rank %u of this arena is or was taken by %s; each rank attaches once, and a name serves "
+                    "one job at a time",
+                    rank, whom);
+}
+
 static muster_status claim_entry(mst_attachment *attachment)
 {
     uint32_t rank = attachment->rank;
     mst_rank_entry *entry = mst_layout_entry(&attachment->geometry, attachment->seat);
 
     if (mst_cmpxchg32_sc(&entry->state, MST_RANK_VACANT, MST_RANK_JOINING) != MST_RANK_VACANT)
-        return mst_fail(MUSTER_ERR_INVALID,
-                        "rank %u of this arena is or was taken by process %d; each rank attaches once, and "
-                        "a name serves one job at a time",
-                        rank, entry->pid);
+        return refuse_taken(rank, entry->pid);
     entry->rank = rank;
     entry->mapped_bytes = mst_layout_mapped_heap_bytes(&attachment->geometry);
     mst_fault_point("entry.claimed");
