@@ -244,6 +244,31 @@ START_TEST(test_shrink_without_a_death)
 }
 END_TEST
 
+/* Each attempt has a list of its own, of which only the last two are kept. */
+static int shrink_one_group_many_times(muster_group *world, void *arg)
+{
+    const mst_subarena *subarena = mst_group_of(world)->subarena;
+    muster_group *next;
+    size_t blocks = 0;
+
+    (void)arg;
+    for (int i = 0; i < 100; i++) {
+        RANK_OK(world, muster_group_shrink(world, &next));
+        RANK_OK(world, muster_barrier(next));
+        muster_group_free(next);
+        if (i == 1)
+            blocks = subarena->block_count;
+        RANK_CHECK(world, i < 1 || subarena->block_count == blocks);
+    }
+    return 0;
+}
+
+START_TEST(test_shrinks_of_one_group_free_their_lists)
+{
+    run_all_sizes(shrink_one_group_many_times, NULL);
+}
+END_TEST
+
 static int shrink_many_times(muster_group *world, void *arg)
 {
     muster_group *group = world, *next;
@@ -425,6 +450,7 @@ int main(void)
     tcase_set_timeout(tests, getenv("TEST_SHRINKS") ? 100000 : TEST_TIMEOUT_S);
     tcase_add_test(tests, test_shrink_without_a_death);
     tcase_add_test(tests, test_many_shrinks_use_the_same_memory_again);
+    tcase_add_test(tests, test_shrinks_of_one_group_free_their_lists);
     if (!under_thread_sanitizer()) { /* it sees nothing between processes */
         tcase_add_test(tests, test_deaths_one_after_another_leave_one);
         tcase_add_test(tests, test_all_but_one_at_once_leave_a_group_of_one);

@@ -55,6 +55,22 @@ static bool all_accounted_for(const void *arg)
     return !regroup->grows || mst_respawned_are_here(regroup->group);
 }
 
+/* Has our proposal freed in the regroup after the next. Those who read it do so before they arrive at the
+ * next one, and catch_up awaits that (E11). Not for proposals that a respawned rank may read still. */
+static void keep_list(const mst_regroup_call *regroup)
+{
+    regroup->group->old_lists[regroup->number & 1] = regroup->list_offset;
+}
+
+static void free_old_list(mst_group *group, uint64_t number)
+{
+    uint64_t *offset = &group->old_lists[number & 1];
+
+    if (*offset)
+        mst_subarena_release_block(group->subarena, *offset);
+    *offset = 0;
+}
+
 /* Allocates our part of the new group, and the memory of our proposal. */
 static muster_status claim(mst_regroup_call *regroup)
 {
@@ -62,6 +78,7 @@ static muster_status claim(mst_regroup_call *regroup)
     mst_attachment *attachment = group->subarena->attachment;
     int room = group->base.size + (regroup->grows ? (int)attachment->geometry.size : 0);
 
+    free_old_list(group, regroup->number);
     regroup->list =
         (mst_member_list){ calloc((size_t)room, sizeof(mst_member)), room, 0, attachment->waits.policy };
     if (!regroup->list.members)
@@ -211,7 +228,8 @@ static muster_status form(mst_regroup_call *regroup, mst_group **made)
     mst_group *child;
 
     muster_status status = mst_decision_read(regroup, &list_seat, &list_offset);
-    if (may_try_again(status)) { /* all have seen it, so nobody uses the part */
+    if (may_try_again(status)) { /* all have seen it, so nobody uses the part, and nobody is admitted */
+        keep_list(regroup);
         mst_member_release(attachment, &regroup->own);
         return status;
     }
@@ -227,6 +245,7 @@ static muster_status form(mst_regroup_call *regroup, mst_group **made)
     if (status == MUSTER_OK && regroup->grows)
         status = receive(regroup, &child);
     if (status == MUSTER_OK) {
+        keep_list(regroup);
         child->whole = group->whole;
         *made = child;
     }
@@ -254,8 +273,10 @@ static muster_status agree_and_form(mst_regroup_call *regroup, mst_group **made)
     status = gather(regroup);
     if (status == MUSTER_OK && regroup->list_offset)
         mst_decision_propose(regroup);
-    if (claimed != MUSTER_OK)
+    if (claimed != MUSTER_OK) {
+        keep_list(regroup); /* all fail by our record, and admit nobody */
         return mst_error_again(&why);
+    }
     if (status != MUSTER_OK) {
         mst_member_abandon(attachment, &regroup->own);
         return status;

@@ -101,6 +101,7 @@ typedef struct mst_group {
     uint64_t subset;          /* subsets entered so far */
     uint64_t messages[2];     /* sends and receives entered so far */
     uint64_t regroups;        /* shrinks and grows entered so far */
+    uint64_t old_lists[2];    /* our proposals for the last two, that all will have read; 0: none such */
     bool whole;               /* the world, or a group that shrink or grow made of it */
     mst_call_record *records; /* of the current operation, by rank: private copies */
     const void **sources;     /* by rank, arguments of kernels */
