@@ -21,7 +21,7 @@
 #include "src/launch/signals.h"
 
 #define LAST_WORDS_NS (100 * MST_NS_PER_MS) /* for the others to report a failure */
-#define REPEAT_NS MST_NS_PER_S              /* of checks for overwritten terminations */
+#define REPEAT_NS MST_NS_PER_S              /* of checks for overwritten terminations, and for lost watches */
 #define LOOK_MS 20                          /* between looks if the system has no watches */
 
 /* ---- terminations ---- */
@@ -182,9 +182,8 @@ static int poll_timeout_ms(mst_job *job, bool watched)
         return 0;
     if (!watched)
         return LOOK_MS;
-    bool some_have_ended = job->running < job->count;
-    if (!until_ns && !some_have_ended && (job->stopping || !job->time.limit_ns))
-        return -1;
+    /* Never without a bound: poll sees what a number is when it begins, and another thread of the program may
+     * have put what is never ready in a watch's place since it was listed. */
     int64_t left_ns = until_ns ? until_ns - mst_os_now_ns() : REPEAT_NS;
     if (!job->stopping && job->time.limit_ns) {
         int64_t allowed_ns = job->time.limit_ns - job->time.total_ns;
