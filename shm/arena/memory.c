@@ -75,7 +75,7 @@ static muster_status look_at_limit(const mst_memory *memory, const char *what, u
         "%s needs %.1f MiB more, and the memory control group %s (a container's or a service's), "
         "limited to %.1f MiB, has %.1f MiB left for it; raise the limit (docker run -m, MemoryMax=), "
         "or use smaller or fewer buffers",
-        what, mebibytes(bytes), group.group, mebibytes(group.limit_bytes), mebibytes(left));
+        what, mebibytes(needed), group.group, mebibytes(group.limit_bytes), mebibytes(left));
 }
 
 /* The same for the machine's memory; *limited: also where little more than that is left. */
@@ -94,7 +94,7 @@ static muster_status look_at_machine(const mst_memory *memory, const char *what,
     return mst_fail(MUSTER_ERR_NO_SPACE,
                     "%s needs %.1f MiB more, and the machine has %.1f MiB left for it, swap among them; end "
                     "other programs, or use smaller or fewer buffers",
-                    what, mebibytes(bytes), mebibytes(left));
+                    what, mebibytes(needed), mebibytes(left));
 }
 
 /* Before each part, checks all that is left to commit against the limit, so that it fails early. */
