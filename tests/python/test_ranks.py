@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 
@@ -108,6 +109,33 @@ class Harness(unittest.TestCase):
     def assert_own(files):
         for file in files:
             assert os.pread(file.fileno(), 10000, 0) == b"own" * 1000
+
+    def parent_loses_its_descriptors(self):
+        """While ranks run another thread of the test's process closes what it does not know; empty pipes take the numbers."""
+        with tempfile.TemporaryDirectory() as folder:
+            lost = os.path.join(folder, "lost")
+
+            def body():
+                while not os.path.exists(lost):
+                    pass
+
+            def lose():
+                while not os.path.exists(f"/proc/self/task/{os.getpid()}/children") or not forked():
+                    pass
+                os.closerange(3, 100)
+                while os.pipe()[1] < 100:
+                    pass
+                open(lost, "x").close()
+
+            def forked():
+                with open(f"/proc/self/task/{os.getpid()}/children") as children:
+                    return len(children.read().split()) == 2
+
+            threading.Thread(target=lose).start()
+            self.fails(body, "what came of it is not known", timeout=LIMIT_S)
+
+    def test_the_parent_loses_its_descriptors(self):
+        Forks.in_fork(self, self.parent_loses_its_descriptors)
 
     def test_closed_descriptors(self):
         @ranks(3)

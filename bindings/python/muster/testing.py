@@ -114,7 +114,7 @@ class _Rank:
         self.pipe, self.write = os.pipe()
         self.inode = os.fstat(self.pipe).st_ino
         self.parent = os.getpid()
-        self.hung = False
+        self.hung = self.lost = False
         self.pid = os.fork()
         if self.pid == 0:
             os.close(self.pipe)
@@ -130,6 +130,7 @@ class _Rank:
                 self.ended = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
             except ChildProcessError:  # somebody else has waited for it; its verdict is left
                 self.ended = True
+        self.check_pipe()
         while self.pipe is not None:
             try:
                 data = os.read(self.pipe, 65536)
@@ -142,7 +143,15 @@ class _Rank:
         if self.ended:
             self.close()
 
+    def check_pipe(self):
+        """The test's process may close descriptors that it does not know, too, in another thread. What takes the number is
+        not ours: neither to be read nor to be closed."""
+        if self.pipe is not None and not _is_pipe(self.pipe, self.inode):
+            self.pipe = None
+            self.lost = True
+
     def close(self):
+        self.check_pipe()
         if self.pipe is not None:
             os.close(self.pipe)
             self.pipe = None
@@ -180,6 +189,9 @@ class _Rank:
             return verdicts[0], text
         if os.WIFSIGNALED(self.status):
             text += f"\nkilled by signal {os.WTERMSIG(self.status)}"
+        elif not verdicts and self.lost:
+            text += ("\nthis process has closed the number by which the rank speaks, and what came of it is not known; close no "
+                     "descriptors that you do not know while ranks run")
         elif not verdicts:
             text += f"\nexited with status {os.WEXITSTATUS(self.status)} before the test was over"
         return "failed", text.strip("\n")
@@ -244,6 +256,7 @@ def _wait(group, until):
             return running
         said = select.poll()
         for rank in running:
+            rank.check_pipe()
             if rank.pipe is not None and not rank.hung:
                 said.register(rank.pipe, select.POLLIN)
         ending = any(rank.pipe is None or rank.hung for rank in running)
