@@ -137,10 +137,13 @@ static int open_groups(scene *scene, muster_group *world, muster_group **base, m
 
 static int check_story(const scene *scene, muster_group *base, muster_group *group)
 {
-    char story[64];
+    int rank = muster_group_translate(base, scene->victim, group);
+    char story[100];
 
-    snprintf(story, sizeof story, "rank %d was killed by signal 9",
-             muster_group_translate(base, scene->victim, group));
+    snprintf(story, sizeof story,
+             rank == scene->victim ? "rank %d was killed by signal 9"
+                                   : "rank %d of the group (rank %d of the world) was killed by signal 9",
+             rank, scene->victim);
     RANK_CHECK(group, strstr(muster_error_detail(), story));
     return 0;
 }
