@@ -8,7 +8,7 @@ found=$(objdump -t "$library" | awk '
     / file format / { object = $1; sub(/:$/, "", object) }
     { for (i = 2; i < NF; i++) if ($i ~ /^\.(data|bss)(\..*)?$|^\*COM\*$/ && $i !~ /^\.data\.rel\.ro/ && $(i - 1) ~ /O$|^[gl]$/ &&
         $NF !~ /^\./) print object }' | sort -u)
-allowed=$(sed -n 's/^7\. No process-wide state but in \(.*\)(.*/\1/p' docs/ARCHITECTURE.md | grep -oE '[a-z_]+\.c' | sed 's/$/.o/' | sort -u)
+allowed=$(sed -n 's/^7\. No process-wide state but in \(.*\)/\1/p' docs/ARCHITECTURE.md | grep -oE '[a-z_]+\.c' | sed 's/$/.o/' | sort -u)
 if [ "$found" != "$allowed" ]; then
     echo "these have state of the process:" $found
     echo "docs/ARCHITECTURE.md names:" $allowed
