@@ -25,9 +25,10 @@ static std::string detail_of(const char *function, const char *sentence)
     if (detail.rfind(name, 0) == 0)
         detail.erase(0, name.size());
     if (detail.find(" bytes to oneself ") != std::string::npos)
-        detail = detail.substr(0, detail.find(';')) +
-                 "; MLX cannot receive at the same time: receive what was sent before, and send less at once, or "
-                 "use the array as it is";
+        detail =
+            detail.substr(0, detail.find(';')) +
+            "; MLX cannot receive at the same time: receive what was sent before, and send less at once, or "
+            "use the array as it is";
     return detail;
 }
 
