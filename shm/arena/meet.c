@@ -173,14 +173,33 @@ static meeting join(const char *name, int *found, muster_status *status)
     return outcome;
 }
 
+#define NAME_CHARACTERS 250 /* the system's limit is 255 */
+
+/* Whether it is the name of a file, which can be shown. */
+static bool is_name(const char *name)
+{
+    if (name[0] != '/' || !strcmp(name, "/") || !strcmp(name, "/.") || !strcmp(name, "/.."))
+        return false;
+    for (const char *at = name + 1; *at; at++)
+        if (*at == '/' || (unsigned char)*at < ' ' || *at == 0x7f)
+            return false;
+    return true;
+}
+
 static muster_status check_name(const char *name)
 {
-    if (name[0] == '/' && name[1] != '\0' && !strchr(name + 1, '/') && strlen(name) < 250)
+    size_t characters = strlen(name);
+
+    if (characters > NAME_CHARACTERS)
+        return mst_fail(MUSTER_ERR_INVALID, "an arena name has %zu characters: expected at most %d",
+                        characters, NAME_CHARACTERS);
+    if (is_name(name))
         return MUSTER_OK;
-    return mst_fail(MUSTER_ERR_INVALID,
-                    "\"%s\" is not a valid arena name: expected /NAME with one slash, at the front, and at "
-                    "most 250 characters",
-                    name);
+    return mst_fail(
+        MUSTER_ERR_INVALID,
+        "\"%.60s\" is not a valid arena name: expected /NAME with one slash, at the front, and no "
+        "control characters",
+        name);
 }
 
 muster_status mst_arena_meet(const char *name, const mst_arena_plan *plan, mst_deadline *patience,

@@ -148,12 +148,34 @@ START_TEST(test_name_that_is_a_pipe)
 }
 END_TEST
 
+/* What is no name of a file, or would look like something else where it is shown; and the longest. */
+START_TEST(test_names_that_are_none)
+{
+    char name[252];
+
+    expect_refusal("/.", MUSTER_ERR_INVALID, "one slash");
+    expect_refusal("/..", MUSTER_ERR_INVALID, "one slash");
+    expect_refusal("/a\nb", MUSTER_ERR_INVALID, "no control characters");
+    expect_refusal("/a\033[2J", MUSTER_ERR_INVALID, "no control characters");
+    memset(name, 'x', sizeof name - 1);
+    name[0] = '/';
+    name[sizeof name - 1] = '\0';
+    expect_refusal(name, MUSTER_ERR_INVALID, "has 251 characters: expected at most 250");
+    name[sizeof name - 2] = '\0';
+    muster_config config = config_for(name, 0, 1);
+    muster_group *world;
+    ck_assert_int_eq(muster_attach(&config, &world), MUSTER_OK);
+    ck_assert_int_eq(muster_group_free(world), MUSTER_OK);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("names");
     TCase *tests = tcase_create("names");
 
     tcase_set_timeout(tests, 60);
+    tcase_add_test(tests, test_names_that_are_none);
     tcase_add_test(tests, test_files_of_other_users_and_modes);
     tcase_add_test(tests, test_files_that_are_no_arenas);
     tcase_add_test(tests, test_unfinished_arenas);
