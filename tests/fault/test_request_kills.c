@@ -44,15 +44,18 @@ static int until_one_is_killed(muster_group *world, muster_group *group, scene *
     uint64_t round = scene->seed * 1000;
     muster_status status;
     pthread_t killer;
-    char story[64];
+    char story[100];
 
     if (dies && scene->threaded)
         RANK_CHECK(world, pthread_create(&killer, NULL, die_later, &scene->seed) == 0);
     for (uint64_t end = round + scene->seed % 5; (status = use_requests(group, round)) == MUSTER_OK; round++)
         if (dies && !scene->threaded && round == end)
             raise(SIGKILL);
-    snprintf(story, sizeof story, "rank %d was killed by signal 9",
-             muster_group_translate(world, scene->victim, group));
+    int rank = muster_group_translate(world, scene->victim, group);
+    snprintf(story, sizeof story,
+             rank == scene->victim ? "rank %d was killed by signal 9"
+                                   : "rank %d of the group (rank %d of the world) was killed by signal 9",
+             rank, scene->victim);
     RANK_CHECK(group, status == MUSTER_ERR_PEER_DIED && strstr(muster_error_detail(), story));
     return 0;
 }
