@@ -68,6 +68,8 @@ muster_status mst_plan_collective(mst_run *run)
     const mst_shape *shape = &mst_shapes[request->collective];
     const row *row = row_of(request);
 
+    if (!row->plan)
+        return mst_hosts_admit_collective(request);
     if (!shape->varied && request->count == 0)
         return MUSTER_OK;
     if (!row->finish || !mst_hosts_has_inputs(run))
