@@ -32,7 +32,7 @@ static char *describe(const mst_mpi_spot *spot, bool pretends)
 {
     char *text = malloc(WHERE_BYTES);
 
-    if (text && pretends)
+    if (text && pretends && spot->pretended > 0)
         snprintf(text, WHERE_BYTES, "pretended host %d", spot->pretended - 1);
     else if (text)
         snprintf(text, WHERE_BYTES, "host %.*s", (int)strcspn(spot->machine, " "), spot->machine);

@@ -14,7 +14,7 @@
 #include "src/onehost/choice.h"
 #include "src/pure/config.h"
 
-#define RECORD_VERSION 2
+#define RECORD_VERSION 3  /* counts what src/wire and src/hosts send, too */
 #define RECORD_BYTES 1024 /* the same in all versions */
 #define NAP_NS_MIN 20000
 #define NAP_NS_MAX MST_NS_PER_MS
@@ -110,6 +110,7 @@ static muster_status judge(const wireup *wireup, const mst_error_copy *own_error
         record *told = &wireup->all[rank];
 
         told->is.words[sizeof told->is.words - 1] = '\0';
+        told->is.spot.machine[sizeof told->is.spot.machine - 1] = '\0';
         if (told->is.version != RECORD_VERSION || told->is.status < MUSTER_OK ||
             told->is.status > MUSTER_ERR_UNAVAILABLE)
             return mst_fail(MUSTER_ERR_INVALID, "rank %d uses another version of muster; install one on all",

@@ -2,7 +2,8 @@
  * Limits of what a member has sent to another, and that one has not received. A small message goes at once
  * if the sender has credit for it; any other is offered, and goes when the receiver accepts it. Offers that
  * are not accepted yet have a limit, too: beyond it messages wait at their sender, in order. A receiver that
- * waits for a message which is not among the offers asks for more of them. With the wire's lock.
+ * waits for a message which is not among the offers asks for more of them: so there is no limit while a
+ * receive waits that none of them matches, and what was asked for stays. With the wire's lock.
  */
 #ifndef MST_WIRE_OFFERS_H
 #define MST_WIRE_OFFERS_H
