@@ -157,6 +157,7 @@ struct muster_group {
     bool threads_multiple; /* several threads may be in calls of messages at the same time */
     bool carries; /* for a group of another backend: what a member owes here, it may owe in no call of
                      the program, so waits here are part of no wait cycle */
+    bool is_part; /* of a group over several hosts: its arena's numbers of ranks are not the world's */
     bool hidden;  /* of a group of another backend, which logs in its own words that it is broken */
     /* Where it carries: of what is started in it, in place of timeout_ns. It is not beside that one, which a
      * split may write meanwhile: compilers load neighbours together. */

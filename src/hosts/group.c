@@ -78,6 +78,7 @@ static void set_up_carriers(mst_hosts_group *group)
     carrier->threads_multiple = group->base.threads_multiple;
     carrier->interrupt = link ? group->world->look : ask_program;
     carrier->interrupt_arg = group;
+    group->local->is_part = true;
     if (!link)
         return;
     link->watch = group->world->look;

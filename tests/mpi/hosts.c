@@ -263,6 +263,24 @@ static void differs(void)
     expect(MUSTER_ERR_MISMATCH, "all_sum");
 }
 
+/* A group that is all on one host: that host's arena numbers its ranks from 0, which is not their number in
+ * the world. */
+static void leaves_part(void)
+{
+    muster_group *part = NULL;
+    bool is_in = rank % (size / 2) > 0; /* not the first one of its host */
+
+    OK(muster_group_split(world, is_in ? rank * 2 / size : -1, 0, &part));
+    if (is_in && muster_group_rank(part) > 0) {
+        CHECK(muster_barrier(part) == MUSTER_ERR_PEER_DIED);
+        CHECK(strstr(muster_error_detail(), "rank 0 left the group"));
+    }
+    if (is_in)
+        OK(muster_group_free(part));
+    OK(muster_barrier(world));
+    SAY("%s: done\n", name);
+}
+
 /* One that another host waits for in a receive, and nobody on its own. */
 static void dies_elsewhere(void)
 {
@@ -308,7 +326,7 @@ int main(int argc, char **argv)
         void (*run)(void);
     } cases[] = { { "bits", bits },           { "spread", spread }, { "aborts", aborts },
                   { "differs", differs },     { "floods", floods }, { "dies_elsewhere", dies_elsewhere },
-                  { "host_dies", host_dies }, { "lasts", lasts } };
+                  { "host_dies", host_dies }, { "lasts", lasts },   { "leaves_part", leaves_part } };
 
     name = argc > 1 ? argv[1] : "";
     OK(muster_init(true, "mpi", &world));

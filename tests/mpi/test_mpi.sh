@@ -27,6 +27,8 @@ export TEST_HOSTILE="$work/hostile_ran" TMPDIR=/tmp # Open MPI makes sockets bel
 ulimit -c 0
 
 # mpi STATUS WORDS N COMMAND...: N ranks of it. STATUS "bad": any but 0, and not that of a job that hangs; "any": 0, too.
+# MPICH's launcher writes to a job that may have ended, and would end by SIGPIPE then, with what the ranks have said.
+[ "$TEST_MPI" != mpich ] || trap '' PIPE
 mpi() {
     wanted_status=$1 said=$2 ranks=$3
     shift 3
@@ -155,6 +157,8 @@ for hosts in 2 0,1,1 3; do
 done
 MUSTER_FAKE_HOSTS=3 mpi 0 "" 3 "$MPI_HOSTS" aborts
 says 3 "^aborts: done$"
+MUSTER_FAKE_HOSTS=2 mpi 0 "" 6 "$MPI_HOSTS" leaves_part
+says 6 "^leaves_part: done$"
 MUSTER_FAKE_HOSTS=2 mpi 0 "" 2 "$MPI_HOSTS" floods
 says 2 "^floods: done$"
 for case in late_calls calls_elsewhere; do

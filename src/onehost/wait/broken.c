@@ -19,7 +19,7 @@ static int number_in_world(const mst_group *group, int rank)
 {
     const mst_subarena *subarena = group->subarena;
 
-    if (group->base.hidden || rank < 0 || rank >= group->base.size)
+    if (group->base.is_part || rank < 0 || rank >= group->base.size)
         return -1;
     uint32_t seat = subarena->members[rank].seat; /* of a first process: its rank */
     return seat < subarena->attachment->geometry.size ? (int)seat : -1;
