@@ -145,15 +145,21 @@ static void describe_leaving(const mst_rank_process *process, const mst_poison *
 /* A copy of the world has its numbers. */
 static bool is_numbered_as_world(const mst_job *job, const mst_cell *own)
 {
-    int size = job->config->size, rank = 0, seat;
+    int found = 0;
     mst_cell cell;
 
-    if ((int)own->group_size != size)
+    if (own->group == MST_WORLD_MEMBERSHIP || (int)own->group_size != job->config->size)
         return own->group == MST_WORLD_MEMBERSHIP;
-    while (rank < size && find_member(job, own->group, rank, &cell, &seat) &&
-           job->processes[seat].rank == rank)
-        rank++;
-    return rank == size;
+    for (int seat = 0; seat < job->count; seat++)
+        for (uint32_t index = 0; index < CELLS_SEARCHED; index++) {
+            if (!read_cell(job, seat, index, &cell) || cell.group != own->group)
+                continue;
+            if ((int)cell.group_rank != job->processes[seat].rank)
+                return false;
+            found++;
+            break;
+        }
+    return found >= job->config->size;
 }
 
 /* Why the process's group was broken, unless by a rank's failure: a member left too early, or wrote a
