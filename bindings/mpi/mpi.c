@@ -43,6 +43,7 @@ typedef struct operation {
     void *out;
     size_t out_bytes;
     bool is_inexact;
+    bool has_all; /* `out` has as much of each rank: begin() counts that */
 } operation;
 
 static _Noreturn void fail_operation(const operation *failed, const char *sentence)
@@ -66,13 +67,15 @@ static void end(const operation *ended, muster_status status)
     fail_operation(ended, sentence);
 }
 
-static muster_group *begin(const operation *begun)
+static muster_group *begin(operation *begun)
 {
     const char *why;
     muster_group *group = begin_turn(begun->comm, begun->turn, &why);
 
     if (!group)
         fail_operation(begun, why);
+    if (begun->has_all)
+        begun->out_bytes *= (size_t)muster_group_size(group);
     if (begun->turn == TURN_COLLECTIVE) {
         muster_status status = streams_enter(streams_of(begun->comm), group);
         if (status != MUSTER_OK)
@@ -299,8 +302,7 @@ static bool recognise(user_op *op, MPI_Datatype type, const extent *extent, know
 }
 
 /* An operation that is not ours: everything from everyone, reduced here in the order of the ranks. */
-static void reduce_as_given(const operation *reduction, user_op *op, const void *in, int count,
-                            MPI_Datatype type)
+static void reduce_as_given(operation *reduction, user_op *op, const void *in, int count, MPI_Datatype type)
 {
     size_t bytes = reduction->out_bytes;
     muster_group *group = begin(reduction);
@@ -334,7 +336,7 @@ int MPI_Allreduce(const void *in, void *out, int count, MPI_Datatype type, MPI_O
     bool is_predefined = predefined(op, &known.op);
     const char *name = is_predefined ? name_of(known.op) : "all_reduce";
     extent extent = extent_of(name, count, type);
-    operation reduction = { name, comm, TURN_COLLECTIVE, out, extent.bytes, extent.is_inexact };
+    operation reduction = { name, comm, TURN_COLLECTIVE, out, extent.bytes, extent.is_inexact, false };
 
     if (in == MPI_IN_PLACE)
         in = out;
@@ -359,12 +361,11 @@ int MPI_Allgather(const void *in, int in_count, MPI_Datatype in_type, void *out,
                   MPI_Datatype out_type, MPI_Comm comm)
 {
     extent whole = extent_of("all_gather", out_count, out_type);
-    operation gather = { "all_gather", comm, TURN_COLLECTIVE, out, whole.bytes, whole.is_inexact };
+    operation gather = { "all_gather", comm, TURN_COLLECTIVE, out, whole.bytes, whole.is_inexact, true };
 
     if (in != MPI_IN_PLACE && extent_of("all_gather", in_count, in_type).count != whole.count)
         mpi_fail("all_gather", "sends and receives different counts");
     muster_group *group = begin(&gather);
-    gather.out_bytes *= (size_t)muster_group_size(group);
     if (in == MPI_IN_PLACE)
         in = (const unsigned char *)out + (size_t)muster_group_rank(group) * whole.bytes;
     end(&gather, muster_all_gather(in, out, whole.count, whole.dtype, group));
@@ -374,7 +375,7 @@ int MPI_Allgather(const void *in, int in_count, MPI_Datatype in_type, void *out,
 int MPI_Send(const void *buf, int count, MPI_Datatype type, int dst, int tag, MPI_Comm comm)
 {
     extent extent = extent_of("send", count, type);
-    operation send = { "send", comm, TURN_SEND, NULL, 0, false };
+    operation send = { "send", comm, TURN_SEND, NULL, 0, false, false };
     muster_group *group = begin(&send);
 
     (void)tag; /* MLX sends with 0 and receives any */
@@ -385,7 +386,7 @@ int MPI_Send(const void *buf, int count, MPI_Datatype type, int dst, int tag, MP
 int MPI_Recv(void *buf, int count, MPI_Datatype type, int src, int tag, MPI_Comm comm, MPI_Status *status)
 {
     extent extent = extent_of("recv", count, type);
-    operation receive = { "recv", comm, TURN_RECEIVE, buf, extent.bytes, extent.is_inexact };
+    operation receive = { "recv", comm, TURN_RECEIVE, buf, extent.bytes, extent.is_inexact, false };
     muster_group *group = begin(&receive);
 
     end(&receive, muster_recv(buf, extent.count, extent.dtype, src, 0, group, NULL));
