@@ -216,8 +216,10 @@ static void cut(uint32_t unit, uint64_t pages_before)
     if (pages_before < block->pages + CUT_PAGES)
         return;
     uint64_t bytes = (block->touched - block->pages) * MST_BLOCK_PAGE;
-    if (madvise(from, bytes, inherited ? MADV_DONTNEED : MADV_REMOVE) == 0 && !inherited &&
-        atomic_load_explicit(offer.kept, memory_order_acquire) == 0)
+    pthread_mutex_unlock(&lock); /* the block is the caller's: nobody else may resize or free it */
+    bool removed = madvise(from, bytes, inherited ? MADV_DONTNEED : MADV_REMOVE) == 0;
+    pthread_mutex_lock(&lock);
+    if (removed && !inherited && atomic_load_explicit(offer.kept, memory_order_acquire) == 0)
         block->touched = block->pages;
 }
 
