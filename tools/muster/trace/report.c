@@ -123,6 +123,10 @@ static bool replace(const trace *trace, const char *path, const struct stat *old
     if (whole && asprintf(&beside, "%s.%d", whole, (int)getpid()) < 0)
         beside = NULL; /* it says nothing of what is in there then */
     bool done = beside && write_beside(trace, whole, beside, old);
+    bool full = errno == ENOSPC || errno == EDQUOT || errno == EFBIG || errno == EIO;
+    if (!done &&
+        !full) /* a folder where nothing may be made, a file that something is mounted on, a long name */
+        done = write_to(trace, path, "we");
     if (!done)
         complain(path);
     free(whole);
