@@ -175,31 +175,35 @@ static meeting join(const char *name, int *found, muster_status *status)
 
 #define NAME_CHARACTERS 250 /* the system's limit is 255 */
 
-/* Whether it is the name of a file, which can be shown. */
-static bool is_name(const char *name)
+/* Of a name, which is shown on terminals: its first control character; 0: it has none. */
+static unsigned find_control(const char *name)
 {
-    if (name[0] != '/' || !strcmp(name, "/") || !strcmp(name, "/.") || !strcmp(name, "/.."))
-        return false;
-    for (const char *at = name + 1; *at; at++)
-        if (*at == '/' || (unsigned char)*at < ' ' || *at == 0x7f)
-            return false;
-    return true;
+    while (*name && (unsigned char)*name >= ' ' && *name != 0x7f)
+        name++;
+    return (unsigned char)*name;
+}
+
+static bool is_file_name(const char *name)
+{
+    return name[0] == '/' && name[1] != '\0' && !strchr(name + 1, '/') && strcmp(name, "/.") != 0 &&
+           strcmp(name, "/..") != 0;
 }
 
 static muster_status check_name(const char *name)
 {
     size_t characters = strlen(name);
+    unsigned control = find_control(name);
 
     if (characters > NAME_CHARACTERS)
         return mst_fail(MUSTER_ERR_INVALID, "an arena name has %zu characters: expected at most %d",
                         characters, NAME_CHARACTERS);
-    if (is_name(name))
+    if (control)
+        return mst_fail(MUSTER_ERR_INVALID,
+                        "an arena name has the character 0x%02x: expected no control characters", control);
+    if (is_file_name(name))
         return MUSTER_OK;
-    return mst_fail(
-        MUSTER_ERR_INVALID,
-        "\"%.60s\" is not a valid arena name: expected /NAME with one slash, at the front, and no "
-        "control characters",
-        name);
+    return mst_fail(MUSTER_ERR_INVALID,
+                    "\"%.60s\" is not a valid arena name: expected /NAME with one slash, at the front", name);
 }
 
 muster_status mst_arena_meet(const char *name, const mst_arena_plan *plan, mst_deadline *patience,
