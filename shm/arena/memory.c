@@ -78,17 +78,20 @@ static muster_status look_at_limit(const mst_memory *memory, const char *what, u
         what, mebibytes(needed), group.group, mebibytes(group.limit_bytes), mebibytes(left));
 }
 
-/* The same for the machine's memory; *limited: also where little more than that is left. */
+/* The same for the machine's memory; *limited: too little is left for all ranks to do this at the same time,
+ * as they mostly do. */
 static muster_status look_at_machine(const mst_memory *memory, const char *what, uint64_t bytes,
                                      bool *limited)
 {
+    uint64_t ranks = memory->geometry.base ? memory->geometry.size : 1;
     uint64_t taken = sum_of_others(memory) + SPARE_BYTES, needed = bytes + bytes / 256;
 
+    *limited = false;
     if (bytes < MACHINE_FROM)
         return MUSTER_OK;
     uint64_t left = mst_machine_memory_left("");
     left = left > taken ? left - taken : 0;
-    *limited = *limited || needed > left / 2;
+    *limited = needed > left / (2 * ranks);
     if (needed <= left)
         return MUSTER_OK;
     return mst_fail(MUSTER_ERR_NO_SPACE,
@@ -97,21 +100,20 @@ static muster_status look_at_machine(const mst_memory *memory, const char *what,
                     what, mebibytes(needed), mebibytes(left));
 }
 
-/* Before each part, checks all that is left to commit against the limit, so that it fails early. */
+/* Before each part, checks all that is left to commit against the limits, so that it fails early. */
 static muster_status commit_in_parts(mst_memory *memory, unsigned char *at, uint64_t bytes, const char *what,
                                      int *error)
 {
-    bool limited = true, asks = true;
+    bool limited = true, full = true;
 
     while (bytes > 0 && *error == 0) {
-        uint64_t part = limited && bytes > PART_BYTES ? PART_BYTES : bytes;
+        uint64_t part = (limited || full) && bytes > PART_BYTES ? PART_BYTES : bytes;
         uint64_t said = part < PART_BYTES ? part : PART_BYTES;
 
         announce(memory, said);
         muster_status status = limited ? look_at_limit(memory, what, bytes, &limited) : MUSTER_OK;
-        if (status == MUSTER_OK && asks)
-            status = look_at_machine(memory, what, bytes, &limited);
-        asks = limited;
+        if (status == MUSTER_OK && full)
+            status = look_at_machine(memory, what, bytes, &full);
         mst_fault_point("memory.announced");
         if (status == MUSTER_OK)
             *error = mst_os_memory_commit(at, part);

@@ -154,6 +154,23 @@ static uint64_t read_free_swap(const char *root)
     return bytes;
 }
 
+/* ZFS's cache, which the kernel does not count as available; lines are of a name, a type and a number. */
+static uint64_t read_shrinkable_cache(const char *root)
+{
+    FILE *file = open_below(root, "/proc/spl/kstat/zfs/arcstats");
+    unsigned long long value, size = 0, least = 0;
+    char line[160], name[64];
+
+    while (file && fgets(line, sizeof line, file))
+        if (sscanf(line, "%63s %*s %llu", name, &value) == 2) {
+            size = strcmp(name, "size") == 0 ? value : size;
+            least = strcmp(name, "c_min") == 0 ? value : least;
+        }
+    if (file)
+        fclose(file);
+    return size > least ? size - least : 0;
+}
+
 uint64_t mst_machine_memory_left(const char *root)
 {
     FILE *file = open_below(root, "/proc/meminfo");
@@ -161,7 +178,7 @@ uint64_t mst_machine_memory_left(const char *root)
 
     if (file)
         fclose(file);
-    return available ? available + swap : UINT64_MAX;
+    return available ? available + swap + read_shrinkable_cache(root) : UINT64_MAX;
 }
 
 /* ---- CPU time ---- */

@@ -88,7 +88,6 @@ START_TEST(test_more_than_the_arena_has)
 }
 END_TEST
 
-/* What is freed goes back to the system: the object's blocks say so. */
 /* It would fit into the arena, whose address space is large, and fill the machine until the kernel kills. */
 static int more_than_memory(muster_group *world, void *arg)
 {
@@ -112,6 +111,7 @@ START_TEST(test_more_than_the_machine_has)
 }
 END_TEST
 
+/* What is freed goes back to the system: the object's blocks say so. */
 static int memory_goes_back(muster_group *world, void *arg)
 {
     struct stat before, with, after;

@@ -172,6 +172,8 @@ START_TEST(test_machine)
     put("/proc/meminfo",
         "MemTotal: 4096 kB\nMemFree: 100 kB\nMemAvailable: 1024 kB\nSwapTotal: 9 kB\nSwapFree: 8 kB\n");
     ck_assert_uint_eq(mst_machine_memory_left(root), 1032 * 1024);
+    put("/proc/spl/kstat/zfs/arcstats", "9 1 0x01 2\nname type data\nc_min 4 1000\nsize 4 5096\n");
+    ck_assert_uint_eq(mst_machine_memory_left(root), 1032 * 1024 + 4096);
     put("/proc/meminfo", "MemTotal: 4096 kB\nMemFree: 100 kB\n");
     ck_assert_uint_eq(mst_machine_memory_left(root), UINT64_MAX);
 }
