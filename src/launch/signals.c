@@ -46,12 +46,16 @@ static void pass_on_signal(mst_job *job, int signal)
         resize_terminals(job);
     if (job->first_failed < 0)
         job->passed_on |= UINT64_C(1) << signal % 64;
+    bool ends = signal == SIGINT || signal == SIGTERM || signal == SIGHUP || signal == SIGQUIT;
+    /* A stopped rank cannot handle it. Continued first: a SIGCONT behind it would take away the SIGSTOP by
+     * which a tracer stops a rank that is ending, as LeakSanitizer does, which then waits for ever. */
+    if (ends)
+        mst_job_signal(job, SIGCONT);
     mst_job_signal(job, signal);
     if (signal == SIGTSTP)
         stop_ourselves(job);
-    if (signal != SIGINT && signal != SIGTERM && signal != SIGHUP && signal != SIGQUIT)
+    if (!ends)
         return;
-    mst_job_signal(job, SIGCONT); /* a stopped rank cannot handle it */
     job->asked_to_end = true;
     job->output->failing = true;
     if (!job->stopped_by && job->first_failed < 0)

@@ -126,8 +126,8 @@ static void stop_all(mst_job *job)
     job->output->failing = true;
     job->stopped_at_ns = mst_os_now_ns();
     job->kill_at_ns = job->stopped_at_ns + mst_job_grace_ns(job);
+    mst_job_signal(job, SIGCONT); /* first: see signals.c */
     mst_job_signal(job, SIGTERM);
-    mst_job_signal(job, SIGCONT);
 }
 
 /* The others are about to learn of a failure, and may report it and end by themselves. */
