@@ -94,6 +94,22 @@ END_TEST
 
 /* ---- offers ---- */
 
+static muster_request started[MST_WIRE_OFFERS_MAX + 16];
+static int started_count;
+
+/* Ends what nobody has waited for, with its group. */
+static void end_started(muster_request *more, int count)
+{
+    bool over;
+
+    ck_assert_int_eq(muster_group_abort(alone.whole, "the test is over"), MUSTER_OK);
+    for (int i = 0; i < started_count; i++)
+        muster_test(&started[i], &over);
+    for (int i = 0; i < count; i++)
+        muster_test(&more[i], &over);
+    started_count = 0;
+}
+
 static muster_request start_large(int tag)
 {
     static unsigned char large[2 * MST_WIRE_EAGER_BYTES];
@@ -101,6 +117,7 @@ static muster_request start_large(int tag)
 
     ck_assert_int_eq(muster_send_start(large, sizeof large, MUSTER_UINT8, 1, tag, alone.whole, &request),
                      MUSTER_OK);
+    started[started_count++] = request;
     return request;
 }
 
@@ -130,6 +147,7 @@ START_TEST(test_offers_that_nobody_accepts_have_a_limit)
     ck_assert(over);
     ck_assert_int_eq(alone_count(MST_WIRE_OFFER, -1), limit + 10);
     ck_assert_int_eq(alone.sent[alone.sent_count - 1].kind, MST_WIRE_MESSAGE); /* the last one */
+    end_started(NULL, 0);
 }
 END_TEST
 
@@ -147,12 +165,12 @@ static void come_offers(int count)
 /* It has looked at all that is there, and something waits for another message. */
 START_TEST(test_more_offers_are_asked_for_if_another_message_is_waited_for)
 {
-    muster_request any = MUSTER_REQUEST_INIT, other = MUSTER_REQUEST_INIT;
+    muster_request any = MUSTER_REQUEST_INIT, first = MUSTER_REQUEST_INIT, other = MUSTER_REQUEST_INIT;
     bool found;
     int got;
 
     come_offers(MST_WIRE_OFFERS_MAX);
-    ck_assert_int_eq(muster_recv_start(&got, 1, MUSTER_INT32, 2, 1, alone.whole, NULL, &other), MUSTER_OK);
+    ck_assert_int_eq(muster_recv_start(&got, 1, MUSTER_INT32, 2, 1, alone.whole, NULL, &first), MUSTER_OK);
     ck_assert_int_eq(alone_count(MST_WIRE_WANTED, -1), 0);
     ck_assert_int_eq(muster_recv_start(&got, 1, MUSTER_INT32, 1, 5, alone.whole, NULL, &other), MUSTER_OK);
     ck_assert_int_eq(alone_count(MST_WIRE_WANTED, -1), 1);
@@ -169,6 +187,7 @@ START_TEST(test_more_offers_are_asked_for_if_another_message_is_waited_for)
     come_offers(MST_WIRE_OFFERS_MAX);
     ck_assert_int_eq(alone_count(MST_WIRE_WANTED, -1), 4);
     ck_assert_int_eq(muster_group_status(alone.whole), MUSTER_OK);
+    end_started((muster_request[]){ any, first, other }, 3);
 }
 END_TEST
 
@@ -188,6 +207,7 @@ START_TEST(test_a_rank_that_only_sends_looks_what_has_come)
     for (int i = 0; i < MST_WIRE_SENDS_UNMOVED; i++)
         start_large(i);
     ck_assert_int_eq(alone.taken, alone.coming_count);
+    end_started(NULL, 0);
 }
 END_TEST
 
