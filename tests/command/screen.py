@@ -3,31 +3,22 @@ that what it shows fits in, and on a dumb one is text."""
 
 import fcntl
 import os
-import pty
 import struct
 import sys
 import termios
 
+from terminal import run
+
 ROWS, COLUMNS = 7, 30
 kind = sys.argv[1]
-pid, terminal = pty.fork()
-if pid == 0:
+
+
+def prepare():
     fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
     os.environ["TERM"] = kind
-    os.execvp(sys.argv[2], sys.argv[2:])
-shown = b""
-pressed = False
-while True:
-    try:
-        text = os.read(terminal, 4096)
-    except OSError:  # EIO: the command has ended
-        break
-    shown += text
-    if not pressed and shown.count(b"ranks, ") >= 2:
-        os.write(terminal, b"q")
-        pressed = True
-status = os.waitpid(pid, 0)[1]
-text = shown.decode(errors="replace")
+
+
+status, text, _ = run(sys.argv[2:], b"q", lambda shown, _: shown.count(b"ranks, ") >= 2, prepare)
 print(repr(text))
 assert status == 0, f"wait status {status}"
 screens = text.split("\x1b[H\x1b[J")

@@ -40,15 +40,15 @@ expect 2 "--stdin second: expected a rank, all or none" $run -n 3 --stdin second
 # A terminal goes to a rank that was asked for, which talks to it directly; else to none.
 ask='import os, sys; print("got", input("name? "), "rank", os.environ["MUSTER_RANK"], sys.stdin.isatty(), sys.stdout.isatty())'
 for rank in 0 1; do
-    timeout $((60 * ${TEST_PATIENCE:-1})) python3 "$TEST_SOURCE/tests/command/answer.py" $run -n 2 --stdin $rank -- \
+    timeout $((60 * ${TEST_PATIENCE:-1})) python3 -B "$TEST_SOURCE/tests/command/answer.py" $run -n 2 --stdin $rank -- \
         sh -c '[ $MUSTER_RANK != '$rank' ] || exec python3 -c "$0"; cat; echo nothing to read' "$ask" >"$work/out" 2>&1 || fail "--stdin $rank, on a terminal"
     says 1 "^got joe rank $rank True True$"
     says 1 "nothing to read$"
 done
 # What comes after in a script has the terminal again.
-timeout $((60 * ${TEST_PATIENCE:-1})) python3 "$TEST_SOURCE/tests/command/answer.py" sh -c "$run -n 1 --stdin 0 -- true; echo name?; head -n 1 </dev/tty" >"$work/out" 2>&1 || fail "the terminal after --stdin"
+timeout $((60 * ${TEST_PATIENCE:-1})) python3 -B "$TEST_SOURCE/tests/command/answer.py" sh -c "$run -n 1 --stdin 0 -- true; echo name?; head -n 1 </dev/tty" >"$work/out" 2>&1 || fail "the terminal after --stdin"
 says 2 "^joe$" # once by the terminal itself
-timeout $((60 * ${TEST_PATIENCE:-1})) python3 "$TEST_SOURCE/tests/command/answer.py" $run -n 2 -- sh -c 'echo name?; cat; echo nothing to read' >"$work/out" 2>&1 || fail "a terminal"
+timeout $((60 * ${TEST_PATIENCE:-1})) python3 -B "$TEST_SOURCE/tests/command/answer.py" $run -n 2 -- sh -c 'echo name?; cat; echo nothing to read' >"$work/out" 2>&1 || fail "a terminal"
 says 2 "nothing to read$"
 checks=$((checks + 9))
 

@@ -199,14 +199,14 @@ says 1 "^ +2 +[1-9][0-9]* +[0-9.]+ +[0-9.]+% .*<- the others wait for it$"
 # q ends it, on a terminal, and leaves that as it was; so does Ctrl-C.
 for key in q '\003'; do
     checks=$((checks + 1))
-    timeout $((60 * ${TEST_PATIENCE:-1})) python3 "$TEST_SOURCE/tests/command/press.py" "$key" "$TEST_COMMAND" top --seconds 0.2 $job >"$work/out" 2>&1 ||
+    timeout $((60 * ${TEST_PATIENCE:-1})) python3 -B "$TEST_SOURCE/tests/command/press.py" "$key" "$TEST_COMMAND" top --seconds 0.2 $job >"$work/out" 2>&1 ||
         fail "top, and the key $key"
 done
 # Ctrl-Z stops it, and the terminal is as it was until it goes on.
-expect 0 "" python3 "$TEST_SOURCE/tests/command/stop.py" "$TEST_COMMAND" top --seconds 0.2 $job
+expect 0 "" python3 -B "$TEST_SOURCE/tests/command/stop.py" "$TEST_COMMAND" top --seconds 0.2 $job
 # It fits into the terminal, of whatever kind that is.
 for kind in dumb xterm; do
-    expect 0 "" python3 "$TEST_SOURCE/tests/command/screen.py" $kind "$TEST_COMMAND" top --seconds 0.2 $job
+    expect 0 "" python3 -B "$TEST_SOURCE/tests/command/screen.py" $kind "$TEST_COMMAND" top --seconds 0.2 $job
 done
 expect 0 "" "$TEST_COMMAND" inspect --trace "$work/now.json" $job
 expect 0 "" "$TEST_COMMAND" trace "$work/now.json"
