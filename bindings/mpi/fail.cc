@@ -10,6 +10,8 @@
 #include <string>
 #include <unistd.h>
 
+#include "bindings/python/muster/mlx/native/words.h"
+
 static bool exits()
 {
     const char *wanted = std::getenv("MUSTER_MLX_ON_ERROR");
@@ -17,24 +19,10 @@ static bool exits()
     return wanted && std::strcmp(wanted, "exit") == 0;
 }
 
-// The sentence in MLX's words, without the name of the function, which comes before it.
-static std::string detail_of(const char *function, const char *sentence)
-{
-    std::string detail = sentence, name = std::string(function) + ": ";
-
-    if (detail.rfind(name, 0) == 0)
-        detail.erase(0, name.size());
-    if (detail.find(" bytes to oneself ") != std::string::npos)
-        detail =
-            detail.substr(0, detail.find(';')) +
-            "; MLX cannot receive at the same time: receive what was sent before, and send less at once, or "
-            "use the array as it is";
-    return detail;
-}
-
 void mpi_fail(const char *function, const char *sentence)
 {
-    std::string text = std::string("[muster] ") + function + ": " + detail_of(function, sentence);
+    std::string text =
+        std::string("[muster] ") + function + ": " + muster_mlx::in_words_of_mlx(function, sentence);
 
     if (exits()) {
         std::fprintf(stderr, "%s\n", text.c_str());
@@ -51,7 +39,7 @@ void mpi_fail_on_stream(const char *function, const char *sentence)
 
     if (!exits()) {
         std::lock_guard<std::mutex> held(lock);
-        std::string detail = detail_of(function, sentence);
+        std::string detail = muster_mlx::in_words_of_mlx(function, sentence);
         if (told != detail)
             std::fprintf(stderr, "muster: %s: %s\n", function, detail.c_str());
         told = detail;

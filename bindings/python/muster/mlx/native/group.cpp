@@ -16,6 +16,7 @@
 
 #include "muster/muster.h"
 #include "turns.h"
+#include "words.h"
 
 namespace mx = mlx::core;
 
@@ -34,19 +35,9 @@ namespace
     throw std::runtime_error(sentence);
 }
 
-// This thread's last error, in MLX's words, without the name of the operation, which comes before it.
 std::string detail_of(const char *operation)
 {
-    std::string detail = muster_error_detail(), name = std::string(operation) + ": ";
-
-    if (detail.rfind(name, 0) == 0)
-        detail.erase(0, name.size());
-    if (detail.find(" bytes to oneself ") != std::string::npos)
-        detail =
-            detail.substr(0, detail.find(';')) +
-            "; MLX cannot receive at the same time: receive what was sent before, and send less at once, or "
-            "use the array as it is";
-    return detail;
+    return in_words_of_mlx(operation, muster_error_detail());
 }
 
 void check(muster_status status, const char *operation)
