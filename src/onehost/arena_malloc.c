@@ -4,6 +4,8 @@
 
 #include <dlfcn.h>
 #include <link.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,8 +20,16 @@ typedef struct lease {
     _Atomic uint32_t kept;
 } lease;
 
-static void refuse(const mst_group *world, const char *why)
+static void refuse(const mst_group *world, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void refuse(const mst_group *world, const char *format, ...)
 {
+    char why[200];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(why, sizeof why, format, args);
+    va_end(args);
     mst_log_line(world->base.log, MUSTER_LOG_WARN,
                  "MUSTER_ARENA_MALLOC: the program's memory stays private, as %s", why);
 }
@@ -112,10 +122,7 @@ void mst_arena_malloc_begin(mst_group *world, const char *name)
         refuse(world, "libmuster_malloc.so is not loaded; muster run --arena-malloc preloads it, except into "
                       "setuid and statically linked programs");
     else if ((stranger = find_stranger()) != NULL)
-        mst_log_line(world->base.log, MUSTER_LOG_WARN,
-                     "MUSTER_ARENA_MALLOC: the program's memory stays private, as it has a %s of its own, or "
-                     "preloads one before libmuster_malloc.so",
-                     stranger);
+        refuse(world, "it has a %s of its own, or preloads one before libmuster_malloc.so", stranger);
     else if (attachment->arena->kind ==
              MST_ARENA_NAMED) /* malloc commits nothing, and an access when that is full is SIGBUS */
         refuse(world, "this arena has a name, and so the size of /dev/shm; start the ranks with muster run");
