@@ -1624,11 +1624,11 @@ typedef struct muster_seen_call {
     int group_size;
     muster_call_class call_class;
     bool in_call;         /* it is in a call of this class now; a process that has ended is in none */
-    uint64_t operation;   /* the number of the call in the group; when in no call, the same as latest */
+    uint64_t operation;   /* the number of the call in the group; when in none, the same as latest */
     uint64_t latest;      /* the number of the latest call that it has entered, or started */
     int peer;             /* the rank in the group for which alone it waits; -1: all */
-    char what[100];       /* "all_sum (float32 x 4096)"; "" when in no call; the call in which it ended */
-    size_t bytes;         /* of the larger of its buffers; 0 when in no call */
+    char what[100];       /* "all_sum (float32 x 4096)", also of the call in which it ended; else "" */
+    size_t bytes;         /* of the larger of that call's buffers; else 0 */
     int64_t since_ns;     /* how long it has been in the call, to some milliseconds */
     muster_status broken; /* what has broken the group for this rank; MUSTER_OK: nothing */
     char group_name[MUSTER_GROUP_NAME_BYTES]; /* that the rank has given the group; "": none */

@@ -10,7 +10,7 @@
  * and then the usage: of two ranks that do so at the same time at least one sees the other. Large blocks are
  * committed in parts, each after checking what the whole rest needs. A check reads files, so small blocks are
  * only counted until a check is worthwhile. The machine itself kills, too, when it has no memory left: before
- * a large block it is asked what it has.
+ * a large block it is asked what it has, and before each part of one that all ranks together could not have.
  */
 #ifndef MST_MEMORY_H
 #define MST_MEMORY_H

@@ -1,10 +1,9 @@
 /*
  * The backend "mpi": an MPI's launcher has started the ranks, and a plug-in for that MPI says who they are
- * (find.h). It only attaches: its worlds are those of src/onehost, or, with ranks on several hosts, those
- * of src/hosts, over frames that the plug-in moves. On one host nothing is slower after muster_init, and one
- * thing is missing: threads that MPI has started count as the program's, so
- * deadlocks are found with MUSTER_ONE_THREAD only. Where no such launcher is, the world is that of one
- * process.
+ * (find.h). It only attaches: its worlds are those of src/onehost, or, with ranks on several hosts, those of
+ * src/hosts, over frames that the plug-in moves. On one host nothing is slower after muster_init, and one
+ * thing is missing: threads that MPI has started count as the program's, so deadlocks are found with
+ * MUSTER_ONE_THREAD only. Where no such launcher is, the world is that of one process.
  *
  * The job is state of the process, as MPI is: it begins once, and has to be ended when the process ends, or
  * when the program ends MPI itself.

@@ -12,8 +12,8 @@
 #include "src/mpi/job.h"
 
 /* Begins MPI, and makes or opens the arena: *fd, to be closed on exec. `mine`: what this rank knows already
- * of its part, whose sentence is the thread's latest error. Where there are
- * several hosts, the job then has a wire. */
+ * of its part, whose sentence is the thread's latest error. Where there are several
+ * hosts, the job then has a wire. */
 muster_status mst_mpi_wire_up(mst_mpi_job *job, const muster_config *config, muster_status mine, int *fd);
 
 #endif

@@ -88,7 +88,7 @@ static bool is_ignored(int signal)
 
 void keys_begin(void)
 {
-    static const int ending[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+    static const int ends[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
     struct sigaction action = { .sa_handler = end_by_signal, .sa_flags = (int)SA_RESETHAND };
     struct sigaction continuing = { .sa_handler = go_on, .sa_flags = SA_RESTART };
 
@@ -96,8 +96,8 @@ void keys_begin(void)
         tcgetattr(STDIN_FILENO, &before) != 0)
         return;
     for (int i = 0; i < 4; i++)
-        if (!is_ignored(ending[i])) /* as nohup has SIGHUP */
-            sigaction(ending[i], &action, NULL);
+        if (!is_ignored(ends[i])) /* as nohup has SIGHUP */
+            sigaction(ends[i], &action, NULL);
     began = true;
     if (is_ignored(SIGTSTP)) {
         take();
