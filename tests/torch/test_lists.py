@@ -289,6 +289,21 @@ def block_that_is_left():
         assert kept.expired()
 
 
+def block_in_a_block():
+    """Is refused, and the outer one goes on."""
+    x = torch.ones(1)
+    with dist._coalescing_manager(device=torch.device("cpu"), async_ops=True) as block:
+        dist.all_reduce(x)
+
+        def nest():
+            with dist._coalescing_manager(device=torch.device("cpu")):
+                pass
+
+        expect((ValueError, RuntimeError), "", nest)
+    block.wait()
+    assert x == SIZE
+
+
 def rows_in_another_order():
     """all_to_all_single of a view, which gloo refuses in the call; into one, which it does not."""
     x, rows = torch.arange(SIZE * SIZE).reshape(SIZE, SIZE) + dist.get_rank(), torch.zeros(SIZE, SIZE, dtype=torch.int64)
@@ -371,7 +386,7 @@ class Lists(unittest.TestCase):
             values(SIZE, body)
 
     def test_blocks(self):
-        for body in future_of_a_block, block_that_is_left:
+        for body in future_of_a_block, block_that_is_left, block_in_a_block:
             values(SIZE, body)
 
     def test_rows_in_another_order(self):

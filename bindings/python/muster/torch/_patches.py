@@ -32,12 +32,15 @@ def _monitored_barrier(group=None, timeout=None, wait_all_ranks=False):
 @contextlib.contextmanager
 @functools.wraps(_block_of_torch)
 def _coalescing_manager(group=None, device=None, async_ops=False):
-    """PyTorch's does not end the block that an exception leaves: later calls would be taken down for it, and never done."""
+    """PyTorch's does not end the block that an exception leaves: later calls would be taken down for it, and never done.
+    One in another is refused before it begins, and leaves that one as it is."""
+    begun = False
     try:
         with _block_of_torch(group, device, async_ops) as manager:
+            begun = True
             yield manager
     except BaseException:
-        if _is_muster(group):
+        if begun and _is_muster(group):
             group = dist.group.WORLD if group is None else group
             dist.distributed_c10d._world.pg_coalesce_state.pop(group, None)
             if device is not None:
