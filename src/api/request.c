@@ -196,7 +196,7 @@ static inline bool is_latest(const muster_group *group, mst_collective collectiv
            root == latest->root;
 }
 
-static bool is_repeated(const muster_group *group, mst_request *request)
+static bool is_repeated(const muster_group *group, const mst_request *request)
 {
     return is_latest(group, request->collective, request->in, request->out, request->count, request->dtype,
                      request->op, request->root) &&
@@ -253,13 +253,6 @@ static __attribute__((noinline)) muster_status run_new_equal(muster_group *group
     return run_new(group, &request);
 }
 
-static muster_status run_repeated(muster_group *group, mst_request *request)
-{
-    request->element_bytes = group->latest.element_bytes;
-    request->repeated = true;
-    return group->backend->collective(group, request);
-}
-
 muster_status mst_request_run_equal(muster_group *group, mst_collective collective, const void *in, void *out,
                                     size_t count, muster_dtype dtype, muster_op op, int root)
 {
@@ -281,7 +274,8 @@ muster_status mst_request_run(muster_group *group, mst_request *request)
 
     if (status != MUSTER_OK)
         return status;
-    status = is_repeated(group, request) ? run_repeated(group, request) : run_new(group, request);
+    status = is_repeated(group, request) ? group->backend->collective(group, &group->latest)
+                                         : run_new(group, request);
     mst_leave(group, MUSTER_CALL_COLLECTIVE);
     return status;
 }

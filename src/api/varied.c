@@ -164,26 +164,22 @@ bool mst_varied_wrong(const muster_group *group, mst_request *request, char *why
 
 /* ---- calls that are repeated ---- */
 
-/* The blocks of one of the two buffers, if the request has them: their counts and displacements. */
-typedef struct arrays {
-    const mst_blocks *blocks; /* NULL: it has none */
-    size_t *kept;             /* where the group has those of its latest request: 2 numbers for each rank */
-} arrays;
-
-static arrays arrays_of(const muster_group *group, const mst_request *request, bool is_out)
+/* Where the group keeps the counts and displacements of one of the two buffers: a number for each rank,
+ * twice. */
+static size_t *kept_of(const muster_group *group, bool is_out)
 {
-    const mst_shape *shape = &mst_shapes[request->collective];
-    mst_span span = is_out ? shape->out : shape->in;
-    bool has = mst_span_varied(span) && mst_span_has(span, request->root, group->rank);
+    return group->latest_counts + (is_out ? 2 * (size_t)group->size : 0);
+}
 
-    return (arrays){ !has     ? NULL
-                     : is_out ? &request->out_blocks
-                              : &request->in_blocks,
-                     group->latest_counts + (is_out ? 2 * (size_t)group->size : 0) };
+static bool has_blocks(const muster_group *group, const mst_request *request, bool is_out)
+{
+    mst_span span = is_out ? mst_shapes[request->collective].out : mst_shapes[request->collective].in;
+
+    return mst_span_varied(span) && mst_span_has(span, request->root, group->rank);
 }
 
 /* Most groups are small, and a call of memcmp takes longer than a few comparisons. */
-static bool are_equal(const size_t *a, const size_t *b, size_t size)
+static inline bool are_equal(const size_t *a, const size_t *b, size_t size)
 {
     if (size > 16)
         return memcmp(a, b, size * sizeof *a) == 0;
@@ -193,51 +189,49 @@ static bool are_equal(const size_t *a, const size_t *b, size_t size)
     return true;
 }
 
-static bool are_kept(const arrays *now, const mst_blocks *before, size_t size)
+static inline bool are_kept(const mst_blocks *now, const mst_blocks *kept, size_t size)
 {
-    if (!now->blocks)
-        return true;
-    const size_t *counts = now->blocks->counts, *displacements = now->blocks->displacements;
-    return counts && are_equal(counts, now->kept, size) && !displacements == !before->displacements &&
-           (!displacements || are_equal(displacements, now->kept + size, size));
+    return now->counts && are_equal(now->counts, kept->counts, size) &&
+           !now->displacements == !kept->displacements &&
+           (!now->displacements || are_equal(now->displacements, kept->displacements, size));
 }
 
-static void keep(const arrays *given, size_t size)
-{
-    if (given->blocks)
-        memcpy(given->kept, given->blocks->counts, size * sizeof *given->kept);
-    if (given->blocks && given->blocks->displacements)
-        memcpy(given->kept + size, given->blocks->displacements, size * sizeof *given->kept);
-}
-
-bool mst_varied_repeated(const muster_group *group, mst_request *request)
+bool mst_varied_repeated(const muster_group *group, const mst_request *request)
 {
     const mst_request *latest = &group->latest;
-    arrays in = arrays_of(group, request, false), out = arrays_of(group, request, true);
     size_t size = (size_t)group->size;
 
-    if (!are_kept(&in, &latest->in_blocks, size) || !are_kept(&out, &latest->out_blocks, size))
-        return false;
-    request->gives = latest->gives;
-    request->takes = latest->takes;
-    request->gives.counts = latest->gives.counts ? request->in_blocks.counts : NULL;
-    request->takes.counts = latest->takes.counts ? request->out_blocks.counts : NULL;
-    request->in_elements = latest->in_elements;
-    request->out_elements = latest->out_elements;
-    request->elements = latest->elements;
-    return true;
+    return (!has_blocks(group, request, false) || are_kept(&request->in_blocks, &latest->in_blocks, size)) &&
+           (!has_blocks(group, request, true) || are_kept(&request->out_blocks, &latest->out_blocks, size));
+}
+
+/* Makes copies of the arrays, and has them used. */
+static void keep(mst_blocks *blocks, size_t *kept, size_t size)
+{
+    memcpy(kept, blocks->counts, size * sizeof *kept);
+    blocks->counts = kept;
+    if (blocks->displacements) {
+        memcpy(kept + size, blocks->displacements, size * sizeof *kept);
+        blocks->displacements = kept + size;
+    }
 }
 
 bool mst_varied_remember(muster_group *group)
 {
+    mst_request *latest = &group->latest;
     size_t size = (size_t)group->size;
 
     if (!group->latest_counts)
         group->latest_counts = malloc(4 * size * sizeof *group->latest_counts);
     if (!group->latest_counts)
         return false;
-    arrays in = arrays_of(group, &group->latest, false), out = arrays_of(group, &group->latest, true);
-    keep(&in, size);
-    keep(&out, size);
+    if (has_blocks(group, latest, false))
+        keep(&latest->in_blocks, kept_of(group, false), size);
+    if (has_blocks(group, latest, true))
+        keep(&latest->out_blocks, kept_of(group, true), size);
+    if (latest->gives.counts)
+        latest->gives.counts = latest->in_blocks.counts;
+    if (latest->takes.counts)
+        latest->takes.counts = latest->out_blocks.counts;
     return true;
 }

@@ -9,9 +9,10 @@
 bool mst_varied_wrong(const muster_group *group, mst_request *request, char *why, size_t bytes);
 
 /* Whether the request, which is otherwise equal to group->latest, has the same counts and displacements, even
- * in other arrays; if so, fills in what the request says of them. */
-bool mst_varied_repeated(const muster_group *group, mst_request *request);
-/* Copies the counts and displacements of group->latest, for that comparison; false: no memory. */
+ * in other arrays. */
+bool mst_varied_repeated(const muster_group *group, const mst_request *request);
+/* Gives group->latest copies of its counts and displacements, for that comparison, and for the calls that
+ * repeat it; false: no memory. */
 bool mst_varied_remember(muster_group *group);
 
 #endif

@@ -225,7 +225,7 @@ muster_status mst_round(mst_call *call, size_t staged)
 muster_status mst_round_varied(mst_call *call, size_t staged)
 {
     bool first = !call->met;
-    muster_status status = meet(call, staged, false);
+    muster_status status = call->brief && first ? meet(call, staged, true) : meet(call, staged, false);
 
     return status == MUSTER_OK && first ? compare_requests(call) : status;
 }

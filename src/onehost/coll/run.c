@@ -86,6 +86,13 @@ static void choose_places(mst_call *call)
     call->brief = call->repeatable && call->plan.in_line && !call->plan.shared;
 }
 
+/* With counts by rank, of which mst_varied_prepare has made the plan. */
+static void choose_varied(mst_call *call)
+{
+    call->repeatable = call->plan.made && call->group->subarena->staged;
+    call->brief = call->repeatable && call->plan.in_line && call->request->elements < MST_COUNT_PACKED_MAX;
+}
+
 /* ---- running ---- */
 
 static muster_status move_once(mst_call *call)
@@ -189,6 +196,8 @@ static __attribute__((noinline)) muster_status run_new(mst_call *call, mst_group
         return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for the counts of %d ranks", group->base.size);
     if (!varied)
         choose_places(call);
+    else
+        choose_varied(call);
     choose_move(call);
     call->shows_later = call->plan.small && (!varied || group->subarena->staged);
     return run(call);

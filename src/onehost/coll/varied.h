@@ -58,9 +58,10 @@ static inline size_t mst_varied_begin(const mst_call *call)
 muster_status mst_varied_meet(mst_call *call);
 
 /* To be called before further rounds: they use the ring, and the first one may have used another part on each
- * rank. */
+ * rank. Its plan is then not that of a call that repeats it. */
 static inline void mst_varied_use_ring(mst_call *call)
 {
+    call->repeatable = false;
     call->plan.in_line = call->plan.small = false;
     call->plan.part = MST_STAGING_RING;
 }
