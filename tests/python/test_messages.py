@@ -148,6 +148,24 @@ class Tags(unittest.TestCase):
         assert muster.recv(3, "int32", muster.RANK_NONE) is None
 
 
+class Named(unittest.TestCase):
+    @ranks(2)
+    def test_sentences_have_the_name_of_the_call(self):
+        x = ints(1)
+        for name, call in (("recv", lambda **more: muster.recv(1, "int32", 0, **more)), ("recv_like", lambda **more: muster.recv_like(x, 0, **more)),
+                           ("recv_start", lambda **more: muster.recv_start(1, "int32", 0, **more)),
+                           ("recv_like_start", lambda **more: muster.recv_like_start(x, 0, **more)),
+                           ("recv_into", lambda **more: muster.recv_into(x, 0, **more))):
+            expect(TypeError, f"{name}(): message: expected", lambda: call(message=3))
+        for name, request in (("recv_like", muster.recv_like_start(x, 0)), ("recv", muster.recv_start(1, "int32", 0))):
+            assert repr(request) == f"<muster.Request of {name}_start: pending>", request
+            assert request.cancel()
+        assert muster.recv_like(x, muster.RANK_NONE) is None
+        if np is not None:
+            expect(TypeError, "recv_like(): numpy gives no elements of datetime64[D]",
+                   lambda: muster.recv_like(np.array(["2020-01-01"], "M8[D]"), 0))
+
+
 @needs_numpy
 class WithNumpy(unittest.TestCase):
     @ranks(2)

@@ -45,13 +45,18 @@ class Message:
         return f"Message(source={self.source!r}, tag={self.tag!r}, count={self.count}, dtype={self.dtype!r})"
 
 
+_RECV, _RECV_LIKE = 1, 2  # of which sentences speak
+
+
 def _receive(call, out, name, src, tag, group, message):
     _arrays.refuse_to_receive(out, "recv")
-    return call(out, src, tag, group=group, message=message, dtype=name, _is_new=True)
+    return call(out, src, tag, group=group, message=message, dtype=name, _form=_RECV)
 
 
-def _like(x):
-    return _arrays.result(*_arrays.elements_and_shape(x))
+def _receive_like(call, x, src, tag, group, message):
+    out = _arrays.result(*_arrays.elements_and_shape(x))
+    _arrays.refuse_to_receive(out, "recv_like")
+    return call(out, src, tag, group=group, message=message, _form=_RECV_LIKE)
 
 
 def recv(shape, dtype, src, tag=0, *, group=None, stream=None, message=None):
@@ -93,12 +98,12 @@ def recv_like(x, src, tag=0, *, group=None, stream=None, message=None):
         True
         >>> sent = request.wait()
     """
-    return _receive(_muster.recv_into, _like(x), None, src, tag, group, message)
+    return _receive_like(_muster.recv_into, x, src, tag, group, message)
 
 
 def recv_like_start(x, src, tag=0, *, group=None, stream=None, message=None):
     """Starts recv_like."""
-    return _receive(_muster.recv_into_start, _like(x), None, src, tag, group, message)
+    return _receive_like(_muster.recv_into_start, x, src, tag, group, message)
 
 
 _muster.ANY_SOURCE, _muster.ANY_TAG = ANY_SOURCE, ANY_TAG  # where the signatures of probes look for them

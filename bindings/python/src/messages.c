@@ -140,22 +140,24 @@ static muster_status run_recv(operation *o, muster_request *request)
                : muster_recv(o->out.data, o->count, o->dtype, o->source, o->source_tag, o->group, message);
 }
 
-/* `is_new`: recv, recv_like: the array was made for this receive, so that nothing is received when nobody
- * sends. */
-static PyObject *receive_one(PyObject *args, PyObject *keywords, const char *name, bool started)
+/* The three forms of a receive, as `_form` numbers them, and the names that sentences have. The array of the
+ * other two was made for this receive, so that nothing is received when nobody sends. */
+enum { RECV_INTO, RECV, RECV_LIKE, RECV_FORMS };
+static const char *const receive_names[RECV_FORMS][2] = { { "recv_into", "recv_into_start" },
+                                                          { "recv", "recv_start" },
+                                                          { "recv_like", "recv_like_start" } };
+
+static PyObject *receive_one(PyObject *args, PyObject *keywords, bool started)
 {
-    static char *names[] = { "out", "src", "tag", "group", "message", "dtype", "_is_new", NULL };
+    static char *names[] = { "out", "src", "tag", "group", "message", "dtype", "_form", NULL };
     PyObject *out, *src, *tag = NULL, *group = NULL, *message = NULL, *dtype = NULL;
     operation place, *o;
-    int is_new = 0;
+    int form = RECV_INTO;
 
     if (!PyArg_ParseTupleAndKeywords(args, keywords,
-                                     started ? "OO|O$OOOp:recv_into_start" : "OO|O$OOOp:recv_into", names,
-                                     &out, &src, &tag, &group, &message, &dtype, &is_new) ||
-        !(o = operation_begin(&place,
-                              is_new && started ? "recv_start"
-                              : is_new          ? "recv"
-                                                : name,
+                                     started ? "OO|O$OOOi:recv_into_start" : "OO|O$OOOi:recv_into", names,
+                                     &out, &src, &tag, &group, &message, &dtype, &form) ||
+        !(o = operation_begin(&place, receive_names[form > 0 && form < RECV_FORMS ? form : RECV_INTO][started],
                               group, started)))
         return NULL;
     o->call = run_recv;
@@ -163,7 +165,7 @@ static PyObject *receive_one(PyObject *args, PyObject *keywords, const char *nam
         !take_tag(tag, true, &o->source_tag) || !takes_message(o, message) ||
         !operation_writes(o, out, dtype))
         return operation_fail(o);
-    if (!is_new || o->source != MUSTER_RANK_NONE)
+    if (form == RECV_INTO || o->source != MUSTER_RANK_NONE)
         o->result = Py_NewRef(out);
     return operation_perform(o);
 }
@@ -171,13 +173,13 @@ static PyObject *receive_one(PyObject *args, PyObject *keywords, const char *nam
 SLOW_FUNCTION(recv_into)
 {
     (void)module;
-    return receive_one(args, keywords, "recv_into", false);
+    return receive_one(args, keywords, false);
 }
 
 SLOW_FUNCTION(recv_into_start)
 {
     (void)module;
-    return receive_one(args, keywords, "recv_into_start", true);
+    return receive_one(args, keywords, true);
 }
 
 /* ---- sendrecv ---- */
