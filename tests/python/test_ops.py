@@ -299,9 +299,12 @@ class WithoutNumpy(unittest.TestCase):
 
     @ranks(1)
     def test_mistakes_of_factors(self):
-        for factor, dtype in (300, "int8"), (-1, "uint8"), (1e60, "float16"):
-            expect(ValueError, "is no ", lambda: muster.Op.premul_sum(factor, dtype))
+        for factor, dtype in ((300, "int8"), (-1, "uint8"), (1e60, "float16"), (1e39, "float32"), (10**400, "float64"), (1e39, "bfloat16"),
+                              (-3.4e38, "bfloat16"), (1e39j, "complex64"), (1e39, "complex64"), (10**400, "complex128")):
+            expect(ValueError, f"the factor {factor!r} is no {dtype}", lambda: muster.Op.premul_sum(factor, dtype))
         muster.init()
+        for endless in float("inf"), float("-inf"), 3.38e38:
+            muster.Op.premul_sum(endless, "bfloat16")
         expect(ValueError, "no dtype", lambda: muster.Op.premul_sum(1, "int33"))
         expect(ValueError, "is given as bytes", lambda: muster.Op.premul_sum(1, "float8_e5m2"))
         expect(ValueError, "not one element", lambda: muster.Op.premul_sum(b"123", "float32"))

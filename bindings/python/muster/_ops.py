@@ -2,6 +2,7 @@
 
 import atexit
 import contextlib
+import math
 import operator
 import struct
 
@@ -93,20 +94,34 @@ def _element(factor, name):
     """The bytes of one element of a dtype."""
     if isinstance(factor, (bytes, bytearray, memoryview)):
         return bytes(factor)
+    try:
+        return _packed(factor, name)
+    except (struct.error, OverflowError):
+        raise ValueError(f"the factor {factor!r} is no {name}") from None
+
+
+def _packed(factor, name):
+    """In the struct module's "=", since its native floats turn what is too large into infinity."""
     if name.startswith("complex"):
         factor = complex(factor)
-        return struct.pack("ff" if name == "complex64" else "dd", factor.real, factor.imag)
-    if name == "bfloat16":  # the upper half of a float32, rounded to nearest even
-        bits, = struct.unpack("I", _element(factor, "float32"))
-        return struct.pack("H", bits + 0x7fff + (bits >> 16 & 1) >> 16 if factor == factor else 0x7fc0)
+        return struct.pack("=ff" if name == "complex64" else "=dd", factor.real, factor.imag)
+    if name == "bfloat16":
+        return struct.pack("H", _upper_half(float(factor)))
     code = _dtypes.code_of(name)
     if code is None:
         raise ValueError(f"a factor of {name} is given as bytes, of one element")
-    number = float(factor) if code in "efd" else operator.index(factor)
-    try:
-        return struct.pack(code, number)
-    except (struct.error, OverflowError):
-        raise ValueError(f"the factor {factor!r} is no {name}") from None
+    return struct.pack("=" + code, float(factor) if code in "efd" else operator.index(factor))
+
+
+def _upper_half(number):
+    """That of a float32, rounded to nearest even."""
+    if number != number:
+        return 0x7fc0
+    bits, = struct.unpack("I", struct.pack("=f", number))
+    half = bits + 0x7fff + (bits >> 16 & 1) >> 16
+    if half & 0x7fff == 0x7f80 and abs(number) != math.inf:
+        raise OverflowError
+    return half
 
 
 def _combine(function, acc, following, dtype):
