@@ -153,6 +153,22 @@ class Kinds(unittest.TestCase):
         body()
 
 
+    @unittest.skipIf(np is None or not hasattr(np, "dtypes") or not hasattr(np.dtypes, "StringDType"), "there is no numpy 2")
+    def test_strings_of_any_length(self):
+        @ranks(2)
+        def body():
+            kind, names = np.dtypes.StringDType(), np.array(["a", "b" * 40], np.dtypes.StringDType())
+            words = "numpy keeps strings of any length (StringDType) elsewhere"
+            for call in (muster.broadcast, muster.all_gather, muster.all_gatherv, muster.all_sum, lambda x: muster.send(x, 0),
+                         lambda x: muster.recv_like(x, 0), lambda x: muster.recv_into(x, 0), muster.all_to_all,
+                         lambda x: muster.broadcast(np.zeros(2), out=x), lambda x: muster.empty(2, kind),
+                         lambda x: muster.recv(2, kind, 0)):
+                expect(TypeError, words, lambda: call(names))
+            assert muster.broadcast(np.array(names.tolist())).tolist() == names.tolist()
+
+        body()
+
+
 class Numbers(unittest.TestCase):
     @ranks(2)
     def test_integers(self):

@@ -80,7 +80,17 @@ def _word_for(x):
     return ("int64" if x.dtype.kind in "mM" else f"V{x.dtype.itemsize}"), None
 
 
+_STRINGS = ("numpy keeps strings of any length (StringDType) elsewhere, and the elements are their addresses; give "
+            "numpy.array(x.tolist()), whose elements are the characters, or move the list by broadcast_object and the like")
+
+
+def _is_of_strings(dtype):
+    return _numpy is not None and isinstance(dtype, _numpy.dtype) and dtype.kind == "T"
+
+
 def _why_no_elements(x):
+    if _is_of_strings(getattr(x, "dtype", None)):
+        return _STRINGS
     words = _word_for(x)
     if words is None:
         return None
@@ -90,6 +100,8 @@ def _why_no_elements(x):
 
 def refuse_to_receive(x, call):
     """Refuses an array that was made to receive into, and that cannot be."""
+    if _is_of_strings(getattr(x, "dtype", None)):
+        raise TypeError(f"{call}(): {_STRINGS}")
     words = _word_for(x)
     if words is not None:
         raise TypeError(f"{call}(): numpy gives no elements of {x.dtype}; receive {words[1] or words[0]}, and view that as it")
@@ -196,6 +208,8 @@ def _other_kind(dtype):
         kind = _numpy.dtype(dtype)
     except TypeError:
         return None
+    if _is_of_strings(kind):
+        raise TypeError(_STRINGS)
     return None if kind.hasobject or kind.itemsize == 0 else kind
 
 
