@@ -76,10 +76,26 @@ class Dtypes(unittest.TestCase):
 
         body()
 
-    @unittest.skipIf(np, "there is numpy")
-    def test_without_numpy_in_words(self):
-        for name in "complex64", "complex128", "float32_int32":
-            expect(TypeError, f"an array of {name} needs numpy", lambda name=name: muster.empty(2, name))
+
+class DLPack:
+    """Elements of which nothing but DLPack tells, of these codes and bits."""
+
+    class Tensor(ctypes.Structure):
+        _fields_ = [("data", ctypes.c_void_p), ("device", ctypes.c_int32 * 2), ("dimensions", ctypes.c_int32), ("code", ctypes.c_uint8),
+                    ("bits", ctypes.c_uint8), ("width", ctypes.c_uint16), ("shape", ctypes.c_void_p), ("strides", ctypes.c_void_p),
+                    ("offset", ctypes.c_uint64), ("context", ctypes.c_void_p), ("deleter", ctypes.c_void_p)]
+
+    def __init__(self, elements, code, bits, shape):
+        self.kept = elements, (ctypes.c_int64 * len(shape))(*shape)
+        self.tensor = self.Tensor(elements.buffer_info()[0], (1, 0), len(shape), code, bits, 1, ctypes.addressof(self.kept[1]))
+
+    def __dlpack__(self, **more):
+        make = ctypes.pythonapi.PyCapsule_New
+        make.restype, make.argtypes = ctypes.py_object, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p]
+        return make(ctypes.addressof(self.tensor), b"dltensor", None)
+
+    def __dlpack_device__(self):
+        return 1, 0
 
 
 class Kinds(unittest.TestCase):
@@ -120,12 +136,30 @@ class Kinds(unittest.TestCase):
                 self.given = True
                 return super().__dlpack__()
 
+        expect(TypeError, "an array like a object, which has no buffer; give out=, or receive by recv_into",
+               lambda: muster.recv_like(type("object", (), {"shape": ()})(), 0))
         if np is None:
-            expect(TypeError, "an array like a object", lambda: muster.recv_like(type("object", (), {"shape": ()})(), 0))
             return
         assert muster.all_sum(Tensor()).tolist() == [2, 2, 2]
         expect(TypeError, "an array like a Other, which has no buffer; give out=", lambda: muster.all_sum(Other()))
         assert muster.all_sum(Other(), out=np.zeros(3)).tolist() == [2, 2, 2]
+
+    @ranks(2)
+    def test_dlpack_alone_with_numpy_and_without(self):
+        rank = muster.init().rank()
+        x = DLPack(array.array("f", [1, 2, 3, 4, 5, 6]), 2, 32, (2, 3))
+        for got in muster.all_sum(x), muster.sendrecv(x, rank, rank), muster.all_gatherv(x), muster.broadcast(x):
+            assert memoryview(got).shape in ((2, 3), (4, 3)) and memoryview(got).format == "f"
+        muster.send(x, 1 - rank)
+        got = memoryview(muster.recv_like(x, 1 - rank))
+        assert got.tolist() == [[1, 2, 3], [4, 5, 6]]
+        halves = DLPack(array.array("H", [0x3f80]), 4, 16, (1,))  # bfloat16
+        expect(TypeError, "an array like a DLPack, as neither array nor numpy has elements of bfloat16; give out=",
+               lambda: muster.all_sum(halves))
+        assert muster.all_sum(halves, out=array.array("H", [0]), dtype="bfloat16")[0] == 0x4000
+        if np is None:
+            z = DLPack(array.array("f", [1, 2]), 5, 64, (1,))
+            assert muster.all_sum(z)[0] == 2 + 4j
 
     @needs_numpy
     def test_elements_that_numpy_does_not_give(self):

@@ -4,7 +4,7 @@ import array as _array
 import math
 import operator
 
-from . import _dtypes, _muster
+from . import _dtypes, _muster, _structs
 from ._dtypes import PAIRS, STAND_INS, code_of, name_of
 
 try:
@@ -48,7 +48,7 @@ def _number(x):
     if _numpy is not None:
         return _numpy.array(x, dtype=_KINDS[kind])
     if kind is complex:
-        raise TypeError(f"a complex needs numpy; {_EXPECTED}")
+        return _structs.number("complex64", x)
     return _cast(bytearray([x]), "?", (1,)) if kind is bool else _array.array("i" if kind is int else "f", [x])
 
 
@@ -134,6 +134,8 @@ def as_array(x):
         if why is not None:
             raise TypeError(why)
         return _numpy.ascontiguousarray(x)
+    if isinstance(x, memoryview) and _structs.is_format(x.format):
+        return _structs.like(x.format, x.shape, bytearray(x.tobytes()))
     if isinstance(x, memoryview):
         return _cast(bytearray(x.tobytes()), _native(x), x.shape)
     if hasattr(x, "resolve_neg"):
@@ -150,6 +152,10 @@ def elements_and_shape(x):
     try:
         return x, memoryview(x).shape  # mmap, ctypes
     except TypeError:
+        if hasattr(x, "__dlpack__"):
+            found = _muster.elements_of(x)
+            if found is not None:
+                return x, found[1]
         like = as_array(x)
         return like, tuple(like.shape if hasattr(like, "shape") else memoryview(like).shape)
 
@@ -179,26 +185,33 @@ def result(x, shape):
     try:
         view = memoryview(x)
     except TypeError:  # it has DLPack alone
-        return _numpy_like(x, shape)
+        return _like_dlpack(x, shape)
     count = 1
     for length in shape:
         count *= length
     if isinstance(x, _array.array):
         return _array.array(x.typecode, bytes(count * view.itemsize))
+    if _numpy is None and _structs.is_format(view.format):
+        return _structs.like(view.format, shape)
     code = _native(view)
     if _numpy is not None and not _dtypes.is_code(view.format) and code != "c":
         return _numpy.empty(shape, code if _dtypes.is_code(code) else _numpy.asarray(view).dtype)
     try:
         return _cast(bytearray(count * view.itemsize), code, shape)
     except (ValueError, NotImplementedError):
-        raise TypeError(f"an array of elements of format {view.format!r} needs numpy; give out=") from None
+        raise TypeError(f"an array of elements of format {view.format!r} needs numpy; {_ELSE}") from None
 
 
-def _numpy_like(x, shape):
-    try:
-        return _numpy.empty(shape, _numpy.from_dlpack(x).dtype)
-    except Exception:
-        raise TypeError(f"muster cannot make an array like a {type(x).__name__}, which has no buffer; give out=") from None
+_ELSE = "give out=, or receive by recv_into"
+
+
+def _like_dlpack(x, shape):
+    """numpy's, or a memoryview; not of elements that both have as others of their size."""
+    found = _muster.elements_of(x) if hasattr(x, "__dlpack__") else None
+    if found is None or found[0] in STAND_INS:
+        what = "which has no buffer" if found is None else f"as neither array nor numpy has elements of {found[0]}"
+        raise TypeError(f"muster cannot make an array like a {type(x).__name__}, {what}; {_ELSE}")
+    return make(shape, found[0])
 
 
 def _other_kind(dtype):
@@ -245,37 +258,43 @@ def make(shape, dtype, memory=None):
         kind = _kind(dtype)
         data = bytearray(count * kind.itemsize) if memory is None else memory(count * kind.itemsize)
         return _numpy.frombuffer(data, kind, count).reshape(shape) if count else _numpy.empty(shape, kind)
-    code, size = _code(dtype)
-    data = bytearray(count * size) if memory is None else memory(count * size)
-    return _cast(data, code, shape)
+    size = _size(dtype)
+    return _within(bytearray(count * size) if memory is None else memory(count * size), dtype, shape)
 
 
-def _code(dtype):
-    """Without numpy: the struct module's code of a dtype, and the bytes of an element."""
+def _size(dtype):
+    """Without numpy: the bytes of an element."""
     name = name_of(dtype)
-    code = code_of(STAND_INS.get(name, name))
-    if code is None:
-        raise TypeError(f"an array of {name} needs numpy")
-    return code, memoryview(bytearray(8)).cast(code).itemsize
+    if name in _structs.KINDS:
+        return _structs.size(name)
+    return memoryview(bytearray(8)).cast(code_of(STAND_INS.get(name, name))).itemsize
+
+
+def _within(data, dtype, shape):
+    """Without numpy: bytes as an array of that shape."""
+    name = name_of(dtype)
+    return _structs.make(name, shape, data) if name in _structs.KINDS else _cast(data, code_of(STAND_INS.get(name, name)), shape)
 
 
 def view(block, dtype, shape=None):
     """The beginning of a block of memory as an array of that shape, or all of it."""
     kind = _kind(dtype) if _numpy is not None else None
-    code, size = (None, kind.itemsize) if kind is not None else _code(dtype)
+    size = kind.itemsize if kind is not None else _size(dtype)
     nbytes = memoryview(block).nbytes
     shape, count = _count(nbytes // size if shape is None else shape)
     if count * size > nbytes:
         raise ValueError(f"{shape} of {dtype} is not in a block of {nbytes} bytes")
     if kind is not None:
         return _numpy.frombuffer(block, kind, count).reshape(shape) if count else _numpy.empty(shape, kind)
-    return _cast(memoryview(block)[:count * size], code, shape)
+    return _within(memoryview(block)[:count * size], dtype, shape)
 
 
 def view_like(block, x, code, shape):
     """A block of memory as an array of x's kind; `code` and `shape` are those of its buffer."""
     if _numpy is not None:
         return view(block, _numpy.asarray(x).dtype, shape)
+    if _structs.is_format(code):
+        return _structs.like(code, shape, block)
     return _cast(memoryview(block), code, shape)
 
 
@@ -286,10 +305,9 @@ def elements(data, dtype):
     """Bytes as elements of a dtype that the binding names."""
     if _numpy is not None:
         return _numpy.frombuffer(data, _kind(dtype))
-    code = code_of(STAND_INS.get(dtype, dtype))
-    if code is None:
-        raise TypeError(f"a function that combines {dtype} needs numpy")
-    return memoryview(data).cast(code)
+    if dtype in _structs.KINDS:
+        return _structs.make(dtype, (len(data) // _structs.size(dtype),), data)
+    return memoryview(data).cast(code_of(STAND_INS.get(dtype, dtype)))
 
 
 def assign(to, values):
@@ -299,7 +317,10 @@ def assign(to, values):
         if len(values) != len(to):
             raise ValueError(f"the function has returned {len(values)} elements for {len(to)}")
         for i, value in enumerate(values):
-            to[i] = value
+            if isinstance(to, memoryview):
+                to[i] = value
+            else:
+                _structs.assign(to, i, value)
         return
     refuse_masked(values)
     if _numpy.shape(values) != to.shape:

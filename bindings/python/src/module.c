@@ -86,6 +86,7 @@ static PyMethodDef methods[] = {
     { "op_free", python_op_free, METH_VARARGS, NULL },
     { "varied", python_varied, METH_VARARGS, NULL },
     { "timeout_ns", python_timeout_ns, METH_O, NULL },
+    { "elements_of", python_elements_of, METH_O, NULL },
     { "holds_addresses", python_holds_addresses, METH_O, NULL },
     { "is_available", (PyCFunction)(void (*)(void))python_is_available, METH_VARARGS | METH_KEYWORDS,
       "is_available($module, backend='any')\n--\n\nWhether init can use that backend: any, shm, and MLX's "

@@ -7,87 +7,6 @@
 
 /* ---- element types ---- */
 
-static bool integer_of(size_t bytes, bool is_signed, muster_dtype *dtype)
-{
-    static const muster_dtype with_sign[] = { MUSTER_INT8, MUSTER_INT16, MUSTER_INT32, MUSTER_INT64 };
-    static const muster_dtype without[] = { MUSTER_UINT8, MUSTER_UINT16, MUSTER_UINT32, MUSTER_UINT64 };
-
-    for (int i = 0; i < 4; i++) {
-        if (bytes != (size_t)1 << i)
-            continue;
-        *dtype = is_signed ? with_sign[i] : without[i];
-        return true;
-    }
-    return false;
-}
-
-/* Takes a type of the struct module and a field's name off a format. */
-static char take_field(const char **format)
-{
-    const char *end;
-
-    if (**format && strchr("@=<", **format))
-        ++*format;
-    char type = **format;
-    if (!type || *++*format != ':' || !(end = strchr(*format + 1, ':')))
-        return 0;
-    *format = end + 1;
-    return type;
-}
-
-/* What numpy calls a structured dtype of a value and an index: "T{f:value:i:index:}", whatever they are
- * called. */
-static bool pair_of_format(const char *format, size_t bytes, muster_dtype *dtype)
-{
-    format += 2;
-    char value = take_field(&format), index = value ? take_field(&format) : 0;
-
-    if (!index || !strchr("ilq", index) || strcmp(format, "}") != 0)
-        return false;
-    *dtype = bytes == 8 ? MUSTER_INT32_INT32 : MUSTER_INT64_INT64;
-    if (strchr("fd", value))
-        *dtype = value == 'f' ? MUSTER_FLOAT32_INT32 : MUSTER_FLOAT64_INT64;
-    return bytes == muster_dtype_size(*dtype) && (strchr("fd", value) || value == index) &&
-           (index == 'i') == (bytes == 8);
-}
-
-/* A format of the struct module, or numpy's for complex numbers and pairs; of this machine's byte order. */
-static bool dtype_of_format(const char *format, size_t bytes, muster_dtype *dtype)
-{
-    if (!format)
-        format = "B";
-    if (strncmp(format, "T{", 2) == 0)
-        return pair_of_format(format, bytes, dtype);
-    if (*format == '@' || *format == '=' || *format == '<')
-        format++;
-    if (strcmp(format, "Zf") == 0 || strcmp(format, "Zd") == 0) {
-        *dtype = format[1] == 'f' ? MUSTER_COMPLEX64 : MUSTER_COMPLEX128;
-        return true;
-    }
-    if (!*format || format[1])
-        return false;
-    if (strchr("bhilqn", *format))
-        return integer_of(bytes, true, dtype);
-    if (strchr("BHILQNc", *format))
-        return integer_of(bytes, false, dtype);
-    switch (*format) {
-    case '?':
-        *dtype = MUSTER_BOOL;
-        return true;
-    case 'e':
-        *dtype = MUSTER_FLOAT16;
-        return true;
-    case 'f':
-        *dtype = MUSTER_FLOAT32;
-        return true;
-    case 'd':
-        *dtype = MUSTER_FLOAT64;
-        return true;
-    default:
-        return false;
-    }
-}
-
 static bool find_dtype(PyObject *name, muster_dtype *dtype)
 {
     for (int i = 0; i < MUSTER_DTYPE_COUNT; i++) {
@@ -346,6 +265,22 @@ void view_close(view *view)
         PyBuffer_Release(&view->buffer);
     Py_CLEAR(view->capsule); /* its own destructor deletes a tensor that nobody took */
     view->has_buffer = false;
+}
+
+PyObject *python_elements_of(PyObject *module, PyObject *object)
+{
+    view view;
+    int opened = view_open(object, false, NULL, &view);
+
+    (void)module;
+    if (opened != 1)
+        return opened < 0 ? NULL : Py_NewRef(Py_None);
+    PyObject *shape = PyTuple_New(view.dimensions);
+    for (int i = 0; shape && i < view.dimensions; i++)
+        PyTuple_SetItem(shape, i, PyLong_FromSsize_t(view.shape[i]));
+    PyObject *found = shape ? Py_BuildValue("(sN)", muster_dtype_name(view.dtype), shape) : NULL;
+    view_close(&view);
+    return found;
 }
 
 /* ---- what cannot be written to ---- */

@@ -29,6 +29,9 @@ void raise_unwritable(PyObject *object, const char *call);
 /* Whether muster knows what the elements are, and does not only move them; false: with an exception. */
 bool view_is_of_numbers(const view *view);
 
+/* elements_of(x) -> (dtype, shape), or None: they are not to be had as they are. */
+PyObject *python_elements_of(PyObject *module, PyObject *object);
+
 /* `name`: a string, or whatever muster._dtypes takes for a dtype. */
 bool dtype_of_name(PyObject *name, muster_dtype *dtype); /* false: with an exception */
 
