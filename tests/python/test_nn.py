@@ -9,7 +9,9 @@ from muster.testing import ranks
 
 if np is not None:
     import muster.nn
-    from muster.nn import AllToShardedLinear, Linear, ShardedToAllLinear, average_gradients, shard_linear
+    from muster.nn import (AllToShardedLinear, Linear, QuantizedAllToShardedLinear, QuantizedLinear,
+                           QuantizedShardedToAllLinear, ShardedToAllLinear, average_gradients, shard_inplace,
+                           shard_linear)
 
 Pair = collections.namedtuple("Pair", "first second")
 
@@ -179,9 +181,102 @@ class Linears(unittest.TestCase):
 
         body()
 
+    def test_in_place(self):
+        @ranks(2)
+        def body():
+            class Block:
+                def __init__(self):
+                    self.up, self.down, self.name = Linear(np.arange(8.0).reshape(4, 2), np.arange(4.0)), [np.arange(6.0)], "block"
+                    self._kept, self.group, self.itself = np.zeros(4), muster.init(), self
+
+            rank, block = muster.init().rank(), Block()
+            shard_inplace(block, "all-to-sharded")
+            assert block.up.weight.tolist() == [[[0, 1], [2, 3]], [[4, 5], [6, 7]]][rank]
+            assert block.up.bias.tolist() == [[0, 1], [2, 3]][rank] and block._kept.size == 4
+            assert block.down[0].tolist() == [[0, 1, 2], [3, 4, 5]][rank]
+            tree = {"a": {"weight": np.ones((4, 6)), "bias": np.ones(3)}}
+            shard_inplace(tree, "sharded-to-all", segments=3)
+            assert tree["a"]["weight"].shape == (4, 3) and tree["a"]["bias"].shape == (3,)
+            paths = []
+
+            def find(path, array):
+                paths.append(path)
+                return {"up.weight": (0, [0.5]), "down.0": 0}.get(path)
+
+            block = Block()
+            shard_inplace(block, find)
+            assert paths == ["up.weight", "up.bias", "down.0"] and block.up.bias.size == 4
+            assert block.up.weight.tolist() == [[[0, 1], [4, 5]], [[2, 3], [6, 7]]][rank] and block.down[0].size == 3
+            block.down = [np.ones(5)]
+            expect(ValueError, "a segment of length 5 cannot be sharded", lambda: shard_inplace(block, "all-to-sharded"))
+            expect(ValueError, "should return int or tuple[int, list]", lambda: shard_inplace(block, lambda path, array: "0"))
+            expect(ValueError, "Sharding type sharding='rows' not supported", lambda: shard_inplace(block, "rows"))
+            assert block.up.weight.shape == (2, 2)  # nothing was changed
+
+        body()
+
     def test_examples(self):
         for name in muster.nn.__all__:
             run_examples(getattr(muster.nn, name).__doc__, name)
+
+
+@needs_numpy
+class Quantized(unittest.TestCase):
+    """tests/mlx/shards.py compares the bits with MLX's."""
+
+    def test_what_comes_back(self):
+        w = np.random.default_rng(3).normal(size=(4, 2, 128)).astype("float32")
+        for bits in 2, 3, 4, 5, 6, 8:
+            parts = muster.nn.quantize(w, 32, bits)
+            assert parts[0].shape == (4, 2, 4 * bits) and parts[1].shape == (4, 2, 4)
+            away = abs(muster.nn.dequantize(*parts, 32, bits) - w).reshape(4, 2, 4, 32).max(-1)
+            assert (away <= abs(parts[1]) * 1.001).all(), bits
+
+    def test_layers(self):
+        def body():
+            rank, size = muster.init().rank(), muster.init().size()
+            rng = np.random.default_rng(5)
+            plain = Linear(rng.normal(size=(8, 256)).astype("float32"), rng.normal(size=8).astype("float32"))
+            x, dy = rng.normal(size=(3, 256)).astype("float32"), rng.normal(size=(3, 8)).astype("float32")
+            whole = QuantizedLinear.from_linear(plain, 64, 4)
+            floats = Linear(muster.nn.dequantize(whole.weight, whole.scales, whole.biases, 64, 4), plain.bias)
+            assert np.allclose(whole(x), floats(x), atol=1e-4) and whole.backward(x, dy)[1] == {}
+            rows, columns = shard_linear(whole, "all-to-sharded"), shard_linear(whole, "sharded-to-all")
+            assert isinstance(rows, QuantizedAllToShardedLinear) and isinstance(columns, QuantizedShardedToAllLinear)
+            outputs, inputs = (slice(n // size * rank, n // size * (rank + 1)) for n in (8, 256))
+            assert np.allclose(rows(x), floats(x)[:, outputs], atol=1e-4)
+            assert np.allclose(columns(x[:, inputs]), floats(x), atol=1e-4)
+            dx = floats.backward(x, dy)[0]
+            assert np.allclose(rows.backward(x, dy[:, outputs])[0], dx, atol=1e-4)
+            assert np.allclose(columns.backward(x[:, inputs], dy)[0], dx[:, inputs], atol=1e-4)
+            assert repr(columns) == (f"QuantizedShardedToAllLinear(input_dims={256 // size}, output_dims=8, bias=True, "
+                                     "group_size=64, bits=4, mode=affine)")
+            made = QuantizedAllToShardedLinear(64, 8, rng=np.random.default_rng(rank))
+            assert made.weight.shape == (8 // size, 8) and not made.bias.any() and (made.group_size, made.bits) == (64, 4)
+            made = QuantizedShardedToAllLinear(256, 8, bias=False, group_size=32, bits=8)
+            assert made.weight.shape == (8, 64 // size) and made.bias is None
+
+        for size in 1, 2, 4:
+            ranks(size)(body)()
+
+    def test_what_is_refused(self):
+        @ranks(4)
+        def body():
+            w = np.ones((6, 192), "float32")
+            whole = QuantizedLinear.from_linear(Linear(w))
+            expect(ValueError, "Cannot shard the output of size 6 across 4 devices.", lambda: shard_linear(whole, "all-to-sharded"))
+            expect(ValueError, "rows of 3 groups of 64 weights cannot be sharded across 4 devices",
+                   lambda: shard_linear(whole, "sharded-to-all"))
+            expect(ValueError, "expected one of affine, mxfp4", lambda: muster.nn.dequantize(*muster.nn.quantize(w), mode="int4"))
+            expect(ValueError, "groups of 32 and 4 bits, not 64 and 4",
+                   lambda: QuantizedLinear(whole.weight, whole.scales, group_size=64, mode="mxfp4"))
+            expect(ValueError, "has biases beside scales", lambda: muster.nn.dequantize(whole.weight, whole.scales))
+            expect(ValueError, "are not of 8 bits in groups of 64", lambda: QuantizedLinear(whole.weight, whole.scales, bits=8))
+            expect(ValueError, "a multiple of group_size, 128", lambda: muster.nn.quantize(w, 128))
+            expect(ValueError, "an array of int64", lambda: muster.nn.quantize(w.astype("int64")))
+            expect(ValueError, "not 'mxfp8'; from_quantized_linear takes", lambda: QuantizedAllToShardedLinear(64, 8, mode="mxfp8"))
+
+        body()
 
 
 if __name__ == "__main__":

@@ -5,6 +5,10 @@
 """
 
 from ._gradients import average_gradients
-from ._linears import AllToShardedLinear, Linear, ShardedToAllLinear, shard_linear
+from ._linears import AllToShardedLinear, Linear, ShardedToAllLinear
+from ._quantized import (QuantizedAllToShardedLinear, QuantizedLinear, QuantizedShardedToAllLinear, dequantize,
+                         quantize)
+from ._shards import shard_inplace, shard_linear
 
-__all__ = ["AllToShardedLinear", "Linear", "ShardedToAllLinear", "average_gradients", "shard_linear"]
+__all__ = ["AllToShardedLinear", "Linear", "QuantizedAllToShardedLinear", "QuantizedLinear", "QuantizedShardedToAllLinear",
+           "ShardedToAllLinear", "average_gradients", "dequantize", "quantize", "shard_inplace", "shard_linear"]

@@ -8,6 +8,7 @@ import math
 import numpy as np
 
 from .._muster import all_sum, init
+from ._parts import part_of
 
 
 class Linear:
@@ -57,8 +58,8 @@ class _ShardedLinear(Linear):
         if weight.shape[cls._axis] % made.group.size():
             raise ValueError(cls._words.format(weight.shape[cls._axis], made.group.size()))
         if bias is not None and cls._axis == 0:
-            bias = _shard(np.asarray(bias), segments, 0, made.group)
-        Linear.__init__(made, _shard(weight, segments, cls._axis, made.group), None if bias is None else np.array(bias))
+            bias = part_of(np.asarray(bias), segments, 0, made.group)
+        Linear.__init__(made, part_of(weight, segments, cls._axis, made.group), None if bias is None else np.array(bias))
         return made
 
 
@@ -89,41 +90,3 @@ class ShardedToAllLinear(_ShardedLinear):
     def __call__(self, x):
         y = all_sum(x @ self.weight.T, group=self.group)
         return y if self.bias is None else y + self.bias
-
-
-def _segments_of(array, segments, axis):
-    """A number: so many of one length; numbers below 1: where they end, as parts of the whole; else where they begin."""
-    if isinstance(segments, int):
-        if array.shape[axis] % segments:
-            raise ValueError(f"axis {axis}, of length {array.shape[axis]}, has no {segments} equal segments")
-        return np.split(array, segments, axis)
-    if any(isinstance(segment, float) for segment in segments):
-        segments = [int(segment * array.shape[axis]) for segment in segments]
-    return np.split(array, list(segments), axis)
-
-
-def _shard(array, segments, axis, group):
-    """This rank's part of each segment, one after the other."""
-    size, parts = group.size(), _segments_of(array, segments, axis)
-    for part in parts:
-        if part.shape[axis] % size:
-            raise ValueError(f"a segment of length {part.shape[axis]} cannot be sharded across {size} devices")
-    return np.concatenate([np.split(part, size, axis)[group.rank()] for part in parts], axis)
-
-
-def shard_linear(module, sharding, *, segments=1, group=None):
-    """A new layer with this rank's shard of module, which has weight and, perhaps, bias, as arrays of numpy.
-
-    sharding: "all-to-sharded" (an AllToShardedLinear) or "sharded-to-all" (a ShardedToAllLinear). segments: of what the
-    weight is put together, such as 3 for queries, keys and values; each is sharded by itself.
-
-        >>> from muster.nn import Linear, shard_linear
-        >>> up, down = Linear(np.ones((4, 2)), np.ones(4)), Linear(np.ones((2, 4)))
-        >>> hidden = shard_linear(up, "all-to-sharded")(np.array([1.0, 2.0]))
-        >>> hidden.tolist(), shard_linear(down, "sharded-to-all")(hidden).tolist()
-        ([4.0, 4.0], [16.0, 16.0])
-    """
-    kinds = {"all-to-sharded": AllToShardedLinear, "sharded-to-all": ShardedToAllLinear}
-    if sharding not in kinds:
-        raise ValueError(f"Sharding type {sharding=} not supported, choose one of 'all-to-sharded' or 'sharded-to-all'")
-    return kinds[sharding].from_linear(module, segments=segments, group=group)
