@@ -101,11 +101,11 @@ STRUCT(mst_call_record)
 END_STRUCT(mst_call_record);
 
 /* The beginning of a payload, in a collective whose blocks have counts of their own (E2). Where each rank
- * gets another block, the table of places comes next if it fits, a uint64_t per rank. The rest of the
- * payload, a small slot or the ring of staging has the first bytes of the rank's stream. */
+ * gets another block, the table of places comes next if it fits, a uint64_t per rank. One word is in place of
+ * both in a call that is repeated. The rest, a small slot or the ring has the stream's first bytes. */
 STRUCT(mst_varied_head)
+    FIELD(uint64_t, bytes);     /* of the stream; the most significant bit is set in that one word only */
     FIELD(uint64_t, balance);   /* src/pure/blocks.h: those of all ranks add up to 0 */
-    FIELD(uint64_t, bytes);     /* of the stream */
     FIELD(uint64_t, in_offset); /* arena offset of the input, which the others read there; 0: it is staged */
     FIELD(uint64_t, check);     /* a hash of the other three, by which damage to them is noticed */
 END_STRUCT(mst_varied_head);

@@ -443,6 +443,36 @@ START_TEST(test_64_ranks_in_little_staging)
 }
 END_TEST
 
+/* The idiom that the header shows: the count first, then as much memory as it says. */
+static int broadcast_unknown(muster_group *world, void *arg)
+{
+    int rank = muster_group_rank(world), root = muster_group_size(world) - 1;
+
+    (void)arg;
+    for (uint64_t known = 0; known < 5000; known = 3 * known + 1) {
+        uint64_t count = rank == root ? known : 0;
+        int32_t *list = malloc((size_t)known * sizeof *list + 1);
+
+        for (uint64_t i = 0; i < known; i++)
+            list[i] = rank == root ? (int32_t)(7 * i) : -1;
+        RANK_OK(world, muster_broadcast(&count, &count, 1, MUSTER_UINT64, root, world));
+        RANK_CHECK(world, count == known);
+        int32_t *got = malloc((size_t)count * sizeof *got + 1);
+        RANK_OK(world, muster_broadcast(list, got, (size_t)count, MUSTER_INT32, root, world));
+        for (uint64_t i = 0; i < count; i++)
+            RANK_CHECK(world, got[i] == (int32_t)(7 * i));
+        free(list);
+        free(got);
+    }
+    return 0;
+}
+
+START_TEST(test_broadcast_of_what_only_the_root_knows)
+{
+    run_all_sizes(broadcast_unknown, NULL);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("collectives");
@@ -458,6 +488,7 @@ int main(void)
     tcase_add_test(tests, test_same_bits_on_every_path_and_rank);
     tcase_add_test(tests, test_buffers_are_free_on_return);
     tcase_add_test(tests, test_64_ranks);
+    tcase_add_test(tests, test_broadcast_of_what_only_the_root_knows);
     if (on_one_host()) { /* 4 GiB that are not copied, and staging */
         tcase_add_test(tests, test_more_than_2_to_the_31_elements);
         tcase_add_test(tests, test_64_ranks_in_little_staging);

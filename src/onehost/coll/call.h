@@ -34,10 +34,12 @@ struct mst_call {
     bool shows_later;                      /* in the first round, and not before it */
     bool met;                              /* the first round is complete */
     bool views;                            /* after it: inputs of some rank are read where they are */
-    bool repeatable;  /* the same request would find all but the operation's number here */
-    bool brief;       /* repeatable, in one round of arrivals, which contain its data */
-    unsigned repeats; /* how often it has */
-    bool compared;    /* the requests have been compared, or this rank need not compare them */
+    bool repeatable;        /* the same request would find all but the operation's number here */
+    bool brief;             /* repeatable, in one round of arrivals, which contain its data */
+    unsigned repeats;       /* how often it has */
+    size_t others_in_slots; /* with counts by rank: bytes that another one had in its small slot in the latest
+                               call, if this one repeats it; 0: none, or not known */
+    bool compared;          /* the requests have been compared, or this rank need not compare them */
 };
 
 /* When the work after a call's rounds is shared (shm/group/chunks.h), if the group is oversubscribed. */

@@ -131,24 +131,37 @@ static muster_status check_views(const mst_call *call)
 /* So much that the others may work on it for as long as a time slice. */
 #define MUCH_BYTES (1024 * 1024)
 
-/* Where the others have staged as much as we; with counts by rank they have heads of the same size. */
+static inline mst_sequence_bytes in_slots(const mst_call *call, size_t bytes)
+{
+    /* Beyond a few lines, and where a root alone stores, looks would take lines that are half filled. */
+    bool few = bytes <= MST_PREFETCH_BYTES_MAX && !mst_shapes[call->request->collective].rooted;
+
+    return (mst_sequence_bytes){ .in_slots = true,
+                                 .at = (uint32_t)call->group->staging.next[MST_STAGING_SMALL],
+                                 .count = few ? (uint32_t)bytes : 0 };
+}
+
+/* Where the others have staged as much as we. With counts by rank they have heads of the same size, and, as
+ * far as the latest call tells, what they had in it. */
 static inline mst_sequence_bytes bytes_of_others(const mst_call *call, size_t staged, bool in_line)
 {
     size_t beside = MST_CACHE_LINE_BYTES - offsetof(mst_arrival, payload);
+    bool varied = mst_shapes[call->request->collective].varied;
 
-    if (in_line || mst_shapes[call->request->collective].varied)
-        return (mst_sequence_bytes){ .count = staged > beside ? MST_CACHE_LINE_BYTES : 0 };
-    /* Beyond a few lines, and where a root alone stores, looks would take lines that are half filled. */
-    bool few = staged <= MST_PREFETCH_BYTES_MAX && !mst_shapes[call->request->collective].rooted;
-    return (mst_sequence_bytes){ .in_slots = true,
-                                 .at = (uint32_t)call->group->staging.next[MST_STAGING_SMALL],
-                                 .count = few ? (uint32_t)staged : 0 };
+    if (!in_line && !varied)
+        return in_slots(call, staged);
+    if (varied && call->others_in_slots)
+        return in_slots(call, call->others_in_slots);
+    return (mst_sequence_bytes){ .count = staged > beside ? MST_CACHE_LINE_BYTES : 0 };
 }
 
 /* How much later this rank looks than it could. Without anything to stage ranks arrive at nearly the same
- * time; what many bytes take makes each wait for more than a look too early costs. */
-static inline int hold_back_of(size_t staged)
+ * time; what many bytes take makes each wait for more than a look too early costs, and so does what counts by
+ * rank take. */
+static inline int hold_back_of(const mst_call *call, size_t staged)
 {
+    if (mst_shapes[call->request->collective].varied)
+        return 0;
     return staged == 0 ? 44 : staged <= MST_FEW_BYTES ? 18 : 0;
 }
 
@@ -176,7 +189,8 @@ static inline __attribute__((always_inline)) muster_status meet(mst_call *call, 
     if (first && (brief || call->plan.small))
         mst_call_show(call);
     if (in_line || (call->plan.small && !shared))
-        mst_sequence_expect(call->sequence, bytes_of_others(call, staged, in_line), hold_back_of(staged));
+        mst_sequence_expect(call->sequence, bytes_of_others(call, staged, in_line),
+                            hold_back_of(call, staged));
     else
         mst_sequence_expect(call->sequence, (mst_sequence_bytes){ .count = 0 }, 0);
     if (staged && !in_line && !call->plan.small) /* whose bytes take longer to leave than a look at a line */

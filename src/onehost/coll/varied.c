@@ -20,13 +20,14 @@ static_assert(MST_RANKS_MAX <= MST_BLOCKS_MAX, "blocks.h must sort the blocks of
 static mst_varied *allocate(size_t size)
 {
     mst_varied *varied = calloc(
-        1, sizeof *varied + size * (2 * sizeof(size_t) + 2 * sizeof(uint64_t) + sizeof(mst_varied_head)));
+        1, sizeof *varied + size * (3 * sizeof(size_t) + 2 * sizeof(uint64_t) + sizeof(mst_varied_head)));
     if (!varied)
         return NULL;
     varied->heads = (mst_varied_head *)(varied + 1);
     varied->table = (uint64_t *)(varied->heads + size);
     varied->from_at = varied->table + size;
     varied->places = (size_t *)(varied->from_at + size);
+    varied->begins = varied->places + 2 * size;
     return varied;
 }
 
@@ -76,8 +77,9 @@ static void place_table(mst_varied *varied, size_t size)
 {
     size_t behind = TABLE_BEGIN + size * sizeof(uint64_t);
 
-    memset(varied->from_at, 0xff, size * sizeof(uint64_t));
     varied->is_beside = varied->is_tabled && behind <= MST_PAYLOAD_BYTES;
+    if (!varied->is_beside) /* else those of ranks that repeat their call stay */
+        memset(varied->from_at, 0xff, size * sizeof(uint64_t));
     varied->payload_begin = ((varied->is_beside ? behind : TABLE_BEGIN) + 15) / 16 * 16;
 }
 
@@ -205,15 +207,39 @@ bool mst_varied_prepare(mst_call *call)
 
 /* ---- the first round ---- */
 
+/* In place of a head that is the same as in the rank's latest call: which one, and no length. */
+static uint64_t again(const mst_varied_head *head)
+{
+    return 1ULL << 63 | head->check >> 1;
+}
+
 /* Writes our head, and what comes with it, into the payload. */
-static void write_head(const mst_call *call, const mst_varied *varied)
+static void write_head(const mst_call *call, mst_varied *varied)
 {
     size_t size = (size_t)call->group->base.size;
+    int own = call->group->base.rank;
     unsigned char *payload = mst_sequence_next(call->sequence)->payload;
 
-    memcpy(payload, &varied->heads[call->group->base.rank], sizeof varied->heads[0]);
+    varied->begins[own] = mst_varied_payload_begin(varied);
+    if (varied->is_known) {
+        uint64_t word = again(&varied->heads[own]);
+
+        memcpy(payload, &word, sizeof word);
+        return;
+    }
+    memcpy(payload, &varied->heads[own], sizeof varied->heads[0]);
     if (varied->is_beside)
         memcpy(payload + TABLE_BEGIN, varied->table, size * sizeof varied->table[0]);
+}
+
+/* Whether the rank says "again", of the head that we have from its latest call. Of one that says it of
+ * another head, the length is not right. */
+static inline bool is_again(const mst_call *call, const mst_varied *varied, int rank)
+{
+    uint64_t word;
+
+    memcpy(&word, mst_sequence_arrival(call->sequence, rank)->payload, sizeof word); /* E2 */
+    return word == again(&varied->heads[rank]);
 }
 
 static void read_head(const mst_call *call, mst_varied *varied, int rank)
@@ -221,27 +247,26 @@ static void read_head(const mst_call *call, mst_varied *varied, int rank)
     const unsigned char *payload = mst_sequence_arrival(call->sequence, rank)->payload; /* E2 */
     size_t own = (size_t)call->group->base.rank;
 
+    if (is_again(call, varied, rank)) {
+        varied->begins[rank] = MST_VARIED_AGAIN_BEGIN;
+        return;
+    }
+    varied->begins[rank] = varied->payload_begin;
     memcpy(&varied->heads[rank], payload, sizeof varied->heads[0]);
     if (varied->is_beside)
         memcpy(&varied->from_at[rank], payload + TABLE_BEGIN + own * sizeof(uint64_t), sizeof(uint64_t));
 }
 
-/* Whether each peer's head is the one that was read in the latest call, which this one repeats: then all that
- * was found out in that call holds. What differs is read again, and only that copy counts. */
+/* Whether this rank and all others repeat their latest call: then all that was found out in it holds. */
 static bool are_heads_known(const mst_call *call, const mst_varied *varied)
 {
-    size_t own = (size_t)call->group->base.rank;
+    bool known = varied->is_known;
 
-    for (int rank = 0; rank < call->group->base.size && varied->is_known; rank++) {
-        const unsigned char *payload = mst_sequence_arrival(call->sequence, rank)->payload; /* E2 */
-
-        if (rank != call->group->base.rank &&
-            (memcmp(payload, &varied->heads[rank], sizeof varied->heads[0]) != 0 ||
-             (varied->is_beside && memcmp(payload + TABLE_BEGIN + own * sizeof(uint64_t),
-                                          &varied->from_at[rank], sizeof(uint64_t)) != 0)))
-            return false;
+    for (int rank = 0; rank < call->group->base.size && known; rank++) {
+        known = rank == call->group->base.rank || is_again(call, varied, rank);
+        varied->begins[rank] = MST_VARIED_AGAIN_BEGIN;
     }
-    return varied->is_known;
+    return known;
 }
 
 /* Reads the heads of all. *balance: the sum of the balances. */
@@ -249,7 +274,8 @@ static muster_status read_heads(mst_call *call, mst_varied *varied, uint64_t *ba
 {
     varied->is_known = false;
     varied->longest = 0;
-    varied->any_in_arena = varied->any_small = false;
+    varied->any_in_arena = false;
+    varied->most_in_slots = 0;
     for (int rank = 0; rank < call->group->base.size; rank++) {
         mst_varied_head *head = &varied->heads[rank];
 
@@ -260,7 +286,9 @@ static muster_status read_heads(mst_call *call, mst_varied *varied, uint64_t *ba
         *balance += head->balance;
         varied->longest = head->bytes > varied->longest ? head->bytes : varied->longest;
         varied->any_in_arena |= head->in_offset != 0;
-        varied->any_small |= !fits_payload(varied, head->bytes) && fits_small(call, head->bytes);
+        if (!fits_payload(varied, head->bytes) && fits_small(call, head->bytes) &&
+            head->bytes > varied->most_in_slots)
+            varied->most_in_slots = head->bytes;
     }
     varied->window = window_for(call, varied->longest);
     varied->is_known = *balance == 0;
@@ -271,7 +299,7 @@ static void turn_staging(const mst_call *call, const mst_varied *varied)
 {
     mst_staging *staging = &call->group->staging;
 
-    if (varied->any_small)
+    if (varied->most_in_slots)
         mst_staging_turn(staging, MST_STAGING_SMALL, 0);
     if (call->plan.small && !call->plan.in_line &&
         varied->heads[call->group->base.rank].bytes <= MST_FEW_BYTES)
@@ -288,8 +316,9 @@ muster_status mst_varied_meet(mst_call *call)
     uint64_t balance = 0;
 
     write_head(call, varied);
-    muster_status status =
-        mst_round_varied(call, varied->payload_begin + (call->plan.in_line ? (size_t)own->bytes : 0));
+    call->others_in_slots = varied->is_known ? varied->most_in_slots : 0;
+    muster_status status = mst_round_varied(call, varied->begins[call->group->base.rank] +
+                                                      (call->plan.in_line ? (size_t)own->bytes : 0));
     if (status == MUSTER_OK && !are_heads_known(call, varied))
         status = read_heads(call, varied, &balance);
     if (status != MUSTER_OK)
@@ -313,7 +342,7 @@ const unsigned char *mst_varied_slot(const mst_call *call, int rank, bool first)
     size_t bytes = call->group->varied->heads[rank].bytes;
 
     if (first && fits_payload(call->group->varied, bytes))
-        return mst_sequence_arrival(call->sequence, rank)->payload + call->group->varied->payload_begin;
+        return mst_sequence_arrival(call->sequence, rank)->payload + call->group->varied->begins[rank];
     return mst_staging_last(staging, first && fits_small(call, bytes) ? MST_STAGING_SMALL : MST_STAGING_RING,
                             rank);
 }

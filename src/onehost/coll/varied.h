@@ -4,7 +4,7 @@
  * No rank knows how much the others stage, yet all must do the same rounds. So each tells in its first
  * arrival, in a mst_varied_head: its balance (src/pure/blocks.h), by which all find out whether their counts
  * agree before any output is written; how long its stream is; and where its input is, if the others read it
- * in the arena.
+ * in the arena. A rank that repeats its latest call says only that: all have its head from that call.
  *
  * A stream is what a rank stages in all rounds together. Its first bytes come with the first arrival: in the
  * payload, or in a small slot if that is too short, or else in the ring, which all rounds after it use. Which
@@ -24,11 +24,12 @@ typedef struct mst_varied {
     mst_varied_head *heads; /* by rank; our own from the beginning, the others' after the first round */
     size_t window;          /* bytes of a stream per round in the ring */
     size_t longest;         /* after the first round: bytes of the longest stream */
-    size_t payload_begin;   /* where in a payload the stream begins */
+    size_t payload_begin;   /* where in a payload the stream begins, behind a head */
+    size_t *begins;         /* by rank: the same in its payload of the current call, after the first round */
     bool is_tabled;         /* each rank gets another block: the table comes before the blocks */
     bool is_beside;         /* the table is short: it comes with the head, and not in the stream */
     bool any_in_arena;      /* after the first round: some rank's input is read in the arena */
-    bool any_small;         /* likewise: some rank has used its small slot */
+    size_t most_in_slots;   /* likewise: bytes that some rank has in its small slot; 0: none has */
     bool is_known;          /* what is known after the first round was found by a call equal to this one */
 } mst_varied;
 
@@ -48,10 +49,18 @@ static inline size_t mst_varied_at(const size_t *places, int rank)
     return places ? places[rank] : 0;
 }
 
-/* Where in the slot of the first round the stream begins. */
+#define MST_VARIED_AGAIN_BEGIN 16 /* where in a payload the stream begins, in a call that says "again" */
+
+/* Before the first round: where in our payload the stream begins. */
+static inline size_t mst_varied_payload_begin(const mst_varied *varied)
+{
+    return varied->is_known ? MST_VARIED_AGAIN_BEGIN : varied->payload_begin;
+}
+
+/* Likewise: where in the slot of that round it begins. */
 static inline size_t mst_varied_begin(const mst_call *call)
 {
-    return call->plan.in_line ? call->group->varied->payload_begin : 0;
+    return call->plan.in_line ? mst_varied_payload_begin(call->group->varied) : 0;
 }
 
 /* The first round: compares the requests and the balances, and advances staging. */
