@@ -3,11 +3,14 @@
  * each has an ABI of its own. It calls MPI by the names of the profiling interface, so that tools that count
  * the program's calls do not see ours.
  */
+#define _GNU_SOURCE /* dl_iterate_phdr */
 #include "src/mpi/plugin.h"
 
+#include <link.h>
 #include <mpi.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #ifdef OPEN_MPI
 #define MPI_NAME "Open MPI"
@@ -302,6 +305,66 @@ static void finalize(void)
         PMPI_Finalize();
 }
 
+/* ---- what it is ---- */
+
+#ifdef OPEN_MPI
+
+/* Open MPI's way of moving bytes is a module that it has loaded; it unloads those that it does not take.
+ * Where they are part of its library, nobody can tell. */
+static int note_module(struct dl_phdr_info *info, size_t bytes, void *arg)
+{
+    static const char *const kinds[] = { "mca_pml_", "mca_mtl_", "mca_btl_" };
+    const char *slash = strrchr(info->dlpi_name, '/'), *name = slash ? slash + 1 : info->dlpi_name;
+    char *text = arg;
+    size_t used = strlen(text);
+
+    (void)bytes;
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+        if (strncmp(name, kinds[i], strlen(kinds[i])) == 0 && strcmp(name, "mca_btl_self.so") != 0)
+            snprintf(text + used, MST_PLUGIN_TEXT_BYTES - used, "%s%.3s %.*s", used ? ", " : "",
+                     name + strlen("mca_"), (int)strcspn(name + strlen(kinds[i]), "."),
+                     name + strlen(kinds[i]));
+    return 0;
+}
+
+static void describe(char *version, char *transport)
+{
+    char text[MPI_MAX_LIBRARY_VERSION_STRING] = "";
+    int length;
+
+    PMPI_Get_library_version(text, &length);
+    snprintf(version, MST_PLUGIN_TEXT_BYTES, "%.*s", (int)strcspn(text, ",\n"), text);
+    transport[0] = '\0';
+    dl_iterate_phdr(note_module, transport);
+}
+
+#else
+
+/* What follows the words in a text of lines. */
+static void copy_value(const char *text, const char *words, const char *before, char *value)
+{
+    const char *at = strstr(text, words);
+
+    value[0] = '\0';
+    if (!at)
+        return;
+    at += strlen(words);
+    at += strspn(at, " \t");
+    snprintf(value, MST_PLUGIN_TEXT_BYTES, "%s%.*s", before, (int)strcspn(at, "\n"), at);
+}
+
+static void describe(char *version, char *transport)
+{
+    char text[MPI_MAX_LIBRARY_VERSION_STRING] = "";
+    int length;
+
+    PMPI_Get_library_version(text, &length);
+    copy_value(text, "MPICH Version:", "MPICH ", version);
+    copy_value(text, "MPICH Device:", "device ", transport);
+}
+
+#endif
+
 extern const mst_plugin muster_mpi_plugin __attribute__((visibility("default")));
 const mst_plugin muster_mpi_plugin = {
     .version = MST_PLUGIN_VERSION,
@@ -316,4 +379,5 @@ const mst_plugin muster_mpi_plugin = {
     .take = take,
     .finalize = finalize,
     .is_allowed = is_allowed,
+    .describe = describe,
 };

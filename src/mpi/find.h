@@ -15,9 +15,7 @@
 
 #include "muster/muster.h"
 #include "src/mpi/plugin.h"
-
-/* Whether an MPI's launcher has started this process, or the program has begun an MPI. */
-bool mst_mpi_is_begun(void);
+#include "src/mpi/view.h"
 
 /* Whether this process, which a launcher has started, has begun an MPI. */
 bool mst_mpi_program_has_begun(void);

@@ -8,6 +8,7 @@
  * The job is state of the process, as MPI is: it begins once, and has to be ended when the process ends, or
  * when the program ends MPI itself.
  */
+#include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -22,6 +23,7 @@
 #include "src/mpi/end.h"
 #include "src/mpi/find.h"
 #include "src/mpi/job.h"
+#include "src/mpi/view.h"
 #include "src/mpi/wireup.h"
 #include "src/onehost/attach.h"
 #include "src/pure/config.h"
@@ -219,6 +221,16 @@ static void adopt(muster_group *world, const muster_config *config)
 static const unsigned char *mark_process(void)
 {
     return mst_backend_onehost.mark_process();
+}
+
+bool mst_mpi_look(mst_mpi_view *view)
+{
+    if (!job.where)
+        return false;
+    *view = (mst_mpi_view){ .hosts = job.hosts, .host = job.host, .where = (const char *const *)job.where };
+    static_assert(sizeof view->version == MST_PLUGIN_TEXT_BYTES, "the plug-in's texts fit");
+    job.plugin->describe(view->version, view->transport);
+    return true;
 }
 
 /* The rest is that of the groups' own table. */

@@ -8,50 +8,8 @@
 : "${MPI_HOSTS:=$TEST_BUILD/tests/mpi_hosts}"
 : "${MPI_MIXED:=$TEST_BUILD/tests/mpi_mixed_$TEST_MPI}" "${MPI_HOSTILE:=$TEST_BUILD/tests/libmpi_hostile.so}"
 : "${MPI_MODULE:=$TEST_BUILD/tests/libmpi_module.so}"
-for launcher in mpirun.$TEST_MPI mpirun mpiexec.hydra ""; do
-    case $TEST_MPI:$("${launcher:-false}" --version 2>/dev/null) in
-    openmpi:*"Open MPI"* | openmpi:*OpenRTE* | mpich:*HYDRA*) break ;;
-    esac
-done
-if [ -z "$launcher" ]; then
-    echo "skipped: there is no mpirun of $TEST_MPI; scripts/setup test or mpi installs it"
-    exit 77
-fi
-families='MUSTER\|OMPI\|PRTE\|PMIX\|PMI\|HYDRA\|HYDI\|MPIR_CVAR\|MPICH\|SLURM'
-for variable in $(env | sed -n "s/^\(\($families\)_[A-Za-z0-9_]*\|WORLD_SIZE\)=.*/\1/p"); do
-    unset "$variable"
-done
-export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1
-export PRTE_ALLOW_RUN_AS_ROOT=1 PRTE_ALLOW_RUN_AS_ROOT_CONFIRM=1 PRTE_MCA_rmaps_default_mapping_policy=:oversubscribe
-export TEST_HOSTILE="$work/hostile_ran" TMPDIR=/tmp # Open MPI makes sockets below it
-ulimit -c 0
-
-# mpi STATUS WORDS N COMMAND...: N ranks of it. STATUS "bad": any but 0, and not that of a job that hangs; "any": 0, too.
-# MPICH's launcher passes on that its input is at its end, also to ranks that have ended meanwhile, and fails then, with what they have
-# said. Its input here is never at its end.
-if [ "$TEST_MPI" = mpich ]; then
-    mkfifo "$work/input"
-    printf '#!/bin/sh\nexec 0<>"%s"\nexec "%s" "$@"\n' "$work/input" "$launcher" >"$work/mpiexec"
-    chmod +x "$work/mpiexec"
-    launcher=$work/mpiexec
-fi
-mpi() {
-    wanted_status=$1 said=$2 ranks=$3
-    shift 3
-    if [ "$wanted_status" = bad ] || [ "$wanted_status" = any ]; then
-        checks=$((checks + 1))
-        timeout $((60 * ${TEST_PATIENCE:-1})) "$launcher" $options -n "$ranks" "$@" >"$work/out" 2>"$work/err" </dev/null
-        status=$?
-        [ $status -ne 124 ] && [ $wanted_status$status != bad0 ] || fail "$*: status $status"
-    else
-        expect "$wanted_status" "$said" "$launcher" $options -n "$ranks" "$@"
-    fi
-}
-# with NAME VALUE: the option by which one part of a job gets a variable.
-with() {
-    if [ "$TEST_MPI" = openmpi ]; then echo "-x $1=$2"; else echo "-env $1 $2"; fi
-}
-options=
+. "$TEST_SOURCE/tests/mpi/launcher.sh"
+export TEST_HOSTILE="$work/hostile_ran"
 
 # ---- what works ----
 for n in 1 2 4; do
@@ -86,7 +44,7 @@ import array, muster, os
 world = muster.init(backend="mpi", strict=True)
 os.write(1, f"python: done {list(muster.all_sum(array.array('f', [world.rank() + 1])))}\n".encode())
 END
-    PYTHONPATH=$module MUSTER_MPI=$TEST_BUILD/muster/libmuster_mpi_$TEST_MPI.so mpi 0 "" 2 "${TEST_PYTHON:-python3}" "$work/program.py"
+    PYTHONPATH=$module mpi 0 "" 2 "${TEST_PYTHON:-python3}" "$work/program.py"
     says 2 "python: done \[3.0\]$"
 fi
 # Without that launcher it is as "any".

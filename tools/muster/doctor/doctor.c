@@ -19,6 +19,7 @@
 #include "muster/muster.h"
 #include "shm/port/cgroup.h"
 #include "tools/muster/commands.h"
+#include "tools/muster/doctor/hosts.h"
 #include "tools/muster/doctor/memory.h"
 #include "tools/muster/doctor/report.h"
 #include "tools/muster/doctor/trial.h"
@@ -37,7 +38,9 @@ static const char help[] = "usage: muster doctor\n"
                            "\n"
                            "Looks at what muster needs of this machine, and says for each thing what there "
                            "is, what muster makes of\n"
-                           "it, and what would improve it.\n"
+                           "it, and what would improve it. Under mpirun: which ranks are on which host, by "
+                           "which MPI, what would be\n"
+                           "faster, and what is refused; in one report, of rank 0.\n"
                            "\n"
                            "Exit status: 0 when ranks can work here, whatever could be better; 1 when they "
                            "cannot; 2 for a usage error.\n";
@@ -112,7 +115,7 @@ static void look_at_cpus(void)
     long online = sysconf(_SC_NPROCESSORS_ONLN);
     double quota = mst_cgroup_quota("");
 
-    if (allowed > 0)
+    if (allowed > 0 && !doctor_is_rank())
         doctor_report(
             FINDING_GOOD, NULL,
             "CPUs: %d of %ld may be used; so many ranks spin while they wait; more than that yield to each "
@@ -200,6 +203,20 @@ static void look_at_launcher(void)
 
 /* ---- all of it ---- */
 
+/* What a process of a rank looks at: `machine`: what all on this host would find, too. */
+static void look_here(bool machine)
+{
+    if (machine) {
+        look_at_kernel();
+        look_at_sandbox();
+        doctor_look_at_memory();
+        look_at_cpus();
+        look_at_tuning();
+    }
+    look_at_cores();
+    look_at_variables();
+}
+
 int command_doctor(int argc, char **argv)
 {
     static const cli_syntax syntax = { "doctor", help, NULL, 0, false };
@@ -210,13 +227,9 @@ int command_doctor(int argc, char **argv)
     if (optind < argc)
         return usage_error("doctor", "it takes no arguments");
     signal(SIGXFSZ, SIG_IGN); /* a limit on files is to be an error, which is looked at */
-    look_at_kernel();
-    look_at_sandbox();
-    doctor_look_at_memory();
-    look_at_cpus();
-    look_at_tuning();
-    look_at_cores();
-    look_at_variables();
+    if (doctor_is_rank())
+        return doctor_of_ranks(look_here);
+    look_here(true);
     look_at_launcher();
     doctor_try();
     bool bad_found = doctor_found_bad();

@@ -2,23 +2,29 @@
 #include "tools/muster/doctor/report.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 
 static bool bad_found;
+static FILE *other; /* NULL: standard output */
+
+void doctor_report_to(FILE *file)
+{
+    other = file;
+}
 
 void doctor_report(finding finding, const char *remedy, const char *format, ...)
 {
     static const char *const marks[] = { "ok   ", "note ", "BAD  " };
+    FILE *to = other ? other : stdout;
     va_list args;
 
     bad_found |= finding == FINDING_BAD;
-    printf("%s ", marks[finding]);
+    fprintf(to, "%s ", marks[finding]);
     va_start(args, format);
-    vprintf(format, args);
+    vfprintf(to, format, args);
     va_end(args);
-    printf("\n");
+    fprintf(to, "\n");
     if (remedy && finding != FINDING_GOOD)
-        printf("        to improve it: %s\n", remedy);
+        fprintf(to, "        to improve it: %s\n", remedy);
 }
 
 bool doctor_found_bad(void)

@@ -14,7 +14,7 @@
 #include "tools/muster/doctor/report.h"
 
 /* Beside other programs each try may take a time slice of each, so it ends after TRIAL_S at the latest. */
-enum { BATCHES_MAX = 200, TRIES = 100, TRIAL_S = 3 };
+enum { BATCHES_MAX = 200, TRIES = DOCTOR_TRIES, TRIAL_S = 3 };
 
 static double now_s(void)
 {
@@ -33,14 +33,14 @@ static double time_batch_us(muster_group *world)
     for (int i = 0; i < TRIES; i++) {
         float sum = 0;
 
-        if (muster_all_sum(&x, &sum, 1, MUSTER_FLOAT32, world) != MUSTER_OK || sum != 2)
+        if (muster_all_sum(&x, &sum, 1, MUSTER_FLOAT32, world) != MUSTER_OK ||
+            sum != (float)muster_group_size(world))
             return -1;
     }
     return (now_s() - began_s) * 1e6 / TRIES;
 }
 
-/* Times batches until there are enough, or the time is over for one of the ranks; 0: one has failed. */
-static int time_batches(muster_group *world, double *best_us)
+int doctor_time_batches(muster_group *world, double *best_us)
 {
     double began_s = now_s();
     int32_t over = 0;
@@ -104,7 +104,7 @@ static int be_rank(muster_group *world, void *arg)
         return 1;
     if (muster_group_rank(world) == 0)
         report_reading(error);
-    int batches = time_batches(world, &best_us);
+    int batches = doctor_time_batches(world, &best_us);
     if (batches == 0)
         return 1;
     if (muster_group_rank(world) == 0)
