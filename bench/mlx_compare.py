@@ -5,11 +5,13 @@
     python3 bench/mlx_compare.py --rounds 1 --csv FILE  adds a round to those of FILE, and shows all of them
 
 Prints Markdown: microseconds that mx.eval takes for one all_sum of float32, and for the decode loop of
-bench/peers/mlx_rank.py. Each contender's processes begin anew in each round: where the kernel puts their threads differs
-from one start to the next, and decides small operations.
+bench/peers/mlx_rank.py, and tokens per second of mlx_lm. Each contender's processes begin anew in each round: where the
+kernel puts their threads differs from one start to the next, and decides small operations. Beside busy processes, one for
+each CPU by default, there are the decode loop and the tokens only.
 """
 
 import argparse
+import contextlib
 import csv
 import json
 import os
@@ -22,13 +24,14 @@ import sys
 import tempfile
 
 import report
-from contenders import OPEN_MPI_FLAGS, OPEN_MPI_SETTINGS, ROOT, number_in
+from contenders import OPEN_MPI_FLAGS, OPEN_MPI_SETTINGS, ROOT, number_in, run_job
 
 RANK = ROOT / "bench" / "peers" / "mlx_rank.py"
 PYTHON = ROOT / "build" / "mlx" / "bin" / "python"
 OPEN_MPI = ROOT / "build" / "peers" / "openmpi"
 SIZES = [4, 16 << 10, 256 << 10, 1 << 20, 4 << 20, 64 << 20]
-LIMIT_S = 120
+LIMIT_S = 60
+BUSY = "import os, sys\nwhile os.getppid() == int(sys.argv[1]):\n    for _ in range(10 ** 6):\n        pass"
 RING_SLOWER = 20  # where ranks outnumber CPUs it takes 20 ms for each operation, so it gets fewer calls there
 NATIVE, BOUND, STAND_IN, MPI, RING = "muster.mlx", "the same, --bind core", "muster run --mlx", "Open MPI", "ring"
 
@@ -42,12 +45,11 @@ def muster(arguments, *options):
 
 
 def run(command, **settings):
-    """What it printed. Environment variables are added to those that are there."""
-    done = subprocess.run([str(word) for word in command], env={**os.environ, "OMP_NUM_THREADS": "1", **settings},
-                          stdout=subprocess.PIPE, text=True, timeout=LIMIT_S)
-    if done.returncode:
-        sys.exit(f"{command[0]} ended with {done.returncode}")
-    return done.stdout
+    """What it printed. Environment variables are added to those that are there. TimeoutExpired: nothing of it is left."""
+    status, said, errors = run_job(command, {**os.environ, "OMP_NUM_THREADS": "1", **settings}, LIMIT_S)
+    if status:
+        sys.exit(f"{command[0]} ended with {status}: {errors}")
+    return said
 
 
 # ---- the contenders: each is a function of the number of ranks and the arguments ----
@@ -106,17 +108,41 @@ def ring(ranks, arguments):
 CONTENDERS = {NATIVE: native, BOUND: bound, STAND_IN: stand_in, MPI: open_mpi, RING: ring}
 
 
-def available():
-    if (OPEN_MPI / "lib" / "libmpi.so.40").exists():
-        return list(CONTENDERS)
+def available(wanted):
+    if MPI not in wanted or (OPEN_MPI / "lib" / "libmpi.so.40").exists():
+        return wanted
     print("Open MPI is left out: not installed; see bench/peers/install", file=sys.stderr)
-    return [name for name in CONTENDERS if name != MPI]
+    return [name for name in wanted if name != MPI]
 
 
-def rows_of(name, ranks, arguments):
-    for line in CONTENDERS[name](ranks, arguments).splitlines():
+@contextlib.contextmanager
+def busy_processes(count):
+    """So many on each CPU, which end with this process."""
+    started = [subprocess.Popen([sys.executable, "-c", BUSY, str(os.getpid())])
+               for _ in range(count) for _ in range(report.CPUS)]
+    try:
+        for i, process in enumerate(started):
+            os.sched_setaffinity(process.pid, {sorted(os.sched_getaffinity(0))[i % report.CPUS]})
+        yield
+    finally:
+        for process in started:
+            process.kill()
+            process.wait()
+
+
+def rows_of(name, ranks, neighbours, arguments):
+    what = argparse.Namespace(**{**vars(arguments), "sizes": [] if neighbours else arguments.sizes})
+    place = f", beside {neighbours} busy process{'es' if neighbours > 1 else ''} per CPU" if neighbours else ""
+    with busy_processes(neighbours):
+        try:
+            said = CONTENDERS[name](ranks, what)
+        except subprocess.TimeoutExpired:
+            print(f"{name} with {ranks} ranks{place} did not end in {LIMIT_S} s, and is left out of this round",
+                  file=sys.stderr)
+            return
+    for line in said.splitlines():
         operation, size, median, mean = line.split()
-        yield {"contender": name, "ranks": ranks, "operation": operation, "bytes": int(size), "place": "",
+        yield {"contender": name, "ranks": ranks, "operation": operation, "bytes": int(size), "place": place,
                "median_us": float(median), "mean_us": float(mean)}
 
 
@@ -129,20 +155,25 @@ def read_csv(path):
 
 
 def ratios(times):
-    """The peers' times, divided by that of muster's slower group: neither is bound."""
+    """Times of the peers, also where a table shows how many in a second, divided by that of muster's slower group: neither is bound."""
     medians = {name: statistics.median(times[name]) for name in times}
     ours = max(medians.get(NATIVE, 0), medians.get(STAND_IN, 0))
     return report.ratio(medians.get(MPI), ours), report.ratio(medians.get(RING), ours)
 
 
+def per_second(times):
+    return report.spread([1e6 / time for time in times])
+
+
 def print_tables(rows):
-    for (ranks, operation, _), sizes in sorted(report.summarise(rows).items(), key=lambda cell: cell[0]):
+    for (ranks, operation, place), sizes in sorted(report.summarise(rows).items(), key=lambda cell: cell[0]):
         names = [name for name in CONTENDERS if any(name in times for times in sizes.values())]
-        print(f"\n### MLX, {operation}, {ranks} ranks (µs, {report.figure(ranks).split('_')[0]}s; median of rounds, "
-              f"least–most)\n\n| bytes | {' | '.join(names)} | Open MPI ÷ muster | ring ÷ muster |")
+        unit, show = ("per second", per_second) if operation == "tokens" else ("µs", report.spread)
+        print(f"\n### MLX, {operation}, {ranks} ranks{place} ({unit}, {report.figure(ranks).split('_')[0]}s; median of "
+              f"rounds, least–most)\n\n| bytes | {' | '.join(names)} | Open MPI ÷ muster | ring ÷ muster |")
         print("|---" * (len(names) + 3) + "|")
         for size, times in sorted(sizes.items()):
-            cells = [report.spread(times[name]) if name in times else "–" for name in names]
+            cells = [show(times[name]) if name in times else "–" for name in names]
             print(f"| {report.human(size)} | {' | '.join([*cells, *ratios(times)])} |")
 
 
@@ -158,6 +189,9 @@ def parse():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--ranks", type=int, nargs="+", default=[2, 4])
+    parser.add_argument("--only", nargs="+", default=list(CONTENDERS), choices=list(CONTENDERS), metavar="CONTENDER",
+                        help=", ".join(CONTENDERS))
+    parser.add_argument("--neighbours", type=int, nargs="+", default=[0, 1], help="busy processes for each CPU")
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="bytes")
     parser.add_argument("--calls", type=float, default=1, help="this times the usual number of calls")
     parser.add_argument("--csv", type=pathlib.Path, help="where all rounds are kept; those that are there count, too")
@@ -171,12 +205,13 @@ def parse():
 
 def main():
     arguments = parse()
-    names = available()
+    names = available([name for name in CONTENDERS if name in arguments.only])
     rows = read_csv(arguments.csv) if arguments.csv and arguments.csv.exists() else []
     for number in range(arguments.rounds):
         for ranks in arguments.ranks:
-            for name in names[number % len(names):] + names[:number % len(names)]:
-                rows += rows_of(name, ranks, arguments)
+            for neighbours in arguments.neighbours:
+                for name in names[number % len(names):] + names[:number % len(names)]:
+                    rows += rows_of(name, ranks, neighbours, arguments)
         if arguments.csv:
             report.write_csv(rows, arguments.csv)
     print(f"{report.machine()}; {versions(names, arguments)}")

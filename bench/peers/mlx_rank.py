@@ -2,7 +2,8 @@
 
     python mlx_rank.py BACKEND CALLS BYTES...       CALLS: how much of the usual number of calls, at least 3
 
-Rank 0 prints a line for each operation: operation, bytes, and the median and the mean in microseconds.
+Rank 0 prints a line for each operation: operation, bytes, and the median and the mean in microseconds. After all_sum of
+BYTES come the decode loop, and tokens of mlx_lm by a small Llama with random weights, tensor-parallel.
 """
 
 import importlib
@@ -14,6 +15,9 @@ import mlx.core as mx
 
 LAYERS = 64
 DECODE_BYTES = 16 << 10
+MODEL = {"model_type": "llama", "vocab_size": 512, "hidden_size": 256, "intermediate_size": 512,
+         "num_hidden_layers": 16, "num_attention_heads": 8, "num_key_value_heads": 8, "rms_norm_eps": 1e-5,
+         "tie_word_embeddings": False}  # two all_sums for each layer and token
 SECONDS_PER_MIB = 0.001  # a guess from which the number of calls comes, the same for all backends
 
 
@@ -54,8 +58,31 @@ def measure(group, operation, size, count):
         times.append((time.perf_counter() - began) * 1e6)
     if not mx.all(result == expected).item():
         sys.exit(f"{operation.__name__} of {size} bytes: a wrong result")
+    show(group, operation.__name__, size, times)
+
+
+def show(group, operation, size, times):
     if group.rank() == 0:
-        print(operation.__name__, size, statistics.median(times), statistics.fmean(times), flush=True)
+        print(operation, size, statistics.median(times), statistics.fmean(times), flush=True)
+
+
+def tokens(group, count):
+    """From one token to the next, after the first few; all ranks have the same ones."""
+    llama, generate = importlib.import_module("mlx_lm.models.llama"), importlib.import_module("mlx_lm.generate")
+    mx.random.seed(7)
+    model = llama.Model(llama.ModelArgs(**MODEL))
+    mx.eval(model.parameters())
+    model.shard(group)
+    said, times = [], [time.perf_counter()]
+    for token, _ in generate.generate_step(mx.array([3, 14, 15, 92, 6]), model, max_tokens=count + 4):
+        said.append(int(token))
+        times.append(time.perf_counter())
+    with mx.stream(generate.generation_stream):  # behind what it has begun of one more token
+        least, most = (call(mx.array(said), group=group) for call in (mx.distributed.all_min, mx.distributed.all_max))
+    if not mx.array_equal(least, most).item():
+        sys.exit("tokens: the ranks have different ones")
+    show(group, "tokens", 4 * MODEL["hidden_size"],
+         [(end - begin) * 1e6 for begin, end in zip(times[4:], times[5:])])
 
 
 def main():
@@ -66,6 +93,7 @@ def main():
     for size in sizes:
         measure(group, all_sum, size, calls(size, share))
     measure(group, decode, DECODE_BYTES, max(3, int(100 * share)))
+    tokens(group, max(3, int(200 * share)))
 
 
 if __name__ == "__main__":
