@@ -44,6 +44,41 @@ PyObject *wrap_subgroup(PyObject *parent, muster_group *group)
     return made;
 }
 
+/* ---- the end ---- */
+
+int tell_end(PyObject *self, bool adopt)
+{
+    group_object *object = (group_object *)self;
+
+    if (!object->ends || !object->group)
+        return 0;
+    PyObject *address = PyLong_FromVoidPtr(object->group), *in_use = NULL;
+    if (address)
+        in_use = PyObject_CallFunctionObjArgs(object->ends, address, adopt ? Py_True : Py_False, NULL);
+    Py_XDECREF(address);
+    if (!in_use)
+        return -1;
+    int is_in_use = PyObject_IsTrue(in_use);
+    Py_DECREF(in_use);
+    return is_in_use;
+}
+
+/* The C group, unless somebody else frees it. */
+static muster_group *take_at_end(PyObject *self)
+{
+    group_object *object = (group_object *)self;
+    PyObject *type, *value, *traceback;
+
+    PyErr_Fetch(&type, &value, &traceback); /* of the code that lets go of the Group */
+    int in_use = tell_end(self, true);
+    if (in_use < 0)
+        PyErr_WriteUnraisable(object->ends);
+    PyErr_Restore(type, value, traceback);
+    muster_group *group = in_use ? NULL : object->group;
+    object->group = NULL;
+    return group;
+}
+
 /* ---- memory in groups ---- */
 
 void keep_for_array(PyObject *owner)
@@ -110,11 +145,10 @@ PyObject *python_end_rank(PyObject *module, PyObject *unused)
     (void)unused;
     look_at_leftovers();
     for (group_object *object = groups, *next; object; object = next) {
-        muster_group *group = object->group ? object->group : object->kept;
-
         Py_INCREF((PyObject *)object); /* other threads may run while it is freed */
-        object->group = object->kept = NULL;
-        free_group(group);
+        free_group(take_at_end((PyObject *)object));
+        free_group(object->kept);
+        object->kept = NULL;
         next = object->next;
         Py_DECREF((PyObject *)object);
     }
@@ -139,10 +173,12 @@ void group_dealloc(PyObject *self)
     group_object *object = (group_object *)self;
 
     PyObject_ClearWeakRefs(self);
+    muster_group *group = take_at_end(self);
     *object->place = object->next;
     if (object->next)
         object->next->place = object->place;
-    free_group(object->group);
+    free_group(group);
+    Py_XDECREF(object->ends);
     freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
     release(self);
     Py_DECREF(type);

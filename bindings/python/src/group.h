@@ -13,6 +13,7 @@ typedef struct group_object {
     int ranks_begun;                    /* of the state, when it was made */
     struct group_object *next, **place; /* in the list of all */
     PyObject *weak;                     /* references */
+    PyObject *ends; /* what muster.torch calls at the end, as it has the group, too; NULL */
 } group_object;
 
 PyObject *wrap_group(muster_group *group);
@@ -35,6 +36,10 @@ muster_group *group_of_object(PyObject *object);
 /* A helper that a rank has forked may ask for its parent's number; a rank must not take it for its own. False
  * with an exception. */
 bool group_may_be_asked(const PyObject *self);
+
+/* The group is about to be freed: tells who has it, too. 1: it is in use, and who uses it frees it. -1, with
+ * an exception: it is in use, and `adopt` is false. */
+int tell_end(PyObject *self, bool adopt);
 
 /* When the last reference has gone. */
 void group_dealloc(PyObject *self);

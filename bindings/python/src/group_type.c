@@ -146,6 +146,8 @@ static PyObject *leave(PyObject *self, PyObject *unused)
     (void)unused;
     if (is_combining())
         return refuse_combining();
+    if (tell_end(self, false) < 0)
+        return NULL;
     if (keep_until_arrays_end(self))
         Py_RETURN_NONE;
     look_at_leftovers(); /* operations without a Request may be over, and else hold the group */
@@ -167,9 +169,23 @@ static PyObject *release(PyObject *self, PyObject *unused)
     muster_group *group = group_of_object(self);
 
     (void)unused;
-    if (!group)
+    if (!group || tell_end(self, false) < 0)
         return NULL;
     object->group = NULL;
+    return PyLong_FromVoidPtr(group);
+}
+
+/* For muster.torch: the address of the group. It also uses it; `ends(address, adopt)` is called before the
+ * group is freed, as tell_end has it. */
+static PyObject *lend(PyObject *self, PyObject *ends)
+{
+    group_object *object = (group_object *)self;
+    muster_group *group = group_of_object(self);
+
+    if (!group)
+        return NULL;
+    if (!object->ends)
+        object->ends = Py_NewRef(ends);
     return PyLong_FromVoidPtr(group);
 }
 
@@ -241,6 +257,7 @@ static PyMethodDef methods[] = {
     { "_set_timeout", set_timeout_ns, METH_VARARGS, NULL },
     { "_leave", leave, METH_NOARGS, NULL },
     { "_release", release, METH_NOARGS, NULL },
+    { "_lend", lend, METH_O, NULL },
     { NULL, NULL, 0, NULL },
 };
 

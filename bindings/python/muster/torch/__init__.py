@@ -35,9 +35,7 @@ from ._group import ProcessGroupMuster
 from ._group import leave_all as _leave_all_in_python
 
 __all__ = ["AbortedError", "ArgumentError", "DeadlockError", "Error", "MismatchError", "PeerDiedError",
-           "ProcessGroupMuster", "TimedOutError"]
-
-
+           "ProcessGroupMuster", "TimedOutError", "handle"]
 
 
 def _choose_backend():
@@ -61,6 +59,19 @@ _backend = _choose_backend()
 is_compiled = _backend is not None  # the backend in C++ serves
 _LANGUAGE = "c++" if is_compiled else "python"
 _goes_on_beside = False  # muster run's world has been attached so that its messages go on beside the program
+
+
+def handle(group=None):
+    """The number by which torch.ops.muster takes a group: a muster.Group, as muster.attach makes it, or a process group
+    of PyTorch's on muster; None is that of all ranks.
+
+    The number stands for the group until that is left or destroyed, and does not keep it. It is never used again.
+    Asked twice, a group has one number. Operators are in their order with the group's other collectives.
+    """
+    if _backend is None:
+        raise RuntimeError("torch.ops.muster is C++, and muster.torch has its backend in Python here; "
+                           "MUSTER_TORCH_BACKEND=c++ says why")
+    return _backend.handle(group)
 
 
 def leave_all():

@@ -11,7 +11,7 @@ from multiprocessing import util
 import torch
 import torch.distributed as dist
 
-from .. import _native
+from .. import _muster, _native
 from . import _patches
 from ._errors import make
 
@@ -61,6 +61,14 @@ class Compiled:
         most_ms = math.ceil(limits[1] * 1000)  # 0 is none
         timeout_ms = math.ceil(min((limit for limit in limits if limit > 0), default=0) * 1000)
         return self._backend.create(group._release(), messages._release(), timeout_ms, most_ms)
+
+    def handle(self, group):
+        if isinstance(group, _muster.Group):
+            return self._backend.handle_of_group(group._lend(self._backend.group_ends))
+        group = dist.group.WORLD if group is None else group
+        if not isinstance(group, dist.ProcessGroup):
+            raise TypeError(f"group: expected a muster.Group or a torch.distributed.ProcessGroup, not {group!r}")
+        return self._backend.handle_of_backend(group._get_backend(torch.device("cpu")))
 
     def leave_all(self):
         self._backend.leave_all()

@@ -78,6 +78,15 @@ class Backend : public ::c10d::Backend
 
     // Throws what the group is broken by.
     void check_group();
+    bool is_closed() const
+    {
+        return closed_;
+    }
+    void check_open() const
+    {
+        process_.check();
+        TORCH_CHECK(!closed_, DESTROYED);
+    }
 
     uintptr_t address() const
     {
@@ -110,6 +119,9 @@ class Backend : public ::c10d::Backend
     WorkPtr barrier(const ::c10d::BarrierOptions &opts) override;
     void monitoredBarrier(const ::c10d::BarrierOptions &opts, bool wait_for_all) override;
 
+    // Does body(group) at its turn, for a caller that needs no Work of it, and waits.
+    template <typename Body> void call(const Told &told, Body &&body);
+
     WorkPtr send(Tensors &tensors, int peer, int tag) override;
     WorkPtr recv(Tensors &tensors, int peer, int tag) override;
     WorkPtr recvAnysource(Tensors &tensors, int tag) override;
@@ -139,11 +151,6 @@ class Backend : public ::c10d::Backend
     void check_whole(const char *what, const at::Tensor &whole, const at::Tensor &part) const;
     void check_root(const char *what, int64_t root) const;
     void name_group();
-    void check_open() const
-    {
-        process_.check();
-        TORCH_CHECK(!closed_, DESTROYED);
-    }
     void close(bool may_wait);
     void abort_with(const char *reason);
     milliseconds limit() const
@@ -224,6 +231,23 @@ WorkPtr Backend::run(const Told &told, const Tensors &ins, const Tensors &outs, 
     if (!is_async)
         work->wait(milliseconds(0));
     return work;
+}
+
+template <typename Body> void Backend::call(const Told &told, Body &&body)
+{
+    check_open();
+    if (!queue_->enter()) {
+        run(told, {}, {}, std::forward<Body>(body))->wait(milliseconds(0));
+        return;
+    }
+    ++number_;
+    try {
+        execute(told.timeout, body);
+    } catch (...) {
+        queue_->leave();
+        throw;
+    }
+    queue_->leave();
 }
 
 } // namespace muster_torch

@@ -3,7 +3,7 @@
 
 #include <pybind11/chrono.h>
 
-#include "backend.h"
+#include "handles.h"
 
 namespace py = pybind11;
 
@@ -106,6 +106,18 @@ PYBIND11_MODULE(MUSTER_TORCH_MODULE, module)
         "create(group, messages, timeout_ms, most_ms) -> Backend: of two groups, by address, which are its "
         "own from "
         "now on. No timeout is above most_ms, unless that is 0.");
+    module.def(
+        "handle_of_group", [](uintptr_t group) { return handle_of(group_at(group)); },
+        "handle_of_group(address) -> int: that operators take; until group_ends.");
+    module.def("handle_of_backend", [](const BackendPtr &backend) {
+        ours(backend);
+        return handle_of(c10::static_intrusive_pointer_cast<Backend>(backend));
+    });
+    module.def(
+        "group_ends", [](uintptr_t group, bool adopt) { return end_handle(group_at(group), adopt); },
+        "group_ends(address, adopt) -> bool: whether it is freed later, as an operator uses it; with adopt "
+        "False "
+        "that is an error.");
     module.def("leave_all", Backend::leave_all, py::call_guard<py::gil_scoped_release>());
     module.def("check", [](const BackendPtr &backend) { ours(backend).check_group(); });
     module.def("address", [](const BackendPtr &backend) { return ours(backend).address(); });

@@ -13,11 +13,6 @@ at::Tensor make_whole(const at::Tensor &like, int64_t count)
     return at::empty({ count }, like.options().requires_grad(false));
 }
 
-size_t moved_count(const at::Tensor &tensor, const Moved &moved)
-{
-    return static_cast<size_t>(tensor.numel()) * moved.factor;
-}
-
 std::vector<size_t> counts_of(const Tensors &parts)
 {
     std::vector<size_t> counts;

@@ -7,11 +7,6 @@ namespace muster_torch
 namespace
 {
 
-size_t count_of(const at::Tensor &tensor)
-{
-    return static_cast<size_t>(tensor.numel());
-}
-
 // What a rank's sparse tensor has: its sizes, how many of them are sparse, and how many elements it says.
 std::vector<int64_t> shape_of(const at::Tensor &sparse)
 {

@@ -62,6 +62,17 @@ struct Moved {
 };
 Moved how_moved(const at::Tensor &tensor);
 
+// How many elements a tensor has, and how many are moved.
+inline size_t count_of(const at::Tensor &tensor)
+{
+    return static_cast<size_t>(tensor.numel());
+}
+
+inline size_t moved_count(const at::Tensor &tensor, const Moved &moved)
+{
+    return count_of(tensor) * moved.factor;
+}
+
 // Which of the tensors, that are dense, may have elements of another one's.
 std::vector<bool> find_shared(const Tensors &tensors);
 
