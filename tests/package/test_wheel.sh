@@ -66,8 +66,10 @@ ln -s "$TEST_SOURCE/build/wheel-tools" "$work/checkout/build/"
 list() {
     (cd "$work/checkout" && find . -path ./build -prune -o -print | sort)
 }
+torch=$TEST_SOURCE/build/torch/bin/python # scripts/setup torch
+"$torch" -c 'import torch' 2>/dev/null || torch=""
 list >"$work/before"
-SKBUILD_CMAKE_DEFINE="MUSTER_LINK_TIME_OPTIMISATION=OFF;MUSTER_WIDE_KERNELS=OFF" "$work/checkout/scripts/wheel" "$python" >"$work/out" 2>&1 ||
+SKBUILD_CMAKE_DEFINE="MUSTER_LINK_TIME_OPTIMISATION=OFF;MUSTER_WIDE_KERNELS=OFF" "$work/checkout/scripts/wheel" "$python" ${torch:+--torch "$torch"} >"$work/out" 2>&1 ||
     { cat "$work/out"; exit 1; }
 list | diff "$work/before" -
 for wheel in "$work"/checkout/build/wheels/muster-*-manylinux_2_*.whl; do
@@ -159,6 +161,22 @@ def body():
 
 body()
 EOF
+
+if [ -n "$torch" ]; then
+    echo "== the backend for one PyTorch, without a compiler"
+    "$python" -m pip install -q --no-index --no-deps --target "$work/with" "$wheel" "$work"/checkout/build/wheels/muster_torch-*.whl
+    cat >"$work/sums.py" <<'EOF'
+import muster.torch, torch, torch.distributed as dist
+dist.init_process_group("muster")
+x = torch.ones(3)
+dist.all_reduce(x)
+assert muster.torch.is_compiled and x.tolist() == [2] * 3
+dist.destroy_process_group()
+EOF
+    apart env PYTHONPATH="$work/with" "$work/with/bin/muster" run --torch -n 2 -- "$torch" "$work/sums.py" >"$work/out" 2>&1 ||
+        { cat "$work/out"; exit 1; }
+    [ -z "$(find "$work/home" -name torch.so)" ]
+fi
 
 echo "== Debian's Python takes it in an environment only, as README.md says"
 if [ -n "$(ls /usr/lib/python3*/EXTERNALLY-MANAGED 2>/dev/null)" ] && /usr/bin/python3 -m pip --version >/dev/null 2>&1; then

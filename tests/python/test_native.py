@@ -53,6 +53,26 @@ _native.library("muster.test", [{str(self.source)!r}], "Nothing 1.0")"""
         self.assertEqual(ended.stdout, f"{checkout / '_native.py'}\n", ended.stderr)
         self.assertIn("ImportError: muster.test could not be compiled for Nothing 1.0: ", ended.stderr)
 
+    def test_what_a_wheel_has_put_beside_the_module(self):
+        """Is taken as it is, where nothing can be compiled; but not when it is of other sources, or for another version."""
+        site = pathlib.Path(self.source.parent, "site")
+        module = site / _native._MODULE.name
+        with mock.patch.object(_native, "_MODULE", module):
+            with mock.patch("muster._native._digest", side_effect=_native._digest) as digests:
+                self.fails("could not be compiled")
+            parts = [call.args for call in digests.call_args_list]
+            self.assertEqual([compiler for *_, compiler in parts], [None, "false"])
+            made = site / f"muster.test-{_native._digest(*parts[0])}" / "test.so"
+            made.parent.mkdir(parents=True)
+            made.touch()
+            with mock.patch.dict(os.environ, {"PATH": "/none", "CXX": "/none/c++"}):
+                self.assertEqual(_native.library("muster.test", [self.source], "Nothing 1.0"), str(made))
+                with self.assertRaisesRegex(ImportError, "for Nothing 1.1, and there is no compiler"):
+                    _native.library("muster.test", [self.source], "Nothing 1.1")
+                self.source.write_text("int something;\n", encoding="utf-8")
+                with self.assertRaisesRegex(ImportError, "there is no compiler"):
+                    _native.library("muster.test", [self.source], "Nothing 1.0")
+
     def test_full_disk(self):
         full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         with mock.patch("tempfile.TemporaryDirectory", side_effect=full):

@@ -1,8 +1,8 @@
 """What is C++ against another package (MLX, PyTorch) is compiled on this machine, with the package that is installed
 here, when it is first imported; afterwards the result is found.
 
-It lies in $XDG_CACHE_HOME/muster (~/.cache/muster), in a folder named by all that it is made from, or in the same
-folder beside this file. One process compiles and the others of the machine wait for it: the lock is the folder's, and
+It lies in $XDG_CACHE_HOME/muster (~/.cache/muster), in a folder named by all that it is made from, or in a folder of that
+kind beside the module, where a wheel has put it (scripts/wheel --torch). One process compiles and the others of the machine wait for it: the lock is the folder's, and
 the kernel frees it. The result is put in its place by a rename, so whoever is killed leaves nothing half done.
 """
 
@@ -35,11 +35,12 @@ def library(name, sources, against, compiling=(), linking=()):
     sources = [pathlib.Path(source) for source in sources]
     options = ["-O2", "-fPIC", "-fvisibility=hidden", "-Wall", f"-I{_INCLUDE}", *compiling]
     link = ["-shared", f"-L{_MODULE.parent}", f"-l:{_MODULE.name}", *linking]
-    within = pathlib.Path(f"{name}-{_digest(sources, against, options)}", f"{name.rpartition('.')[2]}.so")
-    if (_MODULE.parent / within).exists():  # the package was built with it
-        return str(_MODULE.parent / within)
+    file = f"{name.rpartition('.')[2]}.so"
+    built = _MODULE.parent / f"{name}-{_digest(sources, against, options, None)}" / file
+    if built.exists():  # whatever compiler there is here
+        return str(built)
     try:
-        made = _cache() / within
+        made = _cache() / f"{name}-{_digest(sources, against, options, os.environ.get('CXX'))}" / file
         if not made.exists():
             made.parent.mkdir(mode=0o700, exist_ok=True)
             with _locked(made.parent) as since:
@@ -71,15 +72,15 @@ def _cache():
                       "not this user's alone; set XDG_CACHE_HOME to one that is")
 
 
-def _digest(sources, against, options):
-    """The hash of the sources, the header, the compiler's options and what they are compiled against."""
+def _digest(sources, against, options, compiler):
+    """The hash of the sources, the header, the compiler and its options, and what they are compiled against."""
     digest = hashlib.sha256()
     beside = {path for source in sources for path in source.parent.iterdir() if path.suffix in (".h", ".cpp")}
     files = [*beside, _INCLUDE / "muster" / "muster.h"]
     for path in sorted(files):
         digest.update(str(path.name).encode() + b"\0" + path.read_bytes() + b"\0")
     flags = [option for option in options if os.sep not in option]
-    digest.update(repr((against, flags, sysconfig.get_config_var("SOABI"), os.environ.get("CXX"))).encode())
+    digest.update(repr((against, flags, sysconfig.get_config_var("SOABI"), compiler)).encode())
     return digest.hexdigest()[:20]
 
 
