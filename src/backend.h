@@ -65,6 +65,7 @@
 #include "shm/base/log.h"
 #include "shm/base/ranklist.h"
 #include "src/pure/blocks.h"
+#include "src/pure/shown.h"
 
 typedef struct mst_backend mst_backend;
 
@@ -299,6 +300,15 @@ struct mst_backend {
     muster_status (*report_crashes)(muster_group *group);
     void (*mark_phase)(const muster_group *group, const char *name);
     void (*show_name)(const muster_group *group); /* to observers: the group has another name */
+    /* For groups of another backend; one thread at a time for each class. From now on observers see of this
+     * group what the next functions say; with NULL nothing; `only_number`: as before, by that number. Returns
+     * the number. */
+    uint64_t (*show_as)(muster_group *group, const mst_seen_as *as, bool only_number);
+    void (*show)(muster_group *group, const mst_shown *what);           /* until unshow */
+    void (*show_awaited)(muster_group *group, const uint64_t *awaited); /* of other hosts; a hint */
+    void (*unshow)(muster_group *group, muster_call_class call_class);
+    /* What is over; times of the monotonic clock; arrived 0: not all have come. */
+    void (*record)(muster_group *group, const mst_shown *what, int64_t entered_ns, int64_t arrived_ns);
     /* No thread is in a call of the group, which has another timeout. NULL: nobody else needs to know. */
     void (*take_timeout)(muster_group *group);
 

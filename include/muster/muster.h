@@ -1613,6 +1613,8 @@ typedef struct muster_seen_rank {
     muster_termination termination;
 } muster_seen_rank;
 
+#define MUSTER_SEEN_WORDS 16 /* of bits by rank */
+
 /* What a rank does in a group, for one class of calls. */
 typedef struct muster_seen_call {
     size_t struct_size; /* of the library's version */
@@ -1633,7 +1635,14 @@ typedef struct muster_seen_call {
     muster_status broken; /* what has broken the group for this rank; MUSTER_OK: nothing */
     char group_name[MUSTER_GROUP_NAME_BYTES]; /* that the rank has given the group; "": none */
     uint64_t under_way; /* started collectives whose results the rank does not have yet */
+    /* Of a group over several hosts, bits by rank in the world (MUSTER_SEEN_HAS); else all 0: its members,
+     * and those on other hosts for which it waits, as far as the rank knows. */
+    uint64_t members[MUSTER_SEEN_WORDS];
+    uint64_t awaited[MUSTER_SEEN_WORDS];
 } muster_seen_call;
+
+/* Whether the bits have that of the rank. */
+#define MUSTER_SEEN_HAS(bits, rank) ((int)((bits)[(rank) / 64] >> (rank) % 64 & 1))
 
 /* What muster_inspect has found. */
 typedef struct muster_inspection {
@@ -1644,6 +1653,12 @@ typedef struct muster_inspection {
     int call_count;                       /* entries of `calls` */
     const muster_seen_rank *const *ranks; /* one for each process */
     const muster_seen_call *const *calls; /* at least one for each rank and group: its collectives */
+    /* Of one of several hosts of a job, each of which shows its own ranks: the job's number, the same on all
+     * of them; the first rank of this host; and by rank in the world the name of its host, such as "host b",
+     * one string for each host. 0 and NULL: all ranks are here. */
+    uint64_t job;
+    int first_rank;
+    const char *const *hosts;
 } muster_inspection;
 
 #define MUSTER_INSPECTION_INIT MUSTER_SIZED(muster_inspection)

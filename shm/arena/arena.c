@@ -166,6 +166,8 @@ muster_status mst_arena_format(int fd, const mst_arena_plan *plan, mst_arena_kin
         mst_header *header = base;
 
         memcpy(header, &planned, sizeof planned);
+        if (plan->host)
+            memcpy((unsigned char *)base + MST_HOST_OFFSET, plan->host, sizeof *plan->host);
         mst_store64_rel(&header->ready, MST_READY_MAGIC); /* E0: publishes the identity */
     }
     mst_os_unmap(base, control_bytes);
@@ -272,6 +274,39 @@ muster_status mst_arena_identify(int fd, mst_geometry *geometry, int32_t *launch
     };
     *launcher_pid = header.launcher_pid;
     return MUSTER_OK;
+}
+
+static bool makes_sense(const mst_host *host, uint32_t size)
+{
+    if (host->size < size || host->size > MST_RANKS_MAX || host->host >= host->size)
+        return false;
+    for (uint32_t rank = 0; rank < size; rank++)
+        if (host->ranks[rank] >= host->size)
+            return false;
+    for (uint32_t rank = 0; rank < host->size; rank++)
+        if (host->hosts[rank] >= host->size)
+            return false;
+    return true;
+}
+
+bool mst_arena_read_host(int fd, uint32_t size, mst_host *host)
+{
+    memset(host, 0, sizeof *host);
+    if (mst_os_object_read(fd, MST_HOST_OFFSET, &host->job, sizeof host->job) != 0)
+        return false;
+    if (host->job == 0) /* the rest is not read: most arenas are such */
+        return true;
+    if (mst_os_object_read(fd, MST_HOST_OFFSET, host, sizeof *host) != 0 || !makes_sense(host, size))
+        return false;
+    for (int i = 0; i < MST_RANKS_MAX; i++) {
+        char *name = host->names[i];
+
+        name[MST_HOST_NAME_BYTES - 1] = '\0';
+        for (; *name; name++) /* it is shown on terminals */
+            if ((unsigned char)*name < ' ' || *name == 0x7f)
+                *name = '?';
+    }
+    return host->job != 0;
 }
 
 muster_status mst_arena_open(int fd, int size, mst_arena **arena)

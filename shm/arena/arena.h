@@ -23,6 +23,7 @@ typedef struct mst_arena_plan {
     uint64_t arena_bytes;             /* 0: MST_ARENA_BYTES_DEFAULT, less where limits demand it */
     uint64_t staging_bytes;           /* 0: derived from the number of ranks */
     bool huge_pages;                  /* where the system can; else a memfd */
+    const mst_host *host;             /* which of a job's hosts it is of; NULL: it has all ranks */
     bool launched;                    /* this process launches the ranks, and reports how they end */
     const mst_thresholds *thresholds; /* NULL: those of CPUs of which nothing is known */
 } mst_arena_plan;
@@ -48,6 +49,16 @@ muster_status mst_arena_open(int fd, int size, mst_arena **arena);
 
 /* Checks that the descriptor is of an arena, and gives its dimensions, without mapping it: for inspection. */
 muster_status mst_arena_identify(int fd, mst_geometry *geometry, int32_t *launcher_pid);
+
+/* Which of a job's hosts it is of, checked; zeros: it has all ranks, `size` of them. False: it cannot be
+ * read.
+ */
+bool mst_arena_read_host(int fd, uint32_t size, mst_host *host);
+/* A rank's rank in the job. */
+static inline int mst_arena_rank_in_job(const mst_host *host, uint32_t rank)
+{
+    return host->job ? host->ranks[rank] : (int)rank;
+}
 
 /* Marks a descriptor close-on-exec if it is of this arena: a program executed later would otherwise keep the
  * arena's memory allocated. */

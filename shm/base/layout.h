@@ -2,6 +2,7 @@
  * The specification of the arena's bytes: the only place that says what lies where.
  *
  *   0                               header          one page: identity (written once), attach state
+ *   MST_HOST_OFFSET                 host            of several, which one it is of
  *   MST_ENTRIES_OFFSET              rank entries    which process has each seat, and how it ended
  *   mst_layout_records_offset(s)    records of s    a ring of the latest operations of the rank in seat s
  *   mst_layout_cells_offset()       cells           MST_CELLS_MAX rows of one cell per seat
@@ -67,8 +68,10 @@ static_assert((MST_RECORDS & (MST_RECORDS - 1)) == 0 && sizeof(mst_record) == 64
 static_assert(sizeof(mst_call_record) == 64, "one line");
 static_assert(sizeof(mst_split_record) <= MST_PAYLOAD_BYTES, "a split's record travels beside its arrival");
 static_assert(sizeof(mst_cell) == 4096, "cells are a power of two, so that they divide a page");
-static_assert(sizeof(mst_header) <= MST_ENTRIES_OFFSET && MST_ENTRIES_OFFSET % MST_PAGE == 0,
-              "the header lies before the entries");
+static_assert(sizeof(mst_header) <= MST_HOST_OFFSET &&
+                  MST_HOST_OFFSET + sizeof(mst_host) <= MST_ENTRIES_OFFSET &&
+                  MST_ENTRIES_OFFSET % MST_PAGE == 0,
+              "the header and the host lie before the entries");
 static_assert(MST_REGION_BYTES_MIN % MST_PAGE == 0, "regions are whole pages");
 static_assert(offsetof(mst_channel, answers_taken) % MST_LINE == 0 &&
                   offsetof(mst_channel, slots) % MST_LINE == 0,

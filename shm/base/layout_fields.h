@@ -36,6 +36,8 @@ CONSTANT(MST_ENTRY_UNIT, 64);        /* entries of a channel begin at multiples 
 CONSTANT(MST_EXPRESS_BYTES, 8320);   /* capacity of the entry beside a channel's ring: 8 KiB and its header */
 CONSTANT(MST_ANSWERS, 32);           /* answers of a channel that its sender may not have read */
 CONSTANT(MST_ANNOUNCEMENTS, 16);     /* announcements of a channel that its receiver may not have read */
+CONSTANT(MST_HOST_OFFSET, 8192);
+CONSTANT(MST_HOST_NAME_BYTES, 48);
 CONSTANT(MST_ENTRIES_OFFSET, 65536);
 CONSTANT(MST_REGION_BYTES_MIN, 16 * 1024 * 1024);
 CONSTANT(MST_THRESHOLDS_MAX, 32); /* places for thresholds (shm/base/thresholds.h) */
@@ -139,8 +141,9 @@ END_STRUCT(mst_varied_entry);
 STRUCT(mst_journal_lines)
     FIELD(alignas(MST_LINE) _Atomic uint64_t, started); /* entries in its own journal, E32 */
     FIELD(_Atomic uint64_t, read);                      /* operations of which it has read all inputs, E33 */
-    FIELD(_Atomic uint64_t, done); /* operations of which it reads nothing any more, E34 */
-    FIELD(uint64_t, first);        /* arena offset of the first entry, before `started`: E32 */
+    FIELD(_Atomic uint64_t, done);      /* operations of which it reads nothing any more, E34 */
+    FIELD(uint64_t, first);             /* arena offset of the first entry, before `started`: E32 */
+    FIELD(_Atomic uint64_t, under_way); /* for observers, of a group over several hosts: likewise */
 END_STRUCT(mst_journal_lines);
 
 /* What a rank contributes to a split, published by E3. */
@@ -192,34 +195,7 @@ STRUCT(mst_member_line)
     FIELD(uint64_t, staging_offset); /* 0: none yet */
 END_STRUCT(mst_member_line);
 
-/* Describes a call, for observers outside the job (muster inspect). */
-STRUCT(mst_doing)
-    FIELD(uint32_t, kind); /* a collective of src/, or one of activity.h */
-    FIELD(uint32_t, dtype);
-    FIELD(uint32_t, op);        /* of messages: the tag */
-    FIELD(int32_t, peer);       /* the rank of the group that it waits for, or the root; -1: all */
-    FIELD(uint64_t, count);     /* elements */
-    FIELD(uint64_t, operation); /* its number in the group */
-END_STRUCT(mst_doing);
-
-STRUCT(mst_activity)
-    FIELD(_Atomic uint64_t, number); /* 2 x the latest operation entered, - 1 while in the call, E18 */
-    FIELD(int64_t, entered_ns);      /* monotonic coarse clock: up to some milliseconds early */
-    FIELD(mst_doing, doing);
-    ARRAY(char, op_name, [MST_OP_BYTES]); /* of a collective, if the program made the op */
-END_STRUCT(mst_activity);
-
-/* A finished operation, for observers outside the job (recorder.h). Written by the rank, E19. */
-STRUCT(mst_record)
-    FIELD(_Atomic uint64_t, stamp);  /* 1 + places taken before; 0: being written, or never written */
-    FIELD(_Atomic uint64_t, what);   /* packed: the call, the rank and the size of its group */
-    FIELD(_Atomic uint64_t, number); /* of the operation in the group; of messages: and the tag, packed */
-    FIELD(_Atomic uint64_t, group);
-    FIELD(_Atomic uint64_t, count);
-    FIELD(_Atomic uint64_t, entered_ns); /* monotonic clock, as the two that follow */
-    FIELD(_Atomic uint64_t, arrived_ns); /* when all others had arrived; 0: they did not */
-    FIELD(_Atomic uint64_t, done_ns);
-END_STRUCT(mst_record);
+#include "shm/base/layout_observed_fields.h"
 
 /* One rank's control lines in one group. Written by that rank unless said otherwise. */
 STRUCT(mst_cell)
@@ -243,7 +219,10 @@ STRUCT(mst_cell)
     FIELD(mst_journal_lines, journal);  /* started collectives, E32, E33, E34 */
     ARRAY(mst_gathered, gathered, [2]); /* of a leader: by parity of the round of `collectives`, E36 */
     FIELD(mst_arrival, release);        /* of a leader: all have come, E37; `request`: a verdict */
-    ARRAY(unsigned char, reserved, [256]);
+    /* Of a group over several hosts, for observers, bits by rank in the job: who is in it, before the first
+     * activity; who of other hosts is waited for, a hint. */
+    ARRAY(alignas(MST_LINE) _Atomic uint64_t, members, [MST_RANKS_MAX / 64]);
+    ARRAY(_Atomic uint64_t, awaits, [MST_RANKS_MAX / 64]);
     ARRAY(alignas(MST_LINE) mst_regroup_record, regroup_records, [2]); /* by parity of the regroup */
     /* For observers outside the job: no rank reads these. */
     ARRAY(alignas(MST_LINE) mst_activity, activities, [MST_ACTIVITIES]);

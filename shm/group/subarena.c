@@ -141,6 +141,8 @@ static void identify(const mst_subarena *subarena)
     mst_cell *cell = subarena->cells[subarena->rank];
 
     memset(cell->activities, 0, sizeof cell->activities);
+    memset(cell->members, 0, sizeof cell->members);
+    memset(cell->awaits, 0, sizeof cell->awaits);
     cell->group = mst_subarena_number(subarena);
     cell->group_rank = (uint32_t)subarena->rank;
     cell->group_size = (uint32_t)subarena->size;

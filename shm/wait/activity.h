@@ -30,7 +30,8 @@ enum {
     MST_DOING_QUEUE,
     MST_DOING_POP,
     MST_DOING_PHASE, /* no call: a mark in the flight recorder */
-    MST_DOING_PROBE
+    MST_DOING_PROBE,
+    MST_DOING_MESSAGES /* waits for messages that were started over several hosts */
 };
 
 #define MST_DOING_STARTED 0x100U /* flag of a kind: a message that was started, not called */

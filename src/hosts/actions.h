@@ -47,6 +47,7 @@ struct mst_run {
     uint64_t number;    /* of the started operation */
     uint64_t operation; /* of the group */
     int64_t limit_ns;
+    int64_t entered_ns, arrived_ns; /* for records: arrived: when all had come; 0: not yet */
     bool over;
     muster_status status; /* once it is over, */
     mst_error_copy error; /* and its sentence */

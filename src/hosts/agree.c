@@ -7,6 +7,7 @@
 
 #include "src/hosts/broken.h"
 #include "src/hosts/patterns.h"
+#include "src/hosts/showing.h"
 
 static void describe(const mst_hosts_record *record, char *text, size_t bytes)
 {
@@ -190,6 +191,7 @@ static muster_status check(mst_run *run)
     uint64_t balance = 0;
 
     muster_status status = compare(run);
+    run->arrived_ns = mst_hosts_now_ns();
     for (int rank = 0; rank < run->group->base.size; rank++)
         balance += run->records[rank].balance;
     if (status != MUSTER_OK)

@@ -11,6 +11,7 @@
 #include "src/hosts/awaiting.h"
 #include "src/hosts/broken.h"
 #include "src/hosts/pending.h"
+#include "src/hosts/showing.h"
 
 static mst_hosts_group *group_of(const muster_request *request)
 {
@@ -94,6 +95,7 @@ static muster_status take(const mst_wait_set *set)
             return mst_fail(MUSTER_ERR_INVALID,
                             "the same operation is twice among the requests; give each once");
         run->taken = set;
+        run->entered_ns = mst_hosts_now_ns();
         mst_hosts_attend(group_of(request), true);
     }
     return MUSTER_OK;

@@ -6,6 +6,7 @@
 #include "src/hosts/broken.h"
 #include "src/hosts/pending.h"
 #include "src/hosts/poll.h"
+#include "src/hosts/showing.h"
 
 static mst_hosts_group *group_of(const muster_request *request)
 {
@@ -28,6 +29,15 @@ static mst_hosts_group *find_failed(const mst_wait_set *set, const muster_reques
     return found;
 }
 
+/* Of those whose wait the carrier does not show. */
+static const muster_request *find_first(const mst_wait_set *set)
+{
+    for (size_t i = 0; i < set->count; i++)
+        if (set->requests[i].group && group_of(&set->requests[i])->link)
+            return &set->requests[i];
+    return NULL;
+}
+
 muster_status mst_hosts_wait_carried(mst_wait_set *set, size_t *index)
 {
     muster_request *carried = calloc(set->count ? set->count : 1, sizeof *carried);
@@ -36,7 +46,14 @@ muster_status mst_hosts_wait_carried(mst_wait_set *set, size_t *index)
         return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a wait");
     for (size_t i = 0; i < set->count; i++)
         carried[i] = mst_hosts_carried(&set->requests[i]);
+    mst_hosts_showing showing;
+    const muster_request *first = find_first(set);
+    if (first)
+        mst_hosts_show_begin(&showing, group_of(first), MST_SHOWN_MESSAGES, mst_started_class(first->number),
+                             NULL);
     muster_status status = mst_poll(carried, set->count, set->all, set->timeout_ns, index);
+    if (first)
+        mst_hosts_show_end(&showing, false);
     mst_hosts_group *failed = status == MUSTER_OK ? NULL : find_failed(set, carried);
     if (failed)
         status = mst_hosts_message_failed(failed, status);

@@ -3,6 +3,7 @@
 
 #include "src/hosts/broken.h"
 #include "src/hosts/pending.h"
+#include "src/hosts/showing.h"
 
 /* How many of the requests from there on are of the same run, or not of one. */
 static size_t count_of_run(const mst_awaiting *awaiting, size_t from)
@@ -31,6 +32,9 @@ static void watch_runs(mst_awaiting *awaiting, bool begins)
             mst_hosts_watch_end(run->group, MUSTER_CALL_COLLECTIVE);
         } else {
             mst_run_describe(run, doing, sizeof doing);
+            mst_hosts_lock(&run->group->lock);
+            mst_hosts_show_run(run);
+            mst_hosts_unlock(&run->group->lock);
             mst_hosts_watch_begin(run->group,
                                   &(mst_hosts_watching){ .class = MUSTER_CALL_COLLECTIVE,
                                                          .of = limit_ns ? UINT64_MAX : run->operation,

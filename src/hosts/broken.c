@@ -8,6 +8,7 @@
 
 #include "src/hosts/describe.h"
 #include "src/hosts/reason.h"
+#include "src/hosts/showing.h"
 
 #define NS_PER_S 1000000000LL
 #define TICK_NS (20 * 1000000LL)
@@ -212,6 +213,7 @@ void mst_hosts_watch_begin(mst_hosts_group *group, const mst_hosts_watching *wai
     }
     watch->of = wait->of;
     snprintf(watch->doing, sizeof watch->doing, "%s", wait->doing);
+    mst_hosts_show_awaited(group, requests, wait->peers, count);
     mst_store32_rel(&watch->active, 1);
 }
 
@@ -265,6 +267,7 @@ static void look_at_limits(mst_hosts_group *group)
 
         if (!is_of_thread(watch))
             continue;
+        mst_hosts_show_awaited(group, watch->requests, watch->peers, watch->count);
         mst_deadline_count(&watch->deadline, now_ns(), TICK_NS);
         if (mst_deadline_passed(&watch->deadline))
             be_late(group, watch);

@@ -14,6 +14,7 @@
 #include "src/hosts/describe.h"
 #include "src/hosts/poll.h"
 #include "src/hosts/reason.h"
+#include "src/hosts/showing.h"
 #include "src/wire/wire.h"
 
 typedef struct carried {
@@ -180,6 +181,8 @@ static muster_status make(muster_group *bytes, bool owns, bool blind, int64_t li
     }
     link->base.mail->interrupt = NULL;
     link->base.mail->hidden = true;
+    mst_hosts_hide(bytes);
+    mst_hosts_hide(link->base.mail);
     *made = &link->base;
     return MUSTER_OK;
 }

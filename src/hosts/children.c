@@ -12,6 +12,7 @@
 
 #include "src/hosts/broken.h"
 #include "src/hosts/making.h"
+#include "src/hosts/showing.h"
 
 static muster_status refuse_memory(void)
 {
@@ -273,7 +274,12 @@ static muster_status make_split(muster_group *of, mst_told own, muster_group **c
         return status;
     memset(parent->room.told, 0, size * sizeof *parent->room.told);
     parent->room.told[of->rank] = own;
-    return split(parent, parent->room.told, parent->room.ranks, child);
+    mst_hosts_showing showing;
+    mst_hosts_show_begin(&showing, parent, own.copies ? MST_SHOWN_DUP : MST_SHOWN_SPLIT, MUSTER_CALL_SPLIT,
+                         NULL);
+    status = split(parent, parent->room.told, parent->room.ranks, child);
+    mst_hosts_show_end(&showing, status == MUSTER_OK);
+    return status;
 }
 
 muster_status mst_hosts_split(muster_group *group, int color, int key, muster_group **child)
@@ -341,5 +347,9 @@ muster_status mst_hosts_subset(muster_group *of, const int *ranks, int count, mu
     if (status != MUSTER_OK)
         return status;
     making.spans = spans(parent, ranks, count);
-    return subset(&making, made);
+    mst_hosts_showing showing;
+    mst_hosts_show_begin(&showing, parent, MST_SHOWN_SUBSET, MUSTER_CALL_SPLIT, NULL);
+    status = subset(&making, made);
+    mst_hosts_show_end(&showing, status == MUSTER_OK);
+    return status;
 }

@@ -133,7 +133,9 @@ mst_hosts_group *mst_hosts_create(mst_hosts_world *world, muster_group *local, m
     }
     memcpy(group->seats, seats, (size_t)group->base.size * sizeof *seats);
     pthread_mutex_init(&group->lock, NULL);
+    pthread_mutex_init(&group->showing, NULL);
     set_up_carriers(group);
+    world->show_group(group);
     enlist(group);
     return group;
 }
@@ -154,6 +156,7 @@ void mst_hosts_close(muster_group *of)
         group->link->methods->close(group->link);
     mst_places_free(&group->places);
     pthread_mutex_destroy(&group->lock);
+    pthread_mutex_destroy(&group->showing);
     release(group);
     let_go_of(world);
 }

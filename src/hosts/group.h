@@ -21,11 +21,13 @@ struct mst_run;
 typedef struct mst_hosts_world {
     pthread_mutex_t lock;
     struct mst_hosts_group *groups; /* that have a link */
-    int users;
+    int users, size;
+    bool shown;          /* observers have seen the world's number */
     muster_group *whole; /* that the rank has attached to, on this host */
     const mst_kernels *kernels;
     bool (*look)(void *group);                             /* in waits (broken.h) */
     void (*advance_others)(struct mst_hosts_group *group); /* pending.h */
+    void (*show_group)(struct mst_hosts_group *group);     /* that has been made (showing.h) */
 } mst_hosts_world;
 
 /* A wait of a thread in a call of a class. */
@@ -59,6 +61,9 @@ typedef struct mst_hosts_group {
     int *seats;          /* the rank in the world, by rank */
     mst_hosts_room room; /* if there is a link */
     mst_hosts_watch watches[MUSTER_CALL_CLASS_COUNT];
+    pthread_mutex_t showing; /* of the next two (showing.h), by class */
+    uint64_t calls[MUSTER_CALL_CLASS_COUNT];
+    bool shows[MUSTER_CALL_CLASS_COUNT];
     pthread_mutex_t lock;         /* of what follows */
     struct mst_run *first, *last; /* collectives that were entered and not completed, in order */
     struct mst_run *active;       /* the first that is not over */
@@ -67,6 +72,8 @@ typedef struct mst_hosts_group {
     bool listed;                /* in the current wait (await.c) */
     bool attended;              /* the thread in the class of collectives advances them */
     uint64_t operation;         /* collectives entered so far */
+    uint64_t shown;             /* the one that observers see the rank in; 0: none */
+    uint64_t under_way;         /* those that were started and not completed */
     _Atomic uint32_t is_broken; /* 1: this rank knows that it is */
 } mst_hosts_group;
 

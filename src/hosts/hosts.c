@@ -12,6 +12,7 @@
 #include "src/hosts/messages.h"
 #include "src/hosts/pending.h"
 #include "src/hosts/pretended.h"
+#include "src/hosts/showing.h"
 #include "src/pure/config.h"
 
 /* ---- attaching ---- */
@@ -79,9 +80,12 @@ static muster_status begin(const muster_config *config, const mst_hosts_way *way
         return status;
     }
     pthread_mutex_init(&world->lock, NULL);
+    world->size = config->size;
+    mst_hosts_hide(world->whole);
     world->kernels = mst_kernels_find(mst_config_isa());
     world->look = mst_hosts_look;
     world->advance_others = mst_hosts_advance_others;
+    world->show_group = mst_hosts_show_group;
     *made = world;
     return MUSTER_OK;
 }

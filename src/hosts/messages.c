@@ -3,6 +3,7 @@
 
 #include "src/hosts/broken.h"
 #include "src/hosts/pending.h"
+#include "src/hosts/showing.h"
 
 /* What has broken the group, also where its carrier does not know. */
 static muster_status ready(mst_hosts_group *group)
@@ -16,9 +17,21 @@ muster_status mst_hosts_message(muster_group *of, const mst_message *message)
     mst_hosts_group *group = mst_hosts_of(of);
     muster_group *carrier = mst_hosts_carrier(group);
 
+    mst_hosts_showing sends, receives;
+
     muster_status status = ready(group);
-    return status == MUSTER_OK ? mst_hosts_message_failed(group, carrier->backend->message(carrier, message))
-                               : status;
+    if (status != MUSTER_OK)
+        return status;
+    if (message->sends)
+        mst_hosts_show_begin(&sends, group, MST_SHOWN_MESSAGE, MUSTER_CALL_SEND, message);
+    if (message->receives)
+        mst_hosts_show_begin(&receives, group, MST_SHOWN_MESSAGE, MUSTER_CALL_RECEIVE, message);
+    status = mst_hosts_message_failed(group, carrier->backend->message(carrier, message));
+    if (message->receives)
+        mst_hosts_show_end(&receives, status == MUSTER_OK);
+    if (message->sends)
+        mst_hosts_show_end(&sends, status == MUSTER_OK);
+    return status;
 }
 
 muster_status mst_hosts_start_message(muster_group *of, muster_call_class call_class,
@@ -62,9 +75,17 @@ muster_status mst_hosts_probe(muster_group *of, int source, int tag, bool waits,
     mst_hosts_group *group = mst_hosts_of(of);
     muster_group *carrier = mst_hosts_carrier(group);
 
+    const mst_message asked = { .receives = true, .source = source, .receive_tag = tag };
+    mst_hosts_showing showing;
+
     muster_status status = ready(group);
-    return status == MUSTER_OK
-               ? mst_hosts_message_failed(group,
-                                          carrier->backend->probe(carrier, source, tag, waits, found, result))
-               : status;
+    if (status != MUSTER_OK)
+        return status;
+    if (waits)
+        mst_hosts_show_begin(&showing, group, MST_SHOWN_PROBE, MUSTER_CALL_RECEIVE, &asked);
+    status =
+        mst_hosts_message_failed(group, carrier->backend->probe(carrier, source, tag, waits, found, result));
+    if (waits)
+        mst_hosts_show_end(&showing, false);
+    return status;
 }

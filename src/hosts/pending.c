@@ -9,6 +9,7 @@
 #include "src/hosts/broken.h"
 #include "src/hosts/collectives.h"
 #include "src/hosts/run.h"
+#include "src/hosts/showing.h"
 
 static muster_status name_error(const mst_request *request, muster_status status)
 {
@@ -96,8 +97,11 @@ static mst_run *enter(mst_hosts_group *group, const mst_request *request, bool s
     }
     run->started = started;
     run->operation = ++group->operation;
+    group->under_way += started;
+    run->entered_ns = mst_hosts_now_ns();
     run->number = mst_started_number(run->operation, MUSTER_CALL_COLLECTIVE);
     append(group, run);
+    (started ? mst_hosts_show_started : mst_hosts_show_run)(run);
     muster_status agreed = mst_hosts_agree(run, mst_plan_collective);
     if (agreed != MUSTER_OK)
         mst_run_fail(run, agreed);
@@ -111,6 +115,10 @@ muster_status mst_hosts_complete(mst_run *run)
 
     mst_hosts_lock(&group->lock);
     muster_status status = run->status;
+    group->under_way -= run->started;
+    if (!run->started)
+        mst_hosts_unshow_run(group);
+    mst_hosts_record_run(run);
     take_off(group, run);
     mst_hosts_unlock(&group->lock);
     if (status != MUSTER_OK)
@@ -161,6 +169,8 @@ void mst_hosts_attend(mst_hosts_group *group, bool attended)
 {
     mst_hosts_lock(&group->lock);
     group->attended = attended;
+    if (!attended)
+        mst_hosts_unshow_run(group);
     mst_hosts_unlock(&group->lock);
 }
 
@@ -300,6 +310,8 @@ muster_status mst_hosts_test(muster_group *of, uint64_t number, bool *over)
     *over = mst_hosts_is_over(run);
     if (!*over)
         return MUSTER_OK;
+    if (!group->attended) /* else a wait has begun before */
+        run->entered_ns = mst_hosts_now_ns();
     muster_status ended = mst_hosts_complete(run);
     return status == MUSTER_OK ? ended : mst_hosts_broken(group);
 }

@@ -66,7 +66,41 @@ static bool describe_each(mst_mpi_job *job, const mst_mpi_spot *spots)
     return job->where != NULL;
 }
 
-bool mst_mpi_place(mst_mpi_job *job, const mst_mpi_spot *spots)
+/* Of the job, by its first process: no other one has been that, as a rank attaches once. */
+static uint64_t number_of(const mst_mpi_spot *spot, const mst_mpi_peer *first)
+{
+    uint64_t hash = 0xcbf29ce484222325ULL ^ first->start; /* FNV-1a */
+
+    for (const char *at = spot->machine; *at; at++)
+        hash = (hash ^ (unsigned char)*at) * 0x100000001b3ULL;
+    return (hash ^ (uint32_t)first->pid) * 0x100000001b3ULL | 1; /* 0 is none */
+}
+
+/* For observers; NULL: no memory. */
+static mst_host *show_hosts(const mst_mpi_job *job, uint64_t number)
+{
+    mst_host *host = calloc(1, sizeof *host);
+    uint16_t hosts = 0, here = 0;
+
+    if (!host)
+        return NULL;
+    host->job = number;
+    host->size = (uint32_t)job->seat.size;
+    for (int rank = 0; rank < job->seat.size; rank++) {
+        if (job->host[rank] == rank) {
+            snprintf(host->names[hosts], sizeof host->names[0], "%.*s", (int)sizeof host->names[0] - 1,
+                     job->where[rank]);
+            host->hosts[rank] = hosts++;
+        }
+        host->hosts[rank] = host->hosts[job->host[rank]];
+        if (job->host[rank] == job->host[job->seat.rank])
+            host->ranks[here++] = (uint16_t)rank;
+    }
+    host->host = host->hosts[job->seat.rank];
+    return host;
+}
+
+bool mst_mpi_place(mst_mpi_job *job, const mst_mpi_spot *spots, const mst_mpi_peer *origin)
 {
     int own = job->seat.rank, size = job->seat.size;
 
@@ -86,7 +120,10 @@ bool mst_mpi_place(mst_mpi_job *job, const mst_mpi_spot *spots)
             job->place += rank < own;
             job->neighbours++;
         }
-    return describe_each(job, spots);
+    if (!describe_each(job, spots))
+        return false;
+    job->shown = job->hosts > 1 ? show_hosts(job, number_of(&spots[0], origin)) : NULL;
+    return job->hosts == 1 || job->shown;
 }
 
 muster_status mst_mpi_open_wire(mst_mpi_job *job, const muster_config *config)

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "shm/base/layout.h"
 #include "shm/port/os.h"
 #include "src/backend.h"
 #include "src/mpi/frames.h"
@@ -31,6 +32,7 @@ typedef struct mst_mpi_job {
     int *host;                  /* by rank: the first rank of its host; NULL: likewise */
     int hosts;                  /* how many there are; pretended ones count */
     char **where;               /* by rank: its host in words; those of a host are one; NULL: likewise */
+    mst_host *shown;            /* what observers on this host see of that; NULL: it is the only one */
     int place, neighbours;      /* among the ranks of this host, and how many those are */
     mst_mpi_frames frames;      /* between hosts, as is the next one */
     mst_wire *wire;             /* else NULL */
@@ -50,8 +52,8 @@ typedef struct mst_mpi_spot {
 /* Whether the seat makes sense: UNAVAILABLE, SYSTEM. */
 muster_status mst_mpi_check_seat(const mst_mpi_job *job);
 
-/* Fills in who is on which host, by what each rank has told; false: no memory. */
-bool mst_mpi_place(mst_mpi_job *job, const mst_mpi_spot *spots);
+/* Fills in who is on which host, by what each rank has told; `origin`: rank 0. False: no memory. */
+bool mst_mpi_place(mst_mpi_job *job, const mst_mpi_spot *spots, const mst_mpi_peer *origin);
 
 /* Opens what reaches other hosts, if there are any. */
 muster_status mst_mpi_open_wire(mst_mpi_job *job, const muster_config *config);

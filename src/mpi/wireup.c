@@ -183,7 +183,7 @@ static bool find_hosts(wireup *wireup)
 
     for (int rank = 0; spots && rank < size; rank++)
         spots[rank] = wireup->all[rank].is.spot;
-    bool found = spots && mst_mpi_place(wireup->job, spots);
+    bool found = spots && mst_mpi_place(wireup->job, spots, &wireup->all[0].is.process);
     free(spots);
     return found;
 }
@@ -242,7 +242,8 @@ static muster_status make_arena(wireup *wireup)
     mst_arena_plan plan = { .size = wireup->job->neighbours,
                             .arena_bytes = wireup->config->arena_bytes,
                             .staging_bytes = wireup->config->staging_bytes,
-                            .thresholds = &choice.thresholds };
+                            .thresholds = &choice.thresholds,
+                            .host = wireup->job->shown };
     mst_arena *arena;
 
     muster_status status = mst_choice_make(&choice);

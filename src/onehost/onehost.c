@@ -10,6 +10,7 @@
 #include "src/onehost/create/split.h"
 #include "src/onehost/create/subset.h"
 #include "src/onehost/group/buffer.h"
+#include "src/onehost/group/guest.h"
 #include "src/onehost/group/showing.h"
 #include "src/onehost/messages/messages.h"
 #include "src/onehost/messages/started_messages.h"
@@ -73,6 +74,11 @@ const mst_backend mst_backend_onehost = {
     .report_crashes = report_crashes,
     .mark_phase = mst_group_mark_phase,
     .show_name = mst_group_show_name,
+    .show_as = mst_guest_show_as,
+    .show = mst_guest_show,
+    .show_awaited = mst_guest_show_awaited,
+    .unshow = mst_guest_unshow,
+    .record = mst_guest_record,
     .close = mst_group_close,
     .leave = leave,
 };

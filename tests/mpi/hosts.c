@@ -319,6 +319,39 @@ static void lasts(void)
     exit(4);
 }
 
+/* The last rank stops before what the others wait for, until whoever looks lets it go on. */
+static void stop(void)
+{
+    if (rank == size - 1)
+        raise(SIGSTOP);
+}
+
+static void be_seen(void)
+{
+    muster_group *parity, *here;
+    float one = 1, sum;
+    int number = 7;
+
+    OK(muster_group_split(world, rank % 2, rank, &parity));
+    OK(muster_group_set_name(parity, rank % 2 ? "odd" : "even"));
+    OK(muster_group_split(world, rank * 2 / size, rank, &here));
+    for (int i = 0; i < 20; i++) {
+        OK(muster_all_sum(&one, &sum, 1, MUSTER_FLOAT32, parity));
+        OK(muster_barrier(here));
+    }
+    OK(muster_phase("seen", world));
+    OK(muster_barrier(world));
+    stop();
+    OK(muster_all_sum(&one, &sum, 1, MUSTER_FLOAT32, world));
+    stop();
+    if (rank == 0)
+        OK(muster_recv(&number, 1, MUSTER_INT32, size - 1, 5, world, NULL));
+    if (rank == size - 1)
+        OK(muster_send(&number, 1, MUSTER_INT32, 0, 5, world));
+    OK(muster_barrier(world));
+    SAY("%s: done\n", name);
+}
+
 int main(int argc, char **argv)
 {
     static const struct {
@@ -326,7 +359,8 @@ int main(int argc, char **argv)
         void (*run)(void);
     } cases[] = { { "bits", bits },           { "spread", spread }, { "aborts", aborts },
                   { "differs", differs },     { "floods", floods }, { "dies_elsewhere", dies_elsewhere },
-                  { "host_dies", host_dies }, { "lasts", lasts },   { "leaves_part", leaves_part } };
+                  { "host_dies", host_dies }, { "lasts", lasts },   { "leaves_part", leaves_part },
+                  { "be_seen", be_seen } };
 
     name = argc > 1 ? argv[1] : "";
     OK(muster_init(true, "mpi", &world));

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Every change of the arena's list (shm/base/layout_fields.h) is another fingerprint. Each variant of the list
+# Every change of the arena's list (shm/base/layout_fields.h, with the file that it includes) is another fingerprint. Each variant of the list
 # differs in one thing: two neighbouring fields have changed their names, a field another type of the same
 # size, a constant another value, or two structs their names; shm/base/layout.c is compiled with it, and its
 # fingerprint must be unlike that of all others. A variant that no longer compiles is seen as well.
@@ -8,6 +8,8 @@ cd "$TEST_SOURCE"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir -p "$work/shm/base"
+list=$work/list_of_fields
+sed -e '/^#include/{r shm/base/layout_observed_fields.h' -e 'd;}' shm/base/layout_fields.h >"$list"
 compiler=${CC:-cc}
 
 # variant NUMBER: prints the list with the change of that number; fails when there is none
@@ -37,13 +39,13 @@ variant() {
         }
         for (i = 1; i <= NR; i++) print line[i]
         exit change < wanted
-    }' shm/base/layout_fields.h
+    }' "$list"
 }
 
 # What a struct declares without these words would be in no row.
 if awk '/^STRUCT/ { inside = 1 } /^END_STRUCT/ { inside = 0 }
     inside && !/^STRUCT|^    (FIELD|ARRAY|REST)\(|^    \/\*|^     \*/ { print FILENAME ":" FNR ":" $0; bad = 1 }
-    END { exit !bad }' shm/base/layout_fields.h; then
+    END { exit !bad }' "$list"; then
     echo "these lines are in a struct and not in the list"
     exit 1
 fi
@@ -52,10 +54,10 @@ number=0
 refused=0
 while :; do
     if [ "$number" -eq 0 ]; then # the list as it is
-        cp shm/base/layout_fields.h "$work/shm/base/"
+        cp "$list" "$work/shm/base/layout_fields.h"
     else
         variant "$number" >"$work/shm/base/layout_fields.h" || break
-        if cmp -s shm/base/layout_fields.h "$work/shm/base/layout_fields.h"; then
+        if cmp -s "$list" "$work/shm/base/layout_fields.h"; then
             echo "variant $number is the list itself"
             exit 1
         fi

@@ -8,10 +8,11 @@
 
 void mst_doing_name(const mst_doing *doing, char *text, size_t bytes)
 {
-    static const char *const names[] = { "send",        "recv",   "sendrecv", "put_signal",   "push",
-                                         "split",       "shrink", "grow",     "share_create", "share_seal",
-                                         "wait_signal", "dup",    "subset",   "queue_create", "pop",
-                                         "phase",       "probe" };
+    static const char *const names[] = {
+        "send",   "recv",         "sendrecv",     "put_signal", "push",        "split",
+        "shrink", "grow",         "share_create", "share_seal", "wait_signal", "dup",
+        "subset", "queue_create", "pop",          "phase",      "probe",       "wait for started messages"
+    };
     uint32_t kind = mst_doing_kind(doing), which = kind - MST_DOING_SEND;
 
     if (kind < MST_COLLECTIVE_COUNT)

@@ -70,6 +70,7 @@ muster_status mst_group_create(mst_subarena *subarena, const mst_kernels *kernel
     if (group) {
         group->subarena = subarena;
         group->cell = subarena->cells[subarena->rank];
+        group->activities = group->cell->activities;
         mst_pending_init(group);
         group->records = calloc(size, sizeof *group->records);
         group->sources = calloc(size, sizeof *group->sources);

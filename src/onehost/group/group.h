@@ -73,13 +73,15 @@ typedef struct mst_group {
     muster_group base;
     mst_subarena *subarena;
     mst_cell *cell; /* this rank's */
+    mst_activity
+        *activities; /* by class: the cell's, or, where another backend shows its own there, `unseen` */
     const mst_kernels *kernels;
     mst_tuning tuning;
     _Atomic uint32_t terminations_seen[MUSTER_CALL_CLASS_COUNT]; /* MST_LOOK_AGAIN: also for progress */
     /* When all had arrived at the call with an activity; 0: not yet. */
     int64_t arrived_ns[MUSTER_CALL_CLASS_COUNT];
     mst_record_places places[MUSTER_CALL_CLASS_COUNT];
-    uint64_t recorded; /* packed: what all records of this group have in common */
+    uint64_t recorded; /* packed: what all records of this group have in common; 0: it has none */
     uint64_t repeats;  /* the activity of collectives is that of `call`, as records pack it; 0: another */
     mst_sequence collectives;
     mst_sequence splits;
@@ -118,6 +120,7 @@ typedef struct mst_group {
     bool finishing;                    /* the activity of collectives is the wait for a started one */
     _Atomic uint64_t interrupted;      /* an mst_interruption; 0: none */
     _Atomic uint32_t reason_taken;     /* 1: a thread writes, or has written, our cell's reason */
+    mst_activity unseen[MST_ACTIVITIES];
 } mst_group;
 
 /* The backend's group of an API group. */

@@ -12,7 +12,7 @@
 
 static mst_activity *activity_of(const mst_group *group, muster_call_class class)
 {
-    return &group->cell->activities[class];
+    return &group->activities[class];
 }
 
 static int64_t time_ns(const mst_group *group)
@@ -74,6 +74,8 @@ static __attribute__((noinline)) void record(mst_group *group, muster_call_class
 {
     mst_doing recorded = *doing;
 
+    if (!group->recorded)
+        return;
     if (doing->dtype >= MUSTER_DTYPE_COUNT) {
         recorded.count *= muster_dtype_size((muster_dtype)doing->dtype);
         recorded.dtype = MST_RECORD_BYTES;
@@ -107,7 +109,7 @@ void mst_group_show(mst_group *group, muster_call_class class, uint64_t latest, 
 void mst_group_show_repeatable(mst_group *group, const mst_doing *doing)
 {
     mst_group_show(group, MUSTER_CALL_COLLECTIVE, group->operation, doing);
-    group->repeats = pack(group, MUSTER_CALL_COLLECTIVE, doing);
+    group->repeats = group->recorded ? pack(group, MUSTER_CALL_COLLECTIVE, doing) : 0;
 }
 
 void mst_group_show_repeated(mst_group *group, uint64_t operation)
@@ -165,7 +167,7 @@ void mst_group_unrecorded(mst_group *group, muster_call_class class)
 
 void mst_group_record(mst_group *group, muster_call_class class, const mst_doing *doing, int64_t now_ns)
 {
-    if (__builtin_expect(is_message(class) && doing->dtype < MUSTER_DTYPE_COUNT, true))
+    if (__builtin_expect(is_message(class) && doing->dtype < MUSTER_DTYPE_COUNT && group->recorded, true))
         record_packed(group, class, doing, pack(group, class, doing), now_ns, now_ns);
     else
         record(group, class, doing, now_ns, now_ns);

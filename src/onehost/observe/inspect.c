@@ -30,7 +30,8 @@ typedef struct reader {
     muster_seen_rank *ranks;
     muster_seen_call *calls;
     int rank_count, call_count, calls_room;
-    bool ended; /* the rank that is read has, and is in no call any more */
+    mst_host *host; /* of several; zeros: it has all ranks */
+    bool ended;     /* the rank that is read has, and is in no call any more */
 } reader;
 
 /* ---- one rank in one group ---- */
@@ -111,6 +112,35 @@ static uint64_t count_under_way(const mst_journal_lines *journal)
     return started > done ? started - done : 0;
 }
 
+/* It is of a group over several hosts. */
+static bool is_guest(const mst_cell *cell)
+{
+    uint64_t any = 0;
+
+    for (int i = 0; i < MUSTER_SEEN_WORDS; i++)
+        any |= mst_load64_rlx(&cell->members[i]);
+    return any != 0;
+}
+
+static void copy_bits(uint64_t *to, const _Atomic uint64_t *from)
+{
+    static_assert(MUSTER_SEEN_WORDS == MST_RANKS_MAX / 64, "one bit for each rank");
+    for (int i = 0; i < MUSTER_SEEN_WORDS; i++)
+        to[i] = mst_load64_rlx(&from[i]);
+}
+
+/* Of a message the activity says who is at the other end (src/onehost/group/guest.c). */
+static void note_awaited(muster_seen_call *call, const mst_cell *cell, const mst_doing *doing)
+{
+    uint32_t kind = mst_doing_kind(doing);
+    uint64_t peer = doing->operation - 1;
+
+    if (kind < MST_DOING_SEND || (kind >= MST_DOING_SPLIT && kind != MST_DOING_PROBE))
+        copy_bits(call->awaited, cell->awaits);
+    else if (peer < MST_RANKS_MAX)
+        call->awaited[peer / 64] = 1ULL << (peer % 64);
+}
+
 static muster_status note_call(reader *reader, const mst_rank_entry *entry, const mst_cell *cell,
                                muster_call_class class)
 {
@@ -122,7 +152,7 @@ static muster_status note_call(reader *reader, const mst_rank_entry *entry, cons
     if (!call)
         return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for what the ranks are doing");
     *call = (muster_seen_call){ .struct_size = sizeof *call,
-                                .rank = (int)entry->rank,
+                                .rank = mst_arena_rank_in_job(reader->host, entry->rank),
                                 .pid = entry->pid,
                                 .group = cell->group,
                                 .world = cell->group == MST_WORLD_MEMBERSHIP, /* seat 0, cell 0 */
@@ -141,13 +171,17 @@ static muster_status note_call(reader *reader, const mst_rank_entry *entry, cons
         call->broken = mst_poison_status(&unpacked);
     }
     if (class == MUSTER_CALL_COLLECTIVE)
-        call->under_way = count_under_way(&cell->journal);
+        call->under_way =
+            is_guest(cell) ? mst_load64_rlx(&cell->journal.under_way) : count_under_way(&cell->journal);
+    copy_bits(call->members, cell->members);
     if (!(number & 1))
         return MUSTER_OK;
     describe(activity, call->what, sizeof call->what);
     call->bytes = mst_doing_bytes(doing, call->group_rank, call->group_size);
     if (mst_doing_kind(doing) >= MST_DOING_SEND)
         call->peer = doing->peer; /* a receive from any rank waits for all */
+    if (is_guest(cell))
+        note_awaited(call, cell, doing);
     if (doing->kind < MST_DOING_SEND || mst_doing_kind(doing) == MST_DOING_SUBSET)
         call->operation = doing->operation;
     int64_t since_ns = mst_os_now_ns() - activity->entered_ns;
@@ -202,7 +236,7 @@ static muster_status read_rank(reader *reader, uint32_t seat)
                         seat, entry.rank, reader->size);
     reader->ranks[reader->rank_count++] = (muster_seen_rank){
         .struct_size = sizeof(muster_seen_rank),
-        .rank = seat < (uint32_t)reader->size ? (int)seat : (int)entry.rank,
+        .rank = mst_arena_rank_in_job(reader->host, seat < (uint32_t)reader->size ? seat : entry.rank),
         .pid = entry.pid,
         .attached = state == MST_RANK_ATTACHED,
         .left = state == MST_RANK_LEFT,
@@ -236,6 +270,7 @@ static void free_pointers(const muster_inspection *inspection)
 {
     free((void *)(uintptr_t)inspection->ranks);
     free((void *)(uintptr_t)inspection->calls);
+    free((void *)(uintptr_t)inspection->hosts);
 }
 
 void muster_inspection_free(muster_inspection *inspection)
@@ -261,6 +296,42 @@ static muster_status read_ranks(reader *reader)
     return status;
 }
 
+/* ---- several hosts ---- */
+
+static muster_status read_host(reader *reader)
+{
+    reader->host = malloc(sizeof *reader->host);
+    if (!reader->host)
+        return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for a list of hosts");
+    if (!mst_arena_read_host(reader->fd, (uint32_t)reader->size, reader->host))
+        return mst_fail(MUSTER_ERR_BAD_ARENA,
+                        "what the arena says of its job's hosts makes no sense: it is damaged");
+    return MUSTER_OK;
+}
+
+static int first_rank(const mst_host *host)
+{
+    uint32_t rank = 0;
+
+    while (host->job && rank + 1 < host->size && host->hosts[rank] != host->host)
+        rank++;
+    return (int)rank;
+}
+
+/* By rank, in one block with the names themselves. */
+static const char *const *make_names(const mst_host *host)
+{
+    const char **names = malloc(host->size * (sizeof *names + MST_HOST_NAME_BYTES));
+
+    if (!names)
+        return NULL;
+    char *texts = (char *)(names + host->size);
+    memcpy(texts, host->names, host->size * MST_HOST_NAME_BYTES);
+    for (uint32_t rank = 0; rank < host->size; rank++)
+        names[rank] = texts + (size_t)host->hosts[rank] * MST_HOST_NAME_BYTES;
+    return names;
+}
+
 muster_status muster_inspect(int fd, muster_inspection *inspection)
 {
     muster_inspection found;
@@ -273,23 +344,29 @@ muster_status muster_inspect(int fd, muster_inspection *inspection)
     if (status != MUSTER_OK)
         return status;
     reader.size = (int)reader.geometry.size;
-    status = read_ranks(&reader);
+    status = read_host(&reader);
+    if (status == MUSTER_OK)
+        status = read_ranks(&reader);
     if (status == MUSTER_OK) {
         found = (muster_inspection){
-            .size = reader.size,
+            .size = reader.host->job ? (int)reader.host->size : reader.size,
+            .job = reader.host->job,
+            .first_rank = first_rank(reader.host),
+            .hosts = reader.host->job ? make_names(reader.host) : NULL,
             .launcher_pid = launcher_pid,
             .rank_count = reader.rank_count,
             .call_count = reader.call_count,
             .ranks = make_pointers(reader.ranks, reader.rank_count, sizeof *reader.ranks),
             .calls = make_pointers(reader.calls, reader.call_count, sizeof *reader.calls),
         };
-        if (found.ranks && found.calls)
+        if (found.ranks && found.calls && (found.hosts || !found.job))
             mst_sized_give(inspection, &found, sizeof found);
         else {
             status = mst_fail(MUSTER_ERR_NO_MEMORY, "no memory for what the ranks are doing");
             free_pointers(&found);
         }
     }
+    free(reader.host);
     free(reader.ranks);
     free(reader.calls);
     return status;

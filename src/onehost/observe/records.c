@@ -38,21 +38,41 @@ typedef struct ring {
 struct muster_records {
     mst_os_held held; /* the caller's: never closed here */
     mst_geometry geometry;
-    ring *rings; /* by seat */
+    mst_host host; /* of several; zeros: it has all ranks */
+    ring *rings;   /* by seat */
     known_name names[NAMES];
     uint64_t lost;
 };
 
 /* ---- names of groups ---- */
 
+/* Of a group over several hosts, or of one of several hosts: this rank's cell has the number. */
+static bool find_cell(const muster_records *records, uint32_t seat, uint64_t group, mst_cell *cell)
+{
+    for (uint32_t index = 0; index < MST_CELLS_MAX; index++) {
+        if (mst_os_object_read(records->held.fd, mst_layout_cell_offset(&records->geometry, seat, index),
+                               cell, sizeof *cell) != 0 ||
+            mst_load64_acq(&cell->membership) == 0) /* E10: never used, as all that come after it */
+            return false;
+        if (cell->group == group && cell->group_size > 0)
+            return true;
+    }
+    return false;
+}
+
 /* A group's number is where rank 0's cell is, and its membership there. Once that has gone the name stays,
  * until the cell is another group's. */
-static void read_name(const muster_records *records, known_name *known)
+static void read_name(const muster_records *records, uint32_t of_seat, known_name *known)
 {
     uint32_t seat = (uint32_t)(known->group >> 48), index = known->group >> 32 & 0xffff;
     mst_cell cell;
 
     known->name[0] = '\0';
+    if (records->host.job) {
+        if (find_cell(records, of_seat, known->group, &cell))
+            mst_group_read_name(&cell, known->name); /* E31 */
+        return;
+    }
     if (seat >= records->geometry.seats || index >= MST_CELLS_MAX ||
         mst_os_object_read(records->held.fd, mst_layout_cell_offset(&records->geometry, seat, index), &cell,
                            sizeof cell) != 0 ||
@@ -61,13 +81,13 @@ static void read_name(const muster_records *records, known_name *known)
     mst_group_read_name(&cell, known->name); /* E31 */
 }
 
-static const char *name_of(muster_records *records, uint64_t group)
+static const char *name_of(muster_records *records, uint32_t seat, uint64_t group)
 {
     known_name *known = &records->names[(group ^ group >> 32) % NAMES];
 
     if (known->group != group) {
         known->group = group;
-        read_name(records, known);
+        read_name(records, seat, known);
     }
     return known->name;
 }
@@ -184,7 +204,7 @@ static void give_out(muster_records *records, uint32_t seat, int rank, uint64_t 
         if (!decode(&places[i], rank, &record))
             continue;
         if (record.group)
-            memcpy(record.group_name, name_of(records, record.group), sizeof record.group_name);
+            memcpy(record.group_name, name_of(records, seat, record.group), sizeof record.group_name);
         fn(&record, arg);
     }
 }
@@ -213,7 +233,7 @@ static muster_status read_seat(muster_records *records, uint32_t seat, muster_re
         size_t first = from % MST_RECORDS, count = (size_t)(claimed - from);
 
         count = count < MST_RECORDS - first ? count : MST_RECORDS - first;
-        give_out(records, seat, (int)entry.rank, first, count, fn, arg);
+        give_out(records, seat, mst_arena_rank_in_job(&records->host, entry.rank), first, count, fn, arg);
         from += count;
     }
     return MUSTER_OK;
@@ -232,6 +252,9 @@ muster_status muster_records_open(int fd, muster_records **opened)
         return mst_fail(MUSTER_ERR_NO_MEMORY, "no memory to read records");
     records->held = mst_os_hold(fd);
     muster_status status = mst_arena_identify(fd, &records->geometry, &launcher_pid);
+    if (status == MUSTER_OK && !mst_arena_read_host(fd, records->geometry.size, &records->host))
+        status = mst_fail(MUSTER_ERR_BAD_ARENA,
+                          "what the arena says of its job's hosts makes no sense: it is damaged");
     if (status == MUSTER_OK) {
         records->rings = calloc(records->geometry.seats, sizeof *records->rings);
         if (!records->rings)

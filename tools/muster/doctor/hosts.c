@@ -277,9 +277,7 @@ static int refuse(void)
         rank = getenv(names[i]);
     if (rank && strcmp(rank, "0") != 0)
         return EXIT_FAILURE;
-    doctor_report(FINDING_BAD,
-                  "what the sentence says; libmuster-openmpi and libmuster-mpich have the plug-ins",
-                  "mpi: muster_init(\"mpi\") fails: %s", muster_error_detail());
+    doctor_report(FINDING_BAD, NULL, "mpi: muster_init(\"mpi\") fails: %s", muster_error_detail());
     printf("\nRanks cannot work here under this launcher.\n");
     return EXIT_FAILURE;
 }

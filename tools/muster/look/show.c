@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "tools/muster/commands.h"
+#include "tools/muster/look/hosts.h"
 #include "tools/muster/look/inspect.h"
 #include "tools/muster/look/jobs.h"
 #include "tools/muster/look/verdict.h"
@@ -21,11 +22,14 @@
 
 #define JSON_SCHEMA 1
 
+enum { RANKS_MAX = 1024 };
+
 static const char ps_help[] = "usage: muster ps\n"
                               "\n"
                               "Lists the jobs on this machine that this user may look at: launcher, ranks, "
                               "how many wait, the command,\n"
-                              "and in brackets the names of its groups. A process that is a rank of several "
+                              "and in brackets the names of its groups; of a job on several hosts the ranks "
+                              "of this one. A process that is a rank of several "
                               "worlds is listed once.\n";
 
 static const char inspect_help[] =
@@ -95,6 +99,21 @@ static void list_names(const muster_inspection *seen, char *names, size_t room)
     }
 }
 
+/* "  (host b: ranks 2 3 of 4)" */
+static void print_host(const muster_inspection *seen)
+{
+    bool here[RANKS_MAX] = { false };
+    char ranks[100];
+
+    if (!seen->hosts)
+        return;
+    for (int rank = 0; rank < seen->size && rank < RANKS_MAX; rank++)
+        here[rank] = is_here(seen, rank);
+    int count = list_ranks(here, RANKS_MAX, ranks, sizeof ranks);
+    printf("  (%s: rank%s %s of %d)", seen->hosts[seen->first_rank], plural((unsigned)count), ranks,
+           seen->size);
+}
+
 /* A process, once, with all worlds that it was found in: the largest, and what waits in any. */
 static void print_process(const job *jobs, int count, int at)
 {
@@ -104,13 +123,16 @@ static void print_process(const job *jobs, int count, int at)
     for (int i = at; i < count; i++) {
         if (jobs[i].pid != jobs[at].pid)
             continue;
-        ranks = jobs[i].seen.size > ranks ? jobs[i].seen.size : ranks;
+        ranks = count_here(&jobs[i].seen) > ranks ? count_here(&jobs[i].seen) : ranks;
         waiting += count_waiting(&jobs[i].seen);
         list_names(&jobs[i].seen, names, sizeof names);
     }
     read_command(jobs[at].pid, command, sizeof command);
     printf("%8d %6d %8d  %s", jobs[at].pid, ranks, waiting, command);
-    printf(names[0] ? "  [%s]\n" : "\n", names);
+    if (names[0])
+        printf("  [%s]", names);
+    print_host(&jobs[at].seen);
+    printf("\n");
 }
 
 int command_ps(int argc, char **argv)
@@ -139,20 +161,51 @@ int command_ps(int argc, char **argv)
 static void print_job(const job *job, bool stacks)
 {
     const muster_inspection *seen = &job->seen;
-    char command[200];
+    char command[200], host[100];
 
     read_command(job->pid, command, sizeof command);
-    printf("%d rank%s, %s %d: %s\n\n", seen->size, plural((unsigned)seen->size),
+    name_host(seen, host, sizeof host);
+    if (seen->hosts)
+        printf("%d of ", count_here(seen));
+    printf("%d rank%s%s, %s %d: %s\n\n", seen->size, plural((unsigned)seen->size), host,
            seen->launcher_pid ? "launched by" : "found through", job->pid, command);
     print_ranks(seen, stdout);
     printf("\n");
     if (print_verdicts(seen, stdout) == 0)
-        printf("no rank waits for another\n");
+        printf("no rank%s waits for another\n", seen->hosts ? " of this host" : "");
     if (stacks)
         print_stacks(seen, stdout);
 }
 
 /* ---- and for programs ---- */
+
+/* Of a job on several hosts: which one this is, and that of each rank. */
+static void print_hosts_json(const muster_inspection *seen)
+{
+    if (!seen->hosts)
+        return;
+    printf("  \"job\": \"%016llx\",\n  \"host\": ", (unsigned long long)seen->job);
+    write_json_string(seen->hosts[seen->first_rank], stdout);
+    printf(",\n  \"hosts\": [");
+    for (int rank = 0; rank < seen->size; rank++) {
+        printf(rank ? ", " : "");
+        write_json_string(seen->hosts[rank], stdout);
+    }
+    printf("],\n");
+}
+
+static void print_awaited_json(const muster_inspection *seen, const muster_seen_call *call)
+{
+    int count = 0;
+
+    if (!seen->hosts)
+        return;
+    printf(", \"awaited\": [");
+    for (int rank = 0; rank < seen->size; rank++)
+        if (call->in_call && MUSTER_SEEN_HAS(call->awaited, rank))
+            printf("%s%d", count++ ? ", " : "", rank);
+    printf("]");
+}
 
 static void print_call_json(const muster_inspection *seen, const muster_seen_call *call)
 {
@@ -175,6 +228,7 @@ static void print_call_json(const muster_inspection *seen, const muster_seen_cal
         write_json_string(muster_status_string(call->broken), stdout);
     if (call->call_class == MUSTER_CALL_COLLECTIVE)
         printf(", \"under_way\": %llu", (unsigned long long)call->under_way);
+    print_awaited_json(seen, call);
     printf(" }");
 }
 
@@ -183,8 +237,10 @@ static void print_json(const job *job)
     const muster_inspection *seen = &job->seen;
     char doing[160], verdict[VERDICT_BYTES];
 
-    printf("{\n  \"schema\": %d,\n  \"size\": %d,\n  \"launcher\": %d,\n  \"ranks\": [\n", JSON_SCHEMA,
-           seen->size, seen->launcher_pid);
+    printf("{\n  \"schema\": %d,\n  \"size\": %d,\n  \"launcher\": %d,\n", JSON_SCHEMA, seen->size,
+           seen->launcher_pid);
+    print_hosts_json(seen);
+    printf("  \"ranks\": [\n");
     for (int i = 0; i < seen->rank_count; i++) {
         describe_process(seen, seen->ranks[i], doing, sizeof doing);
         printf("    { \"rank\": %d, \"pid\": %d, \"replaced\": %s, \"state\": ", seen->ranks[i]->rank,

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "tools/muster/commands.h"
+#include "tools/muster/look/hosts.h"
 #include "tools/muster/look/jobs.h"
 #include "tools/muster/look/keys.h"
 #include "tools/muster/look/screen.h"
@@ -186,15 +187,15 @@ static double waiting_share(const tally *tally, int64_t span_ns)
 }
 
 /* The rank that others wait for: it waits much less than they do; -1: none. */
-static int find_straggler(const double *shares, int size)
+static int find_straggler(const muster_inspection *seen, const double *shares)
 {
-    int least = 0, next = -1;
+    int least = seen->first_rank, next = -1;
 
-    for (int rank = 1; rank < size; rank++)
-        if (shares[rank] < shares[least])
+    for (int rank = least + 1; rank < seen->size; rank++)
+        if (is_here(seen, rank) && shares[rank] < shares[least])
             least = rank;
-    for (int rank = 0; rank < size; rank++)
-        if (rank != least && (next < 0 || shares[rank] < shares[next]))
+    for (int rank = 0; rank < seen->size; rank++)
+        if (is_here(seen, rank) && rank != least && (next < 0 || shares[rank] < shares[next]))
             next = rank;
     return next >= 0 && shares[next] - shares[least] > STRAGGLES_BY ? least : -1;
 }
@@ -227,18 +228,22 @@ static void print_line(const watch *watch, int rank, double share, bool straggle
 
 static void print_table(const watch *watch, int64_t span_ns, FILE *to)
 {
-    char command[100];
+    char command[100], host[100];
     double shares[RANKS_MAX];
     int size = watch->seen.size;
 
     read_command(watch->launcher, command, sizeof command);
     for (int rank = 0; rank < size; rank++)
         shares[rank] = waiting_share(&watch->tallies[rank], span_ns);
-    int straggler = find_straggler(shares, size);
-    fprintf(to, "%d rank%s, %d: %s\n\n", size, plural((unsigned)size), watch->launcher, command);
+    int straggler = find_straggler(&watch->seen, shares);
+    name_host(&watch->seen, host, sizeof host);
+    if (watch->seen.hosts)
+        fprintf(to, "%d of ", count_here(&watch->seen));
+    fprintf(to, "%d rank%s%s, %d: %s\n\n", size, plural((unsigned)size), host, watch->launcher, command);
     fprintf(to, "%6s %14s %12s %9s %-10s  %s\n", "rank", "operations/s", "MB/s", "waiting", "", "doing");
     for (int rank = 0; rank < size; rank++)
-        print_line(watch, rank, shares[rank], rank == straggler, span_ns, to);
+        if (is_here(&watch->seen, rank))
+            print_line(watch, rank, shares[rank], rank == straggler, span_ns, to);
     fprintf(to, "\n");
 }
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tools/muster/look/hosts.h"
 #include "tools/muster/look/jobs.h"
 #include "tools/muster/text.h"
 
@@ -30,21 +31,24 @@ static const muster_seen_call *find_member(const muster_inspection *seen, unsign
     return find_call(seen, group, group_rank, MUSTER_CALL_COLLECTIVE); /* which every member has */
 }
 
-/* "rank 3", "ranks 0 2 4-63" */
-static void say_ranks(sentence *sentence, const bool *listed)
+/* The first member of it that is here. */
+static const muster_seen_call *find_any_member(const muster_inspection *seen, unsigned long long group)
 {
-    char ranks[200];
-    int count = list_ranks(listed, RANKS_MAX, ranks, sizeof ranks);
-
-    say(sentence, "rank%s %s", plural((unsigned)count), ranks);
+    for (int i = 0; i < seen->call_count; i++)
+        if (seen->calls[i]->group == group && seen->calls[i]->call_class == MUSTER_CALL_COLLECTIVE &&
+            (seen->calls[i]->group_rank == 0 || !find_member(seen, group, 0)))
+            return seen->calls[i];
+    return NULL;
 }
+
+/* ---- groups ---- */
 
 void name_group(const muster_inspection *seen, unsigned long long group, char *text, int bytes)
 {
     bool listed[RANKS_MAX] = { false };
     char ranks[100];
 
-    const muster_seen_call *member = find_member(seen, group, 0);
+    const muster_seen_call *member = find_any_member(seen, group);
     for (int at = 0; member && !member->group_name[0] && at < member->group_size; at++)
         if (find_member(seen, group, at) && find_member(seen, group, at)->group_name[0])
             member = find_member(seen, group, at); /* rank 0 has given none */
@@ -59,6 +63,9 @@ void name_group(const muster_inspection *seen, unsigned long long group, char *t
     for (int i = 0; i < seen->call_count; i++)
         if (seen->calls[i]->group == group && seen->calls[i]->call_class == MUSTER_CALL_COLLECTIVE)
             mark_rank(listed, RANKS_MAX, seen->calls[i]->rank);
+    for (int rank = 0; member && rank < RANKS_MAX; rank++)
+        if (MUSTER_SEEN_HAS(member->members, rank))
+            mark_rank(listed, RANKS_MAX, rank);
     list_ranks(listed, RANKS_MAX, ranks, sizeof ranks);
     snprintf(text, (size_t)bytes, "group {%s}", ranks);
 }
@@ -190,23 +197,27 @@ bool call_waits(const muster_inspection *seen, const muster_seen_call *call)
 {
     if (!call->in_call || call->peer >= 0 || is_message(call)) /* messages are shown once they wait */
         return call->in_call;
+    bool spread = is_spread(seen, call);
     for (int at = 0; at < call->group_size; at++)
-        if (!has_entered(seen, call, at))
+        if (!has_entered(seen, call, at) && !(spread && !find_member(seen, call->group, at)))
             return true;
-    return false;
+    return spread && host_awaits_others(seen, call);
 }
 
 /* By their ranks in the world, those members that the call waits for, or that ended in it: it may not end
- * without them. Returns how many have not entered it. */
+ * without them. Returns how many have not entered it. Of those on other hosts nothing is known. */
 static int find_missing(const muster_inspection *seen, const muster_seen_call *call,
                         const muster_seen_call *missing[RANKS_MAX], bool gone[RANKS_MAX])
 {
+    bool spread = is_spread(seen, call);
     int count = 0;
 
     for (int at = 0; at < call->group_size && at < RANKS_MAX; at++) {
         const muster_seen_call *member = find_member(seen, call->group, at);
         bool entered = has_entered(seen, call, at);
 
+        if (!member && spread)
+            continue;
         count += !entered;
         if (!member)
             gone[at] = !entered; /* its place is another group's by now */
@@ -230,6 +241,33 @@ static void describe_missing(const muster_inspection *seen, const muster_seen_ca
     }
 }
 
+/* All of this host have come. */
+static void judge_spread(const muster_inspection *seen, const muster_seen_call *call, const char *group,
+                         sentence *verdict)
+{
+    bool awaited[RANKS_MAX] = { false };
+    int count = 0;
+
+    for (int i = 0; i < seen->call_count; i++) {
+        const muster_seen_call *other = seen->calls[i];
+
+        for (int rank = 0; rank < seen->size; rank++)
+            if (other->group == call->group && other->call_class == call->call_class && other->in_call &&
+                other->operation == call->operation && MUSTER_SEEN_HAS(other->awaited, rank))
+                awaited[rank] = true;
+    }
+    for (int rank = 0; rank < seen->size; rank++)
+        count += awaited[rank];
+    say_waiting(verdict, seen, call);
+    say(verdict, " in %s #%llu of %s, to which all of this host have come", call->what,
+        (unsigned long long)call->operation, group);
+    if (count == 0)
+        return;
+    say(verdict, ", for ");
+    say_hosts(verdict, seen, awaited);
+    say(verdict, "; muster inspect there says who is late");
+}
+
 /* Ranks that have not reached it, and what they do instead. */
 static void judge_collective(const muster_inspection *seen, const muster_seen_call *call, sentence *verdict)
 {
@@ -243,6 +281,10 @@ static void judge_collective(const muster_inspection *seen, const muster_seen_ca
         absent[rank] = missing[rank] && !has_entered(seen, call, missing[rank]->group_rank);
     }
     name_group(seen, call->group, group, sizeof group);
+    if (count == 0 && is_spread(seen, call)) {
+        judge_spread(seen, call, group, verdict);
+        return;
+    }
     if (count == 0) {
         say(verdict, "all have entered %s #%llu of %s: ", call->what, (unsigned long long)call->operation,
             group);
@@ -268,10 +310,19 @@ static void judge_message(const muster_inspection *seen, const muster_seen_call 
     char group[120], doing[240];
 
     name_group(seen, call->group, group, sizeof group);
+    if (strcmp(call->what, "wait for started messages") == 0) {
+        say(verdict, "rank %d has waited %.1f s for messages that it has started in %s", call->rank,
+            (double)call->since_ns / NS_PER_S, group);
+        return;
+    }
     say(verdict, "rank %d has waited %.1f s in %s %s ", call->rank, (double)call->since_ns / NS_PER_S,
         call->what, call->call_class == MUSTER_CALL_RECEIVE ? "from" : "to");
     if (call->peer < 0) {
         say(verdict, "any rank of %s", group);
+        return;
+    }
+    if (!peer && seen->hosts && awaits_others(call)) {
+        say_far_peer(verdict, seen, call, group);
         return;
     }
     if (!peer) {

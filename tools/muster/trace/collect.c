@@ -52,22 +52,53 @@ void trace_describe(trace *trace, const char *command)
         strcpy(job->date, "?");
 }
 
-static int size_of_world(int fd)
+static int64_t clock_ns(clockid_t clock)
+{
+    struct timespec now;
+
+    clock_gettime(clock, &now);
+    return now.tv_sec * 1000000000LL + now.tv_nsec;
+}
+
+/* NULL: it has all ranks, or there is no memory. */
+static trace_part *describe_part(const muster_inspection *seen)
+{
+    trace_part *part = seen->hosts ? calloc(1, sizeof *part) : NULL;
+
+    if (!part)
+        return NULL;
+    part->job = seen->job;
+    part->ahead_ns = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC);
+    for (int rank = 0; rank < seen->size && rank < TRACE_RANKS_MAX; rank++) {
+        int first = 0;
+
+        while (seen->hosts[first] != seen->hosts[rank])
+            first++;
+        part->host[rank] = first;
+        part->here[rank] = seen->hosts[rank] == seen->hosts[seen->first_rank];
+        snprintf(part->names[first], sizeof part->names[0], "%s", seen->hosts[rank]);
+    }
+    return part;
+}
+
+/* Which ranks there are. */
+static void find_ranks(int fd, trace *trace)
 {
     muster_inspection seen = MUSTER_INSPECTION_INIT;
 
     if (muster_inspect(fd, &seen) != MUSTER_OK)
-        return 0;
-    int size = seen.size;
+        return;
+    trace->ranks = seen.size;
+    trace->part = describe_part(&seen);
     muster_inspection_free(&seen);
-    return size;
 }
 
 bool trace_read_job(int fd, trace *trace)
 {
     muster_records *records;
 
-    *trace = (struct trace){ .ranks = size_of_world(fd), .exact = true };
+    *trace = (struct trace){ .exact = true };
+    find_ranks(fd, trace);
     if (muster_records_open(fd, &records) != MUSTER_OK)
         return false;
     bool read = look(records, trace);
@@ -107,7 +138,8 @@ static bool write_file(trace_collector *collector, trace *trace)
 static _Noreturn void collect(trace_collector *collector, int fd, int lifeline)
 {
     struct pollfd ended = { .fd = lifeline, .events = POLLIN };
-    trace trace = { .ranks = size_of_world(fd), .exact = true };
+    trace trace = { .exact = true };
+    find_ranks(fd, &trace);
     trace_describe(&trace, collector->command);
     size_t most = SLACK * collector->limit * (size_t)trace.ranks;
     muster_records *records;

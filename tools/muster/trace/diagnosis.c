@@ -38,12 +38,30 @@ static const char *find_phase(const trace_sums *sums)
     return NULL;
 }
 
+/* How many ranks share a host's CPUs, at most. */
+static int ranks_of_host(const trace *trace)
+{
+    int most = 0;
+
+    if (!trace->part)
+        return trace->ranks;
+    for (int host = 0; host < trace->ranks; host++) {
+        int count = 0;
+
+        for (int rank = host; rank < trace->ranks; rank++)
+            count += trace->part->here[rank] && trace->part->host[rank] == host;
+        most = count > most ? count : most;
+    }
+    return most;
+}
+
 void trace_diagnose(const trace *trace, const trace_sums *sums, char *text, size_t bytes)
 {
     finding found = find(sums, trace->ranks);
     const char *phase = find_phase(sums);
-    int cpus = trace->job.cpus;
-    bool shared = cpus && trace->ranks > cpus;
+    int cpus = trace->job.cpus, sharers = ranks_of_host(trace);
+    const char *each = trace->part ? " for each host" : "";
+    bool shared = cpus && sharers > cpus;
     sentence said = { text, 0, (int)bytes };
 
     if (found.waiting < HARDLY) {
@@ -58,11 +76,11 @@ void trace_diagnose(const trace *trace, const trace_sums *sums, char *text, size
             ": rank %d made the others wait, for %.1f%% of all the time that ranks waited for a late one",
             found.worst, found.blame);
         if (shared)
-            say(&said, "; %d ranks share %d CPU%s; with -n %d each has its own", trace->ranks, cpus,
-                plural((unsigned)cpus), cpus);
+            say(&said, "; %d ranks share %d CPU%s; with -n %d%s each has its own", sharers, cpus,
+                plural((unsigned)cpus), cpus, each);
     } else if (shared) {
-        say(&said, ": %d ranks on %d CPU%s take turns; try -n %d", trace->ranks, cpus, plural((unsigned)cpus),
-            cpus);
+        say(&said, ": %d ranks on %d CPU%s take turns; try -n %d%s", sharers, cpus, plural((unsigned)cpus),
+            cpus, each);
     } else if (sums->judged == 0) {
         say(&said, "; it is not known for whom, as no operation has exact times of all ranks");
     } else {

@@ -12,6 +12,8 @@
 #include <string.h>
 
 #include "tools/muster/text.h"
+#include "tools/muster/trace/parse.h"
+#include "tools/muster/trace/part.h"
 
 #define LINE_BYTES 1000
 #define OPENING "{\"muster_trace\":1,"
@@ -50,11 +52,16 @@ static void write_phase(const trace_phase *phase, int ranks, int64_t begin_ns, F
     fprintf(file, "},\n");
 }
 
-static void write_track(int track, const char *what, int rank, int place, FILE *file)
+static void write_track(const trace *trace, int track, const char *what, int rank, int place, FILE *file)
 {
-    fprintf(file,
-            "{\"ph\":\"M\",\"pid\":1,\"tid\":%d,\"name\":\"thread_name\",\"args\":{\"name\":\"%s %d\"}},\n",
-            track, what, rank);
+    const trace_part *part = trace->part;
+    char name[100];
+
+    snprintf(name, sizeof name, "%s %d%s%s", what, rank, part ? " on " : "",
+             part ? part->names[part->host[rank]] : "");
+    fprintf(file, "{\"ph\":\"M\",\"pid\":1,\"tid\":%d,\"name\":\"thread_name\",\"args\":{\"name\":", track);
+    write_json_string(name, file);
+    fprintf(file, "}},\n");
     fprintf(
         file,
         "{\"ph\":\"M\",\"pid\":1,\"tid\":%d,\"name\":\"thread_sort_index\",\"args\":{\"sort_index\":%d}},\n",
@@ -148,6 +155,7 @@ bool trace_write(const trace *trace, FILE *file)
     fprintf(file, OPENING "\"ranks\":%d,\"exact\":%d,\"lost\":%" PRIu64 ",\"left_out\":%" PRIu64 ",\n",
             trace->ranks, trace->exact, trace->lost, trace->left_out);
     write_job(&trace->job, file);
+    part_write(trace, begin_ns, file);
     fprintf(file, "\"displayTimeUnit\":\"ns\",\"traceEvents\":[\n");
     for (size_t first = 0, count; first < trace->count; first += count) {
         count = trace_operation(trace, first);
@@ -156,9 +164,11 @@ bool trace_write(const trace *trace, FILE *file)
     for (size_t i = 0; i < trace->phases.count; i++)
         write_phase(&trace->phases.list[i], trace->ranks, begin_ns, file);
     for (int rank = 0; rank < trace->ranks; rank++) {
-        write_track(rank, "rank", rank, 2 * rank + 1, file);
+        if (trace->part && !trace->part->here[rank])
+            continue;
+        write_track(trace, rank, "rank", rank, 2 * rank + 1, file);
         if (trace->phases.count)
-            write_track(trace->ranks + rank, "phases of rank", rank, 2 * rank, file);
+            write_track(trace, trace->ranks + rank, "phases of rank", rank, 2 * rank, file);
     }
     fprintf(file, "{\"ph\":\"M\",\"pid\":1,\"tid\":0,\"name\":\"process_name\","
                   "\"args\":{\"name\":\"muster\"}}\n]}\n");
@@ -176,57 +186,6 @@ static bool find_dtype(const char *name, muster_dtype *dtype)
         }
     *dtype = MUSTER_BYTES(1);
     return strcmp(muster_dtype_name(*dtype), name) == 0;
-}
-
-/* Who shows a name shows it on terminals, too. */
-static void make_plain(char *text)
-{
-    for (; *text; text++)
-        if ((unsigned char)*text < ' ' || *text == 0x7f)
-            *text = '?';
-        else if ((unsigned char)text[0] == 0xc2 && (unsigned char)text[1] >= 0x80 &&
-                 (unsigned char)text[1] < 0xa0)
-            text[0] = text[1] = '?'; /* one of eight bits, in UTF-8 */
-}
-
-/* A JSON string as write_json_string makes them, at *at, which goes behind it; false: it is none, or too
- * long. */
-static bool parse_string(const char **at, char *to, size_t room)
-{
-    const char *from = *at;
-    size_t used = 0;
-
-    if (*from++ != '"')
-        return false;
-    while (*from && *from != '"' && used + 1 < room) {
-        unsigned code;
-
-        if (*from != '\\') {
-            to[used++] = *from++;
-        } else if (from[1] == 'u') {
-            if (sscanf(from, "\\u%4x", &code) != 1 || code == 0 || code > 0x7f || strlen(from) < 6)
-                return false;
-            to[used++] = (char)code;
-            from += 6;
-        } else {
-            to[used++] = from[1];
-            from += from[1] ? 2 : 1;
-        }
-    }
-    to[used] = '\0';
-    make_plain(to);
-    *at = from + 1;
-    return *from == '"';
-}
-
-static bool parse_field(const char **at, const char *name, char *to, size_t room)
-{
-    size_t length = strlen(name);
-
-    if (strncmp(*at, name, length) != 0)
-        return false;
-    *at += length;
-    return parse_string(at, to, room);
 }
 
 _Static_assert(MUSTER_CALL_NAME_BYTES == 40, "parse_slice has the number in its format");
@@ -329,6 +288,8 @@ static long parse_events(FILE *file, trace *trace)
         number++;
         ended = strcmp(line, "]}\n") == 0;
         if (strncmp(line, JOB, strlen(JOB)) == 0 && !parse_job(line, &trace->job))
+            return number;
+        if (!part_parse(line, trace))
             return number;
         if (strstr(line, "\"args\":{\"phase_of\":") && !parse_phase(line, trace))
             return number;

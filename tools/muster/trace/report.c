@@ -15,6 +15,7 @@
 #include "tools/muster/commands.h"
 #include "tools/muster/options.h"
 #include "tools/muster/trace/file.h"
+#include "tools/muster/trace/merge.h"
 #include "tools/muster/trace/page.h"
 #include "tools/muster/trace/table.h"
 #include "tools/muster/trace/trace.h"
@@ -23,11 +24,13 @@
 #define TRACE_PLACE "@TRACE@"
 
 static const char help[] =
-    "usage: muster report FILE [-o PAGE]\n"
+    "usage: muster report FILE... [-o PAGE]\n"
     "\n"
     "Draws a trace that muster run --trace has written as a page: who does what when, who waits for whom, "
     "and\n"
-    "how long operations take. The page is one file, and needs no network.\n"
+    "how long operations take. The page is one file, and needs no network. Several files are those of one "
+    "job's\n"
+    "hosts (muster inspect --trace on each).\n"
     "\n"
     "  -o, --output PAGE  where to write it (report.html)\n"
     "  -h, --help         this text\n"
@@ -134,16 +137,24 @@ static bool replace(const trace *trace, const char *path, const struct stat *old
     return done;
 }
 
-static bool save_page(const trace *trace, const char *from, const char *path)
+static bool is_none_of(char **files, int count, const char *path)
 {
     struct stat page, read;
+
+    for (int i = 0; i < count && stat(path, &page) == 0; i++)
+        if (stat(files[i], &read) == 0 && page.st_dev == read.st_dev && page.st_ino == read.st_ino) {
+            fprintf(stderr,
+                    "muster report: %s is the trace itself; expected another file for the page (-o)\n", path);
+            return false;
+        }
+    return true;
+}
+
+static bool save_page(const trace *trace, const char *path)
+{
+    struct stat page;
     bool exists = stat(path, &page) == 0;
 
-    if (exists && stat(from, &read) == 0 && page.st_dev == read.st_dev && page.st_ino == read.st_ino) {
-        fprintf(stderr, "muster report: %s is the trace itself; expected another file for the page (-o)\n",
-                path);
-        return false;
-    }
     if (exists && !S_ISREG(page.st_mode)) /* a pipe or a device, or a folder */
         return write_to(trace, path, "we") || complain(path);
     if (exists && access(path, W_OK) != 0)
@@ -163,11 +174,12 @@ int command_report(int argc, char **argv)
     int status = parse_options(&syntax, argc, argv, &options);
     if (status != OPTIONS_PARSED)
         return status;
-    if (argc - optind != 1)
-        return usage_error("report", "expected one FILE, which muster run --trace has written");
-    if (!trace_read("report", argv[optind], &trace))
+    if (argc == optind)
+        return usage_error("report", "expected a FILE, which muster run --trace has written");
+    if (!trace_read_all("report", argv + optind, argc - optind, &trace))
         return EXIT_FAILURE;
-    bool saved = save_page(&trace, argv[optind], options.output);
+    bool saved =
+        is_none_of(argv + optind, argc - optind, options.output) && save_page(&trace, options.output);
     trace_free(&trace);
     if (saved)
         printf("%s\n", options.output);

@@ -12,16 +12,17 @@
 #include "tools/muster/options.h"
 #include "tools/muster/text.h"
 #include "tools/muster/trace/diagnosis.h"
-#include "tools/muster/trace/file.h"
+#include "tools/muster/trace/merge.h"
 #include "tools/muster/trace/sums.h"
 
 enum { CLASSES_SHOWN = 20 };
 
 static const char help[] =
-    "usage: muster trace [options] FILE\n"
+    "usage: muster trace [options] FILE...\n"
     "\n"
     "Sums up a trace that muster run --trace has written: for each kind of call the time that ranks moved\n"
     "data and the time that they waited for others, and for each rank how long the others waited for it.\n"
+    "Several files are those of one job's hosts (muster inspect --trace on each).\n"
     "\n"
     "      --all   all kinds of calls, not only the 20 that took longest\n"
     "  -h, --help  this text\n"
@@ -77,20 +78,24 @@ static void print_classes(trace_sums *sums, bool all, FILE *to)
         fprintf(to, "and %zu other kinds of calls; --all shows them\n", sums->class_count - shown);
 }
 
-static void print_ranks(const trace_sums *sums, int ranks, FILE *to)
+static void print_ranks(const trace *trace, const trace_sums *sums, FILE *to)
 {
     int64_t span_ns = sums->end_ns - sums->begin_ns;
 
     fprintf(to, "\n%6s %11s %10s %10s %10s %10s %17s\n", "rank", "operations", "elsewhere", "moved", "waited",
             "came last", "made others wait");
-    for (int rank = 0; rank < ranks; rank++) {
+    for (int rank = 0; rank < trace->ranks; rank++) {
+        const trace_part *part = trace->part;
         const trace_rank_sum *sum = &sums->ranks[rank];
 
-        fprintf(to, "%6d %11llu %9.1f%% %9.1f%% %9.1f%% %9.1f%% %15.3f s\n", rank,
+        if (part && !part->here[rank])
+            continue;
+        fprintf(to, "%6d %11llu %9.1f%% %9.1f%% %9.1f%% %9.1f%% %15.3f s%s%s\n", rank,
                 (unsigned long long)sum->operations,
                 100 - trace_percent(sum->moved_ns + sum->waited_ns, span_ns),
                 trace_percent(sum->moved_ns, span_ns), trace_percent(sum->waited_ns, span_ns),
-                trace_percent((int64_t)sum->last, (int64_t)sums->judged), seconds(sum->awaited_ns));
+                trace_percent((int64_t)sum->last, (int64_t)sums->judged), seconds(sum->awaited_ns),
+                part ? "  " : "", part ? part->names[part->host[rank]] : "");
     }
 }
 
@@ -112,12 +117,30 @@ static void print_phases(const trace_sums *sums, int ranks, FILE *to)
     }
 }
 
+static int count_missing(const trace *trace)
+{
+    int missing = 0;
+
+    for (int rank = 0; trace->part && rank < trace->ranks; rank++)
+        missing += !trace->part->here[rank];
+    return missing;
+}
+
+static void print_missing(const trace *trace, FILE *to)
+{
+    int missing = count_missing(trace);
+
+    if (missing)
+        fprintf(to, "%d rank%s of other hosts %s not here; give the files of all hosts together\n", missing,
+                plural((unsigned)missing), missing == 1 ? "is" : "are");
+}
+
 static void print_caveats(const trace *trace, FILE *to)
 {
+    print_missing(trace, to);
     if (!trace->exact)
-        fprintf(to,
-                "times are of the flight recorder, right to some milliseconds; muster run --trace has exact "
-                "ones\n");
+        fprintf(to, "times are of the flight recorder, right to some milliseconds%s\n",
+                trace->part ? ", in groups of one host" : "; muster run --trace has exact ones");
     if (trace->left_out)
         fprintf(to, "%llu earlier operation%s left out\n", (unsigned long long)trace->left_out,
                 trace->left_out == 1 ? " is" : "s are");
@@ -143,12 +166,16 @@ bool trace_print(const trace *trace, bool all, FILE *to)
     if (trace->job.cpus)
         fprintf(to, "%s, on %s (%d CPU%s), %s\n", trace->job.command, trace->job.host, trace->job.cpus,
                 plural((unsigned)trace->job.cpus), trace->job.date);
-    fprintf(to, "%zu operation%s of %d rank%s in %.3f s\n", trace->count, plural(trace->count), trace->ranks,
-            plural((unsigned)trace->ranks), seconds(sums.end_ns - sums.begin_ns));
+    int missing = count_missing(trace);
+    fprintf(to, "%zu operation%s of ", trace->count, plural(trace->count));
+    if (missing)
+        fprintf(to, "%d of ", trace->ranks - missing);
+    fprintf(to, "%d rank%s in %.3f s\n", trace->ranks, plural((unsigned)trace->ranks),
+            seconds(sums.end_ns - sums.begin_ns));
     print_caveats(trace, to);
     fprintf(to, "\n");
     print_classes(&sums, all, to);
-    print_ranks(&sums, trace->ranks, to);
+    print_ranks(trace, &sums, to);
     print_phases(&sums, trace->ranks, to);
     trace_diagnose(trace, &sums, diagnosis, sizeof diagnosis);
     fprintf(to, "\n%s\n", diagnosis);
@@ -166,9 +193,9 @@ int command_trace(int argc, char **argv)
     int status = parse_options(&syntax, argc, argv, &all);
     if (status != OPTIONS_PARSED)
         return status;
-    if (argc - optind != 1)
-        return usage_error("trace", "expected one FILE, which muster run --trace has written");
-    if (!trace_read("trace", argv[optind], &trace))
+    if (argc == optind)
+        return usage_error("trace", "expected a FILE, which muster run --trace has written");
+    if (!trace_read_all("trace", argv + optind, argc - optind, &trace))
         return EXIT_FAILURE;
     bool printed = trace_print(&trace, all, stdout);
     trace_free(&trace);

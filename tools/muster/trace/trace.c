@@ -33,6 +33,7 @@ void trace_free(trace *trace)
 {
     free(trace->records);
     free(trace->phases.list);
+    free(trace->part);
     *trace = (struct trace){ .records = NULL };
 }
 

@@ -13,6 +13,16 @@
 
 enum { TRACE_RANKS_MAX = 1024, TRACE_LIMIT = 20000 };
 
+/* Which of a job's hosts it is of, each of which has a trace of its own; number 0: it has all ranks. */
+typedef struct trace_part {
+    uint64_t job;                    /* the same in all of them */
+    int64_t began_ns;                /* at time 0 of the trace, by that host's monotonic clock, */
+    int64_t ahead_ns;                /* and how far its calendar's clock is ahead of that */
+    bool here[TRACE_RANKS_MAX];      /* by rank: it is of this part */
+    int host[TRACE_RANKS_MAX];       /* by rank: the first rank of its host */
+    char names[TRACE_RANKS_MAX][48]; /* by first rank of a host */
+} trace_part;
+
 /* What was run, where and when; cpus 0: none of it is known. */
 typedef struct trace_job {
     char command[300], host[70], date[40];
@@ -24,6 +34,7 @@ typedef struct trace {
     size_t count, room;
     trace_phases phases;
     trace_job job;
+    trace_part *part;  /* NULL: it has all ranks of its job */
     int ranks;         /* of the world */
     bool exact;        /* all times are */
     uint64_t lost;     /* overwritten before they could be read */
