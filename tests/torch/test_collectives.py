@@ -133,6 +133,9 @@ def orders_of_elements():
         scaled = torch.tensor([1 + rank], dtype=kind)
         dist.all_reduce(scaled, op=dist._make_nccl_premul_sum(2.0 + rank))
         assert scaled == 2 + 6 + 12, scaled
+    tenths = torch.tensor([1.0, 1e40], dtype=torch.float64)
+    dist.all_reduce(tenths, op=dist._make_nccl_premul_sum(0.1))
+    assert tenths[0] == 0.1 + 0.1 + 0.1 and tenths[1] == 0.1 * 1e40 + 0.1 * 1e40 + 0.1 * 1e40, tenths
     part = torch.zeros(2)
     dist.reduce_scatter_single(part, torch.arange(2.0 * SIZE), op=dist.ReduceOp.AVG)
     assert (part == torch.arange(2.0 * SIZE)[2 * rank:2 * rank + 2]).all()
@@ -187,6 +190,9 @@ def refused():
         assert (integers == 1).all()
     for op in ("BAND", "BOR", "BXOR"):
         expect(no, f"{op} of torch.float32: ", lambda: dist.all_reduce(x, op=getattr(dist.ReduceOp, op)))
+    for kind, factor in (torch.float32, 1e39), (torch.float16, 7e4), (torch.bfloat16, -3.4e38), (torch.float8_e4m3fn, 1e6):
+        expect(no, f"PREMUL_SUM of {kind} by ", lambda: dist.all_reduce(
+            torch.ones(2, dtype=kind), op=dist._make_nccl_premul_sum(factor)))
     expect(no, "PREMUL_SUM of torch.bool", lambda: dist.all_reduce(x.bool(), op=dist._make_nccl_premul_sum(2.0)))
     expect(no, "float8_e4m3fnuz by SUM", lambda: dist.all_reduce(x.to(torch.float8_e4m3fnuz)))
     expect(no, "SparseCPU" if COMPILED else "use to_dense()", lambda: dist.broadcast(x.to_sparse(), 0))

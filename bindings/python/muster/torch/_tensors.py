@@ -94,12 +94,21 @@ def how_combined(tensor, op):
     return _NUMBERS[tensor.dtype], contextlib.nullcontext(_OPS[name])
 
 
+def _is_too_large(factor, dtype):
+    parts = torch.view_as_real(factor.to("cpu", torch.complex128))
+    return bool((parts.isfinite() & (parts.abs() > torch.finfo(dtype).max)).any())
+
+
 def _premultiplied(dtype, factor):
     if dtype is torch.bool:
         raise NotImplementedError("PREMUL_SUM of torch.bool: it has no products; convert the tensor first")
-    given = torch.as_tensor(factor).detach()
+    given = torch.as_tensor(factor, dtype=None if isinstance(factor, torch.Tensor) else torch.float64).detach()
     element = given.to("cpu", dtype).reshape(1)
-    if not (dtype.is_floating_point or dtype.is_complex) and element.item() != given.item():
+    if dtype.is_floating_point or dtype.is_complex:
+        fits = not _is_too_large(given, dtype)
+    else:
+        fits = element.item() == given.item()
+    if not fits:
         raise NotImplementedError(f"PREMUL_SUM of {dtype} by {given.item()}, which is not of that type; convert the tensor first")
     return _Made(_NUMBERS[dtype], bytes(element.view(torch.uint8).tolist()))
 

@@ -1,7 +1,9 @@
 // Tensors as memory, of tensors.h.
 #include "tensors.h"
 
+#include <cmath>
 #include <cstring>
+#include <limits>
 
 #include "errors.h"
 
@@ -93,6 +95,34 @@ muster_op op_of(::c10d::ReduceOp::RedOpType op)
     }
 }
 
+double largest_of(at::ScalarType type)
+{
+    switch (type) {
+    case at::kHalf:
+        return std::numeric_limits<c10::Half>::max();
+    case at::kBFloat16:
+        return std::numeric_limits<c10::BFloat16>::max();
+    case at::kFloat8_e4m3fn:
+        return std::numeric_limits<c10::Float8_e4m3fn>::max();
+    case at::kFloat8_e5m2:
+        return std::numeric_limits<c10::Float8_e5m2>::max();
+    case at::kFloat:
+    case at::kComplexFloat:
+        return std::numeric_limits<float>::max();
+    default:
+        return std::numeric_limits<double>::max();
+    }
+}
+
+// Not: a number that becomes infinite, or the largest one, without a word.
+bool is_too_large(const at::Tensor &factor, at::ScalarType type)
+{
+    auto value = factor.to(at::kComplexDouble).item<c10::complex<double>>();
+    auto is_beyond = [type](double part) { return std::isfinite(part) && std::abs(part) > largest_of(type); };
+
+    return is_beyond(value.real()) || is_beyond(value.imag());
+}
+
 // This rank's factor, as one element of the type.
 at::Tensor factor_of(at::ScalarType type, const ::c10d::ReduceOp &op)
 {
@@ -107,7 +137,9 @@ at::Tensor factor_of(at::ScalarType type, const ::c10d::ReduceOp &op)
                             : at::full({ 1 }, given->double_factor, at::TensorOptions().dtype(at::kDouble));
     at::Tensor element = factor.to(type).contiguous();
     bool is_integer = at::isIntegralType(type, /*includeBool=*/false);
-    TORCH_CHECK_NOT_IMPLEMENTED(!is_integer || element.to(factor.scalar_type()).equal(factor),
+    bool is_of_type = is_integer ? element.to(factor.scalar_type()).equal(factor)
+                                 : !is_too_large(factor, type);
+    TORCH_CHECK_NOT_IMPLEMENTED(is_of_type,
                                 "PREMUL_SUM of ", name_of(type), " by ",
                                 factor.to(at::kDouble).item<double>(),
                                 ", which is not of that type; convert the tensor first");
