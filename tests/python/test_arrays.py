@@ -227,6 +227,16 @@ class Refused(unittest.TestCase):
         expect(TypeError, "expected an array in C order",
                lambda: muster.all_sum(bytearray(2), out=memoryview(bytearray(4))[::2]))
 
+    @ranks(2)
+    def test_shapes(self):
+        for call in (lambda shape: muster.recv(shape, "f4", 0)), (lambda shape: muster.empty(shape, "f4")):
+            for shape in 2.5, "ab", (2, 2.5), None, [[1]]:
+                expect(TypeError, f"a shape of {shape!r}; expected a number of elements, or a sequence of lengths", lambda: call(shape))
+            expect(ValueError, "has a negative length", lambda: call((2, -1)))
+            expect(MemoryError, f"an array of shape ({1 << 62}, 4) has {1 << 66} bytes", lambda: call((1 << 62, 4)))
+        if np is not None:
+            expect(ValueError, "('f4', (2,)) is no dtype", lambda: muster.recv(1, ("f4", (2,)), 0))
+
     @needs_numpy
     def test_outputs_of_numpy(self):
         @ranks(3)

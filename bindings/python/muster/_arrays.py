@@ -3,6 +3,7 @@
 import array as _array
 import math
 import operator
+import sys
 
 from . import _dtypes, _muster, _structs
 from ._dtypes import PAIRS, STAND_INS, code_of, name_of
@@ -223,7 +224,7 @@ def _other_kind(dtype):
         return None
     if _is_of_strings(kind):
         raise TypeError(_STRINGS)
-    return None if kind.hasobject or kind.itemsize == 0 else kind
+    return None if kind.hasobject or kind.itemsize == 0 or kind.subdtype is not None else kind
 
 
 def _kind(dtype):
@@ -243,12 +244,22 @@ def _kind(dtype):
 def _count(shape):
     """A shape as a tuple, and how many elements that is."""
     try:
-        shape = (operator.index(shape),)
+        lengths = (operator.index(shape),)
     except TypeError:
-        shape = tuple(shape)
+        try:
+            lengths = tuple(map(operator.index, shape))
+        except TypeError:
+            raise TypeError(f"a shape of {shape!r}; expected a number of elements, or a sequence of lengths") from None
+    shape = lengths
     if min(shape, default=0) < 0:
         raise ValueError(f"shape {shape} has a negative length")
     return shape, math.prod(shape)
+
+
+def _bytes_of(shape, count, size):
+    if count * size > sys.maxsize:
+        raise MemoryError(f"an array of shape {shape} has {count * size} bytes, which no memory has")
+    return count * size
 
 
 def make(shape, dtype, memory=None):
@@ -256,10 +267,11 @@ def make(shape, dtype, memory=None):
     shape, count = _count(shape)
     if _numpy is not None:
         kind = _kind(dtype)
-        data = bytearray(count * kind.itemsize) if memory is None else memory(count * kind.itemsize)
+        nbytes = _bytes_of(shape, count, kind.itemsize)
+        data = bytearray(nbytes) if memory is None else memory(nbytes)
         return _numpy.frombuffer(data, kind, count).reshape(shape) if count else _numpy.empty(shape, kind)
-    size = _size(dtype)
-    return _within(bytearray(count * size) if memory is None else memory(count * size), dtype, shape)
+    nbytes = _bytes_of(shape, count, _size(dtype))
+    return _within(bytearray(nbytes) if memory is None else memory(nbytes), dtype, shape)
 
 
 def _size(dtype):
