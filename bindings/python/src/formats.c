@@ -79,8 +79,8 @@ static bool pair_of_format(const char *format, size_t bytes, muster_dtype *dtype
            (index == 'i') == (bytes == 8);
 }
 
-/* What ctypes calls a structure of two floats by these names, which stands for a complex number where there is
- * no numpy: "T{<f:real:<f:imag:}". */
+/* What ctypes calls a structure of two floats by these names, which stands for a complex number where there
+ * is no numpy: "T{<f:real:<f:imag:}". */
 static bool complex_of_format(const char *format, muster_dtype *dtype)
 {
     char bare[32];

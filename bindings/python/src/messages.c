@@ -157,8 +157,9 @@ static PyObject *receive_one(PyObject *args, PyObject *keywords, bool started)
     if (!PyArg_ParseTupleAndKeywords(args, keywords,
                                      started ? "OO|O$OOOi:recv_into_start" : "OO|O$OOOi:recv_into", names,
                                      &out, &src, &tag, &group, &message, &dtype, &form) ||
-        !(o = operation_begin(&place, receive_names[form > 0 && form < RECV_FORMS ? form : RECV_INTO][started],
-                              group, started)))
+        !(o = operation_begin(&place,
+                              receive_names[form > 0 && form < RECV_FORMS ? form : RECV_INTO][started], group,
+                              started)))
         return NULL;
     o->call = run_recv;
     if (!take_peer(o->group, src, "source", "recv from", &o->source) ||
