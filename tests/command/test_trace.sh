@@ -215,7 +215,7 @@ kill $job
 wait $job 2>/dev/null
 
 # ---- what makes no sense ----
-expect 2 "expected one FILE" "$TEST_COMMAND" trace
+expect 2 "expected a FILE" "$TEST_COMMAND" trace
 expect 1 "is no trace of muster's" "$TEST_COMMAND" trace "$TEST_SOURCE/README.md"
 expect 1 "No such file" "$TEST_COMMAND" report "$work/none"
 head -n 20 "$trace" >"$work/cut"
