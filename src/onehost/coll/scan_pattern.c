@@ -76,60 +76,73 @@ static muster_status scan_wholes(mst_call *call, size_t all, size_t round, bool 
 
 /* ---- all prefixes of a slice ---- */
 
-/* Writes a block of the prefix of a rank to its target; ranks that need none have no target. */
-static void put(const mst_call *call, int rank, const void *block, size_t bytes)
+/* All prefixes of the elements at the sources, by rank, and their targets. */
+typedef struct prefixes {
+    const mst_call *call;
+    const void **sources;
+    mst_target *targets; /* of ranks that need none: NULL */
+    bool inclusive;
+} prefixes;
+
+/* Writes a block of the prefix of a rank to its target. */
+static void put(const prefixes *all, int rank, const void *block, size_t bytes)
 {
-    const mst_target *target = &call->group->targets[rank];
+    const mst_target *target = &all->targets[rank];
+    const mst_kernels *kernels = all->call->group->kernels;
 
     if (target->at)
-        (target->stream ? call->group->kernels->stream : call->group->kernels->copy)(target->at, block,
-                                                                                     bytes);
+        (target->stream ? kernels->stream : kernels->copy)(target->at, block, bytes);
 }
 
 /* Makes each prefix of a block from the one before it. A rank's prefix is written after its input was read,
  * since both may be in the same place. */
-static void chain_prefixes(const mst_call *call, size_t bytes, bool inclusive)
+static void chain_prefixes(const prefixes *all, size_t bytes)
 {
     _Alignas(LINE_BYTES) unsigned char blocks[2][BLOCK_BYTES];
 
-    for (int rank = 0; rank < call->group->base.size; rank++) {
+    for (int rank = 0; rank < all->call->group->base.size; rank++) {
         unsigned char *before = blocks[rank & 1], *with = blocks[(rank + 1) & 1];
-        const void *const both[] = { before, call->group->sources[rank] };
+        const void *const both[] = { before, all->sources[rank] };
 
-        mst_combine(call, with, rank ? both : &both[1], rank ? 2 : 1, bytes);
-        put(call, rank, inclusive ? with : before, bytes);
+        mst_combine(all->call, with, rank ? both : &both[1], rank ? 2 : 1, bytes);
+        put(all, rank, all->inclusive ? with : before, bytes);
     }
 }
 
 /* Makes each prefix of a block from all inputs up to it, the longest first for the same reason. */
-static void reduce_prefixes(const mst_call *call, size_t bytes, bool inclusive)
+static void reduce_prefixes(const prefixes *all, size_t bytes)
 {
     _Alignas(LINE_BYTES) unsigned char block[BLOCK_BYTES];
 
-    for (int rank = call->group->base.size - 1; inputs_of(rank, inclusive) > 0; rank--) {
-        mst_combine(call, block, call->group->sources, inputs_of(rank, inclusive), bytes);
-        put(call, rank, block, bytes);
+    for (int rank = all->call->group->base.size - 1; inputs_of(rank, all->inclusive) > 0; rank--) {
+        mst_combine(all->call, block, all->sources, inputs_of(rank, all->inclusive), bytes);
+        put(all, rank, block, bytes);
     }
 }
 
-/* Reduces the group's `sources` into its targets, by rank. Advances the pointers. */
-static void scan_sources(const mst_call *call, size_t bytes, bool inclusive)
+/* Advances the pointers. */
+static void make_prefixes(const prefixes *all, size_t bytes)
 {
-    mst_group *group = call->group;
-    const mst_request *request = call->request;
+    const mst_request *request = all->call->request;
     bool from_all = mst_dtype_widens(request->dtype) || request->op == MUSTER_AVG || request->made;
 
     while (bytes > 0) {
         size_t now = bytes < BLOCK_BYTES ? bytes : BLOCK_BYTES;
 
-        (from_all ? reduce_prefixes : chain_prefixes)(call, now, inclusive);
-        for (int rank = 0; rank < group->base.size; rank++) {
-            group->sources[rank] = (const unsigned char *)group->sources[rank] + now;
-            if (group->targets[rank].at)
-                group->targets[rank].at += now;
+        (from_all ? reduce_prefixes : chain_prefixes)(all, now);
+        for (int rank = 0; rank < all->call->group->base.size; rank++) {
+            all->sources[rank] = (const unsigned char *)all->sources[rank] + now;
+            if (all->targets[rank].at)
+                all->targets[rank].at += now;
         }
         bytes -= now;
     }
+}
+
+/* Reduces the group's `sources` into its targets, by rank. */
+static void scan_sources(const mst_call *call, size_t bytes, bool inclusive)
+{
+    make_prefixes(&(prefixes){ call, call->group->sources, call->group->targets, inclusive }, bytes);
 }
 
 /* ---- slices ---- */
