@@ -131,6 +131,8 @@ typedef struct mst_wait_set {
     mst_waited one;                              /* of these: what waits for one operation needs no memory */
 } mst_wait_set;
 
+#define MST_THREADS_MAX 1024 /* of a rank, in collectives */
+
 /* In `occupied`, each of several threads counts this; a thread that must be alone in its class counts 1. */
 #define MST_ONE_OF_SEVERAL 2
 
@@ -160,6 +162,7 @@ struct muster_group {
                      the program, so waits here are part of no wait cycle */
     bool is_part; /* of a group over several hosts: its arena's numbers of ranks are not the world's */
     bool hidden;  /* of a group of another backend, which logs in its own words that it is broken */
+    int threads;  /* of this rank, in collectives (muster_group_set_threads); 0: as 1 */
     /* Where it carries: of what is started in it, in place of timeout_ns. It is not beside that one, which a
      * split may write meanwhile: compilers load neighbours together. */
     int64_t started_limit_ns;
@@ -257,6 +260,19 @@ struct mst_backend {
     /* One thread at a time per call class, but see 9. */
     muster_status (*collective)(muster_group *group, const mst_request *request);
     muster_status (*start)(muster_group *group, const mst_request *request, uint64_t *number);
+    /* So many threads of this rank, 1 to MST_THREADS_MAX, do its collectives from now on. In the class of
+     * collectives; BUSY while a thread is in `help`. NULL: one does. */
+    muster_status (*set_threads)(muster_group *group, int threads);
+    /* Thread 1 ... group->threads - 1, by any thread at any time: does parts of the collective that its call
+     * belongs to, until that has ended; returns its status, with its error, or what has broken the group
+     * before. BUSY: another thread is here by that number. */
+    muster_status (*help)(muster_group *group, int thread);
+    /* Whether a thread is in `help`. */
+    bool (*is_helped)(const muster_group *group);
+    /* A collective has ended with that status, whose error is the thread's latest, also one that `collective`
+     * was not called for, since its arguments are not valid. Where group->threads is above 1; in the class of
+     * collectives. */
+    void (*end_collective)(muster_group *group, muster_status status);
     /* Makes progress, without waiting. *over: the operation has ended, and this is its status; INVALID, and
      * not over: no operation of that number is pending. */
     muster_status (*test)(muster_group *group, uint64_t number, bool *over);

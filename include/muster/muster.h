@@ -775,6 +775,57 @@ MUSTER_API muster_status muster_all_to_all(const void *in, void *out, size_t cou
  * it. (MPI_Barrier) */
 MUSTER_API muster_status muster_barrier(muster_group *group);
 
+/* ---- several threads of a rank in one collective -------------------------------------------- */
+
+/*
+ * One thread cannot move memory as fast as a socket can. Where a rank has several threads anyway, they can do
+ * a collective together: one of them, thread 0, calls it as ever, and each of the others calls muster_help
+ * with its number. The helpers copy and reduce parts of what is large; what is small is done by thread 0, and
+ * they only return. Ranks may have different numbers of threads, and other ranks see no difference. The bits
+ * are those of one thread.
+ *
+ * The n-th call of muster_help by a number belongs to the n-th blocking collective of the group, scans and
+ * those with a count for each rank included, since muster_group_set_threads. It returns when that has ended,
+ * and then the results are there for its thread, too. A helper may be late, even as late as never: thread 0
+ * waits for parts that a helper has begun, and for nothing else. So a helper whose collective has ended
+ * returns at once. A helper that is early waits, without a limit of its own, and takes part in the collective
+ * before.
+ *
+ * Started collectives, messages, shares, queues, and calls that make groups are not counted, and have no
+ * helpers. Operations of the program (muster_op_create) that are functions are called by thread 0 alone.
+ * Where ranks outnumber CPUs helpers only wait. While a helper waits, wait cycles are not looked for.
+ * Helpers give no buffers: they use those that thread 0 was given.
+ *
+ * Example, of what each thread does after muster_group_set_threads; of OpenMP, as omp_get_thread_num():
+ *
+ *     float part[4096] = { 1 };
+ *     int thread = 0;
+ *     muster_status status = thread == 0 ? muster_all_sum(part, part, 4096, MUSTER_FLOAT32, world)
+ *                                        : muster_help(world, thread);
+ *     if (status != MUSTER_OK)
+ *         fprintf(stderr, "%s\n", muster_error_detail());
+ */
+
+/*
+ * Sets how many threads of this rank do collectives of the group together, from the next one on: 1 to 1024,
+ * and 1 at first. Local: each rank has its own number. Groups that are made of it begin with 1. It holds for
+ * the group until it is set again, and counts helpers' calls anew. Errors: INVALID; UNSUPPORTED, for more
+ * than 1, in a group over several hosts; BUSY while another thread is in a collective or in muster_help of
+ * the group; FORKED, NO_MEMORY.
+ */
+MUSTER_API muster_status muster_group_set_threads(muster_group *group, int threads);
+
+/*
+ * Helps in a collective that thread 0 of this rank calls, as thread `thread`, from 1 to one less than
+ * muster_group_set_threads was given. Blocks until that collective has ended. Returns its status, with its
+ * error detail. A call of thread 0 that is refused, with INVALID for example, is counted, and its status is
+ * returned, but not one that is refused with BUSY. If the group breaks before thread 0 has come, what has
+ * broken it is returned. Other errors: INVALID, for a number that the group has not, and of a call that comes
+ * so late that more than 8 collectives have failed since; BUSY when another thread is in it by that number;
+ * FORKED.
+ */
+MUSTER_API muster_status muster_help(muster_group *group, int thread);
+
 /* ---- collectives with a count for each rank ----------------------------------------------- */
 
 /*

@@ -59,6 +59,7 @@ typedef struct mst_others {
 /* What all waits of the rank use, in whatever group, and what goes on besides them. */
 typedef struct mst_rank_waits {
     mst_wait_policy policy;
+    int cpus; /* of all ranks of the world together; 0: a replacement has not counted them */
     mst_place place;
     mst_background background;
     mst_progress_thread progress; /* if it is wanted */

@@ -178,8 +178,8 @@ static muster_status join_first(mst_attachment *attachment, mst_subarena **world
         status = limit_heap(attachment);
     if (status != MUSTER_OK)
         return status;
-    attachment->waits.policy =
-        mst_wait_policy_for((int)attachment->geometry.size, cpus_of_all(&attachment->geometry));
+    attachment->waits.cpus = cpus_of_all(&attachment->geometry);
+    attachment->waits.policy = mst_wait_policy_for((int)attachment->geometry.size, attachment->waits.cpus);
     return open_world(attachment, world);
 }
 

@@ -213,6 +213,15 @@ static void remember(muster_group *group, const mst_request *request)
 
 /* ---- calling the backend ---- */
 
+/* Leaves a blocking collective, and tells the threads that help how it ended. */
+static inline muster_status end(muster_group *group, muster_status status)
+{
+    if (__builtin_expect(group->threads > 1, false))
+        group->backend->end_collective(group, status);
+    mst_leave(group, MUSTER_CALL_COLLECTIVE);
+    return status;
+}
+
 /* One that a function of the program's combines. */
 static muster_status run_function(muster_group *group, const mst_request *request)
 {
@@ -264,8 +273,7 @@ muster_status mst_request_run_equal(muster_group *group, mst_collective collecti
         status = group->backend->collective(group, &group->latest);
     else
         status = run_new_equal(group, collective, in, out, count, dtype, op, root);
-    mst_leave(group, MUSTER_CALL_COLLECTIVE);
-    return status;
+    return end(group, status);
 }
 
 muster_status mst_request_run(muster_group *group, mst_request *request)
@@ -274,10 +282,8 @@ muster_status mst_request_run(muster_group *group, mst_request *request)
 
     if (status != MUSTER_OK)
         return status;
-    status = is_repeated(group, request) ? group->backend->collective(group, &group->latest)
-                                         : run_new(group, request);
-    mst_leave(group, MUSTER_CALL_COLLECTIVE);
-    return status;
+    return end(group, is_repeated(group, request) ? group->backend->collective(group, &group->latest)
+                                                  : run_new(group, request));
 }
 
 /* The operation that the program made stays in use until the started one is over. */

@@ -2,6 +2,7 @@
  * in shm/. */
 #include "shm/port/os.h"
 #include "src/onehost/attach.h"
+#include "src/onehost/coll/help.h"
 #include "src/onehost/coll/run.h"
 #include "src/onehost/coll/started.h"
 #include "src/onehost/crash.h"
@@ -53,6 +54,10 @@ const mst_backend mst_backend_onehost = {
     .mark_process = mst_os_fork_mark_create,
     .collective = mst_call_run,
     .start = mst_started_call,
+    .set_threads = mst_call_set_threads,
+    .help = mst_call_help,
+    .is_helped = mst_call_is_helped,
+    .end_collective = mst_call_ended,
     .test = mst_pending_test,
     .wait = mst_pending_wait,
     .message = mst_message_move,

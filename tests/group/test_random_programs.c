@@ -8,13 +8,15 @@
  * that every rank can compute everyone's inputs and with them the expected output. The seed of each
  * run is printed when it fails; TEST_SEED repeats it, TEST_PROGRAMS sets how many. With TEST_CLOSED=1 each
  * rank that is a process closes all descriptors before each program and opens its own, which must be as they
- * were after it.
+ * were after it. With TEST_HELPERS=1 ranks have threads that help in their collectives, each rank its own
+ * number of them, and take parts of little.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "tests/harness/belongings.h"
+#include "tests/harness/helpers.h"
 #include "tests/harness/random_calls.h"
 #include "tests/harness/ranks.h"
 
@@ -46,6 +48,7 @@ typedef struct known_group {
     under_way started[CALLS_PER_PROGRAM];
     muster_request requests[CALLS_PER_PROGRAM]; /* theirs */
     int started_count;
+    helpers helpers;
 } known_group;
 
 static bool make_buffer(buffer *buffer, size_t bytes, uint64_t *local, muster_group *group)
@@ -244,6 +247,16 @@ static int run_call(const call *c, known_group *known, uint64_t *local)
     return 0;
 }
 
+/* ---- helpers ---- */
+
+static int begin_to_help(known_group *known, uint64_t drawn)
+{
+    if (!getenv("TEST_HELPERS") || !known->group)
+        return 0;
+    return helpers_start(&known->helpers, known->group,
+                         1 + (int)((drawn + (uint64_t)known->members[known->rank]) % 3), 64, 64);
+}
+
 /* ---- splits ---- */
 
 static int dup_group(const known_group *parent, known_group *child)
@@ -311,6 +324,8 @@ static int run_program(muster_group *world, uint64_t seed)
 
     for (int r = 0; r < known[0].size; r++)
         known[0].members[r] = r;
+    if (begin_to_help(&known[0], seed))
+        return 1;
     for (int i = 0; i < CALLS_PER_PROGRAM; i++) {
         uint64_t drawn = random_next(&state);
         /* Most often the group of the last call: what goes wrong between calls does so in one group. */
@@ -324,6 +339,8 @@ static int run_program(muster_group *world, uint64_t seed)
             known[groups] = (known_group){ .group = NULL };
         if (splits && group->group && split_group(group, &known[groups], &own))
             return 1;
+        if (splits && begin_to_help(&known[groups], drawn))
+            return 1;
         if (!splits && group->group) {
             call c = draw_call(&own, group->size);
 
@@ -336,6 +353,9 @@ static int run_program(muster_group *world, uint64_t seed)
         while (known[g].started_count > 0)
             if (finish_some(&known[g], &local))
                 return 1;
+    for (int g = 0; g < groups; g++)
+        if (known[g].helpers.group && helpers_stop(&known[g].helpers))
+            return 1;
     for (int g = 1; g < groups; g++)
         RANK_OK(world, muster_group_free(known[g].group));
     return 0;

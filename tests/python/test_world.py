@@ -7,7 +7,7 @@ import time
 import unittest
 
 import muster
-from helpers import expect, ints, np
+from helpers import expect, ints, needs_numpy, np
 from muster.testing import ranks
 
 
@@ -136,6 +136,34 @@ class Groups(unittest.TestCase):
         muster.barrier()
         assert "enough" in str(expect(muster.AbortedError, "", group.check))
         world.check()
+
+
+    @needs_numpy
+    @ranks(2)
+    def test_threads_that_help(self):
+        world, told = muster.init(), []
+        group = world.dup()
+
+        def help_until_told():
+            try:
+                while not told:
+                    group.help(1)
+            except BaseException as error:
+                told.append(error)
+
+        expect(ValueError, "call muster_group_set_threads", lambda: group.help(1))
+        expect(ValueError, "expected 1 to 1024", lambda: group.set_threads(1 << 40))
+        expect(TypeError, "", lambda: group.set_threads("two"))
+        group.set_threads(2)
+        helper = threading.Thread(target=help_until_told)
+        helper.start()
+        for _ in range(5):
+            assert (muster.all_sum(np.full(100000, 2.0), group=group) == 4).all()
+        expect(ValueError, "expected 1 to 1, since", lambda: group.help(2))
+        told.append("to end")
+        muster.barrier(group=group)
+        helper.join()
+        assert told == ["to end"]
 
 
 class Grids(unittest.TestCase):

@@ -42,7 +42,7 @@ bad += [f"{name} is too long for muster_error_info" for name in arguments if len
 # By another name than the rules below give.
 FORMS = {
     "muster_alloc": "empty", "muster_free": "empty", "muster_group_free": "Group", "muster_group_status": "Group.check",
-    "muster_group_set_name": "Group.name", "muster_test": "Request.test",
+    "muster_group_set_name": "Group.name", "muster_help": "Group.help", "muster_test": "Request.test",
     "muster_wait": "Request.wait", "muster_cancel": "Request.cancel", "muster_last_error": "Error.rank",
     "muster_error_detail": "Error", "muster_status_string": "Error.status",
     "muster_termination_describe": "Error.termination", "muster_version": "__version__", "muster_op_create": "Op.create",

@@ -1,6 +1,7 @@
 /* The type muster.Group: its methods and properties. */
 #include "bindings/python/src/group_type.h"
 
+#include <limits.h>
 #include <string.h>
 
 #include "bindings/python/src/combining.h"
@@ -105,6 +106,43 @@ static PyObject *set_timeout_ns(PyObject *self, PyObject *args)
     long long timeout_ns;
 
     return PyArg_ParseTuple(args, "L:_set_timeout", &timeout_ns) ? limit_to(self, timeout_ns) : NULL;
+}
+
+static bool int_of(PyObject *number, int *value)
+{
+    long given = PyLong_AsLong(number);
+
+    *value = given < INT_MIN || given > INT_MAX ? -1 : (int)given; /* which the library refuses */
+    return !(given == -1 && PyErr_Occurred());
+}
+
+static PyObject *set_threads(PyObject *self, PyObject *number)
+{
+    muster_group *group = group_of_object(self);
+    int threads;
+
+    if (!group || !int_of(number, &threads))
+        return NULL;
+    muster_status status = muster_group_set_threads(group, threads);
+    if (status != MUSTER_OK)
+        return raise_status(status);
+    Py_RETURN_NONE;
+}
+
+static PyObject *help(PyObject *self, PyObject *number)
+{
+    muster_group *group = group_of_object(self);
+    muster_status status;
+    int thread;
+
+    if (!group || !int_of(number, &thread))
+        return NULL;
+    Py_BEGIN_ALLOW_THREADS
+    status = muster_help(group, thread);
+    Py_END_ALLOW_THREADS
+    if (status != MUSTER_OK)
+        return raise_status(status);
+    Py_RETURN_NONE;
 }
 
 /* The rank that a member has in another group; None: it is not in it. */
@@ -251,6 +289,13 @@ static PyMethodDef methods[] = {
       "set_timeout($self, timeout, /)\n--\n\nHow many seconds one operation of this rank in the group may "
       "wait, "
       "from now on and in\ngroups made of it later; None: no limit. It holds in place of MUSTER_TIMEOUT." },
+    { "set_threads", set_threads, METH_O,
+      "set_threads($self, threads, /)\n--\n\nHow many threads of this rank do collectives of the group "
+      "together, 1 at first: one calls them, the\nothers call help." },
+    { "help", help, METH_O,
+      "help($self, thread, /)\n--\n\nDoes parts of the next collective of this rank, as thread 1 to threads "
+      "- 1, "
+      "until it has ended, and\nraises what it raises." },
     { "__enter__", enter, METH_NOARGS, "__enter__($self)\n--\n\nThe group, which the block's end leaves." },
     { "__exit__", leave_block, METH_VARARGS,
       "__exit__($self, *exception)\n--\n\nLeaves the group, unless it is the world." },

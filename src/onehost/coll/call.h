@@ -30,6 +30,7 @@ struct mst_call {
     uint64_t out_offset;            /* the same for `out` */
     unsigned reads;                 /* an mst_reads of remote.h */
     mst_plan plan;                  /* how it exchanges its data */
+    mst_team *team;                 /* whose threads do parts of its copies and reductions; NULL: nobody's */
     muster_status (*move)(mst_call *call); /* all its rounds */
     bool shows_later;                      /* in the first round, and not before it */
     bool met;                              /* the first round is complete */

@@ -65,7 +65,7 @@ static void combine_by_program(const mst_call *call, void *to, const void *const
     }
 }
 
-void mst_combine(const mst_call *call, void *to, const void *const *sources, int count, size_t bytes)
+void mst_combine_by_one(const mst_call *call, void *to, const void *const *sources, int count, size_t bytes)
 {
     const mst_request *request = call->request;
     size_t elements = bytes / request->element_bytes;
@@ -80,6 +80,64 @@ void mst_combine(const mst_call *call, void *to, const void *const *sources, int
             sizeof(mst_call_record), count, elements);
 }
 
+/* ---- with the threads that help ---- */
+
+const void **mst_part_sources(const mst_call *call, mst_part part, const void *const *sources, int count)
+{
+    const void **own = call->team->of[part.thread].sources;
+
+    for (int s = 0; s < count; s++)
+        own[s] = (const unsigned char *)sources[s] + part.at;
+    return own;
+}
+
+mst_target *mst_part_targets(const mst_call *call, mst_part part, const mst_target *targets, int count)
+{
+    mst_target *own = call->team->of[part.thread].targets;
+
+    for (int t = 0; t < count; t++)
+        own[t] = (mst_target){ targets[t].at ? targets[t].at + part.at : NULL, targets[t].stream };
+    return own;
+}
+
+/* What several threads combine: into `to`, or into the targets. */
+typedef struct combination {
+    const mst_call *call;
+    void *to;
+    const void *const *sources;
+    int source_count;
+    const mst_target *targets;
+    int target_count;
+} combination;
+
+static void combine_part(const void *work, mst_part part)
+{
+    const combination *all = work;
+
+    mst_combine_by_one(all->call, (unsigned char *)all->to + part.at,
+                       mst_part_sources(all->call, part, all->sources, all->source_count), all->source_count,
+                       part.bytes);
+}
+
+static __attribute__((noinline)) void combine_together(const combination *all, size_t bytes)
+{
+    mst_team_do(all->call->team,
+                (mst_job){ .fn = combine_part,
+                           .work = all,
+                           .bytes = bytes,
+                           .lead = mst_team_lead(all->to, all->call->request->element_bytes) });
+}
+
+void mst_combine(const mst_call *call, void *to, const void *const *sources, int count, size_t bytes)
+{
+    if (mst_combine_shares(call, bytes))
+        combine_together(&(combination){ call, to, sources, count, NULL, 0 }, bytes);
+    else
+        mst_combine_by_one(call, to, sources, count, bytes);
+}
+
+/* ---- into several targets ---- */
+
 void mst_combine_alone(const mst_call *call, void *to, const void *from, size_t bytes)
 {
     const mst_request *request = call->request;
@@ -88,11 +146,12 @@ void mst_combine_alone(const mst_call *call, void *to, const void *from, size_t 
         call->group->kernels->reduce_scaled[request->dtype](to, &from, request->made->factor, 0, 1,
                                                             bytes / request->element_bytes);
     else
-        mst_copy(to, from, bytes);
+        mst_copy_together(call, to, from, bytes);
 }
 
-void mst_combine_sources(const mst_call *call, const void **sources, mst_target *targets, int target_count,
-                         size_t bytes)
+/* By this thread. Advances the pointers. */
+static void combine_sources(const mst_call *call, const void **sources, mst_target *targets, int target_count,
+                            size_t bytes)
 {
     mst_group *group = call->group;
     size_t most = target_count == 1 ? ALONE_BYTES : MST_COMBINE_BYTES;
@@ -101,7 +160,7 @@ void mst_combine_sources(const mst_call *call, const void **sources, mst_target 
     while (bytes > 0) {
         size_t now = bytes < most ? bytes : most;
 
-        mst_combine(call, block, sources, group->base.size, now);
+        mst_combine_by_one(call, block, sources, group->base.size, now);
         for (int t = 0; t < target_count; t++) {
             mst_target *target = &targets[t];
 
@@ -112,6 +171,41 @@ void mst_combine_sources(const mst_call *call, const void **sources, mst_target 
             sources[s] = (const unsigned char *)sources[s] + now;
         bytes -= now;
     }
+}
+
+static void combine_sources_part(const void *work, mst_part part)
+{
+    const combination *all = work;
+
+    combine_sources(all->call, mst_part_sources(all->call, part, all->sources, all->source_count),
+                    mst_part_targets(all->call, part, all->targets, all->target_count), all->target_count,
+                    part.bytes);
+}
+
+static __attribute__((noinline)) void combine_sources_together(const combination *all, size_t bytes)
+{
+    mst_team_do(all->call->team,
+                (mst_job){ .fn = combine_sources_part,
+                           .work = all,
+                           .bytes = bytes,
+                           .lead = mst_team_lead(all->targets[0].at, all->call->request->element_bytes) });
+}
+
+void mst_combine_sources(const mst_call *call, const void **sources, mst_target *targets, int target_count,
+                         size_t bytes)
+{
+    int source_count = call->group->base.size;
+
+    if (!mst_combine_shares(call, bytes)) {
+        combine_sources(call, sources, targets, target_count, bytes);
+        return;
+    }
+    combine_sources_together(&(combination){ call, NULL, sources, source_count, targets, target_count },
+                             bytes);
+    for (int t = 0; t < target_count; t++)
+        targets[t].at += bytes;
+    for (int s = 0; s < source_count; s++)
+        sources[s] = (const unsigned char *)sources[s] + bytes;
 }
 
 void mst_combine_into_targets(const mst_call *call, int target_count, size_t bytes)

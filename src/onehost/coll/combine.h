@@ -9,11 +9,25 @@
 
 #define MST_COMBINE_BYTES 4096 /* combined at a time into a block in our cache, for several targets */
 
+/* Whether threads that help may do parts of so many bytes. A function of the program's is called by the
+ * thread that is in the collective, and by no other. */
+static inline bool mst_combine_shares(const mst_call *call, size_t bytes)
+{
+    return mst_team_shares(call->team, bytes) && (call->plan.reduce || !call->request->made->fn);
+}
+
+/* The addresses of a part, in the room of the thread that does it; a target may be nowhere (NULL). */
+const void **mst_part_sources(const mst_call *call, mst_part part, const void *const *sources, int count);
+mst_target *mst_part_targets(const mst_call *call, mst_part part, const mst_target *targets, int count);
+
 /* Plans it, before the call is shown. */
 void mst_combine_plan(mst_call *call);
 
 /* `count` sources, from that of rank 0 on, into `to`, which may be one of them. */
 void mst_combine(const mst_call *call, void *to, const void *const *sources, int count, size_t bytes);
+
+/* The same by this thread, without those that help: in a part. */
+void mst_combine_by_one(const mst_call *call, void *to, const void *const *sources, int count, size_t bytes);
 
 /* All into the group's first `target_count` targets, through a block in the cache: each source is read once,
  * and a target may be written with non-temporal stores. Advances the pointers. */

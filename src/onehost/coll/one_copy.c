@@ -21,6 +21,40 @@ void mst_one_copy_lend(mst_call *call)
     call->reads = call->group->reads_all ? MST_READS_ALL : MST_READS_REFUSED;
 }
 
+/* ---- reading, by one thread or several ---- */
+
+#define PART_BYTES_MIN (128 * 1024) /* of one read: each is a system call, and looks whose memory it is */
+
+typedef struct lent {
+    const mst_call *call;
+    int rank;
+    unsigned char *to;
+    uint64_t address;
+    _Atomic uint32_t *refused; /* 1: some part could not be read */
+} lent;
+
+static void read_part(const void *work, mst_part part)
+{
+    const lent *lent = work;
+
+    if (!mst_remote_read(lent->call->group, lent->rank, lent->to + part.at, lent->address + part.at,
+                         part.bytes))
+        mst_store32_rlx(lent->refused, 1);
+}
+
+static bool read_remote(const mst_call *call, int rank, unsigned char *to, uint64_t address, size_t bytes)
+{
+    _Atomic uint32_t refused = 0;
+    lent lent = { call, rank, to, address, &refused };
+
+    if (!mst_team_shares(call->team, bytes))
+        return mst_remote_read(call->group, rank, to, address, bytes);
+    mst_team_do(
+        call->team,
+        (mst_job){ .fn = read_part, .work = &lent, .bytes = bytes, .part_bytes_min = PART_BYTES_MIN });
+    return !mst_load32_rlx(&refused);
+}
+
 bool mst_read_lent(const mst_call *call, int rank, size_t in_at, size_t out_at, size_t bytes)
 {
     uint64_t place = call->group->records[rank].in_offset;
@@ -28,8 +62,8 @@ bool mst_read_lent(const mst_call *call, int rank, size_t in_at, size_t out_at, 
     if (rank == call->group->base.rank)
         mst_deliver(call, out_at, (const unsigned char *)call->request->in + in_at, bytes);
     else if (mst_is_address(place))
-        return mst_remote_read(call->group, rank, (unsigned char *)call->request->out + out_at,
-                               mst_address_of(place) + in_at, bytes);
+        return read_remote(call, rank, (unsigned char *)call->request->out + out_at,
+                           mst_address_of(place) + in_at, bytes);
     else if (place)
         mst_deliver(call, out_at, mst_view(call, rank, in_at, 0), bytes);
     return place != 0;

@@ -146,8 +146,9 @@ static void reduce_slice_in_arena(const mst_call *call, mst_slice slice)
         group->sources[i] = mst_view(call, i, slice.begin, 0);
         group->targets[i] = (mst_target){ mst_view_out(call, rank, slice.begin), false };
     }
+    size_t most = STRETCH_BYTES * (call->team ? (size_t)call->team->threads : 1);
     for (size_t left = slice.count; left > 0;) {
-        size_t now = left < STRETCH_BYTES ? left : STRETCH_BYTES;
+        size_t now = left < most ? left : most;
 
         reduce_stretch(call, now);
         left -= now;

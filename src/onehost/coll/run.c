@@ -5,6 +5,7 @@
 
 #include "src/onehost/coll/agree.h"
 #include "src/onehost/coll/combine.h"
+#include "src/onehost/coll/help.h"
 #include "src/onehost/coll/mixed.h"
 #include "src/onehost/coll/one_copy.h"
 #include "src/onehost/coll/round.h"
@@ -144,7 +145,9 @@ void mst_call_begin(mst_call *call, mst_group *group, const mst_request *request
                                         .look = mst_call_look_for_started,
                                         .may_rest = true };
 
-    *call = (mst_call){ .request = request, .group = group, .sequence = &group->collectives };
+    *call = (mst_call){
+        .request = request, .group = group, .sequence = &group->collectives, .team = mst_call_team(group)
+    };
     call->waiting = (mst_waiting){ &kind, group, call };
     group->collectives.waiter.watch = mst_waiting_watch(&call->waiting);
 }

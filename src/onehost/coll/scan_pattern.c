@@ -104,7 +104,7 @@ static void chain_prefixes(const prefixes *all, size_t bytes)
         unsigned char *before = blocks[rank & 1], *with = blocks[(rank + 1) & 1];
         const void *const both[] = { before, all->sources[rank] };
 
-        mst_combine(all->call, with, rank ? both : &both[1], rank ? 2 : 1, bytes);
+        mst_combine_by_one(all->call, with, rank ? both : &both[1], rank ? 2 : 1, bytes);
         put(all, rank, all->inclusive ? with : before, bytes);
     }
 }
@@ -115,7 +115,7 @@ static void reduce_prefixes(const prefixes *all, size_t bytes)
     _Alignas(LINE_BYTES) unsigned char block[BLOCK_BYTES];
 
     for (int rank = all->call->group->base.size - 1; inputs_of(rank, all->inclusive) > 0; rank--) {
-        mst_combine(all->call, block, all->sources, inputs_of(rank, all->inclusive), bytes);
+        mst_combine_by_one(all->call, block, all->sources, inputs_of(rank, all->inclusive), bytes);
         put(all, rank, block, bytes);
     }
 }
@@ -139,10 +139,26 @@ static void make_prefixes(const prefixes *all, size_t bytes)
     }
 }
 
+static void make_part(const void *work, mst_part part)
+{
+    const prefixes *all = work;
+    int size = all->call->group->base.size;
+    prefixes own = { all->call, mst_part_sources(all->call, part, all->sources, size),
+                     mst_part_targets(all->call, part, all->targets, size), all->inclusive };
+
+    make_prefixes(&own, part.bytes);
+}
+
 /* Reduces the group's `sources` into its targets, by rank. */
 static void scan_sources(const mst_call *call, size_t bytes, bool inclusive)
 {
-    make_prefixes(&(prefixes){ call, call->group->sources, call->group->targets, inclusive }, bytes);
+    prefixes all = { call, call->group->sources, call->group->targets, inclusive };
+    size_t lead = mst_team_lead(all.targets[call->group->base.rank].at, call->request->element_bytes);
+
+    if (mst_combine_shares(call, bytes))
+        mst_team_do(call->team, (mst_job){ .fn = make_part, .work = &all, .bytes = bytes, .lead = lead });
+    else
+        make_prefixes(&all, bytes);
 }
 
 /* ---- slices ---- */

@@ -101,14 +101,53 @@ bool mst_any_input_in_arena(const mst_call *call)
     return false;
 }
 
+/* ---- copies, by one thread or several ---- */
+
+typedef struct copy {
+    void (*by)(void *to, const void *from, size_t bytes);
+    unsigned char *to;
+    const unsigned char *from;
+} copy;
+
+static void copy_part(const void *work, mst_part part)
+{
+    const copy *copy = work;
+
+    copy->by(copy->to + part.at, copy->from + part.at, part.bytes);
+}
+
+static __attribute__((noinline)) void copy_together(const mst_call *call, const copy *copy, size_t bytes)
+{
+    mst_team_do(
+        call->team,
+        (mst_job){ .fn = copy_part, .work = copy, .bytes = bytes, .lead = mst_team_lead(copy->to, 1) });
+}
+
+/* `to` and `from` are different. */
+static inline void copy_by(const mst_call *call, void (*by)(void *to, const void *from, size_t bytes),
+                           void *to, const void *from, size_t bytes)
+{
+    if (mst_team_shares(call->team, bytes))
+        copy_together(call, &(copy){ by, to, from }, bytes);
+    else
+        by(to, from, bytes);
+}
+
+void mst_copy_together(const mst_call *call, void *to, const void *from, size_t bytes)
+{
+    if (to != from)
+        copy_by(call, mst_copy, to, from, bytes);
+}
+
 #define SMALL_BYTES 2048 /* memcpy copies this much with vectors itself, and is called directly */
 
 static void copy_through(const mst_call *call, void *to, const void *from, size_t bytes)
 {
-    if (bytes > SMALL_BYTES && bytes < call->group->tuning.libc_copy_bytes_min && to != from)
-        call->group->kernels->copy(to, from, bytes);
-    else
+    if (bytes <= SMALL_BYTES || to == from)
         mst_copy(to, from, bytes);
+    else
+        copy_by(call, bytes < call->group->tuning.libc_copy_bytes_min ? call->group->kernels->copy : mst_copy,
+                to, from, bytes);
 }
 
 /* Inputs that no cache contains: memcpy's `rep movs` reads them faster than vectors do. */
@@ -124,9 +163,9 @@ void mst_stage(const mst_call *call, size_t at, const void *from, size_t bytes)
 
     mst_fault_point("slot.fill");
     if (mst_store_begin(policy, bytes))
-        call->group->kernels->stream(to, from, bytes);
+        copy_by(call, call->group->kernels->stream, to, from, bytes);
     else if (bytes > SMALL_BYTES && comes_from_memory(call))
-        mst_copy(to, from, bytes);
+        copy_by(call, mst_copy, to, from, bytes);
     else
         copy_through(call, to, from, bytes);
     mst_store_end(policy, bytes);
@@ -147,7 +186,7 @@ void mst_deliver(const mst_call *call, size_t at, const void *from, size_t bytes
     unsigned char *to = (unsigned char *)call->request->out + at;
 
     if (mst_streams_out(call) && to != from)
-        call->group->kernels->stream(to, from, bytes);
+        copy_by(call, call->group->kernels->stream, to, from, bytes);
     else
         copy_through(call, to, from, bytes);
 }

@@ -46,5 +46,7 @@ bool mst_streams_out(const mst_call *call); /* whether mst_deliver uses non-temp
 
 /* memcpy that allows NULL for 0 bytes, and source == destination. */
 void mst_copy(void *to, const void *from, size_t bytes);
+/* The same, with the threads that help in the call. */
+void mst_copy_together(const mst_call *call, void *to, const void *from, size_t bytes);
 
 #endif

@@ -19,6 +19,7 @@ static void destroy(mst_group *group)
     mst_started_destroy(group);
     mst_pending_destroy(group);
     mst_remotes_destroy(group);
+    mst_team_destroy(group->team);
     free(group->records);
     free(group->sources);
     free(group->targets);

@@ -16,6 +16,7 @@
 #include "shm/wait/lock.h"
 #include "src/backend.h"
 #include "src/kernels/reduce.h"
+#include "src/onehost/group/team.h"
 #include "src/onehost/group/transfer.h"
 #include "src/pure/tuning.h"
 
@@ -45,12 +46,6 @@ typedef enum mst_interruption {
 
 #define MST_LOOK_AGAIN UINT32_MAX /* differs from every count of terminations */
 #define MST_UNRECORDED (-1)       /* a value of arrived_ns: do not record the call */
-
-/* A destination of a reduction's result, and whether it is written with non-temporal stores. */
-typedef struct mst_target {
-    unsigned char *at;
-    bool stream;
-} mst_target;
 
 /* How a collective exchanges its data (coll/run.c): the same for the same request, unless a buffer may be in
  * the arena. */
@@ -87,6 +82,7 @@ typedef struct mst_group {
     mst_sequence splits;
     struct mst_call *call;                         /* the latest blocking collective (coll/call.h) */
     mst_plan plan;                                 /* of the latest one with counts by rank */
+    mst_team *team;                                /* this rank's threads; NULL: it never had several */
     mst_hierarchy *hierarchy;                      /* by which collectives meet; NULL: in one level */
     mst_pairs pairs;                               /* for subsets */
     mst_staging staging;                           /* for the sequence `collectives` */
