@@ -1,6 +1,7 @@
 # What a wheel has beside the Python files (pyproject.toml). pip puts scripts and data below the virtual
 # environment, so that the command finds the libraries that it preloads from where it is.
 install(TARGETS muster_python LIBRARY DESTINATION muster)
+install(FILES ${PROJECT_SOURCE_DIR}/bindings/python/muster_vllm.py DESTINATION .) # beside the package
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/muster DESTINATION muster/include) # muster._native compiles against it
 install(TARGETS muster_command RUNTIME DESTINATION ${SKBUILD_SCRIPTS_DIR})
 install(TARGETS muster_malloc LIBRARY DESTINATION ${SKBUILD_DATA_DIR}/${MUSTER_PRELOADED_DIR})

@@ -145,7 +145,7 @@ for page in "$TEST_SOURCE"/docs/man/*.1; do
     [ -f "$venv/share/man/man1/${page##*/}" ] || { echo "the wheel lacks ${page##*/}"; exit 1; }
 done
 bash -c ". '$venv/share/bash-completion/completions/muster'; complete -p muster" >"$work/out"
-for file in $(cd "$TEST_SOURCE/bindings/python" && find muster -type f ! -path '*__pycache__*'); do
+for file in $(cd "$TEST_SOURCE/bindings/python" && find muster muster_vllm.py -type f ! -path '*__pycache__*'); do
     [ -f "$(echo "$venv"/lib/python3*/site-packages)/$file" ] || { echo "the wheel lacks $file"; exit 1; }
 done
 apart "$venv/bin/python" - "$venv" <<'EOF'
@@ -153,6 +153,8 @@ import array, ctypes, importlib.metadata, sys, muster, muster.testing
 ctypes.CDLL(sys.argv[1] + "/lib/libmuster.so.0").muster_init
 said = importlib.metadata.metadata("muster")
 assert said["Version"] == muster.__version__, said["Version"]
+[plugin] = importlib.metadata.entry_points(group="vllm.platform_plugins", name="muster")
+assert plugin.load()() is None # without VLLM_PLUGINS
 assert said["License-Expression"] == "MIT" and said["Requires-Python"] == ">=3.10", said.as_string()
 
 @muster.testing.ranks(3)
