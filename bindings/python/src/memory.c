@@ -31,9 +31,21 @@ static void dealloc(PyObject *self)
     Py_DECREF(type);
 }
 
+/* For muster.torch, which allocates in the same group: its address. */
+static PyObject *get_group(PyObject *self, void *unused)
+{
+    (void)unused;
+    return PyLong_FromVoidPtr(group_in(((memory_object *)self)->owner));
+}
+
 bool make_memory_type(PyObject *module, module_state *state)
 {
+    static PyGetSetDef properties[] = {
+        { "_group", get_group, NULL, NULL, NULL },
+        { NULL, NULL, NULL, NULL, NULL },
+    };
     static PyType_Slot slots[] = {
+        { Py_tp_getset, properties },
         { Py_tp_dealloc, dealloc },
         { Py_bf_getbuffer, get_buffer },
         { Py_tp_doc, "Bytes in the arena, which every rank reads zero-copy." },

@@ -35,7 +35,7 @@ from ._group import ProcessGroupMuster
 from ._group import leave_all as _leave_all_in_python
 
 __all__ = ["AbortedError", "ArgumentError", "DeadlockError", "Error", "MismatchError", "PeerDiedError",
-           "ProcessGroupMuster", "TimedOutError", "handle"]
+           "ProcessGroupMuster", "TimedOutError", "handle", "use_arena"]
 
 
 def _choose_backend():
@@ -61,6 +61,13 @@ _LANGUAGE = "c++" if is_compiled else "python"
 _goes_on_beside = False  # muster run's world has been attached so that its messages go on beside the program
 
 
+def _compiled(what):
+    if _backend is None:
+        raise RuntimeError(f"muster.torch.{what} needs the backend in C++, and the one in Python is used here; "
+                           "MUSTER_TORCH_BACKEND=c++ says why")
+    return _backend
+
+
 def handle(group=None):
     """The number by which torch.ops.muster takes a group: a muster.Group, as muster.attach makes it, or a process group
     of PyTorch's on muster; None is that of all ranks.
@@ -68,10 +75,30 @@ def handle(group=None):
     The number stands for the group until that is left or destroyed, and does not keep it. It is never used again.
     Asked twice, a group has one number. Operators are in their order with the group's other collectives.
     """
-    if _backend is None:
-        raise RuntimeError("torch.ops.muster is C++, and muster.torch has its backend in Python here; "
-                           "MUSTER_TORCH_BACKEND=c++ says why")
-    return _backend.handle(group)
+    return _compiled("handle()").handle(group)
+
+
+class use_arena:
+    """Within it, tensors that this thread makes are in the arena of a group, where the other ranks read them without a
+    copy: what is reduced is then as fast as can be. The group is what handle() takes.
+
+        with muster.torch.use_arena(group):
+            hidden = torch.empty(tokens, width, dtype=torch.bfloat16)
+
+    A tensor of less than 1 KiB, and one for which the arena has no room, is in usual memory, and works as ever. Memory
+    of tensors that are gone serves the next ones of their size. While there are tensors in it, the group stays, for the
+    other ranks, too, when it is left or destroyed. A forked child must not touch them.
+    """
+
+    def __init__(self, group=None):
+        self._arena = _compiled("use_arena()").arena(group)
+
+    def __enter__(self):
+        self._arena.enter()
+        return self
+
+    def __exit__(self, *_):
+        self._arena.leave()
 
 
 def leave_all():

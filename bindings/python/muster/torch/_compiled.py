@@ -41,6 +41,13 @@ def _load():
     return module
 
 
+def _backend_of(group):
+    group = dist.group.WORLD if group is None else group
+    if not isinstance(group, dist.ProcessGroup):
+        raise TypeError(f"group: expected a muster.Group or a torch.distributed.ProcessGroup, not {group!r}")
+    return group._get_backend(torch.device("cpu"))
+
+
 class Compiled:
     """ImportError: it cannot be compiled; why, as a sentence."""
 
@@ -65,10 +72,13 @@ class Compiled:
     def handle(self, group):
         if isinstance(group, _muster.Group):
             return self._backend.handle_of_group(group._lend(self._backend.group_ends))
-        group = dist.group.WORLD if group is None else group
-        if not isinstance(group, dist.ProcessGroup):
-            raise TypeError(f"group: expected a muster.Group or a torch.distributed.ProcessGroup, not {group!r}")
-        return self._backend.handle_of_backend(group._get_backend(torch.device("cpu")))
+        return self._backend.handle_of_backend(_backend_of(group))
+
+    def arena(self, group):
+        if isinstance(group, _muster.Group):
+            memory = _muster.allocate(0, group)
+            return self._backend.arena_of_group(memory._group, memory)
+        return self._backend.arena_of_backend(_backend_of(group))
 
     def leave_all(self):
         self._backend.leave_all()

@@ -17,7 +17,7 @@ const at::Tensor &only_one(const Tensors &tensors)
 
 Backend::Backend(muster_group *group, muster_group *messages, milliseconds timeout, milliseconds most)
     : ::c10d::Backend(muster_group_rank(group), muster_group_size(group)), group_(group),
-      callers_(std::make_shared<Callers>()), messages_(messages, callers_),
+      kept_(group, muster_group_free), callers_(std::make_shared<Callers>()), messages_(messages, callers_),
       queue_(std::make_shared<SerialQueue>()), timeout_(timeout), most_(most)
 {
     muster_group_set_interrupt(group, has_interrupted, nullptr);
@@ -224,7 +224,8 @@ void Backend::close(bool may_wait)
     queue_->close();
     callers_->close();
     std::lock_guard<std::mutex> held(group_mutex_);
-    muster_group_free(std::exchange(group_, nullptr));
+    group_ = nullptr;
+    kept_.reset();
 }
 
 } // namespace muster_torch

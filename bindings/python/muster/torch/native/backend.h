@@ -95,6 +95,14 @@ class Backend : public ::c10d::Backend
         return reinterpret_cast<uintptr_t>(group_);
     }
 
+    // The group, for who needs its memory.
+    std::shared_ptr<muster_group> kept() const
+    {
+        check_open();
+        std::lock_guard<std::mutex> held(group_mutex_);
+        return kept_;
+    }
+
     WorkPtr allreduce(Tensors &tensors, const ::c10d::AllreduceOptions &opts) override;
     WorkPtr allreduce_sparse(Tensors &tensors, const ::c10d::AllreduceOptions &opts) override;
     WorkPtr allreduce_coalesced(Tensors &tensors, const ::c10d::AllreduceCoalescedOptions &opts) override;
@@ -159,8 +167,9 @@ class Backend : public ::c10d::Backend
     }
     milliseconds limited(milliseconds timeout) const;
 
-    mutable std::mutex group_mutex_; // of the pointer, where it is not an operation that uses it
-    muster_group *group_;            // null: the group has been left
+    mutable std::mutex group_mutex_;     // of the pointer, where it is not an operation that uses it
+    muster_group *group_;                // null: the group has been left
+    std::shared_ptr<muster_group> kept_; // it is freed with the last tensor in its arena
     std::shared_ptr<Callers> callers_;
     Messages messages_;
     std::shared_ptr<SerialQueue> queue_;

@@ -3,6 +3,7 @@
 
 #include <pybind11/chrono.h>
 
+#include "arena.h"
 #include "handles.h"
 
 namespace py = pybind11;
@@ -25,6 +26,17 @@ Backend &ours(const BackendPtr &backend)
 muster_group *group_at(uintptr_t address)
 {
     return reinterpret_cast<muster_group *>(address);
+}
+
+// Python's object, as long as it is needed.
+std::shared_ptr<void> keep(py::object object)
+{
+    return { object.release().ptr(), [](void *kept) {
+                if (!Py_IsInitialized())
+                    return;
+                py::gil_scoped_acquire held;
+                Py_DECREF(static_cast<PyObject *>(kept));
+            } };
 }
 
 // All that there are in this process, for its end: Python may have none of them any more. Never destroyed, as
@@ -118,6 +130,19 @@ PYBIND11_MODULE(MUSTER_TORCH_MODULE, module)
         "group_ends(address, adopt) -> bool: whether it is freed later, as an operator uses it; with adopt "
         "False "
         "that is an error.");
+    py::class_<Arena, std::shared_ptr<Arena>>(module, "Arena", "Of a group: what tensors' memory comes from.")
+        .def("enter", &Arena::enter)
+        .def("leave", [](Arena &) { Arena::leave(); });
+    module.def(
+        "arena_of_group",
+        [](uintptr_t group, py::object memory) {
+            return Arena::of(group_at(group), keep(std::move(memory)));
+        },
+        "arena_of_group(address, memory) -> Arena: the group is there as long as the memory in it.");
+    module.def("arena_of_backend", [](const BackendPtr &backend) {
+        std::shared_ptr<muster_group> group = ours(backend).kept();
+        return Arena::of(group.get(), group);
+    });
     module.def("leave_all", Backend::leave_all, py::call_guard<py::gil_scoped_release>());
     module.def("check", [](const BackendPtr &backend) { ours(backend).check_group(); });
     module.def("address", [](const BackendPtr &backend) { return ours(backend).address(); });

@@ -1,4 +1,5 @@
 // All of the backend as one file for the compiler: PyTorch's headers take it longer than all of this.
+#include "arena.cpp"
 #include "arguments.cpp"
 #include "backend.cpp"
 #include "errors.cpp"

@@ -1,0 +1,45 @@
+// Tensors in a group's arena, where other ranks read them without a copy: within muster.torch.use_arena(),
+// PyTorch's memory on the CPU comes from there. Blocks that are given back serve the next ones of their size,
+// as the library looks through all of a rank's buffers at each call.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "muster/muster.h"
+
+#include "process.h"
+
+namespace muster_torch
+{
+
+class Arena : public std::enable_shared_from_this<Arena>
+{
+  public:
+    // That of the group, which is there as long as `kept`.
+    static std::shared_ptr<Arena> of(muster_group *group, std::shared_ptr<void> kept);
+    Arena(muster_group *group, std::shared_ptr<void> kept) : group_(group), kept_(std::move(kept))
+    {
+    }
+    ~Arena();
+
+    // What the calling thread allocates comes from here, until leave().
+    void enter();
+    static void leave();
+
+    void *take(size_t bytes); // null: there is no room
+    void give(void *data, size_t bytes);
+
+  private:
+    void free_unused(); // with the lock
+
+    muster_group *const group_;
+    const std::shared_ptr<void> kept_;
+    const Process process_;
+    std::mutex mutex_;
+    std::map<size_t, std::vector<void *>> unused_;
+};
+
+} // namespace muster_torch
