@@ -73,7 +73,7 @@ static void check_job(mst_team *team, noted *noted, size_t bytes, size_t lead)
 {
     memset(noted->done, 0, sizeof noted->done);
     noted->parts = noted->by_helpers = 0;
-    mst_team_do(team, (mst_job){ .fn = note, .work = &noted, .bytes = bytes, .lead = lead });
+    mst_team_do(team, (mst_team_job){ .fn = note, .work = &noted, .bytes = bytes, .lead = lead });
     size_t wrong = first_wrong(noted, bytes);
     ck_assert_msg(wrong == bytes, "byte %zu of %zu was not done once", wrong, bytes);
     ck_assert_int_ge(noted->parts, 1);

@@ -122,10 +122,10 @@ static void combine_part(const void *work, mst_part part)
 static __attribute__((noinline)) void combine_together(const combination *all, size_t bytes)
 {
     mst_team_do(all->call->team,
-                (mst_job){ .fn = combine_part,
-                           .work = all,
-                           .bytes = bytes,
-                           .lead = mst_team_lead(all->to, all->call->request->element_bytes) });
+                (mst_team_job){ .fn = combine_part,
+                                .work = all,
+                                .bytes = bytes,
+                                .lead = mst_team_lead(all->to, all->call->request->element_bytes) });
 }
 
 void mst_combine(const mst_call *call, void *to, const void *const *sources, int count, size_t bytes)
@@ -184,11 +184,11 @@ static void combine_sources_part(const void *work, mst_part part)
 
 static __attribute__((noinline)) void combine_sources_together(const combination *all, size_t bytes)
 {
-    mst_team_do(all->call->team,
-                (mst_job){ .fn = combine_sources_part,
-                           .work = all,
-                           .bytes = bytes,
-                           .lead = mst_team_lead(all->targets[0].at, all->call->request->element_bytes) });
+    mst_team_do(all->call->team, (mst_team_job){ .fn = combine_sources_part,
+                                                 .work = all,
+                                                 .bytes = bytes,
+                                                 .lead = mst_team_lead(all->targets[0].at,
+                                                                       all->call->request->element_bytes) });
 }
 
 void mst_combine_sources(const mst_call *call, const void **sources, mst_target *targets, int target_count,

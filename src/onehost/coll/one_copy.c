@@ -51,7 +51,7 @@ static bool read_remote(const mst_call *call, int rank, unsigned char *to, uint6
         return mst_remote_read(call->group, rank, to, address, bytes);
     mst_team_do(
         call->team,
-        (mst_job){ .fn = read_part, .work = &lent, .bytes = bytes, .part_bytes_min = PART_BYTES_MIN });
+        (mst_team_job){ .fn = read_part, .work = &lent, .bytes = bytes, .part_bytes_min = PART_BYTES_MIN });
     return !mst_load32_rlx(&refused);
 }
 

@@ -156,7 +156,8 @@ static void scan_sources(const mst_call *call, size_t bytes, bool inclusive)
     size_t lead = mst_team_lead(all.targets[call->group->base.rank].at, call->request->element_bytes);
 
     if (mst_combine_shares(call, bytes))
-        mst_team_do(call->team, (mst_job){ .fn = make_part, .work = &all, .bytes = bytes, .lead = lead });
+        mst_team_do(call->team,
+                    (mst_team_job){ .fn = make_part, .work = &all, .bytes = bytes, .lead = lead });
     else
         make_prefixes(&all, bytes);
 }

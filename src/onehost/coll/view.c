@@ -120,7 +120,7 @@ static __attribute__((noinline)) void copy_together(const mst_call *call, const 
 {
     mst_team_do(
         call->team,
-        (mst_job){ .fn = copy_part, .work = copy, .bytes = bytes, .lead = mst_team_lead(copy->to, 1) });
+        (mst_team_job){ .fn = copy_part, .work = copy, .bytes = bytes, .lead = mst_team_lead(copy->to, 1) });
 }
 
 /* `to` and `from` are different. */

@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* To begin a job and to end it takes two transfers of a line, and a part one more: as copying some KiB does. */
+/* To begin a job and to end it takes two transfers of a line, and a part one more: as copying some KiB does.
+ */
 #define JOB_BYTES_MIN 32768
 #define PART_BYTES_MIN 8192
 #define PARTS_PER_THREAD 2 /* so that who comes late, or is slow, has less to do */
@@ -84,7 +85,7 @@ bool mst_team_open(mst_team *team, int threads, size_t sources, mst_wait_policy 
 
 /* ---- jobs ---- */
 
-static size_t part_bytes_of(const mst_team *team, const mst_job *job)
+static size_t part_bytes_of(const mst_team *team, const mst_team_job *job)
 {
     size_t least = job->part_bytes_min > team->part_bytes_min ? job->part_bytes_min : team->part_bytes_min;
     size_t even = job->bytes / ((size_t)team->threads * PARTS_PER_THREAD);
@@ -94,7 +95,7 @@ static size_t part_bytes_of(const mst_team *team, const mst_job *job)
 
 static uint32_t part_count(const mst_team *team)
 {
-    const mst_job *job = &team->job;
+    const mst_team_job *job = &team->job;
 
     if (job->bytes <= job->lead)
         return 1;
@@ -103,7 +104,7 @@ static uint32_t part_count(const mst_team *team)
 
 static void do_part(const mst_team *team, uint32_t part, int thread)
 {
-    const mst_job *job = &team->job;
+    const mst_team_job *job = &team->job;
     size_t at = part ? job->lead + part * team->part_bytes : 0;
     size_t end = job->lead + (part + 1) * team->part_bytes;
 
@@ -152,7 +153,7 @@ static void publish(mst_team *team, uint32_t parts)
     mst_exchange64_sc(&team->state, calls | (uint64_t)parts << MST_TEAM_PARTS_SHIFT); /* E39 */
 }
 
-void mst_team_do(mst_team *team, mst_job job)
+void mst_team_do(mst_team *team, mst_team_job job)
 {
     uint32_t part, own = 0;
 

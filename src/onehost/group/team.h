@@ -39,13 +39,13 @@ typedef struct mst_part {
 typedef void (*mst_part_fn)(const void *work, mst_part part);
 
 /* What is to be done, once for each part. */
-typedef struct mst_job {
+typedef struct mst_team_job {
     mst_part_fn fn;
     const void *work;
     size_t bytes;
     size_t lead;           /* the first part is longer by this */
     size_t part_bytes_min; /* a shorter part is not worth another thread */
-} mst_job;
+} mst_team_job;
 
 /* A thread of the team; no two of them write to one line. */
 typedef struct mst_team_thread {
@@ -65,7 +65,7 @@ typedef struct mst_team {
     int threads;          /* 1: nobody helps */
     size_t job_bytes_min; /* smaller ones are done by thread 0 */
     size_t part_bytes_min;
-    mst_job job;
+    mst_team_job job;
     size_t part_bytes;
     mst_waiter waiter; /* of thread 0, for the parts of others; and what a helper's is made of */
     mst_lock lock;     /* of `failures` */
@@ -102,7 +102,7 @@ static inline bool mst_team_shares(const mst_team *team, size_t bytes)
 }
 
 /* Does a job, with whoever helps, which mst_team_shares. */
-void mst_team_do(mst_team *team, mst_job job);
+void mst_team_do(mst_team *team, mst_team_job job);
 
 /* The bytes up to the next line of the destination, in elements of up to a line. */
 static inline size_t mst_team_lead(const void *to, size_t element)
