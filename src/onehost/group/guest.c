@@ -86,7 +86,7 @@ void mst_guest_show(muster_group *of, const mst_shown *what)
     mst_doing doing = doing_of(what);
 
     if (what->kind == MST_SHOWN_MESSAGE || what->kind == MST_SHOWN_PROBE)
-        doing.operation = (uint64_t)(what->peer_in_job + 1);
+        doing.operation = (uint64_t)what->peer_in_job + 1;
     if (what->request && what->request->made)
         memcpy(activity->op_name, what->request->made->name, sizeof activity->op_name);
     set_bits(group->cell->awaits, NULL);

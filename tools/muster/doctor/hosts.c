@@ -132,7 +132,7 @@ static void report_cpus(const ranks *all, const uint64_t *sets)
 
 static bool look_at_cpus(const ranks *all)
 {
-    uint64_t *sets = calloc((size_t)all->size, sizeof(cpu_set_t)), own[CPU_WORDS] = { 0 };
+    uint64_t *sets = calloc((size_t)all->size * CPU_WORDS, sizeof *sets), own[CPU_WORDS] = { 0 };
     cpu_set_t set;
 
     if (sched_getaffinity(0, sizeof set, &set) == 0)

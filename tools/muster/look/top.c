@@ -229,7 +229,7 @@ static void print_line(const watch *watch, int rank, double share, bool straggle
 static void print_table(const watch *watch, int64_t span_ns, FILE *to)
 {
     char command[100], host[100];
-    double shares[RANKS_MAX];
+    double shares[RANKS_MAX] = { 0 };
     int size = watch->seen.size;
 
     read_command(watch->launcher, command, sizeof command);
