@@ -1685,11 +1685,11 @@ typedef struct muster_seen_call {
     int64_t since_ns;     /* how long it has been in the call, to some milliseconds */
     muster_status broken; /* what has broken the group for this rank; MUSTER_OK: nothing */
     char group_name[MUSTER_GROUP_NAME_BYTES]; /* that the rank has given the group; "": none */
-    uint64_t under_way; /* started collectives whose results the rank does not have yet */
-    /* Of a group over several hosts, bits by rank in the world (MUSTER_SEEN_HAS); else all 0: its members,
-     * and those on other hosts for which it waits, as far as the rank knows. */
-    uint64_t members[MUSTER_SEEN_WORDS];
-    uint64_t awaited[MUSTER_SEEN_WORDS];
+    uint64_t under_way;                  /* started collectives whose results the rank does not have yet */
+    uint64_t members[MUSTER_SEEN_WORDS]; /* of a group over several hosts, bits by rank in the world
+                                            (MUSTER_SEEN_HAS): its members; else all 0 */
+    uint64_t awaited[MUSTER_SEEN_WORDS]; /* likewise: those on other hosts for which it waits, as far as the
+                                            rank knows */
 } muster_seen_call;
 
 /* Whether the bits have that of the rank. */
@@ -1704,12 +1704,11 @@ typedef struct muster_inspection {
     int call_count;                       /* entries of `calls` */
     const muster_seen_rank *const *ranks; /* one for each process */
     const muster_seen_call *const *calls; /* at least one for each rank and group: its collectives */
-    /* Of one of several hosts of a job, each of which shows its own ranks: the job's number, the same on all
-     * of them; the first rank of this host; and by rank in the world the name of its host, such as "host b",
-     * one string for each host. 0 and NULL: all ranks are here. */
-    uint64_t job;
-    int first_rank;
-    const char *const *hosts;
+    uint64_t job;             /* of one of several hosts of a job, each of which shows its own ranks: the
+                                 job's number, the same on all of them; 0: all ranks are here */
+    int first_rank;           /* likewise: of this host */
+    const char *const *hosts; /* likewise: by rank in the world the name of its host, such as "host b", one
+                                 string for each host; NULL: all ranks are here */
 } muster_inspection;
 
 #define MUSTER_INSPECTION_INIT MUSTER_SIZED(muster_inspection)

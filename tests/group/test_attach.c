@@ -380,7 +380,9 @@ START_TEST(test_init_without_a_launcher)
     float x = 3, y = 0;
 
     ck_assert(muster_is_available(NULL) && muster_is_available("any") && muster_is_available("shm"));
+    setenv("MUSTER_MPI", "/nowhere/plug-in.so", 1);
     ck_assert(!muster_is_available("mpi"));
+    unsetenv("MUSTER_MPI");
     ck_assert_int_eq(muster_init(true, NULL, &world), MUSTER_ERR_UNAVAILABLE);
     ck_assert_int_eq(muster_init(false, "ring", &world), MUSTER_ERR_UNAVAILABLE);
     ck_assert_int_eq(muster_init(false, NULL, NULL), MUSTER_ERR_INVALID);

@@ -38,7 +38,7 @@ START_TEST(test_names_of_other_calls_fit)
         expect_to_fit(name);
         doing.kind++;
     }
-    ck_assert_uint_eq(doing.kind, MST_DOING_PROBE + 1); /* each has one */
+    ck_assert_uint_eq(doing.kind, MST_DOING_MESSAGES + 1); /* each has one */
 }
 END_TEST
 
