@@ -143,10 +143,10 @@ static inline mst_sequence_bytes in_slots(const mst_call *call, size_t bytes)
 
 /* Where the others have staged as much as we. With counts by rank they have heads of the same size, and, as
  * far as the latest call tells, what they had in it. */
-static inline mst_sequence_bytes bytes_of_others(const mst_call *call, size_t staged, bool in_line)
+static inline mst_sequence_bytes bytes_of_others(const mst_call *call, size_t staged, bool in_line,
+                                                 bool varied)
 {
     size_t beside = MST_CACHE_LINE_BYTES - offsetof(mst_arrival, payload);
-    bool varied = mst_shapes[call->request->collective].varied;
 
     if (!in_line && !varied)
         return in_slots(call, staged);
@@ -158,9 +158,9 @@ static inline mst_sequence_bytes bytes_of_others(const mst_call *call, size_t st
 /* How much later this rank looks than it could. Without anything to stage ranks arrive at nearly the same
  * time; what many bytes take makes each wait for more than a look too early costs, and so does what counts by
  * rank take. */
-static inline int hold_back_of(const mst_call *call, size_t staged)
+static inline int hold_back_of(size_t staged, bool varied)
 {
-    if (mst_shapes[call->request->collective].varied)
+    if (varied)
         return 0;
     return staged == 0 ? 44 : staged <= MST_FEW_BYTES ? 18 : 0;
 }
@@ -170,9 +170,11 @@ static inline int hold_back_of(const mst_call *call, size_t staged)
  * to arrive; and it cannot arrive before all that it has staged has left its CPU. So a rank that has staged
  * much first wakes its sleepers, for that waits until its own bytes have left, when those of the others
  * mostly have, too.
- * `brief`: it is the only round of a brief call, of which that decides much.
+ * `brief`: it is the only round of a brief call, of which that decides much. `varied`: the first one with
+ * counts by rank.
  */
-static inline __attribute__((always_inline)) muster_status meet(mst_call *call, size_t staged, bool brief)
+static inline __attribute__((always_inline)) muster_status meet(mst_call *call, size_t staged, bool brief,
+                                                                bool varied)
 {
     bool first = brief || !call->met, in_line = brief || call->plan.in_line,
          shared = !brief && call->plan.shared;
@@ -185,12 +187,12 @@ static inline __attribute__((always_inline)) muster_status meet(mst_call *call, 
         announce(call);
     publish_staged(call, staged);
     call->sequence->waiter.heavy = !brief && call->plan.in_bytes + call->plan.out_bytes > MUCH_BYTES;
-    mst_levels_publish(call->sequence, in_line && !mst_shapes[call->request->collective].varied ? staged : 0);
+    mst_levels_publish(call->sequence, in_line && !varied ? staged : 0);
     if (first && (brief || call->plan.small))
         mst_call_show(call);
     if (in_line || (call->plan.small && !shared))
-        mst_sequence_expect(call->sequence, bytes_of_others(call, staged, in_line),
-                            hold_back_of(call, staged));
+        mst_sequence_expect(call->sequence, bytes_of_others(call, staged, in_line, varied),
+                            hold_back_of(staged, varied));
     else
         mst_sequence_expect(call->sequence, (mst_sequence_bytes){ .count = 0 }, 0);
     if (staged && !in_line && !call->plan.small) /* whose bytes take longer to leave than a look at a line */
@@ -213,7 +215,7 @@ static inline __attribute__((always_inline)) muster_status meet(mst_call *call, 
 
 static muster_status round_of_brief(mst_call *call, size_t staged)
 {
-    muster_status status = meet(call, staged, true);
+    muster_status status = meet(call, staged, true, false);
     if (status == MUSTER_OK)
         status = compare_requests(call);
     return status == MUSTER_OK ? check_staged(call, staged) : status;
@@ -225,7 +227,7 @@ muster_status mst_round(mst_call *call, size_t staged)
 
     if (call->brief && first)
         return round_of_brief(call, staged);
-    muster_status status = meet(call, staged, false);
+    muster_status status = meet(call, staged, false, false);
     if (status != MUSTER_OK)
         return status;
     if (!call->plan.in_line)
@@ -239,7 +241,8 @@ muster_status mst_round(mst_call *call, size_t staged)
 muster_status mst_round_varied(mst_call *call, size_t staged)
 {
     bool first = !call->met;
-    muster_status status = call->brief && first ? meet(call, staged, true) : meet(call, staged, false);
+    muster_status status =
+        call->brief && first ? meet(call, staged, true, true) : meet(call, staged, false, true);
 
     return status == MUSTER_OK && first ? compare_requests(call) : status;
 }
