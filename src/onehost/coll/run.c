@@ -237,7 +237,7 @@ muster_status mst_call_run(muster_group *of, const mst_request *request)
 
     muster_status status = mst_group_ready(group, MUSTER_CALL_COLLECTIVE);
     if (status != MUSTER_OK) {
-        call->repeatable = false; /* src/api has noted this request as the latest */
+        call->repeatable = group->plan.made = false; /* src/api has noted this request as the latest */
         return mst_request_failed(request, status);
     }
     mst_group_begin(group);

@@ -111,7 +111,8 @@ static size_t fill_table(const mst_call *call, mst_varied *varied, size_t needed
     return at;
 }
 
-/* Differs wherever a number of the head does, and is not 0 for one that is all zeros. */
+/* Of two heads that differ in one number it differs, of others but for chance; of one that is all zeros it is
+ * not 0. */
 static uint64_t check_of(const mst_varied_head *head)
 {
     uint64_t mixed = (head->bytes ^ (head->in_offset << 32 | head->in_offset >> 32)) * 0x9e3779b97f4a7c15ULL;
@@ -207,7 +208,7 @@ bool mst_varied_prepare(mst_call *call)
 
 /* ---- the first round ---- */
 
-/* In place of a head that is the same as in the rank's latest call: which one, and no length. */
+/* In place of a head that is the same as in the rank's latest call: which one, in 63 bits, and no length. */
 static uint64_t again(const mst_varied_head *head)
 {
     return 1ULL << 63 | head->check >> 1;
@@ -233,7 +234,8 @@ static void write_head(const mst_call *call, mst_varied *varied)
 }
 
 /* Whether the rank says "again", of the head that we have from its latest call. Of one that says it of
- * another head, the length is not right. */
+ * another head, the length is not right. Nothing relies on two reads of the word being the same: if it says
+ * "again" the head is our own copy, else the copy that is made then is checked. */
 static inline bool is_again(const mst_call *call, const mst_varied *varied, int rank)
 {
     uint64_t word;
