@@ -162,7 +162,7 @@ struct muster_group {
                      the program, so waits here are part of no wait cycle */
     bool is_part; /* of a group over several hosts: its arena's numbers of ranks are not the world's */
     bool hidden;  /* of a group of another backend, which logs in its own words that it is broken */
-    int threads;  /* of this rank, in collectives (muster_group_set_threads); 0: as 1 */
+    _Atomic uint32_t threads; /* of this rank, in collectives (muster_group_set_threads); 0: as 1 */
     /* Where it carries: of what is started in it, in place of timeout_ns. It is not beside that one, which a
      * split may write meanwhile: compilers load neighbours together. */
     int64_t started_limit_ns;

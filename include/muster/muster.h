@@ -789,7 +789,8 @@ MUSTER_API muster_status muster_barrier(muster_group *group);
  * and then the results are there for its thread, too. A helper may be late, even as late as never: thread 0
  * waits for parts that a helper has begun, and for nothing else. So a helper whose collective has ended
  * returns at once. A helper that is early waits, without a limit of its own, and takes part in the collective
- * before.
+ * before. One that waits keeps the group from being freed, with BUSY: a barrier of the group lets it out, and
+ * so does muster_abort.
  *
  * Started collectives, messages, shares, queues, and calls that make groups are not counted, and have no
  * helpers. Operations of the program (muster_op_create) that are functions are called by thread 0 alone.

@@ -133,7 +133,7 @@ muster_status muster_group_free(muster_group *group)
                         "then free the group",
                         (unsigned long long)started,
                         started == 1 ? " of the group is" : "s of the group are");
-    if (group->threads > 1 && group->backend->is_helped(group))
+    if (mst_load32_rlx(&group->threads) > 1 && group->backend->is_helped(group))
         return mst_fail(MUSTER_ERR_BUSY, "a thread is in muster_help of the group; free it after that call");
     if (!group->released || group->released(group)) {
         free(group->latest_counts);

@@ -216,7 +216,7 @@ static void remember(muster_group *group, const mst_request *request)
 /* Leaves a blocking collective, and tells the threads that help how it ended. */
 static inline muster_status end(muster_group *group, muster_status status)
 {
-    if (__builtin_expect(group->threads > 1, false))
+    if (__builtin_expect(mst_load32_rlx(&group->threads) > 1, false))
         group->backend->end_collective(group, status);
     mst_leave(group, MUSTER_CALL_COLLECTIVE);
     return status;

@@ -10,7 +10,7 @@ static muster_status set_threads(muster_group *group, int threads)
     muster_status status =
         group->backend->set_threads ? group->backend->set_threads(group, threads) : MUSTER_OK;
     if (status == MUSTER_OK)
-        group->threads = threads;
+        mst_store32_rel(&group->threads, (uint32_t)threads); /* E42 */
     return status;
 }
 
@@ -25,15 +25,15 @@ muster_status muster_group_set_threads(muster_group *group, int threads)
     return mst_end(group, MUSTER_CALL_COLLECTIVE, "set_threads", set_threads(group, threads));
 }
 
-static muster_status refuse_number(const muster_group *group, int thread)
+static muster_status refuse_number(int threads, int thread)
 {
-    if (group->threads <= 1)
+    if (threads <= 1)
         return mst_fail(MUSTER_ERR_INVALID,
                         "help: one thread of this rank does collectives of the group; call "
                         "muster_group_set_threads before the others help");
     return mst_fail(MUSTER_ERR_INVALID,
                     "help: thread %d; expected 1 to %d, since the group has %d threads here", thread,
-                    group->threads - 1, group->threads);
+                    threads - 1, threads);
 }
 
 muster_status muster_help(muster_group *group, int thread)
@@ -42,9 +42,10 @@ muster_status muster_help(muster_group *group, int thread)
 
     if (status != MUSTER_OK)
         return status;
-    if (thread >= 1 && thread < group->threads)
+    int threads = (int)mst_load32_acq(&group->threads); /* E42 */
+    if (thread >= 1 && thread < threads)
         return group->backend->help(group, thread);
-    status = refuse_number(group, thread);
+    status = refuse_number(threads, thread);
     mst_error_operation("help");
     return status;
 }

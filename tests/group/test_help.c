@@ -343,6 +343,24 @@ static int run_helper(muster_group *group, int (*work)(worker *self), int index)
     return worker_join(&helper);
 }
 
+static int help_once(worker *self)
+{
+    RANK_OK(self->group, muster_help(self->group, self->index));
+    return 0;
+}
+
+/* A thread that first helps when there were more calls than 32 bits count is late, not early. */
+static int help_after_months(muster_group *world)
+{
+    mst_team *team = mst_group_of(world)->team;
+    uint64_t ended = mst_load64_rlx(&team->ended);
+
+    mst_store64_rel(&team->ended, ended + (3ULL << 31));
+    RANK_CHECK(world, run_helper(world, help_once, 2) == 0);
+    mst_store64_rel(&team->ended, ended);
+    return 0;
+}
+
 /* What thread 0 does before helpers come does not wait for them, and they find how each call has ended. */
 static int be_late(muster_group *world, void *arg)
 {
@@ -351,9 +369,10 @@ static int be_late(muster_group *world, void *arg)
 
     (void)arg;
     RANK_CHECK(world, out);
-    RANK_OK(world, muster_group_set_threads(world, 4)); /* threads 2 and 3 never come */
+    RANK_OK(world, muster_group_set_threads(world, 4)); /* threads 2 and 3 never come to these calls */
     RANK_OK(world, muster_barrier(world));
     RANK_OK(world, muster_all_sum(in, out, COUNT_MAX, MUSTER_FLOAT32, world));
+    RANK_CHECK(world, help_after_months(world) == 0);
     RANK_CHECK(world, muster_all_sum(NULL, out, 1, MUSTER_FLOAT32, world) == MUSTER_ERR_INVALID);
     RANK_OK(world, muster_all_sum(in, out, COUNT_MAX, MUSTER_FLOAT32, world));
     RANK_CHECK(world, run_helper(world, help_late, 1) == 0);
@@ -370,12 +389,6 @@ START_TEST(test_late)
     run_ranks(RANKS, _i ? RANKS_AS_PROCESSES : RANKS_AS_THREADS, be_late, NULL);
 }
 END_TEST
-
-static int help_once(worker *self)
-{
-    RANK_OK(self->group, muster_help(self->group, self->index));
-    return 0;
-}
 
 /* While a helper waits nobody has its number, and the group keeps its threads. */
 static int be_early(muster_group *world, void *arg)

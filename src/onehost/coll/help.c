@@ -43,7 +43,7 @@ muster_status mst_call_set_threads(muster_group *of, int threads)
 typedef struct help {
     mst_group *group;
     mst_team *team;
-    uint32_t call; /* the collective that it belongs to */
+    uint64_t call; /* the collective that it belongs to */
 } help;
 
 /*
@@ -113,10 +113,13 @@ muster_status mst_call_help(muster_group *of, int thread)
     mst_group *group = mst_group_of(of);
     help help = { .group = group, .team = group->team };
 
-    if (!mst_team_enter(group->team, thread, &help.call))
-        return mst_fail(MUSTER_ERR_BUSY,
-                        "another thread is in muster_help of this group as thread %d: each has its number",
-                        thread);
+    if (!mst_team_enter(group->team, thread, &help.call)) {
+        muster_status busy = mst_fail(
+            MUSTER_ERR_BUSY,
+            "help: another thread is in muster_help of this group as thread %d: each has its number", thread);
+        mst_error_operation("help");
+        return busy;
+    }
     muster_status status = help_with(&help, thread);
     mst_team_leave(group->team, thread);
     return status;
@@ -125,8 +128,9 @@ muster_status mst_call_help(muster_group *of, int thread)
 bool mst_call_is_helped(const muster_group *of)
 {
     const mst_team *team = mst_group_of_const(of)->team;
+    int threads = (int)mst_load32_rlx(&of->threads);
 
-    for (int thread = 1; thread < of->threads; thread++)
+    for (int thread = 1; thread < threads; thread++)
         if (mst_load32_acq(&team->of[thread].taken)) /* E42 */
             return true;
     return false;

@@ -17,7 +17,7 @@
  * outnumber CPUs, on which nobody is left to help. */
 static inline mst_team *mst_call_team(const mst_group *group)
 {
-    return group->base.threads > 1 && !group->tuning.shared ? group->team : NULL;
+    return mst_load32_rlx(&group->base.threads) > 1 && !group->tuning.shared ? group->team : NULL;
 }
 
 /* For the backend's table. */

@@ -72,7 +72,7 @@ bool mst_team_open(mst_team *team, int threads, size_t sources, mst_wait_policy 
     for (int i = 0; i < threads && made; i++)
         made = make_room(&team->of[i], sources);
     if (made) {
-        uint32_t ended = (uint32_t)(mst_load64_rlx(&team->state) >> MST_TEAM_CALLS_SHIFT);
+        uint64_t ended = mst_load64_rlx(&team->ended);
 
         for (int i = 1; i < threads; i++)
             team->of[i].call = ended;
@@ -117,7 +117,7 @@ static bool take_part(mst_team *team, uint32_t *part)
     if (!mst_team_has_part(mst_load64_rlx(&team->state)))
         return false;
     uint64_t state = mst_add64_sc(&team->state, 1); /* E39 */
-    *part = (uint32_t)(state & MST_TEAM_PARTS_MASK);
+    *part = (uint32_t)state;
     return mst_team_has_part(state);
 }
 
@@ -148,9 +148,7 @@ static bool are_done(const void *arg)
 /* Only helpers add to `state` meanwhile, and only while parts are left: none is, of the job before. */
 static void publish(mst_team *team, uint32_t parts)
 {
-    uint64_t calls = mst_load64_rlx(&team->state) >> MST_TEAM_CALLS_SHIFT << MST_TEAM_CALLS_SHIFT;
-
-    mst_exchange64_sc(&team->state, calls | (uint64_t)parts << MST_TEAM_PARTS_SHIFT); /* E39 */
+    mst_exchange64_sc(&team->state, (uint64_t)parts << MST_TEAM_PARTS_SHIFT); /* E39 */
 }
 
 void mst_team_do(mst_team *team, mst_team_job job)
@@ -174,9 +172,9 @@ void mst_team_do(mst_team *team, mst_team_job job)
 
 /* ---- calls ---- */
 
-static void keep_failure(mst_team *team, uint32_t call)
+static void keep_failure(mst_team *team, uint64_t call)
 {
-    uint32_t failed = mst_load32_rlx(&team->failed);
+    uint64_t failed = mst_load64_rlx(&team->failed);
     mst_team_failure *failure = &team->failures[failed % MST_TEAM_FAILURES];
 
     mst_lock_take(&team->lock);
@@ -184,21 +182,21 @@ static void keep_failure(mst_team *team, uint32_t call)
         team->forgotten = failure->call;
     failure->call = call;
     mst_error_keep(&failure->error);
-    mst_store32_rlx(&team->failed, failed + 1);
+    mst_store64_rlx(&team->failed, failed + 1);
     mst_lock_let_go(&team->lock);
 }
 
 void mst_team_end_call(mst_team *team, muster_status status)
 {
-    uint32_t ended = (uint32_t)(mst_load64_rlx(&team->state) >> MST_TEAM_CALLS_SHIFT);
+    uint64_t call = mst_load64_rlx(&team->ended) + 1;
 
     if (status != MUSTER_OK)
-        keep_failure(team, ended + 1);
-    mst_add64_sc(&team->state, 1ULL << MST_TEAM_CALLS_SHIFT); /* E41 */
+        keep_failure(team, call);
+    mst_exchange64_sc(&team->ended, call); /* E41 */
     mst_ring(mst_team_news(team));
 }
 
-bool mst_team_enter(mst_team *team, int thread, uint32_t *call)
+bool mst_team_enter(mst_team *team, int thread, uint64_t *call)
 {
     if (mst_cmpxchg32_sc(&team->of[thread].taken, 0, 1) != 0) /* E42 */
         return false;
@@ -211,22 +209,25 @@ void mst_team_leave(mst_team *team, int thread)
     mst_store32_rel(&team->of[thread].taken, 0); /* E42 */
 }
 
-static muster_status find_failure(const mst_team *team, uint32_t call)
+static muster_status find_failure(const mst_team *team, uint64_t call)
 {
     for (int i = 0; i < MST_TEAM_FAILURES; i++)
         if (team->failures[i].call == call && team->failures[i].error.parts.status != MUSTER_OK)
             return mst_error_again(&team->failures[i].error);
-    if (mst_load32_rlx(&team->failed) <= MST_TEAM_FAILURES || (int32_t)(team->forgotten - call) < 0)
+    if (team->forgotten < call)
         return MUSTER_OK;
-    return mst_fail(MUSTER_ERR_INVALID,
-                    "help: this call belongs to a collective that has ended long ago, and more than %d have "
-                    "failed since: how it ended is not known any more",
-                    MST_TEAM_FAILURES);
+    muster_status status =
+        mst_fail(MUSTER_ERR_INVALID,
+                 "help: this call belongs to a collective that has ended long ago, and more than %d have "
+                 "failed since: how it ended is not known any more",
+                 MST_TEAM_FAILURES);
+    mst_error_operation("help");
+    return status;
 }
 
-muster_status mst_team_outcome(mst_team *team, uint32_t call)
+muster_status mst_team_outcome(mst_team *team, uint64_t call)
 {
-    if (mst_load32_rlx(&team->failed) == 0)
+    if (mst_load64_rlx(&team->failed) == 0)
         return MUSTER_OK;
     mst_lock_take(&team->lock);
     muster_status status = find_failure(team, call);

@@ -7,9 +7,9 @@
  * a helper that has not come. Parts begin at elements and, if these allow it, at lines of the destination.
  * Each element is computed as by one thread, so the bits are the same.
  *
- * One word has all that helpers look at: how many calls have ended, how many parts the job has, and how many
- * were taken. A part is taken by adding 1, and the word as it was says of which job, and whether there was
- * one left. So what describes the job can be changed once its parts are done: nobody reads it without a part.
+ * One line has all that helpers look at: how many calls have ended, and in one word how many parts the job
+ * has and how many were taken. A part is taken by adding 1, and the word as it was says whether there was one
+ * left. So what describes the job can be changed once its parts are done: nobody reads it without a part.
  *
  * All of this is private memory of the process. The members of a group may have different numbers of threads.
  */
@@ -50,14 +50,14 @@ typedef struct mst_team_job {
 /* A thread of the team; no two of them write to one line. */
 typedef struct mst_team_thread {
     _Alignas(MST_LINE) _Atomic uint32_t taken; /* 1: a thread helps by this number, or nobody may */
-    uint32_t call;                             /* the collective that its latest call belongs to */
+    uint64_t call;                             /* the collective that its latest call belongs to */
     const void **sources;                      /* room for arguments of kernels */
     mst_target *targets;
 } mst_team_thread;
 
 /* A call that has failed. */
 typedef struct mst_team_failure {
-    uint32_t call;
+    uint64_t call;
     mst_error_copy error;
 } mst_team_failure;
 
@@ -70,18 +70,17 @@ typedef struct mst_team {
     mst_waiter waiter; /* of thread 0, for the parts of others; and what a helper's is made of */
     mst_lock lock;     /* of `failures` */
     mst_team_failure failures[MST_TEAM_FAILURES];
-    _Atomic uint32_t failed; /* calls so far that have */
-    uint32_t forgotten;      /* the latest one that is not among the failures any more; 0: none */
-    _Alignas(MST_LINE) _Atomic uint64_t state; /* calls that have ended, parts of the job, parts taken */
+    _Atomic uint64_t failed; /* calls so far that have */
+    uint64_t forgotten;      /* the latest one that is not among the failures any more; 0: none */
+    _Alignas(MST_LINE) _Atomic uint64_t ended; /* calls so far */
+    _Atomic uint64_t state;                    /* parts of the job, and below them parts taken */
     _Atomic uint32_t news, sleepers;           /* helpers sleep here */
     _Alignas(MST_LINE) _Atomic uint32_t done;  /* parts that helpers have done */
     _Atomic uint32_t done_news, done_sleepers; /* thread 0 sleeps here */
     mst_team_thread of[MST_THREADS_MAX];
 } mst_team;
 
-#define MST_TEAM_CALLS_SHIFT 32
-#define MST_TEAM_PARTS_SHIFT 16
-#define MST_TEAM_PARTS_MASK 0xffffU
+#define MST_TEAM_PARTS_SHIFT 32
 
 /* Of one thread, which has no helpers; NULL: no memory. */
 mst_team *mst_team_create(void);
@@ -117,20 +116,18 @@ void mst_team_end_call(mst_team *team, muster_status status);
 
 /* The number of a thread, until it is given back; false: another thread has it. *call: which one it is to
  * help with. */
-bool mst_team_enter(mst_team *team, int thread, uint32_t *call);
+bool mst_team_enter(mst_team *team, int thread, uint64_t *call);
 void mst_team_leave(mst_team *team, int thread);
 
-static inline bool mst_team_has_ended(const mst_team *team, uint32_t call)
+static inline bool mst_team_has_ended(const mst_team *team, uint64_t call)
 {
-    uint32_t ended = (uint32_t)(mst_load64_sc(&team->state) >> MST_TEAM_CALLS_SHIFT); /* E41, E9 */
-
-    return (int32_t)(ended - call) >= 0;
+    return mst_load64_sc(&team->ended) >= call; /* E41, E9 */
 }
 
 /* Whether a part is left. */
 static inline bool mst_team_has_part(uint64_t state)
 {
-    return (state & MST_TEAM_PARTS_MASK) < (state >> MST_TEAM_PARTS_SHIFT & MST_TEAM_PARTS_MASK);
+    return (uint32_t)state < state >> MST_TEAM_PARTS_SHIFT;
 }
 
 static inline bool mst_team_has_work(const mst_team *team)
@@ -142,7 +139,7 @@ static inline bool mst_team_has_work(const mst_team *team)
 bool mst_team_do_part(mst_team *team, int thread);
 
 /* How a call has ended: its error becomes this thread's latest. */
-muster_status mst_team_outcome(mst_team *team, uint32_t call);
+muster_status mst_team_outcome(mst_team *team, uint64_t call);
 
 static inline mst_parking mst_team_news(mst_team *team)
 {
