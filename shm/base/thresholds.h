@@ -28,6 +28,9 @@
  * ROW(name, least, most, Zen 4, Ice Lake, other): least and most bound what a file or a variable may say, so
  * that every value works; MST_NEVER is allowed where most is MST_NEVER.
  *
+ * payload_bytes_max    what a rank stages in a collective travels beside its flag up to this size, else in a
+ *                      slot; above 48 bytes that are two lines here, too, which on some CPUs take longer
+ *                      than an arrival and a slot
  * whole_bytes_max_P    reductions of up to P ranks and up to this size: one round, every rank reduces
  *                      everything; it wins while a round costs more than the reading
  * view_bytes_min       arena buffers from this size on are read without staging, with one more round
@@ -42,6 +45,7 @@
  * stream_bytes_min     results from this size on are written with non-temporal stores
  */
 #define MST_THRESHOLDS(ROW)                                                                                  \
+    ROW(payload_bytes_max, 16, 112, 48, 112, 48)                                                             \
     ROW(whole_bytes_max_2, MST_KIB(1), MST_NEVER, MST_NEVER, MST_NEVER, MST_NEVER)                           \
     ROW(whole_bytes_max_3, MST_KIB(1), MST_NEVER, MST_KIB(8), MST_KIB(8), MST_KIB(8))                        \
     ROW(whole_bytes_max_4, MST_KIB(1), MST_NEVER, MST_KIB(4), MST_KIB(4), MST_KIB(4))                        \

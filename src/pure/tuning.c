@@ -53,6 +53,7 @@ static size_t size_of(uint64_t threshold)
 mst_tuning mst_tuning_for(const mst_thresholds *thresholds, int ranks, bool oversubscribed)
 {
     return (mst_tuning){
+        .payload_bytes_max = size_of(thresholds->payload_bytes_max),
         .whole_bytes_max = oversubscribed ? whole_bytes_max_oversubscribed(ranks)
                                           : size_of(whole_bytes_max(thresholds, ranks)),
         .shared = oversubscribed && ranks > 2,

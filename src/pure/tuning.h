@@ -13,7 +13,8 @@
 
 typedef struct mst_tuning {
     /* equal on every rank */
-    size_t whole_bytes_max; /* reductions up to this size: one round, every rank reduces everything */
+    size_t payload_bytes_max; /* what a rank stages travels beside its arrival's flag up to this size */
+    size_t whole_bytes_max;   /* reductions up to this size: one round, every rank reduces everything */
     bool shared; /* reductions are shared work (shm/group/chunks.h) instead, and barriers use it to finish
                     early */
     size_t view_bytes_min; /* arena buffers from this size on are read without staging, with one more round */

@@ -13,8 +13,8 @@
 #define COUNT_MAX 100000
 
 static const char *const tunings[RANKS] = {
-    "cpu=zen4,whole_bytes_max_3=1k,view_bytes_min=4k,round_bytes_min=4k",
-    "cpu=icelake,whole_bytes_max_3=never,view_bytes_min=1M,round_bytes_min=1M",
+    "cpu=zen4,payload_bytes_max=16,whole_bytes_max_3=1k,view_bytes_min=4k,round_bytes_min=4k",
+    "cpu=icelake,payload_bytes_max=112,whole_bytes_max_3=never,view_bytes_min=1M,round_bytes_min=1M",
     "none,view_bytes_min=64k",
 };
 

@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "shm/base/layout.h"
 #include "src/onehost/choice.h"
 #include "src/pure/threshold_setting.h"
 #include "tests/harness/ranks.h"
@@ -72,6 +73,18 @@ static void store(const char *path, const char *text, size_t length)
     ck_assert_uint_eq(fwrite(text, 1, length, file), length);
     fclose(file);
 }
+
+/* What a rank stages beside its flag has room there. */
+START_TEST(test_payload)
+{
+    mst_thresholds thresholds;
+    const mst_threshold_row *row = mst_threshold_row_of(0);
+
+    ck_assert_str_eq(row->name, "payload_bytes_max");
+    ck_assert_uint_eq(row->most, MST_PAYLOAD_BYTES);
+    ck_assert_ptr_eq(mst_threshold_at(&thresholds, 0), &thresholds.payload_bytes_max);
+}
+END_TEST
 
 START_TEST(test_every_column_makes_sense)
 {
@@ -329,6 +342,7 @@ int main(void)
     TCase *tests = tcase_create("thresholds");
 
     tcase_set_timeout(tests, TEST_TIMEOUT_S);
+    tcase_add_test(tests, test_payload);
     tcase_add_test(tests, test_every_column_makes_sense);
     tcase_add_test(tests, test_columns_of_cpus);
     tcase_add_test(tests, test_what_was_measured_is_used);

@@ -65,7 +65,7 @@ static void choose_places(mst_call *call)
     mst_combine_plan(call);
     call->plan.in_bytes = mst_call_bytes(call, shape->in, call->group->base.rank);
     call->plan.out_bytes = mst_call_bytes(call, shape->out, call->group->base.rank);
-    call->plan.in_line = in_bytes <= MST_PAYLOAD_BYTES && !call->plan.assembled;
+    call->plan.in_line = in_bytes <= call->group->tuning.payload_bytes_max && !call->plan.assembled;
     call->plan.shared = is_shared(call, in_bytes);
     /* A slot also contains results of reductions; those of shared work overwrite the inputs. */
     bool is_small =

@@ -138,9 +138,11 @@ static void plan_stream(mst_call *call, mst_varied *varied, mst_varied_head *hea
 
 /* ---- places ---- */
 
-static bool fits_payload(const mst_varied *varied, size_t bytes)
+/* Also behind a head, but how many lines that takes is asked of a call that says "again". */
+static bool fits_payload(const mst_call *call, size_t bytes)
 {
-    return bytes <= MST_PAYLOAD_BYTES - varied->payload_begin;
+    return MST_VARIED_AGAIN_BEGIN + bytes <= call->group->tuning.payload_bytes_max &&
+           call->group->varied->payload_begin + bytes <= MST_PAYLOAD_BYTES;
 }
 
 /* Half of a slot, as for other collectives. */
@@ -167,7 +169,7 @@ static void choose_places(mst_call *call, const mst_varied *varied)
     call->plan.out_bytes = call->request->out_elements * call->request->element_bytes;
     call->plan.request = mst_request_packed(call);
     mst_combine_plan(call);
-    call->plan.in_line = fits_payload(varied, bytes);
+    call->plan.in_line = fits_payload(call, bytes);
     call->plan.part = fits_small(call, bytes) ? MST_STAGING_SMALL : MST_STAGING_RING;
     call->plan.small = call->plan.part == MST_STAGING_SMALL;
 }
@@ -288,7 +290,7 @@ static muster_status read_heads(mst_call *call, mst_varied *varied, uint64_t *ba
         *balance += head->balance;
         varied->longest = head->bytes > varied->longest ? head->bytes : varied->longest;
         varied->any_in_arena |= head->in_offset != 0;
-        if (!fits_payload(varied, head->bytes) && fits_small(call, head->bytes) &&
+        if (!fits_payload(call, head->bytes) && fits_small(call, head->bytes) &&
             head->bytes > varied->most_in_slots)
             varied->most_in_slots = head->bytes;
     }
@@ -343,7 +345,7 @@ const unsigned char *mst_varied_slot(const mst_call *call, int rank, bool first)
     const mst_staging *staging = &call->group->staging;
     size_t bytes = call->group->varied->heads[rank].bytes;
 
-    if (first && fits_payload(call->group->varied, bytes))
+    if (first && fits_payload(call, bytes))
         return mst_sequence_arrival(call->sequence, rank)->payload + call->group->varied->begins[rank];
     return mst_staging_last(staging, first && fits_small(call, bytes) ? MST_STAGING_SMALL : MST_STAGING_RING,
                             rank);

@@ -59,6 +59,8 @@ static bool choose_paths(mst_group *group)
     oversubscribed = oversubscribed && !group->hierarchy;
     group->staging.oversubscribed = oversubscribed;
     group->tuning = mst_tuning_for(&attachment->arena->thresholds, subarena->size, oversubscribed);
+    if (group->hierarchy) /* leaders pass payloads on, and no slots */
+        group->tuning.payload_bytes_max = MST_PAYLOAD_BYTES;
     return made;
 }
 

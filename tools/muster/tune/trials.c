@@ -34,6 +34,7 @@
 /* What is not here: nontemporal_*, which store policies find out while ranks run, and again when the kernel
  * moves them. */
 static const trial trials[] = {
+    { "payload_bytes_max", 2, TRIAL_SUM, false, { 32, 64, 80, 96, 112 }, { "16", "48", "112" }, "" },
     { "whole_bytes_max_2",
       2,
       TRIAL_SUM,
