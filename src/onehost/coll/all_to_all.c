@@ -19,7 +19,9 @@ static void copy_own_blocks(const mst_call *call, size_t base, size_t bytes, siz
     for (int i = 1; i < call->group->base.size; i++) {
         int rank = (call->group->base.rank + i) % call->group->base.size;
 
-        mst_deliver(call, (size_t)rank * block + base, mst_view(call, rank, own * block + base, own * staged),
+        mst_deliver(call, (size_t)rank * block + base,
+                    mst_view(call, rank, own * block + base,
+                             mst_scatter_part(call, rank, call->group->base.rank) * staged),
                     bytes);
     }
 }
@@ -36,7 +38,7 @@ static muster_status all_to_all(mst_call *call)
         size_t staged = bytes;
 
         mst_scatter_stage(call, base, bytes);
-        muster_status status = mst_round(call, staged * (size_t)call->group->base.size);
+        muster_status status = mst_round(call, staged * mst_scatter_parts(call));
         if (status != MUSTER_OK)
             return status;
         if (mst_all_inputs_in_arena(call))

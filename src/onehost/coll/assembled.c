@@ -30,14 +30,14 @@ static bool is_scattered(const mst_call *call)
 /* How many bytes of what each rank reduces fit a slot. */
 static size_t part_bytes(const mst_call *call)
 {
-    return mst_slot_bytes(call) / (is_scattered(call) ? (size_t)call->group->base.size : 1);
+    return is_scattered(call) ? mst_scatter_round_bytes(call) : mst_slot_bytes(call);
 }
 
 static muster_status stage(mst_call *call, size_t base, size_t bytes)
 {
     if (is_scattered(call)) {
         mst_scatter_stage(call, base, bytes);
-        return mst_round(call, bytes * (size_t)call->group->base.size);
+        return mst_round(call, bytes * mst_scatter_parts(call));
     }
     if (!call->in_offset)
         mst_stage(call, 0, (const unsigned char *)call->request->in + base, bytes);
@@ -48,13 +48,15 @@ static muster_status stage(mst_call *call, size_t base, size_t bytes)
 static void assemble(const mst_call *call, const batch *batch, size_t base, size_t bytes, size_t staged)
 {
     mst_group *group = call->group;
-    size_t own = is_scattered(call) ? (size_t)group->base.rank : 0;
-    size_t in_at = own * call->request->count * call->request->element_bytes + base;
+    int own = group->base.rank;
+    size_t block = is_scattered(call) ? call->request->count * call->request->element_bytes : 0;
+    size_t in_at = (size_t)own * block + base;
 
     for (int rank = 0; rank < group->base.size; rank++)
         mst_copy(batch->memory + (size_t)rank * batch->bytes + (base - batch->at),
-                 rank == group->base.rank ? (const unsigned char *)call->request->in + in_at
-                                          : mst_view(call, rank, in_at, own * staged),
+                 rank == own
+                     ? (const unsigned char *)call->request->in + in_at
+                     : mst_view(call, rank, in_at, block ? mst_scatter_part(call, rank, own) * staged : 0),
                  bytes);
 }
 

@@ -20,8 +20,10 @@ static void reduce_own_block(const mst_call *call, size_t base, size_t bytes, si
     size_t in_at = own * call->request->count * call->request->element_bytes + base;
 
     for (int rank = 0; rank < group->base.size; rank++)
-        group->sources[rank] = rank == group->base.rank ? (const unsigned char *)call->request->in + in_at
-                                                        : mst_view(call, rank, in_at, own * staged);
+        group->sources[rank] =
+            rank == group->base.rank
+                ? (const unsigned char *)call->request->in + in_at
+                : mst_view(call, rank, in_at, mst_scatter_part(call, rank, group->base.rank) * staged);
     mst_combine_out(call, base, bytes);
 }
 
@@ -38,7 +40,7 @@ static muster_status reduce_scatter(mst_call *call)
         size_t staged = bytes;
 
         mst_scatter_stage(call, base, bytes);
-        muster_status status = mst_round(call, staged * (size_t)call->group->base.size);
+        muster_status status = mst_round(call, staged * mst_scatter_parts(call));
         if (status != MUSTER_OK)
             return status;
         if (mst_all_inputs_in_arena(call))

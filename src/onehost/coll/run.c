@@ -37,6 +37,14 @@ static size_t most_bytes_of(const mst_call *call, mst_span span)
     return mst_call_bytes(call, span, span == SPAN_LATER ? call->group->base.size - 1 : call->request->root);
 }
 
+/* What a rank stages of so many bytes of input: of blocks for all ranks, those of the others. */
+static size_t staged_of(const mst_call *call, mst_span span, size_t bytes)
+{
+    size_t size = (size_t)call->group->base.size;
+
+    return span == SPAN_ALL || span == SPAN_ROOT_ALL ? bytes / size * (size - 1) : bytes;
+}
+
 static bool is_shared(const mst_call *call, size_t in_bytes)
 {
     const mst_tuning *tuning = &call->group->tuning;
@@ -65,11 +73,11 @@ static void choose_places(mst_call *call)
     mst_combine_plan(call);
     call->plan.in_bytes = mst_call_bytes(call, shape->in, call->group->base.rank);
     call->plan.out_bytes = mst_call_bytes(call, shape->out, call->group->base.rank);
-    call->plan.in_line = in_bytes <= call->group->tuning.payload_bytes_max && !call->plan.assembled;
+    size_t staged = staged_of(call, shape->in, in_bytes);
+    call->plan.in_line = staged <= call->group->tuning.payload_bytes_max && !call->plan.assembled;
     call->plan.shared = is_shared(call, in_bytes);
     /* A slot also contains results of reductions; those of shared work overwrite the inputs. */
-    bool is_small =
-        (call->plan.shared ? in_bytes : 2 * in_bytes) <= mst_staging_small_max(&call->group->staging);
+    bool is_small = (call->plan.shared ? staged : 2 * staged) <= mst_staging_small_max(&call->group->staging);
     call->plan.small = call->plan.in_line || is_small;
     call->plan.part = is_small ? MST_STAGING_SMALL : MST_STAGING_RING;
     call->plan.one_copy = mst_one_copy_wanted(call);

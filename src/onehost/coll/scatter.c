@@ -15,7 +15,8 @@ static muster_status scatter(mst_call *call)
 {
     size_t block = call->request->count * call->request->element_bytes;
     size_t round = mst_call_round_bytes(call, block, mst_scatter_round_bytes(call));
-    bool is_root = call->group->base.rank == call->request->root;
+    int root = call->request->root;
+    bool is_root = call->group->base.rank == root;
     size_t own = (size_t)call->group->base.rank;
     size_t base = 0;
 
@@ -25,14 +26,16 @@ static muster_status scatter(mst_call *call)
 
         if (is_root)
             mst_scatter_stage(call, base, bytes);
-        muster_status status = mst_round(call, staged * (size_t)call->group->base.size);
+        muster_status status = mst_round(call, staged * mst_scatter_parts(call));
         if (status != MUSTER_OK)
             return status;
         if (mst_all_inputs_in_arena(call))
             bytes = block;
         if (!is_root)
-            mst_deliver(call, base, mst_view(call, call->request->root, own * block + base, own * staged),
-                        bytes);
+            mst_deliver(
+                call, base,
+                mst_view(call, root, own * block + base, mst_scatter_part(call, root, (int)own) * staged),
+                bytes);
         base += bytes;
     } while (base < block);
     if (is_root)

@@ -5,10 +5,15 @@
 
 #include "src/onehost/coll/call.h"
 
-/* How many bytes of each block fit a slot together; and staging of `bytes` bytes at `base` of every block
- * except our own. Rank r's are then at r x bytes of the slot. Stages nothing if the input is read in the
- * arena. */
+/* Parts of a slot, as many as there are other ranks, and how many bytes of each block fit one. */
+size_t mst_scatter_parts(const mst_call *call);
 size_t mst_scatter_round_bytes(const mst_call *call);
+
+/* Which part of a rank's slot is for another one. It begins with the next rank's, so that no two ranks read
+ * the same part of their peers' slots at the same time. */
+size_t mst_scatter_part(const mst_call *call, int from, int to);
+
+/* Stages `bytes` bytes at `base` of every block except our own; nothing if the input is read in the arena. */
 void mst_scatter_stage(const mst_call *call, size_t base, size_t bytes);
 
 #endif
