@@ -201,13 +201,17 @@ bool mst_varied_repeated(const muster_group *group, const mst_request *request)
     const mst_request *latest = &group->latest;
     size_t size = (size_t)group->size;
 
-    return (!has_blocks(group, request, false) || are_kept(&request->in_blocks, &latest->in_blocks, size)) &&
-           (!has_blocks(group, request, true) || are_kept(&request->out_blocks, &latest->out_blocks, size));
+    return (!latest->in_blocks.counts || are_kept(&request->in_blocks, &latest->in_blocks, size)) &&
+           (!latest->out_blocks.counts || are_kept(&request->out_blocks, &latest->out_blocks, size));
 }
 
-/* Makes copies of the arrays, and has them used. */
-static void keep(mst_blocks *blocks, size_t *kept, size_t size)
+/* Makes copies of the arrays, and has them used; of those that this rank is to ignore there are none. */
+static void keep_if(bool used, mst_blocks *blocks, size_t *kept, size_t size)
 {
+    if (!used) {
+        *blocks = (mst_blocks){ 0 };
+        return;
+    }
     memcpy(kept, blocks->counts, size * sizeof *kept);
     blocks->counts = kept;
     if (blocks->displacements) {
@@ -225,10 +229,8 @@ bool mst_varied_remember(muster_group *group)
         group->latest_counts = malloc(4 * size * sizeof *group->latest_counts);
     if (!group->latest_counts)
         return false;
-    if (has_blocks(group, latest, false))
-        keep(&latest->in_blocks, kept_of(group, false), size);
-    if (has_blocks(group, latest, true))
-        keep(&latest->out_blocks, kept_of(group, true), size);
+    keep_if(has_blocks(group, latest, false), &latest->in_blocks, kept_of(group, false), size);
+    keep_if(has_blocks(group, latest, true), &latest->out_blocks, kept_of(group, true), size);
     if (latest->gives.counts)
         latest->gives.counts = latest->in_blocks.counts;
     if (latest->takes.counts)

@@ -151,11 +151,21 @@ static bool is_whole(const mst_varied *varied)
            varied->is_tabled == varied->is_beside;
 }
 
+static void take_own_block(const mst_call *call, const mst_varied *varied)
+{
+    const mst_request *request = call->request;
+    int own = call->group->base.rank;
+    size_t bytes = mst_counts_of(&request->takes, own) * request->element_bytes;
+
+    if (bytes)
+        mst_deliver(call, mst_varied_at(varied->out_at, own),
+                    (const unsigned char *)request->in + mst_varied_at(varied->in_at, own), bytes);
+}
+
 static muster_status take_whole(const mst_call *call, const mst_varied *varied)
 {
     const mst_request *request = call->request;
-    int size = call->group->base.size, own = call->group->base.rank, rank = own;
-    size_t own_bytes = mst_counts_of(&request->takes, own) * request->element_bytes;
+    int size = call->group->base.size, rank = call->group->base.rank;
 
     for (int i = 1; i < size; i++) {
         rank = rank + 1 < size ? rank + 1 : 0;
@@ -168,10 +178,84 @@ static muster_status take_whole(const mst_call *call, const mst_varied *varied)
             return mst_varied_damaged(call, rank);
         mst_deliver(call, mst_varied_at(varied->out_at, rank), mst_varied_slot(call, rank, true) + at, bytes);
     }
-    if (own_bytes)
-        mst_deliver(call, mst_varied_at(varied->out_at, own),
-                    (const unsigned char *)request->in + mst_varied_at(varied->in_at, own), own_bytes);
+    take_own_block(call, varied);
     return MUSTER_OK;
+}
+
+/* ---- the same again, of small blocks ---- */
+
+static void list_copy(const mst_call *call, mst_varied_copy *copies, int *count, mst_varied_copy copy)
+{
+    if (copy.bytes == 0)
+        return;
+    copy.in_slot = mst_varied_has_slot(call, copy.rank);
+    copy.at += copy.in_slot ? 0 : MST_VARIED_AGAIN_BEGIN;
+    copies[(*count)++] = copy;
+}
+
+static void list_staged(const mst_call *call, mst_varied *varied, size_t at, size_t in_at, size_t bytes)
+{
+    list_copy(call, varied->copies, &varied->staged,
+              (mst_varied_copy){ .rank = call->group->base.rank,
+                                 .at = at,
+                                 .bytes = bytes,
+                                 .from = (const unsigned char *)call->request->in + in_at });
+}
+
+static void list_taken(const mst_call *call, mst_varied *varied, int rank)
+{
+    const mst_request *request = call->request;
+
+    list_copy(call, varied->copies + call->group->base.size, &varied->taken,
+              (mst_varied_copy){ .rank = rank,
+                                 .at = varied->is_tabled ? varied->from_at[rank] : 0,
+                                 .bytes = mst_counts_of(&request->takes, rank) * request->element_bytes,
+                                 .to = (unsigned char *)request->out + mst_varied_at(varied->out_at, rank) });
+}
+
+/* Lists what a call that repeats this one copies if the others say "again", too. Buffers are those of this
+ * call then, and streams begin at one place. */
+static void list_copies(const mst_call *call, mst_varied *varied)
+{
+    const mst_request *request = call->request;
+    int size = call->group->base.size, own = call->group->base.rank, rank = own;
+
+    varied->staged = varied->taken = 0;
+    if (!varied->is_tabled)
+        list_staged(call, varied, 0, 0, varied->heads[own].bytes);
+    for (int i = 1; i < size; i++) {
+        rank = rank + 1 < size ? rank + 1 : 0;
+        if (varied->is_tabled)
+            list_staged(call, varied, varied->table[rank], mst_varied_at(varied->in_at, rank),
+                        mst_counts_of(&request->gives, rank) * request->element_bytes);
+        list_taken(call, varied, rank);
+    }
+    varied->is_listed = true;
+}
+
+/* Slots of up to 2 KiB: memcpy copies so much itself with vectors. */
+static void stage_listed(const mst_call *call, const mst_varied *varied)
+{
+    unsigned char *slot = mst_slot(call);
+
+    mst_fault_point("slot.fill");
+    for (const mst_varied_copy *copy = varied->copies; copy < varied->copies + varied->staged; copy++)
+        mst_copy(slot + copy->at, copy->from, copy->bytes);
+}
+
+static const unsigned char *listed_slot(const mst_call *call, const mst_varied_copy *copy)
+{
+    return copy->in_slot ? mst_staging_last(&call->group->staging, MST_STAGING_SMALL, copy->rank)
+                         : mst_sequence_arrival(call->sequence, copy->rank)->payload;
+}
+
+static void take_listed(const mst_call *call, const mst_varied *varied)
+{
+    const mst_varied_copy *first = varied->copies + call->group->base.size;
+
+    for (const mst_varied_copy *copy = first; copy < first + varied->taken; copy++)
+        mst_copy(copy->to, listed_slot(call, copy) + copy->at, copy->bytes); /* E2 */
+    take_own_block(call, varied);
 }
 
 /* ---- all rounds ---- */
@@ -181,12 +265,23 @@ muster_status mst_move_streams(mst_call *call)
     mst_varied *varied = call->group->varied;
     window window = { 0, varied->window, true };
 
-    stage_window(call, varied, &window);
+    if (varied->is_listed)
+        stage_listed(call, varied);
+    else
+        stage_window(call, varied, &window);
     muster_status status = mst_varied_meet(call);
     if (status != MUSTER_OK)
         return status;
-    if (is_whole(varied))
-        return take_whole(call, varied);
+    if (varied->is_listed) {
+        take_listed(call, varied);
+        return MUSTER_OK;
+    }
+    if (is_whole(varied)) {
+        status = take_whole(call, varied);
+        if (status == MUSTER_OK && varied->all_small && !mst_streams_out(call))
+            list_copies(call, varied);
+        return status;
+    }
     window.bytes = varied->window;
     status = take_window(call, varied, &window);
     if (varied->longest > varied->window)

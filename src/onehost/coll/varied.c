@@ -19,11 +19,13 @@ static_assert(MST_RANKS_MAX <= MST_BLOCKS_MAX, "blocks.h must sort the blocks of
 
 static mst_varied *allocate(size_t size)
 {
-    mst_varied *varied = calloc(
-        1, sizeof *varied + size * (3 * sizeof(size_t) + 2 * sizeof(uint64_t) + sizeof(mst_varied_head)));
+    mst_varied *varied =
+        calloc(1, sizeof *varied + size * (3 * sizeof(size_t) + 2 * sizeof(uint64_t) +
+                                           sizeof(mst_varied_head) + 2 * sizeof(mst_varied_copy)));
     if (!varied)
         return NULL;
-    varied->heads = (mst_varied_head *)(varied + 1);
+    varied->copies = (mst_varied_copy *)(varied + 1);
+    varied->heads = (mst_varied_head *)(varied->copies + 2 * size);
     varied->table = (uint64_t *)(varied->heads + size);
     varied->from_at = varied->table + size;
     varied->places = (size_t *)(varied->from_at + size);
@@ -191,7 +193,7 @@ bool mst_varied_prepare(mst_call *call)
         call->plan = group->plan;
         return true;
     }
-    varied->is_known = false;
+    varied->is_known = varied->is_listed = false;
     varied->is_tabled = mst_span_varied(shape->in) && !shape->reduces;
     place_table(varied, (size_t)group->base.size);
     varied->in_at = place(call, shape->in, &request->in_blocks, varied->places);
@@ -276,9 +278,10 @@ static bool are_heads_known(const mst_call *call, const mst_varied *varied)
 /* Reads the heads of all. *balance: the sum of the balances. */
 static muster_status read_heads(mst_call *call, mst_varied *varied, uint64_t *balance)
 {
-    varied->is_known = false;
+    varied->is_known = varied->is_listed = false;
     varied->longest = 0;
     varied->any_in_arena = false;
+    varied->all_small = true;
     varied->most_in_slots = 0;
     for (int rank = 0; rank < call->group->base.size; rank++) {
         mst_varied_head *head = &varied->heads[rank];
@@ -290,6 +293,7 @@ static muster_status read_heads(mst_call *call, mst_varied *varied, uint64_t *ba
         *balance += head->balance;
         varied->longest = head->bytes > varied->longest ? head->bytes : varied->longest;
         varied->any_in_arena |= head->in_offset != 0;
+        varied->all_small &= fits_small(call, head->bytes);
         if (!fits_payload(call, head->bytes) && fits_small(call, head->bytes) &&
             head->bytes > varied->most_in_slots)
             varied->most_in_slots = head->bytes;
@@ -325,7 +329,7 @@ muster_status mst_varied_meet(mst_call *call)
                                                       (call->plan.in_line ? (size_t)own->bytes : 0));
     if (status == MUSTER_OK && !are_heads_known(call, varied))
         status = read_heads(call, varied, &balance);
-    if (status != MUSTER_OK)
+    if (status != MUSTER_OK || (varied->is_listed && !varied->most_in_slots))
         return status;
     call->views = varied->any_in_arena;
     turn_staging(call, varied);
@@ -340,15 +344,18 @@ muster_status mst_varied_end(mst_call *call)
     return mst_round(call, 0);
 }
 
+bool mst_varied_has_slot(const mst_call *call, int rank)
+{
+    return !fits_payload(call, call->group->varied->heads[rank].bytes);
+}
+
 const unsigned char *mst_varied_slot(const mst_call *call, int rank, bool first)
 {
-    const mst_staging *staging = &call->group->staging;
-    size_t bytes = call->group->varied->heads[rank].bytes;
+    bool is_small = first && fits_small(call, call->group->varied->heads[rank].bytes);
 
-    if (first && fits_payload(call, bytes))
+    if (first && !mst_varied_has_slot(call, rank))
         return mst_sequence_arrival(call->sequence, rank)->payload + call->group->varied->begins[rank];
-    return mst_staging_last(staging, first && fits_small(call, bytes) ? MST_STAGING_SMALL : MST_STAGING_RING,
-                            rank);
+    return mst_staging_last(&call->group->staging, is_small ? MST_STAGING_SMALL : MST_STAGING_RING, rank);
 }
 
 const unsigned char *mst_varied_in_arena(const mst_call *call, int rank, uint64_t at, size_t bytes)
@@ -367,9 +374,8 @@ void mst_varied_alone(const mst_call *call)
 {
     const mst_request *request = call->request;
     const mst_blocks *in = &request->in_blocks, *out = &request->out_blocks;
-
-    size_t from = in->displacements ? in->displacements[0] : 0,
-           to = out->displacements ? out->displacements[0] : 0, count = mst_counts_of(&request->takes, 0);
+    size_t from = in->displacements ? in->displacements[0] : 0;
+    size_t to = out->displacements ? out->displacements[0] : 0, count = mst_counts_of(&request->takes, 0);
 
     if (count)
         mst_combine_alone(call, (unsigned char *)request->out + to * request->element_bytes,

@@ -15,6 +15,17 @@
 
 #include "src/onehost/coll/call.h"
 
+/* A copy of a small block: from a buffer to where we stage, or from where that rank has staged to a buffer.
+ */
+typedef struct mst_varied_copy {
+    int rank;
+    bool in_slot; /* not in the payload */
+    size_t at;    /* there */
+    size_t bytes;
+    const unsigned char *from;
+    unsigned char *to;
+} mst_varied_copy;
+
 typedef struct mst_varied {
     size_t *places; /* memory of the two that follow */
     const size_t *in_at,
@@ -31,6 +42,10 @@ typedef struct mst_varied {
     bool any_in_arena;      /* after the first round: some rank's input is read in the arena */
     size_t most_in_slots;   /* likewise: bytes that some rank has in its small slot; 0: none has */
     bool is_known;          /* what is known after the first round was found by a call equal to this one */
+    bool all_small;         /* after the first round: all streams are in payloads and small slots */
+    bool is_listed; /* known, and these copies are all there is to do before the first round and after */
+    int staged, taken;
+    mst_varied_copy *copies; /* those to stage, and from the group's size on those to take; none of our own */
 } mst_varied;
 
 /* Bytes that the others need of our input, each counted once; of what is reduced, our own block counts, too,
@@ -77,6 +92,10 @@ static inline void mst_varied_use_ring(mst_call *call)
 
 /* The last round of a call in which inputs were read in the arena. */
 muster_status mst_varied_end(mst_call *call);
+
+/* After the first round, of a stream that is small: whether it is in that rank's slot, and not in its
+ * payload. */
+bool mst_varied_has_slot(const mst_call *call, int rank);
 
 /* Where the window of a rank's stream is that was staged for the last round: `first`, or a later one. */
 const unsigned char *mst_varied_slot(const mst_call *call, int rank, bool first);
