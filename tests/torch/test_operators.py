@@ -12,7 +12,7 @@ from torch._subclasses import FakeTensorMode
 
 import muster
 import muster.torch
-from torch_ranks import expect, run, values
+from torch_ranks import attached, expect, run, values
 
 ops = torch.ops.muster
 REDUCED = [torch.bfloat16, torch.float16, torch.float32, torch.float64, torch.int8, torch.int32, torch.int64, torch.uint8,
@@ -28,13 +28,6 @@ def mine(dtype=torch.float32, shape=(12, 3), rank=None):
 
 def all_of(dtype=torch.float32, shape=(12, 3)):
     return [mine(dtype, shape, rank) for rank in range(dist.get_world_size())]
-
-
-def attached():
-    """A muster.Group of all ranks, apart from PyTorch."""
-    names = [f"/muster-test-{secrets.token_hex(8)}"]
-    dist.broadcast_object_list(names, 0)
-    return muster.attach(names[0], dist.get_rank(), dist.get_world_size(), timeout=30)
 
 
 def equal_everywhere(x):
@@ -308,53 +301,6 @@ def dead(of_group, compiles):
         raise
 
 
-def is_shared(x):
-    """Whether it lies in memory that ranks share."""
-    with open("/proc/self/maps") as maps:
-        for line in maps:
-            extent, kind = line.split()[:2]
-            begin, end = (int(word, 16) for word in extent.split("-"))
-            if begin <= x.data_ptr() < end:
-                return kind[3] == "s"
-    return False
-
-
-def in_arena():
-    """Tensors that are made within use_arena, and no others; they are as others, and outlive the group."""
-    group, part, size = attached(), dist.new_group(), dist.get_world_size()
-    for of in (group, part):
-        handle, before = muster.torch.handle(of), torch.ones(1 << 16)
-        with muster.torch.use_arena(of):
-            x, small = torch.ones(1 << 16), torch.ones(3)
-            with muster.torch.use_arena():
-                y = x * 2
-            z = torch.compile(lambda x: (x * 3).sin(), backend="aot_eager")(x)
-        after = torch.ones(1 << 16)
-        assert [is_shared(each) for each in (before, x, small, y, z, after)] == [False, True, False, True, True, False]
-        ops.all_reduce_(x, handle)
-        ops.all_reduce_(y, handle)
-        assert (x == size).all() and (y == 2 * size).all()
-        address = x.data_ptr()
-        del x
-        with muster.torch.use_arena(of):
-            assert torch.empty(1 << 16).data_ptr() == address  # what is gone serves the next one
-            x = torch.ones(1 << 16).share_memory_()
-            y = torch.ones(8, dtype=torch.float64).repeat(1000).resize_(20000)
-        del x
-        dist.barrier()
-        if of is group:
-            group.__exit__()
-        else:
-            dist.destroy_process_group(part)
-        expect(ValueError, "left or destroyed", lambda: ops.all_reduce_(before, handle))
-        assert (y[:8000] == 1).all() and (z == torch.tensor(3.0).sin()).all()
-    with muster.torch.use_arena():
-        pid = os.fork()
-        if pid == 0:
-            os._exit(is_shared(torch.ones(1 << 16)))  # usual memory: nothing is allocated in the parent's arena
-    assert os.waitpid(pid, 0)[1] == 0
-
-
 class Operators(unittest.TestCase):
     def test_right_at_2_ranks(self):
         values(2, right)
@@ -404,9 +350,6 @@ class Operators(unittest.TestCase):
 
     def test_forked(self):
         values(2, forked)
-
-    def test_arena(self):
-        values(2, in_arena)
 
     def test_dead_rank(self):
         for of_group in (False, True):

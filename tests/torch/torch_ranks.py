@@ -7,6 +7,7 @@ result: what the body returned, the exception it raised, or the signal that kill
 import datetime
 import os
 import pickle
+import secrets
 import select
 import signal
 import socket
@@ -18,7 +19,8 @@ import torch
 import torch._dynamo  # noqa: F401: else each rank would load it when it needs it, which takes seconds
 import torch.distributed as dist
 
-import muster.torch  # noqa: F401: the backend
+import muster
+import muster.torch  # the backend
 
 LIMIT_S = 120  # a rank that is not done by then hangs
 
@@ -122,6 +124,13 @@ def values(size, body, *args, **keywords):
     for rank, end in enumerate(ends):
         assert end.error is None and end.signal is None and end.status == 0, f"{body.__name__}, rank {rank}: {end!r}"
     return [end.value for end in ends]
+
+
+def attached():
+    """A muster.Group of all ranks, apart from PyTorch."""
+    names = [f"/muster-test-{secrets.token_hex(8)}"]
+    dist.broadcast_object_list(names, 0)
+    return muster.attach(names[0], dist.get_rank(), dist.get_world_size(), timeout=30)
 
 
 def expect(kind, text, call):

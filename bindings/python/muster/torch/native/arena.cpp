@@ -1,7 +1,10 @@
 // The allocator of arena.h.
 #include "arena.h"
 
+#include <algorithm>
 #include <unordered_map>
+
+#include <pthread.h>
 
 #include <c10/core/CPUAllocator.h>
 
@@ -17,26 +20,27 @@ constexpr size_t BLOCK_BYTES = 4096;
 
 thread_local std::vector<std::shared_ptr<Arena>> entered; // the last one serves
 
-// Blocks that tensors have, by address. Never destroyed, as tensors may be later than all that is static.
+// Arenas of groups, and the blocks that tensors have, by address. Never destroyed, as tensors may be later
+// than all that is static. The lock is held across forks, so that a child finds all of it whole, and free;
+// what is of its parent's arenas stays as it is there.
 struct Blocks {
     std::mutex mutex;
+    std::map<muster_group *, std::weak_ptr<Arena>> arenas;
     struct Block {
         std::shared_ptr<Arena> arena;
         size_t bytes;
     };
     std::unordered_map<void *, Block> all;
-    const Process process;
 
     // Whether the address was one.
     bool give(void *data)
     {
-        if (!process
-                 .is_here()) // a thread of the parent may have the lock; what is here is not this process's
-            return true;
         std::unique_lock<std::mutex> held(mutex);
         const auto found = all.find(data);
         if (found == all.end())
             return false;
+        if (!found->second.arena->is_here())
+            return true;
         const Block block = std::move(found->second);
         all.erase(found);
         held.unlock();
@@ -51,6 +55,9 @@ Blocks &blocks()
 
     return *all;
 }
+
+[[maybe_unused]] const int locks = pthread_atfork(
+    [] { blocks().mutex.lock(); }, [] { blocks().mutex.unlock(); }, [] { blocks().mutex.unlock(); });
 
 void give_block(void *data)
 {
@@ -118,17 +125,31 @@ Allocator *Allocator::installed;
 
 std::shared_ptr<Arena> Arena::of(muster_group *group, std::shared_ptr<void> kept)
 {
-    static std::mutex mutex;
-    static auto *known =
-        new std::map<muster_group *, std::weak_ptr<Arena>>; // their blocks serve the next one
-    std::lock_guard<std::mutex> held(mutex);
-    std::weak_ptr<Arena> &its = (*known)[group];
+    std::shared_ptr<Arena> found; // it may be the last reference to a parent's, which goes without the lock
+    std::lock_guard<std::mutex> held(blocks().mutex);
+    std::weak_ptr<Arena> &its = blocks().arenas[group];
 
-    if (auto found = its.lock(); found && found->process_.is_here())
+    found = its.lock();
+    if (found && found->is_here())
         return found;
     auto made = std::make_shared<Arena>(group, std::move(kept));
     its = made;
     return made;
+}
+
+void Arena::end_all()
+{
+    std::vector<std::shared_ptr<Arena>> living;
+    {
+        std::lock_guard<std::mutex> held(blocks().mutex);
+        for (const auto &[_, arena] : blocks().arenas)
+            if (auto kept = arena.lock(); kept && kept->is_here())
+                living.push_back(std::move(kept));
+    }
+    for (const auto &arena : living) {
+        std::lock_guard<std::mutex> held(arena->mutex_);
+        arena->group_ = nullptr;
+    }
 }
 
 void Arena::enter()
@@ -140,16 +161,23 @@ void Arena::enter()
 
 void Arena::leave()
 {
-    entered.pop_back();
+    const auto found = std::find(entered.rbegin(), entered.rend(), shared_from_this());
+
+    CHECK_ARGUMENT(found != entered.rend(),
+                   "use_arena: this thread is not within it; expected an exit on the "
+                   "thread that has entered it, as `with` makes it");
+    entered.erase(std::next(found).base());
 }
 
 void *Arena::take(size_t bytes)
 {
     void *data = nullptr;
 
-    if (!process_.is_here())
+    if (!is_here())
         return nullptr;
     std::lock_guard<std::mutex> held(mutex_);
+    if (!group_)
+        return nullptr;
     if (auto found = unused_.find(bytes); found != unused_.end() && !found->second.empty()) {
         data = found->second.back();
         found->second.pop_back();
@@ -179,7 +207,7 @@ void Arena::free_unused()
 
 Arena::~Arena()
 {
-    if (process_.is_here())
+    if (is_here() && group_)
         free_unused();
 }
 

@@ -25,17 +25,25 @@ class Arena : public std::enable_shared_from_this<Arena>
     }
     ~Arena();
 
-    // What the calling thread allocates comes from here, until leave().
+    // The process leaves its groups: none has a block from now on, nor gives one back.
+    static void end_all();
+
+    // What the calling thread allocates comes from here, until leave(), which is an error on another one. Of
+    // those that it has entered, the last one that it has not left serves.
     void enter();
-    static void leave();
+    void leave();
 
     void *take(size_t bytes); // null: there is no room
     void give(void *data, size_t bytes);
+    bool is_here() const // not in a forked child
+    {
+        return process_.is_here();
+    }
 
   private:
     void free_unused(); // with the lock
 
-    muster_group *const group_;
+    muster_group *group_; // null: this process has left it
     const std::shared_ptr<void> kept_;
     const Process process_;
     std::mutex mutex_;

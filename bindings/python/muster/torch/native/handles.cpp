@@ -144,12 +144,13 @@ Handle::~Handle()
     if (!group_)
         return;
     Handles &its = handles();
-    std::lock_guard<std::mutex> held(its.mutex);
+    std::unique_lock<std::mutex> held(its.mutex);
     const auto found = its.all.find(number_);
 
     if (found == its.all.end() || --found->second.users || !found->second.is_adopted)
         return;
     its.all.erase(found);
+    held.unlock(); // others need not wait until the group is left
     muster_group_free(group_);
 }
 

@@ -28,11 +28,21 @@ muster_group *group_at(uintptr_t address)
     return reinterpret_cast<muster_group *>(address);
 }
 
-// Python's object, as long as it is needed.
+// Python's end has begun or is over. A thread that asks for its lock then is ended where it is.
+bool is_ending()
+{
+#if PY_VERSION_HEX >= 0x030d0000
+    return !Py_IsInitialized() || Py_IsFinalizing();
+#else
+    return !Py_IsInitialized() || _Py_IsFinalizing();
+#endif
+}
+
+// Python's object, as long as it is needed. At Python's end, threads that it does not know leave it as it is.
 std::shared_ptr<void> keep(py::object object)
 {
     return { object.release().ptr(), [](void *kept) {
-                if (!Py_IsInitialized())
+                if (is_ending() && !(Py_IsInitialized() && PyGILState_Check()))
                     return;
                 py::gil_scoped_acquire held;
                 Py_DECREF(static_cast<PyObject *>(kept));
@@ -132,7 +142,7 @@ PYBIND11_MODULE(MUSTER_TORCH_MODULE, module)
         "that is an error.");
     py::class_<Arena, std::shared_ptr<Arena>>(module, "Arena", "Of a group: what tensors' memory comes from.")
         .def("enter", &Arena::enter)
-        .def("leave", [](Arena &) { Arena::leave(); });
+        .def("leave", &Arena::leave);
     module.def(
         "arena_of_group",
         [](uintptr_t group, py::object memory) {
@@ -143,7 +153,13 @@ PYBIND11_MODULE(MUSTER_TORCH_MODULE, module)
         std::shared_ptr<muster_group> group = ours(backend).kept();
         return Arena::of(group.get(), group);
     });
-    module.def("leave_all", Backend::leave_all, py::call_guard<py::gil_scoped_release>());
+    module.def(
+        "leave_all",
+        [] {
+            Arena::end_all();
+            Backend::leave_all();
+        },
+        py::call_guard<py::gil_scoped_release>());
     module.def("check", [](const BackendPtr &backend) { ours(backend).check_group(); });
     module.def("address", [](const BackendPtr &backend) { return ours(backend).address(); });
 }
