@@ -39,16 +39,6 @@ void Backend::check_count(const char *what, size_t parts) const
                    " parts; expected one for each of ", size_, " ranks");
 }
 
-void Backend::check_whole(const char *what, const at::Tensor &whole, const at::Tensor &part) const
-{
-    check_tensor(whole);
-    check_tensor(part);
-    CHECK_ARGUMENT(whole.numel() == part.numel() * size_ && whole.scalar_type() == part.scalar_type(), what,
-                   ": the tensor of all ranks is ", describe(whole), "; expected ",
-                   name_of(part.scalar_type()).substr(6), " x ", part.numel() * size_, ", ", size_,
-                   " times that of one");
-}
-
 void Backend::check_layouts(const char *what, const Tensors &tensors) const
 {
     for (size_t i = 0; i < tensors.size(); i++)
@@ -79,12 +69,6 @@ void Backend::check_root_tensor(const char *what, int64_t index, const Tensors &
 {
     CHECK_ARGUMENT(index >= 0 && index < static_cast<int64_t>(tensors.size()), what,
                    ": invalid root tensor: ", index, "; expected one of ", tensors.size(), " tensors");
-}
-
-void Backend::check_root(const char *what, int64_t root) const
-{
-    CHECK_ARGUMENT(root >= 0 && root < size_, what, ": invalid root rank: ", root, "; expected one of ",
-                   size_, " ranks");
 }
 
 } // namespace muster_torch

@@ -11,6 +11,7 @@
 #include "errors.h"
 #include "messages.h"
 #include "process.h"
+#include "steps.h"
 
 namespace muster_torch
 {
@@ -156,8 +157,6 @@ class Backend : public ::c10d::Backend
                      const at::Tensor &like) const;
     void check_root_tensor(const char *what, int64_t index, const Tensors &tensors) const;
     void check_count(const char *what, size_t parts) const;
-    void check_whole(const char *what, const at::Tensor &whole, const at::Tensor &part) const;
-    void check_root(const char *what, int64_t root) const;
     void name_group();
     void close(bool may_wait);
     void abort_with(const char *reason);

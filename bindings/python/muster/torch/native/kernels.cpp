@@ -36,24 +36,6 @@ void check_size(const char *what, const Handle &handle, int64_t size)
                    " ranks");
 }
 
-int check_rank(const char *what, const char *which, const Handle &handle, int64_t rank)
-{
-    CHECK_ARGUMENT(rank >= 0 && rank < handle.size(), what, ": invalid ", which, " rank: ", rank,
-                   "; expected one of ", handle.size(), " ranks");
-    return static_cast<int>(rank);
-}
-
-// `whole` has what all ranks have of `part`.
-void check_whole(const char *what, const at::Tensor &whole, const at::Tensor &part, int64_t size)
-{
-    check_tensor(whole);
-    check_tensor(part);
-    CHECK_ARGUMENT(whole.numel() == part.numel() * size && whole.scalar_type() == part.scalar_type(), what,
-                   ": the tensor of all ranks is ", describe(whole), "; expected ",
-                   name_of(part.scalar_type()).substr(6), " x ", part.numel() * size, ", ", size,
-                   " times that of one");
-}
-
 } // namespace
 
 // ---- shapes ----
@@ -88,12 +70,12 @@ c10::SymDimVector shape_of_part(const char *what, const at::Tensor &x, int64_t s
 void all_reduce_(const at::Tensor &x, int64_t group, string_view op)
 {
     check_tensor(x);
-    Handle(group).run(told_of(OpType::ALLREDUCE, "muster:all_reduce"), [x, how = Combined(x, op_named(op))](
-                                                                           muster_group *in) {
-        const Place place(x);
-        check(muster_all_reduce(place.data(), place.data(), count_of(x), how.dtype, how.op, in));
-        place.keep_and_tell();
-    });
+    Handle(group).run(told_of(OpType::ALLREDUCE, "muster:all_reduce"),
+                      [x, how = Combined(x, op_named(op))](muster_group *in) {
+                          const Place place(x);
+                          all_reduce_in(in, place, how);
+                          place.keep_and_tell();
+                      });
 }
 
 at::Tensor all_reduce(const at::Tensor &x, int64_t group, string_view op)
@@ -114,12 +96,11 @@ void reduce_(const at::Tensor &x, int64_t group, int64_t root, string_view op)
 {
     check_tensor(x);
     Handle handle(group);
-    const int to = check_rank("reduce", "root", handle, root);
+    const int to = check_rank("reduce", "root", root, handle.size());
     handle.run(told_of(OpType::REDUCE, "muster:reduce"),
                [x, to, is_root = handle.rank() == to, how = Combined(x, op_named(op))](muster_group *in) {
                    const Place place(x);
-                   check(muster_reduce(place.data(), is_root ? place.data() : nullptr, count_of(x), how.dtype,
-                                       how.op, to, in));
+                   reduce_in(in, place, to, how);
                    if (is_root)
                        place.keep_and_tell();
                });
@@ -131,12 +112,7 @@ void reduce_scatter_into(const at::Tensor &out, const at::Tensor &x, int64_t gro
     check_whole("reduce_scatter", x, out, handle.size());
     handle.run(
         told_of(OpType::REDUCE_SCATTER, "muster:reduce_scatter"),
-        [out, x, how = Combined(x, op_named(op))](muster_group *in) {
-            const at::Tensor own = elements(x);
-            const Place place(out);
-            check(muster_reduce_scatter(own.data_ptr(), place.data(), count_of(out), how.dtype, how.op, in));
-            place.keep_and_tell();
-        });
+        [out, x, how = Combined(x, op_named(op))](muster_group *in) { reduce_scatter_in(in, out, x, how); });
 }
 
 at::Tensor reduce_scatter(const at::Tensor &x, int64_t group, int64_t size, string_view op)
@@ -154,14 +130,12 @@ void broadcast_(const at::Tensor &x, int64_t group, int64_t root)
 {
     check_tensor(x);
     Handle handle(group);
-    handle.run(
-        told_of(OpType::BROADCAST, "muster:broadcast"),
-        [x, from = check_rank("broadcast", "root", handle, root)](muster_group *in) {
-            const Moved moved = how_moved(x);
-            const Place place(x);
-            check(muster_broadcast(place.data(), place.data(), moved_count(x, moved), moved.dtype, from, in));
-            place.keep_and_tell();
-        });
+    handle.run(told_of(OpType::BROADCAST, "muster:broadcast"),
+               [x, from = check_rank("broadcast", "root", root, handle.size())](muster_group *in) {
+                   const Place place(x);
+                   broadcast_in(in, place, from);
+                   place.keep_and_tell();
+               });
 }
 
 at::Tensor broadcast(const at::Tensor &x, int64_t group, int64_t root)
@@ -170,7 +144,7 @@ at::Tensor broadcast(const at::Tensor &x, int64_t group, int64_t root)
     Handle handle(group);
     const at::Tensor out = make_like(x, x.sym_sizes());
     handle.run(told_of(OpType::BROADCAST, "muster:broadcast"),
-               [x, out, from = check_rank("broadcast", "root", handle, root)](muster_group *in) {
+               [x, out, from = check_rank("broadcast", "root", root, handle.size())](muster_group *in) {
                    const Moved moved = how_moved(x);
                    const at::Tensor own = elements(x);
                    check(muster_broadcast(own.data_ptr(), out.data_ptr(), moved_count(x, moved), moved.dtype,
@@ -183,13 +157,8 @@ void all_gather_into(const at::Tensor &out, const at::Tensor &x, int64_t group)
 {
     Handle handle(group);
     check_whole("all_gather", out, x, handle.size());
-    handle.run(told_of(OpType::ALLGATHER, "muster:all_gather"), [out, x](muster_group *in) {
-        const Moved moved = how_moved(x);
-        const at::Tensor own = elements(x);
-        const Place place(out);
-        check(muster_all_gather(own.data_ptr(), place.data(), moved_count(x, moved), moved.dtype, in));
-        place.keep_and_tell();
-    });
+    handle.run(told_of(OpType::ALLGATHER, "muster:all_gather"),
+               [out, x](muster_group *in) { all_gather_in(in, out, x); });
 }
 
 at::Tensor all_gather(const at::Tensor &x, int64_t group, int64_t size)
@@ -208,34 +177,27 @@ at::Tensor all_to_all(const at::Tensor &x, int64_t group, int64_t size)
     check_size("all_to_all", handle, size);
     shape_of_part("all_to_all", x, size);
     const at::Tensor out = make_like(x, x.sym_sizes());
-    handle.run(told_of(OpType::ALLTOALL_BASE, "muster:all_to_all"), [out, x, size](muster_group *in) {
-        const Moved moved = how_moved(x);
-        const at::Tensor own = elements(x);
-        check(muster_all_to_all(own.data_ptr(), out.data_ptr(),
-                                moved_count(x, moved) / static_cast<size_t>(size), moved.dtype, in));
-    });
+    handle.run(told_of(OpType::ALLTOALL_BASE, "muster:all_to_all"),
+               [out, x](muster_group *in) { all_to_all_in(in, Place(out), x); });
     return out;
 }
 
 void gather_into(const std::optional<at::Tensor> &out, const at::Tensor &x, int64_t group, int64_t root)
 {
     Handle handle(group);
-    const int to = check_rank("gather", "root", handle, root);
+    const int to = check_rank("gather", "root", root, handle.size());
     const bool is_root = handle.rank() == to;
     check_tensor(x);
     CHECK_ARGUMENT(out.has_value() == is_root, "gather: out is ",
                    is_root ? "none on the root" : "for the root only", ", and this is rank ", handle.rank());
     if (is_root)
         check_whole("gather", *out, x, handle.size());
-    handle.run(told_of(OpType::GATHER, "muster:gather"), [out, x, to, is_root](muster_group *in) {
-        const Moved moved = how_moved(x);
-        const at::Tensor own = elements(x);
+    handle.run(told_of(OpType::GATHER, "muster:gather"), [out, x, to](muster_group *in) {
         std::optional<Place> place;
-        if (is_root)
+        if (out)
             place.emplace(*out);
-        check(muster_gather(own.data_ptr(), is_root ? place->data() : nullptr, moved_count(x, moved),
-                            moved.dtype, to, in));
-        if (is_root)
+        gather_in(in, place ? &*place : nullptr, x, to);
+        if (place)
             place->keep_and_tell();
     });
 }
@@ -243,19 +205,16 @@ void gather_into(const std::optional<at::Tensor> &out, const at::Tensor &x, int6
 void scatter_into(const at::Tensor &out, const std::optional<at::Tensor> &x, int64_t group, int64_t root)
 {
     Handle handle(group);
-    const int from = check_rank("scatter", "root", handle, root);
+    const int from = check_rank("scatter", "root", root, handle.size());
     const bool is_root = handle.rank() == from;
     check_tensor(out);
     CHECK_ARGUMENT(x.has_value() == is_root, "scatter: x is ",
                    is_root ? "none on the root" : "the root's only", ", and this is rank ", handle.rank());
     if (is_root)
         check_whole("scatter", *x, out, handle.size());
-    handle.run(told_of(OpType::SCATTER, "muster:scatter"), [out, x, from, is_root](muster_group *in) {
-        const Moved moved = how_moved(out);
-        const at::Tensor own = is_root ? elements(*x) : at::Tensor();
+    handle.run(told_of(OpType::SCATTER, "muster:scatter"), [out, x, from](muster_group *in) {
         const Place place(out);
-        check(muster_scatter(is_root ? own.data_ptr() : nullptr, place.data(), moved_count(out, moved),
-                             moved.dtype, from, in));
+        scatter_in(in, place, x ? elements(*x) : at::Tensor(), from);
         place.keep_and_tell();
     });
 }
@@ -278,7 +237,7 @@ void send(const at::Tensor &x, int64_t group, int64_t to, int64_t tag)
 {
     check_tensor(x);
     Handle handle(group);
-    const int peer = check_rank("send", "receiving", handle, to), its_tag = check_tag("send", tag);
+    const int peer = check_rank("send", "receiving", to, handle.size()), its_tag = check_tag("send", tag);
     const WithoutLock released;
     if (Backend *backend = handle.backend()) {
         Tensors tensors = { x };
@@ -294,7 +253,7 @@ void recv_(const at::Tensor &x, int64_t group, int64_t source, int64_t tag)
 {
     check_tensor(x);
     Handle handle(group);
-    const int peer = check_rank("recv", "sending", handle, source), its_tag = check_tag("recv", tag);
+    const int peer = check_rank("recv", "sending", source, handle.size()), its_tag = check_tag("recv", tag);
     const WithoutLock released;
     if (Backend *backend = handle.backend()) {
         Tensors tensors = { x };

@@ -135,17 +135,14 @@ void gather_parts(const Tensors &outs, const at::Tensor &in, muster_group *group
 // To all tensors of all ranks, from one of the root's.
 WorkPtr Backend::broadcast(Tensors &tensors, const ::c10d::BroadcastOptions &opts)
 {
-    check_root("broadcast", opts.rootRank);
+    const int root = check_rank("broadcast", "root", opts.rootRank, size_);
     check_root_tensor("broadcast", opts.rootTensor, tensors);
     check_shapes("broadcast", tensors, tensors[0]);
-    const int root = static_cast<int>(opts.rootRank);
     const size_t one = static_cast<size_t>(opts.rootTensor);
     const Told told = { OpType::BROADCAST, "muster:broadcast", opts.asyncOp, opts.timeout };
     return run(told, tensors, tensors, [root, one, tensors](muster_group *group) {
-        const Moved moved = how_moved(tensors[one]);
         const Place place(tensors[one]);
-        check(muster_broadcast(place.data(), place.data(), moved_count(tensors[one], moved), moved.dtype,
-                               root, group));
+        broadcast_in(group, place, root);
         place.keep();
         copy_to_others(tensors, one);
     });
@@ -154,19 +151,15 @@ WorkPtr Backend::broadcast(Tensors &tensors, const ::c10d::BroadcastOptions &opt
 WorkPtr Backend::scatter(Tensors &outs, Parts &ins, const ::c10d::ScatterOptions &opts)
 {
     check_tensors(outs);
-    check_root("scatter", opts.rootRank);
+    const int root = check_rank("scatter", "root", opts.rootRank, size_);
     CHECK_ARGUMENT(outs.size() == 1, "scatter: ", outs.size(),
                    " outputs; it requires a single-element output tensor list");
-    const int root = static_cast<int>(opts.rootRank);
     check_lists("scatter", "input", ins, rank_ == root, outs[0]);
     const Tensors parts = rank_ == root ? ins[0] : Tensors();
     const Told told = { OpType::SCATTER, "muster:scatter", opts.asyncOp, opts.timeout };
     return run(told, parts, outs, [this, root, parts, out = outs[0]](muster_group *group) {
-        const Moved moved = how_moved(out);
-        const at::Tensor whole = rank_ == root ? joined(parts) : at::Tensor();
         const Place place(out);
-        check(muster_scatter(whole.defined() ? whole.data_ptr() : nullptr, place.data(),
-                             moved_count(out, moved), moved.dtype, root, group));
+        scatter_in(group, place, rank_ == root ? joined(parts) : at::Tensor(), root);
         place.keep();
     });
 }
@@ -176,21 +169,19 @@ WorkPtr Backend::scatter(Tensors &outs, Parts &ins, const ::c10d::ScatterOptions
 WorkPtr Backend::gather(Parts &outs, Tensors &ins, const ::c10d::GatherOptions &opts)
 {
     check_tensors(ins);
-    check_root("gather", opts.rootRank);
+    const int root = check_rank("gather", "root", opts.rootRank, size_);
     CHECK_ARGUMENT(ins.size() == 1, "gather: ", ins.size(),
                    " inputs; it requires a single-element input tensor list");
-    const int root = static_cast<int>(opts.rootRank);
     check_lists("gather", "output", outs, rank_ == root, ins[0]);
     const Tensors parts = rank_ == root ? outs[0] : Tensors();
     const Told told = { OpType::GATHER, "muster:gather", opts.asyncOp, opts.timeout };
     return run(told, ins, parts, [this, root, parts, in = ins[0]](muster_group *group) {
-        const Moved moved = how_moved(in);
-        const at::Tensor own = elements(in);
-        const at::Tensor whole = rank_ == root ? make_whole(in, in.numel() * size_) : at::Tensor();
-        check(muster_gather(own.data_ptr(), whole.defined() ? whole.data_ptr() : nullptr,
-                            moved_count(in, moved), moved.dtype, root, group));
+        std::optional<Place> whole;
         if (rank_ == root)
-            distribute(whole, parts);
+            whole.emplace(make_whole(in, in.numel() * size_));
+        gather_in(group, whole ? &*whole : nullptr, in, root);
+        if (whole)
+            distribute(whole->tensor(), parts);
     });
 }
 
@@ -199,17 +190,11 @@ WorkPtr Backend::allgather_each(const Tensors &outs, const Tensors &ins, const :
     CHECK_ARGUMENT(outs.size() == ins.size(), "all_gather: ", outs.size(), " outputs and ", ins.size(),
                    " inputs");
     for (size_t i = 0; i < outs.size(); i++)
-        check_whole("all_gather", outs[i], ins[i]);
+        check_whole("all_gather", outs[i], ins[i], size_);
     const Told told = { OpType::_ALLGATHER_BASE, "muster:all_gather", opts.asyncOp, opts.timeout };
     return run(told, ins, outs, [outs, ins](muster_group *group) {
-        for (size_t i = 0; i < outs.size(); i++) {
-            const Moved moved = how_moved(ins[i]);
-            const at::Tensor own = elements(ins[i]);
-            const Place place(outs[i]);
-            check(
-                muster_all_gather(own.data_ptr(), place.data(), moved_count(own, moved), moved.dtype, group));
-            place.keep_and_tell();
-        }
+        for (size_t i = 0; i < outs.size(); i++)
+            all_gather_in(group, outs[i], ins[i]);
     });
 }
 
@@ -281,11 +266,8 @@ WorkPtr Backend::allgather(Parts &outs, Tensors &ins, const ::c10d::AllgatherOpt
     const Told told = { OpType::ALLGATHER, "muster:all_gather", opts.asyncOp, opts.timeout, each };
     return run(told, ins, all, [outs, by_tensor, ins](muster_group *group) {
         for (size_t i = 0; i < ins.size(); i++) {
-            const Moved moved = how_moved(ins[i]);
-            const at::Tensor own = elements(ins[i]);
-            const at::Tensor whole = make_whole(own, own.numel() * muster_group_size(group));
-            check(muster_all_gather(own.data_ptr(), whole.data_ptr(), moved_count(own, moved), moved.dtype,
-                                    group));
+            const at::Tensor whole = make_whole(ins[i], ins[i].numel() * muster_group_size(group));
+            all_gather_in(group, whole, ins[i]);
             distribute(whole, by_tensor[i]);
         }
         for (size_t list = 1; list < outs.size(); list++)
@@ -373,12 +355,9 @@ WorkPtr Backend::alltoall_base(at::Tensor &out, at::Tensor &in, std::vector<int6
     CHECK_ARGUMENT(out.numel() % size_ == 0, "all_to_all: ", out.numel(),
                    " elements cannot be split evenly among ", size_, " ranks");
     const Told told = { OpType::ALLTOALL_BASE, "muster:all_to_all", opts.asyncOp, opts.timeout };
-    return run(told, { in }, { out }, [this, out, in](muster_group *group) {
-        const Moved moved = how_moved(in);
-        const at::Tensor own = elements(in);
+    return run(told, { in }, { out }, [out, in](muster_group *group) {
         const Place place(out);
-        check(muster_all_to_all(own.data_ptr(), place.data(),
-                                moved_count(own, moved) / static_cast<size_t>(size_), moved.dtype, group));
+        all_to_all_in(group, place, in);
         place.keep();
     });
 }

@@ -78,8 +78,7 @@ WorkPtr Backend::allreduce(Tensors &tensors, const ::c10d::AllreduceOptions &opt
                    if (tensors.size() > 1)
                        combine_into_first(tensors, how.op_type);
                    const Place place(tensors[0]);
-                   check(muster_all_reduce(place.data(), place.data(), count_of(tensors[0]), how.dtype,
-                                           how.op, group));
+                   all_reduce_in(group, place, how);
                    place.keep();
                    copy_to_others(tensors, 0);
                });
@@ -106,9 +105,8 @@ WorkPtr Backend::allreduce_coalesced(Tensors &tensors, const ::c10d::AllreduceCo
                    std::vector<Place> places;
                    for (size_t i = 0; i < tensors.size(); i++)
                        places.emplace_back(tensors[i], shared[i]);
-                   for (size_t i = 0; i < tensors.size(); i++)
-                       check(muster_all_reduce(places[i].data(), places[i].data(), count_of(tensors[i]),
-                                               how.dtype, how.op, group));
+                   for (const Place &place : places)
+                       all_reduce_in(group, place, how);
                    for (const Place &place : places)
                        place.keep_and_tell();
                });
@@ -143,19 +141,17 @@ WorkPtr Backend::allreduce_sparse(Tensors &tensors, const ::c10d::AllreduceOptio
 
 WorkPtr Backend::reduce(Tensors &tensors, const ::c10d::ReduceOptions &opts)
 {
-    check_root("reduce", opts.rootRank);
+    const int root = check_rank("reduce", "root", opts.rootRank, size_);
     check_root_tensor("reduce", opts.rootTensor, tensors);
     CHECK_ARGUMENT(tensors.size() == 1, "reduce: ", tensors.size(),
                    " tensors; it requires a single-element tensor list");
     check_tensors(tensors);
-    const int root = static_cast<int>(opts.rootRank);
     const Told told = { OpType::REDUCE, "muster:reduce", opts.asyncOp, opts.timeout };
     return run(
         told, tensors, tensors,
         [this, root, tensor = tensors[0], how = Combined(tensors[0], opts.reduceOp)](muster_group *group) {
             const Place place(tensor);
-            check(muster_reduce(place.data(), rank_ == root ? place.data() : nullptr, count_of(tensor),
-                                how.dtype, how.op, root, group));
+            reduce_in(group, place, root, how);
             if (rank_ == root)
                 place.keep();
         });
@@ -169,18 +165,13 @@ WorkPtr Backend::reduce_scatter_each(const Tensors &outs, const Tensors &ins,
     CHECK_ARGUMENT(outs.size() == ins.size(), "reduce_scatter: ", outs.size(), " outputs and ", ins.size(),
                    " inputs");
     for (size_t i = 0; i < outs.size(); i++) {
-        check_whole("reduce_scatter", ins[i], outs[i]);
+        check_whole("reduce_scatter", ins[i], outs[i], size_);
         how.emplace_back(outs[i], opts.reduceOp);
     }
     const Told told = { OpType::_REDUCE_SCATTER_BASE, "muster:reduce_scatter", opts.asyncOp, opts.timeout };
     return run(told, ins, outs, [outs, ins, how = std::move(how)](muster_group *group) {
-        for (size_t i = 0; i < outs.size(); i++) {
-            const at::Tensor whole = elements(ins[i]);
-            const Place place(outs[i]);
-            check(muster_reduce_scatter(whole.data_ptr(), place.data(), count_of(outs[i]), how[i].dtype,
-                                        how[i].op, group));
-            place.keep_and_tell();
-        }
+        for (size_t i = 0; i < outs.size(); i++)
+            reduce_scatter_in(group, outs[i], ins[i], how[i]);
     });
 }
 

@@ -48,6 +48,14 @@ class Place
     {
         return place_.data_ptr();
     }
+    const at::Tensor &tensor() const
+    {
+        return tensor_;
+    }
+    size_t count() const
+    {
+        return static_cast<size_t>(tensor_.numel());
+    }
     void keep() const;
     void keep_and_tell() const; // autograd, where it is itself, too
 

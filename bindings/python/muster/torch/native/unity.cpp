@@ -12,6 +12,7 @@
 #include "process.cpp"
 #include "reductions.cpp"
 #include "serial_queue.cpp"
+#include "steps.cpp"
 #include "tensors.cpp"
 #include "views.cpp"
 #include "work.cpp"
