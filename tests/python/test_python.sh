@@ -21,7 +21,7 @@ for python in "$TEST_PYTHON" /usr/bin/python3; do
     seen="$seen $(readlink -f "$python") "
     "$python" -c 'import numpy' 2>/dev/null && with=with || with=without
     echo "== $python, $with numpy"
-    for tests in test_muster test_arrays test_structs test_objects test_nn test_log test_varied test_ranks test_shares test_requests test_messages test_ops test_world test_native test_docs test_pages; do
+    for tests in test_muster test_arrays test_structs test_objects test_nn test_log test_varied test_ranks test_shares test_requests test_messages test_ops test_watch test_world test_native test_docs test_pages; do
         timeout $((300 * ${TEST_PATIENCE:-1})) "$python" "$TEST_SOURCE/tests/python/$tests.py" >"$work/out" 2>&1 || fail "$python, $tests"
         ran=$(sed -n 's/^Ran \([0-9]*\) tests.*/\1/p' "$work/out")
         checks=$((checks + ${ran:-0} + 1))
