@@ -111,6 +111,9 @@ START_TEST(test_more_than_the_machine_has)
 }
 END_TEST
 
+/* Of a large page at each end of what is freed the kernel keeps all, if it cannot split it just then. */
+#define BLOCKS_OF_ENDS (2 * (2 << 20) / 512)
+
 /* What is freed goes back to the system: the object's blocks say so. */
 static int memory_goes_back(muster_group *world, void *arg)
 {
@@ -123,7 +126,7 @@ static int memory_goes_back(muster_group *world, void *arg)
     RANK_OK(world, muster_alloc(world, 32 << 20, &buffer));
     RANK_CHECK(world, fstat(fd, &with) == 0 && with.st_blocks - before.st_blocks >= (32 << 20) / 512);
     RANK_OK(world, muster_free(world, buffer));
-    RANK_CHECK(world, fstat(fd, &after) == 0 && after.st_blocks <= before.st_blocks + 16);
+    RANK_CHECK(world, fstat(fd, &after) == 0 && after.st_blocks <= before.st_blocks + BLOCKS_OF_ENDS);
     return 0;
 }
 
