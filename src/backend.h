@@ -60,9 +60,10 @@
 #define MST_BACKEND_H
 
 #include "muster/muster.h"
-#include "shm/base/atomic.h" /* these four know no shared memory: what both sides of the seam need */
+#include "shm/base/atomic.h" /* these five know no shared memory: what both sides of the seam need */
 #include "shm/base/error.h"
 #include "shm/base/log.h"
+#include "shm/base/plain.h"
 #include "shm/base/ranklist.h"
 #include "src/pure/blocks.h"
 #include "src/pure/shown.h"

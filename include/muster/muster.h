@@ -666,8 +666,8 @@ MUSTER_API muster_status muster_group_free(muster_group *group);
 MUSTER_API muster_status muster_group_status(const muster_group *group);
 
 /* Breaks the group: every rank that is in a call of it, or makes one later, gets ABORTED with `reason`,
- * of which the first 250 bytes are used, and which may be NULL. Any thread may call it, at any time.
- * Never blocks. Errors: INVALID, FORKED. (ncclCommAbort) */
+ * of which the first 250 bytes are used, with question marks for control characters, and which may be NULL.
+ * Any thread may call it, at any time. Never blocks. Errors: INVALID, FORKED. (ncclCommAbort) */
 MUSTER_API muster_status muster_group_abort(muster_group *group, const char *reason);
 
 /*

@@ -10,6 +10,7 @@
 #include "shm/base/atomic.h"
 #include "shm/base/error.h"
 #include "shm/base/extent.h"
+#include "shm/base/plain.h"
 #include "shm/port/huge.h"
 #include "shm/port/os.h"
 
@@ -280,12 +281,16 @@ static bool makes_sense(const mst_host *host, uint32_t size)
 {
     if (host->size < size || host->size > MST_RANKS_MAX || host->host >= host->size)
         return false;
-    for (uint32_t rank = 0; rank < size; rank++)
-        if (host->ranks[rank] >= host->size)
-            return false;
     for (uint32_t rank = 0; rank < host->size; rank++)
         if (host->hosts[rank] >= host->size)
             return false;
+    for (uint32_t place = 0; place < size; place++) { /* the ranks of this host, in their order */
+        uint32_t rank = host->ranks[place];
+
+        if (rank >= host->size || host->hosts[rank] != host->host ||
+            (place > 0 && rank <= host->ranks[place - 1]))
+            return false;
+    }
     return true;
 }
 
@@ -299,12 +304,8 @@ bool mst_arena_read_host(int fd, uint32_t size, mst_host *host)
     if (mst_os_object_read(fd, MST_HOST_OFFSET, host, sizeof *host) != 0 || !makes_sense(host, size))
         return false;
     for (int i = 0; i < MST_RANKS_MAX; i++) {
-        char *name = host->names[i];
-
-        name[MST_HOST_NAME_BYTES - 1] = '\0';
-        for (; *name; name++) /* it is shown on terminals */
-            if ((unsigned char)*name < ' ' || *name == 0x7f)
-                *name = '?';
+        host->names[i][MST_HOST_NAME_BYTES - 1] = '\0';
+        mst_plain_make(host->names[i]); /* it is shown on terminals */
     }
     return host->job != 0;
 }

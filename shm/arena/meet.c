@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "shm/base/error.h"
+#include "shm/base/plain.h"
 #include "shm/port/os.h"
 #include "shm/wait/wait.h"
 
@@ -175,14 +176,6 @@ static meeting join(const char *name, int *found, muster_status *status)
 
 #define NAME_CHARACTERS 250 /* the system's limit is 255 */
 
-/* Of a name, which is shown on terminals: its first control character; 0: it has none. */
-static unsigned find_control(const char *name)
-{
-    while (*name && (unsigned char)*name >= ' ' && *name != 0x7f)
-        name++;
-    return (unsigned char)*name;
-}
-
 static bool is_file_name(const char *name)
 {
     return name[0] == '/' && name[1] != '\0' && !strchr(name + 1, '/') && strcmp(name, "/.") != 0 &&
@@ -192,7 +185,7 @@ static bool is_file_name(const char *name)
 static muster_status check_name(const char *name)
 {
     size_t characters = strlen(name);
-    unsigned control = find_control(name);
+    unsigned control = mst_plain_control(name); /* it is shown on terminals */
 
     if (characters > NAME_CHARACTERS)
         return mst_fail(MUSTER_ERR_INVALID, "an arena name has %zu characters: expected at most %d",

@@ -112,9 +112,9 @@ muster_status muster_op_create(const char *name, muster_op_fn fn, void *arg, boo
     if (length == 0 || length >= sizeof made.name)
         return mst_fail(MUSTER_ERR_INVALID, "op_create: the name has %zu bytes; expected 1 to %zu", length,
                         sizeof made.name - 1);
-    for (size_t i = 0; i < length; i++)
-        if ((unsigned char)name[i] < ' ' || name[i] == 0x7f)
-            return mst_fail(MUSTER_ERR_INVALID, "op_create: byte %zu of the name is a control character", i);
+    unsigned control = mst_plain_control(name);
+    if (control)
+        return mst_fail(MUSTER_ERR_INVALID, "op_create: the name has a control character, 0x%02x", control);
     if (!fn)
         return mst_fail(MUSTER_ERR_INVALID, "op_create: the function of \"%s\" is NULL", name);
     muster_status status = mst_check_place(op, "op");

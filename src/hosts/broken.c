@@ -41,9 +41,7 @@ muster_status mst_hosts_known(int32_t status)
 void mst_hosts_print(const char *told, size_t told_bytes, char *text, size_t bytes)
 {
     snprintf(text, bytes, "%.*s", (int)told_bytes, told);
-    for (; *text; text++)
-        if ((unsigned char)*text < ' ' || *text == 0x7f)
-            *text = '?';
+    mst_plain_make(text);
 }
 
 /* Another member's words, which end up in logs and on terminals. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "shm/base/atomic.h"
+#include "shm/base/plain.h"
 #include "shm/death/terminations.h"
 #include "shm/port/os.h"
 #include "shm/wait/poison.h"
@@ -123,6 +124,7 @@ static bool read_reason(const mst_cell *cell, char *text, size_t bytes)
     size_t length = cell->reason_bytes < MST_REASON_BYTES ? cell->reason_bytes : MST_REASON_BYTES;
 
     snprintf(text, bytes, "%.*s", (int)length, cell->reason);
+    mst_plain_make(text); /* a program's own words, which end up on a terminal */
     return text[0] != '\0';
 }
 

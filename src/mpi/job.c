@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shm/base/plain.h"
 #include "src/hosts/hosts.h"
 #include "src/mpi/find.h"
 
@@ -39,14 +40,6 @@ static char *describe(const mst_mpi_spot *spot, bool pretends)
     return text;
 }
 
-/* Those of other processes have told it: without control characters. */
-static void make_printable(char *text)
-{
-    for (; *text; text++)
-        if ((unsigned char)*text < ' ' || *text == 0x7f)
-            *text = '?';
-}
-
 static bool describe_each(mst_mpi_job *job, const mst_mpi_spot *spots)
 {
     bool pretends = false;
@@ -61,7 +54,7 @@ static bool describe_each(mst_mpi_job *job, const mst_mpi_spot *spots)
         if (!job->where[rank])
             return false;
         if (first)
-            make_printable(job->where[rank]);
+            mst_plain_make(job->where[rank]); /* another process has told it */
     }
     return job->where != NULL;
 }

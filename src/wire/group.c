@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shm/base/plain.h"
 #include "src/wire/early.h"
 #include "src/wire/post.h"
 
@@ -183,6 +184,7 @@ void mst_wire_told_broken(mst_wire_group *group, const mst_wire_reason *told)
         return;
     *reason = *told;
     reason->text[sizeof reason->text - 1] = '\0';
+    mst_plain_make(reason->text);
     if (reason->status < MUSTER_ERR_INVALID || reason->status > MUSTER_ERR_UNAVAILABLE)
         reason->status = MUSTER_ERR_BAD_ARENA;
     if (reason->about < 0 || reason->about >= group->base.size)

@@ -39,6 +39,8 @@ static int names(muster_group *world, void *arg)
                           strstr(muster_error_detail(), "32 bytes"));
     RANK_CHECK(world, muster_group_set_name(copy, "two\nlines") == MUSTER_ERR_INVALID &&
                           strstr(muster_error_detail(), "control character"));
+    RANK_CHECK(world, muster_group_set_name(copy, "eight bits: \302\233") == MUSTER_ERR_INVALID &&
+                          strstr(muster_error_detail(), "control character, 0x9b"));
     RANK_CHECK(world, muster_group_set_name(NULL, "x") == MUSTER_ERR_INVALID);
     RANK_CHECK(world, strcmp(muster_group_name(copy), longest) == 0);
     RANK_OK(world, muster_group_set_name(copy, "µ")); /* any other bytes */
@@ -235,6 +237,17 @@ static int aborted(muster_group *world, void *arg)
     return 0;
 }
 
+/* Words of the program's end up on terminals, on other ranks' too. */
+static int aborted_in_lines(muster_group *world, void *arg)
+{
+    (void)arg;
+    if (muster_group_rank(world) == 1)
+        RANK_OK(world, muster_group_abort(world, "two\nlines, \033[2Jand \302\233eight bits, \302\265"));
+    RANK_CHECK(world, muster_barrier(world) == MUSTER_ERR_ABORTED);
+    RANK_CHECK(world, strstr(muster_error_detail(), ": two?lines, ?[2Jand ??eight bits, \302\265"));
+    return 0;
+}
+
 static int one_leaves(muster_group *world, void *arg)
 {
     muster_error_info info;
@@ -258,6 +271,7 @@ START_TEST(test_reasons)
     for (int mode = RANKS_AS_PROCESSES; mode <= RANKS_AS_THREADS; mode++) {
         run_ranks(3, (rank_mode)mode, disagree, NULL);
         run_ranks(3, (rank_mode)mode, aborted, NULL);
+        run_ranks(3, (rank_mode)mode, aborted_in_lines, NULL);
         run_ranks(2, (rank_mode)mode, one_leaves, NULL);
     }
 }

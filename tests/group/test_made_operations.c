@@ -328,6 +328,7 @@ static int bad_handles(muster_group *world, void *arg)
     REFUSED_WITH(muster_op_create("", mix, NULL, true, &op), "0 bytes");
     REFUSED_WITH(muster_op_create("sixteen letters.", mix, NULL, true, &op), "16 bytes; expected 1 to 15");
     REFUSED_WITH(muster_op_create("new\nline", mix, NULL, true, &op), "control character");
+    REFUSED_WITH(muster_op_create("bits\302\205", mix, NULL, true, &op), "control character, 0x85");
     REFUSED_WITH(muster_op_create("nothing", NULL, NULL, true, &op), "\"nothing\" is NULL");
     REFUSED_WITH(muster_op_create("nowhere", mix, NULL, true, NULL), "NULL");
     REFUSED_WITH(muster_op_free(MUSTER_SUM), "0 is not an operation");

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "shm/base/fault.h"
+#include "shm/base/plain.h"
 #include "shm/port/os.h"
 #include "shm/wait/recorder.h"
 
@@ -193,9 +194,7 @@ void mst_group_read_name(const mst_cell *cell, char name[MUSTER_GROUP_NAME_BYTES
         words[i] = mst_load64_acq(&cell->name[i]); /* E31, of a copy */
     memcpy(name, words, sizeof words);
     name[MUSTER_GROUP_NAME_BYTES - 1] = '\0';
-    for (char *at = name; *at; at++) /* it is shown on terminals */
-        if ((unsigned char)*at < ' ' || *at == 0x7f)
-            *at = '?';
+    mst_plain_make(name); /* it is shown on terminals */
 }
 
 void mst_group_mark_phase(const muster_group *group, const char *name)

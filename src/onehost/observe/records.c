@@ -13,6 +13,7 @@
 
 #include "shm/arena/arena.h"
 #include "shm/base/error.h"
+#include "shm/base/plain.h"
 #include "shm/wait/activity.h"
 #include "shm/wait/recorder.h"
 #include "src/onehost/coll/describe.h"
@@ -100,9 +101,7 @@ static void decode_mark(const mst_record *from, muster_record *record)
 
     static_assert(sizeof record->phase == sizeof name, "a mark's name fits");
     mst_record_mark_name(from, name);
-    for (char *at = name; *at; at++) /* the name is shown on terminals */
-        if ((unsigned char)*at < ' ' || *at == 0x7f)
-            *at = '?';
+    mst_plain_make(name); /* it is shown on terminals */
     memcpy(record->phase, name, sizeof name);
     strcpy(record->call, "phase");
     record->arrived_ns = record->entered_ns;

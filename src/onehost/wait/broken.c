@@ -7,6 +7,7 @@
 
 #include "shm/base/atomic.h"
 #include "shm/base/error.h"
+#include "shm/base/plain.h"
 #include "shm/death/terminations.h"
 
 /* ---- poison into messages ---- */
@@ -97,6 +98,7 @@ static muster_status explain_report(const mst_group *group, const mst_poison *po
         uint32_t bytes = cell->reason_bytes;
 
         memcpy(text, cell->reason, bytes < MST_REASON_BYTES ? bytes : MST_REASON_BYTES);
+        mst_plain_make(text);
         limit_ns = cell->reason_limit_ns;
     }
     int about = known ? poison->code - 1 : -1, number = number_in_world(group, about);

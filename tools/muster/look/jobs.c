@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "shm/base/plain.h"
 #include "tools/muster/options.h"
 
 enum { WHY_BYTES = 400 };
@@ -269,6 +270,7 @@ void read_command(int pid, char *text, int bytes)
     for (size_t i = 0; i + 1 < got; i++) /* words end with NUL */
         if ((unsigned char)text[i] < ' ')
             text[i] = ' ';
+    mst_plain_make(text);
 }
 
 char read_state(int pid)

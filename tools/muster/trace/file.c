@@ -11,6 +11,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "shm/base/plain.h"
 #include "tools/muster/text.h"
 #include "tools/muster/trace/parse.h"
 #include "tools/muster/trace/part.h"
@@ -152,6 +153,8 @@ bool trace_write(const trace *trace, FILE *file)
     for (size_t i = 0; i < trace->phases.count; i++)
         if (trace->phases.list[i].begin_ns < begin_ns)
             begin_ns = trace->phases.list[i].begin_ns;
+    if (begin_ns == INT64_MAX)
+        begin_ns = 0; /* nothing has been done */
     fprintf(file, OPENING "\"ranks\":%d,\"exact\":%d,\"lost\":%" PRIu64 ",\"left_out\":%" PRIu64 ",\n",
             trace->ranks, trace->exact, trace->lost, trace->left_out);
     write_job(&trace->job, file);
@@ -218,7 +221,7 @@ static bool parse_slice(const char *line, const trace *trace, muster_record *rec
         !(duration >= 0 && duration < 1e15) || !(waited >= 0 && waited <= duration + 1) ||
         !find_dtype(dtype, &record->dtype) || !find_call_class(class, &record->call_class))
         return false;
-    make_plain(record->call);
+    mst_plain_make(record->call);
     record->world = world;
     record->exact = exact;
     record->started = started;
@@ -320,12 +323,17 @@ bool trace_read(const char *command, const char *path, trace *trace)
         fclose(file);
         return false;
     }
+    errno = 0;
     long damaged = parse_events(file, trace);
+    bool exhausted = damaged && errno == ENOMEM;
     fclose(file);
-    if (damaged) {
+    if (exhausted)
+        fprintf(stderr, "muster %s: %s: out of memory at line %ld\n", command, path, damaged);
+    else if (damaged)
         fprintf(stderr,
                 "muster %s: %s: line %ld is not as muster run --trace writes it: the file is damaged\n",
                 command, path, damaged);
+    if (damaged) {
         trace_free(trace);
         return false;
     }

@@ -4,15 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-void make_plain(char *text)
-{
-    for (; *text; text++)
-        if ((unsigned char)*text < ' ' || *text == 0x7f)
-            *text = '?';
-        else if ((unsigned char)text[0] == 0xc2 && (unsigned char)text[1] >= 0x80 &&
-                 (unsigned char)text[1] < 0xa0)
-            text[0] = text[1] = '?'; /* one of eight bits, in UTF-8 */
-}
+#include "shm/base/plain.h"
 
 bool parse_string(const char **at, char *to, size_t room)
 {
@@ -37,7 +29,7 @@ bool parse_string(const char **at, char *to, size_t room)
         }
     }
     to[used] = '\0';
-    make_plain(to);
+    mst_plain_make(to); /* who shows it shows it on terminals, too */
     *at = from + 1;
     return *from == '"';
 }

@@ -5,11 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Who shows a name shows it on terminals, too. */
-void make_plain(char *text);
-
 /* A JSON string as write_json_string makes them, at *at, which goes behind it; false: it is none, or too
- * long. */
+ * long. Without control characters. */
 bool parse_string(const char **at, char *to, size_t room);
 
 /* The same behind its name, as it is in the file. */
