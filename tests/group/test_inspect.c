@@ -2,12 +2,15 @@
 #define _GNU_SOURCE /* memfd_create */
 #include <fcntl.h>
 #include <sched.h>
+#include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "shm/base/layout.h"
 #include "tests/harness/workers.h"
 
 typedef struct scene {
@@ -249,6 +252,82 @@ START_TEST(test_never_half_a_call)
 }
 END_TEST
 
+/* ---- what is damaged ---- */
+
+#define RANK_OF(seat) (MST_ENTRIES_OFFSET + (seat) * sizeof(mst_rank_entry) + offsetof(mst_rank_entry, rank))
+
+static bool put(const void *bytes, size_t count, uint64_t offset)
+{
+    return pwrite(arena_of_job(), bytes, count, (off_t)offset) == (ssize_t)count;
+}
+
+static muster_status inspect_it(char words[static 200])
+{
+    muster_inspection seen = MUSTER_INSPECTION_INIT;
+
+    muster_status status = muster_inspect(arena_of_job(), &seen);
+    snprintf(words, 200, "%s",
+             status == MUSTER_OK ? (seen.hosts ? seen.hosts[2] : "") : muster_error_detail());
+    muster_inspection_free(&seen);
+    return status;
+}
+
+/* An entry that says it is another rank's, whose calls nobody would find. */
+static int inspect_wrong_rank(muster_group *world, void *arg)
+{
+    uint32_t right = 1, wrong = 0;
+    char words[200];
+
+    (void)arg;
+    if (muster_group_rank(world) == 0) {
+        RANK_OK(world, inspect_it(words));
+        RANK_CHECK(world, put(&wrong, sizeof wrong, RANK_OF(1)));
+        RANK_CHECK(world, inspect_it(words) == MUSTER_ERR_BAD_ARENA &&
+                              strstr(words, "seat 1 says that it is rank 0"));
+        RANK_CHECK(world, put(&right, sizeof right, RANK_OF(1)));
+        RANK_OK(world, inspect_it(words));
+    }
+    RANK_OK(world, muster_barrier(world));
+    return 0;
+}
+
+/* What it says of its job's hosts: the ranks of this one have to be of it, and in their order. */
+static int inspect_wrong_hosts(muster_group *world, void *arg)
+{
+    static mst_host told = { .job = 7,
+                             .size = 3,
+                             .hosts = { 0, 0, 1 },
+                             .ranks = { 0, 1 },
+                             .names = { "here", "\033[2J\302\233x\302\265" } };
+    uint64_t none = 0;
+    char words[200];
+
+    (void)arg;
+    if (muster_group_rank(world) == 0) {
+        RANK_CHECK(world, put(&told, sizeof told, MST_HOST_OFFSET));
+        RANK_OK(world, inspect_it(words));
+        RANK_CHECK(world, strcmp(words, "?[2J??x\302\265") == 0); /* shown on terminals */
+        told.ranks[0] = 1, told.ranks[1] = 0;
+        RANK_CHECK(world, put(&told, sizeof told, MST_HOST_OFFSET));
+        RANK_CHECK(world,
+                   inspect_it(words) == MUSTER_ERR_BAD_ARENA && strstr(words, "job's hosts makes no sense"));
+        told.ranks[0] = 0, told.ranks[1] = 2;
+        RANK_CHECK(world, put(&told, sizeof told, MST_HOST_OFFSET));
+        RANK_CHECK(world,
+                   inspect_it(words) == MUSTER_ERR_BAD_ARENA && strstr(words, "job's hosts makes no sense"));
+        RANK_CHECK(world, put(&none, sizeof none, MST_HOST_OFFSET + offsetof(mst_host, job)));
+    }
+    RANK_OK(world, muster_barrier(world));
+    return 0;
+}
+
+START_TEST(test_what_is_damaged)
+{
+    run_ranks(2, RANKS_AS_PROCESSES, inspect_wrong_rank, NULL);
+    run_ranks(2, RANKS_AS_PROCESSES, inspect_wrong_hosts, NULL);
+}
+END_TEST
+
 /* ---- what is no arena ---- */
 
 START_TEST(test_what_is_refused)
@@ -280,6 +359,7 @@ int main(void)
     tcase_add_test(tests, test_what_ranks_wait_in);
     tcase_add_test(tests, test_one_of_several_threads_is_shown);
     tcase_add_test(tests, test_never_half_a_call);
+    tcase_add_test(tests, test_what_is_damaged);
     tcase_add_test(tests, test_what_is_refused);
     suite_add_tcase(suite, tests);
     return run_suite(suite);

@@ -231,7 +231,8 @@ static muster_status read_rank(reader *reader, uint32_t seat)
     bool begun = state != MST_RANK_VACANT && state != MST_RANK_JOINING;
     if (seat >= (uint32_t)reader->size && !begun) /* an unused seat */
         return MUSTER_OK;
-    if (begun && entry.rank >= (uint32_t)reader->size)
+    bool fits = seat < (uint32_t)reader->size ? entry.rank == seat : entry.rank < (uint32_t)reader->size;
+    if (begun && !fits)
         return mst_fail(MUSTER_ERR_BAD_ARENA, "seat %u says that it is rank %u of %d: the arena is damaged",
                         seat, entry.rank, reader->size);
     reader->ranks[reader->rank_count++] = (muster_seen_rank){

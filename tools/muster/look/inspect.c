@@ -136,8 +136,9 @@ void take_last_calls(muster_inspection *seen)
 {
     for (int i = 0; i < seen->call_count; i++) {
         muster_seen_call *call = (muster_seen_call *)(uintptr_t)seen->calls[i]; /* in memory of ours */
+        const muster_seen_rank *process = find_process(seen, call);
 
-        call->in_call = call->in_call || (call->what[0] && !find_process(seen, call)->replaced);
+        call->in_call = call->in_call || (call->what[0] && process && !process->replaced);
     }
 }
 
